@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front for meson and ninja; `make help` lists what it can do.
+
+BUILD := build
+PREFIX ?= /usr/local
+NINJA := ninja --quiet
+SANITIZE_asan := address
+SANITIZE_ubsan := undefined
+SANITIZE_tsan := thread
+
+.PHONY: all setup demo check bench lint format asan ubsan tsan clang fuzz install clean help
+
+all: setup $(BUILD)/build.ninja
+	@$(NINJA) -C $(BUILD)
+	@scripts/stage $(BUILD)
+
+setup:
+	@scripts/setup
+
+# Ninja sees a change in a meson.build it knows; a folder that is new is seen here.
+$(BUILD)/build.ninja: $(wildcard include/meson.build src/*/meson.build examples/meson.build \
+		test/meson.build test/*/meson.build) | setup
+	@scripts/configure $(BUILD) --prefix $(PREFIX)
+
+help:
+	@echo 'make            build everything: programs in build/bin, libraries in build/lib'
+	@echo 'make demo       show a server moving between two nodes while a client calls it (root)'
+	@echo 'make check      all tests: unit, lint, and the scenarios in a lab of nodes (root)'
+	@echo 'make bench      measure; results in build/bench/results.json (root)'
+	@echo 'make lint       only the style and layer checks'
+	@echo 'make format     put every C file into the agreed form'
+	@echo 'make asan       unit tests under the address sanitizer; also: ubsan, tsan'
+	@echo 'make clang      compile with clang and run the unit tests'
+	@echo 'make fuzz       run every fuzzer for FUZZ_SECONDS (default 20)'
+	@echo 'make install    install under PREFIX (default /usr/local); DESTDIR is honoured'
+	@echo 'make clean      remove build/'
+
+demo: all
+	@PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" test/demo.sh
+
+check: all
+	@scripts/run-tests $(BUILD)
+
+bench: all
+	@mkdir -p $(BUILD)/bench
+	@PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" test/bench/run $(BUILD)/bench/results.json
+
+lint: all
+	@scripts/lint --build $(BUILD)
+
+format:
+	@git ls-files '*.c' '*.h' | xargs -r clang-format -i
+
+# Each sanitizer has a build of its own beside the main one and runs the unit suite. CC=clang for
+# none of them: gcc's runtimes need no further packages.
+asan ubsan tsan: setup
+	@scripts/run-variant $@ -Db_sanitize=$(SANITIZE_$@) -Db_lundef=false
+
+clang: setup
+	@CC=clang scripts/run-variant clang
+
+fuzz: setup
+	@scripts/run-fuzzers $${FUZZ_SECONDS:-20}
+
+install: all
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	@rm -rf $(BUILD)

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A unit test is one program beside the module it tests:
+ *
+ *	static void test_empty(void)
+ *	{
+ *		CHECK(list_is_empty(&list));
+ *	}
+ *
+ *	int main(void)
+ *	{
+ *		TEST(test_empty);
+ *		return test_end();
+ *	}
+ *
+ * A failed check is printed and counted, and the test goes on, so that one run shows all that is
+ * wrong; CHECK_OR_RETURN ends the function it stands in where going on would make no sense. Exit
+ * status: 0 passed, 1 failed, 77 skipped. Only test programs may include this header.
+ */
+
+#include <stdio.h>
+
+static unsigned test_failures;
+static unsigned test_skips;
+
+#define TEST_LOOKS_UNUSED __attribute__((unused))
+
+TEST_LOOKS_UNUSED static void test_fail(const char *file, int line, const char *text)
+{
+	test_failures++;
+	printf("%s:%d: failed: %s\n", file, line, text);
+	fflush(stdout);
+}
+
+TEST_LOOKS_UNUSED static void test_fail_eq(const char *file, int line, const char *text,
+					   long long have, long long want)
+{
+	test_failures++;
+	printf("%s:%d: failed: %s: have %lld (0x%llx), want %lld (0x%llx)\n", file, line, text,
+	       have, (unsigned long long)have, want, (unsigned long long)want);
+	fflush(stdout);
+}
+
+#define CHECK(cond)                                           \
+	do {                                                  \
+		if (!(cond))                                  \
+			test_fail(__FILE__, __LINE__, #cond); \
+	} while (0)
+
+#define CHECK_OR_RETURN(cond)                                 \
+	do {                                                  \
+		if (!(cond)) {                                \
+			test_fail(__FILE__, __LINE__, #cond); \
+			return;                               \
+		}                                             \
+	} while (0)
+
+/* Both sides are compared as 64-bit integers. */
+#define CHECK_EQ(have, want)                                                                \
+	do {                                                                                \
+		long long have_ = (long long)(have), want_ = (long long)(want);             \
+		if (have_ != want_)                                                         \
+			test_fail_eq(__FILE__, __LINE__, #have " == " #want, have_, want_); \
+	} while (0)
+
+#define TEST(function)                                                                      \
+	do {                                                                                \
+		unsigned before_ = test_failures;                                           \
+		function();                                                                 \
+		printf("%s - %s\n", test_failures == before_ ? "ok" : "not ok", #function); \
+		fflush(stdout);                                                             \
+	} while (0)
+
+/* Says why a test cannot run here. If nothing failed, the whole program then counts as skipped. */
+TEST_LOOKS_UNUSED static void test_skip(const char *why)
+{
+	test_skips++;
+	printf("skip: %s\n", why);
+}
+
+TEST_LOOKS_UNUSED static int test_end(void)
+{
+	if (test_failures)
+		return 1;
+	return test_skips ? 77 : 0;
+}
