@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/result.h"
+#include "base/test.h"
+#include "dvk.h"
+
+static void test_names(void)
+{
+	CHECK(!strcmp(result_name(-1), "EDVSPERM"));
+	CHECK(!strcmp(result_name(-61), "EDVSTIMEDOUT"));
+	CHECK(!strcmp(result_name(-109), "EDVSDSTDIED"));
+	CHECK(!strcmp(result_name(-332), "EDVSMIGRATE"));
+	CHECK(!strcmp(result_name(-512), "EDVSRESTARTSYS"));
+	CHECK(!strcmp(result_text(-61), "time-out elapsed"));
+}
+
+static void test_numbers_without_a_name(void)
+{
+	CHECK(!strcmp(result_name(0), "OK"));
+	CHECK(!strcmp(result_name(61), "OK"));
+	CHECK(!strcmp(result_name(-322), "EDVSGENERIC"));
+	CHECK(!strcmp(result_name(-100000), "EDVSGENERIC"));
+	CHECK(result_text(-322)[0] != '\0');
+}
+
+#define CHECK_ROW(name, number, text)                  \
+	CHECK_EQ(name, -(number));                     \
+	CHECK(!strcmp(result_name(-(number)), #name)); \
+	CHECK((text)[0] >= 'a' && (text)[0] <= 'z');
+
+/* Programs see the numbers of dvk.h: the table and the header must not drift apart. */
+static void test_table_agrees_with_public_header(void)
+{
+	RESULT_LIST(CHECK_ROW)
+}
+
+#define COUNT_ROW(name, number, text) +1
+#define CHECK_ORDER(name, number, text) \
+	CHECK((number) > last);         \
+	last = (number);
+
+static void test_table_is_complete_and_in_order(void)
+{
+	int last = 0;
+
+	CHECK_EQ(0 RESULT_LIST(COUNT_ROW), 133);
+	RESULT_LIST(CHECK_ORDER)
+}
+
+int main(void)
+{
+	TEST(test_names);
+	TEST(test_numbers_without_a_name);
+	TEST(test_table_agrees_with_public_header);
+	TEST(test_table_is_complete_and_in_order);
+	return test_end();
+}
