@@ -3,6 +3,7 @@
 
 BUILD := build
 PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 20
 NINJA := ninja --quiet
 SANITIZE_asan := address
 SANITIZE_ubsan := undefined
@@ -39,7 +40,7 @@ demo: all
 	@PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" test/demo.sh
 
 check: all
-	@scripts/run-tests $(BUILD)
+	@scripts/run-tests $(BUILD) $(if $(DVS_TOTALS),--label check --totals $(DVS_TOTALS))
 
 bench: all
 	@mkdir -p $(BUILD)/bench
@@ -51,8 +52,7 @@ lint: all
 format:
 	@git ls-files '*.c' '*.h' | xargs -r clang-format -i
 
-# Each sanitizer has a build of its own beside the main one and runs the unit suite. CC=clang for
-# none of them: gcc's runtimes need no further packages.
+# Each sanitizer has a build of its own inside the main one and runs the unit suite.
 asan ubsan tsan: setup
 	@scripts/run-variant $@ -Db_sanitize=$(SANITIZE_$@) -Db_lundef=false
 
@@ -60,7 +60,7 @@ clang: setup
 	@CC=clang scripts/run-variant clang
 
 fuzz: setup
-	@scripts/run-fuzzers $${FUZZ_SECONDS:-20}
+	@scripts/run-fuzzers $(FUZZ_SECONDS)
 
 install: all
 	@meson install -C $(BUILD) --no-rebuild
