@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_CORE_DIRECTORY_H
+#define DVS_CORE_DIRECTORY_H
+
+/*
+ * The replicated table: nodes, DCs, endpoints, and who is moving where (invariants I4, I5).
+ * Every node applies the same commands in the same order with directory_apply(), which is a pure
+ * function of the table and the command; the result goes back to whoever proposed it, and the
+ * effects tell the node what to do. directory_check() is the half that may refuse and never
+ * writes; apply calls it first.
+ *
+ * An endpoint's *generation* is counted up whenever its slot is bound anew. The number programs see
+ * is the slot for a first bind (generation 0), as in the original.
+ *
+ * A migration: START marks the endpoint MOVING (owner unchanged); COMMIT changes the owner;
+ * ROLLBACK or the target's leaving ends it with the owner unchanged; the owner's leaving ends the
+ * endpoint. `move` numbers identify one migration: a COMMIT or ROLLBACK that names another move
+ * than the current one is refused (EDVSMIGRATE); 0 means "whichever is current" (by hand).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/command.h"
+
+enum endpoint_kind {
+	ENDPOINT_NORMAL = 0,
+	ENDPOINT_BACKUP = 1,
+	ENDPOINT_REPLICA = 2
+};
+
+struct directory_endpoint {
+	uint8_t bound;
+	uint8_t moving;	  /* between START and COMMIT or ROLLBACK */
+	uint8_t by_hand;  /* moving because of dvs_migrate -s: the process holds at its next call */
+	uint8_t kind;	  /* enum endpoint_kind */
+	uint8_t attached; /* 0: committed by hand, no process attached on the new node yet */
+	int8_t node;	  /* owner */
+	int8_t target;	  /* of the migration, -1 unknown */
+	uint32_t generation;
+	uint32_t move;	  /* number of the current or last migration, 0 none */
+	uint32_t nodemap; /* nodes where it is or has been */
+	int32_t lpid;	  /* as told by the owner; informative elsewhere */
+	int32_t vpid;
+	int32_t misc; /* MIS_GRPLEADER etc. known at bind */
+	char name[MAXPROCNAME];
+};
+
+struct directory_dc {
+	uint8_t running;
+	uint32_t nodes;	     /* bitmap */
+	uint32_t generation; /* counted up by every create */
+	int32_t nr_procs, nr_tasks, nr_sysprocs, nr_nodes;
+	int32_t warn2proc, warnmsg;
+	uint32_t owner_uid;
+	char name[MAXDCNAME];
+	struct directory_endpoint slot[SHM_SLOTS]; /* by table index */
+};
+
+struct directory_node {
+	uint8_t up;
+	uint32_t incarnation; /* counted up by every join */
+	uint32_t address;     /* IPv4, network order; informative */
+	char name[MAXNODENAME];
+};
+
+struct directory {
+	uint64_t order; /* number of the last command applied */
+	uint32_t next_move;
+	struct directory_node node[NR_NODES];
+	struct directory_dc dc[SHM_DCS];
+};
+
+enum directory_effect_kind {
+	EFFECT_NODE_UP,
+	EFFECT_NODE_DOWN,  /* after the ENDPOINT_DEAD effects of its endpoints */
+	EFFECT_DC_CREATED, /* also: this node became a member */
+	EFFECT_DC_REMOVED, /* after the ENDPOINT_DEAD effects */
+	EFFECT_ENDPOINT_BOUND,
+	EFFECT_ENDPOINT_DEAD,	  /* generation names the one that ended */
+	EFFECT_MOVE_STARTED,	  /* hold what goes to it */
+	EFFECT_MOVE_COMMITTED,	  /* node = old owner, target = new owner */
+	EFFECT_MOVE_ROLLED_BACK,  /* go on as before */
+	EFFECT_ENDPOINT_ATTACHED, /* by hand: a process on the new node took it over */
+};
+
+struct directory_effect {
+	uint8_t kind; /* enum directory_effect_kind */
+	int8_t node;
+	int8_t target;
+	uint8_t by_hand;
+	int32_t dcid;
+	int32_t p_nr;
+	uint32_t generation;
+	uint32_t move;
+};
+
+/* A node's leaving may end every endpoint of every DC. */
+#define DIRECTORY_EFFECTS_MAX (SHM_DCS * SHM_SLOTS + 2 * SHM_DCS + 4)
+
+struct directory_effects {
+	uint32_t count;
+	struct directory_effect *item; /* DIRECTORY_EFFECTS_MAX, memory of the caller */
+};
+
+struct directory_result {
+	int32_t code;  /* 0 (or endpoint for BIND, see value) or a negative EDVS number */
+	int32_t value; /* BIND: the endpoint; MOVE_START: unused */
+	uint32_t generation;
+	uint32_t move;
+};
+
+void directory_init(struct directory *dir);
+/* 0 or a negative EDVS number; never writes. */
+int directory_check(const struct directory *dir, const struct command *cmd);
+/* Applies command number `order`; fills effects (emptied first) and result. Never fails. */
+void directory_apply(struct directory *dir, uint64_t order, const struct command *cmd,
+		     struct directory_effects *effects, struct directory_result *result);
+
+/* NULL if dcid, p_nr are out of range; a free slot is returned with bound == 0. */
+const struct directory_endpoint *directory_endpoint(const struct directory *dir, int dcid,
+						    int p_nr);
+/* Endpoint number (with generation folded in) of a slot. */
+int directory_endpoint_number(const struct directory_endpoint *ep, int p_nr);
+
+/* Snapshot for a joiner: versioned, checked byte form (only used entries). */
+size_t directory_encode_bound(void);
+size_t directory_encode(const struct directory *dir, uint8_t *buf, size_t size); /* 0: too small */
+int directory_decode(struct directory *dir, const uint8_t *buf, size_t len);	 /* 0 or -EBADMSG */
+
+#endif

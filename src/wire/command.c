@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The bytes of a directory command, in the order of the struct. Decoding checks the form only:
+ * version, kind, termination of the name, zero padding. Whether the numbers make sense is for
+ * directory_check(), so that the proposer of a senseless command is told which one it was.
+ */
+
+#include "wire/command.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct cursor {
+	uint8_t *out;
+	const uint8_t *in;
+};
+
+static void put16(struct cursor *c, uint16_t v)
+{
+	*c->out++ = (uint8_t)v;
+	*c->out++ = (uint8_t)(v >> 8);
+}
+
+static void put32(struct cursor *c, uint32_t v)
+{
+	put16(c, (uint16_t)v);
+	put16(c, (uint16_t)(v >> 16));
+}
+
+static void put64(struct cursor *c, uint64_t v)
+{
+	put32(c, (uint32_t)v);
+	put32(c, (uint32_t)(v >> 32));
+}
+
+static uint16_t get16(struct cursor *c)
+{
+	uint16_t v = (uint16_t)(c->in[0] | c->in[1] << 8);
+
+	c->in += 2;
+	return v;
+}
+
+static uint32_t get32(struct cursor *c)
+{
+	uint32_t low = get16(c);
+
+	return low | (uint32_t)get16(c) << 16;
+}
+
+static uint64_t get64(struct cursor *c)
+{
+	uint64_t low = get32(c);
+
+	return low | (uint64_t)get32(c) << 32;
+}
+
+void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES])
+{
+	struct cursor c = { .out = buf };
+	const char *end = memchr(cmd->name, 0, sizeof(cmd->name) - 1);
+	size_t name_length = end ? (size_t)(end - cmd->name) : sizeof(cmd->name) - 1;
+
+	memset(buf, 0, COMMAND_BYTES);
+	put16(&c, COMMAND_VERSION);
+	put16(&c, cmd->kind);
+	put32(&c, (uint32_t)cmd->origin);
+	put64(&c, cmd->request);
+	put32(&c, (uint32_t)cmd->dcid);
+	put32(&c, (uint32_t)cmd->p_nr);
+	put32(&c, (uint32_t)cmd->node);
+	put32(&c, (uint32_t)cmd->target);
+	put32(&c, cmd->generation);
+	put32(&c, cmd->move);
+	put32(&c, cmd->flags);
+	put32(&c, (uint32_t)cmd->bind_kind);
+	put32(&c, (uint32_t)cmd->lpid);
+	put32(&c, (uint32_t)cmd->vpid);
+	put32(&c, (uint32_t)cmd->misc);
+	put32(&c, cmd->nodes);
+	put32(&c, cmd->value);
+	put32(&c, cmd->uid);
+	put16(&c, (uint16_t)cmd->nr_procs);
+	put16(&c, (uint16_t)cmd->nr_tasks);
+	put16(&c, (uint16_t)cmd->nr_sysprocs);
+	put16(&c, (uint16_t)cmd->nr_nodes);
+	put32(&c, (uint32_t)cmd->warn2proc);
+	put32(&c, (uint32_t)cmd->warnmsg);
+	memcpy(c.out, cmd->name, name_length);
+}
+
+static void command_get(struct command *cmd, struct cursor *c)
+{
+	cmd->version = get16(c);
+	cmd->kind = get16(c);
+	cmd->origin = (int32_t)get32(c);
+	cmd->request = get64(c);
+	cmd->dcid = (int32_t)get32(c);
+	cmd->p_nr = (int32_t)get32(c);
+	cmd->node = (int32_t)get32(c);
+	cmd->target = (int32_t)get32(c);
+	cmd->generation = get32(c);
+	cmd->move = get32(c);
+	cmd->flags = get32(c);
+	cmd->bind_kind = (int32_t)get32(c);
+	cmd->lpid = (int32_t)get32(c);
+	cmd->vpid = (int32_t)get32(c);
+	cmd->misc = (int32_t)get32(c);
+	cmd->nodes = get32(c);
+	cmd->value = get32(c);
+	cmd->uid = get32(c);
+	cmd->nr_procs = (int16_t)get16(c);
+	cmd->nr_tasks = (int16_t)get16(c);
+	cmd->nr_sysprocs = (int16_t)get16(c);
+	cmd->nr_nodes = (int16_t)get16(c);
+	cmd->warn2proc = (int32_t)get32(c);
+	cmd->warnmsg = (int32_t)get32(c);
+	memcpy(cmd->name, c->in, sizeof(cmd->name));
+	c->in += sizeof(cmd->name);
+}
+
+int command_decode(struct command *cmd, const uint8_t *buf, size_t len)
+{
+	struct cursor c = { .in = buf };
+	struct command read = { 0 };
+
+	if (len != COMMAND_BYTES)
+		return -EBADMSG;
+	command_get(&read, &c);
+	if (read.version != COMMAND_VERSION)
+		return -EBADMSG;
+	if (read.kind == COMMAND_NONE || read.kind > COMMAND_LAST)
+		return -EBADMSG;
+	if (!memchr(read.name, 0, sizeof(read.name)))
+		return -EBADMSG;
+	for (size_t i = 0; i < sizeof(read.pad); i++)
+		if (c.in[i])
+			return -EBADMSG;
+	*cmd = read;
+	return 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_WIRE_COMMAND_H
+#define DVS_WIRE_COMMAND_H
+
+/*
+ * One ordered command of the replicated directory, as the group engines carry it: fixed size,
+ * little-endian, unused fields zero. `origin` and `request` let the proposer recognise its own.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/shm.h"
+
+#define COMMAND_VERSION 1
+#define COMMAND_BYTES	128u
+
+enum command_kind {
+	COMMAND_NONE = 0,
+	COMMAND_NODE_JOIN = 1,	/* node, value = address; made by the engine's member on joining */
+	COMMAND_NODE_LEAVE = 2, /* node, value = incarnation (0 any); made by the engine */
+	COMMAND_DC_CREATE = 3,	/* dcid, nodes, name, geometry, warn, uid; nodes 0 = all up */
+	COMMAND_DC_REMOVE = 4,
+	COMMAND_ADD_NODE = 5,
+	COMMAND_DEL_NODE = 6,
+	COMMAND_BIND = 7,	  /* dcid, p_nr, node, lpid, vpid, misc, bind_kind, name */
+	COMMAND_UNBIND = 8,	  /* dcid, p_nr, generation */
+	COMMAND_MOVE_START = 9,	  /* dcid, p_nr, generation (or ANY), target (-1 unknown), flags */
+	COMMAND_MOVE_COMMIT = 10, /* dcid, p_nr, generation, target, move, lpid (by hand) */
+	COMMAND_MOVE_ROLLBACK = 11, /* dcid, p_nr, generation, move */
+	COMMAND_LAST = 11,
+};
+
+#define COMMAND_GENERATION_ANY UINT32_MAX
+#define COMMAND_FLAG_BY_HAND   1u
+#define COMMAND_FLAG_ATTACH    2u /* MOVE_COMMIT: lpid on target takes the endpoint over */
+
+struct command {
+	uint16_t version;
+	uint16_t kind;	  /* enum command_kind */
+	int32_t origin;	  /* proposing node */
+	uint64_t request; /* proposer's number, echoed with the result */
+	int32_t dcid;
+	int32_t p_nr;
+	int32_t node;
+	int32_t target;
+	uint32_t generation;
+	uint32_t move;
+	uint32_t flags;
+	int32_t bind_kind;
+	int32_t lpid;
+	int32_t vpid;
+	int32_t misc;
+	uint32_t nodes;
+	uint32_t value;
+	uint32_t uid;
+	int16_t nr_procs, nr_tasks, nr_sysprocs,
+		nr_nodes; /* DC_CREATE; 0 = defaults 221 35 64 32 */
+	int32_t warn2proc, warnmsg;
+	char name[16];
+	uint8_t pad[24];
+};
+
+_Static_assert(sizeof(struct command) == COMMAND_BYTES, "a command has one size");
+
+/*
+ * Checks version, kind, padding and termination of what arrived; on refusal *cmd is untouched.
+ * Numbers out of range pass: directory_check() names them. 0 or -EBADMSG.
+ */
+int command_decode(struct command *cmd, const uint8_t *buf, size_t len);
+void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES]);
+
+#endif

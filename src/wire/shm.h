@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_WIRE_SHM_H
+#define DVS_WIRE_SHM_H
+
+/*
+ * The pages that programs and the node daemon share. All are memfds made by the daemon and mapped
+ * MAP_SHARED; whoever is given a page may write anything into it at any time, so every reader
+ * reads once, checks, then uses, and nothing read from a page is trusted as an index or a length.
+ *
+ *    process A                 node N's daemon                  process B
+ *   +----------+   channel page A|B (when both run here)       +----------+
+ *   | status A |<----------------------------------------------| status B |
+ *   | bell A <---- rung by B, by the daemon                    |          |
+ *   |          |   rung by A ------------------------------------> bell B |
+ *   +----------+                                               +----------+
+ *        |   news for an end that the daemon holds                  |
+ *        +------------------> node bell <---------------------------+
+ *
+ * channel page   one per pair of endpoints and node; a line and a notify word for each direction
+ * bell page      one per endpoint and node; its far end's holder sleeps on it
+ * node bell      one per node; the daemon sleeps on it
+ * status page    one per bound task, seen by it and the daemon only
+ *
+ * Sides of a channel: side 0 is the endpoint with the smaller slot. line[s] and notify[s] are
+ * written by side s and taken by side 1-s. A slot's table index is p_nr + SHM_TASKS.
+ */
+
+#include <stdint.h>
+
+#include "dvk.h"
+
+#define SHM_VERSION	    1
+#define SHM_PAGE_BYTES	    4096u
+#define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
+#define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
+#define SHM_DCS		    32
+#define SHM_NEWS_WORDS	    (SHM_SLOTS / 64)
+#define SHM_NODE_NEWS_WORDS (SHM_DCS * SHM_SLOTS / 64)
+
+#define SHM_MAGIC_CHANNEL 0x43535644u /* "DVSC" */
+#define SHM_MAGIC_BELL	  0x42535644u
+#define SHM_MAGIC_STATUS  0x53535644u
+#define SHM_MAGIC_NODE	  0x4e535644u
+
+static inline int shm_index(int p_nr)
+{
+	return p_nr + SHM_TASKS;
+}
+
+static inline int shm_side(int own_nr, int peer_nr)
+{
+	return own_nr < peer_nr ? 0 : 1;
+}
+
+/* One direction of a channel; see core/line.h for the word and who may change it. */
+struct line {
+	_Atomic uint64_t word;
+	_Atomic uint64_t aux; /* LINE_OP_ANSWER: sequence of the request that is answered */
+	message msg;
+};
+
+/* Notifications of one direction: pending while posted > taken (serial arithmetic). */
+struct notify_word {
+	_Atomic uint64_t posted; /* counted up by the sender after nr and bits */
+	_Atomic uint64_t taken;	 /* set by the receiver to the posted value it has seen */
+	_Atomic uint64_t bits;	 /* update bitmap, valid while pending */
+	_Atomic int32_t nr;	 /* slot in whose name the last one was sent */
+	uint32_t pad[9];
+};
+
+struct channel_page {
+	uint32_t magic;
+	uint32_t version;
+	int32_t dcid;
+	int32_t endpoint[2];	 /* by side; with generation */
+	_Atomic uint32_t dead;	 /* bit s: side s is gone for good; map this page no longer */
+	_Atomic int32_t node[2]; /* where each side runs, for the counters and for ps; -1 moving */
+	_Atomic int32_t copy_pid[2];   /* pid by which side 1-s may copy to and from s; 0: ask */
+	_Atomic uint32_t copy_busy[2]; /* side 1-s is copying to or from s just now */
+	uint32_t pad0[4];
+	_Atomic uint64_t withdraw[2]; /* side s wants its line's message of this sequence back */
+	uint64_t pad1[6];
+	_Alignas(128) struct line line[2];
+	_Alignas(128) struct notify_word notify[2];
+};
+
+_Static_assert(sizeof(struct line) == 64, "a line is one cache line");
+_Static_assert(sizeof(struct notify_word) == 64, "a notify word is one cache line");
+_Static_assert(sizeof(struct channel_page) <= SHM_PAGE_BYTES, "a channel fits its page");
+
+enum bell_holder {
+	BELL_PROCESS = 0, /* the endpoint's task sleeps on seq */
+	BELL_DAEMON = 1, /* the endpoint is elsewhere, or being moved: ring the node bell as well */
+};
+
+struct bell_page {
+	uint32_t magic;
+	uint32_t version;
+	int32_t dcid;
+	int32_t p_nr;
+	_Alignas(64) _Atomic uint32_t seq; /* futex word, counted up by every ring */
+	_Atomic uint32_t sleeping;	   /* the holder is, or is about to be, in futex wait */
+	_Atomic uint32_t holder;	   /* enum bell_holder */
+	uint32_t pad[13];
+	_Alignas(64) _Atomic uint64_t news[SHM_NEWS_WORDS]; /* bit: table index of the ringer */
+};
+
+struct node_bell {
+	uint32_t magic;
+	uint32_t version;
+	int32_t nodeid;
+	uint32_t pad0[13];
+	_Alignas(64) _Atomic uint32_t seq;
+	_Atomic uint32_t sleeping;
+	uint32_t pad1[14];
+	_Alignas(64) _Atomic uint64_t news[SHM_NODE_NEWS_WORDS]; /* bit: dcid * SHM_SLOTS + index */
+};
+
+_Static_assert(sizeof(struct bell_page) <= SHM_PAGE_BYTES, "a bell fits its page");
+_Static_assert(sizeof(struct node_bell) <= SHM_PAGE_BYTES, "the node bell fits its page");
+
+/*
+ * What one bound task shows. The task writes the upper part, the daemon the lower one. The daemon
+ * sets hold and latch and rings the bell; the task looks at both whenever it enters a call, before
+ * it takes or posts anything, and whenever it wakes.
+ */
+struct status_page {
+	uint32_t magic;
+	uint32_t version;
+	/* written by the task */
+	_Alignas(64) _Atomic uint32_t rts_flags; /* SENDING, RECEIVING, ONCOPY, WAITUNBIND ... */
+	_Atomic uint32_t misc_flags;		 /* MIS_ATOMIC, MIS_NOMIGRATE, MIS_NOTIFY ... */
+	_Atomic int32_t getfrom;
+	_Atomic int32_t sendto;
+	_Atomic int32_t waitunbind;
+	_Atomic uint32_t in_control; /* an exchange with the daemon is under way */
+	_Atomic uint32_t waitbind;   /* waits for a bind or unbind: ring on every one in its DC */
+	uint32_t pad0;
+	_Atomic uint64_t lclsent, rmtsent, lclcopy, rmtcopy;
+	/* written by the daemon */
+	_Alignas(64) _Atomic uint32_t hold; /* 1: migration started by hand; wait until 0 */
+	_Atomic uint32_t unbound;	    /* 1: this binding is over; calls give EDVSNOTBIND */
+	_Atomic int32_t latch;	/* 0, EDVSWOKENUP or EDVSSHUTDOWN: exchanged to 0 by the task */
+	_Atomic int32_t nodeid; /* of the node the task runs on */
+	_Atomic uint64_t calls_allowed; /* bit: call number (dvk.h, DVK_SEND ...) */
+	int32_t dcid;
+	int32_t endpoint;
+	int32_t p_nr;
+	_Atomic int32_t vpid;
+	_Atomic uint32_t sysproc; /* 1: system process (task or server) */
+};
+
+_Static_assert(sizeof(struct status_page) <= SHM_PAGE_BYTES, "a status fits its page");
+
+#endif
