@@ -78,7 +78,8 @@
 	(p)->dc_nr_sysprocs, (p)->dc_nr_nodes
 
 #define DC_USR2_FORMAT "flags=%X dc_nodes=%lX dc_pid=%ld dc_name=%s\n"
-#define DC_USR2_FIELDS(p) (unsigned int)(p)->dc_flags, (p)->dc_nodes, (long)(p)->dc_pid, (p)->dc_name
+#define DC_USR2_FIELDS(p) (unsigned int)(p)->dc_flags, (p)->dc_nodes, (long)(p)->dc_pid, \
+	(p)->dc_name
 
 /* The first word of a CPU mask: glibc hides its array behind underscores. */
 #define DVK_CPU_WORD(mask) (*(const unsigned long *)(const void *)&(mask))
@@ -138,7 +139,8 @@
 #define HDR_FORMAT CMD_FORMAT
 #define HDR_FIELDS(p) CMD_FIELDS(p)
 
-#define CMD_XFORMAT "c_batch_nr=%d c_flags=0x%lX c_snd_seq=%ld c_ack_seq=%ld c_timestamp.tv_sec=%ld\n"
+#define CMD_XFORMAT "c_batch_nr=%d c_flags=0x%lX c_snd_seq=%ld c_ack_seq=%ld " \
+	"c_timestamp.tv_sec=%ld\n"
 #define CMD_XFIELDS(p) (p)->c_batch_nr, (p)->c_flags, (long)(p)->c_snd_seq, (long)(p)->c_ack_seq, \
 	(long)(p)->c_timestamp.tv_sec
 
