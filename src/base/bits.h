@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_BASE_BITS_H
+#define DVS_BASE_BITS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,3 +64,5 @@ static inline bool bits_empty(const uint64_t *bits, unsigned count)
 #define BITS_FOR_EACH(n, bits, count)                                 \
 	for (unsigned n = bits_next((bits), (count), 0); n < (count); \
 	     n = bits_next((bits), (count), n + 1))
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_BASE_HASH_H
+#define DVS_BASE_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,3 +18,5 @@ uint64_t hash_bytes(uint64_t seed, const void *data, size_t len_bytes);
 
 /* Folds one number into a hash; for keys made of several numbers. */
 uint64_t hash_word(uint64_t hash, uint64_t word);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_BASE_PRNG_H
+#define DVS_BASE_PRNG_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,3 +33,5 @@ uint64_t prng_between(struct prng *p, uint64_t least, uint64_t most);
 
 /* True with the chance given; draws one number whatever the chance, so streams stay in step. */
 bool prng_chance(struct prng *p, struct prng_ratio chance);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_BASE_REFUSAL_H
+#define DVS_BASE_REFUSAL_H
 
 /*
  * Why something was refused: an error number for programs and one sentence for people, which says
@@ -23,3 +24,5 @@ int refusal_set(struct refusal *r, int error, const char *format, ...)
 
 /* Forgets what was refused. */
 void refusal_clear(struct refusal *r);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_BASE_RESULT_H
+#define DVS_BASE_RESULT_H
 
 /*
  * The error numbers of the calls, each once: X(name, number, meaning), in ascending order of the
@@ -148,3 +149,5 @@ const char *result_name(int result);
 
 /* What the number means, in a few words without a capital or a full stop. */
 const char *result_text(int result);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_BASE_TEST_H
+#define DVS_BASE_TEST_H
 
 /*
  * A unit test is one program beside the module it tests:
@@ -86,3 +87,5 @@ TEST_LOOKS_UNUSED static int test_end(void)
 		return 1;
 	return test_skips ? 77 : 0;
 }
+
+#endif
