@@ -18,10 +18,16 @@ all: setup $(BUILD)/build.ninja
 setup:
 	@scripts/setup
 
-# Ninja sees a change in a meson.build it knows; a folder that is new is seen here.
-$(BUILD)/build.ninja: $(wildcard include/meson.build src/*/meson.build examples/meson.build \
-		test/meson.build test/*/meson.build) | setup
+# Ninja sees a change in a file it knows. What is new or gone is seen here.
+$(BUILD)/listing: FORCE | setup
+	@mkdir -p $(BUILD)
+	@find include src examples test -name '*.c' -o -name meson.build 2>/dev/null | sort >$@.now; \
+	cmp -s $@.now $@ && rm $@.now || mv $@.now $@
+
+$(BUILD)/build.ninja: $(BUILD)/listing
 	@scripts/configure $(BUILD) --prefix $(PREFIX)
+
+FORCE:
 
 help:
 	@echo 'make            build everything: programs in build/bin, libraries in build/lib'
@@ -63,7 +69,9 @@ fuzz: setup
 	@scripts/run-fuzzers $(FUZZ_SECONDS)
 
 install: all
-	@meson install -C $(BUILD) --no-rebuild
+	@scripts/configure $(BUILD) --prefix $(PREFIX)
+	@$(NINJA) -C $(BUILD)
+	@meson install -C $(BUILD) --no-rebuild --quiet
 
 clean:
 	@rm -rf $(BUILD)
