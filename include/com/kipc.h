@@ -7,8 +7,8 @@
  */
 #include "../dvk.h"
 
-#define SYSCALL_FUNC	0x0F
-#define SYSCALL_FLAGS	0xF0
-#define NON_BLOCKING	0x10
+#define SYSCALL_FUNC  0x0F
+#define SYSCALL_FLAGS 0xF0
+#define NON_BLOCKING  0x10
 
 #endif

@@ -10,13 +10,13 @@
 #include "../dvk.h"
 
 #define dvk_send_T(ep, m, t)	dvk_send_T((ep), DVK_MESSAGE(m), (t))
-#define dvk_receive_T(ep, m, t)	dvk_receive_T((ep), DVK_MESSAGE(m), (t))
-#define dvk_sendrec_T(ep, m, t)	dvk_sendrec_T((ep), DVK_MESSAGE(m), (t))
+#define dvk_receive_T(ep, m, t) dvk_receive_T((ep), DVK_MESSAGE(m), (t))
+#define dvk_sendrec_T(ep, m, t) dvk_sendrec_T((ep), DVK_MESSAGE(m), (t))
 #define dvk_reply_T(ep, m, t)	dvk_reply_T((ep), DVK_MESSAGE(m), (t))
 #define dvk_rcvrqst_T(m, t)	dvk_rcvrqst_T(DVK_MESSAGE(m), (t))
 #define dvk_relay(ep, m)	dvk_relay((ep), DVK_MESSAGE(m))
 
 /* The name it was declared by, and the one it was implemented under. */
-#define dvk_delnode(dcid, nodeid)	dvk_del_node((dcid), (nodeid))
+#define dvk_delnode(dcid, nodeid) dvk_del_node((dcid), (nodeid))
 
 #endif

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Compiles the two programs of this folder with every compiler at hand, as C and as C++, and checks
-# that no path to the headers has to be given. Usage: compile.sh FOLDER
+# that no path to the headers has to be given. Usage: compile.sh PLAIN_C ORIGINAL_C
 set -u
-folder=$1
+plain=$1
+original=$2
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
 tried=0
@@ -19,14 +20,14 @@ try() {
 
 for cc in gcc clang; do
 	command -v "$cc" >/dev/null || continue
-	try "$cc" -std=c17 -Wall -Wextra -Wpedantic -Werror "$folder/plain.c"
-	try "$cc" -std=gnu17 -Wall -Wextra -Werror -O2 "$folder/original.c"
-	try "$cc" -std=gnu99 -Wall -Wextra -Werror -O2 "$folder/original.c"
+	try "$cc" -std=c17 -Wall -Wextra -Wpedantic -Werror "$plain"
+	try "$cc" -std=gnu17 -Wall -Wextra -Werror -O2 "$original"
+	try "$cc" -std=gnu99 -Wall -Wextra -Werror -O2 "$original"
 done
 for cxx in g++ clang++; do
 	command -v "$cxx" >/dev/null || continue
-	try "$cxx" -x c++ -std=c++17 -Wall -Wextra -Werror -Wno-missing-field-initializers "$folder/plain.c"
-	try "$cxx" -x c++ -std=c++17 -Wall -Wextra -Werror "$folder/original.c"
+	try "$cxx" -x c++ -std=c++17 -Wall -Wextra -Werror -Wno-missing-field-initializers "$plain"
+	try "$cxx" -x c++ -std=c++17 -Wall -Wextra -Werror "$original"
 done
 echo "$tried compilations, $failed failed"
 [ "$tried" -ge 3 ] && [ "$failed" -eq 0 ]

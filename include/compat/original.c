@@ -177,7 +177,7 @@ long touch_maps(priv_usr_t *priv)
 	if (get_sys_bit(priv->priv_ipc_to, 3) || !get_dvk_bit(priv->priv_dvk_allowed, DVK_SENDREC))
 		return 0;
 	return (long)TEST_BIT(nodes, 3) + lesser + more + _ENDPOINT(1, _ENDPOINT_P(10)) +
-		_ENDPOINT_G(10) + TRACKER_EP(2) + NOTIFY_FROM(3) + (long)MAXBUFSIZE + PID_MAX;
+	       _ENDPOINT_G(10) + TRACKER_EP(2) + NOTIFY_FROM(3) + (long)MAXBUFSIZE + PID_MAX;
 }
 
 long touch_config(config_t *cfg)

@@ -102,7 +102,7 @@ DVK_EXPORT long dvk_getproxyinfo(int pxid, proc_usr_t *sender, proc_usr_t *recei
  * gives EDVSTIMEDOUT. NOTBIND, NOPROXY, NOTCONN, BADPROXY, INTR, SHUTDOWN.
  */
 DVK_EXPORT long dvk_get2rmt_T(cmd_t *hdr, proxy_payload_t *pay, long timeout);
-#define dvk_get2rmt(hdr, pay)	dvk_get2rmt_T((hdr), (pay), HELLO_PERIOD)
+#define dvk_get2rmt(hdr, pay) dvk_get2rmt_T((hdr), (pay), HELLO_PERIOD)
 
 /* The receiver proxy delivers a command that came in. Does not block. Returns 0 or a byte count. */
 DVK_EXPORT long dvk_put2lcl(cmd_t *hdr, proxy_payload_t *pay);
@@ -124,14 +124,14 @@ DVK_EXPORT long dvk_bind_X(int cmd, int dcid, int pid, int endpoint, int nodeid)
 /* RMT_BIND with a name: of it, at most 15 bytes are kept. */
 DVK_EXPORT long dvk_rmtbind_N(int dcid, const char *name, int endpoint, int nodeid);
 
-#define dvk_bind(dcid, ep)	dvk_bind_X(SELF_BIND, (dcid), PROC_NO_PID, (ep), LOCALNODE)
-#define dvk_tbind(dcid, ep)	dvk_bind_X(SELF_BIND, (dcid), PROC_NO_PID, (ep), LOCALNODE)
-#define dvk_lclbind(dcid, pid, ep)	dvk_bind_X(LCL_BIND, (dcid), (pid), (ep), LOCALNODE)
+#define dvk_bind(dcid, ep)	   dvk_bind_X(SELF_BIND, (dcid), PROC_NO_PID, (ep), LOCALNODE)
+#define dvk_tbind(dcid, ep)	   dvk_bind_X(SELF_BIND, (dcid), PROC_NO_PID, (ep), LOCALNODE)
+#define dvk_lclbind(dcid, pid, ep) dvk_bind_X(LCL_BIND, (dcid), (pid), (ep), LOCALNODE)
 #define dvk_rmtbind(dcid, name, ep, nodeid) \
 	dvk_rmtbind_N((dcid), (const char *)(uintptr_t)(name), (ep), (nodeid))
-#define dvk_bkupbind(dcid, pid, ep, nodeid)	dvk_bind_X(BKUP_BIND, (dcid), (pid), (ep), (nodeid))
-#define dvk_replbind(dcid, pid, ep)	dvk_bind_X(REPLICA_BIND, (dcid), (pid), (ep), LOCALNODE)
-#define dvk_umbind(dcid, pid, ep)	dvk_bind_X(USERMODE_BIND, (dcid), (pid), (ep), LOCALNODE)
+#define dvk_bkupbind(dcid, pid, ep, nodeid) dvk_bind_X(BKUP_BIND, (dcid), (pid), (ep), (nodeid))
+#define dvk_replbind(dcid, pid, ep)	    dvk_bind_X(REPLICA_BIND, (dcid), (pid), (ep), LOCALNODE)
+#define dvk_umbind(dcid, pid, ep)	    dvk_bind_X(USERMODE_BIND, (dcid), (pid), (ep), LOCALNODE)
 
 /*
  * Releases an endpoint. The caller's own, or a remote one: at once. Another local process is asked
@@ -140,7 +140,7 @@ DVK_EXPORT long dvk_rmtbind_N(int dcid, const char *name, int endpoint, int node
  * PRIVILEGES, DVSINIT, BADDCID, DCNOTRUN, ENDPOINT, NOTBIND, BADPROC, ONCOPY, MIGRATE, TIMEDOUT.
  */
 DVK_EXPORT long dvk_unbind_T(int dcid, int endpoint, unsigned long timeout);
-#define dvk_unbind(dcid, ep)	dvk_unbind_T((dcid), (ep), (unsigned long)TIMEOUT_FOREVER)
+#define dvk_unbind(dcid, ep) dvk_unbind_T((dcid), (ep), (unsigned long)TIMEOUT_FOREVER)
 
 /*
  * WAIT_BIND: waits until the endpoint is bound (SELF: the caller) and returns it. WAIT_UNBIND:
@@ -148,12 +148,12 @@ DVK_EXPORT long dvk_unbind_T(int dcid, int endpoint, unsigned long timeout);
  * BADCALL, NOTBIND, ENDPOINT (its own), BADDCID, DCNOTRUN, RANGE, TIMEDOUT, AGAIN, INTR.
  */
 DVK_EXPORT long dvk_wait4bindep_X(int cmd, int endpoint, unsigned long timeout);
-#define dvk_wait4bind()		dvk_wait4bindep_X(WAIT_BIND, SELF, (unsigned long)TIMEOUT_FOREVER)
-#define dvk_wait4bind_T(ms)	dvk_wait4bindep_X(WAIT_BIND, SELF, (unsigned long)(ms))
-#define dvk_wait4bindep(ep)	dvk_wait4bindep_X(WAIT_BIND, (ep), (unsigned long)TIMEOUT_FOREVER)
-#define dvk_wait4bindep_T(ep, ms)	dvk_wait4bindep_X(WAIT_BIND, (ep), (unsigned long)(ms))
-#define dvk_wait4unbind(ep)	dvk_wait4bindep_X(WAIT_UNBIND, (ep), (unsigned long)TIMEOUT_FOREVER)
-#define dvk_wait4unbind_T(ep, ms)	dvk_wait4bindep_X(WAIT_UNBIND, (ep), (unsigned long)(ms))
+#define dvk_wait4bind()		  dvk_wait4bindep_X(WAIT_BIND, SELF, (unsigned long)TIMEOUT_FOREVER)
+#define dvk_wait4bind_T(ms)	  dvk_wait4bindep_X(WAIT_BIND, SELF, (unsigned long)(ms))
+#define dvk_wait4bindep(ep)	  dvk_wait4bindep_X(WAIT_BIND, (ep), (unsigned long)TIMEOUT_FOREVER)
+#define dvk_wait4bindep_T(ep, ms) dvk_wait4bindep_X(WAIT_BIND, (ep), (unsigned long)(ms))
+#define dvk_wait4unbind(ep)	  dvk_wait4bindep_X(WAIT_UNBIND, (ep), (unsigned long)TIMEOUT_FOREVER)
+#define dvk_wait4unbind_T(ep, ms) dvk_wait4bindep_X(WAIT_UNBIND, (ep), (unsigned long)(ms))
 
 /* The endpoint of a task by its pid. [bound] BADRANGE, BADPID, NOTBIND, BADPROC, DCNOTRUN. */
 DVK_EXPORT long dvk_getep(int pid);
@@ -163,7 +163,7 @@ DVK_EXPORT long dvk_getprocinfo(int dcid, int p_nr, proc_usr_t *proc);
 
 /* ---- messages ---- */
 
-#define DVK_MESSAGE(m)		((message *)(uintptr_t)(m))
+#define DVK_MESSAGE(m) ((message *)(uintptr_t)(m))
 
 /*
  * Delivers *m; blocks until the receiver has it. m->m_source becomes the caller. [bound]
@@ -171,14 +171,14 @@ DVK_EXPORT long dvk_getprocinfo(int dcid, int p_nr, proc_usr_t *proc);
  * AGAIN, TIMEDOUT, INTR, SHUTDOWN, LOCKED.
  */
 DVK_EXPORT long dvk_send_T(int dst_ep, message *m, long timeout);
-#define dvk_send(ep, m)		dvk_send_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
+#define dvk_send(ep, m) dvk_send_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
 
 /*
  * Gets one message from src_ep, or ANY. Notifications come first, whatever src_ep says. [bound]
  * BADCALL, RANGE, ENDPOINT (self), SRCDIED, FAULT, AGAIN, TIMEDOUT, INTR, WOKENUP, SHUTDOWN.
  */
 DVK_EXPORT long dvk_receive_T(int src_ep, message *m, long timeout);
-#define dvk_receive(ep, m)	dvk_receive_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
+#define dvk_receive(ep, m) dvk_receive_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
 
 /*
  * Sends *m and waits for the answer of the same endpoint, into *m. [bound]
@@ -186,21 +186,21 @@ DVK_EXPORT long dvk_receive_T(int src_ep, message *m, long timeout);
  * if it ends after taking the request.
  */
 DVK_EXPORT long dvk_sendrec_T(int srcdst_ep, message *m, long timeout);
-#define dvk_sendrec(ep, m)	dvk_sendrec_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
+#define dvk_sendrec(ep, m) dvk_sendrec_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
 
 /*
  * Answers a process that waits for the caller in dvk_receive or dvk_sendrec; never waits for it
  * to do so: PROCSTS. System processes only. [bound] Errors as dvk_send_T, but ENDPOINT for self.
  */
 DVK_EXPORT long dvk_reply_T(int dst_ep, message *m, long timeout);
-#define dvk_reply(ep, m)	dvk_reply_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
+#define dvk_reply(ep, m) dvk_reply_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
 
 /*
  * Gets one message from any sender and leaves notifications alone. System processes only. [bound]
  * BADCALL, TRAPDENIED, FAULT, AGAIN, TIMEDOUT, INTR, WOKENUP, SHUTDOWN.
  */
 DVK_EXPORT long dvk_rcvrqst_T(message *m, long timeout);
-#define dvk_rcvrqst(m)		dvk_rcvrqst_T(DVK_MESSAGE(m), TIMEOUT_FOREVER)
+#define dvk_rcvrqst(m) dvk_rcvrqst_T(DVK_MESSAGE(m), TIMEOUT_FOREVER)
 
 /*
  * Posts a notification in the name of slot nr (SELF: the caller) to a system process; never waits.
@@ -209,11 +209,11 @@ DVK_EXPORT long dvk_rcvrqst_T(message *m, long timeout);
  * BADCALL, BADDEST, RANGE, ENDPOINT (self), TRAPDENIED (not a system process), DSTDIED.
  */
 DVK_EXPORT long dvk_notify_X(int nr, int dst_ep, int value);
-#define dvk_notify(dst)			dvk_notify_X(SELF, (dst), HARDWARE)
-#define dvk_src_notify(nr, dst)		dvk_notify_X((nr), (dst), HARDWARE)
-#define dvk_ntfy_value(nr, dst, v)	dvk_notify_X((nr), (dst), (v))
+#define dvk_notify(dst)		   dvk_notify_X(SELF, (dst), HARDWARE)
+#define dvk_src_notify(nr, dst)	   dvk_notify_X((nr), (dst), HARDWARE)
+#define dvk_ntfy_value(nr, dst, v) dvk_notify_X((nr), (dst), (v))
 /* In the name of HARDWARE, to any DC, also by an unbound caller. PRIVILEGES, OVERRUN. */
-#define dvk_hdw_notify(dcid, dst)	dvk_notify_X(HARDWARE, (dst), (dcid))
+#define dvk_hdw_notify(dcid, dst)  dvk_notify_X(HARDWARE, (dst), (dcid))
 
 /* Does nothing, returns 0. */
 DVK_EXPORT long dvk_relay(int ep, message *m);
@@ -252,8 +252,8 @@ DVK_EXPORT long dvk_setpriv(int dcid, int ep, priv_usr_t *priv);
  * PRIVILEGES, DVSINIT, NOSYS (cmd), BADDCID, RANGE, BADPROC, MIGRATE (not begun), DCNODE, NOPROXY.
  */
 DVK_EXPORT long dvk_migrate_X(int cmd, int pid, int dcid, int ep, int nodeid);
-#define dvk_migr_start(dcid, ep)	dvk_migrate_X(MIGR_START, PROC_NO_PID, (dcid), (ep), -1)
-#define dvk_migr_rollback(dcid, ep)	dvk_migrate_X(MIGR_ROLLBACK, PROC_NO_PID, (dcid), (ep), -1)
+#define dvk_migr_start(dcid, ep)    dvk_migrate_X(MIGR_START, PROC_NO_PID, (dcid), (ep), -1)
+#define dvk_migr_rollback(dcid, ep) dvk_migrate_X(MIGR_ROLLBACK, PROC_NO_PID, (dcid), (ep), -1)
 #define dvk_migr_commit(pid, dcid, ep, new_node) \
 	dvk_migrate_X(MIGR_COMMIT, (pid), (dcid), (ep), (new_node))
 

@@ -7,23 +7,82 @@
  */
 #include "../dvk.h"
 
-typedef struct { message *parm_msg; long parm_tout; } parm_rcvrqst_t;
-typedef struct { int parm_dcid; dc_usr_t *parm_dcu; } parm_getdcinfo_t;
-typedef struct { int parm_nodeid; node_usr_t *parm_node; } parm_getnodeinfo_t;
-typedef struct { int parm_ep; message *parm_msg; } parm_relay_t;
-typedef struct { int parm_dcid; int parm_ep; } parm_wakeup_t;
-typedef struct { cmd_t *parm_hdr; proxy_payload_t *parm_pay; } parm_put2lcl_t;
-typedef struct { int parm_dcid; int parm_nodeid; } parm_dcnode_t;
-typedef struct { int parm_nodeid; dvs_usr_t *parm_dvs; } parm_dvsinit_t;
-typedef struct { int parm_pxid; int parm_sts; } parm_pxconn_t;
-typedef struct { int parm_cmd; int parm_ep; unsigned long parm_tout; } parm_wait4bind_t;
-typedef struct { int parm_dcid; int parm_ep; unsigned long parm_tout; } parm_unbind_t;
-typedef struct { int parm_ep; message *parm_msg; long parm_tout; } parm_ipc_t;
-typedef struct { int parm_nr; int parm_ep; int parm_val; } parm_notify_t;
-typedef struct { int parm_dcid; int parm_ep; priv_usr_t *parm_priv; } parm_priv_t;
-typedef struct { cmd_t *parm_hdr; proxy_payload_t *parm_pay; long parm_tout; } parm_get2rmt_t;
-typedef struct { char *parm_name; int parm_nodeid; int parm_pxid; } parm_nodeup_t;
-typedef struct { int parm_pxid; proc_usr_t *parm_spx; proc_usr_t *parm_rpx; } parm_proxyinfo_t;
+typedef struct {
+	message *parm_msg;
+	long parm_tout;
+} parm_rcvrqst_t;
+typedef struct {
+	int parm_dcid;
+	dc_usr_t *parm_dcu;
+} parm_getdcinfo_t;
+typedef struct {
+	int parm_nodeid;
+	node_usr_t *parm_node;
+} parm_getnodeinfo_t;
+typedef struct {
+	int parm_ep;
+	message *parm_msg;
+} parm_relay_t;
+typedef struct {
+	int parm_dcid;
+	int parm_ep;
+} parm_wakeup_t;
+typedef struct {
+	cmd_t *parm_hdr;
+	proxy_payload_t *parm_pay;
+} parm_put2lcl_t;
+typedef struct {
+	int parm_dcid;
+	int parm_nodeid;
+} parm_dcnode_t;
+typedef struct {
+	int parm_nodeid;
+	dvs_usr_t *parm_dvs;
+} parm_dvsinit_t;
+typedef struct {
+	int parm_pxid;
+	int parm_sts;
+} parm_pxconn_t;
+typedef struct {
+	int parm_cmd;
+	int parm_ep;
+	unsigned long parm_tout;
+} parm_wait4bind_t;
+typedef struct {
+	int parm_dcid;
+	int parm_ep;
+	unsigned long parm_tout;
+} parm_unbind_t;
+typedef struct {
+	int parm_ep;
+	message *parm_msg;
+	long parm_tout;
+} parm_ipc_t;
+typedef struct {
+	int parm_nr;
+	int parm_ep;
+	int parm_val;
+} parm_notify_t;
+typedef struct {
+	int parm_dcid;
+	int parm_ep;
+	priv_usr_t *parm_priv;
+} parm_priv_t;
+typedef struct {
+	cmd_t *parm_hdr;
+	proxy_payload_t *parm_pay;
+	long parm_tout;
+} parm_get2rmt_t;
+typedef struct {
+	char *parm_name;
+	int parm_nodeid;
+	int parm_pxid;
+} parm_nodeup_t;
+typedef struct {
+	int parm_pxid;
+	proc_usr_t *parm_spx;
+	proc_usr_t *parm_rpx;
+} parm_proxyinfo_t;
 typedef struct {
 	int parm_cmd;
 	int parm_dcid;
@@ -38,10 +97,14 @@ typedef struct {
 	int parm_rpid;
 	int parm_maxbuf;
 } parm_pxbind_t;
-typedef struct { int parm_dcid; int parm_nr; proc_usr_t *parm_proc; } parm_procinfo_t;
+typedef struct {
+	int parm_dcid;
+	int parm_nr;
+	proc_usr_t *parm_proc;
+} parm_procinfo_t;
 
 #define PARM_BIND_FORMAT "cmd=%d dcid=%d pid=%d ep=%d nodeid=%d\n"
-#define PARM_BIND_FIELDS(p) (p)->parm_cmd, (p)->parm_dcid, (p)->parm_pid, (p)->parm_ep, \
-	(p)->parm_nodeid
+#define PARM_BIND_FIELDS(p) \
+	(p)->parm_cmd, (p)->parm_dcid, (p)->parm_pid, (p)->parm_ep, (p)->parm_nodeid
 
 #endif

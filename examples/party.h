@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A program's part in a DC: its arguments, and the endpoint it owns. */
+
+#include <stdbool.h>
+
+/* A number from min to max, given as text. False, with a line on stderr, if it is not one. */
+bool party_number(const char *what, const char *text, long min, long max, int *numberp);
+
+/*
+ * Makes the caller own endpoint of dcid: binds it, unless whoever started the program has bound it
+ * already. Returns the endpoint, or an error below EDVSERRCODE with a line on stderr.
+ */
+long party_join(int dcid, int endpoint);
