@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Time as the rest of the tree uses it: nanoseconds in a signed 64-bit number. The monotonic clock is
+ * for intervals and deadlines, the real-time one only for what people read.
+ */
+
+#include <stdint.h>
+#include <time.h>
+
+#define OS_SECOND_NS 1000000000ll
+#define OS_MS_NS     1000000ll
+#define OS_US_NS     1000ll
+
+static inline int64_t os_clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return t.tv_sec * OS_SECOND_NS + t.tv_nsec;
+}
+
+static inline int64_t os_now_ns(void)
+{
+	return os_clock_ns(CLOCK_MONOTONIC);
+}
+
+static inline int64_t os_realtime_ns(void)
+{
+	return os_clock_ns(CLOCK_REALTIME);
+}
+
+static inline struct timespec os_timespec(int64_t ns)
+{
+	return (struct timespec){ .tv_sec = ns / OS_SECOND_NS, .tv_nsec = ns % OS_SECOND_NS };
+}
+
+/* A deadline from a time-out in milliseconds; below 0 is "never", kept as -1. */
+static inline int64_t os_deadline_ns(int64_t timeout_ms)
+{
+	return timeout_ms < 0 ? -1 : os_now_ns() + timeout_ms * OS_MS_NS;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/memfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+
+int os_memfd_new(const char *name, size_t bytes)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)bytes) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, SIZE_SEALS | F_SEAL_SEAL) < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* 0 if the file behind fd is that large and will stay so. */
+static int memfd_check(int fd, size_t bytes)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS)
+		return -EBADF;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_size < 0 || (size_t)st.st_size < bytes ? -EBADF : 0;
+}
+
+int os_memfd_map(int fd, size_t bytes, unsigned flags, void **addrp)
+{
+	int r = memfd_check(fd, bytes);
+	void *addr;
+
+	if (r < 0)
+		return r;
+	addr = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (addr == MAP_FAILED)
+		return -errno;
+	if ((flags & OS_MAP_NOFORK) && madvise(addr, bytes, MADV_DONTFORK) < 0) {
+		r = -errno;
+		munmap(addr, bytes);
+		return r;
+	}
+	*addrp = addr;
+	return 0;
+}
+
+void *os_memfd_unmap(void *addr, size_t bytes)
+{
+	if (addr)
+		munmap(addr, bytes);
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Pages shared with other processes. The descriptor is what is handed over; the size is sealed, so
+ * that nobody who holds it can make another one's access fault by shrinking it.
+ */
+
+#include <stddef.h>
+
+/* A zeroed, sealed memfd of `bytes`, close-on-exec. The descriptor, the caller's; or negative errno. */
+int os_memfd_new(const char *name, size_t bytes);
+
+/*
+ * Maps `bytes` of it, readable, writable and shared, into *addrp. A descriptor that came from
+ * another process is refused with -EBADF unless its size is sealed and at least `bytes`.
+ * OS_MAP_NOFORK: not there in a child after fork(). The mapping outlives the descriptor.
+ */
+#define OS_MAP_NOFORK 1u
+int os_memfd_map(int fd, size_t bytes, unsigned flags, void **addrp);
+void *os_memfd_unmap(void *addr, size_t bytes); /* addr may be NULL; returns NULL */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Unix sockets: names, packets with descriptors, who is at the other end; and descriptors in
+ * general: closing, blocking mode, reading and writing all of something within a time.
+ *
+ * A name that starts with '@' is an abstract one (its namespace is the network namespace), any other
+ * a path. Every descriptor made here is close-on-exec and belongs to the caller.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#define OS_FDS_MAX 4 /* descriptors in one packet */
+
+enum os_socket_kind {
+	OS_STREAM = 1,
+	OS_PACKET = 5, /* SOCK_SEQPACKET */
+};
+
+struct os_peer {
+	pid_t pid; /* in our pid namespace; 0 if it is not visible here */
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * Listens. A path's leftover socket is replaced if nobody listens on it any more; -EADDRINUSE if
+ * somebody does. Non-blocking. The descriptor or negative errno.
+ */
+int os_unix_listen(const char *name, enum os_socket_kind kind);
+/* Next connection, non-blocking. The descriptor, -EAGAIN if there is none, or negative errno. */
+int os_unix_accept(int fd);
+/*
+ * Connects, waiting up to timeout_ms while the listener's backlog is full. The socket is blocking.
+ * -ENOENT, -ECONNREFUSED: nobody listens; -EAGAIN: the backlog stayed full.
+ */
+int os_unix_connect(const char *name, enum os_socket_kind kind, int timeout_ms);
+int os_unix_pair(enum os_socket_kind kind, int fds[2]);
+/* Who made the connection (or the listening end, seen from the connecting one). */
+int os_unix_peer(int fd, struct os_peer *peer);
+
+/* One packet with up to OS_FDS_MAX descriptors, which stay the caller's. 0 or negative errno. */
+int os_packet_send(int fd, const void *buf, size_t len, const int *fds, int fd_count);
+int os_packet_sendv(int fd, const struct iovec *parts, int part_count, const int *fds,
+		    int fd_count);
+/*
+ * One packet. Its length, 0 when the other end closed, or negative errno; -EMSGSIZE: the packet was
+ * longer than size or had more descriptors than OS_FDS_MAX (nothing of it is kept). *fd_count of
+ * the fds[OS_FDS_MAX] are the caller's now. fds may be NULL: descriptors are closed at once.
+ */
+ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count);
+
+/*
+ * Everything or an error, on blocking or non-blocking descriptors; timeout_ms below 0: no limit.
+ * 0; -ETIMEDOUT; -ECONNRESET: end of file before len bytes; other negative errno.
+ */
+int os_read_full(int fd, void *buf, size_t len, int timeout_ms);
+int os_write_full(int fd, const void *buf, size_t len, int timeout_ms);
+
+/* Waits for poll(2) events. 0: one of them, or hang-up, is there; -ETIMEDOUT; negative errno. */
+int os_poll(int fd, short events, int timeout_ms);
+
+int os_set_nonblock(int fd, int on);
+int os_close(int fd); /* fd may be negative; returns -1, errno is kept */
+
+static inline void os_closep(int *fd)
+{
+	os_close(*fd);
+}
+
+/* An owned descriptor that closes itself when it leaves its scope. */
+#define OS_CLEANUP_FD __attribute__((cleanup(os_closep)))
