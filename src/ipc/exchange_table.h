@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_IPC_EXCHANGE_TABLE_H
+#define DVS_IPC_EXCHANGE_TABLE_H
+
+/* What the files of the exchange share; nobody else includes this. */
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "ipc/exchange.h"
+
+#define EXCHANGE_BUCKETS     4096u  /* of channels by slots, and of page names by inode */
+#define EXCHANGE_RETIRED_MAX 16384u /* names of pages that only a process may still map */
+
+/* The name of one memfd; outlives the page, because a process may have it mapped for longer. */
+struct exchange_name {
+	dev_t dev;
+	uint64_t ino;
+	struct page_name name;
+	bool retired;
+	struct exchange_name *next_hash;
+	struct exchange_name *next_retired; /* oldest first */
+};
+
+struct exchange {
+	int nodeid;
+	int node_fd;
+	struct node_bell *node_bell;
+	uint64_t node_ino;
+	struct exchange_bell *bell[SHM_DCS][SHM_SLOTS];
+	struct exchange_channel *first[SHM_DCS][SHM_SLOTS]; /* of each slot's list */
+	struct exchange_channel *by_slots[EXCHANGE_BUCKETS];
+	struct exchange_status *statuses;
+	struct exchange_name *by_ino[EXCHANGE_BUCKETS];
+	struct exchange_name *retired_first, *retired_last;
+	unsigned retired_count;
+};
+
+static inline bool exchange_slot_valid(int dcid, int p_nr)
+{
+	return dcid >= 0 && dcid < SHM_DCS && p_nr >= -SHM_TASKS && p_nr < SHM_SLOTS - SHM_TASKS;
+}
+
+/* Makes a page and names it; *pagep, *fdp and *inop are the caller's until exchange_page_retire(). */
+int exchange_page_new(struct exchange *exchange, const struct page_name *name, int *fdp,
+		      void **pagep, uint64_t *inop);
+/* Closes and unmaps; the name can still be identified. */
+void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino);
+
+/* The lines of a channel of which one side has died; see exchange_endpoint_dead(). */
+void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
+			  int dead_side);
+/* The bell of a slot if it was ever made. */
+struct exchange_bell *exchange_bell_find(struct exchange *exchange, int dcid, int p_nr);
+
+#endif
