@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_INIT_H
+#define DVS_NODE_INIT_H
+
+/*
+ * The init of a DC on this node: process 1 of a pid namespace of its own, in which all processes run
+ * that `dvs run` or a migration starts for that DC here. It is this same program, executed again
+ * with DC_INIT_ARGUMENT, and ends with the daemon, however that ends; the kernel then ends all in the
+ * namespace.
+ *
+ *	daemon                               init                            process
+ *	dc_init_spawn()  -- request socket -->  clone3, set_tid  ------------->  prepares itself,
+ *	     <--- vpid, pidfd, or which step failed ---                         waits
+ *	(binds it)
+ *	dc_init_go()     -- request socket -->  lets it go       ------------->  executes
+ *	dc_init_read()  <-- event socket ----  reaped
+ *
+ * Requests are synchronous: the init answers at once, and a request that is not answered within
+ * DC_INIT_TIMEOUT_MS ends the init (-ETIMEDOUT). The caller serialises (the node lock). Pids in the
+ * namespace (vpids) come from the node's own range, so that they are unique in the cluster.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/refusal.h"
+
+#define DC_INIT_ARGUMENT   "--dc-init" /* main() of the program: dc_init_main(argc, argv) */
+#define DC_INIT_TIMEOUT_MS 2000
+#define DC_INIT_SHELL_FDS  4
+#define DC_INIT_GROUPS_MAX 64
+
+/* vpids of node n: DC_VPID_COUNT from dc_vpid_base(n) on. */
+#define DC_VPID_COUNT 980
+
+static inline int dc_vpid_base(int nodeid)
+{
+	return 1000 + DC_VPID_COUNT * nodeid;
+}
+
+struct dc_init;
+
+/* What to execute. All memory and descriptors stay the caller's. */
+struct dc_spawn {
+	char *const *argv; /* ends with NULL; argv[0] is looked for in the PATH of envp */
+	char *const *envp;
+	const char *cwd;
+	unsigned umask;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* supplementary ones */
+	int group_count;
+	int fds[3]; /* become standard input, output and error; -1: /dev/null */
+	/* Bit n set: dc_vpid_base() + n is in use elsewhere in the cluster. DC_VPID_COUNT bits or NULL. */
+	const uint64_t *taken;
+};
+
+struct dc_exit {
+	int vpid;
+	int status; /* as from wait(2) */
+};
+
+/*
+ * Starts the init of DC dcid. Needs root. When called on the daemon's main thread the kernel also
+ * kills the init when that ends; from any other thread only the sockets tell it. 0 or negative errno.
+ */
+int dc_init_start(struct dc_init **initp, int dcid, int nodeid);
+/* Kills the init and with it all in the namespace; returns NULL. */
+struct dc_init *dc_init_free(struct dc_init *init);
+
+pid_t dc_init_pid(const struct dc_init *init);
+
+/* Descriptor to watch for reading; then dc_init_read() until -EAGAIN. */
+int dc_init_fd(const struct dc_init *init);
+/* The next process that ended. 0; -EAGAIN: no more now; -ECONNRESET: the init itself is gone. */
+int dc_init_read(struct dc_init *init, struct dc_exit *ended);
+
+/*
+ * Starts a process that waits, all prepared, before it executes anything: its own session and process
+ * group (sid = pgid = vpid), default signal dispositions and mask, the daemon's rlimits. *pidfdp is
+ * the caller's. It lives until dc_init_go() or dc_init_cancel(). Negative errno, and *why says which
+ * step failed (no such folder, no such user ...); why may be NULL.
+ */
+int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, int *vpidp, pid_t *lpidp,
+		  int *pidfdp, struct refusal *why);
+/* Lets it execute; 0: it did. Otherwise errno of execve; the process ends and its exit is told. */
+int dc_init_go(struct dc_init *init, int vpid, struct refusal *why);
+/* Kills one that waits; its exit is told. -ESRCH: it is not waiting. */
+int dc_init_cancel(struct dc_init *init, int vpid);
+
+/*
+ * Starts the program `path` with exactly this vpid (-EEXIST: taken), in its own session, with
+ * nothing open but fds[0..] as descriptors 3 and up, root's credentials, an empty environment. For
+ * the migration engine, which turns it into the process that arrives. When this returns 0 it runs.
+ */
+int dc_init_shell(struct dc_init *init, int vpid, const char *path, const int *fds, int fd_count,
+		  pid_t *lpidp, int *pidfdp);
+
+/* The init's side: main() hands over when argv[1] is DC_INIT_ARGUMENT. The exit status. */
+int dc_init_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_LOG_H
+#define DVS_NODE_LOG_H
+
+/*
+ * What a process writes to standard output and error: a pipe, kept by the daemon at both ends, and
+ * the last PROC_LOG_BYTES that came out of it. No file. When the process moves its log moves with it:
+ *
+ *	source: freeze; proc_log_drain(); proc_log_export()      target: proc_log_new();
+ *	        bytes -------------------------------------->            proc_log_import()
+ *
+ * All of it with the node lock held.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROC_LOG_BYTES (1u << 20)
+
+struct os_loop;
+struct proc_log;
+
+/* New bytes, in the order written. May not free the log. */
+typedef void proc_log_fn(void *ctx, const uint8_t *bytes, size_t len);
+
+int proc_log_new(struct os_loop *loop, struct proc_log **logp); /* 0 or negative errno */
+struct proc_log *proc_log_free(struct proc_log *log);		/* log may be NULL; returns NULL */
+
+/* One listener, told of what arrives from now on; NULL: none. */
+void proc_log_listen(struct proc_log *log, proc_log_fn *fn, void *ctx);
+
+/* The end that the process writes to; close-on-exec, stays the log's. */
+int proc_log_fd(const struct proc_log *log);
+/* Is it this pipe (st_dev and st_ino of one of its ends)? */
+bool proc_log_is(const struct proc_log *log, uint64_t dev, uint64_t ino);
+
+/* Takes all that is in the pipe now; the listener is told. */
+void proc_log_drain(struct proc_log *log);
+
+/* How many bytes are kept, and how many ever came. */
+size_t proc_log_size(const struct proc_log *log);
+uint64_t proc_log_total(const struct proc_log *log);
+/* Copies the last `size` bytes kept (all if there are fewer), oldest first; how many. */
+size_t proc_log_export(const struct proc_log *log, uint8_t *buf, size_t size);
+/* Appends what was exported elsewhere; the listener is not told: it has seen it there. */
+void proc_log_import(struct proc_log *log, const uint8_t *bytes, size_t len);
+
+#endif
