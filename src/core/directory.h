@@ -12,10 +12,18 @@
  * An endpoint's *generation* is counted up whenever its slot is bound anew. The number programs see
  * is the slot for a first bind (generation 0), as in the original.
  *
+ * A free slot keeps the generation that its next bind will have. Every create of a DC starts again at
+ * generation 0 and has a generation of its own (directory_dc.generation).
+ *
+ * A node that leaves stays a member of its DCs: when it joins again it is told so by DC_CREATED
+ * effects that name it. A join of a node that is up ends its older life first.
+ *
  * A migration: START marks the endpoint MOVING (owner unchanged); COMMIT changes the owner;
  * ROLLBACK or the target's leaving ends it with the owner unchanged; the owner's leaving ends the
  * endpoint. `move` numbers identify one migration: a COMMIT or ROLLBACK that names another move
- * than the current one is refused (EDVSMIGRATE); 0 means "whichever is current" (by hand).
+ * than the current one is refused (EDVSMIGRATE); 0 means "whichever is current" (by hand). A move
+ * started by hand is committed by hand, one started by dvs migrate by its number; either may be
+ * rolled back by hand at any time before its commit.
  */
 
 #include <stdbool.h>
@@ -75,7 +83,7 @@ struct directory {
 enum directory_effect_kind {
 	EFFECT_NODE_UP,
 	EFFECT_NODE_DOWN,  /* after the ENDPOINT_DEAD effects of its endpoints */
-	EFFECT_DC_CREATED, /* also: this node became a member */
+	EFFECT_DC_CREATED, /* node: the one that became a member or joined again; -1 all of them */
 	EFFECT_DC_REMOVED, /* after the ENDPOINT_DEAD effects */
 	EFFECT_ENDPOINT_BOUND,
 	EFFECT_ENDPOINT_DEAD,	  /* generation names the one that ended */
@@ -105,10 +113,10 @@ struct directory_effects {
 };
 
 struct directory_result {
-	int32_t code;  /* 0 (or endpoint for BIND, see value) or a negative EDVS number */
-	int32_t value; /* BIND: the endpoint; MOVE_START: unused */
-	uint32_t generation;
-	uint32_t move;
+	int32_t code;	     /* 0 (or endpoint for BIND, see value) or a negative EDVS number */
+	int32_t value;	     /* BIND: the endpoint; NODE_JOIN: the incarnation; else 0 */
+	uint32_t generation; /* of the endpoint concerned, as it is afterwards */
+	uint32_t move;	     /* of the endpoint concerned: current or last migration, 0 none */
 };
 
 void directory_init(struct directory *dir);
@@ -124,9 +132,13 @@ const struct directory_endpoint *directory_endpoint(const struct directory *dir,
 /* Endpoint number (with generation folded in) of a slot. */
 int directory_endpoint_number(const struct directory_endpoint *ep, int p_nr);
 
-/* Snapshot for a joiner: versioned, checked byte form (only used entries). */
+/*
+ * Snapshot for a joiner: versioned, checked byte form (only used entries); equal tables give equal
+ * bytes. Encode returns the length, 0 if size is too small (directory_encode_bound() never is).
+ * Decode returns 0, or -EBADMSG and the table as after directory_init().
+ */
 size_t directory_encode_bound(void);
-size_t directory_encode(const struct directory *dir, uint8_t *buf, size_t size); /* 0: too small */
-int directory_decode(struct directory *dir, const uint8_t *buf, size_t len);	 /* 0 or -EBADMSG */
+size_t directory_encode(const struct directory *dir, uint8_t *buf, size_t size);
+int directory_decode(struct directory *dir, const uint8_t *buf, size_t len);
 
 #endif

@@ -24,7 +24,7 @@ enum command_kind {
 	COMMAND_ADD_NODE = 5,
 	COMMAND_DEL_NODE = 6,
 	COMMAND_BIND = 7,	  /* dcid, p_nr, node, lpid, vpid, misc, bind_kind, name */
-	COMMAND_UNBIND = 8,	  /* dcid, p_nr, generation */
+	COMMAND_UNBIND = 8,	  /* dcid, p_nr, generation (or ANY), flags */
 	COMMAND_MOVE_START = 9,	  /* dcid, p_nr, generation (or ANY), target (-1 unknown), flags */
 	COMMAND_MOVE_COMMIT = 10, /* dcid, p_nr, generation, target, move, lpid (by hand) */
 	COMMAND_MOVE_ROLLBACK = 11, /* dcid, p_nr, generation, move */
@@ -34,6 +34,7 @@ enum command_kind {
 #define COMMAND_GENERATION_ANY UINT32_MAX
 #define COMMAND_FLAG_BY_HAND   1u
 #define COMMAND_FLAG_ATTACH    2u /* MOVE_COMMIT: lpid on target takes the endpoint over */
+#define COMMAND_FLAG_DIED      4u /* UNBIND: the process on `origin` ended; void if not the owner */
 
 struct command {
 	uint16_t version;

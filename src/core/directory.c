@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The table as a whole: which half of which command is called, the nodes, and what the effects
+ * say. DCs, endpoints and migrations have files of their own.
+ */
+
+#include "core/directory.h"
+
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/directory_part.h"
+
+void directory_init(struct directory *dir)
+{
+	memset(dir, 0, sizeof(*dir));
+	dir->next_move = 1;
+}
+
+static void effect_append(struct directory_change *change, const struct directory_effect *effect)
+{
+	CORE_ASSERT(change->effects->count < DIRECTORY_EFFECTS_MAX);
+	change->effects->item[change->effects->count++] = *effect;
+}
+
+void directory_effect_slot(struct directory_change *change, enum directory_effect_kind kind,
+			   int dcid, int p_nr)
+{
+	const struct directory_endpoint *ep = &change->dir->dc[dcid].slot[shm_index(p_nr)];
+	struct directory_effect effect = {
+		.kind = (uint8_t)kind,
+		.node = ep->node,
+		.target = ep->target,
+		.by_hand = ep->by_hand,
+		.dcid = dcid,
+		.p_nr = p_nr,
+		.generation = ep->generation,
+		.move = ep->move,
+	};
+
+	CORE_ASSERT(ep->bound);
+	effect_append(change, &effect);
+}
+
+void directory_effect_node(struct directory_change *change, enum directory_effect_kind kind,
+			   int node, int dcid)
+{
+	struct directory_effect effect = {
+		.kind = (uint8_t)kind, .node = (int8_t)node, .target = -1, .dcid = dcid
+	};
+
+	effect_append(change, &effect);
+}
+
+void directory_result_slot(struct directory_change *change, const struct directory_endpoint *ep)
+{
+	change->result->generation = ep->generation;
+	change->result->move = ep->move;
+}
+
+static int join_check(const struct directory *dir, const struct command *cmd)
+{
+	(void)dir;
+	return directory_node_in_range(cmd->node) ? 0 : EDVSBADNODEID;
+}
+
+static int leave_check(const struct directory *dir, const struct command *cmd)
+{
+	if (!directory_node_in_range(cmd->node))
+		return EDVSBADNODEID;
+	/* The leaving of an older life, that a join has already ended, says nothing new. */
+	if (!dir->node[cmd->node].up ||
+	    (cmd->value && cmd->value != dir->node[cmd->node].incarnation))
+		return EDVSNODEFREE;
+	return 0;
+}
+
+static void dc_forget_node(struct directory_change *change, int dcid, int node)
+{
+	struct directory_dc *dc = &change->dir->dc[dcid];
+
+	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++) {
+		struct directory_endpoint *ep = &dc->slot[shm_index(p_nr)];
+
+		if (!ep->bound)
+			continue;
+		if (ep->node == node)
+			directory_slot_end(change, dcid, p_nr);
+		else if (ep->moving && ep->target == node)
+			directory_slot_roll_back(change, dcid, p_nr);
+	}
+}
+
+static void node_end(struct directory_change *change, int node)
+{
+	for (int dcid = 0; dcid < SHM_DCS; dcid++)
+		if (change->dir->dc[dcid].running)
+			dc_forget_node(change, dcid, node);
+	change->dir->node[node].up = 0;
+	directory_effect_node(change, EFFECT_NODE_DOWN, node, -1);
+}
+
+static void leave_apply(struct directory_change *change, const struct command *cmd)
+{
+	node_end(change, cmd->node);
+}
+
+static void join_apply(struct directory_change *change, const struct command *cmd)
+{
+	struct directory_node *node = &change->dir->node[cmd->node];
+
+	if (node->up)
+		node_end(change, cmd->node);
+	node->up = 1;
+	node->incarnation++;
+	node->address = cmd->value;
+	directory_copy_name(node->name, cmd->name);
+	change->result->value = (int32_t)node->incarnation;
+	directory_effect_node(change, EFFECT_NODE_UP, cmd->node, -1);
+	for (int dcid = 0; dcid < SHM_DCS; dcid++)
+		if (change->dir->dc[dcid].running &&
+		    (change->dir->dc[dcid].nodes & directory_node_bit(cmd->node)))
+			directory_effect_node(change, EFFECT_DC_CREATED, cmd->node, dcid);
+}
+
+static const struct {
+	directory_check_fn *check;
+	directory_apply_fn *apply;
+} halves[COMMAND_LAST + 1] = {
+	[COMMAND_NODE_JOIN] = { join_check, join_apply },
+	[COMMAND_NODE_LEAVE] = { leave_check, leave_apply },
+	[COMMAND_DC_CREATE] = { directory_dc_create_check, directory_dc_create_apply },
+	[COMMAND_DC_REMOVE] = { directory_dc_remove_check, directory_dc_remove_apply },
+	[COMMAND_ADD_NODE] = { directory_add_node_check, directory_add_node_apply },
+	[COMMAND_DEL_NODE] = { directory_del_node_check, directory_del_node_apply },
+	[COMMAND_BIND] = { directory_bind_check, directory_bind_apply },
+	[COMMAND_UNBIND] = { directory_unbind_check, directory_unbind_apply },
+	[COMMAND_MOVE_START] = { directory_start_check, directory_start_apply },
+	[COMMAND_MOVE_COMMIT] = { directory_commit_check, directory_commit_apply },
+	[COMMAND_MOVE_ROLLBACK] = { directory_rollback_check, directory_rollback_apply },
+};
+
+int directory_check(const struct directory *dir, const struct command *cmd)
+{
+	if (cmd->kind > COMMAND_LAST || !halves[cmd->kind].check)
+		return EDVSNOSYS;
+	return halves[cmd->kind].check(dir, cmd);
+}
+
+void directory_apply(struct directory *dir, uint64_t order, const struct command *cmd,
+		     struct directory_effects *effects, struct directory_result *result)
+{
+	struct directory_change change = { dir, effects, result };
+
+	CORE_ASSERT(order > dir->order);
+	memset(result, 0, sizeof(*result));
+	effects->count = 0;
+	dir->order = order;
+	result->code = directory_check(dir, cmd);
+	if (result->code)
+		return;
+	halves[cmd->kind].apply(&change, cmd);
+	CORE_ASSERT(result->code == 0);
+}
+
+const struct directory_endpoint *directory_endpoint(const struct directory *dir, int dcid, int p_nr)
+{
+	if (dcid < 0 || dcid >= SHM_DCS || p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
+		return NULL;
+	return &dir->dc[dcid].slot[shm_index(p_nr)];
+}
+
+int directory_endpoint_number(const struct directory_endpoint *ep, int p_nr)
+{
+	CORE_ASSERT(ep->generation <= _ENDPOINT_MAX_GENERATION);
+	return _ENDPOINT((int)ep->generation, p_nr);
+}

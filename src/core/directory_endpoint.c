@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Endpoints: bound, and ended by an unbind, the removal of their DC or the leaving of their node. */
+
+#include <string.h>
+
+#include "core/directory_part.h"
+
+void directory_slot_end(struct directory_change *change, int dcid, int p_nr)
+{
+	struct directory_endpoint *ep = &change->dir->dc[dcid].slot[shm_index(p_nr)];
+	uint32_t next = ep->generation == _ENDPOINT_MAX_GENERATION ? 0 : ep->generation + 1;
+
+	CORE_ASSERT(ep->bound);
+	if (!ep->moving)
+		ep->target = -1;
+	directory_effect_slot(change, EFFECT_ENDPOINT_DEAD, dcid, p_nr);
+	memset(ep, 0, sizeof(*ep));
+	ep->generation = next;
+	ep->node = -1;
+	ep->target = -1;
+}
+
+static enum endpoint_kind kind_of_bind(int bind_kind)
+{
+	switch (bind_kind) {
+	case BKUP_BIND:
+		return ENDPOINT_BACKUP;
+	case REPLICA_BIND:
+		return ENDPOINT_REPLICA;
+	default:
+		return ENDPOINT_NORMAL;
+	}
+}
+
+int directory_bind_check(const struct directory *dir, const struct command *cmd)
+{
+	const struct directory_endpoint *ep;
+	int code;
+
+	if (!directory_node_in_range(cmd->node))
+		return EDVSBADNODEID;
+	if (cmd->bind_kind < SELF_BIND || cmd->bind_kind > MAX_BIND_TYPE)
+		return EDVSBINDTYPE;
+	code = directory_dc_check(dir, cmd->dcid);
+	if (code)
+		return code;
+	if (!directory_slot_in_range(&dir->dc[cmd->dcid], cmd->p_nr))
+		return EDVSBADDCID;
+	if (!(dir->dc[cmd->dcid].nodes & directory_node_bit(cmd->node)))
+		return EDVSNODCNODE;
+	ep = directory_slot(dir, cmd);
+	/* "It is on that node" may be said again, and in advance; it binds nobody. */
+	if (ep->bound && !(cmd->bind_kind == RMT_BIND && ep->node == cmd->node))
+		return EDVSSLOTUSED;
+	return dir->node[cmd->node].up ? 0 : EDVSNOPROXY;
+}
+
+void directory_bind_apply(struct directory_change *change, const struct command *cmd)
+{
+	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
+
+	change->result->value = directory_endpoint_number(ep, cmd->p_nr);
+	change->result->generation = ep->generation;
+	if (cmd->bind_kind == RMT_BIND)
+		return;
+	CORE_ASSERT(!ep->bound);
+	ep->bound = 1;
+	ep->attached = 1;
+	ep->kind = (uint8_t)kind_of_bind(cmd->bind_kind);
+	ep->node = (int8_t)cmd->node;
+	ep->target = -1;
+	ep->nodemap = directory_node_bit(cmd->node);
+	ep->lpid = cmd->lpid;
+	ep->vpid = cmd->vpid;
+	ep->misc = cmd->misc;
+	directory_copy_name(ep->name, cmd->name);
+	directory_effect_slot(change, EFFECT_ENDPOINT_BOUND, cmd->dcid, cmd->p_nr);
+}
+
+int directory_unbind_check(const struct directory *dir, const struct command *cmd)
+{
+	const struct directory_endpoint *ep;
+	int code = directory_dc_check(dir, cmd->dcid);
+
+	if (code)
+		return code;
+	if (!directory_slot_in_range(&dir->dc[cmd->dcid], cmd->p_nr))
+		return EDVSENDPOINT;
+	ep = directory_slot(dir, cmd);
+	if (!ep->bound)
+		return EDVSNOTBIND;
+	if (cmd->generation != COMMAND_GENERATION_ANY && cmd->generation != ep->generation)
+		return EDVSENDPOINT;
+	/* The death of a copy that the order has meanwhile replaced is not the endpoint's. */
+	if ((cmd->flags & COMMAND_FLAG_DIED) && cmd->origin != ep->node)
+		return EDVSRMTPROC;
+	return 0;
+}
+
+void directory_unbind_apply(struct directory_change *change, const struct command *cmd)
+{
+	directory_result_slot(change, directory_slot(change->dir, cmd));
+	directory_slot_end(change, cmd->dcid, cmd->p_nr);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The table as bytes: whole, equal, and never trusted. */
+
+#include <errno.h>
+
+#include "core/directory_fixture.h"
+
+static uint8_t bytes[1 << 20], again[1 << 20];
+static struct directory copy;
+
+static size_t begin_used(void)
+{
+	begin();
+	CHECK_EQ(create(31, 6), 0);
+	CHECK_EQ(bind_at(10, 0), 0);
+	CHECK_EQ(bind_at(-35, 1), 0);
+	CHECK_EQ(bind_at(220, 2), 0);
+	CHECK_EQ(unbind(220, 0), 0);
+	CHECK_EQ(start(10, 1, 0), 0);
+	CHECK_EQ(leave(2), 0);
+	return directory_encode(&dir, bytes, sizeof(bytes));
+}
+
+static void test_round_trip(void)
+{
+	size_t len = begin_used();
+
+	CHECK(len > 0 && len <= directory_encode_bound());
+	CHECK_EQ(directory_decode(&copy, bytes, len), 0);
+	CHECK(memcmp(&copy, &dir, sizeof(dir)) == 0);
+	CHECK_EQ(directory_encode(&copy, again, sizeof(again)), len);
+	CHECK(memcmp(bytes, again, len) == 0);
+}
+
+static void test_bound(void)
+{
+	struct command cmd = { .kind = COMMAND_BIND };
+
+	for (int node = 0; node < NR_NODES; node++)
+		CHECK_EQ(join(node), 0);
+	for (cmd.dcid = 0; cmd.dcid < SHM_DCS; cmd.dcid++) {
+		create(cmd.dcid, 0);
+		for (cmd.p_nr = -NR_TASKS; cmd.p_nr < NR_PROCS; cmd.p_nr++)
+			apply(cmd);
+	}
+	CHECK(directory_encode_bound() <= sizeof(bytes));
+	CHECK_EQ(directory_encode(&dir, bytes, sizeof(bytes)), directory_encode_bound());
+	CHECK_EQ(directory_encode(&dir, bytes, directory_encode_bound() - 1), 0);
+}
+
+/* Every cut, and every changed byte: refused, or a table that encodes again. */
+static void test_broken_bytes(void)
+{
+	size_t len = begin_used();
+	unsigned refused = 0;
+
+	for (size_t cut = 0; cut < len; cut++)
+		CHECK_EQ(directory_decode(&copy, bytes, cut), -EBADMSG);
+	CHECK_EQ(directory_decode(&copy, bytes, len + 1), -EBADMSG);
+	CHECK_EQ(copy.next_move, 1);
+	for (size_t at = 0; at < len; at++) {
+		bytes[at] ^= 0xff;
+		if (directory_decode(&copy, bytes, len))
+			refused++;
+		else
+			CHECK(directory_encode(&copy, again, sizeof(again)) > 0);
+		bytes[at] ^= 0xff;
+	}
+	CHECK(refused > 50);
+	CHECK_EQ(directory_decode(&copy, bytes, len), 0);
+}
+
+int main(void)
+{
+	directory_init(&dir);
+	TEST(test_bound);
+	TEST(test_round_trip);
+	TEST(test_broken_bytes);
+	return test_end();
+}

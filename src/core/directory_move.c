@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Migrations as the order sees them.
+ *
+ *	          START                     COMMIT
+ *	at owner -------> moving, at owner --------> at target
+ *	    ^                |      |
+ *	    |    ROLLBACK,   |      | UNBIND, owner leaves
+ *	    +- target leaves-+      +----------------------> free
+ */
+
+#include "core/directory_part.h"
+
+static bool is_by_hand(const struct command *cmd)
+{
+	return (cmd->flags & COMMAND_FLAG_BY_HAND) || cmd->move == 0;
+}
+
+static int moved_slot_check(const struct directory *dir, const struct command *cmd)
+{
+	const struct directory_endpoint *ep;
+	int code = directory_dc_check(dir, cmd->dcid);
+
+	if (code)
+		return code;
+	if (!directory_slot_in_range(&dir->dc[cmd->dcid], cmd->p_nr))
+		return EDVSBADPROC;
+	ep = directory_slot(dir, cmd);
+	if (!ep->bound)
+		return EDVSBADPROC;
+	if (cmd->generation != COMMAND_GENERATION_ANY && cmd->generation != ep->generation)
+		return EDVSENDPOINT;
+	return 0;
+}
+
+static int target_check(const struct directory *dir, const struct command *cmd)
+{
+	if (!directory_node_up(dir, cmd->target))
+		return EDVSNOPROXY;
+	if (!(dir->dc[cmd->dcid].nodes & directory_node_bit(cmd->target)))
+		return EDVSDCNODE;
+	return directory_slot(dir, cmd)->node == cmd->target ? EDVSLCLPROC : 0;
+}
+
+int directory_start_check(const struct directory *dir, const struct command *cmd)
+{
+	bool by_hand = cmd->flags & COMMAND_FLAG_BY_HAND;
+	int code = moved_slot_check(dir, cmd);
+
+	if (code)
+		return code;
+	if (directory_slot(dir, cmd)->moving)
+		return by_hand ? 0 : EDVSMIGRATE;
+	if (cmd->target == -1 && by_hand)
+		return 0;
+	return target_check(dir, cmd);
+}
+
+void directory_start_apply(struct directory_change *change, const struct command *cmd)
+{
+	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
+
+	if (!ep->moving) {
+		ep->moving = 1;
+		ep->by_hand = (cmd->flags & COMMAND_FLAG_BY_HAND) != 0;
+		ep->target = (int8_t)cmd->target;
+		ep->move = change->dir->next_move++;
+		/* 0 names no migration. */
+		if (!change->dir->next_move)
+			change->dir->next_move = 1;
+		directory_effect_slot(change, EFFECT_MOVE_STARTED, cmd->dcid, cmd->p_nr);
+	}
+	directory_result_slot(change, ep);
+}
+
+/* Not moving any more: by hand one may say again what is so, and bring the process after that. */
+static int commit_again_check(const struct directory_endpoint *ep, const struct command *cmd)
+{
+	if (!is_by_hand(cmd) || !ep->move || ep->node != cmd->target)
+		return EDVSPROCSTS;
+	if ((cmd->flags & COMMAND_FLAG_ATTACH) && ep->attached && ep->lpid != cmd->lpid)
+		return EDVSPROCSTS;
+	return 0;
+}
+
+int directory_commit_check(const struct directory *dir, const struct command *cmd)
+{
+	const struct directory_endpoint *ep;
+	int code;
+
+	code = moved_slot_check(dir, cmd);
+	if (code)
+		return code;
+	if (!directory_node_in_range(cmd->target))
+		return EDVSNOPROXY;
+	ep = directory_slot(dir, cmd);
+	if (!ep->moving)
+		return commit_again_check(ep, cmd);
+	code = target_check(dir, cmd);
+	if (code)
+		return code;
+	/* What dvs migrate began, only its own plan knows whether the copy is complete. */
+	if (is_by_hand(cmd) != (ep->by_hand != 0) || (cmd->move && cmd->move != ep->move))
+		return EDVSMIGRATE;
+	return !ep->by_hand && ep->target != cmd->target ? EDVSMIGRATE : 0;
+}
+
+static void attach(struct directory_change *change, const struct command *cmd)
+{
+	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
+
+	ep->attached = 1;
+	ep->lpid = cmd->lpid;
+	if (cmd->vpid > 0)
+		ep->vpid = cmd->vpid;
+	directory_effect_slot(change, EFFECT_ENDPOINT_ATTACHED, cmd->dcid, cmd->p_nr);
+}
+
+void directory_commit_apply(struct directory_change *change, const struct command *cmd)
+{
+	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
+
+	if (ep->moving) {
+		ep->target = (int8_t)cmd->target;
+		directory_effect_slot(change, EFFECT_MOVE_COMMITTED, cmd->dcid, cmd->p_nr);
+		ep->attached = !ep->by_hand;
+		ep->lpid = ep->by_hand ? PROC_NO_PID : cmd->lpid;
+		ep->node = ep->target;
+		ep->target = -1;
+		ep->nodemap |= directory_node_bit(cmd->target);
+		ep->moving = 0;
+		ep->by_hand = 0;
+	}
+	if ((cmd->flags & COMMAND_FLAG_ATTACH) && !ep->attached)
+		attach(change, cmd);
+	directory_result_slot(change, ep);
+}
+
+int directory_rollback_check(const struct directory *dir, const struct command *cmd)
+{
+	const struct directory_endpoint *ep;
+	int code = moved_slot_check(dir, cmd);
+
+	if (code)
+		return code;
+	ep = directory_slot(dir, cmd);
+	if (!ep->moving || (cmd->move && cmd->move != ep->move))
+		return EDVSMIGRATE;
+	return 0;
+}
+
+void directory_slot_roll_back(struct directory_change *change, int dcid, int p_nr)
+{
+	struct directory_endpoint *ep = &change->dir->dc[dcid].slot[shm_index(p_nr)];
+
+	CORE_ASSERT(ep->bound && ep->moving);
+	directory_effect_slot(change, EFFECT_MOVE_ROLLED_BACK, dcid, p_nr);
+	ep->moving = 0;
+	ep->by_hand = 0;
+	ep->target = -1;
+}
+
+void directory_rollback_apply(struct directory_change *change, const struct command *cmd)
+{
+	directory_slot_roll_back(change, cmd->dcid, cmd->p_nr);
+	directory_result_slot(change, directory_slot(change->dir, cmd));
+}
