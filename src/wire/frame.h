@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_WIRE_FRAME_H
+#define DVS_WIRE_FRAME_H
+
+/*
+ * What travels on the TCP connection between two nodes. Little-endian, no alignment. A frame is a
+ * head and a body:
+ *
+ *	u16 version | u16 type | u32 body bytes | body
+ *
+ * The first frame in each direction of a link is HELLO; on a bulk connection only the side that
+ * connects sends one, and what follows it is not frames. Everything else may come in any order:
+ *
+ *	LINE     the replica of one line: state and message
+ *	NOTIFY   the replica of one notify word
+ *	OFFER    please send me all your lines with this endpoint
+ *	PING     answer with a PONG of the same value
+ *	MESSAGE  between the two daemons: u16 kind, u16 0, u32 0, then their bytes
+ *
+ * A decoder checks lengths and ranges; what a line's word means is checked by who merges it.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/shm.h"
+
+#define FRAME_VERSION	      1
+#define FRAME_MAGIC	      0x4b4c5644u /* "DVLK" */
+#define FRAME_CLUSTER_BYTES   32u
+#define FRAME_CLUSTER_DEFAULT "dvs"
+
+#define FRAME_HEAD_BYTES	 8u
+#define FRAME_HELLO_BYTES	 64u
+#define FRAME_LINE_BYTES	 92u
+#define FRAME_NOTIFY_BYTES	 44u
+#define FRAME_OFFER_BYTES	 8u
+#define FRAME_PING_BYTES	 8u
+#define FRAME_MESSAGE_HEAD_BYTES 8u
+
+/* Bytes of one node message; longer ones are cut by whoever sends them. */
+#define FRAME_MESSAGE_MAX (256u * 1024u)
+#define FRAME_BODY_MAX	  (FRAME_MESSAGE_HEAD_BYTES + FRAME_MESSAGE_MAX)
+#define FRAME_BYTES_MAX	  (FRAME_HEAD_BYTES + FRAME_BODY_MAX)
+
+enum frame_type {
+	FRAME_NONE = 0,
+	FRAME_HELLO = 1,
+	FRAME_LINE = 2,
+	FRAME_NOTIFY = 3,
+	FRAME_OFFER = 4,
+	FRAME_PING = 5,
+	FRAME_PONG = 6,
+	FRAME_MESSAGE = 7,
+	FRAME_TYPES = 8,
+};
+
+enum frame_kind {
+	FRAME_KIND_LINK = 1,
+	FRAME_KIND_BULK = 2,
+};
+
+struct frame_head {
+	uint16_t type; /* enum frame_type */
+	uint32_t body_bytes;
+};
+
+/* Incarnation 0 and epoch 0 mean "not known". */
+struct frame_hello {
+	uint16_t kind; /* enum frame_kind */
+	int32_t node;  /* who speaks */
+	uint32_t incarnation;
+	int32_t peer; /* whom the speaker believes to speak to */
+	uint32_t peer_incarnation;
+	uint32_t epoch; /* of this link: one more than that of the last the speaker has seen */
+	char cluster[FRAME_CLUSTER_BYTES];
+};
+
+struct frame_line {
+	int32_t dcid;
+	int32_t endpoint[2]; /* by side, with generations */
+	uint32_t side;	     /* whose line it is */
+	uint64_t word;
+	uint64_t aux;
+	uint64_t withdraw; /* the owner wants the message of this sequence back; 0 no */
+	message msg;
+};
+
+struct frame_notify {
+	int32_t dcid;
+	int32_t endpoint[2];
+	uint32_t side; /* whose notifications */
+	uint64_t posted;
+	uint64_t taken;
+	uint64_t bits;
+	int32_t nr;
+};
+
+struct frame_offer {
+	int32_t dcid;
+	int32_t endpoint;
+};
+
+/* buf has FRAME_HEAD_BYTES. 0, or -EBADMSG: version, type, or a length its type cannot have. */
+int frame_decode_head(struct frame_head *head, const uint8_t *buf);
+
+/* body has head.body_bytes of its type, which frame_decode_head() checked. 0 or -EBADMSG. */
+int frame_decode_hello(struct frame_hello *hello, const uint8_t *body);
+int frame_decode_line(struct frame_line *line, const uint8_t *body);
+int frame_decode_notify(struct frame_notify *notify, const uint8_t *body);
+int frame_decode_offer(struct frame_offer *offer, const uint8_t *body);
+uint64_t frame_decode_ping(const uint8_t *body);
+/* The bytes of the message follow the first FRAME_MESSAGE_HEAD_BYTES of the body. */
+int frame_decode_message(uint16_t *kind, const uint8_t *body);
+
+/* Each writes head and body, and returns their bytes together. */
+size_t frame_encode_hello(uint8_t *buf, const struct frame_hello *hello);
+size_t frame_encode_line(uint8_t *buf, const struct frame_line *line);
+size_t frame_encode_notify(uint8_t *buf, const struct frame_notify *notify);
+size_t frame_encode_offer(uint8_t *buf, const struct frame_offer *offer);
+size_t frame_encode_ping(uint8_t *buf, enum frame_type type, uint64_t value);
+/* Heads only; `bytes` of the message (at most FRAME_MESSAGE_MAX) must follow. */
+size_t frame_encode_message(uint8_t *buf, uint16_t kind, uint32_t bytes);
+
+#endif
