@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <string.h>
+
+#include "core/assert.h"
+#include "core/link.h"
+
+void link_init(struct link *link, int node, int peer, const char *cluster)
+{
+	CORE_ASSERT(node != peer);
+	*link = (struct link){
+		.node = node,
+		.peer = peer,
+		.state = LINK_DOWN,
+		.retry_us = LINK_RETRY_MIN_US,
+	};
+	for (size_t i = 0; i < FRAME_CLUSTER_BYTES - 1 && cluster[i]; i++)
+		link->cluster[i] = cluster[i];
+}
+
+void link_set_incarnations(struct link *link, uint32_t own, uint32_t peer)
+{
+	link->incarnation = own;
+	link->peer_incarnation = peer;
+}
+
+bool link_connects(const struct link *link)
+{
+	return link->node < link->peer;
+}
+
+static void enter(struct link *link, enum link_state state, int64_t now_ns)
+{
+	link->state = state;
+	link->since_ns = now_ns;
+	link->heard_ns = now_ns;
+	link->pinged_ns = now_ns;
+}
+
+void link_greet(struct link *link, int64_t now_ns)
+{
+	enter(link, LINK_GREETING, now_ns);
+}
+
+void link_hello(const struct link *link, struct frame_hello *hello)
+{
+	memset(hello, 0, sizeof(*hello));
+	hello->kind = FRAME_KIND_LINK;
+	hello->node = link->node;
+	hello->incarnation = link->incarnation;
+	hello->peer = link->peer;
+	hello->peer_incarnation = link->peer_incarnation;
+	/* Who answers is up by now and says what was agreed; who asks proposes. */
+	hello->epoch = link->state == LINK_UP ? link->epoch : link->epoch + 1;
+	memcpy(hello->cluster, link->cluster, FRAME_CLUSTER_BYTES);
+}
+
+/* 0: the same life, or one of the two is not known; <0: `said` is older than `known`; >0: newer. */
+static int incarnation_compare(uint32_t said, uint32_t known)
+{
+	if (said == LINK_INCARNATION_ANY || known == LINK_INCARNATION_ANY)
+		return 0;
+	return (said > known) - (said < known);
+}
+
+static int hello_check(const struct link *link, const struct frame_hello *hello)
+{
+	int life;
+
+	if (link->state != LINK_GREETING)
+		return LINK_E_STATE;
+	if (hello->kind != FRAME_KIND_LINK)
+		return LINK_E_KIND;
+	if (memcmp(hello->cluster, link->cluster, FRAME_CLUSTER_BYTES))
+		return LINK_E_CLUSTER;
+	if (hello->node != link->peer || hello->peer != link->node)
+		return LINK_E_STRANGER;
+	life = incarnation_compare(hello->incarnation, link->peer_incarnation);
+	if (life)
+		return life < 0 ? LINK_E_STALE : LINK_E_EARLY;
+	return incarnation_compare(hello->peer_incarnation, link->incarnation) ? LINK_E_EARLY : 0;
+}
+
+int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t now_ns)
+{
+	int refusal = hello_check(link, hello);
+
+	if (refusal)
+		return refusal;
+	link->epoch = hello->epoch > link->epoch ? hello->epoch : link->epoch + 1;
+	link->retry_us = LINK_RETRY_MIN_US;
+	enter(link, LINK_UP, now_ns);
+	return 0;
+}
+
+uint32_t link_on_lost(struct link *link, int64_t now_ns)
+{
+	uint32_t wait_us = link->retry_us;
+
+	CORE_ASSERT(wait_us >= LINK_RETRY_MIN_US && wait_us <= LINK_RETRY_MAX_US);
+	link->retry_us = wait_us > LINK_RETRY_MAX_US / 2 ? LINK_RETRY_MAX_US : wait_us * 2;
+	enter(link, LINK_DOWN, now_ns);
+	return wait_us;
+}
+
+void link_on_heard(struct link *link, int64_t now_ns)
+{
+	link->heard_ns = now_ns;
+}
+
+enum link_action link_on_tick(struct link *link, int64_t now_ns)
+{
+	if (link->state == LINK_GREETING)
+		return now_ns - link->since_ns >= LINK_GREETING_NS ? LINK_DEAD : LINK_NOTHING;
+	if (link->state != LINK_UP)
+		return LINK_NOTHING;
+	if (now_ns - link->heard_ns >= LINK_SILENT_NS)
+		return LINK_DEAD;
+	if (now_ns - link->heard_ns < LINK_IDLE_NS || now_ns - link->pinged_ns < LINK_IDLE_NS)
+		return LINK_NOTHING;
+	link->pinged_ns = now_ns;
+	return LINK_PING;
+}

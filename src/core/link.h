@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_CORE_LINK_H
+#define DVS_CORE_LINK_H
+
+/*
+ * The state of the connection between this node and one other; no sockets, no clock of its own.
+ *
+ *	DOWN ---- connect or accept ----> GREETING ---- both HELLOs fit ----> UP
+ *	  ^                                  |                                 |
+ *	  +----- refused, broken, silent ----+---------------------------------+
+ *
+ * Of two nodes the one with the smaller number connects and greets first, the other accepts, checks
+ * and answers. A link counts its epochs: each time it comes up the number is greater than any that
+ * either side has seen, so what was told on an older connection is known to be void, and both sides
+ * offer their lines again.
+ *
+ * Both name the incarnations they believe in. A node which was expelled and does not know it, or
+ * which is behind in the order, is not talked to; it tries again, and by then knows better.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/frame.h"
+
+#define LINK_RETRY_MIN_US    20000
+#define LINK_RETRY_MAX_US    1000000
+#define LINK_IDLE_NS	     INT64_C(1000000000) /* silent for so long: ask for a sign of life */
+#define LINK_SILENT_NS	     INT64_C(5000000000) /* silent for so long: broken */
+#define LINK_GREETING_NS     INT64_C(2000000000) /* no HELLO for so long: broken */
+#define LINK_INCARNATION_ANY 0u
+
+enum link_state {
+	LINK_DOWN,
+	LINK_GREETING,
+	LINK_UP
+};
+
+/* Why a HELLO does not fit. */
+enum link_refusal {
+	LINK_E_STRANGER = 1, /* of another node, or for another node, than this link joins */
+	LINK_E_STALE = 2,    /* of an earlier life than the order knows: it has to find out */
+	LINK_E_EARLY = 3,    /* of a later life than we know, or it knows us by another: later */
+	LINK_E_CLUSTER = 4,
+	LINK_E_KIND = 5,
+	LINK_E_STATE = 6, /* a HELLO on a link that is up */
+};
+
+enum link_action {
+	LINK_NOTHING,
+	LINK_PING,
+	LINK_DEAD
+};
+
+struct link {
+	int node; /* this one */
+	int peer;
+	uint32_t incarnation; /* LINK_INCARNATION_ANY: not known, fits all */
+	uint32_t peer_incarnation;
+	enum link_state state;
+	uint32_t epoch;	   /* of the current or last connection */
+	uint32_t retry_us; /* how long to wait before connecting next */
+	int64_t since_ns;  /* state entered */
+	int64_t heard_ns;  /* last sign of life */
+	int64_t pinged_ns;
+	char cluster[FRAME_CLUSTER_BYTES]; /* filled up with zeros */
+};
+
+/* A cluster's name is cut after FRAME_CLUSTER_BYTES - 1. */
+void link_init(struct link *link, int node, int peer, const char *cluster);
+void link_set_incarnations(struct link *link, uint32_t own, uint32_t peer);
+bool link_connects(const struct link *link);
+
+/* A connection is there: greet. Allowed in any state, because a new one replaces an old one. */
+void link_greet(struct link *link, int64_t now_ns);
+void link_hello(const struct link *link, struct frame_hello *hello);
+/* Checks the other's HELLO and, if it fits, comes up with the epoch agreed. 0 or LINK_E_. */
+int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t now_ns);
+/* The connection is gone. Returns how long to wait before the next attempt, in microseconds. */
+uint32_t link_on_lost(struct link *link, int64_t now_ns);
+void link_on_heard(struct link *link, int64_t now_ns);
+/* To be asked a few times a second. */
+enum link_action link_on_tick(struct link *link, int64_t now_ns);
+
+#endif

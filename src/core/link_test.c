@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <string.h>
+
+#include "base/test.h"
+#include "core/link.h"
+
+#define MS INT64_C(1000000)
+
+static struct link low, high;
+
+static void set_up(void)
+{
+	link_init(&low, 1, 4, "test");
+	link_init(&high, 4, 1, "test");
+	link_set_incarnations(&low, 7, 9);
+	link_set_incarnations(&high, 9, 7);
+}
+
+/* The one with the smaller number greets, the other checks and answers. */
+static int meet(int64_t now)
+{
+	struct frame_hello hello;
+	int refusal;
+
+	link_greet(&low, now);
+	link_greet(&high, now);
+	link_hello(&low, &hello);
+	refusal = link_on_hello(&high, &hello, now);
+	if (refusal)
+		return refusal;
+	link_hello(&high, &hello);
+	return link_on_hello(&low, &hello, now);
+}
+
+static void test_meet(void)
+{
+	set_up();
+	CHECK(link_connects(&low));
+	CHECK(!link_connects(&high));
+	CHECK_EQ(meet(0), 0);
+	CHECK_EQ(low.state, LINK_UP);
+	CHECK_EQ(high.state, LINK_UP);
+	CHECK_EQ(low.epoch, high.epoch);
+}
+
+/* The epoch is always greater than either has seen, also when one of the two has forgotten. */
+static void test_epochs_grow(void)
+{
+	uint32_t before;
+
+	set_up();
+	CHECK_EQ(meet(0), 0);
+	before = low.epoch;
+	link_on_lost(&low, 0);
+	CHECK_EQ(meet(0), 0);
+	CHECK(low.epoch > before);
+	CHECK_EQ(low.epoch, high.epoch);
+	before = low.epoch;
+	link_init(&low, 1, 4, "test");
+	CHECK_EQ(meet(0), 0);
+	CHECK(high.epoch > before);
+	CHECK_EQ(low.epoch, high.epoch);
+}
+
+static void test_refusals(void)
+{
+	struct frame_hello hello;
+
+	set_up();
+	link_set_incarnations(&low, 6, 9);
+	CHECK_EQ(meet(0), LINK_E_STALE);
+	link_set_incarnations(&low, 8, 9);
+	CHECK_EQ(meet(0), LINK_E_EARLY);
+	link_set_incarnations(&low, 7, 8);
+	CHECK_EQ(meet(0), LINK_E_EARLY);
+	link_set_incarnations(&low, 7, 9);
+	CHECK_EQ(high.state, LINK_GREETING);
+	low.cluster[0] = 'T';
+	CHECK_EQ(meet(0), LINK_E_CLUSTER);
+	low.cluster[0] = 't';
+	low.node = 2;
+	CHECK_EQ(meet(0), LINK_E_STRANGER);
+	low.node = 1;
+	low.peer = 5;
+	CHECK_EQ(meet(0), LINK_E_STRANGER);
+	low.peer = 4;
+	link_hello(&low, &hello);
+	hello.kind = FRAME_KIND_BULK;
+	CHECK_EQ(link_on_hello(&high, &hello, 0), LINK_E_KIND);
+	CHECK_EQ(meet(0), 0);
+	CHECK_EQ(link_on_hello(&high, &hello, 0), LINK_E_STATE);
+	CHECK_EQ(high.state, LINK_UP);
+}
+
+static void test_unknown_lives_fit(void)
+{
+	set_up();
+	link_set_incarnations(&low, LINK_INCARNATION_ANY, LINK_INCARNATION_ANY);
+	CHECK_EQ(meet(0), 0);
+}
+
+static void test_retry_backs_off(void)
+{
+	uint32_t wait_us = 0, before;
+
+	set_up();
+	CHECK_EQ(link_on_lost(&low, 0), LINK_RETRY_MIN_US);
+	for (int i = 0; i < 20; i++) {
+		before = wait_us;
+		wait_us = link_on_lost(&low, 0);
+		CHECK(wait_us >= before && wait_us <= LINK_RETRY_MAX_US);
+	}
+	CHECK_EQ(wait_us, LINK_RETRY_MAX_US);
+	CHECK_EQ(meet(0), 0);
+	CHECK_EQ(link_on_lost(&low, 0), LINK_RETRY_MIN_US);
+}
+
+static void test_silence(void)
+{
+	int pings = 0;
+
+	set_up();
+	CHECK_EQ(link_on_tick(&low, 100000 * MS), LINK_NOTHING);
+	link_greet(&low, 0);
+	CHECK_EQ(link_on_tick(&low, 1900 * MS), LINK_NOTHING);
+	CHECK_EQ(link_on_tick(&low, 2000 * MS), LINK_DEAD);
+	CHECK_EQ(meet(0), 0);
+	CHECK_EQ(link_on_tick(&low, 900 * MS), LINK_NOTHING);
+	CHECK_EQ(link_on_tick(&low, 1000 * MS), LINK_PING);
+	CHECK_EQ(link_on_tick(&low, 1500 * MS), LINK_NOTHING);
+	link_on_heard(&low, 1600 * MS);
+	CHECK_EQ(link_on_tick(&low, 2500 * MS), LINK_NOTHING);
+	for (int64_t t = 2600; t < 6600; t += 100) {
+		enum link_action action = link_on_tick(&low, t * MS);
+
+		CHECK(action != LINK_DEAD);
+		pings += action == LINK_PING;
+	}
+	CHECK_EQ(pings, 4);
+	CHECK_EQ(link_on_tick(&low, 6600 * MS), LINK_DEAD);
+}
+
+int main(void)
+{
+	TEST(test_meet);
+	TEST(test_epochs_grow);
+	TEST(test_refusals);
+	TEST(test_unknown_lives_fit);
+	TEST(test_retry_backs_off);
+	TEST(test_silence);
+	return test_end();
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/tcp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "os/socket.h"
+
+#define LISTEN_BACKLOG 64
+
+static int tcp_new(int flags)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static struct sockaddr_in tcp_name(uint32_t address, uint16_t port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = address,
+	};
+}
+
+static void set_option(int fd, int level, int option, int value)
+{
+	/* Options only make things faster; a kernel that refuses one is still correct. */
+	setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+int os_tcp_listen(uint32_t address, uint16_t port)
+{
+	struct sockaddr_in name = tcp_name(address, port);
+	int fd = tcp_new(SOCK_NONBLOCK);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) || listen(fd, LISTEN_BACKLOG)) {
+		r = -errno;
+		os_close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int os_tcp_accept(int fd)
+{
+	int r = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (r < 0)
+		return -errno;
+	set_option(r, IPPROTO_TCP, TCP_NODELAY, 1);
+	return r;
+}
+
+int os_tcp_connect_start(uint32_t address, uint16_t port)
+{
+	struct sockaddr_in name = tcp_name(address, port);
+	int fd = tcp_new(SOCK_NONBLOCK);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) && errno != EINPROGRESS) {
+		r = -errno;
+		os_close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int os_tcp_connected(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len))
+		return -errno;
+	if (error)
+		return -error;
+	return poll(&p, 1, 0) > 0 ? 0 : -EINPROGRESS;
+}
+
+int os_tcp_connect(uint32_t address, uint16_t port, int timeout_ms)
+{
+	int fd = os_tcp_connect_start(address, port);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = os_poll(fd, POLLOUT, timeout_ms);
+	if (!r)
+		r = os_tcp_connected(fd);
+	if (!r)
+		r = os_set_nonblock(fd, 0);
+	if (r) {
+		os_close(fd);
+		return r;
+	}
+	return fd;
+}
+
+ssize_t os_tcp_read(int fd, void *buf, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, buf, size, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t os_tcp_write(int fd, const void *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, buf, len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+void os_tcp_limit_unsent(int fd, int bytes)
+{
+	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
+}
+
+void os_tcp_shutdown(int fd)
+{
+	shutdown(fd, SHUT_RDWR);
+}

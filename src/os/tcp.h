@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_TCP_H
+#define DVS_OS_TCP_H
+
+/*
+ * TCP over IPv4. Addresses are in network order, ports in host order. Every descriptor made here is
+ * close-on-exec and belongs to the caller; connections send small packets at once (TCP_NODELAY).
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Listens, non-blocking. The descriptor or negative errno. */
+int os_tcp_listen(uint32_t address, uint16_t port);
+/* Next connection, non-blocking. The descriptor, -EAGAIN if there is none, or negative errno. */
+int os_tcp_accept(int fd);
+/* Starts to connect, non-blocking: wait for writing, then ask os_tcp_connected(). */
+int os_tcp_connect_start(uint32_t address, uint16_t port);
+/* 0: connected. -EINPROGRESS: not yet. Else why it failed. */
+int os_tcp_connected(int fd);
+/* Connects, waiting up to timeout_ms. The socket is blocking. -ETIMEDOUT or negative errno. */
+int os_tcp_connect(uint32_t address, uint16_t port, int timeout_ms);
+
+/* How many bytes: 0 only at the end of the stream. -EAGAIN, or negative errno; no SIGPIPE. */
+ssize_t os_tcp_read(int fd, void *buf, size_t size);
+ssize_t os_tcp_write(int fd, const void *buf, size_t len);
+/* Keeps what the kernel holds unsent below `bytes`: what is urgent then finds a short queue. */
+void os_tcp_limit_unsent(int fd, int bytes);
+/* Ends both directions; whoever reads or writes it is told. */
+void os_tcp_shutdown(int fd);
+
+#endif
