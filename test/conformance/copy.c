@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vcopy: bytes between address spaces, for the caller or between two others. */
+#include "conformance/stage.h"
+
+#define BEYOND_MEMORY 8 /* an address where no process has anything */
+
+/* Blocks client in a sendrec that server has taken. */
+static void engage(struct puppet *client, struct puppet *server)
+{
+	tell(client, "sendrec %d 7 20000 1", server->ep);
+	CHECK_EQ(ask(server, "receive %d 5000", client->ep), 0);
+	CHECK(row_becomes(0, client->nr, ROW_FLAGS, SENDING, 0, 1000));
+}
+
+static void release(struct puppet *client, struct puppet *server)
+{
+	CHECK_EQ(ask(server, "reply %d 8 2000 1", client->ep), 0);
+	CHECK_EQ(hear(client), 0);
+}
+
+static void copy_in(int bytes)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+
+	CHECK_EQ(ask(b, "fill 5 %d", bytes), 0);
+	CHECK_EQ(ask(a, "fill 1 0"), 0);
+	engage(b, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, SELF, a->buffer, bytes), 0);
+	CHECK_EQ(ask(a, "compare 5 %d", bytes), 0);
+	CHECK_EQ(a->value[1], 0);
+	release(b, a);
+}
+
+static void copy_out(int bytes)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+
+	CHECK_EQ(ask(a, "fill 6 %d", bytes), 0);
+	CHECK_EQ(ask(b, "fill 1 0"), 0);
+	engage(b, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", SELF, a->buffer, b->ep, b->buffer, bytes), 0);
+	release(b, a);
+	CHECK_EQ(ask(b, "compare 6 %d", bytes), 0);
+	CHECK_EQ(b->value[1], 0);
+}
+
+static void test_copy_in(void)
+{
+	copy_in(1000);
+}
+
+static void test_copy_in_one_byte(void)
+{
+	copy_in(1);
+}
+
+static void test_copy_in_many_blocks(void)
+{
+	copy_in(MAXCOPYBUF * 3 + 1);
+}
+
+static void test_copy_in_the_most(void)
+{
+	copy_in(MAXCOPYLEN);
+}
+
+static void test_copy_out(void)
+{
+	copy_out(1000);
+}
+
+static void test_copy_out_many_blocks(void)
+{
+	copy_out(MAXCOPYBUF + 1);
+}
+
+static void test_copy_out_the_most(void)
+{
+	copy_out(MAXCOPYLEN);
+}
+
+static void test_copy_between_two_others(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11), *c = stage_bound(2, 12);
+	int bytes = MAXCOPYBUF + 77;
+
+	CHECK_EQ(ask(b, "fill 9 %d", bytes), 0);
+	CHECK_EQ(ask(c, "fill 1 0"), 0);
+	engage(b, a);
+	engage(c, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, c->ep, c->buffer, bytes), 0);
+	release(b, a);
+	release(c, a);
+	CHECK_EQ(ask(c, "compare 9 %d", bytes), 0);
+	CHECK_EQ(c->value[1], 0);
+}
+
+static void test_a_user_process_may_be_party(void)
+{
+	struct puppet *a = stage_bound(1, 10), *user = stage_bound(0, 40);
+
+	CHECK_EQ(ask(user, "fill 3 500"), 0);
+	engage(user, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 500", user->ep, user->buffer, SELF, a->buffer), 0);
+	CHECK_EQ(ask(a, "compare 3 500"), 0);
+	release(user, a);
+}
+
+static void test_a_copy_of_nothing(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+
+	engage(b, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 0", b->ep, b->buffer, SELF, a->buffer), 0);
+	release(b, a);
+}
+
+static void test_the_other_must_be_blocked(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(0, 11);
+
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer), EDVSPROCSTS);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", SELF, a->buffer, b->ep, b->buffer), EDVSPROCSTS);
+}
+
+static void test_argument_errors(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+	int nobody = (int)row(0, STAGE_FREE_SERVER, ROW_ENDPOINT);
+
+	engage(b, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld -1", b->ep, b->buffer, SELF, a->buffer), EDVSRANGE);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, SELF, a->buffer,
+		     MAXCOPYLEN + 1),
+		 EDVSRANGE);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", SELF, a->buffer, a->ep, a->buffer), EDVSENDPOINT);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", ANY, a->buffer, SELF, a->buffer), EDVSENDPOINT);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", HARDWARE, b->buffer, SELF, a->buffer),
+		 EDVSBADDEST);
+	CHECK_EQ(ask(a, "vcopy 300 %ld %d %ld 8", b->buffer, SELF, a->buffer), EDVSRANGE);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", nobody, b->buffer, SELF, a->buffer), EDVSSRCDIED);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", SELF, a->buffer, nobody, b->buffer), EDVSDSTDIED);
+	release(b, a);
+}
+
+static void test_bad_addresses(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+
+	engage(b, a);
+	CHECK_EQ(ask(a, "vcopy %d %d %d %ld 64", b->ep, BEYOND_MEMORY, SELF, a->buffer), EDVSFAULT);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %d 64", SELF, a->buffer, b->ep, BEYOND_MEMORY), EDVSFAULT);
+	CHECK_EQ(ask(a, "vcopy %d %d %d %ld 64", SELF, BEYOND_MEMORY, b->ep, b->buffer), EDVSFAULT);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %d 64", b->ep, b->buffer, SELF, BEYOND_MEMORY), EDVSFAULT);
+	release(b, a);
+}
+
+static void test_copies_are_counted_at_their_source(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+
+	engage(b, a);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", SELF, a->buffer, b->ep, b->buffer), 0);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", b->ep, b->buffer, SELF, a->buffer), 0);
+	CHECK_EQ(row(1, a->nr, ROW_COPIES), 3);
+	release(b, a);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stage_test tests[] = {
+		STAGE_TEST(test_copy_in),
+		STAGE_TEST(test_copy_in_one_byte),
+		STAGE_TEST(test_copy_in_many_blocks),
+		STAGE_TEST(test_copy_in_the_most),
+		STAGE_TEST(test_copy_out),
+		STAGE_TEST(test_copy_out_many_blocks),
+		STAGE_TEST(test_copy_out_the_most),
+		STAGE_TEST(test_copy_between_two_others),
+		STAGE_TEST(test_a_user_process_may_be_party),
+		STAGE_TEST(test_a_copy_of_nothing),
+		STAGE_TEST(test_the_other_must_be_blocked),
+		STAGE_TEST(test_argument_errors),
+		STAGE_TEST(test_bad_addresses),
+		STAGE_TEST(test_copies_are_counted_at_their_source),
+	};
+
+	return stage_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+}
