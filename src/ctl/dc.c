@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/client.h"
+#include "ctl/dc.h"
+#include "ctl/options.h"
+#include "ctl/render.h"
+#include "ctl/table.h"
+#include "ctl/verb.h"
+
+static json_t *row_json(const struct ctl_dc_row *row)
+{
+	const dc_usr_t *dc = &row->dc;
+
+	return json_pack("{s:i, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "dcid",
+			 dc->dc_dcid, "name", render_text(dc->dc_name, sizeof(dc->dc_name)),
+			 "flags", dc->dc_flags, "nodes", render_set_json(dc->dc_nodes), "nr_procs",
+			 dc->dc_nr_procs, "nr_tasks", dc->dc_nr_tasks, "nr_sysprocs",
+			 dc->dc_nr_sysprocs, "nr_nodes", dc->dc_nr_nodes, "endpoints",
+			 row->endpoints, "warn2proc", dc->dc_warn2proc, "warnmsg", dc->dc_warnmsg);
+}
+
+static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
+{
+	struct table *table;
+	char text[64];
+
+	if (json) {
+		json_t *list = json_array();
+
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(list, row_json(&rows[i]));
+		return render_document(list);
+	}
+	table = table_new(">DC NAME NODES >ENDPOINTS >PROCS >TASKS >SYSPROCS");
+	if (!table)
+		return REFUSED;
+	for (size_t i = 0; i < count; i++) {
+		table_cell(table, "%d", rows[i].dc.dc_dcid);
+		table_cell(table, "%.*s", MAXDCNAME, rows[i].dc.dc_name);
+		table_cell(table, "%s", render_set(rows[i].dc.dc_nodes, text, sizeof(text)));
+		table_cell(table, "%d", rows[i].endpoints);
+		table_cell(table, "%d", rows[i].dc.dc_nr_procs);
+		table_cell(table, "%d", rows[i].dc.dc_nr_tasks);
+		table_cell(table, "%d", rows[i].dc.dc_nr_sysprocs);
+	}
+	table_print(table, stdout);
+	table_free(table);
+	return DONE;
+}
+
+static int list(int node, bool json)
+{
+	struct ctl_request request = client_request(CTL_DCS);
+	struct refusal refusal = REFUSAL_NONE;
+	void *rows;
+	size_t count;
+	int status;
+
+	if (client_rows(node, &request, sizeof(struct ctl_dc_row), &rows, &count, &refusal) < 0)
+		status = verb_refuse(&refusal);
+	else
+		status = print_list(rows, count, json);
+	free(rows);
+	return status;
+}
+
+/* The nodes that are up: what "all" means when nobody says which. */
+static int nodes_up(int node, unsigned *set, struct refusal *refusal)
+{
+	struct ctl_request request = client_request(CTL_NODES);
+	void *found;
+	size_t count;
+	int r = client_rows(node, &request, sizeof(struct ctl_node_row), &found, &count, refusal);
+	const struct ctl_node_row *rows = found;
+
+	*set = 0;
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		int id = rows[i].node.n_nodeid;
+
+		if (rows[i].up && id >= 0 && id < NR_NODES)
+			*set |= 1u << id;
+	}
+	free(found);
+	return r;
+}
+
+int dc_create(int node, int dcid, unsigned nodes, const char *name, struct refusal *refusal)
+{
+	struct ctl_request request = client_request(CTL_DCINIT);
+	dc_usr_t dc = {
+		.dc_dcid = dcid,
+		.dc_nr_procs = NR_PROCS,
+		.dc_nr_tasks = NR_TASKS,
+		.dc_nr_sysprocs = NR_SYS_PROCS,
+		.dc_nr_nodes = NR_NODES,
+		.dc_nodes = nodes,
+		.dc_warn2proc = NONE,
+	};
+
+	if (name)
+		snprintf(dc.dc_name, sizeof(dc.dc_name), "%s", name);
+	else
+		snprintf(dc.dc_name, sizeof(dc.dc_name), "DC%d", dcid);
+	request.dcid = dcid;
+	return client_call(node, &request, &dc, sizeof(dc), NULL, 0, refusal);
+}
+
+static int create(const struct verb *verb, int node, int dcid, const char *nodes, const char *name,
+		  bool json)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	unsigned set = 0;
+	char text[64];
+
+	if (nodes && !options_set(nodes, &set))
+		return verb_usage(verb, "--nodes needs nodes like 0,1,2, not %s", nodes);
+	if (name && strlen(name) >= MAXDCNAME)
+		return verb_usage(verb, "a container's name has at most %d letters", MAXDCNAME - 1);
+	if (!nodes && nodes_up(node, &set, &refusal) < 0)
+		return verb_refuse(&refusal);
+	if (dc_create(node, dcid, set, name, &refusal) < 0)
+		return verb_refuse(&refusal);
+	if (json)
+		return render_document(
+			json_pack("{s:i, s:o}", "dcid", dcid, "nodes", render_set_json(set)));
+	printf("container %d runs on nodes %s\n", dcid, render_set(set, text, sizeof(text)));
+	return DONE;
+}
+
+static int end(int node, int dcid, bool json)
+{
+	struct ctl_request request = client_request(CTL_DCEND);
+	struct refusal refusal = REFUSAL_NONE;
+
+	request.dcid = dcid;
+	if (client_call(node, &request, NULL, 0, NULL, 0, &refusal) < 0)
+		return verb_refuse(&refusal);
+	if (json)
+		return render_document(json_pack("{s:i}", "dcid", dcid));
+	printf("container %d is removed\n", dcid);
+	return DONE;
+}
+
+int verb_dc(const struct verb *verb, int node, int argc, char **argv)
+{
+	const char *nodes = NULL, *name = NULL;
+	bool json = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },   { "node", 'n', OPTION_NUMBER, &node },
+		{ "nodes", 0, OPTION_WORD, &nodes }, { "name", 0, OPTION_WORD, &name },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct options options;
+	int dcid;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (!options.count || (options.count == 1 && !strcmp(options.operand[0], "list")))
+		return list(node, json);
+	if (options.count != 2 || !options_integer(options.operand[1], &dcid))
+		return verb_usage(verb, "create and rm need a container's number");
+	if (!strcmp(options.operand[0], "create"))
+		return create(verb, node, dcid, nodes, name, json);
+	if (!strcmp(options.operand[0], "rm"))
+		return end(node, dcid, json);
+	return verb_usage(verb, "list, create or rm, not %s", options.operand[0]);
+}

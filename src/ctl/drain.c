@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/result.h"
+#include "ctl/client.h"
+#include "ctl/options.h"
+#include "ctl/render.h"
+#include "ctl/table.h"
+#include "ctl/verb.h"
+
+static int print_table(const struct ctl_move *moves, size_t count)
+{
+	struct table *table =
+		table_new(">DC >ENDPOINT NAME >FROM >TO RESULT >TOTAL >STOPPED >IMAGE WHY");
+	char text[32];
+
+	if (!table)
+		return REFUSED;
+	for (size_t i = 0; i < count; i++) {
+		table_cell(table, "%d", moves[i].dcid);
+		table_cell(table, "%d", moves[i].endpoint);
+		table_cell(table, "%.*s", MAXPROCNAME, moves[i].name);
+		table_cell(table, "%d", moves[i].from);
+		table_cell(table, "%d", moves[i].to);
+		table_cell(table, "%s", render_result(&moves[i]));
+		table_cell(table, "%s", render_time(moves[i].total_ns, text, sizeof(text)));
+		table_cell(table, "%s", render_time(moves[i].downtime_ns, text, sizeof(text)));
+		table_cell(table, "%s", render_bytes(moves[i].image_bytes, text, sizeof(text)));
+		table_cell(table, "%s", moves[i].error ? result_name(moves[i].error) : "");
+	}
+	table_print(table, stdout);
+	table_free(table);
+	return DONE;
+}
+
+/* One that stayed makes the whole a failure; its own sentence says why. */
+static void find_failure(const struct ctl_move *moves, size_t count, struct refusal *refusal)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (moves[i].result != CTL_MOVE_COMMITTED)
+			refusal_set(refusal, moves[i].error < 0 ? moves[i].error : EDVSGENERIC,
+				    "endpoint %d of container %d stays on node %d: %.*s",
+				    moves[i].endpoint, moves[i].dcid, moves[i].from,
+				    CTL_SENTENCE - 1, moves[i].reason);
+	}
+}
+
+int verb_drain(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool json = false, dry_run = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ "node", 'n', OPTION_NUMBER, &node },
+		{ "dry-run", 0, OPTION_FLAG, &dry_run },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct ctl_request request = client_request(CTL_DRAIN);
+	struct refusal refusal = REFUSAL_NONE;
+	struct options options;
+	struct ctl_move *moves;
+	void *found;
+	size_t count;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count != 1 || !options_integer(options.operand[0], &request.nodeid))
+		return verb_usage(verb, "the node to empty is needed");
+	request.flags = dry_run ? CTL_FLAG_DRY_RUN : 0;
+	client_rows(node, &request, sizeof(*moves), &found, &count, &refusal);
+	moves = found;
+	find_failure(moves, count, &refusal);
+	if (json) {
+		json_t *list = json_array();
+
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(list, render_move_json(&moves[i]));
+		if (render_document(list) != DONE)
+			refusal_set(&refusal, EDVSIO, "the answer could not be written");
+	} else if (count) {
+		print_table(moves, count);
+	} else if (!refusal.error) {
+		printf("node %d has no processes\n", request.nodeid);
+	}
+	free(found);
+	return refusal.error ? verb_refuse(&refusal) : DONE;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The command `dvs`: a table of verbs. Run under the name of one of the original's commands it is
+ * that command.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/options.h"
+#include "ctl/verb.h"
+#include "wire/ctl.h"
+
+static const struct verb verbs[] = {
+	{ "nodes", "[--json]", "the nodes of the cluster", verb_nodes },
+	{ "dc", "[list | create DCID [--nodes 0,1,2] [--name NAME] | rm DCID] [--json]",
+	  "the containers: show, make on all or some nodes, remove", verb_dc },
+	{ "ps", "[DCID] [--proc | --stats] [--json]",
+	  "every endpoint at its owner; --proc, --stats: one node's own table, in the original's form",
+	  verb_ps },
+	{ "logs", "DCID EP [-f] [--json]", "what a process wrote; -f: and writes", verb_logs },
+	{ "run", "DCID EP [--wait] [--json] [--] CMD [ARG...]",
+	  "start CMD bound to EP; --wait: stay attached and end with its status", verb_run },
+	{ "migrate",
+	  "DCID EP NODE [--mode stop|pre|post] [--engine native|criu] [--dry-run] [--json]",
+	  "move the process behind EP to NODE while it runs", verb_migrate },
+	{ "drain", "NODE [--dry-run] [--json]", "move everything away from NODE", verb_drain },
+	{ "lab", "up | down | status | exec | cut | heal | kill | start ...",
+	  "a cluster of nodes on this machine; `dvs lab` says more", verb_lab },
+	{ NULL, NULL, NULL, NULL },
+};
+
+/* The original's commands, which are names of this program. */
+static const struct verb names[] = {
+	{ "dvs_migrate", "-s | -r | -c DCID EP [NODE [PID]]",
+	  "the three steps by hand, each on any node for all: start, roll back, commit",
+	  verb_dvs_migrate },
+	{ "dvs_run", "-l | -r | -b DCID EP [NODE] CMD [ARG...]",
+	  "start CMD bound from outside: as itself, a replica, or the backup of a primary on NODE",
+	  verb_dvs_run },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static int help(void)
+{
+	printf("usage: dvs [-n NODE] VERB [ARGUMENT...]\n\n"
+	       "  -n NODE  ask that node; else $DVS_NODE; else this machine's own\n"
+	       "  --json   with every verb that prints: one JSON document\n\n");
+	verb_print_table(verbs, false);
+	printf("\nCommands of their own:\n");
+	for (const struct verb *verb = names; verb->name; verb++)
+		printf("  %s %s\n           %s\n", verb->name, verb->arguments, verb->about);
+	printf("\nExit status: 0 done, 1 refused or failed, 2 wrong usage.\n");
+	return DONE;
+}
+
+static bool wants_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
+}
+
+/* Options before the verb. Returns how many words they are, or -1 after saying what is wrong. */
+static int leading_options(int argc, char **argv, int *node)
+{
+	int at = 1;
+
+	while (at < argc && argv[at][0] == '-' && !wants_help(argv[at])) {
+		const char *value;
+
+		if (strncmp(argv[at], "-n", 2)) {
+			fprintf(stderr, "dvs: unknown option %s before the verb\n", argv[at]);
+			return -1;
+		}
+		value = argv[at][2] ? argv[at] + 2 : at + 1 < argc ? argv[++at] : "";
+		if (!options_number(value, 0, NR_NODES - 1, node)) {
+			fprintf(stderr, "dvs: -n needs a node from 0 to %d, not \"%.20s\"\n",
+				NR_NODES - 1, value);
+			return -1;
+		}
+		at++;
+	}
+	return at - 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
+	const struct verb *verb = verb_find(names, name);
+	int node = NODE_UNSAID, skip;
+
+	if (verb) {
+		verb_set_program(name, NULL);
+		return verb->run(verb, node, argc - 1, argv + 1);
+	}
+	skip = leading_options(argc, argv, &node);
+	if (skip < 0)
+		return WRONG_USAGE;
+	argc -= 1 + skip;
+	argv += 1 + skip;
+	if (!argc)
+		return verb_usage_table(verbs, "what to do? Name a verb");
+	if (wants_help(argv[0]))
+		return help();
+	verb = verb_find(verbs, argv[0]);
+	if (!verb) {
+		char why[64];
+
+		snprintf(why, sizeof(why), "unknown verb %.30s", argv[0]);
+		return verb_usage_table(verbs, why);
+	}
+	verb_set_program("dvs", verb->name);
+	if (argc > 1 && wants_help(argv[1]) && verb->run != verb_lab) {
+		printf("usage: dvs %s %s\n%s\n", verb->name, verb->arguments, verb->about);
+		return DONE;
+	}
+	return verb->run(verb, node, argc - 1, argv + 1);
+}

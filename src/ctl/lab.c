@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * `dvs lab`: a cluster on one machine. Each node is a network namespace with its own address and
+ * daemon; a switch joins them. See labnet.h for the drawing.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/verb.h"
+
+static const struct verb lab_verbs[] = {
+	{ "up", "[--nodes N] [--group local] [--json]",
+	  "make a cluster of N nodes (2) with container 0 on all of them", verb_lab_up },
+	{ "down", "[--json]", "end it and leave nothing behind", verb_lab_down },
+	{ "status", "[--json]", "its nodes, their processes and the links that are cut",
+	  verb_lab_status },
+	{ "exec", "NODE [--] CMD [ARG...]", "run CMD as if on that node", verb_lab_exec },
+	{ "cut", "A B", "drop everything between two nodes", verb_lab_cut },
+	{ "heal", "A B", "let it pass again", verb_lab_heal },
+	{ "kill", "NODE", "end a node at once, with everything on it", verb_lab_kill },
+	{ "start", "NODE", "start a node that was killed", verb_lab_start },
+	{ NULL, NULL, NULL, NULL },
+};
+
+int verb_lab(const struct verb *verb, int node, int argc, char **argv)
+{
+	char why[64];
+
+	verb_set_program("dvs", "lab");
+	if (argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
+		printf("usage: dvs lab VERB [ARGUMENT...]\n");
+		verb_print_table(lab_verbs, false);
+		return DONE;
+	}
+	verb = argc ? verb_find(lab_verbs, argv[0]) : NULL;
+	snprintf(why, sizeof(why), "unknown verb %.30s", argc ? argv[0] : "");
+	if (!verb)
+		return verb_usage_table(lab_verbs, argc ? why : NULL);
+	verb_set_program("dvs lab", verb->name);
+	return verb->run(verb, node, argc - 1, argv + 1);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+
+#include "ctl/labnet.h"
+#include "ctl/options.h"
+#include "ctl/verb.h"
+
+static int load_pair(struct lab *lab, int a, int b, struct refusal *refusal)
+{
+	int r = lab_load_node(lab, true, a, refusal);
+
+	if (r >= 0 && (b < 0 || b >= LAB_NODES_MAX || !lab->node[b].used)) {
+		lab_unlock(lab);
+		r = refusal_set(refusal, EDVSBADNODEID,
+				"node %d is not in the lab: `dvs lab status` shows its nodes", b);
+	}
+	return r;
+}
+
+/* Cutting what is cut, or healing what is whole, is done already. */
+static int change(const struct verb *verb, int argc, char **argv, bool cut)
+{
+	const struct option_row rows[] = { { NULL, 0, OPTION_FLAG, NULL } };
+	struct refusal refusal = REFUSAL_NONE;
+	struct options options;
+	struct lab lab;
+	int a, b, r;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count != 2 || !options_integer(options.operand[0], &a) ||
+	    !options_integer(options.operand[1], &b) || a == b)
+		return verb_usage(verb, "two different nodes are needed");
+	if (load_pair(&lab, a, b, &refusal) < 0)
+		return verb_refuse(&refusal);
+	r = labnet_cut(&lab, a, b, cut, &refusal);
+	if (!r) {
+		unsigned in_a = 1u << b, in_b = 1u << a;
+
+		lab.cut[a] = (uint16_t)(cut ? lab.cut[a] | in_a : lab.cut[a] & ~in_a);
+		lab.cut[b] = (uint16_t)(cut ? lab.cut[b] | in_b : lab.cut[b] & ~in_b);
+		r = lab_save(&lab, &refusal);
+	}
+	lab_unlock(&lab);
+	if (r < 0)
+		return verb_refuse(&refusal);
+	printf("nodes %d and %d %s\n", a, b,
+	       cut ? "are cut off from each other" : "reach each other again");
+	return DONE;
+}
+
+int verb_lab_cut(const struct verb *verb, int node, int argc, char **argv)
+{
+	(void)node;
+	return change(verb, argc, argv, true);
+}
+
+int verb_lab_heal(const struct verb *verb, int node, int argc, char **argv)
+{
+	(void)node;
+	return change(verb, argc, argv, false);
+}

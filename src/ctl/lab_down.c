@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+
+#include "ctl/labend.h"
+#include "ctl/options.h"
+#include "ctl/render.h"
+#include "ctl/verb.h"
+
+int verb_lab_down(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool json = false, had;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct refusal refusal = REFUSAL_NONE;
+	struct options options;
+	struct lab lab;
+	int r;
+
+	(void)node;
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count)
+		return verb_usage(verb, "unexpected word %s", options.operand[0]);
+	r = lab_load(&lab, true, &refusal);
+	had = r >= 0;
+	if (r == EDVSNOENT)
+		r = 0; /* what was asked for is so */
+	else if (r >= 0)
+		r = labend_remove(&lab, &refusal);
+	if (r < 0)
+		return verb_refuse(&refusal);
+	if (json)
+		return render_document(json_pack("{s:b}", "was_up", had));
+	puts(had ? "the lab is gone" : "there was no lab");
+	return DONE;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/labstate.h"
+#include "ctl/options.h"
+#include "ctl/verb.h"
+#include "os/self.h"
+
+/* Becomes CMD, so that whoever started us has it as its own child: signals, $! and streams are its. */
+static int become(const struct lab *lab, int id, char **argv, struct refusal *refusal)
+{
+	const struct lab_task *node = &lab->node[id];
+	char number[12];
+	int r;
+
+	if (!node->task.pid || !os_task_alive(&node->task))
+		return refusal_set(refusal, EDVSNONODE,
+				   "node %d does not run: `dvs lab start %d` starts it", id, id);
+	r = os_netns_enter(node->task.pid);
+	if (r < 0)
+		return refusal_set(refusal, EDVSPERM, "cannot enter node %d: %s; use sudo", id,
+				   strerror(-r));
+	snprintf(number, sizeof(number), "%d", id);
+	if (setenv("DVS_NODE", number, 1) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	r = os_self_become(argv);
+	return refusal_set(refusal, r == -ENOENT ? EDVSNOENT : EDVSNOEXEC, "cannot run %s: %s",
+			   argv[0], strerror(-r));
+}
+
+int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv)
+{
+	const struct option_row rows[] = { { NULL, 0, OPTION_FLAG, NULL } };
+	struct refusal refusal = REFUSAL_NONE;
+	struct options options;
+	struct lab lab;
+	int id;
+
+	(void)node;
+	if (!options_parse(&options, rows, 1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count != 1 || !options_integer(options.operand[0], &id))
+		return verb_usage(verb, "a node's number is needed");
+	if (!options.rest[0])
+		return verb_usage(verb, "a command is needed");
+	if (lab_load_node(&lab, false, id, &refusal) >= 0)
+		become(&lab, id, options.rest, &refusal);
+	return verb_refuse(&refusal);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+
+#include "ctl/labend.h"
+#include "ctl/labnet.h"
+#include "ctl/labnode.h"
+#include "ctl/options.h"
+#include "ctl/verb.h"
+
+#define START_MS 10000
+
+static int parse_node(const struct verb *verb, int argc, char **argv, int *id)
+{
+	const struct option_row rows[] = { { NULL, 0, OPTION_FLAG, NULL } };
+	struct options options;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count != 1 || !options_integer(options.operand[0], id))
+		return verb_usage(verb, "a node's number is needed");
+	return DONE;
+}
+
+int verb_lab_kill(const struct verb *verb, int node, int argc, char **argv)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct lab lab;
+	int id, r;
+
+	(void)node;
+	r = parse_node(verb, argc, argv, &id);
+	if (r)
+		return r;
+	if (lab_load_node(&lab, true, id, &refusal) < 0)
+		return verb_refuse(&refusal);
+	r = labend_kill(&lab, 1u << id, &refusal);
+	if (r >= 0)
+		r = lab_save(&lab, &refusal);
+	lab_unlock(&lab);
+	if (r < 0)
+		return verb_refuse(&refusal);
+	printf("node %d is killed\n", id);
+	return DONE;
+}
+
+/* A daemon that ended by itself leaves a namespace with a cable behind: it is cleared away first. */
+static int start(struct lab *lab, int id, struct refusal *refusal)
+{
+	int r;
+
+	if (labnode_running(lab) >> id & 1)
+		return refusal_set(refusal, EDVSEXIST,
+				   "node %d runs already: `dvs lab kill %d` would end it", id, id);
+	if (!os_task_alive(&lab->hub.task))
+		return refusal_set(refusal, EDVSNOCONN,
+				   "the lab's switch has ended: `dvs lab down`, then `dvs lab up`");
+	r = labend_kill(lab, 1u << id, refusal);
+	if (!r)
+		r = labnode_start(lab, 1u << id, START_MS, refusal);
+	if (r < 0) {
+		struct refusal unused = REFUSAL_NONE;
+
+		labend_kill(lab, 1u << id, &unused);
+		lab_save(lab, &unused);
+	}
+	return r;
+}
+
+int verb_lab_start(const struct verb *verb, int node, int argc, char **argv)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct lab lab;
+	int id, r;
+
+	(void)node;
+	r = parse_node(verb, argc, argv, &id);
+	if (r)
+		return r;
+	if (lab_load_node(&lab, true, id, &refusal) < 0)
+		return verb_refuse(&refusal);
+	r = start(&lab, id, &refusal);
+	lab_unlock(&lab);
+	if (r < 0)
+		return verb_refuse(&refusal);
+	printf("node %d is up\n", id);
+	return DONE;
+}

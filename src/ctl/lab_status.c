@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+
+#include "ctl/labnet.h"
+#include "ctl/labnode.h"
+#include "ctl/options.h"
+#include "ctl/render.h"
+#include "ctl/table.h"
+#include "ctl/verb.h"
+
+static int print_json(const struct lab *lab, unsigned running)
+{
+	json_t *nodes = json_array();
+	char address[24];
+
+	for (int id = 0; id < LAB_NODES_MAX; id++) {
+		if (!lab->node[id].used)
+			continue;
+		snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
+		json_array_append_new(
+			nodes, json_pack("{s:i, s:b, s:i, s:s, s:o, s:I}", "node", id, "up",
+					 (int)(running >> id & 1), "pid", lab->node[id].task.pid,
+					 "address", address, "cut", render_set_json(lab->cut[id]),
+					 "netns", (json_int_t)lab->node[id].net.inode));
+	}
+	return render_document(json_pack("{s:s, s:i, s:b, s:o}", "group", "local", "switch",
+					 lab->hub.task.pid, "switch_up",
+					 (int)os_task_alive(&lab->hub.task), "nodes", nodes));
+}
+
+static int print_people(const struct lab *lab, unsigned running)
+{
+	struct table *table = table_new(">NODE STATE >PID ADDRESS CUT-FROM LOG");
+	char cut[64];
+
+	if (!table)
+		return REFUSED;
+	for (int id = 0; id < LAB_NODES_MAX; id++) {
+		if (!lab->node[id].used)
+			continue;
+		table_cell(table, "%d", id);
+		table_cell(table, "%s", running >> id & 1 ? "up" : "down");
+		table_cell(table, "%d", lab->node[id].task.pid);
+		table_cell(table, LABNET_ADDRESS, id + 1);
+		table_cell(table, "%s", render_set(lab->cut[id], cut, sizeof(cut)));
+		table_cell(table, LAB_FOLDER "/node%d.log", id);
+	}
+	table_print(table, stdout);
+	table_free(table);
+	return DONE;
+}
+
+int verb_lab_status(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool json = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct refusal refusal = REFUSAL_NONE;
+	struct options options;
+	struct lab lab;
+	unsigned running;
+
+	(void)node;
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count)
+		return verb_usage(verb, "unexpected word %s", options.operand[0]);
+	if (lab_load(&lab, false, &refusal) < 0)
+		return verb_refuse(&refusal);
+	running = lab.other_boot ? 0 : labnode_running(&lab);
+	return json ? print_json(&lab, running) : print_people(&lab, running);
+}

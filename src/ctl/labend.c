@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/labend.h"
+#include "ctl/labnet.h"
+#include "ctl/labnode.h"
+#include "os/clock.h"
+#include "os/self.h"
+
+#define ORDERLY_MS 1500
+#define KILL_MS	   5000
+#define GO_ON_MS   5
+#define NETS_MAX   (LAB_NODES_MAX + 1)
+
+struct sweep {
+	struct netns_id net[NETS_MAX];
+	int nets;
+	int alive; /* found by the last look */
+	pid_t last;
+};
+
+/* An inode number may be somebody else's by now; the cookie may not. */
+static bool lives_in(const struct sweep *sweep, pid_t pid)
+{
+	struct netns_id id;
+
+	if (os_netns_inode(pid, &id.inode) < 0)
+		return false;
+	for (int i = 0; i < sweep->nets; i++) {
+		if (sweep->net[i].inode == id.inode)
+			return os_netns_of(pid, &id) == 0 && sweep->net[i].cookie == id.cookie;
+	}
+	return false;
+}
+
+static int sweep_one(void *ctx, pid_t pid)
+{
+	struct sweep *sweep = ctx;
+	struct task_id task;
+
+	if (pid == os_self_pid() || os_task_of(pid, &task) < 0 || !lives_in(sweep, pid))
+		return 0;
+	sweep->alive++;
+	sweep->last = pid;
+	os_task_kill(&task, SIGKILL);
+	return 0;
+}
+
+/* Ends everything in the namespaces and waits until it has gone. */
+static int sweep_all(struct sweep *sweep, struct refusal *refusal)
+{
+	int64_t deadline_ns = os_deadline_ns(KILL_MS);
+
+	for (;;) {
+		sweep->alive = 0;
+		os_task_each(sweep_one, sweep);
+		if (!sweep->alive)
+			return 0;
+		if (os_now_ns() > deadline_ns)
+			return refusal_set(
+				refusal, EDVSBUSY,
+				"process %d does not end though it was killed: it hangs in "
+				"the kernel, look at /proc/%d/stack",
+				sweep->last, sweep->last);
+		os_self_sleep_ms(GO_ON_MS);
+	}
+}
+
+static void sweep_add(struct sweep *sweep, const struct lab_task *task)
+{
+	if (task->used)
+		sweep->net[sweep->nets++] = task->net;
+}
+
+/* Kills the process itself, which may not have reached its namespace yet. */
+static int end_task(const struct lab_task *task, struct refusal *refusal)
+{
+	int r;
+
+	if (!task->used || !task->task.pid)
+		return 0;
+	r = os_task_kill(&task->task, SIGKILL);
+	if (!r)
+		r = os_task_wait_gone(&task->task, KILL_MS);
+	if (r < 0)
+		return refusal_set(refusal, EDVSBUSY, "process %d does not end: %s", task->task.pid,
+				   strerror(-r));
+	return 0;
+}
+
+int labend_kill(struct lab *lab, unsigned nodes, struct refusal *refusal)
+{
+	struct sweep sweep = { .nets = 0 };
+	int r = 0;
+
+	for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
+		if (!(nodes >> id & 1))
+			continue;
+		r = end_task(&lab->node[id], refusal);
+		sweep_add(&sweep, &lab->node[id]);
+	}
+	if (!r)
+		r = sweep_all(&sweep, refusal);
+	for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
+		if (!(nodes >> id & 1))
+			continue;
+		lab->node[id].task = (struct task_id){ 0, 0 };
+		labnet_unplug(lab, id);
+	}
+	return r;
+}
+
+/* Asks all daemons to end, then waits for all of them together. Whoever does not is killed later. */
+static void end_in_order(const struct lab *lab)
+{
+	unsigned running = labnode_running(lab);
+	int64_t deadline_ns;
+	struct client client[LAB_NODES_MAX];
+
+	for (int id = 0; id < LAB_NODES_MAX; id++) {
+		struct ctl_request request = client_request(CTL_SHUTDOWN);
+		struct refusal unused = REFUSAL_NONE;
+
+		client[id].packet = NULL;
+		client[id].fd = -1;
+		if (!(running >> id & 1))
+			continue;
+		if (client_open(&client[id], id, &unused) < 0 ||
+		    client_send(&client[id], &request, NULL, 0, &unused) < 0)
+			running &= ~(1u << id);
+	}
+	deadline_ns = os_deadline_ns(ORDERLY_MS);
+	for (int id = 0; id < LAB_NODES_MAX; id++) {
+		int64_t left_ms = (deadline_ns - os_now_ns()) / OS_MS_NS;
+
+		if (running >> id & 1)
+			os_task_wait_gone(&lab->node[id].task, left_ms > 0 ? (int)left_ms : 0);
+		client_close(&client[id]);
+	}
+}
+
+int labend_remove(struct lab *lab, struct refusal *refusal)
+{
+	struct sweep sweep = { .nets = 0 };
+	int r = 0;
+
+	if (!lab->other_boot) {
+		end_in_order(lab);
+		r = end_task(&lab->hub, refusal);
+		sweep_add(&sweep, &lab->hub);
+		for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
+			r = end_task(&lab->node[id], refusal);
+			sweep_add(&sweep, &lab->node[id]);
+		}
+		if (!r)
+			r = sweep_all(&sweep, refusal);
+	}
+	if (r < 0) {
+		lab_unlock(lab);
+		return r;
+	}
+	return lab_forget(lab, refusal);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/labnet.h"
+#include "os/child.h"
+
+#define BATCH_MAX 4096
+
+static int run(char *const *argv, pid_t netns_pid, const char *input, struct refusal *refusal)
+{
+	char output[160];
+	int r = os_child_run(argv, netns_pid, input, output, sizeof(output));
+
+	if (!r)
+		return 0;
+	output[strcspn(output, "\n")] = '\0';
+	if (r < 0)
+		snprintf(output, sizeof(output), "%s", strerror(-r));
+	return refusal_set(refusal, EDVSIO, "%s failed: %s", argv[0],
+			   output[0] ? output : "no reason given");
+}
+
+static int run_ip(pid_t netns_pid, const char *batch, struct refusal *refusal)
+{
+	char *argv[] = { "ip", "-batch", "-", NULL };
+
+	return run(argv, netns_pid, batch, refusal);
+}
+
+int labnet_switch(const struct lab *lab, struct refusal *refusal)
+{
+	return run_ip(lab->hub.task.pid,
+		      "link set lo up\n"
+		      "link add dvs0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n"
+		      "link set dvs0 up\n",
+		      refusal);
+}
+
+static int plug_switch_side(const struct lab *lab, unsigned nodes, struct refusal *refusal)
+{
+	char batch[BATCH_MAX];
+	size_t len = 0;
+
+	for (int id = 0; id < LAB_NODES_MAX && len < sizeof(batch); id++) {
+		if (nodes >> id & 1)
+			len += (size_t)snprintf(batch + len, sizeof(batch) - len,
+						"link add n%d type veth peer name eth0 netns %d\n"
+						"link set n%d master dvs0 up\n",
+						id, lab->node[id].task.pid, id);
+	}
+	if (len >= sizeof(batch))
+		return refusal_set(refusal, EDVS2BIG, "too many nodes for one batch");
+	return run_ip(lab->hub.task.pid, batch, refusal);
+}
+
+int labnet_plug(const struct lab *lab, unsigned nodes, struct refusal *refusal)
+{
+	char batch[256];
+	int r = plug_switch_side(lab, nodes, refusal);
+
+	for (int id = 0; r >= 0 && id < LAB_NODES_MAX; id++) {
+		if (!(nodes >> id & 1))
+			continue;
+		snprintf(batch, sizeof(batch),
+			 "link set lo up\naddress add " LABNET_ADDRESS "/24 dev eth0\n"
+			 "link set eth0 up\n",
+			 id + 1);
+		r = run_ip(lab->node[id].task.pid, batch, refusal);
+	}
+	return r;
+}
+
+void labnet_unplug(const struct lab *lab, int node)
+{
+	struct refusal unused = REFUSAL_NONE;
+	char batch[32];
+
+	if (!os_task_alive(&lab->hub.task))
+		return;
+	snprintf(batch, sizeof(batch), "link del n%d\n", node);
+	run_ip(lab->hub.task.pid, batch, &unused);
+}
+
+/* "add" of what exists is allowed, except for rules: so the chain is emptied first. */
+int labnet_cut(const struct lab *lab, int a, int b, bool cut, struct refusal *refusal)
+{
+	char *argv[] = { "nft", "-f", "-", NULL };
+	char batch[768], pairs[64];
+
+	snprintf(pairs, sizeof(pairs), "{ \"n%d\" . \"n%d\", \"n%d\" . \"n%d\" }", a, b, b, a);
+	snprintf(batch, sizeof(batch),
+		 "add table bridge dvs\n"
+		 "add set bridge dvs cut { type ifname . ifname; }\n"
+		 "add chain bridge dvs forward { type filter hook forward priority 0; }\n"
+		 "flush chain bridge dvs forward\n"
+		 "add rule bridge dvs forward iifname . oifname @cut drop\n"
+		 "add element bridge dvs cut %s\n%s%s%s",
+		 pairs, cut ? "" : "delete element bridge dvs cut ", cut ? "" : pairs,
+		 cut ? "" : "\n");
+	return run(argv, lab->hub.task.pid, batch, refusal);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/labnet.h"
+#include "ctl/labnode.h"
+#include "os/child.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/self.h"
+#include "os/socket.h"
+
+#define SWITCH_MS 5000
+#define GO_ON_MS  5
+
+unsigned labnode_all(const struct lab *lab)
+{
+	unsigned set = 0;
+
+	for (int id = 0; id < LAB_NODES_MAX; id++)
+		set |= (unsigned)lab->node[id].used << id;
+	return set;
+}
+
+unsigned labnode_running(const struct lab *lab)
+{
+	unsigned set = 0;
+
+	for (int id = 0; id < LAB_NODES_MAX; id++) {
+		const struct lab_task *node = &lab->node[id];
+
+		if (node->used && node->task.pid && os_task_alive(&node->task))
+			set |= 1u << id;
+	}
+	return set;
+}
+
+/* First step of a program beside this one. argv[0] is its name, `ready` where its ready-fd goes. */
+static int hold(struct lab_task *task, char **argv, char *ready_text, const char *log,
+		struct labnode_start *start, struct refusal *refusal)
+{
+	char path[512];
+	struct child_plan plan = { .argv = argv, .log = log };
+	int ready[2], r;
+	pid_t pid;
+
+	r = os_self_beside(argv[0], path, sizeof(path));
+	if (r < 0)
+		return refusal_set(refusal, EDVSNOENT, "%s is not beside this program: %s", argv[0],
+				   strerror(-r));
+	argv[0] = path;
+	r = os_self_pipe(ready);
+	if (r < 0)
+		return refusal_set(refusal, EDVSMFILE, "no pipe: %s", strerror(-r));
+	plan.ready_fd = ready[1];
+	snprintf(ready_text, 12, "%d", ready[1]);
+	r = os_child_hold(&plan, &pid, &start->go);
+	os_close(ready[1]);
+	start->ready = ready[0];
+	if (!r) {
+		*task = (struct lab_task){ .used = true };
+		r = os_task_of(pid, &task->task);
+	}
+	if (!r)
+		r = os_netns_of(pid, &task->net);
+	if (r < 0)
+		return refusal_set(refusal, EDVSGENERIC, "no network namespace for %s: %s", argv[0],
+				   strerror(-r));
+	return 0;
+}
+
+/* The last line a program wrote before it gave up. */
+static void last_words(const char *log, char *text, size_t size)
+{
+	char all[8192], *end, *line;
+	int len = os_file_read(log, all, sizeof(all));
+
+	snprintf(text, size, "see %s", log);
+	if (len <= 0)
+		return;
+	end = all + len;
+	while (end > all && end[-1] == '\n')
+		*--end = '\0';
+	line = strrchr(all, '\n');
+	snprintf(text, size, "%s", line ? line + 1 : all);
+}
+
+static int await_ready(const char *name, const char *log, struct labnode_start *start,
+		       int timeout_ms, struct refusal *refusal)
+{
+	char byte, words[160];
+	int r = os_read_full(start->ready, &byte, 1, timeout_ms);
+
+	start->ready = os_close(start->ready);
+	if (!r)
+		return 0;
+	last_words(log, words, sizeof(words));
+	if (r == -ETIMEDOUT)
+		return refusal_set(refusal, EDVSTIMEDOUT, "%s was not ready within %d ms: %s", name,
+				   timeout_ms, words);
+	return refusal_set(refusal, EDVSDVSINIT, "%s ended at its start: %s", name, words);
+}
+
+static int let_go(const char *name, struct labnode_start *start, struct refusal *refusal)
+{
+	int r = os_child_go(start->go);
+
+	start->go = -1;
+	if (r < 0)
+		return refusal_set(refusal, EDVSNOEXEC, "%s cannot be executed: %s", name,
+				   strerror(-r));
+	return 0;
+}
+
+int labnode_start_switch(struct lab *lab, struct refusal *refusal)
+{
+	const char *log = LAB_FOLDER "/switch.log";
+	char name[] = "dvs-sequencer", ready[12] = "", path[] = LAB_GROUP;
+	char *argv[] = { name, "--socket", path, "--ready-fd", ready, NULL };
+	struct labnode_start start = { -1, -1 };
+	int r;
+
+	r = hold(&lab->hub, argv, ready, log, &start, refusal);
+	if (!r)
+		r = lab_save(lab, refusal);
+	if (!r)
+		r = labnet_switch(lab, refusal);
+	if (!r)
+		r = let_go(name, &start, refusal);
+	if (!r)
+		r = await_ready(name, log, &start, SWITCH_MS, refusal);
+	os_close(start.go);
+	os_close(start.ready);
+	return r;
+}
+
+static int hold_node(struct lab *lab, int id, struct labnode_start *start, struct refusal *refusal)
+{
+	char program[] = "dvsd", number[12], address[20], port[12], ready[12] = "", name[16];
+	char path[64], log[64], group[] = "local:" LAB_GROUP;
+	char *argv[] = { program, "--id",	number, "--name",   name, "--address",
+			 address, "--port",	port,	"--socket", path, "--group",
+			 group,	  "--ready-fd", ready,	NULL };
+
+	snprintf(number, sizeof(number), "%d", id);
+	snprintf(name, sizeof(name), "node%d", id);
+	snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
+	snprintf(port, sizeof(port), "%d", LABNET_PORT);
+	snprintf(path, sizeof(path), LAB_FOLDER "/node%d.sock", id);
+	snprintf(log, sizeof(log), LAB_FOLDER "/node%d.log", id);
+	return hold(&lab->node[id], argv, ready, log, start, refusal);
+}
+
+/* Are all running nodes members, and linked with each other? Asks one node. */
+static int look_round(int id, int running, bool *complete, struct refusal *refusal)
+{
+	struct ctl_request request = client_request(CTL_STATUS);
+	struct ctl_node_status status;
+	int r = client_call(id, &request, NULL, 0, &status, sizeof(status), refusal);
+
+	*complete = r >= 0 && status.nodes_up >= running && status.links_up >= running - 1;
+	return r;
+}
+
+static int await_links(const struct lab *lab, int64_t deadline_ns, struct refusal *refusal)
+{
+	unsigned running = labnode_running(lab);
+	int count = __builtin_popcount(running), r;
+
+	for (int id = 0; id < LAB_NODES_MAX; id++) {
+		bool complete = !(running >> id & 1);
+
+		while (!complete) {
+			r = look_round(id, count, &complete, refusal);
+			if (r < 0)
+				return r;
+			if (!complete && os_now_ns() > deadline_ns)
+				return refusal_set(
+					refusal, EDVSTIMEDOUT,
+					"node %d does not see all %d nodes: see " LAB_FOLDER
+					"/node%d.log",
+					id, count, id);
+			if (!complete)
+				os_self_sleep_ms(GO_ON_MS);
+		}
+	}
+	return 0;
+}
+
+static int start_all(struct lab *lab, unsigned nodes, struct labnode_start *start,
+		     int64_t deadline_ns, struct refusal *refusal)
+{
+	char name[32], log[64];
+	int r = 0;
+
+	for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
+		if (nodes >> id & 1)
+			r = hold_node(lab, id, &start[id], refusal);
+	}
+	if (!r)
+		r = lab_save(lab, refusal);
+	if (!r)
+		r = labnet_plug(lab, nodes, refusal);
+	for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
+		snprintf(name, sizeof(name), "the daemon of node %d", id);
+		if (nodes >> id & 1)
+			r = let_go(name, &start[id], refusal);
+	}
+	for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
+		int64_t left_ms = (deadline_ns - os_now_ns()) / OS_MS_NS;
+
+		snprintf(name, sizeof(name), "the daemon of node %d", id);
+		snprintf(log, sizeof(log), LAB_FOLDER "/node%d.log", id);
+		if (nodes >> id & 1)
+			r = await_ready(name, log, &start[id], left_ms > 0 ? (int)left_ms : 0,
+					refusal);
+	}
+	return r ? r : await_links(lab, deadline_ns, refusal);
+}
+
+int labnode_start(struct lab *lab, unsigned nodes, int timeout_ms, struct refusal *refusal)
+{
+	int64_t deadline_ns = os_deadline_ns(timeout_ms);
+	struct labnode_start start[LAB_NODES_MAX];
+	int r;
+
+	for (int id = 0; id < LAB_NODES_MAX; id++)
+		start[id] = (struct labnode_start){ -1, -1 };
+	r = start_all(lab, nodes, start, deadline_ns, refusal);
+	for (int id = 0; id < LAB_NODES_MAX; id++) {
+		os_close(start[id].go);
+		os_close(start[id].ready);
+	}
+	return r;
+}

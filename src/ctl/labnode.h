@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_CTL_LABNODE_H
+#define DVS_CTL_LABNODE_H
+
+/*
+ * Starting the processes of the lab: one per namespace, in two steps (the namespace first, the program
+ * when its network is there).
+ */
+
+#include "base/refusal.h"
+#include "ctl/labstate.h"
+
+/* A process between its two steps. Zero-initialise; go is -1 when there is none. */
+struct labnode_start {
+	int go, ready; /* descriptors, owned */
+};
+
+/* Starts the switch: its bridge, the sequencer, and waits until that listens. */
+int labnode_start_switch(struct lab *lab, struct refusal *refusal);
+
+/*
+ * Starts the nodes of the bit map in a running switch, waits until each is a member and all see all,
+ * for at most timeout_ms. Nodes that were begun are in the lab's record also when this fails.
+ */
+int labnode_start(struct lab *lab, unsigned nodes, int timeout_ms, struct refusal *refusal);
+
+/* Bit map of the lab's nodes, all or those that run. */
+unsigned labnode_all(const struct lab *lab);
+unsigned labnode_running(const struct lab *lab);
+
+#endif

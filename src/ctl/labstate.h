@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_CTL_LABSTATE_H
+#define DVS_CTL_LABSTATE_H
+
+/*
+ * What is known about the lab of this machine, kept in one small file so that any later command, also
+ * after a crash, finds everything that has to be ended. Whoever changes the lab holds the lock.
+ *
+ *	dvs-lab 1
+ *	boot 5f0e...		the machine's boot: pids and namespaces of another one mean nothing
+ *	switch PID START INODE COOKIE
+ *	node ID PID START INODE COOKIE	PID 0: killed
+ *	cut A B
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/refusal.h"
+#include "ctl/client.h"
+#include "os/netns.h"
+#include "os/task.h"
+
+#define LAB_NODES_MAX 16
+#define LAB_STATE     LAB_FOLDER "/state"
+#define LAB_GROUP     LAB_FOLDER "/group.sock"
+
+struct lab_task {
+	bool used; /* belongs to the lab; task.pid 0: not running, by `lab kill` */
+	struct task_id task;
+	struct netns_id net; /* its own; kept after its end: something may live in it still */
+};
+
+struct lab {
+	int lock; /* -1: not held */
+	bool other_boot;
+	struct lab_task hub; /* the switch */
+	struct lab_task node[LAB_NODES_MAX];
+	uint16_t cut[LAB_NODES_MAX]; /* symmetric bit maps */
+};
+
+/* A new lab, locked; refuses if there is one, or if the caller is not root. */
+int lab_create(struct lab *lab, struct refusal *refusal);
+
+/* The lab there is, locked if asked. EDVSNOENT in the refusal: there is none. */
+int lab_load(struct lab *lab, bool lock, struct refusal *refusal);
+
+/* The same for a verb about one node of it. */
+int lab_load_node(struct lab *lab, bool lock, int node, struct refusal *refusal);
+
+int lab_save(const struct lab *lab, struct refusal *refusal);
+
+/* Removes the folder and gives the lock back. */
+int lab_forget(struct lab *lab, struct refusal *refusal);
+void lab_unlock(struct lab *lab);
+
+/* The file's text and back; false when it is not such a text. */
+bool lab_print(const struct lab *lab, const char *boot, char *text, size_t size);
+bool lab_parse(struct lab *lab, const char *boot, const char *text);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/launch.h"
+#include "ctl/render.h"
+#include "ctl/stream.h"
+#include "ctl/verb.h"
+#include "os/self.h"
+
+#define ANSWER_MS   30000
+#define INTERRUPTED 130 /* as shells say it: 128 + SIGINT */
+
+struct payload {
+	size_t length;
+	char bytes[CTL_PACKET_MAX];
+};
+
+static bool put_string(struct payload *payload, const char *text)
+{
+	size_t bytes = strlen(text) + 1;
+
+	if (bytes > sizeof(payload->bytes) - payload->length)
+		return false;
+	memcpy(payload->bytes + payload->length, text, bytes);
+	payload->length += bytes;
+	return true;
+}
+
+/* struct ctl_run, then the strings. */
+static int fill_payload(struct payload *payload, const struct launch *launch,
+			struct refusal *refusal)
+{
+	struct ctl_run run = { 0 };
+	char cwd[4096];
+	bool fits = true;
+
+	if (os_self_cwd(cwd, sizeof(cwd)) < 0)
+		return refusal_set(refusal, EDVSNOENT,
+				   "the working folder has been removed: change to another");
+	run.umask = launch->umask == LAUNCH_UMASK_OWN ? os_self_umask() : launch->umask;
+	payload->length = sizeof(run);
+	for (char **arg = launch->argv; *arg && fits; arg++, run.argc++)
+		fits = put_string(payload, *arg);
+	for (char **env = os_self_environment(); *env && fits; env++) {
+		if (!strncmp(*env, "DVS_NODE=", 9))
+			continue;
+		fits = put_string(payload, *env);
+		run.envc++;
+	}
+	if (!fits || !put_string(payload, cwd))
+		return refusal_set(refusal, EDVS2BIG,
+				   "arguments and environment are longer than %d bytes: use env -i "
+				   "or fewer arguments",
+				   CTL_PACKET_MAX);
+	memcpy(payload->bytes, &run, sizeof(run));
+	return 0;
+}
+
+static int exit_status(int64_t wait_status)
+{
+	int status = (int)wait_status;
+
+	return status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff;
+}
+
+static json_t *row_json(const struct launch *launch, const struct ctl_run_row *row)
+{
+	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "dcid", launch->dcid, "endpoint",
+			 row->endpoint, "node", row->node, "lpid", row->lpid, "vpid", row->vpid);
+}
+
+static int await_row(struct client *client, struct ctl_run_row *row, struct refusal *refusal)
+{
+	struct ctl_reply *reply;
+	const void *data;
+	size_t bytes;
+	int r = client_next(client, &reply, &data, &bytes, ANSWER_MS, refusal);
+
+	if (r < 0)
+		return r;
+	if (r != CTL_ROW || bytes < sizeof(*row))
+		return refusal_set(refusal, EDVSPACKSIZE,
+				   "the daemon speaks another version of the control protocol: "
+				   "update both");
+	memcpy(row, data, sizeof(*row));
+	return 0;
+}
+
+/* Stays until the process has ended; its status is ours then. */
+static int attend(const struct launch *launch, struct client *client, const struct ctl_run_row *row)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct stream stream = { .keep = launch->json };
+	int r = stream_follow(&stream, client, &refusal), status;
+
+	if (r == EDVSINTR) {
+		fprintf(stderr,
+			"%s: detached, endpoint %d runs on: `dvs logs %d %d -f` shows what it "
+			"writes\n",
+			verb_program(), row->endpoint, launch->dcid, row->endpoint);
+		status = INTERRUPTED;
+	} else if (r < 0) {
+		status = verb_refuse(&refusal);
+	} else {
+		status = exit_status(stream.value);
+		if (launch->json) {
+			json_t *document = row_json(launch, row);
+
+			json_object_set_new(document, "status", json_integer(status));
+			json_object_set_new(document, "log",
+					    render_text(stream.text ? stream.text : "",
+							stream.length));
+			if (render_document(document))
+				status = REFUSED;
+		}
+	}
+	stream_deinit(&stream);
+	return status;
+}
+
+static int converse(const struct launch *launch, struct client *client,
+		    const struct payload *payload, struct ctl_request *request)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct ctl_run_row row;
+
+	if (client_send(client, request, payload->bytes, payload->length, &refusal) < 0 ||
+	    await_row(client, &row, &refusal) < 0)
+		return verb_refuse(&refusal);
+	if (!launch->wait && launch->json)
+		return render_document(row_json(launch, &row));
+	if (!launch->json) {
+		fprintf(launch->wait ? stderr : stdout, "lpid=%d vpid=%d endpoint=%d node=%d\n",
+			row.lpid, row.vpid, row.endpoint, row.node);
+		fflush(stdout);
+	}
+	return launch->wait ? attend(launch, client, &row) : DONE;
+}
+
+int launch(const struct launch *launch)
+{
+	struct ctl_request request = client_request(CTL_RUN);
+	struct payload *payload = calloc(1, sizeof(*payload));
+	struct refusal refusal = REFUSAL_NONE;
+	struct client client;
+	int status;
+
+	if (!payload)
+		return REFUSED;
+	request.dcid = launch->dcid;
+	request.endpoint = launch->endpoint;
+	request.cmd = launch->bind_type;
+	request.nodeid = launch->primary;
+	request.flags = launch->wait ? CTL_FLAG_FOLLOW : 0;
+	if (fill_payload(payload, launch, &refusal) < 0 ||
+	    client_open(&client, launch->node, &refusal) < 0) {
+		free(payload);
+		return verb_refuse(&refusal);
+	}
+	if (launch->wait)
+		os_self_catch_interrupt();
+	status = converse(launch, &client, payload, &request);
+	client_close(&client);
+	free(payload);
+	return status;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+
+#include "ctl/client.h"
+#include "ctl/options.h"
+#include "ctl/render.h"
+#include "ctl/stream.h"
+#include "ctl/verb.h"
+#include "os/self.h"
+
+static int show(int node, struct ctl_request *request, bool json)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct stream stream = { .keep = json };
+	struct client client;
+	int r, status = DONE;
+
+	r = client_open(&client, node, &refusal);
+	if (r < 0)
+		return verb_refuse(&refusal);
+	r = client_send(&client, request, NULL, 0, &refusal);
+	if (!r)
+		r = stream_follow(&stream, &client, &refusal);
+	client_close(&client);
+	if (r < 0 && r != EDVSINTR)
+		status = verb_refuse(&refusal);
+	else if (json)
+		status = render_document(json_pack(
+			"{s:i, s:i, s:o}", "dcid", request->dcid, "endpoint", request->endpoint,
+			"log", render_text(stream.text ? stream.text : "", stream.length)));
+	stream_deinit(&stream);
+	return status;
+}
+
+int verb_logs(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool json = false, follow = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ "node", 'n', OPTION_NUMBER, &node },
+		{ "follow", 'f', OPTION_FLAG, &follow },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct ctl_request request = client_request(CTL_LOGS);
+	struct options options;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count != 2 || !options_integer(options.operand[0], &request.dcid) ||
+	    !options_integer(options.operand[1], &request.endpoint))
+		return verb_usage(verb, "a container's number and an endpoint are needed");
+	if (json && follow)
+		return verb_usage(verb, "--json gives one document, -f has no end: choose one");
+	if (follow) {
+		request.flags = CTL_FLAG_FOLLOW;
+		os_self_catch_interrupt();
+	}
+	return show(node, &request, json);
+}

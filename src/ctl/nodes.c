@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/client.h"
+#include "ctl/options.h"
+#include "ctl/render.h"
+#include "ctl/table.h"
+#include "ctl/verb.h"
+
+#define ADDRESS_TEXT 16
+
+/* IPv4 in network order. */
+static const char *address_text(uint32_t address, char *buf)
+{
+	const uint8_t *b = (const uint8_t *)&address;
+
+	snprintf(buf, ADDRESS_TEXT, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+	return buf;
+}
+
+static const char *link_text(const struct ctl_node_row *row)
+{
+	if (row->self)
+		return "self";
+	return row->link_up ? "up" : "down";
+}
+
+static json_t *row_json(const struct ctl_node_row *row)
+{
+	char address[ADDRESS_TEXT];
+
+	return json_pack("{s:i, s:o, s:b, s:I, s:s, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:i}",
+			 "node", row->node.n_nodeid, "name",
+			 render_text(row->node.n_name, sizeof(row->node.n_name)), "up",
+			 row->up != 0, "incarnation", (json_int_t)row->incarnation, "address",
+			 address_text(row->address, address), "self", row->self != 0, "link_up",
+			 row->link_up != 0, "flags", (json_int_t)row->node.n_flags, "dcs",
+			 render_set_json(row->node.n_dcs), "frames_sent",
+			 (json_int_t)row->frames_sent, "frames_received",
+			 (json_int_t)row->frames_received, "bytes_sent",
+			 (json_int_t)row->bytes_sent, "bytes_received",
+			 (json_int_t)row->bytes_received, "proxies", row->node.n_proxies);
+}
+
+static int print_table(const struct ctl_node_row *rows, size_t count)
+{
+	struct table *table = table_new(">NODE NAME STATE ADDRESS LINK DCS >SENT >RECEIVED");
+	char text[64];
+
+	if (!table)
+		return REFUSED;
+	for (size_t i = 0; i < count; i++) {
+		table_cell(table, "%d", rows[i].node.n_nodeid);
+		table_cell(table, "%.*s", MAXNODENAME, rows[i].node.n_name);
+		table_cell(table, "%s", rows[i].up ? "up" : "down");
+		table_cell(table, "%s", address_text(rows[i].address, text));
+		table_cell(table, "%s", link_text(&rows[i]));
+		table_cell(table, "%s", render_set(rows[i].node.n_dcs, text, sizeof(text)));
+		table_cell(table, "%llu", (unsigned long long)rows[i].frames_sent);
+		table_cell(table, "%llu", (unsigned long long)rows[i].frames_received);
+	}
+	table_print(table, stdout);
+	table_free(table);
+	return DONE;
+}
+
+int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool json = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ "node", 'n', OPTION_NUMBER, &node },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct ctl_request request = client_request(CTL_NODES);
+	struct refusal refusal = REFUSAL_NONE;
+	struct options options;
+	void *found;
+	size_t count;
+	int status;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count)
+		return verb_usage(verb, "unexpected word %s", options.operand[0]);
+	if (client_rows(node, &request, sizeof(struct ctl_node_row), &found, &count, &refusal) <
+	    0) {
+		free(found);
+		return verb_refuse(&refusal);
+	}
+	if (json) {
+		json_t *list = json_array();
+
+		for (size_t i = 0; i < count; i++)
+			json_array_append_new(list, row_json((struct ctl_node_row *)found + i));
+		status = render_document(list);
+	} else {
+		status = print_table(found, count);
+	}
+	free(found);
+	return status;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_CTL_OPTIONS_H
+#define DVS_CTL_OPTIONS_H
+
+/*
+ * Options and operands of a verb, parsed once for all verbs. Options may stand anywhere before "--"
+ * and, if the rest is somebody else's command line, before its first word. A word like -2 is an
+ * operand: endpoints may be negative.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum option_kind {
+	OPTION_FLAG,
+	OPTION_NUMBER,
+	OPTION_WORD
+};
+
+struct option_row {
+	const char *name; /* "json" for --json; NULL ends a table */
+	char letter;	  /* also -j; 0: none */
+	enum option_kind kind;
+	void *value; /* bool *, int * or const char ** by kind; untouched when not given */
+};
+
+struct options {
+	char **operand; /* operand[count..] is the command line behind them, if it was asked for */
+	int count;
+	char **rest; /* NULL-terminated; only with rest_after >= 0 */
+	char why[160];
+};
+
+/*
+ * Takes the options out of argv[0..argc). rest_after: how many operands come before a command line of
+ * somebody else, -1 if there is none. False: wrong usage, and options->why says what is wrong.
+ * The strings and the array stay the caller's; the array is reordered.
+ */
+bool options_parse(struct options *options, const struct option_row *rows, int rest_after, int argc,
+		   char **argv);
+
+/* A whole decimal number between min and max. */
+bool options_number(const char *text, int min, int max, int *value);
+
+/* Any whole number; what is out of range for its purpose is refused by whoever knows the range. */
+bool options_integer(const char *text, int *value);
+
+/* "0,2,5-7" as a bit map of numbers below 32. */
+bool options_set(const char *text, unsigned *set);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Without options every endpoint of the cluster once, at its owner. --proc and --stats show one
+ * node's own table with its remote rows, in the original's form.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/client.h"
+#include "ctl/options.h"
+#include "ctl/render.h"
+#include "ctl/table.h"
+#include "ctl/verb.h"
+
+struct proc_list {
+	struct ctl_proc_row *rows; /* owned */
+	size_t count;
+};
+
+/* Appends the answer to one request. */
+static int list_ask(struct proc_list *list, int node, enum ctl_call call, int dcid,
+		    struct refusal *refusal)
+{
+	struct ctl_request request = client_request(call);
+	struct ctl_proc_row *all;
+	void *found;
+	size_t count;
+	int r;
+
+	request.dcid = dcid;
+	r = client_rows(node, &request, sizeof(*all), &found, &count, refusal);
+	if (r >= 0 && count) {
+		all = realloc(list->rows, (list->count + count) * sizeof(*all));
+		if (all) {
+			list->rows = all;
+			for (size_t i = 0; i < count; i++)
+				all[list->count++] = ((struct ctl_proc_row *)found)[i];
+		} else {
+			r = refusal_set(refusal, EDVSNOMEM, "out of memory");
+		}
+	}
+	free(found);
+	return r;
+}
+
+/* A node's table is one container's: without a number, those of all containers in turn. */
+static int list_tables(struct proc_list *list, int node, int dcid, struct refusal *refusal)
+{
+	struct ctl_request request = client_request(CTL_DCS);
+	void *dcs;
+	size_t count;
+	int r;
+
+	if (dcid >= 0)
+		return list_ask(list, node, CTL_PROCTABLE, dcid, refusal);
+	r = client_rows(node, &request, sizeof(struct ctl_dc_row), &dcs, &count, refusal);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = list_ask(list, node, CTL_PROCTABLE, ((struct ctl_dc_row *)dcs)[i].dc.dc_dcid,
+			     refusal);
+	free(dcs);
+	return r;
+}
+
+static int print_json(const struct proc_list *list)
+{
+	json_t *document = json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(document, render_proc_json(&list->rows[i]));
+	return render_document(document);
+}
+
+static int print_original(const struct proc_list *list, bool stats)
+{
+	char row[160];
+
+	puts(stats ? RENDER_STATS_HEADER : RENDER_PROCS_HEADER);
+	for (size_t i = 0; i < list->count; i++)
+		puts(stats ? render_stats_row(&list->rows[i].proc, row, sizeof(row))
+			   : render_procs_row(&list->rows[i].proc, row, sizeof(row)));
+	return DONE;
+}
+
+static int print_people(const struct proc_list *list)
+{
+	struct table *table = table_new(
+		">DC >ENDPOINT >NODE >LPID >VPID NAME STATE >FROM >TO >WAITS >SENT >COPIES MISC");
+	char text[128];
+
+	if (!table)
+		return REFUSED;
+	for (size_t i = 0; i < list->count; i++) {
+		const proc_usr_t *p = &list->rows[i].proc;
+
+		table_cell(table, "%d", p->p_dcid);
+		table_cell(table, "%d", p->p_endpoint);
+		table_cell(table, "%d", p->p_nodeid);
+		table_cell(table, "%d", p->p_lpid);
+		table_cell(table, "%d", p->p_vpid);
+		table_cell(table, "%.*s", MAXPROCNAME, p->p_name);
+		table_cell(table, "%s", render_rts(p->p_rts_flags, text, sizeof(text)));
+		table_cell(table, "%s", render_endpoint(p->p_getfrom, text, sizeof(text)));
+		table_cell(table, "%s", render_endpoint(p->p_sendto, text, sizeof(text)));
+		table_cell(table, "%s", render_endpoint(p->p_waitmigr, text, sizeof(text)));
+		table_cell(table, "%lu", p->p_lclsent + p->p_rmtsent);
+		table_cell(table, "%lu", p->p_lclcopy + p->p_rmtcopy);
+		table_cell(table, "%s", render_misc(p->p_misc_flags, text, sizeof(text)));
+	}
+	table_print(table, stdout);
+	table_free(table);
+	return DONE;
+}
+
+int verb_ps(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool json = false, proc = false, stats = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json }, { "node", 'n', OPTION_NUMBER, &node },
+		{ "proc", 0, OPTION_FLAG, &proc }, { "stats", 0, OPTION_FLAG, &stats },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct proc_list list = { NULL, 0 };
+	struct refusal refusal = REFUSAL_NONE;
+	struct options options;
+	int dcid = -1, r, status;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count > 1 || (options.count && !options_integer(options.operand[0], &dcid)))
+		return verb_usage(verb, "one container's number at most");
+	if (proc && stats)
+		return verb_usage(verb, "--proc and --stats are two tables: choose one");
+	if (proc || stats)
+		r = list_tables(&list, node, dcid, &refusal);
+	else
+		r = list_ask(&list, node, CTL_PS, dcid, &refusal);
+	if (r < 0)
+		status = verb_refuse(&refusal);
+	else if (json)
+		status = print_json(&list);
+	else if (proc || stats)
+		status = print_original(&list, stats);
+	else
+		status = print_people(&list);
+	free(list.rows);
+	return status;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/render.h"
+#include "ctl/verb.h"
+
+struct flag_name {
+	unsigned long bit;
+	const char *name;
+};
+
+static const struct flag_name rts_names[] = {
+	{ SLOT_FREE, "SLOT_FREE" },	{ NO_MAP, "NO_MAP" },	  { SENDING, "SENDING" },
+	{ RECEIVING, "RECEIVING" },	{ SIGNALED, "SIGNALED" }, { SIG_PENDING, "SIG_PENDING" },
+	{ P_STOP, "P_STOP" },		{ NO_PRIV, "NO_PRIV" },	  { NO_PRIORITY, "NO_PRIORITY" },
+	{ NO_ENDPOINT, "NO_ENDPOINT" }, { ONCOPY, "ONCOPY" },	  { MIGRATING, "MIGRATING" },
+	{ REMOTE, "REMOTE" },		{ RMTOPER, "RMTOPER" },	  { WAITMIGR, "WAITMIGR" },
+	{ WAITUNBIND, "WAITUNBIND" },	{ WAITBIND, "WAITBIND" }, { 0, NULL },
+};
+
+static const struct flag_name misc_names[] = {
+	{ MIS_PROXY, "PROXY" },		{ MIS_CONNECTED, "CONNECTED" },
+	{ MIS_NOTIFY, "NOTIFY" },	{ MIS_NEEDMIG, "NEEDMIG" },
+	{ MIS_RMTBACKUP, "RMTBACKUP" }, { MIS_GRPLEADER, "GRPLEADER" },
+	{ MIS_KTHREAD, "KTHREAD" },	{ MIS_REPLICATED, "REPLICATED" },
+	{ MIS_KILLED, "KILLED" },	{ MIS_WOKENUP, "WOKENUP" },
+	{ MIS_USERMODE, "USERMODE" },	{ MIS_RMTINFO, "RMTINFO" },
+	{ MIS_NOMIGRATE, "NOMIGRATE" }, { MIS_ATOMIC, "ATOMIC" },
+	{ MIS_ENQUEUED, "ENQUEUED" },	{ 0, NULL },
+};
+
+static const char *render_flags(const struct flag_name *names, unsigned long flags,
+				const char *none, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	snprintf(buf, size, "%s", none);
+	for (; names->name && len < size; names++) {
+		if (!(flags & names->bit))
+			continue;
+		flags &= ~names->bit;
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? "|" : "", names->name);
+	}
+	if (flags && len < size)
+		snprintf(buf + len, size - len, "%s0x%lX", len ? "|" : "", flags);
+	return buf;
+}
+
+const char *render_rts(unsigned long flags, char *buf, size_t size)
+{
+	return render_flags(rts_names, flags, "RUNNING", buf, size);
+}
+
+const char *render_misc(unsigned long flags, char *buf, size_t size)
+{
+	return render_flags(misc_names, flags, "-", buf, size);
+}
+
+const char *render_endpoint(int endpoint, char *buf, size_t size)
+{
+	if (endpoint == ANY)
+		snprintf(buf, size, "any");
+	else if (endpoint == NONE)
+		snprintf(buf, size, "-");
+	else
+		snprintf(buf, size, "%d", endpoint);
+	return buf;
+}
+
+const char *render_set(unsigned long set, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	snprintf(buf, size, "-");
+	for (int n = 0; n < 32 && len < size; n++) {
+		int last = n;
+
+		if (!(set >> n & 1))
+			continue;
+		while (last < 31 && set >> (last + 1) & 1)
+			last++;
+		len += (size_t)snprintf(buf + len, size - len, "%s%d", len ? "," : "", n);
+		if (last > n && len < size)
+			len += (size_t)snprintf(buf + len, size - len, "%s%d",
+						last > n + 1 ? "-" : ",", last);
+		n = last;
+	}
+	return buf;
+}
+
+const char *render_time(uint64_t ns, char *buf, size_t size)
+{
+	if (ns < 1000)
+		snprintf(buf, size, "%llu ns", (unsigned long long)ns);
+	else if (ns < 1000000)
+		snprintf(buf, size, "%.1f us", (double)ns / 1e3);
+	else if (ns < 1000000000)
+		snprintf(buf, size, "%.2f ms", (double)ns / 1e6);
+	else
+		snprintf(buf, size, "%.2f s", (double)ns / 1e9);
+	return buf;
+}
+
+const char *render_bytes(uint64_t bytes, char *buf, size_t size)
+{
+	if (bytes < 1000)
+		snprintf(buf, size, "%llu bytes", (unsigned long long)bytes);
+	else if (bytes < 1000000)
+		snprintf(buf, size, "%.1f kB", (double)bytes / 1e3);
+	else
+		snprintf(buf, size, "%.1f MB", (double)bytes / 1e6);
+	return buf;
+}
+
+json_t *render_text(const char *text, size_t max)
+{
+	size_t len = strnlen(text, max);
+	json_t *string = json_stringn(text, len);
+	char plain[512];
+
+	if (string)
+		return string;
+	if (len > sizeof(plain))
+		len = sizeof(plain);
+	for (size_t i = 0; i < len; i++)
+		plain[i] = text[i] < 32 ? '?' : text[i];
+	return json_stringn(plain, len);
+}
+
+json_t *render_set_json(unsigned long set)
+{
+	json_t *list = json_array();
+
+	for (int n = 0; n < 32; n++) {
+		if (set >> n & 1)
+			json_array_append_new(list, json_integer(n));
+	}
+	return list;
+}
+
+int render_document(json_t *document)
+{
+	int r = document ? json_dumpf(document, stdout, 0) : -1;
+
+	json_decref(document);
+	if (!r)
+		putchar('\n');
+	if (!r && !fflush(stdout))
+		return DONE;
+	fprintf(stderr, "%s: the answer could not be written (EDVSIO)\n", verb_program());
+	return REFUSED;
+}
+
+json_t *render_proc_json(const struct ctl_proc_row *row)
+{
+	const proc_usr_t *p = &row->proc;
+
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:o, "
+			 "s:I, s:I, s:I, s:I, s:o, s:i, s:I}",
+			 "dcid", p->p_dcid, "p_nr", p->p_nr, "endpoint", p->p_endpoint, "lpid",
+			 p->p_lpid, "vpid", p->p_vpid, "node", p->p_nodeid, "flags",
+			 (json_int_t)p->p_rts_flags, "misc", (json_int_t)p->p_misc_flags, "getfrom",
+			 p->p_getfrom, "sendto", p->p_sendto, "waitmigr", p->p_waitmigr,
+			 "waitunbind", p->p_waitunbind, "proxy", p->p_proxy, "name",
+			 render_text(p->p_name, sizeof(p->p_name)), "lclsent",
+			 (json_int_t)p->p_lclsent, "rmtsent", (json_int_t)p->p_rmtsent, "lclcopy",
+			 (json_int_t)p->p_lclcopy, "rmtcopy", (json_int_t)p->p_rmtcopy, "nodemap",
+			 render_set_json(p->p_nodemap), "owner", row->owner, "generation",
+			 (json_int_t)row->generation);
+}
+
+const char *render_result(const struct ctl_move *move)
+{
+	switch (move->result) {
+	case CTL_MOVE_COMMITTED:
+		return move->dry_run ? "possible" : "committed";
+	case CTL_MOVE_ROLLED_BACK:
+		return "rolled_back";
+	default:
+		return "refused";
+	}
+}
+
+json_t *render_move_json(const struct ctl_move *move)
+{
+	static const char *const modes[] = { "stop", "pre", "post" };
+	static const char *const engines[] = { "native", "criu" };
+
+	return json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, "
+			 "s:i, s:b, s:o, s:i, s:o}",
+			 "dcid", move->dcid, "endpoint", move->endpoint, "from", move->from, "to",
+			 move->to, "engine", engines[move->engine == CTL_ENGINE_CRIU], "mode",
+			 modes[(unsigned)move->mode <= CTL_MODE_POST ? move->mode : 0], "result",
+			 render_result(move), "pid", move->pid, "vpid", move->vpid, "total_ns",
+			 (json_int_t)move->total_ns, "downtime_ns", (json_int_t)move->downtime_ns,
+			 "transfer_ns", (json_int_t)move->transfer_ns, "image_bytes",
+			 (json_int_t)move->image_bytes, "sent_bytes", (json_int_t)move->sent_bytes,
+			 "rounds", (int)move->rounds, "dry_run", move->dry_run != 0, "name",
+			 render_text(move->name, sizeof(move->name)), "error", move->error,
+			 "reason", render_text(move->reason, sizeof(move->reason)));
+}
+
+const char *render_procs_row(const proc_usr_t *p, char *buf, size_t size)
+{
+	snprintf(buf, size, "%2d %3d %5d %5ld/%-5ld %2d %4lX %4lX %5d %5d %5d %5d %-15.15s",
+		 p->p_dcid, p->p_nr, p->p_endpoint, (long)p->p_lpid, (long)p->p_vpid, p->p_nodeid,
+		 p->p_rts_flags, p->p_misc_flags, p->p_getfrom, p->p_sendto, p->p_waitmigr,
+		 p->p_proxy, p->p_name);
+	return buf;
+}
+
+const char *render_stats_row(const proc_usr_t *p, char *buf, size_t size)
+{
+	snprintf(buf, size, "%2d %3d %5d %5ld/%-5ld %2d %8ld %8ld %8ld %8ld %-15.15s", p->p_dcid,
+		 p->p_nr, p->p_endpoint, (long)p->p_lpid, (long)p->p_vpid, p->p_nodeid,
+		 (long)p->p_lclsent, (long)p->p_rmtsent, (long)p->p_lclcopy, (long)p->p_rmtcopy,
+		 p->p_name);
+	return buf;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_CTL_RENDER_H
+#define DVS_CTL_RENDER_H
+
+/*
+ * Words for the numbers of the tables, and JSON documents. Texts are cut to the size given.
+ */
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/ctl.h"
+
+/* "RECEIVING|MIGRATING"; 0 is "RUNNING" for the rts word and "-" for the misc word. */
+const char *render_rts(unsigned long flags, char *buf, size_t size);
+const char *render_misc(unsigned long flags, char *buf, size_t size);
+
+/* "any", "-" for NONE, else the number. */
+const char *render_endpoint(int endpoint, char *buf, size_t size);
+
+/* "0,2-4" of a node bit map; "-" when empty. */
+const char *render_set(unsigned long set, char *buf, size_t size);
+
+/* "812 ns", "3.41 ms", "2.6 MB". */
+const char *render_time(uint64_t ns, char *buf, size_t size);
+const char *render_bytes(uint64_t bytes, char *buf, size_t size);
+
+/* A JSON string of text that may lack its terminator or be no UTF-8 (bytes become '?'). */
+json_t *render_text(const char *text, size_t max);
+json_t *render_set_json(unsigned long set);
+
+/* Prints one document and gives it up. Returns the verb's exit status. */
+int render_document(json_t *document);
+
+/* A row of `dvs ps` and one of `dvs migrate`, as the design fixes them. */
+json_t *render_proc_json(const struct ctl_proc_row *row);
+json_t *render_move_json(const struct ctl_move *move);
+const char *render_result(const struct ctl_move *move);
+
+/* The rows of /proc/dvs/<DC>/procs and stats of the original, without a newline. */
+#define RENDER_PROCS_HEADER "DC pnr -endp -lpid/vpid- nd flag misc -getf -sndt -wmig -prxy name"
+#define RENDER_STATS_HEADER "DC pnr -endp -lpid/vpid- nd --lsnt-- --rsnt-- -lcopy-- -rcopy-- name"
+const char *render_procs_row(const proc_usr_t *proc, char *buf, size_t size);
+const char *render_stats_row(const proc_usr_t *proc, char *buf, size_t size);
+
+#endif

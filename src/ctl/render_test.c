@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/test.h"
+#include "ctl/render.h"
+
+static const proc_usr_t server = {
+	.p_nr = 10,
+	.p_endpoint = 10,
+	.p_dcid = 0,
+	.p_rts_flags = RECEIVING,
+	.p_lpid = 755,
+	.p_vpid = 755,
+	.p_nodeid = 1,
+	.p_nodemap = 2,
+	.p_misc_flags = MIS_GRPLEADER,
+	.p_getfrom = ANY,
+	.p_sendto = NONE,
+	.p_waitmigr = NONE,
+	.p_waitunbind = NONE,
+	.p_proxy = NONE,
+	.p_lclsent = 7,
+	.p_name = "migr_server",
+};
+
+/* The example of the contract, 7.7, to the letter. */
+static void test_original_rows(void)
+{
+	char row[160];
+
+	render_procs_row(&server, row, sizeof(row));
+	CHECK(!strcmp(row, " 0  10    10   755/755    1    8   20 31438 27342 27342 27342 "
+			   "migr_server    "));
+	render_stats_row(&server, row, sizeof(row));
+	CHECK(!strcmp(row, " 0  10    10   755/755    1        7        0        0        0 "
+			   "migr_server    "));
+}
+
+static void test_flags(void)
+{
+	char text[128];
+
+	CHECK(!strcmp(render_rts(0, text, sizeof(text)), "RUNNING"));
+	CHECK(!strcmp(render_rts(0x808, text, sizeof(text)), "RECEIVING|MIGRATING"));
+	CHECK(!strcmp(render_rts(0x1000 | 1ul << 40, text, sizeof(text)), "REMOTE|0x10000000000"));
+	CHECK(!strcmp(render_misc(0, text, sizeof(text)), "-"));
+	CHECK(!strcmp(render_misc(0x2020, text, sizeof(text)), "GRPLEADER|ATOMIC"));
+	CHECK(!strcmp(render_rts(0x808, text, 8), "RECEIVI"));
+}
+
+static void test_sets(void)
+{
+	char text[64];
+
+	CHECK(!strcmp(render_set(0, text, sizeof(text)), "-"));
+	CHECK(!strcmp(render_set(0x1d, text, sizeof(text)), "0,2-4"));
+	CHECK(!strcmp(render_set(3, text, sizeof(text)), "0,1"));
+	CHECK(!strcmp(render_set(0xffffffff, text, sizeof(text)), "0-31"));
+	CHECK(!strcmp(render_set(0x80000000, text, sizeof(text)), "31"));
+}
+
+static void test_units(void)
+{
+	char text[32];
+
+	CHECK(!strcmp(render_time(812, text, sizeof(text)), "812 ns"));
+	CHECK(!strcmp(render_time(3410000, text, sizeof(text)), "3.41 ms"));
+	CHECK(!strcmp(render_bytes(2600000, text, sizeof(text)), "2.6 MB"));
+}
+
+static void test_proc_fields(void)
+{
+	static const char *const fields[] = {
+		"dcid",	   "p_nr",    "endpoint", "lpid",    "vpid",	 "node",
+		"flags",   "misc",    "getfrom",  "sendto",  "waitmigr", "proxy",
+		"lclsent", "rmtsent", "lclcopy",  "rmtcopy",
+	};
+	struct ctl_proc_row row = { .proc = server, .owner = 1 };
+	json_t *object = render_proc_json(&row);
+
+	CHECK_OR_RETURN(object);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		CHECK(json_is_integer(json_object_get(object, fields[i])));
+	CHECK(!strcmp(json_string_value(json_object_get(object, "name")), "migr_server"));
+	CHECK_EQ(json_integer_value(json_object_get(object, "flags")), 8);
+	CHECK_EQ(json_integer_value(json_object_get(object, "node")), 1);
+	json_decref(object);
+}
+
+static void test_move_fields(void)
+{
+	static const char *const fields[] = {
+		"dcid",	       "endpoint",    "from",	     "to",	   "pid",    "total_ns",
+		"downtime_ns", "transfer_ns", "image_bytes", "sent_bytes", "rounds",
+	};
+	struct ctl_move move = { .result = CTL_MOVE_REFUSED, .mode = 99, .reason = "no\xff" };
+	json_t *object = render_move_json(&move);
+
+	CHECK_OR_RETURN(object);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		CHECK(json_is_integer(json_object_get(object, fields[i])));
+	CHECK(!strcmp(json_string_value(json_object_get(object, "result")), "refused"));
+	CHECK(!strcmp(json_string_value(json_object_get(object, "reason")), "no?"));
+	CHECK(!strcmp(json_string_value(json_object_get(object, "engine")), "native"));
+	CHECK(!strcmp(json_string_value(json_object_get(object, "mode")), "stop"));
+	json_decref(object);
+}
+
+int main(void)
+{
+	TEST(test_original_rows);
+	TEST(test_flags);
+	TEST(test_sets);
+	TEST(test_units);
+	TEST(test_proc_fields);
+	TEST(test_move_fields);
+	return test_end();
+}

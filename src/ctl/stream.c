@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/stream.h"
+#include "os/socket.h"
+
+#define STANDARD_OUTPUT 1
+
+static int stream_take(struct stream *stream, const void *data, size_t bytes,
+		       struct refusal *refusal)
+{
+	char *text;
+
+	if (!stream->keep) {
+		if (os_write_full(STANDARD_OUTPUT, data, bytes, -1) < 0)
+			return refusal_set(refusal, EDVSPIPE,
+					   "nobody reads standard output any more: detached");
+		return 0;
+	}
+	text = realloc(stream->text, stream->length + bytes + 1);
+	if (!text)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	memcpy(text + stream->length, data, bytes);
+	stream->text = text;
+	stream->length += bytes;
+	return 0;
+}
+
+int stream_follow(struct stream *stream, struct client *client, struct refusal *refusal)
+{
+	struct ctl_reply *reply;
+	const void *data;
+	size_t bytes;
+	int r;
+
+	for (;;) {
+		r = client_next(client, &reply, &data, &bytes, -1, refusal);
+		if (r < 0)
+			return r;
+		if (r == CTL_END) {
+			stream->value = reply->value;
+			return 0;
+		}
+		if (r != CTL_DATA)
+			continue;
+		r = stream_take(stream, data, bytes, refusal);
+		if (r < 0)
+			return r;
+	}
+}
+
+void stream_deinit(struct stream *stream)
+{
+	free(stream->text);
+	stream->text = NULL;
+}

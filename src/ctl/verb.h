@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_CTL_VERB_H
+#define DVS_CTL_VERB_H
+
+/*
+ * A verb of the command line: one file each, one row in a table. The usage text is made from the
+ * rows, so a verb cannot be undocumented.
+ */
+
+#include <stdbool.h>
+
+#include "base/refusal.h"
+
+/* Exit statuses. */
+#define DONE	    0
+#define REFUSED	    1
+#define WRONG_USAGE 2
+
+#define NODE_UNSAID (-1)
+
+struct verb {
+	const char *name; /* NULL ends a table */
+	const char *arguments;
+	const char *about;
+	int (*run)(const struct verb *verb, int node, int argc, char **argv);
+};
+
+int verb_nodes(const struct verb *verb, int node, int argc, char **argv);
+int verb_dc(const struct verb *verb, int node, int argc, char **argv);
+int verb_ps(const struct verb *verb, int node, int argc, char **argv);
+int verb_logs(const struct verb *verb, int node, int argc, char **argv);
+int verb_run(const struct verb *verb, int node, int argc, char **argv);
+int verb_migrate(const struct verb *verb, int node, int argc, char **argv);
+int verb_drain(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab(const struct verb *verb, int node, int argc, char **argv);
+
+/* The commands with names of their own. */
+int verb_dvs_migrate(const struct verb *verb, int node, int argc, char **argv);
+int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv);
+
+/* The verbs of `dvs lab`. */
+int verb_lab_up(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab_down(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab_cut(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab_heal(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab_kill(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab_start(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab_status(const struct verb *verb, int node, int argc, char **argv);
+
+/* The row called name, or NULL. */
+const struct verb *verb_find(const struct verb *table, const char *name);
+
+/* What people call this verb's command: "dvs migrate", "dvs lab up", "dvs_run". */
+const char *verb_program(void);
+void verb_set_program(const char *first, const char *second);
+
+/* Says how the verb is used, on standard error, and returns WRONG_USAGE. */
+int verb_usage(const struct verb *verb, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The same for a whole table; `why` may be NULL. */
+int verb_usage_table(const struct verb *table, const char *why);
+void verb_print_table(const struct verb *table, bool to_stderr);
+
+/* Shows a refusal on standard error in one line with the error's name, and returns REFUSED. */
+int verb_refuse(const struct refusal *refusal);
+
+#endif

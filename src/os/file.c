@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/file.h"
+
+int os_file_read(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	size_t len = 0;
+	ssize_t got = 1;
+
+	if (fd < 0)
+		return -errno;
+	while (len < size && got > 0) {
+		got = read(fd, buf + len, size - len);
+		if (got > 0)
+			len += (size_t)got;
+	}
+	if (got < 0)
+		r = -errno;
+	close(fd);
+	if (r)
+		return r;
+	if (len == size)
+		return -EFBIG;
+	buf[len] = '\0';
+	return (int)len;
+}
+
+int os_file_write(const char *path, const char *text)
+{
+	char next[256];
+	FILE *file;
+
+	if (snprintf(next, sizeof(next), "%s.next", path) >= (int)sizeof(next))
+		return -ENAMETOOLONG;
+	file = fopen(next, "we");
+	if (!file)
+		return -errno;
+	if (fputs(text, file) < 0) {
+		fclose(file);
+		return -EIO;
+	}
+	if (fclose(file) || rename(next, path) < 0)
+		return -errno;
+	return 0;
+}
+
+int os_folder_make(const char *path)
+{
+	return mkdir(path, 0755) < 0 ? -errno : 0;
+}
+
+int os_folder_remove(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+			r = -errno;
+	}
+	closedir(dir);
+	if (!r && rmdir(path) < 0 && errno != ENOENT)
+		r = -errno;
+	return r;
+}
+
+void os_folder_remove_empty(const char *path)
+{
+	(void)rmdir(path); /* somebody else's files in it are a good reason to leave it */
+}
+
+bool os_folder_exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int os_folder_lock(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+		;
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (st.st_nlink == 0)
+		r = -ENOENT;
+	if (r) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_FILE_H
+#define DVS_OS_FILE_H
+
+/*
+ * Small files and folders, whole. Errors are negative errno.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads at most size - 1 bytes and terminates them; returns the length. -EFBIG if there is more. */
+int os_file_read(const char *path, char *buf, size_t size);
+
+/* Replaces the file in one step: a reader sees the old or the new text. */
+int os_file_write(const char *path, const char *text);
+
+/* Makes a folder with mode 0755; its parent must exist. */
+int os_folder_make(const char *path);
+
+/* Removes a folder with the plain files and sockets in it; 0 when there is none. */
+int os_folder_remove(const char *path);
+
+/* Removes a folder if it is empty. */
+void os_folder_remove_empty(const char *path);
+
+bool os_folder_exists(const char *path);
+
+/*
+ * Takes the folder as a lock that ends with the returned descriptor. Waits for it. -ENOENT when the
+ * folder is not there, or was removed while we waited.
+ */
+int os_folder_lock(const char *path);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "os/self.h"
+
+int os_self_beside(const char *name, char *path, size_t size)
+{
+	char exe[512], *slash;
+	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (len < 0)
+		return -errno;
+	exe[len] = '\0';
+	slash = strrchr(exe, '/');
+	if (!slash)
+		return -ENOENT;
+	*slash = '\0';
+	if (snprintf(path, size, "%s/%s", exe, name) >= (int)size)
+		return -ENAMETOOLONG;
+	return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+int os_self_cwd(char *path, size_t size)
+{
+	return getcwd(path, size) ? 0 : -errno;
+}
+
+unsigned os_self_umask(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return mask;
+}
+
+char **os_self_environment(void)
+{
+	return environ;
+}
+
+bool os_self_is_root(void)
+{
+	return geteuid() == 0;
+}
+
+pid_t os_self_pid(void)
+{
+	return getpid();
+}
+
+int os_self_become(char **argv)
+{
+	execvp(argv[0], argv);
+	return -errno;
+}
+
+void os_self_sleep_ms(unsigned ms)
+{
+	struct timespec delay = os_timespec(ms * OS_MS_NS);
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &delay, NULL);
+}
+
+int os_self_pipe(int ends[2])
+{
+	return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+static void on_interrupt(int signo)
+{
+	(void)signo; /* its arrival is all there is to know: ppoll returns */
+}
+
+void os_self_catch_interrupt(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt };
+	sigset_t both;
+
+	sigemptyset(&both);
+	sigaddset(&both, SIGINT);
+	sigaddset(&both, SIGTERM);
+	sigprocmask(SIG_BLOCK, &both, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+int os_self_wait(int fd, int timeout_ms)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	struct timespec limit = os_timespec(timeout_ms * OS_MS_NS);
+	sigset_t mask;
+	int ready;
+
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	sigdelset(&mask, SIGINT);
+	sigdelset(&mask, SIGTERM);
+	ready = ppoll(&wait, 1, timeout_ms < 0 ? NULL : &limit, &mask);
+	if (ready < 0)
+		return -errno;
+	return ready ? 0 : -ETIMEDOUT;
+}

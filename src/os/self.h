@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_SELF_H
+#define DVS_OS_SELF_H
+
+/*
+ * What a command inherits from whoever runs it, and what it may become.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* "FOLDER/name", FOLDER being where the running program lies. 0 or negative errno. */
+int os_self_beside(const char *name, char *path, size_t size);
+
+int os_self_cwd(char *path, size_t size); /* 0 or negative errno */
+unsigned os_self_umask(void);
+char **os_self_environment(void); /* NULL-terminated; not owned */
+bool os_self_is_root(void);
+pid_t os_self_pid(void);
+
+/* Becomes another program, looked for in PATH. Returns only on failure: negative errno. */
+int os_self_become(char **argv);
+
+void os_self_sleep_ms(unsigned ms);
+
+/* A pipe whose ends close on exec. 0 or negative errno. */
+int os_self_pipe(int ends[2]);
+
+/*
+ * From now on an interrupt (^C) or TERM arrives only inside os_self_wait(), and only ends the wait:
+ * -EINTR. Otherwise that waits until fd can be read: 0, or -ETIMEDOUT after timeout_ms (< 0: never).
+ */
+void os_self_catch_interrupt(void);
+int os_self_wait(int fd, int timeout_ms);
+
+#endif

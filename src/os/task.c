@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/task.h"
+
+/* State letter and start time. The name may hold anything, so count from its closing bracket. */
+static int read_stat(pid_t pid, char *state, uint64_t *start)
+{
+	char path[32], text[1024], *field;
+	unsigned long long ticks;
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -ESRCH;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return -ESRCH;
+	text[len] = '\0';
+	field = strrchr(text, ')');
+	if (!field || sscanf(field + 1,
+			     " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+			     "%*d %*d %*d %llu",
+			     state, &ticks) != 2)
+		return -ESRCH;
+	*start = ticks;
+	return 0;
+}
+
+int os_task_of(pid_t pid, struct task_id *id)
+{
+	char state;
+	uint64_t start;
+
+	if (pid <= 0 || read_stat(pid, &state, &start) < 0 || state == 'Z' || state == 'X')
+		return -ESRCH;
+	*id = (struct task_id){ .pid = pid, .start = start };
+	return 0;
+}
+
+bool os_task_alive(const struct task_id *id)
+{
+	struct task_id now;
+
+	return os_task_of(id->pid, &now) == 0 && now.start == id->start;
+}
+
+/* A pidfd first, then the look at the start time: so the signal cannot reach a later owner. */
+static int open_alive(const struct task_id *id)
+{
+	int fd = (int)syscall(SYS_pidfd_open, id->pid, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (!os_task_alive(id)) {
+		close(fd);
+		return -ESRCH;
+	}
+	return fd;
+}
+
+int os_task_kill(const struct task_id *id, int signo)
+{
+	int fd = open_alive(id), r = 0;
+
+	if (fd < 0)
+		return fd == -ESRCH ? 0 : fd;
+	if (syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0) < 0 && errno != ESRCH)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+int os_task_wait_gone(const struct task_id *id, int timeout_ms)
+{
+	int fd = open_alive(id), r = 0;
+
+	if (fd >= 0) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		int ready = poll(&wait, 1, timeout_ms);
+
+		r = ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
+		close(fd);
+	} else if (fd != -ESRCH) {
+		r = fd;
+	}
+	if (!r)
+		waitpid(id->pid, NULL, WNOHANG);
+	return r;
+}
+
+int os_task_each(int (*fn)(void *ctx, pid_t pid), void *ctx)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	while (!r && (entry = readdir(dir))) {
+		if (isdigit((unsigned char)entry->d_name[0]))
+			r = fn(ctx, (pid_t)strtol(entry->d_name, NULL, 10));
+	}
+	closedir(dir);
+	return r;
+}
