@@ -2,11 +2,11 @@
 #ifndef DVS_CORE_DIRECTORY_FIXTURE_H
 #define DVS_CORE_DIRECTORY_FIXTURE_H
 
-/* A directory for tests: three nodes up, DC 0 on all of them. Only test programs include this. */
+/* A directory for tests: three nodes up, DC 0 on all of them. Only test programs include this,
+ * after base/test.h. */
 
 #include <string.h>
 
-#include "base/test.h"
 #include "core/directory.h"
 
 #define ANY_GENERATION COMMAND_GENERATION_ANY

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/test.h"
 #include "core/directory_fixture.h"
 
 static uint8_t bytes[1 << 20], again[1 << 20];

@@ -2,6 +2,7 @@
 
 /* Migrations in the order: who owns the endpoint after each command. */
 
+#include "base/test.h"
 #include "core/directory_fixture.h"
 
 #define BY_HAND COMMAND_FLAG_BY_HAND

@@ -2,6 +2,7 @@
 
 /* Nodes, DCs, bind and unbind. Migrations: directory_move_test.c. */
 
+#include "base/test.h"
 #include "core/directory_fixture.h"
 
 static void test_create(void)
