@@ -160,6 +160,11 @@ int os_unix_peer(int fd, struct os_peer *peer)
 	return 0;
 }
 
+bool os_peer_trusted(const struct os_peer *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid();
+}
+
 int os_packet_send(int fd, const void *buf, size_t len, const int *fds, int fd_count)
 {
 	struct iovec part = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
@@ -276,6 +281,31 @@ static int ms_left(int64_t deadline_ns)
 	return left <= 0 ? 0 : (int)((left + OS_MS_NS - 1) / OS_MS_NS);
 }
 
+ssize_t os_read_some(int fd, void *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	if (!n)
+		return -ECONNRESET;
+	return n < 0 ? -errno : n;
+}
+
+/* Neither blocks (on sockets) nor raises SIGPIPE there. */
+ssize_t os_write_some(int fd, const void *buf, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == ENOTSOCK)
+			n = write(fd, buf, len);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
 int os_read_full(int fd, void *buf, size_t len, int timeout_ms)
 {
 	int64_t deadline = os_deadline_ns(timeout_ms);
@@ -287,11 +317,9 @@ int os_read_full(int fd, void *buf, size_t len, int timeout_ms)
 
 		if (r < 0)
 			return r;
-		n = read(fd, at, len);
-		if (!n)
-			return -ECONNRESET;
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return -errno;
+		n = os_read_some(fd, at, len);
+		if (n < 0 && n != -EAGAIN)
+			return (int)n;
 		if (n > 0) {
 			at += n;
 			len -= (size_t)n;
@@ -300,21 +328,13 @@ int os_read_full(int fd, void *buf, size_t len, int timeout_ms)
 	return 0;
 }
 
-/* One write that neither blocks (on sockets) nor raises SIGPIPE there. */
-static ssize_t write_some(int fd, const void *buf, size_t len)
-{
-	ssize_t n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	return n < 0 && errno == ENOTSOCK ? write(fd, buf, len) : n;
-}
-
 int os_write_full(int fd, const void *buf, size_t len, int timeout_ms)
 {
 	int64_t deadline = os_deadline_ns(timeout_ms);
 	const char *at = buf;
 
 	while (len) {
-		ssize_t n = write_some(fd, at, len);
+		ssize_t n = os_write_some(fd, at, len);
 		int r;
 
 		if (n > 0) {
@@ -322,8 +342,8 @@ int os_write_full(int fd, const void *buf, size_t len, int timeout_ms)
 			len -= (size_t)n;
 			continue;
 		}
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return -errno;
+		if (n < 0 && n != -EAGAIN)
+			return (int)n;
 		r = os_poll(fd, POLLOUT, ms_left(deadline));
 		if (r < 0)
 			return r;

@@ -9,6 +9,7 @@
  * a path. Every descriptor made here is close-on-exec and belongs to the caller.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,6 +43,8 @@ int os_unix_connect(const char *name, enum os_socket_kind kind, int timeout_ms);
 int os_unix_pair(enum os_socket_kind kind, int fds[2]);
 /* Who made the connection (or the listening end, seen from the connecting one). */
 int os_unix_peer(int fd, struct os_peer *peer);
+/* Root, or the user that this process runs as. */
+bool os_peer_trusted(const struct os_peer *peer);
 
 /* One packet with up to OS_FDS_MAX descriptors, which stay the caller's. 0 or negative errno. */
 int os_packet_send(int fd, const void *buf, size_t len, const int *fds, int fd_count);
@@ -60,6 +63,10 @@ ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count);
  */
 int os_read_full(int fd, void *buf, size_t len, int timeout_ms);
 int os_write_full(int fd, const void *buf, size_t len, int timeout_ms);
+
+/* What is there or fits now, on non-blocking ones: > 0, -EAGAIN, -ECONNRESET at the end of file. */
+ssize_t os_read_some(int fd, void *buf, size_t len);
+ssize_t os_write_some(int fd, const void *buf, size_t len);
 
 /* Waits for poll(2) events. 0: one of them, or hang-up, is there; -ETIMEDOUT; negative errno. */
 int os_poll(int fd, short events, int timeout_ms);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_GROUP_GROUP_H
+#define DVS_GROUP_GROUP_H
+
+/*
+ * The group: what the nodes agree on, in one order (I4). Engines stand behind this interface and
+ * pass the same tests; nothing outside group/ knows which one runs.
+ *
+ *	join -> state transfer (or nothing if first) -> deliver(1..) -> ...
+ *	send(command) -> deliver(order, command) on every member, in the same order
+ *	a member is lost -> the engine orders a COMMAND_NODE_LEAVE for it
+ *
+ * All callbacks run on the thread of the event loop, from group_dispatch(); none may call
+ * group_free(). `order` numbers have no gaps for one member: they start at 1 for the first member of a
+ * group, and after the restored state's for one that joins later.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/command.h"
+
+struct group;
+
+struct group_callbacks {
+	/* State as of `order` for a joiner; called at most once, before the first deliver. */
+	void (*restore)(void *ctx, uint64_t order, const uint8_t *state, size_t len);
+	void (*deliver)(void *ctx, uint64_t order, const struct command *cmd);
+	/*
+	 * A joiner needs the state as of the last delivered command: fill, return the length. 0:
+	 * it does not fit; asked again with a larger buffer.
+	 */
+	size_t (*snapshot)(void *ctx, uint8_t *buf, size_t size);
+	/* Quorum won or lost; while lost nothing is delivered. */
+	void (*quorum)(void *ctx, bool have);
+	void *ctx;
+};
+
+/*
+ * spec: "local:PATH" (sequencer on a Unix socket). nodeid: this node; address: its IPv4 address in
+ * network order, and name (cut to 15 bytes): carried in the NODE_JOIN. Waits, a few seconds at most, to
+ * be let in; the rest of joining happens in group_dispatch(): quorum(true), restore (not for the first
+ * member), deliveries, and among them the own NODE_JOIN. Returns 0 and *groupp, or negative errno
+ * (-ECONNREFUSED, -ENOENT: no sequencer; -EEXIST: the node is already a member; -EINVAL: spec,
+ * nodeid; -ETIMEDOUT).
+ */
+int group_new(struct group **groupp, const char *spec, int nodeid, uint32_t address,
+	      const char *name, const struct group_callbacks *callbacks);
+struct group *group_free(struct group *group); /* leaves; returns NULL */
+
+/* Descriptor to poll for reading; call group_dispatch() when it is readable. */
+int group_fd(const struct group *group);
+/* Handles what arrived, never blocks. Negative errno: the group is lost (quorum(false) was told). */
+int group_dispatch(struct group *group);
+
+/*
+ * Hands a command to the order; origin and version are filled in. 0; -EAGAIN: not a member (the own
+ * NODE_JOIN was not delivered yet, or the group is lost), or the group has stopped taking commands.
+ */
+int group_send(struct group *group, const struct command *cmd);
+
+#endif

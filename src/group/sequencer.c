@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Life of a connection:
+ *
+ *	NEW --HELLO--> JOINING --STATE of a member arrived--> MEMBER
+ *	                  \------ there is no member --------/
+ *	any of them --------------- doomed ----------------> gone (a MEMBER: NODE_LEAVE ordered)
+ *
+ * A joiner is asked for at one point of the order: what comes after it is kept in `later` until the
+ * state is there, and goes out behind it. Its NODE_JOIN is ordered only then, so a joiner or a
+ * provider that dies half way leaves no trace in the order.
+ *
+ * Nothing is taken apart in the middle of a walk over the connections: whoever has to go is marked
+ * doomed, and sequencer_settle() removes the doomed and orders their leaving, until none is left.
+ */
+#include "group/sequencer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "group/stream.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/loop.h"
+#include "os/socket.h"
+
+#define CHECK_PERIOD_US 250000
+#define LAST_READS_MAX	16 /* of 64 KiB, in search of the end of a connection */
+
+enum connection_state {
+	CONNECTION_NEW,
+	CONNECTION_JOINING,
+	CONNECTION_MEMBER
+};
+
+struct connection {
+	struct sequencer *seq; /* NULL: the place is free */
+	struct group_stream stream;
+	struct os_source *source;
+	enum connection_state state;
+	struct group_hello hello;
+	int doomed; /* 0 or negative errno: why */
+	/* JOINING */
+	struct connection *provider; /* who was asked; NULL: nobody yet */
+	uint64_t token;
+	uint64_t asked_order;
+	int64_t asked_ns;
+	struct group_buffer later;
+};
+
+struct sequencer {
+	struct os_loop *loop;
+	struct os_source *listener, *checker;
+	int fd;
+	uint64_t order; /* last number given */
+	uint64_t last_token;
+	unsigned next_provider; /* place where the search for one starts */
+	struct connection place[SEQUENCER_CONNECTIONS_MAX];
+};
+
+#define FOR_EACH_CONNECTION(c, seq)                                                             \
+	for (struct connection *c = (seq)->place; c < (seq)->place + SEQUENCER_CONNECTIONS_MAX; \
+	     c++)                                                                               \
+		if (c->seq)
+
+static void connection_doom(struct connection *c, int why)
+{
+	if (!c->doomed)
+		c->doomed = why;
+}
+
+/* The outcome of writing to c: waits for room when something is left. */
+static void connection_wrote(struct connection *c, int r)
+{
+	if (r < 0)
+		connection_doom(c, r);
+	else
+		os_source_set(c->source,
+			      group_stream_waiting(&c->stream) ? OS_READ | OS_WRITE : OS_READ);
+}
+
+static void connection_put(struct connection *c, enum group_kind kind, const void *head,
+			   size_t head_bytes, const void *body, size_t body_bytes)
+{
+	if (!c->doomed)
+		connection_wrote(c, group_stream_put(&c->stream, kind, head, head_bytes, body,
+						     body_bytes));
+}
+
+static void connection_close(struct connection *c)
+{
+	os_source_free(c->source);
+	group_stream_deinit(&c->stream);
+	group_buffer_deinit(&c->later);
+	*c = (struct connection){ .stream.fd = -1 };
+}
+
+/* A joiner keeps for later what is ordered while its state is on the way. */
+static void connection_keep(struct connection *c, const uint8_t *frame, size_t len)
+{
+	int r = group_buffer_size(&c->later) + len > SEQUENCER_OUT_MAX
+			? -ENOBUFS
+			: group_buffer_add(&c->later, frame, len);
+
+	if (r < 0)
+		connection_doom(c, r);
+}
+
+/* Numbers a command and sends it to everybody. */
+static void sequencer_order(struct sequencer *seq, const struct command *cmd)
+{
+	uint8_t frame[GROUP_HEADER_BYTES + GROUP_DELIVER_BYTES];
+
+	group_header_encode(frame, GROUP_DELIVER, GROUP_DELIVER_BYTES);
+	group_number_encode(frame + GROUP_HEADER_BYTES, ++seq->order);
+	command_encode(cmd, frame + GROUP_HEADER_BYTES + 8);
+	FOR_EACH_CONNECTION(c, seq)
+	{
+		if (c->doomed)
+			continue;
+		if (c->state == CONNECTION_MEMBER)
+			connection_wrote(c, group_stream_put_raw(&c->stream, frame, sizeof(frame)));
+		else if (c->state == CONNECTION_JOINING && c->provider)
+			connection_keep(c, frame, sizeof(frame));
+	}
+}
+
+/* The joiner has its state: from now on it is one of them. */
+static void sequencer_admit(struct sequencer *seq, struct connection *c)
+{
+	struct command join = { .version = COMMAND_VERSION,
+				.kind = COMMAND_NODE_JOIN,
+				.origin = c->hello.node,
+				.node = c->hello.node,
+				.value = c->hello.address };
+
+	_Static_assert(sizeof(join.name) == sizeof(c->hello.name), "a node's name fits");
+	memcpy(join.name, c->hello.name, sizeof(join.name));
+	c->state = CONNECTION_MEMBER;
+	c->provider = NULL;
+	sequencer_order(seq, &join);
+	os_log(OS_LOG_INFO, "node %d joined, order %llu", c->hello.node,
+	       (unsigned long long)seq->order);
+}
+
+/* Some member that is not doomed, `not` only if there is no other. NULL: there is none at all. */
+static struct connection *find_provider(struct sequencer *seq, const struct connection * not )
+{
+	struct connection *last = NULL;
+
+	for (unsigned i = 0; i < SEQUENCER_CONNECTIONS_MAX; i++) {
+		unsigned at = (seq->next_provider + i) % SEQUENCER_CONNECTIONS_MAX;
+		struct connection *c = &seq->place[at];
+
+		if (!c->seq || c->doomed || c->state != CONNECTION_MEMBER)
+			continue;
+		last = c;
+		if (c == not )
+			continue;
+		seq->next_provider = at + 1;
+		return c;
+	}
+	return last;
+}
+
+/* Asks a member for the state as of now, or founds the group if there is none. */
+static void start_transfer(struct sequencer *seq, struct connection *joiner)
+{
+	struct connection *provider = find_provider(seq, joiner->provider);
+	uint8_t token[GROUP_ASK_BYTES];
+
+	assert(joiner->state == CONNECTION_JOINING);
+	joiner->later.from = joiner->later.to = 0;
+	joiner->provider = NULL;
+	if (!provider) {
+		seq->order = 0;
+		sequencer_admit(seq, joiner);
+		return;
+	}
+	joiner->provider = provider;
+	joiner->token = ++seq->last_token;
+	joiner->asked_order = seq->order;
+	joiner->asked_ns = os_now_ns();
+	group_number_encode(token, joiner->token);
+	connection_put(provider, GROUP_ASK, token, sizeof(token), NULL, 0);
+	os_timer_set(seq->checker, CHECK_PERIOD_US);
+}
+
+static void order_leave(struct sequencer *seq, int node)
+{
+	struct command leave = {
+		.version = COMMAND_VERSION, .kind = COMMAND_NODE_LEAVE, .origin = -1, .node = node
+	};
+
+	sequencer_order(seq, &leave);
+}
+
+/* Removes one doomed connection; whom it was to give the state asks another. */
+static void sequencer_remove(struct sequencer *seq, struct connection *gone)
+{
+	bool member = gone->state == CONNECTION_MEMBER;
+	int node = gone->hello.node;
+
+	if (gone->state != CONNECTION_NEW)
+		os_log(OS_LOG_INFO, "node %d left: %s", node, strerror(-gone->doomed));
+	connection_close(gone);
+	if (member)
+		order_leave(seq, node);
+	FOR_EACH_CONNECTION(c, seq)
+	if (c->state == CONNECTION_JOINING && c->provider == gone && !c->doomed)
+		start_transfer(seq, c);
+}
+
+static void sequencer_settle(struct sequencer *seq)
+{
+	bool again;
+
+	do {
+		again = false;
+		FOR_EACH_CONNECTION(c, seq)
+		{
+			if (c->doomed) {
+				sequencer_remove(seq, c);
+				again = true;
+			}
+		}
+	} while (again);
+}
+
+static int connection_read(struct connection *c);
+
+/* The connection of a node that is a member or becomes one, if it still stands. */
+static struct connection *find_node(struct sequencer *seq, int node)
+{
+	FOR_EACH_CONNECTION(c, seq)
+	{
+		if (c->state == CONNECTION_NEW || c->doomed || c->hello.node != node)
+			continue;
+		/* A daemon that died and was started again may be here before its end was seen. */
+		for (int i = 0; i < LAST_READS_MAX && connection_read(c); i++)
+			continue;
+		if (!c->doomed)
+			return c;
+	}
+	return NULL;
+}
+
+static int on_hello(struct connection *c, const struct group_frame *f)
+{
+	uint8_t welcome[GROUP_WELCOME_BYTES];
+	struct group_hello hello;
+	int r;
+
+	if (c->state != CONNECTION_NEW)
+		return -EBADMSG;
+	r = group_hello_decode(&hello, f->payload);
+	if (r < 0)
+		return r;
+	r = find_node(c->seq, hello.node) ? -EEXIST : 0;
+	group_welcome_encode(welcome, r);
+	connection_put(c, GROUP_WELCOME, welcome, sizeof(welcome), NULL, 0);
+	if (r < 0)
+		return r;
+	/* The leaving of its former life comes before its state is asked for. */
+	sequencer_settle(c->seq);
+	if (!c->seq || c->doomed)
+		return -ECONNRESET;
+	c->hello = hello;
+	c->state = CONNECTION_JOINING;
+	start_transfer(c->seq, c);
+	return 0;
+}
+
+static int on_command(struct connection *c, const struct group_frame *f)
+{
+	struct command cmd;
+	int r = command_decode(&cmd, f->payload, f->bytes);
+
+	if (r < 0)
+		return r;
+	/* Comings and goings are ordered by the sequencer itself, the rest in one's own name. */
+	if (c->state != CONNECTION_MEMBER || cmd.origin != c->hello.node ||
+	    cmd.kind == COMMAND_NODE_JOIN || cmd.kind == COMMAND_NODE_LEAVE)
+		return -EBADMSG;
+	sequencer_order(c->seq, &cmd);
+	return 0;
+}
+
+static int on_state(struct connection *provider, const struct group_frame *f)
+{
+	struct sequencer *seq = provider->seq;
+	uint64_t token = group_number_decode(f->payload);
+	uint64_t order = group_number_decode(f->payload + 8);
+
+	if (provider->state != CONNECTION_MEMBER)
+		return -EBADMSG;
+	FOR_EACH_CONNECTION(c, seq)
+	{
+		if (c->doomed || c->state != CONNECTION_JOINING || c->token != token ||
+		    c->provider != provider)
+			continue;
+		if (order != c->asked_order)
+			return -EBADMSG;
+		connection_put(c, GROUP_RESTORE, f->payload + 8, GROUP_RESTORE_HEAD,
+			       f->payload + GROUP_STATE_HEAD, f->bytes - GROUP_STATE_HEAD);
+		if (!c->doomed && group_buffer_size(&c->later))
+			connection_wrote(c, group_stream_put_raw(&c->stream,
+								 c->later.bytes + c->later.from,
+								 group_buffer_size(&c->later)));
+		group_buffer_deinit(&c->later);
+		if (!c->doomed)
+			sequencer_admit(seq, c);
+		return 0;
+	}
+	/* Too late, or the joiner is gone: nobody waits for it. */
+	return 0;
+}
+
+static int on_frame(struct connection *c, const struct group_frame *f)
+{
+	switch (f->kind) {
+	case GROUP_HELLO:
+		return on_hello(c, f);
+	case GROUP_COMMAND:
+		return on_command(c, f);
+	case GROUP_STATE:
+		return on_state(c, f);
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* Reads once and acts on what is there: 1; 0: nothing more to be had now. */
+static int connection_read(struct connection *c)
+{
+	struct group_frame frame;
+	int r = group_stream_fill(&c->stream);
+
+	if (r == -EAGAIN)
+		return 0;
+	while (r >= 0 && !c->doomed && (r = group_stream_next(&c->stream, &frame)) > 0)
+		r = on_frame(c, &frame);
+	if (r < 0)
+		connection_doom(c, r);
+	return !c->doomed;
+}
+
+static void on_connection(void *ctx, int fd, int events)
+{
+	struct connection *c = ctx;
+	struct sequencer *seq = c->seq;
+
+	(void)fd;
+	if (events & OS_WRITE)
+		connection_wrote(c, group_stream_flush(&c->stream));
+	else
+		connection_read(c);
+	sequencer_settle(seq);
+}
+
+static int connection_new(struct sequencer *seq, int fd)
+{
+	struct os_peer peer;
+	int r = os_unix_peer(fd, &peer);
+
+	if (r < 0 || !os_peer_trusted(&peer)) {
+		os_close(fd);
+		return r < 0 ? r : -EPERM;
+	}
+	for (struct connection *c = seq->place; c < seq->place + SEQUENCER_CONNECTIONS_MAX; c++) {
+		if (c->seq)
+			continue;
+		*c = (struct connection){ .seq = seq };
+		group_stream_init(&c->stream, fd, SEQUENCER_OUT_MAX);
+		r = os_source_io(seq->loop, fd, OS_READ, on_connection, c, &c->source);
+		if (r < 0)
+			connection_close(c);
+		return r;
+	}
+	os_close(fd);
+	return -EUSERS;
+}
+
+static void on_listener(void *ctx, int listener, int events)
+{
+	struct sequencer *seq = ctx;
+	int fd = os_unix_accept(listener), r;
+
+	(void)events;
+	if (fd == -EAGAIN)
+		return;
+	r = fd < 0 ? fd : connection_new(seq, fd);
+	if (r < 0)
+		os_log(OS_LOG_WARN, "a connection was not accepted: %s", strerror(-r));
+}
+
+/* A member that does not answer in time is left in peace, but another one is asked. */
+static void on_check(void *ctx)
+{
+	struct sequencer *seq = ctx;
+	int64_t late = os_now_ns() - SEQUENCER_STATE_TIMEOUT_MS * OS_MS_NS;
+	bool waiting = false;
+
+	FOR_EACH_CONNECTION(c, seq)
+	{
+		if (c->state != CONNECTION_JOINING || c->doomed)
+			continue;
+		waiting = true;
+		if (c->asked_ns < late)
+			start_transfer(seq, c);
+	}
+	if (waiting)
+		os_timer_set(seq->checker, CHECK_PERIOD_US);
+	sequencer_settle(seq);
+}
+
+int sequencer_new(struct sequencer **seqp, struct os_loop *loop, const char *path)
+{
+	struct sequencer *seq = calloc(1, sizeof(*seq));
+	int r;
+
+	if (!seq)
+		return -ENOMEM;
+	seq->loop = loop;
+	r = seq->fd = os_unix_listen(path, OS_STREAM);
+	if (r >= 0)
+		r = os_source_io(loop, seq->fd, OS_READ, on_listener, seq, &seq->listener);
+	if (r >= 0)
+		r = os_source_timer(loop, -1, on_check, seq, &seq->checker);
+	if (r < 0) {
+		sequencer_free(seq);
+		return r;
+	}
+	*seqp = seq;
+	return 0;
+}
+
+struct sequencer *sequencer_free(struct sequencer *seq)
+{
+	FOR_EACH_CONNECTION(c, seq)
+	connection_close(c);
+	os_source_free(seq->listener);
+	os_source_free(seq->checker);
+	os_close(seq->fd);
+	free(seq);
+	return NULL;
+}

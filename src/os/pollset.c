@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/pollset.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+int os_pollset_new(void)
+{
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	return set < 0 ? -errno : set;
+}
+
+static int pollset_control(int set, int operation, int fd, int events)
+{
+	struct epoll_event event = { .events = (events & OS_READ ? EPOLLIN : 0u) |
+					       (events & OS_WRITE ? EPOLLOUT : 0u),
+				     .data.fd = fd };
+
+	return epoll_ctl(set, operation, fd, &event) < 0 ? -errno : 0;
+}
+
+int os_pollset_add(int set, int fd, int events)
+{
+	return pollset_control(set, EPOLL_CTL_ADD, fd, events);
+}
+
+int os_pollset_change(int set, int fd, int events)
+{
+	return pollset_control(set, EPOLL_CTL_MOD, fd, events);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/group.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void put32(uint8_t *out, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		out[i] = (uint8_t)(v >> 8 * i);
+}
+
+static uint32_t get32(const uint8_t *in)
+{
+	return in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+}
+
+void group_number_encode(uint8_t buf[8], uint64_t number)
+{
+	put32(buf, (uint32_t)number);
+	put32(buf + 4, (uint32_t)(number >> 32));
+}
+
+uint64_t group_number_decode(const uint8_t buf[8])
+{
+	return get32(buf) | (uint64_t)get32(buf + 4) << 32;
+}
+
+void group_header_encode(uint8_t buf[GROUP_HEADER_BYTES], enum group_kind kind, uint32_t bytes)
+{
+	put32(buf, GROUP_VERSION | (uint32_t)kind << 16);
+	put32(buf + 4, bytes);
+}
+
+int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEADER_BYTES])
+{
+	static const struct {
+		uint32_t least, most;
+	} length[GROUP_KIND_LAST + 1] = {
+		[GROUP_HELLO] = { GROUP_HELLO_BYTES, GROUP_HELLO_BYTES },
+		[GROUP_WELCOME] = { GROUP_WELCOME_BYTES, GROUP_WELCOME_BYTES },
+		[GROUP_COMMAND] = { COMMAND_BYTES, COMMAND_BYTES },
+		[GROUP_DELIVER] = { GROUP_DELIVER_BYTES, GROUP_DELIVER_BYTES },
+		[GROUP_ASK] = { GROUP_ASK_BYTES, GROUP_ASK_BYTES },
+		[GROUP_STATE] = { GROUP_STATE_HEAD, GROUP_STATE_HEAD + GROUP_STATE_MAX },
+		[GROUP_RESTORE] = { GROUP_RESTORE_HEAD, GROUP_RESTORE_HEAD + GROUP_STATE_MAX },
+	};
+	uint32_t word = get32(buf), kind = word >> 16, bytes = get32(buf + 4);
+
+	if ((word & 0xffff) != GROUP_VERSION || !kind || kind > GROUP_KIND_LAST)
+		return -EBADMSG;
+	if (bytes < length[kind].least || bytes > length[kind].most)
+		return -EBADMSG;
+	header->kind = (uint16_t)kind;
+	header->bytes = bytes;
+	return 0;
+}
+
+void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello *hello)
+{
+	put32(buf, (uint32_t)hello->node);
+	put32(buf + 4, hello->address);
+	memcpy(buf + 8, hello->name, GROUP_NAME_BYTES);
+}
+
+int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_BYTES])
+{
+	uint32_t node = get32(buf);
+
+	if (node >= NR_NODES || buf[8 + GROUP_NAME_BYTES - 1])
+		return -EBADMSG;
+	hello->node = (int32_t)node;
+	hello->address = get32(buf + 4);
+	memcpy(hello->name, buf + 8, GROUP_NAME_BYTES);
+	return 0;
+}
+
+void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], int32_t result)
+{
+	put32(buf, (uint32_t)result);
+	put32(buf + 4, 0);
+}
+
+int group_welcome_decode(int32_t *result, const uint8_t buf[GROUP_WELCOME_BYTES])
+{
+	int32_t value = (int32_t)get32(buf);
+
+	if (value > 0 || value < -4095 || get32(buf + 4))
+		return -EBADMSG;
+	*result = value;
+	return 0;
+}

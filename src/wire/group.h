@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_WIRE_GROUP_H
+#define DVS_WIRE_GROUP_H
+
+/*
+ * What the members of the `local` group engine and its sequencer say to each other, over a stream
+ * socket. Little-endian. Every frame is a header and a payload:
+ *
+ *	 0   2      4              8
+ *	+---+------+--------------+-----------
+ *	| version  | payload bytes| payload ...
+ *	|   | kind |              |
+ *	+---+------+--------------+-----------
+ *
+ *	HELLO    member -> sequencer   node 4, address 4, name 16
+ *	WELCOME  sequencer -> member   result 4 (0 or negative errno; then the connection ends), 0 4
+ *	COMMAND  member -> sequencer   command 128
+ *	DELIVER  sequencer -> member   order 8, command 128
+ *	ASK      sequencer -> member   token 8: your state as of the last DELIVER before this
+ *	STATE    member -> sequencer   token 8, order 8, state
+ *	RESTORE  sequencer -> member   order 8, state
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/command.h"
+
+#define GROUP_VERSION	    1
+#define GROUP_HEADER_BYTES  8u
+#define GROUP_STATE_MAX	    (4u << 20)
+#define GROUP_NAME_BYTES    16u
+#define GROUP_HELLO_BYTES   (8u + GROUP_NAME_BYTES)
+#define GROUP_WELCOME_BYTES 8u
+#define GROUP_DELIVER_BYTES (8u + COMMAND_BYTES)
+#define GROUP_ASK_BYTES	    8u
+#define GROUP_STATE_HEAD    16u
+#define GROUP_RESTORE_HEAD  8u
+
+enum group_kind {
+	GROUP_HELLO = 1,
+	GROUP_WELCOME = 2,
+	GROUP_COMMAND = 3,
+	GROUP_DELIVER = 4,
+	GROUP_ASK = 5,
+	GROUP_STATE = 6,
+	GROUP_RESTORE = 7,
+	GROUP_KIND_LAST = 7,
+};
+
+struct group_header {
+	uint16_t kind;	/* enum group_kind */
+	uint32_t bytes; /* of the payload */
+};
+
+struct group_hello {
+	int32_t node;
+	uint32_t address; /* IPv4, network order, as a number that is carried unchanged */
+	char name[GROUP_NAME_BYTES]; /* terminated */
+};
+
+void group_header_encode(uint8_t buf[GROUP_HEADER_BYTES], enum group_kind kind, uint32_t bytes);
+/* Checks version, kind, and that the kind can have that length. 0 or -EBADMSG. */
+int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEADER_BYTES]);
+
+void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello *hello);
+/* 0 or -EBADMSG: the node is no node number, or the name does not end. */
+int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_BYTES]);
+
+void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], int32_t result);
+/* *result is 0 or a negative number; 0 or -EBADMSG. */
+int group_welcome_decode(int32_t *result, const uint8_t buf[GROUP_WELCOME_BYTES]);
+
+/* Orders and tokens. */
+void group_number_encode(uint8_t buf[8], uint64_t number);
+uint64_t group_number_decode(const uint8_t buf[8]);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Reads a stream of frames as both ends of the group protocol do: what a header accepts must be a
+ * length that its kind can have, and what the decoders accept must come back byte for byte.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/group.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_hello(const uint8_t *payload)
+{
+	uint8_t again[GROUP_HELLO_BYTES];
+	struct group_hello hello;
+
+	if (group_hello_decode(&hello, payload))
+		return;
+	group_hello_encode(again, &hello);
+	if (memcmp(again, payload, sizeof(again)) || strlen(hello.name) >= GROUP_NAME_BYTES)
+		abort();
+}
+
+static void check_welcome(const uint8_t *payload)
+{
+	uint8_t again[GROUP_WELCOME_BYTES];
+	int32_t result;
+
+	if (group_welcome_decode(&result, payload))
+		return;
+	group_welcome_encode(again, result);
+	if (result > 0 || memcmp(again, payload, sizeof(again)))
+		abort();
+}
+
+static void check_command(const uint8_t *payload)
+{
+	struct command cmd;
+
+	if (!command_decode(&cmd, payload, COMMAND_BYTES) && cmd.kind > COMMAND_LAST)
+		abort();
+}
+
+static void check_payload(const struct group_header *header, const uint8_t *payload)
+{
+	uint8_t number[8];
+
+	switch (header->kind) {
+	case GROUP_HELLO:
+		check_hello(payload);
+		break;
+	case GROUP_WELCOME:
+		check_welcome(payload);
+		break;
+	case GROUP_COMMAND:
+		check_command(payload);
+		break;
+	case GROUP_DELIVER:
+		check_command(payload + 8);
+		break;
+	default:
+		group_number_encode(number, group_number_decode(payload));
+		if (memcmp(number, payload, sizeof(number)))
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t again[GROUP_HEADER_BYTES];
+	struct group_header header;
+
+	while (size >= GROUP_HEADER_BYTES && !group_header_decode(&header, data)) {
+		group_header_encode(again, header.kind, header.bytes);
+		if (memcmp(again, data, sizeof(again)))
+			abort();
+		data += GROUP_HEADER_BYTES;
+		size -= GROUP_HEADER_BYTES;
+		if (header.bytes > size)
+			return 0;
+		check_payload(&header, data);
+		data += header.bytes;
+		size -= header.bytes;
+	}
+	return 0;
+}

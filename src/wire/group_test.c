@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/group.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/test.h"
+
+static int decode(enum group_kind kind, uint32_t bytes, struct group_header *header)
+{
+	uint8_t buf[GROUP_HEADER_BYTES];
+
+	group_header_encode(buf, kind, bytes);
+	return group_header_decode(header, buf);
+}
+
+static void test_header_layout(void)
+{
+	static const uint8_t want[] = { 1, 0, 4, 0, 136, 0, 0, 0 };
+	struct group_header header = { 0 };
+	uint8_t buf[GROUP_HEADER_BYTES];
+
+	group_header_encode(buf, GROUP_DELIVER, GROUP_DELIVER_BYTES);
+	CHECK(!memcmp(buf, want, sizeof(want)));
+	CHECK_EQ(group_header_decode(&header, buf), 0);
+	CHECK_EQ(header.kind, GROUP_DELIVER);
+	CHECK_EQ(header.bytes, GROUP_DELIVER_BYTES);
+	buf[0] = 2;
+	CHECK_EQ(group_header_decode(&header, buf), -EBADMSG);
+}
+
+static void test_lengths_are_checked(void)
+{
+	struct group_header header;
+
+	CHECK_EQ(decode(0, 0, &header), -EBADMSG);
+	CHECK_EQ(decode(GROUP_KIND_LAST + 1, 8, &header), -EBADMSG);
+	CHECK_EQ(decode(GROUP_HELLO, GROUP_HELLO_BYTES, &header), 0);
+	CHECK_EQ(decode(GROUP_HELLO, GROUP_HELLO_BYTES - 1, &header), -EBADMSG);
+	CHECK_EQ(decode(GROUP_COMMAND, COMMAND_BYTES + 1, &header), -EBADMSG);
+	CHECK_EQ(decode(GROUP_STATE, GROUP_STATE_HEAD, &header), 0);
+	CHECK_EQ(decode(GROUP_STATE, GROUP_STATE_HEAD - 1, &header), -EBADMSG);
+	CHECK_EQ(decode(GROUP_STATE, GROUP_STATE_HEAD + GROUP_STATE_MAX, &header), 0);
+	CHECK_EQ(decode(GROUP_STATE, GROUP_STATE_HEAD + GROUP_STATE_MAX + 1, &header), -EBADMSG);
+	CHECK_EQ(decode(GROUP_RESTORE, UINT32_MAX, &header), -EBADMSG);
+}
+
+static void test_hello(void)
+{
+	struct group_hello hello = { .node = 31, .address = 0x0100000a, .name = "node31" }, back;
+	uint8_t buf[GROUP_HELLO_BYTES];
+
+	group_hello_encode(buf, &hello);
+	CHECK_EQ(group_hello_decode(&back, buf), 0);
+	CHECK(!memcmp(&hello, &back, sizeof(hello)));
+	buf[8 + GROUP_NAME_BYTES - 1] = 'x';
+	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
+	hello.node = 32;
+	group_hello_encode(buf, &hello);
+	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
+	hello.node = -1;
+	group_hello_encode(buf, &hello);
+	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
+}
+
+static void test_welcome(void)
+{
+	uint8_t buf[GROUP_WELCOME_BYTES];
+	int32_t result = 1;
+
+	group_welcome_encode(buf, -EEXIST);
+	CHECK_EQ(group_welcome_decode(&result, buf), 0);
+	CHECK_EQ(result, -EEXIST);
+	group_welcome_encode(buf, 1);
+	CHECK_EQ(group_welcome_decode(&result, buf), -EBADMSG);
+	group_welcome_encode(buf, 0);
+	buf[7] = 1;
+	CHECK_EQ(group_welcome_decode(&result, buf), -EBADMSG);
+}
+
+static void test_number(void)
+{
+	static const uint8_t want[] = { 8, 7, 6, 5, 4, 3, 2, 1 };
+	uint8_t buf[8];
+
+	group_number_encode(buf, 0x0102030405060708ull);
+	CHECK(!memcmp(buf, want, sizeof(want)));
+	CHECK(group_number_decode(buf) == 0x0102030405060708ull);
+}
+
+int main(void)
+{
+	TEST(test_header_layout);
+	TEST(test_lengths_are_checked);
+	TEST(test_hello);
+	TEST(test_welcome);
+	TEST(test_number);
+	return test_end();
+}
