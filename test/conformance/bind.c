@@ -98,6 +98,21 @@ static void test_kinds_show_in_the_row(void)
 	CHECK_EQ(row(1, 11, ROW_MISC) & (MIS_REPLICATED | MIS_USERMODE), MIS_USERMODE);
 }
 
+static void test_a_remote_bind_states_what_is_so(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	if (stage_together(0, 1)) {
+		CHECK_EQ(ask(a, "rmtbind %d 11 %d", STAGE_DCID, stage_node(1)), EDVSBADNODEID);
+		return;
+	}
+	CHECK_EQ(ask(a, "rmtbind %d 11 %d", STAGE_DCID, stage_node(1)), b->ep);
+	CHECK_EQ(ask(a, "bind %d %d -1 11 %d", RMT_BIND, STAGE_DCID, stage_node(1)), b->ep);
+	CHECK_EQ(ask(a, "rmtbind %d 10 %d", STAGE_DCID, stage_node(1)), EDVSSLOTUSED);
+	CHECK_EQ(row(0, 11, ROW_FLAGS), REMOTE);
+	CHECK_EQ(ask(b, "getep 0"), b->ep);
+}
+
 static void test_a_task_has_a_negative_endpoint(void)
 {
 	struct puppet *a = stage_puppet(0);
@@ -271,6 +286,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_bind_errors),
 		STAGE_TEST(test_one_binds_another),
 		STAGE_TEST(test_kinds_show_in_the_row),
+		STAGE_TEST(test_a_remote_bind_states_what_is_so),
 		STAGE_TEST(test_a_task_has_a_negative_endpoint),
 		STAGE_TEST(test_a_thread_has_its_own_endpoint),
 		STAGE_TEST(test_threads_of_one_process_talk),
