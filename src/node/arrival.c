@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/arrival.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk.h"
+#include "migrate/migrate.h"
+#include "node/bulk.h"
+#include "node/carry.h"
+#include "node/fault.h"
+#include "node/foreign.h"
+#include "node/init.h"
+#include "node/log.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/pid.h"
+#include "os/self.h"
+#include "os/socket.h"
+
+/*
+ * The target side: one worker thread a migration. Until the order has delivered the commit nothing of
+ * the arriving process runs here, and whatever fails leaves nothing behind. A process that is loaded
+ * stays held until the order says what becomes of it, connection or not (I5).
+ */
+
+enum arrival_fate { FATE_OPEN, FATE_COMMITTED, FATE_DISCARD };
+
+struct arrival {
+	struct arrival *next;
+	struct node *node;
+	int from, fd;
+	struct move_offer offer;
+	struct migrate_target *target;
+	struct process *process; /* made before the load, bound by the commit */
+	int shell_pidfd;
+	uint8_t *state; /* struct move_state and what follows it */
+	bool loaded;
+	enum arrival_fate fate;
+	pthread_cond_t decided;
+	struct refusal refusal;
+};
+
+static struct arrival *arrival_of(struct node *node, const struct directory_effect *effect)
+{
+	struct arrival *a = node->arrivals;
+
+	while (a && (a->offer.dcid != effect->dcid || a->offer.p_nr != effect->p_nr ||
+		     a->offer.generation != effect->generation || a->offer.dry_run))
+		a = a->next;
+	return a;
+}
+
+int arrival_count(const struct node *node)
+{
+	int count = 0;
+
+	for (const struct arrival *a = node->arrivals; a; a = a->next)
+		count++;
+	return count;
+}
+
+/* ---- what the engine asks of its host ---- */
+
+static int open_page(struct arrival *a, const struct foreign *foreign)
+{
+	struct exchange *exchange = a->node->exchange;
+	const struct page_name *page = &foreign->page;
+	struct exchange_channel *channel;
+	struct exchange_bell *bell;
+	int r;
+
+	switch (foreign->kind) {
+	case PAGE_NODE_BELL:
+		return exchange_node_bell_fd(exchange);
+	case PAGE_BELL:
+		r = exchange_bell(exchange, page->dcid, page->p_nr, &bell);
+		return r < 0 ? r : bell->fd;
+	case PAGE_CHANNEL:
+		r = exchange_channel(exchange, page->dcid, page->endpoint[0], page->endpoint[1],
+				     &channel);
+		return r < 0 ? r : channel->fd;
+	case PAGE_STATUS:
+		return a->process->status ? a->process->status->fd : -ENOENT;
+	case FOREIGN_LOG:
+		return a->process->log ? proc_log_fd(a->process->log) : -ENOENT;
+	}
+	return -ENOENT;
+}
+
+static int open_foreign(void *ctx, const struct foreign_name *name)
+{
+	struct arrival *a = ctx;
+	struct foreign foreign;
+	int fd;
+
+	foreign_decode(name, &foreign);
+	node_lock(a->node);
+	fd = open_page(a, &foreign);
+	if (fd >= 0)
+		fd = os_dup(fd);
+	node_unlock(a->node);
+	return fd;
+}
+
+static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
+{
+	struct arrival *a = ctx;
+	char path[512];
+	int pair[2];
+	struct dc_init *init;
+	int r = os_self_beside("dvs-shell", path, sizeof(path));
+
+	if (r == 0)
+		r = os_unix_pair(OS_STREAM, pair);
+	if (r < 0)
+		return r;
+	node_lock(a->node);
+	r = node_init_of(a->node, a->offer.dcid, &init);
+	if (r == 0)
+		r = dc_init_shell(init, vpid, path, &pair[1], 1, lpid, &a->shell_pidfd);
+	node_unlock(a->node);
+	os_close(pair[1]);
+	if (r < 0) {
+		os_close(pair[0]);
+		return r;
+	}
+	*sock = pair[0];
+	return 0;
+}
+
+/* ---- the steps ---- */
+
+static int check_offer(struct arrival *a)
+{
+	const struct move_offer *offer = &a->offer;
+	const struct directory_endpoint *ep;
+	int r = 0;
+
+	node_lock(a->node);
+	ep = node_endpoint(a->node, offer->dcid, offer->p_nr);
+	if (!ep || !a->node->directory.dc[offer->dcid].running)
+		r = refusal_set(&a->refusal, EDVSDCNOTRUN, "DC %d does not run on node %d",
+				offer->dcid, a->node->options.id);
+	else if (!(a->node->directory.dc[offer->dcid].nodes >> a->node->options.id & 1))
+		r = refusal_set(&a->refusal, EDVSDCNODE, "node %d does not belong to DC %d",
+				a->node->options.id, offer->dcid);
+	else if (!ep->bound || ep->generation != offer->generation || ep->node != a->from)
+		r = refusal_set(&a->refusal, EDVSMIGRATE,
+				"node %d has not heard yet that endpoint %d runs on node %d; try "
+				"again", a->node->options.id, offer->endpoint, a->from);
+	node_unlock(a->node);
+	return r;
+}
+
+static int check(struct arrival *a)
+{
+	struct migrate_host host = { .open = open_foreign, .spawn_shell = spawn_shell, .ctx = a };
+	int r = bulk_receive(a->fd, MOVE_OFFER, &a->offer, sizeof(a->offer), &a->refusal);
+
+	if (r < 0)
+		return r;
+	a->offer.name[sizeof(a->offer.name) - 1] = 0;
+	if (a->offer.dcid < 0 || a->offer.dcid >= SHM_DCS || a->offer.p_nr < -SHM_TASKS ||
+	    a->offer.p_nr >= SHM_SLOTS - SHM_TASKS)
+		return refusal_set(&a->refusal, EDVSBADREQUEST, "the offer is malformed");
+	a->target = migrate_target_new(&host);
+	if (!a->target)
+		return refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target");
+	r = check_offer(a);
+	if (r == 0)
+		r = migrate_target_check(a->target, a->fd, &a->refusal);
+	fault_point("target-checked");
+	return r;
+}
+
+/* The entry with its pages and its log, so that the engine can map them; unbound so far. */
+static int prepare_process(struct arrival *a)
+{
+	const struct move_state *state = (const struct move_state *)a->state;
+	const uint8_t *log_bytes = a->state + sizeof(*state) +
+				   state->channel_count * sizeof(struct move_channel);
+	pid_t lpid = migrate_target_pid(a->target);
+	struct proc_log *log;
+	int r;
+
+	node_lock(a->node);
+	r = process_new(a->node, lpid, lpid, a->offer.vpid, a->shell_pidfd, &a->process);
+	if (r == 0) {
+		a->shell_pidfd = -1;
+		a->process->managed = true;
+		a->process->arriving = true;
+		a->process->dcid = a->offer.dcid;
+		a->process->p_nr = a->offer.p_nr;
+		a->process->generation = a->offer.generation;
+		r = exchange_status_new(a->node->exchange, a->offer.dcid, a->offer.p_nr,
+					&a->process->status);
+	}
+	if (r == 0)
+		r = proc_log_new(a->node->loop, &log);
+	if (r == 0) {
+		proc_log_import(log, log_bytes, state->log_bytes);
+		process_take_log(a->process, log, state->log_start);
+		a->process->status->page->dcid = a->offer.dcid;
+		a->process->status->page->p_nr = a->offer.p_nr;
+		a->process->status->page->endpoint = a->offer.endpoint;
+		a->process->status->page->vpid = a->offer.vpid;
+		a->process->status->page->nodeid = a->node->options.id;
+		carry_unpack_status(a->process, a->state);
+	}
+	node_unlock(a->node);
+	return r < 0 ? refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target") : 0;
+}
+
+static int load(struct arrival *a)
+{
+	uint32_t len;
+	int r = bulk_receive_any(a->fd, MOVE_STATE, &a->state, &len, &a->refusal);
+
+	if (r == 0 && carry_check(a->state, len) < 0)
+		r = refusal_set(&a->refusal, EDVSBADREQUEST, "the process's channels are malformed");
+	if (r == 0)
+		r = prepare_process(a);
+	if (r == 0)
+		r = migrate_target_load(a->target, a->fd, &a->refusal);
+	fault_point("target-loaded");
+	return r;
+}
+
+/* Waits for the order. The only way out without its word is that this node is being stopped. */
+static enum arrival_fate await_fate(struct arrival *a)
+{
+	enum arrival_fate fate;
+
+	node_lock(a->node);
+	a->loaded = true;
+	while (a->fate == FATE_OPEN && !a->node->stopping)
+		pthread_cond_wait(&a->decided, &a->node->lock);
+	fate = a->fate;
+	node_unlock(a->node);
+	return fate;
+}
+
+static void resume(struct arrival *a)
+{
+	struct exchange_bell *bell;
+	struct refusal refusal = REFUSAL_NONE;
+	int r = migrate_target_resume(a->target, NULL, &refusal);
+
+	bulk_verdict(a->fd, &refusal, migrate_target_pid(a->target), 0);
+	if (r < 0) {
+		os_log(OS_LOG_ERROR, "endpoint %d cannot go on here: %s", a->offer.endpoint,
+		       refusal.reason);
+		migrate_target_discard(a->target); /* its exit unbinds it */
+		return;
+	}
+	node_lock(a->node);
+	if (exchange_bell(a->node->exchange, a->offer.dcid, a->offer.p_nr, &bell) == 0)
+		exchange_poke(bell);
+	node_unlock(a->node);
+}
+
+static void discard(struct arrival *a)
+{
+	if (a->target)
+		migrate_target_discard(a->target);
+	node_lock(a->node);
+	if (a->process) {
+		process_free(a->process);
+		process_drop_far_channels(a->node, a->offer.dcid, a->offer.p_nr);
+	}
+	node_unlock(a->node);
+}
+
+static void run(struct arrival *a)
+{
+	int r = check(a);
+
+	if (bulk_verdict(a->fd, &a->refusal, r == 0 ? migrate_target_pid(a->target) : 0, 0) < 0)
+		r = -EPIPE;
+	if (r < 0 || a->offer.dry_run) {
+		discard(a);
+		return;
+	}
+	r = load(a);
+	if (r < 0) {
+		bulk_verdict(a->fd, &a->refusal, 0, 0);
+		discard(a);
+		return;
+	}
+	bulk_verdict(a->fd, &a->refusal, migrate_target_pid(a->target), 0);
+	if (await_fate(a) != FATE_COMMITTED) {
+		discard(a);
+		return;
+	}
+	fault_point("target-commit");
+	resume(a);
+}
+
+static void *worker(void *arg)
+{
+	struct arrival *a = arg;
+
+	run(a);
+	node_lock(a->node);
+	for (struct arrival **link = &a->node->arrivals; *link; link = &(*link)->next) {
+		if (*link == a) {
+			*link = a->next;
+			break;
+		}
+	}
+	node_unlock(a->node);
+	migrate_target_free(a->target);
+	os_close(a->shell_pidfd);
+	os_close(a->fd);
+	pthread_cond_destroy(&a->decided);
+	free(a->state);
+	free(a);
+	return NULL;
+}
+
+void arrival_start(struct node *node, int from, int fd)
+{
+	struct arrival *a = calloc(1, sizeof(*a));
+	pthread_t thread;
+
+	if (!a) {
+		os_close(fd);
+		return;
+	}
+	*a = (struct arrival){ .next = node->arrivals, .node = node, .from = from, .fd = fd,
+			       .shell_pidfd = -1, .offer = { .dcid = -1 } };
+	pthread_cond_init(&a->decided, NULL);
+	node->arrivals = a;
+	os_set_nonblock(fd, 0);
+	if (pthread_create(&thread, NULL, worker, a) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	node->arrivals = a->next;
+	os_close(fd);
+	free(a);
+}
+
+static void decide(struct arrival *a, enum arrival_fate fate)
+{
+	if (a->fate != FATE_OPEN)
+		return;
+	a->fate = fate;
+	pthread_cond_signal(&a->decided);
+}
+
+/* The target owns it from this command on: its conversations are merged and its far ends swapped. */
+void arrival_on_committed(struct node *node, const struct directory_effect *effect)
+{
+	struct arrival *a = arrival_of(node, effect);
+	struct process *process = a ? a->process : NULL;
+
+	if (!process || !a->loaded)
+		return; /* by hand, or committed without us: nothing of it is here */
+	process->arriving = false;
+	if (process_attach(process, effect->dcid, effect->p_nr, a->offer.endpoint,
+			   effect->generation) < 0)
+		os_log(OS_LOG_ERROR, "endpoint %d has no bell here", a->offer.endpoint);
+	carry_unpack(process, a->state);
+	exchange_unhold(node->exchange, effect->dcid, effect->p_nr, 0);
+	process_refresh_channels(process);
+	proxy_offer(node->proxy, effect->dcid, effect->p_nr, a->offer.endpoint);
+	decide(a, FATE_COMMITTED);
+	if (process->ended) /* while it was held */
+		process_on_init_exit(node, effect->dcid, process->vpid, process->wait_status);
+}
+
+void arrival_on_rolled_back(struct node *node, const struct directory_effect *effect)
+{
+	struct arrival *a = arrival_of(node, effect);
+
+	if (a)
+		decide(a, FATE_DISCARD);
+}
+
+void arrival_on_dead(struct node *node, const struct directory_effect *effect)
+{
+	arrival_on_rolled_back(node, effect);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/bulk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk.h"
+#include "os/socket.h"
+
+static int lost(struct refusal *refusal, int r)
+{
+	refusal_set(refusal, EDVSNOTCONN,
+		    "the connection to the other node failed (%s); try again when the link is up",
+		    r == -ETIMEDOUT ? "no answer in time" : strerror(-r));
+	return r;
+}
+
+int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes,
+	      struct refusal *refusal)
+{
+	struct move_head head = { MOVE_MAGIC, MOVE_VERSION, (uint16_t)record, bytes, 0 };
+	int r = os_write_full(fd, &head, sizeof(head), BULK_TIMEOUT_MS);
+
+	if (r == 0 && bytes)
+		r = os_write_full(fd, payload, bytes, BULK_TIMEOUT_MS);
+	return r < 0 ? lost(refusal, r) : 0;
+}
+
+static int receive_head(int fd, enum move_record record, int timeout_ms, uint32_t *bytes,
+			struct refusal *refusal)
+{
+	struct move_head head;
+	int r = os_read_full(fd, &head, sizeof(head), timeout_ms);
+
+	if (r < 0)
+		return lost(refusal, r);
+	if (head.magic != MOVE_MAGIC || head.version != MOVE_VERSION || head.record != record ||
+	    head.bytes > MOVE_STATE_MAX) {
+		refusal_set(refusal, EDVSBADREQUEST,
+			    "the other node speaks another migration protocol than version %d",
+			    MOVE_VERSION);
+		return -EBADMSG;
+	}
+	*bytes = head.bytes;
+	return 0;
+}
+
+int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size,
+		 struct refusal *refusal)
+{
+	uint32_t bytes;
+	int r = receive_head(fd, record, BULK_TIMEOUT_MS, &bytes, refusal);
+
+	if (r < 0)
+		return r;
+	if (bytes != size)
+		return lost(refusal, -EBADMSG);
+	r = os_read_full(fd, payload, size, BULK_TIMEOUT_MS);
+	return r < 0 ? lost(refusal, r) : 0;
+}
+
+int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
+		     struct refusal *refusal)
+{
+	/* The source may wait for the order before it sends this. */
+	int r = receive_head(fd, record, 30000, bytes, refusal);
+	uint8_t *payload;
+
+	if (r < 0)
+		return r;
+	payload = malloc(*bytes + 1);
+	if (!payload)
+		return lost(refusal, -ENOMEM);
+	r = os_read_full(fd, payload, *bytes, BULK_TIMEOUT_MS);
+	if (r < 0) {
+		free(payload);
+		return lost(refusal, r);
+	}
+	*payloadp = payload;
+	return 0;
+}
+
+int bulk_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns)
+{
+	struct move_verdict verdict = { .error = refusal->error, .pid = pid, .ns = ns };
+
+	snprintf(verdict.reason, sizeof(verdict.reason), "%s", refusal->reason);
+	return bulk_send(fd, MOVE_VERDICT, &verdict, sizeof(verdict), NULL);
+}
+
+int bulk_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refusal *refusal)
+{
+	uint32_t bytes;
+	int r = receive_head(fd, MOVE_VERDICT, timeout_ms, &bytes, refusal);
+
+	if (r == 0 && bytes != sizeof(*verdict))
+		r = -EBADMSG;
+	if (r == 0)
+		r = os_read_full(fd, verdict, sizeof(*verdict), BULK_TIMEOUT_MS);
+	if (r < 0)
+		return lost(refusal, r);
+	verdict->reason[sizeof(verdict->reason) - 1] = 0;
+	if (!verdict->error)
+		return 0;
+	refusal_set(refusal, verdict->error, "%s", verdict->reason);
+	return -ECANCELED;
+}

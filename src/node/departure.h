@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_DEPARTURE_H
+#define DVS_NODE_DEPARTURE_H
+
+/*
+ * A process leaves this node: the source side of a migration, one worker thread each. The node lock is
+ * held in everything declared here; the worker takes it by itself.
+ */
+
+#include "core/directory.h"
+
+struct node;
+struct request;
+
+/* CTL_MOVE for an endpoint owned here; answers when it is committed, rolled back or refused. */
+void departure_start(struct request *request);
+
+void departure_on_committed(struct node *node, const struct directory_effect *effect);
+void departure_on_rolled_back(struct node *node, const struct directory_effect *effect);
+void departure_on_dead(struct node *node, const struct directory_effect *effect);
+int departure_count(const struct node *node);
+
+#endif

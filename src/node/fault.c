@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/fault.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os/log.h"
+#include "os/self.h"
+
+void fault_point(const char *name)
+{
+	const char *fault = getenv("DVS_FAULT");
+	size_t len = strlen(name);
+
+	if (!fault || strncmp(fault, name, len) || fault[len] != ':')
+		return;
+	os_log(OS_LOG_WARN, "fault point %s", fault);
+	if (!strcmp(fault + len + 1, "exit"))
+		kill(getpid(), SIGKILL);
+	os_self_sleep_ms(strcmp(fault + len + 1, "stop") ? 200 : 1000);
+}

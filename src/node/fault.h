@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_FAULT_H
+#define DVS_NODE_FAULT_H
+
+/*
+ * Named places at which a test lets something happen. DVS_FAULT in the daemon's environment is
+ * "NAME:ACTION", ACTION being `exit` (the daemon dies there, as by SIGKILL), `sleep` (200 ms) or
+ * `stop` (1 s). Without the variable a point costs one comparison.
+ *
+ *	source-frozen source-sent source-commit target-checked target-loaded target-commit
+ */
+void fault_point(const char *name);
+
+#endif

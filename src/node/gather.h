@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_GATHER_H
+#define DVS_NODE_GATHER_H
+
+/* Asking every other node the same thing on behalf of one request. Node lock held. */
+
+#include "wire/ctl.h"
+
+struct request;
+struct gather;
+
+typedef void gather_fn(struct request *parent);
+
+/*
+ * Sends call (with the parent's DC, cmd 1) to every other node that is up; rows that come back are
+ * passed to the parent as they come, parent->gathered gets the bit of each node that has answered
+ * completely, and done(parent) is called when all have, or after half a second. done must end the
+ * parent; it may be called before this returns.
+ */
+void gather_start(struct request *parent, enum ctl_call call, gather_fn *done);
+
+/* request.c: a packet for a request whose asker is a gather. */
+void gather_packet(struct gather *gather, int node, const struct ctl_reply *reply,
+		   const void *payload);
+
+#endif

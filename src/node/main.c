@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dvk.h"
+#include "node/init.h"
+#include "node/node.h"
+#include "os/log.h"
+
+/* dvsd, the node daemon. In the foreground; its log is standard error. */
+
+static const char usage[] =
+	"usage: dvsd --id N --address A.B.C.D --group SPEC [--port P] [--socket PATH]\n"
+	"            [--name NAME] [--ready-fd FD]\n"
+	"\n"
+	"  --id N         number of this node, 0 to 31\n"
+	"  --address A    IPv4 address that the other nodes reach this one at\n"
+	"  --port P       port of the links, the same on every node (7700)\n"
+	"  --group SPEC   local:PATH, the socket of a dvs-sequencer\n"
+	"  --socket PATH  control socket for the command line, beside the abstract one\n"
+	"  --name NAME    shown in the tables (nodeN)\n"
+	"  --ready-fd FD  one byte is written here when the node is a member\n";
+
+static int parse_number(const char *text, long least, long most, long *value)
+{
+	char *end;
+
+	*value = strtol(text, &end, 10);
+	return *text && !*end && *value >= least && *value <= most ? 0 : -1;
+}
+
+static int parse_option(struct node_options *options, int option, const char *value)
+{
+	struct in_addr address;
+	long number;
+
+	switch (option) {
+	case 'i':
+		if (parse_number(value, 0, NR_NODES - 1, &number) < 0)
+			return -1;
+		options->id = (int)number;
+		return 0;
+	case 'a':
+		if (inet_pton(AF_INET, value, &address) != 1)
+			return -1;
+		options->address = address.s_addr;
+		return 0;
+	case 'p':
+		if (parse_number(value, 1, 65535, &number) < 0)
+			return -1;
+		options->port = (uint16_t)number;
+		return 0;
+	case 'r':
+		if (parse_number(value, 3, 1 << 20, &number) < 0)
+			return -1;
+		options->ready_fd = (int)number;
+		return 0;
+	case 'g':
+		options->group_spec = value;
+		return 0;
+	case 's':
+		options->socket_path = value;
+		return 0;
+	case 'n':
+		snprintf(options->name, sizeof(options->name), "%s", value);
+		return 0;
+	}
+	return -1;
+}
+
+static int parse(struct node_options *options, int argc, char **argv)
+{
+	static const struct option table[] = {
+		{ "id", required_argument, NULL, 'i' },
+		{ "address", required_argument, NULL, 'a' },
+		{ "port", required_argument, NULL, 'p' },
+		{ "group", required_argument, NULL, 'g' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1)
+		if (parse_option(options, option, optarg) < 0)
+			return -1;
+	if (optind != argc || options->id < 0 || !options->address || !options->group_spec)
+		return -1;
+	if (!options->name[0])
+		snprintf(options->name, sizeof(options->name), "node%d", options->id);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct node node; /* large, and one a process */
+	struct node_options options = { .id = -1, .port = 7700, .ready_fd = -1 };
+	char prefix[32];
+	int r;
+
+	if (argc > 1 && !strcmp(argv[1], DC_INIT_ARGUMENT))
+		return dc_init_main(argc, argv);
+	if (parse(&options, argc, argv) < 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (geteuid() != 0) {
+		fputs("dvsd: needs root for pid namespaces and ptrace; start it with sudo "
+		      "(EDVSPRIVILEGES)\n", stderr);
+		return 1;
+	}
+	snprintf(prefix, sizeof(prefix), "dvsd %d", options.id);
+	os_log_init(prefix, getenv("DVS_DEBUG") ? OS_LOG_DEBUG : OS_LOG_INFO);
+	r = node_start(&node, &options);
+	if (r < 0) {
+		os_log(OS_LOG_ERROR, "cannot start: %s", strerror(-r));
+		return 1;
+	}
+	return node_run(&node);
+}

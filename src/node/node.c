@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/node.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dvk.h"
+#include "node/arrival.h"
+#include "node/copy.h"
+#include "node/init.h"
+#include "node/order.h"
+#include "node/process.h"
+#include "node/request.h"
+#include "node/server.h"
+#include "os/futex.h"
+#include "os/log.h"
+#include "os/pid.h"
+#include "os/socket.h"
+
+const struct directory_endpoint *node_endpoint(const struct node *node, int dcid, int p_nr)
+{
+	return directory_endpoint(&node->directory, dcid, p_nr);
+}
+
+int node_locate(const struct node *node, int dcid, int endpoint)
+{
+	int p_nr = _ENDPOINT_P(endpoint);
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	struct process *process;
+
+	if (!ep || !ep->bound || directory_endpoint_number(ep, p_nr) != endpoint)
+		return PROXY_GONE;
+	if (ep->node != node->options.id)
+		return ep->moving ? PROXY_HELD : ep->node;
+	process = process_find((struct node *)node, dcid, p_nr);
+	return process && process->state != PROCESS_LEAVING ? PROXY_HERE : PROXY_HELD;
+}
+
+static int locate(void *ctx, int dcid, int endpoint)
+{
+	return node_locate(ctx, dcid, endpoint);
+}
+
+static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes, uint32_t len)
+{
+	if (kind == NODE_MESSAGE_COPY || kind == NODE_MESSAGE_COPIED)
+		copy_on_message(ctx, from, kind, bytes, len);
+	else
+		request_on_message(ctx, from, kind, bytes, len);
+}
+
+static void on_link(void *ctx, int peer, int up)
+{
+	struct node *node = ctx;
+
+	os_log(OS_LOG_INFO, "link to node %d is %s", peer, up ? "up" : "down");
+	if (!up)
+		request_on_node_down(node, peer);
+	copy_on_link(node, peer);
+}
+
+static void on_bulk(void *ctx, int from, int fd)
+{
+	arrival_start(ctx, from, fd);
+}
+
+static void on_group(void *ctx, int fd, int events)
+{
+	struct node *node = ctx;
+
+	(void)fd;
+	(void)events;
+	if (group_dispatch(node->group) < 0 && !node->stopping) {
+		os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");
+		node->group_source = os_source_free(node->group_source);
+	}
+}
+
+/* Sleeps on the node bell; the lock is taken only to look at what rang. */
+static void *bell_main(void *arg)
+{
+	struct node *node = arg;
+	struct node_bell *bell = exchange_node_bell(node->exchange);
+
+	while (!atomic_load(&node->bell_stop)) {
+		uint32_t seq = atomic_load(&bell->seq);
+
+		node_lock(node);
+		proxy_scan(node->proxy);
+		node_unlock(node);
+		atomic_store(&bell->sleeping, 1);
+		/* Partner: the ringer counts seq up, then looks at sleeping. */
+		atomic_thread_fence(memory_order_seq_cst);
+		if (atomic_load(&bell->seq) == seq)
+			os_futex_wait(&bell->seq, seq, -1);
+		atomic_store(&bell->sleeping, 0);
+	}
+	return NULL;
+}
+
+static void stop_signal(void *ctx)
+{
+	node_stop(ctx);
+}
+
+static int start_parts(struct node *node)
+{
+	const struct node_options *options = &node->options;
+	struct proxy_callbacks proxy = { .locate = locate, .message = on_message,
+					 .link_changed = on_link, .bulk = on_bulk, .ctx = node };
+	struct group_callbacks group = { .restore = order_restore, .deliver = order_deliver,
+					 .snapshot = order_snapshot, .quorum = order_quorum,
+					 .ctx = node };
+	struct os_source *ignored;
+	int r = os_loop_new(&node->loop, &node->lock);
+
+	if (r == 0)
+		r = exchange_new(&node->exchange, options->id);
+	if (r == 0)
+		r = proxy_new(&node->proxy, node->loop, node->exchange, options->id,
+			      options->address, options->port, &proxy);
+	if (r == 0)
+		r = server_new(node, options->socket_path, &node->server);
+	if (r == 0)
+		r = os_source_signal(node->loop, SIGTERM, stop_signal, node, &ignored);
+	if (r == 0)
+		r = os_source_signal(node->loop, SIGINT, stop_signal, node, &ignored);
+	if (r == 0)
+		r = group_new(&node->group, options->group_spec, options->id, options->address,
+			      options->name, &group);
+	if (r == 0)
+		r = os_source_io(node->loop, group_fd(node->group), OS_READ, on_group, node,
+				 &node->group_source);
+	return r;
+}
+
+int node_start(struct node *node, const struct node_options *options)
+{
+	int r;
+
+	node->options = *options;
+	pthread_mutex_init(&node->lock, NULL);
+	directory_init(&node->directory);
+	node->effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->effects.item));
+	if (!node->effects.item)
+		return -ENOMEM;
+	node_lock(node);
+	r = start_parts(node);
+	if (r == 0) {
+		r = -pthread_create(&node->bell_thread, NULL, bell_main, node);
+		node->bell_running = r == 0;
+	}
+	node_unlock(node);
+	return r;
+}
+
+void node_joined(struct node *node)
+{
+	uint8_t ready = 1;
+
+	os_log(OS_LOG_INFO, "node %d is a member", node->options.id);
+	if (node->options.ready_fd < 0 || node->ready_told)
+		return;
+	node->ready_told = true;
+	if (os_write_full(node->options.ready_fd, &ready, sizeof(ready), 1000) < 0)
+		os_log(OS_LOG_WARN, "nobody waits for the daemon to be ready");
+	node->options.ready_fd = os_close(node->options.ready_fd);
+}
+
+void node_dc_removed(struct node *node, int dcid)
+{
+	node_drop_init(node, dcid);
+}
+
+void node_fail(struct node *node)
+{
+	os_log(OS_LOG_ERROR, "node %d cannot go on", node->options.id);
+	node->failed = true;
+	node_stop(node);
+}
+
+void node_stop(struct node *node)
+{
+	node->stopping = true;
+	os_loop_stop(node->loop);
+}
+
+static void stop_bell(struct node *node)
+{
+	struct node_bell *bell = exchange_node_bell(node->exchange);
+
+	atomic_store(&node->bell_stop, true);
+	atomic_fetch_add(&bell->seq, 1);
+	os_futex_wake(&bell->seq, 1);
+	pthread_join(node->bell_thread, NULL);
+}
+
+/*
+ * In good order: first the cluster is told (leaving ends the endpoints everywhere), then the
+ * processes end with their inits. Workers of migrations under way are not waited for: what they hold
+ * ends with this process.
+ */
+int node_run(struct node *node)
+{
+	int r = os_loop_run(node->loop);
+
+	stop_bell(node);
+	node_lock(node);
+	node->group_source = os_source_free(node->group_source);
+	node->group = group_free(node->group);
+	for (int dcid = 0; dcid < SHM_DCS; dcid++)
+		if (node->init[dcid])
+			node_drop_init(node, dcid);
+	node->server = server_free(node->server);
+	node_unlock(node);
+	return r < 0 || node->failed ? 1 : 0;
+}

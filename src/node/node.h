@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_NODE_H
+#define DVS_NODE_NODE_H
+
+/*
+ * The daemon: the only place that wires the parts together. One struct node per process.
+ *
+ * Threads and the lock. The main thread runs the event loop; the bell thread sleeps on the node bell;
+ * each migration has one worker thread on either side, because ptrace belongs to a thread. `lock`
+ * protects everything below and is held by whoever runs node code: the loop takes it around each
+ * callback, the others take it by name. It is never held while waiting.
+ *
+ *	programs, dvs --> server --> request --> handler table --> answer (now or later)
+ *	                                            |
+ *	                           order_propose() --> group --> order_deliver() --> effects
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/directory.h"
+#include "group/group.h"
+#include "ipc/exchange.h"
+#include "os/loop.h"
+#include "proxy/proxy.h"
+#include "wire/ctl.h"
+
+struct process;
+struct request;
+struct proposal;
+struct arrival;
+struct departure;
+struct copy_task;
+struct dc_init;
+struct server;
+
+struct node_options {
+	int id;
+	char name[MAXNODENAME];
+	uint32_t address; /* network order */
+	uint16_t port;
+	const char *socket_path; /* NULL: abstract name only */
+	const char *group_spec;
+	int ready_fd; /* -1 none */
+};
+
+struct node {
+	struct node_options options;
+	pthread_mutex_t lock;
+	struct os_loop *loop;
+	struct exchange *exchange;
+	struct proxy *proxy;
+	struct group *group;
+	struct os_source *group_source;
+	struct directory directory;
+	struct directory_effects effects;
+	bool quorum;
+	bool stopping;
+	bool failed;
+	_Atomic bool bell_stop;
+	bool ready_told;
+	struct server *server;
+	struct proposal *proposals; /* own commands not delivered yet */
+	uint64_t next_request;
+	struct process *processes; /* bound or run here */
+	struct dc_init *init[SHM_DCS]; /* pid namespace of each DC, started at first need */
+	struct os_source *init_source[SHM_DCS];
+	struct request *forwarded; /* waiting for another node's answer */
+	struct copy_task *copies; /* data copies waiting for another node or for a move to end */
+	struct arrival *arrivals; /* migrations to this node */
+	struct departure *departures; /* migrations from this node */
+	pthread_t bell_thread;
+	bool bell_running;
+	priv_usr_t priv[SHM_DCS][SHM_SLOTS]; /* as set by dvk_setpriv on this node; see priv.c */
+};
+
+static inline void node_lock(struct node *node)
+{
+	pthread_mutex_lock(&node->lock);
+}
+
+static inline void node_unlock(struct node *node)
+{
+	pthread_mutex_unlock(&node->lock);
+}
+
+/* The directory's entry, or NULL when out of range; may be unbound. */
+const struct directory_endpoint *node_endpoint(const struct node *node, int dcid, int p_nr);
+/* Where an endpoint is, in the words of proxy.h. */
+int node_locate(const struct node *node, int dcid, int endpoint);
+
+/* Fills the rights of a bound task in its status page: call bits, system process or not. */
+void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page *page);
+/* The DC's pid namespace on this node, made at first need; run.c. 0 or negative errno. */
+int node_init_of(struct node *node, int dcid, struct dc_init **initp);
+/* Ends it and everything in it. */
+void node_drop_init(struct node *node, int dcid);
+/* A DC is gone: end its processes here and its pid namespace. */
+void node_dc_removed(struct node *node, int dcid);
+/* This node's own join was delivered: open for business. */
+void node_joined(struct node *node);
+/* Something that cannot be mended: log and stop in good order. */
+void node_fail(struct node *node);
+
+int node_start(struct node *node, const struct node_options *options);
+int node_run(struct node *node);
+void node_stop(struct node *node);
+
+/* Kinds of node messages on a link (proxy_message). */
+enum node_message {
+	NODE_MESSAGE_REQUEST = 1, /* struct request_wire + ctl_request + payload */
+	NODE_MESSAGE_PACKET = 2, /* struct request_wire + ctl_reply + payload */
+	NODE_MESSAGE_CANCEL = 3, /* struct request_wire */
+	NODE_MESSAGE_COPY = 4, /* struct copy_wire + data */
+	NODE_MESSAGE_COPIED = 5, /* struct copy_wire + data */
+};
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/order.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk.h"
+#include "node/arrival.h"
+#include "node/copy.h"
+#include "node/departure.h"
+#include "node/hand.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "node/request.h"
+#include "os/log.h"
+
+/*
+ * A proposal lives from order_propose() until its command comes back in the order, found by the
+ * request number that the command carries. The directory says what changed, as effects; they are
+ * carried out first, in their order, and then the proposer is told: when it looks, the node already
+ * agrees with the directory.
+ */
+
+struct proposal {
+	struct proposal *next;
+	uint64_t request;
+	proposal_fn *done;
+	void *ctx;
+};
+
+void order_propose(struct node *node, const struct command *cmd, proposal_fn *done, void *ctx)
+{
+	struct command copy = *cmd;
+	struct proposal *proposal = calloc(1, sizeof(*proposal));
+	struct directory_result result = { .code = EDVSNOCONN };
+
+	if (!proposal || !node->quorum) {
+		free(proposal);
+		result.code = proposal ? EDVSNOCONN : EDVSNOMEM;
+		done(node, ctx, &result);
+		return;
+	}
+	*proposal = (struct proposal){ node->proposals, ++node->next_request, done, ctx };
+	node->proposals = proposal;
+	copy.version = COMMAND_VERSION;
+	copy.origin = node->options.id;
+	copy.request = proposal->request;
+	if (group_send(node->group, &copy) < 0) {
+		node->proposals = proposal->next;
+		free(proposal);
+		done(node, ctx, &result);
+	}
+}
+
+struct waiter {
+	pthread_cond_t cond;
+	bool done;
+	struct directory_result result;
+};
+
+static void waiter_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct waiter *waiter = ctx;
+
+	(void)node;
+	waiter->result = *result;
+	waiter->done = true;
+	pthread_cond_signal(&waiter->cond);
+}
+
+void order_propose_wait(struct node *node, const struct command *cmd,
+			struct directory_result *result)
+{
+	struct waiter waiter = { .cond = PTHREAD_COND_INITIALIZER };
+
+	order_propose(node, cmd, waiter_done, &waiter);
+	while (!waiter.done)
+		pthread_cond_wait(&waiter.cond, &node->lock);
+	pthread_cond_destroy(&waiter.cond);
+	*result = waiter.result;
+}
+
+static void tell_proposer(struct node *node, uint64_t request,
+			  const struct directory_result *result)
+{
+	for (struct proposal **link = &node->proposals; *link; link = &(*link)->next) {
+		struct proposal *proposal = *link;
+
+		if (proposal->request != request)
+			continue;
+		*link = proposal->next;
+		proposal->done(node, proposal->ctx, result);
+		free(proposal);
+		return;
+	}
+}
+
+/* Every bound task of the DC that waits for a bind or unbind looks again. */
+static void poke_bind_waiters(struct node *node, int dcid)
+{
+	for (struct process *p = node->processes; p; p = p->next) {
+		struct exchange_bell *bell;
+
+		if (p->dcid != dcid || !p->status || !p->status->page->waitbind)
+			continue;
+		if (exchange_bell(node->exchange, dcid, p->p_nr, &bell) == 0)
+			exchange_poke(bell);
+	}
+}
+
+static void endpoint_dead(struct node *node, const struct directory_effect *effect)
+{
+	struct directory_endpoint ended = { .generation = effect->generation };
+	int endpoint = directory_endpoint_number(&ended, effect->p_nr);
+	struct process *process = process_find(node, effect->dcid, effect->p_nr);
+
+	departure_on_dead(node, effect);
+	arrival_on_dead(node, effect);
+	exchange_endpoint_dead(node->exchange, effect->dcid, effect->p_nr, endpoint);
+	copy_on_dead(node, effect->dcid, endpoint);
+	if (process && process->generation == effect->generation)
+		process_detach(process);
+	poke_bind_waiters(node, effect->dcid);
+}
+
+/* The owner's node holds the process by hand at its next call, or lets it go on. */
+static void hold_by_hand(struct node *node, const struct directory_effect *effect, uint32_t hold)
+{
+	struct process *process = process_find(node, effect->dcid, effect->p_nr);
+	struct exchange_bell *bell;
+
+	if (!process || !process->status)
+		return;
+	process->status->page->hold = hold;
+	if (exchange_bell(node->exchange, effect->dcid, effect->p_nr, &bell) == 0)
+		exchange_poke(bell);
+}
+
+static void move_committed(struct node *node, const struct directory_effect *effect)
+{
+	int self = node->options.id;
+
+	if (effect->node == self && effect->by_hand)
+		hand_on_committed(node, effect);
+	else if (effect->node == self)
+		departure_on_committed(node, effect);
+	if (effect->target == self)
+		arrival_on_committed(node, effect);
+	else
+		proxy_resend(node->proxy, effect->dcid, effect->p_nr);
+	copy_retry(node);
+	poke_bind_waiters(node, effect->dcid);
+}
+
+static void move_rolled_back(struct node *node, const struct directory_effect *effect)
+{
+	int self = node->options.id;
+
+	if (effect->by_hand && effect->node == self)
+		hold_by_hand(node, effect, 0);
+	if (effect->node == self)
+		departure_on_rolled_back(node, effect);
+	if (effect->target == self)
+		arrival_on_rolled_back(node, effect);
+	proxy_resend(node->proxy, effect->dcid, effect->p_nr);
+	copy_retry(node);
+}
+
+static void node_changed(struct node *node, const struct directory_effect *effect)
+{
+	const struct directory_node *peer = &node->directory.node[effect->node];
+
+	if (effect->node == node->options.id)
+		return;
+	if (effect->kind == EFFECT_NODE_UP) {
+		proxy_node_up(node->proxy, effect->node, peer->address, peer->incarnation);
+		return;
+	}
+	proxy_node_down(node->proxy, effect->node);
+	request_on_node_down(node, effect->node);
+	copy_on_link(node, effect->node);
+}
+
+static void carry_out(struct node *node, const struct directory_effect *effect)
+{
+	switch ((enum directory_effect_kind)effect->kind) {
+	case EFFECT_NODE_UP:
+	case EFFECT_NODE_DOWN:
+		node_changed(node, effect);
+		break;
+	case EFFECT_DC_CREATED:
+		break;
+	case EFFECT_DC_REMOVED:
+		node_dc_removed(node, effect->dcid);
+		break;
+	case EFFECT_ENDPOINT_BOUND:
+		poke_bind_waiters(node, effect->dcid);
+		break;
+	case EFFECT_ENDPOINT_DEAD:
+		endpoint_dead(node, effect);
+		break;
+	case EFFECT_MOVE_STARTED:
+		if (effect->by_hand && effect->node == node->options.id)
+			hold_by_hand(node, effect, 1);
+		break;
+	case EFFECT_MOVE_COMMITTED:
+		move_committed(node, effect);
+		break;
+	case EFFECT_MOVE_ROLLED_BACK:
+		move_rolled_back(node, effect);
+		break;
+	case EFFECT_ENDPOINT_ATTACHED:
+		break;
+	}
+}
+
+void order_deliver(void *ctx, uint64_t order, const struct command *cmd)
+{
+	struct node *node = ctx;
+	struct directory_result result = { 0 };
+
+	directory_apply(&node->directory, order, cmd, &node->effects, &result);
+	for (uint32_t i = 0; i < node->effects.count; i++)
+		carry_out(node, &node->effects.item[i]);
+	if (cmd->origin == node->options.id && cmd->request)
+		tell_proposer(node, cmd->request, &result);
+	if (cmd->kind == COMMAND_NODE_JOIN && cmd->node == node->options.id)
+		node_joined(node);
+}
+
+void order_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
+{
+	struct node *node = ctx;
+
+	if (directory_decode(&node->directory, state, len) < 0) {
+		os_log(OS_LOG_ERROR, "the state from the group as of %llu is damaged", (unsigned long long)order);
+		node_fail(node);
+		return;
+	}
+	for (int i = 0; i < NR_NODES; i++) {
+		const struct directory_node *peer = &node->directory.node[i];
+
+		if (peer->up && i != node->options.id)
+			proxy_node_up(node->proxy, i, peer->address, peer->incarnation);
+	}
+}
+
+size_t order_snapshot(void *ctx, uint8_t *buf, size_t size)
+{
+	struct node *node = ctx;
+
+	return directory_encode(&node->directory, buf, size);
+}
+
+void order_quorum(void *ctx, bool have)
+{
+	struct node *node = ctx;
+	struct directory_result result = { .code = EDVSNOCONN };
+
+	node->quorum = have;
+	if (have)
+		return;
+	/* Undecided commands may still have been ordered: their proposers may not undo anything. */
+	while (node->proposals) {
+		struct proposal *proposal = node->proposals;
+
+		node->proposals = proposal->next;
+		proposal->done(node, proposal->ctx, &result);
+		free(proposal);
+	}
+}

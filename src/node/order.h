@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_ORDER_H
+#define DVS_NODE_ORDER_H
+
+/*
+ * Proposing commands to the total order and carrying out what it decided (I4). All of it runs with
+ * the node lock held.
+ */
+
+#include "core/directory.h"
+
+struct node;
+
+typedef void proposal_fn(struct node *node, void *ctx, const struct directory_result *result);
+
+/*
+ * Proposes; done() is called when the command was applied here (after its effects were carried out),
+ * or with EDVSNOCONN-like code when the group is lost. Never called before order_propose returns.
+ */
+void order_propose(struct node *node, const struct command *cmd, proposal_fn *done, void *ctx);
+
+/* The same from a worker thread that holds the lock: waits (releasing it) until decided. */
+void order_propose_wait(struct node *node, const struct command *cmd,
+			struct directory_result *result);
+
+/* group.h callbacks */
+void order_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len);
+void order_deliver(void *ctx, uint64_t order, const struct command *cmd);
+size_t order_snapshot(void *ctx, uint8_t *buf, size_t size);
+void order_quorum(void *ctx, bool have);
+
+#endif

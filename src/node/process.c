@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dvk.h"
+#include "node/init.h"
+#include "node/log.h"
+#include "node/node.h"
+#include "node/order.h"
+#include "node/request.h"
+#include "os/log.h"
+#include "os/loop.h"
+#include "os/pid.h"
+#include "os/socket.h"
+
+struct process *process_find(struct node *node, int dcid, int p_nr)
+{
+	struct process *p = node->processes;
+
+	while (p && (p->dcid != dcid || p->p_nr != p_nr || !p->status || p->arriving))
+		p = p->next;
+	return p;
+}
+
+/* The task itself, else the binding of its leader that it borrows. */
+struct process *process_find_pid(struct node *node, pid_t tgid, pid_t tid)
+{
+	struct process *leader = NULL;
+
+	for (struct process *p = node->processes; p; p = p->next) {
+		if (p->tgid != tgid || p->state == PROCESS_ENDING || p->arriving)
+			continue;
+		if (p->lpid == tid)
+			return p;
+		if (p->lpid == p->tgid)
+			leader = p;
+	}
+	return leader;
+}
+
+struct process *process_find_vpid(struct node *node, int dcid, int vpid)
+{
+	struct process *p = node->processes;
+
+	while (p && (!p->managed || p->dcid != dcid || p->vpid != vpid))
+		p = p->next;
+	return p;
+}
+
+struct process *process_next(struct process *process)
+{
+	return process->next;
+}
+
+int process_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd,
+		struct process **processp)
+{
+	struct process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	if (pidfd < 0)
+		pidfd = os_pidfd_open(lpid, lpid != tgid);
+	if (pidfd < 0) {
+		free(p);
+		return pidfd;
+	}
+	*p = (struct process){ .next = node->processes, .node = node, .dcid = -1, .lpid = lpid,
+			       .tgid = tgid, .vpid = vpid, .pidfd = pidfd,
+			       .pidns = os_pidns_of(lpid) };
+	node->processes = p;
+	*processp = p;
+	return 0;
+}
+
+void process_free(struct process *process)
+{
+	struct node *node = process->node;
+
+	for (struct process **link = &node->processes; *link; link = &(*link)->next) {
+		if (*link == process) {
+			*link = process->next;
+			break;
+		}
+	}
+	os_source_free(process->exit_source);
+	if (process->status)
+		exchange_status_free(node->exchange, process->status);
+	proc_log_free(process->log);
+	os_close(process->pidfd);
+	free(process);
+}
+
+int process_pid_for(const struct process *process, uint64_t pidns)
+{
+	if (pidns == process->pidns)
+		return process->vpid;
+	return pidns == os_pidns_of(0) ? process->lpid : 0;
+}
+
+void process_refresh_channels(struct process *process)
+{
+	struct node *node = process->node;
+	struct exchange_channel *channel = NULL;
+
+	while ((channel = exchange_next(node->exchange, process->dcid, process->p_nr, channel))) {
+		int side = exchange_side(channel, process->p_nr);
+		struct process *peer = process_find(node, process->dcid, channel->p_nr[1 - side]);
+		const struct directory_endpoint *far =
+			node_endpoint(node, process->dcid, channel->p_nr[1 - side]);
+		bool held = process->state != PROCESS_BOUND;
+
+		channel->page->node[side] = node->options.id;
+		channel->page->node[1 - side] = far && far->bound ? far->node : -1;
+		if (peer && peer->state == PROCESS_BOUND && !held) {
+			channel->page->copy_pid[side] = process_pid_for(process, peer->pidns);
+			channel->page->copy_pid[1 - side] = process_pid_for(peer, process->pidns);
+		} else {
+			channel->page->copy_pid[side] = 0;
+			channel->page->copy_pid[1 - side] = 0;
+		}
+	}
+}
+
+int process_attach(struct process *process, int dcid, int p_nr, int endpoint, uint32_t generation)
+{
+	struct node *node = process->node;
+	struct exchange_bell *bell;
+	struct status_page *page;
+	int r;
+
+	if (!process->status) {
+		r = exchange_status_new(node->exchange, dcid, p_nr, &process->status);
+		if (r < 0)
+			return r;
+	}
+	r = exchange_bell(node->exchange, dcid, p_nr, &bell);
+	if (r < 0)
+		return r;
+	process->dcid = dcid;
+	process->p_nr = p_nr;
+	process->endpoint = endpoint;
+	process->generation = generation;
+	process->state = PROCESS_BOUND;
+	page = process->status->page;
+	page->dcid = dcid;
+	page->p_nr = p_nr;
+	page->endpoint = endpoint;
+	page->nodeid = node->options.id;
+	page->vpid = process->vpid;
+	node_fill_rights(node, dcid, p_nr, page);
+	exchange_bell_hold(bell, BELL_PROCESS);
+	process_refresh_channels(process);
+	exchange_poke(bell);
+	proxy_endpoint_here(node->proxy, dcid, p_nr, endpoint);
+	return 0;
+}
+
+static void end_unbinders(struct process *process)
+{
+	while (process->unbinders) {
+		struct request *request = process->unbinders;
+
+		process->unbinders = request->next_kept;
+		request_end(request, 0, NULL, 0, NULL, 0);
+	}
+}
+
+/* The order has ended the binding; the entry stays while its log or its exit is of interest. */
+void process_detach(struct process *process)
+{
+	struct node *node = process->node;
+	struct exchange_bell *bell;
+
+	if (!process->status)
+		return;
+	process->status->page->unbound = 1;
+	if (exchange_bell(node->exchange, process->dcid, process->p_nr, &bell) == 0) {
+		exchange_poke(bell);
+		exchange_bell_hold(bell, BELL_DAEMON);
+	}
+	process->status = exchange_status_free(node->exchange, process->status);
+	end_unbinders(process);
+	if (process->state != PROCESS_LEAVING && (process->ended || !process->managed)) {
+		process_end_followers(process, process->wait_status);
+		process_free(process);
+	}
+}
+
+static void unbound(struct node *node, void *ctx, const struct directory_result *result)
+{
+	(void)node;
+	(void)ctx;
+	(void)result; /* a second UNBIND of the same generation is refused: it is gone either way */
+}
+
+static void process_ended(struct process *process)
+{
+	struct command cmd = { .kind = COMMAND_UNBIND, .dcid = process->dcid,
+			       .p_nr = process->p_nr, .generation = process->generation };
+
+	process->ended = true;
+	process->exit_source = os_source_free(process->exit_source);
+	if (process->log)
+		proc_log_drain(process->log);
+	if (process->state == PROCESS_STARTING || !process->status) {
+		process_end_followers(process, process->wait_status);
+		if (process->state != PROCESS_LEAVING)
+			process_free(process);
+		return;
+	}
+	if (process->state == PROCESS_BOUND)
+		process->state = PROCESS_ENDING;
+	order_propose(process->node, &cmd, unbound, NULL);
+}
+
+/* A task that no init of ours reaps: its pidfd tells. */
+static void on_pidfd(void *ctx, int fd, int events)
+{
+	(void)fd;
+	(void)events;
+	process_ended(ctx);
+}
+
+int process_watch(struct process *process)
+{
+	if (process->managed)
+		return 0;
+	return os_source_io(process->node->loop, process->pidfd, OS_READ, on_pidfd, process,
+			    &process->exit_source);
+}
+
+void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status)
+{
+	struct process *process = process_find_vpid(node, dcid, vpid);
+
+	if (!process)
+		return;
+	process->wait_status = wait_status;
+	if (process->arriving) { /* the commit, or the discard, of its arrival sees to it */
+		process->ended = true;
+		return;
+	}
+	process_ended(process);
+}
+
+/* A line sent by the log: new bytes for everyone attached. */
+static void on_log(void *ctx, const uint8_t *bytes, size_t len)
+{
+	struct process *process = ctx;
+
+	for (struct request *r = process->followers; r; r = r->next_kept)
+		request_data(r, bytes, (uint32_t)len);
+}
+
+void process_take_log(struct process *process, struct proc_log *log, uint64_t start)
+{
+	process->log = log;
+	process->log_start = start;
+	proc_log_listen(log, on_log, process);
+}
+
+void process_send_log(struct process *process, struct request *request, uint64_t from)
+{
+	size_t kept = proc_log_size(process->log);
+	uint64_t total = process->log_start + proc_log_total(process->log);
+	uint64_t wanted = from < total ? total - from : 0;
+	uint8_t *bytes;
+
+	if (wanted > kept)
+		wanted = kept;
+	if (!wanted)
+		return;
+	bytes = malloc(wanted);
+	if (!bytes)
+		return;
+	request->data_sent = total - wanted;
+	request_data(request, bytes, (uint32_t)proc_log_export(process->log, bytes, wanted));
+	free(bytes);
+}
+
+static void follower_cancelled(struct request *request)
+{
+	struct process *process = request->keeper;
+
+	for (struct request **link = &process->followers; *link; link = &(*link)->next_kept) {
+		if (*link == request) {
+			*link = request->next_kept;
+			request_end(request, 0, NULL, 0, NULL, 0);
+			return;
+		}
+	}
+}
+
+void process_follow(struct process *process, struct request *request)
+{
+	request->keeper = process;
+	request->cancelled = follower_cancelled;
+	request->next_kept = process->followers;
+	process->followers = request;
+}
+
+void process_cancel_follower(struct process *process, int from, uint64_t id)
+{
+	for (struct request *r = process->followers; r; r = r->next_kept) {
+		if (r->from == from && r->remote_id == id) {
+			follower_cancelled(r);
+			return;
+		}
+	}
+}
+
+void process_end_followers(struct process *process, int wait_status)
+{
+	while (process->followers) {
+		struct request *request = process->followers;
+
+		process->followers = request->next_kept;
+		request_end(request, wait_status, NULL, 0, NULL, 0);
+	}
+}
+
+void process_move_followers(struct process *process, int to)
+{
+	while (process->followers) {
+		struct request *request = process->followers;
+
+		process->followers = request->next_kept;
+		request_move(request, to);
+	}
+}
+
+void process_drop_far_channels(struct node *node, int dcid, int p_nr)
+{
+	struct exchange_channel *channel = exchange_next(node->exchange, dcid, p_nr, NULL);
+
+	while (channel) {
+		struct exchange_channel *next = exchange_next(node->exchange, dcid, p_nr, channel);
+		int side = exchange_side(channel, p_nr);
+		int peer_nr = channel->p_nr[1 - side];
+		const struct directory_endpoint *self = node_endpoint(node, dcid, p_nr);
+		const struct directory_endpoint *peer = node_endpoint(node, dcid, peer_nr);
+
+		if (!peer || !peer->bound || peer->node != node->options.id)
+			exchange_channel_drop(node->exchange, channel);
+		else
+			channel->page->node[side] = self->node;
+		channel = next;
+	}
+}

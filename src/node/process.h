@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_PROCESS_H
+#define DVS_NODE_PROCESS_H
+
+/*
+ * The processes of this node that the daemon knows: bound ones, and those started by `dvs run`
+ * between their clone and their binding. The list is short (at most NR_PROCS per DC).
+ *
+ *	STARTING -> BOUND -> LEAVING -> (gone: moved away)
+ *	               |         \-> BOUND (rolled back)
+ *	               \-> ENDING: exited, its UNBIND is on the way
+ *	ARRIVING -> BOUND
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ipc/exchange.h"
+
+struct node;
+struct request;
+struct proc_log;
+struct os_source;
+
+enum process_state {
+	PROCESS_STARTING,
+	PROCESS_BOUND,
+	PROCESS_LEAVING, /* frozen or about to be: the far ends are the daemon's */
+	PROCESS_ENDING,
+};
+
+struct process {
+	struct process *next;
+	struct node *node;
+	enum process_state state;
+	int dcid, p_nr, endpoint;
+	uint32_t generation;
+	pid_t lpid; /* task as the daemon sees it (a thread id for dvk_tbind) */
+	pid_t tgid; /* its process */
+	int vpid; /* in its own pid namespace */
+	uint64_t pidns; /* identity of that namespace */
+	int pidfd; /* owned; readable when it has ended */
+	struct os_source *exit_source;
+	struct exchange_status *status; /* owned */
+	struct proc_log *log; /* owned; NULL when its output is not the daemon's */
+	uint64_t log_start; /* bytes that fell out of the log before it came to this node */
+	bool managed; /* child of a DC init: its wait status comes from there */
+	bool arriving; /* being loaded: not this node's yet, and no endpoint */
+	bool ended;
+	int wait_status;
+	struct request *followers; /* logs -f, run --wait; by next_kept */
+	struct request *unbinders; /* dvk_unbind callers waiting for its end; by next_kept */
+};
+
+struct process *process_find(struct node *node, int dcid, int p_nr);
+struct process *process_find_pid(struct node *node, pid_t tgid, pid_t tid);
+struct process *process_find_vpid(struct node *node, int dcid, int vpid);
+struct process *process_next(struct process *process); /* for a walk of node->processes */
+
+/* Makes an entry; takes ownership of pidfd (opens one when < 0). 0 or negative errno. */
+int process_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd,
+		struct process **processp);
+/* Unlinks and frees everything it owns; its page mappings stay valid for whoever has them. */
+void process_free(struct process *process);
+
+/* The order has bound it: pages, bell, copy pids. 0 or negative errno. */
+int process_attach(struct process *process, int dcid, int p_nr, int endpoint, uint32_t generation);
+/* Watches for the exit and unbinds then. */
+int process_watch(struct process *process);
+/* The binding is over (unbound, died, moved by hand): calls give EDVSNOTBIND. */
+void process_detach(struct process *process);
+
+/* pid by which a task in namespace `pidns` may name this process, 0 if it cannot. */
+int process_pid_for(const struct process *process, uint64_t pidns);
+/* Fills copy_pid and node of every channel this process is an end of. */
+void process_refresh_channels(struct process *process);
+
+/* p_nr is not on this node (any more): its channels with others that are not are dropped. */
+void process_drop_far_channels(struct node *node, int dcid, int p_nr);
+
+void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status);
+
+/* Gives it its log (owned from now on), whose first byte is the process's byte number `start`. */
+void process_take_log(struct process *process, struct proc_log *log, uint64_t start);
+/* Sends what is kept of its output from byte `from` on. */
+void process_send_log(struct process *process, struct request *request, uint64_t from);
+
+/* Followers: asked to see new bytes and the end. */
+void process_follow(struct process *process, struct request *request);
+void process_cancel_follower(struct process *process, int from, uint64_t id);
+void process_end_followers(struct process *process, int wait_status);
+void process_move_followers(struct process *process, int to);
+
+#endif

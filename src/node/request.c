@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/request.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/refusal.h"
+#include "node/gather.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "os/log.h"
+#include "os/loop.h"
+#include "os/socket.h"
+
+/*
+ * The two ends of a request passed on: the asking node keeps it in node->forwarded under forward_id,
+ * the answering node makes a request of its own whose packets go back as NODE_MESSAGE_PACKET with the
+ * same id. Either side's loss ends it: the asker's by CANCEL, the answering node's by its leaving the
+ * group. A client that goes away is noticed by its socket becoming readable (end of file).
+ */
+
+struct request *request_new(struct node *node)
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (request) {
+		request->node = node;
+		request->fd = request->from = request->to = -1;
+	}
+	return request;
+}
+
+static void request_free(struct request *request)
+{
+	os_source_free(request->source);
+	if (request->fd >= 0)
+		os_close(request->fd);
+	free(request->payload);
+	free(request);
+}
+
+static void forget_forwarded(struct request *request)
+{
+	for (struct request **link = &request->node->forwarded; *link;
+	     link = &(*link)->next_forwarded) {
+		if (*link == request) {
+			*link = request->next_forwarded;
+			return;
+		}
+	}
+}
+
+static void send_packet(struct request *request, struct ctl_reply *reply, const void *payload,
+			const int *fds)
+{
+	struct request_wire wire = { .id = request->remote_id, .origin = request->from };
+	uint8_t head[sizeof(wire) + sizeof(*reply)];
+	struct iovec parts[2] = { { reply, sizeof(*reply) },
+				  { (void *)(uintptr_t)payload, reply->payload_bytes } };
+
+	reply->magic = CTL_MAGIC;
+	if (request->gather) {
+		gather_packet(request->gather, request->head.node, reply, payload);
+		return;
+	}
+	if (request->from >= 0) {
+		reply->fds = 0;
+		memcpy(head, &wire, sizeof(wire));
+		memcpy(head + sizeof(wire), reply, sizeof(*reply));
+		proxy_message(request->node->proxy, request->from, NODE_MESSAGE_PACKET, head,
+			      sizeof(head), payload, reply->payload_bytes);
+		return;
+	}
+	if (request->fd >= 0 && os_packet_sendv(request->fd, parts, 2, fds, reply->fds) < 0)
+		os_log(OS_LOG_DEBUG, "a control client went away");
+}
+
+void request_row(struct request *request, const void *row, uint32_t bytes)
+{
+	struct ctl_reply reply = { .packet = CTL_ROW, .payload_bytes = bytes };
+
+	send_packet(request, &reply, row, NULL);
+}
+
+void request_data(struct request *request, const void *data, uint32_t bytes)
+{
+	const uint8_t *at = data;
+
+	while (bytes) {
+		uint32_t part = bytes > 32768 ? 32768 : bytes;
+		struct ctl_reply reply = { .packet = CTL_DATA, .payload_bytes = part };
+
+		send_packet(request, &reply, at, NULL);
+		request->data_sent += part;
+		at += part;
+		bytes -= part;
+	}
+}
+
+void request_end(struct request *request, int64_t value, const void *payload, uint32_t bytes,
+		 const int *fds, int fds_count)
+{
+	struct ctl_reply reply = { .packet = CTL_END, .payload_bytes = bytes, .value = value,
+				   .fds = (uint16_t)fds_count };
+
+	send_packet(request, &reply, payload, fds);
+	request_free(request);
+}
+
+static void end_with_sentence(struct request *request, int error, const char *sentence)
+{
+	struct ctl_reply reply = { .packet = CTL_END, .value = error, .error = error };
+
+	snprintf(reply.sentence, sizeof(reply.sentence), "%s", sentence);
+	send_packet(request, &reply, NULL, NULL);
+	request_free(request);
+}
+
+void request_fail(struct request *request, int error, const char *format, ...)
+{
+	char sentence[CTL_SENTENCE];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(sentence, sizeof(sentence), format, ap);
+	va_end(ap);
+	end_with_sentence(request, error, sentence);
+}
+
+void request_refuse(struct request *request, const struct refusal *refusal)
+{
+	end_with_sentence(request, refusal->error, refusal->reason);
+}
+
+void request_forward(struct request *request, int to)
+{
+	struct node *node = request->node;
+	struct request_wire wire = { .origin = node->options.id, .uid = request->uid,
+				     .gid = request->gid };
+	uint8_t head[sizeof(wire) + sizeof(request->head)];
+
+	request->forward_id = ++node->next_request;
+	request->to = to;
+	request->head.node = to;
+	wire.id = request->forward_id;
+	memcpy(head, &wire, sizeof(wire));
+	memcpy(head + sizeof(wire), &request->head, sizeof(request->head));
+	if (proxy_message(node->proxy, to, NODE_MESSAGE_REQUEST, head, sizeof(head),
+			  request->payload, request->head.payload_bytes) < 0) {
+		request_fail(request, EDVSNOTCONN,
+			     "node %d cannot be reached from node %d just now; try again when the "
+			     "link is up (dvs nodes)", to, node->options.id);
+		return;
+	}
+	request->next_forwarded = node->forwarded;
+	node->forwarded = request;
+}
+
+void request_move(struct request *request, int to)
+{
+	struct ctl_reply reply = { .packet = CTL_END, .value = to, .error = EDVSMIGRATE };
+
+	if (request->from >= 0) { /* the asker's node asks the new owner by itself */
+		send_packet(request, &reply, NULL, NULL);
+		request_free(request);
+		return;
+	}
+	request->head.call = CTL_LOGS;
+	request->head.flags |= CTL_FLAG_FOLLOW;
+	request->head.bytes = (int64_t)request->data_sent;
+	request->head.payload_bytes = 0;
+	request->keeper = NULL;
+	request->cancelled = NULL;
+	if (to == request->node->options.id)
+		request_dispatch(request);
+	else
+		request_forward(request, to);
+}
+
+/* The client closed: whoever keeps the request is told, or the other node is. */
+static void client_gone(struct request *request)
+{
+	struct request_wire wire = { .id = request->forward_id,
+				     .origin = request->node->options.id };
+
+	request->source = os_source_free(request->source);
+	os_close(request->fd);
+	request->fd = -1;
+	if (request->to >= 0) {
+		proxy_message(request->node->proxy, request->to, NODE_MESSAGE_CANCEL, &wire,
+			      sizeof(wire), NULL, 0);
+		forget_forwarded(request);
+		request_free(request);
+	} else if (request->cancelled) {
+		request->cancelled(request);
+	}
+}
+
+static int parse(struct request *request, const uint8_t *packet, size_t len)
+{
+	if (len < sizeof(request->head))
+		return -EBADMSG;
+	memcpy(&request->head, packet, sizeof(request->head));
+	if (request->head.magic != CTL_MAGIC || request->head.version != CTL_VERSION ||
+	    request->head.payload_bytes != len - sizeof(request->head))
+		return -EBADMSG;
+	request->head.name[sizeof(request->head.name) - 1] = 0;
+	if (!request->head.payload_bytes)
+		return 0;
+	request->payload = malloc(request->head.payload_bytes);
+	if (!request->payload)
+		return -ENOMEM;
+	memcpy(request->payload, packet + sizeof(request->head), request->head.payload_bytes);
+	return 0;
+}
+
+/* First the request, later only the end of file. */
+static void on_client(void *ctx, int fd, int events)
+{
+	static uint8_t packet[CTL_PACKET_MAX]; /* under the node lock */
+	struct request *request = ctx;
+	ssize_t len = os_packet_recv(fd, packet, sizeof(packet), NULL, NULL);
+
+	(void)events;
+	if (len == -EAGAIN)
+		return;
+	if (request->head.magic || len <= 0) {
+		if (request->head.magic)
+			client_gone(request);
+		else
+			request_free(request);
+		return;
+	}
+	if (parse(request, packet, (size_t)len) < 0) {
+		request_fail(request, EDVSBADREQUEST,
+			     "the request is not of control protocol version %d: use the dvs and "
+			     "libdvk of the same release as the daemon", CTL_VERSION);
+		return;
+	}
+	request_dispatch(request);
+}
+
+void request_accept(struct node *node, int fd, pid_t pid, uid_t uid, gid_t gid)
+{
+	struct request *request = request_new(node);
+
+	if (!request) {
+		os_close(fd);
+		return;
+	}
+	request->fd = fd;
+	request->pid = pid;
+	request->uid = uid;
+	request->gid = gid;
+	if (os_source_io(node->loop, fd, OS_READ, on_client, request, &request->source) < 0)
+		request_free(request);
+}
+
+static void on_remote_request(struct node *node, int from, const struct request_wire *wire,
+			      const uint8_t *bytes, uint32_t len)
+{
+	struct request *request = request_new(node);
+
+	if (!request)
+		return;
+	request->uid = wire->uid;
+	request->gid = wire->gid;
+	request->from = from;
+	request->remote_id = wire->id;
+	if (parse(request, bytes, len) < 0)
+		request_fail(request, EDVSBADREQUEST, "node %d speaks another control protocol",
+			     from);
+	else
+		request_dispatch(request);
+}
+
+static void on_packet(struct node *node, const struct request_wire *wire, const uint8_t *bytes,
+		      uint32_t len)
+{
+	struct request *request = node->forwarded;
+	struct ctl_reply reply;
+
+	while (request && request->forward_id != wire->id)
+		request = request->next_forwarded;
+	if (!request || len < sizeof(reply))
+		return;
+	memcpy(&reply, bytes, sizeof(reply));
+	if (reply.payload_bytes != len - sizeof(reply))
+		return;
+	if (reply.packet == CTL_DATA)
+		request->data_sent += reply.payload_bytes;
+	if (reply.packet == CTL_END) {
+		forget_forwarded(request);
+		request->to = -1;
+		if (reply.error == EDVSMIGRATE && request->head.flags & CTL_FLAG_FOLLOW) {
+			request_move(request, (int)reply.value);
+			return;
+		}
+	}
+	send_packet(request, &reply, bytes + sizeof(reply), NULL);
+	if (reply.packet == CTL_END)
+		request_free(request);
+}
+
+static void on_cancel(struct node *node, int from, uint64_t id)
+{
+	for (struct process *p = node->processes; p; p = process_next(p))
+		process_cancel_follower(p, from, id);
+}
+
+void request_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
+			uint32_t len)
+{
+	struct request_wire wire;
+
+	if (len < sizeof(wire))
+		return;
+	memcpy(&wire, bytes, sizeof(wire));
+	bytes += sizeof(wire);
+	len -= sizeof(wire);
+	if (kind == NODE_MESSAGE_REQUEST)
+		on_remote_request(node, from, &wire, bytes, len);
+	else if (kind == NODE_MESSAGE_PACKET)
+		on_packet(node, &wire, bytes, len);
+	else
+		on_cancel(node, from, wire.id);
+}
+
+void request_on_node_down(struct node *node, int down)
+{
+	struct request **link = &node->forwarded;
+
+	while (*link) {
+		struct request *request = *link;
+
+		if (request->to != down) {
+			link = &request->next_forwarded;
+			continue;
+		}
+		*link = request->next_forwarded;
+		request_fail(request, EDVSNOTCONN, "node %d left the cluster while it was asked",
+			     down);
+	}
+}

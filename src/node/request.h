@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_REQUEST_H
+#define DVS_NODE_REQUEST_H
+
+/*
+ * One control request from its arrival to its last packet. It may come from a client of this daemon
+ * or, passed on, from another node; a handler does not see the difference. A handler answers at once
+ * or keeps the pointer and answers later; request_end() (or request_fail()) is called exactly once and
+ * frees it. If the asker goes away, `cancelled` is called once (if set) and the request must still be
+ * ended by its keeper; what it sends then goes nowhere.
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "wire/ctl.h"
+
+struct gather;
+struct node;
+struct os_source;
+struct refusal;
+
+struct request {
+	struct node *node;
+	struct ctl_request head;
+	uint8_t *payload; /* payload_bytes, owned */
+	/* a client of ours */
+	int fd; /* -1 when passed on from another node */
+	struct os_source *source; /* watches for the client going away */
+	pid_t pid; /* of the client, as this daemon sees it */
+	uid_t uid;
+	gid_t gid;
+	/* passed on from another node */
+	int from; /* node, -1 */
+	uint64_t remote_id;
+	/* passed on to another node */
+	int to; /* node, -1 */
+	uint64_t forward_id;
+	struct request *next_forwarded;
+	struct gather *gather; /* asker when it is neither a client nor a node */
+	uint32_t gathered; /* nodes whose part is in: see gather.h */
+	uint64_t data_sent; /* bytes of CTL_DATA so far: where a follower goes on after a move */
+	void (*cancelled)(struct request *request);
+	/* asker of a move when it is this node itself: gets the report instead of the packets */
+	void (*moved)(struct request *request, const struct ctl_move *report);
+	void *keeper; /* of whoever keeps the request */
+	struct request *next_kept;
+};
+
+/* Header of a request on a link. */
+struct request_wire {
+	uint64_t id;
+	int32_t origin;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t pad;
+};
+
+/* A request without an asker yet; NULL without memory. */
+struct request *request_new(struct node *node);
+
+/* Takes ownership of fd; reads nothing yet. */
+void request_accept(struct node *node, int fd, pid_t pid, uid_t uid, gid_t gid);
+
+void request_row(struct request *request, const void *row, uint32_t bytes);
+void request_data(struct request *request, const void *data, uint32_t bytes);
+/* Ends with a value, a payload and descriptors (only for a client of ours; not closed here). */
+void request_end(struct request *request, int64_t value, const void *payload, uint32_t bytes,
+		 const int *fds, int fds_count);
+/* Ends with an error and a sentence for people. */
+void request_fail(struct request *request, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void request_refuse(struct request *request, const struct refusal *refusal);
+/* Passes the whole request on; its answers come back to the same asker. */
+void request_forward(struct request *request, int to);
+/* The owner of what this request follows is now another node: ask there, from byte data_sent on. */
+void request_move(struct request *request, int to);
+
+/* Link side. */
+void request_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
+			uint32_t len);
+void request_on_node_down(struct node *node, int down);
+
+/* The table of calls, handlers.c. */
+void request_dispatch(struct request *request);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/rights.h"
+
+#include <string.h>
+
+#include "node/handlers.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "node/request.h"
+
+bool node_is_sysproc(const struct node *node, int dcid, int p_nr)
+{
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+
+	return p_nr + dc->nr_tasks < dc->nr_sysprocs;
+}
+
+static void allow(dvk_map_t *map, int call)
+{
+	map->chunk[call / 16] |= (bitchunk_t)(1u << call % 16);
+}
+
+void rights_reset(struct node *node, int dcid, int p_nr)
+{
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+	priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	static const int user_calls[] = { DVK_SENDREC, DVK_UNBIND, DVK_GETEP, DVK_WAIT4BIND };
+
+	memset(priv, 0, sizeof(*priv));
+	priv->priv_warn = NONE;
+	priv->priv_level = USER_PRIV;
+	memset(&priv->priv_ipc_to, 0xff, sizeof(priv->priv_ipc_to));
+	if (node_is_sysproc(node, dcid, p_nr)) {
+		priv->priv_id = (dvk_id_t)(p_nr + dc->nr_tasks);
+		memset(&priv->priv_dvk_allowed, 0xff, sizeof(priv->priv_dvk_allowed));
+		return;
+	}
+	priv->priv_id = (dvk_id_t)dc->nr_sysprocs;
+	for (size_t i = 0; i < sizeof(user_calls) / sizeof(*user_calls); i++)
+		allow(&priv->priv_dvk_allowed, user_calls[i]);
+}
+
+void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page *page)
+{
+	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	uint64_t calls = 0;
+
+	for (unsigned i = 0; i < NR_DVK_CHUNKS; i++)
+		calls |= (uint64_t)priv->priv_dvk_allowed.chunk[i] << (16 * i);
+	page->calls_allowed = calls;
+	page->sysproc = node_is_sysproc(node, dcid, p_nr);
+}
+
+bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr)
+{
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+	const priv_usr_t *priv = &node->priv[dcid][shm_index(own_nr)];
+	unsigned bit = (unsigned)(peer_nr + dc->nr_tasks);
+
+	if (!node_is_sysproc(node, dcid, peer_nr))
+		return node_is_sysproc(node, dcid, own_nr);
+	return priv->priv_ipc_to.chunk[bit / 16] >> bit % 16 & 1;
+}
+
+static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wanted)
+{
+	struct node *node = request->node;
+	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+	struct process *process = process_find(node, dcid, p_nr);
+
+	if (wanted->priv_warn < -dc->nr_tasks || wanted->priv_warn >= dc->nr_sysprocs) {
+		request_fail(request, EDVSBADPROC, "priv_warn %d is no slot of DC %d",
+			     wanted->priv_warn, dcid);
+		return;
+	}
+	if (wanted->priv_level < USER_PRIV || wanted->priv_level > PROXY_PRIV) {
+		request_fail(request, EDVSBADVALUE, "privilege level %d is not one of 0 to %d",
+			     wanted->priv_level, PROXY_PRIV);
+		return;
+	}
+	priv->priv_warn = wanted->priv_warn;
+	priv->priv_level = wanted->priv_level;
+	priv->priv_ipc_to = wanted->priv_ipc_to;
+	priv->priv_dvk_allowed = wanted->priv_dvk_allowed;
+	if (process)
+		node_fill_rights(node, dcid, p_nr, process->status->page);
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+void handle_priv(struct request *request)
+{
+	struct node *node = request->node;
+	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	priv_usr_t *priv, wanted;
+
+	if (dcid < 0 || dcid >= SHM_DCS || !node->directory.dc[dcid].running) {
+		request_fail(request, dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
+			     "DC %d is not running", dcid);
+		return;
+	}
+	if (!ep || !ep->bound) {
+		request_fail(request, ep ? EDVSDSTDIED : EDVSBADPROC, "endpoint %d is not bound",
+			     request->head.endpoint);
+		return;
+	}
+	if (ep->node != node->options.id) {
+		request_fail(request, EDVSRMTPROC, "endpoint %d runs on node %d; ask there",
+			     request->head.endpoint, ep->node);
+		return;
+	}
+	priv = &node->priv[dcid][shm_index(p_nr)];
+	if (request->head.cmd == 0) {
+		request_end(request, 0, priv, sizeof(*priv), NULL, 0);
+		return;
+	}
+	if (request->head.payload_bytes != sizeof(wanted)) {
+		request_fail(request, EDVSBADREQUEST, "no privileges were given");
+		return;
+	}
+	memcpy(&wanted, request->payload, sizeof(wanted));
+	set(request, priv, &wanted);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_RIGHTS_H
+#define DVS_NODE_RIGHTS_H
+
+/*
+ * Who may call what, and whom: the privileges of the contract (section 4.7), kept at the owner's node.
+ * Enforced where a process cannot get round it: no channel is handed out to an endpoint that its
+ * privileges exclude.
+ */
+
+#include <stdbool.h>
+
+#include "dvk.h"
+
+struct node;
+
+/* Sets the defaults of a fresh binding. */
+void rights_reset(struct node *node, int dcid, int p_nr);
+bool node_is_sysproc(const struct node *node, int dcid, int p_nr);
+bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "node/init.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "os/clock.h"
+
+/*
+ * MIGRATING, NEEDMIG and WAITMIGR are nobody's own state: a process may not know that it, or its peer,
+ * is being moved. They are derived here from the directory.
+ */
+
+static void show_moves(const struct node *node, const struct directory_endpoint *ep, int dcid,
+		       proc_usr_t *row)
+{
+	const struct directory_endpoint *peer = NULL;
+
+	if (ep->moving) {
+		if (row->p_rts_flags || !ep->by_hand || ep->node != node->options.id)
+			row->p_rts_flags |= MIGRATING;
+		else
+			row->p_misc_flags |= MIS_NEEDMIG;
+	}
+	if (row->p_rts_flags & SENDING && row->p_sendto != NONE)
+		peer = node_endpoint(node, dcid, _ENDPOINT_P(row->p_sendto));
+	else if (row->p_rts_flags & RECEIVING && row->p_getfrom != ANY && row->p_getfrom != NONE)
+		peer = node_endpoint(node, dcid, _ENDPOINT_P(row->p_getfrom));
+	if (peer && peer->bound && peer->moving) {
+		row->p_rts_flags |= WAITMIGR;
+		row->p_waitmigr = row->p_rts_flags & SENDING ? row->p_sendto : row->p_getfrom;
+	}
+}
+
+static void show_status(const struct process *process, proc_usr_t *row)
+{
+	const struct status_page *page = process->status->page;
+
+	row->p_lpid = process->lpid;
+	row->p_vpid = process->vpid;
+	row->p_rts_flags = page->rts_flags;
+	row->p_misc_flags |= page->misc_flags;
+	row->p_getfrom = page->rts_flags & RECEIVING ? page->getfrom : NONE;
+	row->p_sendto = page->rts_flags & SENDING ? page->sendto : NONE;
+	row->p_waitunbind = page->rts_flags & WAITUNBIND ? page->waitunbind : NONE;
+	row->p_lclsent = page->lclsent;
+	row->p_rmtsent = page->rmtsent;
+	row->p_lclcopy = page->lclcopy;
+	row->p_rmtcopy = page->rmtcopy;
+	if (page->latch == EDVSWOKENUP)
+		row->p_misc_flags |= MIS_WOKENUP;
+}
+
+void table_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
+{
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	struct process *process = process_find((struct node *)node, dcid, p_nr);
+
+	memset(row, 0, sizeof(*row));
+	row->p_nr = p_nr;
+	row->p_endpoint = p_nr;
+	row->p_dcid = dcid;
+	row->p_lpid = row->p_vpid = row->p_nodeid = -1;
+	row->p_getfrom = row->p_sendto = row->p_waitmigr = NONE;
+	row->p_waitunbind = row->p_proxy = NONE;
+	if (!ep || !ep->bound) {
+		row->p_rts_flags = SLOT_FREE;
+		snprintf(row->p_name, sizeof(row->p_name), "$noname");
+		return;
+	}
+	row->p_endpoint = directory_endpoint_number(ep, p_nr);
+	row->p_nodeid = ep->node;
+	row->p_nodemap = ep->nodemap;
+	memcpy(row->p_name, ep->name, sizeof(row->p_name));
+	if (ep->node != node->options.id) {
+		row->p_rts_flags = REMOTE;
+		row->p_proxy = ep->node;
+	} else {
+		row->p_misc_flags = (unsigned long)ep->misc;
+		if (process)
+			show_status(process, row);
+	}
+	show_moves(node, ep, dcid, row);
+}
+
+void table_dc(const struct node *node, int dcid, dc_usr_t *row)
+{
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+
+	memset(row, 0, sizeof(*row));
+	row->dc_dcid = dcid;
+	row->dc_flags = dc->running ? DC_RUNNING : DC_FREE;
+	row->dc_nr_procs = dc->nr_procs;
+	row->dc_nr_tasks = dc->nr_tasks;
+	row->dc_nr_sysprocs = dc->nr_sysprocs;
+	row->dc_nr_nodes = dc->nr_nodes;
+	row->dc_nodes = dc->nodes;
+	row->dc_warn2proc = dc->warn2proc;
+	row->dc_warnmsg = dc->warnmsg;
+	row->dc_pid = node->init[dcid] ? dc_init_pid(node->init[dcid]) : -1;
+	memcpy(row->dc_name, dc->name, sizeof(row->dc_name));
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		CPU_SET(cpu, &row->dc_cpumask);
+}
+
+void table_node(const struct node *node, int nodeid, node_usr_t *row)
+{
+	const struct directory_node *entry = &node->directory.node[nodeid];
+	struct proxy_link_stats stats = { 0 };
+
+	memset(row, 0, sizeof(*row));
+	row->n_nodeid = nodeid;
+	row->n_proxies = NO_PROXIES;
+	snprintf(row->n_name, sizeof(row->n_name), "NONAME");
+	if (!entry->up)
+		return;
+	memcpy(row->n_name, entry->name, sizeof(row->n_name));
+	for (int dcid = 0; dcid < SHM_DCS; dcid++)
+		if (node->directory.dc[dcid].running &&
+		    node->directory.dc[dcid].nodes >> nodeid & 1)
+			row->n_dcs |= 1ul << dcid;
+	row->n_flags = NODE_ATTACHED | NODE_SCONNECTED;
+	if (nodeid == node->options.id)
+		return;
+	row->n_proxies = nodeid;
+	proxy_link_stats(node->proxy, nodeid, &stats);
+	row->n_flags = NODE_ATTACHED | (stats.up ? NODE_SCONNECTED | NODE_RCONNECTED : 0);
+	row->n_pxsent = stats.frames_sent;
+	row->n_pxrcvd = stats.frames_received;
+	row->n_stimestamp = os_timespec((int64_t)stats.sent_ns);
+	row->n_rtimestamp = os_timespec((int64_t)stats.received_ns);
+}
+
+void table_dvs(const struct node *node, dvs_usr_t *row)
+{
+	(void)node;
+	*row = (dvs_usr_t){
+		.d_name = "DVS",
+		.d_nr_dcs = NR_DCS,
+		.d_nr_nodes = NR_NODES,
+		.d_nr_procs = NR_PROCS,
+		.d_nr_tasks = NR_TASKS,
+		.d_nr_sysprocs = NR_SYS_PROCS,
+		.d_max_copybuf = MAXCOPYBUF,
+		.d_max_copylen = MAXCOPYLEN,
+		.d_version = DVS_VERSION,
+		.d_flags = DVK_INITIALIZED,
+		.d_size_proc = sizeof(proc_usr_t),
+	};
+}

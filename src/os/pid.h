@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_PID_H
+#define DVS_OS_PID_H
+
+/*
+ * Names of tasks across pid namespaces, and descriptors that name one task for good. "Here" means the
+ * namespace of the calling process. Everything is read from /proc, so a task that ends is an error.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Identity of a task's pid namespace, 0 if it has gone; pid 0: the caller's. */
+uint64_t os_pidns_of(pid_t pid);
+/* Number of a task in its own, innermost namespace; negative errno. */
+int os_pid_innermost(pid_t tid);
+/* Process (thread group) of a task; negative errno. */
+pid_t os_tgid_of(pid_t tid);
+/* The thread of process `pid` (here) whose number in that process's namespace is `tid`; -ESRCH. */
+pid_t os_tid_here(pid_t pid, pid_t tid);
+/* The task that process `asker` (here) calls `pid`; -ESRCH. */
+pid_t os_pid_here(pid_t asker, pid_t pid);
+/* Command name, terminated; "?" when the task has gone. */
+void os_comm_of(pid_t tid, char *name, size_t size);
+
+/* Owned by the caller; thread: name the thread rather than its process. -errno. */
+int os_pidfd_open(pid_t pid, bool thread);
+int os_pidfd_signal(int pidfd, int signo);
+/* Pid here of the process a descriptor names; -ESRCH once it was reaped. */
+pid_t os_pidfd_pid(int pidfd);
+
+#endif

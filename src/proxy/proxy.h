@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_PROXY_PROXY_H
+#define DVS_PROXY_PROXY_H
+
+/*
+ * The links of one node and what travels on them: line replicas and notifications of channels whose
+ * two ends live on different nodes, and opaque node messages (control requests passed on, data
+ * copies, logs). A link is one TCP connection; losing it loses nothing: when it is back both sides
+ * offer every line that concerns the other and merge (I1, I2).
+ *
+ * The node says where an endpoint is (locate): its node number, PROXY_HERE, PROXY_HELD while it
+ * moves or nobody owns it, PROXY_GONE. Callers hold the node lock.
+ */
+
+#include <stdint.h>
+
+#include "ipc/exchange.h"
+
+struct proxy;
+
+#define PROXY_HERE (-1)
+#define PROXY_HELD (-2)
+#define PROXY_GONE (-3)
+
+/*
+ * Called with the node lock held, from the loop's thread or from within a function below; none may
+ * free the proxy.
+ */
+struct proxy_callbacks {
+	/* endpoint carries its generation; an older one is PROXY_GONE. */
+	int (*locate)(void *ctx, int dcid, int endpoint);
+	/* A node message arrived. kind is the node's own; the bytes are valid during the call. */
+	void (*message)(void *ctx, int from, uint16_t kind, const uint8_t *bytes, uint32_t len);
+	void (*link_changed)(void *ctx, int node, int up);
+	/*
+	 * Another connection than a link was made to our port (bulk lane): takes the descriptor, which
+	 * is blocking; nothing behind the HELLO has been read. `from` is what the other side says.
+	 */
+	void (*bulk)(void *ctx, int from, int fd);
+	void *ctx;
+};
+
+/* A node message whose kind has this bit travels in the lane that lets all others pass. */
+#define PROXY_LANE_BULK 0x8000u
+#define PROXY_MESSAGE_MAX (256u * 1024u)
+
+struct proxy_link_stats {
+	int up;
+	uint32_t epoch;
+	uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
+	uint64_t dropped; /* lines for or from an endpoint that is not there, or is held */
+	uint64_t sent_ns, received_ns; /* CLOCK_REALTIME of the last frame, for node_usr_t */
+};
+
+struct os_loop;
+
+/* Listens on address:port (network order / host order); peers are connected to as they come up. */
+int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange, int nodeid,
+	      uint32_t address, uint16_t port, const struct proxy_callbacks *callbacks);
+struct proxy *proxy_free(struct proxy *proxy);
+
+/*
+ * A node is up (connect; the lower number connects, the higher accepts) or down (close, forget). Of
+ * this node itself it tells the incarnation. Incarnation 0: not known, not checked.
+ */
+void proxy_node_up(struct proxy *proxy, int node, uint32_t address, uint32_t incarnation);
+void proxy_node_down(struct proxy *proxy, int node);
+
+/* The node bell rang: send what changed. Called by the bell thread with the lock held. */
+void proxy_scan(struct proxy *proxy);
+/* Looks at one endpoint's bell, if the daemon holds it (after a swap of far ends). */
+void proxy_scan_endpoint(struct proxy *proxy, int dcid, int p_nr);
+/*
+ * Sends every line of every channel that p_nr shares with an endpoint elsewhere, told or not; also
+ * what a process of this node left when it died, before its unbind is proposed.
+ */
+void proxy_resend(struct proxy *proxy, int dcid, int p_nr);
+/*
+ * The order put an endpoint somewhere: asks for all lines with it (every node if it is here, else the
+ * one that has it) and sends ours. To be called on *every* node for each bind, commit, attach and
+ * rollback that is applied, after exchange_unhold() if it is here: a node that is behind in the
+ * order drops what comes for or from an endpoint which it does not know to be there, and this is
+ * how it gets it again.
+ */
+void proxy_offer(struct proxy *proxy, int dcid, int p_nr, int endpoint);
+void proxy_endpoint_here(struct proxy *proxy, int dcid, int p_nr, int endpoint); /* the same */
+/*
+ * Handles what has arrived from a node (-1: from all) by now. To be called before an unbind or a
+ * node's leaving is applied: an answer that overtook it must not be lost to it.
+ */
+void proxy_drain(struct proxy *proxy, int node);
+
+/*
+ * Queues a node message, head and body as one. Order per link and lane is kept; what is queued when
+ * the link breaks is lost. -ENOTCONN: the link is down. -EMSGSIZE: longer than PROXY_MESSAGE_MAX.
+ * -ENOBUFS: the other side does not keep up.
+ */
+int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head, uint32_t head_len,
+		  const void *body, uint32_t body_len);
+/* Connected bulk socket to a node (blocking connect up to timeout_ms; call without the lock). */
+int proxy_bulk_connect(uint32_t address, uint16_t port, int self, int timeout_ms);
+
+void proxy_link_stats(const struct proxy *proxy, int node, struct proxy_link_stats *stats);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_WIRE_MOVE_H
+#define DVS_WIRE_MOVE_H
+
+/*
+ * What the two daemons of a migration say to each other on its own connection, around the checkpoint
+ * records of wire/image.h:
+ *
+ *	source                              target
+ *	MOVE_OFFER + inventory     -->
+ *	                           <--      MOVE_VERDICT (checked)
+ *	[START ordered, process frozen]
+ *	MOVE_STATE + checkpoint    -->
+ *	                           <--      MOVE_VERDICT (loaded and held)
+ *	[COMMIT ordered]
+ *	                           <--      MOVE_VERDICT (running)
+ *
+ * Fixed widths, little-endian; each record is a head and `bytes` of payload.
+ */
+
+#include <stdint.h>
+
+#include "core/line.h"
+#include "wire/ctl.h"
+
+#define MOVE_MAGIC 0x4d535644u
+#define MOVE_VERSION 1
+#define MOVE_STATE_MAX (4u << 20)
+
+enum move_record { MOVE_OFFER = 1, MOVE_VERDICT = 2, MOVE_STATE = 3 };
+
+struct move_head {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t record; /* enum move_record */
+	uint32_t bytes;
+	uint32_t pad;
+};
+
+struct move_offer {
+	int32_t dcid, p_nr, endpoint, vpid;
+	uint32_t generation;
+	uint32_t dry_run;
+	uint32_t dc_generation;
+	uint32_t pad;
+	char name[16];
+};
+
+struct move_verdict {
+	int32_t error; /* 0: as wished */
+	int32_t pid; /* of the shell, as the target sees it */
+	uint64_t ns; /* time the step took at the target */
+	char reason[CTL_SENTENCE];
+};
+
+struct move_notify {
+	uint64_t posted, taken, bits;
+	int32_t nr;
+	uint32_t pad;
+};
+
+/* One channel of the process: side [0] is the process's own line, [1] its peer's. */
+struct move_channel {
+	int32_t peer_nr;
+	int32_t peer_endpoint;
+	struct line_image line[2];
+	struct move_notify notify[2];
+	uint64_t withdraw[2];
+};
+
+/* Followed by channel_count move_channels and log_bytes of the process's log. */
+struct move_state {
+	uint32_t move;
+	uint32_t channel_count;
+	uint64_t log_start; /* offset of the first log byte carried, counted from the process's start */
+	uint32_t log_bytes;
+	uint32_t bell_seq;
+	uint64_t news[SHM_NEWS_WORDS];
+	/* status page */
+	uint32_t rts_flags, misc_flags;
+	int32_t getfrom, sendto, waitunbind;
+	uint32_t waitbind, hardware;
+	int32_t latch;
+	uint64_t lclsent, rmtsent, lclcopy, rmtcopy;
+	priv_usr_t priv;
+};
+
+#endif
