@@ -36,6 +36,19 @@ static void pack_notify(const struct notify_word *word, struct move_notify *out)
 	out->nr = word->nr;
 }
 
+/*
+ * A peer on this node may have posted since exchange_hold() and could still take that back by itself
+ * while the target delivers it: what leaves is marked first. What its owner keeps changing stays here;
+ * it is offered when the move is decided.
+ */
+static void pack_line(struct line *line, bool own, struct line_image *out)
+{
+	if (own)
+		line_snapshot(line, out);
+	else if (!line_export(line, out))
+		memset(out, 0, sizeof(*out));
+}
+
 static void pack_channel(const struct process *process, const struct exchange_channel *channel,
 			 struct move_channel *out)
 {
@@ -48,7 +61,7 @@ static void pack_channel(const struct process *process, const struct exchange_ch
 	for (int i = 0; i < 2; i++) {
 		int side = i == 0 ? own : 1 - own;
 
-		line_snapshot(&page->line[side], &out->line[i]);
+		pack_line(&page->line[side], side == own, &out->line[i]);
 		pack_notify(&page->notify[side], &out->notify[i]);
 		out->withdraw[i] = page->withdraw[side];
 	}
