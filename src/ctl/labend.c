@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/labend.h"
@@ -11,16 +12,20 @@
 #include "os/clock.h"
 #include "os/self.h"
 
-#define ORDERLY_MS 1500
-#define KILL_MS	   5000
-#define GO_ON_MS   5
-#define NETS_MAX   (LAB_NODES_MAX + 1)
+#define ORDERLY_MS  1500
+#define KILL_MS	    5000
+#define GO_ON_MS    5
+#define NETS_MAX    (LAB_NODES_MAX + 1)
+#define REMAINS_MS  3000
+#define REMAINS_MAX 1024
 
 struct sweep {
 	struct netns_id net[NETS_MAX];
 	int nets;
 	int alive; /* found by the last look */
 	pid_t last;
+	struct task_id *found; /* REMAINS_MAX of them, or NULL: whom we have seen */
+	int count;
 };
 
 /* An inode number may be somebody else's by now; the cookie may not. */
@@ -35,6 +40,17 @@ static bool lives_in(const struct sweep *sweep, pid_t pid)
 			return os_netns_of(pid, &id) == 0 && sweep->net[i].cookie == id.cookie;
 	}
 	return false;
+}
+
+static int note_one(void *ctx, pid_t pid)
+{
+	struct sweep *sweep = ctx;
+	struct task_id task;
+
+	if (pid != os_self_pid() && sweep->count < REMAINS_MAX && lives_in(sweep, pid) &&
+	    os_task_of(pid, &task) == 0)
+		sweep->found[sweep->count++] = task;
+	return 0;
 }
 
 static int sweep_one(void *ctx, pid_t pid)
@@ -143,21 +159,51 @@ static void end_in_order(const struct lab *lab)
 	}
 }
 
+/*
+ * The dead stay listed until their parent collects them, which is init's business and not always done
+ * at once. People who look right after us shall see nothing; but nothing depends on it.
+ */
+static void await_remains(struct sweep *sweep)
+{
+	int64_t deadline_ns = os_deadline_ns(REMAINS_MS);
+
+	while (sweep->count && os_now_ns() < deadline_ns) {
+		if (os_task_remains(&sweep->found[sweep->count - 1]))
+			os_self_sleep_ms(GO_ON_MS);
+		else
+			sweep->count--;
+	}
+}
+
+static int end_all(struct lab *lab, struct sweep *sweep, struct refusal *refusal)
+{
+	int r;
+
+	sweep_add(sweep, &lab->hub);
+	for (int id = 0; id < LAB_NODES_MAX; id++)
+		sweep_add(sweep, &lab->node[id]);
+	os_task_each(note_one, sweep);
+	end_in_order(lab);
+	r = end_task(&lab->hub, refusal);
+	for (int id = 0; !r && id < LAB_NODES_MAX; id++)
+		r = end_task(&lab->node[id], refusal);
+	if (!r)
+		r = sweep_all(sweep, refusal);
+	if (!r)
+		await_remains(sweep);
+	return r;
+}
+
 int labend_remove(struct lab *lab, struct refusal *refusal)
 {
 	struct sweep sweep = { .nets = 0 };
 	int r = 0;
 
 	if (!lab->other_boot) {
-		end_in_order(lab);
-		r = end_task(&lab->hub, refusal);
-		sweep_add(&sweep, &lab->hub);
-		for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
-			r = end_task(&lab->node[id], refusal);
-			sweep_add(&sweep, &lab->node[id]);
-		}
-		if (!r)
-			r = sweep_all(&sweep, refusal);
+		sweep.found = calloc(REMAINS_MAX, sizeof(*sweep.found));
+		r = sweep.found ? end_all(lab, &sweep, refusal)
+				: refusal_set(refusal, EDVSNOMEM, "out of memory");
+		free(sweep.found);
 	}
 	if (r < 0) {
 		lab_unlock(lab);

@@ -8,6 +8,9 @@
 
 #define BATCH_MAX 4096
 
+/* The same after a restart, so that no neighbour goes on talking to the card that was. */
+#define LABNET_HARDWARE "02:d5:00:00:00:%02x"
+
 static int run(char *const *argv, pid_t netns_pid, const char *input, struct refusal *refusal)
 {
 	char output[160];
@@ -46,9 +49,10 @@ static int plug_switch_side(const struct lab *lab, unsigned nodes, struct refusa
 	for (int id = 0; id < LAB_NODES_MAX && len < sizeof(batch); id++) {
 		if (nodes >> id & 1)
 			len += (size_t)snprintf(batch + len, sizeof(batch) - len,
-						"link add n%d type veth peer name eth0 netns %d\n"
+						"link add n%d type veth peer name eth0 "
+						"address " LABNET_HARDWARE " netns %d\n"
 						"link set n%d master dvs0 up\n",
-						id, lab->node[id].task.pid, id);
+						id, id, lab->node[id].task.pid, id);
 	}
 	if (len >= sizeof(batch))
 		return refusal_set(refusal, EDVS2BIG, "too many nodes for one batch");

@@ -61,6 +61,14 @@ bool os_task_alive(const struct task_id *id)
 	return os_task_of(id->pid, &now) == 0 && now.start == id->start;
 }
 
+bool os_task_remains(const struct task_id *id)
+{
+	char state;
+	uint64_t start;
+
+	return read_stat(id->pid, &state, &start) == 0 && start == id->start;
+}
+
 /* A pidfd first, then the look at the start time: so the signal cannot reach a later owner. */
 static int open_alive(const struct task_id *id)
 {

@@ -22,6 +22,9 @@ int os_task_of(pid_t pid, struct task_id *id);
 /* Does this very process still run? Remains that nobody has collected yet do not count. */
 bool os_task_alive(const struct task_id *id);
 
+/* Is anything of it left, be it remains that its parent has not collected yet? */
+bool os_task_remains(const struct task_id *id);
+
 /* Sends a signal to this very process. 0 also when it has gone. */
 int os_task_kill(const struct task_id *id, int signo);
 
