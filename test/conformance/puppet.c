@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -556,6 +557,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	socket_path = argv[1];
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* it may be blocked in a call for ever */
 	sigaction(SIGUSR1, &action, NULL);
 	fd = connect_anew();
 	if (fd < 0)

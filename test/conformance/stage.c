@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -147,6 +148,7 @@ static bool start(struct puppet *p, int node)
 	snprintf(number, sizeof(number), "%d", node);
 	p->child = fork();
 	if (p->child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execlp("dvs", "dvs", "lab", "exec", number, "--", puppet_path, socket_path,
 		       (char *)NULL);
 		_exit(127);
@@ -253,7 +255,7 @@ bool row_becomes(int role, int nr, int value, long mask, long want, int ms)
 		if ((is & mask) == want)
 			return true;
 		stage_sleep_ms(5);
-	} while (stage_now_ms() < end);
+	} while (is >= EDVSERRCODE && stage_now_ms() < end);
 	printf("row %d, value %d: %lx, not %lx in %lx\n", nr, value, is, want, mask);
 	return false;
 }
@@ -377,6 +379,7 @@ int stage_main(int argc, char **argv, const struct stage_test *tests, int nr_tes
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
 	alarm(PROGRAM_LIMIT_S);
 	if (!set_up()) {
 		perror(socket_path);
