@@ -106,6 +106,7 @@ int dc_create(int node, int dcid, unsigned nodes, const char *name, struct refus
 	else
 		snprintf(dc.dc_name, sizeof(dc.dc_name), "DC%d", dcid);
 	request.dcid = dcid;
+	request.bytes = nodes;
 	return client_call(node, &request, &dc, sizeof(dc), NULL, 0, refusal);
 }
 

@@ -28,6 +28,19 @@ static const char *where(struct options *options, bool commit, struct ctl_reques
 	return NULL;
 }
 
+/* A process can be attached only by the node it runs on; everything else any node can order. */
+static int step(int node, struct ctl_request *request, struct refusal *refusal)
+{
+	if (request->cmd == MIGR_COMMIT && request->pid > 0 && request->nodeid >= 0) {
+		int r = client_call(request->nodeid, request, NULL, 0, NULL, 0, refusal);
+
+		if (r != EDVSBADNODEID && r != EDVSNONODE)
+			return r;
+		*refusal = REFUSAL_NONE; /* nobody there: another node knows the right error */
+	}
+	return client_call(node, request, NULL, 0, NULL, 0, refusal);
+}
+
 int verb_dvs_migrate(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool start = false, rollback = false, commit = false;
@@ -51,7 +64,6 @@ int verb_dvs_migrate(const struct verb *verb, int node, int argc, char **argv)
 	why = where(&options, commit, &request);
 	if (why)
 		return verb_usage(verb, "%s", why);
-	if (client_call(node, &request, NULL, 0, NULL, 0, &refusal) < 0)
-		return verb_refuse(&refusal);
-	return DONE;
+	request.flags = CTL_FLAG_HAND_COMMIT; /* no pid means no process, not the asking one */
+	return step(node, &request, &refusal) < 0 ? verb_refuse(&refusal) : DONE;
 }
