@@ -84,7 +84,7 @@ static void last_words(const char *log, char *text, size_t size)
 	while (end > all && end[-1] == '\n')
 		*--end = '\0';
 	line = strrchr(all, '\n');
-	snprintf(text, size, "%s", line ? line + 1 : all);
+	snprintf(text, size, "%.*s", (int)size - 1, line ? line + 1 : all);
 }
 
 static int await_ready(const char *name, const char *log, struct labnode_start *start,
