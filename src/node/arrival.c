@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/result.h"
 #include "dvk.h"
 #include "migrate/migrate.h"
 #include "node/bulk.h"
@@ -14,7 +15,9 @@
 #include "node/foreign.h"
 #include "node/init.h"
 #include "node/log.h"
+#include "node/mailbox.h"
 #include "node/node.h"
+#include "node/order.h"
 #include "node/process.h"
 #include "os/clock.h"
 #include "os/log.h"
@@ -23,12 +26,11 @@
 #include "os/socket.h"
 
 /*
- * The target side: one worker thread a migration. Until the order has delivered the commit nothing of
- * the arriving process runs here, and whatever fails leaves nothing behind. A process that is loaded
- * stays held until the order says what becomes of it, connection or not (I5).
+ * The target side: one worker thread a migration, which feeds the plan (core/plan.h) and carries out
+ * its effects. Until the order has delivered the commit nothing of the arriving process runs here.
+ * The conversations are merged on the main thread at the very moment the commit is applied, before any
+ * later command; only letting the process run is left to the worker, because ptrace belongs to it.
  */
-
-enum arrival_fate { FATE_OPEN, FATE_COMMITTED, FATE_DISCARD };
 
 struct arrival {
 	struct arrival *next;
@@ -39,9 +41,9 @@ struct arrival {
 	struct process *process; /* made before the load, bound by the commit */
 	int shell_pidfd;
 	uint8_t *state; /* struct move_state and what follows it */
-	bool loaded;
-	enum arrival_fate fate;
-	pthread_cond_t decided;
+	bool committed; /* the process is this node's: it ends like any other from now on */
+	struct plan_target plan;
+	struct mailbox mailbox;
 	struct refusal refusal;
 };
 
@@ -157,17 +159,28 @@ static int check_offer(struct arrival *a)
 	return r;
 }
 
-static int check(struct arrival *a)
+static int receive_offer(struct arrival *a)
 {
-	struct migrate_host host = { .open = open_foreign, .spawn_shell = spawn_shell, .ctx = a };
-	int r = bulk_receive(a->fd, MOVE_OFFER, &a->offer, sizeof(a->offer), &a->refusal);
+	struct move_offer offer;
+	int r = bulk_receive(a->fd, MOVE_OFFER, &offer, sizeof(offer), &a->refusal);
 
 	if (r < 0)
 		return r;
-	a->offer.name[sizeof(a->offer.name) - 1] = 0;
-	if (a->offer.dcid < 0 || a->offer.dcid >= SHM_DCS || a->offer.p_nr < -SHM_TASKS ||
-	    a->offer.p_nr >= SHM_SLOTS - SHM_TASKS)
+	offer.name[sizeof(offer.name) - 1] = 0;
+	if (offer.dcid < 0 || offer.dcid >= SHM_DCS || offer.p_nr < -SHM_TASKS ||
+	    offer.p_nr >= SHM_SLOTS - SHM_TASKS)
 		return refusal_set(&a->refusal, EDVSBADREQUEST, "the offer is malformed");
+	node_lock(a->node); /* from now on the order's effects find this arrival */
+	a->offer = offer;
+	node_unlock(a->node);
+	return 0;
+}
+
+static int check(struct arrival *a)
+{
+	struct migrate_host host = { .open = open_foreign, .spawn_shell = spawn_shell, .ctx = a };
+	int r;
+
 	a->target = migrate_target_new(&host);
 	if (!a->target)
 		return refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target");
@@ -231,20 +244,6 @@ static int load(struct arrival *a)
 	return r;
 }
 
-/* Waits for the order. The only way out without its word is that this node is being stopped. */
-static enum arrival_fate await_fate(struct arrival *a)
-{
-	enum arrival_fate fate;
-
-	node_lock(a->node);
-	a->loaded = true;
-	while (a->fate == FATE_OPEN && !a->node->stopping)
-		pthread_cond_wait(&a->decided, &a->node->lock);
-	fate = a->fate;
-	node_unlock(a->node);
-	return fate;
-}
-
 static void resume(struct arrival *a)
 {
 	struct exchange_bell *bell;
@@ -271,55 +270,130 @@ static void discard(struct arrival *a)
 	node_lock(a->node);
 	if (a->process) {
 		process_free(a->process);
+		a->process = NULL;
 		process_drop_far_channels(a->node, a->offer.dcid, a->offer.p_nr);
 	}
 	node_unlock(a->node);
 }
 
-static void run(struct arrival *a)
+static void post(struct arrival *a, enum plan_event_kind kind, int code, uint32_t move)
 {
-	int r = check(a);
-
-	if (bulk_verdict(a->fd, &a->refusal, r == 0 ? migrate_target_pid(a->target) : 0, 0) < 0)
-		r = -EPIPE;
-	if (r < 0 || a->offer.dry_run) {
-		discard(a);
-		return;
-	}
-	r = load(a);
-	if (r < 0) {
-		bulk_verdict(a->fd, &a->refusal, 0, 0);
-		discard(a);
-		return;
-	}
-	bulk_verdict(a->fd, &a->refusal, migrate_target_pid(a->target), 0);
-	if (await_fate(a) != FATE_COMMITTED) {
-		discard(a);
-		return;
-	}
-	fault_point("target-commit");
-	resume(a);
+	node_lock(a->node);
+	mailbox_post(&a->mailbox, kind, code, move);
+	node_unlock(a->node);
 }
 
-static void *worker(void *arg)
+static void say(struct arrival *a)
 {
-	struct arrival *a = arg;
+	pid_t pid = a->refusal.error ? 0 : migrate_target_pid(a->target);
 
-	run(a);
+	if (bulk_verdict(a->fd, &a->refusal, pid, 0) < 0)
+		post(a, PLAN_CONNECTION_LOST, 0, 0);
+}
+
+static void unbound(struct node *node, void *ctx, const struct directory_result *result)
+{
+	(void)node;
+	(void)ctx;
+	(void)result;
+}
+
+/* Committed to us, and there is nothing that could run: the endpoint ends. */
+static void propose_unbind(struct arrival *a)
+{
+	struct command cmd = { .kind = COMMAND_UNBIND, .dcid = a->offer.dcid,
+			       .p_nr = a->offer.p_nr, .generation = a->offer.generation,
+			       .flags = COMMAND_FLAG_DIED };
+
 	node_lock(a->node);
+	order_propose(a->node, &cmd, unbound, NULL);
+	node_unlock(a->node);
+}
+
+static void do_load(struct arrival *a)
+{
+	int r = load(a);
+	uint32_t move = a->state ? ((const struct move_state *)a->state)->move : 0;
+
+	post(a, r < 0 ? PLAN_LOAD_FAILED : PLAN_LOAD_DONE, a->refusal.error, move);
+}
+
+static void carry_out(struct arrival *a, const struct plan_effect *effect)
+{
+	switch (effect->kind) {
+	case PLAN_DO_CHECK:
+		post(a, PLAN_CHECKED, check(a) < 0 ? a->refusal.error : 0, 0);
+		break;
+	case PLAN_DO_SPAWN_AND_LOAD:
+		do_load(a);
+		break;
+	case PLAN_DO_SAY_REFUSED:
+		refusal_set(&a->refusal, effect->code, "the target gave up: %s",
+			    result_text(effect->code));
+		say(a);
+		break;
+	case PLAN_DO_SAY_READY:
+	case PLAN_DO_SAY_LOADED:
+		say(a);
+		break;
+	case PLAN_DO_RESUME:
+		fault_point("target-commit");
+		resume(a);
+		break;
+	case PLAN_DO_DISCARD:
+		discard(a);
+		break;
+	case PLAN_DO_PROPOSE_UNBIND:
+		propose_unbind(a);
+		break;
+	default: /* PLAN_DO_CLOSE: the worker closes when it ends */
+		break;
+	}
+}
+
+static void finish(struct arrival *a)
+{
 	for (struct arrival **link = &a->node->arrivals; *link; link = &(*link)->next) {
 		if (*link == a) {
 			*link = a->next;
 			break;
 		}
 	}
-	node_unlock(a->node);
-	migrate_target_free(a->target);
 	os_close(a->shell_pidfd);
 	os_close(a->fd);
-	pthread_cond_destroy(&a->decided);
+	mailbox_deinit(&a->mailbox);
 	free(a->state);
 	free(a);
+}
+
+static void *worker(void *arg)
+{
+	struct arrival *a = arg;
+	struct node *node = a->node;
+	struct plan_effects effects;
+	struct plan_event event;
+
+	if (receive_offer(a) < 0)
+		say(a);
+	else
+		post(a, PLAN_OFFERED, 0, 0);
+	while (!a->refusal.error || a->plan.state != PLAN_TARGET_IDLE) {
+		node_lock(node);
+		mailbox_take(&a->mailbox, &node->lock, a->plan.deadline_ns, &event);
+		event.dry_run = a->offer.dry_run;
+		plan_target_step(&a->plan, &event, &effects);
+		node_unlock(node);
+		for (uint32_t i = 0; i < effects.count; i++)
+			carry_out(a, &effects.item[i]);
+		if (plan_target_is_ended(&a->plan) || a->plan.state == PLAN_TARGET_PROMISED)
+			break;
+	}
+	if (!a->committed)
+		discard(a);
+	migrate_target_free(a->target);
+	node_lock(node);
+	finish(a);
+	node_unlock(node);
 	return NULL;
 }
 
@@ -334,24 +408,15 @@ void arrival_start(struct node *node, int from, int fd)
 	}
 	*a = (struct arrival){ .next = node->arrivals, .node = node, .from = from, .fd = fd,
 			       .shell_pidfd = -1, .offer = { .dcid = -1 } };
-	pthread_cond_init(&a->decided, NULL);
+	plan_target_init(&a->plan, &PLAN_LIMITS_DEFAULT);
+	mailbox_init(&a->mailbox);
 	node->arrivals = a;
 	os_set_nonblock(fd, 0);
 	if (pthread_create(&thread, NULL, worker, a) == 0) {
 		pthread_detach(thread);
 		return;
 	}
-	node->arrivals = a->next;
-	os_close(fd);
-	free(a);
-}
-
-static void decide(struct arrival *a, enum arrival_fate fate)
-{
-	if (a->fate != FATE_OPEN)
-		return;
-	a->fate = fate;
-	pthread_cond_signal(&a->decided);
+	finish(a);
 }
 
 /* The target owns it from this command on: its conversations are merged and its far ends swapped. */
@@ -360,8 +425,12 @@ void arrival_on_committed(struct node *node, const struct directory_effect *effe
 	struct arrival *a = arrival_of(node, effect);
 	struct process *process = a ? a->process : NULL;
 
-	if (!process || !a->loaded)
-		return; /* by hand, or committed without us: nothing of it is here */
+	if (!a)
+		return; /* by hand: nothing of it is here */
+	mailbox_post(&a->mailbox, PLAN_COMMIT_APPLIED, 0, effect->move);
+	if (!process || a->plan.state != PLAN_TARGET_HOLDING)
+		return; /* the plan ends the endpoint */
+	a->committed = true;
 	process->arriving = false;
 	if (process_attach(process, effect->dcid, effect->p_nr, a->offer.endpoint,
 			   effect->generation) < 0)
@@ -370,7 +439,6 @@ void arrival_on_committed(struct node *node, const struct directory_effect *effe
 	exchange_unhold(node->exchange, effect->dcid, effect->p_nr, 0);
 	process_refresh_channels(process);
 	proxy_offer(node->proxy, effect->dcid, effect->p_nr, a->offer.endpoint);
-	decide(a, FATE_COMMITTED);
 	if (process->ended) /* while it was held */
 		process_on_init_exit(node, effect->dcid, process->vpid, process->wait_status);
 }
@@ -380,10 +448,21 @@ void arrival_on_rolled_back(struct node *node, const struct directory_effect *ef
 	struct arrival *a = arrival_of(node, effect);
 
 	if (a)
-		decide(a, FATE_DISCARD);
+		mailbox_post(&a->mailbox, PLAN_ROLLED_BACK_APPLIED, 0, effect->move);
+}
+
+void arrival_on_started(struct node *node, const struct directory_effect *effect)
+{
+	struct arrival *a = arrival_of(node, effect);
+
+	if (a)
+		mailbox_post(&a->mailbox, PLAN_START_APPLIED, 0, effect->move);
 }
 
 void arrival_on_dead(struct node *node, const struct directory_effect *effect)
 {
-	arrival_on_rolled_back(node, effect);
+	struct arrival *a = arrival_of(node, effect);
+
+	if (a)
+		mailbox_post(&a->mailbox, PLAN_ENDPOINT_DEAD, 0, effect->move);
 }

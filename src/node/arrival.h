@@ -15,6 +15,7 @@ struct node;
 void arrival_start(struct node *node, int from, int fd);
 
 void arrival_on_committed(struct node *node, const struct directory_effect *effect);
+void arrival_on_started(struct node *node, const struct directory_effect *effect);
 void arrival_on_rolled_back(struct node *node, const struct directory_effect *effect);
 void arrival_on_dead(struct node *node, const struct directory_effect *effect);
 int arrival_count(const struct node *node);

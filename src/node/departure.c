@@ -15,6 +15,7 @@
 #include "node/fault.h"
 #include "node/foreign.h"
 #include "node/log.h"
+#include "node/mailbox.h"
 #include "node/node.h"
 #include "node/order.h"
 #include "node/process.h"
@@ -26,20 +27,13 @@
 #include "proxy/proxy.h"
 
 /*
- * The source side: one worker thread a migration. What it has done so far is undone from the bottom:
- *
- *	check          read-only
- *	offer          target has looked, its shell waits
- *	start          ordered: everyone holds what goes to the endpoint
- *	freeze         all threads stopped, the far ends are the daemon's
- *	send           target has it loaded and held
- *	commit         ordered. Until it is delivered the source's copy is the process (I5); once it was
- *	               handed to the order, the order alone decides: without an answer the process stays
- *	               frozen, because the other copy may be running.
- *	release        copy killed
+ * The source side: one worker thread a migration, which feeds the plan (core/plan.h) the events of its
+ * mailbox and carries out the effects one after another. All decisions are the plan's; here is only
+ * how each effect is done.
  */
 
 #define COPIES_TIMEOUT_NS 1000000000
+#define LOAD_TIMEOUT_MS 30000
 
 struct departure {
 	struct departure *next;
@@ -52,8 +46,11 @@ struct departure {
 	struct proc_log *log; /* of the process; kept until the copy has gone */
 	struct migrate_source *source;
 	int fd;
-	bool committed;
 	bool dry_run;
+	struct plan_source plan;
+	struct mailbox mailbox;
+	uint64_t begin_ns;
+	unsigned proposals; /* not answered yet */
 	struct ctl_move report;
 	struct refusal refusal;
 };
@@ -147,11 +144,12 @@ static int offer(struct departure *d)
 	offer.dc_generation = d->node->directory.dc[d->dcid].generation;
 	memcpy(offer.name, node_endpoint(d->node, d->dcid, d->p_nr)->name, sizeof(offer.name));
 	node_unlock(d->node);
-	d->fd = proxy_bulk_connect(address, d->node->options.port, d->node->options.id, 2000);
-	if (d->fd < 0)
+	r = proxy_bulk_connect(address, d->node->options.port, d->node->options.id, 2000);
+	if (r < 0)
 		return refusal_set(&d->refusal, EDVSNOTCONN,
 				   "node %d cannot be reached (%s); try again when the link is up",
-				   d->target, strerror(-d->fd));
+				   d->target, strerror(-r));
+	d->fd = r;
 	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), &d->refusal);
 	if (r == 0)
 		r = migrate_source_offer(d->source, d->fd, &d->refusal);
@@ -162,23 +160,59 @@ static int offer(struct departure *d)
 	return r;
 }
 
-static int refuse_code(struct departure *d, int code, const char *step)
+static void post(struct departure *d, enum plan_event_kind kind, int code)
 {
-	return refusal_set(&d->refusal, code, "the cluster did not accept the %s: %s", step,
-			   result_text(code));
+	node_lock(d->node);
+	mailbox_post(&d->mailbox, kind, code, d->move);
+	node_unlock(d->node);
 }
 
-static int start(struct departure *d)
-{
-	struct command cmd = { .kind = COMMAND_MOVE_START, .dcid = d->dcid, .p_nr = d->p_nr,
-			       .generation = d->generation, .target = d->target };
-	struct directory_result result;
+/* ---- proposals: their outcome is an event ---- */
 
+struct asked {
+	struct departure *departure;
+	enum plan_event_kind outcome;
+};
+
+static void decided(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct asked asked = *(struct asked *)ctx;
+	struct departure *d = asked.departure;
+
+	(void)node;
+	free(ctx);
+	d->proposals--;
+	/* Handed to the order and not heard of again: only the order knows, and it is lost. */
+	if (result->code == EDVSINPROGRESS && asked.outcome != PLAN_START_APPLIED) {
+		mailbox_post(&d->mailbox, PLAN_TICK, 0, 0);
+		return;
+	}
+	if (asked.outcome == PLAN_START_APPLIED && result->code == 0)
+		d->move = result->move;
+	if (result->code < 0)
+		refusal_set(&d->refusal, result->code, "the cluster refused a step: %s",
+			    result_text(result->code));
+	mailbox_post(&d->mailbox, asked.outcome, result->code, d->move);
+}
+
+static void propose(struct departure *d, enum command_kind kind, enum plan_event_kind outcome)
+{
+	struct command cmd = { .kind = (uint16_t)kind, .dcid = d->dcid, .p_nr = d->p_nr,
+			       .generation = d->generation, .target = d->target,
+			       .move = d->move };
+	struct asked *asked = malloc(sizeof(*asked));
+
+	if (kind == COMMAND_UNBIND)
+		cmd.flags = COMMAND_FLAG_DIED;
 	node_lock(d->node);
-	order_propose_wait(d->node, &cmd, &result);
-	d->move = result.move;
+	if (asked) {
+		*asked = (struct asked){ d, outcome };
+		d->proposals++;
+		order_propose(d->node, &cmd, decided, asked);
+	} else {
+		mailbox_post(&d->mailbox, outcome, EDVSALLOCMEM, d->move);
+	}
 	node_unlock(d->node);
-	return result.code < 0 ? refuse_code(d, result.code, "start of the migration") : 0;
 }
 
 /* The daemon takes the far ends; who was copying to or from the process finishes first. */
@@ -205,18 +239,37 @@ static int take_far_ends(struct departure *d)
 	return 0;
 }
 
+static void thaw(struct departure *d)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	struct process *process;
+
+	node_lock(d->node);
+	process = process_of(d);
+	if (process && process->state == PROCESS_LEAVING) {
+		process->state = PROCESS_BOUND;
+		exchange_unhold(d->node->exchange, d->dcid, d->p_nr, 0);
+		process_refresh_channels(process);
+	}
+	node_unlock(d->node);
+	migrate_source_thaw(d->source, &ignored);
+}
+
+/* Refused: runs on as if nothing had been. */
 static int freeze(struct departure *d)
 {
 	int r = migrate_source_freeze(d->source, &d->refusal);
 
+	fault_point("source-frozen");
 	if (r == 0)
-		fault_point("source-frozen");
-	return r == 0 ? take_far_ends(d) : r;
+		r = take_far_ends(d);
+	if (r < 0)
+		thaw(d);
+	return r;
 }
 
 static int send_all(struct departure *d)
 {
-	struct move_verdict verdict;
 	struct process *process;
 	uint8_t *bytes = NULL;
 	uint32_t len = 0;
@@ -232,123 +285,51 @@ static int send_all(struct departure *d)
 	node_unlock(d->node);
 	if (r < 0)
 		return refusal_set(&d->refusal, EDVSSRCDIED, "the process ended");
-	d->report.transfer_ns = (uint64_t)os_now_ns();
 	r = bulk_send(d->fd, MOVE_STATE, bytes, len, &d->refusal);
 	free(bytes);
 	if (r == 0)
 		r = migrate_source_send(d->source, d->fd, &d->refusal);
-	fault_point("source-sent");
-	if (r == 0)
-		r = bulk_await(d->fd, &verdict, 30000, &d->refusal);
-	d->report.transfer_ns = (uint64_t)os_now_ns() - d->report.transfer_ns;
-	d->report.sent_bytes = migrate_source_stats(d->source)->image_bytes + len;
 	d->report.image_bytes = migrate_source_stats(d->source)->image_bytes;
+	d->report.sent_bytes = d->report.image_bytes + len;
+	fault_point("source-sent");
 	return r;
 }
 
-/* 0 committed; refusal: refused by the order; never returns without knowing which. */
-static int commit(struct departure *d)
+static void do_send(struct departure *d)
 {
-	struct command cmd = { .kind = COMMAND_MOVE_COMMIT, .dcid = d->dcid, .p_nr = d->p_nr,
-			       .generation = d->generation, .target = d->target,
-			       .move = d->move };
-	struct directory_result result;
+	int64_t begin = os_now_ns();
+	struct move_verdict verdict;
+	int r = send_all(d);
 
-	fault_point("source-commit");
-	node_lock(d->node);
-	order_propose_wait(d->node, &cmd, &result);
-	while (result.code == EDVSNOCONN && !d->node->stopping) {
-		node_unlock(d->node);
-		os_self_sleep_ms(100);
-		node_lock(d->node);
-		if (d->committed)
-			result.code = 0;
+	post(d, r < 0 ? PLAN_SEND_FAILED : PLAN_SENT, d->refusal.error);
+	if (r == 0) {
+		r = bulk_await(d->fd, &verdict, LOAD_TIMEOUT_MS, &d->refusal);
+		d->report.transfer_ns = (uint64_t)(os_now_ns() - begin);
+		post(d, r < 0 ? PLAN_TARGET_FAILED : PLAN_TARGET_LOADED, d->refusal.error);
 	}
-	node_unlock(d->node);
-	return result.code < 0 ? refuse_code(d, result.code, "commit of the migration") : 0;
 }
 
-static void release(struct departure *d)
+/* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */
+static void kill_source(struct departure *d)
 {
 	struct refusal ignored = REFUSAL_NONE;
 	struct move_verdict verdict;
 
 	if (bulk_await(d->fd, &verdict, BULK_TIMEOUT_MS, &ignored) == 0)
 		d->report.pid = verdict.pid;
-	d->report.downtime_ns =
-		(uint64_t)os_now_ns() - migrate_source_stats(d->source)->freeze_ns;
+	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->source)->freeze_ns;
 	migrate_source_kill(d->source, NULL, &ignored);
-}
-
-/* Frozen or not, started or not: back to where it was. */
-static void roll_back(struct departure *d, bool started)
-{
-	struct command cmd = { .kind = COMMAND_MOVE_ROLLBACK, .dcid = d->dcid, .p_nr = d->p_nr,
-			       .generation = d->generation, .move = d->move };
-	struct refusal ignored = REFUSAL_NONE;
-	struct directory_result result;
-	struct process *process;
-
-	if (d->fd >= 0)
-		d->fd = os_close(d->fd); /* the target discards what it has */
-	node_lock(d->node);
-	process = process_of(d);
-	if (process && process->state == PROCESS_LEAVING) {
-		process->state = PROCESS_BOUND;
-		exchange_unhold(d->node->exchange, d->dcid, d->p_nr, 0);
-		process_refresh_channels(process);
-	}
-	node_unlock(d->node);
-	migrate_source_thaw(d->source, &ignored);
-	if (!started)
-		return;
-	node_lock(d->node);
-	order_propose_wait(d->node, &cmd, &result);
-	node_unlock(d->node);
-}
-
-static int run(struct departure *d)
-{
-	int64_t begin = os_now_ns();
-	bool started = false;
-	int r = check(d);
-
-	if (r == 0)
-		r = offer(d);
-	if (r == 0 && d->dry_run)
-		return 0;
-	if (r == 0)
-		r = start(d);
-	if (r == 0) {
-		started = true;
-		r = freeze(d);
-	}
-	if (r == 0)
-		r = send_all(d);
-	if (r == 0)
-		r = commit(d);
-	if (r == 0) {
-		release(d);
-		d->report.total_ns = (uint64_t)(os_now_ns() - begin);
-		d->report.rounds = 1;
-		return 0;
-	}
-	roll_back(d, started);
-	d->report.total_ns = (uint64_t)(os_now_ns() - begin);
-	d->report.result = started ? CTL_MOVE_ROLLED_BACK : CTL_MOVE_REFUSED;
-	return r;
 }
 
 static void answer(struct departure *d)
 {
 	struct request *request = d->request;
 
-	if (d->refusal.error) {
-		d->report.error = d->refusal.error;
-		if (d->report.result == CTL_MOVE_COMMITTED)
-			d->report.result = CTL_MOVE_REFUSED;
-		snprintf(d->report.reason, sizeof(d->report.reason), "%s", d->refusal.reason);
-	}
+	d->request = NULL;
+	if (!request)
+		return;
+	d->report.error = d->refusal.error;
+	snprintf(d->report.reason, sizeof(d->report.reason), "%s", d->refusal.reason);
 	if (request->moved) {
 		request->moved(request, &d->report);
 		request_end(request, 0, NULL, 0, NULL, 0);
@@ -361,14 +342,87 @@ static void answer(struct departure *d)
 		request_end(request, 0, NULL, 0, NULL, 0);
 }
 
-static void *worker(void *arg)
+static void report(struct departure *d, const struct plan_effect *effect)
 {
-	struct departure *d = arg;
-
-	run(d);
-	d->source = (migrate_source_free(d->source), NULL);
-	os_close(d->fd);
+	d->report.total_ns = (uint64_t)os_now_ns() - d->begin_ns;
+	d->report.rounds = 1;
+	if (effect->result == PLAN_COMMITTED || effect->result == PLAN_POSSIBLE) {
+		refusal_clear(&d->refusal);
+		d->report.result = CTL_MOVE_COMMITTED;
+	} else {
+		d->report.result = effect->result == PLAN_REFUSED ? CTL_MOVE_REFUSED :
+								    CTL_MOVE_ROLLED_BACK;
+		refusal_set(&d->refusal, effect->code ? effect->code : EDVSGENERIC,
+			    "the migration was given up: %s; the process goes on where it was",
+			    result_text(effect->code));
+	}
 	node_lock(d->node);
+	answer(d);
+	node_unlock(d->node);
+}
+
+/* Under the lock, because departure_on_process_died() may shut it down. */
+static void close_connection(struct departure *d)
+{
+	node_lock(d->node);
+	d->fd = os_close(d->fd);
+	node_unlock(d->node);
+}
+
+static void carry_out(struct departure *d, const struct plan_effect *effect)
+{
+	switch (effect->kind) {
+	case PLAN_DO_CHECK:
+		post(d, PLAN_CHECKED, check(d) < 0 ? d->refusal.error : 0);
+		break;
+	case PLAN_DO_CONNECT_AND_OFFER:
+		if (offer(d) < 0)
+			post(d, PLAN_TARGET_REFUSED, d->refusal.error);
+		else
+			post(d, PLAN_TARGET_READY, 0);
+		break;
+	case PLAN_DO_PROPOSE_START:
+		propose(d, COMMAND_MOVE_START, PLAN_START_APPLIED);
+		break;
+	case PLAN_DO_FREEZE:
+		if (freeze(d) < 0)
+			post(d, PLAN_FREEZE_REFUSED, d->refusal.error);
+		else
+			post(d, PLAN_FROZEN, 0);
+		break;
+	case PLAN_DO_SEND:
+		do_send(d);
+		break;
+	case PLAN_DO_PROPOSE_COMMIT:
+		fault_point("source-commit");
+		propose(d, COMMAND_MOVE_COMMIT, PLAN_COMMIT_APPLIED);
+		break;
+	case PLAN_DO_PROPOSE_ROLLBACK:
+		propose(d, COMMAND_MOVE_ROLLBACK, PLAN_ROLLED_BACK_APPLIED);
+		break;
+	case PLAN_DO_PROPOSE_UNBIND:
+		propose(d, COMMAND_UNBIND, PLAN_TICK);
+		break;
+	case PLAN_DO_THAW:
+		thaw(d);
+		break;
+	case PLAN_DO_KILL_SOURCE:
+		kill_source(d);
+		break;
+	case PLAN_DO_CLOSE:
+		close_connection(d);
+		break;
+	case PLAN_DO_REPORT:
+		report(d, effect);
+		break;
+	case PLAN_DO_RELEASE: /* done when the order was applied: departure_on_committed() */
+	default:
+		break;
+	}
+}
+
+static void finish(struct departure *d)
+{
 	for (struct departure **link = &d->node->departures; *link; link = &(*link)->next) {
 		if (*link == d) {
 			*link = d->next;
@@ -376,9 +430,33 @@ static void *worker(void *arg)
 		}
 	}
 	proc_log_free(d->log);
-	answer(d);
-	node_unlock(d->node);
+	mailbox_deinit(&d->mailbox);
 	free(d);
+}
+
+static void *worker(void *arg)
+{
+	struct departure *d = arg;
+	struct node *node = d->node;
+	struct plan_effects effects;
+	struct plan_event event;
+
+	while (!plan_source_is_ended(&d->plan)) {
+		node_lock(node);
+		mailbox_take(&d->mailbox, &node->lock, d->plan.deadline_ns, &event);
+		node_unlock(node);
+		event.dry_run = d->dry_run;
+		plan_source_step(&d->plan, &event, &effects);
+		for (uint32_t i = 0; i < effects.count; i++)
+			carry_out(d, &effects.item[i]);
+	}
+	migrate_source_free(d->source);
+	close_connection(d);
+	node_lock(node);
+	while (d->proposals) /* their answers name this departure */
+		mailbox_take(&d->mailbox, &node->lock, 0, &event);
+	finish(d);
+	node_unlock(node);
 	return NULL;
 }
 
@@ -426,21 +504,22 @@ void departure_start(struct request *request)
 				       .from = node->options.id, .to = d->target,
 				       .vpid = d->vpid, .dry_run = d->dry_run };
 	memcpy(d->report.name, ep->name, sizeof(d->report.name));
-	if (refuse_early(d, process, ep->moving) < 0) {
-		answer(d);
-		free(d);
-		return;
-	}
+	d->begin_ns = (uint64_t)os_now_ns();
+	plan_source_init(&d->plan, &PLAN_LIMITS_DEFAULT);
+	mailbox_init(&d->mailbox);
 	d->next = node->departures;
 	node->departures = d;
-	if (pthread_create(&thread, NULL, worker, d) == 0) {
-		pthread_detach(thread);
-		return;
+	mailbox_post(&d->mailbox, PLAN_REQUESTED, 0, 0);
+	if (refuse_early(d, process, ep->moving) == 0) {
+		if (pthread_create(&thread, NULL, worker, d) == 0) {
+			pthread_detach(thread);
+			return;
+		}
+		refusal_set(&d->refusal, EDVSALLOCMEM, "no thread for the migration could be made");
 	}
-	node->departures = d->next;
-	refusal_set(&d->refusal, EDVSALLOCMEM, "no thread for the migration could be made");
+	d->report.result = CTL_MOVE_REFUSED;
 	answer(d);
-	free(d);
+	finish(d);
 }
 
 void departure_on_committed(struct node *node, const struct directory_effect *effect)
@@ -449,7 +528,6 @@ void departure_on_committed(struct node *node, const struct directory_effect *ef
 	struct process *process = process_find(node, effect->dcid, effect->p_nr);
 
 	if (d && process) {
-		d->committed = true;
 		d->log = process->log;
 		if (d->log)
 			proc_log_listen(d->log, NULL, NULL);
@@ -460,16 +538,30 @@ void departure_on_committed(struct node *node, const struct directory_effect *ef
 	process_drop_far_channels(node, effect->dcid, effect->p_nr);
 }
 
-/* By somebody else than the worker: the target has left, or a rollback by hand. */
 void departure_on_rolled_back(struct node *node, const struct directory_effect *effect)
 {
 	struct departure *d = departure_of(node, effect);
 
 	if (d)
-		os_shutdown(d->fd); /* wakes the worker, which finds its commit refused */
+		mailbox_post(&d->mailbox, PLAN_ROLLED_BACK_APPLIED, 0, effect->move);
 }
 
 void departure_on_dead(struct node *node, const struct directory_effect *effect)
 {
-	departure_on_rolled_back(node, effect);
+	struct departure *d = departure_of(node, effect);
+
+	if (d)
+		mailbox_post(&d->mailbox, PLAN_ENDPOINT_DEAD, 0, effect->move);
+}
+
+bool departure_on_process_died(struct node *node, int dcid, int p_nr)
+{
+	for (struct departure *d = node->departures; d; d = d->next) {
+		if (d->dcid != dcid || d->p_nr != p_nr)
+			continue;
+		mailbox_post(&d->mailbox, PLAN_PROCESS_DIED, EDVSSRCDIED, d->move);
+		os_shutdown(d->fd); /* a step that waits for the target need not go on */
+		return d->move != 0;
+	}
+	return false;
 }

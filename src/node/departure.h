@@ -7,6 +7,8 @@
  * held in everything declared here; the worker takes it by itself.
  */
 
+#include <stdbool.h>
+
 #include "core/directory.h"
 
 struct node;
@@ -18,6 +20,8 @@ void departure_start(struct request *request);
 void departure_on_committed(struct node *node, const struct directory_effect *effect);
 void departure_on_rolled_back(struct node *node, const struct directory_effect *effect);
 void departure_on_dead(struct node *node, const struct directory_effect *effect);
+/* True: a migration under way sees to the endpoint's end. */
+bool departure_on_process_died(struct node *node, int dcid, int p_nr);
 int departure_count(const struct node *node);
 
 #endif

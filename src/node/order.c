@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/order.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,34 +50,6 @@ void order_propose(struct node *node, const struct command *cmd, proposal_fn *do
 		free(proposal);
 		done(node, ctx, &result);
 	}
-}
-
-struct waiter {
-	pthread_cond_t cond;
-	bool done;
-	struct directory_result result;
-};
-
-static void waiter_done(struct node *node, void *ctx, const struct directory_result *result)
-{
-	struct waiter *waiter = ctx;
-
-	(void)node;
-	waiter->result = *result;
-	waiter->done = true;
-	pthread_cond_signal(&waiter->cond);
-}
-
-void order_propose_wait(struct node *node, const struct command *cmd,
-			struct directory_result *result)
-{
-	struct waiter waiter = { .cond = PTHREAD_COND_INITIALIZER };
-
-	order_propose(node, cmd, waiter_done, &waiter);
-	while (!waiter.done)
-		pthread_cond_wait(&waiter.cond, &node->lock);
-	pthread_cond_destroy(&waiter.cond);
-	*result = waiter.result;
 }
 
 static void tell_proposer(struct node *node, uint64_t request,
@@ -203,6 +174,8 @@ static void carry_out(struct node *node, const struct directory_effect *effect)
 	case EFFECT_MOVE_STARTED:
 		if (effect->by_hand && effect->node == node->options.id)
 			hold_by_hand(node, effect, 1);
+		if (effect->target == node->options.id)
+			arrival_on_started(node, effect);
 		break;
 	case EFFECT_MOVE_COMMITTED:
 		move_committed(node, effect);
@@ -256,7 +229,7 @@ size_t order_snapshot(void *ctx, uint8_t *buf, size_t size)
 void order_quorum(void *ctx, bool have)
 {
 	struct node *node = ctx;
-	struct directory_result result = { .code = EDVSNOCONN };
+	struct directory_result result = { .code = EDVSINPROGRESS };
 
 	node->quorum = have;
 	if (have)

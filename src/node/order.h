@@ -15,13 +15,10 @@ typedef void proposal_fn(struct node *node, void *ctx, const struct directory_re
 
 /*
  * Proposes; done() is called when the command was applied here (after its effects were carried out),
- * or with EDVSNOCONN-like code when the group is lost. Never called before order_propose returns.
+ * with EDVSNOCONN if it never reached the order (then before order_propose() returns), or with
+ * EDVSINPROGRESS if the group was lost before its fate was known: it may yet have been decided.
  */
 void order_propose(struct node *node, const struct command *cmd, proposal_fn *done, void *ctx);
-
-/* The same from a worker thread that holds the lock: waits (releasing it) until decided. */
-void order_propose_wait(struct node *node, const struct command *cmd,
-			struct directory_result *result);
 
 /* group.h callbacks */
 void order_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dvk.h"
+#include "node/departure.h"
 #include "node/init.h"
 #include "node/log.h"
 #include "node/node.h"
@@ -183,7 +184,7 @@ void process_detach(struct process *process)
 	}
 	process->status = exchange_status_free(node->exchange, process->status);
 	end_unbinders(process);
-	if (process->state != PROCESS_LEAVING && (process->ended || !process->managed)) {
+	if (process->ended || !process->managed) {
 		process_end_followers(process, process->wait_status);
 		process_free(process);
 	}
@@ -199,7 +200,8 @@ static void unbound(struct node *node, void *ctx, const struct directory_result 
 static void process_ended(struct process *process)
 {
 	struct command cmd = { .kind = COMMAND_UNBIND, .dcid = process->dcid,
-			       .p_nr = process->p_nr, .generation = process->generation };
+			       .p_nr = process->p_nr, .generation = process->generation,
+			       .flags = COMMAND_FLAG_DIED };
 
 	process->ended = true;
 	process->exit_source = os_source_free(process->exit_source);
@@ -207,12 +209,12 @@ static void process_ended(struct process *process)
 		proc_log_drain(process->log);
 	if (process->state == PROCESS_STARTING || !process->status) {
 		process_end_followers(process, process->wait_status);
-		if (process->state != PROCESS_LEAVING)
-			process_free(process);
+		process_free(process);
 		return;
 	}
-	if (process->state == PROCESS_BOUND)
-		process->state = PROCESS_ENDING;
+	if (departure_on_process_died(process->node, process->dcid, process->p_nr))
+		return;
+	process->state = PROCESS_ENDING;
 	order_propose(process->node, &cmd, unbound, NULL);
 }
 
