@@ -9,7 +9,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check bench lint format asan ubsan tsan clang fuzz install clean help
+.PHONY: all setup demo check bench lint format asan ubsan tsan clang models fuzz install clean help
 
 all: setup $(BUILD)/build.ninja
 	@$(NINJA) -C $(BUILD)
@@ -38,6 +38,7 @@ help:
 	@echo 'make format     put every C file into the agreed form'
 	@echo 'make asan       unit tests under the address sanitizer; also: ubsan, tsan'
 	@echo 'make clang      compile with clang and run the unit tests'
+	@echo 'make models     explore the models of the protocols completely'
 	@echo 'make fuzz       run every fuzzer for FUZZ_SECONDS (default 20)'
 	@echo 'make install    install under PREFIX (default /usr/local); DESTDIR is honoured'
 	@echo 'make clean      remove build/'
@@ -64,6 +65,9 @@ asan ubsan tsan: setup
 
 clang: setup
 	@CC=clang scripts/run-variant clang
+
+models: setup
+	@scripts/check-models
 
 fuzz: setup
 	@scripts/run-fuzzers $(FUZZ_SECONDS)
