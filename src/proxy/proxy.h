@@ -41,7 +41,7 @@ struct proxy_callbacks {
 };
 
 /* A node message whose kind has this bit travels in the lane that lets all others pass. */
-#define PROXY_LANE_BULK 0x8000u
+#define PROXY_LANE_BULK	  0x8000u
 #define PROXY_MESSAGE_MAX (256u * 1024u)
 
 struct proxy_link_stats {

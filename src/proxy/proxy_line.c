@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Lines that go out. What was last told is kept in the channel, so there is no queue of changes:
+ * a line is encoded as it is when there is room for it, and ten changes while the other side was
+ * slow are one frame. A slot whose channels could not be encoded is marked and looked at later.
+ *
+ *	own line     made SENT first, so that nothing leaves which its owner may take back by himself
+ *	their line   only once its message is taken or ended: that is what its owner waits for
+ */
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "proxy/proxy_table.h"
+
+static bool has_room(const struct peer *peer)
+{
+	return queue_count(&peer->out[LANE_CONTROL]) < PROXY_BACKLOG_BYTES;
+}
+
+static void mark_dirty(struct peer *peer, const struct exchange_channel *channel, int remote_side)
+{
+	int index = shm_index(channel->p_nr[remote_side]);
+
+	bits_set(peer->dirty, (unsigned)(channel->dcid * SHM_SLOTS + index));
+	peer->any_dirty = true;
+}
+
+static void commit_frame(struct peer *peer, size_t bytes)
+{
+	queue_commit(&peer->out[LANE_CONTROL], bytes);
+	peer->stats.frames_sent++;
+}
+
+/* False: no memory for it now. */
+static bool put_line(struct peer *peer, const struct exchange_channel *channel, int side,
+		     const struct line_image *image, uint64_t withdraw)
+{
+	uint8_t *buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_LINE_BYTES);
+	struct frame_line frame = {
+		.dcid = channel->dcid,
+		.endpoint = { channel->endpoint[0], channel->endpoint[1] },
+		.side = (uint32_t)side,
+		.word = image->word,
+		.aux = image->aux,
+		.withdraw = withdraw,
+		.msg = image->msg,
+	};
+
+	if (!buf)
+		return false;
+	commit_frame(peer, frame_encode_line(buf, &frame));
+	return true;
+}
+
+static bool is_waiting(uint64_t word)
+{
+	enum line_state state = line_word_state(word);
+
+	return state == LINE_FULL || state == LINE_SENT;
+}
+
+static bool put_own_line(struct peer *peer, struct exchange_channel *channel, int side)
+{
+	struct line *line = &channel->page->line[side];
+	uint64_t word = atomic_load_explicit(&line->word, memory_order_acquire);
+	uint64_t wanted = atomic_load(&channel->page->withdraw[side]);
+	struct line_image image;
+	bool withdraw;
+
+	if (line_word_state(word) == LINE_FREE)
+		return true;
+	withdraw = is_waiting(word) && wanted && wanted == line_word_seq(word);
+	if (word == channel->told_word[side] &&
+	    (!withdraw || wanted == channel->told_withdraw[side]))
+		return true;
+	/* Its owner is at it just now; he rings when he is done. */
+	if (!line_export(line, &image))
+		return true;
+	if (!put_line(peer, channel, side, &image, withdraw ? wanted : 0))
+		return false;
+	channel->told_word[side] = image.word;
+	if (withdraw)
+		channel->told_withdraw[side] = wanted;
+	return true;
+}
+
+static bool put_their_line(struct peer *peer, struct exchange_channel *channel, int side)
+{
+	struct line *line = &channel->page->line[side];
+	uint64_t word = atomic_load_explicit(&line->word, memory_order_acquire);
+	struct line_image image;
+
+	if (word == channel->told_word[side] || line_word_state(word) == LINE_FREE ||
+	    is_waiting(word))
+		return true;
+	line_snapshot(line, &image);
+	if (!put_line(peer, channel, side, &image, 0))
+		return false;
+	channel->told_word[side] = image.word;
+	return true;
+}
+
+static bool put_notify(struct peer *peer, struct exchange_channel *channel, int side)
+{
+	struct notify_word *word = &channel->page->notify[side];
+	struct frame_notify frame = {
+		.dcid = channel->dcid,
+		.endpoint = { channel->endpoint[0], channel->endpoint[1] },
+		.side = (uint32_t)side,
+		.taken = atomic_load(&word->taken),
+		/* Acquire: what it counts was written before; partner: the sender's count. */
+		.posted = atomic_load_explicit(&word->posted, memory_order_acquire),
+	};
+	uint8_t *buf;
+
+	if (frame.posted == channel->told_posted[side] && frame.taken == channel->told_taken[side])
+		return true;
+	frame.bits = atomic_load(&word->bits);
+	frame.nr = atomic_load(&word->nr);
+	buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_NOTIFY_BYTES);
+	if (!buf)
+		return false;
+	commit_frame(peer, frame_encode_notify(buf, &frame));
+	channel->told_posted[side] = frame.posted;
+	channel->told_taken[side] = frame.taken;
+	return true;
+}
+
+/* False: there was no room for all of it, the slot is marked. */
+static bool put_channel(struct peer *peer, struct exchange_channel *channel, int local_side)
+{
+	int remote_side = 1 - local_side;
+
+	/* The own line first: an answer is there before the request that it ends is ended. */
+	if (has_room(peer) && put_own_line(peer, channel, local_side) &&
+	    put_their_line(peer, channel, remote_side) && put_notify(peer, channel, local_side) &&
+	    put_notify(peer, channel, remote_side))
+		return true;
+	mark_dirty(peer, channel, remote_side);
+	return false;
+}
+
+void peer_send_channel(struct peer *peer, struct exchange_channel *channel, int local_side)
+{
+	/* Everything is offered when the link comes up. */
+	if (!peer_is_up(peer))
+		return;
+	put_channel(peer, channel, local_side);
+	peer_flush(peer);
+}
+
+/* Which side of the channel is here while the other one is at that node; -1: neither. */
+static int side_toward(const struct peer *peer, const struct exchange_channel *channel)
+{
+	int at[2];
+
+	for (int side = 0; side < 2; side++)
+		at[side] = proxy_locate(peer->proxy, channel->dcid, channel->endpoint[side]);
+	if (at[0] == PROXY_HERE && at[1] == peer->node)
+		return 0;
+	return at[1] == PROXY_HERE && at[0] == peer->node ? 1 : -1;
+}
+
+bool peer_fill(struct peer *peer)
+{
+	struct proxy *proxy = peer->proxy;
+	unsigned count = SHM_DCS * SHM_SLOTS;
+	size_t before = queue_count(&peer->out[LANE_CONTROL]);
+
+	if (!peer->any_dirty || !peer_is_up(peer))
+		return false;
+	peer->any_dirty = false;
+	BITS_FOR_EACH(bit, peer->dirty, count)
+	{
+		int dcid = (int)(bit / SHM_SLOTS);
+		int p_nr = (int)(bit % SHM_SLOTS) - SHM_TASKS;
+		struct exchange_channel *at = NULL;
+
+		if (!has_room(peer)) {
+			peer->any_dirty = true;
+			break;
+		}
+		bits_clear(peer->dirty, bit);
+		while ((at = exchange_next(proxy->exchange, dcid, p_nr, at))) {
+			int local_side = side_toward(peer, at);
+
+			if (local_side == 1 - exchange_side(at, p_nr) &&
+			    !put_channel(peer, at, local_side))
+				break;
+		}
+	}
+	return queue_count(&peer->out[LANE_CONTROL]) > before;
+}
+
+static void forget_told(struct exchange_channel *channel)
+{
+	memset(channel->told_word, 0, sizeof(channel->told_word));
+	memset(channel->told_withdraw, 0, sizeof(channel->told_withdraw));
+	memset(channel->told_posted, 0, sizeof(channel->told_posted));
+	memset(channel->told_taken, 0, sizeof(channel->told_taken));
+}
+
+void peer_offer_all(struct peer *peer)
+{
+	struct exchange *exchange = peer->proxy->exchange;
+
+	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		for (int index = 0; index < SHM_SLOTS; index++) {
+			struct exchange_channel *at = NULL;
+			int p_nr = index - SHM_TASKS;
+
+			while ((at = exchange_next(exchange, dcid, p_nr, at))) {
+				int local_side = side_toward(peer, at);
+
+				if (local_side < 0 || local_side == exchange_side(at, p_nr))
+					continue;
+				forget_told(at);
+				mark_dirty(peer, at, 1 - local_side);
+			}
+		}
+	}
+	peer_flush(peer);
+}
+
+static void resend_channel(struct proxy *proxy, struct exchange_channel *channel, int only_node)
+{
+	for (int side = 0; side < 2; side++) {
+		int here = proxy_locate(proxy, channel->dcid, channel->endpoint[side]);
+		int there = proxy_locate(proxy, channel->dcid, channel->endpoint[1 - side]);
+
+		if (here != PROXY_HERE || there < 0 || there >= NR_NODES ||
+		    (only_node >= 0 && there != only_node))
+			continue;
+		forget_told(channel);
+		atomic_store(&channel->page->node[side], proxy->node);
+		atomic_store(&channel->page->node[1 - side], there);
+		peer_send_channel(&proxy->peer[there], channel, side);
+	}
+}
+
+void peer_resend(struct peer *peer, int dcid, int endpoint)
+{
+	int p_nr = _ENDPOINT_P(endpoint);
+	struct exchange_channel *at = NULL;
+
+	proxy_batch_begin(peer->proxy);
+	while ((at = exchange_next(peer->proxy->exchange, dcid, p_nr, at))) {
+		if (at->endpoint[exchange_side(at, p_nr)] == endpoint)
+			resend_channel(peer->proxy, at, peer->node);
+	}
+	proxy_batch_end(peer->proxy);
+}
+
+void proxy_resend(struct proxy *proxy, int dcid, int p_nr)
+{
+	struct exchange_channel *at = NULL;
+
+	proxy_batch_begin(proxy);
+	while ((at = exchange_next(proxy->exchange, dcid, p_nr, at)))
+		resend_channel(proxy, at, -1);
+	proxy_batch_end(proxy);
+}
+
+static void send_offer(struct peer *peer, int dcid, int endpoint)
+{
+	struct frame_offer frame = { .dcid = dcid, .endpoint = endpoint };
+	uint8_t *buf;
+
+	if (!peer_is_up(peer))
+		return;
+	buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_OFFER_BYTES);
+	if (!buf)
+		return;
+	commit_frame(peer, frame_encode_offer(buf, &frame));
+	peer_flush(peer);
+}
+
+void proxy_offer(struct proxy *proxy, int dcid, int p_nr, int endpoint)
+{
+	int at = proxy_locate(proxy, dcid, endpoint);
+
+	proxy_batch_begin(proxy);
+	for (int node = 0; node < NR_NODES; node++) {
+		if (at == PROXY_HERE || at == node)
+			send_offer(&proxy->peer[node], dcid, endpoint);
+	}
+	proxy_resend(proxy, dcid, p_nr);
+	proxy_batch_end(proxy);
+}
+
+void proxy_endpoint_here(struct proxy *proxy, int dcid, int p_nr, int endpoint)
+{
+	proxy_offer(proxy, dcid, p_nr, endpoint);
+}
+
+/* News for an end that the daemon holds. False: not for now, the news is to stay. */
+static bool on_news(struct proxy *proxy, int dcid, int p_nr, int ringer_nr)
+{
+	struct exchange_channel *channel = exchange_find(proxy->exchange, dcid, p_nr, ringer_nr);
+	int side, at;
+
+	if (!channel)
+		return true;
+	side = exchange_side(channel, p_nr);
+	at = proxy_locate(proxy, dcid, channel->endpoint[side]);
+	if (at >= 0 && at < NR_NODES) {
+		peer_send_channel(&proxy->peer[at], channel, 1 - side);
+		return true;
+	}
+	if (at == PROXY_GONE) {
+		exchange_endpoint_dead(proxy->exchange, dcid, p_nr, channel->endpoint[side]);
+		return true;
+	}
+	return false;
+}
+
+void proxy_scan_endpoint(struct proxy *proxy, int dcid, int p_nr)
+{
+	struct exchange_bell *bell;
+	uint64_t left = 0;
+
+	if (exchange_bell(proxy->exchange, dcid, p_nr, &bell) ||
+	    atomic_load(&bell->page->holder) == BELL_PROCESS)
+		return;
+	proxy_batch_begin(proxy);
+	for (int word = 0; word < SHM_NEWS_WORDS; word++) {
+		uint64_t news = atomic_load_explicit(&bell->page->news[word], memory_order_relaxed);
+
+		/* Partner: the ringer sets it after the line. Emptied first, then looked at. */
+		if (news)
+			news = atomic_exchange(&bell->page->news[word], 0);
+		left = 0;
+		BITS_FOR_EACH(bit, &news, 64)
+		{
+			if (!on_news(proxy, dcid, p_nr, word * 64 + (int)bit - SHM_TASKS))
+				left |= UINT64_C(1) << bit;
+		}
+		/* For the process, when it has its end back. */
+		if (left)
+			atomic_fetch_or(&bell->page->news[word], left);
+	}
+	proxy_batch_end(proxy);
+}
+
+void proxy_scan(struct proxy *proxy)
+{
+	struct node_bell *bell = exchange_node_bell(proxy->exchange);
+
+	proxy_batch_begin(proxy);
+	for (int word = 0; word < SHM_NODE_NEWS_WORDS; word++) {
+		uint64_t news = atomic_load_explicit(&bell->news[word], memory_order_relaxed);
+
+		if (news)
+			news = atomic_exchange(&bell->news[word], 0);
+		BITS_FOR_EACH(bit, &news, 64)
+		{
+			int slot = word * 64 + (int)bit;
+
+			proxy_scan_endpoint(proxy, slot / SHM_SLOTS, slot % SHM_SLOTS - SHM_TASKS);
+		}
+	}
+	proxy_batch_end(proxy);
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * One connection per pair of nodes. What is to be sent is put in a queue and written at once if the
+ * socket takes it; when it does not, more gathers behind it and goes out in larger writes: batches
+ * form by themselves. Two lanes: a bulk frame is begun only when no control frame waits.
+ *
+ *	control  [HELLO][LINE][LINE][MESSAGE] ----+
+ *	bulk     [MESSAGE..............][MESSAGE] -+--> socket
+ *	dirty    slots whose lines are encoded when control is short again
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/clock.h"
+#include "os/socket.h"
+#include "os/tcp.h"
+#include "proxy/proxy_table.h"
+
+/* Reads in one turn of the loop, so that one busy link leaves time for the others. */
+#define READS_MAX 8
+
+static void on_peer_timer(void *ctx);
+
+int peer_init(struct peer *peer, struct proxy *proxy, int node)
+{
+	peer->proxy = proxy;
+	peer->node = node;
+	peer->fd = -1;
+	return os_source_timer(proxy->loop, -1, on_peer_timer, peer, &peer->timer);
+}
+
+void peer_deinit(struct peer *peer)
+{
+	peer_stop(peer);
+	peer->timer = os_source_free(peer->timer);
+}
+
+/* What is asked of the loop; a failure means that it has no memory, and the timer tries again. */
+static void peer_wait_for(struct peer *peer, int events)
+{
+	if (peer->events == events || os_source_set(peer->io, events))
+		return;
+	peer->events = events;
+}
+
+static void peer_close(struct peer *peer)
+{
+	peer->connection++;
+	peer->connected = false;
+	peer->io = os_source_free(peer->io);
+	peer->events = 0;
+	peer->fd = os_close(peer->fd);
+	for (int lane = 0; lane < LANES; lane++)
+		queue_reset(&peer->out[lane]);
+	peer->bulk_left = 0;
+	free(peer->in);
+	peer->in = NULL;
+	peer->in_count = 0;
+	memset(peer->dirty, 0, sizeof(peer->dirty));
+	peer->any_dirty = false;
+	peer->flush = false;
+}
+
+static void tell_link(struct peer *peer, int up)
+{
+	struct proxy *proxy = peer->proxy;
+
+	peer->stats.up = up;
+	peer->stats.epoch = peer->link.epoch;
+	if (proxy->callbacks.link_changed)
+		proxy->callbacks.link_changed(proxy->callbacks.ctx, peer->node, up);
+}
+
+void peer_lost(struct peer *peer)
+{
+	bool was_up = peer_is_up(peer);
+	int64_t wait_us = link_on_lost(&peer->link, os_now_ns());
+
+	peer_close(peer);
+	os_timer_set(peer->timer, peer->known && link_connects(&peer->link) ? wait_us : -1);
+	if (was_up)
+		tell_link(peer, 0);
+}
+
+void peer_stop(struct peer *peer)
+{
+	peer->known = false;
+	if (peer->fd >= 0)
+		peer_lost(peer);
+	os_timer_set(peer->timer, -1);
+}
+
+/* 0: all of it is written; -EAGAIN: the socket is full; other: it is broken. */
+static int write_part(struct peer *peer, enum proxy_lane lane, size_t len)
+{
+	struct queue *queue = &peer->out[lane];
+	ssize_t n = os_tcp_write(peer->fd, queue_front(queue), len);
+
+	if (n < 0)
+		return (int)n;
+	queue_consume(queue, (size_t)n);
+	if (lane == LANE_BULK)
+		peer->bulk_left -= (size_t)n;
+	peer->stats.bytes_sent += (uint64_t)n;
+	return (size_t)n < len ? -EAGAIN : 0;
+}
+
+static size_t bulk_frame_bytes(const struct queue *queue)
+{
+	struct frame_head head;
+	int r = frame_decode_head(&head, queue_front(queue));
+
+	assert(!r);
+	return FRAME_HEAD_BYTES + head.body_bytes;
+}
+
+static int write_queues(struct peer *peer)
+{
+	int r = 0;
+
+	while (!r) {
+		if (peer->bulk_left) {
+			r = write_part(peer, LANE_BULK, peer->bulk_left);
+		} else if (queue_count(&peer->out[LANE_CONTROL])) {
+			r = write_part(peer, LANE_CONTROL, queue_count(&peer->out[LANE_CONTROL]));
+		} else if (queue_count(&peer->out[LANE_BULK])) {
+			peer->bulk_left = bulk_frame_bytes(&peer->out[LANE_BULK]);
+		} else if (!peer_fill(peer)) {
+			break;
+		}
+	}
+	return r;
+}
+
+static void peer_write(struct peer *peer)
+{
+	int r;
+
+	peer->flush = false;
+	if (!peer->connected)
+		return;
+	r = write_queues(peer);
+	peer->stats.sent_ns = (uint64_t)os_realtime_ns();
+	if (r && r != -EAGAIN)
+		peer_lost(peer);
+	else
+		peer_wait_for(peer, r ? OS_READ | OS_WRITE : OS_READ);
+}
+
+void peer_flush(struct peer *peer)
+{
+	/* A full socket says when it has room: asking it again before is a wasted call. */
+	if (peer->events & OS_WRITE)
+		return;
+	if (peer->proxy->batch) {
+		peer->flush = true;
+		peer->proxy->any_flush = true;
+	} else {
+		peer_write(peer);
+	}
+}
+
+void proxy_batch_begin(struct proxy *proxy)
+{
+	proxy->batch++;
+}
+
+void proxy_batch_end(struct proxy *proxy)
+{
+	assert(proxy->batch);
+	if (--proxy->batch)
+		return;
+	while (proxy->any_flush) {
+		proxy->any_flush = false;
+		for (int node = 0; node < NR_NODES; node++) {
+			if (proxy->peer[node].flush)
+				peer_write(&proxy->peer[node]);
+		}
+	}
+}
+
+static void send_hello(struct peer *peer)
+{
+	uint8_t *buf =
+		queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_HELLO_BYTES);
+	struct frame_hello hello;
+
+	if (!buf)
+		return;
+	link_hello(&peer->link, &hello);
+	queue_commit(&peer->out[LANE_CONTROL], frame_encode_hello(buf, &hello));
+	peer->stats.frames_sent++;
+	peer_flush(peer);
+}
+
+static void send_ping(struct peer *peer, enum frame_type type, uint64_t value)
+{
+	uint8_t *buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_PING_BYTES);
+
+	if (!buf)
+		return;
+	queue_commit(&peer->out[LANE_CONTROL], frame_encode_ping(buf, type, value));
+	peer->stats.frames_sent++;
+	peer_flush(peer);
+}
+
+static void come_up(struct peer *peer)
+{
+	tell_link(peer, 1);
+	if (peer_is_up(peer))
+		peer_offer_all(peer);
+}
+
+static void on_node_message(struct peer *peer, const struct frame_head *head, const uint8_t *body)
+{
+	const struct proxy_callbacks *callbacks = &peer->proxy->callbacks;
+	uint16_t kind;
+
+	if (!frame_decode_message(&kind, body) && callbacks->message)
+		callbacks->message(callbacks->ctx, peer->node, kind,
+				   body + FRAME_MESSAGE_HEAD_BYTES,
+				   head->body_bytes - FRAME_MESSAGE_HEAD_BYTES);
+}
+
+static int on_hello(struct peer *peer, const uint8_t *body)
+{
+	struct frame_hello hello;
+
+	if (frame_decode_hello(&hello, body) || link_on_hello(&peer->link, &hello, os_now_ns()))
+		return -EBADMSG;
+	come_up(peer);
+	return 0;
+}
+
+/* One whole frame. Negative: this is no peer of ours, or one that speaks another language. */
+static int on_frame(struct peer *peer, const struct frame_head *head, const uint8_t *body)
+{
+	struct frame_line line;
+	struct frame_notify notify;
+	struct frame_offer offer;
+	int r = 0;
+
+	peer->stats.frames_received++;
+	if (head->type == FRAME_HELLO)
+		return on_hello(peer, body);
+	if (!peer_is_up(peer))
+		return -EBADMSG;
+	switch (head->type) {
+	case FRAME_LINE:
+		r = frame_decode_line(&line, body);
+		if (!r)
+			peer_on_line(peer, &line);
+		break;
+	case FRAME_NOTIFY:
+		r = frame_decode_notify(&notify, body);
+		if (!r)
+			peer_on_notify(peer, &notify);
+		break;
+	case FRAME_OFFER:
+		r = frame_decode_offer(&offer, body);
+		if (!r)
+			peer_resend(peer, offer.dcid, offer.endpoint);
+		break;
+	case FRAME_PING:
+		send_ping(peer, FRAME_PONG, frame_decode_ping(body));
+		break;
+	case FRAME_MESSAGE:
+		on_node_message(peer, head, body);
+		break;
+	default: /* PONG: that it came is what was wanted */
+		break;
+	}
+	return r;
+}
+
+/* Handles the whole frames in the buffer. Negative: the link is to be ended. */
+static int handle_frames(struct peer *peer)
+{
+	uint64_t connection = peer->connection;
+	size_t at = 0;
+
+	while (peer->in_count - at >= FRAME_HEAD_BYTES) {
+		struct frame_head head;
+		int r = frame_decode_head(&head, peer->in + at);
+
+		if (r)
+			return r;
+		if (peer->in_count - at < FRAME_HEAD_BYTES + head.body_bytes)
+			break;
+		r = on_frame(peer, &head, peer->in + at + FRAME_HEAD_BYTES);
+		/* A callback may have ended the link: then the buffer is gone. */
+		if (peer->connection != connection)
+			return 0;
+		if (r)
+			return r;
+		at += FRAME_HEAD_BYTES + head.body_bytes;
+	}
+	peer->in_count -= at;
+	if (at && peer->in_count)
+		memmove(peer->in, peer->in + at, peer->in_count);
+	return 0;
+}
+
+/* 0: there may be more; -EAGAIN: that was all; other: broken. */
+static int read_some(struct peer *peer)
+{
+	size_t room = PROXY_IN_BYTES - peer->in_count;
+	ssize_t n = os_tcp_read(peer->fd, peer->in + peer->in_count, room);
+	uint64_t connection = peer->connection;
+	int r;
+
+	if (n <= 0)
+		return n ? (int)n : -ECONNRESET;
+	peer->in_count += (size_t)n;
+	peer->stats.bytes_received += (uint64_t)n;
+	link_on_heard(&peer->link, os_now_ns());
+	r = handle_frames(peer);
+	if (r || peer->connection != connection)
+		return r ? r : -EAGAIN;
+	return (size_t)n < room ? -EAGAIN : 0;
+}
+
+void peer_read(struct peer *peer)
+{
+	uint64_t connection = peer->connection;
+	int r = 0;
+
+	if (peer->reading || !peer->connected)
+		return;
+	peer->reading = true;
+	proxy_batch_begin(peer->proxy);
+	for (int i = 0; i < READS_MAX && !r; i++)
+		r = read_some(peer);
+	peer->stats.received_ns = (uint64_t)os_realtime_ns();
+	peer->reading = false;
+	if (r && r != -EAGAIN && peer->connection == connection)
+		peer_lost(peer);
+	proxy_batch_end(peer->proxy);
+}
+
+static void on_connected(struct peer *peer)
+{
+	int r = os_tcp_connected(peer->fd);
+
+	if (r == -EINPROGRESS)
+		return;
+	if (r) {
+		peer_lost(peer);
+		return;
+	}
+	peer->connected = true;
+	os_tcp_limit_unsent(peer->fd, PROXY_UNSENT_BYTES);
+	peer_wait_for(peer, OS_READ);
+	send_hello(peer);
+}
+
+static void on_peer_io(void *ctx, int fd, int events)
+{
+	struct peer *peer = ctx;
+
+	(void)fd;
+	if (!peer->connected)
+		on_connected(peer);
+	else if (events & OS_WRITE)
+		peer_write(peer);
+	else
+		peer_read(peer);
+}
+
+static int peer_adopt(struct peer *peer, int fd, int events)
+{
+	int r;
+
+	peer->in = malloc(PROXY_IN_BYTES);
+	r = peer->in ? os_source_io(peer->proxy->loop, fd, events, on_peer_io, peer, &peer->io)
+		     : -ENOMEM;
+	if (r) {
+		free(peer->in);
+		peer->in = NULL;
+		os_close(fd);
+		return r;
+	}
+	peer->fd = fd;
+	peer->events = events;
+	os_timer_set(peer->timer, PROXY_TICK_US);
+	return 0;
+}
+
+static void peer_connect(struct peer *peer)
+{
+	int fd = os_tcp_connect_start(peer->address, peer->proxy->port);
+
+	link_greet(&peer->link, os_now_ns());
+	if (fd < 0 || peer_adopt(peer, fd, OS_WRITE))
+		peer_lost(peer);
+}
+
+void peer_start(struct peer *peer)
+{
+	peer->known = true;
+	if (link_connects(&peer->link))
+		os_timer_set(peer->timer, 0);
+}
+
+void peer_accept(struct peer *peer, int fd, const struct frame_hello *hello)
+{
+	struct link link = peer->link;
+	int64_t now = os_now_ns();
+
+	link_greet(&link, now);
+	if (!peer->known || link_connects(&link) || link_on_hello(&link, hello, now)) {
+		os_close(fd);
+		return;
+	}
+	/* The other side has given up the older connection, or it would not make a new one. */
+	if (peer->fd >= 0)
+		peer_lost(peer);
+	if (peer_adopt(peer, fd, OS_READ))
+		return;
+	peer->link = link;
+	peer->connected = true;
+	os_tcp_limit_unsent(fd, PROXY_UNSENT_BYTES);
+	proxy_batch_begin(peer->proxy);
+	send_hello(peer);
+	come_up(peer);
+	proxy_batch_end(peer->proxy);
+}
+
+static void on_peer_timer(void *ctx)
+{
+	struct peer *peer = ctx;
+	enum link_action action;
+
+	if (peer->fd < 0) {
+		if (peer->known && link_connects(&peer->link))
+			peer_connect(peer);
+		return;
+	}
+	os_timer_set(peer->timer, PROXY_TICK_US);
+	action = link_on_tick(&peer->link, os_now_ns());
+	if (action == LINK_DEAD)
+		peer_lost(peer);
+	else if (action == LINK_PING)
+		send_ping(peer, FRAME_PING, (uint64_t)os_now_ns());
+}

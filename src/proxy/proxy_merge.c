@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Lines that come in. Which node a line comes from does not matter: for one sequence of one life of
+ * an endpoint its state only grows, so what is late changes nothing and what is early is true. What
+ * matters is that the end which it is for is here: one that is held may be read and carried away at
+ * this moment, and one that is not here has its replica elsewhere. Such a line is dropped; whoever
+ * sent it still has it, and offers it when the order says where the end is.
+ */
+
+#include <stdatomic.h>
+
+#include "proxy/proxy_table.h"
+
+/* Finds or makes the channel of a frame. The side that is here, or -1. */
+static int channel_of(struct peer *peer, int dcid, const int32_t endpoint[2],
+		      struct exchange_channel **channelp)
+{
+	struct proxy *proxy = peer->proxy;
+	int at[2], local;
+
+	for (int side = 0; side < 2; side++)
+		at[side] = proxy_locate(proxy, dcid, endpoint[side]);
+	local = at[0] == PROXY_HERE ? 0 : 1;
+	/* Both here: what was on its way from where one of them was has been carried here since. */
+	if (at[local] != PROXY_HERE || at[1 - local] == PROXY_HERE || at[1 - local] == PROXY_GONE)
+		return -1;
+	if (exchange_channel(proxy->exchange, dcid, endpoint[local], endpoint[1 - local], channelp))
+		return -1;
+	atomic_store(&(*channelp)->page->node[local], proxy->node);
+	if (at[1 - local] >= 0)
+		atomic_store(&(*channelp)->page->node[1 - local], at[1 - local]);
+	return local;
+}
+
+static void ring_local(struct peer *peer, const struct exchange_channel *channel, int local)
+{
+	struct exchange_bell *bell;
+
+	if (!exchange_bell(peer->proxy->exchange, channel->dcid, channel->p_nr[local], &bell))
+		exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
+}
+
+/* Says what that node does not know yet; if the far end is no longer there, the order will. */
+static void reply(struct peer *peer, struct exchange_channel *channel, int local)
+{
+	int at = proxy_locate(peer->proxy, channel->dcid, channel->endpoint[1 - local]);
+
+	if (at == peer->node)
+		peer_send_channel(peer, channel, local);
+}
+
+void peer_on_line(struct peer *peer, const struct frame_line *frame)
+{
+	struct line_image image = { .word = frame->word, .aux = frame->aux, .msg = frame->msg };
+	struct exchange_channel *channel;
+	int local = channel_of(peer, frame->dcid, frame->endpoint, &channel);
+	int side = (int)frame->side;
+	struct line *line;
+	uint64_t word;
+
+	if (local < 0) {
+		peer->stats.dropped++;
+		return;
+	}
+	line = &channel->page->line[side];
+	if (line_merge(line, &image, side != local))
+		ring_local(peer, channel, local);
+	word = atomic_load(&line->word);
+	if (side != local && frame->withdraw && frame->withdraw == line_word_seq(word)) {
+		line_withdraw_here(line, frame->withdraw);
+		/* Whoever asked is told how it ended, also if he had been told before. */
+		channel->told_word[side] = 0;
+	} else if (!line_word_compare(word, frame->word)) {
+		channel->told_word[side] = word;
+	}
+	reply(peer, channel, local);
+}
+
+/* The greater of two counts that only grow; true if it was the new one. */
+static bool raise_to(_Atomic uint64_t *count, uint64_t to)
+{
+	uint64_t now = atomic_load(count);
+
+	while ((int64_t)(to - now) > 0) {
+		if (atomic_compare_exchange_weak(count, &now, to))
+			return true;
+	}
+	return false;
+}
+
+static void merge_posted(struct notify_word *word, const struct frame_notify *frame)
+{
+	bool pending = (int64_t)(atomic_load(&word->posted) - atomic_load(&word->taken)) > 0;
+
+	/* What is pending and what comes become one notification, as with a sender of this node. */
+	if (pending)
+		atomic_fetch_or(&word->bits, frame->bits);
+	else
+		atomic_store(&word->bits, frame->bits);
+	atomic_store(&word->nr, frame->nr);
+}
+
+void peer_on_notify(struct peer *peer, const struct frame_notify *frame)
+{
+	struct exchange_channel *channel;
+	int local = channel_of(peer, frame->dcid, frame->endpoint, &channel);
+	int side = (int)frame->side;
+	struct notify_word *word;
+
+	if (local < 0) {
+		peer->stats.dropped++;
+		return;
+	}
+	word = &channel->page->notify[side];
+	if (side != local && (int64_t)(frame->posted - atomic_load(&word->posted)) > 0) {
+		merge_posted(word, frame);
+		raise_to(&word->posted, frame->posted);
+		ring_local(peer, channel, local);
+	}
+	raise_to(&word->taken, frame->taken);
+	if (atomic_load(&word->posted) == frame->posted)
+		channel->told_posted[side] = frame->posted;
+	if (atomic_load(&word->taken) == frame->taken)
+		channel->told_taken[side] = frame->taken;
+	reply(peer, channel, local);
+}

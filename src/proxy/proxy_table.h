@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_PROXY_PROXY_TABLE_H
+#define DVS_PROXY_PROXY_TABLE_H
+
+/* What the files of the proxy share; nobody else includes this. */
+
+#include <stdbool.h>
+
+#include "base/bits.h"
+#include "core/link.h"
+#include "os/loop.h"
+#include "proxy/proxy.h"
+#include "proxy/queue.h"
+#include "wire/frame.h"
+
+#define PROXY_GREETINGS_MAX 64 /* connections that have not said yet who they are */
+#define PROXY_TICK_US	    250000
+/* Lines are encoded while less than this waits, so that what waits longer is sent in its last state. */
+#define PROXY_BACKLOG_BYTES (128u * 1024u)
+#define PROXY_UNSENT_BYTES  (128 * 1024)
+#define PROXY_IN_BYTES	    (FRAME_BYTES_MAX + 64u * 1024u)
+
+enum proxy_lane {
+	LANE_CONTROL,
+	LANE_BULK,
+	LANES
+};
+
+/* One other node and the link to it. */
+struct peer {
+	struct proxy *proxy;
+	int node;
+	bool known;	/* the order says it is up */
+	bool connected; /* the socket is; the greeting may not be over */
+	bool reading;	/* frames are being handled: no second reader */
+	bool flush;	/* something was queued during a batch */
+	uint32_t address;
+	struct link link;
+	uint64_t connection; /* counted up whenever one ends */
+	int fd;
+	int events; /* waited for on fd */
+	struct os_source *io;
+	struct os_source *timer;
+	struct queue out[LANES];
+	size_t bulk_left; /* of the bulk frame that is under way */
+	uint8_t *in;
+	size_t in_count;
+	/* Slots of endpoints at this node whose channels are to be looked at when there is room. */
+	uint64_t dirty[BITS_WORDS(SHM_DCS * SHM_SLOTS)];
+	bool any_dirty;
+	struct proxy_link_stats stats;
+};
+
+/* A connection made to us of which the HELLO has not come completely. */
+struct greeting {
+	struct proxy *proxy;
+	int fd;
+	struct os_source *io;
+	struct os_source *timer;
+	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
+	size_t count;
+	struct greeting *next;
+};
+
+struct proxy {
+	struct os_loop *loop;
+	struct exchange *exchange;
+	struct proxy_callbacks callbacks;
+	int node;
+	uint32_t incarnation;
+	uint32_t address;
+	uint16_t port;
+	int listen_fd;
+	struct os_source *listen_io;
+	struct greeting *greetings;
+	unsigned greeting_count;
+	unsigned batch; /* depth: what is queued is written when the outermost one ends */
+	bool any_flush;
+	struct peer peer[NR_NODES];
+};
+
+static inline bool peer_is_up(const struct peer *peer)
+{
+	return peer->link.state == LINK_UP;
+}
+
+static inline int proxy_locate(const struct proxy *proxy, int dcid, int endpoint)
+{
+	return proxy->callbacks.locate(proxy->callbacks.ctx, dcid, endpoint);
+}
+
+/* proxy_link.c: connections */
+int peer_init(struct peer *peer, struct proxy *proxy, int node);
+void peer_deinit(struct peer *peer);
+void peer_start(struct peer *peer); /* connect now, or wait to be connected to */
+void peer_lost(struct peer *peer);  /* the connection is of no use any more; tries again later */
+void peer_stop(struct peer *peer);  /* the same, and does not try again */
+/* Takes over a connection whose HELLO fits; closes it if it does not. */
+void peer_accept(struct peer *peer, int fd, const struct frame_hello *hello);
+void peer_read(struct peer *peer);
+/* Something was queued: write it, at once or at the end of the batch. */
+void peer_flush(struct peer *peer);
+void proxy_batch_begin(struct proxy *proxy);
+void proxy_batch_end(struct proxy *proxy);
+
+/* proxy_greet.c: connections made to us */
+int proxy_listen(struct proxy *proxy);
+void proxy_listen_end(struct proxy *proxy);
+
+/* proxy_line.c: lines that go out */
+void peer_offer_all(struct peer *peer); /* the link is new: every line with that node */
+bool peer_fill(struct peer *peer);	/* encodes what waits for room; false if nothing did */
+/* Tells the other node what it has not been told of this channel. */
+void peer_send_channel(struct peer *peer, struct exchange_channel *channel, int local_side);
+/* An OFFER came: all lines that the endpoint's channels have between us and that node. */
+void peer_resend(struct peer *peer, int dcid, int endpoint);
+
+/* proxy_merge.c: lines that come in */
+void peer_on_line(struct peer *peer, const struct frame_line *frame);
+void peer_on_notify(struct peer *peer, const struct frame_notify *frame);
+
+#endif
