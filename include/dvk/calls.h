@@ -40,9 +40,9 @@ DVK_EXPORT extern int local_nodeid;
 DVK_EXPORT long dvk_open(void);
 
 /*
- * Starts the DVS on this node under number nodeid, with the parameters of *dvsu (NULL: the
- * defaults). Returns nodeid. Succeeds if it runs under this number already.
- * PRIVILEGES, DVSBUSY, BADNODEID, BADRANGE, BADVALUE.
+ * The daemon of a node is the DVS there, so this only states that it runs under number nodeid, with
+ * maxima that leave room for *dvsu (NULL: the defaults). Returns nodeid.
+ * DVSINIT (no daemon), DVSBUSY (another number), BADNODEID, BADRANGE, BADVALUE.
  */
 DVK_EXPORT long dvk_dvs_init(int nodeid, dvs_usr_t *dvsu);
 
@@ -52,7 +52,7 @@ DVK_EXPORT long dvk_dvs_init(int nodeid, dvs_usr_t *dvsu);
  */
 DVK_EXPORT long dvk_getdvsinfo(dvs_usr_t *dvsu);
 
-/* Ends every DC of this node, then the DVS on it. PRIVILEGES, DVSINIT. */
+/* Whoever started the daemon ends it: NOSYS. Without one, DVSINIT. */
 DVK_EXPORT long dvk_dvs_end(void);
 
 /* ---- containers ---- */
@@ -77,6 +77,11 @@ DVK_EXPORT long dvk_add_node(int dcid, int nodeid);
 DVK_EXPORT long dvk_del_node(int dcid, int nodeid);
 
 /* ---- nodes, and proxies of one's own ---- */
+
+/*
+ * The daemons' links join the nodes, and no pair of proxies is ever in use. The calls below that make,
+ * serve or end pairs check their arguments and then say so: NOSYS, PROXYFREE or NOPROXY.
+ */
 
 /* Makes two tasks the sender and receiver of pair pxid. PRIVILEGES, BADNODEID, BADPID, RSCBUSY. */
 DVK_EXPORT long dvk_proxies_bind(char *name, int pxid, int spid, int rpid, int maxcopybuf);
@@ -215,7 +220,7 @@ DVK_EXPORT long dvk_notify_X(int nr, int dst_ep, int value);
 /* In the name of HARDWARE, to any DC, also by an unbound caller. PRIVILEGES, OVERRUN. */
 #define dvk_hdw_notify(dcid, dst)  dvk_notify_X(HARDWARE, (dst), (dcid))
 
-/* Does nothing, returns 0. */
+/* Does nothing. Returns 0. */
 DVK_EXPORT long dvk_relay(int ep, message *m);
 
 /*
