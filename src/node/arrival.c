@@ -438,7 +438,6 @@ void arrival_on_committed(struct node *node, const struct directory_effect *effe
 	carry_unpack(process, a->state);
 	exchange_unhold(node->exchange, effect->dcid, effect->p_nr, 0);
 	process_refresh_channels(process);
-	proxy_offer(node->proxy, effect->dcid, effect->p_nr, a->offer.endpoint);
 	if (process->ended) /* while it was held */
 		process_on_init_exit(node, effect->dcid, process->vpid, process->wait_status);
 }

@@ -118,8 +118,10 @@ static void bind_done(struct node *node, void *ctx, const struct directory_resul
 	rights_reset(node, binding->dcid, binding->p_nr);
 	r = process_attach(process, binding->dcid, binding->p_nr, result->value, result->generation);
 	free(binding);
-	if (r == 0)
+	if (r == 0) {
+		proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
 		r = process_watch(process);
+	}
 	if (r < 0) {
 		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
 		return; /* the entry stays: its exit unbinds it */

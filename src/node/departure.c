@@ -250,6 +250,7 @@ static void thaw(struct departure *d)
 		process->state = PROCESS_BOUND;
 		exchange_unhold(d->node->exchange, d->dcid, d->p_nr, 0);
 		process_refresh_channels(process);
+		proxy_offer(d->node->proxy, d->dcid, d->p_nr, d->endpoint);
 	}
 	node_unlock(d->node);
 	migrate_source_thaw(d->source, &ignored);

@@ -65,8 +65,10 @@ static void hand_done(struct node *node, void *ctx, const struct directory_resul
 		ep = node_endpoint(node, request->head.dcid, p_nr);
 		rights_reset(node, request->head.dcid, p_nr);
 		if (process_attach(process, request->head.dcid, p_nr,
-				   directory_endpoint_number(ep, p_nr), ep->generation) == 0)
+				   directory_endpoint_number(ep, p_nr), ep->generation) == 0) {
+			proxy_offer(node->proxy, process->dcid, p_nr, process->endpoint);
 			process_watch(process);
+		}
 	}
 	request_end(request, 0, NULL, 0, NULL, 0);
 }

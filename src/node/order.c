@@ -108,6 +108,16 @@ static void hold_by_hand(struct node *node, const struct directory_effect *effec
 		exchange_poke(bell);
 }
 
+/* Every node asks for, and offers, what concerns an endpoint that has a new place in the order. */
+static void offer(struct node *node, const struct directory_effect *effect)
+{
+	const struct directory_endpoint *ep = node_endpoint(node, effect->dcid, effect->p_nr);
+
+	if (ep && ep->bound)
+		proxy_offer(node->proxy, effect->dcid, effect->p_nr,
+			    directory_endpoint_number(ep, effect->p_nr));
+}
+
 static void move_committed(struct node *node, const struct directory_effect *effect)
 {
 	int self = node->options.id;
@@ -118,8 +128,7 @@ static void move_committed(struct node *node, const struct directory_effect *eff
 		departure_on_committed(node, effect);
 	if (effect->target == self)
 		arrival_on_committed(node, effect);
-	else
-		proxy_resend(node->proxy, effect->dcid, effect->p_nr);
+	offer(node, effect);
 	copy_retry(node);
 	poke_bind_waiters(node, effect->dcid);
 }
@@ -134,7 +143,7 @@ static void move_rolled_back(struct node *node, const struct directory_effect *e
 		departure_on_rolled_back(node, effect);
 	if (effect->target == self)
 		arrival_on_rolled_back(node, effect);
-	proxy_resend(node->proxy, effect->dcid, effect->p_nr);
+	offer(node, effect);
 	copy_retry(node);
 }
 
@@ -142,12 +151,12 @@ static void node_changed(struct node *node, const struct directory_effect *effec
 {
 	const struct directory_node *peer = &node->directory.node[effect->node];
 
-	if (effect->node == node->options.id)
-		return;
 	if (effect->kind == EFFECT_NODE_UP) {
 		proxy_node_up(node->proxy, effect->node, peer->address, peer->incarnation);
 		return;
 	}
+	if (effect->node == node->options.id)
+		return;
 	proxy_node_down(node->proxy, effect->node);
 	request_on_node_down(node, effect->node);
 	copy_on_link(node, effect->node);
@@ -166,6 +175,8 @@ static void carry_out(struct node *node, const struct directory_effect *effect)
 		node_dc_removed(node, effect->dcid);
 		break;
 	case EFFECT_ENDPOINT_BOUND:
+	case EFFECT_ENDPOINT_ATTACHED:
+		offer(node, effect);
 		poke_bind_waiters(node, effect->dcid);
 		break;
 	case EFFECT_ENDPOINT_DEAD:
@@ -183,9 +194,21 @@ static void carry_out(struct node *node, const struct directory_effect *effect)
 	case EFFECT_MOVE_ROLLED_BACK:
 		move_rolled_back(node, effect);
 		break;
-	case EFFECT_ENDPOINT_ATTACHED:
-		break;
 	}
+}
+
+/* What the one that ends had still sent must not be overtaken by the news of its end. */
+static void drain_links(struct node *node, const struct command *cmd)
+{
+	const struct directory_endpoint *ep;
+
+	if (cmd->kind == COMMAND_NODE_LEAVE)
+		proxy_drain(node->proxy, cmd->node);
+	if (cmd->kind != COMMAND_UNBIND)
+		return;
+	ep = node_endpoint(node, cmd->dcid, cmd->p_nr);
+	if (ep && ep->bound && ep->node != node->options.id)
+		proxy_drain(node->proxy, ep->node);
 }
 
 void order_deliver(void *ctx, uint64_t order, const struct command *cmd)
@@ -193,6 +216,7 @@ void order_deliver(void *ctx, uint64_t order, const struct command *cmd)
 	struct node *node = ctx;
 	struct directory_result result = { 0 };
 
+	drain_links(node, cmd);
 	directory_apply(&node->directory, order, cmd, &node->effects, &result);
 	for (uint32_t i = 0; i < node->effects.count; i++)
 		carry_out(node, &node->effects.item[i]);

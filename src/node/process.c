@@ -155,7 +155,6 @@ int process_attach(struct process *process, int dcid, int p_nr, int endpoint, ui
 	exchange_bell_hold(bell, BELL_PROCESS);
 	process_refresh_channels(process);
 	exchange_poke(bell);
-	proxy_endpoint_here(node->proxy, dcid, p_nr, endpoint);
 	return 0;
 }
 
@@ -215,6 +214,8 @@ static void process_ended(struct process *process)
 	if (departure_on_process_died(process->node, process->dcid, process->p_nr))
 		return;
 	process->state = PROCESS_ENDING;
+	/* An answer that it posted in its last moment must leave before the news of its end. */
+	proxy_resend(process->node->proxy, process->dcid, process->p_nr);
 	order_propose(process->node, &cmd, unbound, NULL);
 }
 

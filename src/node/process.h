@@ -64,7 +64,7 @@ int process_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd,
 /* Unlinks and frees everything it owns; its page mappings stay valid for whoever has them. */
 void process_free(struct process *process);
 
-/* The order has bound it: pages, bell, copy pids. 0 or negative errno. */
+/* The order has bound it: pages, bell, copy pids. 0 or negative errno. proxy_offer() comes after. */
 int process_attach(struct process *process, int dcid, int p_nr, int endpoint, uint32_t generation);
 /* Watches for the exit and unbinds then. */
 int process_watch(struct process *process);

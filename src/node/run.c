@@ -199,6 +199,8 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 	r = process_attach(process, request->head.dcid, _ENDPOINT_P(request->head.endpoint),
 			   result->value, result->generation);
 	if (r == 0)
+		proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
+	if (r == 0)
 		r = dc_init_go(node->init[process->dcid], process->vpid, &why);
 	if (r < 0) {
 		dc_init_cancel(node->init[process->dcid], process->vpid);
