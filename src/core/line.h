@@ -52,13 +52,6 @@ enum line_op {
 #define LINE_SEQ_BITS 40
 #define LINE_SEQ_MASK ((UINT64_C(1) << LINE_SEQ_BITS) - 1)
 
-/* A copy of a line outside the shared page: what is sent, stored and merged. */
-struct line_image {
-	uint64_t word;
-	uint64_t aux;
-	message msg;
-};
-
 uint64_t line_word(uint64_t seq, enum line_state state, enum line_op op, int result);
 uint64_t line_word_seq(uint64_t word);
 enum line_state line_word_state(uint64_t word); /* out-of-range bits read as LINE_DONE */

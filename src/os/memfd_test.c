@@ -21,7 +21,7 @@ static void test_two_maps_share(void)
 	CHECK_EQ(os_memfd_map(fd, 4096, 0, &a), 0);
 	CHECK_EQ(os_memfd_map(fd, 4096, OS_MAP_NOFORK, &b), 0);
 	CHECK_OR_RETURN(a && b);
-	strcpy(a, "shared");
+	memcpy(a, "shared", sizeof("shared"));
 	CHECK(!strcmp(b, "shared"));
 	CHECK(os_memfd_unmap(a, 4096) == NULL);
 	CHECK(os_memfd_unmap(b, 4096) == NULL);

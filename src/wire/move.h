@@ -20,8 +20,8 @@
 
 #include <stdint.h>
 
-#include "core/line.h"
 #include "wire/ctl.h"
+#include "wire/shm.h"
 
 #define MOVE_MAGIC 0x4d535644u
 #define MOVE_VERSION 1

@@ -59,6 +59,13 @@ struct line {
 	message msg;
 };
 
+/* A copy of a line outside the shared page: what is sent, stored and merged. */
+struct line_image {
+	uint64_t word;
+	uint64_t aux;
+	message msg;
+};
+
 /* Notifications of one direction: pending while posted > taken (serial arithmetic). */
 struct notify_word {
 	_Atomic uint64_t posted; /* counted up by the sender after nr and bits */
