@@ -371,7 +371,8 @@ void handle_channel(struct request *request)
 			     "endpoint %d is not bound", request->head.endpoint);
 		return;
 	}
-	if (!node_may_talk(node, caller->dcid, caller->p_nr, p_nr)) {
+	/* To hear from anybody needs no right. */
+	if (request->head.cmd != 1 && !node_may_talk(node, caller->dcid, caller->p_nr, p_nr)) {
 		request_fail(request, EDVSTRAPDENIED, "endpoint %d may not talk to endpoint %d",
 			     caller->endpoint, number);
 		return;

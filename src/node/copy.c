@@ -13,7 +13,7 @@
 #include "node/request.h"
 #include "os/clock.h"
 #include "os/loop.h"
-#include "os/vm.h"
+#include "os/thread.h"
 
 /*
  * Chunk by chunk: read at the source's owner into `buf`, write at the destination's owner. A step whose
@@ -94,8 +94,7 @@ static int copy_here(struct node *node, int dcid, int endpoint, int requester, e
 		return EDVSMIGRATE;
 	if (endpoint != requester && !(process->status->page->rts_flags & (RECEIVING | SENDING)))
 		return EDVSPROCSTS;
-	r = op == COPY_READ ? os_vm_read(process->lpid, addr, buf, bytes) :
-			      os_vm_write(process->lpid, addr, buf, bytes);
+	r = os_process_copy(process->lpid, buf, addr, bytes, op == COPY_READ);
 	return map_error(r, op);
 }
 
