@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+
+int os_thread_id(void)
+{
+	return gettid();
+}
+
+int os_process_id(void)
+{
+	return getpid();
+}
+
+int os_thread_cpus(void)
+{
+	cpu_set_t set;
+	int count;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	count = CPU_COUNT(&set);
+	return count > 0 ? count : 1;
+}
+
+void os_signals_block(sigset_t *kept)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, kept);
+}
+
+void os_signals_restore(const sigset_t *kept)
+{
+	pthread_sigmask(SIG_SETMASK, kept, NULL);
+}
+
+void os_signals_block_timers(sigset_t *kept)
+{
+	sigset_t some;
+
+	sigemptyset(&some);
+	sigaddset(&some, SIGALRM);
+	sigaddset(&some, SIGIO);
+	sigaddset(&some, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &some, kept);
+}
+
+int os_thread_sleep_ns(int64_t ns)
+{
+	struct timespec time = os_timespec(ns < 0 ? 0 : ns);
+
+	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
+int os_thread_wait_readable(int fd, int timeout_ms)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	int r = poll(&wait, 1, timeout_ms);
+
+	if (r < 0)
+		return -errno;
+	return r ? 0 : -ETIMEDOUT;
+}
+
+int os_process_copy(int pid, void *here, uint64_t there, size_t bytes, bool into)
+{
+	while (bytes) {
+		struct iovec near = { .iov_base = here, .iov_len = bytes };
+		struct iovec far = { .iov_base = (void *)(uintptr_t)there, .iov_len = bytes };
+		ssize_t done = into ? process_vm_readv(pid, &near, 1, &far, 1, 0)
+				    : process_vm_writev(pid, &near, 1, &far, 1, 0);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? -errno : -EFAULT;
+		here = (char *)here + done;
+		there += (uint64_t)done;
+		bytes -= (size_t)done;
+	}
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_THREAD_H
+#define DVS_OS_THREAD_H
+
+/*
+ * The calling thread: its numbers, the CPUs it may use, the signals it takes, and copies between its
+ * memory and another process's. Everything here may be called in a child after fork().
+ */
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+int os_thread_id(void); /* in its own pid namespace */
+int os_process_id(void);
+int os_thread_cpus(void); /* how many CPUs it may run on, at least 1 */
+
+/* Blocks every signal that can be blocked, and restores what *kept says. */
+void os_signals_block(sigset_t *kept);
+void os_signals_restore(const sigset_t *kept);
+/* Blocks SIGALRM, SIGIO and SIGTERM only. */
+void os_signals_block_timers(sigset_t *kept);
+
+/* Sleeps; -EINTR when a signal handler ran. */
+int os_thread_sleep_ns(int64_t ns);
+
+/* Until fd can be read, or its other end closed: 0, -ETIMEDOUT, or negative errno. */
+int os_thread_wait_readable(int fd, int timeout_ms);
+
+/*
+ * All bytes between an address here and one of process pid; into: towards us. 0, or negative errno:
+ * -ESRCH, -EPERM; -EFAULT when either range is not all there.
+ */
+int os_process_copy(int pid, void *here, uint64_t there, size_t bytes, bool into);
+
+#endif
