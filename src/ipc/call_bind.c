@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Opening the DVS, getting an endpoint, giving it back, and waiting for either.
+ *
+ * Nothing is kept open: a process has no descriptor of the library that a move would have to carry.
+ * What dvk_open returns is therefore a number that no descriptor has, so that a program which
+ * closes it closes nothing.
+ */
+
+#include "dvk.h"
+#include "ipc/binding.h"
+#include "ipc/control.h"
+#include "ipc/wait.h"
+#include "os/clock.h"
+#include "os/thread.h"
+
+#define NO_DESCRIPTOR (1 << 30)
+#define POLL_FIRST_NS (2 * OS_MS_NS)
+#define POLL_LAST_NS  (20 * OS_MS_NS)
+
+int dvk_fd = -1;
+int local_nodeid = -1;
+
+long dvk_open(void)
+{
+	struct control_scope scope;
+	int error, errno_of_it = 0;
+
+	control_begin(&scope);
+	error = binding_known() ? 0 : binding_hello(binding_thread_id() == 0, &errno_of_it);
+	control_end(&scope);
+	if (error)
+		return errno_of_it < 0 ? errno_of_it : error;
+	dvk_fd = NO_DESCRIPTOR;
+	return NO_DESCRIPTOR;
+}
+
+/* The answer says who we are if the task bound is the caller, its thread or its process. */
+static int bind_ask(struct control *control, bool whole)
+{
+	struct control_scope scope;
+	int r;
+
+	control_begin(&scope);
+	r = control_ask(control, NULL);
+	if (!r && control->fd_count >= 3)
+		r = binding_attach(whole, control);
+	for (int i = 0; i < control->fd_count; i++)
+		os_close(control->fds[i]);
+	control_end(&scope);
+	return r;
+}
+
+static bool is_local_kind(int cmd)
+{
+	return cmd != RMT_BIND && cmd != BKUP_BIND;
+}
+
+static int bind_check(int cmd, int nodeid)
+{
+	if (cmd < SELF_BIND || cmd > MAX_BIND_TYPE)
+		return EDVSBINDTYPE;
+	if (is_local_kind(cmd) ? nodeid != LOCALNODE : nodeid < 0 || nodeid >= NR_NODES)
+		return EDVSBADNODEID;
+	return 0;
+}
+
+static long bind_named(int cmd, int dcid, int pid, int endpoint, int nodeid, const char *name)
+{
+	struct control control = control_request(CTL_BIND);
+	struct binding *known = binding_known();
+	bool of_caller = is_local_kind(cmd) && pid <= 0;
+	int r = bind_check(cmd, nodeid);
+
+	if (r)
+		return r;
+	control.request.cmd = cmd;
+	control.request.dcid = dcid;
+	control.request.pid = pid > 0 ? pid : PROC_NO_PID;
+	control.request.endpoint = endpoint;
+	control.request.nodeid = nodeid;
+	for (unsigned i = 0; name && name[i] && i < sizeof(control.request.name) - 1; i++)
+		control.request.name[i] = name[i];
+	/* Its pages are about to be replaced: nobody may be inside a call with them. */
+	if (known && atomic_exchange_explicit(&known->busy, 1, memory_order_acquire))
+		return EDVSPROCRUN;
+	if (pid == os_process_id())
+		control.request.tid = 0;
+	r = bind_ask(&control, binding_thread_id() == 0 || (!of_caller && pid == os_process_id()));
+	if (known)
+		binding_leave(known, 0);
+	return r ? r : (long)control.value;
+}
+
+long dvk_bind_X(int cmd, int dcid, int pid, int endpoint, int nodeid)
+{
+	if (cmd == RMT_BIND)
+		return bind_named(cmd, dcid, PROC_NO_PID, endpoint, nodeid, "remote");
+	return bind_named(cmd, dcid, pid, endpoint, nodeid, NULL);
+}
+
+long dvk_rmtbind_N(int dcid, const char *name, int endpoint, int nodeid)
+{
+	return bind_named(RMT_BIND, dcid, PROC_NO_PID, endpoint, nodeid, name ? name : "");
+}
+
+/* ---- waiting for a bind or unbind ---- */
+
+struct bind_wait {
+	int cmd, endpoint;
+	long timeout_ms;
+	int64_t value;
+};
+
+/* Whether what is waited for is so now. EDVSAGAIN: not yet. */
+static int bind_wait_ask(struct bind_wait *wait, bool attach)
+{
+	struct control control = control_request(CTL_WAIT4BIND);
+	int r;
+
+	control.request.cmd = wait->cmd;
+	control.request.endpoint = wait->endpoint;
+	r = attach ? bind_ask(&control, binding_thread_id() == 0) : control_call(&control);
+	wait->value = control.value;
+	return r;
+}
+
+/* WAIT_UNBIND has a code of its own for "not yet", see the contract. */
+static int bind_wait_late(const struct bind_wait *wait)
+{
+	return wait->timeout_ms == 0 && wait->cmd == WAIT_UNBIND ? EDVSAGAIN : EDVSTIMEDOUT;
+}
+
+/* Nobody rings an unbound task: it asks again, ever less often. */
+static int bind_wait_unbound(struct bind_wait *wait)
+{
+	int64_t deadline = os_deadline_ns(wait->timeout_ms);
+	int64_t pause = POLL_FIRST_NS;
+	int r;
+
+	for (;;) {
+		r = bind_wait_ask(wait, true);
+		if (r != EDVSAGAIN)
+			return r;
+		if (deadline >= 0 && os_now_ns() >= deadline)
+			return bind_wait_late(wait);
+		if (deadline >= 0 && deadline - os_now_ns() < pause)
+			pause = deadline - os_now_ns();
+		if (os_thread_sleep_ns(pause))
+			return EDVSINTR;
+		pause = pause * 3 / 2 < POLL_LAST_NS ? pause * 3 / 2 : POLL_LAST_NS;
+	}
+}
+
+/* A bound one is rung by the daemon on every bind and unbind while it says that it waits. */
+static int bind_wait_entered(struct binding *binding, struct bind_wait *ask)
+{
+	struct status_page *status = binding->status;
+	struct wait wait;
+	int r;
+
+	wait_init(&wait, binding, ask->timeout_ms, 0);
+	wait.late = bind_wait_late(ask);
+	wait.news = true;
+	if (ask->cmd == WAIT_UNBIND) {
+		wait.flags = WAITUNBIND;
+		atomic_store(&status->waitunbind, ask->endpoint);
+	}
+	atomic_store(&status->waitbind, 1);
+	for (;;) {
+		wait_begin(&wait);
+		r = bind_wait_ask(ask, false);
+		if (r != EDVSAGAIN)
+			break;
+		/* Messages that arrive meanwhile are for a later call; keep their news for it. */
+		for (int i = 0; i < SHM_NEWS_WORDS; i++)
+			binding->news[i] |= atomic_exchange(&binding->bell->news[i], 0);
+		r = wait_step(&wait);
+		if (r)
+			break;
+	}
+	atomic_store(&status->waitbind, 0);
+	atomic_store(&status->waitunbind, NONE);
+	return r;
+}
+
+static long wait_for_other(struct bind_wait *wait)
+{
+	struct binding *binding;
+	int r = binding_enter(&binding, -1);
+
+	if (r)
+		return r;
+	if (_ENDPOINT_P(wait->endpoint) == binding->p_nr)
+		r = EDVSENDPOINT;
+	else
+		r = bind_wait_entered(binding, wait);
+	return binding_leave(binding, r ? r : (long)wait->value);
+}
+
+long dvk_wait4bindep_X(int cmd, int endpoint, unsigned long timeout)
+{
+	struct bind_wait wait = { .cmd = cmd, .endpoint = endpoint, .timeout_ms = (long)timeout };
+	struct binding *binding;
+	int r;
+
+	if (cmd != WAIT_BIND && cmd != WAIT_UNBIND)
+		return EDVSBADCALL;
+	if (endpoint != SELF)
+		return wait_for_other(&wait);
+	if (cmd == WAIT_UNBIND)
+		return EDVSRANGE;
+	r = binding_enter(&binding, -1);
+	if (!r)
+		return binding_leave(binding, binding->endpoint);
+	if (r != EDVSNOTBIND)
+		return r;
+	r = bind_wait_unbound(&wait);
+	return r ? r : (long)wait.value;
+}
+
+/* ---- giving an endpoint back ---- */
+
+static int unbind_ask(int dcid, int endpoint)
+{
+	struct control control = control_request(CTL_UNBIND);
+
+	control.request.dcid = dcid;
+	control.request.endpoint = endpoint;
+	control.request.timeout_ms = 0;
+	return control_call(&control);
+}
+
+static bool is_own(const struct binding *binding, int dcid, int endpoint)
+{
+	return binding->dcid == dcid && binding->p_nr == _ENDPOINT_P(endpoint);
+}
+
+/* The other one was asked to end: a bound caller waits for that. */
+static int unbind_wait(struct binding *binding, int endpoint, long timeout_ms)
+{
+	struct bind_wait wait = { WAIT_UNBIND, endpoint, timeout_ms, 0 };
+
+	return timeout_ms ? bind_wait_entered(binding, &wait) : EDVSAGAIN;
+}
+
+static int unbind_entered(struct binding *binding, int dcid, int endpoint, long timeout_ms)
+{
+	int r = unbind_ask(dcid, endpoint);
+
+	if (!r && is_own(binding, dcid, endpoint))
+		binding_detach(binding);
+	else if (r == EDVSAGAIN && dcid == binding->dcid)
+		r = unbind_wait(binding, endpoint, timeout_ms);
+	return r;
+}
+
+long dvk_unbind_T(int dcid, int endpoint, unsigned long timeout)
+{
+	struct binding *binding;
+	int r = binding_enter(&binding, -1);
+
+	if (r == EDVSNOTBIND)
+		return unbind_ask(dcid, endpoint);
+	if (r)
+		return r;
+	return binding_leave(binding, unbind_entered(binding, dcid, endpoint, (long)timeout));
+}
+
+long dvk_getep(int pid)
+{
+	struct control control = control_request(CTL_GETEP);
+	struct binding *binding;
+	int r;
+
+	if (pid < 1 && pid != PROC_NO_PID)
+		return EDVSBADRANGE;
+	r = binding_enter(&binding, -1);
+	if (r)
+		return r;
+	control.request.pid = pid;
+	r = pid == PROC_NO_PID ? EDVSBADPID : control_call(&control);
+	return binding_leave(binding, r ? r : (long)control.value);
+}

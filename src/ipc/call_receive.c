@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * dvk_receive and dvk_rcvrqst.
+ *
+ * News bits say which peers rang. Each is looked at once and sorted: it has a notification, it has a
+ * message, or neither (it only took something of ours). What is not wanted now stays sorted:
+ *
+ *	bell.news -> news -> notes   lowest first, before every message
+ *	                  -> ready   in turn, beginning behind the sender that was served last
+ *
+ * so that no sender waits for ever behind busier ones.
+ */
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "dvk.h"
+#include "ipc/post.h"
+#include "os/clock.h"
+
+struct receipt {
+	struct wait wait;
+	message *m;
+	bool notes;		 /* notifications are wanted */
+	int source;		 /* endpoint, or ANY */
+	struct channel *channel; /* of a specific source */
+};
+
+static bool note_pending(const struct channel *channel)
+{
+	const struct notify_word *note = &channel->page->notify[1 - channel->own_side];
+
+	/* Acquire: nr and bits were stored before. */
+	return atomic_load_explicit(&note->posted, memory_order_acquire) !=
+	       atomic_load_explicit(&note->taken, memory_order_relaxed);
+}
+
+static void news_fetch(struct binding *binding)
+{
+	for (int i = 0; i < SHM_NEWS_WORDS; i++) {
+		if (!atomic_load_explicit(&binding->bell->news[i], memory_order_relaxed))
+			continue;
+		/* Acquire: then the lines are looked at; partner: the ringer's exchange after its change. */
+		binding->news[i] |= atomic_exchange(&binding->bell->news[i], 0);
+	}
+}
+
+/* The channel of a peer that rang; NULL if there is nobody any more. */
+static struct channel *channel_of(struct binding *binding, unsigned index)
+{
+	struct channel *channel;
+	int p_nr = (int)index - SHM_TASKS;
+
+	if (p_nr == binding->p_nr || channel_get(binding, p_nr, CHANNEL_SLOT, &channel))
+		return NULL;
+	return channel;
+}
+
+static void news_sort(struct binding *binding)
+{
+	news_fetch(binding);
+	BITS_FOR_EACH(index, binding->news, SHM_SLOTS)
+	{
+		struct channel *channel;
+
+		bits_clear(binding->news, index);
+		channel = channel_of(binding, index);
+		if (!channel)
+			continue;
+		if (note_pending(channel))
+			bits_set(binding->notes, index);
+		if (channel_waiting(channel_word(channel_peer(channel))))
+			bits_set(binding->ready, index);
+	}
+}
+
+/* In the name of slot nr: its endpoint as far as it is known here. */
+static int endpoint_of(struct binding *binding, int nr)
+{
+	if (nr < -SHM_TASKS || nr >= SHM_SLOTS - SHM_TASKS)
+		return nr;
+	return binding_channel(binding, nr)->page ? binding_channel(binding, nr)->peer_endpoint
+						  : nr;
+}
+
+static bool note_take(struct binding *binding, struct channel *channel, message *m)
+{
+	struct notify_word *note = &channel->page->notify[1 - channel->own_side];
+	uint64_t posted = atomic_load_explicit(&note->posted, memory_order_acquire);
+	uint64_t bits;
+	int nr;
+
+	if (posted == atomic_load_explicit(&note->taken, memory_order_relaxed))
+		return false;
+	nr = atomic_load_explicit(&note->nr, memory_order_relaxed);
+	bits = atomic_load_explicit(&note->bits, memory_order_relaxed);
+	/* Release: read before; the sender begins new bits once it sees them taken. */
+	atomic_store_explicit(&note->taken, posted, memory_order_release);
+	channel_ring_far(binding, channel);
+	memset(m, 0, sizeof(*m));
+	m->m_source = endpoint_of(binding, nr);
+	m->m_type = NOTIFY_FROM(nr);
+	m->m9_l1 = (int)bits;
+	m->m9_t1 = os_timespec(os_realtime_ns());
+	return true;
+}
+
+static bool take_note(struct receipt *receipt)
+{
+	struct binding *binding = receipt->wait.binding;
+
+	BITS_FOR_EACH(index, binding->notes, SHM_SLOTS)
+	{
+		struct channel *channel = &binding->channel[index];
+
+		bits_clear(binding->notes, index);
+		if (channel->page && note_take(binding, channel, receipt->m))
+			return true;
+	}
+	return false;
+}
+
+/* Takes what the peer has for us, unless it is an answer to a request that is over. */
+static bool take_from(struct receipt *receipt, struct channel *channel)
+{
+	uint64_t word = channel_word(channel_peer(channel));
+
+	if (!channel_waiting(word))
+		return false;
+	if (line_word_op(word) == LINE_OP_ANSWER) {
+		channel_refuse(receipt->wait.binding, channel, word);
+		return false;
+	}
+	return channel_take(receipt->wait.binding, channel, receipt->m);
+}
+
+static bool take_any(struct receipt *receipt)
+{
+	struct binding *binding = receipt->wait.binding;
+
+	for (;;) {
+		unsigned index = bits_next(binding->ready, SHM_SLOTS, binding->last_served + 1);
+
+		if (index == SHM_SLOTS)
+			index = bits_next(binding->ready, SHM_SLOTS, 0);
+		if (index == SHM_SLOTS)
+			return false;
+		bits_clear(binding->ready, index);
+		if (binding->channel[index].page && take_from(receipt, &binding->channel[index])) {
+			binding->last_served = index;
+			return true;
+		}
+	}
+}
+
+/* 1: *m is filled. 0: nothing yet. */
+static int look(struct receipt *receipt)
+{
+	struct wait *wait = &receipt->wait;
+
+	news_sort(wait->binding);
+	if (receipt->notes && take_note(receipt))
+		return 1;
+	if (receipt->source == ANY)
+		return take_any(receipt);
+	/* Sorting the news may have closed the channel of a peer that is gone. */
+	if (!receipt->channel->page || receipt->channel->peer_endpoint != receipt->source)
+		return EDVSSRCDIED;
+	wait->word[0] = &channel_peer(receipt->channel)->word;
+	wait->seen[0] = channel_word(channel_peer(receipt->channel));
+	if (take_from(receipt, receipt->channel))
+		return 1;
+	return channel_is_dead(receipt->channel) ? EDVSSRCDIED : 0;
+}
+
+static int receive_entered(struct receipt *receipt, struct binding *binding, long timeout)
+{
+	struct wait *wait = &receipt->wait;
+	int r;
+
+	wait_init(wait, binding, timeout, 0);
+	wait->news = true;
+	wait->any = receipt->source == ANY;
+	wait->flags = RECEIVING;
+	wait->getfrom = receipt->source;
+	r = wait->any ? wait_latch(binding, true) : 0;
+	while (!r) {
+		wait_begin(wait);
+		r = look(receipt);
+		if (r)
+			break;
+		r = timeout ? wait_step(wait) : EDVSAGAIN;
+	}
+	return r > 0 ? 0 : r;
+}
+
+static int source_get(struct receipt *receipt, struct binding *binding)
+{
+	int p_nr = _ENDPOINT_P(receipt->source);
+	int r;
+
+	if (receipt->source == ANY)
+		return 0;
+	if (p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
+		return EDVSRANGE;
+	if (p_nr == binding->p_nr)
+		return EDVSENDPOINT;
+	r = channel_get(binding, receipt->source, CHANNEL_RECEIVE, &receipt->channel);
+	return r == EDVSDSTDIED ? EDVSSRCDIED : r;
+}
+
+long dvk_receive_T(int src_ep, message *m, long timeout)
+{
+	struct receipt receipt = { .m = m, .notes = true, .source = src_ep };
+	struct binding *binding;
+	int r = binding_enter(&binding, DVK_RECEIVE);
+
+	if (r)
+		return r;
+	r = source_get(&receipt, binding);
+	if (!r && post_is_bad(m))
+		r = EDVSFAULT;
+	if (!r)
+		r = receive_entered(&receipt, binding, timeout);
+	return binding_leave(binding, r);
+}
+
+long dvk_rcvrqst_T(message *m, long timeout)
+{
+	struct receipt receipt = { .m = m, .source = ANY };
+	struct binding *binding;
+	int r = binding_enter(&binding, DVK_RCVRQST);
+
+	if (r)
+		return r;
+	if (!atomic_load_explicit(&binding->status->sysproc, memory_order_relaxed))
+		r = EDVSTRAPDENIED;
+	else if (post_is_bad(m))
+		r = EDVSFAULT;
+	else
+		r = receive_entered(&receipt, binding, timeout);
+	return binding_leave(binding, r);
+}

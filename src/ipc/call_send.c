@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * dvk_send and dvk_reply.
+ *
+ * To a peer whose request we have taken both are its answer, which never waits for the peer: it is in
+ * its sendrec and has room for it. Otherwise a send is a rendezvous: it stays in our line until the
+ * peer takes it.
+ */
+
+#include "dvk.h"
+#include "ipc/post.h"
+
+/*
+ * Two plain senders that wait for each other would do so for ever. One of them is refused: the one
+ * with the greater slot, if it has no time-out to end its wait, and once its message is its own again.
+ */
+static bool is_locked(const struct wait *wait, const struct channel *channel, uint64_t peer_word)
+{
+	return wait->deadline_ns < 0 && channel->own_side == 1 && channel_waiting(peer_word) &&
+	       line_word_op(peer_word) == LINE_OP_SEND;
+}
+
+/* What the line says of our message. 0: it waits. Positive: taken (1), given back unasked (2). */
+static int look(uint64_t word, uint64_t seq)
+{
+	if (line_word_seq(word) != seq)
+		return EDVSPROCSTS;
+	switch (line_word_state(word)) {
+	case LINE_TAKEN:
+		return 1;
+	case LINE_WITHDRAWN:
+		return 2;
+	case LINE_DONE:
+		return line_word_result(word) ? line_word_result(word) : 1;
+	case LINE_FREE:
+	case LINE_FULL:
+	case LINE_SENT:
+		break;
+	}
+	return 0;
+}
+
+/* Waits for the message of this sequence. As post_withdraw(), 0: taken, POST_E_CLOSED: send again. */
+static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
+{
+	struct line *own = channel_own(channel);
+	struct line *peer = channel_peer(channel);
+
+	for (;;) {
+		uint64_t word, peer_word;
+		int r;
+
+		wait_begin(wait);
+		word = channel_word(own);
+		peer_word = channel_word(peer);
+		r = look(word, seq);
+		if (r)
+			return r == 1 ? 0 : r == 2 ? POST_E_CLOSED : r;
+		if (is_locked(wait, channel, peer_word))
+			return post_withdraw(wait->binding, channel, seq, EDVSLOCKED);
+		if (channel_is_dead(channel))
+			return post_withdraw(wait->binding, channel, seq, EDVSDSTDIED);
+		wait->word[0] = &own->word;
+		wait->seen[0] = word;
+		wait->word[1] = &peer->word;
+		wait->seen[1] = peer_word;
+		r = wait_step(wait);
+		if (r)
+			return post_withdraw(wait->binding, channel, seq, r);
+	}
+}
+
+/* The rendezvous. */
+static int send_plain(struct wait *wait, struct channel *channel, const message *m)
+{
+	uint64_t seq;
+	int r;
+
+	do {
+		r = post_clear(wait, channel);
+		if (r)
+			return r;
+		seq = line_post(channel_own(channel), LINE_OP_SEND, m, 0);
+		channel_ring(wait->binding, channel);
+		r = await_taken(wait, channel, seq);
+	} while (r == POST_E_CLOSED);
+	return r > 0 ? 0 : r;
+}
+
+static int send_entered(struct binding *binding, int dst_ep, message *m, long timeout)
+{
+	struct channel *channel;
+	struct wait wait;
+	int r = post_destination(binding, dst_ep, EDVSBADDEST);
+
+	if (!r)
+		r = channel_get(binding, dst_ep, CHANNEL_SEND, &channel);
+	if (!r && post_is_bad(m))
+		r = EDVSFAULT;
+	if (r)
+		return r;
+	m->m_source = binding->endpoint;
+	wait_init(&wait, binding, timeout, timeout ? 0 : post_grace_ns(channel));
+	wait.flags = SENDING;
+	wait.sendto = dst_ep;
+	r = channel->owes ? post_answer(&wait, channel, m) : POST_E_CLOSED;
+	if (r == POST_E_CLOSED)
+		r = send_plain(&wait, channel, m);
+	if (!r)
+		channel_count(binding, channel);
+	return r;
+}
+
+long dvk_send_T(int dst_ep, message *m, long timeout)
+{
+	struct binding *binding;
+	int r = binding_enter(&binding, DVK_SEND);
+
+	return r ? r : binding_leave(binding, send_entered(binding, dst_ep, m, timeout));
+}
+
+static int reply_entered(struct binding *binding, int dst_ep, message *m, long timeout)
+{
+	struct channel *channel;
+	struct wait wait;
+	int r;
+
+	if (!atomic_load_explicit(&binding->status->sysproc, memory_order_relaxed))
+		return EDVSTRAPDENIED;
+	r = post_destination(binding, dst_ep, EDVSENDPOINT);
+	if (!r)
+		r = channel_get(binding, dst_ep, CHANNEL_RECEIVE, &channel);
+	if (!r && post_is_bad(m))
+		r = EDVSFAULT;
+	if (r)
+		return r;
+	m->m_source = binding->endpoint;
+	if (!channel->owes)
+		return EDVSPROCSTS;
+	wait_init(&wait, binding, timeout, 0);
+	wait.flags = SENDING;
+	wait.sendto = dst_ep;
+	r = post_answer(&wait, channel, m);
+	if (!r)
+		channel_count(binding, channel);
+	return r == POST_E_CLOSED ? EDVSPROCSTS : r;
+}
+
+long dvk_reply_T(int dst_ep, message *m, long timeout)
+{
+	struct binding *binding;
+	int r = binding_enter(&binding, DVK_REPLY);
+
+	return r ? r : binding_leave(binding, reply_entered(binding, dst_ep, m, timeout));
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Opening, closing and ringing.
+ *
+ * Ringing says "look", never "what": the lines say what. Three strengths, by what the other side is
+ * known to look at by itself:
+ *
+ *	channel_ring          news bit, then a wake if it sleeps: finds us among all its channels
+ *	channel_ring_watcher  it watches the very word we changed: only a wake if it sleeps
+ *	channel_ring_far      it will see it when it next comes by: only the daemon must be told
+ *
+ * Each of them rings fully when the daemon holds the far end, because the daemon looks at nothing
+ * that was not rung. The holder may change at any moment: whoever takes a bell over stores `holder`
+ * and then looks at all lines and news, while we store the line and then look at `holder`, with a
+ * full fence in between on both sides; so one of the two sees the other.
+ */
+
+#include "ipc/channel.h"
+
+#include <string.h>
+
+#include "ipc/control.h"
+#include "os/futex.h"
+#include "os/memfd.h"
+
+static int open_pages(struct channel *channel, struct control *control)
+{
+	void *page = NULL, *bell = NULL;
+	int r = control->fd_count >= 2 ? 0 : -1;
+
+	if (!r)
+		r = os_memfd_map(control->fds[0], SHM_PAGE_BYTES, OS_MAP_NOFORK, &page);
+	if (!r)
+		r = os_memfd_map(control->fds[1], SHM_PAGE_BYTES, OS_MAP_NOFORK, &bell);
+	if (r) {
+		os_memfd_unmap(page, SHM_PAGE_BYTES);
+		return EDVSALLOCMEM;
+	}
+	channel->page = page;
+	channel->bell = bell;
+	return 0;
+}
+
+/* An earlier image of this process may have taken a request and left the answer to us. */
+static void recall_request(struct binding *binding, struct channel *channel)
+{
+	uint64_t word = channel_word(channel_peer(channel));
+
+	channel->owes =
+		line_word_state(word) == LINE_TAKEN && line_word_op(word) == LINE_OP_SENDREC;
+	if (!channel->owes)
+		return;
+	channel->request = line_word_seq(word);
+	binding->owed++;
+	binding_misc(binding, MIS_NOMIGRATE, 0);
+}
+
+static int channel_open(struct binding *binding, int endpoint, int p_nr, enum channel_use use)
+{
+	struct channel *channel = binding_channel(binding, p_nr);
+	struct control control = control_request(CTL_CHANNEL);
+	struct control_scope scope;
+	bool fresh = !channel->page;
+	int r;
+
+	control.request.dcid = binding->dcid;
+	control.request.endpoint = use == CHANNEL_SEND ? endpoint : p_nr;
+	control.request.cmd = use == CHANNEL_SEND ? 0 : 1;
+	control_begin(&scope);
+	r = control_ask(&control, NULL);
+	if (!r && fresh)
+		r = open_pages(channel, &control);
+	for (int i = 0; i < control.fd_count; i++)
+		os_close(control.fds[i]);
+	control_end(&scope);
+	if (r)
+		return r;
+	channel->peer_endpoint = (int)control.value;
+	channel->own_side = shm_side(binding->p_nr, p_nr);
+	channel->may_send = use == CHANNEL_SEND;
+	if (fresh)
+		recall_request(binding, channel);
+	return 0;
+}
+
+void channel_close(struct binding *binding, int index)
+{
+	struct channel *channel = &binding->channel[index];
+
+	if (!channel->page)
+		return;
+	channel_settle(binding, channel);
+	os_memfd_unmap(channel->page, SHM_PAGE_BYTES);
+	os_memfd_unmap(channel->bell, SHM_PAGE_BYTES);
+	memset(channel, 0, sizeof(*channel));
+}
+
+int channel_get(struct binding *binding, int endpoint, enum channel_use use,
+		struct channel **channelp)
+{
+	int p_nr = use == CHANNEL_SLOT ? endpoint : _ENDPOINT_P(endpoint);
+	struct channel *channel;
+	int r = 0;
+
+	if (p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
+		return EDVSRANGE;
+	channel = binding_channel(binding, p_nr);
+	if (channel->page && channel_is_dead(channel))
+		channel_close(binding, shm_index(p_nr));
+	if (!channel->page || (use == CHANNEL_SEND && !channel->may_send))
+		r = channel_open(binding, endpoint, p_nr, use);
+	if (r)
+		return r;
+	if (use != CHANNEL_SLOT && channel->peer_endpoint != endpoint)
+		return EDVSENDPOINT;
+	*channelp = channel;
+	return 0;
+}
+
+static void ring_node(struct binding *binding, const struct channel *channel)
+{
+	struct node_bell *bell = binding->node_bell;
+	unsigned bit = (unsigned)binding->dcid * SHM_SLOTS +
+		       (unsigned)shm_index(_ENDPOINT_P(channel->peer_endpoint));
+
+	atomic_fetch_or(&bell->news[bit / 64 % SHM_NODE_NEWS_WORDS], UINT64_C(1) << bit % 64);
+	atomic_fetch_add(&bell->seq, 1);
+	if (atomic_load(&bell->sleeping))
+		os_futex_wake(&bell->seq, 1);
+}
+
+/* The sleeper's partner: it stores `sleeping`, fences, looks again, and waits on the seq it read before. */
+static void wake_sleeper(struct bell_page *bell)
+{
+	if (!atomic_load_explicit(&bell->sleeping, memory_order_relaxed))
+		return;
+	atomic_fetch_add(&bell->seq, 1);
+	os_futex_wake(&bell->seq, 1);
+}
+
+void channel_ring(struct binding *binding, struct channel *channel)
+{
+	struct bell_page *bell = channel->bell;
+	unsigned own = (unsigned)shm_index(binding->p_nr);
+
+	/* Sequentially consistent: the line's word was stored before, holder and sleeping are read after. */
+	atomic_fetch_or(&bell->news[own / 64], UINT64_C(1) << own % 64);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&bell->holder, memory_order_relaxed) != BELL_PROCESS)
+		ring_node(binding, channel);
+	else
+		wake_sleeper(bell);
+}
+
+void channel_ring_watcher(struct binding *binding, struct channel *channel)
+{
+	struct bell_page *bell = channel->bell;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&bell->holder, memory_order_relaxed) != BELL_PROCESS)
+		channel_ring(binding, channel);
+	else
+		wake_sleeper(bell);
+}
+
+void channel_ring_far(struct binding *binding, struct channel *channel)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&channel->bell->holder, memory_order_relaxed) != BELL_PROCESS)
+		channel_ring(binding, channel);
+}
+
+void channel_settle(struct binding *binding, struct channel *channel)
+{
+	if (!channel->owes)
+		return;
+	channel->owes = false;
+	if (--binding->owed == 0)
+		binding_misc(binding, 0, MIS_NOMIGRATE);
+}
+
+bool channel_take(struct binding *binding, struct channel *channel, message *m)
+{
+	struct line_image image;
+
+	if (!line_take(channel_peer(channel), &image))
+		return false;
+	if (line_word_op(image.word) == LINE_OP_SENDREC) {
+		if (!channel->owes)
+			binding->owed++;
+		channel->owes = true;
+		channel->request = line_word_seq(image.word);
+		binding_misc(binding, MIS_NOMIGRATE, 0);
+		channel_ring_far(binding, channel);
+	} else if (line_word_op(image.word) == LINE_OP_ANSWER) {
+		channel_ring_far(binding, channel);
+	} else {
+		channel_ring_watcher(binding, channel);
+	}
+	*m = image.msg;
+	m->m_source = channel->peer_endpoint; /* the channel is the identity, not the bytes */
+	return true;
+}
+
+void channel_refuse(struct binding *binding, struct channel *channel, uint64_t word)
+{
+	/* WITHDRAWN and not TAKEN: so the peer knows that nobody had it. */
+	line_withdraw_here(channel_peer(channel), line_word_seq(word));
+	channel_ring_watcher(binding, channel);
+}
+
+void channel_count(struct binding *binding, struct channel *channel)
+{
+	struct status_page *status = binding->status;
+	int32_t node = atomic_load_explicit(&channel->page->node[1 - channel->own_side],
+					    memory_order_relaxed);
+	bool local = node == atomic_load_explicit(&status->nodeid, memory_order_relaxed);
+	_Atomic uint64_t *counter = local ? &status->lclsent : &status->rmtsent;
+
+	/* We are the only writer. */
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}

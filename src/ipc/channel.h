@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_IPC_CHANNEL_H
+#define DVS_IPC_CHANNEL_H
+
+/*
+ * The channels of a binding, opened when first needed, and how their far end is told that something
+ * changed. All functions need the binding to be entered.
+ */
+
+#include <stdatomic.h>
+
+#include "core/line.h"
+#include "ipc/binding.h"
+
+enum channel_use {
+	CHANNEL_SEND,	 /* to an endpoint; its generation must be the living one */
+	CHANNEL_RECEIVE, /* from an endpoint */
+	CHANNEL_SLOT,	 /* whoever has the slot */
+};
+
+/*
+ * Finds or opens the channel with an endpoint (CHANNEL_SLOT: with p_nr). The daemon is asked for
+ * those not open yet; what it says is passed on: EDVSDSTDIED (free slot), EDVSENDPOINT (other
+ * generation), EDVSRANGE, EDVSTRAPDENIED ...
+ */
+int channel_get(struct binding *binding, int endpoint, enum channel_use use,
+		struct channel **channelp);
+void channel_close(struct binding *binding, int index);
+
+/* News for the peer: whatever it does, it will look at this channel. */
+void channel_ring(struct binding *binding, struct channel *channel);
+/* The same to a peer that looks at the changed word by itself before it sleeps. */
+void channel_ring_watcher(struct binding *binding, struct channel *channel);
+/* The same if only the daemon has to know, because the peer is elsewhere. */
+void channel_ring_far(struct binding *binding, struct channel *channel);
+
+/*
+ * Takes the message that is in the peer's line, whatever its operation, and tells the peer. False if
+ * it was gone. *m gets the peer as its source.
+ */
+bool channel_take(struct binding *binding, struct channel *channel, message *m);
+/* The peer's answer to a request that is over: gives it back. */
+void channel_refuse(struct binding *binding, struct channel *channel, uint64_t word);
+/* We do not owe the peer an answer any more. */
+void channel_settle(struct binding *binding, struct channel *channel);
+/* One message was sent over it. */
+void channel_count(struct binding *binding, struct channel *channel);
+
+static inline struct line *channel_own(const struct channel *channel)
+{
+	return &channel->page->line[channel->own_side];
+}
+
+static inline struct line *channel_peer(const struct channel *channel)
+{
+	return &channel->page->line[1 - channel->own_side];
+}
+
+/* Acquire: what the other party wrote before the word is then seen; partner: release of the word. */
+static inline uint64_t channel_word(const struct line *line)
+{
+	return atomic_load_explicit(&line->word, memory_order_acquire);
+}
+
+static inline bool channel_waiting(uint64_t word)
+{
+	enum line_state state = line_word_state(word);
+
+	return state == LINE_FULL || state == LINE_SENT;
+}
+
+static inline bool channel_is_dead(const struct channel *channel)
+{
+	/* Acquire: the daemon ended the lines before; whoever sees this sees them ended. */
+	return atomic_load_explicit(&channel->page->dead, memory_order_acquire) >>
+		       (1 - channel->own_side) &
+	       1;
+}
+
+#endif

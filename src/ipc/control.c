@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ipc/control.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "ipc/binding.h"
+#include "os/thread.h"
+
+#define CONTROL_NAME	   "@" CTL_ABSTRACT_NAME
+#define CONNECT_TIMEOUT_MS 5000
+/* Signals are blocked meanwhile: even a daemon that hangs must not hold a process for ever. */
+#define ANSWER_TIMEOUT_MS  60000
+#define ANSWER_BYTES_MAX   1024
+
+void control_begin(struct control_scope *scope)
+{
+	os_signals_block(&scope->signals);
+	scope->binding = binding_known();
+	scope->status = scope->binding ? scope->binding->status : NULL;
+	/*
+	 * Partner: the daemon stops the process and then looks; if it finds this it lets the process
+	 * go on and tries again. What follows is therefore done on one node.
+	 */
+	if (scope->status)
+		atomic_fetch_add(&scope->status->in_control, 1);
+}
+
+void control_end(struct control_scope *scope)
+{
+	/* Another page, or none, if the caller was bound anew or unbound meanwhile. */
+	if (scope->status && scope->binding->status == scope->status)
+		atomic_fetch_sub(&scope->status->in_control, 1);
+	os_signals_restore(&scope->signals);
+}
+
+struct control control_request(enum ctl_call call)
+{
+	struct control control = {
+		.request = {
+			.magic = CTL_MAGIC,
+			.version = CTL_VERSION,
+			.call = (uint16_t)call,
+			.node = -1,
+			.tid = binding_thread_id(),
+			.dcid = -1,
+			.pid = PROC_NO_PID,
+			.nodeid = LOCALNODE,
+			.timeout_ms = -1,
+		},
+	};
+
+	return control;
+}
+
+static void close_all(struct control *control)
+{
+	for (int i = 0; i < control->fd_count; i++)
+		os_close(control->fds[i]);
+	control->fd_count = 0;
+}
+
+/* One packet of the answer. 1: it was the last, *error is the daemon's result. 0: more come. */
+static int take_packet(int fd, struct control *control, int *error)
+{
+	struct {
+		struct ctl_reply head;
+		uint8_t payload[ANSWER_BYTES_MAX];
+	} packet;
+	ssize_t length = os_thread_wait_readable(fd, ANSWER_TIMEOUT_MS);
+	size_t bytes;
+
+	if (length == 0)
+		length = os_packet_recv(fd, &packet, sizeof(packet), control->fds,
+					&control->fd_count);
+	if (length < 0)
+		return (int)length;
+	if ((size_t)length < sizeof(packet.head) || packet.head.magic != CTL_MAGIC)
+		return -EPROTO;
+	if (packet.head.packet != CTL_END) {
+		close_all(control);
+		return 0;
+	}
+	bytes = (size_t)length - sizeof(packet.head);
+	if (bytes > packet.head.payload_bytes)
+		bytes = packet.head.payload_bytes;
+	if (bytes > control->answer_bytes)
+		bytes = control->answer_bytes;
+	if (control->answer && packet.head.error == 0) {
+		memset(control->answer, 0, control->answer_bytes);
+		memcpy(control->answer, packet.payload, bytes);
+	}
+	control->value = packet.head.value;
+	*error = packet.head.error;
+	return 1;
+}
+
+static int exchange(int fd, struct control *control, int *error)
+{
+	struct iovec parts[2] = {
+		{ .iov_base = &control->request, .iov_len = sizeof(control->request) },
+		{ .iov_base = (void *)(uintptr_t)control->payload,
+		  .iov_len = control->request.payload_bytes },
+	};
+	int r = os_packet_sendv(fd, parts, control->payload ? 2 : 1, NULL, 0);
+
+	while (!r)
+		r = take_packet(fd, control, error);
+	return r < 0 ? r : 0;
+}
+
+int control_ask(struct control *control, int *errnop)
+{
+	int fd = os_unix_connect(CONTROL_NAME, OS_PACKET, CONNECT_TIMEOUT_MS);
+	int error = 0;
+	int r = fd < 0 ? fd : exchange(fd, control, &error);
+
+	os_close(fd);
+	if (errnop)
+		*errnop = r;
+	if (r == -ETIMEDOUT)
+		error = EDVSTIMEDOUT;
+	else if (r < 0)
+		error = EDVSDVSINIT;
+	if (error)
+		close_all(control);
+	return error;
+}
+
+int control_call(struct control *control)
+{
+	struct control_scope scope;
+	int error;
+
+	control_begin(&scope);
+	error = control_ask(control, NULL);
+	close_all(control);
+	control_end(&scope);
+	return error;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Waiting: look on for a while, then sleep on the own bell.
+ *
+ *	sleeper                                ringer
+ *	seq := bell.seq                        change the line
+ *	look                                   (set the news bit)
+ *	sleeping := 1                          fence
+ *	fence                                  if (sleeping)
+ *	look again                                  bell.seq++, wake
+ *	wait while bell.seq == seq
+ *
+ * Either the ringer sees `sleeping`, and then seq has changed or the wake arrives, or the second look
+ * sees what the ringer changed. Because seq is read before the first look, this also holds if the
+ * process is stopped between any two of these lines and goes on with other pages on another node:
+ * there the daemon counts the bell once more before it lets the process run, and the wait ends at once.
+ *
+ * Every sleep is bounded. After a full one all channels count as having news, so that even a
+ * daemon that died between two stores costs a second and not a hang.
+ */
+
+#include "ipc/wait.h"
+
+#include <errno.h>
+
+#include "dvk.h"
+#include "ipc/binding.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/thread.h"
+
+#define NAP_MAX_NS	   OS_SECOND_NS
+#define LOOKS_PER_CLOCK	   32
+#define SLEEPS_PER_CPULOOK 64
+
+void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int64_t grace_ns)
+{
+	*wait = (struct wait){
+		.binding = binding,
+		.deadline_ns =
+			timeout_ms == 0 ? os_now_ns() + grace_ns : os_deadline_ns(timeout_ms),
+		.late = timeout_ms == 0 ? EDVSAGAIN : EDVSTIMEDOUT,
+		.getfrom = NONE,
+		.sendto = NONE,
+	};
+}
+
+void wait_begin(struct wait *wait)
+{
+	/* Acquire: the look comes after. */
+	wait->seq = atomic_load_explicit(&wait->binding->bell->seq, memory_order_acquire);
+	wait->word[0] = NULL;
+	wait->word[1] = NULL;
+}
+
+static uint32_t is_held(const struct binding *binding)
+{
+	return atomic_load_explicit(&binding->status->hold, memory_order_acquire);
+}
+
+static bool is_unbound(const struct binding *binding)
+{
+	return atomic_load_explicit(&binding->status->unbound, memory_order_relaxed) != 0;
+}
+
+int wait_latch(struct binding *binding, bool any)
+{
+	int32_t latch = atomic_load_explicit(&binding->status->latch, memory_order_relaxed);
+
+	if (!latch || (latch == EDVSWOKENUP && !any))
+		return 0;
+	return atomic_exchange(&binding->status->latch, 0);
+}
+
+static bool word_changed(const struct wait *wait, int i)
+{
+	return wait->word[i] &&
+	       atomic_load_explicit(wait->word[i], memory_order_acquire) != wait->seen[i];
+}
+
+static bool has_news(const struct wait *wait)
+{
+	const struct bell_page *bell = wait->binding->bell;
+	uint64_t news = 0;
+
+	if (!wait->news)
+		return false;
+	for (int i = 0; i < SHM_NEWS_WORDS; i++)
+		news |= atomic_load_explicit(&bell->news[i], memory_order_relaxed);
+	return news != 0;
+}
+
+/* What is worth another look; the sleeper's second look. */
+static bool is_worth(const struct wait *wait)
+{
+	int32_t latch;
+
+	if (word_changed(wait, 0) || word_changed(wait, 1) || has_news(wait))
+		return true;
+	if (wait->firm)
+		return false;
+	latch = atomic_load_explicit(&wait->binding->status->latch, memory_order_relaxed);
+	return is_held(wait->binding) || is_unbound(wait->binding) ||
+	       (latch && (wait->any || latch != EDVSWOKENUP));
+}
+
+/*
+ * Looks on. Nothing that is looked at is written by the other side except when there is something:
+ * the hot word, the news if they matter, and seq, which the daemon counts for whatever else happens.
+ */
+static bool spin_step(struct wait *wait)
+{
+	struct spin *spin = &wait->binding->spin;
+	const struct bell_page *bell = wait->binding->bell;
+	int64_t begin = 0, now = 0;
+
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			if (word_changed(wait, 0) || has_news(wait) ||
+			    atomic_load_explicit(&bell->seq, memory_order_acquire) != wait->seq) {
+				if (begin)
+					spin_succeeded(spin, now - begin);
+				return true;
+			}
+			spin_pause();
+		}
+		now = os_now_ns();
+		if (!begin)
+			begin = now;
+		if (wait->deadline_ns >= 0 && now >= wait->deadline_ns)
+			return true;
+	} while (now - begin < spin->budget_ns);
+	return false;
+}
+
+static void all_have_news(struct binding *binding)
+{
+	for (int i = 0; i < SHM_SLOTS; i++) {
+		if (binding->channel[i].page)
+			binding->news[i / 64] |= UINT64_C(1) << i % 64;
+	}
+}
+
+static int futex_sleep(struct binding *binding, uint32_t seq, int64_t until_ns)
+{
+	uint32_t misc = atomic_load_explicit(&binding->status->misc_flags, memory_order_relaxed);
+	bool blocked = (misc & MIS_USERMODE) != 0;
+	sigset_t kept;
+	int r;
+
+	if (blocked)
+		os_signals_block_timers(&kept);
+	r = os_futex_wait(&binding->bell->seq, seq, until_ns);
+	if (blocked)
+		os_signals_restore(&kept);
+	return r;
+}
+
+/*
+ * A move interrupts the system call as a signal would. Then the node has changed, and the program
+ * must not hear of it.
+ */
+static bool is_signal(const struct binding *binding, int r, int32_t node_before)
+{
+	return r == -EINTR &&
+	       atomic_load_explicit(&binding->status->nodeid, memory_order_relaxed) == node_before;
+}
+
+static int sleep_step(struct wait *wait, int64_t begin_ns)
+{
+	struct binding *binding = wait->binding;
+	struct bell_page *bell = binding->bell;
+	int32_t node = atomic_load_explicit(&binding->status->nodeid, memory_order_relaxed);
+	int64_t until = begin_ns + (wait->nap_ns ? wait->nap_ns : NAP_MAX_NS);
+	bool bounded = wait->deadline_ns >= 0 && wait->deadline_ns < until;
+	int r = 0;
+
+	if (binding->spin.sleeps++ % SLEEPS_PER_CPULOOK == 0)
+		binding->spin.alone = os_thread_cpus() == 1;
+	atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
+	/* Partner: the fence of every ringer between its change and its look at `sleeping`. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!is_worth(wait))
+		r = futex_sleep(binding, wait->seq, bounded ? wait->deadline_ns : until);
+	atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
+	if (r == -ETIMEDOUT && !bounded && !wait->nap_ns)
+		all_have_news(binding);
+	return !wait->firm && is_signal(binding, r, node) ? EDVSINTR : 0;
+}
+
+int wait_step(struct wait *wait)
+{
+	struct binding *binding = wait->binding;
+	struct spin *spin = &binding->spin;
+	int64_t begin, took;
+	int r;
+
+	if (!wait->firm) {
+		r = wait_gate(binding);
+		if (!r)
+			r = wait_latch(binding, wait->any);
+		if (r)
+			return r;
+		binding_show(binding, wait->flags, wait->getfrom, wait->sendto);
+	}
+	if (!spin->budget_ns) {
+		spin->budget_ns = SPIN_START_NS;
+		spin->alone = os_thread_cpus() == 1;
+	}
+	/* The first looks are for free: no clock is read, and nothing is lost on one CPU either. */
+	if (word_changed(wait, 0) || has_news(wait) || (!spin->alone && spin_step(wait))) {
+		if (wait->deadline_ns < 0)
+			return 0;
+		if (word_changed(wait, 0) || has_news(wait))
+			return 0;
+	}
+	begin = os_now_ns();
+	if (wait->deadline_ns >= 0 && begin >= wait->deadline_ns)
+		return is_worth(wait) ? 0 : wait->late;
+	r = sleep_step(wait, begin);
+	took = os_now_ns() - begin;
+	/* Had we looked on for as long as it took, we would have been spared the sleep. */
+	if (took < SPIN_MAX_NS)
+		spin_succeeded(spin, took);
+	else
+		spin_failed(spin);
+	return r;
+}
+
+/* Stopped for a move by hand: until the daemon says go on, or a signal comes. */
+static int wait_while_held(struct binding *binding)
+{
+	struct bell_page *bell = binding->bell;
+
+	while (is_held(binding) && !is_unbound(binding)) {
+		uint32_t seq = atomic_load_explicit(&bell->seq, memory_order_acquire);
+		int32_t node = atomic_load_explicit(&binding->status->nodeid, memory_order_relaxed);
+		int r = 0;
+
+		atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
+		/* Partner: the daemon clears hold, counts the bell, then looks at `sleeping`. */
+		atomic_thread_fence(memory_order_seq_cst);
+		if (is_held(binding))
+			r = futex_sleep(binding, seq, os_now_ns() + NAP_MAX_NS);
+		atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
+		if (is_signal(binding, r, node))
+			return EDVSINTR;
+	}
+	return 0;
+}
+
+int wait_gate(struct binding *binding)
+{
+	int r;
+
+	if (__builtin_expect(is_held(binding), 0)) {
+		r = wait_while_held(binding);
+		if (r)
+			return r;
+	}
+	return is_unbound(binding) ? EDVSNOTBIND : 0;
+}
