@@ -2,7 +2,7 @@
 
 /*
  * Without options every endpoint of the cluster once, at its owner. --proc and --stats show one
- * node's own table with its remote rows, in the original's form.
+ * node's own table with its remote rows, in the original's form, --names with the flags in words behind.
  */
 
 #include <stdio.h>
@@ -72,14 +72,22 @@ static int print_json(const struct proc_list *list)
 	return render_document(document);
 }
 
-static int print_original(const struct proc_list *list, bool stats)
+static int print_original(const struct proc_list *list, bool stats, bool names)
 {
-	char row[160];
+	char row[160], rts[128], misc[128];
 
 	puts(stats ? RENDER_STATS_HEADER : RENDER_PROCS_HEADER);
-	for (size_t i = 0; i < list->count; i++)
-		puts(stats ? render_stats_row(&list->rows[i].proc, row, sizeof(row))
-			   : render_procs_row(&list->rows[i].proc, row, sizeof(row)));
+	for (size_t i = 0; i < list->count; i++) {
+		const proc_usr_t *p = &list->rows[i].proc;
+
+		fputs(stats ? render_stats_row(p, row, sizeof(row))
+			    : render_procs_row(p, row, sizeof(row)),
+		      stdout);
+		if (names)
+			printf(" %s / %s", render_rts(p->p_rts_flags, rts, sizeof(rts)),
+			       render_misc(p->p_misc_flags, misc, sizeof(misc)));
+		putchar('\n');
+	}
 	return DONE;
 }
 
@@ -115,7 +123,7 @@ static int print_people(const struct proc_list *list)
 
 int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 {
-	bool json = false, proc = false, stats = false;
+	bool json = false, proc = false, stats = false, names = false;
 	const struct option_row rows[] = {
 		{ "json", 0, OPTION_FLAG, &json }, { "node", 'n', OPTION_NUMBER, &node },
 		{ "proc", 0, OPTION_FLAG, &proc }, { "stats", 0, OPTION_FLAG, &stats },
@@ -132,6 +140,8 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 		return verb_usage(verb, "one container's number at most");
 	if (proc && stats)
 		return verb_usage(verb, "--proc and --stats are two tables: choose one");
+	if (names && !proc && !stats)
+		return verb_usage(verb, "--names belongs to --proc and --stats");
 	if (proc || stats)
 		r = list_tables(&list, node, dcid, &refusal);
 	else
@@ -141,7 +151,7 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 	else if (json)
 		status = print_json(&list);
 	else if (proc || stats)
-		status = print_original(&list, stats);
+		status = print_original(&list, stats, names);
 	else
 		status = print_people(&list);
 	free(list.rows);
