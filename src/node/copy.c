@@ -83,6 +83,24 @@ static int map_error(int r, enum copy_op op)
 	return r < 0 ? EDVSFAULT : 0;
 }
 
+/* Blocked in a call, and therefore in no state to be surprised: toward the requester or by its own word. */
+static bool is_blocked(struct node *node, const struct process *process, int requester)
+{
+	struct exchange_channel *channel = exchange_find(node->exchange, process->dcid,
+							 process->p_nr, _ENDPOINT_P(requester));
+	enum line_state state;
+	uint64_t word;
+
+	/* A request that waits or is being served says so before the status page does. */
+	if (channel) {
+		word = channel->page->line[exchange_side(channel, process->p_nr)].word;
+		state = line_word_state(word);
+		if (!line_word_is_free(word) && state <= LINE_TAKEN)
+			return true;
+	}
+	return process->status->page->rts_flags & (RECEIVING | SENDING);
+}
+
 /* Memory of an endpoint of this node. EDVSMIGRATE: not here, or not now. */
 static int copy_here(struct node *node, int dcid, int endpoint, int requester, enum copy_op op,
 		     uint64_t addr, uint8_t *buf, uint32_t bytes)
@@ -92,7 +110,7 @@ static int copy_here(struct node *node, int dcid, int endpoint, int requester, e
 
 	if (!process || process->endpoint != endpoint || process->state != PROCESS_BOUND)
 		return EDVSMIGRATE;
-	if (endpoint != requester && !(process->status->page->rts_flags & (RECEIVING | SENDING)))
+	if (endpoint != requester && !is_blocked(node, process, requester))
 		return EDVSPROCSTS;
 	r = os_process_copy(process->lpid, buf, addr, bytes, op == COPY_READ);
 	return map_error(r, op);
