@@ -32,6 +32,8 @@ int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exch
 	for (int node = 0; node < NR_NODES && !r; node++)
 		r = peer_init(&proxy->peer[node], proxy, node);
 	if (!r)
+		r = os_source_timer(loop, -1, proxy_on_lazy, proxy, &proxy->lazy_timer);
+	if (!r)
 		r = proxy_listen(proxy);
 	if (r) {
 		proxy_free(proxy);
@@ -53,6 +55,7 @@ struct proxy *proxy_free(struct proxy *proxy)
 			peer_deinit(&proxy->peer[node]);
 	}
 	proxy_listen_end(proxy);
+	proxy->lazy_timer = os_source_free(proxy->lazy_timer);
 	free(proxy);
 	return NULL;
 }

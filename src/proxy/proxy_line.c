@@ -7,6 +7,11 @@
  *
  *	own line     made SENT first, so that nothing leaves which its owner may take back by himself
  *	their line   only once its message is taken or ended: that is what its owner waits for
+ *
+ * Not every change is waited for. That a request was taken matters to nobody before it is answered,
+ * and that an answer was taken to nobody before the next one: such news waits for a frame of the
+ * same channel that goes anyway, and only for a short while, so that a remote call costs one frame
+ * each way and wakes nobody in between.
  */
 
 #include <stdatomic.h>
@@ -19,12 +24,25 @@ static bool has_room(const struct peer *peer)
 	return queue_count(&peer->out[LANE_CONTROL]) < PROXY_BACKLOG_BYTES;
 }
 
+static unsigned slot_of(const struct exchange_channel *channel, int side)
+{
+	return (unsigned)(channel->dcid * SHM_SLOTS + shm_index(channel->p_nr[side]));
+}
+
 static void mark_dirty(struct peer *peer, const struct exchange_channel *channel, int remote_side)
 {
-	int index = shm_index(channel->p_nr[remote_side]);
-
-	bits_set(peer->dirty, (unsigned)(channel->dcid * SHM_SLOTS + index));
+	bits_set(peer->dirty, slot_of(channel, remote_side));
 	peer->any_dirty = true;
+}
+
+static void mark_lazy(struct peer *peer, const struct exchange_channel *channel, int remote_side)
+{
+	struct proxy *proxy = peer->proxy;
+
+	bits_set(peer->lazy, slot_of(channel, remote_side));
+	peer->any_lazy = true;
+	if (!proxy->lazy_armed)
+		proxy->lazy_armed = !os_timer_set(proxy->lazy_timer, PROXY_LAZY_US);
 }
 
 static void commit_frame(struct peer *peer, size_t bytes)
@@ -61,45 +79,98 @@ static bool is_waiting(uint64_t word)
 	return state == LINE_FULL || state == LINE_SENT;
 }
 
+static uint64_t word_of(const struct exchange_channel *channel, int side)
+{
+	return atomic_load_explicit(&channel->page->line[side].word, memory_order_acquire);
+}
+
+/* The sequence which the owner of a line wants back and has not got; 0 none. */
+static uint64_t wanted_back(const struct exchange_channel *channel, int side, uint64_t word)
+{
+	uint64_t wanted = atomic_load(&channel->page->withdraw[side]);
+
+	return is_waiting(word) && wanted == line_word_seq(word) ? wanted : 0;
+}
+
+/* Is there something about this line that the other node has not been told? */
+static bool line_untold(const struct exchange_channel *channel, int side, bool own)
+{
+	uint64_t word = word_of(channel, side);
+	uint64_t wanted;
+
+	if (line_word_state(word) == LINE_FREE || (!own && is_waiting(word)))
+		return false;
+	if (word != channel->told_word[side])
+		return true;
+	wanted = own ? wanted_back(channel, side, word) : 0;
+	return wanted && wanted != channel->told_withdraw[side];
+}
+
+/* Does somebody at the other node wait for what is untold of this line? */
+static bool line_urgent(const struct exchange_channel *channel, int side, bool own)
+{
+	uint64_t word = word_of(channel, side);
+	enum line_op op = line_word_op(word);
+
+	if (!line_untold(channel, side, own))
+		return false;
+	/* Asked for, or never said on this connection. */
+	if (is_waiting(word) || !channel->told_word[side])
+		return true;
+	if (line_word_state(word) == LINE_DONE)
+		return line_word_result(word) != 0;
+	if (own)
+		return line_word_state(word) != LINE_WITHDRAWN;
+	return line_word_state(word) != LINE_TAKEN ||
+	       (op != LINE_OP_SENDREC && op != LINE_OP_ANSWER);
+}
+
 static bool put_own_line(struct peer *peer, struct exchange_channel *channel, int side)
 {
-	struct line *line = &channel->page->line[side];
-	uint64_t word = atomic_load_explicit(&line->word, memory_order_acquire);
-	uint64_t wanted = atomic_load(&channel->page->withdraw[side]);
 	struct line_image image;
-	bool withdraw;
+	uint64_t wanted;
 
-	if (line_word_state(word) == LINE_FREE)
-		return true;
-	withdraw = is_waiting(word) && wanted && wanted == line_word_seq(word);
-	if (word == channel->told_word[side] &&
-	    (!withdraw || wanted == channel->told_withdraw[side]))
+	if (!line_untold(channel, side, true))
 		return true;
 	/* Its owner is at it just now; he rings when he is done. */
-	if (!line_export(line, &image))
+	if (!line_export(&channel->page->line[side], &image))
 		return true;
-	if (!put_line(peer, channel, side, &image, withdraw ? wanted : 0))
+	wanted = wanted_back(channel, side, image.word);
+	if (!put_line(peer, channel, side, &image, wanted))
 		return false;
 	channel->told_word[side] = image.word;
-	if (withdraw)
+	if (wanted)
 		channel->told_withdraw[side] = wanted;
 	return true;
 }
 
 static bool put_their_line(struct peer *peer, struct exchange_channel *channel, int side)
 {
-	struct line *line = &channel->page->line[side];
-	uint64_t word = atomic_load_explicit(&line->word, memory_order_acquire);
 	struct line_image image;
 
-	if (word == channel->told_word[side] || line_word_state(word) == LINE_FREE ||
-	    is_waiting(word))
+	if (!line_untold(channel, side, false))
 		return true;
-	line_snapshot(line, &image);
+	line_snapshot(&channel->page->line[side], &image);
 	if (!put_line(peer, channel, side, &image, 0))
 		return false;
 	channel->told_word[side] = image.word;
 	return true;
+}
+
+/* An answer goes before the end of the request that it answers, all else after what frees a line. */
+static bool put_lines(struct peer *peer, struct exchange_channel *channel, int own)
+{
+	if (line_word_op(word_of(channel, own)) == LINE_OP_ANSWER)
+		return put_own_line(peer, channel, own) && put_their_line(peer, channel, 1 - own);
+	return put_their_line(peer, channel, 1 - own) && put_own_line(peer, channel, own);
+}
+
+static bool notify_untold(const struct exchange_channel *channel, int side)
+{
+	const struct notify_word *word = &channel->page->notify[side];
+
+	return atomic_load(&word->posted) != channel->told_posted[side] ||
+	       atomic_load(&word->taken) != channel->told_taken[side];
 }
 
 static bool put_notify(struct peer *peer, struct exchange_channel *channel, int side)
@@ -115,7 +186,7 @@ static bool put_notify(struct peer *peer, struct exchange_channel *channel, int 
 	};
 	uint8_t *buf;
 
-	if (frame.posted == channel->told_posted[side] && frame.taken == channel->told_taken[side])
+	if (!notify_untold(channel, side))
 		return true;
 	frame.bits = atomic_load(&word->bits);
 	frame.nr = atomic_load(&word->nr);
@@ -133,10 +204,9 @@ static bool put_channel(struct peer *peer, struct exchange_channel *channel, int
 {
 	int remote_side = 1 - local_side;
 
-	/* The own line first: an answer is there before the request that it ends is ended. */
-	if (has_room(peer) && put_own_line(peer, channel, local_side) &&
-	    put_their_line(peer, channel, remote_side) && put_notify(peer, channel, local_side) &&
-	    put_notify(peer, channel, remote_side))
+	/* That a notification was taken comes before the message that may bring the next one. */
+	if (has_room(peer) && put_notify(peer, channel, remote_side) &&
+	    put_lines(peer, channel, local_side) && put_notify(peer, channel, local_side))
 		return true;
 	mark_dirty(peer, channel, remote_side);
 	return false;
@@ -144,11 +214,39 @@ static bool put_channel(struct peer *peer, struct exchange_channel *channel, int
 
 void peer_send_channel(struct peer *peer, struct exchange_channel *channel, int local_side)
 {
+	int remote_side = 1 - local_side;
+
 	/* Everything is offered when the link comes up. */
 	if (!peer_is_up(peer))
 		return;
-	put_channel(peer, channel, local_side);
-	peer_flush(peer);
+	if (line_urgent(channel, local_side, true) || line_urgent(channel, remote_side, false) ||
+	    notify_untold(channel, local_side)) {
+		put_channel(peer, channel, local_side);
+		peer_flush(peer);
+	} else if (line_untold(channel, local_side, true) ||
+		   line_untold(channel, remote_side, false) ||
+		   notify_untold(channel, remote_side)) {
+		mark_lazy(peer, channel, remote_side);
+	}
+}
+
+void proxy_on_lazy(void *ctx)
+{
+	struct proxy *proxy = ctx;
+
+	proxy->lazy_armed = false;
+	for (int node = 0; node < NR_NODES; node++) {
+		struct peer *peer = &proxy->peer[node];
+
+		if (!peer->any_lazy)
+			continue;
+		for (unsigned i = 0; i < BITS_WORDS(SHM_DCS * SHM_SLOTS); i++)
+			peer->dirty[i] |= peer->lazy[i];
+		memset(peer->lazy, 0, sizeof(peer->lazy));
+		peer->any_lazy = false;
+		peer->any_dirty = true;
+		peer_flush(peer);
+	}
 }
 
 /* Which side of the channel is here while the other one is at that node; -1: neither. */

@@ -62,6 +62,8 @@ static void peer_close(struct peer *peer)
 	peer->in_count = 0;
 	memset(peer->dirty, 0, sizeof(peer->dirty));
 	peer->any_dirty = false;
+	memset(peer->lazy, 0, sizeof(peer->lazy));
+	peer->any_lazy = false;
 	peer->flush = false;
 }
 

@@ -41,6 +41,26 @@ static void ring_local(struct peer *peer, const struct exchange_channel *channel
 		exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
 }
 
+/*
+ * Does the process here wait for what the line says now? For a message that came; for the fate of
+ * its own one. Not for its request being taken or its answer being read: as between two processes
+ * of one node, who ring nobody for that.
+ */
+static bool is_waited_for(const struct exchange_channel *channel, int side, int local)
+{
+	uint64_t word = atomic_load(&channel->page->line[side].word);
+	enum line_state state = line_word_state(word);
+	enum line_op op = line_word_op(word);
+
+	if (side != local)
+		return state == LINE_FULL || state == LINE_SENT;
+	if (atomic_load(&channel->page->withdraw[side]) == line_word_seq(word))
+		return true;
+	if (state == LINE_TAKEN)
+		return op != LINE_OP_SENDREC && op != LINE_OP_ANSWER;
+	return state != LINE_DONE || line_word_result(word);
+}
+
 /* Says what that node does not know yet; if the far end is no longer there, the order will. */
 static void reply(struct peer *peer, struct exchange_channel *channel, int local)
 {
@@ -64,7 +84,7 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 		return;
 	}
 	line = &channel->page->line[side];
-	if (line_merge(line, &image, side != local))
+	if (line_merge(line, &image, side != local) && is_waited_for(channel, side, local))
 		ring_local(peer, channel, local);
 	word = atomic_load(&line->word);
 	if (side != local && frame->withdraw && frame->withdraw == line_word_seq(word)) {

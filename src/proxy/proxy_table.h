@@ -17,6 +17,8 @@
 #define PROXY_TICK_US	    250000
 /* Lines are encoded while less than this waits, so that what waits longer is sent in its last state. */
 #define PROXY_BACKLOG_BYTES (128u * 1024u)
+/* What nobody waits for travels with the next frame of its channel, or after this time alone. */
+#define PROXY_LAZY_US	    2000
 #define PROXY_UNSENT_BYTES  (128 * 1024)
 #define PROXY_IN_BYTES	    (FRAME_BYTES_MAX + 64u * 1024u)
 
@@ -48,6 +50,9 @@ struct peer {
 	/* Slots of endpoints at this node whose channels are to be looked at when there is room. */
 	uint64_t dirty[BITS_WORDS(SHM_DCS * SHM_SLOTS)];
 	bool any_dirty;
+	/* The same for those of which only something is untold that nobody waits for. */
+	uint64_t lazy[BITS_WORDS(SHM_DCS * SHM_SLOTS)];
+	bool any_lazy;
 	struct proxy_link_stats stats;
 };
 
@@ -72,6 +77,8 @@ struct proxy {
 	uint16_t port;
 	int listen_fd;
 	struct os_source *listen_io;
+	struct os_source *lazy_timer;
+	bool lazy_armed;
 	struct greeting *greetings;
 	unsigned greeting_count;
 	unsigned batch; /* depth: what is queued is written when the outermost one ends */
@@ -108,6 +115,7 @@ int proxy_listen(struct proxy *proxy);
 void proxy_listen_end(struct proxy *proxy);
 
 /* proxy_line.c: lines that go out */
+void proxy_on_lazy(void *ctx);		/* timer: what had time has had it */
 void peer_offer_all(struct peer *peer); /* the link is new: every line with that node */
 bool peer_fill(struct peer *peer);	/* encodes what waits for room; false if nothing did */
 /* Tells the other node what it has not been told of this channel. */
