@@ -95,7 +95,6 @@ int main(int argc, char **argv)
 		fputs(USAGE, stderr);
 		return r;
 	}
-	signal(SIGPIPE, SIG_IGN);
 	os_log_init("dvs-sequencer", OS_LOG_INFO);
 	r = os_loop_new(&loop, NULL);
 	if (!r)

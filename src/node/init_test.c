@@ -1,0 +1,588 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * This program is its own init: started with DC_INIT_ARGUMENT it serves, as the daemon does. Started
+ * with TEST_DAEMON it is a daemon that can be killed, and with TEST_VICTIM what the inits start.
+ */
+#include "node/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/test.h"
+#include "os/clock.h"
+#include "os/pid.h"
+#include "os/socket.h"
+#include "os/task.h"
+
+#define NODE	    3
+#define WAIT_MS	    5000
+#define MANY	    700 /* more than the event socket holds */
+#define TEST_DAEMON "--test-daemon"
+#define TEST_VICTIM "--test-victim"
+
+static char self_path[4096];
+static struct dc_init *dc;
+static char *no_env[] = { NULL };
+
+/* The next exit; vpid 0 when none came in time. */
+static struct dc_exit next_exit(void)
+{
+	struct dc_exit ended = { 0 };
+
+	if (!os_poll(dc_init_fd(dc), POLLIN, WAIT_MS) && dc_init_read(dc, &ended) < 0)
+		ended = (struct dc_exit){ 0 };
+	return ended;
+}
+
+static struct dc_spawn spawn_of(char *const *argv)
+{
+	return (struct dc_spawn){
+		.argv = argv, .envp = no_env, .cwd = "/", .umask = 022, .fds = { -1, -1, -1 }
+	};
+}
+
+struct child {
+	int vpid;
+	pid_t lpid;
+	int pidfd;
+};
+
+/* Starts and lets go; the vpid is 0 if that failed. */
+static struct child start(const struct dc_spawn *spawn)
+{
+	struct child c = { .pidfd = -1 };
+	struct refusal why = REFUSAL_NONE;
+	int r = dc_init_spawn(dc, spawn, &c.vpid, &c.lpid, &c.pidfd, &why);
+
+	CHECK_EQ(r, 0);
+	if (!r)
+		r = dc_init_go(dc, c.vpid, &why);
+	CHECK_EQ(r, 0);
+	if (r < 0) {
+		printf("%s\n", why.reason);
+		c.vpid = 0;
+	}
+	return c;
+}
+
+/* Runs argv to its end with its output in text; the wait status. */
+static int output_of(struct dc_spawn spawn, char *text, size_t size)
+{
+	struct dc_exit ended;
+	struct child c;
+	size_t len = 0;
+	ssize_t n;
+	int fds[2];
+
+	text[0] = 0;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	spawn.fds[1] = fds[1];
+	c = start(&spawn);
+	os_close(fds[1]);
+	while (c.vpid && len < size - 1 && (n = read(fds[0], text + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	text[len] = 0;
+	os_close(fds[0]);
+	os_close(c.pidfd);
+	if (!c.vpid)
+		return -1;
+	ended = next_exit();
+	CHECK_EQ(ended.vpid, c.vpid);
+	return ended.status;
+}
+
+static int fds_open(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void setup(void)
+{
+	CHECK(!dc_init_start(&dc, 7, NODE));
+}
+
+static void teardown(void)
+{
+	struct dc_exit ended;
+
+	CHECK_EQ(dc_init_read(dc, &ended), -EAGAIN);
+	dc = dc_init_free(dc);
+}
+
+static void test_init_itself(void)
+{
+	int before = fds_open();
+	char name[16];
+	pid_t pid;
+
+	setup();
+	pid = dc_init_pid(dc);
+	os_comm_of(pid, name, sizeof(name));
+	CHECK(!strcmp(name, "dvs-init"));
+	CHECK_EQ(os_pid_innermost(pid), 1);
+	CHECK(os_pidns_of(pid) != os_pidns_of(0));
+	teardown();
+	CHECK_EQ(fds_open(), before);
+	CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
+	CHECK_EQ(errno, ECHILD);
+}
+
+/* TEST_VICTIM report: what it finds around itself, on one line. */
+static int victim_report(void)
+{
+	struct sigaction action;
+	struct rlimit limit = { 0 };
+	char cwd[256] = "", groups[64] = "";
+	gid_t list[8];
+	sigset_t mask;
+	int ignored = 0, blocked = 0, fds = 0, n = getgroups(8, list);
+
+	for (int i = 0; i < n; i++)
+		snprintf(groups + strlen(groups), sizeof(groups) - strlen(groups), "%u,", list[i]);
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	for (int s = 1; s < 32; s++) {
+		ignored += !sigaction(s, NULL, &action) && action.sa_handler != SIG_DFL;
+		blocked += sigismember(&mask, s);
+	}
+	for (int fd = 3; fd < 1024; fd++)
+		fds += fcntl(fd, F_GETFD) >= 0;
+	getrlimit(RLIMIT_CORE, &limit);
+	printf("pid %d sid %d pgid %d ppid %d uid %u gid %u groups %s cwd %s umask %o ignored %d "
+	       "blocked %d fds %d core %d env %s\n",
+	       getpid(), getsid(0), getpgrp(), getppid(), getuid(), getgid(), groups,
+	       getcwd(cwd, sizeof(cwd)) ? cwd : "?", umask(0), ignored, blocked, fds,
+	       (int)limit.rlim_cur, getenv("COLOUR") ? getenv("COLOUR") : "?");
+	return 42;
+}
+
+static void test_process_is_prepared(void)
+{
+	char *argv[] = { self_path, TEST_VICTIM, "report", NULL };
+	char *envp[] = { "COLOUR=green", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	gid_t groups[] = { 11, 12 };
+	struct rlimit limit = { 0 }, old;
+	char text[1024], want[1024];
+	int status;
+
+	getrlimit(RLIMIT_CORE, &old);
+	limit = (struct rlimit){ 4096, old.rlim_max };
+	setrlimit(RLIMIT_CORE, &limit);
+	signal(SIGPIPE, SIG_IGN); /* what the daemon ignores its processes do not */
+	setup();
+	setrlimit(RLIMIT_CORE, &old);
+	spawn.envp = envp;
+	spawn.cwd = "/usr";
+	spawn.umask = 027;
+	spawn.uid = 1234;
+	spawn.gid = 1235;
+	spawn.groups = groups;
+	spawn.group_count = 2;
+	chmod(self_path, 0755);
+	status = output_of(spawn, text, sizeof(text));
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 42);
+	snprintf(want, sizeof(want),
+		 "pid %d sid %d pgid %d ppid 1 uid 1234 gid 1235 groups 11,12, cwd /usr umask 27 "
+		 "ignored 0 blocked 0 fds 0 core 4096 env green\n",
+		 dc_vpid_base(NODE), dc_vpid_base(NODE), dc_vpid_base(NODE));
+	if (strcmp(text, want))
+		printf("have %swant %s", text, want);
+	CHECK(!strcmp(text, want));
+	teardown();
+}
+
+static void test_waits_for_go(void)
+{
+	char *argv[] = { "true", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct child c = { 0 };
+	struct dc_exit ended;
+	char name[16];
+
+	setup();
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), 0);
+	CHECK_EQ(os_pid_innermost(c.lpid), c.vpid);
+	CHECK_EQ(os_pidns_of(c.lpid), os_pidns_of(dc_init_pid(dc)));
+	CHECK_EQ(os_poll(dc_init_fd(dc), POLLIN, 100), -ETIMEDOUT);
+	os_comm_of(c.lpid, name, sizeof(name));
+	CHECK(!strcmp(name, "dvs-init")); /* has not executed anything */
+	CHECK_EQ(dc_init_go(dc, c.vpid + 1, NULL), -ESRCH);
+	CHECK_EQ(dc_init_go(dc, c.vpid, NULL), 0);
+	CHECK_EQ(dc_init_go(dc, c.vpid, NULL), -ESRCH);
+	ended = next_exit();
+	CHECK_EQ(ended.vpid, c.vpid);
+	CHECK_EQ(ended.status, 0);
+	CHECK_EQ(os_poll(c.pidfd, POLLIN, WAIT_MS), 0);
+	os_close(c.pidfd);
+	teardown();
+}
+
+static void test_cancel_and_death_while_waiting(void)
+{
+	char *argv[] = { "true", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct child c[2] = { 0 };
+	struct dc_exit ended;
+
+	setup();
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(dc_init_spawn(dc, &spawn, &c[i].vpid, &c[i].lpid, &c[i].pidfd, NULL), 0);
+	CHECK(c[0].vpid != c[1].vpid);
+	CHECK_EQ(dc_init_cancel(dc, c[0].vpid), 0);
+	ended = next_exit();
+	CHECK_EQ(ended.vpid, c[0].vpid);
+	CHECK_EQ(dc_init_cancel(dc, c[0].vpid), -ESRCH);
+	kill(c[1].lpid, SIGKILL);
+	ended = next_exit();
+	CHECK_EQ(ended.vpid, c[1].vpid);
+	CHECK_EQ(ended.status, SIGKILL);
+	CHECK_EQ(dc_init_go(dc, c[1].vpid, NULL), -ESRCH);
+	for (int i = 0; i < 2; i++)
+		os_close(c[i].pidfd);
+	teardown();
+}
+
+static void check_go_fails(char *name, int error)
+{
+	char *argv[] = { name, NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct refusal why = REFUSAL_NONE;
+	struct dc_exit ended;
+	struct child c = { 0 };
+
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, &why), 0);
+	CHECK_EQ(dc_init_go(dc, c.vpid, &why), error);
+	CHECK_EQ(why.error, error);
+	CHECK(strstr(why.reason, "execute it"));
+	ended = next_exit();
+	CHECK_EQ(ended.vpid, c.vpid);
+	os_close(c.pidfd);
+}
+
+static void test_failures_are_named(void)
+{
+	char *argv[] = { "true", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct refusal why = REFUSAL_NONE;
+	struct child c = { .pidfd = -1 };
+	int before;
+
+	setup();
+	before = fds_open();
+	check_go_fails("there is no such program", -ENOENT);
+	check_go_fails("/etc/passwd", -EACCES);
+	check_go_fails("/usr", -EACCES);
+	check_go_fails("", -ENOENT);
+	spawn.cwd = "/no such folder";
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, &why), -ENOENT);
+	CHECK(strstr(why.reason, "enter its working directory"));
+	CHECK_EQ(c.pidfd, -1);
+	spawn.cwd = "/";
+	spawn.group_count = DC_INIT_GROUPS_MAX + 1;
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), -EINVAL);
+	CHECK_EQ(fds_open(), before);
+	teardown();
+}
+
+static void test_too_long(void)
+{
+	static char big[170 * 1024];
+	char *argv[] = { "true", big, NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct child c = { 0 };
+
+	setup();
+	memset(big, 'x', sizeof(big) - 1);
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), -E2BIG);
+	big[120 * 1024] = 0;
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), 0);
+	CHECK_EQ(dc_init_go(dc, c.vpid, NULL), 0);
+	CHECK_EQ(next_exit().status, 0);
+	os_close(c.pidfd);
+	teardown();
+}
+
+static void test_pids_stay_in_range(void)
+{
+	char *argv[] = { "true", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	uint64_t taken[BITS_WORDS(DC_VPID_COUNT)];
+	int base = dc_vpid_base(NODE);
+	struct child c;
+
+	setup();
+	for (int i = 0; i < 3; i++) {
+		c = start(&spawn);
+		CHECK_EQ(c.vpid, base + i);
+		CHECK_EQ(next_exit().vpid, c.vpid);
+		os_close(c.pidfd);
+	}
+	/* All but the last are in use elsewhere; then round to the start. */
+	memset(taken, 0xff, sizeof(taken));
+	bits_clear(taken, DC_VPID_COUNT - 1);
+	spawn.taken = taken;
+	c = start(&spawn);
+	CHECK_EQ(c.vpid, base + DC_VPID_COUNT - 1);
+	CHECK_EQ(next_exit().vpid, c.vpid);
+	os_close(c.pidfd);
+	spawn.taken = NULL;
+	c = start(&spawn);
+	CHECK_EQ(c.vpid, base);
+	CHECK_EQ(next_exit().vpid, c.vpid);
+	os_close(c.pidfd);
+	bits_set(taken, DC_VPID_COUNT - 1);
+	spawn.taken = taken;
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), -EAGAIN);
+	teardown();
+}
+
+static void test_children_take_the_next_pids(void)
+{
+	char *argv[] = { "/bin/sh", "-c", "sleep 0.1 & echo $!; wait", NULL };
+	char text[64];
+
+	setup();
+	CHECK_EQ(output_of(spawn_of(argv), text, sizeof(text)), 0);
+	CHECK_EQ(atoi(text), dc_vpid_base(NODE) + 1);
+	teardown();
+}
+
+/* A child that outlives its parent is collected by the init, and told. */
+static void test_orphans(void)
+{
+	char *argv[] = { "/bin/sh", "-c", "(sleep 0.2; exit 5) & exit 3", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct dc_exit first, second;
+	struct child c;
+
+	setup();
+	c = start(&spawn);
+	first = next_exit();
+	second = next_exit();
+	CHECK_EQ(first.vpid, c.vpid);
+	CHECK_EQ(WEXITSTATUS(first.status), 3);
+	CHECK(second.vpid != c.vpid);
+	CHECK_EQ(WEXITSTATUS(second.status), 5);
+	os_close(c.pidfd);
+	teardown();
+}
+
+/* TEST_VICTIM many: leaves MANY orphans, all of which end when it does. */
+static int victim_many(void)
+{
+	int fds[2];
+	char c;
+
+	if (pipe(fds) < 0)
+		return 1;
+	for (int i = 0; i < MANY; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return 1;
+		if (!pid) {
+			close(fds[1]);
+			_exit(read(fds[0], &c, 1) != 0);
+		}
+	}
+	return 0;
+}
+
+static void test_many_exits_unread(void)
+{
+	char *argv[] = { self_path, TEST_VICTIM, "many", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	int count = 0;
+
+	setup();
+	os_close(start(&spawn).pidfd);
+	/* More than the socket holds come before anybody reads; none is lost. */
+	nanosleep(&(struct timespec){ .tv_nsec = 700000000 }, NULL);
+	while (count < MANY + 1) {
+		struct dc_exit ended = next_exit();
+
+		if (!ended.vpid)
+			break;
+		CHECK_EQ(ended.status, 0);
+		count++;
+	}
+	CHECK_EQ(count, MANY + 1);
+	teardown();
+}
+
+static void test_shell(void)
+{
+	char *path = self_path;
+	struct child c = { 0 };
+	int pair[2], other, vpid = 12345;
+	pid_t lpid;
+	char text[16] = "";
+
+	setup();
+	CHECK_OR_RETURN(!os_unix_pair(OS_STREAM, pair));
+	CHECK_EQ(dc_init_shell(dc, vpid, path, &pair[1], 1, &c.lpid, &c.pidfd), 0);
+	os_close(pair[1]);
+	CHECK_EQ(os_pid_innermost(c.lpid), vpid);
+	CHECK_EQ(os_read_full(pair[0], text, 9, WAIT_MS), 0);
+	CHECK(!strcmp(text, "0 0 0 1 2")); /* see victim_shell() */
+	CHECK_EQ(dc_init_shell(dc, vpid, path, NULL, 0, &lpid, &other), -EEXIST);
+	CHECK_EQ(dc_init_shell(dc, 1, path, NULL, 0, &lpid, &other), -EINVAL);
+	CHECK_EQ(dc_init_shell(dc, vpid + 1, "/no such shell", NULL, 0, &lpid, &other), -ENOENT);
+	CHECK_EQ(next_exit().vpid, vpid + 1);
+	os_close(pair[0]);
+	CHECK_EQ(next_exit().vpid, vpid);
+	os_close(c.pidfd);
+	teardown();
+}
+
+/* Started by dc_init_shell(): which of 0, 1, 2 are open, is 3, and which session rule holds. */
+static int victim_shell(void)
+{
+	char text[16], c;
+	int session = getsid(0) == getpid() && getpgrp() == getpid() ? 2 : 0;
+
+	snprintf(text, sizeof(text), "%d %d %d %d %d", fcntl(0, F_GETFD) >= 0,
+		 fcntl(1, F_GETFD) >= 0, fcntl(2, F_GETFD) >= 0, fcntl(3, F_GETFD) >= 0, session);
+	if (os_write_full(3, text, strlen(text), 1000))
+		return 1;
+	while (read(3, &c, 1) > 0)
+		continue;
+	return 0;
+}
+
+static void test_init_killed(void)
+{
+	char *argv[] = { "sleep", "100", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct dc_exit ended;
+	struct child c;
+	int fd = -1;
+
+	setup();
+	c = start(&spawn);
+	kill(dc_init_pid(dc), SIGKILL);
+	CHECK_EQ(os_poll(c.pidfd, POLLIN, WAIT_MS), 0); /* its processes go with it */
+	CHECK_EQ(os_poll(dc_init_fd(dc), POLLIN, WAIT_MS), 0);
+	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);
+	CHECK(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &fd, NULL) < 0);
+	CHECK_EQ(fd, -1);
+	os_close(c.pidfd);
+	dc = dc_init_free(dc);
+}
+
+static void test_init_stopped(void)
+{
+	char *argv[] = { "true", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct dc_exit ended;
+	int64_t begin = os_now_ns();
+	struct child c = { 0 };
+
+	setup();
+	kill(dc_init_pid(dc), SIGSTOP);
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), -ETIMEDOUT);
+	CHECK(os_now_ns() - begin < (DC_INIT_TIMEOUT_MS + 2000) * OS_MS_NS);
+	CHECK_EQ(os_poll(dc_init_fd(dc), POLLIN, WAIT_MS), 0);
+	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);
+	dc = dc_init_free(dc);
+}
+
+/* TEST_DAEMON: an init with a process and one that waits, told to the parent; then nothing. */
+static int run_daemon(void)
+{
+	char *argv[] = { "sleep", "100", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct child c = { 0 };
+	pid_t pids[3];
+
+	setup();
+	pids[0] = dc_init_pid(dc);
+	pids[1] = start(&spawn).lpid;
+	dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL);
+	pids[2] = c.lpid;
+	if (write(STDOUT_FILENO, pids, sizeof(pids)) != sizeof(pids))
+		return 1;
+	for (;;)
+		pause();
+}
+
+static void test_daemon_killed(void)
+{
+	struct task_id ids[3] = { 0 };
+	pid_t pids[3] = { 0 }, daemon;
+	int fds[2];
+
+	CHECK_OR_RETURN(!pipe2(fds, O_CLOEXEC));
+	daemon = fork();
+	if (!daemon) {
+		dup2(fds[1], STDOUT_FILENO);
+		execl(self_path, self_path, TEST_DAEMON, NULL);
+		_exit(127);
+	}
+	os_close(fds[1]);
+	CHECK_EQ(os_read_full(fds[0], pids, sizeof(pids), WAIT_MS), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(os_task_of(pids[i], &ids[i]), 0);
+	kill(daemon, SIGKILL);
+	waitpid(daemon, NULL, 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(os_task_wait_gone(&ids[i], WAIT_MS), 0);
+	os_close(fds[0]);
+}
+
+static int run_as(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], DC_INIT_ARGUMENT))
+		return dc_init_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], TEST_DAEMON))
+		return run_daemon();
+	if (argc > 2 && !strcmp(argv[1], TEST_VICTIM))
+		return strcmp(argv[2], "many") ? victim_report() : victim_many();
+	return argc == 1 && getppid() == 1 && getpid() == 12345 ? victim_shell() : -1;
+}
+
+int main(int argc, char **argv)
+{
+	int r = run_as(argc, argv);
+
+	if (r >= 0)
+		return r;
+	if (geteuid() != 0) {
+		test_skip("pid namespaces need root");
+		return test_end();
+	}
+	alarm(60);
+	if (readlink("/proc/self/exe", self_path, sizeof(self_path) - 1) < 0)
+		return 1;
+	TEST(test_init_itself);
+	TEST(test_process_is_prepared);
+	TEST(test_waits_for_go);
+	TEST(test_cancel_and_death_while_waiting);
+	TEST(test_failures_are_named);
+	TEST(test_too_long);
+	TEST(test_pids_stay_in_range);
+	TEST(test_children_take_the_next_pids);
+	TEST(test_orphans);
+	TEST(test_many_exits_unread);
+	TEST(test_shell);
+	TEST(test_init_killed);
+	TEST(test_init_stopped);
+	TEST(test_daemon_killed);
+	return test_end();
+}
