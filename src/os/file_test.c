@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/file.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "os/socket.h"
+
+static char folder[64];
+
+static const char *in_folder(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static void test_write_and_read(void)
+{
+	char text[8];
+
+	CHECK_EQ(os_file_write(in_folder("a"), "hello"), 0);
+	CHECK_EQ(os_file_read(in_folder("a"), text, sizeof(text)), 5);
+	CHECK(!strcmp(text, "hello"));
+	CHECK_EQ(os_file_write(in_folder("a"), "by"), 0);
+	CHECK_EQ(os_file_read(in_folder("a"), text, sizeof(text)), 2);
+	CHECK_EQ(access(in_folder("a.next"), F_OK), -1);
+	CHECK_EQ(os_file_write(in_folder("a"), "12345678"), 0);
+	CHECK_EQ(os_file_read(in_folder("a"), text, sizeof(text)), -EFBIG);
+	CHECK_EQ(os_file_read(in_folder("none"), text, sizeof(text)), -ENOENT);
+	CHECK_EQ(os_file_write(in_folder("none/a"), "x"), -ENOENT);
+}
+
+static void test_folder(void)
+{
+	char inner[128];
+
+	snprintf(inner, sizeof(inner), "%s", in_folder("inner"));
+	CHECK_EQ(os_folder_make(inner), 0);
+	CHECK_EQ(os_folder_make(inner), -EEXIST);
+	CHECK(os_folder_exists(inner));
+	CHECK_EQ(os_file_write(in_folder("inner/a"), "x"), 0);
+	os_folder_remove_empty(inner);
+	CHECK(os_folder_exists(inner));
+	CHECK_EQ(os_folder_remove(inner), 0);
+	CHECK(!os_folder_exists(inner));
+	CHECK_EQ(os_folder_remove(inner), 0);
+}
+
+/* A second taker waits for the first, and then sees that the folder has gone meanwhile. */
+static void test_lock(void)
+{
+	char inner[128];
+	int fd, status = 0;
+	pid_t child;
+
+	snprintf(inner, sizeof(inner), "%s", in_folder("lock"));
+	CHECK_EQ(os_folder_lock(inner), -ENOENT);
+	CHECK_EQ(os_folder_make(inner), 0);
+	fd = os_folder_lock(inner);
+	CHECK_OR_RETURN(fd >= 0);
+	child = fork();
+	if (child == 0) {
+		close(fd);
+		_exit(os_folder_lock(inner) == -ENOENT ? 7 : 8);
+	}
+	CHECK_EQ(poll(NULL, 0, 20), 0);
+	CHECK_EQ(waitpid(child, &status, WNOHANG), 0);
+	CHECK_EQ(os_folder_remove(inner), 0);
+	os_close(fd);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+int main(void)
+{
+	snprintf(folder, sizeof(folder), "/tmp/dvs-file-test.XXXXXX");
+	if (!mkdtemp(folder))
+		return 1;
+	TEST(test_write_and_read);
+	TEST(test_folder);
+	TEST(test_lock);
+	CHECK_EQ(os_folder_remove(folder), 0);
+	return test_end();
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/task.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/test.h"
+
+static pid_t sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	return pid;
+}
+
+static void test_identity(void)
+{
+	struct task_id self, other;
+
+	CHECK_EQ(os_task_of(getpid(), &self), 0);
+	CHECK(os_task_alive(&self));
+	other = self;
+	other.start++;
+	CHECK(!os_task_alive(&other));
+	CHECK(!os_task_remains(&other));
+	CHECK_EQ(os_task_kill(&other, SIGKILL), 0); /* and we live on */
+	CHECK_EQ(os_task_of(0, &other), -ESRCH);
+	CHECK_EQ(os_task_of(-1, &other), -ESRCH);
+}
+
+static void test_killed(void)
+{
+	struct task_id child;
+	pid_t pid = sleeper();
+
+	CHECK_EQ(os_task_of(pid, &child), 0);
+	CHECK_EQ(os_task_wait_gone(&child, 10), -ETIMEDOUT);
+	CHECK_EQ(os_task_kill(&child, SIGKILL), 0);
+	CHECK_EQ(os_task_wait_gone(&child, 5000), 0);
+	CHECK(!os_task_alive(&child));
+	CHECK_EQ(os_task_kill(&child, SIGKILL), 0);
+	CHECK_EQ(waitpid(pid, NULL, WNOHANG), -1);
+}
+
+/* Dead, but its parent, who is us, has not looked yet. */
+static void test_remains(void)
+{
+	struct task_id child, again;
+	siginfo_t info;
+	pid_t pid = sleeper();
+
+	CHECK_EQ(os_task_of(pid, &child), 0);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	CHECK(!os_task_alive(&child));
+	CHECK(os_task_remains(&child));
+	CHECK_EQ(os_task_of(pid, &again), -ESRCH);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	CHECK(!os_task_remains(&child));
+}
+
+static int find(void *ctx, pid_t pid)
+{
+	return pid == *(pid_t *)ctx ? 5 : 0;
+}
+
+static void test_each(void)
+{
+	pid_t self = getpid(), nobody = -1;
+
+	CHECK_EQ(os_task_each(find, &self), 5);
+	CHECK_EQ(os_task_each(find, &nobody), 0);
+}
+
+int main(void)
+{
+	TEST(test_identity);
+	TEST(test_killed);
+	TEST(test_remains);
+	TEST(test_each);
+	return test_end();
+}
