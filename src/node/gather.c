@@ -46,6 +46,8 @@ void gather_packet(struct gather *gather, int node, const struct ctl_reply *repl
 {
 	if (reply->packet == CTL_ROW && gather->parent)
 		request_row(gather->parent, payload, reply->payload_bytes);
+	if (reply->packet == CTL_DATA && gather->parent)
+		request_data(gather->parent, payload, reply->payload_bytes);
 	if (reply->packet != CTL_END)
 		return;
 	gather->pending--;
@@ -70,7 +72,8 @@ static void ask(struct gather *gather, int node, enum ctl_call call)
 	child->gid = gather->parent->gid;
 	child->head = (struct ctl_request){ .magic = CTL_MAGIC, .version = CTL_VERSION,
 					    .call = (uint16_t)call, .node = node, .cmd = 1,
-					    .dcid = gather->parent->head.dcid };
+					    .dcid = gather->parent->head.dcid,
+					    .endpoint = gather->parent->head.endpoint };
 	gather->pending++;
 	request_forward(child, node);
 }

@@ -12,7 +12,7 @@ struct gather;
 typedef void gather_fn(struct request *parent);
 
 /*
- * Sends call (with the parent's DC, cmd 1) to every other node that is up; rows that come back are
+ * Sends call (with the parent's DC and endpoint, cmd 1) to all nodes that are up; rows and data are
  * passed to the parent as they come, parent->gathered gets the bit of each node that has answered
  * completely, and done(parent) is called when all have, or after half a second. done must end the
  * parent; it may be called before this returns.

@@ -30,6 +30,7 @@ struct process;
 struct request;
 struct proposal;
 struct arrival;
+struct ended;
 struct departure;
 struct copy_task;
 struct dc_init;
@@ -67,6 +68,7 @@ struct node {
 	struct dc_init *init[SHM_DCS]; /* pid namespace of each DC, started at first need */
 	struct os_source *init_source[SHM_DCS];
 	struct request *forwarded; /* waiting for another node's answer */
+	struct ended *ended; /* logs of processes that are no more */
 	struct copy_task *copies; /* data copies waiting for another node or for a move to end */
 	struct arrival *arrivals; /* migrations to this node */
 	struct departure *departures; /* migrations from this node */

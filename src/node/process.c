@@ -6,6 +6,7 @@
 
 #include "dvk.h"
 #include "node/departure.h"
+#include "node/ended.h"
 #include "node/init.h"
 #include "node/log.h"
 #include "node/node.h"
@@ -87,6 +88,8 @@ void process_free(struct process *process)
 		}
 	}
 	os_source_free(process->exit_source);
+	if (process->ended && !process->arriving)
+		ended_keep(process);
 	if (process->status)
 		exchange_status_free(node->exchange, process->status);
 	proc_log_free(process->log);
@@ -140,6 +143,7 @@ int process_attach(struct process *process, int dcid, int p_nr, int endpoint, ui
 	r = exchange_bell(node->exchange, dcid, p_nr, &bell);
 	if (r < 0)
 		return r;
+	ended_forget(node, dcid, p_nr);
 	process->dcid = dcid;
 	process->p_nr = p_nr;
 	process->endpoint = endpoint;

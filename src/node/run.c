@@ -7,6 +7,8 @@
 #include "base/refusal.h"
 #include "base/result.h"
 #include "dvk.h"
+#include "node/ended.h"
+#include "node/gather.h"
 #include "node/handlers.h"
 #include "node/init.h"
 #include "node/log.h"
@@ -270,6 +272,28 @@ void handle_run(struct request *request)
 	order_propose(node, &cmd, run_bound, request);
 }
 
+static void logs_gathered(struct request *request)
+{
+	if (request->data_sent || request->gathered)
+		request_end(request, 0, NULL, 0, NULL, 0);
+	else
+		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
+			     request->head.endpoint, request->head.dcid);
+}
+
+/* The endpoint is free: what its last process left, here or on the node that had it last. */
+static void logs_of_ended(struct request *request, int dcid, int p_nr)
+{
+	if (ended_send(request, dcid, p_nr)) {
+		request_end(request, 0, NULL, 0, NULL, 0);
+		return;
+	}
+	if (request->head.cmd == 1 || request->from >= 0)
+		request_fail(request, EDVSNOENT, "nothing is kept here");
+	else
+		gather_start(request, CTL_LOGS, logs_gathered);
+}
+
 /* From byte head.bytes of what the process wrote in its life, wherever it was then. */
 void handle_logs(struct request *request)
 {
@@ -280,8 +304,7 @@ void handle_logs(struct request *request)
 	uint64_t from = (uint64_t)request->head.bytes;
 
 	if (!ep || !ep->bound) {
-		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
-			     request->head.endpoint, dcid);
+		logs_of_ended(request, dcid, p_nr);
 		return;
 	}
 	if (ep->node != node->options.id) {

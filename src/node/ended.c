@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/ended.h"
+
+#include <stdlib.h>
+
+#include "node/log.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "node/request.h"
+
+struct ended {
+	struct ended *next;
+	int dcid, p_nr;
+	struct proc_log *log;
+};
+
+static void drop(struct ended **link)
+{
+	struct ended *ended = *link;
+
+	*link = ended->next;
+	proc_log_free(ended->log);
+	free(ended);
+}
+
+void ended_forget(struct node *node, int dcid, int p_nr)
+{
+	for (struct ended **link = &node->ended; *link; link = &(*link)->next) {
+		if ((*link)->dcid == dcid && (*link)->p_nr == p_nr) {
+			drop(link);
+			return;
+		}
+	}
+}
+
+void ended_keep(struct process *process)
+{
+	struct node *node = process->node;
+	struct ended *ended = process->log ? calloc(1, sizeof(*ended)) : NULL;
+	struct ended **link = &node->ended;
+
+	if (!ended)
+		return;
+	ended_forget(node, process->dcid, process->p_nr);
+	*ended = (struct ended){ node->ended, process->dcid, process->p_nr, process->log };
+	proc_log_listen(process->log, NULL, NULL);
+	process->log = NULL;
+	node->ended = ended;
+	for (int i = 0; *link && i < ENDED_MAX; i++)
+		link = &(*link)->next;
+	if (*link)
+		drop(link);
+}
+
+bool ended_send(struct request *request, int dcid, int p_nr)
+{
+	struct ended *ended = request->node->ended;
+	uint8_t *bytes;
+	size_t len;
+
+	while (ended && (ended->dcid != dcid || ended->p_nr != p_nr))
+		ended = ended->next;
+	if (!ended)
+		return false;
+	len = proc_log_size(ended->log);
+	bytes = malloc(len + 1);
+	if (bytes)
+		request_data(request, bytes,
+			     (uint32_t)proc_log_export(ended->log, bytes, len));
+	free(bytes);
+	return true;
+}

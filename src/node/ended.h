@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_ENDED_H
+#define DVS_NODE_ENDED_H
+
+/*
+ * What the last processes of this node that ended had written, so that `dvs logs` can still tell why.
+ * The oldest are forgotten, and those whose slot is bound anew. Node lock held.
+ */
+
+#include <stdbool.h>
+
+#define ENDED_MAX 64
+
+struct node;
+struct process;
+struct request;
+
+/* Takes the log over from a process that has ended; nothing if it has none. */
+void ended_keep(struct process *process);
+void ended_forget(struct node *node, int dcid, int p_nr);
+/* Sends it and true, or false: nothing of that slot is kept here. The request is not ended. */
+bool ended_send(struct request *request, int dcid, int p_nr);
+
+#endif
