@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/bits.h"
 #include "node/init_wire.h"
 #include "os/log.h"
+#include "os/loop.h"
 #include "os/pid.h"
 #include "os/reap.h"
 #include "os/socket.h"
@@ -63,7 +63,7 @@ static int init_give_up(struct dc_init *init, int why)
 static int init_receive(struct dc_init *init, struct init_reply *reply, int *pidfd)
 {
 	int fds[OS_FDS_MAX], count = 0;
-	int r = os_poll(init->request_fd, POLLIN, DC_INIT_TIMEOUT_MS);
+	int r = os_poll(init->request_fd, OS_READ, DC_INIT_TIMEOUT_MS);
 	ssize_t n;
 
 	*pidfd = -1;

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "base/test.h"
 #include "os/clock.h"
 #include "os/pid.h"
+#include "os/loop.h"
 #include "os/socket.h"
 #include "os/task.h"
 
@@ -39,7 +39,7 @@ static struct dc_exit next_exit(void)
 {
 	struct dc_exit ended = { 0 };
 
-	if (!os_poll(dc_init_fd(dc), POLLIN, WAIT_MS) && dc_init_read(dc, &ended) < 0)
+	if (!os_poll(dc_init_fd(dc), OS_READ, WAIT_MS) && dc_init_read(dc, &ended) < 0)
 		ended = (struct dc_exit){ 0 };
 	return ended;
 }
@@ -219,7 +219,7 @@ static void test_waits_for_go(void)
 	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), 0);
 	CHECK_EQ(os_pid_innermost(c.lpid), c.vpid);
 	CHECK_EQ(os_pidns_of(c.lpid), os_pidns_of(dc_init_pid(dc)));
-	CHECK_EQ(os_poll(dc_init_fd(dc), POLLIN, 100), -ETIMEDOUT);
+	CHECK_EQ(os_poll(dc_init_fd(dc), OS_READ, 100), -ETIMEDOUT);
 	os_comm_of(c.lpid, name, sizeof(name));
 	CHECK(!strcmp(name, "dvs-init")); /* has not executed anything */
 	CHECK_EQ(dc_init_go(dc, c.vpid + 1, NULL), -ESRCH);
@@ -228,7 +228,7 @@ static void test_waits_for_go(void)
 	ended = next_exit();
 	CHECK_EQ(ended.vpid, c.vpid);
 	CHECK_EQ(ended.status, 0);
-	CHECK_EQ(os_poll(c.pidfd, POLLIN, WAIT_MS), 0);
+	CHECK_EQ(os_poll(c.pidfd, OS_READ, WAIT_MS), 0);
 	os_close(c.pidfd);
 	teardown();
 }
@@ -359,7 +359,7 @@ static void test_children_take_the_next_pids(void)
 
 	setup();
 	CHECK_EQ(output_of(spawn_of(argv), text, sizeof(text)), 0);
-	CHECK_EQ(atoi(text), dc_vpid_base(NODE) + 1);
+	CHECK_EQ(strtol(text, NULL, 10), dc_vpid_base(NODE) + 1);
 	teardown();
 }
 
@@ -477,8 +477,8 @@ static void test_init_killed(void)
 	setup();
 	c = start(&spawn);
 	kill(dc_init_pid(dc), SIGKILL);
-	CHECK_EQ(os_poll(c.pidfd, POLLIN, WAIT_MS), 0); /* its processes go with it */
-	CHECK_EQ(os_poll(dc_init_fd(dc), POLLIN, WAIT_MS), 0);
+	CHECK_EQ(os_poll(c.pidfd, OS_READ, WAIT_MS), 0); /* its processes go with it */
+	CHECK_EQ(os_poll(dc_init_fd(dc), OS_READ, WAIT_MS), 0);
 	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);
 	CHECK(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &fd, NULL) < 0);
 	CHECK_EQ(fd, -1);
@@ -498,7 +498,7 @@ static void test_init_stopped(void)
 	kill(dc_init_pid(dc), SIGSTOP);
 	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), -ETIMEDOUT);
 	CHECK(os_now_ns() - begin < (DC_INIT_TIMEOUT_MS + 2000) * OS_MS_NS);
-	CHECK_EQ(os_poll(dc_init_fd(dc), POLLIN, WAIT_MS), 0);
+	CHECK_EQ(os_poll(dc_init_fd(dc), OS_READ, WAIT_MS), 0);
 	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);
 	dc = dc_init_free(dc);
 }

@@ -2,7 +2,6 @@
 #include "os/pollset.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -18,16 +17,16 @@ static void test_stands_for_another(void)
 	CHECK_OR_RETURN(!os_unix_pair(OS_STREAM, pair));
 	CHECK_EQ(os_pollset_change(set, pair[0], OS_READ), -ENOENT);
 	CHECK_EQ(os_pollset_add(set, pair[0], OS_READ), 0);
-	CHECK_EQ(os_poll(set, POLLIN, 0), -ETIMEDOUT);
+	CHECK_EQ(os_poll(set, OS_READ, 0), -ETIMEDOUT);
 	CHECK_EQ(write(pair[1], "x", 1), 1);
-	CHECK_EQ(os_poll(set, POLLIN, 1000), 0);
+	CHECK_EQ(os_poll(set, OS_READ, 1000), 0);
 	CHECK_EQ(read(pair[0], &c, 1), 1);
-	CHECK_EQ(os_poll(set, POLLIN, 0), -ETIMEDOUT);
+	CHECK_EQ(os_poll(set, OS_READ, 0), -ETIMEDOUT);
 	CHECK_EQ(os_pollset_change(set, pair[0], OS_READ | OS_WRITE), 0);
-	CHECK_EQ(os_poll(set, POLLIN, 1000), 0);
+	CHECK_EQ(os_poll(set, OS_READ, 1000), 0);
 	CHECK_EQ(os_pollset_change(set, pair[0], 0), 0);
 	CHECK_EQ(write(pair[1], "x", 1), 1);
-	CHECK_EQ(os_poll(set, POLLIN, 0), -ETIMEDOUT);
+	CHECK_EQ(os_poll(set, OS_READ, 0), -ETIMEDOUT);
 	close(pair[0]);
 	close(pair[1]);
 }

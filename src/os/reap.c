@@ -2,11 +2,11 @@
 #include "os/reap.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/wait.h>
 
+#include "os/loop.h"
 #include "os/socket.h"
 
 static int status_of(const siginfo_t *info)
@@ -42,7 +42,7 @@ void os_reap(pid_t pid)
 
 int os_reap_pidfd(int pidfd, int timeout_ms)
 {
-	int r = os_poll(pidfd, POLLIN, timeout_ms);
+	int r = os_poll(pidfd, OS_READ, timeout_ms);
 	siginfo_t info;
 
 	if (r < 0)

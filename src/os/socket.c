@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "os/loop.h"
 
 #define BACKLOG 128
 
@@ -246,10 +247,12 @@ ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count)
 	return bad ? -EMSGSIZE : n;
 }
 
-int os_poll(int fd, short events, int timeout_ms)
+int os_poll(int fd, int events, int timeout_ms)
 {
 	int64_t deadline = os_deadline_ns(timeout_ms);
-	struct pollfd p = { .fd = fd, .events = events };
+	struct pollfd p = { .fd = fd,
+			    .events = (short)((events & OS_READ ? POLLIN : 0) |
+					      (events & OS_WRITE ? POLLOUT : 0)) };
 
 	for (;;) {
 		struct timespec left = { 0 };
@@ -312,7 +315,7 @@ int os_read_full(int fd, void *buf, size_t len, int timeout_ms)
 	char *at = buf;
 
 	while (len) {
-		int r = os_poll(fd, POLLIN, ms_left(deadline));
+		int r = os_poll(fd, OS_READ, ms_left(deadline));
 		ssize_t n;
 
 		if (r < 0)
@@ -344,9 +347,22 @@ int os_write_full(int fd, const void *buf, size_t len, int timeout_ms)
 		}
 		if (n < 0 && n != -EAGAIN)
 			return (int)n;
-		r = os_poll(fd, POLLOUT, ms_left(deadline));
+		r = os_poll(fd, OS_WRITE, ms_left(deadline));
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int os_dup(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
+void os_shutdown(int fd)
+{
+	if (fd >= 0)
+		shutdown(fd, SHUT_RDWR);
 }

@@ -68,10 +68,12 @@ int os_write_full(int fd, const void *buf, size_t len, int timeout_ms);
 ssize_t os_read_some(int fd, void *buf, size_t len);
 ssize_t os_write_some(int fd, const void *buf, size_t len);
 
-/* Waits for poll(2) events. 0: one of them, or hang-up, is there; -ETIMEDOUT; negative errno. */
-int os_poll(int fd, short events, int timeout_ms);
+/* Waits for OS_READ, OS_WRITE (os/loop.h). 0: one of them, or hang-up, is there; -ETIMEDOUT; errno. */
+int os_poll(int fd, int events, int timeout_ms);
 
 int os_set_nonblock(int fd, int on);
+int os_dup(int fd); /* close-on-exec; the descriptor or negative errno */
+void os_shutdown(int fd); /* ends both directions: whoever waits on it is woken; fd may be negative */
 int os_close(int fd); /* fd may be negative; returns -1, errno is kept */
 
 static inline void os_closep(int *fd)
@@ -80,4 +82,4 @@ static inline void os_closep(int *fd)
 }
 
 /* An owned descriptor that closes itself when it leaves its scope. */
-#define OS_CLEANUP_FD __attribute__((cleanup(os_closep)))
+#define OS_CLEANUP_FD __attribute__((cleanup(os_closep), unused)) /* closed unused, too */

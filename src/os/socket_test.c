@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/test.h"
 #include "os/clock.h"
+#include "os/loop.h"
 
 static char dir[] = "/tmp/dvs-socket-XXXXXX", path[64], abstract[64];
 
@@ -171,9 +171,9 @@ static void test_full_read_and_write(void)
 	os_close(pair[0]);
 	CHECK_EQ(os_read_full(pair[1], big, sizeof(big), 1000), -ECONNRESET);
 	CHECK_EQ(os_write_full(pair[1], big, 1, 1000), -EPIPE);
-	CHECK_EQ(os_poll(pair[1], POLLIN, 1000), 0);
+	CHECK_EQ(os_poll(pair[1], OS_READ, 1000), 0);
 	os_close(pair[1]);
-	CHECK_EQ(os_poll(pair[1], POLLIN, 0), -EBADF);
+	CHECK_EQ(os_poll(pair[1], OS_READ, 0), -EBADF);
 }
 
 int main(void)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,6 +11,7 @@
 
 #include "base/test.h"
 #include "os/reap.h"
+#include "os/loop.h"
 #include "os/socket.h"
 
 static char *no_env[] = { NULL };
@@ -58,7 +58,7 @@ static void test_hold_and_go(void)
 	CHECK_EQ(os_spawn_hold(&plan, 2000, &s, &step), 0);
 	os_close(fds[1]);
 	CHECK_EQ(getsid(s.pid), s.pid);
-	CHECK_EQ(os_poll(fds[0], POLLIN, 50), -ETIMEDOUT);
+	CHECK_EQ(os_poll(fds[0], OS_READ, 50), -ETIMEDOUT);
 	CHECK_EQ(os_reap_peek(&pid, &status), -EAGAIN);
 	CHECK_EQ(os_spawn_go(s.go_fd, 2000), 0);
 	CHECK_EQ(os_read_full(fds[0], text, 4, 2000), 0);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "os/loop.h"
 #include "os/socket.h"
 
 #define LISTEN_BACKLOG 64
@@ -97,7 +98,7 @@ int os_tcp_connect(uint32_t address, uint16_t port, int timeout_ms)
 
 	if (fd < 0)
 		return fd;
-	r = os_poll(fd, POLLOUT, timeout_ms);
+	r = os_poll(fd, OS_WRITE, timeout_ms);
 	if (!r)
 		r = os_tcp_connected(fd);
 	if (!r)
