@@ -33,6 +33,7 @@
 #define NAP_MAX_NS	   OS_SECOND_NS
 #define LOOKS_PER_CLOCK	   32
 #define SLEEPS_PER_CPULOOK 64
+#define YIELDS_ALONE	   2
 
 void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int64_t grace_ns)
 {
@@ -129,8 +130,22 @@ static bool spin_step(struct wait *wait)
 		if (!begin)
 			begin = now;
 		if (wait->deadline_ns >= 0 && now >= wait->deadline_ns)
-			return true;
+			return false;
 	} while (now - begin < spin->budget_ns);
+	return false;
+}
+
+/*
+ * With one CPU for both, looking on would only keep the other side from it. But it may be about to
+ * answer: letting it go first is cheaper than a sleep and the wake that the other side then owes.
+ */
+static bool yield_step(const struct wait *wait)
+{
+	for (int i = 0; i < YIELDS_ALONE; i++) {
+		os_thread_yield();
+		if (word_changed(wait, 0) || has_news(wait))
+			return true;
+	}
 	return false;
 }
 
@@ -189,10 +204,22 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	return !wait->firm && is_signal(binding, r, node) ? EDVSINTR : 0;
 }
 
+static bool look_on(struct wait *wait)
+{
+	struct spin *spin = &wait->binding->spin;
+
+	if (!spin->budget_ns) {
+		spin->budget_ns = SPIN_START_NS;
+		spin->alone = os_thread_cpus() == 1;
+	}
+	if (word_changed(wait, 0) || has_news(wait))
+		return true;
+	return spin->alone ? yield_step(wait) : spin_step(wait);
+}
+
 int wait_step(struct wait *wait)
 {
 	struct binding *binding = wait->binding;
-	struct spin *spin = &binding->spin;
 	int64_t begin, took;
 	int r;
 
@@ -204,17 +231,8 @@ int wait_step(struct wait *wait)
 			return r;
 		binding_show(binding, wait->flags, wait->getfrom, wait->sendto);
 	}
-	if (!spin->budget_ns) {
-		spin->budget_ns = SPIN_START_NS;
-		spin->alone = os_thread_cpus() == 1;
-	}
-	/* The first looks are for free: no clock is read, and nothing is lost on one CPU either. */
-	if (word_changed(wait, 0) || has_news(wait) || (!spin->alone && spin_step(wait))) {
-		if (wait->deadline_ns < 0)
-			return 0;
-		if (word_changed(wait, 0) || has_news(wait))
-			return 0;
-	}
+	if (look_on(wait))
+		return 0;
 	begin = os_now_ns();
 	if (wait->deadline_ns >= 0 && begin >= wait->deadline_ns)
 		return is_worth(wait) ? 0 : wait->late;
@@ -222,9 +240,9 @@ int wait_step(struct wait *wait)
 	took = os_now_ns() - begin;
 	/* Had we looked on for as long as it took, we would have been spared the sleep. */
 	if (took < SPIN_MAX_NS)
-		spin_succeeded(spin, took);
+		spin_succeeded(&binding->spin, took);
 	else
-		spin_failed(spin);
+		spin_failed(&binding->spin);
 	return r;
 }
 

@@ -54,6 +54,11 @@ void os_signals_block_timers(sigset_t *kept)
 	pthread_sigmask(SIG_BLOCK, &some, kept);
 }
 
+void os_thread_yield(void)
+{
+	sched_yield();
+}
+
 int os_thread_sleep_ns(int64_t ns)
 {
 	struct timespec time = os_timespec(ns < 0 ? 0 : ns);

@@ -22,6 +22,8 @@ void os_signals_restore(const sigset_t *kept);
 /* Blocks SIGALRM, SIGIO and SIGTERM only. */
 void os_signals_block_timers(sigset_t *kept);
 
+/* Lets another runnable thread go first, if there is one. */
+void os_thread_yield(void);
 /* Sleeps; -EINTR when a signal handler ran. */
 int os_thread_sleep_ns(int64_t ns);
 
