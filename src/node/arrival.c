@@ -39,7 +39,8 @@ struct arrival {
 	struct move_offer offer;
 	struct migrate_target *target;
 	struct process *process; /* made before the load, bound by the commit */
-	int shell_pidfd;
+	int shell_pidfd; /* until the process entry owns it; then pidfd is ours */
+	int pidfd;
 	uint8_t *state; /* struct move_state and what follows it */
 	bool committed; /* the process is this node's: it ends like any other from now on */
 	struct plan_target plan;
@@ -204,6 +205,7 @@ static int prepare_process(struct arrival *a)
 	node_lock(a->node);
 	r = process_new(a->node, lpid, lpid, a->offer.vpid, a->shell_pidfd, &a->process);
 	if (r == 0) {
+		a->pidfd = os_dup(a->shell_pidfd);
 		a->shell_pidfd = -1;
 		a->process->managed = true;
 		a->process->arriving = true;
@@ -244,6 +246,19 @@ static int load(struct arrival *a)
 	return r;
 }
 
+/* What the source's copy was sent when its state had left already. */
+static void deliver_late_signals(struct arrival *a)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	struct move_signals late;
+
+	if (bulk_receive(a->fd, MOVE_SIGNALS, &late, sizeof(late), &ignored) < 0)
+		return;
+	for (int signo = 1; signo <= 64; signo++)
+		if (late.bits >> (signo - 1) & 1)
+			os_pidfd_signal(a->pidfd, signo);
+}
+
 static void resume(struct arrival *a)
 {
 	struct exchange_bell *bell;
@@ -261,6 +276,7 @@ static void resume(struct arrival *a)
 	if (exchange_bell(a->node->exchange, a->offer.dcid, a->offer.p_nr, &bell) == 0)
 		exchange_poke(bell);
 	node_unlock(a->node);
+	deliver_late_signals(a);
 }
 
 static void discard(struct arrival *a)
@@ -360,6 +376,7 @@ static void finish(struct arrival *a)
 		}
 	}
 	os_close(a->shell_pidfd);
+	os_close(a->pidfd);
 	os_close(a->fd);
 	mailbox_deinit(&a->mailbox);
 	free(a->state);
@@ -407,7 +424,7 @@ void arrival_start(struct node *node, int from, int fd)
 		return;
 	}
 	*a = (struct arrival){ .next = node->arrivals, .node = node, .from = from, .fd = fd,
-			       .shell_pidfd = -1, .offer = { .dcid = -1 } };
+			       .shell_pidfd = -1, .pidfd = -1, .offer = { .dcid = -1 } };
 	plan_target_init(&a->plan, &PLAN_LIMITS_DEFAULT);
 	mailbox_init(&a->mailbox);
 	node->arrivals = a;

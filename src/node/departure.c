@@ -314,12 +314,14 @@ static void do_send(struct departure *d)
 static void kill_source(struct departure *d)
 {
 	struct refusal ignored = REFUSAL_NONE;
+	struct move_signals late = { 0 };
 	struct move_verdict verdict;
 
 	if (bulk_await(d->fd, &verdict, BULK_TIMEOUT_MS, &ignored) == 0)
 		d->report.pid = verdict.pid;
 	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->source)->freeze_ns;
-	migrate_source_kill(d->source, NULL, &ignored);
+	migrate_source_kill(d->source, &late.bits, &ignored);
+	bulk_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), &ignored);
 }
 
 static void answer(struct departure *d)

@@ -14,6 +14,7 @@
  *	                           <--      MOVE_VERDICT (loaded and held)
  *	[COMMIT ordered]
  *	                           <--      MOVE_VERDICT (running)
+ *	MOVE_SIGNALS               -->      sends them to the process
  *
  * Fixed widths, little-endian; each record is a head and `bytes` of payload.
  */
@@ -27,7 +28,7 @@
 #define MOVE_VERSION 1
 #define MOVE_STATE_MAX (4u << 20)
 
-enum move_record { MOVE_OFFER = 1, MOVE_VERDICT = 2, MOVE_STATE = 3 };
+enum move_record { MOVE_OFFER = 1, MOVE_VERDICT = 2, MOVE_STATE = 3, MOVE_SIGNALS = 4 };
 
 struct move_head {
 	uint32_t magic;
@@ -51,6 +52,11 @@ struct move_verdict {
 	int32_t pid; /* of the shell, as the target sees it */
 	uint64_t ns; /* time the step took at the target */
 	char reason[CTL_SENTENCE];
+};
+
+/* Signals that reached the frozen copy after its state was sent: bit n-1 for signal n. */
+struct move_signals {
+	uint64_t bits;
 };
 
 struct move_notify {
