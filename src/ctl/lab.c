@@ -17,10 +17,10 @@ static const struct verb lab_verbs[] = {
 	{ "status", "[--json]", "its nodes, their processes and the links that are cut",
 	  verb_lab_status },
 	{ "exec", "NODE [--] CMD [ARG...]", "run CMD as if on that node", verb_lab_exec },
-	{ "cut", "A B", "drop everything between two nodes", verb_lab_cut },
-	{ "heal", "A B", "let it pass again", verb_lab_heal },
-	{ "kill", "NODE", "end a node at once, with everything on it", verb_lab_kill },
-	{ "start", "NODE", "start a node that was killed", verb_lab_start },
+	{ "cut", "A B [--json]", "drop everything between two nodes", verb_lab_cut },
+	{ "heal", "A B [--json]", "let it pass again", verb_lab_heal },
+	{ "kill", "NODE [--json]", "end a node at once, with everything on it", verb_lab_kill },
+	{ "start", "NODE [--json]", "start a node that was killed", verb_lab_start },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -4,6 +4,7 @@
 
 #include "ctl/labnet.h"
 #include "ctl/options.h"
+#include "ctl/render.h"
 #include "ctl/verb.h"
 
 static int load_pair(struct lab *lab, int a, int b, struct refusal *refusal)
@@ -21,7 +22,11 @@ static int load_pair(struct lab *lab, int a, int b, struct refusal *refusal)
 /* Cutting what is cut, or healing what is whole, is done already. */
 static int change(const struct verb *verb, int argc, char **argv, bool cut)
 {
-	const struct option_row rows[] = { { NULL, 0, OPTION_FLAG, NULL } };
+	bool json = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;
 	struct lab lab;
@@ -45,6 +50,8 @@ static int change(const struct verb *verb, int argc, char **argv, bool cut)
 	lab_unlock(&lab);
 	if (r < 0)
 		return verb_refuse(&refusal);
+	if (json)
+		return render_document(json_pack("{s:[i,i], s:b}", "nodes", a, b, "cut", cut));
 	printf("nodes %d and %d %s\n", a, b,
 	       cut ? "are cut off from each other" : "reach each other again");
 	return DONE;

@@ -6,13 +6,17 @@
 #include "ctl/labnet.h"
 #include "ctl/labnode.h"
 #include "ctl/options.h"
+#include "ctl/render.h"
 #include "ctl/verb.h"
 
 #define START_MS 10000
 
-static int parse_node(const struct verb *verb, int argc, char **argv, int *id)
+static int parse_node(const struct verb *verb, int argc, char **argv, int *id, bool *json)
 {
-	const struct option_row rows[] = { { NULL, 0, OPTION_FLAG, NULL } };
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, json },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
 	struct options options;
 
 	if (!options_parse(&options, rows, -1, argc, argv))
@@ -22,14 +26,23 @@ static int parse_node(const struct verb *verb, int argc, char **argv, int *id)
 	return DONE;
 }
 
+static int report(int id, bool up, bool json)
+{
+	if (json)
+		return render_document(json_pack("{s:i, s:b}", "node", id, "up", up));
+	printf("node %d %s\n", id, up ? "is up" : "is killed");
+	return DONE;
+}
+
 int verb_lab_kill(const struct verb *verb, int node, int argc, char **argv)
 {
 	struct refusal refusal = REFUSAL_NONE;
 	struct lab lab;
+	bool json = false;
 	int id, r;
 
 	(void)node;
-	r = parse_node(verb, argc, argv, &id);
+	r = parse_node(verb, argc, argv, &id, &json);
 	if (r)
 		return r;
 	if (lab_load_node(&lab, true, id, &refusal) < 0)
@@ -40,8 +53,7 @@ int verb_lab_kill(const struct verb *verb, int node, int argc, char **argv)
 	lab_unlock(&lab);
 	if (r < 0)
 		return verb_refuse(&refusal);
-	printf("node %d is killed\n", id);
-	return DONE;
+	return report(id, false, json);
 }
 
 /* A daemon that ended by itself leaves a namespace with a cable behind: it is cleared away first. */
@@ -71,10 +83,11 @@ int verb_lab_start(const struct verb *verb, int node, int argc, char **argv)
 {
 	struct refusal refusal = REFUSAL_NONE;
 	struct lab lab;
+	bool json = false;
 	int id, r;
 
 	(void)node;
-	r = parse_node(verb, argc, argv, &id);
+	r = parse_node(verb, argc, argv, &id, &json);
 	if (r)
 		return r;
 	if (lab_load_node(&lab, true, id, &refusal) < 0)
@@ -83,6 +96,5 @@ int verb_lab_start(const struct verb *verb, int node, int argc, char **argv)
 	lab_unlock(&lab);
 	if (r < 0)
 		return verb_refuse(&refusal);
-	printf("node %d is up\n", id);
-	return DONE;
+	return report(id, true, json);
 }
