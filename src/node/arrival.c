@@ -39,7 +39,7 @@ struct arrival {
 	struct move_offer offer;
 	struct migrate_target *target;
 	struct process *process; /* made before the load, bound by the commit */
-	int shell_pidfd; /* until the process entry owns it; then pidfd is ours */
+	int shell_pidfd;	 /* until the process entry owns it; then pidfd is ours */
 	int pidfd;
 	uint8_t *state; /* struct move_state and what follows it */
 	bool committed; /* the process is this node's: it ends like any other from now on */
@@ -155,7 +155,8 @@ static int check_offer(struct arrival *a)
 	else if (!ep->bound || ep->generation != offer->generation || ep->node != a->from)
 		r = refusal_set(&a->refusal, EDVSMIGRATE,
 				"node %d has not heard yet that endpoint %d runs on node %d; try "
-				"again", a->node->options.id, offer->endpoint, a->from);
+				"again",
+				a->node->options.id, offer->endpoint, a->from);
 	node_unlock(a->node);
 	return r;
 }
@@ -196,8 +197,8 @@ static int check(struct arrival *a)
 static int prepare_process(struct arrival *a)
 {
 	const struct move_state *state = (const struct move_state *)a->state;
-	const uint8_t *log_bytes = a->state + sizeof(*state) +
-				   state->channel_count * sizeof(struct move_channel);
+	const uint8_t *log_bytes =
+		a->state + sizeof(*state) + state->channel_count * sizeof(struct move_channel);
 	pid_t lpid = migrate_target_pid(a->target);
 	struct proc_log *log;
 	int r;
@@ -237,7 +238,8 @@ static int load(struct arrival *a)
 	int r = bulk_receive_any(a->fd, MOVE_STATE, &a->state, &len, &a->refusal);
 
 	if (r == 0 && carry_check(a->state, len) < 0)
-		r = refusal_set(&a->refusal, EDVSBADREQUEST, "the process's channels are malformed");
+		r = refusal_set(&a->refusal, EDVSBADREQUEST,
+				"the process's channels are malformed");
 	if (r == 0)
 		r = prepare_process(a);
 	if (r == 0)
@@ -317,8 +319,10 @@ static void unbound(struct node *node, void *ctx, const struct directory_result 
 /* Committed to us, and there is nothing that could run: the endpoint ends. */
 static void propose_unbind(struct arrival *a)
 {
-	struct command cmd = { .kind = COMMAND_UNBIND, .dcid = a->offer.dcid,
-			       .p_nr = a->offer.p_nr, .generation = a->offer.generation,
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = a->offer.dcid,
+			       .p_nr = a->offer.p_nr,
+			       .generation = a->offer.generation,
 			       .flags = COMMAND_FLAG_DIED };
 
 	node_lock(a->node);
@@ -423,8 +427,13 @@ void arrival_start(struct node *node, int from, int fd)
 		os_close(fd);
 		return;
 	}
-	*a = (struct arrival){ .next = node->arrivals, .node = node, .from = from, .fd = fd,
-			       .shell_pidfd = -1, .pidfd = -1, .offer = { .dcid = -1 } };
+	*a = (struct arrival){ .next = node->arrivals,
+			       .node = node,
+			       .from = from,
+			       .fd = fd,
+			       .shell_pidfd = -1,
+			       .pidfd = -1,
+			       .offer = { .dcid = -1 } };
 	plan_target_init(&a->plan, &PLAN_LIMITS_DEFAULT);
 	mailbox_init(&a->mailbox);
 	node->arrivals = a;

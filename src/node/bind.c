@@ -116,7 +116,8 @@ static void bind_done(struct node *node, void *ctx, const struct directory_resul
 		return;
 	}
 	rights_reset(node, binding->dcid, binding->p_nr);
-	r = process_attach(process, binding->dcid, binding->p_nr, result->value, result->generation);
+	r = process_attach(process, binding->dcid, binding->p_nr, result->value,
+			   result->generation);
 	free(binding);
 	if (r == 0) {
 		proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
@@ -137,10 +138,15 @@ static int bind_check(struct request *request, int endpoint)
 	const struct node *node = request->node;
 	const struct directory_dc *dc;
 
-	if (request->head.cmd == RMT_BIND || request->head.cmd == BKUP_BIND) {
+	if (request->head.cmd == BKUP_BIND) {
 		request_fail(request, EDVSNOSYS,
-			     "an endpoint elsewhere needs no binding here: every node knows every "
-			     "endpoint of the DC already");
+			     "an endpoint has no backups: every node knows where "
+			     "it is, and it can be moved");
+		return -1;
+	}
+	if (request->head.cmd == RMT_BIND && request->head.nodeid == node->options.id) {
+		request_fail(request, EDVSBADNODEID, "node %d is this one; bind it here",
+			     node->options.id);
 		return -1;
 	}
 	if (check_dc(request, request->head.dcid) < 0)
@@ -159,8 +165,8 @@ static int bind_target(struct request *request, pid_t *tgid, pid_t *tid, int *vp
 {
 	if (request->head.cmd == SELF_BIND || request->head.pid <= 0) {
 		*tgid = request->pid;
-		*tid = request->head.pid > 0 || request->head.tid ? caller_tid(request) :
-								     request->pid;
+		*tid = request->head.pid > 0 || request->head.tid ? caller_tid(request)
+								  : request->pid;
 	} else {
 		*tid = os_pid_here(request->pid, request->head.pid);
 		*tgid = *tid > 0 ? os_tgid_of(*tid) : -1;
@@ -171,10 +177,36 @@ static int bind_target(struct request *request, pid_t *tgid, pid_t *tid, int *vp
 	return *vpid > 0 ? 0 : -ESRCH;
 }
 
+static void remote_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct request *request = ctx;
+
+	(void)node;
+	if (result->code < 0)
+		request_fail(request, result->code, "endpoint %d of DC %d is not one of node %d",
+			     request->head.endpoint, request->head.dcid, request->head.nodeid);
+	else
+		request_end(request, result->value, NULL, 0, NULL, 0);
+}
+
+/* States where an endpoint is; every node knows already, and it has to be so. */
+static void bind_remote(struct request *request)
+{
+	struct command cmd = { .kind = COMMAND_BIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = _ENDPOINT_P(request->head.endpoint),
+			       .node = request->head.nodeid,
+			       .bind_kind = RMT_BIND };
+
+	memcpy(cmd.name, request->head.name, sizeof(cmd.name));
+	order_propose(request->node, &cmd, remote_done, request);
+}
+
 void handle_bind(struct request *request)
 {
 	struct node *node = request->node;
-	struct command cmd = { .kind = COMMAND_BIND, .dcid = request->head.dcid,
+	struct command cmd = { .kind = COMMAND_BIND,
+			       .dcid = request->head.dcid,
 			       .p_nr = _ENDPOINT_P(request->head.endpoint),
 			       .node = node->options.id };
 	struct binding *binding;
@@ -184,6 +216,10 @@ void handle_bind(struct request *request)
 
 	if (bind_check(request, cmd.p_nr) < 0)
 		return;
+	if (request->head.cmd == RMT_BIND) {
+		bind_remote(request);
+		return;
+	}
 	if (bind_target(request, &tgid, &tid, &vpid) < 0 ||
 	    process_new(node, tid, tgid, vpid, -1, &process) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
@@ -294,8 +330,8 @@ void handle_unbind(struct request *request)
 void handle_getep(struct request *request)
 {
 	struct process *caller = caller_process(request);
-	pid_t tid = request->head.pid > 0 ? os_pid_here(request->pid, request->head.pid) :
-					    request->pid;
+	pid_t tid =
+		request->head.pid > 0 ? os_pid_here(request->pid, request->head.pid) : request->pid;
 	struct process *p = tid > 0 ? process_find_pid(request->node, os_tgid_of(tid), tid) : NULL;
 
 	if (tid <= 0 || os_tgid_of(tid) <= 0) {
@@ -349,8 +385,8 @@ void handle_channel(struct request *request)
 {
 	struct node *node = request->node;
 	struct process *caller = caller_process(request);
-	int p_nr = request->head.cmd == 1 ? request->head.endpoint :
-					    _ENDPOINT_P(request->head.endpoint);
+	int p_nr = request->head.cmd == 1 ? request->head.endpoint
+					  : _ENDPOINT_P(request->head.endpoint);
 	const struct directory_endpoint *ep;
 	struct exchange_channel *channel;
 	struct exchange_bell *bell;
@@ -377,7 +413,8 @@ void handle_channel(struct request *request)
 			     caller->endpoint, number);
 		return;
 	}
-	if (exchange_channel(node->exchange, caller->dcid, caller->endpoint, number, &channel) < 0 ||
+	if (exchange_channel(node->exchange, caller->dcid, caller->endpoint, number, &channel) <
+		    0 ||
 	    exchange_bell(node->exchange, caller->dcid, p_nr, &bell) < 0) {
 		request_fail(request, EDVSALLOCMEM, "no memory for a channel");
 		return;

@@ -108,8 +108,7 @@ int carry_pack(struct process *process, uint32_t move, uint8_t **bytesp, uint32_
 	state->channel_count = count;
 	state->log_bytes = (uint32_t)log_bytes;
 	if (process->log)
-		state->log_start =
-			process->log_start + proc_log_total(process->log) - log_bytes;
+		state->log_start = process->log_start + proc_log_total(process->log) - log_bytes;
 	pack_status(process, state);
 	while ((channel = exchange_next(process->node->exchange, process->dcid, process->p_nr,
 					channel)))
@@ -233,8 +232,7 @@ static void unpack_bell(struct process *process, const struct move_state *state,
 void carry_unpack(struct process *process, const uint8_t *bytes)
 {
 	const struct move_state *state = (const struct move_state *)bytes;
-	const struct move_channel *channels =
-		(const struct move_channel *)(bytes + sizeof(*state));
+	const struct move_channel *channels = (const struct move_channel *)(bytes + sizeof(*state));
 
 	for (uint32_t i = 0; i < state->channel_count; i++)
 		if (channels[i].peer_nr >= -SHM_TASKS &&

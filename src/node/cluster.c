@@ -46,25 +46,28 @@ static void changed(struct node *node, void *ctx, const struct directory_result 
 		request_fail(request, result->code, "DC %d was not changed: %s", request->head.dcid,
 			     why(result->code));
 	else
-		request_end(request, request->head.call == CTL_DCINIT ? node->options.id : 0, NULL, 0,
-			    NULL, 0);
+		request_end(request, request->head.call == CTL_DCINIT ? node->options.id : 0, NULL,
+			    0, NULL, 0);
 }
 
 static bool may_change(struct request *request)
 {
 	if (request->uid == 0)
 		return true;
-	request_fail(request, EDVSPRIVILEGES,
-		     "uid %u may not change the cluster; root may (sudo)", request->uid);
+	request_fail(request, EDVSPRIVILEGES, "uid %u may not change the cluster; root may (sudo)",
+		     request->uid);
 	return false;
 }
 
 /* endpoint: bitmap of nodes for the command line; a program's DC begins on all nodes that are up. */
 void handle_dcinit(struct request *request)
 {
-	struct command cmd = { .kind = COMMAND_DC_CREATE, .dcid = request->head.dcid,
-			       .nodes = (uint32_t)request->head.bytes, .uid = request->uid,
-			       .warn2proc = NONE, .warnmsg = -1 };
+	struct command cmd = { .kind = COMMAND_DC_CREATE,
+			       .dcid = request->head.dcid,
+			       .nodes = (uint32_t)request->head.bytes,
+			       .uid = request->uid,
+			       .warn2proc = NONE,
+			       .warnmsg = -1 };
 	dc_usr_t dc;
 
 	if (!may_change(request))
@@ -89,7 +92,8 @@ void handle_dcinit(struct request *request)
 
 static void propose(struct request *request, enum command_kind kind)
 {
-	struct command cmd = { .kind = (uint16_t)kind, .dcid = request->head.dcid,
+	struct command cmd = { .kind = (uint16_t)kind,
+			       .dcid = request->head.dcid,
 			       .node = request->head.nodeid };
 
 	if (may_change(request))

@@ -21,15 +21,18 @@
  * millisecond, because the other node may be a few commands behind or ahead.
  */
 
-#define COPY_CHUNK (128u * 1024)
-#define COPY_PARK_US 1000
+#define COPY_CHUNK    (128u * 1024)
+#define COPY_PARK_US  1000
 #define COPY_LIMIT_MS 30000 /* as the contract: how long a migrating party is waited for */
 
-enum copy_op { COPY_READ = 1, COPY_WRITE = 2 };
+enum copy_op {
+	COPY_READ = 1,
+	COPY_WRITE = 2
+};
 
 struct copy_wire {
 	uint64_t id;
-	uint32_t op; /* enum copy_op */
+	uint32_t op;	/* enum copy_op */
 	int32_t result; /* COPIED */
 	int32_t dcid, endpoint;
 	uint64_t addr;
@@ -86,8 +89,8 @@ static int map_error(int r, enum copy_op op)
 /* Blocked in a call, and therefore in no state to be surprised: toward the requester or by its own word. */
 static bool is_blocked(struct node *node, const struct process *process, int requester)
 {
-	struct exchange_channel *channel = exchange_find(node->exchange, process->dcid,
-							 process->p_nr, _ENDPOINT_P(requester));
+	struct exchange_channel *channel =
+		exchange_find(node->exchange, process->dcid, process->p_nr, _ENDPOINT_P(requester));
 	enum line_state state;
 	uint64_t word;
 
@@ -126,10 +129,13 @@ static void park(struct copy_task *task)
 
 static int ask(struct copy_task *task, int node)
 {
-	struct copy_wire wire = { .id = task->id, .op = task->op, .dcid = task->dcid,
+	struct copy_wire wire = { .id = task->id,
+				  .op = task->op,
+				  .dcid = task->dcid,
 				  .endpoint = task->endpoint[task->op - 1],
 				  .addr = task->addr[task->op - 1] + task->done,
-				  .bytes = task->chunk, .requester = (uint32_t)task->requester };
+				  .bytes = task->chunk,
+				  .requester = (uint32_t)task->requester };
 
 	return proxy_message(task->request->node->proxy, node, NODE_MESSAGE_COPY, &wire,
 			     sizeof(wire), task->buf, task->op == COPY_WRITE ? task->chunk : 0);
@@ -164,11 +170,11 @@ static void step(struct copy_task *task)
 			task->asked = where;
 			return;
 		}
-		code = where == PROXY_HERE ?
-			       copy_here(node, task->dcid, task->endpoint[party], task->requester,
-					 task->op, task->addr[party] + task->done, task->buf,
-					 task->chunk) :
-			       EDVSMIGRATE;
+		code = where == PROXY_HERE
+			       ? copy_here(node, task->dcid, task->endpoint[party], task->requester,
+					   task->op, task->addr[party] + task->done, task->buf,
+					   task->chunk)
+			       : EDVSMIGRATE;
 		if (code == EDVSMIGRATE) {
 			park(task);
 			return;
@@ -254,9 +260,8 @@ static void serve(struct node *node, int from, const struct copy_wire *asked, co
 	    (asked->op != COPY_READ && asked->op != COPY_WRITE))
 		answer.result = EDVSBADREQUEST;
 	else
-		answer.result = copy_here(node, asked->dcid, asked->endpoint,
-					  (int)asked->requester, (enum copy_op)asked->op,
-					  asked->addr,
+		answer.result = copy_here(node, asked->dcid, asked->endpoint, (int)asked->requester,
+					  (enum copy_op)asked->op, asked->addr,
 					  asked->op == COPY_READ ? buf : (uint8_t *)(uintptr_t)data,
 					  asked->bytes);
 	proxy_message(node->proxy, from, NODE_MESSAGE_COPIED, &answer, sizeof(answer), buf,

@@ -16,7 +16,8 @@ struct request;
 
 /* CTL_VCOPY */
 void copy_start(struct request *request);
-void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes, uint32_t len);
+void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
+		     uint32_t len);
 /* Something moved, came back or was attached: chunks that were parked go on. */
 void copy_retry(struct node *node);
 void copy_on_dead(struct node *node, int dcid, int endpoint);

@@ -33,7 +33,7 @@
  */
 
 #define COPIES_TIMEOUT_NS 1000000000
-#define LOAD_TIMEOUT_MS 30000
+#define LOAD_TIMEOUT_MS	  30000
 
 struct departure {
 	struct departure *next;
@@ -132,8 +132,11 @@ static int check(struct departure *d)
 
 static int offer(struct departure *d)
 {
-	struct move_offer offer = { .dcid = d->dcid, .p_nr = d->p_nr, .endpoint = d->endpoint,
-				    .vpid = d->vpid, .generation = d->generation,
+	struct move_offer offer = { .dcid = d->dcid,
+				    .p_nr = d->p_nr,
+				    .endpoint = d->endpoint,
+				    .vpid = d->vpid,
+				    .generation = d->generation,
 				    .dry_run = d->dry_run };
 	struct move_verdict verdict;
 	uint32_t address;
@@ -197,8 +200,11 @@ static void decided(struct node *node, void *ctx, const struct directory_result 
 
 static void propose(struct departure *d, enum command_kind kind, enum plan_event_kind outcome)
 {
-	struct command cmd = { .kind = (uint16_t)kind, .dcid = d->dcid, .p_nr = d->p_nr,
-			       .generation = d->generation, .target = d->target,
+	struct command cmd = { .kind = (uint16_t)kind,
+			       .dcid = d->dcid,
+			       .p_nr = d->p_nr,
+			       .generation = d->generation,
+			       .target = d->target,
 			       .move = d->move };
 	struct asked *asked = malloc(sizeof(*asked));
 
@@ -353,8 +359,8 @@ static void report(struct departure *d, const struct plan_effect *effect)
 		refusal_clear(&d->refusal);
 		d->report.result = CTL_MOVE_COMMITTED;
 	} else {
-		d->report.result = effect->result == PLAN_REFUSED ? CTL_MOVE_REFUSED :
-								    CTL_MOVE_ROLLED_BACK;
+		d->report.result =
+			effect->result == PLAN_REFUSED ? CTL_MOVE_REFUSED : CTL_MOVE_ROLLED_BACK;
 		refusal_set(&d->refusal, effect->code ? effect->code : EDVSGENERIC,
 			    "the migration was given up: %s; the process goes on where it was",
 			    result_text(effect->code));
@@ -472,15 +478,18 @@ static int refuse_early(struct departure *d, struct process *process, bool movin
 	if (!process)
 		return refusal_set(&d->refusal, EDVSNOTBIND,
 				   "endpoint %d has no process on this node; attach one with "
-				   "dvs_migrate -c", d->endpoint);
+				   "dvs_migrate -c",
+				   d->endpoint);
 	if (moving || process->state != PROCESS_BOUND)
 		return refusal_set(&d->refusal, EDVSMIGRATE,
 				   "endpoint %d is migrating already; wait for its end or roll it "
-				   "back with dvs_migrate -r", d->endpoint);
+				   "back with dvs_migrate -r",
+				   d->endpoint);
 	if (!process->managed || process->lpid != process->tgid)
 		return refusal_set(&d->refusal, EDVSBADPID,
 				   "process %d was not started by dvs run, so its pid may be taken "
-				   "elsewhere; start it with dvs run", process->lpid);
+				   "elsewhere; start it with dvs run",
+				   process->lpid);
 	return 0;
 }
 
@@ -497,15 +506,23 @@ void departure_start(struct request *request)
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
-	*d = (struct departure){ .node = node, .request = request, .dcid = request->head.dcid,
-				 .p_nr = p_nr, .endpoint = directory_endpoint_number(ep, p_nr),
-				 .target = request->head.nodeid, .generation = ep->generation,
-				 .fd = -1, .dry_run = request->head.flags & CTL_FLAG_DRY_RUN,
+	*d = (struct departure){ .node = node,
+				 .request = request,
+				 .dcid = request->head.dcid,
+				 .p_nr = p_nr,
+				 .endpoint = directory_endpoint_number(ep, p_nr),
+				 .target = request->head.nodeid,
+				 .generation = ep->generation,
+				 .fd = -1,
+				 .dry_run = request->head.flags & CTL_FLAG_DRY_RUN,
 				 .lpid = process ? process->lpid : 0,
 				 .vpid = process ? process->vpid : 0 };
-	d->report = (struct ctl_move){ .dcid = d->dcid, .endpoint = d->endpoint,
-				       .from = node->options.id, .to = d->target,
-				       .vpid = d->vpid, .dry_run = d->dry_run };
+	d->report = (struct ctl_move){ .dcid = d->dcid,
+				       .endpoint = d->endpoint,
+				       .from = node->options.id,
+				       .to = d->target,
+				       .vpid = d->vpid,
+				       .dry_run = d->dry_run };
 	memcpy(d->report.name, ep->name, sizeof(d->report.name));
 	d->begin_ns = (uint64_t)os_now_ns();
 	plan_source_init(&d->plan, &PLAN_LIMITS_DEFAULT);

@@ -65,8 +65,7 @@ bool ended_send(struct request *request, int dcid, int p_nr)
 	len = proc_log_size(ended->log);
 	bytes = malloc(len + 1);
 	if (bytes)
-		request_data(request, bytes,
-			     (uint32_t)proc_log_export(ended->log, bytes, len));
+		request_data(request, bytes, (uint32_t)proc_log_export(ended->log, bytes, len));
 	free(bytes);
 	return true;
 }

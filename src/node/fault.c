@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "os/log.h"
 #include "os/self.h"
@@ -18,6 +17,6 @@ void fault_point(const char *name)
 		return;
 	os_log(OS_LOG_WARN, "fault point %s", fault);
 	if (!strcmp(fault + len + 1, "exit"))
-		kill(getpid(), SIGKILL);
+		raise(SIGKILL);
 	os_self_sleep_ms(strcmp(fault + len + 1, "stop") ? 200 : 1000);
 }

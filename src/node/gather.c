@@ -70,8 +70,11 @@ static void ask(struct gather *gather, int node, enum ctl_call call)
 	child->gather = gather;
 	child->uid = gather->parent->uid;
 	child->gid = gather->parent->gid;
-	child->head = (struct ctl_request){ .magic = CTL_MAGIC, .version = CTL_VERSION,
-					    .call = (uint16_t)call, .node = node, .cmd = 1,
+	child->head = (struct ctl_request){ .magic = CTL_MAGIC,
+					    .version = CTL_VERSION,
+					    .call = (uint16_t)call,
+					    .node = node,
+					    .cmd = 1,
 					    .dcid = gather->parent->head.dcid,
 					    .endpoint = gather->parent->head.endpoint };
 	gather->pending++;

@@ -31,9 +31,9 @@ static const char *why(const struct request *request, int code)
 	case EDVSPROCSTS:
 		return "it is not migrating; begin with dvs_migrate -s";
 	case EDVSMIGRATE:
-		return request->head.cmd == MIGR_ROLLBACK ?
-			       "it is not migrating; there is nothing to roll back" :
-			       "another migration of it is under way; wait for its end";
+		return request->head.cmd == MIGR_ROLLBACK
+			       ? "it is not migrating; there is nothing to roll back"
+			       : "another migration of it is under way; wait for its end";
 	case EDVSDCNODE:
 		return "the new node does not belong to the DC (dvs dc, dvs nodes)";
 	case EDVSNOPROXY:
@@ -88,8 +88,8 @@ static int attach_target(struct request *request, struct command *cmd, struct pr
 		tid = request->pid;
 	else
 		return 0;
-	if (tid <= 0 || process_new(node, tid, os_tgid_of(tid), os_pid_innermost(tid), -1,
-				    processp) < 0) {
+	if (tid <= 0 ||
+	    process_new(node, tid, os_tgid_of(tid), os_pid_innermost(tid), -1, processp) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
 			     request->head.pid, node->options.id);
 		return -1;
@@ -128,8 +128,10 @@ void handle_migrate(struct request *request)
 					  [MIGR_ROLLBACK] = COMMAND_MOVE_ROLLBACK };
 	struct node *node = request->node;
 	struct command cmd = { .dcid = request->head.dcid,
-			       .p_nr = _ENDPOINT_P(request->head.endpoint), .target = -1,
-			       .generation = COMMAND_GENERATION_ANY, .flags = COMMAND_FLAG_BY_HAND };
+			       .p_nr = _ENDPOINT_P(request->head.endpoint),
+			       .target = -1,
+			       .generation = COMMAND_GENERATION_ANY,
+			       .flags = COMMAND_FLAG_BY_HAND };
 	struct process *process = NULL;
 	struct hand *hand;
 

@@ -82,7 +82,8 @@ void handle_dvsinfo(struct request *request)
 void handle_status(struct request *request)
 {
 	struct node *node = request->node;
-	struct ctl_node_status status = { .nodeid = node->options.id, .quorum = node->quorum,
+	struct ctl_node_status status = { .nodeid = node->options.id,
+					  .quorum = node->quorum,
 					  .order = node->directory.order };
 
 	for (int i = 0; i < NR_NODES; i++) {

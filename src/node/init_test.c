@@ -561,8 +561,11 @@ int main(int argc, char **argv)
 {
 	int r = run_as(argc, argv);
 
-	if (r >= 0)
-		return r;
+	if (r >= 0) {
+		/* Not exit(): what a sanitizer does there it cannot do in another pid namespace. */
+		fflush(stdout);
+		_exit(r);
+	}
 	if (geteuid() != 0) {
 		test_skip("pid namespaces need root");
 		return test_end();

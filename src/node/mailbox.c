@@ -38,8 +38,8 @@ void mailbox_take(struct mailbox *box, pthread_mutex_t *lock, uint64_t deadline_
 	int r = 0;
 
 	while (box->head == box->tail && r != ETIMEDOUT)
-		r = deadline_ns ? pthread_cond_timedwait(&box->cond, lock, &until) :
-				  pthread_cond_wait(&box->cond, lock);
+		r = deadline_ns ? pthread_cond_timedwait(&box->cond, lock, &until)
+				: pthread_cond_wait(&box->cond, lock);
 	if (box->head == box->tail)
 		*event = (struct plan_event){ .kind = PLAN_TICK };
 	else

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "dvk.h"
 #include "node/init.h"
 #include "node/node.h"
 #include "os/log.h"
+#include "os/self.h"
+#include "os/tcp.h"
 
 /* dvsd, the node daemon. In the foreground; its log is standard error. */
 
@@ -35,7 +35,6 @@ static int parse_number(const char *text, long least, long most, long *value)
 
 static int parse_option(struct node_options *options, int option, const char *value)
 {
-	struct in_addr address;
 	long number;
 
 	switch (option) {
@@ -45,10 +44,7 @@ static int parse_option(struct node_options *options, int option, const char *va
 		options->id = (int)number;
 		return 0;
 	case 'a':
-		if (inet_pton(AF_INET, value, &address) != 1)
-			return -1;
-		options->address = address.s_addr;
-		return 0;
+		return os_tcp_address(value, &options->address);
 	case 'p':
 		if (parse_number(value, 1, 65535, &number) < 0)
 			return -1;
@@ -110,9 +106,10 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	if (geteuid() != 0) {
+	if (!os_self_is_root()) {
 		fputs("dvsd: needs root for pid namespaces and ptrace; start it with sudo "
-		      "(EDVSPRIVILEGES)\n", stderr);
+		      "(EDVSPRIVILEGES)\n",
+		      stderr);
 		return 1;
 	}
 	snprintf(prefix, sizeof(prefix), "dvsd %d", options.id);

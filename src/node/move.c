@@ -124,7 +124,8 @@ static void drain_next(struct drain *drain)
 		if (drain->failed)
 			request_fail(parent, EDVSPROCSTS,
 				     "%d moved, %d stayed for the reasons given; end those or move "
-				     "them by hand", drain->moved, drain->failed);
+				     "them by hand",
+				     drain->moved, drain->failed);
 		else
 			request_end(parent, drain->moved, NULL, 0, NULL, 0);
 		free(drain);

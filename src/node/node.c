@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "dvk.h"
 #include "node/arrival.h"
@@ -110,10 +109,15 @@ static void stop_signal(void *ctx)
 static int start_parts(struct node *node)
 {
 	const struct node_options *options = &node->options;
-	struct proxy_callbacks proxy = { .locate = locate, .message = on_message,
-					 .link_changed = on_link, .bulk = on_bulk, .ctx = node };
-	struct group_callbacks group = { .restore = order_restore, .deliver = order_deliver,
-					 .snapshot = order_snapshot, .quorum = order_quorum,
+	struct proxy_callbacks proxy = { .locate = locate,
+					 .message = on_message,
+					 .link_changed = on_link,
+					 .bulk = on_bulk,
+					 .ctx = node };
+	struct group_callbacks group = { .restore = order_restore,
+					 .deliver = order_deliver,
+					 .snapshot = order_snapshot,
+					 .quorum = order_quorum,
 					 .ctx = node };
 	struct os_source *ignored;
 	int r = os_loop_new(&node->loop, &node->lock);

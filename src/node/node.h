@@ -64,13 +64,13 @@ struct node {
 	struct server *server;
 	struct proposal *proposals; /* own commands not delivered yet */
 	uint64_t next_request;
-	struct process *processes; /* bound or run here */
+	struct process *processes;     /* bound or run here */
 	struct dc_init *init[SHM_DCS]; /* pid namespace of each DC, started at first need */
 	struct os_source *init_source[SHM_DCS];
 	struct request *forwarded; /* waiting for another node's answer */
-	struct ended *ended; /* logs of processes that are no more */
-	struct copy_task *copies; /* data copies waiting for another node or for a move to end */
-	struct arrival *arrivals; /* migrations to this node */
+	struct ended *ended;	   /* logs of processes that are no more */
+	struct copy_task *copies;  /* data copies waiting for another node or for a move to end */
+	struct arrival *arrivals;  /* migrations to this node */
 	struct departure *departures; /* migrations from this node */
 	pthread_t bell_thread;
 	bool bell_running;
@@ -112,10 +112,10 @@ void node_stop(struct node *node);
 /* Kinds of node messages on a link (proxy_message). */
 enum node_message {
 	NODE_MESSAGE_REQUEST = 1, /* struct request_wire + ctl_request + payload */
-	NODE_MESSAGE_PACKET = 2, /* struct request_wire + ctl_reply + payload */
-	NODE_MESSAGE_CANCEL = 3, /* struct request_wire */
-	NODE_MESSAGE_COPY = 4, /* struct copy_wire + data */
-	NODE_MESSAGE_COPIED = 5, /* struct copy_wire + data */
+	NODE_MESSAGE_PACKET = 2,  /* struct request_wire + ctl_reply + payload */
+	NODE_MESSAGE_CANCEL = 3,  /* struct request_wire */
+	NODE_MESSAGE_COPY = 4,	  /* struct copy_wire + data */
+	NODE_MESSAGE_COPIED = 5,  /* struct copy_wire + data */
 };
 
 #endif

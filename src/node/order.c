@@ -231,7 +231,8 @@ void order_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
 	struct node *node = ctx;
 
 	if (directory_decode(&node->directory, state, len) < 0) {
-		os_log(OS_LOG_ERROR, "the state from the group as of %llu is damaged", (unsigned long long)order);
+		os_log(OS_LOG_ERROR, "the state from the group as of %llu is damaged",
+		       (unsigned long long)order);
 		node_fail(node);
 		return;
 	}

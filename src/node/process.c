@@ -69,8 +69,13 @@ int process_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd,
 		free(p);
 		return pidfd;
 	}
-	*p = (struct process){ .next = node->processes, .node = node, .dcid = -1, .lpid = lpid,
-			       .tgid = tgid, .vpid = vpid, .pidfd = pidfd,
+	*p = (struct process){ .next = node->processes,
+			       .node = node,
+			       .dcid = -1,
+			       .lpid = lpid,
+			       .tgid = tgid,
+			       .vpid = vpid,
+			       .pidfd = pidfd,
 			       .pidns = os_pidns_of(lpid) };
 	node->processes = p;
 	*processp = p;
@@ -202,8 +207,10 @@ static void unbound(struct node *node, void *ctx, const struct directory_result 
 
 static void process_ended(struct process *process)
 {
-	struct command cmd = { .kind = COMMAND_UNBIND, .dcid = process->dcid,
-			       .p_nr = process->p_nr, .generation = process->generation,
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = process->dcid,
+			       .p_nr = process->p_nr,
+			       .generation = process->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
 	process->ended = true;

@@ -36,17 +36,17 @@ struct process {
 	enum process_state state;
 	int dcid, p_nr, endpoint;
 	uint32_t generation;
-	pid_t lpid; /* task as the daemon sees it (a thread id for dvk_tbind) */
-	pid_t tgid; /* its process */
-	int vpid; /* in its own pid namespace */
+	pid_t lpid;	/* task as the daemon sees it (a thread id for dvk_tbind) */
+	pid_t tgid;	/* its process */
+	int vpid;	/* in its own pid namespace */
 	uint64_t pidns; /* identity of that namespace */
-	int pidfd; /* owned; readable when it has ended */
+	int pidfd;	/* owned; readable when it has ended */
 	struct os_source *exit_source;
 	struct exchange_status *status; /* owned */
-	struct proc_log *log; /* owned; NULL when its output is not the daemon's */
+	struct proc_log *log;		/* owned; NULL when its output is not the daemon's */
 	uint64_t log_start; /* bytes that fell out of the log before it came to this node */
-	bool managed; /* child of a DC init: its wait status comes from there */
-	bool arriving; /* being loaded: not this node's yet, and no endpoint */
+	bool managed;	    /* child of a DC init: its wait status comes from there */
+	bool arriving;	    /* being loaded: not this node's yet, and no endpoint */
 	bool ended;
 	int wait_status;
 	struct request *followers; /* logs -f, run --wait; by next_kept */

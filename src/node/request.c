@@ -103,7 +103,9 @@ void request_data(struct request *request, const void *data, uint32_t bytes)
 void request_end(struct request *request, int64_t value, const void *payload, uint32_t bytes,
 		 const int *fds, int fds_count)
 {
-	struct ctl_reply reply = { .packet = CTL_END, .payload_bytes = bytes, .value = value,
+	struct ctl_reply reply = { .packet = CTL_END,
+				   .payload_bytes = bytes,
+				   .value = value,
 				   .fds = (uint16_t)fds_count };
 
 	send_packet(request, &reply, payload, fds);
@@ -138,7 +140,8 @@ void request_refuse(struct request *request, const struct refusal *refusal)
 void request_forward(struct request *request, int to)
 {
 	struct node *node = request->node;
-	struct request_wire wire = { .origin = node->options.id, .uid = request->uid,
+	struct request_wire wire = { .origin = node->options.id,
+				     .uid = request->uid,
 				     .gid = request->gid };
 	uint8_t head[sizeof(wire) + sizeof(request->head)];
 
@@ -152,7 +155,8 @@ void request_forward(struct request *request, int to)
 			  request->payload, request->head.payload_bytes) < 0) {
 		request_fail(request, EDVSNOTCONN,
 			     "node %d cannot be reached from node %d just now; try again when the "
-			     "link is up (dvs nodes)", to, node->options.id);
+			     "link is up (dvs nodes)",
+			     to, node->options.id);
 		return;
 	}
 	request->next_forwarded = node->forwarded;
@@ -237,7 +241,8 @@ static void on_client(void *ctx, int fd, int events)
 	if (parse(request, packet, (size_t)len) < 0) {
 		request_fail(request, EDVSBADREQUEST,
 			     "the request is not of control protocol version %d: use the dvs and "
-			     "libdvk of the same release as the daemon", CTL_VERSION);
+			     "libdvk of the same release as the daemon",
+			     CTL_VERSION);
 		return;
 	}
 	request_dispatch(request);

@@ -25,9 +25,9 @@ struct request {
 	struct ctl_request head;
 	uint8_t *payload; /* payload_bytes, owned */
 	/* a client of ours */
-	int fd; /* -1 when passed on from another node */
+	int fd;			  /* -1 when passed on from another node */
 	struct os_source *source; /* watches for the client going away */
-	pid_t pid; /* of the client, as this daemon sees it */
+	pid_t pid;		  /* of the client, as this daemon sees it */
 	uid_t uid;
 	gid_t gid;
 	/* passed on from another node */
@@ -38,8 +38,8 @@ struct request {
 	uint64_t forward_id;
 	struct request *next_forwarded;
 	struct gather *gather; /* asker when it is neither a client nor a node */
-	uint32_t gathered; /* nodes whose part is in: see gather.h */
-	uint64_t data_sent; /* bytes of CTL_DATA so far: where a follower goes on after a move */
+	uint32_t gathered;     /* nodes whose part is in: see gather.h */
+	uint64_t data_sent;    /* bytes of CTL_DATA so far: where a follower goes on after a move */
 	void (*cancelled)(struct request *request);
 	/* asker of a move when it is this node itself: gets the report instead of the packets */
 	void (*moved)(struct request *request, const struct ctl_move *report);

@@ -106,8 +106,11 @@ void handle_priv(struct request *request)
 		return;
 	}
 	if (ep->node != node->options.id) {
-		request_fail(request, EDVSRMTPROC, "endpoint %d runs on node %d; ask there",
-			     request->head.endpoint, ep->node);
+		if (request->from < 0)
+			request_forward(request, ep->node);
+		else
+			request_fail(request, EDVSMIGRATE, "endpoint %d has just moved to node %d",
+				     request->head.endpoint, ep->node);
 		return;
 	}
 	priv = &node->priv[dcid][shm_index(p_nr)];

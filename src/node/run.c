@@ -152,9 +152,13 @@ static int spawn(struct request *request, struct process **processp, struct refu
 		r = proc_log_new(node->loop, &log);
 	if (r == 0) {
 		taken_vpids(node, dcid, taken);
-		spawn = (struct dc_spawn){ .argv = args.argv, .envp = args.envp, .cwd = args.cwd,
-					   .umask = args.head.umask, .uid = request->uid,
-					   .gid = request->gid, .taken = taken,
+		spawn = (struct dc_spawn){ .argv = args.argv,
+					   .envp = args.envp,
+					   .cwd = args.cwd,
+					   .umask = args.head.umask,
+					   .uid = request->uid,
+					   .gid = request->gid,
+					   .taken = taken,
 					   .fds = { -1, proc_log_fd(log), proc_log_fd(log) } };
 		r = dc_init_spawn(init, &spawn, &vpid, &lpid, &pidfd, why);
 	}
@@ -174,7 +178,8 @@ static int spawn(struct request *request, struct process **processp, struct refu
 
 static void run_row(struct request *request, const struct process *process)
 {
-	struct ctl_run_row row = { .lpid = process->lpid, .vpid = process->vpid,
+	struct ctl_run_row row = { .lpid = process->lpid,
+				   .vpid = process->vpid,
 				   .endpoint = process->endpoint,
 				   .node = request->node->options.id };
 
@@ -238,7 +243,8 @@ static int check_slot(struct request *request, int p_nr)
 	if (ep->bound) {
 		request_fail(request, EDVSSLOTUSED,
 			     "endpoint %d of DC %d is bound already, on node %d; choose a free one "
-			     "(dvs ps %d)", p_nr, dcid, ep->node, dcid);
+			     "(dvs ps %d)",
+			     p_nr, dcid, ep->node, dcid);
 		return -1;
 	}
 	return 0;
@@ -247,9 +253,11 @@ static int check_slot(struct request *request, int p_nr)
 void handle_run(struct request *request)
 {
 	struct node *node = request->node;
-	struct command cmd = { .kind = COMMAND_BIND, .dcid = request->head.dcid,
+	struct command cmd = { .kind = COMMAND_BIND,
+			       .dcid = request->head.dcid,
 			       .p_nr = _ENDPOINT_P(request->head.endpoint),
-			       .node = node->options.id, .bind_kind = request->head.cmd,
+			       .node = node->options.id,
+			       .bind_kind = request->head.cmd,
 			       .misc = MIS_GRPLEADER };
 	struct refusal why = REFUSAL_NONE;
 	struct process *process;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/result.h"
 #include "dvk.h"
@@ -76,7 +75,8 @@ void request_dispatch(struct request *request)
 		return;
 	}
 	if (to >= NR_NODES || !node->directory.node[to].up) {
-		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)", to);
+		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
+			     to);
 		return;
 	}
 	request_forward(request, to);
@@ -134,7 +134,7 @@ struct server *server_free(struct server *server)
 		os_close(server->fds[i]);
 	}
 	if (server->path && server->fds[1] >= 0)
-		unlink(server->path);
+		os_unix_remove(server->path);
 	free(server);
 	return NULL;
 }

@@ -110,7 +110,8 @@ void handle_nodes(struct request *request)
 	for (int i = 0; i < NR_NODES; i++) {
 		const struct directory_node *entry = &node->directory.node[i];
 		struct proxy_link_stats stats = { 0 };
-		struct ctl_node_row row = { .up = entry->up, .incarnation = entry->incarnation,
+		struct ctl_node_row row = { .up = entry->up,
+					    .incarnation = entry->incarnation,
 					    .address = entry->address,
 					    .self = i == node->options.id };
 

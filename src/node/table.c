@@ -35,6 +35,22 @@ static void show_moves(const struct node *node, const struct directory_endpoint 
 	}
 }
 
+/*
+ * A caller whose request was taken goes on sleeping: nobody wakes it to say so. Its line knows.
+ */
+static bool is_taken(const struct process *process, const struct status_page *page)
+{
+	int p_nr = process->p_nr;
+	struct exchange_channel *channel;
+
+	if (!(page->rts_flags & SENDING) || !(page->rts_flags & RECEIVING))
+		return false;
+	channel = exchange_find(process->node->exchange, process->dcid, p_nr,
+				_ENDPOINT_P(page->sendto));
+	return channel && line_word_state(channel->page->line[exchange_side(channel, p_nr)].word) ==
+				  LINE_TAKEN;
+}
+
 static void show_status(const struct process *process, proc_usr_t *row)
 {
 	const struct status_page *page = process->status->page;
@@ -42,9 +58,11 @@ static void show_status(const struct process *process, proc_usr_t *row)
 	row->p_lpid = process->lpid;
 	row->p_vpid = process->vpid;
 	row->p_rts_flags = page->rts_flags;
+	if (is_taken(process, page))
+		row->p_rts_flags &= ~(unsigned long)SENDING;
 	row->p_misc_flags |= page->misc_flags;
 	row->p_getfrom = page->rts_flags & RECEIVING ? page->getfrom : NONE;
-	row->p_sendto = page->rts_flags & SENDING ? page->sendto : NONE;
+	row->p_sendto = row->p_rts_flags & SENDING ? page->sendto : NONE;
 	row->p_waitunbind = page->rts_flags & WAITUNBIND ? page->waitunbind : NONE;
 	row->p_lclsent = page->lclsent;
 	row->p_rmtsent = page->rmtsent;

@@ -366,3 +366,8 @@ void os_shutdown(int fd)
 	if (fd >= 0)
 		shutdown(fd, SHUT_RDWR);
 }
+
+void os_unix_remove(const char *path)
+{
+	unlink(path);
+}

@@ -41,6 +41,8 @@ int os_unix_accept(int fd);
  */
 int os_unix_connect(const char *name, enum os_socket_kind kind, int timeout_ms);
 int os_unix_pair(enum os_socket_kind kind, int fds[2]);
+/* Removes the socket file of a listener that is closed. */
+void os_unix_remove(const char *path);
 /* Who made the connection (or the listening end, seen from the connecting one). */
 int os_unix_peer(int fd, struct os_peer *peer);
 /* Root, or the user that this process runs as. */
@@ -73,7 +75,8 @@ int os_poll(int fd, int events, int timeout_ms);
 
 int os_set_nonblock(int fd, int on);
 int os_dup(int fd); /* close-on-exec; the descriptor or negative errno */
-void os_shutdown(int fd); /* ends both directions: whoever waits on it is woken; fd may be negative */
+void os_shutdown(
+	int fd);      /* ends both directions: whoever waits on it is woken; fd may be negative */
 int os_close(int fd); /* fd may be negative; returns -1, errno is kept */
 
 static inline void os_closep(int *fd)

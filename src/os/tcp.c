@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/tcp.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -138,4 +139,14 @@ void os_tcp_limit_unsent(int fd, int bytes)
 void os_tcp_shutdown(int fd)
 {
 	shutdown(fd, SHUT_RDWR);
+}
+
+int os_tcp_address(const char *text, uint32_t *address)
+{
+	struct in_addr in;
+
+	if (inet_pton(AF_INET, text, &in) != 1)
+		return -EINVAL;
+	*address = in.s_addr;
+	return 0;
 }

@@ -30,4 +30,7 @@ void os_tcp_limit_unsent(int fd, int bytes);
 /* Ends both directions; whoever reads or writes it is told. */
 void os_tcp_shutdown(int fd);
 
+/* "A.B.C.D" as a number in network order. 0 or -EINVAL. */
+int os_tcp_address(const char *text, uint32_t *address);
+
 #endif

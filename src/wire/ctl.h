@@ -24,62 +24,67 @@
 #include "dvk.h"
 
 #define CTL_ABSTRACT_NAME "dvs" /* after the leading zero byte */
-#define CTL_MAGIC 0x54435644u
-#define CTL_VERSION 1
-#define CTL_PACKET_MAX (160 * 1024) /* arguments and environment of `run` must fit */
-#define CTL_FDS_MAX 4
-#define CTL_SENTENCE 240
+#define CTL_MAGIC	  0x54435644u
+#define CTL_VERSION	  1
+#define CTL_PACKET_MAX	  (160 * 1024) /* arguments and environment of `run` must fit */
+#define CTL_FDS_MAX	  4
+#define CTL_SENTENCE	  240
 
 enum ctl_call {
 	CTL_NONE = 0,
 	/* programs */
 	CTL_HELLO = 1, /* reply: value = nodeid; fds: node bell, and if bound: own bell, status */
-	CTL_BIND = 2, /* arg: dcid, endpoint, pid, nodeid, cmd = bind type; name; fds as HELLO if own */
+	CTL_BIND =
+		2, /* arg: dcid, endpoint, pid, nodeid, cmd = bind type; name; fds as HELLO if own */
 	CTL_UNBIND = 3, /* arg: dcid, endpoint, timeout */
-	CTL_CHANNEL = 4, /* endpoint = peer; fds: channel page, peer's bell; value = peer endpoint */
+	CTL_CHANNEL =
+		4,     /* endpoint = peer; fds: channel page, peer's bell; value = peer endpoint */
 	CTL_GETEP = 5, /* pid as the caller sees it */
-	CTL_WAIT4BIND = 6, /* cmd, endpoint: state now, never blocks: EDVSAGAIN means wait and ask */
+	CTL_WAIT4BIND =
+		6,	  /* cmd, endpoint: state now, never blocks: EDVSAGAIN means wait and ask */
 	CTL_PROCINFO = 7, /* dcid, endpoint = p_nr; payload: proc_usr_t */
-	CTL_DCINFO = 8, /* payload: dc_usr_t */
+	CTL_DCINFO = 8,	  /* payload: dc_usr_t */
 	CTL_NODEINFO = 9, /* nodeid; payload: node_usr_t */
 	CTL_DVSINFO = 10, /* payload: dvs_usr_t; value = nodeid */
-	CTL_PRIV = 11, /* cmd 0 get, 1 set; payload: priv_usr_t */
+	CTL_PRIV = 11,	  /* cmd 0 get, 1 set; payload: priv_usr_t */
 	CTL_VCOPY = 12, /* src, dst in endpoint, pid; addr[0], addr[1], bytes: the daemon copies */
 	CTL_WAKEUP = 13,
-	CTL_NOTIFY = 14, /* hardware notify, unbound callers */
+	CTL_NOTIFY = 14,  /* hardware notify, unbound callers */
 	CTL_MIGRATE = 15, /* dvk_migrate_X: cmd, pid, dcid, endpoint, nodeid */
-	CTL_DCINIT = 16, /* payload: dc_usr_t */
+	CTL_DCINIT = 16,  /* payload: dc_usr_t */
 	CTL_DCEND = 17,
 	CTL_ADDNODE = 18,
 	CTL_DELNODE = 19,
 	/* the command line */
-	CTL_PS = 32, /* dcid -1 all; rows: struct ctl_proc_row */
-	CTL_NODES = 33, /* rows: struct ctl_node_row */
-	CTL_DCS = 34, /* rows: struct ctl_dc_row */
+	CTL_PS = 32,	    /* dcid -1 all; rows: struct ctl_proc_row */
+	CTL_NODES = 33,	    /* rows: struct ctl_node_row */
+	CTL_DCS = 34,	    /* rows: struct ctl_dc_row */
 	CTL_PROCTABLE = 35, /* this node's own table of dcid; rows: struct ctl_proc_row */
-	CTL_RUN = 36, /* dcid, endpoint, cmd = bind type, flags; payload: struct ctl_run + strings */
+	CTL_RUN =
+		36, /* dcid, endpoint, cmd = bind type, flags; payload: struct ctl_run + strings */
 	CTL_LOGS = 37, /* dcid, endpoint, flags CTL_FLAG_FOLLOW; CTL_DATA packets */
-	CTL_MOVE = 38, /* dvs migrate: dcid, endpoint, nodeid = target, flags; row: struct ctl_move */
-	CTL_DRAIN = 39, /* rows: struct ctl_move, one per process */
+	CTL_MOVE =
+		38, /* dvs migrate: dcid, endpoint, nodeid = target, flags; row: struct ctl_move */
+	CTL_DRAIN = 39,	   /* rows: struct ctl_move, one per process */
 	CTL_SHUTDOWN = 40, /* end the daemon in good order */
-	CTL_STATUS = 41, /* ready? value = nodeid; payload: struct ctl_node_status */
+	CTL_STATUS = 41,   /* ready? value = nodeid; payload: struct ctl_node_status */
 };
 
-#define CTL_FLAG_FOLLOW 1u /* LOGS, RUN: stay attached until the process ends */
-#define CTL_FLAG_DRY_RUN 2u
+#define CTL_FLAG_FOLLOW	     1u /* LOGS, RUN: stay attached until the process ends */
+#define CTL_FLAG_DRY_RUN     2u
 #define CTL_FLAG_HAND_COMMIT 4u
-#define CTL_MODE_STOP 0
-#define CTL_MODE_PRE 1
-#define CTL_MODE_POST 2
-#define CTL_ENGINE_NATIVE 0
-#define CTL_ENGINE_CRIU 1
+#define CTL_MODE_STOP	     0
+#define CTL_MODE_PRE	     1
+#define CTL_MODE_POST	     2
+#define CTL_ENGINE_NATIVE    0
+#define CTL_ENGINE_CRIU	     1
 
 struct ctl_request {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t call; /* enum ctl_call */
-	int32_t node; /* whom to ask; -1 this one */
-	int32_t tid; /* calling thread in the caller's own pid namespace; 0: the process */
+	int32_t node;  /* whom to ask; -1 this one */
+	int32_t tid;   /* calling thread in the caller's own pid namespace; 0: the process */
 	int32_t dcid;
 	int32_t endpoint;
 	int32_t pid;
@@ -95,7 +100,11 @@ struct ctl_request {
 	uint32_t pad;
 };
 
-enum ctl_packet { CTL_ROW = 1, CTL_DATA = 2, CTL_END = 3 };
+enum ctl_packet {
+	CTL_ROW = 1,
+	CTL_DATA = 2,
+	CTL_END = 3
+};
 
 /* Every packet from the daemon starts with this; a row or data follows it. */
 struct ctl_reply {
@@ -124,7 +133,7 @@ struct ctl_run_row {
 
 struct ctl_proc_row {
 	proc_usr_t proc; /* as the contract's table */
-	int32_t owner; /* node that owns it */
+	int32_t owner;	 /* node that owns it */
 	int32_t pad;
 	uint64_t generation;
 };
@@ -134,8 +143,8 @@ struct ctl_node_row {
 	int32_t up;
 	uint32_t incarnation;
 	uint32_t address; /* IPv4, network order */
-	int32_t self; /* 1: the answering node */
-	int32_t link_up; /* link from the answering node */
+	int32_t self;	  /* 1: the answering node */
+	int32_t link_up;  /* link from the answering node */
 	int32_t pad;
 	uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
 };
@@ -146,12 +155,16 @@ struct ctl_dc_row {
 	int32_t pad;
 };
 
-enum ctl_move_result { CTL_MOVE_COMMITTED = 0, CTL_MOVE_ROLLED_BACK = 1, CTL_MOVE_REFUSED = 2 };
+enum ctl_move_result {
+	CTL_MOVE_COMMITTED = 0,
+	CTL_MOVE_ROLLED_BACK = 1,
+	CTL_MOVE_REFUSED = 2
+};
 
 struct ctl_move {
 	int32_t dcid, endpoint, from, to;
 	int32_t engine, mode, result; /* enum ctl_move_result */
-	int32_t pid; /* lpid on the target */
+	int32_t pid;		      /* lpid on the target */
 	int32_t vpid;
 	int32_t error; /* of a refusal or rollback */
 	uint64_t total_ns, downtime_ns, transfer_ns, image_bytes, sent_bytes;
@@ -168,7 +181,7 @@ struct ctl_node_status {
 	int32_t quorum;
 	uint64_t order;
 	int32_t processes; /* local bound or run */
-	int32_t moves; /* under way on this node */
+	int32_t moves;	   /* under way on this node */
 };
 
 _Static_assert(sizeof(struct ctl_request) == 104, "one request layout");

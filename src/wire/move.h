@@ -24,11 +24,16 @@
 #include "wire/ctl.h"
 #include "wire/shm.h"
 
-#define MOVE_MAGIC 0x4d535644u
-#define MOVE_VERSION 1
+#define MOVE_MAGIC     0x4d535644u
+#define MOVE_VERSION   1
 #define MOVE_STATE_MAX (4u << 20)
 
-enum move_record { MOVE_OFFER = 1, MOVE_VERDICT = 2, MOVE_STATE = 3, MOVE_SIGNALS = 4 };
+enum move_record {
+	MOVE_OFFER = 1,
+	MOVE_VERDICT = 2,
+	MOVE_STATE = 3,
+	MOVE_SIGNALS = 4
+};
 
 struct move_head {
 	uint32_t magic;
@@ -49,8 +54,8 @@ struct move_offer {
 
 struct move_verdict {
 	int32_t error; /* 0: as wished */
-	int32_t pid; /* of the shell, as the target sees it */
-	uint64_t ns; /* time the step took at the target */
+	int32_t pid;   /* of the shell, as the target sees it */
+	uint64_t ns;   /* time the step took at the target */
 	char reason[CTL_SENTENCE];
 };
 
@@ -78,7 +83,8 @@ struct move_channel {
 struct move_state {
 	uint32_t move;
 	uint32_t channel_count;
-	uint64_t log_start; /* offset of the first log byte carried, counted from the process's start */
+	uint64_t
+		log_start; /* offset of the first log byte carried, counted from the process's start */
 	uint32_t log_bytes;
 	uint32_t bell_seq;
 	uint64_t news[SHM_NEWS_WORDS];

@@ -149,7 +149,8 @@ struct status_page {
 	_Atomic uint32_t unbound;	    /* 1: this binding is over; calls give EDVSNOTBIND */
 	_Atomic int32_t latch;	/* 0, EDVSWOKENUP or EDVSSHUTDOWN: exchanged to 0 by the task */
 	_Atomic int32_t nodeid; /* of the node the task runs on */
-	_Atomic uint32_t hardware; /* 1: a notification from HARDWARE is pending; taken by exchange */
+	_Atomic uint32_t
+		hardware; /* 1: a notification from HARDWARE is pending; taken by exchange */
 	_Atomic uint64_t calls_allowed; /* bit: call number (dvk.h, DVK_SEND ...) */
 	int32_t dcid;
 	int32_t endpoint;
