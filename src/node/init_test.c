@@ -156,14 +156,14 @@ static int victim_report(void)
 		snprintf(groups + strlen(groups), sizeof(groups) - strlen(groups), "%u,", list[i]);
 	sigprocmask(SIG_BLOCK, NULL, &mask);
 	for (int s = 1; s < 32; s++) {
-		ignored += !sigaction(s, NULL, &action) && action.sa_handler != SIG_DFL;
+		ignored += !sigaction(s, NULL, &action) && action.sa_handler == SIG_IGN;
 		blocked += sigismember(&mask, s);
 	}
 	for (int fd = 3; fd < 1024; fd++)
 		fds += fcntl(fd, F_GETFD) >= 0;
-	getrlimit(RLIMIT_CORE, &limit);
+	getrlimit(RLIMIT_MSGQUEUE, &limit);
 	printf("pid %d sid %d pgid %d ppid %d uid %u gid %u groups %s cwd %s umask %o ignored %d "
-	       "blocked %d fds %d core %d env %s\n",
+	       "blocked %d fds %d queue %d env %s\n",
 	       getpid(), getsid(0), getpgrp(), getppid(), getuid(), getgid(), groups,
 	       getcwd(cwd, sizeof(cwd)) ? cwd : "?", umask(0), ignored, blocked, fds,
 	       (int)limit.rlim_cur, getenv("COLOUR") ? getenv("COLOUR") : "?");
@@ -180,12 +180,12 @@ static void test_process_is_prepared(void)
 	char text[1024], want[1024];
 	int status;
 
-	getrlimit(RLIMIT_CORE, &old);
+	getrlimit(RLIMIT_MSGQUEUE, &old);
 	limit = (struct rlimit){ 4096, old.rlim_max };
-	setrlimit(RLIMIT_CORE, &limit);
+	setrlimit(RLIMIT_MSGQUEUE, &limit);
 	signal(SIGPIPE, SIG_IGN); /* what the daemon ignores its processes do not */
 	setup();
-	setrlimit(RLIMIT_CORE, &old);
+	setrlimit(RLIMIT_MSGQUEUE, &old);
 	spawn.envp = envp;
 	spawn.cwd = "/usr";
 	spawn.umask = 027;
@@ -199,7 +199,7 @@ static void test_process_is_prepared(void)
 	CHECK_EQ(WEXITSTATUS(status), 42);
 	snprintf(want, sizeof(want),
 		 "pid %d sid %d pgid %d ppid 1 uid 1234 gid 1235 groups 11,12, cwd /usr umask 27 "
-		 "ignored 0 blocked 0 fds 0 core 4096 env green\n",
+		 "ignored 0 blocked 0 fds 0 queue 4096 env green\n",
 		 dc_vpid_base(NODE), dc_vpid_base(NODE), dc_vpid_base(NODE));
 	if (strcmp(text, want))
 		printf("have %swant %s", text, want);
