@@ -107,7 +107,8 @@ long dvk_dc_init(dc_usr_t *dcu)
 
 	if (!dcu)
 		return EDVSFAULT;
-	if (dcu->dc_dcid < 0 || dcu->dc_dcid >= NR_DCS)
+	if (dcu->dc_dcid < 0 || dcu->dc_dcid >= NR_DCS || dcu->dc_nr_procs < 1 ||
+	    dcu->dc_nr_nodes < 1)
 		return EDVSBADRANGE;
 	if (!memchr(dcu->dc_name, 0, sizeof(dcu->dc_name)))
 		return EDVSNAMESIZE;

@@ -106,10 +106,26 @@ static bool note_take(struct binding *binding, struct channel *channel, message 
 	return true;
 }
 
+/* One in the name of the hardware, which has no channel: the daemon latches it and pokes us. */
+static bool hardware_take(struct binding *binding, message *m)
+{
+	_Atomic uint32_t *hardware = &binding->status->hardware;
+
+	if (!atomic_load_explicit(hardware, memory_order_relaxed) || !atomic_exchange(hardware, 0))
+		return false;
+	memset(m, 0, sizeof(*m));
+	m->m_source = HARDWARE;
+	m->m_type = NOTIFY_FROM(binding->p_nr);
+	m->m9_t1 = os_timespec(os_realtime_ns());
+	return true;
+}
+
 static bool take_note(struct receipt *receipt)
 {
 	struct binding *binding = receipt->wait.binding;
 
+	if (hardware_take(binding, receipt->m))
+		return true;
 	BITS_FOR_EACH(index, binding->notes, SHM_SLOTS)
 	{
 		struct channel *channel = &binding->channel[index];

@@ -82,6 +82,7 @@ static void test_values_of_the_system(void)
 	CHECK_EQ(b->value[1], a->ep);
 	CHECK_EQ(b->value[2], SYSTEM);
 	CHECK_EQ(b->value[4], 1 << 5 | 1 << 9);
+	stage_sleep_ms(100); /* until the poster's node knows that they were read */
 	CHECK_EQ(ask(a, "notify %d %d %d", SELF, b->ep, HARDWARE), 0);
 	CHECK_EQ(ask(b, "receive %d 2000", ANY), 0);
 	CHECK_EQ(b->value[4], 0);
