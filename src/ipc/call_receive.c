@@ -137,14 +137,18 @@ static bool take_note(struct receipt *receipt)
 	return false;
 }
 
-/* Takes what the peer has for us, unless it is an answer to a request that is over. */
+/*
+ * Takes what the peer has for us, unless it is an answer to a request that is over, or a reply and we
+ * do not wait for just this peer.
+ */
 static bool take_from(struct receipt *receipt, struct channel *channel)
 {
 	uint64_t word = channel_word(channel_peer(channel));
+	enum line_op op = line_word_op(word);
 
 	if (!channel_waiting(word))
 		return false;
-	if (line_word_op(word) == LINE_OP_ANSWER) {
+	if (op == LINE_OP_ANSWER || (op == LINE_OP_REPLY && receipt->source == ANY)) {
 		channel_refuse(receipt->wait.binding, channel, word);
 		return false;
 	}

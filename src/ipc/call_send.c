@@ -5,7 +5,8 @@
  *
  * To a peer whose request we have taken both are its answer, which never waits for the peer: it is in
  * its sendrec and has room for it. Otherwise a send is a rendezvous: it stays in our line until the
- * peer takes it.
+ * peer takes it; and a reply is for a peer that waits in dvk_receive for just us. Whether it does is
+ * seen by whether it takes the message at once.
  */
 
 #include "dvk.h"
@@ -120,6 +121,25 @@ long dvk_send_T(int dst_ep, message *m, long timeout)
 	return r ? r : binding_leave(binding, send_entered(binding, dst_ep, m, timeout));
 }
 
+/* To a peer that waits for us in a receive; any other refuses it, or does not look. */
+static int reply_to_receiver(struct wait *wait, struct channel *channel, const message *m)
+{
+	uint64_t seq;
+	int r;
+
+	wait_init(wait, wait->binding, TIMEOUT_NOWAIT, 10 * post_grace_ns(channel));
+	wait->late = EDVSPROCSTS;
+	r = post_clear(wait, channel);
+	if (r)
+		return r;
+	seq = line_post(channel_own(channel), LINE_OP_REPLY, m, 0);
+	channel_ring(wait->binding, channel);
+	r = await_taken(wait, channel, seq);
+	if (r == POST_E_TAKEN)
+		return 0;
+	return r == POST_E_CLOSED ? EDVSPROCSTS : r;
+}
+
 static int reply_entered(struct binding *binding, int dst_ep, message *m, long timeout)
 {
 	struct channel *channel;
@@ -131,20 +151,22 @@ static int reply_entered(struct binding *binding, int dst_ep, message *m, long t
 	r = post_destination(binding, dst_ep, EDVSENDPOINT);
 	if (!r)
 		r = channel_get(binding, dst_ep, CHANNEL_RECEIVE, &channel);
+	if (!r && !channel->owes)
+		r = channel_get(binding, dst_ep, CHANNEL_SEND, &channel);
 	if (!r && post_is_bad(m))
 		r = EDVSFAULT;
 	if (r)
 		return r;
 	m->m_source = binding->endpoint;
-	if (!channel->owes)
-		return EDVSPROCSTS;
 	wait_init(&wait, binding, timeout, 0);
 	wait.flags = SENDING;
 	wait.sendto = dst_ep;
-	r = post_answer(&wait, channel, m);
+	r = channel->owes ? post_answer(&wait, channel, m) : POST_E_CLOSED;
+	if (r == POST_E_CLOSED)
+		r = reply_to_receiver(&wait, channel, m);
 	if (!r)
 		channel_count(binding, channel);
-	return r == POST_E_CLOSED ? EDVSPROCSTS : r;
+	return r;
 }
 
 long dvk_reply_T(int dst_ep, message *m, long timeout)

@@ -4,7 +4,7 @@
  * dvk_sendrec: a request in our line, and its end by one of these:
  *
  *	ANSWER of our sequence in the peer's line      the answer
- *	ANSWER of another sequence                     nobody waits for it any more: given back
+ *	ANSWER of another sequence, REPLY              not for this request: given back
  *	SEND or SENDREC in the peer's line             counts as the answer (the contract's rule for
  *	                                               callers that were interrupted and call again);
  *	                                               our request is taken back if that is possible
@@ -74,7 +74,7 @@ static bool take_answer(struct transaction *t, uint64_t word)
 
 	if (!channel_waiting(word))
 		return false;
-	if (op != LINE_OP_ANSWER) {
+	if (op != LINE_OP_ANSWER && op != LINE_OP_REPLY) {
 		if (!step_back(t, op) || !channel_take(binding, channel, t->m))
 			return false;
 		finish(t, EDVSPROCSTS); /* nobody shall answer it any more */

@@ -149,7 +149,15 @@ static int late_server(void)
 	CHECK_EQ(dvk_receive(CLIENT, &m), OK);
 	m.m1_i1 = 100;
 	CHECK_EQ(dvk_reply(CLIENT, &m), OK);
-	await(1, 3);
+	/* A reply is for who waits for just us, be it in a receive. */
+	CHECK_EQ(dvk_reply(CLIENT, &m), EDVSPROCSTS);
+	say(0, 2);
+	pause_ms(30);
+	CHECK_EQ(dvk_reply(CLIENT, &m), EDVSPROCSTS);
+	await(1, 4);
+	pause_ms(30);
+	m.m1_i1 = 101;
+	CHECK_EQ(dvk_reply(CLIENT, &m), OK);
 	return (int)test_failures;
 }
 
@@ -168,7 +176,11 @@ static int hasty_client(void)
 	CHECK_EQ(m.m1_i1, 99);
 	CHECK_EQ(dvk_sendrec(SERVER, &m), OK);
 	CHECK_EQ(m.m1_i1, 100);
-	say(1, 3);
+	await(0, 2);
+	CHECK_EQ(dvk_receive_T(ANY, &m, 100), EDVSTIMEDOUT);
+	say(1, 4);
+	CHECK_EQ(dvk_receive(SERVER, &m), OK);
+	CHECK_EQ(m.m1_i1, 101);
 	return (int)test_failures;
 }
 
