@@ -125,9 +125,9 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false, proc = false, stats = false, names = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json }, { "node", 'n', OPTION_NUMBER, &node },
-		{ "proc", 0, OPTION_FLAG, &proc }, { "stats", 0, OPTION_FLAG, &stats },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		{ "json", 0, OPTION_FLAG, &json },   { "node", 'n', OPTION_NUMBER, &node },
+		{ "proc", 0, OPTION_FLAG, &proc },   { "stats", 0, OPTION_FLAG, &stats },
+		{ "names", 0, OPTION_FLAG, &names }, { NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct proc_list list = { NULL, 0 };
 	struct refusal refusal = REFUSAL_NONE;
