@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/calls.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VDSO_BYTES_MAX 65536u
+#define DATA_BYTES_MAX 65536u
+#define DATA_ALIGN     16u
+#define ERROR_MAX      4095
+
+int foothold_find_syscall(pid_t pid, uint64_t start, uint64_t bytes, struct remote_ptr *found)
+{
+	static const uint8_t instruction[] = { 0x0f, 0x05 };
+
+	if (bytes > VDSO_BYTES_MAX)
+		bytes = VDSO_BYTES_MAX;
+	uint8_t *code = malloc(bytes);
+
+	if (!code)
+		return -ENOMEM;
+	int result = trace_read(pid, start, code, bytes);
+
+	if (result == 0) {
+		uint8_t *at = memmem(code, bytes, instruction, sizeof(instruction));
+
+		if (at)
+			found->at = start + (uint64_t)(at - code);
+		else
+			result = -ENOEXEC;
+	}
+	free(code);
+	return tracee_result(result);
+}
+
+struct remote_ptr foothold_code(const struct foothold *foothold)
+{
+	return foothold->base;
+}
+
+struct remote_ptr foothold_syscall(const struct foothold *foothold)
+{
+	return (struct remote_ptr){ foothold->base.at + (uint64_t)(blob_syscall - blob_code) };
+}
+
+static struct remote_ptr foothold_list(const struct foothold *foothold)
+{
+	return (struct remote_ptr){ foothold->base.at + FOOTHOLD_CODE_BYTES };
+}
+
+int foothold_open(struct foothold *foothold, struct tracee *tracee, uint64_t at)
+{
+	uint64_t flags = MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED_NOREPLACE : 0);
+	const uint64_t args[6] = { at,	  FOOTHOLD_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+				   flags, ~0ull,	  0 };
+	int64_t mapped = 0;
+	int result = tracee_syscall(tracee, foothold->vdso_syscall, SYS_mmap, args, &mapped);
+
+	if (result)
+		return result;
+	if (mapped < 0 && mapped >= -ERROR_MAX)
+		return (int)mapped;
+	foothold->base.at = (uint64_t)mapped;
+	result = trace_write(tracee->tid, foothold->base.at, blob_code,
+			     (size_t)(blob_code_end - blob_code));
+	if (result) {
+		foothold_close(foothold, tracee);
+		return tracee_result(result);
+	}
+	return 0;
+}
+
+int foothold_close(struct foothold *foothold, struct tracee *tracee)
+{
+	const uint64_t args[6] = { foothold->base.at, FOOTHOLD_BYTES };
+	int64_t unmapped = 0;
+
+	if (!foothold->base.at)
+		return 0;
+	int result = tracee_syscall(tracee, foothold->vdso_syscall, SYS_munmap, args, &unmapped);
+
+	if (result == 0)
+		foothold->base.at = 0;
+	return result ? result : (int)unmapped;
+}
+
+int calls_init(struct calls *calls)
+{
+	memset(calls, 0, sizeof(*calls));
+	calls->buffer = malloc(FOOTHOLD_LIST_BYTES);
+	return calls->buffer ? 0 : -ENOMEM;
+}
+
+void calls_deinit(struct calls *calls)
+{
+	free(calls->buffer);
+	memset(calls, 0, sizeof(*calls));
+}
+
+static void reset(struct calls *calls)
+{
+	calls->count = 0;
+	calls->top = FOOTHOLD_LIST_BYTES;
+	calls->ran = false;
+}
+
+void calls_begin(struct calls *calls, const struct foothold *foothold, struct tracee *tracee)
+{
+	calls->foothold = foothold;
+	calls->tracee = tracee;
+	calls->error = 0;
+	calls->failed_what = NULL;
+	reset(calls);
+}
+
+static size_t calls_end(const struct calls *calls, uint32_t count)
+{
+	return LIST_HEAD + (calls->count + count) * sizeof(struct call);
+}
+
+void calls_room(struct calls *calls, uint32_t count, size_t bytes)
+{
+	assert(bytes <= DATA_BYTES_MAX && count <= CALLS_MAX / 2);
+	if (calls->ran)
+		reset(calls);
+	if (calls->count + count <= CALLS_MAX &&
+	    calls_end(calls, count) + bytes + (count + 2) * DATA_ALIGN <= calls->top)
+		return;
+	int result = calls_run(calls);
+
+	calls->error = result;
+	reset(calls);
+}
+
+struct remote_ptr calls_space(struct calls *calls, size_t bytes)
+{
+	if (calls->ran)
+		reset(calls);
+	assert(calls->top >= bytes + DATA_ALIGN + calls_end(calls, 0));
+	calls->top = (calls->top - bytes) & ~(size_t)(DATA_ALIGN - 1);
+	memset(calls->buffer + calls->top, 0, bytes);
+	return (struct remote_ptr){ foothold_list(calls->foothold).at + calls->top };
+}
+
+struct remote_ptr calls_put(struct calls *calls, const void *data, size_t bytes)
+{
+	struct remote_ptr address = calls_space(calls, bytes);
+
+	memcpy(calls_at(calls, address), data, bytes);
+	return address;
+}
+
+void *calls_at(struct calls *calls, struct remote_ptr address)
+{
+	size_t offset = address.at - foothold_list(calls->foothold).at;
+
+	assert(offset < FOOTHOLD_LIST_BYTES);
+	return calls->buffer + offset;
+}
+
+static struct call *call_at(const struct calls *calls, uint32_t index)
+{
+	return (struct call *)(calls->buffer + LIST_HEAD) + index;
+}
+
+uint32_t calls_append(struct calls *calls, const char *what, unsigned mode, int64_t expect,
+		      long number, const uint64_t args[6])
+{
+	if (calls->ran)
+		reset(calls);
+	if (calls->count == CALLS_MAX) {
+		/* Running early would lose the data that later calls refer to: they ask for room. */
+		assert(calls->top == FOOTHOLD_LIST_BYTES);
+		calls_room(calls, 1, 0);
+	}
+	assert(calls_end(calls, 1) <= calls->top);
+	struct call *call = call_at(calls, calls->count);
+
+	*call = (struct call){ .number = (uint64_t)number, .mode = mode, .expect = expect };
+	memcpy(call->arg, args, sizeof(call->arg));
+	calls->what[calls->count] = what;
+	return calls->count++;
+}
+
+int64_t calls_result(const struct calls *calls, uint32_t index)
+{
+	assert(index < calls->count && calls->ran);
+	return call_at(calls, index)->result;
+}
+
+/* Moves the used parts of the list, calls and data, between here and there. */
+static int carry(struct calls *calls, bool back)
+{
+	size_t used = calls_end(calls, 0);
+	size_t data = FOOTHOLD_LIST_BYTES - calls->top;
+	uint64_t list = foothold_list(calls->foothold).at;
+	pid_t pid = calls->tracee->tid;
+	int result;
+
+	if (back)
+		result = trace_read(pid, list, calls->buffer, used);
+	else
+		result = trace_write(pid, list, calls->buffer, used);
+	if (result || data == 0)
+		return result;
+	if (back)
+		return trace_read(pid, list + calls->top, calls->buffer + calls->top, data);
+	return trace_write(pid, list + calls->top, calls->buffer + calls->top, data);
+}
+
+int calls_run(struct calls *calls)
+{
+	struct list_head *head = (struct list_head *)calls->buffer;
+
+	if (calls->error)
+		return calls->error;
+	if (calls->count == 0)
+		return 0;
+	*head = (struct list_head){ .count = calls->count };
+	int result = carry(calls, false);
+
+	if (result == 0)
+		result = tracee_run(calls->tracee, foothold_code(calls->foothold),
+				    foothold_list(calls->foothold));
+	if (result == 0)
+		result = carry(calls, true);
+	if (result)
+		return tracee_result(result);
+	calls->ran = true;
+	if (head->done == calls->count)
+		return 0;
+	if (head->done > calls->count)
+		return TRACEE_E_STRAYED;
+	calls->failed_what = calls->what[head->done];
+	calls->failed_number = call_at(calls, (uint32_t)head->done)->number;
+	calls->failed_result = call_at(calls, (uint32_t)head->done)->result;
+	return CALLS_E_FAILED;
+}
+
+int calls_refuse(const struct calls *calls, int result, const char *whose, struct refusal *refusal)
+{
+	if (result == TRACEE_E_GONE)
+		return refusal_set(refusal, EDVSSRCH, "%s has ended during the move", whose);
+	if (result != CALLS_E_FAILED)
+		return refusal_set(refusal, EDVSPROCSTS, "%s %s", whose,
+				   tracee_result_text(result));
+	int64_t error = calls->failed_result;
+
+	if (error < 0 && error >= -ERROR_MAX)
+		return refusal_set(refusal, EDVSPROCSTS, "%s could not %s: %s", whose,
+				   calls->failed_what, strerror((int)-error));
+	return refusal_set(refusal, EDVSPROCSTS, "%s could not %s: unexpected result %#llx", whose,
+			   calls->failed_what, (unsigned long long)error);
+}

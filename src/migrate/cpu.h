@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/refusal.h"
+#include "wire/image.h"
+
+/*
+ * What a program may have learnt about its CPU: libraries choose their code by it once, at start,
+ * so the target must have all of it, with the components of the xsave area at the same places.
+ */
+
+/* Fills xfeatures, xsave_bytes, xoffset, xlength and cpu of an offer, for this machine. */
+void cpu_describe(struct image_offer *offer);
+
+/* Target: whether this machine has what the offer's had; the sentence names what is missing. */
+int cpu_compare(const struct image_offer *offer, struct refusal *refusal);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /proc/PID/fd says what each descriptor refers to, fdinfo its position and flags, kcmp which of
+ * them share one open description. Carried are files, directories, stateless devices and what the
+ * host knows as its own; everything else is refused by the name people know it by.
+ */
+#include "migrate/descriptors.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TCP_LISTEN_STATE 0x0a
+
+void descriptors_free(struct descriptors *descriptors)
+{
+	free(descriptors->fd);
+	*descriptors = (struct descriptors){ 0 };
+}
+
+int descriptors_append(struct descriptors *descriptors, const struct image_fd *fd)
+{
+	if (descriptors->count == descriptors->capacity) {
+		uint32_t capacity = descriptors->capacity ? descriptors->capacity * 2 : 16;
+		struct image_fd *bigger = realloc(descriptors->fd, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		descriptors->fd = bigger;
+		descriptors->capacity = capacity;
+	}
+	descriptors->fd[descriptors->count++] = *fd;
+	return 0;
+}
+
+/* One table of /proc/net: in which column (from 0) the inode stands. */
+static const struct socket_table {
+	const char *file;
+	unsigned column;
+	const char *name;
+} socket_tables[] = {
+	{ "net/tcp", 9, "a TCP socket" },	{ "net/tcp6", 9, "a TCP socket" },
+	{ "net/udp", 9, "a UDP socket" },	{ "net/udp6", 9, "a UDP socket" },
+	{ "net/unix", 6, "a Unix socket" },	{ "net/netlink", 9, "a netlink socket" },
+	{ "net/raw", 9, "a raw socket" },	{ "net/raw6", 9, "a raw socket" },
+	{ "net/packet", 8, "a packet socket" },
+};
+
+/* The number in column `column` of a line, 0 if there is none. */
+static uint64_t column_number(const char *line, unsigned column)
+{
+	for (; column; column--) {
+		line += strspn(line, " ");
+		line += strcspn(line, " \n");
+	}
+	line += strspn(line, " ");
+	return strtoull(line, NULL, 10);
+}
+
+static bool is_listening(const char *line)
+{
+	unsigned state = 0;
+
+	return sscanf(line, "%*s %*s %*s %x", &state) == 1 && state == TCP_LISTEN_STATE;
+}
+
+const char *descriptors_socket_name(int dir, uint64_t inode, struct procdir_text *buffer)
+{
+	for (size_t i = 0; i < sizeof(socket_tables) / sizeof(socket_tables[0]); i++) {
+		const struct socket_table *table = &socket_tables[i];
+
+		if (procdir_read(dir, table->file, buffer) < 0)
+			continue;
+		const char *line = strchr(buffer->text, '\n');
+
+		for (; line && line[1]; line = strchr(line + 1, '\n')) {
+			if (column_number(line + 1, table->column) != inode)
+				continue;
+			if (i < 2 && is_listening(line + 1))
+				return "a listening TCP socket";
+			return table->name;
+		}
+	}
+	return "a socket that is not bound (TCP, UDP or another kind)";
+}
+
+/* What stands behind a link that is no path. */
+static const char *object_name(int dir, const char *link, struct procdir_text *buffer)
+{
+	static const struct {
+		const char *prefix, *name;
+	} known[] = {
+		{ "pipe:", "a pipe to another process" },
+		{ "anon_inode:[eventfd]", "an eventfd" },
+		{ "anon_inode:[eventpoll]", "an epoll instance" },
+		{ "anon_inode:[timerfd]", "a timerfd" },
+		{ "anon_inode:[signalfd]", "a signalfd" },
+		{ "anon_inode:inotify", "an inotify instance" },
+		{ "anon_inode:[fanotify]", "a fanotify group" },
+		{ "anon_inode:[pidfd]", "a pidfd" },
+		{ "pidfd:", "a pidfd" },
+		{ "anon_inode:[io_uring]", "an io_uring" },
+		{ "anon_inode:[perf_event]", "a perf event" },
+		{ "anon_inode:[userfaultfd]", "a userfaultfd" },
+		{ "anon_inode:bpf", "a BPF object" },
+		{ "anon_inode:[landlock", "a Landlock ruleset" },
+		{ "anon_inode:seccomp", "a seccomp listener" },
+		{ "anon_inode:", "a kernel object" },
+		{ "/memfd:", "a memory file (memfd)" },
+		{ "/SYSV", "a System V shared memory segment" },
+	};
+
+	if (strncmp(link, "socket:[", 8) == 0)
+		return descriptors_socket_name(dir, strtoull(link + 8, NULL, 10), buffer);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(link, known[i].prefix, strlen(known[i].prefix)) == 0)
+			return known[i].name;
+	}
+	return link[0] == '/' ? NULL : "a kernel object";
+}
+
+struct reader {
+	struct descriptors *descriptors;
+	pid_t pid;
+	int dir;
+	struct files *files;
+	const struct migrate_host *host;
+	struct procdir_text *buffer;
+	struct refusal *refusal;
+};
+
+static int read_info(struct reader *reader, struct image_fd *fd)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "fdinfo/%d", fd->number);
+	int result = procdir_read(reader->dir, name, reader->buffer);
+
+	if (result < 0)
+		return result;
+	const char *text = reader->buffer->text;
+	uint32_t flags = (uint32_t)procdir_number(text, "flags", 8, 0);
+
+	fd->position = (int64_t)procdir_number(text, "pos", 10, 0);
+	fd->cloexec = flags & O_CLOEXEC ? 1 : 0;
+	fd->flags = flags & ~(uint32_t)O_CLOEXEC;
+	if (procdir_field(text, "lock"))
+		return refusal_set(reader->refusal, EDVSPROCSTS,
+				   "the process holds a file lock or lease on descriptor %d, which "
+				   "would be lost",
+				   fd->number);
+	if (fd->flags & O_ASYNC)
+		return refusal_set(reader->refusal, EDVSPROCSTS,
+				   "descriptor %d sends signals (O_ASYNC), which is not carried",
+				   fd->number);
+	return 0;
+}
+
+static int on_path(struct reader *reader, struct image_fd *fd, const char *link,
+		   const struct stat *status)
+{
+	uint32_t access = fd->flags & O_ACCMODE;
+	bool path_only = fd->flags & O_PATH;
+	uint32_t use = !path_only && access != O_RDONLY ? IMAGE_FILE_WRITTEN : 0;
+	int index = files_add(reader->files, reader->dir, link, status->st_dev, status->st_ino, use,
+			      reader->refusal);
+
+	if (index < 0)
+		return index;
+	fd->kind = IMAGE_FD_FILE;
+	fd->file = (uint32_t)index;
+	return 0;
+}
+
+static int on_descriptor(struct reader *reader, int number)
+{
+	struct image_fd fd = { .number = number };
+	struct foreign_name name;
+	struct stat status;
+	char entry[32], link[IMAGE_PATH_MAX];
+
+	snprintf(entry, sizeof(entry), "fd/%d", number);
+	if (procdir_link(reader->dir, entry, link, sizeof(link)) < 0 ||
+	    fstatat(reader->dir, entry, &status, 0) < 0)
+		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
+	int result = read_info(reader, &fd);
+
+	if (result == -ENOENT)
+		return 0;
+	if (result < 0)
+		return result;
+	if (reader->host->identify &&
+	    reader->host->identify(reader->host->ctx, status.st_dev, status.st_ino, &name)) {
+		fd.kind = IMAGE_FD_FOREIGN;
+		memcpy(fd.name, name.bytes, sizeof(fd.name));
+	} else {
+		const char *what = object_name(reader->dir, link, reader->buffer);
+
+		if (what)
+			return refusal_set(reader->refusal, EDVSPROCSTS,
+					   "the process has %s open (descriptor %d), which cannot "
+					   "move to another node",
+					   what, number);
+		result = on_path(reader, &fd, link, &status);
+		if (result < 0)
+			return result;
+	}
+	if (reader->descriptors->count == IMAGE_FDS_MAX ||
+	    descriptors_append(reader->descriptors, &fd) < 0)
+		return refusal_set(reader->refusal, EDVSNOMEM,
+				   "the process has too many open descriptors");
+	return 0;
+}
+
+struct numbers {
+	int *number;
+	size_t count, capacity;
+};
+
+static int collect_number(void *ctx, const char *name)
+{
+	struct numbers *numbers = ctx;
+
+	if (numbers->count == numbers->capacity) {
+		numbers->capacity = numbers->capacity ? numbers->capacity * 2 : 64;
+		int *bigger = realloc(numbers->number, numbers->capacity * sizeof(int));
+
+		if (!bigger)
+			return -ENOMEM;
+		numbers->number = bigger;
+	}
+	numbers->number[numbers->count++] = (int)strtol(name, NULL, 10);
+	return 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
+}
+
+static bool may_share(const struct image_fd *a, const struct image_fd *b)
+{
+	if (a->kind != b->kind || a->flags != b->flags || a->position != b->position)
+		return false;
+	return a->kind == IMAGE_FD_FILE ? a->file == b->file
+					: memcmp(a->name, b->name, sizeof(a->name)) == 0;
+}
+
+/* Descriptors of one open description: the first is opened again, the others are duplicates. */
+static void find_shared(struct descriptors *descriptors, pid_t pid)
+{
+	for (uint32_t i = 1; i < descriptors->count; i++) {
+		struct image_fd *fd = &descriptors->fd[i];
+
+		for (uint32_t k = 0; k < i; k++) {
+			const struct image_fd *first = &descriptors->fd[k];
+
+			if (first->kind == IMAGE_FD_SHARED || !may_share(first, fd))
+				continue;
+			if (syscall(SYS_kcmp, pid, pid, KCMP_FILE, first->number, fd->number) ==
+			    0) {
+				fd->kind = IMAGE_FD_SHARED;
+				fd->same_as = first->number;
+				break;
+			}
+		}
+	}
+}
+
+int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
+		     const struct migrate_host *host, struct procdir_text *buffer,
+		     struct refusal *refusal)
+{
+	struct reader reader = { descriptors, pid, dir, files, host, buffer, refusal };
+	struct numbers numbers = { 0 };
+
+	descriptors->count = 0;
+	int result = procdir_each(dir, "fd", collect_number, &numbers);
+
+	qsort(numbers.number, numbers.count, sizeof(int), ascending);
+	for (size_t i = 0; i < numbers.count && result == 0; i++)
+		result = on_descriptor(&reader, numbers.number[i]);
+	free(numbers.number);
+	if (result < 0) {
+		refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSIO,
+			    "the descriptors of the process cannot be read: %s", strerror(-result));
+		return refusal->error;
+	}
+	find_shared(descriptors, pid);
+	return 0;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which files a process needs, and whether the target has the same ones.
+ *
+ * A mapped file must have the same contents, because half of its pages are not sent: the build id
+ * says so for programs and libraries, size and modification time for everything else. A file that
+ * is open for writing must be the same file: on one machine the same inode, between two machines a
+ * file of a network file system.
+ */
+#include "migrate/files.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ELF_HEAD_BYTES 8192
+#define MAJOR_MEMORY   1
+
+static void file_free(struct file *file)
+{
+	free(file->path);
+}
+
+void files_clear(struct files *files)
+{
+	for (uint32_t i = 0; i < files->count; i++)
+		file_free(&files->file[i]);
+	files->count = 0;
+}
+
+void files_free(struct files *files)
+{
+	files_clear(files);
+	free(files->file);
+	*files = (struct files){ 0 };
+}
+
+static struct file *append(struct files *files, const char *path, size_t length)
+{
+	if (files->count == files->capacity) {
+		uint32_t capacity = files->capacity ? files->capacity * 2 : 32;
+		struct file *bigger = realloc(files->file, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return NULL;
+		files->file = bigger;
+		files->capacity = capacity;
+	}
+	struct file *file = &files->file[files->count];
+
+	*file = (struct file){ .path = strndup(path, length) };
+	if (!file->path)
+		return NULL;
+	file->image.path_length = (uint32_t)length;
+	files->count++;
+	return file;
+}
+
+/* Looks for the GNU build id in the notes that lie in the first bytes of an ELF file. */
+static void find_build_id(const uint8_t *head, size_t bytes, struct image_file *image)
+{
+	const Elf64_Ehdr *elf = (const void *)head;
+
+	if (bytes < sizeof(*elf) || memcmp(elf->e_ident, ELFMAG, SELFMAG) ||
+	    elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_phentsize != sizeof(Elf64_Phdr))
+		return;
+	for (unsigned i = 0; i < elf->e_phnum; i++) {
+		uint64_t at = elf->e_phoff + i * sizeof(Elf64_Phdr);
+		Elf64_Phdr segment;
+
+		if (at > bytes - sizeof(segment))
+			return;
+		memcpy(&segment, head + at, sizeof(segment));
+		if (segment.p_type != PT_NOTE || segment.p_offset > bytes ||
+		    segment.p_filesz > bytes - segment.p_offset)
+			continue;
+		uint64_t end = segment.p_offset + segment.p_filesz;
+
+		for (at = segment.p_offset; at + sizeof(Elf64_Nhdr) + 4 <= end;) {
+			Elf64_Nhdr note;
+
+			memcpy(&note, head + at, sizeof(note));
+			uint64_t name = at + sizeof(note);
+			uint64_t body = name + ((note.n_namesz + 3ull) & ~3ull);
+
+			if (body + note.n_descsz > end)
+				break;
+			if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+			    memcmp(head + name, "GNU", 4) == 0 && note.n_descsz <= 32) {
+				memcpy(image->build_id, head + body, note.n_descsz);
+				image->build_id_length = note.n_descsz;
+				return;
+			}
+			at = body + ((note.n_descsz + 3ull) & ~3ull);
+		}
+	}
+}
+
+/* Opens "root/<path>" below a process directory: the file as that process sees it. */
+static int open_in(int dir, const char *path, int flags)
+{
+	char name[IMAGE_PATH_MAX + 8];
+
+	if ((size_t)snprintf(name, sizeof(name), "root%s", path) >= sizeof(name))
+		return -ENAMETOOLONG;
+	int fd = openat(dir, name, flags | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int describe(int dir, const char *path, struct image_file *image)
+{
+	int fd = open_in(dir, path, O_PATH);
+	struct stat status;
+
+	if (fd < 0)
+		return fd;
+	int result = fstat(fd, &status) < 0 ? -errno : 0;
+
+	close(fd);
+	if (result < 0)
+		return result;
+	image->device = status.st_dev;
+	image->inode = status.st_ino;
+	image->size = (uint64_t)status.st_size;
+	image->mtime_s = status.st_mtim.tv_sec;
+	image->mtime_ns = (uint32_t)status.st_mtim.tv_nsec;
+	image->mode = status.st_mode;
+	image->rdev = status.st_rdev;
+	return 0;
+}
+
+static void read_build_id(int dir, const char *path, struct image_file *image)
+{
+	uint8_t head[ELF_HEAD_BYTES] __attribute__((aligned(16)));
+	int fd = open_in(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return;
+	ssize_t got = pread(fd, head, sizeof(head), 0);
+
+	close(fd);
+	if (got > 0)
+		find_build_id(head, (size_t)got, image);
+}
+
+/* Devices without a state of their own. */
+static bool is_plain_device(uint64_t rdev)
+{
+	if (major(rdev) != MAJOR_MEMORY)
+		return false;
+	switch (minor(rdev)) {
+	case 3: /* null */
+	case 5: /* zero */
+	case 7: /* full */
+	case 8: /* random */
+	case 9: /* urandom */
+		return true;
+	}
+	return false;
+}
+
+static const char *device_name(uint64_t rdev)
+{
+	switch (major(rdev)) {
+	case 4:
+	case 5:
+	case 136 ... 143:
+		return "a terminal";
+	}
+	return "a device";
+}
+
+/* File systems whose files are windows into the kernel of one machine. */
+static const char *kernel_file_system(int dir, const char *path)
+{
+	static const struct {
+		unsigned long magic;
+		const char *name;
+	} known[] = {
+		{ 0x9fa0, "proc" },	  { 0x62656572, "sysfs" },     { 0x63677270, "cgroup2" },
+		{ 0x27e0eb, "cgroup" },	  { 0x74726163, "tracefs" },   { 0x64626720, "debugfs" },
+		{ 0x19800202, "mqueue" }, { 0xcafe4a11, "bpf" },       { 0x73636673, "securityfs" },
+		{ 0x6e736673, "nsfs" },	  { 0x958458f6, "hugetlbfs" },
+	};
+	struct statfs status;
+	int fd = open_in(dir, path, O_PATH);
+
+	if (fd < 0)
+		return NULL;
+	int result = fstatfs(fd, &status);
+
+	close(fd);
+	for (size_t i = 0; result == 0 && i < sizeof(known) / sizeof(known[0]); i++) {
+		if ((unsigned long)status.f_type == known[i].magic)
+			return known[i].name;
+	}
+	return NULL;
+}
+
+static int check_kind(int dir, const char *path, struct image_file *image, struct refusal *refusal)
+{
+	const char *special;
+
+	switch (image->mode & S_IFMT) {
+	case S_IFREG:
+		break;
+	case S_IFDIR:
+		image->use |= IMAGE_FILE_DIRECTORY;
+		break;
+	case S_IFCHR:
+		image->use |= IMAGE_FILE_DEVICE;
+		if (is_plain_device(image->rdev))
+			return 0;
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process uses %s, %s, which cannot move to another node",
+				   device_name(image->rdev), path);
+	case S_IFIFO:
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has the named pipe (FIFO) %s open, which cannot move", path);
+	default:
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has %s open, a kind of file that cannot move",
+				   path);
+	}
+	special = kernel_file_system(dir, path);
+	if (special)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has %s open, a file of the %s file system, which "
+				   "belongs to this node's kernel",
+				   path, special);
+	return 0;
+}
+
+static bool is_deleted(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length > 10 && strcmp(path + length - 10, " (deleted)") == 0;
+}
+
+int files_add(struct files *files, int dir, const char *path, uint64_t device, uint64_t inode,
+	      uint32_t use, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < files->count; i++) {
+		struct file *known = &files->file[i];
+
+		if (known->image.inode == inode && strcmp(known->path, path) == 0) {
+			known->image.use |= use;
+			return (int)i;
+		}
+	}
+	struct image_file image = { .use = use };
+	int result = describe(dir, path, &image);
+
+	if (result == -ESRCH)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (result == 0 && (image.inode != inode || (device && image.device != device)))
+		result = -ENOENT;
+	if (result < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process uses %s, which %s: only files that exist can be "
+				   "opened on the target",
+				   path,
+				   is_deleted(path) ? "was deleted" : "is not there any more");
+	result = check_kind(dir, path, &image, refusal);
+	if (result)
+		return result;
+	if ((image.mode & S_IFMT) == S_IFREG && (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
+		read_build_id(dir, path, &image);
+	if (files->count == IMAGE_FILES_MAX)
+		return refusal_set(refusal, EDVS2BIG, "the process uses too many files");
+	struct file *file = append(files, path, strlen(path));
+
+	if (!file)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	image.path_length = file->image.path_length;
+	file->image = image;
+	return (int)files->count - 1;
+}
+
+int files_add_record(struct files *files, const struct image_file *image)
+{
+	struct file *file = append(files, (const char *)(image + 1), image->path_length);
+
+	if (!file)
+		return -ENOMEM;
+	file->image = *image;
+	return (int)files->count - 1;
+}
+
+static bool is_network_file_system(int dir, const char *path)
+{
+	static const unsigned long known[] = { 0x6969,	   0xff534d42, 0xfe534d42, 0x65735546,
+					       0x00c36400, 0x01161970, 0x7461636f, 0x0bd00bd0 };
+	struct statfs status;
+	int fd = open_in(dir, path, O_PATH);
+
+	if (fd < 0)
+		return false;
+	int result = fstatfs(fd, &status);
+
+	close(fd);
+	for (size_t i = 0; result == 0 && i < sizeof(known) / sizeof(known[0]); i++) {
+		if ((unsigned long)status.f_type == known[i])
+			return true;
+	}
+	return false;
+}
+
+static bool same_contents(const struct image_file *there, const struct image_file *here)
+{
+	if (there->build_id_length)
+		return there->build_id_length == here->build_id_length &&
+		       there->size == here->size &&
+		       memcmp(there->build_id, here->build_id, there->build_id_length) == 0;
+	return there->size == here->size && there->mtime_s == here->mtime_s &&
+	       there->mtime_ns == here->mtime_ns;
+}
+
+static int compare(const struct file *file, int dir, bool same_machine, struct refusal *refusal)
+{
+	const struct image_file *there = &file->image;
+	struct image_file here = { 0 };
+	int result = describe(dir, file->path, &here);
+
+	if (result < 0)
+		return refusal_set(refusal, EDVSNOENT, "the target cannot open %s: %s", file->path,
+				   strerror(-result));
+	if ((here.mode & S_IFMT) != (there->mode & S_IFMT) || here.rdev != there->rdev)
+		return refusal_set(refusal, EDVSPROCSTS, "%s is another kind of file on the target",
+				   file->path);
+	if (same_machine && here.device == there->device && here.inode == there->inode)
+		return 0;
+	if (there->use & (IMAGE_FILE_DIRECTORY | IMAGE_FILE_DEVICE))
+		return 0;
+	if (there->use & IMAGE_FILE_WRITTEN && !is_network_file_system(dir, file->path))
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process writes to %s, which is not the same file on the "
+				   "target; put it on a file system that both nodes share",
+				   file->path);
+	if (there->build_id_length)
+		read_build_id(dir, file->path, &here);
+	if (!same_contents(there, &here))
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "%s differs on the target (other build, size or time); install "
+				   "the same version on both nodes",
+				   file->path);
+	return 0;
+}
+
+int files_compare(const struct files *files, int dir, bool same_machine, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < files->count; i++) {
+		int result = compare(&files->file[i], dir, same_machine, refusal);
+
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+void files_boot_id(uint8_t id[16])
+{
+	char text[40] = "";
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	unsigned digits = 0;
+
+	memset(id, 0, 16);
+	if (fd < 0)
+		return;
+	ssize_t got = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	for (ssize_t i = 0; i < got && digits < 32; i++) {
+		unsigned value;
+
+		if (sscanf((char[]){ text[i], 0 }, "%1x", &value) != 1)
+			continue;
+		id[digits / 2] |= (uint8_t)(value << (digits % 2 ? 0 : 4));
+		digits++;
+	}
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/refusal.h"
+#include "wire/image.h"
+
+/*
+ * The files a process has mapped or open, each once, by path. The source fills the table from the
+ * process; the target compares it with its own file system.
+ */
+struct file {
+	struct image_file image;
+	char *path; /* owned, absolute, in the process's mount namespace */
+};
+
+struct files {
+	struct file *file; /* owned */
+	uint32_t count, capacity;
+};
+
+void files_free(struct files *files);
+void files_clear(struct files *files);
+
+/*
+ * Source: the file at path as the process with /proc directory `dir` sees it must be the one with
+ * this device and inode. Returns its index, or refuses: deleted, replaced, of a kind that cannot
+ * be carried. use is added to what is known of it.
+ */
+int files_add(struct files *files, int dir, const char *path, uint64_t device, uint64_t inode,
+	      uint32_t use, struct refusal *refusal);
+
+/* Target: a record that was read. Returns its index or -ENOMEM. */
+int files_add_record(struct files *files, const struct image_file *image);
+
+/*
+ * Target: whether every file is here, below the root of the process directory `dir`, and is the
+ * same: the very same one on the same machine, the same build or the same size and time elsewhere.
+ */
+int files_compare(const struct files *files, int dir, bool same_machine, struct refusal *refusal);
+
+/* Whether this machine's boot id is the one given; fills it with NULL other. */
+void files_boot_id(uint8_t id[16]);

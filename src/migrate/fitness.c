@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a process is of the kind that can move: the questions about the task itself, not about
+ * its memory or descriptors. Everything here reads /proc or compares kernel objects (kcmp); nothing
+ * touches the process. What only the process itself can say is asked when it is frozen (state.c).
+ */
+#include "migrate/inventory.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int refuse(struct refusal *refusal, const char *sentence)
+{
+	return refusal_set(refusal, EDVSPROCSTS, "%s", sentence);
+}
+
+static int check_state(char state, struct refusal *refusal)
+{
+	switch (state) {
+	case 'T':
+		return refuse(refusal, "the process is stopped by a signal (SIGSTOP); continue it "
+				       "first");
+	case 't':
+		return refuse(refusal, "the process is being traced by a debugger");
+	case 'Z':
+	case 'X':
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	}
+	return 0;
+}
+
+/* Rows of /proc/PID/task/TID/status that must have their ordinary value. */
+static int check_thread_status(const char *status, struct refusal *refusal)
+{
+	const char *state = procdir_field(status, "State");
+	const char *features = procdir_field(status, "x86_Thread_features");
+	int result = check_state(state ? state[0] : 'X', refusal);
+
+	if (result)
+		return result;
+	if (procdir_number(status, "TracerPid", 10, 0))
+		return refuse(refusal, "the process is being traced by a debugger");
+	if (procdir_number(status, "Seccomp", 10, 0))
+		return refuse(refusal, "the process runs under seccomp filters, which cannot be "
+				       "carried");
+	if (features && strncmp(features, "shstk", 5) == 0)
+		return refuse(refusal, "the process has a shadow stack, which is not carried");
+	if (procdir_number(status, "untag_mask", 16, ~0ull) != ~0ull)
+		return refuse(refusal, "the process uses tagged addresses (LAM), which are not "
+				       "carried");
+	return 0;
+}
+
+/* A thread must share everything with its process but its registers. */
+static int check_sharing(pid_t pid, pid_t tid, struct refusal *refusal)
+{
+	static const struct {
+		int kind;
+		const char *what;
+	} shared[] = {
+		{ KCMP_VM, "address space" },
+		{ KCMP_FILES, "descriptor table" },
+		{ KCMP_FS, "working directory" },
+		{ KCMP_SIGHAND, "signal handlers" },
+	};
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+		if (syscall(SYS_kcmp, pid, tid, shared[i].kind, 0, 0) > 0)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "thread %d has its own %s, which is not carried",
+					   (int)tid, shared[i].what);
+	}
+	return 0;
+}
+
+static int check_threads(struct inventory *inventory, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < inventory->thread_count; i++) {
+		pid_t tid = inventory->thread[i].tid;
+		char name[48];
+
+		snprintf(name, sizeof(name), "task/%d/status", (int)tid);
+		if (procdir_read(inventory->dir, name, &inventory->text) < 0)
+			continue;
+		int result = check_thread_status(inventory->text.text, refusal);
+
+		if (result)
+			return result;
+		snprintf(name, sizeof(name), "task/%d/children", (int)tid);
+		if (procdir_read(inventory->dir, name, &inventory->text) == 0 &&
+		    inventory->text.length)
+			return refusal_set(
+				refusal, EDVSPROCSTS,
+				"the process has a child process (%d), which cannot move "
+				"with it; let it end first",
+				(int)strtol(inventory->text.text, NULL, 10));
+		result = i ? check_sharing(inventory->pid, tid, refusal) : 0;
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+static int check_session(struct inventory *inventory, struct refusal *refusal)
+{
+	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	const char *status = inventory->text.text;
+	int vpid = inventory->process.vpid;
+
+	if (vpid <= 1)
+		return refuse(refusal, "the process is the init of its container");
+	if (inventory_last_number(procdir_field(status, "NSsid")) != vpid ||
+	    inventory_last_number(procdir_field(status, "NSpgid")) != vpid)
+		return refuse(refusal,
+			      "the process is not the leader of a session and process group "
+			      "of its own; start it with `dvs run`");
+	if (procdir_read(inventory->dir, "stat", &inventory->text) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (inventory_stat_field(inventory->text.text, 7))
+		return refuse(refusal, "the process has a controlling terminal, which cannot move");
+	return 0;
+}
+
+/* The parent's /proc directory and whether it is pid 1 of the process's pid namespace. */
+static int open_init(struct inventory *inventory, struct refusal *refusal)
+{
+	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	pid_t parent = (pid_t)procdir_number(inventory->text.text, "PPid", 10, 0);
+	int init = procdir_open(parent);
+
+	if (init < 0)
+		return refuse(refusal, "the process has no parent that can be seen");
+	if (procdir_read(init, "status", &inventory->more) < 0 ||
+	    inventory_last_number(procdir_field(inventory->more.text, "NSpid")) != 1) {
+		close(init);
+		return refuse(refusal, "the process was not started by its container's init but by "
+				       "another process; start it with `dvs run`");
+	}
+	return init;
+}
+
+static int check_namespaces(struct inventory *inventory, int init, struct refusal *refusal)
+{
+	static const struct {
+		const char *mine, *init;
+	} kinds[] = {
+		{ "ns/mnt", "ns/mnt" },	  { "ns/net", "ns/net" },
+		{ "ns/ipc", "ns/ipc" },	  { "ns/uts", "ns/uts" },
+		{ "ns/user", "ns/user" }, { "ns/cgroup", "ns/cgroup" },
+		{ "ns/pid", "ns/pid" },	  { "ns/pid_for_children", "ns/pid" },
+	};
+	char mine[64], theirs[64];
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (procdir_link(inventory->dir, kinds[i].mine, mine, sizeof(mine)) < 0 ||
+		    procdir_link(init, kinds[i].init, theirs, sizeof(theirs)) < 0)
+			continue;
+		if (strcmp(mine, theirs))
+			return refusal_set(
+				refusal, EDVSPROCSTS,
+				"the process has a %s namespace of its own, which is not "
+				"carried",
+				kinds[i].mine + 3);
+	}
+	char root[IMAGE_PATH_MAX];
+
+	if (procdir_link(inventory->dir, "root", root, sizeof(root)) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (strcmp(root, "/"))
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has changed its root directory (chroot) to %s",
+				   root);
+	return 0;
+}
+
+/* Files that must read the same for the process and for its init. */
+static int check_same_as_init(struct inventory *inventory, int init, struct refusal *refusal)
+{
+	static const struct {
+		const char *file, *what;
+	} same[] = {
+		{ "cgroup", "is in another control group than its container" },
+		{ "attr/current", "has a security label of its own" },
+	};
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		if (procdir_read(inventory->dir, same[i].file, &inventory->text) < 0 ||
+		    procdir_read(init, same[i].file, &inventory->more) < 0)
+			continue;
+		if (strcmp(inventory->text.text, inventory->more.text))
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "the process %s, which is not carried", same[i].what);
+	}
+	return 0;
+}
+
+static int check_speculation(struct inventory *inventory, int init, struct refusal *refusal)
+{
+	static const char *const rows[] = { "Speculation_Store_Bypass",
+					    "SpeculationIndirectBranch" };
+
+	if (procdir_read(inventory->dir, "status", &inventory->text) < 0 ||
+	    procdir_read(init, "status", &inventory->more) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *mine = procdir_field(inventory->text.text, rows[i]);
+		const char *theirs = procdir_field(inventory->more.text, rows[i]);
+
+		if (mine && theirs && strcspn(mine, "\n") != strcspn(theirs, "\n"))
+			return refuse(refusal, "the process has changed its speculation control "
+					       "(PR_SET_SPECULATION_CTRL), which is not carried");
+	}
+	return 0;
+}
+
+static int check_sibling(pid_t pid, pid_t other, struct refusal *refusal)
+{
+	static const struct {
+		int kind;
+		const char *what;
+	} shared[] = {
+		{ KCMP_VM, "address space" },
+		{ KCMP_FILES, "descriptor table" },
+		{ KCMP_FS, "working directory" },
+		{ KCMP_SIGHAND, "signal handlers" },
+	};
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+		if (syscall(SYS_kcmp, pid, other, shared[i].kind, 0, 0) == 0)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "the process shares its %s with process %d",
+					   shared[i].what, (int)other);
+	}
+	return 0;
+}
+
+/* Nobody else in the container may share kernel objects with the process. */
+static int check_siblings(struct inventory *inventory, int init, struct refusal *refusal)
+{
+	char name[48];
+
+	if (procdir_read(init, "status", &inventory->more) < 0)
+		return 0;
+	snprintf(name, sizeof(name), "task/%d/children",
+		 (int)procdir_number(inventory->more.text, "Pid", 10, 0));
+	if (procdir_read(init, name, &inventory->more) < 0)
+		return 0;
+	for (char *at = inventory->more.text; *at;) {
+		pid_t other = (pid_t)strtol(at, &at, 10);
+		int result = 0;
+
+		at += strspn(at, " ");
+		if (other > 0 && other != inventory->pid)
+			result = check_sibling(inventory->pid, other, refusal);
+		if (result)
+			return result;
+	}
+	return check_sibling(inventory->pid, getpid(), refusal);
+}
+
+static int check_exe_kind(struct inventory *inventory, struct refusal *refusal)
+{
+	unsigned char ident[5] = { 0 };
+	int fd = openat(inventory->dir, "exe", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	ssize_t got = read(fd, ident, sizeof(ident));
+
+	close(fd);
+	if (got == sizeof(ident) && ident[4] != 2)
+		return refuse(refusal, "the process runs a 32-bit program, which is not carried");
+	return 0;
+}
+
+/* Each line of numa_maps has the policy of a mapping as its second word. */
+static int check_memory_policy(struct inventory *inventory, struct refusal *refusal)
+{
+	if (procdir_read(inventory->dir, "numa_maps", &inventory->text) < 0)
+		return 0;
+	for (const char *line = inventory->text.text; line && *line;) {
+		const char *policy = strchr(line, ' ');
+
+		if (policy && strncmp(policy + 1, "default", 7) && strncmp(policy + 1, "local", 5))
+			return refuse(refusal, "the process has a NUMA memory policy, which is not "
+					       "carried");
+		line = strchr(line, '\n');
+		if (line)
+			line++;
+	}
+	return 0;
+}
+
+/*
+ * An undo list cannot be looked into. Every process that ever had two threads has one, empty or not,
+ * so it counts only where semaphores exist at all. With `sets` negative it is asked here, if the
+ * process uses the same semaphores as this program.
+ */
+int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal)
+{
+	char mine[64], theirs[64];
+	struct seminfo info;
+
+	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	pid_t parent = (pid_t)procdir_number(inventory->text.text, "PPid", 10, 0);
+
+	if (syscall(SYS_kcmp, inventory->pid, parent, KCMP_SYSVSEM, 0, 0) <= 0)
+		return 0;
+	if (sets < 0 && procdir_link(inventory->dir, "ns/ipc", mine, sizeof(mine)) > 0 &&
+	    procdir_link(AT_FDCWD, "/proc/self/ns/ipc", theirs, sizeof(theirs)) > 0 &&
+	    strcmp(mine, theirs) == 0 && semctl(0, 0, SEM_INFO, &info) >= 0)
+		sets = info.semusz;
+	if (sets <= 0)
+		return 0;
+	return refuse(refusal, "the process may hold System V semaphores with undo, which are not "
+			       "carried");
+}
+
+int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
+{
+	char name[48];
+
+	for (uint32_t i = 0; i < inventory->thread_count; i++) {
+		snprintf(name, sizeof(name), "task/%d/children", (int)inventory->thread[i].tid);
+		if (procdir_read(inventory->dir, name, &inventory->text) == 0 &&
+		    inventory->text.length)
+			return refuse(refusal, "the process has just started a child process");
+		snprintf(name, sizeof(name), "task/%d/status", (int)inventory->thread[i].tid);
+		if (procdir_read(inventory->dir, name, &inventory->text) < 0)
+			return refusal_set(refusal, EDVSSRCH, "the process has ended");
+		if (procdir_number(inventory->text.text, "Seccomp", 10, 0))
+			return refuse(refusal, "the process has just entered seccomp");
+	}
+	return 0;
+}
+
+int fitness_check(struct inventory *inventory, struct refusal *refusal)
+{
+	int result = check_threads(inventory, refusal);
+
+	if (result == 0)
+		result = check_session(inventory, refusal);
+	if (result)
+		return result;
+	int init = open_init(inventory, refusal);
+
+	if (init < 0)
+		return init;
+	result = check_namespaces(inventory, init, refusal);
+	if (result == 0)
+		result = check_same_as_init(inventory, init, refusal);
+	if (result == 0)
+		result = check_speculation(inventory, init, refusal);
+	if (result == 0)
+		result = check_siblings(inventory, init, refusal);
+	close(init);
+	if (result == 0)
+		result = check_exe_kind(inventory, refusal);
+	if (result == 0)
+		result = check_memory_policy(inventory, refusal);
+	if (result == 0)
+		result = fitness_check_semaphores(inventory, -1, refusal);
+	return result;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/inventory.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal)
+{
+	*inventory = (struct inventory){ .pid = pid, .dir = procdir_open(pid) };
+	if (inventory->dir < 0)
+		return refusal_set(refusal, EDVSSRCH, "there is no process %d", (int)pid);
+	return 0;
+}
+
+void inventory_close(struct inventory *inventory)
+{
+	if (inventory->dir >= 0)
+		close(inventory->dir);
+	free(inventory->thread);
+	free(inventory->timer);
+	maps_free(&inventory->maps);
+	files_free(&inventory->files);
+	descriptors_free(&inventory->descriptors);
+	procdir_text_free(&inventory->text);
+	procdir_text_free(&inventory->more);
+	*inventory = (struct inventory){ .dir = -1 };
+}
+
+uint64_t inventory_stat_field(const char *stat, unsigned index)
+{
+	/* Field 2 is the name in parentheses and may itself contain both. */
+	const char *at = strrchr(stat, ')');
+
+	for (unsigned field = 2; at && field < index; field++) {
+		at = strchr(at + 1, ' ');
+		if (at && at[1] == 0)
+			return 0;
+	}
+	return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+int inventory_last_number(const char *value)
+{
+	int last = 0;
+
+	while (value && *value && *value != '\n') {
+		char *end;
+		long number = strtol(value, &end, 10);
+
+		if (end == value)
+			break;
+		last = (int)number;
+		value = end + strspn(end, " \t");
+	}
+	return last;
+}
+
+static int add_thread(void *ctx, const char *name)
+{
+	struct inventory *inventory = ctx;
+
+	if (inventory->thread_count == IMAGE_THREADS_MAX)
+		return -E2BIG;
+	if (inventory->thread_count == inventory->thread_capacity) {
+		uint32_t capacity =
+			inventory->thread_capacity ? inventory->thread_capacity * 2 : 16;
+		struct inventory_thread *bigger =
+			realloc(inventory->thread, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		inventory->thread = bigger;
+		inventory->thread_capacity = capacity;
+	}
+	inventory->thread[inventory->thread_count++] =
+		(struct inventory_thread){ .tid = (pid_t)strtol(name, NULL, 10) };
+	return 0;
+}
+
+int inventory_threads(struct inventory *inventory)
+{
+	inventory->thread_count = 0;
+	int result = procdir_each(inventory->dir, "task", add_thread, inventory);
+
+	for (uint32_t i = 0; i < inventory->thread_count; i++) {
+		struct inventory_thread thread = inventory->thread[i];
+
+		if (thread.tid != inventory->pid)
+			continue;
+		inventory->thread[i] = inventory->thread[0];
+		inventory->thread[0] = thread;
+	}
+	if (result == 0 && inventory->thread_count == 0)
+		return -ESRCH;
+	return result == -ENOENT ? -ESRCH : result;
+}
+
+static int read_vtids(struct inventory *inventory)
+{
+	for (uint32_t i = 0; i < inventory->thread_count; i++) {
+		struct inventory_thread *thread = &inventory->thread[i];
+		char name[48];
+
+		snprintf(name, sizeof(name), "task/%d/status", (int)thread->tid);
+		if (procdir_read(inventory->dir, name, &inventory->text) < 0)
+			continue; /* ended meanwhile; seen when frozen */
+		thread->vtid = inventory_last_number(procdir_field(inventory->text.text, "NSpid"));
+	}
+	return 0;
+}
+
+static int vtid_of(const struct inventory *inventory, pid_t tid)
+{
+	for (uint32_t i = 0; i < inventory->thread_count; i++) {
+		if (inventory->thread[i].tid == tid)
+			return inventory->thread[i].vtid;
+	}
+	return 0;
+}
+
+static uint64_t read_number(struct inventory *inventory, const char *name, int base,
+			    uint64_t otherwise)
+{
+	if (procdir_read(inventory->dir, name, &inventory->text) < 0 || inventory->text.length == 0)
+		return otherwise;
+	return strtoull(inventory->text.text, NULL, base);
+}
+
+static void read_stat(struct inventory *inventory)
+{
+	static const struct {
+		unsigned field;
+		size_t offset;
+	} wanted[] = {
+		{ 26, offsetof(struct image_bounds, start_code) },
+		{ 27, offsetof(struct image_bounds, end_code) },
+		{ 28, offsetof(struct image_bounds, start_stack) },
+		{ 45, offsetof(struct image_bounds, start_data) },
+		{ 46, offsetof(struct image_bounds, end_data) },
+		{ 47, offsetof(struct image_bounds, start_brk) },
+		{ 48, offsetof(struct image_bounds, arg_start) },
+		{ 49, offsetof(struct image_bounds, arg_end) },
+		{ 50, offsetof(struct image_bounds, env_start) },
+		{ 51, offsetof(struct image_bounds, env_end) },
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		uint64_t value = inventory_stat_field(inventory->text.text, wanted[i].field);
+
+		memcpy((char *)&inventory->process.bounds + wanted[i].offset, &value,
+		       sizeof(value));
+	}
+	inventory->start_time = inventory_stat_field(inventory->text.text, 22);
+}
+
+static int read_process(struct inventory *inventory, struct refusal *refusal)
+{
+	struct image_process *process = &inventory->process;
+
+	if (procdir_read(inventory->dir, "stat", &inventory->text) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	read_stat(inventory);
+	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	const char *status = inventory->text.text;
+
+	process->magic = IMAGE_MAGIC;
+	process->version = IMAGE_VERSION;
+	process->vpid = inventory_last_number(procdir_field(status, "NSpid"));
+	process->umask = (uint32_t)procdir_number(status, "Umask", 8, 022);
+	process->personality = (uint32_t)read_number(inventory, "personality", 16, 0);
+	process->oom_score_adj = (int32_t)read_number(inventory, "oom_score_adj", 10, 0);
+	process->coredump_filter = (uint32_t)read_number(inventory, "coredump_filter", 16, 0x33);
+	if (procdir_read(inventory->dir, "comm", &inventory->text) == 0) {
+		size_t length = strcspn(inventory->text.text, "\n");
+
+		memset(inventory->comm, 0, sizeof(inventory->comm));
+		memcpy(inventory->comm, inventory->text.text, length < 15 ? length : 15);
+	}
+	if (procdir_read(inventory->dir, "auxv", &inventory->text) == 0 &&
+	    inventory->text.length <= sizeof(inventory->auxv)) {
+		memcpy(inventory->auxv, inventory->text.text, inventory->text.length);
+		inventory->auxv_bytes = (uint32_t)inventory->text.length;
+	}
+	return 0;
+}
+
+static int add_timer(struct inventory *inventory, const struct image_timer *timer)
+{
+	if (inventory->timer_count == inventory->timer_capacity) {
+		uint32_t capacity = inventory->timer_capacity ? inventory->timer_capacity * 2 : 8;
+		struct image_timer *bigger = realloc(inventory->timer, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		inventory->timer = bigger;
+		inventory->timer_capacity = capacity;
+	}
+	inventory->timer[inventory->timer_count++] = *timer;
+	return 0;
+}
+
+/*
+ * /proc/PID/timers: four lines for each, "ID: 0", "signal: 14/0x7f..", "notify: signal/pid.7" (or
+ * none, thread; pid. or tid.), "ClockID: 1".
+ */
+static int parse_timer(struct inventory *inventory, const char *text, struct refusal *refusal)
+{
+	struct image_timer timer = { 0 };
+	char how[16] = "", scope[8] = "";
+	unsigned long long value = 0;
+	int target = 0;
+
+	if (sscanf(text, "ID: %d\nsignal: %d/%llx\nnotify: %15[a-z]/%3[a-z].%d\nClockID: %d",
+		   &timer.id, &timer.signal, &value, how, scope, &target, &timer.clock) != 7)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a POSIX timer of an unknown form");
+	timer.value = value;
+	if (strcmp(how, "signal") == 0)
+		timer.notify = strcmp(scope, "tid") == 0 ? 4 : 0;
+	else
+		timer.notify = strcmp(how, "none") == 0 ? 1 : 2;
+	if (timer.notify == 4) {
+		timer.tid = vtid_of(inventory, target);
+		if (!timer.tid)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "POSIX timer %d signals a thread that has ended",
+					   timer.id);
+	}
+	if (timer.clock < 0 || timer.clock == 3)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "POSIX timer %d runs on the CPU time of a thread or another "
+				   "process, which is not carried",
+				   timer.id);
+	inventory->needs |= IMAGE_NEEDS_TIMER_IDS;
+	return add_timer(inventory, &timer) ? refusal_set(refusal, EDVSNOMEM, "out of memory") : 0;
+}
+
+static int read_timers(struct inventory *inventory, struct refusal *refusal)
+{
+	int result = 0;
+
+	inventory->timer_count = 0;
+	if (procdir_read(inventory->dir, "timers", &inventory->text) < 0)
+		return 0;
+	for (const char *at = inventory->text.text; at && *at && result == 0;) {
+		result = parse_timer(inventory, at, refusal);
+		at = strstr(at + 1, "\nID:");
+		if (at)
+			at++;
+	}
+	return result;
+}
+
+static int read_paths(struct inventory *inventory, struct refusal *refusal)
+{
+	char path[IMAGE_PATH_MAX];
+	struct stat status;
+
+	if (procdir_link(inventory->dir, "exe", path, sizeof(path)) < 0 ||
+	    fstatat(inventory->dir, "exe", &status, 0) < 0)
+		return refusal_set(refusal, EDVSPROCSTS, "the process has no program file");
+	int index = files_add(&inventory->files, inventory->dir, path, status.st_dev, status.st_ino,
+			      IMAGE_FILE_EXE, refusal);
+
+	if (index < 0)
+		return index;
+	inventory->process.exe_file = index;
+	if (procdir_link(inventory->dir, "cwd", inventory->cwd, sizeof(inventory->cwd)) < 0 ||
+	    fstatat(inventory->dir, "cwd", &status, 0) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	index = files_add(&inventory->files, inventory->dir, inventory->cwd, status.st_dev,
+			  status.st_ino, IMAGE_FILE_DIRECTORY, refusal);
+	return index < 0 ? index : 0;
+}
+
+int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,
+		   struct maps_skip *skip, struct refusal *refusal)
+{
+	int result = inventory_threads(inventory);
+
+	if (result < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	files_clear(&inventory->files);
+	inventory->needs = 0;
+	read_vtids(inventory);
+	result = read_process(inventory, refusal);
+	if (result == 0)
+		result = first ? fitness_check(inventory, refusal)
+			       : fitness_check_again(inventory, refusal);
+	if (result == 0)
+		result = read_paths(inventory, refusal);
+	if (result == 0)
+		result = read_timers(inventory, refusal);
+	if (result == 0)
+		result = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, skip,
+				   &inventory->text, refusal);
+	if (result == 0)
+		result = descriptors_read(&inventory->descriptors, inventory->pid, inventory->dir,
+					  &inventory->files, host, &inventory->text, refusal);
+	inventory->process.thread_count = inventory->thread_count;
+	inventory->process.timer_count = inventory->timer_count;
+	inventory->process.map_count = inventory->maps.count;
+	inventory->process.fd_count = inventory->descriptors.count;
+	inventory->process.file_count = inventory->files.count;
+	return result;
+}

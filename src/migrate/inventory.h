@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "migrate/descriptors.h"
+#include "migrate/files.h"
+#include "migrate/maps.h"
+#include "migrate/migrate.h"
+#include "os/procdir.h"
+#include "wire/image.h"
+
+/*
+ * Everything about a process that can be read from outside, through /proc, without stopping it. The
+ * source takes it twice: before the move, to refuse or to make the offer, and again when all
+ * threads are stopped and nothing can change any more.
+ */
+struct inventory_thread {
+	pid_t tid;    /* as seen here */
+	int32_t vtid; /* in the process's pid namespace */
+};
+
+struct inventory {
+	pid_t pid;
+	int dir;			 /* /proc/PID, owned; -1 if not open */
+	uint64_t start_time;		 /* field 22 of stat: tells a successor with the same pid */
+	struct inventory_thread *thread; /* owned; the leader first */
+	uint32_t thread_count, thread_capacity;
+	struct maps maps;
+	struct files files;
+	struct descriptors descriptors;
+	struct image_timer *timer; /* owned; times not filled in */
+	uint32_t timer_count, timer_capacity;
+	struct image_process process; /* what /proc tells of it */
+	char cwd[IMAGE_PATH_MAX];
+	uint8_t auxv[1024];
+	uint32_t auxv_bytes;
+	char comm[16];
+	uint64_t needs;			/* enum image_needs */
+	struct procdir_text text, more; /* scratch */
+};
+
+int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal);
+void inventory_close(struct inventory *inventory);
+
+/* Lists the threads anew. 0, -ESRCH, -ENOMEM. */
+int inventory_threads(struct inventory *inventory);
+
+/*
+ * Reads all. With first false what cannot have changed since, or costs much, is not read again.
+ * skip is the engine's own mapping inside the process, or NULL.
+ */
+int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,
+		   struct maps_skip *skip, struct refusal *refusal);
+
+/* fitness.c: refuses a process that is not of the kind that can move: children, seccomp, ... */
+int fitness_check(struct inventory *inventory, struct refusal *refusal);
+
+/* fitness.c: the part that may change until the freeze, per thread and process. */
+int fitness_check_again(struct inventory *inventory, struct refusal *refusal);
+
+/* fitness.c: SysV undo; sets: how many semaphore sets the process can see, -1: not known. */
+int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal);
+
+/* The number after field `index` (from 1, as in proc(5)) of a stat text. */
+uint64_t inventory_stat_field(const char *stat, unsigned index);
+
+/* The last number of a line like "NSpid:\t8532\t7". */
+int inventory_last_number(const char *value);

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parses /proc/PID/smaps: for each mapping a line "start-end rwxp offset major:minor inode path",
+ * then fields, of which ProtectionKey and VmFlags count here. The flags are pairs of letters; each
+ * has a row in the table below, with the flag of the image that carries it or the reason why it
+ * cannot be carried. A flag without a row is refused too: it is newer than this table.
+ */
+#include "migrate/maps.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GAP_FIRST 0x100000000000ull /* where neither programs nor mmap go by themselves */
+#define GAP_STEP  0x000400000000ull
+#define GAP_GUARD 0x10000000ull
+
+static const struct flag_row {
+	char letters[3];
+	uint32_t carried;
+	const char *refused;
+} flag_table[] = {
+	{ "rd", 0, NULL },
+	{ "wr", 0, NULL },
+	{ "ex", 0, NULL },
+	{ "sh", 0, NULL },
+	{ "mr", 0, NULL },
+	{ "mw", IMAGE_MAP_MAYWRITE, NULL },
+	{ "me", 0, NULL },
+	{ "ms", 0, NULL },
+	{ "gd", IMAGE_MAP_GROWSDOWN, NULL },
+	{ "lo", IMAGE_MAP_LOCKED, NULL },
+	{ "lf", IMAGE_MAP_LOCKONFAULT, NULL },
+	{ "sr", IMAGE_MAP_SEQUENTIAL, NULL },
+	{ "rr", IMAGE_MAP_RANDOM, NULL },
+	{ "dc", IMAGE_MAP_DONTFORK, NULL },
+	{ "de", 0, NULL },
+	{ "ac", 0, NULL },
+	{ "nr", IMAGE_MAP_NORESERVE, NULL },
+	{ "wf", IMAGE_MAP_WIPEONFORK, NULL },
+	{ "dd", IMAGE_MAP_DONTDUMP, NULL },
+	{ "sd", 0, NULL },
+	{ "hg", IMAGE_MAP_HUGEPAGE, NULL },
+	{ "nh", IMAGE_MAP_NOHUGEPAGE, NULL },
+	{ "mg", IMAGE_MAP_MERGEABLE, NULL },
+	{ "gu", 0, NULL }, /* may have guard regions: PAGEMAP_SCAN finds them */
+	{ "dp", IMAGE_MAP_DROPPABLE, NULL },
+	{ "ht", 0, "huge pages of hugetlbfs" },
+	{ "sl", 0, "a sealed mapping (mseal)" },
+	{ "ss", 0, "a shadow stack" },
+	{ "um", 0, "a range watched by userfaultfd" },
+	{ "uw", 0, "a range watched by userfaultfd" },
+	{ "ui", 0, "a range watched by userfaultfd" },
+	{ "pf", 0, "memory of a device" },
+	{ "io", 0, "memory of a device" },
+	{ "mm", 0, "memory of a device" },
+	{ "sf", 0, "persistent memory (MAP_SYNC)" },
+	{ "mt", 0, "memory with tags" },
+};
+
+void maps_clear(struct maps *maps)
+{
+	maps->count = 0;
+	maps->special_count = 0;
+}
+
+void maps_free(struct maps *maps)
+{
+	free(maps->map);
+	*maps = (struct maps){ 0 };
+}
+
+int maps_append(struct maps *maps, const struct image_map *map)
+{
+	if (maps->count == maps->capacity) {
+		uint32_t capacity = maps->capacity ? maps->capacity * 2 : 64;
+		struct image_map *bigger = realloc(maps->map, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		maps->map = bigger;
+		maps->capacity = capacity;
+	}
+	maps->map[maps->count++] = *map;
+	return 0;
+}
+
+const struct image_special *maps_special(const struct maps *maps, const char *name)
+{
+	for (uint32_t i = 0; i < maps->special_count; i++) {
+		if (strcmp(maps->special[i].name, name) == 0)
+			return &maps->special[i];
+	}
+	return NULL;
+}
+
+static bool touches(const struct maps *maps, uint64_t start, uint64_t end)
+{
+	for (uint32_t i = 0; i < maps->count; i++) {
+		if (maps->map[i].start < end && start < maps->map[i].end)
+			return true;
+	}
+	for (uint32_t i = 0; i < maps->special_count; i++) {
+		const struct image_special *special = &maps->special[i];
+
+		if (special->start < end && start < special->start + special->length)
+			return true;
+	}
+	return false;
+}
+
+uint64_t maps_find_gap(const struct maps *a, const struct maps *b, uint64_t bytes)
+{
+	for (uint64_t at = GAP_FIRST; at < 0x7e0000000000ull; at += GAP_STEP) {
+		uint64_t start = at - GAP_GUARD, end = at + bytes + GAP_GUARD;
+
+		if (!touches(a, start, end) && !(b && touches(b, start, end)))
+			return at;
+	}
+	return 0;
+}
+
+/* One mapping as the kernel prints it. */
+struct printed {
+	uint64_t start, end, offset, device, inode;
+	char rights[5];
+	char path[IMAGE_PATH_MAX];
+	char flags[160];
+	uint64_t key;
+};
+
+/* Whether the line opens a mapping: "hex-hex rights ...". Fields begin with a capital letter. */
+static bool parse_opening(const char *line, struct printed *printed)
+{
+	char *end;
+
+	printed->start = strtoull(line, &end, 16);
+	if (*end != '-')
+		return false;
+	printed->end = strtoull(end + 1, &end, 16);
+	if (*end != ' ')
+		return false;
+	memcpy(printed->rights, end + 1, 4);
+	printed->rights[4] = 0;
+	printed->offset = strtoull(end + 6, &end, 16);
+	unsigned device_major = (unsigned)strtoul(end, &end, 16);
+
+	printed->device = makedev(device_major, (unsigned)strtoul(end + 1, &end, 16));
+	printed->inode = strtoull(end, &end, 10);
+	end += strspn(end, " ");
+	size_t length = strcspn(end, "\n");
+
+	if (length >= sizeof(printed->path))
+		length = sizeof(printed->path) - 1;
+	memcpy(printed->path, end, length);
+	printed->path[length] = 0;
+	printed->flags[0] = 0;
+	printed->key = 0;
+	return true;
+}
+
+static void parse_field(const char *line, struct printed *printed)
+{
+	if (strncmp(line, "VmFlags: ", 9) == 0) {
+		size_t length = strcspn(line + 9, "\n");
+
+		if (length >= sizeof(printed->flags))
+			length = sizeof(printed->flags) - 1;
+		memcpy(printed->flags, line + 9, length);
+		printed->flags[length] = 0;
+	} else if (strncmp(line, "ProtectionKey:", 14) == 0) {
+		printed->key = strtoull(line + 14, NULL, 10);
+	}
+}
+
+static int refuse_map(struct refusal *refusal, const struct printed *printed, const char *what)
+{
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the process has %s at %#llx-%#llx%s%s, which cannot be carried", what,
+			   (unsigned long long)printed->start, (unsigned long long)printed->end,
+			   printed->path[0] ? " " : "", printed->path);
+}
+
+static int read_flags(const struct printed *printed, struct image_map *map, struct refusal *refusal)
+{
+	for (const char *at = printed->flags; at[0] && at[1]; at += at[2] ? 3 : 2) {
+		const struct flag_row *row = NULL;
+
+		for (size_t i = 0; i < sizeof(flag_table) / sizeof(flag_table[0]); i++) {
+			if (memcmp(flag_table[i].letters, at, 2) == 0)
+				row = &flag_table[i];
+		}
+		if (!row)
+			return refuse_map(refusal, printed, "a mapping of an unknown kind");
+		if (row->refused)
+			return refuse_map(refusal, printed, row->refused);
+		map->flags |= row->carried;
+	}
+	if (printed->key)
+		return refuse_map(refusal, printed, "memory with a protection key");
+	return 0;
+}
+
+static void copy_label(struct image_map *map, const char *path, const char *prefix)
+{
+	size_t skip = strlen(prefix), length = strlen(path);
+
+	if (length > skip && length - skip - 1 < sizeof(map->label))
+		memcpy(map->label, path + skip, length - skip - 1);
+}
+
+static int classify_nameless(const struct printed *printed, struct image_map *map,
+			     struct refusal *refusal)
+{
+	static const char prefix[] = "[anon:";
+
+	if (strncmp(printed->path, prefix, sizeof(prefix) - 1) == 0)
+		copy_label(map, printed->path, prefix);
+	else if (printed->path[0] && strcmp(printed->path, "[heap]") &&
+		 strcmp(printed->path, "[stack]"))
+		return refuse_map(refusal, printed, "a mapping of an unknown kind");
+	if (map->flags & IMAGE_MAP_SHARED)
+		return refuse_map(refusal, printed, "a shared mapping without an object");
+	map->kind = IMAGE_MAP_ANON;
+	return 0;
+}
+
+/* Names that the kernel gives to objects that are no files of any file system. */
+static const char *special_object(const char *path)
+{
+	static const struct {
+		const char *prefix, *what;
+	} known[] = {
+		{ "/SYSV", "a System V shared memory segment" },
+		{ "/memfd:", "a memory file (memfd)" },
+		{ "/[aio]", "an asynchronous I/O context (AIO)" },
+		{ "/anon_hugepage", "huge pages" },
+		{ "/i915", "memory of a graphics card" },
+		{ "anon_inode:", "a mapping of a kernel object" },
+		{ "socket:", "a mapping of a socket" },
+		{ "/dev/shm/", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(path, known[i].prefix, strlen(known[i].prefix)) == 0)
+			return known[i].what;
+	}
+	return NULL;
+}
+
+static int classify_object(const struct printed *printed, struct image_map *map, int dir,
+			   struct files *files, const struct migrate_host *host,
+			   struct refusal *refusal)
+{
+	static const char shmem_label[] = "[anon_shmem:";
+	struct foreign_name name;
+
+	map->offset = printed->offset;
+	if (!files) {
+		map->kind = IMAGE_MAP_FILE;
+		return 0;
+	}
+	if (host->identify && host->identify(host->ctx, printed->device, printed->inode, &name)) {
+		map->kind = IMAGE_MAP_FOREIGN;
+		memcpy(map->name, name.bytes, sizeof(map->name));
+		return 0;
+	}
+	if (strncmp(printed->path, shmem_label, sizeof(shmem_label) - 1) == 0)
+		copy_label(map, printed->path, shmem_label);
+	if (map->label[0] || strcmp(printed->path, "/dev/zero (deleted)") == 0) {
+		map->kind = IMAGE_MAP_SHARED_ANON;
+		map->object = printed->inode;
+		return 0;
+	}
+	const char *what = special_object(printed->path);
+
+	if (what)
+		return refuse_map(refusal, printed, what);
+	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
+	int index = files_add(files, dir, printed->path, 0, printed->inode,
+			      IMAGE_FILE_MAPPED | (writes ? IMAGE_FILE_WRITTEN : 0), refusal);
+
+	if (index < 0)
+		return index;
+	map->kind = IMAGE_MAP_FILE;
+	map->object = (uint64_t)index;
+	return 0;
+}
+
+static int classify_kernel(struct maps *maps, const struct printed *printed, struct image_map *map,
+			   struct refusal *refusal)
+{
+	if (strstr(printed->flags, "sl"))
+		return refuse_map(refusal, printed, "a vdso that the kernel has sealed (mseal)");
+	if (maps->special_count == IMAGE_SPECIALS)
+		return refuse_map(refusal, printed, "one kernel mapping too many");
+	struct image_special *special = &maps->special[maps->special_count];
+
+	map->kind = IMAGE_MAP_SPECIAL;
+	map->object = maps->special_count++;
+	*special = (struct image_special){ .start = map->start, .length = map->end - map->start };
+	size_t length = strlen(printed->path);
+
+	if (length > 2 && length - 2 < sizeof(special->name))
+		memcpy(special->name, printed->path + 1, length - 2);
+	return 0;
+}
+
+struct reader {
+	struct maps *maps;
+	int dir;
+	struct files *files;
+	const struct migrate_host *host;
+	struct maps_skip *skip;
+	struct refusal *refusal;
+};
+
+static bool is_kernel_mapping(const char *path)
+{
+	return strcmp(path, "[vdso]") == 0 || strncmp(path, "[vvar", 5) == 0;
+}
+
+static int on_mapping(struct reader *reader, const struct printed *printed)
+{
+	struct image_map map = { .start = printed->start, .end = printed->end };
+	const char *rights = printed->rights;
+	int result;
+
+	if (strcmp(printed->path, "[vsyscall]") == 0)
+		return 0;
+	map.flags = (rights[0] == 'r' ? IMAGE_MAP_READ : 0u) |
+		    (rights[1] == 'w' ? IMAGE_MAP_WRITE : 0u) |
+		    (rights[2] == 'x' ? IMAGE_MAP_EXEC : 0u) |
+		    (rights[3] == 's' ? IMAGE_MAP_SHARED : 0u);
+	if (is_kernel_mapping(printed->path)) {
+		result = classify_kernel(reader->maps, printed, &map, reader->refusal);
+	} else {
+		result = read_flags(printed, &map, reader->refusal);
+		if (result)
+			return result;
+		if (reader->skip && map.start == reader->skip->start) {
+			reader->skip->locked = map.flags & IMAGE_MAP_LOCKED;
+			return 0;
+		}
+		if (printed->inode == 0)
+			result = classify_nameless(printed, &map, reader->refusal);
+		else
+			result = classify_object(printed, &map, reader->dir, reader->files,
+						 reader->host, reader->refusal);
+	}
+	if (result)
+		return result;
+	if (reader->maps->count == IMAGE_MAPS_MAX || maps_append(reader->maps, &map) < 0)
+		return refusal_set(reader->refusal, EDVSNOMEM, "the process has too many mappings");
+	return 0;
+}
+
+/* A shared anonymous object is at least as long as its furthest mapping. */
+static void measure_objects(struct maps *maps)
+{
+	for (uint32_t i = 0; i < maps->count; i++) {
+		struct image_map *map = &maps->map[i];
+
+		for (uint32_t k = 0; map->kind == IMAGE_MAP_SHARED_ANON && k < maps->count; k++) {
+			const struct image_map *other = &maps->map[k];
+			uint64_t reach = other->offset + (other->end - other->start);
+
+			if (other->kind == map->kind && other->object == map->object &&
+			    reach > map->object_bytes)
+				map->object_bytes = reach;
+		}
+	}
+}
+
+int maps_read(struct maps *maps, int dir, struct files *files, const struct migrate_host *host,
+	      struct maps_skip *skip, struct procdir_text *buffer, struct refusal *refusal)
+{
+	struct reader reader = { maps, dir, files, host, skip, refusal };
+	struct printed printed;
+	bool open = false;
+	int result = procdir_read(dir, "smaps", buffer);
+
+	maps_clear(maps);
+	if (result < 0)
+		return refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSIO,
+				   "the mappings of the process cannot be read: %s",
+				   strerror(-result));
+	for (const char *line = buffer->text; line && *line && result == 0;) {
+		const char *next = strchr(line, '\n');
+
+		/* Every field begins with a capital; hexadecimal digits are printed small. */
+		if (*line >= 'A' && *line <= 'Z') {
+			parse_field(line, &printed);
+		} else {
+			if (open)
+				result = on_mapping(&reader, &printed);
+			open = parse_opening(line, &printed);
+		}
+		line = next ? next + 1 : NULL;
+	}
+	if (open && result == 0)
+		result = on_mapping(&reader, &printed);
+	measure_objects(maps);
+	if (result == 0 && maps->count == 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has no memory: it is ending");
+	return result;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/refusal.h"
+#include "migrate/maps.h"
+#include "migrate/stream.h"
+
+/*
+ * Memory contents. Sent is what a fresh mapping on the target would not have by itself:
+ *
+ *	private, anonymous	pages that exist and are not the page of zeros
+ *	private, of a file	pages the process has its own copy of
+ *	shared, anonymous	what the object holds
+ *	guard pages		their ranges
+ *	anything else		nothing: the file, the node or the kernel has it
+ */
+
+/* Source, frozen. Counts pages into *page_count. 0 or a refusal. */
+int memory_send(pid_t pid, int dir, const struct maps *maps, struct writer *writer,
+		uint64_t *page_count, struct refusal *refusal);
+
+/* Target: puts one PAGES record into the mapped, writable memory of pid. */
+int memory_receive(pid_t pid, const struct image_pages *pages, struct refusal *refusal);

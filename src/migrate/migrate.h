@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/refusal.h"
+
+/*
+ * The native migration engine: takes a running process from one pid namespace to another, on this
+ * machine or another one, over two connected stream sockets. It knows nothing of endpoints or nodes.
+ *
+ *	source                                   target
+ *	check     look, refuse by name
+ *	offer     -------- what is needed ---->  check    same files, same CPU, pid free
+ *	freeze    all threads stopped            (the process shell waits, held)
+ *	send      -------- everything -------->  load     rebuilt, held before its first instruction
+ *	                                            |
+ *	kill      <------ the move is decided --->  resume
+ *	thaw      <------ it is not ------------->  discard
+ *
+ * Every function returns 0, or a negative EDVS number with *refusal filled: one sentence that names
+ * what, why and the remedy. Until migrate_source_kill() the source is unharmed: thaw, or free, lets
+ * it run on from where it was. Until migrate_target_resume() the target's copy has not executed an
+ * instruction: discard, or free, leaves nothing behind.
+ *
+ * All functions of one side are called by one and the same thread, because ptrace belongs to a
+ * thread; they block, for milliseconds as a rule, on the process, on the socket and on the host.
+ * Needed: root (CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE). No other thread of this
+ * program may wait for children with waitpid(-1): it would take this one's news of its tracees.
+ */
+
+/* Names an object of the node that a process has mapped or open; only the host reads it. */
+struct foreign_name {
+	uint8_t bytes[32];
+};
+
+struct migrate_host {
+	/* Source: whether the object with this device and inode is one of the node's, and its name. */
+	bool (*identify)(void *ctx, uint64_t device, uint64_t inode, struct foreign_name *name);
+
+	/*
+	 * Target: a descriptor of the object that has this name here, or -errno. The engine closes it.
+	 * For a descriptor of the process it is installed with the flags the object was opened with,
+	 * for a page it must allow shared reading and writing.
+	 */
+	int (*open)(void *ctx, const struct foreign_name *name);
+
+	/*
+	 * Target: has the init of the target's pid namespace start the program dvs-shell with pid
+	 * `vpid` there, as a session of its own and with no descriptor but 3, one end of a Unix socket
+	 * pair (stream or seqpacket). Fills its pid as seen here and the other end, which the engine
+	 * then owns; 0 or -errno, -EEXIST if the pid is taken. It need not wait for the program: the
+	 * shell says one byte on 3 when it runs, and the engine waits for that.
+	 */
+	int (*spawn_shell)(void *ctx, int vpid, pid_t *lpid, int *sock);
+
+	/*
+	 * Source, all threads stopped: whether the process is in the middle of a short exchange with
+	 * its daemon, which must be finished first. NULL: never.
+	 */
+	bool (*busy)(void *ctx);
+	void *ctx;
+};
+
+struct migrate_stats {
+	uint64_t image_bytes; /* memory and state of the process as sent or received */
+	uint64_t page_count;  /* memory pages among them */
+	uint64_t offer_bytes;
+	uint64_t freeze_ns; /* CLOCK_MONOTONIC of the first stop (source) */
+	uint64_t frozen_ns; /* how long it took until all threads stood (source) */
+	uint64_t send_ns;   /* duration of migrate_source_send() */
+	uint64_t load_ns;   /* duration of migrate_target_load(), waiting for the source included */
+	uint64_t resume_ns; /* CLOCK_MONOTONIC of migrate_target_resume() */
+	uint32_t thread_count;
+	uint32_t map_count;
+	uint32_t fd_count;
+};
+
+/* ---- source ---- */
+
+struct migrate_source;
+
+/* pid as this program sees it. host is copied, its ctx is not. NULL: out of memory. */
+struct migrate_source *migrate_source_new(pid_t pid, const struct migrate_host *host);
+
+/* Thaws what is frozen. NULL is allowed. */
+void migrate_source_free(struct migrate_source *source);
+
+/* Reads /proc only; the process is not touched and does not notice. For a dry run this is all. */
+int migrate_source_check(struct migrate_source *source, struct refusal *refusal);
+
+/* After check: writes what the target must have. */
+int migrate_source_offer(struct migrate_source *source, int sock, struct refusal *refusal);
+
+/*
+ * Stops all threads and looks again. Refusals leave the process running. EDVSBUSY if the host said
+ * `busy` for a whole second.
+ */
+int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal);
+
+/* Frozen: streams the process. After an error the caller thaws (or sends once more, elsewhere). */
+int migrate_source_send(struct migrate_source *source, int sock, struct refusal *refusal);
+
+/* Runs on where it was. Harmless if it was not frozen. */
+int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal);
+
+/*
+ * Ends the frozen process for good and waits until it is gone. If late_signals is given it receives
+ * the signals (bit n-1 for signal n) that arrived after the state was sent: they died with it, and
+ * whoever wants them kept sends them to the new process.
+ */
+int migrate_source_kill(struct migrate_source *source, uint64_t *late_signals,
+			struct refusal *refusal);
+
+const struct migrate_stats *migrate_source_stats(const struct migrate_source *source);
+
+/* ---- target ---- */
+
+struct migrate_target;
+
+struct migrate_target *migrate_target_new(const struct migrate_host *host);
+
+/* Discards what is held. NULL is allowed. */
+void migrate_target_free(struct migrate_target *target);
+
+/* Reads the offer; starts the process shell, so that the pid is reserved; compares. */
+int migrate_target_check(struct migrate_target *target, int sock, struct refusal *refusal);
+
+/* Reads the stream and rebuilds the process, held before its first instruction. */
+int migrate_target_load(struct migrate_target *target, int sock, struct refusal *refusal);
+
+/* Lets it run. *resumed_ns (may be NULL) receives CLOCK_MONOTONIC. */
+int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
+			  struct refusal *refusal);
+
+/* Kills the shell or what was built of it; returns when it is gone. */
+void migrate_target_discard(struct migrate_target *target);
+
+/* The process here, as this program sees it; 0 before check. */
+pid_t migrate_target_pid(const struct migrate_target *target);
+const struct migrate_stats *migrate_target_stats(const struct migrate_target *target);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/refusal.h"
+#include "migrate/inventory.h"
+#include "migrate/stream.h"
+
+/*
+ * The offer: what the target must have, told before anything is stopped.
+ */
+int offer_write(const struct inventory *inventory, struct writer *writer, struct refusal *refusal);
+
+/* What was read of an offer; files and maps belong to it. */
+struct offer {
+	struct image_offer head;
+	struct files files;
+	struct maps maps;
+};
+
+int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal);
+void offer_free(struct offer *offer);
+
+/*
+ * Target: whether the process shell with /proc directory `dir` and mappings `own` can become the
+ * process: same files, a CPU with as much, the same vdso, clocks that do not go back.
+ */
+int offer_compare(const struct offer *offer, pid_t shell, int dir, const struct maps *own,
+		  struct refusal *refusal);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/picture.h"
+
+#include "dvk/errors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIGNALS_MAX 65536u
+#define TIMERS_MAX  65536u
+#define GUARDS_MAX  1048576u
+
+void picture_free(struct picture *picture)
+{
+	for (uint32_t i = 0; i < picture->thread_count; i++)
+		free(picture->thread[i].xstate);
+	free(picture->thread);
+	free(picture->signal);
+	free(picture->timer);
+	free(picture->guard);
+	files_free(&picture->files);
+	maps_free(&picture->maps);
+	descriptors_free(&picture->descriptors);
+	memset(picture, 0, sizeof(*picture));
+}
+
+/* Appends one element of `bytes` to an array; NULL if there is no memory or `limit` is reached. */
+static void *append(void **array, uint32_t *count, uint32_t *capacity, uint32_t limit, size_t bytes)
+{
+	if (*count == limit)
+		return NULL;
+	if (*count == *capacity) {
+		uint32_t more = *capacity ? *capacity * 2 : 16;
+		void *bigger = realloc(*array, more * bytes);
+
+		if (!bigger)
+			return NULL;
+		*array = bigger;
+		*capacity = more;
+	}
+	return (uint8_t *)*array + (*count)++ * bytes;
+}
+
+static int refuse_damaged(struct refusal *refusal, const char *what)
+{
+	return refusal_set(refusal, EDVSIO, "the image is damaged: %s", what);
+}
+
+static int take_string(struct picture *picture, const struct reader *reader, const void *payload)
+{
+	const struct image_string_head *head = payload;
+	const char *bytes = (const char *)(head + 1);
+
+	if (!image_string_ok(head, reader->length))
+		return -EBADMSG;
+	switch (head->which) {
+	case IMAGE_STRING_CWD:
+		if (head->length == 0 || bytes[0] != '/' || memchr(bytes, 0, head->length))
+			return -EBADMSG;
+		memcpy(picture->cwd, bytes, head->length);
+		picture->cwd[head->length] = 0;
+		return 0;
+	case IMAGE_STRING_AUXV:
+		if (head->length > sizeof(picture->auxv))
+			return -EBADMSG;
+		memcpy(picture->auxv, bytes, head->length);
+		picture->auxv_bytes = head->length;
+		return 0;
+	}
+	return -EBADMSG;
+}
+
+static int take_map(struct picture *picture, const struct image_map *map)
+{
+	const struct maps *maps = &picture->maps;
+
+	if (!image_map_ok(map) || maps->count == IMAGE_MAPS_MAX)
+		return -EBADMSG;
+	if (maps->count && map->start < maps->map[maps->count - 1].end)
+		return -EBADMSG;
+	if (map->kind == IMAGE_MAP_FILE && map->object >= picture->files.count)
+		return -EBADMSG;
+	return maps_append(&picture->maps, map);
+}
+
+static int take_layout_record(struct picture *picture, const struct reader *reader,
+			      const void *payload)
+{
+	switch (reader->type) {
+	case IMAGE_STRING:
+		return take_string(picture, reader, payload);
+	case IMAGE_FILE:
+		if (!image_file_ok(payload, reader->length) ||
+		    picture->files.count == IMAGE_FILES_MAX)
+			return -EBADMSG;
+		return files_add_record(&picture->files, payload) < 0 ? -ENOMEM : 0;
+	case IMAGE_MAP:
+		return take_map(picture, payload);
+	default:
+		return -EBADMSG;
+	}
+}
+
+int picture_read_layout(struct picture *picture, struct reader *reader, struct refusal *refusal)
+{
+	const void *payload;
+	int result = reader_next(reader, &payload, refusal);
+
+	if (result)
+		return result;
+	if (reader->type != IMAGE_PROCESS || !image_process_ok(payload))
+		return refuse_damaged(refusal, "it does not begin with a process");
+	memcpy(&picture->process, payload, sizeof(picture->process));
+	for (;;) {
+		result = reader_next(reader, &payload, refusal);
+		if (result)
+			return result;
+		if (reader->type == IMAGE_LAYOUT)
+			break;
+		if (take_layout_record(picture, reader, payload) < 0)
+			return refuse_damaged(refusal, "a file or mapping makes no sense");
+	}
+	if (picture->maps.count != picture->process.map_count ||
+	    picture->files.count != picture->process.file_count || !picture->cwd[0])
+		return refuse_damaged(refusal, "its layout is not complete");
+	return 0;
+}
+
+static int take_thread(struct picture *picture, const struct image_thread *image)
+{
+	struct picture_thread *thread;
+
+	if (!image_thread_ok(image))
+		return -EBADMSG;
+	thread = append((void **)&picture->thread, &picture->thread_count,
+			&picture->thread_capacity, IMAGE_THREADS_MAX, sizeof(*thread));
+	if (!thread)
+		return -ENOMEM;
+	*thread = (struct picture_thread){ .image = *image, .signal_first = picture->signal_count };
+	return 0;
+}
+
+static int take_xstate(struct picture *picture, const void *payload, uint32_t length)
+{
+	struct picture_thread *thread;
+
+	if (!picture->thread_count)
+		return -EBADMSG;
+	thread = &picture->thread[picture->thread_count - 1];
+	if (thread->xstate)
+		return -EBADMSG;
+	thread->xstate = calloc(1, IMAGE_XSTATE_MAX);
+	if (!thread->xstate)
+		return -ENOMEM;
+	memcpy(thread->xstate, payload, length);
+	thread->xstate_bytes = length;
+	return 0;
+}
+
+static int take_signal(struct picture *picture, const struct image_siginfo *image)
+{
+	struct image_siginfo *signal;
+
+	/* Those of the process come before any thread, those of a thread after it. */
+	if ((picture->thread_count == 0) != (image->shared != 0))
+		return -EBADMSG;
+	signal = append((void **)&picture->signal, &picture->signal_count,
+			&picture->signal_capacity, SIGNALS_MAX, sizeof(*signal));
+	if (!signal)
+		return -ENOMEM;
+	*signal = *image;
+	if (picture->thread_count)
+		picture->thread[picture->thread_count - 1].signal_count++;
+	else
+		picture->signal_shared++;
+	return 0;
+}
+
+static int take_fd(struct picture *picture, const struct image_fd *fd)
+{
+	const struct descriptors *known = &picture->descriptors;
+
+	if (fd->number < 0 || fd->kind < IMAGE_FD_FILE || fd->kind > IMAGE_FD_SHARED)
+		return -EBADMSG;
+	if (known->count && fd->number <= known->fd[known->count - 1].number)
+		return -EBADMSG;
+	if (fd->kind == IMAGE_FD_FILE && fd->file >= picture->files.count)
+		return -EBADMSG;
+	if (fd->kind == IMAGE_FD_SHARED) {
+		bool found = false;
+
+		for (uint32_t i = 0; i < known->count; i++)
+			found = found || known->fd[i].number == fd->same_as;
+		if (!found)
+			return -EBADMSG;
+	}
+	return descriptors_append(&picture->descriptors, fd);
+}
+
+static int take_other(struct picture *picture, const struct reader *reader, const void *payload)
+{
+	const struct image_guard *guard = payload;
+	void *room;
+
+	switch (reader->type) {
+	case IMAGE_GUARD:
+		if (!image_range_ok(guard->start, guard->end) ||
+		    !picture_map_of(picture, guard->start, guard->end))
+			return -EBADMSG;
+		room = append((void **)&picture->guard, &picture->guard_count,
+			      &picture->guard_capacity, GUARDS_MAX, sizeof(*guard));
+		break;
+	case IMAGE_TIMER:
+		room = append((void **)&picture->timer, &picture->timer_count,
+			      &picture->timer_capacity, TIMERS_MAX, sizeof(struct image_timer));
+		break;
+	case IMAGE_SIGACTIONS:
+		memcpy(picture->action, payload, reader->length);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+	if (!room)
+		return -ENOMEM;
+	memcpy(room, payload, reader->length);
+	return 0;
+}
+
+int picture_take(struct picture *picture, const struct reader *reader, const void *payload,
+		 struct refusal *refusal)
+{
+	int result;
+
+	switch (reader->type) {
+	case IMAGE_THREAD:
+		result = take_thread(picture, payload);
+		break;
+	case IMAGE_XSTATE:
+		result = take_xstate(picture, payload, reader->length);
+		break;
+	case IMAGE_SIGINFO:
+		result = take_signal(picture, payload);
+		break;
+	case IMAGE_FD:
+		result = take_fd(picture, payload);
+		break;
+	default:
+		result = take_other(picture, reader, payload);
+	}
+	if (result == -ENOMEM)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	return result < 0 ? refuse_damaged(refusal, "a record makes no sense") : 0;
+}
+
+int picture_complete(const struct picture *picture, struct refusal *refusal)
+{
+	if (picture->thread_count != picture->process.thread_count ||
+	    picture->timer_count != picture->process.timer_count ||
+	    picture->descriptors.count != picture->process.fd_count)
+		return refuse_damaged(refusal, "something is missing");
+	if (picture->thread[0].image.tid != picture->process.vpid)
+		return refuse_damaged(refusal, "its first thread is not its leader");
+	for (uint32_t i = 0; i < picture->thread_count; i++) {
+		if (!picture->thread[i].xstate)
+			return refuse_damaged(refusal, "a thread has no CPU state");
+	}
+	return 0;
+}
+
+const struct image_map *picture_map_of(const struct picture *picture, uint64_t start, uint64_t end)
+{
+	uint32_t low = 0, high = picture->maps.count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct image_map *map = &picture->maps.map[middle];
+
+		if (start >= map->end)
+			low = middle + 1;
+		else if (start < map->start)
+			high = middle;
+		else
+			return end <= map->end ? map : NULL;
+	}
+	return NULL;
+}

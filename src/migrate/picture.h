@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/refusal.h"
+#include "migrate/descriptors.h"
+#include "migrate/files.h"
+#include "migrate/maps.h"
+#include "migrate/stream.h"
+
+/*
+ * The picture: everything a stream told of a process except its memory pages, checked record by
+ * record and held until the restore needs it.
+ */
+struct picture_thread {
+	struct image_thread image;
+	uint8_t *xstate; /* owned */
+	uint32_t xstate_bytes;
+	uint32_t signal_first, signal_count; /* its pending signals, in picture.signal */
+};
+
+struct picture {
+	struct image_process process;
+	char cwd[IMAGE_PATH_MAX + 1];
+	uint8_t auxv[1024];
+	uint32_t auxv_bytes;
+	struct files files;
+	struct maps maps;
+	struct descriptors descriptors;
+	struct image_sigaction action[IMAGE_SIGNALS];
+	struct image_siginfo *signal; /* owned: the shared ones first */
+	uint32_t signal_count, signal_capacity, signal_shared;
+	struct image_timer *timer; /* owned */
+	uint32_t timer_count, timer_capacity;
+	struct image_guard *guard; /* owned */
+	uint32_t guard_count, guard_capacity;
+	struct picture_thread *thread; /* owned; the leader first */
+	uint32_t thread_count, thread_capacity;
+};
+
+void picture_free(struct picture *picture);
+
+/* Reads up to the LAYOUT record. */
+int picture_read_layout(struct picture *picture, struct reader *reader, struct refusal *refusal);
+
+/* Takes one record after LAYOUT that is neither PAGES nor END. */
+int picture_take(struct picture *picture, const struct reader *reader, const void *payload,
+		 struct refusal *refusal);
+
+/* At the end: whether nothing is missing and everything fits together. */
+int picture_complete(const struct picture *picture, struct refusal *refusal);
+
+/* The mapping that holds all of [start, end), or NULL. */
+const struct image_map *picture_map_of(const struct picture *picture, uint64_t start, uint64_t end);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/refusal.h"
+#include "migrate/calls.h"
+#include "migrate/migrate.h"
+#include "migrate/picture.h"
+#include "migrate/threads.h"
+
+/*
+ * Rebuilding a process out of the process shell, in this order; each stage relies on the ones
+ * before it.
+ *
+ *	enter     foothold in a gap of both layouts; all else of the shell unmapped; the vdso moved to
+ *	          where the process had it; all descriptors closed but 3, the way to the shell
+ *	layout    every mapping of the process, empty
+ *	          (memory pages arrive and are written from outside)
+ *	settle    final rights, advice, guards, locks; then PR_SET_MM_MAP, which needs the old program
+ *	          unmapped
+ *	files     descriptors at their numbers, directory, umask; the way to the shell moves out of
+ *	          their way and is closed
+ *	threads   all threads created with their numbers, each prepares itself: rseq, robust list,
+ *	          signal stack, pending signals
+ *	task      settings of the process; signal handlers; credentials as late as they can be, because
+ *	          everything before needs them; timers last, so that none fires in here
+ *	outside   limits, scheduling, what is set through /proc
+ *	leave     foothold unmapped; registers, CPU state and signal masks of every thread
+ *
+ * All functions return 0 or a refusal. The shell is killed after any of them failed.
+ */
+struct restore {
+	const struct migrate_host *host;
+	struct picture picture;
+	struct threads threads; /* the shell, then the process's threads */
+	struct foothold foothold;
+	struct calls calls;
+	struct maps own; /* what the shell has mapped beside the foothold */
+	pid_t pid;
+	int dir;	   /* /proc/PID of the shell, not owned */
+	int sock;	   /* our end of the way to the shell, not owned */
+	int mem;	   /* /proc/PID/mem, owned by the target */
+	uint32_t map_hint; /* where the last page went */
+};
+
+#define RESTORE_SHELL_FD 3 /* the shell's end of sock */
+
+int restore_enter(struct restore *restore, const struct maps *wanted, struct refusal *refusal);
+
+/* restore_memory.c */
+int restore_layout(struct restore *restore, struct refusal *refusal);
+int restore_pages(struct restore *restore, const struct image_pages *pages,
+		  struct refusal *refusal);
+int restore_settle(struct restore *restore, struct refusal *refusal);
+
+/* restore_files.c */
+int restore_files(struct restore *restore, struct refusal *refusal);
+
+/* Opens the file in the shell; the descriptor must be `expected`. Adds calls, does not run them. */
+void restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
+		       int expected);
+
+/* Brings the host's object into the shell as descriptor `expected`; adds calls. */
+int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
+			    int expected, int shell_fd, struct refusal *refusal);
+
+/* restore_threads.c */
+int restore_threads(struct restore *restore, struct refusal *refusal);
+void restore_add_thread(struct restore *restore, const struct picture_thread *thread);
+void restore_add_credentials(struct restore *restore, const struct image_thread *thread);
+int restore_leave(struct restore *restore, struct refusal *refusal);
+
+/* restore_task.c */
+int restore_task(struct restore *restore, struct refusal *refusal);
+int restore_outside(struct restore *restore, struct refusal *refusal);
+
+/* Runs the calls added so far; the sentence says that the target could not do it. */
+int restore_run(struct restore *restore, struct refusal *refusal);

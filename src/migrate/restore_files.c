@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Descriptors. The kernel always gives the lowest free number, and the process's descriptors are
+ * built in ascending order, so that every number is known before it is asked for: when descriptor n
+ * is made, the lowest free number is n or one below that the process does not use.
+ */
+#include "migrate/restore.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FD_LIMIT_ROOM 64
+
+void restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
+		       int expected)
+{
+	struct remote_ptr path = calls_put(&restore->calls, file->path, strlen(file->path) + 1);
+
+	calls_expect(&restore->calls, "open a file", expected, SYS_openat, (uint64_t)AT_FDCWD,
+		     path.at, flags | O_CLOEXEC | O_NOCTTY, 0);
+}
+
+static int send_descriptor(int sock, int fd)
+{
+	char byte = 0;
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec io = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+					 .cmsg_level = SOL_SOCKET,
+					 .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	return sendmsg(sock, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+/* Calls that receive one descriptor, whose number must be `expected`. */
+static void add_receive(struct restore *restore, int expected, int shell_fd)
+{
+	struct calls *calls = &restore->calls;
+
+	calls_room(calls, 3, 256);
+	struct remote_ptr byte = calls_space(calls, 8);
+	struct remote_ptr control = calls_space(calls, CMSG_SPACE(sizeof(int)));
+	struct iovec io = { .iov_base = (void *)byte.at, .iov_len = 1 };
+	struct remote_ptr vector = calls_put(calls, &io, sizeof(io));
+	struct msghdr message = {
+		.msg_iov = (void *)vector.at,
+		.msg_iovlen = 1,
+		.msg_control = (void *)control.at,
+		.msg_controllen = CMSG_SPACE(sizeof(int)),
+	};
+	struct remote_ptr head = calls_put(calls, &message, sizeof(message));
+
+	calls_expect(calls, "receive a descriptor", 1, SYS_recvmsg, (uint64_t)shell_fd, head.at, 0);
+	/* Proves that it came and where: it is not close-on-exec. */
+	calls_expect(calls, "receive a descriptor", 0, SYS_fcntl, (uint64_t)expected, F_GETFD, 0);
+}
+
+int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
+			    int expected, int shell_fd, struct refusal *refusal)
+{
+	struct foreign_name foreign;
+
+	memcpy(foreign.bytes, name, sizeof(foreign.bytes));
+	if (!restore->host->open)
+		return refusal_set(refusal, EDVSNOSYS, "the target knows no foreign objects");
+	int fd = restore->host->open(restore->host->ctx, &foreign);
+
+	if (fd < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the target has no page or pipe to take the place of the "
+				   "source's: %s",
+				   strerror(-fd));
+	int result = send_descriptor(restore->sock, fd);
+
+	close(fd);
+	if (result < 0)
+		return refusal_set(refusal, EDVSPROCSTS, "the process shell has ended: %s",
+				   strerror(-result));
+	add_receive(restore, expected, shell_fd);
+	return 0;
+}
+
+static bool is_number(const struct descriptors *descriptors, int number)
+{
+	for (uint32_t i = 0; i < descriptors->count; i++) {
+		if (descriptors->fd[i].number == number)
+			return true;
+	}
+	return false;
+}
+
+/* The lowest number the process does not use, below `number`; else number itself. */
+static int lowest_free(const struct descriptors *descriptors, int number)
+{
+	for (int free = 0; free < number; free++) {
+		if (!is_number(descriptors, free))
+			return free;
+	}
+	return number;
+}
+
+static int check_file(struct restore *restore, const struct file *file, struct refusal *refusal)
+{
+	struct stat status;
+	char path[IMAGE_PATH_MAX + 8];
+
+	/* Its size now, with the process frozen, must be what the source saw: the same file. */
+	if ((size_t)snprintf(path, sizeof(path), "root%s", file->path) >= sizeof(path) ||
+	    fstatat(restore->dir, path, &status, 0) < 0)
+		return refusal_set(refusal, EDVSNOENT, "the target cannot open %s", file->path);
+	if (S_ISREG(status.st_mode) && (uint64_t)status.st_size != file->image.size)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"%s has another size on the target; put it on a file system that "
+			"both nodes share",
+			file->path);
+	return 0;
+}
+
+static int add_open(struct restore *restore, const struct image_fd *fd, int temporary, int shell_fd,
+		    struct refusal *refusal)
+{
+	struct calls *calls = &restore->calls;
+
+	if (fd->kind == IMAGE_FD_FOREIGN)
+		return restore_receive_foreign(restore, fd->name, temporary, shell_fd, refusal);
+	const struct file *file = &restore->picture.files.file[fd->file];
+	int result = check_file(restore, file, refusal);
+
+	if (result)
+		return result;
+	calls_room(calls, 4, IMAGE_PATH_MAX);
+	restore_open_file(restore, file, fd->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC),
+			  temporary);
+	if (fd->position && !(fd->flags & O_PATH) && !(file->image.use & IMAGE_FILE_DEVICE))
+		calls_expect(calls, "set the position in a file", fd->position, SYS_lseek,
+			     (uint64_t)temporary, (uint64_t)fd->position, SEEK_SET);
+	return 0;
+}
+
+static int add_descriptor(struct restore *restore, const struct image_fd *fd, int shell_fd,
+			  struct refusal *refusal)
+{
+	struct calls *calls = &restore->calls;
+
+	if (fd->kind == IMAGE_FD_SHARED) {
+		calls_room(calls, 1, 0);
+		calls_expect(calls, "duplicate a descriptor", fd->number, SYS_dup3,
+			     (uint64_t)fd->same_as, (uint64_t)fd->number,
+			     fd->cloexec ? O_CLOEXEC : 0);
+		return 0;
+	}
+	int temporary = lowest_free(&restore->picture.descriptors, fd->number);
+	int result = add_open(restore, fd, temporary, shell_fd, refusal);
+
+	if (result)
+		return result;
+	calls_room(calls, 3, 0);
+	if (temporary != fd->number) {
+		calls_expect(calls, "place a descriptor", fd->number, SYS_dup2, (uint64_t)temporary,
+			     (uint64_t)fd->number);
+		calls_expect(calls, "place a descriptor", 0, SYS_close, (uint64_t)temporary);
+	}
+	calls_expect(calls, "mark a descriptor", 0, SYS_fcntl, (uint64_t)fd->number, F_SETFD,
+		     fd->cloexec ? FD_CLOEXEC : 0);
+	return 0;
+}
+
+/* The way to the shell gets a number above all others. */
+static int move_shell_fd(struct restore *restore, struct refusal *refusal)
+{
+	const struct descriptors *descriptors = &restore->picture.descriptors;
+	int above = descriptors->count ? descriptors->fd[descriptors->count - 1].number + 1 : 0;
+	struct rlimit limit;
+
+	if (above <= RESTORE_SHELL_FD)
+		above = RESTORE_SHELL_FD + 1;
+	if (prlimit(restore->pid, RLIMIT_NOFILE, NULL, &limit) == 0 &&
+	    limit.rlim_cur < (rlim_t)above + FD_LIMIT_ROOM) {
+		limit.rlim_cur = (rlim_t)above + FD_LIMIT_ROOM;
+		if (limit.rlim_max < limit.rlim_cur)
+			limit.rlim_max = limit.rlim_cur;
+		if (prlimit(restore->pid, RLIMIT_NOFILE, &limit, NULL) < 0)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "the target may not open descriptor %d: %s", above,
+					   strerror(errno));
+	}
+	calls_expect(&restore->calls, "move its socket", above, SYS_fcntl, RESTORE_SHELL_FD,
+		     F_DUPFD_CLOEXEC, (uint64_t)above);
+	calls_expect(&restore->calls, "move its socket", 0, SYS_close, RESTORE_SHELL_FD);
+	return above;
+}
+
+int restore_files(struct restore *restore, struct refusal *refusal)
+{
+	const struct descriptors *descriptors = &restore->picture.descriptors;
+	struct calls *calls = &restore->calls;
+
+	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
+	calls_room(calls, 4, IMAGE_PATH_MAX);
+	struct remote_ptr cwd =
+		calls_put(calls, restore->picture.cwd, strlen(restore->picture.cwd) + 1);
+
+	calls_expect(calls, "enter its directory", 0, SYS_chdir, cwd.at);
+	calls_add(calls, "set its file mask", CALL_OK, SYS_umask, restore->picture.process.umask);
+	int shell_fd = move_shell_fd(restore, refusal);
+
+	if (shell_fd < 0)
+		return shell_fd;
+	for (uint32_t i = 0; i < descriptors->count; i++) {
+		int result = add_descriptor(restore, &descriptors->fd[i], shell_fd, refusal);
+
+		if (result)
+			return result;
+	}
+	calls_room(calls, 1, 0);
+	calls_expect(calls, "close its socket", 0, SYS_close, (uint64_t)shell_fd);
+	return restore_run(restore, refusal);
+}

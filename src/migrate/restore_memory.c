@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/restore.h"
+
+#include "dvk/errors.h"
+#include "migrate/memory.h"
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VMA_ANON_NAME	0
+#define MLOCK_ON_FAULT	1
+#define LOCK_ALL_FUTURE 2
+#define CLOSE_ALL	0xffffffffull
+#define CALLS_PER_MAP	16
+
+int restore_run(struct restore *restore, struct refusal *refusal)
+{
+	int result = calls_run(&restore->calls);
+
+	return result ? calls_refuse(&restore->calls, result, "the process shell on the target",
+				     refusal)
+		      : 0;
+}
+
+/* Moves the kernel's mappings next to the foothold, then to where the process had them. */
+static void add_special_moves(struct restore *restore, const struct maps *wanted)
+{
+	uint64_t park = restore->foothold.base.at + FOOTHOLD_BYTES;
+
+	for (uint32_t i = 0; i < restore->own.special_count; i++) {
+		const struct image_special *own = &restore->own.special[i];
+
+		calls_expect(&restore->calls, "move the vdso", (int64_t)park, SYS_mremap,
+			     own->start, own->length, own->length, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     park);
+		park += own->length;
+	}
+	park = restore->foothold.base.at + FOOTHOLD_BYTES;
+	for (uint32_t i = 0; i < restore->own.special_count; i++) {
+		const struct image_special *own = &restore->own.special[i];
+		const struct image_special *there = maps_special(wanted, own->name);
+
+		calls_expect(&restore->calls, "move the vdso", (int64_t)there->start, SYS_mremap,
+			     park, own->length, own->length, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     there->start);
+		park += own->length;
+	}
+}
+
+/* After the moves: the same special mappings, at their new places, and nothing else. */
+static void note_moves(struct restore *restore, const struct maps *wanted)
+{
+	const struct image_special *old = maps_special(&restore->own, "vdso");
+	const struct image_special *new = maps_special(wanted, "vdso");
+
+	restore->foothold.vdso_syscall.at += new->start - old->start;
+	memcpy(restore->own.special, wanted->special, sizeof(restore->own.special));
+	restore->own.count = 0;
+}
+
+static int open_foothold(struct restore *restore, const struct maps *wanted,
+			 struct refusal *refusal)
+{
+	const struct image_special *vdso = maps_special(&restore->own, "vdso");
+	struct tracee *leader = &restore->threads.tracee[0];
+	uint64_t gap = maps_find_gap(&restore->own, wanted, FOOTHOLD_BYTES);
+
+	if (!vdso || !gap)
+		return refusal_set(refusal, EDVSPROCSTS, "the target has %s",
+				   vdso ? "no room in the address space" : "no vdso");
+	int result = foothold_find_syscall(restore->pid, vdso->start, vdso->length,
+					   &restore->foothold.vdso_syscall);
+
+	if (result == 0)
+		result = foothold_open(&restore->foothold, leader, gap);
+	if (result)
+		return refusal_set(refusal, EDVSPROCSTS, "the process shell %s",
+				   tracee_result_text(result));
+	return 0;
+}
+
+int restore_enter(struct restore *restore, const struct maps *wanted, struct refusal *refusal)
+{
+	int result = open_foothold(restore, wanted, refusal);
+
+	if (result)
+		return result;
+	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
+	calls_add(&restore->calls, "close descriptors", CALL_OK, SYS_close_range, 0,
+		  RESTORE_SHELL_FD - 1, 0);
+	calls_add(&restore->calls, "close descriptors", CALL_OK, SYS_close_range,
+		  RESTORE_SHELL_FD + 1, CLOSE_ALL, 0);
+	for (uint32_t i = 0; i < restore->own.count; i++) {
+		const struct image_map *map = &restore->own.map[i];
+
+		if (map->kind != IMAGE_MAP_SPECIAL)
+			calls_add(&restore->calls, "unmap its program", CALL_OK, SYS_munmap,
+				  map->start, map->end - map->start);
+	}
+	add_special_moves(restore, wanted);
+	result = restore_run(restore, refusal);
+	if (result == 0)
+		note_moves(restore, wanted);
+	return result;
+}
+
+static uint64_t protection(const struct image_map *map)
+{
+	return (map->flags & IMAGE_MAP_READ ? PROT_READ : 0u) |
+	       (map->flags & IMAGE_MAP_WRITE ? PROT_WRITE : 0u) |
+	       (map->flags & IMAGE_MAP_EXEC ? PROT_EXEC : 0u);
+}
+
+static uint64_t map_flags(const struct image_map *map)
+{
+	uint64_t flags = MAP_FIXED_NOREPLACE;
+
+	if (map->flags & IMAGE_MAP_DROPPABLE)
+		flags |= MAP_DROPPABLE;
+	else
+		flags |= map->flags & IMAGE_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
+	if (map->flags & IMAGE_MAP_GROWSDOWN)
+		flags |= MAP_GROWSDOWN;
+	if (map->flags & IMAGE_MAP_NORESERVE)
+		flags |= MAP_NORESERVE;
+	return flags;
+}
+
+static void add_mmap(struct restore *restore, const struct image_map *map, uint64_t rights,
+		     uint64_t extra, uint64_t fd)
+{
+	calls_expect(&restore->calls, "map its memory", (int64_t)map->start, SYS_mmap, map->start,
+		     map->end - map->start, rights, map_flags(map) | extra, fd,
+		     extra & MAP_ANONYMOUS ? 0 : map->offset);
+}
+
+static void add_file_map(struct restore *restore, const struct image_map *map)
+{
+	const struct file *file = &restore->picture.files.file[map->object];
+	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
+
+	calls_room(&restore->calls, 3, IMAGE_PATH_MAX);
+	restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, 0);
+	add_mmap(restore, map, protection(map), 0, 0);
+	calls_expect(&restore->calls, "close a file", 0, SYS_close, 0);
+}
+
+static int add_foreign_map(struct restore *restore, const struct image_map *map,
+			   struct refusal *refusal)
+{
+	int result = restore_receive_foreign(restore, map->name, 0, RESTORE_SHELL_FD, refusal);
+
+	if (result)
+		return result;
+	calls_room(&restore->calls, 2, 0);
+	add_mmap(restore, map, protection(map), 0, 0);
+	calls_expect(&restore->calls, "close a page", 0, SYS_close, 0);
+	return 0;
+}
+
+/*
+ * A shared anonymous object: mapped once as a whole out of the way, then each mapping of it is made
+ * by mremap with an old length of 0, which maps the same memory once more.
+ */
+static int add_shared_object(struct restore *restore, uint32_t first, struct refusal *refusal)
+{
+	const struct maps *maps = &restore->picture.maps;
+	const struct image_map *map = &maps->map[first];
+	struct image_map taken = { .start = restore->foothold.base.at,
+				   .end = restore->foothold.base.at + FOOTHOLD_BYTES };
+
+	for (uint32_t i = 0; i < first; i++) {
+		if (maps->map[i].kind == map->kind && maps->map[i].object == map->object)
+			return 0;
+	}
+	if (maps_append(&restore->own, &taken) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	uint64_t whole = maps_find_gap(maps, &restore->own, map->object_bytes);
+
+	restore->own.count--;
+	if (!whole)
+		return refusal_set(refusal, EDVSPROCSTS, "there is no room for a shared mapping");
+	calls_room(&restore->calls, 2, 0);
+	calls_expect(&restore->calls, "map shared memory", (int64_t)whole, SYS_mmap, whole,
+		     map->object_bytes, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
+			     (map->flags & IMAGE_MAP_NORESERVE ? MAP_NORESERVE : 0),
+		     ~0ull, 0);
+	for (uint32_t i = first; i < maps->count; i++) {
+		const struct image_map *part = &maps->map[i];
+
+		if (part->kind != map->kind || part->object != map->object)
+			continue;
+		calls_room(&restore->calls, 1, 0);
+		calls_expect(&restore->calls, "map shared memory", (int64_t)part->start, SYS_mremap,
+			     whole + part->offset, 0, part->end - part->start,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, part->start);
+	}
+	calls_room(&restore->calls, 1, 0);
+	calls_add(&restore->calls, "map shared memory", CALL_OK, SYS_munmap, whole,
+		  map->object_bytes);
+	return 0;
+}
+
+static int check_special(struct restore *restore, const struct image_map *map,
+			 struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < restore->own.special_count; i++) {
+		if (restore->own.special[i].start == map->start &&
+		    restore->own.special[i].length == map->end - map->start)
+			return 0;
+	}
+	return refusal_set(refusal, EDVSBUSY,
+			   "the process has moved its vdso since the offer; try again");
+}
+
+static int add_map(struct restore *restore, uint32_t index, struct refusal *refusal)
+{
+	const struct image_map *map = &restore->picture.maps.map[index];
+	uint64_t ours = restore->foothold.base.at;
+
+	if (map->start < ours + FOOTHOLD_BYTES && ours < map->end)
+		return refusal_set(
+			refusal, EDVSBUSY,
+			"the process has just mapped memory where the restore works; try "
+			"again");
+	switch (map->kind) {
+	case IMAGE_MAP_SPECIAL:
+		return check_special(restore, map, refusal);
+	case IMAGE_MAP_ANON:
+		calls_room(&restore->calls, 1, 0);
+		add_mmap(restore, map, protection(map), MAP_ANONYMOUS, ~0ull);
+		return 0;
+	case IMAGE_MAP_SHARED_ANON:
+		return add_shared_object(restore, index, refusal);
+	case IMAGE_MAP_FILE:
+		add_file_map(restore, map);
+		return 0;
+	case IMAGE_MAP_FOREIGN:
+		return add_foreign_map(restore, map, refusal);
+	}
+	return refusal_set(refusal, EDVSIO, "the image has a mapping of an unknown kind");
+}
+
+int restore_layout(struct restore *restore, struct refusal *refusal)
+{
+	int result = 0;
+
+	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
+	for (uint32_t i = 0; i < restore->picture.maps.count && result == 0; i++)
+		result = add_map(restore, i, refusal);
+	return result ? result : restore_run(restore, refusal);
+}
+
+int restore_pages(struct restore *restore, const struct image_pages *pages, struct refusal *refusal)
+{
+	uint64_t bytes = pages->count * (uint64_t)IMAGE_PAGE;
+	const struct image_map *map =
+		picture_map_of(&restore->picture, pages->address, pages->address + bytes);
+
+	if (!map || (map->kind != IMAGE_MAP_ANON && map->kind != IMAGE_MAP_SHARED_ANON &&
+		     (map->kind != IMAGE_MAP_FILE || map->flags & IMAGE_MAP_SHARED)))
+		return refusal_set(refusal, EDVSIO,
+				   "the image is damaged: pages outside the memory of the process");
+	/* Shared memory is writable until it settles; private memory may never have been. */
+	if (map->kind == IMAGE_MAP_SHARED_ANON || map->flags & IMAGE_MAP_WRITE)
+		return memory_receive(restore->pid, pages, refusal);
+	ssize_t done = pwrite(restore->mem, pages + 1, bytes, (off_t)pages->address);
+
+	if (done == (ssize_t)bytes)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS, "page %#llx cannot be written on the target: %s",
+			   (unsigned long long)pages->address, strerror(done < 0 ? errno : EFAULT));
+}
+
+static void add_advice(struct restore *restore, const struct image_map *map)
+{
+	static const struct {
+		uint32_t flag;
+		int advice;
+	} advices[] = {
+		{ IMAGE_MAP_SEQUENTIAL, MADV_SEQUENTIAL }, { IMAGE_MAP_RANDOM, MADV_RANDOM },
+		{ IMAGE_MAP_DONTFORK, MADV_DONTFORK },	   { IMAGE_MAP_DONTDUMP, MADV_DONTDUMP },
+		{ IMAGE_MAP_WIPEONFORK, MADV_WIPEONFORK }, { IMAGE_MAP_HUGEPAGE, MADV_HUGEPAGE },
+		{ IMAGE_MAP_NOHUGEPAGE, MADV_NOHUGEPAGE }, { IMAGE_MAP_MERGEABLE, MADV_MERGEABLE },
+	};
+
+	if (map->flags & IMAGE_MAP_DROPPABLE)
+		return; /* its flags come with its kind */
+	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
+		if (map->flags & advices[i].flag)
+			calls_add(&restore->calls, "advise about its memory", CALL_OK, SYS_madvise,
+				  map->start, map->end - map->start, (uint64_t)advices[i].advice);
+	}
+}
+
+static void add_settling(struct restore *restore, const struct image_map *map)
+{
+	uint64_t length = map->end - map->start;
+
+	if (map->kind == IMAGE_MAP_SPECIAL)
+		return;
+	calls_room(&restore->calls, CALLS_PER_MAP, sizeof(map->label));
+	if (map->kind == IMAGE_MAP_SHARED_ANON && protection(map) != (PROT_READ | PROT_WRITE))
+		calls_add(&restore->calls, "protect its memory", CALL_OK, SYS_mprotect, map->start,
+			  length, protection(map));
+	add_advice(restore, map);
+	if (map->label[0]) {
+		struct remote_ptr label =
+			calls_put(&restore->calls, map->label, strlen(map->label) + 1);
+
+		calls_add(&restore->calls, "name its memory", CALL_ANY, SYS_prctl, PR_SET_VMA,
+			  VMA_ANON_NAME, map->start, length, label.at);
+	}
+	if (map->flags & IMAGE_MAP_LOCKED)
+		calls_add(&restore->calls, "lock its memory", CALL_OK, SYS_mlock2, map->start,
+			  length, map->flags & IMAGE_MAP_LOCKONFAULT ? MLOCK_ON_FAULT : 0);
+}
+
+static void add_bounds(struct restore *restore)
+{
+	const struct image_process *process = &restore->picture.process;
+	const struct file *exe = &restore->picture.files.file[process->exe_file];
+	struct prctl_mm_map {
+		struct image_bounds bounds;
+		uint64_t auxv;
+		uint32_t auxv_bytes;
+		int32_t exe_fd;
+	} mm = { .bounds = process->bounds, .auxv_bytes = restore->picture.auxv_bytes };
+
+	calls_room(&restore->calls, 4, IMAGE_PATH_MAX + sizeof(mm) + sizeof(restore->picture.auxv));
+	mm.auxv = calls_put(&restore->calls, restore->picture.auxv, mm.auxv_bytes).at;
+	restore_open_file(restore, exe, O_RDONLY, 0);
+	struct remote_ptr address = calls_put(&restore->calls, &mm, sizeof(mm));
+
+	calls_add(&restore->calls, "set the bounds of its memory", CALL_OK, SYS_prctl, PR_SET_MM,
+		  PR_SET_MM_MAP, address.at, sizeof(mm), 0);
+	calls_expect(&restore->calls, "close the program file", 0, SYS_close, 0);
+}
+
+int restore_settle(struct restore *restore, struct refusal *refusal)
+{
+	const struct picture *picture = &restore->picture;
+
+	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
+	for (uint32_t i = 0; i < picture->maps.count; i++)
+		add_settling(restore, &picture->maps.map[i]);
+	for (uint32_t i = 0; i < picture->guard_count; i++) {
+		calls_room(&restore->calls, 1, 0);
+		calls_add(&restore->calls, "install guard pages", CALL_OK, SYS_madvise,
+			  picture->guard[i].start, picture->guard[i].end - picture->guard[i].start,
+			  MADV_GUARD_INSTALL);
+	}
+	add_bounds(restore);
+	if (picture->process.lock_future) {
+		calls_room(&restore->calls, 1, 0);
+		calls_add(&restore->calls, "lock its future memory", CALL_OK, SYS_mlockall,
+			  LOCK_ALL_FUTURE);
+	}
+	return restore_run(restore, refusal);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/restore.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TIMER_RESTORE_IDS 77 /* PR_TIMER_CREATE_RESTORE_IDS */
+#define SIGNAL_SET_BYTES  8
+#define HANDLER_IGNORE	  1
+#define IOPRIO_PROCESS	  1
+
+static void add_settings(struct restore *restore)
+{
+	const struct image_process *process = &restore->picture.process;
+	struct calls *calls = &restore->calls;
+
+	calls_room(calls, 64, 0);
+	if (process->personality)
+		calls_add(calls, "set its personality", CALL_OK, SYS_personality,
+			  process->personality);
+	if (process->thp_disable)
+		calls_add(calls, "switch off huge pages", CALL_OK, SYS_prctl, PR_SET_THP_DISABLE, 1,
+			  process->thp_disable & ~1u);
+	if (process->memory_merge)
+		calls_add(calls, "merge its memory", CALL_OK, SYS_prctl, PR_SET_MEMORY_MERGE, 1);
+	if (process->subreaper)
+		calls_add(calls, "make it a subreaper", CALL_OK, SYS_prctl, PR_SET_CHILD_SUBREAPER,
+			  1);
+	for (unsigned bit = 0; bit < 32; bit++) {
+		if (process->membarrier >> bit & 1)
+			calls_add(calls, "register its memory barriers", CALL_OK, SYS_membarrier,
+				  1ull << bit, 0, 0);
+	}
+}
+
+static void add_signal_handlers(struct restore *restore)
+{
+	struct calls *calls = &restore->calls;
+
+	for (unsigned i = 0; i < IMAGE_SIGNALS; i++) {
+		const struct image_sigaction *action = &restore->picture.action[i];
+		int number = (int)i + 1;
+
+		if (number == SIGKILL || number == SIGSTOP)
+			continue;
+		/* The shell has none; ignoring the breakpoint would undo itself at the next one. */
+		if (!action->handler && !action->flags && !action->mask)
+			continue;
+		if (number == SIGTRAP && action->handler == HANDLER_IGNORE)
+			continue;
+		calls_room(calls, 1, sizeof(*action));
+		struct remote_ptr address = calls_put(calls, action, sizeof(*action));
+
+		calls_add(calls, "set its signal handlers", CALL_OK, SYS_rt_sigaction,
+			  (uint64_t)number, address.at, 0, SIGNAL_SET_BYTES);
+	}
+}
+
+static void add_timer(struct restore *restore, const struct image_timer *timer)
+{
+	struct calls *calls = &restore->calls;
+	struct sigevent event = { .sigev_value.sival_ptr = (void *)timer->value,
+				  .sigev_signo = timer->signal,
+				  .sigev_notify = timer->notify };
+	struct itimerspec when = {
+		.it_interval = { timer->interval_s, timer->interval_ns },
+		.it_value = { timer->remaining_s, timer->remaining_ns },
+	};
+
+	event._sigev_un._tid = timer->tid;
+	calls_room(calls, 2, 256);
+	struct remote_ptr id = calls_put(calls, &timer->id, sizeof(timer->id));
+	struct remote_ptr event_at = calls_put(calls, &event, sizeof(event));
+	struct remote_ptr when_at = calls_put(calls, &when, sizeof(when));
+
+	calls_add(calls, "create its POSIX timers", CALL_OK, SYS_timer_create,
+		  (uint64_t)timer->clock, event_at.at, id.at);
+	if (timer->remaining_s || timer->remaining_ns)
+		calls_add(calls, "set its POSIX timers", CALL_OK, SYS_timer_settime,
+			  (uint64_t)timer->id, 0, when_at.at, 0);
+}
+
+static void add_timers(struct restore *restore)
+{
+	const struct picture *picture = &restore->picture;
+	struct calls *calls = &restore->calls;
+
+	calls_room(calls, 8, 256);
+	if (picture->timer_count) {
+		calls_add(calls, "choose the numbers of its POSIX timers (Linux 6.15)", CALL_OK,
+			  SYS_prctl, TIMER_RESTORE_IDS, 1);
+		for (uint32_t i = 0; i < picture->timer_count; i++)
+			add_timer(restore, &picture->timer[i]);
+		calls_room(calls, 1, 0);
+		calls_add(calls, "create its POSIX timers", CALL_OK, SYS_prctl, TIMER_RESTORE_IDS,
+			  0);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		const struct image_itimer *timer = &picture->process.itimer[i];
+
+		if (!timer->value_s && !timer->value_us)
+			continue;
+		calls_room(calls, 1, sizeof(*timer));
+		struct remote_ptr address = calls_put(calls, timer, sizeof(*timer));
+
+		calls_add(calls, "set its interval timers", CALL_OK, SYS_setitimer, i, address.at,
+			  0);
+	}
+}
+
+/* An ignored breakpoint signal is set without a breakpoint. */
+static int ignore_breakpoint(struct restore *restore, struct refusal *refusal)
+{
+	const struct image_sigaction *action = &restore->picture.action[SIGTRAP - 1];
+	struct tracee *leader = &restore->threads.tracee[0];
+	uint64_t address = restore->foothold.base.at + FOOTHOLD_CODE_BYTES;
+	const uint64_t args[6] = { SIGTRAP, address, 0, SIGNAL_SET_BYTES };
+	int64_t done = 0;
+
+	if (action->handler != HANDLER_IGNORE)
+		return 0;
+	int result = trace_write(leader->tid, address, action, sizeof(*action));
+
+	if (result == 0)
+		result = tracee_syscall(leader, foothold_syscall(&restore->foothold),
+					SYS_rt_sigaction, args, &done);
+	if (result == 0 && done == 0)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS, "the process shell on the target %s",
+			   tracee_result_text(result ? result : (int)done));
+}
+
+int restore_task(struct restore *restore, struct refusal *refusal)
+{
+	const struct picture *picture = &restore->picture;
+	struct calls *calls = &restore->calls;
+
+	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
+	add_settings(restore);
+	add_signal_handlers(restore);
+	restore_add_thread(restore, &picture->thread[0]);
+	restore_add_credentials(restore, &picture->thread[0].image);
+	calls_room(calls, 1, 0);
+	/* 2 (only the superuser may dump) cannot be asked for; 0 is what comes nearest. */
+	calls_add(calls, "set who may read it", CALL_OK, SYS_prctl, PR_SET_DUMPABLE,
+		  picture->process.dumpable == 1);
+	add_timers(restore);
+	int result = restore_run(restore, refusal);
+
+	return result ? result : ignore_breakpoint(restore, refusal);
+}
+
+/* The fixed part of struct sched_attr. */
+struct scheduling {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static int set_scheduling(struct restore *restore, pid_t tid, const struct image_thread *thread,
+			  struct refusal *refusal)
+{
+	struct scheduling attr = {
+		.size = sizeof(attr),
+		.policy = thread->policy,
+		.flags = thread->sched_flags,
+		.nice = thread->nice,
+		.priority = thread->priority,
+	};
+	char name[48], value[24];
+
+	if (syscall(SYS_sched_setattr, tid, &attr, 0) < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the scheduling of the process cannot be set on the target: %s",
+				   strerror(errno));
+	if (thread->affinity_bytes &&
+	    sched_setaffinity(tid, thread->affinity_bytes, (const cpu_set_t *)thread->affinity) < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process is bound to CPUs the target does not have");
+	if (thread->ioprio && syscall(SYS_ioprio_set, IOPRIO_PROCESS, tid, thread->ioprio) < 0)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the I/O priority of the process cannot be set on the target: %s",
+			strerror(errno));
+	snprintf(name, sizeof(name), "/proc/%d/timerslack_ns", (int)tid);
+	snprintf(value, sizeof(value), "%llu", (unsigned long long)thread->timer_slack_ns);
+	int result = thread->timer_slack_ns ? procdir_write(restore->dir, name, value) : 0;
+
+	if (result < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the timer slack of the process cannot be set on the target: %s",
+				   strerror(-result));
+	return 0;
+}
+
+static int write_setting(struct restore *restore, const char *name, const char *format,
+			 long long value, struct refusal *refusal)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), format, value);
+	int result = procdir_write(restore->dir, name, text);
+
+	if (result == 0)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "%s of the process cannot be set on the target: %s", name,
+			   strerror(-result));
+}
+
+int restore_outside(struct restore *restore, struct refusal *refusal)
+{
+	const struct picture *picture = &restore->picture;
+	int result = write_setting(restore, "oom_score_adj", "%lld", picture->process.oom_score_adj,
+				   refusal);
+
+	if (result == 0)
+		result = write_setting(restore, "coredump_filter", "%#llx",
+				       picture->process.coredump_filter, refusal);
+	for (unsigned i = 0; i < IMAGE_RLIMITS && result == 0; i++) {
+		if (syscall(SYS_prlimit64, restore->pid, i, &picture->process.rlimit[i], NULL) < 0)
+			result =
+				refusal_set(refusal, EDVSPROCSTS,
+					    "resource limit %u of the process cannot be set on the "
+					    "target: %s",
+					    i, strerror(errno));
+	}
+	for (uint32_t i = 0; i < restore->threads.count && result == 0; i++) {
+		for (uint32_t k = 0; k < picture->thread_count && result == 0; k++) {
+			if (picture->thread[k].image.tid == restore->threads.vtid[i])
+				result = set_scheduling(restore, restore->threads.tracee[i].tid,
+							&picture->thread[k].image, refusal);
+		}
+	}
+	return result;
+}

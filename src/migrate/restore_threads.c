@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads are made by the shell with clone3 and set_tid. CLONE_PTRACE makes each start stopped and
+ * traced, without the creator stopping as well; its registers are then ours to set, so it never
+ * returns from the clone in the ordinary sense.
+ *
+ * At the end every thread must stand where the kernel, when it is let go, looks at signals and at
+ * an interrupted system call (orig_rax and -ERESTART* in rax): then the call is restarted, or ends
+ * with EINTR for a pending handler, by the same rules as if it had been interrupted here. A stop at a
+ * breakpoint is such a place. The leader's last stop is at the exit of munmap, which is not, so it
+ * is interrupted once more.
+ */
+#include "migrate/restore.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STOP_TIMEOUT_US	      2000000
+#define SIGNAL_CALL_BYTES     192
+#define RESTART_BLOCK	      (-516)
+#define RESTART_IF_NO_HANDLER (-514)
+#define NO_SETUID_FIXUP	      (1u << 2)
+#define CAPABILITY_MAX	      63
+#define XSTATE_XSTATE_BV      512
+
+static void add_clone(struct restore *restore, int32_t vtid)
+{
+	struct remote_ptr tid;
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+		uint64_t set_tid, set_tid_size, cgroup;
+	} args = {
+		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+			 CLONE_SYSVSEM | CLONE_PTRACE,
+		.set_tid_size = 1,
+	};
+
+	calls_room(&restore->calls, 1, sizeof(args) + sizeof(vtid));
+	tid = calls_put(&restore->calls, &vtid, sizeof(vtid));
+	args.set_tid = tid.at;
+	struct remote_ptr address = calls_put(&restore->calls, &args, sizeof(args));
+
+	calls_expect(&restore->calls, "create a thread with its number", vtid, SYS_clone3,
+		     address.at, sizeof(args));
+}
+
+struct finder {
+	struct restore *restore;
+	struct procdir_text text;
+	int result;
+};
+
+static int adopt_thread(void *ctx, const char *name)
+{
+	struct finder *finder = ctx;
+	struct restore *restore = finder->restore;
+	pid_t tid = (pid_t)strtol(name, NULL, 10);
+	char path[48];
+
+	if (tid == restore->pid)
+		return 0;
+	snprintf(path, sizeof(path), "task/%s/status", name);
+	int result = procdir_read(restore->dir, path, &finder->text);
+
+	if (result < 0)
+		return result;
+	const char *line = procdir_field(finder->text.text, "NSpid");
+	size_t length = line ? strcspn(line, "\n") : 0;
+
+	while (length && line[length - 1] != '\t' && line[length - 1] != ' ')
+		length--;
+	int32_t vtid = line ? (int32_t)strtol(line + length, NULL, 10) : 0;
+	struct tracee *tracee = threads_append(&restore->threads, tid, vtid);
+
+	if (!tracee)
+		return -ENOMEM;
+	tracee->held = true;
+	result = tracee_await_stop(tracee, STOP_TIMEOUT_US);
+	if (result == 0)
+		result = tracee_borrow(tracee);
+	return result ? -ESRCH : 0;
+}
+
+static int adopt_threads(struct restore *restore, struct refusal *refusal)
+{
+	struct finder finder = { .restore = restore };
+	int result = procdir_each(restore->dir, "task", adopt_thread, &finder);
+
+	procdir_text_free(&finder.text);
+	if (result < 0 || restore->threads.count != restore->picture.thread_count)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the threads of the process cannot be created on the target");
+	return 0;
+}
+
+static struct tracee *tracee_of(struct restore *restore, int32_t vtid)
+{
+	for (uint32_t i = 0; i < restore->threads.count; i++) {
+		if (restore->threads.vtid[i] == vtid)
+			return &restore->threads.tracee[i];
+	}
+	return NULL;
+}
+
+/* A signal is put back by the thread that is to have it: only it may send itself any siginfo. */
+static void add_signals(struct restore *restore, const struct picture_thread *thread)
+{
+	const struct picture *picture = &restore->picture;
+	uint64_t process = (uint64_t)picture->process.vpid;
+	bool leader = thread == &picture->thread[0];
+	uint32_t first = leader ? 0 : thread->signal_first;
+	uint32_t end = thread->signal_first + thread->signal_count;
+
+	for (uint32_t i = first; i < end; i++) {
+		const struct image_siginfo *signal = &picture->signal[i];
+		int number = ((const siginfo_t *)signal->info)->si_signo;
+
+		calls_room(&restore->calls, 1, SIGNAL_CALL_BYTES);
+		struct remote_ptr info =
+			calls_put(&restore->calls, signal->info, sizeof(signal->info));
+
+		if (signal->shared)
+			calls_add(&restore->calls, "queue its pending signals", CALL_OK,
+				  SYS_rt_sigqueueinfo, process, (uint64_t)number, info.at);
+		else
+			calls_add(&restore->calls, "queue its pending signals", CALL_OK,
+				  SYS_rt_tgsigqueueinfo, process, (uint64_t)thread->image.tid,
+				  (uint64_t)number, info.at);
+	}
+}
+
+void restore_add_thread(struct restore *restore, const struct picture_thread *thread)
+{
+	const struct image_thread *image = &thread->image;
+	struct calls *calls = &restore->calls;
+	stack_t stack = { .ss_sp = (void *)image->altstack_sp,
+			  .ss_size = image->altstack_size,
+			  /* being on it follows from the stack pointer and cannot be set */
+			  .ss_flags = (int)(image->altstack_flags & ~(uint32_t)SS_ONSTACK) };
+
+	calls_room(calls, 8, 256);
+	struct remote_ptr name = calls_put(calls, image->comm, sizeof(image->comm));
+	struct remote_ptr altstack = calls_put(calls, &stack, sizeof(stack));
+
+	calls_add(calls, "set its name", CALL_OK, SYS_prctl, PR_SET_NAME, name.at);
+	calls_add(calls, "set its signal stack", CALL_OK, SYS_sigaltstack, altstack.at, 0);
+	calls_add(calls, "set its thread id address", CALL_OK, SYS_set_tid_address,
+		  image->clear_child_tid);
+	if (image->robust_length)
+		calls_add(calls, "set its list of locks", CALL_OK, SYS_set_robust_list,
+			  image->robust_list, image->robust_length);
+	if (image->rseq_address)
+		calls_add(calls, "register its restartable sequences", CALL_OK, SYS_rseq,
+			  image->rseq_address, image->rseq_size, image->rseq_flags,
+			  image->rseq_signature);
+	add_signals(restore, thread);
+}
+
+static bool same_credentials(const struct image_credentials *a, const struct image_credentials *b)
+{
+	return memcmp(a->uid, b->uid, sizeof(a->uid)) == 0 &&
+	       memcmp(a->gid, b->gid, sizeof(a->gid)) == 0 && a->inheritable == b->inheritable &&
+	       a->permitted == b->permitted && a->effective == b->effective &&
+	       a->bounding == b->bounding && a->ambient == b->ambient &&
+	       a->securebits == b->securebits && a->no_new_privs == b->no_new_privs &&
+	       a->group_count == b->group_count &&
+	       memcmp(a->group, b->group, a->group_count * sizeof(a->group[0])) == 0;
+}
+
+static void add_ids(struct calls *calls, const struct image_credentials *wanted)
+{
+	struct remote_ptr groups = calls_put(calls, wanted->group, sizeof(wanted->group));
+
+	calls_add(calls, "set its groups", CALL_OK, SYS_setgroups, wanted->group_count, groups.at);
+	/* Until the end, changing user ids must not take the capabilities away. */
+	calls_add(calls, "set its security bits", CALL_OK, SYS_prctl, PR_SET_SECUREBITS,
+		  NO_SETUID_FIXUP);
+	calls_add(calls, "set its group ids", CALL_OK, SYS_setresgid, wanted->gid[0],
+		  wanted->gid[1], wanted->gid[2]);
+	calls_add(calls, "set its group ids", CALL_ANY, SYS_setfsgid, wanted->gid[3]);
+	calls_add(calls, "set its user ids", CALL_OK, SYS_setresuid, wanted->uid[0], wanted->uid[1],
+		  wanted->uid[2]);
+	calls_add(calls, "set its user ids", CALL_ANY, SYS_setfsuid, wanted->uid[3]);
+}
+
+static void add_capabilities(struct calls *calls, const struct image_credentials *wanted)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		data[i] = (struct __user_cap_data_struct){
+			.effective = (uint32_t)(wanted->effective >> 32 * i),
+			.permitted = (uint32_t)(wanted->permitted >> 32 * i),
+			.inheritable = (uint32_t)(wanted->inheritable >> 32 * i),
+		};
+	struct remote_ptr head_at = calls_put(calls, &head, sizeof(head));
+	struct remote_ptr data_at = calls_put(calls, data, sizeof(data));
+
+	calls_add(calls, "set its security bits", CALL_OK, SYS_prctl, PR_SET_SECUREBITS,
+		  wanted->securebits);
+	calls_add(calls, "set its capabilities", CALL_OK, SYS_capset, head_at.at, data_at.at);
+	for (uint64_t cap = 0; cap <= CAPABILITY_MAX; cap++) {
+		if (wanted->ambient >> cap & 1)
+			calls_add(calls, "set its capabilities", CALL_OK, SYS_prctl, PR_CAP_AMBIENT,
+				  PR_CAP_AMBIENT_RAISE, cap);
+	}
+	if (wanted->no_new_privs)
+		calls_add(calls, "give up new privileges", CALL_OK, SYS_prctl, PR_SET_NO_NEW_PRIVS,
+			  1);
+}
+
+/* What the shell has, which every thread starts with. */
+static void shell_credentials(struct restore *restore, struct image_credentials *own)
+{
+	struct procdir_text text = { 0 };
+
+	memset(own, 0, sizeof(*own));
+	if (procdir_read(restore->dir, "status", &text) == 0) {
+		const char *status = text.text, *groups = procdir_field(status, "Groups");
+		char *at = (char *)procdir_field(status, "Uid");
+
+		for (unsigned i = 0; at && i < 4; i++)
+			own->uid[i] = (uint32_t)strtoul(at, &at, 10);
+		at = (char *)procdir_field(status, "Gid");
+		for (unsigned i = 0; at && i < 4; i++)
+			own->gid[i] = (uint32_t)strtoul(at, &at, 10);
+		own->inheritable = procdir_number(status, "CapInh", 16, 0);
+		own->permitted = procdir_number(status, "CapPrm", 16, 0);
+		own->effective = procdir_number(status, "CapEff", 16, 0);
+		own->bounding = procdir_number(status, "CapBnd", 16, 0);
+		own->ambient = procdir_number(status, "CapAmb", 16, 0);
+		own->no_new_privs = (uint32_t)procdir_number(status, "NoNewPrivs", 10, 0);
+		/* Any group at all makes it differ from a process without groups. */
+		own->group_count = groups && *groups >= '0' && *groups <= '9' ? UINT32_MAX : 0;
+	}
+	procdir_text_free(&text);
+}
+
+void restore_add_credentials(struct restore *restore, const struct image_thread *thread)
+{
+	const struct image_credentials *wanted = &thread->credentials;
+	struct calls *calls = &restore->calls;
+	struct image_credentials own;
+
+	shell_credentials(restore, &own);
+	calls_room(calls, 2 * CAPABILITY_MAX + 16, 1024);
+	if (own.group_count == UINT32_MAX || !same_credentials(&own, wanted)) {
+		for (uint64_t cap = 0; cap <= CAPABILITY_MAX; cap++) {
+			if ((own.bounding & ~wanted->bounding) >> cap & 1)
+				calls_add(calls, "drop its capabilities", CALL_OK, SYS_prctl,
+					  PR_CAPBSET_DROP, cap);
+		}
+		add_ids(calls, wanted);
+		add_capabilities(calls, wanted);
+	}
+	/* A change of credentials clears it, so it comes after them. */
+	if (thread->parent_death_signal)
+		calls_add(calls, "set its parent-death signal", CALL_OK, SYS_prctl,
+			  PR_SET_PDEATHSIG, (uint64_t)thread->parent_death_signal);
+}
+
+int restore_threads(struct restore *restore, struct refusal *refusal)
+{
+	const struct picture *picture = &restore->picture;
+
+	restore->threads.vtid[0] = picture->process.vpid;
+	if (picture->thread_count == 1)
+		return 0;
+	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
+	for (uint32_t i = 1; i < picture->thread_count; i++)
+		add_clone(restore, picture->thread[i].image.tid);
+	int result = restore_run(restore, refusal);
+
+	if (result == 0)
+		result = adopt_threads(restore, refusal);
+	for (uint32_t i = 1; i < picture->thread_count && result == 0; i++) {
+		const struct picture_thread *thread = &picture->thread[i];
+		struct tracee *tracee = tracee_of(restore, thread->image.tid);
+
+		if (!tracee)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "a thread got another number on the target");
+		calls_begin(&restore->calls, &restore->foothold, tracee);
+		restore_add_thread(restore, thread);
+		restore_add_credentials(restore, &thread->image);
+		result = restore_run(restore, refusal);
+	}
+	return result;
+}
+
+static int set_xstate(pid_t tid, const struct picture_thread *thread)
+{
+	uint8_t own[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
+	ssize_t length = trace_xstate(tid, own, sizeof(own));
+
+	if (length < 0)
+		return (int)length;
+	/* This kernel wants its own length; components it has beyond the source's stay unused. */
+	if ((uint32_t)length > thread->xstate_bytes)
+		memset(thread->xstate + thread->xstate_bytes, 0,
+		       (size_t)length - thread->xstate_bytes);
+	return trace_set_xstate(tid, thread->xstate, (size_t)length);
+}
+
+static int finish_thread(struct tracee *tracee, const struct picture_thread *thread)
+{
+	struct user_regs_struct registers;
+
+	memcpy(&registers, &thread->image.registers, sizeof(registers));
+	/* A restart block stays behind: the call begins anew, unless a handler is to run first. */
+	if ((int64_t)registers.orig_rax >= 0 && (int64_t)registers.rax == RESTART_BLOCK)
+		registers.rax = (uint64_t)RESTART_IF_NO_HANDLER;
+	int result = set_xstate(tracee->tid, thread);
+
+	if (result == 0)
+		result = trace_set_registers(tracee->tid, &registers);
+	if (result == 0)
+		result = trace_set_signal_mask(tracee->tid, thread->image.blocked);
+	return result;
+}
+
+/* Unmaps the foothold and brings the leader to a stop from which calls are restarted. */
+static int clear_foothold(struct restore *restore)
+{
+	struct tracee *leader = &restore->threads.tracee[0];
+	int result = foothold_close(&restore->foothold, leader);
+
+	if (result == 0)
+		result = tracee_interrupt(leader);
+	if (result == 0)
+		result = trace_continue(leader->tid, 0);
+	return result ? result : tracee_await_stop(leader, STOP_TIMEOUT_US);
+}
+
+int restore_leave(struct restore *restore, struct refusal *refusal)
+{
+	const struct picture *picture = &restore->picture;
+	int result = clear_foothold(restore);
+
+	for (uint32_t i = 0; i < picture->thread_count && result == 0; i++) {
+		const struct picture_thread *thread = &picture->thread[i];
+
+		result = finish_thread(tracee_of(restore, thread->image.tid), thread);
+	}
+	if (result == 0)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the process cannot be completed on the target: %s",
+			   tracee_result_text(tracee_result(result)));
+}

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The source's side. Frozen means: all threads held and borrowed, the foothold open in the process.
+ * The undo ladder is the reverse: close the foothold, give registers and signal masks back, let go.
+ */
+#include "migrate/migrate.h"
+
+#include "dvk/errors.h"
+#include "migrate/calls.h"
+#include "migrate/fault.h"
+#include "migrate/inventory.h"
+#include "migrate/memory.h"
+#include "migrate/offer.h"
+#include "migrate/state.h"
+#include "migrate/stream.h"
+#include "migrate/threads.h"
+#include "os/kernel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUSY_PAUSE_NS 200000
+#define BUSY_TRIES    5000
+#define PENDING_BATCH 16
+
+struct migrate_source {
+	pid_t pid;
+	struct migrate_host host;
+	struct inventory inventory;
+	bool opened, checked, frozen;
+	struct threads threads;
+	struct foothold foothold;
+	struct calls calls;
+	struct image_sigaction actions[IMAGE_SIGNALS];
+	cpu_set_t *affinity; /* of each thread, while pinned */
+	cpu_set_t own_affinity;
+	uint64_t pending_sent; /* signals that were pending and are in the image */
+	struct migrate_stats stats;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct migrate_source *migrate_source_new(pid_t pid, const struct migrate_host *host)
+{
+	struct migrate_source *source = calloc(1, sizeof(*source));
+
+	if (!source)
+		return NULL;
+	source->pid = pid;
+	source->host = *host;
+	source->inventory.dir = -1;
+	if (calls_init(&source->calls) < 0) {
+		free(source);
+		return NULL;
+	}
+	return source;
+}
+
+void migrate_source_free(struct migrate_source *source)
+{
+	struct refusal ignored = REFUSAL_NONE;
+
+	if (!source)
+		return;
+	migrate_source_thaw(source, &ignored);
+	if (source->opened)
+		inventory_close(&source->inventory);
+	threads_free(&source->threads);
+	calls_deinit(&source->calls);
+	free(source);
+}
+
+const struct migrate_stats *migrate_source_stats(const struct migrate_source *source)
+{
+	return &source->stats;
+}
+
+int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+
+	refusal = refusal ? refusal : &own;
+	int result = fault_here(FAULT_SOURCE_CHECK, refusal);
+
+	if (result == 0 && !source->opened) {
+		result = inventory_open(&source->inventory, source->pid, refusal);
+		source->opened = result == 0;
+	}
+	if (result == 0)
+		result = inventory_read(&source->inventory, &source->host, true, NULL, refusal);
+	source->checked = result == 0;
+	return result;
+}
+
+int migrate_source_offer(struct migrate_source *source, int sock, struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+	struct writer writer;
+
+	refusal = refusal ? refusal : &own;
+	assert(source->checked);
+	int result = fault_here(FAULT_SOURCE_OFFER, refusal);
+
+	if (result)
+		return result;
+	if (writer_init(&writer, sock) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	result = offer_write(&source->inventory, &writer, refusal);
+	source->stats.offer_bytes = writer.bytes;
+	writer_deinit(&writer);
+	return result;
+}
+
+/*
+ * A stop is cheap only if nobody has to be woken on another CPU: the threads that will execute
+ * something for us come to this CPU meanwhile.
+ */
+static void pin(struct migrate_source *source)
+{
+	cpu_set_t here;
+	int cpu = sched_getcpu();
+
+	sched_getaffinity(0, sizeof(source->own_affinity), &source->own_affinity);
+	source->affinity = calloc(source->threads.count, sizeof(cpu_set_t));
+	if (cpu < 0 || !source->affinity)
+		return;
+	CPU_ZERO(&here);
+	CPU_SET(cpu, &here);
+	for (uint32_t i = 0; i < source->threads.count; i++)
+		sched_getaffinity(source->threads.tracee[i].tid, sizeof(cpu_set_t),
+				  &source->affinity[i]);
+	sched_setaffinity(0, sizeof(here), &here);
+	for (uint32_t i = 0; i < source->threads.count; i++)
+		sched_setaffinity(source->threads.tracee[i].tid, sizeof(here), &here);
+}
+
+static void unpin(struct migrate_source *source)
+{
+	if (!source->affinity)
+		return;
+	for (uint32_t i = 0; i < source->threads.count; i++)
+		sched_setaffinity(source->threads.tracee[i].tid, sizeof(cpu_set_t),
+				  &source->affinity[i]);
+	sched_setaffinity(0, sizeof(source->own_affinity), &source->own_affinity);
+	free(source->affinity);
+	source->affinity = NULL;
+}
+
+/* The undo ladder of a freeze; steps that were not reached find nothing to do. */
+static void melt(struct migrate_source *source)
+{
+	if (source->threads.count)
+		foothold_close(&source->foothold, &source->threads.tracee[0]);
+	unpin(source);
+	threads_thaw(&source->threads);
+	source->foothold.base.at = 0;
+	source->frozen = false;
+}
+
+static int stop_when_idle(struct migrate_source *source, struct refusal *refusal)
+{
+	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_NS };
+
+	for (int try = 0; try < BUSY_TRIES; try++) {
+		int result = threads_freeze(&source->threads, &source->inventory,
+					    &source->stats.freeze_ns, refusal);
+
+		if (result)
+			return result;
+		if (!source->host.busy || !source->host.busy(source->host.ctx))
+			return 0;
+		threads_thaw(&source->threads);
+		nanosleep(&pause, NULL);
+	}
+	return refusal_set(
+		refusal, EDVSBUSY,
+		"the process has been busy with its daemon for a whole second; try again");
+}
+
+/* Fills in the threads' own numbers, in the order in which they are held. */
+static int name_threads(struct migrate_source *source, struct refusal *refusal)
+{
+	const struct inventory *inventory = &source->inventory;
+
+	for (uint32_t i = 0; i < source->threads.count; i++) {
+		source->threads.vtid[i] = 0;
+		for (uint32_t k = 0; k < inventory->thread_count; k++) {
+			if (inventory->thread[k].tid == source->threads.tracee[i].tid)
+				source->threads.vtid[i] = inventory->thread[k].vtid;
+		}
+		if (source->threads.vtid[i] <= 0)
+			return refusal_set(refusal, EDVSSRCH, "a thread of the process has ended");
+	}
+	source->stats.thread_count = source->threads.count;
+	source->stats.map_count = inventory->maps.count;
+	source->stats.fd_count = inventory->descriptors.count;
+	return 0;
+}
+
+static int borrow_all(struct migrate_source *source, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < source->threads.count; i++) {
+		int result = tracee_borrow(&source->threads.tracee[i]);
+
+		if (result)
+			return refusal_set(refusal, EDVSSRCH, "the process %s",
+					   tracee_result_text(result));
+	}
+	return 0;
+}
+
+static int enter(struct migrate_source *source, struct refusal *refusal)
+{
+	const struct image_special *vdso = maps_special(&source->inventory.maps, "vdso");
+	uint64_t gap = maps_find_gap(&source->inventory.maps, NULL, FOOTHOLD_BYTES);
+	struct tracee *leader = &source->threads.tracee[0];
+
+	if (!vdso || !gap)
+		return refusal_set(refusal, EDVSPROCSTS, "the process has %s",
+				   vdso ? "no room in its address space" : "no vdso");
+	int result = foothold_find_syscall(source->pid, vdso->start, vdso->length,
+					   &source->foothold.vdso_syscall);
+	if (result == 0)
+		result = foothold_open(&source->foothold, leader, gap);
+	if (result == -EACCES || result == -EPERM)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process may not have writable code (PR_SET_MDWE or a security "
+			"policy), which the move needs for a moment");
+	if (result)
+		return refusal_set(refusal, EDVSPROCSTS, "the process cannot be entered: it %s",
+				   tracee_result_text(result));
+	return 0;
+}
+
+/* mlockall(MCL_FUTURE) cannot be asked for; but our own new mapping is locked by it. */
+static int look_for_lock_future(struct migrate_source *source, struct refusal *refusal)
+{
+	struct inventory *inventory = &source->inventory;
+	struct maps_skip skip = { .start = source->foothold.base.at, .bytes = FOOTHOLD_BYTES };
+	bool any = false;
+
+	for (uint32_t i = 0; i < inventory->maps.count; i++)
+		any = any || inventory->maps.map[i].flags & IMAGE_MAP_LOCKED;
+	if (!any)
+		return 0;
+	int result = maps_read(&inventory->maps, inventory->dir, &inventory->files, &source->host,
+			       &skip, &inventory->text, refusal);
+
+	inventory->process.lock_future = skip.locked;
+	return result;
+}
+
+int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+
+	refusal = refusal ? refusal : &own;
+	assert(source->checked && !source->frozen);
+	int result = stop_when_idle(source, refusal);
+
+	if (result)
+		return result;
+	source->frozen = true;
+	source->stats.frozen_ns = now_ns() - source->stats.freeze_ns;
+	pin(source);
+	result = fault_here(FAULT_SOURCE_SEIZED, refusal);
+	if (result == 0)
+		result = inventory_read(&source->inventory, &source->host, false, NULL, refusal);
+	if (result == 0)
+		result = name_threads(source, refusal);
+	if (result == 0)
+		result = borrow_all(source, refusal);
+	if (result == 0)
+		result = enter(source, refusal);
+	if (result == 0)
+		result = look_for_lock_future(source, refusal);
+	if (result == 0)
+		result = fault_here(FAULT_SOURCE_FOOTHOLD, refusal);
+	if (result == 0) {
+		calls_begin(&source->calls, &source->foothold, &source->threads.tracee[0]);
+		result = state_read_process(&source->calls, &source->inventory, source->actions,
+					    refusal);
+	}
+	if (result)
+		melt(source);
+	return result;
+}
+
+static void send_head(struct migrate_source *source, struct writer *writer)
+{
+	struct inventory *inventory = &source->inventory;
+	struct image_string_head cwd = { IMAGE_STRING_CWD, (uint32_t)strlen(inventory->cwd) };
+	struct image_string_head auxv = { IMAGE_STRING_AUXV, inventory->auxv_bytes };
+
+	inventory->process.frozen_ns = source->stats.freeze_ns;
+	inventory->process.thread_count = source->threads.count;
+	inventory->process.map_count = inventory->maps.count;
+	inventory->process.file_count = inventory->files.count;
+	writer_put(writer, IMAGE_PROCESS, &inventory->process, sizeof(inventory->process));
+	writer_put_two(writer, IMAGE_STRING, &cwd, sizeof(cwd), inventory->cwd, cwd.length);
+	writer_put_two(writer, IMAGE_STRING, &auxv, sizeof(auxv), inventory->auxv, auxv.length);
+	for (uint32_t i = 0; i < inventory->files.count; i++) {
+		const struct file *file = &inventory->files.file[i];
+
+		writer_put_two(writer, IMAGE_FILE, &file->image, sizeof(file->image), file->path,
+			       file->image.path_length);
+	}
+	for (uint32_t i = 0; i < inventory->maps.count; i++)
+		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
+	writer_put(writer, IMAGE_LAYOUT, NULL, 0);
+	writer_flush(writer);
+}
+
+static uint64_t signal_bit(const void *info)
+{
+	int signal = ((const siginfo_t *)info)->si_signo;
+
+	return signal >= 1 && signal <= 64 ? 1ull << (signal - 1) : 0;
+}
+
+static int send_pending(struct migrate_source *source, struct writer *writer, pid_t tid,
+			bool shared, struct refusal *refusal)
+{
+	siginfo_t infos[PENDING_BATCH];
+	uint64_t first = 0;
+
+	for (;;) {
+		int count = trace_pending(tid, shared, first, infos, PENDING_BATCH);
+
+		if (count == 0)
+			return 0;
+		if (count < 0)
+			return refusal_set(refusal, EDVSSRCH,
+					   "the pending signals of the process cannot be read: %s",
+					   strerror(-count));
+		for (int i = 0; i < count; i++) {
+			struct image_siginfo record = { .shared = shared };
+
+			memcpy(record.info, &infos[i], sizeof(record.info));
+			source->pending_sent |= signal_bit(&infos[i]);
+			writer_put(writer, IMAGE_SIGINFO, &record, sizeof(record));
+		}
+		first += (uint64_t)count;
+	}
+}
+
+static int send_process_state(struct migrate_source *source, struct writer *writer,
+			      struct refusal *refusal)
+{
+	const struct inventory *inventory = &source->inventory;
+
+	writer_put(writer, IMAGE_SIGACTIONS, source->actions, sizeof(source->actions));
+	int result = send_pending(source, writer, source->pid, true, refusal);
+
+	for (uint32_t i = 0; i < inventory->timer_count; i++)
+		writer_put(writer, IMAGE_TIMER, &inventory->timer[i], sizeof(inventory->timer[i]));
+	for (uint32_t i = 0; i < inventory->descriptors.count; i++)
+		writer_put(writer, IMAGE_FD, &inventory->descriptors.fd[i],
+			   sizeof(struct image_fd));
+	return result;
+}
+
+static int send_thread(struct migrate_source *source, struct writer *writer, uint32_t index,
+		       struct refusal *refusal)
+{
+	static const size_t room = IMAGE_XSTATE_MAX;
+	struct tracee *tracee = &source->threads.tracee[index];
+	struct image_thread thread;
+	size_t length = room;
+	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
+
+	calls_begin(&source->calls, &source->foothold, tracee);
+	int result =
+		state_read_thread(&source->calls, &source->inventory, source->threads.vtid[index],
+				  &thread, xstate, &length, refusal);
+
+	if (result)
+		return result;
+	/* All CPUs this program may use are all there are: no choice of the process's. */
+	thread.affinity_bytes = sizeof(thread.affinity);
+	if (!source->affinity || CPU_EQUAL(&source->affinity[index], &source->own_affinity))
+		thread.affinity_bytes = 0;
+	else
+		memcpy(thread.affinity, &source->affinity[index], sizeof(thread.affinity));
+	writer_put(writer, IMAGE_THREAD, &thread, sizeof(thread));
+	writer_put(writer, IMAGE_XSTATE, xstate, length);
+	return send_pending(source, writer, tracee->tid, false, refusal);
+}
+
+static int send_all(struct migrate_source *source, struct writer *writer, struct refusal *refusal)
+{
+	int result = fault_here(FAULT_SOURCE_STATE, refusal);
+
+	if (result)
+		return result;
+	send_head(source, writer);
+	result = memory_send(source->pid, source->inventory.dir, &source->inventory.maps, writer,
+			     &source->stats.page_count, refusal);
+	if (result == 0)
+		result = fault_here(FAULT_SOURCE_MEMORY, refusal);
+	if (result == 0)
+		result = send_process_state(source, writer, refusal);
+	for (uint32_t i = 0; i < source->threads.count && result == 0; i++)
+		result = send_thread(source, writer, i, refusal);
+	if (result == 0)
+		result = fault_here(FAULT_SOURCE_THREADS, refusal);
+	if (result)
+		return result;
+	result = writer_end(writer);
+	if (result < 0)
+		return refusal_set(refusal, EDVSIO, "the process cannot be sent to the target: %s",
+				   strerror(-result));
+	return 0;
+}
+
+int migrate_source_send(struct migrate_source *source, int sock, struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+	uint64_t started = now_ns();
+	struct writer writer;
+
+	refusal = refusal ? refusal : &own;
+	assert(source->frozen);
+	if (writer_init(&writer, sock) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	source->pending_sent = 0;
+	int result = send_all(source, &writer, refusal);
+
+	source->stats.image_bytes = writer.bytes;
+	source->stats.send_ns = now_ns() - started;
+	writer_deinit(&writer);
+	return result;
+}
+
+int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal)
+{
+	(void)refusal;
+	if (source->frozen)
+		melt(source);
+	return 0;
+}
+
+/* Signals that came in after the image was made; what is on its way to one thread counts too. */
+static uint64_t late_signals(struct migrate_source *source)
+{
+	uint64_t pending = 0;
+
+	if (procdir_read(source->inventory.dir, "status", &source->inventory.text) < 0)
+		return 0;
+	pending |= procdir_number(source->inventory.text.text, "ShdPnd", 16, 0);
+	pending |= procdir_number(source->inventory.text.text, "SigPnd", 16, 0);
+	return pending & ~source->pending_sent;
+}
+
+int migrate_source_kill(struct migrate_source *source, uint64_t *late, struct refusal *refusal)
+{
+	(void)refusal;
+	assert(source->frozen);
+	if (late)
+		*late = late_signals(source);
+	if (source->affinity)
+		sched_setaffinity(0, sizeof(source->own_affinity), &source->own_affinity);
+	free(source->affinity);
+	source->affinity = NULL;
+	threads_kill(&source->threads);
+	source->frozen = false;
+	source->checked = false;
+	return 0;
+}

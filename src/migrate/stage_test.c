@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/stage_test.h"
+
+#include "os/procdir.h"
+#include "migrate/inventory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ARGS_MAX 8
+
+struct request {
+	int vpid;
+	uint32_t argc;
+	char arg[ARGS_MAX][256];
+	uint32_t fd_count; /* become 0, 1, ...; or, for one, descriptor 3 */
+};
+
+struct news {
+	int vpid, status; /* of a child that ended; or the result of a request, with ended 0 */
+	int ended;
+};
+
+static int send_with_fds(int sock, const void *data, size_t bytes, const int *fds, size_t count)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(4 * sizeof(int))];
+	} control = { 0 };
+	struct iovec io = { .iov_base = (void *)data, .iov_len = bytes };
+	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
+
+	if (count) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
+	}
+	return sendmsg(sock, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static ssize_t receive_with_fds(int sock, void *data, size_t bytes, int *fds)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(4 * sizeof(int))];
+	} control = { 0 };
+	struct iovec io = { .iov_base = data, .iov_len = bytes };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t got = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
+
+	if (got > 0 && message.msg_controllen > sizeof(struct cmsghdr))
+		memcpy(fds, CMSG_DATA(&control.head), control.head.cmsg_len - CMSG_LEN(0));
+	return got;
+}
+
+/* ---- in the init ---- */
+
+static void become(const struct request *request, int *fds)
+{
+	char *argv[ARGS_MAX + 1] = { 0 };
+	char *envp[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", NULL };
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	if (request->fd_count == 1) {
+		int high = fcntl(fds[0], F_DUPFD, 100);
+
+		dup2(high, 3);
+		syscall(SYS_close_range, 0, 2, 0);
+	} else {
+		int high[4];
+
+		for (uint32_t i = 0; i < request->fd_count; i++)
+			high[i] = fcntl(fds[i], F_DUPFD, 100);
+		for (uint32_t i = 0; i < request->fd_count; i++)
+			dup2(high[i], (int)i);
+	}
+	syscall(SYS_close_range, 4, ~0u, 0);
+	for (uint32_t i = 0; i < request->argc; i++)
+		argv[i] = (char *)request->arg[i];
+	execve(argv[0], argv, envp);
+	_exit(127);
+}
+
+static int start_child(const struct request *request, int *fds)
+{
+	pid_t set_tid = request->vpid;
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+		uint64_t set_tid, set_tid_size, cgroup;
+	} args = { .exit_signal = SIGCHLD, .set_tid = (uint64_t)&set_tid, .set_tid_size = 1 };
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid == 0)
+		become(request, fds);
+	return pid < 0 ? -errno : 0;
+}
+
+static void on_sigchld(int signal)
+{
+	(void)signal;
+}
+
+static void reap(int sock)
+{
+	struct news news = { .ended = 1 };
+
+	while ((news.vpid = waitpid(-1, &news.status, WNOHANG)) > 0)
+		send(sock, &news, sizeof(news), MSG_NOSIGNAL);
+}
+
+static void run_init(int sock)
+{
+	struct sigaction action = { .sa_handler = on_sigchld };
+	sigset_t blocked, open;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGCHLD, &action, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &blocked, &open);
+	for (;;) {
+		struct pollfd poll_fd = { .fd = sock, .events = POLLIN };
+
+		reap(sock);
+		if (ppoll(&poll_fd, 1, NULL, &open) < 0)
+			continue;
+		struct request request;
+		int fds[4];
+		ssize_t got = receive_with_fds(sock, &request, sizeof(request), fds);
+
+		if (got <= 0)
+			_exit(0);
+		struct news news = { .vpid = request.vpid, .status = start_child(&request, fds) };
+
+		for (uint32_t i = 0; i < request.fd_count; i++)
+			close(fds[i]);
+		send(sock, &news, sizeof(news), MSG_NOSIGNAL);
+	}
+}
+
+/* ---- in the test ---- */
+
+#define NEWS_KEPT 64
+static struct news kept[STAGE_SIDES][NEWS_KEPT];
+static int kept_count[STAGE_SIDES];
+
+static int next_news(struct stage *stage, int side, struct news *news, int timeout_ms)
+{
+	struct pollfd poll_fd = { .fd = stage->control[side], .events = POLLIN };
+
+	if (poll(&poll_fd, 1, timeout_ms) <= 0)
+		return -ETIMEDOUT;
+	if (recv(stage->control[side], news, sizeof(*news), 0) != sizeof(*news))
+		return -ECONNRESET;
+	if (news->ended && kept_count[side] < NEWS_KEPT)
+		kept[side][kept_count[side]++] = *news;
+	return 0;
+}
+
+static int ask_init(struct stage *stage, int side, const struct request *request, const int *fds)
+{
+	struct news news = { .ended = 1 };
+	int result = send_with_fds(stage->control[side], request, sizeof(*request), fds,
+				   request->fd_count);
+
+	while (result == 0 && news.ended)
+		result = next_news(stage, side, &news, 5000);
+	return result < 0 ? result : news.status;
+}
+
+static int open_side(struct stage *stage, int side)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+		uint64_t set_tid, set_tid_size, cgroup;
+	} args = { .flags = CLONE_NEWPID, .exit_signal = SIGCHLD };
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid < 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return -errno;
+	}
+	if (pid == 0) {
+		close(pair[0]);
+		run_init(pair[1]);
+	}
+	close(pair[1]);
+	stage->control[side] = pair[0];
+	stage->init[side] = (pid_t)pid;
+	return 0;
+}
+
+int stage_open(struct stage *stage)
+{
+	*stage = (struct stage){ .shell = getenv("DVS_SHELL") };
+	if (geteuid() != 0)
+		return -EPERM;
+	stage->page_fd = memfd_create("stage", MFD_CLOEXEC);
+	if (stage->page_fd < 0 || ftruncate(stage->page_fd, 4096) < 0 ||
+	    pipe2(stage->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	fcntl(stage->pipe[1], F_SETFL, 0);
+	stage->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, stage->page_fd, 0);
+	for (int side = 0; side < STAGE_SIDES; side++) {
+		int result = open_side(stage, side);
+
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+void stage_close(struct stage *stage)
+{
+	for (int side = 0; side < STAGE_SIDES; side++) {
+		if (stage->init[side] <= 0)
+			continue;
+		close(stage->control[side]);
+		kill(stage->init[side], SIGKILL);
+		waitpid(stage->init[side], NULL, 0);
+	}
+	close(stage->page_fd);
+	close(stage->pipe[0]);
+	close(stage->pipe[1]);
+	munmap(stage->page, 4096);
+}
+
+pid_t stage_find(struct stage *stage, int side, int vpid)
+{
+	struct procdir_text text = { 0 }, status = { 0 };
+	char name[48];
+	pid_t found = 0;
+	int dir = procdir_open(stage->init[side]);
+
+	snprintf(name, sizeof(name), "task/%d/children", (int)stage->init[side]);
+	if (dir >= 0 && procdir_read(dir, name, &text) == 0) {
+		for (char *at = text.text; *at && !found;) {
+			pid_t pid = (pid_t)strtol(at, &at, 10);
+			char path[32];
+
+			at += strspn(at, " ");
+			snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+			if (procdir_read(AT_FDCWD, path, &status) == 0 &&
+			    inventory_last_number(procdir_field(status.text, "NSpid")) == vpid)
+				found = pid;
+		}
+	}
+	if (dir >= 0)
+		close(dir);
+	procdir_text_free(&text);
+	procdir_text_free(&status);
+	return found;
+}
+
+pid_t stage_start(struct stage *stage, int side, int vpid, char *const argv[])
+{
+	struct request request = { .vpid = vpid, .fd_count = 4 };
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int fds[4] = { null, stage->pipe[1], stage->pipe[1], stage->page_fd };
+
+	for (; argv[request.argc] && request.argc < ARGS_MAX; request.argc++)
+		snprintf(request.arg[request.argc], sizeof(request.arg[0]), "%s",
+			 argv[request.argc]);
+	int result = ask_init(stage, side, &request, fds);
+
+	close(null);
+	return result < 0 ? result : stage_find(stage, side, vpid);
+}
+
+int stage_status(struct stage *stage, int side, int vpid, int timeout_ms)
+{
+	for (;;) {
+		for (int i = kept_count[side]; i-- > 0;) {
+			if (kept[side][i].vpid != vpid)
+				continue;
+			int status = kept[side][i].status;
+
+			kept[side][i].vpid = 0;
+			return status;
+		}
+		struct news news;
+
+		if (kept_count[side] == NEWS_KEPT)
+			kept_count[side] = 0;
+		if (next_news(stage, side, &news, timeout_ms) < 0)
+			return -1;
+	}
+}
+
+/* ---- the host ---- */
+
+static bool stage_identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_name *name)
+{
+	struct stage *stage = ((struct stage_side *)ctx)->stage;
+	const int fds[2] = { stage->page_fd, stage->pipe[1] };
+
+	for (uint8_t i = 0; i < 2; i++) {
+		struct stat status;
+
+		if (fstat(fds[i], &status) < 0 || status.st_dev != device || status.st_ino != inode)
+			continue;
+		memset(name, 0, sizeof(*name));
+		name->bytes[0] = i + 1;
+		return true;
+	}
+	return false;
+}
+
+static int stage_open_object(void *ctx, const struct foreign_name *name)
+{
+	struct stage *stage = ((struct stage_side *)ctx)->stage;
+	int fd = name->bytes[0] == 1 ? stage->page_fd : name->bytes[0] == 2 ? stage->pipe[1] : -1;
+
+	if (fd < 0)
+		return -ENOENT;
+	stage->page_opens++;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static int stage_spawn(void *ctx, int vpid, pid_t *lpid, int *sock)
+{
+	struct stage_side *side = ctx;
+	struct request request = { .vpid = vpid, .argc = 1, .fd_count = 1 };
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	snprintf(request.arg[0], sizeof(request.arg[0]), "%s", side->stage->shell);
+	int result = ask_init(side->stage, side->side, &request, &pair[1]);
+
+	close(pair[1]);
+	if (result == 0) {
+		*lpid = stage_find(side->stage, side->side, vpid);
+		*sock = pair[0];
+		if (*lpid > 0)
+			return 0;
+		result = -ESRCH;
+	}
+	close(pair[0]);
+	return result;
+}
+
+static bool stage_busy(void *ctx)
+{
+	struct stage_side *side = ctx;
+	bool busy = side->busy_once;
+
+	side->busy_once = false;
+	return busy;
+}
+
+struct migrate_host stage_host(struct stage_side *side)
+{
+	return (struct migrate_host){
+		.identify = stage_identify,
+		.open = stage_open_object,
+		.spawn_shell = stage_spawn,
+		.busy = stage_busy,
+		.ctx = side,
+	};
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "migrate/migrate.h"
+
+/*
+ * A stage for tests of the engine: two pid namespaces on this machine, each with an init of its own
+ * that starts programs with the wanted pid, a page that all victims share with the test, and a pipe
+ * for what they print.
+ *
+ *	test --+-- init 0 -- victim (1000)         page: struct stage_page, MAP_SHARED everywhere
+ *	       |                |  moves           pipe: standard output and error
+ *	       +-- init 1 -- victim (1000)
+ */
+#define STAGE_SIDES 2
+
+struct stage_page {
+	uint32_t ready;	   /* victim: state is built */
+	uint32_t moves;	   /* test: how often it was moved or thawed so far */
+	uint32_t verified; /* victim: the value of moves after which all was well last */
+	uint32_t failed;   /* victim: something was not */
+	uint32_t finish;   /* test: end now, with status 0 if all was well */
+	uint32_t argument; /* test: for the victim */
+	char reason[232];
+};
+
+struct stage {
+	pid_t init[STAGE_SIDES];
+	int control[STAGE_SIDES];
+	struct stage_page *page;
+	int page_fd;
+	int pipe[2];	   /* read end, write end */
+	const char *shell; /* path of dvs-shell */
+	int page_opens;
+};
+
+/* One side of a stage as the ctx of a host. */
+struct stage_side {
+	struct stage *stage;
+	int side;
+	bool busy_once;
+};
+
+/* 0 or -errno; -EPERM without the rights that are needed. */
+int stage_open(struct stage *stage);
+void stage_close(struct stage *stage);
+
+/* Starts argv[0] on a side; page as descriptor 3, /dev/null and the pipe as 0, 1 and 2. */
+pid_t stage_start(struct stage *stage, int side, int vpid, char *const argv[]);
+
+/* Whether the init of a side has a child with this pid (in its namespace); its pid here. */
+pid_t stage_find(struct stage *stage, int side, int vpid);
+
+/* Exit status of the last child with this pid that the init of the side reaped; -1: none yet. */
+int stage_status(struct stage *stage, int side, int vpid, int timeout_ms);
+
+struct migrate_host stage_host(struct stage_side *side);

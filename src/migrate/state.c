@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of a process that /proc does not show. One list of system calls, executed by the leader
+ * in one stop, asks for everything that belongs to the process; a short one per thread for the rest.
+ */
+#include "migrate/state.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XCOMP_PERM_QUERY      0x1022 /* ARCH_GET_XCOMP_PERM */
+#define XCOMP_TILES	      (1ull << 18)
+#define MEMBARRIER_QUERY_REGS (1 << 9) /* MEMBARRIER_CMD_GET_REGISTRATIONS */
+#define MCE_KILL_DEFAULT      2
+#define SIGNAL_SET_BYTES      8
+
+/* Settings of the task that must have their ordinary value, because they are not carried. */
+static const struct ordinary {
+	const char *refused;
+	long number;
+	uint64_t args[2];
+	int64_t ordinary;
+} ordinaries[] = {
+	{ "forbids itself to have writable code (PR_SET_MDWE)", SYS_prctl, { PR_GET_MDWE, 0 }, 0 },
+	{ "has a memory failure policy (PR_MCE_KILL)",
+	  SYS_prctl,
+	  { PR_MCE_KILL_GET, 0 },
+	  MCE_KILL_DEFAULT },
+	{ "is marked as part of the I/O path (PR_SET_IO_FLUSHER)", SYS_prctl, { 58, 0 }, 0 },
+	{ "has switched off the CPUID instruction", SYS_arch_prctl, { ARCH_GET_CPUID, 0 }, 1 },
+};
+#define ORDINARY_COUNT (sizeof(ordinaries) / sizeof(ordinaries[0]))
+
+struct questions {
+	struct remote_ptr action[IMAGE_SIGNALS];
+	struct remote_ptr itimer[3];
+	struct remote_ptr subreaper, xcomp, tsc, policy, semaphores;
+	uint32_t ordinary[ORDINARY_COUNT];
+	uint32_t brk, dumpable, thp, merge, membarrier, policy_call;
+};
+
+static void ask(struct calls *calls, struct questions *q)
+{
+	calls_room(calls, IMAGE_SIGNALS + 32, 4096);
+	for (unsigned i = 0; i < IMAGE_SIGNALS; i++) {
+		q->action[i] = calls_space(calls, sizeof(struct image_sigaction));
+		calls_add(calls, "read its signal handlers", CALL_OK, SYS_rt_sigaction, i + 1, 0,
+			  q->action[i].at, SIGNAL_SET_BYTES);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		q->itimer[i] = calls_space(calls, sizeof(struct image_itimer));
+		calls_add(calls, "read its interval timers", CALL_OK, SYS_getitimer, i,
+			  q->itimer[i].at);
+	}
+	for (unsigned i = 0; i < ORDINARY_COUNT; i++)
+		q->ordinary[i] = calls_append(
+			calls, "read its settings", CALL_ANY, 0, ordinaries[i].number,
+			(const uint64_t[6]){ ordinaries[i].args[0], ordinaries[i].args[1] });
+	q->subreaper = calls_space(calls, 8);
+	calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_CHILD_SUBREAPER,
+		  q->subreaper.at);
+	q->tsc = calls_space(calls, 8);
+	calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_TSC, q->tsc.at);
+	q->xcomp = calls_space(calls, 8);
+	calls_add(calls, "read its CPU permissions", CALL_ANY, SYS_arch_prctl, XCOMP_PERM_QUERY,
+		  q->xcomp.at);
+	q->policy = calls_space(calls, 8);
+	q->policy_call = calls_add(calls, "read its memory policy", CALL_ANY, SYS_get_mempolicy,
+				   q->policy.at, 0, 0, 0, 0);
+	q->semaphores = calls_space(calls, sizeof(struct seminfo));
+	calls_add(calls, "count its semaphores", CALL_ANY, SYS_semctl, 0, 0, SEM_INFO,
+		  q->semaphores.at);
+	q->brk = calls_add(calls, "read the end of its heap", CALL_OK, SYS_brk, 0);
+	q->dumpable = calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_DUMPABLE);
+	q->thp = calls_add(calls, "read its settings", CALL_ANY, SYS_prctl, PR_GET_THP_DISABLE);
+	q->merge = calls_add(calls, "read its settings", CALL_ANY, SYS_prctl, PR_GET_MEMORY_MERGE);
+	q->membarrier = calls_add(calls, "read its barriers", CALL_ANY, SYS_membarrier,
+				  MEMBARRIER_QUERY_REGS);
+}
+
+static uint32_t not_negative(int64_t value)
+{
+	return value > 0 ? (uint32_t)value : 0;
+}
+
+static int check_answers(struct calls *calls, const struct questions *q, struct refusal *refusal)
+{
+	for (unsigned i = 0; i < ORDINARY_COUNT; i++) {
+		int64_t value = calls_result(calls, q->ordinary[i]);
+
+		if (value >= 0 && value != ordinaries[i].ordinary)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "the process %s, which is not carried",
+					   ordinaries[i].refused);
+	}
+	uint64_t xcomp;
+	int policy, tsc;
+
+	memcpy(&xcomp, calls_at(calls, q->xcomp), sizeof(xcomp));
+	memcpy(&tsc, calls_at(calls, q->tsc), sizeof(tsc));
+	memcpy(&policy, calls_at(calls, q->policy), sizeof(policy));
+	if (xcomp & XCOMP_TILES)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process uses AMX tile registers, which are not carried");
+	if (tsc != PR_TSC_ENABLE)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has switched off the time-stamp counter, which is "
+				   "not carried");
+	if (calls_result(calls, q->policy_call) == 0 && policy)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a NUMA memory policy, which is not carried");
+	return 0;
+}
+
+static void take_answers(struct calls *calls, const struct questions *q,
+			 struct image_process *process, struct image_sigaction *actions)
+{
+	for (unsigned i = 0; i < IMAGE_SIGNALS; i++)
+		memcpy(&actions[i], calls_at(calls, q->action[i]), sizeof(actions[i]));
+	for (unsigned i = 0; i < 3; i++)
+		memcpy(&process->itimer[i], calls_at(calls, q->itimer[i]),
+		       sizeof(process->itimer[i]));
+	memcpy(&process->subreaper, calls_at(calls, q->subreaper), sizeof(process->subreaper));
+	process->bounds.brk = (uint64_t)calls_result(calls, q->brk);
+	process->dumpable = not_negative(calls_result(calls, q->dumpable));
+	process->thp_disable = not_negative(calls_result(calls, q->thp));
+	process->memory_merge = not_negative(calls_result(calls, q->merge));
+	process->membarrier = not_negative(calls_result(calls, q->membarrier));
+}
+
+static int read_timers(struct calls *calls, struct inventory *inventory, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < inventory->timer_count; i++) {
+		struct image_timer *timer = &inventory->timer[i];
+
+		calls_room(calls, 2, sizeof(struct itimerspec));
+		struct remote_ptr when = calls_space(calls, sizeof(struct itimerspec));
+		uint32_t overrun = calls_add(calls, "read its POSIX timers", CALL_ANY,
+					     SYS_timer_getoverrun, (uint64_t)timer->id);
+
+		calls_add(calls, "read its POSIX timers", CALL_OK, SYS_timer_gettime,
+			  (uint64_t)timer->id, when.at);
+		int result = calls_run(calls);
+
+		if (result)
+			return calls_refuse(calls, result, "the process", refusal);
+		const struct itimerspec *value = calls_at(calls, when);
+
+		timer->interval_s = value->it_interval.tv_sec;
+		timer->interval_ns = value->it_interval.tv_nsec;
+		timer->remaining_s = value->it_value.tv_sec;
+		timer->remaining_ns = value->it_value.tv_nsec;
+		timer->overrun = (int32_t)not_negative(calls_result(calls, overrun));
+	}
+	return 0;
+}
+
+static int read_limits(pid_t pid, struct image_process *process, struct refusal *refusal)
+{
+	for (unsigned i = 0; i < IMAGE_RLIMITS; i++) {
+		if (syscall(SYS_prlimit64, pid, i, NULL, &process->rlimit[i]) < 0)
+			return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	}
+	return 0;
+}
+
+int state_read_process(struct calls *calls, struct inventory *inventory,
+		       struct image_sigaction actions[IMAGE_SIGNALS], struct refusal *refusal)
+{
+	struct questions questions;
+
+	ask(calls, &questions);
+	int result = calls_run(calls);
+
+	if (result)
+		return calls_refuse(calls, result, "the process", refusal);
+	result = check_answers(calls, &questions, refusal);
+	if (result)
+		return result;
+	take_answers(calls, &questions, &inventory->process, actions);
+	const struct seminfo *semaphores = calls_at(calls, questions.semaphores);
+
+	result = fitness_check_semaphores(inventory, semaphores->semusz, refusal);
+	if (result)
+		return result;
+	result = read_limits(inventory->pid, &inventory->process, refusal);
+	return result ? result : read_timers(calls, inventory, refusal);
+}
+
+/* ---- threads ---- */
+
+static void read_four(const char *value, uint32_t out[4])
+{
+	char *at = (char *)value;
+
+	for (unsigned i = 0; value && i < 4; i++)
+		out[i] = (uint32_t)strtoul(at, &at, 10);
+}
+
+static int read_credentials(struct inventory *inventory, pid_t tid, struct image_thread *thread,
+			    struct refusal *refusal)
+{
+	struct image_credentials *credentials = &thread->credentials;
+	char name[48];
+
+	snprintf(name, sizeof(name), "task/%d/status", (int)tid);
+	if (procdir_read(inventory->dir, name, &inventory->text) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	const char *status = inventory->text.text;
+	const char *groups = procdir_field(status, "Groups");
+
+	read_four(procdir_field(status, "Uid"), credentials->uid);
+	read_four(procdir_field(status, "Gid"), credentials->gid);
+	credentials->inheritable = procdir_number(status, "CapInh", 16, 0);
+	credentials->permitted = procdir_number(status, "CapPrm", 16, 0);
+	credentials->effective = procdir_number(status, "CapEff", 16, 0);
+	credentials->bounding = procdir_number(status, "CapBnd", 16, 0);
+	credentials->ambient = procdir_number(status, "CapAmb", 16, 0);
+	credentials->no_new_privs = (uint32_t)procdir_number(status, "NoNewPrivs", 10, 0);
+	for (char *end; groups && *groups && *groups != '\n'; groups = end + strspn(end, " ")) {
+		uint32_t group = (uint32_t)strtoul(groups, &end, 10);
+
+		if (end == groups)
+			break;
+		if (credentials->group_count == 64)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "the process has more than 64 supplementary groups");
+		credentials->group[credentials->group_count++] = group;
+	}
+	snprintf(name, sizeof(name), "task/%d/comm", (int)tid);
+	if (procdir_read(inventory->dir, name, &inventory->text) == 0) {
+		size_t length = strcspn(inventory->text.text, "\n");
+
+		memcpy(thread->comm, inventory->text.text, length < 15 ? length : 15);
+	}
+	snprintf(name, sizeof(name), "/proc/%d/timerslack_ns", (int)tid);
+	if (procdir_read(inventory->dir, name, &inventory->text) == 0)
+		thread->timer_slack_ns = strtoull(inventory->text.text, NULL, 10);
+	return 0;
+}
+
+/* The fixed part of struct sched_attr. */
+struct scheduling {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+	uint32_t clamp_min, clamp_max;
+};
+
+static int read_scheduling(pid_t tid, struct image_thread *thread, struct refusal *refusal)
+{
+	struct scheduling attr = { .size = sizeof(attr) };
+
+	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	thread->policy = attr.policy;
+	thread->nice = attr.nice;
+	thread->priority = attr.priority;
+	thread->sched_flags = (uint32_t)attr.flags & 3; /* reset on fork, reclaim */
+	thread->runtime = attr.runtime;
+	thread->deadline = attr.deadline;
+	thread->period = attr.period;
+	if (attr.policy == 6)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has deadline scheduling, which is not carried");
+	long ioprio = syscall(SYS_ioprio_get, 1, tid);
+
+	thread->ioprio = ioprio > 0 ? (uint32_t)ioprio : 0;
+	return 0;
+}
+
+/*
+ * If the thread stands inside a restartable sequence, it goes to the sequence's abort handler, as
+ * if it had been preempted there, whether it then runs on here or on the target.
+ */
+static int leave_rseq(struct tracee *tracee, const struct trace_rseq *rseq)
+{
+	struct {
+		uint32_t version, flags;
+		uint64_t start, length, abort;
+	} section;
+	uint64_t address = 0;
+
+	if (!rseq->address ||
+	    trace_read(tracee->tid, rseq->address + 8, &address, sizeof(address)) || !address)
+		return 0;
+	int result = trace_read(tracee->tid, address, &section, sizeof(section));
+
+	if (result)
+		return 0; /* the kernel would kill the thread for it, here or there */
+	if (tracee->registers.rip - section.start < section.length) {
+		tracee->registers.rip = section.abort;
+		address = 0;
+		trace_write(tracee->tid, rseq->address + 8, &address, sizeof(address));
+	}
+	return 0;
+}
+
+static int read_traced(struct tracee *tracee, struct image_thread *thread, void *xstate,
+		       size_t *xstate_bytes, struct refusal *refusal)
+{
+	struct trace_rseq rseq = { 0 };
+	ssize_t length = trace_xstate(tracee->tid, xstate, *xstate_bytes);
+
+	if (length < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the CPU state of the process cannot be "
+				   "read: %s",
+				   strerror((int)-length));
+	*xstate_bytes = (size_t)length;
+	if (trace_syscall_dispatch(tracee->tid) > 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process dispatches its system calls to itself "
+				   "(PR_SET_SYSCALL_USER_DISPATCH), which is not carried");
+	if (trace_io_bitmap(tracee->tid) > 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has access to I/O ports, which is not carried");
+	if (trace_tls_entries(tracee->tid) > 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has 32-bit thread-local segments, which are not "
+				   "carried");
+	if (trace_rseq(tracee->tid, &rseq) == 0) {
+		thread->rseq_address = rseq.address;
+		thread->rseq_size = rseq.size;
+		thread->rseq_signature = rseq.signature;
+		thread->rseq_flags = rseq.flags;
+		leave_rseq(tracee, &rseq);
+	}
+	if (tracee->registers.cs != 0x33)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process executes 32-bit code, which is "
+				   "not carried");
+	memcpy(&thread->registers, &tracee->registers, sizeof(thread->registers));
+	thread->blocked = tracee->mask;
+	return 0;
+}
+
+_Static_assert(sizeof(struct user_regs_struct) == sizeof(struct image_registers), "same order");
+
+int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t vtid,
+		      struct image_thread *thread, void *xstate, size_t *xstate_bytes,
+		      struct refusal *refusal)
+{
+	struct tracee *tracee = calls->tracee;
+	pid_t tid = tracee->tid;
+
+	memset(thread, 0, sizeof(*thread));
+	thread->tid = vtid;
+	calls_room(calls, 8, 256);
+	struct remote_ptr stack = calls_space(calls, sizeof(stack_t));
+	struct remote_ptr clear = calls_space(calls, 8), death = calls_space(calls, 8);
+
+	calls_add(calls, "read its signal stack", CALL_OK, SYS_sigaltstack, 0, stack.at);
+	calls_add(calls, "read its thread id address", CALL_OK, SYS_prctl, PR_GET_TID_ADDRESS,
+		  clear.at);
+	calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_PDEATHSIG, death.at);
+	uint32_t bits =
+		calls_add(calls, "read its security bits", CALL_OK, SYS_prctl, PR_GET_SECUREBITS);
+	int result = calls_run(calls);
+
+	if (result)
+		return calls_refuse(calls, result, "the process", refusal);
+	const stack_t *altstack = calls_at(calls, stack);
+
+	thread->altstack_sp = (uint64_t)altstack->ss_sp;
+	thread->altstack_size = altstack->ss_size;
+	thread->altstack_flags = (uint32_t)altstack->ss_flags;
+	memcpy(&thread->clear_child_tid, calls_at(calls, clear), 8);
+	memcpy(&thread->parent_death_signal, calls_at(calls, death), 4);
+	thread->credentials.securebits = (uint32_t)calls_result(calls, bits);
+	result = read_traced(tracee, thread, xstate, xstate_bytes, refusal);
+	if (result == 0)
+		result = read_credentials(inventory, tid, thread, refusal);
+	if (result == 0)
+		result = read_scheduling(tid, thread, refusal);
+	if (result)
+		return result;
+	size_t length = 0;
+	void *head = NULL;
+
+	if (syscall(SYS_get_robust_list, tid, &head, &length) == 0) {
+		thread->robust_list = (uint64_t)head;
+		thread->robust_length = length;
+	}
+	long bytes =
+		syscall(SYS_sched_getaffinity, tid, sizeof(thread->affinity), thread->affinity);
+
+	thread->affinity_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "migrate/calls.h"
+#include "migrate/inventory.h"
+#include "wire/image.h"
+
+/*
+ * Source: what only the process itself can say, asked from inside by lists of system calls, and
+ * what is read from outside of a thread that stands. Both may find what cannot be carried and refuse.
+ */
+
+/* Run on the leader: completes inventory->process and its timers, reads the signal handlers. */
+int state_read_process(struct calls *calls, struct inventory *inventory,
+		       struct image_sigaction actions[IMAGE_SIGNALS], struct refusal *refusal);
+
+/*
+ * Run on the borrowed thread `tracee`: fills *thread and its xsave area (*xstate_bytes: room, then
+ * length).
+ */
+int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t vtid,
+		      struct image_thread *thread, void *xstate, size_t *xstate_bytes,
+		      struct refusal *refusal);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/stream.h"
+
+#include "base/hash.h"
+#include "dvk/errors.h"
+#include "os/kernel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_BYTES (2 * (IMAGE_RECORD_MAX + 64))
+
+static size_t padded(size_t length)
+{
+	return (length + 7) & ~(size_t)7;
+}
+
+static int wait_for(int sock, short events)
+{
+	struct pollfd poll_fd = { .fd = sock, .events = events };
+	int result;
+
+	do
+		result = poll(&poll_fd, 1, STREAM_TIMEOUT_MS);
+	while (result < 0 && errno == EINTR);
+	if (result == 0)
+		return -ETIMEDOUT;
+	return result < 0 ? -errno : 0;
+}
+
+int writer_init(struct writer *writer, int sock)
+{
+	*writer = (struct writer){ .sock = sock, .hash = HASH_SEED };
+	writer->buffer = malloc(BUFFER_BYTES);
+	return writer->buffer ? 0 : -ENOMEM;
+}
+
+void writer_deinit(struct writer *writer)
+{
+	free(writer->buffer);
+	*writer = (struct writer){ 0 };
+}
+
+static int send_all(int sock, const uint8_t *bytes, size_t length)
+{
+	while (length) {
+		ssize_t done = send(sock, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (done < 0 && errno == ENOTSOCK)
+			done = write(sock, bytes, length);
+		if (done < 0 && errno == EAGAIN) {
+			int result = wait_for(sock, POLLOUT);
+
+			if (result < 0)
+				return result;
+			continue;
+		}
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		if (done > 0) {
+			bytes += done;
+			length -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+void writer_flush(struct writer *writer)
+{
+	if (writer->error || writer->used == 0)
+		return;
+	writer->error = send_all(writer->sock, writer->buffer, writer->used);
+	writer->bytes += writer->used;
+	writer->used = 0;
+}
+
+void *writer_reserve(struct writer *writer, enum image_type type, size_t length)
+{
+	assert(length <= IMAGE_RECORD_MAX && !writer->open);
+	if (writer->used + sizeof(struct image_record) + padded(length) > BUFFER_BYTES / 2)
+		writer_flush(writer);
+	if (writer->error)
+		return NULL;
+	writer->open = (struct image_record *)(writer->buffer + writer->used);
+	*writer->open = (struct image_record){ .type = type, .length = (uint32_t)length };
+	return writer->open + 1;
+}
+
+void writer_commit(struct writer *writer, size_t length)
+{
+	struct image_record *record = writer->open;
+
+	if (writer->error || !record)
+		return;
+	assert(length <= record->length);
+	size_t total = sizeof(*record) + padded(length);
+
+	record->length = (uint32_t)length;
+	memset((uint8_t *)(record + 1) + length, 0, padded(length) - length);
+	writer->hash = hash_bytes(writer->hash, record, total);
+	writer->used += total;
+	writer->open = NULL;
+}
+
+void writer_put(struct writer *writer, enum image_type type, const void *payload, size_t length)
+{
+	writer_put_two(writer, type, payload, length, NULL, 0);
+}
+
+void writer_put_two(struct writer *writer, enum image_type type, const void *head,
+		    size_t head_bytes, const void *tail, size_t tail_bytes)
+{
+	uint8_t *room = writer_reserve(writer, type, head_bytes + tail_bytes);
+
+	if (!room)
+		return;
+	if (head_bytes)
+		memcpy(room, head, head_bytes);
+	if (tail_bytes)
+		memcpy(room + head_bytes, tail, tail_bytes);
+	writer_commit(writer, head_bytes + tail_bytes);
+}
+
+int writer_end(struct writer *writer)
+{
+	struct image_end end = { .hash = writer->hash };
+
+	writer_put(writer, IMAGE_END, &end, sizeof(end));
+	writer_flush(writer);
+	return writer->error;
+}
+
+int reader_init(struct reader *reader, int sock)
+{
+	*reader = (struct reader){ .sock = sock, .hash = HASH_SEED };
+	reader->buffer = malloc(BUFFER_BYTES);
+	return reader->buffer ? 0 : -ENOMEM;
+}
+
+void reader_deinit(struct reader *reader)
+{
+	free(reader->buffer);
+	*reader = (struct reader){ 0 };
+}
+
+/* Reads on until `wanted` bytes of the current record lie in the buffer from start on. */
+static int fill(struct reader *reader, size_t wanted)
+{
+	if (reader->start && reader->start + wanted > BUFFER_BYTES) {
+		memmove(reader->buffer, reader->buffer + reader->start,
+			reader->end - reader->start);
+		reader->end -= reader->start;
+		reader->start = 0;
+	}
+	while (reader->end - reader->start < wanted) {
+		size_t missing = wanted - (reader->end - reader->start);
+		ssize_t got = read(reader->sock, reader->buffer + reader->end, missing);
+
+		if (got == 0)
+			return -ECONNRESET;
+		if (got < 0 && errno == EAGAIN) {
+			int result = wait_for(reader->sock, POLLIN);
+
+			if (result < 0)
+				return result;
+			continue;
+		}
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got > 0)
+			reader->end += (size_t)got;
+	}
+	return 0;
+}
+
+static int refuse_link(struct refusal *refusal, int result)
+{
+	return refusal_set(refusal, result == -ETIMEDOUT ? EDVSTIMEDOUT : EDVSIO,
+			   "the source's stream ended early: %s", strerror(-result));
+}
+
+static int check_end(struct reader *reader, uint64_t hash, const void *payload,
+		     struct refusal *refusal)
+{
+	const struct image_end *end = payload;
+
+	if (reader->type != IMAGE_END || end->hash == hash)
+		return 0;
+	return refusal_set(refusal, EDVSIO,
+			   "the image was damaged on its way: its checksum is wrong");
+}
+
+int reader_next(struct reader *reader, const void **payload, struct refusal *refusal)
+{
+	struct image_record record;
+	uint64_t before = reader->hash;
+
+	if (reader->start == reader->end)
+		reader->start = reader->end = 0;
+	int result = fill(reader, sizeof(record));
+
+	if (result < 0)
+		return refuse_link(refusal, result);
+	memcpy(&record, reader->buffer + reader->start, sizeof(record));
+	if (!image_length_ok(record.type, record.length))
+		return refusal_set(refusal, EDVSIO, "the image is damaged or of another version");
+	size_t total = sizeof(record) + padded(record.length);
+
+	result = fill(reader, total);
+	if (result < 0)
+		return refuse_link(refusal, result);
+	reader->hash = hash_bytes(reader->hash, reader->buffer + reader->start, total);
+	reader->type = record.type;
+	reader->length = record.length;
+	reader->bytes += total;
+	*payload = reader->buffer + reader->start + sizeof(record);
+	reader->start += total;
+	return check_end(reader, before, *payload, refusal);
+}

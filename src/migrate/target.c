@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The target's side. From the moment the shell is seized it dies with this program (EXITKILL), and
+ * after any failure it is killed: there is nothing to undo inside it.
+ */
+#include "migrate/migrate.h"
+
+#include "dvk/errors.h"
+#include "migrate/fault.h"
+#include "migrate/offer.h"
+#include "migrate/restore.h"
+#include "migrate/stream.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STOP_TIMEOUT_US 2000000
+
+struct migrate_target {
+	struct migrate_host host;
+	struct offer offer;
+	struct restore restore;
+	bool checked, loaded;
+	bool pinned;
+	cpu_set_t own_affinity;
+	struct migrate_stats stats;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct migrate_target *migrate_target_new(const struct migrate_host *host)
+{
+	struct migrate_target *target = calloc(1, sizeof(*target));
+
+	if (!target)
+		return NULL;
+	target->host = *host;
+	target->restore.host = &target->host;
+	target->restore.dir = target->restore.sock = target->restore.mem = -1;
+	if (calls_init(&target->restore.calls) < 0) {
+		free(target);
+		return NULL;
+	}
+	return target;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* A stop is cheap only if nobody has to be woken on another CPU. */
+static void pin(struct migrate_target *target)
+{
+	cpu_set_t here;
+	int cpu = sched_getcpu();
+
+	if (cpu < 0 || target->pinned)
+		return;
+	CPU_ZERO(&here);
+	CPU_SET(cpu, &here);
+	sched_getaffinity(0, sizeof(target->own_affinity), &target->own_affinity);
+	sched_setaffinity(0, sizeof(here), &here);
+	sched_setaffinity(target->restore.pid, sizeof(here), &here);
+	target->pinned = true;
+}
+
+static void unpin(struct migrate_target *target)
+{
+	if (!target->pinned)
+		return;
+	sched_setaffinity(0, sizeof(target->own_affinity), &target->own_affinity);
+	for (uint32_t i = 0; i < target->restore.threads.count; i++)
+		sched_setaffinity(target->restore.threads.tracee[i].tid,
+				  sizeof(target->own_affinity), &target->own_affinity);
+	target->pinned = false;
+}
+
+void migrate_target_discard(struct migrate_target *target)
+{
+	struct restore *restore = &target->restore;
+
+	unpin(target);
+	threads_kill(&restore->threads);
+	close_one(&restore->sock);
+	close_one(&restore->mem);
+	close_one(&restore->dir);
+	target->checked = target->loaded = false;
+}
+
+void migrate_target_free(struct migrate_target *target)
+{
+	if (!target)
+		return;
+	migrate_target_discard(target);
+	threads_free(&target->restore.threads);
+	calls_deinit(&target->restore.calls);
+	picture_free(&target->restore.picture);
+	maps_free(&target->restore.own);
+	offer_free(&target->offer);
+	free(target);
+}
+
+pid_t migrate_target_pid(const struct migrate_target *target)
+{
+	return target->restore.pid;
+}
+
+const struct migrate_stats *migrate_target_stats(const struct migrate_target *target)
+{
+	return &target->stats;
+}
+
+/* The shell says one byte when it runs; before that it is still the init's program. */
+static int await_shell(int sock)
+{
+	struct pollfd poll_fd = { .fd = sock, .events = POLLIN };
+	char byte;
+
+	if (poll(&poll_fd, 1, STOP_TIMEOUT_US / 1000) <= 0)
+		return -ETIMEDOUT;
+	return read(sock, &byte, 1) == 1 ? 0 : -ESRCH;
+}
+
+static int seize_shell(struct restore *restore, struct refusal *refusal)
+{
+	struct tracee *shell = threads_append(&restore->threads, restore->pid, 0);
+
+	if (!shell)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	int result = await_shell(restore->sock);
+
+	if (result == 0)
+		result = tracee_seize(shell, restore->pid, true);
+	if (result == 0)
+		result = tracee_interrupt(shell);
+	if (result == 0)
+		result = tracee_await_stop(shell, STOP_TIMEOUT_US);
+	if (result == 0)
+		result = tracee_borrow(shell);
+	if (result)
+		return refusal_set(refusal, EDVSPROCSTS, "the process shell on the target %s",
+				   tracee_result_text(result));
+	restore->dir = procdir_open(restore->pid);
+	restore->mem = restore->dir < 0 ? -1 : openat(restore->dir, "mem", O_RDWR | O_CLOEXEC);
+	if (restore->mem < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process shell on the target has ended");
+	return 0;
+}
+
+static int start_shell(struct migrate_target *target, struct refusal *refusal)
+{
+	struct restore *restore = &target->restore;
+	int vpid = target->offer.head.vpid;
+
+	if (!target->host.spawn_shell)
+		return refusal_set(refusal, EDVSNOSYS, "the target cannot start processes");
+	int result =
+		target->host.spawn_shell(target->host.ctx, vpid, &restore->pid, &restore->sock);
+
+	if (result == -EEXIST)
+		return refusal_set(refusal, EDVSBADPID, "process number %d is taken on the target",
+				   vpid);
+	if (result < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the target cannot start a process with number %d: %s", vpid,
+				   strerror(-result));
+	return seize_shell(restore, refusal);
+}
+
+static int prepare(struct migrate_target *target, struct refusal *refusal)
+{
+	struct restore *restore = &target->restore;
+	static const struct migrate_host nothing;
+	struct procdir_text text = { 0 };
+	int result = start_shell(target, refusal);
+
+	if (result == 0)
+		pin(target);
+	if (result == 0)
+		result = fault_here(FAULT_TARGET_SHELL, refusal);
+	if (result == 0)
+		result = maps_read(&restore->own, restore->dir, NULL, &nothing, NULL, &text,
+				   refusal);
+	procdir_text_free(&text);
+	if (result == 0)
+		result = offer_compare(&target->offer, restore->pid, restore->dir, &restore->own,
+				       refusal);
+	if (result == 0)
+		result = restore_enter(restore, &target->offer.maps, refusal);
+	return result ? result : fault_here(FAULT_TARGET_CLEARED, refusal);
+}
+
+int migrate_target_check(struct migrate_target *target, int sock, struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+	struct reader reader;
+
+	refusal = refusal ? refusal : &own;
+	assert(!target->checked);
+	int result = fault_here(FAULT_TARGET_CHECK, refusal);
+
+	if (result)
+		return result;
+	if (reader_init(&reader, sock) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	result = offer_read(&target->offer, &reader, refusal);
+	target->stats.offer_bytes = reader.bytes;
+	reader_deinit(&reader);
+	if (result == 0)
+		result = prepare(target, refusal);
+	if (result)
+		migrate_target_discard(target);
+	target->checked = result == 0;
+	return result;
+}
+
+static int read_contents(struct migrate_target *target, struct reader *reader,
+			 struct refusal *refusal)
+{
+	struct restore *restore = &target->restore;
+
+	for (;;) {
+		const void *payload;
+		int result = reader_next(reader, &payload, refusal);
+
+		if (result)
+			return result;
+		if (reader->type == IMAGE_END)
+			return picture_complete(&restore->picture, refusal);
+		if (reader->type != IMAGE_PAGES) {
+			result = picture_take(&restore->picture, reader, payload, refusal);
+		} else if (!image_pages_ok(payload, reader->length)) {
+			result = refusal_set(refusal, EDVSIO, "the image is damaged: its pages");
+		} else {
+			result = restore_pages(restore, payload, refusal);
+			target->stats.page_count += ((const struct image_pages *)payload)->count;
+		}
+		if (result)
+			return result;
+	}
+}
+
+static int build(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
+{
+	struct restore *restore = &target->restore;
+	int result = picture_read_layout(&restore->picture, reader, refusal);
+
+	if (result == 0 && restore->picture.process.vpid != target->offer.head.vpid)
+		result = refusal_set(refusal, EDVSIO, "the image is of another process");
+	if (result == 0)
+		result = restore_layout(restore, refusal);
+	if (result == 0)
+		result = fault_here(FAULT_TARGET_MAPPED, refusal);
+	if (result == 0)
+		result = read_contents(target, reader, refusal);
+	if (result == 0)
+		result = fault_here(FAULT_TARGET_FILLED, refusal);
+	if (result == 0)
+		result = restore_settle(restore, refusal);
+	if (result == 0)
+		result = restore_files(restore, refusal);
+	if (result == 0)
+		result = restore_threads(restore, refusal);
+	if (result == 0)
+		result = fault_here(FAULT_TARGET_THREADS, refusal);
+	if (result == 0)
+		result = restore_task(restore, refusal);
+	unpin(target);
+	if (result == 0)
+		result = restore_outside(restore, refusal);
+	if (result == 0)
+		result = restore_leave(restore, refusal);
+	return result ? result : fault_here(FAULT_TARGET_LOADED, refusal);
+}
+
+int migrate_target_load(struct migrate_target *target, int sock, struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+	uint64_t started = now_ns();
+	struct reader reader;
+
+	refusal = refusal ? refusal : &own;
+	assert(target->checked && !target->loaded);
+	if (reader_init(&reader, sock) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	int result = build(target, &reader, refusal);
+
+	target->stats.image_bytes = reader.bytes;
+	target->stats.load_ns = now_ns() - started;
+	target->stats.thread_count = target->restore.picture.thread_count;
+	target->stats.map_count = target->restore.picture.maps.count;
+	target->stats.fd_count = target->restore.picture.descriptors.count;
+	reader_deinit(&reader);
+	close_one(&target->restore.sock);
+	target->loaded = result == 0;
+	if (result)
+		migrate_target_discard(target);
+	return result;
+}
+
+int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
+			  struct refusal *refusal)
+{
+	struct threads *threads = &target->restore.threads;
+	int result = 0;
+
+	assert(target->loaded);
+	target->stats.resume_ns = now_ns();
+	if (resumed_ns)
+		*resumed_ns = target->stats.resume_ns;
+	for (uint32_t i = 0; i < threads->count; i++) {
+		threads->tracee[i].borrowed = false; /* its registers are the process's now */
+		if (trace_detach(threads->tracee[i].tid, 0) < 0)
+			result = refusal_set(refusal, EDVSSRCH,
+					     "the process was killed before it could run on");
+		threads->tracee[i].held = false;
+	}
+	threads->count = 0;
+	close_one(&target->restore.mem);
+	close_one(&target->restore.dir);
+	target->loaded = target->checked = false;
+	return result;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Freezing: list the threads, seize and interrupt those not seen before, wait until they stand,
+ * and list again. A thread that is not stopped yet may create another one, so the end is reached
+ * when a list made after all known threads stood has nothing new.
+ */
+#include "migrate/threads.h"
+
+#include "dvk/errors.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define STOP_TIMEOUT_US 1000000
+#define ROUNDS_MAX	64
+
+void threads_free(struct threads *threads)
+{
+	free(threads->tracee);
+	free(threads->vtid);
+	*threads = (struct threads){ 0 };
+}
+
+struct tracee *threads_append(struct threads *threads, pid_t tid, int32_t vtid)
+{
+	if (threads->count == threads->capacity) {
+		uint32_t capacity = threads->capacity ? threads->capacity * 2 : 16;
+		struct tracee *tracee = realloc(threads->tracee, capacity * sizeof(*tracee));
+
+		if (!tracee)
+			return NULL;
+		threads->tracee = tracee;
+		int32_t *vtids = realloc(threads->vtid, capacity * sizeof(*vtids));
+
+		if (!vtids)
+			return NULL;
+		threads->vtid = vtids;
+		threads->capacity = capacity;
+	}
+	threads->tracee[threads->count] = (struct tracee){ .tid = tid };
+	threads->vtid[threads->count] = vtid;
+	return &threads->tracee[threads->count++];
+}
+
+void threads_thaw(struct threads *threads)
+{
+	for (uint32_t i = 0; i < threads->count; i++)
+		tracee_release(&threads->tracee[i]);
+	threads->count = 0;
+}
+
+void threads_kill(struct threads *threads)
+{
+	if (threads->count)
+		kill(threads->tracee[0].tid, SIGKILL);
+	/* The leader's end is only told after all others have gone. */
+	for (uint32_t i = threads->count; i-- > 0;)
+		tracee_kill(&threads->tracee[i]);
+	threads->count = 0;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static bool is_known(const struct threads *threads, pid_t tid)
+{
+	for (uint32_t i = 0; i < threads->count; i++) {
+		if (threads->tracee[i].tid == tid)
+			return true;
+	}
+	return false;
+}
+
+static void forget(struct threads *threads, uint32_t index)
+{
+	threads->count--;
+	memmove(&threads->tracee[index], &threads->tracee[index + 1],
+		(threads->count - index) * sizeof(threads->tracee[0]));
+	memmove(&threads->vtid[index], &threads->vtid[index + 1],
+		(threads->count - index) * sizeof(threads->vtid[0]));
+}
+
+static int refuse_stop(int result, bool leader, struct refusal *refusal)
+{
+	if (result == TRACEE_E_GONE && leader)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (result == -EPERM)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process cannot be traced: its main thread has ended, or "
+				   "somebody else traces it");
+	return refusal_set(refusal, EDVSPROCSTS, "the process %s", tracee_result_text(result));
+}
+
+/* Seizes and interrupts what is new. Returns how many there were, or a refusal. */
+static int seize_new(struct threads *threads, struct inventory *inventory, struct refusal *refusal)
+{
+	int added = 0;
+	int result = inventory_threads(inventory);
+
+	if (result < 0)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	for (uint32_t i = 0; i < inventory->thread_count; i++) {
+		pid_t tid = inventory->thread[i].tid;
+
+		if (is_known(threads, tid))
+			continue;
+		struct tracee *tracee = threads_append(threads, tid, 0);
+
+		if (!tracee)
+			return refusal_set(refusal, EDVSNOMEM, "out of memory");
+		result = tracee_seize(tracee, tid, false);
+		if (result == 0)
+			result = tracee_interrupt(tracee);
+		if (result == TRACEE_E_GONE && threads->count > 1) {
+			threads->count--;
+			continue;
+		}
+		if (result)
+			return refuse_stop(result, threads->count == 1, refusal);
+		added++;
+	}
+	return added;
+}
+
+static int await_all(struct threads *threads, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < threads->count;) {
+		struct tracee *tracee = &threads->tracee[i];
+		int result = tracee->stopped ? 0 : tracee_await_stop(tracee, STOP_TIMEOUT_US);
+
+		if (result == TRACEE_E_GONE && i > 0) {
+			forget(threads, i);
+			continue;
+		}
+		if (result)
+			return refuse_stop(result, i == 0, refusal);
+		i++;
+	}
+	return 0;
+}
+
+int threads_freeze(struct threads *threads, struct inventory *inventory, uint64_t *first_stop_ns,
+		   struct refusal *refusal)
+{
+	int added = 1;
+
+	*first_stop_ns = now_ns();
+	for (int round = 0; added > 0 && round < ROUNDS_MAX; round++) {
+		added = seize_new(threads, inventory, refusal);
+		int result = added < 0 ? added : await_all(threads, refusal);
+
+		if (result) {
+			threads_thaw(threads);
+			return result;
+		}
+	}
+	if (added == 0)
+		return 0;
+	threads_thaw(threads);
+	return refusal_set(refusal, EDVSBUSY,
+			   "the process starts threads faster than they can be "
+			   "stopped; try again");
+}

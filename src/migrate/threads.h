@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/refusal.h"
+#include "migrate/inventory.h"
+#include "migrate/tracee.h"
+
+/* The threads of a process, all held; the leader first. */
+struct threads {
+	struct tracee *tracee; /* owned */
+	int32_t *vtid;	       /* owned: their numbers in the process's pid namespace */
+	uint32_t count, capacity;
+};
+
+/*
+ * Source: stops every thread of the process, those that are being created meanwhile included.
+ * *first_stop_ns: CLOCK_MONOTONIC. After a refusal nothing is held.
+ */
+int threads_freeze(struct threads *threads, struct inventory *inventory, uint64_t *first_stop_ns,
+		   struct refusal *refusal);
+
+/* Source: lets all of them run on; harmless for those that are gone. */
+void threads_thaw(struct threads *threads);
+
+/* Kills the process and waits for the end of every thread. */
+void threads_kill(struct threads *threads);
+void threads_free(struct threads *threads);
+
+/* Appends one, for the target; NULL: out of memory. The pointer is valid until the next call. */
+struct tracee *threads_append(struct threads *threads, pid_t tid, int32_t vtid);

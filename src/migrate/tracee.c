@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread held through ptrace.
+ *
+ *	seize -> interrupt -> await_stop -> borrow -> (syscall | run)* -> return -> release
+ *
+ * While a thread is borrowed all its signals are blocked but SIGTRAP, whose breakpoint ends a run: a
+ * breakpoint whose signal is blocked would reset the program's handler. What cannot be blocked and
+ * arrives meanwhile, SIGSTOP, is held back and sent again on release. The kernel keeps the state of
+ * an interrupted system call in the registers (orig_rax, and -ERESTART* in rax), so putting them
+ * back makes it restart the call exactly as if nobody had looked. No run may end by sigreturn: that
+ * would forget the restart block.
+ */
+#include "migrate/tracee.h"
+
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MASK_FOR_FOREIGN_CODE (~(1ull << (SIGTRAP - 1)))
+#define EVENT_STOP	      PTRACE_EVENT_STOP
+#define EFLAGS_TRAP	      0x100ull
+#define EFLAGS_DIRECTION      0x400ull
+#define AWAIT_NAP_NS	      50000
+#define AWAIT_SPINS	      20
+#define RELEASE_TIMEOUT_US    1000000
+
+int tracee_result(int result)
+{
+	return result == -ESRCH ? TRACEE_E_GONE : result;
+}
+
+const char *tracee_result_text(int result)
+{
+	switch (result) {
+	case TRACEE_E_GONE:
+		return "has ended";
+	case TRACEE_E_GROUP_STOP:
+		return "is stopped by a signal";
+	case TRACEE_E_STUCK:
+		return "cannot be stopped: it waits in the kernel, uninterruptibly";
+	case TRACEE_E_STRAYED:
+		return "did not execute what it was given";
+	}
+	return strerror(result < 0 ? -result : result);
+}
+
+int tracee_seize(struct tracee *tracee, pid_t tid, bool exit_kill)
+{
+	*tracee = (struct tracee){ .tid = tid };
+	int result = trace_seize(tid, exit_kill);
+
+	tracee->held = result == 0;
+	return tracee_result(result);
+}
+
+int tracee_interrupt(struct tracee *tracee)
+{
+	return tracee_result(trace_interrupt(tracee->tid));
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool is_stop_signal(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/* 0 when the stop is the one that was asked for, -EAGAIN when there is more to wait for. */
+static int on_first_stop(struct tracee *tracee, const struct trace_stop *stop)
+{
+	switch (stop->kind) {
+	case TRACE_EXITED:
+		tracee->held = false;
+		return TRACEE_E_GONE;
+	case TRACE_EVENT:
+		tracee->stopped = true;
+		if (stop->code == EVENT_STOP && is_stop_signal(stop->signal))
+			return TRACEE_E_GROUP_STOP;
+		return 0;
+	case TRACE_SYSCALL:
+		tracee->stopped = true;
+		return 0;
+	case TRACE_SIGNAL:
+		/* A signal on its way in: let it be delivered; the interrupt is still to come. */
+		return trace_continue(tracee->tid, stop->signal) ? TRACEE_E_GONE : -EAGAIN;
+	}
+	return -EINVAL;
+}
+
+int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
+{
+	uint64_t give_up = now_us() + timeout_us;
+	struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
+
+	for (unsigned spins = 0;; spins++) {
+		struct trace_stop stop;
+		int result = trace_wait(tracee->tid, false, &stop);
+
+		if (result == 0)
+			result = on_first_stop(tracee, &stop);
+		if (result != -EAGAIN)
+			return tracee_result(result);
+		if (now_us() > give_up)
+			return TRACEE_E_STUCK;
+		/* Give way to the tracee first: it may share this CPU. */
+		if (spins < AWAIT_SPINS)
+			nap.tv_nsec = 1;
+		else
+			nap.tv_nsec = AWAIT_NAP_NS;
+		nanosleep(&nap, NULL);
+	}
+}
+
+int tracee_borrow(struct tracee *tracee)
+{
+	int result = trace_registers(tracee->tid, &tracee->registers);
+
+	if (result == 0)
+		result = trace_signal_mask(tracee->tid, &tracee->mask);
+	if (result == 0)
+		result = trace_set_signal_mask(tracee->tid, MASK_FOR_FOREIGN_CODE);
+	if (result < 0)
+		return tracee_result(result);
+	tracee->borrowed = true;
+	tracee->working = tracee->registers;
+	tracee->working.eflags &= ~(EFLAGS_TRAP | EFLAGS_DIRECTION);
+	return 0;
+}
+
+int tracee_return(struct tracee *tracee)
+{
+	if (!tracee->borrowed)
+		return 0;
+	tracee->borrowed = false;
+	int result = trace_set_registers(tracee->tid, &tracee->registers);
+
+	if (result == 0)
+		result = trace_set_signal_mask(tracee->tid, tracee->mask);
+	return tracee_result(result);
+}
+
+void tracee_release(struct tracee *tracee)
+{
+	if (!tracee->held)
+		return;
+	/* Only a stopped task can be let go of; one that was left running is stopped once more. */
+	if (!tracee->stopped) {
+		tracee_interrupt(tracee);
+		if (tracee_await_stop(tracee, RELEASE_TIMEOUT_US) == TRACEE_E_GONE)
+			return;
+	}
+	tracee_return(tracee);
+	if (tracee->stop_again)
+		kill(tracee->tid, SIGSTOP);
+	trace_detach(tracee->tid, 0);
+	tracee->held = false;
+	tracee->stopped = false;
+}
+
+/* Waits for the next stop that is not a held-back SIGSTOP. */
+static int await_stop_kind(struct tracee *tracee, enum trace_stop_kind wanted, bool to_syscall)
+{
+	for (;;) {
+		struct trace_stop stop;
+		int result = trace_wait(tracee->tid, true, &stop);
+
+		if (result < 0)
+			return tracee_result(result);
+		if (stop.kind == TRACE_EXITED) {
+			tracee->held = false;
+			return TRACEE_E_GONE;
+		}
+		tracee->stopped = true;
+		if (stop.kind == wanted && (wanted != TRACE_SIGNAL || stop.signal == SIGTRAP))
+			return 0;
+		if (stop.kind == TRACE_SIGNAL && stop.signal == SIGSTOP)
+			tracee->stop_again = true;
+		else if (stop.kind != TRACE_EVENT || stop.code != EVENT_STOP)
+			return TRACEE_E_STRAYED;
+		result = to_syscall ? trace_continue_to_syscall(tracee->tid)
+				    : trace_continue(tracee->tid, 0);
+		if (result < 0)
+			return tracee_result(result);
+	}
+}
+
+int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, const uint64_t args[6],
+		   int64_t *result)
+{
+	struct user_regs_struct registers = tracee->working;
+
+	registers.rip = at.at;
+	registers.rax = (uint64_t)number;
+	registers.orig_rax = ~0ull;
+	registers.rdi = args[0];
+	registers.rsi = args[1];
+	registers.rdx = args[2];
+	registers.r10 = args[3];
+	registers.r8 = args[4];
+	registers.r9 = args[5];
+	int error = trace_set_registers(tracee->tid, &registers);
+
+	for (int stops = 0; error == 0 && stops < 2; stops++) {
+		error = trace_continue_to_syscall(tracee->tid);
+		tracee->stopped = false;
+		if (error == 0)
+			error = await_stop_kind(tracee, TRACE_SYSCALL, true);
+	}
+	if (error == 0)
+		error = trace_registers(tracee->tid, &registers);
+	*result = (int64_t)registers.rax;
+	return tracee_result(error);
+}
+
+int tracee_start(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list)
+{
+	struct user_regs_struct registers = tracee->working;
+
+	registers.rip = code.at;
+	registers.rbx = list.at;
+	registers.orig_rax = ~0ull;
+	int result = trace_set_registers(tracee->tid, &registers);
+
+	if (result == 0)
+		result = trace_continue(tracee->tid, 0);
+	tracee->stopped = result != 0;
+	return tracee_result(result);
+}
+
+int tracee_await_breakpoint(struct tracee *tracee)
+{
+	return await_stop_kind(tracee, TRACE_SIGNAL, false);
+}
+
+int tracee_run(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list)
+{
+	int result = tracee_start(tracee, code, list);
+
+	return result ? result : tracee_await_breakpoint(tracee);
+}
+
+void tracee_kill(struct tracee *tracee)
+{
+	struct trace_stop stop;
+
+	if (!tracee->held)
+		return;
+	kill(tracee->tid, SIGKILL);
+	while (trace_wait(tracee->tid, true, &stop) == 0 && stop.kind != TRACE_EXITED)
+		trace_continue(tracee->tid, 0);
+	*tracee = (struct tracee){ .tid = tracee->tid };
+}

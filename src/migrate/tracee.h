@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "os/trace.h"
+
+/*
+ * A tracee is one thread of another process, held through ptrace by the calling thread. Results:
+ * 0, a negative errno, or
+ */
+enum tracee_result {
+	TRACEE_E_GONE = 1,   /* the task has ended or is being killed: an ordinary outcome */
+	TRACEE_E_GROUP_STOP, /* it is stopped by a job-control signal (SIGSTOP and the like) */
+	TRACEE_E_STUCK,	     /* it did not stop in time: it waits in the kernel, uninterruptibly */
+	TRACEE_E_STRAYED,    /* it ran into something else than what it was sent to do */
+};
+
+/* An address in the other process. Never to be dereferenced here. */
+struct remote_ptr {
+	uint64_t at;
+};
+
+struct tracee {
+	pid_t tid;	 /* as this process sees it */
+	bool held;	 /* traced */
+	bool stopped;	 /* in a ptrace stop now */
+	bool borrowed;	 /* registers and mask below are to be put back */
+	bool stop_again; /* a SIGSTOP was held back; it is due when the task is let go */
+	struct user_regs_struct registers; /* of the program, while borrowed */
+	uint64_t mask;
+	struct user_regs_struct working; /* last known good base for foreign code */
+};
+
+/* Begins to trace tid; with exit_kill it dies if this process does. It keeps running. */
+int tracee_seize(struct tracee *tracee, pid_t tid, bool exit_kill);
+
+/* Asks it to stop; tracee_await_stop() waits for that, at most timeout_us. */
+int tracee_interrupt(struct tracee *tracee);
+int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us);
+
+/*
+ * Borrowing: from here on the tracee runs what it is given, with every signal but the breakpoint's
+ * blocked; tracee_return() puts registers and mask back as they were.
+ */
+int tracee_borrow(struct tracee *tracee);
+int tracee_return(struct tracee *tracee);
+
+/* Lets it run on with the signal mask and registers it has. Safe for one that is gone. */
+void tracee_release(struct tracee *tracee);
+
+/*
+ * Borrowed: executes one system call with the `syscall` instruction at `at`; two stops. The kernel's
+ * result goes to *result.
+ */
+int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, const uint64_t args[6],
+		   int64_t *result);
+
+/* Borrowed: runs from `code` with %rbx = list until the breakpoint; one stop. */
+int tracee_run(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list);
+int tracee_start(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list);
+int tracee_await_breakpoint(struct tracee *tracee);
+
+/* Kills the whole process and waits until this thread of it has ended. */
+void tracee_kill(struct tracee *tracee);
+
+/* TRACEE_E_GONE for -ESRCH, anything else unchanged. */
+int tracee_result(int result);
+
+/* "has ended", "is stopped", ... for a sentence. */
+const char *tracee_result_text(int result);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/procdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TEXT_FIRST 16384
+
+void procdir_text_free(struct procdir_text *text)
+{
+	free(text->text);
+	*text = (struct procdir_text){ 0 };
+}
+
+int procdir_open(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT ? -ESRCH : -errno;
+}
+
+static int grow(struct procdir_text *text)
+{
+	size_t capacity = text->capacity ? text->capacity * 2 : TEXT_FIRST;
+	char *bigger = realloc(text->text, capacity);
+
+	if (!bigger)
+		return -ENOMEM;
+	text->text = bigger;
+	text->capacity = capacity;
+	return 0;
+}
+
+static int read_all(int fd, struct procdir_text *text)
+{
+	text->length = 0;
+	for (;;) {
+		if (text->length + 1 >= text->capacity) {
+			int result = grow(text);
+
+			if (result < 0)
+				return result;
+		}
+		ssize_t got =
+			read(fd, text->text + text->length, text->capacity - text->length - 1);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		text->length += (size_t)got;
+		text->text[text->length] = 0;
+		if (got == 0)
+			return 0;
+	}
+}
+
+int procdir_read(int directory, const char *name, struct procdir_text *text)
+{
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : -errno;
+	int result = read_all(fd, text);
+
+	close(fd);
+	return result;
+}
+
+ssize_t procdir_link(int directory, const char *name, char *target, size_t bytes)
+{
+	ssize_t length = readlinkat(directory, name, target, bytes - 1);
+
+	if (length < 0)
+		return -errno;
+	target[length] = 0;
+	return length;
+}
+
+const char *procdir_field(const char *text, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = text; at; at = strchr(at, '\n')) {
+		if (*at == '\n')
+			at++;
+		if (strncmp(at, name, length) == 0 && at[length] == ':') {
+			at += length + 1;
+			return at + strspn(at, " \t");
+		}
+	}
+	return NULL;
+}
+
+uint64_t procdir_number(const char *text, const char *name, int base, uint64_t otherwise)
+{
+	const char *value = procdir_field(text, name);
+
+	return value ? strtoull(value, NULL, base) : otherwise;
+}
+
+int procdir_each(int directory, const char *name, int (*each)(void *ctx, const char *name),
+		 void *ctx)
+{
+	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int result = 0;
+
+	if (fd < 0)
+		return -errno;
+	DIR *dir = fdopendir(fd);
+
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	for (struct dirent *entry; result == 0 && (entry = readdir(dir));) {
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			result = each(ctx, entry->d_name);
+	}
+	closedir(dir);
+	return result;
+}
+
+int procdir_write(int directory, const char *name, const char *text)
+{
+	int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	ssize_t done = write(fd, text, strlen(text));
+	int result = done < 0 ? -errno : 0;
+
+	close(fd);
+	return result;
+}

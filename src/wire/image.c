@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks of the records of a checkpoint stream. A record that passes may still be nonsense for a
+ * process; it cannot make its reader leave its arrays.
+ */
+#include "wire/image.h"
+
+#include <string.h>
+
+bool image_range_ok(uint64_t start, uint64_t end)
+{
+	return start < end && end <= IMAGE_ADDRESS_END && start % IMAGE_PAGE == 0 &&
+	       end % IMAGE_PAGE == 0 && start != 0;
+}
+
+bool image_length_ok(uint32_t type, uint32_t length)
+{
+	switch (type) {
+	case IMAGE_OFFER:
+		return length == sizeof(struct image_offer);
+	case IMAGE_PROCESS:
+		return length == sizeof(struct image_process);
+	case IMAGE_STRING:
+		return length >= sizeof(struct image_string_head) &&
+		       length <= sizeof(struct image_string_head) + IMAGE_PATH_MAX;
+	case IMAGE_FILE:
+		return length > sizeof(struct image_file) &&
+		       length <= sizeof(struct image_file) + IMAGE_PATH_MAX;
+	case IMAGE_MAP:
+		return length == sizeof(struct image_map);
+	case IMAGE_LAYOUT:
+		return length == 0;
+	case IMAGE_PAGES:
+		return length > sizeof(struct image_pages) && length <= IMAGE_RECORD_MAX;
+	case IMAGE_GUARD:
+		return length == sizeof(struct image_guard);
+	case IMAGE_SIGACTIONS:
+		return length == IMAGE_SIGNALS * sizeof(struct image_sigaction);
+	case IMAGE_SIGINFO:
+		return length == sizeof(struct image_siginfo);
+	case IMAGE_TIMER:
+		return length == sizeof(struct image_timer);
+	case IMAGE_FD:
+		return length == sizeof(struct image_fd);
+	case IMAGE_THREAD:
+		return length == sizeof(struct image_thread);
+	case IMAGE_XSTATE:
+		return length >= 512 + 64 && length <= IMAGE_XSTATE_MAX;
+	case IMAGE_END:
+		return length == sizeof(struct image_end);
+	}
+	return false;
+}
+
+bool image_offer_ok(const struct image_offer *offer)
+{
+	if (offer->magic != IMAGE_MAGIC || offer->version != IMAGE_VERSION)
+		return false;
+	if (offer->page_bytes != IMAGE_PAGE || offer->vpid <= 1)
+		return false;
+	if (offer->thread_count == 0 || offer->thread_count > IMAGE_THREADS_MAX)
+		return false;
+	if (offer->xsave_bytes > IMAGE_XSTATE_MAX || offer->special_count > IMAGE_SPECIALS)
+		return false;
+	for (unsigned i = 0; i < offer->special_count; i++) {
+		const struct image_special *special = &offer->special[i];
+
+		if (!memchr(special->name, 0, sizeof(special->name)))
+			return false;
+		if (special->length > IMAGE_ADDRESS_END ||
+		    !image_range_ok(special->start, special->start + special->length))
+			return false;
+	}
+	return memchr(offer->comm, 0, sizeof(offer->comm)) != NULL;
+}
+
+bool image_process_ok(const struct image_process *process)
+{
+	if (process->magic != IMAGE_MAGIC || process->version != IMAGE_VERSION)
+		return false;
+	if (process->vpid <= 1 || process->thread_count == 0)
+		return false;
+	if (process->thread_count > IMAGE_THREADS_MAX || process->file_count > IMAGE_FILES_MAX)
+		return false;
+	if (process->map_count > IMAGE_MAPS_MAX || process->fd_count > IMAGE_FDS_MAX)
+		return false;
+	return process->exe_file >= 0 && (uint32_t)process->exe_file < process->file_count;
+}
+
+bool image_file_ok(const struct image_file *file, uint32_t length)
+{
+	const char *path = (const char *)(file + 1);
+
+	if (file->path_length == 0 || file->path_length >= IMAGE_PATH_MAX)
+		return false;
+	if (length != sizeof(*file) + file->path_length || file->build_id_length > 32)
+		return false;
+	return path[0] == '/' && !memchr(path, 0, file->path_length);
+}
+
+bool image_map_ok(const struct image_map *map)
+{
+	if (!image_range_ok(map->start, map->end) || map->offset % IMAGE_PAGE)
+		return false;
+	if (map->kind < IMAGE_MAP_ANON || map->kind > IMAGE_MAP_SPECIAL)
+		return false;
+	if (map->flags & ~(uint32_t)IMAGE_MAP_FLAGS_ALL)
+		return false;
+	if (map->kind == IMAGE_MAP_SHARED_ANON &&
+	    (map->object_bytes > IMAGE_ADDRESS_END || map->offset > map->object_bytes ||
+	     map->end - map->start > map->object_bytes - map->offset))
+		return false;
+	return memchr(map->label, 0, sizeof(map->label)) != NULL;
+}
+
+bool image_pages_ok(const struct image_pages *pages, uint32_t length)
+{
+	if (pages->count == 0 || pages->count > IMAGE_RUN_PAGES_MAX)
+		return false;
+	if (length != sizeof(*pages) + pages->count * IMAGE_PAGE)
+		return false;
+	return image_range_ok(pages->address, pages->address + pages->count * (uint64_t)IMAGE_PAGE);
+}
+
+bool image_string_ok(const struct image_string_head *head, uint32_t length)
+{
+	return head->length <= IMAGE_PATH_MAX && length == sizeof(*head) + head->length;
+}
+
+bool image_thread_ok(const struct image_thread *thread)
+{
+	if (thread->tid <= 0 || !memchr(thread->comm, 0, sizeof(thread->comm)))
+		return false;
+	return thread->credentials.group_count <= 64 && thread->affinity_bytes <= 128;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The checkpoint image: a stream of records, each a header and a payload. Two such streams cross
+ * the link during a move, first the offer, while the process still runs, then the state proper.
+ *
+ *	offer: OFFER FILE* MAP* END            what the target must have before anything is stopped
+ *	state: PROCESS STRING* FILE* MAP* LAYOUT (PAGES | GUARD)* SIGACTIONS SIGINFO* TIMER*
+ *	       FD* (THREAD XSTATE SIGINFO*)* END
+ *
+ * All numbers are little-endian and the structs are the bytes: x86-64 is the only machine there is
+ * (the version changes when that does). A reader checks every length, count and address; nothing
+ * that comes from a stream may be trusted before image_*_ok() has accepted it. END carries the
+ * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
+ */
+#define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
+#define IMAGE_VERSION 1u
+
+#define IMAGE_PAGE	    4096u
+#define IMAGE_THREADS_MAX   4096u
+#define IMAGE_MAPS_MAX	    65536u
+#define IMAGE_FILES_MAX	    4096u
+#define IMAGE_FDS_MAX	    65536u
+#define IMAGE_PATH_MAX	    4096u
+#define IMAGE_XSTATE_MAX    16384u
+#define IMAGE_RUN_PAGES_MAX 32u		      /* pages in one PAGES record */
+#define IMAGE_RECORD_MAX    (160u * 1024u)    /* payload of any record */
+#define IMAGE_ADDRESS_END   0x7ffffffff000ull /* first address no program can have */
+#define IMAGE_NAME_BYTES    32u
+
+enum image_type {
+	IMAGE_OFFER = 1,
+	IMAGE_PROCESS,
+	IMAGE_STRING,
+	IMAGE_FILE,
+	IMAGE_MAP,
+	IMAGE_LAYOUT,
+	IMAGE_PAGES,
+	IMAGE_GUARD,
+	IMAGE_SIGACTIONS,
+	IMAGE_SIGINFO,
+	IMAGE_TIMER,
+	IMAGE_FD,
+	IMAGE_THREAD,
+	IMAGE_XSTATE,
+	IMAGE_END,
+};
+
+struct image_record {
+	uint32_t type;
+	uint32_t length; /* bytes of payload that follow; zeros then fill up to a multiple of 8 */
+};
+
+#define IMAGE_XFEATURES 20
+#define IMAGE_CPU_WORDS 8
+#define IMAGE_SPECIALS	8 /* vvar, vvar_vclock, vdso, and room */
+
+struct image_special {
+	char name[16]; /* "vdso", "vvar", ... */
+	uint64_t start;
+	uint64_t length;
+};
+
+struct image_offer {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t page_bytes;
+	int32_t vpid;
+	uint32_t thread_count;
+	uint64_t xfeatures; /* which components of the xsave area may be in use (XCR0) */
+	uint32_t xsave_bytes;
+	uint32_t special_count;
+	uint32_t xoffset[IMAGE_XFEATURES]; /* where each component lies, 0 if absent */
+	uint32_t xlength[IMAGE_XFEATURES];
+	uint32_t cpu[IMAGE_CPU_WORDS]; /* see migrate/cpu.h */
+	struct image_special special[IMAGE_SPECIALS];
+	uint64_t vdso_hash;
+	uint8_t boot_id[16]; /* of the machine: same machine, same files */
+	uint64_t monotonic_ns;
+	uint64_t boottime_ns;
+	uint64_t needs; /* enum image_needs */
+	uint64_t resident_bytes;
+	char comm[16];
+};
+
+enum image_needs {
+	IMAGE_NEEDS_TIMER_IDS = 1, /* PR_TIMER_CREATE_RESTORE_IDS */
+	IMAGE_NEEDS_GUARD = 2,	   /* MADV_GUARD_INSTALL */
+};
+
+struct image_rlimit {
+	uint64_t current;
+	uint64_t maximum;
+};
+
+#define IMAGE_RLIMITS 16
+
+/* The mm fields that PR_SET_MM_MAP takes, in its order. */
+struct image_bounds {
+	uint64_t start_code, end_code, start_data, end_data;
+	uint64_t start_brk, brk, start_stack;
+	uint64_t arg_start, arg_end, env_start, env_end;
+};
+
+struct image_itimer {
+	int64_t interval_s, interval_us, value_s, value_us;
+};
+
+struct image_process {
+	uint64_t magic;
+	uint32_t version;
+	int32_t vpid;
+	uint32_t thread_count;
+	uint32_t file_count;
+	uint32_t map_count;
+	uint32_t fd_count;
+	int32_t exe_file; /* index of its FILE record */
+	uint32_t umask;
+	uint32_t personality;
+	uint32_t dumpable;
+	uint32_t thp_disable;
+	uint32_t subreaper;
+	uint32_t memory_merge;
+	uint32_t lock_future; /* mlockall(MCL_FUTURE) is in force */
+	int32_t oom_score_adj;
+	uint32_t coredump_filter;
+	uint32_t membarrier; /* mask of MEMBARRIER_CMD_REGISTER_* */
+	uint32_t timer_count;
+	uint32_t pad;
+	uint64_t frozen_ns; /* CLOCK_MONOTONIC of the source at the first stop */
+	uint64_t boottime_ns;
+	struct image_bounds bounds;
+	struct image_rlimit rlimit[IMAGE_RLIMITS];
+	struct image_itimer itimer[3];
+};
+
+enum image_string {
+	IMAGE_STRING_CWD = 1,
+	IMAGE_STRING_AUXV, /* bytes of the auxiliary vector */
+};
+
+/* Payload of STRING: this, then the bytes, without a terminating zero. */
+struct image_string_head {
+	uint32_t which;
+	uint32_t length;
+};
+
+enum image_file_use {
+	IMAGE_FILE_MAPPED = 1,
+	IMAGE_FILE_WRITTEN = 2, /* opened for writing or mapped shared and writable */
+	IMAGE_FILE_EXE = 4,
+	IMAGE_FILE_DIRECTORY = 8,
+	IMAGE_FILE_DEVICE = 16,
+};
+
+/* Payload of FILE: this, then the path. */
+struct image_file {
+	uint64_t device, inode;
+	uint64_t size;
+	int64_t mtime_s;
+	uint32_t mtime_ns;
+	uint32_t mode;
+	uint64_t rdev;
+	uint32_t use; /* enum image_file_use */
+	uint32_t build_id_length;
+	uint8_t build_id[32];
+	uint32_t path_length;
+	uint32_t pad;
+};
+
+enum image_map_kind {
+	IMAGE_MAP_ANON = 1,    /* private anonymous */
+	IMAGE_MAP_SHARED_ANON, /* shared anonymous: object says which memory */
+	IMAGE_MAP_FILE,	       /* file: object is the index of its FILE record */
+	IMAGE_MAP_FOREIGN,     /* the node's page: name */
+	IMAGE_MAP_SPECIAL,     /* vdso, vvar: object is its index */
+};
+
+enum image_map_flag {
+	IMAGE_MAP_READ = 1,
+	IMAGE_MAP_WRITE = 2,
+	IMAGE_MAP_EXEC = 4,
+	IMAGE_MAP_SHARED = 8,
+	IMAGE_MAP_GROWSDOWN = 0x10,
+	IMAGE_MAP_NORESERVE = 0x20,
+	IMAGE_MAP_LOCKED = 0x40,
+	IMAGE_MAP_LOCKONFAULT = 0x80,
+	IMAGE_MAP_SEQUENTIAL = 0x100,
+	IMAGE_MAP_RANDOM = 0x200,
+	IMAGE_MAP_DONTFORK = 0x400,
+	IMAGE_MAP_DONTDUMP = 0x800,
+	IMAGE_MAP_WIPEONFORK = 0x1000,
+	IMAGE_MAP_HUGEPAGE = 0x2000,
+	IMAGE_MAP_NOHUGEPAGE = 0x4000,
+	IMAGE_MAP_MERGEABLE = 0x8000,
+	IMAGE_MAP_DROPPABLE = 0x10000,
+	IMAGE_MAP_MAYWRITE = 0x20000, /* a shared mapping of a file opened for writing */
+	IMAGE_MAP_FLAGS_ALL = 0x3ffff,
+};
+
+struct image_map {
+	uint64_t start, end;
+	uint64_t offset; /* bytes into the object */
+	uint32_t kind;
+	uint32_t flags;
+	uint64_t object;       /* index or identity, by kind */
+	uint64_t object_bytes; /* SHARED_ANON: size of the whole object */
+	uint8_t name[IMAGE_NAME_BYTES];
+	char label[80]; /* PR_SET_VMA_ANON_NAME, zero-terminated, or empty */
+};
+
+/* Payload of PAGES: this, then count whole pages. */
+struct image_pages {
+	uint64_t address;
+	uint32_t count;
+	uint32_t pad;
+};
+
+struct image_guard {
+	uint64_t start, end;
+};
+
+struct image_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+
+#define IMAGE_SIGNALS 64
+
+/* Payload of SIGACTIONS: image_sigaction[64]. */
+
+/* A pending signal: of the whole process, or of the THREAD record before it. */
+struct image_siginfo {
+	uint32_t shared;
+	uint32_t pad;
+	uint8_t info[128]; /* siginfo_t */
+};
+
+struct image_timer {
+	int32_t id;
+	int32_t clock;
+	int32_t signal;
+	int32_t notify; /* sigev_notify */
+	int32_t tid;	/* of SIGEV_THREAD_ID, in the pid namespace */
+	int32_t overrun;
+	uint64_t value; /* sigev_value */
+	int64_t interval_s, interval_ns, remaining_s, remaining_ns;
+};
+
+enum image_fd_kind {
+	IMAGE_FD_FILE = 1, /* file is the index of its FILE record */
+	IMAGE_FD_FOREIGN,  /* the node's: name */
+	IMAGE_FD_SHARED,   /* same open description as descriptor same_as, which comes earlier */
+};
+
+struct image_fd {
+	int32_t number;
+	uint32_t kind;
+	int32_t same_as;
+	uint32_t file;
+	uint32_t flags; /* open flags, without O_CLOEXEC */
+	uint32_t cloexec;
+	int64_t position;
+	uint8_t name[IMAGE_NAME_BYTES];
+};
+
+struct image_credentials {
+	uint32_t uid[4], gid[4]; /* real, effective, saved, file system */
+	uint64_t inheritable, permitted, effective, bounding, ambient;
+	uint32_t securebits;
+	uint32_t no_new_privs;
+	uint32_t group_count;
+	uint32_t group[64];
+	uint32_t pad;
+};
+
+/* The general registers in the order of user_regs_struct. */
+struct image_registers {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax;
+	uint64_t rip, cs, eflags, rsp, ss, fs_base, gs_base, ds, es, fs, gs;
+};
+
+struct image_thread {
+	int32_t tid; /* in the pid namespace; the first THREAD record is the leader's */
+	int32_t parent_death_signal;
+	char comm[16];
+	struct image_registers registers;
+	uint64_t blocked; /* signal mask */
+	uint64_t altstack_sp, altstack_size;
+	uint32_t altstack_flags;
+	uint32_t rseq_size, rseq_signature, rseq_flags;
+	uint64_t rseq_address;
+	uint64_t robust_list, robust_length;
+	uint64_t clear_child_tid;
+	uint64_t timer_slack_ns;
+	int32_t nice;
+	uint32_t policy, priority;
+	uint32_t sched_flags;
+	uint64_t runtime, deadline, period;
+	uint32_t ioprio;
+	uint32_t affinity_bytes;
+	uint8_t affinity[128];
+	struct image_credentials credentials;
+	/* A sleep with a time-out that was interrupted: how much of it was left, if sleeping is 1. */
+	uint32_t sleeping;
+	uint32_t pad;
+	uint64_t sleep_left_ns;
+};
+
+struct image_end {
+	uint64_t hash;
+};
+
+_Static_assert(sizeof(struct image_record) == 8, "layout");
+_Static_assert(sizeof(struct image_offer) == 560, "layout");
+_Static_assert(sizeof(struct image_process) == 544, "layout");
+_Static_assert(sizeof(struct image_file) == 96, "layout");
+_Static_assert(sizeof(struct image_map) == 160, "layout");
+_Static_assert(sizeof(struct image_pages) == 16, "layout");
+_Static_assert(sizeof(struct image_timer) == 64, "layout");
+_Static_assert(sizeof(struct image_fd) == 64, "layout");
+_Static_assert(sizeof(struct image_credentials) == 344, "layout");
+_Static_assert(sizeof(struct image_registers) == 216, "layout");
+_Static_assert(sizeof(struct image_thread) == 856, "layout");
+
+/*
+ * Whether a record of this type may have this length. Payloads with a variable tail are checked
+ * again by the functions below.
+ */
+bool image_length_ok(uint32_t type, uint32_t length);
+
+/* Whether the payload makes sense by itself: counts, addresses, lengths of tails, known flags. */
+bool image_offer_ok(const struct image_offer *offer);
+bool image_process_ok(const struct image_process *process);
+bool image_file_ok(const struct image_file *file, uint32_t length);
+bool image_map_ok(const struct image_map *map);
+bool image_pages_ok(const struct image_pages *pages, uint32_t length);
+bool image_string_ok(const struct image_string_head *head, uint32_t length);
+bool image_thread_ok(const struct image_thread *thread);
+
+/* Whether [start, end) is a page-aligned, non-empty range a program can have. */
+bool image_range_ok(uint64_t start, uint64_t end);
