@@ -213,6 +213,7 @@ static int run(struct transaction *t)
 		wait->seen[0] = peer_word;
 		wait->word[1] = &own->word;
 		wait->seen[1] = own_word;
+		wait->far = channel_is_far(t->channel);
 		r = wait_step(wait);
 		if (r)
 			return abandon(t, r);

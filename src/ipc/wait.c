@@ -214,6 +214,8 @@ static bool look_on(struct wait *wait)
 	}
 	if (word_changed(wait, 0) || has_news(wait))
 		return true;
+	if (wait->far)
+		return false;
 	return spin->alone ? yield_step(wait) : spin_step(wait);
 }
 
@@ -239,6 +241,8 @@ int wait_step(struct wait *wait)
 	r = sleep_step(wait, begin);
 	took = os_now_ns() - begin;
 	/* Had we looked on for as long as it took, we would have been spared the sleep. */
+	if (wait->far)
+		return r;
 	if (took < SPIN_MAX_NS)
 		spin_succeeded(&binding->spin, took);
 	else
