@@ -40,7 +40,9 @@ static void finish(struct transaction *t, int result)
 	if (!result && channel_waiting(word))
 		line_take(own, &image);
 	line_close(own, t->seq, result);
-	channel_ring_far(t->wait.binding, t->channel);
+	/* That it has had its answer is no news for him who gave it. */
+	if (result)
+		channel_ring_far(t->wait.binding, t->channel);
 }
 
 /* A message of the peer that is no answer is there: may we take it as one? */

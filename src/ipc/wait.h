@@ -29,6 +29,7 @@ struct wait {
 		*word[2]; /* a change of one is worth a look; NULL: unused. [0] is hot */
 	uint64_t seen[2];
 	bool news; /* so is news in the bell */
+	bool far;  /* the peer is elsewhere: its answer takes longer than looking on is worth */
 	bool any;  /* dvk_wakeup ends it */
 	bool firm; /* retreating: neither signals, nor hold, nor wake-ups end it */
 	int late;  /* error when the deadline has passed: EDVSTIMEDOUT or EDVSAGAIN */
