@@ -11,11 +11,12 @@
  *	channel_ring_far      it will see it when it next comes by: only the daemon must be told
  *
  * Each of them rings fully when the daemon holds the far end, because the daemon looks at nothing
- * that was not rung, but for one thing: that a request or an answer which it delivered was taken. That
- * it finds out by itself, so that a remote call wakes nobody for news that nobody waits for.
- * The holder may change at any moment: whoever takes a bell over stores `holder`
- * and then looks at all lines and news, while we store the line and then look at `holder`, with a
- * full fence in between on both sides; so one of the two sees the other.
+ * that was not rung, but for one thing: that a request or an answer which it delivered was taken.
+ * This it finds out by itself, so that a remote call wakes nobody for news that nobody waits for.
+ *
+ * The holder may change at any moment: whoever takes a bell over stores `holder` and then looks at
+ * all lines and news, while we store the line and then look at `holder`, with a full fence in
+ * between on both sides; so one of the two sees the other.
  */
 
 #include "ipc/channel.h"

@@ -29,6 +29,7 @@ int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exch
 	proxy->address = address;
 	proxy->port = port;
 	proxy->listen_fd = -1;
+	proxy->lazy_us = PROXY_LAZY_US;
 	for (int node = 0; node < NR_NODES && !r; node++)
 		r = peer_init(&proxy->peer[node], proxy, node);
 	if (!r)

@@ -10,8 +10,9 @@
  *
  * Not every change is waited for. That a request was taken matters to nobody before it is answered,
  * and that an answer was taken to nobody before the next one: such news waits for a frame of the
- * same channel that goes anyway, and only for a short while, so that a remote call costs one frame
- * each way and wakes nobody in between.
+ * same channel that goes anyway, and only for a short while, so that a remote call costs one write
+ * each way and wakes nobody in between. Who takes a request or an answer does not even ring: what
+ * was delivered is looked at now and then until it is taken.
  */
 
 #include <stdatomic.h>
@@ -35,14 +36,19 @@ static void mark_dirty(struct peer *peer, const struct exchange_channel *channel
 	peer->any_dirty = true;
 }
 
+static void lazy_arm(struct proxy *proxy, int64_t us)
+{
+	if (proxy->lazy_armed && us >= proxy->lazy_us)
+		return;
+	proxy->lazy_us = us;
+	proxy->lazy_armed = !os_timer_set(proxy->lazy_timer, us);
+}
+
 static void mark_lazy(struct peer *peer, const struct exchange_channel *channel, int remote_side)
 {
-	struct proxy *proxy = peer->proxy;
-
 	bits_set(peer->lazy, slot_of(channel, remote_side));
 	peer->any_lazy = true;
-	if (!proxy->lazy_armed)
-		proxy->lazy_armed = !os_timer_set(proxy->lazy_timer, PROXY_LAZY_US);
+	lazy_arm(peer->proxy, PROXY_LAZY_US);
 }
 
 static void commit_frame(struct peer *peer, size_t bytes)
@@ -165,6 +171,15 @@ static bool put_lines(struct peer *peer, struct exchange_channel *channel, int o
 	return put_their_line(peer, channel, 1 - own) && put_own_line(peer, channel, own);
 }
 
+/* Was something delivered here that its receiver takes without a ring? */
+static bool awaits_take(const struct exchange_channel *channel, int their_side)
+{
+	uint64_t word = word_of(channel, their_side);
+	enum line_op op = line_word_op(word);
+
+	return is_waiting(word) && (op == LINE_OP_SENDREC || op == LINE_OP_ANSWER);
+}
+
 static bool notify_untold(const struct exchange_channel *channel, int side)
 {
 	const struct notify_word *word = &channel->page->notify[side];
@@ -223,11 +238,10 @@ void peer_send_channel(struct peer *peer, struct exchange_channel *channel, int 
 	    notify_untold(channel, local_side)) {
 		put_channel(peer, channel, local_side);
 		peer_flush(peer);
-	} else if (line_untold(channel, local_side, true) ||
-		   line_untold(channel, remote_side, false) ||
-		   notify_untold(channel, remote_side)) {
-		mark_lazy(peer, channel, remote_side);
 	}
+	if (line_untold(channel, local_side, true) || line_untold(channel, remote_side, false) ||
+	    notify_untold(channel, remote_side) || awaits_take(channel, remote_side))
+		mark_lazy(peer, channel, remote_side);
 }
 
 void proxy_on_lazy(void *ctx)
@@ -261,9 +275,30 @@ static int side_toward(const struct peer *peer, const struct exchange_channel *c
 	return at[1] == PROXY_HERE && at[0] == peer->node ? 1 : -1;
 }
 
-bool peer_fill(struct peer *peer)
+/* The channels of one slot at that node, as far as there is room. */
+static void fill_slot(struct peer *peer, int dcid, int p_nr)
 {
 	struct proxy *proxy = peer->proxy;
+	struct exchange_channel *at = NULL;
+	int64_t later_us = proxy->lazy_us * 2;
+
+	while ((at = exchange_next(proxy->exchange, dcid, p_nr, at))) {
+		int remote_side = exchange_side(at, p_nr);
+
+		if (side_toward(peer, at) != 1 - remote_side)
+			continue;
+		if (!put_channel(peer, at, 1 - remote_side))
+			return;
+		if (!awaits_take(at, remote_side))
+			continue;
+		bits_set(peer->lazy, slot_of(at, remote_side));
+		peer->any_lazy = true;
+		lazy_arm(proxy, later_us < PROXY_LAZY_MAX_US ? later_us : PROXY_LAZY_MAX_US);
+	}
+}
+
+bool peer_fill(struct peer *peer)
+{
 	unsigned count = SHM_DCS * SHM_SLOTS;
 	size_t before = queue_count(&peer->out[LANE_CONTROL]);
 
@@ -272,22 +307,12 @@ bool peer_fill(struct peer *peer)
 	peer->any_dirty = false;
 	BITS_FOR_EACH(bit, peer->dirty, count)
 	{
-		int dcid = (int)(bit / SHM_SLOTS);
-		int p_nr = (int)(bit % SHM_SLOTS) - SHM_TASKS;
-		struct exchange_channel *at = NULL;
-
 		if (!has_room(peer)) {
 			peer->any_dirty = true;
 			break;
 		}
 		bits_clear(peer->dirty, bit);
-		while ((at = exchange_next(proxy->exchange, dcid, p_nr, at))) {
-			int local_side = side_toward(peer, at);
-
-			if (local_side == 1 - exchange_side(at, p_nr) &&
-			    !put_channel(peer, at, local_side))
-				break;
-		}
+		fill_slot(peer, (int)(bit / SHM_SLOTS), (int)(bit % SHM_SLOTS) - SHM_TASKS);
 	}
 	return queue_count(&peer->out[LANE_CONTROL]) > before;
 }

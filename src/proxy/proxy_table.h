@@ -19,6 +19,7 @@
 #define PROXY_BACKLOG_BYTES (128u * 1024u)
 /* What nobody waits for travels with the next frame of its channel, or after this time alone. */
 #define PROXY_LAZY_US	    2000
+#define PROXY_LAZY_MAX_US   128000
 #define PROXY_UNSENT_BYTES  (128 * 1024)
 #define PROXY_IN_BYTES	    (FRAME_BYTES_MAX + 64u * 1024u)
 
@@ -50,7 +51,10 @@ struct peer {
 	/* Slots of endpoints at this node whose channels are to be looked at when there is room. */
 	uint64_t dirty[BITS_WORDS(SHM_DCS * SHM_SLOTS)];
 	bool any_dirty;
-	/* The same for those of which only something is untold that nobody waits for. */
+	/*
+	 * The same for those of which only something is untold that nobody waits for, or has been
+	 * delivered that will be taken without a ring.
+	 */
 	uint64_t lazy[BITS_WORDS(SHM_DCS * SHM_SLOTS)];
 	bool any_lazy;
 	struct proxy_link_stats stats;
@@ -78,6 +82,7 @@ struct proxy {
 	int listen_fd;
 	struct os_source *listen_io;
 	struct os_source *lazy_timer;
+	int64_t lazy_us; /* how long the lazy timer was set for */
 	bool lazy_armed;
 	struct greeting *greetings;
 	unsigned greeting_count;

@@ -108,6 +108,29 @@ static void cut(int a, int b)
 		os_tcp_shutdown(node[a].proxy->peer[b].fd);
 }
 
+/* Who takes a request or an answer rings nobody; it becomes known nevertheless. */
+static void test_silent_take(void)
+{
+	struct line_image image;
+	uint64_t seq;
+
+	set_up();
+	place(3, 0);
+	place(7, 1);
+	seq = post(0, 3, 7, LINE_OP_SENDREC, 1, 0);
+	CHECK(becomes(1, 3, 7, LINE_FULL));
+	run_for(30 * OS_MS_NS);
+	CHECK(line_take(line_at(1, 3, 7), &image));
+	CHECK(becomes(0, 3, 7, LINE_TAKEN));
+	post(1, 7, 3, LINE_OP_ANSWER, 2, seq);
+	CHECK(becomes(0, 7, 3, LINE_FULL));
+	cut(0, 1);
+	run_for(30 * OS_MS_NS);
+	CHECK(line_take(line_at(0, 7, 3), &image));
+	CHECK(becomes(1, 7, 3, LINE_TAKEN));
+	tear_down();
+}
+
 struct stream {
 	int sent, taken, wrong;
 	struct prng prng;
@@ -414,6 +437,7 @@ int main(void)
 	TEST(test_request_and_answer);
 	TEST(test_idle_is_silent);
 	TEST(test_frames_of_a_call);
+	TEST(test_silent_take);
 	TEST(test_broken_connections);
 	TEST(test_withdraw);
 	TEST(test_withdraw_against_take);
