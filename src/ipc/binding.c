@@ -120,6 +120,19 @@ static void fill(struct binding *binding, void *const page[3])
 	atomic_store_explicit(&binding->attached, true, memory_order_release);
 }
 
+/* Two threads asked at once, and the other one was first; its pages may be in use by now. */
+static bool is_known(const struct binding *binding, const struct status_page *status)
+{
+	return atomic_load(&binding->attached) && binding->dcid == status->dcid &&
+	       binding->endpoint == status->endpoint && !atomic_load(&binding->status->unbound);
+}
+
+static void unmap(void *const page[3])
+{
+	for (int i = 0; i < 3; i++)
+		os_memfd_unmap(page[i], SHM_PAGE_BYTES);
+}
+
 static bool pages_are_ours(void *const page[3])
 {
 	const struct node_bell *node_bell = page[0];
@@ -149,12 +162,14 @@ int binding_attach(bool whole, struct control *control)
 	if (!r && !pages_are_ours(page))
 		r = -EBADF;
 	if (r) {
-		for (int i = 0; i < 3; i++)
-			os_memfd_unmap(page[i], SHM_PAGE_BYTES);
+		unmap(page);
 		return EDVSALLOCMEM;
 	}
 	pthread_mutex_lock(&attach_lock);
-	fill(binding, page);
+	if (is_known(binding, page[2]))
+		unmap(page);
+	else
+		fill(binding, page);
 	pthread_mutex_unlock(&attach_lock);
 	return 0;
 }
