@@ -51,7 +51,12 @@ struct group *group_free(struct group *group); /* leaves; returns NULL */
 
 /* Descriptor to poll for reading; call group_dispatch() when it is readable. */
 int group_fd(const struct group *group);
-/* Handles what arrived, never blocks. Negative errno: the group is lost (quorum(false) was told). */
+/*
+ * Handles what arrived, never blocks. Negative errno: the group is lost (quorum(false) was told).
+ * -ESTALE: the others go on without this member: its NODE_LEAVE is ordered, so whatever it owned has
+ * ended for them, and it may not go on acting as the owner. Other errors: nothing is decided any more,
+ * by nobody.
+ */
 int group_dispatch(struct group *group);
 
 /*

@@ -29,6 +29,7 @@
 
 struct local {
 	struct group group;
+	char *path; /* of the sequencer */
 	struct group_stream stream;
 	struct group_callbacks call;
 	int set; /* what the owner polls: the socket, and room in it when something waits */
@@ -51,6 +52,7 @@ static void local_free(struct group *group)
 
 	group_stream_deinit(&l->stream);
 	os_close(l->set);
+	free(l->path);
 	free(l);
 }
 
@@ -70,12 +72,21 @@ static void local_watch(struct local *l)
 	os_pollset_change(l->set, l->stream.fd, events);
 }
 
+/* Somebody still answers at the sequencer's door: then it is only this member that is out. */
+static int why_lost(const struct local *l, int error)
+{
+	int fd = os_unix_connect(l->path, OS_STREAM, 0);
+
+	os_close(fd);
+	return fd >= 0 || fd == -EAGAIN ? -ESTALE : error;
+}
+
 static void local_lose(struct local *l, int why)
 {
-	if (l->lost)
-		return;
-	l->lost = why;
-	os_log(OS_LOG_WARN, "the group is lost: %s", strerror(-why));
+	l->lost = why_lost(l, why);
+	why = l->lost;
+	os_log(OS_LOG_WARN, "the group is lost: %s",
+	       why == -ESTALE ? "it goes on without this node" : strerror(-why));
 	l->call.quorum(l->call.ctx, false);
 }
 
@@ -200,7 +211,7 @@ static int local_dispatch(struct group *group)
 		local_lose(l, r);
 	else
 		local_watch(l);
-	return r;
+	return l->lost;
 }
 
 static int local_send(struct group *group, const struct command *cmd)
@@ -277,6 +288,11 @@ int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
+	l->path = strdup(path);
+	if (!l->path) {
+		free(l);
+		return -ENOMEM;
+	}
 	l->group.engine = &local_engine;
 	l->call = *callbacks;
 	l->nodeid = nodeid;

@@ -46,7 +46,7 @@ struct connection {
 	struct connection *provider; /* who was asked; NULL: nobody yet */
 	uint64_t token;
 	uint64_t asked_order;
-	int64_t asked_ns;
+	int64_t asked_ns; /* NEW: when it was accepted */
 	struct group_buffer later;
 };
 
@@ -372,7 +372,8 @@ static int connection_new(struct sequencer *seq, int fd)
 	for (struct connection *c = seq->place; c < seq->place + SEQUENCER_CONNECTIONS_MAX; c++) {
 		if (c->seq)
 			continue;
-		*c = (struct connection){ .seq = seq };
+		*c = (struct connection){ .seq = seq, .asked_ns = os_now_ns() };
+		os_timer_set(seq->checker, CHECK_PERIOD_US);
 		group_stream_init(&c->stream, fd, SEQUENCER_OUT_MAX);
 		r = os_source_io(seq->loop, fd, OS_READ, on_connection, c, &c->source);
 		if (r < 0)
@@ -396,19 +397,26 @@ static void on_listener(void *ctx, int listener, int events)
 		os_log(OS_LOG_WARN, "a connection was not accepted: %s", strerror(-r));
 }
 
-/* A member that does not answer in time is left in peace, but another one is asked. */
+/*
+ * Whoever does not say who it is in time has to go. A member that does not answer in time is left in
+ * peace, but another one is asked.
+ */
 static void on_check(void *ctx)
 {
 	struct sequencer *seq = ctx;
-	int64_t late = os_now_ns() - SEQUENCER_STATE_TIMEOUT_MS * OS_MS_NS;
+	int64_t now = os_now_ns();
 	bool waiting = false;
 
 	FOR_EACH_CONNECTION(c, seq)
 	{
-		if (c->state != CONNECTION_JOINING || c->doomed)
+		int64_t age_ms = (now - c->asked_ns) / OS_MS_NS;
+
+		if (c->state == CONNECTION_MEMBER || c->doomed)
 			continue;
 		waiting = true;
-		if (c->asked_ns < late)
+		if (c->state == CONNECTION_NEW && age_ms > SEQUENCER_HELLO_TIMEOUT_MS)
+			connection_doom(c, -ETIMEDOUT);
+		if (c->state == CONNECTION_JOINING && age_ms > SEQUENCER_STATE_TIMEOUT_MS)
 			start_transfer(seq, c);
 	}
 	if (waiting)

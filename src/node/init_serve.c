@@ -120,7 +120,9 @@ static int split_strings(const struct init_request *request, char *text, struct 
 {
 	size_t at = 0, count = (size_t)request->argc + request->envc, slot = 0;
 
-	if (!request->argc || count + 2 > STRINGS_MAX || text[request->string_bytes - 1])
+	if (count + 2 > STRINGS_MAX)
+		return -E2BIG;
+	if (!request->argc || text[request->string_bytes - 1])
 		return -EBADMSG;
 	for (size_t i = 0; i < count; i++) {
 		if (i == request->argc)
