@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 #define ROLES_MAX	8
 #define PROGRAM_LIMIT_S 200
 
+static unsigned failures;
 static int listener = -1;
 static char socket_path[108];
 static char puppet_path[512];
@@ -26,6 +28,18 @@ static int placement[ROLES_MAX];
 static struct puppet puppets[PUPPETS_MAX];
 static int nr_puppets;
 static struct puppet observers[NODES_MAX]; /* unbound, one per node in use, for the whole run */
+
+void stage_fail(const char *file, int line, const char *text)
+{
+	failures++;
+	printf("%s:%d: failed: %s\n", file, line, text);
+}
+
+void stage_fail_eq(const char *file, int line, const char *text, long have, long want)
+{
+	failures++;
+	printf("%s:%d: failed: %s: have %ld, want %ld\n", file, line, text, have, want);
+}
 
 int stage_node(int role)
 {
@@ -315,11 +329,11 @@ static bool place(const char *text)
 static void run_tests(const char *where, const struct stage_test *tests, int nr_tests)
 {
 	for (int i = 0; i < nr_tests; i++) {
-		unsigned before = test_failures;
+		unsigned before = failures;
 
 		tests[i].run();
 		clear_stage();
-		printf("%s - %s on %s\n", test_failures == before ? "ok" : "not ok", tests[i].name,
+		printf("%s - %s on %s\n", failures == before ? "ok" : "not ok", tests[i].name,
 		       where);
 		fflush(stdout);
 	}
@@ -393,5 +407,5 @@ int stage_main(int argc, char **argv, const struct stage_test *tests, int nr_tes
 		run_tests(argv[i], tests, nr_tests);
 	}
 	tear_down();
-	return test_end();
+	return failures ? 1 : 0;
 }

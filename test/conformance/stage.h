@@ -15,7 +15,6 @@
 #include <sys/types.h>
 
 #include "dvk.h"
-#include "base/test.h"
 
 #define STAGE_DCID	  0
 #define STAGE_VALUES	  16
@@ -23,6 +22,23 @@
 #define STAGE_SILENT	  -999999 /* no answer came */
 #define STAGE_FREE_SERVER 20	  /* slots that no test binds */
 #define STAGE_FREE_USER	  60
+
+/* A failed check is printed and counted, and the test goes on. */
+#define CHECK(cond)                                            \
+	do {                                                   \
+		if (!(cond))                                   \
+			stage_fail(__FILE__, __LINE__, #cond); \
+	} while (0)
+
+#define CHECK_EQ(have, want)                                                                 \
+	do {                                                                                 \
+		long have_ = (have), want_ = (want);                                         \
+		if (have_ != want_)                                                          \
+			stage_fail_eq(__FILE__, __LINE__, #have " == " #want, have_, want_); \
+	} while (0)
+
+void stage_fail(const char *file, int line, const char *text);
+void stage_fail_eq(const char *file, int line, const char *text, long have, long want);
 
 struct puppet {
 	int fd;
