@@ -23,8 +23,10 @@ void control_begin(struct control_scope *scope)
 	 * Partner: the daemon stops the process and then looks; if it finds this it lets the process
 	 * go on and tries again. What follows is therefore done on one node.
 	 */
-	if (scope->status)
+	if (scope->status) {
 		atomic_fetch_add(&scope->status->in_control, 1);
+		atomic_fetch_add(&scope->status->exchanges, 1);
+	}
 }
 
 void control_end(struct control_scope *scope)

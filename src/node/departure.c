@@ -34,6 +34,7 @@
 
 #define COPIES_TIMEOUT_NS 1000000000
 #define LOAD_TIMEOUT_MS	  30000
+#define CHECK_TRIES	  50
 
 struct departure {
 	struct departure *next;
@@ -120,14 +121,40 @@ static bool busy(void *ctx)
 
 /* ---- the steps; each returns 0 or has filled d->refusal ---- */
 
+/* Counts the exchanges with us, which show as a socket; UINT32_MAX while one is under way. */
+static uint32_t exchanges(struct departure *d)
+{
+	const struct process *process;
+	uint32_t count = 0;
+
+	node_lock(d->node);
+	process = process_of(d);
+	if (process && process->status)
+		count = process->status->page->in_control ? UINT32_MAX
+							  : process->status->page->exchanges;
+	node_unlock(d->node);
+	return count;
+}
+
+/* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
 static int check(struct departure *d)
 {
 	struct migrate_host host = { .identify = identify, .busy = busy, .ctx = d };
 
-	d->source = migrate_source_new(d->lpid, &host);
-	if (!d->source)
-		return refusal_set(&d->refusal, EDVSALLOCMEM, "no memory to look at the process");
-	return migrate_source_check(d->source, &d->refusal);
+	for (int i = 0;; i++) {
+		uint32_t before = exchanges(d);
+		int r;
+
+		d->source = migrate_source_new(d->lpid, &host);
+		if (!d->source)
+			return refusal_set(&d->refusal, EDVSALLOCMEM,
+					   "no memory to look at the process");
+		r = migrate_source_check(d->source, &d->refusal);
+		if (r == 0 || i == CHECK_TRIES || (before != UINT32_MAX && before == exchanges(d)))
+			return r;
+		migrate_source_free(d->source);
+		refusal_clear(&d->refusal);
+	}
 }
 
 static int offer(struct departure *d)

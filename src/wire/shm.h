@@ -142,7 +142,7 @@ struct status_page {
 	_Atomic int32_t waitunbind;
 	_Atomic uint32_t in_control; /* an exchange with the daemon is under way */
 	_Atomic uint32_t waitbind;   /* waits for a bind or unbind: ring on every one in its DC */
-	uint32_t pad0;
+	_Atomic uint32_t exchanges; /* counted up when in_control is */
 	_Atomic uint64_t lclsent, rmtsent, lclcopy, rmtcopy;
 	/* written by the daemon */
 	_Alignas(64) _Atomic uint32_t hold; /* 1: migration started by hand; wait until 0 */
