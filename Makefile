@@ -18,13 +18,15 @@ all: setup $(BUILD)/build.ninja
 setup:
 	@scripts/setup
 
-# Ninja sees a change in a file it knows. What is new or gone is seen here.
+# Ninja sees a change in a file it knows. What is new or gone is seen here, and a meson.build is read
+# again here, without a word.
 $(BUILD)/listing: FORCE | setup
 	@mkdir -p $(BUILD)
 	@find include src examples test -name '*.c' -o -name meson.build 2>/dev/null | sort >$@.now; \
 	cmp -s $@.now $@ && rm $@.now || mv $@.now $@
 
-$(BUILD)/build.ninja: $(BUILD)/listing
+$(BUILD)/build.ninja: $(BUILD)/listing meson.build $(wildcard include/meson.build src/*/meson.build \
+		examples/meson.build test/meson.build test/*/meson.build)
 	@scripts/configure $(BUILD) --prefix $(PREFIX)
 
 FORCE:
