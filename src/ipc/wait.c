@@ -254,8 +254,13 @@ int wait_step(struct wait *wait)
 static int wait_while_held(struct binding *binding)
 {
 	struct bell_page *bell = binding->bell;
+	_Atomic uint32_t *flags = &binding->status->rts_flags;
+	uint32_t shown = atomic_load_explicit(flags, memory_order_relaxed);
+	int result = 0;
 
-	while (is_held(binding) && !is_unbound(binding)) {
+	/* Only looked at by people, who are to see that it has stopped. */
+	atomic_store_explicit(flags, shown | MIGRATING, memory_order_relaxed);
+	while (!result && is_held(binding) && !is_unbound(binding)) {
 		uint32_t seq = atomic_load_explicit(&bell->seq, memory_order_acquire);
 		int32_t node = atomic_load_explicit(&binding->status->nodeid, memory_order_relaxed);
 		int r = 0;
@@ -267,9 +272,10 @@ static int wait_while_held(struct binding *binding)
 			r = futex_sleep(binding, seq, os_now_ns() + NAP_MAX_NS);
 		atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
 		if (is_signal(binding, r, node))
-			return EDVSINTR;
+			result = EDVSINTR;
 	}
-	return 0;
+	atomic_store_explicit(flags, shown, memory_order_relaxed);
+	return result;
 }
 
 int wait_gate(struct binding *binding)
