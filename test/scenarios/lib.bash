@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+# Shared by the scenarios; sourced, not run. A scenario names what it checks with ok and not_ok, one line
+# each, and ends with `finish`.
+set -u
+build=${DVS_BUILD:-$PWD/build}
+export PATH="$build/bin:$PATH"
+unset DVS_NODE
+tmp=$(mktemp -d)
+failed=0
+trap 'dvs lab down >/dev/null 2>&1; rm -rf "$tmp"' EXIT
+trap 'exit 1' TERM INT
+
+ok() { echo "ok - $*"; }
+not_ok() { # NAME WHY...
+	echo "not ok - $1: ${*:2}"
+	failed=1
+}
+finish() { exit $failed; }
+
+# Says ok for a name if everything since `begin` went well.
+begin() { name=$1 failures=0; }
+fail() {
+	not_ok "$name" "$*"
+	failures=$((failures + 1))
+	return 1
+}
+end() { ((failures)) || ok "$name"; }
+
+# A fresh lab; without one nothing that follows makes sense.
+lab() { # NODES
+	nodes=$1
+	timeout 30 dvs lab down >/dev/null 2>"$tmp/err" &&
+		timeout 30 dvs lab up --nodes "$1" >/dev/null 2>"$tmp/err" && return
+	not_ok "lab of $1 nodes" "$(<"$tmp/err")"
+	exit 1
+}
+
+server() { # NODE EP KB
+	timeout 10 dvs -n "$1" run 0 "$2" -- migr_server 0 "$2" "$3" >"$tmp/started" 2>&1 ||
+		fail "server $2 on node $1: $(<"$tmp/started")"
+}
+
+declare -A client_pid client_calls
+client() { # NODE EP SERVER_EP CALLS DELAY [MAXBUF]
+	timeout 100 dvs lab exec "$1" -- migr_client 0 "$2" "$3" "${6:-4096}" "$4" "$5" >"$tmp/client.$2" 2>&1 &
+	client_pid[$2]=$!
+	client_calls[$2]=$4
+}
+
+# Waits for a client; every call must have been answered once, in order, undamaged.
+client_ok() { # EP...
+	local ep last
+	for ep; do
+		wait "${client_pid[$ep]}"
+		last=$(tail -n 1 "$tmp/client.$ep")
+		[[ $last == "calls=${client_calls[$ep]} failed=0 lost=0 duplicated=0 reordered=0 corrupted=0 "* ]] ||
+			fail "client $ep: $last"
+	done
+}
+
+until_true() { # SECONDS COMMAND...
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.05
+	done
+}
+
+# One field of the object or of the first row on standard input.
+field() { python3 -c 'import json,sys
+d=json.load(sys.stdin); d=d[0] if isinstance(d,list) else d
+print(d[sys.argv[1]])' "$1" 2>/dev/null; }
+
+# Rows of one endpoint in `dvs ps`, as a list.
+rows_of() { # EP
+	timeout 10 dvs ps 0 --json | python3 -c 'import json,sys
+print(json.dumps([r for r in json.load(sys.stdin) if r["p_nr"]==int(sys.argv[1])]))' "$1"
+}
+owner() { rows_of "$1" | field node; }
+lpid_of() { rows_of "$1" | field lpid; }
+
+# Moves, and says what came of it in $moved (JSON) and $result.
+move() { # EP NODE
+	moved=$(timeout 20 dvs migrate 0 "$1" "$2" --json 2>"$tmp/err")
+	result=$(field result <<<"$moved")
+	[[ $result == committed ]] || fail "endpoint $1 to node $2: ${result:-no answer}: $(<"$tmp/err")"
+}
+
+# Every node's table agrees: these endpoints and no others, each at its node, nothing of a move left.
+check_tables() { # EP=NODE...
+	until_true 2 tables_agree "$@" || fail "tables: $(<"$tmp/tables")"
+}
+tables_agree() {
+	timeout 10 python3 - "$nodes" "$@" >"$tmp/tables" 2>&1 <<-'P'
+		import json, subprocess, sys
+		want = dict(map(int, a.split("=")) for a in sys.argv[2:])
+		status = json.loads(subprocess.check_output(["dvs", "lab", "status", "--json"]))
+		for node in (n["node"] for n in status["nodes"] if n["up"]):
+		    rows = json.loads(subprocess.check_output(["dvs", "-n", str(node), "ps", "--proc", "0", "--json"]))
+		    have = {r["p_nr"]: r["node"] for r in rows}
+		    if have != want:
+		        sys.exit(f"node {node} has endpoints at nodes {have}, not {want}")
+		    for r in rows:
+		        where = f"endpoint {r['p_nr']} in the table of node {node}"
+		        if r["flags"] & 0xa800 or r["misc"] & 8 or r["waitmigr"] != 27342:
+		            sys.exit(f"{where}: flags {r['flags']:x} misc {r['misc']:x} waitmigr {r['waitmigr']}")
+		        if bool(r["flags"] & 0x1000) == (r["node"] == node):
+		            sys.exit(f"{where}: REMOTE is wrong, flags {r['flags']:x}")
+	P
+}
+
+# The processes of this name, each in the network namespace of a node: "NODE NODE ...", sorted.
+nodes_of() { # COMM
+	python3 - "$1" <<-'P'
+		import json, os, subprocess, sys
+		status = json.loads(subprocess.check_output(["dvs", "lab", "status", "--json"]))
+		node = {n["netns"]: n["node"] for n in status["nodes"]}
+		found = []
+		for pid in filter(str.isdigit, os.listdir("/proc")):
+		    try:
+		        fields = open(f"/proc/{pid}/stat").read()
+		        name, state = fields[fields.index("(") + 1:fields.rindex(")")], fields[fields.rindex(")") + 2]
+		        if name == sys.argv[1] and state != "Z":
+		            found.append(node.get(os.stat(f"/proc/{pid}/ns/net").st_ino, "?"))
+		    except OSError:
+		        pass
+		print(*sorted(found, key=str))
+	P
+}
+
+# No process is left anywhere but at the owner's node.
+check_processes() { # COMM NODE...
+	local have want="${*:2}"
+	for _ in {1..20}; do
+		have=$(nodes_of "$1")
+		[[ $have == "$want" ]] && return
+		sleep 0.05
+	done
+	fail "processes $1 on nodes '$have', not '$want'"
+}
+
+daemon_pid() { # NODE
+	timeout 10 dvs lab status --json | python3 -c 'import json,sys
+print(*[n["pid"] for n in json.load(sys.stdin)["nodes"] if n["node"]==int(sys.argv[1])])' "$1"
+}
+daemon_fds() { ls "/proc/$(daemon_pid "$1")/fd" | wc -l; }
+daemon_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$(daemon_pid "$1")/status"; }

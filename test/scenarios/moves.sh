@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 60
+#
+# A server moves while its client calls: the original's three scenarios.
+#
+#	1	client 0, server 1 -> 0		apart, then together
+#	2	client 1, server 1 -> 0		together, then apart
+#	3	client 0, server 1 -> 2		to a third node
+. "$(dirname "$0")/lib.bash"
+lab 3
+
+moves_while_called() { # NAME EP CLIENT_EP CLIENT_NODE TO
+	begin "$1"
+	server 1 "$2" 2560
+	client "$4" "$3" "$2" 600 0.002
+	sleep 0.5
+	move "$2" "$5"
+	client_ok "$3"
+	check_tables "$2=$5"
+	check_processes migr_server "$5"
+	kill "$(lpid_of "$2")"
+	check_tables
+	check_processes migr_server
+	end
+}
+
+moves_while_called "client on 0, server moves 1 to 0" 10 110 0 0
+moves_while_called "client and server on 1, server moves to 0" 11 111 1 0
+moves_while_called "client on 0, server moves 1 to 2" 12 112 0 2
+finish
