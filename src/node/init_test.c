@@ -1,38 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * This program is its own init: started with DC_INIT_ARGUMENT it serves, as the daemon does. Started
- * with TEST_DAEMON it is a daemon that can be killed, and with TEST_VICTIM what the inits start.
- */
-#include "node/init.h"
+/* Starting, preparing, collecting. Started with TEST_VICTIM this program is what the inits start. */
+#include "node/init_rig_test.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/bits.h"
-#include "base/test.h"
-#include "os/clock.h"
-#include "os/pid.h"
-#include "os/loop.h"
-#include "os/socket.h"
-#include "os/task.h"
 
-#define NODE	    3
-#define WAIT_MS	    5000
 #define MANY	    700 /* more than the event socket holds */
-#define TEST_DAEMON "--test-daemon"
 #define TEST_VICTIM "--test-victim"
-
-static char self_path[4096];
-static struct dc_init *dc;
-static char *no_env[] = { NULL };
+#define SHELL_VPID  12345
 
 /* The next exit; vpid 0 when none came in time. */
 static struct dc_exit next_exit(void)
@@ -44,35 +21,12 @@ static struct dc_exit next_exit(void)
 	return ended;
 }
 
-static struct dc_spawn spawn_of(char *const *argv)
+static void teardown(void)
 {
-	return (struct dc_spawn){
-		.argv = argv, .envp = no_env, .cwd = "/", .umask = 022, .fds = { -1, -1, -1 }
-	};
-}
+	struct dc_exit ended;
 
-struct child {
-	int vpid;
-	pid_t lpid;
-	int pidfd;
-};
-
-/* Starts and lets go; the vpid is 0 if that failed. */
-static struct child start(const struct dc_spawn *spawn)
-{
-	struct child c = { .pidfd = -1 };
-	struct refusal why = REFUSAL_NONE;
-	int r = dc_init_spawn(dc, spawn, &c.vpid, &c.lpid, &c.pidfd, &why);
-
-	CHECK_EQ(r, 0);
-	if (!r)
-		r = dc_init_go(dc, c.vpid, &why);
-	CHECK_EQ(r, 0);
-	if (r < 0) {
-		printf("%s\n", why.reason);
-		c.vpid = 0;
-	}
-	return c;
+	CHECK_EQ(dc_init_read(dc, &ended), -EAGAIN);
+	dc = dc_init_free(dc);
 }
 
 /* Runs argv to its end with its output in text; the wait status. */
@@ -100,28 +54,6 @@ static int output_of(struct dc_spawn spawn, char *text, size_t size)
 	ended = next_exit();
 	CHECK_EQ(ended.vpid, c.vpid);
 	return ended.status;
-}
-
-static int fds_open(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
-static void setup(void)
-{
-	CHECK(!dc_init_start(&dc, 7, NODE));
-}
-
-static void teardown(void)
-{
-	struct dc_exit ended;
-
-	CHECK_EQ(dc_init_read(dc, &ended), -EAGAIN);
-	dc = dc_init_free(dc);
 }
 
 static void test_init_itself(void)
@@ -430,7 +362,7 @@ static void test_shell(void)
 {
 	char *path = self_path;
 	struct child c = { 0 };
-	int pair[2], other, vpid = 12345;
+	int pair[2], other, vpid = SHELL_VPID;
 	pid_t lpid;
 	char text[16] = "";
 
@@ -466,113 +398,16 @@ static int victim_shell(void)
 	return 0;
 }
 
-static void test_init_killed(void)
-{
-	char *argv[] = { "sleep", "100", NULL };
-	struct dc_spawn spawn = spawn_of(argv);
-	struct dc_exit ended;
-	struct child c;
-	int fd = -1;
-
-	setup();
-	c = start(&spawn);
-	kill(dc_init_pid(dc), SIGKILL);
-	CHECK_EQ(os_poll(c.pidfd, OS_READ, WAIT_MS), 0); /* its processes go with it */
-	CHECK_EQ(os_poll(dc_init_fd(dc), OS_READ, WAIT_MS), 0);
-	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);
-	CHECK(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &fd, NULL) < 0);
-	CHECK_EQ(fd, -1);
-	os_close(c.pidfd);
-	dc = dc_init_free(dc);
-}
-
-static void test_init_stopped(void)
-{
-	char *argv[] = { "true", NULL };
-	struct dc_spawn spawn = spawn_of(argv);
-	struct dc_exit ended;
-	int64_t begin = os_now_ns();
-	struct child c = { 0 };
-
-	setup();
-	kill(dc_init_pid(dc), SIGSTOP);
-	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), -ETIMEDOUT);
-	CHECK(os_now_ns() - begin < (DC_INIT_TIMEOUT_MS + 2000) * OS_MS_NS);
-	CHECK_EQ(os_poll(dc_init_fd(dc), OS_READ, WAIT_MS), 0);
-	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);
-	dc = dc_init_free(dc);
-}
-
-/* TEST_DAEMON: an init with a process and one that waits, told to the parent; then nothing. */
-static int run_daemon(void)
-{
-	char *argv[] = { "sleep", "100", NULL };
-	struct dc_spawn spawn = spawn_of(argv);
-	struct child c = { 0 };
-	pid_t pids[3];
-
-	setup();
-	pids[0] = dc_init_pid(dc);
-	pids[1] = start(&spawn).lpid;
-	dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL);
-	pids[2] = c.lpid;
-	if (write(STDOUT_FILENO, pids, sizeof(pids)) != sizeof(pids))
-		return 1;
-	for (;;)
-		pause();
-}
-
-static void test_daemon_killed(void)
-{
-	struct task_id ids[3] = { 0 };
-	pid_t pids[3] = { 0 }, daemon;
-	int fds[2];
-
-	CHECK_OR_RETURN(!pipe2(fds, O_CLOEXEC));
-	daemon = fork();
-	if (!daemon) {
-		dup2(fds[1], STDOUT_FILENO);
-		execl(self_path, self_path, TEST_DAEMON, NULL);
-		_exit(127);
-	}
-	os_close(fds[1]);
-	CHECK_EQ(os_read_full(fds[0], pids, sizeof(pids), WAIT_MS), 0);
-	for (int i = 0; i < 3; i++)
-		CHECK_EQ(os_task_of(pids[i], &ids[i]), 0);
-	kill(daemon, SIGKILL);
-	waitpid(daemon, NULL, 0);
-	for (int i = 0; i < 3; i++)
-		CHECK_EQ(os_task_wait_gone(&ids[i], WAIT_MS), 0);
-	os_close(fds[0]);
-}
-
-static int run_as(int argc, char **argv)
-{
-	if (argc > 1 && !strcmp(argv[1], DC_INIT_ARGUMENT))
-		return dc_init_main(argc, argv);
-	if (argc > 1 && !strcmp(argv[1], TEST_DAEMON))
-		return run_daemon();
-	if (argc > 2 && !strcmp(argv[1], TEST_VICTIM))
-		return strcmp(argv[2], "many") ? victim_report() : victim_many();
-	return argc == 1 && getppid() == 1 && getpid() == 12345 ? victim_shell() : -1;
-}
-
 int main(int argc, char **argv)
 {
-	int r = run_as(argc, argv);
-
-	if (r >= 0) {
-		/* Not exit(): what a sanitizer does there it cannot do in another pid namespace. */
-		fflush(stdout);
-		_exit(r);
-	}
-	if (geteuid() != 0) {
-		test_skip("pid namespaces need root");
+	if (argc > 1 && !strcmp(argv[1], DC_INIT_ARGUMENT))
+		end_as(dc_init_main(argc, argv));
+	if (argc > 2 && !strcmp(argv[1], TEST_VICTIM))
+		end_as(strcmp(argv[2], "many") ? victim_report() : victim_many());
+	if (argc == 1 && getppid() == 1 && getpid() == SHELL_VPID)
+		end_as(victim_shell());
+	if (!rig_start())
 		return test_end();
-	}
-	alarm(60);
-	if (readlink("/proc/self/exe", self_path, sizeof(self_path) - 1) < 0)
-		return 1;
 	TEST(test_init_itself);
 	TEST(test_process_is_prepared);
 	TEST(test_waits_for_go);
@@ -584,8 +419,5 @@ int main(int argc, char **argv)
 	TEST(test_orphans);
 	TEST(test_many_exits_unread);
 	TEST(test_shell);
-	TEST(test_init_killed);
-	TEST(test_init_stopped);
-	TEST(test_daemon_killed);
 	return test_end();
 }
