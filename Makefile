@@ -12,21 +12,20 @@ SANITIZE_tsan := thread
 .PHONY: all setup demo check bench lint format asan ubsan tsan clang models fuzz install clean help
 
 all: setup $(BUILD)/build.ninja
+	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
 	@$(NINJA) -C $(BUILD)
 	@scripts/stage $(BUILD)
 
 setup:
 	@scripts/setup
 
-# Ninja sees a change in a file it knows. What is new or gone is seen here, and a meson.build is read
-# again here, without a word.
+# Ninja sees a change in a file it knows. What is new or gone is seen here.
 $(BUILD)/listing: FORCE | setup
 	@mkdir -p $(BUILD)
 	@find include src examples test -name '*.c' -o -name meson.build 2>/dev/null | sort >$@.now; \
 	cmp -s $@.now $@ && rm $@.now || mv $@.now $@
 
-$(BUILD)/build.ninja: $(BUILD)/listing meson.build $(wildcard include/meson.build src/*/meson.build \
-		examples/meson.build test/meson.build test/*/meson.build)
+$(BUILD)/build.ninja: $(BUILD)/listing
 	@scripts/configure $(BUILD) --prefix $(PREFIX)
 
 FORCE:
