@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TIMER_RESTORE_IDS 77 /* PR_TIMER_CREATE_RESTORE_IDS */
@@ -35,6 +36,21 @@ static void add_settings(struct restore *restore)
 		if (process->membarrier >> bit & 1)
 			calls_add(calls, "register its memory barriers", CALL_OK, SYS_membarrier,
 				  1ull << bit, 0, 0);
+	}
+}
+
+/* After everything that takes memory or descriptors, before the right to raise them is given up. */
+static void add_limits(struct restore *restore)
+{
+	struct calls *calls = &restore->calls;
+
+	for (unsigned i = 0; i < IMAGE_RLIMITS; i++) {
+		calls_room(calls, 1, sizeof(struct image_rlimit));
+		struct remote_ptr limit = calls_put(calls, &restore->picture.process.rlimit[i],
+						    sizeof(struct image_rlimit));
+
+		calls_add(calls, "set its resource limits", CALL_OK, SYS_prlimit64, 0, i, limit.at,
+			  0);
 	}
 }
 
@@ -142,6 +158,7 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
 	add_settings(restore);
+	add_limits(restore);
 	add_signal_handlers(restore);
 	restore_add_thread(restore, &picture->thread[0]);
 	restore_add_credentials(restore, &picture->thread[0].image);
@@ -200,11 +217,18 @@ static int set_scheduling(struct restore *restore, pid_t tid, const struct image
 	return 0;
 }
 
-static int write_setting(struct restore *restore, const char *name, const char *format,
+/* Writing needs rights even if nothing changes, so what is so already is left alone. */
+static int write_setting(struct restore *restore, const char *name, const char *format, int base,
 			 long long value, struct refusal *refusal)
 {
+	struct procdir_text now = { 0 };
 	char text[24];
+	bool same = procdir_read(restore->dir, name, &now) == 0 &&
+		    strtoll(now.text, NULL, base) == value;
 
+	procdir_text_free(&now);
+	if (same)
+		return 0;
 	snprintf(text, sizeof(text), format, value);
 	int result = procdir_write(restore->dir, name, text);
 
@@ -218,20 +242,12 @@ static int write_setting(struct restore *restore, const char *name, const char *
 int restore_outside(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
-	int result = write_setting(restore, "oom_score_adj", "%lld", picture->process.oom_score_adj,
-				   refusal);
+	int result = write_setting(restore, "oom_score_adj", "%lld", 10,
+				   picture->process.oom_score_adj, refusal);
 
 	if (result == 0)
-		result = write_setting(restore, "coredump_filter", "%#llx",
+		result = write_setting(restore, "coredump_filter", "%#llx", 16,
 				       picture->process.coredump_filter, refusal);
-	for (unsigned i = 0; i < IMAGE_RLIMITS && result == 0; i++) {
-		if (syscall(SYS_prlimit64, restore->pid, i, &picture->process.rlimit[i], NULL) < 0)
-			result =
-				refusal_set(refusal, EDVSPROCSTS,
-					    "resource limit %u of the process cannot be set on the "
-					    "target: %s",
-					    i, strerror(errno));
-	}
 	for (uint32_t i = 0; i < restore->threads.count && result == 0; i++) {
 		for (uint32_t k = 0; k < picture->thread_count && result == 0; k++) {
 			if (picture->thread[k].image.tid == restore->threads.vtid[i])

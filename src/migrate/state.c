@@ -39,6 +39,7 @@ static const struct ordinary {
 struct questions {
 	struct remote_ptr action[IMAGE_SIGNALS];
 	struct remote_ptr itimer[3];
+	struct remote_ptr limit[IMAGE_RLIMITS];
 	struct remote_ptr subreaper, xcomp, tsc, policy, semaphores;
 	uint32_t ordinary[ORDINARY_COUNT];
 	uint32_t brk, dumpable, thp, merge, membarrier, policy_call;
@@ -46,7 +47,7 @@ struct questions {
 
 static void ask(struct calls *calls, struct questions *q)
 {
-	calls_room(calls, IMAGE_SIGNALS + 32, 4096);
+	calls_room(calls, IMAGE_SIGNALS + 64, 8192);
 	for (unsigned i = 0; i < IMAGE_SIGNALS; i++) {
 		q->action[i] = calls_space(calls, sizeof(struct image_sigaction));
 		calls_add(calls, "read its signal handlers", CALL_OK, SYS_rt_sigaction, i + 1, 0,
@@ -56,6 +57,11 @@ static void ask(struct calls *calls, struct questions *q)
 		q->itimer[i] = calls_space(calls, sizeof(struct image_itimer));
 		calls_add(calls, "read its interval timers", CALL_OK, SYS_getitimer, i,
 			  q->itimer[i].at);
+	}
+	for (unsigned i = 0; i < IMAGE_RLIMITS; i++) {
+		q->limit[i] = calls_space(calls, sizeof(struct image_rlimit));
+		calls_add(calls, "read its limits", CALL_OK, SYS_prlimit64, 0, i, 0,
+			  q->limit[i].at);
 	}
 	for (unsigned i = 0; i < ORDINARY_COUNT; i++)
 		q->ordinary[i] = calls_append(
@@ -125,6 +131,9 @@ static void take_answers(struct calls *calls, const struct questions *q,
 	for (unsigned i = 0; i < 3; i++)
 		memcpy(&process->itimer[i], calls_at(calls, q->itimer[i]),
 		       sizeof(process->itimer[i]));
+	for (unsigned i = 0; i < IMAGE_RLIMITS; i++)
+		memcpy(&process->rlimit[i], calls_at(calls, q->limit[i]),
+		       sizeof(process->rlimit[i]));
 	memcpy(&process->subreaper, calls_at(calls, q->subreaper), sizeof(process->subreaper));
 	process->bounds.brk = (uint64_t)calls_result(calls, q->brk);
 	process->dumpable = not_negative(calls_result(calls, q->dumpable));
@@ -160,15 +169,6 @@ static int read_timers(struct calls *calls, struct inventory *inventory, struct 
 	return 0;
 }
 
-static int read_limits(pid_t pid, struct image_process *process, struct refusal *refusal)
-{
-	for (unsigned i = 0; i < IMAGE_RLIMITS; i++) {
-		if (syscall(SYS_prlimit64, pid, i, NULL, &process->rlimit[i]) < 0)
-			return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	}
-	return 0;
-}
-
 int state_read_process(struct calls *calls, struct inventory *inventory,
 		       struct image_sigaction actions[IMAGE_SIGNALS], struct refusal *refusal)
 {
@@ -188,8 +188,7 @@ int state_read_process(struct calls *calls, struct inventory *inventory,
 	result = fitness_check_semaphores(inventory, semaphores->semusz, refusal);
 	if (result)
 		return result;
-	result = read_limits(inventory->pid, &inventory->process, refusal);
-	return result ? result : read_timers(calls, inventory, refusal);
+	return read_timers(calls, inventory, refusal);
 }
 
 /* ---- threads ---- */
