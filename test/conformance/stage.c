@@ -326,6 +326,19 @@ static bool place(const char *text)
 	return given > 0;
 }
 
+/* "test_send_waits" as "send waits". */
+static const char *in_words(const char *function)
+{
+	static char words[128];
+
+	snprintf(words, sizeof(words), "%s", function + sizeof("test_") - 1);
+	for (char *at = words; *at; at++) {
+		if (*at == '_')
+			*at = ' ';
+	}
+	return words;
+}
+
 static void run_tests(const char *where, const struct stage_test *tests, int nr_tests)
 {
 	for (int i = 0; i < nr_tests; i++) {
@@ -333,8 +346,8 @@ static void run_tests(const char *where, const struct stage_test *tests, int nr_
 
 		tests[i].run();
 		clear_stage();
-		printf("%s - %s on %s\n", failures == before ? "ok" : "not ok", tests[i].name,
-		       where);
+		printf("%s - %s on %s\n", failures == before ? "ok" : "not ok",
+		       in_words(tests[i].name), where);
 		fflush(stdout);
 	}
 }

@@ -8,51 +8,31 @@
 #	caller, third          server
 #
 # Usage: messages.sh [TOPIC...]
-set -u
-build=${DVS_BUILD:-$PWD/build}
-export PATH="$build/bin:$PATH"
-programs=$build/test/conformance
-topics=("${@:-}")
-[ -n "${topics[0]}" ] || topics=(messages errors death notify bind info copy original)
-failed=0
-
-trap 'dvs lab down >/dev/null 2>&1' EXIT
-trap 'exit 1' TERM INT
-dvs lab down >/dev/null 2>&1
-if ! timeout 30 dvs lab up --nodes 2 >/dev/null; then
-	echo "not ok - lab up"
-	exit 1
-fi
+. "$(dirname "$0")/lib.bash"
+topics=(messages errors death notify bind info copy original)
+(($#)) && topics=("$@")
 
 # A client and a server written for the original, both on node 0, then the server on node 1.
 original() { # NODE EP
-	local said
-	said=$(mktemp)
-	timeout 20 dvs lab exec "$1" -- "$build/examples/original" server 0 "$2" >"$said" 2>&1 &
-	local server=$!
+	local there
+	begin "a program of the original, its server on node $1"
+	timeout 20 dvs lab exec "$1" -- "$build/examples/original" server 0 "$2" >"$tmp/server" 2>&1 &
+	there=$!
 	sleep 0.5
-	if timeout 20 dvs lab exec 0 -- "$build/examples/original" client 0 27 "$2" 50 >>"$said" 2>&1 &&
-		wait $server; then
-		echo "ok - a program of the original, server on node $1"
-	else
-		cat "$said"
-		kill $server 2>/dev/null
-		wait $server 2>/dev/null
-		echo "not ok - a program of the original, server on node $1"
-		failed=1
-	fi
-	rm -f "$said"
+	timeout 20 dvs lab exec 0 -- "$build/examples/original" client 0 27 "$2" 50 >"$tmp/client" 2>&1 ||
+		fail "client: $(tail -n 1 "$tmp/client")"
+	((failures)) && kill $there
+	wait $there || fail "server: $(tail -n 1 "$tmp/server")"
+	end
 }
 
+lab 2
 for topic in "${topics[@]}"; do
-	case $topic in
-	original)
+	if [[ $topic == original ]]; then
 		original 0 25
 		original 1 26
-		;;
-	*)
-		timeout 100 "$programs/conform_$topic" 0,0,0 0,1,0 || failed=1
-		;;
-	esac
+	else
+		timeout 100 "$build/test/conformance/conform_$topic" 0,0,0 0,1,0 || failed=1
+	fi
 done
-exit $failed
+finish
