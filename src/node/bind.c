@@ -220,6 +220,11 @@ void handle_bind(struct request *request)
 		bind_remote(request);
 		return;
 	}
+	if (request->uid && request->head.cmd != SELF_BIND) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may bind itself only; root may bind others", request->uid);
+		return;
+	}
 	if (bind_target(request, &tgid, &tid, &vpid) < 0 ||
 	    process_new(node, tid, tgid, vpid, -1, &process) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",

@@ -149,6 +149,11 @@ void handle_drain(struct request *request)
 
 	if (!method_known(request))
 		return;
+	if (request->uid) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may not empty a node; root may (sudo)", request->uid);
+		return;
+	}
 	drain = calloc(1, sizeof(*drain));
 	if (!drain) {
 		request_fail(request, EDVSALLOCMEM, "no memory");

@@ -20,43 +20,63 @@ struct server {
 	struct os_source *sources[2];
 };
 
-/* Programs' calls act for the task that asks and hand out descriptors: never passed on. */
+/*
+ * LOCAL: acts for the task that asks or hands out descriptors, and is never passed on. OWNER: for the
+ * DC's owner and root; who asks on another node was known there by his credentials.
+ */
+enum call_flag {
+	LOCAL = 1,
+	OWNER = 2
+};
+
 struct call {
 	void (*handle)(struct request *request);
-	bool local;
+	unsigned flags;
 };
 
 static const struct call calls[] = {
-	[CTL_HELLO] = { handle_hello, true },
-	[CTL_BIND] = { handle_bind, true },
-	[CTL_UNBIND] = { handle_unbind, true },
-	[CTL_CHANNEL] = { handle_channel, true },
-	[CTL_GETEP] = { handle_getep, true },
-	[CTL_WAIT4BIND] = { handle_wait4bind, true },
-	[CTL_PROCINFO] = { handle_procinfo, false },
-	[CTL_DCINFO] = { handle_dcinfo, false },
-	[CTL_NODEINFO] = { handle_nodeinfo, false },
-	[CTL_DVSINFO] = { handle_dvsinfo, false },
-	[CTL_PRIV] = { handle_priv, true },
-	[CTL_VCOPY] = { copy_start, true },
-	[CTL_WAKEUP] = { handle_wakeup, true },
-	[CTL_NOTIFY] = { handle_notify, true },
-	[CTL_MIGRATE] = { handle_migrate, false },
-	[CTL_DCINIT] = { handle_dcinit, false },
-	[CTL_DCEND] = { handle_dcend, false },
-	[CTL_ADDNODE] = { handle_addnode, false },
-	[CTL_DELNODE] = { handle_delnode, false },
-	[CTL_PS] = { handle_ps, false },
-	[CTL_NODES] = { handle_nodes, false },
-	[CTL_DCS] = { handle_dcs, false },
-	[CTL_PROCTABLE] = { handle_proctable, false },
-	[CTL_RUN] = { handle_run, false },
-	[CTL_LOGS] = { handle_logs, false },
-	[CTL_MOVE] = { handle_move, false },
-	[CTL_DRAIN] = { handle_drain, false },
-	[CTL_SHUTDOWN] = { handle_shutdown, false },
-	[CTL_STATUS] = { handle_status, false },
+	[CTL_HELLO] = { handle_hello, LOCAL },
+	[CTL_BIND] = { handle_bind, LOCAL | OWNER },
+	[CTL_UNBIND] = { handle_unbind, LOCAL | OWNER },
+	[CTL_CHANNEL] = { handle_channel, LOCAL },
+	[CTL_GETEP] = { handle_getep, LOCAL },
+	[CTL_WAIT4BIND] = { handle_wait4bind, LOCAL },
+	[CTL_PROCINFO] = { handle_procinfo, 0 },
+	[CTL_DCINFO] = { handle_dcinfo, 0 },
+	[CTL_NODEINFO] = { handle_nodeinfo, 0 },
+	[CTL_DVSINFO] = { handle_dvsinfo, 0 },
+	[CTL_PRIV] = { handle_priv, LOCAL | OWNER },
+	[CTL_VCOPY] = { copy_start, LOCAL },
+	[CTL_WAKEUP] = { handle_wakeup, LOCAL | OWNER },
+	[CTL_NOTIFY] = { handle_notify, LOCAL | OWNER },
+	[CTL_MIGRATE] = { handle_migrate, OWNER },
+	[CTL_DCINIT] = { handle_dcinit, 0 },
+	[CTL_DCEND] = { handle_dcend, 0 },
+	[CTL_ADDNODE] = { handle_addnode, 0 },
+	[CTL_DELNODE] = { handle_delnode, 0 },
+	[CTL_PS] = { handle_ps, 0 },
+	[CTL_NODES] = { handle_nodes, 0 },
+	[CTL_DCS] = { handle_dcs, 0 },
+	[CTL_PROCTABLE] = { handle_proctable, 0 },
+	[CTL_RUN] = { handle_run, OWNER },
+	[CTL_LOGS] = { handle_logs, OWNER },
+	[CTL_MOVE] = { handle_move, OWNER },
+	[CTL_DRAIN] = { handle_drain, 0 },
+	[CTL_SHUTDOWN] = { handle_shutdown, 0 },
+	[CTL_STATUS] = { handle_status, 0 },
 };
+
+/* A DC that does not run has no owner: the handler says what is wrong with it. */
+static bool may_call(const struct request *request, const struct call *call)
+{
+	int dcid = request->head.dcid;
+	const struct directory_dc *dc;
+
+	if (!(call->flags & OWNER) || request->uid == 0 || dcid < 0 || dcid >= SHM_DCS)
+		return true;
+	dc = &request->node->directory.dc[dcid];
+	return !dc->running || dc->owner_uid == request->uid;
+}
 
 void request_dispatch(struct request *request)
 {
@@ -70,7 +90,13 @@ void request_dispatch(struct request *request)
 		return;
 	}
 	call = &calls[request->head.call];
-	if (to < 0 || to == node->options.id || call->local || request->from >= 0) {
+	if (!may_call(request, call)) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may not do this in DC %d; its owner and root may (sudo)",
+			     request->uid, request->head.dcid);
+		return;
+	}
+	if (to < 0 || to == node->options.id || call->flags & LOCAL || request->from >= 0) {
 		call->handle(request);
 		return;
 	}
