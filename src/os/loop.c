@@ -30,6 +30,8 @@
 /* A timer called this much before its time was re-armed while its callback waited for the lock. */
 #define TIMER_EARLY_NS OS_MS_NS
 
+#define BETWEEN_MAX 4
+
 struct posted {
 	struct posted *next;
 	os_timer_fn *fn;
@@ -56,16 +58,20 @@ struct os_loop {
 	atomic_bool stopping;
 	struct posted *posted, **posted_end;
 	struct os_source *graveyard;
+	struct {
+		os_timer_fn *fn;
+		void *ctx;
+	} between[BETWEEN_MAX];
 	unsigned live; /* sources not freed */
 };
 
-static void loop_lock(struct os_loop *loop)
+void os_loop_lock(struct os_loop *loop)
 {
 	if (loop->lock)
 		pthread_mutex_lock(loop->lock);
 }
 
-static void loop_unlock(struct os_loop *loop)
+void os_loop_unlock(struct os_loop *loop)
 {
 	if (loop->lock)
 		pthread_mutex_unlock(loop->lock);
@@ -104,9 +110,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)n;
 	(void)what;
-	loop_lock(loop);
+	os_loop_lock(loop);
 	run_posted(loop);
-	loop_unlock(loop);
+	os_loop_unlock(loop);
 }
 
 static int loop_init_wake(struct os_loop *loop)
@@ -194,17 +200,46 @@ struct os_loop *os_loop_free(struct os_loop *loop)
 	return NULL;
 }
 
+static void run_between(struct os_loop *loop)
+{
+	for (int i = 0; i < BETWEEN_MAX; i++) {
+		if (loop->between[i].fn)
+			loop->between[i].fn(loop->between[i].ctx);
+	}
+}
+
 int os_loop_run(struct os_loop *loop)
 {
 	int r = 0;
 
 	while (r >= 0 && !atomic_exchange(&loop->stopping, false)) {
 		r = event_base_loop(loop->base, EVLOOP_ONCE);
-		loop_lock(loop);
+		os_loop_lock(loop);
 		bury_dead(loop);
-		loop_unlock(loop);
+		os_loop_unlock(loop);
+		run_between(loop);
 	}
 	return r < 0 ? -EIO : 0;
+}
+
+int os_loop_between(struct os_loop *loop, os_timer_fn *fn, void *ctx)
+{
+	for (int i = 0; i < BETWEEN_MAX; i++) {
+		if (loop->between[i].fn)
+			continue;
+		loop->between[i].fn = fn;
+		loop->between[i].ctx = ctx;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void os_loop_between_end(struct os_loop *loop, os_timer_fn *fn, void *ctx)
+{
+	for (int i = 0; i < BETWEEN_MAX; i++) {
+		if (loop->between[i].fn == fn && loop->between[i].ctx == ctx)
+			loop->between[i].fn = NULL;
+	}
 }
 
 void os_loop_stop(struct os_loop *loop)
@@ -260,10 +295,10 @@ static void on_io(struct os_source *source, int fd, int events)
 {
 	struct os_loop *loop = source->loop;
 
-	loop_lock(loop);
+	os_loop_lock(loop);
 	if (!source->dead && (source->events & events))
 		source->io(source->ctx, fd, events);
-	loop_unlock(loop);
+	os_loop_unlock(loop);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -323,7 +358,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	loop_lock(loop);
+	os_loop_lock(loop);
 	if (!source->dead && source->deadline_ns >= 0 &&
 	    os_now_ns() + TIMER_EARLY_NS >= source->deadline_ns) {
 		/* It may be that a re-armed timer is run by its first arming: one run is due. */
@@ -331,7 +366,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		source->deadline_ns = -1;
 		source->fn(source->ctx);
 	}
-	loop_unlock(loop);
+	os_loop_unlock(loop);
 }
 
 int os_source_timer(struct os_loop *loop, int64_t delay_us, os_timer_fn *fn, void *ctx,
@@ -375,10 +410,10 @@ static void on_signal(evutil_socket_t signo, short what, void *arg)
 
 	(void)signo;
 	(void)what;
-	loop_lock(loop);
+	os_loop_lock(loop);
 	if (!source->dead)
 		source->fn(source->ctx);
-	loop_unlock(loop);
+	os_loop_unlock(loop);
 }
 
 int os_source_signal(struct os_loop *loop, int signo, os_timer_fn *fn, void *ctx,

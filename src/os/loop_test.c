@@ -283,6 +283,39 @@ static void test_stop_from_a_thread_and_before(void)
 	teardown();
 }
 
+static void on_stop(void *ctx)
+{
+	(void)ctx;
+	os_loop_stop(loop);
+}
+
+static void between(void *ctx)
+{
+	CHECK_EQ(pthread_mutex_trylock(&lock), 0); /* not held */
+	pthread_mutex_unlock(&lock);
+	os_loop_lock(loop);
+	++*(int *)ctx;
+	os_loop_unlock(loop);
+}
+
+static void test_between_turns(void)
+{
+	int first = 0, second = 0;
+
+	setup();
+	CHECK_EQ(os_loop_between(loop, between, &first), 0);
+	CHECK_EQ(os_loop_between(loop, between, &second), 0);
+	os_loop_between_end(loop, between, &first);
+	CHECK_EQ(os_loop_post(loop, on_nothing, NULL), 0);
+	os_loop_stop(loop);
+	CHECK_EQ(os_loop_run(loop), 0);
+	CHECK_EQ(first, 0);
+	CHECK_EQ(os_source_timer(loop, 1000, on_stop, NULL, &seen.source), 0);
+	CHECK_EQ(os_loop_run(loop), 0);
+	CHECK(second > 0);
+	teardown();
+}
+
 int main(void)
 {
 	alarm(30);
@@ -292,6 +325,7 @@ int main(void)
 	TEST(test_timers);
 	TEST(test_signal);
 	TEST(test_post_keeps_order);
+	TEST(test_between_turns);
 	TEST(test_other_threads);
 	TEST(test_stop_from_a_thread_and_before);
 	return test_end();

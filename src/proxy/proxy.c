@@ -35,6 +35,8 @@ int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exch
 	if (!r)
 		r = os_source_timer(loop, -1, proxy_on_lazy, proxy, &proxy->lazy_timer);
 	if (!r)
+		r = os_loop_between(loop, proxy_attend, proxy);
+	if (!r)
 		r = proxy_listen(proxy);
 	if (r) {
 		proxy_free(proxy);
@@ -55,6 +57,7 @@ struct proxy *proxy_free(struct proxy *proxy)
 		if (proxy->peer[node].timer)
 			peer_deinit(&proxy->peer[node]);
 	}
+	os_loop_between_end(proxy->loop, proxy_attend, proxy);
 	proxy_listen_end(proxy);
 	proxy->lazy_timer = os_source_free(proxy->lazy_timer);
 	free(proxy);

@@ -66,7 +66,11 @@ struct proxy *proxy_free(struct proxy *proxy);
 void proxy_node_up(struct proxy *proxy, int node, uint32_t address, uint32_t incarnation);
 void proxy_node_down(struct proxy *proxy, int node);
 
-/* The node bell rang: send what changed. Called by the bell thread with the lock held. */
+/*
+ * The node bell rang: send what changed. Called by the bell thread with the lock held. That thread
+ * sets the bell's `sleeping` before each wait and clears it after; in between the proxy may clear it
+ * for a while, when the loop's thread is awake and looks itself (see proxy_attend.c).
+ */
 void proxy_scan(struct proxy *proxy);
 /* Looks at one endpoint's bell, if the daemon holds it (after a swap of far ends). */
 void proxy_scan_endpoint(struct proxy *proxy, int dcid, int p_nr);

@@ -365,12 +365,14 @@ static void on_peer_io(void *ctx, int fd, int events)
 	struct peer *peer = ctx;
 
 	(void)fd;
-	if (!peer->connected)
+	if (!peer->connected) {
 		on_connected(peer);
-	else if (events & OS_WRITE)
+	} else if (events & OS_WRITE) {
 		peer_write(peer);
-	else
+	} else {
+		proxy_attend_begin(peer->proxy);
 		peer_read(peer);
+	}
 }
 
 static int peer_adopt(struct peer *peer, int fd, int events)

@@ -37,8 +37,10 @@ static void ring_local(struct peer *peer, const struct exchange_channel *channel
 {
 	struct exchange_bell *bell;
 
-	if (!exchange_bell(peer->proxy->exchange, channel->dcid, channel->p_nr[local], &bell))
-		exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
+	if (exchange_bell(peer->proxy->exchange, channel->dcid, channel->p_nr[local], &bell))
+		return;
+	exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
+	peer->proxy->delivered = true;
 }
 
 /*

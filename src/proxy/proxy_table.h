@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "core/link.h"
+#include "ipc/spin.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
 #include "proxy/queue.h"
@@ -88,6 +89,10 @@ struct proxy {
 	unsigned greeting_count;
 	unsigned batch; /* depth: what is queued is written when the outermost one ends */
 	bool any_flush;
+	bool delivered;	    /* a process of this node was rung for a message */
+	bool attending;	    /* the loop's thread stands in for the one at the node bell */
+	uint32_t bell_seen; /* count of the node bell when last looked at */
+	struct spin attention;
 	struct peer peer[NR_NODES];
 };
 
@@ -118,6 +123,10 @@ void proxy_batch_end(struct proxy *proxy);
 /* proxy_greet.c: connections made to us */
 int proxy_listen(struct proxy *proxy);
 void proxy_listen_end(struct proxy *proxy);
+
+/* proxy_attend.c: who looks at the node bell */
+void proxy_attend_begin(struct proxy *proxy); /* on the loop's thread, with the lock */
+void proxy_attend(void *ctx);		      /* between two turns, without the lock: ends it */
 
 /* proxy_line.c: lines that go out */
 void proxy_on_lazy(void *ctx);		/* timer: what had time has had it */
