@@ -346,6 +346,16 @@ void process_move_followers(struct process *process, int to)
 	}
 }
 
+/* On its way here and loaded: its memory maps our pages already, so they must be the ones it gets. */
+static bool is_arriving(const struct node *node, int dcid, int p_nr)
+{
+	const struct process *p = node->processes;
+
+	while (p && (p->dcid != dcid || p->p_nr != p_nr || !p->arriving))
+		p = p->next;
+	return p;
+}
+
 void process_drop_far_channels(struct node *node, int dcid, int p_nr)
 {
 	struct exchange_channel *channel = exchange_next(node->exchange, dcid, p_nr, NULL);
@@ -357,10 +367,10 @@ void process_drop_far_channels(struct node *node, int dcid, int p_nr)
 		const struct directory_endpoint *self = node_endpoint(node, dcid, p_nr);
 		const struct directory_endpoint *peer = node_endpoint(node, dcid, peer_nr);
 
-		if (!peer || !peer->bound || peer->node != node->options.id)
-			exchange_channel_drop(node->exchange, channel);
-		else
+		if (peer && peer->bound && peer->node == node->options.id)
 			channel->page->node[side] = self->node;
+		else if (!is_arriving(node, dcid, peer_nr))
+			exchange_channel_drop(node->exchange, channel);
 		channel = next;
 	}
 }
