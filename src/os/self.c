@@ -15,6 +15,7 @@
 
 int os_self_beside(const char *name, char *path, size_t size)
 {
+	static const char *const folders[] = { "", "/../sbin", "/../bin", "/../libexec/dvs" };
 	char exe[512], *slash;
 	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
@@ -25,9 +26,13 @@ int os_self_beside(const char *name, char *path, size_t size)
 	if (!slash)
 		return -ENOENT;
 	*slash = '\0';
-	if (snprintf(path, size, "%s/%s", exe, name) >= (int)size)
-		return -ENAMETOOLONG;
-	return access(path, X_OK) < 0 ? -errno : 0;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		if (snprintf(path, size, "%s%s/%s", exe, folders[i], name) >= (int)size)
+			return -ENAMETOOLONG;
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
 }
 
 int os_self_cwd(char *path, size_t size)

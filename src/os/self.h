@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* "FOLDER/name", FOLDER being where the running program lies. 0 or negative errno. */
+/*
+ * "FOLDER/name", FOLDER being where the running program lies, or, once installed, the folder beside it
+ * where daemons and their parts lie. 0 or negative errno.
+ */
 int os_self_beside(const char *name, char *path, size_t size);
 
 int os_self_cwd(char *path, size_t size); /* 0 or negative errno */
