@@ -6,27 +6,51 @@
 #include <string.h>
 
 #include "ipc/binding.h"
+#include "os/clock.h"
+#include "os/futex.h"
 #include "os/thread.h"
 
 #define CONTROL_NAME	   "@" CTL_ABSTRACT_NAME
 #define CONNECT_TIMEOUT_MS 5000
 /* Signals are blocked meanwhile: even a daemon that hangs must not hold a process for ever. */
 #define ANSWER_TIMEOUT_MS  60000
+/* The daemon is quick; should it end meanwhile, nobody is stuck. */
+#define QUIET_MAX_NS	   (2 * OS_SECOND_NS)
+#define QUIET_NAP_NS	   OS_MS_NS
 #define ANSWER_BYTES_MAX   1024
+
+/*
+ * Says that an exchange begins. Not while the daemon looks at the process or is about to stop it:
+ * else a process that asks for one thing after the other could never be moved.
+ */
+static void enter(struct binding *binding)
+{
+	struct status_page *status = binding->status;
+	int64_t deadline = os_now_ns() + QUIET_MAX_NS;
+
+	for (;;) {
+		uint32_t seq = atomic_load(&binding->bell->seq);
+
+		/*
+		 * Partner: the daemon sets quiet and then waits for in_control to be 0; and once it has
+		 * stopped the process it looks at in_control again. What follows is done on one node.
+		 */
+		atomic_fetch_add(&status->in_control, 1);
+		if (!atomic_load(&status->quiet) || os_now_ns() > deadline)
+			break;
+		atomic_fetch_sub(&status->in_control, 1);
+		os_futex_wait(&binding->bell->seq, seq, os_now_ns() + QUIET_NAP_NS);
+	}
+	atomic_fetch_add(&status->exchanges, 1);
+}
 
 void control_begin(struct control_scope *scope)
 {
 	os_signals_block(&scope->signals);
 	scope->binding = binding_known();
 	scope->status = scope->binding ? scope->binding->status : NULL;
-	/*
-	 * Partner: the daemon stops the process and then looks; if it finds this it lets the process
-	 * go on and tries again. What follows is therefore done on one node.
-	 */
-	if (scope->status) {
-		atomic_fetch_add(&scope->status->in_control, 1);
-		atomic_fetch_add(&scope->status->exchanges, 1);
-	}
+	if (scope->status)
+		enter(scope->binding);
 }
 
 void control_end(struct control_scope *scope)

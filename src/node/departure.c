@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "os/log.h"
 #include "os/self.h"
 #include "os/socket.h"
+#include "os/thread.h"
 #include "proxy/proxy.h"
 
 /*
@@ -35,6 +37,8 @@
 #define COPIES_TIMEOUT_NS 1000000000
 #define LOAD_TIMEOUT_MS	  30000
 #define CHECK_TRIES	  50
+#define QUIET_TIMEOUT_NS  200000000
+#define QUIET_LOOK_NS	  20000
 
 struct departure {
 	struct departure *next;
@@ -136,20 +140,58 @@ static uint32_t exchanges(struct departure *d)
 	return count;
 }
 
+/*
+ * Lets the process begin no exchange with us, and waits for the one under way: it would be seen as a
+ * socket, and the process cannot be stopped in it.
+ */
+static void quieten(struct departure *d)
+{
+	int64_t deadline = os_now_ns() + QUIET_TIMEOUT_NS;
+	struct process *process;
+
+	node_lock(d->node);
+	process = process_of(d);
+	if (process && process->status)
+		atomic_store(&process->status->page->quiet, 1);
+	node_unlock(d->node);
+	while (busy(d) && os_now_ns() < deadline)
+		os_thread_sleep_ns(QUIET_LOOK_NS);
+}
+
+static void let_talk(struct departure *d)
+{
+	struct exchange_bell *bell;
+	struct process *process;
+
+	node_lock(d->node);
+	process = process_of(d);
+	if (process && process->status) {
+		atomic_store(&process->status->page->quiet, 0);
+		if (exchange_bell(d->node->exchange, d->dcid, d->p_nr, &bell) == 0)
+			exchange_poke(bell);
+	}
+	node_unlock(d->node);
+}
+
 /* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
 static int check(struct departure *d)
 {
 	struct migrate_host host = { .identify = identify, .busy = busy, .ctx = d };
 
 	for (int i = 0;; i++) {
-		uint32_t before = exchanges(d);
+		uint32_t before;
 		int r;
 
+		quieten(d);
+		before = exchanges(d);
+
 		d->source = migrate_source_new(d->lpid, &host);
+		r = d->source ? migrate_source_check(d->source, &d->refusal)
+			      : refusal_set(&d->refusal, EDVSALLOCMEM,
+					    "no memory to look at the process");
+		let_talk(d);
 		if (!d->source)
-			return refusal_set(&d->refusal, EDVSALLOCMEM,
-					   "no memory to look at the process");
-		r = migrate_source_check(d->source, &d->refusal);
+			return r;
 		if (r == 0 || i == CHECK_TRIES || (before != UINT32_MAX && before == exchanges(d)))
 			return r;
 		migrate_source_free(d->source);
@@ -292,8 +334,11 @@ static void thaw(struct departure *d)
 /* Refused: runs on as if nothing had been. */
 static int freeze(struct departure *d)
 {
-	int r = migrate_source_freeze(d->source, &d->refusal);
+	int r;
 
+	quieten(d);
+	r = migrate_source_freeze(d->source, &d->refusal);
+	let_talk(d); /* now it cannot, and when it runs again it may */
 	fault_point("source-frozen");
 	if (r == 0)
 		r = take_far_ends(d);
@@ -482,6 +527,9 @@ static void *worker(void *arg)
 		mailbox_take(&d->mailbox, &node->lock, d->plan.deadline_ns, &event);
 		node_unlock(node);
 		event.dry_run = d->dry_run;
+		os_log(OS_LOG_DEBUG, "endpoint %d leaves: %s after %llu us", d->endpoint,
+		       plan_event_name(event.kind),
+		       (unsigned long long)(event.now_ns - d->begin_ns) / 1000);
 		plan_source_step(&d->plan, &event, &effects);
 		for (uint32_t i = 0; i < effects.count; i++)
 			carry_out(d, &effects.item[i]);

@@ -151,6 +151,7 @@ struct status_page {
 	_Atomic int32_t nodeid; /* of the node the task runs on */
 	_Atomic uint32_t
 		hardware; /* 1: a notification from HARDWARE is pending; taken by exchange */
+	_Atomic uint32_t quiet; /* 1: it is looked at or about to be stopped; begin no exchange */
 	_Atomic uint64_t calls_allowed; /* bit: call number (dvk.h, DVK_SEND ...) */
 	int32_t dcid;
 	int32_t endpoint;
