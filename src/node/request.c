@@ -15,6 +15,8 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
+#define DATA_ROOM_BYTES (4 << 20) /* a log, several times over */
+
 /*
  * The two ends of a request passed on: the asking node keeps it in node->forwarded under forward_id,
  * the answering node makes a request of its own whose packets go back as NODE_MESSAGE_PACKET with the
@@ -74,8 +76,11 @@ static void send_packet(struct request *request, struct ctl_reply *reply, const 
 			      sizeof(head), payload, reply->payload_bytes);
 		return;
 	}
-	if (request->fd >= 0 && os_packet_sendv(request->fd, parts, 2, fds, reply->fds) < 0)
-		os_log(OS_LOG_DEBUG, "a control client went away");
+	if (request->fd >= 0 && os_packet_sendv(request->fd, parts, 2, fds, reply->fds) < 0) {
+		os_log(OS_LOG_DEBUG, "a control client went away, or does not read");
+		/* A gap in what it is told would go unnoticed; the end of the connection does not. */
+		os_shutdown(request->fd);
+	}
 }
 
 void request_row(struct request *request, const void *row, uint32_t bytes)
@@ -89,6 +94,9 @@ void request_data(struct request *request, const void *data, uint32_t bytes)
 {
 	const uint8_t *at = data;
 
+	/* A whole log goes out at once, and a reader may be slow. */
+	if (request->fd >= 0)
+		os_set_send_room(request->fd, DATA_ROOM_BYTES);
 	while (bytes) {
 		uint32_t part = bytes > 32768 ? 32768 : bytes;
 		struct ctl_reply reply = { .packet = CTL_DATA, .payload_bytes = part };

@@ -75,8 +75,10 @@ int os_poll(int fd, int events, int timeout_ms);
 
 int os_set_nonblock(int fd, int on);
 int os_dup(int fd); /* close-on-exec; the descriptor or negative errno */
-void os_shutdown(
-	int fd);      /* ends both directions: whoever waits on it is woken; fd may be negative */
+/* Ends both directions: whoever waits on it is woken. fd may be negative. */
+void os_shutdown(int fd);
+/* How much may wait unread at the other end; beyond the system's limit if we may. */
+void os_set_send_room(int fd, int bytes);
 int os_close(int fd); /* fd may be negative; returns -1, errno is kept */
 
 static inline void os_closep(int *fd)

@@ -176,6 +176,29 @@ static void test_full_read_and_write(void)
 	CHECK_EQ(os_poll(pair[1], OS_READ, 0), -EBADF);
 }
 
+static void test_send_room(void)
+{
+	static char packet[32768];
+	int pair[2], count = 0;
+
+	CHECK_OR_RETURN(!os_unix_pair(OS_PACKET, pair));
+	CHECK_EQ(os_set_nonblock(pair[0], 1), 0);
+	while (count < 1000 && !os_packet_send(pair[0], packet, sizeof(packet), NULL, 0))
+		count++;
+	CHECK(count < 100);
+	if (geteuid() == 0) {
+		os_set_send_room(pair[0], 4 << 20);
+		while (count < 1000 && !os_packet_send(pair[0], packet, sizeof(packet), NULL, 0))
+			count++;
+		CHECK(count >= 128);
+		CHECK(count < 1000);
+	}
+	os_shutdown(pair[0]);
+	CHECK_EQ(os_packet_send(pair[1], packet, 1, NULL, 0), -EPIPE);
+	os_close(pair[0]);
+	os_close(pair[1]);
+}
+
 int main(void)
 {
 	if (!mkdtemp(dir))
@@ -189,6 +212,7 @@ int main(void)
 	TEST(test_packets_with_descriptors);
 	TEST(test_sendv_joins_parts);
 	TEST(test_full_read_and_write);
+	TEST(test_send_room);
 	unlink(path);
 	rmdir(dir);
 	return test_end();
