@@ -96,12 +96,12 @@ enum plan_effect_kind {
 	PLAN_DO_PROPOSE_UNBIND,	  /* the process is gone: COMMAND_FLAG_DIED -> ENDPOINT_DEAD */
 	PLAN_DO_THAW,	     /* unmark the lines, let it run; nothing to do if it is not stopped */
 	PLAN_DO_KILL_SOURCE, /* the copy here never runs again */
-	PLAN_DO_RELEASE,     /* its ends of channels go to the daemon, its pages are given up */
+	PLAN_DO_RELEASE, /* at once, before the next command: its ends to the daemon, idle pages dropped */
 	PLAN_DO_SPAWN_AND_LOAD, /* -> PROGRESS, LOAD_DONE, LOAD_FAILED */
 	PLAN_DO_SAY_READY,
 	PLAN_DO_SAY_LOADED,
 	PLAN_DO_SAY_REFUSED, /* code; also a failure while loading */
-	PLAN_DO_RESUME,	     /* the copy runs, ends of channels are its own */
+	PLAN_DO_RESUME,	     /* the copy runs, ends of channels are its own; gone: unbind it */
 	PLAN_DO_DISCARD,     /* end the copy, leave nothing behind */
 	PLAN_DO_CLOSE,	     /* the migration's connection */
 	PLAN_DO_REPORT,	     /* result, code: to whoever asked; exactly once */

@@ -7,7 +7,6 @@
  * include this, after base/test.h.
  */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/plan.h"

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What must hold after every step.
+ *
+ * I1  A message is taken at most once, whole, by the endpoint it was sent to. A sender that was told
+ *     "taken" is right, and one that was told "withdrawn" is right for ever.
+ * I2  A word never falls, except SENT to FULL by the daemon that knows its replica to be the only
+ *     one; and no two replicas disagree whether a message was taken or withdrawn.
+ * I4  Directories at the same order number are equal.
+ * I5  Whatever runs is owned by the node it runs on, as the whole log says; and what the log says to
+ *     be owned by a node exists there.
+ */
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "sim/world.h"
+
+uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generation,
+			uint32_t to_generation, enum line_op op, uint32_t request)
+{
+	struct letter *letter;
+
+	if (w->letter_count + 1 >= w->letter_size) {
+		w->letter_size = w->letter_size ? 2 * w->letter_size : 1024;
+		w->letter = realloc(w->letter, w->letter_size * sizeof(*w->letter));
+		if (!w->letter)
+			abort();
+	}
+	letter = &w->letter[++w->letter_count];
+	*letter = (struct letter){ .from = from,
+				   .to = to,
+				   .generation = { from_generation, to_generation },
+				   .op = op,
+				   .request = request };
+	w->report->messages++;
+	return w->letter_count;
+}
+
+void checker_fill(uint32_t number, message *msg)
+{
+	memset(msg, (int)(number * 7 & 0xff), sizeof(*msg));
+	msg->m_type = (int)number;
+}
+
+void checker_taken(struct world *w, uint32_t number, int by, uint32_t generation,
+		   const message *msg)
+{
+	struct letter *letter;
+	message whole;
+
+	if (!number || number > w->letter_count) {
+		world_fail(w, "I1: endpoint %d took a message that nobody sent", by);
+		return;
+	}
+	letter = &w->letter[number];
+	checker_fill(number, &whole);
+	if (memcmp(&whole, msg, sizeof(whole)))
+		world_fail(w, "I1: message %u was taken in pieces", number);
+	if (letter->to != by || letter->generation[1] != generation)
+		world_fail(w, "I1: message %u to %d generation %u was taken by %d generation %u",
+			   number, letter->to, letter->generation[1], by, generation);
+	if (letter->taken++)
+		world_fail(w, "I1: message %u from %d to %d was taken twice", number, letter->from,
+			   letter->to);
+	if (letter->told == TOLD_WITHDRAWN)
+		world_fail(w, "I1: message %u from %d to %d was taken after its sender got it back",
+			   number, letter->from, letter->to);
+	w->report->taken++;
+}
+
+static bool lives(const struct world *w, int proc, uint32_t generation)
+{
+	const struct directory_endpoint *ep = world_endpoint(&w->truth, proc);
+
+	return ep->bound && ep->generation == generation;
+}
+
+void checker_told(struct world *w, uint32_t number, enum told told)
+{
+	static const char *const words[] = { "nothing",	   "taken",    "withdrawn",
+					     "unanswered", "answered", "died" };
+	struct letter *letter = &w->letter[number];
+
+	world_log(w, "message %u: %d is told %s", number, letter->from, words[told]);
+	if (letter->told != TOLD_NOTHING)
+		world_fail(w, "I1: the sender of message %u was told twice", number);
+	letter->told = told;
+	if (told == TOLD_WITHDRAWN && letter->taken)
+		world_fail(w, "I1: the sender of message %u got it back although it was taken",
+			   number);
+	/* An answer never waits for its client. */
+	if ((told == TOLD_TAKEN || told == TOLD_UNANSWERED || told == TOLD_ANSWERED) &&
+	    letter->op != LINE_OP_ANSWER && letter->taken != 1)
+		world_fail(w, "I1: the sender of message %u was told of a success, taken %u times",
+			   number, letter->taken);
+	if (told == TOLD_DIED && lives(w, letter->to, letter->generation[1]))
+		world_fail(w, "I1: the sender of message %u was told that %d died, which lives",
+			   number, letter->to);
+	w->report->withdrawn += told == TOLD_WITHDRAWN;
+	w->report->answered += told == TOLD_ANSWERED;
+	w->report->died += told == TOLD_DIED;
+}
+
+static bool word_step_allowed(uint64_t before, uint64_t after, bool unmarked)
+{
+	enum line_state from = line_word_state(before), to = line_word_state(after);
+
+	if (before == after)
+		return true;
+	if (line_word_seq(before) != line_word_seq(after) || from == LINE_FREE)
+		return line_word_compare(after, before) > 0;
+	switch (from) {
+	case LINE_FULL:
+		return to == LINE_SENT || to == LINE_TAKEN || to == LINE_DONE ||
+		       to == LINE_WITHDRAWN;
+	case LINE_SENT:
+		return to == LINE_TAKEN || to == LINE_DONE || to == LINE_WITHDRAWN ||
+		       (to == LINE_FULL && unmarked);
+	case LINE_TAKEN:
+		return to == LINE_DONE;
+	case LINE_FREE:
+	case LINE_DONE:
+	case LINE_WITHDRAWN:
+		break;
+	}
+	return false;
+}
+
+static uint64_t page_word(const struct page *page, int side)
+{
+	return atomic_load_explicit(&page->shm.line[side].word, memory_order_relaxed);
+}
+
+static void check_page(struct world *w, int node, int pair)
+{
+	struct page *page = &w->node[node].page[pair];
+
+	if (!page->exists)
+		return;
+	for (int side = 0; side < 2; side++) {
+		uint64_t word = page_word(page, side);
+
+		if (!word_step_allowed(page->checked[side], word, page->unmarked[side]))
+			world_fail(w, "I2: node %d pair %d side %d fell from %llx to %llx", node,
+				   pair, side, (unsigned long long)page->checked[side],
+				   (unsigned long long)word);
+		page->checked[side] = word;
+		page->unmarked[side] = false;
+	}
+}
+
+/* Taken here and withdrawn there: the sender and the receiver would both have the message. */
+static bool words_disagree(uint64_t a, uint64_t b)
+{
+	enum line_state state_a = line_word_state(a), state_b = line_word_state(b);
+	bool taken_a = state_a == LINE_TAKEN || (state_a == LINE_DONE && !line_word_result(a));
+	bool taken_b = state_b == LINE_TAKEN || (state_b == LINE_DONE && !line_word_result(b));
+
+	return line_word_seq(a) == line_word_seq(b) &&
+	       ((taken_a && state_b == LINE_WITHDRAWN) || (taken_b && state_a == LINE_WITHDRAWN));
+}
+
+static void check_replicas(struct world *w, int pair)
+{
+	for (int i = 0; i < w->nodes; i++)
+		for (int j = i + 1; j < w->nodes; j++) {
+			const struct page *a = &w->node[i].page[pair], *b = &w->node[j].page[pair];
+
+			if (!a->exists || !b->exists ||
+			    memcmp(a->generation, b->generation, sizeof(a->generation)))
+				continue;
+			for (int side = 0; side < 2; side++)
+				if (words_disagree(page_word(a, side), page_word(b, side)))
+					world_fail(w,
+						   "I2: pair %d side %d is taken at one of nodes "
+						   "%d, %d and withdrawn at the other",
+						   pair, side, i, j);
+		}
+}
+
+static void check_copy(struct world *w, int node, int proc)
+{
+	const struct copy *copy = &w->node[node].copy[proc];
+	const struct directory_endpoint *true_ep = world_endpoint(&w->truth, proc);
+	const struct directory_endpoint *own_ep = world_endpoint(&w->node[node].directory, proc);
+
+	if (copy->state == COPY_RUNNING &&
+	    (!true_ep->bound || true_ep->generation != copy->program.generation ||
+	     true_ep->node != node))
+		world_fail(w, "I5: endpoint %d runs at node %d, the order says %s at %d", proc,
+			   node, true_ep->bound ? "it is" : "it is nowhere, last", true_ep->node);
+	if (own_ep->bound && own_ep->node == node &&
+	    (copy->state == COPY_NONE || copy->program.generation != own_ep->generation))
+		world_fail(w, "I5: node %d owns endpoint %d and has no copy of it", node, proc);
+}
+
+/* From the commit on the target must have what it is going to resume. */
+static void check_owner(struct world *w, int proc)
+{
+	const struct directory_endpoint *ep = world_endpoint(&w->truth, proc);
+	const struct directory_endpoint *seen;
+	const struct node *owner;
+
+	if (!ep->bound)
+		return;
+	owner = &w->node[ep->node];
+	seen = world_endpoint(&owner->directory, proc);
+	if (!owner->up || seen->generation != ep->generation || !seen->bound || !ep->move)
+		return;
+	if (owner->copy[proc].state == COPY_NONE && seen->node != ep->node)
+		world_fail(w, "I5: the order gave endpoint %d to node %d, which has no copy", proc,
+			   ep->node);
+}
+
+void checker_after_step(struct world *w)
+{
+	for (int pair = 0; pair < world_pair(w->procs - 1, w->procs - 2) + 1; pair++) {
+		for (int node = 0; node < w->nodes; node++)
+			if (w->node[node].up)
+				check_page(w, node, pair);
+		check_replicas(w, pair);
+	}
+	for (int proc = 0; proc < w->procs; proc++) {
+		for (int node = 0; node < w->nodes; node++)
+			if (w->node[node].up && w->node[node].incarnation)
+				check_copy(w, node, proc);
+		check_owner(w, proc);
+	}
+}
+
+void checker_applied(struct world *w, int node, uint64_t order)
+{
+	static uint8_t bytes[1 << 20];
+	const struct directory *dir = node < 0 ? &w->truth : &w->node[node].directory;
+	size_t len = directory_encode(dir, bytes, sizeof(bytes));
+	struct log_entry *entry = &w->log[order - 1];
+	uint64_t hash = hash_bytes(HASH_SEED, bytes, len) | 1;
+
+	if (!len)
+		world_fail(w, "I4: the directory of node %d does not fit", node);
+	if (!entry->hash)
+		entry->hash = hash;
+	else if (entry->hash != hash)
+		world_fail(w, "I4: node %d differs from the others after command %llu", node,
+			   (unsigned long long)order);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Pages and far ends of each node, and the frames between nodes. A frame is one line with its
+ * owner's wish to have the message back. It is for the node that has the receiver (which merges,
+ * decides the wish, and tells how the line stands) or for the one that has the owner (which merges).
+ * Everything else is stale and dropped: whoever sent it will send again.
+ */
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+bool daemon_hosts(const struct world *w, int node, int proc)
+{
+	const struct directory_endpoint *ep = world_endpoint(&w->node[node].directory, proc);
+	const struct copy *copy = &w->node[node].copy[proc];
+
+	return ep->bound && ep->node == node && copy->program.generation == ep->generation &&
+	       (copy->state == COPY_RUNNING || copy->state == COPY_FROZEN ||
+		copy->state == COPY_DEAD);
+}
+
+static uint32_t generation_of(const struct world *w, int node, int proc)
+{
+	return world_endpoint(&w->node[node].directory, proc)->generation;
+}
+
+static bool is_bound(const struct world *w, int node, int proc)
+{
+	return world_endpoint(&w->node[node].directory, proc)->bound;
+}
+
+struct page *daemon_page_of(struct world *w, int node, int a, uint32_t generation_a, int b,
+			    uint32_t generation_b)
+{
+	struct page *page = &w->node[node].page[world_pair(a, b)];
+	int side = world_side(a, b);
+
+	if (!page->exists || page->generation[side] != generation_a ||
+	    page->generation[1 - side] != generation_b)
+		return NULL;
+	return page;
+}
+
+struct page *daemon_page(struct world *w, int node, int a, int b)
+{
+	struct page *page = &w->node[node].page[world_pair(a, b)];
+	int side = world_side(a, b);
+
+	if (!is_bound(w, node, a) || !is_bound(w, node, b))
+		return NULL;
+	if (daemon_page_of(w, node, a, generation_of(w, node, a), b, generation_of(w, node, b)))
+		return page;
+	memset(page, 0, sizeof(*page));
+	page->exists = true;
+	page->generation[side] = generation_of(w, node, a);
+	page->generation[1 - side] = generation_of(w, node, b);
+	return page;
+}
+
+/* The page between two endpoints if it exists and both still live. */
+static struct page *living_page(struct world *w, int node, int a, int b)
+{
+	if (!is_bound(w, node, a) || !is_bound(w, node, b))
+		return NULL;
+	return daemon_page_of(w, node, a, generation_of(w, node, a), b, generation_of(w, node, b));
+}
+
+/*
+ * Whether this node's replica of what is sent to an endpoint is the one that decides: it lives here,
+ * and no copy of it has been made to go elsewhere.
+ */
+static bool decides(const struct world *w, int node, int proc)
+{
+	return daemon_hosts(w, node, proc) && w->node[node].copy[proc].state != COPY_FROZEN &&
+	       !world_endpoint(&w->node[node].directory, proc)->moving;
+}
+
+/* The receiver's replica decides whether the owner gets its message back. */
+static void decide(struct page *page, int side)
+{
+	uint64_t wanted = atomic_load(&page->shm.withdraw[side]);
+
+	if (wanted)
+		line_withdraw_here(&page->shm.line[side], wanted);
+}
+
+void daemon_hold(struct world *w, int node, int proc)
+{
+	for (int peer = 0; peer < w->procs; peer++) {
+		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
+
+		if (page && !world_mutated(w, SIM_NO_MARK_AT_FREEZE))
+			line_mark_sent(&page->shm.line[world_side(peer, proc)]);
+	}
+}
+
+void daemon_unhold(struct world *w, int node, int proc)
+{
+	for (int peer = 0; peer < w->procs; peer++) {
+		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
+		int side = world_side(peer, proc);
+
+		if (!page)
+			continue;
+		line_unmark_sent(&page->shm.line[side]);
+		page->unmarked[side] = true;
+		decide(page, side);
+	}
+}
+
+void daemon_export(struct world *w, int node, int proc, struct image *image)
+{
+	for (int peer = 0; peer < w->procs; peer++) {
+		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
+		int own = world_side(proc, peer);
+
+		if (!page)
+			continue;
+		image->channel[peer].exists = true;
+		image->channel[peer].generation = page->generation[1 - own];
+		line_snapshot(&page->shm.line[own], &image->channel[peer].own);
+		image->channel[peer].withdraw_own = page->shm.withdraw[own];
+		if (world_mutated(w, SIM_LINES_LEFT_BEHIND))
+			continue;
+		if (world_mutated(w, SIM_NO_MARK_AT_FREEZE))
+			line_snapshot(&page->shm.line[1 - own], &image->channel[peer].peer);
+		else
+			line_export(&page->shm.line[1 - own], &image->channel[peer].peer);
+		image->channel[peer].withdraw_peer = page->shm.withdraw[1 - own];
+	}
+}
+
+void daemon_import(struct world *w, int node, const struct image *image)
+{
+	int proc = image->program.slot;
+
+	for (int peer = 0; peer < w->procs; peer++) {
+		struct page *page;
+		int own = world_side(proc, peer);
+		bool peer_here;
+
+		if (peer == proc || !image->channel[peer].exists || !is_bound(w, node, peer) ||
+		    generation_of(w, node, peer) != image->channel[peer].generation)
+			continue;
+		page = daemon_page(w, node, proc, peer);
+		peer_here = decides(w, node, peer) || world_mutated(w, SIM_NO_MARK_AT_RESUME);
+		line_merge(&page->shm.line[own], &image->channel[peer].own, peer_here);
+		line_merge(&page->shm.line[1 - own], &image->channel[peer].peer, true);
+		if (image->channel[peer].withdraw_own)
+			page->shm.withdraw[own] = image->channel[peer].withdraw_own;
+		if (image->channel[peer].withdraw_peer)
+			page->shm.withdraw[1 - own] = image->channel[peer].withdraw_peer;
+	}
+	daemon_forget_told(w, node, proc);
+}
+
+void daemon_release(struct world *w, int node, int proc)
+{
+	if (world_mutated(w, SIM_PAGES_KEPT))
+		return;
+	for (int peer = 0; peer < w->procs; peer++)
+		if (peer != proc && !daemon_hosts(w, node, peer) && !daemon_hosts(w, node, proc))
+			w->node[node].page[world_pair(proc, peer)].exists = false;
+}
+
+void daemon_forget_told(struct world *w, int node, int proc)
+{
+	for (int peer = 0; peer < w->procs; peer++) {
+		struct page *page;
+
+		if (peer == proc)
+			continue;
+		page = &w->node[node].page[world_pair(proc, peer)];
+		memset(page->told_word, 0, sizeof(page->told_word));
+		memset(page->told_withdraw, 0, sizeof(page->told_withdraw));
+	}
+}
+
+/* The answer that the dead side had posted to this request of the survivor may still be taken. */
+static bool is_answered(const struct line *of_dead, uint64_t request)
+{
+	struct line_image answer;
+
+	line_snapshot(of_dead, &answer);
+	return line_word_op(answer.word) == LINE_OP_ANSWER &&
+	       answer.aux == line_word_seq(request) && line_word_state(request) == LINE_TAKEN &&
+	       line_word_op(request) == LINE_OP_SENDREC;
+}
+
+void daemon_end(struct world *w, int node, int proc, uint32_t generation)
+{
+	for (int peer = 0; peer < w->procs; peer++) {
+		struct page *page;
+		struct line *of_dead, *of_survivor;
+		uint64_t request;
+		int side;
+
+		if (peer == proc)
+			continue;
+		page = &w->node[node].page[world_pair(proc, peer)];
+		side = world_side(proc, peer);
+		if (!page->exists || page->generation[side] != generation)
+			continue;
+		/* Nobody here looks at it; a survivor on its way here finds no page, and so out. */
+		page->exists = daemon_hosts(w, node, peer);
+		of_dead = &page->shm.line[side];
+		of_survivor = &page->shm.line[1 - side];
+		request = atomic_load(&of_survivor->word);
+		if (is_answered(of_dead, request))
+			line_answered(of_survivor, line_word_seq(request));
+		else
+			line_end(of_survivor, EDVSDSTDIED, EDVSSRCDIED);
+		if (line_word_op(atomic_load(&of_dead->word)) != LINE_OP_ANSWER)
+			line_end(of_dead, EDVSSRCDIED, EDVSSRCDIED);
+		atomic_fetch_or(&page->shm.dead, 1u << side);
+	}
+}
+
+static void frame_put(struct world *w, const struct frame *frame, uint64_t delay_us)
+{
+	struct sim_event event = world_event(w, EVENT_FRAME, frame->to);
+	struct frame *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		abort();
+	*copy = *frame;
+	event.data = copy;
+	world_put(w, event, delay_us);
+}
+
+/* Lost, late, twice, or much later again; the next one may overtake it. */
+static void frame_send(struct world *w, const struct frame *frame)
+{
+	w->report->frames++;
+	w->history[w->history_count++ % 64] = *frame;
+	if (w->cut[frame->from][frame->to] || (!w->calm && world_chance(w, w->loss_percent))) {
+		w->report->frames_lost++;
+		return;
+	}
+	frame_put(w, frame, world_random(w, 10, w->delay_us_max));
+	if (!w->calm && world_chance(w, w->repeat_percent)) {
+		uint32_t known = w->history_count < 64 ? w->history_count : 64;
+
+		frame_put(w, &w->history[world_random(w, 0, known - 1)],
+			  world_random(w, 10, 20 * (uint64_t)w->delay_us_max));
+		w->report->frames_repeated++;
+	}
+}
+
+static void line_tell(struct world *w, int node, struct page *page, int low, int high, int side,
+		      int to)
+{
+	const struct directory *dir = &w->node[node].directory;
+	struct frame frame = { .from = node,
+			       .to = to,
+			       .incarnation = { w->node[node].incarnation,
+						dir->node[to].incarnation },
+			       .peer = { low, high },
+			       .side = side,
+			       .withdraw = page->shm.withdraw[side] };
+	bool owner_here = daemon_hosts(w, node, side ? high : low);
+
+	memcpy(frame.generation, page->generation, sizeof(frame.generation));
+	if (owner_here && !world_mutated(w, SIM_NO_MARK_ON_SENDING)) {
+		if (!line_export(&page->shm.line[side], &frame.image))
+			return;
+	} else {
+		line_snapshot(&page->shm.line[side], &frame.image);
+	}
+	page->told_word[side] = frame.image.word;
+	page->told_withdraw[side] = frame.withdraw;
+	world_log(w, "frame %d to %d: line %d of %d-%d word %llx", node, to, side, low, high,
+		  (unsigned long long)frame.image.word);
+	frame_send(w, &frame);
+}
+
+/* Where the far end of a line that we have one end of is; -1 if here, moving, or nowhere. */
+static int elsewhere(const struct world *w, int node, int here, int there)
+{
+	const struct directory *dir = &w->node[node].directory;
+	const struct directory_endpoint *a = world_endpoint(dir, here);
+	const struct directory_endpoint *b = world_endpoint(dir, there);
+
+	/* What goes to and comes from an endpoint on the move is held until the order is known. */
+	if (!daemon_hosts(w, node, here) || a->moving || !b->bound || b->moving || b->node == node)
+		return -1;
+	return dir->node[b->node].up ? b->node : -1;
+}
+
+static void scan_line(struct world *w, int node, int low, int high, int side, bool everything)
+{
+	struct page *page = living_page(w, node, low, high);
+	int owner = side ? high : low, receiver = side ? low : high;
+	int to = elsewhere(w, node, owner, receiver);
+	uint64_t word;
+
+	if (!page)
+		return;
+	word = atomic_load(&page->shm.line[side].word);
+	if (to < 0) {
+		to = elsewhere(w, node, receiver, owner);
+		/* Of a line that is not ours there is something to tell once it has been decided. */
+		if (line_word_state(word) < LINE_TAKEN)
+			to = -1;
+	}
+	if (to < 0 || line_word_state(word) == LINE_FREE)
+		return;
+	if (everything || word != page->told_word[side] ||
+	    page->shm.withdraw[side] != page->told_withdraw[side])
+		line_tell(w, node, page, low, high, side, to);
+}
+
+void daemon_on_scan(struct world *w, int node, bool everything)
+{
+	for (int high = 1; high < w->procs; high++)
+		for (int low = 0; low < high; low++)
+			for (int side = 0; side < 2; side++)
+				scan_line(w, node, low, high, side, everything);
+}
+
+static bool frame_is_current(const struct world *w, int node, const struct frame *frame)
+{
+	const struct directory *dir = &w->node[node].directory;
+
+	if (!dir->node[frame->from].up ||
+	    dir->node[frame->from].incarnation != frame->incarnation[0] ||
+	    w->node[node].incarnation != frame->incarnation[1])
+		return false;
+	for (int side = 0; side < 2; side++) {
+		if (!is_bound(w, node, frame->peer[side]))
+			return false;
+		if (generation_of(w, node, frame->peer[side]) != frame->generation[side] &&
+		    !world_mutated(w, SIM_NO_GENERATION))
+			return false;
+	}
+	return true;
+}
+
+static void receiver_side(struct world *w, int node, struct page *page, const struct frame *frame)
+{
+	int side = frame->side, receiver = frame->peer[1 - side];
+	struct line *line = &page->shm.line[side];
+
+	line_merge(line, &frame->image, true);
+	if (frame->withdraw)
+		atomic_store(&page->shm.withdraw[side], frame->withdraw);
+	if (decides(w, node, receiver) || world_mutated(w, SIM_DECIDE_WHILE_FROZEN))
+		decide(page, side);
+	if (line_word_compare(atomic_load(&line->word), frame->image.word) > 0)
+		line_tell(w, node, page, frame->peer[0], frame->peer[1], side, frame->from);
+}
+
+void daemon_on_frame(struct world *w, int node, const struct frame *frame)
+{
+	int owner = frame->peer[frame->side], receiver = frame->peer[1 - frame->side];
+	bool owner_here, receiver_here;
+	struct page *page;
+
+	if (!frame_is_current(w, node, frame))
+		return;
+	owner_here = daemon_hosts(w, node, owner);
+	receiver_here = daemon_hosts(w, node, receiver);
+	/* Both here: the page is the only replica, and what comes is old. */
+	if (owner_here == receiver_here)
+		return;
+	page = daemon_page(w, node, owner, receiver);
+	if (receiver_here)
+		receiver_side(w, node, page, frame);
+	else
+		line_merge(&page->shm.line[frame->side], &frame->image, false);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What goes wrong, and when: each seed draws what it suffers from and how much. */
+
+#include <string.h>
+
+#include "sim/world.h"
+
+static void world_put_again(struct world *w, int kind, uint32_t period_us)
+{
+	if (period_us && !w->calm)
+		world_put(w, world_event(w, kind, -1), world_random(w, 1, 2 * (uint64_t)period_us));
+}
+
+void fault_plan(struct world *w)
+{
+	static const uint32_t losses[] = { 0, 0, 2, 20 };
+	static const uint32_t repeats[] = { 0, 2, 30 };
+	static const uint32_t delays_us[] = { 100, 1000, 10000 };
+	static const uint32_t group_delays_us[] = { 100, 2000, 30000 };
+
+	w->migrate_period_us = (uint32_t)world_random(w, 1000, 20000);
+	w->crash_period_us = world_chance(w, 50) ? (uint32_t)world_random(w, 50000, 800000) : 0;
+	w->cut_period_us = world_chance(w, 60) ? (uint32_t)world_random(w, 10000, 200000) : 0;
+	w->loss_percent = losses[world_random(w, 0, 3)];
+	w->repeat_percent = repeats[world_random(w, 0, 2)];
+	w->delay_us_max = delays_us[world_random(w, 0, 2)];
+	w->group_delay_us_max = group_delays_us[world_random(w, 0, 2)];
+	world_put_again(w, EVENT_MIGRATE, w->migrate_period_us);
+	world_put_again(w, EVENT_HAND_ROLLBACK, 30 * w->migrate_period_us);
+	world_put_again(w, EVENT_CRASH, w->crash_period_us);
+	world_put_again(w, EVENT_PAUSE, 4 * w->cut_period_us);
+	world_put_again(w, EVENT_CUT, w->cut_period_us);
+	for (int proc = 0; proc < w->procs; proc++) {
+		struct sim_event event = world_event(w, EVENT_SPAWN, -1);
+
+		event.slot = proc;
+		world_put(w, event, world_random(w, 1, 3000));
+	}
+}
+
+static int nodes_up(const struct world *w)
+{
+	int up = 0;
+
+	for (int node = 0; node < w->nodes; node++)
+		up += w->node[node].up;
+	return up;
+}
+
+void fault_crash(struct world *w, int node)
+{
+	struct node *n = &w->node[node];
+	struct sim_event leave = world_event(w, EVENT_LEAVE, -1);
+	struct sim_event restart = world_event(w, EVENT_RESTART, -1);
+
+	if (!n->up || nodes_up(w) < 2)
+		return;
+	world_log(w, "node %d crashes", node);
+	w->report->crashes++;
+	leave.a = restart.a = node;
+	leave.tag = n->incarnation;
+	n->up = false;
+	n->life++;
+	n->incarnation = 0;
+	move_forget_node(w, node);
+	memset(n->page, 0, sizeof(n->page));
+	memset(n->copy, 0, sizeof(n->copy));
+	world_put(w, leave, world_random(w, 100, 80000));
+	world_put(w, restart, world_random(w, 1000, 300000));
+}
+
+/* Also at the beginning of the world, when there is no order to join yet. */
+void fault_restart(struct world *w, int node)
+{
+	struct node *n = &w->node[node];
+
+	if (n->up)
+		return;
+	n->up = true;
+	n->life++;
+	n->paused_until = n->proposals_until = 0;
+	if (w->log_count)
+		order_start_node(w, node);
+	world_put(w, world_event(w, EVENT_SCAN, node), world_random(w, 1, 300));
+	world_put(w, world_event(w, EVENT_RESEND, node), world_random(w, 1, 40000));
+	world_put(w, world_event(w, EVENT_TICK, node), world_random(w, 1, 5000));
+}
+
+static void cut(struct world *w)
+{
+	int a = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+	int b = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+	struct sim_event heal = world_event(w, EVENT_HEAL, -1);
+
+	if (a == b || w->cut[a][b])
+		return;
+	world_log(w, "link %d-%d is cut", a, b);
+	w->report->cuts++;
+	w->cut[a][b] = true;
+	w->cut[b][a] = world_chance(w, 80);
+	move_break(w, a, b);
+	heal.a = a;
+	heal.b = b;
+	world_put(w, heal, world_random(w, 1000, 300000));
+}
+
+static void heal(struct world *w, int a, int b)
+{
+	world_log(w, "link %d-%d is back", a, b);
+	w->cut[a][b] = w->cut[b][a] = false;
+	if (w->node[a].up)
+		daemon_on_scan(w, a, true);
+	if (w->node[b].up)
+		daemon_on_scan(w, b, true);
+}
+
+static void spawn(struct world *w, int proc)
+{
+	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+	struct sim_event again = world_event(w, EVENT_SPAWN, -1);
+
+	if (w->node[node].up && w->node[node].incarnation &&
+	    !world_endpoint(&w->truth, proc)->bound)
+		order_propose(w, node,
+			      (struct command){ .kind = COMMAND_BIND,
+						.p_nr = SLOT_BASE + proc,
+						.node = node,
+						.bind_kind = LCL_BIND });
+	again.slot = proc;
+	if (!w->calm)
+		world_put(w, again, world_random(w, 1000, 60000));
+}
+
+static void migrate(struct world *w)
+{
+	int proc = (int)world_random(w, 0, (uint64_t)w->procs - 1);
+	int target = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+	const struct directory_endpoint *ep = world_endpoint(&w->truth, proc);
+
+	if (ep->bound && ep->node != target && w->node[ep->node].up)
+		move_request(w, ep->node, proc, target);
+}
+
+static void roll_back_by_hand(struct world *w)
+{
+	int proc = (int)world_random(w, 0, (uint64_t)w->procs - 1);
+	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+
+	if (w->node[node].up && w->node[node].incarnation)
+		order_propose(w, node,
+			      (struct command){ .kind = COMMAND_MOVE_ROLLBACK,
+						.p_nr = SLOT_BASE + proc,
+						.generation = COMMAND_GENERATION_ANY,
+						.flags = COMMAND_FLAG_BY_HAND });
+}
+
+static void pause_node(struct world *w, int node)
+{
+	if (w->now_us < w->node[node].paused_until)
+		return;
+	w->node[node].paused_until = w->now_us + world_random(w, 100, 100000);
+	world_log(w, "node %d sleeps", node);
+}
+
+void fault_on_event(struct world *w, const struct sim_event *event)
+{
+	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+
+	switch (event->kind) {
+	case EVENT_SPAWN:
+		spawn(w, event->slot);
+		return;
+	case EVENT_RESTART:
+		fault_restart(w, event->a);
+		return;
+	case EVENT_HEAL:
+		heal(w, event->a, event->b);
+		return;
+	default:
+		break;
+	}
+	if (w->calm)
+		return;
+	switch (event->kind) {
+	case EVENT_MIGRATE:
+		migrate(w);
+		world_put_again(w, EVENT_MIGRATE, w->migrate_period_us);
+		break;
+	case EVENT_HAND_ROLLBACK:
+		roll_back_by_hand(w);
+		world_put_again(w, EVENT_HAND_ROLLBACK, 30 * w->migrate_period_us);
+		break;
+	case EVENT_CRASH:
+		fault_crash(w, node);
+		world_put_again(w, EVENT_CRASH, w->crash_period_us);
+		break;
+	case EVENT_PAUSE:
+		pause_node(w, node);
+		world_put_again(w, EVENT_PAUSE, 4 * w->cut_period_us);
+		break;
+	case EVENT_CUT:
+		cut(w);
+		world_put_again(w, EVENT_CUT, w->cut_period_us);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* One run: the founding, the trouble, the calm, and the last round. */
+
+#include "sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+/* After the faults: for the moves to end, and for one call of the last round. */
+#define SETTLE_US UINT64_C(3000000)
+#define ROUND_US  UINT64_C(20000000)
+
+static struct world the_world;
+
+static void found(struct world *w, const struct sim_options *options, struct sim_report *report)
+{
+	memset(w, 0, sizeof(*w));
+	memset(report, 0, sizeof(*report));
+	w->options = *options;
+	w->report = report;
+	if (!w->options.steps)
+		w->options.steps = SIM_STEPS_DEFAULT;
+	prng_init(&w->prng, options->seed);
+	queue_init(&w->queue);
+	w->nodes = (int)world_random(w, 2, NODES_MAX);
+	w->procs = (int)world_random(w, 2, PROCS_MAX);
+	w->group_delay_us_max = 100;
+	for (int node = 0; node < w->nodes; node++)
+		fault_restart(w, node);
+	order_found(w);
+	fault_plan(w);
+}
+
+static void on_node(struct world *w, struct sim_event *event)
+{
+	int node = event->node;
+
+	switch (event->kind) {
+	case EVENT_PROCESS:
+		process_on_step(w, node, event->slot, event->tag);
+		break;
+	case EVENT_SCAN:
+		daemon_on_scan(w, node, false);
+		world_put(w, world_event(w, EVENT_SCAN, node), world_random(w, 20, 600));
+		break;
+	case EVENT_RESEND:
+		daemon_on_scan(w, node, true);
+		world_put(w, world_event(w, EVENT_RESEND, node), world_random(w, 10000, 60000));
+		break;
+	case EVENT_FRAME:
+		daemon_on_frame(w, node, event->data);
+		break;
+	case EVENT_DELIVER:
+		order_on_deliver(w, node);
+		break;
+	case EVENT_WORK:
+		move_on_work(w, event);
+		break;
+	case EVENT_CONN:
+		move_on_conn(w, event);
+		break;
+	case EVENT_TICK:
+		move_on_tick(w, node);
+		break;
+	default:
+		break;
+	}
+}
+
+static void dispatch(struct world *w, struct sim_event *event)
+{
+	struct node *n = event->node < 0 ? NULL : &w->node[event->node];
+
+	if (n && event->life != n->life)
+		return;
+	if (event->kind == EVENT_PROPOSAL) {
+		order_on_proposal(w, event->data);
+		return;
+	}
+	if (event->kind == EVENT_LEAVE) {
+		order_on_leave(w, event->a, event->tag);
+		return;
+	}
+	if (!n) {
+		fault_on_event(w, event);
+		return;
+	}
+	if (n->up && w->now_us < n->paused_until) {
+		world_put(w, *event, n->paused_until - w->now_us);
+		event->data = NULL;
+		return;
+	}
+	if (n->up)
+		on_node(w, event);
+}
+
+static bool step(struct world *w)
+{
+	struct sim_event event;
+
+	if (w->report->failed || !queue_pop(&w->queue, &event))
+		return false;
+	w->now_us = event.time_us;
+	dispatch(w, &event);
+	free(event.data);
+	checker_after_step(w);
+	w->report->steps++;
+	return !w->report->failed;
+}
+
+static bool run_until(struct world *w, uint64_t time_us)
+{
+	while (w->now_us < time_us)
+		if (!step(w))
+			return false;
+	return true;
+}
+
+static void calm_down(struct world *w)
+{
+	world_log(w, "calm");
+	w->calm = true;
+	memset(w->cut, 0, sizeof(w->cut));
+	w->delay_us_max = 1000;
+	w->group_delay_us_max = 1000;
+}
+
+static bool is_settled(struct world *w)
+{
+	for (int node = 0; node < w->nodes; node++) {
+		const struct node *n = &w->node[node];
+
+		if (!n->up || n->directory.order != w->log_count)
+			return false;
+		for (int proc = 0; proc < w->procs; proc++) {
+			const struct copy *copy = &n->copy[proc];
+
+			if (n->departure[proc].active || n->arrival[proc].active)
+				return false;
+			if (copy->state != COPY_NONE && copy->state != COPY_RUNNING)
+				return false;
+			if (copy->state == COPY_RUNNING && process_is_busy(copy))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void check_settled(struct world *w)
+{
+	for (int node = 0; node < w->nodes; node++)
+		for (int proc = 0; proc < w->procs; proc++) {
+			const struct node *n = &w->node[node];
+
+			if (n->departure[proc].active || n->arrival[proc].active)
+				world_fail(w, "I5: the move of endpoint %d at node %d never ends",
+					   proc, node);
+			if (n->copy[proc].state != COPY_NONE && n->copy[proc].state != COPY_RUNNING)
+				world_fail(w, "I5: the copy of endpoint %d at node %d is left over",
+					   proc, node);
+			if (n->copy[proc].state == COPY_RUNNING && process_is_busy(&n->copy[proc]))
+				world_fail(w,
+					   "I1: endpoint %d at node %d hangs in a call to %d, "
+					   "phase %d",
+					   proc, node, n->copy[proc].program.peer,
+					   (int)n->copy[proc].program.phase);
+		}
+	for (int node = 0; node < w->nodes; node++)
+		if (w->node[node].directory.order != w->log_count)
+			world_fail(w, "I4: node %d does not follow the order", node);
+}
+
+/* Every endpoint calls every other one and has to be answered. */
+static void last_round(struct world *w)
+{
+	for (int a = 0; a < w->procs; a++)
+		for (int b = 0; b < w->procs; b++) {
+			int node = world_endpoint(&w->truth, a)->node;
+			uint64_t end = w->now_us + ROUND_US;
+
+			if (a == b || !world_endpoint(&w->truth, a)->bound ||
+			    !world_endpoint(&w->truth, b)->bound)
+				continue;
+			process_final_call(w, node, a, b);
+			while (w->node[node].copy[a].program.final && w->now_us < end)
+				if (!step(w))
+					return;
+			if (w->node[node].copy[a].program.final)
+				world_fail(w, "I1: endpoint %d waits for ever for %d, phase %d", a,
+					   b, (int)w->node[node].copy[a].program.phase);
+		}
+}
+
+static void finish(struct world *w)
+{
+	w->report->time_us = w->now_us;
+	queue_deinit(&w->queue);
+	for (int node = 0; node < w->nodes; node++)
+		for (int proc = 0; proc < w->procs; proc++)
+			free(w->node[node].arrival[proc].image);
+	free(w->log);
+	free(w->letter);
+}
+
+void sim_run(const struct sim_options *options, struct sim_report *report)
+{
+	struct world *w = &the_world;
+	uint64_t end;
+
+	found(w, options, report);
+	while (w->report->steps < w->options.steps && step(w))
+		;
+	if (!report->failed) {
+		calm_down(w);
+		end = w->now_us + SETTLE_US;
+		while (!is_settled(w) && w->now_us < end && step(w))
+			;
+		check_settled(w);
+	}
+	if (!report->failed && run_until(w, w->now_us + 100000))
+		last_round(w);
+	finish(w);
+}
+
+const char *sim_mutation_name(enum sim_mutation mutation)
+{
+	static const char *const names[SIM_MUTATIONS] = {
+		[SIM_SOUND] = "sound",
+		[SIM_NO_MARK_AT_FREEZE] = "no-mark-at-freeze",
+		[SIM_NO_MARK_AT_RESUME] = "no-mark-at-resume",
+		[SIM_NO_MARK_ON_SENDING] = "no-mark-on-sending",
+		[SIM_DECIDE_WHILE_FROZEN] = "decide-while-frozen",
+		[SIM_LINES_LEFT_BEHIND] = "lines-left-behind",
+		[SIM_THAW_ON_CUT] = "thaw-on-cut",
+		[SIM_RESUME_ON_CUT] = "resume-on-cut",
+		[SIM_NO_GENERATION] = "no-generation",
+		[SIM_PAGES_KEPT] = "pages-kept",
+		[SIM_OUT_OF_ORDER] = "out-of-order",
+	};
+
+	return mutation < SIM_MUTATIONS ? names[mutation] : "?";
+}

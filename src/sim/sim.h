@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_SIM_SIM_H
+#define DVS_SIM_SIM_H
+
+/*
+ * A cluster in one process, on virtual time: the lines, the directory and the plans of core/ as they
+ * are, in a made-up world with nodes that crash, links that lose, delay, reorder, repeat and are cut,
+ * and a group that delivers late. A seed gives the same run on every machine. After every step the
+ * checkers look for a broken invariant (I1, I2, I4, I5); at the end the faults stop and every
+ * endpoint has to get an answer from every other.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One rule of the protocol left out, to see that the checkers notice. */
+enum sim_mutation {
+	SIM_SOUND = 0,
+	SIM_NO_MARK_AT_FREEZE,	 /* lines toward a frozen process stay FULL */
+	SIM_NO_MARK_AT_RESUME,	 /* its own lines come out of the image FULL */
+	SIM_NO_MARK_ON_SENDING,	 /* a line is copied to another node unmarked */
+	SIM_DECIDE_WHILE_FROZEN, /* a withdrawal is decided at a receiver that has been copied */
+	SIM_LINES_LEFT_BEHIND,	 /* the image carries the process, not what was sent to it */
+	SIM_THAW_ON_CUT,   /* the source resumes when the connection breaks after its COMMIT */
+	SIM_RESUME_ON_CUT, /* the target resumes when the connection breaks after LOADED */
+	SIM_NO_GENERATION, /* frames of an earlier life of an endpoint are accepted */
+	SIM_PAGES_KEPT,	   /* pages that no end of is left on the node are used again */
+	SIM_OUT_OF_ORDER,  /* one node applies two commands in the other order */
+	SIM_MUTATIONS,
+};
+
+struct sim_options {
+	uint64_t seed;
+	uint32_t steps; /* events until the faults stop; 0: the default */
+	bool verbose;	/* print every event */
+	enum sim_mutation mutation;
+};
+
+struct sim_report {
+	bool failed;
+	char violation[400]; /* what was broken, when failed */
+	uint64_t time_us;    /* virtual, at the end */
+	uint32_t steps;
+	uint32_t messages, taken, withdrawn, answered, died;
+	uint32_t committed, rolled_back, refused, lost;
+	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;
+};
+
+#define SIM_STEPS_DEFAULT 20000
+
+/* Runs one seed. Uses static memory: one run at a time. */
+void sim_run(const struct sim_options *options, struct sim_report *report);
+
+const char *sim_mutation_name(enum sim_mutation mutation);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * dvs-sim: runs seeds of the simulator. A seed that breaks an invariant is run again with every
+ * event printed, the last part of which is shown with the command that repeats it.
+ *
+ *	dvs-sim [--seed N] [--seeds N] [--steps N] [--mutation NAME] [--verbose]
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/sim.h"
+
+struct totals {
+	uint64_t steps, messages, taken, withdrawn, answered, died;
+	uint64_t committed, rolled_back, refused, lost, crashes, cuts;
+	uint64_t frames, frames_lost, frames_repeated, commands;
+};
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: dvs-sim [--seed N] [--seeds N] [--steps N] [--mutation NAME] "
+			"[--verbose]\nmutations:");
+	for (int m = 0; m < SIM_MUTATIONS; m++)
+		fprintf(stderr, " %s", sim_mutation_name((enum sim_mutation)m));
+	fputc('\n', stderr);
+	return 2;
+}
+
+static int mutation_of(const char *name)
+{
+	for (int m = 0; m < SIM_MUTATIONS; m++)
+		if (!strcmp(name, sim_mutation_name((enum sim_mutation)m)))
+			return m;
+	return -1;
+}
+
+static void add(struct totals *t, const struct sim_report *r)
+{
+	t->steps += r->steps;
+	t->messages += r->messages;
+	t->taken += r->taken;
+	t->withdrawn += r->withdrawn;
+	t->answered += r->answered;
+	t->died += r->died;
+	t->committed += r->committed;
+	t->rolled_back += r->rolled_back;
+	t->refused += r->refused;
+	t->lost += r->lost;
+	t->crashes += r->crashes;
+	t->cuts += r->cuts;
+	t->frames += r->frames;
+	t->frames_lost += r->frames_lost;
+	t->frames_repeated += r->frames_repeated;
+	t->commands += r->commands;
+}
+
+static void print_totals(const struct totals *t, uint64_t seeds)
+{
+#define N(field) (unsigned long long)t->field
+	printf("%llu seeds, %llu steps, %llu commands\n", (unsigned long long)seeds, N(steps),
+	       N(commands));
+	printf("messages: %llu sent, %llu taken, %llu withdrawn, %llu requests answered, "
+	       "%llu ended by a death\n",
+	       N(messages), N(taken), N(withdrawn), N(answered), N(died));
+	printf("moves: %llu committed, %llu rolled back, %llu refused, %llu lost their process\n",
+	       N(committed), N(rolled_back), N(refused), N(lost));
+	printf("faults: %llu crashes, %llu cuts; %llu frames, %llu lost, %llu repeated\n",
+	       N(crashes), N(cuts), N(frames), N(frames_lost), N(frames_repeated));
+#undef N
+}
+
+static int failed(const struct sim_options *options, const struct sim_report *report)
+{
+	struct sim_options again = *options;
+	struct sim_report same;
+
+	if (!options->verbose) {
+		again.verbose = true;
+		sim_run(&again, &same);
+	}
+	printf("seed %llu broke the rules after %u steps: %s\n", (unsigned long long)options->seed,
+	       report->steps, report->violation);
+	printf("to see it again: dvs-sim --seed %llu --steps %u%s%s --verbose\n",
+	       (unsigned long long)options->seed,
+	       options->steps ? options->steps : SIM_STEPS_DEFAULT,
+	       options->mutation ? " --mutation " : "",
+	       options->mutation ? sim_mutation_name(options->mutation) : "");
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct sim_options options = { .seed = 1 };
+	struct sim_report report;
+	struct totals totals = { 0 };
+	uint64_t seeds = 1;
+
+	for (int i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+		if (!strcmp(argv[i], "--verbose")) {
+			options.verbose = true;
+			continue;
+		}
+		if (!value)
+			return usage();
+		if (!strcmp(argv[i], "--seed"))
+			options.seed = strtoull(value, NULL, 0);
+		else if (!strcmp(argv[i], "--seeds"))
+			seeds = strtoull(value, NULL, 0);
+		else if (!strcmp(argv[i], "--steps"))
+			options.steps = (uint32_t)strtoul(value, NULL, 0);
+		else if (!strcmp(argv[i], "--mutation") && mutation_of(value) >= 0)
+			options.mutation = (enum sim_mutation)mutation_of(value);
+		else
+			return usage();
+		i++;
+	}
+	for (uint64_t i = 0; i < seeds; i++, options.seed++) {
+		sim_run(&options, &report);
+		add(&totals, &report);
+		if (report.failed)
+			return failed(&options, &report);
+	}
+	print_totals(&totals, seeds);
+	return 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The simulator itself: it repeats exactly, and it notices each rule that is left out. */
+
+#include "sim/sim.h"
+
+#include <string.h>
+
+#include "base/test.h"
+
+#define SEEDS_SOUND	  60
+#define SEEDS_MUTATED_MAX 500
+
+static struct sim_report run(uint64_t seed, enum sim_mutation mutation)
+{
+	struct sim_options options = { .seed = seed, .mutation = mutation };
+	struct sim_report report;
+
+	sim_run(&options, &report);
+	return report;
+}
+
+static void test_repeats_exactly(void)
+{
+	for (uint64_t seed = 1; seed < 6; seed++) {
+		struct sim_report first = run(seed, SIM_SOUND);
+		struct sim_report second = run(seed, SIM_SOUND);
+
+		CHECK(memcmp(&first, &second, sizeof(first)) == 0);
+	}
+}
+
+/* The rules hold, and the runs have seen something: every kind of trouble and every kind of end. */
+static void test_sound(void)
+{
+	struct sim_report sum = { 0 };
+
+	for (uint64_t seed = 1; seed <= SEEDS_SOUND; seed++) {
+		struct sim_report r = run(seed, SIM_SOUND);
+
+		if (r.failed)
+			printf("seed %llu: %s\n", (unsigned long long)seed, r.violation);
+		CHECK(!r.failed);
+		sum.taken += r.taken;
+		sum.withdrawn += r.withdrawn;
+		sum.answered += r.answered;
+		sum.died += r.died;
+		sum.committed += r.committed;
+		sum.rolled_back += r.rolled_back;
+		sum.refused += r.refused;
+		sum.lost += r.lost;
+		sum.crashes += r.crashes;
+		sum.cuts += r.cuts;
+		sum.frames_lost += r.frames_lost;
+		sum.frames_repeated += r.frames_repeated;
+	}
+	CHECK(sum.taken > 1000 && sum.withdrawn > 100 && sum.answered > 100 && sum.died > 10);
+	CHECK(sum.committed > 500 && sum.rolled_back > 50 && sum.refused > 50 && sum.lost > 0);
+	CHECK(sum.crashes > 10 && sum.cuts > 50);
+	CHECK(sum.frames_lost > 100 && sum.frames_repeated > 100);
+}
+
+static void test_mutations(void)
+{
+	for (int m = SIM_SOUND + 1; m < SIM_MUTATIONS; m++) {
+		const char *name = sim_mutation_name((enum sim_mutation)m);
+		struct sim_report report = { 0 };
+		uint64_t seed = 0;
+
+		while (!report.failed && seed < SEEDS_MUTATED_MAX)
+			report = run(++seed, (enum sim_mutation)m);
+		printf("   %s: %s (seed %llu)\n", name,
+		       report.failed ? report.violation : "not noticed", (unsigned long long)seed);
+		CHECK(report.failed);
+	}
+}
+
+int main(void)
+{
+	TEST(test_repeats_exactly);
+	TEST(test_sound);
+	TEST(test_mutations);
+	return test_end();
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_SIM_WORLD_H
+#define DVS_SIM_WORLD_H
+
+/*
+ * The made-up world. Everything in it happens in one of its events, one event at a time:
+ *
+ *	process.c   programs: one small step of a call at a time
+ *	daemon.c    pages, far ends, frames between nodes: what proxy/ and ipc/exchange do
+ *	order.c     the group: one log, delivered to each node in its own time
+ *	move.c      executes the effects of the plans: what node/ and migrate/ do
+ *	fault.c     crashes, cuts, pauses
+ *	checker.c   looks at all of it after every event
+ *
+ * Endpoints are called by their place in the list (0 .. procs-1); the slot is that plus SLOT_BASE.
+ */
+
+#include "base/prng.h"
+#include "core/directory.h"
+#include "core/line.h"
+#include "core/plan.h"
+#include "sim/queue.h"
+#include "sim/sim.h"
+
+#define NODES_MAX 5
+#define PROCS_MAX 5
+#define PAIRS_MAX (PROCS_MAX * (PROCS_MAX - 1) / 2)
+#define SLOT_BASE 10
+#define CONNS_MAX 4096
+
+enum event_kind {
+	EVENT_PROCESS = 1,   /* slot; tag = chain: a program does its next step */
+	EVENT_SPAWN,	     /* slot: a node binds a new process */
+	EVENT_SCAN,	     /* a daemon sends what changed */
+	EVENT_RESEND,	     /* a daemon sends everything, as when a link is back */
+	EVENT_FRAME,	     /* data = struct frame */
+	EVENT_PROPOSAL,	     /* data = struct command: reaches the group */
+	EVENT_DELIVER,	     /* a node applies the next commands */
+	EVENT_LEAVE,	     /* the group notices that node `a` of incarnation `tag` is gone */
+	EVENT_MIGRATE,	     /* somebody asks a node to move something */
+	EVENT_HAND_ROLLBACK, /* somebody rolls a move back by hand */
+	EVENT_WORK,	     /* slot; a = effect kind, b = side: a worker thread does it */
+	EVENT_CONN,	     /* a = connection, b = plan event; tag = code; data = struct image */
+	EVENT_TICK,	     /* the plans of a node look at the time */
+	EVENT_CRASH,	     /* a = node */
+	EVENT_RESTART,	     /* a = node */
+	EVENT_PAUSE,	     /* a = node */
+	EVENT_CUT,	     /* a, b = nodes */
+	EVENT_HEAL,	     /* a, b */
+};
+
+/* What a program is in the middle of. */
+enum phase {
+	PHASE_IDLE,
+	PHASE_CLEAR,	/* its line is not free yet */
+	PHASE_WAIT,	/* posted, not known to be taken */
+	PHASE_ANSWER,	/* request taken, not answered */
+	PHASE_WITHDRAW, /* asked for its message back */
+	PHASE_RECEIVE,
+	PHASE_REPLY_CLEAR,
+	PHASE_REPLY_MARK,     /* answer posted, request not marked answered */
+	PHASE_REPLY_WITHDRAW, /* the request was closed: answer asked back */
+};
+
+/* A program's memory: all of it moves with the process. */
+struct program {
+	int slot;
+	uint32_t generation;
+	enum phase phase;
+	enum line_op op;
+	int peer;
+	uint32_t peer_generation;
+	uint64_t seq;
+	uint64_t deadline_us; /* 0 none */
+	uint32_t message;     /* number of the message under way */
+	bool final;	      /* a call of the last round: no time-out, has to be answered */
+	struct {
+		bool open;
+		uint32_t generation;
+		uint64_t seq;
+		uint32_t message;
+	} request[PROCS_MAX]; /* taken from that peer, not answered */
+	struct prng prng;
+};
+
+/*
+ * A process on a node. COPY_DEAD: ended by itself, still bound; COPY_LOST: ended while it was held, so
+ * that its lines never came to this node's pages.
+ */
+enum copy_state {
+	COPY_NONE,
+	COPY_RUNNING,
+	COPY_FROZEN,
+	COPY_HELD,
+	COPY_DEAD,
+	COPY_LOST,
+};
+
+struct copy {
+	enum copy_state state;
+	uint32_t chain; /* counts the threads of EVENT_PROCESS, so that an older one stops */
+	struct program program;
+};
+
+struct page {
+	bool exists;
+	uint32_t generation[2];
+	uint64_t told_word[2], told_withdraw[2];
+	uint64_t checked[2]; /* word at the last look of the checker */
+	bool unmarked[2];    /* the daemon unmarked it in this step */
+	struct channel_page shm;
+};
+
+/* What a migration's stream carries. */
+struct image {
+	struct program program;
+	uint32_t move;
+	struct {
+		bool exists;
+		uint32_t generation;
+		struct line_image own, peer;
+		uint64_t withdraw_own, withdraw_peer;
+	} channel[PROCS_MAX];
+};
+
+struct departure {
+	bool active;
+	struct plan_source plan;
+	int target;
+	int conn;
+	uint64_t busy_until; /* of its worker */
+	unsigned pending;    /* things its worker has yet to do */
+	uint32_t generation;
+};
+
+struct arrival {
+	bool active;
+	struct plan_target plan;
+	int source;
+	int conn;
+	uint64_t busy_until;
+	unsigned pending;
+	uint32_t generation;
+	bool loading;
+	struct image *image; /* owned: arrived and held */
+};
+
+struct node {
+	bool up;
+	uint32_t life;	      /* counted up by every start and crash */
+	uint32_t incarnation; /* as the directory knows this life; 0 not joined yet */
+	uint64_t paused_until;
+	uint64_t proposals_until; /* when the last proposal arrives at the group */
+	uint64_t next_request;
+	struct directory directory;
+	struct page page[PAIRS_MAX];
+	struct copy copy[PROCS_MAX];
+	struct departure departure[PROCS_MAX];
+	struct arrival arrival[PROCS_MAX];
+};
+
+/* The connection of one migration: in order, without loss, until it breaks. */
+struct conn {
+	int node[2]; /* source, target */
+	uint32_t life[2];
+	int slot;
+	bool open[2], broken;
+	uint64_t until[2]; /* when the last message to that side arrives */
+};
+
+struct frame {
+	int from, to;
+	uint32_t incarnation[2]; /* of from, to */
+	int peer[2];		 /* by side: places in the list */
+	uint32_t generation[2];
+	int side; /* whose line */
+	uint64_t withdraw;
+	struct line_image image;
+};
+
+enum told {
+	TOLD_NOTHING,
+	TOLD_TAKEN,
+	TOLD_WITHDRAWN,
+	TOLD_UNANSWERED,
+	TOLD_ANSWERED,
+	TOLD_DIED
+};
+
+/* What the checkers know about each message. */
+struct letter {
+	int from, to;
+	uint32_t generation[2]; /* of from, to */
+	enum line_op op;
+	uint32_t request; /* an answer's */
+	uint32_t taken;
+	bool dropped; /* an answer that nobody waited for */
+	enum told told;
+};
+
+struct log_entry {
+	struct command command;
+	uint64_t hash; /* of the directory after it, 0 not known yet */
+};
+
+struct world {
+	struct sim_options options;
+	struct sim_report *report;
+	struct prng prng;
+	struct sim_queue queue;
+	uint64_t now_us;
+	int nodes, procs;
+	bool calm; /* no faults and no new calls any more */
+	struct node node[NODES_MAX];
+	bool cut[NODES_MAX][NODES_MAX];
+	struct conn conn[CONNS_MAX];
+	int conns;
+	struct directory truth; /* the whole log applied */
+	struct log_entry *log;
+	uint32_t log_count, log_size;
+	struct letter *letter; /* by number, from 1 */
+	uint32_t letter_count, letter_size;
+	struct frame history[64]; /* some frames of the past, to be repeated */
+	uint32_t history_count;
+	uint32_t migrate_period_us, crash_period_us, cut_period_us; /* 0 never */
+	uint32_t loss_percent, repeat_percent, delay_us_max, group_delay_us_max;
+	bool reordered; /* SIM_OUT_OF_ORDER has been done */
+};
+
+/* world.c */
+uint64_t world_random(struct world *w, uint64_t least, uint64_t most);
+bool world_chance(struct world *w, uint32_t percent);
+void world_log(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The first violation ends the run. */
+void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts an event that happens on a node in its present life, delay_us from now. */
+struct sim_event world_event(const struct world *w, int kind, int node);
+void world_put(struct world *w, struct sim_event event, uint64_t delay_us);
+static inline bool world_mutated(const struct world *w, enum sim_mutation mutation)
+{
+	return w->options.mutation == mutation;
+}
+static inline int world_pair(int a, int b)
+{
+	int low = a < b ? a : b, high = a < b ? b : a;
+
+	return high * (high - 1) / 2 + low;
+}
+static inline int world_side(int own, int peer)
+{
+	return own < peer ? 0 : 1;
+}
+static inline const struct directory_endpoint *world_endpoint(const struct directory *dir, int proc)
+{
+	return &dir->dc[0].slot[shm_index(SLOT_BASE + proc)];
+}
+
+/* order.c */
+void order_propose(struct world *w, int node, struct command cmd);
+void order_on_proposal(struct world *w, const struct command *cmd);
+void order_on_leave(struct world *w, int node, uint32_t incarnation);
+void order_on_deliver(struct world *w, int node);
+void order_start_node(struct world *w, int node);
+void order_found(struct world *w);
+
+/* daemon.c */
+/* Whether the endpoint lives on this node, as its daemon sees it: owned and running or frozen. */
+bool daemon_hosts(const struct world *w, int node, int proc);
+/* The page between two living endpoints, made if it has to be; NULL if one is not bound. */
+struct page *daemon_page(struct world *w, int node, int a, int b);
+/* The page of exactly these two lives, or NULL. */
+struct page *daemon_page_of(struct world *w, int node, int a, uint32_t generation_a, int b,
+			    uint32_t generation_b);
+void daemon_hold(struct world *w, int node, int proc);
+void daemon_unhold(struct world *w, int node, int proc);
+void daemon_export(struct world *w, int node, int proc, struct image *image);
+void daemon_import(struct world *w, int node, const struct image *image);
+void daemon_release(struct world *w, int node, int proc);
+void daemon_end(struct world *w, int node, int proc, uint32_t generation);
+void daemon_forget_told(struct world *w, int node, int proc);
+void daemon_on_scan(struct world *w, int node, bool everything);
+void daemon_on_frame(struct world *w, int node, const struct frame *frame);
+
+/* process.c */
+void process_begin(struct world *w, int node, int proc, uint32_t generation);
+void process_run(struct world *w, int node, int proc); /* starts its chain of steps */
+void process_on_step(struct world *w, int node, int proc, uint32_t chain);
+/* The last round: the process calls another one and has to be answered. */
+void process_final_call(struct world *w, int node, int proc, int peer);
+/* True while the process has a call under way that is no receive. */
+bool process_is_busy(const struct copy *copy);
+
+/* move.c */
+void move_request(struct world *w, int node, int proc, int target);
+void move_source_event(struct world *w, int node, int proc, enum plan_event_kind kind, int code,
+		       uint32_t move);
+void move_target_event(struct world *w, int node, int proc, enum plan_event_kind kind, int code,
+		       uint32_t move);
+void move_on_work(struct world *w, const struct sim_event *event);
+void move_on_conn(struct world *w, struct sim_event *event);
+void move_on_tick(struct world *w, int node);
+/* The connections between two nodes break (to: -1 all of `from`). */
+void move_break(struct world *w, int from, int to);
+void move_forget_node(struct world *w, int node);
+
+/* fault.c */
+void fault_plan(struct world *w);
+void fault_crash(struct world *w, int node);
+void fault_restart(struct world *w, int node);
+void fault_on_event(struct world *w, const struct sim_event *event);
+
+/* checker.c */
+uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generation,
+			uint32_t to_generation, enum line_op op, uint32_t request);
+void checker_taken(struct world *w, uint32_t number, int by, uint32_t generation,
+		   const message *msg);
+void checker_told(struct world *w, uint32_t number, enum told told);
+void checker_fill(uint32_t number, message *msg);
+void checker_applied(struct world *w, int node, uint64_t order);
+void checker_after_step(struct world *w);
+
+#endif
