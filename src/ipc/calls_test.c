@@ -341,7 +341,8 @@ static int bereaved_client(void)
 static int sleeping_server(void)
 {
 	join(SERVER);
-	pause_ms(100);
+	await(0, 1);
+	pause_ms(50); /* for the client to be asleep in its send */
 	return (int)test_failures;
 }
 
@@ -351,6 +352,7 @@ static int queued_client(void)
 
 	join(CLIENT);
 	CHECK_EQ(dvk_wait4bindep_T(SERVER, 3000), SERVER);
+	say(0, 1);
 	CHECK_EQ(dvk_send(SERVER, &m), EDVSDSTDIED);
 	return (int)test_failures;
 }
