@@ -70,13 +70,19 @@ static void on_bulk(void *ctx, int from, int fd)
 static void on_group(void *ctx, int fd, int events)
 {
 	struct node *node = ctx;
+	int r = group_dispatch(node->group);
 
 	(void)fd;
 	(void)events;
-	if (group_dispatch(node->group) < 0 && !node->stopping) {
-		os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");
-		node->group_source = os_source_free(node->group_source);
+	if (r >= 0 || node->stopping)
+		return;
+	node->group_source = os_source_free(node->group_source);
+	if (r == -ESTALE) { /* I5: for the others its processes have ended */
+		os_log(OS_LOG_ERROR, "the group goes on without this node");
+		node_fail(node);
+		return;
 	}
+	os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");
 }
 
 /* Sleeps on the node bell; the lock is taken only to look at what rang. */

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/pid.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "os/socket.h"
+
+static void test_oneself(void)
+{
+	char name[16];
+
+	prctl(PR_SET_NAME, "odd) name:\t1");
+	os_comm_of(getpid(), name, sizeof(name));
+	CHECK(!strcmp(name, "odd) name:\t1"));
+	CHECK_EQ(os_pid_innermost(getpid()), getpid());
+	CHECK_EQ(os_tgid_of(getpid()), getpid());
+	CHECK_EQ(os_pid_here(getpid(), getpid()), getpid());
+	CHECK_EQ(os_pid_here(getpid(), getppid()), getppid());
+	CHECK_EQ(os_tid_here(getpid(), getpid()), getpid());
+	CHECK_EQ(os_tid_here(getpid(), getppid()), -ESRCH);
+	CHECK(os_pidns_of(0) != 0);
+	CHECK(os_pidns_of(0) == os_pidns_of(getpid()));
+}
+
+static void test_gone(void)
+{
+	pid_t child = fork();
+	char name[16];
+
+	if (!child)
+		_exit(0);
+	CHECK(waitpid(child, NULL, 0) == child);
+	os_comm_of(child, name, sizeof(name));
+	CHECK(!strcmp(name, "?"));
+	CHECK_EQ(os_pidns_of(child), 0);
+	CHECK(os_pid_innermost(child) < 0);
+	CHECK(os_tgid_of(child) < 0);
+	CHECK_EQ(os_pid_here(child, 1), -ESRCH);
+	CHECK_EQ(os_pidfd_open(child, false), -ESRCH);
+}
+
+static void test_pidfd(void)
+{
+	OS_CLEANUP_FD int pidfd = -1;
+	pid_t child = fork();
+
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	pidfd = os_pidfd_open(child, false);
+	CHECK_OR_RETURN(pidfd >= 0);
+	CHECK_EQ(os_pidfd_pid(pidfd), child);
+	CHECK_EQ(os_pidfd_signal(pidfd, 0), 0);
+	CHECK_EQ(os_pidfd_signal(pidfd, SIGKILL), 0);
+	waitpid(child, NULL, 0);
+	CHECK_EQ(os_pidfd_pid(pidfd), -ESRCH);
+	CHECK_EQ(os_pidfd_signal(pidfd, SIGKILL), -ESRCH);
+}
+
+static void *second_thread(void *arg)
+{
+	_Atomic pid_t *tid = arg;
+
+	*tid = (pid_t)syscall(SYS_gettid);
+	pause();
+	return NULL;
+}
+
+/* Process 1 of a new namespace with a second thread; tells by the pipe what that calls itself. */
+static void run_inner(int out)
+{
+	_Atomic pid_t tid = 0;
+	pthread_t thread;
+	pid_t told;
+
+	if (pthread_create(&thread, NULL, second_thread, (void *)&tid))
+		_exit(1);
+	while (!tid)
+		sched_yield();
+	told = tid;
+	if (write(out, &told, sizeof(told)) != sizeof(told))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void check_inner(pid_t inner, pid_t ns_tid)
+{
+	pid_t tid = os_tid_here(inner, ns_tid);
+
+	CHECK_EQ(os_pid_innermost(inner), 1);
+	CHECK(os_pidns_of(inner) != os_pidns_of(0));
+	CHECK_EQ(os_tid_here(inner, 1), inner);
+	CHECK_EQ(os_pid_here(inner, 1), inner);
+	CHECK_EQ(os_tid_here(inner, 9999), -ESRCH);
+	CHECK_EQ(os_pid_here(inner, 9999), -ESRCH);
+	CHECK_OR_RETURN(tid > 0);
+	CHECK(tid != inner);
+	CHECK_EQ(os_tgid_of(tid), inner);
+	CHECK_EQ(os_pid_innermost(tid), ns_tid);
+}
+
+static void test_other_namespace(void)
+{
+	pid_t inner = 0, ns_tid = 0, middle;
+	int tids[2], pids[2];
+
+	if (geteuid() != 0) {
+		test_skip("a pid namespace needs root");
+		return;
+	}
+	CHECK_OR_RETURN(!pipe(tids) && !pipe(pids));
+	middle = fork();
+	if (!middle) {
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(1);
+		inner = fork();
+		if (!inner)
+			run_inner(tids[1]);
+		if (write(pids[1], &inner, sizeof(inner)) != sizeof(inner))
+			_exit(1);
+		waitpid(inner, NULL, 0);
+		_exit(0);
+	}
+	CHECK_EQ(os_read_full(pids[0], &inner, sizeof(inner), 5000), 0);
+	CHECK_EQ(os_read_full(tids[0], &ns_tid, sizeof(ns_tid), 5000), 0);
+	if (inner > 0) {
+		check_inner(inner, ns_tid);
+		kill(inner, SIGKILL);
+	}
+	waitpid(middle, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		close(tids[i]);
+		close(pids[i]);
+	}
+}
+
+int main(void)
+{
+	alarm(20);
+	TEST(test_oneself);
+	TEST(test_gone);
+	TEST(test_pidfd);
+	TEST(test_other_namespace);
+	return test_end();
+}
