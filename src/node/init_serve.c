@@ -336,8 +336,9 @@ static int serve_start(void)
 				 &self.requests);
 	if (!r)
 		r = os_source_timer(self.loop, CURSOR_PERIOD_US, on_cursor, NULL, &self.cursor);
-	if (!r)
-		r = os_set_last_pid(self.base - 1);
+	/* Where this is not permitted, processes still get pids of the range; their threads do not. */
+	if (!r && os_set_last_pid(self.base - 1) < 0)
+		os_log(OS_LOG_WARN, "threads and children may take pids of other nodes' ranges");
 	return r;
 }
 
