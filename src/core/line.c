@@ -352,5 +352,8 @@ bool line_merge(struct line *line, const struct line_image *remote, bool at_rece
 		if (word_swap(line, &word, joined))
 			return true;
 	}
+	/* What another replica holds untaken has left: its owner may not withdraw it by himself. */
+	if (state == LINE_SENT && line_word_seq(word) == line_word_seq(joined))
+		line_mark_sent(line);
 	return false;
 }

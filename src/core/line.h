@@ -103,7 +103,8 @@ uint64_t line_end(struct line *line, int before_taken, int after_taken);
  * the greater (sequence, state) wins; the owner's bytes come with a greater sequence. What is still
  * untaken of an older sequence is withdrawn first, so that nobody takes half of each.
  * at_receiver: this is the page the receiver looks at, so an arriving FULL or SENT is stored FULL;
- * otherwise it is stored SENT. Returns true if the line changed (the holder must be rung).
+ * otherwise it is stored SENT, and a FULL of the same sequence here becomes SENT too. Returns true
+ * if there is something new to see (the holder must be rung).
  */
 bool line_merge(struct line *line, const struct line_image *remote, bool at_receiver);
 

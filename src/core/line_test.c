@@ -291,6 +291,14 @@ static void test_merge_marks_for_the_owner(void)
 	CHECK(line_merge(&target, &image, false));
 	CHECK_EQ(state_of(&target), LINE_SENT);
 	CHECK_EQ(line_word_state(line_withdraw(&target, 9)), LINE_SENT);
+	/* Nor may a page that has it as the receiver's leave it FULL. */
+	line_unmark_sent(&target);
+	CHECK(!line_merge(&target, &image, false));
+	CHECK_EQ(state_of(&target), LINE_SENT);
+	image.word = line_word(8, LINE_FULL, LINE_OP_SEND, 0);
+	line_unmark_sent(&target);
+	CHECK(!line_merge(&target, &image, false));
+	CHECK_EQ(state_of(&target), LINE_FULL);
 }
 
 /* Whatever states meet, merging never lets a state fall and twice is as good as once. */

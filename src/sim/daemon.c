@@ -160,8 +160,6 @@ void daemon_import(struct world *w, int node, const struct image *image)
 
 void daemon_release(struct world *w, int node, int proc)
 {
-	if (world_mutated(w, SIM_PAGES_KEPT))
-		return;
 	for (int peer = 0; peer < w->procs; peer++)
 		if (peer != proc && !daemon_hosts(w, node, peer) && !daemon_hosts(w, node, proc))
 			w->node[node].page[world_pair(proc, peer)].exists = false;

@@ -237,7 +237,6 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_THAW_ON_CUT] = "thaw-on-cut",
 		[SIM_RESUME_ON_CUT] = "resume-on-cut",
 		[SIM_NO_GENERATION] = "no-generation",
-		[SIM_PAGES_KEPT] = "pages-kept",
 		[SIM_OUT_OF_ORDER] = "out-of-order",
 	};
 

@@ -24,7 +24,6 @@ enum sim_mutation {
 	SIM_THAW_ON_CUT,   /* the source resumes when the connection breaks after its COMMIT */
 	SIM_RESUME_ON_CUT, /* the target resumes when the connection breaks after LOADED */
 	SIM_NO_GENERATION, /* frames of an earlier life of an endpoint are accepted */
-	SIM_PAGES_KEPT,	   /* pages that no end of is left on the node are used again */
 	SIM_OUT_OF_ORDER,  /* one node applies two commands in the other order */
 	SIM_MUTATIONS,
 };
