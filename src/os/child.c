@@ -50,6 +50,8 @@ static void child_start(const struct child_plan *plan, int channel)
 		_exit(127);
 	if (read(channel, &go, 1) != 1)
 		_exit(127); /* whoever wanted this has gone or changed its mind */
+	/* A daemon lives long: it must not keep what our own caller had open, a lock for instance. */
+	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (plan->ready_fd >= 0 && fcntl(plan->ready_fd, F_SETFD, 0) < 0)
 		child_fail(channel, errno);
 	if (plan->env_key && setenv(plan->env_key, plan->env_value, 1) < 0)

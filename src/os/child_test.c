@@ -35,7 +35,7 @@ static void test_run(void)
 /* Holds a shell that says it is ready and writes a word to its log. */
 static int hold_shell(int ready_fd, pid_t *pid, int *go)
 {
-	static char script[64];
+	static char script[128];
 	char *argv[] = { "/bin/sh", "-c", script, NULL };
 	struct child_plan plan = { .argv = argv,
 				   .log = log_path,
@@ -43,7 +43,8 @@ static int hold_shell(int ready_fd, pid_t *pid, int *go)
 				   .env_value = "word",
 				   .ready_fd = ready_fd };
 
-	snprintf(script, sizeof(script), "echo $DVS_TEST; echo x >&%d; exec sleep 100", ready_fd);
+	snprintf(script, sizeof(script),
+		 "echo $DVS_TEST$(readlink /proc/$$/fd/50); echo x >&%d; exec sleep 100", ready_fd);
 	return os_child_hold(&plan, pid, go);
 }
 
@@ -55,7 +56,9 @@ static void test_hold_and_go(void)
 	pid_t pid = 0;
 
 	CHECK_EQ(os_self_pipe(ready), 0);
+	CHECK_EQ(dup2(STDOUT_FILENO, 50), 50); /* what the caller has open stays its own */
 	CHECK_OR_RETURN(hold_shell(ready[1], &pid, &go) == 0);
+	os_close(50);
 	os_close(ready[1]);
 	CHECK_EQ(os_netns_of(0, &ours), 0);
 	CHECK_EQ(os_netns_of(pid, &its), 0);
