@@ -76,6 +76,9 @@ static void send_packet(struct request *request, struct ctl_reply *reply, const 
 			      sizeof(head), payload, reply->payload_bytes);
 		return;
 	}
+	/* A whole log goes out at once, and a reader may be slow. */
+	if (request->fd >= 0 && reply->packet == CTL_DATA)
+		os_set_send_room(request->fd, DATA_ROOM_BYTES);
 	if (request->fd >= 0 && os_packet_sendv(request->fd, parts, 2, fds, reply->fds) < 0) {
 		os_log(OS_LOG_DEBUG, "a control client went away, or does not read");
 		/* A gap in what it is told would go unnoticed; the end of the connection does not. */
@@ -94,9 +97,6 @@ void request_data(struct request *request, const void *data, uint32_t bytes)
 {
 	const uint8_t *at = data;
 
-	/* A whole log goes out at once, and a reader may be slow. */
-	if (request->fd >= 0)
-		os_set_send_room(request->fd, DATA_ROOM_BYTES);
 	while (bytes) {
 		uint32_t part = bytes > 32768 ? 32768 : bytes;
 		struct ctl_reply reply = { .packet = CTL_DATA, .payload_bytes = part };
@@ -303,6 +303,7 @@ static void on_packet(struct node *node, const struct request_wire *wire, const 
 	memcpy(&reply, bytes, sizeof(reply));
 	if (reply.payload_bytes != len - sizeof(reply))
 		return;
+	reply.fds = 0; /* none can come over a link, whatever it says */
 	if (reply.packet == CTL_DATA)
 		request->data_sent += reply.payload_bytes;
 	if (reply.packet == CTL_END) {
