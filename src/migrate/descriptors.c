@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TCP_LISTEN_STATE 0x0a
-
 void descriptors_free(struct descriptors *descriptors)
 {
 	free(descriptors->fd);
@@ -38,59 +36,59 @@ int descriptors_append(struct descriptors *descriptors, const struct image_fd *f
 	return 0;
 }
 
-/* One table of /proc/net: in which column (from 0) the inode stands. */
-static const struct socket_table {
-	const char *file;
-	unsigned column;
+static const struct socket_name {
+	int domain, type, protocol; /* -1: any */
 	const char *name;
-} socket_tables[] = {
-	{ "net/tcp", 9, "a TCP socket" },	{ "net/tcp6", 9, "a TCP socket" },
-	{ "net/udp", 9, "a UDP socket" },	{ "net/udp6", 9, "a UDP socket" },
-	{ "net/unix", 6, "a Unix socket" },	{ "net/netlink", 9, "a netlink socket" },
-	{ "net/raw", 9, "a raw socket" },	{ "net/raw6", 9, "a raw socket" },
-	{ "net/packet", 8, "a packet socket" },
+} socket_names[] = {
+	{ AF_INET, SOCK_STREAM, 262, "an MPTCP socket" },
+	{ AF_INET6, SOCK_STREAM, 262, "an MPTCP socket" },
+	{ AF_INET, SOCK_STREAM, -1, "a TCP socket" },
+	{ AF_INET6, SOCK_STREAM, -1, "a TCP socket" },
+	{ AF_INET, SOCK_DGRAM, -1, "a UDP socket" },
+	{ AF_INET6, SOCK_DGRAM, -1, "a UDP socket" },
+	{ AF_INET, SOCK_RAW, -1, "a raw socket" },
+	{ AF_INET6, SOCK_RAW, -1, "a raw socket" },
+	{ AF_UNIX, -1, -1, "a Unix socket" },
+	{ AF_NETLINK, -1, -1, "a netlink socket" },
+	{ AF_PACKET, -1, -1, "a packet socket" },
 };
 
-/* The number in column `column` of a line, 0 if there is none. */
-static uint64_t column_number(const char *line, unsigned column)
+static const char *name_socket(int fd)
 {
-	for (; column; column--) {
-		line += strspn(line, " ");
-		line += strcspn(line, " \n");
+	int domain = 0, type = 0, protocol = 0, listening = 0;
+	socklen_t bytes = sizeof(int);
+
+	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes);
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes);
+	getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &bytes);
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes);
+	if (listening && type == SOCK_STREAM && (domain == AF_INET || domain == AF_INET6))
+		return "a listening TCP socket";
+	for (size_t i = 0; i < sizeof(socket_names) / sizeof(socket_names[0]); i++) {
+		const struct socket_name *row = &socket_names[i];
+
+		if (row->domain == domain && (row->type < 0 || row->type == type) &&
+		    (row->protocol < 0 || row->protocol == protocol))
+			return row->name;
 	}
-	line += strspn(line, " ");
-	return strtoull(line, NULL, 10);
+	return "a socket";
 }
 
-static bool is_listening(const char *line)
+const char *descriptors_socket_name(pid_t pid, int number)
 {
-	unsigned state = 0;
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	const char *name = fd < 0 ? "a socket (TCP, UDP or another kind)" : name_socket(fd);
 
-	return sscanf(line, "%*s %*s %*s %x", &state) == 1 && state == TCP_LISTEN_STATE;
-}
-
-const char *descriptors_socket_name(int dir, uint64_t inode, struct procdir_text *buffer)
-{
-	for (size_t i = 0; i < sizeof(socket_tables) / sizeof(socket_tables[0]); i++) {
-		const struct socket_table *table = &socket_tables[i];
-
-		if (procdir_read(dir, table->file, buffer) < 0)
-			continue;
-		const char *line = strchr(buffer->text, '\n');
-
-		for (; line && line[1]; line = strchr(line + 1, '\n')) {
-			if (column_number(line + 1, table->column) != inode)
-				continue;
-			if (i < 2 && is_listening(line + 1))
-				return "a listening TCP socket";
-			return table->name;
-		}
-	}
-	return "a socket that is not bound (TCP, UDP or another kind)";
+	if (fd >= 0)
+		close(fd);
+	if (pidfd >= 0)
+		close(pidfd);
+	return name;
 }
 
 /* What stands behind a link that is no path. */
-static const char *object_name(int dir, const char *link, struct procdir_text *buffer)
+static const char *object_name(pid_t pid, int number, const char *link)
 {
 	static const struct {
 		const char *prefix, *name;
@@ -116,7 +114,7 @@ static const char *object_name(int dir, const char *link, struct procdir_text *b
 	};
 
 	if (strncmp(link, "socket:[", 8) == 0)
-		return descriptors_socket_name(dir, strtoull(link + 8, NULL, 10), buffer);
+		return descriptors_socket_name(pid, number);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strncmp(link, known[i].prefix, strlen(known[i].prefix)) == 0)
 			return known[i].name;
@@ -199,7 +197,7 @@ static int on_descriptor(struct reader *reader, int number)
 		fd.kind = IMAGE_FD_FOREIGN;
 		memcpy(fd.name, name.bytes, sizeof(fd.name));
 	} else {
-		const char *what = object_name(reader->dir, link, reader->buffer);
+		const char *what = object_name(reader->pid, number, link);
 
 		if (what)
 			return refusal_set(reader->refusal, EDVSPROCSTS,

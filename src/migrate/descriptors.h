@@ -24,5 +24,5 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 		     const struct migrate_host *host, struct procdir_text *buffer,
 		     struct refusal *refusal);
 
-/* What "socket:[inode]" of a process is: "a TCP socket (listening)", "a Unix socket", ... */
-const char *descriptors_socket_name(int dir, uint64_t inode, struct procdir_text *buffer);
+/* What a socket of a process is: "a listening TCP socket", "a Unix socket", ... */
+const char *descriptors_socket_name(pid_t pid, int number);

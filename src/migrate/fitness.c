@@ -338,6 +338,13 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 			return refusal_set(refusal, EDVSSRCH, "the process has ended");
 		if (procdir_number(inventory->text.text, "Seccomp", 10, 0))
 			return refuse(refusal, "the process has just entered seccomp");
+		uint64_t pending = procdir_number(inventory->text.text, "SigPnd", 16, 0) |
+				   procdir_number(inventory->text.text, "ShdPnd", 16, 0);
+
+		/* Our own breakpoint would be lost in it. */
+		if (pending >> (SIGTRAP - 1) & 1)
+			return refuse(refusal, "the process has a pending SIGTRAP, which is not "
+					       "carried");
 	}
 	return 0;
 }

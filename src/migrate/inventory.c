@@ -172,6 +172,7 @@ static int read_process(struct inventory *inventory, struct refusal *refusal)
 	process->magic = IMAGE_MAGIC;
 	process->version = IMAGE_VERSION;
 	process->vpid = inventory_last_number(procdir_field(status, "NSpid"));
+	inventory->ignored = procdir_number(status, "SigIgn", 16, 0);
 	process->umask = (uint32_t)procdir_number(status, "Umask", 8, 022);
 	process->personality = (uint32_t)read_number(inventory, "personality", 16, 0);
 	process->oom_score_adj = (int32_t)read_number(inventory, "oom_score_adj", 10, 0);

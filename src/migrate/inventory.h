@@ -34,6 +34,7 @@ struct inventory {
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
 	char comm[16];
+	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
 	uint64_t needs;			/* enum image_needs */
 	struct procdir_text text, more; /* scratch */
 };

@@ -213,22 +213,6 @@ static void copy_label(struct image_map *map, const char *path, const char *pref
 		memcpy(map->label, path + skip, length - skip - 1);
 }
 
-static int classify_nameless(const struct printed *printed, struct image_map *map,
-			     struct refusal *refusal)
-{
-	static const char prefix[] = "[anon:";
-
-	if (strncmp(printed->path, prefix, sizeof(prefix) - 1) == 0)
-		copy_label(map, printed->path, prefix);
-	else if (printed->path[0] && strcmp(printed->path, "[heap]") &&
-		 strcmp(printed->path, "[stack]"))
-		return refuse_map(refusal, printed, "a mapping of an unknown kind");
-	if (map->flags & IMAGE_MAP_SHARED)
-		return refuse_map(refusal, printed, "a shared mapping without an object");
-	map->kind = IMAGE_MAP_ANON;
-	return 0;
-}
-
 /* Names that the kernel gives to objects that are no files of any file system. */
 static const char *special_object(const char *path)
 {
@@ -250,6 +234,25 @@ static const char *special_object(const char *path)
 			return known[i].what;
 	}
 	return NULL;
+}
+
+static int classify_nameless(const struct printed *printed, struct image_map *map,
+			     struct refusal *refusal)
+{
+	static const char prefix[] = "[anon:";
+
+	/* The first System V segment has inode 0. */
+	if (printed->path[0] == '/' && special_object(printed->path))
+		return refuse_map(refusal, printed, special_object(printed->path));
+	if (strncmp(printed->path, prefix, sizeof(prefix) - 1) == 0)
+		copy_label(map, printed->path, prefix);
+	else if (printed->path[0] && strcmp(printed->path, "[heap]") &&
+		 strcmp(printed->path, "[stack]"))
+		return refuse_map(refusal, printed, "a mapping of an unknown kind");
+	if (map->flags & IMAGE_MAP_SHARED)
+		return refuse_map(refusal, printed, "a shared mapping without an object");
+	map->kind = IMAGE_MAP_ANON;
+	return 0;
 }
 
 static int classify_object(const struct printed *printed, struct image_map *map, int dir,

@@ -30,6 +30,7 @@ struct migrate_source {
 	struct migrate_host host;
 	struct inventory inventory;
 	bool opened, checked, frozen;
+	bool ignores_breakpoint;
 	struct threads threads;
 	struct foothold foothold;
 	struct calls calls;
@@ -154,9 +155,30 @@ static void unpin(struct migrate_source *source)
 	source->affinity = NULL;
 }
 
+/*
+ * A breakpoint whose signal is ignored resets that to the default, so what the process had is set
+ * again, by a call that needs no breakpoint.
+ */
+static void ignore_breakpoint_again(struct migrate_source *source)
+{
+	struct tracee *leader = &source->threads.tracee[0];
+	struct image_sigaction *action = &source->actions[SIGTRAP - 1];
+	uint64_t address = source->foothold.base.at + FOOTHOLD_CODE_BYTES;
+	const uint64_t args[6] = { SIGTRAP, address, 0, 8 };
+	int64_t done;
+
+	if (!source->ignores_breakpoint || !source->foothold.base.at || !leader->borrowed)
+		return;
+	if (trace_write(leader->tid, address, action, sizeof(*action)) == 0)
+		tracee_syscall(leader, foothold_syscall(&source->foothold), SYS_rt_sigaction, args,
+			       &done);
+}
+
 /* The undo ladder of a freeze; steps that were not reached find nothing to do. */
 static void melt(struct migrate_source *source)
 {
+	if (source->threads.count)
+		ignore_breakpoint_again(source);
 	if (source->threads.count)
 		foothold_close(&source->foothold, &source->threads.tracee[0]);
 	unpin(source);
@@ -286,6 +308,9 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 	if (result == 0)
 		result = fault_here(FAULT_SOURCE_FOOTHOLD, refusal);
 	if (result == 0) {
+		source->ignores_breakpoint = source->inventory.ignored >> (SIGTRAP - 1) & 1;
+		source->actions[SIGTRAP - 1] =
+			(struct image_sigaction){ .handler = (uint64_t)SIG_IGN };
 		calls_begin(&source->calls, &source->foothold, &source->threads.tracee[0]);
 		result = state_read_process(&source->calls, &source->inventory, source->actions,
 					    refusal);
@@ -396,6 +421,19 @@ static int send_thread(struct migrate_source *source, struct writer *writer, uin
 	return send_pending(source, writer, tracee->tid, false, refusal);
 }
 
+/* A stop that was held back is due here when the process is thawed; it would be lost in a move. */
+static int check_not_stopped(const struct migrate_source *source, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < source->threads.count; i++) {
+		if (source->threads.tracee[i].stop_again)
+			return refusal_set(
+				refusal, EDVSPROCSTS,
+				"the process was stopped by a signal (SIGSTOP) during the "
+				"move; continue it first");
+	}
+	return 0;
+}
+
 static int send_all(struct migrate_source *source, struct writer *writer, struct refusal *refusal)
 {
 	int result = fault_here(FAULT_SOURCE_STATE, refusal);
@@ -411,6 +449,8 @@ static int send_all(struct migrate_source *source, struct writer *writer, struct
 		result = send_process_state(source, writer, refusal);
 	for (uint32_t i = 0; i < source->threads.count && result == 0; i++)
 		result = send_thread(source, writer, i, refusal);
+	if (result == 0)
+		result = check_not_stopped(source, refusal);
 	if (result == 0)
 		result = fault_here(FAULT_SOURCE_THREADS, refusal);
 	if (result)

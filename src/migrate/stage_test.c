@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARGS_MAX 8
@@ -230,6 +232,7 @@ int stage_open(struct stage *stage)
 	fcntl(stage->pipe[1], F_SETFL, 0);
 	stage->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, stage->page_fd, 0);
 	for (int side = 0; side < STAGE_SIDES; side++) {
+		kept_count[side] = 0;
 		int result = open_side(stage, side);
 
 		if (result < 0)
@@ -315,6 +318,27 @@ int stage_status(struct stage *stage, int side, int vpid, int timeout_ms)
 	}
 }
 
+char stage_state(pid_t pid)
+{
+	struct procdir_text text = { 0 };
+	char path[32], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (procdir_read(AT_FDCWD, path, &text) == 0 && procdir_field(text.text, "State"))
+		state = *procdir_field(text.text, "State");
+	procdir_text_free(&text);
+	return state;
+}
+
+void stage_forget(struct stage *stage, int side)
+{
+	struct news news;
+
+	while (next_news(stage, side, &news, 30) == 0)
+		continue;
+	kept_count[side] = 0;
+}
+
 /* ---- the host ---- */
 
 static bool stage_identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_name *name)
@@ -387,4 +411,140 @@ struct migrate_host stage_host(struct stage_side *side)
 		.busy = stage_busy,
 		.ctx = side,
 	};
+}
+
+/* ---- a move ---- */
+
+bool stage_await(const uint32_t *word, uint32_t value)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+struct target_thread {
+	struct stage_move *move;
+	struct migrate_target *target;
+	int sock;
+	int result;
+	bool resume;
+	pthread_barrier_t meet;
+};
+
+static void *run_target(void *argument)
+{
+	struct target_thread *thread = argument;
+	struct refusal *refusal = &thread->move->target;
+
+	thread->result = migrate_target_check(thread->target, thread->sock, refusal);
+	thread->move->shell = migrate_target_pid(thread->target);
+	pthread_barrier_wait(&thread->meet);
+	pthread_barrier_wait(&thread->meet);
+	if (thread->result == 0)
+		thread->result = migrate_target_load(thread->target, thread->sock, refusal);
+	pthread_barrier_wait(&thread->meet);
+	pthread_barrier_wait(&thread->meet); /* the decision */
+	if (thread->result == 0 && thread->resume) {
+		thread->result = migrate_target_resume(thread->target, NULL, refusal);
+		thread->move->arrived = migrate_target_pid(thread->target);
+	} else {
+		migrate_target_discard(thread->target);
+	}
+	thread->move->received = *migrate_target_stats(thread->target);
+	pthread_barrier_wait(&thread->meet);
+	return NULL;
+}
+
+static void call_hook(struct stage_move *move, void (*hook)(struct stage_move *move), int sock)
+{
+	if (hook)
+		hook(move);
+	if (move->cut)
+		shutdown(sock, SHUT_RDWR);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* From the offer on; returns the first result that was not 0. */
+static int run_source(struct stage_move *move, struct migrate_source *source,
+		      struct target_thread *thread, int sock)
+{
+	int result = migrate_source_offer(source, sock, &move->source);
+
+	if (result)
+		shutdown(sock, SHUT_RDWR);
+	pthread_barrier_wait(&thread->meet);
+	if (result == 0)
+		result = thread->result;
+	if (result == 0) {
+		call_hook(move, move->when_checked, sock);
+		result = migrate_source_freeze(source, &move->source);
+	}
+	if (result)
+		shutdown(sock, SHUT_RDWR);
+	pthread_barrier_wait(&thread->meet);
+	if (result == 0) {
+		call_hook(move, move->when_frozen, sock);
+		result = migrate_source_send(source, sock, &move->source);
+		if (result)
+			shutdown(sock, SHUT_RDWR);
+	}
+	pthread_barrier_wait(&thread->meet);
+	if (result == 0)
+		result = thread->result;
+	if (result == 0)
+		call_hook(move, move->when_loaded, sock);
+	if (move->cut && result == 0)
+		result = -ECANCELED;
+	thread->resume = result == 0;
+	pthread_barrier_wait(&thread->meet);
+	pthread_barrier_wait(&thread->meet);
+	if (result == 0)
+		result = thread->result;
+	return result;
+}
+
+void stage_move(struct stage_move *move)
+{
+	struct stage_side here = { move->stage, move->from, move->busy_once };
+	struct stage_side there = { move->stage, !move->from, false };
+	struct migrate_host source_host = stage_host(&here), target_host = stage_host(&there);
+	struct migrate_source *source = migrate_source_new(move->pid, &source_host);
+	struct target_thread thread = { .move = move };
+	uint64_t started = now_ns();
+	pthread_t worker;
+	int pair[2];
+
+	move->result = migrate_source_check(source, &move->source);
+	if (move->result || move->no_target) {
+		migrate_source_free(source);
+		return;
+	}
+	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+	thread.target = migrate_target_new(&target_host);
+	thread.sock = pair[1];
+	pthread_barrier_init(&thread.meet, NULL, 2);
+	pthread_create(&worker, NULL, run_target, &thread);
+	move->result = run_source(move, source, &thread, pair[0]);
+	move->sent = *migrate_source_stats(source);
+	if (move->result == 0) {
+		move->frozen_ns = move->received.resume_ns - move->sent.freeze_ns;
+		migrate_source_kill(source, &move->late, &move->source);
+		move->total_ns = now_ns() - started;
+	}
+	pthread_join(worker, NULL);
+	pthread_barrier_destroy(&thread.meet);
+	migrate_source_free(source);
+	migrate_target_free(thread.target);
+	close(pair[0]);
+	close(pair[1]);
 }

@@ -54,4 +54,38 @@ pid_t stage_find(struct stage *stage, int side, int vpid);
 /* Exit status of the last child with this pid that the init of the side reaped; -1: none yet. */
 int stage_status(struct stage *stage, int side, int vpid, int timeout_ms);
 
+/* 'R', 'S', 'T', ... as in /proc. */
+char stage_state(pid_t pid);
+
+/* Forgets who has ended so far on a side. */
+void stage_forget(struct stage *stage, int side);
+
 struct migrate_host stage_host(struct stage_side *side);
+
+/* Waits until *word is value; false after five seconds. */
+bool stage_await(const uint32_t *word, uint32_t value);
+
+/*
+ * One move, both sides in this program. The target runs in a thread of its own. Each hook, if given,
+ * runs on the source's thread: what it does there is done to a move in that state.
+ */
+struct stage_move {
+	struct stage *stage;
+	int from; /* side */
+	pid_t pid;
+	void (*when_checked)(struct stage_move *move); /* both sides checked, not frozen */
+	void (*when_frozen)(struct stage_move *move);
+	void (*when_loaded)(struct stage_move *move);
+	bool cut; /* set by a hook: the connection is closed now */
+	bool busy_once;
+	bool no_target; /* source's check only */
+	/* results */
+	int result; /* 0, or of whatever failed first */
+	struct refusal source, target;
+	pid_t arrived;
+	pid_t shell; /* while the move is on */
+	uint64_t total_ns, frozen_ns, late;
+	struct migrate_stats sent, received;
+};
+
+void stage_move(struct stage_move *move);

@@ -322,6 +322,8 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 	if (resumed_ns)
 		*resumed_ns = target->stats.resume_ns;
 	for (uint32_t i = 0; i < threads->count; i++) {
+		if (threads->tracee[i].stop_again)
+			kill(threads->tracee[i].tid, SIGSTOP);
 		threads->tracee[i].borrowed = false; /* its registers are the process's now */
 		if (trace_detach(threads->tracee[i].tid, 0) < 0)
 			result = refusal_set(refusal, EDVSSRCH,

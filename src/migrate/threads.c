@@ -15,6 +15,8 @@
 #include <time.h>
 
 #define STOP_TIMEOUT_US 1000000
+#define AWAIT_NAP_NS	1000000
+#define ENDING_TRIES	20
 #define ROUNDS_MAX	64
 
 void threads_free(struct threads *threads)
@@ -47,7 +49,8 @@ struct tracee *threads_append(struct threads *threads, pid_t tid, int32_t vtid)
 
 void threads_thaw(struct threads *threads)
 {
-	for (uint32_t i = 0; i < threads->count; i++)
+	/* If it was killed, the leader's end is only told after all others have gone. */
+	for (uint32_t i = threads->count; i-- > 0;)
 		tracee_release(&threads->tracee[i]);
 	threads->count = 0;
 }
@@ -88,9 +91,32 @@ static void forget(struct threads *threads, uint32_t index)
 		(threads->count - index) * sizeof(threads->vtid[0]));
 }
 
-static int refuse_stop(int result, bool leader, struct refusal *refusal)
+/* A process that was killed cannot be seized any more, which looks like a missing right. */
+static bool is_dead(struct inventory *inventory, int result)
 {
-	if (result == TRACEE_E_GONE && leader)
+	const char *state;
+
+	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
+		return true;
+	state = procdir_field(inventory->text.text, "State");
+	if (!state || (*state != 'Z' && *state != 'X'))
+		return false;
+	/* A main thread may end before the others; but if all are ending, they are soon gone. */
+	for (int try = 0; result != TRACEE_E_STUCK && try < ENDING_TRIES; try++) {
+		const struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
+
+		if (inventory_threads(inventory) < 0 || inventory->thread_count <= 1)
+			return true;
+		nanosleep(&nap, NULL);
+	}
+	return result == TRACEE_E_STUCK;
+}
+
+static int refuse_stop(int result, bool leader, struct inventory *inventory,
+		       struct refusal *refusal)
+{
+	if ((result == TRACEE_E_GONE && leader) ||
+	    ((result == -EPERM || result == TRACEE_E_STUCK) && is_dead(inventory, result)))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
 	if (result == -EPERM)
 		return refusal_set(refusal, EDVSPROCSTS,
@@ -124,13 +150,13 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 			continue;
 		}
 		if (result)
-			return refuse_stop(result, threads->count == 1, refusal);
+			return refuse_stop(result, threads->count == 1, inventory, refusal);
 		added++;
 	}
 	return added;
 }
 
-static int await_all(struct threads *threads, struct refusal *refusal)
+static int await_all(struct threads *threads, struct inventory *inventory, struct refusal *refusal)
 {
 	for (uint32_t i = 0; i < threads->count;) {
 		struct tracee *tracee = &threads->tracee[i];
@@ -141,7 +167,7 @@ static int await_all(struct threads *threads, struct refusal *refusal)
 			continue;
 		}
 		if (result)
-			return refuse_stop(result, i == 0, refusal);
+			return refuse_stop(result, i == 0, inventory, refusal);
 		i++;
 	}
 	return 0;
@@ -155,7 +181,7 @@ int threads_freeze(struct threads *threads, struct inventory *inventory, uint64_
 	*first_stop_ns = now_ns();
 	for (int round = 0; added > 0 && round < ROUNDS_MAX; round++) {
 		added = seize_new(threads, inventory, refusal);
-		int result = added < 0 ? added : await_all(threads, refusal);
+		int result = added < 0 ? added : await_all(threads, inventory, refusal);
 
 		if (result) {
 			threads_thaw(threads);

@@ -147,6 +147,15 @@ int tracee_return(struct tracee *tracee)
 	return tracee_result(result);
 }
 
+/* Waits for the end of a task that was killed. A stop on the way is left behind. */
+static void await_end(struct tracee *tracee)
+{
+	struct trace_stop stop;
+
+	while (trace_wait(tracee->tid, true, &stop) == 0 && stop.kind != TRACE_EXITED)
+		trace_continue(tracee->tid, 0);
+}
+
 void tracee_release(struct tracee *tracee)
 {
 	if (!tracee->held)
@@ -160,7 +169,9 @@ void tracee_release(struct tracee *tracee)
 	tracee_return(tracee);
 	if (tracee->stop_again)
 		kill(tracee->tid, SIGSTOP);
-	trace_detach(tracee->tid, 0);
+	/* Refused means that it is being killed: then its end is ours to take note of. */
+	if (trace_detach(tracee->tid, 0) == -ESRCH)
+		await_end(tracee);
 	tracee->held = false;
 	tracee->stopped = false;
 }
@@ -249,12 +260,9 @@ int tracee_run(struct tracee *tracee, struct remote_ptr code, struct remote_ptr 
 
 void tracee_kill(struct tracee *tracee)
 {
-	struct trace_stop stop;
-
 	if (!tracee->held)
 		return;
 	kill(tracee->tid, SIGKILL);
-	while (trace_wait(tracee->tid, true, &stop) == 0 && stop.kind != TRACE_EXITED)
-		trace_continue(tracee->tid, 0);
+	await_end(tracee);
 	*tracee = (struct tracee){ .tid = tracee->tid };
 }

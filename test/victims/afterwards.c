@@ -39,7 +39,8 @@ int main(int argc, char **argv)
 		void *result;
 
 		for (uintptr_t i = 0; i < 3; i++)
-			VICTIM_CHECK(pthread_create(&threads[i], NULL, nothing, (void *)(i + 5)) == 0);
+			VICTIM_CHECK(pthread_create(&threads[i], NULL, nothing, (void *)(i + 5)) ==
+				     0);
 		for (uintptr_t i = 0; i < 3; i++)
 			VICTIM_CHECK(pthread_join(threads[i], &result) == 0 &&
 				     result == (void *)(i + 5));

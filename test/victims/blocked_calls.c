@@ -84,7 +84,8 @@ static void *in_timed_futex(void *argument)
 static void *in_futex(void *argument)
 {
 	while (!over) {
-		long result = syscall(SYS_futex, &word_forever, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+		long result =
+			syscall(SYS_futex, &word_forever, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 
 		VICTIM_CHECK(result == 0 || errno == EAGAIN);
 		woken++;
@@ -113,8 +114,8 @@ static void *in_sigwait(void *argument)
 
 int main(void)
 {
-	void *(*const work[])(void *) = { in_nanosleep, in_sleep, in_poll, in_select, in_timed_futex,
-					  in_futex,	in_sem,	  in_sigwait };
+	void *(*const work[])(void *) = { in_nanosleep,	  in_sleep, in_poll, in_select,
+					  in_timed_futex, in_futex, in_sem,  in_sigwait };
 	pthread_t threads[8];
 	sigset_t set;
 

@@ -22,7 +22,8 @@ static void slurp(const char *name, char *text, size_t bytes)
 }
 
 struct world {
-	char cmdline[512], environ[2048], comm[64], exe[512], cwd[512], auxv[1024], oom[32], filter[32];
+	char cmdline[512], environ[2048], comm[64], exe[512], cwd[512], auxv[1024], oom[32],
+		filter[32];
 	struct rlimit limits[16];
 	mode_t mask;
 	int nice, policy, dumpable, thp, reaper, death, slack, person;

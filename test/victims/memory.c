@@ -7,11 +7,9 @@
 
 #include "victims/victim.h"
 
-#define PAGE	      4096
-#define MADV_GUARD    102
-#define MREMAP_FLAGS  MREMAP_MAYMOVE
-
-
+#define PAGE	     4096
+#define MADV_GUARD   102
+#define MREMAP_FLAGS MREMAP_MAYMOVE
 
 static sigjmp_buf out;
 

@@ -84,8 +84,8 @@ int main(void)
 		while (!victim_has_moved() && !victim_must_end()) {
 			wanted += (uint64_t)rseq_add(rseq, &counter);
 			clock_gettime(CLOCK_MONOTONIC, &clock);
-			VICTIM_CHECK(clock.tv_sec > last.tv_sec ||
-				     (clock.tv_sec == last.tv_sec && clock.tv_nsec >= last.tv_nsec));
+			VICTIM_CHECK(clock.tv_sec > last.tv_sec || (clock.tv_sec == last.tv_sec &&
+								    clock.tv_nsec >= last.tv_nsec));
 			last = clock;
 		}
 		more = victim_has_moved();

@@ -56,7 +56,8 @@ static void *long_handler(void *argument)
 
 static void install(void)
 {
-	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction action = { .sa_sigaction = on_signal,
+				    .sa_flags = SA_SIGINFO | SA_RESTART };
 	struct sigaction longer = { .sa_handler = on_long, .sa_flags = SA_ONSTACK };
 
 	sigaddset(&action.sa_mask, SIGWINCH);
@@ -75,7 +76,8 @@ static void check_dispositions(void)
 
 	sigaction(SIGUSR1, NULL, &action);
 	VICTIM_CHECK(action.sa_sigaction == on_signal && action.sa_flags & SA_RESTART);
-	VICTIM_CHECK(sigismember(&action.sa_mask, SIGWINCH) && !sigismember(&action.sa_mask, SIGHUP));
+	VICTIM_CHECK(sigismember(&action.sa_mask, SIGWINCH) &&
+		     !sigismember(&action.sa_mask, SIGHUP));
 	sigaction(SIGTRAP, NULL, &action);
 	VICTIM_CHECK(action.sa_handler == SIG_IGN);
 	sigaction(SIGPIPE, NULL, &action);

@@ -30,7 +30,8 @@ static void *work(void *argument)
 		baton++;
 		total++;
 		VICTIM_CHECK(local[511] == me * 1000 + 511 && local[0] == me * 1000);
-		VICTIM_CHECK(tid == (pid_t)syscall(SYS_gettid) && pthread_equal(self, pthread_self()));
+		VICTIM_CHECK(tid == (pid_t)syscall(SYS_gettid) &&
+			     pthread_equal(self, pthread_self()));
 		pthread_cond_broadcast(&turn);
 	}
 	pthread_mutex_unlock(&lock);
@@ -51,7 +52,8 @@ int main(void)
 	while (victim_moved()) {
 		/* Still passing the baton. */
 		before = __atomic_load_n(&total, __ATOMIC_ACQUIRE);
-		for (int i = 0; i < 2000 && __atomic_load_n(&total, __ATOMIC_ACQUIRE) < before + 30; i++)
+		for (int i = 0; i < 2000 && __atomic_load_n(&total, __ATOMIC_ACQUIRE) < before + 30;
+		     i++)
 			victim_nap();
 		VICTIM_CHECK(__atomic_load_n(&total, __ATOMIC_ACQUIRE) >= before + 30);
 	}

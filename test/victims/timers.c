@@ -40,7 +40,8 @@ int main(void)
 {
 	struct sigaction fast = { .sa_sigaction = on_fast, .sa_flags = SA_SIGINFO | SA_RESTART };
 	struct sigaction slow = { .sa_sigaction = on_slow, .sa_flags = SA_SIGINFO | SA_RESTART };
-	struct itimerval real = { { 0, 0 }, { 500, 0 } }, profile = { { 3, 4000 }, { 900, 0 } }, now;
+	struct itimerval real = { { 0, 0 }, { 500, 0 } }, profile = { { 3, 4000 }, { 900, 0 } },
+			 now;
 	struct itimerspec left;
 
 	victim_begin();
@@ -61,7 +62,8 @@ int main(void)
 			victim_nap();
 		VICTIM_CHECK(fired_fast >= before + 3);
 		VICTIM_CHECK(timer_gettime(waiting, &left) == 0 && left.it_value.tv_sec > 200);
-		VICTIM_CHECK(timer_gettime(ticking, &left) == 0 && left.it_interval.tv_nsec == 5000000);
+		VICTIM_CHECK(timer_gettime(ticking, &left) == 0 &&
+			     left.it_interval.tv_nsec == 5000000);
 		VICTIM_CHECK(timer_gettime(gap, &left) < 0);
 		VICTIM_CHECK(getitimer(ITIMER_REAL, &now) == 0 && now.it_value.tv_sec > 400);
 		VICTIM_CHECK(getitimer(ITIMER_PROF, &now) == 0 && now.it_value.tv_sec > 800 &&

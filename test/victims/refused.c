@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What cannot move: `refused KIND` builds one such thing and waits. The test expects a refusal that
+ * names it, and the process to run on. `refused` alone lists the kinds with the word the sentence must
+ * contain. A kind that this machine does not have ends the program with status 77.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/io.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "victims/victim.h"
+
+#define NEED(cond)                 \
+	do {                       \
+		if (!(cond))       \
+			_exit(77); \
+	} while (0)
+
+static const struct sockaddr_in anywhere = { .sin_family = AF_INET };
+
+static int tcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	NEED(bind(fd, (const struct sockaddr *)&anywhere, sizeof(anywhere)) == 0);
+	return fd;
+}
+
+static void tcp_listen(void)
+{
+	NEED(listen(tcp(), 5) == 0);
+}
+
+static void tcp_connected(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	int server = tcp(), client = socket(AF_INET, SOCK_STREAM, 0);
+
+	NEED(listen(server, 5) == 0);
+	getsockname(server, (struct sockaddr *)&address, &length);
+	NEED(connect(client, (struct sockaddr *)&address, length) == 0);
+	close(server);
+}
+
+static void udp(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	NEED(bind(fd, (const struct sockaddr *)&anywhere, sizeof(anywhere)) == 0);
+}
+
+static void unix_socket(void)
+{
+	int pair[2];
+
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+}
+
+static void netlink(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW, 0);
+	struct sockaddr address = { .sa_family = AF_NETLINK };
+
+	NEED(fd >= 0 && bind(fd, &address, 12) == 0);
+}
+
+static void pipes(void)
+{
+	int ends[2];
+
+	NEED(pipe(ends) == 0);
+}
+
+static void fifo(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/tmp/dvs-victim-fifo-%d", getpid());
+	unlink(name);
+	NEED(mkfifo(name, 0600) == 0 && open(name, O_RDWR) >= 0);
+}
+
+static void terminal(void)
+{
+	NEED(open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0);
+}
+
+static void event(void)
+{
+	NEED(eventfd(0, 0) >= 0);
+}
+
+static void epolls(void)
+{
+	NEED(epoll_create1(0) >= 0);
+}
+
+static void timer_fd(void)
+{
+	NEED(timerfd_create(CLOCK_MONOTONIC, 0) >= 0);
+}
+
+static void signal_fd(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	NEED(signalfd(-1, &set, 0) >= 0);
+}
+
+static void inotify(void)
+{
+	NEED(inotify_init() >= 0);
+}
+
+static void memory_file(void)
+{
+	NEED(memfd_create("own", 0) >= 0);
+}
+
+static void memory_file_mapped(void)
+{
+	int fd = memfd_create("own", 0);
+
+	NEED(ftruncate(fd, 4096) == 0);
+	NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
+	close(fd);
+}
+
+static void pid_fd(void)
+{
+	NEED(syscall(SYS_pidfd_open, getpid(), 0) >= 0);
+}
+
+static void uring(void)
+{
+	uint32_t params[30] = { 0 };
+
+	NEED(syscall(SYS_io_uring_setup, 4, params) >= 0);
+}
+
+static void perf(void)
+{
+	struct {
+		uint32_t type, size;
+		uint64_t config, rest[14];
+	} attr = { .type = 1, .size = 128, .config = 0 };
+
+	NEED(syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) >= 0);
+}
+
+static void fault_fd(void)
+{
+	NEED(syscall(SYS_userfaultfd, O_CLOEXEC) >= 0);
+}
+
+static void deleted(void)
+{
+	char name[] = "/tmp/dvs-victim-deleted-XXXXXX";
+
+	NEED(mkstemp(name) >= 0);
+	unlink(name);
+}
+
+static void deleted_mapped(void)
+{
+	char name[] = "/tmp/dvs-victim-deleted-XXXXXX";
+	int fd = mkstemp(name);
+
+	NEED(ftruncate(fd, 4096) == 0);
+	NEED(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED);
+	close(fd);
+	unlink(name);
+}
+
+static void child(void)
+{
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+}
+
+static void dead_child(void)
+{
+	if (fork() == 0)
+		_exit(0);
+	usleep(20000);
+}
+
+static void seccomp(void)
+{
+	struct sock_filter code[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
+	struct sock_fprog program = { 1, code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	NEED(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void huge(void)
+{
+	void *at = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+
+	NEED(at != MAP_FAILED);
+}
+
+static void sysv(void)
+{
+	int id = shmget(IPC_PRIVATE, 4096, 0600);
+
+	NEED(shmat(id, NULL, 0) != (void *)-1);
+	shmctl(id, IPC_RMID, NULL);
+}
+
+static int semaphores = -1;
+
+static void undo(void)
+{
+	struct sembuf up = { 0, 1, SEM_UNDO };
+
+	semaphores = semget(IPC_PRIVATE, 1, 0600);
+	NEED(semaphores >= 0 && semop(semaphores, &up, 1) == 0);
+}
+
+static void sealed(void)
+{
+	void *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	NEED(syscall(462, at, 4096, 0) == 0);
+}
+
+static void file_lock(void)
+{
+	char name[] = "/tmp/dvs-victim-lock-XXXXXX";
+	int fd = mkstemp(name);
+
+	NEED(flock(fd, LOCK_EX) == 0);
+}
+
+static void record_lock(void)
+{
+	char name[] = "/tmp/dvs-victim-lock-XXXXXX";
+	int fd = mkstemp(name);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+	NEED(fcntl(fd, F_SETLK, &lock) == 0);
+}
+
+static void aio(void)
+{
+	unsigned long context = 0;
+
+	NEED(syscall(SYS_io_setup, 4, &context) == 0);
+}
+
+static void network(void)
+{
+	NEED(unshare(CLONE_NEWNET) == 0);
+}
+
+static void mounts(void)
+{
+	NEED(unshare(CLONE_NEWNS) == 0);
+}
+
+static void root_directory(void)
+{
+	NEED(chroot("/usr") == 0);
+}
+
+static void key(void)
+{
+	long number = syscall(SYS_pkey_alloc, 0, 0);
+	void *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	NEED(number > 0 && syscall(SYS_pkey_mprotect, at, 4096, PROT_READ, number) == 0);
+}
+
+static void memory_policy(void)
+{
+	unsigned long nodes = 1;
+	void *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	NEED(syscall(SYS_mbind, at, 4096, 2, &nodes, 64, 0) == 0);
+}
+
+static void task_policy(void)
+{
+	unsigned long nodes = 1;
+
+	NEED(syscall(SYS_set_mempolicy, 3, &nodes, 64) == 0);
+}
+
+static void no_writable_code(void)
+{
+	NEED(prctl(65, 1, 0, 0, 0) == 0);
+}
+
+static void no_counter(void)
+{
+	NEED(prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0);
+}
+
+static void dispatch(void)
+{
+	static char selector;
+
+	NEED(prctl(59, 1, 0, 0, &selector) == 0);
+}
+
+static void ports(void)
+{
+	NEED(ioperm(0x80, 1, 1) == 0);
+}
+
+static void proc_file(void)
+{
+	NEED(open("/proc/self/status", O_RDONLY) >= 0);
+}
+
+static void device(void)
+{
+	NEED(open("/dev/kmsg", O_RDONLY) >= 0 || open("/dev/fuse", O_RDWR) >= 0);
+}
+
+static void stopped(void)
+{
+	victim_ready();
+	raise(SIGSTOP);
+}
+
+static void asynchronous(void)
+{
+	int fd = open("/dev/urandom", O_RDONLY);
+
+	NEED(fcntl(fd, F_SETFL, O_ASYNC) == 0 && fcntl(fd, F_GETFL) & O_ASYNC);
+}
+
+static void *own_directory(void *ready)
+{
+	unshare(CLONE_FS);
+	*(volatile bool *)ready = true;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void unlike_thread(void)
+{
+	static volatile bool ready;
+	pthread_t thread;
+
+	NEED(pthread_create(&thread, NULL, own_directory, (void *)&ready) == 0);
+	while (!ready)
+		victim_nap();
+}
+
+static void watched(void)
+{
+	struct {
+		uint64_t api, features, ioctls;
+	} api = { .api = 0xaa };
+	struct {
+		uint64_t start, length, mode, ioctls;
+	} range = { .length = 4096, .mode = 1 };
+	long fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	NEED(fd >= 0 && syscall(SYS_ioctl, fd, 0xc018aa3f, &api) == 0);
+	range.start = (uint64_t)mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	NEED(syscall(SYS_ioctl, fd, 0xc020aa00, &range) == 0);
+}
+
+static const struct kind {
+	const char *name, *word;
+	void (*build)(void);
+} kinds[] = {
+	{ "tcp_listen", "listening TCP", tcp_listen },
+	{ "tcp_connected", "TCP", tcp_connected },
+	{ "udp", "UDP", udp },
+	{ "unix_socket", "Unix socket", unix_socket },
+	{ "netlink", "netlink", netlink },
+	{ "pipe", "pipe", pipes },
+	{ "fifo", "FIFO", fifo },
+	{ "terminal", "terminal", terminal },
+	{ "eventfd", "eventfd", event },
+	{ "epoll", "epoll", epolls },
+	{ "timerfd", "timerfd", timer_fd },
+	{ "signalfd", "signalfd", signal_fd },
+	{ "inotify", "inotify", inotify },
+	{ "memfd", "memfd", memory_file },
+	{ "memfd_mapped", "memfd", memory_file_mapped },
+	{ "pidfd", "pidfd", pid_fd },
+	{ "io_uring", "io_uring", uring },
+	{ "perf", "perf event", perf },
+	{ "userfaultfd", "userfaultfd", fault_fd },
+	{ "userfaultfd_range", "userfaultfd", watched },
+	{ "deleted", "deleted", deleted },
+	{ "deleted_mapped", "deleted", deleted_mapped },
+	{ "child", "child process", child },
+	{ "dead_child", "child process", dead_child },
+	{ "seccomp", "seccomp", seccomp },
+	{ "hugetlb", "huge pages", huge },
+	{ "sysv_memory", "System V shared memory", sysv },
+	{ "sysv_undo", "System V semaphores", undo },
+	{ "sealed", "mseal", sealed },
+	{ "file_lock", "lock", file_lock },
+	{ "record_lock", "lock", record_lock },
+	{ "aio", "AIO", aio },
+	{ "network_namespace", "net namespace", network },
+	{ "mount_namespace", "mnt namespace", mounts },
+	{ "chroot", "chroot", root_directory },
+	{ "protection_key", "protection key", key },
+	{ "memory_policy", "NUMA", memory_policy },
+	{ "task_memory_policy", "NUMA", task_policy },
+	{ "mdwe", "PR_SET_MDWE", no_writable_code },
+	{ "tsc", "time-stamp counter", no_counter },
+	{ "syscall_dispatch", "PR_SET_SYSCALL_USER_DISPATCH", dispatch },
+	{ "ports", "I/O ports", ports },
+	{ "proc_file", "proc file system", proc_file },
+	{ "device", "device", device },
+	{ "stopped", "SIGSTOP", stopped },
+	{ "async", "O_ASYNC", asynchronous },
+	{ "thread_directory", "working directory", unlike_thread },
+};
+#define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		for (size_t i = 0; i < KIND_COUNT; i++)
+			printf("%s %s\n", kinds[i].name, kinds[i].word);
+		return 0;
+	}
+	victim_begin();
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		if (strcmp(kinds[i].name, argv[1]) == 0)
+			kinds[i].build();
+	}
+	victim_ready();
+	while (victim_moved())
+		continue;
+	if (semaphores >= 0)
+		semctl(semaphores, 0, IPC_RMID);
+	return victim_end();
+}
