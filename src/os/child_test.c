@@ -73,6 +73,27 @@ static void test_hold_and_go(void)
 	CHECK_EQ(waitpid(pid, NULL, 0), pid);
 }
 
+/* A pipe's reader sees its end as soon as we close ours: nobody else has the other one. */
+static void test_inherits_nothing(void)
+{
+	int ready[2], other[2], go = -1;
+	pid_t pid = 0;
+	char byte;
+
+	CHECK_EQ(pipe(other), 0); /* not to be closed by exec */
+	CHECK_EQ(os_self_pipe(ready), 0);
+	CHECK_OR_RETURN(hold_shell(ready[1], &pid, &go) == 0);
+	os_close(other[1]);
+	CHECK_EQ(os_child_go(go), 0);
+	os_close(ready[1]);
+	CHECK_EQ(os_read_full(ready[0], &byte, 1, 5000), 0);
+	CHECK_EQ(os_read_full(other[0], &byte, 1, 1000), -ECONNRESET);
+	kill(pid, SIGKILL);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	os_close(other[0]);
+	os_close(ready[0]);
+}
+
 static void test_forsaken(void)
 {
 	struct task_id child;
@@ -106,6 +127,7 @@ int main(void)
 	TEST(test_run);
 	if (os_self_is_root()) {
 		TEST(test_hold_and_go);
+		TEST(test_inherits_nothing);
 		TEST(test_forsaken);
 		TEST(test_not_a_program);
 	} else {
