@@ -75,8 +75,7 @@ static struct page *living_page(struct world *w, int node, int a, int b)
  */
 static bool decides(const struct world *w, int node, int proc)
 {
-	return daemon_hosts(w, node, proc) && w->node[node].copy[proc].state != COPY_FROZEN &&
-	       !world_endpoint(&w->node[node].directory, proc)->moving;
+	return daemon_hosts(w, node, proc) && w->node[node].copy[proc].state != COPY_FROZEN;
 }
 
 /* The receiver's replica decides whether the owner gets its message back. */
@@ -161,7 +160,9 @@ void daemon_import(struct world *w, int node, const struct image *image)
 void daemon_release(struct world *w, int node, int proc)
 {
 	for (int peer = 0; peer < w->procs; peer++)
-		if (peer != proc && !daemon_hosts(w, node, peer) && !daemon_hosts(w, node, proc))
+		/* One that is on its way here has the page mapped already. */
+		if (peer != proc && !daemon_hosts(w, node, peer) && !daemon_hosts(w, node, proc) &&
+		    w->node[node].copy[peer].state != COPY_HELD)
 			w->node[node].page[world_pair(proc, peer)].exists = false;
 }
 
@@ -231,9 +232,8 @@ static void frame_put(struct world *w, const struct frame *frame, uint64_t delay
 }
 
 /* Lost, late, twice, or much later again; the next one may overtake it. */
-static void frame_send(struct world *w, const struct frame *frame)
+static void frame_send_wild(struct world *w, const struct frame *frame)
 {
-	w->report->frames++;
 	w->history[w->history_count++ % 64] = *frame;
 	if (w->cut[frame->from][frame->to] || (!w->calm && world_chance(w, w->loss_percent))) {
 		w->report->frames_lost++;
@@ -249,19 +249,76 @@ static void frame_send(struct world *w, const struct frame *frame)
 	}
 }
 
+static void frame_send(struct world *w, struct frame *frame)
+{
+	uint64_t *until = &w->link_until[frame->from][frame->to];
+	uint64_t arrives = w->now_us + world_random(w, 10, w->delay_us_max);
+
+	w->report->frames++;
+	if (!w->strict) {
+		frame_send_wild(w, frame);
+		return;
+	}
+	frame->epoch = w->link_epoch[frame->from][frame->to];
+	if (arrives < *until)
+		arrives = *until;
+	*until = arrives;
+	frame_put(w, frame, arrives - w->now_us);
+}
+
+static bool knows(const struct world *w, int node, int peer)
+{
+	const struct directory_node *seen = &w->node[node].directory.node[peer];
+
+	return w->node[node].up && seen->up && w->node[peer].incarnation &&
+	       seen->incarnation == w->node[peer].incarnation;
+}
+
+/* A link of the strict kind is up when both ends know each other's present life. */
+static bool link_is_up(const struct world *w, int a, int b)
+{
+	if (!w->strict)
+		return true;
+	return !w->cut[a][b] && !w->cut[b][a] && knows(w, a, b) && knows(w, b, a);
+}
+
+void daemon_link_break(struct world *w, int a, int b)
+{
+	w->link_epoch[a][b]++;
+	w->link_epoch[b][a] = w->link_epoch[a][b];
+}
+
+/* Both sides offer every line that concerns the other. */
+void daemon_link_up(struct world *w, int a, int b)
+{
+	if (!link_is_up(w, a, b))
+		return;
+	daemon_on_scan(w, a, true);
+	daemon_on_scan(w, b, true);
+}
+
+static struct frame frame_from(const struct world *w, int node, int to)
+{
+	return (struct frame){ .from = node,
+			       .to = to,
+			       .offered = -1,
+			       .incarnation = { w->node[node].incarnation,
+						w->node[node].directory.node[to].incarnation } };
+}
+
 static void line_tell(struct world *w, int node, struct page *page, int low, int high, int side,
 		      int to)
 {
-	const struct directory *dir = &w->node[node].directory;
-	struct frame frame = { .from = node,
-			       .to = to,
-			       .incarnation = { w->node[node].incarnation,
-						dir->node[to].incarnation },
-			       .peer = { low, high },
-			       .side = side,
-			       .withdraw = page->shm.withdraw[side] };
+	struct frame frame = frame_from(w, node, to);
 	bool owner_here = daemon_hosts(w, node, side ? high : low);
 
+	/* Everything is offered when the link comes up. */
+	if (!link_is_up(w, node, to))
+		return;
+	frame.peer[0] = low;
+	frame.peer[1] = high;
+	frame.side = side;
+	frame.withdraw = page->shm.withdraw[side];
 	memcpy(frame.generation, page->generation, sizeof(frame.generation));
 	if (owner_here && !world_mutated(w, SIM_NO_MARK_ON_SENDING)) {
 		if (!line_export(&page->shm.line[side], &frame.image))
@@ -280,11 +337,11 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 static int elsewhere(const struct world *w, int node, int here, int there)
 {
 	const struct directory *dir = &w->node[node].directory;
-	const struct directory_endpoint *a = world_endpoint(dir, here);
 	const struct directory_endpoint *b = world_endpoint(dir, there);
 
 	/* What goes to and comes from an endpoint on the move is held until the order is known. */
-	if (!daemon_hosts(w, node, here) || a->moving || !b->bound || b->moving || b->node == node)
+	if (!daemon_hosts(w, node, here) || w->node[node].copy[here].state == COPY_FROZEN ||
+	    !b->bound || b->moving || b->node == node)
 		return -1;
 	return dir->node[b->node].up ? b->node : -1;
 }
@@ -320,6 +377,31 @@ void daemon_on_scan(struct world *w, int node, bool everything)
 				scan_line(w, node, low, high, side, everything);
 }
 
+static void resend(struct world *w, int node, int proc)
+{
+	daemon_forget_told(w, node, proc);
+	daemon_on_scan(w, node, false);
+}
+
+void daemon_offer(struct world *w, int node, int proc)
+{
+	const struct directory_endpoint *ep = world_endpoint(&w->node[node].directory, proc);
+	bool here = daemon_hosts(w, node, proc);
+
+	for (int to = 0; to < w->nodes && w->strict; to++) {
+		struct frame frame = frame_from(w, node, to);
+
+		if (world_mutated(w, SIM_NO_OFFER))
+			break;
+		if (to == node || !ep->bound || !(here || ep->node == to) ||
+		    !link_is_up(w, node, to))
+			continue;
+		frame.offered = proc;
+		frame_send(w, &frame);
+	}
+	resend(w, node, proc);
+}
+
 static bool frame_is_current(const struct world *w, int node, const struct frame *frame)
 {
 	const struct directory *dir = &w->node[node].directory;
@@ -328,7 +410,9 @@ static bool frame_is_current(const struct world *w, int node, const struct frame
 	    dir->node[frame->from].incarnation != frame->incarnation[0] ||
 	    w->node[node].incarnation != frame->incarnation[1])
 		return false;
-	for (int side = 0; side < 2; side++) {
+	if (w->strict && frame->epoch != w->link_epoch[frame->from][node])
+		return false;
+	for (int side = 0; side < 2 && frame->offered < 0; side++) {
 		if (!is_bound(w, node, frame->peer[side]))
 			return false;
 		if (generation_of(w, node, frame->peer[side]) != frame->generation[side] &&
@@ -358,8 +442,14 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 	bool owner_here, receiver_here;
 	struct page *page;
 
-	if (!frame_is_current(w, node, frame))
+	if (!frame_is_current(w, node, frame)) {
+		w->report->frames_lost += w->strict;
 		return;
+	}
+	if (frame->offered >= 0) {
+		resend(w, node, frame->offered);
+		return;
+	}
 	owner_here = daemon_hosts(w, node, owner);
 	receiver_here = daemon_hosts(w, node, receiver);
 	/* Both here: the page is the only replica, and what comes is old. */

@@ -64,6 +64,8 @@ void fault_crash(struct world *w, int node)
 	n->life++;
 	n->incarnation = 0;
 	move_forget_node(w, node);
+	for (int peer = 0; peer < w->nodes; peer++)
+		daemon_link_break(w, node, peer);
 	memset(n->page, 0, sizeof(n->page));
 	memset(n->copy, 0, sizeof(n->copy));
 	world_put(w, leave, world_random(w, 100, 80000));
@@ -83,7 +85,8 @@ void fault_restart(struct world *w, int node)
 	if (w->log_count)
 		order_start_node(w, node);
 	world_put(w, world_event(w, EVENT_SCAN, node), world_random(w, 1, 300));
-	world_put(w, world_event(w, EVENT_RESEND, node), world_random(w, 1, 40000));
+	if (!w->strict)
+		world_put(w, world_event(w, EVENT_RESEND, node), world_random(w, 1, 40000));
 	world_put(w, world_event(w, EVENT_TICK, node), world_random(w, 1, 5000));
 }
 
@@ -100,6 +103,7 @@ static void cut(struct world *w)
 	w->cut[a][b] = true;
 	w->cut[b][a] = world_chance(w, 80);
 	move_break(w, a, b);
+	daemon_link_break(w, a, b);
 	heal.a = a;
 	heal.b = b;
 	world_put(w, heal, world_random(w, 1000, 300000));
@@ -109,10 +113,7 @@ static void heal(struct world *w, int a, int b)
 {
 	world_log(w, "link %d-%d is back", a, b);
 	w->cut[a][b] = w->cut[b][a] = false;
-	if (w->node[a].up)
-		daemon_on_scan(w, a, true);
-	if (w->node[b].up)
-		daemon_on_scan(w, b, true);
+	daemon_link_up(w, a, b);
 }
 
 static void spawn(struct world *w, int proc)

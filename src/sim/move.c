@@ -315,6 +315,7 @@ static void thaw(struct world *w, int node, int proc)
 		return;
 	copy->state = COPY_RUNNING;
 	daemon_unhold(w, node, proc);
+	daemon_offer(w, node, proc);
 	world_log(w, "endpoint %d thawed at %d", proc, node);
 	process_run(w, node, proc);
 }
@@ -377,6 +378,7 @@ static void resume(struct world *w, int node, int proc)
 	copy->state = COPY_RUNNING;
 	daemon_import(w, node, a->image);
 	daemon_unhold(w, node, proc);
+	daemon_offer(w, node, proc);
 	world_log(w, "endpoint %d resumed at %d", proc, node);
 	process_run(w, node, proc);
 }

@@ -153,6 +153,7 @@ static void execute(struct world *w, int node, const struct directory_effect *ef
 	case EFFECT_ENDPOINT_BOUND:
 		if (effect->node == node)
 			process_begin(w, node, proc, effect->generation);
+		daemon_offer(w, node, proc);
 		break;
 	case EFFECT_ENDPOINT_DEAD:
 		endpoint_dead(w, node, effect);
@@ -162,23 +163,25 @@ static void execute(struct world *w, int node, const struct directory_effect *ef
 			move_target_event(w, node, proc, PLAN_START_APPLIED, 0, effect->move);
 		break;
 	case EFFECT_MOVE_COMMITTED:
-		daemon_forget_told(w, node, proc);
 		if (effect->node == node)
 			move_source_event(w, node, proc, PLAN_COMMIT_APPLIED, 0, effect->move);
 		if (effect->target == node)
 			move_target_event(w, node, proc, PLAN_COMMIT_APPLIED, 0, effect->move);
+		daemon_offer(w, node, proc);
 		break;
 	case EFFECT_MOVE_ROLLED_BACK:
-		daemon_forget_told(w, node, proc);
 		if (effect->node == node)
 			move_source_event(w, node, proc, PLAN_ROLLED_BACK_APPLIED, 0, effect->move);
 		if (effect->target == node)
 			move_target_event(w, node, proc, PLAN_ROLLED_BACK_APPLIED, 0, effect->move);
+		daemon_offer(w, node, proc);
 		break;
 	case EFFECT_NODE_DOWN:
 		node_down(w, node, effect->node);
 		break;
 	case EFFECT_NODE_UP:
+		daemon_link_up(w, node, effect->node);
+		break;
 	case EFFECT_DC_CREATED:
 	case EFFECT_DC_REMOVED:
 	case EFFECT_ENDPOINT_ATTACHED:

@@ -28,6 +28,7 @@ static void found(struct world *w, const struct sim_options *options, struct sim
 	w->nodes = (int)world_random(w, 2, NODES_MAX);
 	w->procs = (int)world_random(w, 2, PROCS_MAX);
 	w->group_delay_us_max = 100;
+	w->strict = world_chance(w, 50);
 	for (int node = 0; node < w->nodes; node++)
 		fault_restart(w, node);
 	order_found(w);
@@ -124,6 +125,9 @@ static void calm_down(struct world *w)
 	world_log(w, "calm");
 	w->calm = true;
 	memset(w->cut, 0, sizeof(w->cut));
+	for (int a = 0; a < w->nodes; a++)
+		for (int b = 0; b < a; b++)
+			daemon_link_up(w, a, b);
 	w->delay_us_max = 1000;
 	w->group_delay_us_max = 1000;
 }
@@ -237,6 +241,7 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_THAW_ON_CUT] = "thaw-on-cut",
 		[SIM_RESUME_ON_CUT] = "resume-on-cut",
 		[SIM_NO_GENERATION] = "no-generation",
+		[SIM_NO_OFFER] = "no-offer",
 		[SIM_OUT_OF_ORDER] = "out-of-order",
 	};
 

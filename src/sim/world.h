@@ -170,6 +170,8 @@ struct conn {
 
 struct frame {
 	int from, to;
+	uint32_t epoch; /* of the link when it was sent */
+	int offered;	/* please send all your lines with this endpoint; -1: this is a line */
 	uint32_t incarnation[2]; /* of from, to */
 	int peer[2];		 /* by side: places in the list */
 	uint32_t generation[2];
@@ -213,6 +215,14 @@ struct world {
 	bool calm; /* no faults and no new calls any more */
 	struct node node[NODES_MAX];
 	bool cut[NODES_MAX][NODES_MAX];
+	/*
+	 * Links are of one of two kinds, by the seed. Wild: frames are lost, repeated and overtaken,
+	 * and everything is sent again now and then. Strict, as TCP is: in order, and lost only with
+	 * the connection; then nothing is sent twice unless it is asked for or the link comes back.
+	 */
+	bool strict;
+	uint32_t link_epoch[NODES_MAX][NODES_MAX]; /* both directions alike */
+	uint64_t link_until[NODES_MAX][NODES_MAX]; /* when the last frame arrives */
 	struct conn conn[CONNS_MAX];
 	int conns;
 	struct directory truth; /* the whole log applied */
@@ -278,6 +288,10 @@ void daemon_import(struct world *w, int node, const struct image *image);
 void daemon_release(struct world *w, int node, int proc);
 void daemon_end(struct world *w, int node, int proc, uint32_t generation);
 void daemon_forget_told(struct world *w, int node, int proc);
+/* An endpoint has a new place, or is to be reached again: asks for its lines, and sends ours. */
+void daemon_offer(struct world *w, int node, int proc);
+void daemon_link_break(struct world *w, int a, int b);
+void daemon_link_up(struct world *w, int a, int b);
 void daemon_on_scan(struct world *w, int node, bool everything);
 void daemon_on_frame(struct world *w, int node, const struct frame *frame);
 
