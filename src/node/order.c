@@ -34,9 +34,10 @@ void order_propose(struct node *node, const struct command *cmd, proposal_fn *do
 	struct proposal *proposal = calloc(1, sizeof(*proposal));
 	struct directory_result result = { .code = EDVSNOCONN };
 
-	if (!proposal || !node->quorum) {
-		free(proposal);
+	/* No group: this node is leaving, and the others end what it has. */
+	if (!proposal || !node->quorum || !node->group) {
 		result.code = proposal ? EDVSNOCONN : EDVSNOMEM;
+		free(proposal);
 		done(node, ctx, &result);
 		return;
 	}
