@@ -15,7 +15,7 @@ mobile_client() { # NODE EP SERVER_EP CALLS DELAY
 
 begin "the client moves 0 to 1 to 2"
 server 1 10 64
-mobile_client 0 110 10 400 0.004
+mobile_client 0 110 10 1000 0.004
 sleep 0.5
 move 110 1
 sleep 0.3
@@ -28,7 +28,7 @@ check_processes migr_client
 end
 
 begin "client and server move at once"
-mobile_client 0 111 10 400 0.004
+mobile_client 0 111 10 800 0.004
 sleep 0.5
 timeout 20 dvs migrate 0 111 2 >"$tmp/one" 2>&1 &
 one=$!
@@ -42,7 +42,7 @@ check_tables 10=0
 end
 
 begin "they change places at once"
-mobile_client 2 112 10 400 0.004
+mobile_client 2 112 10 800 0.004
 sleep 0.5
 timeout 20 dvs migrate 0 112 0 >"$tmp/one" 2>&1 &
 one=$!

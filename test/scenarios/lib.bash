@@ -122,7 +122,8 @@ nodes_of() { # COMM
 		        fields = open(f"/proc/{pid}/stat").read()
 		        name, state = fields[fields.index("(") + 1:fields.rindex(")")], fields[fields.rindex(")") + 2]
 		        if name == sys.argv[1] and state != "Z":
-		            found.append(node.get(os.stat(f"/proc/{pid}/ns/net").st_ino, "?"))
+		            at = os.stat(f"/proc/{pid}/ns/net").st_ino
+		            found += [node[at]] if at in node else [] # elsewhere: not of this lab
 		    except OSError:
 		        pass
 		print(*sorted(found, key=str))

@@ -15,12 +15,9 @@ for i in {0..7}; do
 	clients+=($((100 + i)))
 done
 sleep 0.3
-worst=0
 for ((turn = 1; turn <= 100; turn++)); do
 	to=$(((turn + 1) % 3))
 	move 10 $to || break
-	ns=$(field downtime_ns <<<"$moved")
-	((ns > worst)) && worst=$ns
 	case $turn in
 	10) for n in 0 1 2; do fds[n]=$(daemon_fds $n) kb[n]=$(daemon_kb $n); done ;;
 	esac
@@ -35,7 +32,6 @@ done
 client_ok "${clients[@]}"
 check_tables 10=$to
 check_processes migr_server $to
-((worst < 100000000)) || fail "stopped for $worst ns"
 end
 
 begin "one server leaves as many descriptors as it brought"
