@@ -34,6 +34,7 @@
 #define LOOKS_PER_CLOCK	   32
 #define SLEEPS_PER_CPULOOK 64
 #define YIELDS_ALONE	   2
+#define YIELD_MAX_NS	   50000
 
 void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int64_t grace_ns)
 {
@@ -110,20 +111,16 @@ static bool is_worth(const struct wait *wait)
  * Looks on. Nothing that is looked at is written by the other side except when there is something:
  * the hot word, the news if they matter, and seq, which the daemon counts for whatever else happens.
  */
-static bool spin_step(struct wait *wait)
+static bool spin_step(const struct wait *wait)
 {
-	struct spin *spin = &wait->binding->spin;
 	const struct bell_page *bell = wait->binding->bell;
 	int64_t begin = 0, now = 0;
 
 	do {
 		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
 			if (word_changed(wait, 0) || has_news(wait) ||
-			    atomic_load_explicit(&bell->seq, memory_order_acquire) != wait->seq) {
-				if (begin)
-					spin_succeeded(spin, now - begin);
+			    atomic_load_explicit(&bell->seq, memory_order_acquire) != wait->seq)
 				return true;
-			}
 			spin_pause();
 		}
 		now = os_now_ns();
@@ -131,22 +128,31 @@ static bool spin_step(struct wait *wait)
 			begin = now;
 		if (wait->deadline_ns >= 0 && now >= wait->deadline_ns)
 			return false;
-	} while (now - begin < spin->budget_ns);
+	} while (now - begin < SPIN_NS);
 	return false;
 }
 
 /*
  * With one CPU for both, looking on would only keep the other side from it. But it may be about to
  * answer: letting it go first is cheaper than a sleep and the wake that the other side then owes.
+ * Not where strangers want the CPU too: a yield goes to them, and a wake to who is woken; then this
+ * counts as a miss, whatever came of it.
  */
 static bool yield_step(const struct wait *wait)
 {
-	for (int i = 0; i < YIELDS_ALONE; i++) {
+	struct spin *spin = &wait->binding->spin;
+	int64_t begin = os_now_ns();
+	bool found = false;
+
+	for (int i = 0; i < YIELDS_ALONE && !found; i++) {
 		os_thread_yield();
-		if (word_changed(wait, 0) || has_news(wait))
-			return true;
+		found = word_changed(wait, 0) || has_news(wait);
 	}
-	return false;
+	if (os_now_ns() - begin > YIELD_MAX_NS)
+		spin_missed(spin, 0);
+	else if (found)
+		spin_succeeded(spin);
+	return found;
 }
 
 static void all_have_news(struct binding *binding)
@@ -204,25 +210,33 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	return !wait->firm && is_signal(binding, r, node) ? EDVSINTR : 0;
 }
 
-static bool look_on(struct wait *wait)
+/* True if there is something. *lookedp: we looked on for it on a CPU that we have to ourselves. */
+static bool look_on(struct wait *wait, bool *lookedp)
 {
 	struct spin *spin = &wait->binding->spin;
 
-	if (!spin->budget_ns) {
-		spin->budget_ns = SPIN_START_NS;
+	if (!spin->colder) {
+		spin->colder = SPIN_COLD_MIN;
 		spin->alone = os_thread_cpus() == 1;
 	}
 	if (word_changed(wait, 0) || has_news(wait))
 		return true;
-	if (wait->far)
+	if (wait->far || !spin_begin(spin))
 		return false;
-	return spin->alone ? yield_step(wait) : spin_step(wait);
+	if (spin->alone)
+		return yield_step(wait);
+	*lookedp = true;
+	if (!spin_step(wait))
+		return false;
+	spin_succeeded(spin);
+	return true;
 }
 
 int wait_step(struct wait *wait)
 {
 	struct binding *binding = wait->binding;
-	int64_t begin, took;
+	bool looked = false;
+	int64_t begin;
 	int r;
 
 	if (!wait->firm) {
@@ -233,20 +247,14 @@ int wait_step(struct wait *wait)
 			return r;
 		binding_show(binding, wait->flags, wait->getfrom, wait->sendto);
 	}
-	if (look_on(wait))
+	if (look_on(wait, &looked))
 		return 0;
 	begin = os_now_ns();
 	if (wait->deadline_ns >= 0 && begin >= wait->deadline_ns)
 		return is_worth(wait) ? 0 : wait->late;
 	r = sleep_step(wait, begin);
-	took = os_now_ns() - begin;
-	/* Had we looked on for as long as it took, we would have been spared the sleep. */
-	if (wait->far)
-		return r;
-	if (took < SPIN_MAX_NS)
-		spin_succeeded(&binding->spin, took);
-	else
-		spin_failed(&binding->spin);
+	if (looked)
+		spin_missed(&binding->spin, os_now_ns() - begin);
 	return r;
 }
 
