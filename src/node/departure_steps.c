@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/departure_part.h"
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include "dvk.h"
+#include "node/bulk.h"
+#include "node/carry.h"
+#include "node/fault.h"
+#include "node/foreign.h"
+#include "node/log.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "os/clock.h"
+#include "os/socket.h"
+#include "os/thread.h"
+#include "proxy/proxy.h"
+
+/* What is done to a process on its way out, to its pages and on the connection to the target. */
+
+#define COPIES_TIMEOUT_NS 1000000000
+#define LOAD_TIMEOUT_MS	  30000
+#define CHECK_TRIES	  50
+#define QUIET_TIMEOUT_NS  200000000
+#define QUIET_LOOK_NS	  20000
+
+struct process *departure_process(struct departure *d)
+{
+	struct process *process = process_find(d->node, d->dcid, d->p_nr);
+
+	return process && process->generation == d->generation ? process : NULL;
+}
+
+/* ---- what the engine asks of its host ---- */
+
+static bool identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_name *name)
+{
+	struct departure *d = ctx;
+	struct foreign foreign = { 0 };
+	struct process *process;
+	bool found;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->log && proc_log_is(process->log, device, inode)) {
+		foreign.kind = FOREIGN_LOG;
+		found = true;
+	} else {
+		found = exchange_identify(d->node->exchange, device, inode, &foreign.page);
+		foreign.kind = foreign.page.kind;
+	}
+	node_unlock(d->node);
+	if (found)
+		foreign_encode(&foreign, name);
+	return found;
+}
+
+static bool busy(void *ctx)
+{
+	struct departure *d = ctx;
+	struct process *process;
+	bool busy;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	busy = process && process->status && process->status->page->in_control;
+	node_unlock(d->node);
+	return busy;
+}
+
+/* ---- the steps; each returns 0 or has filled d->refusal ---- */
+
+/* Counts the exchanges with us, which show as a socket; UINT32_MAX while one is under way. */
+static uint32_t exchanges(struct departure *d)
+{
+	const struct process *process;
+	uint32_t count = 0;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->status)
+		count = process->status->page->in_control ? UINT32_MAX
+							  : process->status->page->exchanges;
+	node_unlock(d->node);
+	return count;
+}
+
+/*
+ * Lets the process begin no exchange with us, and waits for the one under way: it would be seen as a
+ * socket, and the process cannot be stopped in it.
+ */
+static void quieten(struct departure *d)
+{
+	int64_t deadline = os_now_ns() + QUIET_TIMEOUT_NS;
+	struct process *process;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->status)
+		atomic_store(&process->status->page->quiet, 1);
+	node_unlock(d->node);
+	while (busy(d) && os_now_ns() < deadline)
+		os_thread_sleep_ns(QUIET_LOOK_NS);
+}
+
+static void let_talk(struct departure *d)
+{
+	struct exchange_bell *bell;
+	struct process *process;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->status) {
+		atomic_store(&process->status->page->quiet, 0);
+		if (exchange_bell(d->node->exchange, d->dcid, d->p_nr, &bell) == 0)
+			exchange_poke(bell);
+	}
+	node_unlock(d->node);
+}
+
+/* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
+int departure_check(struct departure *d)
+{
+	struct migrate_host host = { .identify = identify, .busy = busy, .ctx = d };
+
+	for (int i = 0;; i++) {
+		uint32_t before;
+		int r;
+
+		quieten(d);
+		before = exchanges(d);
+
+		d->source = migrate_source_new(d->lpid, &host);
+		r = d->source ? migrate_source_check(d->source, &d->refusal)
+			      : refusal_set(&d->refusal, EDVSALLOCMEM,
+					    "no memory to look at the process");
+		let_talk(d);
+		if (!d->source)
+			return r;
+		if (r == 0 || i == CHECK_TRIES || (before != UINT32_MAX && before == exchanges(d)))
+			return r;
+		migrate_source_free(d->source);
+		refusal_clear(&d->refusal);
+	}
+}
+
+int departure_offer(struct departure *d)
+{
+	struct move_offer offer = { .dcid = d->dcid,
+				    .p_nr = d->p_nr,
+				    .endpoint = d->endpoint,
+				    .vpid = d->vpid,
+				    .generation = d->generation,
+				    .dry_run = d->dry_run };
+	struct move_verdict verdict;
+	uint32_t address;
+	int r;
+
+	node_lock(d->node);
+	address = d->node->directory.node[d->target].address;
+	offer.dc_generation = d->node->directory.dc[d->dcid].generation;
+	memcpy(offer.name, node_endpoint(d->node, d->dcid, d->p_nr)->name, sizeof(offer.name));
+	node_unlock(d->node);
+	r = proxy_bulk_connect(address, d->node->options.port, d->node->options.id, 2000);
+	if (r < 0)
+		return refusal_set(&d->refusal, EDVSNOTCONN,
+				   "node %d cannot be reached (%s); try again when the link is up",
+				   d->target, strerror(-r));
+	d->fd = r;
+	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), &d->refusal);
+	if (r == 0)
+		r = migrate_source_offer(d->source, d->fd, &d->refusal);
+	if (r == 0)
+		r = bulk_await(d->fd, &verdict, BULK_TIMEOUT_MS, &d->refusal);
+	if (r == 0)
+		d->report.pid = verdict.pid;
+	return r;
+}
+
+/* The daemon takes the far ends; who was copying to or from the process finishes first. */
+static int take_far_ends(struct departure *d)
+{
+	int64_t deadline = os_now_ns() + COPIES_TIMEOUT_NS;
+	struct process *process;
+	int copies = 1;
+
+	while (copies) {
+		node_lock(d->node);
+		process = departure_process(d);
+		if (!process) {
+			node_unlock(d->node);
+			return refusal_set(&d->refusal, EDVSSRCDIED, "the process ended");
+		}
+		process->state = PROCESS_LEAVING;
+		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr);
+		node_unlock(d->node);
+		if (copies && os_now_ns() > deadline)
+			return refusal_set(&d->refusal, EDVSBUSY,
+					   "somebody copies to or from the process without end");
+	}
+	return 0;
+}
+
+void departure_thaw(struct departure *d)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	struct process *process;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->state == PROCESS_LEAVING) {
+		process->state = PROCESS_BOUND;
+		exchange_unhold(d->node->exchange, d->dcid, d->p_nr, 0);
+		process_refresh_channels(process);
+		proxy_offer(d->node->proxy, d->dcid, d->p_nr, d->endpoint);
+	}
+	node_unlock(d->node);
+	migrate_source_thaw(d->source, &ignored);
+}
+
+/* Refused: runs on as if nothing had been. */
+int departure_freeze(struct departure *d)
+{
+	int r;
+
+	quieten(d);
+	r = migrate_source_freeze(d->source, &d->refusal);
+	let_talk(d); /* now it cannot, and when it runs again it may */
+	fault_point("source-frozen");
+	if (r == 0)
+		r = take_far_ends(d);
+	if (r < 0)
+		departure_thaw(d);
+	return r;
+}
+
+int departure_send(struct departure *d)
+{
+	struct process *process;
+	uint8_t *bytes = NULL;
+	uint32_t len = 0;
+	int r = -ESRCH;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process) {
+		if (process->log)
+			proc_log_drain(process->log);
+		r = carry_pack(process, d->move, &bytes, &len);
+	}
+	node_unlock(d->node);
+	if (r < 0)
+		return refusal_set(&d->refusal, EDVSSRCDIED, "the process ended");
+	r = bulk_send(d->fd, MOVE_STATE, bytes, len, &d->refusal);
+	free(bytes);
+	if (r == 0)
+		r = migrate_source_send(d->source, d->fd, &d->refusal);
+	d->report.image_bytes = migrate_source_stats(d->source)->image_bytes;
+	d->report.sent_bytes = d->report.image_bytes + len;
+	fault_point("source-sent");
+	return r;
+}
+
+int departure_await_loaded(struct departure *d)
+{
+	struct move_verdict verdict;
+
+	return bulk_await(d->fd, &verdict, LOAD_TIMEOUT_MS, &d->refusal);
+}
+
+/* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */
+void departure_kill_source(struct departure *d)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	struct move_signals late = { 0 };
+	struct move_verdict verdict;
+
+	if (bulk_await(d->fd, &verdict, BULK_TIMEOUT_MS, &ignored) == 0)
+		d->report.pid = verdict.pid;
+	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->source)->freeze_ns;
+	migrate_source_kill(d->source, &late.bits, &ignored);
+	bulk_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), &ignored);
+}
