@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ipc/spin.h"
+#include "ipc/patience.h"
 #include "wire/shm.h"
 
 struct channel {
@@ -40,7 +40,7 @@ struct binding {
 	uint64_t news[SHM_NEWS_WORDS];	/* taken from the bell, not looked at yet */
 	uint64_t notes[SHM_NEWS_WORDS]; /* seen to have a notification */
 	uint64_t ready[SHM_NEWS_WORDS]; /* seen to have a message */
-	struct spin spin;
+	struct patience patience;
 	struct channel channel[SHM_SLOTS]; /* by table index of the peer */
 };
 

@@ -26,6 +26,7 @@
 
 #include "dvk.h"
 #include "ipc/binding.h"
+#include "ipc/spin.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/thread.h"
@@ -128,7 +129,7 @@ static bool spin_step(const struct wait *wait)
 			begin = now;
 		if (wait->deadline_ns >= 0 && now >= wait->deadline_ns)
 			return false;
-	} while (now - begin < SPIN_NS);
+	} while (now - begin < PATIENCE_NS);
 	return false;
 }
 
@@ -140,7 +141,7 @@ static bool spin_step(const struct wait *wait)
  */
 static bool yield_step(const struct wait *wait)
 {
-	struct spin *spin = &wait->binding->spin;
+	struct patience *patience = &wait->binding->patience;
 	int64_t begin = os_now_ns();
 	bool found = false;
 
@@ -149,9 +150,9 @@ static bool yield_step(const struct wait *wait)
 		found = word_changed(wait, 0) || has_news(wait);
 	}
 	if (os_now_ns() - begin > YIELD_MAX_NS)
-		spin_missed(spin, 0);
+		patience_missed(patience, 0);
 	else if (found)
-		spin_succeeded(spin);
+		patience_rewarded(patience);
 	return found;
 }
 
@@ -197,8 +198,8 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	bool bounded = wait->deadline_ns >= 0 && wait->deadline_ns < until;
 	int r = 0;
 
-	if (binding->spin.sleeps++ % SLEEPS_PER_CPULOOK == 0)
-		binding->spin.alone = os_thread_cpus() == 1;
+	if (binding->patience.sleeps++ % SLEEPS_PER_CPULOOK == 0)
+		binding->patience.alone = os_thread_cpus() == 1;
 	atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
 	/* Partner: the fence of every ringer between its change and its look at `sleeping`. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -213,22 +214,22 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 /* True if there is something. *lookedp: we looked on for it on a CPU that we have to ourselves. */
 static bool look_on(struct wait *wait, bool *lookedp)
 {
-	struct spin *spin = &wait->binding->spin;
+	struct patience *patience = &wait->binding->patience;
 
-	if (!spin->colder) {
-		spin->colder = SPIN_COLD_MIN;
-		spin->alone = os_thread_cpus() == 1;
+	if (!patience->colder) {
+		patience->colder = PATIENCE_COLD_MIN;
+		patience->alone = os_thread_cpus() == 1;
 	}
 	if (word_changed(wait, 0) || has_news(wait))
 		return true;
-	if (wait->far || !spin_begin(spin))
+	if (wait->far || !patience_begin(patience))
 		return false;
-	if (spin->alone)
+	if (patience->alone)
 		return yield_step(wait);
 	*lookedp = true;
 	if (!spin_step(wait))
 		return false;
-	spin_succeeded(spin);
+	patience_rewarded(patience);
 	return true;
 }
 
@@ -254,7 +255,7 @@ int wait_step(struct wait *wait)
 		return is_worth(wait) ? 0 : wait->late;
 	r = sleep_step(wait, begin);
 	if (looked)
-		spin_missed(&binding->spin, os_now_ns() - begin);
+		patience_missed(&binding->patience, os_now_ns() - begin);
 	return r;
 }
 
