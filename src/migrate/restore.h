@@ -15,7 +15,7 @@
  *	          where the process had it; all descriptors closed but 3, the way to the shell
  *	layout    every mapping of the process, empty
  *	          (memory pages arrive and are written from outside)
- *	settle    final rights, advice, guards, locks; then PR_SET_MM_MAP, which needs the old program
+ *	settle    final rights, advice, guards, locks, barriers; then PR_SET_MM_MAP, which needs the old program
  *	          unmapped
  *	files     descriptors at their numbers, directory, umask; the way to the shell moves out of
  *	          their way and is closed

@@ -340,6 +340,18 @@ static void add_bounds(struct restore *restore)
 	calls_expect(&restore->calls, "close the program file", 0, SYS_close, 0);
 }
 
+/* Before there are other threads: with them each registration waits for a grace period. */
+static void add_barriers(struct restore *restore)
+{
+	for (unsigned bit = 0; bit < 32; bit++) {
+		if (!(restore->picture.process.membarrier >> bit & 1))
+			continue;
+		calls_room(&restore->calls, 1, 0);
+		calls_add(&restore->calls, "register its memory barriers", CALL_OK, SYS_membarrier,
+			  1ull << bit, 0, 0);
+	}
+}
+
 int restore_settle(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
@@ -354,6 +366,7 @@ int restore_settle(struct restore *restore, struct refusal *refusal)
 			  MADV_GUARD_INSTALL);
 	}
 	add_bounds(restore);
+	add_barriers(restore);
 	if (picture->process.lock_future) {
 		calls_room(&restore->calls, 1, 0);
 		calls_add(&restore->calls, "lock its future memory", CALL_OK, SYS_mlockall,

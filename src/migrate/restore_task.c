@@ -32,11 +32,6 @@ static void add_settings(struct restore *restore)
 	if (process->subreaper)
 		calls_add(calls, "make it a subreaper", CALL_OK, SYS_prctl, PR_SET_CHILD_SUBREAPER,
 			  1);
-	for (unsigned bit = 0; bit < 32; bit++) {
-		if (process->membarrier >> bit & 1)
-			calls_add(calls, "register its memory barriers", CALL_OK, SYS_membarrier,
-				  1ull << bit, 0, 0);
-	}
 }
 
 /* After everything that takes memory or descriptors, before the right to raise them is given up. */

@@ -21,13 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STOP_TIMEOUT_US	      2000000
-#define SIGNAL_CALL_BYTES     192
-#define RESTART_BLOCK	      (-516)
-#define RESTART_IF_NO_HANDLER (-514)
-#define NO_SETUID_FIXUP	      (1u << 2)
-#define CAPABILITY_MAX	      63
-#define XSTATE_XSTATE_BV      512
+#define STOP_TIMEOUT_US	  2000000
+#define SIGNAL_CALL_BYTES 192
+#define NO_SETUID_FIXUP	  (1u << 2)
+#define CAPABILITY_MAX	  63
+#define XSTATE_XSTATE_BV  512
 
 static void add_clone(struct restore *restore, int32_t vtid)
 {
@@ -314,9 +312,6 @@ static int finish_thread(struct tracee *tracee, const struct picture_thread *thr
 	struct user_regs_struct registers;
 
 	memcpy(&registers, &thread->image.registers, sizeof(registers));
-	/* A restart block stays behind: the call begins anew, unless a handler is to run first. */
-	if ((int64_t)registers.orig_rax >= 0 && (int64_t)registers.rax == RESTART_BLOCK)
-		registers.rax = (uint64_t)RESTART_IF_NO_HANDLER;
 	int result = set_xstate(tracee->tid, thread);
 
 	if (result == 0)

@@ -8,6 +8,7 @@
 #include "dvk/errors.h"
 #include "migrate/calls.h"
 #include "migrate/fault.h"
+#include "migrate/interrupted.h"
 #include "migrate/inventory.h"
 #include "migrate/memory.h"
 #include "migrate/offer.h"
@@ -31,6 +32,7 @@ struct migrate_source {
 	struct inventory inventory;
 	bool opened, checked, frozen;
 	bool ignores_breakpoint;
+	struct interrupted interrupted;
 	struct threads threads;
 	struct foothold foothold;
 	struct calls calls;
@@ -75,6 +77,7 @@ void migrate_source_free(struct migrate_source *source)
 	if (source->opened)
 		inventory_close(&source->inventory);
 	threads_free(&source->threads);
+	interrupted_free(&source->interrupted);
 	calls_deinit(&source->calls);
 	free(source);
 }
@@ -192,6 +195,7 @@ static int stop_when_idle(struct migrate_source *source, struct refusal *refusal
 	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_NS };
 
 	for (int try = 0; try < BUSY_TRIES; try++) {
+		interrupted_note(&source->interrupted, &source->inventory);
 		int result = threads_freeze(&source->threads, &source->inventory,
 					    &source->stats.freeze_ns, refusal);
 
@@ -235,6 +239,7 @@ static int borrow_all(struct migrate_source *source, struct refusal *refusal)
 		if (result)
 			return refusal_set(refusal, EDVSSRCH, "the process %s",
 					   tracee_result_text(result));
+		interrupted_mend(&source->threads.tracee[i]);
 	}
 	return 0;
 }
@@ -410,6 +415,7 @@ static int send_thread(struct migrate_source *source, struct writer *writer, uin
 
 	if (result)
 		return result;
+	interrupted_translate(&source->interrupted, tracee->tid, &thread.registers);
 	/* All CPUs this program may use are all there are: no choice of the process's. */
 	thread.affinity_bytes = sizeof(thread.affinity);
 	if (!source->affinity || CPU_EQUAL(&source->affinity[index], &source->own_affinity))

@@ -305,10 +305,6 @@ struct image_thread {
 	uint32_t affinity_bytes;
 	uint8_t affinity[128];
 	struct image_credentials credentials;
-	/* A sleep with a time-out that was interrupted: how much of it was left, if sleeping is 1. */
-	uint32_t sleeping;
-	uint32_t pad;
-	uint64_t sleep_left_ns;
 };
 
 struct image_end {
@@ -325,7 +321,7 @@ _Static_assert(sizeof(struct image_timer) == 64, "layout");
 _Static_assert(sizeof(struct image_fd) == 64, "layout");
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
-_Static_assert(sizeof(struct image_thread) == 856, "layout");
+_Static_assert(sizeof(struct image_thread) == 840, "layout");
 
 /*
  * Whether a record of this type may have this length. Payloads with a variable tail are checked

@@ -54,56 +54,67 @@ static bool has_flag(const void *address, const char *letters)
 	return found;
 }
 
-int main(void)
-{
-	char name[] = "/tmp/dvs-victim-memory-XXXXXX", block[3 * PAGE];
-	struct sigaction action = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
+static struct sigaction on_faults = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
+static char name[] = "/tmp/dvs-victim-memory-XXXXXX";
+static char *copied, *shared, *code, *common, *again, *hidden, *constant, *holes, *advised;
+static char *guarded, *big;
+static bool guards;
 
-	victim_begin();
-	sigaction(SIGSEGV, &action, NULL);
-	sigaction(SIGBUS, &action, NULL);
+static void build_files(void)
+{
+	char block[3 * PAGE];
 	int fd = mkstemp(name);
 
 	memset(block, 'f', sizeof(block));
 	VICTIM_CHECK(write(fd, block, sizeof(block)) == sizeof(block));
-	char *copied = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	char *shared = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	char *code = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, PAGE);
-
+	copied = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	shared = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	code = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, PAGE);
 	close(fd);
 	copied[PAGE] = 'c';
-	char *common = anon(8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
-	char *again = mremap(common + PAGE, 0, 2 * PAGE, MREMAP_FLAGS);
+}
 
+static void build_anonymous(void)
+{
+	common = anon(8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	again = mremap(common + PAGE, 0, 2 * PAGE, MREMAP_FLAGS);
 	common[PAGE] = 's';
 	common[7 * PAGE] = 't';
 	mprotect(common + 7 * PAGE, PAGE, PROT_READ);
-	char *hidden = anon(2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-
+	hidden = anon(2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	hidden[0] = 'h';
 	mprotect(hidden, 2 * PAGE, PROT_NONE);
-	char *constant = anon(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-
+	constant = anon(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	constant[5] = 'k';
 	mprotect(constant, PAGE, PROT_READ);
-	char *holes = anon(64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE);
-
+	holes = anon(64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE);
 	for (unsigned i = 0; i < 64; i += 3)
 		holes[i * PAGE] = (char)('A' + i);
-	char *advised = anon(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
 
+static void build_advised(void)
+{
+	advised = anon(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	madvise(advised, PAGE, MADV_WIPEONFORK);
 	madvise(advised, PAGE, MADV_DONTDUMP);
 	prctl(0x53564d41, 0, advised, PAGE, "named");
-	char *guarded = anon(4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-	bool guards = madvise(guarded + PAGE, PAGE, MADV_GUARD) == 0;
-
+	guarded = anon(4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	guards = madvise(guarded + PAGE, PAGE, MADV_GUARD) == 0;
 	guarded[0] = 'g';
-	char *big = anon(4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-
+	big = anon(4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	madvise(big, 4 << 20, MADV_HUGEPAGE);
 	big[1 << 20] = 'b';
 	munmap(common + 3 * PAGE, PAGE);
+}
+
+int main(void)
+{
+	victim_begin();
+	sigaction(SIGSEGV, &on_faults, NULL);
+	sigaction(SIGBUS, &on_faults, NULL);
+	build_files();
+	build_anonymous();
+	build_advised();
 	victim_ready();
 	for (char round = 1; victim_moved(); round++) {
 		VICTIM_CHECK(copied[0] == 'f' && copied[PAGE] == 'c' && copied[2 * PAGE] == 'f');
