@@ -142,7 +142,7 @@ struct status_page {
 	_Atomic int32_t waitunbind;
 	_Atomic uint32_t in_control; /* an exchange with the daemon is under way */
 	_Atomic uint32_t waitbind;   /* waits for a bind or unbind: ring on every one in its DC */
-	_Atomic uint32_t exchanges; /* counted up when in_control is */
+	_Atomic uint32_t exchanges;  /* counted up when in_control is */
 	_Atomic uint64_t lclsent, rmtsent, lclcopy, rmtcopy;
 	/* written by the daemon */
 	_Alignas(64) _Atomic uint32_t hold; /* 1: migration started by hand; wait until 0 */
@@ -150,7 +150,7 @@ struct status_page {
 	_Atomic int32_t latch;	/* 0, EDVSWOKENUP or EDVSSHUTDOWN: exchanged to 0 by the task */
 	_Atomic int32_t nodeid; /* of the node the task runs on */
 	_Atomic uint32_t
-		hardware; /* 1: a notification from HARDWARE is pending; taken by exchange */
+		hardware;	/* 1: a notification from HARDWARE is pending; taken by exchange */
 	_Atomic uint32_t quiet; /* 1: it is looked at or about to be stopped; begin no exchange */
 	_Atomic uint64_t calls_allowed; /* bit: call number (dvk.h, DVK_SEND ...) */
 	int32_t dcid;
