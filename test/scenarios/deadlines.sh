@@ -22,7 +22,7 @@ while_stopped() { # STEP
 		hasty = [Puppet(n) for n in range(3)]
 		deaf = Puppet(0)
 		for i, p in enumerate(patient + hasty + [deaf]):
-		    p.bind(0, 100 + i)
+		    p.bind(0, 12 + i) # the range of servers: others may only sendrec
 		move = subprocess.Popen(["dvs", "migrate", "0", "10", "2", "--json"], stdout=subprocess.PIPE, text=True)
 		time.sleep(0.3)
 		for p in patient:
