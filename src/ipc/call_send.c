@@ -55,6 +55,9 @@ static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 		wait_begin(wait);
 		word = channel_word(own);
 		peer_word = channel_word(peer);
+		/* It died while we were on our way here: the page never had the message. */
+		if (line_word_seq(word) != seq && channel_is_dead(channel))
+			return EDVSDSTDIED;
 		r = look(word, seq);
 		if (r)
 			return r == 1 ? 0 : r == 2 ? POST_E_CLOSED : r;

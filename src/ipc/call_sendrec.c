@@ -118,6 +118,9 @@ static int post(struct transaction *t)
 /* What our line says. 0: go on waiting. Positive: taken back by nobody's wish, to be posted again. */
 static int look(struct transaction *t, uint64_t own)
 {
+	/* It died while we were on our way here: the page never had the request. */
+	if (line_word_seq(own) != t->seq && channel_is_dead(t->channel))
+		return t->wait.flags & SENDING ? EDVSDSTDIED : EDVSSRCDIED;
 	t->wait.flags = RECEIVING;
 	t->wait.sendto = NONE;
 	if (line_word_seq(own) != t->seq)

@@ -169,6 +169,39 @@ static void test_far_end(void)
 	play(far_client, NULL, NULL);
 }
 
+/*
+ * The peer dies while this process is on its way between two nodes: the page that it finds here is
+ * marked, and never had the message in it.
+ */
+static void dies_on_the_way(struct fake_node *of)
+{
+	for (int far = FAR; far < FAR + 2; far++) {
+		struct exchange_channel *channel = exchange_find(of->exchange, 0, CLIENT, far);
+
+		if (!channel || !atomic_load(&channel->page->line[0].word))
+			continue;
+		atomic_store(&channel->page->line[0].word, 0);
+		atomic_fetch_or(&channel->page->dead, 2);
+		exchange_ring(of->exchange, fake_node_bell(of, CLIENT), far);
+	}
+}
+
+static int moved_client(void)
+{
+	message m = { .m_type = 1 };
+
+	join(CLIENT);
+	CHECK_EQ(dvk_send_T(FAR, &m, 3000), EDVSDSTDIED);
+	CHECK_EQ(dvk_sendrec_T(FAR + 1, &m, 3000), EDVSDSTDIED);
+	return (int)test_failures;
+}
+
+static void test_death_on_the_way(void)
+{
+	node.on_tick = dies_on_the_way;
+	play(moved_client, NULL, NULL);
+}
+
 /* ---- copies, threads, fork ---- */
 
 static unsigned char block[100000];
@@ -269,6 +302,7 @@ int main(void)
 		return test_end();
 	TEST(test_disturbances);
 	TEST(test_far_end);
+	TEST(test_death_on_the_way);
 	TEST(test_copies);
 	TEST(test_threads);
 	fake_node_stop(&node);
