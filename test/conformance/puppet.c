@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "dvk.h"
+#include "conformance/weather.h"
 
 #define ARGS_MAX   8
 #define VALUES_MAX 16
@@ -199,6 +200,24 @@ static void do_drain(const struct order *o, struct answer *answer)
 	say(answer, disorder);
 	say(answer, of[0]);
 	say(answer, of[1]);
+}
+
+/* stormsend SENDER EP EP EP USER */
+static void do_stormsend(const struct order *o, struct answer *answer)
+{
+	char log[128];
+
+	snprintf(log, sizeof(log), "%s.s%ld", socket_path, o->a[0]);
+	say(answer, weather_send(log, (int)o->a[0], &o->a[1], (int)o->a[4]));
+}
+
+/* stormrecv NUMBER */
+static void do_stormrecv(const struct order *o, struct answer *answer)
+{
+	char log[128];
+
+	snprintf(log, sizeof(log), "%s.r%ld", socket_path, o->a[0]);
+	say(answer, weather_receive(log, (int)o->a[0]));
 }
 
 /* ---- binding ---- */
@@ -474,18 +493,18 @@ static const struct {
 	const char *verb;
 	void (*do_it)(const struct order *order, struct answer *answer);
 } verbs[] = {
-	{ "send", do_send },	       { "receive", do_receive },   { "sendrec", do_sendrec },
-	{ "reply", do_reply },	       { "rcvrqst", do_rcvrqst },   { "notify", do_notify },
-	{ "wakeup", do_wakeup },       { "calls", do_calls },	    { "serve", do_serve },
-	{ "flood", do_flood },	       { "drain", do_drain },	    { "open", do_open },
-	{ "bind", do_bind },	       { "rmtbind", do_rmtbind },   { "unbind", do_unbind },
-	{ "wait4bind", do_wait4bind }, { "getep", do_getep },	    { "procinfo", do_procinfo },
-	{ "dcinfo", do_dcinfo },       { "nodeinfo", do_nodeinfo }, { "dvsinfo", do_dvsinfo },
-	{ "dcinit", do_dcinit },       { "dcend", do_dcend },	    { "addnode", do_addnode },
-	{ "delnode", do_delnode },     { "getpriv", do_getpriv },   { "setpriv", do_setpriv },
-	{ "vcopy", do_vcopy },	       { "fill", do_fill },	    { "compare", do_compare },
-	{ "thread", do_thread },       { "fork", do_fork },	    { "exec", do_exec },
-	{ "exit", do_exit },
+	{ "send", do_send },	       { "receive", do_receive },     { "sendrec", do_sendrec },
+	{ "reply", do_reply },	       { "rcvrqst", do_rcvrqst },     { "notify", do_notify },
+	{ "wakeup", do_wakeup },       { "calls", do_calls },	      { "serve", do_serve },
+	{ "flood", do_flood },	       { "drain", do_drain },	      { "open", do_open },
+	{ "bind", do_bind },	       { "rmtbind", do_rmtbind },     { "unbind", do_unbind },
+	{ "wait4bind", do_wait4bind }, { "getep", do_getep },	      { "procinfo", do_procinfo },
+	{ "dcinfo", do_dcinfo },       { "nodeinfo", do_nodeinfo },   { "dvsinfo", do_dvsinfo },
+	{ "dcinit", do_dcinit },       { "dcend", do_dcend },	      { "addnode", do_addnode },
+	{ "delnode", do_delnode },     { "getpriv", do_getpriv },     { "setpriv", do_setpriv },
+	{ "vcopy", do_vcopy },	       { "fill", do_fill },	      { "compare", do_compare },
+	{ "thread", do_thread },       { "fork", do_fork },	      { "exec", do_exec },
+	{ "stormsend", do_stormsend }, { "stormrecv", do_stormrecv }, { "exit", do_exit },
 };
 
 static void carry_out(char *line, struct answer *answer)

@@ -41,6 +41,11 @@ void stage_fail_eq(const char *file, int line, const char *text, long have, long
 	printf("%s:%d: failed: %s: have %ld, want %ld\n", file, line, text, have, want);
 }
 
+const char *stage_socket_path(void)
+{
+	return socket_path;
+}
+
 int stage_node(int role)
 {
 	return placement[role];

@@ -74,6 +74,9 @@ enum {
 	ROW_WAITUNBIND
 };
 
+/* What logs of puppets are named after. */
+const char *stage_socket_path(void);
+
 /* Node of a role in this placement, and whether two roles share one. */
 int stage_node(int role);
 bool stage_together(int role, int other);
