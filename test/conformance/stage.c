@@ -403,6 +403,11 @@ static void on_alarm(int number)
 	_exit(1);
 }
 
+int stage_status(void)
+{
+	return failures ? 1 : 0;
+}
+
 int stage_main(int argc, char **argv, const struct stage_test *tests, int nr_tests)
 {
 	if (argc < 2) {
@@ -425,5 +430,5 @@ int stage_main(int argc, char **argv, const struct stage_test *tests, int nr_tes
 		run_tests(argv[i], tests, nr_tests);
 	}
 	tear_down();
-	return failures ? 1 : 0;
+	return stage_status();
 }

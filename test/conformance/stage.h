@@ -116,6 +116,9 @@ struct stage_test {
 /* Runs the tests in every placement of the arguments. Returns the exit status. */
 int stage_main(int argc, char **argv, const struct stage_test *tests, int nr_tests);
 
+/* The exit status as it is by now: 1 if a check has failed. */
+int stage_status(void);
+
 #define STAGE_TEST(function)        \
 	{                           \
 #function, function \

@@ -2,6 +2,8 @@
 /*
  * Custody: with time-outs of every length on both sides, each message is taken once by its receiver, or
  * its sender has it back. See weather.h.
+ *
+ * Usage: conform_storm PLACEMENT... | conform_storm compare PREFIX: only lays logs side by side
  */
 #include "conformance/stage.h"
 
@@ -17,12 +19,12 @@
 static unsigned char came[RECEIVERS][WEATHER_SENDERS][WEATHER_MESSAGES];
 static unsigned char became[WEATHER_SENDERS][WEATHER_MESSAGES];
 
-static void read_log(const char *kind, int number, void *bytes, size_t size)
+static void read_log(const char *prefix, const char *kind, int number, void *bytes, size_t size)
 {
 	char path[128];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s.%s%d", stage_socket_path(), kind, number);
+	snprintf(path, sizeof(path), "%s.%s%d", prefix, kind, number);
 	file = fopen(path, "r");
 	CHECK(file && fread(bytes, 1, size, file) == size);
 	if (file)
@@ -56,10 +58,14 @@ static bool is_accounted_for(enum weather outcome, int times)
 	return false;
 }
 
-static void compare_logs(void)
+static void compare_logs(const char *prefix)
 {
 	int bad = 0, outcomes[WEATHER_WRONG + 1] = { 0 };
 
+	for (int r = 0; r < RECEIVERS; r++)
+		read_log(prefix, "r", r, came[r], sizeof(came[r]));
+	for (int s = 0; s < WEATHER_SENDERS; s++)
+		read_log(prefix, "s", s, became[s], sizeof(became[s]));
 	for (int s = 0; s < WEATHER_SENDERS; s++) {
 		for (int i = 0; i < WEATHER_MESSAGES; i++) {
 			int times = times_taken(s, i);
@@ -98,11 +104,7 @@ static void test_every_message_is_taken_once_or_given_back(void)
 		CHECK_EQ(hear_within(sender[s], 40000), 0);
 	for (int r = 0; r < RECEIVERS; r++)
 		CHECK_EQ(hear_within(receiver[r], 10000), 0);
-	for (int r = 0; r < RECEIVERS; r++)
-		read_log("r", r, came[r], sizeof(came[r]));
-	for (int s = 0; s < WEATHER_SENDERS; s++)
-		read_log("s", s, became[s], sizeof(became[s]));
-	compare_logs();
+	compare_logs(stage_socket_path());
 }
 
 int main(int argc, char **argv)
@@ -111,5 +113,9 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_every_message_is_taken_once_or_given_back),
 	};
 
+	if (argc == 3 && !strcmp(argv[1], "compare")) {
+		compare_logs(argv[2]);
+		return stage_status();
+	}
 	return stage_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
 }
