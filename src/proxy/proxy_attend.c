@@ -15,8 +15,8 @@
  *	  .                      again, wakes the bell thread
  *	                         if it has changed
  *
- * It yields at every look, because on few CPUs the process that is to answer may be waiting for this
- * very one. How long it looks adapts to whether that has paid.
+ * It yields now and then, because on few CPUs the process that is to answer may be waiting for this
+ * very one. How long it looks adapts: less if nothing came, more if something came soon after.
  */
 
 #include <stdatomic.h>
@@ -26,7 +26,9 @@
 #include "os/thread.h"
 #include "proxy/proxy_table.h"
 
-#define LOOKS_PER_YIELD 8
+/* Yields: soon for the process that was rung, then rarely, because a yield may be a long one. */
+#define LOOKS_FIRST 8
+#define LOOKS_PER_YIELD 100
 
 static bool rung(const struct node_bell *bell, uint32_t seen)
 {
@@ -39,9 +41,10 @@ static bool look_on(struct proxy *proxy, const struct node_bell *bell)
 	struct spin *spin = &proxy->attention;
 	uint32_t seen = proxy->bell_seen;
 	int64_t begin = os_now_ns(), now = begin;
+	int looks = LOOKS_FIRST;
 
 	while (now - begin < spin->budget_ns) {
-		for (int i = 0; i < LOOKS_PER_YIELD; i++) {
+		for (int i = 0; i < looks; i++) {
 			if (rung(bell, seen)) {
 				spin_succeeded(spin, now - begin);
 				return true;
@@ -49,10 +52,23 @@ static bool look_on(struct proxy *proxy, const struct node_bell *bell)
 			spin_pause();
 		}
 		os_thread_yield();
+		looks = LOOKS_PER_YIELD;
 		now = os_now_ns();
 	}
 	spin_failed(spin);
 	return rung(bell, seen);
+}
+
+void proxy_attend_late(struct proxy *proxy)
+{
+	int64_t took;
+
+	if (proxy->attending || !proxy->delivered_ns)
+		return;
+	took = os_now_ns() - proxy->delivered_ns;
+	proxy->delivered_ns = 0;
+	if (took < SPIN_MAX_NS)
+		proxy->late_ns = (int32_t)took;
 }
 
 void proxy_attend_begin(struct proxy *proxy)
@@ -61,6 +77,10 @@ void proxy_attend_begin(struct proxy *proxy)
 
 	if (proxy->attending)
 		return;
+	if (proxy->late_ns)
+		spin_succeeded(&proxy->attention, proxy->late_ns);
+	proxy->late_ns = 0;
+	proxy->delivered_ns = 0;
 	proxy->bell_seen = atomic_load(&bell->seq);
 	/* If nobody sleeps there, somebody looks already. */
 	proxy->attending = atomic_exchange(&bell->sleeping, 0) != 0;
@@ -70,19 +90,24 @@ void proxy_attend(void *ctx)
 {
 	struct proxy *proxy = ctx;
 	struct node_bell *bell = exchange_node_bell(proxy->exchange);
+	int64_t begin_ns;
+	bool heard;
 
 	if (!proxy->attending)
 		return;
 	if (!proxy->attention.budget_ns)
 		proxy->attention.budget_ns = SPIN_START_NS;
-	if (rung(bell, proxy->bell_seen) || (proxy->delivered && look_on(proxy, bell))) {
-		os_loop_lock(proxy->loop);
+	begin_ns = proxy->delivered ? os_now_ns() : 0;
+	heard = rung(bell, proxy->bell_seen) || (proxy->delivered && look_on(proxy, bell));
+	os_loop_lock(proxy->loop);
+	if (heard) {
 		proxy->bell_seen = atomic_load(&bell->seq);
 		proxy_scan(proxy);
-		os_loop_unlock(proxy->loop);
 	}
+	proxy->delivered_ns = heard ? 0 : begin_ns;
 	proxy->delivered = false;
 	proxy->attending = false;
+	os_loop_unlock(proxy->loop);
 	/* Partner: the ringer counts seq up, then looks at sleeping. */
 	atomic_store(&bell->sleeping, 1);
 	if (rung(bell, proxy->bell_seen))

@@ -471,6 +471,7 @@ void proxy_scan(struct proxy *proxy)
 {
 	struct node_bell *bell = exchange_node_bell(proxy->exchange);
 
+	proxy_attend_late(proxy);
 	proxy_batch_begin(proxy);
 	for (int word = 0; word < SHM_NODE_NEWS_WORDS; word++) {
 		uint64_t news = atomic_load_explicit(&bell->news[word], memory_order_relaxed);

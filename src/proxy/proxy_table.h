@@ -93,6 +93,8 @@ struct proxy {
 	bool attending;	    /* the loop's thread stands in for the one at the node bell */
 	uint32_t bell_seen; /* count of the node bell when last looked at */
 	struct spin attention;
+	int64_t delivered_ns; /* when, if nobody at the node bell has been rung since; else 0 */
+	int32_t late_ns;      /* how long it took after attention had ended; 0: nothing new */
 	struct peer peer[NR_NODES];
 };
 
@@ -126,6 +128,7 @@ void proxy_listen_end(struct proxy *proxy);
 
 /* proxy_attend.c: who looks at the node bell */
 void proxy_attend_begin(struct proxy *proxy); /* on the loop's thread, with the lock */
+void proxy_attend_late(struct proxy *proxy);  /* with the lock: the bell thread was woken */
 void proxy_attend(void *ctx);		      /* between two turns, without the lock: ends it */
 
 /* proxy_line.c: lines that go out */
