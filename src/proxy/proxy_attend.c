@@ -27,7 +27,7 @@
 #include "proxy/proxy_table.h"
 
 /* Yields: soon for the process that was rung, then rarely, because a yield may be a long one. */
-#define LOOKS_FIRST 8
+#define LOOKS_FIRST	8
 #define LOOKS_PER_YIELD 100
 
 static bool rung(const struct node_bell *bell, uint32_t seen)
