@@ -12,7 +12,7 @@
  *	                                   of these cold: sleep at once, try again after a while
  *	it came much later                 says nothing: nobody had anything for us
  *
- * With one CPU for both sides looking on is never worth it.
+ * With one CPU for both it never comes while we look, and is soon left alone.
  */
 
 #include <stdbool.h>
@@ -23,11 +23,9 @@
 #define PATIENCE_SOON_NS    1000000
 #define PATIENCE_MISSES_MAX 4
 #define PATIENCE_COLD_MIN   64
-#define PATIENCE_COLD_MAX   2048
+#define PATIENCE_COLD_MAX   4096
 
 struct patience {
-	uint32_t sleeps; /* counted, to look at the number of CPUs now and then */
-	bool alone;	 /* one CPU */
 	uint32_t misses; /* in a row */
 	uint32_t cold;	 /* waits left in which not to look on */
 	uint32_t colder; /* the next such period; 0: never used */
@@ -54,9 +52,9 @@ static inline void patience_missed(struct patience *patience, int64_t took_ns)
 	if (took_ns > PATIENCE_SOON_NS || ++patience->misses < PATIENCE_MISSES_MAX)
 		return;
 	patience->misses = PATIENCE_MISSES_MAX - 1; /* one more miss then is enough */
-	patience->cold = patience->colder;
+	patience->cold = patience->colder ? patience->colder : PATIENCE_COLD_MIN;
 	patience->colder =
-		patience->colder < PATIENCE_COLD_MAX ? 2 * patience->colder : PATIENCE_COLD_MAX;
+		2 * patience->cold < PATIENCE_COLD_MAX ? 2 * patience->cold : PATIENCE_COLD_MAX;
 }
 
 #endif

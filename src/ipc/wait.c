@@ -134,14 +134,14 @@ static bool spin_step(const struct wait *wait)
 }
 
 /*
- * With one CPU for both, looking on would only keep the other side from it. But it may be about to
- * answer: letting it go first is cheaper than a sleep and the wake that the other side then owes.
- * Not where strangers want the CPU too: a yield goes to them, and a wake to who is woken; then this
- * counts as a miss, whatever came of it.
+ * With one CPU for both, looking on only keeps the other side from it. But it may be about to answer:
+ * letting it go first is cheaper than a sleep and the wake that the other side then owes. Not where
+ * strangers want the CPU too: a yield goes to them, and a wake to who is woken; then this counts as a
+ * miss, whatever came of it.
  */
 static bool yield_step(const struct wait *wait)
 {
-	struct patience *patience = &wait->binding->patience;
+	struct patience *patience = &wait->binding->yielding;
 	int64_t begin = os_now_ns();
 	bool found = false;
 
@@ -198,8 +198,8 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	bool bounded = wait->deadline_ns >= 0 && wait->deadline_ns < until;
 	int r = 0;
 
-	if (binding->patience.sleeps++ % SLEEPS_PER_CPULOOK == 0)
-		binding->patience.alone = os_thread_cpus() == 1;
+	if (binding->sleeps++ % SLEEPS_PER_CPULOOK == 0)
+		binding->cpus = os_thread_cpus();
 	atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
 	/* Partner: the fence of every ringer between its change and its look at `sleeping`. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -211,25 +211,29 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	return !wait->firm && is_signal(binding, r, node) ? EDVSINTR : 0;
 }
 
-/* True if there is something. *lookedp: we looked on for it on a CPU that we have to ourselves. */
+/* True if there is something. *lookedp: we looked on for it in vain. */
 static bool look_on(struct wait *wait, bool *lookedp)
 {
-	struct patience *patience = &wait->binding->patience;
+	struct binding *binding = wait->binding;
 
-	if (!patience->colder) {
-		patience->colder = PATIENCE_COLD_MIN;
-		patience->alone = os_thread_cpus() == 1;
-	}
 	if (word_changed(wait, 0) || has_news(wait))
 		return true;
-	if (wait->far || !patience_begin(patience))
+	if (wait->far)
 		return false;
-	if (patience->alone)
-		return yield_step(wait);
-	*lookedp = true;
-	if (!spin_step(wait))
+	if (!binding->cpus)
+		binding->cpus = os_thread_cpus();
+	/* Held to one CPU, the other side may be on another one: that too is learned. */
+	if (patience_begin(&binding->looking)) {
+		if (spin_step(wait)) {
+			patience_rewarded(&binding->looking);
+			return true;
+		}
+		*lookedp = true;
+	}
+	if (binding->cpus > 1 || !patience_begin(&binding->yielding) || !yield_step(wait))
 		return false;
-	patience_rewarded(patience);
+	if (*lookedp)
+		patience_missed(&binding->looking, 0);
 	return true;
 }
 
@@ -255,7 +259,7 @@ int wait_step(struct wait *wait)
 		return is_worth(wait) ? 0 : wait->late;
 	r = sleep_step(wait, begin);
 	if (looked)
-		patience_missed(&binding->patience, os_now_ns() - begin);
+		patience_missed(&binding->looking, os_now_ns() - begin);
 	return r;
 }
 
