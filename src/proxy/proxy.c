@@ -74,13 +74,21 @@ static bool peer_is_same(const struct peer *peer, uint32_t address, uint32_t inc
 
 static void self_up(struct proxy *proxy, uint32_t incarnation)
 {
+	bool first = proxy->incarnation == LINK_INCARNATION_ANY;
+
 	if (proxy->incarnation == incarnation)
 		return;
 	proxy->incarnation = incarnation;
 	for (int node = 0; node < NR_NODES; node++) {
 		struct peer *peer = &proxy->peer[node];
 
-		if (peer->known)
+		if (!peer->known)
+			continue;
+		/* To learn which life this is ends no connection; to begin another one does. */
+		if (first)
+			link_set_incarnations(&peer->link, incarnation,
+					      peer->link.peer_incarnation);
+		else
 			proxy_node_up(proxy, node, peer->address, peer->link.peer_incarnation);
 	}
 }
