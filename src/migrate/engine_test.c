@@ -27,8 +27,8 @@
 #define NAME_BYTES 256
 
 static const char *const carried[] = {
-	"plain",  "threads",	   "cpu_state", "files",       "memory", "signals",
-	"timers", "blocked_calls", "identity",	"credentials", "robust", "afterwards",
+	"plain",	 "threads",  "cpu_state",   "files",  "memory",	    "signals", "timers",
+	"blocked_calls", "identity", "credentials", "robust", "afterwards", "clocks",
 };
 
 static const char *victims;

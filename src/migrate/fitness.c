@@ -169,6 +169,12 @@ static int check_namespaces(struct inventory *inventory, int init, struct refusa
 				"carried",
 				kinds[i].mine + 3);
 	}
+	if (procdir_link(inventory->dir, "ns/time", mine, sizeof(mine)) > 0 &&
+	    procdir_link(inventory->dir, "ns/time_for_children", theirs, sizeof(theirs)) > 0 &&
+	    strcmp(mine, theirs))
+		return refuse(refusal,
+			      "the process has prepared a time namespace for its children, "
+			      "which is not carried");
 	char root[IMAGE_PATH_MAX];
 
 	if (procdir_link(inventory->dir, "root", root, sizeof(root)) < 0)

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "dvk/errors.h"
+#include "migrate/clocks.h"
 #include "migrate/cpu.h"
 #include "os/trace.h"
 
@@ -15,14 +16,6 @@
 #ifndef PR_TIMER_CREATE_RESTORE_IDS
 #define PR_TIMER_CREATE_RESTORE_IDS 77
 #endif
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Programs keep the addresses of its functions, so its contents must be the same, not its size. */
 static int hash_vdso(pid_t pid, const struct maps *maps, uint64_t *hash)
@@ -52,12 +45,11 @@ int offer_write(const struct inventory *inventory, struct writer *writer, struct
 		.vpid = inventory->process.vpid,
 		.thread_count = inventory->thread_count,
 		.special_count = inventory->maps.special_count,
-		.monotonic_ns = clock_ns(CLOCK_MONOTONIC),
-		.boottime_ns = clock_ns(CLOCK_BOOTTIME),
 		.needs = inventory->needs,
 	};
 
 	cpu_describe(&offer);
+	clocks_describe(inventory->dir, &offer);
 	memcpy(offer.special, inventory->maps.special, sizeof(offer.special));
 	memcpy(offer.comm, inventory->comm, sizeof(offer.comm));
 	files_boot_id(offer.boot_id);
@@ -154,21 +146,17 @@ static int compare_specials(const struct offer *offer, const struct maps *own,
 	return 0;
 }
 
-/* A program that waits until a moment of CLOCK_MONOTONIC must not find it years away. */
-static int compare_clocks(const struct offer *offer, struct refusal *refusal)
+bool offer_is_local(const struct offer *offer)
 {
-	if (clock_ns(CLOCK_MONOTONIC) >= offer->head.monotonic_ns &&
-	    clock_ns(CLOCK_BOOTTIME) >= offer->head.boottime_ns)
-		return 0;
-	return refusal_set(refusal, EDVSPROCSTS,
-			   "the target was started later than the source, so the process would see "
-			   "CLOCK_MONOTONIC jump back");
+	uint8_t boot_id[16];
+
+	files_boot_id(boot_id);
+	return memcmp(boot_id, offer->head.boot_id, sizeof(boot_id)) == 0;
 }
 
 int offer_compare(const struct offer *offer, pid_t shell, int dir, const struct maps *own,
 		  struct refusal *refusal)
 {
-	uint8_t boot_id[16];
 	uint64_t hash = 0;
 	int result = cpu_compare(&offer->head, refusal);
 
@@ -181,9 +169,5 @@ int offer_compare(const struct offer *offer, pid_t shell, int dir, const struct 
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has another vdso: both nodes need the "
 				   "same kernel");
-	files_boot_id(boot_id);
-	bool same = memcmp(boot_id, offer->head.boot_id, sizeof(boot_id)) == 0;
-
-	result = files_compare(&offer->files, dir, same, refusal);
-	return result || same ? result : compare_clocks(offer, refusal);
+	return files_compare(&offer->files, dir, offer_is_local(offer), refusal);
 }

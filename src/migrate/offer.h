@@ -20,9 +20,12 @@ struct offer {
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal);
 void offer_free(struct offer *offer);
 
+/* Whether it comes from this very machine, so that its files and clocks are the same. */
+bool offer_is_local(const struct offer *offer);
+
 /*
  * Target: whether the process shell with /proc directory `dir` and mappings `own` can become the
- * process: same files, a CPU with as much, the same vdso, clocks that do not go back.
+ * process: same files, a CPU with as much, the same vdso.
  */
 int offer_compare(const struct offer *offer, pid_t shell, int dir, const struct maps *own,
 		  struct refusal *refusal);

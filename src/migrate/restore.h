@@ -63,6 +63,10 @@ void restore_open_file(struct restore *restore, const struct file *file, uint32_
 int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
 			    int expected, int shell_fd, struct refusal *refusal);
 
+/* Sends a descriptor of ours, which stays ours, to be `expected` in the shell; adds calls. */
+int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
+			    struct refusal *refusal);
+
 /* restore_threads.c */
 int restore_threads(struct restore *restore, struct refusal *refusal);
 void restore_add_thread(struct restore *restore, const struct picture_thread *thread);

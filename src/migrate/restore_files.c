@@ -69,6 +69,18 @@ static void add_receive(struct restore *restore, int expected, int shell_fd)
 	calls_expect(calls, "receive a descriptor", 0, SYS_fcntl, (uint64_t)expected, F_GETFD, 0);
 }
 
+int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
+			    struct refusal *refusal)
+{
+	int result = send_descriptor(restore->sock, fd);
+
+	if (result < 0)
+		return refusal_set(refusal, EDVSPROCSTS, "the process shell has ended: %s",
+				   strerror(-result));
+	add_receive(restore, expected, shell_fd);
+	return 0;
+}
+
 int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
 			    int expected, int shell_fd, struct refusal *refusal)
 {
@@ -84,14 +96,10 @@ int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NA
 				   "the target has no page or pipe to take the place of the "
 				   "source's: %s",
 				   strerror(-fd));
-	int result = send_descriptor(restore->sock, fd);
+	int result = restore_send_descriptor(restore, fd, expected, shell_fd, refusal);
 
 	close(fd);
-	if (result < 0)
-		return refusal_set(refusal, EDVSPROCSTS, "the process shell has ended: %s",
-				   strerror(-result));
-	add_receive(restore, expected, shell_fd);
-	return 0;
+	return result;
 }
 
 static bool is_number(const struct descriptors *descriptors, int number)

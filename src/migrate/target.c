@@ -6,6 +6,7 @@
 #include "migrate/migrate.h"
 
 #include "dvk/errors.h"
+#include "migrate/clocks.h"
 #include "migrate/fault.h"
 #include "migrate/offer.h"
 #include "migrate/restore.h"
@@ -200,6 +201,9 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 				       refusal);
 	if (result == 0)
 		result = restore_enter(restore, &target->offer.maps, refusal);
+	if (result == 0)
+		result = clocks_restore(restore, &target->offer.head,
+					offer_is_local(&target->offer), refusal);
 	return result ? result : fault_here(FAULT_TARGET_CLEARED, refusal);
 }
 

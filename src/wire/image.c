@@ -62,6 +62,8 @@ bool image_offer_ok(const struct image_offer *offer)
 		return false;
 	if (offer->xsave_bytes > IMAGE_XSTATE_MAX || offer->special_count > IMAGE_SPECIALS)
 		return false;
+	if (offer->monotonic_ns > INT64_MAX / 4 || offer->boottime_ns > INT64_MAX / 4)
+		return false;
 	for (unsigned i = 0; i < offer->special_count; i++) {
 		const struct image_special *special = &offer->special[i];
 

@@ -80,9 +80,11 @@ struct image_offer {
 	uint32_t cpu[IMAGE_CPU_WORDS]; /* see migrate/cpu.h */
 	struct image_special special[IMAGE_SPECIALS];
 	uint64_t vdso_hash;
-	uint8_t boot_id[16]; /* of the machine: same machine, same files */
-	uint64_t monotonic_ns;
-	uint64_t boottime_ns;
+	uint8_t boot_id[16];   /* of the machine: same machine, same files */
+	uint64_t monotonic_ns; /* what the process's clocks showed, and how far they are ahead of */
+	uint64_t boottime_ns;  /* the machine's */
+	int64_t monotonic_offset_ns;
+	int64_t boottime_offset_ns;
 	uint64_t needs; /* enum image_needs */
 	uint64_t resident_bytes;
 	char comm[16];
@@ -312,7 +314,7 @@ struct image_end {
 };
 
 _Static_assert(sizeof(struct image_record) == 8, "layout");
-_Static_assert(sizeof(struct image_offer) == 560, "layout");
+_Static_assert(sizeof(struct image_offer) == 576, "layout");
 _Static_assert(sizeof(struct image_process) == 544, "layout");
 _Static_assert(sizeof(struct image_file) == 96, "layout");
 _Static_assert(sizeof(struct image_map) == 160, "layout");

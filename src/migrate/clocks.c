@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /proc/PID/timens_offsets has the two offsets of a task's time namespace to the machine's clocks. A
+ * namespace can only be given offsets while nobody is in it: the shell makes one for its children,
+ * we write the offsets from outside, and the shell then enters it, which is allowed as long as it has
+ * one thread.
+ */
+#include "migrate/clocks.h"
+
+#include "dvk/errors.h"
+#include "migrate/restore.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND	  1000000000ll
+#define NEW_TIME  0x80 /* CLONE_NEWTIME */
+/* What passes between the offer's look at the clock and ours is not to be a step back. */
+#define MARGIN_NS 10000000ll
+
+struct offsets {
+	int64_t monotonic_ns, boottime_ns;
+};
+
+static bool read_offsets(int dir, const char *name, struct offsets *offsets)
+{
+	struct procdir_text text = { 0 };
+	long long s[2] = { 0 }, ns[2] = { 0 };
+	bool found = procdir_read(dir, name, &text) == 0 &&
+		     sscanf(text.text, "monotonic %lld %lld boottime %lld %lld", &s[0], &ns[0],
+			    &s[1], &ns[1]) == 4;
+
+	procdir_text_free(&text);
+	*offsets = (struct offsets){ s[0] * SECOND + ns[0], s[1] * SECOND + ns[1] };
+	return found;
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* The machine's clocks, whatever time namespace this program itself is in. */
+static void read_machine(struct offsets *machine)
+{
+	struct offsets own;
+
+	read_offsets(AT_FDCWD, "/proc/self/timens_offsets", &own);
+	machine->monotonic_ns = clock_ns(CLOCK_MONOTONIC) - own.monotonic_ns;
+	machine->boottime_ns = clock_ns(CLOCK_BOOTTIME) - own.boottime_ns;
+}
+
+void clocks_describe(int dir, struct image_offer *offer)
+{
+	struct offsets offsets, machine;
+
+	read_offsets(dir, "timens_offsets", &offsets);
+	read_machine(&machine);
+	offer->monotonic_offset_ns = offsets.monotonic_ns;
+	offer->boottime_offset_ns = offsets.boottime_ns;
+	offer->monotonic_ns = (uint64_t)(machine.monotonic_ns + offsets.monotonic_ns);
+	offer->boottime_ns = (uint64_t)(machine.boottime_ns + offsets.boottime_ns);
+}
+
+static int refuse_clocks(struct refusal *refusal, int result)
+{
+	return refusal_set(
+		refusal, EDVSPROCSTS,
+		"the target cannot give the process the clocks it had (time namespace): %s",
+		strerror(-result));
+}
+
+static int write_offsets(struct restore *restore, const struct offsets *wanted)
+{
+	char text[128];
+	lldiv_t monotonic = lldiv(wanted->monotonic_ns, SECOND);
+	lldiv_t boottime = lldiv(wanted->boottime_ns, SECOND);
+
+	/* The nanoseconds count upwards also below zero. */
+	if (monotonic.rem < 0)
+		monotonic = (lldiv_t){ monotonic.quot - 1, monotonic.rem + SECOND };
+	if (boottime.rem < 0)
+		boottime = (lldiv_t){ boottime.quot - 1, boottime.rem + SECOND };
+	snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n", monotonic.quot,
+		 monotonic.rem, boottime.quot, boottime.rem);
+	return procdir_write(restore->dir, "timens_offsets", text);
+}
+
+static int enter_namespace(struct restore *restore, struct refusal *refusal)
+{
+	int fd = openat(restore->dir, "ns/time_for_children", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return refuse_clocks(refusal, -errno);
+	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+
+	close(fd);
+	if (result)
+		return result;
+	calls_room(&restore->calls, 2, 0);
+	calls_expect(&restore->calls, "enter its time namespace", 0, SYS_setns, 0, NEW_TIME);
+	calls_expect(&restore->calls, "enter its time namespace", 0, SYS_close, 0);
+	return restore_run(restore, refusal);
+}
+
+int clocks_restore(struct restore *restore, const struct image_offer *offer, bool same_machine,
+		   struct refusal *refusal)
+{
+	struct offsets wanted = { offer->monotonic_offset_ns, offer->boottime_offset_ns };
+	struct offsets own, machine;
+	bool known = read_offsets(restore->dir, "timens_offsets", &own);
+
+	if (!same_machine) {
+		read_machine(&machine);
+		wanted.monotonic_ns =
+			(int64_t)offer->monotonic_ns - machine.monotonic_ns + MARGIN_NS;
+		wanted.boottime_ns = (int64_t)offer->boottime_ns - machine.boottime_ns + MARGIN_NS;
+	}
+	if (own.monotonic_ns == wanted.monotonic_ns && own.boottime_ns == wanted.boottime_ns)
+		return 0;
+	if (!known)
+		return refuse_clocks(refusal, -ENOSYS);
+	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
+	calls_add(&restore->calls, "make a time namespace", CALL_OK, SYS_unshare, NEW_TIME);
+	int result = restore_run(restore, refusal);
+
+	if (result)
+		return result;
+	result = write_offsets(restore, &wanted);
+	return result < 0 ? refuse_clocks(refusal, result) : enter_namespace(restore, refusal);
+}

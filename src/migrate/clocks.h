@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/refusal.h"
+#include "wire/image.h"
+
+/*
+ * CLOCK_MONOTONIC and CLOCK_BOOTTIME count from the start of a machine, and programs keep moments of
+ * them. So that they go on where they were, the process gets a time namespace on the target, whose
+ * clocks are ahead of or behind the machine's by what is needed; on one machine, by what it had.
+ */
+struct restore;
+
+/* Source: what the process with /proc directory `dir` sees now. */
+void clocks_describe(int dir, struct image_offer *offer);
+
+/* Target, the shell entered: gives the shell the clocks of the offer. */
+int clocks_restore(struct restore *restore, const struct image_offer *offer, bool same_machine,
+		   struct refusal *refusal);
