@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 120
+# timeout: 180
 #
 # Custody while everybody moves: senders and receivers with time-outs of a few milliseconds on all nodes,
-# and all of them moved about. Each message is taken once, or its sender has it back.
+# and all of them moved about; then again with links that fail for a moment. Each message is taken once,
+# or its sender has it back.
 . "$(dirname "$0")/lib.bash"
 squall=$build/test/conformance/squall
 receivers=(11 12 13)
@@ -15,34 +16,57 @@ start() { # NODE EP ARG...
 }
 all_done() {
 	local i
-	for i in 0 1 2; do [[ -s $tmp/log.r$i ]] || return 1; done
-	for i in 0 1 2 3 4 5; do [[ -s $tmp/log.s$i ]] || return 1; done
+	for i in 0 1 2; do [[ -s $log.r$i ]] || return 1; done
+	for i in 0 1 2 3 4 5; do [[ -s $log.s$i ]] || return 1; done
+}
+cut_for_a_moment() {
+	local a=$((RANDOM % 3)) b
+	b=$(((a + 1 + RANDOM % 2) % 3))
+	timeout 10 dvs lab cut $a $b >/dev/null
+	sleep 0.3
+	timeout 10 dvs lab heal $a $b >/dev/null
+}
+move_somebody() {
+	local ep=${receivers[RANDOM % 3]}
+	((RANDOM % 3)) || ep=${senders[RANDOM % 6]}
+	# Refused where it is already, or if it has ended.
+	timeout 20 dvs migrate 0 "$ep" $((RANDOM % 3)) --json >"$tmp/moved" 2>"$tmp/err" && ((++moves))
+}
+went_right() { # EP
+	[[ $(timeout 10 dvs logs 0 "$1" 2>&1 | tail -n 1) == "0 went wrong" ]]
 }
 
-lab 3
+storm() { # WITH_CUTS
+	local i ep cutting
+	moves=0 log=$tmp/log$1
+	lab 3
+	for i in 0 1 2; do start $i ${receivers[i]} recv "$log.r$i" $i; done
+	for i in 0 1 2 3 4 5; do
+		start $((i % 3)) ${senders[i]} send "$log.s$i" $i ${receivers[*]} $((i > 3))
+	done
+	for _ in {1..60}; do
+		all_done && break
+		if (($1)); then
+			cut_for_a_moment &
+			cutting=$!
+			move_somebody
+			wait $cutting
+		else
+			move_somebody
+		fi
+	done
+	until_true 40 all_done || fail "somebody has not ended: $(timeout 10 dvs ps)"
+	((moves >= 3)) || fail "only $moves moves: $(<"$tmp/err")"
+	"$build/test/conformance/conform_storm" compare "$log" || fail "the logs of both sides differ"
+	for ep in "${receivers[@]}" "${senders[@]}"; do
+		until_true 10 went_right "$ep" || fail "endpoint $ep: $(timeout 10 dvs logs 0 "$ep" 2>&1 | tail -n 3)"
+	done
+}
+
 begin "every message is taken once or given back while all move"
-for i in 0 1 2; do start $i ${receivers[i]} recv "$tmp/log.r$i" $i; done
-for i in 0 1 2 3 4 5; do
-	start $((i % 3)) ${senders[i]} send "$tmp/log.s$i" $i ${receivers[*]} $((i > 3))
-done
-moves=0 refused=0
-for _ in {1..60}; do
-	all_done && break
-	ep=${receivers[RANDOM % 3]}
-	((RANDOM % 3)) || ep=${senders[RANDOM % 6]}
-	if timeout 20 dvs migrate 0 "$ep" $((RANDOM % 3)) --json >"$tmp/moved" 2>"$tmp/err"; then
-		((++moves))
-	else
-		((++refused)) # to where it is already, or it has ended
-	fi
-done
-until_true 40 all_done || fail "somebody has not ended: $(timeout 10 dvs ps)"
-((moves >= 5)) || fail "only $moves moves: $(<"$tmp/err")"
-echo "$moves moves, $refused refused"
-"$build/test/conformance/conform_storm" compare "$tmp/log" || fail "the logs of both sides differ"
-for ep in "${receivers[@]}" "${senders[@]}"; do
-	last=$(timeout 10 dvs logs 0 "$ep" | tail -n 1)
-	[[ $last == "0 went wrong" ]] || fail "endpoint $ep: $last"
-done
+storm 0
+end
+begin "every message is taken once or given back while all move and links fail"
+storm 1
 end
 finish
