@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "node/init_wire.h"
+#include "os/descriptors.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/pid.h"
@@ -140,6 +141,9 @@ static int init_launch(struct dc_init *init, int nodeid)
 	if (!r)
 		r = os_spawn_self(argv, (int[]){ requests[1], events[1] }, 2, &init->pid,
 				  &init->pidfd);
+	/* The daemon's own limit is for its own pages: programs have what they would have without. */
+	if (!r)
+		r = os_descriptors_restore(init->pid);
 	os_close(requests[1]);
 	os_close(events[1]);
 	return r;

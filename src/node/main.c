@@ -7,6 +7,7 @@
 #include "dvk.h"
 #include "node/init.h"
 #include "node/node.h"
+#include "os/descriptors.h"
 #include "os/log.h"
 #include "os/self.h"
 #include "os/tcp.h"
@@ -114,6 +115,8 @@ int main(int argc, char **argv)
 	}
 	snprintf(prefix, sizeof(prefix), "dvsd %d", options.id);
 	os_log_init(prefix, getenv("DVS_DEBUG") ? OS_LOG_DEBUG : OS_LOG_INFO);
+	/* One for each pair of endpoints that talk; with fewer, channels are refused sooner. */
+	os_descriptors_raise();
 	r = node_start(&node, &options);
 	if (r < 0) {
 		os_log(OS_LOG_ERROR, "cannot start: %s", strerror(-r));

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_DESCRIPTORS_H
+#define DVS_OS_DESCRIPTORS_H
+
+#include <sys/types.h>
+
+/* How many descriptors a process may have open. */
+
+/* Raises this process's limit to the most it may have. 0 or negative errno. */
+int os_descriptors_raise(void);
+/* Gives a process the limit that this one had before it raised its own; nothing if it has not. */
+int os_descriptors_restore(pid_t pid);
+
+#endif
