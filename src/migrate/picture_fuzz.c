@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A stream of image records as a hostile source would send it, into the picture. The reader is one
+ * from memory that checks lengths as the real one does; whatever is accepted must hang together.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "migrate/picture.c"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t *input;
+static size_t input_bytes;
+static uint64_t aligned[8192];
+
+int reader_next(struct reader *reader, const void **payload, struct refusal *refusal)
+{
+	struct image_record record;
+
+	if (input_bytes < sizeof(record))
+		return refusal_set(refusal, EDVSIO, "ended");
+	memcpy(&record, input, sizeof(record));
+	input += sizeof(record);
+	input_bytes -= sizeof(record);
+	if (!image_length_ok(record.type, record.length) || record.length > input_bytes ||
+	    record.length > sizeof(aligned))
+		return refusal_set(refusal, EDVSIO, "damaged");
+	memcpy(aligned, input, record.length);
+	input += record.length;
+	input_bytes -= record.length;
+	reader->type = record.type;
+	reader->length = record.length;
+	*payload = aligned;
+	return 0;
+}
+
+int files_add_record(struct files *files, const struct image_file *image)
+{
+	files->file = realloc(files->file, (files->count + 1) * sizeof(struct file));
+	files->file[files->count] =
+		(struct file){ .image = *image,
+			       .path = strndup((const char *)(image + 1), image->path_length) };
+	return (int)files->count++;
+}
+
+void files_free(struct files *files)
+{
+	for (uint32_t i = 0; i < files->count; i++)
+		free(files->file[i].path);
+	free(files->file);
+}
+
+int maps_append(struct maps *maps, const struct image_map *map)
+{
+	maps->map = realloc(maps->map, (maps->count + 1) * sizeof(*map));
+	maps->map[maps->count++] = *map;
+	return 0;
+}
+
+void maps_free(struct maps *maps)
+{
+	free(maps->map);
+}
+
+int descriptors_append(struct descriptors *descriptors, const struct image_fd *fd)
+{
+	descriptors->fd = realloc(descriptors->fd, (descriptors->count + 1) * sizeof(*fd));
+	descriptors->fd[descriptors->count++] = *fd;
+	return 0;
+}
+
+void descriptors_free(struct descriptors *descriptors)
+{
+	free(descriptors->fd);
+}
+
+static void check_whole(const struct picture *picture)
+{
+	for (uint32_t i = 0; i < picture->thread_count; i++) {
+		const struct picture_thread *thread = &picture->thread[i];
+
+		if (thread->signal_first + thread->signal_count > picture->signal_count)
+			abort();
+	}
+	for (uint32_t i = 0; i < picture->guard_count; i++) {
+		if (!picture_map_of(picture, picture->guard[i].start, picture->guard[i].end))
+			abort();
+	}
+	for (uint32_t i = 1; i < picture->maps.count; i++) {
+		if (picture->maps.map[i].start < picture->maps.map[i - 1].end)
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct picture picture = { 0 };
+	struct refusal refusal = REFUSAL_NONE;
+	struct reader reader = { 0 };
+	const void *payload;
+
+	input = data;
+	input_bytes = size;
+	if (picture_read_layout(&picture, &reader, &refusal) == 0) {
+		while (reader_next(&reader, &payload, &refusal) == 0) {
+			if (reader.type == IMAGE_PAGES)
+				image_pages_ok(payload, reader.length);
+			else if (picture_take(&picture, &reader, payload, &refusal))
+				break;
+		}
+		picture_complete(&picture, &refusal);
+		check_whole(&picture);
+	}
+	picture_free(&picture);
+	return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "wire/image.h"
+
+#include <string.h>
+
+#include "base/test.h"
+
+static void test_ranges(void)
+{
+	CHECK(image_range_ok(0x1000, 0x2000));
+	CHECK(image_range_ok(0x1000, IMAGE_ADDRESS_END));
+	CHECK(!image_range_ok(0, 0x1000));
+	CHECK(!image_range_ok(0x1000, 0x1000));
+	CHECK(!image_range_ok(0x2000, 0x1000));
+	CHECK(!image_range_ok(0x1001, 0x2000));
+	CHECK(!image_range_ok(0x1000, IMAGE_ADDRESS_END + 0x1000));
+}
+
+static void test_lengths(void)
+{
+	CHECK(image_length_ok(IMAGE_LAYOUT, 0));
+	CHECK(!image_length_ok(IMAGE_LAYOUT, 8));
+	CHECK(image_length_ok(IMAGE_MAP, sizeof(struct image_map)));
+	CHECK(!image_length_ok(IMAGE_MAP, sizeof(struct image_map) + 8));
+	CHECK(!image_length_ok(IMAGE_PAGES, sizeof(struct image_pages)));
+	CHECK(!image_length_ok(IMAGE_PAGES, IMAGE_RECORD_MAX + 1));
+	CHECK(!image_length_ok(IMAGE_XSTATE, IMAGE_XSTATE_MAX + 1));
+	CHECK(!image_length_ok(0, 0));
+	CHECK(!image_length_ok(IMAGE_END + 1, 8));
+	/* The biggest record of pages fits a record. */
+	CHECK(image_length_ok(IMAGE_PAGES,
+			      sizeof(struct image_pages) + IMAGE_RUN_PAGES_MAX * IMAGE_PAGE));
+}
+
+static void test_pages(void)
+{
+	struct image_pages pages = { .address = 0x10000, .count = 2 };
+	uint32_t length = sizeof(pages) + 2 * IMAGE_PAGE;
+
+	CHECK(image_pages_ok(&pages, length));
+	CHECK(!image_pages_ok(&pages, length - 1));
+	pages.count = 0;
+	CHECK(!image_pages_ok(&pages, sizeof(pages)));
+	pages = (struct image_pages){ .address = 0x10800, .count = 2 };
+	CHECK(!image_pages_ok(&pages, length));
+	pages = (struct image_pages){ .address = IMAGE_ADDRESS_END - IMAGE_PAGE, .count = 2 };
+	CHECK(!image_pages_ok(&pages, length));
+	pages = (struct image_pages){ .address = 0x10000, .count = IMAGE_RUN_PAGES_MAX + 1 };
+	CHECK(!image_pages_ok(&pages,
+			      sizeof(pages) + (IMAGE_RUN_PAGES_MAX + 1) * (uint32_t)IMAGE_PAGE));
+}
+
+static void test_maps(void)
+{
+	struct image_map map = { .start = 0x1000, .end = 0x3000, .kind = IMAGE_MAP_ANON };
+
+	CHECK(image_map_ok(&map));
+	map.flags = IMAGE_MAP_FLAGS_ALL + 1;
+	CHECK(!image_map_ok(&map));
+	map.flags = 0;
+	map.kind = IMAGE_MAP_SPECIAL + 1;
+	CHECK(!image_map_ok(&map));
+	map.kind = IMAGE_MAP_SHARED_ANON;
+	map.object_bytes = 0x1000;
+	CHECK(!image_map_ok(&map)); /* longer than its object */
+	map.object_bytes = 0x3000;
+	map.offset = 0x1000;
+	CHECK(image_map_ok(&map));
+	map.offset = UINT64_MAX - 0xfff;
+	CHECK(!image_map_ok(&map));
+	map.offset = 0;
+	memset(map.label, 'x', sizeof(map.label));
+	CHECK(!image_map_ok(&map)); /* no end of its name */
+}
+
+static void test_files(void)
+{
+	struct {
+		struct image_file file;
+		char path[16];
+	} record = { .file = { .path_length = 4 }, .path = "/etc" };
+	uint32_t length = sizeof(record.file) + 4;
+
+	CHECK(image_file_ok(&record.file, length));
+	CHECK(!image_file_ok(&record.file, length + 1));
+	record.path[0] = 'e';
+	CHECK(!image_file_ok(&record.file, length));
+	memcpy(record.path, "/e\0c", 4);
+	CHECK(!image_file_ok(&record.file, length));
+	memcpy(record.path, "/etc", 4);
+	record.file.build_id_length = 33;
+	CHECK(!image_file_ok(&record.file, length));
+}
+
+static void test_heads(void)
+{
+	struct image_offer offer = {
+		.magic = IMAGE_MAGIC,
+		.version = IMAGE_VERSION,
+		.page_bytes = IMAGE_PAGE,
+		.vpid = 2,
+		.thread_count = 1,
+	};
+	struct image_process process = {
+		.magic = IMAGE_MAGIC,
+		.version = IMAGE_VERSION,
+		.vpid = 2,
+		.thread_count = 1,
+		.file_count = 1,
+	};
+	struct image_thread thread = { .tid = 2 };
+
+	CHECK(image_offer_ok(&offer));
+	offer.special_count = IMAGE_SPECIALS + 1;
+	CHECK(!image_offer_ok(&offer));
+	offer.special_count = 0;
+	offer.version++;
+	CHECK(!image_offer_ok(&offer));
+	CHECK(image_process_ok(&process));
+	process.exe_file = 1;
+	CHECK(!image_process_ok(&process));
+	process.exe_file = -1;
+	CHECK(!image_process_ok(&process));
+	CHECK(image_thread_ok(&thread));
+	thread.credentials.group_count = 65;
+	CHECK(!image_thread_ok(&thread));
+}
+
+int main(void)
+{
+	TEST(test_ranges);
+	TEST(test_lengths);
+	TEST(test_pages);
+	TEST(test_maps);
+	TEST(test_files);
+	TEST(test_heads);
+	return test_end();
+}
