@@ -24,6 +24,7 @@
 #include "os/pid.h"
 #include "os/self.h"
 #include "os/socket.h"
+#include "os/tcp.h"
 
 /*
  * The target side: one worker thread a migration, which feeds the plan (core/plan.h) and carries out
@@ -402,6 +403,8 @@ static void *worker(void *arg)
 		node_lock(node);
 		mailbox_take(&a->mailbox, &node->lock, a->plan.deadline_ns, &event);
 		event.dry_run = a->offer.dry_run;
+		os_log(OS_LOG_DEBUG, "endpoint %d arrives: %s", a->offer.endpoint,
+		       plan_event_name(event.kind));
 		plan_target_step(&a->plan, &event, &effects);
 		node_unlock(node);
 		for (uint32_t i = 0; i < effects.count; i++)
@@ -438,6 +441,7 @@ void arrival_start(struct node *node, int from, int fd)
 	mailbox_init(&a->mailbox);
 	node->arrivals = a;
 	os_set_nonblock(fd, 0);
+	os_tcp_notice_loss(fd, BULK_LOSS_MS);
 	if (pthread_create(&thread, NULL, worker, a) == 0) {
 		pthread_detach(thread);
 		return;

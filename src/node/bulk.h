@@ -10,6 +10,7 @@
 #include "wire/move.h"
 
 #define BULK_TIMEOUT_MS 5000
+#define BULK_LOSS_MS	2000 /* os_tcp_notice_loss() on both ends */
 
 /* 0 or negative errno, and the refusal says that the connection to the other node failed. */
 int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes,

@@ -14,6 +14,7 @@
 #include "node/process.h"
 #include "os/clock.h"
 #include "os/socket.h"
+#include "os/tcp.h"
 #include "os/thread.h"
 #include "proxy/proxy.h"
 
@@ -168,6 +169,7 @@ int departure_offer(struct departure *d)
 				   "node %d cannot be reached (%s); try again when the link is up",
 				   d->target, strerror(-r));
 	d->fd = r;
+	os_tcp_notice_loss(d->fd, BULK_LOSS_MS);
 	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), &d->refusal);
 	if (r == 0)
 		r = migrate_source_offer(d->source, d->fd, &d->refusal);

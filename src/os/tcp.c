@@ -166,3 +166,14 @@ int os_tcp_address(const char *text, uint32_t *address)
 	*address = in.s_addr;
 	return 0;
 }
+
+void os_tcp_notice_loss(int fd, int timeout_ms)
+{
+	int seconds = timeout_ms < 2000 ? 1 : timeout_ms / 2000, on = 1, probes = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}

@@ -30,6 +30,13 @@ void os_tcp_limit_unsent(int fd, int bytes);
 /* Ends both directions; whoever reads or writes it is told. */
 void os_tcp_shutdown(int fd);
 
+/*
+ * A connection on which nothing is acknowledged for that long is broken: whoever waits on it is told
+ * -ETIMEDOUT. A silent peer is asked, so that a cut is noticed within about twice that time even when
+ * nothing is sent.
+ */
+void os_tcp_notice_loss(int fd, int timeout_ms);
+
 /* "A.B.C.D" as a number in network order. 0 or -EINVAL. */
 int os_tcp_address(const char *text, uint32_t *address);
 
