@@ -6,6 +6,7 @@
  *
  *	ipc_bench serve ENDPOINT CPU			answers until a message of type 0 comes
  *	ipc_bench call ENDPOINT SERVER COUNT CPU	calls it; STOP as COUNT 0 ends it
+ *	ipc_bench copied ENDPOINT SERVER		has its memory copied by it: dvk_vcopy, and by pid
  *	ipc_bench pipe|unix|mq COUNT CPU CPU		two processes of this program
  *	ipc_bench tcp-serve PORT CPU | tcp-call ADDRESS PORT COUNT CPU
  *	ipc_bench spin COUNT				bare cache-line ping-pong on two CPUs
@@ -24,6 +25,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +33,7 @@
 #include "dvk.h"
 
 #define BATCHES 21
+#define COPIES	420
 
 static void fail(const char *what)
 {
@@ -70,8 +73,8 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Runs count round trips in batches, after one batch that does not count. Prints the median. */
-static void measure(int count, void (*trip)(void *ctx), void *ctx)
+/* Runs count round trips in batches, after one batch that does not count. */
+static double median(int count, void (*trip)(void *ctx), void *ctx)
 {
 	double batch[BATCHES];
 	int size = count / BATCHES > 0 ? count / BATCHES : 1;
@@ -86,7 +89,12 @@ static void measure(int count, void (*trip)(void *ctx), void *ctx)
 		batch[b] = (now_us() - begin) / size;
 	}
 	qsort(batch, BATCHES, sizeof(batch[0]), by_value);
-	printf("%.3f\n", batch[BATCHES / 2]);
+	return batch[BATCHES / 2];
+}
+
+static void measure(int count, void (*trip)(void *ctx), void *ctx)
+{
+	printf("%.3f\n", median(count, trip, ctx));
 }
 
 /* ---- ours ---- */
@@ -99,6 +107,45 @@ static void join(int endpoint)
 		fail("dvk_bind");
 }
 
+struct copy {
+	int from, pid;
+	char *address;
+};
+
+static char block[MAXCOPYLEN];
+
+static void copy_trip(void *ctx)
+{
+	struct copy *copy = ctx;
+
+	if (dvk_vcopy(copy->from, copy->address, SELF, block, MAXCOPYLEN))
+		fail("dvk_vcopy");
+}
+
+static void by_pid_trip(void *ctx)
+{
+	struct copy *copy = ctx;
+	struct iovec here = { block, MAXCOPYLEN }, there = { copy->address, MAXCOPYLEN };
+
+	if (process_vm_readv(copy->pid, &here, 1, &there, 1, 0) != MAXCOPYLEN)
+		fail("process_vm_readv");
+}
+
+enum request {
+	REQUEST_END,
+	REQUEST_ECHO,
+	REQUEST_COPY
+};
+
+/* Answers with the nanoseconds that a copy takes, ours and the kernel's. */
+static void serve_copies(message *m)
+{
+	struct copy copy = { m->m_source, m->m1_i1, m->m1_p1 };
+
+	m->m1_i1 = (int)(1000 * median(COPIES, copy_trip, &copy));
+	m->m1_i2 = (int)(1000 * median(COPIES, by_pid_trip, &copy));
+}
+
 static int serve(int endpoint, int cpu)
 {
 	message m;
@@ -108,9 +155,11 @@ static int serve(int endpoint, int cpu)
 	join(endpoint);
 	do {
 		r = dvk_receive(ANY, &m);
+		if (!r && m.m_type == REQUEST_COPY)
+			serve_copies(&m);
 		if (!r)
 			r = dvk_send(m.m_source, &m);
-	} while (!r && m.m_type);
+	} while (!r && m.m_type != REQUEST_END);
 	return r != 0;
 }
 
@@ -138,12 +187,28 @@ static int call(int endpoint, int server, int count, int cpu)
 	join(endpoint);
 	if (dvk_wait4bindep_T(server, 5000) < EDVSERRCODE)
 		fail("no server");
-	call.m.m_type = 1;
+	call.m.m_type = REQUEST_ECHO;
 	if (count)
 		measure(count, call_trip, &call);
-	call.m.m_type = 0;
+	call.m.m_type = REQUEST_END;
 	if (!count)
 		call_trip(&call);
+	return 0;
+}
+
+static int copied(int endpoint, int server)
+{
+	struct call call = { .server = server };
+
+	join(endpoint);
+	if (dvk_wait4bindep_T(server, 5000) < EDVSERRCODE)
+		fail("no server");
+	memset(block, 1, sizeof(block));
+	call.m.m_type = REQUEST_COPY;
+	call.m.m1_i1 = getpid();
+	call.m.m1_p1 = block;
+	call_trip(&call);
+	printf("%.3f %.3f\n", call.m.m1_i1 / 1e3, call.m.m1_i2 / 1e3);
 	return 0;
 }
 
@@ -379,6 +444,8 @@ int main(int argc, char **argv)
 		return serve(arg[0], arg[1]);
 	if (is(verb, "call", argc, 6))
 		return call(arg[0], arg[1], arg[2], arg[3]);
+	if (is(verb, "copied", argc, 4))
+		return copied(arg[0], arg[1]);
 	if (is(verb, "pipe", argc, 5))
 		return over_pipe(arg[0], &arg[1]);
 	if (is(verb, "unix", argc, 5))
@@ -391,6 +458,7 @@ int main(int argc, char **argv)
 		return tcp_call(argv[2], arg[1], arg[2], arg[3]);
 	if (is(verb, "spin", argc, 3))
 		return over_memory(arg[0]);
-	fprintf(stderr, "usage: ipc_bench serve|call|pipe|unix|mq|tcp-serve|tcp-call|spin ...\n");
+	fprintf(stderr,
+		"usage: ipc_bench serve|call|copied|pipe|unix|mq|tcp-serve|tcp-call|spin ...\n");
 	return 2;
 }
