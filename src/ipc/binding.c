@@ -80,14 +80,21 @@ int binding_thread_id(void)
 	return thread_number;
 }
 
+struct binding *binding_held(bool whole)
+{
+	struct binding *binding = whole ? &of_process : of_thread;
+
+	/* Acquire: the pages were stored before; partner in binding_attach(). */
+	if (!binding || !atomic_load_explicit(&binding->attached, memory_order_acquire))
+		return NULL;
+	return binding;
+}
+
 struct binding *binding_known(void)
 {
-	if (of_thread && atomic_load_explicit(&of_thread->attached, memory_order_acquire))
-		return of_thread;
-	/* Acquire: the pages were stored before; partner in binding_attach(). */
-	if (atomic_load_explicit(&of_process.attached, memory_order_acquire))
-		return &of_process;
-	return NULL;
+	struct binding *own = binding_held(false);
+
+	return own ? own : binding_held(true);
 }
 
 static struct binding *binding_of_thread(void)

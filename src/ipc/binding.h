@@ -52,7 +52,10 @@ int binding_thread_id(void);
 /* The caller's binding as far as it is known here; asks nobody. NULL if there is none. */
 struct binding *binding_known(void);
 
-/* The same, but asks the daemon where nothing is known. EDVSNOTBIND, EDVSDVSINIT. */
+/* That of the process (whole) or of the calling thread itself, if it is there. */
+struct binding *binding_held(bool whole);
+
+/* The same as binding_known(), but asks the daemon where nothing is known. EDVSNOTBIND, EDVSDVSINIT. */
 int binding_current(struct binding **bindingp);
 
 /*

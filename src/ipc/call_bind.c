@@ -57,6 +57,12 @@ static bool is_local_kind(int cmd)
 	return cmd != RMT_BIND && cmd != BKUP_BIND;
 }
 
+/* The task meant is the calling thread, or its process. */
+static bool is_of_caller(int cmd, int pid)
+{
+	return is_local_kind(cmd) && (pid <= 0 || pid == os_process_id() || pid == os_thread_id());
+}
+
 static int bind_check(int cmd, int nodeid)
 {
 	if (cmd < SELF_BIND || cmd > MAX_BIND_TYPE)
@@ -69,8 +75,8 @@ static int bind_check(int cmd, int nodeid)
 static long bind_named(int cmd, int dcid, int pid, int endpoint, int nodeid, const char *name)
 {
 	struct control control = control_request(CTL_BIND);
-	struct binding *known = binding_known();
-	bool of_caller = is_local_kind(cmd) && pid <= 0;
+	bool whole = binding_thread_id() == 0 || pid == os_process_id();
+	struct binding *known = is_of_caller(cmd, pid) ? binding_held(whole) : NULL;
 	int r = bind_check(cmd, nodeid);
 
 	if (r)
@@ -82,12 +88,12 @@ static long bind_named(int cmd, int dcid, int pid, int endpoint, int nodeid, con
 	control.request.nodeid = nodeid;
 	for (unsigned i = 0; name && name[i] && i < sizeof(control.request.name) - 1; i++)
 		control.request.name[i] = name[i];
-	/* Its pages are about to be replaced: nobody may be inside a call with them. */
+	/* Pages that are about to be replaced: nobody may be inside a call with them. */
 	if (known && atomic_exchange_explicit(&known->busy, 1, memory_order_acquire))
 		return EDVSPROCRUN;
 	if (pid == os_process_id())
 		control.request.tid = 0;
-	r = bind_ask(&control, binding_thread_id() == 0 || (!of_caller && pid == os_process_id()));
+	r = bind_ask(&control, whole);
 	if (known)
 		binding_leave(known, 0);
 	return r ? r : (long)control.value;

@@ -265,6 +265,13 @@ static void *wait_long(void *result)
 	return NULL;
 }
 
+/* The fake node binds processes only, so it refuses; but it was asked. */
+static void *bind_oneself(void *result)
+{
+	*(long *)result = dvk_bind(0, SERVER);
+	return NULL;
+}
+
 /* Threads share the binding of their process, one call at a time; a child has none. */
 static int threaded(void)
 {
@@ -281,6 +288,13 @@ static int threaded(void)
 	pthread_join(a, NULL);
 	CHECK_EQ(first, EDVSTIMEDOUT);
 	CHECK_EQ(second, EDVSPROCRUN);
+	/* A thread gets an endpoint of its own while the process is inside a call. */
+	pthread_create(&a, NULL, wait_long, &first);
+	pause_ms(50);
+	pthread_create(&b, NULL, bind_oneself, &second);
+	pthread_join(b, NULL);
+	pthread_join(a, NULL);
+	CHECK_EQ(second, EDVSSLOTUSED);
 	pid = fork();
 	if (pid == 0)
 		_exit(dvk_receive_T(ANY, &m, TIMEOUT_NOWAIT) == EDVSAGAIN);
