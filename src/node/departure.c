@@ -107,11 +107,14 @@ static void do_send(struct departure *d)
 	int r = departure_send(d);
 
 	post(d, r < 0 ? PLAN_SEND_FAILED : PLAN_SENT, d->refusal.error);
-	if (r == 0) {
-		r = departure_await_loaded(d);
-		d->report.transfer_ns = (uint64_t)(os_now_ns() - begin);
-		post(d, r < 0 ? PLAN_TARGET_FAILED : PLAN_TARGET_LOADED, d->refusal.error);
-	}
+	if (r < 0)
+		return;
+	r = departure_await_loaded(d);
+	d->report.transfer_ns = (uint64_t)(os_now_ns() - begin);
+	/* Killed while it stood still: nobody hears of it before we let go of it. */
+	if (departure_has_died(d))
+		post(d, PLAN_PROCESS_DIED, EDVSSRCDIED);
+	post(d, r < 0 ? PLAN_TARGET_FAILED : PLAN_TARGET_LOADED, d->refusal.error);
 }
 
 static void answer(struct departure *d)
@@ -334,6 +337,9 @@ void departure_on_committed(struct node *node, const struct directory_effect *ef
 	struct departure *d = departure_of(node, effect);
 	struct process *process = process_find(node, effect->dcid, effect->p_nr);
 
+	/* Also told to its proposer; but a proposal whose answer was lost with the quorum has none. */
+	if (d)
+		mailbox_post(&d->mailbox, PLAN_COMMIT_APPLIED, 0, effect->move);
 	if (d && process) {
 		d->log = process->log;
 		if (d->log)

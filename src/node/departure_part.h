@@ -51,6 +51,8 @@ int departure_freeze(struct departure *d);
 int departure_send(struct departure *d);
 /* Waits until the target says that it holds the process. */
 int departure_await_loaded(struct departure *d);
+/* Whether the process has ended, also when it is a tracee that nobody has reaped yet. */
+bool departure_has_died(struct departure *d);
 /* Lets the process run on with its far ends its own. Harmless if it was not stopped. */
 void departure_thaw(struct departure *d);
 /* The target has it: the copy here never runs again. */

@@ -264,6 +264,18 @@ int departure_send(struct departure *d)
 	return r;
 }
 
+bool departure_has_died(struct departure *d)
+{
+	struct process *process;
+	bool died;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	died = !process || process->ended || os_poll(process->pidfd, OS_READ, 0) == 0;
+	node_unlock(d->node);
+	return died;
+}
+
 int departure_await_loaded(struct departure *d)
 {
 	struct move_verdict verdict;
