@@ -284,6 +284,37 @@ static void test_three_in_a_ring(void)
 	CHECK_EQ(hear(c), 0);
 }
 
+static void test_two_that_send_to_each_other_are_not_stuck(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	tell(a, "send %d 7 -1 1", b->ep);
+	CHECK(is_blocked(a));
+	tell(b, "send %d 8 -1 1", a->ep);
+	CHECK_EQ(hear(b), EDVSLOCKED);
+	CHECK(is_silent(a, 50));
+	CHECK_EQ(ask(b, "receive %d 2000", ANY), 0);
+	CHECK_EQ(b->value[2], 7);
+	CHECK_EQ(hear(a), 0);
+}
+
+/* What a caller finds waiting from the one it calls is its answer, and its request is not sent. */
+static void test_who_calls_his_caller_has_his_answer(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	tell(a, "sendrec %d 7 -1 1", b->ep);
+	CHECK(is_blocked(a));
+	stage_sleep_ms(50);
+	CHECK_EQ(ask(b, "sendrec %d 8 -1 1", a->ep), 0);
+	CHECK_EQ(b->value[1], a->ep);
+	CHECK_EQ(b->value[2], 7);
+	CHECK(is_silent(a, 50));
+	CHECK_EQ(ask(b, "reply %d 9 2000 1", a->ep), 0);
+	CHECK_EQ(hear(a), 0);
+	CHECK_EQ(a->value[2], 9);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_test tests[] = {
@@ -305,6 +336,8 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_tasks_have_negative_endpoints),
 		STAGE_TEST(test_many_calls_of_three_clients),
 		STAGE_TEST(test_three_in_a_ring),
+		STAGE_TEST(test_two_that_send_to_each_other_are_not_stuck),
+		STAGE_TEST(test_who_calls_his_caller_has_his_answer),
 	};
 
 	return stage_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
