@@ -259,8 +259,20 @@ static void *worker(void *arg)
 	return NULL;
 }
 
+/* Another thread of the process that is bound for itself: one move carries one endpoint. */
+static const struct process *bound_beside(const struct node *node, const struct process *process)
+{
+	const struct process *p = node->processes;
+
+	while (p && (p == process || p->tgid != process->tgid || !p->status || p->ended))
+		p = p->next;
+	return p;
+}
+
 static int refuse_early(struct departure *d, struct process *process, bool moving)
 {
+	const struct process *beside = process ? bound_beside(d->node, process) : NULL;
+
 	if (d->target == d->node->options.id)
 		return refusal_set(&d->refusal, EDVSLCLPROC,
 				   "endpoint %d is on node %d already; name another node",
@@ -280,6 +292,11 @@ static int refuse_early(struct departure *d, struct process *process, bool movin
 				   "process %d was not started by dvs run, so its pid may be taken "
 				   "elsewhere; start it with dvs run",
 				   process->lpid);
+	if (beside)
+		return refusal_set(&d->refusal, EDVSPROCSTS,
+				   "a thread of the process is endpoint %d itself, and only one "
+				   "endpoint moves at a time; let that thread unbind first",
+				   beside->endpoint);
 	return 0;
 }
 
