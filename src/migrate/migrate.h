@@ -100,7 +100,10 @@ int migrate_source_offer(struct migrate_source *source, int sock, struct refusal
  */
 int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal);
 
-/* Frozen: streams the process. After an error the caller thaws (or sends once more, elsewhere). */
+/*
+ * Frozen: streams the process. After an error the caller thaws; the socket is then shut for writing,
+ * and what the target has to say can still be read from it.
+ */
 int migrate_source_send(struct migrate_source *source, int sock, struct refusal *refusal);
 
 /* Runs on where it was. Harmless if it was not frozen. */
@@ -128,7 +131,10 @@ void migrate_target_free(struct migrate_target *target);
 /* Reads the offer; starts the process shell, so that the pid is reserved; compares. */
 int migrate_target_check(struct migrate_target *target, int sock, struct refusal *refusal);
 
-/* Reads the stream and rebuilds the process, held before its first instruction. */
+/*
+ * Reads the stream and rebuilds the process, held before its first instruction. After an error the
+ * rest of the stream has been read too, so that the source is not held up.
+ */
 int migrate_target_load(struct migrate_target *target, int sock, struct refusal *refusal);
 
 /* Lets it run. *resumed_ns (may be NULL) receives CLOCK_MONOTONIC. */

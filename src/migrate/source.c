@@ -481,6 +481,9 @@ int migrate_source_send(struct migrate_source *source, int sock, struct refusal 
 	source->pending_sent = 0;
 	int result = send_all(source, &writer, refusal);
 
+	/* Half a stream is of no use: the target learns at once that there is no more. */
+	if (result)
+		shutdown(sock, SHUT_WR);
 	source->stats.image_bytes = writer.bytes;
 	source->stats.send_ns = now_ns() - started;
 	writer_deinit(&writer);

@@ -192,7 +192,7 @@ static int check_end(struct reader *reader, uint64_t hash, const void *payload,
 			   "the image was damaged on its way: its checksum is wrong");
 }
 
-int reader_next(struct reader *reader, const void **payload, struct refusal *refusal)
+static int read_record(struct reader *reader, const void **payload, struct refusal *refusal)
 {
 	struct image_record record;
 	uint64_t before = reader->hash;
@@ -218,4 +218,21 @@ int reader_next(struct reader *reader, const void **payload, struct refusal *ref
 	*payload = reader->buffer + reader->start + sizeof(record);
 	reader->start += total;
 	return check_end(reader, before, *payload, refusal);
+}
+
+int reader_next(struct reader *reader, const void **payload, struct refusal *refusal)
+{
+	int result = read_record(reader, payload, refusal);
+
+	reader->over = result != 0 || reader->type == IMAGE_END;
+	return result;
+}
+
+void reader_drain(struct reader *reader)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	const void *payload;
+
+	while (!reader->over)
+		reader_next(reader, &payload, &ignored);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,7 @@ struct reader {
 	size_t start, end;
 	uint64_t hash;
 	uint64_t bytes;
+	bool over;	      /* END was read, or nothing more can be */
 	enum image_type type; /* of the current record */
 	uint32_t length;
 };
@@ -63,3 +65,9 @@ void reader_deinit(struct reader *reader);
  * silence.
  */
 int reader_next(struct reader *reader, const void **payload, struct refusal *refusal);
+
+/*
+ * Reads what is left and forgets it: the other side, which is in the middle of sending, gets to its
+ * end at once and can be told what happened, instead of waiting for room until its time is out.
+ */
+void reader_drain(struct reader *reader);

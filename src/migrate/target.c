@@ -304,6 +304,8 @@ int migrate_target_load(struct migrate_target *target, int sock, struct refusal 
 
 	target->stats.image_bytes = reader.bytes;
 	target->stats.load_ns = now_ns() - started;
+	if (result)
+		reader_drain(&reader);
 	target->stats.thread_count = target->restore.picture.thread_count;
 	target->stats.map_count = target->restore.picture.maps.count;
 	target->stats.fd_count = target->restore.picture.descriptors.count;
