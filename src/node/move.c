@@ -145,8 +145,19 @@ static void drain_next(struct drain *drain)
 
 void handle_drain(struct request *request)
 {
+	struct node *node = request->node;
+	int emptied = request->head.nodeid;
 	struct drain *drain;
 
+	if (emptied < 0 || emptied >= NR_NODES || !node->directory.node[emptied].up) {
+		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
+			     emptied);
+		return;
+	}
+	if (emptied != node->options.id) {
+		request_forward(request, emptied);
+		return;
+	}
 	if (!method_known(request))
 		return;
 	if (request->uid) {

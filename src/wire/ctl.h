@@ -65,7 +65,7 @@ enum ctl_call {
 	CTL_LOGS = 37, /* dcid, endpoint, flags CTL_FLAG_FOLLOW; CTL_DATA packets */
 	CTL_MOVE =
 		38, /* dvs migrate: dcid, endpoint, nodeid = target, flags; row: struct ctl_move */
-	CTL_DRAIN = 39,	   /* rows: struct ctl_move, one per process */
+	CTL_DRAIN = 39,	   /* nodeid = whom to empty; rows: struct ctl_move, one per process */
 	CTL_SHUTDOWN = 40, /* end the daemon in good order */
 	CTL_STATUS = 41,   /* ready? value = nodeid; payload: struct ctl_node_status */
 };
