@@ -174,6 +174,43 @@ static void test_stopped_receiver_loses_nothing(void)
 	CHECK_EQ(b->value[1], a->ep);
 }
 
+static bool is_word_of_death(long result)
+{
+	return result == EDVSDSTDIED || result == EDVSSRCDIED || result == EDVSDEADSRCDST ||
+	       result == EDVSENDPOINT;
+}
+
+/* Whatever two are about when one is killed, the other's wait ends, and it can go on. */
+static void test_death_at_any_moment(void)
+{
+	struct puppet *a = stage_bound(0, 10), *c = stage_bound(2, 12);
+	unsigned state = 1;
+
+	for (int i = 0; i < 24; i++) {
+		struct puppet *b = stage_bound(1, 11);
+		long result;
+
+		if (i % 2)
+			tell(b, "%s %d -1", i % 4 == 1 ? "serve" : "receive", ANY);
+		if (i % 3 == 0)
+			tell(a, "send %d 7 -1 1", b->ep);
+		else if (i % 3 == 1)
+			tell(a, "sendrec %d 7 -1 1", b->ep);
+		else
+			tell(a, "receive %d -1", b->ep);
+		state = state * 1103515245 + 12345;
+		stage_sleep_us(state >> 16 & 4095);
+		stage_kill(b, SIGKILL);
+		result = hear_within(a, 2000);
+		CHECK(result == 0 || is_word_of_death(result));
+		CHECK(row_becomes(0, 11, ROW_FLAGS, ~0L, SLOT_FREE, 2000));
+		stage_dismiss(b);
+	}
+	tell(c, "receive %d 5000", a->ep);
+	CHECK_EQ(ask(a, "send %d 7 5000 1", c->ep), 0);
+	CHECK_EQ(hear(c), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_test tests[] = {
@@ -189,6 +226,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_wakeup_ends_a_receive_from_any),
 		STAGE_TEST(test_wakeup_errors),
 		STAGE_TEST(test_stopped_receiver_loses_nothing),
+		STAGE_TEST(test_death_at_any_moment),
 	};
 
 	return stage_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));

@@ -71,6 +71,11 @@ void stage_sleep_ms(int ms)
 	nanosleep(&time, NULL);
 }
 
+void stage_sleep_us(unsigned us)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = us * 1000L }, NULL);
+}
+
 static bool readable_within(int fd, int ms)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -237,6 +242,13 @@ void stage_end(struct puppet *p)
 		kill(p->pid, SIGKILL);
 	p->pid = 0;
 	reap(p);
+}
+
+void stage_dismiss(struct puppet *p)
+{
+	stage_end(p);
+	if (p == &puppets[nr_puppets - 1])
+		nr_puppets--;
 }
 
 void stage_kill(struct puppet *p, int signal)

@@ -95,9 +95,10 @@ long hear_within(struct puppet *p, int ms);
 /* Whether p says nothing for ms. */
 bool is_silent(struct puppet *p, int ms);
 
-/* Lets p end; kills it. */
+/* Kills p and waits for its end; kills it; forgets the newest one, so that there is room for more. */
 void stage_end(struct puppet *p);
 void stage_kill(struct puppet *p, int signal);
+void stage_dismiss(struct puppet *p);
 
 /* A value of the row of slot nr on the node of role, as it is now; or once it is (value & mask) == want. */
 long row(int role, int nr, int value);
@@ -107,6 +108,7 @@ bool is_blocked(struct puppet *p);
 
 long stage_now_ms(void);
 void stage_sleep_ms(int ms);
+void stage_sleep_us(unsigned us);
 
 struct stage_test {
 	const char *name;
