@@ -149,8 +149,9 @@ static void report(struct departure *d, const struct plan_effect *effect)
 		d->report.result =
 			effect->result == PLAN_REFUSED ? CTL_MOVE_REFUSED : CTL_MOVE_ROLLED_BACK;
 		refusal_set(&d->refusal, effect->code ? effect->code : EDVSGENERIC,
-			    "the migration was given up: %s; the process goes on where it was",
-			    result_text(effect->code));
+			    "the migration was given up: %s; %s", result_text(effect->code),
+			    effect->result == PLAN_LOST ? "the endpoint is not bound any more"
+							: "the process goes on where it was");
 	}
 	node_lock(d->node);
 	answer(d);
