@@ -20,7 +20,8 @@
 #define POLL_LAST_NS  (20 * OS_MS_NS)
 
 int dvk_fd = -1;
-int local_nodeid = -1;
+/* Weak: programs written for the original have a variable of their own by this name. */
+__attribute__((weak)) int local_nodeid = -1;
 
 long dvk_open(void)
 {
