@@ -301,6 +301,8 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (result == 0)
 		result = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, skip,
 				   &inventory->text, refusal);
+	if (result == 0 && first)
+		result = fitness_check_memory(inventory, refusal);
 	if (result == 0)
 		result = descriptors_read(&inventory->descriptors, inventory->pid, inventory->dir,
 					  &inventory->files, host, &inventory->text, refusal);

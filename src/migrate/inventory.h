@@ -58,6 +58,9 @@ int fitness_check(struct inventory *inventory, struct refusal *refusal);
 /* fitness.c: the part that may change until the freeze, per thread and process. */
 int fitness_check_again(struct inventory *inventory, struct refusal *refusal);
 
+/* fitness.c: after the mappings were read: shared memory that others of the container have too. */
+int fitness_check_memory(struct inventory *inventory, struct refusal *refusal);
+
 /* fitness.c: SysV undo; sets: how many semaphore sets the process can see, -1: not known. */
 int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal);
 

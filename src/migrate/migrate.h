@@ -28,7 +28,8 @@
  * All functions of one side are called by one and the same thread, because ptrace belongs to a
  * thread; they block, for milliseconds as a rule, on the process, on the socket and on the host.
  * Needed: root (CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE). No other thread of this
- * program may wait for children with waitpid(-1): it would take this one's news of its tracees.
+ * program may wait for children with waitpid(-1): it would take this one's news of its tracees. The
+ * thread should end after the move: that lets go of whatever could not be let go of before.
  */
 
 /* Names an object of the node that a process has mapped or open; only the host reads it. */

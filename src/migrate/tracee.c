@@ -163,7 +163,12 @@ void tracee_release(struct tracee *tracee)
 	/* Only a stopped task can be let go of; one that was left running is stopped once more. */
 	if (!tracee->stopped) {
 		tracee_interrupt(tracee);
-		if (tracee_await_stop(tracee, RELEASE_TIMEOUT_US) == TRACEE_E_GONE)
+		int result = tracee_await_stop(tracee, RELEASE_TIMEOUT_US);
+
+		/* What never stops is let go by the kernel when the calling thread ends. */
+		if (result == TRACEE_E_STUCK)
+			tracee->held = false;
+		if (result == TRACEE_E_STUCK || result == TRACEE_E_GONE)
 			return;
 	}
 	tracee_return(tracee);

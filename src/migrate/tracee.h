@@ -44,7 +44,10 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us);
 int tracee_borrow(struct tracee *tracee);
 int tracee_return(struct tracee *tracee);
 
-/* Lets it run on with the signal mask and registers it has. Safe for one that is gone. */
+/*
+ * Puts back what was borrowed and lets it run on. Safe for one that is gone. One that cannot be
+ * stopped stays traced until the calling thread ends, which lets it go too.
+ */
 void tracee_release(struct tracee *tracee);
 
 /*
