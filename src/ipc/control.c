@@ -2,6 +2,7 @@
 #include "ipc/control.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ static void enter(struct binding *binding)
 void control_begin(struct control_scope *scope)
 {
 	os_signals_block(&scope->signals);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &scope->cancel);
 	scope->binding = binding_known();
 	scope->status = scope->binding ? scope->binding->status : NULL;
 	if (scope->status)
@@ -58,6 +60,7 @@ void control_end(struct control_scope *scope)
 	/* Another page, or none, if the caller was bound anew or unbound meanwhile. */
 	if (scope->status && scope->binding->status == scope->status)
 		atomic_fetch_sub(&scope->status->in_control, 1);
+	pthread_setcancelstate(scope->cancel, NULL);
 	os_signals_restore(&scope->signals);
 }
 

@@ -30,11 +30,12 @@ struct control {
 
 /*
  * What stands around an exchange and around whatever must be finished with it (descriptors mapped
- * and closed, a copy made with a pid of this node): no signal handler runs, and the daemon sees that
- * the process must not be stopped for a move just now.
+ * and closed, a copy made with a pid of this node): no signal handler runs, the thread is not
+ * cancelled, and the daemon sees that the process must not be stopped for a move just now.
  */
 struct control_scope {
 	sigset_t signals;
+	int cancel;		 /* whether the thread could be cancelled */
 	struct binding *binding; /* whose status page says so; NULL: nothing is bound */
 	struct status_page *status;
 };
