@@ -96,7 +96,7 @@ timeout 40 python3 - "$(lpid_of 10)" <<-'P' || failed=1
 	    ps = [Puppet(0) for _ in range(3)]
 	    a.check(ps[0].ask("dcinit 5 2 1 2 2") >= 0, "no container")
 	    a.check(ps[0].bind(5, 0) == 0 and ps[1].bind(5, 1) == 1, "two do not fit")
-	    a.check(ps[2].bind(5, 2) == -34, "a third slot")
+	    a.check(ps[2].bind(5, 2) == -302, "a third slot")
 	    a.check(ps[2].bind(5, 1) == -337, "a taken slot")
 	    a.check(ps[2].ask("bind 0 6 -1 1 -1") in (-302, -303), "an unknown container")
 	    for p in ps:
