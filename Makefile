@@ -77,6 +77,7 @@ install: all
 	@scripts/configure $(BUILD) --prefix $(PREFIX)
 	@$(NINJA) -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild --quiet
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 clean:
 	@rm -rf $(BUILD)
