@@ -28,7 +28,7 @@
 
 static const char *const carried[] = {
 	"plain",	 "threads",  "cpu_state",   "files",  "memory",	    "signals", "timers",
-	"blocked_calls", "identity", "credentials", "robust", "afterwards", "clocks",
+	"blocked_calls", "identity", "credentials", "robust", "afterwards", "clocks",  "locked",
 };
 
 static const char *victims;
