@@ -153,7 +153,7 @@ static int await_answer(struct transaction *t, int why)
 	struct line *peer = channel_peer(t->channel);
 	struct wait *wait = &t->wait;
 
-	wait_init(wait, wait->binding, 2000, 0);
+	wait_init(wait, wait->binding, POST_RETREAT_MS, 0);
 	wait->firm = true;
 	for (;;) {
 		wait_begin(wait);

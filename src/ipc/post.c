@@ -3,8 +3,6 @@
 
 #include "os/clock.h"
 
-/* Beyond the caller's own time: for the other node to say whether a message was taken. */
-#define RETREAT_NS	(2 * OS_SECOND_NS)
 /* Taking an answer rings nobody, so whoever waits for that looks by itself. */
 #define ANSWER_NAP_NS	(OS_MS_NS / 2)
 #define GRACE_LOCAL_NS	(2 * OS_MS_NS)
@@ -134,7 +132,7 @@ int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq
 	if (r)
 		return r;
 	post_ask_back(binding, channel, seq);
-	wait_init(&wait, binding, RETREAT_NS / OS_MS_NS, 0);
+	wait_init(&wait, binding, POST_RETREAT_MS, 0);
 	wait.firm = true;
 	for (;;) {
 		uint64_t word;

@@ -28,6 +28,13 @@ int post_clear(struct wait *wait, struct channel *channel);
 #define POST_E_DONE  2 /* a request that was answered */
 int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq, int why);
 
+/*
+ * Beyond the caller's own time: for the other node to say whether a message was taken. Longer than a
+ * link needs to come back from a short loss, because a caller that goes on without the answer says
+ * that nobody has the message while somebody may.
+ */
+#define POST_RETREAT_MS 5000
+
 /* Asks whoever decides to give the message back, and does not wait for it. */
 void post_ask_back(struct binding *binding, struct channel *channel, uint64_t seq);
 

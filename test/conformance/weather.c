@@ -11,7 +11,7 @@
 #define TYPE_SEND   101
 #define TYPE_CALL   102
 #define TYPE_ANSWER 103
-#define QUIET_MS    2000
+#define QUIET_MS    7000 /* longer than a call is held up by a lost link */
 
 static uint32_t chance(uint32_t *state)
 {
