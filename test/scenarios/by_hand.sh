@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 60
+#
+# Those who bring their own checkpointer: start, a process of theirs on the new node, commit. Messages that
+# waited for the old process reach the new one.
+. "$(dirname "$0")/lib.bash"
+lab 3
+
+timeout 50 python3 - <<-'P' || failed=1
+	import subprocess, sys, time
+	sys.path.insert(0, "test/scenarios")
+	from puppets import Account, Puppet
+	ANY, SELF = 0x7ACE, 0x8ACE
+
+	def step(node, *words):
+	    done = subprocess.run(["dvs", "lab", "exec", str(node), "--", "dvs_migrate", *map(str, words)],
+	                          stderr=subprocess.PIPE, text=True, timeout=10)
+	    return done.returncode, done.stderr.strip()
+
+	def owner(slot):
+	    rows = subprocess.check_output(["dvs", "-n", "0", "ps", "0", "--proc", "--json"], text=True)
+	    return [r["node"] for r in __import__("json").loads(rows) if r["p_nr"] == slot]
+
+	with Account("a commit that names a process gives it the endpoint") as a:
+	    old, new, sender = Puppet(1), Puppet(2), Puppet(0)
+	    old.bind(0, 20)
+	    sender.bind(0, 21)
+	    sender.tell("send 20 7 -1 5")
+	    a.check(sender.hear(0.2) is None, "the message was taken before anybody received")
+	    a.check(step(0, "-s", 0, 20) == (0, ""), "start")
+	    a.check(step(0, "-c", 0, 20, 2, new.process.pid) == (0, ""), "commit")
+	    a.check(owner(20) == [2], f"owner {owner(20)}")
+	    a.check(new.ask(f"wait4bind 0 {SELF} 2000") == 20, "the new process is not bound")
+	with Account("what waited for the old process reaches the new one, once") as a:
+	    new.tell(f"receive {ANY} 2000")
+	    got = new.hear(5)
+	    a.check(got and got[:4] == [0, 21, 7, 5], f"received {got}")
+	    sent = sender.hear(2)
+	    a.check(sent and sent[0] == 0, f"sent {sent}")
+	    a.check(new.ask(f"receive {ANY} 200") == -61, "it came twice")
+	with Account("the old process has ended") as a:
+	    a.check(old.process.wait(timeout=2) is not None, "it runs")
+	with Account("both directions work afterwards") as a:
+	    new.tell(f"send 21 8 2000 6")
+	    a.check(sender.ask(f"receive 20 2000") == 0, "from the new process")
+	    sent = new.hear(2)
+	    a.check(sent and sent[0] == 0, f"sent {sent}")
+	with Account("a commit without a process waits for one that names it") as a:
+	    third = Puppet(0)
+	    a.check(step(2, "-s", 0, 20) == (0, ""), "start")
+	    a.check(step(2, "-c", 0, 20, 0) == (0, ""), "commit without a pid")
+	    a.check(owner(20) == [0], f"owner {owner(20)}")
+	    sender.tell("send 20 9 -1 1")
+	    a.check(sender.hear(0.2) is None, "nobody can have taken it")
+	    code, why = step(1, "-c", 0, 20, 0, third.process.pid)
+	    a.check(code == 0, f"attaching: {why}")
+	    a.check(third.ask(f"wait4bind 0 {SELF} 2000") == 20, "the third process is not bound")
+	    a.check(third.ask(f"receive {ANY} 2000") == 0, "the message was lost")
+	sys.exit(Account.failed)
+P
+finish
