@@ -47,6 +47,12 @@ timeout 30 dvs lab up --nodes 2 || give_up "no lab"
 timeout 10 dvs -n 1 run 0 10 -- migr_server 0 10 $MEMORY_KB >"$tmp/server" || give_up "the server did not start"
 echo "server: $(<"$tmp/server")"
 sleep 0.2
+cat <<'END'
+
+Each node has a table of all endpoints. As the original printed it: container, slot, endpoint; process id on the host and in the
+container (-1: it is elsewhere); node; flags in hexadecimal, at the end in words; which endpoint it receives from, sends to, waits for
+while that moves (31438: any, 27342: none); the node it is reached through.
+END
 tables "BEFORE: the server on node1 waits for requests"
 
 timeout 60 dvs lab exec 0 -- migr_client 0 11 10 4096 $CALLS 0.002 >"$tmp/client" 2>&1 &
