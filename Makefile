@@ -4,7 +4,10 @@
 BUILD := build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
-NINJA := ninja --quiet
+# Ninja speaks although it has nothing to do and was asked to be quiet.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+BUILD_ALL = ninja --quiet -C $(BUILD) | sed -u '/^ninja: no work to do\.$$/d'
 SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
@@ -13,7 +16,8 @@ SANITIZE_tsan := thread
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
-	@$(NINJA) -C $(BUILD)
+	@[ -e $(BUILD)/bin/dvs ] || echo 'building in $(BUILD)/, for a minute or so'
+	@$(BUILD_ALL)
 	@scripts/stage $(BUILD)
 
 setup:
@@ -75,7 +79,7 @@ fuzz: setup
 
 install: all
 	@scripts/configure $(BUILD) --prefix $(PREFIX)
-	@$(NINJA) -C $(BUILD)
+	@$(BUILD_ALL)
 	@meson install -C $(BUILD) --no-rebuild --quiet
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
