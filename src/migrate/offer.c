@@ -5,17 +5,14 @@
 #include "dvk/errors.h"
 #include "migrate/clocks.h"
 #include "migrate/cpu.h"
+#include "os/kernel.h"
 #include "os/trace.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#ifndef PR_TIMER_CREATE_RESTORE_IDS
-#define PR_TIMER_CREATE_RESTORE_IDS 77
-#endif
+#define TIMER_IDS_QUERY 2 /* PR_TIMER_CREATE_RESTORE_IDS_GET */
 
 /* Programs keep the addresses of its functions, so its contents must be the same, not its size. */
 static int hash_vdso(pid_t pid, const struct maps *maps, uint64_t *hash)
@@ -169,5 +166,11 @@ int offer_compare(const struct offer *offer, pid_t shell, int dir, const struct 
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has another vdso: both nodes need the "
 				   "same kernel");
+	if (offer->head.needs & IMAGE_NEEDS_TIMER_IDS &&
+	    prctl(PR_TIMER_CREATE_RESTORE_IDS, TIMER_IDS_QUERY, 0, 0, 0) < 0)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has POSIX timers, whose numbers can be kept only with "
+			"Linux 6.15 or newer on the target");
 	return files_compare(&offer->files, dir, offer_is_local(offer), refusal);
 }

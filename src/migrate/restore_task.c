@@ -10,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMER_RESTORE_IDS 77 /* PR_TIMER_CREATE_RESTORE_IDS */
-#define SIGNAL_SET_BYTES  8
-#define HANDLER_IGNORE	  1
-#define IOPRIO_PROCESS	  1
+#define SIGNAL_SET_BYTES 8
+#define HANDLER_IGNORE	 1
+#define IOPRIO_PROCESS	 1
 
 static void add_settings(struct restore *restore)
 {
@@ -104,12 +103,12 @@ static void add_timers(struct restore *restore)
 	calls_room(calls, 8, 256);
 	if (picture->timer_count) {
 		calls_add(calls, "choose the numbers of its POSIX timers (Linux 6.15)", CALL_OK,
-			  SYS_prctl, TIMER_RESTORE_IDS, 1);
+			  SYS_prctl, PR_TIMER_CREATE_RESTORE_IDS, 1);
 		for (uint32_t i = 0; i < picture->timer_count; i++)
 			add_timer(restore, &picture->timer[i]);
 		calls_room(calls, 1, 0);
-		calls_add(calls, "create its POSIX timers", CALL_OK, SYS_prctl, TIMER_RESTORE_IDS,
-			  0);
+		calls_add(calls, "create its POSIX timers", CALL_OK, SYS_prctl,
+			  PR_TIMER_CREATE_RESTORE_IDS, 0);
 	}
 	for (unsigned i = 0; i < 3; i++) {
 		const struct image_itimer *timer = &picture->process.itimer[i];

@@ -86,13 +86,11 @@ struct image_offer {
 	int64_t monotonic_offset_ns;
 	int64_t boottime_offset_ns;
 	uint64_t needs; /* enum image_needs */
-	uint64_t resident_bytes;
 	char comm[16];
 };
 
 enum image_needs {
 	IMAGE_NEEDS_TIMER_IDS = 1, /* PR_TIMER_CREATE_RESTORE_IDS */
-	IMAGE_NEEDS_GUARD = 2,	   /* MADV_GUARD_INSTALL */
 };
 
 struct image_rlimit {
@@ -314,7 +312,7 @@ struct image_end {
 };
 
 _Static_assert(sizeof(struct image_record) == 8, "layout");
-_Static_assert(sizeof(struct image_offer) == 576, "layout");
+_Static_assert(sizeof(struct image_offer) == 568, "layout");
 _Static_assert(sizeof(struct image_process) == 544, "layout");
 _Static_assert(sizeof(struct image_file) == 96, "layout");
 _Static_assert(sizeof(struct image_map) == 160, "layout");
