@@ -26,6 +26,7 @@ setup:
 # Ninja sees a change in a file it knows. What is new or gone is seen here.
 $(BUILD)/listing: FORCE | setup
 	@mkdir -p $(BUILD)
+	@[ -w $(BUILD) ] || { echo '$(BUILD)/ is of another user: make as that one, or `sudo make clean`' >&2; exit 1; }
 	@find include src examples test -name '*.c' -o -name meson.build 2>/dev/null | sort >$@.now; \
 	cmp -s $@.now $@ && rm $@.now || mv $@.now $@
 
@@ -78,6 +79,8 @@ fuzz: setup
 	@scripts/run-fuzzers $(FUZZ_SECONDS)
 
 install: all
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib 2>/dev/null; [ -w $(DESTDIR)$(PREFIX)/lib ] || { \
+		echo 'install: $(DESTDIR)$(PREFIX) is not yours to write to: use sudo, or another PREFIX' >&2; exit 1; }
 	@scripts/configure $(BUILD) --prefix $(PREFIX)
 	@$(BUILD_ALL)
 	@meson install -C $(BUILD) --no-rebuild --quiet
