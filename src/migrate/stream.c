@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SOCKET_BYTES (4 << 20)
 #define BUFFER_BYTES (2 * (IMAGE_RECORD_MAX + 64))
 
 static size_t padded(size_t length)
@@ -30,8 +31,21 @@ static int wait_for(int sock, short events)
 	return result < 0 ? -errno : 0;
 }
 
+/*
+ * Room for a small process at once, so that neither side waits for the other page by page. Whoever may
+ * not have that much, or has no socket, does with what there is.
+ */
+static void widen(int sock, int forced, int plain)
+{
+	const int bytes = SOCKET_BYTES;
+
+	if (setsockopt(sock, SOL_SOCKET, forced, &bytes, sizeof(bytes)) < 0)
+		setsockopt(sock, SOL_SOCKET, plain, &bytes, sizeof(bytes));
+}
+
 int writer_init(struct writer *writer, int sock)
 {
+	widen(sock, SO_SNDBUFFORCE, SO_SNDBUF);
 	*writer = (struct writer){ .sock = sock, .hash = HASH_SEED };
 	writer->buffer = malloc(BUFFER_BYTES);
 	return writer->buffer ? 0 : -ENOMEM;
@@ -134,6 +148,7 @@ int writer_end(struct writer *writer)
 
 int reader_init(struct reader *reader, int sock)
 {
+	widen(sock, SO_RCVBUFFORCE, SO_RCVBUF);
 	*reader = (struct reader){ .sock = sock, .hash = HASH_SEED };
 	reader->buffer = malloc(BUFFER_BYTES);
 	return reader->buffer ? 0 : -ENOMEM;
