@@ -42,7 +42,7 @@ struct binding {
 	uint64_t ready[SHM_NEWS_WORDS]; /* seen to have a message */
 	int cpus;			/* that it may run on; 0: not asked yet */
 	uint32_t sleeps;		/* counted, to ask again now and then */
-	struct patience looking, yielding;
+	struct patience looking, yielding, far;
 	struct channel channel[SHM_SLOTS]; /* by table index of the peer */
 };
 

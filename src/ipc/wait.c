@@ -211,15 +211,45 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	return !wait->firm && is_signal(binding, r, node) ? EDVSINTR : 0;
 }
 
-/* True if there is something. *lookedp: we looked on for it in vain. */
-static bool look_on(struct wait *wait, bool *lookedp)
+/*
+ * The same for a peer elsewhere. The daemon that is to bring the answer may have no other CPU than
+ * this one, so it is let go first all the time.
+ */
+static bool far_step(const struct wait *wait)
+{
+	int64_t begin = os_now_ns(), now = begin;
+
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			if (word_changed(wait, 0) || has_news(wait))
+				return true;
+			spin_pause();
+		}
+		os_thread_yield();
+		now = os_now_ns();
+		if (wait->deadline_ns >= 0 && now >= wait->deadline_ns)
+			return false;
+	} while (now - begin < PATIENCE_NS);
+	return false;
+}
+
+/* True if there is something. *missedp: the patience with which we looked on for it in vain. */
+static bool look_on(struct wait *wait, struct patience **missedp)
 {
 	struct binding *binding = wait->binding;
 
 	if (word_changed(wait, 0) || has_news(wait))
 		return true;
-	if (wait->far)
+	if (wait->far) {
+		if (!patience_begin(&binding->far))
+			return false;
+		if (far_step(wait)) {
+			patience_rewarded(&binding->far);
+			return true;
+		}
+		*missedp = &binding->far;
 		return false;
+	}
 	if (!binding->cpus)
 		binding->cpus = os_thread_cpus();
 	/* Held to one CPU, the other side may be on another one: that too is learned. */
@@ -228,19 +258,19 @@ static bool look_on(struct wait *wait, bool *lookedp)
 			patience_rewarded(&binding->looking);
 			return true;
 		}
-		*lookedp = true;
+		*missedp = &binding->looking;
 	}
 	if (binding->cpus > 1 || !patience_begin(&binding->yielding) || !yield_step(wait))
 		return false;
-	if (*lookedp)
-		patience_missed(&binding->looking, 0);
+	if (*missedp)
+		patience_missed(*missedp, 0);
 	return true;
 }
 
 int wait_step(struct wait *wait)
 {
 	struct binding *binding = wait->binding;
-	bool looked = false;
+	struct patience *missed = NULL;
 	int64_t begin;
 	int r;
 
@@ -252,14 +282,14 @@ int wait_step(struct wait *wait)
 			return r;
 		binding_show(binding, wait->flags, wait->getfrom, wait->sendto);
 	}
-	if (look_on(wait, &looked))
+	if (look_on(wait, &missed))
 		return 0;
 	begin = os_now_ns();
 	if (wait->deadline_ns >= 0 && begin >= wait->deadline_ns)
 		return is_worth(wait) ? 0 : wait->late;
 	r = sleep_step(wait, begin);
-	if (looked)
-		patience_missed(&binding->looking, os_now_ns() - begin);
+	if (missed)
+		patience_missed(missed, os_now_ns() - begin);
 	return r;
 }
 

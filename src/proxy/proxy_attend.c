@@ -27,8 +27,10 @@
 #include "proxy/proxy_table.h"
 
 /* Yields: soon for the process that was rung, then rarely, because a yield may be a long one. */
-#define LOOKS_FIRST	8
-#define LOOKS_PER_YIELD 100
+#define LOOKS_FIRST	 8
+#define LOOKS_PER_YIELD	 50
+/* Not longer: who was rung may be waiting for this very CPU, and a yield does not always help him. */
+#define ATTENTION_MAX_NS 40000
 
 static bool rung(const struct node_bell *bell, uint32_t seen)
 {
@@ -67,7 +69,7 @@ void proxy_attend_late(struct proxy *proxy)
 		return;
 	took = os_now_ns() - proxy->delivered_ns;
 	proxy->delivered_ns = 0;
-	if (took < SPIN_MAX_NS)
+	if (took < ATTENTION_MAX_NS)
 		proxy->late_ns = (int32_t)took;
 }
 
@@ -79,6 +81,8 @@ void proxy_attend_begin(struct proxy *proxy)
 		return;
 	if (proxy->late_ns)
 		spin_succeeded(&proxy->attention, proxy->late_ns);
+	if (proxy->attention.budget_ns > ATTENTION_MAX_NS)
+		proxy->attention.budget_ns = ATTENTION_MAX_NS;
 	proxy->late_ns = 0;
 	proxy->delivered_ns = 0;
 	proxy->bell_seen = atomic_load(&bell->seq);
