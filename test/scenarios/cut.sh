@@ -49,7 +49,7 @@ client_ok 110
 check_tables 10=1
 end
 
-for step in source-frozen source-sent source-commit target-checked target-loaded; do
+for step in source-frozen source-sent source-commit target-checked target-loaded target-commit; do
 	cut_at $step
 done
 finish

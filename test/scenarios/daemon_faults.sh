@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.bash"
 
 die_at() { # STEP NODE: the daemon of NODE dies when it, or the other side, is at STEP
-	local moving client at survivor=$((3 - $2))
+	local moving at survivor=$((3 - $2))
 	case $1:$2 in
 	source-*:1 | target-*:2) export DVS_FAULT=$1:exit ;;
 	*) export DVS_FAULT=$1:stop ;;
@@ -17,7 +17,6 @@ die_at() { # STEP NODE: the daemon of NODE dies when it, or the other side, is a
 	begin "the daemon of the $([[ $2 == 2 ]] && echo target || echo source) dies at $1"
 	server 1 10 256
 	client 0 110 10 1000000 0.001
-	client=${client_pid[110]}
 	sleep 0.2
 	timeout 30 dvs -n 0 migrate 0 10 2 --json >"$tmp/moved" 2>"$tmp/err" &
 	moving=$!
@@ -44,13 +43,9 @@ die_at() { # STEP NODE: the daemon of NODE dies when it, or the other side, is a
 		client_ok 111
 	fi
 	[[ $result == committed ]] || grep -q 'EDVS' "$tmp/err" || fail "no named error: $(<"$tmp/err")"
-	kill -TERM "$client" 2>/dev/null
-	until_true 3 ended "$client" || fail "the client hangs: $(tail -n 1 "$tmp/client.110")"
-	kill -KILL "$client" 2>/dev/null
-	wait "$client"
+	client_is_told 110 10
 	end
 }
-ended() { ! kill -0 "$1" 2>/dev/null; }
 
 for step in source-frozen source-sent source-commit target-checked target-loaded target-commit; do
 	die_at $step 2

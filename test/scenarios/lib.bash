@@ -58,6 +58,29 @@ client_ok() { # EP...
 	done
 }
 
+ended() { ! kill -0 "$1" 2>/dev/null; }
+
+# A client that calls for ever must still be called back: either it goes on, or, its server gone, it has
+# been told so often enough to give up by itself. Ends it.
+client_is_told() { # EP SERVER_EP
+	local before pid=${client_pid[$1]}
+	if [[ $(rows_of "$2") == "[]" ]]; then
+		until_true 5 ended "$pid" || fail "client $1 was not told that its server is gone"
+	else
+		before=$(rows_of "$1" | field rmtsent)
+		until_true 5 has_called "$1" "${before:-0}" || fail "client $1 hangs: $(tail -n 1 "$tmp/client.$1")"
+	fi
+	kill -TERM "$pid" 2>/dev/null
+	until_true 3 ended "$pid" || fail "client $1 does not end"
+	kill -KILL "$pid" 2>/dev/null
+	wait "$pid"
+}
+has_called() { # EP COUNT
+	local now
+	now=$(rows_of "$1" | field rmtsent)
+	((${now:-0} > $2))
+}
+
 until_true() { # SECONDS COMMAND...
 	local end=$((SECONDS + $1))
 	shift

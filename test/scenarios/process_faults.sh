@@ -10,7 +10,7 @@
 steps="source-frozen source-sent source-commit target-checked target-loaded target-commit"
 
 signal_at() { # STEP SIGNAL
-	local pid client moving
+	local pid moving
 	export DVS_FAULT=$1:stop
 	lab 3
 	unset DVS_FAULT
@@ -18,7 +18,6 @@ signal_at() { # STEP SIGNAL
 	server 1 10 256
 	pid=$(lpid_of 10)
 	client 0 110 10 1000000 0.001
-	client=${client_pid[110]}
 	timeout 30 dvs migrate 0 10 2 --json >"$tmp/moved" 2>"$tmp/err" &
 	moving=$!
 	sleep 0.4
@@ -26,13 +25,9 @@ signal_at() { # STEP SIGNAL
 	wait $moving
 	result=$(field result <"$tmp/moved")
 	settle "$2"
-	kill -TERM "$client" 2>/dev/null
-	until_true 3 ended "$client" || fail "the client hangs: $(tail -n 1 "$tmp/client.110")"
-	kill -KILL "$client" 2>/dev/null
-	wait "$client"
+	client_is_told 110 10
 	end
 }
-ended() { ! kill -0 "$1" 2>/dev/null; }
 
 settle() { # SIGNAL
 	local at
