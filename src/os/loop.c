@@ -59,7 +59,7 @@ struct os_loop {
 	struct posted *posted, **posted_end;
 	struct os_source *graveyard;
 	struct {
-		os_timer_fn *fn;
+		os_between_fn *fn;
 		void *ctx;
 	} between[BETWEEN_MAX];
 	unsigned live; /* sources not freed */
@@ -200,29 +200,33 @@ struct os_loop *os_loop_free(struct os_loop *loop)
 	return NULL;
 }
 
-static void run_between(struct os_loop *loop)
+static bool run_between(struct os_loop *loop)
 {
+	bool again = false;
+
 	for (int i = 0; i < BETWEEN_MAX; i++) {
-		if (loop->between[i].fn)
-			loop->between[i].fn(loop->between[i].ctx);
+		if (loop->between[i].fn && loop->between[i].fn(loop->between[i].ctx))
+			again = true;
 	}
+	return again;
 }
 
 int os_loop_run(struct os_loop *loop)
 {
+	bool again = false;
 	int r = 0;
 
 	while (r >= 0 && !atomic_exchange(&loop->stopping, false)) {
-		r = event_base_loop(loop->base, EVLOOP_ONCE);
+		r = event_base_loop(loop->base, again ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
 		os_loop_lock(loop);
 		bury_dead(loop);
 		os_loop_unlock(loop);
-		run_between(loop);
+		again = run_between(loop);
 	}
 	return r < 0 ? -EIO : 0;
 }
 
-int os_loop_between(struct os_loop *loop, os_timer_fn *fn, void *ctx)
+int os_loop_between(struct os_loop *loop, os_between_fn *fn, void *ctx)
 {
 	for (int i = 0; i < BETWEEN_MAX; i++) {
 		if (loop->between[i].fn)
@@ -234,7 +238,7 @@ int os_loop_between(struct os_loop *loop, os_timer_fn *fn, void *ctx)
 	return -ENOSPC;
 }
 
-void os_loop_between_end(struct os_loop *loop, os_timer_fn *fn, void *ctx)
+void os_loop_between_end(struct os_loop *loop, os_between_fn *fn, void *ctx)
 {
 	for (int i = 0; i < BETWEEN_MAX; i++) {
 		if (loop->between[i].fn == fn && loop->between[i].ctx == ctx)

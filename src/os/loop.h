@@ -45,11 +45,13 @@ struct os_source *
 os_source_free(struct os_source *source); /* returns NULL; allowed in its callback */
 /*
  * Runs fn after every turn, before the loop waits again, *without* the lock; fn takes it with
- * os_loop_lock() for what needs it. For what is cheaper to look at than to be woken for. Added and
- * ended while the loop does not run, or by its own thread. 0 or -ENOSPC.
+ * os_loop_lock() for what needs it. For what is cheaper to look at than to be woken for: true means
+ * that the next turn shall not wait, only look. Added and ended while the loop does not run, or by its
+ * own thread. 0 or -ENOSPC.
  */
-int os_loop_between(struct os_loop *loop, os_timer_fn *fn, void *ctx);
-void os_loop_between_end(struct os_loop *loop, os_timer_fn *fn, void *ctx);
+typedef bool os_between_fn(void *ctx);
+int os_loop_between(struct os_loop *loop, os_between_fn *fn, void *ctx);
+void os_loop_between_end(struct os_loop *loop, os_between_fn *fn, void *ctx);
 void os_loop_lock(struct os_loop *loop);
 void os_loop_unlock(struct os_loop *loop);
 /*

@@ -26,49 +26,25 @@
 #include "os/thread.h"
 #include "proxy/proxy_table.h"
 
-/* Yields: soon for the process that was rung, then rarely, because a yield may be a long one. */
-#define LOOKS_FIRST	 8
-#define LOOKS_PER_YIELD	 50
 /* Not longer: who was rung may be waiting for this very CPU, and a yield does not always help him. */
-#define ATTENTION_MAX_NS 40000
+#define ATTENTION_MAX_NS 60000
+#define WARM_NS		 1000000 /* who spoke this recently may speak again at once */
+#define LOOKS_PER_TURN	 32
 
 static bool rung(const struct node_bell *bell, uint32_t seen)
 {
 	return atomic_load_explicit(&bell->seq, memory_order_acquire) != seen;
 }
 
-/* True if the bell was rung before the attention was used up. */
-static bool look_on(struct proxy *proxy, const struct node_bell *bell)
-{
-	struct spin *spin = &proxy->attention;
-	uint32_t seen = proxy->bell_seen;
-	int64_t begin = os_now_ns(), now = begin;
-	int looks = LOOKS_FIRST;
-
-	while (now - begin < spin->budget_ns) {
-		for (int i = 0; i < looks; i++) {
-			if (rung(bell, seen)) {
-				spin_succeeded(spin, now - begin);
-				return true;
-			}
-			spin_pause();
-		}
-		os_thread_yield();
-		looks = LOOKS_PER_YIELD;
-		now = os_now_ns();
-	}
-	spin_failed(spin);
-	return rung(bell, seen);
-}
-
+/* What the last attention gave up waiting for has come after all: how much longer would have done? */
 void proxy_attend_late(struct proxy *proxy)
 {
 	int64_t took;
 
-	if (proxy->attending || !proxy->delivered_ns)
+	if (proxy->attending || !proxy->given_up_ns)
 		return;
-	took = os_now_ns() - proxy->delivered_ns;
-	proxy->delivered_ns = 0;
+	took = os_now_ns() - proxy->given_up_ns;
+	proxy->given_up_ns = 0;
 	if (took < ATTENTION_MAX_NS)
 		proxy->late_ns = (int32_t)took;
 }
@@ -77,43 +53,83 @@ void proxy_attend_begin(struct proxy *proxy)
 {
 	struct node_bell *bell = exchange_node_bell(proxy->exchange);
 
+	proxy->active = true;
 	if (proxy->attending)
 		return;
+	proxy_attend_late(proxy);
+	if (!proxy->attention.budget_ns)
+		proxy->attention.budget_ns = SPIN_START_NS;
 	if (proxy->late_ns)
 		spin_succeeded(&proxy->attention, proxy->late_ns);
 	if (proxy->attention.budget_ns > ATTENTION_MAX_NS)
 		proxy->attention.budget_ns = ATTENTION_MAX_NS;
 	proxy->late_ns = 0;
-	proxy->delivered_ns = 0;
+	proxy->active_ns = 0;
 	proxy->bell_seen = atomic_load(&bell->seq);
 	/* If nobody sleeps there, somebody looks already. */
 	proxy->attending = atomic_exchange(&bell->sleeping, 0) != 0;
 }
 
-void proxy_attend(void *ctx)
+/* What came from the nodes that have just spoken, without a turn of the loop. */
+static void read_warm(struct proxy *proxy, int64_t now)
 {
-	struct proxy *proxy = ctx;
-	struct node_bell *bell = exchange_node_bell(proxy->exchange);
-	int64_t begin_ns;
-	bool heard;
+	for (int node = 0; node < NR_NODES; node++) {
+		struct peer *peer = &proxy->peer[node];
 
-	if (!proxy->attending)
-		return;
-	if (!proxy->attention.budget_ns)
-		proxy->attention.budget_ns = SPIN_START_NS;
-	begin_ns = proxy->delivered ? os_now_ns() : 0;
-	heard = rung(bell, proxy->bell_seen) || (proxy->delivered && look_on(proxy, bell));
+		if (peer->connected && now - peer->heard_ns < WARM_NS && peer_read(peer))
+			proxy->active = true;
+	}
+}
+
+static void look(struct proxy *proxy, const struct node_bell *bell, int64_t now)
+{
 	os_loop_lock(proxy->loop);
-	if (heard) {
+	if (rung(bell, proxy->bell_seen)) {
 		proxy->bell_seen = atomic_load(&bell->seq);
 		proxy_scan(proxy);
+		proxy->active = true;
 	}
-	proxy->delivered_ns = heard ? 0 : begin_ns;
-	proxy->delivered = false;
+	read_warm(proxy, now);
+	os_loop_unlock(proxy->loop);
+}
+
+static void give_up(struct proxy *proxy, struct node_bell *bell)
+{
+	spin_failed(&proxy->attention);
+	os_loop_lock(proxy->loop);
+	proxy->given_up_ns = proxy->active_ns;
 	proxy->attending = false;
 	os_loop_unlock(proxy->loop);
 	/* Partner: the ringer counts seq up, then looks at sleeping. */
 	atomic_store(&bell->sleeping, 1);
 	if (rung(bell, proxy->bell_seen))
 		os_futex_wake(&bell->seq, 1);
+}
+
+/* True: what comes next is expected soon, and the loop shall look for it rather than sleep. */
+bool proxy_attend(void *ctx)
+{
+	struct proxy *proxy = ctx;
+	struct node_bell *bell = exchange_node_bell(proxy->exchange);
+
+	if (!proxy->attending)
+		return false;
+	/* Now and then the loop has its turn, for everything else. */
+	for (int i = 0; i < LOOKS_PER_TURN; i++) {
+		int64_t now = os_now_ns();
+
+		look(proxy, bell, now);
+		if (proxy->active) {
+			if (proxy->active_ns)
+				spin_succeeded(&proxy->attention, now - proxy->active_ns);
+			proxy->active_ns = now;
+			proxy->active = false;
+		}
+		if (now - proxy->active_ns >= proxy->attention.budget_ns) {
+			give_up(proxy, bell);
+			return false;
+		}
+		os_thread_yield();
+	}
+	return true;
 }

@@ -319,29 +319,35 @@ static int read_some(struct peer *peer)
 		return n ? (int)n : -ECONNRESET;
 	peer->in_count += (size_t)n;
 	peer->stats.bytes_received += (uint64_t)n;
-	link_on_heard(&peer->link, os_now_ns());
+	peer->heard_ns = os_now_ns();
+	link_on_heard(&peer->link, peer->heard_ns);
 	r = handle_frames(peer);
 	if (r || peer->connection != connection)
 		return r ? r : -EAGAIN;
 	return (size_t)n < room ? -EAGAIN : 0;
 }
 
-void peer_read(struct peer *peer)
+bool peer_read(struct peer *peer)
 {
 	uint64_t connection = peer->connection;
+	uint64_t before = peer->stats.bytes_received;
+	bool heard;
 	int r = 0;
 
 	if (peer->reading || !peer->connected)
-		return;
+		return false;
 	peer->reading = true;
 	proxy_batch_begin(peer->proxy);
 	for (int i = 0; i < READS_MAX && !r; i++)
 		r = read_some(peer);
-	peer->stats.received_ns = (uint64_t)os_realtime_ns();
+	heard = peer->stats.bytes_received != before;
+	if (heard)
+		peer->stats.received_ns = (uint64_t)os_realtime_ns();
 	peer->reading = false;
 	if (r && r != -EAGAIN && peer->connection == connection)
 		peer_lost(peer);
 	proxy_batch_end(peer->proxy);
+	return heard;
 }
 
 static void on_connected(struct peer *peer)

@@ -40,7 +40,6 @@ static void ring_local(struct peer *peer, const struct exchange_channel *channel
 	if (exchange_bell(peer->proxy->exchange, channel->dcid, channel->p_nr[local], &bell))
 		return;
 	exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
-	peer->proxy->delivered = true;
 }
 
 /*

@@ -39,6 +39,7 @@ struct peer {
 	bool reading;	/* frames are being handled: no second reader */
 	bool flush;	/* something was queued during a batch */
 	uint32_t address;
+	int64_t heard_ns; /* of the last bytes from it */
 	struct link link;
 	uint64_t connection; /* counted up whenever one ends */
 	int fd;
@@ -89,12 +90,13 @@ struct proxy {
 	unsigned greeting_count;
 	unsigned batch; /* depth: what is queued is written when the outermost one ends */
 	bool any_flush;
-	bool delivered;	    /* a process of this node was rung for a message */
+	bool active;	    /* something arrived or rang since the last look */
 	bool attending;	    /* the loop's thread stands in for the one at the node bell */
 	uint32_t bell_seen; /* count of the node bell when last looked at */
 	struct spin attention;
-	int64_t delivered_ns; /* when, if nobody at the node bell has been rung since; else 0 */
-	int32_t late_ns;      /* how long it took after attention had ended; 0: nothing new */
+	int64_t active_ns;   /* when it last was, as far as the attention knows */
+	int64_t given_up_ns; /* active_ns of an attention that ended in vain; else 0 */
+	int32_t late_ns;     /* how long it took after attention had ended; 0: nothing new */
 	struct peer peer[NR_NODES];
 };
 
@@ -116,7 +118,7 @@ void peer_lost(struct peer *peer);  /* the connection is of no use any more; tri
 void peer_stop(struct peer *peer);  /* the same, and does not try again */
 /* Takes over a connection whose HELLO fits; closes it if it does not. */
 void peer_accept(struct peer *peer, int fd, const struct frame_hello *hello);
-void peer_read(struct peer *peer);
+bool peer_read(struct peer *peer);
 /* Something was queued: write it, at once or at the end of the batch. */
 void peer_flush(struct peer *peer);
 void proxy_batch_begin(struct proxy *proxy);
@@ -129,7 +131,7 @@ void proxy_listen_end(struct proxy *proxy);
 /* proxy_attend.c: who looks at the node bell */
 void proxy_attend_begin(struct proxy *proxy); /* on the loop's thread, with the lock */
 void proxy_attend_late(struct proxy *proxy);  /* with the lock: the bell thread was woken */
-void proxy_attend(void *ctx);		      /* between two turns, without the lock: ends it */
+bool proxy_attend(void *ctx);		      /* between two turns, without the lock */
 
 /* proxy_line.c: lines that go out */
 void proxy_on_lazy(void *ctx);		/* timer: what had time has had it */
