@@ -194,6 +194,16 @@ static int look(struct receipt *receipt)
 	return channel_is_dead(receipt->channel) ? EDVSSRCDIED : 0;
 }
 
+/* Who comes next is most often who came last. */
+static bool is_far(const struct receipt *receipt, struct binding *binding)
+{
+	const struct channel *channel = receipt->channel;
+
+	if (receipt->source == ANY)
+		channel = &binding->channel[binding->last_served % SHM_SLOTS];
+	return channel->page && channel_is_far(channel);
+}
+
 static int receive_entered(struct receipt *receipt, struct binding *binding, long timeout)
 {
 	struct wait *wait = &receipt->wait;
@@ -204,6 +214,7 @@ static int receive_entered(struct receipt *receipt, struct binding *binding, lon
 	wait->any = receipt->source == ANY;
 	wait->flags = RECEIVING;
 	wait->getfrom = receipt->source;
+	wait->far = is_far(receipt, binding);
 	r = wait->any ? wait_latch(binding, true) : 0;
 	while (!r) {
 		wait_begin(wait);

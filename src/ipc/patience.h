@@ -20,6 +20,11 @@
 
 /* More than waking the other side takes, so that one side that looks on gets both to do so. */
 #define PATIENCE_NS	    100000
+/*
+ * For a peer elsewhere: more than a call takes when every thread on its way sleeps and must be woken on
+ * an idle CPU. So the first to look on sees its answer, and the others learn to look on from it.
+ */
+#define PATIENCE_FAR_NS	    300000
 #define PATIENCE_SOON_NS    1000000
 #define PATIENCE_MISSES_MAX 4
 #define PATIENCE_COLD_MIN   64

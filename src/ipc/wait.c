@@ -229,7 +229,7 @@ static bool far_step(const struct wait *wait)
 		now = os_now_ns();
 		if (wait->deadline_ns >= 0 && now >= wait->deadline_ns)
 			return false;
-	} while (now - begin < PATIENCE_NS);
+	} while (now - begin < PATIENCE_FAR_NS);
 	return false;
 }
 
