@@ -58,7 +58,7 @@ static void on_link(void *ctx, int peer, int up)
 
 	os_log(OS_LOG_INFO, "link to node %d is %s", peer, up ? "up" : "down");
 	if (!up)
-		request_on_node_down(node, peer);
+		request_on_node_down(node, peer, false);
 	copy_on_link(node, peer);
 }
 

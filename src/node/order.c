@@ -159,7 +159,7 @@ static void node_changed(struct node *node, const struct directory_effect *effec
 	if (effect->node == node->options.id)
 		return;
 	proxy_node_down(node->proxy, effect->node);
-	request_on_node_down(node, effect->node);
+	request_on_node_down(node, effect->node, true);
 	copy_on_link(node, effect->node);
 }
 

@@ -343,7 +343,7 @@ void request_on_message(struct node *node, int from, uint16_t kind, const uint8_
 		on_cancel(node, from, wire.id);
 }
 
-void request_on_node_down(struct node *node, int down)
+void request_on_node_down(struct node *node, int down, bool left)
 {
 	struct request **link = &node->forwarded;
 
@@ -355,7 +355,13 @@ void request_on_node_down(struct node *node, int down)
 			continue;
 		}
 		*link = request->next_forwarded;
-		request_fail(request, EDVSNOTCONN, "node %d left the cluster while it was asked",
-			     down);
+		if (left)
+			request_fail(request, EDVSNOTCONN,
+				     "node %d left the cluster while it was asked", down);
+		else
+			request_fail(request, EDVSNOTCONN,
+				     "the link to node %d broke while it was asked; look at what "
+				     "became of it (dvs ps) when the link is back (dvs nodes)",
+				     down);
 	}
 }

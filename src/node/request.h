@@ -79,7 +79,8 @@ void request_move(struct request *request, int to);
 /* Link side. */
 void request_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
 			uint32_t len);
-void request_on_node_down(struct node *node, int down);
+/* The link to a node broke, or (left) the node is no member any more: what it was asked is over. */
+void request_on_node_down(struct node *node, int down, bool left);
 
 /* The table of calls, handlers.c. */
 void request_dispatch(struct request *request);

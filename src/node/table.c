@@ -95,7 +95,6 @@ void table_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	memcpy(row->p_name, ep->name, sizeof(row->p_name));
 	if (ep->node != node->options.id) {
 		row->p_rts_flags = REMOTE;
-		row->p_proxy = ep->node;
 	} else {
 		row->p_misc_flags = (unsigned long)ep->misc;
 		if (process)
