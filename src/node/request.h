@@ -10,6 +10,7 @@
  * ended by its keeper; what it sends then goes nowhere.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
