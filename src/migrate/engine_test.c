@@ -44,6 +44,21 @@ struct act {
 	pid_t pid;
 };
 
+/* What the engine has killed is dead, but it is the init that buries it, as soon as it gets to run. */
+static bool is_buried(struct stage *stage, int side)
+{
+	pid_t left = 0;
+
+	for (int ms = 0; ms < 1000; ms++) {
+		left = stage_find(stage, side, VPID);
+		if (!left)
+			return true;
+		usleep(1000);
+	}
+	printf("  pid %d is left behind, state %c\n", (int)left, stage_state(left));
+	return false;
+}
+
 static bool begin_at(struct act *act, char *const argv[])
 {
 	int result = stage_open(&act->stage);
@@ -164,7 +179,7 @@ static void try_refused(const char *kind, const char *word)
 	if (strcmp(kind, "stopped") == 0)
 		kill(act.pid, SIGCONT);
 	CHECK(verify(&act, kind));
-	CHECK_EQ(stage_find(&act.stage, 1, VPID), 0);
+	CHECK(is_buried(&act.stage, 1));
 	CHECK_EQ(finish(&act), 0);
 	stage_close(&act.stage);
 }
@@ -212,7 +227,7 @@ static void check_unharmed(struct act *act, const struct stage_move *move, const
 	CHECK(verify(act, what));
 	CHECK_EQ(stage_find(&act->stage, act->side, VPID), act->pid);
 	stage_forget(&act->stage, !act->side); /* its init has buried what there was */
-	CHECK_EQ(stage_find(&act->stage, !act->side, VPID), 0);
+	CHECK(is_buried(&act->stage, !act->side));
 }
 
 static void test_faults(void)
@@ -303,7 +318,7 @@ static void test_source_dies(void)
 		CHECK(move.result < 0 && move.source.error);
 		printf("  %s\n", move.source.reason);
 		CHECK(killed(stage_status(&act.stage, 0, VPID, END_MS)));
-		CHECK_EQ(stage_find(&act.stage, 1, VPID), 0);
+		CHECK(is_buried(&act.stage, 1));
 		stage_close(&act.stage);
 	}
 }
