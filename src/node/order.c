@@ -163,6 +163,19 @@ static void node_changed(struct node *node, const struct directory_effect *effec
 	copy_on_link(node, effect->node);
 }
 
+/* Its pid namespace here is made now: the first process to arrive shall not have to wait for it. */
+static void dc_created(struct node *node, const struct directory_effect *effect)
+{
+	int self = node->options.id;
+	struct dc_init *init;
+
+	if ((effect->node == self || effect->node < 0) &&
+	    node->directory.dc[effect->dcid].nodes >> self & 1 &&
+	    node_init_of(node, effect->dcid, &init) < 0)
+		os_log(OS_LOG_WARN, "the pid namespace of DC %d is tried again when it is needed",
+		       effect->dcid);
+}
+
 static void carry_out(struct node *node, const struct directory_effect *effect)
 {
 	switch ((enum directory_effect_kind)effect->kind) {
@@ -171,6 +184,7 @@ static void carry_out(struct node *node, const struct directory_effect *effect)
 		node_changed(node, effect);
 		break;
 	case EFFECT_DC_CREATED:
+		dc_created(node, effect);
 		break;
 	case EFFECT_DC_REMOVED:
 		node_dc_removed(node, effect->dcid);
