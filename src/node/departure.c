@@ -231,6 +231,17 @@ static void finish(struct departure *d)
 	free(d);
 }
 
+/* A process that died when the plan had ended already was left to us, and the plan did not hear of it. */
+static void finish_worker(struct departure *d)
+{
+	struct node *node = d->node;
+	int dcid = d->dcid, p_nr = d->p_nr;
+	uint32_t generation = d->generation;
+
+	finish(d);
+	process_on_departure_over(node, dcid, p_nr, generation);
+}
+
 static void *worker(void *arg)
 {
 	struct departure *d = arg;
@@ -255,7 +266,7 @@ static void *worker(void *arg)
 	node_lock(node);
 	while (d->proposals) /* their answers name this departure */
 		mailbox_take(&d->mailbox, &node->lock, 0, &event);
-	finish(d);
+	finish_worker(d);
 	node_unlock(node);
 	return NULL;
 }

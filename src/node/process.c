@@ -246,6 +246,15 @@ int process_watch(struct process *process)
 			    &process->exit_source);
 }
 
+void process_on_departure_over(struct node *node, int dcid, int p_nr, uint32_t generation)
+{
+	struct process *process = process_find(node, dcid, p_nr);
+
+	if (process && process->generation == generation && process->ended &&
+	    process->state != PROCESS_ENDING)
+		process_ended(process);
+}
+
 void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status)
 {
 	struct process *process = process_find_vpid(node, dcid, vpid);

@@ -79,6 +79,9 @@ void process_refresh_channels(struct process *process);
 /* p_nr is not on this node (any more): its channels with others that are not are dropped. */
 void process_drop_far_channels(struct node *node, int dcid, int p_nr);
 
+/* No migration sees to the process any more: if it has ended meanwhile its endpoint is unbound now. */
+void process_on_departure_over(struct node *node, int dcid, int p_nr, uint32_t generation);
+
 void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status);
 
 /* Gives it its log (owned from now on), whose first byte is the process's byte number `start`. */
