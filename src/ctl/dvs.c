@@ -17,8 +17,9 @@ static const struct verb verbs[] = {
 	{ "nodes", "[--json]", "the nodes of the cluster", verb_nodes },
 	{ "dc", "[list | create DCID [--nodes 0,1,2] [--name NAME] | rm DCID] [--json]",
 	  "the containers: show, make on all or some nodes, remove", verb_dc },
-	{ "ps", "[DCID] [--proc | --stats] [--names] [--json]",
-	  "every endpoint at its owner; --proc, --stats: one node's own table, in the original's form",
+	{ "ps", "[DCID] [--proc | --stats | --waits] [--names] [--json]",
+	  "every endpoint at its owner; --proc, --stats: one node's own table, in the original's form; "
+	  "--waits: who waits for whom",
 	  verb_ps },
 	{ "logs", "DCID EP [-f] [--json]", "what a process wrote; -f: and writes", verb_logs },
 	{ "run", "DCID EP [--wait] [--json] [--] CMD [ARG...]",

@@ -2,7 +2,8 @@
 
 /*
  * Without options every endpoint of the cluster once, at its owner. --proc and --stats show one
- * node's own table with its remote rows, in the original's form, --names with the flags in words behind.
+ * node's own table with its remote rows, in the original's form, --names with the flags in words
+ * behind; --waits who waits for whom.
  */
 
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "ctl/render.h"
 #include "ctl/table.h"
 #include "ctl/verb.h"
+#include "ctl/waits.h"
 
 struct proc_list {
 	struct ctl_proc_row *rows; /* owned */
@@ -123,11 +125,12 @@ static int print_people(const struct proc_list *list)
 
 int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 {
-	bool json = false, proc = false, stats = false, names = false;
+	bool json = false, proc = false, stats = false, names = false, waits = false;
 	const struct option_row rows[] = {
 		{ "json", 0, OPTION_FLAG, &json },   { "node", 'n', OPTION_NUMBER, &node },
 		{ "proc", 0, OPTION_FLAG, &proc },   { "stats", 0, OPTION_FLAG, &stats },
-		{ "names", 0, OPTION_FLAG, &names }, { NULL, 0, OPTION_FLAG, NULL },
+		{ "names", 0, OPTION_FLAG, &names }, { "waits", 0, OPTION_FLAG, &waits },
+		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct proc_list list = { NULL, 0 };
 	struct refusal refusal = REFUSAL_NONE;
@@ -138,8 +141,8 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 		return verb_usage(verb, "%s", options.why);
 	if (options.count > 1 || (options.count && !options_integer(options.operand[0], &dcid)))
 		return verb_usage(verb, "one container's number at most");
-	if (proc && stats)
-		return verb_usage(verb, "--proc and --stats are two tables: choose one");
+	if (proc + stats + waits > 1)
+		return verb_usage(verb, "--proc, --stats and --waits are tables: choose one");
 	if (names && !proc && !stats)
 		return verb_usage(verb, "--names belongs to --proc and --stats");
 	if (proc || stats)
@@ -148,6 +151,9 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 		r = list_ask(&list, node, CTL_PS, dcid, &refusal);
 	if (r < 0)
 		status = verb_refuse(&refusal);
+	else if (waits)
+		status = json ? waits_print_json(list.rows, list.count)
+			      : waits_print(list.rows, list.count);
 	else if (json)
 		status = print_json(&list);
 	else if (proc || stats)

@@ -303,6 +303,10 @@ void binding_show(struct binding *binding, uint32_t flags, int getfrom, int send
 	atomic_store_explicit(&status->getfrom, getfrom, memory_order_relaxed);
 	atomic_store_explicit(&status->sendto, sendto, memory_order_relaxed);
 	atomic_store_explicit(&status->rts_flags, flags, memory_order_relaxed);
+	/* We are the only writer. Who reads it reads it before and after the rest. */
+	atomic_store_explicit(&status->waits,
+			      atomic_load_explicit(&status->waits, memory_order_relaxed) + 1,
+			      memory_order_release);
 }
 
 void binding_misc(struct binding *binding, uint32_t set, uint32_t clear)

@@ -37,6 +37,8 @@ struct binding {
 	int owed;			/* channels with owes set */
 	int system_slots;		/* slots below are of system processes; 0: not asked yet */
 	unsigned last_served;		/* index of the sender that was last received from */
+	uint64_t turns;			/* handed out so far */
+	uint64_t turn[SHM_SLOTS];	/* of a sender in `ready`: the lowest is served first */
 	uint64_t news[SHM_NEWS_WORDS];	/* taken from the bell, not looked at yet */
 	uint64_t notes[SHM_NEWS_WORDS]; /* seen to have a notification */
 	uint64_t ready[SHM_NEWS_WORDS]; /* seen to have a message */

@@ -7,9 +7,12 @@
  * message, or neither (it only took something of ours). What is not wanted now stays sorted:
  *
  *	bell.news -> news -> notes   lowest first, before every message
- *	                  -> ready   in turn, beginning behind the sender that was served last
+ *	                  -> ready   in the order in which they came
  *
- * so that no sender waits for ever behind busier ones.
+ * A message says itself when it came, and its sender could lie. So this only orders those that are
+ * found at one look: each is given the next turn, and whoever has a turn is served before all that come
+ * later. No sender gets ahead of one that was seen before it, and with n ready nobody waits for more
+ * than n-1 others.
  */
 
 #include <string.h>
@@ -57,8 +60,33 @@ static struct channel *channel_of(struct binding *binding, unsigned index)
 	return channel;
 }
 
+/* Ready now and not at the last look, the earliest first; few, as a rule. */
+struct arrivals {
+	unsigned count;
+	struct {
+		uint64_t ticks;
+		unsigned index;
+	} at[SHM_SLOTS];
+};
+
+static void arrivals_add(struct arrivals *arrivals, const struct channel *channel, unsigned index)
+{
+	uint64_t ticks = atomic_load_explicit(&channel_peer(channel)->aux, memory_order_relaxed);
+	unsigned i = arrivals->count++;
+
+	while (i > 0 && (int64_t)(arrivals->at[i - 1].ticks - ticks) > 0) {
+		arrivals->at[i] = arrivals->at[i - 1];
+		i--;
+	}
+	arrivals->at[i].ticks = ticks;
+	arrivals->at[i].index = index;
+}
+
 static void news_sort(struct binding *binding)
 {
+	struct arrivals arrivals;
+
+	arrivals.count = 0;
 	news_fetch(binding);
 	BITS_FOR_EACH(index, binding->news, SHM_SLOTS)
 	{
@@ -70,8 +98,13 @@ static void news_sort(struct binding *binding)
 			continue;
 		if (note_pending(channel))
 			bits_set(binding->notes, index);
-		if (channel_waiting(channel_word(channel_peer(channel))))
-			bits_set(binding->ready, index);
+		if (channel_waiting(channel_word(channel_peer(channel))) &&
+		    !bits_test(binding->ready, index))
+			arrivals_add(&arrivals, channel, index);
+	}
+	for (unsigned i = 0; i < arrivals.count; i++) {
+		binding->turn[arrivals.at[i].index] = ++binding->turns;
+		bits_set(binding->ready, arrivals.at[i].index);
 	}
 }
 
@@ -155,15 +188,25 @@ static bool take_from(struct receipt *receipt, struct channel *channel)
 	return channel_take(receipt->wait.binding, channel, receipt->m);
 }
 
+static unsigned first_in_turn(const struct binding *binding)
+{
+	unsigned first = SHM_SLOTS;
+
+	BITS_FOR_EACH(index, binding->ready, SHM_SLOTS)
+	{
+		if (first == SHM_SLOTS || binding->turn[index] < binding->turn[first])
+			first = index;
+	}
+	return first;
+}
+
 static bool take_any(struct receipt *receipt)
 {
 	struct binding *binding = receipt->wait.binding;
 
 	for (;;) {
-		unsigned index = bits_next(binding->ready, SHM_SLOTS, binding->last_served + 1);
+		unsigned index = first_in_turn(binding);
 
-		if (index == SHM_SLOTS)
-			index = bits_next(binding->ready, SHM_SLOTS, 0);
 		if (index == SHM_SLOTS)
 			return false;
 		bits_clear(binding->ready, index);

@@ -11,14 +11,15 @@
 
 #include "dvk.h"
 #include "ipc/post.h"
+#include "os/clock.h"
 
 /*
- * Two plain senders that wait for each other would do so for ever. One of them is refused: the one
- * with the greater slot, if it has no time-out to end its wait, and once its message is its own again.
+ * Two plain senders that wait for each other: a ring of two, which both of them see at once. As in a
+ * longer one (core/waits.h) the one with the greater slot is refused, once its message is its own again.
  */
 static bool is_locked(const struct wait *wait, const struct channel *channel, uint64_t peer_word)
 {
-	return wait->deadline_ns < 0 && channel->own_side == 1 && channel_waiting(peer_word) &&
+	return wait->late != EDVSAGAIN && channel->own_side == 1 && channel_waiting(peer_word) &&
 	       line_word_op(peer_word) == LINE_OP_SEND;
 }
 
@@ -86,7 +87,7 @@ static int send_plain(struct wait *wait, struct channel *channel, const message 
 		r = post_clear(wait, channel);
 		if (r)
 			return r;
-		seq = line_post(channel_own(channel), LINE_OP_SEND, m, 0);
+		seq = line_post(channel_own(channel), LINE_OP_SEND, m, os_ticks());
 		channel_ring(wait->binding, channel);
 		r = await_taken(wait, channel, seq);
 	} while (r == POST_E_CLOSED);
@@ -107,6 +108,7 @@ static int send_entered(struct binding *binding, int dst_ep, message *m, long ti
 		return r;
 	m->m_source = binding->endpoint;
 	wait_init(&wait, binding, timeout, timeout ? 0 : post_grace_ns(channel));
+	wait_for_one(&wait);
 	wait.flags = SENDING;
 	wait.sendto = dst_ep;
 	r = channel->owes ? post_answer(&wait, channel, m) : POST_E_CLOSED;

@@ -17,6 +17,7 @@
 
 #include "dvk.h"
 #include "ipc/post.h"
+#include "os/clock.h"
 
 struct transaction {
 	struct wait wait;
@@ -107,7 +108,7 @@ static int post(struct transaction *t)
 	/* Waiting may have taken long. */
 	if (take_answer(t, channel_word(channel_peer(channel))))
 		return 1;
-	t->seq = line_post(channel_own(channel), LINE_OP_SENDREC, &t->request, 0);
+	t->seq = line_post(channel_own(channel), LINE_OP_SENDREC, &t->request, os_ticks());
 	t->posted = true;
 	/* A request to somebody who waits for our answer is that answer. */
 	channel_settle(t->wait.binding, channel);
@@ -239,6 +240,7 @@ static int sendrec_entered(struct binding *binding, int srcdst_ep, message *m, l
 	m->m_source = binding->endpoint;
 	t.request = *m;
 	wait_init(&t.wait, binding, timeout, 0);
+	wait_for_one(&t.wait);
 	t.wait.flags = SENDING | RECEIVING;
 	t.wait.getfrom = t.wait.sendto = srcdst_ep;
 	if (timeout == TIMEOUT_NOWAIT)

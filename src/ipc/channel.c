@@ -23,6 +23,7 @@
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "ipc/control.h"
 #include "os/futex.h"
 #include "os/memfd.h"
@@ -121,11 +122,10 @@ int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 	return 0;
 }
 
-static void ring_node(struct binding *binding, const struct channel *channel)
+static void ring_node(struct binding *binding, int p_nr)
 {
 	struct node_bell *bell = binding->node_bell;
-	unsigned bit = (unsigned)binding->dcid * SHM_SLOTS +
-		       (unsigned)shm_index(_ENDPOINT_P(channel->peer_endpoint));
+	unsigned bit = (unsigned)binding->dcid * SHM_SLOTS + (unsigned)shm_index(p_nr);
 
 	atomic_fetch_or(&bell->news[bit / 64 % SHM_NODE_NEWS_WORDS], UINT64_C(1) << bit % 64);
 	atomic_fetch_add(&bell->seq, 1);
@@ -151,7 +151,7 @@ void channel_ring(struct binding *binding, struct channel *channel)
 	atomic_fetch_or(&bell->news[own / 64], UINT64_C(1) << own % 64);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&bell->holder, memory_order_relaxed) != BELL_PROCESS)
-		ring_node(binding, channel);
+		ring_node(binding, _ENDPOINT_P(channel->peer_endpoint));
 	else
 		wake_sleeper(bell);
 }
@@ -174,6 +174,11 @@ void channel_ring_far(struct binding *binding, struct channel *channel)
 		channel_ring(binding, channel);
 }
 
+void channel_ring_daemon(struct binding *binding)
+{
+	ring_node(binding, binding->p_nr);
+}
+
 void channel_settle(struct binding *binding, struct channel *channel)
 {
 	if (!channel->owes)
@@ -189,6 +194,8 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 
 	if (!line_take(channel_peer(channel), &image))
 		return false;
+	/* Its next message has a turn of its own. */
+	bits_clear(binding->ready, (unsigned)shm_index(_ENDPOINT_P(channel->peer_endpoint)));
 	if (line_word_op(image.word) == LINE_OP_SENDREC) {
 		if (!channel->owes)
 			binding->owed++;

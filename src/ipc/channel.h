@@ -34,6 +34,9 @@ void channel_ring_watcher(struct binding *binding, struct channel *channel);
 /* The same if only the daemon has to know, because the peer is elsewhere. */
 void channel_ring_far(struct binding *binding, struct channel *channel);
 
+/* The daemon is to look at our own status page: something there is for it. */
+void channel_ring_daemon(struct binding *binding);
+
 /*
  * Takes the message that is in the peer's line, whatever its operation, and tells the peer. False if
  * it was gone. *m gets the peer as its source.

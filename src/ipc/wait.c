@@ -26,6 +26,7 @@
 
 #include "dvk.h"
 #include "ipc/binding.h"
+#include "ipc/channel.h"
 #include "ipc/spin.h"
 #include "os/clock.h"
 #include "os/futex.h"
@@ -36,6 +37,9 @@
 #define SLEEPS_PER_CPULOOK 64
 #define YIELDS_ALONE	   2
 #define YIELD_MAX_NS	   50000
+/* Until then most waits are over, and one that is not can wait for the daemon to look at it. */
+#define RING_SUSPECT_NS	   (20 * OS_MS_NS)
+#define RING_AGAIN_FACTOR  8
 
 void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int64_t grace_ns)
 {
@@ -47,6 +51,11 @@ void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int6
 		.getfrom = NONE,
 		.sendto = NONE,
 	};
+}
+
+void wait_for_one(struct wait *wait)
+{
+	wait->ring_in_ns = wait->ring_after_ns = RING_SUSPECT_NS;
 }
 
 void wait_begin(struct wait *wait)
@@ -94,6 +103,16 @@ static bool has_news(const struct wait *wait)
 	return news != 0;
 }
 
+/* The daemon has found this very wait to be one of a ring, and us to be the one to give way. */
+static bool is_locked(const struct wait *wait)
+{
+	const struct status_page *status = wait->binding->status;
+	uint64_t locked = atomic_load_explicit(&status->locked, memory_order_relaxed);
+
+	return locked && wait->ring_in_ns &&
+	       locked == atomic_load_explicit(&status->waits, memory_order_relaxed);
+}
+
 /* What is worth another look; the sleeper's second look. */
 static bool is_worth(const struct wait *wait)
 {
@@ -104,7 +123,7 @@ static bool is_worth(const struct wait *wait)
 	if (wait->firm)
 		return false;
 	latch = atomic_load_explicit(&wait->binding->status->latch, memory_order_relaxed);
-	return is_held(wait->binding) || is_unbound(wait->binding) ||
+	return is_held(wait->binding) || is_unbound(wait->binding) || is_locked(wait) ||
 	       (latch && (wait->any || latch != EDVSWOKENUP));
 }
 
@@ -179,6 +198,29 @@ static int futex_sleep(struct binding *binding, uint32_t seq, int64_t until_ns)
 	return r;
 }
 
+static int64_t nap_of(const struct wait *wait)
+{
+	if (wait->nap_ns)
+		return wait->nap_ns;
+	return wait->ring_in_ns && wait->ring_in_ns < NAP_MAX_NS ? wait->ring_in_ns : NAP_MAX_NS;
+}
+
+/*
+ * Slept for long. Who closes a ring asks when all of it is there, so once is enough as a rule; again,
+ * and ever more rarely, because somebody may have been on the move. Nobody waits for the daemon's answer:
+ * if there is a ring it says so in `locked` and wakes whom it concerns.
+ */
+static void suspect_ring(struct wait *wait, int64_t slept_ns)
+{
+	wait->ring_in_ns -= slept_ns;
+	if (wait->ring_in_ns > 0)
+		return;
+	wait->ring_after_ns *= RING_AGAIN_FACTOR;
+	wait->ring_in_ns = wait->ring_after_ns;
+	atomic_store_explicit(&wait->binding->status->asks, 1, memory_order_relaxed);
+	channel_ring_daemon(wait->binding);
+}
+
 /*
  * A move interrupts the system call as a signal would. Then the node has changed, and the program
  * must not hear of it.
@@ -194,7 +236,8 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	struct binding *binding = wait->binding;
 	struct bell_page *bell = binding->bell;
 	int32_t node = atomic_load_explicit(&binding->status->nodeid, memory_order_relaxed);
-	int64_t until = begin_ns + (wait->nap_ns ? wait->nap_ns : NAP_MAX_NS);
+	int64_t nap = nap_of(wait);
+	int64_t until = begin_ns + nap;
 	bool bounded = wait->deadline_ns >= 0 && wait->deadline_ns < until;
 	int r = 0;
 
@@ -206,8 +249,10 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	if (!is_worth(wait))
 		r = futex_sleep(binding, wait->seq, bounded ? wait->deadline_ns : until);
 	atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
-	if (r == -ETIMEDOUT && !bounded && !wait->nap_ns)
+	if (r == -ETIMEDOUT && !bounded && nap == NAP_MAX_NS)
 		all_have_news(binding);
+	if (r == -ETIMEDOUT && !bounded && wait->ring_in_ns)
+		suspect_ring(wait, nap);
 	return !wait->firm && is_signal(binding, r, node) ? EDVSINTR : 0;
 }
 
@@ -281,6 +326,8 @@ int wait_step(struct wait *wait)
 		if (r)
 			return r;
 		binding_show(binding, wait->flags, wait->getfrom, wait->sendto);
+		if (__builtin_expect(is_locked(wait), 0))
+			return EDVSLOCKED;
 	}
 	if (look_on(wait, &missed))
 		return 0;

@@ -31,8 +31,10 @@ struct wait {
 	bool news; /* so is news in the bell */
 	bool far;  /* the peer is elsewhere: its answer takes longer than looking on is worth */
 	bool any;  /* dvk_wakeup ends it */
-	bool firm; /* retreating: neither signals, nor hold, nor wake-ups end it */
-	int late;  /* error when the deadline has passed: EDVSTIMEDOUT or EDVSAGAIN */
+	int64_t ring_in_ns;    /* of sleep until a ring is looked for; 0: never */
+	int64_t ring_after_ns; /* the last such period */
+	bool firm;	       /* retreating: neither signals, nor hold, nor wake-ups end it */
+	int late;	       /* error when the deadline has passed: EDVSTIMEDOUT or EDVSAGAIN */
 	/* what dvs ps shows while it waits */
 	uint32_t flags;
 	int getfrom, sendto;
@@ -41,8 +43,10 @@ struct wait {
 
 /* timeout_ms < 0: without limit. 0: grace_ns, and then EDVSAGAIN. */
 void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int64_t grace_ns);
+/* Only one peer can end this wait: if it takes long, the daemon looks whether they wait in a ring. */
+void wait_for_one(struct wait *wait);
 void wait_begin(struct wait *wait);
-/* EDVSTIMEDOUT, EDVSAGAIN, EDVSINTR, EDVSNOTBIND, EDVSSHUTDOWN, EDVSWOKENUP, or 0. */
+/* EDVSTIMEDOUT, EDVSAGAIN, EDVSINTR, EDVSNOTBIND, EDVSSHUTDOWN, EDVSWOKENUP, EDVSLOCKED, or 0. */
 int wait_step(struct wait *wait);
 
 /* Before anything is taken or posted: 0; EDVSNOTBIND; waits while held, EDVSINTR ends that. */

@@ -41,9 +41,10 @@ static void timed_out(void *ctx)
 	answer(ctx);
 }
 
-void gather_packet(struct gather *gather, int node, const struct ctl_reply *reply,
-		   const void *payload)
+static void on_packet(void *asker, int node, const struct ctl_reply *reply, const void *payload)
 {
+	struct gather *gather = asker;
+
 	if (reply->packet == CTL_ROW && gather->parent)
 		request_row(gather->parent, payload, reply->payload_bytes);
 	if (reply->packet == CTL_DATA && gather->parent)
@@ -67,7 +68,8 @@ static void ask(struct gather *gather, int node, enum ctl_call call)
 
 	if (!child)
 		return;
-	child->gather = gather;
+	child->told = on_packet;
+	child->asker = gather;
 	child->uid = gather->parent->uid;
 	child->gid = gather->parent->gid;
 	child->head = (struct ctl_request){ .magic = CTL_MAGIC,

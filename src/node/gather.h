@@ -7,7 +7,6 @@
 #include "wire/ctl.h"
 
 struct request;
-struct gather;
 
 typedef void gather_fn(struct request *parent);
 
@@ -18,9 +17,5 @@ typedef void gather_fn(struct request *parent);
  * parent; it may be called before this returns.
  */
 void gather_start(struct request *parent, enum ctl_call call, gather_fn *done);
-
-/* request.c: a packet for a request whose asker is a gather. */
-void gather_packet(struct gather *gather, int node, const struct ctl_reply *reply,
-		   const void *payload);
 
 #endif

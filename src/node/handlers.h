@@ -44,6 +44,9 @@ void handle_shutdown(struct request *request);
 void handle_wakeup(struct request *request);
 void handle_notify(struct request *request);
 
+/* waits.c */
+void handle_waits(struct request *request);
+
 /* hand.c: the three steps by hand */
 void handle_migrate(struct request *request);
 

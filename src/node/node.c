@@ -15,6 +15,7 @@
 #include "node/process.h"
 #include "node/request.h"
 #include "node/server.h"
+#include "node/waits.h"
 #include "os/futex.h"
 #include "os/log.h"
 #include "os/pid.h"
@@ -119,6 +120,7 @@ static int start_parts(struct node *node)
 					 .message = on_message,
 					 .link_changed = on_link,
 					 .bulk = on_bulk,
+					 .rung = waits_on_ring,
 					 .ctx = node };
 	struct group_callbacks group = { .restore = order_restore,
 					 .deliver = order_deliver,

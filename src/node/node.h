@@ -33,6 +33,7 @@ struct arrival;
 struct ended;
 struct departure;
 struct copy_task;
+struct ring_chase;
 struct dc_init;
 struct server;
 
@@ -69,6 +70,7 @@ struct node {
 	struct os_source *init_source[SHM_DCS];
 	struct request *forwarded; /* waiting for another node's answer */
 	struct ended *ended;	   /* logs of processes that are no more */
+	struct ring_chase *chases; /* looking for endpoints that wait for each other */
 	struct copy_task *copies;  /* data copies waiting for another node or for a move to end */
 	struct arrival *arrivals;  /* migrations to this node */
 	struct departure *departures; /* migrations from this node */

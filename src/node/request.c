@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/refusal.h"
-#include "node/gather.h"
 #include "node/node.h"
 #include "node/process.h"
 #include "os/log.h"
@@ -64,8 +63,8 @@ static void send_packet(struct request *request, struct ctl_reply *reply, const 
 				  { (void *)(uintptr_t)payload, reply->payload_bytes } };
 
 	reply->magic = CTL_MAGIC;
-	if (request->gather) {
-		gather_packet(request->gather, request->head.node, reply, payload);
+	if (request->told) {
+		request->told(request->asker, request->head.node, reply, payload);
 		return;
 	}
 	if (request->from >= 0) {

@@ -16,7 +16,6 @@
 
 #include "wire/ctl.h"
 
-struct gather;
 struct node;
 struct os_source;
 struct refusal;
@@ -38,9 +37,11 @@ struct request {
 	int to; /* node, -1 */
 	uint64_t forward_id;
 	struct request *next_forwarded;
-	struct gather *gather; /* asker when it is neither a client nor a node */
-	uint32_t gathered;     /* nodes whose part is in: see gather.h */
-	uint64_t data_sent;    /* bytes of CTL_DATA so far: where a follower goes on after a move */
+	/* The asker when it is neither a client nor a node: is given each packet. */
+	void (*told)(void *asker, int node, const struct ctl_reply *reply, const void *payload);
+	void *asker;
+	uint32_t gathered;  /* nodes whose part is in: see gather.h */
+	uint64_t data_sent; /* bytes of CTL_DATA so far: where a follower goes on after a move */
 	void (*cancelled)(struct request *request);
 	/* asker of a move when it is this node itself: gets the report instead of the packets */
 	void (*moved)(struct request *request, const struct ctl_move *report);

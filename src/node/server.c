@@ -54,6 +54,7 @@ static const struct call calls[] = {
 	[CTL_DCEND] = { handle_dcend, 0 },
 	[CTL_ADDNODE] = { handle_addnode, 0 },
 	[CTL_DELNODE] = { handle_delnode, 0 },
+	[CTL_WAITS] = { handle_waits, 0 },
 	[CTL_PS] = { handle_ps, 0 },
 	[CTL_NODES] = { handle_nodes, 0 },
 	[CTL_DCS] = { handle_dcs, 0 },

@@ -32,6 +32,8 @@ struct proxy_callbacks {
 	/* A node message arrived. kind is the node's own; the bytes are valid during the call. */
 	void (*message)(void *ctx, int from, uint16_t kind, const uint8_t *bytes, uint32_t len);
 	void (*link_changed)(void *ctx, int node, int up);
+	/* The node bell rang for this slot, and its lines were looked at. NULL: nobody wants to know. */
+	void (*rung)(void *ctx, int dcid, int p_nr);
 	/*
 	 * Another connection than a link was made to our port (bulk lane): takes the descriptor, which
 	 * is blocking; nothing behind the HELLO has been read. `from` is what the other side says.

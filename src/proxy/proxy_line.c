@@ -480,9 +480,12 @@ void proxy_scan(struct proxy *proxy)
 			news = atomic_exchange(&bell->news[word], 0);
 		BITS_FOR_EACH(bit, &news, 64)
 		{
-			int slot = word * 64 + (int)bit;
+			int dcid = (word * 64 + (int)bit) / SHM_SLOTS;
+			int p_nr = (word * 64 + (int)bit) % SHM_SLOTS - SHM_TASKS;
 
-			proxy_scan_endpoint(proxy, slot / SHM_SLOTS, slot % SHM_SLOTS - SHM_TASKS);
+			proxy_scan_endpoint(proxy, dcid, p_nr);
+			if (proxy->callbacks.rung)
+				proxy->callbacks.rung(proxy->callbacks.ctx, dcid, p_nr);
 		}
 	}
 	proxy_batch_end(proxy);

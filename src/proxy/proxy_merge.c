@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "os/clock.h"
 #include "proxy/proxy_table.h"
 
 /* Finds or makes the channel of a frame. The side that is here, or -1. */
@@ -85,6 +86,10 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 		return;
 	}
 	line = &channel->page->line[side];
+	/* Its place among those that wait here is that of its coming here. */
+	if (side != local && (line_word_op(image.word) == LINE_OP_SEND ||
+			      line_word_op(image.word) == LINE_OP_SENDREC))
+		image.aux = os_ticks();
 	if (line_merge(line, &image, side != local) && is_waited_for(channel, side, local))
 		ring_local(peer, channel, local);
 	word = atomic_load(&line->word);

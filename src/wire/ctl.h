@@ -55,6 +55,7 @@ enum ctl_call {
 	CTL_DCEND = 17,
 	CTL_ADDNODE = 18,
 	CTL_DELNODE = 19,
+	CTL_WAITS = 20, /* between daemons: cmd enum ctl_waits, dcid, endpoint = p_nr; see below */
 	/* the command line */
 	CTL_PS = 32,	    /* dcid -1 all; rows: struct ctl_proc_row */
 	CTL_NODES = 33,	    /* rows: struct ctl_node_row */
@@ -68,6 +69,11 @@ enum ctl_call {
 	CTL_DRAIN = 39,	   /* nodeid = whom to empty; rows: struct ctl_move, one per process */
 	CTL_SHUTDOWN = 40, /* end the daemon in good order */
 	CTL_STATUS = 41,   /* ready? value = nodeid; payload: struct ctl_node_status */
+};
+
+enum ctl_waits {
+	CTL_WAITS_EDGE = 0, /* for whom does it wait? payload: struct wait_edge */
+	CTL_WAITS_LOCK = 1, /* its wait number addr[0] is in a ring and is to end: EDVSLOCKED */
 };
 
 #define CTL_FLAG_FOLLOW	     1u /* LOGS, RUN: stay attached until the process ends */

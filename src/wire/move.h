@@ -93,7 +93,7 @@ struct move_state {
 	int32_t getfrom, sendto, waitunbind;
 	uint32_t waitbind, hardware;
 	int32_t latch;
-	uint64_t lclsent, rmtsent, lclcopy, rmtcopy;
+	uint64_t lclsent, rmtsent, lclcopy, rmtcopy, waits;
 	priv_usr_t priv;
 };
 

@@ -55,7 +55,11 @@ static inline int shm_side(int own_nr, int peer_nr)
 /* One direction of a channel; see core/line.h for the word and who may change it. */
 struct line {
 	_Atomic uint64_t word;
-	_Atomic uint64_t aux; /* LINE_OP_ANSWER: sequence of the request that is answered */
+	/*
+	 * LINE_OP_ANSWER: sequence of the request that is answered. SEND and SENDREC: when the message
+	 * came to this node, in ticks, so that a receiver serves in the order of arrival.
+	 */
+	_Atomic uint64_t aux;
 	message msg;
 };
 
@@ -144,14 +148,17 @@ struct status_page {
 	_Atomic uint32_t waitbind;   /* waits for a bind or unbind: ring on every one in its DC */
 	_Atomic uint32_t exchanges;  /* counted up when in_control is */
 	_Atomic uint64_t lclsent, rmtsent, lclcopy, rmtcopy;
+	_Atomic uint64_t waits; /* number of the state shown: counted up by every change */
+	_Atomic uint32_t asks; /* 1: it waits for long; taken by the daemon, who looks for a ring */
 	/* written by the daemon */
 	_Alignas(64) _Atomic uint32_t hold; /* 1: migration started by hand; wait until 0 */
 	_Atomic uint32_t unbound;	    /* 1: this binding is over; calls give EDVSNOTBIND */
 	_Atomic int32_t latch;	/* 0, EDVSWOKENUP or EDVSSHUTDOWN: exchanged to 0 by the task */
 	_Atomic int32_t nodeid; /* of the node the task runs on */
 	_Atomic uint32_t
-		hardware;	/* 1: a notification from HARDWARE is pending; taken by exchange */
-	_Atomic uint32_t quiet; /* 1: it is looked at or about to be stopped; begin no exchange */
+		hardware;	 /* 1: a notification from HARDWARE is pending; taken by exchange */
+	_Atomic uint32_t quiet;	 /* 1: it is looked at or about to be stopped; begin no exchange */
+	_Atomic uint64_t locked; /* the wait of this number (see waits) is in a ring: EDVSLOCKED */
 	_Atomic uint64_t calls_allowed; /* bit: call number (dvk.h, DVK_SEND ...) */
 	int32_t dcid;
 	int32_t endpoint;

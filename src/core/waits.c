@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/waits.h"
+
+#include <stdbool.h>
+
+void wait_chase_begin(struct wait_chase *chase, int p_nr)
+{
+	chase->at = p_nr;
+	chase->count = 0;
+	chase->first = SHM_SLOTS;
+	chase->checked = 0;
+}
+
+static bool is_edge(const struct wait_chase *chase, const struct wait_edge *edge)
+{
+	return edge->kind != WAIT_NOBODY && edge->kind <= WAIT_KIND_LAST &&
+	       edge->p_nr == chase->at && edge->target != edge->p_nr &&
+	       edge->target >= -SHM_TASKS && edge->target < SHM_SLOTS - SHM_TASKS;
+}
+
+/* Where a slot stands in the chase; count: nowhere. */
+static uint32_t place_of(const struct wait_chase *chase, int p_nr)
+{
+	uint32_t i = 0;
+
+	while (i < chase->count && chase->edge[i].p_nr != p_nr)
+		i++;
+	return i;
+}
+
+static enum wait_verdict refuse_one(struct wait_chase *chase)
+{
+	bool found = false;
+
+	for (uint32_t i = chase->first; i < chase->count; i++) {
+		const struct wait_edge *edge = &chase->edge[i];
+
+		if (edge->kind != WAIT_TAKE || (found && edge->p_nr < chase->victim.p_nr))
+			continue;
+		chase->victim = *edge;
+		found = true;
+	}
+	return found ? WAIT_LOCKED : WAIT_FREE;
+}
+
+/* The second round, from the ring's first member on. */
+static enum wait_verdict check(struct wait_chase *chase, const struct wait_edge *edge)
+{
+	const struct wait_edge *before = &chase->edge[chase->first + chase->checked];
+
+	if (edge->target != before->target || edge->nr != before->nr || edge->kind != before->kind)
+		return WAIT_FREE;
+	chase->checked++;
+	if (chase->first + chase->checked == chase->count)
+		return refuse_one(chase);
+	chase->at = chase->edge[chase->first + chase->checked].p_nr;
+	return WAIT_ASK;
+}
+
+enum wait_verdict wait_chase_on_edge(struct wait_chase *chase, const struct wait_edge *edge)
+{
+	if (!is_edge(chase, edge))
+		return WAIT_FREE;
+	if (chase->first < chase->count)
+		return check(chase, edge);
+	/* Never full: no slot stands in it twice. */
+	chase->edge[chase->count++] = *edge;
+	chase->first = place_of(chase, edge->target);
+	chase->at = edge->target;
+	return WAIT_ASK;
+}
