@@ -114,6 +114,8 @@ static void attach(struct directory_change *change, const struct command *cmd)
 	ep->lpid = cmd->lpid;
 	if (cmd->vpid > 0)
 		ep->vpid = cmd->vpid;
+	if (cmd->name[0])
+		directory_copy_name(ep->name, cmd->name);
 	directory_effect_slot(change, EFFECT_ENDPOINT_ATTACHED, cmd->dcid, cmd->p_nr);
 }
 

@@ -53,24 +53,10 @@ static int bind_ask(struct control *control, bool whole)
 	return r;
 }
 
-static bool is_local_kind(int cmd)
-{
-	return cmd != RMT_BIND && cmd != BKUP_BIND;
-}
-
 /* The task meant is the calling thread, or its process. */
 static bool is_of_caller(int cmd, int pid)
 {
-	return is_local_kind(cmd) && (pid <= 0 || pid == os_process_id() || pid == os_thread_id());
-}
-
-static int bind_check(int cmd, int nodeid)
-{
-	if (cmd < SELF_BIND || cmd > MAX_BIND_TYPE)
-		return EDVSBINDTYPE;
-	if (is_local_kind(cmd) ? nodeid != LOCALNODE : nodeid < 0 || nodeid >= NR_NODES)
-		return EDVSBADNODEID;
-	return 0;
+	return cmd != RMT_BIND && (pid <= 0 || pid == os_process_id() || pid == os_thread_id());
 }
 
 static long bind_named(int cmd, int dcid, int pid, int endpoint, int nodeid, const char *name)
@@ -78,10 +64,8 @@ static long bind_named(int cmd, int dcid, int pid, int endpoint, int nodeid, con
 	struct control control = control_request(CTL_BIND);
 	bool whole = binding_thread_id() == 0 || pid == os_process_id();
 	struct binding *known = is_of_caller(cmd, pid) ? binding_held(whole) : NULL;
-	int r = bind_check(cmd, nodeid);
+	int r;
 
-	if (r)
-		return r;
 	control.request.cmd = cmd;
 	control.request.dcid = dcid;
 	control.request.pid = pid > 0 ? pid : PROC_NO_PID;
@@ -214,17 +198,19 @@ long dvk_wait4bindep_X(int cmd, int endpoint, unsigned long timeout)
 
 	if (cmd != WAIT_BIND && cmd != WAIT_UNBIND)
 		return EDVSBADCALL;
-	if (endpoint != SELF)
+	if (endpoint != SELF || cmd == WAIT_UNBIND)
 		return wait_for_other(&wait);
-	if (cmd == WAIT_UNBIND)
-		return EDVSRANGE;
-	r = binding_enter(&binding, -1);
-	if (!r)
-		return binding_leave(binding, binding->endpoint);
-	if (r != EDVSNOTBIND)
-		return r;
-	r = bind_wait_unbound(&wait);
-	return r ? r : (long)wait.value;
+	for (;;) {
+		/* A backup waits in here until it is promoted. */
+		r = binding_enter(&binding, -1);
+		if (!r)
+			return binding_leave(binding, binding->endpoint);
+		if (r != EDVSNOTBIND)
+			return r;
+		r = bind_wait_unbound(&wait);
+		if (r)
+			return r;
+	}
 }
 
 /* ---- giving an endpoint back ---- */
@@ -281,9 +267,9 @@ long dvk_getep(int pid)
 	struct binding *binding;
 	int r;
 
-	if (pid < 1 && pid != PROC_NO_PID)
-		return EDVSBADRANGE;
 	r = binding_enter(&binding, -1);
+	if (r != EDVSDVSINIT && ((pid < 1 && pid != PROC_NO_PID) || pid > PID_MAX))
+		return r ? EDVSBADRANGE : binding_leave(binding, EDVSBADRANGE);
 	if (r)
 		return r;
 	control.request.pid = pid;

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "dvk.h"
 #include "migrate/migrate.h"
+#include "node/backup.h"
 #include "node/bulk.h"
 #include "node/carry.h"
 #include "node/fault.h"
@@ -158,6 +159,11 @@ static int check_offer(struct arrival *a)
 				"node %d has not heard yet that endpoint %d runs on node %d; try "
 				"again",
 				a->node->options.id, offer->endpoint, a->from);
+	else if (backup_find(a->node, offer->dcid, offer->p_nr))
+		r = refusal_set(&a->refusal, EDVSSLOTUSED,
+				"a backup of endpoint %d stands by on node %d: make it the process "
+				"with dvs_migrate, or end it",
+				offer->endpoint, a->node->options.id);
 	node_unlock(a->node);
 	return r;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/refusal.h"
 #include "dvk.h"
+#include "node/backup.h"
 #include "node/handlers.h"
 #include "node/node.h"
 #include "node/order.h"
@@ -27,7 +28,7 @@ static pid_t caller_tid(const struct request *request)
 	return tid > 0 ? tid : request->pid;
 }
 
-struct process *caller_process(struct request *request)
+struct process *caller_binding(struct request *request)
 {
 	struct process *p;
 
@@ -37,19 +38,21 @@ struct process *caller_process(struct request *request)
 	return p && p->status ? p : NULL;
 }
 
-static bool valid_dc(const struct node *node, int dcid)
+struct process *caller_process(struct request *request)
 {
-	return dcid >= 0 && dcid < SHM_DCS && node->directory.dc[dcid].running;
+	struct process *p = caller_binding(request);
+
+	return p && !p->backup ? p : NULL;
 }
 
-static int check_dc(struct request *request, int dcid)
+int request_check_dc(struct request *request, int dcid)
 {
 	if (dcid < 0 || dcid >= SHM_DCS) {
 		request_fail(request, EDVSBADDCID, "there is no DC %d: DC numbers are 0 to %d",
 			     dcid, SHM_DCS - 1);
 		return -1;
 	}
-	if (!valid_dc(request->node, dcid)) {
+	if (!request->node->directory.dc[dcid].running) {
 		request_fail(request, EDVSDCNOTRUN,
 			     "DC %d is not running; create it with: dvs dc create %d", dcid, dcid);
 		return -1;
@@ -57,8 +60,18 @@ static int check_dc(struct request *request, int dcid)
 	return 0;
 }
 
-/* Answers with the caller's pages: node bell, and own bell and status if it is bound. */
-static void end_with_pages(struct request *request, int64_t value, struct process *process)
+int request_check_slot(struct request *request, int dcid, int p_nr, int error)
+{
+	const struct directory_dc *dc = &request->node->directory.dc[dcid];
+
+	if (node_slot_valid(dc, p_nr))
+		return 0;
+	request_fail(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
+		     dc->nr_procs - 1, p_nr);
+	return -1;
+}
+
+void request_end_with_pages(struct request *request, int64_t value, struct process *process)
 {
 	struct node *node = request->node;
 	struct exchange_bell *bell;
@@ -75,7 +88,7 @@ static void end_with_pages(struct request *request, int64_t value, struct proces
 
 void handle_hello(struct request *request)
 {
-	end_with_pages(request, request->node->options.id, caller_process(request));
+	request_end_with_pages(request, request->node->options.id, caller_binding(request));
 }
 
 /* A binding on its way through the order. */
@@ -127,37 +140,66 @@ static void bind_done(struct node *node, void *ctx, const struct directory_resul
 		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
 		return; /* the entry stays: its exit unbinds it */
 	}
-	if (request->pid == process->tgid && caller_process(request) == process)
-		end_with_pages(request, result->value, process);
+	if (request->pid == process->tgid && caller_binding(request) == process)
+		request_end_with_pages(request, result->value, process);
 	else
 		request_end(request, result->value, NULL, 0, NULL, 0);
 }
 
-static int bind_check(struct request *request, int endpoint)
+static bool is_elsewhere(const struct request *request)
+{
+	return request->head.cmd == RMT_BIND || request->head.cmd == BKUP_BIND;
+}
+
+/* Of the contract's list, in its order, what comes before the task is looked for. */
+static int bind_check(struct request *request, int p_nr)
 {
 	const struct node *node = request->node;
+	int cmd = request->head.cmd, dcid = request->head.dcid, nodeid = request->head.nodeid;
 	const struct directory_dc *dc;
 
-	if (request->head.cmd == BKUP_BIND) {
-		request_fail(request, EDVSNOSYS,
-			     "an endpoint has no backups: every node knows where "
-			     "it is, and it can be moved");
+	if (request->uid && cmd != SELF_BIND) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may bind itself only; root may bind others", request->uid);
 		return -1;
 	}
-	if (request->head.cmd == RMT_BIND && request->head.nodeid == node->options.id) {
-		request_fail(request, EDVSBADNODEID, "node %d is this one; bind it here",
-			     node->options.id);
+	if (is_elsewhere(request) ? nodeid < 0 || nodeid >= NR_NODES || nodeid == node->options.id
+				  : nodeid != LOCALNODE) {
+		request_fail(request, EDVSBADNODEID,
+			     is_elsewhere(request) ? "node %d is none, or this one; bind it here"
+						   : "node %d: it is bound where it runs",
+			     nodeid);
 		return -1;
 	}
-	if (check_dc(request, request->head.dcid) < 0)
+	if (cmd < SELF_BIND || cmd > MAX_BIND_TYPE) {
+		request_fail(request, EDVSBINDTYPE, "%d is no kind of bind", cmd);
 		return -1;
-	dc = &node->directory.dc[request->head.dcid];
-	if (endpoint < -dc->nr_tasks || endpoint >= dc->nr_procs) {
-		request_fail(request, EDVSBADDCID, "DC %d has slots %d to %d, not %d",
-			     request->head.dcid, -dc->nr_tasks, dc->nr_procs - 1, endpoint);
+	}
+	if (request_check_dc(request, dcid) < 0 ||
+	    request_check_slot(request, dcid, p_nr, EDVSBADDCID) < 0)
+		return -1;
+	dc = &node->directory.dc[dcid];
+	if (!(dc->nodes >> node->options.id & 1) ||
+	    (is_elsewhere(request) && !(dc->nodes >> nodeid & 1))) {
+		request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
+			     dc->nodes >> node->options.id & 1 ? nodeid : node->options.id, dcid);
 		return -1;
 	}
 	return 0;
+}
+
+/* The order decides; this is only so that a slot in use is named before a pid that is wrong. */
+static bool is_used(struct request *request, int p_nr)
+{
+	const struct directory_endpoint *ep =
+		node_endpoint(request->node, request->head.dcid, p_nr);
+
+	if (!ep->bound || is_elsewhere(request) || request->head.cmd == REPLICA_BIND)
+		return false;
+	request_fail(request, EDVSSLOTUSED,
+		     "endpoint %d of DC %d is bound already; choose a free one (dvs ps %d)", p_nr,
+		     request->head.dcid, request->head.dcid);
+	return true;
 }
 
 /* The task to be bound: the calling thread, or another process that the caller names. */
@@ -202,187 +244,96 @@ static void bind_remote(struct request *request)
 	order_propose(request->node, &cmd, remote_done, request);
 }
 
-void handle_bind(struct request *request)
+static void bind_backup(struct request *request, struct process *process)
 {
-	struct node *node = request->node;
+	struct refusal why = REFUSAL_NONE;
+	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+
+	if (backup_check(request->node, dcid, p_nr, request->head.nodeid, &why) < 0) {
+		process_free(process);
+		request_refuse(request, &why);
+		return;
+	}
+	if (backup_begin(process, dcid, p_nr) < 0 || process_watch(process) < 0) {
+		process_free(process);
+		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
+		return;
+	}
+	if (request->pid == process->tgid && caller_binding(request) == process)
+		request_end_with_pages(request, process->endpoint, process);
+	else
+		request_end(request, process->endpoint, NULL, 0, NULL, 0);
+}
+
+/* A thread that borrows from its leader has its DC. */
+static bool leader_is_elsewhere(struct request *request, pid_t tgid, pid_t tid)
+{
+	const struct process *leader =
+		tid == tgid ? NULL : process_find_pid(request->node, tgid, tgid);
+
+	if (!leader || !leader->status || leader->dcid == request->head.dcid)
+		return false;
+	request_fail(request, EDVSBADDCID, "the thread's process is bound in DC %d", leader->dcid);
+	return true;
+}
+
+static void propose_bind(struct request *request, struct process *process)
+{
 	struct command cmd = { .kind = COMMAND_BIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = _ENDPOINT_P(request->head.endpoint),
-			       .node = node->options.id };
-	struct binding *binding;
-	struct process *process;
-	pid_t tgid, tid;
-	int vpid;
+			       .node = request->node->options.id,
+			       .bind_kind = request->head.cmd,
+			       .lpid = process->lpid,
+			       .vpid = process->vpid,
+			       .misc = process->lpid == process->tgid ? MIS_GRPLEADER : 0 };
+	struct binding *binding = calloc(1, sizeof(*binding));
 
-	if (bind_check(request, cmd.p_nr) < 0)
-		return;
-	if (request->head.cmd == RMT_BIND) {
-		bind_remote(request);
-		return;
-	}
-	if (request->uid && request->head.cmd != SELF_BIND) {
-		request_fail(request, EDVSPRIVILEGES,
-			     "uid %u may bind itself only; root may bind others", request->uid);
-		return;
-	}
-	if (bind_target(request, &tgid, &tid, &vpid) < 0 ||
-	    process_new(node, tid, tgid, vpid, -1, &process) < 0) {
-		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
-			     request->head.pid, node->options.id);
-		return;
-	}
-	binding = calloc(1, sizeof(*binding));
 	if (!binding) {
 		process_free(process);
 		request_fail(request, EDVSALLOCMEM, "no memory for the binding");
 		return;
 	}
 	*binding = (struct binding){ request, process, cmd.dcid, cmd.p_nr };
-	cmd.lpid = tid;
-	cmd.vpid = vpid;
-	cmd.misc = tid == tgid ? MIS_GRPLEADER : 0;
 	if (request->head.cmd == REPLICA_BIND)
 		cmd.misc |= MIS_REPLICATED;
 	if (request->head.cmd == USERMODE_BIND)
 		cmd.misc |= MIS_USERMODE;
-	cmd.bind_kind = request->head.cmd;
-	os_comm_of(tid, cmd.name, sizeof(cmd.name));
-	order_propose(node, &cmd, bind_done, binding);
+	os_comm_of(process->lpid, cmd.name, sizeof(cmd.name));
+	order_propose(request->node, &cmd, bind_done, binding);
 }
 
-static void unbind_done(struct node *node, void *ctx, const struct directory_result *result)
+void handle_bind(struct request *request)
 {
-	struct request *request = ctx;
+	int p_nr = _ENDPOINT_P(request->head.endpoint);
+	struct process *process;
+	pid_t tgid, tid;
+	int vpid;
 
-	(void)node;
-	if (result->code < 0)
-		request_fail(request, result->code, "endpoint %d of DC %d cannot be unbound",
-			     request->head.endpoint, request->head.dcid);
+	if (bind_check(request, p_nr) < 0)
+		return;
+	if (request->head.cmd == RMT_BIND) {
+		bind_remote(request);
+		return;
+	}
+	if (is_used(request, p_nr))
+		return;
+	if (bind_target(request, &tgid, &tid, &vpid) < 0) {
+		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
+			     request->head.pid, request->node->options.id);
+		return;
+	}
+	if (leader_is_elsewhere(request, tgid, tid))
+		return;
+	if (process_new(request->node, tid, tgid, vpid, -1, &process) < 0) {
+		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
+			     request->head.pid, request->node->options.id);
+		return;
+	}
+	if (request->head.cmd == BKUP_BIND)
+		bind_backup(request, process);
 	else
-		request_end(request, 0, NULL, 0, NULL, 0);
-}
-
-static void unbinder_cancelled(struct request *request)
-{
-	struct process *process = request->keeper;
-
-	for (struct request **link = &process->unbinders; *link; link = &(*link)->next_kept) {
-		if (*link == request) {
-			*link = request->next_kept;
-			request_end(request, 0, NULL, 0, NULL, 0);
-			return;
-		}
-	}
-}
-
-/* Another process: asked to end by SIGTERM and told so in its wait; a bound caller waits for it. */
-static void unbind_other(struct request *request, struct process *target)
-{
-	struct process *caller = caller_process(request);
-	struct exchange_bell *bell;
-
-	target->status->page->latch = EDVSSHUTDOWN;
-	if (exchange_bell(request->node->exchange, target->dcid, target->p_nr, &bell) == 0)
-		exchange_poke(bell);
-	os_pidfd_signal(target->pidfd, SIGTERM);
-	if (!caller || request->head.timeout_ms == 0) {
-		request_fail(request, EDVSAGAIN,
-			     "endpoint %d was asked to end (SIGTERM) and has not ended yet",
-			     request->head.endpoint);
-		return;
-	}
-	request->keeper = target;
-	request->cancelled = unbinder_cancelled;
-	request->next_kept = target->unbinders;
-	target->unbinders = request;
-}
-
-void handle_unbind(struct request *request)
-{
-	struct node *node = request->node;
-	int dcid = request->head.dcid;
-	int p_nr = _ENDPOINT_P(request->head.endpoint);
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
-	struct command cmd = { .kind = COMMAND_UNBIND, .dcid = dcid, .p_nr = p_nr };
-	struct process *target;
-
-	if (check_dc(request, dcid) < 0)
-		return;
-	if (!ep || !ep->bound) {
-		request_fail(request, ep ? EDVSNOTBIND : EDVSENDPOINT,
-			     "endpoint %d of DC %d is not bound", request->head.endpoint, dcid);
-		return;
-	}
-	if (ep->node != node->options.id) {
-		request_fail(request, EDVSRMTPROC,
-			     "endpoint %d runs on node %d; only there it can be unbound",
-			     request->head.endpoint, ep->node);
-		return;
-	}
-	target = process_find(node, dcid, p_nr);
-	if (target && target != caller_process(request)) {
-		if (ep->moving)
-			request_fail(request, EDVSMIGRATE, "endpoint %d is migrating",
-				     request->head.endpoint);
-		else
-			unbind_other(request, target);
-		return;
-	}
-	cmd.generation = ep->generation;
-	order_propose(node, &cmd, unbind_done, request);
-}
-
-void handle_getep(struct request *request)
-{
-	struct process *caller = caller_process(request);
-	pid_t tid =
-		request->head.pid > 0 ? os_pid_here(request->pid, request->head.pid) : request->pid;
-	struct process *p = tid > 0 ? process_find_pid(request->node, os_tgid_of(tid), tid) : NULL;
-
-	if (tid <= 0 || os_tgid_of(tid) <= 0) {
-		request_fail(request, EDVSBADPID, "there is no process %d here", request->head.pid);
-		return;
-	}
-	if (!p || !p->status || (!caller && p->tgid != request->pid)) {
-		request_fail(request, EDVSNOTBIND, "process %d is not bound", request->head.pid);
-		return;
-	}
-	request_end(request, p->endpoint, NULL, 0, NULL, 0);
-}
-
-void handle_wait4bind(struct request *request)
-{
-	struct node *node = request->node;
-	struct process *caller = caller_process(request);
-	const struct directory_endpoint *ep;
-	int p_nr = _ENDPOINT_P(request->head.endpoint);
-
-	if (request->head.endpoint == SELF) {
-		if (caller)
-			end_with_pages(request, caller->endpoint, caller);
-		else
-			request_fail(request, EDVSAGAIN, "the caller is not bound yet");
-		return;
-	}
-	if (!caller) {
-		request_fail(request, EDVSNOTBIND, "the caller is not bound");
-		return;
-	}
-	ep = node_endpoint(node, caller->dcid, p_nr);
-	if (!ep) {
-		request_fail(request, EDVSRANGE, "there is no slot %d", p_nr);
-		return;
-	}
-	if (request->head.cmd == WAIT_BIND && ep->bound) {
-		request_end(request, directory_endpoint_number(ep, p_nr), NULL, 0, NULL, 0);
-		return;
-	}
-	if (request->head.cmd == WAIT_UNBIND &&
-	    (!ep->bound || directory_endpoint_number(ep, p_nr) != request->head.endpoint)) {
-		request_end(request, 0, NULL, 0, NULL, 0);
-		return;
-	}
-	request_fail(request, EDVSAGAIN, "not yet");
+		propose_bind(request, process);
 }
 
 /* cmd 1: `endpoint` is a slot number, and whoever holds it now is meant. */
@@ -401,21 +352,23 @@ void handle_channel(struct request *request)
 		request_fail(request, EDVSNOTBIND, "the caller is not bound");
 		return;
 	}
-	ep = node_endpoint(node, caller->dcid, p_nr);
-	if (!ep || p_nr == caller->p_nr) {
-		request_fail(request, ep ? EDVSENDPOINT : EDVSRANGE, "there is no peer %d", p_nr);
+	if (request_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
 		return;
-	}
-	number = directory_endpoint_number(ep, p_nr);
-	if (!ep->bound || (request->head.cmd != 1 && number != request->head.endpoint)) {
-		request_fail(request, ep->bound ? EDVSENDPOINT : EDVSDSTDIED,
-			     "endpoint %d is not bound", request->head.endpoint);
+	if (p_nr == caller->p_nr) {
+		request_fail(request, EDVSENDPOINT, "endpoint %d is the caller", p_nr);
 		return;
 	}
 	/* To hear from anybody needs no right. */
 	if (request->head.cmd != 1 && !node_may_talk(node, caller->dcid, caller->p_nr, p_nr)) {
 		request_fail(request, EDVSTRAPDENIED, "endpoint %d may not talk to endpoint %d",
-			     caller->endpoint, number);
+			     caller->endpoint, request->head.endpoint);
+		return;
+	}
+	ep = node_endpoint(node, caller->dcid, p_nr);
+	number = directory_endpoint_number(ep, p_nr);
+	if (!ep->bound || (request->head.cmd != 1 && number != request->head.endpoint)) {
+		request_fail(request, ep->bound ? EDVSENDPOINT : EDVSDSTDIED,
+			     "endpoint %d is not bound", request->head.endpoint);
 		return;
 	}
 	if (exchange_channel(node->exchange, caller->dcid, caller->endpoint, number, &channel) <

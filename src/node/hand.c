@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "dvk.h"
+#include "node/backup.h"
 #include "node/handlers.h"
 #include "node/node.h"
 #include "node/order.h"
@@ -17,7 +18,8 @@
 /*
  * For those who bring their own checkpointer. One call on any node speaks for all: it is a command of
  * the order. A commit that names a process on the new node attaches it; one that names none leaves the
- * endpoint there without a process until somebody commits with one.
+ * endpoint there without a process until somebody commits with one; unless a backup stands by there,
+ * which then takes it over.
  */
 
 struct hand {
@@ -44,14 +46,31 @@ static const char *why(const struct request *request, int code)
 	return result_text(code);
 }
 
+int hand_take_over(struct process *process, int dcid, int p_nr)
+{
+	struct node *node = process->node;
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	int r;
+
+	rights_reset(node, dcid, p_nr);
+	r = process_attach(process, dcid, p_nr, directory_endpoint_number(ep, p_nr),
+			   ep->generation);
+	if (r < 0)
+		return r;
+	process->status->page->hold = 0;
+	exchange_unhold(node->exchange, dcid, p_nr, 0);
+	process_refresh_channels(process);
+	proxy_offer(node->proxy, dcid, p_nr, process->endpoint);
+	return process_watch(process);
+}
+
 static void hand_done(struct node *node, void *ctx, const struct directory_result *result)
 {
 	struct hand *hand = ctx;
 	struct request *request = hand->request;
 	struct process *process = hand->process;
-	const struct directory_endpoint *ep;
-	int p_nr = _ENDPOINT_P(request->head.endpoint);
 
+	(void)node;
 	free(hand);
 	if (result->code < 0) {
 		if (process)
@@ -61,27 +80,57 @@ static void hand_done(struct node *node, void *ctx, const struct directory_resul
 			     why(request, result->code));
 		return;
 	}
-	if (process) {
-		ep = node_endpoint(node, request->head.dcid, p_nr);
-		rights_reset(node, request->head.dcid, p_nr);
-		if (process_attach(process, request->head.dcid, p_nr,
-				   directory_endpoint_number(ep, p_nr), ep->generation) == 0) {
-			proxy_offer(node->proxy, process->dcid, p_nr, process->endpoint);
-			process_watch(process);
-		}
-	}
+	if (process)
+		hand_take_over(process, request->head.dcid, _ENDPOINT_P(request->head.endpoint));
 	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+static int no_such_pid(struct request *request)
+{
+	request_fail(request, EDVSBADPID, "there is no process %d on node %d", request->head.pid,
+		     request->node->options.id);
+	return -1;
+}
+
+static void name_target(struct command *cmd, pid_t tid, int vpid)
+{
+	cmd->flags |= COMMAND_FLAG_ATTACH;
+	cmd->lpid = tid;
+	cmd->vpid = vpid;
+	os_comm_of(tid, cmd->name, sizeof(cmd->name));
+}
+
+/* Nobody is named, or just the backup: the commit promotes it when it is delivered. */
+static int promote_target(struct request *request, struct command *cmd,
+			  const struct process *backup)
+{
+	int pid = request->head.pid;
+	pid_t tid = pid > 0 ? os_pid_here(request->pid, pid) : backup->lpid;
+
+	if (tid <= 0)
+		return no_such_pid(request);
+	if (tid != backup->lpid) {
+		request_fail(request, EDVSBADPID,
+			     "process %d is the backup of endpoint %d on node %d: name it, or none",
+			     backup->lpid, request->head.endpoint, request->node->options.id);
+		return -1;
+	}
+	name_target(cmd, backup->lpid, backup->vpid);
+	return 0;
 }
 
 /* The process that takes the endpoint over: the caller, or a pid that it names. */
 static int attach_target(struct request *request, struct command *cmd, struct process **processp)
 {
 	struct node *node = request->node;
+	const struct process *backup = backup_find(node, cmd->dcid, cmd->p_nr);
 	pid_t tid = 0;
 
 	*processp = NULL;
 	if (request->head.nodeid != node->options.id)
 		return 0;
+	if (backup)
+		return promote_target(request, cmd, backup);
 	if (request->head.pid > 0)
 		tid = os_pid_here(request->pid, request->head.pid);
 	else if (!(request->head.flags & CTL_FLAG_HAND_COMMIT))
@@ -89,14 +138,9 @@ static int attach_target(struct request *request, struct command *cmd, struct pr
 	else
 		return 0;
 	if (tid <= 0 ||
-	    process_new(node, tid, os_tgid_of(tid), os_pid_innermost(tid), -1, processp) < 0) {
-		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
-			     request->head.pid, node->options.id);
-		return -1;
-	}
-	cmd->flags |= COMMAND_FLAG_ATTACH;
-	cmd->lpid = tid;
-	cmd->vpid = (*processp)->vpid;
+	    process_new(node, tid, os_tgid_of(tid), os_pid_innermost(tid), -1, processp) < 0)
+		return no_such_pid(request);
+	name_target(cmd, tid, (*processp)->vpid);
 	return 0;
 }
 

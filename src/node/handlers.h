@@ -12,14 +12,23 @@ struct process;
 
 /* caller.c: the task that asks */
 struct process *caller_process(struct request *request); /* its binding, or NULL */
+struct process *caller_binding(struct request *request); /* the same, and also of a backup */
+
+/* 0, or the request is failed: EDVSBADDCID or EDVSDCNOTRUN; `error`. */
+int request_check_dc(struct request *request, int dcid);
+int request_check_slot(struct request *request, int dcid, int p_nr, int error);
+/* Answers with the caller's pages: node bell, and own bell and status if it is bound. */
+void request_end_with_pages(struct request *request, int64_t value, struct process *process);
 
 /* bind.c */
 void handle_hello(struct request *request);
 void handle_bind(struct request *request);
+void handle_channel(struct request *request);
+
+/* unbind.c */
 void handle_unbind(struct request *request);
 void handle_getep(struct request *request);
 void handle_wait4bind(struct request *request);
-void handle_channel(struct request *request);
 
 /* info.c */
 void handle_procinfo(struct request *request);

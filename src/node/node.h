@@ -91,6 +91,11 @@ static inline void node_unlock(struct node *node)
 
 /* The directory's entry, or NULL when out of range; may be unbound. */
 const struct directory_endpoint *node_endpoint(const struct node *node, int dcid, int p_nr);
+/* Whether a DC has this slot. */
+static inline bool node_slot_valid(const struct directory_dc *dc, int p_nr)
+{
+	return p_nr >= -dc->nr_tasks && p_nr < dc->nr_procs;
+}
 /* Where an endpoint is, in the words of proxy.h. */
 int node_locate(const struct node *node, int dcid, int endpoint);
 

@@ -6,6 +6,7 @@
 
 #include "dvk.h"
 #include "node/arrival.h"
+#include "node/backup.h"
 #include "node/copy.h"
 #include "node/departure.h"
 #include "node/hand.h"
@@ -93,6 +94,7 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 	copy_on_dead(node, effect->dcid, endpoint);
 	if (process && process->generation == effect->generation)
 		process_detach(process);
+	backup_on_dead(node, effect);
 	poke_bind_waiters(node, effect->dcid);
 }
 
@@ -129,6 +131,7 @@ static void move_committed(struct node *node, const struct directory_effect *eff
 		departure_on_committed(node, effect);
 	if (effect->target == self)
 		arrival_on_committed(node, effect);
+	backup_on_committed(node, effect);
 	offer(node, effect);
 	copy_retry(node);
 	poke_bind_waiters(node, effect->dcid);

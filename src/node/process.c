@@ -21,7 +21,7 @@ struct process *process_find(struct node *node, int dcid, int p_nr)
 {
 	struct process *p = node->processes;
 
-	while (p && (p->dcid != dcid || p->p_nr != p_nr || !p->status || p->arriving))
+	while (p && (p->dcid != dcid || p->p_nr != p_nr || !p->status || p->arriving || p->backup))
 		p = p->next;
 	return p;
 }
@@ -93,7 +93,7 @@ void process_free(struct process *process)
 		}
 	}
 	os_source_free(process->exit_source);
-	if (process->ended && !process->arriving)
+	if (process->ended && !process->arriving && !process->backup)
 		ended_keep(process);
 	if (process->status)
 		exchange_status_free(node->exchange, process->status);
@@ -133,11 +133,26 @@ void process_refresh_channels(struct process *process)
 	}
 }
 
+void process_fill(struct process *process, int dcid, int p_nr, int endpoint, uint32_t generation)
+{
+	struct status_page *page = process->status->page;
+
+	process->dcid = dcid;
+	process->p_nr = p_nr;
+	process->endpoint = endpoint;
+	process->generation = generation;
+	page->dcid = dcid;
+	page->p_nr = p_nr;
+	page->endpoint = endpoint;
+	page->nodeid = process->node->options.id;
+	page->vpid = process->vpid;
+	node_fill_rights(process->node, dcid, p_nr, page);
+}
+
 int process_attach(struct process *process, int dcid, int p_nr, int endpoint, uint32_t generation)
 {
 	struct node *node = process->node;
 	struct exchange_bell *bell;
-	struct status_page *page;
 	int r;
 
 	if (!process->status) {
@@ -149,18 +164,8 @@ int process_attach(struct process *process, int dcid, int p_nr, int endpoint, ui
 	if (r < 0)
 		return r;
 	ended_forget(node, dcid, p_nr);
-	process->dcid = dcid;
-	process->p_nr = p_nr;
-	process->endpoint = endpoint;
-	process->generation = generation;
 	process->state = PROCESS_BOUND;
-	page = process->status->page;
-	page->dcid = dcid;
-	page->p_nr = p_nr;
-	page->endpoint = endpoint;
-	page->nodeid = node->options.id;
-	page->vpid = process->vpid;
-	node_fill_rights(node, dcid, p_nr, page);
+	process_fill(process, dcid, p_nr, endpoint, generation);
 	exchange_bell_hold(bell, BELL_PROCESS);
 	process_refresh_channels(process);
 	exchange_poke(bell);
@@ -188,7 +193,8 @@ void process_detach(struct process *process)
 	process->status->page->unbound = 1;
 	if (exchange_bell(node->exchange, process->dcid, process->p_nr, &bell) == 0) {
 		exchange_poke(bell);
-		exchange_bell_hold(bell, BELL_DAEMON);
+		if (!process->backup)
+			exchange_bell_hold(bell, BELL_DAEMON);
 	}
 	process->status = exchange_status_free(node->exchange, process->status);
 	end_unbinders(process);
@@ -222,6 +228,10 @@ static void process_ended(struct process *process)
 		process_free(process);
 		return;
 	}
+	if (process->backup) {
+		process_detach(process);
+		return;
+	}
 	if (departure_on_process_died(process->node, process->dcid, process->p_nr))
 		return;
 	process->state = PROCESS_ENDING;
@@ -240,7 +250,7 @@ static void on_pidfd(void *ctx, int fd, int events)
 
 int process_watch(struct process *process)
 {
-	if (process->managed)
+	if (process->managed || process->exit_source)
 		return 0;
 	return os_source_io(process->node->loop, process->pidfd, OS_READ, on_pidfd, process,
 			    &process->exit_source);

@@ -47,13 +47,17 @@ struct process {
 	uint64_t log_start; /* bytes that fell out of the log before it came to this node */
 	bool managed;	    /* child of a DC init: its wait status comes from there */
 	bool arriving;	    /* being loaded: not this node's yet, and no endpoint */
+	bool backup;	    /* stands by for a primary elsewhere: see backup.h */
+	char name[16];	    /* of a backup, which no directory names */
 	bool ended;
 	int wait_status;
 	struct request *followers; /* logs -f, run --wait; by next_kept */
 	struct request *unbinders; /* dvk_unbind callers waiting for its end; by next_kept */
 };
 
+/* The endpoint's process here; no backup. */
 struct process *process_find(struct node *node, int dcid, int p_nr);
+/* The task's newest entry, or that of its leader; may be a backup. */
 struct process *process_find_pid(struct node *node, pid_t tgid, pid_t tid);
 struct process *process_find_vpid(struct node *node, int dcid, int vpid);
 struct process *process_next(struct process *process); /* for a walk of node->processes */
@@ -66,6 +70,8 @@ void process_free(struct process *process);
 
 /* The order has bound it: pages, bell, copy pids. 0 or negative errno. proxy_offer() comes after. */
 int process_attach(struct process *process, int dcid, int p_nr, int endpoint, uint32_t generation);
+/* The part of it that concerns the entry and its status page, which is there. */
+void process_fill(struct process *process, int dcid, int p_nr, int endpoint, uint32_t generation);
 /* Watches for the exit and unbinds then. */
 int process_watch(struct process *process);
 /* The binding is over (unbound, died, moved by hand): calls give EDVSNOTBIND. */

@@ -7,6 +7,7 @@
 #include "base/refusal.h"
 #include "base/result.h"
 #include "dvk.h"
+#include "node/backup.h"
 #include "node/ended.h"
 #include "node/gather.h"
 #include "node/handlers.h"
@@ -222,6 +223,53 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 		request_end(request, result->value, NULL, 0, NULL, 0);
 }
 
+/* A backup is of this node alone: no command of the order, and no endpoint yet. */
+static void run_backup(struct request *request, struct process *process, int p_nr)
+{
+	struct node *node = request->node;
+	struct refusal why = REFUSAL_NONE;
+	int dcid = request->head.dcid;
+	int r = backup_check(node, dcid, p_nr, request->head.nodeid, &why);
+
+	if (r == 0 && backup_begin(process, dcid, p_nr) < 0)
+		r = refusal_set(&why, EDVSALLOCMEM, "no memory for the pages of the binding");
+	if (r == 0) {
+		r = dc_init_go(node->init[dcid], process->vpid, &why);
+		if (r < 0)
+			refusal_set(&why, EDVSNOEXEC,
+				    "the command could not be executed (errno %d)", -r);
+	}
+	if (r < 0) {
+		dc_init_cancel(node->init[dcid], process->vpid);
+		request_refuse(request, &why);
+		return;
+	}
+	run_row(request, process);
+	if (request->head.flags & CTL_FLAG_FOLLOW)
+		process_follow(process, request);
+	else
+		request_end(request, process->endpoint, NULL, 0, NULL, 0);
+}
+
+/* The contract's nodes of a backup: another one, and both belong to the DC. */
+static int check_primary(struct request *request)
+{
+	const struct node *node = request->node;
+	const struct directory_dc *dc = &node->directory.dc[request->head.dcid];
+	int primary = request->head.nodeid;
+
+	if (primary < 0 || primary >= NR_NODES || primary == node->options.id)
+		request_fail(request, EDVSBADNODEID,
+			     "the primary runs on another node than %d, not on %d",
+			     node->options.id, primary);
+	else if (!(dc->nodes >> primary & 1))
+		request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d", primary,
+			     request->head.dcid);
+	else
+		return 0;
+	return -1;
+}
+
 static int check_slot(struct request *request, int p_nr)
 {
 	const struct node *node = request->node;
@@ -240,6 +288,8 @@ static int check_slot(struct request *request, int p_nr)
 			     -dc->nr_tasks, dc->nr_procs - 1, request->head.endpoint);
 		return -1;
 	}
+	if (request->head.cmd == BKUP_BIND)
+		return check_primary(request);
 	if (ep->bound) {
 		request_fail(request, EDVSSLOTUSED,
 			     "endpoint %d of DC %d is bound already, on node %d; choose a free one "
@@ -267,6 +317,10 @@ void handle_run(struct request *request)
 		return;
 	if (spawn(request, &process, &why) < 0) {
 		request_refuse(request, &why);
+		return;
+	}
+	if (request->head.cmd == BKUP_BIND) {
+		run_backup(request, process, cmd.p_nr);
 		return;
 	}
 	base = (const char *)request->payload + sizeof(struct ctl_run);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/backup.h"
 #include "node/init.h"
 #include "node/node.h"
 #include "node/process.h"
@@ -95,6 +96,9 @@ void table_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	memcpy(row->p_name, ep->name, sizeof(row->p_name));
 	if (ep->node != node->options.id) {
 		row->p_rts_flags = REMOTE;
+		process = backup_find((struct node *)node, dcid, p_nr);
+		if (process)
+			backup_row(process, row);
 	} else {
 		row->p_misc_flags = (unsigned long)ep->misc;
 		if (process)

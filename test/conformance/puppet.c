@@ -360,6 +360,13 @@ static void do_delnode(const struct order *o, struct answer *answer)
 	say(answer, dvk_del_node((int)o->a[0], (int)o->a[1]));
 }
 
+/* migrate CMD PID DCID EP NODE */
+static void do_migrate(const struct order *o, struct answer *answer)
+{
+	say(answer,
+	    dvk_migrate_X((int)o->a[0], (int)o->a[1], (int)o->a[2], (int)o->a[3], (int)o->a[4]));
+}
+
 static long bits_of(const bitchunk_t *chunk, int nr_chunks)
 {
 	uint64_t bits = 0;
@@ -502,9 +509,10 @@ static const struct {
 	{ "dcinfo", do_dcinfo },       { "nodeinfo", do_nodeinfo },   { "dvsinfo", do_dvsinfo },
 	{ "dcinit", do_dcinit },       { "dcend", do_dcend },	      { "addnode", do_addnode },
 	{ "delnode", do_delnode },     { "getpriv", do_getpriv },     { "setpriv", do_setpriv },
-	{ "vcopy", do_vcopy },	       { "fill", do_fill },	      { "compare", do_compare },
-	{ "thread", do_thread },       { "fork", do_fork },	      { "exec", do_exec },
-	{ "stormsend", do_stormsend }, { "stormrecv", do_stormrecv }, { "exit", do_exit },
+	{ "migrate", do_migrate },     { "vcopy", do_vcopy },	      { "fill", do_fill },
+	{ "compare", do_compare },     { "thread", do_thread },	      { "fork", do_fork },
+	{ "exec", do_exec },	       { "stormsend", do_stormsend }, { "stormrecv", do_stormrecv },
+	{ "exit", do_exit },
 };
 
 static void carry_out(char *line, struct answer *answer)

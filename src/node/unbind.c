@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "dvk.h"
+#include "node/backup.h"
+#include "node/handlers.h"
+#include "node/node.h"
+#include "node/order.h"
+#include "node/process.h"
+#include "node/request.h"
+#include "os/pid.h"
+
+/*
+ * The end of a binding that somebody asks for, and the questions who is bound. A process is never
+ * unbound against its will while it runs: it is asked to end, and its end unbinds it.
+ */
+
+static void unbind_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct request *request = ctx;
+
+	(void)node;
+	if (result->code < 0)
+		request_fail(request, result->code, "endpoint %d of DC %d cannot be unbound",
+			     request->head.endpoint, request->head.dcid);
+	else
+		request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+static void unbinder_cancelled(struct request *request)
+{
+	struct process *process = request->keeper;
+
+	for (struct request **link = &process->unbinders; *link; link = &(*link)->next_kept) {
+		if (*link == request) {
+			*link = request->next_kept;
+			request_end(request, 0, NULL, 0, NULL, 0);
+			return;
+		}
+	}
+}
+
+static bool is_waiting(const struct process *process)
+{
+	return process->status->page->rts_flags & (SENDING | RECEIVING | WAITUNBIND);
+}
+
+/* Another process: asked to end by SIGTERM and told so in its wait; a bound caller waits for it. */
+static void unbind_other(struct request *request, struct process *target)
+{
+	struct process *caller = caller_process(request);
+	struct exchange_bell *bell;
+
+	if (is_waiting(target)) {
+		target->status->page->latch = EDVSSHUTDOWN;
+		if (exchange_bell(request->node->exchange, target->dcid, target->p_nr, &bell) == 0)
+			exchange_poke(bell);
+	}
+	os_pidfd_signal(target->pidfd, SIGTERM);
+	if (!caller || request->head.timeout_ms == 0) {
+		request_fail(request, EDVSAGAIN,
+			     "endpoint %d was asked to end (SIGTERM) and has not ended yet",
+			     request->head.endpoint);
+		return;
+	}
+	request->keeper = target;
+	request->cancelled = unbinder_cancelled;
+	request->next_kept = target->unbinders;
+	target->unbinders = request;
+}
+
+/* The endpoint is elsewhere: what this node has of it is a backup, or nothing that could be released. */
+static void unbind_remote(struct request *request, int p_nr)
+{
+	struct process *backup = backup_find(request->node, request->head.dcid, p_nr);
+
+	if (backup)
+		backup_end(backup);
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+static void unbind_local(struct request *request, const struct directory_endpoint *ep, int p_nr)
+{
+	struct node *node = request->node;
+	struct process *target = process_find(node, request->head.dcid, p_nr);
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = p_nr,
+			       .generation = ep->generation };
+
+	if (!target || target == caller_process(request))
+		order_propose(node, &cmd, unbind_done, request);
+	else if (target->status->page->rts_flags & ONCOPY)
+		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",
+			     request->head.endpoint);
+	else if (ep->moving)
+		request_fail(request, EDVSMIGRATE, "endpoint %d is migrating",
+			     request->head.endpoint);
+	else
+		unbind_other(request, target);
+}
+
+void handle_unbind(struct request *request)
+{
+	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	const struct directory_endpoint *ep;
+	const struct process *caller = caller_process(request);
+
+	if (request_check_dc(request, dcid) < 0 ||
+	    request_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
+		return;
+	ep = node_endpoint(request->node, dcid, p_nr);
+	if (!ep->bound)
+		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
+			     request->head.endpoint, dcid);
+	else if (caller && caller->dcid != dcid)
+		request_fail(request, EDVSBADDCID, "the caller is bound in DC %d", caller->dcid);
+	else if (ep->node != request->node->options.id)
+		unbind_remote(request, p_nr);
+	else
+		unbind_local(request, ep, p_nr);
+}
+
+void handle_getep(struct request *request)
+{
+	struct process *caller = caller_process(request);
+	pid_t tid =
+		request->head.pid > 0 ? os_pid_here(request->pid, request->head.pid) : request->pid;
+	struct process *p = tid > 0 ? process_find_pid(request->node, os_tgid_of(tid), tid) : NULL;
+
+	if (tid <= 0 || os_tgid_of(tid) <= 0) {
+		request_fail(request, EDVSBADPID, "there is no process %d here", request->head.pid);
+		return;
+	}
+	if (!p || !p->status || (!caller && p->tgid != request->pid)) {
+		request_fail(request, EDVSNOTBIND, "process %d is not bound", request->head.pid);
+		return;
+	}
+	request_end(request, p->endpoint, NULL, 0, NULL, 0);
+}
+
+static void wait_for_other(struct request *request, const struct process *caller)
+{
+	const struct directory_endpoint *ep;
+	int endpoint = request->head.endpoint, p_nr = _ENDPOINT_P(endpoint), number;
+
+	if (request_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
+		return;
+	ep = node_endpoint(request->node, caller->dcid, p_nr);
+	number = directory_endpoint_number(ep, p_nr);
+	if (request->head.cmd == WAIT_UNBIND && (!ep->bound || number != endpoint))
+		request_end(request, 0, NULL, 0, NULL, 0);
+	else if (request->head.cmd == WAIT_UNBIND || !ep->bound)
+		request_fail(request, EDVSAGAIN, "not yet");
+	else if (endpoint != number && endpoint != p_nr) /* a bare slot: whoever holds it */
+		request_fail(request, EDVSENDPOINT, "slot %d holds endpoint %d, not %d", p_nr,
+			     number, endpoint);
+	else
+		request_end(request, number, NULL, 0, NULL, 0);
+}
+
+void handle_wait4bind(struct request *request)
+{
+	struct process *caller = caller_binding(request);
+
+	if (request->head.endpoint == SELF && request->head.cmd == WAIT_BIND) {
+		if (caller)
+			request_end_with_pages(request, caller->endpoint, caller);
+		else
+			request_fail(request, EDVSAGAIN, "the caller is not bound yet");
+		return;
+	}
+	if (caller && !caller->backup)
+		wait_for_other(request, caller);
+	else
+		request_fail(request, EDVSNOTBIND, "the caller is not bound");
+}
