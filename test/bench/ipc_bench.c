@@ -1,39 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Round trips of one message of 48 bytes, ours and those of the kernel, each measured alike: batches,
- * of which the median counts.
+ * Round trips of one message of 48 bytes between nodes, ours and those of TCP, each measured alike:
+ * batches, of which the median counts.
  *
  *	ipc_bench serve ENDPOINT CPU			answers until a message of type 0 comes
  *	ipc_bench call ENDPOINT SERVER COUNT CPU	calls it; STOP as COUNT 0 ends it
- *	ipc_bench copied ENDPOINT SERVER		has its memory copied by it: dvk_vcopy, and by pid
- *	ipc_bench pipe|unix|mq COUNT CPU CPU		two processes of this program
  *	ipc_bench tcp-serve PORT CPU | tcp-call ADDRESS PORT COUNT CPU
- *	ipc_bench spin COUNT				bare cache-line ping-pong on two CPUs
  *
  * CPU: number, or -1 for any. The last line of output is the median in microseconds.
  */
 
 #include <arpa/inet.h>
-#include <mqueue.h>
 #include <netinet/tcp.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "dvk.h"
 
 #define BATCHES 21
-#define COPIES	420
 
 static void fail(const char *what)
 {
@@ -107,44 +98,10 @@ static void join(int endpoint)
 		fail("dvk_bind");
 }
 
-struct copy {
-	int from, pid;
-	char *address;
-};
-
-static char block[MAXCOPYLEN];
-
-static void copy_trip(void *ctx)
-{
-	struct copy *copy = ctx;
-
-	if (dvk_vcopy(copy->from, copy->address, SELF, block, MAXCOPYLEN))
-		fail("dvk_vcopy");
-}
-
-static void by_pid_trip(void *ctx)
-{
-	struct copy *copy = ctx;
-	struct iovec here = { block, MAXCOPYLEN }, there = { copy->address, MAXCOPYLEN };
-
-	if (process_vm_readv(copy->pid, &here, 1, &there, 1, 0) != MAXCOPYLEN)
-		fail("process_vm_readv");
-}
-
 enum request {
 	REQUEST_END,
-	REQUEST_ECHO,
-	REQUEST_COPY
+	REQUEST_ECHO
 };
-
-/* Answers with the nanoseconds that a copy takes, ours and the kernel's. */
-static void serve_copies(message *m)
-{
-	struct copy copy = { m->m_source, m->m1_i1, m->m1_p1 };
-
-	m->m1_i1 = (int)(1000 * median(COPIES, copy_trip, &copy));
-	m->m1_i2 = (int)(1000 * median(COPIES, by_pid_trip, &copy));
-}
 
 static int serve(int endpoint, int cpu)
 {
@@ -155,8 +112,6 @@ static int serve(int endpoint, int cpu)
 	join(endpoint);
 	do {
 		r = dvk_receive(ANY, &m);
-		if (!r && m.m_type == REQUEST_COPY)
-			serve_copies(&m);
 		if (!r)
 			r = dvk_send(m.m_source, &m);
 	} while (!r && m.m_type != REQUEST_END);
@@ -196,23 +151,7 @@ static int call(int endpoint, int server, int count, int cpu)
 	return 0;
 }
 
-static int copied(int endpoint, int server)
-{
-	struct call call = { .server = server };
-
-	join(endpoint);
-	if (dvk_wait4bindep_T(server, 5000) < EDVSERRCODE)
-		fail("no server");
-	memset(block, 1, sizeof(block));
-	call.m.m_type = REQUEST_COPY;
-	call.m.m1_i1 = getpid();
-	call.m.m1_p1 = block;
-	call_trip(&call);
-	printf("%.3f %.3f\n", call.m.m1_i1 / 1e3, call.m.m1_i2 / 1e3);
-	return 0;
-}
-
-/* ---- descriptors: pipes, sockets ---- */
+/* ---- TCP ---- */
 
 struct ends {
 	int in, out;
@@ -228,16 +167,6 @@ static void fd_trip(void *ctx)
 		fail("round trip");
 }
 
-static void pipe_trip(void *ctx)
-{
-	struct ends *ends = ctx;
-	char bytes[sizeof(message)] = { 1 };
-
-	if (write(ends->out, bytes, sizeof(bytes)) != sizeof(bytes) ||
-	    read(ends->in, bytes, sizeof(bytes)) != sizeof(bytes))
-		fail("round trip");
-}
-
 static void fd_echo(const struct ends *ends)
 {
 	char bytes[sizeof(message)];
@@ -247,102 +176,6 @@ static void fd_echo(const struct ends *ends)
 			return;
 	}
 }
-
-static int over_ends(struct ends near, struct ends far, int count, const int cpu[2],
-		     void (*trip)(void *))
-{
-	pid_t child = fork();
-
-	if (child == 0) {
-		close(near.out);
-		close(near.in);
-		use_cpu(cpu[1]);
-		fd_echo(&far);
-		_exit(0);
-	}
-	close(far.in);
-	close(far.out);
-	use_cpu(cpu[0]);
-	measure(count, trip, &near);
-	close(near.out);
-	close(near.in);
-	waitpid(child, NULL, 0);
-	return 0;
-}
-
-static int over_pipe(int count, const int cpu[2])
-{
-	int there[2], back[2];
-
-	if (pipe(there) < 0 || pipe(back) < 0)
-		fail("pipe");
-	return over_ends((struct ends){ back[0], there[1] }, (struct ends){ there[0], back[1] },
-			 count, cpu, pipe_trip);
-}
-
-static int over_unix(int count, const int cpu[2])
-{
-	int end[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, end) < 0)
-		fail("socketpair");
-	return over_ends((struct ends){ end[0], end[0] }, (struct ends){ end[1], end[1] }, count,
-			 cpu, fd_trip);
-}
-
-/* ---- POSIX queues ---- */
-
-struct queues {
-	mqd_t in, out;
-};
-
-static void mq_trip(void *ctx)
-{
-	struct queues *queues = ctx;
-	char bytes[sizeof(message)] = { 1 };
-
-	if (mq_send(queues->out, bytes, sizeof(bytes), 0) < 0 ||
-	    mq_receive(queues->in, bytes, sizeof(bytes), NULL) < 0)
-		fail("round trip");
-}
-
-static mqd_t queue(const char *side)
-{
-	struct mq_attr attr = { .mq_maxmsg = 4, .mq_msgsize = sizeof(message) };
-	char name[64];
-	mqd_t mq;
-
-	snprintf(name, sizeof(name), "/ipc_bench.%d.%s", (int)getpid(), side);
-	mq = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &attr);
-	if (mq < 0)
-		fail("mq_open");
-	mq_unlink(name);
-	return mq;
-}
-
-static int over_mq(int count, const int cpu[2])
-{
-	struct queues near = { queue("back"), queue("there") };
-	char bytes[sizeof(message)] = { 1 };
-	pid_t child = fork();
-
-	if (child == 0) {
-		use_cpu(cpu[1]);
-		do {
-			mq_receive(near.out, bytes, sizeof(bytes), NULL);
-			mq_send(near.in, bytes, sizeof(bytes), 0);
-		} while (bytes[0]);
-		_exit(0);
-	}
-	use_cpu(cpu[0]);
-	measure(count, mq_trip, &near);
-	memset(bytes, 0, sizeof(bytes));
-	mq_send(near.out, bytes, sizeof(bytes), 0);
-	waitpid(child, NULL, 0);
-	return 0;
-}
-
-/* ---- TCP ---- */
 
 static void no_delay(int fd)
 {
@@ -384,50 +217,6 @@ static int tcp_call(const char *address, int port, int count, int cpu)
 	return 0;
 }
 
-/* ---- a cache line ---- */
-
-struct ping {
-	_Alignas(64) _Atomic uint64_t there;
-	_Alignas(64) _Atomic uint64_t back;
-};
-
-static void spin_trip(void *ctx)
-{
-	struct ping *ping = ctx;
-	uint64_t next = atomic_load_explicit(&ping->there, memory_order_relaxed) + 1;
-
-	atomic_store_explicit(&ping->there, next, memory_order_release);
-	while (atomic_load_explicit(&ping->back, memory_order_acquire) != next)
-		__builtin_ia32_pause();
-}
-
-static int over_memory(int count)
-{
-	struct ping *ping =
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t child = fork();
-	uint64_t seen = 0;
-
-	if (child == 0) {
-		use_cpu(1);
-		while (seen != UINT64_MAX) {
-			uint64_t word = atomic_load_explicit(&ping->there, memory_order_acquire);
-
-			if (word != seen)
-				atomic_store_explicit(&ping->back, word, memory_order_release);
-			else
-				__builtin_ia32_pause();
-			seen = word;
-		}
-		_exit(0);
-	}
-	use_cpu(0);
-	measure(count, spin_trip, ping);
-	atomic_store(&ping->there, UINT64_MAX);
-	waitpid(child, NULL, 0);
-	return 0;
-}
-
 static int is(const char *verb, const char *name, int have, int need)
 {
 	return !strcmp(verb, name) && have == need;
@@ -444,21 +233,10 @@ int main(int argc, char **argv)
 		return serve(arg[0], arg[1]);
 	if (is(verb, "call", argc, 6))
 		return call(arg[0], arg[1], arg[2], arg[3]);
-	if (is(verb, "copied", argc, 4))
-		return copied(arg[0], arg[1]);
-	if (is(verb, "pipe", argc, 5))
-		return over_pipe(arg[0], &arg[1]);
-	if (is(verb, "unix", argc, 5))
-		return over_unix(arg[0], &arg[1]);
-	if (is(verb, "mq", argc, 5))
-		return over_mq(arg[0], &arg[1]);
 	if (is(verb, "tcp-serve", argc, 4))
 		return tcp_serve(arg[0], arg[1]);
 	if (is(verb, "tcp-call", argc, 6))
 		return tcp_call(argv[2], arg[1], arg[2], arg[3]);
-	if (is(verb, "spin", argc, 3))
-		return over_memory(arg[0]);
-	fprintf(stderr,
-		"usage: ipc_bench serve|call|copied|pipe|unix|mq|tcp-serve|tcp-call|spin ...\n");
+	fprintf(stderr, "usage: ipc_bench serve|call|tcp-serve|tcp-call ...\n");
 	return 2;
 }
