@@ -230,6 +230,8 @@ static bool put_channel(struct peer *peer, struct exchange_channel *channel, int
 void peer_send_channel(struct peer *peer, struct exchange_channel *channel, int local_side)
 {
 	int remote_side = 1 - local_side;
+	/* Before the looks that follow: taken in between, it is one of them that sees it. */
+	bool awaited = awaits_take(channel, remote_side);
 
 	/* Everything is offered when the link comes up. */
 	if (!peer_is_up(peer))
@@ -239,8 +241,8 @@ void peer_send_channel(struct peer *peer, struct exchange_channel *channel, int 
 		put_channel(peer, channel, local_side);
 		peer_flush(peer);
 	}
-	if (line_untold(channel, local_side, true) || line_untold(channel, remote_side, false) ||
-	    notify_untold(channel, remote_side) || awaits_take(channel, remote_side))
+	if (awaited || line_untold(channel, local_side, true) ||
+	    line_untold(channel, remote_side, false) || notify_untold(channel, remote_side))
 		mark_lazy(peer, channel, remote_side);
 }
 
@@ -284,12 +286,13 @@ static void fill_slot(struct peer *peer, int dcid, int p_nr)
 
 	while ((at = exchange_next(proxy->exchange, dcid, p_nr, at))) {
 		int remote_side = exchange_side(at, p_nr);
+		bool awaited = awaits_take(at, remote_side); /* before put_channel() looks */
 
 		if (side_toward(peer, at) != 1 - remote_side)
 			continue;
 		if (!put_channel(peer, at, 1 - remote_side))
 			return;
-		if (!awaits_take(at, remote_side))
+		if (!awaited)
 			continue;
 		bits_set(peer->lazy, slot_of(at, remote_side));
 		peer->any_lazy = true;
