@@ -124,6 +124,19 @@ static void join_apply(struct directory_change *change, const struct command *cm
 			directory_effect_node(change, EFFECT_DC_CREATED, cmd->node, dcid);
 }
 
+static int sync_check(const struct directory *dir, const struct command *cmd)
+{
+	(void)dir;
+	(void)cmd;
+	return 0;
+}
+
+static void sync_apply(struct directory_change *change, const struct command *cmd)
+{
+	(void)change;
+	(void)cmd;
+}
+
 static const struct {
 	directory_check_fn *check;
 	directory_apply_fn *apply;
@@ -139,6 +152,7 @@ static const struct {
 	[COMMAND_MOVE_START] = { directory_start_check, directory_start_apply },
 	[COMMAND_MOVE_COMMIT] = { directory_commit_check, directory_commit_apply },
 	[COMMAND_MOVE_ROLLBACK] = { directory_rollback_check, directory_rollback_apply },
+	[COMMAND_SYNC] = { sync_check, sync_apply },
 };
 
 int directory_check(const struct directory *dir, const struct command *cmd)

@@ -266,6 +266,17 @@ static void test_full_dcs(void)
 	CHECK_EQ(effects.count, SHM_DCS * SHM_SLOTS + 2 + SHM_DCS);
 }
 
+static void test_sync(void)
+{
+	uint64_t before;
+
+	begin();
+	before = dir.order;
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_SYNC }), 0);
+	CHECK_EQ(effects.count, 0);
+	CHECK_EQ(dir.order, before + 1);
+}
+
 int main(void)
 {
 	TEST(test_create);
@@ -281,5 +292,6 @@ int main(void)
 	TEST(test_join_again);
 	TEST(test_unknown_kind);
 	TEST(test_full_dcs);
+	TEST(test_sync);
 	return test_end();
 }

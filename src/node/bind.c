@@ -367,6 +367,8 @@ void handle_channel(struct request *request)
 	ep = node_endpoint(node, caller->dcid, p_nr);
 	number = directory_endpoint_number(ep, p_nr);
 	if (!ep->bound || (request->head.cmd != 1 && number != request->head.endpoint)) {
+		if (order_catch_up(request, handle_channel))
+			return;
 		request_fail(request, ep->bound ? EDVSENDPOINT : EDVSDSTDIED,
 			     "endpoint %d is not bound", request->head.endpoint);
 		return;

@@ -54,6 +54,26 @@ void order_propose(struct node *node, const struct command *cmd, proposal_fn *do
 	}
 }
 
+static void caught_up(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct request *request = ctx;
+
+	(void)node;
+	(void)result; /* without quorum: what is known here has to do */
+	request->again(request);
+}
+
+bool order_catch_up(struct request *request, void (*handler)(struct request *))
+{
+	struct command cmd = { .kind = COMMAND_SYNC };
+
+	if (request->again)
+		return false;
+	request->again = handler;
+	order_propose(request->node, &cmd, caught_up, request);
+	return true;
+}
+
 static void tell_proposer(struct node *node, uint64_t request,
 			  const struct directory_result *result)
 {

@@ -10,6 +10,7 @@
 #include "core/directory.h"
 
 struct node;
+struct request;
 
 typedef void proposal_fn(struct node *node, void *ctx, const struct directory_result *result);
 
@@ -19,6 +20,13 @@ typedef void proposal_fn(struct node *node, void *ctx, const struct directory_re
  * EDVSINPROGRESS if the group was lost before its fate was known: it may yet have been decided.
  */
 void order_propose(struct node *node, const struct command *cmd, proposal_fn *done, void *ctx);
+
+/*
+ * This node may be behind: what was bound before the request was made may not have been applied here
+ * yet. Before a handler says that something does not exist, it asks to be called again when all that
+ * was ordered by now has been applied. False: this is that second call, and it may say so.
+ */
+bool order_catch_up(struct request *request, void (*handler)(struct request *));
 
 /* group.h callbacks */
 void order_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len);

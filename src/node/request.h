@@ -45,7 +45,9 @@ struct request {
 	void (*cancelled)(struct request *request);
 	/* asker of a move when it is this node itself: gets the report instead of the packets */
 	void (*moved)(struct request *request, const struct ctl_move *report);
-	void *keeper; /* of whoever keeps the request */
+	void (*again)(
+		struct request *request); /* set once order_catch_up() has been asked for it */
+	void *keeper;			  /* of whoever keeps the request */
 	struct request *next_kept;
 };
 

@@ -149,6 +149,8 @@ static void wait_for_other(struct request *request, const struct process *caller
 		return;
 	ep = node_endpoint(request->node, caller->dcid, p_nr);
 	number = directory_endpoint_number(ep, p_nr);
+	if ((!ep->bound || number != endpoint) && order_catch_up(request, handle_wait4bind))
+		return;
 	if (request->head.cmd == WAIT_UNBIND && (!ep->bound || number != endpoint))
 		request_end(request, 0, NULL, 0, NULL, 0);
 	else if (request->head.cmd == WAIT_UNBIND || !ep->bound)

@@ -28,7 +28,8 @@ enum command_kind {
 	COMMAND_MOVE_START = 9,	  /* dcid, p_nr, generation (or ANY), target (-1 unknown), flags */
 	COMMAND_MOVE_COMMIT = 10, /* dcid, p_nr, generation, target, move, lpid (by hand) */
 	COMMAND_MOVE_ROLLBACK = 11, /* dcid, p_nr, generation, move */
-	COMMAND_LAST = 11,
+	COMMAND_SYNC = 12, /* changes nothing: who sees it applied has seen all that came before */
+	COMMAND_LAST = 12,
 };
 
 #define COMMAND_GENERATION_ANY UINT32_MAX
