@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/backup.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -138,6 +139,9 @@ void backup_on_dead(struct node *node, const struct directory_effect *effect)
 {
 	struct process *process = backup_find(node, effect->dcid, effect->p_nr);
 
-	if (process && process->generation == effect->generation)
-		backup_end(process);
+	if (!process || process->generation != effect->generation)
+		return;
+	if (!process->managed && !node->directory.dc[effect->dcid].running)
+		os_pidfd_signal(process->pidfd, SIGTERM);
+	backup_end(process);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/order.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "node/process.h"
 #include "node/request.h"
 #include "os/log.h"
+#include "os/pid.h"
 
 /*
  * A proposal lives from order_propose() until its command comes back in the order, found by the
@@ -108,6 +110,9 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 	int endpoint = directory_endpoint_number(&ended, effect->p_nr);
 	struct process *process = process_find(node, effect->dcid, effect->p_nr);
 
+	/* Its DC was removed: a process not of our init, which goes with the DC, is asked to end. */
+	if (process && !process->managed && !node->directory.dc[effect->dcid].running)
+		os_pidfd_signal(process->pidfd, SIGTERM);
 	departure_on_dead(node, effect);
 	arrival_on_dead(node, effect);
 	exchange_endpoint_dead(node->exchange, effect->dcid, effect->p_nr, endpoint);

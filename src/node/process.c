@@ -12,6 +12,7 @@
 #include "node/node.h"
 #include "node/order.h"
 #include "node/request.h"
+#include "node/warning.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/pid.h"
@@ -92,6 +93,7 @@ void process_free(struct process *process)
 			break;
 		}
 	}
+	warning_cancel(process);
 	os_source_free(process->exit_source);
 	if (process->ended && !process->arriving && !process->backup)
 		ended_keep(process);
@@ -190,6 +192,7 @@ void process_detach(struct process *process)
 
 	if (!process->status)
 		return;
+	warning_cancel(process);
 	process->status->page->unbound = 1;
 	if (exchange_bell(node->exchange, process->dcid, process->p_nr, &bell) == 0) {
 		exchange_poke(bell);
@@ -211,7 +214,7 @@ static void unbound(struct node *node, void *ctx, const struct directory_result 
 	(void)result; /* a second UNBIND of the same generation is refused: it is gone either way */
 }
 
-static void process_ended(struct process *process)
+void process_propose_unbind(struct process *process)
 {
 	struct command cmd = { .kind = COMMAND_UNBIND,
 			       .dcid = process->dcid,
@@ -219,6 +222,13 @@ static void process_ended(struct process *process)
 			       .generation = process->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
+	/* An answer that it posted in its last moment must leave before the news of its end. */
+	proxy_resend(process->node->proxy, process->dcid, process->p_nr);
+	order_propose(process->node, &cmd, unbound, NULL);
+}
+
+static void process_ended(struct process *process)
+{
 	process->ended = true;
 	process->exit_source = os_source_free(process->exit_source);
 	if (process->log)
@@ -235,9 +245,8 @@ static void process_ended(struct process *process)
 	if (departure_on_process_died(process->node, process->dcid, process->p_nr))
 		return;
 	process->state = PROCESS_ENDING;
-	/* An answer that it posted in its last moment must leave before the news of its end. */
-	proxy_resend(process->node->proxy, process->dcid, process->p_nr);
-	order_propose(process->node, &cmd, unbound, NULL);
+	if (!warning_begin(process))
+		process_propose_unbind(process);
 }
 
 /* A task that no init of ours reaps: its pidfd tells. */

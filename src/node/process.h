@@ -22,6 +22,7 @@ struct node;
 struct request;
 struct proc_log;
 struct os_source;
+struct warning;
 
 enum process_state {
 	PROCESS_STARTING,
@@ -44,11 +45,12 @@ struct process {
 	struct os_source *exit_source;
 	struct exchange_status *status; /* owned */
 	struct proc_log *log;		/* owned; NULL when its output is not the daemon's */
-	uint64_t log_start; /* bytes that fell out of the log before it came to this node */
-	bool managed;	    /* child of a DC init: its wait status comes from there */
-	bool arriving;	    /* being loaded: not this node's yet, and no endpoint */
-	bool backup;	    /* stands by for a primary elsewhere: see backup.h */
-	char name[16];	    /* of a backup, which no directory names */
+	uint64_t log_start;	 /* bytes that fell out of the log before it came to this node */
+	bool managed;		 /* child of a DC init: its wait status comes from there */
+	bool arriving;		 /* being loaded: not this node's yet, and no endpoint */
+	bool backup;		 /* stands by for a primary elsewhere: see backup.h */
+	struct warning *warning; /* of its end, under way; see warning.h */
+	char name[16];		 /* of a backup, which no directory names */
 	bool ended;
 	int wait_status;
 	struct request *followers; /* logs -f, run --wait; by next_kept */
@@ -87,6 +89,9 @@ void process_drop_far_channels(struct node *node, int dcid, int p_nr);
 
 /* No migration sees to the process any more: if it has ended meanwhile its endpoint is unbound now. */
 void process_on_departure_over(struct node *node, int dcid, int p_nr, uint32_t generation);
+
+/* It has ended and everybody who had to know does: the order is asked to end its binding. */
+void process_propose_unbind(struct process *process);
 
 void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status);
 

@@ -69,6 +69,8 @@ static void show_status(const struct process *process, proc_usr_t *row)
 	row->p_rmtsent = page->rmtsent;
 	row->p_lclcopy = page->lclcopy;
 	row->p_rmtcopy = page->rmtcopy;
+	if (process->warning)
+		row->p_misc_flags |= MIS_KILLED;
 	if (page->latch == EDVSWOKENUP)
 		row->p_misc_flags |= MIS_WOKENUP;
 }

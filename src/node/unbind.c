@@ -9,6 +9,7 @@
 #include "node/order.h"
 #include "node/process.h"
 #include "node/request.h"
+#include "node/warning.h"
 #include "os/pid.h"
 
 /*
@@ -70,13 +71,44 @@ static void unbind_other(struct request *request, struct process *target)
 	target->unbinders = request;
 }
 
-/* The endpoint is elsewhere: what this node has of it is a backup, or nothing that could be released. */
-static void unbind_remote(struct request *request, int p_nr)
+/* The caller has taken a request of p_nr and not answered it. */
+static bool owes(const struct process *caller, int p_nr)
+{
+	const struct exchange_channel *channel =
+		caller ? exchange_find(caller->node->exchange, caller->dcid, caller->p_nr, p_nr)
+		       : NULL;
+	uint64_t word;
+
+	if (!channel)
+		return false;
+	word = channel->page->line[exchange_side(channel, p_nr)].word;
+	return line_word_state(word) == LINE_TAKEN && line_word_op(word) == LINE_OP_SENDREC;
+}
+
+/*
+ * The endpoint is elsewhere: what this node has of it is a backup, or nothing that could be released.
+ * But its process may have ended, and it waits only for the caller to be done with the warning of that.
+ */
+static void unbind_remote(struct request *request, const struct directory_endpoint *ep, int p_nr)
 {
 	struct process *backup = backup_find(request->node, request->head.dcid, p_nr);
 
+	if (owes(caller_process(request), p_nr)) {
+		request_forward(request, ep->node);
+		return;
+	}
 	if (backup)
 		backup_end(backup);
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+/* Another node's warn process is done with one of ours. */
+static void unbind_for_other_node(struct request *request, int p_nr)
+{
+	struct process *target = process_find(request->node, request->head.dcid, p_nr);
+
+	if (target && target->warning)
+		warning_end(target);
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
 
@@ -89,7 +121,7 @@ static void unbind_local(struct request *request, const struct directory_endpoin
 			       .p_nr = p_nr,
 			       .generation = ep->generation };
 
-	if (!target || target == caller_process(request))
+	if (!target || target->ended || target == caller_process(request))
 		order_propose(node, &cmd, unbind_done, request);
 	else if (target->status->page->rts_flags & ONCOPY)
 		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",
@@ -116,8 +148,10 @@ void handle_unbind(struct request *request)
 			     request->head.endpoint, dcid);
 	else if (caller && caller->dcid != dcid)
 		request_fail(request, EDVSBADDCID, "the caller is bound in DC %d", caller->dcid);
+	else if (request->from >= 0)
+		unbind_for_other_node(request, p_nr);
 	else if (ep->node != request->node->options.id)
-		unbind_remote(request, p_nr);
+		unbind_remote(request, ep, p_nr);
 	else
 		unbind_local(request, ep, p_nr);
 }

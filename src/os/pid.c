@@ -134,6 +134,35 @@ void os_comm_of(pid_t tid, char *name, size_t size)
 	snprintf(name, size, "%s", text + 1);
 }
 
+int os_exit_status_of(pid_t tid)
+{
+	enum {
+		STATE = 3,
+		EXIT_CODE = 52
+	}; /* fields of proc(5), counted from 1 */
+	char path[64], text[1024], *at, *end;
+	size_t len;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[len] = 0;
+	at = strrchr(text, ')'); /* the name before it may hold anything */
+	if (!at || at[1] != ' ' || (at[2] != 'Z' && at[2] != 'X'))
+		return -1;
+	at += 2;
+	for (int field = STATE; at && field < EXIT_CODE; field++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return -1;
+	len = (size_t)strtoul(at, &end, 10);
+	return end == at ? -1 : (int)len;
+}
+
 int os_pidfd_open(pid_t pid, bool thread)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, thread ? PIDFD_THREAD : 0);

@@ -22,6 +22,8 @@ pid_t os_tgid_of(pid_t tid);
 pid_t os_tid_here(pid_t pid, pid_t tid);
 /* The task that process `asker` (here) calls `pid`; -ESRCH. */
 pid_t os_pid_here(pid_t asker, pid_t pid);
+/* What a task that has ended and was not reaped yet left, as wait(2) says it; -1: not to be known. */
+int os_exit_status_of(pid_t tid);
 /* Command name, terminated; "?" when the task has gone. */
 void os_comm_of(pid_t tid, char *name, size_t size);
 

@@ -145,12 +145,27 @@ static void test_other_namespace(void)
 	}
 }
 
+static void test_exit_status(void)
+{
+	pid_t child = fork();
+	siginfo_t info;
+
+	if (!child)
+		_exit(7);
+	CHECK_EQ(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	CHECK_EQ(os_exit_status_of(child), 7 << 8);
+	waitpid(child, NULL, 0);
+	CHECK_EQ(os_exit_status_of(child), -1);
+	CHECK_EQ(os_exit_status_of(getpid()), -1);
+}
+
 int main(void)
 {
 	alarm(20);
 	TEST(test_oneself);
 	TEST(test_gone);
 	TEST(test_pidfd);
+	TEST(test_exit_status);
 	TEST(test_other_namespace);
 	return test_end();
 }

@@ -327,7 +327,7 @@ static void do_dvsinfo(const struct order *o, struct answer *answer)
 	say(answer, (long)dvs.d_flags);
 }
 
-/* dcinit DCID PROCS TASKS SYSPROCS NODES */
+/* dcinit DCID PROCS TASKS SYSPROCS NODES [WARN TYPE]: TYPE 0 is no warning */
 static void do_dcinit(const struct order *o, struct answer *answer)
 {
 	dc_usr_t dc = { 0 };
@@ -337,7 +337,8 @@ static void do_dcinit(const struct order *o, struct answer *answer)
 	dc.dc_nr_tasks = (int)o->a[2];
 	dc.dc_nr_sysprocs = (int)o->a[3];
 	dc.dc_nr_nodes = (int)o->a[4];
-	dc.dc_warn2proc = NONE;
+	dc.dc_warn2proc = o->a[6] ? (int)o->a[5] : NONE;
+	dc.dc_warnmsg = (int)o->a[6];
 	snprintf(dc.dc_name, sizeof(dc.dc_name), "DC%ld", o->a[0]);
 	say(answer, dvk_dc_init(&dc));
 }
@@ -488,12 +489,11 @@ static void do_exec(const struct order *o, struct answer *answer)
 	say(answer, -errno);
 }
 
-/* exit */
+/* exit STATUS */
 static void do_exit(const struct order *o, struct answer *answer)
 {
-	(void)o;
 	(void)answer;
-	_exit(0);
+	_exit((int)o->a[0]);
 }
 
 static const struct {
