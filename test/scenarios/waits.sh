@@ -128,4 +128,12 @@ with Account("senders from three nodes are served in the order in which they cam
     account.check(served == order, f"came {order}, served {served}")
 sys.exit(Account.failed)
 PYTHON
+
+begin "two hundred ready senders are each served once in every two hundred turns"
+crowd=$build/test/conformance/crowd
+timeout 60 dvs lab exec 0 -- "$crowd" serve 0 200 5 >"$tmp/serve" 2>&1 &
+serve=$!
+timeout 60 dvs lab exec 0 -- "$crowd" call 0 2 200 5 >"$tmp/call" 2>&1 || fail "clients: $(<"$tmp/call")"
+wait $serve || fail "server: $(<"$tmp/serve")"
+end
 finish
