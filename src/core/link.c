@@ -63,13 +63,14 @@ static int incarnation_compare(uint32_t said, uint32_t known)
 	return (said > known) - (said < known);
 }
 
-static int hello_check(const struct link *link, const struct frame_hello *hello)
+static int hello_check(const struct link *link, const struct frame_hello *hello,
+		       enum frame_kind kind, enum link_state state)
 {
 	int life;
 
-	if (link->state != LINK_GREETING)
+	if (link->state != state)
 		return LINK_E_STATE;
-	if (hello->kind != FRAME_KIND_LINK)
+	if (hello->kind != kind)
 		return LINK_E_KIND;
 	if (memcmp(hello->cluster, link->cluster, FRAME_CLUSTER_BYTES))
 		return LINK_E_CLUSTER;
@@ -83,7 +84,7 @@ static int hello_check(const struct link *link, const struct frame_hello *hello)
 
 int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t now_ns)
 {
-	int refusal = hello_check(link, hello);
+	int refusal = hello_check(link, hello, FRAME_KIND_LINK, LINK_GREETING);
 
 	if (refusal)
 		return refusal;
@@ -91,6 +92,17 @@ int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t no
 	link->retry_us = LINK_RETRY_MIN_US;
 	enter(link, LINK_UP, now_ns);
 	return 0;
+}
+
+void link_lane_hello(const struct link *link, struct frame_hello *hello)
+{
+	link_hello(link, hello);
+	hello->kind = FRAME_KIND_COPY;
+}
+
+int link_check_lane(const struct link *link, const struct frame_hello *hello)
+{
+	return hello_check(link, hello, FRAME_KIND_COPY, LINK_UP);
 }
 
 uint32_t link_on_lost(struct link *link, int64_t now_ns)

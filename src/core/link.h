@@ -76,6 +76,9 @@ void link_greet(struct link *link, int64_t now_ns);
 void link_hello(const struct link *link, struct frame_hello *hello);
 /* Checks the other's HELLO and, if it fits, comes up with the epoch agreed. 0 or LINK_E_. */
 int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t now_ns);
+/* A lane beside a link that is up: its HELLO, and whether the other's fits this life. 0 or LINK_E_. */
+void link_lane_hello(const struct link *link, struct frame_hello *hello);
+int link_check_lane(const struct link *link, const struct frame_hello *hello);
 /* The connection is gone. Returns how long to wait before the next attempt, in microseconds. */
 uint32_t link_on_lost(struct link *link, int64_t now_ns);
 void link_on_heard(struct link *link, int64_t now_ns);

@@ -141,8 +141,27 @@ static void test_silence(void)
 	CHECK_EQ(link_on_tick(&low, 6600 * MS), LINK_DEAD);
 }
 
+/* A lane is accepted beside a link that is up, of and by the same lives only. */
+static void test_lane(void)
+{
+	struct frame_hello hello;
+
+	set_up();
+	link_lane_hello(&low, &hello);
+	CHECK_EQ(link_check_lane(&high, &hello), LINK_E_STATE);
+	CHECK_EQ(meet(0), 0);
+	link_lane_hello(&low, &hello);
+	CHECK_EQ(link_check_lane(&high, &hello), 0);
+	CHECK_EQ(link_check_lane(&low, &hello), LINK_E_STRANGER);
+	hello.incarnation--;
+	CHECK_EQ(link_check_lane(&high, &hello), LINK_E_STALE);
+	link_hello(&low, &hello);
+	CHECK_EQ(link_check_lane(&high, &hello), LINK_E_KIND);
+}
+
 int main(void)
 {
+	TEST(test_lane);
 	TEST(test_meet);
 	TEST(test_epochs_grow);
 	TEST(test_refusals);

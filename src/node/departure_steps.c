@@ -195,7 +195,7 @@ static int take_far_ends(struct departure *d)
 			return refusal_set(&d->refusal, EDVSSRCDIED, "the process ended");
 		}
 		process->state = PROCESS_LEAVING;
-		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr);
+		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr) + process->copying;
 		node_unlock(d->node);
 		if (copies && os_now_ns() > deadline)
 			return refusal_set(&d->refusal, EDVSBUSY,

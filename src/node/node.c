@@ -15,6 +15,7 @@
 #include "node/process.h"
 #include "node/request.h"
 #include "node/server.h"
+#include "node/stream.h"
 #include "node/waits.h"
 #include "os/futex.h"
 #include "os/log.h"
@@ -66,6 +67,11 @@ static void on_link(void *ctx, int peer, int up)
 static void on_bulk(void *ctx, int from, int fd)
 {
 	arrival_start(ctx, from, fd);
+}
+
+static void on_lane(void *ctx, int from, int fd)
+{
+	stream_serve(ctx, from, fd);
 }
 
 static void on_group(void *ctx, int fd, int events)
@@ -121,6 +127,7 @@ static int start_parts(struct node *node)
 					 .link_changed = on_link,
 					 .bulk = on_bulk,
 					 .rung = waits_on_ring,
+					 .lane = on_lane,
 					 .ctx = node };
 	struct group_callbacks group = { .restore = order_restore,
 					 .deliver = order_deliver,

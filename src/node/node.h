@@ -34,6 +34,7 @@ struct ended;
 struct departure;
 struct copy_task;
 struct ring_chase;
+struct streams;
 struct dc_init;
 struct server;
 
@@ -68,11 +69,13 @@ struct node {
 	struct process *processes;     /* bound or run here */
 	struct dc_init *init[SHM_DCS]; /* pid namespace of each DC, started at first need */
 	struct os_source *init_source[SHM_DCS];
-	struct request *forwarded; /* waiting for another node's answer */
-	struct ended *ended;	   /* logs of processes that are no more */
-	struct ring_chase *chases; /* looking for endpoints that wait for each other */
-	struct copy_task *copies;  /* data copies waiting for another node or for a move to end */
-	struct arrival *arrivals;  /* migrations to this node */
+	struct request *forwarded;    /* waiting for another node's answer */
+	struct ended *ended;	      /* logs of processes that are no more */
+	struct ring_chase *chases;    /* looking for endpoints that wait for each other */
+	struct copy_task *copies;     /* data copies under way */
+	struct streams *streams;      /* who does the large ones */
+	_Atomic int lanes_served;     /* threads of stream_serve.c */
+	struct arrival *arrivals;     /* migrations to this node */
 	struct departure *departures; /* migrations from this node */
 	pthread_t bell_thread;
 	bool bell_running;

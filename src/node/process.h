@@ -44,7 +44,8 @@ struct process {
 	int pidfd;	/* owned; readable when it has ended */
 	struct os_source *exit_source;
 	struct exchange_status *status; /* owned */
-	struct proc_log *log;		/* owned; NULL when its output is not the daemon's */
+	int copying;		 /* parts of data copies under way: it stays until they are done */
+	struct proc_log *log;	 /* owned; NULL when its output is not the daemon's */
 	uint64_t log_start;	 /* bytes that fell out of the log before it came to this node */
 	bool managed;		 /* child of a DC init: its wait status comes from there */
 	bool arriving;		 /* being loaded: not this node's yet, and no endpoint */

@@ -152,6 +152,11 @@ void os_tcp_limit_unsent(int fd, int bytes)
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
 }
 
+void os_tcp_wake_at(int fd, int bytes)
+{
+	set_option(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
+}
+
 void os_tcp_shutdown(int fd)
 {
 	shutdown(fd, SHUT_RDWR);

@@ -27,6 +27,8 @@ ssize_t os_tcp_read(int fd, void *buf, size_t size);
 ssize_t os_tcp_write(int fd, const void *buf, size_t len);
 /* Keeps what the kernel holds unsent below `bytes`: what is urgent then finds a short queue. */
 void os_tcp_limit_unsent(int fd, int bytes);
+/* Whoever waits to read is woken by that many bytes (or the end of the stream), not by each packet. */
+void os_tcp_wake_at(int fd, int bytes);
 /* Ends both directions; whoever reads or writes it is told. */
 void os_tcp_shutdown(int fd);
 

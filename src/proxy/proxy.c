@@ -148,6 +148,24 @@ int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head
 	return 0;
 }
 
+static int connect_and_greet(uint32_t address, uint16_t port, const struct frame_hello *hello,
+			     int timeout_ms)
+{
+	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
+	int fd = os_tcp_connect(address, port, timeout_ms);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	frame_encode_hello(buf, hello);
+	r = os_write_full(fd, buf, sizeof(buf), timeout_ms);
+	if (r) {
+		os_close(fd);
+		return r;
+	}
+	return fd;
+}
+
 int proxy_bulk_connect(uint32_t address, uint16_t port, int self, int timeout_ms)
 {
 	struct frame_hello hello = {
@@ -156,19 +174,22 @@ int proxy_bulk_connect(uint32_t address, uint16_t port, int self, int timeout_ms
 		.peer = -1,
 		.cluster = FRAME_CLUSTER_DEFAULT,
 	};
-	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
-	int fd = os_tcp_connect(address, port, timeout_ms);
-	int r;
 
-	if (fd < 0)
-		return fd;
-	frame_encode_hello(buf, &hello);
-	r = os_write_full(fd, buf, sizeof(buf), timeout_ms);
-	if (r) {
-		os_close(fd);
-		return r;
-	}
-	return fd;
+	return connect_and_greet(address, port, &hello, timeout_ms);
+}
+
+int proxy_lane_hello(const struct proxy *proxy, int node, struct frame_hello *hello)
+{
+	if (node < 0 || node >= NR_NODES || !peer_is_up(&proxy->peer[node]))
+		return -ENOTCONN;
+	link_lane_hello(&proxy->peer[node].link, hello);
+	return 0;
+}
+
+int proxy_lane_connect(uint32_t address, uint16_t port, const struct frame_hello *hello,
+		       int timeout_ms)
+{
+	return connect_and_greet(address, port, hello, timeout_ms);
 }
 
 void proxy_drain(struct proxy *proxy, int node)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "ipc/exchange.h"
+#include "wire/frame.h"
 
 struct proxy;
 
@@ -35,10 +36,12 @@ struct proxy_callbacks {
 	/* The node bell rang for this slot, and its lines were looked at. NULL: nobody wants to know. */
 	void (*rung)(void *ctx, int dcid, int p_nr);
 	/*
-	 * Another connection than a link was made to our port (bulk lane): takes the descriptor, which
-	 * is blocking; nothing behind the HELLO has been read. `from` is what the other side says.
+	 * Another connection than a link was made to our port: takes the descriptor, which is blocking;
+	 * nothing behind the HELLO has been read. `from` is what the other side says.
 	 */
 	void (*bulk)(void *ctx, int from, int fd);
+	/* The same for a lane (proxy/lane.h): `from` and its life are those of the link. */
+	void (*lane)(void *ctx, int from, int fd);
 	void *ctx;
 };
 
@@ -105,6 +108,14 @@ int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head
 		  const void *body, uint32_t body_len);
 /* Connected bulk socket to a node (blocking connect up to timeout_ms; call without the lock). */
 int proxy_bulk_connect(uint32_t address, uint16_t port, int self, int timeout_ms);
+
+/*
+ * The same for a lane, in two steps: the first, with the lock, fills the HELLO or says -ENOTCONN; the
+ * second, without it, connects.
+ */
+int proxy_lane_hello(const struct proxy *proxy, int node, struct frame_hello *hello);
+int proxy_lane_connect(uint32_t address, uint16_t port, const struct frame_hello *hello,
+		       int timeout_ms);
 
 void proxy_link_stats(const struct proxy *proxy, int node, struct proxy_link_stats *stats);
 

@@ -36,6 +36,16 @@ static void greeting_close(void *ctx)
 	os_close(greeting_end(ctx));
 }
 
+/* Only from a node that we have a link with, in the life that the link belongs to. */
+static void on_lane(struct proxy *proxy, int fd, const struct frame_hello *hello)
+{
+	if (hello->node != proxy->node && proxy->callbacks.lane &&
+	    !link_check_lane(&proxy->peer[hello->node].link, hello) && !os_set_nonblock(fd, 0))
+		proxy->callbacks.lane(proxy->callbacks.ctx, hello->node, fd);
+	else
+		os_close(fd);
+}
+
 static void on_hello(struct proxy *proxy, int fd, const struct frame_hello *hello)
 {
 	if (hello->kind == FRAME_KIND_LINK) {
@@ -43,6 +53,8 @@ static void on_hello(struct proxy *proxy, int fd, const struct frame_hello *hell
 			os_close(fd);
 		else
 			peer_accept(&proxy->peer[hello->node], fd, hello);
+	} else if (hello->kind == FRAME_KIND_COPY) {
+		on_lane(proxy, fd, hello);
 	} else if (proxy->callbacks.bulk && !os_set_nonblock(fd, 0)) {
 		proxy->callbacks.bulk(proxy->callbacks.ctx, hello->node, fd);
 	} else {

@@ -108,11 +108,11 @@ int frame_decode_hello(struct frame_hello *hello, const uint8_t *body)
 	if (get(&r, 4) || zero || magic != FRAME_MAGIC)
 		return -EBADMSG;
 	memcpy(hello->cluster, r.at, FRAME_CLUSTER_BYTES);
-	if (hello->kind != FRAME_KIND_LINK && hello->kind != FRAME_KIND_BULK)
+	if (hello->kind < FRAME_KIND_LINK || hello->kind > FRAME_KIND_COPY)
 		return -EBADMSG;
 	/* Who opens a bulk connection knows an address and no more. */
 	if (!node_valid(hello->node) || (!node_valid(hello->peer) && hello->peer != -1) ||
-	    (hello->peer == -1 && hello->kind == FRAME_KIND_LINK))
+	    (hello->peer == -1 && hello->kind != FRAME_KIND_BULK))
 		return -EBADMSG;
 	return memchr(hello->cluster, 0, FRAME_CLUSTER_BYTES) ? 0 : -EBADMSG;
 }

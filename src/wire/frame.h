@@ -8,8 +8,8 @@
  *
  *	u16 version | u16 type | u32 body bytes | body
  *
- * The first frame in each direction of a link is HELLO; on a bulk connection only the side that
- * connects sends one, and what follows it is not frames. Everything else may come in any order:
+ * The first frame in each direction of a link is HELLO; on a bulk connection and on a lane only the
+ * side that connects sends one, and what follows it is not frames. Everything else may come in any order:
  *
  *	LINE     the replica of one line: state and message
  *	NOTIFY   the replica of one notify word
@@ -58,6 +58,7 @@ enum frame_type {
 enum frame_kind {
 	FRAME_KIND_LINK = 1,
 	FRAME_KIND_BULK = 2,
+	FRAME_KIND_COPY = 3, /* a lane: wire/lane.h */
 };
 
 struct frame_head {

@@ -196,7 +196,10 @@ static void test_bad_hellos(void)
 	frame_encode_hello(buf, &in);
 	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
 	in = a_hello();
-	in.kind = 3;
+	in.kind = FRAME_KIND_COPY + 1;
+	frame_encode_hello(buf, &in);
+	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
+	in.kind = 0;
 	frame_encode_hello(buf, &in);
 	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
 	in = a_hello();

@@ -155,6 +155,34 @@ static void test_bad_addresses(void)
 	release(b, a);
 }
 
+/* The same for copies of many parts; what stands still is copied to and from afterwards. */
+static void test_bad_addresses_of_much(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11), *c = stage_bound(2, 12);
+
+	engage(b, a);
+	engage(c, a);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(ask(a, "vcopy %d %d %d %ld %d", b->ep, BEYOND_MEMORY, SELF, a->buffer,
+			     MAXCOPYLEN),
+			 EDVSFAULT);
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %d %d", SELF, a->buffer, b->ep, BEYOND_MEMORY,
+			     MAXCOPYLEN),
+			 EDVSFAULT);
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %d %d", b->ep, b->buffer, c->ep, BEYOND_MEMORY,
+			     MAXCOPYLEN),
+			 EDVSFAULT);
+		CHECK_EQ(ask(a, "vcopy %d %d %d %ld %d", b->ep, BEYOND_MEMORY, c->ep, c->buffer,
+			     MAXCOPYLEN),
+			 EDVSFAULT);
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, c->ep, c->buffer,
+			     MAXCOPYLEN),
+			 0);
+	}
+	release(b, a);
+	release(c, a);
+}
+
 static void test_copies_are_counted_at_their_source(void)
 {
 	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
@@ -183,6 +211,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_the_other_must_be_blocked),
 		STAGE_TEST(test_argument_errors),
 		STAGE_TEST(test_bad_addresses),
+		STAGE_TEST(test_bad_addresses_of_much),
 		STAGE_TEST(test_copies_are_counted_at_their_source),
 	};
 

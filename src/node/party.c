@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/party.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "base/result.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "os/thread.h"
+
+/* Blocked in a call, and therefore in no state to be surprised: toward the requester or by its own word. */
+static bool is_blocked(struct node *node, const struct process *process, int requester)
+{
+	struct exchange_channel *channel =
+		exchange_find(node->exchange, process->dcid, process->p_nr, _ENDPOINT_P(requester));
+	enum line_state state;
+	uint64_t word;
+
+	/* A request that waits or is being served says so before the status page does. */
+	if (channel) {
+		word = channel->page->line[exchange_side(channel, process->p_nr)].word;
+		state = line_word_state(word);
+		if (!line_word_is_free(word) && state <= LINE_TAKEN)
+			return true;
+	}
+	return process->status->page->rts_flags & (RECEIVING | SENDING);
+}
+
+static struct process *process_of(struct node *node, const struct party *party)
+{
+	struct process *process = process_find(node, party->dcid, _ENDPOINT_P(party->endpoint));
+
+	return process && process->endpoint == party->endpoint ? process : NULL;
+}
+
+int party_take(struct node *node, struct party *party)
+{
+	struct process *process = process_of(node, party);
+
+	if (!process || process->state != PROCESS_BOUND)
+		return EDVSMIGRATE;
+	if (party->endpoint != party->requester && !is_blocked(node, process, party->requester))
+		return EDVSPROCSTS;
+	process->copying++;
+	party->pid = process->lpid;
+	return 0;
+}
+
+void party_leave(struct node *node, const struct party *party)
+{
+	struct process *process = process_of(node, party);
+
+	/* It may have ended meanwhile, and nobody waits for the copy then. */
+	if (!process || process->lpid != party->pid)
+		return;
+	assert(process->copying > 0);
+	process->copying--;
+}
+
+int party_copy(const struct party *party, enum lane_op op, uint64_t addr, uint8_t *buf,
+	       uint32_t bytes)
+{
+	int r = os_process_copy(party->pid, buf, addr, bytes, op == LANE_READ);
+
+	if (r == -ESRCH)
+		return op == LANE_READ ? EDVSSRCDIED : EDVSDSTDIED;
+	if (r == -EPERM)
+		return EDVSPERM;
+	return r < 0 ? EDVSFAULT : 0;
+}

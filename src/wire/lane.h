@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_WIRE_LANE_H
+#define DVS_WIRE_LANE_H
+
+/*
+ * What travels on a lane: a TCP connection that one daemon has made to another for data copies, after
+ * a HELLO of FRAME_KIND_COPY. Little-endian, no alignment. One copy at a time:
+ *
+ *	READ     asker: ASK                         server: DATA* END(bytes, result)
+ *	WRITE    asker: ASK DATA* END(bytes, 0)     server: END(bytes written, result)
+ *
+ * The server of a WRITE may send its END before it has seen the asker's; what still comes until that
+ * one is thrown away. DATA whose bytes are fewer than its data's is packed (proxy/pack.h).
+ */
+
+#include <stdint.h>
+
+#include "wire/shm.h"
+
+#define LANE_MAGIC	0x4e4c5644u /* "DVLN" */
+#define LANE_ASK_BYTES	44u
+#define LANE_PART_BYTES 16u
+#define LANE_DATA_MAX	(256u * 1024u) /* of one part, unpacked */
+
+enum lane_op {
+	LANE_READ = 1,
+	LANE_WRITE = 2,
+};
+
+enum lane_part_kind {
+	LANE_DATA = 1,
+	LANE_PACKED = 2,
+	LANE_END = 3,
+};
+
+struct lane_ask {
+	uint32_t op; /* enum lane_op */
+	int32_t dcid;
+	uint32_t dc_generation;
+	int32_t endpoint; /* whose memory */
+	int32_t requester;
+	uint64_t addr;
+	uint64_t bytes; /* at most MAXCOPYLEN */
+};
+
+struct lane_part {
+	uint32_t kind;	/* enum lane_part_kind */
+	uint32_t data;	/* bytes of data in it; END: how many of the copy are done */
+	uint32_t bytes; /* that follow */
+	int32_t result; /* END: 0 or an EDVS number */
+};
+
+/* buf has LANE_ASK_BYTES, LANE_PART_BYTES. 0, or -EBADMSG for what no sender of ours says. */
+int lane_decode_ask(struct lane_ask *ask, const uint8_t *buf);
+int lane_decode_part(struct lane_part *part, const uint8_t *buf);
+void lane_encode_ask(uint8_t *buf, const struct lane_ask *ask);
+void lane_encode_part(uint8_t *buf, const struct lane_part *part);
+
+#endif
