@@ -15,7 +15,8 @@ static struct geometry geometry_of(const struct command *cmd)
 {
 	struct geometry g = {
 		.nr_procs = cmd->nr_procs ? cmd->nr_procs : NR_PROCS,
-		.nr_tasks = cmd->nr_tasks ? cmd->nr_tasks : NR_TASKS,
+		.nr_tasks =
+			cmd->nr_tasks || cmd->flags & COMMAND_FLAG_EXACT ? cmd->nr_tasks : NR_TASKS,
 		.nr_sysprocs = cmd->nr_sysprocs ? cmd->nr_sysprocs : NR_SYS_PROCS,
 		.nr_nodes = cmd->nr_nodes ? cmd->nr_nodes : NR_NODES,
 	};
@@ -25,7 +26,7 @@ static struct geometry geometry_of(const struct command *cmd)
 
 static bool geometry_valid(const struct geometry *g)
 {
-	if (g->nr_procs < 1 || g->nr_procs > NR_PROCS || g->nr_tasks < 1 || g->nr_tasks > NR_TASKS)
+	if (g->nr_procs < 1 || g->nr_procs > NR_PROCS || g->nr_tasks < 0 || g->nr_tasks > NR_TASKS)
 		return false;
 	if (g->nr_sysprocs < 1 || g->nr_sysprocs > NR_SYS_PROCS)
 		return false;

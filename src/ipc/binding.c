@@ -246,7 +246,7 @@ int binding_current(struct binding **bindingp)
 	return 0;
 }
 
-static bool is_allowed(const struct binding *binding, int call)
+bool binding_allows(const struct binding *binding, int call)
 {
 	uint64_t allowed;
 
@@ -269,7 +269,7 @@ int binding_enter(struct binding **bindingp, int call)
 		r = EDVSNOTBIND; /* unbound between the look and the lock */
 	else
 		r = wait_gate(binding);
-	if (!r && !is_allowed(binding, call))
+	if (!r && !binding_allows(binding, call))
 		r = EDVSBADCALL;
 	if (r)
 		return (int)binding_leave(binding, r);

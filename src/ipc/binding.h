@@ -23,6 +23,7 @@ struct channel {
 	int peer_endpoint;	   /* as the daemon told; what the page says is not believed */
 	int own_side;
 	bool may_send;	  /* opened for sending, so that the daemon has agreed to it */
+	uint32_t rights;  /* of the status page, when it did */
 	bool owes;	  /* we took a request of the peer and have not answered it */
 	uint64_t request; /* its sequence */
 };
@@ -73,6 +74,9 @@ long binding_leave(struct binding *binding, long result);
  * whole: as the process, not as the thread. The daemon's error, 0 also if it is not bound.
  */
 int binding_hello(bool whole, int *errnop);
+
+/* Whether the privileges allow this call (DVK_ number); -1 always. The binding is entered. */
+bool binding_allows(const struct binding *binding, int call);
 
 struct control;
 

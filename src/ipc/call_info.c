@@ -21,6 +21,14 @@ static int row_ask(struct control *control, void *row, size_t bytes)
 	return control_call(control);
 }
 
+/* No daemon, no DVS: this is said before anything else. */
+static int running(void)
+{
+	dvs_usr_t dvs;
+
+	return dvk_getdvsinfo(&dvs) == DVS_NO_INIT ? EDVSDVSINIT : 0;
+}
+
 /* dcid -1 means the caller's. */
 static int caller_dcid(int *dcid)
 {
@@ -78,24 +86,21 @@ static int geometry_check(const dvs_usr_t *u)
 long dvk_dvs_init(int nodeid, dvs_usr_t *dvsu)
 {
 	dvs_usr_t now;
-	long running;
+	long here = dvk_getdvsinfo(&now);
 
+	if (here != DVS_NO_INIT && here != nodeid)
+		return here < 0 ? here : EDVSDVSBUSY;
 	if (nodeid < 0 || nodeid >= NR_NODES)
 		return EDVSBADNODEID;
 	if (dvsu && geometry_check(dvsu))
 		return geometry_check(dvsu);
-	running = dvk_getdvsinfo(&now);
-	if (running == DVS_NO_INIT)
-		return EDVSDVSINIT;
-	return running == nodeid || running < 0 ? running : EDVSDVSBUSY;
+	return here == DVS_NO_INIT ? EDVSDVSINIT : here;
 }
 
 /* A node's daemon is ended by who started it, not by a program that talks through it. */
 long dvk_dvs_end(void)
 {
-	dvs_usr_t now;
-
-	return dvk_getdvsinfo(&now) == DVS_NO_INIT ? EDVSDVSINIT : EDVSNOSYS;
+	return running() ? EDVSDVSINIT : EDVSNOSYS;
 }
 
 /* ---- containers ---- */
@@ -107,15 +112,12 @@ long dvk_dc_init(dc_usr_t *dcu)
 
 	if (!dcu)
 		return EDVSFAULT;
-	if (dcu->dc_dcid < 0 || dcu->dc_dcid >= NR_DCS || dcu->dc_nr_procs < 1 ||
-	    dcu->dc_nr_nodes < 1)
-		return EDVSBADRANGE;
-	if (!memchr(dcu->dc_name, 0, sizeof(dcu->dc_name)))
-		return EDVSNAMESIZE;
 	control.request.dcid = dcu->dc_dcid;
 	control.request.payload_bytes = sizeof(*dcu);
 	control.payload = dcu;
 	r = control_call(&control);
+	if (r == EDVSBADDCID)
+		return EDVSBADRANGE; /* one number among others here */
 	return r ? r : (long)control.value;
 }
 
@@ -123,8 +125,6 @@ static long dc_order(enum ctl_call call, int dcid, int nodeid)
 {
 	struct control control = control_request(call);
 
-	if (dcid < 0 || dcid >= NR_DCS)
-		return EDVSBADDCID;
 	control.request.dcid = dcid;
 	control.request.nodeid = nodeid;
 	return control_call(&control);
@@ -137,15 +137,11 @@ long dvk_dc_end(int dcid)
 
 long dvk_add_node(int dcid, int nodeid)
 {
-	if (nodeid < 0 || nodeid >= NR_NODES)
-		return EDVSBADNODEID;
 	return dc_order(CTL_ADDNODE, dcid, nodeid);
 }
 
 long dvk_del_node(int dcid, int nodeid)
 {
-	if (nodeid < 0 || nodeid >= NR_NODES)
-		return EDVSBADNODEID;
 	return dc_order(CTL_DELNODE, dcid, nodeid);
 }
 
@@ -154,9 +150,11 @@ long dvk_del_node(int dcid, int nodeid)
 long dvk_getdcinfo(int dcid, dc_usr_t *dcu)
 {
 	struct control control = control_request(CTL_DCINFO);
+	int r;
 
-	if (dcid < -1 || dcid >= NR_DCS || caller_dcid(&dcid))
-		return EDVSBADDCID;
+	r = caller_dcid(&dcid);
+	if (r)
+		return r == EDVSDVSINIT ? r : EDVSBADDCID;
 	control.request.dcid = dcid;
 	return row_ask(&control, dcu, sizeof(*dcu));
 }
@@ -165,8 +163,6 @@ long dvk_getnodeinfo(int nodeid, node_usr_t *node)
 {
 	struct control control = control_request(CTL_NODEINFO);
 
-	if (nodeid < -1 || nodeid >= NR_NODES)
-		return EDVSBADNODEID;
 	control.request.nodeid = nodeid;
 	return row_ask(&control, node, sizeof(*node));
 }
@@ -178,8 +174,6 @@ long dvk_getprocinfo(int dcid, int p_nr, proc_usr_t *proc)
 
 	if (r)
 		return r;
-	if (dcid < 0 || dcid >= NR_DCS)
-		return EDVSBADDCID;
 	control.request.dcid = dcid;
 	control.request.endpoint = p_nr;
 	return row_ask(&control, proc, sizeof(*proc));
@@ -217,21 +211,12 @@ long dvk_setpriv(int dcid, int ep, priv_usr_t *priv)
 
 /* ---- migration by hand ---- */
 
-static bool is_migrate_command(int cmd)
-{
-	return cmd == MIGR_START || cmd == MIGR_COMMIT || cmd == MIGR_ROLLBACK;
-}
-
 long dvk_migrate_X(int cmd, int pid, int dcid, int ep, int nodeid)
 {
 	struct control control = control_request(CTL_MIGRATE);
 	dvs_usr_t dvs;
 	int r;
 
-	if (!is_migrate_command(cmd))
-		return EDVSNOSYS;
-	if (dcid < 0 || dcid >= NR_DCS)
-		return EDVSBADDCID;
 	control.request.cmd = cmd;
 	control.request.pid = pid;
 	control.request.dcid = dcid;
@@ -253,12 +238,16 @@ long dvk_migrate_X(int cmd, int pid, int dcid, int ep, int nodeid)
 
 static int pair_check(int pxid)
 {
+	if (running())
+		return EDVSDVSINIT;
 	return pxid < 0 || pxid >= NR_NODES ? EDVSPROXYID : EDVSPROXYFREE;
 }
 
 long dvk_proxies_bind(char *name, int pxid, int spid, int rpid, int maxcopybuf)
 {
 	(void)name;
+	if (running())
+		return EDVSDVSINIT;
 	if (pxid < 0 || pxid >= NR_NODES)
 		return EDVSBADNODEID;
 	if (spid <= 0 || rpid <= 0)
@@ -287,6 +276,8 @@ long dvk_getproxyinfo(int pxid, proc_usr_t *sender, proc_usr_t *receiver)
 long dvk_node_up(char *name, int nodeid, int pxid)
 {
 	(void)name;
+	if (running())
+		return EDVSDVSINIT;
 	if (nodeid < 0 || nodeid >= NR_NODES)
 		return EDVSBADNODEID;
 	return pair_check(pxid);
@@ -294,6 +285,8 @@ long dvk_node_up(char *name, int nodeid, int pxid)
 
 long dvk_node_down(int nodeid)
 {
+	if (running())
+		return EDVSDVSINIT;
 	return nodeid < 0 || nodeid >= NR_NODES ? EDVSBADNODEID : EDVSNOSYS;
 }
 

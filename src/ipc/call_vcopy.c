@@ -76,18 +76,22 @@ static int copy_by_daemon(struct binding *binding, const struct copy *copy)
 	return control_call(&control);
 }
 
-/* The channel with the other party, if the caller is one and has it open; else NULL. */
-static struct channel *channel_with(struct binding *binding, const struct copy *copy)
+/*
+ * The channel with the other party, if the caller is one and has it open; else NULL, and the daemon
+ * sees to it all. That we may talk to the other is asked once, as for a message.
+ */
+static int channel_with(struct binding *binding, const struct copy *copy, struct channel **channelp)
 {
 	int other = copy->src_ep == binding->endpoint ? copy->dst_ep : copy->src_ep;
 	struct channel *channel;
 
+	*channelp = NULL;
 	if (copy->src_ep != binding->endpoint && copy->dst_ep != binding->endpoint)
-		return NULL;
+		return 0;
 	channel = binding_channel(binding, _ENDPOINT_P(other));
 	if (!channel->page || channel->peer_endpoint != other || channel_is_dead(channel))
-		return NULL;
-	return channel;
+		return 0;
+	return channel_get(binding, other, CHANNEL_SEND, channelp);
 }
 
 static int party_check(int endpoint)
@@ -99,6 +103,7 @@ static int party_check(int endpoint)
 	return p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS ? EDVSRANGE : 0;
 }
 
+/* In the contract's order. */
 static int copy_check(const struct binding *binding, const struct copy *copy)
 {
 	int r;
@@ -106,6 +111,8 @@ static int copy_check(const struct binding *binding, const struct copy *copy)
 	if (copy->src_ep == copy->dst_ep || copy->src_ep == ANY || copy->src_ep == NONE ||
 	    copy->dst_ep == ANY || copy->dst_ep == NONE)
 		return EDVSENDPOINT;
+	if (!binding_allows(binding, DVK_VCOPY))
+		return EDVSBADCALL;
 	r = party_check(copy->src_ep);
 	if (!r)
 		r = party_check(copy->dst_ep);
@@ -136,7 +143,9 @@ static int vcopy_entered(struct binding *binding, struct copy *copy)
 	r = copy_check(binding, copy);
 	if (r)
 		return r;
-	channel = channel_with(binding, copy);
+	r = channel_with(binding, copy, &channel);
+	if (r)
+		return r == EDVSDSTDIED && copy->dst_ep == binding->endpoint ? EDVSSRCDIED : r;
 	binding_show(binding, ONCOPY, NONE, NONE);
 	r = channel && is_blocked(channel) ? copy_by_pid(binding, channel, copy) : EDVSAGAIN;
 	if (r == EDVSAGAIN)
@@ -154,6 +163,6 @@ long dvk_vcopy(int src_ep, void *src_addr, int dst_ep, void *dst_addr, int bytes
 
 	if (bytes < 0 || bytes > MAXCOPYLEN)
 		return EDVSRANGE;
-	r = binding_enter(&binding, DVK_VCOPY);
+	r = binding_enter(&binding, -1);
 	return r ? r : binding_leave(binding, vcopy_entered(binding, &copy));
 }

@@ -66,6 +66,8 @@ static int channel_open(struct binding *binding, int endpoint, int p_nr, enum ch
 	struct control control = control_request(CTL_CHANNEL);
 	struct control_scope scope;
 	bool fresh = !channel->page;
+	/* Before the daemon is asked: what changes after that is seen the next time. */
+	uint32_t rights = atomic_load_explicit(&binding->status->rights, memory_order_acquire);
 	int r;
 
 	control.request.dcid = binding->dcid;
@@ -83,6 +85,7 @@ static int channel_open(struct binding *binding, int endpoint, int p_nr, enum ch
 	channel->peer_endpoint = (int)control.value;
 	channel->own_side = shm_side(binding->p_nr, p_nr);
 	channel->may_send = use == CHANNEL_SEND;
+	channel->rights = rights;
 	if (fresh)
 		recall_request(binding, channel);
 	return 0;
@@ -100,6 +103,13 @@ void channel_close(struct binding *binding, int index)
 	memset(channel, 0, sizeof(*channel));
 }
 
+static bool may_send(const struct binding *binding, const struct channel *channel)
+{
+	return channel->may_send &&
+	       channel->rights ==
+		       atomic_load_explicit(&binding->status->rights, memory_order_relaxed);
+}
+
 int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 		struct channel **channelp)
 {
@@ -112,7 +122,7 @@ int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 	channel = binding_channel(binding, p_nr);
 	if (channel->page && channel_is_dead(channel))
 		channel_close(binding, shm_index(p_nr));
-	if (!channel->page || (use == CHANNEL_SEND && !channel->may_send))
+	if (!channel->page || (use == CHANNEL_SEND && !may_send(binding, channel)))
 		r = channel_open(binding, endpoint, p_nr, use);
 	if (r)
 		return r;

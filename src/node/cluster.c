@@ -59,7 +59,25 @@ static bool may_change(struct request *request)
 	return false;
 }
 
-/* endpoint: bitmap of nodes for the command line; a program's DC begins on all nodes that are up. */
+/* The numbers before the name, as the contract has it. */
+static int dc_check(struct request *request, const dc_usr_t *dc)
+{
+	if (dc->dc_nr_procs < 1 || dc->dc_nr_procs > NR_PROCS || dc->dc_nr_tasks < 0 ||
+	    dc->dc_nr_tasks > NR_TASKS || dc->dc_nr_sysprocs < 0 ||
+	    dc->dc_nr_sysprocs > NR_SYS_PROCS || dc->dc_nr_nodes < 1 ||
+	    dc->dc_nr_nodes > NR_NODES || dc->dc_nr_sysprocs >= dc->dc_nr_procs + dc->dc_nr_tasks ||
+	    dc->dc_nr_sysprocs <= dc->dc_nr_tasks)
+		request_fail(request, EDVSBADRANGE, "DC %d was not changed: %s", dc->dc_dcid,
+			     why(EDVSBADRANGE));
+	else if (!memchr(dc->dc_name, 0, sizeof(dc->dc_name)))
+		request_fail(request, EDVSNAMESIZE, "DC %d was not changed: %s", dc->dc_dcid,
+			     why(EDVSNAMESIZE));
+	else
+		return 0;
+	return -1;
+}
+
+/* bytes: bitmap of nodes for the command line; a program's DC begins on all nodes that are up. */
 void handle_dcinit(struct request *request)
 {
 	struct command cmd = { .kind = COMMAND_DC_CREATE,
@@ -74,6 +92,9 @@ void handle_dcinit(struct request *request)
 		return;
 	if (request->head.payload_bytes == sizeof(dc)) {
 		memcpy(&dc, request->payload, sizeof(dc));
+		if (dc_check(request, &dc) < 0)
+			return;
+		cmd.flags = COMMAND_FLAG_EXACT;
 		cmd.dcid = dc.dc_dcid;
 		request->head.dcid = dc.dc_dcid;
 		cmd.nr_procs = (int16_t)dc.dc_nr_procs;
@@ -125,23 +146,33 @@ void handle_shutdown(struct request *request)
 	node_stop(node);
 }
 
-/* The process behind dcid, endpoint if it runs here; else the request is failed. */
-static struct process *local_target(struct request *request)
+/*
+ * The process behind dcid, endpoint if it runs here; else the request is failed. `self`: what it is to
+ * name oneself, 0 nothing wrong.
+ */
+static struct process *local_target(struct request *request, int self)
 {
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
-	struct process *process = process_find(node, dcid, p_nr);
+	const struct process *caller = caller_process(request);
+	const struct directory_endpoint *ep;
+	struct process *process;
 	int error = 0;
 
-	if (dcid < 0 || dcid >= SHM_DCS)
-		error = EDVSBADDCID;
-	else if (!node->directory.dc[dcid].running)
-		error = EDVSDCNOTRUN;
-	else if (!ep)
-		error = EDVSRANGE;
+	if (request_check_dc(request, dcid) < 0 ||
+	    request_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
+		return NULL;
+	ep = node_endpoint(node, dcid, p_nr);
+	process = process_find(node, dcid, p_nr);
+	if (p_nr == HARDWARE)
+		error = self ? EDVSDSTDIED : EDVSBADDEST;
+	else if (self && process && process == caller)
+		error = self;
 	else if (!ep->bound)
 		error = EDVSDSTDIED;
+	else if (request->head.endpoint != p_nr &&
+		 request->head.endpoint != directory_endpoint_number(ep, p_nr))
+		error = EDVSENDPOINT; /* a bare slot: whoever holds it */
 	else if (ep->moving)
 		error = EDVSMIGRATE;
 	else if (ep->node != node->options.id || !process)
@@ -163,16 +194,12 @@ static void poke(struct process *process)
 
 void handle_wakeup(struct request *request)
 {
-	struct process *process = local_target(request);
+	struct process *process = local_target(request, EDVSBADPROC);
 	const struct status_page *page;
 	bool waiting;
 
 	if (!process)
 		return;
-	if (process == caller_process(request)) {
-		request_fail(request, EDVSBADPROC, "a process cannot wake itself up");
-		return;
-	}
 	page = process->status->page;
 	waiting = page->rts_flags & RECEIVING && page->getfrom == ANY;
 	process->status->page->latch = EDVSWOKENUP;
@@ -188,7 +215,7 @@ void handle_wakeup(struct request *request)
 /* A notification in the name of HARDWARE: latched in the status page, read by the next receive. */
 void handle_notify(struct request *request)
 {
-	struct process *process = local_target(request);
+	struct process *process = local_target(request, 0);
 
 	if (!process)
 		return;

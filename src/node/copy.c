@@ -13,6 +13,7 @@
 #include "node/party.h"
 #include "node/process.h"
 #include "node/request.h"
+#include "node/rights.h"
 #include "node/stream.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -169,7 +170,8 @@ static int check(struct request *request, const struct process *caller)
 		return EDVSRANGE;
 	if (request->head.endpoint == request->head.pid)
 		return EDVSENDPOINT;
-	return 0;
+	return rights_copy_check(request->node, caller->dcid, caller->p_nr, request->head.endpoint,
+				 request->head.pid);
 }
 
 static struct copy_task *task_new(struct request *request, const struct process *caller)

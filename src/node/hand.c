@@ -153,16 +153,9 @@ static int check(struct request *request)
 			     request->head.cmd);
 		return -1;
 	}
-	if (dcid < 0 || dcid >= SHM_DCS || !request->node->directory.dc[dcid].running) {
-		request_fail(request, EDVSBADDCID, "DC %d is not running", dcid);
+	if (request_check_dc(request, dcid) < 0)
 		return -1;
-	}
-	if (!node_endpoint(request->node, dcid, _ENDPOINT_P(request->head.endpoint))) {
-		request_fail(request, EDVSRANGE, "DC %d has no endpoint %d", dcid,
-			     request->head.endpoint);
-		return -1;
-	}
-	return 0;
+	return request_check_slot(request, dcid, _ENDPOINT_P(request->head.endpoint), EDVSRANGE);
 }
 
 void handle_migrate(struct request *request)

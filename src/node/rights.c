@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/rights.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "node/handlers.h"
@@ -49,6 +50,8 @@ void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page 
 		calls |= (uint64_t)priv->priv_dvk_allowed.chunk[i] << (16 * i);
 	page->calls_allowed = calls;
 	page->sysproc = node_is_sysproc(node, dcid, p_nr);
+	/* Release: partner in ipc/channel.c. */
+	atomic_fetch_add_explicit(&page->rights, 1, memory_order_release);
 }
 
 bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr)
@@ -60,6 +63,30 @@ bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr)
 	if (!node_is_sysproc(node, dcid, peer_nr))
 		return true;
 	return priv->priv_ipc_to.chunk[bit / 16] >> bit % 16 & 1;
+}
+
+static bool is_allowed(const priv_usr_t *priv, int call)
+{
+	return priv->priv_dvk_allowed.chunk[call / 16] >> call % 16 & 1;
+}
+
+static bool may_copy_with(const struct node *node, int dcid, int own_nr, int peer_nr)
+{
+	return peer_nr == own_nr || !node_slot_valid(&node->directory.dc[dcid], peer_nr) ||
+	       node_may_talk(node, dcid, own_nr, peer_nr);
+}
+
+int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep)
+{
+	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+
+	if (!is_allowed(priv, DVK_VCOPY))
+		return EDVSBADCALL;
+	if (!node_is_sysproc(node, dcid, p_nr) ||
+	    !may_copy_with(node, dcid, p_nr, _ENDPOINT_P(dst_ep)) ||
+	    !may_copy_with(node, dcid, p_nr, _ENDPOINT_P(src_ep)))
+		return EDVSTRAPDENIED;
+	return 0;
 }
 
 static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wanted)
@@ -95,13 +122,11 @@ void handle_priv(struct request *request)
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	priv_usr_t *priv, wanted;
 
-	if (dcid < 0 || dcid >= SHM_DCS || !node->directory.dc[dcid].running) {
-		request_fail(request, dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
-			     "DC %d is not running", dcid);
+	if (request_check_dc(request, dcid) < 0 ||
+	    request_check_slot(request, dcid, p_nr, EDVSBADPROC) < 0)
 		return;
-	}
-	if (!ep || !ep->bound) {
-		request_fail(request, ep ? EDVSDSTDIED : EDVSBADPROC, "endpoint %d is not bound",
+	if (!ep->bound) {
+		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound",
 			     request->head.endpoint);
 		return;
 	}

@@ -35,6 +35,7 @@ enum command_kind {
 #define COMMAND_GENERATION_ANY UINT32_MAX
 #define COMMAND_FLAG_BY_HAND   1u
 #define COMMAND_FLAG_ATTACH    2u /* MOVE_COMMIT: lpid on target takes the endpoint over */
+#define COMMAND_FLAG_EXACT     8u /* DC_CREATE: nr_tasks 0 is none and not the default */
 #define COMMAND_FLAG_DIED      4u /* UNBIND: the process on `origin` ended; void if not the owner */
 
 struct command {

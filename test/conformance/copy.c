@@ -183,6 +183,79 @@ static void test_bad_addresses_of_much(void)
 	release(c, a);
 }
 
+/* Nothing is reported of a copy of which only a part was possible. */
+static void test_half_beyond_the_end(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+	long own = (ask(a, "edge"), a->value[1]), own_ro = a->value[2];
+	long other = (ask(b, "edge"), b->value[1]), other_ro = b->value[2];
+
+	engage(b, a);
+	for (int half = 32; half <= 4096; half *= 128) {
+		long of_own = own + 4096 - half, of_other = other + 4096 - half;
+
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, of_other, SELF, a->buffer, half),
+			 0);
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, of_other, SELF, a->buffer,
+			     2 * half),
+			 EDVSFAULT);
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, SELF, of_own, 2 * half),
+			 EDVSFAULT);
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", SELF, of_own, b->ep, b->buffer, 2 * half),
+			 EDVSFAULT);
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", SELF, a->buffer, b->ep, of_other,
+			     2 * half),
+			 EDVSFAULT);
+	}
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", b->ep, other_ro, SELF, a->buffer), 0);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", SELF, a->buffer, b->ep, other_ro), EDVSFAULT);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", b->ep, b->buffer, SELF, own_ro), EDVSFAULT);
+	release(b, a);
+}
+
+static void test_what_is_wrong_with_either_of_two_others(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11), *c = stage_bound(2, 12);
+	long edge = (ask(c, "edge"), c->value[1]) + 4096 - 32;
+
+	engage(b, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", b->ep, b->buffer, c->ep, c->buffer), EDVSPROCSTS);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", c->ep, c->buffer, b->ep, b->buffer), EDVSPROCSTS);
+	engage(c, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", b->ep, b->buffer, c->ep, edge), EDVSFAULT);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", c->ep, edge, b->ep, b->buffer), EDVSFAULT);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, c->ep, c->buffer, MAXCOPYLEN),
+		 0);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 0", b->ep, b->buffer, c->ep, c->buffer), 0);
+	release(b, a);
+	release(c, a);
+}
+
+/* One of the user range may not ask for a copy, whatever calls it is given. */
+static void test_who_may_ask_for_a_copy(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11), *user = stage_bound(2, 40);
+	int tasks = (ask(a, "dcinfo %d", STAGE_DCID), (int)a->value[5]);
+	long all = -1, without_b = ~(1L << (b->nr + tasks)), without_copy = ~(1L << DVK_VCOPY);
+
+	CHECK_EQ(ask(user, "vcopy %d %ld %d %ld 8", SELF, user->buffer, a->ep, a->buffer),
+		 EDVSBADCALL);
+	CHECK_EQ(ask(user, "vcopy %d %ld %d %ld 8", ANY, user->buffer, a->ep, a->buffer),
+		 EDVSENDPOINT);
+	CHECK_EQ(ask(a, "setpriv %d %d 0 0 %ld %ld", STAGE_DCID, user->ep, all, all), 0);
+	CHECK_EQ(ask(user, "vcopy %d %ld %d %ld 8", SELF, user->buffer, a->ep, a->buffer),
+		 EDVSTRAPDENIED);
+	engage(b, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer), 0);
+	CHECK_EQ(ask(user, "setpriv %d %d 0 0 %ld %ld", STAGE_DCID, a->ep, all, without_b), 0);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer),
+		 EDVSTRAPDENIED);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", user->ep, b->buffer, b->ep, a->buffer),
+		 EDVSTRAPDENIED);
+	CHECK_EQ(ask(user, "setpriv %d %d 0 0 %ld %ld", STAGE_DCID, a->ep, without_copy, all), 0);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer), EDVSBADCALL);
+}
+
 static void test_copies_are_counted_at_their_source(void)
 {
 	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
@@ -212,6 +285,9 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_argument_errors),
 		STAGE_TEST(test_bad_addresses),
 		STAGE_TEST(test_bad_addresses_of_much),
+		STAGE_TEST(test_half_beyond_the_end),
+		STAGE_TEST(test_what_is_wrong_with_either_of_two_others),
+		STAGE_TEST(test_who_may_ask_for_a_copy),
 		STAGE_TEST(test_copies_are_counted_at_their_source),
 	};
 

@@ -28,29 +28,13 @@
 #include <unistd.h>
 
 #include "dvk.h"
+#include "conformance/puppet.h"
 #include "conformance/weather.h"
 
-#define ARGS_MAX   8
-#define VALUES_MAX 16
-#define LINE_MAX_  256
-
-struct order {
-	long a[ARGS_MAX];
-};
-
-struct answer {
-	long v[VALUES_MAX];
-	int n;
-};
+#define LINE_MAX_ 256
 
 static const char *socket_path;
 static unsigned char buffer[MAXCOPYLEN + 4096];
-
-static void say(struct answer *answer, long value)
-{
-	if (answer->n < VALUES_MAX)
-		answer->v[answer->n++] = value;
-}
 
 static void say_message(struct answer *answer, long result, const message *m)
 {
@@ -496,44 +480,55 @@ static void do_exit(const struct order *o, struct answer *answer)
 	_exit((int)o->a[0]);
 }
 
-static const struct {
-	const char *verb;
-	void (*do_it)(const struct order *order, struct answer *answer);
-} verbs[] = {
-	{ "send", do_send },	       { "receive", do_receive },     { "sendrec", do_sendrec },
-	{ "reply", do_reply },	       { "rcvrqst", do_rcvrqst },     { "notify", do_notify },
-	{ "wakeup", do_wakeup },       { "calls", do_calls },	      { "serve", do_serve },
-	{ "flood", do_flood },	       { "drain", do_drain },	      { "open", do_open },
-	{ "bind", do_bind },	       { "rmtbind", do_rmtbind },     { "unbind", do_unbind },
-	{ "wait4bind", do_wait4bind }, { "getep", do_getep },	      { "procinfo", do_procinfo },
-	{ "dcinfo", do_dcinfo },       { "nodeinfo", do_nodeinfo },   { "dvsinfo", do_dvsinfo },
-	{ "dcinit", do_dcinit },       { "dcend", do_dcend },	      { "addnode", do_addnode },
-	{ "delnode", do_delnode },     { "getpriv", do_getpriv },     { "setpriv", do_setpriv },
-	{ "migrate", do_migrate },     { "vcopy", do_vcopy },	      { "fill", do_fill },
-	{ "compare", do_compare },     { "thread", do_thread },	      { "fork", do_fork },
-	{ "exec", do_exec },	       { "stormsend", do_stormsend }, { "stormrecv", do_stormrecv },
-	{ "exit", do_exit },
+static const struct verb_row verbs[] = {
+	{ "send", do_send },	       { "receive", do_receive },
+	{ "sendrec", do_sendrec },     { "reply", do_reply },
+	{ "rcvrqst", do_rcvrqst },     { "notify", do_notify },
+	{ "wakeup", do_wakeup },       { "calls", do_calls },
+	{ "serve", do_serve },	       { "flood", do_flood },
+	{ "drain", do_drain },	       { "open", do_open },
+	{ "bind", do_bind },	       { "rmtbind", do_rmtbind },
+	{ "unbind", do_unbind },       { "wait4bind", do_wait4bind },
+	{ "getep", do_getep },	       { "procinfo", do_procinfo },
+	{ "dcinfo", do_dcinfo },       { "nodeinfo", do_nodeinfo },
+	{ "dvsinfo", do_dvsinfo },     { "dcinit", do_dcinit },
+	{ "dcend", do_dcend },	       { "addnode", do_addnode },
+	{ "delnode", do_delnode },     { "getpriv", do_getpriv },
+	{ "setpriv", do_setpriv },     { "migrate", do_migrate },
+	{ "vcopy", do_vcopy },	       { "fill", do_fill },
+	{ "compare", do_compare },     { "thread", do_thread },
+	{ "fork", do_fork },	       { "exec", do_exec },
+	{ "stormsend", do_stormsend }, { "stormrecv", do_stormrecv },
+	{ "exit", do_exit },	       { NULL, NULL },
 };
+
+static const struct verb_row *verb_find(const struct verb_row *rows, const char *word)
+{
+	while (rows->verb && strcmp(rows->verb, word))
+		rows++;
+	return rows->verb ? rows : NULL;
+}
 
 static void carry_out(char *line, struct answer *answer)
 {
 	struct order order = { 0 };
 	char *rest = line, *word = strsep(&rest, " "), *number;
+	const struct verb_row *row;
 
-	for (int i = 0; i < ARGS_MAX && (number = strsep(&rest, " ")); i++)
+	for (int i = 0; i < PUPPET_ARGS && (number = strsep(&rest, " ")); i++)
 		order.a[i] = strtol(number, NULL, 0);
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (!strcmp(verbs[i].verb, word)) {
-			verbs[i].do_it(&order, answer);
-			return;
-		}
-	}
-	say(answer, -ENOSYS);
+	row = verb_find(verbs, word);
+	if (!row)
+		row = verb_find(puppet_rare, word);
+	if (row)
+		row->do_it(&order, answer);
+	else
+		say(answer, -ENOSYS);
 }
 
 static void obey(int fd)
 {
-	char line[LINE_MAX_], text[VALUES_MAX * 24];
+	char line[LINE_MAX_], text[PUPPET_VALUES * 24];
 
 	for (;;) {
 		struct answer answer = { .n = 0 };
