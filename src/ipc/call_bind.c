@@ -123,8 +123,8 @@ static int bind_wait_late(const struct bind_wait *wait)
 	return wait->timeout_ms == 0 && wait->cmd == WAIT_UNBIND ? EDVSAGAIN : EDVSTIMEDOUT;
 }
 
-/* Nobody rings an unbound task: it asks again, ever less often. */
-static int bind_wait_unbound(struct bind_wait *wait)
+/* With all signals blocked but while it sleeps, so that none is missed in between. */
+static int bind_wait_polls(struct bind_wait *wait, const sigset_t *signals)
 {
 	int64_t deadline = os_deadline_ns(wait->timeout_ms);
 	int64_t pause = POLL_FIRST_NS;
@@ -138,10 +138,22 @@ static int bind_wait_unbound(struct bind_wait *wait)
 			return bind_wait_late(wait);
 		if (deadline >= 0 && deadline - os_now_ns() < pause)
 			pause = deadline - os_now_ns();
-		if (os_thread_sleep_ns(pause))
+		if (os_thread_sleep_with(pause, signals))
 			return EDVSINTR;
 		pause = pause * 3 / 2 < POLL_LAST_NS ? pause * 3 / 2 : POLL_LAST_NS;
 	}
+}
+
+/* Nobody rings an unbound task: it asks again, ever less often. */
+static int bind_wait_unbound(struct bind_wait *wait)
+{
+	sigset_t signals;
+	int r;
+
+	os_signals_block(&signals);
+	r = bind_wait_polls(wait, &signals);
+	os_signals_restore(&signals);
+	return r;
 }
 
 /* A bound one is rung by the daemon on every bind and unbind while it says that it waits. */

@@ -66,6 +66,13 @@ int os_thread_sleep_ns(int64_t ns)
 	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
+int os_thread_sleep_with(int64_t ns, const sigset_t *mask)
+{
+	struct timespec time = os_timespec(ns < 0 ? 0 : ns);
+
+	return ppoll(NULL, 0, &time, mask) < 0 ? -errno : 0;
+}
+
 int os_thread_wait_readable(int fd, int timeout_ms)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };

@@ -26,6 +26,8 @@ void os_signals_block_timers(sigset_t *kept);
 void os_thread_yield(void);
 /* Sleeps; -EINTR when a signal handler ran. */
 int os_thread_sleep_ns(int64_t ns);
+/* The same with this signal mask meanwhile: a signal that was blocked until now ends it at once. */
+int os_thread_sleep_with(int64_t ns, const sigset_t *mask);
 
 /* Until fd can be read, or its other end closed: 0, -ETIMEDOUT, or negative errno. */
 int os_thread_wait_readable(int fd, int timeout_ms);

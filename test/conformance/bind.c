@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #define NO_SUCH_DC  30
+#define OTHER_DC    6
 #define NO_SUCH_PID 4190000
 
 static void test_bind_fills_the_row(void)
@@ -65,6 +66,56 @@ static void test_bind_errors(void)
 	CHECK_EQ(ask(a, "bind %d %d -1 500 -1", SELF_BIND, STAGE_DCID), EDVSBADDCID);
 	CHECK_EQ(ask(a, "bind %d %d %d 10 -1", LCL_BIND, STAGE_DCID, NO_SUCH_PID), EDVSBADPID);
 	CHECK_EQ(row(0, 10, ROW_FLAGS), SLOT_FREE);
+}
+
+/* Of two things that are wrong, the one that the contract names first. */
+static void test_bind_errors_in_their_order(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_puppet(0);
+
+	CHECK_EQ(ask(b, "bind 9 99 -1 500 3"), EDVSBADNODEID);
+	CHECK_EQ(ask(b, "bind %d 99 -1 500 %d", BKUP_BIND, stage_node(0)), EDVSBADNODEID);
+	CHECK_EQ(ask(b, "bind -1 99 -1 500 -1"), EDVSBINDTYPE);
+	CHECK_EQ(ask(b, "bind %d 99 -1 500 -1", LCL_BIND), EDVSBADDCID);
+	CHECK_EQ(ask(b, "bind %d %d -1 500 -1", LCL_BIND, NO_SUCH_DC), EDVSDCNOTRUN);
+	CHECK_EQ(ask(b, "bind %d %d -1 500 31", RMT_BIND, STAGE_DCID), EDVSBADDCID);
+	CHECK_EQ(ask(b, "bind %d %d -1 %d 31", RMT_BIND, STAGE_DCID, a->nr), EDVSNODCNODE);
+	CHECK_EQ(ask(b, "bind %d %d %d %d -1", LCL_BIND, STAGE_DCID, NO_SUCH_PID, a->nr),
+		 EDVSSLOTUSED);
+	CHECK_EQ(ask(b, "bind %d %d %d %d -1", USERMODE_BIND, STAGE_DCID, NO_SUCH_PID, a->nr),
+		 EDVSSLOTUSED);
+	CHECK_EQ(ask(b, "bind %d %d %d %d -1", REPLICA_BIND, STAGE_DCID, NO_SUCH_PID, a->nr),
+		 EDVSBADPID);
+}
+
+static void test_a_thread_stays_in_the_dc_of_its_leader(void)
+{
+	struct puppet *a = stage_bound(0, 10), *thread;
+
+	CHECK_EQ(ask(a, "dcinit %d 221 35 64 32", OTHER_DC), stage_node(0));
+	CHECK_EQ(ask(a, "thread"), 0);
+	thread = stage_offspring(a);
+	CHECK_EQ(ask(thread, "bind %d %d -1 11 -1", SELF_BIND, OTHER_DC), EDVSBADDCID);
+	CHECK_EQ(ask(a, "dcend %d", OTHER_DC), 0);
+	CHECK_EQ(ask(a, "getep 0"), a->ep);
+}
+
+/* Bound again, the task acts as the newer one; the older slot stays with it until it ends. */
+static void test_bound_twice(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+	long ep = ask(a, "bind %d %d -1 12 -1", SELF_BIND, STAGE_DCID);
+
+	CHECK_EQ(_ENDPOINT_P(ep), 12);
+	CHECK_EQ(ask(a, "getep 0"), ep);
+	CHECK_EQ(row(0, 10, ROW_FLAGS) & SLOT_FREE, 0);
+	tell(b, "receive %ld 2000", ep);
+	CHECK(is_blocked(b));
+	CHECK_EQ(ask(a, "send %d 7 2000 1", b->ep), 0);
+	CHECK_EQ(hear(b), 0);
+	stage_kill(a, SIGKILL);
+	CHECK(row_becomes(1, 10, ROW_FLAGS, SLOT_FREE, SLOT_FREE, 2000));
+	CHECK(row_becomes(1, 12, ROW_FLAGS, SLOT_FREE, SLOT_FREE, 2000));
 }
 
 static void test_one_binds_another(void)
@@ -217,6 +268,40 @@ static void test_unbind_another(void)
 	CHECK(row_becomes(0, 12, ROW_FLAGS, SLOT_FREE, SLOT_FREE, 2000));
 }
 
+/* A process that ignores SIGTERM stays; its wait ends all the same. */
+static void test_unbind_of_one_that_will_not_go(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(0, 11);
+
+	CHECK_EQ(ask(b, "ignore %d", SIGTERM), 0);
+	CHECK_EQ(ask(a, "unbind %d %d 0", STAGE_DCID, b->ep), EDVSAGAIN);
+	CHECK_EQ(ask(b, "receive %d 0", ANY), EDVSAGAIN); /* it did not wait: nothing is kept */
+	tell(b, "receive %d -1", ANY);
+	CHECK(is_blocked(b));
+	tell(a, "unbind %d %d 300", STAGE_DCID, b->ep);
+	CHECK_EQ(hear(b), EDVSSHUTDOWN);
+	CHECK_EQ(hear(a), EDVSTIMEDOUT);
+	CHECK_EQ(ask(b, "getep 0"), b->ep);
+	CHECK_EQ(row(0, 10, ROW_FLAGS), 0);
+	tell(a, "unbind %d %d -1", STAGE_DCID, b->ep);
+	CHECK(row_becomes(0, 10, ROW_FLAGS, WAITUNBIND, WAITUNBIND, 1000));
+	CHECK_EQ(row(0, 10, ROW_WAITUNBIND), b->ep);
+	CHECK_EQ(ask(b, "unbind %d %d 0", STAGE_DCID, b->ep), 0);
+	CHECK_EQ(hear(a), 0);
+}
+
+/* Elsewhere it is only registered, and stays so: every node knows where it is. */
+static void test_unbind_of_one_elsewhere(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	if (stage_together(0, 1))
+		return;
+	CHECK_EQ(ask(a, "unbind %d %d -1", STAGE_DCID, b->ep), 0);
+	CHECK_EQ(ask(b, "getep 0"), b->ep);
+	CHECK_EQ(row(0, 11, ROW_FLAGS), REMOTE);
+}
+
 static void test_unbind_errors(void)
 {
 	struct puppet *a = stage_bound(0, 10);
@@ -275,6 +360,47 @@ static void test_wait_errors(void)
 	CHECK_EQ(ask(a, "wait4bind %d %d 100", WAIT_BIND, a->ep), EDVSENDPOINT);
 	CHECK_EQ(ask(a, "wait4bind %d 300 100", WAIT_BIND), EDVSRANGE);
 	CHECK_EQ(ask(a, "wait4bind %d %d 100", WAIT_BIND, SELF), a->ep);
+	CHECK_EQ(ask(a, "wait4bind %d %d 100", WAIT_UNBIND, SELF), EDVSRANGE);
+	CHECK_EQ(ask(a, "wait4bind %d %d 100", WAIT_UNBIND, a->ep), EDVSENDPOINT);
+}
+
+static void test_wait_by_slot_and_by_generation(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+	int other = b->ep + 3 * _ENDPOINT_GENERATION_SIZE;
+	int nobody = (int)row(0, STAGE_FREE_SERVER, ROW_ENDPOINT);
+
+	CHECK_EQ(ask(a, "wait4bind %d %d 0", WAIT_BIND, b->nr), b->ep);
+	CHECK_EQ(ask(a, "wait4bind %d %d 0", WAIT_BIND, other), EDVSENDPOINT);
+	CHECK_EQ(ask(a, "wait4bind %d %d 0", WAIT_UNBIND, other), 0);
+	CHECK_EQ(ask(a, "wait4bind %d %d 0", WAIT_UNBIND, nobody), 0);
+	CHECK_EQ(ask(a, "wait4bind %d %d 0", WAIT_BIND, nobody), EDVSTIMEDOUT);
+}
+
+static void test_wait_for_oneself(void)
+{
+	struct puppet *a = stage_puppet(0);
+
+	CHECK_EQ(ask(a, "wait4bind %d %d 0", WAIT_BIND, SELF), EDVSTIMEDOUT);
+	CHECK_EQ(ask(a, "wait4bind %d %d 120", WAIT_BIND, SELF), EDVSTIMEDOUT);
+	CHECK_EQ(ask(a, "wait4bind %d %d 0", WAIT_UNBIND, SELF), EDVSNOTBIND);
+	tell(a, "wait4bind %d %d -1", WAIT_BIND, SELF);
+	stage_sleep_ms(60);
+	stage_kill(a, SIGUSR1);
+	CHECK_EQ(hear(a), EDVSINTR);
+}
+
+static void test_a_wait_for_another_is_interrupted(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	tell(a, "wait4bind %d %d -1", WAIT_UNBIND, b->ep);
+	CHECK(row_becomes(0, 10, ROW_FLAGS, WAITUNBIND, WAITUNBIND, 1000));
+	stage_sleep_ms(50);
+	stage_kill(a, SIGUSR1);
+	CHECK_EQ(hear(a), EDVSINTR);
+	CHECK_EQ(row(0, 10, ROW_FLAGS), 0);
+	CHECK_EQ(row(0, 10, ROW_WAITUNBIND), NONE);
 }
 
 int main(int argc, char **argv)
@@ -284,6 +410,9 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_end_of_the_process_frees_the_slot),
 		STAGE_TEST(test_a_slot_is_bound_once),
 		STAGE_TEST(test_bind_errors),
+		STAGE_TEST(test_bind_errors_in_their_order),
+		STAGE_TEST(test_a_thread_stays_in_the_dc_of_its_leader),
+		STAGE_TEST(test_bound_twice),
 		STAGE_TEST(test_one_binds_another),
 		STAGE_TEST(test_kinds_show_in_the_row),
 		STAGE_TEST(test_a_remote_bind_states_what_is_so),
@@ -294,11 +423,16 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_exec_keeps_the_binding),
 		STAGE_TEST(test_unbind_oneself_and_bind_again),
 		STAGE_TEST(test_unbind_another),
+		STAGE_TEST(test_unbind_of_one_that_will_not_go),
+		STAGE_TEST(test_unbind_of_one_elsewhere),
 		STAGE_TEST(test_unbind_errors),
 		STAGE_TEST(test_getep_errors),
 		STAGE_TEST(test_wait_for_the_bind_of_another),
 		STAGE_TEST(test_wait_for_the_unbind_of_another),
 		STAGE_TEST(test_wait_errors),
+		STAGE_TEST(test_wait_by_slot_and_by_generation),
+		STAGE_TEST(test_wait_for_oneself),
+		STAGE_TEST(test_a_wait_for_another_is_interrupted),
 	};
 
 	return stage_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
