@@ -43,8 +43,6 @@ struct binding {
 	uint64_t news[SHM_NEWS_WORDS];	/* taken from the bell, not looked at yet */
 	uint64_t notes[SHM_NEWS_WORDS]; /* seen to have a notification */
 	uint64_t ready[SHM_NEWS_WORDS]; /* seen to have a message */
-	int cpus;			/* that it may run on; 0: not asked yet */
-	uint32_t sleeps;		/* counted, to ask again now and then */
 	struct patience looking, yielding, far;
 	struct channel channel[SHM_SLOTS]; /* by table index of the peer */
 };

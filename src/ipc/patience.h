@@ -11,6 +11,8 @@
  *	it came soon after we slept        the CPU we looked on with was missed elsewhere; after a few
  *	                                   of these cold: sleep at once, try again after a while
  *	it came much later                 says nothing: nobody had anything for us
+ *	somebody else wanted the CPU       the same as the second, whenever it comes: with more
+ *	                                   processes than CPUs, looking on is what makes it late
  *
  * With one CPU for both it never comes while we look, and is soon left alone.
  */

@@ -32,14 +32,15 @@
 #include "os/futex.h"
 #include "os/thread.h"
 
-#define NAP_MAX_NS	   OS_SECOND_NS
-#define LOOKS_PER_CLOCK	   32
-#define SLEEPS_PER_CPULOOK 64
-#define YIELDS_ALONE	   2
-#define YIELD_MAX_NS	   50000
+#define NAP_MAX_NS	  OS_SECOND_NS
+#define LOOKS_PER_CLOCK	  32
+#define SPIN_UNASKED_NS	  10000 /* before asking, by a yield, whether somebody wants the CPU */
+#define YIELDS_MAX	  8
+#define YIELD_WANTED_NS	  1500
+#define YIELD_MAX_NS	  1000000
 /* Until then most waits are over, and one that is not can wait for the daemon to look at it. */
-#define RING_SUSPECT_NS	   (20 * OS_MS_NS)
-#define RING_AGAIN_FACTOR  8
+#define RING_SUSPECT_NS	  (20 * OS_MS_NS)
+#define RING_AGAIN_FACTOR 8
 
 void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int64_t grace_ns)
 {
@@ -127,18 +128,28 @@ static bool is_worth(const struct wait *wait)
 	       (latch && (wait->any || latch != EDVSWOKENUP));
 }
 
+static bool has_come(const struct wait *wait)
+{
+	return word_changed(wait, 0) || has_news(wait);
+}
+
+static bool is_late(const struct wait *wait, int64_t now)
+{
+	return wait->deadline_ns >= 0 && now >= wait->deadline_ns;
+}
+
 /*
  * Looks on. Nothing that is looked at is written by the other side except when there is something:
  * the hot word, the news if they matter, and seq, which the daemon counts for whatever else happens.
  */
-static bool spin_step(const struct wait *wait)
+static bool spin(const struct wait *wait, int64_t for_ns)
 {
 	const struct bell_page *bell = wait->binding->bell;
 	int64_t begin = 0, now = 0;
 
 	do {
 		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
-			if (word_changed(wait, 0) || has_news(wait) ||
+			if (has_come(wait) ||
 			    atomic_load_explicit(&bell->seq, memory_order_acquire) != wait->seq)
 				return true;
 			spin_pause();
@@ -146,29 +157,58 @@ static bool spin_step(const struct wait *wait)
 		now = os_now_ns();
 		if (!begin)
 			begin = now;
-		if (wait->deadline_ns >= 0 && now >= wait->deadline_ns)
+		if (is_late(wait, now))
 			return false;
-	} while (now - begin < PATIENCE_NS);
+	} while (now - begin < for_ns);
+	return false;
+}
+
+/* How long it took until we had the CPU again; at least YIELD_WANTED_NS if somebody else wanted it. */
+static int64_t yield(void)
+{
+	int64_t begin = os_now_ns();
+
+	os_thread_yield();
+	return os_now_ns() - begin;
+}
+
+/* Looks on for as long as nobody else wants this CPU. *wantedp: somebody does. */
+static bool spin_step(const struct wait *wait, bool may_yield, bool *wantedp)
+{
+	int64_t begin = os_now_ns(), now = begin;
+
+	while (now - begin < PATIENCE_NS && !is_late(wait, now)) {
+		if (spin(wait, may_yield ? SPIN_UNASKED_NS : PATIENCE_NS))
+			return true;
+		if (may_yield && yield() >= YIELD_WANTED_NS) {
+			*wantedp = true;
+			return has_come(wait);
+		}
+		now = os_now_ns();
+	}
 	return false;
 }
 
 /*
- * With one CPU for both, looking on only keeps the other side from it. But it may be about to answer:
- * letting it go first is cheaper than a sleep and the wake that the other side then owes. Not where
- * strangers want the CPU too: a yield goes to them, and a wake to who is woken; then this counts as a
- * miss, whatever came of it.
+ * The other side may be waiting for this very CPU: letting it go first is cheaper than a sleep and the
+ * wake that it then owes. If a yield comes back at once, nobody is; if it takes very long, strangers
+ * want the CPU: a yield goes to them, and a wake to who is woken, so that counts as a miss.
  */
-static bool yield_step(const struct wait *wait)
+static bool yield_step(const struct wait *wait, bool *wantedp)
 {
 	struct patience *patience = &wait->binding->yielding;
-	int64_t begin = os_now_ns();
+	int64_t took = 0, total = 0;
 	bool found = false;
 
-	for (int i = 0; i < YIELDS_ALONE && !found; i++) {
-		os_thread_yield();
-		found = word_changed(wait, 0) || has_news(wait);
+	for (int i = 0; i < YIELDS_MAX && !found; i++) {
+		took = yield();
+		found = has_come(wait);
+		if (took < YIELD_WANTED_NS)
+			break;
+		*wantedp = true;
+		total += took;
 	}
-	if (os_now_ns() - begin > YIELD_MAX_NS)
+	if (total > YIELD_MAX_NS)
 		patience_missed(patience, 0);
 	else if (found)
 		patience_rewarded(patience);
@@ -241,8 +281,6 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	bool bounded = wait->deadline_ns >= 0 && wait->deadline_ns < until;
 	int r = 0;
 
-	if (binding->sleeps++ % SLEEPS_PER_CPULOOK == 0)
-		binding->cpus = os_thread_cpus();
 	atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
 	/* Partner: the fence of every ringer between its change and its look at `sleeping`. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -282,8 +320,9 @@ static bool far_step(const struct wait *wait)
 static bool look_on(struct wait *wait, struct patience **missedp)
 {
 	struct binding *binding = wait->binding;
+	bool wanted = false, found = false, may_yield;
 
-	if (word_changed(wait, 0) || has_news(wait))
+	if (has_come(wait))
 		return true;
 	if (wait->far) {
 		if (!patience_begin(&binding->far))
@@ -295,21 +334,23 @@ static bool look_on(struct wait *wait, struct patience **missedp)
 		*missedp = &binding->far;
 		return false;
 	}
-	if (!binding->cpus)
-		binding->cpus = os_thread_cpus();
-	/* Held to one CPU, the other side may be on another one: that too is learned. */
+	may_yield = patience_begin(&binding->yielding);
 	if (patience_begin(&binding->looking)) {
-		if (spin_step(wait)) {
+		found = spin_step(wait, may_yield, &wanted);
+		if (found && !wanted) {
 			patience_rewarded(&binding->looking);
 			return true;
 		}
 		*missedp = &binding->looking;
 	}
-	if (binding->cpus > 1 || !patience_begin(&binding->yielding) || !yield_step(wait))
-		return false;
-	if (*missedp)
+	if (!found && may_yield)
+		found = yield_step(wait, &wanted);
+	/* We took the CPU from somebody, whenever it is that ours comes. */
+	if (*missedp && (found || wanted)) {
 		patience_missed(*missedp, 0);
-	return true;
+		*missedp = NULL;
+	}
+	return found;
 }
 
 int wait_step(struct wait *wait)

@@ -19,17 +19,6 @@ int os_process_id(void)
 	return getpid();
 }
 
-int os_thread_cpus(void)
-{
-	cpu_set_t set;
-	int count;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	count = CPU_COUNT(&set);
-	return count > 0 ? count : 1;
-}
-
 void os_signals_block(sigset_t *kept)
 {
 	sigset_t all;

@@ -3,7 +3,7 @@
 #define DVS_OS_THREAD_H
 
 /*
- * The calling thread: its numbers, the CPUs it may use, the signals it takes, and copies between its
+ * The calling thread: its numbers, the CPU it has, the signals it takes, and copies between its
  * memory and another process's. Everything here may be called in a child after fork().
  */
 
@@ -14,7 +14,6 @@
 
 int os_thread_id(void); /* in its own pid namespace */
 int os_process_id(void);
-int os_thread_cpus(void); /* how many CPUs it may run on, at least 1 */
 
 /* Blocks every signal that can be blocked, and restores what *kept says. */
 void os_signals_block(sigset_t *kept);
