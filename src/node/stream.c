@@ -18,13 +18,12 @@
 #define LANES_KEPT_NS  (5 * OS_SECOND_NS) /* idle for longer: the lanes are given up */
 #define STREAM_E_AGAIN 1		  /* a party moves or a lane broke: from `done` on, later */
 #define STREAM_E_STALE 2		  /* the lane was an old one: at once, with a new one */
-#define STREAM_PART    LANE_DATA_MAX
 
 struct stream_worker {
 	struct node *node;
 	struct copy_task *task;
 	struct lane *lane[2][NR_NODES]; /* by side; NULL: none yet */
-	uint8_t *buf;			/* STREAM_PART, when both sides are here */
+	uint8_t *buf;			/* LANE_DATA_MAX, when both sides are here */
 };
 
 struct streams {
@@ -157,7 +156,10 @@ static int end_of(struct side *side, const struct lane_part *part)
 	return part->result == EDVSMIGRATE ? STREAM_E_AGAIN : part->result;
 }
 
-/* The next part: where it is, or why not. `room` is where it should best be. */
+/*
+ * The next part: where it is, or why not. `room` is where it should best be. Of *bytes from here, of
+ * as many as come, but no more, from elsewhere.
+ */
 static int read_part(struct stream_worker *worker, struct side *from, uint8_t *room,
 		     uint8_t **datap, uint32_t *bytes)
 {
@@ -166,8 +168,6 @@ static int read_part(struct stream_worker *worker, struct side *from, uint8_t *r
 
 	if (!from->lane) {
 		*datap = room;
-		if (*bytes > STREAM_PART)
-			*bytes = STREAM_PART;
 		return copy_here(worker, from, room, *bytes);
 	}
 	if (lane_receive(from->lane, &part, datap))
@@ -223,6 +223,14 @@ static int end_read(struct side *from)
 	return end_of(from, &part);
 }
 
+/* Of what is read here: as much as goes best to where it is written. */
+static uint32_t next_bytes(const struct side *from, const struct side *to, uint64_t left)
+{
+	uint32_t most = to->lane ? lane_part_bytes(to->lane) : LANE_DATA_MAX;
+
+	return left < most || from->lane ? (uint32_t)left : most;
+}
+
 static int carry(struct stream_worker *worker, struct side *from, struct side *to)
 {
 	uint8_t *room = to->lane ? lane_room(to->lane) : worker->buf;
@@ -231,7 +239,7 @@ static int carry(struct stream_worker *worker, struct side *from, struct side *t
 	int r = 0;
 
 	while (!r && left && !(to->lane && lane_peek(to->lane))) {
-		uint32_t bytes = (uint32_t)left;
+		uint32_t bytes = next_bytes(from, to, left);
 		uint8_t *data;
 
 		r = read_part(worker, from, room, &data, &bytes);
@@ -370,7 +378,7 @@ static bool have_worker(struct node *node, struct streams *streams)
 		return true;
 	worker = calloc(1, sizeof(*worker));
 	if (worker)
-		worker->buf = malloc(STREAM_PART);
+		worker->buf = malloc(LANE_DATA_MAX);
 	if (!worker || !worker->buf) {
 		free(worker);
 		return streams->workers;

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -150,6 +150,26 @@ ssize_t os_tcp_write(int fd, const void *buf, size_t len)
 void os_tcp_limit_unsent(int fd, int bytes)
 {
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
+}
+
+void os_tcp_progress(int fd, uint64_t *acked, uint64_t *busy_us)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	*acked = 0;
+	*busy_us = 0;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
+	    len < offsetof(struct tcp_info, tcpi_rwnd_limited) + sizeof(info.tcpi_rwnd_limited) ||
+	    info.tcpi_busy_time < info.tcpi_rwnd_limited)
+		return;
+	*acked = info.tcpi_bytes_acked;
+	*busy_us = info.tcpi_busy_time - info.tcpi_rwnd_limited;
+}
+
+void os_tcp_acknowledge(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
 }
 
 void os_tcp_wake_at(int fd, int bytes)

@@ -5,27 +5,37 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/pace.h"
+#include "ipc/spin.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/socket.h"
 #include "os/tcp.h"
 #include "os/thread.h"
+#include "proxy/pack.h"
 
 #define LOSS_MS 2000 /* as for a migration: a cut is noticed within about twice that */
 
 /*
- * Waking a reader costs the writer more than what it wrote: who expects more at once looks for it this
- * long, letting others go first, and then sleeps until much has come.
+ * Waking a reader costs the writer more than what it wrote: who expects more at once looks for it for a
+ * while, letting others go first, and then sleeps until much has come.
  */
-#define LOOK_NS	 100000
-#define WAKE_MAX (64 * 1024)
+#define WAKE_MAX      (64 * 1024)
+#define YIELD_LONG_NS 50000
 
 struct lane {
 	int fd;
+	bool packing; /* the part before was worth trying */
 	int wake_at;  /* bytes that wake us */
 	uint8_t *out; /* head and data of a part */
 	uint8_t *in;
+	uint8_t *packed; /* as it came */
+	struct pack *pack;
+	struct pace pace;
+	struct spin look;
 };
+
+_Static_assert(PACK_HEAD_ROOM == LANE_PART_BYTES, "the head of a part goes with its data");
 
 int lane_new(struct lane **lanep, int fd)
 {
@@ -35,8 +45,11 @@ int lane_new(struct lane **lanep, int fd)
 		lane->fd = fd;
 		lane->out = malloc(LANE_PART_BYTES + LANE_DATA_MAX);
 		lane->in = malloc(LANE_DATA_MAX);
+		lane->packed = malloc(LANE_DATA_MAX);
+		lane->pack = pack_new(LANE_DATA_MAX);
+		pace_init(&lane->pace);
 	}
-	if (!lane || !lane->out || !lane->in) {
+	if (!lane || !lane->out || !lane->in || !lane->packed || !lane->pack) {
 		if (lane)
 			lane_free(lane);
 		else
@@ -46,6 +59,7 @@ int lane_new(struct lane **lanep, int fd)
 	os_tcp_notice_loss(fd, LOSS_MS);
 	os_set_nonblock(fd, 1);
 	lane->wake_at = 1;
+	lane->look.budget_ns = SPIN_START_NS;
 	*lanep = lane;
 	return 0;
 }
@@ -57,6 +71,8 @@ struct lane *lane_free(struct lane *lane)
 	os_close(lane->fd);
 	free(lane->out);
 	free(lane->in);
+	free(lane->packed);
+	pack_free(lane->pack);
 	free(lane);
 	return NULL;
 }
@@ -76,28 +92,49 @@ static int wait_for_bytes(struct lane *lane, size_t len, int timeout_ms)
 	return os_poll(lane->fd, OS_READ, timeout_ms);
 }
 
+/*
+ * Looks for more for a while, or sleeps. Looking ends early where others want this CPU: who yields to
+ * them is served last, who sleeps is served when it is woken.
+ */
+static int look_or_wait(struct lane *lane, int64_t since_ns, size_t len, int timeout_ms)
+{
+	int64_t before_ns = os_now_ns(), took_ns;
+	int r;
+
+	if (before_ns - since_ns < lane->look.budget_ns) {
+		os_thread_yield();
+		if (os_now_ns() - before_ns > YIELD_LONG_NS)
+			lane->look.budget_ns = SPIN_MIN_NS;
+		return 0;
+	}
+	r = wait_for_bytes(lane, len, timeout_ms);
+	took_ns = os_now_ns() - since_ns;
+	if (took_ns < SPIN_MAX_NS)
+		spin_succeeded(&lane->look, took_ns);
+	else
+		spin_failed(&lane->look);
+	return r;
+}
+
 static int read_full(struct lane *lane, uint8_t *buf, size_t len, int timeout_ms)
 {
-	int64_t since = os_now_ns();
+	int64_t since_ns = 0;
 
 	while (len) {
 		ssize_t n = os_tcp_read(lane->fd, buf, len);
-		int r = 0;
+		int r;
 
 		if (n > 0) {
 			buf += n;
 			len -= (size_t)n;
-			since = 0;
+			since_ns = 0;
 			continue;
 		}
 		if (n != -EAGAIN)
 			return n ? (int)n : -ECONNRESET;
-		if (!since)
-			since = os_now_ns();
-		if (os_now_ns() - since < LOOK_NS)
-			os_thread_yield();
-		else
-			r = wait_for_bytes(lane, len, timeout_ms);
+		if (!since_ns)
+			since_ns = os_now_ns();
+		r = look_or_wait(lane, since_ns, len, timeout_ms);
 		if (r)
 			return r;
 	}
@@ -125,12 +162,48 @@ uint8_t *lane_room(struct lane *lane)
 	return lane->out + LANE_PART_BYTES;
 }
 
-int lane_send(struct lane *lane, uint32_t bytes)
+uint32_t lane_part_bytes(const struct lane *lane)
+{
+	/* What is packed goes in smaller parts: the link waits for the first of them. */
+	return lane->packing ? LANE_DATA_MAX / 2 : LANE_DATA_MAX;
+}
+
+/* Packs the room if that seems to pay: head and data are at *bufp. */
+static struct lane_part make_part(struct lane *lane, uint32_t bytes, uint8_t **bufp)
 {
 	struct lane_part part = { .kind = LANE_DATA, .data = bytes, .bytes = bytes };
+	int level = pace_level(&lane->pace);
+	int64_t since_ns;
+	uint8_t *packed;
+	uint32_t n;
 
-	lane_encode_part(lane->out, &part);
-	return os_write_full(lane->fd, lane->out, LANE_PART_BYTES + bytes, LANE_SILENT_MS);
+	*bufp = lane->out;
+	lane->packing = level > 0;
+	if (!level)
+		return part;
+	since_ns = os_now_ns();
+	n = pack_block(lane->pack, level, lane_room(lane), bytes, &packed);
+	pace_on_packed(&lane->pace, level, bytes, n ? n : bytes, os_now_ns() - since_ns);
+	if (!n)
+		return part;
+	*bufp = packed - LANE_PART_BYTES;
+	part.kind = LANE_PACKED;
+	part.bytes = n;
+	return part;
+}
+
+int lane_send(struct lane *lane, uint32_t bytes)
+{
+	uint8_t *buf;
+	struct lane_part part = make_part(lane, bytes, &buf);
+	uint64_t acked, busy_us;
+	int r;
+
+	lane_encode_part(buf, &part);
+	r = os_write_full(lane->fd, buf, LANE_PART_BYTES + part.bytes, LANE_SILENT_MS);
+	os_tcp_progress(lane->fd, &acked, &busy_us);
+	pace_on_link(&lane->pace, acked, busy_us);
+	return r;
 }
 
 int lane_send_end(struct lane *lane, uint32_t done, int result)
@@ -149,10 +222,16 @@ int lane_receive(struct lane *lane, struct lane_part *part, uint8_t **datap)
 
 	if (!r)
 		r = lane_decode_part(part, buf);
-	if (!r && part->bytes)
-		r = read_full(lane, lane->in, part->bytes, LANE_SILENT_MS);
 	*datap = lane->in;
-	return r;
+	/* What the sender counts as its time ends with the last byte, not with our next ask. */
+	if (!r && part->kind == LANE_END)
+		os_tcp_acknowledge(lane->fd);
+	if (r || !part->bytes)
+		return r;
+	if (part->kind == LANE_DATA)
+		return read_full(lane, lane->in, part->bytes, LANE_SILENT_MS);
+	r = read_full(lane, lane->packed, part->bytes, LANE_SILENT_MS);
+	return r ? r : pack_open(lane->pack, lane->packed, part->bytes, lane->in, part->data);
 }
 
 bool lane_peek(struct lane *lane)

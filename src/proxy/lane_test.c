@@ -11,6 +11,7 @@
 #include "os/socket.h"
 #include "os/thread.h"
 #include "proxy/lane.h"
+#include "proxy/pack.h"
 
 #define PARTS 40
 
@@ -129,6 +130,34 @@ static void test_nonsense(void)
 	os_close(far_fd);
 }
 
+/* Packed parts are opened; a damaged one ends the lane. */
+static void test_packed(void)
+{
+	struct pack *pack = pack_new(LANE_DATA_MAX);
+	struct lane_part part = { .kind = LANE_PACKED, .data = LANE_DATA_MAX };
+	static uint8_t text[LANE_DATA_MAX];
+	uint8_t *packed, *data;
+
+	CHECK_OR_RETURN(pack);
+	for (uint32_t i = 0; i < LANE_DATA_MAX; i++)
+		text[i] = (uint8_t)(i / 50);
+	part.bytes = pack_block(pack, 1, text, LANE_DATA_MAX, &packed);
+	CHECK(part.bytes && part.bytes < LANE_DATA_MAX / 8);
+	lane_encode_part(packed - LANE_PART_BYTES, &part);
+	set_up_raw();
+	for (int damaged = 0; damaged < 2; damaged++) {
+		packed[part.bytes / 2] ^= (uint8_t)damaged;
+		CHECK_EQ(os_write_full(far_fd, packed - LANE_PART_BYTES,
+				       LANE_PART_BYTES + part.bytes, 1000),
+			 0);
+		CHECK_EQ(lane_receive(near, &part, &data), damaged ? -EBADMSG : 0);
+		CHECK(damaged || !memcmp(data, text, LANE_DATA_MAX));
+	}
+	near = lane_free(near);
+	os_close(far_fd);
+	pack_free(pack);
+}
+
 static void *shut_later(void *ctx)
 {
 	os_thread_sleep_ns(20 * OS_MS_NS);
@@ -155,6 +184,7 @@ int main(void)
 	TEST(test_parts);
 	TEST(test_ask);
 	TEST(test_nonsense);
+	TEST(test_packed);
 	TEST(test_shut);
 	return test_end();
 }
