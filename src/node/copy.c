@@ -35,6 +35,8 @@ struct copy_wire {
 	uint64_t addr;
 	uint32_t bytes;
 	uint32_t requester; /* endpoint that asked, 32 bits as they are */
+	uint32_t dc_generation;
+	uint32_t pad;
 };
 
 void copy_finish(struct copy_task *task, int code)
@@ -92,13 +94,16 @@ void copy_park(struct copy_task *task)
 
 static struct copy_wire wire_of(const struct copy_task *task)
 {
+	const struct node *node = task->request->node;
+
 	return (struct copy_wire){ .id = task->id,
 				   .op = task->op,
 				   .dcid = task->dcid,
 				   .endpoint = task->endpoint[task->op - 1],
 				   .addr = task->addr[task->op - 1],
 				   .bytes = (uint32_t)task->bytes,
-				   .requester = (uint32_t)task->requester };
+				   .requester = (uint32_t)task->requester,
+				   .dc_generation = node->directory.dc[task->dcid].generation };
 }
 
 static int ask(struct copy_task *task, int node)
@@ -239,6 +244,9 @@ static void serve(struct node *node, int from, const struct copy_wire *asked, co
 	if (asked->bytes > COPY_SMALL || len != (reads ? 0 : asked->bytes) ||
 	    (!reads && asked->op != LANE_WRITE))
 		answer.result = EDVSBADREQUEST;
+	else if (!party_may_ask(node, from, asked->dcid, asked->dc_generation,
+				(int)asked->requester))
+		answer.result = EDVSMIGRATE;
 	else
 		answer.result = copy_here(node, asked, reads ? buf : (uint8_t *)(uintptr_t)data);
 	proxy_message(node->proxy, from, NODE_MESSAGE_COPIED, &answer, sizeof(answer), buf,

@@ -46,6 +46,13 @@ static int locate(void *ctx, int dcid, int endpoint)
 	return node_locate(ctx, dcid, endpoint);
 }
 
+static uint32_t dc_generation(void *ctx, int dcid)
+{
+	const struct node *node = ctx;
+
+	return node->directory.dc[dcid].generation;
+}
+
 static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes, uint32_t len)
 {
 	if (kind == NODE_MESSAGE_COPY || kind == NODE_MESSAGE_COPIED)
@@ -123,6 +130,7 @@ static int start_parts(struct node *node)
 {
 	const struct node_options *options = &node->options;
 	struct proxy_callbacks proxy = { .locate = locate,
+					 .dc_generation = dc_generation,
 					 .message = on_message,
 					 .link_changed = on_link,
 					 .bulk = on_bulk,

@@ -34,6 +34,16 @@ static struct process *process_of(struct node *node, const struct party *party)
 	return process && process->endpoint == party->endpoint ? process : NULL;
 }
 
+bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_generation,
+		   int requester)
+{
+	int p_nr = _ENDPOINT_P(requester);
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+
+	return ep && node->directory.dc[dcid].generation == dc_generation && ep->bound &&
+	       ep->node == from && directory_endpoint_number(ep, p_nr) == requester;
+}
+
 int party_take(struct node *node, struct party *party)
 {
 	struct process *process = process_of(node, party);

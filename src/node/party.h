@@ -7,6 +7,7 @@
  * in between it may leave, die or be frozen, and while it is taken its departure waits.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,13 @@ struct party {
 	pid_t pid;     /* while taken */
 };
 
+/*
+ * With the node lock. May that node ask, for this requester of that DC? One of the two nodes may be
+ * behind in the order. The requester may be about to move: its departure waits for the copy, which
+ * therefore must not wait for the departure.
+ */
+bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_generation,
+		   int requester);
 /*
  * With the node lock. 0: taken. EDVSMIGRATE: it is not here, or not now. EDVSPROCSTS: it is not
  * blocked, and its memory is its own.

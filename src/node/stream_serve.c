@@ -25,19 +25,6 @@ struct serving {
 	int from;
 };
 
-/*
- * Does the requester belong to the node that asks? It may be about to move: its departure waits for
- * the copy, which therefore must not wait for the departure.
- */
-static bool is_there(const struct serving *s, const struct lane_ask *ask)
-{
-	int p_nr = _ENDPOINT_P(ask->requester);
-	const struct directory_endpoint *ep = node_endpoint(s->node, ask->dcid, p_nr);
-
-	return ep && ep->bound && ep->node == s->from &&
-	       directory_endpoint_number(ep, p_nr) == ask->requester;
-}
-
 /* One part, into or out of the party's memory. 0 or an EDVS number. */
 static int copy_part(struct serving *s, const struct lane_ask *ask, uint64_t done, uint8_t *data,
 		     uint32_t bytes)
@@ -47,8 +34,7 @@ static int copy_part(struct serving *s, const struct lane_ask *ask, uint64_t don
 	int code = EDVSMIGRATE;
 
 	node_lock(node);
-	/* One of the two nodes may be behind in the order. */
-	if (node->directory.dc[ask->dcid].generation == ask->dc_generation && is_there(s, ask))
+	if (party_may_ask(node, s->from, ask->dcid, ask->dc_generation, ask->requester))
 		code = party_take(node, &party);
 	node_unlock(node);
 	if (code)

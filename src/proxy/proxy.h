@@ -30,6 +30,11 @@ struct proxy;
 struct proxy_callbacks {
 	/* endpoint carries its generation; an older one is PROXY_GONE. */
 	int (*locate)(void *ctx, int dcid, int endpoint);
+	/*
+	 * Which of the DCs that have had this number it is now. What comes for another one is dropped: it
+	 * is over, or this node is behind in the order and is offered it again. NULL: always the same.
+	 */
+	uint32_t (*dc_generation)(void *ctx, int dcid);
 	/* A node message arrived. kind is the node's own; the bytes are valid during the call. */
 	void (*message)(void *ctx, int from, uint16_t kind, const uint8_t *bytes, uint32_t len);
 	void (*link_changed)(void *ctx, int node, int up);

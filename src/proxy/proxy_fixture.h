@@ -27,6 +27,7 @@ struct node {
 	struct exchange *exchange;
 	struct proxy *proxy;
 	int where[SHM_SLOTS]; /* node, PROXY_HELD or NOWHERE */
+	uint32_t dc_generation;
 	int ups, downs, messages, bulk_fd;
 	uint16_t kinds[64];
 	uint32_t bytes;
@@ -50,6 +51,13 @@ UNUSED static int on_locate(void *ctx, int dcid, int endpoint)
 	if (dcid != DC || _ENDPOINT_G(endpoint) != 0)
 		return PROXY_GONE;
 	return where == n->id ? PROXY_HERE : where;
+}
+
+UNUSED static uint32_t on_dc_generation(void *ctx, int dcid)
+{
+	const struct node *n = ctx;
+
+	return dcid == DC ? n->dc_generation : 0;
 }
 
 UNUSED static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
@@ -134,6 +142,7 @@ UNUSED static void node_start(int id)
 					     .message = on_message,
 					     .link_changed = on_link,
 					     .bulk = on_bulk,
+					     .dc_generation = on_dc_generation,
 					     .ctx = n };
 
 	*n = (struct node){ .id = id, .bulk_fd = -1 };

@@ -64,6 +64,7 @@ static bool put_line(struct peer *peer, const struct exchange_channel *channel, 
 	uint8_t *buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_LINE_BYTES);
 	struct frame_line frame = {
 		.dcid = channel->dcid,
+		.dc_generation = proxy_dc_generation(peer->proxy, channel->dcid),
 		.endpoint = { channel->endpoint[0], channel->endpoint[1] },
 		.side = (uint32_t)side,
 		.word = image->word,
@@ -193,6 +194,7 @@ static bool put_notify(struct peer *peer, struct exchange_channel *channel, int 
 	struct notify_word *word = &channel->page->notify[side];
 	struct frame_notify frame = {
 		.dcid = channel->dcid,
+		.dc_generation = proxy_dc_generation(peer->proxy, channel->dcid),
 		.endpoint = { channel->endpoint[0], channel->endpoint[1] },
 		.side = (uint32_t)side,
 		.taken = atomic_load(&word->taken),
@@ -366,14 +368,16 @@ static void resend_channel(struct proxy *proxy, struct exchange_channel *channel
 	}
 }
 
-void peer_resend(struct peer *peer, int dcid, int endpoint)
+void peer_resend(struct peer *peer, const struct frame_offer *offer)
 {
-	int p_nr = _ENDPOINT_P(endpoint);
+	int p_nr = _ENDPOINT_P(offer->endpoint);
 	struct exchange_channel *at = NULL;
 
+	if (offer->dc_generation != proxy_dc_generation(peer->proxy, offer->dcid))
+		return;
 	proxy_batch_begin(peer->proxy);
-	while ((at = exchange_next(peer->proxy->exchange, dcid, p_nr, at))) {
-		if (at->endpoint[exchange_side(at, p_nr)] == endpoint)
+	while ((at = exchange_next(peer->proxy->exchange, offer->dcid, p_nr, at))) {
+		if (at->endpoint[exchange_side(at, p_nr)] == offer->endpoint)
 			resend_channel(peer->proxy, at, peer->node);
 	}
 	proxy_batch_end(peer->proxy);
@@ -391,7 +395,9 @@ void proxy_resend(struct proxy *proxy, int dcid, int p_nr)
 
 static void send_offer(struct peer *peer, int dcid, int endpoint)
 {
-	struct frame_offer frame = { .dcid = dcid, .endpoint = endpoint };
+	struct frame_offer frame = { .dcid = dcid,
+				     .dc_generation = proxy_dc_generation(peer->proxy, dcid),
+				     .endpoint = endpoint };
 	uint8_t *buf;
 
 	if (!peer_is_up(peer))

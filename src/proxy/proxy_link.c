@@ -265,7 +265,7 @@ static int on_frame(struct peer *peer, const struct frame_head *head, const uint
 	case FRAME_OFFER:
 		r = frame_decode_offer(&offer, body);
 		if (!r)
-			peer_resend(peer, offer.dcid, offer.endpoint);
+			peer_resend(peer, &offer);
 		break;
 	case FRAME_PING:
 		send_ping(peer, FRAME_PONG, frame_decode_ping(body));

@@ -14,12 +14,14 @@
 #include "proxy/proxy_table.h"
 
 /* Finds or makes the channel of a frame. The side that is here, or -1. */
-static int channel_of(struct peer *peer, int dcid, const int32_t endpoint[2],
-		      struct exchange_channel **channelp)
+static int channel_of(struct peer *peer, int dcid, uint32_t dc_generation,
+		      const int32_t endpoint[2], struct exchange_channel **channelp)
 {
 	struct proxy *proxy = peer->proxy;
 	int at[2], local;
 
+	if (dc_generation != proxy_dc_generation(proxy, dcid))
+		return -1;
 	for (int side = 0; side < 2; side++)
 		at[side] = proxy_locate(proxy, dcid, endpoint[side]);
 	local = at[0] == PROXY_HERE ? 0 : 1;
@@ -76,7 +78,7 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 {
 	struct line_image image = { .word = frame->word, .aux = frame->aux, .msg = frame->msg };
 	struct exchange_channel *channel;
-	int local = channel_of(peer, frame->dcid, frame->endpoint, &channel);
+	int local = channel_of(peer, frame->dcid, frame->dc_generation, frame->endpoint, &channel);
 	int side = (int)frame->side;
 	struct line *line;
 	uint64_t word;
@@ -130,7 +132,7 @@ static void merge_posted(struct notify_word *word, const struct frame_notify *fr
 void peer_on_notify(struct peer *peer, const struct frame_notify *frame)
 {
 	struct exchange_channel *channel;
-	int local = channel_of(peer, frame->dcid, frame->endpoint, &channel);
+	int local = channel_of(peer, frame->dcid, frame->dc_generation, frame->endpoint, &channel);
 	int side = (int)frame->side;
 	struct notify_word *word;
 

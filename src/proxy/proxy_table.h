@@ -110,6 +110,13 @@ static inline int proxy_locate(const struct proxy *proxy, int dcid, int endpoint
 	return proxy->callbacks.locate(proxy->callbacks.ctx, dcid, endpoint);
 }
 
+static inline uint32_t proxy_dc_generation(const struct proxy *proxy, int dcid)
+{
+	const struct proxy_callbacks *callbacks = &proxy->callbacks;
+
+	return callbacks->dc_generation ? callbacks->dc_generation(callbacks->ctx, dcid) : 0;
+}
+
 /* proxy_link.c: connections */
 int peer_init(struct peer *peer, struct proxy *proxy, int node);
 void peer_deinit(struct peer *peer);
@@ -140,7 +147,7 @@ bool peer_fill(struct peer *peer);	/* encodes what waits for room; false if noth
 /* Tells the other node what it has not been told of this channel. */
 void peer_send_channel(struct peer *peer, struct exchange_channel *channel, int local_side);
 /* An OFFER came: all lines that the endpoint's channels have between us and that node. */
-void peer_resend(struct peer *peer, int dcid, int endpoint);
+void peer_resend(struct peer *peer, const struct frame_offer *offer);
 
 /* proxy_merge.c: lines that come in */
 void peer_on_line(struct peer *peer, const struct frame_line *frame);

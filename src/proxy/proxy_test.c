@@ -255,6 +255,30 @@ static bool notice_taken(void *ctx)
 	return atomic_load(&channel_at(0, 3, 7)->page->notify[0].taken) == 2;
 }
 
+/* The far node is another DC ahead or behind: nothing of one is taken for the other's. */
+static void test_dc_generations(void)
+{
+	struct proxy_link_stats stats;
+	struct line_image image;
+
+	set_up();
+	place(3, 0);
+	place(7, 1);
+	node[1].dc_generation = 1;
+	post(0, 3, 7, LINE_OP_SEND, 5, 0);
+	run_for(50 * OS_MS_NS);
+	proxy_link_stats(node[1].proxy, 0, &stats);
+	CHECK(stats.dropped > 0);
+	CHECK(!exchange_find(node[1].exchange, DC, 3, 7));
+	/* It has caught up, and asks. */
+	node[0].dc_generation = 1;
+	proxy_offer(node[1].proxy, DC, 7, 7);
+	CHECK(becomes(1, 3, 7, LINE_FULL));
+	CHECK(take(1, 3, 7, &image));
+	CHECK_EQ(image.msg.m_type, 5);
+	tear_down();
+}
+
 static void test_notify(void)
 {
 	struct notify_word *word;
@@ -442,6 +466,7 @@ int main(void)
 	TEST(test_withdraw);
 	TEST(test_withdraw_against_take);
 	TEST(test_gone);
+	TEST(test_dc_generations);
 	TEST(test_notify);
 	TEST(test_messages);
 	TEST(test_backlog);

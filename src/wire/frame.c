@@ -143,9 +143,11 @@ static bool endpoint_valid(int dcid, int endpoint)
 }
 
 /* The names of a line's or a notify word's channel, and whose it is. */
-static int get_channel(struct reader *r, int32_t *dcid, int32_t endpoint[2], uint32_t *side)
+static int get_channel(struct reader *r, int32_t *dcid, uint32_t *dc_generation,
+		       int32_t endpoint[2], uint32_t *side)
 {
 	*dcid = get_int(r);
+	*dc_generation = (uint32_t)get(r, 4);
 	endpoint[0] = get_int(r);
 	endpoint[1] = get_int(r);
 	*side = (uint32_t)get(r, 4);
@@ -154,9 +156,11 @@ static int get_channel(struct reader *r, int32_t *dcid, int32_t endpoint[2], uin
 	return _ENDPOINT_P(endpoint[0]) < _ENDPOINT_P(endpoint[1]) ? 0 : -EBADMSG;
 }
 
-static void put_channel(struct writer *w, int32_t dcid, const int32_t endpoint[2], uint32_t side)
+static void put_channel(struct writer *w, int32_t dcid, uint32_t dc_generation,
+			const int32_t endpoint[2], uint32_t side)
 {
 	put_int(w, dcid);
+	put(w, dc_generation, 4);
 	put_int(w, endpoint[0]);
 	put_int(w, endpoint[1]);
 	put(w, side, 4);
@@ -166,13 +170,11 @@ int frame_decode_line(struct frame_line *line, const uint8_t *body)
 {
 	struct reader r = { body };
 
-	if (get_channel(&r, &line->dcid, line->endpoint, &line->side))
+	if (get_channel(&r, &line->dcid, &line->dc_generation, line->endpoint, &line->side))
 		return -EBADMSG;
 	line->word = get(&r, 8);
 	line->aux = get(&r, 8);
 	line->withdraw = get(&r, 8);
-	if (get(&r, 4))
-		return -EBADMSG;
 	memcpy(&line->msg, r.at, sizeof(line->msg));
 	return 0;
 }
@@ -181,11 +183,10 @@ size_t frame_encode_line(uint8_t *buf, const struct frame_line *line)
 {
 	struct writer w = head_put(buf, FRAME_LINE, FRAME_LINE_BYTES);
 
-	put_channel(&w, line->dcid, line->endpoint, line->side);
+	put_channel(&w, line->dcid, line->dc_generation, line->endpoint, line->side);
 	put(&w, line->word, 8);
 	put(&w, line->aux, 8);
 	put(&w, line->withdraw, 8);
-	put(&w, 0, 4);
 	memcpy(w.at, &line->msg, sizeof(line->msg));
 	return FRAME_HEAD_BYTES + FRAME_LINE_BYTES;
 }
@@ -194,7 +195,7 @@ int frame_decode_notify(struct frame_notify *notify, const uint8_t *body)
 {
 	struct reader r = { body };
 
-	if (get_channel(&r, &notify->dcid, notify->endpoint, &notify->side))
+	if (get_channel(&r, &notify->dcid, &notify->dc_generation, notify->endpoint, &notify->side))
 		return -EBADMSG;
 	notify->posted = get(&r, 8);
 	notify->taken = get(&r, 8);
@@ -207,7 +208,7 @@ size_t frame_encode_notify(uint8_t *buf, const struct frame_notify *notify)
 {
 	struct writer w = head_put(buf, FRAME_NOTIFY, FRAME_NOTIFY_BYTES);
 
-	put_channel(&w, notify->dcid, notify->endpoint, notify->side);
+	put_channel(&w, notify->dcid, notify->dc_generation, notify->endpoint, notify->side);
 	put(&w, notify->posted, 8);
 	put(&w, notify->taken, 8);
 	put(&w, notify->bits, 8);
@@ -220,6 +221,7 @@ int frame_decode_offer(struct frame_offer *offer, const uint8_t *body)
 	struct reader r = { body };
 
 	offer->dcid = get_int(&r);
+	offer->dc_generation = (uint32_t)get(&r, 4);
 	offer->endpoint = get_int(&r);
 	return endpoint_valid(offer->dcid, offer->endpoint) ? 0 : -EBADMSG;
 }
@@ -229,6 +231,7 @@ size_t frame_encode_offer(uint8_t *buf, const struct frame_offer *offer)
 	struct writer w = head_put(buf, FRAME_OFFER, FRAME_OFFER_BYTES);
 
 	put_int(&w, offer->dcid);
+	put(&w, offer->dc_generation, 4);
 	put_int(&w, offer->endpoint);
 	return FRAME_HEAD_BYTES + FRAME_OFFER_BYTES;
 }

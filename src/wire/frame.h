@@ -25,7 +25,7 @@
 
 #include "wire/shm.h"
 
-#define FRAME_VERSION	      1
+#define FRAME_VERSION	      2
 #define FRAME_MAGIC	      0x4b4c5644u /* "DVLK" */
 #define FRAME_CLUSTER_BYTES   32u
 #define FRAME_CLUSTER_DEFAULT "dvs"
@@ -33,8 +33,8 @@
 #define FRAME_HEAD_BYTES	 8u
 #define FRAME_HELLO_BYTES	 64u
 #define FRAME_LINE_BYTES	 92u
-#define FRAME_NOTIFY_BYTES	 44u
-#define FRAME_OFFER_BYTES	 8u
+#define FRAME_NOTIFY_BYTES	 48u
+#define FRAME_OFFER_BYTES	 12u
 #define FRAME_PING_BYTES	 8u
 #define FRAME_MESSAGE_HEAD_BYTES 8u
 
@@ -77,8 +77,10 @@ struct frame_hello {
 	char cluster[FRAME_CLUSTER_BYTES];
 };
 
+/* Numbers of DCs are used again: each frame says which of the DCs with that number it means. */
 struct frame_line {
 	int32_t dcid;
+	uint32_t dc_generation;
 	int32_t endpoint[2]; /* by side, with generations */
 	uint32_t side;	     /* whose line it is */
 	uint64_t word;
@@ -89,6 +91,7 @@ struct frame_line {
 
 struct frame_notify {
 	int32_t dcid;
+	uint32_t dc_generation;
 	int32_t endpoint[2];
 	uint32_t side; /* whose notifications */
 	uint64_t posted;
@@ -99,6 +102,7 @@ struct frame_notify {
 
 struct frame_offer {
 	int32_t dcid;
+	uint32_t dc_generation;
 	int32_t endpoint;
 };
 

@@ -12,6 +12,7 @@ static struct frame_line a_line(void)
 {
 	struct frame_line line = {
 		.dcid = 4,
+		.dc_generation = 0xfedc1234,
 		.endpoint = { -3, _ENDPOINT(2, 17) },
 		.side = 1,
 		.word = 0x123456789abcdef0ull,
@@ -53,6 +54,7 @@ static void test_line(void)
 	check_head(FRAME_LINE, (memset(buf, 0, sizeof(buf)), frame_encode_line(buf, &in)));
 	CHECK_EQ(frame_decode_line(&out, buf + FRAME_HEAD_BYTES), 0);
 	CHECK_EQ(out.dcid, 4);
+	CHECK_EQ(out.dc_generation, 0xfedc1234);
 	CHECK_EQ(out.endpoint[0], -3);
 	CHECK_EQ(out.endpoint[1], _ENDPOINT(2, 17));
 	CHECK_EQ(out.side, 1);
@@ -61,12 +63,13 @@ static void test_line(void)
 	CHECK_EQ(out.withdraw, 77);
 	CHECK(!memcmp(&out.msg, &in.msg, sizeof(message)));
 	/* Little-endian: the word's lowest byte stands first. */
-	CHECK_EQ(buf[FRAME_HEAD_BYTES + 16], 0xf0);
+	CHECK_EQ(buf[FRAME_HEAD_BYTES + 20], 0xf0);
 }
 
 static void test_notify(void)
 {
 	struct frame_notify in = { .dcid = 1,
+				   .dc_generation = 3,
 				   .endpoint = { 5, 9 },
 				   .posted = 1ull << 40,
 				   .taken = 3,
