@@ -21,7 +21,7 @@
  * exists when the order has delivered it; the pages are handed out with the answer.
  */
 
-static pid_t caller_tid(const struct request *request)
+pid_t caller_tid(const struct request *request)
 {
 	pid_t tid = request->head.tid ? os_tid_here(request->pid, request->head.tid) : 0;
 
@@ -88,7 +88,12 @@ void request_end_with_pages(struct request *request, int64_t value, struct proce
 
 void handle_hello(struct request *request)
 {
-	request_end_with_pages(request, request->node->options.id, caller_binding(request));
+	struct process *p = caller_binding(request);
+
+	/* A thread that asks for itself is not told what it borrows: that is asked for as a process. */
+	if (request->head.tid && p && p->lpid != caller_tid(request))
+		p = NULL;
+	request_end_with_pages(request, request->node->options.id, p);
 }
 
 /* A binding on its way through the order. */

@@ -201,8 +201,10 @@ void handle_wait4bind(struct request *request)
 	struct process *caller = caller_binding(request);
 
 	if (request->head.endpoint == SELF && request->head.cmd == WAIT_BIND) {
-		if (caller)
+		if (caller && caller->lpid == caller_tid(request))
 			request_end_with_pages(request, caller->endpoint, caller);
+		else if (caller) /* a thread that borrows it: it gets that as any other call does */
+			request_end(request, caller->endpoint, NULL, 0, NULL, 0);
 		else
 			request_fail(request, EDVSAGAIN, "the caller is not bound yet");
 		return;

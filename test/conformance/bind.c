@@ -3,6 +3,7 @@
 #include "conformance/stage.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #define NO_SUCH_DC  30
 #define OTHER_DC    6
@@ -196,6 +197,23 @@ static void test_a_thread_has_its_own_endpoint(void)
 	CHECK_EQ(ask(b, "send %d 2 1000 1", a->ep), 0);
 	CHECK_EQ(hear(a), 0);
 	CHECK_EQ(a->value[2], 2);
+}
+
+/* The end of a thread that only borrowed is no end of the endpoint. */
+static void test_a_thread_gives_back_what_it_borrowed(void)
+{
+	struct puppet *a = stage_bound(0, 10), *thread;
+
+	CHECK_EQ(ask(a, "thread"), 0);
+	thread = stage_offspring(a);
+	CHECK_EQ(ask(thread, "getep 0"), a->ep);
+	CHECK_EQ(ask(thread, "wait4bind %d %d 0", WAIT_BIND, SELF), a->ep);
+	close(thread->fd);
+	thread->fd = -1;
+	thread->pid = 0;
+	stage_sleep_ms(100);
+	CHECK_EQ(row(0, 10, ROW_FLAGS), 0);
+	CHECK_EQ(ask(a, "receive %d 0", ANY), EDVSAGAIN);
 }
 
 static void test_threads_of_one_process_talk(void)
@@ -418,6 +436,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_a_remote_bind_states_what_is_so),
 		STAGE_TEST(test_a_task_has_a_negative_endpoint),
 		STAGE_TEST(test_a_thread_has_its_own_endpoint),
+		STAGE_TEST(test_a_thread_gives_back_what_it_borrowed),
 		STAGE_TEST(test_threads_of_one_process_talk),
 		STAGE_TEST(test_a_child_starts_unbound),
 		STAGE_TEST(test_exec_keeps_the_binding),
