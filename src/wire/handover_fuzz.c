@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * An odd first byte: the rest is a whole state. An even one: the rest are its records, and the head is
+ * made right, so that the fuzzer need not find a hash. Whatever handover_next() accepts must come back
+ * byte for byte from handover_put(), and the walk must end.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/handover.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define STATE_MAX 8192
+
+static const struct handover_versions versions = { 1, 2, 3, 4 };
+
+static void walk(const uint8_t *state, size_t bytes)
+{
+	static uint8_t again[STATE_MAX];
+	size_t at = HANDOVER_HEAD_BYTES, begin = at, copied;
+	struct handover_record record;
+
+	while (handover_next(state, bytes, &at, &record) > 0) {
+		if (at <= begin || at > bytes)
+			abort();
+		copied = 0;
+		handover_put(again, sizeof(again), &copied, &record);
+		if (copied != at - begin || memcmp(again, state + begin, copied))
+			abort();
+		begin = at;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t state[STATE_MAX];
+	uint32_t version;
+
+	if (size < 1 || size - 1 > STATE_MAX - HANDOVER_HEAD_BYTES)
+		return 0;
+	if (data[0] & 1) {
+		if (handover_open(data + 1, size - 1, &versions, &version) == 0)
+			walk(data + 1, size - 1);
+		return 0;
+	}
+	size += HANDOVER_HEAD_BYTES - 1;
+	memcpy(state + HANDOVER_HEAD_BYTES, data + 1, size - HANDOVER_HEAD_BYTES);
+	handover_seal(state, size, &versions);
+	if (handover_open(state, size, &versions, &version))
+		abort();
+	walk(state, size);
+	return 0;
+}
