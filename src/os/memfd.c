@@ -63,3 +63,10 @@ void *os_memfd_unmap(void *addr, size_t bytes)
 		munmap(addr, bytes);
 	return NULL;
 }
+
+ssize_t os_memfd_size(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? -errno : (ssize_t)st.st_size;
+}

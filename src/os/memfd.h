@@ -7,6 +7,7 @@
  */
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /* A zeroed, sealed memfd of `bytes`, close-on-exec. The descriptor, the caller's; or negative errno. */
 int os_memfd_new(const char *name, size_t bytes);
@@ -19,3 +20,4 @@ int os_memfd_new(const char *name, size_t bytes);
 #define OS_MAP_NOFORK 1u
 int os_memfd_map(int fd, size_t bytes, unsigned flags, void **addrp);
 void *os_memfd_unmap(void *addr, size_t bytes); /* addr may be NULL; returns NULL */
+ssize_t os_memfd_size(int fd);			/* or negative errno */

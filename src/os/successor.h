@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_SUCCESSOR_H
+#define DVS_OS_SUCCESSOR_H
+
+/*
+ * Another program in this very process: what it is, whether it wants to be that, and becoming it. The
+ * process keeps its number, its children and the descriptors that it is told to keep.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* The file of the running program, as it was called when it was executed. 0 or negative errno. */
+int os_successor_path(char *path, size_t size);
+
+/* 0 if the file is there and may be executed, else negative errno. */
+int os_successor_check(const char *path);
+
+/* Another run of the program, beside this one: it answers by its exit status and what it writes. */
+struct os_inquiry {
+	pid_t pid;
+	int pidfd;
+	int out_fd; /* its standard output and error; non-blocking; end of file when it has ended */
+};
+
+#define OS_INQUIRY_FD 3 /* where it finds the descriptor that it is asked about */
+
+/* Starts it; nothing of ours but fd is open in it. 0 or negative errno. */
+int os_inquiry_start(struct os_inquiry *inquiry, const char *path, char *const *argv, int fd);
+/* After its end of file: collects it, ended if need be. Its wait status, or negative errno. */
+int os_inquiry_end(struct os_inquiry *inquiry);
+
+/* Whether the descriptor stays open. 0 or negative errno. */
+int os_successor_keep(int fd, bool keep);
+
+/*
+ * Becomes it. By the main thread, which has started all children that end with it, and when no other
+ * thread is left. SIGTERM and SIGINT wait until the successor unblocks them. Returns only on failure:
+ * negative errno, everything as it was.
+ */
+int os_successor_become(const char *path, char *const *argv);
+
+#endif
