@@ -75,10 +75,10 @@ static void name_free(struct exchange *exchange, struct exchange_name *name)
 	free(name);
 }
 
-static int name_add(struct exchange *exchange, const struct os_inode *inode,
-		    const struct page_name *page)
+int exchange_name_add(struct exchange *exchange, dev_t dev, uint64_t ino,
+		      const struct page_name *page)
 {
-	struct exchange_name **place = name_find(exchange, inode->ino);
+	struct exchange_name **place = name_find(exchange, ino);
 	struct exchange_name *name;
 
 	/* The kernel gives a number again only when nobody maps the older file. */
@@ -87,8 +87,8 @@ static int name_add(struct exchange *exchange, const struct os_inode *inode,
 	name = calloc(1, sizeof(*name));
 	if (!name)
 		return -ENOMEM;
-	name->dev = inode->dev;
-	name->ino = inode->ino;
+	name->dev = dev;
+	name->ino = ino;
 	name->name = *page;
 	place = &exchange->by_ino[name->ino % EXCHANGE_BUCKETS];
 	name->next_hash = *place;
@@ -110,7 +110,7 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 	if (!r)
 		r = os_inode(fd, &inode);
 	if (!r)
-		r = name_add(exchange, &inode, name);
+		r = exchange_name_add(exchange, inode.dev, inode.ino, name);
 	if (r) {
 		os_memfd_unmap(page, SHM_PAGE_BYTES);
 		os_close(fd);
@@ -124,10 +124,15 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 
 void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino)
 {
-	struct exchange_name *name = *name_find(exchange, ino);
-
 	os_memfd_unmap(page, SHM_PAGE_BYTES);
 	os_close(fd);
+	exchange_name_retire(exchange, ino);
+}
+
+void exchange_name_retire(struct exchange *exchange, uint64_t ino)
+{
+	struct exchange_name *name = *name_find(exchange, ino);
+
 	if (!name || name->retired)
 		return;
 	name->retired = true;

@@ -49,7 +49,7 @@ struct exchange_channel *exchange_next(struct exchange *exchange, int dcid, int 
 	return exchange_slot_valid(dcid, p_nr) ? exchange->first[dcid][shm_index(p_nr)] : NULL;
 }
 
-static void channel_link(struct exchange *exchange, struct exchange_channel *channel)
+void exchange_channel_link(struct exchange *exchange, struct exchange_channel *channel)
 {
 	struct exchange_channel **place =
 		bucket(exchange, channel->dcid, channel->p_nr[0], channel->p_nr[1]);
@@ -134,7 +134,7 @@ static int channel_make(struct exchange *exchange, int dcid, const int endpoint[
 	}
 	channel->page = page;
 	page_fill(exchange, channel);
-	channel_link(exchange, channel);
+	exchange_channel_link(exchange, channel);
 	*channelp = channel;
 	return 0;
 }

@@ -46,6 +46,12 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 		      void **pagep, uint64_t *inop);
 /* Closes and unmaps; the name can still be identified. */
 void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino);
+/* The name alone: what it is, and that nothing but a process uses it any more. */
+int exchange_name_add(struct exchange *exchange, dev_t dev, uint64_t ino,
+		      const struct page_name *page);
+void exchange_name_retire(struct exchange *exchange, uint64_t ino);
+/* Enters a channel that is filled in. */
+void exchange_channel_link(struct exchange *exchange, struct exchange_channel *channel);
 
 /* The lines of a channel of which one side has died; see exchange_endpoint_dead(). */
 void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
