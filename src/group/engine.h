@@ -14,6 +14,7 @@ struct group_engine {
 	int (*fd)(const struct group *group);
 	int (*dispatch)(struct group *group);
 	int (*send)(struct group *group, const struct command *cmd);
+	int (*place)(struct group *group, struct group_place *place);
 };
 
 struct group {
@@ -23,5 +24,7 @@ struct group {
 /* local.c */
 int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_t address,
 		    const char *name, const struct group_callbacks *callbacks);
+int group_local_adopt(struct group **groupp, const char *path, int nodeid,
+		      const struct group_place *place, const struct group_callbacks *callbacks);
 
 #endif

@@ -22,6 +22,20 @@ int group_new(struct group **groupp, const char *spec, int nodeid, uint32_t addr
 	return -EINVAL;
 }
 
+int group_adopt(struct group **groupp, const char *spec, int nodeid,
+		const struct group_place *place, const struct group_callbacks *callbacks)
+{
+	if (!strncmp(spec, LOCAL_SPEC, strlen(LOCAL_SPEC)))
+		return group_local_adopt(groupp, spec + strlen(LOCAL_SPEC), nodeid, place,
+					 callbacks);
+	return -EINVAL;
+}
+
+int group_place(struct group *group, struct group_place *place)
+{
+	return group->engine->place(group, place);
+}
+
 struct group *group_free(struct group *group)
 {
 	if (group)

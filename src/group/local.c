@@ -232,11 +232,29 @@ static int local_send(struct group *group, const struct command *cmd)
 	return 0;
 }
 
+static int local_place(struct group *group, struct group_place *place)
+{
+	struct local *l = local_of(group);
+
+	if (l->lost)
+		return -ENOTCONN;
+	*place = (struct group_place){ .fd = l->stream.fd,
+				       .started = l->started,
+				       .joined = l->joined,
+				       .order = l->order,
+				       .in = l->stream.in.bytes + l->stream.in.from,
+				       .out = l->stream.out.bytes + l->stream.out.from,
+				       .in_bytes = group_buffer_size(&l->stream.in),
+				       .out_bytes = group_buffer_size(&l->stream.out) };
+	return 0;
+}
+
 static const struct group_engine local_engine = {
 	.free = local_free,
 	.fd = local_fd,
 	.dispatch = local_dispatch,
 	.send = local_send,
+	.place = local_place,
 };
 
 /* HELLO and its answer, on a blocking socket. */
@@ -262,25 +280,14 @@ static int say_hello(int fd, const struct group_hello *hello)
 	return r < 0 ? r : result;
 }
 
-int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_t address,
-		    const char *name, const struct group_callbacks *callbacks)
+/* A member that speaks over fd; takes it when it succeeds. */
+static int local_new(struct local **lp, const char *path, int fd, int nodeid,
+		     const struct group_callbacks *callbacks)
 {
-	struct group_hello hello = { .node = nodeid, .address = address };
-	OS_CLEANUP_FD int fd = -1;
-	OS_CLEANUP_FD int set = -1;
+	OS_CLEANUP_FD int set = os_pollset_new();
 	struct local *l;
-	int r;
+	int r = set < 0 ? set : os_set_nonblock(fd, 1);
 
-	snprintf(hello.name, sizeof(hello.name), "%s", name);
-	fd = os_unix_connect(path, OS_STREAM, WELCOME_TIMEOUT_MS);
-	if (fd < 0)
-		return fd;
-	set = os_pollset_new();
-	if (set < 0)
-		return set;
-	r = say_hello(fd, &hello);
-	if (!r)
-		r = os_set_nonblock(fd, 1);
 	if (!r)
 		r = os_pollset_add(set, fd, OS_READ);
 	if (r < 0)
@@ -299,8 +306,55 @@ int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_
 	l->set = set;
 	l->set_events = OS_READ;
 	group_stream_init(&l->stream, fd, OUT_MAX);
-	fd = -1;
 	set = -1;
+	*lp = l;
+	return 0;
+}
+
+int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_t address,
+		    const char *name, const struct group_callbacks *callbacks)
+{
+	struct group_hello hello = { .node = nodeid, .address = address };
+	OS_CLEANUP_FD int fd = -1;
+	struct local *l;
+	int r;
+
+	snprintf(hello.name, sizeof(hello.name), "%s", name);
+	fd = os_unix_connect(path, OS_STREAM, WELCOME_TIMEOUT_MS);
+	if (fd < 0)
+		return fd;
+	r = say_hello(fd, &hello);
+	if (!r)
+		r = local_new(&l, path, fd, nodeid, callbacks);
+	if (r < 0)
+		return r;
+	fd = -1;
+	*groupp = &l->group;
+	return 0;
+}
+
+/* What waits to be written goes out with the next dispatch: the descriptor is asked for room then. */
+int group_local_adopt(struct group **groupp, const char *path, int nodeid,
+		      const struct group_place *place, const struct group_callbacks *callbacks)
+{
+	OS_CLEANUP_FD int fd = place->fd;
+	struct local *l;
+	int r = local_new(&l, path, fd, nodeid, callbacks);
+
+	if (r < 0)
+		return r;
+	fd = -1;
+	l->started = place->started;
+	l->joined = place->joined;
+	l->order = place->order;
+	r = group_buffer_add(&l->stream.in, place->in, place->in_bytes);
+	if (!r)
+		r = group_buffer_add(&l->stream.out, place->out, place->out_bytes);
+	if (r < 0) {
+		local_free(&l->group);
+		return r;
+	}
+	local_watch(l);
 	*groupp = &l->group;
 	return 0;
 }
