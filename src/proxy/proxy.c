@@ -14,6 +14,29 @@ _Static_assert(PROXY_MESSAGE_MAX == FRAME_MESSAGE_MAX, "one node message is one 
 int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange, int nodeid,
 	      uint32_t address, uint16_t port, const struct proxy_callbacks *callbacks)
 {
+	return proxy_adopt(proxyp, loop, exchange, nodeid, address, port, -1, callbacks);
+}
+
+int proxy_listen_fd(const struct proxy *proxy)
+{
+	return proxy->listen_fd;
+}
+
+void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_stats *stats)
+{
+	struct peer *peer = &proxy->peer[node];
+
+	if (!peer->known || peer_is_up(peer))
+		return;
+	peer->stats = *stats;
+	peer->stats.up = 0;
+	peer->link.epoch = stats->epoch;
+}
+
+int proxy_adopt(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange, int nodeid,
+		uint32_t address, uint16_t port, int listen_fd,
+		const struct proxy_callbacks *callbacks)
+{
 	struct proxy *proxy;
 	int r = 0;
 
@@ -28,7 +51,7 @@ int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exch
 	proxy->node = nodeid;
 	proxy->address = address;
 	proxy->port = port;
-	proxy->listen_fd = -1;
+	proxy->listen_fd = listen_fd;
 	proxy->lazy_us = PROXY_LAZY_US;
 	for (int node = 0; node < NR_NODES && !r; node++)
 		r = peer_init(&proxy->peer[node], proxy, node);

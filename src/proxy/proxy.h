@@ -70,6 +70,18 @@ int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exch
 struct proxy *proxy_free(struct proxy *proxy);
 
 /*
+ * For a process that executes its program anew: who connects meanwhile waits at the descriptor that
+ * stays open (the proxy's). The links themselves end and are made again; proxy_link_carry(), after
+ * proxy_node_up(), lets their epochs and counters go on.
+ */
+int proxy_listen_fd(const struct proxy *proxy);
+/* As proxy_new() with that descriptor, which it takes. */
+int proxy_adopt(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange, int nodeid,
+		uint32_t address, uint16_t port, int listen_fd,
+		const struct proxy_callbacks *callbacks);
+void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_stats *stats);
+
+/*
  * A node is up (connect; the lower number connects, the higher accepts) or down (close, forget). Of
  * this node itself it tells the incarnation. Incarnation 0: not known, not checked.
  */

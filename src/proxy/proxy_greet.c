@@ -124,12 +124,12 @@ static void on_listen(void *ctx, int fd, int events)
 
 int proxy_listen(struct proxy *proxy)
 {
-	int fd = os_tcp_listen(proxy->address, proxy->port);
-
-	if (fd < 0)
-		return fd;
-	proxy->listen_fd = fd;
-	return os_source_io(proxy->loop, fd, OS_READ, on_listen, proxy, &proxy->listen_io);
+	if (proxy->listen_fd < 0)
+		proxy->listen_fd = os_tcp_listen(proxy->address, proxy->port);
+	if (proxy->listen_fd < 0)
+		return proxy->listen_fd;
+	return os_source_io(proxy->loop, proxy->listen_fd, OS_READ, on_listen, proxy,
+			    &proxy->listen_io);
 }
 
 void proxy_listen_end(struct proxy *proxy)
