@@ -28,7 +28,9 @@ static const struct verb verbs[] = {
 	  "DCID EP NODE [--mode stop|pre|post] [--engine native|criu] [--dry-run] [--json]",
 	  "move the process behind EP to NODE while it runs", verb_migrate },
 	{ "drain", "NODE [--dry-run] [--json]", "move everything away from NODE", verb_drain },
-	{ "lab", "up | down | status | exec | cut | heal | kill | start ...",
+	{ "restart", "[--json]",
+	  "let a node's daemon execute its program anew, under what runs there", verb_restart },
+	{ "lab", "up | down | status | exec | cut | heal | kill | start | restart ...",
 	  "a cluster of nodes on this machine; `dvs lab` says more", verb_lab },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -21,6 +21,7 @@ static const struct verb lab_verbs[] = {
 	{ "heal", "A B [--json]", "let it pass again", verb_lab_heal },
 	{ "kill", "NODE [--json]", "end a node at once, with everything on it", verb_lab_kill },
 	{ "start", "NODE [--json]", "start a node that was killed", verb_lab_start },
+	{ "restart", "NODE [--json]", "its daemon anew, as dvs -n NODE restart", verb_lab_restart },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -32,6 +32,7 @@ int verb_logs(const struct verb *verb, int node, int argc, char **argv);
 int verb_run(const struct verb *verb, int node, int argc, char **argv);
 int verb_migrate(const struct verb *verb, int node, int argc, char **argv);
 int verb_drain(const struct verb *verb, int node, int argc, char **argv);
+int verb_restart(const struct verb *verb, int node, int argc, char **argv);
 int verb_lab(const struct verb *verb, int node, int argc, char **argv);
 
 /* The commands with names of their own. */
@@ -45,6 +46,7 @@ int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv);
 int verb_lab_cut(const struct verb *verb, int node, int argc, char **argv);
 int verb_lab_heal(const struct verb *verb, int node, int argc, char **argv);
 int verb_lab_kill(const struct verb *verb, int node, int argc, char **argv);
+int verb_lab_restart(const struct verb *verb, int node, int argc, char **argv);
 int verb_lab_start(const struct verb *verb, int node, int argc, char **argv);
 int verb_lab_status(const struct verb *verb, int node, int argc, char **argv);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/ended.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "node/log.h"
@@ -50,6 +51,26 @@ void ended_keep(struct process *process)
 		link = &(*link)->next;
 	if (*link)
 		drop(link);
+}
+
+void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx)
+{
+	for (const struct ended *ended = node->ended; ended; ended = ended->next)
+		fn(ctx, ended->dcid, ended->p_nr, ended->log);
+}
+
+int ended_adopt(struct node *node, int dcid, int p_nr, struct proc_log *log)
+{
+	struct ended *ended = malloc(sizeof(*ended));
+	struct ended **link = &node->ended;
+
+	if (!ended)
+		return -ENOMEM;
+	*ended = (struct ended){ NULL, dcid, p_nr, log };
+	while (*link)
+		link = &(*link)->next;
+	*link = ended;
+	return 0;
 }
 
 bool ended_send(struct request *request, int dcid, int p_nr)

@@ -12,6 +12,7 @@
 #define ENDED_MAX 64
 
 struct node;
+struct proc_log;
 struct process;
 struct request;
 
@@ -20,5 +21,11 @@ void ended_keep(struct process *process);
 void ended_forget(struct node *node, int dcid, int p_nr);
 /* Sends it and true, or false: nothing of that slot is kept here. The request is not ended. */
 bool ended_send(struct request *request, int dcid, int p_nr);
+
+/* What is kept, the newest first, for a daemon that executes itself anew; and its way back. */
+typedef void ended_walk_fn(void *ctx, int dcid, int p_nr, const struct proc_log *log);
+void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx);
+int ended_adopt(struct node *node, int dcid, int p_nr,
+		struct proc_log *log); /* takes log; in order */
 
 #endif

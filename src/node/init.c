@@ -188,6 +188,21 @@ struct dc_init *dc_init_free(struct dc_init *init)
 	return NULL;
 }
 
+void dc_init_place(const struct dc_init *init, struct dc_init_place *place)
+{
+	*place = (struct dc_init_place){ init->pid, init->pidfd, init->request_fd, init->event_fd };
+}
+
+struct dc_init *dc_init_adopt(int dcid, const struct dc_init_place *place)
+{
+	struct dc_init *init = malloc(sizeof(*init));
+
+	if (init)
+		*init = (struct dc_init){ dcid, place->pid, place->pidfd, place->request_fd,
+					  place->event_fd };
+	return init;
+}
+
 pid_t dc_init_pid(const struct dc_init *init)
 {
 	return init->pid;

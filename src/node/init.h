@@ -71,6 +71,17 @@ struct dc_init *dc_init_free(struct dc_init *init);
 
 pid_t dc_init_pid(const struct dc_init *init);
 
+/*
+ * For a daemon that executes its program anew: what it knows of an init that runs on, and taking it
+ * over with the same descriptors. NULL: no memory; the descriptors stay the caller's then.
+ */
+struct dc_init_place {
+	pid_t pid;
+	int pidfd, request_fd, event_fd;
+};
+void dc_init_place(const struct dc_init *init, struct dc_init_place *place);
+struct dc_init *dc_init_adopt(int dcid, const struct dc_init_place *place);
+
 /* Descriptor to watch for reading; then dc_init_read() until -EAGAIN. */
 int dc_init_fd(const struct dc_init *init);
 /* The next process that ended. 0; -EAGAIN: no more now; -ECONNRESET: the init itself is gone. */

@@ -3,9 +3,12 @@
 #define DVS_NODE_INIT_WIRE_H
 
 /*
- * What the daemon and the inits it starts say to each other. Both are the same program file, on one
- * machine: host layout, no version. Two packet sockets, at fixed numbers in the init: requests with
- * their replies, and the events. The init's first packet is a reply with error 0: it is ready.
+ * What the daemon and the inits it starts say to each other. Both are on one machine: host layout.
+ * An init outlives a restart of the daemon, whose new program then speaks to it: who changes anything
+ * here counts INIT_WIRE_VERSION up, and such a restart is refused.
+ *
+ * Two packet sockets, at fixed numbers in the init: requests with their replies, and the events. The
+ * init's first packet is a reply with error 0: it is ready.
  */
 
 #include <stdint.h>
@@ -13,10 +16,11 @@
 #include "node/init.h"
 #include "wire/ctl.h"
 
-#define INIT_REQUEST_FD	 3
-#define INIT_EVENT_FD	 4
-#define INIT_PACKET_MAX	 (CTL_PACKET_MAX + 4096)
-#define INIT_WAITING_MAX 64 /* processes that wait for their go at one time */
+#define INIT_WIRE_VERSION 1
+#define INIT_REQUEST_FD	  3
+#define INIT_EVENT_FD	  4
+#define INIT_PACKET_MAX	  (CTL_PACKET_MAX + 4096)
+#define INIT_WAITING_MAX  64 /* processes that wait for their go at one time */
 
 enum init_call {
 	INIT_SPAWN = 1,

@@ -100,19 +100,21 @@ static void on_readable(void *ctx, int fd, int events)
 	read_some(ctx);
 }
 
-int proc_log_new(struct os_loop *loop, struct proc_log **logp)
+/* Takes the ends. */
+static int log_make(struct os_loop *loop, const int ends[2], struct proc_log **logp)
 {
 	struct proc_log *log = calloc(1, sizeof(*log));
-	int ends[2] = { -1, -1 }, r;
+	int r;
 
-	if (!log)
+	if (!log) {
+		os_close(ends[0]);
+		os_close(ends[1]);
 		return -ENOMEM;
-	r = os_self_pipe(ends);
+	}
 	log->read_fd = ends[0];
 	log->write_fd = ends[1];
 	/* Only our end: the process finds the blocking pipe it expects. */
-	if (!r)
-		r = os_set_nonblock(log->read_fd, 1);
+	r = os_set_nonblock(log->read_fd, 1);
 	if (!r)
 		r = os_source_io(loop, log->read_fd, OS_READ, on_readable, log, &log->source);
 	if (r < 0) {
@@ -120,6 +122,26 @@ int proc_log_new(struct os_loop *loop, struct proc_log **logp)
 		return r;
 	}
 	*logp = log;
+	return 0;
+}
+
+int proc_log_new(struct os_loop *loop, struct proc_log **logp)
+{
+	int ends[2];
+	int r = os_self_pipe(ends);
+
+	return r < 0 ? r : log_make(loop, ends, logp);
+}
+
+int proc_log_adopt(struct os_loop *loop, int read_fd, int write_fd, uint64_t total,
+		   const uint8_t *bytes, size_t len, struct proc_log **logp)
+{
+	int r = log_make(loop, (int[]){ read_fd, write_fd }, logp);
+
+	if (r < 0)
+		return r;
+	ring_append(*logp, bytes, len);
+	(*logp)->total = total;
 	return 0;
 }
 
@@ -144,6 +166,11 @@ void proc_log_listen(struct proc_log *log, proc_log_fn *fn, void *ctx)
 int proc_log_fd(const struct proc_log *log)
 {
 	return log->write_fd;
+}
+
+int proc_log_read_fd(const struct proc_log *log)
+{
+	return log->read_fd;
 }
 
 bool proc_log_is(const struct proc_log *log, uint64_t dev, uint64_t ino)

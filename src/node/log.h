@@ -25,13 +25,17 @@ struct proc_log;
 typedef void proc_log_fn(void *ctx, const uint8_t *bytes, size_t len);
 
 int proc_log_new(struct os_loop *loop, struct proc_log **logp); /* 0 or negative errno */
-struct proc_log *proc_log_free(struct proc_log *log);		/* log may be NULL; returns NULL */
+/* With both ends of its pipe and what was kept, from before the daemon executed itself; takes them. */
+int proc_log_adopt(struct os_loop *loop, int read_fd, int write_fd, uint64_t total,
+		   const uint8_t *bytes, size_t len, struct proc_log **logp);
+struct proc_log *proc_log_free(struct proc_log *log); /* log may be NULL; returns NULL */
 
 /* One listener, told of what arrives from now on; NULL: none. */
 void proc_log_listen(struct proc_log *log, proc_log_fn *fn, void *ctx);
 
 /* The end that the process writes to; close-on-exec, stays the log's. */
 int proc_log_fd(const struct proc_log *log);
+int proc_log_read_fd(const struct proc_log *log); /* the daemon's end */
 /* Is it this pipe (st_dev and st_ino of one of its ends)? */
 bool proc_log_is(const struct proc_log *log, uint64_t dev, uint64_t ino);
 

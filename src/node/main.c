@@ -5,14 +5,20 @@
 #include <string.h>
 
 #include "dvk.h"
+#include "node/adopt.h"
 #include "node/init.h"
 #include "node/node.h"
 #include "os/descriptors.h"
 #include "os/log.h"
 #include "os/self.h"
+#include "os/successor.h"
 #include "os/tcp.h"
 
-/* dvsd, the node daemon. In the foreground; its log is standard error. */
+/*
+ * dvsd, the node daemon. In the foreground; its log is standard error. Two options are not for people:
+ * --check-state 3 asks whether this program could take over the state in that descriptor, and --adopt
+ * FD, the last one, has it done: see restart.c.
+ */
 
 static const char usage[] =
 	"usage: dvsd --id N --address A.B.C.D --group SPEC [--port P] [--socket PATH]\n"
@@ -56,6 +62,11 @@ static int parse_option(struct node_options *options, int option, const char *va
 			return -1;
 		options->ready_fd = (int)number;
 		return 0;
+	case 'A':
+		if (parse_number(value, 3, 1 << 20, &number) < 0)
+			return -1;
+		options->adopt_fd = (int)number;
+		return 0;
 	case 'g':
 		options->group_spec = value;
 		return 0;
@@ -79,6 +90,7 @@ static int parse(struct node_options *options, int argc, char **argv)
 		{ "socket", required_argument, NULL, 's' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "adopt", required_argument, NULL, 'A' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -87,6 +99,8 @@ static int parse(struct node_options *options, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1)
 		if (parse_option(options, option, optarg) < 0)
 			return -1;
+	if (options->adopt_fd >= 0)
+		options->ready_fd = -1; /* whoever waited there was told */
 	if (optind != argc || options->id < 0 || !options->address || !options->group_spec)
 		return -1;
 	if (!options->name[0])
@@ -97,12 +111,16 @@ static int parse(struct node_options *options, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct node node; /* large, and one a process */
-	struct node_options options = { .id = -1, .port = 7700, .ready_fd = -1 };
+	struct node_options options = {
+		.id = -1, .port = 7700, .ready_fd = -1, .adopt_fd = -1, .argv = argv
+	};
 	char prefix[32];
 	int r;
 
 	if (argc > 1 && !strcmp(argv[1], DC_INIT_ARGUMENT))
 		return dc_init_main(argc, argv);
+	if (argc == 3 && !strcmp(argv[1], "--check-state"))
+		return adopt_check_main((int)strtol(argv[2], NULL, 10));
 	if (parse(&options, argc, argv) < 0) {
 		fputs(usage, stderr);
 		return 2;
@@ -117,7 +135,9 @@ int main(int argc, char **argv)
 	os_log_init(prefix, getenv("DVS_DEBUG") ? OS_LOG_DEBUG : OS_LOG_INFO);
 	/* One for each pair of endpoints that talk; with fewer, channels are refused sooner. */
 	os_descriptors_raise();
-	r = node_start(&node, &options);
+	r = os_successor_path(options.program, sizeof(options.program));
+	if (r == 0)
+		r = node_start(&node, &options);
 	if (r < 0) {
 		os_log(OS_LOG_ERROR, "cannot start: %s", strerror(-r));
 		return 1;

@@ -8,12 +8,16 @@
 #include <string.h>
 
 #include "dvk.h"
+#include "base/refusal.h"
+#include "node/adopt.h"
 #include "node/arrival.h"
 #include "node/copy.h"
 #include "node/init.h"
 #include "node/order.h"
 #include "node/process.h"
+#include "node/reattach.h"
 #include "node/request.h"
+#include "node/restart.h"
 #include "node/server.h"
 #include "node/stream.h"
 #include "node/waits.h"
@@ -21,6 +25,7 @@
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/socket.h"
+#include "os/spawn.h"
 
 const struct directory_endpoint *node_endpoint(const struct node *node, int dcid, int p_nr)
 {
@@ -66,7 +71,9 @@ static void on_link(void *ctx, int peer, int up)
 	struct node *node = ctx;
 
 	os_log(OS_LOG_INFO, "link to node %d is %s", peer, up ? "up" : "down");
-	if (!up)
+	if (up)
+		reattach_on_link(node, peer);
+	else
 		request_on_node_down(node, peer, false);
 	copy_on_link(node, peer);
 }
@@ -126,63 +133,115 @@ static void stop_signal(void *ctx)
 	node_stop(ctx);
 }
 
-static int start_parts(struct node *node)
+/* The parts that a successor has from its predecessor, and others make. */
+static int start_group(struct node *node, struct adoption *from)
 {
 	const struct node_options *options = &node->options;
-	struct proxy_callbacks proxy = { .locate = locate,
-					 .dc_generation = dc_generation,
-					 .message = on_message,
-					 .link_changed = on_link,
-					 .bulk = on_bulk,
-					 .rung = waits_on_ring,
-					 .lane = on_lane,
-					 .ctx = node };
-	struct group_callbacks group = { .restore = order_restore,
-					 .deliver = order_deliver,
-					 .snapshot = order_snapshot,
-					 .quorum = order_quorum,
-					 .ctx = node };
+	struct group_callbacks callbacks = { .restore = order_restore,
+					     .deliver = order_deliver,
+					     .snapshot = order_snapshot,
+					     .quorum = order_quorum,
+					     .ctx = node };
+	int r;
+
+	if (from)
+		r = adoption_group(from, node, &callbacks);
+	else
+		r = group_new(&node->group, options->group_spec, options->id, options->address,
+			      options->name, &callbacks);
+	if (r < 0 || !node->group)
+		return r;
+	return os_source_io(node->loop, group_fd(node->group), OS_READ, on_group, node,
+			    &node->group_source);
+}
+
+static int start_doors(struct node *node, struct adoption *from)
+{
+	const struct node_options *options = &node->options;
+	struct proxy_callbacks callbacks = { .locate = locate,
+					     .dc_generation = dc_generation,
+					     .message = on_message,
+					     .link_changed = on_link,
+					     .bulk = on_bulk,
+					     .rung = waits_on_ring,
+					     .lane = on_lane,
+					     .ctx = node };
+	int fds[2];
+	int r = proxy_adopt(&node->proxy, node->loop, node->exchange, options->id, options->address,
+			    options->port, from ? from->head.link_fd : -1, &callbacks);
+
+	if (r < 0 || !from)
+		return r < 0 ? r : server_new(node, options->socket_path, &node->server);
+	fds[0] = from->head.control_fd;
+	fds[1] = from->head.path_fd;
+	return server_adopt(node, options->socket_path, fds, &node->server);
+}
+
+static int start_parts(struct node *node, struct adoption *from)
+{
 	struct os_source *ignored;
 	int r = os_loop_new(&node->loop, &node->lock);
 
 	if (r == 0)
-		r = exchange_new(&node->exchange, options->id);
+		r = from ? adoption_pages(from, node)
+			 : exchange_new(&node->exchange, node->options.id);
 	if (r == 0)
-		r = proxy_new(&node->proxy, node->loop, node->exchange, options->id,
-			      options->address, options->port, &proxy);
-	if (r == 0)
-		r = server_new(node, options->socket_path, &node->server);
+		r = start_doors(node, from);
 	if (r == 0)
 		r = os_source_signal(node->loop, SIGTERM, stop_signal, node, &ignored);
 	if (r == 0)
 		r = os_source_signal(node->loop, SIGINT, stop_signal, node, &ignored);
 	if (r == 0)
-		r = group_new(&node->group, options->group_spec, options->id, options->address,
-			      options->name, &group);
-	if (r == 0)
-		r = os_source_io(node->loop, group_fd(node->group), OS_READ, on_group, node,
-				 &node->group_source);
+		r = start_group(node, from);
+	if (r == 0 && from)
+		r = adoption_rest(from, node);
 	return r;
 }
 
-int node_start(struct node *node, const struct node_options *options)
+static int start_bell(struct node *node)
+{
+	atomic_store(&node->bell_stop, false);
+	return -pthread_create(&node->bell_thread, NULL, bell_main, node);
+}
+
+static int start(struct node *node, struct adoption *from)
 {
 	int r;
 
-	node->options = *options;
 	pthread_mutex_init(&node->lock, NULL);
 	directory_init(&node->directory);
 	node->effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->effects.item));
 	if (!node->effects.item)
 		return -ENOMEM;
 	node_lock(node);
-	r = start_parts(node);
-	if (r == 0) {
-		r = -pthread_create(&node->bell_thread, NULL, bell_main, node);
-		node->bell_running = r == 0;
-	}
+	r = start_parts(node, from);
+	/* What a predecessor had blocked has waited for its successor. */
+	os_unblock_signals();
+	if (r == 0)
+		r = start_bell(node);
+	if (r == 0 && from)
+		adoption_answer(from, node);
 	node_unlock(node);
 	return r;
+}
+
+static int start_as_successor(struct node *node)
+{
+	struct refusal why = REFUSAL_NONE;
+	struct adoption adoption;
+	int r = adoption_open(&adoption, node->options.adopt_fd, &why);
+
+	if (r < 0)
+		os_log(OS_LOG_ERROR, "%s", why.reason);
+	r = r < 0 ? -EPROTONOSUPPORT : start(node, &adoption);
+	adoption_close(&adoption);
+	return r;
+}
+
+int node_start(struct node *node, const struct node_options *options)
+{
+	node->options = *options;
+	return options->adopt_fd >= 0 ? start_as_successor(node) : start(node, NULL);
 }
 
 void node_joined(struct node *node)
@@ -236,6 +295,14 @@ int node_run(struct node *node)
 	int r = os_loop_run(node->loop);
 
 	stop_bell(node);
+	while (r == 0 && !node->stopping && restart_is_due(node)) {
+		restart_execute(node);
+		r = start_bell(node);
+		if (r < 0)
+			break;
+		r = os_loop_run(node->loop);
+		stop_bell(node);
+	}
 	node_lock(node);
 	node->group_source = os_source_free(node->group_source);
 	node->group = group_free(node->group);

@@ -37,6 +37,7 @@ struct ring_chase;
 struct streams;
 struct dc_init;
 struct server;
+struct restart;
 
 struct node_options {
 	int id;
@@ -45,7 +46,10 @@ struct node_options {
 	uint16_t port;
 	const char *socket_path; /* NULL: abstract name only */
 	const char *group_spec;
-	int ready_fd; /* -1 none */
+	int ready_fd;	   /* -1 none */
+	int adopt_fd;	   /* -1, or the state of the daemon that this one is the successor of */
+	char *const *argv; /* as executed */
+	char program[512]; /* its file */
 };
 
 struct node {
@@ -64,6 +68,12 @@ struct node {
 	_Atomic bool bell_stop;
 	bool ready_told;
 	struct server *server;
+	struct request
+		*clients; /* requests of programs and commands on this machine, read or not */
+	struct request
+		*detached; /* attached to processes of nodes whose link is down; see reattach.h */
+	struct restart *restart; /* under way */
+	uint32_t restarts;
 	struct proposal *proposals; /* own commands not delivered yet */
 	uint64_t next_request;
 	struct process *processes;     /* bound or run here */
@@ -78,7 +88,6 @@ struct node {
 	struct arrival *arrivals;     /* migrations to this node */
 	struct departure *departures; /* migrations from this node */
 	pthread_t bell_thread;
-	bool bell_running;
 	priv_usr_t priv[SHM_DCS][SHM_SLOTS]; /* as set by dvk_setpriv on this node; see priv.c */
 };
 
@@ -106,6 +115,8 @@ int node_locate(const struct node *node, int dcid, int endpoint);
 void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page *page);
 /* The DC's pid namespace on this node, made at first need; run.c. 0 or negative errno. */
 int node_init_of(struct node *node, int dcid, struct dc_init **initp);
+/* Takes an init that runs, and watches it. */
+int node_take_init(struct node *node, int dcid, struct dc_init *init);
 /* Ends it and everything in it. */
 void node_drop_init(struct node *node, int dcid);
 /* A DC is gone: end its processes here and its pid namespace. */

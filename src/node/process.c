@@ -83,6 +83,23 @@ int process_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd,
 	return 0;
 }
 
+int process_adopt(struct node *node, const struct process *image, struct process **processp)
+{
+	struct process **place = &node->processes;
+	struct process *p = malloc(sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	*p = *image;
+	p->node = node;
+	p->next = NULL;
+	while (*place)
+		place = &(*place)->next;
+	*place = p;
+	*processp = p;
+	return p->status && !p->ended ? process_watch(p) : 0;
+}
+
 void process_free(struct process *process)
 {
 	struct node *node = process->node;
@@ -351,6 +368,19 @@ void process_cancel_follower(struct process *process, int from, uint64_t id)
 			follower_cancelled(r);
 			return;
 		}
+	}
+}
+
+void process_drop_followers(struct process *process, int from)
+{
+	struct request *at = process->followers;
+
+	while (at) {
+		struct request *next = at->next_kept;
+
+		if (at->from == from)
+			follower_cancelled(at);
+		at = next;
 	}
 }
 

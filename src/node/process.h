@@ -68,6 +68,8 @@ struct process *process_next(struct process *process); /* for a walk of node->pr
 /* Makes an entry; takes ownership of pidfd (opens one when < 0). 0 or negative errno. */
 int process_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd,
 		struct process **processp);
+/* Enters one that was known before the daemon executed itself anew; takes what `image` owns. */
+int process_adopt(struct node *node, const struct process *image, struct process **processp);
 /* Unlinks and frees everything it owns; its page mappings stay valid for whoever has them. */
 void process_free(struct process *process);
 
@@ -104,6 +106,8 @@ void process_send_log(struct process *process, struct request *request, uint64_t
 /* Followers: asked to see new bytes and the end. */
 void process_follow(struct process *process, struct request *request);
 void process_cancel_follower(struct process *process, int from, uint64_t id);
+/* Those of another node, which asks again when it can. */
+void process_drop_followers(struct process *process, int from);
 void process_end_followers(struct process *process, int wait_status);
 void process_move_followers(struct process *process, int to);
 

@@ -10,6 +10,7 @@
 #include "base/refusal.h"
 #include "node/node.h"
 #include "node/process.h"
+#include "node/reattach.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/socket.h"
@@ -34,8 +35,31 @@ struct request *request_new(struct node *node)
 	return request;
 }
 
+static void client_link(struct request *request, int fd)
+{
+	struct node *node = request->node;
+
+	request->fd = fd;
+	request->next_client = node->clients;
+	request->client_link = &node->clients;
+	if (node->clients)
+		node->clients->client_link = &request->next_client;
+	node->clients = request;
+}
+
+static void client_unlink(struct request *request)
+{
+	if (!request->client_link)
+		return;
+	*request->client_link = request->next_client;
+	if (request->next_client)
+		request->next_client->client_link = request->client_link;
+	request->client_link = NULL;
+}
+
 static void request_free(struct request *request)
 {
+	client_unlink(request);
 	os_source_free(request->source);
 	if (request->fd >= 0)
 		os_close(request->fd);
@@ -100,8 +124,9 @@ void request_data(struct request *request, const void *data, uint32_t bytes)
 		uint32_t part = bytes > 32768 ? 32768 : bytes;
 		struct ctl_reply reply = { .packet = CTL_DATA, .payload_bytes = part };
 
-		send_packet(request, &reply, at, NULL);
 		request->data_sent += part;
+		reply.value = (int64_t)request->data_sent;
+		send_packet(request, &reply, at, NULL);
 		at += part;
 		bytes -= part;
 	}
@@ -198,6 +223,7 @@ static void client_gone(struct request *request)
 				     .origin = request->node->options.id };
 
 	request->source = os_source_free(request->source);
+	client_unlink(request);
 	os_close(request->fd);
 	request->fd = -1;
 	if (request->to >= 0) {
@@ -263,12 +289,31 @@ void request_accept(struct node *node, int fd, pid_t pid, uid_t uid, gid_t gid)
 		os_close(fd);
 		return;
 	}
-	request->fd = fd;
+	client_link(request, fd);
 	request->pid = pid;
 	request->uid = uid;
 	request->gid = gid;
 	if (os_source_io(node->loop, fd, OS_READ, on_client, request, &request->source) < 0)
 		request_free(request);
+}
+
+struct request *request_adopt(struct node *node, int fd, const void *packet, size_t len)
+{
+	struct request *request;
+	struct os_peer peer;
+
+	if (os_unix_peer(fd, &peer) < 0) {
+		os_close(fd);
+		return NULL;
+	}
+	request_accept(node, fd, peer.pid, peer.uid, peer.gid);
+	request = node->clients;
+	if (!request || request->fd != fd || !len)
+		return NULL;
+	if (parse(request, packet, len) == 0)
+		return request;
+	request_free(request);
+	return NULL;
 }
 
 static void on_remote_request(struct node *node, int from, const struct request_wire *wire,
@@ -303,8 +348,9 @@ static void on_packet(struct node *node, const struct request_wire *wire, const 
 	if (reply.payload_bytes != len - sizeof(reply))
 		return;
 	reply.fds = 0; /* none can come over a link, whatever it says */
+	request->answered = true;
 	if (reply.packet == CTL_DATA)
-		request->data_sent += reply.payload_bytes;
+		request->data_sent = (uint64_t)reply.value;
 	if (reply.packet == CTL_END) {
 		forget_forwarded(request);
 		request->to = -1;
@@ -346,6 +392,10 @@ void request_on_node_down(struct node *node, int down, bool left)
 {
 	struct request **link = &node->forwarded;
 
+	if (left)
+		reattach_on_left(node, down);
+	for (struct process *p = node->processes; p; p = process_next(p))
+		process_drop_followers(p, down);
 	while (*link) {
 		struct request *request = *link;
 
@@ -354,6 +404,8 @@ void request_on_node_down(struct node *node, int down, bool left)
 			continue;
 		}
 		*link = request->next_forwarded;
+		if (!left && reattach_keep(request))
+			continue;
 		if (left)
 			request_fail(request, EDVSNOTCONN,
 				     "node %d left the cluster while it was asked", down);

@@ -25,9 +25,10 @@ struct request {
 	struct ctl_request head;
 	uint8_t *payload; /* payload_bytes, owned */
 	/* a client of ours */
-	int fd;			  /* -1 when passed on from another node */
-	struct os_source *source; /* watches for the client going away */
-	pid_t pid;		  /* of the client, as this daemon sees it */
+	int fd;					    /* -1 when passed on from another node */
+	struct os_source *source;		    /* watches for the client going away */
+	struct request *next_client, **client_link; /* of all that have a client of ours */
+	pid_t pid;				    /* of the client, as this daemon sees it */
 	uid_t uid;
 	gid_t gid;
 	/* passed on from another node */
@@ -36,6 +37,7 @@ struct request {
 	/* passed on to another node */
 	int to; /* node, -1 */
 	uint64_t forward_id;
+	bool answered; /* something of its answer has come from there */
 	struct request *next_forwarded;
 	/* The asker when it is neither a client nor a node: is given each packet. */
 	void (*told)(void *asker, int node, const struct ctl_reply *reply, const void *payload);
@@ -65,6 +67,11 @@ struct request *request_new(struct node *node);
 
 /* Takes ownership of fd; reads nothing yet. */
 void request_accept(struct node *node, int fd, pid_t pid, uid_t uid, gid_t gid);
+/*
+ * The same with a request that was read before the daemon executed itself anew: whoever takes it keeps
+ * or ends it. NULL: it is none, or no memory; fd is closed.
+ */
+struct request *request_adopt(struct node *node, int fd, const void *packet, size_t len);
 
 void request_row(struct request *request, const void *row, uint32_t bytes);
 void request_data(struct request *request, const void *data, uint32_t bytes);

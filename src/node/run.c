@@ -49,17 +49,27 @@ static void on_init(void *ctx, int fd, int events)
 	}
 }
 
+int node_take_init(struct node *node, int dcid, struct dc_init *init)
+{
+	int r;
+
+	node->init[dcid] = init;
+	r = os_source_io(node->loop, dc_init_fd(init), OS_READ, on_init, node,
+			 &node->init_source[dcid]);
+	if (r < 0)
+		node->init[dcid] = dc_init_free(init);
+	return r;
+}
+
 int node_init_of(struct node *node, int dcid, struct dc_init **initp)
 {
+	struct dc_init *init;
 	int r = 0;
 
 	if (!node->init[dcid]) {
-		r = dc_init_start(&node->init[dcid], dcid, node->options.id);
+		r = dc_init_start(&init, dcid, node->options.id);
 		if (r == 0)
-			r = os_source_io(node->loop, dc_init_fd(node->init[dcid]), OS_READ, on_init,
-					 node, &node->init_source[dcid]);
-		if (r < 0)
-			node->init[dcid] = dc_init_free(node->init[dcid]);
+			r = node_take_init(node, dcid, init);
 	}
 	*initp = node->init[dcid];
 	return r;

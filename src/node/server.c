@@ -65,6 +65,7 @@ static const struct call calls[] = {
 	[CTL_DRAIN] = { handle_drain, 0 },
 	[CTL_SHUTDOWN] = { handle_shutdown, 0 },
 	[CTL_STATUS] = { handle_status, 0 },
+	[CTL_RESTART] = { handle_restart, LOCAL },
 };
 
 /* A DC that does not run has no owner: the handler says what is wrong with it. */
@@ -124,22 +125,14 @@ static void on_connection(void *ctx, int fd, int events)
 	}
 }
 
-int server_new(struct node *node, const char *path, struct server **serverp)
+int server_adopt(struct node *node, const char *path, const int fds[2], struct server **serverp)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	int r = 0;
 
 	if (!server)
 		return -ENOMEM;
-	*server = (struct server){ .node = node, .path = path, .fds = { -1, -1 } };
-	server->fds[0] = os_unix_listen("@" CTL_ABSTRACT_NAME, OS_PACKET);
-	if (server->fds[0] < 0)
-		r = server->fds[0];
-	if (r == 0 && path) {
-		server->fds[1] = os_unix_listen(path, OS_PACKET);
-		if (server->fds[1] < 0)
-			r = server->fds[1];
-	}
+	*server = (struct server){ .node = node, .path = path, .fds = { fds[0], fds[1] } };
 	for (int i = 0; i < 2 && r == 0; i++)
 		if (server->fds[i] >= 0)
 			r = os_source_io(node->loop, server->fds[i], OS_READ, on_connection, server,
@@ -150,6 +143,34 @@ int server_new(struct node *node, const char *path, struct server **serverp)
 	}
 	*serverp = server;
 	return 0;
+}
+
+int server_new(struct node *node, const char *path, struct server **serverp)
+{
+	int fds[2] = { os_unix_listen("@" CTL_ABSTRACT_NAME, OS_PACKET), -1 };
+
+	if (fds[0] < 0)
+		return fds[0];
+	if (path)
+		fds[1] = os_unix_listen(path, OS_PACKET);
+	if (path && fds[1] < 0) {
+		os_close(fds[0]);
+		return fds[1];
+	}
+	return server_adopt(node, path, fds, serverp);
+}
+
+void server_fds(const struct server *server, int fds[2])
+{
+	fds[0] = server->fds[0];
+	fds[1] = server->fds[1];
+}
+
+void server_pause(struct server *server, bool pause)
+{
+	for (int i = 0; i < 2; i++)
+		if (server->sources[i])
+			os_source_set(server->sources[i], pause ? 0 : OS_READ);
 }
 
 struct server *server_free(struct server *server)

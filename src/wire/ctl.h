@@ -69,6 +69,7 @@ enum ctl_call {
 	CTL_DRAIN = 39,	   /* nodeid = whom to empty; rows: struct ctl_move, one per process */
 	CTL_SHUTDOWN = 40, /* end the daemon in good order */
 	CTL_STATUS = 41,   /* ready? value = nodeid; payload: struct ctl_node_status */
+	CTL_RESTART = 48,  /* the daemon executes its program anew; payload: struct ctl_restart */
 };
 
 enum ctl_waits {
@@ -108,7 +109,7 @@ struct ctl_request {
 
 enum ctl_packet {
 	CTL_ROW = 1,
-	CTL_DATA = 2,
+	CTL_DATA = 2, /* value: how many bytes of the whole there have been with these */
 	CTL_END = 3
 };
 
@@ -188,6 +189,19 @@ struct ctl_node_status {
 	uint64_t order;
 	int32_t processes; /* local bound or run */
 	int32_t moves;	   /* under way on this node */
+};
+
+/* How the daemon became its successor; the answer comes from that one. */
+struct ctl_restart {
+	int32_t nodeid;
+	int32_t pid;
+	uint32_t restarts;  /* of this daemon so far */
+	uint32_t processes; /* taken over */
+	uint32_t pages;
+	uint32_t pad;
+	uint64_t state_bytes;
+	uint64_t total_ns;  /* from the question to the answer */
+	uint64_t paused_ns; /* of that, the time nobody served */
 };
 
 _Static_assert(sizeof(struct ctl_request) == 104, "one request layout");

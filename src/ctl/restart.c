@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+
+#include "ctl/client.h"
+#include "ctl/options.h"
+#include "ctl/render.h"
+#include "ctl/verb.h"
+
+static int restart(int node, bool json)
+{
+	struct ctl_request request = client_request(CTL_RESTART);
+	struct refusal refusal = REFUSAL_NONE;
+	struct ctl_restart done;
+
+	if (client_call(node, &request, NULL, 0, &done, sizeof(done), &refusal) < 0)
+		return verb_refuse(&refusal);
+	if (json)
+		return render_document(json_pack(
+			"{s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I}", "node", done.nodeid, "pid",
+			done.pid, "restarts", (int)done.restarts, "processes", (int)done.processes,
+			"pages", (int)done.pages, "state_bytes", (json_int_t)done.state_bytes,
+			"total_ns", (json_int_t)done.total_ns, "paused_ns",
+			(json_int_t)done.paused_ns));
+	printf("node %d runs its daemon anew after %.2f ms, of which it stood still for %.2f ms; %u "
+	       "processes run on\n",
+	       done.nodeid, (double)done.total_ns / 1e6, (double)done.paused_ns / 1e6,
+	       done.processes);
+	return DONE;
+}
+
+int verb_restart(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool json = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ "node", 'n', OPTION_NUMBER, &node },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct options options;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count)
+		return verb_usage(verb, "unexpected word %s: -n names the node",
+				  options.operand[0]);
+	return restart(node, json);
+}
+
+int verb_lab_restart(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool json = false;
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
+	struct options options;
+
+	if (!options_parse(&options, rows, -1, argc, argv))
+		return verb_usage(verb, "%s", options.why);
+	if (options.count != 1 || !options_number(options.operand[0], 0, NR_NODES - 1, &node))
+		return verb_usage(verb, "a node's number is needed");
+	return restart(node, json);
+}

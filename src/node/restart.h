@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_RESTART_H
+#define DVS_NODE_RESTART_H
+
+/*
+ * The daemon executes its program file anew, in place, as after an upgrade. CTL_RESTART begins it
+ * (handlers.h); node_run() ends it when the loop has stopped for it.
+ */
+
+#include <stdbool.h>
+
+struct node;
+
+/* The loop was stopped so that the restart can go on. */
+bool restart_is_due(const struct node *node);
+/*
+ * On the main thread, without the lock and with no other thread left. Returns only if the node goes on
+ * as it was: either the restart waits for a quieter moment, or it was refused.
+ */
+void restart_execute(struct node *node);
+
+#endif
