@@ -220,6 +220,69 @@ static void test_sequencer_lost(void)
 	teardown(m, 2);
 }
 
+/* Its connections end before its door closes: it is gone all the same. */
+static void test_sequencer_ends_slowly(void)
+{
+	struct member m[2];
+	pid_t door;
+
+	setup(m, 2);
+	server_stop();
+	door = fork();
+	if (!door) {
+		int fd = os_unix_listen(path, OS_STREAM);
+
+		os_poll(fd, OS_READ, WAIT_MS);
+		usleep(30000);
+		_exit(fd < 0);
+	}
+	usleep(30000);
+	PUMP_UNTIL(m, 2, m[0].lost && m[1].lost);
+	CHECK_EQ(m[0].lost, -ECONNRESET);
+	CHECK_EQ(m[1].lost, -ECONNRESET);
+	waitpid(door, NULL, 0);
+	teardown(m, 2);
+}
+
+/* As a program that executes itself anew: the connection stays, the memory does not. */
+static void leave_and_come_back(struct member *m, struct member *other, uint64_t request)
+{
+	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
+	struct group_place place;
+	uint8_t in[4096];
+
+	CHECK_EQ(group_place(m->group, &place), 0);
+	CHECK_OR_RETURN(place.in_bytes <= sizeof(in) && !place.out_bytes);
+	if (place.in_bytes)
+		memcpy(in, place.in, place.in_bytes);
+	place.in = in;
+	place.fd = os_dup(place.fd);
+	m->group = group_free(m->group);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(send_one(other, request + (uint64_t)i), 0);
+	PUMP_UNTIL(other, 1, other->last_request == request + 9);
+	CHECK_EQ(group_adopt(&m->group, spec, m->node, &place, &call), 0);
+}
+
+static void test_place_is_kept(void)
+{
+	struct member m[2];
+
+	setup(m, 2);
+	for (uint64_t round = 0; round < 5; round++) {
+		CHECK_EQ(send_one(&m[0], 2 * round + 1), 0); /* may be decided while it is away */
+		leave_and_come_back(&m[0], &m[1], 10 * round + 1);
+		CHECK_EQ(send_one(&m[0], 2 * round + 2), 0);
+		PUMP_UNTIL(m, 2, m[0].last_request == 2 * round + 2 && same(&m[0], &m[1]));
+	}
+	CHECK_EQ(m[1].leaves, 0);
+	CHECK_EQ(m[1].joins, 2);
+	server_stop();
+	PUMP_UNTIL(m, 2, m[0].lost);
+	CHECK_EQ(group_place(m[0].group, &(struct group_place){ 0 }), -ENOTCONN);
+	teardown(m, 2);
+}
+
 static int by_time(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -262,6 +325,8 @@ int main(void)
 	TEST(test_last_provider_dies);
 	TEST(test_silent_provider_is_passed_over);
 	TEST(test_sequencer_lost);
+	TEST(test_sequencer_ends_slowly);
+	TEST(test_place_is_kept);
 	TEST(test_latency);
 	return fixture_end();
 }

@@ -18,10 +18,12 @@
 #include "group/engine.h"
 #include "group/stream.h"
 #include "os/log.h"
+#include "os/loop.h"
 #include "os/pollset.h"
 #include "os/socket.h"
 
 #define WELCOME_TIMEOUT_MS 5000
+#define DOOR_MS		   250
 #define OUT_MAX		   (GROUP_STATE_MAX + (1u << 20))
 #define COMMANDS_MAX	   (256u << 10) /* bytes of commands that may wait to be written */
 #define FILLS_MAX	   16		/* reads in one dispatch: others want the loop too */
@@ -72,13 +74,17 @@ static void local_watch(struct local *l)
 	os_pollset_change(l->set, l->stream.fd, events);
 }
 
-/* Somebody still answers at the sequencer's door: then it is only this member that is out. */
+/*
+ * Somebody still answers at the sequencer's door: then it is only this member that is out. The door of
+ * one that is ending may close after its connections: whoever was let in there sees that soon.
+ */
 static int why_lost(const struct local *l, int error)
 {
 	int fd = os_unix_connect(l->path, OS_STREAM, 0);
+	int r = fd < 0 ? 0 : os_poll(fd, OS_READ, DOOR_MS);
 
 	os_close(fd);
-	return fd >= 0 || fd == -EAGAIN ? -ESTALE : error;
+	return fd == -EAGAIN || r == -ETIMEDOUT ? -ESTALE : error;
 }
 
 static void local_lose(struct local *l, int why)
