@@ -17,15 +17,18 @@ static int restart(int node, bool json)
 		return verb_refuse(&refusal);
 	if (json)
 		return render_document(json_pack(
-			"{s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I}", "node", done.nodeid, "pid",
-			done.pid, "restarts", (int)done.restarts, "processes", (int)done.processes,
-			"pages", (int)done.pages, "state_bytes", (json_int_t)done.state_bytes,
+			"{s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "node", done.nodeid,
+			"pid", done.pid, "restarts", (int)done.restarts, "processes",
+			(int)done.processes, "pages", (int)done.pages, "links_down",
+			(int)done.links_down, "state_bytes", (json_int_t)done.state_bytes,
 			"total_ns", (json_int_t)done.total_ns, "paused_ns",
-			(json_int_t)done.paused_ns));
-	printf("node %d runs its daemon anew after %.2f ms, of which it stood still for %.2f ms; %u "
-	       "processes run on\n",
-	       done.nodeid, (double)done.total_ns / 1e6, (double)done.paused_ns / 1e6,
+			(json_int_t)done.paused_ns, "linked_ns", (json_int_t)done.linked_ns));
+	printf("node %d runs its daemon anew: it stood still for %.2f ms, its links were back after "
+	       "%.2f ms; %u processes run on\n",
+	       done.nodeid, (double)done.paused_ns / 1e6, (double)done.linked_ns / 1e6,
 	       done.processes);
+	if (done.links_down)
+		printf("%u links are still down (dvs -n %d nodes)\n", done.links_down, done.nodeid);
 	return DONE;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "ipc/exchange_adopt.h"
 #include "ipc/exchange_table.h"
 
 static struct exchange *exchange;
@@ -328,8 +329,96 @@ static void test_generations(void)
 	tear_down();
 }
 
+/* ---- the same pages in another exchange ---- */
+
+static struct exchange_entry listed[64];
+static unsigned listed_count;
+
+static void list(void *ctx, const struct exchange_entry *entry)
+{
+	(void)ctx;
+	if (listed_count < 64)
+		listed[listed_count++] = *entry;
+}
+
+/* As after an execve: only the descriptors are left. */
+static struct exchange *succeed(void)
+{
+	struct exchange *successor;
+
+	listed_count = 0;
+	exchange_walk(exchange, list, NULL);
+	for (unsigned i = 0; i < listed_count; i++)
+		if (listed[i].fd >= 0)
+			listed[i].fd = dup(listed[i].fd);
+	exchange = exchange_free(exchange);
+	CHECK_EQ(exchange_adopt_new(&successor, 5), 0);
+	for (unsigned i = 0; i < listed_count; i++)
+		CHECK_EQ(exchange_adopt(successor, &listed[i]), 0);
+	return successor;
+}
+
+static bool identifies(const struct exchange_entry *entry)
+{
+	struct page_name name;
+
+	return exchange_identify(exchange, entry->dev, entry->ino, &name) &&
+	       name.kind == entry->name.kind && name.p_nr == entry->name.p_nr &&
+	       name.peer_nr == entry->name.peer_nr;
+}
+
+static void test_pages_are_adopted(void)
+{
+	struct exchange_status *status;
+	uint64_t seq;
+
+	set_up();
+	CHECK_EQ(exchange_status_new(exchange, 1, 7, &status), 0);
+	CHECK_EQ(exchange_status_new(exchange, 1, 8, &status), 0);
+	exchange_status_free(exchange, status); /* its name is kept */
+	seq = post(0, LINE_OP_SENDREC, 0);
+	exchange_ring(exchange, bell_7, 3);
+	exchange = succeed();
+	CHECK_EQ(listed_count, 6);
+	for (unsigned i = 0; i < listed_count; i++)
+		CHECK(identifies(&listed[i]));
+	channel = exchange_find(exchange, 1, 3, 7);
+	CHECK_OR_RETURN(channel);
+	CHECK(exchange_next(exchange, 1, 7, NULL) == channel);
+	CHECK_EQ(state(channel->page, 0), LINE_FULL);
+	CHECK_EQ(line_word_seq(atomic_load(&channel->page->line[0].word)), seq);
+	CHECK_EQ(exchange_bell(exchange, 1, 7, &bell_7), 0);
+	CHECK(news(bell_7, 3));
+	CHECK_EQ(atomic_load(&bell_7->page->holder), BELL_PROCESS);
+	CHECK(exchange_adopted_status(exchange, listed[4].fd) != NULL);
+	CHECK(exchange_adopted_status(exchange, listed[3].fd) == NULL);
+	tear_down();
+}
+
+static void test_what_is_no_page_is_not_adopted(void)
+{
+	struct exchange *successor;
+
+	set_up();
+	listed_count = 0;
+	exchange_walk(exchange, list, NULL);
+	CHECK_EQ(exchange_adopt_new(&successor, 5), 0);
+	listed[1].fd = dup(0); /* the number belongs to something else */
+	CHECK_EQ(exchange_adopt(successor, &listed[1]), -EBADF);
+	listed[2].name.dcid = SHM_DCS;
+	CHECK_EQ(exchange_adopt(successor, &listed[2]), -EBADF);
+	listed[0].fd = dup(listed[0].fd);
+	CHECK_EQ(exchange_adopt(successor, &listed[0]), 0);
+	listed[0].fd = dup(listed[0].fd);
+	CHECK_EQ(exchange_adopt(successor, &listed[0]), -EEXIST); /* a second node bell */
+	exchange_free(successor);
+	tear_down();
+}
+
 int main(void)
 {
+	TEST(test_pages_are_adopted);
+	TEST(test_what_is_no_page_is_not_adopted);
 	TEST(test_pages);
 	TEST(test_bad_numbers);
 	TEST(test_lists);

@@ -17,10 +17,13 @@
 #include "node/request.h"
 #include "os/clock.h"
 #include "os/log.h"
+#include "os/loop.h"
 #include "os/memfd.h"
 #include "os/self.h"
 #include "os/socket.h"
 #include "os/successor.h"
+
+#define HOME_LIMIT_US 1000000
 
 /* ---- the file ---- */
 
@@ -363,6 +366,70 @@ int adoption_rest(struct adoption *a, struct node *node)
 	return r;
 }
 
+/* ---- the answer ---- */
+
+struct homecoming {
+	struct request *request;
+	struct os_source *timer;
+	uint64_t paused_ns;
+	struct ctl_restart answer;
+};
+
+static unsigned links_down(const struct node *node)
+{
+	unsigned down = 0;
+
+	for (int peer = 0; peer < NR_NODES; peer++) {
+		struct proxy_link_stats stats;
+
+		if (peer == node->options.id || !node->directory.node[peer].up)
+			continue;
+		proxy_link_stats(node->proxy, peer, &stats);
+		down += !stats.up;
+	}
+	return down;
+}
+
+static void be_home(void *ctx)
+{
+	struct node *node = ctx;
+	struct homecoming *home = node->homecoming;
+
+	home->answer.links_down = links_down(node);
+	home->answer.linked_ns = (uint64_t)os_now_ns() - home->paused_ns;
+	os_source_free(home->timer);
+	node->homecoming = NULL;
+	request_end(home->request, 0, &home->answer, sizeof(home->answer), NULL, 0);
+	free(home);
+}
+
+void adoption_on_link(struct node *node)
+{
+	if (node->homecoming && !links_down(node))
+		be_home(node);
+}
+
+/* Who restarts one node after the other is not to find the links of the last one down. */
+static void come_home(struct adoption *a, struct node *node, const struct ctl_restart *answer)
+{
+	struct request *request = request_adopt(node, a->asker_fd, a->asker, sizeof(*a->asker));
+
+	if (!request)
+		return;
+	node->homecoming = malloc(sizeof(*node->homecoming));
+	if (!node->homecoming) {
+		request_end(request, 0, answer, sizeof(*answer), NULL, 0);
+		return;
+	}
+	*node->homecoming = (struct homecoming){ .request = request,
+						 .paused_ns = a->head.paused_ns,
+						 .answer = *answer };
+	if (os_source_timer(node->loop, HOME_LIMIT_US, be_home, node, &node->homecoming->timer) < 0)
+		be_home(node);
+	else
+		adoption_on_link(node);
+}
+
 void adoption_answer(struct adoption *a, struct node *node)
 {
 	uint64_t now = (uint64_t)os_now_ns();
@@ -374,13 +441,9 @@ void adoption_answer(struct adoption *a, struct node *node)
 				      .state_bytes = a->bytes,
 				      .total_ns = now - a->head.asked_ns,
 				      .paused_ns = now - a->head.paused_ns };
-	struct request *request;
 
 	os_log(OS_LOG_INFO, "node %d goes on as its own successor: %u processes, %u pages, %.2f ms",
 	       node->options.id, a->processes, a->pages, (double)answer.paused_ns / 1e6);
-	if (a->asker_fd < 0 || !a->asker)
-		return;
-	request = request_adopt(node, a->asker_fd, a->asker, sizeof(*a->asker));
-	if (request)
-		request_end(request, 0, &answer, sizeof(answer), NULL, 0);
+	if (a->asker_fd >= 0 && a->asker)
+		come_home(a, node, &answer);
 }

@@ -205,8 +205,33 @@ static void test_identity_and_flags(void)
 	teardown();
 }
 
+/* As after an execve: the same pipe, and what was kept is written down. */
+static void test_a_log_is_adopted(void)
+{
+	uint8_t bytes[16];
+	size_t len;
+	int ends[2];
+
+	setup();
+	say("before ", 7);
+	proc_log_drain(process_log);
+	say("in between ", 11); /* waits in the pipe */
+	len = proc_log_export(process_log, bytes, sizeof(bytes));
+	ends[0] = os_dup(proc_log_read_fd(process_log));
+	ends[1] = os_dup(proc_log_fd(process_log));
+	process_log = proc_log_free(process_log);
+	CHECK_EQ(proc_log_adopt(loop, ends[0], ends[1], 7, bytes, len, &process_log), 0);
+	CHECK(kept("before "));
+	say("after", 5);
+	proc_log_drain(process_log);
+	CHECK(kept("before in between after"));
+	CHECK_EQ(proc_log_total(process_log), 23);
+	teardown();
+}
+
 int main(void)
 {
+	TEST(test_a_log_is_adopted);
 	TEST(test_drain);
 	TEST(test_loop_reads);
 	TEST(test_without_listener);

@@ -76,6 +76,8 @@ static void on_link(void *ctx, int peer, int up)
 	else
 		request_on_node_down(node, peer, false);
 	copy_on_link(node, peer);
+	if (up)
+		adoption_on_link(node);
 }
 
 static void on_bulk(void *ctx, int from, int fd)

@@ -38,6 +38,7 @@ struct streams;
 struct dc_init;
 struct server;
 struct restart;
+struct homecoming;
 
 struct node_options {
 	int id;
@@ -72,7 +73,8 @@ struct node {
 		*clients; /* requests of programs and commands on this machine, read or not */
 	struct request
 		*detached; /* attached to processes of nodes whose link is down; see reattach.h */
-	struct restart *restart; /* under way */
+	struct restart *restart;       /* under way */
+	struct homecoming *homecoming; /* of one, whose asker waits for the links; see adopt.h */
 	uint32_t restarts;
 	struct proposal *proposals; /* own commands not delivered yet */
 	uint64_t next_request;

@@ -330,12 +330,12 @@ void process_send_log(struct process *process, struct request *request, uint64_t
 
 	if (wanted > kept)
 		wanted = kept;
+	request->data_sent = total - wanted;
 	if (!wanted)
 		return;
 	bytes = malloc(wanted);
 	if (!bytes)
 		return;
-	request->data_sent = total - wanted;
 	request_data(request, bytes, (uint32_t)proc_log_export(process->log, bytes, wanted));
 	free(bytes);
 }

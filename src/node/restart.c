@@ -13,6 +13,7 @@
 #include "node/handlers.h"
 #include "node/handover.h"
 #include "node/node.h"
+#include "node/process.h"
 #include "node/reattach.h"
 #include "node/request.h"
 #include "node/server.h"
@@ -26,8 +27,10 @@
  *	        to say whether it could take that over; meanwhile everything goes on
  *	quiet   nobody new is let in, until what is being answered is answered and what was proposed is
  *	        decided: a moment, or the restart is refused
- *	become  the other threads end, the state is written for good, its descriptors stay open, execve
+ *	become  the bell thread ends, the state is written for good, its descriptors stay open, execve
  *
+ * Threads that serve copies of other nodes end with execve, between two parts or in the middle of one;
+ * who asked for it finds his lane broken and asks again, and writing the same bytes again is harmless.
  * Whatever fails, the node goes on as if nothing had been asked.
  */
 
@@ -90,7 +93,7 @@ static int busy_request(const struct node *node, const struct request *asker, st
 				"later",
 				r->head.call, r->pid);
 	for (const struct request *r = node->forwarded; r; r = r->next_forwarded)
-		if (!reattach_possible(r))
+		if (!r->told && !reattach_possible(r)) /* whoever is told asks again by himself */
 			return refusal_set(
 				why, EDVSRSCBUSY,
 				"node %d has not answered yet what it was asked: see whether "
@@ -109,9 +112,16 @@ static int obstacle(const struct node *node, const struct request *asker, struct
 				"a command of node %d is not decided yet: see whether the group's "
 				"sequencer answers",
 				node->options.id);
-	if (r == 0 && (node->copies || node->chases))
+	if (r == 0 && node->copies)
 		r = refusal_set(why, EDVSRSCBUSY,
 				"a data copy is still under way between nodes: ask again later");
+	for (const struct process *p = node->processes; p && r == 0; p = p->next)
+		if (p->warning)
+			r = refusal_set(
+				why, EDVSRSCBUSY,
+				"the end of endpoint %d is still being told to the process that its "
+				"container names: ask again later",
+				p->endpoint);
 	return r ? r : busy_request(node, asker, why);
 }
 

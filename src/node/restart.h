@@ -14,8 +14,8 @@ struct node;
 /* The loop was stopped so that the restart can go on. */
 bool restart_is_due(const struct node *node);
 /*
- * On the main thread, without the lock and with no other thread left. Returns only if the node goes on
- * as it was: either the restart waits for a quieter moment, or it was refused.
+ * On the main thread, without the lock, when the bell thread has ended. Returns only if the node goes
+ * on as it was: either the restart waits for a quieter moment, or it was refused.
  */
 void restart_execute(struct node *node);
 

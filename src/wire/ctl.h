@@ -198,10 +198,11 @@ struct ctl_restart {
 	uint32_t restarts;  /* of this daemon so far */
 	uint32_t processes; /* taken over */
 	uint32_t pages;
-	uint32_t pad;
+	uint32_t links_down; /* that were not back within a second */
 	uint64_t state_bytes;
-	uint64_t total_ns;  /* from the question to the answer */
+	uint64_t total_ns;  /* from the question until the successor served */
 	uint64_t paused_ns; /* of that, the time nobody served */
+	uint64_t linked_ns; /* from when nobody served until the last link was back */
 };
 
 _Static_assert(sizeof(struct ctl_request) == 104, "one request layout");
