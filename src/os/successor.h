@@ -36,8 +36,8 @@ int os_successor_keep(int fd, bool keep);
 
 /*
  * Becomes it; all other threads end. By the main thread, because children that end with their parent
- * end with the thread that has started them. SIGTERM and SIGINT wait until the successor unblocks them. Returns only on failure:
- * negative errno, everything as it was.
+ * end with the thread that has started them. SIGTERM and SIGINT wait until the successor unblocks them.
+ * Returns only on failure: negative errno, everything as it was.
  */
 int os_successor_become(const char *path, char *const *argv);
 
