@@ -160,11 +160,10 @@ void os_tcp_progress(int fd, uint64_t *acked, uint64_t *busy_us)
 	*acked = 0;
 	*busy_us = 0;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
-	    len < offsetof(struct tcp_info, tcpi_rwnd_limited) + sizeof(info.tcpi_rwnd_limited) ||
-	    info.tcpi_busy_time < info.tcpi_rwnd_limited)
+	    len < offsetof(struct tcp_info, tcpi_busy_time) + sizeof(info.tcpi_busy_time))
 		return;
 	*acked = info.tcpi_bytes_acked;
-	*busy_us = info.tcpi_busy_time - info.tcpi_rwnd_limited;
+	*busy_us = info.tcpi_busy_time;
 }
 
 void os_tcp_acknowledge(int fd)

@@ -28,8 +28,8 @@ ssize_t os_tcp_write(int fd, const void *buf, size_t len);
 /* Keeps what the kernel holds unsent below `bytes`: what is urgent then finds a short queue. */
 void os_tcp_limit_unsent(int fd, int bytes);
 /*
- * What the connection has done so far: bytes acknowledged, and how long there was something to send
- * that the other side had room for. Both 0 if that is not known.
+ * What the connection has done so far: bytes acknowledged, and how long some were not. Both 0 if that
+ * is not known.
  */
 void os_tcp_progress(int fd, uint64_t *acked, uint64_t *busy_us);
 /* Acknowledges now what has come, although nothing is to be sent. */
