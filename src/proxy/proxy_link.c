@@ -108,6 +108,7 @@ static int write_part(struct peer *peer, enum proxy_lane lane, size_t len)
 	if (lane == LANE_BULK)
 		peer->bulk_left -= (size_t)n;
 	peer->stats.bytes_sent += (uint64_t)n;
+	peer->stats.writes++;
 	return (size_t)n < len ? -EAGAIN : 0;
 }
 
@@ -319,6 +320,7 @@ static int read_some(struct peer *peer)
 		return n ? (int)n : -ECONNRESET;
 	peer->in_count += (size_t)n;
 	peer->stats.bytes_received += (uint64_t)n;
+	peer->stats.reads++;
 	peer->heard_ns = os_now_ns();
 	link_on_heard(&peer->link, peer->heard_ns);
 	r = handle_frames(peer);
