@@ -59,7 +59,7 @@ struct proxy_link_stats {
 	uint32_t epoch;
 	uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
 	uint64_t writes, reads; /* calls of the socket in which these went */
-	uint64_t dropped; /* lines for or from an endpoint that is not there, or is held */
+	uint64_t dropped;	/* lines for or from an endpoint that is not there, or is held */
 	uint64_t sent_ns, received_ns; /* CLOCK_REALTIME of the last frame, for node_usr_t */
 };
 
