@@ -253,7 +253,7 @@ uint32_t handover_kind_of(const struct request *request, const struct request *a
 		if (is_in(request, p->followers))
 			return HANDOVER_REQUEST_FOLLOWER;
 	*process = (uint32_t)request->head.node;
-	if (is_in(request, node->detached) || (request->to >= 0 && reattach_possible(request)))
+	if ((request->to >= 0 || is_in(request, node->detached)) && reattach_possible(request))
 		return HANDOVER_REQUEST_FORWARDED;
 	return 0;
 }

@@ -3,9 +3,10 @@
 #define DVS_NODE_REATTACH_H
 
 /*
- * Who follows a process of another node (`dvs logs -f`, `dvs run --wait`) stays attached when the link
- * breaks or that node's daemon is restarted: the request is kept, and asked again from the byte on that
- * it had got to when the link is back. Node lock held.
+ * Requests for another node while its link is down, for as long as its daemon takes to be restarted or
+ * longer. Who follows a process there (`dvs logs -f`, `dvs run --wait`) stays attached without limit,
+ * and is asked for again from the byte on that he had got to. What was not sent yet, or may be asked
+ * twice, waits for a second. Everything else fails. Node lock held.
  */
 
 #include <stdbool.h>
@@ -14,14 +15,14 @@
 struct node;
 struct request;
 
-/* Whether it is such a request, answered far enough to be asked again without harm. */
+/* Whether somebody follows, and was answered far enough to be attached again. */
 bool reattach_possible(const struct request *request);
 /*
- * The link to the node it was passed on to is down: keeps the request if that is possible and the
- * endpoint is still there. False: the request is the caller's, untouched.
+ * The link to node request->head.node is down; sent: it was passed on before that. Keeps it if that
+ * makes sense. False: the request is the caller's, untouched.
  */
-bool reattach_keep(struct request *request);
-/* The same with the generation of the endpoint, known from before a restart of this daemon. */
+bool reattach_keep(struct request *request, bool sent);
+/* One who followed before this daemon was restarted, with the generation of the endpoint. */
 void reattach_adopt(struct request *request, int owner, uint32_t generation);
 /* The link to a node is up. */
 void reattach_on_link(struct node *node, int peer);

@@ -176,6 +176,7 @@ void request_forward(struct request *request, int to)
 				     .uid = request->uid,
 				     .gid = request->gid };
 	uint8_t head[sizeof(wire) + sizeof(request->head)];
+	int r;
 
 	request->forward_id = ++node->next_request;
 	request->to = to;
@@ -183,8 +184,12 @@ void request_forward(struct request *request, int to)
 	wire.id = request->forward_id;
 	memcpy(head, &wire, sizeof(wire));
 	memcpy(head + sizeof(wire), &request->head, sizeof(request->head));
-	if (proxy_message(node->proxy, to, NODE_MESSAGE_REQUEST, head, sizeof(head),
-			  request->payload, request->head.payload_bytes) < 0) {
+	r = proxy_message(node->proxy, to, NODE_MESSAGE_REQUEST, head, sizeof(head),
+			  request->payload, request->head.payload_bytes);
+	if (r < 0) {
+		request->to = -1;
+		if (r == -ENOTCONN && reattach_keep(request, false))
+			return;
 		request_fail(request, EDVSNOTCONN,
 			     "node %d cannot be reached from node %d just now; try again when the "
 			     "link is up (dvs nodes)",
@@ -404,7 +409,7 @@ void request_on_node_down(struct node *node, int down, bool left)
 			continue;
 		}
 		*link = request->next_forwarded;
-		if (!left && reattach_keep(request))
+		if (!left && reattach_keep(request, true))
 			continue;
 		if (left)
 			request_fail(request, EDVSNOTCONN,

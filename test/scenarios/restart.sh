@@ -42,7 +42,7 @@ server 1 14 0
 pid=$(daemon_pid 1) lpid=$(lpid_of 10)
 client 0 11 10 1500 0.003
 client 1 12 10 1500 0.003
-client 2 13 10 1500 0.003
+client 2 13 10 1500 0.003 65536
 client 1 15 14 3000 0.001 0
 timeout 60 dvs -n 1 run 0 20 -- sh -c "$(counts)" >/dev/null || fail "run 20"
 timeout 60 dvs -n 0 logs 0 20 -f >"$tmp/followed" 2>"$tmp/err.20" &
@@ -82,6 +82,25 @@ check_tables 10=1 14=0
 client 2 16 10 100 0.001
 client 1 17 14 100 0.001 0
 client_ok 16 17
+end
+
+begin "who asks while a node is restarted is answered, and a restarted node can be killed"
+for _ in 1 2 3; do
+	timeout 20 dvs -n 1 restart >/dev/null 2>&1 &
+	sleep 0.015
+	move 10 2
+	wait $!
+	timeout 20 dvs -n 2 restart >/dev/null 2>&1 &
+	sleep 0.015
+	move 10 1
+	wait $!
+done
+timeout 10 dvs -n 2 run 0 22 -- migr_server 0 22 64 >/dev/null || fail "run 22"
+restart 2
+timeout 10 dvs lab kill 2 >/dev/null || fail "lab kill"
+check_tables 10=1 14=0
+check_processes migr_server 0 1
+timeout 20 dvs lab start 2 >/dev/null || fail "lab start"
 end
 
 begin "a program file that is not there, or not to be executed, changes nothing"
