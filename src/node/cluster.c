@@ -59,14 +59,27 @@ static bool may_change(struct request *request)
 	return false;
 }
 
+static int nodes_up(const struct node *node)
+{
+	int count = 0;
+
+	for (int i = 0; i < NR_NODES; i++)
+		count += node->directory.node[i].up;
+	return count;
+}
+
 /* The numbers before the name, as the contract has it. */
 static int dc_check(struct request *request, const dc_usr_t *dc)
 {
-	if (dc->dc_nr_procs < 1 || dc->dc_nr_procs > NR_PROCS || dc->dc_nr_tasks < 0 ||
-	    dc->dc_nr_tasks > NR_TASKS || dc->dc_nr_sysprocs < 0 ||
-	    dc->dc_nr_sysprocs > NR_SYS_PROCS || dc->dc_nr_nodes < 1 ||
-	    dc->dc_nr_nodes > NR_NODES || dc->dc_nr_sysprocs >= dc->dc_nr_procs + dc->dc_nr_tasks ||
-	    dc->dc_nr_sysprocs <= dc->dc_nr_tasks)
+	if (dc->dc_dcid < 0 || dc->dc_dcid >= SHM_DCS) /* BADRANGE to a program: see dvk_dc_init */
+		request_fail(request, EDVSBADDCID, "DC %d was not changed: %s", dc->dc_dcid,
+			     why(EDVSBADDCID));
+	else if (dc->dc_nr_procs < 1 || dc->dc_nr_procs > NR_PROCS || dc->dc_nr_tasks < 0 ||
+		 dc->dc_nr_tasks > NR_TASKS || dc->dc_nr_sysprocs < 0 ||
+		 dc->dc_nr_sysprocs > NR_SYS_PROCS || dc->dc_nr_nodes < 1 ||
+		 dc->dc_nr_nodes > NR_NODES ||
+		 dc->dc_nr_sysprocs >= dc->dc_nr_procs + dc->dc_nr_tasks ||
+		 dc->dc_nr_sysprocs <= dc->dc_nr_tasks)
 		request_fail(request, EDVSBADRANGE, "DC %d was not changed: %s", dc->dc_dcid,
 			     why(EDVSBADRANGE));
 	else if (!memchr(dc->dc_name, 0, sizeof(dc->dc_name)))
@@ -77,7 +90,8 @@ static int dc_check(struct request *request, const dc_usr_t *dc)
 	return -1;
 }
 
-/* bytes: bitmap of nodes for the command line; a program's DC begins on all nodes that are up. */
+/* bytes: bitmap of nodes for the command line; a program's DC begins on all nodes
+ * that are up, or here if it cannot have so many. */
 void handle_dcinit(struct request *request)
 {
 	struct command cmd = { .kind = COMMAND_DC_CREATE,
@@ -95,6 +109,8 @@ void handle_dcinit(struct request *request)
 		if (dc_check(request, &dc) < 0)
 			return;
 		cmd.flags = COMMAND_FLAG_EXACT;
+		if (!cmd.nodes && nodes_up(request->node) > dc.dc_nr_nodes)
+			cmd.nodes = 1u << request->node->options.id;
 		cmd.dcid = dc.dc_dcid;
 		request->head.dcid = dc.dc_dcid;
 		cmd.nr_procs = (int16_t)dc.dc_nr_procs;
@@ -148,7 +164,7 @@ void handle_shutdown(struct request *request)
 
 /*
  * The process behind dcid, endpoint if it runs here; else the request is failed. `self`: what it is to
- * name oneself, 0 nothing wrong.
+ * name oneself; 0: nothing wrong, and a system process is wanted.
  */
 static struct process *local_target(struct request *request, int self)
 {
@@ -175,6 +191,8 @@ static struct process *local_target(struct request *request, int self)
 		error = EDVSENDPOINT; /* a bare slot: whoever holds it */
 	else if (ep->moving)
 		error = EDVSMIGRATE;
+	else if (!self && !node_is_sysproc(node, dcid, p_nr))
+		error = EDVSPRIVILEGES;
 	else if (ep->node != node->options.id || !process)
 		error = EDVSRMTPROC;
 	if (!error)
@@ -219,11 +237,6 @@ void handle_notify(struct request *request)
 
 	if (!process)
 		return;
-	if (!node_is_sysproc(request->node, process->dcid, process->p_nr)) {
-		request_fail(request, EDVSPRIVILEGES, "endpoint %d is no system process",
-			     request->head.endpoint);
-		return;
-	}
 	if (atomic_exchange(&process->status->page->hardware, 1)) {
 		request_fail(request, EDVSOVERRUN, "a notification is pending already");
 		return;

@@ -262,7 +262,9 @@ static void process_ended(struct process *process)
 	if (departure_on_process_died(process->node, process->dcid, process->p_nr))
 		return;
 	process->state = PROCESS_ENDING;
-	if (!warning_begin(process))
+	if (warning_begin(process))
+		process_end_followers(process, process->wait_status);
+	else
 		process_propose_unbind(process);
 }
 

@@ -337,6 +337,8 @@ static void test_getep_errors(void)
 	struct puppet *a = stage_bound(0, 10), *unbound = stage_puppet(0);
 
 	CHECK_EQ(ask(a, "getep -7"), EDVSBADRANGE);
+	CHECK_EQ(ask(a, "getep %d", PID_MAX + 1), EDVSBADRANGE);
+	CHECK_EQ(ask(a, "getep -1"), EDVSBADPID);
 	CHECK_EQ(ask(a, "getep %d", NO_SUCH_PID), EDVSBADPID);
 	CHECK_EQ(ask(a, "getep %d", unbound->own_pid), EDVSNOTBIND);
 }

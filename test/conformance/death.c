@@ -153,6 +153,8 @@ static void test_wakeup_errors(void)
 	CHECK_EQ(ask(a, "wakeup %d %d", STAGE_DCID, a->ep), EDVSBADPROC);
 	CHECK_EQ(ask(a, "wakeup %d %d", STAGE_DCID, nobody), EDVSDSTDIED);
 	CHECK_EQ(ask(a, "wakeup %d 300", STAGE_DCID), EDVSRANGE);
+	CHECK_EQ(ask(a, "wakeup %d %d", STAGE_DCID, b->ep + 2 * _ENDPOINT_GENERATION_SIZE),
+		 EDVSENDPOINT);
 	CHECK_EQ(ask(a, "wakeup 77 %d", b->ep), EDVSBADDCID);
 	CHECK_EQ(ask(a, "wakeup 30 %d", b->ep), EDVSDCNOTRUN);
 	if (!stage_together(0, 1))

@@ -3,6 +3,7 @@
 #include "conformance/stage.h"
 
 #define NO_SUCH_PID 4190000
+#define OTHER_DC    6
 
 static long step(struct puppet *by, int cmd, int ep, int node)
 {
@@ -35,6 +36,24 @@ static void test_errors_in_their_order(void)
 	CHECK_EQ(step(b, MIGR_ROLLBACK, a->ep, -1), 0);
 	CHECK_EQ(step(b, MIGR_ROLLBACK, a->ep, -1), EDVSMIGRATE);
 	CHECK_EQ(ask(a, "getep 0"), a->ep);
+}
+
+/* The new node has to belong to the DC. */
+static void test_commit_outside_the_dc(void)
+{
+	struct puppet *a = stage_puppet(1), *b = stage_puppet(0);
+
+	if (stage_together(0, 1))
+		return;
+	CHECK_EQ(ask(b, "dcinit %d 221 35 64 32", OTHER_DC), stage_node(0));
+	CHECK_EQ(ask(b, "delnode %d %d", OTHER_DC, stage_node(0)), 0);
+	CHECK_EQ(ask(a, "bind %d %d -1 10 -1", SELF_BIND, OTHER_DC), 10);
+	CHECK_EQ(ask(b, "migrate %d -1 %d 10 -1", MIGR_START, OTHER_DC), 0);
+	CHECK_EQ(ask(b, "migrate %d -1 %d 10 %d", MIGR_COMMIT, OTHER_DC, stage_node(0)),
+		 EDVSDCNODE);
+	CHECK_EQ(ask(b, "migrate %d -1 %d 10 -1", MIGR_ROLLBACK, OTHER_DC), 0);
+	CHECK_EQ(ask(a, "getep 0"), 10);
+	CHECK_EQ(ask(b, "dcend %d", OTHER_DC), 0);
 }
 
 static void test_it_stands_still_until_the_rollback(void)
@@ -134,6 +153,7 @@ int main(int argc, char **argv)
 {
 	static const struct stage_test tests[] = {
 		STAGE_TEST(test_errors_in_their_order),
+		STAGE_TEST(test_commit_outside_the_dc),
 		STAGE_TEST(test_it_stands_still_until_the_rollback),
 		STAGE_TEST(test_waiting_for_a_move_times_out),
 		STAGE_TEST(test_a_task_attaches_itself),

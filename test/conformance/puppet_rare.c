@@ -2,7 +2,9 @@
 /* Verbs of a puppet that few tests need: odd memory, signals, and the calls there is little use for. */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "dvk.h"
 #include "conformance/puppet.h"
@@ -33,6 +35,27 @@ static void do_ignore(const struct order *o, struct answer *answer)
 	struct sigaction action = { .sa_handler = SIG_IGN };
 
 	say(answer, sigaction((int)o->a[0], &action, NULL));
+}
+
+/* setuid UID: for good */
+static void do_setuid(const struct order *o, struct answer *answer)
+{
+	say(answer, setgid((gid_t)o->a[0]) ? -1 : setuid((uid_t)o->a[0]));
+}
+
+/* dcname DCID LENGTH: a DC whose name is that long */
+static void do_dcname(const struct order *o, struct answer *answer)
+{
+	dc_usr_t dc = { 0 };
+
+	dc.dc_dcid = (int)o->a[0];
+	dc.dc_nr_procs = NR_PROCS;
+	dc.dc_nr_tasks = NR_TASKS;
+	dc.dc_nr_sysprocs = NR_SYS_PROCS;
+	dc.dc_nr_nodes = NR_NODES;
+	dc.dc_warn2proc = NONE;
+	memset(dc.dc_name, 'x', (size_t)o->a[1]);
+	say(answer, dvk_dc_init(&dc));
 }
 
 /* relay EP */
@@ -131,5 +154,6 @@ const struct verb_row puppet_rare[] = {
 	{ "edge", do_edge },	   { "ignore", do_ignore }, { "relay", do_relay },
 	{ "dvsinit", do_dvsinit }, { "dvsend", do_dvsend }, { "pxbind", do_pxbind },
 	{ "pair", do_pair },	   { "nodeup", do_nodeup }, { "nodedown", do_nodedown },
-	{ "proxy", do_proxy },	   { "nulls", do_nulls },   { NULL, NULL },
+	{ "proxy", do_proxy },	   { "nulls", do_nulls },   { "setuid", do_setuid },
+	{ "dcname", do_dcname },   { NULL, NULL },
 };

@@ -43,6 +43,32 @@ static void test_a_dc_without_tasks(void)
 	CHECK_EQ(ask(a, "dcend %d", SMALL_DC), 0);
 }
 
+static void test_names_of_a_dc(void)
+{
+	struct puppet *a = stage_puppet(0);
+
+	CHECK_EQ(ask(a, "dcname %d 16", SMALL_DC), EDVSNAMESIZE);
+	CHECK_EQ(ask(a, "dcname 99 16"), EDVSBADRANGE);
+	CHECK_EQ(ask(a, "dcname %d 15", SMALL_DC), stage_node(0));
+	CHECK_EQ(ask(a, "dcname %d 15", SMALL_DC + 1), EDVSRSCBUSY);
+	CHECK_EQ(ask(a, "dcname %d 14", SMALL_DC), EDVSRSCBUSY);
+	CHECK_EQ(ask(a, "dcend %d", SMALL_DC), 0);
+}
+
+static void test_a_dc_of_so_many_nodes(void)
+{
+	struct puppet *a = stage_puppet(0), *b = stage_puppet(1);
+
+	CHECK_EQ(ask(a, "dcinit %d 221 35 64 1", SMALL_DC), stage_node(0));
+	CHECK_EQ(ask(a, "dcinfo %d", SMALL_DC), 0);
+	CHECK_EQ(a->value[3], 1L << stage_node(0));
+	if (!stage_together(0, 1)) {
+		CHECK_EQ(ask(a, "addnode %d %d", SMALL_DC, stage_node(1)), EDVSRSCBUSY);
+		CHECK_EQ(ask(b, "bind %d %d -1 10 -1", SELF_BIND, SMALL_DC), EDVSNODCNODE);
+	}
+	CHECK_EQ(ask(a, "dcend %d", SMALL_DC), 0);
+}
+
 static void test_members_in_the_order_of_checks(void)
 {
 	struct puppet *a = stage_puppet(0);
@@ -129,6 +155,8 @@ int main(int argc, char **argv)
 	static const struct stage_test tests[] = {
 		STAGE_TEST(test_slots_of_a_dc_are_as_it_was_made),
 		STAGE_TEST(test_a_dc_without_tasks),
+		STAGE_TEST(test_names_of_a_dc),
+		STAGE_TEST(test_a_dc_of_so_many_nodes),
 		STAGE_TEST(test_members_in_the_order_of_checks),
 		STAGE_TEST(test_no_address),
 		STAGE_TEST(test_relay_does_nothing),

@@ -135,6 +135,30 @@ static void test_rights_end_with_the_binding(void)
 	CHECK_EQ(ask(a, "send %d 7 100 1", b->ep), EDVSTIMEDOUT);
 }
 
+/* What is wrong besides is not even looked at. */
+static void test_a_stranger_may_look_and_no_more(void)
+{
+	struct puppet *stranger = stage_puppet(0), *a = stage_bound(1, 10);
+
+	CHECK_EQ(ask(stranger, "setuid 4711"), 0);
+	CHECK_EQ(ask(stranger, "bind %d %d -1 11 -1", SELF_BIND, STAGE_DCID), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "bind 9 %d 1 500 77", STAGE_DCID), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "unbind %d %d 0", STAGE_DCID, a->ep), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "wakeup %d 300", STAGE_DCID), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "notify %d 300 %d", HARDWARE, STAGE_DCID), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "getpriv %d 300", STAGE_DCID), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "setpriv %d 300 0 0 -1 -1", STAGE_DCID), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "migrate 7 -1 %d 300 99", STAGE_DCID), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "dcinit 99 0 0 0 0"), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "dcend 99"), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "addnode 99 99"), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "delnode 99 99"), EDVSPRIVILEGES);
+	CHECK_EQ(ask(stranger, "procinfo %d 10", STAGE_DCID), 0);
+	CHECK_EQ(ask(stranger, "dcinfo %d", STAGE_DCID), 0);
+	CHECK_EQ(ask(stranger, "nodeinfo 0"), 0);
+	CHECK_EQ(ask(a, "getep 0"), a->ep);
+}
+
 static void test_levels_and_whom_to_warn(void)
 {
 	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
@@ -167,6 +191,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_two_of_the_user_range),
 		STAGE_TEST(test_a_denied_slot_is_denied_while_it_is_free),
 		STAGE_TEST(test_rights_end_with_the_binding),
+		STAGE_TEST(test_a_stranger_may_look_and_no_more),
 		STAGE_TEST(test_levels_and_whom_to_warn),
 	};
 
