@@ -37,6 +37,8 @@ struct binding {
 	int dcid, p_nr, endpoint;
 	int owed;			/* channels with owes set */
 	int system_slots;		/* slots below are of system processes; 0: not asked yet */
+	bool overdue;			/* the last sleep was a full one, and nobody rang */
+	uint32_t distrust;		/* sleeps left that are short, because a ring was lost */
 	unsigned last_served;		/* index of the sender that was last received from */
 	uint64_t turns;			/* handed out so far */
 	uint64_t turn[SHM_SLOTS];	/* of a sender in `ready`: the lowest is served first */

@@ -49,12 +49,18 @@ static void news_fetch(struct binding *binding)
 	}
 }
 
-/* The channel of a peer that rang; NULL if there is nobody any more. */
+/*
+ * The channel of a peer that rang; NULL if there is nobody. Who is not known has to be asked for, which
+ * takes time that others wait for; whoever writes into our bell can ring in the name of everybody. So
+ * nobody is asked for whom the daemon does not show as a peer, which it does before the first ring.
+ */
 static struct channel *channel_of(struct binding *binding, unsigned index)
 {
-	struct channel *channel;
+	struct channel *channel = &binding->channel[index];
 	int p_nr = (int)index - SHM_TASKS;
 
+	if (!channel->page && !(atomic_load(&binding->status->peers[index / 64]) >> index % 64 & 1))
+		return NULL;
 	if (p_nr == binding->p_nr || channel_get(binding, p_nr, CHANNEL_SLOT, &channel))
 		return NULL;
 	return channel;

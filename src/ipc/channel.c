@@ -25,6 +25,7 @@
 
 #include "base/bits.h"
 #include "ipc/control.h"
+#include "ipc/wait.h"
 #include "os/futex.h"
 #include "os/memfd.h"
 
@@ -215,6 +216,7 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 	} else if (line_word_op(image.word) != LINE_OP_ANSWER) {
 		channel_ring_watcher(binding, channel);
 	}
+	wait_found(binding);
 	*m = image.msg;
 	m->m_source = channel->peer_endpoint; /* the channel is the identity, not the bytes */
 	return true;

@@ -265,7 +265,7 @@ int exchange_bell(struct exchange *exchange, int dcid, int p_nr, struct exchange
 	bell->page->version = SHM_VERSION;
 	bell->page->dcid = dcid;
 	bell->page->p_nr = p_nr;
-	atomic_store(&bell->page->holder, BELL_DAEMON);
+	exchange_bell_hold(bell, BELL_DAEMON);
 	exchange->bell[dcid][shm_index(p_nr)] = bell;
 	*bellp = bell;
 	return 0;
@@ -273,8 +273,18 @@ int exchange_bell(struct exchange *exchange, int dcid, int p_nr, struct exchange
 
 void exchange_bell_hold(struct exchange_bell *bell, enum bell_holder holder)
 {
+	bell->holder = holder;
 	/* Partner: the ringer's look at the holder after its news; see above. */
 	atomic_store(&bell->page->holder, holder);
+}
+
+void exchange_bell_mend(struct exchange_bell *bell)
+{
+	if (atomic_load(&bell->page->holder) == bell->holder)
+		return;
+	exchange_bell_hold(bell, bell->holder);
+	/* Who rang meanwhile rang the wrong one. */
+	exchange_poke(bell);
 }
 
 static void futex_ring(_Atomic uint32_t *seq, _Atomic uint32_t *sleeping)
@@ -301,7 +311,7 @@ void exchange_ring(struct exchange *exchange, struct exchange_bell *bell, int fr
 		return;
 	atomic_fetch_or(&bell->page->news[bit / 64], UINT64_C(1) << bit % 64);
 	futex_ring(&bell->page->seq, &bell->page->sleeping);
-	if (atomic_load(&bell->page->holder) != BELL_PROCESS)
+	if (bell->holder != BELL_PROCESS)
 		node_bell_ring(exchange, bell->dcid, bell->p_nr);
 }
 
@@ -337,6 +347,7 @@ int exchange_status_new(struct exchange *exchange, int dcid, int p_nr,
 	status->page->p_nr = p_nr;
 	status->next = exchange->statuses;
 	exchange->statuses = status;
+	exchange_show_peers(exchange, dcid, p_nr);
 	*statusp = status;
 	return 0;
 }

@@ -30,13 +30,14 @@ struct page_name {
 	uint32_t kind; /* enum page_kind */
 	int32_t dcid;
 	int32_t p_nr;	     /* bell, status: whose; channel: side 0 */
-	int32_t peer_nr;     /* channel: side 1 */
+	int32_t peer_nr;     /* channel: side 1; a bell that is handed on: enum bell_holder */
 	int32_t endpoint[2]; /* channel: with generations; status, bell: [0] */
 };
 
 struct exchange_bell {
 	int fd;
 	struct bell_page *page;
+	enum bell_holder holder; /* what the page says is anybody's word */
 	int dcid, p_nr;
 	uint64_t ino; /* of the memfd */
 };
@@ -72,6 +73,10 @@ int exchange_node_bell_fd(const struct exchange *exchange);
 /* Finds or makes the bell of a slot; it lasts as long as the exchange. New: held by the daemon. */
 int exchange_bell(struct exchange *exchange, int dcid, int p_nr, struct exchange_bell **bellp);
 void exchange_bell_hold(struct exchange_bell *bell, enum bell_holder holder);
+/* The bell of a slot if it was ever made, else NULL. */
+struct exchange_bell *exchange_bell_find(struct exchange *exchange, int dcid, int p_nr);
+/* Somebody has written another holder into the page: puts it right, and lets the true one look. */
+void exchange_bell_mend(struct exchange_bell *bell);
 /* Rings: news bit of `from_nr`, count, wake if asleep; rings the node bell too if the daemon holds it. */
 void exchange_ring(struct exchange *exchange, struct exchange_bell *bell, int from_nr);
 /* Wakes without news, e.g. after hold, latch or unbound changed. */

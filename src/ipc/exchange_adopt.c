@@ -11,7 +11,8 @@
 
 /* ---- the list ---- */
 
-static void tell(struct exchange *exchange, uint64_t ino, int fd, exchange_walk_fn *fn, void *ctx)
+static void tell_held(struct exchange *exchange, uint64_t ino, int fd, enum bell_holder holder,
+		      exchange_walk_fn *fn, void *ctx)
 {
 	const struct exchange_name *name = exchange->by_ino[ino % EXCHANGE_BUCKETS];
 	struct exchange_entry entry = { .fd = fd, .ino = ino };
@@ -21,8 +22,15 @@ static void tell(struct exchange *exchange, uint64_t ino, int fd, exchange_walk_
 	if (!name)
 		return;
 	entry.name = name->name;
+	if (name->name.kind == PAGE_BELL)
+		entry.name.peer_nr = (int32_t)holder;
 	entry.dev = name->dev;
 	fn(ctx, &entry);
+}
+
+static void tell(struct exchange *exchange, uint64_t ino, int fd, exchange_walk_fn *fn, void *ctx)
+{
+	tell_held(exchange, ino, fd, BELL_DAEMON, fn, ctx);
 }
 
 static void walk_slot(struct exchange *exchange, int dcid, int index, exchange_walk_fn *fn,
@@ -33,7 +41,7 @@ static void walk_slot(struct exchange *exchange, int dcid, int index, exchange_w
 	int p_nr = index - SHM_TASKS;
 
 	if (bell)
-		tell(exchange, bell->ino, bell->fd, fn, ctx);
+		tell_held(exchange, bell->ino, bell->fd, bell->holder, fn, ctx);
 	for (; at; at = at->next_of[exchange_side(at, p_nr)])
 		if (at->p_nr[0] == p_nr) /* it is in the list of its other side, too */
 			tell(exchange, at->ino, at->fd, fn, ctx);
@@ -75,7 +83,13 @@ static int adopt_bell(struct exchange *exchange, const struct exchange_entry *en
 	bell = calloc(1, sizeof(*bell));
 	if (!bell)
 		return -ENOMEM;
-	*bell = (struct exchange_bell){ entry->fd, page, dcid, p_nr, entry->ino };
+	*bell = (struct exchange_bell){ .fd = entry->fd,
+					.page = page,
+					.holder = entry->name.peer_nr == BELL_PROCESS ? BELL_PROCESS
+										      : BELL_DAEMON,
+					.dcid = dcid,
+					.p_nr = p_nr,
+					.ino = entry->ino };
 	exchange->bell[dcid][shm_index(p_nr)] = bell;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "base/hash.h"
 #include "ipc/exchange_table.h"
 
@@ -84,6 +85,8 @@ static void channel_unlink(struct exchange *exchange, struct exchange_channel *c
 void exchange_channel_drop(struct exchange *exchange, struct exchange_channel *channel)
 {
 	channel_unlink(exchange, channel);
+	for (int side = 0; side < 2; side++)
+		exchange_show_peers(exchange, channel->dcid, channel->p_nr[side]);
 	exchange_page_retire(exchange, channel->fd, channel->page, channel->ino);
 	free(channel);
 }
@@ -92,7 +95,7 @@ static int32_t holder_node(struct exchange *exchange, int dcid, int p_nr)
 {
 	struct exchange_bell *bell = exchange_bell_find(exchange, dcid, p_nr);
 
-	return bell && atomic_load(&bell->page->holder) == BELL_PROCESS ? exchange->nodeid : -1;
+	return bell && bell->holder == BELL_PROCESS ? exchange->nodeid : -1;
 }
 
 static void page_fill(struct exchange *exchange, const struct exchange_channel *channel)
@@ -106,6 +109,22 @@ static void page_fill(struct exchange *exchange, const struct exchange_channel *
 		page->endpoint[side] = channel->endpoint[side];
 		atomic_store(&page->node[side],
 			     holder_node(exchange, channel->dcid, channel->p_nr[side]));
+	}
+}
+
+void exchange_show_peers(struct exchange *exchange, int dcid, int p_nr)
+{
+	struct exchange_channel *channel = NULL;
+	uint64_t peers[SHM_NEWS_WORDS] = { 0 };
+
+	while ((channel = exchange_next(exchange, dcid, p_nr, channel)))
+		bits_set(peers,
+			 (unsigned)shm_index(channel->p_nr[1 - exchange_side(channel, p_nr)]));
+	for (struct exchange_status *at = exchange->statuses; at; at = at->next) {
+		if (at->dcid != dcid || at->p_nr != p_nr)
+			continue;
+		for (int i = 0; i < SHM_NEWS_WORDS; i++)
+			atomic_store(&at->page->peers[i], peers[i]);
 	}
 }
 
@@ -135,6 +154,8 @@ static int channel_make(struct exchange *exchange, int dcid, const int endpoint[
 	channel->page = page;
 	page_fill(exchange, channel);
 	exchange_channel_link(exchange, channel);
+	for (int side = 0; side < 2; side++)
+		exchange_show_peers(exchange, dcid, channel->p_nr[side]);
 	*channelp = channel;
 	return 0;
 }

@@ -56,7 +56,8 @@ void exchange_channel_link(struct exchange *exchange, struct exchange_channel *c
 /* The lines of a channel of which one side has died; see exchange_endpoint_dead(). */
 void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
 			  int dead_side);
-/* The bell of a slot if it was ever made. */
-struct exchange_bell *exchange_bell_find(struct exchange *exchange, int dcid, int p_nr);
+
+/* Tells the process of a slot, in its status page, who has a channel with it. */
+void exchange_show_peers(struct exchange *exchange, int dcid, int p_nr);
 
 #endif

@@ -195,6 +195,51 @@ static void test_ring(void)
 	tear_down();
 }
 
+/* Any process that was given the page may write into it. */
+static void test_holder_is_not_believed(void)
+{
+	struct exchange_channel *other;
+	uint32_t seq;
+
+	set_up();
+	atomic_store(&bell_7->page->holder, BELL_DAEMON);
+	exchange_ring(exchange, bell_7, 3);
+	CHECK(!node_news(7));
+	seq = atomic_load(&bell_7->page->seq);
+	exchange_bell_mend(bell_7);
+	CHECK_EQ(atomic_load(&bell_7->page->holder), BELL_PROCESS);
+	CHECK(atomic_load(&bell_7->page->seq) != seq);
+	atomic_store(&bell_7->page->holder, BELL_DAEMON);
+	CHECK_EQ(exchange_channel(exchange, 1, 7, 12, &other), 0);
+	CHECK_EQ(other->page->node[0], 5);
+	tear_down();
+}
+
+static bool shown(const struct exchange_status *status, int p_nr)
+{
+	unsigned bit = (unsigned)shm_index(p_nr);
+
+	return atomic_load(&status->page->peers[bit / 64]) >> bit % 64 & 1;
+}
+
+static void test_peers_are_shown(void)
+{
+	struct exchange_channel *other;
+	struct exchange_status *status;
+
+	set_up();
+	CHECK_EQ(exchange_status_new(exchange, 1, 7, &status), 0);
+	CHECK(shown(status, 3));
+	CHECK(!shown(status, 12));
+	CHECK_EQ(exchange_channel(exchange, 1, 12, 7, &other), 0);
+	CHECK(shown(status, 12));
+	exchange_channel_drop(exchange, other);
+	CHECK(!shown(status, 12));
+	CHECK(shown(status, 3));
+	CHECK(!exchange_status_free(exchange, status));
+	tear_down();
+}
+
 static void test_hold_and_unhold(void)
 {
 	uint64_t seq;
@@ -425,6 +470,8 @@ int main(void)
 	TEST(test_identify);
 	TEST(test_retired_are_bounded);
 	TEST(test_ring);
+	TEST(test_holder_is_not_believed);
+	TEST(test_peers_are_shown);
 	TEST(test_hold_and_unhold);
 	TEST(test_withdraw_while_held);
 	TEST(test_death_of_receiver);

@@ -17,7 +17,9 @@
  * there the daemon counts the bell once more before it lets the process run, and the wait ends at once.
  *
  * Every sleep is bounded. After a full one all channels count as having news, so that even a
- * daemon that died between two stores costs a second and not a hang.
+ * daemon that died between two stores costs a second and not a hang. If there was something, a ring
+ * was lost: whoever we talk with can write into our bell, and one of them may do so all the time. Then
+ * the sleeps are short for a while.
  */
 
 #include "ipc/wait.h"
@@ -38,6 +40,8 @@
 #define YIELDS_MAX	  8
 #define YIELD_WANTED_NS	  1500
 #define YIELD_MAX_NS	  1000000
+#define NAP_DISTRUST_NS	  (2 * OS_MS_NS)
+#define DISTRUST_SLEEPS	  2000
 /* Until then most waits are over, and one that is not can wait for the daemon to look at it. */
 #define RING_SUSPECT_NS	  (20 * OS_MS_NS)
 #define RING_AGAIN_FACTOR 8
@@ -217,10 +221,9 @@ static bool yield_step(const struct wait *wait, bool *wantedp)
 
 static void all_have_news(struct binding *binding)
 {
-	for (int i = 0; i < SHM_SLOTS; i++) {
-		if (binding->channel[i].page)
-			binding->news[i / 64] |= UINT64_C(1) << i % 64;
-	}
+	for (int i = 0; i < SHM_NEWS_WORDS; i++)
+		binding->news[i] |=
+			atomic_load_explicit(&binding->status->peers[i], memory_order_relaxed);
 }
 
 static int futex_sleep(struct binding *binding, uint32_t seq, int64_t until_ns)
@@ -238,10 +241,19 @@ static int futex_sleep(struct binding *binding, uint32_t seq, int64_t until_ns)
 	return r;
 }
 
+void wait_found(struct binding *binding)
+{
+	if (binding->overdue)
+		binding->distrust = DISTRUST_SLEEPS;
+	binding->overdue = false;
+}
+
 static int64_t nap_of(const struct wait *wait)
 {
 	if (wait->nap_ns)
 		return wait->nap_ns;
+	if (wait->binding->distrust)
+		return NAP_DISTRUST_NS;
 	return wait->ring_in_ns && wait->ring_in_ns < NAP_MAX_NS ? wait->ring_in_ns : NAP_MAX_NS;
 }
 
@@ -287,8 +299,13 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	if (!is_worth(wait))
 		r = futex_sleep(binding, wait->seq, bounded ? wait->deadline_ns : until);
 	atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
-	if (r == -ETIMEDOUT && !bounded && nap == NAP_MAX_NS)
+	binding->overdue = r == -ETIMEDOUT && !bounded && !wait->nap_ns;
+	if (binding->overdue)
 		all_have_news(binding);
+	if (word_changed(wait, 0) || word_changed(wait, 1))
+		wait_found(binding);
+	if (binding->distrust)
+		binding->distrust--;
 	if (r == -ETIMEDOUT && !bounded && wait->ring_in_ns)
 		suspect_ring(wait, nap);
 	return !wait->firm && is_signal(binding, r, node) ? EDVSINTR : 0;

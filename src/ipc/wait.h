@@ -49,6 +49,9 @@ void wait_begin(struct wait *wait);
 /* EDVSTIMEDOUT, EDVSAGAIN, EDVSINTR, EDVSNOTBIND, EDVSSHUTDOWN, EDVSWOKENUP, EDVSLOCKED, or 0. */
 int wait_step(struct wait *wait);
 
+/* There was something. If nobody had rung for it, the next sleeps are short. */
+void wait_found(struct binding *binding);
+
 /* Before anything is taken or posted: 0; EDVSNOTBIND; waits while held, EDVSINTR ends that. */
 int wait_gate(struct binding *binding);
 /* A wake-up or shutdown that was latched for us; taken. any: EDVSWOKENUP counts. */

@@ -7,6 +7,7 @@
 #include "dvk.h"
 #include "node/bulk.h"
 #include "node/carry.h"
+#include "node/copiers.h"
 #include "node/fault.h"
 #include "node/foreign.h"
 #include "node/log.h"
@@ -21,6 +22,7 @@
 /* What is done to a process on its way out, to its pages and on the connection to the target. */
 
 #define COPIES_TIMEOUT_NS 1000000000
+#define COPIES_LOOK_NS	  1000000
 #define LOAD_TIMEOUT_MS	  30000
 #define CHECK_TRIES	  50
 #define QUIET_TIMEOUT_NS  200000000
@@ -184,6 +186,7 @@ int departure_offer(struct departure *d)
 static int take_far_ends(struct departure *d)
 {
 	int64_t deadline = os_now_ns() + COPIES_TIMEOUT_NS;
+	struct copiers copiers = { 0 };
 	struct process *process;
 	int copies = 1;
 
@@ -197,9 +200,14 @@ static int take_far_ends(struct departure *d)
 		process->state = PROCESS_LEAVING;
 		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr) + process->copying;
 		node_unlock(d->node);
-		if (copies && os_now_ns() > deadline)
+		if (copies)
+			copies = copiers_count(&copiers, d->node, d->dcid, d->p_nr);
+		if (!copies)
+			break;
+		if (os_now_ns() > deadline)
 			return refusal_set(&d->refusal, EDVSBUSY,
 					   "somebody copies to or from the process without end");
+		os_thread_sleep_ns(COPIES_LOOK_NS);
 	}
 	return 0;
 }

@@ -21,6 +21,7 @@
 #include "node/server.h"
 #include "node/stream.h"
 #include "node/waits.h"
+#include "node/watch.h"
 #include "os/futex.h"
 #include "os/log.h"
 #include "os/pid.h"
@@ -108,28 +109,6 @@ static void on_group(void *ctx, int fd, int events)
 	os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");
 }
 
-/* Sleeps on the node bell; the lock is taken only to look at what rang. */
-static void *bell_main(void *arg)
-{
-	struct node *node = arg;
-	struct node_bell *bell = exchange_node_bell(node->exchange);
-
-	while (!atomic_load(&node->bell_stop)) {
-		uint32_t seq = atomic_load(&bell->seq);
-
-		node_lock(node);
-		proxy_scan(node->proxy);
-		node_unlock(node);
-		atomic_store(&bell->sleeping, 1);
-		/* Partner: the ringer counts seq up, then looks at sleeping. */
-		atomic_thread_fence(memory_order_seq_cst);
-		if (atomic_load(&bell->seq) == seq)
-			os_futex_wait(&bell->seq, seq, -1);
-		atomic_store(&bell->sleeping, 0);
-	}
-	return NULL;
-}
-
 static void stop_signal(void *ctx)
 {
 	node_stop(ctx);
@@ -203,7 +182,7 @@ static int start_parts(struct node *node, struct adoption *from)
 static int start_bell(struct node *node)
 {
 	atomic_store(&node->bell_stop, false);
-	return -pthread_create(&node->bell_thread, NULL, bell_main, node);
+	return -pthread_create(&node->bell_thread, NULL, watch_main, node);
 }
 
 static int start(struct node *node, struct adoption *from)

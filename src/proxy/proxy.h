@@ -95,6 +95,13 @@ void proxy_node_down(struct proxy *proxy, int node);
  * for a while, when the loop's thread is awake and looks itself (see proxy_attend.c).
  */
 void proxy_scan(struct proxy *proxy);
+/*
+ * Looks at every channel with an end elsewhere, whether or not anybody rang: the node bell is
+ * everybody's, and a ring can be lost there. Frames that went out so far: proxy_told(). What they
+ * grow by in such a look had not been rung.
+ */
+void proxy_scan_all(struct proxy *proxy);
+uint64_t proxy_told(const struct proxy *proxy);
 /* Looks at one endpoint's bell, if the daemon holds it (after a swap of far ends). */
 void proxy_scan_endpoint(struct proxy *proxy, int dcid, int p_nr);
 /*

@@ -85,9 +85,12 @@ static void look(struct proxy *proxy, const struct node_bell *bell, int64_t now)
 {
 	os_loop_lock(proxy->loop);
 	if (rung(bell, proxy->bell_seen)) {
+		uint64_t told = proxy->told;
+
 		proxy->bell_seen = atomic_load(&bell->seq);
 		proxy_scan(proxy);
-		proxy->active = true;
+		/* Anybody can ring without end: only what there was to tell is worth waiting for. */
+		proxy->active = proxy->active || proxy->told != told;
 	}
 	read_warm(proxy, now);
 	os_loop_unlock(proxy->loop);

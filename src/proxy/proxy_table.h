@@ -88,6 +88,7 @@ struct proxy {
 	bool lazy_armed;
 	struct greeting *greetings;
 	unsigned greeting_count;
+	uint64_t told;	/* frames of lines and notifications put so far */
 	unsigned batch; /* depth: what is queued is written when the outermost one ends */
 	bool any_flush;
 	bool active;	    /* something arrived or rang since the last look */

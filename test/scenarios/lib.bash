@@ -42,7 +42,7 @@ server() { # NODE EP KB
 
 declare -A client_pid client_calls
 client() { # NODE EP SERVER_EP CALLS DELAY [MAXBUF]
-	timeout 100 dvs lab exec "$1" -- migr_client 0 "$2" "$3" "${6:-4096}" "$4" "$5" >"$tmp/client.$2" 2>&1 &
+	timeout "${client_limit:-100}" dvs lab exec "$1" -- migr_client 0 "$2" "$3" "${6:-4096}" "$4" "$5" >"$tmp/client.$2" 2>&1 &
 	client_pid[$2]=$!
 	client_calls[$2]=$4
 }

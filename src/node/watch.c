@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The bell thread sleeps on the node bell; the lock is taken only to look at what rang.
+ *
+ * Any process of the node may write into that page what it likes. So
+ *
+ *	nobody sleeps, nothing rang    every sleep is bounded, and after a full one all channels are
+ *	                               looked at. If there was something, somebody's ring was lost:
+ *	                               for some time the sleeps are short
+ *	it rings without end           after some rings in a row that brought nothing, a short pause
+ */
+
+#include "node/watch.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "node/node.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/thread.h"
+#include "proxy/proxy.h"
+
+#define NAP_NS		OS_SECOND_NS
+#define NAP_DISTRUST_NS OS_MS_NS
+#define DISTRUST_NS	(10 * OS_SECOND_NS)
+#define EMPTY_MAX	64
+#define EMPTY_PAUSE_NS	OS_MS_NS
+
+struct watch {
+	struct node *node;
+	struct node_bell *bell;
+	int64_t distrust_until_ns;
+	unsigned empty; /* rings in a row that brought nothing */
+	bool overdue;	/* a full sleep has passed without a ring */
+};
+
+static void look(struct watch *watch)
+{
+	struct proxy *proxy = watch->node->proxy;
+	uint64_t told;
+
+	node_lock(watch->node);
+	told = proxy_told(proxy);
+	proxy_scan(proxy);
+	watch->empty = proxy_told(proxy) == told ? watch->empty + 1 : 0;
+	if (watch->overdue) {
+		told = proxy_told(proxy);
+		proxy_scan_all(proxy);
+		if (proxy_told(proxy) != told)
+			watch->distrust_until_ns = os_now_ns() + DISTRUST_NS;
+	}
+	node_unlock(watch->node);
+}
+
+static void sleep_on(struct watch *watch, uint32_t seq)
+{
+	struct node_bell *bell = watch->bell;
+	int64_t now = os_now_ns();
+	int64_t nap = now < watch->distrust_until_ns ? NAP_DISTRUST_NS : NAP_NS;
+	int r = 0;
+
+	atomic_store(&bell->sleeping, 1);
+	/* Partner: the ringer counts seq up, then looks at sleeping. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&bell->seq) == seq)
+		r = os_futex_wait(&bell->seq, seq, now + nap);
+	atomic_store(&bell->sleeping, 0);
+	watch->overdue = r == -ETIMEDOUT;
+	if (watch->overdue)
+		watch->empty = 0;
+}
+
+void *watch_main(void *arg)
+{
+	struct watch watch = { .node = arg };
+	int64_t looked_ns = 0;
+
+	watch.bell = exchange_node_bell(watch.node->exchange);
+	while (!atomic_load(&watch.node->bell_stop)) {
+		uint32_t seq = atomic_load(&watch.bell->seq);
+
+		look(&watch);
+		if (watch.overdue)
+			looked_ns = os_now_ns();
+		sleep_on(&watch, seq);
+		if (watch.empty < EMPTY_MAX)
+			continue;
+		os_thread_sleep_ns(EMPTY_PAUSE_NS);
+		/* It never sleeps for long enough, and rings may be lost all the same. */
+		watch.overdue = watch.overdue || os_now_ns() - looked_ns > NAP_DISTRUST_NS;
+	}
+	return NULL;
+}
