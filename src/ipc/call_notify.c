@@ -6,11 +6,10 @@
  * whoever sends them need not be bound.
  */
 
+#include "core/notify.h"
 #include "dvk.h"
 #include "ipc/control.h"
 #include "ipc/post.h"
-
-#define UPDATE_BITS 64
 
 /* Whether a slot is one of the DC's system processes. */
 static int is_system(struct binding *binding, int p_nr, bool *system)
@@ -32,24 +31,6 @@ static int is_system(struct binding *binding, int p_nr, bool *system)
 	return 0;
 }
 
-static void note_post(struct notify_word *note, int nr, int value)
-{
-	uint64_t posted = atomic_load_explicit(&note->posted, memory_order_relaxed);
-	uint64_t bit = value >= 0 && value < UPDATE_BITS ? UINT64_C(1) << value : 0;
-
-	/*
-	 * Acquire: the receiver has read the bits of what it has taken. If it takes while we add, the
-	 * bits it has read come once more with this one, which an update bit allows.
-	 */
-	if (atomic_load_explicit(&note->taken, memory_order_acquire) == posted)
-		atomic_store_explicit(&note->bits, bit, memory_order_relaxed);
-	else
-		atomic_fetch_or_explicit(&note->bits, bit, memory_order_relaxed);
-	atomic_store_explicit(&note->nr, nr, memory_order_relaxed);
-	/* Release: nr and bits before; partner: the receiver's acquire of posted. */
-	atomic_store_explicit(&note->posted, posted + 1, memory_order_release);
-}
-
 static int notify_entered(struct binding *binding, int nr, int dst_ep, int value)
 {
 	struct channel *channel;
@@ -64,8 +45,8 @@ static int notify_entered(struct binding *binding, int nr, int dst_ep, int value
 		r = channel_get(binding, dst_ep, CHANNEL_SEND, &channel);
 	if (r)
 		return r;
-	note_post(&channel->page->notify[channel->own_side], nr == SELF ? binding->p_nr : nr,
-		  value);
+	notify_post(&channel->page->notify[channel->own_side], nr == SELF ? binding->p_nr : nr,
+		    value);
 	channel_ring(binding, channel);
 	channel_count(binding, channel);
 	return 0;

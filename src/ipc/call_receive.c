@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "core/notify.h"
 #include "dvk.h"
 #include "ipc/post.h"
 #include "os/clock.h"
@@ -30,13 +31,9 @@ struct receipt {
 	struct channel *channel; /* of a specific source */
 };
 
-static bool note_pending(const struct channel *channel)
+static struct notify_word *note_of(const struct channel *channel)
 {
-	const struct notify_word *note = &channel->page->notify[1 - channel->own_side];
-
-	/* Acquire: nr and bits were stored before. */
-	return atomic_load_explicit(&note->posted, memory_order_acquire) !=
-	       atomic_load_explicit(&note->taken, memory_order_relaxed);
+	return &channel->page->notify[1 - channel->own_side];
 }
 
 static void news_fetch(struct binding *binding)
@@ -102,7 +99,7 @@ static void news_sort(struct binding *binding)
 		channel = channel_of(binding, index);
 		if (!channel)
 			continue;
-		if (note_pending(channel))
+		if (notify_pending(note_of(channel)))
 			bits_set(binding->notes, index);
 		if (channel_waiting(channel_word(channel_peer(channel))) &&
 		    !bits_test(binding->ready, index))
@@ -125,22 +122,15 @@ static int endpoint_of(struct binding *binding, int nr)
 
 static bool note_take(struct binding *binding, struct channel *channel, message *m)
 {
-	struct notify_word *note = &channel->page->notify[1 - channel->own_side];
-	uint64_t posted = atomic_load_explicit(&note->posted, memory_order_acquire);
-	uint64_t bits;
-	int nr;
+	struct notify_image note;
 
-	if (posted == atomic_load_explicit(&note->taken, memory_order_relaxed))
+	if (!notify_take(note_of(channel), &note))
 		return false;
-	nr = atomic_load_explicit(&note->nr, memory_order_relaxed);
-	bits = atomic_load_explicit(&note->bits, memory_order_relaxed);
-	/* Release: read before; the sender begins new bits once it sees them taken. */
-	atomic_store_explicit(&note->taken, posted, memory_order_release);
 	channel_ring_far(binding, channel);
 	memset(m, 0, sizeof(*m));
-	m->m_source = endpoint_of(binding, nr);
-	m->m_type = NOTIFY_FROM(nr);
-	m->m9_l1 = (int)bits;
+	m->m_source = endpoint_of(binding, note.nr);
+	m->m_type = NOTIFY_FROM(note.nr);
+	m->m9_l1 = (int)note.bits;
 	m->m9_t1 = os_timespec(os_realtime_ns());
 	return true;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/notify.h"
 #include "node/log.h"
 #include "node/node.h"
 #include "node/process.h"
@@ -26,14 +27,6 @@ static uint32_t count_channels(struct process *process)
 					channel)))
 		count++;
 	return count;
-}
-
-static void pack_notify(const struct notify_word *word, struct move_notify *out)
-{
-	out->posted = word->posted;
-	out->taken = word->taken;
-	out->bits = word->bits;
-	out->nr = word->nr;
 }
 
 /*
@@ -62,7 +55,7 @@ static void pack_channel(const struct process *process, const struct exchange_ch
 		int side = i == 0 ? own : 1 - own;
 
 		pack_line(&page->line[side], side == own, &out->line[i]);
-		pack_notify(&page->notify[side], &out->notify[i]);
+		notify_snapshot(&page->notify[side], &out->notify[i]);
 		out->withdraw[i] = page->withdraw[side];
 	}
 }
@@ -135,17 +128,6 @@ int carry_check(const uint8_t *bytes, uint32_t len)
 	return need == len ? 0 : -EBADMSG;
 }
 
-static void merge_notify(struct notify_word *word, const struct move_notify *in)
-{
-	if ((int64_t)(in->posted - word->posted) > 0) {
-		word->nr = in->nr;
-		word->bits = in->bits;
-		word->posted = in->posted;
-	}
-	if ((int64_t)(in->taken - word->taken) > 0)
-		word->taken = in->taken;
-}
-
 /* Is the receiver of the process's own line looking at this very page? Not if it is held for a move. */
 static bool peer_is_here(const struct process *process, const struct directory_endpoint *peer,
 			 int peer_nr)
@@ -171,8 +153,8 @@ static void unpack_channel(struct process *process, const struct move_channel *i
 	here = peer_is_here(process, peer, in->peer_nr);
 	line_merge(&channel->page->line[own], &in->line[0], here);
 	line_merge(&channel->page->line[1 - own], &in->line[1], true);
-	merge_notify(&channel->page->notify[own], &in->notify[0]);
-	merge_notify(&channel->page->notify[1 - own], &in->notify[1]);
+	notify_merge(&channel->page->notify[own], &in->notify[0]);
+	notify_merge(&channel->page->notify[1 - own], &in->notify[1]);
 	if (in->withdraw[0])
 		channel->page->withdraw[own] = in->withdraw[0];
 	if (in->withdraw[1] && !channel->page->withdraw[1 - own])

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/notify.h"
 #include "proxy/proxy_table.h"
 
 static bool has_room(const struct peer *peer)
@@ -192,22 +193,22 @@ static bool notify_untold(const struct exchange_channel *channel, int side)
 
 static bool put_notify(struct peer *peer, struct exchange_channel *channel, int side)
 {
-	struct notify_word *word = &channel->page->notify[side];
 	struct frame_notify frame = {
 		.dcid = channel->dcid,
 		.dc_generation = proxy_dc_generation(peer->proxy, channel->dcid),
 		.endpoint = { channel->endpoint[0], channel->endpoint[1] },
 		.side = (uint32_t)side,
-		.taken = atomic_load(&word->taken),
-		/* Acquire: what it counts was written before; partner: the sender's count. */
-		.posted = atomic_load_explicit(&word->posted, memory_order_acquire),
 	};
+	struct notify_image image;
 	uint8_t *buf;
 
 	if (!notify_untold(channel, side))
 		return true;
-	frame.bits = atomic_load(&word->bits);
-	frame.nr = atomic_load(&word->nr);
+	notify_snapshot(&channel->page->notify[side], &image);
+	frame.posted = image.posted;
+	frame.taken = image.taken;
+	frame.bits = image.bits;
+	frame.nr = image.nr;
 	buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_NOTIFY_BYTES);
 	if (!buf)
 		return false;

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "core/notify.h"
 #include "os/clock.h"
 #include "proxy/proxy_table.h"
 
@@ -105,34 +106,13 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 	reply(peer, channel, local);
 }
 
-/* The greater of two counts that only grow; true if it was the new one. */
-static bool raise_to(_Atomic uint64_t *count, uint64_t to)
-{
-	uint64_t now = atomic_load(count);
-
-	while ((int64_t)(to - now) > 0) {
-		if (atomic_compare_exchange_weak(count, &now, to))
-			return true;
-	}
-	return false;
-}
-
-static void merge_posted(struct notify_word *word, const struct frame_notify *frame)
-{
-	bool pending = (int64_t)(atomic_load(&word->posted) - atomic_load(&word->taken)) > 0;
-
-	/* What is pending and what comes become one notification, as with a sender of this node. */
-	if (pending)
-		atomic_fetch_or(&word->bits, frame->bits);
-	else
-		atomic_store(&word->bits, frame->bits);
-	atomic_store(&word->nr, frame->nr);
-}
-
 void peer_on_notify(struct peer *peer, const struct frame_notify *frame)
 {
 	struct exchange_channel *channel;
 	int local = channel_of(peer, frame->dcid, frame->dc_generation, frame->endpoint, &channel);
+	struct notify_image image = {
+		.posted = frame->posted, .taken = frame->taken, .bits = frame->bits, .nr = frame->nr
+	};
 	int side = (int)frame->side;
 	struct notify_word *word;
 
@@ -141,12 +121,8 @@ void peer_on_notify(struct peer *peer, const struct frame_notify *frame)
 		return;
 	}
 	word = &channel->page->notify[side];
-	if (side != local && (int64_t)(frame->posted - atomic_load(&word->posted)) > 0) {
-		merge_posted(word, frame);
-		raise_to(&word->posted, frame->posted);
+	if (notify_merge(word, &image) && side != local)
 		ring_local(peer, channel, local);
-	}
-	raise_to(&word->taken, frame->taken);
 	if (atomic_load(&word->posted) == frame->posted)
 		channel->told_posted[side] = frame->posted;
 	if (atomic_load(&word->taken) == frame->taken)

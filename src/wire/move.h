@@ -64,18 +64,12 @@ struct move_signals {
 	uint64_t bits;
 };
 
-struct move_notify {
-	uint64_t posted, taken, bits;
-	int32_t nr;
-	uint32_t pad;
-};
-
 /* One channel of the process: side [0] is the process's own line, [1] its peer's. */
 struct move_channel {
 	int32_t peer_nr;
 	int32_t peer_endpoint;
 	struct line_image line[2];
-	struct move_notify notify[2];
+	struct notify_image notify[2];
 	uint64_t withdraw[2];
 };
 

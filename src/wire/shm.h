@@ -70,7 +70,14 @@ struct line_image {
 	message msg;
 };
 
-/* Notifications of one direction: pending while posted > taken (serial arithmetic). */
+/* A copy of a notify word outside the shared page. */
+struct notify_image {
+	uint64_t posted, taken, bits;
+	int32_t nr;
+	uint32_t pad;
+};
+
+/* Notifications of one direction, see core/notify.h: pending while posted > taken (serial arithmetic). */
 struct notify_word {
 	_Atomic uint64_t posted; /* counted up by the sender after nr and bits */
 	_Atomic uint64_t taken;	 /* set by the receiver to the posted value it has seen */
