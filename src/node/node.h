@@ -134,11 +134,11 @@ void node_stop(struct node *node);
 
 /* Kinds of node messages on a link (proxy_message). */
 enum node_message {
-	NODE_MESSAGE_REQUEST = 1, /* struct request_wire + ctl_request + payload */
-	NODE_MESSAGE_PACKET = 2,  /* struct request_wire + ctl_reply + payload */
-	NODE_MESSAGE_CANCEL = 3,  /* struct request_wire */
-	NODE_MESSAGE_COPY = 4,	  /* struct copy_wire + data */
-	NODE_MESSAGE_COPIED = 5,  /* struct copy_wire + data */
+	NODE_MESSAGE_REQUEST = 1,		   /* struct request_wire + ctl_request + payload */
+	NODE_MESSAGE_PACKET = 2,		   /* struct request_wire + ctl_reply + payload */
+	NODE_MESSAGE_CANCEL = 3,		   /* struct request_wire */
+	NODE_MESSAGE_COPY = PROXY_LANE_BULK | 4,   /* struct copy_wire + data */
+	NODE_MESSAGE_COPIED = PROXY_LANE_BULK | 5, /* struct copy_wire + data */
 };
 
 #endif
