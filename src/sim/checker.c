@@ -5,6 +5,7 @@
  *
  * I1  A message is taken at most once, whole, by the endpoint it was sent to. A sender that was told
  *     "taken" is right, and one that was told "withdrawn" is right for ever.
+ *     No notification is lost, nor taken more often than it was posted.
  * I2  A word never falls, except SENT to FULL by the daemon that knows its replica to be the only
  *     one; and no two replicas disagree whether a message was taken or withdrawn.
  * I4  Directories at the same order number are equal.
@@ -38,6 +39,56 @@ uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generat
 				   .request = request };
 	w->report->messages++;
 	return w->letter_count;
+}
+
+/* The ledger of these two lives; begun anew for new ones. */
+static struct ledger *ledger_of(struct world *w, int from, uint32_t from_generation, int to,
+				uint32_t to_generation)
+{
+	struct ledger *ledger = &w->ledger[from][to];
+
+	if (ledger->generation[0] != from_generation || ledger->generation[1] != to_generation)
+		*ledger = (struct ledger){ .generation = { from_generation, to_generation } };
+	return ledger;
+}
+
+void checker_noted(struct world *w, int from, uint32_t from_generation, int to,
+		   uint32_t to_generation, int bit)
+{
+	struct ledger *ledger = ledger_of(w, from, from_generation, to, to_generation);
+
+	ledger->posts++;
+	ledger->ever |= UINT64_C(1) << bit;
+	ledger->unseen |= UINT64_C(1) << bit;
+	w->report->notes++;
+}
+
+void checker_note_taken(struct world *w, int from, uint32_t from_generation, int to,
+			uint32_t to_generation, const struct notify_image *note)
+{
+	struct ledger *ledger = ledger_of(w, from, from_generation, to, to_generation);
+
+	if (++ledger->takes > ledger->posts)
+		world_fail(w, "I1: endpoint %d took more notifications of %d than were posted", to,
+			   from);
+	if (note->nr != from || note->bits & ~ledger->ever)
+		world_fail(w, "I1: endpoint %d took a notification that %d never posted", to, from);
+	ledger->unseen &= ~note->bits;
+}
+
+void checker_notes_seen(struct world *w)
+{
+	for (int from = 0; from < w->procs; from++)
+		for (int to = 0; to < w->procs; to++) {
+			const struct ledger *ledger = &w->ledger[from][to];
+			const struct directory_endpoint *a = world_endpoint(&w->truth, from);
+			const struct directory_endpoint *b = world_endpoint(&w->truth, to);
+
+			if (a->bound && b->bound && a->generation == ledger->generation[0] &&
+			    b->generation == ledger->generation[1] && ledger->unseen)
+				world_fail(w, "I1: endpoint %d never saw notifications of %d: %llx",
+					   to, from, (unsigned long long)ledger->unseen);
+		}
 }
 
 void checker_fill(uint32_t number, message *msg)

@@ -123,6 +123,11 @@ void daemon_export(struct world *w, int node, int proc, struct image *image)
 		image->channel[peer].generation = page->generation[1 - own];
 		line_snapshot(&page->shm.line[own], &image->channel[peer].own);
 		image->channel[peer].withdraw_own = page->shm.withdraw[own];
+		if (!world_mutated(w, SIM_NOTES_LEFT_BEHIND)) {
+			notify_snapshot(&page->shm.notify[own], &image->channel[peer].note_own);
+			notify_snapshot(&page->shm.notify[1 - own],
+					&image->channel[peer].note_peer);
+		}
 		if (world_mutated(w, SIM_LINES_LEFT_BEHIND))
 			continue;
 		if (world_mutated(w, SIM_NO_MARK_AT_FREEZE))
@@ -149,6 +154,8 @@ void daemon_import(struct world *w, int node, const struct image *image)
 		peer_here = decides(w, node, peer) || world_mutated(w, SIM_NO_MARK_AT_RESUME);
 		line_merge(&page->shm.line[own], &image->channel[peer].own, peer_here);
 		line_merge(&page->shm.line[1 - own], &image->channel[peer].peer, true);
+		notify_merge(&page->shm.notify[own], &image->channel[peer].note_own);
+		notify_merge(&page->shm.notify[1 - own], &image->channel[peer].note_peer);
 		if (image->channel[peer].withdraw_own)
 			page->shm.withdraw[own] = image->channel[peer].withdraw_own;
 		if (image->channel[peer].withdraw_peer)
@@ -176,6 +183,8 @@ void daemon_forget_told(struct world *w, int node, int proc)
 		page = &w->node[node].page[world_pair(proc, peer)];
 		memset(page->told_word, 0, sizeof(page->told_word));
 		memset(page->told_withdraw, 0, sizeof(page->told_withdraw));
+		memset(page->told_posted, 0, sizeof(page->told_posted));
+		memset(page->told_taken, 0, sizeof(page->told_taken));
 	}
 }
 
@@ -333,6 +342,24 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 	frame_send(w, &frame);
 }
 
+static void note_tell(struct world *w, int node, struct page *page, int low, int high, int side,
+		      int to)
+{
+	struct frame frame = frame_from(w, node, to);
+
+	if (!link_is_up(w, node, to))
+		return;
+	frame.peer[0] = low;
+	frame.peer[1] = high;
+	frame.side = side;
+	frame.is_note = true;
+	memcpy(frame.generation, page->generation, sizeof(frame.generation));
+	notify_snapshot(&page->shm.notify[side], &frame.note);
+	page->told_posted[side] = frame.note.posted;
+	page->told_taken[side] = frame.note.taken;
+	frame_send(w, &frame);
+}
+
 /* Where the far end of a line that we have one end of is; -1 if here, moving, or nowhere. */
 static int elsewhere(const struct world *w, int node, int here, int there)
 {
@@ -369,12 +396,31 @@ static void scan_line(struct world *w, int node, int low, int high, int side, bo
 		line_tell(w, node, page, low, high, side, to);
 }
 
+static void scan_note(struct world *w, int node, int low, int high, int side, bool everything)
+{
+	struct page *page = living_page(w, node, low, high);
+	int owner = side ? high : low, receiver = side ? low : high;
+	int to = elsewhere(w, node, owner, receiver);
+	const struct notify_word *word;
+
+	if (to < 0)
+		to = elsewhere(w, node, receiver, owner);
+	if (!page || to < 0)
+		return;
+	word = &page->shm.notify[side];
+	if (everything || atomic_load(&word->posted) != page->told_posted[side] ||
+	    atomic_load(&word->taken) != page->told_taken[side])
+		note_tell(w, node, page, low, high, side, to);
+}
+
 void daemon_on_scan(struct world *w, int node, bool everything)
 {
 	for (int high = 1; high < w->procs; high++)
 		for (int low = 0; low < high; low++)
-			for (int side = 0; side < 2; side++)
+			for (int side = 0; side < 2; side++) {
 				scan_line(w, node, low, high, side, everything);
+				scan_note(w, node, low, high, side, everything);
+			}
 }
 
 static void resend(struct world *w, int node, int proc)
@@ -456,7 +502,9 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 	if (owner_here == receiver_here)
 		return;
 	page = daemon_page(w, node, owner, receiver);
-	if (receiver_here)
+	if (frame->is_note)
+		notify_merge(&page->shm.notify[frame->side], &frame->note);
+	else if (receiver_here)
 		receiver_side(w, node, page, frame);
 	else
 		line_merge(&page->shm.line[frame->side], &frame->image, false);

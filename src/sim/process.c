@@ -308,9 +308,42 @@ static bool receive_from(struct ctx *c, int peer)
 	return true;
 }
 
+/* Notifications come before messages, and whoever they are from. */
+static void take_notes(struct ctx *c)
+{
+	for (int peer = 0; peer < c->w->procs; peer++) {
+		struct notify_image note;
+
+		if (peer == c->p->slot)
+			continue;
+		c->p->peer = peer;
+		c->p->peer_generation =
+			world_endpoint(&c->w->node[c->node].directory, peer)->generation;
+		if (find_page(c) &&
+		    notify_take(&c->page->shm.notify[world_side(peer, c->p->slot)], &note))
+			checker_note_taken(c->w, peer, c->p->peer_generation, c->p->slot,
+					   c->p->generation, &note);
+	}
+}
+
+static void post_note(struct ctx *c, int peer)
+{
+	struct page *page =
+		peer == c->p->slot ? NULL : daemon_page(c->w, c->node, c->p->slot, peer);
+	int side = world_side(c->p->slot, peer), bit = (int)draw(c->p, 0, 63);
+
+	if (!page)
+		return;
+	checker_noted(c->w, c->p->slot, page->generation[side], peer, page->generation[1 - side],
+		      bit);
+	notify_post(&page->shm.notify[side], c->p->slot, bit);
+}
+
 static void on_receive(struct ctx *c)
 {
 	int first = (int)draw(c->p, 0, (uint64_t)c->w->procs - 1);
+
+	take_notes(c);
 
 	for (int i = 0; i < c->w->procs; i++) {
 		int peer = (first + i) % c->w->procs;
@@ -450,6 +483,10 @@ static void on_idle(struct ctx *c)
 		return;
 	if (!c->w->calm && dice >= 998) {
 		exit_now(c);
+		return;
+	}
+	if (!c->w->calm && dice >= 950) {
+		post_note(c, (int)draw(c->p, 0, (uint64_t)c->w->procs - 1));
 		return;
 	}
 	if (!c->w->calm && dice >= 550) {

@@ -226,6 +226,9 @@ void sim_run(const struct sim_options *options, struct sim_report *report)
 	}
 	if (!report->failed && run_until(w, w->now_us + 100000))
 		last_round(w);
+	/* Everybody receives now and then. */
+	if (!report->failed && run_until(w, w->now_us + 100000))
+		checker_notes_seen(w);
 	finish(w);
 }
 
@@ -238,6 +241,7 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_NO_MARK_ON_SENDING] = "no-mark-on-sending",
 		[SIM_DECIDE_WHILE_FROZEN] = "decide-while-frozen",
 		[SIM_LINES_LEFT_BEHIND] = "lines-left-behind",
+		[SIM_NOTES_LEFT_BEHIND] = "notes-left-behind",
 		[SIM_THAW_ON_CUT] = "thaw-on-cut",
 		[SIM_RESUME_ON_CUT] = "resume-on-cut",
 		[SIM_NO_GENERATION] = "no-generation",

@@ -21,6 +21,7 @@ enum sim_mutation {
 	SIM_NO_MARK_ON_SENDING,	 /* a line is copied to another node unmarked */
 	SIM_DECIDE_WHILE_FROZEN, /* a withdrawal is decided at a receiver that has been copied */
 	SIM_LINES_LEFT_BEHIND,	 /* the image carries the process, not what was sent to it */
+	SIM_NOTES_LEFT_BEHIND,	 /* the same of the notifications */
 	SIM_THAW_ON_CUT,   /* the source resumes when the connection breaks after its COMMIT */
 	SIM_RESUME_ON_CUT, /* the target resumes when the connection breaks after LOADED */
 	SIM_NO_GENERATION, /* frames of an earlier life of an endpoint are accepted */
@@ -41,7 +42,7 @@ struct sim_report {
 	char violation[400]; /* what was broken, when failed */
 	uint64_t time_us;    /* virtual, at the end */
 	uint32_t steps;
-	uint32_t messages, taken, withdrawn, answered, died;
+	uint32_t messages, taken, withdrawn, answered, died, notes;
 	uint32_t committed, rolled_back, refused, lost;
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;
 };

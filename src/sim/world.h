@@ -18,6 +18,7 @@
 #include "base/prng.h"
 #include "core/directory.h"
 #include "core/line.h"
+#include "core/notify.h"
 #include "core/plan.h"
 #include "sim/queue.h"
 #include "sim/sim.h"
@@ -106,6 +107,7 @@ struct page {
 	bool exists;
 	uint32_t generation[2];
 	uint64_t told_word[2], told_withdraw[2];
+	uint64_t told_posted[2], told_taken[2];
 	uint64_t checked[2]; /* word at the last look of the checker */
 	bool unmarked[2];    /* the daemon unmarked it in this step */
 	struct channel_page shm;
@@ -120,6 +122,7 @@ struct image {
 		uint32_t generation;
 		struct line_image own, peer;
 		uint64_t withdraw_own, withdraw_peer;
+		struct notify_image note_own, note_peer;
 	} channel[PROCS_MAX];
 };
 
@@ -178,6 +181,8 @@ struct frame {
 	int side; /* whose line */
 	uint64_t withdraw;
 	struct line_image image;
+	bool is_note; /* the replica of a notify word, and of no line */
+	struct notify_image note;
 };
 
 enum told {
@@ -198,6 +203,14 @@ struct letter {
 	uint32_t taken;
 	bool dropped; /* an answer that nobody waited for */
 	enum told told;
+};
+
+/* What the checkers know about the notifications of one life of an endpoint to one of another. */
+struct ledger {
+	uint32_t generation[2]; /* of from, to */
+	uint64_t posts, takes;
+	uint64_t ever;	 /* update bits posted so far */
+	uint64_t unseen; /* and not seen since */
 };
 
 struct log_entry {
@@ -228,6 +241,7 @@ struct world {
 	struct directory truth; /* the whole log applied */
 	struct log_entry *log;
 	uint32_t log_count, log_size;
+	struct ledger ledger[PROCS_MAX][PROCS_MAX];
 	struct letter *letter; /* by number, from 1 */
 	uint32_t letter_count, letter_size;
 	struct frame history[64]; /* some frames of the past, to be repeated */
@@ -329,6 +343,12 @@ uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generat
 void checker_taken(struct world *w, uint32_t number, int by, uint32_t generation,
 		   const message *msg);
 void checker_told(struct world *w, uint32_t number, enum told told);
+void checker_noted(struct world *w, int from, uint32_t from_generation, int to,
+		   uint32_t to_generation, int bit);
+void checker_note_taken(struct world *w, int from, uint32_t from_generation, int to,
+			uint32_t to_generation, const struct notify_image *note);
+/* At the end: nothing that was posted between two that still live has gone unseen. */
+void checker_notes_seen(struct world *w);
 void checker_fill(uint32_t number, message *msg);
 void checker_applied(struct world *w, int node, uint64_t order);
 void checker_after_step(struct world *w);
