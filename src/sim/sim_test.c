@@ -57,7 +57,7 @@ static void test_sound(void)
 	}
 	CHECK(sum.taken > 1000 && sum.withdrawn > 100 && sum.answered > 100 && sum.died > 10);
 	CHECK(sum.committed > 500 && sum.rolled_back > 50 && sum.refused > 50 && sum.lost > 0);
-	CHECK(sum.notes > 500);
+	CHECK(sum.notes > 200);
 	CHECK(sum.crashes > 10 && sum.cuts > 50);
 	CHECK(sum.frames_lost > 100 && sum.frames_repeated > 100);
 }
