@@ -86,7 +86,7 @@ DVK_EXPORT long dvk_del_node(int dcid, int nodeid);
 /* Makes two tasks the sender and receiver of pair pxid. PRIVILEGES, BADNODEID, BADPID, RSCBUSY. */
 DVK_EXPORT long dvk_proxies_bind(char *name, int pxid, int spid, int rpid, int maxcopybuf);
 
-/* Releases a pair; who waits for it gets EDVSNOTCONN. PROXYID, PROXYFREE. */
+/* Releases a pair. PROXYID, PROXYFREE. */
 DVK_EXPORT long dvk_proxies_unbind(int pxid);
 
 /* Reports CONNECT_SPROXY, CONNECT_RPROXY, DISCONNECT_SPROXY or DISCONNECT_RPROXY. */
@@ -104,7 +104,7 @@ DVK_EXPORT long dvk_getproxyinfo(int pxid, proc_usr_t *sender, proc_usr_t *recei
 
 /*
  * The sender proxy takes the oldest command waiting for its pair. Blocks; here TIMEOUT_NOWAIT
- * gives EDVSTIMEDOUT. NOTBIND, NOPROXY, NOTCONN, BADPROXY, INTR, SHUTDOWN.
+ * gives EDVSTIMEDOUT. NOTBIND, BADCALL, NOPROXY.
  */
 DVK_EXPORT long dvk_get2rmt_T(cmd_t *hdr, proxy_payload_t *pay, long timeout);
 #define dvk_get2rmt(hdr, pay) dvk_get2rmt_T((hdr), (pay), HELLO_PERIOD)
@@ -122,6 +122,8 @@ DVK_EXPORT long dvk_put2lcl(cmd_t *hdr, proxy_payload_t *pay);
  * A child and a new thread start unbound; exec keeps the binding; the end of the task releases it.
  * RMT_BIND through this call names the process "remote": a pid cannot carry the address of a name,
  * which dvk_rmtbind passes to dvk_rmtbind_N.
+ * A backup (BKUP_BIND) waits in its next call until a commit by hand makes it the endpoint's process;
+ * NOTBIND and NONODE if its primary is not where it is said to be.
  * PRIVILEGES, DVSINIT, BADNODEID, BINDTYPE, BADDCID, DCNOTRUN, NODCNODE, SLOTUSED, BADPID, NOPROXY.
  */
 DVK_EXPORT long dvk_bind_X(int cmd, int dcid, int pid, int endpoint, int nodeid);
@@ -139,7 +141,8 @@ DVK_EXPORT long dvk_rmtbind_N(int dcid, const char *name, int endpoint, int node
 #define dvk_umbind(dcid, pid, ep)	    dvk_bind_X(USERMODE_BIND, (dcid), (pid), (ep), LOCALNODE)
 
 /*
- * Releases an endpoint. The caller's own, or a remote one: at once. Another local process is asked
+ * Releases an endpoint. The caller's own, or a backup: at once. One elsewhere: nothing is to be done
+ * here. Another local process is asked
  * to end (SIGTERM) and waited for; an unbound caller gets EDVSAGAIN instead of waiting. Who waits
  * for the endpoint gets EDVSDSTDIED or EDVSSRCDIED, who waits for its unbind 0.
  * PRIVILEGES, DVSINIT, BADDCID, DCNOTRUN, ENDPOINT, NOTBIND, BADPROC, ONCOPY, MIGRATE, TIMEDOUT.
@@ -172,7 +175,7 @@ DVK_EXPORT long dvk_getprocinfo(int dcid, int p_nr, proc_usr_t *proc);
 
 /*
  * Delivers *m; blocks until the receiver has it. m->m_source becomes the caller. [bound]
- * BADCALL, BADDEST (HARDWARE, self), RANGE, TRAPDENIED, ENDPOINT, DSTDIED, FAULT, NOTCONN,
+ * BADCALL, BADDEST (HARDWARE, self), RANGE, TRAPDENIED, ENDPOINT, DSTDIED, FAULT,
  * AGAIN, TIMEDOUT, INTR, SHUTDOWN, LOCKED.
  */
 DVK_EXPORT long dvk_send_T(int dst_ep, message *m, long timeout);
@@ -235,8 +238,8 @@ DVK_EXPORT long dvk_wakeup(int dcid, int ep);
  * Copies bytes from src_addr of src_ep to dst_addr of dst_ep; SELF is the caller, who may be either
  * or neither. Blocks until done; returns 0. The others must be blocked in a receive or sendrec.
  * System processes only. [bound]
- * RANGE, ENDPOINT (both the same), BADCALL, TRAPDENIED, SRCDIED, DSTDIED, BUSY, PROCSTS, FAULT,
- * NOTCONN, TIMEDOUT, INTR.
+ * RANGE, ENDPOINT (both the same, or of another generation), BADCALL, BADDEST (HARDWARE), TRAPDENIED,
+ * SRCDIED, DSTDIED, PROCSTS, FAULT, TIMEDOUT, INTR.
  */
 DVK_EXPORT long dvk_vcopy(int src_ep, void *src_addr, int dst_ep, void *dst_addr, int bytes);
 
@@ -254,7 +257,9 @@ DVK_EXPORT long dvk_setpriv(int dcid, int ep, priv_usr_t *priv);
 /*
  * MIGR_START stops the process to be moved, MIGR_ROLLBACK lets it go on, MIGR_COMMIT makes task pid
  * (PROC_NO_PID on the new node: the caller) of nodeid its owner. Stated once, on any node.
- * PRIVILEGES, DVSINIT, NOSYS (cmd), BADDCID, RANGE, BADPROC, MIGRATE (not begun), DCNODE, NOPROXY.
+ * A backup there takes the endpoint over when the commit names it or nobody.
+ * PRIVILEGES, DVSINIT, NOSYS (cmd), BADDCID, DCNOTRUN, RANGE, BADPROC (not bound), BADPID, PROCSTS (commit
+ * without start), MIGRATE (rollback without start), NOPROXY, DCNODE, LCLPROC (it is there already).
  */
 DVK_EXPORT long dvk_migrate_X(int cmd, int pid, int dcid, int ep, int nodeid);
 #define dvk_migr_start(dcid, ep)    dvk_migrate_X(MIGR_START, PROC_NO_PID, (dcid), (ep), -1)

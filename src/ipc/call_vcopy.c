@@ -28,14 +28,14 @@ struct copy {
 	int bytes;
 };
 
-/* Blocked on us: it waits for our answer, or for us to take its message. */
+/* Blocked on us: it waits for our answer, or for us to take its request. */
 static bool is_blocked(const struct channel *channel)
 {
 	uint64_t word = channel_word(channel_peer(channel));
 
 	if (line_word_state(word) == LINE_TAKEN)
 		return channel->owes && line_word_seq(word) == channel->request;
-	return channel_waiting(word) && line_word_op(word) != LINE_OP_ANSWER;
+	return channel_waiting(word) && line_word_op(word) == LINE_OP_SENDREC;
 }
 
 /* By pid. 0 or an error; EDVSAGAIN: not this way. */

@@ -21,10 +21,12 @@ static bool is_blocked(struct node *node, const struct process *process, int req
 	if (channel) {
 		word = channel->page->line[exchange_side(channel, process->p_nr)].word;
 		state = line_word_state(word);
-		if (!line_word_is_free(word) && state <= LINE_TAKEN)
+		if (!line_word_is_free(word) && state <= LINE_TAKEN &&
+		    line_word_op(word) == LINE_OP_SENDREC)
 			return true;
 	}
-	return process->status->page->rts_flags & (RECEIVING | SENDING);
+	/* A plain sender is none: it is not waiting for anything that the copy could be part of. */
+	return process->status->page->rts_flags & RECEIVING;
 }
 
 static struct process *process_of(struct node *node, const struct party *party)

@@ -72,21 +72,46 @@ static bool is_allowed(const priv_usr_t *priv, int call)
 
 static bool may_copy_with(const struct node *node, int dcid, int own_nr, int peer_nr)
 {
-	return peer_nr == own_nr || !node_slot_valid(&node->directory.dc[dcid], peer_nr) ||
-	       node_may_talk(node, dcid, own_nr, peer_nr);
+	return peer_nr == own_nr || node_may_talk(node, dcid, own_nr, peer_nr);
+}
+
+static int slot_check(const struct node *node, int dcid, int endpoint)
+{
+	int p_nr = _ENDPOINT_P(endpoint);
+
+	if (p_nr == HARDWARE)
+		return EDVSBADDEST;
+	return node_slot_valid(&node->directory.dc[dcid], p_nr) ? 0 : EDVSRANGE;
+}
+
+static int party_check(const struct node *node, int dcid, int endpoint, int died)
+{
+	int p_nr = _ENDPOINT_P(endpoint);
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+
+	if (!ep->bound)
+		return died;
+	return directory_endpoint_number(ep, p_nr) == endpoint ? 0 : EDVSENDPOINT;
 }
 
 int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep)
 {
 	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	int r;
 
 	if (!is_allowed(priv, DVK_VCOPY))
 		return EDVSBADCALL;
+	r = slot_check(node, dcid, src_ep);
+	if (!r)
+		r = slot_check(node, dcid, dst_ep);
+	if (r)
+		return r;
 	if (!node_is_sysproc(node, dcid, p_nr) ||
 	    !may_copy_with(node, dcid, p_nr, _ENDPOINT_P(dst_ep)) ||
 	    !may_copy_with(node, dcid, p_nr, _ENDPOINT_P(src_ep)))
 		return EDVSTRAPDENIED;
-	return 0;
+	r = party_check(node, dcid, src_ep, EDVSSRCDIED);
+	return r ? r : party_check(node, dcid, dst_ep, EDVSDSTDIED);
 }
 
 static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wanted)

@@ -18,7 +18,10 @@ struct node;
 void rights_reset(struct node *node, int dcid, int p_nr);
 bool node_is_sysproc(const struct node *node, int dcid, int p_nr);
 bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr);
-/* May p_nr have a copy made between these two? 0, EDVSBADCALL, EDVSTRAPDENIED. */
+/*
+ * May p_nr have a copy made between these two, and are they there? 0, EDVSBADCALL, EDVSBADDEST, EDVSRANGE,
+ * EDVSTRAPDENIED, EDVSENDPOINT, EDVSSRCDIED, EDVSDSTDIED: the contract's order.
+ */
 int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep);
 
 #endif

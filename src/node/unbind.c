@@ -123,7 +123,7 @@ static void unbind_local(struct request *request, const struct directory_endpoin
 
 	if (!target || target->ended || target == caller_process(request))
 		order_propose(node, &cmd, unbind_done, request);
-	else if (target->status->page->rts_flags & ONCOPY)
+	else if (target->copying || target->status->page->rts_flags & ONCOPY)
 		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",
 			     request->head.endpoint);
 	else if (ep->moving)

@@ -121,12 +121,49 @@ static void test_the_other_must_be_blocked(void)
 
 	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer), EDVSPROCSTS);
 	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", SELF, a->buffer, b->ep, b->buffer), EDVSPROCSTS);
+	/* In a plain send it is not waiting for anything that a copy could be part of. */
+	tell(b, "send %d 7 5000 1", a->ep);
+	CHECK(is_blocked(b));
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer), EDVSPROCSTS);
+	CHECK_EQ(ask(a, "receive %d 1000", b->ep), 0);
+	CHECK_EQ(hear(b), 0);
+	/* In a sendrec it is, also while its request is not taken; and in a receive from anybody. */
+	tell(b, "sendrec %d 7 5000 1", a->ep);
+	CHECK(is_blocked(b));
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer), 0);
+	CHECK_EQ(ask(a, "receive %d 1000", b->ep), 0);
+	release(b, a);
+	tell(b, "receive %d 5000", ANY);
+	CHECK(is_blocked(b));
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer), 0);
+	CHECK_EQ(ask(a, "send %d 7 1000 1", b->ep), 0);
+	CHECK_EQ(hear(b), 0);
+}
+
+/* A copy with a party that moves waits for the end of the move; who waits so is not to be unbound. */
+static void test_with_a_party_that_moves(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11), *c = stage_bound(1, 12);
+
+	if (stage_together(0, 1))
+		return;
+	engage(b, a);
+	CHECK_EQ(ask(c, "migrate %d -1 %d %d -1", MIGR_START, STAGE_DCID, b->ep), 0);
+	tell(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer);
+	CHECK(row_becomes(1, 10, ROW_FLAGS, ONCOPY, ONCOPY, 1000));
+	CHECK_EQ(ask(c, "unbind %d %d 100", STAGE_DCID, a->ep), EDVSONCOPY);
+	CHECK(is_silent(a, 100));
+	CHECK_EQ(ask(c, "migrate %d -1 %d %d -1", MIGR_ROLLBACK, STAGE_DCID, b->ep), 0);
+	CHECK_EQ(hear(a), 0);
+	CHECK_EQ(row(1, 10, ROW_FLAGS), 0);
+	release(b, a);
 }
 
 static void test_argument_errors(void)
 {
 	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
 	int nobody = (int)row(0, STAGE_FREE_SERVER, ROW_ENDPOINT);
+	int other = b->ep + 5 * _ENDPOINT_GENERATION_SIZE;
 
 	engage(b, a);
 	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld -1", b->ep, b->buffer, SELF, a->buffer), EDVSRANGE);
@@ -140,6 +177,8 @@ static void test_argument_errors(void)
 	CHECK_EQ(ask(a, "vcopy 300 %ld %d %ld 8", b->buffer, SELF, a->buffer), EDVSRANGE);
 	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", nobody, b->buffer, SELF, a->buffer), EDVSSRCDIED);
 	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", SELF, a->buffer, nobody, b->buffer), EDVSDSTDIED);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", other, b->buffer, SELF, a->buffer), EDVSENDPOINT);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", SELF, a->buffer, other, b->buffer), EDVSENDPOINT);
 	release(b, a);
 }
 
@@ -282,6 +321,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_a_user_process_may_be_party),
 		STAGE_TEST(test_a_copy_of_nothing),
 		STAGE_TEST(test_the_other_must_be_blocked),
+		STAGE_TEST(test_with_a_party_that_moves),
 		STAGE_TEST(test_argument_errors),
 		STAGE_TEST(test_bad_addresses),
 		STAGE_TEST(test_bad_addresses_of_much),
