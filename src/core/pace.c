@@ -27,6 +27,13 @@ void pace_init(struct pace *pace)
 	forget_ratios(pace);
 }
 
+void pace_on_other_data(struct pace *pace)
+{
+	pace->skip = 0;
+	pace->skip_next = PACE_SKIP_MIN;
+	forget_ratios(pace);
+}
+
 static uint64_t expected_ps(const struct pace *pace, int level)
 {
 	uint64_t link_ps = (uint64_t)pace->link_ps * pace->ratio[level] / WHOLE;

@@ -20,7 +20,7 @@
 
 #define PACE_LEVELS   3 /* 0: as it is; 1: quickly; 2: thoroughly */
 #define PACE_SKIP_MIN 4
-#define PACE_SKIP_MAX 512
+#define PACE_SKIP_MAX 64
 
 struct pace {
 	/* the link: what it had done when its speed was estimated last */
@@ -35,6 +35,8 @@ struct pace {
 };
 
 void pace_init(struct pace *pace);
+/* What comes now is of another kind: what is known about packing it is forgotten, about the link not. */
+void pace_on_other_data(struct pace *pace);
 /* How to send the next part. To be asked once for each. */
 int pace_level(struct pace *pace);
 /* A part of `data` bytes was packed into `bytes` in that time. */

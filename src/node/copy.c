@@ -21,11 +21,12 @@
 /*
  * A small copy is one part: read at the source's owner into `buf`, written at the destination's owner.
  * A step whose party is between two nodes is parked and tried again when the order has moved on, and
- * every millisecond, because the other node may be a few commands behind or ahead.
+ * soon, then less soon, because the other node may be a few commands behind or ahead.
  */
 
-#define COPY_SMALL   (32u * 1024)
-#define COPY_PARK_US 1000
+#define COPY_SMALL	 (32u * 1024)
+#define COPY_PARK_US	 1000
+#define COPY_PARK_MAX_US 32000
 
 struct copy_wire {
 	uint64_t id;
@@ -86,10 +87,13 @@ int copy_locate(const struct copy_task *task, int side, int *code)
 
 void copy_park(struct copy_task *task)
 {
+	task->park_us = task->park_us ? task->park_us * 2 : COPY_PARK_US;
+	if (task->park_us > COPY_PARK_MAX_US)
+		task->park_us = COPY_PARK_MAX_US;
 	if (os_now_ns() > task->deadline_ns)
 		copy_finish(task, EDVSTIMEDOUT);
 	else
-		os_timer_set(task->timer, COPY_PARK_US);
+		os_timer_set(task->timer, task->park_us);
 }
 
 static struct copy_wire wire_of(const struct copy_task *task)

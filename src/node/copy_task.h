@@ -40,6 +40,7 @@ struct copy_task {
 	int endpoint[2]; /* source, destination */
 	uint64_t addr[2];
 	uint64_t bytes, done;
+	int64_t park_us;     /* of the last time that it was parked */
 	int64_t deadline_ns; /* how long a party that moves is waited for, from when it last got on */
 	/* small ones */
 	enum lane_op op;

@@ -293,10 +293,16 @@ static void run(struct stream_worker *worker)
 	if (r == STREAM_E_STALE)
 		r = attempt(worker);
 	node_lock(worker->node);
+	if (worker->node->stopping) { /* the request may be gone, and the process soon is */
+		node_unlock(worker->node);
+		pthread_exit(NULL);
+	}
 	task->streaming = false;
 	worker->task = NULL;
-	if (task->done != before)
+	if (task->done != before) {
 		task->deadline_ns = os_now_ns() + COPY_LIMIT_NS;
+		task->park_us = 0;
+	}
 	if (task->verdict)
 		copy_finish(task, task->verdict);
 	else if (r > 0)

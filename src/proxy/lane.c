@@ -32,6 +32,7 @@ struct lane {
 	uint8_t *packed; /* as it came */
 	struct pack *pack;
 	struct pace pace;
+	struct lane_ask ask; /* the last one */
 	struct spin look;
 };
 
@@ -141,10 +142,20 @@ static int read_full(struct lane *lane, uint8_t *buf, size_t len, int timeout_ms
 	return 0;
 }
 
+/* Another process's memory is another kind of data. */
+static void note_ask(struct lane *lane, const struct lane_ask *ask)
+{
+	if (ask->dcid != lane->ask.dcid || ask->endpoint != lane->ask.endpoint ||
+	    ask->requester != lane->ask.requester || ask->op != lane->ask.op)
+		pace_on_other_data(&lane->pace);
+	lane->ask = *ask;
+}
+
 int lane_send_ask(struct lane *lane, const struct lane_ask *ask)
 {
 	uint8_t buf[LANE_ASK_BYTES];
 
+	note_ask(lane, ask);
 	lane_encode_ask(buf, ask);
 	return os_write_full(lane->fd, buf, sizeof(buf), LANE_SILENT_MS);
 }
@@ -154,7 +165,11 @@ int lane_wait_ask(struct lane *lane, struct lane_ask *ask)
 	uint8_t buf[LANE_ASK_BYTES];
 	int r = read_full(lane, buf, sizeof(buf), -1);
 
-	return r ? r : lane_decode_ask(ask, buf);
+	if (!r)
+		r = lane_decode_ask(ask, buf);
+	if (!r)
+		note_ask(lane, ask);
+	return r;
 }
 
 uint8_t *lane_room(struct lane *lane)
