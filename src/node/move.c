@@ -108,7 +108,7 @@ static struct process *drain_candidate(const struct drain *drain)
 	struct node *node = drain->parent->node;
 
 	for (struct process *p = node->processes; p; p = p->next)
-		if (p->status && p->state == PROCESS_BOUND &&
+		if (p->status && !p->backup && p->state == PROCESS_BOUND &&
 		    !drain->tried[p->dcid][shm_index(p->p_nr)])
 			return p;
 	return NULL;

@@ -234,16 +234,18 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 }
 
 /* A backup is of this node alone: no command of the order, and no endpoint yet. */
-static void run_backup(struct request *request, struct process *process, int p_nr)
+static void run_backup(struct request *request, struct process *process, const struct command *cmd)
 {
 	struct node *node = request->node;
 	struct refusal why = REFUSAL_NONE;
 	int dcid = request->head.dcid;
-	int r = backup_check(node, dcid, p_nr, request->head.nodeid, &why);
+	int r = backup_check(node, dcid, cmd->p_nr, request->head.nodeid, &why);
 
-	if (r == 0 && backup_begin(process, dcid, p_nr) < 0)
+	if (r == 0 && backup_begin(process, dcid, cmd->p_nr) < 0)
 		r = refusal_set(&why, EDVSALLOCMEM, "no memory for the pages of the binding");
 	if (r == 0) {
+		/* Not that of the init, which it still is. */
+		memcpy(process->name, cmd->name, sizeof(process->name));
 		r = dc_init_go(node->init[dcid], process->vpid, &why);
 		if (r < 0)
 			refusal_set(&why, EDVSNOEXEC,
@@ -329,13 +331,13 @@ void handle_run(struct request *request)
 		request_refuse(request, &why);
 		return;
 	}
-	if (request->head.cmd == BKUP_BIND) {
-		run_backup(request, process, cmd.p_nr);
-		return;
-	}
 	base = (const char *)request->payload + sizeof(struct ctl_run);
 	base = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
 	memcpy(cmd.name, base, strnlen(base, sizeof(cmd.name) - 1));
+	if (request->head.cmd == BKUP_BIND) {
+		run_backup(request, process, &cmd);
+		return;
+	}
 	cmd.lpid = process->lpid;
 	cmd.vpid = process->vpid;
 	if (request->head.cmd == REPLICA_BIND)

@@ -122,9 +122,13 @@ grep -q EDVSBADNODEID "$tmp/out" || fail "$(<"$tmp/out")"
 timeout 10 dvs migrate 0 30 1 >"$tmp/out" 2>&1 && fail "a move onto its backup"
 grep -q EDVSSLOTUSED "$tmp/out" || fail "$(<"$tmp/out")"
 [[ $(owner 30) == 0 ]] || fail "owner $(owner 30) after the refusal"
+timeout 10 dvs -n 1 restart >"$tmp/out" 2>&1 || fail "restart: $(<"$tmp/out")"
+timeout 20 dvs drain 1 >"$tmp/out" 2>&1 || fail "drain: $(<"$tmp/out")"
+[[ $(owner 30) == 0 ]] || fail "owner $(owner 30) after the backup's node was drained"
 timeout 10 dvs lab exec 2 -- dvs_migrate -s 0 30 2>"$tmp/err" || fail "start: $(<"$tmp/err")"
 timeout 10 dvs lab exec 2 -- dvs_migrate -c 0 30 1 2>"$tmp/err" || fail "commit: $(<"$tmp/err")"
 [[ $(owner 30) == 1 ]] || fail "owner $(owner 30)"
+[[ $(rows_of 30 | field name) == sleep ]] || fail "name $(rows_of 30 | field name)"
 until_true 3 eval '[[ $(lpid_of 30) == "$pid" ]]' || fail "lpid $(lpid_of 30), the backup is $pid"
 end
 

@@ -68,6 +68,25 @@ timeout 10 dvs lab exec 1 -- dvs_run -r 0 51 sleep 100 >"$tmp/out" 2>"$tmp/err" 
 (($(rows_of 51 | field misc) & 0x80)) || fail "a replica without MIS_REPLICATED: $(rows_of 51)"
 end
 
+timeout 30 python3 - <<-'P' || failed=1
+	import subprocess, sys
+	sys.path.insert(0, "test/scenarios")
+	from puppets import Account, Puppet
+	with Account("the end of a command is told to whom its DC names, with its status") as a:
+	    told = Puppet(0)
+	    a.check(told.ask("dcinit 9 221 35 64 32 5 777") == 0, "no DC")
+	    a.check(told.ask("bind 0 9 -1 5 -1") == 5, "not bound")
+	    subprocess.run(["dvs", "-n", "1", "run", "9", "10", "--", "sh", "-c", "exit 3"], check=True, timeout=10,
+	                   stdout=subprocess.DEVNULL)
+	    told.tell("receive 31438 5000")
+	    got = told.hear(6)
+	    a.check(got and got[:5] == [0, 10, 777, 3 << 8, -1], f"received {got}")
+	    a.check(told.ask("reply 10 1 1000 0") == 0, "reply")
+	    told.end()
+	    a.check(Puppet(0).ask("dcend 9") == 0, "the DC stays")
+	sys.exit(Account.failed)
+P
+
 for ep in 42 44 50 51; do kill "$(lpid_of $ep)"; done
 begin "afterwards the tables are empty"
 check_tables
