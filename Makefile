@@ -4,6 +4,7 @@
 BUILD := build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
+POINTS ?= 200
 # Ninja speaks although it has nothing to do and was asked to be quiet.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -12,7 +13,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check bench lint format asan ubsan tsan clang models fuzz install clean help
+.PHONY: all setup demo check bench lint format asan ubsan tsan clang models fuzz killed install clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -46,6 +47,7 @@ help:
 	@echo 'make clang      compile with clang and run the unit tests'
 	@echo 'make models     explore the models of the protocols completely'
 	@echo 'make fuzz       run every fuzzer for FUZZ_SECONDS (default 20)'
+	@echo 'make killed     kill a process at POINTS instructions of each call (default 200; 0: all) (root)'
 	@echo 'make install    install under PREFIX (default /usr/local); DESTDIR is honoured'
 	@echo 'make clean      remove build/'
 
@@ -77,6 +79,9 @@ models: setup
 
 fuzz: setup
 	@scripts/run-fuzzers $(FUZZ_SECONDS)
+
+killed: all
+	@LIMIT=7200 POINTS=$(POINTS) DVS_BUILD=$(CURDIR)/$(BUILD) bash test/scenarios/killed.sh
 
 install: all
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib 2>/dev/null; [ -w $(DESTDIR)$(PREFIX)/lib ] || { \
