@@ -185,19 +185,21 @@ static int take_init(struct node *node, const struct handover_init *init)
 	return taken ? node_take_init(node, init->dcid, taken) : -ENOMEM;
 }
 
-static int take_log(struct node *node, const struct handover_log *log,
-		    const struct handover_record *record, struct proc_log **logp)
+static int take_log(struct node *node, const struct handover_log *log, struct proc_log **logp)
 {
+	struct proc_log_place place = { .read_fd = own(log->read_fd),
+					.write_fd = own(log->write_fd),
+					.ring_fd = own(log->ring_fd),
+					.total = log->total,
+					.start = log->start,
+					.size = log->size };
+
 	*logp = NULL;
-	if (log->read_fd < 0)
-		return 0;
-	return proc_log_adopt(node->loop, own(log->read_fd), own(log->write_fd), log->total,
-			      record->tail, record->tail_bytes, logp);
+	return log->read_fd < 0 ? 0 : proc_log_adopt(node->loop, &place, logp);
 }
 
-static int take_process(struct adoption *a, struct node *node, const struct handover_record *record)
+static int take_process(struct adoption *a, struct node *node, const struct handover_process *p)
 {
-	const struct handover_process *p = &record->process;
 	struct process image = { .state = (enum process_state)p->state,
 				 .dcid = p->dcid,
 				 .p_nr = p->p_nr,
@@ -214,7 +216,7 @@ static int take_process(struct adoption *a, struct node *node, const struct hand
 				 .wait_status = p->wait_status };
 	struct process *process;
 	struct proc_log *log;
-	int r = take_log(node, &p->log, record, &log);
+	int r = take_log(node, &p->log, &log);
 
 	memcpy(image.name, p->name, sizeof(image.name));
 	if (p->status_fd >= 0)
@@ -224,7 +226,7 @@ static int take_process(struct adoption *a, struct node *node, const struct hand
 	if (r == 0)
 		r = process_adopt(node, &image, &process);
 	if (r == 0 && log)
-		process_take_log(process, log, p->log.start);
+		process_take_log(process, log, p->log.before);
 	a->processes++;
 	return r;
 }
@@ -232,7 +234,7 @@ static int take_process(struct adoption *a, struct node *node, const struct hand
 static int take_ended(struct node *node, const struct handover_record *record)
 {
 	struct proc_log *log;
-	int r = take_log(node, &record->ended.log, record, &log);
+	int r = take_log(node, &record->ended.log, &log);
 
 	return r < 0 ? r : ended_adopt(node, record->ended.dcid, record->ended.p_nr, log);
 }
@@ -336,7 +338,7 @@ static int take(struct adoption *a, struct node *node, const struct handover_rec
 	case HANDOVER_INIT:
 		return take_init(node, &record->init);
 	case HANDOVER_PROCESS:
-		return take_process(a, node, record);
+		return take_process(a, node, &record->process);
 	case HANDOVER_ENDED:
 		return take_ended(node, record);
 	case HANDOVER_RIGHTS:

@@ -65,24 +65,6 @@ static void put(struct writer *w, struct handover_record *record)
 	handover_put(w->buf, w->size, &w->at, record);
 }
 
-/* With a tail of `len` bytes that fn makes, if it is not only counted. */
-static void put_made(struct writer *w, struct handover_record *record, size_t len,
-		     void (*make)(const void *from, uint8_t *to, size_t len), const void *from)
-{
-	uint8_t *tail = w->buf && len ? malloc(len) : NULL;
-
-	if (w->buf && len && !tail) {
-		w->error = -ENOMEM;
-		return;
-	}
-	if (tail)
-		make(from, tail, len);
-	record->tail = tail;
-	record->tail_bytes = (uint32_t)len;
-	put(w, record);
-	free(tail);
-}
-
 static void put_page(void *ctx, const struct exchange_entry *entry)
 {
 	struct writer *w = ctx;
@@ -102,30 +84,33 @@ static void put_page(void *ctx, const struct exchange_entry *entry)
 	put(w, &record);
 }
 
-static void make_group_tail(const void *from, uint8_t *to, size_t len)
-{
-	const struct group_place *place = from;
-
-	if (place->in_bytes)
-		memcpy(to, place->in, place->in_bytes);
-	if (len > place->in_bytes)
-		memcpy(to + place->in_bytes, place->out, len - place->in_bytes);
-}
-
 static void put_group(struct writer *w)
 {
 	struct handover_record record = { .kind = HANDOVER_GROUP };
 	struct group_place place;
+	uint8_t *tail;
 
 	/* Without a group the node goes on as it does: nothing can be bound or moved. */
 	if (!w->node->group || group_place(w->node->group, &place) < 0)
 		return;
+	tail = malloc(place.in_bytes + place.out_bytes + 1);
+	if (!tail) {
+		w->error = -ENOMEM;
+		return;
+	}
+	if (place.in_bytes)
+		memcpy(tail, place.in, place.in_bytes);
+	if (place.out_bytes)
+		memcpy(tail + place.in_bytes, place.out, place.out_bytes);
 	record.group = (struct handover_group){ .fd = kept(w, place.fd),
 						.started = place.started,
 						.joined = place.joined,
 						.order = place.order,
 						.unread = (uint32_t)place.in_bytes };
-	put_made(w, &record, place.in_bytes + place.out_bytes, make_group_tail, &place);
+	record.tail = tail;
+	record.tail_bytes = (uint32_t)(place.in_bytes + place.out_bytes);
+	put(w, &record);
+	free(tail);
 }
 
 static void put_directory(struct writer *w)
@@ -155,17 +140,19 @@ static void put_init(struct writer *w, int dcid)
 	put(w, &record);
 }
 
-static struct handover_log log_of(struct writer *w, const struct proc_log *log, uint64_t start)
+static struct handover_log log_of(struct writer *w, const struct proc_log *log, uint64_t before)
 {
-	if (!log)
-		return (struct handover_log){ -1, -1, start, 0 };
-	return (struct handover_log){ kept(w, proc_log_read_fd(log)), kept(w, proc_log_fd(log)),
-				      start, proc_log_total(log) };
-}
+	struct proc_log_place place = { .read_fd = -1, .write_fd = -1, .ring_fd = -1 };
 
-static void make_log_tail(const void *from, uint8_t *to, size_t len)
-{
-	proc_log_export(from, to, len);
+	if (log)
+		proc_log_place(log, &place);
+	return (struct handover_log){ .read_fd = kept(w, place.read_fd),
+				      .write_fd = kept(w, place.write_fd),
+				      .ring_fd = kept(w, place.ring_fd),
+				      .start = place.start,
+				      .size = place.size,
+				      .before = before,
+				      .total = place.total };
 }
 
 static void put_process(struct writer *w, const struct process *p)
@@ -190,7 +177,7 @@ static void put_process(struct writer *w, const struct process *p)
 						    .log = log_of(w, p->log, p->log_start) };
 	/* What stands behind the end of a name is no part of it. */
 	memcpy(record.process.name, p->name, strnlen(p->name, sizeof(p->name) - 1));
-	put_made(w, &record, p->log ? proc_log_size(p->log) : 0, make_log_tail, p->log);
+	put(w, &record);
 }
 
 static void put_ended(void *ctx, int dcid, int p_nr, const struct proc_log *log)
@@ -199,7 +186,7 @@ static void put_ended(void *ctx, int dcid, int p_nr, const struct proc_log *log)
 	struct handover_record record = { .kind = HANDOVER_ENDED,
 					  .ended = { dcid, p_nr, log_of(w, log, 0) } };
 
-	put_made(w, &record, proc_log_size(log), make_log_tail, log);
+	put(w, &record);
 }
 
 static void put_rights(struct writer *w, int dcid)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of the last PROC_LOG_BYTES. It grows from nothing, doubling: most processes write little.
- * The daemon keeps the writing end of the pipe open too, so the reading end never shows an end of
- * file, and a child that outlives its process may still be heard.
+ * A ring of the last PROC_LOG_BYTES, in a memfd made for the first byte: only what was written takes
+ * memory, and a restart of the daemon hands it over as it is. The daemon keeps the writing end of the
+ * pipe open too, so the reading end never shows an end of file, and a child that outlives its process
+ * may still be heard.
  */
 #include "node/log.h"
 
@@ -12,64 +13,62 @@
 
 #include "os/inode.h"
 #include "os/loop.h"
+#include "os/memfd.h"
 #include "os/self.h"
 #include "os/socket.h"
 
 #define READ_BYTES  65536u
-#define FIRST_BYTES 4096u
 #define DRAIN_READS 64 /* more than the largest pipe holds: somebody writes as fast as we read */
 
 struct proc_log {
-	int read_fd, write_fd;
+	int read_fd, write_fd, ring_fd;
 	struct os_source *source;
 	proc_log_fn *fn;
 	void *ctx;
 	uint8_t *ring;
-	size_t room;	    /* PROC_LOG_BYTES at most */
 	size_t start, size; /* where the oldest byte kept is, and how many are kept */
 	uint64_t total;
 };
 
-/* Makes room for len bytes more as far as the limit allows. Without memory the ring stays as it is. */
-static void ring_grow(struct proc_log *log, size_t len)
+static int ring_map(struct proc_log *log)
 {
-	size_t room = log->room ? log->room : FIRST_BYTES;
-	uint8_t *ring;
+	void *ring;
+	int r = os_memfd_map(log->ring_fd, PROC_LOG_BYTES, OS_MAP_NOFORK, &ring);
 
-	while (room < PROC_LOG_BYTES && room < log->size + len)
-		room *= 2;
-	if (room == log->room)
-		return;
-	ring = malloc(room);
-	if (!ring)
-		return;
-	log->size = proc_log_export(log, ring, log->size);
-	free(log->ring);
-	log->ring = ring;
-	log->room = room;
-	log->start = 0;
+	if (!r)
+		log->ring = ring;
+	return r;
+}
+
+/* False: no memory; then nothing is kept. */
+static bool ring_make(struct proc_log *log)
+{
+	if (log->ring)
+		return true;
+	if (log->ring_fd < 0)
+		log->ring_fd = os_memfd_new("dvs-log", PROC_LOG_BYTES);
+	return log->ring_fd >= 0 && ring_map(log) == 0;
 }
 
 /* Appends; the oldest bytes make way. */
 static void ring_append(struct proc_log *log, const uint8_t *bytes, size_t len)
 {
-	ring_grow(log, len);
 	log->total += len;
-	if (!log->room)
+	if (!len || !ring_make(log))
 		return;
-	if (len > log->room) {
-		bytes += len - log->room;
-		len = log->room;
+	if (len > PROC_LOG_BYTES) {
+		bytes += len - PROC_LOG_BYTES;
+		len = PROC_LOG_BYTES;
 	}
-	if (log->size + len > log->room) {
-		size_t drop = log->size + len - log->room;
+	if (log->size + len > PROC_LOG_BYTES) {
+		size_t drop = log->size + len - PROC_LOG_BYTES;
 
-		log->start = (log->start + drop) % log->room;
+		log->start = (log->start + drop) % PROC_LOG_BYTES;
 		log->size -= drop;
 	}
 	while (len) {
-		size_t at = (log->start + log->size) % log->room;
-		size_t n = len < log->room - at ? len : log->room - at;
+		size_t at = (log->start + log->size) % PROC_LOG_BYTES;
+		size_t n = len < PROC_LOG_BYTES - at ? len : PROC_LOG_BYTES - at;
 
 		memcpy(log->ring + at, bytes, n);
 		log->size += n;
@@ -113,6 +112,7 @@ static int log_make(struct os_loop *loop, const int ends[2], struct proc_log **l
 	}
 	log->read_fd = ends[0];
 	log->write_fd = ends[1];
+	log->ring_fd = -1;
 	/* Only our end: the process finds the blocking pipe it expects. */
 	r = os_set_nonblock(log->read_fd, 1);
 	if (!r)
@@ -133,15 +133,37 @@ int proc_log_new(struct os_loop *loop, struct proc_log **logp)
 	return r < 0 ? r : log_make(loop, ends, logp);
 }
 
-int proc_log_adopt(struct os_loop *loop, int read_fd, int write_fd, uint64_t total,
-		   const uint8_t *bytes, size_t len, struct proc_log **logp)
+void proc_log_place(const struct proc_log *log, struct proc_log_place *place)
 {
-	int r = log_make(loop, (int[]){ read_fd, write_fd }, logp);
+	*place = (struct proc_log_place){ .read_fd = log->read_fd,
+					  .write_fd = log->write_fd,
+					  .ring_fd = log->ring_fd,
+					  .total = log->total,
+					  .start = (uint32_t)log->start,
+					  .size = (uint32_t)log->size };
+}
 
-	if (r < 0)
+int proc_log_adopt(struct os_loop *loop, const struct proc_log_place *place, struct proc_log **logp)
+{
+	int r = log_make(loop, (int[]){ place->read_fd, place->write_fd }, logp);
+
+	if (r < 0) {
+		os_close(place->ring_fd);
 		return r;
-	ring_append(*logp, bytes, len);
-	(*logp)->total = total;
+	}
+	(*logp)->ring_fd = place->ring_fd;
+	(*logp)->total = place->total;
+	if (place->start >= PROC_LOG_BYTES || place->size > PROC_LOG_BYTES ||
+	    (place->ring_fd < 0 && place->size))
+		r = -EBADMSG;
+	else if (place->ring_fd >= 0)
+		r = ring_map(*logp);
+	if (r < 0) {
+		*logp = proc_log_free(*logp);
+		return r;
+	}
+	(*logp)->start = place->start;
+	(*logp)->size = place->size;
 	return 0;
 }
 
@@ -152,7 +174,8 @@ struct proc_log *proc_log_free(struct proc_log *log)
 	os_source_free(log->source);
 	os_close(log->read_fd);
 	os_close(log->write_fd);
-	free(log->ring);
+	os_memfd_unmap(log->ring, PROC_LOG_BYTES);
+	os_close(log->ring_fd);
 	free(log);
 	return NULL;
 }
@@ -166,11 +189,6 @@ void proc_log_listen(struct proc_log *log, proc_log_fn *fn, void *ctx)
 int proc_log_fd(const struct proc_log *log)
 {
 	return log->write_fd;
-}
-
-int proc_log_read_fd(const struct proc_log *log)
-{
-	return log->read_fd;
 }
 
 bool proc_log_is(const struct proc_log *log, uint64_t dev, uint64_t ino)
@@ -202,8 +220,8 @@ size_t proc_log_export(const struct proc_log *log, uint8_t *buf, size_t size)
 
 	if (!len)
 		return 0;
-	at = (log->start + skip) % log->room;
-	first = len < log->room - at ? len : log->room - at;
+	at = (log->start + skip) % PROC_LOG_BYTES;
+	first = len < PROC_LOG_BYTES - at ? len : PROC_LOG_BYTES - at;
 	memcpy(buf, log->ring + at, first);
 	memcpy(buf + first, log->ring, len - first);
 	return len;

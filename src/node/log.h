@@ -25,9 +25,20 @@ struct proc_log;
 typedef void proc_log_fn(void *ctx, const uint8_t *bytes, size_t len);
 
 int proc_log_new(struct os_loop *loop, struct proc_log **logp); /* 0 or negative errno */
-/* With both ends of its pipe and what was kept, from before the daemon executed itself; takes them. */
-int proc_log_adopt(struct os_loop *loop, int read_fd, int write_fd, uint64_t total,
-		   const uint8_t *bytes, size_t len, struct proc_log **logp);
+/*
+ * For a daemon that executes itself anew: what it knows of a log, and taking it over with the same
+ * descriptors. Nothing is copied: what is kept lies in a memfd.
+ */
+struct proc_log_place {
+	int read_fd, write_fd; /* of the pipe */
+	int ring_fd;	       /* -1: nothing was ever written */
+	uint64_t total;
+	uint32_t start, size;
+};
+void proc_log_place(const struct proc_log *log, struct proc_log_place *place);
+/* Takes the descriptors. 0 or negative errno. */
+int proc_log_adopt(struct os_loop *loop, const struct proc_log_place *place,
+		   struct proc_log **logp);
 struct proc_log *proc_log_free(struct proc_log *log); /* log may be NULL; returns NULL */
 
 /* One listener, told of what arrives from now on; NULL: none. */
@@ -35,7 +46,6 @@ void proc_log_listen(struct proc_log *log, proc_log_fn *fn, void *ctx);
 
 /* The end that the process writes to; close-on-exec, stays the log's. */
 int proc_log_fd(const struct proc_log *log);
-int proc_log_read_fd(const struct proc_log *log); /* the daemon's end */
 /* Is it this pipe (st_dev and st_ino of one of its ends)? */
 bool proc_log_is(const struct proc_log *log, uint64_t dev, uint64_t ino);
 

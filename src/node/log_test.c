@@ -205,22 +205,21 @@ static void test_identity_and_flags(void)
 	teardown();
 }
 
-/* As after an execve: the same pipe, and what was kept is written down. */
+/* As after an execve: the same pipe, and the same ring. */
 static void test_a_log_is_adopted(void)
 {
-	uint8_t bytes[16];
-	size_t len;
-	int ends[2];
+	struct proc_log_place place;
 
 	setup();
 	say("before ", 7);
 	proc_log_drain(process_log);
 	say("in between ", 11); /* waits in the pipe */
-	len = proc_log_export(process_log, bytes, sizeof(bytes));
-	ends[0] = os_dup(proc_log_read_fd(process_log));
-	ends[1] = os_dup(proc_log_fd(process_log));
+	proc_log_place(process_log, &place);
+	place.read_fd = os_dup(place.read_fd);
+	place.write_fd = os_dup(place.write_fd);
+	place.ring_fd = os_dup(place.ring_fd);
 	process_log = proc_log_free(process_log);
-	CHECK_EQ(proc_log_adopt(loop, ends[0], ends[1], 7, bytes, len, &process_log), 0);
+	CHECK_EQ(proc_log_adopt(loop, &place, &process_log), 0);
 	CHECK(kept("before "));
 	say("after", 5);
 	proc_log_drain(process_log);
@@ -229,9 +228,30 @@ static void test_a_log_is_adopted(void)
 	teardown();
 }
 
+static void test_a_damaged_place_is_refused(void)
+{
+	struct proc_log_place place;
+	struct proc_log *other;
+
+	setup();
+	for (int i = 0; i < 3; i++) {
+		proc_log_place(process_log, &place);
+		CHECK_EQ(place.ring_fd, -1); /* nobody has written */
+		place.read_fd = os_dup(place.read_fd);
+		place.write_fd = os_dup(place.write_fd);
+		place.size = i == 0;
+		place.start = i == 1 ? PROC_LOG_BYTES : 0;
+		if (i == 2)
+			place.ring_fd = os_dup(place.read_fd); /* no ring */
+		CHECK(proc_log_adopt(loop, &place, &other) < 0);
+	}
+	teardown();
+}
+
 int main(void)
 {
 	TEST(test_a_log_is_adopted);
+	TEST(test_a_damaged_place_is_refused);
 	TEST(test_drain);
 	TEST(test_loop_reads);
 	TEST(test_without_listener);

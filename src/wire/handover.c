@@ -165,7 +165,10 @@ static void log_fields(struct cursor *c, struct handover_log *l)
 {
 	fd(c, &l->read_fd, -1);
 	fd(c, &l->write_fd, -1);
-	u64(c, &l->start);
+	fd(c, &l->ring_fd, -1);
+	u32(c, &l->start);
+	u32(c, &l->size);
+	u64(c, &l->before);
 	u64(c, &l->total);
 	if (is_reading(c) && (l->read_fd < 0) != (l->write_fd < 0))
 		c->bad = true;
@@ -273,14 +276,14 @@ static bool has_tail(enum handover_kind kind)
 	switch (kind) {
 	case HANDOVER_DIRECTORY:
 	case HANDOVER_GROUP:
-	case HANDOVER_PROCESS:
-	case HANDOVER_ENDED:
 	case HANDOVER_RIGHTS:
 	case HANDOVER_REQUEST:
 		return true;
 	case HANDOVER_NODE:
 	case HANDOVER_PAGE:
 	case HANDOVER_INIT:
+	case HANDOVER_PROCESS:
+	case HANDOVER_ENDED:
 	case HANDOVER_LINK:
 		break;
 	}

@@ -30,7 +30,7 @@
 #define HANDOVER_HEAD_BYTES 40u
 #define HANDOVER_FD_MAX	    (1 << 20)
 #ifndef HANDOVER_VERSION
-#define HANDOVER_VERSION 1u
+#define HANDOVER_VERSION 2u
 #endif
 
 enum handover_kind {
@@ -39,9 +39,9 @@ enum handover_kind {
 	HANDOVER_GROUP = 3,	/* tail: bytes read and not used, then bytes not written yet */
 	HANDOVER_PAGE = 4,
 	HANDOVER_INIT = 5,
-	HANDOVER_PROCESS = 6, /* tail: what is kept of its log */
-	HANDOVER_ENDED = 7,   /* the log of a process that is no more; tail: the bytes */
-	HANDOVER_RIGHTS = 8,  /* tail: priv_usr_t */
+	HANDOVER_PROCESS = 6,
+	HANDOVER_ENDED = 7,  /* the log of a process that is no more */
+	HANDOVER_RIGHTS = 8, /* tail: priv_usr_t */
 	HANDOVER_LINK = 9,
 	HANDOVER_REQUEST = 10, /* tail: struct ctl_request, empty if it was not read yet */
 	HANDOVER_KIND_LAST = 10,
@@ -83,8 +83,10 @@ struct handover_init {
 };
 
 struct handover_log {
-	int32_t read_fd, write_fd; /* -1: none */
-	uint64_t start;		   /* bytes written on other nodes that are not in it */
+	int32_t read_fd, write_fd; /* of its pipe; -1: there is no log */
+	int32_t ring_fd;	   /* where its bytes lie, or -1 */
+	uint32_t start, size;	   /* of what is kept, in the ring */
+	uint64_t before;	   /* bytes written on other nodes that are not in it */
 	uint64_t total;		   /* bytes ever, with those that fell out */
 };
 

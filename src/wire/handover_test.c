@@ -31,14 +31,11 @@ static const struct handover_record samples[] = {
 		       .tgid = 5,
 		       .pidfd = 30,
 		       .status_fd = -1,
-
 		       .managed = 1,
 		       .backup = 1,
 		       .name = "stand-by",
-		       .log = { 31, 32, 1000, 5 } },
-	  .tail = "hello",
-	  .tail_bytes = 5 },
-	{ .kind = HANDOVER_ENDED, .ended = { 0, 11, { 33, 34, 0, 0 } }, .tail = "" },
+		       .log = { 31, 32, 33, 7, 5, 1000, 12 } } },
+	{ .kind = HANDOVER_ENDED, .ended = { 0, 11, { 33, 34, -1, 0, 0, 0, 0 } } },
 	{ .kind = HANDOVER_RIGHTS, .rights = { 0, 10 }, .tail = "rights", .tail_bytes = 6 },
 	{ .kind = HANDOVER_LINK, .link = { .node = 31, .epoch = 9, .received_ns = UINT64_MAX } },
 	{
