@@ -57,6 +57,7 @@ static void end_of_thread(void *memory)
 		control.request.dcid = binding->dcid;
 		control.request.endpoint = binding->endpoint;
 		control.request.timeout_ms = 0;
+		control.request.flags = CTL_FLAG_ENDS;
 		control_call(&control);
 		binding_detach(binding);
 	}

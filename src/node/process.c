@@ -268,6 +268,16 @@ static void process_ended(struct process *process)
 		process_propose_unbind(process);
 }
 
+bool process_thread_ends(struct process *process)
+{
+	if (process->lpid == process->tgid || !warning_begin(process))
+		return false;
+	process->ended = true;
+	process->state = PROCESS_ENDING;
+	process->exit_source = os_source_free(process->exit_source);
+	return true;
+}
+
 /* A task that no init of ours reaps: its pidfd tells. */
 static void on_pidfd(void *ctx, int fd, int events)
 {

@@ -93,6 +93,12 @@ void process_drop_far_channels(struct node *node, int dcid, int p_nr);
 /* No migration sees to the process any more: if it has ended meanwhile its endpoint is unbound now. */
 void process_on_departure_over(struct node *node, int dcid, int p_nr, uint32_t generation);
 
+/*
+ * A thread that ends while its process lives on. True: whom its DC names is told of it, and that unbinds it;
+ * false: there is nobody to tell, and it may be unbound now.
+ */
+bool process_thread_ends(struct process *process);
+
 /* It has ended and everybody who had to know does: the order is asked to end its binding. */
 void process_propose_unbind(struct process *process);
 

@@ -121,7 +121,10 @@ static void unbind_local(struct request *request, const struct directory_endpoin
 			       .p_nr = p_nr,
 			       .generation = ep->generation };
 
-	if (!target || target->ended || target == caller_process(request))
+	if (target && request->head.flags & CTL_FLAG_ENDS && target == caller_process(request) &&
+	    process_thread_ends(target))
+		request_end(request, 0, NULL, 0, NULL, 0);
+	else if (!target || target->ended || target == caller_process(request))
 		order_propose(node, &cmd, unbind_done, request);
 	else if (target->copying || target->status->page->rts_flags & ONCOPY)
 		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",

@@ -169,7 +169,9 @@ bool warning_begin(struct process *process)
 	*warning = (struct warning){ .look_us = LOOK_FIRST_US,
 				     .deadline_ns = os_now_ns() + TAKE_LIMIT_NS,
 				     .peer = peer };
-	warning->code = process->managed ? process->wait_status : os_exit_status_of(process->lpid);
+	if (process->ended) /* a thread that ends by itself leaves nothing */
+		warning->code =
+			process->managed ? process->wait_status : os_exit_status_of(process->lpid);
 	process->warning = warning;
 	if (os_source_timer(process->node->loop, warning->look_us, on_timer, process,
 			    &warning->timer) < 0) {

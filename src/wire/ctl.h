@@ -80,6 +80,7 @@ enum ctl_waits {
 #define CTL_FLAG_FOLLOW	     1u /* LOGS, RUN: stay attached until the process ends */
 #define CTL_FLAG_DRY_RUN     2u
 #define CTL_FLAG_HAND_COMMIT 4u
+#define CTL_FLAG_ENDS	     8u /* UNBIND: because the thread that asks ends */
 #define CTL_MODE_STOP	     0
 #define CTL_MODE_PRE	     1
 #define CTL_MODE_POST	     2

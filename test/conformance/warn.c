@@ -3,6 +3,7 @@
 #include "conformance/stage.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #define WARNED_DC 9
 #define WARN_NR	  5
@@ -154,6 +155,28 @@ static void test_an_unbind_of_its_own_warns_nobody(void)
 	end_dc();
 }
 
+static void test_the_end_of_a_bound_thread_is_told(void)
+{
+	struct puppet *warned, *a, *thread;
+
+	make_dc();
+	warned = bound(1, WARN_NR);
+	a = bound(0, 10);
+	CHECK_EQ(ask(a, "thread"), 0);
+	thread = stage_offspring(a);
+	thread->ep = (int)ask(thread, "bind %d %d -1 11 -1", SELF_BIND, WARNED_DC);
+	CHECK_EQ(_ENDPOINT_P(thread->ep), 11);
+	close(thread->fd);
+	thread->fd = -1;
+	thread->pid = 0;
+	hears_of(warned, thread, 0);
+	CHECK(becomes(11, ROW_MISC, MIS_KILLED, MIS_KILLED));
+	CHECK_EQ(ask(warned, "reply %d 1 1000 0", thread->ep), 0);
+	CHECK(becomes(11, ROW_FLAGS, SLOT_FREE, SLOT_FREE));
+	CHECK_EQ(ask(a, "getep 0"), a->ep);
+	end_dc();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct stage_test tests[] = {
@@ -162,6 +185,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_others_hear_of_it_afterwards),
 		STAGE_TEST(test_of_a_client_of_the_warn_process),
 		STAGE_TEST(test_without_a_warn_process_nothing_waits),
+		STAGE_TEST(test_the_end_of_a_bound_thread_is_told),
 		STAGE_TEST(test_an_unbind_of_its_own_warns_nobody),
 	};
 
