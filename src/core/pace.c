@@ -44,8 +44,8 @@ static uint64_t expected_ps(const struct pace *pace, int level)
 
 int pace_level(struct pace *pace)
 {
-	/* Less than a tenth is not worth a CPU's time. */
-	uint64_t best_ps = pace->link_ps - pace->link_ps / 10;
+	/* Less than a quarter is not worth a CPU's time; CPUs that are busy make a link look slow, too. */
+	uint64_t best_ps = pace->link_ps - pace->link_ps / 4;
 	int best = 0;
 
 	if (pace->skip) {

@@ -22,6 +22,7 @@
  */
 #define WAKE_MAX      (64 * 1024)
 #define YIELD_LONG_NS 50000
+#define LOOK_MIN_NS   20000
 
 struct lane {
 	int fd;
@@ -94,8 +95,8 @@ static int wait_for_bytes(struct lane *lane, size_t len, int timeout_ms)
 }
 
 /*
- * Looks for more for a while, or sleeps. Looking ends early where others want this CPU: who yields to
- * them is served last, who sleeps is served when it is woken.
+ * Looks for more for a while, or sleeps. Looking ends where others want this CPU: who yields to them
+ * is served last, who sleeps is served when it is woken.
  */
 static int look_or_wait(struct lane *lane, int64_t since_ns, size_t len, int timeout_ms)
 {
@@ -104,9 +105,8 @@ static int look_or_wait(struct lane *lane, int64_t since_ns, size_t len, int tim
 
 	if (before_ns - since_ns < lane->look.budget_ns) {
 		os_thread_yield();
-		if (os_now_ns() - before_ns > YIELD_LONG_NS)
-			lane->look.budget_ns = SPIN_MIN_NS;
-		return 0;
+		if (os_now_ns() - before_ns < YIELD_LONG_NS)
+			return 0;
 	}
 	r = wait_for_bytes(lane, len, timeout_ms);
 	took_ns = os_now_ns() - since_ns;
@@ -114,6 +114,8 @@ static int look_or_wait(struct lane *lane, int64_t since_ns, size_t len, int tim
 		spin_succeeded(&lane->look, took_ns);
 	else
 		spin_failed(&lane->look);
+	if (lane->look.budget_ns < LOOK_MIN_NS)
+		lane->look.budget_ns = LOOK_MIN_NS;
 	return r;
 }
 
