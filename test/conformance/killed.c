@@ -184,7 +184,7 @@ static pid_t start_victim(const struct scene *scene)
 
 static long talk(int victim)
 {
-	switch (shared->answer) {
+	switch ((int)shared->answer) {
 	case PEER_RECEIVES:
 		return dvk_receive(victim, &m);
 	case PEER_SENDS:
