@@ -20,28 +20,33 @@ static const char *address_text(uint32_t address, char *buf)
 	return buf;
 }
 
+/* A link that has not been heard of for longer than a sign of life takes; it is given up after 5 s. */
+#define SILENT_MS 2000
+
 static const char *link_text(const struct ctl_node_row *row)
 {
 	if (row->self)
 		return "self";
-	return row->link_up ? "up" : "down";
+	if (row->link_up)
+		return row->silent_ms < SILENT_MS ? "up" : "silent";
+	return "down";
 }
 
 static json_t *row_json(const struct ctl_node_row *row)
 {
 	char address[ADDRESS_TEXT];
 
-	return json_pack("{s:i, s:o, s:b, s:I, s:s, s:b, s:b, s:I, s:o, s:I, s:I, s:I, s:I, s:i}",
-			 "node", row->node.n_nodeid, "name",
-			 render_text(row->node.n_name, sizeof(row->node.n_name)), "up",
-			 row->up != 0, "incarnation", (json_int_t)row->incarnation, "address",
-			 address_text(row->address, address), "self", row->self != 0, "link_up",
-			 row->link_up != 0, "flags", (json_int_t)row->node.n_flags, "dcs",
-			 render_set_json(row->node.n_dcs), "frames_sent",
-			 (json_int_t)row->frames_sent, "frames_received",
-			 (json_int_t)row->frames_received, "bytes_sent",
-			 (json_int_t)row->bytes_sent, "bytes_received",
-			 (json_int_t)row->bytes_received, "proxies", row->node.n_proxies);
+	return json_pack(
+		"{s:i, s:o, s:b, s:I, s:s, s:b, s:b, s:I, s:o, s:i, s:I, s:I, s:I, s:I, s:i}",
+		"node", row->node.n_nodeid, "name",
+		render_text(row->node.n_name, sizeof(row->node.n_name)), "up", row->up != 0,
+		"incarnation", (json_int_t)row->incarnation, "address",
+		address_text(row->address, address), "self", row->self != 0, "link_up",
+		row->link_up != 0, "flags", (json_int_t)row->node.n_flags, "dcs",
+		render_set_json(row->node.n_dcs), "silent_ms", row->silent_ms, "frames_sent",
+		(json_int_t)row->frames_sent, "frames_received", (json_int_t)row->frames_received,
+		"bytes_sent", (json_int_t)row->bytes_sent, "bytes_received",
+		(json_int_t)row->bytes_received, "proxies", row->node.n_proxies);
 }
 
 static int print_table(const struct ctl_node_row *rows, size_t count)

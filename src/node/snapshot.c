@@ -10,6 +10,7 @@
 #include "node/process.h"
 #include "node/request.h"
 #include "node/table.h"
+#include "os/clock.h"
 
 /*
  * The tables for people. A node's own table has every endpoint of its DCs, those elsewhere as REMOTE
@@ -122,6 +123,7 @@ void handle_nodes(struct request *request)
 		if (!row.self)
 			proxy_link_stats(node->proxy, i, &stats);
 		row.link_up = row.self || stats.up;
+		row.silent_ms = (int32_t)(stats.silent_ns / OS_MS_NS);
 		row.frames_sent = stats.frames_sent;
 		row.frames_received = stats.frames_received;
 		row.bytes_sent = stats.bytes_sent;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "os/socket.h"
 #include "os/tcp.h"
 #include "proxy/proxy_table.h"
@@ -225,8 +226,13 @@ void proxy_drain(struct proxy *proxy, int node)
 
 void proxy_link_stats(const struct proxy *proxy, int node, struct proxy_link_stats *stats)
 {
-	if (node >= 0 && node < NR_NODES)
-		*stats = proxy->peer[node].stats;
-	else
-		memset(stats, 0, sizeof(*stats));
+	const struct peer *peer;
+
+	memset(stats, 0, sizeof(*stats));
+	if (node < 0 || node >= NR_NODES)
+		return;
+	peer = &proxy->peer[node];
+	*stats = peer->stats;
+	if (peer_is_up(peer))
+		stats->silent_ns = os_now_ns() - peer->link.heard_ns;
 }

@@ -60,6 +60,7 @@ struct proxy_link_stats {
 	uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
 	uint64_t writes, reads; /* calls of the socket in which these went */
 	uint64_t dropped;	/* lines for or from an endpoint that is not there, or is held */
+	int64_t silent_ns;	/* how long nothing has been heard; 0 when it is down */
 	uint64_t sent_ns, received_ns; /* CLOCK_REALTIME of the last frame, for node_usr_t */
 };
 

@@ -153,7 +153,7 @@ struct ctl_node_row {
 	uint32_t address; /* IPv4, network order */
 	int32_t self;	  /* 1: the answering node */
 	int32_t link_up;  /* link from the answering node */
-	int32_t pad;
+	int32_t silent_ms; /* nothing was heard over it for so long; a sign of life is due every second */
 	uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
 };
 

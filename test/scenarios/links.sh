@@ -35,6 +35,14 @@ client_ok 11 40
 check_tables 10=1
 end
 
+begin "a link that is cut is seen to be silent before it is given up"
+silent() { timeout 10 dvs -n "$1" nodes | grep -q "^ *$2 .*silent"; }
+timeout 10 dvs lab cut 0 2 >/dev/null || fail "lab cut"
+until_true 4 silent 0 2 || fail "$(timeout 10 dvs -n 0 nodes)"
+silent 0 1 && fail "node 1 is heard"
+timeout 10 dvs lab heal 0 2 >/dev/null || fail "lab heal"
+end
+
 begin "the caller of a node that dies hears of it at once"
 client 0 12 10 100000 0.001
 sleep 0.4
