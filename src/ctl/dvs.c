@@ -50,7 +50,8 @@ static int help(void)
 {
 	printf("usage: dvs [-n NODE] VERB [ARGUMENT...]\n\n"
 	       "  -n NODE  ask that node; else $DVS_NODE; else this machine's own\n"
-	       "  --json   with every verb that prints: one JSON document\n\n");
+	       "  --json   with every verb that prints: one JSON document\n"
+	       "  --version, alone: of which release this is\n\n");
 	verb_print_table(verbs, false);
 	printf("\nCommands of their own:\n");
 	for (const struct verb *verb = names; verb->name; verb++)
@@ -69,7 +70,8 @@ static int leading_options(int argc, char **argv, int *node)
 {
 	int at = 1;
 
-	while (at < argc && argv[at][0] == '-' && !wants_help(argv[at])) {
+	while (at < argc && argv[at][0] == '-' && !wants_help(argv[at]) &&
+	       strcmp(argv[at], "--version")) {
 		const char *value;
 
 		if (strncmp(argv[at], "-n", 2)) {
@@ -106,6 +108,10 @@ int main(int argc, char **argv)
 		return verb_usage_table(verbs, "what to do? Name a verb");
 	if (wants_help(argv[0]))
 		return help();
+	if (!strcmp(argv[0], "--version")) {
+		printf("dvs " DVS_RELEASE "\n");
+		return DONE;
+	}
 	verb = verb_find(verbs, argv[0]);
 	if (!verb) {
 		char why[64];

@@ -32,7 +32,7 @@ static int refuse_open(int r, uint32_t version, struct refusal *why)
 	if (r == -EPROTONOSUPPORT)
 		return refusal_set(why, EDVSPROTONOSUPPORT,
 				   "the state is of version %u and this program takes version %u",
-				   version, HANDOVER_VERSION);
+				   version, handover_version);
 	if (r == -EPROTO)
 		return refusal_set(why, EDVSPROTONOSUPPORT,
 				   "what runs here speaks other versions of the pages or protocols "

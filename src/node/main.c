@@ -6,6 +6,7 @@
 
 #include "dvk.h"
 #include "node/adopt.h"
+#include "node/handover.h"
 #include "node/init.h"
 #include "node/node.h"
 #include "os/descriptors.h"
@@ -29,6 +30,7 @@ static const char usage[] =
 	"  --port P       port of the links, the same on every node (7700)\n"
 	"  --group SPEC   local:PATH, the socket of a dvs-sequencer\n"
 	"  --socket PATH  control socket for the command line, beside the abstract one\n"
+	"  --version      alone: which release, and which versions a restart may not change\n"
 	"  --name NAME    shown in the tables (nodeN)\n"
 	"  --ready-fd FD  one byte is written here when the node is a member\n";
 
@@ -121,6 +123,13 @@ int main(int argc, char **argv)
 		return dc_init_main(argc, argv);
 	if (argc == 3 && !strcmp(argv[1], "--check-state"))
 		return adopt_check_main((int)strtol(argv[2], NULL, 10));
+	if (argc == 2 && !strcmp(argv[1], "--version")) {
+		printf("dvsd " DVS_RELEASE
+		       ": handover %u, pages %u, inits %u, control %u, group %u\n",
+		       handover_version, handover_own_versions.shm, handover_own_versions.inits,
+		       handover_own_versions.ctl, handover_own_versions.group);
+		return 0;
+	}
 	if (parse(&options, argc, argv) < 0) {
 		fputs(usage, stderr);
 		return 2;

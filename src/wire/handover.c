@@ -17,6 +17,8 @@
 #define PAGE_KIND_LAST	  4u
 #define PROCESS_STATES	  4u
 
+const uint32_t handover_version = HANDOVER_VERSION;
+
 struct cursor {
 	uint8_t *out;	   /* writing; NULL: only counts */
 	const uint8_t *in; /* reading */

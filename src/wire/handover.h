@@ -152,6 +152,9 @@ struct handover_record {
 	uint32_t tail_bytes;
 };
 
+/* HANDOVER_VERSION of the code that reads and writes. */
+extern const uint32_t handover_version;
+
 /*
  * Appends a record at *at, which begins at HANDOVER_HEAD_BYTES, and moves *at behind it. What does not
  * fit is counted and not written, so that a first run with no buffer (NULL, 0) says how large it is to

@@ -118,7 +118,8 @@ end
 
 begin "a program of another version is refused before the old one is gone"
 install_daemon "$build/src/node/dvsd_of_another_version"
-refused 1 "would not take over.*state is of version [0-9]* and this program takes version" EDVSPROTONOSUPPORT
+version=$("$tmp/dvsd.good" --version | sed 's/.*handover \([0-9]*\),.*/\1/')
+refused 1 "would not take over.*state is of version $version and this program takes version 1000" EDVSPROTONOSUPPORT
 printf '#!/bin/sh\nexit 2\n' >"$tmp/mute"
 chmod +x "$tmp/mute"
 install_daemon "$tmp/mute"
