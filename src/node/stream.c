@@ -3,33 +3,39 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/result.h"
+#include "ipc/spin.h"
 #include "node/copy_task.h"
 #include "node/node.h"
 #include "node/party.h"
 #include "os/clock.h"
+#include "os/thread.h"
 #include "proxy/lane.h"
 
 #define WORKERS_MAX    4
 #define CONNECT_MS     1000
 #define LANES_KEPT_NS  (5 * OS_SECOND_NS) /* idle for longer: the lanes are given up */
-#define STREAM_E_AGAIN 1		  /* a party moves or a lane broke: from `done` on, later */
-#define STREAM_E_STALE 2		  /* the lane was an old one: at once, with a new one */
+#define LOOK_YIELD_NS  50000
+#define STREAM_E_AGAIN 1 /* a party moves or a lane broke: from `done` on, later */
+#define STREAM_E_STALE 2 /* the lane was an old one: at once, with a new one */
 
 struct stream_worker {
 	struct node *node;
 	struct copy_task *task;
 	struct lane *lane[2][NR_NODES]; /* by side; NULL: none yet */
-	uint8_t *buf;			/* LANE_DATA_MAX, when both sides are here */
+	struct spin look;
+	uint8_t *buf; /* LANE_DATA_MAX, when both sides are here */
 };
 
 struct streams {
 	pthread_cond_t more; /* with the node lock */
 	struct copy_task *queue, **tail;
-	int queued, workers, idle;
+	_Atomic int queued;
+	int workers, idle;
 };
 
 /* One side of an attempt. */
@@ -318,12 +324,38 @@ static void drop_lanes(struct stream_worker *worker)
 			worker->lane[side][node] = lane_free(worker->lane[side][node]);
 }
 
+/*
+ * Who has just had a copy made often wants the next one: looks for it, without the lock, for as long as
+ * that has paid, and not where others want this CPU.
+ */
+static void look_for_task(struct stream_worker *worker)
+{
+	struct streams *streams = worker->node->streams;
+	int64_t since_ns = os_now_ns(), now_ns = since_ns;
+
+	node_unlock(worker->node);
+	while (!atomic_load(&streams->queued) && now_ns - since_ns < worker->look.budget_ns) {
+		int64_t before_ns = now_ns;
+
+		os_thread_yield();
+		now_ns = os_now_ns();
+		if (now_ns - before_ns > LOOK_YIELD_NS)
+			break;
+	}
+	node_lock(worker->node);
+	if (streams->queue)
+		spin_succeeded(&worker->look, now_ns - since_ns);
+	else
+		spin_failed(&worker->look);
+}
+
 static void wait_for_task(struct stream_worker *worker)
 {
 	struct streams *streams = worker->node->streams;
 	int64_t until_ns = os_now_ns() + LANES_KEPT_NS;
 
 	streams->idle++;
+	look_for_task(worker);
 	while (!streams->queue) {
 		struct timespec until = os_timespec(until_ns);
 
@@ -390,6 +422,7 @@ static bool have_worker(struct node *node, struct streams *streams)
 		return streams->workers;
 	}
 	worker->node = node;
+	worker->look.budget_ns = SPIN_START_NS;
 	if (pthread_create(&thread, NULL, work, worker)) {
 		free(worker->buf);
 		free(worker);
