@@ -37,19 +37,23 @@ static void show_moves(const struct node *node, const struct directory_endpoint 
 }
 
 /*
- * A caller whose request was taken goes on sleeping: nobody wakes it to say so. Its line knows.
+ * A caller whose request was taken goes on sleeping: nobody wakes it to say so. Its line knows; also that
+ * the answer is there and the caller has not had a CPU since.
  */
 static bool is_taken(const struct process *process, const struct status_page *page)
 {
 	int p_nr = process->p_nr;
 	struct exchange_channel *channel;
+	enum line_state state;
 
 	if (!(page->rts_flags & SENDING) || !(page->rts_flags & RECEIVING))
 		return false;
 	channel = exchange_find(process->node->exchange, process->dcid, p_nr,
 				_ENDPOINT_P(page->sendto));
-	return channel && line_word_state(channel->page->line[exchange_side(channel, p_nr)].word) ==
-				  LINE_TAKEN;
+	if (!channel)
+		return false;
+	state = line_word_state(channel->page->line[exchange_side(channel, p_nr)].word);
+	return state == LINE_TAKEN || state == LINE_DONE;
 }
 
 static void show_status(const struct process *process, proc_usr_t *row)
