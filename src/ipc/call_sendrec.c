@@ -211,6 +211,8 @@ static int run(struct transaction *t)
 		if (!t->posted)
 			continue;
 		r = look(t, own_word);
+		if (r > 0 && wait_is_over(wait))
+			return wait->late;
 		if (r > 0)
 			continue;
 		if (r < 0)

@@ -5,6 +5,7 @@
 
 /* Taking an answer rings nobody, so whoever waits for that looks by itself. */
 #define ANSWER_NAP_NS	(OS_MS_NS / 2)
+#define ROUNDS_MAX	8 /* as a rule it is one */
 #define GRACE_LOCAL_NS	(2 * OS_MS_NS)
 #define GRACE_AWAKE_NS	(OS_MS_NS / 4)
 #define GRACE_REMOTE_NS (20 * OS_MS_NS)
@@ -80,6 +81,7 @@ static bool clear_step(struct wait *wait, struct channel *channel, uint64_t word
 int post_clear(struct wait *wait, struct channel *channel)
 {
 	struct line *own = channel_own(channel);
+	unsigned rounds = 0;
 	int r;
 
 	for (;;) {
@@ -93,8 +95,12 @@ int post_clear(struct wait *wait, struct channel *channel)
 		}
 		if (channel_is_dead(channel))
 			return EDVSDSTDIED;
-		if (clear_step(wait, channel, word))
+		if (clear_step(wait, channel, word)) {
+			/* A peer may write into our line faster than we can clear it. */
+			if (++rounds > ROUNDS_MAX && wait_is_over(wait))
+				return wait->late;
 			continue;
+		}
 		wait->word[0] = &own->word;
 		wait->seen[0] = word;
 		r = wait_step(wait);

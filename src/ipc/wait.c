@@ -241,6 +241,11 @@ static int futex_sleep(struct binding *binding, uint32_t seq, int64_t until_ns)
 	return r;
 }
 
+bool wait_is_over(const struct wait *wait)
+{
+	return wait->deadline_ns >= 0 && os_now_ns() >= wait->deadline_ns;
+}
+
 void wait_found(struct binding *binding)
 {
 	if (binding->overdue)

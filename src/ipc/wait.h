@@ -49,6 +49,9 @@ void wait_begin(struct wait *wait);
 /* EDVSTIMEDOUT, EDVSAGAIN, EDVSINTR, EDVSNOTBIND, EDVSSHUTDOWN, EDVSWOKENUP, EDVSLOCKED, or 0. */
 int wait_step(struct wait *wait);
 
+/* The deadline has passed: for loops whose other side may keep them from ever coming to wait. */
+bool wait_is_over(const struct wait *wait);
+
 /* There was something. If nobody had rung for it, the next sleeps are short. */
 void wait_found(struct binding *binding);
 
