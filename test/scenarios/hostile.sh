@@ -55,20 +55,20 @@ for given in $kinds; do
 	client 0 11 10 300 0.001
 	client_ok 13 15 11
 	took=$((($(date +%s%N) - start) / 1000000)) cpu=$(($(cpu_ms 0) - begun))
-	((took < 6000)) || fail "300 calls each took $took ms: $(tail -qn 1 "$tmp"/client.*)"
+	((took < 15000)) || fail "300 calls each took $took ms: $(tail -qn 1 "$tmp"/client.*)"
 	end
 
 	begin "$kind: dvs ps answers at once"
 	start=$(date +%s%N)
 	[[ $(rows_of 60 | field p_nr) == 60 ]] || fail "the hostile one is not shown"
-	((($(date +%s%N) - start) / 1000000 < 2000)) || fail "it took $((($(date +%s%N) - start) / 1000000)) ms"
+	((($(date +%s%N) - start) / 1000000 < 5000)) || fail "it took $((($(date +%s%N) - start) / 1000000)) ms"
 	end
 
 	begin "$kind: strangers and peers of it move"
-	move_within 3 12 1
-	move_within 5 10 1
-	move_within 5 10 0
-	move_within 5 14 0
+	move_within 8 12 1
+	move_within 10 10 1
+	move_within 10 10 0
+	move_within 10 14 0
 	client 0 13 12 50 0.001
 	client 0 11 10 50 0.001
 	client_ok 13 11
