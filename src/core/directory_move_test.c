@@ -2,6 +2,8 @@
 
 /* Migrations in the order: who owns the endpoint after each command. */
 
+#include <string.h>
+
 #include "base/test.h"
 #include "core/directory_fixture.h"
 
@@ -134,6 +136,28 @@ static void test_by_hand_attached_at_once(void)
 	CHECK(slot(10)->attached);
 }
 
+/* The process that takes it over brings its name; without one the old name stays. */
+static void test_by_hand_names_the_process(void)
+{
+	struct command cmd = { .kind = COMMAND_MOVE_COMMIT,
+			       .p_nr = 10,
+			       .target = 1,
+			       .generation = COMMAND_GENERATION_ANY,
+			       .flags = BY_HAND | ATTACH,
+			       .lpid = 55,
+			       .name = "restored" };
+
+	begin_bound();
+	CHECK_EQ(start(10, -1, BY_HAND), 0);
+	CHECK_EQ(apply(cmd), 0);
+	CHECK(!strcmp(slot(10)->name, "restored"));
+	CHECK_EQ(start(10, -1, BY_HAND), 0);
+	cmd.target = 2;
+	cmd.name[0] = 0;
+	CHECK_EQ(apply(cmd), 0);
+	CHECK(!strcmp(slot(10)->name, "restored"));
+}
+
 /* A commit by hand may not end a move whose copy only its plan knows, nor the other way round. */
 static void test_hand_and_plan_apart(void)
 {
@@ -209,6 +233,7 @@ int main(void)
 	TEST(test_rollback);
 	TEST(test_by_hand);
 	TEST(test_by_hand_attached_at_once);
+	TEST(test_by_hand_names_the_process);
 	TEST(test_hand_and_plan_apart);
 	TEST(test_death_ends_the_move);
 	TEST(test_death_of_a_replaced_copy);

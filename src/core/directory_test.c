@@ -47,6 +47,11 @@ static void test_create_refused(void)
 	cmd.nr_nodes = 3;
 	CHECK_EQ(apply(cmd), 0);
 	CHECK_EQ(dir.dc[1].nr_tasks, 34);
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_DC_REMOVE, .dcid = 1 }), 0);
+	cmd.nr_tasks = 0;
+	cmd.flags = COMMAND_FLAG_EXACT;
+	CHECK_EQ(apply(cmd), 0);
+	CHECK_EQ(dir.dc[1].nr_tasks, 0);
 }
 
 static void test_remove(void)
