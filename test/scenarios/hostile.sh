@@ -56,6 +56,7 @@ for given in $kinds; do
 	client_ok 13 15 11
 	took=$((($(date +%s%N) - start) / 1000000)) cpu=$(($(cpu_ms 0) - begun))
 	((took < 15000)) || fail "300 calls each took $took ms: $(tail -qn 1 "$tmp"/client.*)"
+	((cpu < took)) || fail "the daemon used $cpu ms of CPU in $took ms"
 	end
 
 	begin "$kind: dvs ps answers at once"
@@ -86,6 +87,9 @@ for given in $kinds; do
 	client 0 16 10 200 0
 	client 1 17 14 200 0
 	client_ok 16 17
+	begun=$(cpu_ms 0)
+	sleep 1
+	(($(cpu_ms 0) - begun < 200)) || fail "the daemon used $(($(cpu_ms 0) - begun)) ms of CPU in a second of nothing"
 	echo "# $kind: the daemon used $cpu ms of CPU in $took ms; pages: $(grep -c . "$tmp/hostile")"
 	end
 done
