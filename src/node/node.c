@@ -61,7 +61,9 @@ static uint32_t dc_generation(void *ctx, int dcid)
 
 static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes, uint32_t len)
 {
-	if (kind == NODE_MESSAGE_COPY || kind == NODE_MESSAGE_COPIED)
+	if (kind == NODE_MESSAGE_RESTART)
+		restart_on_message(ctx, from, bytes, len);
+	else if (kind == NODE_MESSAGE_COPY || kind == NODE_MESSAGE_COPIED)
 		copy_on_message(ctx, from, kind, bytes, len);
 	else
 		request_on_message(ctx, from, kind, bytes, len);

@@ -74,6 +74,7 @@ struct node {
 	struct request
 		*detached; /* attached to processes of nodes whose link is down; see reattach.h */
 	struct restart *restart;       /* under way */
+	uint32_t restarting;	       /* nodes that said so of themselves */
 	struct homecoming *homecoming; /* of one, whose asker waits for the links; see adopt.h */
 	uint32_t restarts;
 	struct proposal *proposals; /* own commands not delivered yet */
@@ -139,6 +140,11 @@ enum node_message {
 	NODE_MESSAGE_CANCEL = 3,		   /* struct request_wire */
 	NODE_MESSAGE_COPY = PROXY_LANE_BULK | 4,   /* struct copy_wire + data */
 	NODE_MESSAGE_COPIED = PROXY_LANE_BULK | 5, /* struct copy_wire + data */
+	/*
+	 * u8 1: its daemon is about to be restarted; what it was asked over this link and has not
+	 * answered it has not begun. 0: it goes on after all.
+	 */
+	NODE_MESSAGE_RESTART = 6,
 };
 
 #endif

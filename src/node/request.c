@@ -396,7 +396,9 @@ void request_on_message(struct node *node, int from, uint16_t kind, const uint8_
 void request_on_node_down(struct node *node, int down, bool left)
 {
 	struct request **link = &node->forwarded;
+	bool untouched = node->restarting >> down & 1;
 
+	node->restarting &= ~(1u << down);
 	if (left)
 		reattach_on_left(node, down);
 	for (struct process *p = node->processes; p; p = process_next(p))
@@ -409,7 +411,8 @@ void request_on_node_down(struct node *node, int down, bool left)
 			continue;
 		}
 		*link = request->next_forwarded;
-		if (!left && reattach_keep(request, true))
+		if (!left &&
+		    (reattach_keep(request, true) || (untouched && reattach_keep(request, false))))
 			continue;
 		if (left)
 			request_fail(request, EDVSNOTCONN,

@@ -337,6 +337,23 @@ static void fail(struct node *node, int r)
 	give_up(node, &why);
 }
 
+void restart_on_message(struct node *node, int from, const uint8_t *bytes, uint32_t len)
+{
+	if (len != 1)
+		return;
+	node->restarting &= ~(1u << from);
+	if (bytes[0])
+		node->restarting |= 1u << from;
+}
+
+/* Whoever cannot be told believes that the link broke. */
+static void tell_peers(struct node *node, uint8_t going)
+{
+	for (int peer = 0; peer < NR_NODES; peer++)
+		proxy_message(node->proxy, peer, NODE_MESSAGE_RESTART, &going, sizeof(going), NULL,
+			      0);
+}
+
 void restart_execute(struct node *node)
 {
 	struct restart *restart = restart_of(node);
@@ -347,6 +364,7 @@ void restart_execute(struct node *node)
 
 	node_lock(node);
 	restart->due = false;
+	proxy_drain(node->proxy, -1);
 	if (obstacle(node, restart->request, &unused)) { /* between the look and the loop's end */
 		os_timer_set(restart->timer, QUIET_LOOK_US);
 		node_unlock(node);
@@ -356,8 +374,11 @@ void restart_execute(struct node *node)
 	if (r == 0) {
 		os_log(OS_LOG_INFO, "node %d executes %s", node->options.id, node->options.program);
 		r = keep_open(&file, true);
-		if (r == 0)
+		if (r == 0) {
+			tell_peers(node, 1);
 			r = become(node, &file);
+			tell_peers(node, 0);
+		}
 		keep_open(&file, false);
 		handover_file_deinit(&file);
 	}

@@ -8,8 +8,12 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct node;
+
+/* Another node's daemon says that it is about to be restarted, or goes on. */
+void restart_on_message(struct node *node, int from, const uint8_t *bytes, uint32_t len);
 
 /* The loop was stopped so that the restart can go on. */
 bool restart_is_due(const struct node *node);
