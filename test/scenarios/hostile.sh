@@ -12,7 +12,7 @@
 #	client 13 ---> server 12    strangers to it
 . "$(dirname "$0")/lib.bash"
 client_limit=20
-kinds=${*:-random:0 zeros:200 cunning:0} # also: ones:200 flips:0 once:0
+kinds=${*:-zeros:200 cunning:0} # also: random:0 ones:200 flips:0 once:0
 
 cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$(daemon_pid "$1")/stat"; }
 
