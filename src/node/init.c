@@ -141,9 +141,6 @@ static int init_launch(struct dc_init *init, int nodeid)
 	if (!r)
 		r = os_spawn_self(argv, (int[]){ requests[1], events[1] }, 2, &init->pid,
 				  &init->pidfd);
-	/* The daemon's own limit is for its own pages: programs have what they would have without. */
-	if (!r)
-		r = os_descriptors_restore(init->pid);
 	os_close(requests[1]);
 	os_close(events[1]);
 	return r;
@@ -163,6 +160,12 @@ int dc_init_start(struct dc_init **initp, int dcid, int nodeid)
 		r = init_receive(init, &reply, &none);
 	if (!r)
 		r = reply.error;
+	/*
+	 * The daemon's own limit is for its own pages: programs have what they would have without. Not
+	 * before the init stands, because it begins with all that the daemon has open.
+	 */
+	if (!r)
+		r = os_descriptors_restore(init->pid);
 	if (r < 0) {
 		dc_init_free(init);
 		return r;
