@@ -16,6 +16,7 @@
 #include "node/reattach.h"
 #include "node/request.h"
 #include "os/clock.h"
+#include "os/descriptors.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/memfd.h"
@@ -362,6 +363,8 @@ int adoption_rest(struct adoption *a, struct node *node)
 		if (r < 0)
 			return r;
 	}
+	/* They are raised all the time, or a program with many descriptors could not even be loaded. */
+	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
 	node->next_request = a->head.next_request;
 	node->restarts = a->head.restarts;
 	node->ready_told = true;

@@ -15,6 +15,7 @@
 #include "node/reattach.h"
 #include "node/request.h"
 #include "node/server.h"
+#include "os/descriptors.h"
 #include "os/memfd.h"
 #include "os/socket.h"
 #include "wire/group.h"
@@ -338,14 +339,18 @@ int handover_write(struct node *node, const struct request *asker, uint64_t aske
 		   uint64_t paused_ns, struct handover_file *file)
 {
 	struct writer w = { .node = node, .asker = asker, .file = file };
+	struct os_descriptors limits;
 	int r;
 
+	os_descriptors_before(&limits);
 	w.head = (struct handover_node){ .nodeid = node->options.id,
 					 .next_request = node->next_request,
 					 .asked_ns = asked_ns,
 					 .paused_ns = paused_ns,
 					 .restarts = node->restarts + 1,
-					 .quorum = node->quorum };
+					 .quorum = node->quorum,
+					 .soft = limits.soft,
+					 .hard = limits.hard };
 	*file = (struct handover_file){ .fd = -1 };
 	r = write_file(&w);
 	if (r < 0)

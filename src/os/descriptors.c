@@ -25,3 +25,13 @@ int os_descriptors_restore(pid_t pid)
 		return 0;
 	return prlimit(pid, RLIMIT_NOFILE, &before, NULL) < 0 ? -errno : 0;
 }
+
+void os_descriptors_before(struct os_descriptors *limits)
+{
+	*limits = (struct os_descriptors){ before.rlim_cur, before.rlim_max };
+}
+
+void os_descriptors_inherit(const struct os_descriptors *limits)
+{
+	before = (struct rlimit){ limits->soft, limits->hard };
+}

@@ -2,6 +2,7 @@
 #ifndef DVS_OS_DESCRIPTORS_H
 #define DVS_OS_DESCRIPTORS_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* How many descriptors a process may have open. */
@@ -10,5 +11,12 @@
 int os_descriptors_raise(void);
 /* Gives a process the limit that this one had before it raised its own; nothing if it has not. */
 int os_descriptors_restore(pid_t pid);
+
+/* What the limits were before they were raised, for a successor that finds them raised. */
+struct os_descriptors {
+	uint64_t soft, hard;
+};
+void os_descriptors_before(struct os_descriptors *limits);
+void os_descriptors_inherit(const struct os_descriptors *limits);
 
 #endif

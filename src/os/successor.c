@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "os/descriptors.h"
 #include "os/socket.h"
 
 #define DELETED " (deleted)"
@@ -104,11 +103,8 @@ int os_successor_become(const char *path, char *const *argv)
 	sigaddset(&both, SIGTERM);
 	sigaddset(&both, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &both, NULL);
-	/* It raises its limit itself, and has to know what it was. */
-	os_descriptors_restore(0);
 	execv(path, argv);
 	r = -errno;
-	os_descriptors_raise();
 	pthread_sigmask(SIG_UNBLOCK, &both, NULL);
 	return r;
 }

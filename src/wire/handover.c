@@ -127,6 +127,8 @@ static void node_fields(struct cursor *c, struct handover_node *n)
 	u64(c, &n->paused_ns);
 	u32(c, &n->restarts);
 	flag(c, &n->quorum);
+	u64(c, &n->soft);
+	u64(c, &n->hard);
 }
 
 static void group_fields(struct cursor *c, struct handover_group *g)

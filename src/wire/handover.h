@@ -30,7 +30,7 @@
 #define HANDOVER_HEAD_BYTES 40u
 #define HANDOVER_FD_MAX	    (1 << 20)
 #ifndef HANDOVER_VERSION
-#define HANDOVER_VERSION 2u
+#define HANDOVER_VERSION 3u
 #endif
 
 enum handover_kind {
@@ -60,6 +60,7 @@ struct handover_node {
 	uint64_t paused_ns; /* and the daemon began to stand still */
 	uint32_t restarts;  /* of this daemon, with the one that is under way */
 	uint32_t quorum;
+	uint64_t soft, hard; /* limits of descriptors that programs started here have */
 };
 
 struct handover_group {
