@@ -5,7 +5,7 @@
 
 void wait_chase_begin(struct wait_chase *chase, int p_nr)
 {
-	chase->at = p_nr;
+	chase->at = chase->from = p_nr;
 	chase->count = 0;
 	chase->first = SHM_SLOTS;
 	chase->checked = 0;
@@ -53,7 +53,8 @@ static enum wait_verdict check(struct wait_chase *chase, const struct wait_edge 
 	chase->checked++;
 	if (chase->first + chase->checked == chase->count)
 		return refuse_one(chase);
-	chase->at = chase->edge[chase->first + chase->checked].p_nr;
+	chase->from = edge->p_nr;
+	chase->at = edge->target;
 	return WAIT_ASK;
 }
 
@@ -66,6 +67,7 @@ enum wait_verdict wait_chase_on_edge(struct wait_chase *chase, const struct wait
 	/* Never full: no slot stands in it twice. */
 	chase->edge[chase->count++] = *edge;
 	chase->first = place_of(chase, edge->target);
+	chase->from = edge->p_nr;
 	chase->at = edge->target;
-	return WAIT_ASK;
+	return chase->count - chase->first == 2 ? WAIT_FREE : WAIT_ASK;
 }

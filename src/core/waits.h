@@ -14,6 +14,12 @@
  * edge is still the same wait, all of them existed at the moment when the first round ended. (The
  * reasoning is that of edge-chasing deadlock detection after Chandy, Misra and Haas, 1983.)
  *
+ * An edge has two ends, and what ends a wait may be on its way between them: an edge counts if the
+ * node of its target, whose replica decides, still sees it.
+ *
+ * A ring of two is none: who calls an endpoint takes a message of it as the answer, so one of two that
+ * wait for each other goes on, and two plain senders see each other in their lines.
+ *
  * One member is refused, and all agree who: of those whose message nobody has taken yet, the one with
  * the greatest slot. There is such a one in every ring, because a member of it takes no messages.
  */
@@ -38,13 +44,14 @@ struct wait_edge {
 };
 
 enum wait_verdict {
-	WAIT_ASK,    /* hand in the edge of slot chase->at */
+	WAIT_ASK, /* hand in the edge of chase->at, if chase->from does wait for it there as well */
 	WAIT_FREE,   /* no ring */
 	WAIT_LOCKED, /* a ring, proven: chase->victim is to be refused */
 };
 
 struct wait_chase {
 	int32_t at;
+	int32_t from;	  /* who was found to wait for `at`; `at` itself: nobody yet */
 	uint32_t count;	  /* edges so far */
 	uint32_t first;	  /* of the ring; count: none seen yet */
 	uint32_t checked; /* members of the ring found unchanged in the second round */

@@ -21,16 +21,16 @@ struct ring_chase {
 	struct wait_chase chase;
 };
 
-/* What its own line says of the message that a sender waits for. */
-static enum wait_kind kind_of_send(struct process *process, int peer_nr)
+/* How the sender of this line waits for its receiver, as the replica here has it. */
+static enum wait_kind kind_of(struct process *process, int sender_nr, int receiver_nr)
 {
 	const struct exchange_channel *channel =
-		exchange_find(process->node->exchange, process->dcid, process->p_nr, peer_nr);
+		exchange_find(process->node->exchange, process->dcid, sender_nr, receiver_nr);
 	uint64_t word;
 
 	if (!channel)
 		return WAIT_NOBODY;
-	word = channel->page->line[exchange_side(channel, process->p_nr)].word;
+	word = channel->page->line[exchange_side(channel, sender_nr)].word;
 	switch (line_word_state(word)) {
 	case LINE_FULL:
 	case LINE_SENT:
@@ -46,10 +46,10 @@ static enum wait_kind kind_of_send(struct process *process, int peer_nr)
 }
 
 /*
- * For whom a process of this node waits. One that receives from a single peer is not in a ring: a
- * notification of anybody may end its wait.
+ * For whom a process of this node waits, if from_nr (itself: no matter) really waits for it. One that
+ * receives from a single peer is not in a ring: a notification of anybody may end its wait.
  */
-static struct wait_edge edge_of(struct process *process)
+static struct wait_edge edge_of(struct process *process, int from_nr)
 {
 	const struct status_page *page = process->status->page;
 	struct wait_edge edge = { .p_nr = process->p_nr };
@@ -58,13 +58,15 @@ static struct wait_edge edge_of(struct process *process)
 	/* Acquire, and again at the end: all of it belongs to one wait. */
 	edge.nr = atomic_load_explicit(&page->waits, memory_order_acquire);
 	flags = page->rts_flags;
-	if (flags & SENDING) {
+	if (flags & SENDING)
 		edge.target = _ENDPOINT_P(page->sendto);
-		edge.kind = kind_of_send(process, edge.target);
-	} else if (flags & RECEIVING && page->misc_flags & MIS_ATOMIC) {
+	else if (flags & RECEIVING && page->misc_flags & MIS_ATOMIC)
 		edge.target = _ENDPOINT_P(page->getfrom);
-		edge.kind = WAIT_ANSWER;
-	}
+	else
+		return edge;
+	edge.kind = kind_of(process, process->p_nr, edge.target);
+	if (from_nr != process->p_nr && !kind_of(process, from_nr, process->p_nr))
+		edge.kind = WAIT_NOBODY;
 	atomic_thread_fence(memory_order_acquire);
 	if (page->waits != edge.nr)
 		edge.kind = WAIT_NOBODY;
@@ -154,7 +156,8 @@ static void run(struct ring_chase *ring, enum wait_verdict verdict)
 			node_endpoint(node, ring->dcid, ring->chase.at);
 		struct ctl_request head = { .cmd = CTL_WAITS_EDGE,
 					    .dcid = ring->dcid,
-					    .endpoint = ring->chase.at };
+					    .endpoint = ring->chase.at,
+					    .pid = ring->chase.from };
 		struct wait_edge edge = { .kind = WAIT_NOBODY };
 		struct process *process = waiter(node, ring->dcid, ring->chase.at);
 
@@ -163,7 +166,7 @@ static void run(struct ring_chase *ring, enum wait_verdict verdict)
 			return;
 		}
 		if (process)
-			edge = edge_of(process);
+			edge = edge_of(process, ring->chase.from);
 		verdict = wait_chase_on_edge(&ring->chase, &edge);
 	}
 	if (verdict == WAIT_LOCKED)
@@ -228,6 +231,6 @@ void handle_waits(struct request *request)
 		request_end(request, 0, NULL, 0, NULL, 0);
 		return;
 	}
-	edge = edge_of(process);
+	edge = edge_of(process, request->head.pid);
 	request_end(request, 0, &edge, sizeof(edge), NULL, 0);
 }

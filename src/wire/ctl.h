@@ -73,7 +73,7 @@ enum ctl_call {
 };
 
 enum ctl_waits {
-	CTL_WAITS_EDGE = 0, /* for whom does it wait? payload: struct wait_edge */
+	CTL_WAITS_EDGE = 0, /* for whom does it wait, if slot `pid` does for it? struct wait_edge */
 	CTL_WAITS_LOCK = 1, /* its wait number addr[0] is in a ring and is to end: EDVSLOCKED */
 };
 

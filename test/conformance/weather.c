@@ -53,7 +53,8 @@ static enum weather send_one(int sender, int i, int ep, long timeout)
 	m.m1_i1 = sender;
 	m.m1_i2 = i;
 	result = dvk_send_T(ep, &m, timeout);
-	if (result == EDVSAGAIN || result == EDVSTIMEDOUT)
+	/* Locked: just then the receiver sends us an answer that we have given up waiting for. */
+	if (result == EDVSAGAIN || result == EDVSTIMEDOUT || result == EDVSLOCKED)
 		return WEATHER_KEPT;
 	if (result)
 		printf("send %d: %ld\n", i, result);
