@@ -11,8 +11,8 @@
  *	fence                                fence
  *	read copy_pid; 0: ask the daemon     copy_busy: wait
  *
- * That the copier itself is not moved between reading the pid and using it is seen to by the control
- * scope around both.
+ * That the copier itself is not moved between reading the pid and using it is seen to by
+ * control_stay() around both.
  */
 
 #include <errno.h>
@@ -46,10 +46,9 @@ static int copy_by_pid(struct binding *binding, struct channel *channel, const s
 	void *here = into ? copy->dst_addr : copy->src_addr;
 	uint64_t there = (uint64_t)(uintptr_t)(into ? copy->src_addr : copy->dst_addr);
 	_Atomic uint32_t *busy = &channel->page->copy_busy[side];
-	struct control_scope scope;
 	int pid, r = EDVSAGAIN;
 
-	control_begin(&scope);
+	control_stay(binding);
 	atomic_store(busy, 1);
 	atomic_thread_fence(memory_order_seq_cst);
 	pid = atomic_load(&channel->page->copy_pid[side]);
@@ -59,7 +58,7 @@ static int copy_by_pid(struct binding *binding, struct channel *channel, const s
 			r = r == -EFAULT ? EDVSFAULT : EDVSAGAIN;
 	}
 	atomic_store_explicit(busy, 0, memory_order_release);
-	control_end(&scope);
+	control_leave(binding);
 	return r;
 }
 

@@ -24,10 +24,10 @@
  * Says that an exchange begins. Not while the daemon looks at the process or is about to stop it:
  * else a process that asks for one thing after the other could never be moved.
  */
-static void enter(struct binding *binding)
+void control_stay(struct binding *binding)
 {
 	struct status_page *status = binding->status;
-	int64_t deadline = os_now_ns() + QUIET_MAX_NS;
+	int64_t deadline = 0;
 
 	for (;;) {
 		uint32_t seq = atomic_load(&binding->bell->seq);
@@ -37,12 +37,21 @@ static void enter(struct binding *binding)
 		 * stopped the process it looks at in_control again. What follows is done on one node.
 		 */
 		atomic_fetch_add(&status->in_control, 1);
-		if (!atomic_load(&status->quiet) || os_now_ns() > deadline)
+		if (!atomic_load(&status->quiet))
+			break;
+		if (!deadline)
+			deadline = os_now_ns() + QUIET_MAX_NS;
+		if (os_now_ns() > deadline)
 			break;
 		atomic_fetch_sub(&status->in_control, 1);
 		os_futex_wait(&binding->bell->seq, seq, os_now_ns() + QUIET_NAP_NS);
 	}
 	atomic_fetch_add(&status->exchanges, 1);
+}
+
+void control_leave(struct binding *binding)
+{
+	atomic_fetch_sub(&binding->status->in_control, 1);
 }
 
 void control_begin(struct control_scope *scope)
@@ -52,14 +61,14 @@ void control_begin(struct control_scope *scope)
 	scope->binding = binding_known();
 	scope->status = scope->binding ? scope->binding->status : NULL;
 	if (scope->status)
-		enter(scope->binding);
+		control_stay(scope->binding);
 }
 
 void control_end(struct control_scope *scope)
 {
 	/* Another page, or none, if the caller was bound anew or unbound meanwhile. */
 	if (scope->status && scope->binding->status == scope->status)
-		atomic_fetch_sub(&scope->status->in_control, 1);
+		control_leave(scope->binding);
 	pthread_setcancelstate(scope->cancel, NULL);
 	os_signals_restore(&scope->signals);
 }

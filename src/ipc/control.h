@@ -29,8 +29,16 @@ struct control {
 };
 
 /*
+ * Around one system call that must happen on one node, such as a copy with a pid that was just read: the
+ * daemon sees that the process must not be stopped for a move. A signal handler that runs in between
+ * only holds a move up.
+ */
+void control_stay(struct binding *binding);
+void control_leave(struct binding *binding);
+
+/*
  * What stands around an exchange and around whatever must be finished with it (descriptors mapped
- * and closed, a copy made with a pid of this node): no signal handler runs, the thread is not
+ * and closed): no signal handler runs, the thread is not
  * cancelled, and the daemon sees that the process must not be stopped for a move just now.
  */
 struct control_scope {

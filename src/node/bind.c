@@ -207,6 +207,20 @@ static bool is_used(struct request *request, int p_nr)
 	return true;
 }
 
+/* What this node knows speaks against the bind, and it may be behind. */
+static bool is_doubtful(struct request *request, int p_nr)
+{
+	const struct directory_endpoint *ep =
+		node_endpoint(request->node, request->head.dcid, p_nr);
+
+	if (!ep)
+		return false; /* nothing that is ordered makes that number a slot */
+	if (!request->node->directory.dc[request->head.dcid].running)
+		return true;
+	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
+					      : ep->bound;
+}
+
 /* The task to be bound: the calling thread, or another process that the caller names. */
 static int bind_target(struct request *request, pid_t *tgid, pid_t *tid, int *vpid)
 {
@@ -315,6 +329,8 @@ void handle_bind(struct request *request)
 	pid_t tgid, tid;
 	int vpid;
 
+	if (is_doubtful(request, p_nr) && order_catch_up(request, handle_bind))
+		return;
 	if (bind_check(request, p_nr) < 0)
 		return;
 	if (request->head.cmd == RMT_BIND) {

@@ -312,6 +312,18 @@ bool is_blocked(struct puppet *p)
 	return false;
 }
 
+long hear_interrupted(struct puppet *p)
+{
+	long result = STAGE_SILENT;
+
+	for (int i = 0; i < 20 && result == STAGE_SILENT; i++) {
+		stage_sleep_ms(50);
+		stage_kill(p, SIGUSR1);
+		result = hear_within(p, 200);
+	}
+	return result;
+}
+
 /* ---- the run ---- */
 
 /* Ends what a test has started, and waits until no node knows of it. */

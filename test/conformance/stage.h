@@ -105,6 +105,11 @@ long row(int role, int nr, int value);
 bool row_becomes(int role, int nr, int value, long mask, long want, int ms);
 /* Waits until p is blocked in a call. */
 bool is_blocked(struct puppet *p);
+/*
+ * What its call says to a signal: a signal only ends a sleep, and on a loaded machine it may take long
+ * until a wait is one, so it is sent again.
+ */
+long hear_interrupted(struct puppet *p);
 
 long stage_now_ms(void);
 void stage_sleep_ms(int ms);
