@@ -5,16 +5,13 @@
 /*
  * How long to look at memory before going to sleep. Sleeping and being woken on another CPU costs
  * tens of microseconds, so it pays to look on for about as long; not where the looked-for change
- * rarely comes in time, and never where looking keeps the other side from its only CPU.
+ * rarely comes in time.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct spin {
 	int32_t budget_ns; /* 0: not set yet */
-	uint32_t sleeps;   /* counted, to look at the number of CPUs now and then */
-	bool alone;	   /* one CPU: never spin */
 };
 
 #define SPIN_START_NS 30000

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/waits.h"
 #include "node/handlers.h"
@@ -183,7 +184,7 @@ static void on_edge(void *asker, int node, const struct ctl_reply *reply, const 
 	if (reply->packet != CTL_END)
 		return;
 	if (!reply->error && reply->payload_bytes == sizeof(edge))
-		edge = *(const struct wait_edge *)payload;
+		memcpy(&edge, payload, sizeof(edge)); /* which lies anywhere in a frame */
 	run(ring, wait_chase_on_edge(&ring->chase, &edge));
 }
 
