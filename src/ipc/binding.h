@@ -45,7 +45,14 @@ struct binding {
 	uint64_t news[SHM_NEWS_WORDS];	/* taken from the bell, not looked at yet */
 	uint64_t notes[SHM_NEWS_WORDS]; /* seen to have a notification */
 	uint64_t ready[SHM_NEWS_WORDS]; /* seen to have a message */
-	struct patience looking, yielding, far;
+	struct patience beside, looking, yielding, far;
+	/* Who had the CPU, see ipc/look.c. Times are monotonic. */
+	int64_t got_cpu_ns;		   /* since when we run */
+	int64_t ran_ns;			   /* before that, not counted as talk yet */
+	uint32_t waits;			   /* begun meanwhile */
+	unsigned asked_cpu;		   /* where we last asked who else runs, + 1; 0: never */
+	int64_t asked_ns;		   /* when */
+	uint64_t asked_talk;		   /* what had been talked there */
 	struct channel channel[SHM_SLOTS]; /* by table index of the peer */
 };
 

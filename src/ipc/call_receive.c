@@ -234,12 +234,16 @@ static int look(struct receipt *receipt)
 }
 
 /* Who comes next is most often who came last. */
+static const struct channel *likely(const struct receipt *receipt, struct binding *binding)
+{
+	return receipt->source == ANY ? &binding->channel[binding->last_served % SHM_SLOTS]
+				      : receipt->channel;
+}
+
 static bool is_far(const struct receipt *receipt, struct binding *binding)
 {
-	const struct channel *channel = receipt->channel;
+	const struct channel *channel = likely(receipt, binding);
 
-	if (receipt->source == ANY)
-		channel = &binding->channel[binding->last_served % SHM_SLOTS];
 	return channel->page && channel_is_far(channel);
 }
 
@@ -254,6 +258,7 @@ static int receive_entered(struct receipt *receipt, struct binding *binding, lon
 	wait->flags = RECEIVING;
 	wait->getfrom = receipt->source;
 	wait->far = is_far(receipt, binding);
+	wait->peer = likely(receipt, binding)->bell;
 	r = wait->any ? wait_latch(binding, true) : 0;
 	while (!r) {
 		wait_begin(wait);

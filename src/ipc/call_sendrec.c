@@ -222,6 +222,7 @@ static int run(struct transaction *t)
 		wait->word[1] = &own->word;
 		wait->seen[1] = own_word;
 		wait->far = channel_is_far(t->channel);
+		wait->peer = t->channel->bell;
 		r = wait_step(wait);
 		if (r)
 			return abandon(t, r);

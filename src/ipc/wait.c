@@ -29,17 +29,12 @@
 #include "dvk.h"
 #include "ipc/binding.h"
 #include "ipc/channel.h"
-#include "ipc/spin.h"
+#include "ipc/look.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/thread.h"
 
 #define NAP_MAX_NS	  OS_SECOND_NS
-#define LOOKS_PER_CLOCK	  32
-#define SPIN_UNASKED_NS	  10000 /* before asking, by a yield, whether somebody wants the CPU */
-#define YIELDS_MAX	  8
-#define YIELD_WANTED_NS	  1500
-#define YIELD_MAX_NS	  1000000
 #define NAP_DISTRUST_NS	  (2 * OS_MS_NS)
 #define DISTRUST_SLEEPS	  2000
 /* Until then most waits are over, and one that is not can wait for the daemon to look at it. */
@@ -90,24 +85,6 @@ int wait_latch(struct binding *binding, bool any)
 	return atomic_exchange(&binding->status->latch, 0);
 }
 
-static bool word_changed(const struct wait *wait, int i)
-{
-	return wait->word[i] &&
-	       atomic_load_explicit(wait->word[i], memory_order_acquire) != wait->seen[i];
-}
-
-static bool has_news(const struct wait *wait)
-{
-	const struct bell_page *bell = wait->binding->bell;
-	uint64_t news = 0;
-
-	if (!wait->news)
-		return false;
-	for (int i = 0; i < SHM_NEWS_WORDS; i++)
-		news |= atomic_load_explicit(&bell->news[i], memory_order_relaxed);
-	return news != 0;
-}
-
 /* The daemon has found this very wait to be one of a ring, and us to be the one to give way. */
 static bool is_locked(const struct wait *wait)
 {
@@ -123,100 +100,13 @@ static bool is_worth(const struct wait *wait)
 {
 	int32_t latch;
 
-	if (word_changed(wait, 0) || word_changed(wait, 1) || has_news(wait))
+	if (look_changed(wait, 0) || look_changed(wait, 1) || look_news(wait))
 		return true;
 	if (wait->firm)
 		return false;
 	latch = atomic_load_explicit(&wait->binding->status->latch, memory_order_relaxed);
 	return is_held(wait->binding) || is_unbound(wait->binding) || is_locked(wait) ||
 	       (latch && (wait->any || latch != EDVSWOKENUP));
-}
-
-static bool has_come(const struct wait *wait)
-{
-	return word_changed(wait, 0) || has_news(wait);
-}
-
-static bool is_late(const struct wait *wait, int64_t now)
-{
-	return wait->deadline_ns >= 0 && now >= wait->deadline_ns;
-}
-
-/*
- * Looks on. Nothing that is looked at is written by the other side except when there is something:
- * the hot word, the news if they matter, and seq, which the daemon counts for whatever else happens.
- */
-static bool spin(const struct wait *wait, int64_t for_ns)
-{
-	const struct bell_page *bell = wait->binding->bell;
-	int64_t begin = 0, now = 0;
-
-	do {
-		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
-			if (has_come(wait) ||
-			    atomic_load_explicit(&bell->seq, memory_order_acquire) != wait->seq)
-				return true;
-			spin_pause();
-		}
-		now = os_now_ns();
-		if (!begin)
-			begin = now;
-		if (is_late(wait, now))
-			return false;
-	} while (now - begin < for_ns);
-	return false;
-}
-
-/* How long it took until we had the CPU again; at least YIELD_WANTED_NS if somebody else wanted it. */
-static int64_t yield(void)
-{
-	int64_t begin = os_now_ns();
-
-	os_thread_yield();
-	return os_now_ns() - begin;
-}
-
-/* Looks on for as long as nobody else wants this CPU. *wantedp: somebody does. */
-static bool spin_step(const struct wait *wait, bool may_yield, bool *wantedp)
-{
-	int64_t begin = os_now_ns(), now = begin;
-
-	while (now - begin < PATIENCE_NS && !is_late(wait, now)) {
-		if (spin(wait, may_yield ? SPIN_UNASKED_NS : PATIENCE_NS))
-			return true;
-		if (may_yield && yield() >= YIELD_WANTED_NS) {
-			*wantedp = true;
-			return has_come(wait);
-		}
-		now = os_now_ns();
-	}
-	return false;
-}
-
-/*
- * The other side may be waiting for this very CPU: letting it go first is cheaper than a sleep and the
- * wake that it then owes. If a yield comes back at once, nobody is; if it takes very long, strangers
- * want the CPU: a yield goes to them, and a wake to who is woken, so that counts as a miss.
- */
-static bool yield_step(const struct wait *wait, bool *wantedp)
-{
-	struct patience *patience = &wait->binding->yielding;
-	int64_t took = 0, total = 0;
-	bool found = false;
-
-	for (int i = 0; i < YIELDS_MAX && !found; i++) {
-		took = yield();
-		found = has_come(wait);
-		if (took < YIELD_WANTED_NS)
-			break;
-		*wantedp = true;
-		total += took;
-	}
-	if (total > YIELD_MAX_NS)
-		patience_missed(patience, 0);
-	else if (found)
-		patience_rewarded(patience);
-	return found;
 }
 
 static void all_have_news(struct binding *binding)
@@ -301,78 +191,22 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
 	/* Partner: the fence of every ringer between its change and its look at `sleeping`. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (!is_worth(wait))
+	if (!is_worth(wait)) {
+		look_give_cpu(binding, begin_ns);
 		r = futex_sleep(binding, wait->seq, bounded ? wait->deadline_ns : until);
+		look_got_cpu(binding, os_now_ns());
+	}
 	atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
 	binding->overdue = r == -ETIMEDOUT && !bounded && !wait->nap_ns;
 	if (binding->overdue)
 		all_have_news(binding);
-	if (word_changed(wait, 0) || word_changed(wait, 1))
+	if (look_changed(wait, 0) || look_changed(wait, 1))
 		wait_found(binding);
 	if (binding->distrust)
 		binding->distrust--;
 	if (r == -ETIMEDOUT && !bounded && wait->ring_in_ns)
 		suspect_ring(wait, nap);
 	return !wait->firm && is_signal(binding, r, node) ? EDVSINTR : 0;
-}
-
-/*
- * The same for a peer elsewhere. The daemon that is to bring the answer may have no other CPU than
- * this one, so it is let go first all the time.
- */
-static bool far_step(const struct wait *wait)
-{
-	int64_t begin = os_now_ns(), now = begin;
-
-	do {
-		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
-			if (word_changed(wait, 0) || has_news(wait))
-				return true;
-			spin_pause();
-		}
-		os_thread_yield();
-		now = os_now_ns();
-		if (wait->deadline_ns >= 0 && now >= wait->deadline_ns)
-			return false;
-	} while (now - begin < PATIENCE_FAR_NS);
-	return false;
-}
-
-/* True if there is something. *missedp: the patience with which we looked on for it in vain. */
-static bool look_on(struct wait *wait, struct patience **missedp)
-{
-	struct binding *binding = wait->binding;
-	bool wanted = false, found = false, may_yield;
-
-	if (has_come(wait))
-		return true;
-	if (wait->far) {
-		if (!patience_begin(&binding->far))
-			return false;
-		if (far_step(wait)) {
-			patience_rewarded(&binding->far);
-			return true;
-		}
-		*missedp = &binding->far;
-		return false;
-	}
-	may_yield = patience_begin(&binding->yielding);
-	if (patience_begin(&binding->looking)) {
-		found = spin_step(wait, may_yield, &wanted);
-		if (found && !wanted) {
-			patience_rewarded(&binding->looking);
-			return true;
-		}
-		*missedp = &binding->looking;
-	}
-	if (!found && may_yield)
-		found = yield_step(wait, &wanted);
-	/* We took the CPU from somebody, whenever it is that ours comes. */
-	if (*missedp && (found || wanted)) {
-		patience_missed(*missedp, 0);
-		*missedp = NULL;
-	}
-	return found;
 }
 
 int wait_step(struct wait *wait)

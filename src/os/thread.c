@@ -43,6 +43,13 @@ void os_signals_block_timers(sigset_t *kept)
 	pthread_sigmask(SIG_BLOCK, &some, kept);
 }
 
+unsigned os_thread_cpu(void)
+{
+	int cpu = sched_getcpu();
+
+	return cpu < 0 ? 0 : (unsigned)cpu;
+}
+
 void os_thread_yield(void)
 {
 	sched_yield();

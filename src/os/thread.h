@@ -21,6 +21,8 @@ void os_signals_restore(const sigset_t *kept);
 /* Blocks SIGALRM, SIGIO and SIGTERM only. */
 void os_signals_block_timers(sigset_t *kept);
 
+/* The CPU it runs on, or ran on a moment ago; 0 if the kernel does not say. */
+unsigned os_thread_cpu(void);
 /* Lets another runnable thread go first, if there is one. */
 void os_thread_yield(void);
 /* Sleeps; -EINTR when a signal handler ran. */

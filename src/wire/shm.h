@@ -29,12 +29,13 @@
 
 #include "dvk.h"
 
-#define SHM_VERSION	    3
+#define SHM_VERSION	    4
 #define SHM_PAGE_BYTES	    4096u
 #define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
 #define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
 #define SHM_DCS		    32
 #define SHM_NEWS_WORDS	    (SHM_SLOTS / 64)
+#define SHM_TALK_CPUS	    32
 #define SHM_NODE_NEWS_WORDS (SHM_DCS * SHM_SLOTS / 64)
 
 #define SHM_MAGIC_CHANNEL 0x43535644u /* "DVSC" */
@@ -119,7 +120,8 @@ struct bell_page {
 	_Alignas(64) _Atomic uint32_t seq; /* futex word, counted up by every ring */
 	_Atomic uint32_t sleeping;	   /* the holder is, or is about to be, in futex wait */
 	_Atomic uint32_t holder;	   /* enum bell_holder */
-	uint32_t pad[13];
+	_Atomic uint32_t cpu; /* 1 + the CPU the holder runs on; 0: it has given its CPU away */
+	uint32_t pad[12];
 	_Alignas(64) _Atomic uint64_t news[SHM_NEWS_WORDS]; /* bit: table index of the ringer */
 };
 
@@ -132,6 +134,10 @@ struct node_bell {
 	_Atomic uint32_t sleeping;
 	uint32_t pad1[14];
 	_Alignas(64) _Atomic uint64_t news[SHM_NODE_NEWS_WORDS]; /* bit: dcid * SHM_SLOTS + index */
+	/* By CPU, modulo: the time its processes have talked on it, counted by themselves when they pause. */
+	struct {
+		_Alignas(64) _Atomic uint64_t ns;
+	} talk[SHM_TALK_CPUS];
 };
 
 _Static_assert(sizeof(struct bell_page) <= SHM_PAGE_BYTES, "a bell fits its page");

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Nothing that is looked at is written by the other side except when there is something: the hot word,
+ * the news if they matter, and the bell's seq, which the daemon counts for whatever else happens.
+ */
+
+#include "ipc/look.h"
+
+#include "ipc/spin.h"
+#include "os/clock.h"
+#include "os/thread.h"
+
+#define LOOKS_PER_CLOCK	 32
+#define BESIDE_NS	 10000 /* for a peer that runs beside us */
+#define SPIN_UNASKED_NS	 10000 /* before asking, by a yield, whether somebody wants the CPU */
+#define YIELDS_MAX	 8
+#define YIELD_WANTED_NS	 1500
+#define YIELD_MAX_NS	 1000000
+#define TALK_PER_WAIT_NS 20000 /* more time than this for each wait is not talk but work */
+#define WAITS_PER_COUNT	 64
+
+static bool has_come(const struct wait *wait)
+{
+	return look_changed(wait, 0) || look_news(wait);
+}
+
+static bool is_late(const struct wait *wait, int64_t now)
+{
+	return wait->deadline_ns >= 0 && now >= wait->deadline_ns;
+}
+
+/* ---- who has the CPU ---- */
+
+void look_give_cpu(struct binding *binding, int64_t now_ns)
+{
+	atomic_store_explicit(&binding->bell->cpu, 0, memory_order_relaxed);
+	binding->ran_ns += now_ns - binding->got_cpu_ns;
+}
+
+void look_got_cpu(struct binding *binding, int64_t now_ns)
+{
+	atomic_store_explicit(&binding->bell->cpu, os_thread_cpu() + 1, memory_order_relaxed);
+	binding->got_cpu_ns = now_ns;
+}
+
+/* How long it took until we had a CPU again; at least YIELD_WANTED_NS if somebody else wanted ours. */
+static int64_t yield(struct binding *binding)
+{
+	int64_t begin = os_now_ns();
+
+	look_give_cpu(binding, begin);
+	os_thread_yield();
+	look_got_cpu(binding, os_now_ns());
+	return binding->got_cpu_ns - begin;
+}
+
+static _Atomic uint64_t *talk_of(const struct binding *binding, unsigned cpu)
+{
+	return &binding->node_bell->talk[cpu % SHM_TALK_CPUS].ns;
+}
+
+/* Says for all what we ran to talk; where that is long for so many waits, it was for something else. */
+static void count_talk(struct binding *binding)
+{
+	int64_t now = os_now_ns();
+	int64_t ran = binding->ran_ns + now - binding->got_cpu_ns;
+	int64_t most = (int64_t)binding->waits * TALK_PER_WAIT_NS;
+
+	/* Less than nothing: a move has brought us to another clock. */
+	if (ran > 0)
+		atomic_fetch_add_explicit(talk_of(binding, os_thread_cpu()),
+					  (uint64_t)(ran < most ? ran : most),
+					  memory_order_relaxed);
+	binding->ran_ns = 0;
+	binding->got_cpu_ns = now;
+	binding->waits = 0;
+}
+
+/* Since we last asked, this CPU went to processes that do not talk, for the most part. */
+static bool strangers_had_it(struct binding *binding)
+{
+	unsigned cpu = os_thread_cpu();
+	uint64_t talked = atomic_load_explicit(talk_of(binding, cpu), memory_order_relaxed);
+	int64_t now = os_now_ns();
+	bool strange = binding->asked_cpu == cpu + 1 &&
+		       talked - binding->asked_talk < (uint64_t)(now - binding->asked_ns) / 2;
+
+	binding->asked_cpu = cpu + 1;
+	binding->asked_talk = talked;
+	binding->asked_ns = now;
+	return strange;
+}
+
+/* The peer runs, and not on our CPU. It may be wrong about that, or lie: it costs us BESIDE_NS. */
+static bool runs_beside(const struct wait *wait)
+{
+	uint32_t cpu;
+
+	if (!wait->peer)
+		return false;
+	cpu = atomic_load_explicit(&wait->peer->cpu, memory_order_relaxed);
+	return cpu && cpu != os_thread_cpu() + 1;
+}
+
+/* ---- the ways of looking on ---- */
+
+static bool beside_step(const struct wait *wait)
+{
+	struct patience *patience = &wait->binding->beside;
+	int64_t begin;
+
+	if (!runs_beside(wait) || !patience_begin(patience))
+		return false;
+	begin = os_now_ns();
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			if (has_come(wait)) {
+				patience_rewarded(patience);
+				return true;
+			}
+			spin_pause();
+		}
+	} while (os_now_ns() - begin < BESIDE_NS && runs_beside(wait));
+	patience_missed(patience, 0);
+	return false;
+}
+
+static bool spin(const struct wait *wait, int64_t for_ns)
+{
+	const struct bell_page *bell = wait->binding->bell;
+	int64_t begin = 0, now = 0;
+
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			if (has_come(wait) ||
+			    atomic_load_explicit(&bell->seq, memory_order_acquire) != wait->seq)
+				return true;
+			spin_pause();
+		}
+		now = os_now_ns();
+		if (!begin)
+			begin = now;
+		if (is_late(wait, now))
+			return false;
+	} while (now - begin < for_ns);
+	return false;
+}
+
+/* Looks on for as long as nobody else wants this CPU. *wantedp: somebody does. */
+static bool spin_step(const struct wait *wait, bool may_yield, bool *wantedp)
+{
+	int64_t begin = os_now_ns(), now = begin;
+
+	while (now - begin < PATIENCE_NS && !is_late(wait, now)) {
+		if (spin(wait, may_yield ? SPIN_UNASKED_NS : PATIENCE_NS))
+			return true;
+		if (may_yield && yield(wait->binding) >= YIELD_WANTED_NS) {
+			*wantedp = true;
+			return has_come(wait);
+		}
+		now = os_now_ns();
+	}
+	return false;
+}
+
+/*
+ * The other side may be waiting for this very CPU. If a yield comes back at once, nobody is; if it takes
+ * very long because of strangers, they will not let us on for a while: a yield goes to them, and a wake to
+ * who is woken, so that counts as a miss.
+ */
+static bool yield_step(const struct wait *wait, bool *wantedp)
+{
+	struct binding *binding = wait->binding;
+	int64_t took = 0, total = 0;
+	bool found = false;
+
+	for (int i = 0; i < YIELDS_MAX && !found; i++) {
+		took = yield(binding);
+		found = has_come(wait);
+		if (took < YIELD_WANTED_NS)
+			break;
+		*wantedp = true;
+		total += took;
+		found = found || beside_step(wait);
+	}
+	if (total > YIELD_MAX_NS && strangers_had_it(binding))
+		patience_missed(&binding->yielding, 0);
+	else if (found)
+		patience_rewarded(&binding->yielding);
+	return found;
+}
+
+/* The daemon that is to bring it may have no other CPU than this one, so it is let go first all the time. */
+static bool far_step(const struct wait *wait)
+{
+	int64_t begin = os_now_ns(), now = begin;
+
+	do {
+		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
+			if (has_come(wait))
+				return true;
+			spin_pause();
+		}
+		os_thread_yield();
+		now = os_now_ns();
+		if (is_late(wait, now))
+			return false;
+	} while (now - begin < PATIENCE_FAR_NS);
+	return false;
+}
+
+static bool look_far(struct wait *wait, struct patience **missedp)
+{
+	struct patience *patience = &wait->binding->far;
+
+	if (!patience_begin(patience))
+		return false;
+	if (far_step(wait)) {
+		patience_rewarded(patience);
+		return true;
+	}
+	*missedp = patience;
+	return false;
+}
+
+bool look_on(struct wait *wait, struct patience **missedp)
+{
+	struct binding *binding = wait->binding;
+	bool wanted = false, found = false, may_yield;
+
+	if (++binding->waits == WAITS_PER_COUNT)
+		count_talk(binding);
+	if (has_come(wait))
+		return true;
+	if (wait->far)
+		return look_far(wait, missedp);
+	if (beside_step(wait))
+		return true;
+	may_yield = patience_begin(&binding->yielding);
+	if (patience_begin(&binding->looking)) {
+		found = spin_step(wait, may_yield, &wanted);
+		if (found && !wanted) {
+			patience_rewarded(&binding->looking);
+			return true;
+		}
+		*missedp = &binding->looking;
+	}
+	if (!found && may_yield)
+		found = yield_step(wait, &wanted);
+	/* We took the CPU from somebody, whenever it is that ours comes. */
+	if (*missedp && (found || wanted)) {
+		patience_missed(*missedp, 0);
+		*missedp = NULL;
+	}
+	return found;
+}
