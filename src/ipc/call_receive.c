@@ -234,17 +234,10 @@ static int look(struct receipt *receipt)
 }
 
 /* Who comes next is most often who came last. */
-static const struct channel *likely(const struct receipt *receipt, struct binding *binding)
+static const struct channel *expected(const struct receipt *receipt, const struct binding *binding)
 {
 	return receipt->source == ANY ? &binding->channel[binding->last_served % SHM_SLOTS]
 				      : receipt->channel;
-}
-
-static bool is_far(const struct receipt *receipt, struct binding *binding)
-{
-	const struct channel *channel = likely(receipt, binding);
-
-	return channel->page && channel_is_far(channel);
 }
 
 static int receive_entered(struct receipt *receipt, struct binding *binding, long timeout)
@@ -257,14 +250,13 @@ static int receive_entered(struct receipt *receipt, struct binding *binding, lon
 	wait->any = receipt->source == ANY;
 	wait->flags = RECEIVING;
 	wait->getfrom = receipt->source;
-	wait->far = is_far(receipt, binding);
-	wait->peer = likely(receipt, binding)->bell;
 	r = wait->any ? wait_latch(binding, true) : 0;
 	while (!r) {
 		wait_begin(wait);
 		r = look(receipt);
 		if (r)
 			break;
+		wait->peer = expected(receipt, binding)->bell;
 		r = timeout ? wait_step(wait) : EDVSAGAIN;
 	}
 	return r > 0 ? 0 : r;

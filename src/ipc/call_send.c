@@ -70,7 +70,7 @@ static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 		wait->seen[0] = word;
 		wait->word[1] = &peer->word;
 		wait->seen[1] = peer_word;
-		wait->far = channel_is_far(channel);
+		wait->peer = channel->bell;
 		r = wait_step(wait);
 		if (r)
 			return post_withdraw(wait->binding, channel, seq, r);

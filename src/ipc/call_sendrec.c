@@ -221,7 +221,6 @@ static int run(struct transaction *t)
 		wait->seen[0] = peer_word;
 		wait->word[1] = &own->word;
 		wait->seen[1] = own_word;
-		wait->far = channel_is_far(t->channel);
 		wait->peer = t->channel->bell;
 		r = wait_step(wait);
 		if (r)

@@ -72,12 +72,6 @@ static inline bool channel_waiting(uint64_t word)
 	return state == LINE_FULL || state == LINE_SENT;
 }
 
-/* Where the peer is may change at any moment: only good for deciding how to wait. */
-static inline bool channel_is_far(const struct channel *channel)
-{
-	return atomic_load_explicit(&channel->bell->holder, memory_order_relaxed) != BELL_PROCESS;
-}
-
 static inline bool channel_is_dead(const struct channel *channel)
 {
 	/* Acquire: the daemon ended the lines before; whoever sees this sees them ended. */

@@ -103,6 +103,13 @@ static bool runs_beside(const struct wait *wait)
 	return cpu && cpu != os_thread_cpu() + 1;
 }
 
+/* Then its daemon holds the bell, and what it says takes longer than a look. */
+static bool is_elsewhere(const struct wait *wait)
+{
+	return wait->peer &&
+	       atomic_load_explicit(&wait->peer->holder, memory_order_relaxed) != BELL_PROCESS;
+}
+
 /* ---- the ways of looking on ---- */
 
 static bool beside_step(const struct wait *wait)
@@ -233,7 +240,7 @@ bool look_on(struct wait *wait, struct patience **missedp)
 		count_talk(binding);
 	if (has_come(wait))
 		return true;
-	if (wait->far)
+	if (is_elsewhere(wait))
 		return look_far(wait, missedp);
 	if (beside_step(wait))
 		return true;

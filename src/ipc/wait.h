@@ -29,10 +29,10 @@ struct wait {
 	const _Atomic uint64_t
 		*word[2]; /* a change of one is worth a look; NULL: unused. [0] is hot */
 	uint64_t seen[2];
-	const struct bell_page *peer; /* who is most likely to end it; NULL: not known */
-	bool news;		      /* so is news in the bell */
-	bool far; /* the peer is elsewhere: its answer takes longer than looking on is worth */
-	bool any; /* dvk_wakeup ends it */
+	/* The bell of who is most likely to end it, while its channel is open; NULL: not known. */
+	const struct bell_page *peer;
+	bool news;	       /* so is news in the bell */
+	bool any;	       /* dvk_wakeup ends it */
 	int64_t ring_in_ns;    /* of sleep until a ring is looked for; 0: never */
 	int64_t ring_after_ns; /* the last such period */
 	bool firm;	       /* retreating: neither signals, nor hold, nor wake-ups end it */
