@@ -221,6 +221,10 @@ static bool look_far(struct wait *wait, struct patience **missedp)
 {
 	struct patience *patience = &wait->binding->far;
 
+	/* A wake by the daemon is cheaper than all the turns that we would take from it until then. */
+	if (atomic_load_explicit(&wait->binding->node_bell->cpu, memory_order_relaxed) ==
+	    os_thread_cpu() + 1)
+		return false;
 	if (!patience_begin(patience))
 		return false;
 	if (far_step(wait)) {

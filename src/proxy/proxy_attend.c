@@ -16,7 +16,8 @@
  *	                         if it has changed
  *
  * It yields now and then, because on few CPUs the process that is to answer may be waiting for this
- * very one. How long it looks adapts: less if nothing came, more if something came soon after.
+ * very one; those who wait then see that it looks on where they are, and sleep instead of taking turns
+ * from it (ipc/look.h). How long it looks adapts: less if nothing came, more if something came soon after.
  */
 
 #include <stdatomic.h>
@@ -99,6 +100,7 @@ static void look(struct proxy *proxy, const struct node_bell *bell, int64_t now)
 static void give_up(struct proxy *proxy, struct node_bell *bell)
 {
 	spin_failed(&proxy->attention);
+	atomic_store_explicit(&bell->cpu, 0, memory_order_relaxed);
 	os_loop_lock(proxy->loop);
 	proxy->given_up_ns = proxy->active_ns;
 	proxy->attending = false;
@@ -121,6 +123,7 @@ bool proxy_attend(void *ctx)
 	for (int i = 0; i < LOOKS_PER_TURN; i++) {
 		int64_t now = os_now_ns();
 
+		atomic_store_explicit(&bell->cpu, os_thread_cpu() + 1, memory_order_relaxed);
 		look(proxy, bell, now);
 		if (proxy->active) {
 			if (proxy->active_ns)

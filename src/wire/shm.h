@@ -132,7 +132,8 @@ struct node_bell {
 	uint32_t pad0[13];
 	_Alignas(64) _Atomic uint32_t seq;
 	_Atomic uint32_t sleeping;
-	uint32_t pad1[14];
+	_Atomic uint32_t cpu; /* 1 + the CPU on which the daemon looks on; 0: it does not */
+	uint32_t pad1[13];
 	_Alignas(64) _Atomic uint64_t news[SHM_NODE_NEWS_WORDS]; /* bit: dcid * SHM_SLOTS + index */
 	/* By CPU, modulo: the time its processes have talked on it, counted by themselves when they pause. */
 	struct {
