@@ -3,6 +3,7 @@
 /* The least that two processes can do: a word in memory that both see, without a message. */
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -72,8 +73,31 @@ static void futex_trip(struct way_pair *pair)
 	hand_over(pair->memory, 1);
 }
 
+/* ---- neither sleeps: each lets others go first until it is its turn ---- */
+
+static void yield_serve(struct way_pair *pair)
+{
+	_Atomic uint32_t *turn = pair->memory;
+
+	for (;;) {
+		while (atomic_load(turn) == 0)
+			sched_yield();
+		atomic_store(turn, 0);
+	}
+}
+
+static void yield_trip(struct way_pair *pair)
+{
+	_Atomic uint32_t *turn = pair->memory;
+
+	atomic_store(turn, 1);
+	while (atomic_load(turn) == 1)
+		sched_yield();
+}
+
 const struct way ways_memory[] = {
 	{ "line", NULL, line_serve, NULL, line_trip, NULL },
 	{ "futex", NULL, futex_serve, NULL, futex_trip, NULL },
+	{ "yield", NULL, yield_serve, NULL, yield_trip, NULL },
 	{ 0 },
 };
