@@ -16,6 +16,7 @@
 #define SPIN_UNASKED_NS	 10000 /* before asking, by a yield, whether somebody wants the CPU */
 #define YIELDS_MAX	 8
 #define YIELD_WANTED_NS	 1500
+#define YIELD_ALONE_NS	 10000
 #define YIELD_MAX_NS	 1000000
 #define TALK_PER_WAIT_NS 20000 /* more time than this for each wait is not talk but work */
 #define WAITS_PER_COUNT	 64
@@ -198,10 +199,24 @@ static bool yield_step(const struct wait *wait, bool *wantedp)
 	return found;
 }
 
-/* The daemon that is to bring it may have no other CPU than this one, so it is let go first all the time. */
-static bool far_step(const struct wait *wait)
+/*
+ * The daemon looks on with our CPU, and nobody else to speak of wants that: a wake by it is cheaper than all
+ * the turns that we would take from it. With many who wait, its wakes are what would cost most.
+ */
+static bool is_better_asleep(const struct wait *wait, int64_t yield_took_ns)
 {
-	int64_t begin = os_now_ns(), now = begin;
+	return yield_took_ns < YIELD_ALONE_NS &&
+	       atomic_load_explicit(&wait->binding->node_bell->cpu, memory_order_relaxed) ==
+		       os_thread_cpu() + 1;
+}
+
+/*
+ * The daemon that is to bring it may have no other CPU than this one, so it is let go first all the time.
+ * *missedp: it did not come in the time that we gave it.
+ */
+static bool far_step(const struct wait *wait, bool *missedp)
+{
+	int64_t begin = os_now_ns(), now = begin, before;
 
 	do {
 		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
@@ -209,29 +224,31 @@ static bool far_step(const struct wait *wait)
 				return true;
 			spin_pause();
 		}
+		before = os_now_ns();
 		os_thread_yield();
 		now = os_now_ns();
-		if (is_late(wait, now))
+		if (has_come(wait))
+			return true;
+		if (is_late(wait, now) || is_better_asleep(wait, now - before))
 			return false;
 	} while (now - begin < PATIENCE_FAR_NS);
+	*missedp = true;
 	return false;
 }
 
 static bool look_far(struct wait *wait, struct patience **missedp)
 {
 	struct patience *patience = &wait->binding->far;
+	bool missed = false;
 
-	/* A wake by the daemon is cheaper than all the turns that we would take from it until then. */
-	if (atomic_load_explicit(&wait->binding->node_bell->cpu, memory_order_relaxed) ==
-	    os_thread_cpu() + 1)
-		return false;
 	if (!patience_begin(patience))
 		return false;
-	if (far_step(wait)) {
+	if (far_step(wait, &missed)) {
 		patience_rewarded(patience);
 		return true;
 	}
-	*missedp = patience;
+	if (missed)
+		*missedp = patience;
 	return false;
 }
 

@@ -10,8 +10,8 @@
  *	anywhere, and nobody wants     spin, asking now and then by a yield whether that is still so
  *	this CPU
  *	waits for a CPU, this perhaps  yield: cheaper than a sleep and the wake that it then owes
- *	on another node                spin and yield in turn, so that the daemon comes to run; nothing
- *	                               if it already looks on, and on this CPU: sleep
+ *	on another node                spin and yield in turn, so that the daemon comes to run; sleep
+ *	                               if it already looks on, and on this CPU, with few others
  *
  * A bell says which CPU its holder runs on, so two that happen to run at once go on together for as
  * long as they are let, however many others there are, and part when one of them has lost its CPU.
