@@ -152,6 +152,7 @@ bool exchange_identify(struct exchange *exchange, dev_t dev, ino_t ino, struct p
 	if (!found || found->dev != dev)
 		return false;
 	*name = found->name;
+	name->over = found->retired;
 	return true;
 }
 

@@ -32,6 +32,7 @@ struct page_name {
 	int32_t p_nr;	     /* bell, status: whose; channel: side 0 */
 	int32_t peer_nr;     /* channel: side 1; a bell that is handed on: enum bell_holder */
 	int32_t endpoint[2]; /* channel: with generations; status, bell: [0] */
+	int32_t over; /* 1: only processes may still have it mapped; said by exchange_identify() */
 };
 
 struct exchange_bell {
@@ -103,6 +104,11 @@ int exchange_side(const struct exchange_channel *channel, int p_nr); /* 0 or 1 *
  * and a held survivor's lines count as present: after a move in, repeat for peers that died meanwhile.
  */
 void exchange_endpoint_dead(struct exchange *exchange, int dcid, int p_nr, int endpoint);
+/*
+ * A page marked dead for a process that comes with one of a channel that is over (for its peer has died and
+ * perhaps somebody else has got the slot): a descriptor that is the caller's, or negative errno.
+ */
+int exchange_remnant(struct exchange *exchange, const struct page_name *name);
 /* Drops a channel none of whose ends is on this node any more. */
 void exchange_channel_drop(struct exchange *exchange, struct exchange_channel *channel);
 

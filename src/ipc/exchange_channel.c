@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "base/hash.h"
 #include "ipc/exchange_table.h"
+#include "os/socket.h"
 
 int exchange_side(const struct exchange_channel *channel, int p_nr)
 {
@@ -98,18 +99,35 @@ static int32_t holder_node(struct exchange *exchange, int dcid, int p_nr)
 	return bell && bell->holder == BELL_PROCESS ? exchange->nodeid : -1;
 }
 
-static void page_fill(struct exchange *exchange, const struct exchange_channel *channel)
+static void page_fill(struct exchange *exchange, struct channel_page *page, int dcid,
+		      const int32_t endpoint[2])
 {
-	struct channel_page *page = channel->page;
-
 	page->magic = SHM_MAGIC_CHANNEL;
 	page->version = SHM_VERSION;
-	page->dcid = channel->dcid;
+	page->dcid = dcid;
 	for (int side = 0; side < 2; side++) {
-		page->endpoint[side] = channel->endpoint[side];
+		page->endpoint[side] = endpoint[side];
 		atomic_store(&page->node[side],
-			     holder_node(exchange, channel->dcid, channel->p_nr[side]));
+			     holder_node(exchange, dcid, _ENDPOINT_P(endpoint[side])));
 	}
+}
+
+int exchange_remnant(struct exchange *exchange, const struct page_name *name)
+{
+	struct channel_page *page;
+	void *at;
+	uint64_t ino;
+	int fd, copy;
+	int r = exchange_page_new(exchange, name, &fd, &at, &ino);
+
+	if (r)
+		return r;
+	page = at;
+	page_fill(exchange, page, name->dcid, name->endpoint);
+	atomic_store(&page->dead, 3);
+	copy = os_dup(fd);
+	exchange_page_retire(exchange, fd, at, ino);
+	return copy;
 }
 
 void exchange_show_peers(struct exchange *exchange, int dcid, int p_nr)
@@ -152,7 +170,7 @@ static int channel_make(struct exchange *exchange, int dcid, const int endpoint[
 		return r;
 	}
 	channel->page = page;
-	page_fill(exchange, channel);
+	page_fill(exchange, page, dcid, endpoint);
 	exchange_channel_link(exchange, channel);
 	for (int side = 0; side < 2; side++)
 		exchange_show_peers(exchange, dcid, channel->p_nr[side]);

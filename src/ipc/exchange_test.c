@@ -374,6 +374,39 @@ static void test_generations(void)
 	tear_down();
 }
 
+/* A process that comes with a page of the older of two channels gets one that says so, and can go on with it. */
+static void test_a_remnant_is_nobodys(void)
+{
+	struct exchange_channel *newer;
+	struct channel_page *page;
+	struct page_name name;
+	struct stat file;
+	int fd;
+
+	set_up();
+	CHECK_EQ(fstat(channel->fd, &file), 0);
+	CHECK(exchange_identify(exchange, file.st_dev, file.st_ino, &name));
+	CHECK_EQ(name.over, 0);
+	CHECK_EQ(exchange_channel(exchange, 1, 3, _ENDPOINT(1, 7), &newer), 0);
+	CHECK(exchange_identify(exchange, file.st_dev, file.st_ino, &name));
+	CHECK_EQ(name.over, 1);
+	fd = exchange_remnant(exchange, &name);
+	CHECK(fd >= 0);
+	page = map_again(fd);
+	CHECK_OR_RETURN(page);
+	CHECK_EQ(atomic_load(&page->dead), 3);
+	CHECK_EQ(page->endpoint[1], 7);
+	CHECK_EQ(state(page, 0), LINE_FREE);
+	CHECK_EQ(atomic_load(&newer->page->dead), 0);
+	CHECK_EQ(fstat(fd, &file), 0);
+	CHECK(exchange_identify(exchange, file.st_dev, file.st_ino, &name));
+	CHECK(name.kind == PAGE_CHANNEL && name.over);
+	CHECK(exchange_find(exchange, 1, 3, 7) == newer);
+	munmap(page, SHM_PAGE_BYTES);
+	close(fd);
+	tear_down();
+}
+
 /* ---- the same pages in another exchange ---- */
 
 static struct exchange_entry listed[64];
@@ -478,5 +511,6 @@ int main(void)
 	TEST(test_death_after_answer);
 	TEST(test_death_of_sender);
 	TEST(test_generations);
+	TEST(test_a_remnant_is_nobodys);
 	return test_end();
 }

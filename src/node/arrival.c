@@ -105,8 +105,10 @@ static int open_foreign(void *ctx, const struct foreign_name *name)
 
 	foreign_decode(name, &foreign);
 	node_lock(a->node);
-	fd = open_page(a, &foreign);
-	if (fd >= 0)
+	fd = foreign.kind == PAGE_CHANNEL && foreign.page.over ? -ESTALE : open_page(a, &foreign);
+	if (fd == -ESTALE)
+		fd = exchange_remnant(a->node->exchange, &foreign.page);
+	else if (fd >= 0)
 		fd = os_dup(fd);
 	node_unlock(a->node);
 	return fd;

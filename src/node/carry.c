@@ -159,10 +159,9 @@ static void unpack_channel(struct process *process, const struct move_channel *i
 		channel->page->withdraw[own] = in->withdraw[0];
 	if (in->withdraw[1] && !channel->page->withdraw[1 - own])
 		channel->page->withdraw[1 - own] = in->withdraw[1];
-	if (!peer->bound || directory_endpoint_number(peer, in->peer_nr) != in->peer_endpoint)
-		exchange_endpoint_dead(node->exchange, process->dcid, in->peer_nr,
-				       in->peer_endpoint); /* it died on the way */
-	else if (here && exchange_bell(node->exchange, process->dcid, in->peer_nr, &bell) == 0)
+	if (here && peer->bound &&
+	    directory_endpoint_number(peer, in->peer_nr) == in->peer_endpoint &&
+	    exchange_bell(node->exchange, process->dcid, in->peer_nr, &bell) == 0)
 		exchange_ring(node->exchange, bell, process->p_nr);
 }
 
@@ -213,6 +212,24 @@ static void unpack_bell(struct process *process, const struct move_state *state,
 	exchange_poke(bell);
 }
 
+/* Who died on the way, be it that this was seen here first and nothing of the peer was carried. */
+static void end_of_the_dead(struct process *process)
+{
+	struct node *node = process->node;
+	struct exchange_channel *channel =
+		exchange_next(node->exchange, process->dcid, process->p_nr, NULL);
+
+	while (channel) {
+		int side = 1 - exchange_side(channel, process->p_nr);
+		int dead = channel->endpoint[side];
+
+		channel = exchange_next(node->exchange, process->dcid, process->p_nr, channel);
+		if (node_locate(node, process->dcid, dead) == PROXY_GONE)
+			exchange_endpoint_dead(node->exchange, process->dcid, _ENDPOINT_P(dead),
+					       dead);
+	}
+}
+
 void carry_unpack(struct process *process, const uint8_t *bytes)
 {
 	const struct move_state *state = (const struct move_state *)bytes;
@@ -222,5 +239,6 @@ void carry_unpack(struct process *process, const uint8_t *bytes)
 		if (channels[i].peer_nr >= -SHM_TASKS &&
 		    channels[i].peer_nr < SHM_SLOTS - SHM_TASKS)
 			unpack_channel(process, &channels[i]);
+	end_of_the_dead(process);
 	unpack_bell(process, state, channels);
 }
