@@ -106,7 +106,8 @@ int exchange_side(const struct exchange_channel *channel, int p_nr); /* 0 or 1 *
 void exchange_endpoint_dead(struct exchange *exchange, int dcid, int p_nr, int endpoint);
 /*
  * A page marked dead for a process that comes with one of a channel that is over (for its peer has died and
- * perhaps somebody else has got the slot): a descriptor that is the caller's, or negative errno.
+ * perhaps somebody else has got the slot): a descriptor that is the caller's, or negative errno: -EINVAL
+ * for a name, which may be of another node, of slots that there are not.
  */
 int exchange_remnant(struct exchange *exchange, const struct page_name *name);
 /* Drops a channel none of whose ends is on this node any more. */

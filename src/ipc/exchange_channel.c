@@ -118,8 +118,13 @@ int exchange_remnant(struct exchange *exchange, const struct page_name *name)
 	void *at;
 	uint64_t ino;
 	int fd, copy;
-	int r = exchange_page_new(exchange, name, &fd, &at, &ino);
+	int r;
 
+	for (int side = 0; side < 2; side++) {
+		if (!exchange_slot_valid(name->dcid, _ENDPOINT_P(name->endpoint[side])))
+			return -EINVAL;
+	}
+	r = exchange_page_new(exchange, name, &fd, &at, &ino);
 	if (r)
 		return r;
 	page = at;

@@ -407,6 +407,25 @@ static void test_a_remnant_is_nobodys(void)
 	tear_down();
 }
 
+/* Its name comes from another node. */
+static void test_a_remnant_of_no_slot(void)
+{
+	struct page_name name = { .kind = PAGE_CHANNEL, .dcid = 1, .endpoint = { 3, 7 } };
+
+	set_up();
+	name.dcid = SHM_DCS;
+	CHECK_EQ(exchange_remnant(exchange, &name), -EINVAL);
+	name.dcid = -1;
+	CHECK_EQ(exchange_remnant(exchange, &name), -EINVAL);
+	name.dcid = 1;
+	name.endpoint[1] = SHM_SLOTS - SHM_TASKS;
+	CHECK_EQ(exchange_remnant(exchange, &name), -EINVAL);
+	name.endpoint[1] = 7;
+	name.endpoint[0] = -SHM_TASKS - 1;
+	CHECK_EQ(exchange_remnant(exchange, &name), -EINVAL);
+	tear_down();
+}
+
 /* ---- the same pages in another exchange ---- */
 
 static struct exchange_entry listed[64];
@@ -512,5 +531,6 @@ int main(void)
 	TEST(test_death_of_sender);
 	TEST(test_generations);
 	TEST(test_a_remnant_is_nobodys);
+	TEST(test_a_remnant_of_no_slot);
 	return test_end();
 }
