@@ -111,6 +111,15 @@ static void give_up(struct proxy *proxy, struct node_bell *bell)
 		os_futex_wake(&bell->seq, 1);
 }
 
+/* Written only when it changes: whoever rings wants the same cache line. */
+static void show_cpu(struct node_bell *bell)
+{
+	uint32_t cpu = os_thread_cpu() + 1;
+
+	if (atomic_load_explicit(&bell->cpu, memory_order_relaxed) != cpu)
+		atomic_store_explicit(&bell->cpu, cpu, memory_order_relaxed);
+}
+
 /* True: what comes next is expected soon, and the loop shall look for it rather than sleep. */
 bool proxy_attend(void *ctx)
 {
@@ -123,7 +132,7 @@ bool proxy_attend(void *ctx)
 	for (int i = 0; i < LOOKS_PER_TURN; i++) {
 		int64_t now = os_now_ns();
 
-		atomic_store_explicit(&bell->cpu, os_thread_cpu() + 1, memory_order_relaxed);
+		show_cpu(bell);
 		look(proxy, bell, now);
 		if (proxy->active) {
 			if (proxy->active_ns)

@@ -6,7 +6,6 @@
  * Usage: warned FILE
  */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "dvk.h"
