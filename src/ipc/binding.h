@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ipc/patience.h"
+#include "core/attention.h"
 #include "wire/shm.h"
 
 struct channel {
@@ -45,7 +45,7 @@ struct binding {
 	uint64_t news[SHM_NEWS_WORDS];	/* taken from the bell, not looked at yet */
 	uint64_t notes[SHM_NEWS_WORDS]; /* seen to have a notification */
 	uint64_t ready[SHM_NEWS_WORDS]; /* seen to have a message */
-	struct patience beside, looking, yielding, far;
+	struct attention beside, looking, yielding, far;
 	/* Who had the CPU, see ipc/look.c. Times are monotonic. */
 	int64_t got_cpu_ns;		   /* since when we run */
 	int64_t ran_ns;			   /* before that, not counted as talk yet */

@@ -168,6 +168,7 @@ static int node_bell_make(struct exchange *exchange)
 	exchange->node_bell->magic = SHM_MAGIC_NODE;
 	exchange->node_bell->version = SHM_VERSION;
 	exchange->node_bell->nodeid = exchange->nodeid;
+	exchange_set_costs(exchange, ATTENTION_COSTS_DEFAULT);
 	return 0;
 }
 
@@ -227,6 +228,17 @@ struct exchange *exchange_free(struct exchange *exchange)
 struct node_bell *exchange_node_bell(struct exchange *exchange)
 {
 	return exchange->node_bell;
+}
+
+void exchange_set_costs(struct exchange *exchange, struct attention_costs costs)
+{
+	exchange->costs = attention_costs_checked(costs);
+	attention_costs_publish(exchange->node_bell, exchange->costs);
+}
+
+const struct attention_costs *exchange_costs(const struct exchange *exchange)
+{
+	return &exchange->costs;
 }
 
 int exchange_node_bell_fd(const struct exchange *exchange)

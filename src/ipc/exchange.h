@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/attention.h"
 #include "core/line.h"
 #include "wire/shm.h"
 
@@ -69,6 +70,13 @@ int exchange_new(struct exchange **exchangep, int nodeid);
 struct exchange *exchange_free(struct exchange *exchange);
 
 struct node_bell *exchange_node_bell(struct exchange *exchange);
+
+/*
+ * The costs of this machine: published in the node bell page for programs, and kept in the daemon's own
+ * memory, because any process can write into that page. The defaults until they are set.
+ */
+void exchange_set_costs(struct exchange *exchange, struct attention_costs costs);
+const struct attention_costs *exchange_costs(const struct exchange *exchange);
 int exchange_node_bell_fd(const struct exchange *exchange);
 
 /* Finds or makes the bell of a slot; it lasts as long as the exchange. New: held by the daemon. */

@@ -143,6 +143,7 @@ static int adopt_node_bell(struct exchange *exchange, const struct exchange_entr
 	exchange->node_bell = page;
 	exchange->node_fd = entry->fd;
 	exchange->node_ino = entry->ino;
+	exchange->costs = attention_costs_of(page);
 	return 0;
 }
 

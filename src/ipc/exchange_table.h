@@ -27,6 +27,7 @@ struct exchange {
 	int node_fd;
 	struct node_bell *node_bell;
 	uint64_t node_ino;
+	struct attention_costs costs;
 	struct exchange_bell *bell[SHM_DCS][SHM_SLOTS];
 	struct exchange_channel *first[SHM_DCS][SHM_SLOTS]; /* of each slot's list */
 	struct exchange_channel *by_slots[EXCHANGE_BUCKETS];

@@ -7,19 +7,12 @@
 
 #include "ipc/look.h"
 
-#include "ipc/spin.h"
 #include "os/clock.h"
 #include "os/thread.h"
 
-#define LOOKS_PER_CLOCK	 32
-#define BESIDE_NS	 10000 /* for a peer that runs beside us */
-#define SPIN_UNASKED_NS	 10000 /* before asking, by a yield, whether somebody wants the CPU */
-#define YIELDS_MAX	 8
-#define YIELD_WANTED_NS	 1500
-#define YIELD_ALONE_NS	 10000
-#define YIELD_MAX_NS	 1000000
-#define TALK_PER_WAIT_NS 20000 /* more time than this for each wait is not talk but work */
-#define WAITS_PER_COUNT	 64
+#define LOOKS_PER_CLOCK 32
+#define YIELDS_MAX	8
+#define WAITS_PER_COUNT 64
 
 static bool has_come(const struct wait *wait)
 {
@@ -45,7 +38,7 @@ void look_got_cpu(struct binding *binding, int64_t now_ns)
 	binding->got_cpu_ns = now_ns;
 }
 
-/* How long it took until we had a CPU again; at least YIELD_WANTED_NS if somebody else wanted ours. */
+/* How long it took until we had a CPU again. */
 static int64_t yield(struct binding *binding)
 {
 	int64_t begin = os_now_ns();
@@ -56,17 +49,27 @@ static int64_t yield(struct binding *binding)
 	return binding->got_cpu_ns - begin;
 }
 
+/*
+ * Another process wanted our CPU: the yield took as long as a switch, or the awaited change came during it.
+ * The second rule needs no clock. Two processes that share a CPU learn by it to hand the CPU over at once, also
+ * on a machine whose costs were measured wrongly.
+ */
+static bool was_wanted(const struct wait *wait, int64_t yield_took_ns, bool come)
+{
+	return come || yield_took_ns >= attention_wanted_ns(&wait->costs);
+}
+
 static _Atomic uint64_t *talk_of(const struct binding *binding, unsigned cpu)
 {
 	return &binding->node_bell->talk[cpu % SHM_TALK_CPUS].ns;
 }
 
 /* Says for all what we ran to talk; where that is long for so many waits, it was for something else. */
-static void count_talk(struct binding *binding)
+static void count_talk(struct binding *binding, const struct attention_costs *costs)
 {
 	int64_t now = os_now_ns();
 	int64_t ran = binding->ran_ns + now - binding->got_cpu_ns;
-	int64_t most = (int64_t)binding->waits * TALK_PER_WAIT_NS;
+	int64_t most = (int64_t)binding->waits * ATTENTION_TALK_NS(costs);
 
 	/* Less than nothing: a move has brought us to another clock. */
 	if (ran > 0)
@@ -93,7 +96,7 @@ static bool strangers_had_it(struct binding *binding)
 	return strange;
 }
 
-/* The peer runs, and not on our CPU. It may be wrong about that, or lie: it costs us BESIDE_NS. */
+/* The peer runs, and not on our CPU. The peer may be wrong about that, or lie: it costs us ATTENTION_BESIDE_NS. */
 static bool runs_beside(const struct wait *wait)
 {
 	uint32_t cpu;
@@ -115,22 +118,22 @@ static bool is_elsewhere(const struct wait *wait)
 
 static bool beside_step(const struct wait *wait)
 {
-	struct patience *patience = &wait->binding->beside;
+	struct attention *attention = &wait->binding->beside;
 	int64_t begin;
 
-	if (!runs_beside(wait) || !patience_begin(patience))
+	if (!runs_beside(wait) || !attention_begin(attention))
 		return false;
 	begin = os_now_ns();
 	do {
 		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
 			if (has_come(wait)) {
-				patience_rewarded(patience);
+				attention_rewarded(attention);
 				return true;
 			}
-			spin_pause();
+			attention_pause();
 		}
-	} while (os_now_ns() - begin < BESIDE_NS && runs_beside(wait));
-	patience_missed(patience, 0);
+	} while (os_now_ns() - begin < ATTENTION_BESIDE_NS(&wait->costs) && runs_beside(wait));
+	attention_missed(attention, 0, 0);
 	return false;
 }
 
@@ -144,7 +147,7 @@ static bool spin(const struct wait *wait, int64_t for_ns)
 			if (has_come(wait) ||
 			    atomic_load_explicit(&bell->seq, memory_order_acquire) != wait->seq)
 				return true;
-			spin_pause();
+			attention_pause();
 		}
 		now = os_now_ns();
 		if (!begin)
@@ -158,14 +161,20 @@ static bool spin(const struct wait *wait, int64_t for_ns)
 /* Looks on for as long as nobody else wants this CPU. *wantedp: somebody does. */
 static bool spin_step(const struct wait *wait, bool may_yield, bool *wantedp)
 {
-	int64_t begin = os_now_ns(), now = begin;
+	int64_t begin = os_now_ns(), now = begin, took;
+	int64_t most = ATTENTION_LOCAL_NS(&wait->costs);
+	bool come;
 
-	while (now - begin < PATIENCE_NS && !is_late(wait, now)) {
-		if (spin(wait, may_yield ? SPIN_UNASKED_NS : PATIENCE_NS))
+	while (now - begin < most && !is_late(wait, now)) {
+		if (spin(wait, may_yield ? ATTENTION_UNASKED_NS(&wait->costs) : most))
 			return true;
-		if (may_yield && yield(wait->binding) >= YIELD_WANTED_NS) {
-			*wantedp = true;
-			return has_come(wait);
+		if (may_yield) {
+			took = yield(wait->binding);
+			come = has_come(wait);
+			if (was_wanted(wait, took, come)) {
+				*wantedp = true;
+				return come;
+			}
 		}
 		now = os_now_ns();
 	}
@@ -186,16 +195,16 @@ static bool yield_step(const struct wait *wait, bool *wantedp)
 	for (int i = 0; i < YIELDS_MAX && !found; i++) {
 		took = yield(binding);
 		found = has_come(wait);
-		if (took < YIELD_WANTED_NS)
+		if (!was_wanted(wait, took, found))
 			break;
 		*wantedp = true;
 		total += took;
 		found = found || beside_step(wait);
 	}
-	if (total > YIELD_MAX_NS && strangers_had_it(binding))
-		patience_missed(&binding->yielding, 0);
+	if (total > ATTENTION_OCCUPIED_NS(&wait->costs) && strangers_had_it(binding))
+		attention_missed(&binding->yielding, 0, 0);
 	else if (found)
-		patience_rewarded(&binding->yielding);
+		attention_rewarded(&binding->yielding);
 	return found;
 }
 
@@ -205,7 +214,7 @@ static bool yield_step(const struct wait *wait, bool *wantedp)
  */
 static bool is_better_asleep(const struct wait *wait, int64_t yield_took_ns)
 {
-	return yield_took_ns < YIELD_ALONE_NS &&
+	return yield_took_ns < ATTENTION_CROWDED_NS(&wait->costs) &&
 	       atomic_load_explicit(&wait->binding->node_bell->cpu, memory_order_relaxed) ==
 		       os_thread_cpu() + 1;
 }
@@ -222,7 +231,7 @@ static bool far_step(const struct wait *wait, bool *missedp)
 		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
 			if (has_come(wait))
 				return true;
-			spin_pause();
+			attention_pause();
 		}
 		before = os_now_ns();
 		os_thread_yield();
@@ -231,45 +240,49 @@ static bool far_step(const struct wait *wait, bool *missedp)
 			return true;
 		if (is_late(wait, now) || is_better_asleep(wait, now - before))
 			return false;
-	} while (now - begin < PATIENCE_FAR_NS);
+	} while (now - begin < ATTENTION_FAR_NS(&wait->costs));
 	*missedp = true;
 	return false;
 }
 
-static bool look_far(struct wait *wait, struct patience **missedp)
+static bool look_far(struct wait *wait, struct attention **missedp)
 {
-	struct patience *patience = &wait->binding->far;
+	struct attention *attention = &wait->binding->far;
 	bool missed = false;
 
-	if (!patience_begin(patience))
+	if (!attention_begin(attention))
 		return false;
 	if (far_step(wait, &missed)) {
-		patience_rewarded(patience);
+		attention_rewarded(attention);
 		return true;
 	}
 	if (missed)
-		*missedp = patience;
+		*missedp = attention;
 	return false;
 }
 
-bool look_on(struct wait *wait, struct patience **missedp)
+bool look_on(struct wait *wait, struct attention **missedp)
 {
 	struct binding *binding = wait->binding;
 	bool wanted = false, found = false, may_yield;
 
-	if (++binding->waits == WAITS_PER_COUNT)
-		count_talk(binding);
+	if (++binding->waits == WAITS_PER_COUNT) {
+		struct attention_costs costs = attention_costs_of(binding->node_bell);
+
+		count_talk(binding, &costs);
+	}
 	if (has_come(wait))
 		return true;
+	wait->costs = attention_costs_of(binding->node_bell);
 	if (is_elsewhere(wait))
 		return look_far(wait, missedp);
 	if (beside_step(wait))
 		return true;
-	may_yield = patience_begin(&binding->yielding);
-	if (patience_begin(&binding->looking)) {
+	may_yield = attention_begin(&binding->yielding);
+	if (attention_begin(&binding->looking)) {
 		found = spin_step(wait, may_yield, &wanted);
 		if (found && !wanted) {
-			patience_rewarded(&binding->looking);
+			attention_rewarded(&binding->looking);
 			return true;
 		}
 		*missedp = &binding->looking;
@@ -278,8 +291,15 @@ bool look_on(struct wait *wait, struct patience **missedp)
 		found = yield_step(wait, &wanted);
 	/* We took the CPU from somebody, whenever it is that ours comes. */
 	if (*missedp && (found || wanted)) {
-		patience_missed(*missedp, 0);
+		attention_missed(*missedp, 0, 0);
 		*missedp = NULL;
 	}
 	return found;
+}
+
+void look_missed(const struct binding *binding, struct attention *missed, int64_t took_ns)
+{
+	struct attention_costs costs = attention_costs_of(binding->node_bell);
+
+	attention_missed(missed, took_ns, ATTENTION_SOON_NS(&costs));
 }

@@ -24,8 +24,10 @@
 #include "ipc/binding.h"
 #include "ipc/wait.h"
 
-/* True if there is something. *missedp: the patience with which we looked on for it in vain. */
-bool look_on(struct wait *wait, struct patience **missedp);
+/* True if there is something. *missedp: the attention with which we looked on for it in vain. */
+bool look_on(struct wait *wait, struct attention **missedp);
+/* It came took_ns after that. */
+void look_missed(const struct binding *binding, struct attention *missed, int64_t took_ns);
 
 /* Around everything that lets somebody else have our CPU. */
 void look_give_cpu(struct binding *binding, int64_t now_ns);

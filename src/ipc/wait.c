@@ -212,7 +212,7 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 int wait_step(struct wait *wait)
 {
 	struct binding *binding = wait->binding;
-	struct patience *missed = NULL;
+	struct attention *missed = NULL;
 	int64_t begin;
 	int r;
 
@@ -233,7 +233,7 @@ int wait_step(struct wait *wait)
 		return is_worth(wait) ? 0 : wait->late;
 	r = sleep_step(wait, begin);
 	if (missed)
-		patience_missed(missed, os_now_ns() - begin);
+		look_missed(binding, missed, os_now_ns() - begin);
 	return r;
 }
 

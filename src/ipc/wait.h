@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/attention.h"
+
 struct bell_page;
 struct binding;
 
@@ -40,7 +42,8 @@ struct wait {
 	/* what dvs ps shows while it waits */
 	uint32_t flags;
 	int getfrom, sendto;
-	uint32_t seq; /* of the bell, read before the look */
+	uint32_t seq;		      /* of the bell, read before the look */
+	struct attention_costs costs; /* of this machine; filled by look_on() */
 };
 
 /* timeout_ms < 0: without limit. 0: grace_ns, and then EDVSAGAIN. */

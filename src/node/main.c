@@ -6,6 +6,7 @@
 
 #include "dvk.h"
 #include "node/adopt.h"
+#include "node/costs.h"
 #include "node/handover.h"
 #include "node/init.h"
 #include "node/node.h"
@@ -30,6 +31,7 @@ static const char usage[] =
 	"  --port P       port of the links, the same on every node (7700)\n"
 	"  --group SPEC   local:PATH, the socket of a dvs-sequencer\n"
 	"  --socket PATH  control socket for the command line, beside the abstract one\n"
+	"  --costs        alone: measure by what costs of this machine waiters decide\n"
 	"  --version      alone: which release, and which versions a restart may not change\n"
 	"  --name NAME    shown in the tables (nodeN)\n"
 	"  --ready-fd FD  one byte is written here when the node is a member\n";
@@ -123,6 +125,8 @@ int main(int argc, char **argv)
 		return dc_init_main(argc, argv);
 	if (argc == 3 && !strcmp(argv[1], "--check-state"))
 		return adopt_check_main((int)strtol(argv[2], NULL, 10));
+	if (argc == 2 && !strcmp(argv[1], "--costs"))
+		return costs_main();
 	if (argc == 2 && !strcmp(argv[1], "--version")) {
 		printf("dvsd " DVS_RELEASE
 		       ": handover %u, pages %u, inits %u, control %u, group %u\n",
@@ -145,6 +149,8 @@ int main(int argc, char **argv)
 	/* One for each pair of endpoints that talk; with fewer, channels are refused sooner. */
 	os_descriptors_raise();
 	r = os_successor_path(options.program, sizeof(options.program));
+	if (r == 0 && options.adopt_fd < 0)
+		options.costs = costs_find();
 	if (r == 0)
 		r = node_start(&node, &options);
 	if (r < 0) {

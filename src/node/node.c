@@ -168,6 +168,9 @@ static int start_parts(struct node *node, struct adoption *from)
 	if (r == 0)
 		r = from ? adoption_pages(from, node)
 			 : exchange_new(&node->exchange, node->options.id);
+	/* A successor goes on with the costs that stand in the page which it has taken over. */
+	if (r == 0 && !from)
+		exchange_set_costs(node->exchange, node->options.costs);
 	if (r == 0)
 		r = start_doors(node, from);
 	if (r == 0)

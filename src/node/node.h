@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/attention.h"
 #include "core/directory.h"
 #include "group/group.h"
 #include "ipc/exchange.h"
@@ -47,7 +48,8 @@ struct node_options {
 	uint16_t port;
 	const char *socket_path; /* NULL: abstract name only */
 	const char *group_spec;
-	int ready_fd;	   /* -1 none */
+	int ready_fd;		      /* -1 none */
+	struct attention_costs costs; /* of this machine; not used by a successor */
 	int adopt_fd;	   /* -1, or the state of the daemon that this one is the successor of */
 	char *const *argv; /* as executed */
 	char program[512]; /* its file */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/result.h"
-#include "ipc/spin.h"
 #include "node/copy_task.h"
 #include "node/node.h"
 #include "node/party.h"
@@ -19,15 +18,14 @@
 #define WORKERS_MAX    4
 #define CONNECT_MS     1000
 #define LANES_KEPT_NS  (5 * OS_SECOND_NS) /* idle for longer: the lanes are given up */
-#define LOOK_YIELD_NS  50000
-#define STREAM_E_AGAIN 1 /* a party moves or a lane broke: from `done` on, later */
-#define STREAM_E_STALE 2 /* the lane was an old one: at once, with a new one */
+#define STREAM_E_AGAIN 1		  /* a party moves or a lane broke: from `done` on, later */
+#define STREAM_E_STALE 2		  /* the lane was an old one: at once, with a new one */
 
 struct stream_worker {
 	struct node *node;
 	struct copy_task *task;
 	struct lane *lane[2][NR_NODES]; /* by side; NULL: none yet */
-	struct spin look;
+	struct attention_span look;
 	uint8_t *buf; /* LANE_DATA_MAX, when both sides are here */
 };
 
@@ -112,7 +110,7 @@ static int side_open(struct stream_worker *worker, struct side *side, int which)
 	if (side->fresh) {
 		fd = proxy_lane_connect(side->address, worker->node->options.port, &side->hello,
 					CONNECT_MS);
-		if (fd < 0 || lane_new(lane, fd))
+		if (fd < 0 || lane_new(lane, fd, exchange_costs(worker->node->exchange)))
 			return STREAM_E_AGAIN;
 	}
 	side->lane = *lane;
@@ -330,23 +328,24 @@ static void drop_lanes(struct stream_worker *worker)
  */
 static void look_for_task(struct stream_worker *worker)
 {
+	const struct attention_costs *costs = exchange_costs(worker->node->exchange);
 	struct streams *streams = worker->node->streams;
 	int64_t since_ns = os_now_ns(), now_ns = since_ns;
 
 	node_unlock(worker->node);
-	while (!atomic_load(&streams->queued) && now_ns - since_ns < worker->look.budget_ns) {
+	while (!atomic_load(&streams->queued) && now_ns - since_ns < worker->look.ns) {
 		int64_t before_ns = now_ns;
 
 		os_thread_yield();
 		now_ns = os_now_ns();
-		if (now_ns - before_ns > LOOK_YIELD_NS)
+		if (now_ns - before_ns > ATTENTION_CROWDED_NS(costs))
 			break;
 	}
 	node_lock(worker->node);
 	if (streams->queue)
-		spin_succeeded(&worker->look, now_ns - since_ns);
+		attention_span_rewarded(&worker->look, costs, now_ns - since_ns);
 	else
-		spin_failed(&worker->look);
+		attention_span_missed(&worker->look, costs);
 }
 
 static void wait_for_task(struct stream_worker *worker)
@@ -422,7 +421,7 @@ static bool have_worker(struct node *node, struct streams *streams)
 		return streams->workers;
 	}
 	worker->node = node;
-	worker->look.budget_ns = SPIN_START_NS;
+	attention_span_begin(&worker->look, exchange_costs(node->exchange));
 	if (pthread_create(&thread, NULL, work, worker)) {
 		free(worker->buf);
 		free(worker);

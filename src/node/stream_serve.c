@@ -120,7 +120,7 @@ void stream_serve(struct node *node, int from, int fd)
 		return;
 	}
 	*s = (struct serving){ .node = node, .from = from };
-	if (lane_new(&s->lane, fd)) {
+	if (lane_new(&s->lane, fd, exchange_costs(s->node->exchange))) {
 		free(s);
 		return;
 	}

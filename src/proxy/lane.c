@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "core/pace.h"
-#include "ipc/spin.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/socket.h"
@@ -20,9 +19,7 @@
  * Waking a reader costs the writer more than what it wrote: who expects more at once looks for it for a
  * while, letting others go first, and then sleeps until much has come.
  */
-#define WAKE_MAX      (64 * 1024)
-#define YIELD_LONG_NS 50000
-#define LOOK_MIN_NS   20000
+#define WAKE_MAX (64 * 1024)
 
 struct lane {
 	int fd;
@@ -34,12 +31,13 @@ struct lane {
 	struct pack *pack;
 	struct pace pace;
 	struct lane_ask ask; /* the last one */
-	struct spin look;
+	struct attention_costs costs;
+	struct attention_span look;
 };
 
 _Static_assert(PACK_HEAD_ROOM == LANE_PART_BYTES, "the head of a part goes with its data");
 
-int lane_new(struct lane **lanep, int fd)
+int lane_new(struct lane **lanep, int fd, const struct attention_costs *costs)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
 
@@ -61,7 +59,8 @@ int lane_new(struct lane **lanep, int fd)
 	os_tcp_notice_loss(fd, LOSS_MS);
 	os_set_nonblock(fd, 1);
 	lane->wake_at = 1;
-	lane->look.budget_ns = SPIN_START_NS;
+	lane->costs = *costs;
+	attention_span_begin(&lane->look, costs);
 	*lanep = lane;
 	return 0;
 }
@@ -103,19 +102,20 @@ static int look_or_wait(struct lane *lane, int64_t since_ns, size_t len, int tim
 	int64_t before_ns = os_now_ns(), took_ns;
 	int r;
 
-	if (before_ns - since_ns < lane->look.budget_ns) {
+	if (before_ns - since_ns < lane->look.ns) {
 		os_thread_yield();
-		if (os_now_ns() - before_ns < YIELD_LONG_NS)
+		if (os_now_ns() - before_ns < ATTENTION_CROWDED_NS(&lane->costs))
 			return 0;
 	}
 	r = wait_for_bytes(lane, len, timeout_ms);
 	took_ns = os_now_ns() - since_ns;
-	if (took_ns < SPIN_MAX_NS)
-		spin_succeeded(&lane->look, took_ns);
+	if (took_ns < ATTENTION_MOST_NS(&lane->costs))
+		attention_span_rewarded(&lane->look, &lane->costs, took_ns);
 	else
-		spin_failed(&lane->look);
-	if (lane->look.budget_ns < LOOK_MIN_NS)
-		lane->look.budget_ns = LOOK_MIN_NS;
+		attention_span_missed(&lane->look, &lane->costs);
+	/* A part is longer than a line: less than a wake is never worth a sleep. */
+	if (lane->look.ns < lane->costs.wake_ns)
+		lane->look.ns = lane->costs.wake_ns;
 	return r;
 }
 

@@ -15,14 +15,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/attention.h"
 #include "wire/lane.h"
 
 #define LANE_SILENT_MS 10000
 
 struct lane;
 
-/* Takes the descriptor, whatever the result. 0 or -ENOMEM. */
-int lane_new(struct lane **lanep, int fd);
+/* Takes the descriptor, whatever the result; copies the costs. 0 or -ENOMEM. */
+int lane_new(struct lane **lanep, int fd, const struct attention_costs *costs);
 struct lane *lane_free(struct lane *lane); /* returns NULL */
 /* Whoever waits in a call of this lane is told an error. */
 void lane_shut(struct lane *lane);

@@ -15,6 +15,7 @@
 
 #define PARTS 40
 
+static const struct attention_costs costs = ATTENTION_COSTS_DEFAULT;
 static struct lane *near, *far;
 static int far_fd; /* of the far end while there is no lane */
 
@@ -23,8 +24,8 @@ static void set_up(void)
 	int fd[2];
 
 	CHECK_EQ(os_unix_pair(OS_STREAM, fd), 0);
-	CHECK_EQ(lane_new(&near, fd[0]), 0);
-	CHECK_EQ(lane_new(&far, fd[1]), 0);
+	CHECK_EQ(lane_new(&near, fd[0], &costs), 0);
+	CHECK_EQ(lane_new(&far, fd[1], &costs), 0);
 }
 
 static void tear_down(void)
@@ -103,7 +104,7 @@ static void set_up_raw(void)
 	int fd[2];
 
 	CHECK_EQ(os_unix_pair(OS_STREAM, fd), 0);
-	CHECK_EQ(lane_new(&near, fd[0]), 0);
+	CHECK_EQ(lane_new(&near, fd[0], &costs), 0);
 	far_fd = fd[1];
 }
 

@@ -27,10 +27,12 @@
 #include "os/thread.h"
 #include "proxy/proxy_table.h"
 
-/* Not longer: who was rung may be waiting for this very CPU, and a yield does not always help him. */
-#define ATTENTION_MAX_NS 60000
-#define WARM_NS		 1000000 /* who spoke this recently may speak again at once */
-#define LOOKS_PER_TURN	 32
+#define LOOKS_PER_TURN 32
+
+static const struct attention_costs *costs_of(const struct proxy *proxy)
+{
+	return exchange_costs(proxy->exchange);
+}
 
 static bool rung(const struct node_bell *bell, uint32_t seen)
 {
@@ -46,24 +48,24 @@ void proxy_attend_late(struct proxy *proxy)
 		return;
 	took = os_now_ns() - proxy->given_up_ns;
 	proxy->given_up_ns = 0;
-	if (took < ATTENTION_MAX_NS)
-		proxy->late_ns = (int32_t)took;
+	if (took < ATTENTION_DAEMON_NS(costs_of(proxy)))
+		proxy->late_ns = took;
 }
 
 void proxy_attend_begin(struct proxy *proxy)
 {
+	const struct attention_costs *costs = costs_of(proxy);
 	struct node_bell *bell = exchange_node_bell(proxy->exchange);
 
 	proxy->active = true;
 	if (proxy->attending)
 		return;
 	proxy_attend_late(proxy);
-	if (!proxy->attention.budget_ns)
-		proxy->attention.budget_ns = SPIN_START_NS;
+	attention_span_begin(&proxy->attention, costs);
 	if (proxy->late_ns)
-		spin_succeeded(&proxy->attention, proxy->late_ns);
-	if (proxy->attention.budget_ns > ATTENTION_MAX_NS)
-		proxy->attention.budget_ns = ATTENTION_MAX_NS;
+		attention_span_rewarded(&proxy->attention, costs, proxy->late_ns);
+	if (proxy->attention.ns > ATTENTION_DAEMON_NS(costs))
+		proxy->attention.ns = ATTENTION_DAEMON_NS(costs);
 	proxy->late_ns = 0;
 	proxy->active_ns = 0;
 	proxy->bell_seen = atomic_load(&bell->seq);
@@ -74,10 +76,12 @@ void proxy_attend_begin(struct proxy *proxy)
 /* What came from the nodes that have just spoken, without a turn of the loop. */
 static void read_warm(struct proxy *proxy, int64_t now)
 {
+	int64_t warm_ns = ATTENTION_WARM_NS(costs_of(proxy));
+
 	for (int node = 0; node < NR_NODES; node++) {
 		struct peer *peer = &proxy->peer[node];
 
-		if (peer->connected && now - peer->heard_ns < WARM_NS && peer_read(peer))
+		if (peer->connected && now - peer->heard_ns < warm_ns && peer_read(peer))
 			proxy->active = true;
 	}
 }
@@ -99,7 +103,7 @@ static void look(struct proxy *proxy, const struct node_bell *bell, int64_t now)
 
 static void give_up(struct proxy *proxy, struct node_bell *bell)
 {
-	spin_failed(&proxy->attention);
+	attention_span_missed(&proxy->attention, costs_of(proxy));
 	atomic_store_explicit(&bell->cpu, 0, memory_order_relaxed);
 	os_loop_lock(proxy->loop);
 	proxy->given_up_ns = proxy->active_ns;
@@ -136,11 +140,12 @@ bool proxy_attend(void *ctx)
 		look(proxy, bell, now);
 		if (proxy->active) {
 			if (proxy->active_ns)
-				spin_succeeded(&proxy->attention, now - proxy->active_ns);
+				attention_span_rewarded(&proxy->attention, costs_of(proxy),
+							now - proxy->active_ns);
 			proxy->active_ns = now;
 			proxy->active = false;
 		}
-		if (now - proxy->active_ns >= proxy->attention.budget_ns) {
+		if (now - proxy->active_ns >= proxy->attention.ns) {
 			give_up(proxy, bell);
 			return false;
 		}

@@ -8,7 +8,7 @@
 
 #include "base/bits.h"
 #include "core/link.h"
-#include "ipc/spin.h"
+#include "core/attention.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
 #include "proxy/queue.h"
@@ -94,10 +94,10 @@ struct proxy {
 	bool active;	    /* something arrived or rang since the last look */
 	bool attending;	    /* the loop's thread stands in for the one at the node bell */
 	uint32_t bell_seen; /* count of the node bell when last looked at */
-	struct spin attention;
+	struct attention_span attention;
 	int64_t active_ns;   /* when it last was, as far as the attention knows */
 	int64_t given_up_ns; /* active_ns of an attention that ended in vain; else 0 */
-	int32_t late_ns;     /* how long it took after attention had ended; 0: nothing new */
+	int64_t late_ns;     /* how long it took after attention had ended; 0: nothing new */
 	struct peer peer[NR_NODES];
 };
 

@@ -29,7 +29,7 @@
 
 #include "dvk.h"
 
-#define SHM_VERSION	    4
+#define SHM_VERSION	    5
 #define SHM_PAGE_BYTES	    4096u
 #define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
 #define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
@@ -129,7 +129,9 @@ struct node_bell {
 	uint32_t magic;
 	uint32_t version;
 	int32_t nodeid;
-	uint32_t pad0[13];
+	/* Costs of this machine, measured by the daemon: core/attention.h. */
+	_Atomic uint32_t yield_ns, switch_ns, wake_ns;
+	uint32_t pad0[10];
 	_Alignas(64) _Atomic uint32_t seq;
 	_Atomic uint32_t sleeping;
 	_Atomic uint32_t cpu; /* 1 + the CPU on which the daemon looks on; 0: it does not */
