@@ -21,8 +21,11 @@ all: setup $(BUILD)/build.ninja
 	@$(BUILD_ALL)
 	@scripts/stage $(BUILD)
 
+# What a command needs, and nothing else: the groups of packages.txt.
 setup:
-	@scripts/setup
+	@scripts/setup build
+setup-%:
+	@scripts/setup build $(subst +, ,$*)
 
 # Ninja sees a change in a file it knows. What is new or gone is seen here.
 $(BUILD)/listing: FORCE | setup
@@ -51,36 +54,39 @@ help:
 	@echo 'make install    install under PREFIX (default /usr/local); DESTDIR is honoured'
 	@echo 'make clean      remove build/'
 
-demo: all
+demo: setup-run all
 	@PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" test/demo.sh
 
-check: all
+check: setup-run+check all
 	@scripts/run-tests $(BUILD) $(if $(DVS_TOTALS),--label check --totals $(DVS_TOTALS))
 
-bench: all
+bench: setup-run+bench all
+	@# The libraries to be measured against may be new since the build was configured.
+	@scripts/configure $(BUILD) --prefix $(PREFIX)
+	@$(BUILD_ALL)
 	@mkdir -p $(BUILD)/bench
 	@PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" test/bench/run $(BUILD)/bench/results.json
 
-lint: all
+lint: setup-check all
 	@scripts/lint --build $(BUILD)
 
-format:
-	@git ls-files '*.c' '*.h' | xargs -r clang-format -i
+format: setup-check
+	@git ls-files '*.c' '*.h' | xargs -r $$(command -v clang-format-14 || echo clang-format) -i
 
 # Each sanitizer has a build of its own inside the main one and runs the unit suite.
-asan ubsan tsan: setup
+asan ubsan tsan: setup-run
 	@scripts/run-variant $@ -Db_sanitize=$(SANITIZE_$@) -Db_lundef=false
 
-clang: setup
+clang: setup-run+analyse
 	@CC=clang scripts/run-variant clang
 
-models: setup
+models: setup-analyse
 	@scripts/check-models
 
-fuzz: setup
+fuzz: setup-analyse
 	@scripts/run-fuzzers $(FUZZ_SECONDS)
 
-killed: all
+killed: setup-run all
 	@LIMIT=7200 POINTS=$(POINTS) DVS_BUILD=$(CURDIR)/$(BUILD) bash test/scenarios/killed.sh
 
 install: all
