@@ -115,6 +115,7 @@ static void join_apply(struct directory_change *change, const struct command *cm
 	node->up = 1;
 	node->incarnation++;
 	node->address = cmd->value;
+	node->secret = cmd->secret;
 	directory_copy_name(node->name, cmd->name);
 	change->result->value = (int32_t)node->incarnation;
 	directory_effect_node(change, EFFECT_NODE_UP, cmd->node, -1);

@@ -5,7 +5,7 @@
  * that was never used; equal tables give equal bytes.
  *
  *	magic u32 | version u32 | order u64 | next move u32
- *	nodes u32 | each: number u8, up u8, incarnation u32, address u32, name 16
+ *	nodes u32 | each: number u8, up u8, incarnation u32, address u32, secret u64, name 16
  *	DCs u32   | each: number u8, running u8, nodes u32, generation u32, procs, tasks, sysprocs,
  *	          |       nodes u16, warn2proc u32, warnmsg u32, uid u32, name 16,
  *	          |       slots u32 | each: index u8, bound, moving, by hand, kind, attached, node,
@@ -18,10 +18,10 @@
 #include "core/directory_part.h"
 
 #define IMAGE_MAGIC	 0x44535644u /* "DVSD" */
-#define IMAGE_VERSION	 1u
+#define IMAGE_VERSION	 2u
 #define IMAGE_NAME	 16
 #define IMAGE_HEAD_BYTES (4 + 4 + 8 + 4 + 4 + 4)
-#define IMAGE_NODE_BYTES (1 + 1 + 4 + 4 + IMAGE_NAME)
+#define IMAGE_NODE_BYTES (1 + 1 + 4 + 4 + 8 + IMAGE_NAME)
 #define IMAGE_DC_BYTES	 (1 + 1 + 4 + 4 + 4 * 2 + 3 * 4 + IMAGE_NAME + 4)
 #define IMAGE_SLOT_BYTES (8 * 1 + 6 * 4 + IMAGE_NAME)
 
@@ -143,6 +143,7 @@ static void put_nodes(struct image_cursor *c, const struct directory *dir)
 		put(c, dir->node[node].up, 1);
 		put(c, dir->node[node].incarnation, 4);
 		put(c, dir->node[node].address, 4);
+		put(c, dir->node[node].secret, 8);
 		put_name(c, dir->node[node].name);
 	}
 }
@@ -263,6 +264,7 @@ static bool get_nodes(struct image_cursor *c, struct directory *dir)
 		node->up = (uint8_t)get(c, 1);
 		node->incarnation = get32(c);
 		node->address = get32(c);
+		node->secret = get(c, 8);
 		if (!get_name(c, node->name) || node->up > 1 || !node->incarnation)
 			return false;
 	}

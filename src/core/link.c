@@ -18,10 +18,10 @@ void link_init(struct link *link, int node, int peer, const char *cluster)
 		link->cluster[i] = cluster[i];
 }
 
-void link_set_incarnations(struct link *link, uint32_t own, uint32_t peer)
+void link_set_lives(struct link *link, const struct link_life *own, const struct link_life *peer)
 {
-	link->incarnation = own;
-	link->peer_incarnation = peer;
+	link->own_life = *own;
+	link->peer_life = *peer;
 }
 
 bool link_connects(const struct link *link)
@@ -47,44 +47,37 @@ void link_hello(const struct link *link, struct frame_hello *hello)
 	memset(hello, 0, sizeof(*hello));
 	hello->kind = FRAME_KIND_LINK;
 	hello->node = link->node;
-	hello->incarnation = link->incarnation;
+	hello->incarnation = link->own_life.incarnation;
+	hello->secret = link->own_life.secret;
 	hello->peer = link->peer;
-	hello->peer_incarnation = link->peer_incarnation;
+	hello->peer_incarnation = link->peer_life.incarnation;
 	/* Who answers is up by now and says what was agreed; who asks proposes. */
 	hello->epoch = link->state == LINK_UP ? link->epoch : link->epoch + 1;
 	memcpy(hello->cluster, link->cluster, FRAME_CLUSTER_BYTES);
 }
 
-/* 0: the same life, or one of the two is not known; <0: `said` is older than `known`; >0: newer. */
-static int incarnation_compare(uint32_t said, uint32_t known)
+int link_check_call(const struct link *link, enum frame_kind kind, const struct frame_hello *hello)
 {
-	if (said == LINK_INCARNATION_ANY || known == LINK_INCARNATION_ANY)
-		return 0;
-	return (said > known) - (said < known);
-}
-
-static int hello_check(const struct link *link, const struct frame_hello *hello,
-		       enum frame_kind kind, enum link_state state)
-{
-	int life;
-
-	if (link->state != state)
-		return LINK_E_STATE;
 	if (hello->kind != kind)
 		return LINK_E_KIND;
 	if (memcmp(hello->cluster, link->cluster, FRAME_CLUSTER_BYTES))
 		return LINK_E_CLUSTER;
 	if (hello->node != link->peer || hello->peer != link->node)
 		return LINK_E_STRANGER;
-	life = incarnation_compare(hello->incarnation, link->peer_incarnation);
-	if (life)
-		return life < 0 ? LINK_E_STALE : LINK_E_EARLY;
-	return incarnation_compare(hello->peer_incarnation, link->incarnation) ? LINK_E_EARLY : 0;
+	if (!link_life_known(&link->own_life) || !link_life_known(&link->peer_life))
+		return LINK_E_EARLY;
+	if (hello->incarnation != link->peer_life.incarnation)
+		return hello->incarnation < link->peer_life.incarnation ? LINK_E_STALE
+									: LINK_E_EARLY;
+	if (hello->peer_incarnation != link->own_life.incarnation)
+		return LINK_E_EARLY;
+	return hello->secret == link->peer_life.secret ? 0 : LINK_E_SECRET;
 }
 
 int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t now_ns)
 {
-	int refusal = hello_check(link, hello, FRAME_KIND_LINK, LINK_GREETING);
+	int refusal = link->state == LINK_GREETING ? link_check_call(link, FRAME_KIND_LINK, hello)
+						   : LINK_E_STATE;
 
 	if (refusal)
 		return refusal;
@@ -94,15 +87,10 @@ int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t no
 	return 0;
 }
 
-void link_lane_hello(const struct link *link, struct frame_hello *hello)
+void link_call_hello(const struct link *link, enum frame_kind kind, struct frame_hello *hello)
 {
 	link_hello(link, hello);
-	hello->kind = FRAME_KIND_COPY;
-}
-
-int link_check_lane(const struct link *link, const struct frame_hello *hello)
-{
-	return hello_check(link, hello, FRAME_KIND_COPY, LINK_UP);
+	hello->kind = (uint16_t)kind;
 }
 
 uint32_t link_on_lost(struct link *link, int64_t now_ns)

@@ -15,7 +15,12 @@
  * offer their lines again.
  *
  * Both name the incarnations they believe in. A node which was expelled and does not know it, or
- * which is behind in the order, is not talked to; it tries again, and by then knows better.
+ * which is behind in the order, is not talked to; it tries again, and by then knows better. Each also
+ * shows the secret of its own life, which the order tells to members alone: a node number and an
+ * incarnation can be guessed by anybody. A node that does not know its own life yet talks to nobody.
+ *
+ * Beside the link two nodes have other connections, "calls": a migration's (bulk) and lanes. Their
+ * HELLOs are checked in the same way, by the lives that the order knows; no state belongs to them.
  */
 
 #include <stdbool.h>
@@ -23,12 +28,11 @@
 
 #include "wire/frame.h"
 
-#define LINK_RETRY_MIN_US    20000
-#define LINK_RETRY_MAX_US    1000000
-#define LINK_IDLE_NS	     INT64_C(1000000000) /* silent for so long: ask for a sign of life */
-#define LINK_SILENT_NS	     INT64_C(5000000000) /* silent for so long: broken */
-#define LINK_GREETING_NS     INT64_C(2000000000) /* no HELLO for so long: broken */
-#define LINK_INCARNATION_ANY 0u
+#define LINK_RETRY_MIN_US 20000
+#define LINK_RETRY_MAX_US 1000000
+#define LINK_IDLE_NS	  INT64_C(1000000000) /* silent for so long: ask for a sign of life */
+#define LINK_SILENT_NS	  INT64_C(5000000000) /* silent for so long: broken */
+#define LINK_GREETING_NS  INT64_C(2000000000) /* no HELLO for so long: broken */
 
 enum link_state {
 	LINK_DOWN,
@@ -43,7 +47,8 @@ enum link_refusal {
 	LINK_E_EARLY = 3,    /* of a later life than we know, or it knows us by another: later */
 	LINK_E_CLUSTER = 4,
 	LINK_E_KIND = 5,
-	LINK_E_STATE = 6, /* a HELLO on a link that is up */
+	LINK_E_STATE = 6,  /* a HELLO on a link that is up */
+	LINK_E_SECRET = 7, /* it names the life, but does not know its secret */
 };
 
 enum link_action {
@@ -52,11 +57,17 @@ enum link_action {
 	LINK_DEAD
 };
 
+/* One life of a node, from a join to its leaving. All 0: not known, which fits none. */
+struct link_life {
+	uint32_t incarnation;
+	uint64_t secret;
+};
+
 struct link {
 	int node; /* this one */
 	int peer;
-	uint32_t incarnation; /* LINK_INCARNATION_ANY: not known, fits all */
-	uint32_t peer_incarnation;
+	struct link_life own_life;
+	struct link_life peer_life;
 	enum link_state state;
 	uint32_t epoch;	   /* of the current or last connection */
 	uint32_t retry_us; /* how long to wait before connecting next */
@@ -68,17 +79,25 @@ struct link {
 
 /* A cluster's name is cut after FRAME_CLUSTER_BYTES - 1. */
 void link_init(struct link *link, int node, int peer, const char *cluster);
-void link_set_incarnations(struct link *link, uint32_t own, uint32_t peer);
+void link_set_lives(struct link *link, const struct link_life *own, const struct link_life *peer);
 bool link_connects(const struct link *link);
+static inline bool link_life_known(const struct link_life *life)
+{
+	return life->incarnation && life->secret;
+}
+static inline bool link_life_same(const struct link_life *a, const struct link_life *b)
+{
+	return a->incarnation == b->incarnation && a->secret == b->secret;
+}
 
 /* A connection is there: greet. Allowed in any state, because a new one replaces an old one. */
 void link_greet(struct link *link, int64_t now_ns);
 void link_hello(const struct link *link, struct frame_hello *hello);
 /* Checks the other's HELLO and, if it fits, comes up with the epoch agreed. 0 or LINK_E_. */
 int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t now_ns);
-/* A lane beside a link that is up: its HELLO, and whether the other's fits this life. 0 or LINK_E_. */
-void link_lane_hello(const struct link *link, struct frame_hello *hello);
-int link_check_lane(const struct link *link, const struct frame_hello *hello);
+/* A call of that kind: its HELLO, either side's, and whether the other's fits. 0 or LINK_E_. */
+void link_call_hello(const struct link *link, enum frame_kind kind, struct frame_hello *hello);
+int link_check_call(const struct link *link, enum frame_kind kind, const struct frame_hello *hello);
 /* The connection is gone. Returns how long to wait before the next attempt, in microseconds. */
 uint32_t link_on_lost(struct link *link, int64_t now_ns);
 void link_on_heard(struct link *link, int64_t now_ns);

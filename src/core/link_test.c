@@ -8,13 +8,15 @@
 #define MS INT64_C(1000000)
 
 static struct link low, high;
+static const struct link_life low_life = { 7, 0x1111222233334444 };
+static const struct link_life high_life = { 9, 0x5555666677778888 };
 
 static void set_up(void)
 {
 	link_init(&low, 1, 4, "test");
 	link_init(&high, 4, 1, "test");
-	link_set_incarnations(&low, 7, 9);
-	link_set_incarnations(&high, 9, 7);
+	link_set_lives(&low, &low_life, &high_life);
+	link_set_lives(&high, &high_life, &low_life);
 }
 
 /* The one with the smaller number greets, the other checks and answers. */
@@ -58,6 +60,7 @@ static void test_epochs_grow(void)
 	CHECK_EQ(low.epoch, high.epoch);
 	before = low.epoch;
 	link_init(&low, 1, 4, "test");
+	link_set_lives(&low, &low_life, &high_life);
 	CHECK_EQ(meet(0), 0);
 	CHECK(high.epoch > before);
 	CHECK_EQ(low.epoch, high.epoch);
@@ -68,13 +71,14 @@ static void test_refusals(void)
 	struct frame_hello hello;
 
 	set_up();
-	link_set_incarnations(&low, 6, 9);
+	low.own_life.incarnation = 6;
 	CHECK_EQ(meet(0), LINK_E_STALE);
-	link_set_incarnations(&low, 8, 9);
+	low.own_life.incarnation = 8;
 	CHECK_EQ(meet(0), LINK_E_EARLY);
-	link_set_incarnations(&low, 7, 8);
+	low.own_life.incarnation = 7;
+	low.peer_life.incarnation = 8;
 	CHECK_EQ(meet(0), LINK_E_EARLY);
-	link_set_incarnations(&low, 7, 9);
+	low.peer_life.incarnation = 9;
 	CHECK_EQ(high.state, LINK_GREETING);
 	low.cluster[0] = 'T';
 	CHECK_EQ(meet(0), LINK_E_CLUSTER);
@@ -93,11 +97,44 @@ static void test_refusals(void)
 	CHECK_EQ(high.state, LINK_UP);
 }
 
-static void test_unknown_lives_fit(void)
+/* A speaker that says "any", and a side that does not know a life yet, come to nothing. */
+static void test_unknown_lives_fit_none(void)
 {
+	static const struct link_life none;
+
 	set_up();
-	link_set_incarnations(&low, LINK_INCARNATION_ANY, LINK_INCARNATION_ANY);
-	CHECK_EQ(meet(0), 0);
+	link_set_lives(&low, &none, &none);
+	CHECK(meet(0) != 0);
+	link_set_lives(&low, &low_life, &high_life);
+	link_set_lives(&high, &none, &low_life);
+	CHECK_EQ(meet(0), LINK_E_EARLY);
+	link_set_lives(&high, &high_life, &none);
+	CHECK_EQ(meet(0), LINK_E_EARLY);
+	CHECK(low.state != LINK_UP && high.state != LINK_UP);
+}
+
+/* Each side has to know the secret of its own life: with one bit off it is a stranger. */
+static void test_secrets(void)
+{
+	struct frame_hello hello;
+
+	set_up();
+	for (int bit = 0; bit < 64; bit++) {
+		low.own_life.secret ^= 1ull << bit;
+		CHECK_EQ(meet(0), LINK_E_SECRET);
+		low.own_life.secret ^= 1ull << bit;
+	}
+	link_greet(&low, 0);
+	link_greet(&high, 0);
+	link_hello(&low, &hello);
+	CHECK_EQ(link_on_hello(&high, &hello, 0), 0);
+	/* A listener that is no node has heard what low said, and answers with that. */
+	hello.node = 4;
+	hello.incarnation = 9;
+	hello.peer = 1;
+	hello.peer_incarnation = 7;
+	CHECK_EQ(link_on_hello(&low, &hello, 0), LINK_E_SECRET);
+	CHECK(low.state != LINK_UP);
 }
 
 static void test_retry_backs_off(void)
@@ -141,31 +178,35 @@ static void test_silence(void)
 	CHECK_EQ(link_on_tick(&low, 6600 * MS), LINK_DEAD);
 }
 
-/* A lane is accepted beside a link that is up, of and by the same lives only. */
-static void test_lane(void)
+/* Calls are of and by the same lives only, of the kind that is expected, and both sides are asked. */
+static void test_calls(void)
 {
-	struct frame_hello hello;
+	struct frame_hello hello, answer;
 
 	set_up();
-	link_lane_hello(&low, &hello);
-	CHECK_EQ(link_check_lane(&high, &hello), LINK_E_STATE);
-	CHECK_EQ(meet(0), 0);
-	link_lane_hello(&low, &hello);
-	CHECK_EQ(link_check_lane(&high, &hello), 0);
-	CHECK_EQ(link_check_lane(&low, &hello), LINK_E_STRANGER);
-	hello.incarnation--;
-	CHECK_EQ(link_check_lane(&high, &hello), LINK_E_STALE);
-	link_hello(&low, &hello);
-	CHECK_EQ(link_check_lane(&high, &hello), LINK_E_KIND);
+	for (int kind = FRAME_KIND_BULK; kind <= FRAME_KIND_COPY; kind++) {
+		link_call_hello(&low, (enum frame_kind)kind, &hello);
+		CHECK_EQ(link_check_call(&high, (enum frame_kind)kind, &hello), 0);
+		CHECK_EQ(link_check_call(&low, (enum frame_kind)kind, &hello), LINK_E_STRANGER);
+		link_call_hello(&high, (enum frame_kind)kind, &answer);
+		CHECK_EQ(link_check_call(&low, (enum frame_kind)kind, &answer), 0);
+		answer.secret++;
+		CHECK_EQ(link_check_call(&low, (enum frame_kind)kind, &answer), LINK_E_SECRET);
+		hello.incarnation--;
+		CHECK_EQ(link_check_call(&high, (enum frame_kind)kind, &hello), LINK_E_STALE);
+		link_hello(&low, &hello);
+		CHECK_EQ(link_check_call(&high, (enum frame_kind)kind, &hello), LINK_E_KIND);
+	}
 }
 
 int main(void)
 {
-	TEST(test_lane);
+	TEST(test_calls);
 	TEST(test_meet);
 	TEST(test_epochs_grow);
 	TEST(test_refusals);
-	TEST(test_unknown_lives_fit);
+	TEST(test_unknown_lives_fit_none);
+	TEST(test_secrets);
 	TEST(test_retry_backs_off);
 	TEST(test_silence);
 	return test_end();

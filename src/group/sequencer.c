@@ -24,6 +24,7 @@
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/loop.h"
+#include "os/random.h"
 #include "os/socket.h"
 
 #define CHECK_PERIOD_US 250000
@@ -134,7 +135,8 @@ static void sequencer_admit(struct sequencer *seq, struct connection *c)
 				.kind = COMMAND_NODE_JOIN,
 				.origin = c->hello.node,
 				.node = c->hello.node,
-				.value = c->hello.address };
+				.value = c->hello.address,
+				.secret = os_random() };
 
 	_Static_assert(sizeof(join.name) == sizeof(c->hello.name), "a node's name fits");
 	memcpy(join.name, c->hello.name, sizeof(join.name));

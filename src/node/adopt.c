@@ -258,13 +258,10 @@ static int take_directory(struct node *node, const struct handover_record *recor
 
 	if (r < 0)
 		return r;
-	proxy_node_up(node->proxy, self, node->directory.node[self].address,
-		      node->directory.node[self].incarnation);
+	node_link_up(node, self);
 	for (int i = 0; i < NR_NODES; i++) {
-		const struct directory_node *peer = &node->directory.node[i];
-
-		if (peer->up && i != self)
-			proxy_node_up(node->proxy, i, peer->address, peer->incarnation);
+		if (node->directory.node[i].up && i != self)
+			node_link_up(node, i);
 	}
 	return 0;
 }

@@ -34,6 +34,8 @@
  * later command; only letting the process run is left to the worker, because ptrace belongs to it.
  */
 
+#define ARRIVALS_MAX 256 /* at once; each has a thread */
+
 struct arrival {
 	struct arrival *next;
 	struct node *node;
@@ -64,8 +66,9 @@ int arrival_count(const struct node *node)
 {
 	int count = 0;
 
+	/* A connection that has offered nothing yet holds up nobody: its source may ask again. */
 	for (const struct arrival *a = node->arrivals; a; a = a->next)
-		count++;
+		count += a->offer.dcid >= 0;
 	return count;
 }
 
@@ -429,9 +432,18 @@ static void *worker(void *arg)
 	return NULL;
 }
 
+static bool has_room(const struct node *node)
+{
+	int count = 0;
+
+	for (const struct arrival *a = node->arrivals; a; a = a->next)
+		count++;
+	return count < ARRIVALS_MAX;
+}
+
 void arrival_start(struct node *node, int from, int fd)
 {
-	struct arrival *a = calloc(1, sizeof(*a));
+	struct arrival *a = has_room(node) ? calloc(1, sizeof(*a)) : NULL;
 	pthread_t thread;
 
 	if (!a) {

@@ -14,6 +14,7 @@
 #include "node/node.h"
 #include "node/process.h"
 #include "os/clock.h"
+#include "os/loop.h"
 #include "os/socket.h"
 #include "os/tcp.h"
 #include "os/thread.h"
@@ -26,6 +27,9 @@
 #define LOAD_TIMEOUT_MS	  30000
 #define CHECK_TRIES	  50
 #define QUIET_TIMEOUT_NS  200000000
+#define CONNECT_MS	  2000
+#define CLOSE_MS	  1000
+#define CONNECT_LOOK_NS	  20000000
 #define QUIET_LOOK_NS	  20000
 
 struct process *departure_process(struct departure *d)
@@ -148,6 +152,29 @@ int departure_check(struct departure *d)
 	}
 }
 
+/*
+ * The link may be on its way to being there again, after a restart for instance, or the target may be
+ * about to hear of this node's life from the order: a while for that.
+ */
+static int connect_to_target(struct departure *d)
+{
+	int64_t deadline = os_deadline_ns(CONNECT_MS);
+
+	for (;;) {
+		struct proxy_call call;
+		int r;
+
+		node_lock(d->node);
+		r = proxy_call_prepare(d->node->proxy, d->target, FRAME_KIND_BULK, &call);
+		node_unlock(d->node);
+		if (r == 0)
+			r = proxy_call_connect(&call, CONNECT_MS);
+		if ((r != -ENOTCONN && r != -EACCES) || os_now_ns() > deadline)
+			return r;
+		os_thread_sleep_ns(CONNECT_LOOK_NS);
+	}
+}
+
 int departure_offer(struct departure *d)
 {
 	struct move_offer offer = { .dcid = d->dcid,
@@ -157,19 +184,18 @@ int departure_offer(struct departure *d)
 				    .generation = d->generation,
 				    .dry_run = d->dry_run };
 	struct move_verdict verdict;
-	uint32_t address;
 	int r;
 
 	node_lock(d->node);
-	address = d->node->directory.node[d->target].address;
 	offer.dc_generation = d->node->directory.dc[d->dcid].generation;
 	memcpy(offer.name, node_endpoint(d->node, d->dcid, d->p_nr)->name, sizeof(offer.name));
 	node_unlock(d->node);
-	r = proxy_bulk_connect(address, d->node->options.port, d->node->options.id, 2000);
+	r = connect_to_target(d);
 	if (r < 0)
 		return refusal_set(&d->refusal, EDVSNOTCONN,
 				   "node %d cannot be reached (%s); try again when the link is up",
-				   d->target, strerror(-r));
+				   d->target,
+				   r == -EACCES ? "it does not know this node yet" : strerror(-r));
 	d->fd = r;
 	os_tcp_notice_loss(d->fd, BULK_LOSS_MS);
 	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), &d->refusal);
@@ -303,4 +329,6 @@ void departure_kill_source(struct departure *d)
 	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->source)->freeze_ns;
 	migrate_source_kill(d->source, &late.bits, &ignored);
 	bulk_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), &ignored);
+	/* Closing forgets what is on its way: the target closes when it has it. */
+	os_poll(d->fd, OS_READ, CLOSE_MS);
 }

@@ -243,6 +243,14 @@ void node_joined(struct node *node)
 	node->options.ready_fd = os_close(node->options.ready_fd);
 }
 
+void node_link_up(struct node *node, int id)
+{
+	const struct directory_node *entry = &node->directory.node[id];
+	const struct link_life life = { entry->incarnation, entry->secret };
+
+	proxy_node_up(node->proxy, id, entry->address, &life);
+}
+
 void node_dc_removed(struct node *node, int dcid)
 {
 	node_drop_init(node, dcid);

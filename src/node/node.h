@@ -126,6 +126,8 @@ int node_take_init(struct node *node, int dcid, struct dc_init *init);
 void node_drop_init(struct node *node, int dcid);
 /* A DC is gone: end its processes here and its pid namespace. */
 void node_dc_removed(struct node *node, int dcid);
+/* A node is up, as the directory says: its link, or the life of this node itself. */
+void node_link_up(struct node *node, int id);
 /* This node's own join was delivered: open for business. */
 void node_joined(struct node *node);
 /* Something that cannot be mended: log and stop in good order. */

@@ -178,10 +178,8 @@ static void move_rolled_back(struct node *node, const struct directory_effect *e
 
 static void node_changed(struct node *node, const struct directory_effect *effect)
 {
-	const struct directory_node *peer = &node->directory.node[effect->node];
-
 	if (effect->kind == EFFECT_NODE_UP) {
-		proxy_node_up(node->proxy, effect->node, peer->address, peer->incarnation);
+		node_link_up(node, effect->node);
 		return;
 	}
 	if (effect->node == node->options.id)
@@ -280,10 +278,8 @@ void order_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
 		return;
 	}
 	for (int i = 0; i < NR_NODES; i++) {
-		const struct directory_node *peer = &node->directory.node[i];
-
-		if (peer->up && i != node->options.id)
-			proxy_node_up(node->proxy, i, peer->address, peer->incarnation);
+		if (node->directory.node[i].up && i != node->options.id)
+			node_link_up(node, i);
 	}
 }
 

@@ -45,8 +45,7 @@ struct side {
 	struct lane *lane;
 	bool fresh; /* the lane was made just now */
 	bool open;  /* the lane has a copy under way that has not come to its end */
-	struct frame_hello hello;
-	uint32_t address;
+	struct proxy_call call;
 };
 
 static int side_locate(struct copy_task *task, struct node *node, struct side *side, int which)
@@ -71,8 +70,9 @@ static int side_locate(struct copy_task *task, struct node *node, struct side *s
 				       .bytes = task->bytes - task->done };
 	if (side->where == PROXY_HERE)
 		return 0;
-	side->address = node->directory.node[side->where].address;
-	return proxy_lane_hello(node->proxy, side->where, &side->hello) ? STREAM_E_AGAIN : 0;
+	return proxy_call_prepare(node->proxy, side->where, FRAME_KIND_COPY, &side->call)
+		       ? STREAM_E_AGAIN
+		       : 0;
 }
 
 static int locate(struct stream_worker *worker, struct side side[2])
@@ -108,8 +108,7 @@ static int side_open(struct stream_worker *worker, struct side *side, int which)
 
 	side->fresh = !*lane;
 	if (side->fresh) {
-		fd = proxy_lane_connect(side->address, worker->node->options.port, &side->hello,
-					CONNECT_MS);
+		fd = proxy_call_connect(&side->call, CONNECT_MS);
 		if (fd < 0 || lane_new(lane, fd, exchange_costs(worker->node->exchange)))
 			return STREAM_E_AGAIN;
 	}

@@ -11,7 +11,9 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
-#define LISTEN_BACKLOG 64
+/* Whoever floods the port must not keep others from being seen until the daemon gets to accepting. */
+#define LISTEN_BACKLOG 1024
+#define RESERVED_PORTS 512 /* as bindresvport(3) has them */
 
 /* Since Linux 6.15; older ones refuse it. */
 #ifndef TCP_RTO_MAX_MS
@@ -68,30 +70,53 @@ int os_tcp_listen(uint32_t address, uint16_t port)
 	return fd;
 }
 
-int os_tcp_accept(int fd)
+int os_tcp_accept(int fd, struct os_tcp_caller *caller)
 {
-	int r = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr_in name = { 0 };
+	socklen_t len = sizeof(name);
+	int r = accept4(fd, (struct sockaddr *)&name, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (r < 0)
 		return -errno;
+	*caller = (struct os_tcp_caller){ name.sin_addr.s_addr, ntohs(name.sin_port) };
 	set_prompt(r);
 	return r;
 }
 
-int os_tcp_connect_start(uint32_t address, uint16_t port)
+/* A reserved port, shared with our connections to other places; each call tries the next one. */
+static int bind_reserved(int fd, uint32_t address)
 {
-	struct sockaddr_in name = tcp_name(address, port);
+	struct sockaddr_in name = tcp_name(address, 0);
+
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	return bindresvport(fd, &name) ? -errno : 0;
+}
+
+static int try_to_connect(const struct os_tcp_route *route)
+{
+	struct sockaddr_in name = tcp_name(route->to, route->port);
 	int fd = tcp_new(SOCK_NONBLOCK);
 	int r;
 
 	if (fd < 0)
 		return fd;
 	set_prompt(fd);
-	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) && errno != EINPROGRESS) {
+	r = route->from ? bind_reserved(fd, route->from) : 0;
+	if (!r && connect(fd, (struct sockaddr *)&name, sizeof(name)) && errno != EINPROGRESS)
 		r = -errno;
-		os_close(fd);
-		return r;
-	}
+	if (!r)
+		return fd;
+	os_close(fd);
+	return r;
+}
+
+int os_tcp_connect_start(const struct os_tcp_route *route)
+{
+	int fd = try_to_connect(route);
+
+	/* The port has a connection to there, or had one a moment ago. */
+	for (int i = 1; fd == -EADDRNOTAVAIL && route->from && i < RESERVED_PORTS; i++)
+		fd = try_to_connect(route);
 	return fd;
 }
 
@@ -108,9 +133,9 @@ int os_tcp_connected(int fd)
 	return poll(&p, 1, 0) > 0 ? 0 : -EINPROGRESS;
 }
 
-int os_tcp_connect(uint32_t address, uint16_t port, int timeout_ms)
+int os_tcp_connect(const struct os_tcp_route *route, int timeout_ms)
 {
-	int fd = os_tcp_connect_start(address, port);
+	int fd = os_tcp_connect_start(route);
 	int r;
 
 	if (fd < 0)
@@ -174,6 +199,13 @@ void os_tcp_acknowledge(int fd)
 void os_tcp_wake_at(int fd, int bytes)
 {
 	set_option(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
+}
+
+void os_tcp_close_at_once(int fd)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
 void os_tcp_shutdown(int fd)

@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "os/socket.h"
@@ -20,16 +22,19 @@ static void test_talk(void)
 {
 	int listener = os_tcp_listen(address("127.0.0.9"), PORT);
 	int here, there;
+	const struct os_tcp_route route = { .to = address("127.0.0.9"), .port = PORT };
+	struct os_tcp_caller caller = { 0 };
 	char buf[8] = "";
 
 	CHECK_OR_RETURN(listener >= 0);
-	CHECK_EQ(os_tcp_accept(listener), -EAGAIN);
+	CHECK_EQ(os_tcp_accept(listener, &caller), -EAGAIN);
 	CHECK_EQ(os_tcp_listen(address("127.0.0.9"), PORT), -EADDRINUSE);
-	here = os_tcp_connect(address("127.0.0.9"), PORT, 1000);
+	here = os_tcp_connect(&route, 1000);
 	CHECK_OR_RETURN(here >= 0);
 	CHECK_EQ(os_poll(listener, POLLIN, 1000), 0);
-	there = os_tcp_accept(listener);
+	there = os_tcp_accept(listener, &caller);
 	CHECK_OR_RETURN(there >= 0);
+	CHECK(!os_tcp_port_reserved(caller.port));
 	CHECK_EQ(os_tcp_read(there, buf, sizeof(buf)), -EAGAIN);
 	CHECK_EQ(os_tcp_write(here, "hello", 5), 5);
 	CHECK_EQ(os_poll(there, POLLIN, 1000), 0);
@@ -46,7 +51,8 @@ static void test_talk(void)
 
 static void test_nobody(void)
 {
-	int fd = os_tcp_connect_start(address("127.0.0.9"), PORT + 1);
+	const struct os_tcp_route route = { .to = address("127.0.0.9"), .port = PORT + 1 };
+	int fd = os_tcp_connect_start(&route);
 
 	if (fd >= 0) {
 		CHECK_EQ(os_poll(fd, POLLOUT, 1000), 0);
@@ -55,12 +61,45 @@ static void test_nobody(void)
 	} else {
 		CHECK_EQ(fd, -ECONNREFUSED);
 	}
-	CHECK_EQ(os_tcp_connect(address("127.0.0.9"), PORT + 1, 1000), -ECONNREFUSED);
+	CHECK_EQ(os_tcp_connect(&route, 1000), -ECONNREFUSED);
+}
+
+/*
+ * Many more connections in a row than there are reserved ports, all from one address to one other. Left
+ * to itself, each would keep its port for a minute.
+ */
+static void test_reserved_ports(void)
+{
+	const struct os_tcp_route route = { .to = address("127.0.0.9"),
+					    .port = PORT,
+					    .from = address("127.0.0.8") };
+	int listener = os_tcp_listen(address("127.0.0.9"), PORT);
+	int count = 0;
+
+	CHECK_OR_RETURN(listener >= 0);
+	for (int i = 0; i < 1500; i++) {
+		int here = os_tcp_connect(&route, 1000), there;
+		struct os_tcp_caller caller = { 0 };
+
+		if (here == -EACCES && geteuid())
+			exit(77); /* root's ports are not ours */
+		CHECK_OR_RETURN(here >= 0);
+		os_tcp_close_at_once(here);
+		there = os_tcp_accept(listener, &caller);
+		CHECK_OR_RETURN(there >= 0);
+		count +=
+			os_tcp_port_reserved(caller.port) && caller.address == address("127.0.0.8");
+		os_close(i % 2 ? here : there);
+		os_close(i % 2 ? there : here);
+	}
+	CHECK_EQ(count, 1500);
+	os_close(listener);
 }
 
 int main(void)
 {
 	TEST(test_talk);
 	TEST(test_nobody);
+	TEST(test_reserved_ports);
 	return test_end();
 }

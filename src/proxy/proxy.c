@@ -89,52 +89,43 @@ struct proxy *proxy_free(struct proxy *proxy)
 }
 
 /* A new life of this node or of the other one begins its link anew. */
-static bool peer_is_same(const struct peer *peer, uint32_t address, uint32_t incarnation)
+static bool peer_is_same(const struct peer *peer, uint32_t address, const struct link_life *life)
 {
 	return peer->known && peer->address == address &&
-	       peer->link.peer_incarnation == incarnation &&
-	       peer->link.incarnation == peer->proxy->incarnation;
+	       link_life_same(&peer->link.peer_life, life) &&
+	       link_life_same(&peer->link.own_life, &peer->proxy->life);
 }
 
-static void self_up(struct proxy *proxy, uint32_t incarnation)
+static void self_up(struct proxy *proxy, const struct link_life *life)
 {
-	bool first = proxy->incarnation == LINK_INCARNATION_ANY;
-
-	if (proxy->incarnation == incarnation)
-		return;
-	proxy->incarnation = incarnation;
+	proxy->life = *life;
 	for (int node = 0; node < NR_NODES; node++) {
 		struct peer *peer = &proxy->peer[node];
+		struct link_life theirs = peer->link.peer_life;
 
-		if (!peer->known)
-			continue;
-		/* To learn which life this is ends no connection; to begin another one does. */
-		if (first)
-			link_set_incarnations(&peer->link, incarnation,
-					      peer->link.peer_incarnation);
-		else
-			proxy_node_up(proxy, node, peer->address, peer->link.peer_incarnation);
+		if (peer->known)
+			proxy_node_up(proxy, node, peer->address, &theirs);
 	}
 }
 
-void proxy_node_up(struct proxy *proxy, int node, uint32_t address, uint32_t incarnation)
+void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct link_life *life)
 {
 	struct peer *peer;
 
 	if (node < 0 || node >= NR_NODES)
 		return;
 	if (node == proxy->node) {
-		self_up(proxy, incarnation);
+		self_up(proxy, life);
 		return;
 	}
 	peer = &proxy->peer[node];
-	if (peer_is_same(peer, address, incarnation))
+	if (peer_is_same(peer, address, life))
 		return;
 	peer_stop(peer);
 	memset(&peer->stats, 0, sizeof(peer->stats));
 	peer->address = address;
 	link_init(&peer->link, proxy->node, node, FRAME_CLUSTER_DEFAULT);
-	link_set_incarnations(&peer->link, proxy->incarnation, incarnation);
+	link_set_lives(&peer->link, &proxy->life, life);
 	peer_start(peer);
 }
 
@@ -172,48 +163,55 @@ int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head
 	return 0;
 }
 
-static int connect_and_greet(uint32_t address, uint16_t port, const struct frame_hello *hello,
-			     int timeout_ms)
+int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind,
+		       struct proxy_call *call)
+{
+	if (node < 0 || node >= NR_NODES || !peer_is_up(&proxy->peer[node]))
+		return -ENOTCONN;
+	*call = (struct proxy_call){
+		.route = { .to = proxy->peer[node].address,
+			   .port = proxy->port,
+			   .from = proxy->address },
+		.kind = kind,
+		.link = proxy->peer[node].link,
+	};
+	return 0;
+}
+
+static int call_greet(const struct proxy_call *call, int fd, int timeout_ms)
 {
 	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
-	int fd = os_tcp_connect(address, port, timeout_ms);
+	struct frame_hello hello;
+	int r;
+
+	link_call_hello(&call->link, call->kind, &hello);
+	frame_encode_hello(buf, &hello);
+	r = os_write_full(fd, buf, sizeof(buf), timeout_ms);
+	if (!r)
+		r = os_read_full(fd, buf, sizeof(buf), timeout_ms);
+	/* A node that does not believe us closes, whatever is still on its way to it. */
+	if (r == -ECONNRESET || r == -EPIPE)
+		return -EACCES;
+	if (r)
+		return r;
+	if (frame_read_hello(&hello, buf) || link_check_call(&call->link, call->kind, &hello))
+		return -EACCES;
+	return 0;
+}
+
+int proxy_call_connect(const struct proxy_call *call, int timeout_ms)
+{
+	int fd = os_tcp_connect(&call->route, timeout_ms);
 	int r;
 
 	if (fd < 0)
 		return fd;
-	frame_encode_hello(buf, hello);
-	r = os_write_full(fd, buf, sizeof(buf), timeout_ms);
-	if (r) {
-		os_close(fd);
-		return r;
-	}
-	return fd;
-}
-
-int proxy_bulk_connect(uint32_t address, uint16_t port, int self, int timeout_ms)
-{
-	struct frame_hello hello = {
-		.kind = FRAME_KIND_BULK,
-		.node = self,
-		.peer = -1,
-		.cluster = FRAME_CLUSTER_DEFAULT,
-	};
-
-	return connect_and_greet(address, port, &hello, timeout_ms);
-}
-
-int proxy_lane_hello(const struct proxy *proxy, int node, struct frame_hello *hello)
-{
-	if (node < 0 || node >= NR_NODES || !peer_is_up(&proxy->peer[node]))
-		return -ENOTCONN;
-	link_lane_hello(&proxy->peer[node].link, hello);
-	return 0;
-}
-
-int proxy_lane_connect(uint32_t address, uint16_t port, const struct frame_hello *hello,
-		       int timeout_ms)
-{
-	return connect_and_greet(address, port, hello, timeout_ms);
+	os_tcp_close_at_once(fd);
+	r = call_greet(call, fd, timeout_ms);
+	if (!r)
+		return fd;
+	os_close(fd);
+	return r;
 }
 
 void proxy_drain(struct proxy *proxy, int node)

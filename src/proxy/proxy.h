@@ -14,7 +14,9 @@
 
 #include <stdint.h>
 
+#include "core/link.h"
 #include "ipc/exchange.h"
+#include "os/tcp.h"
 #include "wire/frame.h"
 
 struct proxy;
@@ -41,11 +43,11 @@ struct proxy_callbacks {
 	/* The node bell rang for this slot, and its lines were looked at. NULL: nobody wants to know. */
 	void (*rung)(void *ctx, int dcid, int p_nr);
 	/*
-	 * Another connection than a link was made to our port: takes the descriptor, which is blocking;
-	 * nothing behind the HELLO has been read. `from` is what the other side says.
+	 * Another connection than a link was made to our port, by the node `from` in the life that the
+	 * order knows: takes the descriptor, which is blocking; nothing behind the HELLO has been read.
 	 */
 	void (*bulk)(void *ctx, int from, int fd);
-	/* The same for a lane (proxy/lane.h): `from` and its life are those of the link. */
+	/* The same for a lane (proxy/lane.h). */
 	void (*lane)(void *ctx, int from, int fd);
 	void *ctx;
 };
@@ -85,9 +87,9 @@ void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_sta
 
 /*
  * A node is up (connect; the lower number connects, the higher accepts) or down (close, forget). Of
- * this node itself it tells the incarnation. Incarnation 0: not known, not checked.
+ * this node itself it tells the life, and no link is made before that is known.
  */
-void proxy_node_up(struct proxy *proxy, int node, uint32_t address, uint32_t incarnation);
+void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct link_life *life);
 void proxy_node_down(struct proxy *proxy, int node);
 
 /*
@@ -132,16 +134,21 @@ void proxy_drain(struct proxy *proxy, int node);
  */
 int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head, uint32_t head_len,
 		  const void *body, uint32_t body_len);
-/* Connected bulk socket to a node (blocking connect up to timeout_ms; call without the lock). */
-int proxy_bulk_connect(uint32_t address, uint16_t port, int self, int timeout_ms);
-
 /*
- * The same for a lane, in two steps: the first, with the lock, fills the HELLO or says -ENOTCONN; the
- * second, without it, connects.
+ * A connection of its own to a node, for a move or a lane, in two steps: the first, with the lock, says
+ * -ENOTCONN if the link is down; the second, without it, connects and has each side prove to the
+ * other which node it is. The socket, blocking, or negative errno; -EACCES: the other side is not
+ * that node, or does not know us yet, which is worth another try.
  */
-int proxy_lane_hello(const struct proxy *proxy, int node, struct frame_hello *hello);
-int proxy_lane_connect(uint32_t address, uint16_t port, const struct frame_hello *hello,
-		       int timeout_ms);
+struct proxy_call {
+	struct os_tcp_route route;
+	enum frame_kind kind;
+	struct link link;
+};
+
+int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind,
+		       struct proxy_call *call);
+int proxy_call_connect(const struct proxy_call *call, int timeout_ms);
 
 void proxy_link_stats(const struct proxy *proxy, int node, struct proxy_link_stats *stats);
 

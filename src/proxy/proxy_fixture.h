@@ -8,9 +8,12 @@
  * operating on the lines of their node's pages, the bell threads by scanning on every tick.
  */
 
+#include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "os/clock.h"
+#include "os/socket.h"
 #include "proxy/proxy_table.h"
 
 #define UNUSED __attribute__((unused))
@@ -28,7 +31,7 @@ struct node {
 	struct proxy *proxy;
 	int where[SHM_SLOTS]; /* node, PROXY_HELD or NOWHERE */
 	uint32_t dc_generation;
-	int ups, downs, messages, bulk_fd;
+	int ups, downs, messages, bulk_fd, bulk_from;
 	uint16_t kinds[64];
 	uint32_t bytes;
 };
@@ -86,7 +89,7 @@ UNUSED static void on_bulk(void *ctx, int from, int fd)
 {
 	struct node *n = ctx;
 
-	(void)from;
+	n->bulk_from = from;
 	n->bulk_fd = fd;
 }
 
@@ -152,15 +155,41 @@ UNUSED static void node_start(int id)
 	CHECK_EQ(proxy_new(&n->proxy, loop, n->exchange, id, address_of(id), PORT, &callbacks), 0);
 }
 
+static struct link_life life_of(int id, uint32_t incarnation)
+{
+	return (struct link_life){ incarnation, 0x1000 * (uint64_t)(id + 1) + incarnation };
+}
+
+UNUSED static void up(int viewer, int id, uint32_t incarnation)
+{
+	struct link_life life = life_of(id, incarnation);
+
+	proxy_node_up(node[viewer].proxy, id, address_of(id), &life);
+}
+
+/* Links come from them, and only root can have them. */
+UNUSED static void need_reserved_ports(void)
+{
+	const struct os_tcp_route route = { .to = address_of(1),
+					    .port = PORT,
+					    .from = address_of(0) };
+	int fd = os_tcp_connect_start(&route);
+
+	if (fd == -EACCES)
+		exit(77);
+	os_close(fd);
+}
+
 UNUSED static void set_up(void)
 {
+	need_reserved_ports();
 	CHECK_EQ(os_loop_new(&loop, &lock), 0);
 	CHECK_EQ(os_source_timer(loop, TICK_US, on_tick, NULL, &ticker), 0);
 	for (int id = 0; id < NODES; id++)
 		node_start(id);
 	for (int a = 0; a < NODES; a++) {
 		for (int b = 0; b < NODES; b++)
-			proxy_node_up(node[a].proxy, b, address_of(b), 1);
+			up(a, b, 1);
 	}
 	CHECK(run_until(all_up, NULL));
 }

@@ -67,6 +67,12 @@ static void peer_close(struct peer *peer)
 	peer->flush = false;
 }
 
+/* Before the order has told this node its own life, no other node would believe it. */
+static bool peer_connects(const struct peer *peer)
+{
+	return peer->known && link_connects(&peer->link) && link_life_known(&peer->link.own_life);
+}
+
 static void tell_link(struct peer *peer, int up)
 {
 	struct proxy *proxy = peer->proxy;
@@ -83,7 +89,7 @@ void peer_lost(struct peer *peer)
 	int64_t wait_us = link_on_lost(&peer->link, os_now_ns());
 
 	peer_close(peer);
-	os_timer_set(peer->timer, peer->known && link_connects(&peer->link) ? wait_us : -1);
+	os_timer_set(peer->timer, peer_connects(peer) ? wait_us : -1);
 	if (was_up)
 		tell_link(peer, 0);
 }
@@ -404,7 +410,10 @@ static int peer_adopt(struct peer *peer, int fd, int events)
 
 static void peer_connect(struct peer *peer)
 {
-	int fd = os_tcp_connect_start(peer->address, peer->proxy->port);
+	const struct os_tcp_route route = { .to = peer->address,
+					    .port = peer->proxy->port,
+					    .from = peer->proxy->address };
+	int fd = os_tcp_connect_start(&route);
 
 	link_greet(&peer->link, os_now_ns());
 	if (fd < 0 || peer_adopt(peer, fd, OS_WRITE))
@@ -414,7 +423,7 @@ static void peer_connect(struct peer *peer)
 void peer_start(struct peer *peer)
 {
 	peer->known = true;
-	if (link_connects(&peer->link))
+	if (peer_connects(peer))
 		os_timer_set(peer->timer, 0);
 }
 
@@ -448,7 +457,7 @@ static void on_peer_timer(void *ctx)
 	enum link_action action;
 
 	if (peer->fd < 0) {
-		if (peer->known && link_connects(&peer->link))
+		if (peer_connects(peer))
 			peer_connect(peer);
 		return;
 	}

@@ -14,7 +14,8 @@
 #include "proxy/queue.h"
 #include "wire/frame.h"
 
-#define PROXY_GREETINGS_MAX 64 /* connections that have not said yet who they are */
+/* Connections from one address that have not said their HELLO yet; one more ends the oldest. */
+#define PROXY_GREETINGS_MAX 8
 #define PROXY_TICK_US	    250000
 /* Lines are encoded while less than this waits, so that what waits longer is sent in its last state. */
 #define PROXY_BACKLOG_BYTES (128u * 1024u)
@@ -65,6 +66,7 @@ struct peer {
 /* A connection made to us of which the HELLO has not come completely. */
 struct greeting {
 	struct proxy *proxy;
+	uint32_t address; /* it comes from */
 	int fd;
 	struct os_source *io;
 	struct os_source *timer;
@@ -78,7 +80,7 @@ struct proxy {
 	struct exchange *exchange;
 	struct proxy_callbacks callbacks;
 	int node;
-	uint32_t incarnation;
+	struct link_life life;
 	uint32_t address;
 	uint16_t port;
 	int listen_fd;
@@ -86,8 +88,10 @@ struct proxy {
 	struct os_source *lazy_timer;
 	int64_t lazy_us; /* how long the lazy timer was set for */
 	bool lazy_armed;
-	struct greeting *greetings;
+	struct greeting *greetings; /* the newest first */
 	unsigned greeting_count;
+	uint64_t refused; /* connections, as proxy_greet.c tells the log */
+	int64_t refused_told_ns;
 	uint64_t told;	/* frames of lines and notifications put so far */
 	unsigned batch; /* depth: what is queued is written when the outermost one ends */
 	bool any_flush;

@@ -375,42 +375,6 @@ static void test_backlog(void)
 	tear_down();
 }
 
-struct connecting {
-	pthread_t thread;
-	int fd;
-};
-
-static void *connect_bulk(void *ctx)
-{
-	struct connecting *c = ctx;
-
-	c->fd = proxy_bulk_connect(address_of(1), PORT, 0, 2000);
-	if (c->fd >= 0)
-		os_write_full(c->fd, "behind", 6, 1000);
-	return NULL;
-}
-
-static bool bulk_there(void *ctx)
-{
-	return ((struct node *)ctx)->bulk_fd >= 0;
-}
-
-static void test_bulk(void)
-{
-	struct connecting c = { .fd = -1 };
-	char buf[6];
-
-	set_up();
-	CHECK_EQ(pthread_create(&c.thread, NULL, connect_bulk, &c), 0);
-	CHECK(run_until(bulk_there, &node[1]));
-	pthread_join(c.thread, NULL);
-	CHECK_EQ(os_read_full(node[1].bulk_fd, buf, sizeof(buf), 1000), 0);
-	CHECK(!memcmp(buf, "behind", 6));
-	os_close(c.fd);
-	os_close(node[1].bulk_fd);
-	tear_down();
-}
-
 static bool zero_down(void *ctx)
 {
 	(void)ctx;
@@ -421,38 +385,16 @@ static bool zero_down(void *ctx)
 static void test_lives(void)
 {
 	set_up();
-	proxy_node_up(node[1].proxy, 0, address_of(0), 2);
+	up(1, 0, 2);
 	CHECK(run_until(zero_down, NULL));
 	run_for(50 * OS_MS_NS);
 	CHECK(zero_down(NULL));
-	proxy_node_up(node[0].proxy, 0, address_of(0), 2);
-	proxy_node_up(node[2].proxy, 0, address_of(0), 2);
+	up(0, 0, 2);
+	up(2, 0, 2);
 	CHECK(run_until(all_up, NULL));
 	proxy_node_down(node[0].proxy, 1);
 	CHECK(run_until(zero_down, NULL));
 	CHECK_EQ(proxy_message(node[0].proxy, 1, 1, NULL, 0, NULL, 0), -ENOTCONN);
-	tear_down();
-}
-
-/* Strangers on our port: nothing of theirs is believed, and they do not stay. */
-static void test_strangers(void)
-{
-	static const char noise[] =
-		"GET / HTTP/1.1\r\nHost: somewhere\r\nAccept: everything and more "
-		"of it than a greeting has bytes\r\n\r\n";
-	int fd, epoch;
-	char c;
-
-	set_up();
-	epoch = (int)node[1].proxy->peer[0].link.epoch;
-	fd = os_tcp_connect(address_of(1), PORT, 1000);
-	CHECK_OR_RETURN(fd >= 0);
-	CHECK_EQ(os_tcp_write(fd, noise, sizeof(noise)), sizeof(noise));
-	run_for(20 * OS_MS_NS);
-	CHECK(os_read_full(fd, &c, 1, 1000) < 0);
-	CHECK_EQ(node[1].proxy->greeting_count, 0);
-	CHECK_EQ(node[1].proxy->peer[0].link.epoch, epoch);
-	os_close(fd);
 	tear_down();
 }
 
@@ -470,8 +412,6 @@ int main(void)
 	TEST(test_notify);
 	TEST(test_messages);
 	TEST(test_backlog);
-	TEST(test_bulk);
 	TEST(test_lives);
-	TEST(test_strangers);
 	return test_end();
 }

@@ -88,6 +88,8 @@ void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES])
 	put32(&c, (uint32_t)cmd->warn2proc);
 	put32(&c, (uint32_t)cmd->warnmsg);
 	memcpy(c.out, cmd->name, name_length);
+	c.out += sizeof(cmd->name);
+	put64(&c, cmd->secret);
 }
 
 static void command_get(struct command *cmd, struct cursor *c)
@@ -118,6 +120,7 @@ static void command_get(struct command *cmd, struct cursor *c)
 	cmd->warnmsg = (int32_t)get32(c);
 	memcpy(cmd->name, c->in, sizeof(cmd->name));
 	c->in += sizeof(cmd->name);
+	cmd->secret = get64(c);
 }
 
 int command_decode(struct command *cmd, const uint8_t *buf, size_t len)

@@ -12,12 +12,13 @@
 
 #include "wire/shm.h"
 
-#define COMMAND_VERSION 1
+#define COMMAND_VERSION 2
 #define COMMAND_BYTES	128u
 
 enum command_kind {
 	COMMAND_NONE = 0,
-	COMMAND_NODE_JOIN = 1,	/* node, value = address; made by the engine's member on joining */
+	/* node, value = address, secret of this life of it; made by the engine on joining */
+	COMMAND_NODE_JOIN = 1,
 	COMMAND_NODE_LEAVE = 2, /* node, value = incarnation (0 any); made by the engine */
 	COMMAND_DC_CREATE = 3,	/* dcid, nodes, name, geometry, warn, uid; nodes 0 = all up */
 	COMMAND_DC_REMOVE = 4,
@@ -61,7 +62,8 @@ struct command {
 		nr_nodes; /* DC_CREATE; 0 = defaults 221 35 64 32 */
 	int32_t warn2proc, warnmsg;
 	char name[16];
-	uint8_t pad[24];
+	uint64_t secret; /* NODE_JOIN: random; a node shows it to the others (wire/frame.h) */
+	uint8_t pad[16];
 };
 
 _Static_assert(sizeof(struct command) == COMMAND_BYTES, "a command has one size");

@@ -35,6 +35,7 @@ static struct command sample(void)
 		.warn2proc = NONE,
 		.warnmsg = -1,
 		.name = "fifteen-letters",
+		.secret = UINT64_C(0x99aabbccddeeff00),
 	};
 
 	return cmd;

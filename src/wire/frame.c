@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "wire/frame.h"
 
 /* Moves along the bytes; lengths were checked before. */
@@ -92,6 +93,12 @@ static bool node_valid(int node)
 	return node >= 0 && node < NR_NODES;
 }
 
+/* Of all that stands before it: what was damaged on its way is no HELLO. */
+static uint64_t hello_hash(const uint8_t *body)
+{
+	return hash_bytes(HASH_SEED, body, FRAME_HELLO_BYTES - 8);
+}
+
 int frame_decode_hello(struct frame_hello *hello, const uint8_t *body)
 {
 	struct reader r = { body };
@@ -107,14 +114,27 @@ int frame_decode_hello(struct frame_hello *hello, const uint8_t *body)
 	hello->epoch = (uint32_t)get(&r, 4);
 	if (get(&r, 4) || zero || magic != FRAME_MAGIC)
 		return -EBADMSG;
+	hello->secret = get(&r, 8);
 	memcpy(hello->cluster, r.at, FRAME_CLUSTER_BYTES);
+	r.at += FRAME_CLUSTER_BYTES;
+	if (get(&r, 8) != hello_hash(body))
+		return -EBADMSG;
 	if (hello->kind < FRAME_KIND_LINK || hello->kind > FRAME_KIND_COPY)
 		return -EBADMSG;
-	/* Who opens a bulk connection knows an address and no more. */
-	if (!node_valid(hello->node) || (!node_valid(hello->peer) && hello->peer != -1) ||
-	    (hello->peer == -1 && hello->kind != FRAME_KIND_BULK))
+	if (!node_valid(hello->node) || !node_valid(hello->peer))
+		return -EBADMSG;
+	if (!hello->incarnation || !hello->peer_incarnation || !hello->secret)
 		return -EBADMSG;
 	return memchr(hello->cluster, 0, FRAME_CLUSTER_BYTES) ? 0 : -EBADMSG;
+}
+
+int frame_read_hello(struct frame_hello *hello, const uint8_t *buf)
+{
+	struct frame_head head;
+
+	if (frame_decode_head(&head, buf) || head.type != FRAME_HELLO)
+		return -EBADMSG;
+	return frame_decode_hello(hello, buf + FRAME_HEAD_BYTES);
 }
 
 size_t frame_encode_hello(uint8_t *buf, const struct frame_hello *hello)
@@ -130,7 +150,10 @@ size_t frame_encode_hello(uint8_t *buf, const struct frame_hello *hello)
 	put(&w, hello->peer_incarnation, 4);
 	put(&w, hello->epoch, 4);
 	put(&w, 0, 4);
+	put(&w, hello->secret, 8);
 	memcpy(w.at, hello->cluster, FRAME_CLUSTER_BYTES);
+	w.at += FRAME_CLUSTER_BYTES;
+	put(&w, hello_hash(buf + FRAME_HEAD_BYTES), 8);
 	return FRAME_HEAD_BYTES + FRAME_HELLO_BYTES;
 }
 

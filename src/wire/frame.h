@@ -8,8 +8,8 @@
  *
  *	u16 version | u16 type | u32 body bytes | body
  *
- * The first frame in each direction of a link is HELLO; on a bulk connection and on a lane only the
- * side that connects sends one, and what follows it is not frames. Everything else may come in any order:
+ * The first frame in each direction is HELLO, on a link, on a bulk connection and on a lane alike. What
+ * follows on the latter two is not frames; on a link everything else may come in any order:
  *
  *	LINE     the replica of one line: state and message
  *	NOTIFY   the replica of one notify word
@@ -25,13 +25,13 @@
 
 #include "wire/shm.h"
 
-#define FRAME_VERSION	      2
+#define FRAME_VERSION	      3
 #define FRAME_MAGIC	      0x4b4c5644u /* "DVLK" */
 #define FRAME_CLUSTER_BYTES   32u
 #define FRAME_CLUSTER_DEFAULT "dvs"
 
 #define FRAME_HEAD_BYTES	 8u
-#define FRAME_HELLO_BYTES	 64u
+#define FRAME_HELLO_BYTES	 80u
 #define FRAME_LINE_BYTES	 92u
 #define FRAME_NOTIFY_BYTES	 48u
 #define FRAME_OFFER_BYTES	 12u
@@ -66,14 +66,18 @@ struct frame_head {
 	uint32_t body_bytes;
 };
 
-/* Incarnation 0 and epoch 0 mean "not known". */
+/*
+ * Epoch 0 means "not known"; an incarnation or a secret 0 is refused. The secret is the speaker's own
+ * alone: a listener that is no node learns nothing from it that would let it answer as one.
+ */
 struct frame_hello {
 	uint16_t kind; /* enum frame_kind */
-	int32_t node;  /* who speaks */
+	int32_t node;  /* the speaker */
 	uint32_t incarnation;
-	int32_t peer; /* whom the speaker believes to speak to */
+	int32_t peer; /* the node that the speaker believes to speak to */
 	uint32_t peer_incarnation;
-	uint32_t epoch; /* of this link: one more than that of the last the speaker has seen */
+	uint32_t epoch;	 /* of this link: one more than that of the last the speaker has seen */
+	uint64_t secret; /* of the speaker's life; only members of the cluster know it */
 	char cluster[FRAME_CLUSTER_BYTES];
 };
 
@@ -111,6 +115,8 @@ int frame_decode_head(struct frame_head *head, const uint8_t *buf);
 
 /* body has head.body_bytes of its type, which frame_decode_head() checked. 0 or -EBADMSG. */
 int frame_decode_hello(struct frame_hello *hello, const uint8_t *body);
+/* Head and body, FRAME_HEAD_BYTES + FRAME_HELLO_BYTES, which were both not looked at. */
+int frame_read_hello(struct frame_hello *hello, const uint8_t *buf);
 int frame_decode_line(struct frame_line *line, const uint8_t *body);
 int frame_decode_notify(struct frame_notify *notify, const uint8_t *body);
 int frame_decode_offer(struct frame_offer *offer, const uint8_t *body);

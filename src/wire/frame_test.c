@@ -34,6 +34,7 @@ static struct frame_hello a_hello(void)
 		.peer = 31,
 		.peer_incarnation = 1,
 		.epoch = 0xffffffff,
+		.secret = 0x0123456789abcdefull,
 		.cluster = FRAME_CLUSTER_DEFAULT,
 	};
 }
@@ -98,12 +99,14 @@ static void test_hello(void)
 	CHECK_EQ(out.peer, 31);
 	CHECK_EQ(out.peer_incarnation, 1);
 	CHECK_EQ(out.epoch, 0xffffffff);
+	CHECK_EQ(out.secret, 0x0123456789abcdefull);
 	CHECK(!strcmp(out.cluster, FRAME_CLUSTER_DEFAULT));
 	in.kind = FRAME_KIND_BULK;
-	in.peer = -1;
 	frame_encode_hello(buf, &in);
-	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), 0);
-	CHECK_EQ(out.peer, -1);
+	CHECK_EQ(frame_read_hello(&out, buf), 0);
+	CHECK_EQ(out.kind, FRAME_KIND_BULK);
+	frame_encode_ping(buf, FRAME_PING, 1);
+	CHECK_EQ(frame_read_hello(&out, buf), -EBADMSG);
 }
 
 static void test_small_ones(void)
@@ -199,6 +202,18 @@ static void test_bad_hellos(void)
 	frame_encode_hello(buf, &in);
 	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
 	in = a_hello();
+	in.incarnation = 0;
+	frame_encode_hello(buf, &in);
+	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
+	in = a_hello();
+	in.peer_incarnation = 0;
+	frame_encode_hello(buf, &in);
+	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
+	in = a_hello();
+	in.secret = 0;
+	frame_encode_hello(buf, &in);
+	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
+	in = a_hello();
 	in.kind = FRAME_KIND_COPY + 1;
 	frame_encode_hello(buf, &in);
 	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
@@ -210,9 +225,26 @@ static void test_bad_hellos(void)
 	frame_encode_hello(buf, &in);
 	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
 	in = a_hello();
+	in.kind = FRAME_KIND_BULK;
+	in.peer = -1;
 	frame_encode_hello(buf, &in);
-	buf[FRAME_HEAD_BYTES] ^= 1;
 	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
+}
+
+/* No bit of a HELLO may change on its way. */
+static void test_damaged_hello(void)
+{
+	struct frame_hello in = a_hello(), out;
+
+	frame_encode_hello(buf, &in);
+	for (unsigned bit = 0; bit < 8 * FRAME_HELLO_BYTES; bit++) {
+		uint8_t *at = buf + FRAME_HEAD_BYTES + bit / 8;
+
+		*at ^= (uint8_t)(1u << bit % 8);
+		CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), -EBADMSG);
+		*at ^= (uint8_t)(1u << bit % 8);
+	}
+	CHECK_EQ(frame_decode_hello(&out, buf + FRAME_HEAD_BYTES), 0);
 }
 
 int main(void)
@@ -224,5 +256,6 @@ int main(void)
 	TEST(test_lengths);
 	TEST(test_bad_channels);
 	TEST(test_bad_hellos);
+	TEST(test_damaged_hello);
 	return test_end();
 }

@@ -26,7 +26,7 @@
 
 #include "wire/command.h"
 
-#define GROUP_VERSION	    1
+#define GROUP_VERSION	    2
 #define GROUP_HEADER_BYTES  8u
 #define GROUP_STATE_MAX	    (4u << 20)
 #define GROUP_NAME_BYTES    16u

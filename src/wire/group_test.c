@@ -16,7 +16,7 @@ static int decode(enum group_kind kind, uint32_t bytes, struct group_header *hea
 
 static void test_header_layout(void)
 {
-	static const uint8_t want[] = { 1, 0, 4, 0, 136, 0, 0, 0 };
+	static const uint8_t want[] = { GROUP_VERSION, 0, 4, 0, 136, 0, 0, 0 };
 	struct group_header header = { 0 };
 	uint8_t buf[GROUP_HEADER_BYTES];
 
@@ -25,7 +25,7 @@ static void test_header_layout(void)
 	CHECK_EQ(group_header_decode(&header, buf), 0);
 	CHECK_EQ(header.kind, GROUP_DELIVER);
 	CHECK_EQ(header.bytes, GROUP_DELIVER_BYTES);
-	buf[0] = 2;
+	buf[0] = GROUP_VERSION + 1;
 	CHECK_EQ(group_header_decode(&header, buf), -EBADMSG);
 }
 
