@@ -40,6 +40,8 @@ struct binding {
 	bool overdue;			/* the last sleep was a full one, and nobody rang */
 	uint32_t distrust;		/* sleeps left that are short, because a ring was lost */
 	unsigned last_served;		/* index of the sender that was last received from */
+	unsigned served_in_row;		/* it alone, so often */
+	unsigned watched;		/* 1 + index: as in the bell, see ipc/call_receive.c */
 	uint64_t turns;			/* handed out so far */
 	uint64_t turn[SHM_SLOTS];	/* of a sender in `ready`: the lowest is served first */
 	uint64_t news[SHM_NEWS_WORDS];	/* taken from the bell, not looked at yet */

@@ -13,6 +13,15 @@
  * found at one look: each is given the next turn, and whoever has a turn is served before all that come
  * later. No sender gets ahead of one that was seen before it, and with n ready nobody waits for more
  * than n-1 others.
+ *
+ * A sender that came several times in a row is watched: the receiver looks at its line by itself, at every
+ * look, and says so in its bell. Then the sender rings only a sleeper, and a message between two that
+ * are awake costs the cache line that carries it and no other.
+ *
+ *	receiver                               sender
+ *	watched := another                     changes its line
+ *	fence                                  fence
+ *	looks at the line of the one before    rings, unless it is the watched one
  */
 
 #include <string.h>
@@ -34,6 +43,36 @@ struct receipt {
 static struct notify_word *note_of(const struct channel *channel)
 {
 	return &channel->page->notify[1 - channel->own_side];
+}
+
+#define WATCH_AFTER 4
+
+/* The channel whose line we look at by ourselves, or NULL. */
+static struct channel *watched_channel(struct binding *binding)
+{
+	struct channel *channel = &binding->channel[(binding->watched - 1) % SHM_SLOTS];
+
+	return binding->watched && channel->page ? channel : NULL;
+}
+
+static void watch(struct binding *binding, unsigned index)
+{
+	_Atomic uint32_t *shown = &binding->bell->watched;
+	uint32_t before;
+
+	binding->served_in_row = index == binding->last_served ? binding->served_in_row + 1 : 0;
+	binding->last_served = index;
+	if (binding->served_in_row < WATCH_AFTER ||
+	    (binding->watched == index + 1 &&
+	     atomic_load_explicit(shown, memory_order_relaxed) == index + 1))
+		return;
+	before = binding->watched;
+	binding->watched = index + 1;
+	atomic_store_explicit(shown, index + 1, memory_order_relaxed);
+	/* Partner: channel_ring_message(). */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (before && before != index + 1)
+		bits_set(binding->news, before - 1);
 }
 
 static void news_fetch(struct binding *binding)
@@ -87,10 +126,13 @@ static void arrivals_add(struct arrivals *arrivals, const struct channel *channe
 
 static void news_sort(struct binding *binding)
 {
+	struct channel *watched = watched_channel(binding);
 	struct arrivals arrivals;
 
 	arrivals.count = 0;
 	news_fetch(binding);
+	if (watched && channel_waiting(channel_word(channel_peer(watched))))
+		bits_set(binding->news, binding->watched - 1);
 	BITS_FOR_EACH(index, binding->news, SHM_SLOTS)
 	{
 		struct channel *channel;
@@ -207,7 +249,7 @@ static bool take_any(struct receipt *receipt)
 			return false;
 		bits_clear(binding->ready, index);
 		if (binding->channel[index].page && take_from(receipt, &binding->channel[index])) {
-			binding->last_served = index;
+			watch(binding, index);
 			return true;
 		}
 	}
@@ -217,8 +259,15 @@ static bool take_any(struct receipt *receipt)
 static int look(struct receipt *receipt)
 {
 	struct wait *wait = &receipt->wait;
+	struct channel *watched = watched_channel(wait->binding);
+	uint64_t seen = watched ? channel_word(channel_peer(watched)) : 0;
 
 	news_sort(wait->binding);
+	/* Sorting the news may have closed its channel. */
+	if (watched && watched->page && receipt->source == ANY) {
+		wait->word[0] = &channel_peer(watched)->word;
+		wait->seen[0] = seen;
+	}
 	if (receipt->notes && take_note(receipt))
 		return 1;
 	if (receipt->source == ANY)

@@ -88,7 +88,7 @@ static int send_plain(struct wait *wait, struct channel *channel, const message 
 		if (r)
 			return r;
 		seq = line_post(channel_own(channel), LINE_OP_SEND, m, os_ticks());
-		channel_ring(wait->binding, channel);
+		channel_ring_message(wait->binding, channel);
 		r = await_taken(wait, channel, seq);
 	} while (r == POST_E_CLOSED && !wait_is_over(wait));
 	if (r == POST_E_CLOSED)

@@ -112,7 +112,7 @@ static int post(struct transaction *t)
 	t->posted = true;
 	/* A request to somebody who waits for our answer is that answer. */
 	channel_settle(t->wait.binding, channel);
-	channel_ring(t->wait.binding, channel);
+	channel_ring_message(t->wait.binding, channel);
 	return 0;
 }
 

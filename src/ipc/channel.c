@@ -167,6 +167,20 @@ void channel_ring(struct binding *binding, struct channel *channel)
 		wake_sleeper(bell);
 }
 
+void channel_ring_message(struct binding *binding, struct channel *channel)
+{
+	struct bell_page *bell = channel->bell;
+
+	/* The word was stored before; partners: watch() of call_receive.c, and every new holder. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&bell->watched, memory_order_relaxed) !=
+		    (uint32_t)shm_index(binding->p_nr) + 1 ||
+	    atomic_load_explicit(&bell->holder, memory_order_relaxed) != BELL_PROCESS)
+		channel_ring(binding, channel);
+	else
+		wake_sleeper(bell);
+}
+
 void channel_ring_watcher(struct binding *binding, struct channel *channel)
 {
 	struct bell_page *bell = channel->bell;

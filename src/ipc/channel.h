@@ -29,6 +29,8 @@ void channel_close(struct binding *binding, int index);
 
 /* News for the peer: whatever it does, it will look at this channel. */
 void channel_ring(struct binding *binding, struct channel *channel);
+/* A message was posted: a receiver that looks at our line by itself is not rung. */
+void channel_ring_message(struct binding *binding, struct channel *channel);
 /* The same to a peer that looks at the changed word by itself before it sleeps. */
 void channel_ring_watcher(struct binding *binding, struct channel *channel);
 /* The same if only the daemon has to know, because the peer is elsewhere. */

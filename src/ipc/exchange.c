@@ -286,9 +286,15 @@ int exchange_bell(struct exchange *exchange, int dcid, int p_nr, struct exchange
 
 void exchange_bell_hold(struct exchange_bell *bell, enum bell_holder holder)
 {
+	uint32_t watched = atomic_exchange(&bell->page->watched, 0);
+
 	bell->holder = holder;
 	/* Partner: the ringer's look at the holder after its news; see above. */
 	atomic_store(&bell->page->holder, holder);
+	/* Its sender may have left a message without a ring, for a holder that is no more. */
+	if (watched && watched <= SHM_SLOTS)
+		atomic_fetch_or(&bell->page->news[(watched - 1) / 64],
+				UINT64_C(1) << (watched - 1) % 64);
 }
 
 void exchange_bell_mend(struct exchange_bell *bell)

@@ -29,7 +29,7 @@
 
 #include "dvk.h"
 
-#define SHM_VERSION	    5
+#define SHM_VERSION	    6
 #define SHM_PAGE_BYTES	    4096u
 #define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
 #define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
@@ -121,7 +121,9 @@ struct bell_page {
 	_Atomic uint32_t sleeping;	   /* the holder is, or is about to be, in futex wait */
 	_Atomic uint32_t holder;	   /* enum bell_holder */
 	_Atomic uint32_t cpu; /* 1 + the CPU the holder runs on; 0: it has given its CPU away */
-	uint32_t pad[12];
+	/* 1 + table index of the sender whose line the holder looks at by itself; 0: of none */
+	_Atomic uint32_t watched;
+	uint32_t pad[11];
 	_Alignas(64) _Atomic uint64_t news[SHM_NEWS_WORDS]; /* bit: table index of the ringer */
 };
 
