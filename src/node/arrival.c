@@ -26,6 +26,7 @@
 #include "os/self.h"
 #include "os/socket.h"
 #include "os/tcp.h"
+#include "os/thread.h"
 
 /*
  * The target side: one worker thread a migration, which feeds the plan (core/plan.h) and carries out
@@ -34,7 +35,9 @@
  * later command; only letting the process run is left to the worker, because ptrace belongs to it.
  */
 
-#define ARRIVALS_MAX 256 /* at once; each has a thread */
+#define ARRIVALS_MAX 256     /* at once; each has a thread */
+#define REMAINS_MS   3000    /* of the plan's 5000 for all that comes before the start */
+#define LOOK_NS	     1000000 /* between two looks at something that is over in a moment */
 
 struct arrival {
 	struct arrival *next;
@@ -117,23 +120,37 @@ static int open_foreign(void *ctx, const struct foreign_name *name)
 	return fd;
 }
 
+static int ask_for_shell(struct arrival *a, int vpid, const char *path, int sock, pid_t *lpid)
+{
+	struct dc_init *init;
+	int r;
+
+	node_lock(a->node);
+	r = node_init_of(a->node, a->offer.dcid, &init);
+	if (r == 0)
+		r = dc_init_shell(init, vpid, path, &sock, 1, lpid, &a->shell_pidfd);
+	node_unlock(a->node);
+	return r;
+}
+
+/* The process itself may have been here a moment ago, and its end there be under way still. */
 static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 {
+	int64_t deadline = os_deadline_ns(REMAINS_MS);
 	struct arrival *a = ctx;
 	char path[512];
 	int pair[2];
-	struct dc_init *init;
 	int r = os_self_beside("dvs-shell", path, sizeof(path));
 
 	if (r == 0)
 		r = os_unix_pair(OS_STREAM, pair);
 	if (r < 0)
 		return r;
-	node_lock(a->node);
-	r = node_init_of(a->node, a->offer.dcid, &init);
-	if (r == 0)
-		r = dc_init_shell(init, vpid, path, &pair[1], 1, lpid, &a->shell_pidfd);
-	node_unlock(a->node);
+	r = ask_for_shell(a, vpid, path, pair[1], lpid);
+	while (r == -EBUSY && os_now_ns() < deadline) {
+		os_thread_sleep_ns(LOOK_NS);
+		r = ask_for_shell(a, vpid, path, pair[1], lpid);
+	}
 	os_close(pair[1]);
 	if (r < 0) {
 		os_close(pair[0]);

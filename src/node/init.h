@@ -101,7 +101,8 @@ int dc_init_go(struct dc_init *init, int vpid, struct refusal *why);
 int dc_init_cancel(struct dc_init *init, int vpid);
 
 /*
- * Starts the program `path` with exactly this vpid (-EEXIST: taken), in its own session, with
+ * Starts the program `path` with exactly this vpid (-EEXIST: taken; -EBUSY: by a process that has
+ * ended, which will be over in a moment: ask again), in its own session, with
  * nothing open but fds[0..] as descriptors 3 and up, root's credentials, an empty environment. For
  * the migration engine, which turns it into the process that arrives. When this returns 0 it runs.
  */

@@ -208,6 +208,59 @@ static void serve_cancel(const struct init_request *request)
 	reply(0, request->vpid, OS_SPAWN_NONE, -1);
 }
 
+/* Collects whoever ended, as far as the daemon's socket has room for the news. */
+static void collect(void)
+{
+	struct dc_exit ended;
+	struct waiting *w;
+	pid_t pid;
+	int r;
+
+	while (!os_reap_peek(&pid, &ended.status)) {
+		ended.vpid = pid;
+		r = os_packet_send(INIT_EVENT_FD, &ended, sizeof(ended), NULL, 0);
+		if (r == -EAGAIN) {
+			os_source_set(self.events, OS_READ | OS_WRITE);
+			return;
+		}
+		if (r < 0)
+			_Exit(0);
+		w = find_waiting(pid);
+		if (w) {
+			os_close(w->go_fd);
+			forget_waiting(w);
+		}
+		os_reap(pid);
+	}
+	os_source_set(self.events, OS_READ);
+}
+
+/* Has the process with that number ended, and only not been collected yet? */
+static bool is_over(int vpid)
+{
+	int pidfd = os_pidfd_open(vpid, false);
+	bool over = pidfd == -ESRCH || (pidfd >= 0 && os_poll(pidfd, OS_READ, 0) == 0);
+
+	os_close(pidfd);
+	return over;
+}
+
+/*
+ * With exactly this number. It may be a process's that has just left and whose end nobody has taken
+ * note of yet: -EBUSY while it is that of remains that somebody else has to let go of first.
+ */
+static int hold_exactly(struct os_spawn *spawn, struct os_spawned *spawned,
+			enum os_spawn_step *step)
+{
+	int r = os_spawn_hold(spawn, STEP_TIMEOUT_MS, spawned, step);
+
+	if (r != -EEXIST || *step != OS_SPAWN_CLONE)
+		return r;
+	collect();
+	r = os_spawn_hold(spawn, STEP_TIMEOUT_MS, spawned, step);
+	return r == -EEXIST && *step == OS_SPAWN_CLONE && is_over(spawn->pid) ? -EBUSY : r;
+}
+
 static void serve_shell(const struct init_request *request, char *text, const int *fds,
 			int fd_count)
 {
@@ -225,7 +278,7 @@ static void serve_shell(const struct init_request *request, char *text, const in
 
 	memcpy(spawn.fds, fds, sizeof(*fds) * (size_t)fd_count);
 	if (!r)
-		r = os_spawn_hold(&spawn, STEP_TIMEOUT_MS, &spawned, &step);
+		r = hold_exactly(&spawn, &spawned, &step);
 	if (r < 0) {
 		reply(r, 0, step, -1);
 		return;
@@ -273,33 +326,6 @@ static void on_request(void *ctx, int fd, int events)
 		_Exit(0); /* the daemon is gone */
 	while (count > 0)
 		os_close(fds[--count]);
-}
-
-/* Collects whoever ended, as far as the daemon's socket has room for the news. */
-static void collect(void)
-{
-	struct dc_exit ended;
-	struct waiting *w;
-	pid_t pid;
-	int r;
-
-	while (!os_reap_peek(&pid, &ended.status)) {
-		ended.vpid = pid;
-		r = os_packet_send(INIT_EVENT_FD, &ended, sizeof(ended), NULL, 0);
-		if (r == -EAGAIN) {
-			os_source_set(self.events, OS_READ | OS_WRITE);
-			return;
-		}
-		if (r < 0)
-			_Exit(0);
-		w = find_waiting(pid);
-		if (w) {
-			os_close(w->go_fd);
-			forget_waiting(w);
-		}
-		os_reap(pid);
-	}
-	os_source_set(self.events, OS_READ);
 }
 
 static void on_child(void *ctx)

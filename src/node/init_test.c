@@ -2,6 +2,7 @@
 /* Starting, preparing, collecting. Started with TEST_VICTIM this program is what the inits start. */
 #include "node/init_rig_test.h"
 
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -399,6 +400,36 @@ static void test_shell(void)
 	teardown();
 }
 
+/*
+ * A number that a process has left, and not let go of yet: its end was not taken note of by its tracer,
+ * which comes before the init.
+ */
+static void test_shell_over_remains(void)
+{
+	struct child c = { 0 }, again = { 0 };
+	int pair[2];
+	char text[16] = "";
+
+	setup();
+	CHECK_OR_RETURN(!os_unix_pair(OS_STREAM, pair));
+	CHECK_EQ(dc_init_shell(dc, SHELL_VPID, self_path, &pair[1], 1, &c.lpid, &c.pidfd), 0);
+	os_close(pair[1]);
+	CHECK_EQ(os_read_full(pair[0], text, 9, WAIT_MS), 0);
+	CHECK_EQ(ptrace(PTRACE_SEIZE, c.lpid, NULL, NULL), 0);
+	CHECK_EQ(os_pidfd_signal(c.pidfd, SIGKILL), 0);
+	CHECK_EQ(os_poll(c.pidfd, OS_READ, WAIT_MS), 0);
+	CHECK_EQ(dc_init_shell(dc, SHELL_VPID, self_path, NULL, 0, &again.lpid, &again.pidfd),
+		 -EBUSY);
+	CHECK_EQ(waitpid(c.lpid, NULL, __WALL), c.lpid);
+	/* Now it is the init's, which need not have heard of it. */
+	CHECK_EQ(dc_init_shell(dc, SHELL_VPID, self_path, NULL, 0, &again.lpid, &again.pidfd), 0);
+	CHECK_EQ(next_exit().vpid, SHELL_VPID);
+	os_close(pair[0]);
+	os_close(c.pidfd);
+	os_close(again.pidfd);
+	teardown();
+}
+
 /* Started by dc_init_shell(): which of 0, 1, 2 are open, is 3, and which session rule holds. */
 static int victim_shell(void)
 {
@@ -435,5 +466,6 @@ int main(int argc, char **argv)
 	TEST(test_orphans);
 	TEST(test_many_exits_unread);
 	TEST(test_shell);
+	TEST(test_shell_over_remains);
 	return test_end();
 }

@@ -307,7 +307,8 @@ void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status
 {
 	struct process *process = process_find_vpid(node, dcid, vpid);
 
-	if (!process)
+	/* Of a process that had this number in an earlier stay here: the one that has it now lives. */
+	if (!process || os_poll(process->pidfd, OS_READ, 0) < 0)
 		return;
 	process->wait_status = wait_status;
 	if (process->arriving) { /* the commit, or the discard, of its arrival sees to it */

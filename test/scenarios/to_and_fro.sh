@@ -43,4 +43,19 @@ for n in 0 1 2; do
 	((now <= before)) || fail "node $n: $now descriptors without processes, $before with"
 done
 end
+
+# What is left of a stay (its number, which its end has to free first) is in the way of none that begins
+# as soon as the last move is reported, on nodes whose CPUs are wanted by others.
+begin "60 moves, each begun as soon as the last one is reported, on busy nodes"
+server 0 12 64
+for n in 0 1; do
+	timeout 10 dvs -n $n run 0 $((20 + n)) -- sh -c 'while :; do :; done' >/dev/null 2>"$tmp/err" ||
+		fail "load on node $n: $(<"$tmp/err")"
+done
+for ((turn = 1; turn <= 60; turn++)); do
+	move 12 $((turn % 2)) || break
+done
+client 2 110 12 20 0
+client_ok 110
+end
 finish
