@@ -90,6 +90,11 @@ void writer_flush(struct writer *writer)
 	writer->used = 0;
 }
 
+static uint64_t head_check(uint64_t before, const struct image_record *record)
+{
+	return hash_word(before, (uint64_t)record->type << 32 | record->length);
+}
+
 void *writer_reserve(struct writer *writer, enum image_type type, size_t length)
 {
 	assert(length <= IMAGE_RECORD_MAX && !writer->open);
@@ -112,6 +117,7 @@ void writer_commit(struct writer *writer, size_t length)
 	size_t total = sizeof(*record) + padded(length);
 
 	record->length = (uint32_t)length;
+	record->check = head_check(writer->hash, record);
 	memset((uint8_t *)(record + 1) + length, 0, padded(length) - length);
 	writer->hash = hash_bytes(writer->hash, record, total);
 	writer->used += total;
@@ -219,7 +225,8 @@ static int read_record(struct reader *reader, const void **payload, struct refus
 	if (result < 0)
 		return refuse_link(refusal, result);
 	memcpy(&record, reader->buffer + reader->start, sizeof(record));
-	if (!image_length_ok(record.type, record.length))
+	if (record.check != head_check(before, &record) ||
+	    !image_length_ok(record.type, record.length))
 		return refusal_set(refusal, EDVSIO, "the image is damaged or of another version");
 	size_t total = sizeof(record) + padded(record.length);
 

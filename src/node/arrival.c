@@ -35,8 +35,9 @@
  * later command; only letting the process run is left to the worker, because ptrace belongs to it.
  */
 
-#define ARRIVALS_MAX 256     /* at once; each has a thread */
-#define REMAINS_MS   3000    /* of the plan's 5000 for all that comes before the start */
+#define ARRIVALS_MAX 256  /* at once; each has a thread */
+#define REMAINS_MS   3000 /* of the plan's 5000 for all that comes before the start */
+#define BEHIND_MS    2000
 #define LOOK_NS	     1000000 /* between two looks at something that is over in a moment */
 
 struct arrival {
@@ -140,7 +141,7 @@ static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 	struct arrival *a = ctx;
 	char path[512];
 	int pair[2];
-	int r = os_self_beside("dvs-shell", path, sizeof(path));
+	int r = vpid == a->offer.vpid ? os_self_beside("dvs-shell", path, sizeof(path)) : -EBADMSG;
 
 	if (r == 0)
 		r = os_unix_pair(OS_STREAM, pair);
@@ -162,12 +163,44 @@ static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 
 /* ---- the steps ---- */
 
+/*
+ * The source may have heard of something that this node has not: a move that has just ended is told at
+ * once, and the next one may come here.
+ */
+static void catch_up(struct arrival *a)
+{
+	int64_t deadline = os_deadline_ns(BEHIND_MS);
+	bool behind = true;
+
+	while (behind && os_now_ns() < deadline) {
+		node_lock(a->node);
+		behind = a->node->directory.order < a->offer.order;
+		node_unlock(a->node);
+		if (behind)
+			os_thread_sleep_ns(LOOK_NS);
+	}
+}
+
+/* Whether it is of the very process that the order knows, and says so of both nodes. */
+static bool is_as_ordered(const struct arrival *a, const struct directory_endpoint *ep)
+{
+	const struct node *node = a->node;
+	const struct move_offer *offer = &a->offer;
+
+	return ep->bound && ep->node == a->from && ep->generation == offer->generation &&
+	       directory_endpoint_number(ep, offer->p_nr) == offer->endpoint &&
+	       ep->vpid == offer->vpid && !memcmp(ep->name, offer->name, sizeof(ep->name)) &&
+	       offer->source == a->from && offer->target == node->options.id &&
+	       offer->dc_generation == node->directory.dc[offer->dcid].generation;
+}
+
 static int check_offer(struct arrival *a)
 {
 	const struct move_offer *offer = &a->offer;
 	const struct directory_endpoint *ep;
 	int r = 0;
 
+	catch_up(a);
 	node_lock(a->node);
 	ep = node_endpoint(a->node, offer->dcid, offer->p_nr);
 	if (!ep || !a->node->directory.dc[offer->dcid].running)
@@ -176,11 +209,12 @@ static int check_offer(struct arrival *a)
 	else if (!(a->node->directory.dc[offer->dcid].nodes >> a->node->options.id & 1))
 		r = refusal_set(&a->refusal, EDVSDCNODE, "node %d does not belong to DC %d",
 				a->node->options.id, offer->dcid);
-	else if (!ep->bound || ep->generation != offer->generation || ep->node != a->from)
-		r = refusal_set(&a->refusal, EDVSMIGRATE,
-				"node %d has not heard yet that endpoint %d runs on node %d; try "
-				"again",
-				a->node->options.id, offer->endpoint, a->from);
+	else if (!is_as_ordered(a, ep))
+		r = refusal_set(
+			&a->refusal, EDVSMIGRATE,
+			"what node %d offers is not what the order says of endpoint %d; try "
+			"again",
+			a->from, offer->endpoint);
 	else if (backup_find(a->node, offer->dcid, offer->p_nr))
 		r = refusal_set(&a->refusal, EDVSSLOTUSED,
 				"a backup of endpoint %d stands by on node %d: make it the process "
@@ -220,6 +254,33 @@ static int check(struct arrival *a)
 		r = migrate_target_check(a->target, a->fd, &a->refusal);
 	fault_point("target-checked");
 	return r;
+}
+
+/* The state is that of the offer, of the move that the order has started; its word may come a moment later. */
+static int check_state(struct arrival *a)
+{
+	const struct move_state *state = (const struct move_state *)a->state;
+	int64_t deadline = os_deadline_ns(BEHIND_MS);
+	bool known = false;
+
+	if (state->dcid != a->offer.dcid || state->endpoint != a->offer.endpoint ||
+	    state->generation != a->offer.generation || state->vpid != a->offer.vpid)
+		return refusal_set(&a->refusal, EDVSBADREQUEST, "the state is of another process");
+	while (!known && os_now_ns() < deadline) {
+		const struct directory_endpoint *ep;
+
+		node_lock(a->node);
+		ep = node_endpoint(a->node, a->offer.dcid, a->offer.p_nr);
+		known = ep->moving && ep->move == state->move &&
+			ep->target == a->node->options.id && ep->generation == state->generation &&
+			ep->node == a->from;
+		node_unlock(a->node);
+		if (!known)
+			os_thread_sleep_ns(LOOK_NS / 10);
+	}
+	return known ? 0
+		     : refusal_set(&a->refusal, EDVSMIGRATE,
+				   "the order has not started the move that the state is of");
 }
 
 /* The entry with its pages and its log, so that the engine can map them; unbound so far. */
@@ -273,6 +334,8 @@ static int load(struct arrival *a)
 		r = prepare_process(a);
 	if (r == 0)
 		r = migrate_target_load(a->target, a->fd, &a->refusal);
+	if (r == 0)
+		r = check_state(a);
 	fault_point("target-loaded");
 	return r;
 }

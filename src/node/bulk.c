@@ -20,65 +20,82 @@ static int lost(struct refusal *refusal, int r)
 int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes,
 	      struct refusal *refusal)
 {
-	struct move_head head = { MOVE_MAGIC, MOVE_VERSION, (uint16_t)record, bytes, 0 };
-	int r = os_write_full(fd, &head, sizeof(head), BULK_TIMEOUT_MS);
+	struct move_head head;
+	int r;
 
+	move_head_fill(&head, record, payload, bytes);
+	r = os_write_full(fd, &head, sizeof(head), BULK_TIMEOUT_MS);
 	if (r == 0 && bytes)
 		r = os_write_full(fd, payload, bytes, BULK_TIMEOUT_MS);
 	return r < 0 ? lost(refusal, r) : 0;
 }
 
-static int receive_head(int fd, enum move_record record, int timeout_ms, uint32_t *bytes,
+static int damaged(struct refusal *refusal)
+{
+	refusal_set(refusal, EDVSBADREQUEST,
+		    "what the other node said was damaged on its way: its checksum is wrong; try "
+		    "again");
+	return -EBADMSG;
+}
+
+static int receive_head(int fd, enum move_record record, int timeout_ms, struct move_head *head,
 			struct refusal *refusal)
 {
-	struct move_head head;
-	int r = os_read_full(fd, &head, sizeof(head), timeout_ms);
+	int r = os_read_full(fd, head, sizeof(*head), timeout_ms);
 
 	if (r < 0)
 		return lost(refusal, r);
-	if (head.magic != MOVE_MAGIC || head.version != MOVE_VERSION || head.record != record ||
-	    head.bytes > MOVE_STATE_MAX) {
+	r = move_head_check(head, record);
+	if (r == -EPROTO)
 		refusal_set(refusal, EDVSBADREQUEST,
 			    "the other node speaks another migration protocol than version %d",
 			    MOVE_VERSION);
-		return -EBADMSG;
-	}
-	*bytes = head.bytes;
-	return 0;
+	return r == -EBADMSG ? damaged(refusal) : r;
+}
+
+static int receive_payload(int fd, const struct move_head *head, void *payload,
+			   struct refusal *refusal)
+{
+	int r = os_read_full(fd, payload, head->bytes, BULK_TIMEOUT_MS);
+
+	if (r < 0)
+		return lost(refusal, r);
+	return move_payload_check(head, payload) < 0 ? damaged(refusal) : 0;
 }
 
 int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size,
 		 struct refusal *refusal)
 {
-	uint32_t bytes;
-	int r = receive_head(fd, record, BULK_TIMEOUT_MS, &bytes, refusal);
+	struct move_head head;
+	int r = receive_head(fd, record, BULK_TIMEOUT_MS, &head, refusal);
 
 	if (r < 0)
 		return r;
-	if (bytes != size)
-		return lost(refusal, -EBADMSG);
-	r = os_read_full(fd, payload, size, BULK_TIMEOUT_MS);
-	return r < 0 ? lost(refusal, r) : 0;
+	if (head.bytes != size)
+		return damaged(refusal);
+	return receive_payload(fd, &head, payload, refusal);
 }
 
 int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
 		     struct refusal *refusal)
 {
 	/* The source may wait for the order before it sends this. */
-	int r = receive_head(fd, record, 30000, bytes, refusal);
+	struct move_head head;
+	int r = receive_head(fd, record, 30000, &head, refusal);
 	uint8_t *payload;
 
 	if (r < 0)
 		return r;
-	payload = malloc(*bytes + 1);
+	payload = malloc(head.bytes + 1);
 	if (!payload)
 		return lost(refusal, -ENOMEM);
-	r = os_read_full(fd, payload, *bytes, BULK_TIMEOUT_MS);
+	r = receive_payload(fd, &head, payload, refusal);
 	if (r < 0) {
 		free(payload);
-		return lost(refusal, r);
+		return r;
 	}
 	*payloadp = payload;
+	*bytes = head.bytes;
 	return 0;
 }
 
@@ -92,15 +109,15 @@ int bulk_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns)
 
 int bulk_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refusal *refusal)
 {
-	uint32_t bytes;
-	int r = receive_head(fd, MOVE_VERDICT, timeout_ms, &bytes, refusal);
+	struct move_head head;
+	int r = receive_head(fd, MOVE_VERDICT, timeout_ms, &head, refusal);
 
-	if (r == 0 && bytes != sizeof(*verdict))
-		r = -EBADMSG;
+	if (r == 0 && head.bytes != sizeof(*verdict))
+		r = damaged(refusal);
 	if (r == 0)
-		r = os_read_full(fd, verdict, sizeof(*verdict), BULK_TIMEOUT_MS);
+		r = receive_payload(fd, &head, verdict, refusal);
 	if (r < 0)
-		return lost(refusal, r);
+		return r;
 	verdict->reason[sizeof(verdict->reason) - 1] = 0;
 	if (!verdict->error)
 		return 0;

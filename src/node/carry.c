@@ -99,6 +99,10 @@ int carry_pack(struct process *process, uint32_t move, uint8_t **bytesp, uint32_
 	if (!bytes)
 		return -ENOMEM;
 	state->move = move;
+	state->dcid = process->dcid;
+	state->endpoint = process->endpoint;
+	state->vpid = process->vpid;
+	state->generation = process->generation;
 	state->channel_count = count;
 	state->log_bytes = (uint32_t)log_bytes;
 	if (process->log)

@@ -182,11 +182,14 @@ int departure_offer(struct departure *d)
 				    .endpoint = d->endpoint,
 				    .vpid = d->vpid,
 				    .generation = d->generation,
-				    .dry_run = d->dry_run };
+				    .dry_run = d->dry_run,
+				    .source = d->node->options.id,
+				    .target = d->target };
 	struct move_verdict verdict;
 	int r;
 
 	node_lock(d->node);
+	offer.order = d->node->directory.order;
 	offer.dc_generation = d->node->directory.dc[d->dcid].generation;
 	memcpy(offer.name, node_endpoint(d->node, d->dcid, d->p_nr)->name, sizeof(offer.name));
 	node_unlock(d->node);

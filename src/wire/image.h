@@ -19,7 +19,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 1u
+#define IMAGE_VERSION 2u
 
 #define IMAGE_PAGE	    4096u
 #define IMAGE_THREADS_MAX   4096u
@@ -54,6 +54,7 @@ enum image_type {
 struct image_record {
 	uint32_t type;
 	uint32_t length; /* bytes of payload that follow; zeros then fill up to a multiple of 8 */
+	uint64_t check; /* of the two and all that came before: a damaged length is found at once */
 };
 
 #define IMAGE_XFEATURES 20
@@ -311,7 +312,7 @@ struct image_end {
 	uint64_t hash;
 };
 
-_Static_assert(sizeof(struct image_record) == 8, "layout");
+_Static_assert(sizeof(struct image_record) == 16, "layout");
 _Static_assert(sizeof(struct image_offer) == 568, "layout");
 _Static_assert(sizeof(struct image_process) == 544, "layout");
 _Static_assert(sizeof(struct image_file) == 96, "layout");

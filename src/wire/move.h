@@ -16,7 +16,11 @@
  *	                           <--      MOVE_VERDICT (running)
  *	MOVE_SIGNALS               -->      sends them to the process
  *
- * Fixed widths, little-endian; each record is a head and `bytes` of payload.
+ * Fixed widths, little-endian; each record is a head and `bytes` of payload. The head stands under a
+ * checksum of its own, so that a damaged length makes nobody wait for bytes that never come, and the
+ * payload under another. Both find damage; that it is a node at the other end the door has proven
+ * (proxy/proxy_greet.c). What identifies the process stands in the offer and in the state, and is compared
+ * with the directory.
  */
 
 #include <stdint.h>
@@ -25,7 +29,7 @@
 #include "wire/shm.h"
 
 #define MOVE_MAGIC     0x4d535644u
-#define MOVE_VERSION   1
+#define MOVE_VERSION   2
 #define MOVE_STATE_MAX (4u << 20)
 
 enum move_record {
@@ -41,6 +45,8 @@ struct move_head {
 	uint16_t record; /* enum move_record */
 	uint32_t bytes;
 	uint32_t pad;
+	uint64_t payload_hash; /* base/hash.h */
+	uint64_t head_hash;    /* of what stands before it */
 };
 
 struct move_offer {
@@ -48,7 +54,9 @@ struct move_offer {
 	uint32_t generation;
 	uint32_t dry_run;
 	uint32_t dc_generation;
+	int32_t source, target;
 	uint32_t pad;
+	uint64_t order; /* that the source has applied: the target has to have, too, to judge */
 	char name[16];
 };
 
@@ -76,6 +84,8 @@ struct move_channel {
 /* Followed by channel_count move_channels and log_bytes of the process's log. */
 struct move_state {
 	uint32_t move;
+	int32_t dcid, endpoint, vpid;
+	uint32_t generation;
 	uint32_t channel_count;
 	uint64_t
 		log_start; /* offset of the first log byte carried, counted from the process's start */
@@ -90,5 +100,12 @@ struct move_state {
 	uint64_t lclsent, rmtsent, lclcopy, rmtcopy, waits;
 	priv_usr_t priv;
 };
+
+void move_head_fill(struct move_head *head, enum move_record record, const void *payload,
+		    uint32_t bytes);
+/* 0; -EPROTO: of another version; -EBADMSG: damaged, or of another kind than is due. */
+int move_head_check(const struct move_head *head, enum move_record record);
+/* payload has head.bytes. 0 or -EBADMSG. */
+int move_payload_check(const struct move_head *head, const void *payload);
 
 #endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "wire/move.h"
+
+#include <errno.h>
+
+#include "base/test.h"
+
+static struct move_offer offer = { .dcid = 3,
+				   .p_nr = 10,
+				   .endpoint = 10,
+				   .vpid = 1000,
+				   .generation = 7,
+				   .source = 1,
+				   .target = 2,
+				   .order = 99,
+				   .name = "mover" };
+
+static int check(const struct move_head *head, const void *payload)
+{
+	int r = move_head_check(head, MOVE_OFFER);
+
+	return r ? r : move_payload_check(head, payload);
+}
+
+static void test_whole(void)
+{
+	struct move_head head;
+
+	move_head_fill(&head, MOVE_OFFER, &offer, sizeof(offer));
+	CHECK_EQ(check(&head, &offer), 0);
+	CHECK_EQ(head.bytes, sizeof(offer));
+	CHECK_EQ(move_head_check(&head, MOVE_STATE), -EBADMSG);
+	move_head_fill(&head, MOVE_OFFER, NULL, 0);
+	CHECK_EQ(check(&head, &offer), 0);
+}
+
+/* No single bit of a record, head or payload, may change on its way. */
+static void test_each_bit(void)
+{
+	struct move_head head;
+	uint8_t *parts[] = { (uint8_t *)&head, (uint8_t *)&offer };
+	const size_t bytes[] = { sizeof(head), sizeof(offer) };
+
+	move_head_fill(&head, MOVE_OFFER, &offer, sizeof(offer));
+	for (int part = 0; part < 2; part++) {
+		for (size_t bit = 0; bit < 8 * bytes[part]; bit++) {
+			uint8_t *at = parts[part] + bit / 8;
+
+			*at ^= (uint8_t)(1u << bit % 8);
+			CHECK(check(&head, &offer) != 0);
+			*at ^= (uint8_t)(1u << bit % 8);
+		}
+	}
+	CHECK_EQ(check(&head, &offer), 0);
+}
+
+/* A length is found out before anybody waits for so many bytes. */
+static void test_long_ones(void)
+{
+	struct move_head head;
+	static uint8_t payload[MOVE_STATE_MAX + 1];
+
+	move_head_fill(&head, MOVE_STATE, payload, sizeof(payload));
+	CHECK_EQ(move_head_check(&head, MOVE_STATE), -EBADMSG);
+	move_head_fill(&head, MOVE_STATE, payload, MOVE_STATE_MAX);
+	CHECK_EQ(move_head_check(&head, MOVE_STATE), 0);
+	CHECK_EQ(move_payload_check(&head, payload), 0);
+}
+
+/* The other side is of another version: that is said, and not that it was damaged. */
+static void test_versions(void)
+{
+	struct move_head head;
+
+	move_head_fill(&head, MOVE_OFFER, &offer, sizeof(offer));
+	head.version = MOVE_VERSION - 1;
+	CHECK_EQ(move_head_check(&head, MOVE_OFFER), -EPROTO);
+}
+
+int main(void)
+{
+	TEST(test_whole);
+	TEST(test_each_bit);
+	TEST(test_long_ones);
+	TEST(test_versions);
+	return test_end();
+}
