@@ -9,13 +9,12 @@
 
 #include "base/refusal.h"
 #include "node/node.h"
+#include "node/outbox.h"
 #include "node/process.h"
 #include "node/reattach.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/socket.h"
-
-#define DATA_ROOM_BYTES (4 << 20) /* a log, several times over */
 
 /*
  * The two ends of a request passed on: the asking node keeps it in node->forwarded under forward_id,
@@ -61,7 +60,9 @@ static void request_free(struct request *request)
 {
 	client_unlink(request);
 	os_source_free(request->source);
-	if (request->fd >= 0)
+	if (request->fd >= 0 && request->outbox)
+		outbox_finish(request->outbox);
+	else if (request->fd >= 0)
 		os_close(request->fd);
 	free(request->payload);
 	free(request);
@@ -76,6 +77,18 @@ static void forget_forwarded(struct request *request)
 			return;
 		}
 	}
+}
+
+/* To a client of ours, at once or when it has read what came before. Descriptors go at once or not at all. */
+static int send_to_client(struct request *request, const struct iovec *parts, int count,
+			  const int *fds, int fds_count)
+{
+	int r = request->outbox ? -EAGAIN
+				: os_packet_sendv(request->fd, parts, count, fds, fds_count);
+
+	if (r != -EAGAIN || fds_count)
+		return r;
+	return outbox_add(&request->outbox, request->node->loop, request->fd, parts, count);
 }
 
 static void send_packet(struct request *request, struct ctl_reply *reply, const void *payload,
@@ -99,10 +112,7 @@ static void send_packet(struct request *request, struct ctl_reply *reply, const 
 			      sizeof(head), payload, reply->payload_bytes);
 		return;
 	}
-	/* A whole log goes out at once, and a reader may be slow. */
-	if (request->fd >= 0 && reply->packet == CTL_DATA)
-		os_set_send_room(request->fd, DATA_ROOM_BYTES);
-	if (request->fd >= 0 && os_packet_sendv(request->fd, parts, 2, fds, reply->fds) < 0) {
+	if (request->fd >= 0 && send_to_client(request, parts, 2, fds, reply->fds) < 0) {
 		os_log(OS_LOG_DEBUG, "a control client went away, or does not read");
 		/* A gap in what it is told would go unnoticed; the end of the connection does not. */
 		os_shutdown(request->fd);
@@ -228,6 +238,7 @@ static void client_gone(struct request *request)
 				     .origin = request->node->options.id };
 
 	request->source = os_source_free(request->source);
+	request->outbox = outbox_drop(request->outbox);
 	client_unlink(request);
 	os_close(request->fd);
 	request->fd = -1;

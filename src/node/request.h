@@ -18,6 +18,7 @@
 
 struct node;
 struct os_source;
+struct outbox;
 struct refusal;
 
 struct request {
@@ -27,6 +28,7 @@ struct request {
 	/* a client of ours */
 	int fd;					    /* -1 when passed on from another node */
 	struct os_source *source;		    /* watches for the client going away */
+	struct outbox *outbox;			    /* what the socket had no room for; or NULL */
 	struct request *next_client, **client_link; /* of all that have a client of ours */
 	pid_t pid;				    /* of the client, as this daemon sees it */
 	uid_t uid;

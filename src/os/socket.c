@@ -361,13 +361,6 @@ int os_dup(int fd)
 	return copy < 0 ? -errno : copy;
 }
 
-void os_set_send_room(int fd, int bytes)
-{
-	/* Beyond the system's limit if we may, else up to it. */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-}
-
 void os_shutdown(int fd)
 {
 	if (fd >= 0)

@@ -77,8 +77,6 @@ int os_set_nonblock(int fd, int on);
 int os_dup(int fd); /* close-on-exec; the descriptor or negative errno */
 /* Ends both directions: whoever waits on it is woken. fd may be negative. */
 void os_shutdown(int fd);
-/* How much may wait unread at the other end; beyond the system's limit if we may. */
-void os_set_send_room(int fd, int bytes);
 int os_close(int fd); /* fd may be negative; returns -1, errno is kept */
 
 static inline void os_closep(int *fd)

@@ -186,13 +186,6 @@ static void test_send_room(void)
 	while (count < 1000 && !os_packet_send(pair[0], packet, sizeof(packet), NULL, 0))
 		count++;
 	CHECK(count < 100);
-	if (geteuid() == 0) {
-		os_set_send_room(pair[0], 4 << 20);
-		while (count < 1000 && !os_packet_send(pair[0], packet, sizeof(packet), NULL, 0))
-			count++;
-		CHECK(count >= 128);
-		CHECK(count < 1000);
-	}
 	os_shutdown(pair[0]);
 	CHECK_EQ(os_packet_send(pair[1], packet, 1, NULL, 0), -EPIPE);
 	os_close(pair[0]);
