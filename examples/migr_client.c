@@ -216,5 +216,9 @@ int main(int argc, char **argv)
 	       (int)getpid(), caller.server);
 	run(&caller);
 	tally_print(&caller.tally);
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("migr_client: standard output");
+		return 1;
+	}
 	return tally_is_clean(&caller.tally) ? 0 : 1;
 }

@@ -11,6 +11,7 @@
 
 #include "ctl/options.h"
 #include "ctl/verb.h"
+#include "os/self.h"
 #include "wire/ctl.h"
 
 static const struct verb verbs[] = {
@@ -89,7 +90,7 @@ static int leading_options(int argc, char **argv, int *node)
 	return at - 1;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
 	const struct verb *verb = verb_find(names, name);
@@ -125,4 +126,11 @@ int main(int argc, char **argv)
 		return DONE;
 	}
 	return verb->run(verb, node, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+
+	return os_self_finish(verb_program(), status);
 }

@@ -110,9 +110,8 @@ static int attend(const struct launch *launch, struct client *client, const stru
 			json_t *document = row_json(launch, row);
 
 			json_object_set_new(document, "status", json_integer(status));
-			json_object_set_new(document, "log",
-					    render_text(stream.text ? stream.text : "",
-							stream.length));
+			render_output(document, "log", stream.text ? stream.text : "",
+				      stream.length);
 			if (render_document(document))
 				status = REFUSED;
 		}

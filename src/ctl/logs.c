@@ -9,6 +9,15 @@
 #include "ctl/verb.h"
 #include "os/self.h"
 
+static int render_log(const struct ctl_request *request, const struct stream *stream)
+{
+	json_t *document =
+		json_pack("{s:i, s:i}", "dcid", request->dcid, "endpoint", request->endpoint);
+
+	render_output(document, "log", stream->text ? stream->text : "", stream->length);
+	return render_document(document);
+}
+
 static int show(int node, struct ctl_request *request, bool json)
 {
 	struct refusal refusal = REFUSAL_NONE;
@@ -26,9 +35,7 @@ static int show(int node, struct ctl_request *request, bool json)
 	if (r < 0 && r != EDVSINTR)
 		status = verb_refuse(&refusal);
 	else if (json)
-		status = render_document(json_pack(
-			"{s:i, s:i, s:o}", "dcid", request->dcid, "endpoint", request->endpoint,
-			"log", render_text(stream.text ? stream.text : "", stream.length)));
+		status = render_log(request, &stream);
 	stream_deinit(&stream);
 	return status;
 }

@@ -129,6 +129,31 @@ json_t *render_text(const char *text, size_t max)
 	return json_stringn(plain, len);
 }
 
+void render_output(json_t *object, const char *key, const char *bytes, size_t length)
+{
+	json_t *text = json_stringn(bytes, length);
+	char name[32];
+	char *plain;
+	json_t *list;
+
+	if (text) {
+		json_object_set_new(object, key, text);
+		return;
+	}
+	plain = malloc(length + 1);
+	list = json_array();
+	for (size_t i = 0; i < length; i++) {
+		if (plain)
+			plain[i] = (unsigned char)bytes[i] < 128 ? bytes[i] : '?';
+		json_array_append_new(list, json_integer((unsigned char)bytes[i]));
+	}
+	if (plain)
+		json_object_set_new(object, key, json_stringn(plain, length));
+	free(plain);
+	snprintf(name, sizeof(name), "%s_bytes", key);
+	json_object_set_new(object, name, list);
+}
+
 json_t *render_set_json(unsigned long set)
 {
 	json_t *list = json_array();
@@ -147,9 +172,12 @@ int render_document(json_t *document)
 	json_decref(document);
 	if (!r)
 		putchar('\n');
-	if (!r && !fflush(stdout))
-		return DONE;
-	fprintf(stderr, "%s: the answer could not be written (EDVSIO)\n", verb_program());
+	/* Standard output that cannot be written is said by os_self_finish(), for every verb. */
+	if (!r || ferror(stdout))
+		return r ? REFUSED : DONE;
+	fprintf(stderr,
+		"%s: the answer could not be made into a document: out of memory (EDVSNOMEM)\n",
+		verb_program());
 	return REFUSED;
 }
 

@@ -28,6 +28,12 @@ const char *render_bytes(uint64_t bytes, char *buf, size_t size);
 
 /* A JSON string of text that may lack its terminator or be no UTF-8 (bytes become '?'). */
 json_t *render_text(const char *text, size_t max);
+/*
+ * Sets object[key] to bytes that a program wrote, as a string, zero bytes included. Where they are no UTF-8, "?"
+ * stands for each byte above 127, and object["<key>_bytes"] has all of them as a list of numbers, as
+ * the journal's JSON does: nothing is lost.
+ */
+void render_output(json_t *object, const char *key, const char *bytes, size_t length);
 json_t *render_set_json(unsigned long set);
 
 /* Prints one document and gives it up. Returns the verb's exit status. */

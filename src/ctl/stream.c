@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,15 @@ static int stream_take(struct stream *stream, const void *data, size_t bytes,
 	char *text;
 
 	if (!stream->keep) {
-		if (os_write_full(STANDARD_OUTPUT, data, bytes, -1) < 0)
+		int r = os_write_full(STANDARD_OUTPUT, data, bytes, -1);
+
+		if (r == -EPIPE)
 			return refusal_set(refusal, EDVSPIPE,
-					   "nobody reads standard output any more: detached");
+					   "standard output has no reader any more: detached");
+		if (r < 0)
+			return refusal_set(refusal, r == -ENOSPC ? EDVSNOSPC : EDVSIO,
+					   "standard output could not be written: %s",
+					   strerror(-r));
 		return 0;
 	}
 	text = realloc(stream->text, stream->length + bytes + 1);

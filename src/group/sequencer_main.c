@@ -9,6 +9,7 @@
 #include "group/sequencer.h"
 #include "os/log.h"
 #include "os/loop.h"
+#include "os/self.h"
 #include "os/socket.h"
 
 #define USAGE "usage: dvs-sequencer --socket PATH [--ready-fd FD]\n"
@@ -41,7 +42,7 @@ static int parse_options(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(USAGE, stdout);
-			exit(0);
+			exit(os_self_finish("dvs-sequencer", 0));
 		default:
 			return 2;
 		}
@@ -67,12 +68,10 @@ static int tell_ready(void)
 
 static int run(struct os_loop *loop)
 {
-	struct os_source *term = NULL, *interrupt = NULL;
+	struct os_source *term = NULL;
 	struct sequencer *seq = NULL;
 	int r = os_source_signal(loop, SIGTERM, on_stop, loop, &term);
 
-	if (!r)
-		r = os_source_signal(loop, SIGINT, on_stop, loop, &interrupt);
 	if (!r)
 		r = sequencer_new(&seq, loop, options.socket);
 	if (!r)
@@ -82,7 +81,6 @@ static int run(struct os_loop *loop)
 	if (seq)
 		sequencer_free(seq);
 	os_source_free(term);
-	os_source_free(interrupt);
 	return r;
 }
 
@@ -95,6 +93,7 @@ int main(int argc, char **argv)
 		fputs(USAGE, stderr);
 		return r;
 	}
+	os_self_keep_running();
 	os_log_init("dvs-sequencer", OS_LOG_INFO);
 	r = os_loop_new(&loop, NULL);
 	if (!r)

@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 		       ": handover %u, pages %u, inits %u, control %u, group %u\n",
 		       handover_version, handover_own_versions.shm, handover_own_versions.inits,
 		       handover_own_versions.ctl, handover_own_versions.group);
-		return 0;
+		return os_self_finish("dvsd", 0);
 	}
 	if (parse(&options, argc, argv) < 0) {
 		fputs(usage, stderr);
@@ -144,6 +144,7 @@ int main(int argc, char **argv)
 		      stderr);
 		return 1;
 	}
+	os_self_keep_running();
 	snprintf(prefix, sizeof(prefix), "dvsd %d", options.id);
 	os_log_init(prefix, getenv("DVS_DEBUG") ? OS_LOG_DEBUG : OS_LOG_INFO);
 	/* One for each pair of endpoints that talk; with fewer, channels are refused sooner. */

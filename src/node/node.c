@@ -176,8 +176,6 @@ static int start_parts(struct node *node, struct adoption *from)
 	if (r == 0)
 		r = os_source_signal(node->loop, SIGTERM, stop_signal, node, &ignored);
 	if (r == 0)
-		r = os_source_signal(node->loop, SIGINT, stop_signal, node, &ignored);
-	if (r == 0)
 		r = start_group(node, from);
 	if (r == 0 && from)
 		r = adoption_rest(from, node);

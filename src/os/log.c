@@ -2,6 +2,7 @@
 #include "os/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -64,18 +65,24 @@ static void print_line(enum os_log_level level, const char *format, va_list args
 {
 	char line[LINE_MAX_BYTES];
 	size_t len = (size_t)format_head(line, sizeof(line), level);
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
 	unsigned *dropped = &sink.bucket[level].dropped;
 	ssize_t n;
 
 	if (*dropped)
 		len += (size_t)snprintf(line + len, sizeof(line) - len, "(%u lines dropped) ",
 					*dropped);
-	*dropped = 0;
 	vsnprintf(line + len, sizeof(line) - len - 1, format, args);
 	while (len < sizeof(line) - 1 && line[len])
 		len++;
 	line[len++] = '\n';
+	/* A reader that has stopped reading must not stop us. */
+	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT)) {
+		(*dropped)++;
+		return;
+	}
 	/* One write: lines of several programs on one terminal stay whole. */
+	*dropped = 0;
 	n = write(STDERR_FILENO, line, len);
 	(void)n;
 }

@@ -58,6 +58,39 @@ bool os_self_is_root(void)
 	return geteuid() == 0;
 }
 
+void os_self_keep_running(void)
+{
+	static const int harmless[] = { SIGHUP,	 SIGINT,  SIGQUIT, SIGPIPE,  SIGALRM, SIGUSR1,
+					SIGUSR2, SIGPROF, SIGPOLL, SIGPWR,   SIGTTIN, SIGTTOU,
+					SIGTSTP, SIGXCPU, SIGXFSZ, SIGVTALRM };
+	struct sigaction action = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(*harmless); i++)
+		sigaction(harmless[i], &action, NULL);
+	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++)
+		sigaction(signo, &action, NULL);
+}
+
+int os_self_finish(const char *program, int status)
+{
+	/* Closed, and not only flushed: some file systems tell of a full disk only then. */
+	bool failed = ferror(stdout) != 0;
+	int copy = dup(STDOUT_FILENO);
+
+	errno = 0;
+	if (fflush(stdout))
+		failed = true;
+	if (copy >= 0 && close(copy) < 0)
+		failed = true;
+	if (!failed)
+		return status;
+	fprintf(stderr,
+		"%s: standard output could not be written: %s; what was printed is not complete (%s)\n",
+		program, errno ? strerror(errno) : "input/output error",
+		errno == ENOSPC ? "EDVSNOSPC" : "EDVSIO");
+	return status ? status : 1;
+}
+
 pid_t os_self_pid(void)
 {
 	return getpid();

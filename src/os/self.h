@@ -20,6 +20,16 @@ int os_self_cwd(char *path, size_t size); /* 0 or negative errno */
 unsigned os_self_umask(void);
 char **os_self_environment(void); /* NULL-terminated; not owned */
 bool os_self_is_root(void);
+/*
+ * For a program that serves: of the signals that may come to it only TERM and KILL end it. What it
+ * starts gets the defaults (os/spawn.h).
+ */
+void os_self_keep_running(void);
+/*
+ * The end of a program that prints: writes out what standard output still holds. Where that fails it
+ * says so on standard error and the status is 1, unless it is worse already. Returns the status.
+ */
+int os_self_finish(const char *program, int status);
 pid_t os_self_pid(void);
 
 /* Becomes another program, looked for in PATH. Returns only on failure: negative errno. */

@@ -127,5 +127,5 @@ int main(int argc, char **argv)
 			return failed(&options, &report);
 	}
 	print_totals(&totals, seeds);
-	return 0;
+	return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }

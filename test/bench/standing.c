@@ -47,6 +47,7 @@ static int bind_many(int dcid, int count)
 {
 	int ready[2];
 	char byte;
+	long r;
 
 	if (pipe(ready) < 0)
 		return fail("pipe");
@@ -54,8 +55,13 @@ static int bind_many(int dcid, int count)
 		if (fork())
 			continue;
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (dvk_open() < 0 || dvk_bind(dcid, i) != i)
-			_exit(fail("dvk_bind"));
+		r = dvk_open();
+		if (r >= 0)
+			r = dvk_bind(dcid, i);
+		if (r < EDVSERRCODE) {
+			fprintf(stderr, "standing: endpoint %d of DC %d: %ld\n", i, dcid, r);
+			_exit(1);
+		}
 		if (write(ready[1], "r", 1) != 1)
 			_exit(1);
 		for (;;)

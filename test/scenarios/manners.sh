@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 120
+#
+# How the daemon and its tools behave where things are not as usual: signals that are not meant to end them, a
+# full device behind standard output, output that is no text, tables with hundreds of rows.
+. "$(dirname "$0")/lib.bash"
+
+daemon_of() { dvs lab status --json | python3 -c 'import json, sys; print([n["pid"] for n in json.load(sys.stdin)["nodes"] if n["node"] == int(sys.argv[1])][0])' "$1"; }
+runs() { [[ $(timeout 10 dvs ps 0 --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))') == "$1" ]]; }
+
+begin "signals other than TERM and KILL end neither daemon nor sequencer nor what runs"
+lab 2
+timeout 10 dvs run 0 10 -- sleep 1000 >/dev/null
+daemon=$(daemon_of 0)
+for signal in HUP INT QUIT PIPE ALRM USR1 USR2 TSTP RTMIN RTMAX; do
+	kill -"$signal" "$daemon" "$(pgrep -f 'dvs-sequencer' | head -n 1)"
+done
+sleep 0.3
+kill -0 "$daemon" 2>/dev/null || fail "the daemon has ended"
+runs 1 || fail "the program has ended"
+timeout 10 dvs run 0 11 -- sleep 1000 >/dev/null || fail "no order any more"
+# What the daemon starts has the defaults, whatever the daemon ignores.
+timeout 10 dvs run 0 12 --wait -- sh -c 'grep SigIgn /proc/self/status' >"$tmp/ignored"
+[[ $(<"$tmp/ignored") == *0000000000000000 ]] || fail "a program starts with signals ignored: $(<"$tmp/ignored")"
+end
+
+begin "output that cannot be written is a failure, in every verb and program"
+for command in "dvs nodes" "dvs nodes --json" "dvs dc" "dvs dc --json" "dvs ps" "dvs ps --json" "dvs ps --stats" \
+	"dvs lab status" "dvs logs 0 12" "dvs migrate 0 10 1 --dry-run" "dvs --help" "dvs --version" "dvs ps --help" \
+	"dvsd --version" "dvsd --costs" "dvs-sequencer --help" "dvs-sim --seeds 1"; do
+	timeout 20 $command >/dev/full 2>"$tmp/err" && fail "$command >/dev/full ends with 0"
+	# A sentence where a program of ours prints by itself.
+	[[ $command != dvs\ * ]] || grep -q 'standard output' "$tmp/err" || fail "$command: $(<"$tmp/err")"
+done
+end
+
+begin "a log keeps every byte, as text and in a document"
+timeout 10 dvs run 0 13 -- sh -c "printf 'x\\000\\377y\\n'; exec sleep 1000" >/dev/null
+timeout 10 dvs run 0 14 -- sh -c "printf 'x\\000\\303\\244\\n'; exec sleep 1000" >/dev/null
+sleep 0.3
+timeout 10 dvs logs 0 13 | od -An -tx1 | grep -q '78 00 ff 79 0a' || fail "as text"
+timeout 10 dvs logs 0 13 --json | python3 -c 'import json, sys; sys.exit(bytes(json.load(sys.stdin)["log_bytes"]) != b"x\0\xffy\n")' || fail "bytes that are no text"
+timeout 10 dvs logs 0 14 --json | python3 -c 'import json, sys; d = json.load(sys.stdin); sys.exit(d["log"] != "x\0\u00e4\n" or "log_bytes" in d)' || fail "text with a zero byte"
+end
+
+begin "a table of 300 rows is whole, from each node and in each form"
+lab 2
+standing=$build/test/bench/standing
+for node in 0 1; do
+	timeout 60 dvs lab exec $node -- "$standing" endpoints 0 $((node ? 220 : 100)) >"$tmp/standing.$node" &
+	crowd=$!
+	until_true 20 test -s "$tmp/standing.$node" || fail "no processes"
+	want=$((node ? 220 : 100))
+	for form in "" --stats --proc; do
+		rows=$(timeout 10 dvs -n $node ps 0 $form | grep -c standing)
+		((rows == want)) || fail "dvs -n $node ps $form shows $rows of $want"
+	done
+	runs $want || fail "the document is not whole"
+	kill $crowd
+	until_true 10 runs 0 || fail "some stay"
+done
+end
+finish
