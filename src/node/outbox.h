@@ -12,7 +12,8 @@
  */
 
 #include <stddef.h>
-#include <sys/uio.h>
+
+#include "os/socket.h"
 
 #define OUTBOX_BYTES_MAX (8u << 20) /* all rows of a full cluster, several times over */
 #define OUTBOX_SILENT_US 10000000
