@@ -109,6 +109,7 @@ static const char *object_name(pid_t pid, int number, const char *link)
 		{ "anon_inode:[landlock", "a Landlock ruleset" },
 		{ "anon_inode:seccomp", "a seccomp listener" },
 		{ "anon_inode:", "a kernel object" },
+		{ "(unreachable)", "a file that lies outside its root directory" },
 		{ "/memfd:", "a memory file (memfd)" },
 		{ "/SYSV", "a System V shared memory segment" },
 	};
@@ -159,14 +160,14 @@ static int read_info(struct reader *reader, struct image_fd *fd)
 	return 0;
 }
 
-static int on_path(struct reader *reader, struct image_fd *fd, const char *link,
+static int on_path(struct reader *reader, struct image_fd *fd, const char *entry, const char *link,
 		   const struct stat *status)
 {
 	uint32_t access = fd->flags & O_ACCMODE;
 	bool path_only = fd->flags & O_PATH;
 	uint32_t use = !path_only && access != O_RDONLY ? IMAGE_FILE_WRITTEN : 0;
-	int index = files_add(reader->files, reader->dir, link, status->st_dev, status->st_ino, use,
-			      reader->refusal);
+	struct files_object object = { entry, status->st_dev, status->st_ino };
+	int index = files_add(reader->files, reader->dir, link, &object, use, reader->refusal);
 
 	if (index < 0)
 		return index;
@@ -183,10 +184,21 @@ static int on_descriptor(struct reader *reader, int number)
 	char entry[32], link[IMAGE_PATH_MAX];
 
 	snprintf(entry, sizeof(entry), "fd/%d", number);
-	if (procdir_link(reader->dir, entry, link, sizeof(link)) < 0 ||
-	    fstatat(reader->dir, entry, &status, 0) < 0)
+	int result = (int)procdir_link(reader->dir, entry, link, sizeof(link));
+
+	if (result == -ENOENT)
 		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
-	int result = read_info(reader, &fd);
+	if (result == -ENAMETOOLONG || result >= (int)sizeof(link) - 1)
+		return refusal_set(
+			reader->refusal, EDVSPROCSTS,
+			"descriptor %d of the process is a file whose path is longer than "
+			"%d bytes, so that it cannot be opened on the target",
+			number, (int)sizeof(link) - 2);
+	if (result < 0)
+		return result;
+	if (fstatat(reader->dir, entry, &status, 0) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	result = read_info(reader, &fd);
 
 	if (result == -ENOENT)
 		return 0;
@@ -204,7 +216,7 @@ static int on_descriptor(struct reader *reader, int number)
 					   "the process has %s open (descriptor %d), which cannot "
 					   "move to another node",
 					   what, number);
-		result = on_path(reader, &fd, link, &status);
+		result = on_path(reader, &fd, entry, link, &status);
 		if (result < 0)
 			return result;
 	}
@@ -241,33 +253,81 @@ static int ascending(const void *a, const void *b)
 	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
 }
 
-static bool may_share(const struct image_fd *a, const struct image_fd *b)
+/* What two descriptors of one open description have in common; 0: they may be one. */
+static int compare_descriptions(const struct image_fd *a, const struct image_fd *b)
 {
-	if (a->kind != b->kind || a->flags != b->flags || a->position != b->position)
-		return false;
-	return a->kind == IMAGE_FD_FILE ? a->file == b->file
-					: memcmp(a->name, b->name, sizeof(a->name)) == 0;
+	int64_t difference = (int64_t)a->kind - b->kind;
+
+	if (!difference)
+		difference = (int64_t)a->flags - b->flags;
+	if (!difference && a->kind == IMAGE_FD_FILE)
+		difference = (int64_t)a->file - b->file;
+	if (!difference)
+		return a->position != b->position ? (a->position < b->position ? -1 : 1)
+						  : memcmp(a->name, b->name, sizeof(a->name));
+	return difference < 0 ? -1 : 1;
 }
 
-/* Descriptors of one open description: the first is opened again, the others are duplicates. */
-static void find_shared(struct descriptors *descriptors, pid_t pid)
+struct sharing {
+	struct descriptors *descriptors;
+	pid_t pid;
+};
+
+/* kcmp() orders descriptions, so that a sort brings those of one description together. */
+static int compare_open(const struct sharing *sharing, const struct image_fd *a,
+			const struct image_fd *b)
 {
-	for (uint32_t i = 1; i < descriptors->count; i++) {
-		struct image_fd *fd = &descriptors->fd[i];
+	int order = compare_descriptions(a, b);
 
-		for (uint32_t k = 0; k < i; k++) {
-			const struct image_fd *first = &descriptors->fd[k];
+	if (order || a == b)
+		return order;
+	switch (syscall(SYS_kcmp, sharing->pid, sharing->pid, KCMP_FILE, a->number, b->number)) {
+	case 0:
+		return 0;
+	case 1:
+		return -1;
+	}
+	return 1;
+}
 
-			if (first->kind == IMAGE_FD_SHARED || !may_share(first, fd))
-				continue;
-			if (syscall(SYS_kcmp, pid, pid, KCMP_FILE, first->number, fd->number) ==
-			    0) {
-				fd->kind = IMAGE_FD_SHARED;
-				fd->same_as = first->number;
-				break;
-			}
+static int by_description(const void *a, const void *b, void *ctx)
+{
+	const struct sharing *sharing = ctx;
+	const uint32_t *first = a, *second = b;
+	int order = compare_open(sharing, &sharing->descriptors->fd[*first],
+				 &sharing->descriptors->fd[*second]);
+
+	return order ? order : (*first > *second) - (*first < *second);
+}
+
+/*
+ * Descriptors of one open description: the first is opened again, the others are duplicates. Sorted,
+ * they stand together, the lowest number first.
+ */
+static int find_shared(struct descriptors *descriptors, pid_t pid)
+{
+	struct sharing sharing = { descriptors, pid };
+	uint32_t *order = malloc((descriptors->count + 1) * sizeof(*order));
+	struct image_fd *first = NULL, before;
+
+	if (!order)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < descriptors->count; i++)
+		order[i] = i;
+	qsort_r(order, descriptors->count, sizeof(*order), by_description, &sharing);
+	for (uint32_t i = 0; i < descriptors->count; i++) {
+		struct image_fd *fd = &descriptors->fd[order[i]];
+
+		if (first && compare_open(&sharing, &before, fd) == 0) {
+			fd->kind = IMAGE_FD_SHARED;
+			fd->same_as = first->number;
+		} else {
+			first = fd;
+			before = *fd;
 		}
 	}
+	free(order);
+	return 0;
 }
 
 int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
@@ -284,11 +344,11 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 	for (size_t i = 0; i < numbers.count && result == 0; i++)
 		result = on_descriptor(&reader, numbers.number[i]);
 	free(numbers.number);
-	if (result < 0) {
-		refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSIO,
-			    "the descriptors of the process cannot be read: %s", strerror(-result));
-		return refusal->error;
-	}
-	find_shared(descriptors, pid);
-	return 0;
+	if (result == 0)
+		result = find_shared(descriptors, pid);
+	if (result == 0)
+		return 0;
+	refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSIO,
+		    "the descriptors of the process cannot be read: %s", strerror(-result));
+	return refusal->error;
 }

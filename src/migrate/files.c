@@ -9,6 +9,7 @@
  */
 #include "migrate/files.h"
 
+#include "base/hash.h"
 #include "dvk/errors.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
@@ -20,6 +21,8 @@
 
 #define ELF_HEAD_BYTES 8192
 #define MAJOR_MEMORY   1
+#define FIRST_BUCKETS  64
+#define OPEN_TRIES     100
 
 static void file_free(struct file *file)
 {
@@ -31,12 +34,15 @@ void files_clear(struct files *files)
 	for (uint32_t i = 0; i < files->count; i++)
 		file_free(&files->file[i]);
 	files->count = 0;
+	if (files->bucket)
+		memset(files->bucket, 0, files->bucket_count * sizeof(*files->bucket));
 }
 
 void files_free(struct files *files)
 {
 	files_clear(files);
 	free(files->file);
+	free(files->bucket);
 	*files = (struct files){ 0 };
 }
 
@@ -101,37 +107,58 @@ static void find_build_id(const uint8_t *head, size_t bytes, struct image_file *
 	}
 }
 
-/* Opens "root/<path>" below a process directory: the file as that process sees it. */
+/*
+ * Opens the path below the root of a process directory: the file as that process sees it. A link
+ * that begins at the root begins at that root.
+ */
 static int open_in(int dir, const char *path, int flags)
 {
-	char name[IMAGE_PATH_MAX + 8];
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+				.resolve = RESOLVE_IN_ROOT };
+	int root = openat(dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if ((size_t)snprintf(name, sizeof(name), "root%s", path) >= sizeof(name))
-		return -ENAMETOOLONG;
-	int fd = openat(dir, name, flags | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	int result = -EAGAIN;
 
-	return fd < 0 ? -errno : fd;
+	/* A ".." in a link is refused for the moment in which somebody renames or mounts. */
+	for (int try = 0; result == -EAGAIN && try < OPEN_TRIES; try++) {
+		result = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+		if (result < 0)
+			result = -errno;
+	}
+
+	close(root);
+	return result;
 }
 
-static int describe(int dir, const char *path, struct image_file *image)
+static void take_status(const struct stat *status, struct image_file *image)
+{
+	image->device = status->st_dev;
+	image->inode = status->st_ino;
+	image->size = (uint64_t)status->st_size;
+	image->mtime_s = status->st_mtim.tv_sec;
+	image->mtime_ns = (uint32_t)status->st_mtim.tv_nsec;
+	image->mode = status->st_mode;
+	image->rdev = status->st_rdev;
+}
+
+/* Fills in the image, and *type with the magic number of the file system. */
+static int describe(int dir, const char *path, struct image_file *image, unsigned long *type)
 {
 	int fd = open_in(dir, path, O_PATH);
 	struct stat status;
+	struct statfs system;
 
 	if (fd < 0)
 		return fd;
-	int result = fstat(fd, &status) < 0 ? -errno : 0;
+	int result = fstat(fd, &status) < 0 || fstatfs(fd, &system) < 0 ? -errno : 0;
 
 	close(fd);
 	if (result < 0)
 		return result;
-	image->device = status.st_dev;
-	image->inode = status.st_ino;
-	image->size = (uint64_t)status.st_size;
-	image->mtime_s = status.st_mtim.tv_sec;
-	image->mtime_ns = (uint32_t)status.st_mtim.tv_nsec;
-	image->mode = status.st_mode;
-	image->rdev = status.st_rdev;
+	take_status(&status, image);
+	*type = (unsigned long)system.f_type;
 	return 0;
 }
 
@@ -177,7 +204,7 @@ static const char *device_name(uint64_t rdev)
 }
 
 /* File systems whose files are windows into the kernel of one machine. */
-static const char *kernel_file_system(int dir, const char *path)
+static const char *kernel_file_system(unsigned long type)
 {
 	static const struct {
 		unsigned long magic;
@@ -188,25 +215,36 @@ static const char *kernel_file_system(int dir, const char *path)
 		{ 0x19800202, "mqueue" }, { 0xcafe4a11, "bpf" },       { 0x73636673, "securityfs" },
 		{ 0x6e736673, "nsfs" },	  { 0x958458f6, "hugetlbfs" },
 	};
-	struct statfs status;
-	int fd = open_in(dir, path, O_PATH);
 
-	if (fd < 0)
-		return NULL;
-	int result = fstatfs(fd, &status);
-
-	close(fd);
-	for (size_t i = 0; result == 0 && i < sizeof(known) / sizeof(known[0]); i++) {
-		if ((unsigned long)status.f_type == known[i].magic)
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (type == known[i].magic)
 			return known[i].name;
 	}
 	return NULL;
 }
 
-static int check_kind(int dir, const char *path, struct image_file *image, struct refusal *refusal)
+static int check_system(const char *path, unsigned long type, struct refusal *refusal)
 {
-	const char *special;
+	const char *special = kernel_file_system(type);
 
+	if (!special)
+		return 0;
+	if (strcmp(special, "mqueue") == 0)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has the POSIX message queue %s open, which belongs to "
+			"this node's kernel",
+			path);
+	return refusal_set(
+		refusal, EDVSPROCSTS,
+		"the process has %s open, a file of the %s file system, which belongs to "
+		"this node's kernel",
+		path, special);
+}
+
+static int check_kind(const char *path, unsigned long type, struct image_file *image,
+		      struct refusal *refusal)
+{
 	switch (image->mode & S_IFMT) {
 	case S_IFREG:
 		break;
@@ -229,60 +267,119 @@ static int check_kind(int dir, const char *path, struct image_file *image, struc
 				   "the process has %s open, a kind of file that cannot move",
 				   path);
 	}
-	special = kernel_file_system(dir, path);
-	if (special)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process has %s open, a file of the %s file system, which "
-				   "belongs to this node's kernel",
-				   path, special);
+	return check_system(path, type, refusal);
+}
+
+/* No file of that path is the object. What the object says of itself is the reason. */
+static int refuse_missing(int dir, const char *path, const struct files_object *object,
+			  struct refusal *refusal)
+{
+	struct stat status;
+	struct statfs system;
+	int fd = openat(dir, object->link, O_PATH | O_CLOEXEC);
+	bool seen = fd >= 0 && fstat(fd, &status) == 0 && fstatfs(fd, &system) == 0;
+	int result = 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (seen)
+		result = check_system(path, (unsigned long)system.f_type, refusal);
+	if (result)
+		return result;
+	if (seen && status.st_nlink == 0)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process uses %s, which was deleted: only files that exist can "
+			"be opened on the target",
+			path);
+	return refusal_set(
+		refusal, EDVSPROCSTS,
+		"the process uses the file that it knows as %s, which has other names only: "
+		"a file is opened on the target by the name it was opened with",
+		path);
+}
+
+static uint32_t *bucket_of(struct files *files, const char *path, uint64_t inode)
+{
+	uint64_t hash = hash_bytes(HASH_SEED ^ inode, path, strlen(path));
+
+	return &files->bucket[hash % files->bucket_count];
+}
+
+/* Keeps the chains of the table short. */
+static int grow_table(struct files *files)
+{
+	uint32_t count = files->bucket_count ? files->bucket_count * 4 : FIRST_BUCKETS;
+
+	if (files->count < files->bucket_count)
+		return 0;
+	uint32_t *bucket = calloc(count, sizeof(*bucket));
+
+	if (!bucket)
+		return -ENOMEM;
+	free(files->bucket);
+	files->bucket = bucket;
+	files->bucket_count = count;
+	for (uint32_t i = 0; i < files->count; i++) {
+		struct file *file = &files->file[i];
+		uint32_t *newest = bucket_of(files, file->path, file->image.inode);
+
+		file->older = *newest;
+		*newest = i + 1;
+	}
 	return 0;
 }
 
-static bool is_deleted(const char *path)
+static int add_new(struct files *files, const char *path, const struct image_file *image,
+		   struct refusal *refusal)
 {
-	size_t length = strlen(path);
-
-	return length > 10 && strcmp(path + length - 10, " (deleted)") == 0;
-}
-
-int files_add(struct files *files, int dir, const char *path, uint64_t device, uint64_t inode,
-	      uint32_t use, struct refusal *refusal)
-{
-	for (uint32_t i = 0; i < files->count; i++) {
-		struct file *known = &files->file[i];
-
-		if (known->image.inode == inode && strcmp(known->path, path) == 0) {
-			known->image.use |= use;
-			return (int)i;
-		}
-	}
-	struct image_file image = { .use = use };
-	int result = describe(dir, path, &image);
-
-	if (result == -ESRCH)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	if (result == 0 && (image.inode != inode || (device && image.device != device)))
-		result = -ENOENT;
-	if (result < 0)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process uses %s, which %s: only files that exist can be "
-				   "opened on the target",
-				   path,
-				   is_deleted(path) ? "was deleted" : "is not there any more");
-	result = check_kind(dir, path, &image, refusal);
-	if (result)
-		return result;
-	if ((image.mode & S_IFMT) == S_IFREG && (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
-		read_build_id(dir, path, &image);
 	if (files->count == IMAGE_FILES_MAX)
-		return refusal_set(refusal, EDVS2BIG, "the process uses too many files");
+		return refusal_set(refusal, EDVS2BIG, "the process uses more than %u files",
+				   IMAGE_FILES_MAX);
 	struct file *file = append(files, path, strlen(path));
 
 	if (!file)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	image.path_length = file->image.path_length;
-	file->image = image;
+	uint32_t length = file->image.path_length;
+	uint32_t *newest = bucket_of(files, path, image->inode);
+
+	file->image = *image;
+	file->image.path_length = length;
+	file->older = *newest;
+	*newest = files->count;
 	return (int)files->count - 1;
+}
+
+int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
+	      uint32_t use, struct refusal *refusal)
+{
+	struct image_file image = { .use = use };
+	unsigned long type = 0;
+
+	if (grow_table(files) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	for (uint32_t at = *bucket_of(files, path, object->inode); at;) {
+		struct file *known = &files->file[at - 1];
+
+		if (known->image.inode == object->inode && strcmp(known->path, path) == 0) {
+			known->image.use |= use;
+			return (int)at - 1;
+		}
+		at = known->older;
+	}
+	int result = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
+
+	if (result == -ESRCH)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (result < 0 || image.inode != object->inode ||
+	    (object->device && image.device != object->device))
+		return refuse_missing(dir, path, object, refusal);
+	result = check_kind(path, type, &image, refusal);
+	if (result)
+		return result;
+	if ((image.mode & S_IFMT) == S_IFREG && (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
+		read_build_id(dir, path, &image);
+	return add_new(files, path, &image, refusal);
 }
 
 int files_add_record(struct files *files, const struct image_file *image)
@@ -295,20 +392,13 @@ int files_add_record(struct files *files, const struct image_file *image)
 	return (int)files->count - 1;
 }
 
-static bool is_network_file_system(int dir, const char *path)
+static bool is_network_file_system(unsigned long type)
 {
 	static const unsigned long known[] = { 0x6969,	   0xff534d42, 0xfe534d42, 0x65735546,
 					       0x00c36400, 0x01161970, 0x7461636f, 0x0bd00bd0 };
-	struct statfs status;
-	int fd = open_in(dir, path, O_PATH);
 
-	if (fd < 0)
-		return false;
-	int result = fstatfs(fd, &status);
-
-	close(fd);
-	for (size_t i = 0; result == 0 && i < sizeof(known) / sizeof(known[0]); i++) {
-		if ((unsigned long)status.f_type == known[i])
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (type == known[i])
 			return true;
 	}
 	return false;
@@ -328,7 +418,8 @@ static int compare(const struct file *file, int dir, bool same_machine, struct r
 {
 	const struct image_file *there = &file->image;
 	struct image_file here = { 0 };
-	int result = describe(dir, file->path, &here);
+	unsigned long type = 0;
+	int result = describe(dir, file->path, &here, &type);
 
 	if (result < 0)
 		return refusal_set(refusal, EDVSNOENT, "the target cannot open %s: %s", file->path,
@@ -340,7 +431,7 @@ static int compare(const struct file *file, int dir, bool same_machine, struct r
 		return 0;
 	if (there->use & (IMAGE_FILE_DIRECTORY | IMAGE_FILE_DEVICE))
 		return 0;
-	if (there->use & IMAGE_FILE_WRITTEN && !is_network_file_system(dir, file->path))
+	if (there->use & IMAGE_FILE_WRITTEN && !is_network_file_system(type))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process writes to %s, which is not the same file on the "
 				   "target; put it on a file system that both nodes share",

@@ -10,23 +10,33 @@
  */
 struct file {
 	struct image_file image;
-	char *path; /* owned, absolute, in the process's mount namespace */
+	char *path;	/* owned, absolute, in the process's mount namespace */
+	uint32_t older; /* 1 + index of the next file of the bucket */
 };
 
 struct files {
 	struct file *file; /* owned */
 	uint32_t count, capacity;
+	uint32_t *bucket; /* owned: of the source's table, 1 + index of the newest of its files */
+	uint32_t bucket_count;
+};
+
+/* What a process has open, whatever has become of its name. */
+struct files_object {
+	const char *link; /* "fd/7": leads to it from the process directory */
+	uint64_t device;  /* 0: not known */
+	uint64_t inode;
 };
 
 void files_free(struct files *files);
 void files_clear(struct files *files);
 
 /*
- * Source: the file at path as the process with /proc directory `dir` sees it must be the one with
- * this device and inode. Returns its index, or refuses: deleted, replaced, of a kind that cannot
- * be carried. use is added to what is known of it.
+ * Source: the file at path as the process with /proc directory `dir` sees it must be the object.
+ * Returns its index, or refuses: deleted, replaced, of a kind that cannot be carried. use is added to
+ * what is known of it.
  */
-int files_add(struct files *files, int dir, const char *path, uint64_t device, uint64_t inode,
+int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
 	      uint32_t use, struct refusal *refusal);
 
 /* Target: a record that was read. Returns its index or -ENOMEM. */

@@ -258,26 +258,52 @@ static int read_timers(struct inventory *inventory, struct refusal *refusal)
 	return result;
 }
 
+/* A link of the process directory, of IMAGE_PATH_MAX bytes, and what it leads to. */
+static int read_link(struct inventory *inventory, const char *name, const char *what, char *path,
+		     struct stat *status, struct refusal *refusal)
+{
+	ssize_t length = procdir_link(inventory->dir, name, path, IMAGE_PATH_MAX);
+
+	if (length == -ENAMETOOLONG || length >= (ssize_t)IMAGE_PATH_MAX - 1)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the path of the process's %s is longer than %d bytes, so that it "
+			"cannot be opened on the target",
+			what, (int)IMAGE_PATH_MAX - 2);
+	if (length == -ESRCH)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (length < 0 || fstatat(inventory->dir, name, status, 0) < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has no %s that can be seen: it is ending", what);
+	return 0;
+}
+
 static int read_paths(struct inventory *inventory, struct refusal *refusal)
 {
 	char path[IMAGE_PATH_MAX];
 	struct stat status;
 
-	if (procdir_link(inventory->dir, "exe", path, sizeof(path)) < 0 ||
-	    fstatat(inventory->dir, "exe", &status, 0) < 0)
-		return refusal_set(refusal, EDVSPROCSTS, "the process has no program file");
-	int index = files_add(&inventory->files, inventory->dir, path, status.st_dev, status.st_ino,
-			      IMAGE_FILE_EXE, refusal);
+	int result = read_link(inventory, "exe", "program file", path, &status, refusal);
+
+	if (result)
+		return result;
+	struct files_object object = { "exe", status.st_dev, status.st_ino };
+	int index = files_add(&inventory->files, inventory->dir, path, &object, IMAGE_FILE_EXE,
+			      refusal);
 
 	if (index < 0)
 		return index;
 	inventory->process.exe_file = index;
-	if (procdir_link(inventory->dir, "cwd", inventory->cwd, sizeof(inventory->cwd)) < 0 ||
-	    fstatat(inventory->dir, "cwd", &status, 0) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	index = files_add(&inventory->files, inventory->dir, inventory->cwd, status.st_dev,
-			  status.st_ino, IMAGE_FILE_DIRECTORY, refusal);
-	return index < 0 ? index : 0;
+	result = read_link(inventory, "cwd", "working directory", inventory->cwd, &status, refusal);
+	if (result)
+		return result;
+	object = (struct files_object){ "cwd", status.st_dev, status.st_ino };
+	index = files_add(&inventory->files, inventory->dir, inventory->cwd, &object,
+			  IMAGE_FILE_DIRECTORY, refusal);
+	if (index < 0)
+		return index;
+	inventory->process.cwd_file = (uint32_t)index;
+	return 0;
 }
 
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,

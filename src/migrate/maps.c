@@ -12,6 +12,7 @@
 #include "os/procdir.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -255,6 +256,30 @@ static int classify_nameless(const struct printed *printed, struct image_map *ma
 	return 0;
 }
 
+/*
+ * smaps prints a newline as \012 and leaves a backslash alone, so that a name with a backslash says
+ * nothing for certain. The link in map_files has every byte.
+ */
+static int add_mapped_file(const struct printed *printed, int dir, struct files *files,
+			   uint32_t use, struct refusal *refusal)
+{
+	char link[64], path[IMAGE_PATH_MAX];
+	struct files_object object = { link, 0, printed->inode };
+
+	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)printed->start,
+		 (unsigned long long)printed->end);
+	if (!strchr(printed->path, '\\') && strlen(printed->path) < sizeof(printed->path) - 2)
+		return files_add(files, dir, printed->path, &object, use, refusal);
+	ssize_t length = procdir_link(dir, link, path, sizeof(path));
+
+	if (length < 0 || length >= (ssize_t)sizeof(path) - 1)
+		return refuse_map(refusal, printed,
+				  length == -ENAMETOOLONG || length > 0
+					  ? "a file whose path is too long to be opened again"
+					  : "a file that cannot be named");
+	return files_add(files, dir, path, &object, use, refusal);
+}
+
 static int classify_object(const struct printed *printed, struct image_map *map, int dir,
 			   struct files *files, const struct migrate_host *host,
 			   struct refusal *refusal)
@@ -284,8 +309,8 @@ static int classify_object(const struct printed *printed, struct image_map *map,
 	if (what)
 		return refuse_map(refusal, printed, what);
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
-	int index = files_add(files, dir, printed->path, 0, printed->inode,
-			      IMAGE_FILE_MAPPED | (writes ? IMAGE_FILE_WRITTEN : 0), refusal);
+	int index = add_mapped_file(printed, dir, files,
+				    IMAGE_FILE_MAPPED | (writes ? IMAGE_FILE_WRITTEN : 0), refusal);
 
 	if (index < 0)
 		return index;

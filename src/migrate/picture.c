@@ -177,6 +177,24 @@ static int take_signal(struct picture *picture, const struct image_siginfo *imag
 	return 0;
 }
 
+/* Numbers ascend. */
+static bool has_number(const struct descriptors *descriptors, int number)
+{
+	uint32_t low = 0, high = descriptors->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (descriptors->fd[middle].number == number)
+			return true;
+		if (descriptors->fd[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
 static int take_fd(struct picture *picture, const struct image_fd *fd)
 {
 	const struct descriptors *known = &picture->descriptors;
@@ -188,11 +206,7 @@ static int take_fd(struct picture *picture, const struct image_fd *fd)
 	if (fd->kind == IMAGE_FD_FILE && fd->file >= picture->files.count)
 		return -EBADMSG;
 	if (fd->kind == IMAGE_FD_SHARED) {
-		bool found = false;
-
-		for (uint32_t i = 0; i < known->count; i++)
-			found = found || known->fd[i].number == fd->same_as;
-		if (!found)
+		if (!has_number(known, fd->same_as))
 			return -EBADMSG;
 	}
 	return descriptors_append(&picture->descriptors, fd);

@@ -102,23 +102,14 @@ int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NA
 	return result;
 }
 
-static bool is_number(const struct descriptors *descriptors, int number)
+/* The lowest number that the process does not use. */
+static int first_gap(const struct descriptors *descriptors)
 {
-	for (uint32_t i = 0; i < descriptors->count; i++) {
-		if (descriptors->fd[i].number == number)
-			return true;
-	}
-	return false;
-}
+	uint32_t number = 0;
 
-/* The lowest number the process does not use, below `number`; else number itself. */
-static int lowest_free(const struct descriptors *descriptors, int number)
-{
-	for (int free = 0; free < number; free++) {
-		if (!is_number(descriptors, free))
-			return free;
-	}
-	return number;
+	while (number < descriptors->count && descriptors->fd[number].number == (int)number)
+		number++;
+	return (int)number;
 }
 
 static int check_file(struct restore *restore, const struct file *file, struct refusal *refusal)
@@ -160,7 +151,7 @@ static int add_open(struct restore *restore, const struct image_fd *fd, int temp
 	return 0;
 }
 
-static int add_descriptor(struct restore *restore, const struct image_fd *fd, int shell_fd,
+static int add_descriptor(struct restore *restore, const struct image_fd *fd, int gap, int shell_fd,
 			  struct refusal *refusal)
 {
 	struct calls *calls = &restore->calls;
@@ -172,7 +163,7 @@ static int add_descriptor(struct restore *restore, const struct image_fd *fd, in
 			     fd->cloexec ? O_CLOEXEC : 0);
 		return 0;
 	}
-	int temporary = lowest_free(&restore->picture.descriptors, fd->number);
+	int temporary = gap < fd->number ? gap : fd->number;
 	int result = add_open(restore, fd, temporary, shell_fd, refusal);
 
 	if (result)
@@ -227,10 +218,12 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	calls_add(calls, "set its file mask", CALL_OK, SYS_umask, restore->picture.process.umask);
 	int shell_fd = move_shell_fd(restore, refusal);
 
+	int gap = first_gap(descriptors);
+
 	if (shell_fd < 0)
 		return shell_fd;
 	for (uint32_t i = 0; i < descriptors->count; i++) {
-		int result = add_descriptor(restore, &descriptors->fd[i], shell_fd, refusal);
+		int result = add_descriptor(restore, &descriptors->fd[i], gap, shell_fd, refusal);
 
 		if (result)
 			return result;

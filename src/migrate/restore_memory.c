@@ -216,6 +216,31 @@ static int check_special(struct restore *restore, const struct image_map *map,
 			   "the process has moved its vdso since the offer; try again");
 }
 
+/*
+ * Before the contents: whether a page that is written becomes part of a huge page is decided when it
+ * is written, and what the kernel collects later it collects slowly.
+ */
+static void add_advice(struct restore *restore, const struct image_map *map)
+{
+	static const struct {
+		uint32_t flag;
+		int advice;
+	} advices[] = {
+		{ IMAGE_MAP_SEQUENTIAL, MADV_SEQUENTIAL }, { IMAGE_MAP_RANDOM, MADV_RANDOM },
+		{ IMAGE_MAP_DONTFORK, MADV_DONTFORK },	   { IMAGE_MAP_DONTDUMP, MADV_DONTDUMP },
+		{ IMAGE_MAP_WIPEONFORK, MADV_WIPEONFORK }, { IMAGE_MAP_HUGEPAGE, MADV_HUGEPAGE },
+		{ IMAGE_MAP_NOHUGEPAGE, MADV_NOHUGEPAGE }, { IMAGE_MAP_MERGEABLE, MADV_MERGEABLE },
+	};
+
+	if (map->flags & IMAGE_MAP_DROPPABLE)
+		return; /* its flags come with its kind */
+	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
+		if (map->flags & advices[i].flag)
+			calls_add(&restore->calls, "advise about its memory", CALL_OK, SYS_madvise,
+				  map->start, map->end - map->start, (uint64_t)advices[i].advice);
+	}
+}
+
 static int add_map(struct restore *restore, uint32_t index, struct refusal *refusal)
 {
 	const struct image_map *map = &restore->picture.maps.map[index];
@@ -244,13 +269,29 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 	return refusal_set(refusal, EDVSIO, "the image has a mapping of an unknown kind");
 }
 
+/* A shared object's mappings are all made with the first of them. */
+static int add_map_advised(struct restore *restore, uint32_t index, struct refusal *refusal)
+{
+	const struct image_map *map = &restore->picture.maps.map[index];
+	int result = add_map(restore, index, refusal);
+
+	if (result || map->kind == IMAGE_MAP_SPECIAL)
+		return result;
+	calls_room(&restore->calls, CALLS_PER_MAP, 0);
+	add_advice(restore, map);
+	return 0;
+}
+
 int restore_layout(struct restore *restore, struct refusal *refusal)
 {
 	int result = 0;
 
 	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
+	if (restore->picture.process.thp_disable)
+		calls_add(&restore->calls, "switch off huge pages", CALL_OK, SYS_prctl,
+			  PR_SET_THP_DISABLE, 1, restore->picture.process.thp_disable & ~1u);
 	for (uint32_t i = 0; i < restore->picture.maps.count && result == 0; i++)
-		result = add_map(restore, i, refusal);
+		result = add_map_advised(restore, i, refusal);
 	return result ? result : restore_run(restore, refusal);
 }
 
@@ -275,27 +316,6 @@ int restore_pages(struct restore *restore, const struct image_pages *pages, stru
 			   (unsigned long long)pages->address, strerror(done < 0 ? errno : EFAULT));
 }
 
-static void add_advice(struct restore *restore, const struct image_map *map)
-{
-	static const struct {
-		uint32_t flag;
-		int advice;
-	} advices[] = {
-		{ IMAGE_MAP_SEQUENTIAL, MADV_SEQUENTIAL }, { IMAGE_MAP_RANDOM, MADV_RANDOM },
-		{ IMAGE_MAP_DONTFORK, MADV_DONTFORK },	   { IMAGE_MAP_DONTDUMP, MADV_DONTDUMP },
-		{ IMAGE_MAP_WIPEONFORK, MADV_WIPEONFORK }, { IMAGE_MAP_HUGEPAGE, MADV_HUGEPAGE },
-		{ IMAGE_MAP_NOHUGEPAGE, MADV_NOHUGEPAGE }, { IMAGE_MAP_MERGEABLE, MADV_MERGEABLE },
-	};
-
-	if (map->flags & IMAGE_MAP_DROPPABLE)
-		return; /* its flags come with its kind */
-	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
-		if (map->flags & advices[i].flag)
-			calls_add(&restore->calls, "advise about its memory", CALL_OK, SYS_madvise,
-				  map->start, map->end - map->start, (uint64_t)advices[i].advice);
-	}
-}
-
 static void add_settling(struct restore *restore, const struct image_map *map)
 {
 	uint64_t length = map->end - map->start;
@@ -306,7 +326,6 @@ static void add_settling(struct restore *restore, const struct image_map *map)
 	if (map->kind == IMAGE_MAP_SHARED_ANON && protection(map) != (PROT_READ | PROT_WRITE))
 		calls_add(&restore->calls, "protect its memory", CALL_OK, SYS_mprotect, map->start,
 			  length, protection(map));
-	add_advice(restore, map);
 	if (map->label[0]) {
 		struct remote_ptr label =
 			calls_put(&restore->calls, map->label, strlen(map->label) + 1);

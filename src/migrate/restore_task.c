@@ -23,9 +23,6 @@ static void add_settings(struct restore *restore)
 	if (process->personality)
 		calls_add(calls, "set its personality", CALL_OK, SYS_personality,
 			  process->personality);
-	if (process->thp_disable)
-		calls_add(calls, "switch off huge pages", CALL_OK, SYS_prctl, PR_SET_THP_DISABLE, 1,
-			  process->thp_disable & ~1u);
 	if (process->memory_merge)
 		calls_add(calls, "merge its memory", CALL_OK, SYS_prctl, PR_SET_MEMORY_MERGE, 1);
 	if (process->subreaper)

@@ -30,6 +30,7 @@
 #include <linux/capability.h>
 #include <linux/kcmp.h>
 #include <linux/membarrier.h>
+#include <linux/openat2.h>
 
 /* Newer than the headers of some systems the engine runs on. */
 #ifndef PR_GET_MDWE

@@ -24,7 +24,7 @@
 #define IMAGE_PAGE	    4096u
 #define IMAGE_THREADS_MAX   4096u
 #define IMAGE_MAPS_MAX	    65536u
-#define IMAGE_FILES_MAX	    4096u
+#define IMAGE_FILES_MAX	    65536u
 #define IMAGE_FDS_MAX	    65536u
 #define IMAGE_PATH_MAX	    4096u
 #define IMAGE_XSTATE_MAX    16384u
@@ -132,7 +132,7 @@ struct image_process {
 	uint32_t coredump_filter;
 	uint32_t membarrier; /* mask of MEMBARRIER_CMD_REGISTER_* */
 	uint32_t timer_count;
-	uint32_t pad;
+	uint32_t cwd_file;  /* index of the FILE record of its directory */
 	uint64_t frozen_ns; /* CLOCK_MONOTONIC of the source at the first stop */
 	uint64_t boottime_ns;
 	struct image_bounds bounds;

@@ -54,16 +54,37 @@ static bool has_flag(const void *address, const char *letters)
 	return found;
 }
 
+/* How much of the mapping that begins at address is in transparent huge pages. */
+static long huge_kb(const void *address)
+{
+	char line[512], start[32];
+	bool here = false;
+	long kb = 0;
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+
+	snprintf(start, sizeof(start), "%lx-", (unsigned long)address);
+	while (smaps && fgets(line, sizeof(line), smaps)) {
+		if (line[0] < 'A' || line[0] > 'Z')
+			here = strncmp(line, start, strlen(start)) == 0;
+		else if (here && strncmp(line, "AnonHugePages:", 14) == 0)
+			kb = strtol(line + 14, NULL, 10);
+	}
+	if (smaps)
+		fclose(smaps);
+	return kb;
+}
+
 static struct sigaction on_faults = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
-static char name[] = "/tmp/dvs-victim-memory-XXXXXX";
+static char name[] = "/tmp/dvs-victim-a\nb\\012 c-XXXXXX (deleted)";
 static char *copied, *shared, *code, *common, *again, *hidden, *constant, *holes, *advised;
 static char *guarded, *big;
 static bool guards;
+static long huge_before; /* 0: this machine has none to give */
 
 static void build_files(void)
 {
 	char block[3 * PAGE];
-	int fd = mkstemp(name);
+	int fd = mkstemps(name, sizeof(" (deleted)") - 1);
 
 	memset(block, 'f', sizeof(block));
 	VICTIM_CHECK(write(fd, block, sizeof(block)) == sizeof(block));
@@ -103,7 +124,8 @@ static void build_advised(void)
 	guarded[0] = 'g';
 	big = anon(4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	madvise(big, 4 << 20, MADV_HUGEPAGE);
-	big[1 << 20] = 'b';
+	memset(big + (1 << 20), 'b', 2 << 20);
+	huge_before = huge_kb(big);
 	munmap(common + 3 * PAGE, PAGE);
 }
 
@@ -131,7 +153,9 @@ int main(void)
 			VICTIM_CHECK(holes[i * PAGE] == (i % 3 ? 0 : (char)('A' + i)));
 		VICTIM_CHECK(has_flag(advised, "wf") && has_flag(advised, "dd"));
 		VICTIM_CHECK(has_flag(victim_page, "dc") && has_flag(holes, "nr"));
-		VICTIM_CHECK(has_flag(big, "hg") && big[1 << 20] == 'b' && big[0] == 0);
+		VICTIM_CHECK(has_flag(big, "hg") && big[1 << 20] == 'b' &&
+			     big[(3 << 20) - 1] == 'b' && big[0] == 0);
+		VICTIM_CHECK(!huge_before || huge_kb(big) > 0);
 		VICTIM_CHECK(guarded[0] == 'g' && (!guards || faults(guarded + PAGE)));
 		VICTIM_CHECK(!faults(guarded + 2 * PAGE));
 	}

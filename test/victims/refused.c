@@ -339,6 +339,63 @@ static void ports(void)
 	NEED(ioperm(0x80, 1, 1) == 0);
 }
 
+/* By its system call: the library's function wants a library of its own on older systems. */
+static void message_queue(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "dvs-victim-%d", getpid());
+	NEED(syscall(SYS_mq_open, name, O_CREAT | O_RDWR, 0600, NULL) >= 0);
+	syscall(SYS_mq_unlink, name);
+}
+
+/* The file lives under its second name only, as a semaphore does after sem_open(). */
+static void renamed_by_links(void)
+{
+	char name[] = "/tmp/dvs-victim-linked-XXXXXX", second[64];
+
+	NEED(mkstemp(name) >= 0);
+	snprintf(second, sizeof(second), "%s-2", name);
+	NEED(link(name, second) == 0 && unlink(name) == 0);
+}
+
+static bool is_deep;
+#define DEPTH 25
+
+/* Step by step, for no call takes so long a path. */
+static bool go_deep(char name[201])
+{
+	memset(name, 'n', 200);
+	name[200] = 0;
+	if (chdir("/tmp"))
+		return false;
+	for (int depth = 0; depth < DEPTH; depth++) {
+		mkdir(name, 0700);
+		if (chdir(name))
+			return false;
+	}
+	return true;
+}
+
+static void long_path(void)
+{
+	char name[201];
+
+	NEED(go_deep(name));
+	is_deep = true;
+	NEED(open("file", O_CREAT | O_RDWR, 0600) >= 0);
+	NEED(chdir("/") == 0);
+}
+
+static void remove_long_path(void)
+{
+	char name[201];
+
+	VICTIM_CHECK(go_deep(name) && unlink("file") == 0);
+	for (int depth = 0; depth < DEPTH; depth++)
+		VICTIM_CHECK(chdir("..") == 0 && rmdir(name) == 0);
+}
+
 static void proc_file(void)
 {
 	NEED(open("/proc/self/status", O_RDONLY) >= 0);
@@ -462,6 +519,9 @@ static const struct kind {
 	{ "syscall_dispatch", "PR_SET_SYSCALL_USER_DISPATCH", dispatch },
 	{ "ports", "I/O ports", ports },
 	{ "proc_file", "proc file system", proc_file },
+	{ "message_queue", "POSIX message queue", message_queue },
+	{ "renamed_by_links", "other names only", renamed_by_links },
+	{ "long_path", "longer than", long_path },
 	{ "device", "device", device },
 	{ "shared_memory", "shares memory", shared_memory },
 	{ "stopped", "SIGSTOP", stopped },
@@ -485,6 +545,8 @@ int main(int argc, char **argv)
 	victim_ready();
 	while (victim_moved())
 		continue;
+	if (is_deep)
+		remove_long_path();
 	if (semaphores >= 0)
 		semctl(semaphores, 0, IPC_RMID);
 	return victim_end();
