@@ -23,7 +23,7 @@ static int print_table(const struct ctl_move *moves, size_t count)
 		table_cell(table, "%d", moves[i].endpoint);
 		table_cell(table, "%.*s", MAXPROCNAME, moves[i].name);
 		table_cell(table, "%d", moves[i].from);
-		table_cell(table, "%d", moves[i].to);
+		table_cell(table, moves[i].to < 0 ? "-" : "%d", moves[i].to);
 		table_cell(table, "%s", render_result(&moves[i]));
 		table_cell(table, "%s", render_time(moves[i].total_ns, text, sizeof(text)));
 		table_cell(table, "%s", render_time(moves[i].downtime_ns, text, sizeof(text)));
@@ -33,6 +33,17 @@ static int print_table(const struct ctl_move *moves, size_t count)
 	table_print(table, stdout);
 	table_free(table);
 	return DONE;
+}
+
+/* Below the table, whose column has room for the error's name only. */
+static void print_reasons(const struct ctl_move *moves, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (moves[i].result != CTL_MOVE_COMMITTED)
+			printf("endpoint %d (%.*s) of DC %d stays on node %d: %.*s (%s)\n",
+			       moves[i].endpoint, MAXPROCNAME, moves[i].name, moves[i].dcid,
+			       moves[i].from, CTL_SENTENCE - 1, moves[i].reason,
+			       result_name(moves[i].error));
 }
 
 /* One that stayed makes the whole a failure; its own sentence says why. */
@@ -80,6 +91,7 @@ int verb_drain(const struct verb *verb, int node, int argc, char **argv)
 			refusal_set(&refusal, EDVSIO, "the answer could not be written");
 	} else if (count) {
 		print_table(moves, count);
+		print_reasons(moves, count);
 	} else if (!refusal.error) {
 		printf("node %d has no processes\n", request.nodeid);
 	}

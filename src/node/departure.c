@@ -34,6 +34,15 @@ static struct departure *departure_of(struct node *node, const struct directory_
 	return d;
 }
 
+bool departure_find(const struct node *node, int dcid, int p_nr)
+{
+	const struct departure *d = node->departures;
+
+	while (d && (d->dcid != dcid || d->p_nr != p_nr))
+		d = d->next;
+	return d;
+}
+
 int departure_count(const struct node *node)
 {
 	int count = 0;

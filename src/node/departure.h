@@ -23,5 +23,7 @@ void departure_on_dead(struct node *node, const struct directory_effect *effect)
 /* True: a migration under way sees to the endpoint's end. */
 bool departure_on_process_died(struct node *node, int dcid, int p_nr);
 int departure_count(const struct node *node);
+/* Whether one of that slot is under way, or its worker has not let go of everything yet. */
+bool departure_find(const struct node *node, int dcid, int p_nr);
 
 #endif

@@ -51,6 +51,7 @@ struct process {
 	bool arriving;		 /* being loaded: not this node's yet, and no endpoint */
 	bool backup;		 /* stands by for a primary elsewhere: see backup.h */
 	struct warning *warning; /* of its end, under way; see warning.h */
+	uint64_t drain;		 /* number of the last one that had it in hand; see drain.c */
 	char name[16];		 /* of a backup, which no directory names */
 	bool ended;
 	int wait_status;

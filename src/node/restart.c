@@ -112,6 +112,10 @@ static int obstacle(const struct node *node, const struct request *asker, struct
 				"a command of node %d is not decided yet: see whether the group's "
 				"sequencer answers",
 				node->options.id);
+	if (r == 0 && node->draining)
+		r = refusal_set(why, EDVSMIGRATE,
+				"node %d is being emptied (dvs drain): ask again when that is over",
+				node->options.id);
 	if (r == 0 && node->copies)
 		r = refusal_set(why, EDVSRSCBUSY,
 				"a data copy is still under way between nodes: ask again later");

@@ -30,6 +30,46 @@ client_ok 111
 kill $other 2>/dev/null
 end
 
+# The reasons are sentences, for people and for programs.
+begin "each process that stays has a sentence, in the text and in JSON, and a dry run says the same"
+timeout 10 dvs -n 1 run 0 20 -- sh -c 'sleep 1000; true' >/dev/null || fail "run 20"
+timeout 10 dvs -n 1 run 0 21 -- python3 -c 'import select, time; e = select.epoll(); time.sleep(1000)' >/dev/null || fail "run 21"
+timeout 10 dvs -n 1 run 0 22 -- sleep 1000 >/dev/null || fail "run 22"
+sleep 1
+for how in --dry-run ""; do
+	timeout 30 dvs drain 1 $how >"$tmp/out" 2>"$tmp/err" && fail "drain $how said that all left"
+	grep -q "^endpoint 20 .* stays on node 1: .*child" "$tmp/out" || fail "$how: no reason for 20: $(grep -w 20 "$tmp/out")"
+	grep -q "^endpoint 21 .* stays on node 1: .*epoll" "$tmp/out" || fail "$how: no reason for 21: $(grep -w 21 "$tmp/out")"
+	at=$(owner 22)
+	[[ ($how == "" && $at != 1) || ($how && $at == 1) ]] || fail "after drain $how endpoint 22 is on node $at"
+	[[ -z $how ]] || grep -q " 22 .*possible" "$tmp/out" || fail "the dry run does not say that 22 could move: $(<"$tmp/out")"
+done
+timeout 30 dvs drain 1 --json >"$tmp/json" 2>/dev/null && fail "drain --json said that all left"
+python3 - "$tmp/json" <<-'P' || fail "JSON: $(<"$tmp/json")"
+	import json, sys
+	rows = {r["endpoint"]: r for r in json.load(open(sys.argv[1]))}
+	sys.exit(not ("child" in rows[20]["reason"] and "epoll" in rows[21]["reason"]))
+P
+for ep in 20 21 22; do timeout 10 kill -KILL "$(lpid_of $ep)"; done
+end
+
+begin "a target that does not answer is passed over for another one"
+until_true 5 eval '[[ $(rows_of 20)$(rows_of 21)$(rows_of 22) == "[][][]" ]]' || fail "20 to 22 are still there"
+for ep in 30 31 32; do timeout 10 dvs -n 1 run 0 $ep -- sleep 1000 >/dev/null || fail "run $ep"; done
+sleep 0.2
+stopped=$(daemon_pid 2)
+kill -STOP "$stopped"
+timeout 40 dvs drain 1 >"$tmp/out" 2>"$tmp/err" || fail "drain: $(<"$tmp/err")"
+for ep in 30 31 32; do [[ $(dvs -n 0 ps 0 | awk -v e=$ep '$2 == e { print $3 }') == 0 ]] || fail "endpoint $ep is not on node 0"; done
+kill -CONT "$stopped"
+end
+
+begin "a node that is dead is not asked, and one that is left takes all"
+timeout 10 dvs lab kill 2 >/dev/null
+timeout 30 dvs drain 0 >"$tmp/out" 2>"$tmp/err" || fail "drain 0: $(<"$tmp/err")"
+for ep in 30 31 32; do [[ $(owner $ep) == 1 ]] || fail "endpoint $ep is on node $(owner $ep)"; done
+end
+
 begin "draining a node that is not there"
 timeout 10 dvs drain 9 2>"$tmp/err" && fail "drained node 9"
 grep -q "EDVSBADNODEID" "$tmp/err" || fail "no named error: $(<"$tmp/err")"
