@@ -123,6 +123,24 @@ static const char *object_name(pid_t pid, int number, const char *link)
 	return link[0] == '/' ? NULL : "a kernel object";
 }
 
+/*
+ * Who watches a directory with F_NOTIFY is its owner for signals; nothing else makes a directory have
+ * one, but for F_SETOWN, which would be lost as well.
+ */
+static bool is_watched(pid_t pid, int number)
+{
+	struct f_owner_ex owner = { .pid = 0 };
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	bool watched = fd >= 0 && fcntl(fd, F_GETOWN_EX, &owner) == 0 && owner.pid != 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (pidfd >= 0)
+		close(pidfd);
+	return watched;
+}
+
 struct reader {
 	struct descriptors *descriptors;
 	pid_t pid;
@@ -216,6 +234,11 @@ static int on_descriptor(struct reader *reader, int number)
 					   "the process has %s open (descriptor %d), which cannot "
 					   "move to another node",
 					   what, number);
+		if (S_ISDIR(status.st_mode) && is_watched(reader->pid, number))
+			return refusal_set(reader->refusal, EDVSPROCSTS,
+					   "the process watches the directory of descriptor %d for "
+					   "changes (F_NOTIFY), which is not carried",
+					   number);
 		result = on_path(reader, &fd, entry, link, &status);
 		if (result < 0)
 			return result;

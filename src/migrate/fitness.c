@@ -5,6 +5,7 @@
  * touches the process. What only the process itself can say is asked when it is frozen (state.c).
  */
 #include "migrate/inventory.h"
+#include "migrate/peculiar.h"
 
 #include "dvk/errors.h"
 #include "os/kernel.h"
@@ -19,7 +20,8 @@ static int refuse(struct refusal *refusal, const char *sentence)
 	return refusal_set(refusal, EDVSPROCSTS, "%s", sentence);
 }
 
-static int check_state(char state, struct refusal *refusal)
+/* alone: it is the only thread there is. */
+static int check_state(char state, bool alone, struct refusal *refusal)
 {
 	switch (state) {
 	case 'T':
@@ -29,17 +31,21 @@ static int check_state(char state, struct refusal *refusal)
 		return refuse(refusal, "the process is being traced by a debugger");
 	case 'Z':
 	case 'X':
+		if (!alone)
+			return refuse(refusal, "the main thread of the process has ended while "
+					       "other threads live, and a process without its main "
+					       "thread cannot be built again on the target");
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
 	}
 	return 0;
 }
 
 /* Rows of /proc/PID/task/TID/status that must have their ordinary value. */
-static int check_thread_status(const char *status, struct refusal *refusal)
+static int check_thread_status(const char *status, bool alone, struct refusal *refusal)
 {
 	const char *state = procdir_field(status, "State");
 	const char *features = procdir_field(status, "x86_Thread_features");
-	int result = check_state(state ? state[0] : 'X', refusal);
+	int result = check_state(state ? state[0] : 'X', alone, refusal);
 
 	if (result)
 		return result;
@@ -87,7 +93,13 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 		snprintf(name, sizeof(name), "task/%d/status", (int)tid);
 		if (procdir_read(inventory->dir, name, &inventory->text) < 0)
 			continue;
-		int result = check_thread_status(inventory->text.text, refusal);
+		const char *state = procdir_field(inventory->text.text, "State");
+
+		/* A thread that ends just now is no reason; its process is another matter. */
+		if (i && state && (*state == 'Z' || *state == 'X'))
+			continue;
+		int result = check_thread_status(inventory->text.text, inventory->thread_count == 1,
+						 refusal);
 
 		if (result)
 			return result;
@@ -100,6 +112,8 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 				"with it; let it end first",
 				(int)strtol(inventory->text.text, NULL, 10));
 		result = i ? check_sharing(inventory->pid, tid, refusal) : 0;
+		if (result == 0 && i)
+			result = peculiar_check_outside(inventory, tid, refusal);
 		if (result)
 			return result;
 	}
@@ -394,6 +408,15 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 			return refusal_set(refusal, EDVSSRCH, "the process has ended");
 		if (procdir_number(inventory->text.text, "Seccomp", 10, 0))
 			return refuse(refusal, "the process has just entered seccomp");
+		if (i && inventory->thread[i].tid != inventory->pid) {
+			int result = peculiar_check_outside(inventory, inventory->thread[i].tid,
+							    refusal);
+
+			if (result)
+				return result;
+			if (procdir_read(inventory->dir, name, &inventory->text) < 0)
+				return refusal_set(refusal, EDVSSRCH, "the process has ended");
+		}
 		uint64_t pending = procdir_number(inventory->text.text, "SigPnd", 16, 0) |
 				   procdir_number(inventory->text.text, "ShdPnd", 16, 0);
 

@@ -82,6 +82,23 @@ static int add_thread(void *ctx, const char *name)
 	return 0;
 }
 
+static int by_tid(const void *a, const void *b)
+{
+	const struct inventory_thread *one = a, *other = b;
+
+	return (one->tid > other->tid) - (one->tid < other->tid);
+}
+
+const struct inventory_thread *inventory_thread(const struct inventory *inventory, pid_t tid)
+{
+	const struct inventory_thread wanted = { .tid = tid };
+
+	if (inventory->thread_count == 0 || inventory->thread[0].tid == tid)
+		return inventory->thread_count ? &inventory->thread[0] : NULL;
+	return bsearch(&wanted, inventory->thread + 1, inventory->thread_count - 1, sizeof(wanted),
+		       by_tid);
+}
+
 int inventory_threads(struct inventory *inventory)
 {
 	inventory->thread_count = 0;
@@ -97,7 +114,23 @@ int inventory_threads(struct inventory *inventory)
 	}
 	if (result == 0 && inventory->thread_count == 0)
 		return -ESRCH;
+	if (inventory->thread_count > 2)
+		qsort(inventory->thread + 1, inventory->thread_count - 1,
+		      sizeof(inventory->thread[0]), by_tid);
 	return result == -ENOENT ? -ESRCH : result;
+}
+
+int inventory_refuse_threads(int result, struct refusal *refusal)
+{
+	if (result == -ESRCH)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (result == -E2BIG)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has more than %u threads, which is the most that "
+				   "can move",
+				   IMAGE_THREADS_MAX);
+	return refusal_set(refusal, result == -ENOMEM ? EDVSNOMEM : EDVSIO,
+			   "the threads of the process cannot be listed: %s", strerror(-result));
 }
 
 static int read_vtids(struct inventory *inventory)
@@ -116,11 +149,9 @@ static int read_vtids(struct inventory *inventory)
 
 static int vtid_of(const struct inventory *inventory, pid_t tid)
 {
-	for (uint32_t i = 0; i < inventory->thread_count; i++) {
-		if (inventory->thread[i].tid == tid)
-			return inventory->thread[i].vtid;
-	}
-	return 0;
+	const struct inventory_thread *thread = inventory_thread(inventory, tid);
+
+	return thread ? thread->vtid : 0;
 }
 
 static uint64_t read_number(struct inventory *inventory, const char *name, int base,
@@ -312,7 +343,7 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	int result = inventory_threads(inventory);
 
 	if (result < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+		return inventory_refuse_threads(result, refusal);
 	files_clear(&inventory->files);
 	inventory->needs = 0;
 	read_vtids(inventory);

@@ -42,8 +42,14 @@ struct inventory {
 int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal);
 void inventory_close(struct inventory *inventory);
 
-/* Lists the threads anew. 0, -ESRCH, -ENOMEM. */
+/* Lists the threads anew. 0, -ESRCH, -ENOMEM, -E2BIG, ... */
 int inventory_threads(struct inventory *inventory);
+
+/* The one with this number as seen here, or NULL. The leader is first, the others are sorted. */
+const struct inventory_thread *inventory_thread(const struct inventory *inventory, pid_t tid);
+
+/* The sentence for what inventory_threads() returned. */
+int inventory_refuse_threads(int result, struct refusal *refusal);
 
 /*
  * Reads all. With first false what cannot have changed since, or costs much, is not read again.

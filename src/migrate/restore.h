@@ -69,6 +69,8 @@ int restore_send_descriptor(struct restore *restore, int fd, int expected, int s
 
 /* restore_threads.c */
 int restore_threads(struct restore *restore, struct refusal *refusal);
+/* The thread with this number, or NULL; the leader is first, the others are sorted by it. */
+struct tracee *restore_tracee_of(struct restore *restore, int32_t vtid);
 void restore_add_thread(struct restore *restore, const struct picture_thread *thread);
 void restore_add_credentials(struct restore *restore, const struct image_thread *thread);
 int restore_leave(struct restore *restore, struct refusal *refusal);

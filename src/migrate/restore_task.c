@@ -239,12 +239,11 @@ int restore_outside(struct restore *restore, struct refusal *refusal)
 	if (result == 0)
 		result = write_setting(restore, "coredump_filter", "%#llx", 16,
 				       picture->process.coredump_filter, refusal);
-	for (uint32_t i = 0; i < restore->threads.count && result == 0; i++) {
-		for (uint32_t k = 0; k < picture->thread_count && result == 0; k++) {
-			if (picture->thread[k].image.tid == restore->threads.vtid[i])
-				result = set_scheduling(restore, restore->threads.tracee[i].tid,
-							&picture->thread[k].image, refusal);
-		}
+	for (uint32_t i = 0; i < picture->thread_count && result == 0; i++) {
+		const struct image_thread *image = &picture->thread[i].image;
+
+		result = set_scheduling(restore, restore_tracee_of(restore, image->tid)->tid, image,
+					refusal);
 	}
 	return result;
 }

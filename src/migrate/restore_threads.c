@@ -91,19 +91,30 @@ static int adopt_threads(struct restore *restore, struct refusal *refusal)
 	int result = procdir_each(restore->dir, "task", adopt_thread, &finder);
 
 	procdir_text_free(&finder.text);
+	if (result == 0 && threads_sort(&restore->threads) < 0)
+		result = -ENOMEM;
 	if (result < 0 || restore->threads.count != restore->picture.thread_count)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the threads of the process cannot be created on the target");
 	return 0;
 }
 
-static struct tracee *tracee_of(struct restore *restore, int32_t vtid)
+struct tracee *restore_tracee_of(struct restore *restore, int32_t vtid)
 {
-	for (uint32_t i = 0; i < restore->threads.count; i++) {
-		if (restore->threads.vtid[i] == vtid)
-			return &restore->threads.tracee[i];
+	const struct threads *threads = &restore->threads;
+	uint32_t low = 1, high = threads->count;
+
+	if (threads->count && threads->vtid[0] == vtid)
+		return &threads->tracee[0];
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (threads->vtid[middle] < vtid)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low < threads->count && threads->vtid[low] == vtid ? &threads->tracee[low] : NULL;
 }
 
 /* A signal is put back by the thread that is to have it: only it may send itself any siginfo. */
@@ -280,7 +291,7 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 		result = adopt_threads(restore, refusal);
 	for (uint32_t i = 1; i < picture->thread_count && result == 0; i++) {
 		const struct picture_thread *thread = &picture->thread[i];
-		struct tracee *tracee = tracee_of(restore, thread->image.tid);
+		struct tracee *tracee = restore_tracee_of(restore, thread->image.tid);
 
 		if (!tracee)
 			return refusal_set(refusal, EDVSPROCSTS,
@@ -342,7 +353,7 @@ int restore_leave(struct restore *restore, struct refusal *refusal)
 	for (uint32_t i = 0; i < picture->thread_count && result == 0; i++) {
 		const struct picture_thread *thread = &picture->thread[i];
 
-		result = finish_thread(tracee_of(restore, thread->image.tid), thread);
+		result = finish_thread(restore_tracee_of(restore, thread->image.tid), thread);
 	}
 	if (result == 0)
 		return 0;

@@ -217,11 +217,10 @@ static int name_threads(struct migrate_source *source, struct refusal *refusal)
 	const struct inventory *inventory = &source->inventory;
 
 	for (uint32_t i = 0; i < source->threads.count; i++) {
-		source->threads.vtid[i] = 0;
-		for (uint32_t k = 0; k < inventory->thread_count; k++) {
-			if (inventory->thread[k].tid == source->threads.tracee[i].tid)
-				source->threads.vtid[i] = inventory->thread[k].vtid;
-		}
+		const struct inventory_thread *thread =
+			inventory_thread(inventory, source->threads.tracee[i].tid);
+
+		source->threads.vtid[i] = thread ? thread->vtid : 0;
 		if (source->threads.vtid[i] <= 0)
 			return refusal_set(refusal, EDVSSRCH, "a thread of the process has ended");
 	}
@@ -286,6 +285,22 @@ static int look_for_lock_future(struct migrate_source *source, struct refusal *r
 	return result;
 }
 
+/*
+ * The interval of ITIMER_REAL is begun again by the kernel when its signal is taken; while that is
+ * pending the timer shows nothing left. On the target it is due at once, which changes nothing but
+ * that: a second signal of the same number is not kept.
+ */
+static void keep_interval(struct migrate_source *source)
+{
+	struct image_itimer *timer = &source->inventory.process.itimer[ITIMER_REAL];
+
+	if (timer->value_s || timer->value_us || (!timer->interval_s && !timer->interval_us))
+		return;
+	if (procdir_read(source->inventory.dir, "status", &source->inventory.text) == 0 &&
+	    procdir_number(source->inventory.text.text, "ShdPnd", 16, 0) >> (SIGALRM - 1) & 1)
+		timer->value_us = 1;
+}
+
 int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
@@ -319,6 +334,7 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 		calls_begin(&source->calls, &source->foothold, &source->threads.tracee[0]);
 		result = state_read_process(&source->calls, &source->inventory, source->actions,
 					    refusal);
+		keep_interval(source);
 	}
 	if (result)
 		melt(source);

@@ -6,6 +6,8 @@
 #include "migrate/state.h"
 
 #include "dvk/errors.h"
+#include "migrate/landlock.h"
+#include "migrate/peculiar.h"
 #include "os/kernel.h"
 
 #include <errno.h>
@@ -16,8 +18,8 @@
 #define XCOMP_PERM_QUERY      0x1022 /* ARCH_GET_XCOMP_PERM */
 #define XCOMP_TILES	      (1ull << 18)
 #define MEMBARRIER_QUERY_REGS (1 << 9) /* MEMBARRIER_CMD_GET_REGISTRATIONS */
-#define MCE_KILL_DEFAULT      2
 #define SIGNAL_SET_BYTES      8
+#define SEGMENT_BYTES	      8
 
 /* Settings of the task that must have their ordinary value, because they are not carried. */
 static const struct ordinary {
@@ -27,12 +29,6 @@ static const struct ordinary {
 	int64_t ordinary;
 } ordinaries[] = {
 	{ "forbids itself to have writable code (PR_SET_MDWE)", SYS_prctl, { PR_GET_MDWE, 0 }, 0 },
-	{ "has a memory failure policy (PR_MCE_KILL)",
-	  SYS_prctl,
-	  { PR_MCE_KILL_GET, 0 },
-	  MCE_KILL_DEFAULT },
-	{ "is marked as part of the I/O path (PR_SET_IO_FLUSHER)", SYS_prctl, { 58, 0 }, 0 },
-	{ "has switched off the CPUID instruction", SYS_arch_prctl, { ARCH_GET_CPUID, 0 }, 1 },
 };
 #define ORDINARY_COUNT (sizeof(ordinaries) / sizeof(ordinaries[0]))
 
@@ -40,9 +36,9 @@ struct questions {
 	struct remote_ptr action[IMAGE_SIGNALS];
 	struct remote_ptr itimer[3];
 	struct remote_ptr limit[IMAGE_RLIMITS];
-	struct remote_ptr subreaper, xcomp, tsc, policy, semaphores;
+	struct remote_ptr subreaper, xcomp, semaphores, segments;
 	uint32_t ordinary[ORDINARY_COUNT];
-	uint32_t brk, dumpable, thp, merge, membarrier, policy_call;
+	uint32_t brk, dumpable, thp, merge, membarrier, segments_call;
 };
 
 static void ask(struct calls *calls, struct questions *q)
@@ -70,14 +66,12 @@ static void ask(struct calls *calls, struct questions *q)
 	q->subreaper = calls_space(calls, 8);
 	calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_CHILD_SUBREAPER,
 		  q->subreaper.at);
-	q->tsc = calls_space(calls, 8);
-	calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_TSC, q->tsc.at);
 	q->xcomp = calls_space(calls, 8);
 	calls_add(calls, "read its CPU permissions", CALL_ANY, SYS_arch_prctl, XCOMP_PERM_QUERY,
 		  q->xcomp.at);
-	q->policy = calls_space(calls, 8);
-	q->policy_call = calls_add(calls, "read its memory policy", CALL_ANY, SYS_get_mempolicy,
-				   q->policy.at, 0, 0, 0, 0);
+	q->segments = calls_space(calls, SEGMENT_BYTES);
+	q->segments_call = calls_add(calls, "read its segments", CALL_ANY, SYS_modify_ldt, 0,
+				     q->segments.at, SEGMENT_BYTES);
 	q->semaphores = calls_space(calls, sizeof(struct seminfo));
 	calls_add(calls, "count its semaphores", CALL_ANY, SYS_semctl, 0, 0, SEM_INFO,
 		  q->semaphores.at);
@@ -105,21 +99,17 @@ static int check_answers(struct calls *calls, const struct questions *q, struct 
 					   ordinaries[i].refused);
 	}
 	uint64_t xcomp;
-	int policy, tsc;
 
 	memcpy(&xcomp, calls_at(calls, q->xcomp), sizeof(xcomp));
-	memcpy(&tsc, calls_at(calls, q->tsc), sizeof(tsc));
-	memcpy(&policy, calls_at(calls, q->policy), sizeof(policy));
 	if (xcomp & XCOMP_TILES)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process uses AMX tile registers, which are not carried");
-	if (tsc != PR_TSC_ENABLE)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process has switched off the time-stamp counter, which is "
-				   "not carried");
-	if (calls_result(calls, q->policy_call) == 0 && policy)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process has a NUMA memory policy, which is not carried");
+	/* The kernel says how much of the table it gave: nothing, if the process has none. */
+	if (calls_result(calls, q->segments_call) > 0)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has a local descriptor table (modify_ldt), which is "
+			"not carried");
 	return 0;
 }
 
@@ -332,10 +322,10 @@ static int read_traced(struct tracee *tracee, struct image_thread *thread, void 
 		thread->rseq_flags = rseq.flags;
 		leave_rseq(tracee, &rseq);
 	}
-	if (tracee->registers.cs != 0x33)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process executes 32-bit code, which is "
-				   "not carried");
+	int result = peculiar_check_segments(&tracee->registers, refusal);
+
+	if (result)
+		return result;
 	memcpy(&thread->registers, &tracee->registers, sizeof(thread->registers));
 	thread->blocked = tracee->mask;
 	return 0;
@@ -352,7 +342,9 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 
 	memset(thread, 0, sizeof(*thread));
 	thread->tid = vtid;
-	calls_room(calls, 8, 256);
+	struct peculiar_questions peculiar;
+
+	calls_room(calls, 8 + PECULIAR_CALLS, 256 + PECULIAR_BYTES);
 	struct remote_ptr stack = calls_space(calls, sizeof(stack_t));
 	struct remote_ptr clear = calls_space(calls, 8), death = calls_space(calls, 8);
 
@@ -362,6 +354,7 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_PDEATHSIG, death.at);
 	uint32_t bits =
 		calls_add(calls, "read its security bits", CALL_OK, SYS_prctl, PR_GET_SECUREBITS);
+	peculiar_ask(calls, &peculiar);
 	int result = calls_run(calls);
 
 	if (result)
@@ -374,6 +367,11 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	memcpy(&thread->clear_child_tid, calls_at(calls, clear), 8);
 	memcpy(&thread->parent_death_signal, calls_at(calls, death), 4);
 	thread->credentials.securebits = (uint32_t)calls_result(calls, bits);
+	result = peculiar_check(calls, &peculiar, vtid, refusal);
+	if (result == 0 && !peculiar_free_of_landlock(calls, &peculiar))
+		result = landlock_prove_none(calls, inventory, refusal);
+	if (result)
+		return result;
 	result = read_traced(tracee, thread, xstate, xstate_bytes, refusal);
 	if (result == 0)
 		result = read_credentials(inventory, tid, thread, refusal);

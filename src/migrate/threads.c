@@ -47,6 +47,36 @@ struct tracee *threads_append(struct threads *threads, pid_t tid, int32_t vtid)
 	return &threads->tracee[threads->count++];
 }
 
+struct named {
+	struct tracee tracee;
+	int32_t vtid;
+};
+
+static int by_vtid(const void *a, const void *b)
+{
+	const struct named *one = a, *other = b;
+
+	return (one->vtid > other->vtid) - (one->vtid < other->vtid);
+}
+
+int threads_sort(struct threads *threads)
+{
+	uint32_t count = threads->count ? threads->count - 1 : 0;
+	struct named *named = calloc(count + 1, sizeof(*named));
+
+	if (!named)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		named[i] = (struct named){ threads->tracee[i + 1], threads->vtid[i + 1] };
+	qsort(named, count, sizeof(*named), by_vtid);
+	for (uint32_t i = 0; i < count; i++) {
+		threads->tracee[i + 1] = named[i].tracee;
+		threads->vtid[i + 1] = named[i].vtid;
+	}
+	free(named);
+	return 0;
+}
+
 void threads_thaw(struct threads *threads)
 {
 	/* If it was killed, the leader's end is only told after all others have gone. */
@@ -73,22 +103,36 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static bool is_known(const struct threads *threads, pid_t tid)
+static int by_tid(const void *a, const void *b)
 {
-	for (uint32_t i = 0; i < threads->count; i++) {
-		if (threads->tracee[i].tid == tid)
-			return true;
-	}
-	return false;
+	const struct tracee *one = a, *other = b;
+
+	return (one->tid > other->tid) - (one->tid < other->tid);
 }
 
-static void forget(struct threads *threads, uint32_t index)
+/* The leader is first, the others are sorted up to `known`. */
+static bool is_known(const struct threads *threads, uint32_t known, pid_t tid)
 {
-	threads->count--;
-	memmove(&threads->tracee[index], &threads->tracee[index + 1],
-		(threads->count - index) * sizeof(threads->tracee[0]));
-	memmove(&threads->vtid[index], &threads->vtid[index + 1],
-		(threads->count - index) * sizeof(threads->vtid[0]));
+	const struct tracee wanted = { .tid = tid };
+
+	if (known == 0)
+		return false;
+	return threads->tracee[0].tid == tid ||
+	       bsearch(&wanted, threads->tracee + 1, known - 1, sizeof(wanted), by_tid);
+}
+
+/* Takes those out that are not held any more. */
+static void forget_ended(struct threads *threads)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < threads->count; i++) {
+		if (threads->tracee[i].held)
+			threads->tracee[kept++] = threads->tracee[i];
+	}
+	threads->count = kept;
+	if (kept > 2)
+		qsort(threads->tracee + 1, kept - 1, sizeof(threads->tracee[0]), by_tid);
 }
 
 /* A process that was killed cannot be seized any more, which looks like a missing right. */
@@ -105,7 +149,9 @@ static bool is_dead(struct inventory *inventory, int result)
 	for (int try = 0; result != TRACEE_E_STUCK && try < ENDING_TRIES; try++) {
 		const struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
 
-		if (inventory_threads(inventory) < 0 || inventory->thread_count <= 1)
+		int listed = inventory_threads(inventory);
+
+		if (listed == -ESRCH || (listed == 0 && inventory->thread_count <= 1))
 			return true;
 		nanosleep(&nap, NULL);
 	}
@@ -128,15 +174,16 @@ static int refuse_stop(int result, bool leader, struct inventory *inventory,
 /* Seizes and interrupts what is new. Returns how many there were, or a refusal. */
 static int seize_new(struct threads *threads, struct inventory *inventory, struct refusal *refusal)
 {
+	uint32_t known = threads->count;
 	int added = 0;
 	int result = inventory_threads(inventory);
 
 	if (result < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+		return inventory_refuse_threads(result, refusal);
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		pid_t tid = inventory->thread[i].tid;
 
-		if (is_known(threads, tid))
+		if (is_known(threads, known, tid))
 			continue;
 		struct tracee *tracee = threads_append(threads, tid, 0);
 
@@ -158,18 +205,16 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 
 static int await_all(struct threads *threads, struct inventory *inventory, struct refusal *refusal)
 {
-	for (uint32_t i = 0; i < threads->count;) {
+	for (uint32_t i = 0; i < threads->count; i++) {
 		struct tracee *tracee = &threads->tracee[i];
 		int result = tracee->stopped ? 0 : tracee_await_stop(tracee, STOP_TIMEOUT_US);
 
-		if (result == TRACEE_E_GONE && i > 0) {
-			forget(threads, i);
-			continue;
-		}
-		if (result)
+		if (result == TRACEE_E_GONE && i > 0)
+			tracee->held = false;
+		else if (result)
 			return refuse_stop(result, i == 0, inventory, refusal);
-		i++;
 	}
+	forget_ended(threads);
 	return 0;
 }
 

@@ -26,5 +26,8 @@ void threads_thaw(struct threads *threads);
 void threads_kill(struct threads *threads);
 void threads_free(struct threads *threads);
 
+/* Target: sorts all but the leader by their own numbers. -ENOMEM, or 0. */
+int threads_sort(struct threads *threads);
+
 /* Appends one, for the target; NULL: out of memory. The pointer is valid until the next call. */
 struct tracee *threads_append(struct threads *threads, pid_t tid, int32_t vtid);

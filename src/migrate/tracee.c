@@ -73,6 +73,50 @@ static bool is_stop_signal(int signal)
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
+#define SIGNAL_BIT(number) (1ull << ((number)-1))
+#define OF_INSTRUCTIONS                                                                        \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
+	 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+#define PENDING_BATCH 16
+
+/* Whether a signal that an instruction of the thread caused waits for its handler. */
+static bool awaits_handler(pid_t tid)
+{
+	siginfo_t infos[PENDING_BATCH];
+	uint64_t mask = 0, first = 0;
+	int count;
+
+	while ((count = trace_pending(tid, false, first, infos, PENDING_BATCH)) > 0) {
+		if (first == 0 && trace_signal_mask(tid, &mask) < 0)
+			return false;
+		for (int i = 0; i < count; i++) {
+			uint64_t bit = SIGNAL_BIT((unsigned)infos[i].si_signo);
+
+			if (infos[i].si_code > 0 && bit & OF_INSTRUCTIONS & ~mask)
+				return true;
+		}
+		first += (uint64_t)count;
+	}
+	return false;
+}
+
+/*
+ * The stop that was asked for comes before a pending signal is looked at. One that an instruction
+ * caused cannot wait: the kernel hands it out before our breakpoint's, blocked or not, and what the
+ * handler is told of the fault (trap, error code, address) lies in the thread, where our breakpoint
+ * would write over it. So the thread goes on, without a new request to stop, until the signal is
+ * about to be delivered; the next stop is then at its handler.
+ */
+static int on_interrupt(struct tracee *tracee)
+{
+	if (awaits_handler(tracee->tid)) {
+		tracee->delivering = true;
+		return trace_continue(tracee->tid, 0) ? TRACEE_E_GONE : -EAGAIN;
+	}
+	tracee->stopped = true;
+	return 0;
+}
+
 /* 0 when the stop is the one that was asked for, -EAGAIN when there is more to wait for. */
 static int on_first_stop(struct tracee *tracee, const struct trace_stop *stop)
 {
@@ -81,15 +125,19 @@ static int on_first_stop(struct tracee *tracee, const struct trace_stop *stop)
 		tracee->held = false;
 		return TRACEE_E_GONE;
 	case TRACE_EVENT:
-		tracee->stopped = true;
-		if (stop->code == EVENT_STOP && is_stop_signal(stop->signal))
+		if (stop->code == EVENT_STOP && is_stop_signal(stop->signal)) {
+			tracee->stopped = true;
 			return TRACEE_E_GROUP_STOP;
-		return 0;
+		}
+		return on_interrupt(tracee);
 	case TRACE_SYSCALL:
 		tracee->stopped = true;
 		return 0;
 	case TRACE_SIGNAL:
 		/* A signal on its way in: let it be delivered; the interrupt is still to come. */
+		if (tracee->delivering)
+			trace_interrupt(tracee->tid);
+		tracee->delivering = false;
 		return trace_continue(tracee->tid, stop->signal) ? TRACEE_E_GONE : -EAGAIN;
 	}
 	return -EINVAL;
@@ -110,6 +158,11 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 			return tracee_result(result);
 		if (now_us() > give_up)
 			return TRACEE_E_STUCK;
+		/* The signal may have been taken away meanwhile, by another thread's sigaction. */
+		if (tracee->delivering && spins == AWAIT_SPINS) {
+			tracee->delivering = false;
+			trace_interrupt(tracee->tid);
+		}
 		/* Give way to the tracee first: it may share this CPU. */
 		if (spins < AWAIT_SPINS)
 			nap.tv_nsec = 1;

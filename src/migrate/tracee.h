@@ -24,6 +24,7 @@ struct tracee {
 	bool held;	 /* traced */
 	bool stopped;	 /* in a ptrace stop now */
 	bool borrowed;	 /* registers and mask below are to be put back */
+	bool delivering; /* let go once more, for a signal of an instruction to reach its handler */
 	bool stop_again; /* a SIGSTOP was held back; it is due when the task is let go */
 	struct user_regs_struct registers; /* of the program, while borrowed */
 	uint64_t mask;
@@ -33,7 +34,10 @@ struct tracee {
 /* Begins to trace tid; with exit_kill it dies if this process does. It keeps running. */
 int tracee_seize(struct tracee *tracee, pid_t tid, bool exit_kill);
 
-/* Asks it to stop; tracee_await_stop() waits for that, at most timeout_us. */
+/*
+ * Asks it to stop; tracee_await_stop() waits for that, at most timeout_us. A signal of an instruction
+ * (SIGSEGV and its like) that is pending at the stop reaches its handler first, or ends the process.
+ */
 int tracee_interrupt(struct tracee *tracee);
 int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us);
 

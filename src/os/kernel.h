@@ -29,6 +29,8 @@
 #include <asm/prctl.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
+#include <linux/keyctl.h>
+#include <linux/landlock.h>
 #include <linux/membarrier.h>
 #include <linux/openat2.h>
 

@@ -29,9 +29,10 @@
 #include "os/reap.h"
 #include "os/socket.h"
 
-#define LAST_PID_FILE  "/proc/sys/kernel/ns_last_pid"
-#define HIGH_FD	       256 /* above every descriptor that a child is to have */
-#define END_TIMEOUT_MS 1000
+#define LAST_PID_FILE	     "/proc/sys/kernel/ns_last_pid"
+#define JOIN_SESSION_KEYRING 1	 /* KEYCTL_JOIN_SESSION_KEYRING */
+#define HIGH_FD		     256 /* above every descriptor that a child is to have */
+#define END_TIMEOUT_MS	     1000
 
 struct word {
 	int32_t step; /* OS_SPAWN_NONE: prepared */
@@ -192,6 +193,8 @@ static _Noreturn void child_run(const struct os_spawn *s, int channel)
 	if (r < 0)
 		child_fail(channel, OS_SPAWN_STREAMS, -r);
 	umask((mode_t)s->umask);
+	/* Not the daemon's keyring, which would not be there after a move. Without keys: no matter. */
+	syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL);
 	r = become_user(s);
 	if (r < 0)
 		child_fail(channel, OS_SPAWN_USER, -r);

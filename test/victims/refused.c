@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/io.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/sem.h>
@@ -456,6 +457,152 @@ static void unlike_thread(void)
 		victim_nap();
 }
 
+/* What only one thread has, and not the main one. */
+static int (*peculiar)(void);
+
+static void *be_peculiar(void *state)
+{
+	*(volatile int *)state = peculiar() == 0 ? 1 : -1;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void in_thread(int (*set_up)(void))
+{
+	static volatile int state;
+	pthread_t thread;
+
+	peculiar = set_up;
+	NEED(pthread_create(&thread, NULL, be_peculiar, (void *)&state) == 0);
+	while (!state)
+		victim_nap();
+	NEED(state > 0);
+}
+
+static int own_network(void)
+{
+	return unshare(CLONE_NEWNET);
+}
+
+static void thread_network(void)
+{
+	in_thread(own_network);
+}
+
+static int own_policy(void)
+{
+	unsigned long nodes = 1;
+
+	return (int)syscall(SYS_set_mempolicy, 3, &nodes, 64);
+}
+
+static void thread_policy(void)
+{
+	in_thread(own_policy);
+}
+
+static int own_counter(void)
+{
+	return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+}
+
+static void thread_tsc(void)
+{
+	in_thread(own_counter);
+}
+
+static int own_personality(void)
+{
+	return personality(ADDR_NO_RANDOMIZE) < 0;
+}
+
+static void thread_personality(void)
+{
+	in_thread(own_personality);
+}
+
+static int own_mce(void)
+{
+	return prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
+}
+
+static void thread_mce(void)
+{
+	in_thread(own_mce);
+}
+
+static int restricted(void)
+{
+	uint64_t rules = 1 << 2; /* LANDLOCK_ACCESS_FS_READ_FILE */
+	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+
+	if (fd < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_landlock_restrict_self, fd, 0))
+		return -1;
+	return close(fd);
+}
+
+static void landlock(void)
+{
+	NEED(restricted() == 0);
+}
+
+static void thread_landlock(void)
+{
+	in_thread(restricted);
+}
+
+static void landlock_user(void)
+{
+	NEED(restricted() == 0 && setresgid(1, 1, 1) == 0 && setresuid(1, 1, 1) == 0);
+}
+
+static void segment_table(void)
+{
+	struct {
+		unsigned number, base, limit, flags;
+	} segment = { .limit = 4095, .flags = 0x41 };
+
+	NEED(syscall(SYS_modify_ldt, 1, &segment, sizeof(segment)) == 0);
+}
+
+static void segment_register(void)
+{
+	__asm__ volatile("mov %0, %%gs" : : "r"(0x33));
+}
+
+static void directory_watch(void)
+{
+	NEED(fcntl(open("/tmp", O_RDONLY), F_NOTIFY, DN_CREATE | DN_MULTISHOT) == 0);
+}
+
+static void add_key(int ring)
+{
+	NEED(syscall(SYS_add_key, "user", "dvs-victim", "secret", 6, ring) > 0);
+}
+
+static void process_key(void)
+{
+	add_key(-2);
+}
+
+static int own_key(void)
+{
+	return syscall(SYS_add_key, "user", "dvs-victim", "secret", 6, -1) < 0;
+}
+
+static void thread_key(void)
+{
+	in_thread(own_key);
+}
+
+static void session_key(void)
+{
+	NEED(syscall(SYS_keyctl, 1, NULL) > 0);
+	add_key(-3);
+}
+
 static void watched(void)
 {
 	struct {
@@ -527,6 +674,20 @@ static const struct kind {
 	{ "stopped", "SIGSTOP", stopped },
 	{ "async", "O_ASYNC", asynchronous },
 	{ "thread_directory", "working directory", unlike_thread },
+	{ "thread_network", "net namespace", thread_network },
+	{ "thread_memory_policy", "NUMA", thread_policy },
+	{ "thread_tsc", "time-stamp counter", thread_tsc },
+	{ "thread_personality", "personality", thread_personality },
+	{ "thread_mce", "PR_MCE_KILL", thread_mce },
+	{ "landlock", "restricted by Landlock", landlock },
+	{ "thread_landlock", "restricted by Landlock", thread_landlock },
+	{ "landlock_user", "restricted by Landlock", landlock_user },
+	{ "segment_table", "local descriptor table", segment_table },
+	{ "segment_register", "segment", segment_register },
+	{ "directory_watch", "F_NOTIFY", directory_watch },
+	{ "process_key", "process keyring", process_key },
+	{ "thread_key", "thread keyring", thread_key },
+	{ "session_key", "session keyring", session_key },
 };
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 

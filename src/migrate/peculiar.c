@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/peculiar.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MCE_KILL_DEFAULT 2
+#define IO_FLUSHER_GET	 58 /* PR_GET_IO_FLUSHER */
+#define SCHED_CORE	 62 /* PR_SCHED_CORE; 0: get, of one thread */
+#define KEY_DEFAULT_ASK	 (~0ull)
+#define SELECTOR_CODE	 0x33
+#define SELECTOR_DATA	 0x2b
+#define SELECTOR_NULLS	 4 /* below this no descriptor is meant */
+#define LANDLOCK_VERSION 1 /* LANDLOCK_CREATE_RULESET_VERSION */
+#define INIT_PID	 1
+
+/* Settings that must have their ordinary value, or be unknown to the kernel. */
+static const struct ordinary {
+	const char *refused;
+	long number;
+	uint64_t args[2];
+	int64_t ordinary;
+} ordinaries[PECULIAR_ORDINARIES] = {
+	{ "has a memory failure policy (PR_MCE_KILL)",
+	  SYS_prctl,
+	  { PR_MCE_KILL_GET, 0 },
+	  MCE_KILL_DEFAULT },
+	{ "is marked as part of the I/O path (PR_SET_IO_FLUSHER)",
+	  SYS_prctl,
+	  { IO_FLUSHER_GET, 0 },
+	  0 },
+	{ "has switched off the CPUID instruction", SYS_arch_prctl, { ARCH_GET_CPUID, 0 }, 1 },
+	{ "has chosen a keyring for keys it asks for (KEYCTL_SET_REQKEY_KEYRING)",
+	  SYS_keyctl,
+	  { KEYCTL_SET_REQKEY_KEYRING, KEY_DEFAULT_ASK },
+	  KEY_REQKEY_DEFL_DEFAULT },
+};
+
+static const struct keyring {
+	int32_t id;
+	const char *name;
+} keyrings[PECULIAR_KEYRINGS] = {
+	{ KEY_SPEC_THREAD_KEYRING, "thread" },
+	{ KEY_SPEC_PROCESS_KEYRING, "process" },
+	{ KEY_SPEC_SESSION_KEYRING, "session" },
+};
+
+static int check_links(struct inventory *inventory, pid_t tid, struct refusal *refusal)
+{
+	static const char *const kinds[] = { "mnt",
+					     "net",
+					     "ipc",
+					     "uts",
+					     "user",
+					     "cgroup",
+					     "pid",
+					     "time",
+					     "pid_for_children",
+					     "time_for_children" };
+	char name[64], own[64], leader[64];
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		snprintf(name, sizeof(name), "ns/%s", kinds[i]);
+		if (procdir_link(inventory->dir, name, leader, sizeof(leader)) < 0)
+			continue;
+		snprintf(name, sizeof(name), "task/%d/ns/%s", (int)tid, kinds[i]);
+		if (procdir_link(inventory->dir, name, own, sizeof(own)) < 0 ||
+		    strcmp(own, leader) == 0)
+			continue;
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "thread %d has a %s namespace of its own, which is not carried",
+				   (int)tid, kinds[i]);
+	}
+	return 0;
+}
+
+static int check_speculation(struct inventory *inventory, pid_t tid, struct refusal *refusal)
+{
+	static const char *const rows[] = { "Speculation_Store_Bypass",
+					    "SpeculationIndirectBranch" };
+	char name[48];
+
+	snprintf(name, sizeof(name), "task/%d/status", (int)tid);
+	if (procdir_read(inventory->dir, "status", &inventory->more) < 0 ||
+	    procdir_read(inventory->dir, name, &inventory->text) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *leader = procdir_field(inventory->more.text, rows[i]);
+		const char *own = procdir_field(inventory->text.text, rows[i]);
+		size_t length = leader ? strcspn(leader, "\n") + 1 : 0;
+
+		if (leader && own && strncmp(leader, own, length))
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "thread %d has changed its speculation control "
+					   "(PR_SET_SPECULATION_CTRL), which is not carried",
+					   (int)tid);
+	}
+	return 0;
+}
+
+int peculiar_check_outside(struct inventory *inventory, pid_t tid, struct refusal *refusal)
+{
+	static const struct {
+		const char *file, *what;
+	} same[] = {
+		{ "personality", "has a personality of its own" },
+		{ "cgroup", "is in a control group of its own" },
+		{ "attr/current", "has a security label of its own" },
+	};
+	char name[64];
+	int result = check_links(inventory, tid, refusal);
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && result == 0; i++) {
+		snprintf(name, sizeof(name), "task/%d/%s", (int)tid, same[i].file);
+		if (procdir_read(inventory->dir, same[i].file, &inventory->more) < 0 ||
+		    procdir_read(inventory->dir, name, &inventory->text) < 0)
+			continue;
+		if (strcmp(inventory->text.text, inventory->more.text))
+			result = refusal_set(refusal, EDVSPROCSTS,
+					     "thread %d %s, which is not carried", (int)tid,
+					     same[i].what);
+	}
+	return result ? result : check_speculation(inventory, tid, refusal);
+}
+
+void peculiar_ask(struct calls *calls, struct peculiar_questions *q)
+{
+	for (unsigned i = 0; i < PECULIAR_ORDINARIES; i++)
+		q->ordinary[i] = calls_append(
+			calls, "read its settings", CALL_ANY, 0, ordinaries[i].number,
+			(const uint64_t[6]){ ordinaries[i].args[0], ordinaries[i].args[1] });
+	q->tsc = calls_space(calls, sizeof(int));
+	calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_TSC, q->tsc.at);
+	q->policy = calls_space(calls, sizeof(int));
+	q->policy_call = calls_add(calls, "read its memory policy", CALL_ANY, SYS_get_mempolicy,
+				   q->policy.at, 0, 0, 0, 0);
+	q->cookie = calls_space(calls, sizeof(uint64_t));
+	q->cookie_call = calls_add(calls, "read its settings", CALL_ANY, SYS_prctl, SCHED_CORE, 0,
+				   0, 0, q->cookie.at);
+	/* How many bytes of key numbers a keyring has; it is not made by asking. */
+	for (unsigned i = 0; i < PECULIAR_KEYRINGS; i++)
+		q->keyring[i] = calls_add(calls, "read its keyrings", CALL_ANY, SYS_keyctl,
+					  KEYCTL_READ, (uint64_t)keyrings[i].id, 0, 0);
+	q->session = calls_add(calls, "read its keyrings", CALL_ANY, SYS_keyctl,
+			       KEYCTL_GET_KEYRING_ID, (uint64_t)KEY_SPEC_SESSION_KEYRING, 0);
+	q->user_session =
+		calls_add(calls, "read its keyrings", CALL_ANY, SYS_keyctl, KEYCTL_GET_KEYRING_ID,
+			  (uint64_t)KEY_SPEC_USER_SESSION_KEYRING, 0);
+	q->landlock_version = calls_add(calls, "ask for Landlock", CALL_ANY,
+					SYS_landlock_create_ruleset, 0, 0, LANDLOCK_VERSION);
+	q->compare = calls_add(calls, "ask for Landlock", CALL_ANY, SYS_kcmp, INIT_PID, INIT_PID,
+			       KCMP_VM, 0, 0);
+}
+
+/* The session keyring that the system gives to all processes of a user is none of the process's. */
+static int check_keyrings(const struct calls *calls, const struct peculiar_questions *q,
+			  int32_t vtid, struct refusal *refusal)
+{
+	int64_t session = calls_result(calls, q->session);
+	int64_t own = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+
+	for (unsigned i = 0; i < PECULIAR_KEYRINGS; i++) {
+		int64_t bytes = calls_result(calls, q->keyring[i]);
+
+		if (bytes <= 0 && bytes != -EACCES)
+			continue;
+		if (keyrings[i].id == KEY_SPEC_SESSION_KEYRING && session > 0 &&
+		    (session == own || session == calls_result(calls, q->user_session)))
+			continue;
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "thread %d has keys in its %s keyring, which are not carried",
+				   (int)vtid, keyrings[i].name);
+	}
+	return 0;
+}
+
+int peculiar_check(struct calls *calls, const struct peculiar_questions *q, int32_t vtid,
+		   struct refusal *refusal)
+{
+	uint64_t cookie;
+	int policy, tsc;
+
+	for (unsigned i = 0; i < PECULIAR_ORDINARIES; i++) {
+		int64_t value = calls_result(calls, q->ordinary[i]);
+
+		if (value >= 0 && value != ordinaries[i].ordinary)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "thread %d %s, which is not carried", (int)vtid,
+					   ordinaries[i].refused);
+	}
+	memcpy(&tsc, calls_at(calls, q->tsc), sizeof(tsc));
+	memcpy(&policy, calls_at(calls, q->policy), sizeof(policy));
+	memcpy(&cookie, calls_at(calls, q->cookie), sizeof(cookie));
+	if (tsc != PR_TSC_ENABLE)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "thread %d has switched off the time-stamp counter, which is "
+				   "not carried",
+				   (int)vtid);
+	if (calls_result(calls, q->policy_call) == 0 && policy)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "thread %d has a NUMA memory policy, which is not carried",
+				   (int)vtid);
+	if (calls_result(calls, q->cookie_call) == 0 && cookie)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "thread %d has a core scheduling cookie (PR_SCHED_CORE), which "
+				   "is not carried",
+				   (int)vtid);
+	return check_keyrings(calls, q, vtid, refusal);
+}
+
+bool peculiar_free_of_landlock(const struct calls *calls, const struct peculiar_questions *q)
+{
+	int64_t version = calls_result(calls, q->landlock_version);
+
+	/*
+	 * A domain forbids its members to look into processes outside of it, and the init is
+	 * outside. One that may look into the init has none; one that may not can be without
+	 * rights for another reason.
+	 */
+	return version == -ENOSYS || version == -EOPNOTSUPP || calls_result(calls, q->compare) == 0;
+}
+
+int peculiar_check_segments(const struct user_regs_struct *registers, struct refusal *refusal)
+{
+	const struct {
+		const char *name;
+		uint64_t selector;
+	} segments[] = { { "ds", registers->ds },
+			 { "es", registers->es },
+			 { "fs", registers->fs },
+			 { "gs", registers->gs },
+			 { "ss", registers->ss } };
+
+	if (registers->cs != SELECTOR_CODE)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process executes 32-bit code, which is not carried");
+	for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
+		if (segments[i].selector >= SELECTOR_NULLS && segments[i].selector != SELECTOR_DATA)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "the process has a segment of its own in a register "
+					   "(%s is %#llx), which is not carried",
+					   segments[i].name,
+					   (unsigned long long)segments[i].selector);
+	}
+	return 0;
+}
