@@ -133,7 +133,7 @@
 #define EDVSONCOPY     (_SIGN 328) /* copy in progress */
 #define EDVSENQUEUED   (_SIGN 329) /* remote descriptor in use */
 #define EDVSOVERRUN    (_SIGN 330) /* notification already pending */
-#define EDVSBADOWNER   (_SIGN 331) /* slot owned by another (unused) */
+#define EDVSBADOWNER   (_SIGN 331) /* the daemon's name is held by another user */
 #define EDVSMIGRATE    (_SIGN 332) /* is migrating; rollback: is not migrating */
 #define EDVSPROXYFREE  (_SIGN 333) /* pair not in use */
 #define EDVSGRPLEADER  (_SIGN 334) /* not the group leader (test removed) */
@@ -157,6 +157,7 @@
 #define EDVSUSR2KRN    (_SIGN 352) /* internal */
 #define EDVSPRIMARY    (_SIGN 401) /* no primary member (replication) */
 #define EDVSNOREPLICA  (_SIGN 402) /* no replica member */
+#define EDVSVERSION    (_SIGN 403) /* the library is of another release than the daemon (new) */
 #define EDVSRESTARTSYS (_SIGN 512) /* interrupted, kernel-internal */
 
 #endif

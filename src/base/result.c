@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/result.h"
 
+#include <errno.h>
+
 struct result_row {
 	int number;
 	const char *name;
@@ -39,4 +41,30 @@ const char *result_text(int result)
 	if (result >= 0)
 		return "done";
 	return row ? row->text : "failed with a number that has no name";
+}
+
+int result_of_errno(int number)
+{
+	static const struct {
+		int system, ours;
+	} pairs[] = {
+		{ ETIMEDOUT, 61 },    { EADDRINUSE, 58 },    { EADDRNOTAVAIL, 71 },
+		{ ECONNREFUSED, 59 }, { ECONNRESET, 60 },    { ENOTCONN, 64 },
+		{ EISCONN, 57 },      { ESHUTDOWN, 65 },     { EINPROGRESS, 70 },
+		{ EALREADY, 72 },     { EMSGSIZE, 73 },	     { ENOTSOCK, 74 },
+		{ ENOPROTOOPT, 75 },  { EPROTOTYPE, 69 },    { EPROTONOSUPPORT, 68 },
+		{ EAFNOSUPPORT, 67 }, { EHOSTUNREACH, 56 },  { ENETUNREACH, 56 },
+		{ ENOBUFS, 51 },      { EPROTO, 107 },	     { EBADMSG, 107 },
+		{ EOVERFLOW, 338 },   { EKEYREJECTED, 335 },
+	};
+
+	if (number < 0)
+		number = -number;
+	/* One table for both (see dvk/errors.h): the numbers of POSIX from the beginning. */
+	if (number <= ELOOP)
+		return -number;
+	for (unsigned i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		if (pairs[i].system == number)
+			return -pairs[i].ours;
+	return -99;
 }

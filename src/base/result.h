@@ -117,7 +117,7 @@
 	X(EDVSONCOPY, 328, "copy in progress") \
 	X(EDVSENQUEUED, 329, "remote request in use") \
 	X(EDVSOVERRUN, 330, "notification already pending") \
-	X(EDVSBADOWNER, 331, "slot owned by another") \
+	X(EDVSBADOWNER, 331, "held by another user") \
 	X(EDVSMIGRATE, 332, "the process is migrating, or is not") \
 	X(EDVSPROXYFREE, 333, "proxy pair not in use") \
 	X(EDVSGRPLEADER, 334, "not the group leader") \
@@ -141,6 +141,7 @@
 	X(EDVSUSR2KRN, 352, "copy from a process delegated") \
 	X(EDVSPRIMARY, 401, "no primary member") \
 	X(EDVSNOREPLICA, 402, "no replica member") \
+	X(EDVSVERSION, 403, "the library is of another release than the daemon") \
 	X(EDVSRESTARTSYS, 512, "interrupted, the call restarts")
 /* clang-format on */
 
@@ -149,5 +150,12 @@ const char *result_name(int result);
 
 /* What the number means, in a few words without a capital or a full stop. */
 const char *result_text(int result);
+
+/*
+ * Errors of the system are numbers of their own: up to 40 they are ours as well, beyond that they mean something
+ * else (110 is a time-out there and a missing right here). The one place where they become ours. number: a
+ * positive or negative errno. EDVSGENERIC for one that has no like.
+ */
+int result_of_errno(int number);
 
 #endif

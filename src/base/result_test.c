@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <string.h>
 
 #include "base/result.h"
@@ -44,12 +45,31 @@ static void test_table_is_complete_and_in_order(void)
 {
 	int last = 0;
 
-	CHECK_EQ(0 RESULT_LIST(COUNT_ROW), 133);
+	CHECK_EQ(0 RESULT_LIST(COUNT_ROW), 134);
 	RESULT_LIST(CHECK_ORDER)
+}
+
+/* 110 is ETIMEDOUT, and EDVSTRAPDENIED: a time-out is never called a missing right. */
+static void test_errno_is_another_space(void)
+{
+	CHECK_EQ(result_of_errno(ETIMEDOUT), EDVSTIMEDOUT);
+	CHECK_EQ(result_of_errno(-ETIMEDOUT), EDVSTIMEDOUT);
+	CHECK_EQ(result_of_errno(-ECONNREFUSED), EDVSCONNREFUSED);
+	CHECK_EQ(result_of_errno(-ENOENT), EDVSNOENT);
+	CHECK_EQ(result_of_errno(EMFILE), EDVSMFILE);
+	CHECK_EQ(result_of_errno(0), 0);
+	for (int number = 1; number < 200; number++) {
+		int ours = result_of_errno(number);
+
+		CHECK(ours < 0);
+		if (number > ELOOP)
+			CHECK(ours != -number || ours == -99);
+	}
 }
 
 int main(void)
 {
+	TEST(test_errno_is_another_space);
 	TEST(test_names);
 	TEST(test_numbers_without_a_name);
 	TEST(test_table_agrees_with_public_header);

@@ -35,7 +35,7 @@ static int connect_lab_node(int node)
 	char path[64];
 
 	snprintf(path, sizeof(path), LAB_FOLDER "/node%d.sock", node);
-	return os_unix_connect(path, OS_PACKET, CONNECT_MS);
+	return os_unix_connect_trusted(path, OS_PACKET, CONNECT_MS);
 }
 
 /* $DVS_NODE, if it says anything. */
@@ -54,6 +54,15 @@ static int node_of_environment(int *node, struct refusal *refusal)
 
 static int refuse_connect(struct refusal *refusal, int node, int error)
 {
+	if (error == -EKEYREJECTED)
+		return refusal_set(
+			refusal, EDVSBADOWNER,
+			"the daemon's socket is held by another user than root, which was told nothing: "
+			"find that process (ss -xlp) and end it");
+	if (error == -EMFILE || error == -ENFILE)
+		return refusal_set(
+			refusal, EDVSMFILE,
+			"no descriptor is left to ask the daemon with: raise the limit (ulimit -n)");
 	if (error == -EACCES || error == -EPERM)
 		return refusal_set(refusal, EDVSPERM,
 				   "the daemon may not be asked by this user: use sudo");
@@ -76,7 +85,7 @@ static int refuse_connect(struct refusal *refusal, int node, int error)
 /* Nobody was named: this namespace's daemon, or the first of the lab that answers. */
 static int connect_any(void)
 {
-	int fd = os_unix_connect("@" CTL_ABSTRACT_NAME, OS_PACKET, CONNECT_MS);
+	int fd = os_unix_connect_trusted("@" CTL_ABSTRACT_NAME, OS_PACKET, CONNECT_MS);
 
 	for (int node = 0; fd < 0 && fd != -EACCES && node < LAB_NODES_MAX; node++) {
 		int next = connect_lab_node(node);
@@ -103,7 +112,7 @@ int client_open(struct client *client, int node, struct refusal *refusal)
 	} else if (os_folder_exists(LAB_FOLDER)) {
 		fd = connect_lab_node(node);
 	} else {
-		fd = os_unix_connect("@" CTL_ABSTRACT_NAME, OS_PACKET, CONNECT_MS);
+		fd = os_unix_connect_trusted("@" CTL_ABSTRACT_NAME, OS_PACKET, CONNECT_MS);
 		client->pass_on = node;
 	}
 	if (fd < 0)

@@ -80,7 +80,7 @@ static void local_watch(struct local *l)
  */
 static int why_lost(const struct local *l, int error)
 {
-	int fd = os_unix_connect(l->path, OS_STREAM, 0);
+	int fd = os_unix_connect_trusted(l->path, OS_STREAM, 0);
 	int r = fd < 0 ? 0 : os_poll(fd, OS_READ, DOOR_MS);
 
 	os_close(fd);
@@ -326,7 +326,7 @@ int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_
 	int r;
 
 	snprintf(hello.name, sizeof(hello.name), "%s", name);
-	fd = os_unix_connect(path, OS_STREAM, WELCOME_TIMEOUT_MS);
+	fd = os_unix_connect_trusted(path, OS_STREAM, WELCOME_TIMEOUT_MS);
 	if (fd < 0)
 		return fd;
 	r = say_hello(fd, &hello);

@@ -158,17 +158,20 @@ int binding_attach(bool whole, struct control *control)
 
 	pthread_once(&prepared, prepare);
 	binding = whole ? &of_process : binding_of_thread();
-	r = control->fd_count >= 3 && binding ? 0 : -EBADF;
+	/* The kernel leaves out what there is no descriptor for. */
+	r = !binding ? EDVSALLOCMEM : control->fd_count < 3 ? EDVSMFILE : 0;
 	for (int i = 0; i < 3 && !r; i++)
-		r = os_memfd_map(control->fds[i], SHM_PAGE_BYTES, OS_MAP_NOFORK, &page[i]);
+		r = os_memfd_map(control->fds[i], SHM_PAGE_BYTES, OS_MAP_NOFORK, &page[i])
+			    ? EDVSALLOCMEM
+			    : 0;
 	for (int i = 0; i < control->fd_count; i++)
 		os_close(control->fds[i]);
 	control->fd_count = 0;
 	if (!r && !pages_are_ours(page))
-		r = -EBADF;
+		r = EDVSVERSION;
 	if (r) {
 		unmap(page);
-		return EDVSALLOCMEM;
+		return r;
 	}
 	pthread_mutex_lock(&attach_lock);
 	if (is_known(binding, page[2]))

@@ -148,19 +148,33 @@ static int exchange(int fd, struct control *control, int *error)
 	return r < 0 ? r : 0;
 }
 
+/* Why the daemon could not be asked. */
+static int error_of(int r)
+{
+	switch (r) {
+	case -ETIMEDOUT:
+		return EDVSTIMEDOUT;
+	case -EMFILE:
+	case -ENFILE:
+		return EDVSMFILE;
+	case -EKEYREJECTED:
+		return EDVSBADOWNER;
+	default:
+		return EDVSDVSINIT;
+	}
+}
+
 int control_ask(struct control *control, int *errnop)
 {
-	int fd = os_unix_connect(CONTROL_NAME, OS_PACKET, CONNECT_TIMEOUT_MS);
+	int fd = os_unix_connect_trusted(CONTROL_NAME, OS_PACKET, CONNECT_TIMEOUT_MS);
 	int error = 0;
 	int r = fd < 0 ? fd : exchange(fd, control, &error);
 
 	os_close(fd);
 	if (errnop)
 		*errnop = r;
-	if (r == -ETIMEDOUT)
-		error = EDVSTIMEDOUT;
-	else if (r < 0)
-		error = EDVSDVSINIT;
+	if (r < 0)
+		error = error_of(r);
 	if (error)
 		close_all(control);
 	return error;

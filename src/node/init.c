@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/result.h"
 #include "node/init_wire.h"
 #include "os/descriptors.h"
 #include "os/log.h"
@@ -298,7 +299,7 @@ int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, int *vpidp
 	if (!r)
 		r = started(pidfd, lpidp, pidfdp);
 	if (r < 0)
-		return refusal_set(why, r, "cannot start %s: could not %s: %s",
+		return refusal_set(why, result_of_errno(r), "cannot start %s: could not %s: %s",
 				   spawn->argv[0] ? spawn->argv[0] : "nothing",
 				   os_spawn_step_text((enum os_spawn_step)reply.step),
 				   strerror(-r));
@@ -312,7 +313,8 @@ int dc_init_go(struct dc_init *init, int vpid, struct refusal *why)
 	int r = init_ask_simple(init, INIT_GO, vpid, &reply);
 
 	if (r < 0)
-		return refusal_set(why, r, "could not %s: %s: check the command's name and rights",
+		return refusal_set(why, result_of_errno(r),
+				   "could not %s: %s: check the command's name and rights",
 				   os_spawn_step_text(OS_SPAWN_EXECUTE), strerror(-r));
 	return 0;
 }

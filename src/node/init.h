@@ -90,12 +90,12 @@ int dc_init_read(struct dc_init *init, struct dc_exit *ended);
 /*
  * Starts a process that waits, all prepared, before it executes anything: its own session and process
  * group (sid = pgid = vpid), default signal dispositions and mask, the daemon's rlimits. *pidfdp is
- * the caller's. It lives until dc_init_go() or dc_init_cancel(). Negative errno, and *why says which
+ * the caller's. It lives until dc_init_go() or dc_init_cancel(). A negative EDVS number, and *why says which
  * step failed (no such folder, no such user ...); why may be NULL.
  */
 int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, int *vpidp, pid_t *lpidp,
 		  int *pidfdp, struct refusal *why);
-/* Lets it execute; 0: it did. Otherwise errno of execve; the process ends and its exit is told. */
+/* Lets it execute; 0: it did. Otherwise an EDVS number; the process ends and its exit is told. */
 int dc_init_go(struct dc_init *init, int vpid, struct refusal *why);
 /* Kills one that waits; its exit is told. -ESRCH: it is not waiting. */
 int dc_init_cancel(struct dc_init *init, int vpid);

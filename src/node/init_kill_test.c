@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <pthread.h>
 
+#include "dvk.h"
 #include "os/task.h"
 
 #define TEST_DAEMON "--test-daemon"
@@ -42,7 +43,7 @@ static void test_init_stopped(void)
 
 	setup();
 	kill(dc_init_pid(dc), SIGSTOP);
-	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), -ETIMEDOUT);
+	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), EDVSTIMEDOUT);
 	CHECK(os_now_ns() - begin < (DC_INIT_TIMEOUT_MS + 2000) * OS_MS_NS);
 	CHECK_EQ(os_poll(dc_init_fd(dc), OS_READ, WAIT_MS), 0);
 	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);

@@ -288,7 +288,7 @@ static void on_client(void *ctx, int fd, int events)
 		return;
 	}
 	if (parse(request, packet, (size_t)len) < 0) {
-		request_fail(request, EDVSBADREQUEST,
+		request_fail(request, EDVSVERSION,
 			     "the request is not of control protocol version %d: use the dvs and "
 			     "libdvk of the same release as the daemon",
 			     CTL_VERSION);
@@ -344,8 +344,10 @@ static void on_remote_request(struct node *node, int from, const struct request_
 	request->from = from;
 	request->remote_id = wire->id;
 	if (parse(request, bytes, len) < 0)
-		request_fail(request, EDVSBADREQUEST, "node %d speaks another control protocol",
-			     from);
+		request_fail(
+			request, EDVSVERSION,
+			"node %d speaks another control protocol: install the same release there",
+			from);
 	else
 		request_dispatch(request);
 }

@@ -178,7 +178,9 @@ static int spawn(struct request *request, struct process **processp, struct refu
 		r = process_new(node, lpid, lpid, vpid, pidfd, processp);
 	if (r < 0) {
 		proc_log_free(log);
-		refusal_set(why, EDVSGENERIC, "the command could not be started (errno %d)", -r);
+		refusal_set(
+			why, result_of_errno(r),
+			"the command could not be started: out of memory or descriptors on this node");
 		return r;
 	}
 	(*processp)->managed = true;
@@ -222,7 +224,9 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 		r = dc_init_go(node->init[process->dcid], process->vpid, &why);
 	if (r < 0) {
 		dc_init_cancel(node->init[process->dcid], process->vpid);
-		refusal_set(&why, EDVSNOEXEC, "the command could not be executed (errno %d)", -r);
+		refusal_set(
+			&why, EDVSNOEXEC,
+			"the command could not be executed: its process or its container has just ended");
 		request_refuse(request, &why);
 		return;
 	}
@@ -248,8 +252,9 @@ static void run_backup(struct request *request, struct process *process, const s
 		memcpy(process->name, cmd->name, sizeof(process->name));
 		r = dc_init_go(node->init[dcid], process->vpid, &why);
 		if (r < 0)
-			refusal_set(&why, EDVSNOEXEC,
-				    "the command could not be executed (errno %d)", -r);
+			refusal_set(
+				&why, EDVSNOEXEC,
+				"the command could not be executed: its process or its container has just ended");
 	}
 	if (r < 0) {
 		dc_init_cancel(node->init[dcid], process->vpid);

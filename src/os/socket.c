@@ -145,6 +145,22 @@ int os_unix_connect(const char *name, enum os_socket_kind kind, int timeout_ms)
 	return fd;
 }
 
+int os_unix_connect_trusted(const char *name, enum os_socket_kind kind, int timeout_ms)
+{
+	int fd = os_unix_connect(name, kind, timeout_ms);
+	struct os_peer peer;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	/* The credentials are those of the process that called listen(). */
+	r = os_unix_peer(fd, &peer);
+	if (r == 0 && os_peer_trusted(&peer))
+		return fd;
+	os_close(fd);
+	return r < 0 ? r : -EKEYREJECTED;
+}
+
 int os_unix_pair(enum os_socket_kind kind, int fds[2])
 {
 	return socketpair(AF_UNIX, (int)kind | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;

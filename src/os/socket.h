@@ -40,6 +40,11 @@ int os_unix_accept(int fd);
  * -ENOENT, -ECONNREFUSED: nobody listens; -EAGAIN: the backlog stayed full.
  */
 int os_unix_connect(const char *name, enum os_socket_kind kind, int timeout_ms);
+/*
+ * The same, if the listener is trusted (os_peer_trusted()); nothing is sent before that is known. -EKEYREJECTED:
+ * another user listens under this name.
+ */
+int os_unix_connect_trusted(const char *name, enum os_socket_kind kind, int timeout_ms);
 int os_unix_pair(enum os_socket_kind kind, int fds[2]);
 /* Removes the socket file of a listener that is closed. */
 void os_unix_remove(const char *path);

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -192,6 +194,40 @@ static void test_send_room(void)
 	os_close(pair[1]);
 }
 
+/* A listener of another user is found out before anything is sent to it. */
+static void test_trusted(void)
+{
+	int ready[2], fd;
+	pid_t pid;
+	char byte;
+
+	fd = os_unix_listen(abstract, OS_PACKET);
+	CHECK_OR_RETURN(fd >= 0);
+	os_close(os_unix_connect_trusted(abstract, OS_PACKET, 100));
+	os_close(fd);
+	if (geteuid() != 0) {
+		test_skips++;
+		return;
+	}
+	CHECK_EQ(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		if (setresuid(65534, 65534, 65534) < 0 || os_unix_listen(abstract, OS_PACKET) < 0 ||
+		    write(ready[1], "r", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	close(ready[1]);
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	fd = os_unix_connect(abstract, OS_PACKET, 100);
+	CHECK(fd >= 0);
+	os_close(fd);
+	CHECK_EQ(os_unix_connect_trusted(abstract, OS_PACKET, 100), -EKEYREJECTED);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+}
+
 int main(void)
 {
 	if (!mkdtemp(dir))
@@ -206,6 +242,7 @@ int main(void)
 	TEST(test_sendv_joins_parts);
 	TEST(test_full_read_and_write);
 	TEST(test_send_room);
+	TEST(test_trusted);
 	unlink(path);
 	rmdir(dir);
 	return test_end();
