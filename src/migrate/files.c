@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which files a process needs, and whether the target has the same ones.
+ * Which files a process needs; reopen.c finds out whether the target has the same ones.
  *
  * A mapped file must have the same contents, because half of its pages are not sent: the build id
  * says so for programs and libraries, size and modification time for everything else. A file that
@@ -107,18 +107,10 @@ static void find_build_id(const uint8_t *head, size_t bytes, struct image_file *
 	}
 }
 
-/*
- * Opens the path below the root of a process directory: the file as that process sees it. A link
- * that begins at the root begins at that root.
- */
-static int open_in(int dir, const char *path, int flags)
+int files_open_below(int root, const char *path, int flags)
 {
 	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
 				.resolve = RESOLVE_IN_ROOT };
-	int root = openat(dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (root < 0)
-		return -errno;
 	int result = -EAGAIN;
 
 	/* A ".." in a link is refused for the moment in which somebody renames or mounts. */
@@ -127,53 +119,79 @@ static int open_in(int dir, const char *path, int flags)
 		if (result < 0)
 			result = -errno;
 	}
+	return result;
+}
+
+/* The file as the process with this directory sees it. */
+static int open_in(int dir, const char *path, int flags)
+{
+	int root = openat(dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return -errno;
+	int result = files_open_below(root, path, flags);
 
 	close(root);
 	return result;
 }
 
-static void take_status(const struct stat *status, struct image_file *image)
+int files_describe(int fd, struct image_file *image, unsigned long *type)
 {
-	image->device = status->st_dev;
-	image->inode = status->st_ino;
-	image->size = (uint64_t)status->st_size;
-	image->mtime_s = status->st_mtim.tv_sec;
-	image->mtime_ns = (uint32_t)status->st_mtim.tv_nsec;
-	image->mode = status->st_mode;
-	image->rdev = status->st_rdev;
-}
-
-/* Fills in the image, and *type with the magic number of the file system. */
-static int describe(int dir, const char *path, struct image_file *image, unsigned long *type)
-{
-	int fd = open_in(dir, path, O_PATH);
 	struct stat status;
 	struct statfs system;
 
-	if (fd < 0)
-		return fd;
-	int result = fstat(fd, &status) < 0 || fstatfs(fd, &system) < 0 ? -errno : 0;
-
-	close(fd);
-	if (result < 0)
-		return result;
-	take_status(&status, image);
+	if (fstat(fd, &status) < 0 || fstatfs(fd, &system) < 0)
+		return -errno;
+	image->device = status.st_dev;
+	image->inode = status.st_ino;
+	image->size = (uint64_t)status.st_size;
+	image->mtime_s = status.st_mtim.tv_sec;
+	image->mtime_ns = (uint32_t)status.st_mtim.tv_nsec;
+	image->mode = status.st_mode;
+	image->rdev = status.st_rdev;
 	*type = (unsigned long)system.f_type;
 	return 0;
 }
 
-static void read_build_id(int dir, const char *path, struct image_file *image)
+static int describe(int dir, const char *path, struct image_file *image, unsigned long *type)
+{
+	int fd = open_in(dir, path, O_PATH);
+
+	if (fd < 0)
+		return fd;
+	int result = files_describe(fd, image, type);
+
+	close(fd);
+	return result;
+}
+
+void files_build_id(int fd, struct image_file *image)
 {
 	uint8_t head[ELF_HEAD_BYTES] __attribute__((aligned(16)));
-	int fd = open_in(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	char name[40];
+
+	if ((image->mode & S_IFMT) != S_IFREG)
+		return;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	int file = open(name, O_RDONLY | O_CLOEXEC);
+
+	if (file < 0)
+		return;
+	ssize_t got = pread(file, head, sizeof(head), 0);
+
+	close(file);
+	if (got > 0)
+		find_build_id(head, (size_t)got, image);
+}
+
+static void read_build_id(int dir, const char *path, struct image_file *image)
+{
+	int fd = open_in(dir, path, O_PATH);
 
 	if (fd < 0)
 		return;
-	ssize_t got = pread(fd, head, sizeof(head), 0);
-
+	files_build_id(fd, image);
 	close(fd);
-	if (got > 0)
-		find_build_id(head, (size_t)got, image);
 }
 
 /* Devices without a state of their own. */
@@ -392,7 +410,7 @@ int files_add_record(struct files *files, const struct image_file *image)
 	return (int)files->count - 1;
 }
 
-static bool is_network_file_system(unsigned long type)
+bool files_is_network(unsigned long type)
 {
 	static const unsigned long known[] = { 0x6969,	   0xff534d42, 0xfe534d42, 0x65735546,
 					       0x00c36400, 0x01161970, 0x7461636f, 0x0bd00bd0 };
@@ -402,59 +420,6 @@ static bool is_network_file_system(unsigned long type)
 			return true;
 	}
 	return false;
-}
-
-static bool same_contents(const struct image_file *there, const struct image_file *here)
-{
-	if (there->build_id_length)
-		return there->build_id_length == here->build_id_length &&
-		       there->size == here->size &&
-		       memcmp(there->build_id, here->build_id, there->build_id_length) == 0;
-	return there->size == here->size && there->mtime_s == here->mtime_s &&
-	       there->mtime_ns == here->mtime_ns;
-}
-
-static int compare(const struct file *file, int dir, bool same_machine, struct refusal *refusal)
-{
-	const struct image_file *there = &file->image;
-	struct image_file here = { 0 };
-	unsigned long type = 0;
-	int result = describe(dir, file->path, &here, &type);
-
-	if (result < 0)
-		return refusal_set(refusal, EDVSNOENT, "the target cannot open %s: %s", file->path,
-				   strerror(-result));
-	if ((here.mode & S_IFMT) != (there->mode & S_IFMT) || here.rdev != there->rdev)
-		return refusal_set(refusal, EDVSPROCSTS, "%s is another kind of file on the target",
-				   file->path);
-	if (same_machine && here.device == there->device && here.inode == there->inode)
-		return 0;
-	if (there->use & (IMAGE_FILE_DIRECTORY | IMAGE_FILE_DEVICE))
-		return 0;
-	if (there->use & IMAGE_FILE_WRITTEN && !is_network_file_system(type))
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process writes to %s, which is not the same file on the "
-				   "target; put it on a file system that both nodes share",
-				   file->path);
-	if (there->build_id_length)
-		read_build_id(dir, file->path, &here);
-	if (!same_contents(there, &here))
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "%s differs on the target (other build, size or time); install "
-				   "the same version on both nodes",
-				   file->path);
-	return 0;
-}
-
-int files_compare(const struct files *files, int dir, bool same_machine, struct refusal *refusal)
-{
-	for (uint32_t i = 0; i < files->count; i++) {
-		int result = compare(&files->file[i], dir, same_machine, refusal);
-
-		if (result)
-			return result;
-	}
-	return 0;
 }
 
 void files_boot_id(uint8_t id[16])

@@ -42,11 +42,17 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 /* Target: a record that was read. Returns its index or -ENOMEM. */
 int files_add_record(struct files *files, const struct image_file *image);
 
-/*
- * Target: whether every file is here, below the root of the process directory `dir`, and is the
- * same: the very same one on the same machine, the same build or the same size and time elsewhere.
- */
-int files_compare(const struct files *files, int dir, bool same_machine, struct refusal *refusal);
+/* Opens a path as a process with this root directory does, links included. Or -errno. */
+int files_open_below(int root, const char *path, int flags);
+
+/* What the open object is (O_PATH will do), and the magic number of its file system. 0 or -errno. */
+int files_describe(int fd, struct image_file *image, unsigned long *type);
+
+/* The build id of the open object (O_PATH will do), if it has one. */
+void files_build_id(int fd, struct image_file *image);
+
+/* Whether a file system with this magic number is one that several machines share. */
+bool files_is_network(unsigned long type);
 
 /* Whether this machine's boot id is the one given; fills it with NULL other. */
 void files_boot_id(uint8_t id[16]);

@@ -189,6 +189,25 @@ static void read_stat(struct inventory *inventory)
 	inventory->start_time = inventory_stat_field(inventory->text.text, 22);
 }
 
+/* The rights of the main thread. More groups than there is room for are refused when it is frozen. */
+static void read_opener(const char *status, struct image_opener *opener)
+{
+	const char *groups = procdir_field(status, "Groups");
+
+	*opener = (struct image_opener){
+		.uid = (uint32_t)inventory_last_number(procdir_field(status, "Uid")),
+		.gid = (uint32_t)inventory_last_number(procdir_field(status, "Gid")),
+		.effective = procdir_number(status, "CapEff", 16, 0),
+	};
+	for (char *end; groups && *groups && *groups != '\n'; groups = end + strspn(end, " ")) {
+		uint32_t group = (uint32_t)strtoul(groups, &end, 10);
+
+		if (end == groups || opener->group_count == 64)
+			break;
+		opener->group[opener->group_count++] = group;
+	}
+}
+
 static int read_process(struct inventory *inventory, struct refusal *refusal)
 {
 	struct image_process *process = &inventory->process;
@@ -203,6 +222,7 @@ static int read_process(struct inventory *inventory, struct refusal *refusal)
 	process->magic = IMAGE_MAGIC;
 	process->version = IMAGE_VERSION;
 	process->vpid = inventory_last_number(procdir_field(status, "NSpid"));
+	read_opener(status, &process->opener);
 	inventory->ignored = procdir_number(status, "SigIgn", 16, 0);
 	process->umask = (uint32_t)procdir_number(status, "Umask", 8, 022);
 	process->personality = (uint32_t)read_number(inventory, "personality", 16, 0);

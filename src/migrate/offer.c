@@ -5,6 +5,7 @@
 #include "dvk/errors.h"
 #include "migrate/clocks.h"
 #include "migrate/cpu.h"
+#include "migrate/reopen.h"
 #include "os/kernel.h"
 #include "os/trace.h"
 
@@ -151,7 +152,7 @@ bool offer_is_local(const struct offer *offer)
 	return memcmp(boot_id, offer->head.boot_id, sizeof(boot_id)) == 0;
 }
 
-int offer_compare(const struct offer *offer, pid_t shell, int dir, const struct maps *own,
+int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct refusal *refusal)
 {
 	uint64_t hash = 0;
@@ -172,5 +173,5 @@ int offer_compare(const struct offer *offer, pid_t shell, int dir, const struct 
 			refusal, EDVSPROCSTS,
 			"the process has POSIX timers, whose numbers can be kept only with "
 			"Linux 6.15 or newer on the target");
-	return files_compare(&offer->files, dir, offer_is_local(offer), refusal);
+	return files_compare(&offer->files, root, offer_is_local(offer), refusal);
 }

@@ -24,8 +24,8 @@ void offer_free(struct offer *offer);
 bool offer_is_local(const struct offer *offer);
 
 /*
- * Target: whether the process shell with /proc directory `dir` and mappings `own` can become the
+ * Target: whether the process shell with root directory `root` and mappings `own` can become the
  * process: same files, a CPU with as much, the same vdso.
  */
-int offer_compare(const struct offer *offer, pid_t shell, int dir, const struct maps *own,
+int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct refusal *refusal);

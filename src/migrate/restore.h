@@ -37,6 +37,9 @@ struct restore {
 	struct maps own; /* what the shell has mapped beside the foothold */
 	pid_t pid;
 	int dir;	   /* /proc/PID of the shell, not owned */
+	int root;	   /* the root directory of the shell, owned by the target */
+	bool same_machine; /* the source's */
+	unsigned sent;	   /* descriptors, since calls were run last */
 	int sock;	   /* our end of the way to the shell, not owned */
 	int mem;	   /* /proc/PID/mem, owned by the target */
 	uint32_t map_hint; /* where the last page went */
@@ -55,9 +58,9 @@ int restore_settle(struct restore *restore, struct refusal *refusal);
 /* restore_files.c */
 int restore_files(struct restore *restore, struct refusal *refusal);
 
-/* Opens the file in the shell; the descriptor must be `expected`. Adds calls, does not run them. */
-void restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
-		       int expected);
+/* Opens the file and brings it into the shell as descriptor `expected`; adds calls. */
+int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
+		      int expected, int shell_fd, struct refusal *refusal);
 
 /* Brings the host's object into the shell as descriptor `expected`; adds calls. */
 int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],

@@ -7,6 +7,7 @@
 #include "migrate/restore.h"
 
 #include "dvk/errors.h"
+#include "migrate/reopen.h"
 #include "os/kernel.h"
 
 #include <errno.h>
@@ -14,14 +15,20 @@
 #include <string.h>
 
 #define FD_LIMIT_ROOM 64
+#define SENT_MAX      100
 
-void restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
-		       int expected)
+int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
+		      int expected, int shell_fd, struct refusal *refusal)
 {
-	struct remote_ptr path = calls_put(&restore->calls, file->path, strlen(file->path) + 1);
+	int fd = files_reopen(file, restore->root, restore->same_machine,
+			      &restore->picture.process.opener, flags, refusal);
 
-	calls_expect(&restore->calls, "open a file", expected, SYS_openat, (uint64_t)AT_FDCWD,
-		     path.at, flags | O_CLOEXEC | O_NOCTTY, 0);
+	if (fd < 0)
+		return fd;
+	int result = restore_send_descriptor(restore, fd, expected, shell_fd, refusal);
+
+	close(fd);
+	return result;
 }
 
 static int send_descriptor(int sock, int fd)
@@ -72,7 +79,16 @@ static void add_receive(struct restore *restore, int expected, int shell_fd)
 int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
 			    struct refusal *refusal)
 {
-	int result = send_descriptor(restore->sock, fd);
+	int result = 0;
+
+	/* What was sent and not received yet must fit into the socket. */
+	if (++restore->sent == SENT_MAX) {
+		restore->sent = 0;
+		result = restore_run(restore, refusal);
+	}
+	if (result)
+		return result;
+	result = send_descriptor(restore->sock, fd);
 
 	if (result < 0)
 		return refusal_set(refusal, EDVSPROCSTS, "the process shell has ended: %s",
@@ -112,22 +128,12 @@ static int first_gap(const struct descriptors *descriptors)
 	return (int)number;
 }
 
-static int check_file(struct restore *restore, const struct file *file, struct refusal *refusal)
+/* What the program asked for when it opened the file, without what was done with that. */
+static uint32_t reopen_flags(uint32_t flags)
 {
-	struct stat status;
-	char path[IMAGE_PATH_MAX + 8];
-
-	/* Its size now, with the process frozen, must be what the source saw: the same file. */
-	if ((size_t)snprintf(path, sizeof(path), "root%s", file->path) >= sizeof(path) ||
-	    fstatat(restore->dir, path, &status, 0) < 0)
-		return refusal_set(refusal, EDVSNOENT, "the target cannot open %s", file->path);
-	if (S_ISREG(status.st_mode) && (uint64_t)status.st_size != file->image.size)
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"%s has another size on the target; put it on a file system that "
-			"both nodes share",
-			file->path);
-	return 0;
+	if (flags & O_TMPFILE & ~O_DIRECTORY)
+		flags &= ~(uint32_t)O_TMPFILE;
+	return flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW);
 }
 
 static int add_open(struct restore *restore, const struct image_fd *fd, int temporary, int shell_fd,
@@ -138,13 +144,12 @@ static int add_open(struct restore *restore, const struct image_fd *fd, int temp
 	if (fd->kind == IMAGE_FD_FOREIGN)
 		return restore_receive_foreign(restore, fd->name, temporary, shell_fd, refusal);
 	const struct file *file = &restore->picture.files.file[fd->file];
-	int result = check_file(restore, file, refusal);
+	int result = restore_open_file(restore, file, reopen_flags(fd->flags), temporary, shell_fd,
+				       refusal);
 
 	if (result)
 		return result;
-	calls_room(calls, 4, IMAGE_PATH_MAX);
-	restore_open_file(restore, file, fd->flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC),
-			  temporary);
+	calls_room(calls, 1, 0);
 	if (fd->position && !(fd->flags & O_PATH) && !(file->image.use & IMAGE_FILE_DEVICE))
 		calls_expect(calls, "set the position in a file", fd->position, SYS_lseek,
 			     (uint64_t)temporary, (uint64_t)fd->position, SEEK_SET);
@@ -207,15 +212,19 @@ static int move_shell_fd(struct restore *restore, struct refusal *refusal)
 int restore_files(struct restore *restore, struct refusal *refusal)
 {
 	const struct descriptors *descriptors = &restore->picture.descriptors;
+	const struct image_process *process = &restore->picture.process;
 	struct calls *calls = &restore->calls;
 
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
-	calls_room(calls, 4, IMAGE_PATH_MAX);
-	struct remote_ptr cwd =
-		calls_put(calls, restore->picture.cwd, strlen(restore->picture.cwd) + 1);
+	int result = restore_open_file(restore, &restore->picture.files.file[process->cwd_file],
+				       O_PATH | O_DIRECTORY, 0, RESTORE_SHELL_FD, refusal);
 
-	calls_expect(calls, "enter its directory", 0, SYS_chdir, cwd.at);
-	calls_add(calls, "set its file mask", CALL_OK, SYS_umask, restore->picture.process.umask);
+	if (result)
+		return result;
+	calls_room(calls, 8, 0);
+	calls_expect(calls, "enter its directory", 0, SYS_fchdir, 0);
+	calls_expect(calls, "enter its directory", 0, SYS_close, 0);
+	calls_add(calls, "set its file mask", CALL_OK, SYS_umask, process->umask);
 	int shell_fd = move_shell_fd(restore, refusal);
 
 	int gap = first_gap(descriptors);
@@ -223,7 +232,7 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	if (shell_fd < 0)
 		return shell_fd;
 	for (uint32_t i = 0; i < descriptors->count; i++) {
-		int result = add_descriptor(restore, &descriptors->fd[i], gap, shell_fd, refusal);
+		result = add_descriptor(restore, &descriptors->fd[i], gap, shell_fd, refusal);
 
 		if (result)
 			return result;

@@ -136,15 +136,21 @@ static void add_mmap(struct restore *restore, const struct image_map *map, uint6
 		     extra & MAP_ANONYMOUS ? 0 : map->offset);
 }
 
-static void add_file_map(struct restore *restore, const struct image_map *map)
+static int add_file_map(struct restore *restore, const struct image_map *map,
+			struct refusal *refusal)
 {
 	const struct file *file = &restore->picture.files.file[map->object];
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
 
-	calls_room(&restore->calls, 3, IMAGE_PATH_MAX);
-	restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, 0);
+	int result = restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, 0,
+				       RESTORE_SHELL_FD, refusal);
+
+	if (result)
+		return result;
+	calls_room(&restore->calls, 2, 0);
 	add_mmap(restore, map, protection(map), 0, 0);
 	calls_expect(&restore->calls, "close a file", 0, SYS_close, 0);
+	return 0;
 }
 
 static int add_foreign_map(struct restore *restore, const struct image_map *map,
@@ -261,8 +267,7 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 	case IMAGE_MAP_SHARED_ANON:
 		return add_shared_object(restore, index, refusal);
 	case IMAGE_MAP_FILE:
-		add_file_map(restore, map);
-		return 0;
+		return add_file_map(restore, map, refusal);
 	case IMAGE_MAP_FOREIGN:
 		return add_foreign_map(restore, map, refusal);
 	}
@@ -338,7 +343,7 @@ static void add_settling(struct restore *restore, const struct image_map *map)
 			  length, map->flags & IMAGE_MAP_LOCKONFAULT ? MLOCK_ON_FAULT : 0);
 }
 
-static void add_bounds(struct restore *restore)
+static int add_bounds(struct restore *restore, struct refusal *refusal)
 {
 	const struct image_process *process = &restore->picture.process;
 	const struct file *exe = &restore->picture.files.file[process->exe_file];
@@ -349,14 +354,18 @@ static void add_bounds(struct restore *restore)
 		int32_t exe_fd;
 	} mm = { .bounds = process->bounds, .auxv_bytes = restore->picture.auxv_bytes };
 
-	calls_room(&restore->calls, 4, IMAGE_PATH_MAX + sizeof(mm) + sizeof(restore->picture.auxv));
+	int result = restore_open_file(restore, exe, O_RDONLY, 0, RESTORE_SHELL_FD, refusal);
+
+	if (result)
+		return result;
+	calls_room(&restore->calls, 2, sizeof(mm) + sizeof(restore->picture.auxv));
 	mm.auxv = calls_put(&restore->calls, restore->picture.auxv, mm.auxv_bytes).at;
-	restore_open_file(restore, exe, O_RDONLY, 0);
 	struct remote_ptr address = calls_put(&restore->calls, &mm, sizeof(mm));
 
 	calls_add(&restore->calls, "set the bounds of its memory", CALL_OK, SYS_prctl, PR_SET_MM,
 		  PR_SET_MM_MAP, address.at, sizeof(mm), 0);
 	calls_expect(&restore->calls, "close the program file", 0, SYS_close, 0);
+	return 0;
 }
 
 /* Before there are other threads: with them each registration waits for a grace period. */
@@ -384,7 +393,10 @@ int restore_settle(struct restore *restore, struct refusal *refusal)
 			  picture->guard[i].start, picture->guard[i].end - picture->guard[i].start,
 			  MADV_GUARD_INSTALL);
 	}
-	add_bounds(restore);
+	int result = add_bounds(restore, refusal);
+
+	if (result)
+		return result;
 	add_barriers(restore);
 	if (picture->process.lock_future) {
 		calls_room(&restore->calls, 1, 0);

@@ -47,7 +47,8 @@ struct migrate_target *migrate_target_new(const struct migrate_host *host)
 		return NULL;
 	target->host = *host;
 	target->restore.host = &target->host;
-	target->restore.dir = target->restore.sock = target->restore.mem = -1;
+	target->restore.dir = target->restore.sock = target->restore.mem = target->restore.root =
+		-1;
 	if (calls_init(&target->restore.calls) < 0) {
 		free(target);
 		return NULL;
@@ -97,6 +98,7 @@ void migrate_target_discard(struct migrate_target *target)
 	threads_kill(&restore->threads);
 	close_one(&restore->sock);
 	close_one(&restore->mem);
+	close_one(&restore->root);
 	close_one(&restore->dir);
 	target->checked = target->loaded = false;
 }
@@ -156,7 +158,10 @@ static int seize_shell(struct restore *restore, struct refusal *refusal)
 				   tracee_result_text(result));
 	restore->dir = procdir_open(restore->pid);
 	restore->mem = restore->dir < 0 ? -1 : openat(restore->dir, "mem", O_RDWR | O_CLOEXEC);
-	if (restore->mem < 0)
+	restore->root = restore->dir < 0
+				? -1
+				: openat(restore->dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (restore->mem < 0 || restore->root < 0)
 		return refusal_set(refusal, EDVSSRCH, "the process shell on the target has ended");
 	return 0;
 }
@@ -188,6 +193,7 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	struct procdir_text text = { 0 };
 	int result = start_shell(target, refusal);
 
+	restore->same_machine = offer_is_local(&target->offer);
 	if (result == 0)
 		pin(target);
 	if (result == 0)
@@ -197,7 +203,7 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 				   refusal);
 	procdir_text_free(&text);
 	if (result == 0)
-		result = offer_compare(&target->offer, restore->pid, restore->dir, &restore->own,
+		result = offer_compare(&target->offer, restore->pid, restore->root, &restore->own,
 				       refusal);
 	if (result == 0)
 		result = restore_enter(restore, &target->offer.maps, refusal);
@@ -338,6 +344,7 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 	}
 	threads->count = 0;
 	close_one(&target->restore.mem);
+	close_one(&target->restore.root);
 	close_one(&target->restore.dir);
 	target->loaded = target->checked = false;
 	return result;

@@ -87,7 +87,7 @@ bool image_process_ok(const struct image_process *process)
 	if (process->map_count > IMAGE_MAPS_MAX || process->fd_count > IMAGE_FDS_MAX)
 		return false;
 	return process->exe_file >= 0 && (uint32_t)process->exe_file < process->file_count &&
-	       process->cwd_file < process->file_count;
+	       process->cwd_file < process->file_count && process->opener.group_count <= 64;
 }
 
 bool image_file_ok(const struct image_file *file, uint32_t length)

@@ -112,6 +112,15 @@ struct image_itimer {
 	int64_t interval_s, interval_us, value_s, value_us;
 };
 
+/* With whose rights the files of a process are opened. */
+struct image_opener {
+	uint32_t uid, gid;  /* of the file system */
+	uint64_t effective; /* capabilities */
+	uint32_t group_count;
+	uint32_t pad;
+	uint32_t group[64];
+};
+
 struct image_process {
 	uint64_t magic;
 	uint32_t version;
@@ -138,6 +147,7 @@ struct image_process {
 	struct image_bounds bounds;
 	struct image_rlimit rlimit[IMAGE_RLIMITS];
 	struct image_itimer itimer[3];
+	struct image_opener opener;
 };
 
 enum image_string {
@@ -314,7 +324,7 @@ struct image_end {
 
 _Static_assert(sizeof(struct image_record) == 16, "layout");
 _Static_assert(sizeof(struct image_offer) == 568, "layout");
-_Static_assert(sizeof(struct image_process) == 544, "layout");
+_Static_assert(sizeof(struct image_process) == 824, "layout");
 _Static_assert(sizeof(struct image_file) == 96, "layout");
 _Static_assert(sizeof(struct image_map) == 160, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "migrate/files.h"
+
+/*
+ * Target: whether every file is here, below the directory `root`, and is the same: the very same one on
+ * the same machine, the same build or the same size and time elsewhere.
+ */
+int files_compare(const struct files *files, int root, bool same_machine, struct refusal *refusal);
+
+/*
+ * Target: opens the object that the file is, compared when it is held, with the rights that `opener` has
+ * unless it is the very same object. Returns a descriptor that the caller owns, or a refusal.
+ */
+int files_reopen(const struct file *file, int root, bool same_machine,
+		 const struct image_opener *opener, uint32_t flags, struct refusal *refusal);
