@@ -14,7 +14,8 @@ struct sender {
 	pid_t pid;
 	int mem; /* /proc/PID/mem: reads what the process itself may not */
 	struct writer *writer;
-	const struct image_map *map;
+	const struct maps *maps;
+	const struct image_map *map; /* one of them */
 	uint64_t page_count;
 	struct refusal *refusal;
 };
@@ -84,6 +85,38 @@ static int on_guard_only(void *ctx, uint64_t start, uint64_t end, unsigned kinds
 	return kinds & PAGEMAP_GUARD ? on_private(ctx, start, end, kinds) : 0;
 }
 
+/* Where the mappings of the object that cover this offset end; the offset if none does. */
+static off_t covered_until(const struct sender *sender, off_t at)
+{
+	for (uint32_t i = 0; i < sender->maps->count; i++) {
+		const struct image_map *map = &sender->maps->map[i];
+		off_t start = (off_t)map->offset, end = start + (off_t)(map->end - map->start);
+
+		if (map->kind == IMAGE_MAP_SHARED_ANON && map->object == sender->map->object &&
+		    start <= at && at < end)
+			return end;
+	}
+	return at;
+}
+
+/* Contents that are not mapped now may be mapped again; they are not carried yet, nor dropped. */
+static int check_unmapped(struct sender *sender, int fd)
+{
+	for (off_t at = 0;;) {
+		off_t data = lseek(fd, at, SEEK_DATA);
+
+		if (data < 0)
+			return 0;
+		at = covered_until(sender, data);
+		if (at == data)
+			return refusal_set(
+				sender->refusal, EDVSPROCSTS,
+				"the process has unmapped a part of its shared memory at %#llx "
+				"that still has contents, which are not carried",
+				(unsigned long long)sender->map->start);
+	}
+}
+
 /* The object of a shared anonymous mapping is a file: its data ranges are what was ever written. */
 static int send_shared(struct sender *sender, int dir)
 {
@@ -99,7 +132,7 @@ static int send_shared(struct sender *sender, int dir)
 				   "the shared memory at %#llx cannot be read: %s",
 				   (unsigned long long)map->start, strerror(errno));
 	off_t at = (off_t)map->offset, end = at + (off_t)(map->end - map->start);
-	int result = 0;
+	int result = check_unmapped(sender, fd);
 
 	while (at < end && result == 0) {
 		off_t data = lseek(fd, at, SEEK_DATA);
@@ -137,7 +170,7 @@ static int send_map(struct sender *sender, const struct pagemap *pagemap, int di
 int memory_send(pid_t pid, int dir, const struct maps *maps, struct writer *writer,
 		uint64_t *page_count, struct refusal *refusal)
 {
-	struct sender sender = { .pid = pid, .writer = writer, .refusal = refusal };
+	struct sender sender = { .pid = pid, .maps = maps, .writer = writer, .refusal = refusal };
 	struct pagemap pagemap;
 	int result = pagemap_open(&pagemap, pid);
 

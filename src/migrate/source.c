@@ -256,6 +256,19 @@ static int enter(struct migrate_source *source, struct refusal *refusal)
 					   &source->foothold.vdso_syscall);
 	if (result == 0)
 		result = foothold_open(&source->foothold, leader, gap);
+	if (result == -ENOMEM)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has no room for the %u KiB that the move needs for a moment: "
+			"its limit of address space (RLIMIT_AS), of data (RLIMIT_DATA) or of "
+			"mappings is reached; raise it with prlimit",
+			FOOTHOLD_BYTES / 1024);
+	if (result == -EAGAIN)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has no room for locked memory that the move needs for "
+			"a moment: its limit (RLIMIT_MEMLOCK) is reached; raise it with "
+			"prlimit");
 	if (result == -EACCES || result == -EPERM)
 		return refusal_set(
 			refusal, EDVSPROCSTS,

@@ -21,6 +21,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
@@ -425,6 +426,23 @@ static void shared_memory(void)
 	waitpid(child, NULL, 0);
 }
 
+/* Pages that mremap() could bring back. */
+static void unmapped_part(void)
+{
+	char *at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	at[0] = at[4096] = 1;
+	munmap(at + 4096, 4096);
+}
+
+/* Less than it has already. */
+static void address_space(void)
+{
+	struct rlimit limit = { 1 << 20, RLIM_INFINITY };
+
+	NEED(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
 static void stopped(void)
 {
 	victim_ready();
@@ -671,6 +689,8 @@ static const struct kind {
 	{ "long_path", "longer than", long_path },
 	{ "device", "device", device },
 	{ "shared_memory", "shares memory", shared_memory },
+	{ "unmapped_part", "unmapped a part", unmapped_part },
+	{ "address_space", "RLIMIT_AS", address_space },
 	{ "stopped", "SIGSTOP", stopped },
 	{ "async", "O_ASYNC", asynchronous },
 	{ "thread_directory", "working directory", unlike_thread },
