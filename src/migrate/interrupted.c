@@ -75,7 +75,8 @@ void interrupted_note(struct interrupted *interrupted, struct inventory *invento
 void interrupted_mend(struct tracee *tracee)
 {
 	static const long calls[] = { SYS_rt_sigtimedwait, SYS_epoll_wait, SYS_epoll_pwait,
-				      SYS_epoll_pwait2,	   SYS_semop,	   SYS_semtimedop };
+				      SYS_epoll_pwait2,	   SYS_semop,	   SYS_fallocate,
+				      SYS_semtimedop };
 	struct user_regs_struct *registers = &tracee->registers;
 
 	if ((int64_t)registers->rax != -EINTR)

@@ -7,6 +7,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/calls.h"
+#include "migrate/cut_short.h"
 #include "migrate/fault.h"
 #include "migrate/interrupted.h"
 #include "migrate/inventory.h"
@@ -190,6 +191,39 @@ static void melt(struct migrate_source *source)
 	source->frozen = false;
 }
 
+static int borrow_all(struct migrate_source *source, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < source->threads.count; i++) {
+		int result = tracee_borrow(&source->threads.tracee[i]);
+
+		if (result)
+			return refusal_set(refusal, EDVSSRCH, "the process %s",
+					   tracee_result_text(result));
+		interrupted_mend(&source->threads.tracee[i]);
+	}
+	return 0;
+}
+
+/* Before positions are read, which the rest of a transfer moves on. */
+static int finish_transfers(struct migrate_source *source, struct refusal *refusal)
+{
+	const struct image_special *vdso = maps_special(&source->inventory.maps, "vdso");
+	struct remote_ptr at;
+
+	if (!vdso || foothold_find_syscall(source->pid, vdso->start, vdso->length, &at))
+		return 0;
+	for (uint32_t i = 0; i < source->threads.count; i++) {
+		int result =
+			cut_short_finish(&source->threads.tracee[i], at, source->inventory.dir);
+
+		if (result)
+			return refusal_set(refusal,
+					   result == TRACEE_E_GONE ? EDVSSRCH : EDVSPROCSTS,
+					   "the process %s", tracee_result_text(result));
+	}
+	return 0;
+}
+
 static int stop_when_idle(struct migrate_source *source, struct refusal *refusal)
 {
 	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_NS };
@@ -201,6 +235,13 @@ static int stop_when_idle(struct migrate_source *source, struct refusal *refusal
 
 		if (result)
 			return result;
+		result = borrow_all(source, refusal);
+		if (result == 0)
+			result = finish_transfers(source, refusal);
+		if (result) {
+			threads_thaw(&source->threads);
+			return result;
+		}
 		if (!source->host.busy || !source->host.busy(source->host.ctx))
 			return 0;
 		threads_thaw(&source->threads);
@@ -227,19 +268,6 @@ static int name_threads(struct migrate_source *source, struct refusal *refusal)
 	source->stats.thread_count = source->threads.count;
 	source->stats.map_count = inventory->maps.count;
 	source->stats.fd_count = inventory->descriptors.count;
-	return 0;
-}
-
-static int borrow_all(struct migrate_source *source, struct refusal *refusal)
-{
-	for (uint32_t i = 0; i < source->threads.count; i++) {
-		int result = tracee_borrow(&source->threads.tracee[i]);
-
-		if (result)
-			return refusal_set(refusal, EDVSSRCH, "the process %s",
-					   tracee_result_text(result));
-		interrupted_mend(&source->threads.tracee[i]);
-	}
 	return 0;
 }
 
@@ -332,8 +360,6 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 		result = inventory_read(&source->inventory, &source->host, false, NULL, refusal);
 	if (result == 0)
 		result = name_threads(source, refusal);
-	if (result == 0)
-		result = borrow_all(source, refusal);
 	if (result == 0)
 		result = enter(source, refusal);
 	if (result == 0)

@@ -234,12 +234,29 @@ void tracee_release(struct tracee *tracee)
 	tracee->stopped = false;
 }
 
+static int wait_within(struct tracee *tracee, struct trace_stop *stop)
+{
+	const struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
+
+	for (; tracee->deadline_us; nanosleep(&nap, NULL)) {
+		int result = trace_wait(tracee->tid, false, stop);
+
+		if (result != -EAGAIN)
+			return result;
+		if (now_us() < tracee->deadline_us)
+			continue;
+		tracee->deadline_us = 0;
+		trace_interrupt(tracee->tid);
+	}
+	return trace_wait(tracee->tid, true, stop);
+}
+
 /* Waits for the next stop that is not a held-back SIGSTOP. */
 static int await_stop_kind(struct tracee *tracee, enum trace_stop_kind wanted, bool to_syscall)
 {
 	for (;;) {
 		struct trace_stop stop;
-		int result = trace_wait(tracee->tid, true, &stop);
+		int result = wait_within(tracee, &stop);
 
 		if (result < 0)
 			return tracee_result(result);
@@ -287,6 +304,16 @@ int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, con
 		error = trace_registers(tracee->tid, &registers);
 	*result = (int64_t)registers.rax;
 	return tracee_result(error);
+}
+
+int tracee_syscall_within(struct tracee *tracee, struct remote_ptr at, long number,
+			  const uint64_t args[6], uint64_t timeout_us, int64_t *result)
+{
+	tracee->deadline_us = now_us() + timeout_us;
+	int error = tracee_syscall(tracee, at, number, args, result);
+
+	tracee->deadline_us = 0;
+	return error;
 }
 
 int tracee_start(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list)

@@ -26,6 +26,7 @@ struct tracee {
 	bool borrowed;	 /* registers and mask below are to be put back */
 	bool delivering; /* let go once more, for a signal of an instruction to reach its handler */
 	bool stop_again; /* a SIGSTOP was held back; it is due when the task is let go */
+	uint64_t deadline_us;		   /* of the system call under way, or 0 */
 	struct user_regs_struct registers; /* of the program, while borrowed */
 	uint64_t mask;
 	struct user_regs_struct working; /* last known good base for foreign code */
@@ -60,6 +61,10 @@ void tracee_release(struct tracee *tracee);
  */
 int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, const uint64_t args[6],
 		   int64_t *result);
+
+/* The same; a call that waits longer than timeout_us is interrupted, as by a signal. */
+int tracee_syscall_within(struct tracee *tracee, struct remote_ptr at, long number,
+			  const uint64_t args[6], uint64_t timeout_us, int64_t *result);
 
 /* Borrowed: runs from `code` with %rbx = list until the breakpoint; one stop. */
 int tracee_run(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list);
