@@ -132,13 +132,33 @@ static int create(const struct verb *verb, int node, int dcid, const char *nodes
 	return DONE;
 }
 
-static int end(int node, int dcid, bool json)
+/* What lives in a container ends with it: that has to be meant. */
+static int check_empty(int node, int dcid, struct refusal *refusal)
+{
+	struct ctl_request request = client_request(CTL_DCS);
+	void *found;
+	size_t count;
+	int r = client_rows(node, &request, sizeof(struct ctl_dc_row), &found, &count, refusal);
+	const struct ctl_dc_row *rows = found;
+
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		if (rows[i].dc.dc_dcid == dcid && rows[i].endpoints)
+			r = refusal_set(refusal, EDVSBUSY,
+					"container %d has %d endpoints, whose processes would end "
+					"with it: end them first, or say --force",
+					dcid, rows[i].endpoints);
+	free(found);
+	return r;
+}
+
+static int end(int node, int dcid, bool force, bool json)
 {
 	struct ctl_request request = client_request(CTL_DCEND);
 	struct refusal refusal = REFUSAL_NONE;
 
 	request.dcid = dcid;
-	if (client_call(node, &request, NULL, 0, NULL, 0, &refusal) < 0)
+	if ((!force && check_empty(node, dcid, &refusal) < 0) ||
+	    client_call(node, &request, NULL, 0, NULL, 0, &refusal) < 0)
 		return verb_refuse(&refusal);
 	if (json)
 		return render_document(json_pack("{s:i}", "dcid", dcid));
@@ -149,11 +169,11 @@ static int end(int node, int dcid, bool json)
 int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 {
 	const char *nodes = NULL, *name = NULL;
-	bool json = false;
+	bool json = false, force = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },   { "node", 'n', OPTION_NUMBER, &node },
-		{ "nodes", 0, OPTION_WORD, &nodes }, { "name", 0, OPTION_WORD, &name },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		{ "force", 0, OPTION_FLAG, &force },   { "json", 0, OPTION_FLAG, &json },
+		{ "node", 'n', OPTION_NUMBER, &node }, { "nodes", 0, OPTION_WORD, &nodes },
+		{ "name", 0, OPTION_WORD, &name },     { NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct options options;
 	int dcid;
@@ -162,11 +182,15 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 		return verb_usage(verb, "%s", options.why);
 	if (!options.count || (options.count == 1 && !strcmp(options.operand[0], "list")))
 		return list(node, json);
+	if (options.count > 2)
+		return verb_usage(verb, "unexpected word \"%s\"", options.operand[2]);
 	if (options.count != 2 || !options_integer(options.operand[1], &dcid))
-		return verb_usage(verb, "create and rm need a container's number");
+		return verb_usage(verb, "create and rm need a container's number%s%s",
+				  options.count == 2 ? ", not " : "",
+				  options.count == 2 ? options.operand[1] : "");
 	if (!strcmp(options.operand[0], "create"))
 		return create(verb, node, dcid, nodes, name, json);
 	if (!strcmp(options.operand[0], "rm"))
-		return end(node, dcid, json);
+		return end(node, dcid, force, json);
 	return verb_usage(verb, "list, create or rm, not %s", options.operand[0]);
 }

@@ -76,8 +76,10 @@ int verb_drain(const struct verb *verb, int node, int argc, char **argv)
 
 	if (!options_parse(&options, rows, -1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count != 1 || !options_integer(options.operand[0], &request.nodeid))
-		return verb_usage(verb, "the node to empty is needed");
+	if (!options_operands(
+		    &options,
+		    (const struct operand_row[]){ { "NODE", &request.nodeid }, { NULL, NULL } }, 1))
+		return verb_usage(verb, "%s", options.why);
 	request.flags = dry_run ? CTL_FLAG_DRY_RUN : 0;
 	client_rows(node, &request, sizeof(*moves), &found, &count, &refusal);
 	moves = found;

@@ -16,7 +16,7 @@
 
 static const struct verb verbs[] = {
 	{ "nodes", "[--json]", "the nodes of the cluster", verb_nodes },
-	{ "dc", "[list | create DCID [--nodes 0,1,2] [--name NAME] | rm DCID] [--json]",
+	{ "dc", "[list | create DCID [--nodes 0,1,2] [--name NAME] | rm DCID [--force]] [--json]",
 	  "the containers: show, make on all or some nodes, remove", verb_dc },
 	{ "ps", "[DCID] [--proc | --stats | --waits] [--names] [--json]",
 	  "every endpoint at its owner; --proc, --stats: one node's own table, in the original's form; "
@@ -26,8 +26,10 @@ static const struct verb verbs[] = {
 	{ "run", "DCID EP [--wait] [--json] [--] CMD [ARG...]",
 	  "start CMD bound to EP; --wait: stay attached and end with its status", verb_run },
 	{ "migrate",
-	  "DCID EP NODE [--mode stop|pre|post] [--engine native|criu] [--dry-run] [--json]",
-	  "move the process behind EP to NODE while it runs", verb_migrate },
+	  "DCID EP NODE [--mode stop|pre|post] [--engine native|criu] [--dry-run] [--json] | "
+	  "DCID EP --cancel [--json]",
+	  "move the process behind EP to NODE while it runs; --cancel, or an interrupt: give that up",
+	  verb_migrate },
 	{ "drain", "NODE [--dry-run] [--json]", "move everything away from NODE", verb_drain },
 	{ "restart", "[--json]",
 	  "let a node's daemon execute its program anew, under what runs there", verb_restart },
@@ -98,13 +100,14 @@ static int run(int argc, char **argv)
 
 	if (verb) {
 		verb_set_program(name, NULL);
-		return verb->run(verb, node, argc - 1, argv + 1);
+		return verb_run_row(verb, node, argc - 1, argv + 1);
 	}
 	skip = leading_options(argc, argv, &node);
 	if (skip < 0)
 		return WRONG_USAGE;
 	argc -= 1 + skip;
 	argv += 1 + skip;
+	verb_expect(argc, argv);
 	if (!argc)
 		return verb_usage_table(verbs, "what to do? Name a verb");
 	if (wants_help(argv[0]))
@@ -121,11 +124,7 @@ static int run(int argc, char **argv)
 		return verb_usage_table(verbs, why);
 	}
 	verb_set_program("dvs", verb->name);
-	if (argc > 1 && wants_help(argv[1]) && verb->run != verb_lab) {
-		printf("usage: dvs %s %s\n%s\n", verb->name, verb->arguments, verb->about);
-		return DONE;
-	}
-	return verb->run(verb, node, argc - 1, argv + 1);
+	return verb_run_row(verb, node, argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

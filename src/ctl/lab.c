@@ -40,5 +40,5 @@ int verb_lab(const struct verb *verb, int node, int argc, char **argv)
 	if (!verb)
 		return verb_usage_table(lab_verbs, argc ? why : NULL);
 	verb_set_program("dvs lab", verb->name);
-	return verb->run(verb, node, argc - 1, argv + 1);
+	return verb_run_row(verb, node, argc - 1, argv + 1);
 }

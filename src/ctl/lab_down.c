@@ -26,10 +26,16 @@ int verb_lab_down(const struct verb *verb, int node, int argc, char **argv)
 		return verb_usage(verb, "unexpected word %s", options.operand[0]);
 	r = lab_load(&lab, true, &refusal);
 	had = r >= 0;
-	if (r == EDVSNOENT)
-		r = 0; /* what was asked for is so */
-	else if (r >= 0)
+	if (r >= 0)
 		r = labend_remove(&lab, &refusal);
+	/* The state may be damaged or gone, and the lab may still run: it is found by its processes. */
+	if (r >= 0 || r == EDVSNOENT || r == EDVSBADFILE) {
+		bool left;
+
+		refusal = REFUSAL_NONE;
+		r = labend_clear(&left, &refusal);
+		had |= left;
+	}
 	if (r < 0)
 		return verb_refuse(&refusal);
 	if (json)

@@ -21,8 +21,9 @@ static int parse_node(const struct verb *verb, int argc, char **argv, int *id, b
 
 	if (!options_parse(&options, rows, -1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count != 1 || !options_integer(options.operand[0], id))
-		return verb_usage(verb, "a node's number is needed");
+	if (!options_operands(&options,
+			      (const struct operand_row[]){ { "NODE", id }, { NULL, NULL } }, 1))
+		return verb_usage(verb, "%s", options.why);
 	return DONE;
 }
 

@@ -10,6 +10,7 @@
 #include "ctl/labnet.h"
 #include "ctl/labnode.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "os/self.h"
 
 #define ORDERLY_MS  1500
@@ -192,6 +193,43 @@ static int end_all(struct lab *lab, struct sweep *sweep, struct refusal *refusal
 	if (!r)
 		await_remains(sweep);
 	return r;
+}
+
+/*
+ * Whether it is a daemon or sequencer of this machine's lab: root's, seeing the same files, in a network
+ * namespace of its own, and told to join the lab's group. Its namespace is noted.
+ */
+static int note_daemon(void *ctx, pid_t pid)
+{
+	struct sweep *sweep = ctx;
+	struct netns_id own, net;
+	char words[1024], *end;
+
+	if (sweep->nets == NETS_MAX || pid == os_self_pid() || !os_task_is_of_root_here(pid) ||
+	    os_task_words(pid, words, sizeof(words)) <= 0 || !strstr(words, LAB_GROUP "\n"))
+		return 0;
+	end = strchr(words, '\n');
+	*end = '\0';
+	end = strrchr(words, '/') ? strrchr(words, '/') + 1 : words;
+	if ((strcmp(end, "dvsd") && strcmp(end, "dvs-sequencer")) || os_netns_of(pid, &net) < 0 ||
+	    os_netns_of(os_self_pid(), &own) < 0 || net.inode == own.inode)
+		return 0;
+	sweep->net[sweep->nets++] = net;
+	return 0;
+}
+
+int labend_clear(bool *had, struct refusal *refusal)
+{
+	struct sweep sweep = { .nets = 0 };
+	struct lab none = { .lock = -1 };
+	int r = 0;
+
+	os_task_each(note_daemon, &sweep);
+	*had = sweep.nets || os_folder_exists(LAB_FOLDER);
+	if (sweep.nets)
+		r = sweep_all(&sweep, refusal);
+	/* Also where the folder is gone already: the one around it may be left. */
+	return r < 0 ? r : lab_forget(&none, refusal);
 }
 
 int labend_remove(struct lab *lab, struct refusal *refusal)

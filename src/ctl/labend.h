@@ -14,6 +14,11 @@
 /* Ends everything on the nodes of the bit map at once, and pulls their cables. */
 int labend_kill(struct lab *lab, unsigned nodes, struct refusal *refusal);
 
+/*
+ * Ends what a lab left whose state is lost: daemons and sequencers whose words name the lab's folder, with all
+ * that lives in their network namespaces, and the folder. *had: there was something.
+ */
+int labend_clear(bool *had, struct refusal *refusal);
 /* Ends the whole lab, in good order where possible, and forgets it. The lock is given back. */
 int labend_remove(struct lab *lab, struct refusal *refusal);
 

@@ -156,8 +156,8 @@ int lab_load(struct lab *lab, bool lock, struct refusal *refusal)
 	if (r >= 0 && !lab_parse(lab, boot, text)) {
 		os_close(fd);
 		return refusal_set(refusal, EDVSBADFILE,
-				   LAB_STATE " cannot be read: end the lab's processes by hand and "
-					     "remove " LAB_FOLDER);
+				   LAB_STATE
+				   " cannot be read: `dvs lab down` removes what it finds");
 	}
 	lab->lock = fd;
 	return 0;

@@ -54,9 +54,12 @@ int verb_logs(const struct verb *verb, int node, int argc, char **argv)
 
 	if (!options_parse(&options, rows, -1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count != 2 || !options_integer(options.operand[0], &request.dcid) ||
-	    !options_integer(options.operand[1], &request.endpoint))
-		return verb_usage(verb, "a container's number and an endpoint are needed");
+	if (!options_operands(&options,
+			      (const struct operand_row[]){ { "DCID", &request.dcid },
+							    { "EP", &request.endpoint },
+							    { NULL, NULL } },
+			      2))
+		return verb_usage(verb, "%s", options.why);
 	if (json && follow)
 		return verb_usage(verb, "--json gives one document, -f has no end: choose one");
 	if (follow) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/client.h"
 #include "ctl/options.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
+#include "os/self.h"
 
 static bool word_of(const char *word, const char *const *words, int *number)
 {
@@ -43,17 +43,62 @@ static void print_people(const struct ctl_move *move)
 	       render_bytes(move->image_bytes, image, sizeof(image)), move->pid, move->vpid);
 }
 
+/*
+ * Waits for the answer. The first interrupt asks the owner to give the move up, and the answer then says
+ * whether that was in time; the second ends the wait.
+ */
+static int await(struct client *client, struct ctl_request *request, struct ctl_move *move,
+		 bool *answered, struct refusal *refusal)
+{
+	struct ctl_reply *reply;
+	const void *row;
+	size_t bytes;
+	bool cancelled = false;
+
+	for (;;) {
+		int r = client_next(client, &reply, &row, &bytes, -1, refusal);
+
+		if (r == EDVSINTR && os_self_interrupted() && !cancelled) {
+			cancelled = true;
+			*refusal = REFUSAL_NONE;
+			fprintf(stderr, "%s: interrupted: the move is being cancelled\n",
+				verb_program());
+			request->flags |= CTL_FLAG_CANCEL;
+			r = client_send(client, request, NULL, 0, refusal);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (r == CTL_ROW) {
+			memcpy(move, row, bytes < sizeof(*move) ? bytes : sizeof(*move));
+			*answered = true;
+			continue;
+		}
+		if (r == CTL_END && cancelled && move->result == CTL_MOVE_COMMITTED)
+			fprintf(stderr,
+				"%s: the interrupt came too late: the process had moved already\n",
+				verb_program());
+		return r == CTL_END ? 0 : r;
+	}
+}
+
 /* Asks, and makes a row of an answer that is only a refusal. */
 static int ask(int node, struct ctl_request *request, struct ctl_move *move,
 	       struct refusal *refusal)
 {
-	void *rows;
-	size_t count;
-	int r = client_rows(node, request, sizeof(*move), &rows, &count, refusal);
+	struct client client;
+	bool answered = false;
+	int r = client_open(&client, node, refusal);
 
-	if (count) {
-		memcpy(move, rows, sizeof(*move));
-	} else {
+	*move = (struct ctl_move){ 0 };
+	if (r >= 0) {
+		os_self_catch_interrupt();
+		r = client_send(&client, request, NULL, 0, refusal);
+		if (r >= 0)
+			r = await(&client, request, move, &answered, refusal);
+		client_close(&client);
+	}
+	if (!answered) {
 		*move = (struct ctl_move){
 			.dcid = request->dcid,
 			.endpoint = request->endpoint,
@@ -68,7 +113,6 @@ static int ask(int node, struct ctl_request *request, struct ctl_move *move,
 			.error = r < 0 ? r : EDVSGENERIC,
 		};
 	}
-	free(rows);
 	if (r >= 0 && move->result != CTL_MOVE_COMMITTED)
 		r = refusal_set(refusal, move->error < 0 ? move->error : EDVSGENERIC, "%.*s",
 				CTL_SENTENCE - 1, move->reason);
@@ -77,18 +121,44 @@ static int ask(int node, struct ctl_request *request, struct ctl_move *move,
 	return r;
 }
 
+/* Cancelled is what was asked for; a process that has moved all the same is the failure. */
+static int report_cancel(const struct ctl_move *move, int r, bool json, struct refusal *refusal)
+{
+	if (json && render_document(render_move_json(move)) != DONE)
+		return REFUSED;
+	if (r < 0 && move->from < 0)
+		return verb_refuse(refusal);
+	if (move->result == CTL_MOVE_COMMITTED) {
+		refusal_set(refusal, EDVSMIGRATE,
+			    "it is too late to cancel: endpoint %d has moved to node %d",
+			    move->endpoint, move->to);
+		return verb_refuse(refusal);
+	}
+	if (!json)
+		printf("the move of endpoint %d is cancelled; the process goes on on node %d\n",
+		       move->endpoint, move->from);
+	return DONE;
+}
+
 int verb_migrate(const struct verb *verb, int node, int argc, char **argv)
 {
 	static const char *const modes[] = { "stop", "pre", "post", NULL };
 	static const char *const engines[] = { "native", "criu", NULL };
 	const char *mode = "stop", *engine = "native";
-	bool json = false, dry_run = false;
+	bool json = false, dry_run = false, cancel = false;
 	const struct option_row rows[] = {
 		{ "json", 0, OPTION_FLAG, &json },	 { "node", 'n', OPTION_NUMBER, &node },
 		{ "mode", 0, OPTION_WORD, &mode },	 { "engine", 0, OPTION_WORD, &engine },
-		{ "dry-run", 0, OPTION_FLAG, &dry_run }, { NULL, 0, OPTION_FLAG, NULL },
+		{ "dry-run", 0, OPTION_FLAG, &dry_run }, { "cancel", 0, OPTION_FLAG, &cancel },
+		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct ctl_request request = client_request(CTL_MOVE);
+	const struct operand_row operands[] = {
+		{ "DCID", &request.dcid },
+		{ "EP", &request.endpoint },
+		{ "NODE", &request.nodeid },
+		{ NULL, NULL },
+	};
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;
 	struct ctl_move move;
@@ -96,16 +166,19 @@ int verb_migrate(const struct verb *verb, int node, int argc, char **argv)
 
 	if (!options_parse(&options, rows, -1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count != 3 || !options_integer(options.operand[0], &request.dcid) ||
-	    !options_integer(options.operand[1], &request.endpoint) ||
-	    !options_integer(options.operand[2], &request.nodeid))
-		return verb_usage(verb, "container, endpoint and target node are needed");
+	if (!options_operands(&options, operands, cancel ? 2 : 3))
+		return verb_usage(verb, "%s", options.why);
+	if (cancel && options.count == 3)
+		return verb_usage(verb, "--cancel needs no node, so what is %s?",
+				  options.operand[2]);
 	if (!word_of(mode, modes, &request.mode))
 		return verb_usage(verb, "--mode is stop, pre or post, not %s", mode);
 	if (!word_of(engine, engines, &request.engine))
 		return verb_usage(verb, "--engine is native or criu, not %s", engine);
-	request.flags = dry_run ? CTL_FLAG_DRY_RUN : 0;
+	request.flags = dry_run ? CTL_FLAG_DRY_RUN : cancel ? CTL_FLAG_CANCEL : 0;
 	r = ask(node, &request, &move, &refusal);
+	if (cancel)
+		return report_cancel(&move, r, json, &refusal);
 	if (json && render_document(render_move_json(&move)) != DONE)
 		return REFUSED;
 	if (r < 0)

@@ -32,12 +32,12 @@ static const char *link_text(const struct ctl_node_row *row)
 	return "down";
 }
 
-static json_t *row_json(const struct ctl_node_row *row)
+static json_t *row_json(const struct ctl_node_row *row, bool quorum)
 {
 	char address[ADDRESS_TEXT];
 
 	return json_pack(
-		"{s:i, s:o, s:b, s:I, s:s, s:b, s:b, s:I, s:o, s:i, s:I, s:I, s:I, s:I, s:i}",
+		"{s:i, s:o, s:b, s:I, s:s, s:b, s:b, s:I, s:o, s:i, s:I, s:I, s:I, s:I, s:i, s:b}",
 		"node", row->node.n_nodeid, "name",
 		render_text(row->node.n_name, sizeof(row->node.n_name)), "up", row->up != 0,
 		"incarnation", (json_int_t)row->incarnation, "address",
@@ -46,10 +46,34 @@ static json_t *row_json(const struct ctl_node_row *row)
 		render_set_json(row->node.n_dcs), "silent_ms", row->silent_ms, "frames_sent",
 		(json_int_t)row->frames_sent, "frames_received", (json_int_t)row->frames_received,
 		"bytes_sent", (json_int_t)row->bytes_sent, "bytes_received",
-		(json_int_t)row->bytes_received, "proxies", row->node.n_proxies);
+		(json_int_t)row->bytes_received, "proxies", row->node.n_proxies, "quorum",
+		(int)quorum);
 }
 
-static int print_table(const struct ctl_node_row *rows, size_t count)
+/* Quorum, every node and every link: the first thing that is not well is the refusal. */
+static int check_well(const struct ctl_node_row *rows, size_t count, bool quorum,
+		      struct refusal *refusal)
+{
+	if (!quorum)
+		return refusal_set(refusal, EDVSNOCONN,
+				   "this side of the cluster has no quorum: nothing that is shared "
+				   "changes until enough nodes are back");
+	for (size_t i = 0; i < count; i++) {
+		int id = rows[i].node.n_nodeid;
+
+		if (!rows[i].up)
+			return refusal_set(refusal, EDVSNONODE,
+					   "node %d is not up: start its daemon", id);
+		if (!rows[i].link_up)
+			return refusal_set(refusal, EDVSNOTCONN,
+					   "the link to node %d is down: see whether its address "
+					   "can be reached",
+					   id);
+	}
+	return 0;
+}
+
+static int print_table(const struct ctl_node_row *rows, size_t count, bool quorum)
 {
 	struct table *table = table_new(">NODE NAME STATE ADDRESS LINK DCS >SENT >RECEIVED");
 	char text[64];
@@ -68,6 +92,7 @@ static int print_table(const struct ctl_node_row *rows, size_t count)
 	}
 	table_print(table, stdout);
 	table_free(table);
+	printf("quorum: %s\n", quorum ? "yes" : "no");
 	return DONE;
 }
 
@@ -80,6 +105,9 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct ctl_request request = client_request(CTL_NODES);
+	struct ctl_request ask = client_request(CTL_STATUS);
+	struct ctl_node_status state;
+	bool quorum;
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;
 	void *found;
@@ -91,19 +119,24 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 	if (options.count)
 		return verb_usage(verb, "unexpected word %s", options.operand[0]);
 	if (client_rows(node, &request, sizeof(struct ctl_node_row), &found, &count, &refusal) <
-	    0) {
+		    0 ||
+	    client_call(node, &ask, NULL, 0, &state, sizeof(state), &refusal) < 0) {
 		free(found);
 		return verb_refuse(&refusal);
 	}
+	quorum = state.quorum != 0;
 	if (json) {
 		json_t *list = json_array();
 
 		for (size_t i = 0; i < count; i++)
-			json_array_append_new(list, row_json((struct ctl_node_row *)found + i));
+			json_array_append_new(list,
+					      row_json((struct ctl_node_row *)found + i, quorum));
 		status = render_document(list);
 	} else {
-		status = print_table(found, count);
+		status = print_table(found, count, quorum);
 	}
+	if (status == DONE && check_well(found, count, quorum, &refusal) < 0)
+		status = verb_refuse(&refusal);
 	free(found);
 	return status;
 }

@@ -27,6 +27,27 @@ bool options_integer(const char *text, int *value)
 	return options_number(text, INT_MIN, INT_MAX, value);
 }
 
+bool options_operands(struct options *options, const struct operand_row *rows, int needed)
+{
+	int at = 0;
+
+	for (; rows[at].name && at < options->count; at++) {
+		if (options_integer(options->operand[at], rows[at].value))
+			continue;
+		snprintf(options->why, sizeof(options->why), "%s is a number, not \"%.40s\"",
+			 rows[at].name, options->operand[at]);
+		return false;
+	}
+	if (at < options->count)
+		snprintf(options->why, sizeof(options->why), "unexpected word \"%.40s\"",
+			 options->operand[at]);
+	else if (at < needed)
+		snprintf(options->why, sizeof(options->why), "%s is missing", rows[at].name);
+	else
+		return true;
+	return false;
+}
+
 bool options_set(const char *text, unsigned *set)
 {
 	unsigned found = 0;

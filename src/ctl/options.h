@@ -39,6 +39,17 @@ struct options {
 bool options_parse(struct options *options, const struct option_row *rows, int rest_after, int argc,
 		   char **argv);
 
+struct operand_row {
+	const char *name; /* as in the usage; NULL ends a table */
+	int *value;
+};
+
+/*
+ * The operands as numbers, at least `needed` of them, at most all of the table. False:
+ * options->why names the word that is wrong, or what is missing.
+ */
+bool options_operands(struct options *options, const struct operand_row *rows, int needed);
+
 /* A whole decimal number between min and max. */
 bool options_number(const char *text, int min, int max, int *value);
 

@@ -108,6 +108,24 @@ static void test_sets(void)
 	CHECK(!options_set("1,", &set) && !options_set("1-", &set) && !options_set("a", &set));
 }
 
+static void test_operands(void)
+{
+	char *argv[] = { "3", "-2", "x", NULL };
+	struct options options = { .operand = argv, .count = 2 };
+	int dcid = 0, ep = 0;
+	const struct operand_row rows[] = { { "DCID", &dcid }, { "EP", &ep }, { NULL, NULL } };
+
+	CHECK(options_operands(&options, rows, 2) && dcid == 3 && ep == -2);
+	options.count = 1;
+	CHECK(options_operands(&options, rows, 1));
+	CHECK(!options_operands(&options, rows, 2) && strstr(options.why, "EP is missing"));
+	options.count = 3;
+	CHECK(!options_operands(&options, rows, 2) && strstr(options.why, "\"x\""));
+	argv[1] = "4294967296";
+	CHECK(!options_operands(&options, rows, 2) &&
+	      strstr(options.why, "EP is a number, not \"4294967296\""));
+}
+
 int main(void)
 {
 	TEST(test_anywhere);
@@ -115,6 +133,7 @@ int main(void)
 	TEST(test_rest);
 	TEST(test_wrong);
 	TEST(test_numbers);
+	TEST(test_operands);
 	TEST(test_sets);
 	return test_end();
 }

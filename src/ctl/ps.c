@@ -139,8 +139,9 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 
 	if (!options_parse(&options, rows, -1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count > 1 || (options.count && !options_integer(options.operand[0], &dcid)))
-		return verb_usage(verb, "one container's number at most");
+	if (!options_operands(&options,
+			      (const struct operand_row[]){ { "DCID", &dcid }, { NULL, NULL } }, 0))
+		return verb_usage(verb, "%s", options.why);
 	if (proc + stats + waits > 1)
 		return verb_usage(verb, "--proc, --stats and --waits are tables: choose one");
 	if (names && !proc && !stats)

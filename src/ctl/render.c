@@ -170,6 +170,7 @@ int render_document(json_t *document)
 	int r = document ? json_dumpf(document, stdout, 0) : -1;
 
 	json_decref(document);
+	verb_answered();
 	if (!r)
 		putchar('\n');
 	/* Standard output that cannot be written is said by os_self_finish(), for every verb. */

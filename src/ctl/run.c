@@ -21,9 +21,12 @@ int verb_run(const struct verb *verb, int node, int argc, char **argv)
 
 	if (!options_parse(&options, rows, 2, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count != 2 || !options_integer(options.operand[0], &plan.dcid) ||
-	    !options_integer(options.operand[1], &plan.endpoint))
-		return verb_usage(verb, "a container's number and an endpoint are needed");
+	if (!options_operands(&options,
+			      (const struct operand_row[]){ { "DCID", &plan.dcid },
+							    { "EP", &plan.endpoint },
+							    { NULL, NULL } },
+			      2))
+		return verb_usage(verb, "%s", options.why);
 	if (!options.rest[0])
 		return verb_usage(verb, "a command is needed");
 	plan.node = node;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/result.h"
+#include "ctl/render.h"
 #include "ctl/verb.h"
 
 static char program_name[64] = "dvs";
@@ -16,6 +17,45 @@ const struct verb *verb_find(const struct verb *table, const char *name)
 			return table;
 	}
 	return NULL;
+}
+
+static bool wants_document, has_document;
+
+void verb_expect(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
+		wants_document |= !strcmp(argv[i], "--json");
+}
+
+void verb_answered(void)
+{
+	has_document = true;
+}
+
+static void document_error(const char *name, const char *sentence)
+{
+	if (!wants_document || has_document)
+		return;
+	json_t *document = json_pack("{s:s, s:o}", "error", name, "reason",
+				     render_text(sentence, CTL_SENTENCE));
+
+	render_document(document);
+}
+
+int verb_run_row(const struct verb *verb, int node, int argc, char **argv)
+{
+	bool command = strstr(verb->arguments, "CMD") != NULL;
+
+	verb_expect(argc, argv);
+	for (int i = 0; i < (command && argc ? 1 : argc) && strcmp(argv[i], "--"); i++) {
+		if (strcmp(argv[i], "--help") && strcmp(argv[i], "-h"))
+			continue;
+		if (verb->run == verb_lab)
+			break; /* has verbs of its own */
+		printf("usage: %s %s\n%s\n", verb_program(), verb->arguments, verb->about);
+		return DONE;
+	}
+	return verb->run(verb, node, argc, argv);
 }
 
 const char *verb_program(void)
@@ -39,13 +79,15 @@ void verb_print_table(const struct verb *table, bool to_stderr)
 
 int verb_usage(const struct verb *verb, const char *format, ...)
 {
+	char why[CTL_SENTENCE];
 	va_list args;
 
-	fprintf(stderr, "%s: ", verb_program());
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	fprintf(stderr, "\nusage: %s %s\n", verb_program(), verb->arguments);
+	fprintf(stderr, "%s: %s\nusage: %s %s\n", verb_program(), why, verb_program(),
+		verb->arguments);
+	document_error("EDVSINVAL", why);
 	return WRONG_USAGE;
 }
 
@@ -55,6 +97,7 @@ int verb_usage_table(const struct verb *table, const char *why)
 		fprintf(stderr, "%s: %s\n", verb_program(), why);
 	fprintf(stderr, "usage: %s [-n NODE] VERB [ARGUMENT...]\n", verb_program());
 	verb_print_table(table, true);
+	document_error("EDVSINVAL", why ? why : "a verb is needed");
 	return WRONG_USAGE;
 }
 
@@ -67,5 +110,6 @@ int verb_refuse(const struct refusal *refusal)
 	else
 		fprintf(stderr, "%s: %s (%s)\n", verb_program(),
 			refusal->reason[0] ? refusal->reason : result_text(refusal->error), name);
+	document_error(name, refusal->reason[0] ? refusal->reason : result_text(refusal->error));
 	return REFUSED;
 }

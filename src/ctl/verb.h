@@ -53,6 +53,19 @@ int verb_lab_status(const struct verb *verb, int node, int argc, char **argv);
 /* The row called name, or NULL. */
 const struct verb *verb_find(const struct verb *table, const char *name);
 
+/*
+ * Runs the verb, or shows how it is used if "--help" or "-h" is among its words. What belongs to a
+ * command line of somebody else is not looked at: it comes after "--", or the verb takes "CMD".
+ */
+int verb_run_row(const struct verb *verb, int node, int argc, char **argv);
+
+/*
+ * Are the words of one that wants a document ("--json" before any "--")? Then each error is one, too:
+ * {"error": name, "reason": sentence} on standard output, unless a document was printed already.
+ */
+void verb_expect(int argc, char **argv);
+void verb_answered(void); /* a document was printed */
+
 /* What people call this verb's command: "dvs migrate", "dvs lab up", "dvs_run". */
 const char *verb_program(void);
 void verb_set_program(const char *first, const char *second);

@@ -119,6 +119,8 @@ static void do_send(struct departure *d)
 	if (r < 0)
 		return;
 	r = departure_await_loaded(d);
+	if (r == 0 && d->cancelled)
+		r = refusal_set(&d->refusal, EDVSINTR, "the move was cancelled");
 	d->report.transfer_ns = (uint64_t)(os_now_ns() - begin);
 	/* Killed while it stood still: nobody hears of it before we let go of it. */
 	if (departure_has_died(d))
@@ -131,10 +133,15 @@ static void answer(struct departure *d)
 	struct request *request = d->request;
 
 	d->request = NULL;
-	if (!request)
-		return;
 	d->report.error = d->refusal.error;
 	snprintf(d->report.reason, sizeof(d->report.reason), "%s", d->refusal.reason);
+	if (d->canceller) {
+		request_row(d->canceller, &d->report, sizeof(d->report));
+		request_end(d->canceller, 0, NULL, 0, NULL, 0);
+		d->canceller = NULL;
+	}
+	if (!request)
+		return;
 	if (request->moved) {
 		request->moved(request, &d->report);
 		request_end(request, 0, NULL, 0, NULL, 0);
@@ -157,6 +164,12 @@ static void report(struct departure *d, const struct plan_effect *effect)
 	} else {
 		d->report.result =
 			effect->result == PLAN_REFUSED ? CTL_MOVE_REFUSED : CTL_MOVE_ROLLED_BACK;
+		if (d->cancelled && effect->result != PLAN_LOST) {
+			refusal_clear(&d->refusal);
+			refusal_set(&d->refusal, EDVSINTR,
+				    "the move was cancelled; the process goes on on node %d",
+				    d->node->options.id);
+		}
 		refusal_set(&d->refusal, effect->code ? effect->code : EDVSGENERIC,
 			    "the migration was given up: %s; %s", result_text(effect->code),
 			    effect->result == PLAN_LOST ? "the endpoint is not bound any more"
@@ -321,6 +334,45 @@ static int refuse_early(struct departure *d, struct process *process, bool movin
 	return 0;
 }
 
+static void cancel(struct departure *d)
+{
+	d->cancelled = true;
+	os_shutdown(d->fd); /* a step that waits for the target need not go on */
+}
+
+/* By its client, which may be gone: then the answer goes nowhere. */
+static void asker_cancelled(struct request *request)
+{
+	cancel(request->keeper);
+}
+
+void departure_cancel_remote(struct node *node, int from, uint64_t id)
+{
+	for (struct departure *d = node->departures; d; d = d->next)
+		if (d->request && d->request->from == from && d->request->remote_id == id)
+			cancel(d);
+}
+
+void departure_cancel(struct request *request)
+{
+	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	struct departure *d = request->node->departures;
+
+	while (d && (d->dcid != dcid || d->p_nr != p_nr || plan_source_is_ended(&d->plan)))
+		d = d->next;
+	if (!d)
+		request_fail(request, EDVSNOENT,
+			     "endpoint %d is not on its way to another node: nothing to cancel "
+			     "(a move by hand is rolled back with dvs_migrate -r)",
+			     request->head.endpoint);
+	else if (d->canceller)
+		request_fail(request, EDVSRSCBUSY, "this move is being cancelled already");
+	else {
+		d->canceller = request;
+		cancel(d);
+	}
+}
+
 void departure_start(struct request *request)
 {
 	struct node *node = request->node;
@@ -358,6 +410,8 @@ void departure_start(struct request *request)
 	d->next = node->departures;
 	node->departures = d;
 	mailbox_post(&d->mailbox, PLAN_REQUESTED, 0, 0);
+	request->keeper = request->moved ? request->keeper : d;
+	request->cancelled = request->moved ? request->cancelled : asker_cancelled;
 	if (refuse_early(d, process, ep->moving) == 0) {
 		if (pthread_create(&thread, NULL, worker, d) == 0) {
 			pthread_detach(thread);

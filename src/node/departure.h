@@ -17,6 +17,14 @@ struct request;
 /* CTL_MOVE for an endpoint owned here; answers when it is committed, rolled back or refused. */
 void departure_start(struct request *request);
 
+/*
+ * CTL_MOVE with CTL_FLAG_CANCEL: what is not committed is rolled back. Answers, like the request of the
+ * move itself, when that is over.
+ */
+void departure_cancel(struct request *request);
+/* The asker is another node's client, and it cancelled. */
+void departure_cancel_remote(struct node *node, int from, uint64_t id);
+
 void departure_on_committed(struct node *node, const struct directory_effect *effect);
 void departure_on_rolled_back(struct node *node, const struct directory_effect *effect);
 void departure_on_dead(struct node *node, const struct directory_effect *effect);

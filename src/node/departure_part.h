@@ -30,6 +30,8 @@ struct departure {
 	struct migrate_source *source;
 	int fd;
 	bool dry_run;
+	_Atomic bool cancelled;
+	struct request *canceller; /* dvs migrate --cancel; is told how it ended */
 	struct plan_source plan;
 	struct mailbox mailbox;
 	uint64_t begin_ns;

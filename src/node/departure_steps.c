@@ -200,6 +200,8 @@ int departure_offer(struct departure *d)
 				   d->target,
 				   r == -EACCES ? "it does not know this node yet" : strerror(-r));
 	d->fd = r;
+	if (d->cancelled)
+		return refusal_set(&d->refusal, EDVSINTR, "the move was cancelled");
 	os_tcp_notice_loss(d->fd, BULK_LOSS_MS);
 	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), &d->refusal);
 	if (r == 0)

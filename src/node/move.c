@@ -45,6 +45,7 @@ void handle_move(struct request *request)
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	bool cancels = request->head.flags & CTL_FLAG_CANCEL;
 
 	if (dcid < 0 || dcid >= SHM_DCS || !node->directory.dc[dcid].running) {
 		request_fail(request, dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
@@ -56,11 +57,13 @@ void handle_move(struct request *request)
 			     request->head.endpoint, dcid, dcid);
 		return;
 	}
-	if (!target_usable(request, dcid, request->head.nodeid) || !move_method_known(request))
+	if (!cancels &&
+	    (!target_usable(request, dcid, request->head.nodeid) || !move_method_known(request)))
 		return;
-	if (ep->node != node->options.id) {
+	if (ep->node != node->options.id)
 		request_forward(request, ep->node);
-		return;
-	}
-	departure_start(request);
+	else if (cancels)
+		departure_cancel(request);
+	else
+		departure_start(request);
 }

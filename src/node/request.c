@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/refusal.h"
+#include "node/departure.h"
 #include "node/node.h"
 #include "node/outbox.h"
 #include "node/process.h"
@@ -231,6 +232,19 @@ void request_move(struct request *request, int to)
 		request_forward(request, to);
 }
 
+/* A client that goes on waiting asks that what it waits for is given up. */
+static void client_cancels(struct request *request)
+{
+	struct request_wire wire = { .id = request->forward_id,
+				     .origin = request->node->options.id };
+
+	if (request->to >= 0)
+		proxy_message(request->node->proxy, request->to, NODE_MESSAGE_CANCEL, &wire,
+			      sizeof(wire), NULL, 0);
+	else if (request->cancelled)
+		request->cancelled(request);
+}
+
 /* The client closed: whoever keeps the request is told, or the other node is. */
 static void client_gone(struct request *request)
 {
@@ -270,7 +284,7 @@ static int parse(struct request *request, const uint8_t *packet, size_t len)
 	return 0;
 }
 
-/* First the request, later only the end of file. */
+/* First the request, later only that it is cancelled, and the end of file. */
 static void on_client(void *ctx, int fd, int events)
 {
 	static uint8_t packet[CTL_PACKET_MAX]; /* under the node lock */
@@ -281,7 +295,9 @@ static void on_client(void *ctx, int fd, int events)
 	if (len == -EAGAIN)
 		return;
 	if (request->head.magic || len <= 0) {
-		if (request->head.magic)
+		if (len > 0 && request->head.call == CTL_MOVE)
+			client_cancels(request);
+		else if (request->head.magic)
 			client_gone(request);
 		else
 			request_free(request);
@@ -386,6 +402,7 @@ static void on_cancel(struct node *node, int from, uint64_t id)
 {
 	for (struct process *p = node->processes; p; p = process_next(p))
 		process_cancel_follower(p, from, id);
+	departure_cancel_remote(node, from, id);
 }
 
 void request_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,

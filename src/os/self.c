@@ -114,9 +114,20 @@ int os_self_pipe(int ends[2])
 	return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
+static volatile sig_atomic_t interrupted;
+
 static void on_interrupt(int signo)
 {
-	(void)signo; /* its arrival is all there is to know: ppoll returns */
+	(void)signo;
+	interrupted = 1;
+}
+
+bool os_self_interrupted(void)
+{
+	bool was = interrupted;
+
+	interrupted = 0;
+	return was;
 }
 
 void os_self_catch_interrupt(void)

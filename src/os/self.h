@@ -46,5 +46,6 @@ int os_self_pipe(int ends[2]);
  */
 void os_self_catch_interrupt(void);
 int os_self_wait(int fd, int timeout_ms);
+bool os_self_interrupted(void); /* since it was asked last */
 
 #endif

@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "os/file.h"
 #include "os/task.h"
 
 /* State letter and start time. The name may hold anything, so count from its closing bracket. */
@@ -127,4 +129,30 @@ int os_task_each(int (*fn)(void *ctx, pid_t pid), void *ctx)
 	}
 	closedir(dir);
 	return r;
+}
+
+bool os_task_is_of_root_here(pid_t pid)
+{
+	char name[32];
+	struct stat task, mounts, own;
+
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	if (stat(name, &task) < 0 || task.st_uid)
+		return false;
+	snprintf(name, sizeof(name), "/proc/%d/ns/mnt", pid);
+	return !stat(name, &mounts) && !stat("/proc/self/ns/mnt", &own) &&
+	       mounts.st_ino == own.st_ino && mounts.st_dev == own.st_dev;
+}
+
+int os_task_words(pid_t pid, char *buf, size_t size)
+{
+	char name[32];
+	int length;
+
+	snprintf(name, sizeof(name), "/proc/%d/cmdline", pid);
+	length = os_file_read(name, buf, size);
+	for (int i = 0; i < length; i++)
+		if (!buf[i])
+			buf[i] = '\n';
+	return length;
 }

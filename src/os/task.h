@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,6 +31,12 @@ int os_task_kill(const struct task_id *id, int signo);
 
 /* Waits until it has gone; -ETIMEDOUT. Collects it if it is a child of ours. */
 int os_task_wait_gone(const struct task_id *id, int timeout_ms);
+
+/* A process of root that sees the same files as this one (is in its mount namespace). */
+bool os_task_is_of_root_here(pid_t pid);
+
+/* Its words, the zero bytes between them as newlines. How many bytes, or negative errno. */
+int os_task_words(pid_t pid, char *buf, size_t size);
 
 /* Calls fn for every process of /proc, until it returns other than 0. */
 int os_task_each(int (*fn)(void *ctx, pid_t pid), void *ctx);

@@ -13,7 +13,9 @@
  *
  * The caller is known by its peer credentials. The daemon listens on the abstract name
  * CTL_ABSTRACT_NAME of its network namespace (what libdvk uses, always) and on a path socket.
- * A client that closes early cancels what it was waiting for.
+ * A client that closes early cancels what it was waiting for. A client that waits for a move may send
+ * a second packet, a CTL_MOVE with CTL_FLAG_CANCEL: the move is cancelled if it is not committed yet,
+ * and the answer to the first packet says which of both happened.
  *
  * A request for another node (ctl_request.node >= 0 and not this one) is passed on over the link
  * and answered from there; calls that hand out descriptors cannot be passed on.
@@ -80,7 +82,8 @@ enum ctl_waits {
 #define CTL_FLAG_FOLLOW	     1u /* LOGS, RUN: stay attached until the process ends */
 #define CTL_FLAG_DRY_RUN     2u
 #define CTL_FLAG_HAND_COMMIT 4u
-#define CTL_FLAG_ENDS	     8u /* UNBIND: because the thread that asks ends */
+#define CTL_FLAG_CANCEL	     0x1000u /* MOVE: cancel the one under way; also as a second packet */
+#define CTL_FLAG_ENDS	     8u	     /* UNBIND: because the thread that asks ends */
 #define CTL_MODE_STOP	     0
 #define CTL_MODE_PRE	     1
 #define CTL_MODE_POST	     2
