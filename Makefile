@@ -35,7 +35,7 @@ $(BUILD)/listing: FORCE | setup
 	cmp -s $@.now $@ && rm $@.now || mv $@.now $@
 
 $(BUILD)/build.ninja: $(BUILD)/listing
-	@scripts/configure $(BUILD) --prefix $(PREFIX)
+	@scripts/configure $(BUILD) --prefix '$(PREFIX)'
 
 FORCE:
 
@@ -90,12 +90,12 @@ killed: setup-run all
 	@LIMIT=7200 POINTS=$(POINTS) DVS_BUILD=$(CURDIR)/$(BUILD) bash test/scenarios/killed.sh
 
 install: all
-	@mkdir -p $(DESTDIR)$(PREFIX)/lib 2>/dev/null; [ -w $(DESTDIR)$(PREFIX)/lib ] || { \
+	@mkdir -p '$(DESTDIR)$(PREFIX)/lib' 2>/dev/null; [ -w '$(DESTDIR)$(PREFIX)/lib' ] || { \
 		echo 'install: $(DESTDIR)$(PREFIX) is not yours to write to: use sudo, or another PREFIX' >&2; exit 1; }
-	@scripts/configure $(BUILD) --prefix $(PREFIX)
+	@scripts/configure $(BUILD) --prefix '$(PREFIX)'
 	@$(BUILD_ALL)
-	@meson install -C $(BUILD) --no-rebuild --quiet
-	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
+	@DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild --quiet
+	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 clean:
 	@rm -rf $(BUILD)

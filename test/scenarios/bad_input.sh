@@ -56,7 +56,7 @@ end
 says 1 'EDVSNODCNODE\|EDVSDCNODE' dvs -n 1 run 3 11 -- migr_server 3 11
 says 1 EDVSDCNODE dvs migrate 3 10 1
 begin "a container that is removed ends its processes"
-timeout 10 dvs dc rm 3 >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
+timeout 10 dvs dc rm 3 --force >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
 check_processes migr_server 1
 end
 
