@@ -287,11 +287,33 @@ static int each_sibling(struct inventory *inventory, int init,
 	return result;
 }
 
-/* Nobody else in the container may share kernel objects with the process. */
+/* An orphan of the process is in its session still: it would stay behind, without the process. */
+static int check_orphan(struct inventory *inventory, pid_t other, struct refusal *refusal)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "/proc/%d/status", (int)other);
+	if (procdir_read(AT_FDCWD, name, &inventory->text) < 0)
+		return 0;
+	const char *state = procdir_field(inventory->text.text, "State");
+
+	if (!state || *state == 'Z' || *state == 'X' ||
+	    inventory_last_number(procdir_field(inventory->text.text, "NSsid")) !=
+		    inventory->process.vpid)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the process left a child process of its own child behind (%d), which "
+			   "cannot move with it; let it end first",
+			   (int)other);
+}
+
+/* Nobody else in the container may share kernel objects with the process, or be its orphan. */
 static int check_siblings(struct inventory *inventory, int init, struct refusal *refusal)
 {
 	int result = each_sibling(inventory, init, check_sibling, refusal);
 
+	if (result == 0)
+		result = each_sibling(inventory, init, check_orphan, refusal);
 	return result ? result : check_sibling(inventory, getpid(), refusal);
 }
 

@@ -19,9 +19,11 @@
 
 #include "base/bits.h"
 #include "node/init.h"
+#include "node/init_orphans.h"
 #include "node/init_wire.h"
 #include "os/log.h"
 #include "os/loop.h"
+#include "os/own_proc.h"
 #include "os/pid.h"
 #include "os/reap.h"
 #include "os/socket.h"
@@ -174,6 +176,7 @@ static void serve_spawn(const struct init_request *request, char *text, const in
 		reply(r, 0, step, -1);
 		return;
 	}
+	init_orphans_leader(spawned.pid);
 	*w = (struct waiting){ spawned.pid, spawned.go_fd, spawned.pidfd };
 	reply(0, spawned.pid, step, spawned.pidfd);
 }
@@ -217,6 +220,7 @@ static void collect(void)
 	int r;
 
 	while (!os_reap_peek(&pid, &ended.status)) {
+		init_orphans_end(pid);
 		ended.vpid = pid;
 		r = os_packet_send(INIT_EVENT_FD, &ended, sizeof(ended), NULL, 0);
 		if (r == -EAGAIN) {
@@ -286,6 +290,8 @@ static void serve_shell(const struct init_request *request, char *text, const in
 	r = os_spawn_go(spawned.go_fd, STEP_TIMEOUT_MS);
 	if (r < 0)
 		os_pidfd_signal(spawned.pidfd, SIGKILL);
+	else
+		init_orphans_leader(spawned.pid);
 	reply(r, spawned.pid, OS_SPAWN_EXECUTE, r < 0 ? -1 : spawned.pidfd);
 	os_close(spawned.pidfd);
 }
@@ -382,6 +388,10 @@ int dc_init_main(int argc, char **argv)
 	os_log_init(prefix, OS_LOG_INFO);
 	os_set_name("dvs-init");
 	self.base = dc_vpid_base((int)strtol(argv[3], NULL, 10));
+	r = os_own_proc();
+	if (r < 0)
+		os_log(OS_LOG_WARN, "/proc shows the numbers of the node, not of the DC: %s",
+		       strerror(-r));
 	r = serve_start();
 	reply(r, 0, OS_SPAWN_NONE, -1);
 	if (!r)

@@ -408,15 +408,14 @@ static void device(void)
 	NEED(open("/dev/kmsg", O_RDONLY) >= 0 || open("/dev/fuse", O_RDWR) >= 0);
 }
 
-/* A grandchild that is the init's child now, and still has our memory. */
-static void shared_memory(void)
+/* A grandchild that is the init's child now. */
+static void leave_orphan(bool own_session)
 {
-	pid_t self = getpid(), child;
-	char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t self = getpid(), child = fork();
 
-	at[0] = 1;
-	child = fork();
 	if (child == 0) {
+		if (own_session)
+			setsid();
 		if (fork())
 			_exit(0);
 		while (kill(self, 0) == 0)
@@ -441,6 +440,20 @@ static void address_space(void)
 	struct rlimit limit = { 1 << 20, RLIM_INFINITY };
 
 	NEED(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+static void orphan(void)
+{
+	leave_orphan(false);
+}
+
+/* One that still has our memory, in whichever session. */
+static void shared_memory(void)
+{
+	char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	at[0] = 1;
+	leave_orphan(true);
 }
 
 static void stopped(void)
@@ -665,6 +678,7 @@ static const struct kind {
 	{ "deleted_mapped", "deleted", deleted_mapped },
 	{ "child", "child process", child },
 	{ "dead_child", "child process", dead_child },
+	{ "orphan", "left a child process", orphan },
 	{ "seccomp", "seccomp", seccomp },
 	{ "hugetlb", "huge pages", huge },
 	{ "sysv_memory", "System V shared memory", sysv },

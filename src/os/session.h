@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_SESSION_H
+#define DVS_OS_SESSION_H
+
+#include <sys/types.h>
+
+/* Kills all processes of a session but its leader, as /proc shows them. For process 1 of a pid namespace. */
+void os_session_end(pid_t session);
+/* Kills all processes that the caller may kill, but not itself: for process 1, its whole namespace. */
+void os_session_end_all(void);
+
+#endif
