@@ -119,12 +119,13 @@ static int close_others(int first, int count, int channel)
 
 static void default_signals(void)
 {
-	struct sigaction action = { .sa_handler = SIG_DFL };
+	/* As the kernel has it: handler, flags, restorer, mask. All zero is the default. */
+	const unsigned long action[4] = { 0 };
 	sigset_t none;
 
-	/* The two that the C library keeps for itself are refused; nobody has changed them. */
+	/* Not by sigaction(): that leaves out the two signals of the C library, which may come in ignored. */
 	for (int signo = 1; signo < NSIG; signo++)
-		sigaction(signo, &action, NULL);
+		syscall(SYS_rt_sigaction, signo, action, NULL, sizeof(action[3]));
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
