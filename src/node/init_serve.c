@@ -265,6 +265,12 @@ static int hold_exactly(struct os_spawn *spawn, struct os_spawned *spawned,
 	return r == -EEXIST && *step == OS_SPAWN_CLONE && is_over(spawn->pid) ? -EBUSY : r;
 }
 
+/*
+ * More than the limit of any process that may come, whose own limit is set later: where the kernel puts new
+ * mappings is decided when the shell executes, and they must not end up where the stack is to grow.
+ */
+#define SHELL_STACK_BYTES (UINT64_C(64) << 30)
+
 static void serve_shell(const struct init_request *request, char *text, const int *fds,
 			int fd_count)
 {
@@ -275,6 +281,7 @@ static void serve_shell(const struct init_request *request, char *text, const in
 				  .umask = 022,
 				  .fd_first = 3,
 				  .fd_count = fd_count,
+				  .stack_bytes = SHELL_STACK_BYTES,
 				  .pid = request->vpid };
 	struct os_spawned spawned;
 	enum os_spawn_step step = OS_SPAWN_NONE;

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -130,6 +131,16 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void limit_stack(uint64_t bytes)
+{
+	struct rlimit limit;
+
+	if (!bytes || getrlimit(RLIMIT_STACK, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max < bytes ? limit.rlim_max : (rlim_t)bytes;
+	setrlimit(RLIMIT_STACK, &limit);
+}
+
 static int become_user(const struct os_spawn *s)
 {
 	if (setgroups((size_t)s->group_count, s->groups) < 0)
@@ -186,6 +197,7 @@ static _Noreturn void child_run(const struct os_spawn *s, int channel)
 	if (channel < 0)
 		_exit(127);
 	default_signals();
+	limit_stack(s->stack_bytes);
 	if (setsid() < 0)
 		child_fail(channel, OS_SPAWN_SESSION, errno);
 	r = place_fds(s->fds, s->fd_count, s->fd_first);

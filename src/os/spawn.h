@@ -32,6 +32,11 @@ struct os_spawn {
 	int fd_first;
 	int fds[OS_SPAWN_FDS_MAX];
 	int fd_count;
+	/*
+	 * Soft limit of the stack when it executes, within the hard one; 0: the caller's. The kernel keeps that much
+	 * room under the stack free of mappings for the program's whole life.
+	 */
+	uint64_t stack_bytes;
 	pid_t pid; /* wanted, in the caller's pid namespace; 0: any */
 };
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,6 +148,32 @@ static void test_steps(void)
 	check_step(&plan, OS_SPAWN_USER, -EINVAL);
 }
 
+/* What the starter ignores, the C library's own signals too, and how much stack it wants. */
+static void test_signals_and_stack(void)
+{
+	char *argv[] = {
+		"sh", "-c",
+		"[ $(ulimit -Ss) = 4096 ] && grep -q '^SigIgn:[^1-9a-f]*$' /proc/self/status", NULL
+	};
+	const unsigned long ignore[4] = { 1 },
+			    defaults[4] = { 0 }; /* SIG_IGN, as the kernel has it */
+	struct os_spawn plan = plan_of(argv);
+	struct os_spawned s;
+	enum os_spawn_step step;
+	int status = -1;
+
+	syscall(SYS_rt_sigaction, 32, ignore, NULL, 8);
+	syscall(SYS_rt_sigaction, SIGHUP, ignore, NULL, 8);
+	plan.stack_bytes = 4096 << 10;
+	CHECK_EQ(os_spawn_hold(&plan, 2000, &s, &step), 0);
+	syscall(SYS_rt_sigaction, 32, defaults, NULL, 8);
+	syscall(SYS_rt_sigaction, SIGHUP, defaults, NULL, 8);
+	CHECK_EQ(os_spawn_go(s.go_fd, 2000), 0);
+	CHECK_EQ(wait_next(&status), s.pid);
+	CHECK_EQ(status, 0);
+	os_close(s.pidfd);
+}
+
 int main(void)
 {
 	if (geteuid() != 0) {
@@ -156,6 +183,7 @@ int main(void)
 	alarm(30);
 	TEST(test_hold_and_go);
 	TEST(test_let_go_of);
+	TEST(test_signals_and_stack);
 	TEST(test_path);
 	TEST(test_steps);
 	return test_end();
