@@ -22,7 +22,8 @@ static const struct verb verbs[] = {
 	  "every endpoint at its owner; --proc, --stats: one node's own table, in the original's form; "
 	  "--waits: who waits for whom",
 	  verb_ps },
-	{ "logs", "DCID EP [-f] [--json]", "what a process wrote; -f: and writes", verb_logs },
+	{ "logs", "DCID EP [-f] [--json]",
+	  "what a process wrote, the last MiB of it; -f: and writes", verb_logs },
 	{ "run", "DCID EP [--wait] [--json] [--] CMD [ARG...]",
 	  "start CMD bound to EP; --wait: stay attached and end with its status", verb_run },
 	{ "migrate",

@@ -14,6 +14,7 @@ static int render_log(const struct ctl_request *request, const struct stream *st
 	json_t *document =
 		json_pack("{s:i, s:i}", "dcid", request->dcid, "endpoint", request->endpoint);
 
+	json_object_set_new(document, "dropped", json_integer((json_int_t)stream->dropped));
 	render_output(document, "log", stream->text ? stream->text : "", stream->length);
 	return render_document(document);
 }
@@ -21,7 +22,7 @@ static int render_log(const struct ctl_request *request, const struct stream *st
 static int show(int node, struct ctl_request *request, bool json)
 {
 	struct refusal refusal = REFUSAL_NONE;
-	struct stream stream = { .keep = json };
+	struct stream stream = { .keep = json, .from_start = true };
 	struct client client;
 	int r, status = DONE;
 

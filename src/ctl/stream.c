@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,22 @@ static int stream_take(struct stream *stream, const void *data, size_t bytes,
 	return 0;
 }
 
+/* What the log no longer had is marked in its place. */
+static int stream_begin(struct stream *stream, uint64_t before, struct refusal *refusal)
+{
+	char mark[96];
+
+	if (!stream->from_start)
+		return 0;
+	stream->from_start = false;
+	stream->dropped = before;
+	if (!before || stream->keep)
+		return 0;
+	snprintf(mark, sizeof(mark), "[dvs: %llu earlier bytes are not kept any more]\n",
+		 (unsigned long long)before);
+	return stream_take(stream, mark, strlen(mark), refusal);
+}
+
 int stream_follow(struct stream *stream, struct client *client, struct refusal *refusal)
 {
 	struct ctl_reply *reply;
@@ -52,7 +69,9 @@ int stream_follow(struct stream *stream, struct client *client, struct refusal *
 		}
 		if (r != CTL_DATA)
 			continue;
-		r = stream_take(stream, data, bytes, refusal);
+		r = stream_begin(stream, (uint64_t)reply->value - bytes, refusal);
+		if (!r)
+			r = stream_take(stream, data, bytes, refusal);
 		if (r < 0)
 			return r;
 	}

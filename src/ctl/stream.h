@@ -16,7 +16,9 @@
 
 struct stream {
 	bool keep;
-	char *text; /* owned, when kept */
+	bool from_start; /* all of it was asked for: bytes that are missing before the first are a gap */
+	uint64_t dropped; /* how many those are; when not kept, a line on standard output says so */
+	char *text;	  /* owned, when kept */
 	size_t length;
 	int64_t value; /* of the END */
 };

@@ -84,6 +84,7 @@ bool ended_send(struct request *request, int dcid, int p_nr)
 	if (!ended)
 		return false;
 	len = proc_log_size(ended->log);
+	request->data_sent = proc_log_total(ended->log) - len;
 	bytes = malloc(len + 1);
 	if (bytes)
 		request_data(request, bytes, (uint32_t)proc_log_export(ended->log, bytes, len));

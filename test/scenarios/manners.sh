@@ -44,6 +44,13 @@ timeout 10 dvs logs 0 13 --json | python3 -c 'import json, sys; sys.exit(bytes(j
 timeout 10 dvs logs 0 14 --json | python3 -c 'import json, sys; d = json.load(sys.stdin); sys.exit(d["log"] != "x\0\u00e4\n" or "log_bytes" in d)' || fail "text with a zero byte"
 end
 
+begin "a log that was cut says so where its head was"
+timeout 10 dvs run 0 15 -- sh -c 'head -c 1100000 /dev/zero | tr "\\0" x; exec sleep 1000' >/dev/null
+sleep 1
+timeout 10 dvs logs 0 15 | head -n 1 | grep -q '^\[dvs: 51424 earlier bytes' || fail "$(timeout 10 dvs logs 0 15 | head -n 1 | cut -c1-80)"
+timeout 10 dvs logs 0 15 --json | python3 -c 'import json, sys; d = json.load(sys.stdin); sys.exit((d["dropped"], len(d["log"])) != (51424, 1048576))' || fail "as a document"
+end
+
 begin "a table of 300 rows is whole, from each node and in each form"
 lab 2
 standing=$build/test/bench/standing
