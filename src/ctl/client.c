@@ -87,7 +87,8 @@ static int connect_any(void)
 {
 	int fd = os_unix_connect_trusted("@" CTL_ABSTRACT_NAME, OS_PACKET, CONNECT_MS);
 
-	for (int node = 0; fd < 0 && fd != -EACCES && node < LAB_NODES_MAX; node++) {
+	for (int node = 0; fd < 0 && fd != -EACCES && fd != -EKEYREJECTED && node < LAB_NODES_MAX;
+	     node++) {
 		int next = connect_lab_node(node);
 
 		if (next >= 0 || next != -ENOENT)

@@ -26,6 +26,7 @@ struct os_peer {
 	pid_t pid; /* in our pid namespace; 0 if it is not visible here */
 	uid_t uid;
 	gid_t gid;
+	uint64_t start; /* see os_peer_watch(); 0 */
 };
 
 /*

@@ -78,6 +78,36 @@ static void test_second_listener_is_refused(void)
 	unlink(name);
 }
 
+/* A name that another user took first is told nothing. */
+static void test_squatted_name(void)
+{
+	OS_CLEANUP_FD int listener = os_unix_listen("@dvs socket test, own", OS_PACKET);
+	OS_CLEANUP_FD int own = os_unix_connect_trusted("@dvs socket test, own", OS_PACKET, 1000);
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	CHECK(listener >= 0 && own >= 0);
+	CHECK_EQ(os_unix_connect_trusted("@dvs nobody is here", OS_PACKET, 100), -ECONNREFUSED);
+	if (geteuid())
+		return; /* only root can become the other user */
+	CHECK_OR_RETURN(pipe(ready) == 0);
+	child = fork();
+	if (!child) {
+		if (setuid(65534) || os_unix_listen("@dvs socket test, taken", OS_PACKET) < 0 ||
+		    write(ready[1], "r", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	CHECK_EQ(os_unix_connect_trusted("@dvs socket test, taken", OS_PACKET, 1000),
+		 -EKEYREJECTED);
+	CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 static void test_full_backlog_is_bounded(void)
 {
 	OS_CLEANUP_FD int listener = os_unix_listen(path, OS_PACKET);
@@ -237,6 +267,7 @@ int main(void)
 	TEST(test_names);
 	TEST(test_bad_names);
 	TEST(test_second_listener_is_refused);
+	TEST(test_squatted_name);
 	TEST(test_full_backlog_is_bounded);
 	TEST(test_packets_with_descriptors);
 	TEST(test_sendv_joins_parts);
