@@ -34,10 +34,26 @@ void ended_forget(struct node *node, int dcid, int p_nr)
 	}
 }
 
+void ended_forget_dc(struct node *node, int dcid)
+{
+	struct ended **link = &node->ended;
+
+	while (*link) {
+		if ((*link)->dcid == dcid)
+			drop(link);
+		else
+			link = &(*link)->next;
+	}
+	for (struct process *p = node->processes; p; p = process_next(p))
+		if (p->dcid == dcid)
+			p->dc_removed = true;
+}
+
 void ended_keep(struct process *process)
 {
 	struct node *node = process->node;
-	struct ended *ended = process->log ? calloc(1, sizeof(*ended)) : NULL;
+	struct ended *ended =
+		process->log && !process->dc_removed ? calloc(1, sizeof(*ended)) : NULL;
 	struct ended **link = &node->ended;
 
 	if (!ended)

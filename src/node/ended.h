@@ -19,6 +19,8 @@ struct request;
 /* Takes the log over from a process that has ended; nothing if it has none. */
 void ended_keep(struct process *process);
 void ended_forget(struct node *node, int dcid, int p_nr);
+/* The DC is removed: what its processes wrote is not for the one that has its number next. */
+void ended_forget_dc(struct node *node, int dcid);
 /* Sends it and true, or false: nothing of that slot is kept here. The request is not ended. */
 bool ended_send(struct request *request, int dcid, int p_nr);
 

@@ -12,6 +12,7 @@
 #include "node/adopt.h"
 #include "node/arrival.h"
 #include "node/copy.h"
+#include "node/ended.h"
 #include "node/init.h"
 #include "node/order.h"
 #include "node/process.h"
@@ -251,6 +252,7 @@ void node_link_up(struct node *node, int id)
 
 void node_dc_removed(struct node *node, int dcid)
 {
+	ended_forget_dc(node, dcid);
 	node_drop_init(node, dcid);
 }
 

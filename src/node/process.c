@@ -110,6 +110,8 @@ void process_free(struct process *process)
 			break;
 		}
 	}
+	if (process->starter)
+		process->starter->keeper = NULL;
 	warning_cancel(process);
 	os_source_free(process->exit_source);
 	if (process->ended && !process->arriving && !process->backup)

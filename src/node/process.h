@@ -54,6 +54,8 @@ struct process {
 	uint64_t drain;		 /* number of the last one that had it in hand; see drain.c */
 	char name[16];		 /* of a backup, which no directory names */
 	bool ended;
+	bool dc_removed;	 /* nothing of it is kept when it has ended */
+	struct request *starter; /* `dvs run`, while the order has its binding in hand; see run.c */
 	int wait_status;
 	struct request *followers; /* logs -f, run --wait; by next_kept */
 	struct request *unbinders; /* dvk_unbind callers waiting for its end; by next_kept */

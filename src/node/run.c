@@ -199,6 +199,37 @@ static void run_row(struct request *request, const struct process *process)
 	request_row(request, &row, sizeof(row));
 }
 
+static void run_unbound(struct node *node, void *ctx, const struct directory_result *result)
+{
+	(void)node;
+	(void)ctx;
+	(void)result; /* refused: it is unbound already, with its DC */
+}
+
+/* Its DC may have been removed meanwhile, and its init with it. */
+static void cancel_start(struct node *node, const struct process *process)
+{
+	if (node->init[process->dcid])
+		dc_init_cancel(node->init[process->dcid], process->vpid);
+}
+
+/* The process ended, or its DC was removed, before its binding came: the binding is nobody's. */
+static void run_orphaned(struct request *request, const struct directory_result *result)
+{
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = _ENDPOINT_P(request->head.endpoint),
+			       .generation = result->generation,
+			       .flags = COMMAND_FLAG_DIED };
+
+	if (result->code >= 0)
+		order_propose(request->node, &cmd, run_unbound, NULL);
+	request_fail(request, EDVSSRCDIED,
+		     "the process for endpoint %d of DC %d ended before it could execute its "
+		     "command: it was killed, or the DC was removed meanwhile (dvs dc list)",
+		     request->head.endpoint, request->head.dcid);
+}
+
 static void run_bound(struct node *node, void *ctx, const struct directory_result *result)
 {
 	struct request *request = ctx;
@@ -206,11 +237,16 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 	struct refusal why = REFUSAL_NONE;
 	int r;
 
+	if (!process) {
+		run_orphaned(request, result);
+		return;
+	}
+	process->starter = NULL;
 	request->keeper = NULL;
 	process->state = PROCESS_BOUND; /* from now on its exit, which cancel brings, unbinds it */
 	if (result->code < 0) {
 		process->state = PROCESS_STARTING;
-		dc_init_cancel(node->init[process->dcid], process->vpid);
+		cancel_start(node, process);
 		request_fail(request, result->code, "endpoint %d of DC %d cannot be bound: %s",
 			     request->head.endpoint, request->head.dcid, result_text(result->code));
 		return;
@@ -223,7 +259,7 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 	if (r == 0)
 		r = dc_init_go(node->init[process->dcid], process->vpid, &why);
 	if (r < 0) {
-		dc_init_cancel(node->init[process->dcid], process->vpid);
+		cancel_start(node, process);
 		refusal_set(
 			&why, EDVSNOEXEC,
 			"the command could not be executed: its process or its container has just ended");
@@ -257,7 +293,7 @@ static void run_backup(struct request *request, struct process *process, const s
 				"the command could not be executed: its process or its container has just ended");
 	}
 	if (r < 0) {
-		dc_init_cancel(node->init[dcid], process->vpid);
+		cancel_start(node, process);
 		request_refuse(request, &why);
 		return;
 	}
@@ -348,6 +384,7 @@ void handle_run(struct request *request)
 	if (request->head.cmd == REPLICA_BIND)
 		cmd.misc |= MIS_REPLICATED;
 	request->keeper = process;
+	process->starter = request;
 	order_propose(node, &cmd, run_bound, request);
 }
 
@@ -382,6 +419,8 @@ void handle_logs(struct request *request)
 	struct process *process = process_find(node, dcid, p_nr);
 	uint64_t from = (uint64_t)request->head.bytes;
 
+	if (request_check_dc(request, dcid) < 0)
+		return; /* what a removed DC wrote is gone with it */
 	if (!ep || !ep->bound) {
 		logs_of_ended(request, dcid, p_nr);
 		return;
