@@ -351,6 +351,12 @@ void handle_bind(struct request *request)
 			     request->head.pid, request->node->options.id);
 		return;
 	}
+	/* Its descriptor was opened by number: it is the caller's if the caller lives now. */
+	if (tgid == request->pid && !request_caller_is_there(request)) {
+		process_free(process);
+		request_fail_gone(request);
+		return;
+	}
 	if (request->head.cmd == BKUP_BIND)
 		bind_backup(request, process);
 	else

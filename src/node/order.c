@@ -11,6 +11,7 @@
 #include "node/copy.h"
 #include "node/departure.h"
 #include "node/hand.h"
+#include "node/handlers.h"
 #include "node/node.h"
 #include "node/process.h"
 #include "node/request.h"
@@ -62,14 +63,32 @@ static void caught_up(struct node *node, void *ctx, const struct directory_resul
 
 	(void)node;
 	(void)result; /* without quorum: what is known here has to do */
-	request->again(request);
+	if (request->pid > 0 && !request_caller_is_there(request))
+		request_fail_gone(request);
+	else
+		request->again(request);
+}
+
+/*
+ * Root, a task that is bound, and the owner of a DC that runs: every node follows what they ask. What
+ * anybody else asks is judged by what this node knows.
+ */
+static bool may_use_order(struct request *request)
+{
+	int dcid = request->head.dcid;
+	const struct directory_dc *dc;
+
+	if (request->uid == 0 || caller_binding(request))
+		return true;
+	dc = dcid < 0 || dcid >= SHM_DCS ? NULL : &request->node->directory.dc[dcid];
+	return dc && dc->running && dc->owner_uid == request->uid;
 }
 
 bool order_catch_up(struct request *request, void (*handler)(struct request *))
 {
 	struct command cmd = { .kind = COMMAND_SYNC };
 
-	if (request->again)
+	if (request->again || !may_use_order(request))
 		return false;
 	request->again = handler;
 	order_propose(request->node, &cmd, caught_up, request);

@@ -13,9 +13,15 @@
 #include "node/outbox.h"
 #include "node/process.h"
 #include "node/reattach.h"
+#include "os/clock.h"
+#include "os/descriptors.h"
 #include "os/log.h"
 #include "os/loop.h"
+#include "os/pid.h"
 #include "os/socket.h"
+
+#define FIRST_WORDS_NS INT64_C(10000000000) /* a client connects and asks in one breath */
+#define USER_MIN       16
 
 /*
  * The two ends of a request passed on: the asking node keeps it in node->forwarded under forward_id,
@@ -151,6 +157,10 @@ void request_end(struct request *request, int64_t value, const void *payload, ui
 				   .value = value,
 				   .fds = (uint16_t)fds_count };
 
+	if (fds_count && request->fd >= 0 && !request_caller_is_there(request)) {
+		request_fail_gone(request);
+		return;
+	}
 	send_packet(request, &reply, payload, fds);
 	request_free(request);
 }
@@ -313,18 +323,98 @@ static void on_client(void *ctx, int fd, int events)
 	request_dispatch(request);
 }
 
-void request_accept(struct node *node, int fd, pid_t pid, uid_t uid, gid_t gid)
+/* The oldest that has said nothing: of a user, or of anybody (-1), of root only if there is no other. */
+static struct request *oldest_silent(struct node *node, int64_t uid)
 {
-	struct request *request = request_new(node);
+	struct request *found = NULL;
+
+	for (struct request *r = node->clients; r; r = r->next_client) {
+		if (r->head.magic || (uid >= 0 && r->uid != (uid_t)uid))
+			continue;
+		if (!found || r->uid != 0 || found->uid == 0)
+			found = r; /* the newest comes first */
+	}
+	return found;
+}
+
+bool request_evict_silent(struct node *node)
+{
+	struct request *request = oldest_silent(node, -1);
+
+	if (request)
+		request_free(request);
+	return request;
+}
+
+bool request_drop_overdue(struct node *node)
+{
+	int64_t limit = os_now_ns() - FIRST_WORDS_NS;
+	struct request *request;
+	bool more = false;
+
+	for (request = node->clients; request;) {
+		struct request *next = request->next_client;
+
+		if (!request->head.magic && request->since_ns <= limit)
+			request_free(request);
+		else if (!request->head.magic)
+			more = true;
+		request = next;
+	}
+	return more;
+}
+
+/* One user's part: an eighth of all, so that some users together take no more than others need. */
+static bool has_too_many(const struct node *node, uid_t uid)
+{
+	uint64_t most = os_descriptors_limit() / 8, have = 0;
+
+	for (const struct request *r = node->clients; uid && r; r = r->next_client)
+		have += r->uid == uid;
+	return have > (most < USER_MIN ? USER_MIN : most);
+}
+
+bool request_caller_is_there(const struct request *request)
+{
+	struct os_peer peer = { request->pid, request->uid, request->gid, request->start };
+
+	return request->fd >= 0 && os_peer_is_there(request->fd, &peer);
+}
+
+void request_fail_gone(struct request *request)
+{
+	request_fail(request, EDVSBADPID,
+		     "the process that made this connection has ended, or has another user now: "
+		     "connect again");
+}
+
+void request_accept(struct node *node, int fd, const struct os_peer *peer)
+{
+	struct request *request = request_new(node), *silent;
+	struct os_peer watched = *peer;
 
 	if (!request) {
 		os_close(fd);
 		return;
 	}
 	client_link(request, fd);
-	request->pid = pid;
-	request->uid = uid;
-	request->gid = gid;
+	request->pid = peer->pid;
+	request->uid = peer->uid;
+	request->gid = peer->gid;
+	os_peer_watch(fd, &watched);
+	request->start = watched.start;
+	request->since_ns = os_now_ns();
+	if (has_too_many(node, request->uid)) {
+		silent = oldest_silent(node, request->uid);
+		if (silent == request) { /* all others wait for answers */
+			request_fail(request, EDVSMFILE,
+				     "uid %u has as many connections to this daemon as one user "
+				     "may: end programs that wait in one",
+				     peer->uid);
+			return;
+		}
+		request_free(silent);
+	}
 	if (os_source_io(node->loop, fd, OS_READ, on_client, request, &request->source) < 0)
 		request_free(request);
 }
@@ -338,7 +428,7 @@ struct request *request_adopt(struct node *node, int fd, const void *packet, siz
 		os_close(fd);
 		return NULL;
 	}
-	request_accept(node, fd, peer.pid, peer.uid, peer.gid);
+	request_accept(node, fd, &peer);
 	request = node->clients;
 	if (!request || request->fd != fd || !len)
 		return NULL;

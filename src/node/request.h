@@ -17,6 +17,7 @@
 #include "wire/ctl.h"
 
 struct node;
+struct os_peer;
 struct os_source;
 struct outbox;
 struct refusal;
@@ -33,6 +34,8 @@ struct request {
 	pid_t pid;				    /* of the client, as this daemon sees it */
 	uid_t uid;
 	gid_t gid;
+	uint64_t start;	  /* of the client, as in os_peer */
+	int64_t since_ns; /* of the connection */
 	/* passed on from another node */
 	int from; /* node, -1 */
 	uint64_t remote_id;
@@ -67,8 +70,21 @@ struct request_wire {
 /* A request without an asker yet; NULL without memory. */
 struct request *request_new(struct node *node);
 
-/* Takes ownership of fd; reads nothing yet. */
-void request_accept(struct node *node, int fd, pid_t pid, uid_t uid, gid_t gid);
+/*
+ * Takes ownership of fd; reads nothing yet. A user other than root has a part of the descriptors: a
+ * connection beyond it takes the place of the user's oldest that has said nothing, or is refused.
+ */
+void request_accept(struct node *node, int fd, const struct os_peer *peer);
+/* Closes the connection that has said nothing for longest (root's come last). False: there is none. */
+bool request_evict_silent(struct node *node);
+/* Closes those whose first words are overdue. True: there are others that have said nothing yet. */
+bool request_drop_overdue(struct node *node);
+/*
+ * What is known of the client by its pid is true: the process that connected lives, as the same user.
+ * Looked at again whenever something was waited for, and before descriptors are given.
+ */
+bool request_caller_is_there(const struct request *request);
+void request_fail_gone(struct request *request);
 /*
  * The same with a request that was read before the daemon executed itself anew: whoever takes it keeps
  * or ends it. NULL: it is none, or no memory; fd is closed.

@@ -11,13 +11,19 @@
 #include "node/node.h"
 #include "node/request.h"
 #include "os/log.h"
+#include "os/loop.h"
 #include "os/socket.h"
+
+#define OVERDUE_US 2000000 /* between two looks for connections that have said nothing */
 
 struct server {
 	struct node *node;
 	const char *path;
 	int fds[2];
 	struct os_source *sources[2];
+	struct os_source *overdue; /* runs while there are connections that have said nothing */
+	bool overdue_runs;
+	int spare; /* given up for a moment to turn somebody away when descriptors run out */
 };
 
 /*
@@ -92,6 +98,11 @@ void request_dispatch(struct request *request)
 		return;
 	}
 	call = &calls[request->head.call];
+	if (call->flags & LOCAL && request->from < 0 && request->pid > 0 &&
+	    !request_caller_is_there(request)) {
+		request_fail_gone(request);
+		return;
+	}
 	if (!may_call(request, call)) {
 		request_fail(request, EDVSPRIVILEGES,
 			     "uid %u may not do this in DC %d; its owner and root may (sudo)",
@@ -110,6 +121,36 @@ void request_dispatch(struct request *request)
 	request_forward(request, to);
 }
 
+static void on_overdue(void *ctx)
+{
+	struct server *server = ctx;
+
+	server->overdue_runs = request_drop_overdue(server->node);
+	if (server->overdue_runs)
+		os_timer_set(server->overdue, OVERDUE_US);
+}
+
+/* A connection that cannot be taken would wake the loop for ever: it is taken, and closed. */
+static void turn_away(struct server *server, int fd)
+{
+	server->spare = os_close(server->spare);
+	os_close(os_unix_accept(fd));
+	server->spare = os_dup(server->fds[0]);
+	os_log(OS_LOG_WARN, "a connection was turned away: all descriptors are in use");
+}
+
+static int accept_next(struct server *server, int fd)
+{
+	int client = os_unix_accept(fd);
+
+	if (client != -EMFILE && client != -ENFILE)
+		return client;
+	if (request_evict_silent(server->node))
+		return os_unix_accept(fd);
+	turn_away(server, fd);
+	return -EAGAIN;
+}
+
 static void on_connection(void *ctx, int fd, int events)
 {
 	struct server *server = ctx;
@@ -117,11 +158,15 @@ static void on_connection(void *ctx, int fd, int events)
 	int client;
 
 	(void)events;
-	while ((client = os_unix_accept(fd)) >= 0) {
+	while ((client = accept_next(server, fd)) >= 0) {
 		if (os_unix_peer(client, &peer) < 0)
 			os_close(client);
 		else
-			request_accept(server->node, client, peer.pid, peer.uid, peer.gid);
+			request_accept(server->node, client, &peer);
+	}
+	if (!server->overdue_runs) {
+		server->overdue_runs = true;
+		os_timer_set(server->overdue, OVERDUE_US);
 	}
 }
 
@@ -133,6 +178,8 @@ int server_adopt(struct node *node, const char *path, const int fds[2], struct s
 	if (!server)
 		return -ENOMEM;
 	*server = (struct server){ .node = node, .path = path, .fds = { fds[0], fds[1] } };
+	server->spare = os_dup(fds[0]);
+	r = os_source_timer(node->loop, -1, on_overdue, server, &server->overdue);
 	for (int i = 0; i < 2 && r == 0; i++)
 		if (server->fds[i] >= 0)
 			r = os_source_io(node->loop, server->fds[i], OS_READ, on_connection, server,
@@ -177,6 +224,8 @@ struct server *server_free(struct server *server)
 {
 	if (!server)
 		return NULL;
+	os_source_free(server->overdue);
+	os_close(server->spare);
 	for (int i = 0; i < 2; i++) {
 		os_source_free(server->sources[i]);
 		os_close(server->fds[i]);

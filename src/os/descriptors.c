@@ -35,3 +35,10 @@ void os_descriptors_inherit(const struct os_descriptors *limits)
 {
 	before = (struct rlimit){ limits->soft, limits->hard };
 }
+
+uint64_t os_descriptors_limit(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : limit.rlim_cur;
+}

@@ -12,6 +12,9 @@ int os_descriptors_raise(void);
 /* Gives a process the limit that this one had before it raised its own; nothing if it has not. */
 int os_descriptors_restore(pid_t pid);
 
+/* How many this process may have now. */
+uint64_t os_descriptors_limit(void);
+
 /* What the limits were before they were raised, for a successor that finds them raised. */
 struct os_descriptors {
 	uint64_t soft, hard;

@@ -7,9 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "os/loop.h"
+#include "os/socket.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
 
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
@@ -134,33 +142,67 @@ void os_comm_of(pid_t tid, char *name, size_t size)
 	snprintf(name, size, "%s", text + 1);
 }
 
-int os_exit_status_of(pid_t tid)
+int64_t os_euid_of(pid_t tid)
 {
-	enum {
-		STATE = 3,
-		EXIT_CODE = 52
-	}; /* fields of proc(5), counted from 1 */
-	char path[64], text[1024], *at, *end;
+	char text[128];
+	unsigned long real, effective;
+
+	if (status_line(tid, "Uid", text, sizeof(text)) < 0 ||
+	    sscanf(text, "%lu %lu", &real, &effective) != 2)
+		return -ESRCH;
+	return (int64_t)effective;
+}
+
+enum stat_field { /* of proc(5), counted from 1 */
+	STAT_STATE = 3,
+	STAT_START = 22,
+	STAT_EXIT_CODE = 52
+};
+
+/* The text of a field after the name, and the state; NULL: the task has gone. */
+static const char *stat_field(pid_t tid, enum stat_field want, char *text, size_t size, char *state)
+{
+	char path[64], *at;
 	size_t len;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
 	file = fopen(path, "re");
 	if (!file)
-		return -1;
-	len = fread(text, 1, sizeof(text) - 1, file);
+		return NULL;
+	len = fread(text, 1, size - 1, file);
 	fclose(file);
 	text[len] = 0;
 	at = strrchr(text, ')'); /* the name before it may hold anything */
-	if (!at || at[1] != ' ' || (at[2] != 'Z' && at[2] != 'X'))
-		return -1;
+	if (!at || at[1] != ' ')
+		return NULL;
 	at += 2;
-	for (int field = STATE; at && field < EXIT_CODE; field++)
-		at = strchr(at + 1, ' ');
-	if (!at)
+	*state = *at;
+	for (int field = STAT_STATE; at && field < (int)want; field++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at;
+}
+
+uint64_t os_start_of(pid_t tid)
+{
+	char text[1024], state;
+	const char *at = stat_field(tid, STAT_START, text, sizeof(text), &state);
+
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+int os_exit_status_of(pid_t tid)
+{
+	char text[1024], state, *end;
+	const char *at = stat_field(tid, STAT_EXIT_CODE, text, sizeof(text), &state);
+	size_t status;
+
+	if (!at || (state != 'Z' && state != 'X'))
 		return -1;
-	len = (size_t)strtoul(at, &end, 10);
-	return end == at ? -1 : (int)len;
+	status = (size_t)strtoul(at, &end, 10);
+	return end == at ? -1 : (int)status;
 }
 
 int os_pidfd_open(pid_t pid, bool thread)
@@ -190,4 +232,32 @@ pid_t os_pidfd_pid(int pidfd)
 			pid = (pid_t)strtol(line + 4, NULL, 10);
 	fclose(file);
 	return pid > 0 ? pid : -ESRCH;
+}
+
+/* 0: the process lives; -ESRCH; -ENOPROTOOPT: this kernel cannot tell (before 6.5). */
+static int peer_pidfd(int fd)
+{
+	OS_CLEANUP_FD int pidfd = -1;
+	socklen_t len = sizeof(pidfd);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
+		return errno == ENOPROTOOPT ? -ENOPROTOOPT : -ESRCH;
+	return os_poll(pidfd, OS_READ, 0) == 0 ? -ESRCH : 0;
+}
+
+void os_peer_watch(int fd, struct os_peer *peer)
+{
+	peer->start = peer->pid > 0 && peer_pidfd(fd) == -ENOPROTOOPT ? os_start_of(peer->pid) : 0;
+}
+
+bool os_peer_is_there(int fd, const struct os_peer *peer)
+{
+	int r;
+
+	if (peer->pid <= 0)
+		return false;
+	r = peer_pidfd(fd);
+	if (r == -ENOPROTOOPT)
+		r = peer->start && os_start_of(peer->pid) == peer->start ? 0 : -ESRCH;
+	return r == 0 && os_euid_of(peer->pid) == (int64_t)peer->uid;
 }

@@ -24,13 +24,26 @@ pid_t os_tid_here(pid_t pid, pid_t tid);
 pid_t os_pid_here(pid_t asker, pid_t pid);
 /* What a task that has ended and was not reaped yet left, as wait(2) says it; -1: not to be known. */
 int os_exit_status_of(pid_t tid);
+/* Effective user of a task; negative errno. */
+int64_t os_euid_of(pid_t tid);
+/* When a task was started, in ticks since the machine was: with its number, an identity. 0: gone. */
+uint64_t os_start_of(pid_t tid);
 /* Command name, terminated; "?" when the task has gone. */
 void os_comm_of(pid_t tid, char *name, size_t size);
+
+struct os_peer;
 
 /* Owned by the caller; thread: name the thread rather than its process. -errno. */
 int os_pidfd_open(pid_t pid, bool thread);
 int os_pidfd_signal(int pidfd, int signo);
 /* Pid here of the process a descriptor names; -ESRCH once it was reaped. */
 pid_t os_pidfd_pid(int pidfd);
+
+/*
+ * The process that made a connection: watched from now on, it is there as long as it lives and has the
+ * user that it had then. Only then is peer->pid its number, and not that of one that came after it.
+ */
+void os_peer_watch(int fd, struct os_peer *peer);
+bool os_peer_is_there(int fd, const struct os_peer *peer);
 
 #endif

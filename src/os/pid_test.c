@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "os/loop.h"
 #include "os/socket.h"
 
 static void test_oneself(void)
@@ -46,6 +47,39 @@ static void test_gone(void)
 	CHECK(os_tgid_of(child) < 0);
 	CHECK_EQ(os_pid_here(child, 1), -ESRCH);
 	CHECK_EQ(os_pidfd_open(child, false), -ESRCH);
+}
+
+/* Whose connection it is: while the process that made it lives, and as the user that it was. */
+static void test_peer(void)
+{
+	OS_CLEANUP_FD int listener = os_unix_listen("@dvs pid test", OS_PACKET);
+	OS_CLEANUP_FD int kept = os_unix_connect("@dvs pid test", OS_PACKET, 1000);
+	OS_CLEANUP_FD int own = os_unix_accept(listener);
+	OS_CLEANUP_FD int theirs = -1;
+	struct os_peer peer, other;
+	pid_t child;
+
+	CHECK_OR_RETURN(os_unix_peer(own, &peer) == 0);
+	os_peer_watch(own, &peer);
+	CHECK(os_peer_is_there(own, &peer));
+	other = peer;
+	other.uid++;
+	CHECK(!os_peer_is_there(own, &other));
+	child = fork();
+	if (!child)
+		_exit(os_unix_connect("@dvs pid test", OS_PACKET, 1000) < 0);
+	CHECK_EQ(os_poll(listener, OS_READ, 5000), 0);
+	theirs = os_unix_accept(listener);
+	CHECK_OR_RETURN(os_unix_peer(theirs, &other) == 0);
+	CHECK_EQ(other.pid, child);
+	CHECK(waitpid(child, NULL, 0) == child);
+	other.pid = getpid(); /* as if the number had come round */
+	other.start = 1;
+	CHECK(!os_peer_is_there(theirs, &other));
+	CHECK(os_peer_is_there(own, &peer));
+	CHECK_EQ(os_start_of(child), 0);
+	CHECK(os_start_of(getpid()) > 0);
+	CHECK_EQ(os_euid_of(getpid()), geteuid());
 }
 
 static void test_pidfd(void)
@@ -165,6 +199,7 @@ int main(void)
 	TEST(test_oneself);
 	TEST(test_gone);
 	TEST(test_pidfd);
+	TEST(test_peer);
 	TEST(test_exit_status);
 	TEST(test_other_namespace);
 	return test_end();
