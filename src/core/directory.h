@@ -10,7 +10,7 @@
  * writes; apply calls it first.
  *
  * An endpoint's *generation* is counted up whenever its slot is bound anew. The number programs see
- * is the slot for a first bind (generation 0), as in the original.
+ * is the slot, in every life; directory_endpoint_number() names one life, in lines and between daemons.
  *
  * A free slot keeps the generation that its next bind will have. Every create of a DC starts again at
  * generation 0 and has a generation of its own (directory_dc.generation).
@@ -57,6 +57,7 @@ struct directory_endpoint {
 
 struct directory_dc {
 	uint8_t running;
+	uint8_t serve;	     /* every endpoint has the rights of a system process */
 	uint32_t nodes;	     /* bitmap */
 	uint32_t generation; /* counted up by every create */
 	int32_t nr_procs, nr_tasks, nr_sysprocs, nr_nodes;

@@ -70,6 +70,17 @@ static bool name_taken(const struct directory *dir, const char name[MAXDCNAME])
 	return false;
 }
 
+/* Said again: what runs has these numbers and this name already, on whatever nodes it was given since. */
+static bool is_stated(const struct directory_dc *dc, const struct command *cmd,
+		      const struct geometry *g, const char name[MAXDCNAME])
+{
+	return cmd->flags & COMMAND_FLAG_STATED && dc->running && dc->nr_procs == g->nr_procs &&
+	       dc->nr_tasks == g->nr_tasks && dc->nr_sysprocs == g->nr_sysprocs &&
+	       dc->nr_nodes == g->nr_nodes && dc->warn2proc == cmd->warn2proc &&
+	       dc->warnmsg == cmd->warnmsg && dc->owner_uid == cmd->uid &&
+	       !memcmp(dc->name, name, MAXDCNAME);
+}
+
 int directory_dc_create_check(const struct directory *dir, const struct command *cmd)
 {
 	struct geometry g = geometry_of(cmd);
@@ -80,6 +91,8 @@ int directory_dc_create_check(const struct directory *dir, const struct command 
 	if (!geometry_valid(&g))
 		return EDVSBADRANGE;
 	dc_name(cmd, name);
+	if (is_stated(&dir->dc[cmd->dcid], cmd, &g, name))
+		return 0;
 	if (dir->dc[cmd->dcid].running || name_taken(dir, name))
 		return EDVSRSCBUSY;
 	if (cmd->nodes & ~nodes_up(dir))
@@ -95,9 +108,11 @@ void directory_dc_create_apply(struct directory_change *change, const struct com
 	struct geometry g = geometry_of(cmd);
 	uint32_t generation = dc->generation + 1;
 
-	CORE_ASSERT(!dc->running);
+	if (dc->running)
+		return;
 	memset(dc, 0, sizeof(*dc));
 	dc->running = 1;
+	dc->serve = (cmd->flags & COMMAND_FLAG_SERVE) != 0;
 	dc->generation = generation;
 	dc->nodes = cmd->nodes ? cmd->nodes : nodes_up(change->dir);
 	dc->nr_procs = g.nr_procs;

@@ -6,7 +6,7 @@
  *
  *	magic u32 | version u32 | order u64 | next move u32
  *	nodes u32 | each: number u8, up u8, incarnation u32, address u32, secret u64, name 16
- *	DCs u32   | each: number u8, running u8, nodes u32, generation u32, procs, tasks, sysprocs,
+ *	DCs u32   | each: number u8, running u8, serve u8, nodes u32, generation u32, procs, tasks, sysprocs,
  *	          |       nodes u16, warn2proc u32, warnmsg u32, uid u32, name 16,
  *	          |       slots u32 | each: index u8, bound, moving, by hand, kind, attached, node,
  *	          |       target u8, generation, move, nodemap, lpid, vpid, misc u32, name 16
@@ -18,11 +18,11 @@
 #include "core/directory_part.h"
 
 #define IMAGE_MAGIC	 0x44535644u /* "DVSD" */
-#define IMAGE_VERSION	 2u
+#define IMAGE_VERSION	 3u
 #define IMAGE_NAME	 16
 #define IMAGE_HEAD_BYTES (4 + 4 + 8 + 4 + 4 + 4)
 #define IMAGE_NODE_BYTES (1 + 1 + 4 + 4 + 8 + IMAGE_NAME)
-#define IMAGE_DC_BYTES	 (1 + 1 + 4 + 4 + 4 * 2 + 3 * 4 + IMAGE_NAME + 4)
+#define IMAGE_DC_BYTES	 (1 + 1 + 1 + 4 + 4 + 4 * 2 + 3 * 4 + IMAGE_NAME + 4)
 #define IMAGE_SLOT_BYTES (8 * 1 + 6 * 4 + IMAGE_NAME)
 
 /* Writes until size, reads until size; what does not fit sets `short_of` and is left out. */
@@ -111,6 +111,7 @@ static void put_dc(struct image_cursor *c, const struct directory_dc *dc, int dc
 
 	put(c, (uint64_t)dcid, 1);
 	put(c, dc->running, 1);
+	put(c, dc->serve, 1);
 	put(c, dc->nodes, 4);
 	put(c, dc->generation, 4);
 	put(c, (uint64_t)dc->nr_procs, 2);
@@ -234,6 +235,7 @@ static bool get_dc(struct image_cursor *c, struct directory *dir, int *last)
 	*last = (int)dcid;
 	dc = &dir->dc[dcid];
 	dc->running = (uint8_t)get(c, 1);
+	dc->serve = (uint8_t)get(c, 1);
 	dc->nodes = get32(c);
 	dc->generation = get32(c);
 	dc->nr_procs = (int32_t)get(c, 2);

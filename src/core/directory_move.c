@@ -147,9 +147,10 @@ int directory_rollback_check(const struct directory *dir, const struct command *
 	if (code)
 		return code;
 	ep = directory_slot(dir, cmd);
-	if (!ep->moving || (cmd->move && cmd->move != ep->move))
-		return EDVSMIGRATE;
-	return 0;
+	/* By hand one may say again what is so: it is not moving. */
+	if (!cmd->move)
+		return 0;
+	return !ep->moving || cmd->move != ep->move ? EDVSMIGRATE : 0;
 }
 
 void directory_slot_roll_back(struct directory_change *change, int dcid, int p_nr)
@@ -165,6 +166,7 @@ void directory_slot_roll_back(struct directory_change *change, int dcid, int p_n
 
 void directory_rollback_apply(struct directory_change *change, const struct command *cmd)
 {
-	directory_slot_roll_back(change, cmd->dcid, cmd->p_nr);
+	if (directory_slot(change->dir, cmd)->moving)
+		directory_slot_roll_back(change, cmd->dcid, cmd->p_nr);
 	directory_result_slot(change, directory_slot(change->dir, cmd));
 }

@@ -271,6 +271,22 @@ static void test_full_dcs(void)
 	CHECK_EQ(effects.count, SHM_DCS * SHM_SLOTS + 2 + SHM_DCS);
 }
 
+static void test_create_said_again(void)
+{
+	struct command cmd = { .kind = COMMAND_DC_CREATE, .dcid = 1, .flags = COMMAND_FLAG_STATED };
+	uint32_t generation;
+
+	begin();
+	CHECK_EQ(apply(cmd), 0);
+	generation = dir.dc[1].generation;
+	CHECK_EQ(apply(cmd), 0);
+	CHECK_EQ(effects.count, 0);
+	CHECK_EQ(dir.dc[1].generation, generation);
+	CHECK_EQ(dir.dc[1].serve, 0);
+	cmd.nr_procs = 100;
+	CHECK_EQ(apply(cmd), EDVSRSCBUSY);
+}
+
 static void test_sync(void)
 {
 	uint64_t before;
@@ -297,6 +313,7 @@ int main(void)
 	TEST(test_join_again);
 	TEST(test_unknown_kind);
 	TEST(test_full_dcs);
+	TEST(test_create_said_again);
 	TEST(test_sync);
 	return test_end();
 }

@@ -88,7 +88,8 @@ static int nodes_up(int node, unsigned *set, struct refusal *refusal)
 	return r;
 }
 
-int dc_create(int node, int dcid, unsigned nodes, const char *name, struct refusal *refusal)
+int dc_create(int node, int dcid, unsigned nodes, const char *name, bool classic,
+	      struct refusal *refusal)
 {
 	struct ctl_request request = client_request(CTL_DCINIT);
 	dc_usr_t dc = {
@@ -107,11 +108,12 @@ int dc_create(int node, int dcid, unsigned nodes, const char *name, struct refus
 		snprintf(dc.dc_name, sizeof(dc.dc_name), "DC%d", dcid);
 	request.dcid = dcid;
 	request.bytes = nodes;
+	request.flags = CTL_FLAG_CREATE | (classic ? CTL_FLAG_CLASSIC : 0);
 	return client_call(node, &request, &dc, sizeof(dc), NULL, 0, refusal);
 }
 
 static int create(const struct verb *verb, int node, int dcid, const char *nodes, const char *name,
-		  bool json)
+		  bool classic, bool json)
 {
 	struct refusal refusal = REFUSAL_NONE;
 	unsigned set = 0;
@@ -123,7 +125,7 @@ static int create(const struct verb *verb, int node, int dcid, const char *nodes
 		return verb_usage(verb, "a container's name has at most %d letters", MAXDCNAME - 1);
 	if (!nodes && nodes_up(node, &set, &refusal) < 0)
 		return verb_refuse(&refusal);
-	if (dc_create(node, dcid, set, name, &refusal) < 0)
+	if (dc_create(node, dcid, set, name, classic, &refusal) < 0)
 		return verb_refuse(&refusal);
 	if (json)
 		return render_document(
@@ -169,11 +171,12 @@ static int end(int node, int dcid, bool force, bool json)
 int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 {
 	const char *nodes = NULL, *name = NULL;
-	bool json = false, force = false;
+	bool json = false, force = false, classic = false;
 	const struct option_row rows[] = {
-		{ "force", 0, OPTION_FLAG, &force },   { "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node }, { "nodes", 0, OPTION_WORD, &nodes },
-		{ "name", 0, OPTION_WORD, &name },     { NULL, 0, OPTION_FLAG, NULL },
+		{ "force", 0, OPTION_FLAG, &force },	 { "json", 0, OPTION_FLAG, &json },
+		{ "node", 'n', OPTION_NUMBER, &node },	 { "nodes", 0, OPTION_WORD, &nodes },
+		{ "classic", 0, OPTION_FLAG, &classic }, { "name", 0, OPTION_WORD, &name },
+		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct options options;
 	int dcid;
@@ -189,7 +192,7 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 				  options.count == 2 ? ", not " : "",
 				  options.count == 2 ? options.operand[1] : "");
 	if (!strcmp(options.operand[0], "create"))
-		return create(verb, node, dcid, nodes, name, json);
+		return create(verb, node, dcid, nodes, name, classic, json);
 	if (!strcmp(options.operand[0], "rm"))
 		return end(node, dcid, force, json);
 	return verb_usage(verb, "list, create or rm, not %s", options.operand[0]);

@@ -16,7 +16,8 @@
 
 static const struct verb verbs[] = {
 	{ "nodes", "[--json]", "the nodes of the cluster", verb_nodes },
-	{ "dc", "[list | create DCID [--nodes 0,1,2] [--name NAME] | rm DCID [--force]] [--json]",
+	{ "dc",
+	  "[list | create DCID [--nodes 0,1,2] [--name NAME] [--classic] | rm DCID [--force]] [--json]",
 	  "the containers: show, make on all or some nodes, remove", verb_dc },
 	{ "ps", "[DCID] [--proc | --stats | --waits] [--names] [--json]",
 	  "every endpoint at its owner; --proc, --stats: one node's own table, in the original's form; "

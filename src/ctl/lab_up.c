@@ -32,7 +32,7 @@ static int has_dc(int id, bool *has, struct refusal *refusal)
 
 static int make_dc(int nodes, struct refusal *refusal)
 {
-	int r = dc_create(0, 0, nodes >= 32 ? ~0u : (1u << nodes) - 1, NULL, refusal);
+	int r = dc_create(0, 0, nodes >= 32 ? ~0u : (1u << nodes) - 1, NULL, false, refusal);
 
 	for (int id = 0, look = 0; r >= 0 && id < nodes && look < DC_LOOKS; look++) {
 		bool has;

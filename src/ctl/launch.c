@@ -129,6 +129,11 @@ static int converse(const struct launch *launch, struct client *client,
 	if (client_send(client, request, payload->bytes, payload->length, &refusal) < 0 ||
 	    await_row(client, &row, &refusal) < 0)
 		return verb_refuse(&refusal);
+	if (!row.serves)
+		fprintf(stderr,
+			"%s: endpoint %d of the classic container %d may call servers but cannot be "
+			"one: use a lower number, or a container made without --classic\n",
+			verb_program(), row.endpoint, launch->dcid);
 	if (!launch->wait && launch->json)
 		return render_document(row_json(launch, &row));
 	if (!launch->json) {

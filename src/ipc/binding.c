@@ -55,7 +55,7 @@ static void end_of_thread(void *memory)
 
 	if (atomic_load(&binding->attached)) {
 		control.request.dcid = binding->dcid;
-		control.request.endpoint = binding->endpoint;
+		control.request.endpoint = binding->p_nr;
 		control.request.timeout_ms = 0;
 		control.request.flags = CTL_FLAG_ENDS;
 		control_call(&control);
@@ -119,7 +119,7 @@ static void fill(struct binding *binding, void *const page[3])
 	binding->status = status;
 	binding->dcid = status->dcid;
 	binding->p_nr = status->p_nr;
-	binding->endpoint = status->endpoint;
+	binding->life = status->endpoint;
 	atomic_store_explicit(&status->rts_flags, 0, memory_order_relaxed);
 	atomic_store_explicit(&status->getfrom, NONE, memory_order_relaxed);
 	atomic_store_explicit(&status->sendto, NONE, memory_order_relaxed);
@@ -132,7 +132,7 @@ static void fill(struct binding *binding, void *const page[3])
 static bool is_known(const struct binding *binding, const struct status_page *status)
 {
 	return atomic_load(&binding->attached) && binding->dcid == status->dcid &&
-	       binding->endpoint == status->endpoint && !atomic_load(&binding->status->unbound);
+	       binding->life == status->endpoint && !atomic_load(&binding->status->unbound);
 }
 
 static void unmap(void *const page[3])

@@ -20,12 +20,13 @@
 struct channel {
 	struct channel_page *page; /* NULL: not open */
 	struct bell_page *bell;	   /* the peer's */
-	int peer_endpoint;	   /* as the daemon told; what the page says is not believed */
+	int life; /* the peer's, as the daemon told; what the page says is not believed */
 	int own_side;
 	bool may_send;	  /* opened for sending, so that the daemon has agreed to it */
 	uint32_t rights;  /* of the status page, when it did */
 	bool owes;	  /* we took a request of the peer and have not answered it */
 	uint64_t request; /* its sequence */
+	uint32_t lost;	  /* answers that are owed to earlier lives of the slot */
 };
 
 struct binding {
@@ -34,7 +35,8 @@ struct binding {
 	struct status_page *status;
 	struct bell_page *bell; /* own */
 	struct node_bell *node_bell;
-	int dcid, p_nr, endpoint;
+	int dcid, p_nr;
+	int life;			/* the own one */
 	int owed;			/* channels with owes set */
 	int system_slots;		/* slots below are of system processes; 0: not asked yet */
 	bool overdue;			/* the last sleep was a full one, and nobody rang */

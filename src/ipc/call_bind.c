@@ -102,6 +102,7 @@ struct bind_wait {
 	int cmd, endpoint;
 	long timeout_ms;
 	int64_t value;
+	uint64_t life; /* 1 + generation of the one whose end is waited for; 0: not told yet */
 };
 
 /* Whether what is waited for is so now. EDVSAGAIN: not yet. */
@@ -112,9 +113,14 @@ static int bind_wait_ask(struct bind_wait *wait, bool attach)
 
 	control.request.cmd = wait->cmd;
 	control.request.endpoint = wait->endpoint;
+	control.request.addr[0] = wait->life;
 	r = attach ? bind_ask(&control, binding_thread_id() == 0) : control_call(&control);
 	wait->value = control.value;
-	return r;
+	if (r || wait->cmd != WAIT_UNBIND || !control.value)
+		return r;
+	wait->life = (uint64_t)control.value;
+	wait->value = 0;
+	return EDVSAGAIN;
 }
 
 /* WAIT_UNBIND has a code of its own for "not yet", see the contract. */
@@ -195,7 +201,7 @@ static long wait_for_other(struct bind_wait *wait)
 
 	if (r)
 		return r;
-	if (_ENDPOINT_P(wait->endpoint) == binding->p_nr)
+	if (wait->endpoint == binding->p_nr)
 		r = EDVSENDPOINT;
 	else
 		r = bind_wait_entered(binding, wait);
@@ -216,7 +222,7 @@ long dvk_wait4bindep_X(int cmd, int endpoint, unsigned long timeout)
 		/* A backup waits in here until it is promoted. */
 		r = binding_enter(&binding, -1);
 		if (!r)
-			return binding_leave(binding, binding->endpoint);
+			return binding_leave(binding, binding->p_nr);
 		if (r != EDVSNOTBIND)
 			return r;
 		r = bind_wait_unbound(&wait);
@@ -239,13 +245,15 @@ static int unbind_ask(int dcid, int endpoint)
 
 static bool is_own(const struct binding *binding, int dcid, int endpoint)
 {
-	return binding->dcid == dcid && binding->p_nr == _ENDPOINT_P(endpoint);
+	return binding->dcid == dcid && binding->p_nr == endpoint;
 }
 
 /* The other one was asked to end: a bound caller waits for that. */
 static int unbind_wait(struct binding *binding, int endpoint, long timeout_ms)
 {
-	struct bind_wait wait = { WAIT_UNBIND, endpoint, timeout_ms, 0 };
+	struct bind_wait wait = { .cmd = WAIT_UNBIND,
+				  .endpoint = endpoint,
+				  .timeout_ms = timeout_ms };
 
 	return timeout_ms ? bind_wait_entered(binding, &wait) : EDVSAGAIN;
 }

@@ -14,6 +14,10 @@
 /* Whether a slot is one of the DC's system processes. */
 static int is_system(struct binding *binding, int p_nr, bool *system)
 {
+	if (atomic_load_explicit(&binding->status->serve, memory_order_relaxed)) {
+		*system = true;
+		return 0;
+	}
 	if (!binding->system_slots) {
 		struct control control = control_request(CTL_DCINFO);
 		dc_usr_t dc;

@@ -38,6 +38,7 @@ struct receipt {
 	bool notes;		 /* notifications are wanted */
 	int source;		 /* endpoint, or ANY */
 	struct channel *channel; /* of a specific source */
+	int life;		 /* that it had when the call began */
 };
 
 static struct notify_word *note_of(const struct channel *channel)
@@ -97,7 +98,7 @@ static struct channel *channel_of(struct binding *binding, unsigned index)
 
 	if (!channel->page && !(atomic_load(&binding->status->peers[index / 64]) >> index % 64 & 1))
 		return NULL;
-	if (p_nr == binding->p_nr || channel_get(binding, p_nr, CHANNEL_SLOT, &channel))
+	if (p_nr == binding->p_nr || channel_get(binding, p_nr, CHANNEL_RECEIVE, &channel))
 		return NULL;
 	return channel;
 }
@@ -153,15 +154,6 @@ static void news_sort(struct binding *binding)
 	}
 }
 
-/* In the name of slot nr: its endpoint as far as it is known here. */
-static int endpoint_of(struct binding *binding, int nr)
-{
-	if (nr < -SHM_TASKS || nr >= SHM_SLOTS - SHM_TASKS)
-		return nr;
-	return binding_channel(binding, nr)->page ? binding_channel(binding, nr)->peer_endpoint
-						  : nr;
-}
-
 static bool note_take(struct binding *binding, struct channel *channel, message *m)
 {
 	struct notify_image note;
@@ -170,7 +162,7 @@ static bool note_take(struct binding *binding, struct channel *channel, message 
 		return false;
 	channel_ring_far(binding, channel);
 	memset(m, 0, sizeof(*m));
-	m->m_source = endpoint_of(binding, note.nr);
+	m->m_source = note.nr;
 	m->m_type = NOTIFY_FROM(note.nr);
 	m->m9_l1 = (int)note.bits;
 	m->m9_t1 = os_timespec(os_realtime_ns());
@@ -273,7 +265,7 @@ static int look(struct receipt *receipt)
 	if (receipt->source == ANY)
 		return take_any(receipt);
 	/* Sorting the news may have closed the channel of a peer that is gone. */
-	if (!receipt->channel->page || receipt->channel->peer_endpoint != receipt->source)
+	if (!receipt->channel->page || receipt->channel->life != receipt->life)
 		return EDVSSRCDIED;
 	wait->word[0] = &channel_peer(receipt->channel)->word;
 	wait->seen[0] = channel_word(channel_peer(receipt->channel));
@@ -313,16 +305,15 @@ static int receive_entered(struct receipt *receipt, struct binding *binding, lon
 
 static int source_get(struct receipt *receipt, struct binding *binding)
 {
-	int p_nr = _ENDPOINT_P(receipt->source);
 	int r;
 
 	if (receipt->source == ANY)
 		return 0;
-	if (p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
-		return EDVSRANGE;
-	if (p_nr == binding->p_nr)
+	if (receipt->source == binding->p_nr)
 		return EDVSENDPOINT;
 	r = channel_get(binding, receipt->source, CHANNEL_RECEIVE, &receipt->channel);
+	if (!r)
+		receipt->life = receipt->channel->life;
 	return r == EDVSDSTDIED ? EDVSSRCDIED : r;
 }
 

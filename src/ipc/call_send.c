@@ -103,12 +103,14 @@ static int send_entered(struct binding *binding, int dst_ep, message *m, long ti
 	int r = post_destination(binding, dst_ep, EDVSBADDEST);
 
 	if (!r)
+		r = channel_check_lost(binding, dst_ep);
+	if (!r)
 		r = channel_get(binding, dst_ep, CHANNEL_SEND, &channel);
 	if (!r && post_is_bad(m))
 		r = EDVSFAULT;
 	if (r)
 		return r;
-	m->m_source = binding->endpoint;
+	m->m_source = binding->p_nr;
 	wait_init(&wait, binding, timeout, timeout ? 0 : post_grace_ns(channel));
 	wait_for_one(&wait);
 	wait.flags = SENDING;
@@ -158,6 +160,8 @@ static int reply_entered(struct binding *binding, int dst_ep, message *m, long t
 		return EDVSTRAPDENIED;
 	r = post_destination(binding, dst_ep, EDVSENDPOINT);
 	if (!r)
+		r = channel_check_lost(binding, dst_ep);
+	if (!r)
 		r = channel_get(binding, dst_ep, CHANNEL_RECEIVE, &channel);
 	if (!r && !channel->owes)
 		r = channel_get(binding, dst_ep, CHANNEL_SEND, &channel);
@@ -165,7 +169,7 @@ static int reply_entered(struct binding *binding, int dst_ep, message *m, long t
 		r = EDVSFAULT;
 	if (r)
 		return r;
-	m->m_source = binding->endpoint;
+	m->m_source = binding->p_nr;
 	wait_init(&wait, binding, timeout, 0);
 	wait.flags = SENDING;
 	wait.sendto = dst_ep;

@@ -130,7 +130,7 @@ static int look(struct transaction *t, uint64_t own)
 	case LINE_FULL:
 	case LINE_SENT:
 		t->wait.flags |= SENDING;
-		t->wait.sendto = t->channel->peer_endpoint;
+		t->wait.sendto = _ENDPOINT_P(t->channel->life);
 		break;
 	case LINE_DONE:
 		if (line_word_result(own))
@@ -234,12 +234,14 @@ static int sendrec_entered(struct binding *binding, int srcdst_ep, message *m, l
 	int r = post_destination(binding, srcdst_ep, EDVSENDPOINT);
 
 	if (!r)
+		r = channel_check_lost(binding, srcdst_ep);
+	if (!r)
 		r = channel_get(binding, srcdst_ep, CHANNEL_SEND, &t.channel);
 	if (!r && post_is_bad(m))
 		r = EDVSFAULT;
 	if (r)
 		return r == EDVSDSTDIED ? EDVSDEADSRCDST : r;
-	m->m_source = binding->endpoint;
+	m->m_source = binding->p_nr;
 	t.request = *m;
 	wait_init(&t.wait, binding, timeout, 0);
 	wait_for_one(&t.wait);

@@ -42,7 +42,7 @@ static bool is_blocked(const struct channel *channel)
 static int copy_by_pid(struct binding *binding, struct channel *channel, const struct copy *copy)
 {
 	int side = 1 - channel->own_side;
-	bool into = copy->src_ep != binding->endpoint;
+	bool into = copy->src_ep != binding->p_nr;
 	void *here = into ? copy->dst_addr : copy->src_addr;
 	uint64_t there = (uint64_t)(uintptr_t)(into ? copy->src_addr : copy->dst_addr);
 	_Atomic uint32_t *busy = &channel->page->copy_busy[side];
@@ -81,14 +81,17 @@ static int copy_by_daemon(struct binding *binding, const struct copy *copy)
  */
 static int channel_with(struct binding *binding, const struct copy *copy, struct channel **channelp)
 {
-	int other = copy->src_ep == binding->endpoint ? copy->dst_ep : copy->src_ep;
+	int other = copy->src_ep == binding->p_nr ? copy->dst_ep : copy->src_ep;
 	struct channel *channel;
 
 	*channelp = NULL;
-	if (copy->src_ep != binding->endpoint && copy->dst_ep != binding->endpoint)
+	if (copy->src_ep != binding->p_nr && copy->dst_ep != binding->p_nr)
 		return 0;
 	channel = binding_channel(binding, _ENDPOINT_P(other));
-	if (!channel->page || channel->peer_endpoint != other || channel_is_dead(channel))
+	/* With one who died and was owed an answer, the data were for that life. */
+	if (channel_is_lost(binding, other))
+		return EDVSDSTDIED;
+	if (!channel->page)
 		return 0;
 	return channel_get(binding, other, CHANNEL_SEND, channelp);
 }
@@ -99,7 +102,7 @@ static int party_check(int endpoint)
 
 	if (p_nr == HARDWARE)
 		return EDVSBADDEST;
-	return p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS ? EDVSRANGE : 0;
+	return channel_check_number(endpoint);
 }
 
 /* In the contract's order. */
@@ -126,7 +129,7 @@ static void count(struct binding *binding, const struct copy *copy, const struct
 	bool local = channel && atomic_load(&channel->page->node[1 - channel->own_side]) ==
 					atomic_load(&status->nodeid);
 
-	if (copy->src_ep == binding->endpoint)
+	if (copy->src_ep == binding->p_nr)
 		atomic_fetch_add(local ? &status->lclcopy : &status->rmtcopy, 1);
 }
 
@@ -136,15 +139,15 @@ static int vcopy_entered(struct binding *binding, struct copy *copy)
 	int r;
 
 	if (copy->src_ep == SELF)
-		copy->src_ep = binding->endpoint;
+		copy->src_ep = binding->p_nr;
 	else if (copy->dst_ep == SELF)
-		copy->dst_ep = binding->endpoint;
+		copy->dst_ep = binding->p_nr;
 	r = copy_check(binding, copy);
 	if (r)
 		return r;
 	r = channel_with(binding, copy, &channel);
 	if (r)
-		return r == EDVSDSTDIED && copy->dst_ep == binding->endpoint ? EDVSSRCDIED : r;
+		return r == EDVSDSTDIED && copy->dst_ep == binding->p_nr ? EDVSSRCDIED : r;
 	binding_show(binding, ONCOPY, NONE, NONE);
 	r = channel && is_blocked(channel) ? copy_by_pid(binding, channel, copy) : EDVSAGAIN;
 	if (r == EDVSAGAIN)

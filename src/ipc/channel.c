@@ -63,7 +63,24 @@ static void recall_request(struct binding *binding, struct channel *channel)
 	binding_misc(binding, MIS_NOMIGRATE, 0);
 }
 
-static int channel_open(struct binding *binding, int endpoint, int p_nr, enum channel_use use)
+static void channel_unmap(struct binding *binding, struct channel *channel)
+{
+	channel_settle(binding, channel);
+	os_memfd_unmap(channel->page, SHM_PAGE_BYTES);
+	os_memfd_unmap(channel->bell, SHM_PAGE_BYTES);
+	memset(channel, 0, sizeof(*channel));
+}
+
+/* The peer's life is over, while we go on: an answer that we owe to it is for nobody else. */
+static void channel_bury(struct binding *binding, struct channel *channel)
+{
+	uint32_t lost = channel->lost + channel->owes;
+
+	channel_unmap(binding, channel);
+	channel->lost = lost;
+}
+
+static int channel_open(struct binding *binding, int p_nr, enum channel_use use)
 {
 	struct channel *channel = binding_channel(binding, p_nr);
 	struct control control = control_request(CTL_CHANNEL);
@@ -74,7 +91,7 @@ static int channel_open(struct binding *binding, int endpoint, int p_nr, enum ch
 	int r;
 
 	control.request.dcid = binding->dcid;
-	control.request.endpoint = use == CHANNEL_SEND ? endpoint : p_nr;
+	control.request.endpoint = p_nr;
 	control.request.cmd = use == CHANNEL_SEND ? 0 : 1;
 	control_begin(&scope);
 	r = control_ask(&control, NULL);
@@ -85,7 +102,7 @@ static int channel_open(struct binding *binding, int endpoint, int p_nr, enum ch
 	control_end(&scope);
 	if (r)
 		return r;
-	channel->peer_endpoint = (int)control.value;
+	channel->life = (int)control.value;
 	channel->own_side = shm_side(binding->p_nr, p_nr);
 	channel->may_send = use == CHANNEL_SEND;
 	channel->rights = rights;
@@ -98,12 +115,35 @@ void channel_close(struct binding *binding, int index)
 {
 	struct channel *channel = &binding->channel[index];
 
-	if (!channel->page)
-		return;
-	channel_settle(binding, channel);
-	os_memfd_unmap(channel->page, SHM_PAGE_BYTES);
-	os_memfd_unmap(channel->bell, SHM_PAGE_BYTES);
-	memset(channel, 0, sizeof(*channel));
+	if (channel->page)
+		channel_unmap(binding, channel);
+	channel->lost = 0;
+}
+
+int channel_check_number(int endpoint)
+{
+	int p_nr = _ENDPOINT_P(endpoint);
+
+	if (p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
+		return EDVSRANGE;
+	return p_nr == endpoint ? 0 : EDVSENDPOINT;
+}
+
+bool channel_is_lost(struct binding *binding, int p_nr)
+{
+	struct channel *channel = binding_channel(binding, p_nr);
+
+	if (channel->page && channel_is_dead(channel))
+		channel_bury(binding, channel);
+	return channel->lost;
+}
+
+int channel_check_lost(struct binding *binding, int p_nr)
+{
+	if (!channel_is_lost(binding, p_nr))
+		return 0;
+	binding_channel(binding, p_nr)->lost--;
+	return EDVSDSTDIED;
 }
 
 static bool may_send(const struct binding *binding, const struct channel *channel)
@@ -116,21 +156,18 @@ static bool may_send(const struct binding *binding, const struct channel *channe
 int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 		struct channel **channelp)
 {
-	int p_nr = use == CHANNEL_SLOT ? endpoint : _ENDPOINT_P(endpoint);
 	struct channel *channel;
-	int r = 0;
+	int r = channel_check_number(endpoint);
 
-	if (p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
-		return EDVSRANGE;
-	channel = binding_channel(binding, p_nr);
-	if (channel->page && channel_is_dead(channel))
-		channel_close(binding, shm_index(p_nr));
-	if (!channel->page || (use == CHANNEL_SEND && !may_send(binding, channel)))
-		r = channel_open(binding, endpoint, p_nr, use);
 	if (r)
 		return r;
-	if (use != CHANNEL_SLOT && channel->peer_endpoint != endpoint)
-		return EDVSENDPOINT;
+	channel = binding_channel(binding, endpoint);
+	if (channel->page && channel_is_dead(channel))
+		channel_bury(binding, channel);
+	if (!channel->page || (use == CHANNEL_SEND && !may_send(binding, channel)))
+		r = channel_open(binding, endpoint, use);
+	if (r)
+		return r;
 	*channelp = channel;
 	return 0;
 }
@@ -164,7 +201,7 @@ void channel_ring(struct binding *binding, struct channel *channel)
 	atomic_fetch_or(&bell->news[own / 64], UINT64_C(1) << own % 64);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&bell->holder, memory_order_relaxed) != BELL_PROCESS)
-		ring_node(binding, _ENDPOINT_P(channel->peer_endpoint));
+		ring_node(binding, _ENDPOINT_P(channel->life));
 	else
 		wake_sleeper(bell);
 }
@@ -222,7 +259,7 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 	if (!line_take(channel_peer(channel), &image))
 		return false;
 	/* Its next message has a turn of its own. */
-	bits_clear(binding->ready, (unsigned)shm_index(_ENDPOINT_P(channel->peer_endpoint)));
+	bits_clear(binding->ready, (unsigned)shm_index(_ENDPOINT_P(channel->life)));
 	if (line_word_op(image.word) == LINE_OP_SENDREC) {
 		if (!channel->owes)
 			binding->owed++;
@@ -234,7 +271,7 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 	}
 	wait_found(binding);
 	*m = image.msg;
-	m->m_source = channel->peer_endpoint; /* the channel is the identity, not the bytes */
+	m->m_source = _ENDPOINT_P(channel->life); /* the channel is the identity, not the bytes */
 	return true;
 }
 

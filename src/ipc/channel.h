@@ -13,19 +13,28 @@
 #include "ipc/binding.h"
 
 enum channel_use {
-	CHANNEL_SEND,	 /* to an endpoint; its generation must be the living one */
-	CHANNEL_RECEIVE, /* from an endpoint */
-	CHANNEL_SLOT,	 /* whoever has the slot */
+	CHANNEL_SEND,	 /* to the endpoint */
+	CHANNEL_RECEIVE, /* from it */
 };
 
 /*
- * Finds or opens the channel with an endpoint (CHANNEL_SLOT: with p_nr). The daemon is asked for
- * those not open yet; what it says is passed on: EDVSDSTDIED (free slot), EDVSENDPOINT (other
- * generation), EDVSRANGE, EDVSTRAPDENIED ...
+ * Finds or opens the channel with the present life of an endpoint. The daemon is asked for those not
+ * open yet; what it says is passed on: EDVSDSTDIED (free slot), EDVSRANGE, EDVSTRAPDENIED ...
  */
 int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 		struct channel **channelp);
 void channel_close(struct binding *binding, int index);
+
+/* 0 if the number is that of a slot, in whatever life; EDVSRANGE, EDVSENDPOINT. */
+int channel_check_number(int endpoint);
+
+/*
+ * What is about to be sent may be the answer that is owed to an earlier life of the peer: then it is
+ * not for the present one. EDVSDSTDIED, once for each such answer; else 0.
+ */
+int channel_check_lost(struct binding *binding, int p_nr);
+/* The same question, which counts nothing: data that belong to such an answer go with it. */
+bool channel_is_lost(struct binding *binding, int p_nr);
 
 /* News for the peer: whatever it does, it will look at this channel. */
 void channel_ring(struct binding *binding, struct channel *channel);

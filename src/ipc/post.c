@@ -16,9 +16,9 @@ int post_destination(const struct binding *binding, int endpoint, int self)
 
 	if (p_nr == HARDWARE)
 		return EDVSBADDEST;
-	if (p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
-		return EDVSRANGE;
-	return p_nr == binding->p_nr ? self : 0;
+	if (endpoint == binding->p_nr)
+		return self;
+	return channel_check_number(endpoint);
 }
 
 int64_t post_grace_ns(const struct channel *channel)

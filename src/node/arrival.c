@@ -214,12 +214,12 @@ static int check_offer(struct arrival *a)
 			&a->refusal, EDVSMIGRATE,
 			"what node %d offers is not what the order says of endpoint %d; try "
 			"again",
-			a->from, offer->endpoint);
+			a->from, offer->p_nr);
 	else if (backup_find(a->node, offer->dcid, offer->p_nr))
 		r = refusal_set(&a->refusal, EDVSSLOTUSED,
 				"a backup of endpoint %d stands by on node %d: make it the process "
 				"with dvs_migrate, or end it",
-				offer->endpoint, a->node->options.id);
+				offer->p_nr, a->node->options.id);
 	node_unlock(a->node);
 	return r;
 }

@@ -90,7 +90,7 @@ void backup_row(const struct process *process, proc_usr_t *row)
 	/* Held in a call: it waits for its own migration. */
 	if (page->rts_flags & MIGRATING) {
 		row->p_rts_flags |= WAITMIGR;
-		row->p_waitmigr = process->endpoint;
+		row->p_waitmigr = process->p_nr;
 	}
 }
 

@@ -66,6 +66,9 @@ int request_check_slot(struct request *request, int dcid, int p_nr, int error)
 
 	if (node_slot_valid(dc, p_nr))
 		return 0;
+	/* A number that would be the slot's in a later life: such numbers are given to nobody. */
+	if (node_slot_valid(dc, _ENDPOINT_P(p_nr)))
+		error = EDVSENDPOINT;
 	request_fail(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
 		     dc->nr_procs - 1, p_nr);
 	return -1;
@@ -146,9 +149,9 @@ static void bind_done(struct node *node, void *ctx, const struct directory_resul
 		return; /* the entry stays: its exit unbinds it */
 	}
 	if (request->pid == process->tgid && caller_binding(request) == process)
-		request_end_with_pages(request, result->value, process);
+		request_end_with_pages(request, process->p_nr, process);
 	else
-		request_end(request, result->value, NULL, 0, NULL, 0);
+		request_end(request, process->p_nr, NULL, 0, NULL, 0);
 }
 
 static bool is_elsewhere(const struct request *request)
@@ -247,7 +250,7 @@ static void remote_done(struct node *node, void *ctx, const struct directory_res
 		request_fail(request, result->code, "endpoint %d of DC %d is not one of node %d",
 			     request->head.endpoint, request->head.dcid, request->head.nodeid);
 	else
-		request_end(request, result->value, NULL, 0, NULL, 0);
+		request_end(request, request->head.endpoint, NULL, 0, NULL, 0);
 }
 
 /* States where an endpoint is; every node knows already, and it has to be so. */
@@ -255,7 +258,7 @@ static void bind_remote(struct request *request)
 {
 	struct command cmd = { .kind = COMMAND_BIND,
 			       .dcid = request->head.dcid,
-			       .p_nr = _ENDPOINT_P(request->head.endpoint),
+			       .p_nr = request->head.endpoint,
 			       .node = request->head.nodeid,
 			       .bind_kind = RMT_BIND };
 
@@ -266,7 +269,7 @@ static void bind_remote(struct request *request)
 static void bind_backup(struct request *request, struct process *process)
 {
 	struct refusal why = REFUSAL_NONE;
-	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 
 	if (backup_check(request->node, dcid, p_nr, request->head.nodeid, &why) < 0) {
 		process_free(process);
@@ -279,9 +282,9 @@ static void bind_backup(struct request *request, struct process *process)
 		return;
 	}
 	if (request->pid == process->tgid && caller_binding(request) == process)
-		request_end_with_pages(request, process->endpoint, process);
+		request_end_with_pages(request, process->p_nr, process);
 	else
-		request_end(request, process->endpoint, NULL, 0, NULL, 0);
+		request_end(request, process->p_nr, NULL, 0, NULL, 0);
 }
 
 /* A thread that borrows from its leader has its DC. */
@@ -300,7 +303,7 @@ static void propose_bind(struct request *request, struct process *process)
 {
 	struct command cmd = { .kind = COMMAND_BIND,
 			       .dcid = request->head.dcid,
-			       .p_nr = _ENDPOINT_P(request->head.endpoint),
+			       .p_nr = request->head.endpoint,
 			       .node = request->node->options.id,
 			       .bind_kind = request->head.cmd,
 			       .lpid = process->lpid,
@@ -324,7 +327,7 @@ static void propose_bind(struct request *request, struct process *process)
 
 void handle_bind(struct request *request)
 {
-	int p_nr = _ENDPOINT_P(request->head.endpoint);
+	int p_nr = request->head.endpoint;
 	struct process *process;
 	pid_t tgid, tid;
 	int vpid;
@@ -363,13 +366,12 @@ void handle_bind(struct request *request)
 		propose_bind(request, process);
 }
 
-/* cmd 1: `endpoint` is a slot number, and whoever holds it now is meant. */
+/* The present life is meant; the answer names it. cmd 1: only to hear from it. */
 void handle_channel(struct request *request)
 {
 	struct node *node = request->node;
 	struct process *caller = caller_process(request);
-	int p_nr = request->head.cmd == 1 ? request->head.endpoint
-					  : _ENDPOINT_P(request->head.endpoint);
+	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep;
 	struct exchange_channel *channel;
 	struct exchange_bell *bell;
@@ -388,16 +390,15 @@ void handle_channel(struct request *request)
 	/* To hear from anybody needs no right. */
 	if (request->head.cmd != 1 && !node_may_talk(node, caller->dcid, caller->p_nr, p_nr)) {
 		request_fail(request, EDVSTRAPDENIED, "endpoint %d may not talk to endpoint %d",
-			     caller->endpoint, request->head.endpoint);
+			     caller->p_nr, p_nr);
 		return;
 	}
 	ep = node_endpoint(node, caller->dcid, p_nr);
 	number = directory_endpoint_number(ep, p_nr);
-	if (!ep->bound || (request->head.cmd != 1 && number != request->head.endpoint)) {
+	if (!ep->bound) {
 		if (order_catch_up(request, handle_channel))
 			return;
-		request_fail(request, ep->bound ? EDVSENDPOINT : EDVSDSTDIED,
-			     "endpoint %d is not bound", request->head.endpoint);
+		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound", p_nr);
 		return;
 	}
 	if (exchange_channel(node->exchange, caller->dcid, caller->endpoint, number, &channel) <

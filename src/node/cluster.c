@@ -109,6 +109,10 @@ void handle_dcinit(struct request *request)
 		if (dc_check(request, &dc) < 0)
 			return;
 		cmd.flags = COMMAND_FLAG_EXACT;
+		if (!(request->head.flags & CTL_FLAG_CREATE))
+			cmd.flags |= COMMAND_FLAG_STATED;
+		else if (!(request->head.flags & CTL_FLAG_CLASSIC))
+			cmd.flags |= COMMAND_FLAG_SERVE;
 		if (!cmd.nodes && nodes_up(request->node) > dc.dc_nr_nodes)
 			cmd.nodes = 1u << request->node->options.id;
 		cmd.dcid = dc.dc_dcid;
@@ -169,7 +173,7 @@ void handle_shutdown(struct request *request)
 static struct process *local_target(struct request *request, int self)
 {
 	struct node *node = request->node;
-	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct process *caller = caller_process(request);
 	const struct directory_endpoint *ep;
 	struct process *process;
@@ -186,9 +190,6 @@ static struct process *local_target(struct request *request, int self)
 		error = self;
 	else if (!ep->bound)
 		error = EDVSDSTDIED;
-	else if (request->head.endpoint != p_nr &&
-		 request->head.endpoint != directory_endpoint_number(ep, p_nr))
-		error = EDVSENDPOINT; /* a bare slot: whoever holds it */
 	else if (ep->moving)
 		error = EDVSMIGRATE;
 	else if (!self && !node_is_sysproc(node, dcid, p_nr))

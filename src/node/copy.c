@@ -10,6 +10,7 @@
 #include "node/copy_task.h"
 #include "node/handlers.h"
 #include "node/node.h"
+#include "node/order.h"
 #include "node/party.h"
 #include "node/process.h"
 #include "node/request.h"
@@ -53,8 +54,8 @@ void copy_finish(struct copy_task *task, int code)
 	os_source_free(task->timer);
 	if (code < 0)
 		request_fail(task->request, code, "%llu bytes from endpoint %d to endpoint %d: %s",
-			     (unsigned long long)task->bytes, task->endpoint[0], task->endpoint[1],
-			     result_text(code));
+			     (unsigned long long)task->bytes, _ENDPOINT_P(task->endpoint[0]),
+			     _ENDPOINT_P(task->endpoint[1]), result_text(code));
 	else
 		request_end(task->request, 0, NULL, 0, NULL, 0);
 	free(task->buf);
@@ -183,6 +184,12 @@ static int check(struct request *request, const struct process *caller)
 				 request->head.pid);
 }
 
+/* The life that has the slot now: from here on no later one is meant. */
+static int life_of(const struct process *caller, int p_nr)
+{
+	return directory_endpoint_number(node_endpoint(caller->node, caller->dcid, p_nr), p_nr);
+}
+
 static struct copy_task *task_new(struct request *request, const struct process *caller)
 {
 	const struct ctl_request *head = &request->head;
@@ -195,7 +202,8 @@ static struct copy_task *task_new(struct request *request, const struct process 
 				    .id = ++node->next_request,
 				    .dcid = caller->dcid,
 				    .requester = caller->endpoint,
-				    .endpoint = { head->endpoint, head->pid },
+				    .endpoint = { life_of(caller, head->endpoint),
+						  life_of(caller, head->pid) },
 				    .addr = { head->addr[0], head->addr[1] },
 				    .bytes = (uint64_t)head->bytes,
 				    .op = LANE_READ,
@@ -219,6 +227,8 @@ void copy_start(struct request *request)
 	int code = check(request, caller);
 	struct copy_task *task;
 
+	if ((code == EDVSSRCDIED || code == EDVSDSTDIED) && order_catch_up(request, copy_start))
+		return;
 	if (code < 0) {
 		request_fail(request, code, "the copy is refused: %s", result_text(code));
 		return;

@@ -276,7 +276,7 @@ static void *worker(void *arg)
 		mailbox_take(&d->mailbox, &node->lock, d->plan.deadline_ns, &event);
 		node_unlock(node);
 		event.dry_run = d->dry_run;
-		os_log(OS_LOG_DEBUG, "endpoint %d leaves: %s after %llu us", d->endpoint,
+		os_log(OS_LOG_DEBUG, "endpoint %d leaves: %s after %llu us", d->p_nr,
 		       plan_event_name(event.kind),
 		       (unsigned long long)(event.now_ns - d->begin_ns) / 1000);
 		plan_source_step(&d->plan, &event, &effects);
@@ -309,18 +309,18 @@ static int refuse_early(struct departure *d, struct process *process, bool movin
 
 	if (d->target == d->node->options.id)
 		return refusal_set(&d->refusal, EDVSLCLPROC,
-				   "endpoint %d is on node %d already; name another node",
-				   d->endpoint, d->target);
+				   "endpoint %d is on node %d already; name another node", d->p_nr,
+				   d->target);
 	if (!process)
 		return refusal_set(&d->refusal, EDVSNOTBIND,
 				   "endpoint %d has no process on this node; attach one with "
 				   "dvs_migrate -c",
-				   d->endpoint);
+				   d->p_nr);
 	if (moving || process->state != PROCESS_BOUND)
 		return refusal_set(&d->refusal, EDVSMIGRATE,
 				   "endpoint %d is migrating already; wait for its end or roll it "
 				   "back with dvs_migrate -r",
-				   d->endpoint);
+				   d->p_nr);
 	if (!process->managed || process->lpid != process->tgid)
 		return refusal_set(&d->refusal, EDVSBADPID,
 				   "process %d was not started by dvs run, so its pid may be taken "
@@ -330,7 +330,7 @@ static int refuse_early(struct departure *d, struct process *process, bool movin
 		return refusal_set(&d->refusal, EDVSPROCSTS,
 				   "a thread of the process is endpoint %d itself, and only one "
 				   "endpoint moves at a time; let that thread unbind first",
-				   beside->endpoint);
+				   beside->p_nr);
 	return 0;
 }
 
@@ -355,7 +355,7 @@ void departure_cancel_remote(struct node *node, int from, uint64_t id)
 
 void departure_cancel(struct request *request)
 {
-	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	struct departure *d = request->node->departures;
 
 	while (d && (d->dcid != dcid || d->p_nr != p_nr || plan_source_is_ended(&d->plan)))
@@ -376,7 +376,7 @@ void departure_cancel(struct request *request)
 void departure_start(struct request *request)
 {
 	struct node *node = request->node;
-	int p_nr = _ENDPOINT_P(request->head.endpoint);
+	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, request->head.dcid, p_nr);
 	struct process *process = process_find(node, request->head.dcid, p_nr);
 	struct departure *d = calloc(1, sizeof(*d));
@@ -398,7 +398,7 @@ void departure_start(struct request *request)
 				 .lpid = process ? process->lpid : 0,
 				 .vpid = process ? process->vpid : 0 };
 	d->report = (struct ctl_move){ .dcid = d->dcid,
-				       .endpoint = d->endpoint,
+				       .endpoint = d->p_nr,
 				       .from = node->options.id,
 				       .to = d->target,
 				       .vpid = d->vpid,

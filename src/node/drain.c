@@ -124,7 +124,7 @@ static void take_in_hand(struct drain *drain, struct process *p)
 	drain->asked = 0;
 	drain->refused =
 		(struct ctl_move){ .dcid = p->dcid,
-				   .endpoint = p->endpoint,
+				   .endpoint = p->p_nr,
 				   .from = node->options.id,
 				   .to = -1,
 				   .result = CTL_MOVE_REFUSED,
@@ -178,7 +178,7 @@ static void offer(struct drain *drain, const struct process *p, int target)
 	child->head = drain->parent->head;
 	child->head.payload_bytes = 0;
 	child->head.dcid = p->dcid;
-	child->head.endpoint = p->endpoint;
+	child->head.endpoint = p->p_nr;
 	child->head.nodeid = target;
 	child->keeper = drain;
 	child->moved = on_report;

@@ -27,15 +27,13 @@ struct hand {
 	struct process *process; /* to be attached, or NULL */
 };
 
-static const char *why(const struct request *request, int code)
+static const char *why(int code)
 {
 	switch (code) {
 	case EDVSPROCSTS:
 		return "it is not migrating; begin with dvs_migrate -s";
 	case EDVSMIGRATE:
-		return request->head.cmd == MIGR_ROLLBACK
-			       ? "it is not migrating; there is nothing to roll back"
-			       : "another migration of it is under way; wait for its end";
+		return "another migration of it is under way; wait for its end";
 	case EDVSDCNODE:
 		return "the new node does not belong to the DC (dvs dc, dvs nodes)";
 	case EDVSNOPROXY:
@@ -76,12 +74,11 @@ static void hand_done(struct node *node, void *ctx, const struct directory_resul
 		if (process)
 			process_free(process);
 		request_fail(request, result->code, "endpoint %d of DC %d: %s",
-			     request->head.endpoint, request->head.dcid,
-			     why(request, result->code));
+			     request->head.endpoint, request->head.dcid, why(result->code));
 		return;
 	}
 	if (process)
-		hand_take_over(process, request->head.dcid, _ENDPOINT_P(request->head.endpoint));
+		hand_take_over(process, request->head.dcid, request->head.endpoint);
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
 
@@ -155,7 +152,7 @@ static int check(struct request *request)
 	}
 	if (request_check_dc(request, dcid) < 0)
 		return -1;
-	return request_check_slot(request, dcid, _ENDPOINT_P(request->head.endpoint), EDVSRANGE);
+	return request_check_slot(request, dcid, request->head.endpoint, EDVSRANGE);
 }
 
 void handle_migrate(struct request *request)
@@ -165,15 +162,20 @@ void handle_migrate(struct request *request)
 					  [MIGR_ROLLBACK] = COMMAND_MOVE_ROLLBACK };
 	struct node *node = request->node;
 	struct command cmd = { .dcid = request->head.dcid,
-			       .p_nr = _ENDPOINT_P(request->head.endpoint),
+			       .p_nr = request->head.endpoint,
 			       .target = -1,
-			       .generation = COMMAND_GENERATION_ANY,
 			       .flags = COMMAND_FLAG_BY_HAND };
+	const struct directory_endpoint *ep;
 	struct process *process = NULL;
 	struct hand *hand;
 
 	if (check(request) < 0)
 		return;
+	ep = node_endpoint(node, cmd.dcid, cmd.p_nr);
+	if (!ep->bound && order_catch_up(request, handle_migrate))
+		return;
+	/* The life that has the slot now, and none that takes it before the order decides. */
+	cmd.generation = ep->generation;
 	cmd.kind = kinds[request->head.cmd];
 	if (request->head.cmd == MIGR_COMMIT) {
 		cmd.target = request->head.nodeid;

@@ -250,7 +250,7 @@ static void put_request(struct writer *w, const struct request *request)
 {
 	struct handover_record record = { .kind = HANDOVER_REQUEST };
 	const struct directory_endpoint *ep =
-		node_endpoint(w->node, request->head.dcid, _ENDPOINT_P(request->head.endpoint));
+		node_endpoint(w->node, request->head.dcid, request->head.endpoint);
 	struct ctl_request head = request->head;
 
 	record.request = (struct handover_request){ .fd = kept(w, request->fd),

@@ -4,6 +4,7 @@
 #include "node/handlers.h"
 #include "node/move.h"
 #include "node/node.h"
+#include "node/order.h"
 #include "node/process.h"
 #include "node/request.h"
 
@@ -43,7 +44,7 @@ bool move_method_known(struct request *request)
 void handle_move(struct request *request)
 {
 	struct node *node = request->node;
-	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	bool cancels = request->head.flags & CTL_FLAG_CANCEL;
 
@@ -52,6 +53,8 @@ void handle_move(struct request *request)
 			     "DC %d is not running (dvs dc lists those that are)", dcid);
 		return;
 	}
+	if (ep && !ep->bound && order_catch_up(request, handle_move))
+		return;
 	if (!ep || !ep->bound) {
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound (dvs ps %d)",
 			     request->head.endpoint, dcid, dcid);

@@ -125,7 +125,7 @@ static int obstacle(const struct node *node, const struct request *asker, struct
 				why, EDVSRSCBUSY,
 				"the end of endpoint %d is still being told to the process that its "
 				"container names: ask again later",
-				p->endpoint);
+				p->p_nr);
 	return r ? r : busy_request(node, asker, why);
 }
 

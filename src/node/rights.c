@@ -6,6 +6,7 @@
 
 #include "node/handlers.h"
 #include "node/node.h"
+#include "node/order.h"
 #include "node/process.h"
 #include "node/request.h"
 
@@ -13,7 +14,7 @@ bool node_is_sysproc(const struct node *node, int dcid, int p_nr)
 {
 	const struct directory_dc *dc = &node->directory.dc[dcid];
 
-	return p_nr + dc->nr_tasks < dc->nr_sysprocs;
+	return dc->serve || p_nr + dc->nr_tasks < dc->nr_sysprocs;
 }
 
 static void allow(dvk_map_t *map, int call)
@@ -32,7 +33,9 @@ void rights_reset(struct node *node, int dcid, int p_nr)
 	priv->priv_level = USER_PRIV;
 	memset(&priv->priv_ipc_to, 0xff, sizeof(priv->priv_ipc_to));
 	if (node_is_sysproc(node, dcid, p_nr)) {
-		priv->priv_id = (dvk_id_t)(p_nr + dc->nr_tasks);
+		priv->priv_id =
+			(dvk_id_t)(p_nr + dc->nr_tasks < dc->nr_sysprocs ? p_nr + dc->nr_tasks
+									 : dc->nr_sysprocs);
 		memset(&priv->priv_dvk_allowed, 0xff, sizeof(priv->priv_dvk_allowed));
 		return;
 	}
@@ -50,6 +53,7 @@ void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page 
 		calls |= (uint64_t)priv->priv_dvk_allowed.chunk[i] << (16 * i);
 	page->calls_allowed = calls;
 	page->sysproc = node_is_sysproc(node, dcid, p_nr);
+	page->serve = node->directory.dc[dcid].serve;
 	/* Release: partner in ipc/channel.c. */
 	atomic_fetch_add_explicit(&page->rights, 1, memory_order_release);
 }
@@ -60,7 +64,8 @@ bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr)
 	const priv_usr_t *priv = &node->priv[dcid][shm_index(own_nr)];
 	unsigned bit = (unsigned)(peer_nr + dc->nr_tasks);
 
-	if (!node_is_sysproc(node, dcid, peer_nr))
+	/* The map has no bits beyond. */
+	if (peer_nr + dc->nr_tasks >= dc->nr_sysprocs)
 		return true;
 	return priv->priv_ipc_to.chunk[bit / 16] >> bit % 16 & 1;
 }
@@ -81,17 +86,16 @@ static int slot_check(const struct node *node, int dcid, int endpoint)
 
 	if (p_nr == HARDWARE)
 		return EDVSBADDEST;
-	return node_slot_valid(&node->directory.dc[dcid], p_nr) ? 0 : EDVSRANGE;
+	if (!node_slot_valid(&node->directory.dc[dcid], p_nr))
+		return EDVSRANGE;
+	return p_nr == endpoint ? 0 : EDVSENDPOINT;
 }
 
 static int party_check(const struct node *node, int dcid, int endpoint, int died)
 {
 	int p_nr = _ENDPOINT_P(endpoint);
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 
-	if (!ep->bound)
-		return died;
-	return directory_endpoint_number(ep, p_nr) == endpoint ? 0 : EDVSENDPOINT;
+	return node_endpoint(node, dcid, p_nr)->bound ? 0 : died;
 }
 
 int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep)
@@ -117,7 +121,7 @@ int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, i
 static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wanted)
 {
 	struct node *node = request->node;
-	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_dc *dc = &node->directory.dc[dcid];
 	struct process *process = process_find(node, dcid, p_nr);
 
@@ -143,12 +147,14 @@ static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wan
 void handle_priv(struct request *request)
 {
 	struct node *node = request->node;
-	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	priv_usr_t *priv, wanted;
 
 	if (request_check_dc(request, dcid) < 0 ||
 	    request_check_slot(request, dcid, p_nr, EDVSBADPROC) < 0)
+		return;
+	if (!ep->bound && order_catch_up(request, handle_priv))
 		return;
 	if (!ep->bound) {
 		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound",

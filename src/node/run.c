@@ -193,8 +193,10 @@ static void run_row(struct request *request, const struct process *process)
 {
 	struct ctl_run_row row = { .lpid = process->lpid,
 				   .vpid = process->vpid,
-				   .endpoint = process->endpoint,
-				   .node = request->node->options.id };
+				   .endpoint = process->p_nr,
+				   .node = request->node->options.id,
+				   .serves = node_is_sysproc(request->node, process->dcid,
+							     process->p_nr) };
 
 	request_row(request, &row, sizeof(row));
 }
@@ -251,9 +253,9 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 			     request->head.endpoint, request->head.dcid, result_text(result->code));
 		return;
 	}
-	rights_reset(node, request->head.dcid, _ENDPOINT_P(request->head.endpoint));
-	r = process_attach(process, request->head.dcid, _ENDPOINT_P(request->head.endpoint),
-			   result->value, result->generation);
+	rights_reset(node, request->head.dcid, request->head.endpoint);
+	r = process_attach(process, request->head.dcid, request->head.endpoint, result->value,
+			   result->generation);
 	if (r == 0)
 		proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
 	if (r == 0)
@@ -270,7 +272,7 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 	if (request->head.flags & CTL_FLAG_FOLLOW)
 		process_follow(process, request);
 	else
-		request_end(request, result->value, NULL, 0, NULL, 0);
+		request_end(request, process->p_nr, NULL, 0, NULL, 0);
 }
 
 /* A backup is of this node alone: no command of the order, and no endpoint yet. */
@@ -301,7 +303,7 @@ static void run_backup(struct request *request, struct process *process, const s
 	if (request->head.flags & CTL_FLAG_FOLLOW)
 		process_follow(process, request);
 	else
-		request_end(request, process->endpoint, NULL, 0, NULL, 0);
+		request_end(request, process->p_nr, NULL, 0, NULL, 0);
 }
 
 /* The contract's nodes of a backup: another one, and both belong to the DC. */
@@ -353,12 +355,26 @@ static int check_slot(struct request *request, int p_nr)
 	return 0;
 }
 
+/* What this node knows speaks against the run, and it may be behind. */
+static bool is_doubtful(const struct request *request, int p_nr)
+{
+	int dcid = request->head.dcid;
+	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
+
+	if (!ep)
+		return false; /* nothing that is ordered makes that number a slot */
+	if (!request->node->directory.dc[dcid].running)
+		return true;
+	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
+					      : ep->bound;
+}
+
 void handle_run(struct request *request)
 {
 	struct node *node = request->node;
 	struct command cmd = { .kind = COMMAND_BIND,
 			       .dcid = request->head.dcid,
-			       .p_nr = _ENDPOINT_P(request->head.endpoint),
+			       .p_nr = request->head.endpoint,
 			       .node = node->options.id,
 			       .bind_kind = request->head.cmd,
 			       .misc = MIS_GRPLEADER };
@@ -366,6 +382,8 @@ void handle_run(struct request *request)
 	struct process *process;
 	const char *base;
 
+	if (is_doubtful(request, cmd.p_nr) && order_catch_up(request, handle_run))
+		return;
 	if (check_slot(request, cmd.p_nr) < 0)
 		return;
 	if (spawn(request, &process, &why) < 0) {
@@ -414,13 +432,15 @@ static void logs_of_ended(struct request *request, int dcid, int p_nr)
 void handle_logs(struct request *request)
 {
 	struct node *node = request->node;
-	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	struct process *process = process_find(node, dcid, p_nr);
 	uint64_t from = (uint64_t)request->head.bytes;
 
 	if (request_check_dc(request, dcid) < 0)
 		return; /* what a removed DC wrote is gone with it */
+	if (ep && !ep->bound && request->from < 0 && order_catch_up(request, handle_logs))
+		return;
 	if (!ep || !ep->bound) {
 		logs_of_ended(request, dcid, p_nr);
 		return;

@@ -91,8 +91,6 @@ void table_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	row->p_lpid = row->p_vpid = row->p_nodeid = -1;
 	row->p_getfrom = row->p_sendto = row->p_waitmigr = NONE;
 	row->p_waitunbind = row->p_proxy = NONE;
-	if (ep) /* of a free slot: as its next bind will have it */
-		row->p_endpoint = directory_endpoint_number(ep, p_nr);
 	if (!ep || !ep->bound) {
 		row->p_rts_flags = SLOT_FREE;
 		snprintf(row->p_name, sizeof(row->p_name), "$noname");

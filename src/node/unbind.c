@@ -138,7 +138,7 @@ static void unbind_local(struct request *request, const struct directory_endpoin
 
 void handle_unbind(struct request *request)
 {
-	int dcid = request->head.dcid, p_nr = _ENDPOINT_P(request->head.endpoint);
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep;
 	const struct process *caller = caller_process(request);
 
@@ -146,6 +146,8 @@ void handle_unbind(struct request *request)
 	    request_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
 		return;
 	ep = node_endpoint(request->node, dcid, p_nr);
+	if (!ep->bound && order_catch_up(request, handle_unbind))
+		return;
 	if (!ep->bound)
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
 			     request->head.endpoint, dcid);
@@ -174,29 +176,34 @@ void handle_getep(struct request *request)
 		request_fail(request, EDVSNOTBIND, "process %d is not bound", request->head.pid);
 		return;
 	}
-	request_end(request, p->endpoint, NULL, 0, NULL, 0);
+	request_end(request, p->p_nr, NULL, 0, NULL, 0);
 }
 
+/*
+ * addr[0]: 1 + generation of the life whose end is waited for; 0: the present one, which the answer names
+ * in the same way as long as it lives.
+ */
 static void wait_for_other(struct request *request, const struct process *caller)
 {
 	const struct directory_endpoint *ep;
-	int endpoint = request->head.endpoint, p_nr = _ENDPOINT_P(endpoint), number;
+	int p_nr = request->head.endpoint;
+	uint64_t life = request->head.addr[0];
 
 	if (request_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
 		return;
 	ep = node_endpoint(request->node, caller->dcid, p_nr);
-	number = directory_endpoint_number(ep, p_nr);
-	if ((!ep->bound || number != endpoint) && order_catch_up(request, handle_wait4bind))
+	if (!ep->bound && order_catch_up(request, handle_wait4bind))
 		return;
-	if (request->head.cmd == WAIT_UNBIND && (!ep->bound || number != endpoint))
-		request_end(request, 0, NULL, 0, NULL, 0);
-	else if (request->head.cmd == WAIT_UNBIND || !ep->bound)
+	if (request->head.cmd == WAIT_UNBIND)
+		request_end(request,
+			    ep->bound && (!life || life == 1 + (uint64_t)ep->generation)
+				    ? 1 + (int64_t)ep->generation
+				    : 0,
+			    NULL, 0, NULL, 0);
+	else if (!ep->bound)
 		request_fail(request, EDVSAGAIN, "not yet");
-	else if (endpoint != number && endpoint != p_nr) /* a bare slot: whoever holds it */
-		request_fail(request, EDVSENDPOINT, "slot %d holds endpoint %d, not %d", p_nr,
-			     number, endpoint);
 	else
-		request_end(request, number, NULL, 0, NULL, 0);
+		request_end(request, p_nr, NULL, 0, NULL, 0);
 }
 
 void handle_wait4bind(struct request *request)
@@ -205,9 +212,9 @@ void handle_wait4bind(struct request *request)
 
 	if (request->head.endpoint == SELF && request->head.cmd == WAIT_BIND) {
 		if (caller && caller->lpid == caller_tid(request))
-			request_end_with_pages(request, caller->endpoint, caller);
+			request_end_with_pages(request, caller->p_nr, caller);
 		else if (caller) /* a thread that borrows it: it gets that as any other call does */
-			request_end(request, caller->endpoint, NULL, 0, NULL, 0);
+			request_end(request, caller->p_nr, NULL, 0, NULL, 0);
 		else
 			request_fail(request, EDVSAGAIN, "the caller is not bound yet");
 		return;

@@ -77,7 +77,7 @@ static void post(struct process *process, struct exchange_channel *channel, int 
 {
 	struct warning *warning = process->warning;
 	struct status_page *page = process->status->page;
-	message m = { .m_source = process->endpoint,
+	message m = { .m_source = process->p_nr,
 		      .m_type = process->node->directory.dc[process->dcid].warnmsg };
 
 	m.m1_i1 = warning->code;
@@ -86,8 +86,8 @@ static void post(struct process *process, struct exchange_channel *channel, int 
 	warning->posted = true;
 	ring(process);
 	/* It waits as a caller would, for whoever looks. */
-	atomic_store(&page->sendto, warning->peer);
-	atomic_store(&page->getfrom, warning->peer);
+	atomic_store(&page->sendto, _ENDPOINT_P(warning->peer));
+	atomic_store(&page->getfrom, _ENDPOINT_P(warning->peer));
 	atomic_store(&page->rts_flags, RECEIVING | SENDING);
 }
 

@@ -84,6 +84,8 @@ enum ctl_waits {
 #define CTL_FLAG_HAND_COMMIT 4u
 #define CTL_FLAG_CANCEL	     0x1000u /* MOVE: cancel the one under way; also as a second packet */
 #define CTL_FLAG_ENDS	     8u	     /* UNBIND: because the thread that asks ends */
+#define CTL_FLAG_CREATE	     16u     /* DCINIT: one that runs already is refused */
+#define CTL_FLAG_CLASSIC     32u     /* DCINIT of the command line: the contract's rights */
 #define CTL_MODE_STOP	     0
 #define CTL_MODE_PRE	     1
 #define CTL_MODE_POST	     2
@@ -140,13 +142,14 @@ struct ctl_run {
 /* First row of a CTL_RUN answer; with FOLLOW the log and at last an END with the wait status follow. */
 struct ctl_run_row {
 	int32_t lpid, vpid, endpoint, node;
+	int32_t serves; /* 0: the DC is a classic one, and a slot so high may only call dvk_sendrec */
 };
 
 struct ctl_proc_row {
 	proc_usr_t proc; /* as the contract's table */
 	int32_t owner;	 /* node that owns it */
 	int32_t pad;
-	uint64_t generation;
+	uint64_t generation; /* the life that has the slot, or will have it next */
 };
 
 struct ctl_node_row {

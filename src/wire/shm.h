@@ -29,7 +29,7 @@
 
 #include "dvk.h"
 
-#define SHM_VERSION	    6
+#define SHM_VERSION	    7
 #define SHM_PAGE_BYTES	    4096u
 #define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
 #define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
@@ -183,6 +183,7 @@ struct status_page {
 	int32_t p_nr;
 	_Atomic int32_t vpid;
 	_Atomic uint32_t sysproc; /* 1: system process (task or server) */
+	_Atomic uint32_t serve;	  /* 1: every endpoint of the DC is one */
 	/* bit: slot that has a channel with this one, so that a stranger whose ring was lost is found */
 	_Atomic uint64_t peers[SHM_NEWS_WORDS];
 	_Atomic uint32_t rights; /* counted up when they change: ask anew before you send */
