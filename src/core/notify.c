@@ -29,16 +29,18 @@ bool notify_pending(const struct notify_word *word)
 	       atomic_load_explicit(&word->taken, memory_order_relaxed);
 }
 
-bool notify_take(struct notify_word *word, struct notify_image *taken)
+bool notify_take(struct notify_word *word, bool waited, struct notify_image *taken)
 {
+	uint64_t before = atomic_load_explicit(&word->taken, memory_order_relaxed);
+
 	taken->posted = atomic_load_explicit(&word->posted, memory_order_acquire);
-	if (taken->posted == atomic_load_explicit(&word->taken, memory_order_relaxed))
+	if (taken->posted == before)
 		return false;
-	taken->taken = taken->posted;
+	taken->taken = waited ? before + 1 : taken->posted;
 	taken->nr = atomic_load_explicit(&word->nr, memory_order_relaxed);
 	taken->bits = atomic_load_explicit(&word->bits, memory_order_relaxed);
 	/* Release: read before; the sender begins new bits once it sees them taken. */
-	atomic_store_explicit(&word->taken, taken->posted, memory_order_release);
+	atomic_store_explicit(&word->taken, taken->taken, memory_order_release);
 	return true;
 }
 

@@ -27,8 +27,12 @@
 void notify_post(struct notify_word *word, int nr, int value);
 /* Anybody: is one pending? */
 bool notify_pending(const struct notify_word *word);
-/* Receiver: takes what is pending; nr and bits of *taken say what. False: nothing. */
-bool notify_take(struct notify_word *word, struct notify_image *taken);
+/*
+ * Receiver: takes what is pending; nr and bits of *taken say what. False: nothing. waited: it was seen
+ * that none was pending, and the receiver has waited since; then the first that came is taken alone, and
+ * those after it stay pending.
+ */
+bool notify_take(struct notify_word *word, bool waited, struct notify_image *taken);
 
 /* Daemon: a copy to be told or carried away. */
 void notify_snapshot(const struct notify_word *word, struct notify_image *image);

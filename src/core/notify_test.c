@@ -12,13 +12,13 @@ static void test_one(void)
 	struct notify_image taken;
 
 	CHECK(!notify_pending(&word));
-	CHECK(!notify_take(&word, &taken));
+	CHECK(!notify_take(&word, false, &taken));
 	notify_post(&word, 5, -1);
 	CHECK(notify_pending(&word));
-	CHECK(notify_take(&word, &taken));
+	CHECK(notify_take(&word, false, &taken));
 	CHECK_EQ(taken.nr, 5);
 	CHECK_EQ(taken.bits, 0);
-	CHECK(!notify_take(&word, &taken));
+	CHECK(!notify_take(&word, false, &taken));
 }
 
 static void test_pending_ones_merge(void)
@@ -29,13 +29,31 @@ static void test_pending_ones_merge(void)
 	notify_post(&word, 5, 0);
 	notify_post(&word, 6, 63);
 	notify_post(&word, 7, 64);
-	CHECK(notify_take(&word, &taken));
+	CHECK(notify_take(&word, false, &taken));
 	CHECK_EQ(taken.nr, 7);
 	CHECK_EQ(taken.bits, 1 | UINT64_C(1) << 63);
-	CHECK(!notify_take(&word, &taken));
+	CHECK(!notify_take(&word, false, &taken));
 	notify_post(&word, 5, 1);
-	CHECK(notify_take(&word, &taken));
+	CHECK(notify_take(&word, false, &taken));
 	CHECK_EQ(taken.bits, 2);
+}
+
+/* To a receiver that waits the first is delivered; what comes before its next look stays pending. */
+static void test_waited(void)
+{
+	struct notify_word here = { 0 }, there = { 0 };
+	struct notify_image image, taken;
+
+	notify_post(&here, 5, -1);
+	notify_post(&here, 5, -1);
+	notify_post(&here, 5, -1);
+	notify_snapshot(&here, &image);
+	CHECK(notify_merge(&there, &image));
+	CHECK(notify_take(&there, true, &taken));
+	CHECK(notify_pending(&there));
+	CHECK(notify_take(&there, false, &taken));
+	CHECK(!notify_pending(&there));
+	CHECK(!notify_take(&there, true, &taken));
 }
 
 static void test_replicas(void)
@@ -50,7 +68,7 @@ static void test_replicas(void)
 	notify_post(&here, 5, 4);
 	notify_snapshot(&here, &image);
 	CHECK(notify_merge(&there, &image));
-	CHECK(notify_take(&there, &taken));
+	CHECK(notify_take(&there, false, &taken));
 	CHECK_EQ(taken.bits, 3 << 3);
 	CHECK(!notify_merge(&there, &image)); /* late, and once more */
 	CHECK(!notify_pending(&there));
@@ -60,7 +78,7 @@ static void test_replicas(void)
 	notify_post(&here, 5, 5);
 	notify_snapshot(&here, &image);
 	CHECK(notify_merge(&there, &image));
-	CHECK(notify_take(&there, &taken));
+	CHECK(notify_take(&there, false, &taken));
 	CHECK_EQ(taken.bits, 1 << 5);
 }
 
@@ -97,7 +115,7 @@ static void test_race(void)
 
 	CHECK_EQ(pthread_create(&thread, NULL, post_all, NULL), 0);
 	while (taken.taken < POSTS) {
-		if (!notify_take(&raced, &taken))
+		if (!notify_take(&raced, false, &taken))
 			continue;
 		seen |= taken.bits;
 		count++;
@@ -112,6 +130,7 @@ int main(void)
 {
 	TEST(test_one);
 	TEST(test_pending_ones_merge);
+	TEST(test_waited);
 	TEST(test_replicas);
 	TEST(test_serial);
 	TEST(test_race);

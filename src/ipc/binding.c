@@ -24,6 +24,7 @@
 #include "ipc/channel.h"
 #include "ipc/control.h"
 #include "ipc/wait.h"
+#include "os/clock.h"
 #include "os/memfd.h"
 #include "os/thread.h"
 
@@ -257,7 +258,7 @@ bool binding_allows(const struct binding *binding, int call)
 	return allowed >> call & 1;
 }
 
-int binding_enter(struct binding **bindingp, int call)
+static int enter(struct binding **bindingp, int call, int64_t deadline_ns)
 {
 	struct binding *binding;
 	int r = binding_current(&binding);
@@ -269,12 +270,33 @@ int binding_enter(struct binding **bindingp, int call)
 	if (!atomic_load_explicit(&binding->attached, memory_order_relaxed))
 		r = EDVSNOTBIND; /* unbound between the look and the lock */
 	else
-		r = wait_gate(binding);
+		r = wait_gate(binding, deadline_ns);
 	if (!r && !binding_allows(binding, call))
 		r = EDVSBADCALL;
 	if (r)
 		return (int)binding_leave(binding, r);
 	*bindingp = binding;
+	return 0;
+}
+
+int binding_enter(struct binding **bindingp, int call)
+{
+	return enter(bindingp, call, -1);
+}
+
+int binding_enter_timed(struct binding **bindingp, int call, long *timeout_ms)
+{
+	int64_t deadline = os_deadline_ns(*timeout_ms);
+	int64_t left_ns;
+	int r = enter(bindingp, call, deadline);
+
+	if (r == WAIT_E_LATE)
+		return *timeout_ms ? EDVSTIMEDOUT : EDVSAGAIN;
+	if (r || *timeout_ms == 0 || deadline < 0)
+		return r;
+	/* Rounded up: a call may end late by the fraction, and never early. */
+	left_ns = deadline - os_now_ns();
+	*timeout_ms = left_ns < OS_MS_NS ? 1 : (long)((left_ns + OS_MS_NS - 1) / OS_MS_NS);
 	return 0;
 }
 

@@ -78,6 +78,11 @@ int binding_current(struct binding **bindingp);
  * that must be allowed, or -1. Leave with binding_leave(), which passes the result on.
  */
 int binding_enter(struct binding **bindingp, int call);
+/*
+ * The same for a call with a time-out, which a hold does not prolong: EDVSTIMEDOUT, or EDVSAGAIN where
+ * the call must not wait. What the hold took is taken off *timeout_ms.
+ */
+int binding_enter_timed(struct binding **bindingp, int call, long *timeout_ms);
 long binding_leave(struct binding *binding, long result);
 
 /*

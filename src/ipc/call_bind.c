@@ -197,8 +197,10 @@ static int bind_wait_entered(struct binding *binding, struct bind_wait *ask)
 static long wait_for_other(struct bind_wait *wait)
 {
 	struct binding *binding;
-	int r = binding_enter(&binding, -1);
+	int r = binding_enter_timed(&binding, -1, &wait->timeout_ms);
 
+	if (r == EDVSTIMEDOUT || r == EDVSAGAIN)
+		return bind_wait_late(wait);
 	if (r)
 		return r;
 	if (wait->endpoint == binding->p_nr)
@@ -272,13 +274,14 @@ static int unbind_entered(struct binding *binding, int dcid, int endpoint, long 
 long dvk_unbind_T(int dcid, int endpoint, unsigned long timeout)
 {
 	struct binding *binding;
-	int r = binding_enter(&binding, -1);
+	long left = (long)timeout;
+	int r = binding_enter_timed(&binding, -1, &left);
 
 	if (r == EDVSNOTBIND)
 		return unbind_ask(dcid, endpoint);
 	if (r)
 		return r;
-	return binding_leave(binding, unbind_entered(binding, dcid, endpoint, (long)timeout));
+	return binding_leave(binding, unbind_entered(binding, dcid, endpoint, left));
 }
 
 long dvk_getep(int pid)

@@ -36,6 +36,7 @@ struct receipt {
 	struct wait wait;
 	message *m;
 	bool notes;		 /* notifications are wanted */
+	bool waited;		 /* nothing was there at an earlier look */
 	int source;		 /* endpoint, or ANY */
 	struct channel *channel; /* of a specific source */
 	int life;		 /* that it had when the call began */
@@ -154,12 +155,17 @@ static void news_sort(struct binding *binding)
 	}
 }
 
-static bool note_take(struct binding *binding, struct channel *channel, message *m)
+static bool note_take(struct receipt *receipt, struct channel *channel)
 {
+	struct binding *binding = receipt->wait.binding;
+	message *m = receipt->m;
 	struct notify_image note;
 
-	if (!notify_take(note_of(channel), &note))
+	/* Several that came while we waited: the first is delivered, the others merge and stay. */
+	if (!notify_take(note_of(channel), receipt->waited, &note))
 		return false;
+	if (notify_pending(note_of(channel)))
+		bits_set(binding->notes, (unsigned)(channel - binding->channel));
 	channel_ring_far(binding, channel);
 	memset(m, 0, sizeof(*m));
 	m->m_source = note.nr;
@@ -194,7 +200,7 @@ static bool take_note(struct receipt *receipt)
 		struct channel *channel = &binding->channel[index];
 
 		bits_clear(binding->notes, index);
-		if (channel->page && note_take(binding, channel, receipt->m))
+		if (channel->page && note_take(receipt, channel))
 			return true;
 	}
 	return false;
@@ -297,6 +303,7 @@ static int receive_entered(struct receipt *receipt, struct binding *binding, lon
 		r = look(receipt);
 		if (r)
 			break;
+		receipt->waited = true;
 		wait->peer = expected(receipt, binding)->bell;
 		r = timeout ? wait_step(wait) : EDVSAGAIN;
 	}
@@ -321,7 +328,7 @@ long dvk_receive_T(int src_ep, message *m, long timeout)
 {
 	struct receipt receipt = { .m = m, .notes = true, .source = src_ep };
 	struct binding *binding;
-	int r = binding_enter(&binding, DVK_RECEIVE);
+	int r = binding_enter_timed(&binding, DVK_RECEIVE, &timeout);
 
 	if (r)
 		return r;
@@ -337,7 +344,7 @@ long dvk_rcvrqst_T(message *m, long timeout)
 {
 	struct receipt receipt = { .m = m, .source = ANY };
 	struct binding *binding;
-	int r = binding_enter(&binding, DVK_RCVRQST);
+	int r = binding_enter_timed(&binding, DVK_RCVRQST, &timeout);
 
 	if (r)
 		return r;

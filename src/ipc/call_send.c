@@ -43,6 +43,13 @@ static int look(uint64_t word, uint64_t seq)
 	return 0;
 }
 
+/* Takes the message back. The caller's time-out says how long that may take. */
+static int give_back(struct wait *wait, struct channel *channel, uint64_t seq, int why)
+{
+	return wait->brief ? post_withdraw_now(wait->binding, channel, seq, why)
+			   : post_withdraw(wait->binding, channel, seq, why);
+}
+
 /* Waits for the message of this sequence. As post_withdraw(), 0: taken, POST_E_CLOSED: send again. */
 static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 {
@@ -63,9 +70,9 @@ static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 		if (r)
 			return r == 1 ? 0 : r == 2 ? POST_E_CLOSED : r;
 		if (is_locked(wait, channel, peer_word))
-			return post_withdraw(wait->binding, channel, seq, EDVSLOCKED);
+			return give_back(wait, channel, seq, EDVSLOCKED);
 		if (channel_is_dead(channel))
-			return post_withdraw(wait->binding, channel, seq, EDVSDSTDIED);
+			return give_back(wait, channel, seq, EDVSDSTDIED);
 		wait->word[0] = &own->word;
 		wait->seen[0] = word;
 		wait->word[1] = &peer->word;
@@ -73,7 +80,7 @@ static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 		wait->peer = channel->bell;
 		r = wait_step(wait);
 		if (r)
-			return post_withdraw(wait->binding, channel, seq, r);
+			return give_back(wait, channel, seq, r);
 	}
 }
 
@@ -126,7 +133,7 @@ static int send_entered(struct binding *binding, int dst_ep, message *m, long ti
 long dvk_send_T(int dst_ep, message *m, long timeout)
 {
 	struct binding *binding;
-	int r = binding_enter(&binding, DVK_SEND);
+	int r = binding_enter_timed(&binding, DVK_SEND, &timeout);
 
 	return r ? r : binding_leave(binding, send_entered(binding, dst_ep, m, timeout));
 }
@@ -134,10 +141,12 @@ long dvk_send_T(int dst_ep, message *m, long timeout)
 /* To a peer that waits for us in a receive; any other refuses it, or does not look. */
 static int reply_to_receiver(struct wait *wait, struct channel *channel, const message *m)
 {
+	bool brief = wait->brief;
 	uint64_t seq;
 	int r;
 
-	wait_init(wait, wait->binding, TIMEOUT_NOWAIT, 10 * post_grace_ns(channel));
+	wait_init(wait, wait->binding, TIMEOUT_NOWAIT, (brief ? 1 : 10) * post_grace_ns(channel));
+	wait->brief = brief;
 	wait->late = EDVSPROCSTS;
 	r = post_clear(wait, channel);
 	if (r)
@@ -184,7 +193,7 @@ static int reply_entered(struct binding *binding, int dst_ep, message *m, long t
 long dvk_reply_T(int dst_ep, message *m, long timeout)
 {
 	struct binding *binding;
-	int r = binding_enter(&binding, DVK_REPLY);
+	int r = binding_enter_timed(&binding, DVK_REPLY, &timeout);
 
 	return r ? r : binding_leave(binding, reply_entered(binding, dst_ep, m, timeout));
 }

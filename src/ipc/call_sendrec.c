@@ -260,7 +260,7 @@ static int sendrec_entered(struct binding *binding, int srcdst_ep, message *m, l
 long dvk_sendrec_T(int srcdst_ep, message *m, long timeout)
 {
 	struct binding *binding;
-	int r = binding_enter(&binding, DVK_SENDREC);
+	int r = binding_enter_timed(&binding, DVK_SENDREC, &timeout);
 
 	return r ? r : binding_leave(binding, sendrec_entered(binding, srcdst_ep, m, timeout));
 }

@@ -4,11 +4,13 @@
 #include "os/clock.h"
 
 /* Taking an answer rings nobody, so whoever waits for that looks by itself. */
-#define ANSWER_NAP_NS	(OS_MS_NS / 2)
-#define ROUNDS_MAX	8 /* as a rule it is one */
-#define GRACE_LOCAL_NS	(2 * OS_MS_NS)
-#define GRACE_AWAKE_NS	(OS_MS_NS / 4)
-#define GRACE_REMOTE_NS (20 * OS_MS_NS)
+#define ANSWER_NAP_NS	   (OS_MS_NS / 2)
+#define ROUNDS_MAX	   8 /* as a rule it is one */
+/* A call that must not wait gives the other node this many graces to say what became of its message. */
+#define RETREAT_NOW_FACTOR 5
+#define GRACE_LOCAL_NS	   (2 * OS_MS_NS)
+#define GRACE_AWAKE_NS	   (OS_MS_NS / 4)
+#define GRACE_REMOTE_NS	   (20 * OS_MS_NS)
 
 int post_destination(const struct binding *binding, int endpoint, int self)
 {
@@ -129,7 +131,8 @@ static int fate(uint64_t word, uint64_t seq, int why)
 	return 0;
 }
 
-int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq, int why)
+static int withdraw(struct binding *binding, struct channel *channel, uint64_t seq, int why,
+		    int64_t retreat_ns)
 {
 	struct line *own = channel_own(channel);
 	int r = fate(line_withdraw(own, seq), seq, why);
@@ -138,7 +141,7 @@ int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq
 	if (r)
 		return r;
 	post_ask_back(binding, channel, seq);
-	wait_init(&wait, binding, POST_RETREAT_MS, 0);
+	wait_init(&wait, binding, TIMEOUT_NOWAIT, retreat_ns);
 	wait.firm = true;
 	for (;;) {
 		uint64_t word;
@@ -158,10 +161,21 @@ int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq
 	}
 }
 
-/* The request was closed before the answer got through: was it the peer who took it? */
-static int answer_check(struct binding *binding, struct channel *channel, uint64_t seq)
+int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq, int why)
 {
-	int r = post_withdraw(binding, channel, seq, POST_E_CLOSED);
+	return withdraw(binding, channel, seq, why, POST_RETREAT_MS * OS_MS_NS);
+}
+
+int post_withdraw_now(struct binding *binding, struct channel *channel, uint64_t seq, int why)
+{
+	return withdraw(binding, channel, seq, why, RETREAT_NOW_FACTOR * post_grace_ns(channel));
+}
+
+/* The request was closed before the answer got through: was it the peer who took it? */
+static int answer_check(struct binding *binding, struct channel *channel, uint64_t seq, bool brief)
+{
+	int r = brief ? post_withdraw_now(binding, channel, seq, POST_E_CLOSED)
+		      : post_withdraw(binding, channel, seq, POST_E_CLOSED);
 
 	return r == POST_E_TAKEN ? 0 : r;
 }
@@ -187,7 +201,7 @@ int post_answer(struct wait *wait, struct channel *channel, const message *m)
 	 * may have taken it, closed the request and even posted the next one by now.
 	 */
 	if (!line_answered(peer, request))
-		r = answer_check(binding, channel, seq);
+		r = answer_check(binding, channel, seq, wait->brief);
 	channel_settle(binding, channel);
 	/* It is inside its sendrec and watches our line: see channel_ring_watcher(). */
 	channel_ring_watcher(binding, channel);

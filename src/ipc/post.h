@@ -27,6 +27,8 @@ int post_clear(struct wait *wait, struct channel *channel);
 #define POST_E_TAKEN 1
 #define POST_E_DONE  2 /* a request that was answered */
 int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq, int why);
+/* The same for a call that must not wait: it leaves a node that is silent a moment, and no more. */
+int post_withdraw_now(struct binding *binding, struct channel *channel, uint64_t seq, int why);
 
 /*
  * Beyond the caller's own time: for the other node to say whether a message was taken. Longer than a

@@ -48,6 +48,7 @@ void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int6
 		.deadline_ns =
 			timeout_ms == 0 ? os_now_ns() + grace_ns : os_deadline_ns(timeout_ms),
 		.late = timeout_ms == 0 ? EDVSAGAIN : EDVSTIMEDOUT,
+		.brief = timeout_ms == 0,
 		.getfrom = NONE,
 		.sendto = NONE,
 	};
@@ -217,7 +218,9 @@ int wait_step(struct wait *wait)
 	int r;
 
 	if (!wait->firm) {
-		r = wait_gate(binding);
+		r = wait_gate(binding, wait->deadline_ns);
+		if (r == WAIT_E_LATE)
+			return wait->late;
 		if (!r)
 			r = wait_latch(binding, wait->any);
 		if (r)
@@ -237,8 +240,8 @@ int wait_step(struct wait *wait)
 	return r;
 }
 
-/* Stopped for a move by hand: until the daemon says go on, or a signal comes. */
-static int wait_while_held(struct binding *binding)
+/* Stopped for a move by hand: until the daemon says go on, a signal comes, or the time is over. */
+static int wait_while_held(struct binding *binding, int64_t deadline_ns)
 {
 	struct bell_page *bell = binding->bell;
 	_Atomic uint32_t *flags = &binding->status->rts_flags;
@@ -250,27 +253,32 @@ static int wait_while_held(struct binding *binding)
 	while (!result && is_held(binding) && !is_unbound(binding)) {
 		uint32_t seq = atomic_load_explicit(&bell->seq, memory_order_acquire);
 		int32_t node = atomic_load_explicit(&binding->status->nodeid, memory_order_relaxed);
+		int64_t until = os_now_ns() + NAP_MAX_NS;
 		int r = 0;
 
+		if (deadline_ns >= 0 && deadline_ns < until)
+			until = deadline_ns;
 		atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
 		/* Partner: the daemon clears hold, counts the bell, then looks at `sleeping`. */
 		atomic_thread_fence(memory_order_seq_cst);
 		if (is_held(binding))
-			r = futex_sleep(binding, seq, os_now_ns() + NAP_MAX_NS);
+			r = futex_sleep(binding, seq, until);
 		atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
 		if (is_signal(binding, r, node))
 			result = EDVSINTR;
+		else if (deadline_ns >= 0 && os_now_ns() >= deadline_ns && is_held(binding))
+			result = WAIT_E_LATE;
 	}
 	atomic_store_explicit(flags, shown, memory_order_relaxed);
 	return result;
 }
 
-int wait_gate(struct binding *binding)
+int wait_gate(struct binding *binding, int64_t deadline_ns)
 {
 	int r;
 
 	if (__builtin_expect(is_held(binding), 0)) {
-		r = wait_while_held(binding);
+		r = wait_while_held(binding, deadline_ns);
 		if (r)
 			return r;
 	}

@@ -35,6 +35,7 @@ struct wait {
 	const struct bell_page *peer;
 	bool news;	       /* so is news in the bell */
 	bool any;	       /* dvk_wakeup ends it */
+	bool brief;	       /* the caller must not wait: nor for another node to give it back */
 	int64_t ring_in_ns;    /* of sleep until a ring is looked for; 0: never */
 	int64_t ring_after_ns; /* the last such period */
 	bool firm;	       /* retreating: neither signals, nor hold, nor wake-ups end it */
@@ -60,8 +61,12 @@ bool wait_is_over(const struct wait *wait);
 /* There was something. If nobody had rung for it, the next sleeps are short. */
 void wait_found(struct binding *binding);
 
-/* Before anything is taken or posted: 0; EDVSNOTBIND; waits while held, EDVSINTR ends that. */
-int wait_gate(struct binding *binding);
+/*
+ * Before anything is taken or posted: 0; EDVSNOTBIND; waits while held, EDVSINTR ends that, and so does
+ * the deadline (monotonic; < 0: none) with WAIT_E_LATE.
+ */
+#define WAIT_E_LATE 1
+int wait_gate(struct binding *binding, int64_t deadline_ns);
 /* A wake-up or shutdown that was latched for us; taken. any: EDVSWOKENUP counts. */
 int wait_latch(struct binding *binding, bool any);
 

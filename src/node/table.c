@@ -30,9 +30,12 @@ static void show_moves(const struct node *node, const struct directory_endpoint 
 		peer = node_endpoint(node, dcid, _ENDPOINT_P(row->p_sendto));
 	else if (row->p_rts_flags & RECEIVING && row->p_getfrom != ANY && row->p_getfrom != NONE)
 		peer = node_endpoint(node, dcid, _ENDPOINT_P(row->p_getfrom));
+	/* As in the original, nothing else of the wait is shown until the move is over. */
 	if (peer && peer->bound && peer->moving) {
-		row->p_rts_flags |= WAITMIGR;
 		row->p_waitmigr = row->p_rts_flags & SENDING ? row->p_sendto : row->p_getfrom;
+		row->p_rts_flags &= ~(unsigned long)(SENDING | RECEIVING);
+		row->p_rts_flags |= WAITMIGR;
+		row->p_getfrom = row->p_sendto = NONE;
 	}
 }
 

@@ -320,7 +320,7 @@ static void take_notes(struct ctx *c)
 		c->p->peer_generation =
 			world_endpoint(&c->w->node[c->node].directory, peer)->generation;
 		if (find_page(c) &&
-		    notify_take(&c->page->shm.notify[world_side(peer, c->p->slot)], &note))
+		    notify_take(&c->page->shm.notify[world_side(peer, c->p->slot)], false, &note))
 			checker_note_taken(c->w, peer, c->p->peer_generation, c->p->slot,
 					   c->p->generation, &note);
 	}

@@ -67,6 +67,7 @@ static void test_it_stands_still_until_the_rollback(void)
 	CHECK(row_becomes(1, 10, ROW_FLAGS, MIGRATING, MIGRATING, 1000));
 	tell(b, "send %d 7 5000 1", a->ep);
 	CHECK(row_becomes(0, 11, ROW_FLAGS, WAITMIGR, WAITMIGR, 1000));
+	CHECK_EQ(row(0, 11, ROW_FLAGS), WAITMIGR);
 	CHECK(is_silent(a, 100) && is_silent(b, 1));
 	CHECK_EQ(ask(by, "unbind %d %d 0", STAGE_DCID, a->ep),
 		 stage_together(0, 1) ? EDVSMIGRATE : 0);

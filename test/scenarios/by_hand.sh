@@ -57,6 +57,22 @@ timeout 50 python3 - <<-'P' || failed=1
 	    a.check(code == 0, f"attaching: {why}")
 	    a.check(third.ask(f"wait4bind 0 {SELF} 2000") == 20, "the third process is not bound")
 	    a.check(third.ask(f"receive {ANY} 2000") == 0, "the message was lost")
+	with Account("timed calls end in time while START holds the process") as a:
+	    held = Puppet(1)
+	    held.bind(0, 22)
+	    held.tell(f"receive {ANY} 500")
+	    a.check(step(0, "-s", 0, 22) == (0, ""), "start")
+	    got = held.hear(3)
+	    a.check(got and got[0] == -61, f"a receive entered before: {got}")
+	    for call, late in ((f"receive {ANY} 300", -61), (f"receive {ANY} 0", -11), ("send 21 7 300 1", -61),
+	                       ("sendrec 21 7 300 1", -61)):
+	        held.tell(call)
+	        got = held.hear(3)
+	        a.check(got and got[0] == late, f"{call}: {got}")
+	    a.check(step(0, "-r", 0, 22) == (0, ""), "rollback")
+	    sender.tell("send 22 5 2000 3")
+	    a.check(held.ask(f"receive {ANY} 2000") == 0, "it does not receive on")
+	    sender.hear(2)
 	sys.exit(Account.failed)
 P
 finish
