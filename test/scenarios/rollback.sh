@@ -19,10 +19,11 @@ f=[r["flags"] for r in json.load(sys.stdin) if r["p_nr"]==int(sys.argv[1])]
 sys.exit(not (f and f[0] & int(sys.argv[2], 16)))' "$2" "$3"
 }
 
-begin "commit and rollback without a start are refused"
+begin "a commit without a start is refused, a rollback has nothing to do"
 server 1 10 64
 refused EDVSPROCSTS 0 -c 0 10 0
-refused EDVSMIGRATE 2 -r 0 10
+# Nothing moves: that is what a rollback states.
+DVS_NODE=2 timeout 10 dvs_migrate -r 0 10 >/dev/null 2>"$tmp/err" || fail "a rollback of what does not move: $(<"$tmp/err")"
 refused EDVSBADPROC 0 -s 0 77
 check_tables 10=1
 end
