@@ -78,7 +78,7 @@ static void test_another_generation(void)
 	CHECK_EQ(ask(a, "notify %d %d %d", SELF, other, HARDWARE), EDVSENDPOINT);
 }
 
-static void test_a_slot_bound_again_is_another_endpoint(void)
+static void test_a_slot_bound_again_has_the_same_number(void)
 {
 	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11), *c;
 	int old = b->ep;
@@ -86,8 +86,9 @@ static void test_a_slot_bound_again_is_another_endpoint(void)
 	stage_end(b);
 	CHECK(row_becomes(0, 11, ROW_FLAGS, SLOT_FREE, SLOT_FREE, 2000));
 	c = stage_bound(1, 11);
-	CHECK(c->ep != old);
-	CHECK_EQ(ask(a, "send %d 7 100 1", old), EDVSENDPOINT);
+	CHECK_EQ(c->ep, old);
+	CHECK_EQ(ask(a, "send %d 7 100 1", old), EDVSTIMEDOUT); /* it takes nothing */
+	CHECK_EQ(ask(a, "send %d 7 100 1", old + 3 * _ENDPOINT_GENERATION_SIZE), EDVSENDPOINT);
 	tell(c, "receive %d 5000", a->ep);
 	CHECK_EQ(ask(a, "send %d 7 2000 1", c->ep), 0);
 	CHECK_EQ(hear(c), 0);
@@ -133,7 +134,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_out_of_range),
 		STAGE_TEST(test_to_nobody),
 		STAGE_TEST(test_another_generation),
-		STAGE_TEST(test_a_slot_bound_again_is_another_endpoint),
+		STAGE_TEST(test_a_slot_bound_again_has_the_same_number),
 		STAGE_TEST(test_calls_taken_away),
 		STAGE_TEST(test_destinations_taken_away),
 	};
