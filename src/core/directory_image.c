@@ -219,7 +219,7 @@ _Static_assert(SHM_SLOTS == 256, "any byte is a slot's index");
 
 static bool dc_is_valid(const struct directory_dc *dc)
 {
-	return dc->running <= 1 && dc->generation && dc->nr_procs >= 1 &&
+	return dc->running <= 1 && dc->serve <= 1 && dc->generation && dc->nr_procs >= 1 &&
 	       dc->nr_procs <= NR_PROCS && dc->nr_tasks >= 0 && dc->nr_tasks <= NR_TASKS &&
 	       dc->nr_sysprocs >= 1 && dc->nr_sysprocs <= NR_SYS_PROCS && dc->nr_nodes >= 1 &&
 	       dc->nr_nodes <= NR_NODES;
