@@ -25,7 +25,8 @@
 #define COPIES_TIMEOUT_NS 1000000000
 #define COPIES_LOOK_NS	  1000000
 #define LOAD_TIMEOUT_MS	  30000
-#define CHECK_TRIES	  50
+/* For all tries together: a process that is stopped in an exchange with us never ends it. */
+#define CHECK_LIMIT_NS	  1000000000
 #define QUIET_TIMEOUT_NS  200000000
 #define CONNECT_MS	  2000
 #define CLOSE_MS	  1000
@@ -130,8 +131,9 @@ static void let_talk(struct departure *d)
 int departure_check(struct departure *d)
 {
 	struct migrate_host host = { .identify = identify, .busy = busy, .ctx = d };
+	int64_t deadline = os_now_ns() + CHECK_LIMIT_NS;
 
-	for (int i = 0;; i++) {
+	for (;;) {
 		uint32_t before;
 		int r;
 
@@ -145,7 +147,8 @@ int departure_check(struct departure *d)
 		let_talk(d);
 		if (!d->source)
 			return r;
-		if (r == 0 || i == CHECK_TRIES || (before != UINT32_MAX && before == exchanges(d)))
+		if (r == 0 || os_now_ns() >= deadline ||
+		    (before != UINT32_MAX && before == exchanges(d)))
 			return r;
 		migrate_source_free(d->source);
 		refusal_clear(&d->refusal);
