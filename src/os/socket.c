@@ -148,7 +148,7 @@ int os_unix_connect(const char *name, enum os_socket_kind kind, int timeout_ms)
 int os_unix_connect_trusted(const char *name, enum os_socket_kind kind, int timeout_ms)
 {
 	int fd = os_unix_connect(name, kind, timeout_ms);
-	struct os_peer peer;
+	struct os_peer peer = { 0 };
 	int r;
 
 	if (fd < 0)
