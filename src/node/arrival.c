@@ -261,12 +261,12 @@ static int check_state(struct arrival *a)
 {
 	const struct move_state *state = (const struct move_state *)a->state;
 	int64_t deadline = os_deadline_ns(BEHIND_MS);
-	bool known = false;
+	bool known = false, over = false;
 
 	if (state->dcid != a->offer.dcid || state->endpoint != a->offer.endpoint ||
 	    state->generation != a->offer.generation || state->vpid != a->offer.vpid)
 		return refusal_set(&a->refusal, EDVSBADREQUEST, "the state is of another process");
-	while (!known && os_now_ns() < deadline) {
+	while (!known && !over && os_now_ns() < deadline) {
 		const struct directory_endpoint *ep;
 
 		node_lock(a->node);
@@ -274,8 +274,11 @@ static int check_state(struct arrival *a)
 		known = ep->moving && ep->move == state->move &&
 			ep->target == a->node->options.id && ep->generation == state->generation &&
 			ep->node == a->from;
+		/* The source, or this life of the endpoint, has ended: the word will not come. */
+		over = !a->node->directory.node[a->from].up ||
+		       (int32_t)(ep->generation - state->generation) > 0;
 		node_unlock(a->node);
-		if (!known)
+		if (!known && !over)
 			os_thread_sleep_ns(LOOK_NS / 10);
 	}
 	return known ? 0
