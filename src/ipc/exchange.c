@@ -3,9 +3,10 @@
 /*
  * The pages of one node: who makes them, what they are called, and how a bell is rung.
  *
- * A page is a sealed memfd. While the daemon uses it, its descriptor and mapping stay; afterwards
- * only the name stays, because a process may have the page mapped until it looks at its dead mark
- * or ends, and a move that meets such a mapping has to know what it was.
+ * A page is a sealed memfd. While the daemon uses it, its descriptor, mapping and name stay. A process
+ * may have the page mapped for longer, until it looks at the dead mark or ends, and a move that meets
+ * such a mapping has to know what it was. The page itself says so. (A list of what has been would need
+ * a limit, and a limit would make a quiet process immovable because others come and go.)
  *
  * Ringing: news bit, then count, then a look at the holder and at whether he sleeps. The holder
  * counts on this order: announce sleep, look at seq, look at news, wait on seq. All of it is
@@ -49,29 +50,9 @@ static struct exchange_name **name_find(struct exchange *exchange, uint64_t ino)
 	return place;
 }
 
-static void retired_unlink(struct exchange *exchange, struct exchange_name *name)
-{
-	struct exchange_name *before = NULL;
-	struct exchange_name *at = exchange->retired_first;
-
-	while (at != name) {
-		before = at;
-		at = at->next_retired;
-	}
-	if (before)
-		before->next_retired = name->next_retired;
-	else
-		exchange->retired_first = name->next_retired;
-	if (exchange->retired_last == name)
-		exchange->retired_last = before;
-	exchange->retired_count--;
-}
-
 static void name_free(struct exchange *exchange, struct exchange_name *name)
 {
 	*name_find(exchange, name->ino) = name->next_hash;
-	if (name->retired)
-		retired_unlink(exchange, name);
 	free(name);
 }
 
@@ -126,23 +107,8 @@ void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_
 {
 	os_memfd_unmap(page, SHM_PAGE_BYTES);
 	os_close(fd);
-	exchange_name_retire(exchange, ino);
-}
-
-void exchange_name_retire(struct exchange *exchange, uint64_t ino)
-{
-	struct exchange_name *name = *name_find(exchange, ino);
-
-	if (!name || name->retired)
-		return;
-	name->retired = true;
-	if (exchange->retired_last)
-		exchange->retired_last->next_retired = name;
-	else
-		exchange->retired_first = name;
-	exchange->retired_last = name;
-	if (++exchange->retired_count > EXCHANGE_RETIRED_MAX)
-		name_free(exchange, exchange->retired_first);
+	if (*name_find(exchange, ino))
+		name_free(exchange, *name_find(exchange, ino));
 }
 
 bool exchange_identify(struct exchange *exchange, dev_t dev, ino_t ino, struct page_name *name)
@@ -152,8 +118,30 @@ bool exchange_identify(struct exchange *exchange, dev_t dev, ino_t ino, struct p
 	if (!found || found->dev != dev)
 		return false;
 	*name = found->name;
-	name->over = found->retired;
 	return true;
+}
+
+bool exchange_recall(int fd, struct page_name *name)
+{
+	union {
+		struct status_page status;
+		struct channel_page channel;
+	} head;
+
+	if (os_memfd_own_head(fd, SHM_PAGE_BYTES, &head, sizeof(head)) < 0)
+		return false;
+	*name = (struct page_name){ .kind = PAGE_STATUS, .over = 1 };
+	if (head.status.magic == SHM_MAGIC_STATUS)
+		return head.status.version == SHM_VERSION;
+	name->kind = PAGE_CHANNEL;
+	name->dcid = head.channel.dcid;
+	for (int side = 0; side < 2; side++)
+		name->endpoint[side] = head.channel.endpoint[side];
+	name->p_nr = _ENDPOINT_P(name->endpoint[0]);
+	name->peer_nr = _ENDPOINT_P(name->endpoint[1]);
+	return head.channel.magic == SHM_MAGIC_CHANNEL && head.channel.version == SHM_VERSION &&
+	       name->p_nr < name->peer_nr && exchange_slot_valid(name->dcid, name->p_nr) &&
+	       exchange_slot_valid(name->dcid, name->peer_nr);
 }
 
 static int node_bell_make(struct exchange *exchange)
@@ -219,8 +207,6 @@ struct exchange *exchange_free(struct exchange *exchange)
 	if (exchange->node_bell)
 		exchange_page_retire(exchange, exchange->node_fd, exchange->node_bell,
 				     exchange->node_ino);
-	while (exchange->retired_first)
-		name_free(exchange, exchange->retired_first);
 	free(exchange);
 	return NULL;
 }

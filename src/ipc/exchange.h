@@ -33,7 +33,7 @@ struct page_name {
 	int32_t p_nr;	     /* bell, status: whose; channel: side 0 */
 	int32_t peer_nr;     /* channel: side 1; a bell that is handed on: enum bell_holder */
 	int32_t endpoint[2]; /* channel: with generations; status, bell: [0] */
-	int32_t over; /* 1: only processes may still have it mapped; said by exchange_identify() */
+	int32_t over; /* 1: only processes may still have it mapped; said by exchange_recall() */
 };
 
 struct exchange_bell {
@@ -139,7 +139,14 @@ struct exchange_status *exchange_status_free(struct exchange *exchange,
 int exchange_hold(struct exchange *exchange, int dcid, int p_nr);
 void exchange_unhold(struct exchange *exchange, int dcid, int p_nr, int copy_pid);
 
-/* Which page is this file (st_dev, st_ino of a mapping)? False if none of ours. */
+/* Which page in use is this file (st_dev, st_ino of a mapping)? False if none. */
 bool exchange_identify(struct exchange *exchange, dev_t dev, ino_t ino, struct page_name *name);
+/*
+ * Which page was this memfd (open for reading), which exchange_identify() does not know (any more)?
+ * The page itself says so, and its process may have written into it: the name is in range, but it is
+ * good for nothing except to say which page the process gets in place of this one, which is a dead
+ * channel or its own status. A page of another daemon of this machine is recalled as well.
+ */
+bool exchange_recall(int fd, struct page_name *name);
 
 #endif

@@ -55,8 +55,6 @@ void exchange_walk(struct exchange *exchange, exchange_walk_fn *fn, void *ctx)
 			walk_slot(exchange, dcid, index, fn, ctx);
 	for (struct exchange_status *at = exchange->statuses; at; at = at->next)
 		tell(exchange, at->ino, at->fd, fn, ctx);
-	for (struct exchange_name *at = exchange->retired_first; at; at = at->next_retired)
-		tell(exchange, at->ino, -1, fn, ctx);
 }
 
 /* ---- taking over ---- */
@@ -187,16 +185,10 @@ static int adopt_page(struct exchange *exchange, const struct exchange_entry *en
 
 int exchange_adopt(struct exchange *exchange, const struct exchange_entry *entry)
 {
-	int r;
-
 	if (!exchange_slot_valid(entry->name.dcid, entry->name.p_nr))
 		return -EBADF;
-	if (entry->fd >= 0)
-		return adopt_page(exchange, entry);
-	r = exchange_name_add(exchange, entry->dev, entry->ino, &entry->name);
-	if (!r)
-		exchange_name_retire(exchange, entry->ino);
-	return r;
+	/* An earlier program also listed pages that were over; those say themselves what they were. */
+	return entry->fd >= 0 ? adopt_page(exchange, entry) : 0;
 }
 
 struct exchange_status *exchange_adopted_status(struct exchange *exchange, int fd)

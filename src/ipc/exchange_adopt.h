@@ -10,7 +10,7 @@
 
 #include "ipc/exchange.h"
 
-/* A page, or (fd -1) the name of one which only a process may still have mapped. */
+/* A page. fd -1, as earlier programs wrote it: one that was over, of which nothing is kept. */
 struct exchange_entry {
 	struct page_name name;
 	int fd; /* stays the exchange's */
@@ -19,7 +19,7 @@ struct exchange_entry {
 };
 
 typedef void exchange_walk_fn(void *ctx, const struct exchange_entry *entry);
-/* Every page, the node bell first; then the names without a page, the oldest first. */
+/* Every page, the node bell first. */
 void exchange_walk(struct exchange *exchange, exchange_walk_fn *fn, void *ctx);
 
 /* An exchange with no page at all, not even a node bell: the first entry has to bring it. */

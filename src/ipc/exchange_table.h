@@ -9,17 +9,14 @@
 
 #include "ipc/exchange.h"
 
-#define EXCHANGE_BUCKETS     4096u  /* of channels by slots, and of page names by inode */
-#define EXCHANGE_RETIRED_MAX 16384u /* names of pages that only a process may still map */
+#define EXCHANGE_BUCKETS 4096u /* of channels by slots, and of page names by inode */
 
-/* The name of one memfd; outlives the page, because a process may have it mapped for longer. */
+/* The name of one memfd that is in use. */
 struct exchange_name {
 	dev_t dev;
 	uint64_t ino;
 	struct page_name name;
-	bool retired;
 	struct exchange_name *next_hash;
-	struct exchange_name *next_retired; /* oldest first */
 };
 
 struct exchange {
@@ -33,8 +30,6 @@ struct exchange {
 	struct exchange_channel *by_slots[EXCHANGE_BUCKETS];
 	struct exchange_status *statuses;
 	struct exchange_name *by_ino[EXCHANGE_BUCKETS];
-	struct exchange_name *retired_first, *retired_last;
-	unsigned retired_count;
 };
 
 static inline bool exchange_slot_valid(int dcid, int p_nr)
@@ -45,12 +40,10 @@ static inline bool exchange_slot_valid(int dcid, int p_nr)
 /* Makes a page and names it; *pagep, *fdp and *inop are the caller's until exchange_page_retire(). */
 int exchange_page_new(struct exchange *exchange, const struct page_name *name, int *fdp,
 		      void **pagep, uint64_t *inop);
-/* Closes and unmaps; the name can still be identified. */
+/* Closes, unmaps and forgets; exchange_recall() still knows what it was. */
 void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino);
-/* The name alone: what it is, and that nothing but a process uses it any more. */
 int exchange_name_add(struct exchange *exchange, dev_t dev, uint64_t ino,
 		      const struct page_name *page);
-void exchange_name_retire(struct exchange *exchange, uint64_t ino);
 /* Enters a channel that is filled in. */
 void exchange_channel_link(struct exchange *exchange, struct exchange_channel *channel);
 

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "base/test.h"
 #include "ipc/exchange_adopt.h"
 #include "ipc/exchange_table.h"
+#include "os/memfd.h"
 
 static struct exchange *exchange;
 static struct exchange_channel *channel;
@@ -141,6 +143,7 @@ static void test_identify(void)
 	struct page_name name;
 	struct stat st;
 	void *map;
+	int kept;
 
 	set_up();
 	CHECK_EQ(fstat(channel->fd, &st), 0);
@@ -155,24 +158,74 @@ static void test_identify(void)
 	CHECK_EQ(exchange_status_new(exchange, 1, 7, &status), 0);
 	CHECK_EQ(fstat(status->fd, &st), 0);
 	map = map_again(status->fd);
+	kept = dup(status->fd);
 	CHECK(!exchange_status_free(exchange, status));
-	CHECK(exchange_identify(exchange, st.st_dev, st.st_ino, &name));
+	CHECK(!exchange_identify(exchange, st.st_dev, st.st_ino, &name));
+	CHECK(exchange_recall(kept, &name));
 	CHECK_EQ(name.kind, PAGE_STATUS);
-	CHECK_EQ(name.p_nr, 7);
+	CHECK_EQ(name.over, 1);
 	munmap(map, SHM_PAGE_BYTES);
+	close(kept);
 	tear_down();
 }
 
-static void test_retired_are_bounded(void)
+/* A process keeps the page of a server that has ended; then the node is busy for a long time. */
+static void test_a_page_is_recalled_after_any_number_of_others(void)
 {
 	struct exchange_channel *passing;
+	struct page_name name;
+	int kept;
 
 	set_up();
-	for (unsigned i = 0; i < EXCHANGE_RETIRED_MAX + 100; i++) {
+	kept = dup(channel->fd);
+	exchange_endpoint_dead(exchange, 1, 7, 7);
+	for (unsigned i = 0; i < 20000; i++) {
 		CHECK_EQ(exchange_channel(exchange, 2, 1, 2, &passing), 0);
 		exchange_channel_drop(exchange, passing);
 	}
-	CHECK(exchange->retired_count <= EXCHANGE_RETIRED_MAX);
+	CHECK(exchange_recall(kept, &name));
+	CHECK(name.kind == PAGE_CHANNEL && name.over);
+	CHECK(name.dcid == 1 && name.endpoint[0] == 3 && name.endpoint[1] == 7);
+	close(kept);
+	tear_down();
+}
+
+/* What a process writes into the page is not believed further than a name goes. */
+static void test_what_is_recalled_is_in_range(void)
+{
+	struct channel_page *page;
+	struct page_name name;
+	int other = os_memfd_new("dvs-channel", SHM_PAGE_BYTES * 2);
+	int plain = memfd_create("dvs-channel", 0);
+
+	set_up();
+	page = channel->page;
+	CHECK(exchange_recall(channel->fd, &name));
+	page->dcid = SHM_DCS;
+	CHECK(!exchange_recall(channel->fd, &name));
+	page->dcid = 1;
+	page->endpoint[1] = SHM_SLOTS - SHM_TASKS;
+	CHECK(!exchange_recall(channel->fd, &name));
+	page->endpoint[1] = 2; /* side 0 is the lower slot */
+	CHECK(!exchange_recall(channel->fd, &name));
+	page->endpoint[1] = 7;
+	page->version++;
+	CHECK(!exchange_recall(channel->fd, &name));
+	page->version--;
+	page->magic = SHM_MAGIC_BELL; /* bells last as long as their exchange */
+	CHECK(!exchange_recall(channel->fd, &name));
+	page->magic = SHM_MAGIC_CHANNEL;
+	CHECK(exchange_recall(channel->fd, &name));
+	/* Of another size, not sealed, no memfd. */
+	CHECK_EQ(pwrite(other, page, 64, 0), 64);
+	CHECK(!exchange_recall(other, &name));
+	CHECK_EQ(pwrite(plain, page, SHM_PAGE_BYTES, 0), SHM_PAGE_BYTES);
+	CHECK(!exchange_recall(plain, &name));
+	close(plain);
+	plain = open("/dev/zero", O_RDONLY);
+	CHECK(!exchange_recall(plain, &name));
+	close(plain);
+	close(other);
 	tear_down();
 }
 
@@ -381,15 +434,18 @@ static void test_a_remnant_is_nobodys(void)
 	struct channel_page *page;
 	struct page_name name;
 	struct stat file;
-	int fd;
+	int fd, kept;
 
 	set_up();
+	kept = dup(channel->fd);
 	CHECK_EQ(fstat(channel->fd, &file), 0);
 	CHECK(exchange_identify(exchange, file.st_dev, file.st_ino, &name));
 	CHECK_EQ(name.over, 0);
 	CHECK_EQ(exchange_channel(exchange, 1, 3, _ENDPOINT(1, 7), &newer), 0);
-	CHECK(exchange_identify(exchange, file.st_dev, file.st_ino, &name));
+	CHECK(!exchange_identify(exchange, file.st_dev, file.st_ino, &name));
+	CHECK(exchange_recall(kept, &name));
 	CHECK_EQ(name.over, 1);
+	close(kept);
 	fd = exchange_remnant(exchange, &name);
 	CHECK(fd >= 0);
 	page = map_again(fd);
@@ -398,8 +454,7 @@ static void test_a_remnant_is_nobodys(void)
 	CHECK_EQ(page->endpoint[1], 7);
 	CHECK_EQ(state(page, 0), LINE_FREE);
 	CHECK_EQ(atomic_load(&newer->page->dead), 0);
-	CHECK_EQ(fstat(fd, &file), 0);
-	CHECK(exchange_identify(exchange, file.st_dev, file.st_ino, &name));
+	CHECK(exchange_recall(fd, &name));
 	CHECK(name.kind == PAGE_CHANNEL && name.over);
 	CHECK(exchange_find(exchange, 1, 3, 7) == newer);
 	munmap(page, SHM_PAGE_BYTES);
@@ -472,11 +527,11 @@ static void test_pages_are_adopted(void)
 	set_up();
 	CHECK_EQ(exchange_status_new(exchange, 1, 7, &status), 0);
 	CHECK_EQ(exchange_status_new(exchange, 1, 8, &status), 0);
-	exchange_status_free(exchange, status); /* its name is kept */
+	exchange_status_free(exchange, status);
 	seq = post(0, LINE_OP_SENDREC, 0);
 	exchange_ring(exchange, bell_7, 3);
 	exchange = succeed();
-	CHECK_EQ(listed_count, 6);
+	CHECK_EQ(listed_count, 5);
 	for (unsigned i = 0; i < listed_count; i++)
 		CHECK(identifies(&listed[i]));
 	channel = exchange_find(exchange, 1, 3, 7);
@@ -520,7 +575,8 @@ int main(void)
 	TEST(test_bad_numbers);
 	TEST(test_lists);
 	TEST(test_identify);
-	TEST(test_retired_are_bounded);
+	TEST(test_a_page_is_recalled_after_any_number_of_others);
+	TEST(test_what_is_recalled_is_in_range);
 	TEST(test_ring);
 	TEST(test_holder_is_not_believed);
 	TEST(test_peers_are_shown);

@@ -280,6 +280,33 @@ static int add_mapped_file(const struct printed *printed, int dir, struct files 
 	return files_add(files, dir, path, &object, use, refusal);
 }
 
+/* The mapped object, open for reading; negative errno. The caller closes it. */
+static int open_mapped(int dir, uint64_t start, uint64_t end)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)start,
+		 (unsigned long long)end);
+	int fd = openat(dir, link, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_foreign(const struct printed *printed, int dir, const struct migrate_host *host,
+		       struct foreign_name *name)
+{
+	if (host->identify && host->identify(host->ctx, printed->device, printed->inode, name))
+		return true;
+	if (!host->recall || strncmp(printed->path, "/memfd:", 7) != 0)
+		return false;
+	int fd = open_mapped(dir, printed->start, printed->end);
+	bool recalled = fd >= 0 && host->recall(host->ctx, fd, name);
+
+	if (fd >= 0)
+		close(fd);
+	return recalled;
+}
+
 static int classify_object(const struct printed *printed, struct image_map *map, int dir,
 			   struct files *files, const struct migrate_host *host,
 			   struct refusal *refusal)
@@ -292,7 +319,7 @@ static int classify_object(const struct printed *printed, struct image_map *map,
 		map->kind = IMAGE_MAP_FILE;
 		return 0;
 	}
-	if (host->identify && host->identify(host->ctx, printed->device, printed->inode, &name)) {
+	if (is_foreign(printed, dir, host, &name)) {
 		map->kind = IMAGE_MAP_FOREIGN;
 		memcpy(map->name, name.bytes, sizeof(map->name));
 		return 0;

@@ -40,6 +40,11 @@ struct foreign_name {
 struct migrate_host {
 	/* Source: whether the object with this device and inode is one of the node's, and its name. */
 	bool (*identify)(void *ctx, uint64_t device, uint64_t inode, struct foreign_name *name);
+	/*
+	 * Source: the same for a mapped memfd that identify() does not know, open for reading: one of
+	 * the node's that nothing but the process uses any more. NULL: there are none.
+	 */
+	bool (*recall)(void *ctx, int fd, struct foreign_name *name);
 
 	/*
 	 * Target: a descriptor of the object that has this name here, or -errno. The engine closes it.

@@ -64,6 +64,18 @@ static bool identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_
 	return found;
 }
 
+static bool recall(void *ctx, int fd, struct foreign_name *name)
+{
+	struct foreign foreign = { 0 };
+
+	(void)ctx;
+	if (!exchange_recall(fd, &foreign.page))
+		return false;
+	foreign.kind = foreign.page.kind;
+	foreign_encode(&foreign, name);
+	return true;
+}
+
 static bool busy(void *ctx)
 {
 	struct departure *d = ctx;
@@ -130,7 +142,9 @@ static void let_talk(struct departure *d)
 /* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
 int departure_check(struct departure *d)
 {
-	struct migrate_host host = { .identify = identify, .busy = busy, .ctx = d };
+	struct migrate_host host = {
+		.identify = identify, .recall = recall, .busy = busy, .ctx = d
+	};
 	int64_t deadline = os_now_ns() + CHECK_LIMIT_NS;
 
 	for (;;) {

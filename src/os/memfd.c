@@ -57,6 +57,24 @@ int os_memfd_map(int fd, size_t bytes, unsigned flags, void **addrp)
 	return 0;
 }
 
+int os_memfd_own_head(int fd, size_t bytes, void *head, size_t head_bytes)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	ssize_t got;
+
+	if (seals != (SIZE_SEALS | F_SEAL_SEAL))
+		return -EBADF;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid() || st.st_size != (off_t)bytes)
+		return -EBADF;
+	got = pread(fd, head, head_bytes, 0);
+	if (got < 0)
+		return -errno;
+	return (size_t)got == head_bytes ? 0 : -EBADF;
+}
+
 void *os_memfd_unmap(void *addr, size_t bytes)
 {
 	if (addr)

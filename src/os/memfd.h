@@ -19,5 +19,10 @@ int os_memfd_new(const char *name, size_t bytes);
  */
 #define OS_MAP_NOFORK 1u
 int os_memfd_map(int fd, size_t bytes, unsigned flags, void **addrp);
+/*
+ * Reads the first bytes of a memfd that this user's programs have made with os_memfd_new(bytes); -EBADF
+ * for everything else that a descriptor from another process may be. The contents are anybody's.
+ */
+int os_memfd_own_head(int fd, size_t bytes, void *head, size_t head_bytes);
 void *os_memfd_unmap(void *addr, size_t bytes); /* addr may be NULL; returns NULL */
 ssize_t os_memfd_size(int fd);			/* or negative errno */

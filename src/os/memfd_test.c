@@ -52,6 +52,24 @@ static void test_unsealed_or_small_is_refused(void)
 	CHECK(addr == NULL);
 }
 
+/* The first bytes are read of nothing but a page that was made here. */
+static void test_head_of_ones_own(void)
+{
+	OS_CLEANUP_FD int loose = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	OS_CLEANUP_FD int own = os_memfd_new("test", 4096);
+	char head[4] = "no";
+
+	CHECK_OR_RETURN(loose >= 0 && own >= 0);
+	CHECK_EQ(pwrite(own, "yes", 4, 0), 4);
+	CHECK_EQ(os_memfd_own_head(own, 8192, head, sizeof(head)), -EBADF);
+	CHECK_EQ(ftruncate(loose, 4096), 0);
+	CHECK_EQ(os_memfd_own_head(loose, 4096, head, sizeof(head)), -EBADF);
+	CHECK_EQ(os_memfd_own_head(STDIN_FILENO, 4096, head, sizeof(head)), -EBADF);
+	CHECK(strcmp(head, "no") == 0);
+	CHECK_EQ(os_memfd_own_head(own, 4096, head, sizeof(head)), 0);
+	CHECK(strcmp(head, "yes") == 0);
+}
+
 static void test_nofork_is_gone_in_child(void)
 {
 	OS_CLEANUP_FD int fd = os_memfd_new("test", 4096);
@@ -76,6 +94,7 @@ int main(void)
 	TEST(test_two_maps_share);
 	TEST(test_size_is_sealed);
 	TEST(test_unsealed_or_small_is_refused);
+	TEST(test_head_of_ones_own);
 	TEST(test_nofork_is_gone_in_child);
 	return test_end();
 }

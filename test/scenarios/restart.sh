@@ -82,7 +82,7 @@ check_tables 10=1 14=1
 move 10 2
 move 10 1
 restart 1
-move 14 0
+move 14 0 # with the page of a client that has ended, of which no list says anything
 restart 0
 check_tables 10=1 14=0
 client 2 16 10 100 0.001
