@@ -29,7 +29,7 @@
 static const char *const carried[] = {
 	"plain",     "threads",	      "cpu_state",  "files",	"memory",      "signals",
 	"timers",    "blocked_calls", "many",	    "identity", "credentials", "faults",
-	"transfers", "robust",	      "afterwards", "clocks",	"locked",
+	"transfers", "robust",	      "afterwards", "clocks",	"locked",      "shared",
 };
 
 static const char *victims;

@@ -280,8 +280,7 @@ static int add_mapped_file(const struct printed *printed, int dir, struct files 
 	return files_add(files, dir, path, &object, use, refusal);
 }
 
-/* The mapped object, open for reading; negative errno. The caller closes it. */
-static int open_mapped(int dir, uint64_t start, uint64_t end)
+int maps_open_object(int dir, uint64_t start, uint64_t end)
 {
 	char link[64];
 
@@ -292,6 +291,22 @@ static int open_mapped(int dir, uint64_t start, uint64_t end)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * The size of a shared anonymous object, in whole pages. One that is gone (the process still runs, and
+ * is read again frozen) counts as if it were mapped to its end.
+ */
+static uint64_t object_bytes(const struct printed *printed, int dir)
+{
+	char link[64];
+	struct stat status;
+
+	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)printed->start,
+		 (unsigned long long)printed->end);
+	if (fstatat(dir, link, &status, 0) < 0 || status.st_size <= 0)
+		return printed->offset + (printed->end - printed->start);
+	return ((uint64_t)status.st_size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
+}
+
 static bool is_foreign(const struct printed *printed, int dir, const struct migrate_host *host,
 		       struct foreign_name *name)
 {
@@ -299,7 +314,7 @@ static bool is_foreign(const struct printed *printed, int dir, const struct migr
 		return true;
 	if (!host->recall || strncmp(printed->path, "/memfd:", 7) != 0)
 		return false;
-	int fd = open_mapped(dir, printed->start, printed->end);
+	int fd = maps_open_object(dir, printed->start, printed->end);
 	bool recalled = fd >= 0 && host->recall(host->ctx, fd, name);
 
 	if (fd >= 0)
@@ -329,6 +344,7 @@ static int classify_object(const struct printed *printed, struct image_map *map,
 	if (map->label[0] || strcmp(printed->path, "/dev/zero (deleted)") == 0) {
 		map->kind = IMAGE_MAP_SHARED_ANON;
 		map->object = printed->inode;
+		map->object_bytes = object_bytes(printed, dir);
 		return 0;
 	}
 	const char *what = special_object(printed->path);
@@ -414,23 +430,6 @@ static int on_mapping(struct reader *reader, const struct printed *printed)
 	return 0;
 }
 
-/* A shared anonymous object is at least as long as its furthest mapping. */
-static void measure_objects(struct maps *maps)
-{
-	for (uint32_t i = 0; i < maps->count; i++) {
-		struct image_map *map = &maps->map[i];
-
-		for (uint32_t k = 0; map->kind == IMAGE_MAP_SHARED_ANON && k < maps->count; k++) {
-			const struct image_map *other = &maps->map[k];
-			uint64_t reach = other->offset + (other->end - other->start);
-
-			if (other->kind == map->kind && other->object == map->object &&
-			    reach > map->object_bytes)
-				map->object_bytes = reach;
-		}
-	}
-}
-
 int maps_read(struct maps *maps, int dir, struct files *files, const struct migrate_host *host,
 	      struct maps_skip *skip, struct procdir_text *buffer, struct refusal *refusal)
 {
@@ -459,7 +458,6 @@ int maps_read(struct maps *maps, int dir, struct files *files, const struct migr
 	}
 	if (open && result == 0)
 		result = on_mapping(&reader, &printed);
-	measure_objects(maps);
 	if (result == 0 && maps->count == 0)
 		return refusal_set(refusal, EDVSSRCH, "the process has no memory: it is ending");
 	return result;

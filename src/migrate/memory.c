@@ -2,6 +2,7 @@
 #include "migrate/memory.h"
 
 #include "dvk/errors.h"
+#include "migrate/objects.h"
 #include "os/kernel.h"
 #include "os/pagemap.h"
 #include "os/trace.h"
@@ -85,71 +86,86 @@ static int on_guard_only(void *ctx, uint64_t start, uint64_t end, unsigned kinds
 	return kinds & PAGEMAP_GUARD ? on_private(ctx, start, end, kinds) : 0;
 }
 
-/* Where the mappings of the object that cover this offset end; the offset if none does. */
-static off_t covered_until(const struct sender *sender, off_t at)
+static int refuse_shared(struct sender *sender, const struct object *object, int error)
 {
-	for (uint32_t i = 0; i < sender->maps->count; i++) {
-		const struct image_map *map = &sender->maps->map[i];
-		off_t start = (off_t)map->offset, end = start + (off_t)(map->end - map->start);
-
-		if (map->kind == IMAGE_MAP_SHARED_ANON && map->object == sender->map->object &&
-		    start <= at && at < end)
-			return end;
-	}
-	return at;
+	return refusal_set(sender->refusal, EDVSPROCSTS,
+			   "the shared memory at %#llx cannot be read: %s",
+			   (unsigned long long)sender->maps->map[object->first].start,
+			   strerror(error));
 }
 
-/* Contents that are not mapped now may be mapped again; they are not carried yet, nor dropped. */
-static int check_unmapped(struct sender *sender, int fd)
+static int send_shared_run(struct sender *sender, int fd, const struct object *object, off_t start,
+			   off_t end)
 {
-	for (off_t at = 0;;) {
-		off_t data = lseek(fd, at, SEEK_DATA);
+	while (start < end) {
+		uint64_t count = (uint64_t)(end - start) / IMAGE_PAGE;
 
-		if (data < 0)
-			return 0;
-		at = covered_until(sender, data);
-		if (at == data)
-			return refusal_set(
-				sender->refusal, EDVSPROCSTS,
-				"the process has unmapped a part of its shared memory at %#llx "
-				"that still has contents, which are not carried",
-				(unsigned long long)sender->map->start);
+		if (count > IMAGE_RUN_PAGES_MAX)
+			count = IMAGE_RUN_PAGES_MAX;
+		size_t bytes = count * IMAGE_PAGE;
+		struct image_shared_pages *pages =
+			writer_reserve(sender->writer, IMAGE_SHARED_PAGES, sizeof(*pages) + bytes);
+
+		if (!pages)
+			return sender->writer->error;
+		*pages = (struct image_shared_pages){ .object = object->identity,
+						      .offset = (uint64_t)start,
+						      .count = (uint32_t)count };
+		ssize_t got = pread(fd, pages + 1, bytes, start);
+
+		if (got < 0)
+			return refuse_shared(sender, object, errno);
+		/* The object ends within its last page. */
+		memset((char *)(pages + 1) + got, 0, bytes - (size_t)got);
+		writer_commit(sender->writer, sizeof(*pages) + bytes);
+		sender->page_count += count;
+		start += (off_t)bytes;
 	}
+	return 0;
 }
 
-/* The object of a shared anonymous mapping is a file: its data ranges are what was ever written. */
-static int send_shared(struct sender *sender, int dir)
+/*
+ * The object of a shared anonymous mapping is a file: its data ranges are what was ever written, and
+ * all of it is sent, because what is not mapped now may be mapped again.
+ */
+static int send_object(struct sender *sender, int dir, const struct object *object)
 {
-	const struct image_map *map = sender->map;
-	char name[80];
-
-	snprintf(name, sizeof(name), "map_files/%llx-%llx", (unsigned long long)map->start,
-		 (unsigned long long)map->end);
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	const struct image_map *map = &sender->maps->map[object->first];
+	int fd = maps_open_object(dir, map->start, map->end);
+	off_t at = 0, end = (off_t)object->bytes;
+	int result = 0;
 
 	if (fd < 0)
-		return refusal_set(sender->refusal, EDVSPROCSTS,
-				   "the shared memory at %#llx cannot be read: %s",
-				   (unsigned long long)map->start, strerror(errno));
-	off_t at = (off_t)map->offset, end = at + (off_t)(map->end - map->start);
-	int result = check_unmapped(sender, fd);
-
+		return refuse_shared(sender, object, -fd);
 	while (at < end && result == 0) {
 		off_t data = lseek(fd, at, SEEK_DATA);
 
+		if (data < 0 && errno != ENXIO)
+			result = refuse_shared(sender, object, errno);
 		if (data < 0 || data >= end)
 			break;
 		off_t hole = lseek(fd, data, SEEK_HOLE);
 
 		at = hole < 0 || hole > end ? end : hole;
-		result = send_run(sender, map->start + (uint64_t)data - map->offset,
-				  map->start + (uint64_t)at - map->offset);
+		at = (at + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
+		result = send_shared_run(sender, fd, object, data, at);
 	}
 	close(fd);
 	return result;
 }
 
-static int send_map(struct sender *sender, const struct pagemap *pagemap, int dir)
+static int send_objects(struct sender *sender, int dir)
+{
+	struct objects objects = { 0 };
+	int result = objects_collect(&objects, sender->maps);
+
+	for (uint32_t i = 0; i < objects.count && result == 0; i++)
+		result = send_object(sender, dir, &objects.object[i]);
+	objects_free(&objects);
+	return result;
+}
+
+static int send_map(struct sender *sender, const struct pagemap *pagemap)
 {
 	const struct image_map *map = sender->map;
 
@@ -162,7 +178,7 @@ static int send_map(struct sender *sender, const struct pagemap *pagemap, int di
 			return pagemap_each(pagemap, map->start, map->end, on_guard_only, sender);
 		return pagemap_each(pagemap, map->start, map->end, on_private, sender);
 	case IMAGE_MAP_SHARED_ANON:
-		return send_shared(sender, dir);
+		return pagemap_each(pagemap, map->start, map->end, on_guard_only, sender);
 	}
 	return 0;
 }
@@ -181,8 +197,10 @@ int memory_send(pid_t pid, int dir, const struct maps *maps, struct writer *writ
 	sender.mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
 	for (uint32_t i = 0; i < maps->count && result == 0; i++) {
 		sender.map = &maps->map[i];
-		result = send_map(&sender, &pagemap, dir);
+		result = send_map(&sender, &pagemap);
 	}
+	if (result == 0)
+		result = send_objects(&sender, dir);
 	if (sender.mem >= 0)
 		close(sender.mem);
 	pagemap_close(&pagemap);
@@ -194,14 +212,15 @@ int memory_send(pid_t pid, int dir, const struct maps *maps, struct writer *writ
 	return refusal->error;
 }
 
-int memory_receive(pid_t pid, const struct image_pages *pages, struct refusal *refusal)
+int memory_receive(pid_t pid, uint64_t address, const void *pages, uint32_t count,
+		   struct refusal *refusal)
 {
-	int result = trace_write(pid, pages->address, pages + 1, pages->count * (size_t)IMAGE_PAGE);
+	int result = trace_write(pid, address, pages, count * (size_t)IMAGE_PAGE);
 
 	if (result == 0)
 		return 0;
 	return refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
 			   "page %#llx cannot be written on the target: %s",
-			   (unsigned long long)pages->address,
+			   (unsigned long long)address,
 			   result == -ESRCH ? "the process shell has ended" : strerror(-result));
 }

@@ -106,6 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		while (reader_next(&reader, &payload, &refusal) == 0) {
 			if (reader.type == IMAGE_PAGES)
 				image_pages_ok(payload, reader.length);
+			else if (reader.type == IMAGE_SHARED_PAGES)
+				image_shared_pages_ok(payload, reader.length);
 			else if (picture_take(&picture, &reader, payload, &refusal))
 				break;
 		}

@@ -4,6 +4,7 @@
 #include "base/refusal.h"
 #include "migrate/calls.h"
 #include "migrate/migrate.h"
+#include "migrate/objects.h"
 #include "migrate/picture.h"
 #include "migrate/threads.h"
 
@@ -13,7 +14,7 @@
  *
  *	enter     foothold in a gap of both layouts; all else of the shell unmapped; the vdso moved to
  *	          where the process had it; all descriptors closed but 3, the way to the shell
- *	layout    every mapping of the process, empty
+ *	layout    every mapping of the process, empty, and each shared object as a whole
  *	          (memory pages arrive and are written from outside)
  *	settle    final rights, advice, guards, locks, barriers; then PR_SET_MM_MAP, which needs the old program
  *	          unmapped
@@ -35,6 +36,8 @@ struct restore {
 	struct foothold foothold;
 	struct calls calls;
 	struct maps own; /* what the shell has mapped beside the foothold */
+	struct objects
+		objects; /* the shared memory of the process; mapped as a whole until it settles */
 	pid_t pid;
 	int dir;	   /* /proc/PID of the shell, not owned */
 	int root;	   /* the root directory of the shell, owned by the target */
@@ -53,6 +56,8 @@ int restore_enter(struct restore *restore, const struct maps *wanted, struct ref
 int restore_layout(struct restore *restore, struct refusal *refusal);
 int restore_pages(struct restore *restore, const struct image_pages *pages,
 		  struct refusal *refusal);
+int restore_shared_pages(struct restore *restore, const struct image_shared_pages *pages,
+			 struct refusal *refusal);
 int restore_settle(struct restore *restore, struct refusal *refusal);
 
 /* restore_files.c */

@@ -167,47 +167,76 @@ static int add_foreign_map(struct restore *restore, const struct image_map *map,
 }
 
 /*
- * A shared anonymous object: mapped once as a whole out of the way, then each mapping of it is made
- * by mremap with an old length of 0, which maps the same memory once more.
+ * The shared anonymous objects are mapped as a whole, one behind the other and out of the way: each
+ * mapping of one is made by mremap with an old length of 0, which maps the same memory once more, and
+ * the contents go in here, also those of parts that are not mapped. restore_settle() unmaps them.
  */
-static int add_shared_object(struct restore *restore, uint32_t first, struct refusal *refusal)
+static int place_objects(struct restore *restore, uint64_t *bytes, struct refusal *refusal)
 {
-	const struct maps *maps = &restore->picture.maps;
-	const struct image_map *map = &maps->map[first];
+	struct objects *objects = &restore->objects;
 	struct image_map taken = { .start = restore->foothold.base.at,
 				   .end = restore->foothold.base.at + FOOTHOLD_BYTES };
+	uint64_t at;
 
-	for (uint32_t i = 0; i < first; i++) {
-		if (maps->map[i].kind == map->kind && maps->map[i].object == map->object)
-			return 0;
+	*bytes = 0;
+	for (uint32_t i = 0; i < objects->count; i++) {
+		if (objects->object[i].reach > IMAGE_ADDRESS_END - *bytes)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "there is no room for the shared memory of the process");
+		*bytes += objects->object[i].reach;
 	}
 	if (maps_append(&restore->own, &taken) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	uint64_t whole = maps_find_gap(maps, &restore->own, map->object_bytes);
-
+	at = maps_find_gap(&restore->picture.maps, &restore->own, *bytes);
 	restore->own.count--;
-	if (!whole)
-		return refusal_set(refusal, EDVSPROCSTS, "there is no room for a shared mapping");
-	calls_room(&restore->calls, 2, 0);
-	calls_expect(&restore->calls, "map shared memory", (int64_t)whole, SYS_mmap, whole,
-		     map->object_bytes, PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
-			     (map->flags & IMAGE_MAP_NORESERVE ? MAP_NORESERVE : 0),
-		     ~0ull, 0);
-	for (uint32_t i = first; i < maps->count; i++) {
-		const struct image_map *part = &maps->map[i];
-
-		if (part->kind != map->kind || part->object != map->object)
-			continue;
-		calls_room(&restore->calls, 1, 0);
-		calls_expect(&restore->calls, "map shared memory", (int64_t)part->start, SYS_mremap,
-			     whole + part->offset, 0, part->end - part->start,
-			     MREMAP_MAYMOVE | MREMAP_FIXED, part->start);
+	if (!at)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "there is no room for the shared memory of the process");
+	for (uint32_t i = 0; i < objects->count; i++) {
+		objects->object[i].at = at;
+		at += objects->object[i].reach;
 	}
-	calls_room(&restore->calls, 1, 0);
-	calls_add(&restore->calls, "map shared memory", CALL_OK, SYS_munmap, whole,
-		  map->object_bytes);
 	return 0;
+}
+
+static int add_objects(struct restore *restore, struct refusal *refusal)
+{
+	struct objects *objects = &restore->objects;
+	struct calls *calls = &restore->calls;
+	uint64_t bytes;
+
+	if (objects_collect(objects, &restore->picture.maps) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	int result = place_objects(restore, &bytes, refusal);
+
+	for (uint32_t i = 0; i < objects->count && result == 0; i++) {
+		const struct object *object = &objects->object[i];
+
+		calls_room(calls, 3, 0);
+		calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mmap, object->at,
+			     object->bytes, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
+				     (object->flags & IMAGE_MAP_NORESERVE ? MAP_NORESERVE : 0),
+			     ~0ull, 0);
+		/* For mappings that begin beyond the end. */
+		if (object->reach > object->bytes)
+			calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mremap,
+				     object->at, object->bytes, object->reach, 0, 0);
+		if (object->flags & IMAGE_MAP_HUGEPAGE)
+			calls_add(calls, "advise about its memory", CALL_OK, SYS_madvise,
+				  object->at, object->reach, MADV_HUGEPAGE);
+	}
+	return result;
+}
+
+static void add_shared_map(struct restore *restore, const struct image_map *map)
+{
+	const struct object *object = objects_find(&restore->objects, map->object);
+
+	calls_room(&restore->calls, 1, 0);
+	calls_expect(&restore->calls, "map shared memory", (int64_t)map->start, SYS_mremap,
+		     object->at + map->offset, 0, map->end - map->start,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, map->start);
 }
 
 static int check_special(struct restore *restore, const struct image_map *map,
@@ -265,7 +294,8 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 		add_mmap(restore, map, protection(map), MAP_ANONYMOUS, ~0ull);
 		return 0;
 	case IMAGE_MAP_SHARED_ANON:
-		return add_shared_object(restore, index, refusal);
+		add_shared_map(restore, map);
+		return 0;
 	case IMAGE_MAP_FILE:
 		return add_file_map(restore, map, refusal);
 	case IMAGE_MAP_FOREIGN:
@@ -274,7 +304,6 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 	return refusal_set(refusal, EDVSIO, "the image has a mapping of an unknown kind");
 }
 
-/* A shared object's mappings are all made with the first of them. */
 static int add_map_advised(struct restore *restore, uint32_t index, struct refusal *refusal)
 {
 	const struct image_map *map = &restore->picture.maps.map[index];
@@ -295,6 +324,8 @@ int restore_layout(struct restore *restore, struct refusal *refusal)
 	if (restore->picture.process.thp_disable)
 		calls_add(&restore->calls, "switch off huge pages", CALL_OK, SYS_prctl,
 			  PR_SET_THP_DISABLE, 1, restore->picture.process.thp_disable & ~1u);
+	if (result == 0)
+		result = add_objects(restore, refusal);
 	for (uint32_t i = 0; i < restore->picture.maps.count && result == 0; i++)
 		result = add_map_advised(restore, i, refusal);
 	return result ? result : restore_run(restore, refusal);
@@ -306,19 +337,33 @@ int restore_pages(struct restore *restore, const struct image_pages *pages, stru
 	const struct image_map *map =
 		picture_map_of(&restore->picture, pages->address, pages->address + bytes);
 
-	if (!map || (map->kind != IMAGE_MAP_ANON && map->kind != IMAGE_MAP_SHARED_ANON &&
+	if (!map || (map->kind != IMAGE_MAP_ANON &&
 		     (map->kind != IMAGE_MAP_FILE || map->flags & IMAGE_MAP_SHARED)))
 		return refusal_set(refusal, EDVSIO,
 				   "the image is damaged: pages outside the memory of the process");
-	/* Shared memory is writable until it settles; private memory may never have been. */
-	if (map->kind == IMAGE_MAP_SHARED_ANON || map->flags & IMAGE_MAP_WRITE)
-		return memory_receive(restore->pid, pages, refusal);
+	/* It may never have been writable. */
+	if (map->flags & IMAGE_MAP_WRITE)
+		return memory_receive(restore->pid, pages->address, pages + 1, pages->count,
+				      refusal);
 	ssize_t done = pwrite(restore->mem, pages + 1, bytes, (off_t)pages->address);
 
 	if (done == (ssize_t)bytes)
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS, "page %#llx cannot be written on the target: %s",
 			   (unsigned long long)pages->address, strerror(done < 0 ? errno : EFAULT));
+}
+
+int restore_shared_pages(struct restore *restore, const struct image_shared_pages *pages,
+			 struct refusal *refusal)
+{
+	const struct object *object = objects_find(&restore->objects, pages->object);
+	uint64_t bytes = pages->count * (uint64_t)IMAGE_PAGE;
+
+	if (!object || bytes > object->bytes || pages->offset > object->bytes - bytes)
+		return refusal_set(refusal, EDVSIO,
+				   "the image is damaged: pages outside the shared memory");
+	return memory_receive(restore->pid, object->at + pages->offset, pages + 1, pages->count,
+			      refusal);
 }
 
 static void add_settling(struct restore *restore, const struct image_map *map)
@@ -385,6 +430,11 @@ int restore_settle(struct restore *restore, struct refusal *refusal)
 	const struct picture *picture = &restore->picture;
 
 	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
+	for (uint32_t i = 0; i < restore->objects.count; i++) {
+		calls_room(&restore->calls, 1, 0);
+		calls_add(&restore->calls, "map shared memory", CALL_OK, SYS_munmap,
+			  restore->objects.object[i].at, restore->objects.object[i].reach);
+	}
 	for (uint32_t i = 0; i < picture->maps.count; i++)
 		add_settling(restore, &picture->maps.map[i]);
 	for (uint32_t i = 0; i < picture->guard_count; i++) {

@@ -112,6 +112,7 @@ void migrate_target_free(struct migrate_target *target)
 	calls_deinit(&target->restore.calls);
 	picture_free(&target->restore.picture);
 	maps_free(&target->restore.own);
+	objects_free(&target->restore.objects);
 	offer_free(&target->offer);
 	free(target);
 }
@@ -237,6 +238,28 @@ int migrate_target_check(struct migrate_target *target, int sock, struct refusal
 	return result;
 }
 
+static int take_pages(struct migrate_target *target, const struct reader *reader,
+		      const void *payload, struct refusal *refusal)
+{
+	const struct image_pages *pages = payload;
+
+	if (!image_pages_ok(pages, reader->length))
+		return refusal_set(refusal, EDVSIO, "the image is damaged: its pages");
+	target->stats.page_count += pages->count;
+	return restore_pages(&target->restore, pages, refusal);
+}
+
+static int take_shared_pages(struct migrate_target *target, const struct reader *reader,
+			     const void *payload, struct refusal *refusal)
+{
+	const struct image_shared_pages *pages = payload;
+
+	if (!image_shared_pages_ok(pages, reader->length))
+		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared pages");
+	target->stats.page_count += pages->count;
+	return restore_shared_pages(&target->restore, pages, refusal);
+}
+
 static int read_contents(struct migrate_target *target, struct reader *reader,
 			 struct refusal *refusal)
 {
@@ -250,14 +273,12 @@ static int read_contents(struct migrate_target *target, struct reader *reader,
 			return result;
 		if (reader->type == IMAGE_END)
 			return picture_complete(&restore->picture, refusal);
-		if (reader->type != IMAGE_PAGES) {
+		if (reader->type == IMAGE_PAGES)
+			result = take_pages(target, reader, payload, refusal);
+		else if (reader->type == IMAGE_SHARED_PAGES)
+			result = take_shared_pages(target, reader, payload, refusal);
+		else
 			result = picture_take(&restore->picture, reader, payload, refusal);
-		} else if (!image_pages_ok(payload, reader->length)) {
-			result = refusal_set(refusal, EDVSIO, "the image is damaged: its pages");
-		} else {
-			result = restore_pages(restore, payload, refusal);
-			target->stats.page_count += ((const struct image_pages *)payload)->count;
-		}
 		if (result)
 			return result;
 	}

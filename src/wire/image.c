@@ -32,6 +32,8 @@ bool image_length_ok(uint32_t type, uint32_t length)
 		return length == 0;
 	case IMAGE_PAGES:
 		return length > sizeof(struct image_pages) && length <= IMAGE_RECORD_MAX;
+	case IMAGE_SHARED_PAGES:
+		return length > sizeof(struct image_shared_pages) && length <= IMAGE_RECORD_MAX;
 	case IMAGE_GUARD:
 		return length == sizeof(struct image_guard);
 	case IMAGE_SIGACTIONS:
@@ -109,9 +111,10 @@ bool image_map_ok(const struct image_map *map)
 		return false;
 	if (map->flags & ~(uint32_t)IMAGE_MAP_FLAGS_ALL)
 		return false;
+	/* A mapping may go on beyond the end of its object. */
 	if (map->kind == IMAGE_MAP_SHARED_ANON &&
-	    (map->object_bytes > IMAGE_ADDRESS_END || map->offset > map->object_bytes ||
-	     map->end - map->start > map->object_bytes - map->offset))
+	    (map->object_bytes == 0 || map->object_bytes % IMAGE_PAGE ||
+	     map->object_bytes > IMAGE_ADDRESS_END || map->offset > IMAGE_ADDRESS_END))
 		return false;
 	return memchr(map->label, 0, sizeof(map->label)) != NULL;
 }
@@ -123,6 +126,15 @@ bool image_pages_ok(const struct image_pages *pages, uint32_t length)
 	if (length != sizeof(*pages) + pages->count * IMAGE_PAGE)
 		return false;
 	return image_range_ok(pages->address, pages->address + pages->count * (uint64_t)IMAGE_PAGE);
+}
+
+bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length)
+{
+	if (pages->count == 0 || pages->count > IMAGE_RUN_PAGES_MAX)
+		return false;
+	if (length != sizeof(*pages) + pages->count * IMAGE_PAGE)
+		return false;
+	return pages->offset % IMAGE_PAGE == 0 && pages->offset < IMAGE_ADDRESS_END;
 }
 
 bool image_string_ok(const struct image_string_head *head, uint32_t length)

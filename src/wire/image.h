@@ -10,8 +10,8 @@
  * the link during a move, first the offer, while the process still runs, then the state proper.
  *
  *	offer: OFFER FILE* MAP* END            what the target must have before anything is stopped
- *	state: PROCESS STRING* FILE* MAP* LAYOUT (PAGES | GUARD)* SIGACTIONS SIGINFO* TIMER*
- *	       FD* (THREAD XSTATE SIGINFO*)* END
+ *	state: PROCESS STRING* FILE* MAP* LAYOUT (PAGES | SHARED_PAGES | GUARD)* SIGACTIONS
+ *	       SIGINFO* TIMER* FD* (THREAD XSTATE SIGINFO*)* END
  *
  * All numbers are little-endian and the structs are the bytes: x86-64 is the only machine there is
  * (the version changes when that does). A reader checks every length, count and address; nothing
@@ -19,7 +19,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 2u
+#define IMAGE_VERSION 3u
 
 #define IMAGE_PAGE	    4096u
 #define IMAGE_THREADS_MAX   4096u
@@ -41,6 +41,7 @@ enum image_type {
 	IMAGE_MAP,
 	IMAGE_LAYOUT,
 	IMAGE_PAGES,
+	IMAGE_SHARED_PAGES,
 	IMAGE_GUARD,
 	IMAGE_SIGACTIONS,
 	IMAGE_SIGINFO,
@@ -220,7 +221,7 @@ struct image_map {
 	uint32_t kind;
 	uint32_t flags;
 	uint64_t object;       /* index or identity, by kind */
-	uint64_t object_bytes; /* SHARED_ANON: size of the whole object */
+	uint64_t object_bytes; /* SHARED_ANON: size of the whole object, be it mapped or not */
 	uint8_t name[IMAGE_NAME_BYTES];
 	char label[80]; /* PR_SET_VMA_ANON_NAME, zero-terminated, or empty */
 };
@@ -228,6 +229,14 @@ struct image_map {
 /* Payload of PAGES: this, then count whole pages. */
 struct image_pages {
 	uint64_t address;
+	uint32_t count;
+	uint32_t pad;
+};
+
+/* Payload of SHARED_PAGES: this, then count whole pages of a shared object, be they mapped or not. */
+struct image_shared_pages {
+	uint64_t object;
+	uint64_t offset; /* bytes */
 	uint32_t count;
 	uint32_t pad;
 };
@@ -328,6 +337,7 @@ _Static_assert(sizeof(struct image_process) == 824, "layout");
 _Static_assert(sizeof(struct image_file) == 96, "layout");
 _Static_assert(sizeof(struct image_map) == 160, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");
+_Static_assert(sizeof(struct image_shared_pages) == 24, "layout");
 _Static_assert(sizeof(struct image_timer) == 64, "layout");
 _Static_assert(sizeof(struct image_fd) == 64, "layout");
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
@@ -346,6 +356,7 @@ bool image_process_ok(const struct image_process *process);
 bool image_file_ok(const struct image_file *file, uint32_t length);
 bool image_map_ok(const struct image_map *map);
 bool image_pages_ok(const struct image_pages *pages, uint32_t length);
+bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length);
 bool image_string_ok(const struct image_string_head *head, uint32_t length);
 bool image_thread_ok(const struct image_thread *thread);
 

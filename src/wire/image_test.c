@@ -51,6 +51,24 @@ static void test_pages(void)
 			      sizeof(pages) + (IMAGE_RUN_PAGES_MAX + 1) * (uint32_t)IMAGE_PAGE));
 }
 
+static void test_shared_pages(void)
+{
+	struct image_shared_pages pages = { .count = 2 };
+	uint32_t length = sizeof(pages) + 2 * IMAGE_PAGE;
+
+	CHECK(image_shared_pages_ok(&pages, length)); /* an object begins at 0 */
+	CHECK(!image_shared_pages_ok(&pages, length - 1));
+	pages.count = 0;
+	CHECK(!image_shared_pages_ok(&pages, sizeof(pages)));
+	pages = (struct image_shared_pages){ .offset = 0x800, .count = 2 };
+	CHECK(!image_shared_pages_ok(&pages, length));
+	pages = (struct image_shared_pages){ .offset = UINT64_MAX - 0xfff, .count = 2 };
+	CHECK(!image_shared_pages_ok(&pages, length));
+	pages = (struct image_shared_pages){ .count = IMAGE_RUN_PAGES_MAX + 1 };
+	CHECK(!image_shared_pages_ok(&pages, sizeof(pages) + (IMAGE_RUN_PAGES_MAX + 1) *
+								     (uint32_t)IMAGE_PAGE));
+}
+
 static void test_maps(void)
 {
 	struct image_map map = { .start = 0x1000, .end = 0x3000, .kind = IMAGE_MAP_ANON };
@@ -62,11 +80,13 @@ static void test_maps(void)
 	map.kind = IMAGE_MAP_SPECIAL + 1;
 	CHECK(!image_map_ok(&map));
 	map.kind = IMAGE_MAP_SHARED_ANON;
+	CHECK(!image_map_ok(&map)); /* of no object */
+	map.object_bytes = 0x1800;
+	CHECK(!image_map_ok(&map));
 	map.object_bytes = 0x1000;
-	CHECK(!image_map_ok(&map)); /* longer than its object */
-	map.object_bytes = 0x3000;
+	CHECK(image_map_ok(&map)); /* longer than its object */
 	map.offset = 0x1000;
-	CHECK(image_map_ok(&map));
+	CHECK(image_map_ok(&map)); /* beyond its end */
 	map.offset = UINT64_MAX - 0xfff;
 	CHECK(!image_map_ok(&map));
 	map.offset = 0;
@@ -132,6 +152,7 @@ int main(void)
 	TEST(test_ranges);
 	TEST(test_lengths);
 	TEST(test_pages);
+	TEST(test_shared_pages);
 	TEST(test_maps);
 	TEST(test_files);
 	TEST(test_heads);

@@ -425,15 +425,6 @@ static void leave_orphan(bool own_session)
 	waitpid(child, NULL, 0);
 }
 
-/* Pages that mremap() could bring back. */
-static void unmapped_part(void)
-{
-	char *at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	at[0] = at[4096] = 1;
-	munmap(at + 4096, 4096);
-}
-
 /* Less than it has already. */
 static void address_space(void)
 {
@@ -703,7 +694,6 @@ static const struct kind {
 	{ "long_path", "longer than", long_path },
 	{ "device", "device", device },
 	{ "shared_memory", "shares memory", shared_memory },
-	{ "unmapped_part", "unmapped a part", unmapped_part },
 	{ "address_space", "RLIMIT_AS", address_space },
 	{ "stopped", "SIGSTOP", stopped },
 	{ "async", "O_ASYNC", asynchronous },
