@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ctl/client.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "os/file.h"
 #include "os/self.h"
 #include "os/socket.h"

@@ -6,7 +6,7 @@
 
 #include "ctl/client.h"
 #include "ctl/dc.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
 #include "ctl/verb.h"

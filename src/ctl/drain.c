@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 #include "ctl/client.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
 #include "ctl/verb.h"

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/options.h"
+#include "os/options.h"
+#include "ctl/labnode.h"
 #include "ctl/verb.h"
 #include "os/self.h"
 #include "wire/ctl.h"
@@ -100,6 +101,8 @@ static int run(int argc, char **argv)
 	const struct verb *verb = verb_find(names, name);
 	int node = NODE_UNSAID, skip;
 
+	if (argc > 1 && !strcmp(argv[1], LAB_SWITCH_ARGUMENT))
+		return labnode_switch_main(argc, argv);
 	if (verb) {
 		verb_set_program(name, NULL);
 		return verb_run_row(verb, node, argc - 1, argv + 1);

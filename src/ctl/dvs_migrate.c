@@ -6,7 +6,7 @@
  */
 
 #include "ctl/client.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/verb.h"
 
 #define NOBODY 0 /* pid of a commit that attaches no process yet */

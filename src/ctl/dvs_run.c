@@ -6,7 +6,7 @@
  */
 
 #include "ctl/launch.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/verb.h"
 
 #define DAEMON_UMASK 027 /* as the original sets it */

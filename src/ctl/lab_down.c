@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "ctl/labend.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ctl/labstate.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/verb.h"
 #include "os/self.h"
 

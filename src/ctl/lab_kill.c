@@ -5,7 +5,7 @@
 #include "ctl/labend.h"
 #include "ctl/labnet.h"
 #include "ctl/labnode.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
 
@@ -65,9 +65,11 @@ static int start(struct lab *lab, int id, struct refusal *refusal)
 	if (labnode_running(lab) >> id & 1)
 		return refusal_set(refusal, EDVSEXIST,
 				   "node %d runs already: `dvs lab kill %d` would end it", id, id);
-	if (!os_task_alive(&lab->hub.task))
+	if (!lab_has_sequencer(lab))
 		return refusal_set(refusal, EDVSNOCONN,
-				   "the lab's switch has ended: `dvs lab down`, then `dvs lab up`");
+				   "node %d cannot join, because the lab's sequencer has ended and "
+				   "nodes do not join a new one: `dvs lab down`, then `dvs lab up`",
+				   id);
 	r = labend_kill(lab, 1u << id, refusal);
 	if (!r)
 		r = labnode_start(lab, 1u << id, START_MS, refusal);

@@ -4,7 +4,7 @@
 
 #include "ctl/labnet.h"
 #include "ctl/labnode.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
 #include "ctl/verb.h"
@@ -24,9 +24,23 @@ static int print_json(const struct lab *lab, unsigned running)
 					 "address", address, "cut", render_set_json(lab->cut[id]),
 					 "netns", (json_int_t)lab->node[id].net.inode));
 	}
-	return render_document(json_pack("{s:s, s:i, s:b, s:o}", "group", "local", "switch",
-					 lab->hub.task.pid, "switch_up",
-					 (int)os_task_alive(&lab->hub.task), "nodes", nodes));
+	return render_document(json_pack(
+		"{s:s, s:i, s:b, s:i, s:b, s:b, s:o}", "group", "local", "switch",
+		lab->hub.task.pid, "switch_up", (int)os_task_alive(&lab->hub.task), "sequencer",
+		lab->sequencer.task.pid, "sequencer_up", (int)lab_has_sequencer(lab), "network_up",
+		(int)(lab_network(lab) != 0), "nodes", nodes));
+}
+
+/* What joins the nodes, where it is not as it was made. */
+static void print_lost(const struct lab *lab)
+{
+	if (!lab_has_sequencer(lab))
+		puts("the sequencer has ended: messages go on, and nothing can be bound or moved any "
+		     "more until `dvs lab down` and `dvs lab up`");
+	if (!lab_network(lab))
+		puts("the switch has ended: no node reaches another one");
+	else if (!os_task_alive(&lab->hub.task))
+		puts("the switch has ended: the network ends with the sequencer");
 }
 
 static int print_people(const struct lab *lab, unsigned running)
@@ -48,6 +62,7 @@ static int print_people(const struct lab *lab, unsigned running)
 	}
 	table_print(table, stdout);
 	table_free(table);
+	print_lost(lab);
 	return DONE;
 }
 

@@ -6,7 +6,7 @@
 #include "ctl/dc.h"
 #include "ctl/labend.h"
 #include "ctl/labnode.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
 #include "os/clock.h"

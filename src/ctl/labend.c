@@ -186,6 +186,8 @@ static int end_all(struct lab *lab, struct sweep *sweep, struct refusal *refusal
 	os_task_each(note_one, sweep);
 	end_in_order(lab);
 	r = end_task(&lab->hub, refusal);
+	if (!r)
+		r = end_task(&lab->sequencer, refusal);
 	for (int id = 0; !r && id < LAB_NODES_MAX; id++)
 		r = end_task(&lab->node[id], refusal);
 	if (!r)
@@ -196,8 +198,9 @@ static int end_all(struct lab *lab, struct sweep *sweep, struct refusal *refusal
 }
 
 /*
- * Whether it is a daemon or sequencer of this machine's lab: root's, seeing the same files, in a network
- * namespace of its own, and told to join the lab's group. Its namespace is noted.
+ * Whether it is a daemon, sequencer or switch of this machine's lab: root's, seeing the same files, in a network
+ * namespace of its own, and told of
+ * the lab's group. Its namespace is noted.
  */
 static int note_daemon(void *ctx, pid_t pid)
 {
@@ -211,9 +214,13 @@ static int note_daemon(void *ctx, pid_t pid)
 	end = strchr(words, '\n');
 	*end = '\0';
 	end = strrchr(words, '/') ? strrchr(words, '/') + 1 : words;
-	if ((strcmp(end, "dvsd") && strcmp(end, "dvs-sequencer")) || os_netns_of(pid, &net) < 0 ||
-	    os_netns_of(os_self_pid(), &own) < 0 || net.inode == own.inode)
+	if ((strcmp(end, "dvsd") && strcmp(end, "dvs-sequencer") && strcmp(end, "dvs")) ||
+	    os_netns_of(pid, &net) < 0 || os_netns_of(os_self_pid(), &own) < 0 ||
+	    net.inode == own.inode)
 		return 0;
+	for (int i = 0; i < sweep->nets; i++)
+		if (sweep->net[i].cookie == net.cookie)
+			return 0; /* switch and sequencer share one */
 	sweep->net[sweep->nets++] = net;
 	return 0;
 }

@@ -15,8 +15,8 @@
 int labend_kill(struct lab *lab, unsigned nodes, struct refusal *refusal);
 
 /*
- * Ends what a lab left whose state is lost: daemons and sequencers whose words name the lab's folder, with all
- * that lives in their network namespaces, and the folder. *had: there was something.
+ * Ends what a lab left whose state is lost: daemons, sequencers and switches whose words name the lab's
+ * folder, with all that lives in their network namespaces, and the folder. *had: there was something.
  */
 int labend_clear(bool *had, struct refusal *refusal);
 /* Ends the whole lab, in good order where possible, and forgets it. The lock is given back. */

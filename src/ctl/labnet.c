@@ -14,8 +14,14 @@
 static int run(char *const *argv, pid_t netns_pid, const char *input, struct refusal *refusal)
 {
 	char output[160];
-	int r = os_child_run(argv, netns_pid, input, output, sizeof(output));
+	int r;
 
+	if (!netns_pid)
+		return refusal_set(
+			refusal, EDVSNOCONN,
+			"the network between the lab's nodes is gone, because its switch and "
+			"its sequencer have ended: `dvs lab down`, then `dvs lab up`");
+	r = os_child_run(argv, netns_pid, input, output, sizeof(output));
 	if (!r)
 		return 0;
 	output[strcspn(output, "\n")] = '\0';
@@ -34,7 +40,7 @@ static int run_ip(pid_t netns_pid, const char *batch, struct refusal *refusal)
 
 int labnet_switch(const struct lab *lab, struct refusal *refusal)
 {
-	return run_ip(lab->hub.task.pid,
+	return run_ip(lab_network(lab),
 		      "link set lo up\n"
 		      "link add dvs0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n"
 		      "link set dvs0 up\n",
@@ -56,7 +62,7 @@ static int plug_switch_side(const struct lab *lab, unsigned nodes, struct refusa
 	}
 	if (len >= sizeof(batch))
 		return refusal_set(refusal, EDVS2BIG, "too many nodes for one batch");
-	return run_ip(lab->hub.task.pid, batch, refusal);
+	return run_ip(lab_network(lab), batch, refusal);
 }
 
 int labnet_plug(const struct lab *lab, unsigned nodes, struct refusal *refusal)
@@ -81,10 +87,8 @@ void labnet_unplug(const struct lab *lab, int node)
 	struct refusal unused = REFUSAL_NONE;
 	char batch[32];
 
-	if (!os_task_alive(&lab->hub.task))
-		return;
 	snprintf(batch, sizeof(batch), "link del n%d\n", node);
-	run_ip(lab->hub.task.pid, batch, &unused);
+	run_ip(lab_network(lab), batch, &unused);
 }
 
 /* "add" of what exists is allowed, except for rules: so the chain is emptied first. */
@@ -103,5 +107,5 @@ int labnet_cut(const struct lab *lab, int a, int b, bool cut, struct refusal *re
 		 "add element bridge dvs cut %s\n%s%s%s",
 		 pairs, cut ? "" : "delete element bridge dvs cut ", cut ? "" : pairs,
 		 cut ? "" : "\n");
-	return run(argv, lab->hub.task.pid, batch, refusal);
+	return run(argv, lab_network(lab), batch, refusal);
 }

@@ -37,12 +37,15 @@ unsigned labnode_running(const struct lab *lab)
 	return set;
 }
 
-/* First step of a program beside this one. argv[0] is its name, `ready` where its ready-fd goes. */
-static int hold(struct lab_task *task, char **argv, char *ready_text, const char *log,
-		struct labnode_start *start, struct refusal *refusal)
+/*
+ * First step of a program beside this one, in the network of a process, or one of its own (0). argv[0]
+ * is its name, `ready` where its ready-fd goes.
+ */
+static int hold(struct lab_task *task, pid_t netns_pid, char **argv, char *ready_text,
+		const char *log, struct labnode_start *start, struct refusal *refusal)
 {
 	char path[512];
-	struct child_plan plan = { .argv = argv, .log = log };
+	struct child_plan plan = { .argv = argv, .log = log, .netns_pid = netns_pid };
 	int ready[2], r;
 	pid_t pid;
 
@@ -114,18 +117,19 @@ static int let_go(const char *name, struct labnode_start *start, struct refusal 
 	return 0;
 }
 
-int labnode_start_switch(struct lab *lab, struct refusal *refusal)
+/* Starts a program of the switch's network. The first of them has the network made. */
+static int start_beside(struct lab *lab, struct lab_task *task, const char *name, char **argv,
+			char *ready, struct refusal *refusal)
 {
-	const char *log = LAB_FOLDER "/switch.log";
-	char name[] = "dvs-sequencer", ready[12] = "", path[] = LAB_GROUP;
-	char *argv[] = { name, "--socket", path, "--ready-fd", ready, NULL };
 	struct labnode_start start = { -1, -1 };
+	const char *log = LAB_FOLDER "/switch.log";
+	pid_t netns_pid = lab_network(lab);
 	int r;
 
-	r = hold(&lab->hub, argv, ready, log, &start, refusal);
+	r = hold(task, netns_pid, argv, ready, log, &start, refusal);
 	if (!r)
 		r = lab_save(lab, refusal);
-	if (!r)
+	if (!r && !netns_pid)
 		r = labnet_switch(lab, refusal);
 	if (!r)
 		r = let_go(name, &start, refusal);
@@ -134,6 +138,17 @@ int labnode_start_switch(struct lab *lab, struct refusal *refusal)
 	os_close(start.go);
 	os_close(start.ready);
 	return r;
+}
+
+int labnode_start_switch(struct lab *lab, struct refusal *refusal)
+{
+	char dvs[] = "dvs", sequencer[] = "dvs-sequencer", path[] = LAB_GROUP, ready[12] = "";
+	char what[] = LAB_SWITCH_ARGUMENT;
+	char *hub_argv[] = { dvs, what, path, ready, NULL };
+	char *argv[] = { sequencer, "--socket", path, "--ready-fd", ready, NULL };
+	int r = start_beside(lab, &lab->hub, "the lab's switch", hub_argv, ready, refusal);
+
+	return r ? r : start_beside(lab, &lab->sequencer, sequencer, argv, ready, refusal);
 }
 
 static int hold_node(struct lab *lab, int id, struct labnode_start *start, struct refusal *refusal)
@@ -150,7 +165,7 @@ static int hold_node(struct lab *lab, int id, struct labnode_start *start, struc
 	snprintf(port, sizeof(port), "%d", LABNET_PORT);
 	snprintf(path, sizeof(path), LAB_FOLDER "/node%d.sock", id);
 	snprintf(log, sizeof(log), LAB_FOLDER "/node%d.log", id);
-	return hold(&lab->node[id], argv, ready, log, start, refusal);
+	return hold(&lab->node[id], 0, argv, ready, log, start, refusal);
 }
 
 /* Are all running nodes members, and linked with each other? Asks one node. */

@@ -29,7 +29,8 @@ bool lab_print(const struct lab *lab, const char *boot, char *text, size_t size)
 	size_t len = (size_t)snprintf(text, size, "dvs-lab 1\nboot %s\n", boot);
 	char what[16];
 
-	if (len >= size || (lab->hub.used && !print_task("switch", &lab->hub, text, size, &len)))
+	if (len >= size || (lab->hub.used && !print_task("switch", &lab->hub, text, size, &len)) ||
+	    (lab->sequencer.used && !print_task("sequencer", &lab->sequencer, text, size, &len)))
 		return false;
 	for (int id = 0; id < LAB_NODES_MAX; id++) {
 		snprintf(what, sizeof(what), "node %d", id);
@@ -74,6 +75,8 @@ static bool parse_line(struct lab *lab, const char *boot, const char *line)
 	}
 	if (!strncmp(line, "switch ", 7))
 		return parse_task(&lab->hub, line + 7);
+	if (!strncmp(line, "sequencer ", 10))
+		return parse_task(&lab->sequencer, line + 10);
 	if (sscanf(line, "node %d %n", &a, &at) == 1 && at)
 		return a >= 0 && a < LAB_NODES_MAX && parse_task(&lab->node[a], line + at);
 	if (sscanf(line, "cut %d %d", &a, &b) == 2) {
@@ -176,6 +179,23 @@ int lab_load_node(struct lab *lab, bool lock, int node, struct refusal *refusal)
 				   node);
 	}
 	return 0;
+}
+
+static pid_t living(const struct lab_task *task)
+{
+	return task->used && os_task_alive(&task->task) ? task->task.pid : 0;
+}
+
+pid_t lab_network(const struct lab *lab)
+{
+	pid_t pid = living(&lab->hub);
+
+	return pid ? pid : living(&lab->sequencer);
+}
+
+bool lab_has_sequencer(const struct lab *lab)
+{
+	return living(&lab->sequencer) != 0;
 }
 
 int lab_save(const struct lab *lab, struct refusal *refusal)

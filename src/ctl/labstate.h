@@ -8,7 +8,8 @@
  *
  *	dvs-lab 1
  *	boot 5f0e...		the machine's boot: pids and namespaces of another one mean nothing
- *	switch PID START INODE COOKIE
+ *	switch PID START INODE COOKIE		keeps the network that joins the nodes
+ *	sequencer PID START INODE COOKIE	in the same network, which thus outlives either
  *	node ID PID START INODE COOKIE	PID 0: killed
  *	cut A B
  */
@@ -36,12 +37,17 @@ struct lab {
 	int lock; /* -1: not held */
 	bool other_boot;
 	struct lab_task hub; /* the switch */
+	struct lab_task sequencer;
 	struct lab_task node[LAB_NODES_MAX];
 	uint16_t cut[LAB_NODES_MAX]; /* symmetric bit maps */
 };
 
 /* A new lab, locked; refuses if there is one, or if the caller is not root. */
 int lab_create(struct lab *lab, struct refusal *refusal);
+
+/* A process that keeps the network between the nodes; 0: both that did have ended, and it with them. */
+pid_t lab_network(const struct lab *lab);
+bool lab_has_sequencer(const struct lab *lab);
 
 /* The lab there is, locked if asked. EDVSNOENT in the refusal: there is none. */
 int lab_load(struct lab *lab, bool lock, struct refusal *refusal);

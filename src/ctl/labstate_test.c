@@ -11,6 +11,7 @@ static void test_round_trip(void)
 	char text[4096];
 
 	lab.hub = (struct lab_task){ true, { 10, 20 }, { 30, 40 } };
+	lab.sequencer = (struct lab_task){ true, { 12, 22 }, { 30, 40 } };
 	lab.node[0] = (struct lab_task){ true, { 11, 21 }, { 31, 41 } };
 	lab.node[15] = (struct lab_task){ true, { 0, 0 }, { 4026532000ull, 1ull << 60 } };
 	lab.cut[0] = 1u << 15;
@@ -19,6 +20,7 @@ static void test_round_trip(void)
 	CHECK_OR_RETURN(lab_parse(&back, "b-1", text));
 	CHECK(!back.other_boot);
 	CHECK(back.hub.used && back.hub.task.pid == 10 && back.hub.net.cookie == 40);
+	CHECK(back.sequencer.used && back.sequencer.task.pid == 12);
 	CHECK(back.node[0].used && back.node[0].task.start == 21);
 	CHECK(back.node[15].used && back.node[15].task.pid == 0);
 	CHECK(back.node[15].net.cookie == 1ull << 60 && !back.node[1].used);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "ctl/client.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/stream.h"
 #include "ctl/verb.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ctl/client.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
 #include "os/self.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "ctl/client.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
 #include "ctl/verb.h"
@@ -51,9 +51,15 @@ static json_t *row_json(const struct ctl_node_row *row, bool quorum)
 }
 
 /* Quorum, every node and every link: the first thing that is not well is the refusal. */
-static int check_well(const struct ctl_node_row *rows, size_t count, bool quorum,
+static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 		      struct refusal *refusal)
 {
+	if (quorum == CTL_QUORUM_LOST)
+		return refusal_set(
+			refusal, EDVSNOCONN,
+			"the group is lost, because its sequencer has ended: messages go on, "
+			"and nothing can be bound or moved until the daemons are started anew "
+			"(a lab: dvs lab down, dvs lab up)");
 	if (!quorum)
 		return refusal_set(refusal, EDVSNOCONN,
 				   "this side of the cluster has no quorum: nothing that is shared "
@@ -124,7 +130,7 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 		free(found);
 		return verb_refuse(&refusal);
 	}
-	quorum = state.quorum != 0;
+	quorum = state.quorum > 0;
 	if (json) {
 		json_t *list = json_array();
 
@@ -135,7 +141,7 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 	} else {
 		status = print_table(found, count, quorum);
 	}
-	if (status == DONE && check_well(found, count, quorum, &refusal) < 0)
+	if (status == DONE && check_well(found, count, state.quorum, &refusal) < 0)
 		status = verb_refuse(&refusal);
 	free(found);
 	return status;

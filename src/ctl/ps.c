@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "ctl/client.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
 #include "ctl/verb.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "ctl/launch.h"
-#include "ctl/options.h"
+#include "os/options.h"
 #include "ctl/verb.h"
 
 int verb_run(const struct verb *verb, int node, int argc, char **argv)

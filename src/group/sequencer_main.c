@@ -1,54 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dvs-sequencer: the server of the local group engine as a program. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "group/sequencer.h"
 #include "os/log.h"
 #include "os/loop.h"
+#include "os/program.h"
 #include "os/self.h"
 #include "os/socket.h"
 
-#define USAGE "usage: dvs-sequencer --socket PATH [--ready-fd FD]\n"
+static const struct program program = {
+	"dvs-sequencer",
+	"usage: dvs-sequencer --socket PATH [--ready-fd FD]\n"
+	"\n"
+	"The server of the group engine `local`: puts the commands of the nodes of one host in order.\n"
+	"\n"
+	"  --socket PATH  where it listens; dvsd --group local:PATH joins it\n"
+	"  --ready-fd FD  one byte is written here when it listens\n"
+};
 
 static struct {
 	const char *socket;
 	int ready_fd;
 } options = { .ready_fd = -1 };
-
-static int parse_options(int argc, char **argv)
-{
-	static const struct option known[] = {
-		{ "socket", required_argument, NULL, 's' },
-		{ "ready-fd", required_argument, NULL, 'r' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	char *end;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", known, NULL)) >= 0) {
-		switch (c) {
-		case 's':
-			options.socket = optarg;
-			break;
-		case 'r':
-			options.ready_fd = (int)strtol(optarg, &end, 10);
-			if (end == optarg || *end || options.ready_fd < 0)
-				return 2;
-			break;
-		case 'h':
-			fputs(USAGE, stdout);
-			exit(os_self_finish("dvs-sequencer", 0));
-		default:
-			return 2;
-		}
-	}
-	return options.socket && optind == argc ? 0 : 2;
-}
 
 static void on_stop(void *ctx)
 {
@@ -86,15 +62,20 @@ static int run(struct os_loop *loop)
 
 int main(int argc, char **argv)
 {
+	static const struct option_row rows[] = {
+		{ "socket", 0, OPTION_WORD, &options.socket },
+		{ "ready-fd", 0, OPTION_NUMBER, &options.ready_fd },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
 	struct os_loop *loop = NULL;
-	int r = parse_options(argc, argv);
+	int r = program_options(&program, rows, argc, argv);
 
-	if (r) {
-		fputs(USAGE, stderr);
+	if (r >= 0)
 		return r;
-	}
+	if (!options.socket)
+		return program_refuse(&program, "--socket is missing");
 	os_self_keep_running();
-	os_log_init("dvs-sequencer", OS_LOG_INFO);
+	os_log_init(program.name, OS_LOG_INFO);
 	r = os_loop_new(&loop, NULL);
 	if (!r)
 		r = run(loop);

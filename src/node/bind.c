@@ -122,7 +122,8 @@ static void bind_failed(struct binding *binding, int code)
 		request_fail(request, code, "node %d does not belong to DC %d",
 			     request->node->options.id, dcid);
 	else
-		request_fail(request, code, "endpoint %d of DC %d cannot be bound", p_nr, dcid);
+		request_fail(request, code, "endpoint %d of DC %d cannot be bound: %s", p_nr, dcid,
+			     order_why(request->node, code));
 }
 
 static void bind_done(struct node *node, void *ctx, const struct directory_result *result)
@@ -245,8 +246,11 @@ static void remote_done(struct node *node, void *ctx, const struct directory_res
 {
 	struct request *request = ctx;
 
-	(void)node;
-	if (result->code < 0)
+	if (result->code == EDVSNOCONN || result->code == EDVSINPROGRESS)
+		request_fail(request, result->code, "endpoint %d of DC %d: %s",
+			     request->head.endpoint, request->head.dcid,
+			     order_why(node, result->code));
+	else if (result->code < 0)
 		request_fail(request, result->code, "endpoint %d of DC %d is not one of node %d",
 			     request->head.endpoint, request->head.dcid, request->head.nodeid);
 	else

@@ -13,7 +13,7 @@
 
 /* Calls that change the shared state, each one command of the order; and two that poke a process. */
 
-static const char *why(int code)
+static const char *why(const struct node *node, int code)
 {
 	switch (code) {
 	case EDVSBADDCID:
@@ -32,10 +32,8 @@ static const char *why(int code)
 		return "the numbers of slots do not fit together";
 	case EDVSNAMESIZE:
 		return "the name is longer than 15 characters";
-	case EDVSNOCONN:
-		return "the cluster has no quorum just now; try again when it is back";
 	}
-	return result_text(code);
+	return order_why(node, code);
 }
 
 static void changed(struct node *node, void *ctx, const struct directory_result *result)
@@ -44,7 +42,7 @@ static void changed(struct node *node, void *ctx, const struct directory_result 
 
 	if (result->code < 0)
 		request_fail(request, result->code, "DC %d was not changed: %s", request->head.dcid,
-			     why(result->code));
+			     why(node, result->code));
 	else
 		request_end(request, request->head.call == CTL_DCINIT ? node->options.id : 0, NULL,
 			    0, NULL, 0);
@@ -73,7 +71,7 @@ static int dc_check(struct request *request, const dc_usr_t *dc)
 {
 	if (dc->dc_dcid < 0 || dc->dc_dcid >= SHM_DCS) /* BADRANGE to a program: see dvk_dc_init */
 		request_fail(request, EDVSBADDCID, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(EDVSBADDCID));
+			     why(request->node, EDVSBADDCID));
 	else if (dc->dc_nr_procs < 1 || dc->dc_nr_procs > NR_PROCS || dc->dc_nr_tasks < 0 ||
 		 dc->dc_nr_tasks > NR_TASKS || dc->dc_nr_sysprocs < 0 ||
 		 dc->dc_nr_sysprocs > NR_SYS_PROCS || dc->dc_nr_nodes < 1 ||
@@ -81,10 +79,10 @@ static int dc_check(struct request *request, const dc_usr_t *dc)
 		 dc->dc_nr_sysprocs >= dc->dc_nr_procs + dc->dc_nr_tasks ||
 		 dc->dc_nr_sysprocs <= dc->dc_nr_tasks)
 		request_fail(request, EDVSBADRANGE, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(EDVSBADRANGE));
+			     why(request->node, EDVSBADRANGE));
 	else if (!memchr(dc->dc_name, 0, sizeof(dc->dc_name)))
 		request_fail(request, EDVSNAMESIZE, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(EDVSNAMESIZE));
+			     why(request->node, EDVSNAMESIZE));
 	else
 		return 0;
 	return -1;

@@ -83,7 +83,7 @@ static void decided(struct node *node, void *ctx, const struct directory_result 
 		d->move = result->move;
 	if (result->code < 0)
 		refusal_set(&d->refusal, result->code, "the cluster refused a step: %s",
-			    result_text(result->code));
+			    order_why(d->node, result->code));
 	mailbox_post(&d->mailbox, asked.outcome, result->code, d->move);
 }
 

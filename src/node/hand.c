@@ -27,7 +27,7 @@ struct hand {
 	struct process *process; /* to be attached, or NULL */
 };
 
-static const char *why(int code)
+static const char *why(const struct node *node, int code)
 {
 	switch (code) {
 	case EDVSPROCSTS:
@@ -41,7 +41,7 @@ static const char *why(int code)
 	case EDVSBADPROC:
 		return "it is not bound (dvs ps)";
 	}
-	return result_text(code);
+	return order_why(node, code);
 }
 
 int hand_take_over(struct process *process, int dcid, int p_nr)
@@ -68,13 +68,12 @@ static void hand_done(struct node *node, void *ctx, const struct directory_resul
 	struct request *request = hand->request;
 	struct process *process = hand->process;
 
-	(void)node;
 	free(hand);
 	if (result->code < 0) {
 		if (process)
 			process_free(process);
 		request_fail(request, result->code, "endpoint %d of DC %d: %s",
-			     request->head.endpoint, request->head.dcid, why(result->code));
+			     request->head.endpoint, request->head.dcid, why(node, result->code));
 		return;
 	}
 	if (process)

@@ -4,6 +4,7 @@
 #include "node/departure.h"
 #include "node/handlers.h"
 #include "node/node.h"
+#include "node/order.h"
 #include "node/process.h"
 #include "node/request.h"
 #include "node/table.h"
@@ -83,7 +84,9 @@ void handle_status(struct request *request)
 {
 	struct node *node = request->node;
 	struct ctl_node_status status = { .nodeid = node->options.id,
-					  .quorum = node->quorum,
+					  .quorum = node->quorum	  ? 1
+						    : order_is_lost(node) ? CTL_QUORUM_LOST
+									  : 0,
 					  .order = node->directory.order };
 
 	for (int i = 0; i < NR_NODES; i++) {

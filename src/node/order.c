@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/result.h"
 #include "dvk.h"
 #include "node/arrival.h"
 #include "node/backup.h"
@@ -55,6 +56,23 @@ void order_propose(struct node *node, const struct command *cmd, proposal_fn *do
 		free(proposal);
 		done(node, ctx, &result);
 	}
+}
+
+bool order_is_lost(const struct node *node)
+{
+	return !node->quorum && !node->group_source;
+}
+
+const char *order_why(const struct node *node, int code)
+{
+	if (code == EDVSINPROGRESS)
+		return "the group was lost before this was decided: look whether it is so";
+	if (code != EDVSNOCONN)
+		return result_text(code);
+	return order_is_lost(node)
+		       ? "the group is lost, because its sequencer has ended: what is shared stays as "
+			 "it is until the daemons are started anew (a lab: dvs lab down, dvs lab up)"
+		       : "the cluster has no quorum just now; try again when it is back";
 }
 
 static void caught_up(struct node *node, void *ctx, const struct directory_result *result)

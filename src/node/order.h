@@ -21,6 +21,12 @@ typedef void proposal_fn(struct node *node, void *ctx, const struct directory_re
  */
 void order_propose(struct node *node, const struct command *cmd, proposal_fn *done, void *ctx);
 
+/* The order has ended for this daemon: a lost group does not come back. */
+bool order_is_lost(const struct node *node);
+
+/* Why a proposal ended with this code, for a refusal: also what it means that there is no order. */
+const char *order_why(const struct node *node, int code);
+
 /*
  * This node may be behind: what was bound before the request was made may not have been applied here
  * yet. Before a handler says that something does not exist, it asks to be called again when all that

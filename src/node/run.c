@@ -250,7 +250,8 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 		process->state = PROCESS_STARTING;
 		cancel_start(node, process);
 		request_fail(request, result->code, "endpoint %d of DC %d cannot be bound: %s",
-			     request->head.endpoint, request->head.dcid, result_text(result->code));
+			     request->head.endpoint, request->head.dcid,
+			     order_why(node, result->code));
 		return;
 	}
 	rights_reset(node, request->head.dcid, request->head.endpoint);

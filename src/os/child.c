@@ -42,7 +42,7 @@ static void child_start(const struct child_plan *plan, int channel)
 
 	if (setsid() < 0)
 		child_fail(channel, errno);
-	r = os_netns_new();
+	r = plan->netns_pid ? os_netns_enter(plan->netns_pid) : os_netns_new();
 	if (r < 0)
 		child_fail(channel, -r);
 	child_streams(plan, channel);

@@ -13,11 +13,12 @@ struct child_plan {
 	const char *log;     /* standard output and error are appended to this file */
 	const char *env_key; /* one variable more, or NULL */
 	const char *env_value;
-	int ready_fd; /* descriptor kept open in the child under its own number, or -1 */
+	pid_t netns_pid; /* the network namespace of this process; 0: a new one */
+	int ready_fd;	 /* descriptor kept open in the child under its own number, or -1 */
 };
 
 /*
- * Starts a child in a session and a network namespace of its own, which waits there without having
+ * Starts a child in a session of its own and in the network namespace of its plan, which waits there without having
  * executed anything. *pidp is its pid, *gop a descriptor: child_go() lets it execute, closing the
  * descriptor (also by dying) makes it end. When this returns 0 the namespace exists.
  */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "os/clock.h"
@@ -89,6 +90,11 @@ int os_self_finish(const char *program, int status)
 		program, errno ? strerror(errno) : "input/output error",
 		errno == ENOSPC ? "EDVSNOSPC" : "EDVSIO");
 	return status ? status : 1;
+}
+
+void os_self_name(const char *name)
+{
+	prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
 pid_t os_self_pid(void)

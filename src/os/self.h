@@ -31,6 +31,7 @@ void os_self_keep_running(void);
  */
 int os_self_finish(const char *program, int status);
 pid_t os_self_pid(void);
+void os_self_name(const char *name); /* as lists of processes show it, at most 15 characters */
 
 /* Becomes another program, looked for in PATH. Returns only on failure: negative errno. */
 int os_self_become(char **argv);

@@ -188,11 +188,13 @@ struct ctl_move {
 	char reason[CTL_SENTENCE];
 };
 
+#define CTL_QUORUM_LOST (-1) /* this daemon will not have one again */
+
 struct ctl_node_status {
 	int32_t nodeid;
 	int32_t nodes_up;
 	int32_t links_up;
-	int32_t quorum;
+	int32_t quorum; /* 1, 0, or CTL_QUORUM_LOST */
 	uint64_t order;
 	int32_t processes; /* local bound or run */
 	int32_t moves;	   /* under way on this node */

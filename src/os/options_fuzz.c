@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/options.c"
+#include "os/options.c"
 
 #define WORDS_MAX 32
 

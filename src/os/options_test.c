@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/test.h"
-#include "ctl/options.h"
+#include "os/options.h"
 
 #define WORDS(...)                \
 	{                         \

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/options.h"
+#include "os/options.h"
 
 bool options_number(const char *text, int min, int max, int *value)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DVS_CTL_OPTIONS_H
-#define DVS_CTL_OPTIONS_H
+#ifndef DVS_OS_OPTIONS_H
+#define DVS_OS_OPTIONS_H
 
 /*
- * Options and operands of a verb, parsed once for all verbs. Options may stand anywhere before "--"
+ * Options and operands of a verb or a program, parsed once for all. Options may stand anywhere before "--"
  * and, if the rest is somebody else's command line, before its first word. A word like -2 is an
  * operand: endpoints may be negative.
  */
