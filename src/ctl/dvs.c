@@ -28,6 +28,12 @@ static const struct verb verbs[] = {
 	  "what a process wrote, the last MiB of it; -f: and writes", verb_logs },
 	{ "run", "DCID EP [--wait] [--json] [--] CMD [ARG...]",
 	  "start CMD bound to EP; --wait: stay attached and end with its status", verb_run },
+	{ "stop", "DCID EP [--time SECONDS] [--json]",
+	  "end the process behind EP: SIGTERM, and SIGKILL if it still runs after --time (10 s)",
+	  verb_stop },
+	{ "kill", "DCID EP [--signal NAME] [--json]",
+	  "send the process behind EP a signal: KILL, or that of --signal (a name or number)",
+	  verb_kill },
 	{ "migrate",
 	  "DCID EP NODE [--mode stop|pre|post] [--engine native|criu] [--dry-run] [--json] | "
 	  "DCID EP --cancel [--json]",

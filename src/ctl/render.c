@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/render.h"
+#include "ctl/signals.h"
 #include "ctl/verb.h"
 
 struct flag_name {
@@ -152,6 +153,19 @@ void render_output(json_t *object, const char *key, const char *bytes, size_t le
 	free(plain);
 	snprintf(name, sizeof(name), "%s_bytes", key);
 	json_object_set_new(object, name, list);
+}
+
+void render_end(json_t *object, int wait_status)
+{
+	int exited = signals_exit(wait_status), killer = signals_killer(wait_status);
+	char name[32];
+
+	json_object_set_new(object, "exit_status",
+			    exited >= 0 ? json_integer(exited) : json_null());
+	json_object_set_new(object, "signal",
+			    killer ? json_string(signals_name(killer, name, sizeof(name)))
+				   : json_null());
+	json_object_set_new(object, "core", json_boolean(signals_core(wait_status)));
 }
 
 json_t *render_set_json(unsigned long set)

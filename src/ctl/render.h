@@ -39,6 +39,12 @@ json_t *render_set_json(unsigned long set);
 /* Prints one document and gives it up. Returns the verb's exit status. */
 int render_document(json_t *document);
 
+/*
+ * Sets "exit_status" to the number a process exited with, "signal" to the name of the one that killed it, and
+ * "core"; null where it was not that, or (wait_status -1) nobody knows.
+ */
+void render_end(json_t *object, int wait_status);
+
 /* A row of `dvs ps` and one of `dvs migrate`, as the design fixes them. */
 json_t *render_proc_json(const struct ctl_proc_row *row);
 json_t *render_move_json(const struct ctl_move *move);

@@ -30,6 +30,8 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv);
 int verb_ps(const struct verb *verb, int node, int argc, char **argv);
 int verb_logs(const struct verb *verb, int node, int argc, char **argv);
 int verb_run(const struct verb *verb, int node, int argc, char **argv);
+int verb_stop(const struct verb *verb, int node, int argc, char **argv);
+int verb_kill(const struct verb *verb, int node, int argc, char **argv);
 int verb_migrate(const struct verb *verb, int node, int argc, char **argv);
 int verb_drain(const struct verb *verb, int node, int argc, char **argv);
 int verb_restart(const struct verb *verb, int node, int argc, char **argv);

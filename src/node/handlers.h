@@ -68,6 +68,9 @@ void handle_migrate(struct request *request);
 void handle_run(struct request *request);
 void handle_logs(struct request *request);
 
+/* signal.c */
+void handle_signal(struct request *request);
+
 /* restart.c */
 void handle_restart(struct request *request);
 

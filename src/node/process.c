@@ -100,6 +100,41 @@ int process_adopt(struct node *node, const struct process *image, struct process
 	return p->status && !p->ended ? process_watch(p) : 0;
 }
 
+int process_wait_status(const struct process *process)
+{
+	if (process->managed)
+		return process->ended ? process->wait_status : -1;
+	return os_exit_status_of(process->lpid);
+}
+
+/*
+ * Its binding is over, or (gone) the entry is. Who waits for the process itself waits on while it runs
+ * without a binding; one that goes without having ended or been unbound has moved away.
+ */
+static void end_waiters(struct process *process, bool gone)
+{
+	struct request **link = &process->waiters;
+
+	while (*link) {
+		struct request *request = *link;
+		bool unbinds = request->head.call == CTL_UNBIND;
+
+		if (!unbinds && !gone) {
+			link = &request->next_kept;
+			continue;
+		}
+		*link = request->next_kept;
+		if (process->status && !process->ended)
+			request_fail(request, EDVSMIGRATE,
+				     "endpoint %d of DC %d has moved to another node meanwhile: "
+				     "ask again",
+				     process->p_nr, process->dcid);
+		else
+			request_end(request, unbinds ? 0 : process_wait_status(process), NULL, 0,
+				    NULL, 0);
+	}
+}
+
 void process_free(struct process *process)
 {
 	struct node *node = process->node;
@@ -113,6 +148,7 @@ void process_free(struct process *process)
 	if (process->starter)
 		process->starter->keeper = NULL;
 	warning_cancel(process);
+	end_waiters(process, true);
 	os_source_free(process->exit_source);
 	if (process->ended && !process->arriving && !process->backup)
 		ended_keep(process);
@@ -193,16 +229,6 @@ int process_attach(struct process *process, int dcid, int p_nr, int endpoint, ui
 	return 0;
 }
 
-static void end_unbinders(struct process *process)
-{
-	while (process->unbinders) {
-		struct request *request = process->unbinders;
-
-		process->unbinders = request->next_kept;
-		request_end(request, 0, NULL, 0, NULL, 0);
-	}
-}
-
 /* The order has ended the binding; the entry stays while its log or its exit is of interest. */
 void process_detach(struct process *process)
 {
@@ -219,7 +245,7 @@ void process_detach(struct process *process)
 			exchange_bell_hold(bell, BELL_DAEMON);
 	}
 	process->status = exchange_status_free(node->exchange, process->status);
-	end_unbinders(process);
+	end_waiters(process, false);
 	if (process->ended || !process->managed) {
 		process_end_followers(process, process->wait_status);
 		process_free(process);
@@ -355,47 +381,68 @@ void process_send_log(struct process *process, struct request *request, uint64_t
 	free(bytes);
 }
 
-static void follower_cancelled(struct request *request)
+/* Takes it out of a list; false: it is not in that one. */
+static bool unlink_kept(struct request **link, const struct request *request)
+{
+	for (; *link; link = &(*link)->next_kept) {
+		if (*link == request) {
+			*link = request->next_kept;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void kept_cancelled(struct request *request)
 {
 	struct process *process = request->keeper;
 
-	for (struct request **link = &process->followers; *link; link = &(*link)->next_kept) {
-		if (*link == request) {
-			*link = request->next_kept;
-			request_end(request, 0, NULL, 0, NULL, 0);
-			return;
-		}
-	}
+	if (unlink_kept(&process->followers, request) || unlink_kept(&process->waiters, request))
+		request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+static void keep(struct process *process, struct request **list, struct request *request)
+{
+	request->keeper = process;
+	request->cancelled = kept_cancelled;
+	request->next_kept = *list;
+	*list = request;
+}
+
+void process_await_end(struct process *process, struct request *request)
+{
+	keep(process, &process->waiters, request);
 }
 
 void process_follow(struct process *process, struct request *request)
 {
-	request->keeper = process;
-	request->cancelled = follower_cancelled;
-	request->next_kept = process->followers;
-	process->followers = request;
+	keep(process, &process->followers, request);
 }
 
-void process_cancel_follower(struct process *process, int from, uint64_t id)
+void process_cancel_request(struct process *process, int from, uint64_t id)
 {
-	for (struct request *r = process->followers; r; r = r->next_kept) {
-		if (r->from == from && r->remote_id == id) {
-			follower_cancelled(r);
-			return;
+	struct request *lists[] = { process->followers, process->waiters };
+
+	for (int i = 0; i < 2; i++) {
+		for (struct request *r = lists[i]; r; r = r->next_kept) {
+			if (r->from == from && r->remote_id == id) {
+				kept_cancelled(r);
+				return;
+			}
 		}
 	}
 }
 
 void process_drop_followers(struct process *process, int from)
 {
-	struct request *at = process->followers;
+	struct request *lists[] = { process->followers, process->waiters };
 
-	while (at) {
-		struct request *next = at->next_kept;
-
-		if (at->from == from)
-			follower_cancelled(at);
-		at = next;
+	for (int i = 0; i < 2; i++) {
+		for (struct request *r = lists[i], *next; r; r = next) {
+			next = r->next_kept;
+			if (r->from == from)
+				kept_cancelled(r);
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ struct process {
 	struct request *starter; /* `dvs run`, while the order has its binding in hand; see run.c */
 	int wait_status;
 	struct request *followers; /* logs -f, run --wait; by next_kept */
-	struct request *unbinders; /* dvk_unbind callers waiting for its end; by next_kept */
+	struct request *waiters;   /* for its end: dvk_unbind, dvs stop; by next_kept */
 };
 
 /* The endpoint's process here; no backup. */
@@ -112,10 +112,17 @@ void process_take_log(struct process *process, struct proc_log *log, uint64_t st
 /* Sends what is kept of its output from byte `from` on. */
 void process_send_log(struct process *process, struct request *request, uint64_t from);
 
+/* As from wait(2) once it has ended; -1: it runs, or nobody can know it. */
+int process_wait_status(const struct process *process);
+
+/* Waiters for its end: dvk_unbind's get 0, those of a signal the wait status. */
+void process_await_end(struct process *process, struct request *request);
+
 /* Followers: asked to see new bytes and the end. */
 void process_follow(struct process *process, struct request *request);
-void process_cancel_follower(struct process *process, int from, uint64_t id);
-/* Those of another node, which asks again when it can. */
+/* That request of another node's client, whether it follows or waits. */
+void process_cancel_request(struct process *process, int from, uint64_t id);
+/* Those of another node, which asks again when it can; and what waited for the end is given up. */
 void process_drop_followers(struct process *process, int from);
 void process_end_followers(struct process *process, int wait_status);
 void process_move_followers(struct process *process, int to);

@@ -491,7 +491,7 @@ static void on_packet(struct node *node, const struct request_wire *wire, const 
 static void on_cancel(struct node *node, int from, uint64_t id)
 {
 	for (struct process *p = node->processes; p; p = process_next(p))
-		process_cancel_follower(p, from, id);
+		process_cancel_request(p, from, id);
 	departure_cancel_remote(node, from, id);
 }
 

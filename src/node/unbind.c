@@ -29,19 +29,6 @@ static void unbind_done(struct node *node, void *ctx, const struct directory_res
 		request_end(request, 0, NULL, 0, NULL, 0);
 }
 
-static void unbinder_cancelled(struct request *request)
-{
-	struct process *process = request->keeper;
-
-	for (struct request **link = &process->unbinders; *link; link = &(*link)->next_kept) {
-		if (*link == request) {
-			*link = request->next_kept;
-			request_end(request, 0, NULL, 0, NULL, 0);
-			return;
-		}
-	}
-}
-
 static bool is_waiting(const struct process *process)
 {
 	return process->status->page->rts_flags & (SENDING | RECEIVING | WAITUNBIND);
@@ -65,10 +52,7 @@ static void unbind_other(struct request *request, struct process *target)
 			     request->head.endpoint);
 		return;
 	}
-	request->keeper = target;
-	request->cancelled = unbinder_cancelled;
-	request->next_kept = target->unbinders;
-	target->unbinders = request;
+	process_await_end(target, request);
 }
 
 /* The caller has taken a request of p_nr and not answered it. */

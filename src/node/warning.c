@@ -170,8 +170,7 @@ bool warning_begin(struct process *process)
 				     .deadline_ns = os_now_ns() + TAKE_LIMIT_NS,
 				     .peer = peer };
 	if (process->ended) /* a thread that ends by itself leaves nothing */
-		warning->code =
-			process->managed ? process->wait_status : os_exit_status_of(process->lpid);
+		warning->code = process_wait_status(process);
 	process->warning = warning;
 	if (os_source_timer(process->node->loop, warning->look_us, on_timer, process,
 			    &warning->timer) < 0) {

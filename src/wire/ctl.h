@@ -71,6 +71,7 @@ enum ctl_call {
 	CTL_DRAIN = 39,	   /* nodeid = whom to empty; rows: struct ctl_move, one per process */
 	CTL_SHUTDOWN = 40, /* end the daemon in good order */
 	CTL_STATUS = 41,   /* ready? value = nodeid; payload: struct ctl_node_status */
+	CTL_SIGNAL = 42,   /* dcid, endpoint, cmd = signal or 0; row: struct ctl_signal_row */
 	CTL_RESTART = 48,  /* the daemon executes its program anew; payload: struct ctl_restart */
 };
 
@@ -86,6 +87,7 @@ enum ctl_waits {
 #define CTL_FLAG_ENDS	     8u	     /* UNBIND: because the thread that asks ends */
 #define CTL_FLAG_CREATE	     16u     /* DCINIT: one that runs already is refused */
 #define CTL_FLAG_CLASSIC     32u     /* DCINIT of the command line: the contract's rights */
+#define CTL_FLAG_UNTIL_GONE  64u     /* SIGNAL: the answer comes when the process has gone */
 #define CTL_MODE_STOP	     0
 #define CTL_MODE_PRE	     1
 #define CTL_MODE_POST	     2
@@ -150,6 +152,18 @@ struct ctl_proc_row {
 	int32_t owner;	 /* node that owns it */
 	int32_t pad;
 	uint64_t generation; /* the life that has the slot, or will have it next */
+};
+
+/*
+ * Of CTL_SIGNAL, once the signal has been sent. addr[0] of the request is 1 + the generation of the life that is
+ * meant, 0: the present one. With UNTIL_GONE the value of the END is the wait status, -1 if nobody can
+ * know it; EDVSMIGRATE, also in the middle of the wait: the process is on its way, ask again;
+ * EDVSNOTBIND: that life is over.
+ */
+struct ctl_signal_row {
+	int32_t dcid, endpoint, node, lpid;
+	uint64_t generation;
+	char name[16];
 };
 
 struct ctl_node_row {
