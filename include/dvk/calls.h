@@ -128,7 +128,10 @@ DVK_EXPORT long dvk_put2lcl(cmd_t *hdr, proxy_payload_t *pay);
  */
 DVK_EXPORT long dvk_bind_X(int cmd, int dcid, int pid, int endpoint, int nodeid);
 
-/* RMT_BIND with a name: of it, at most 15 bytes are kept. */
+/*
+ * RMT_BIND with a name: of it, at most 15 bytes are kept. States that an endpoint is on that node, or will
+ * be: then the slot is kept for that node until the bind, and a receive from it waits. Unbind takes it back.
+ */
 DVK_EXPORT long dvk_rmtbind_N(int dcid, const char *name, int endpoint, int nodeid);
 
 #define dvk_bind(dcid, ep)	   dvk_bind_X(SELF_BIND, (dcid), PROC_NO_PID, (ep), LOCALNODE)
@@ -182,7 +185,8 @@ DVK_EXPORT long dvk_send_T(int dst_ep, message *m, long timeout);
 #define dvk_send(ep, m) dvk_send_T((ep), DVK_MESSAGE(m), TIMEOUT_FOREVER)
 
 /*
- * Gets one message from src_ep, or ANY. Notifications come first, whatever src_ep says. [bound]
+ * Gets one message from src_ep, or ANY. Notifications come first, whatever src_ep says. A source that an
+ * RMT_BIND has stated and nobody has bound yet is waited for. [bound]
  * BADCALL, RANGE, ENDPOINT (self), SRCDIED, FAULT, AGAIN, TIMEDOUT, INTR, WOKENUP, SHUTDOWN.
  */
 DVK_EXPORT long dvk_receive_T(int src_ep, message *m, long timeout);

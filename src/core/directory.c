@@ -39,7 +39,7 @@ void directory_effect_slot(struct directory_change *change, enum directory_effec
 		.move = ep->move,
 	};
 
-	CORE_ASSERT(ep->bound);
+	CORE_ASSERT(ep->bound || kind == EFFECT_ENDPOINT_STATED);
 	effect_append(change, &effect);
 }
 
@@ -83,6 +83,8 @@ static void dc_forget_node(struct directory_change *change, int dcid, int node)
 	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++) {
 		struct directory_endpoint *ep = &dc->slot[shm_index(p_nr)];
 
+		if (ep->stated && ep->node == node)
+			directory_statement_end(change, dcid, p_nr);
 		if (!ep->bound)
 			continue;
 		if (ep->node == node)

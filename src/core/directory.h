@@ -12,6 +12,9 @@
  * An endpoint's *generation* is counted up whenever its slot is bound anew. The number programs see
  * is the slot, in every life; directory_endpoint_number() names one life, in lines and between daemons.
  *
+ * A slot that nobody has bound may be *stated* (RMT_BIND): its endpoint will be bound on that node, and
+ * nowhere else. The bind uses the statement up; an unbind, and the leaving of the node, take it back.
+ *
  * A free slot keeps the generation that its next bind will have. Every create of a DC starts again at
  * generation 0 and has a generation of its own (directory_dc.generation).
  *
@@ -44,6 +47,7 @@ struct directory_endpoint {
 	uint8_t by_hand;  /* moving because of dvs_migrate -s: the process holds at its next call */
 	uint8_t kind;	  /* enum endpoint_kind */
 	uint8_t attached; /* 0: committed by hand, no process attached on the new node yet */
+	uint8_t stated;	  /* not bound yet: said to be on `node`, where it will be bound */
 	int8_t node;	  /* owner */
 	int8_t target;	  /* of the migration, -1 unknown */
 	uint32_t generation;
@@ -93,6 +97,7 @@ enum directory_effect_kind {
 	EFFECT_MOVE_COMMITTED,	  /* node = old owner, target = new owner */
 	EFFECT_MOVE_ROLLED_BACK,  /* go on as before */
 	EFFECT_ENDPOINT_ATTACHED, /* by hand: a process on the new node took it over */
+	EFFECT_ENDPOINT_STATED, /* nobody is bound; whose slot it will be is known, or not any more */
 };
 
 struct directory_effect {

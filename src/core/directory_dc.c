@@ -135,9 +135,12 @@ void directory_dc_remove_apply(struct directory_change *change, const struct com
 {
 	struct directory_dc *dc = &change->dir->dc[cmd->dcid];
 
-	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++)
+	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++) {
 		if (dc->slot[shm_index(p_nr)].bound)
 			directory_slot_end(change, cmd->dcid, p_nr);
+		if (dc->slot[shm_index(p_nr)].stated)
+			directory_statement_end(change, cmd->dcid, p_nr);
+	}
 	dc->running = 0;
 	dc->nodes = 0;
 	directory_effect_node(change, EFFECT_DC_REMOVED, -1, cmd->dcid);
@@ -190,5 +193,13 @@ int directory_del_node_check(const struct directory *dir, const struct command *
 /* Processes that run there stay, as in the original; new ones are no longer bound there. */
 void directory_del_node_apply(struct directory_change *change, const struct command *cmd)
 {
-	change->dir->dc[cmd->dcid].nodes &= ~directory_node_bit(cmd->node);
+	struct directory_dc *dc = &change->dir->dc[cmd->dcid];
+
+	dc->nodes &= ~directory_node_bit(cmd->node);
+	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++) {
+		const struct directory_endpoint *ep = &dc->slot[shm_index(p_nr)];
+
+		if (ep->stated && ep->node == cmd->node)
+			directory_statement_end(change, cmd->dcid, p_nr);
+	}
 }

@@ -21,6 +21,17 @@ void directory_slot_end(struct directory_change *change, int dcid, int p_nr)
 	ep->target = -1;
 }
 
+void directory_statement_end(struct directory_change *change, int dcid, int p_nr)
+{
+	struct directory_endpoint *ep = &change->dir->dc[dcid].slot[shm_index(p_nr)];
+
+	CORE_ASSERT(ep->stated && !ep->bound);
+	directory_effect_slot(change, EFFECT_ENDPOINT_STATED, dcid, p_nr);
+	ep->stated = 0;
+	ep->node = -1;
+	memset(ep->name, 0, sizeof(ep->name));
+}
+
 static enum endpoint_kind kind_of_bind(int bind_kind)
 {
 	switch (bind_kind) {
@@ -50,10 +61,24 @@ int directory_bind_check(const struct directory *dir, const struct command *cmd)
 	if (!(dir->dc[cmd->dcid].nodes & directory_node_bit(cmd->node)))
 		return EDVSNODCNODE;
 	ep = directory_slot(dir, cmd);
-	/* "It is on that node" may be said again, and in advance; it binds nobody. */
-	if (ep->bound && !(cmd->bind_kind == RMT_BIND && ep->node == cmd->node))
+	/* "It is on that node" may be said again, and in advance; then it is bound there. */
+	if (ep->bound ? cmd->bind_kind != RMT_BIND || ep->node != cmd->node
+		      : ep->stated && ep->node != cmd->node)
 		return EDVSSLOTUSED;
 	return dir->node[cmd->node].up ? 0 : EDVSNOPROXY;
+}
+
+static void state_place(struct directory_change *change, const struct command *cmd)
+{
+	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
+
+	if (ep->bound || ep->stated)
+		return;
+	ep->stated = 1;
+	ep->node = (int8_t)cmd->node;
+	ep->target = -1;
+	directory_copy_name(ep->name, cmd->name);
+	directory_effect_slot(change, EFFECT_ENDPOINT_STATED, cmd->dcid, cmd->p_nr);
 }
 
 void directory_bind_apply(struct directory_change *change, const struct command *cmd)
@@ -62,9 +87,12 @@ void directory_bind_apply(struct directory_change *change, const struct command 
 
 	change->result->value = directory_endpoint_number(ep, cmd->p_nr);
 	change->result->generation = ep->generation;
-	if (cmd->bind_kind == RMT_BIND)
+	if (cmd->bind_kind == RMT_BIND) {
+		state_place(change, cmd);
 		return;
+	}
 	CORE_ASSERT(!ep->bound);
+	ep->stated = 0;
 	ep->bound = 1;
 	ep->attached = 1;
 	ep->kind = (uint8_t)kind_of_bind(cmd->bind_kind);
@@ -88,6 +116,9 @@ int directory_unbind_check(const struct directory *dir, const struct command *cm
 	if (!directory_slot_in_range(&dir->dc[cmd->dcid], cmd->p_nr))
 		return EDVSENDPOINT;
 	ep = directory_slot(dir, cmd);
+	/* A statement is taken back, unless it has been used up meanwhile. */
+	if (cmd->flags & COMMAND_FLAG_STATED)
+		return ep->stated ? 0 : ep->bound ? EDVSSLOTUSED : EDVSNOTBIND;
 	if (!ep->bound)
 		return EDVSNOTBIND;
 	if (cmd->generation != COMMAND_GENERATION_ANY && cmd->generation != ep->generation)
@@ -101,5 +132,8 @@ int directory_unbind_check(const struct directory *dir, const struct command *cm
 void directory_unbind_apply(struct directory_change *change, const struct command *cmd)
 {
 	directory_result_slot(change, directory_slot(change->dir, cmd));
-	directory_slot_end(change, cmd->dcid, cmd->p_nr);
+	if (cmd->flags & COMMAND_FLAG_STATED)
+		directory_statement_end(change, cmd->dcid, cmd->p_nr);
+	else
+		directory_slot_end(change, cmd->dcid, cmd->p_nr);
 }

@@ -38,7 +38,7 @@ static void make_command(struct command *cmd, const uint8_t *in)
 	cmd->target = in[5] % 5 - 1;
 	cmd->generation = in[6] == 255 ? COMMAND_GENERATION_ANY : in[6] % 4;
 	cmd->move = in[7] % 4;
-	cmd->flags = in[8] % 16;
+	cmd->flags = in[8] % 64;
 	cmd->bind_kind = in[9] % 8;
 	cmd->nodes = in[10] % 16;
 	cmd->value = in[11] % 4;
@@ -56,7 +56,8 @@ static void check_owners(const struct directory *dir)
 		for (int i = 0; i < SHM_SLOTS; i++) {
 			const struct directory_endpoint *ep = &dc->slot[i];
 
-			if (!ep->bound)
+			must(!ep->bound || !ep->stated);
+			if (!ep->bound && !ep->stated)
 				continue;
 			must(dc->running);
 			must(ep->node >= 0 && ep->node < NR_NODES);

@@ -20,6 +20,9 @@ static size_t begin_used(void)
 	CHECK_EQ(unbind(220, 0), 0);
 	CHECK_EQ(start(10, 1, 0), 0);
 	CHECK_EQ(leave(2), 0);
+	CHECK_EQ(apply((struct command){
+			 .kind = COMMAND_BIND, .p_nr = 12, .node = 1, .bind_kind = RMT_BIND }),
+		 0);
 	return directory_encode(&dir, bytes, sizeof(bytes));
 }
 

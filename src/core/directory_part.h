@@ -86,6 +86,8 @@ void directory_effect_node(struct directory_change *change, enum directory_effec
 
 /* Ends the endpoint in a bound slot, and the migration it may be in. */
 void directory_slot_end(struct directory_change *change, int dcid, int p_nr);
+/* Takes back what was said of a slot that nobody has bound. */
+void directory_statement_end(struct directory_change *change, int dcid, int p_nr);
 /* Ends the migration of a moving endpoint, the owner unchanged. */
 void directory_slot_roll_back(struct directory_change *change, int dcid, int p_nr);
 /* Tells the proposer about a slot. */

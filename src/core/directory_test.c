@@ -155,10 +155,66 @@ static void test_remote_bind(void)
 	CHECK_EQ(result.value, 10);
 	CHECK(!slot(10)->bound);
 	CHECK_EQ(bind_at(10, 1), 0);
+	CHECK(!slot(10)->stated);
 	CHECK_EQ(apply(cmd), 0);
 	CHECK_EQ(effects.count, 0);
 	cmd.node = 2;
 	CHECK_EQ(apply(cmd), EDVSSLOTUSED);
+}
+
+static int state(int p_nr, int node)
+{
+	return apply((struct command){ .kind = COMMAND_BIND,
+				       .p_nr = p_nr,
+				       .node = node,
+				       .bind_kind = RMT_BIND,
+				       .name = "later" });
+}
+
+static int take_back(int p_nr)
+{
+	return apply((struct command){
+		.kind = COMMAND_UNBIND, .p_nr = p_nr, .flags = COMMAND_FLAG_STATED });
+}
+
+/* Said in advance: the slot is kept for that node until the bind, or until it is taken back. */
+static void test_stated(void)
+{
+	begin();
+	CHECK_EQ(take_back(10), EDVSNOTBIND);
+	CHECK_EQ(state(10, 1), 0);
+	CHECK(effects.count == 1 && effect_is(0, EFFECT_ENDPOINT_STATED, 10));
+	CHECK(slot(10)->stated && !slot(10)->bound && slot(10)->node == 1);
+	CHECK(strcmp(slot(10)->name, "later") == 0);
+	CHECK_EQ(state(10, 1), 0);
+	CHECK_EQ(effects.count, 0);
+	CHECK_EQ(state(10, 2), EDVSSLOTUSED);
+	CHECK_EQ(bind_at(10, 2), EDVSSLOTUSED);
+	/* A death that is told late, and any other unbind of an endpoint, are not about the statement. */
+	CHECK_EQ(unbind(10, ANY_GENERATION), EDVSNOTBIND);
+	CHECK_EQ(take_back(10), 0);
+	CHECK(effects.count == 1 && effect_is(0, EFFECT_ENDPOINT_STATED, 10));
+	CHECK(!slot(10)->stated && !slot(10)->name[0]);
+	CHECK_EQ(bind_at(10, 2), 0);
+	CHECK_EQ(take_back(10), EDVSSLOTUSED);
+	CHECK(slot(10)->bound);
+}
+
+static void test_stated_ends_with_its_node(void)
+{
+	begin();
+	CHECK_EQ(state(10, 1), 0);
+	CHECK_EQ(state(11, 2), 0);
+	CHECK_EQ(leave(1), 0);
+	CHECK(effects.count == 2 && effect_is(0, EFFECT_ENDPOINT_STATED, 10));
+	CHECK(!slot(10)->stated && slot(11)->stated);
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_DEL_NODE, .node = 2 }), 0);
+	CHECK(effects.count == 1 && effect_is(0, EFFECT_ENDPOINT_STATED, 11));
+	CHECK(!slot(11)->stated);
+	CHECK_EQ(state(12, 0), 0);
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_DC_REMOVE }), 0);
+	CHECK(effects.count == 2 && effect_is(0, EFFECT_ENDPOINT_STATED, 12));
+	CHECK(!slot(12)->stated);
 }
 
 static void test_kinds(void)
@@ -307,6 +363,8 @@ int main(void)
 	TEST(test_bind);
 	TEST(test_bind_refused);
 	TEST(test_remote_bind);
+	TEST(test_stated);
+	TEST(test_stated_ends_with_its_node);
 	TEST(test_kinds);
 	TEST(test_generations);
 	TEST(test_leave);

@@ -38,8 +38,8 @@ struct receipt {
 	bool notes;		 /* notifications are wanted */
 	bool waited;		 /* nothing was there at an earlier look */
 	int source;		 /* endpoint, or ANY */
-	struct channel *channel; /* of a specific source */
-	int life;		 /* that it had when the call began */
+	struct channel *channel; /* of a specific source; NULL: it is not bound yet */
+	int life;		 /* that it had when the channel was found */
 };
 
 static struct notify_word *note_of(const struct channel *channel)
@@ -253,6 +253,34 @@ static bool take_any(struct receipt *receipt)
 	}
 }
 
+static int source_get(struct receipt *receipt, struct binding *binding)
+{
+	int r;
+
+	if (receipt->source == ANY)
+		return 0;
+	if (receipt->source == binding->p_nr)
+		return EDVSENDPOINT;
+	r = channel_get(binding, receipt->source, CHANNEL_RECEIVE, &receipt->channel);
+	if (!r)
+		receipt->life = receipt->channel->life;
+	return r == EDVSDSTDIED ? EDVSSRCDIED : r;
+}
+
+/*
+ * A source that is stated to be on another node, and that nobody has bound there yet: the daemon rings on
+ * every bind and unbind while we say that we wait for one.
+ */
+static int await_source(struct receipt *receipt)
+{
+	struct binding *binding = receipt->wait.binding;
+	int r;
+
+	atomic_store(&binding->status->waitbind, 1);
+	r = source_get(receipt, binding);
+	return r == EDVSAGAIN ? 0 : r;
+}
+
 /* 1: *m is filled. 0: nothing yet. */
 static int look(struct receipt *receipt)
 {
@@ -270,6 +298,12 @@ static int look(struct receipt *receipt)
 		return 1;
 	if (receipt->source == ANY)
 		return take_any(receipt);
+	if (!receipt->channel) {
+		int r = await_source(receipt);
+
+		if (r || !receipt->channel)
+			return r;
+	}
 	/* Sorting the news may have closed the channel of a peer that is gone. */
 	if (!receipt->channel->page || receipt->channel->life != receipt->life)
 		return EDVSSRCDIED;
@@ -281,10 +315,12 @@ static int look(struct receipt *receipt)
 }
 
 /* Who comes next is most often who came last. */
-static const struct channel *expected(const struct receipt *receipt, const struct binding *binding)
+static const struct bell_page *expected(const struct receipt *receipt,
+					const struct binding *binding)
 {
-	return receipt->source == ANY ? &binding->channel[binding->last_served % SHM_SLOTS]
-				      : receipt->channel;
+	if (receipt->source == ANY)
+		return binding->channel[binding->last_served % SHM_SLOTS].bell;
+	return receipt->channel ? receipt->channel->bell : NULL;
 }
 
 static int receive_entered(struct receipt *receipt, struct binding *binding, long timeout)
@@ -304,24 +340,12 @@ static int receive_entered(struct receipt *receipt, struct binding *binding, lon
 		if (r)
 			break;
 		receipt->waited = true;
-		wait->peer = expected(receipt, binding)->bell;
+		wait->peer = expected(receipt, binding);
 		r = timeout ? wait_step(wait) : EDVSAGAIN;
 	}
+	if (atomic_load_explicit(&binding->status->waitbind, memory_order_relaxed))
+		atomic_store(&binding->status->waitbind, 0);
 	return r > 0 ? 0 : r;
-}
-
-static int source_get(struct receipt *receipt, struct binding *binding)
-{
-	int r;
-
-	if (receipt->source == ANY)
-		return 0;
-	if (receipt->source == binding->p_nr)
-		return EDVSENDPOINT;
-	r = channel_get(binding, receipt->source, CHANNEL_RECEIVE, &receipt->channel);
-	if (!r)
-		receipt->life = receipt->channel->life;
-	return r == EDVSDSTDIED ? EDVSSRCDIED : r;
 }
 
 long dvk_receive_T(int src_ep, message *m, long timeout)
@@ -333,6 +357,8 @@ long dvk_receive_T(int src_ep, message *m, long timeout)
 	if (r)
 		return r;
 	r = source_get(&receipt, binding);
+	if (r == EDVSAGAIN)
+		r = 0; /* not bound yet: it is waited for */
 	if (!r && post_is_bad(m))
 		r = EDVSFAULT;
 	if (!r)

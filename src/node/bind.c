@@ -116,7 +116,8 @@ static void bind_failed(struct binding *binding, int code)
 	free(binding);
 	if (code == EDVSSLOTUSED)
 		request_fail(request, code,
-			     "endpoint %d of DC %d is bound already; choose a free one (dvs ps %d)",
+			     "endpoint %d of DC %d is bound already, or stated to be on another "
+			     "node; choose a free one (dvs ps %d)",
 			     p_nr, dcid, dcid);
 	else if (code == EDVSNODCNODE)
 		request_fail(request, code, "node %d does not belong to DC %d",
@@ -257,7 +258,7 @@ static void remote_done(struct node *node, void *ctx, const struct directory_res
 		request_end(request, request->head.endpoint, NULL, 0, NULL, 0);
 }
 
-/* States where an endpoint is; every node knows already, and it has to be so. */
+/* States where an endpoint is, or will be; what every node knows already has to be so. */
 static void bind_remote(struct request *request)
 {
 	struct command cmd = { .kind = COMMAND_BIND,
@@ -370,7 +371,10 @@ void handle_bind(struct request *request)
 		propose_bind(request, process);
 }
 
-/* The present life is meant; the answer names it. cmd 1: only to hear from it. */
+/*
+ * The present life is meant; the answer names it. cmd 1: only to hear from it; EDVSAGAIN where nobody is
+ * bound yet, and an RMT_BIND says that somebody will be.
+ */
 void handle_channel(struct request *request)
 {
 	struct node *node = request->node;
@@ -399,6 +403,10 @@ void handle_channel(struct request *request)
 	}
 	ep = node_endpoint(node, caller->dcid, p_nr);
 	number = directory_endpoint_number(ep, p_nr);
+	if (ep->stated && request->head.cmd == 1) {
+		request_fail(request, EDVSAGAIN, "endpoint %d is not bound yet", p_nr);
+		return;
+	}
 	if (!ep->bound) {
 		if (order_catch_up(request, handle_channel))
 			return;

@@ -34,6 +34,11 @@ const struct directory_endpoint *node_endpoint(const struct node *node, int dcid
 	return directory_endpoint(&node->directory, dcid, p_nr);
 }
 
+bool node_stated_elsewhere(const struct node *node, const struct directory_endpoint *ep)
+{
+	return ep->stated && ep->node != node->options.id;
+}
+
 int node_locate(const struct node *node, int dcid, int endpoint)
 {
 	int p_nr = _ENDPOINT_P(endpoint);

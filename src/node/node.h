@@ -110,6 +110,8 @@ static inline void node_unlock(struct node *node)
 
 /* The directory's entry, or NULL when out of range; may be unbound. */
 const struct directory_endpoint *node_endpoint(const struct node *node, int dcid, int p_nr);
+/* Nobody is bound, and an RMT_BIND says that somebody will be, on another node (core/directory.h). */
+bool node_stated_elsewhere(const struct node *node, const struct directory_endpoint *ep);
 /* Whether a DC has this slot. */
 static inline bool node_slot_valid(const struct directory_dc *dc, int p_nr)
 {

@@ -257,6 +257,9 @@ static void carry_out(struct node *node, const struct directory_effect *effect)
 		offer(node, effect);
 		poke_bind_waiters(node, effect->dcid);
 		break;
+	case EFFECT_ENDPOINT_STATED:
+		poke_bind_waiters(node, effect->dcid);
+		break;
 	case EFFECT_ENDPOINT_DEAD:
 		endpoint_dead(node, effect);
 		break;

@@ -94,13 +94,13 @@ void table_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	row->p_lpid = row->p_vpid = row->p_nodeid = -1;
 	row->p_getfrom = row->p_sendto = row->p_waitmigr = NONE;
 	row->p_waitunbind = row->p_proxy = NONE;
-	if (!ep || !ep->bound) {
+	if (!ep || (!ep->bound && !node_stated_elsewhere(node, ep))) {
 		row->p_rts_flags = SLOT_FREE;
 		snprintf(row->p_name, sizeof(row->p_name), "$noname");
 		return;
 	}
 	row->p_nodeid = ep->node;
-	row->p_nodemap = ep->nodemap;
+	row->p_nodemap = ep->bound ? ep->nodemap : 1u << ep->node;
 	memcpy(row->p_name, ep->name, sizeof(row->p_name));
 	if (ep->node != node->options.id) {
 		row->p_rts_flags = REMOTE;

@@ -29,6 +29,27 @@ static void unbind_done(struct node *node, void *ctx, const struct directory_res
 		request_end(request, 0, NULL, 0, NULL, 0);
 }
 
+static void statement_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct directory_result done = *result;
+
+	/* It is bound by now, elsewhere: then there is nothing left to release. */
+	if (done.code == EDVSSLOTUSED)
+		done.code = 0;
+	unbind_done(node, ctx, &done);
+}
+
+/* Nobody is bound: what an RMT_BIND said of the slot is taken back. */
+static void unbind_stated(struct request *request, int p_nr)
+{
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = p_nr,
+			       .flags = COMMAND_FLAG_STATED };
+
+	order_propose(request->node, &cmd, statement_done, request);
+}
+
 static bool is_waiting(const struct process *process)
 {
 	return process->status->page->rts_flags & (SENDING | RECEIVING | WAITUNBIND);
@@ -132,11 +153,13 @@ void handle_unbind(struct request *request)
 	ep = node_endpoint(request->node, dcid, p_nr);
 	if (!ep->bound && order_catch_up(request, handle_unbind))
 		return;
-	if (!ep->bound)
+	if (!ep->bound && !node_stated_elsewhere(request->node, ep))
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
 			     request->head.endpoint, dcid);
 	else if (caller && caller->dcid != dcid)
 		request_fail(request, EDVSBADDCID, "the caller is bound in DC %d", caller->dcid);
+	else if (!ep->bound)
+		unbind_stated(request, p_nr);
 	else if (request->from >= 0)
 		unbind_for_other_node(request, p_nr);
 	else if (ep->node != request->node->options.id)
@@ -172,19 +195,22 @@ static void wait_for_other(struct request *request, const struct process *caller
 	const struct directory_endpoint *ep;
 	int p_nr = request->head.endpoint;
 	uint64_t life = request->head.addr[0];
+	bool bound;
 
 	if (request_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
 		return;
 	ep = node_endpoint(request->node, caller->dcid, p_nr);
 	if (!ep->bound && order_catch_up(request, handle_wait4bind))
 		return;
+	/* As in the original, what is stated to be elsewhere counts as bound. */
+	bound = ep->bound || node_stated_elsewhere(request->node, ep);
 	if (request->head.cmd == WAIT_UNBIND)
 		request_end(request,
-			    ep->bound && (!life || life == 1 + (uint64_t)ep->generation)
+			    bound && (!life || life == 1 + (uint64_t)ep->generation)
 				    ? 1 + (int64_t)ep->generation
 				    : 0,
 			    NULL, 0, NULL, 0);
-	else if (!ep->bound)
+	else if (!bound)
 		request_fail(request, EDVSAGAIN, "not yet");
 	else
 		request_end(request, p_nr, NULL, 0, NULL, 0);

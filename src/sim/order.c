@@ -186,6 +186,7 @@ static void execute(struct world *w, int node, const struct directory_effect *ef
 	case EFFECT_DC_CREATED:
 	case EFFECT_DC_REMOVED:
 	case EFFECT_ENDPOINT_ATTACHED:
+	case EFFECT_ENDPOINT_STATED:
 		break;
 	}
 }

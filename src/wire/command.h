@@ -38,7 +38,8 @@ enum command_kind {
 #define COMMAND_FLAG_ATTACH    2u  /* MOVE_COMMIT: lpid on target takes the endpoint over */
 #define COMMAND_FLAG_EXACT     8u  /* DC_CREATE: nr_tasks 0 is none and not the default */
 #define COMMAND_FLAG_SERVE     16u /* DC_CREATE: every endpoint has the rights of a system process */
-#define COMMAND_FLAG_STATED    32u /* DC_CREATE: one that runs with the same numbers is no error */
+/* DC_CREATE: one that runs with the same numbers is no error. UNBIND: of what an RMT_BIND said in advance */
+#define COMMAND_FLAG_STATED    32u
 #define COMMAND_FLAG_DIED      4u /* UNBIND: the process on `origin` ended; void if not the owner */
 
 struct command {

@@ -165,6 +165,67 @@ static void test_a_remote_bind_states_what_is_so(void)
 	CHECK_EQ(ask(b, "getep 0"), b->ep);
 }
 
+/* One node: nothing can be stated of it. Two: the receive waits for the bind that is to come. */
+static void test_a_receive_from_a_stated_slot_waits(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_puppet(1);
+
+	if (stage_together(0, 1)) {
+		CHECK_EQ(ask(a, "rmtbind %d 11 %d", STAGE_DCID, stage_node(1)), EDVSBADNODEID);
+		CHECK_EQ(ask(a, "receive 11 100"), EDVSSRCDIED);
+		return;
+	}
+	CHECK_EQ(ask(a, "rmtbind %d 11 %d", STAGE_DCID, stage_node(1)), 11);
+	CHECK_EQ(ask(a, "rmtbind %d 11 %d", STAGE_DCID, stage_node(1)), 11);
+	CHECK_EQ(row(0, 11, ROW_FLAGS), REMOTE);
+	CHECK_EQ(row(0, 11, ROW_NODE), stage_node(1));
+	CHECK_EQ(row(1, 11, ROW_FLAGS), SLOT_FREE);
+	CHECK_EQ(ask(a, "bind %d %d -1 11 -1", SELF_BIND, STAGE_DCID), EDVSSLOTUSED);
+	CHECK_EQ(ask(a, "wait4bind %d 11 0", WAIT_BIND), 11);
+	CHECK_EQ(ask(a, "send 11 7 100 1"), EDVSDSTDIED);
+	CHECK_EQ(ask(a, "receive 11 0"), EDVSAGAIN);
+	CHECK_EQ(ask(a, "receive 11 100"), EDVSTIMEDOUT);
+	tell(a, "receive 11 5000");
+	CHECK(is_blocked(a));
+	CHECK_EQ(row(0, 10, ROW_GETFROM), 11);
+	b->ep = (int)ask(b, "bind %d %d -1 11 -1", SELF_BIND, STAGE_DCID);
+	b->nr = 11;
+	CHECK_EQ(b->ep, 11);
+	CHECK(is_silent(a, 50));
+	CHECK_EQ(ask(b, "send %d 7 5000 1", a->ep), 0);
+	CHECK_EQ(hear(a), 0);
+	/* The bind has used the statement up. */
+	stage_end(b);
+	CHECK_EQ(ask(a, "receive 11 2000"), EDVSSRCDIED);
+}
+
+/* Taken back, by whom it concerns on any node; a notification ends the wait as any other. */
+static void test_what_ends_the_wait_for_a_stated_slot(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(0, 12);
+
+	if (stage_together(0, 1))
+		return;
+	CHECK_EQ(ask(a, "rmtbind %d 11 %d", STAGE_DCID, stage_node(1)), 11);
+	tell(a, "receive 11 5000");
+	CHECK(is_blocked(a));
+	CHECK_EQ(ask(b, "notify %d %d 0", SELF, a->ep), 0);
+	CHECK_EQ(hear(a), 0);
+	CHECK_EQ(a->value[1], b->ep);
+	tell(a, "receive 11 5000");
+	CHECK(is_blocked(a));
+	CHECK_EQ(hear_interrupted(a), EDVSINTR);
+	tell(a, "receive 11 5000");
+	tell(b, "wait4bind %d 11 5000", WAIT_UNBIND);
+	CHECK(is_blocked(a));
+	CHECK(row_becomes(0, 12, ROW_FLAGS, WAITUNBIND, WAITUNBIND, 1000));
+	CHECK_EQ(ask(stage_puppet(0), "unbind %d 11 -1", STAGE_DCID), 0);
+	CHECK_EQ(hear(a), EDVSSRCDIED);
+	CHECK_EQ(hear(b), 0);
+	CHECK_EQ(row(0, 11, ROW_FLAGS), SLOT_FREE);
+	CHECK_EQ(ask(a, "unbind %d 11 -1", STAGE_DCID), EDVSNOTBIND);
+}
+
 static void test_a_task_has_a_negative_endpoint(void)
 {
 	struct puppet *a = stage_puppet(0);
@@ -432,6 +493,8 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_one_binds_another),
 		STAGE_TEST(test_kinds_show_in_the_row),
 		STAGE_TEST(test_a_remote_bind_states_what_is_so),
+		STAGE_TEST(test_a_receive_from_a_stated_slot_waits),
+		STAGE_TEST(test_what_ends_the_wait_for_a_stated_slot),
 		STAGE_TEST(test_a_task_has_a_negative_endpoint),
 		STAGE_TEST(test_a_thread_has_its_own_endpoint),
 		STAGE_TEST(test_a_thread_gives_back_what_it_borrowed),
