@@ -181,9 +181,8 @@ static int take_init(struct node *node, const struct handover_init *init)
 {
 	struct dc_init_place place = { init->pid, own(init->pidfd), own(init->request_fd),
 				       own(init->event_fd) };
-	struct dc_init *taken = dc_init_adopt(init->dcid, &place);
 
-	return taken ? node_take_init(node, init->dcid, taken) : -ENOMEM;
+	return node_adopt_init(node, init->dcid, &place);
 }
 
 static int take_log(struct node *node, const struct handover_log *log, struct proc_log **logp)

@@ -14,16 +14,15 @@
 #include "node/carry.h"
 #include "node/fault.h"
 #include "node/foreign.h"
-#include "node/init.h"
 #include "node/log.h"
 #include "node/mailbox.h"
 #include "node/node.h"
 #include "node/order.h"
 #include "node/process.h"
+#include "node/shell.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/pid.h"
-#include "os/self.h"
 #include "os/socket.h"
 #include "os/tcp.h"
 #include "os/thread.h"
@@ -35,8 +34,7 @@
  * later command; only letting the process run is left to the worker, because ptrace belongs to it.
  */
 
-#define ARRIVALS_MAX 256  /* at once; each has a thread */
-#define REMAINS_MS   3000 /* of the plan's 5000 for all that comes before the start */
+#define ARRIVALS_MAX 256 /* at once; each has a thread */
 #define BEHIND_MS    2000
 #define LOOK_NS	     1000000 /* between two looks at something that is over in a moment */
 
@@ -121,44 +119,13 @@ static int open_foreign(void *ctx, const struct foreign_name *name)
 	return fd;
 }
 
-static int ask_for_shell(struct arrival *a, int vpid, const char *path, int sock, pid_t *lpid)
-{
-	struct dc_init *init;
-	int r;
-
-	node_lock(a->node);
-	r = node_init_of(a->node, a->offer.dcid, &init);
-	if (r == 0)
-		r = dc_init_shell(init, vpid, path, &sock, 1, lpid, &a->shell_pidfd);
-	node_unlock(a->node);
-	return r;
-}
-
-/* The process itself may have been here a moment ago, and its end there be under way still. */
 static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 {
-	int64_t deadline = os_deadline_ns(REMAINS_MS);
 	struct arrival *a = ctx;
-	char path[512];
-	int pair[2];
-	int r = vpid == a->offer.vpid ? os_self_beside("dvs-shell", path, sizeof(path)) : -EBADMSG;
 
-	if (r == 0)
-		r = os_unix_pair(OS_STREAM, pair);
-	if (r < 0)
-		return r;
-	r = ask_for_shell(a, vpid, path, pair[1], lpid);
-	while (r == -EBUSY && os_now_ns() < deadline) {
-		os_thread_sleep_ns(LOOK_NS);
-		r = ask_for_shell(a, vpid, path, pair[1], lpid);
-	}
-	os_close(pair[1]);
-	if (r < 0) {
-		os_close(pair[0]);
-		return r;
-	}
-	*sock = pair[0];
-	return 0;
+	if (vpid != a->offer.vpid)
+		return -EBADMSG;
+	return shell_start(a->node, a->offer.dcid, vpid, lpid, &a->shell_pidfd, sock, &a->refusal);
 }
 
 /* ---- the steps ---- */

@@ -8,6 +8,7 @@
  * `stop` (1 s). Without the variable a point costs one comparison.
  *
  *	source-frozen source-sent source-commit target-checked target-loaded target-commit
+ *	init-collect (in the init of a DC)
  */
 void fault_point(const char *name);
 

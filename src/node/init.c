@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's side of a DC's init: requests over one socket, exits over the other. */
+/*
+ * The daemon's side of a DC's init: questions over one socket, exits over the other.
+ *
+ *	asks    first in, first out; only the first is on its way, so that an init which does not answer
+ *	        has at most one thing to do when it goes on, and that is undone (`owes`)
+ *	timer   runs while an answer is due; each answer sets it back
+ *	ends    an init that was freed is a struct dc_init until its process has been collected
+ */
 #include "node/init.h"
 
 #include <assert.h>
@@ -10,7 +17,9 @@
 
 #include "base/bits.h"
 #include "base/result.h"
+#include "node/init_ask.h"
 #include "node/init_wire.h"
+#include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -19,98 +28,301 @@
 #include "os/socket.h"
 #include "os/spawn.h"
 
+#define ASKS_MAX   1024 /* at one time: as many runs and arrivals */
+#define TIMEOUT_US (DC_INIT_TIMEOUT_MS * INT64_C(1000))
+
 struct dc_init {
+	struct dc_init *next;
 	int dcid;
 	pid_t pid;
 	int pidfd;
 	int request_fd, event_fd;
+	struct os_loop *loop;
+	struct os_source *requests, *exits, *timer;
+	struct os_source *end; /* of one that was freed */
+	struct dc_init_events events;
+	struct init_ask *asks; /* the first one is on its way if `sent` */
+	bool ready;	       /* has come up */
+	bool sent;
+	bool owes;  /* an answer that nobody waits for any more */
+	bool lost;  /* no more questions */
+	bool freed; /* its owner has let go of it */
+	bool old;   /* and has waited for its end long enough */
+	int holds;  /* callbacks that it may have been freed in */
 };
 
-/* The text of argv, envp and cwd as they go over the socket. */
-struct strings {
-	char *bytes;
-	size_t len, room;
-};
+static struct dc_init *inits; /* of this process, also those that are ending */
 
-static int strings_add(struct strings *s, const char *text)
+/* ---- the end of one ---- */
+
+static void init_bury(struct dc_init *init)
 {
-	size_t n = strlen(text) + 1;
+	struct dc_init **link = &inits;
 
-	if (s->len + n > s->room)
-		return -E2BIG;
-	memcpy(s->bytes + s->len, text, n);
-	s->len += n;
+	if (init->holds)
+		return;
+	while (*link != init)
+		link = &(*link)->next;
+	*link = init->next;
+	os_close(init->pidfd);
+	free(init);
+}
+
+static void let_go(struct dc_init *init)
+{
+	init->holds--;
+	if (init->freed && init->pidfd < 0)
+		init_bury(init);
+}
+
+static void pump(struct dc_init *init);
+
+/* A new init of the same DC may have waited for this one. */
+static void pump_successor(int dcid)
+{
+	for (struct dc_init *init = inits; init; init = init->next) {
+		if (init->dcid == dcid && !init->freed) {
+			pump(init);
+			return;
+		}
+	}
+}
+
+/* Whether one that was freed is still about to end, and may have what its successor needs. */
+static bool is_preceded(const struct dc_init *init)
+{
+	for (const struct dc_init *i = inits; i; i = i->next)
+		if (i->dcid == init->dcid && i->freed && !i->old)
+			return true;
+	return false;
+}
+
+static void on_end(void *ctx, int fd, int events)
+{
+	struct dc_init *init = ctx;
+	int dcid = init->dcid;
+
+	(void)fd;
+	(void)events;
+	os_reap_pidfd(init->pidfd, 0);
+	init->end = os_source_free(init->end);
+	init->timer = os_source_free(init->timer);
+	init_bury(init);
+	pump_successor(dcid);
+}
+
+/* ---- answers ---- */
+
+/* Takes the first question out and tells what came of it; reply may be NULL. Takes pidfd. */
+static void answer(struct dc_init *init, int error, const struct init_reply *reply, int pidfd)
+{
+	struct dc_init_answer a = { .error = error, .pidfd = pidfd };
+	struct init_ask *ask = init->asks;
+
+	init->asks = ask->next;
+	if (reply)
+		a.vpid = reply->vpid;
+	if (!error && ask->request.call != INIT_GO) {
+		a.lpid = pidfd < 0 ? -EPROTO : os_pidfd_pid(pidfd);
+		a.error = a.lpid < 0 ? a.lpid : 0;
+	}
+	if (a.error) {
+		a.pidfd = os_close(a.pidfd);
+		init_ask_explain(ask, init->pid, init->dcid, a.error, reply, &a.why);
+	}
+	ask->done(ask->ctx, &a);
+	init_ask_free(ask);
+}
+
+/* All that was asked by now; what the answers lead to is asked of another one, or later. */
+static void refuse_all(struct dc_init *init, int error)
+{
+	struct init_ask *last = init->asks;
+
+	init->owes = init->owes || init->sent;
+	init->sent = false;
+	while (last && last->next)
+		last = last->next;
+	while (last && init->asks) {
+		bool is_last = init->asks == last;
+
+		answer(init, error, NULL, -1);
+		if (is_last)
+			break;
+	}
+}
+
+/* It has ended, or has to: nothing can be asked any more. The end of the event socket tells the owner. */
+static void lose(struct dc_init *init)
+{
+	init->lost = true;
+	os_pidfd_signal(init->pidfd, 9);
+	init->requests = os_source_free(init->requests);
+	os_timer_set(init->timer, TIMEOUT_US);
+	refuse_all(init, -ECONNRESET);
+}
+
+static bool may_send(const struct dc_init *init)
+{
+	return init->ready && !init->sent && !init->owes && !init->lost && !is_preceded(init);
+}
+
+static int send_first(struct dc_init *init)
+{
+	struct init_ask *ask = init->asks;
+	struct iovec parts[2] = {
+		{ &ask->request, sizeof(ask->request) },
+		{ ask->strings, ask->request.string_bytes },
+	};
+	int r = os_packet_sendv(init->request_fd, parts, ask->request.string_bytes ? 2 : 1,
+				ask->fds, ask->fd_count);
+
+	init->sent = r == 0;
+	return r == -EPIPE ? -ECONNRESET : r;
+}
+
+/* Lets the next question go, if there is one and the init is free. */
+static void pump(struct dc_init *init)
+{
+	init->holds++;
+	while (init->asks && may_send(init)) {
+		int r = send_first(init);
+
+		if (r < 0)
+			answer(init, r, NULL, -1);
+	}
+	if (!init->lost)
+		os_timer_set(init->timer, !init->ready || init->asks ? TIMEOUT_US : -1);
+	let_go(init);
+}
+
+/* Asked for before it was silent for too long: what it has started is not wanted any more. */
+static void undo(struct dc_init *init, int pidfd)
+{
+	init->owes = false;
+	os_log(OS_LOG_INFO, "the init of DC %d answers again", init->dcid);
+	if (pidfd >= 0)
+		os_pidfd_signal(pidfd, 9);
+	os_close(pidfd);
+}
+
+static void come_up(struct dc_init *init, const struct init_reply *reply)
+{
+	int r = reply->error;
+
+	/*
+	 * The daemon's own limit is for its own pages: programs have what they would have without. Not
+	 * before the init stands, because it begins with all that the daemon has open.
+	 */
+	if (!r)
+		r = os_descriptors_restore(init->pid);
+	init->ready = true;
+	if (!r)
+		return;
+	os_log(OS_LOG_ERROR, "the init of DC %d does not come up: %s", init->dcid, strerror(-r));
+	lose(init);
+}
+
+/* One reply, if there is one. 0, or -EAGAIN. */
+static int read_reply(struct dc_init *init)
+{
+	struct init_reply reply;
+	int fds[OS_FDS_MAX], count = 0;
+	ssize_t n = os_packet_recv(init->request_fd, &reply, sizeof(reply), fds, &count);
+	bool due = !init->ready || init->sent || init->owes;
+
+	if (n == -EAGAIN)
+		return -EAGAIN;
+	if (n != sizeof(reply) || count > 1 || !due) {
+		while (count > 0)
+			os_close(fds[--count]);
+		lose(init);
+		return -EAGAIN;
+	}
+	if (!init->ready) {
+		come_up(init, &reply);
+	} else if (init->owes) {
+		undo(init, count ? fds[0] : -1);
+	} else {
+		init->sent = false;
+		answer(init, reply.error, &reply, count ? fds[0] : -1);
+	}
 	return 0;
 }
 
-static int strings_add_all(struct strings *s, char *const *list, uint32_t *count)
+/* All that is there. Afterwards the init may be freed, but not buried: the caller holds it. */
+static void read_replies(struct dc_init *init)
 {
-	int r = 0;
-
-	for (; *list && r >= 0; list++, (*count)++)
-		r = strings_add(s, *list);
-	return r;
+	while (!init->lost && !init->freed && read_reply(init) == 0)
+		pump(init);
 }
 
-/* Whatever it is doing: it does not answer, so it has to go, and all in it. */
-static int init_give_up(struct dc_init *init, int why)
+static void on_reply(void *ctx, int fd, int events)
 {
-	os_log(OS_LOG_ERROR, "the init of DC %d does not answer (%s): ended", init->dcid,
-	       strerror(-why));
-	os_pidfd_signal(init->pidfd, 9);
-	return why;
+	struct dc_init *init = ctx;
+
+	(void)fd;
+	(void)events;
+	init->holds++;
+	read_replies(init);
+	let_go(init);
 }
 
-/* Waits for a reply; *pidfd is -1 or the caller's. */
-static int init_receive(struct dc_init *init, struct init_reply *reply, int *pidfd)
+/*
+ * One exit for each turn of the loop. An answer that the init gave before it is in the other socket by
+ * now, and has to be known first: it may be of the process that has ended.
+ */
+static void on_exit_packet(void *ctx, int fd, int events)
 {
-	int fds[OS_FDS_MAX], count = 0;
-	int r = os_poll(init->request_fd, OS_READ, DC_INIT_TIMEOUT_MS);
-	ssize_t n;
+	struct dc_init *init = ctx;
+	struct dc_exit ended;
+	ssize_t n = os_packet_recv(fd, &ended, sizeof(ended), NULL, NULL);
 
-	*pidfd = -1;
-	if (r < 0)
-		return init_give_up(init, r);
-	n = os_packet_recv(init->request_fd, reply, sizeof(*reply), fds, &count);
-	if (n == sizeof(*reply) && count <= 1) {
-		*pidfd = count ? fds[0] : -1;
-		return 0;
+	(void)events;
+	if (n == -EAGAIN)
+		return;
+	init->holds++;
+	read_replies(init);
+	if (!init->freed && n == sizeof(ended)) {
+		init->events.exited(init->events.ctx, init->dcid, &ended);
+	} else if (!init->freed) {
+		init->exits = os_source_free(init->exits);
+		if (!init->lost)
+			lose(init);
+		if (!init->freed)
+			init->events.gone(init->events.ctx, init->dcid);
 	}
-	while (count > 0)
-		os_close(fds[--count]);
-	return !n ? -ECONNRESET : n < 0 ? (int)n : init_give_up(init, -EPROTO);
+	let_go(init);
 }
 
-/* One request and its reply. The result is the reply's. */
-static int init_ask(struct dc_init *init, const struct init_request *request, const char *strings,
-		    const int *fds, int fd_count, struct init_reply *reply, int *pidfd)
+static void on_silence(void *ctx)
 {
-	struct iovec parts[2] = {
-		{ (void *)(uintptr_t)request, sizeof(*request) },
-		{ (void *)(uintptr_t)strings, request->string_bytes },
-	};
-	int r = os_packet_sendv(init->request_fd, parts, request->string_bytes ? 2 : 1, fds,
-				fd_count);
+	struct dc_init *init = ctx;
 
-	*reply = (struct init_reply){ 0 };
-	*pidfd = -1;
-	if (r == -EAGAIN)
-		return init_give_up(init, -ETIMEDOUT);
-	if (r < 0)
-		return r == -EPIPE ? -ECONNRESET : r;
-	r = init_receive(init, reply, pidfd);
-	return r < 0 ? r : reply->error;
+	if (init->freed || init->lost)
+		os_log(OS_LOG_ERROR, "the init of DC %d has not ended yet", init->dcid);
+	else
+		os_log(OS_LOG_ERROR, "the init of DC %d (process %d) does not %s", init->dcid,
+		       init->pid, init->ready ? "answer" : "come up");
+	if (init->freed) {
+		init->old = true;
+		pump_successor(init->dcid);
+		return;
+	}
+	init->holds++;
+	if (init->lost) {
+		init->events.gone(init->events.ctx, init->dcid);
+	} else if (!init->ready) {
+		lose(init);
+	} else {
+		refuse_all(init, -ETIMEDOUT);
+		if (!init->freed)
+			pump(init);
+	}
+	let_go(init);
 }
 
-static int init_ask_simple(struct dc_init *init, enum init_call call, int vpid,
-			   struct init_reply *reply)
-{
-	struct init_request request = { .call = call, .vpid = vpid };
-	int pidfd, r = init_ask(init, &request, NULL, NULL, 0, reply, &pidfd);
-
-	os_close(pidfd);
-	return r;
-}
+/* ---- start and end ---- */
 
 /* Both ends of both sockets: [0] stays, [1] goes to the init. */
 static int init_sockets(int requests[2], int events[2])
@@ -147,26 +359,45 @@ static int init_launch(struct dc_init *init, int nodeid)
 	return r;
 }
 
-int dc_init_start(struct dc_init **initp, int dcid, int nodeid)
+static struct dc_init *init_new(struct os_loop *loop, int dcid, const struct dc_init_events *events)
 {
 	struct dc_init *init = malloc(sizeof(*init));
-	struct init_reply reply;
-	int r, none;
 
 	if (!init)
-		return -ENOMEM;
-	*init = (struct dc_init){ .dcid = dcid, .pidfd = -1, .request_fd = -1, .event_fd = -1 };
-	r = init_launch(init, nodeid);
+		return NULL;
+	*init = (struct dc_init){ .next = inits,
+				  .dcid = dcid,
+				  .pidfd = -1,
+				  .request_fd = -1,
+				  .event_fd = -1,
+				  .loop = loop,
+				  .events = *events };
+	inits = init;
+	return init;
+}
+
+static int init_listen(struct dc_init *init)
+{
+	int r = os_source_io(init->loop, init->request_fd, OS_READ, on_reply, init,
+			     &init->requests);
+
 	if (!r)
-		r = init_receive(init, &reply, &none);
+		r = os_source_io(init->loop, init->event_fd, OS_READ, on_exit_packet, init,
+				 &init->exits);
 	if (!r)
-		r = reply.error;
-	/*
-	 * The daemon's own limit is for its own pages: programs have what they would have without. Not
-	 * before the init stands, because it begins with all that the daemon has open.
-	 */
+		r = os_source_timer(init->loop, init->ready ? -1 : TIMEOUT_US, on_silence, init,
+				    &init->timer);
+	return r;
+}
+
+int dc_init_start(struct dc_init **initp, struct os_loop *loop, int dcid, int nodeid,
+		  const struct dc_init_events *events)
+{
+	struct dc_init *init = init_new(loop, dcid, events);
+	int r = init ? init_launch(init, nodeid) : -ENOMEM;
+
 	if (!r)
-		r = os_descriptors_restore(init->pid);
+		r = init_listen(init);
 	if (r < 0) {
 		dc_init_free(init);
 		return r;
@@ -179,17 +410,42 @@ struct dc_init *dc_init_free(struct dc_init *init)
 {
 	if (!init)
 		return NULL;
-	os_close(init->request_fd);
-	os_close(init->event_fd);
+	init->holds++;
+	init->lost = init->freed = true;
+	init->requests = os_source_free(init->requests);
+	init->exits = os_source_free(init->exits);
+	init->request_fd = os_close(init->request_fd);
+	init->event_fd = os_close(init->event_fd);
 	if (init->pidfd >= 0) {
 		os_pidfd_signal(init->pidfd, 9);
 		/* It ends after all in its namespace; one that is being traced may hold that up. */
-		if (os_reap_pidfd(init->pidfd, DC_INIT_TIMEOUT_MS) < 0)
-			os_log(OS_LOG_ERROR, "the init of DC %d has not ended yet", init->dcid);
+		if (os_source_io(init->loop, init->pidfd, OS_READ, on_end, init, &init->end) < 0 ||
+		    !init->timer || os_timer_set(init->timer, TIMEOUT_US) < 0)
+			init->old = true; /* nobody is told of its end, or waits for it */
+	} else {
+		init->timer = os_source_free(init->timer);
 	}
-	os_close(init->pidfd);
-	free(init);
+	refuse_all(init, -ECONNRESET);
+	let_go(init);
 	return NULL;
+}
+
+void dc_init_settle(int timeout_ms)
+{
+	int64_t deadline = os_deadline_ns(timeout_ms);
+
+	for (struct dc_init *init = inits, *next; init; init = next) {
+		int64_t left = deadline - os_now_ns();
+
+		next = init->next;
+		if (!init->freed)
+			continue;
+		if (os_reap_pidfd(init->pidfd, left > 0 ? (int)(left / OS_MS_NS) : 0) < 0)
+			os_log(OS_LOG_ERROR, "the init of DC %d has not ended yet", init->dcid);
+		os_source_free(init->end);
+		os_source_free(init->timer);
+		init_bury(init);
+	}
 }
 
 void dc_init_place(const struct dc_init *init, struct dc_init_place *place)
@@ -197,14 +453,19 @@ void dc_init_place(const struct dc_init *init, struct dc_init_place *place)
 	*place = (struct dc_init_place){ init->pid, init->pidfd, init->request_fd, init->event_fd };
 }
 
-struct dc_init *dc_init_adopt(int dcid, const struct dc_init_place *place)
+struct dc_init *dc_init_adopt(struct os_loop *loop, int dcid, const struct dc_init_place *place,
+			      const struct dc_init_events *events)
 {
-	struct dc_init *init = malloc(sizeof(*init));
+	struct dc_init *init = init_new(loop, dcid, events);
 
-	if (init)
-		*init = (struct dc_init){ dcid, place->pid, place->pidfd, place->request_fd,
-					  place->event_fd };
-	return init;
+	if (!init)
+		return NULL;
+	init->pid = place->pid;
+	init->pidfd = place->pidfd;
+	init->request_fd = place->request_fd;
+	init->event_fd = place->event_fd;
+	init->ready = true;
+	return init_listen(init) < 0 ? dc_init_free(init) : init;
 }
 
 pid_t dc_init_pid(const struct dc_init *init)
@@ -212,131 +473,76 @@ pid_t dc_init_pid(const struct dc_init *init)
 	return init->pid;
 }
 
-int dc_init_fd(const struct dc_init *init)
+bool dc_init_is_asked(const struct dc_init *init)
 {
-	return init->event_fd;
+	return !init->ready || init->asks || init->owes;
 }
 
-int dc_init_read(struct dc_init *init, struct dc_exit *ended)
+/* ---- questions ---- */
+
+/* Takes ask and its strings; the descriptors are still the caller's. */
+static int submit(struct dc_init *init, struct init_ask *ask, const int *fds, int fd_count,
+		  dc_init_done *done, void *ctx)
 {
-	ssize_t n = os_packet_recv(init->event_fd, ended, sizeof(*ended), NULL, NULL);
+	struct init_ask **link = &init->asks;
+	int count = 0, r = init->lost ? -ECONNRESET : 0;
 
-	if (n == sizeof(*ended))
-		return 0;
-	return n == -EAGAIN ? -EAGAIN : -ECONNRESET;
-}
+	ask->done = done;
+	ask->ctx = ctx;
+	for (; *link; link = &(*link)->next)
+		if (++count == ASKS_MAX)
+			r = -EBUSY;
+	while (!r && ask->fd_count < fd_count) {
+		int fd = os_dup(fds[ask->fd_count]);
 
-/* The fields of a SPAWN and its strings, for which the caller gives the room. */
-static int fill_spawn(struct init_request *request, const struct dc_spawn *spawn,
-		      struct strings *strings)
-{
-	int r;
-
-	if (!spawn->argv[0] || spawn->group_count < 0 || spawn->group_count > DC_INIT_GROUPS_MAX)
-		return -EINVAL;
-	*request = (struct init_request){ .call = INIT_SPAWN,
-					  .umask = spawn->umask,
-					  .uid = spawn->uid,
-					  .gid = spawn->gid,
-					  .group_count = (uint32_t)spawn->group_count };
-	if (spawn->group_count)
-		memcpy(request->groups, spawn->groups, sizeof(gid_t) * (size_t)spawn->group_count);
-	if (spawn->taken)
-		memcpy(request->taken, spawn->taken, sizeof(request->taken));
-	r = strings_add_all(strings, spawn->argv, &request->argc);
-	if (!r)
-		r = strings_add_all(strings, spawn->envp, &request->envc);
-	if (!r)
-		r = strings_add(strings, spawn->cwd);
-	request->string_bytes = (uint32_t)strings->len;
+		if (fd < 0)
+			r = fd;
+		else
+			ask->fds[ask->fd_count++] = fd;
+	}
+	if (!r) {
+		*link = ask;
+		if (init->asks == ask && may_send(init))
+			r = send_first(init);
+		if (!r && init->asks == ask)
+			os_timer_set(init->timer, TIMEOUT_US);
+	}
+	if (r < 0) {
+		if (*link == ask)
+			*link = NULL;
+		init_ask_free(ask);
+	}
 	return r;
 }
 
-static int ask_spawn(struct dc_init *init, const struct dc_spawn *spawn, struct init_reply *reply,
-		     int *pidfd)
+int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, dc_init_done *done, void *ctx)
 {
-	struct strings strings = { .bytes = malloc(CTL_PACKET_MAX), .room = CTL_PACKET_MAX };
-	struct init_request request;
-	int fds[3], count = 0, r;
-
-	*reply = (struct init_reply){ 0 };
-	*pidfd = -1;
-	if (!strings.bytes)
-		return -ENOMEM;
-	r = fill_spawn(&request, spawn, &strings);
-	for (int i = 0; !r && i < 3; i++) {
-		if (spawn->fds[i] < 0)
-			continue;
-		request.streams |= 1u << i;
-		fds[count++] = spawn->fds[i];
-	}
-	if (!r)
-		r = init_ask(init, &request, strings.bytes, fds, count, reply, pidfd);
-	free(strings.bytes);
-	return r;
-}
-
-/* What SPAWN and SHELL come back with. Takes pidfd. */
-static int started(int pidfd, pid_t *lpidp, int *pidfdp)
-{
-	pid_t lpid = pidfd < 0 ? -EPROTO : os_pidfd_pid(pidfd);
-
-	if (lpid < 0) {
-		os_close(pidfd);
-		return lpid;
-	}
-	*lpidp = lpid;
-	*pidfdp = pidfd;
-	return 0;
-}
-
-int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, int *vpidp, pid_t *lpidp,
-		  int *pidfdp, struct refusal *why)
-{
-	struct init_reply reply;
-	int pidfd, r = ask_spawn(init, spawn, &reply, &pidfd);
-
-	if (!r)
-		r = started(pidfd, lpidp, pidfdp);
-	if (r < 0)
-		return refusal_set(why, result_of_errno(r), "cannot start %s: could not %s: %s",
-				   spawn->argv[0] ? spawn->argv[0] : "nothing",
-				   os_spawn_step_text((enum os_spawn_step)reply.step),
-				   strerror(-r));
-	*vpidp = reply.vpid;
-	return 0;
-}
-
-int dc_init_go(struct dc_init *init, int vpid, struct refusal *why)
-{
-	struct init_reply reply;
-	int r = init_ask_simple(init, INIT_GO, vpid, &reply);
+	int fds[3], count = 0;
+	struct init_ask *ask;
+	int r = init_ask_spawn(&ask, spawn);
 
 	if (r < 0)
-		return refusal_set(why, result_of_errno(r),
-				   "could not %s: %s: check the command's name and rights",
-				   os_spawn_step_text(OS_SPAWN_EXECUTE), strerror(-r));
-	return 0;
+		return r;
+	for (int i = 0; i < 3; i++)
+		if (spawn->fds[i] >= 0)
+			fds[count++] = spawn->fds[i];
+	return submit(init, ask, fds, count, done, ctx);
 }
 
-int dc_init_cancel(struct dc_init *init, int vpid)
+int dc_init_go(struct dc_init *init, int vpid, dc_init_done *done, void *ctx)
 {
-	struct init_reply reply;
+	struct init_ask *ask = init_ask_go(vpid);
 
-	return init_ask_simple(init, INIT_CANCEL, vpid, &reply);
+	return ask ? submit(init, ask, NULL, 0, done, ctx) : -ENOMEM;
 }
 
 int dc_init_shell(struct dc_init *init, int vpid, const char *path, const int *fds, int fd_count,
-		  pid_t *lpidp, int *pidfdp)
+		  dc_init_done *done, void *ctx)
 {
-	struct init_request request = { .call = INIT_SHELL,
-					.vpid = vpid,
-					.string_bytes = (uint32_t)strlen(path) + 1 };
-	struct init_reply reply;
-	int pidfd, r;
+	struct init_ask *ask;
 
 	if (vpid <= 1 || fd_count < 0 || fd_count > DC_INIT_SHELL_FDS)
 		return -EINVAL;
-	r = init_ask(init, &request, path, fds, fd_count, &reply, &pidfd);
-	return r < 0 ? r : started(pidfd, lpidp, pidfdp);
+	ask = init_ask_shell(vpid, path);
+	return ask ? submit(init, ask, fds, fd_count, done, ctx) : -ENOMEM;
 }

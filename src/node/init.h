@@ -10,14 +10,18 @@
  *
  *	daemon                               init                            process
  *	dc_init_spawn()  -- request socket -->  clone3, set_tid  ------------->  prepares itself,
- *	     <--- vpid, pidfd, or which step failed ---                         waits
+ *	 done()  <--- vpid, pidfd, or which step failed ---                     waits
  *	(binds it)
  *	dc_init_go()     -- request socket -->  lets it go       ------------->  executes
- *	dc_init_read()  <-- event socket ----  reaped
+ *	 done()  <--- 0, or why not ---
+ *	exited() <------ event socket --------  reaped
  *
- * Requests are synchronous: the init answers at once, and a request that is not answered within
- * DC_INIT_TIMEOUT_MS ends the init (-ETIMEDOUT). The caller serialises (the node lock). Pids in the
- * namespace (vpids) come from the node's own range, so that they are unique in the cluster.
+ * Nobody waits for an init with the node lock held: what is asked of it is queued, goes out one by one
+ * as the init answers, and its answer comes from the loop. An init that has answered nothing for
+ * DC_INIT_TIMEOUT_MS (it may be stopped) lives on, with all in it, but what was asked of it is refused
+ * (-ETIMEDOUT); what it still does of that when it goes on is undone. Only one that does not even
+ * come up is ended. The caller serialises (the node lock). Pids in the namespace (vpids) come from the
+ * node's own range, so that they are unique in the cluster.
  */
 
 #include <stdbool.h>
@@ -40,6 +44,7 @@ static inline int dc_vpid_base(int nodeid)
 }
 
 struct dc_init;
+struct os_loop;
 
 /* What to execute. All memory and descriptors stay the caller's. */
 struct dc_spawn {
@@ -61,15 +66,41 @@ struct dc_exit {
 	int status; /* as from wait(2) */
 };
 
+/* What an init tells by itself, from the loop. dc_init_free() may be called in both. */
+struct dc_init_events {
+	void (*exited)(void *ctx, int dcid, const struct dc_exit *ended);
+	void (*gone)(void *ctx, int dcid); /* it has ended, or does not come up: free it */
+	void *ctx;
+};
+
+/* What comes of a question: from the loop or from dc_init_free(), exactly once, never from the question. */
+struct dc_init_answer {
+	int error; /* 0, or why says more */
+	int vpid;
+	pid_t lpid;
+	int pidfd; /* of what was started: the callee's; or -1 */
+	struct refusal why;
+};
+typedef void dc_init_done(void *ctx, const struct dc_init_answer *answer);
+
 /*
- * Starts the init of DC dcid. Needs root. When called on the daemon's main thread the kernel also
- * kills the init when that ends; from any other thread only the sockets tell it. 0 or negative errno.
+ * Starts the init of DC dcid; it can be asked at once. Needs root. When called on the daemon's main
+ * thread the kernel also kills the init when that ends; from any other thread only the sockets tell it.
+ * 0 or negative errno.
  */
-int dc_init_start(struct dc_init **initp, int dcid, int nodeid);
-/* Kills the init and with it all in the namespace; returns NULL. */
+int dc_init_start(struct dc_init **initp, struct os_loop *loop, int dcid, int nodeid,
+		  const struct dc_init_events *events);
+/*
+ * Kills the init and with it all in the namespace; what was asked of it is refused (-ECONNRESET). It is
+ * collected when it has ended; until then a new init of its DC starts nothing. Returns NULL.
+ */
 struct dc_init *dc_init_free(struct dc_init *init);
+/* Waits until all that were freed have ended. Without the lock, when the loop does not run any more. */
+void dc_init_settle(int timeout_ms);
 
 pid_t dc_init_pid(const struct dc_init *init);
+/* Whether it owes an answer. */
+bool dc_init_is_asked(const struct dc_init *init);
 
 /*
  * For a daemon that executes its program anew: what it knows of an init that runs on, and taking it
@@ -80,34 +111,28 @@ struct dc_init_place {
 	int pidfd, request_fd, event_fd;
 };
 void dc_init_place(const struct dc_init *init, struct dc_init_place *place);
-struct dc_init *dc_init_adopt(int dcid, const struct dc_init_place *place);
-
-/* Descriptor to watch for reading; then dc_init_read() until -EAGAIN. */
-int dc_init_fd(const struct dc_init *init);
-/* The next process that ended. 0; -EAGAIN: no more now; -ECONNRESET: the init itself is gone. */
-int dc_init_read(struct dc_init *init, struct dc_exit *ended);
+struct dc_init *dc_init_adopt(struct os_loop *loop, int dcid, const struct dc_init_place *place,
+			      const struct dc_init_events *events);
 
 /*
  * Starts a process that waits, all prepared, before it executes anything: its own session and process
- * group (sid = pgid = vpid), default signal dispositions and mask, the daemon's rlimits. *pidfdp is
- * the caller's. It lives until dc_init_go() or dc_init_cancel(). A negative EDVS number, and *why says which
- * step failed (no such folder, no such user ...); why may be NULL.
+ * group (sid = pgid = vpid), default signal dispositions and mask, the daemon's rlimits. It lives until
+ * dc_init_go(), or until it is killed. The answer says which step failed (no such folder, no such user
+ * ...). This and the next two return 0, or a negative errno when done() will not be called.
  */
-int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, int *vpidp, pid_t *lpidp,
-		  int *pidfdp, struct refusal *why);
-/* Lets it execute; 0: it did. Otherwise an EDVS number; the process ends and its exit is told. */
-int dc_init_go(struct dc_init *init, int vpid, struct refusal *why);
-/* Kills one that waits; its exit is told. -ESRCH: it is not waiting. */
-int dc_init_cancel(struct dc_init *init, int vpid);
+int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, dc_init_done *done,
+		  void *ctx);
+/* Lets it execute; error 0: it did. Otherwise the caller kills it; its exit is told. */
+int dc_init_go(struct dc_init *init, int vpid, dc_init_done *done, void *ctx);
 
 /*
  * Starts the program `path` with exactly this vpid (-EEXIST: taken; -EBUSY: by a process that has
  * ended, which will be over in a moment: ask again), in its own session, with
  * nothing open but fds[0..] as descriptors 3 and up, root's credentials, an empty environment. For
- * the migration engine, which turns it into the process that arrives. When this returns 0 it runs.
+ * the migration engine, which turns it into the process that arrives. When the answer is 0 it runs.
  */
 int dc_init_shell(struct dc_init *init, int vpid, const char *path, const int *fds, int fd_count,
-		  pid_t *lpidp, int *pidfdp);
+		  dc_init_done *done, void *ctx);
 
 /* The init's side: main() hands over when argv[1] is DC_INIT_ARGUMENT. The exit status. */
 int dc_init_main(int argc, char **argv);

@@ -17,37 +17,120 @@ static void test_init_killed(void)
 {
 	char *argv[] = { "sleep", "100", NULL };
 	struct dc_spawn spawn = spawn_of(argv);
-	struct dc_exit ended;
-	struct child c;
-	int fd = -1;
+	struct child c, none = { .pidfd = -1 };
 
 	setup();
 	c = start(&spawn);
 	kill(dc_init_pid(dc), SIGKILL);
 	CHECK_EQ(os_poll(c.pidfd, OS_READ, WAIT_MS), 0); /* its processes go with it */
-	CHECK_EQ(os_poll(dc_init_fd(dc), OS_READ, WAIT_MS), 0);
-	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);
-	CHECK(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &fd, NULL) < 0);
-	CHECK_EQ(fd, -1);
+	wait_for(&gone, 0, WAIT_MS);
+	CHECK(gone);
+	CHECK(rig_spawn(&spawn, &none, NULL) < 0);
+	CHECK_EQ(none.pidfd, -1);
 	os_close(c.pidfd);
-	dc = dc_init_free(dc);
+	drop();
 }
 
+/* Only the caller of a question waits for its answer, and what is refused leaves nothing behind. */
 static void test_init_stopped(void)
+{
+	char *sleeper[] = { "sleep", "100", NULL }, *argv[] = { "true", NULL };
+	struct dc_spawn spawn = spawn_of(sleeper);
+	struct refusal why = REFUSAL_NONE;
+	struct question questions[3] = { 0 };
+	struct child lives, c = { .pidfd = -1 };
+	int before, killed = 0;
+	int64_t begin;
+
+	setup();
+	lives = start(&spawn);
+	before = fds_open();
+	spawn = spawn_of(argv);
+	kill(dc_init_pid(dc), SIGSTOP);
+	begin = os_now_ns();
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(dc_init_spawn(dc, &spawn, on_answer, &questions[i]), 0);
+	CHECK(os_now_ns() - begin < DC_INIT_TIMEOUT_MS / 4 * OS_MS_NS); /* nothing waits */
+	CHECK(dc_init_is_asked(dc));
+	for (int i = 0; i < 3; i++) {
+		wait_for(&questions[i].answered, 0, WAIT_MS);
+		CHECK_EQ(questions[i].answer.why.error, EDVSTIMEDOUT);
+		CHECK(strstr(questions[i].answer.why.reason, "cannot start true"));
+		CHECK(strstr(questions[i].answer.why.reason, "kill -CONT"));
+	}
+	CHECK(os_now_ns() - begin < (DC_INIT_TIMEOUT_MS + 2000) * OS_MS_NS);
+	CHECK_EQ(rig_spawn(&spawn, &c, &why), EDVSTIMEDOUT);
+	CHECK(!gone && dc_init_is_asked(dc));
+	CHECK_EQ(os_poll(lives.pidfd, OS_READ, 0), -ETIMEDOUT); /* its processes live on */
+	kill(dc_init_pid(dc), SIGCONT);
+	c = start(&spawn);
+	CHECK(c.vpid);
+	/* One question was on its way: what came of it is undone. */
+	wait_for(NULL, 2, WAIT_MS);
+	CHECK_EQ(exit_count, 2);
+	for (unsigned i = 0; i < exit_count; i++)
+		killed += exits[i].vpid != c.vpid && exits[i].status == SIGKILL;
+	CHECK_EQ(killed, 1);
+	CHECK(!dc_init_is_asked(dc));
+	os_close(c.pidfd);
+	CHECK_EQ(fds_open(), before);
+	os_close(lives.pidfd);
+	drop();
+}
+
+/* Before it has come up, when nothing runs in it. */
+static void test_init_never_comes_up(void)
 {
 	char *argv[] = { "true", NULL };
 	struct dc_spawn spawn = spawn_of(argv);
-	struct dc_exit ended;
-	int64_t begin = os_now_ns();
-	struct child c = { 0 };
+	struct child c = { .pidfd = -1 };
+
+	CHECK(!rig_init(7));
+	kill(dc_init_pid(dc), SIGSTOP);
+	CHECK(rig_spawn(&spawn, &c, NULL) < 0);
+	CHECK_EQ(c.pidfd, -1);
+	wait_for(&gone, 0, WAIT_MS);
+	CHECK(gone);
+	drop();
+}
+
+/* A question that is under way when the init is let go of is refused then. */
+static void test_freed_while_asked(void)
+{
+	char *argv[] = { "true", NULL };
+	struct dc_spawn spawn = spawn_of(argv);
+	struct question questions[2] = { 0 };
 
 	setup();
 	kill(dc_init_pid(dc), SIGSTOP);
-	CHECK_EQ(dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL), EDVSTIMEDOUT);
-	CHECK(os_now_ns() - begin < (DC_INIT_TIMEOUT_MS + 2000) * OS_MS_NS);
-	CHECK_EQ(os_poll(dc_init_fd(dc), OS_READ, WAIT_MS), 0);
-	CHECK_EQ(dc_init_read(dc, &ended), -ECONNRESET);
-	dc = dc_init_free(dc);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(dc_init_spawn(dc, &spawn, on_answer, &questions[i]), 0);
+	drop();
+	for (int i = 0; i < 2; i++) {
+		CHECK(questions[i].answered);
+		CHECK_EQ(questions[i].answer.error, -ECONNRESET);
+		CHECK_EQ(questions[i].answer.pidfd, -1);
+	}
+}
+
+/* What a DC's earlier init had started is over before its next one starts anything. */
+static void test_successor_waits(void)
+{
+	char *sleeper[] = { "sleep", "100", NULL }, *argv[] = { "true", NULL };
+	struct dc_spawn spawn = spawn_of(sleeper);
+	struct child old, c;
+
+	setup();
+	old = start(&spawn);
+	dc = dc_init_free(dc); /* not settled */
+	setup();
+	spawn = spawn_of(argv);
+	c = start(&spawn);
+	CHECK(c.vpid);
+	CHECK_EQ(os_poll(old.pidfd, OS_READ, 0), 0);
+	os_close(old.pidfd);
+	os_close(c.pidfd);
+	drop();
 }
 
 /* TEST_DAEMON: an init with a process and one that waits, told to the parent; then nothing. */
@@ -55,13 +138,13 @@ static int run_daemon(void)
 {
 	char *argv[] = { "sleep", "100", NULL };
 	struct dc_spawn spawn = spawn_of(argv);
-	struct child c = { 0 };
+	struct child c = { .pidfd = -1 };
 	pid_t pids[3];
 
 	setup();
 	pids[0] = dc_init_pid(dc);
 	pids[1] = start(&spawn).lpid;
-	dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL);
+	rig_spawn(&spawn, &c, NULL);
 	pids[2] = c.lpid;
 	if (write(STDOUT_FILENO, pids, sizeof(pids)) != sizeof(pids))
 		return 1;
@@ -120,15 +203,16 @@ static void test_init_killed_at_any_moment(void)
 		while (!r) {
 			struct child c = { .pidfd = -1 };
 
-			r = dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL);
-			if (!r)
-				r = done & 1 ? dc_init_cancel(dc, c.vpid)
-					     : dc_init_go(dc, c.vpid, NULL);
+			r = rig_spawn(&spawn, &c, NULL);
+			if (!r && done & 1)
+				os_pidfd_signal(c.pidfd, SIGKILL);
+			else if (!r)
+				r = rig_go(c.vpid, NULL);
 			os_close(c.pidfd);
 			done++;
 		}
 		pthread_join(thread, NULL);
-		dc = dc_init_free(dc);
+		drop();
 		CHECK(os_now_ns() - begin < 1000 * OS_MS_NS);
 	}
 	printf("%d processes started\n", done);
@@ -145,16 +229,16 @@ static int run_busy_daemon(const char *mark)
 	struct child c;
 
 	for (;;) {
-		if (dc_init_start(&dc, (int)strtol(mark, NULL, 10), NODE))
+		if (rig_init((int)strtol(mark, NULL, 10)))
 			return 1;
 		for (int i = 0; i < 3; i++) {
-			if (dc_init_spawn(dc, &spawn, &c.vpid, &c.lpid, &c.pidfd, NULL))
+			if (rig_spawn(&spawn, &c, NULL))
 				return 1;
-			if (i && dc_init_go(dc, c.vpid, NULL))
+			if (i && rig_go(c.vpid, NULL))
 				return 1;
 			os_close(c.pidfd);
 		}
-		dc = dc_init_free(dc);
+		drop();
 	}
 }
 
@@ -206,9 +290,10 @@ static void test_daemon_killed_at_any_moment(void)
 	}
 	CHECK_EQ(left, 0);
 	/* And would have been seen. */
-	CHECK(!dc_init_start(&dc, (int)strtol(mark, NULL, 10), NODE));
+	CHECK(!rig_init((int)strtol(mark, NULL, 10)));
+	rig_up();
 	CHECK_EQ(count_marked(mark), 1);
-	dc = dc_init_free(dc);
+	drop();
 }
 
 int main(int argc, char **argv)
@@ -221,6 +306,9 @@ int main(int argc, char **argv)
 		return test_end();
 	TEST(test_init_killed);
 	TEST(test_init_stopped);
+	TEST(test_init_never_comes_up);
+	TEST(test_freed_while_asked);
+	TEST(test_successor_waits);
 	TEST(test_daemon_killed);
 	TEST(test_init_killed_at_any_moment);
 	TEST(test_daemon_killed_at_any_moment);

@@ -2,7 +2,7 @@
 /*
  * The init's side: process 1 of a pid namespace, one thread, one loop.
  *
- *	request socket   SPAWN -> waiting[] -> GO or CANCEL; SHELL
+ *	request socket   SPAWN -> waiting[] -> GO, or its end; SHELL
  *	event socket     one packet for every child collected, its own or an orphan; when there is no
  *	                 room a child stays uncollected until there is
  *	end of file      on either: the daemon is gone, and so is everything here
@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "node/fault.h"
 #include "node/init.h"
 #include "node/init_orphans.h"
 #include "node/init_wire.h"
@@ -197,20 +198,6 @@ static void serve_go(const struct init_request *request)
 	reply(r, request->vpid, OS_SPAWN_EXECUTE, -1);
 }
 
-static void serve_cancel(const struct init_request *request)
-{
-	struct waiting *w = request->vpid > 0 ? find_waiting(request->vpid) : NULL;
-
-	if (!w) {
-		reply(-ESRCH, 0, OS_SPAWN_NONE, -1);
-		return;
-	}
-	os_close(w->go_fd);
-	os_pidfd_signal(w->pidfd, SIGKILL);
-	forget_waiting(w);
-	reply(0, request->vpid, OS_SPAWN_NONE, -1);
-}
-
 /* Collects whoever ended, as far as the daemon's socket has room for the news. */
 static void collect(void)
 {
@@ -220,6 +207,7 @@ static void collect(void)
 	int r;
 
 	while (!os_reap_peek(&pid, &ended.status)) {
+		fault_point("init-collect");
 		init_orphans_end(pid);
 		ended.vpid = pid;
 		r = os_packet_send(INIT_EVENT_FD, &ended, sizeof(ended), NULL, 0);
@@ -316,8 +304,6 @@ static void serve(size_t len, const int *fds, int fd_count)
 		serve_shell(request, text, fds, fd_count);
 	else if (whole && request->call == INIT_GO)
 		serve_go(request);
-	else if (whole && request->call == INIT_CANCEL)
-		serve_cancel(request);
 	else
 		reply(-EBADMSG, 0, OS_SPAWN_NONE, -1);
 }

@@ -16,7 +16,7 @@
 #include "node/init.h"
 #include "wire/ctl.h"
 
-#define INIT_WIRE_VERSION 1
+#define INIT_WIRE_VERSION 2
 #define INIT_REQUEST_FD	  3
 #define INIT_EVENT_FD	  4
 #define INIT_PACKET_MAX	  (CTL_PACKET_MAX + 4096)
@@ -25,8 +25,7 @@
 enum init_call {
 	INIT_SPAWN = 1,
 	INIT_GO = 2,
-	INIT_CANCEL = 3,
-	INIT_SHELL = 4
+	INIT_SHELL = 3
 };
 
 /*

@@ -310,5 +310,6 @@ int node_run(struct node *node)
 			node_drop_init(node, dcid);
 	node->server = server_free(node->server);
 	node_unlock(node);
+	dc_init_settle(DC_INIT_TIMEOUT_MS);
 	return r < 0 || node->failed ? 1 : 0;
 }

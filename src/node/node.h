@@ -37,6 +37,7 @@ struct copy_task;
 struct ring_chase;
 struct streams;
 struct dc_init;
+struct dc_init_place;
 struct server;
 struct restart;
 struct homecoming;
@@ -85,15 +86,14 @@ struct node {
 	uint64_t next_request;
 	struct process *processes;     /* bound or run here */
 	struct dc_init *init[SHM_DCS]; /* pid namespace of each DC, started at first need */
-	struct os_source *init_source[SHM_DCS];
-	struct request *forwarded;    /* waiting for another node's answer */
-	struct ended *ended;	      /* logs of processes that are no more */
-	struct ring_chase *chases;    /* looking for endpoints that wait for each other */
-	struct copy_task *copies;     /* data copies under way */
-	struct streams *streams;      /* who does the large ones */
-	_Atomic int lanes_served;     /* threads of stream_serve.c */
-	struct arrival *arrivals;     /* migrations to this node */
-	struct departure *departures; /* migrations from this node */
+	struct request *forwarded;     /* waiting for another node's answer */
+	struct ended *ended;	       /* logs of processes that are no more */
+	struct ring_chase *chases;     /* looking for endpoints that wait for each other */
+	struct copy_task *copies;      /* data copies under way */
+	struct streams *streams;       /* who does the large ones */
+	_Atomic int lanes_served;      /* threads of stream_serve.c */
+	struct arrival *arrivals;      /* migrations to this node */
+	struct departure *departures;  /* migrations from this node */
 	pthread_t bell_thread;
 	priv_usr_t priv[SHM_DCS][SHM_SLOTS]; /* as set by dvk_setpriv on this node; see priv.c */
 };
@@ -122,11 +122,11 @@ int node_locate(const struct node *node, int dcid, int endpoint);
 
 /* Fills the rights of a bound task in its status page: call bits, system process or not. */
 void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page *page);
-/* The DC's pid namespace on this node, made at first need; run.c. 0 or negative errno. */
-int node_init_of(struct node *node, int dcid, struct dc_init **initp);
-/* Takes an init that runs, and watches it. */
-int node_take_init(struct node *node, int dcid, struct dc_init *init);
-/* Ends it and everything in it. */
+/* The DC's pid namespace on this node, node->init[dcid], made at first need; run.c. 0 or negative errno. */
+int node_start_init(struct node *node, int dcid);
+/* Takes over one that runs. */
+int node_adopt_init(struct node *node, int dcid, const struct dc_init_place *place);
+/* Ends it and everything in it; see dc_init_free(). */
 void node_drop_init(struct node *node, int dcid);
 /* A DC is gone: end its processes here and its pid namespace. */
 void node_dc_removed(struct node *node, int dcid);

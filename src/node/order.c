@@ -230,11 +230,10 @@ static void node_changed(struct node *node, const struct directory_effect *effec
 static void dc_created(struct node *node, const struct directory_effect *effect)
 {
 	int self = node->options.id;
-	struct dc_init *init;
 
 	if ((effect->node == self || effect->node < 0) &&
 	    node->directory.dc[effect->dcid].nodes >> self & 1 &&
-	    node_init_of(node, effect->dcid, &init) < 0)
+	    node_start_init(node, effect->dcid) < 0)
 		os_log(OS_LOG_WARN, "the pid namespace of DC %d is tried again when it is needed",
 		       effect->dcid);
 }

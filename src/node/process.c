@@ -146,7 +146,7 @@ void process_free(struct process *process)
 		}
 	}
 	if (process->starter)
-		process->starter->keeper = NULL;
+		*process->starter = NULL;
 	warning_cancel(process);
 	end_waiters(process, true);
 	os_source_free(process->exit_source);
@@ -331,6 +331,15 @@ void process_on_departure_over(struct node *node, int dcid, int p_nr, uint32_t g
 		process_ended(process);
 }
 
+static void managed_ended(struct process *process, int wait_status)
+{
+	process->wait_status = wait_status;
+	if (process->arriving) /* the commit, or the discard, of its arrival sees to it */
+		process->ended = true;
+	else
+		process_ended(process);
+}
+
 void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status)
 {
 	struct process *process = process_find_vpid(node, dcid, vpid);
@@ -338,12 +347,20 @@ void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status
 	/* Of a process that had this number in an earlier stay here: the one that has it now lives. */
 	if (!process || os_poll(process->pidfd, OS_READ, 0) < 0)
 		return;
-	process->wait_status = wait_status;
-	if (process->arriving) { /* the commit, or the discard, of its arrival sees to it */
-		process->ended = true;
-		return;
+	managed_ended(process, wait_status);
+}
+
+void process_on_init_killed(struct node *node, int dcid)
+{
+	struct process *p = node->processes;
+
+	while (p) {
+		struct process *next = p->next;
+
+		if (p->managed && p->dcid == dcid && !p->ended)
+			managed_ended(p, 9);
+		p = next;
 	}
-	process_ended(process);
 }
 
 /* A line sent by the log: new bytes for everyone attached. */

@@ -54,8 +54,9 @@ struct process {
 	uint64_t drain;		 /* number of the last one that had it in hand; see drain.c */
 	char name[16];		 /* of a backup, which no directory names */
 	bool ended;
-	bool dc_removed;	 /* nothing of it is kept when it has ended */
-	struct request *starter; /* `dvs run`, while the order has its binding in hand; see run.c */
+	bool dc_removed; /* nothing of it is kept when it has ended */
+	struct process **
+		starter; /* of `dvs run` that is not answered yet: NULL when this is freed; see run.c */
 	int wait_status;
 	struct request *followers; /* logs -f, run --wait; by next_kept */
 	struct request *waiters;   /* for its end: dvk_unbind, dvs stop; by next_kept */
@@ -106,6 +107,8 @@ bool process_thread_ends(struct process *process);
 void process_propose_unbind(struct process *process);
 
 void process_on_init_exit(struct node *node, int dcid, int vpid, int wait_status);
+/* The init of a DC has been killed, and with it all that it had started. */
+void process_on_init_killed(struct node *node, int dcid);
 
 /* Gives it its log (owned from now on), whose first byte is the process's byte number `start`. */
 void process_take_log(struct process *process, struct proc_log *log, uint64_t start);

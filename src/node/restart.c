@@ -12,6 +12,7 @@
 #include "node/departure.h"
 #include "node/handlers.h"
 #include "node/handover.h"
+#include "node/init.h"
 #include "node/node.h"
 #include "node/process.h"
 #include "node/reattach.h"
@@ -119,6 +120,13 @@ static int obstacle(const struct node *node, const struct request *asker, struct
 	if (r == 0 && node->copies)
 		r = refusal_set(why, EDVSRSCBUSY,
 				"a data copy is still under way between nodes: ask again later");
+	for (int dcid = 0; dcid < SHM_DCS && r == 0; dcid++)
+		if (node->init[dcid] && dc_init_is_asked(node->init[dcid]))
+			r = refusal_set(
+				why, EDVSRSCBUSY,
+				"process %d, the init of DC %d, has not answered yet: if it is "
+				"stopped, let it go on (kill -CONT %d), or ask again later",
+				dc_init_pid(node->init[dcid]), dcid, dc_init_pid(node->init[dcid]));
 	for (const struct process *p = node->processes; p && r == 0; p = p->next)
 		if (p->warning)
 			r = refusal_set(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@
 #include "node/request.h"
 #include "node/rights.h"
 #include "os/log.h"
-#include "os/loop.h"
+#include "os/pid.h"
+#include "os/socket.h"
 
 /*
  * Starting a command bound to an endpoint, and what it writes. The process waits, all prepared, until
@@ -27,67 +29,41 @@
  * before it executed anything.
  */
 
-static void on_init(void *ctx, int fd, int events)
+static void on_exited(void *ctx, int dcid, const struct dc_exit *ended)
 {
-	struct node *node = ctx;
-
-	(void)events;
-	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		struct dc_exit ended;
-		int r = -EAGAIN;
-
-		if (!node->init[dcid] || dc_init_fd(node->init[dcid]) != fd)
-			continue;
-		while (node->init[dcid] && (r = dc_init_read(node->init[dcid], &ended)) == 0)
-			process_on_init_exit(node, dcid, ended.vpid, ended.status);
-		if (r != -EAGAIN && node->init[dcid]) {
-			os_log(OS_LOG_ERROR, "the init of DC %d is gone, and its processes with it",
-			       dcid);
-			node_drop_init(node, dcid);
-		}
-		return;
-	}
+	process_on_init_exit(ctx, dcid, ended->vpid, ended->status);
 }
 
-int node_take_init(struct node *node, int dcid, struct dc_init *init)
+static void on_gone(void *ctx, int dcid)
 {
-	int r;
-
-	node->init[dcid] = init;
-	r = os_source_io(node->loop, dc_init_fd(init), OS_READ, on_init, node,
-			 &node->init_source[dcid]);
-	if (r < 0)
-		node->init[dcid] = dc_init_free(init);
-	return r;
+	os_log(OS_LOG_ERROR, "the init of DC %d is gone, and its processes with it", dcid);
+	node_drop_init(ctx, dcid);
 }
 
-int node_init_of(struct node *node, int dcid, struct dc_init **initp)
+int node_start_init(struct node *node, int dcid)
 {
-	struct dc_init *init;
-	int r = 0;
+	const struct dc_init_events events = { on_exited, on_gone, node };
 
-	if (!node->init[dcid]) {
-		r = dc_init_start(&init, dcid, node->options.id);
-		if (r == 0)
-			r = node_take_init(node, dcid, init);
-	}
-	*initp = node->init[dcid];
-	return r;
+	return node->init[dcid] ? 0
+				: dc_init_start(&node->init[dcid], node->loop, dcid,
+						node->options.id, &events);
+}
+
+int node_adopt_init(struct node *node, int dcid, const struct dc_init_place *place)
+{
+	const struct dc_init_events events = { on_exited, on_gone, node };
+
+	node->init[dcid] = dc_init_adopt(node->loop, dcid, place, &events);
+	return node->init[dcid] ? 0 : -ENOMEM;
 }
 
 void node_drop_init(struct node *node, int dcid)
 {
-	struct process *p = node->processes;
+	struct dc_init *init = node->init[dcid];
 
-	node->init_source[dcid] = os_source_free(node->init_source[dcid]);
-	node->init[dcid] = dc_init_free(node->init[dcid]);
-	while (p) {
-		struct process *next = p->next;
-
-		if (p->managed && p->dcid == dcid && !p->ended)
-			process_on_init_exit(node, dcid, p->vpid, 9);
-		p = next;
-	}
+	node->init[dcid] = NULL; /* what comes of this is not asked of it */
+	dc_init_free(init);
+	process_on_init_killed(node, dcid);
 }
 
 /* The vpids of our range that live on elsewhere. */
@@ -145,22 +121,52 @@ static int parse_arguments(struct request *request, struct arguments *args)
 	return 0;
 }
 
-static int spawn(struct request *request, struct process **processp, struct refusal *why)
+/* One `dvs run`, from its first question to the init until it is answered. */
+struct run {
+	struct request *request;
+	struct process *process; /* NULL: not started yet, or gone again */
+	struct proc_log *log;	 /* until the process has it */
+	struct refusal why;  /* of the end of its process, which the order has still to hear of */
+	uint32_t generation; /* of the binding */
+};
+
+static void run_free(struct run *run)
 {
+	if (run->process)
+		run->process->starter = NULL;
+	proc_log_free(run->log);
+	free(run);
+}
+
+static void run_refuse(struct run *run)
+{
+	request_refuse(run->request, &run->why);
+	run_free(run);
+}
+
+/* It has not executed anything; its exit is told by the init. */
+static void kill_held(const struct process *process)
+{
+	os_pidfd_signal(process->pidfd, SIGKILL);
+}
+
+static void on_spawned(void *ctx, const struct dc_init_answer *answer);
+
+/* Asks the init for a process. */
+static int spawn(struct run *run)
+{
+	struct request *request = run->request;
 	struct node *node = request->node;
-	int dcid = request->head.dcid, vpid, pidfd, r;
+	int dcid = request->head.dcid, r;
 	uint64_t taken[BITS_WORDS(DC_VPID_COUNT)] = { 0 };
 	struct arguments args = { 0 };
-	struct proc_log *log = NULL;
 	struct dc_spawn spawn;
-	struct dc_init *init;
-	pid_t lpid;
 
 	r = parse_arguments(request, &args);
 	if (r == 0)
-		r = node_init_of(node, dcid, &init);
+		r = node_start_init(node, dcid);
 	if (r == 0)
-		r = proc_log_new(node->loop, &log);
+		r = proc_log_new(node->loop, &run->log);
 	if (r == 0) {
 		taken_vpids(node, dcid, taken);
 		spawn = (struct dc_spawn){ .argv = args.argv,
@@ -170,23 +176,16 @@ static int spawn(struct request *request, struct process **processp, struct refu
 					   .uid = request->uid,
 					   .gid = request->gid,
 					   .taken = taken,
-					   .fds = { -1, proc_log_fd(log), proc_log_fd(log) } };
-		r = dc_init_spawn(init, &spawn, &vpid, &lpid, &pidfd, why);
+					   .fds = { -1, proc_log_fd(run->log),
+						    proc_log_fd(run->log) } };
+		r = dc_init_spawn(node->init[dcid], &spawn, on_spawned, run);
 	}
 	free(args.argv);
-	if (r == 0)
-		r = process_new(node, lpid, lpid, vpid, pidfd, processp);
-	if (r < 0) {
-		proc_log_free(log);
-		refusal_set(
-			why, result_of_errno(r),
-			"the command could not be started: out of memory or descriptors on this node");
-		return r;
-	}
-	(*processp)->managed = true;
-	(*processp)->dcid = dcid;
-	process_take_log(*processp, log, 0);
-	return 0;
+	if (r < 0)
+		refusal_set(&run->why, result_of_errno(r),
+			    "the command could not be started on node %d: %s", node->options.id,
+			    strerror(-r));
+	return r;
 }
 
 static void run_row(struct request *request, const struct process *process)
@@ -208,16 +207,10 @@ static void run_unbound(struct node *node, void *ctx, const struct directory_res
 	(void)result; /* refused: it is unbound already, with its DC */
 }
 
-/* Its DC may have been removed meanwhile, and its init with it. */
-static void cancel_start(struct node *node, const struct process *process)
-{
-	if (node->init[process->dcid])
-		dc_init_cancel(node->init[process->dcid], process->vpid);
-}
-
 /* The process ended, or its DC was removed, before its binding came: the binding is nobody's. */
-static void run_orphaned(struct request *request, const struct directory_result *result)
+static void run_orphaned(struct run *run, const struct directory_result *result)
 {
+	const struct request *request = run->request;
 	struct command cmd = { .kind = COMMAND_UNBIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = _ENDPOINT_P(request->head.endpoint),
@@ -226,85 +219,169 @@ static void run_orphaned(struct request *request, const struct directory_result 
 
 	if (result->code >= 0)
 		order_propose(request->node, &cmd, run_unbound, NULL);
-	request_fail(request, EDVSSRCDIED,
-		     "the process for endpoint %d of DC %d ended before it could execute its "
-		     "command: it was killed, or the DC was removed meanwhile (dvs dc list)",
-		     request->head.endpoint, request->head.dcid);
+	refusal_set(&run->why, EDVSSRCDIED,
+		    "the process for endpoint %d of DC %d ended before it could execute its "
+		    "command: it was killed, or the DC was removed meanwhile (dvs dc list)",
+		    request->head.endpoint, request->head.dcid);
+	run_refuse(run);
+}
+
+static void run_over(struct node *node, void *ctx, const struct directory_result *result)
+{
+	(void)node;
+	(void)result; /* refused: its exit came first */
+	run_refuse(ctx);
+}
+
+/*
+ * Bound, and it will never execute. Refused when the order has ended the binding: who then asks
+ * for the slot finds it free, wherever.
+ */
+static void run_failed(struct run *run)
+{
+	const struct request *request = run->request;
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = _ENDPOINT_P(request->head.endpoint),
+			       .generation = run->generation,
+			       .flags = COMMAND_FLAG_DIED };
+
+	refusal_set(
+		&run->why, EDVSNOEXEC,
+		"the command could not be executed: its process or its container has just ended");
+	if (run->process)
+		kill_held(run->process);
+	if (run->process && run->process->backup) {
+		backup_end(run->process); /* no command of the order, and free here */
+		run_refuse(run);
+		return;
+	}
+	order_propose(request->node, &cmd, run_over, run);
+}
+
+/* The init has let it go, or could not. */
+static void on_let_go(void *ctx, const struct dc_init_answer *answer)
+{
+	struct run *run = ctx;
+	struct request *request = run->request;
+	struct process *process = run->process;
+
+	if (answer->error || !process) {
+		run->why = answer->why;
+		run_failed(run);
+		return;
+	}
+	run_free(run);
+	run_row(request, process);
+	if (request->head.flags & CTL_FLAG_FOLLOW)
+		process_follow(process, request);
+	else
+		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+}
+
+static void let_go(struct run *run)
+{
+	struct node *node = run->request->node;
+	struct dc_init *init = node->init[run->process->dcid];
+
+	if (!init || dc_init_go(init, run->process->vpid, on_let_go, run) < 0)
+		run_failed(run);
 }
 
 static void run_bound(struct node *node, void *ctx, const struct directory_result *result)
 {
-	struct request *request = ctx;
-	struct process *process = request->keeper;
-	struct refusal why = REFUSAL_NONE;
+	struct run *run = ctx;
+	struct request *request = run->request;
+	struct process *process = run->process;
 	int r;
 
 	if (!process) {
-		run_orphaned(request, result);
+		run_orphaned(run, result);
 		return;
 	}
-	process->starter = NULL;
-	request->keeper = NULL;
-	process->state = PROCESS_BOUND; /* from now on its exit, which cancel brings, unbinds it */
 	if (result->code < 0) {
-		process->state = PROCESS_STARTING;
-		cancel_start(node, process);
-		request_fail(request, result->code, "endpoint %d of DC %d cannot be bound: %s",
-			     request->head.endpoint, request->head.dcid,
-			     order_why(node, result->code));
+		kill_held(process);
+		refusal_set(&run->why, result->code, "endpoint %d of DC %d cannot be bound: %s",
+			    request->head.endpoint, request->head.dcid,
+			    order_why(node, result->code));
+		run_refuse(run);
 		return;
 	}
+	process->state = PROCESS_BOUND; /* from now on its exit unbinds it */
+	run->generation = result->generation;
 	rights_reset(node, request->head.dcid, request->head.endpoint);
 	r = process_attach(process, request->head.dcid, request->head.endpoint, result->value,
 			   result->generation);
-	if (r == 0)
-		proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
-	if (r == 0)
-		r = dc_init_go(node->init[process->dcid], process->vpid, &why);
 	if (r < 0) {
-		cancel_start(node, process);
-		refusal_set(
-			&why, EDVSNOEXEC,
-			"the command could not be executed: its process or its container has just ended");
-		request_refuse(request, &why);
+		run_failed(run);
 		return;
 	}
-	run_row(request, process);
-	if (request->head.flags & CTL_FLAG_FOLLOW)
-		process_follow(process, request);
-	else
-		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+	proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
+	let_go(run);
 }
 
 /* A backup is of this node alone: no command of the order, and no endpoint yet. */
-static void run_backup(struct request *request, struct process *process, const struct command *cmd)
+static void run_backup(struct run *run, const struct command *cmd)
 {
-	struct node *node = request->node;
-	struct refusal why = REFUSAL_NONE;
+	struct request *request = run->request;
+	struct process *process = run->process;
 	int dcid = request->head.dcid;
-	int r = backup_check(node, dcid, cmd->p_nr, request->head.nodeid, &why);
+	int r = backup_check(request->node, dcid, cmd->p_nr, request->head.nodeid, &run->why);
 
 	if (r == 0 && backup_begin(process, dcid, cmd->p_nr) < 0)
-		r = refusal_set(&why, EDVSALLOCMEM, "no memory for the pages of the binding");
-	if (r == 0) {
-		/* Not that of the init, which it still is. */
-		memcpy(process->name, cmd->name, sizeof(process->name));
-		r = dc_init_go(node->init[dcid], process->vpid, &why);
-		if (r < 0)
-			refusal_set(
-				&why, EDVSNOEXEC,
-				"the command could not be executed: its process or its container has just ended");
-	}
+		r = refusal_set(&run->why, EDVSALLOCMEM, "no memory for the pages of the binding");
 	if (r < 0) {
-		cancel_start(node, process);
-		request_refuse(request, &why);
+		kill_held(process);
+		run_refuse(run);
 		return;
 	}
-	run_row(request, process);
-	if (request->head.flags & CTL_FLAG_FOLLOW)
-		process_follow(process, request);
-	else
-		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+	/* Not that of the init, which it still is. */
+	memcpy(process->name, cmd->name, sizeof(process->name));
+	let_go(run);
+}
+
+/* There is a process, which waits: its endpoint is bound next. */
+static void on_spawned(void *ctx, const struct dc_init_answer *answer)
+{
+	struct run *run = ctx;
+	struct request *request = run->request;
+	struct node *node = request->node;
+	struct command cmd = { .kind = COMMAND_BIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = request->head.endpoint,
+			       .node = node->options.id,
+			       .bind_kind = request->head.cmd,
+			       .misc = MIS_GRPLEADER,
+			       .lpid = answer->lpid,
+			       .vpid = answer->vpid };
+	const char *base = (const char *)request->payload + sizeof(struct ctl_run);
+
+	run->why = answer->why;
+	if (!answer->error && process_new(node, answer->lpid, answer->lpid, answer->vpid,
+					  answer->pidfd, &run->process) < 0) {
+		os_pidfd_signal(answer->pidfd, SIGKILL);
+		os_close(answer->pidfd);
+		refusal_set(&run->why, EDVSALLOCMEM, "no memory for a process on node %d",
+			    node->options.id);
+	}
+	if (!run->process) {
+		run_refuse(run);
+		return;
+	}
+	run->process->managed = true;
+	run->process->dcid = cmd.dcid;
+	run->process->starter = &run->process;
+	process_take_log(run->process, run->log, 0);
+	run->log = NULL;
+	base = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
+	memcpy(cmd.name, base, strnlen(base, sizeof(cmd.name) - 1));
+	if (request->head.cmd == BKUP_BIND) {
+		run_backup(run, &cmd);
+		return;
+	}
+	if (request->head.cmd == REPLICA_BIND)
+		cmd.misc |= MIS_REPLICATED;
+	order_propose(node, &cmd, run_bound, run);
 }
 
 /* The contract's nodes of a backup: another one, and both belong to the DC. */
@@ -372,39 +449,20 @@ static bool is_doubtful(const struct request *request, int p_nr)
 
 void handle_run(struct request *request)
 {
-	struct node *node = request->node;
-	struct command cmd = { .kind = COMMAND_BIND,
-			       .dcid = request->head.dcid,
-			       .p_nr = request->head.endpoint,
-			       .node = node->options.id,
-			       .bind_kind = request->head.cmd,
-			       .misc = MIS_GRPLEADER };
-	struct refusal why = REFUSAL_NONE;
-	struct process *process;
-	const char *base;
+	struct run *run;
 
-	if (is_doubtful(request, cmd.p_nr) && order_catch_up(request, handle_run))
+	if (is_doubtful(request, request->head.endpoint) && order_catch_up(request, handle_run))
 		return;
-	if (check_slot(request, cmd.p_nr) < 0)
+	if (check_slot(request, request->head.endpoint) < 0)
 		return;
-	if (spawn(request, &process, &why) < 0) {
-		request_refuse(request, &why);
-		return;
-	}
-	base = (const char *)request->payload + sizeof(struct ctl_run);
-	base = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
-	memcpy(cmd.name, base, strnlen(base, sizeof(cmd.name) - 1));
-	if (request->head.cmd == BKUP_BIND) {
-		run_backup(request, process, &cmd);
+	run = calloc(1, sizeof(*run));
+	if (!run) {
+		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
-	cmd.lpid = process->lpid;
-	cmd.vpid = process->vpid;
-	if (request->head.cmd == REPLICA_BIND)
-		cmd.misc |= MIS_REPLICATED;
-	request->keeper = process;
-	process->starter = request;
-	order_propose(node, &cmd, run_bound, request);
+	run->request = request;
+	if (spawn(run) < 0)
+		run_refuse(run);
 }
 
 static void logs_gathered(struct request *request)
