@@ -3,19 +3,22 @@
 /*
  * Opening the DVS, getting an endpoint, giving it back, and waiting for either.
  *
- * Nothing is kept open: a process has no descriptor of the library that a move would have to carry.
- * What dvk_open returns is therefore a number that no descriptor has, so that a program which
- * closes it closes nothing.
+ * The library needs no descriptor and uses none. Programs of the original close what dvk_open returned,
+ * look at what close says, open again and hand the number on by exec. So each dvk_open gives them one of
+ * /dev/null, which any move can carry.
  */
+
+#include <errno.h>
 
 #include "dvk.h"
 #include "ipc/binding.h"
 #include "ipc/control.h"
 #include "ipc/wait.h"
 #include "os/clock.h"
+#include "os/null.h"
 #include "os/thread.h"
 
-#define NO_DESCRIPTOR (1 << 30)
+#define NO_DESCRIPTOR (1 << 30) /* in a root without /dev/null */
 #define POLL_FIRST_NS (2 * OS_MS_NS)
 #define POLL_LAST_NS  (20 * OS_MS_NS)
 
@@ -26,15 +29,18 @@ __attribute__((weak)) int local_nodeid = -1;
 long dvk_open(void)
 {
 	struct control_scope scope;
-	int error, errno_of_it = 0;
+	int error, errno_of_it = 0, fd;
 
 	control_begin(&scope);
 	error = binding_known() ? 0 : binding_hello(binding_thread_id() == 0, &errno_of_it);
 	control_end(&scope);
 	if (error)
 		return errno_of_it < 0 ? errno_of_it : error;
-	dvk_fd = NO_DESCRIPTOR;
-	return NO_DESCRIPTOR;
+	fd = os_null_open();
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	dvk_fd = fd < 0 ? NO_DESCRIPTOR : fd;
+	return dvk_fd;
 }
 
 /* The answer says who we are if the task bound is the caller, its thread or its process. */

@@ -82,10 +82,23 @@ static int geometry_check(const dvs_usr_t *u)
 	return 0;
 }
 
+/* The daemon keeps the name and the debug mask. The maxima are those of this release. */
+static int dvs_tell(dvs_usr_t *dvsu)
+{
+	struct control control = control_request(CTL_DVSINFO);
+	dvs_usr_t now;
+
+	control.request.cmd = 1;
+	control.request.payload_bytes = sizeof(*dvsu);
+	control.payload = dvsu;
+	return row_ask(&control, &now, sizeof(now));
+}
+
 /* The daemon is the DVS of its node: it runs under one number, or nothing runs at all. */
 long dvk_dvs_init(int nodeid, dvs_usr_t *dvsu)
 {
 	dvs_usr_t now;
+	int r;
 	long here = dvk_getdvsinfo(&now);
 
 	if (here != DVS_NO_INIT && here != nodeid)
@@ -94,7 +107,10 @@ long dvk_dvs_init(int nodeid, dvs_usr_t *dvsu)
 		return EDVSBADNODEID;
 	if (dvsu && geometry_check(dvsu))
 		return geometry_check(dvsu);
-	return here == DVS_NO_INIT ? EDVSDVSINIT : here;
+	if (here == DVS_NO_INIT)
+		return EDVSDVSINIT;
+	r = dvsu ? dvs_tell(dvsu) : 0;
+	return r ? r : here;
 }
 
 /* A node's daemon is ended by who started it, not by a program that talks through it. */

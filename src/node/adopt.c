@@ -363,6 +363,8 @@ int adoption_rest(struct adoption *a, struct node *node)
 	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
 	node->next_request = a->head.next_request;
 	node->restarts = a->head.restarts;
+	node->debug_level = a->head.debug_level;
+	memcpy(node->dvs_name, a->head.dvs_name, sizeof(node->dvs_name));
 	node->ready_told = true;
 	return r;
 }

@@ -350,7 +350,9 @@ int handover_write(struct node *node, const struct request *asker, uint64_t aske
 					 .restarts = node->restarts + 1,
 					 .quorum = node->quorum,
 					 .soft = limits.soft,
-					 .hard = limits.hard };
+					 .hard = limits.hard,
+					 .debug_level = node->debug_level };
+	memcpy(w.head.dvs_name, node->dvs_name, sizeof(w.head.dvs_name));
 	*file = (struct handover_file){ .fd = -1 };
 	r = write_file(&w);
 	if (r < 0)

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
 #include "dvk.h"
 #include "node/arrival.h"
 #include "node/departure.h"
@@ -72,10 +75,37 @@ void handle_nodeinfo(struct request *request)
 	request_end(request, 0, &row, sizeof(row), NULL, 0);
 }
 
+/* dvk_dvs_init: the name and the debug mask are kept. To say what is so needs no right. */
+static int dvs_set(struct request *request)
+{
+	struct node *node = request->node;
+	dvs_usr_t wanted;
+
+	if (request->head.payload_bytes != sizeof(wanted)) {
+		request_fail(request, EDVSBADREQUEST, "no parameters were given");
+		return -1;
+	}
+	memcpy(&wanted, request->payload, sizeof(wanted));
+	wanted.d_name[sizeof(wanted.d_name) - 1] = 0;
+	if (!strcmp(wanted.d_name, node->dvs_name) && wanted.d_dbglvl == node->debug_level)
+		return 0;
+	if (request->uid) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may not name the DVS; root may (sudo)", request->uid);
+		return -1;
+	}
+	memset(node->dvs_name, 0, sizeof(node->dvs_name));
+	snprintf(node->dvs_name, sizeof(node->dvs_name), "%s", wanted.d_name);
+	node->debug_level = wanted.d_dbglvl;
+	return 0;
+}
+
 void handle_dvsinfo(struct request *request)
 {
 	dvs_usr_t row;
 
+	if (request->head.cmd == 1 && dvs_set(request) < 0)
+		return;
 	table_dvs(request->node, &row);
 	request_end(request, request->node->options.id, &row, sizeof(row), NULL, 0);
 }

@@ -114,7 +114,7 @@ static int parse(struct node_options *options, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct node node; /* large, and one a process */
+	static struct node node = { .dvs_name = "DVS_IPC" }; /* large, and one a process */
 	struct node_options options = {
 		.id = -1, .port = 7700, .ready_fd = -1, .adopt_fd = -1, .argv = argv
 	};

@@ -125,7 +125,9 @@ static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wan
 	const struct directory_dc *dc = &node->directory.dc[dcid];
 	struct process *process = process_find(node, dcid, p_nr);
 
-	if (wanted->priv_warn < -dc->nr_tasks || wanted->priv_warn >= dc->nr_sysprocs) {
+	/* NONE is what dvk_getpriv gives until another one is set. */
+	if (wanted->priv_warn != NONE &&
+	    (wanted->priv_warn < -dc->nr_tasks || wanted->priv_warn >= dc->nr_sysprocs)) {
 		request_fail(request, EDVSBADPROC, "priv_warn %d is no slot of DC %d",
 			     wanted->priv_warn, dcid);
 		return;

@@ -165,9 +165,7 @@ void table_node(const struct node *node, int nodeid, node_usr_t *row)
 
 void table_dvs(const struct node *node, dvs_usr_t *row)
 {
-	(void)node;
 	*row = (dvs_usr_t){
-		.d_name = "DVS",
 		.d_nr_dcs = NR_DCS,
 		.d_nr_nodes = NR_NODES,
 		.d_nr_procs = NR_PROCS,
@@ -177,6 +175,8 @@ void table_dvs(const struct node *node, dvs_usr_t *row)
 		.d_max_copylen = MAXCOPYLEN,
 		.d_version = DVS_VERSION,
 		.d_flags = DVK_INITIALIZED,
+		.d_dbglvl = node->debug_level,
 		.d_size_proc = sizeof(proc_usr_t),
 	};
+	memcpy(row->d_name, node->dvs_name, sizeof(row->d_name));
 }

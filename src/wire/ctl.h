@@ -47,8 +47,9 @@ enum ctl_call {
 	CTL_PROCINFO = 7, /* dcid, endpoint = p_nr; payload: proc_usr_t */
 	CTL_DCINFO = 8,	  /* payload: dc_usr_t */
 	CTL_NODEINFO = 9, /* nodeid; payload: node_usr_t */
-	CTL_DVSINFO = 10, /* payload: dvs_usr_t; value = nodeid */
-	CTL_PRIV = 11,	  /* cmd 0 get, 1 set; payload: priv_usr_t */
+	CTL_DVSINFO =
+		10, /* payload: dvs_usr_t; value = nodeid. cmd 1: takes name and debug mask from one */
+	CTL_PRIV = 11,	/* cmd 0 get, 1 set; payload: priv_usr_t */
 	CTL_VCOPY = 12, /* src, dst in endpoint, pid; addr[0], addr[1], bytes: the daemon copies */
 	CTL_WAKEUP = 13,
 	CTL_NOTIFY = 14,  /* hardware notify, unbound callers */

@@ -129,6 +129,8 @@ static void node_fields(struct cursor *c, struct handover_node *n)
 	flag(c, &n->quorum);
 	u64(c, &n->soft);
 	u64(c, &n->hard);
+	u64(c, &n->debug_level);
+	name(c, n->dvs_name);
 }
 
 static void group_fields(struct cursor *c, struct handover_group *g)

@@ -30,7 +30,7 @@
 #define HANDOVER_HEAD_BYTES 40u
 #define HANDOVER_FD_MAX	    (1 << 20)
 #ifndef HANDOVER_VERSION
-#define HANDOVER_VERSION 3u
+#define HANDOVER_VERSION 4u
 #endif
 
 enum handover_kind {
@@ -60,7 +60,9 @@ struct handover_node {
 	uint64_t paused_ns; /* and the daemon began to stand still */
 	uint32_t restarts;  /* of this daemon, with the one that is under way */
 	uint32_t quorum;
-	uint64_t soft, hard; /* limits of descriptors that programs started here have */
+	uint64_t soft, hard;  /* limits of descriptors that programs started here have */
+	uint64_t debug_level; /* as dvk_dvs_init gave them */
+	char dvs_name[16];    /* terminated */
 };
 
 struct handover_group {

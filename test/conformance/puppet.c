@@ -309,6 +309,8 @@ static void do_dvsinfo(const struct order *o, struct answer *answer)
 	say(answer, dvs.d_max_copylen);
 	say(answer, dvs.d_version);
 	say(answer, (long)dvs.d_flags);
+	say(answer, (long)dvs.d_dbglvl);
+	say(answer, strcmp(dvs.d_name, "rare") == 0);
 }
 
 /* dcinit DCID PROCS TASKS SYSPROCS NODES [WARN TYPE]: TYPE 0 is no warning */

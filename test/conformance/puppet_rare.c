@@ -66,7 +66,7 @@ static void do_relay(const struct order *o, struct answer *answer)
 	say(answer, dvk_relay((int)o->a[0], &m));
 }
 
-/* dvsinit NODE [TASKS SYSPROCS COPYBUF COPYLEN] */
+/* dvsinit NODE [TASKS SYSPROCS COPYBUF COPYLEN [DEBUG]]: under the name "rare" */
 static void do_dvsinit(const struct order *o, struct answer *answer)
 {
 	dvs_usr_t dvs = { 0 };
@@ -78,7 +78,16 @@ static void do_dvsinit(const struct order *o, struct answer *answer)
 	dvs.d_nr_sysprocs = (int)o->a[2];
 	dvs.d_max_copybuf = (int)o->a[3];
 	dvs.d_max_copylen = (int)o->a[4];
+	dvs.d_dbglvl = (unsigned long)o->a[5];
+	memcpy(dvs.d_name, "rare", sizeof("rare"));
 	say(answer, dvk_dvs_init((int)o->a[0], o->a[1] ? &dvs : NULL));
+}
+
+/* closefd: what the open returned */
+static void do_closefd(const struct order *o, struct answer *answer)
+{
+	(void)o;
+	say(answer, close(dvk_fd));
 }
 
 /* dvsend */
@@ -151,9 +160,9 @@ static void do_nulls(const struct order *o, struct answer *answer)
 }
 
 const struct verb_row puppet_rare[] = {
-	{ "edge", do_edge },	   { "ignore", do_ignore }, { "relay", do_relay },
-	{ "dvsinit", do_dvsinit }, { "dvsend", do_dvsend }, { "pxbind", do_pxbind },
-	{ "pair", do_pair },	   { "nodeup", do_nodeup }, { "nodedown", do_nodedown },
-	{ "proxy", do_proxy },	   { "nulls", do_nulls },   { "setuid", do_setuid },
-	{ "dcname", do_dcname },   { NULL, NULL },
+	{ "edge", do_edge },	     { "ignore", do_ignore }, { "relay", do_relay },
+	{ "dvsinit", do_dvsinit },   { "dvsend", do_dvsend }, { "closefd", do_closefd },
+	{ "pxbind", do_pxbind },     { "pair", do_pair },     { "nodeup", do_nodeup },
+	{ "nodedown", do_nodedown }, { "proxy", do_proxy },   { "nulls", do_nulls },
+	{ "setuid", do_setuid },     { "dcname", do_dcname }, { NULL, NULL },
 };

@@ -101,13 +101,33 @@ static void test_relay_does_nothing(void)
 	CHECK_EQ(ask(a, "relay 10"), 0);
 }
 
+/* It is a descriptor like any other, and no call needs it. */
+static void test_the_dvk_may_be_closed_and_opened(void)
+{
+	struct puppet *a = stage_bound(0, 10);
+	long first = ask(a, "open"), second = ask(a, "open");
+
+	CHECK(first >= 0 && second >= 0 && first != second);
+	CHECK_EQ(ask(a, "closefd"), 0);
+	CHECK_EQ(ask(a, "closefd"), -1);
+	CHECK_EQ(ask(a, "getep 0"), a->ep);
+	CHECK_EQ(ask(a, "open"), second);
+	CHECK_EQ(ask(a, "receive %d 0", ANY), EDVSAGAIN);
+}
+
 static void test_the_daemon_is_the_dvs(void)
 {
 	struct puppet *a = stage_puppet(1);
 	int here = stage_node(1);
 
 	CHECK_EQ(ask(a, "dvsinit %d", here), here);
-	CHECK_EQ(ask(a, "dvsinit %d 35 64 65536 1048576", here), here);
+	CHECK_EQ(ask(a, "dvsinit %d 35 64 65536 1048576 4660", here), here);
+	CHECK_EQ(ask(a, "dvsinfo"), here);
+	CHECK_EQ(a->value[6], 4660);
+	CHECK_EQ(a->value[7], 1);
+	CHECK_EQ(ask(a, "dvsinit %d", here), here);
+	CHECK_EQ(ask(a, "dvsinfo"), here);
+	CHECK_EQ(a->value[6], 4660);
 	CHECK_EQ(ask(a, "dvsinit %d", here + 1), EDVSDVSBUSY);
 	CHECK_EQ(ask(a, "dvsinit %d 36 64 65536 1048576", here), EDVSBADRANGE);
 	CHECK_EQ(ask(a, "dvsinit %d 35 35 65536 1048576", here), EDVSBADRANGE);
@@ -161,6 +181,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_members_in_the_order_of_checks),
 		STAGE_TEST(test_no_address),
 		STAGE_TEST(test_relay_does_nothing),
+		STAGE_TEST(test_the_dvk_may_be_closed_and_opened),
 		STAGE_TEST(test_the_daemon_is_the_dvs),
 		STAGE_TEST(test_there_are_no_pairs),
 	};
