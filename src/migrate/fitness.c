@@ -149,6 +149,7 @@ static int open_init(struct inventory *inventory, struct refusal *refusal)
 	pid_t parent = (pid_t)procdir_number(inventory->text.text, "PPid", 10, 0);
 	int init = procdir_open(parent);
 
+	inventory->init = parent;
 	if (init < 0)
 		return refuse(refusal, "the process has no parent that can be seen");
 	if (procdir_read(init, "status", &inventory->more) < 0 ||
@@ -238,123 +239,6 @@ static int check_speculation(struct inventory *inventory, int init, struct refus
 					       "(PR_SET_SPECULATION_CTRL), which is not carried");
 	}
 	return 0;
-}
-
-static int check_sibling(struct inventory *inventory, pid_t other, struct refusal *refusal)
-{
-	static const struct {
-		int kind;
-		const char *what;
-	} shared[] = {
-		{ KCMP_VM, "address space" },
-		{ KCMP_FILES, "descriptor table" },
-		{ KCMP_FS, "working directory" },
-		{ KCMP_SIGHAND, "signal handlers" },
-	};
-
-	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
-		if (syscall(SYS_kcmp, inventory->pid, other, shared[i].kind, 0, 0) == 0)
-			return refusal_set(refusal, EDVSPROCSTS,
-					   "the process shares its %s with process %d",
-					   shared[i].what, (int)other);
-	}
-	return 0;
-}
-
-/* Calls each() for every other child of the container's init. */
-static int each_sibling(struct inventory *inventory, int init,
-			int (*each)(struct inventory *inventory, pid_t other,
-				    struct refusal *refusal),
-			struct refusal *refusal)
-{
-	struct procdir_text children = { 0 };
-	char name[48];
-	int result = 0;
-
-	if (procdir_read(init, "status", &inventory->more) < 0)
-		return 0;
-	snprintf(name, sizeof(name), "task/%d/children",
-		 (int)procdir_number(inventory->more.text, "Pid", 10, 0));
-	if (procdir_read(init, name, &children) == 0) {
-		for (char *at = children.text; *at && result == 0; at += strspn(at, " ")) {
-			pid_t other = (pid_t)strtol(at, &at, 10);
-
-			if (other > 0 && other != inventory->pid)
-				result = each(inventory, other, refusal);
-		}
-	}
-	procdir_text_free(&children);
-	return result;
-}
-
-/* An orphan of the process is in its session still: it would stay behind, without the process. */
-static int check_orphan(struct inventory *inventory, pid_t other, struct refusal *refusal)
-{
-	char name[48];
-
-	snprintf(name, sizeof(name), "/proc/%d/status", (int)other);
-	if (procdir_read(AT_FDCWD, name, &inventory->text) < 0)
-		return 0;
-	const char *state = procdir_field(inventory->text.text, "State");
-
-	if (!state || *state == 'Z' || *state == 'X' ||
-	    inventory_last_number(procdir_field(inventory->text.text, "NSsid")) !=
-		    inventory->process.vpid)
-		return 0;
-	return refusal_set(refusal, EDVSPROCSTS,
-			   "the process left a child process of its own child behind (%d), which "
-			   "cannot move with it; let it end first",
-			   (int)other);
-}
-
-/* Nobody else in the container may share kernel objects with the process, or be its orphan. */
-static int check_siblings(struct inventory *inventory, int init, struct refusal *refusal)
-{
-	int result = each_sibling(inventory, init, check_sibling, refusal);
-
-	if (result == 0)
-		result = each_sibling(inventory, init, check_orphan, refusal);
-	return result ? result : check_sibling(inventory, getpid(), refusal);
-}
-
-static int check_sibling_memory(struct inventory *inventory, pid_t other, struct refusal *refusal)
-{
-	char name[48], object[40];
-
-	snprintf(name, sizeof(name), "/proc/%d/maps", (int)other);
-	if (procdir_read(AT_FDCWD, name, &inventory->text) < 0)
-		return 0;
-	for (uint32_t i = 0; i < inventory->maps.count; i++) {
-		const struct image_map *map = &inventory->maps.map[i];
-
-		if (map->kind != IMAGE_MAP_SHARED_ANON)
-			continue;
-		snprintf(object, sizeof(object), " 00:01 %llu ", (unsigned long long)map->object);
-		if (strstr(inventory->text.text, object))
-			return refusal_set(refusal, EDVSPROCSTS,
-					   "the process shares memory with process %d, which would "
-					   "stay behind",
-					   (int)other);
-	}
-	return 0;
-}
-
-int fitness_check_memory(struct inventory *inventory, struct refusal *refusal)
-{
-	bool shares = false;
-
-	for (uint32_t i = 0; i < inventory->maps.count; i++)
-		shares = shares || inventory->maps.map[i].kind == IMAGE_MAP_SHARED_ANON;
-	if (!shares)
-		return 0;
-	int init = open_init(inventory, refusal);
-
-	if (init < 0)
-		return init;
-	int result = each_sibling(inventory, init, check_sibling_memory, refusal);
-
-	close(init);
-	return result;
 }
 
 static int check_exe_kind(struct inventory *inventory, struct refusal *refusal)
@@ -467,8 +351,6 @@ int fitness_check(struct inventory *inventory, struct refusal *refusal)
 		result = check_same_as_init(inventory, init, refusal);
 	if (result == 0)
 		result = check_speculation(inventory, init, refusal);
-	if (result == 0)
-		result = check_siblings(inventory, init, refusal);
 	close(init);
 	if (result == 0)
 		result = check_exe_kind(inventory, refusal);

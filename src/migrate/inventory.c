@@ -2,6 +2,7 @@
 #include "migrate/inventory.h"
 
 #include "dvk/errors.h"
+#include "migrate/others.h"
 #include "os/kernel.h"
 
 #include <errno.h>
@@ -378,11 +379,12 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (result == 0)
 		result = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, skip,
 				   &inventory->text, refusal);
-	if (result == 0 && first)
-		result = fitness_check_memory(inventory, refusal);
 	if (result == 0)
 		result = descriptors_read(&inventory->descriptors, inventory->pid, inventory->dir,
 					  &inventory->files, host, &inventory->text, refusal);
+	if (result == 0)
+		result = first ? others_check(inventory, refusal)
+			       : others_check_again(inventory, refusal);
 	inventory->process.thread_count = inventory->thread_count;
 	inventory->process.timer_count = inventory->timer_count;
 	inventory->process.map_count = inventory->maps.count;

@@ -36,6 +36,8 @@ struct inventory {
 	char comm[16];
 	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
 	uint64_t needs;			/* enum image_needs */
+	pid_t init;			/* pid 1 of its container */
+	uint64_t others;		/* a hash of who else was there: see others.h */
 	struct procdir_text text, more; /* scratch */
 };
 
@@ -63,9 +65,6 @@ int fitness_check(struct inventory *inventory, struct refusal *refusal);
 
 /* fitness.c: the part that may change until the freeze, per thread and process. */
 int fitness_check_again(struct inventory *inventory, struct refusal *refusal);
-
-/* fitness.c: after the mappings were read: shared memory that others of the container have too. */
-int fitness_check_memory(struct inventory *inventory, struct refusal *refusal);
 
 /* fitness.c: SysV undo; sets: how many semaphore sets the process can see, -1: not known. */
 int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal);

@@ -447,6 +447,80 @@ static void shared_memory(void)
 	leave_orphan(true);
 }
 
+#define LOG_LINES 100
+static char log_name[] = "/tmp/dvs-victim-log-XXXXXX";
+static int log_file = -1;
+
+static void write_lines(char who)
+{
+	for (int i = 0; i < LOG_LINES; i++) {
+		dprintf(log_file, "%c %03d\n", who, i);
+		usleep(200);
+	}
+}
+
+/* A process in a session of its own goes on at our position in a file. */
+static void shared_position(void)
+{
+	pid_t self = getpid(), child;
+
+	log_file = mkstemp(log_name);
+	child = fork();
+	if (child == 0) {
+		setsid();
+		if (fork())
+			_exit(0);
+		write_lines('b');
+		while (kill(self, 0) == 0)
+			usleep(10000);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	for (int i = 0; i < 5; i++)
+		NEED(dup(log_file) >= 0); /* each of them has it */
+}
+
+/* The refusal has harmed neither: every line is there. */
+static void check_log(void)
+{
+	struct stat status = { 0 };
+
+	write_lines('a');
+	for (int ms = 0; ms < 5000 && status.st_size < 2 * LOG_LINES * 6; ms++) {
+		usleep(1000);
+		fstat(log_file, &status);
+	}
+	VICTIM_CHECK(status.st_size == 2 * LOG_LINES * 6);
+	unlink(log_name);
+}
+
+/* One that only reads takes our bytes away. */
+static void shared_reader(void)
+{
+	NEED(open("/etc/passwd", O_RDONLY) >= 0);
+	leave_orphan(true);
+}
+
+/* The other one is a child of an orphan: no child of the init. */
+static void shared_afar(void)
+{
+	pid_t self = getpid(), child;
+
+	NEED(open("/etc/passwd", O_RDONLY) >= 0);
+	child = fork();
+	if (child == 0) {
+		setsid();
+		if (fork())
+			_exit(0);
+		if (fork())
+			close_range(3, ~0u, 0);
+		while (kill(self, 0) == 0)
+			usleep(10000);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 static void stopped(void)
 {
 	victim_ready();
@@ -694,6 +768,9 @@ static const struct kind {
 	{ "long_path", "longer than", long_path },
 	{ "device", "device", device },
 	{ "shared_memory", "shares memory", shared_memory },
+	{ "shared_position", "one position", shared_position },
+	{ "shared_reader", "(/etc/passwd) has one position", shared_reader },
+	{ "shared_afar", "(/etc/passwd) has one position", shared_afar },
 	{ "address_space", "RLIMIT_AS", address_space },
 	{ "stopped", "SIGSTOP", stopped },
 	{ "async", "O_ASYNC", asynchronous },
@@ -730,6 +807,8 @@ int main(int argc, char **argv)
 	victim_ready();
 	while (victim_moved())
 		continue;
+	if (log_file >= 0)
+		check_log();
 	if (is_deep)
 		remove_long_path();
 	if (semaphores >= 0)

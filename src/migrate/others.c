@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All descendants of the init are the container. Each is looked at once: kcmp() compares tables, the
+ * list of its mappings is searched for our shared memory, and of its descriptors those are compared
+ * whose file we have open as well. What a process outside the container was given over a socket is not
+ * seen.
+ */
+#include "migrate/others.h"
+
+#include "base/hash.h"
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_SHOWN 60 /* of a path in a sentence */
+
+/* An open file of ours whose position others could have, too. */
+struct position {
+	uint64_t device, inode;
+	const struct image_fd *fd;
+};
+
+struct others {
+	struct inventory *inventory;
+	struct refusal *refusal;
+	pid_t *pid; /* owned */
+	size_t count, capacity;
+	struct position *position; /* owned; by file and open description */
+	size_t position_count;
+	const struct image_fd *common; /* what was found */
+	pid_t at;		       /* the one that is looked at */
+	int dir;
+};
+
+/* ---- who they are ---- */
+
+static int add(struct others *others, pid_t pid)
+{
+	if (others->count == others->capacity) {
+		size_t capacity = others->capacity ? others->capacity * 2 : 64;
+		pid_t *bigger = realloc(others->pid, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		others->pid = bigger;
+		others->capacity = capacity;
+	}
+	others->pid[others->count++] = pid;
+	return 0;
+}
+
+static int add_children(void *ctx, const char *task)
+{
+	struct others *others = ctx;
+	struct procdir_text *text = &others->inventory->text;
+	char name[48];
+	int result = 0;
+
+	snprintf(name, sizeof(name), "task/%s/children", task);
+	if (procdir_read(others->dir, name, text) < 0)
+		return 0;
+	for (char *at = text->text; *at && result == 0; at += strspn(at, " ")) {
+		char *end;
+		pid_t pid = (pid_t)strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		at = end;
+		if (pid > 0 && pid != others->inventory->pid)
+			result = add(others, pid);
+	}
+	return result;
+}
+
+/* A process that ends meanwhile leaves its children to the init. */
+static int collect(struct others *others)
+{
+	int result = add(others, others->inventory->init);
+
+	for (size_t i = 0; i < others->count && result == 0; i++) {
+		others->dir = procdir_open(others->pid[i]);
+		if (others->dir < 0)
+			continue;
+		result = procdir_each(others->dir, "task", add_children, others);
+		close(others->dir);
+		if (result != -ENOMEM)
+			result = 0;
+	}
+	return result;
+}
+
+/* ---- what is common ---- */
+
+static int check_tables(struct others *others)
+{
+	static const struct {
+		int kind;
+		const char *what;
+	} shared[] = {
+		{ KCMP_VM, "address space" },
+		{ KCMP_FILES, "descriptor table" },
+		{ KCMP_FS, "working directory" },
+		{ KCMP_SIGHAND, "signal handlers" },
+	};
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+		if (syscall(SYS_kcmp, others->inventory->pid, others->at, shared[i].kind, 0, 0) ==
+		    0)
+			return refusal_set(others->refusal, EDVSPROCSTS,
+					   "the process shares its %s with process %d",
+					   shared[i].what, (int)others->at);
+	}
+	return 0;
+}
+
+/* An orphan of the process is in its session still: it would stay behind, without the process. */
+static int check_orphan(struct others *others)
+{
+	struct inventory *inventory = others->inventory;
+
+	if (procdir_read(others->dir, "status", &inventory->text) < 0)
+		return 0;
+	const char *state = procdir_field(inventory->text.text, "State");
+
+	if (!state || *state == 'Z' || *state == 'X' ||
+	    inventory_last_number(procdir_field(inventory->text.text, "NSsid")) !=
+		    inventory->process.vpid)
+		return 0;
+	return refusal_set(others->refusal, EDVSPROCSTS,
+			   "the process left a child process of its own child behind (%d), which "
+			   "cannot move with it; let it end first",
+			   (int)others->at);
+}
+
+static int check_memory(struct others *others)
+{
+	struct inventory *inventory = others->inventory;
+	bool read = false;
+	char object[40];
+
+	for (uint32_t i = 0; i < inventory->maps.count; i++) {
+		const struct image_map *map = &inventory->maps.map[i];
+
+		if (map->kind != IMAGE_MAP_SHARED_ANON)
+			continue;
+		if (!read && procdir_read(others->dir, "maps", &inventory->text) < 0)
+			return 0;
+		read = true;
+		snprintf(object, sizeof(object), " 00:01 %llu ", (unsigned long long)map->object);
+		if (strstr(inventory->text.text, object))
+			return refusal_set(others->refusal, EDVSPROCSTS,
+					   "the process shares memory with process %d, which would "
+					   "stay behind",
+					   (int)others->at);
+	}
+	return 0;
+}
+
+static int by_file(const struct position *a, const struct position *b)
+{
+	if (a->device != b->device)
+		return a->device < b->device ? -1 : 1;
+	return (a->inode > b->inode) - (a->inode < b->inode);
+}
+
+/* kcmp() orders open files, also those of two processes. 0: the same; what is gone is another one. */
+static int by_description(pid_t pid, int number, pid_t other, int other_number)
+{
+	switch (syscall(SYS_kcmp, pid, other, KCMP_FILE, number, other_number)) {
+	case 0:
+		return 0;
+	case 1:
+		return -1;
+	}
+	return 1;
+}
+
+static int by_position(const void *a, const void *b, void *ctx)
+{
+	const struct position *one = a, *other = b;
+	const struct inventory *inventory = ctx;
+	int order = by_file(one, other);
+
+	if (order || one == other)
+		return order;
+	return by_description(inventory->pid, one->fd->number, inventory->pid, other->fd->number);
+}
+
+/*
+ * The open files whose position counts. One that is only appended to has none: each write goes to the
+ * end, wherever its writer is.
+ */
+static int collect_positions(struct others *others)
+{
+	struct inventory *inventory = others->inventory;
+
+	others->position = calloc(inventory->descriptors.count + 1, sizeof(*others->position));
+	if (!others->position)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < inventory->descriptors.count; i++) {
+		const struct image_fd *fd = &inventory->descriptors.fd[i];
+		uint32_t appends = fd->flags & (O_APPEND | O_ACCMODE);
+
+		if (fd->kind != IMAGE_FD_FILE || fd->flags & O_PATH ||
+		    appends == (O_APPEND | O_WRONLY))
+			continue;
+		const struct image_file *file = &inventory->files.file[fd->file].image;
+
+		if (file->use & IMAGE_FILE_DEVICE)
+			continue;
+		others->position[others->position_count++] =
+			(struct position){ file->device, file->inode, fd };
+	}
+	qsort_r(others->position, others->position_count, sizeof(*others->position), by_position,
+		inventory);
+	return 0;
+}
+
+static int refuse_position(struct others *others, const struct image_fd *fd)
+{
+	struct procdir_text *text = &others->inventory->text;
+	const char *path = others->inventory->files.file[fd->file].path;
+	size_t length = strlen(path), skip = length > PATH_SHOWN ? length - PATH_SHOWN : 0;
+	char comm[32] = "";
+
+	if (procdir_read(others->dir, "comm", text) == 0)
+		snprintf(comm, sizeof(comm), " (%.*s)", (int)strcspn(text->text, "\n"), text->text);
+	return refusal_set(others->refusal, EDVSPROCSTS,
+			   "descriptor %d of the process (%s%s) has one position with process "
+			   "%d%s, which would stay behind: end that one first, or let each open "
+			   "the file itself",
+			   fd->number, skip ? "..." : "", path + skip, (int)others->at, comm);
+}
+
+static int find_common(void *ctx, const char *number)
+{
+	struct others *others = ctx;
+	struct stat status;
+	char name[32];
+
+	snprintf(name, sizeof(name), "fd/%.16s", number);
+	if (fstatat(others->dir, name, &status, 0) < 0)
+		return 0;
+	const struct position wanted = { .device = status.st_dev, .inode = status.st_ino };
+	size_t low = 0, high = others->position_count;
+
+	while (low < high && !others->common) {
+		size_t middle = low + (high - low) / 2;
+		const struct position *at = &others->position[middle];
+		int order = by_file(at, &wanted);
+
+		if (!order)
+			order = by_description(others->inventory->pid, at->fd->number, others->at,
+					       (int)strtol(number, NULL, 10));
+		if (order == 0)
+			others->common = at->fd;
+		else if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return others->common != NULL;
+}
+
+static int check_positions(struct others *others)
+{
+	others->common = NULL;
+	if (others->position_count)
+		procdir_each(others->dir, "fd", find_common, others);
+	return others->common ? refuse_position(others, others->common) : 0;
+}
+
+/* ---- both ---- */
+
+/* What the init's list of its children was: an orphan comes to be in it. */
+static uint64_t children_of_init(struct inventory *inventory)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/children", (int)inventory->init,
+		 (int)inventory->init);
+	if (procdir_read(AT_FDCWD, name, &inventory->text) < 0)
+		return 0;
+	return hash_bytes(HASH_SEED, inventory->text.text, inventory->text.length);
+}
+
+static int check_one(struct others *others)
+{
+	int result = check_tables(others);
+
+	if (result == 0)
+		result = check_orphan(others);
+	if (result == 0)
+		result = check_memory(others);
+	return result ? result : check_positions(others);
+}
+
+int others_check(struct inventory *inventory, struct refusal *refusal)
+{
+	struct others others = { .inventory = inventory, .refusal = refusal };
+
+	inventory->others = children_of_init(inventory);
+	int result = collect(&others);
+
+	if (result == 0)
+		result = collect_positions(&others);
+	if (result)
+		result = refusal_set(refusal, EDVSNOMEM, "out of memory");
+	/* This program has put the process together. */
+	others.at = getpid();
+	if (result == 0)
+		result = check_tables(&others);
+	for (size_t i = 0; i < others.count && result == 0; i++) {
+		others.at = others.pid[i];
+		others.dir = procdir_open(others.at);
+		if (others.dir < 0)
+			continue;
+		result = check_one(&others);
+		close(others.dir);
+	}
+	free(others.pid);
+	free(others.position);
+	return result;
+}
+
+int others_check_again(struct inventory *inventory, struct refusal *refusal)
+{
+	return children_of_init(inventory) == inventory->others ? 0
+								: others_check(inventory, refusal);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "migrate/inventory.h"
+
+/*
+ * The other processes of the container, its init among them: they stay when the process moves. What
+ * the process has in common with one of them is a reason to refuse: a table, memory, or an open file
+ * with one position for both.
+ */
+int others_check(struct inventory *inventory, struct refusal *refusal);
+
+/* The same after the freeze; costs next to nothing if no process has come to the init meanwhile. */
+int others_check_again(struct inventory *inventory, struct refusal *refusal);
