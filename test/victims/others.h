@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "victims/victim.h"
+
+/* The kinds of `refused` that have something in common with a process that stays. */
+#define NEED(cond)                 \
+	do {                       \
+		if (!(cond))       \
+			_exit(77); \
+	} while (0)
+
+/* A grandchild that is the init's child now. */
+static void leave_orphan(bool own_session)
+{
+	pid_t self = getpid(), child = fork();
+
+	if (child == 0) {
+		if (own_session)
+			setsid();
+		if (fork())
+			_exit(0);
+		while (kill(self, 0) == 0)
+			usleep(10000);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
+static void orphan(void)
+{
+	leave_orphan(false);
+}
+
+/* One that still has our memory, in whichever session. */
+static void shared_memory(void)
+{
+	char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	at[0] = 1;
+	leave_orphan(true);
+}
+
+/* Lines of six bytes each. */
+#define LOG_LINES 100
+static char log_name[] = "/tmp/dvs-victim-log-XXXXXX";
+static int log_file = -1;
+
+static void write_lines(char who)
+{
+	for (int i = 0; i < LOG_LINES; i++) {
+		dprintf(log_file, "%c %03d\n", who, i);
+		usleep(200);
+	}
+}
+
+/* A process in a session of its own goes on at our position in a file. */
+static void shared_position(void)
+{
+	pid_t self = getpid(), child;
+
+	log_file = mkstemp(log_name);
+	child = fork();
+	if (child == 0) {
+		setsid();
+		if (fork())
+			_exit(0);
+		write_lines('b');
+		while (kill(self, 0) == 0)
+			usleep(10000);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	for (int i = 0; i < 5; i++)
+		NEED(dup(log_file) >= 0); /* each of them has it */
+}
+
+/* The refusal has harmed neither: every line is there. */
+static void check_log(void)
+{
+	struct stat status = { 0 };
+
+	write_lines('a');
+	for (int ms = 0; ms < 5000 && status.st_size < 2 * LOG_LINES * 6; ms++) {
+		usleep(1000);
+		fstat(log_file, &status);
+	}
+	VICTIM_CHECK(status.st_size == 2 * LOG_LINES * 6);
+	unlink(log_name);
+}
+
+/* One that only reads takes our bytes away. */
+static void shared_reader(void)
+{
+	NEED(open("/etc/passwd", O_RDONLY) >= 0);
+	leave_orphan(true);
+}
+
+/* The other one is a child of an orphan: no child of the init. */
+static void shared_afar(void)
+{
+	pid_t self = getpid(), child;
+
+	NEED(open("/etc/passwd", O_RDONLY) >= 0);
+	child = fork();
+	if (child == 0) {
+		setsid();
+		if (fork())
+			_exit(0);
+		if (fork())
+			close_range(3, ~0u, 0);
+		while (kill(self, 0) == 0)
+			usleep(10000);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
