@@ -7,6 +7,7 @@
 #include "dvk.h"
 #include "node/backup.h"
 #include "node/handlers.h"
+#include "node/named.h"
 #include "node/node.h"
 #include "node/order.h"
 #include "node/process.h"
@@ -21,20 +22,13 @@
  * exists when the order has delivered it; the pages are handed out with the answer.
  */
 
-pid_t caller_tid(const struct request *request)
-{
-	pid_t tid = request->head.tid ? os_tid_here(request->pid, request->head.tid) : 0;
-
-	return tid > 0 ? tid : request->pid;
-}
-
 struct process *caller_binding(struct request *request)
 {
 	struct process *p;
 
 	if (request->fd < 0)
 		return NULL;
-	p = process_find_pid(request->node, request->pid, caller_tid(request));
+	p = process_find_pid(request->node, request->pid, named_caller(request));
 	return p && p->status ? p : NULL;
 }
 
@@ -94,7 +88,7 @@ void handle_hello(struct request *request)
 	struct process *p = caller_binding(request);
 
 	/* A thread that asks for itself is not told what it borrows: that is asked for as a process. */
-	if (request->head.tid && p && p->lpid != caller_tid(request))
+	if (request->head.tid && p && p->lpid != named_caller(request))
 		p = NULL;
 	request_end_with_pages(request, request->node->options.id, p);
 }
@@ -226,20 +220,22 @@ static bool is_doubtful(struct request *request, int p_nr)
 					      : ep->bound;
 }
 
-/* The task to be bound: the calling thread, or another process that the caller names. */
+/* The task to be bound: the calling thread, or another process that the caller names. NAMED_E_LATER. */
 static int bind_target(struct request *request, pid_t *tgid, pid_t *tid, int *vpid)
 {
-	if (request->head.cmd == SELF_BIND || request->head.pid <= 0) {
-		*tgid = request->pid;
-		*tid = request->head.pid > 0 || request->head.tid ? caller_tid(request)
-								  : request->pid;
-	} else {
-		*tid = os_pid_here(request->pid, request->head.pid);
-		*tgid = *tid > 0 ? os_tgid_of(*tid) : -1;
-	}
-	if (*tid <= 0 || *tgid <= 0)
-		return -ESRCH;
-	*vpid = os_pid_innermost(*tid);
+	const struct ctl_request *head = &request->head;
+	int r = 0;
+
+	if (head->cmd != SELF_BIND && head->pid > 0)
+		r = named_task(request, tid, handle_bind);
+	else if (head->pid > 0 || head->tid)
+		r = named_thread(request, tid, handle_bind);
+	else
+		*tid = request->pid;
+	if (r)
+		return r;
+	*tgid = *tid == request->pid ? request->pid : os_tgid_of(*tid);
+	*vpid = *tgid > 0 ? os_pid_innermost(*tid) : -1;
 	return *vpid > 0 ? 0 : -ESRCH;
 }
 
@@ -334,8 +330,8 @@ void handle_bind(struct request *request)
 {
 	int p_nr = request->head.endpoint;
 	struct process *process;
-	pid_t tgid, tid;
-	int vpid;
+	pid_t tgid = -1, tid = -1;
+	int vpid = -1, r;
 
 	if (is_doubtful(request, p_nr) && order_catch_up(request, handle_bind))
 		return;
@@ -347,7 +343,10 @@ void handle_bind(struct request *request)
 	}
 	if (is_used(request, p_nr))
 		return;
-	if (bind_target(request, &tgid, &tid, &vpid) < 0) {
+	r = bind_target(request, &tgid, &tid, &vpid);
+	if (r == NAMED_E_LATER)
+		return;
+	if (r < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
 			     request->head.pid, request->node->options.id);
 		return;

@@ -20,3 +20,10 @@ void fault_point(const char *name)
 		raise(SIGKILL);
 	os_self_sleep_ms(strcmp(fault + len + 1, "stop") ? 200 : 1000);
 }
+
+bool fault_is(const char *name)
+{
+	const char *fault = getenv("DVS_FAULT");
+
+	return fault && !strcmp(fault, name);
+}

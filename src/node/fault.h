@@ -2,6 +2,8 @@
 #ifndef DVS_NODE_FAULT_H
 #define DVS_NODE_FAULT_H
 
+#include <stdbool.h>
+
 /*
  * Named places at which a test lets something happen. DVS_FAULT in the daemon's environment is
  * "NAME:ACTION", ACTION being `exit` (the daemon dies there, as by SIGKILL), `sleep` (200 ms) or
@@ -11,5 +13,12 @@
  *	init-collect (in the init of a DC)
  */
 void fault_point(const char *name);
+
+/*
+ * Whether DVS_FAULT is that word: the daemon then does without something that an older kernel has not.
+ *
+ *	search (translates no pid)
+ */
+bool fault_is(const char *name);
 
 #endif

@@ -8,6 +8,7 @@
 #include "dvk.h"
 #include "node/backup.h"
 #include "node/handlers.h"
+#include "node/named.h"
 #include "node/node.h"
 #include "node/order.h"
 #include "node/process.h"
@@ -101,8 +102,10 @@ static int promote_target(struct request *request, struct command *cmd,
 			  const struct process *backup)
 {
 	int pid = request->head.pid;
-	pid_t tid = pid > 0 ? os_pid_here(request->pid, pid) : backup->lpid;
+	pid_t tid = backup->lpid;
 
+	if (pid > 0 && named_task(request, &tid, handle_migrate) == NAMED_E_LATER)
+		return -1;
 	if (tid <= 0)
 		return no_such_pid(request);
 	if (tid != backup->lpid) {
@@ -127,12 +130,14 @@ static int attach_target(struct request *request, struct command *cmd, struct pr
 		return 0;
 	if (backup)
 		return promote_target(request, cmd, backup);
-	if (request->head.pid > 0)
-		tid = os_pid_here(request->pid, request->head.pid);
-	else if (!(request->head.flags & CTL_FLAG_HAND_COMMIT))
-		tid = request->pid;
-	else
+	if (request->head.pid > 0) {
+		if (named_task(request, &tid, handle_migrate) == NAMED_E_LATER)
+			return -1;
+	} else if (request->head.flags & CTL_FLAG_HAND_COMMIT) {
 		return 0;
+	} else {
+		tid = request->pid;
+	}
 	if (tid <= 0 ||
 	    process_new(node, tid, os_tgid_of(tid), os_pid_innermost(tid), -1, processp) < 0)
 		return no_such_pid(request);

@@ -17,8 +17,6 @@ struct process;
 struct process *caller_process(struct request *request); /* its binding, or NULL */
 struct process *caller_binding(struct request *request); /* the same, and also of a backup */
 
-pid_t caller_tid(const struct request *request); /* the task that asks, as this daemon sees it */
-
 /* 0, or the request is failed: EDVSBADDCID or EDVSDCNOTRUN; `error`. */
 int request_check_dc(struct request *request, int dcid);
 int request_check_slot(struct request *request, int dcid, int p_nr, int error);

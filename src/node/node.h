@@ -90,6 +90,7 @@ struct node {
 	struct dc_init *init[SHM_DCS]; /* pid namespace of each DC, started at first need */
 	struct request *forwarded;     /* waiting for another node's answer */
 	struct ended *ended;	       /* logs of processes that are no more */
+	unsigned searches;	       /* for tasks that requests name */
 	struct ring_chase *chases;     /* looking for endpoints that wait for each other */
 	struct copy_task *copies;      /* data copies under way */
 	struct streams *streams;       /* who does the large ones */

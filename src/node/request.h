@@ -54,7 +54,8 @@ struct request {
 	void (*moved)(struct request *request, const struct ctl_move *report);
 	void (*again)(
 		struct request *request); /* set once order_catch_up() has been asked for it */
-	void *keeper;			  /* of whoever keeps the request */
+	pid_t named;  /* the task that it names, once searched for: see named.h */
+	void *keeper; /* of whoever keeps the request */
 	struct request *next_kept;
 };
 

@@ -5,6 +5,7 @@
 #include "dvk.h"
 #include "node/backup.h"
 #include "node/handlers.h"
+#include "node/named.h"
 #include "node/node.h"
 #include "node/order.h"
 #include "node/process.h"
@@ -171,10 +172,12 @@ void handle_unbind(struct request *request)
 void handle_getep(struct request *request)
 {
 	struct process *caller = caller_process(request);
-	pid_t tid =
-		request->head.pid > 0 ? os_pid_here(request->pid, request->head.pid) : request->pid;
-	struct process *p = tid > 0 ? process_find_pid(request->node, os_tgid_of(tid), tid) : NULL;
+	pid_t tid = request->pid;
+	struct process *p;
 
+	if (request->head.pid > 0 && named_task(request, &tid, handle_getep) == NAMED_E_LATER)
+		return;
+	p = tid > 0 ? process_find_pid(request->node, os_tgid_of(tid), tid) : NULL;
 	if (tid <= 0 || os_tgid_of(tid) <= 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d here", request->head.pid);
 		return;
@@ -221,7 +224,7 @@ void handle_wait4bind(struct request *request)
 	struct process *caller = caller_binding(request);
 
 	if (request->head.endpoint == SELF && request->head.cmd == WAIT_BIND) {
-		if (caller && caller->lpid == caller_tid(request))
+		if (caller && caller->lpid == named_caller(request))
 			request_end_with_pages(request, caller->p_nr, caller);
 		else if (caller) /* a thread that borrows it: it gets that as any other call does */
 			request_end(request, caller->p_nr, NULL, 0, NULL, 0);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +18,10 @@
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+#ifndef NS_GET_PID_FROM_PIDNS
+#define NS_GET_PID_FROM_PIDNS _IOR(0xb7, 0x6, int) /* Linux 6.11 */
 #endif
 
 #ifndef PIDFD_THREAD
@@ -109,17 +114,25 @@ static pid_t find_in(const char *path, pid_t want, uint64_t pidns)
 	return found;
 }
 
-pid_t os_tid_here(pid_t pid, pid_t tid)
+/* What the namespace of `asker` calls `number`. */
+static pid_t translate(pid_t asker, pid_t number)
 {
+	OS_CLEANUP_FD int fd = -1;
 	char path[64];
+	int r;
 
-	if (os_pidns_of(pid) == os_pidns_of(0))
-		return os_tgid_of(tid) == pid ? tid : -ESRCH;
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	return find_in(path, tid, 0);
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", asker);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ESRCH ? -ESRCH : -ENOSYS;
+	r = ioctl(fd, NS_GET_PID_FROM_PIDNS, (unsigned long)number);
+	if (r > 0)
+		return r;
+	return r == 0 || errno == ESRCH ? -ESRCH : -ENOSYS;
 }
 
-pid_t os_pid_here(pid_t asker, pid_t pid)
+/* Without a look at other tasks, where that is possible; 0: it is not. */
+static pid_t pid_at_once(pid_t asker, pid_t pid)
 {
 	uint64_t pidns = os_pidns_of(asker);
 
@@ -129,7 +142,41 @@ pid_t os_pid_here(pid_t asker, pid_t pid)
 		return asker;
 	if (pidns == os_pidns_of(0))
 		return os_tgid_of(pid) > 0 ? pid : -ESRCH;
-	return find_in("/proc", pid, pidns);
+	return 0;
+}
+
+pid_t os_pid_here(pid_t asker, pid_t pid)
+{
+	pid_t found = pid_at_once(asker, pid);
+
+	return found ? found : translate(asker, pid);
+}
+
+pid_t os_tid_here(pid_t pid, pid_t tid)
+{
+	pid_t found = os_pid_here(pid, tid);
+
+	return found > 0 && os_tgid_of(found) != pid ? -ESRCH : found;
+}
+
+pid_t os_tid_search(pid_t pid, pid_t tid)
+{
+	char path[64];
+
+	if (os_pidns_of(pid) == os_pidns_of(0))
+		return os_tgid_of(tid) == pid ? tid : -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	return find_in(path, tid, 0);
+}
+
+/* A process, or a thread of the asker. */
+pid_t os_pid_search(pid_t asker, pid_t pid)
+{
+	pid_t found = pid_at_once(asker, pid);
+
+	if (!found)
+		found = os_tid_search(asker, pid);
+	return found > 0 ? found : find_in("/proc", pid, os_pidns_of(asker));
 }
 
 void os_comm_of(pid_t tid, char *name, size_t size)

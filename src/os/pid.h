@@ -18,10 +18,16 @@ uint64_t os_pidns_of(pid_t pid);
 int os_pid_innermost(pid_t tid);
 /* Process (thread group) of a task; negative errno. */
 pid_t os_tgid_of(pid_t tid);
-/* The thread of process `pid` (here) whose number in that process's namespace is `tid`; -ESRCH. */
+/*
+ * The thread of process `pid` (here) whose number in that process's namespace is `tid`; and the task that
+ * process `asker` (here) calls `pid`. -ESRCH; -ENOSYS: this kernel (before 6.11) has to be searched. The
+ * kernel is asked, so that the cost does not grow with the tasks of the machine.
+ */
 pid_t os_tid_here(pid_t pid, pid_t tid);
-/* The task that process `asker` (here) calls `pid`; -ESRCH. */
 pid_t os_pid_here(pid_t asker, pid_t pid);
+/* The same by looking at one task after the other. The cost grows with them: not under a lock. */
+pid_t os_tid_search(pid_t pid, pid_t tid);
+pid_t os_pid_search(pid_t asker, pid_t pid);
 /* What a task that has ended and was not reaped yet left, as wait(2) says it; -1: not to be known. */
 int os_exit_status_of(pid_t tid);
 /* Effective user of a task; negative errno. */

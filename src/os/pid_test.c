@@ -2,9 +2,11 @@
 #include "os/pid.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -14,6 +16,8 @@
 #include "base/test.h"
 #include "os/loop.h"
 #include "os/socket.h"
+
+#define THREADS 100
 
 static void test_oneself(void)
 {
@@ -117,10 +121,13 @@ static void run_inner(int out)
 	pthread_t thread;
 	pid_t told;
 
-	if (pthread_create(&thread, NULL, second_thread, (void *)&tid))
-		_exit(1);
-	while (!tid)
-		sched_yield();
+	for (int i = 0; i < THREADS; i++) {
+		tid = 0;
+		if (pthread_create(&thread, NULL, second_thread, (void *)&tid))
+			_exit(1);
+		while (!tid)
+			sched_yield();
+	}
 	told = tid;
 	if (write(out, &told, sizeof(told)) != sizeof(told))
 		_exit(1);
@@ -128,20 +135,57 @@ static void run_inner(int out)
 		pause();
 }
 
+/* Reads of this process so far; -1: the kernel does not count them. */
+static long reads_so_far(void)
+{
+	char text[256] = "";
+	OS_CLEANUP_FD int fd = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
+	const char *at;
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -1;
+	at = strstr(text, "syscr:");
+	return at ? strtol(at + strlen("syscr:"), NULL, 10) : -1;
+}
+
+/* A look at every thread would be as many reads at least. */
+static void check_cost(pid_t inner, pid_t ns_tid)
+{
+	long before = reads_so_far();
+
+	CHECK(os_tid_here(inner, ns_tid) > 0);
+	CHECK(os_pid_here(inner, ns_tid) > 0);
+	CHECK(os_tid_here(inner, 9999) < 0);
+	if (before >= 0)
+		CHECK(reads_so_far() - before < THREADS / 2);
+}
+
 static void check_inner(pid_t inner, pid_t ns_tid)
 {
-	pid_t tid = os_tid_here(inner, ns_tid);
+	pid_t tid = os_tid_search(inner, ns_tid);
 
 	CHECK_EQ(os_pid_innermost(inner), 1);
 	CHECK(os_pidns_of(inner) != os_pidns_of(0));
-	CHECK_EQ(os_tid_here(inner, 1), inner);
+	CHECK_EQ(os_tid_search(inner, 1), inner);
+	CHECK_EQ(os_pid_search(inner, 1), inner);
+	CHECK_EQ(os_tid_search(inner, 9999), -ESRCH);
+	CHECK_EQ(os_pid_search(inner, 9999), -ESRCH);
 	CHECK_EQ(os_pid_here(inner, 1), inner);
-	CHECK_EQ(os_tid_here(inner, 9999), -ESRCH);
-	CHECK_EQ(os_pid_here(inner, 9999), -ESRCH);
+	CHECK_EQ(os_tid_here(inner, 1), inner);
 	CHECK_OR_RETURN(tid > 0);
 	CHECK(tid != inner);
 	CHECK_EQ(os_tgid_of(tid), inner);
 	CHECK_EQ(os_pid_innermost(tid), ns_tid);
+	CHECK_EQ(os_pid_search(inner, ns_tid), tid);
+	if (os_pid_here(inner, ns_tid) == -ENOSYS) {
+		test_skip("this kernel does not translate pids");
+		return;
+	}
+	CHECK_EQ(os_tid_here(inner, ns_tid), tid);
+	CHECK_EQ(os_pid_here(inner, ns_tid), tid);
+	CHECK_EQ(os_tid_here(inner, 9999), -ESRCH);
+	CHECK_EQ(os_pid_here(inner, 9999), -ESRCH);
+	check_cost(inner, ns_tid);
 }
 
 static void test_other_namespace(void)
