@@ -20,8 +20,8 @@ static const struct verb verbs[] = {
 	{ "dc",
 	  "[list | create DCID [--nodes 0,1,2] [--name NAME] [--classic] | rm DCID [--force]] [--json]",
 	  "the containers: show, make on all or some nodes, remove", verb_dc },
-	{ "ps", "[DCID] [--proc | --stats | --waits] [--names] [--json]",
-	  "every endpoint at its owner; --proc, --stats: one node's own table, in the original's form; "
+	{ "ps", "[DCID] [--all | --proc | --stats | --waits] [--names] [--json]",
+	  "every endpoint at its owner; --all: also what has ended, and how; --proc, --stats: one node's own table, in the original's form; "
 	  "--waits: who waits for whom",
 	  verb_ps },
 	{ "logs", "DCID EP [-f] [--json]",

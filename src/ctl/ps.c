@@ -3,13 +3,14 @@
 /*
  * Without options every endpoint of the cluster once, at its owner. --proc and --stats show one
  * node's own table with its remote rows, in the original's form, --names with the flags in words
- * behind; --waits who waits for whom.
+ * behind; --waits who waits for whom; --all what has ended as well.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "ctl/client.h"
+#include "ctl/ended.h"
 #include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
@@ -123,14 +124,31 @@ static int print_people(const struct proc_list *list)
 	return DONE;
 }
 
+static int show_all(const struct proc_list *list, int node, int dcid, bool json,
+		    struct refusal *refusal)
+{
+	struct ctl_ended_row *ended;
+	size_t count;
+	int status;
+
+	if (ended_ask(node, dcid, &ended, &count, refusal) < 0)
+		status = verb_refuse(refusal);
+	else if (json)
+		status = ended_print_json(list->rows, list->count, ended, count);
+	else
+		status = ended_print(list->rows, list->count, ended, count);
+	free(ended);
+	return status;
+}
+
 int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 {
-	bool json = false, proc = false, stats = false, names = false, waits = false;
+	bool json = false, proc = false, stats = false, names = false, waits = false, all = false;
 	const struct option_row rows[] = {
 		{ "json", 0, OPTION_FLAG, &json },   { "node", 'n', OPTION_NUMBER, &node },
 		{ "proc", 0, OPTION_FLAG, &proc },   { "stats", 0, OPTION_FLAG, &stats },
 		{ "names", 0, OPTION_FLAG, &names }, { "waits", 0, OPTION_FLAG, &waits },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		{ "all", 'a', OPTION_FLAG, &all },   { NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct proc_list list = { NULL, 0 };
 	struct refusal refusal = REFUSAL_NONE;
@@ -142,8 +160,9 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 	if (!options_operands(&options,
 			      (const struct operand_row[]){ { "DCID", &dcid }, { NULL, NULL } }, 0))
 		return verb_usage(verb, "%s", options.why);
-	if (proc + stats + waits > 1)
-		return verb_usage(verb, "--proc, --stats and --waits are tables: choose one");
+	if (proc + stats + waits + all > 1)
+		return verb_usage(verb,
+				  "--all, --proc, --stats and --waits are tables: choose one");
 	if (names && !proc && !stats)
 		return verb_usage(verb, "--names belongs to --proc and --stats");
 	if (proc || stats)
@@ -152,6 +171,8 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 		r = list_ask(&list, node, CTL_PS, dcid, &refusal);
 	if (r < 0)
 		status = verb_refuse(&refusal);
+	else if (all)
+		status = show_all(&list, node, dcid, json, &refusal);
 	else if (waits)
 		status = json ? waits_print_json(list.rows, list.count)
 			      : waits_print(list.rows, list.count);

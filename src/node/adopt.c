@@ -231,12 +231,22 @@ static int take_process(struct adoption *a, struct node *node, const struct hand
 	return r;
 }
 
-static int take_ended(struct node *node, const struct handover_record *record)
+static int take_ended(struct node *node, const struct handover_ended *ended)
 {
+	struct ctl_ended_row row = { .dcid = ended->dcid,
+				     .p_nr = ended->p_nr,
+				     .node = node->options.id,
+				     .lpid = ended->lpid,
+				     .vpid = ended->vpid,
+				     .wait_status = ended->wait_status,
+				     .reason = (int32_t)ended->reason,
+				     .generation = ended->generation,
+				     .ended_ns = (int64_t)ended->ended_ns };
 	struct proc_log *log;
-	int r = take_log(node, &record->ended.log, &log);
+	int r = take_log(node, &ended->log, &log);
 
-	return r < 0 ? r : ended_adopt(node, record->ended.dcid, record->ended.p_nr, log);
+	memcpy(row.name, ended->name, sizeof(row.name));
+	return r < 0 ? r : ended_adopt(node, &row, log);
 }
 
 static int take_rights(struct node *node, const struct handover_record *record)
@@ -337,7 +347,7 @@ static int take(struct adoption *a, struct node *node, const struct handover_rec
 	case HANDOVER_PROCESS:
 		return take_process(a, node, &record->process);
 	case HANDOVER_ENDED:
-		return take_ended(node, record);
+		return take_ended(node, &record->ended);
 	case HANDOVER_RIGHTS:
 		return take_rights(node, record);
 	case HANDOVER_LINK:

@@ -3,31 +3,43 @@
 #define DVS_NODE_ENDED_H
 
 /*
- * What the last processes of this node that ended had written, so that `dvs logs` can still tell why.
- * The oldest are forgotten, and those whose slot is bound anew. Node lock held.
+ * The last processes of this node that ended: how and why, for `dvs ps --all`, and what they had written, so
+ * that `dvs logs` can still tell. The oldest are forgotten, with a DC all of it, and what was written
+ * also when the slot is bound anew. Node lock held.
  */
 
 #include <stdbool.h>
 
-#define ENDED_MAX 64
+#include "wire/ctl.h"
+
+#define ENDED_MAX      64 /* in each DC */
+#define ENDED_LOGS_MAX 64 /* on the node: each may have a MiB */
 
 struct node;
 struct proc_log;
 struct process;
 struct request;
 
-/* Takes the log over from a process that has ended; nothing if it has none. */
+/* Takes note of a process that has ended, and its log over; nothing if it never ran behind an endpoint. */
 void ended_keep(struct process *process);
-void ended_forget(struct node *node, int dcid, int p_nr);
+/* The slot has another process: what the earlier ones wrote is not asked for any more. */
+void ended_forget_log(struct node *node, int dcid, int p_nr);
+/* A life in which nothing was executed: there is nothing to tell. */
+void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generation);
 /* The DC is removed: what its processes wrote is not for the one that has its number next. */
 void ended_forget_dc(struct node *node, int dcid);
-/* Sends it and true, or false: nothing of that slot is kept here. The request is not ended. */
+/*
+ * Sends what the last process that had the slot wrote, and true; or false: that is not kept here. The request is
+ * not ended.
+ */
 bool ended_send(struct request *request, int dcid, int p_nr);
+/* A row for each that is kept of this DC (-1: of all). */
+void ended_rows(struct request *request, int dcid);
 
 /* What is kept, the newest first, for a daemon that executes itself anew; and its way back. */
-typedef void ended_walk_fn(void *ctx, int dcid, int p_nr, const struct proc_log *log);
+typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log);
 void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx);
-int ended_adopt(struct node *node, int dcid, int p_nr,
+int ended_adopt(struct node *node, const struct ctl_ended_row *row,
 		struct proc_log *log); /* takes log; in order */
 
 #endif

@@ -204,6 +204,7 @@ void hand_on_committed(struct node *node, const struct directory_effect *effect)
 	exchange_hold(node->exchange, effect->dcid, effect->p_nr);
 	if (!process)
 		return;
+	process->end_reason = CTL_ENDED_MOVED;
 	os_pidfd_signal(process->pidfd, SIGKILL);
 	process_detach(process);
 	proxy_resend(node->proxy, effect->dcid, effect->p_nr);

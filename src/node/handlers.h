@@ -44,6 +44,7 @@ void handle_status(struct request *request);
 /* snapshot.c */
 void handle_ps(struct request *request);
 void handle_proctable(struct request *request);
+void handle_ended(struct request *request);
 void handle_nodes(struct request *request);
 void handle_dcs(struct request *request);
 

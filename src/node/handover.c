@@ -181,12 +181,21 @@ static void put_process(struct writer *w, const struct process *p)
 	put(w, &record);
 }
 
-static void put_ended(void *ctx, int dcid, int p_nr, const struct proc_log *log)
+static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log)
 {
 	struct writer *w = ctx;
-	struct handover_record record = { .kind = HANDOVER_ENDED,
-					  .ended = { dcid, p_nr, log_of(w, log, 0) } };
+	struct handover_record record = { .kind = HANDOVER_ENDED };
 
+	record.ended = (struct handover_ended){ .dcid = row->dcid,
+						.p_nr = row->p_nr,
+						.lpid = row->lpid,
+						.vpid = row->vpid,
+						.wait_status = row->wait_status,
+						.reason = (uint32_t)row->reason,
+						.generation = row->generation,
+						.ended_ns = (uint64_t)row->ended_ns,
+						.log = log_of(w, log, 0) };
+	memcpy(record.ended.name, row->name, sizeof(record.ended.name));
 	put(w, &record);
 }
 

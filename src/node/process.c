@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dvk.h"
 #include "node/departure.h"
@@ -102,9 +103,7 @@ int process_adopt(struct node *node, const struct process *image, struct process
 
 int process_wait_status(const struct process *process)
 {
-	if (process->managed)
-		return process->ended ? process->wait_status : -1;
-	return os_exit_status_of(process->lpid);
+	return process->ended ? process->wait_status : -1;
 }
 
 /*
@@ -150,7 +149,8 @@ void process_free(struct process *process)
 	warning_cancel(process);
 	end_waiters(process, true);
 	os_source_free(process->exit_source);
-	if (process->ended && !process->arriving && !process->backup)
+	if (process->ended && !process->arriving && !process->backup &&
+	    process->state != PROCESS_STARTING)
 		ended_keep(process);
 	if (process->status)
 		exchange_status_free(node->exchange, process->status);
@@ -220,8 +220,9 @@ int process_attach(struct process *process, int dcid, int p_nr, int endpoint, ui
 	r = exchange_bell(node->exchange, dcid, p_nr, &bell);
 	if (r < 0)
 		return r;
-	ended_forget(node, dcid, p_nr);
+	ended_forget_log(node, dcid, p_nr);
 	process->state = PROCESS_BOUND;
+	memcpy(process->name, node_endpoint(node, dcid, p_nr)->name, sizeof(process->name));
 	process_fill(process, dcid, p_nr, endpoint, generation);
 	exchange_bell_hold(bell, BELL_PROCESS);
 	process_refresh_channels(process);
@@ -276,6 +277,8 @@ static void process_ended(struct process *process)
 {
 	process->ended = true;
 	process->exit_source = os_source_free(process->exit_source);
+	if (!process->managed) /* at once, before its parent takes note of it */
+		process->wait_status = os_exit_status_of(process->lpid);
 	if (process->log)
 		proc_log_drain(process->log);
 	if (process->state == PROCESS_STARTING || !process->status) {
@@ -301,6 +304,7 @@ bool process_thread_ends(struct process *process)
 	if (process->lpid == process->tgid || !warning_begin(process))
 		return false;
 	process->ended = true;
+	process->wait_status = -1;
 	process->state = PROCESS_ENDING;
 	process->exit_source = os_source_free(process->exit_source);
 	return true;
@@ -357,8 +361,10 @@ void process_on_init_killed(struct node *node, int dcid)
 	while (p) {
 		struct process *next = p->next;
 
-		if (p->managed && p->dcid == dcid && !p->ended)
+		if (p->managed && p->dcid == dcid && !p->ended) {
+			p->end_reason = CTL_ENDED_INIT;
 			managed_ended(p, 9);
+		}
 		p = next;
 	}
 }

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "ipc/exchange.h"
+#include "wire/ctl.h"
 
 struct node;
 struct request;
@@ -52,14 +53,16 @@ struct process {
 	bool backup;		 /* stands by for a primary elsewhere: see backup.h */
 	struct warning *warning; /* of its end, under way; see warning.h */
 	uint64_t drain;		 /* number of the last one that had it in hand; see drain.c */
-	char name[16];		 /* of a backup, which no directory names */
+	char name[16];		 /* also of a backup, which no directory names */
 	bool ended;
-	bool dc_removed; /* nothing of it is kept when it has ended */
+	bool forgotten; /* nothing of it is kept when it has ended */
 	struct process **
 		starter; /* of `dvs run` that is not answered yet: NULL when this is freed; see run.c */
-	int wait_status;
-	struct request *followers; /* logs -f, run --wait; by next_kept */
-	struct request *waiters;   /* for its end: dvk_unbind, dvs stop; by next_kept */
+	int wait_status;		/* once it has ended; -1: nobody can know it */
+	enum ctl_end_reason end_reason; /* if it ends now */
+	int signalled;			/* the last signal that dvs kill sent; 0: none */
+	struct request *followers;	/* logs -f, run --wait; by next_kept */
+	struct request *waiters;	/* for its end: dvk_unbind, dvs stop; by next_kept */
 };
 
 /* The endpoint's process here; no backup. */

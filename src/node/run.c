@@ -249,8 +249,12 @@ static void run_failed(struct run *run)
 	refusal_set(
 		&run->why, EDVSNOEXEC,
 		"the command could not be executed: its process or its container has just ended");
-	if (run->process)
+	if (run->process) {
+		run->process->forgotten = true;
 		kill_held(run->process);
+	} else {
+		ended_forget_life(request->node, cmd.dcid, cmd.p_nr, cmd.generation);
+	}
 	if (run->process && run->process->backup) {
 		backup_end(run->process); /* no command of the order, and free here */
 		run_refuse(run);

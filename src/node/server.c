@@ -71,6 +71,7 @@ static const struct call calls[] = {
 	[CTL_DRAIN] = { handle_drain, 0 },
 	[CTL_SHUTDOWN] = { handle_shutdown, 0 },
 	[CTL_SIGNAL] = { handle_signal, OWNER },
+	[CTL_ENDED] = { handle_ended, 0 },
 	[CTL_STATUS] = { handle_status, 0 },
 	[CTL_RESTART] = { handle_restart, LOCAL },
 };

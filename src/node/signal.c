@@ -39,14 +39,26 @@ static void send_row(struct request *request, const struct process *process)
 	request_row(request, &row, sizeof(row));
 }
 
-/* A process that is to end and is stopped goes on, so that it can do so. */
-static int send_signal(const struct request *request, const struct process *process)
+/* Why it ends, if it ends now. */
+static void note(struct process *process, int signo, bool stop)
 {
+	if (stop)
+		process->end_reason = CTL_ENDED_STOP;
+	else
+		process->signalled = signo;
+}
+
+/* A process that is to end and is stopped goes on, so that it can do so. */
+static int send_signal(const struct request *request, struct process *process)
+{
+	bool until_gone = request->head.flags & CTL_FLAG_UNTIL_GONE;
 	int signo = request->head.cmd, r = 0;
 
 	if (signo && !process->ended)
 		r = os_pidfd_signal(process->pidfd, signo);
-	if (r == 0 && signo == SIGTERM && request->head.flags & CTL_FLAG_UNTIL_GONE)
+	if (r == 0 && signo && !process->ended)
+		note(process, signo, until_gone);
+	if (r == 0 && signo == SIGTERM && until_gone)
 		os_pidfd_signal(process->pidfd, SIGCONT);
 	return r;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dvk.h"
+#include "node/ended.h"
 #include "node/gather.h"
 #include "node/handlers.h"
 #include "node/node.h"
@@ -102,6 +103,22 @@ void handle_ps(struct request *request)
 		return;
 	each_endpoint(request, own_row);
 	gather_start(request, CTL_PROCTABLE, finish_ps);
+}
+
+static void finish_ended(struct request *request)
+{
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+void handle_ended(struct request *request)
+{
+	if (!dc_exists(request))
+		return;
+	ended_rows(request, request->head.dcid);
+	if (request->head.cmd == 1) /* from another node: only what is kept here */
+		finish_ended(request);
+	else
+		gather_start(request, CTL_ENDED, finish_ended);
 }
 
 void handle_nodes(struct request *request)

@@ -73,6 +73,7 @@ enum ctl_call {
 	CTL_SHUTDOWN = 40, /* end the daemon in good order */
 	CTL_STATUS = 41,   /* ready? value = nodeid; payload: struct ctl_node_status */
 	CTL_SIGNAL = 42,   /* dcid, endpoint, cmd = signal or 0; row: struct ctl_signal_row */
+	CTL_ENDED = 43,	   /* dcid -1 all; what ended; rows: struct ctl_ended_row */
 	CTL_RESTART = 48,  /* the daemon executes its program anew; payload: struct ctl_restart */
 };
 
@@ -164,6 +165,24 @@ struct ctl_proc_row {
 struct ctl_signal_row {
 	int32_t dcid, endpoint, node, lpid;
 	uint64_t generation;
+	char name[16];
+};
+
+enum ctl_end_reason {
+	CTL_ENDED_ITSELF = 0, /* as the wait status says */
+	CTL_ENDED_STOP = 1,   /* dvs stop had asked it to */
+	CTL_ENDED_KILL = 2,   /* by the signal that dvs kill had sent */
+	CTL_ENDED_INIT = 3,   /* its container ended on that node */
+	CTL_ENDED_MOVED = 4,  /* by hand: its endpoint went on in another process */
+};
+
+struct ctl_ended_row {
+	int32_t dcid, p_nr, node, lpid, vpid;
+	int32_t wait_status; /* as from wait(2); -1: not to be known */
+	int32_t reason;	     /* enum ctl_end_reason */
+	int32_t pad;
+	uint64_t generation;
+	int64_t ended_ns; /* real time */
 	char name[16];
 };
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "wire/ctl.h"
 
 #define RECORD_HEAD_BYTES 8u
 #define HASHED_FROM	  24u
@@ -212,8 +213,15 @@ static void process_fields(struct cursor *c, struct handover_process *p)
 static void ended_fields(struct cursor *c, struct handover_ended *e)
 {
 	slot(c, &e->dcid, &e->p_nr);
+	s32(c, &e->lpid);
+	s32(c, &e->vpid);
+	s32(c, &e->wait_status);
+	u32(c, &e->reason);
+	within(c, e->reason, 0, CTL_ENDED_MOVED);
+	u64(c, &e->generation);
+	u64(c, &e->ended_ns);
+	name(c, e->name);
 	log_fields(c, &e->log);
-	within(c, e->log.read_fd, 0, HANDOVER_FD_MAX);
 }
 
 static void link_fields(struct cursor *c, struct handover_link *l)

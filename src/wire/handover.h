@@ -108,7 +108,10 @@ struct handover_process {
 };
 
 struct handover_ended {
-	int32_t dcid, p_nr;
+	int32_t dcid, p_nr, lpid, vpid, wait_status;
+	uint32_t reason; /* enum ctl_end_reason */
+	uint64_t generation, ended_ns;
+	char name[16]; /* terminated */
 	struct handover_log log;
 };
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 90
 #
-# dvs stop and dvs kill: from any node, with a reason, during moves, and never another life.
+# dvs stop and dvs kill: from any node, with a reason, during moves, and never another life; and dvs ps --all.
 . "$(dirname "$0")/lib.bash"
 lab 2
 
@@ -103,6 +103,64 @@ timeout -s INT 0.5 dvs stop 0 45 2>"$tmp/err"
 grep -q 'interrupted.*SIGTERM.*SIGKILL was not sent (EDVSINTR)' "$tmp/err" || fail "$(<"$tmp/err")"
 [[ $(owner 45) == 0 ]] || fail "it has gone"
 timeout 5 dvs kill 0 45 >/dev/null
+end
+
+# One field of the newest row that has ended at an endpoint of DC 1.
+of_ended() { # EP FIELD
+	dvs ps 1 --all --json | python3 -c 'import json,sys
+rows=[r for r in json.load(sys.stdin) if r["p_nr"]==int(sys.argv[1]) and r["state"]=="ended"]
+print(max(rows, key=lambda r: r["ended_ns"])[sys.argv[2]] if rows else "no row")' "$1" "$2"
+}
+ends_as() { # EP REASON
+	until_true 5 reason_is "$@" || fail "endpoint $1: $(of_ended "$1" reason)"
+}
+reason_is() { [[ $(of_ended "$1" reason) == "$2" ]]; }
+run1() { timeout 10 dvs -n "$1" run 1 "$2" -- "${@:3}" >/dev/null || fail "not started: ${*:3}"; }
+count_ended() { dvs ps 1 --all --json | python3 -c 'import json,sys; print(sum(r["state"]=="ended" for r in json.load(sys.stdin)))'; }
+
+begin "ps --all: how and why what has ended did so"
+timeout 10 dvs dc create 1 >/dev/null
+run1 1 10 sh -c 'exit 7'
+ends_as 10 "exited with 7"
+[[ $(of_ended 10 exit_status) == 7 && $(of_ended 10 node) == 1 && $(of_ended 10 name) == sh && $(of_ended 10 signal) == None ]] || fail "$(dvs ps 1 --all --json)"
+run1 0 11 sh -c 'kill -SEGV $$'
+until_true 5 reason_is 11 "killed by SIGSEGV" || ends_as 11 "killed by SIGSEGV (core dumped)"
+[[ $(of_ended 11 signal) == SIGSEGV ]] || fail "$(of_ended 11 signal)"
+run1 0 12 sleep 600
+timeout 10 dvs migrate 1 12 1 >/dev/null || fail "does not move"
+[[ $(of_ended 12 reason) == "no row" ]] || fail "what has moved has not ended"
+timeout 10 dvs stop 1 12 >/dev/null
+ends_as 12 "killed by SIGTERM (dvs stop)"
+run1 1 12 sleep 600
+timeout 10 dvs kill 1 12 --signal QUIT >/dev/null
+until_true 5 reason_is 12 "killed by SIGQUIT (dvs kill)" || ends_as 12 "killed by SIGQUIT (core dumped) (dvs kill)"
+dvs -n 0 ps 1 --all >"$tmp/out"
+grep -q 'exited with 7 .* ago' "$tmp/out" || fail "$(<"$tmp/out")"
+timeout 10 dvs run 1 13 -- /nonexistent >/dev/null 2>&1
+[[ $(of_ended 13 reason) == "no row" ]] || fail "a command that was never executed: $(of_ended 13 reason)"
+end
+
+begin "ps --all: outlives a restart of the daemon, and ends with the DC"
+before=$(dvs ps 1 --all --json)
+timeout 20 dvs -n 1 restart >/dev/null || fail "no restart"
+[[ $(dvs ps 1 --all --json) == "$before" ]] || fail "before $before, after $(dvs ps 1 --all --json)"
+for i in {1..70}; do run1 0 20 true; done
+none_runs() { [[ $(dvs ps 1 --json) == "[]" ]]; }
+until_true 5 none_runs || fail "it runs still: $(dvs ps 1)"
+# 64 of node 0, and the 3 of node 1.
+[[ $(count_ended) == 67 ]] || fail "$(count_ended) are kept"
+timeout 10 dvs dc rm 1 >/dev/null && timeout 10 dvs dc create 1 >/dev/null
+[[ $(dvs ps 1 --all --json) == "[]" ]] || fail "kept: $(dvs ps 1 --all --json)"
+end
+
+begin "logs: of the last life, also if an earlier one ended on another node"
+run1 0 30 echo first
+ends_as 30 "exited with 0"
+[[ $(dvs -n 1 logs 1 30) == first ]] || fail "$(dvs -n 1 logs 1 30 2>&1)"
+run1 1 30 echo second
+last() { [[ $(dvs -n "$1" logs 1 30 2>&1) == second ]]; }
+until_true 5 last 0 || fail "node 0 says: $(dvs -n 0 logs 1 30 2>&1)"
+last 1 || fail "node 1 says: $(dvs -n 1 logs 1 30 2>&1)"
 end
 
 finish
