@@ -46,6 +46,16 @@ static void print_reasons(const struct ctl_move *moves, size_t count)
 			       result_name(moves[i].error));
 }
 
+static void print_cpu_times(const struct ctl_move *moves, size_t count)
+{
+	char text[320];
+
+	for (size_t i = 0; i < count; i++)
+		if (moves[i].result == CTL_MOVE_COMMITTED &&
+		    render_cpu_time(&moves[i], text, sizeof(text)))
+			printf("%s\n", text);
+}
+
 /* One that stayed makes the whole a failure; its own sentence says why. */
 static void find_failure(const struct ctl_move *moves, size_t count, struct refusal *refusal)
 {
@@ -94,6 +104,7 @@ int verb_drain(const struct verb *verb, int node, int argc, char **argv)
 	} else if (count) {
 		print_table(moves, count);
 		print_reasons(moves, count);
+		print_cpu_times(moves, count);
 	} else if (!refusal.error) {
 		printf("node %d has no processes\n", request.nodeid);
 	}

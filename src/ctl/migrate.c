@@ -22,11 +22,14 @@ static bool word_of(const char *word, const char *const *words, int *number)
 
 static void print_people(const struct ctl_move *move)
 {
-	char total[32], down[32], transfer[32], image[32];
+	char total[32], down[32], transfer[32], image[32], cpu[320];
+	bool counted = move->from != move->to && render_cpu_time(move, cpu, sizeof(cpu));
 
 	if (move->dry_run) {
 		printf("endpoint %d (%.*s) can move from node %d to node %d\n", move->endpoint,
 		       MAXPROCNAME, move->name, move->from, move->to);
+		if (counted)
+			printf("%s\n", cpu);
 		return;
 	}
 	if (move->from == move->to) {
@@ -41,6 +44,8 @@ static void print_people(const struct ctl_move *move)
 	       render_time(move->downtime_ns, down, sizeof(down)),
 	       render_time(move->transfer_ns, transfer, sizeof(transfer)),
 	       render_bytes(move->image_bytes, image, sizeof(image)), move->pid, move->vpid);
+	if (counted)
+		printf("%s\n", cpu);
 }
 
 /*

@@ -226,13 +226,33 @@ const char *render_result(const struct ctl_move *move)
 	}
 }
 
+bool render_cpu_time(const struct ctl_move *move, char *buf, size_t size)
+{
+	bool dry = move->dry_run != 0;
+	char used[32];
+
+	if (!move->cpu_limited && !move->cpu_timed)
+		return false;
+	snprintf(buf, size,
+		 "the CPU time of endpoint %d %s anew on node %d, after %s on node %d%s%s",
+		 move->endpoint, dry ? "would begin" : "begins", move->to,
+		 render_time(move->cpu_used_ns, used, sizeof(used)), move->from,
+		 !move->cpu_limited ? ""
+		 : dry ? "; its limit of CPU time (RLIMIT_CPU) would be lowered by as much"
+		       : "; its limit of CPU time (RLIMIT_CPU) is lowered by as much",
+		 !move->cpu_timed ? ""
+		 : dry		  ? "; its timers of CPU time would keep what they have left"
+				  : "; its timers of CPU time keep what they had left");
+	return true;
+}
+
 json_t *render_move_json(const struct ctl_move *move)
 {
 	static const char *const modes[] = { "stop", "pre", "post" };
 	static const char *const engines[] = { "native", "criu" };
 
 	return json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, "
-			 "s:i, s:b, s:o, s:i, s:o}",
+			 "s:i, s:b, s:o, s:i, s:o, s:I, s:b, s:b}",
 			 "dcid", move->dcid, "endpoint", move->endpoint, "from", move->from, "to",
 			 move->to, "engine", engines[move->engine == CTL_ENGINE_CRIU], "mode",
 			 modes[(unsigned)move->mode <= CTL_MODE_POST ? move->mode : 0], "result",
@@ -242,7 +262,9 @@ json_t *render_move_json(const struct ctl_move *move)
 			 (json_int_t)move->image_bytes, "sent_bytes", (json_int_t)move->sent_bytes,
 			 "rounds", (int)move->rounds, "dry_run", move->dry_run != 0, "name",
 			 render_text(move->name, sizeof(move->name)), "error", move->error,
-			 "reason", render_text(move->reason, sizeof(move->reason)));
+			 "reason", render_text(move->reason, sizeof(move->reason)), "cpu_used_ns",
+			 (json_int_t)move->cpu_used_ns, "cpu_limit_lowered", move->cpu_limited != 0,
+			 "cpu_timers", move->cpu_timed != 0);
 }
 
 const char *render_procs_row(const proc_usr_t *p, char *buf, size_t size)

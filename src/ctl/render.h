@@ -7,6 +7,7 @@
  */
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,10 @@ void render_end(json_t *object, int wait_status);
 /* A row of `dvs ps` and one of `dvs migrate`, as the design fixes them. */
 json_t *render_proc_json(const struct ctl_proc_row *row);
 json_t *render_move_json(const struct ctl_move *move);
+/*
+ * The sentence about CPU time, which begins anew with a move. False: nothing counts that of the process.
+ */
+bool render_cpu_time(const struct ctl_move *move, char *buf, size_t size);
 const char *render_result(const struct ctl_move *move);
 
 /* The rows of /proc/dvs/<DC>/procs and stats of the original, without a newline. */

@@ -93,7 +93,7 @@ static void test_move_fields(void)
 {
 	static const char *const fields[] = {
 		"dcid",	       "endpoint",    "from",	     "to",	   "pid",    "total_ns",
-		"downtime_ns", "transfer_ns", "image_bytes", "sent_bytes", "rounds",
+		"downtime_ns", "transfer_ns", "image_bytes", "sent_bytes", "rounds", "cpu_used_ns",
 	};
 	struct ctl_move move = { .result = CTL_MOVE_REFUSED, .mode = 99, .reason = "no\xff" };
 	json_t *object = render_move_json(&move);
@@ -108,6 +108,23 @@ static void test_move_fields(void)
 	json_decref(object);
 }
 
+static void test_cpu_time_is_said_where_it_counts(void)
+{
+	struct ctl_move move = { .endpoint = 5, .from = 0, .to = 1, .cpu_used_ns = 3000000000 };
+	char text[320] = "";
+
+	CHECK(!render_cpu_time(&move, text, sizeof(text)));
+	move.cpu_limited = 1;
+	CHECK(render_cpu_time(&move, text, sizeof(text)));
+	CHECK(strstr(text, "endpoint 5 begins anew on node 1, after 3") &&
+	      strstr(text, "RLIMIT_CPU"));
+	CHECK(!strstr(text, "timers"));
+	move.cpu_timed = 1;
+	move.dry_run = 1;
+	CHECK(render_cpu_time(&move, text, sizeof(text)));
+	CHECK(strstr(text, "would begin anew") && strstr(text, "timers of CPU time would keep"));
+}
+
 int main(void)
 {
 	TEST(test_original_rows);
@@ -116,5 +133,6 @@ int main(void)
 	TEST(test_units);
 	TEST(test_proc_fields);
 	TEST(test_move_fields);
+	TEST(test_cpu_time_is_said_where_it_counts);
 	return test_end();
 }

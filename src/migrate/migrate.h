@@ -67,7 +67,15 @@ struct migrate_host {
 	 * its daemon, which must be finished first. NULL: never.
 	 */
 	bool (*busy)(void *ctx);
+	uint64_t
+		cpu_owed_ns; /* source: as the target's statistics said when the process came here */
 	void *ctx;
+};
+
+/* What counts the CPU time of a process, which begins anew on the target. */
+enum migrate_cpu {
+	MIGRATE_CPU_LIMIT = 1,	/* RLIMIT_CPU, which is lowered by what was used */
+	MIGRATE_CPU_TIMERS = 2, /* timers, which keep what they had left */
 };
 
 struct migrate_stats {
@@ -79,6 +87,9 @@ struct migrate_stats {
 	uint64_t send_ns;   /* duration of migrate_source_send() */
 	uint64_t load_ns;   /* duration of migrate_target_load(), waiting for the source included */
 	uint64_t resume_ns; /* CLOCK_MONOTONIC of migrate_target_resume() */
+	uint64_t cpu_used_ns; /* CPU time of the process since it came to the source (source) */
+	uint64_t cpu_owed_ns; /* for the host to keep and give back at the next move (target) */
+	uint32_t cpu_counted; /* enum migrate_cpu (source; without interval timers until frozen) */
 	uint32_t thread_count;
 	uint32_t map_count;
 	uint32_t fd_count;

@@ -7,6 +7,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/calls.h"
+#include "migrate/cpu_time.h"
 #include "migrate/cut_short.h"
 #include "migrate/fault.h"
 #include "migrate/interrupted.h"
@@ -101,6 +102,10 @@ int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 	}
 	if (result == 0)
 		result = inventory_read(&source->inventory, &source->host, true, NULL, refusal);
+	if (result == 0) {
+		source->stats.cpu_counted = cpu_time_counted(&source->inventory);
+		source->stats.cpu_used_ns = cpu_time_used_ns(&source->inventory);
+	}
 	source->checked = result == 0;
 	return result;
 }
@@ -374,6 +379,10 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 		result = state_read_process(&source->calls, &source->inventory, source->actions,
 					    refusal);
 		keep_interval(source);
+		source->stats.cpu_counted = cpu_time_counted_frozen(&source->inventory);
+		source->stats.cpu_used_ns = cpu_time_used_ns(&source->inventory);
+		cpu_time_lower(&source->inventory.process, source->stats.cpu_used_ns,
+			       source->host.cpu_owed_ns);
 	}
 	if (result)
 		melt(source);

@@ -333,6 +333,7 @@ int migrate_target_load(struct migrate_target *target, int sock, struct refusal 
 	target->stats.load_ns = now_ns() - started;
 	if (result)
 		reader_drain(&reader);
+	target->stats.cpu_owed_ns = target->restore.picture.process.cpu_owed_ns;
 	target->stats.thread_count = target->restore.picture.thread_count;
 	target->stats.map_count = target->restore.picture.maps.count;
 	target->stats.fd_count = target->restore.picture.descriptors.count;

@@ -306,6 +306,8 @@ static int load(struct arrival *a)
 		r = migrate_target_load(a->target, a->fd, &a->refusal);
 	if (r == 0)
 		r = check_state(a);
+	if (r == 0)
+		a->process->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
 	fault_point("target-loaded");
 	return r;
 }

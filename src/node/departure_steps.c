@@ -139,12 +139,35 @@ static void let_talk(struct departure *d)
 	node_unlock(d->node);
 }
 
+static uint64_t cpu_owed(struct departure *d)
+{
+	const struct process *process;
+	uint64_t owed_ns;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	owed_ns = process ? process->cpu_owed_ns : 0;
+	node_unlock(d->node);
+	return owed_ns;
+}
+
+static void report_cpu_time(struct departure *d)
+{
+	const struct migrate_stats *stats = migrate_source_stats(d->source);
+
+	d->report.cpu_used_ns = stats->cpu_used_ns;
+	d->report.cpu_limited = (stats->cpu_counted & MIGRATE_CPU_LIMIT) != 0;
+	d->report.cpu_timed = (stats->cpu_counted & MIGRATE_CPU_TIMERS) != 0;
+}
+
 /* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
 int departure_check(struct departure *d)
 {
-	struct migrate_host host = {
-		.identify = identify, .recall = recall, .busy = busy, .ctx = d
-	};
+	struct migrate_host host = { .identify = identify,
+				     .recall = recall,
+				     .busy = busy,
+				     .cpu_owed_ns = cpu_owed(d),
+				     .ctx = d };
 	int64_t deadline = os_now_ns() + CHECK_LIMIT_NS;
 
 	for (;;) {
@@ -161,6 +184,8 @@ int departure_check(struct departure *d)
 		let_talk(d);
 		if (!d->source)
 			return r;
+		if (r == 0)
+			report_cpu_time(d);
 		if (r == 0 || os_now_ns() >= deadline ||
 		    (before != UINT32_MAX && before == exchanges(d)))
 			return r;
@@ -315,6 +340,7 @@ int departure_send(struct departure *d)
 	if (r == 0)
 		r = migrate_source_send(d->source, d->fd, &d->refusal);
 	d->report.image_bytes = migrate_source_stats(d->source)->image_bytes;
+	report_cpu_time(d);
 	d->report.sent_bytes = d->report.image_bytes + len;
 	fault_point("source-sent");
 	return r;

@@ -48,6 +48,7 @@ struct process {
 	int copying;		 /* parts of data copies under way: it stays until they are done */
 	struct proc_log *log;	 /* owned; NULL when its output is not the daemon's */
 	uint64_t log_start;	 /* bytes that fell out of the log before it came to this node */
+	uint64_t cpu_owed_ns;	 /* of moves so far: see migrate/cpu_time.h */
 	bool managed;		 /* child of a DC init: its wait status comes from there */
 	bool arriving;		 /* being loaded: not this node's yet, and no endpoint */
 	bool backup;		 /* stands by for a primary elsewhere: see backup.h */

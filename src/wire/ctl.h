@@ -220,6 +220,9 @@ struct ctl_move {
 	uint32_t dry_run;
 	char name[16];
 	char reason[CTL_SENTENCE];
+	uint64_t cpu_used_ns; /* on the source; 0 from a daemon that does not say */
+	uint32_t cpu_limited; /* 1: RLIMIT_CPU is lowered by that */
+	uint32_t cpu_timed;   /* 1: has timers of CPU time, which keep what they had left */
 };
 
 #define CTL_QUORUM_LOST (-1) /* this daemon will not have one again */

@@ -145,6 +145,8 @@ struct image_process {
 	uint32_t cwd_file;  /* index of the FILE record of its directory */
 	uint64_t frozen_ns; /* CLOCK_MONOTONIC of the source at the first stop */
 	uint64_t boottime_ns;
+	uint64_t
+		cpu_owed_ns; /* CPU time that was used and not taken off RLIMIT_CPU; below a second */
 	struct image_bounds bounds;
 	struct image_rlimit rlimit[IMAGE_RLIMITS];
 	struct image_itimer itimer[3];
@@ -333,7 +335,7 @@ struct image_end {
 
 _Static_assert(sizeof(struct image_record) == 16, "layout");
 _Static_assert(sizeof(struct image_offer) == 568, "layout");
-_Static_assert(sizeof(struct image_process) == 824, "layout");
+_Static_assert(sizeof(struct image_process) == 832, "layout");
 _Static_assert(sizeof(struct image_file) == 96, "layout");
 _Static_assert(sizeof(struct image_map) == 160, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");

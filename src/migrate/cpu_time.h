@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "migrate/inventory.h"
+
+/*
+ * CPU time begins anew on the target, because no kernel lets it be set. So that a move gives no new
+ * time to a process whose time is limited (RLIMIT_CPU), the limit goes down by what was used. It counts
+ * whole seconds; what is left over is owed, goes along, and is taken off by a later move.
+ */
+
+/* Source: what counts the CPU time of the process (enum migrate_cpu) as far as /proc tells. */
+uint32_t cpu_time_counted(const struct inventory *inventory);
+
+/* Source, frozen, the state read: the same, interval timers included. */
+uint32_t cpu_time_counted_frozen(const struct inventory *inventory);
+
+/* Source: user and system time since the process came to this node. */
+uint64_t cpu_time_used_ns(struct inventory *inventory);
+
+/* Lowers the limits by used_ns and what is owed already, and notes what is owed now. */
+void cpu_time_lower(struct image_process *process, uint64_t used_ns, uint64_t owed_ns);
