@@ -158,11 +158,24 @@ static void test_carried(void)
 
 /* ---- what must be refused ---- */
 
+static void dry_run(struct act *act, struct refusal *refusal)
+{
+	struct stage_side side = { .stage = &act->stage };
+	struct migrate_host host = stage_host(&side);
+	struct migrate_source *source = migrate_source_new(act->pid, &host);
+
+	if (migrate_source_check(source, refusal) == 0 &&
+	    migrate_source_freeze(source, refusal) == 0)
+		migrate_source_try(source, refusal);
+	migrate_source_free(source);
+}
+
 static void try_refused(const char *kind, const char *word)
 {
 	struct act act;
 	bool good = begin(&act, "refused", kind);
 	struct stage_move move = { .stage = &act.stage, .pid = act.pid };
+	struct refusal dry = REFUSAL_NONE;
 
 	if (!good) {
 		printf("  %-20s this machine has none\n", kind);
@@ -170,12 +183,18 @@ static void try_refused(const char *kind, const char *word)
 		return;
 	}
 	usleep(2000); /* "stopped" says ready before it stops */
+	dry_run(&act, &dry);
 	stage_move(&move);
 	printf("  %-20s %s%s\n", kind, move.source.reason, move.target.reason);
 	CHECK(move.result < 0);
 	if (!strstr(move.source.reason, word)) {
 		printf("  %s: the sentence has no \"%s\"\n", kind, word);
 		CHECK(!"named in the sentence");
+	}
+	/* What the source refuses, a dry run refuses by the same sentence. */
+	if (!move.target.reason[0] && strcmp(dry.reason, move.source.reason)) {
+		printf("  %s: the dry run says \"%s\"\n", kind, dry.reason);
+		CHECK(!"the same in a dry run");
 	}
 	if (strcmp(kind, "stopped") == 0)
 		kill(act.pid, SIGCONT);

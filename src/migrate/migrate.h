@@ -105,7 +105,10 @@ struct migrate_source *migrate_source_new(pid_t pid, const struct migrate_host *
 /* Thaws what is frozen. NULL is allowed. */
 void migrate_source_free(struct migrate_source *source);
 
-/* Reads /proc only; the process is not touched and does not notice. For a dry run this is all. */
+/*
+ * Reads /proc only; the process is not touched and does not notice. What only the process itself can say
+ * is found by migrate_source_freeze() and migrate_source_try().
+ */
 int migrate_source_check(struct migrate_source *source, struct refusal *refusal);
 
 /* After check: writes what the target must have. */
@@ -116,6 +119,12 @@ int migrate_source_offer(struct migrate_source *source, int sock, struct refusal
  * `busy` for a whole second.
  */
 int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal);
+
+/*
+ * Frozen: asks each thread what migrate_source_send() asks before it is sent, so that a dry run refuses
+ * what a move refuses. The caller thaws.
+ */
+int migrate_source_try(struct migrate_source *source, struct refusal *refusal);
 
 /*
  * Frozen: streams the process. After an error the caller thaws; the socket is then shut for writing,

@@ -188,7 +188,8 @@ static int by_position(const void *a, const void *b, void *ctx)
 
 	if (order || one == other)
 		return order;
-	return by_description(inventory->pid, one->fd->number, inventory->pid, other->fd->number);
+	order = by_description(inventory->pid, one->fd->number, inventory->pid, other->fd->number);
+	return order ? order : one->fd->number - other->fd->number;
 }
 
 /*
@@ -249,7 +250,7 @@ static int find_common(void *ctx, const char *number)
 	const struct position wanted = { .device = status.st_dev, .inode = status.st_ino };
 	size_t low = 0, high = others->position_count;
 
-	while (low < high && !others->common) {
+	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct position *at = &others->position[middle];
 		int order = by_file(at, &wanted);
@@ -257,9 +258,10 @@ static int find_common(void *ctx, const char *number)
 		if (!order)
 			order = by_description(others->inventory->pid, at->fd->number, others->at,
 					       (int)strtol(number, NULL, 10));
+		/* On to the lowest number, should several be of one description. */
 		if (order == 0)
 			others->common = at->fd;
-		else if (order < 0)
+		if (order < 0)
 			low = middle + 1;
 		else
 			high = middle;

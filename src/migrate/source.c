@@ -331,22 +331,6 @@ static int look_for_lock_future(struct migrate_source *source, struct refusal *r
 	return result;
 }
 
-/*
- * The interval of ITIMER_REAL is begun again by the kernel when its signal is taken; while that is
- * pending the timer shows nothing left. On the target it is due at once, which changes nothing but
- * that: a second signal of the same number is not kept.
- */
-static void keep_interval(struct migrate_source *source)
-{
-	struct image_itimer *timer = &source->inventory.process.itimer[ITIMER_REAL];
-
-	if (timer->value_s || timer->value_us || (!timer->interval_s && !timer->interval_us))
-		return;
-	if (procdir_read(source->inventory.dir, "status", &source->inventory.text) == 0 &&
-	    procdir_number(source->inventory.text.text, "ShdPnd", 16, 0) >> (SIGALRM - 1) & 1)
-		timer->value_us = 1;
-}
-
 int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
@@ -378,7 +362,6 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 		calls_begin(&source->calls, &source->foothold, &source->threads.tracee[0]);
 		result = state_read_process(&source->calls, &source->inventory, source->actions,
 					    refusal);
-		keep_interval(source);
 		source->stats.cpu_counted = cpu_time_counted_frozen(&source->inventory);
 		source->stats.cpu_used_ns = cpu_time_used_ns(&source->inventory);
 		cpu_time_lower(&source->inventory.process, source->stats.cpu_used_ns,
@@ -463,19 +446,24 @@ static int send_process_state(struct migrate_source *source, struct writer *writ
 	return result;
 }
 
+/* *length: of the xsave area, which has room for IMAGE_XSTATE_MAX. */
+static int read_thread(struct migrate_source *source, uint32_t index, struct image_thread *thread,
+		       uint8_t *xstate, size_t *length, struct refusal *refusal)
+{
+	*length = IMAGE_XSTATE_MAX;
+	calls_begin(&source->calls, &source->foothold, &source->threads.tracee[index]);
+	return state_read_thread(&source->calls, &source->inventory, source->threads.vtid[index],
+				 thread, xstate, length, refusal);
+}
+
 static int send_thread(struct migrate_source *source, struct writer *writer, uint32_t index,
 		       struct refusal *refusal)
 {
-	static const size_t room = IMAGE_XSTATE_MAX;
 	struct tracee *tracee = &source->threads.tracee[index];
 	struct image_thread thread;
-	size_t length = room;
 	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
-
-	calls_begin(&source->calls, &source->foothold, tracee);
-	int result =
-		state_read_thread(&source->calls, &source->inventory, source->threads.vtid[index],
-				  &thread, xstate, &length, refusal);
+	size_t length;
+	int result = read_thread(source, index, &thread, xstate, &length, refusal);
 
 	if (result)
 		return result;
@@ -552,6 +540,21 @@ int migrate_source_send(struct migrate_source *source, int sock, struct refusal 
 	source->stats.send_ns = now_ns() - started;
 	writer_deinit(&writer);
 	return result;
+}
+
+int migrate_source_try(struct migrate_source *source, struct refusal *refusal)
+{
+	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
+	struct image_thread thread;
+	int result = 0;
+
+	assert(source->frozen);
+	for (uint32_t i = 0; i < source->threads.count && result == 0; i++) {
+		size_t length;
+
+		result = read_thread(source, i, &thread, xstate, &length, refusal);
+	}
+	return result ? result : check_not_stopped(source, refusal);
 }
 
 int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal)

@@ -159,6 +159,22 @@ static int read_timers(struct calls *calls, struct inventory *inventory, struct 
 	return 0;
 }
 
+/*
+ * The interval of ITIMER_REAL is begun again by the kernel when its signal is taken; while that is
+ * pending the timer shows nothing left. On the target it is due at once, which changes nothing but
+ * that: a second signal of the same number is not kept.
+ */
+static void keep_interval(struct inventory *inventory)
+{
+	struct image_itimer *timer = &inventory->process.itimer[ITIMER_REAL];
+
+	if (timer->value_s || timer->value_us || (!timer->interval_s && !timer->interval_us))
+		return;
+	if (procdir_read(inventory->dir, "status", &inventory->text) == 0 &&
+	    procdir_number(inventory->text.text, "ShdPnd", 16, 0) >> (SIGALRM - 1) & 1)
+		timer->value_us = 1;
+}
+
 int state_read_process(struct calls *calls, struct inventory *inventory,
 		       struct image_sigaction actions[IMAGE_SIGNALS], struct refusal *refusal)
 {
@@ -173,6 +189,7 @@ int state_read_process(struct calls *calls, struct inventory *inventory,
 	if (result)
 		return result;
 	take_answers(calls, &questions, &inventory->process, actions);
+	keep_interval(inventory);
 	const struct seminfo *semaphores = calls_at(calls, questions.semaphores);
 
 	result = fitness_check_semaphores(inventory, semaphores->semusz, refusal);

@@ -192,7 +192,10 @@ static void carry_out(struct departure *d, const struct plan_effect *effect)
 {
 	switch (effect->kind) {
 	case PLAN_DO_CHECK:
-		post(d, PLAN_CHECKED, departure_check(d) < 0 ? d->refusal.error : 0);
+		post(d, PLAN_CHECKED,
+		     departure_check(d) < 0 || (d->dry_run && departure_try(d) < 0)
+			     ? d->refusal.error
+			     : 0);
 		break;
 	case PLAN_DO_CONNECT_AND_OFFER:
 		if (departure_offer(d) < 0)

@@ -48,6 +48,11 @@ struct process *departure_process(struct departure *d);
  * d->refusal filled and the process running on.
  */
 int departure_check(struct departure *d);
+/*
+ * A dry run: stops the process for a moment and asks it what only it can say, as the move does before
+ * anything is sent, and lets it run on. Without it a dry run would promise what the move refuses.
+ */
+int departure_try(struct departure *d);
 int departure_offer(struct departure *d);
 int departure_freeze(struct departure *d);
 int departure_send(struct departure *d);

@@ -302,6 +302,22 @@ void departure_thaw(struct departure *d)
 	migrate_source_thaw(d->source, &ignored);
 }
 
+int departure_try(struct departure *d)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	int r;
+
+	quieten(d);
+	r = migrate_source_freeze(d->source, &d->refusal);
+	if (r == 0) {
+		r = migrate_source_try(d->source, &d->refusal);
+		report_cpu_time(d);
+		migrate_source_thaw(d->source, &ignored);
+	}
+	let_talk(d);
+	return r;
+}
+
 /* Refused: runs on as if nothing had been. */
 int departure_freeze(struct departure *d)
 {
