@@ -7,6 +7,7 @@
 #include "migrate/descriptors.h"
 
 #include "dvk/errors.h"
+#include "migrate/ended.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
 
@@ -371,7 +372,6 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 		result = find_shared(descriptors, pid);
 	if (result == 0)
 		return 0;
-	refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSIO,
-		    "the descriptors of the process cannot be read: %s", strerror(-result));
+	ended_refuse(dir, result, "list of descriptors", refusal);
 	return refusal->error;
 }

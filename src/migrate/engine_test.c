@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,6 +201,36 @@ static void try_refused(const char *kind, const char *word)
 		kill(act.pid, SIGCONT);
 	CHECK(verify(&act, kind));
 	CHECK(is_buried(&act.stage, 1));
+	CHECK_EQ(finish(&act), 0);
+	stage_close(&act.stage);
+}
+
+/* A look that fails for want of descriptors says so; it does not bury a process that lives. */
+static void test_without_descriptors(void)
+{
+	struct rlimit limit, low;
+	struct act act;
+	unsigned refused = 0;
+
+	CHECK_OR_RETURN(begin(&act, "plain", NULL) && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	for (rlim_t left = 0; left < 40; left++) {
+		struct refusal refusal = REFUSAL_NONE;
+		int next = dup(STDIN_FILENO);
+
+		close(next);
+		low = (struct rlimit){ (rlim_t)next + left, limit.rlim_max };
+		CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+		dry_run(&act, &refusal);
+		CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		if (strstr(refusal.reason, "ended") || strstr(refusal.reason, "no process") ||
+		    refusal.error == EDVSSRCH) {
+			printf("  with %u descriptors: %s\n", (unsigned)left, refusal.reason);
+			CHECK(!"it has not ended");
+		}
+		refused += refusal.error != 0;
+	}
+	CHECK(refused > 0 && refused < 40);
+	CHECK(verify(&act, "without descriptors"));
 	CHECK_EQ(finish(&act), 0);
 	stage_close(&act.stage);
 }
@@ -497,6 +528,7 @@ int main(void)
 	TEST(test_source_dies);
 	TEST(test_target_dies);
 	TEST(test_carried);
+	TEST(test_without_descriptors);
 	TEST(test_refused);
 	TEST(test_faults);
 	TEST(test_pid_taken);

@@ -387,7 +387,8 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 	}
 	int result = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
 
-	if (result == -ESRCH)
+	/* A path through /proc may lead to another process, which has ended. */
+	if (result == -ESRCH && procdir_ended(dir))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
 	if (result < 0 || image.inode != object->inode ||
 	    (object->device && image.device != object->device))

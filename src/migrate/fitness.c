@@ -4,6 +4,7 @@
  * its memory or descriptors. Everything here reads /proc or compares kernel objects (kcmp); nothing
  * touches the process. What only the process itself can say is asked when it is frozen (state.c).
  */
+#include "migrate/ended.h"
 #include "migrate/inventory.h"
 #include "migrate/peculiar.h"
 
@@ -122,8 +123,10 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 
 static int check_session(struct inventory *inventory, struct refusal *refusal)
 {
-	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	int read = procdir_read(inventory->dir, "status", &inventory->text);
+
+	if (read < 0)
+		return ended_refuse(inventory->dir, read, "status", refusal);
 	const char *status = inventory->text.text;
 	int vpid = inventory->process.vpid;
 
@@ -134,8 +137,9 @@ static int check_session(struct inventory *inventory, struct refusal *refusal)
 		return refuse(refusal,
 			      "the process is not the leader of a session and process group "
 			      "of its own; start it with `dvs run`");
-	if (procdir_read(inventory->dir, "stat", &inventory->text) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	read = procdir_read(inventory->dir, "stat", &inventory->text);
+	if (read < 0)
+		return ended_refuse(inventory->dir, read, "status", refusal);
 	if (inventory_stat_field(inventory->text.text, 7))
 		return refuse(refusal, "the process has a controlling terminal, which cannot move");
 	return 0;
@@ -144,8 +148,10 @@ static int check_session(struct inventory *inventory, struct refusal *refusal)
 /* The parent's /proc directory and whether it is pid 1 of the process's pid namespace. */
 static int open_init(struct inventory *inventory, struct refusal *refusal)
 {
-	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	int read = procdir_read(inventory->dir, "status", &inventory->text);
+
+	if (read < 0)
+		return ended_refuse(inventory->dir, read, "status", refusal);
 	pid_t parent = (pid_t)procdir_number(inventory->text.text, "PPid", 10, 0);
 	int init = procdir_open(parent);
 
@@ -192,8 +198,10 @@ static int check_namespaces(struct inventory *inventory, int init, struct refusa
 			      "which is not carried");
 	char root[IMAGE_PATH_MAX];
 
-	if (procdir_link(inventory->dir, "root", root, sizeof(root)) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	int length = (int)procdir_link(inventory->dir, "root", root, sizeof(root));
+
+	if (length < 0)
+		return ended_refuse(inventory->dir, length, "root directory", refusal);
 	if (strcmp(root, "/"))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has changed its root directory (chroot) to %s",
@@ -284,8 +292,10 @@ int fitness_check_semaphores(struct inventory *inventory, int sets, struct refus
 	char mine[64], theirs[64];
 	struct seminfo info;
 
-	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	int read = procdir_read(inventory->dir, "status", &inventory->text);
+
+	if (read < 0)
+		return ended_refuse(inventory->dir, read, "status", refusal);
 	pid_t parent = (pid_t)procdir_number(inventory->text.text, "PPid", 10, 0);
 
 	if (syscall(SYS_kcmp, inventory->pid, parent, KCMP_SYSVSEM, 0, 0) <= 0)
@@ -310,8 +320,10 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 		    inventory->text.length)
 			return refuse(refusal, "the process has just started a child process");
 		snprintf(name, sizeof(name), "task/%d/status", (int)inventory->thread[i].tid);
-		if (procdir_read(inventory->dir, name, &inventory->text) < 0)
-			return refusal_set(refusal, EDVSSRCH, "the process has ended");
+		int read = procdir_read(inventory->dir, name, &inventory->text);
+
+		if (read < 0)
+			return ended_refuse(inventory->dir, read, "status of a thread", refusal);
 		if (procdir_number(inventory->text.text, "Seccomp", 10, 0))
 			return refuse(refusal, "the process has just entered seccomp");
 		if (i && inventory->thread[i].tid != inventory->pid) {
@@ -320,8 +332,10 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 
 			if (result)
 				return result;
-			if (procdir_read(inventory->dir, name, &inventory->text) < 0)
-				return refusal_set(refusal, EDVSSRCH, "the process has ended");
+			read = procdir_read(inventory->dir, name, &inventory->text);
+			if (read < 0)
+				return ended_refuse(inventory->dir, read, "status of a thread",
+						    refusal);
 		}
 		uint64_t pending = procdir_number(inventory->text.text, "SigPnd", 16, 0) |
 				   procdir_number(inventory->text.text, "ShdPnd", 16, 0);

@@ -2,6 +2,7 @@
 #include "migrate/inventory.h"
 
 #include "dvk/errors.h"
+#include "migrate/ended.h"
 #include "migrate/others.h"
 #include "os/kernel.h"
 
@@ -13,8 +14,11 @@
 int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal)
 {
 	*inventory = (struct inventory){ .pid = pid, .dir = procdir_open(pid) };
-	if (inventory->dir < 0)
+	if (inventory->dir == -ESRCH)
 		return refusal_set(refusal, EDVSSRCH, "there is no process %d", (int)pid);
+	if (inventory->dir < 0)
+		return refusal_set(refusal, EDVSIO, "process %d cannot be looked at: %s", (int)pid,
+				   strerror(-inventory->dir));
 	return 0;
 }
 
@@ -121,17 +125,14 @@ int inventory_threads(struct inventory *inventory)
 	return result == -ENOENT ? -ESRCH : result;
 }
 
-int inventory_refuse_threads(int result, struct refusal *refusal)
+int inventory_refuse_threads(const struct inventory *inventory, int result, struct refusal *refusal)
 {
-	if (result == -ESRCH)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
 	if (result == -E2BIG)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has more than %u threads, which is the most that "
 				   "can move",
 				   IMAGE_THREADS_MAX);
-	return refusal_set(refusal, result == -ENOMEM ? EDVSNOMEM : EDVSIO,
-			   "the threads of the process cannot be listed: %s", strerror(-result));
+	return ended_refuse(inventory->dir, result, "list of threads", refusal);
 }
 
 static int read_vtids(struct inventory *inventory)
@@ -213,11 +214,14 @@ static int read_process(struct inventory *inventory, struct refusal *refusal)
 {
 	struct image_process *process = &inventory->process;
 
-	if (procdir_read(inventory->dir, "stat", &inventory->text) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	read_stat(inventory);
-	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	int read = procdir_read(inventory->dir, "stat", &inventory->text);
+
+	if (read == 0)
+		read_stat(inventory);
+	if (read == 0)
+		read = procdir_read(inventory->dir, "status", &inventory->text);
+	if (read < 0)
+		return ended_refuse(inventory->dir, read, "status", refusal);
 	const char *status = inventory->text.text;
 
 	process->magic = IMAGE_MAGIC;
@@ -322,11 +326,10 @@ static int read_link(struct inventory *inventory, const char *name, const char *
 			"the path of the process's %s is longer than %d bytes, so that it "
 			"cannot be opened on the target",
 			what, (int)IMAGE_PATH_MAX - 2);
-	if (length == -ESRCH)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	if (length < 0 || fstatat(inventory->dir, name, status, 0) < 0)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process has no %s that can be seen: it is ending", what);
+	if (length < 0)
+		return ended_refuse(inventory->dir, (int)length, what, refusal);
+	if (fstatat(inventory->dir, name, status, 0) < 0)
+		return ended_refuse(inventory->dir, -errno, what, refusal);
 	return 0;
 }
 
@@ -364,7 +367,7 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	int result = inventory_threads(inventory);
 
 	if (result < 0)
-		return inventory_refuse_threads(result, refusal);
+		return inventory_refuse_threads(inventory, result, refusal);
 	files_clear(&inventory->files);
 	inventory->needs = 0;
 	read_vtids(inventory);

@@ -8,6 +8,7 @@
 #include "migrate/maps.h"
 
 #include "dvk/errors.h"
+#include "migrate/ended.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
 
@@ -440,9 +441,7 @@ int maps_read(struct maps *maps, int dir, struct files *files, const struct migr
 
 	maps_clear(maps);
 	if (result < 0)
-		return refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSIO,
-				   "the mappings of the process cannot be read: %s",
-				   strerror(-result));
+		return ended_refuse(dir, result, "list of mappings", refusal);
 	for (const char *line = buffer->text; line && *line && result == 0;) {
 		const char *next = strchr(line, '\n');
 

@@ -77,19 +77,34 @@ static int add_children(void *ctx, const char *task)
 	return result;
 }
 
-/* A process that ends meanwhile leaves its children to the init. */
+/* 0, or 1 if it has ended meanwhile (its children are the init's then), or a refusal. */
+static int open_other(struct others *others, pid_t pid)
+{
+	others->at = pid;
+	others->dir = procdir_open(pid);
+	if (others->dir >= 0)
+		return 0;
+	return others->dir == -ESRCH
+		       ? 1
+		       : refusal_set(others->refusal, EDVSIO,
+				     "process %d, which may have something in common with the "
+				     "process, cannot be looked at: %s",
+				     (int)pid, strerror(-others->dir));
+}
+
 static int collect(struct others *others)
 {
 	int result = add(others, others->inventory->init);
 
 	for (size_t i = 0; i < others->count && result == 0; i++) {
-		others->dir = procdir_open(others->pid[i]);
-		if (others->dir < 0)
-			continue;
-		result = procdir_each(others->dir, "task", add_children, others);
-		close(others->dir);
-		if (result != -ENOMEM)
+		result = open_other(others, others->pid[i]);
+		if (result == 1)
 			result = 0;
+		else if (result == 0) {
+			if (procdir_each(others->dir, "task", add_children, others) == -ENOMEM)
+				result = -ENOMEM;
+			close(others->dir);
+		}
 	}
 	return result;
 }
@@ -311,19 +326,20 @@ int others_check(struct inventory *inventory, struct refusal *refusal)
 
 	if (result == 0)
 		result = collect_positions(&others);
-	if (result)
+	if (result == -ENOMEM)
 		result = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	/* This program has put the process together. */
 	others.at = getpid();
 	if (result == 0)
 		result = check_tables(&others);
 	for (size_t i = 0; i < others.count && result == 0; i++) {
-		others.at = others.pid[i];
-		others.dir = procdir_open(others.at);
-		if (others.dir < 0)
-			continue;
-		result = check_one(&others);
-		close(others.dir);
+		result = open_other(&others, others.pid[i]);
+		if (result == 0) {
+			result = check_one(&others);
+			close(others.dir);
+		} else if (result == 1) {
+			result = 0;
+		}
 	}
 	free(others.pid);
 	free(others.position);

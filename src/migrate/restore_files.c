@@ -91,8 +91,10 @@ int restore_send_descriptor(struct restore *restore, int fd, int expected, int s
 	result = send_descriptor(restore->sock, fd);
 
 	if (result < 0)
-		return refusal_set(refusal, EDVSPROCSTS, "the process shell has ended: %s",
-				   strerror(-result));
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process shell on the target cannot be given a descriptor: %s",
+			strerror(-result));
 	add_receive(restore, expected, shell_fd);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "migrate/calls.h"
 #include "migrate/cpu_time.h"
 #include "migrate/cut_short.h"
+#include "migrate/ended.h"
 #include "migrate/fault.h"
 #include "migrate/interrupted.h"
 #include "migrate/inventory.h"
@@ -268,7 +269,7 @@ static int name_threads(struct migrate_source *source, struct refusal *refusal)
 
 		source->threads.vtid[i] = thread ? thread->vtid : 0;
 		if (source->threads.vtid[i] <= 0)
-			return refusal_set(refusal, EDVSSRCH, "a thread of the process has ended");
+			return ended_refuse(inventory->dir, -ESRCH, "number of a thread", refusal);
 	}
 	source->stats.thread_count = source->threads.count;
 	source->stats.map_count = inventory->maps.count;

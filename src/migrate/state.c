@@ -6,6 +6,7 @@
 #include "migrate/state.h"
 
 #include "dvk/errors.h"
+#include "migrate/ended.h"
 #include "migrate/landlock.h"
 #include "migrate/peculiar.h"
 #include "os/kernel.h"
@@ -215,8 +216,10 @@ static int read_credentials(struct inventory *inventory, pid_t tid, struct image
 	char name[48];
 
 	snprintf(name, sizeof(name), "task/%d/status", (int)tid);
-	if (procdir_read(inventory->dir, name, &inventory->text) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	int read = procdir_read(inventory->dir, name, &inventory->text);
+
+	if (read < 0)
+		return ended_refuse(inventory->dir, read, "status of a thread", refusal);
 	const char *status = inventory->text.text;
 	const char *groups = procdir_field(status, "Groups");
 
@@ -260,12 +263,12 @@ struct scheduling {
 	uint32_t clamp_min, clamp_max;
 };
 
-static int read_scheduling(pid_t tid, struct image_thread *thread, struct refusal *refusal)
+static int read_scheduling(int dir, pid_t tid, struct image_thread *thread, struct refusal *refusal)
 {
 	struct scheduling attr = { .size = sizeof(attr) };
 
 	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+		return ended_refuse(dir, -errno, "scheduling", refusal);
 	thread->policy = attr.policy;
 	thread->nice = attr.nice;
 	thread->priority = attr.priority;
@@ -393,7 +396,7 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	if (result == 0)
 		result = read_credentials(inventory, tid, thread, refusal);
 	if (result == 0)
-		result = read_scheduling(tid, thread, refusal);
+		result = read_scheduling(inventory->dir, tid, thread, refusal);
 	if (result)
 		return result;
 	size_t length = 0;

@@ -163,7 +163,9 @@ static int seize_shell(struct restore *restore, struct refusal *refusal)
 				? -1
 				: openat(restore->dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (restore->mem < 0 || restore->root < 0)
-		return refusal_set(refusal, EDVSSRCH, "the process shell on the target has ended");
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process shell on the target cannot be looked at: %s",
+				   strerror(errno));
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "migrate/threads.h"
 
 #include "dvk/errors.h"
+#include "migrate/ended.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -141,7 +142,7 @@ static bool is_dead(struct inventory *inventory, int result)
 	const char *state;
 
 	if (procdir_read(inventory->dir, "status", &inventory->text) < 0)
-		return true;
+		return procdir_ended(inventory->dir);
 	state = procdir_field(inventory->text.text, "State");
 	if (!state || (*state != 'Z' && *state != 'X'))
 		return false;
@@ -161,8 +162,9 @@ static bool is_dead(struct inventory *inventory, int result)
 static int refuse_stop(int result, bool leader, struct inventory *inventory,
 		       struct refusal *refusal)
 {
-	if ((result == TRACEE_E_GONE && leader) ||
-	    ((result == -EPERM || result == TRACEE_E_STUCK) && is_dead(inventory, result)))
+	if (result == TRACEE_E_GONE && leader)
+		return ended_refuse(inventory->dir, -ESRCH, "main thread", refusal);
+	if ((result == -EPERM || result == TRACEE_E_STUCK) && is_dead(inventory, result))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
 	if (result == -EPERM)
 		return refusal_set(refusal, EDVSPROCSTS,
@@ -179,7 +181,7 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 	int result = inventory_threads(inventory);
 
 	if (result < 0)
-		return inventory_refuse_threads(result, refusal);
+		return inventory_refuse_threads(inventory, result, refusal);
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		pid_t tid = inventory->thread[i].tid;
 

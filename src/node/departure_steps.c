@@ -255,6 +255,13 @@ int departure_offer(struct departure *d)
 	return r;
 }
 
+/* Its endpoint is not bound to it any more: it has ended, or it was unbound and goes on without. */
+static int refuse_gone(struct departure *d)
+{
+	return refusal_set(&d->refusal, EDVSSRCDIED,
+			   "endpoint %d has ended or was unbound during the move", d->p_nr);
+}
+
 /* The daemon takes the far ends; who was copying to or from the process finishes first. */
 static int take_far_ends(struct departure *d)
 {
@@ -268,7 +275,7 @@ static int take_far_ends(struct departure *d)
 		process = departure_process(d);
 		if (!process) {
 			node_unlock(d->node);
-			return refusal_set(&d->refusal, EDVSSRCDIED, "the process ended");
+			return refuse_gone(d);
 		}
 		process->state = PROCESS_LEAVING;
 		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr) + process->copying;
@@ -350,7 +357,9 @@ int departure_send(struct departure *d)
 	}
 	node_unlock(d->node);
 	if (r < 0)
-		return refusal_set(&d->refusal, EDVSSRCDIED, "the process ended");
+		return r == -ENOMEM ? refusal_set(&d->refusal, EDVSALLOCMEM,
+						  "no memory for the state of the process")
+				    : refuse_gone(d);
 	r = bulk_send(d->fd, MOVE_STATE, bytes, len, &d->refusal);
 	free(bytes);
 	if (r == 0)

@@ -77,6 +77,31 @@ int procdir_read(int directory, const char *name, struct procdir_text *text)
 	return result;
 }
 
+bool procdir_ended(int directory)
+{
+	char text[512], state = 0;
+	int threads = 0;
+	int fd = openat(directory, "stat", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ESRCH;
+	ssize_t got = read(fd, text, sizeof(text) - 1);
+	bool gone = got < 0 && errno == ESRCH;
+
+	close(fd);
+	if (got <= 0)
+		return gone;
+	text[got] = 0;
+	/* The name before may have parentheses itself. Fields 3 and 20: the state, the threads. */
+	const char *at = strrchr(text, ')');
+
+	if (!at ||
+	    sscanf(at + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d",
+		   &state, &threads) != 2)
+		return false;
+	return (state == 'Z' || state == 'X') && threads <= 1;
+}
+
 ssize_t procdir_link(int directory, const char *name, char *target, size_t bytes)
 {
 	ssize_t length = readlinkat(directory, name, target, bytes - 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -38,6 +39,12 @@ uint64_t procdir_number(const char *text, const char *name, int base, uint64_t o
  */
 int procdir_each(int directory, const char *name, int (*each)(void *ctx, const char *name),
 		 void *ctx);
+
+/*
+ * Whether the process of this directory has ended, with all its threads, be it that its parent has not
+ * looked yet. False where that cannot be found out.
+ */
+bool procdir_ended(int directory);
 
 /* Writes text into a file. Returns 0 or -errno. */
 int procdir_write(int directory, const char *name, const char *text);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/test.h"
+
+static void *live_on(void *nothing)
+{
+	for (;;)
+		pause();
+	return nothing;
+}
+
+/* A child that waits; or one whose main thread ends while another one lives. */
+static pid_t start(bool without_main)
+{
+	pid_t child = fork();
+	pthread_t thread;
+
+	if (child)
+		return child;
+	if (without_main && pthread_create(&thread, NULL, live_on, NULL) == 0)
+		syscall(SYS_exit, 0);
+	live_on(NULL);
+	_exit(0);
+}
+
+static bool is_zombie(int dir)
+{
+	struct procdir_text text = { 0 };
+	const char *state =
+		procdir_read(dir, "status", &text) ? NULL : procdir_field(text.text, "State");
+	bool zombie = state && *state == 'Z';
+
+	procdir_text_free(&text);
+	return zombie;
+}
+
+static void await_zombie(int dir)
+{
+	for (int ms = 0; ms < 5000 && !is_zombie(dir); ms++)
+		usleep(1000);
+	CHECK(is_zombie(dir));
+}
+
+static void test_ended(void)
+{
+	pid_t child = start(false);
+	int dir = procdir_open(child);
+
+	CHECK_OR_RETURN(dir >= 0);
+	CHECK(!procdir_ended(dir));
+	kill(child, SIGKILL);
+	await_zombie(dir);
+	CHECK(procdir_ended(dir));
+	CHECK(waitpid(child, NULL, 0) == child);
+	CHECK(procdir_ended(dir));
+	close(dir);
+}
+
+/* Its main thread has ended, and the process has not. */
+static void test_not_ended_without_main_thread(void)
+{
+	pid_t child = start(true);
+	int dir = procdir_open(child);
+
+	CHECK_OR_RETURN(dir >= 0);
+	await_zombie(dir);
+	CHECK(!procdir_ended(dir));
+	kill(child, SIGKILL);
+	CHECK(waitpid(child, NULL, 0) == child);
+	CHECK(procdir_ended(dir));
+	close(dir);
+}
+
+/* What cannot be looked at has not ended for that. */
+static void test_not_ended_without_descriptors(void)
+{
+	struct rlimit limit, none;
+	struct procdir_text text = { 0 };
+	int dir = procdir_open(getppid());
+
+	CHECK_OR_RETURN(dir >= 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+	CHECK_EQ(procdir_read(dir, "stat", &text), -EMFILE);
+	CHECK(!procdir_ended(dir));
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	procdir_text_free(&text);
+	close(dir);
+}
+
+int main(void)
+{
+	TEST(test_ended);
+	TEST(test_not_ended_without_main_thread);
+	TEST(test_not_ended_without_descriptors);
+	return test_end();
+}
