@@ -22,7 +22,7 @@
 
 static unsigned failures;
 static int listener = -1;
-static char socket_path[108];
+static char socket_folder[] = "/tmp/dvs-conformance-XXXXXX", socket_path[108];
 static char puppet_path[512];
 static int placement[ROLES_MAX];
 static struct puppet puppets[PUPPETS_MAX];
@@ -392,9 +392,11 @@ static bool set_up(void)
 	puppet_path[length] = '\0';
 	slash = strrchr(puppet_path, '/');
 	memcpy(slash + 1, "puppet", sizeof("puppet"));
-	snprintf(socket_path, sizeof(socket_path), "/tmp/dvs-conformance-%d", (int)getpid());
+	/* A directory of its own: a pid says nothing to those in another pid namespace. */
+	if (!mkdtemp(socket_folder))
+		return false;
+	snprintf(socket_path, sizeof(socket_path), "%s/socket", socket_folder);
 	memcpy(address.sun_path, socket_path, sizeof(socket_path));
-	unlink(socket_path);
 	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	for (int node = 0; node < NODES_MAX; node++)
 		observers[node].fd = -1;
@@ -409,6 +411,7 @@ static void tear_down(void)
 			stage_end(&observers[node]);
 	}
 	unlink(socket_path);
+	rmdir(socket_folder);
 }
 
 /* The test hangs, which is a failure: nothing it started may outlive it. */
@@ -422,6 +425,7 @@ static void on_alarm(int number)
 			kill(puppets[i].pid, SIGKILL);
 	}
 	unlink(socket_path);
+	rmdir(socket_folder);
 	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(2);
 	_exit(1);
