@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client of server.c: counts the nodes that answered it.
+ * The client of server.c: counts the nodes that answered it. One call may stay without an answer.
  *
  * Usage: client DCID EP SERVER_EP CALLS
  */
@@ -58,7 +58,7 @@ int local_nodeid;
 int main(int argc, char *argv[])
 {
 	message m, *m_ptr = &m;
-	int dcid, ep, svr_ep, calls, last = -1, ret;
+	int dcid, ep, svr_ep, calls, last = -1, unanswered = 0, ret;
 
 	if (argc != 5)
 		ERROR_EXIT(EDVSINVAL);
@@ -81,7 +81,12 @@ int main(int argc, char *argv[])
 	for (int i = 0; i < calls; i++) {
 		m_ptr->m_type = 1;
 		m_ptr->m1_i1 = i;
-		ret = dvk_sendrec_T(svr_ep, (long)m_ptr, TIMEOUT_MOLCALL);
+		ret = dvk_sendrec_T(svr_ep, (long)m_ptr, 3000);
+		/* What the old process had taken when the new one started, nobody answers. */
+		if (ret == EDVSTIMEDOUT && !unanswered++) {
+			i--;
+			continue;
+		}
 		if (ret < 0)
 			ERROR_EXIT(ret);
 		MUST(m_ptr->m_type, OK);
