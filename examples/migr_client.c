@@ -199,10 +199,9 @@ int main(int argc, char **argv)
 	struct caller caller = { .tally = TALLY_INIT };
 	struct sigaction action = { .sa_handler = on_signal };
 
-	if (argc != 7) {
-		fprintf(stderr, "usage: migr_client DCID EP SERVER_EP MAXBUF LOOPS DELAY\n");
-		return 2;
-	}
+	if (argc != 7)
+		return party_usage("migr_client", "DCID EP SERVER_EP MAXBUF LOOPS DELAY", 6, argc,
+				   argv);
 	if (!caller_init(&caller, argv))
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -121,10 +121,8 @@ int main(int argc, char **argv)
 {
 	int dcid, endpoint, mem_kb = MAXCOPYLEN / 1024;
 
-	if (argc < 3 || argc > 4) {
-		fprintf(stderr, "usage: migr_server DCID EP [MEM_KB]\n");
-		return 2;
-	}
+	if (argc < 3 || argc > 4)
+		return party_usage("migr_server", "DCID EP [MEM_KB]", 3, argc, argv);
 	if (!party_number("DCID", argv[1], 0, NR_DCS - 1, &dcid) ||
 	    !party_number("EP", argv[2], -NR_TASKS, NR_PROCS - 1, &endpoint) ||
 	    (argc > 3 && !party_number("MEM_KB", argv[3], 0, 64 * 1024 * 1024, &mem_kb)))

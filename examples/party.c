@@ -4,9 +4,23 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "dvk.h"
+
+int party_usage(const char *name, const char *words, int most, int argc, char **argv)
+{
+	bool help = argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+
+	if (argc - 1 > most)
+		fprintf(stderr, "%s: unexpected word '%s'\n", name, argv[most + 1]);
+	else if (!help)
+		fprintf(stderr, "%s: words are missing%s%s\n", name, argc > 1 ? " after " : "",
+			argc > 1 ? argv[argc - 1] : "");
+	fprintf(help ? stdout : stderr, "usage: %s %s\n", name, words);
+	return !help ? 2 : fflush(stdout) || ferror(stdout) ? 1 : 0;
+}
 
 bool party_number(const char *what, const char *text, long min, long max, int *numberp)
 {

@@ -5,6 +5,12 @@
 
 #include <stdbool.h>
 
+/*
+ * For a program whose words are too many (more than `most`) or too few, or that was asked for --help. Says how
+ * it is used, and returns its exit status.
+ */
+int party_usage(const char *name, const char *words, int most, int argc, char **argv);
+
 /* A number from min to max, given as text. False, with a line on stderr, if it is not one. */
 bool party_number(const char *what, const char *text, long min, long max, int *numberp);
 

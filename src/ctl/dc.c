@@ -15,12 +15,15 @@ static json_t *row_json(const struct ctl_dc_row *row)
 {
 	const dc_usr_t *dc = &row->dc;
 
-	return json_pack("{s:i, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "dcid",
-			 dc->dc_dcid, "name", render_text(dc->dc_name, sizeof(dc->dc_name)),
-			 "flags", dc->dc_flags, "nodes", render_set_json(dc->dc_nodes), "nr_procs",
-			 dc->dc_nr_procs, "nr_tasks", dc->dc_nr_tasks, "nr_sysprocs",
-			 dc->dc_nr_sysprocs, "nr_nodes", dc->dc_nr_nodes, "endpoints",
-			 row->endpoints, "warn2proc", dc->dc_warn2proc, "warnmsg", dc->dc_warnmsg);
+	json_t *object =
+		json_pack("{s:i, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "dcid",
+			  dc->dc_dcid, "name", render_text(dc->dc_name, sizeof(dc->dc_name)),
+			  "flags", dc->dc_flags, "nodes", render_set_json(dc->dc_nodes), "nr_procs",
+			  dc->dc_nr_procs, "nr_tasks", dc->dc_nr_tasks, "nr_sysprocs",
+			  dc->dc_nr_sysprocs, "nr_nodes", dc->dc_nr_nodes, "endpoints",
+			  row->endpoints, "warn2proc", dc->dc_warn2proc, "warnmsg", dc->dc_warnmsg);
+
+	return render_with_bytes(object, "name", dc->dc_name, sizeof(dc->dc_name));
 }
 
 static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
@@ -185,15 +188,17 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 		return verb_usage(verb, "%s", options.why);
 	if (!options.count || (options.count == 1 && !strcmp(options.operand[0], "list")))
 		return list(node, json);
-	if (options.count > 2)
-		return verb_usage(verb, "unexpected word \"%s\"", options.operand[2]);
+	if (strcmp(options.operand[0], "list") && strcmp(options.operand[0], "create") &&
+	    strcmp(options.operand[0], "rm"))
+		return verb_usage(verb, "list, create or rm, not \"%.40s\"", options.operand[0]);
+	if (options.count > 2 || !strcmp(options.operand[0], "list"))
+		return verb_usage(verb, "unexpected word \"%.40s\"",
+				  options.operand[options.count > 2 ? 2 : 1]);
 	if (options.count != 2 || !options_integer(options.operand[1], &dcid))
 		return verb_usage(verb, "create and rm need a container's number%s%s",
 				  options.count == 2 ? ", not " : "",
 				  options.count == 2 ? options.operand[1] : "");
 	if (!strcmp(options.operand[0], "create"))
 		return create(verb, node, dcid, nodes, name, classic, json);
-	if (!strcmp(options.operand[0], "rm"))
-		return end(node, dcid, force, json);
-	return verb_usage(verb, "list, create or rm, not %s", options.operand[0]);
+	return end(node, dcid, force, json);
 }

@@ -38,11 +38,14 @@ static int print_table(const struct ctl_move *moves, size_t count)
 /* Below the table, whose column has room for the error's name only. */
 static void print_reasons(const struct ctl_move *moves, size_t count)
 {
+	char name[MAXPROCNAME + 1], reason[CTL_SENTENCE];
+
 	for (size_t i = 0; i < count; i++)
 		if (moves[i].result != CTL_MOVE_COMMITTED)
-			printf("endpoint %d (%.*s) of DC %d stays on node %d: %.*s (%s)\n",
-			       moves[i].endpoint, MAXPROCNAME, moves[i].name, moves[i].dcid,
-			       moves[i].from, CTL_SENTENCE - 1, moves[i].reason,
+			printf("endpoint %d (%s) of DC %d stays on node %d: %s (%s)\n",
+			       moves[i].endpoint, render_name(moves[i].name, name, sizeof(name)),
+			       moves[i].dcid, moves[i].from,
+			       render_name(moves[i].reason, reason, sizeof(reason)),
 			       result_name(moves[i].error));
 }
 
@@ -94,18 +97,18 @@ int verb_drain(const struct verb *verb, int node, int argc, char **argv)
 	client_rows(node, &request, sizeof(*moves), &found, &count, &refusal);
 	moves = found;
 	find_failure(moves, count, &refusal);
-	if (json) {
+	if (json && (count || !refusal.error)) {
 		json_t *list = json_array();
 
 		for (size_t i = 0; i < count; i++)
 			json_array_append_new(list, render_move_json(&moves[i]));
 		if (render_document(list) != DONE)
 			refusal_set(&refusal, EDVSIO, "the answer could not be written");
-	} else if (count) {
+	} else if (count && !json) {
 		print_table(moves, count);
 		print_reasons(moves, count);
 		print_cpu_times(moves, count);
-	} else if (!refusal.error) {
+	} else if (!refusal.error && !json) {
 		printf("node %d has no processes\n", request.nodeid);
 	}
 	free(found);

@@ -25,9 +25,13 @@ static const struct verb verbs[] = {
 	  "--waits: who waits for whom",
 	  verb_ps },
 	{ "logs", "DCID EP [-f] [--json]",
-	  "what a process wrote, the last MiB of it; -f: and writes", verb_logs },
-	{ "run", "DCID EP [--wait] [--json] [--] CMD [ARG...]",
-	  "start CMD bound to EP; --wait: stay attached and end with its status", verb_run },
+	  "what a process wrote, the last of it (1 MiB, unless --log-bytes of run or of dvsd says another "
+	  "size); -f: and writes",
+	  verb_logs },
+	{ "run", "DCID EP [--wait] [--log-bytes N] [--json] [--] CMD [ARG...]",
+	  "start CMD bound to EP; --wait: stay attached and end with its status; --log-bytes: how much "
+	  "of what it writes is kept for `logs`, 4096 to 4194304",
+	  verb_run },
 	{ "stop", "DCID EP [--time SECONDS] [--json]",
 	  "end the process behind EP: SIGTERM, and SIGKILL if it still runs after --time (10 s)",
 	  verb_stop },
@@ -49,10 +53,10 @@ static const struct verb verbs[] = {
 
 /* The original's commands, which are names of this program. */
 static const struct verb names[] = {
-	{ "dvs_migrate", "-s | -r | -c DCID EP [NODE [PID]]",
+	{ "dvs_migrate", "-s | -r | -c DCID EP [NODE [PID]] [--json]",
 	  "the three steps by hand, each on any node for all: start, roll back, commit",
 	  verb_dvs_migrate },
-	{ "dvs_run", "-l | -r | -b DCID EP [NODE] CMD [ARG...]",
+	{ "dvs_run", "-l | -r | -b [--json] DCID EP [NODE] CMD [ARG...]",
 	  "start CMD bound from outside: as itself, a replica, or the backup of a primary on NODE",
 	  verb_dvs_run },
 	{ NULL, NULL, NULL, NULL },
@@ -62,7 +66,9 @@ static int help(void)
 {
 	printf("usage: dvs [-n NODE] VERB [ARGUMENT...]\n\n"
 	       "  -n NODE  ask that node; else $DVS_NODE; else this machine's own\n"
-	       "  --json   with every verb that prints: one JSON document\n"
+	       "  --json   with every verb that prints: one JSON document, also of an error: error, reason.\n"
+	       "           Names and output that are no UTF-8 have \"?\" for the bytes that are none, and\n"
+	       "           all their bytes as numbers beside: name_bytes, reason_bytes, log_bytes\n"
 	       "  --version, alone: of which release this is\n\n");
 	verb_print_table(verbs, false);
 	printf("\nCommands of their own:\n");
@@ -77,8 +83,8 @@ static bool wants_help(const char *word)
 	return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
-/* Options before the verb. Returns how many words they are, or -1 after saying what is wrong. */
-static int leading_options(int argc, char **argv, int *node)
+/* Options before the verb. Returns how many words they are, or -1 and says what is wrong. */
+static int leading_options(int argc, char **argv, int *node, char *why, size_t size)
 {
 	int at = 1;
 
@@ -87,13 +93,13 @@ static int leading_options(int argc, char **argv, int *node)
 		const char *value;
 
 		if (strncmp(argv[at], "-n", 2)) {
-			fprintf(stderr, "dvs: unknown option %s before the verb\n", argv[at]);
+			snprintf(why, size, "unknown option %.40s before the verb", argv[at]);
 			return -1;
 		}
 		value = argv[at][2] ? argv[at] + 2 : at + 1 < argc ? argv[++at] : "";
 		if (!options_number(value, 0, NR_NODES - 1, node)) {
-			fprintf(stderr, "dvs: -n needs a node from 0 to %d, not \"%.20s\"\n",
-				NR_NODES - 1, value);
+			snprintf(why, size, "-n needs a node from 0 to %d, not \"%.20s\"",
+				 NR_NODES - 1, value);
 			return -1;
 		}
 		at++;
@@ -106,6 +112,7 @@ static int run(int argc, char **argv)
 	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
 	const struct verb *verb = verb_find(names, name);
 	int node = NODE_UNSAID, skip;
+	char why[96];
 
 	if (argc > 1 && !strcmp(argv[1], LAB_SWITCH_ARGUMENT))
 		return labnode_switch_main(argc, argv);
@@ -113,12 +120,12 @@ static int run(int argc, char **argv)
 		verb_set_program(name, NULL);
 		return verb_run_row(verb, node, argc - 1, argv + 1);
 	}
-	skip = leading_options(argc, argv, &node);
+	verb_expect(argc - 1, argv + 1);
+	skip = leading_options(argc, argv, &node, why, sizeof(why));
 	if (skip < 0)
-		return WRONG_USAGE;
+		return verb_usage_table(verbs, why);
 	argc -= 1 + skip;
 	argv += 1 + skip;
-	verb_expect(argc, argv);
 	if (!argc)
 		return verb_usage_table(verbs, "what to do? Name a verb");
 	if (wants_help(argv[0]))
@@ -129,8 +136,6 @@ static int run(int argc, char **argv)
 	}
 	verb = verb_find(verbs, argv[0]);
 	if (!verb) {
-		char why[64];
-
 		snprintf(why, sizeof(why), "unknown verb %.30s", argv[0]);
 		return verb_usage_table(verbs, why);
 	}

@@ -5,27 +5,30 @@
  * any node does the step for all of them.
  */
 
+#include <stdio.h>
+
 #include "ctl/client.h"
-#include "os/options.h"
+#include "ctl/render.h"
 #include "ctl/verb.h"
+#include "os/options.h"
 
 #define NOBODY 0 /* pid of a commit that attaches no process yet */
 
-/* [NODE [PID]] after the two numbers; a commit must say where to. */
+/* [NODE [PID]] after the two numbers; a commit must say where to. NULL, or what is wrong. */
 static const char *where(struct options *options, bool commit, struct ctl_request *request)
 {
-	if (options->count < 2 || options->count > 4)
-		return "a container's number and an endpoint are needed";
-	if (!options_integer(options->operand[0], &request->dcid) ||
-	    !options_integer(options->operand[1], &request->endpoint))
-		return "container and endpoint are numbers";
-	if (commit && options->count < 3)
-		return "-c needs the new node";
-	if (options->count > 2 && !options_integer(options->operand[2], &request->nodeid))
-		return "the node is a number";
-	if (options->count > 3 && !options_number(options->operand[3], 0, PID_MAX, &request->pid))
-		return "the pid is a number";
-	return NULL;
+	const struct operand_row rows[] = { { "DCID", &request->dcid },
+					    { "EP", &request->endpoint },
+					    { "NODE", &request->nodeid },
+					    { "PID", &request->pid },
+					    { NULL, NULL } };
+
+	if (!options_operands(options, rows, commit ? 3 : 2))
+		return options->why;
+	if (request->pid < 0 || request->pid > PID_MAX)
+		snprintf(options->why, sizeof(options->why), "PID is a process, not \"%.40s\"",
+			 options->operand[3]);
+	return request->pid < 0 || request->pid > PID_MAX ? options->why : NULL;
 }
 
 /* A process can be attached only by the node it runs on; everything else any node can order. */
@@ -43,11 +46,12 @@ static int step(int node, struct ctl_request *request, struct refusal *refusal)
 
 int verb_dvs_migrate(const struct verb *verb, int node, int argc, char **argv)
 {
-	bool start = false, rollback = false, commit = false;
+	bool start = false, rollback = false, commit = false, json = false;
 	const struct option_row rows[] = {
 		{ "start", 's', OPTION_FLAG, &start },
 		{ "rollback", 'r', OPTION_FLAG, &rollback },
 		{ "commit", 'c', OPTION_FLAG, &commit },
+		{ "json", 0, OPTION_FLAG, &json },
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct ctl_request request = client_request(CTL_MIGRATE);
@@ -65,5 +69,12 @@ int verb_dvs_migrate(const struct verb *verb, int node, int argc, char **argv)
 	if (why)
 		return verb_usage(verb, "%s", why);
 	request.flags = CTL_FLAG_HAND_COMMIT; /* no pid means no process, not the asking one */
-	return step(node, &request, &refusal) < 0 ? verb_refuse(&refusal) : DONE;
+	if (step(node, &request, &refusal) < 0)
+		return verb_refuse(&refusal);
+	return json ? render_document(json_pack("{s:i, s:i, s:s}", "dcid", request.dcid, "endpoint",
+						request.endpoint, "step",
+						start	   ? "start"
+						: rollback ? "rollback"
+							   : "commit"))
+		    : DONE;
 }

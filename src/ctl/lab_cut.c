@@ -34,9 +34,12 @@ static int change(const struct verb *verb, int argc, char **argv, bool cut)
 
 	if (!options_parse(&options, rows, -1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count != 2 || !options_integer(options.operand[0], &a) ||
-	    !options_integer(options.operand[1], &b) || a == b)
-		return verb_usage(verb, "two different nodes are needed");
+	if (!options_operands(
+		    &options,
+		    (const struct operand_row[]){ { "A", &a }, { "B", &b }, { NULL, NULL } }, 2))
+		return verb_usage(verb, "%s", options.why);
+	if (a == b)
+		return verb_usage(verb, "A and B are different nodes, not both %d", a);
 	if (load_pair(&lab, a, b, &refusal) < 0)
 		return verb_refuse(&refusal);
 	r = labnet_cut(&lab, a, b, cut, &refusal);

@@ -34,7 +34,11 @@ static int become(const struct lab *lab, int id, char **argv, struct refusal *re
 
 int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv)
 {
-	const struct option_row rows[] = { { NULL, 0, OPTION_FLAG, NULL } };
+	bool json; /* the errors are documents; the command's output is its own */
+	const struct option_row rows[] = {
+		{ "json", 0, OPTION_FLAG, &json },
+		{ NULL, 0, OPTION_FLAG, NULL },
+	};
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;
 	struct lab lab;
@@ -43,8 +47,9 @@ int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv)
 	(void)node;
 	if (!options_parse(&options, rows, 1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count != 1 || !options_integer(options.operand[0], &id))
-		return verb_usage(verb, "a node's number is needed");
+	if (!options_operands(&options,
+			      (const struct operand_row[]){ { "NODE", &id }, { NULL, NULL } }, 1))
+		return verb_usage(verb, "%s", options.why);
 	if (!options.rest[0])
 		return verb_usage(verb, "a command is needed");
 	if (lab_load_node(&lab, false, id, &refusal) >= 0)

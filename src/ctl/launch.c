@@ -33,7 +33,7 @@ static bool put_string(struct payload *payload, const char *text)
 static int fill_payload(struct payload *payload, const struct launch *launch,
 			struct refusal *refusal)
 {
-	struct ctl_run run = { 0 };
+	struct ctl_run run = { .log_bytes = (uint32_t)launch->log_bytes };
 	char cwd[4096];
 	bool fits = true;
 

@@ -17,6 +17,7 @@ struct launch {
 	int dcid, endpoint;
 	int bind_type;	/* LCL_BIND, REPLICA_BIND, BKUP_BIND */
 	int primary;	/* BKUP_BIND: node of the primary */
+	int log_bytes;	/* kept of what it writes, 0: as its node has it */
 	unsigned umask; /* LAUNCH_UMASK_OWN: the caller's */
 	bool wait, json;
 	char **argv; /* NULL-terminated */

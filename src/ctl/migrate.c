@@ -22,24 +22,24 @@ static bool word_of(const char *word, const char *const *words, int *number)
 
 static void print_people(const struct ctl_move *move)
 {
-	char total[32], down[32], transfer[32], image[32], cpu[320];
+	char total[32], down[32], transfer[32], image[32], cpu[320], name[MAXPROCNAME + 1];
 	bool counted = move->from != move->to && render_cpu_time(move, cpu, sizeof(cpu));
 
+	render_name(move->name, name, sizeof(name));
 	if (move->dry_run) {
-		printf("endpoint %d (%.*s) can move from node %d to node %d\n", move->endpoint,
-		       MAXPROCNAME, move->name, move->from, move->to);
+		printf("endpoint %d (%s) can move from node %d to node %d\n", move->endpoint, name,
+		       move->from, move->to);
 		if (counted)
 			printf("%s\n", cpu);
 		return;
 	}
 	if (move->from == move->to) {
-		printf("endpoint %d (%.*s) is on node %d already\n", move->endpoint, MAXPROCNAME,
-		       move->name, move->to);
+		printf("endpoint %d (%s) is on node %d already\n", move->endpoint, name, move->to);
 		return;
 	}
-	printf("endpoint %d (%.*s) moved from node %d to node %d in %s: stopped %s, transfer %s, "
+	printf("endpoint %d (%s) moved from node %d to node %d in %s: stopped %s, transfer %s, "
 	       "image %s; lpid=%d vpid=%d\n",
-	       move->endpoint, MAXPROCNAME, move->name, move->from, move->to,
+	       move->endpoint, name, move->from, move->to,
 	       render_time(move->total_ns, total, sizeof(total)),
 	       render_time(move->downtime_ns, down, sizeof(down)),
 	       render_time(move->transfer_ns, transfer, sizeof(transfer)),

@@ -36,7 +36,7 @@ static json_t *row_json(const struct ctl_node_row *row, bool quorum)
 {
 	char address[ADDRESS_TEXT];
 
-	return json_pack(
+	json_t *object = json_pack(
 		"{s:i, s:o, s:b, s:I, s:s, s:b, s:b, s:I, s:o, s:i, s:I, s:I, s:I, s:I, s:i, s:b}",
 		"node", row->node.n_nodeid, "name",
 		render_text(row->node.n_name, sizeof(row->node.n_name)), "up", row->up != 0,
@@ -48,6 +48,8 @@ static json_t *row_json(const struct ctl_node_row *row, bool quorum)
 		"bytes_sent", (json_int_t)row->bytes_sent, "bytes_received",
 		(json_int_t)row->bytes_received, "proxies", row->node.n_proxies, "quorum",
 		(int)quorum);
+
+	return render_with_bytes(object, "name", row->node.n_name, sizeof(row->node.n_name));
 }
 
 /* Quorum, every node and every link: the first thing that is not well is the refusal. */

@@ -115,44 +115,75 @@ const char *render_bytes(uint64_t bytes, char *buf, size_t size)
 	return buf;
 }
 
+/* "?" for each byte that a string of the document cannot have; NULL: out of memory. */
+static json_t *plain_text(const char *bytes, size_t length)
+{
+	char *plain = malloc(length + 1);
+	json_t *string;
+
+	if (!plain)
+		return NULL;
+	for (size_t i = 0; i < length; i++)
+		plain[i] = (unsigned char)bytes[i] < 128 ? bytes[i] : '?';
+	string = json_stringn(plain, length);
+	free(plain);
+	return string;
+}
+
 json_t *render_text(const char *text, size_t max)
 {
 	size_t len = strnlen(text, max);
 	json_t *string = json_stringn(text, len);
-	char plain[512];
 
-	if (string)
-		return string;
-	if (len > sizeof(plain))
-		len = sizeof(plain);
-	for (size_t i = 0; i < len; i++)
-		plain[i] = text[i] < 32 ? '?' : text[i];
-	return json_stringn(plain, len);
+	return string ? string : plain_text(text, len);
+}
+
+static void set_bytes(json_t *object, const char *key, const char *bytes, size_t length)
+{
+	json_t *list = json_array();
+	char name[32];
+
+	for (size_t i = 0; i < length; i++)
+		json_array_append_new(list, json_integer((unsigned char)bytes[i]));
+	snprintf(name, sizeof(name), "%s_bytes", key);
+	json_object_set_new(object, name, list);
+}
+
+json_t *render_with_bytes(json_t *object, const char *key, const char *text, size_t max)
+{
+	size_t len = strnlen(text, max);
+	json_t *string = json_stringn(text, len);
+
+	if (!string && object)
+		set_bytes(object, key, text, len);
+	json_decref(string);
+	return object;
 }
 
 void render_output(json_t *object, const char *key, const char *bytes, size_t length)
 {
 	json_t *text = json_stringn(bytes, length);
-	char name[32];
-	char *plain;
-	json_t *list;
 
-	if (text) {
-		json_object_set_new(object, key, text);
-		return;
-	}
-	plain = malloc(length + 1);
-	list = json_array();
-	for (size_t i = 0; i < length; i++) {
-		if (plain)
-			plain[i] = (unsigned char)bytes[i] < 128 ? bytes[i] : '?';
-		json_array_append_new(list, json_integer((unsigned char)bytes[i]));
-	}
-	if (plain)
-		json_object_set_new(object, key, json_stringn(plain, length));
-	free(plain);
-	snprintf(name, sizeof(name), "%s_bytes", key);
-	json_object_set_new(object, name, list);
+	json_object_set_new(object, key, text ? text : plain_text(bytes, length));
+	if (!text)
+		set_bytes(object, key, bytes, length);
+}
+
+char *render_line(char *text)
+{
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < 32 || *at == 127)
+			*at = '?';
+	return text;
+}
+
+const char *render_name(const char *text, char *buf, size_t size)
+{
+	size_t len = strnlen(text, size - 1);
+
+	memcpy(buf, text, len);
+	buf[len] = '\0';
+	return render_line(buf);
 }
 
 void render_end(json_t *object, int wait_status)
@@ -200,18 +231,21 @@ json_t *render_proc_json(const struct ctl_proc_row *row)
 {
 	const proc_usr_t *p = &row->proc;
 
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:o, "
-			 "s:I, s:I, s:I, s:I, s:o, s:i, s:I}",
-			 "dcid", p->p_dcid, "p_nr", p->p_nr, "endpoint", p->p_endpoint, "lpid",
-			 p->p_lpid, "vpid", p->p_vpid, "node", p->p_nodeid, "flags",
-			 (json_int_t)p->p_rts_flags, "misc", (json_int_t)p->p_misc_flags, "getfrom",
-			 p->p_getfrom, "sendto", p->p_sendto, "waitmigr", p->p_waitmigr,
-			 "waitunbind", p->p_waitunbind, "proxy", p->p_proxy, "name",
-			 render_text(p->p_name, sizeof(p->p_name)), "lclsent",
-			 (json_int_t)p->p_lclsent, "rmtsent", (json_int_t)p->p_rmtsent, "lclcopy",
-			 (json_int_t)p->p_lclcopy, "rmtcopy", (json_int_t)p->p_rmtcopy, "nodemap",
-			 render_set_json(p->p_nodemap), "owner", row->owner, "generation",
-			 (json_int_t)row->generation);
+	json_t *object =
+		json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:o, "
+			  "s:I, s:I, s:I, s:I, s:o, s:i, s:I}",
+			  "dcid", p->p_dcid, "p_nr", p->p_nr, "endpoint", p->p_endpoint, "lpid",
+			  p->p_lpid, "vpid", p->p_vpid, "node", p->p_nodeid, "flags",
+			  (json_int_t)p->p_rts_flags, "misc", (json_int_t)p->p_misc_flags,
+			  "getfrom", p->p_getfrom, "sendto", p->p_sendto, "waitmigr", p->p_waitmigr,
+			  "waitunbind", p->p_waitunbind, "proxy", p->p_proxy, "name",
+			  render_text(p->p_name, sizeof(p->p_name)), "lclsent",
+			  (json_int_t)p->p_lclsent, "rmtsent", (json_int_t)p->p_rmtsent, "lclcopy",
+			  (json_int_t)p->p_lclcopy, "rmtcopy", (json_int_t)p->p_rmtcopy, "nodemap",
+			  render_set_json(p->p_nodemap), "owner", row->owner, "generation",
+			  (json_int_t)row->generation);
+
+	return render_with_bytes(object, "name", p->p_name, sizeof(p->p_name));
 }
 
 const char *render_result(const struct ctl_move *move)
@@ -251,20 +285,24 @@ json_t *render_move_json(const struct ctl_move *move)
 	static const char *const modes[] = { "stop", "pre", "post" };
 	static const char *const engines[] = { "native", "criu" };
 
-	return json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, "
-			 "s:i, s:b, s:o, s:i, s:o, s:I, s:b, s:b}",
-			 "dcid", move->dcid, "endpoint", move->endpoint, "from", move->from, "to",
-			 move->to, "engine", engines[move->engine == CTL_ENGINE_CRIU], "mode",
-			 modes[(unsigned)move->mode <= CTL_MODE_POST ? move->mode : 0], "result",
-			 render_result(move), "pid", move->pid, "vpid", move->vpid, "total_ns",
-			 (json_int_t)move->total_ns, "downtime_ns", (json_int_t)move->downtime_ns,
-			 "transfer_ns", (json_int_t)move->transfer_ns, "image_bytes",
-			 (json_int_t)move->image_bytes, "sent_bytes", (json_int_t)move->sent_bytes,
-			 "rounds", (int)move->rounds, "dry_run", move->dry_run != 0, "name",
-			 render_text(move->name, sizeof(move->name)), "error", move->error,
-			 "reason", render_text(move->reason, sizeof(move->reason)), "cpu_used_ns",
-			 (json_int_t)move->cpu_used_ns, "cpu_limit_lowered", move->cpu_limited != 0,
-			 "cpu_timers", move->cpu_timed != 0);
+	json_t *object =
+		json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, "
+			  "s:i, s:b, s:o, s:i, s:o, s:I, s:b, s:b}",
+			  "dcid", move->dcid, "endpoint", move->endpoint, "from", move->from, "to",
+			  move->to, "engine", engines[move->engine == CTL_ENGINE_CRIU], "mode",
+			  modes[(unsigned)move->mode <= CTL_MODE_POST ? move->mode : 0], "result",
+			  render_result(move), "pid", move->pid, "vpid", move->vpid, "total_ns",
+			  (json_int_t)move->total_ns, "downtime_ns", (json_int_t)move->downtime_ns,
+			  "transfer_ns", (json_int_t)move->transfer_ns, "image_bytes",
+			  (json_int_t)move->image_bytes, "sent_bytes", (json_int_t)move->sent_bytes,
+			  "rounds", (int)move->rounds, "dry_run", move->dry_run != 0, "name",
+			  render_text(move->name, sizeof(move->name)), "error", move->error,
+			  "reason", render_text(move->reason, sizeof(move->reason)), "cpu_used_ns",
+			  (json_int_t)move->cpu_used_ns, "cpu_limit_lowered",
+			  move->cpu_limited != 0, "cpu_timers", move->cpu_timed != 0);
+
+	render_with_bytes(object, "name", move->name, sizeof(move->name));
+	return render_with_bytes(object, "reason", move->reason, sizeof(move->reason));
 }
 
 const char *render_procs_row(const proc_usr_t *p, char *buf, size_t size)
@@ -273,7 +311,7 @@ const char *render_procs_row(const proc_usr_t *p, char *buf, size_t size)
 		 p->p_dcid, p->p_nr, p->p_endpoint, (long)p->p_lpid, (long)p->p_vpid, p->p_nodeid,
 		 p->p_rts_flags, p->p_misc_flags, p->p_getfrom, p->p_sendto, p->p_waitmigr,
 		 p->p_proxy, p->p_name);
-	return buf;
+	return render_line(buf);
 }
 
 const char *render_stats_row(const proc_usr_t *p, char *buf, size_t size)
@@ -282,5 +320,5 @@ const char *render_stats_row(const proc_usr_t *p, char *buf, size_t size)
 		 p->p_nr, p->p_endpoint, (long)p->p_lpid, (long)p->p_vpid, p->p_nodeid,
 		 (long)p->p_lclsent, (long)p->p_rmtsent, (long)p->p_lclcopy, (long)p->p_rmtcopy,
 		 p->p_name);
-	return buf;
+	return render_line(buf);
 }

@@ -27,14 +27,20 @@ const char *render_set(unsigned long set, char *buf, size_t size);
 const char *render_time(uint64_t ns, char *buf, size_t size);
 const char *render_bytes(uint64_t bytes, char *buf, size_t size);
 
-/* A JSON string of text that may lack its terminator or be no UTF-8 (bytes become '?'). */
-json_t *render_text(const char *text, size_t max);
 /*
- * Sets object[key] to bytes that a program wrote, as a string, zero bytes included. Where they are no UTF-8, "?"
- * stands for each byte above 127, and object["<key>_bytes"] has all of them as a list of numbers, as
- * the journal's JSON does: nothing is lost.
+ * Text that others wrote, in a document: names, sentences, output. A JSON string of text that may lack its terminator.
+ * Where it is no UTF-8, "?" stands for each byte above 127 in it, and beside it object["<key>_bytes"] has all its bytes
+ * as a list of numbers, as the journal's JSON does: nothing is lost, and a "?" that was written is no doubt.
  */
+json_t *render_text(const char *text, size_t max);
+/* Adds that list to the object that has render_text() under this key, if the text is no UTF-8. Returns the object. */
+json_t *render_with_bytes(json_t *object, const char *key, const char *text, size_t max);
+/* Sets both, of bytes with a length, zero bytes included. */
 void render_output(json_t *object, const char *key, const char *bytes, size_t length);
+/* For people: "?" instead of what would begin a line or command a terminal. Changes and returns text. */
+char *render_line(char *text);
+/* The same of a copy in buf, of text that may lack its terminator within size - 1. */
+const char *render_name(const char *text, char *buf, size_t size);
 json_t *render_set_json(unsigned long set);
 
 /* Prints one document and gives it up. Returns the verb's exit status. */

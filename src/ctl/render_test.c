@@ -89,13 +89,34 @@ static void test_proc_fields(void)
 	json_decref(object);
 }
 
+/* A name of a process is what that likes: no line of its own, no commands for the terminal. */
+static void test_odd_names(void)
+{
+	struct ctl_proc_row row = { .proc = server };
+	char text[160];
+	json_t *object;
+
+	memcpy(row.proc.p_name, "a\n\x1b[2J\xff\x7fz", 10);
+	render_procs_row(&row.proc, text, sizeof(text));
+	CHECK(strstr(text, "a??[2J\xff?z"));
+	render_stats_row(&row.proc, text, sizeof(text));
+	CHECK(strstr(text, "a??[2J\xff?z"));
+	object = render_proc_json(&row);
+	CHECK(!strcmp(json_string_value(json_object_get(object, "name")), "a\n\x1b[2J?\x7fz"));
+	CHECK_EQ(json_array_size(json_object_get(object, "name_bytes")), 9);
+	json_decref(object);
+}
+
 static void test_move_fields(void)
 {
 	static const char *const fields[] = {
 		"dcid",	       "endpoint",    "from",	     "to",	   "pid",    "total_ns",
 		"downtime_ns", "transfer_ns", "image_bytes", "sent_bytes", "rounds", "cpu_used_ns",
 	};
-	struct ctl_move move = { .result = CTL_MOVE_REFUSED, .mode = 99, .reason = "no\xff" };
+	struct ctl_move move = {
+		.result = CTL_MOVE_REFUSED, .mode = 99, .reason = "no\xff", .name = "\xc3\xa4?"
+	};
+	json_t *list;
 	json_t *object = render_move_json(&move);
 
 	CHECK_OR_RETURN(object);
@@ -103,6 +124,11 @@ static void test_move_fields(void)
 		CHECK(json_is_integer(json_object_get(object, fields[i])));
 	CHECK(!strcmp(json_string_value(json_object_get(object, "result")), "refused"));
 	CHECK(!strcmp(json_string_value(json_object_get(object, "reason")), "no?"));
+	list = json_object_get(object, "reason_bytes");
+	CHECK_EQ(json_array_size(list), 3);
+	CHECK_EQ(json_integer_value(json_array_get(list, 2)), 255);
+	CHECK(!strcmp(json_string_value(json_object_get(object, "name")), "\xc3\xa4?"));
+	CHECK(!json_object_get(object, "name_bytes"));
 	CHECK(!strcmp(json_string_value(json_object_get(object, "engine")), "native"));
 	CHECK(!strcmp(json_string_value(json_object_get(object, "mode")), "stop"));
 	json_decref(object);
@@ -132,6 +158,7 @@ int main(void)
 	TEST(test_sets);
 	TEST(test_units);
 	TEST(test_proc_fields);
+	TEST(test_odd_names);
 	TEST(test_move_fields);
 	TEST(test_cpu_time_is_said_where_it_counts);
 	return test_end();

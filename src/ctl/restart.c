@@ -61,7 +61,11 @@ int verb_lab_restart(const struct verb *verb, int node, int argc, char **argv)
 
 	if (!options_parse(&options, rows, -1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (options.count != 1 || !options_number(options.operand[0], 0, NR_NODES - 1, &node))
-		return verb_usage(verb, "a node's number is needed");
+	if (!options_operands(&options,
+			      (const struct operand_row[]){ { "NODE", &node }, { NULL, NULL } }, 1))
+		return verb_usage(verb, "%s", options.why);
+	if (node < 0 || node >= NR_NODES)
+		return verb_usage(verb, "NODE is a number from 0 to %d, not %d", NR_NODES - 1,
+				  node);
 	return restart(node, json);
 }

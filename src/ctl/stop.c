@@ -109,21 +109,23 @@ static json_t *row_json(const struct stop *stop)
 {
 	const struct ctl_signal_row *row = &stop->row;
 
-	return json_pack("{s:i, s:i, s:i, s:i, s:o, s:I}", "dcid", row->dcid, "endpoint",
-			 row->endpoint, "node", row->node, "lpid", row->lpid, "name",
-			 render_text(row->name, sizeof(row->name)), "generation",
-			 (json_int_t)row->generation);
+	json_t *object = json_pack("{s:i, s:i, s:i, s:i, s:o, s:I}", "dcid", row->dcid, "endpoint",
+				   row->endpoint, "node", row->node, "lpid", row->lpid, "name",
+				   render_text(row->name, sizeof(row->name)), "generation",
+				   (json_int_t)row->generation);
+
+	return render_with_bytes(object, "name", row->name, sizeof(row->name));
 }
 
 static int report_stop(const struct stop *stop, bool killed, int64_t waited_ns, bool json)
 {
 	const struct ctl_signal_row *row = &stop->row;
-	char text[64], time[32];
+	char text[64], time[32], name[MAXPROCNAME + 1];
 	json_t *document;
 
 	if (!json) {
-		printf("endpoint %d (%.*s) on node %d has ended by %s after %s: %s\n",
-		       row->endpoint, MAXPROCNAME, row->name, row->node,
+		printf("endpoint %d (%s) on node %d has ended by %s after %s: %s\n", row->endpoint,
+		       render_name(row->name, name, sizeof(name)), row->node,
 		       killed ? "SIGKILL" : "SIGTERM",
 		       render_time((uint64_t)waited_ns, time, sizeof(time)),
 		       signals_end((int)stop->status, text, sizeof(text)));
@@ -211,7 +213,7 @@ int verb_kill(const struct verb *verb, int node, int argc, char **argv)
 	struct refusal refusal = REFUSAL_NONE;
 	struct stop stop = { .request = client_request(CTL_SIGNAL), .refusal = &refusal };
 	struct options options;
-	char text[32];
+	char text[32], plain[MAXPROCNAME + 1];
 	json_t *document;
 	int number, r;
 
@@ -232,8 +234,9 @@ int verb_kill(const struct verb *verb, int node, int argc, char **argv)
 		return verb_refuse(&refusal);
 	signals_name(number, text, sizeof(text));
 	if (!json) {
-		printf("%s sent to endpoint %d (%.*s) on node %d, lpid=%d\n", text,
-		       stop.row.endpoint, MAXPROCNAME, stop.row.name, stop.row.node, stop.row.lpid);
+		printf("%s sent to endpoint %d (%s) on node %d, lpid=%d\n", text, stop.row.endpoint,
+		       render_name(stop.row.name, plain, sizeof(plain)), stop.row.node,
+		       stop.row.lpid);
 		return DONE;
 	}
 	document = row_json(&stop);

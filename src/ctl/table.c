@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/render.h"
 #include "ctl/table.h"
 
 #define COLUMNS_MAX 24
@@ -63,6 +64,7 @@ void table_cell(struct table *table, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(table->cell[table->cells], CELL_MAX, format, args);
 	va_end(args);
+	render_line(table->cell[table->cells]);
 	len = strlen(table->cell[table->cells++]);
 	if (len > table->width[column])
 		table->width[column] = len;

@@ -34,27 +34,19 @@ void verb_answered(void)
 
 static void document_error(const char *name, const char *sentence)
 {
+	json_t *document;
+
 	if (!wants_document || has_document)
 		return;
-	json_t *document = json_pack("{s:s, s:o}", "error", name, "reason",
-				     render_text(sentence, CTL_SENTENCE));
-
+	document = json_pack("{s:s, s:o}", "error", name, "reason",
+			     render_text(sentence, CTL_SENTENCE));
+	render_with_bytes(document, "reason", sentence, CTL_SENTENCE);
 	render_document(document);
 }
 
 int verb_run_row(const struct verb *verb, int node, int argc, char **argv)
 {
-	bool command = strstr(verb->arguments, "CMD") != NULL;
-
 	verb_expect(argc, argv);
-	for (int i = 0; i < (command && argc ? 1 : argc) && strcmp(argv[i], "--"); i++) {
-		if (strcmp(argv[i], "--help") && strcmp(argv[i], "-h"))
-			continue;
-		if (verb->run == verb_lab)
-			break; /* has verbs of its own */
-		printf("usage: %s %s\n%s\n", verb_program(), verb->arguments, verb->about);
-		return DONE;
-	}
 	return verb->run(verb, node, argc, argv);
 }
 
@@ -77,6 +69,19 @@ void verb_print_table(const struct verb *table, bool to_stderr)
 			table->about);
 }
 
+/* One line for people, on standard error; the document has the text as it is. */
+static void say(const char *why, const char *name)
+{
+	char line[CTL_SENTENCE + 64];
+
+	snprintf(line, sizeof(line), "%s", why);
+	render_line(line);
+	if (name && !strstr(line, name))
+		fprintf(stderr, "%s: %s (%s)\n", verb_program(), line, name);
+	else
+		fprintf(stderr, "%s: %s\n", verb_program(), line);
+}
+
 int verb_usage(const struct verb *verb, const char *format, ...)
 {
 	char why[CTL_SENTENCE];
@@ -85,8 +90,12 @@ int verb_usage(const struct verb *verb, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	fprintf(stderr, "%s: %s\nusage: %s %s\n", verb_program(), why, verb_program(),
-		verb->arguments);
+	if (!why[0]) { /* see options_parse(): help was asked for */
+		printf("usage: %s %s\n%s\n", verb_program(), verb->arguments, verb->about);
+		return DONE;
+	}
+	say(why, NULL);
+	fprintf(stderr, "usage: %s %s\n", verb_program(), verb->arguments);
 	document_error("EDVSINVAL", why);
 	return WRONG_USAGE;
 }
@@ -94,7 +103,7 @@ int verb_usage(const struct verb *verb, const char *format, ...)
 int verb_usage_table(const struct verb *table, const char *why)
 {
 	if (why)
-		fprintf(stderr, "%s: %s\n", verb_program(), why);
+		say(why, NULL);
 	fprintf(stderr, "usage: %s [-n NODE] VERB [ARGUMENT...]\n", verb_program());
 	verb_print_table(table, true);
 	document_error("EDVSINVAL", why ? why : "a verb is needed");
@@ -104,12 +113,9 @@ int verb_usage_table(const struct verb *table, const char *why)
 int verb_refuse(const struct refusal *refusal)
 {
 	const char *name = result_name(refusal->error);
+	const char *why = refusal->reason[0] ? refusal->reason : result_text(refusal->error);
 
-	if (strstr(refusal->reason, name))
-		fprintf(stderr, "%s: %s\n", verb_program(), refusal->reason);
-	else
-		fprintf(stderr, "%s: %s (%s)\n", verb_program(),
-			refusal->reason[0] ? refusal->reason : result_text(refusal->error), name);
-	document_error(name, refusal->reason[0] ? refusal->reason : result_text(refusal->error));
+	say(why, name);
+	document_error(name, why);
 	return REFUSED;
 }

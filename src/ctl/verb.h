@@ -55,10 +55,7 @@ int verb_lab_status(const struct verb *verb, int node, int argc, char **argv);
 /* The row called name, or NULL. */
 const struct verb *verb_find(const struct verb *table, const char *name);
 
-/*
- * Runs the verb, or shows how it is used if "--help" or "-h" is among its words. What belongs to a
- * command line of somebody else is not looked at: it comes after "--", or the verb takes "CMD".
- */
+/* Runs the verb. */
 int verb_run_row(const struct verb *verb, int node, int argc, char **argv);
 
 /*
@@ -72,7 +69,10 @@ void verb_answered(void); /* a document was printed */
 const char *verb_program(void);
 void verb_set_program(const char *first, const char *second);
 
-/* Says how the verb is used, on standard error, and returns WRONG_USAGE. */
+/*
+ * Says what is wrong and how the verb is used, on standard error, and returns WRONG_USAGE. An empty sentence,
+ * as options_parse() has it: help was asked for, which goes to standard output and is DONE.
+ */
 int verb_usage(const struct verb *verb, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The same for a whole table; `why` may be NULL. */

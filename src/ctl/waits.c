@@ -107,12 +107,14 @@ int waits_print_json(const struct ctl_proc_row *rows, size_t count)
 
 		if (!waits_how(p))
 			continue;
-		json_array_append_new(
-			document, json_pack("{s:i, s:i, s:o, s:i, s:s, s:i, s:b}", "dcid",
-					    p->p_dcid, "endpoint", p->p_endpoint, "name",
-					    render_text(p->p_name, MAXPROCNAME), "node",
-					    p->p_nodeid, "how", waits_how(p), "for", waits_for(p),
-					    "ring", waits_ring(rows, count, i, members) != 0));
+		json_t *object = json_pack("{s:i, s:i, s:o, s:i, s:s, s:i, s:b}", "dcid", p->p_dcid,
+					   "endpoint", p->p_endpoint, "name",
+					   render_text(p->p_name, MAXPROCNAME), "node", p->p_nodeid,
+					   "how", waits_how(p), "for", waits_for(p), "ring",
+					   waits_ring(rows, count, i, members) != 0);
+
+		json_array_append_new(document,
+				      render_with_bytes(object, "name", p->p_name, MAXPROCNAME));
 	}
 	free(members);
 	return render_document(document);

@@ -192,7 +192,8 @@ static int take_log(struct node *node, const struct handover_log *log, struct pr
 					.ring_fd = own(log->ring_fd),
 					.total = log->total,
 					.start = log->start,
-					.size = log->size };
+					.size = log->size,
+					.limit = log->limit };
 
 	*logp = NULL;
 	return log->read_fd < 0 ? 0 : proc_log_adopt(node->loop, &place, logp);
@@ -246,7 +247,7 @@ static int take_ended(struct node *node, const struct handover_ended *ended)
 	int r = take_log(node, &ended->log, &log);
 
 	memcpy(row.name, ended->name, sizeof(row.name));
-	return r < 0 ? r : ended_adopt(node, &row, log);
+	return r < 0 ? r : ended_adopt(node, &row, log, ended->log.before);
 }
 
 static int take_rights(struct node *node, const struct handover_record *record)

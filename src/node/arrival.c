@@ -277,7 +277,7 @@ static int prepare_process(struct arrival *a)
 					&a->process->status);
 	}
 	if (r == 0)
-		r = proc_log_new(a->node->loop, &log);
+		r = proc_log_new(a->node->loop, state->log_limit, &log);
 	if (r == 0) {
 		proc_log_import(log, log_bytes, state->log_bytes);
 		process_take_log(a->process, log, state->log_start);

@@ -105,6 +105,7 @@ int carry_pack(struct process *process, uint32_t move, uint8_t **bytesp, uint32_
 	state->generation = process->generation;
 	state->channel_count = count;
 	state->log_bytes = (uint32_t)log_bytes;
+	state->log_limit = process->log ? proc_log_limit(process->log) : PROC_LOG_BYTES;
 	if (process->log)
 		state->log_start = process->log_start + proc_log_total(process->log) - log_bytes;
 	pack_status(process, state);
@@ -126,7 +127,8 @@ int carry_check(const uint8_t *bytes, uint32_t len)
 	if (len < sizeof(state))
 		return -EBADMSG;
 	memcpy(&state, bytes, sizeof(state));
-	if (state.channel_count > SHM_SLOTS || state.log_bytes > PROC_LOG_BYTES)
+	if (state.channel_count > SHM_SLOTS || state.log_limit < PROC_LOG_LEAST ||
+	    state.log_limit > PROC_LOG_MOST || state.log_bytes > state.log_limit)
 		return -EBADMSG;
 	need += (uint64_t)state.channel_count * sizeof(struct move_channel) + state.log_bytes;
 	return need == len ? 0 : -EBADMSG;

@@ -15,6 +15,7 @@ struct ended {
 	struct ended *next;
 	struct ctl_ended_row row;
 	struct proc_log *log; /* owned; NULL: there was none, or it is forgotten */
+	uint64_t before;      /* bytes of it that other nodes had and did not send */
 };
 
 static void drop(struct ended **link)
@@ -110,6 +111,7 @@ void ended_keep(struct process *process)
 	if (process->log)
 		proc_log_listen(process->log, NULL, NULL);
 	ended->log = process->log;
+	ended->before = process->log_start;
 	process->log = NULL;
 	node->ended = ended;
 	keep_to_limits(node, process->dcid);
@@ -118,17 +120,18 @@ void ended_keep(struct process *process)
 void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx)
 {
 	for (const struct ended *ended = node->ended; ended; ended = ended->next)
-		fn(ctx, &ended->row, ended->log);
+		fn(ctx, &ended->row, ended->log, ended->before);
 }
 
-int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_log *log)
+int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_log *log,
+		uint64_t before)
 {
 	struct ended *ended = malloc(sizeof(*ended));
 	struct ended **link = &node->ended;
 
 	if (!ended)
 		return -ENOMEM;
-	*ended = (struct ended){ NULL, *row, log };
+	*ended = (struct ended){ NULL, *row, log, before };
 	while (*link)
 		link = &(*link)->next;
 	*link = ended;
@@ -153,7 +156,7 @@ bool ended_send(struct request *request, int dcid, int p_nr)
 	if (!ended || !ep || !was_last(ended, ep))
 		return false;
 	len = proc_log_size(ended->log);
-	request->data_sent = proc_log_total(ended->log) - len;
+	request->data_sent = ended->before + proc_log_total(ended->log) - len;
 	bytes = malloc(len + 1);
 	if (bytes)
 		request_data(request, bytes, (uint32_t)proc_log_export(ended->log, bytes, len));

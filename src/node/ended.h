@@ -9,6 +9,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "wire/ctl.h"
 
@@ -37,9 +38,11 @@ bool ended_send(struct request *request, int dcid, int p_nr);
 void ended_rows(struct request *request, int dcid);
 
 /* What is kept, the newest first, for a daemon that executes itself anew; and its way back. */
-typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log);
+/* before: bytes that it had written on other nodes and that are not in the log. */
+typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
+			   uint64_t before);
 void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx);
-int ended_adopt(struct node *node, const struct ctl_ended_row *row,
-		struct proc_log *log); /* takes log; in order */
+int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_log *log,
+		uint64_t before); /* takes log; in order */
 
 #endif

@@ -47,8 +47,11 @@ static void on_packet(void *asker, int node, const struct ctl_reply *reply, cons
 
 	if (reply->packet == CTL_ROW && gather->parent)
 		request_row(gather->parent, payload, reply->payload_bytes);
-	if (reply->packet == CTL_DATA && gather->parent)
+	if (reply->packet == CTL_DATA && gather->parent) {
+		/* What was written before it and is not kept counts for the asker, too. */
+		gather->parent->data_sent = (uint64_t)reply->value - reply->payload_bytes;
 		request_data(gather->parent, payload, reply->payload_bytes);
+	}
 	if (reply->packet != CTL_END)
 		return;
 	gather->pending--;

@@ -152,6 +152,7 @@ static struct handover_log log_of(struct writer *w, const struct proc_log *log, 
 				      .ring_fd = kept(w, place.ring_fd),
 				      .start = place.start,
 				      .size = place.size,
+				      .limit = place.limit,
 				      .before = before,
 				      .total = place.total };
 }
@@ -181,7 +182,8 @@ static void put_process(struct writer *w, const struct process *p)
 	put(w, &record);
 }
 
-static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log)
+static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
+		      uint64_t before)
 {
 	struct writer *w = ctx;
 	struct handover_record record = { .kind = HANDOVER_ENDED };
@@ -194,7 +196,7 @@ static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct p
 						.reason = (uint32_t)row->reason,
 						.generation = row->generation,
 						.ended_ns = (uint64_t)row->ended_ns,
-						.log = log_of(w, log, 0) };
+						.log = log_of(w, log, before) };
 	memcpy(record.ended.name, row->name, sizeof(record.ended.name));
 	put(w, &record);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of the last PROC_LOG_BYTES, in a memfd made for the first byte: only what was written takes
+ * A ring of the last bytes, in a memfd made for the first byte: only what was written takes
  * memory, and a restart of the daemon hands it over as it is. The daemon keeps the writing end of the
  * pipe open too, so the reading end never shows an end of file, and a child that outlives its process
  * may still be heard.
@@ -26,6 +26,7 @@ struct proc_log {
 	proc_log_fn *fn;
 	void *ctx;
 	uint8_t *ring;
+	uint32_t limit;
 	size_t start, size; /* where the oldest byte kept is, and how many are kept */
 	uint64_t total;
 };
@@ -33,7 +34,7 @@ struct proc_log {
 static int ring_map(struct proc_log *log)
 {
 	void *ring;
-	int r = os_memfd_map(log->ring_fd, PROC_LOG_BYTES, OS_MAP_NOFORK, &ring);
+	int r = os_memfd_map(log->ring_fd, log->limit, OS_MAP_NOFORK, &ring);
 
 	if (!r)
 		log->ring = ring;
@@ -46,7 +47,7 @@ static bool ring_make(struct proc_log *log)
 	if (log->ring)
 		return true;
 	if (log->ring_fd < 0)
-		log->ring_fd = os_memfd_new("dvs-log", PROC_LOG_BYTES);
+		log->ring_fd = os_memfd_new("dvs-log", log->limit);
 	return log->ring_fd >= 0 && ring_map(log) == 0;
 }
 
@@ -56,19 +57,19 @@ static void ring_append(struct proc_log *log, const uint8_t *bytes, size_t len)
 	log->total += len;
 	if (!len || !ring_make(log))
 		return;
-	if (len > PROC_LOG_BYTES) {
-		bytes += len - PROC_LOG_BYTES;
-		len = PROC_LOG_BYTES;
+	if (len > log->limit) {
+		bytes += len - log->limit;
+		len = log->limit;
 	}
-	if (log->size + len > PROC_LOG_BYTES) {
-		size_t drop = log->size + len - PROC_LOG_BYTES;
+	if (log->size + len > log->limit) {
+		size_t drop = log->size + len - log->limit;
 
-		log->start = (log->start + drop) % PROC_LOG_BYTES;
+		log->start = (log->start + drop) % log->limit;
 		log->size -= drop;
 	}
 	while (len) {
-		size_t at = (log->start + log->size) % PROC_LOG_BYTES;
-		size_t n = len < PROC_LOG_BYTES - at ? len : PROC_LOG_BYTES - at;
+		size_t at = (log->start + log->size) % log->limit;
+		size_t n = len < log->limit - at ? len : log->limit - at;
 
 		memcpy(log->ring + at, bytes, n);
 		log->size += n;
@@ -100,7 +101,7 @@ static void on_readable(void *ctx, int fd, int events)
 }
 
 /* Takes the ends. */
-static int log_make(struct os_loop *loop, const int ends[2], struct proc_log **logp)
+static int log_make(struct os_loop *loop, const int ends[2], uint32_t limit, struct proc_log **logp)
 {
 	struct proc_log *log = calloc(1, sizeof(*log));
 	int r;
@@ -113,6 +114,7 @@ static int log_make(struct os_loop *loop, const int ends[2], struct proc_log **l
 	log->read_fd = ends[0];
 	log->write_fd = ends[1];
 	log->ring_fd = -1;
+	log->limit = limit;
 	/* Only our end: the process finds the blocking pipe it expects. */
 	r = os_set_nonblock(log->read_fd, 1);
 	if (!r)
@@ -125,12 +127,17 @@ static int log_make(struct os_loop *loop, const int ends[2], struct proc_log **l
 	return 0;
 }
 
-int proc_log_new(struct os_loop *loop, struct proc_log **logp)
+static bool limit_fits(uint32_t limit)
+{
+	return limit >= PROC_LOG_LEAST && limit <= PROC_LOG_MOST;
+}
+
+int proc_log_new(struct os_loop *loop, uint32_t limit, struct proc_log **logp)
 {
 	int ends[2];
-	int r = os_self_pipe(ends);
+	int r = limit_fits(limit) ? os_self_pipe(ends) : -EINVAL;
 
-	return r < 0 ? r : log_make(loop, ends, logp);
+	return r < 0 ? r : log_make(loop, ends, limit, logp);
 }
 
 void proc_log_place(const struct proc_log *log, struct proc_log_place *place)
@@ -140,12 +147,13 @@ void proc_log_place(const struct proc_log *log, struct proc_log_place *place)
 					  .ring_fd = log->ring_fd,
 					  .total = log->total,
 					  .start = (uint32_t)log->start,
-					  .size = (uint32_t)log->size };
+					  .size = (uint32_t)log->size,
+					  .limit = log->limit };
 }
 
 int proc_log_adopt(struct os_loop *loop, const struct proc_log_place *place, struct proc_log **logp)
 {
-	int r = log_make(loop, (int[]){ place->read_fd, place->write_fd }, logp);
+	int r = log_make(loop, (int[]){ place->read_fd, place->write_fd }, place->limit, logp);
 
 	if (r < 0) {
 		os_close(place->ring_fd);
@@ -153,8 +161,8 @@ int proc_log_adopt(struct os_loop *loop, const struct proc_log_place *place, str
 	}
 	(*logp)->ring_fd = place->ring_fd;
 	(*logp)->total = place->total;
-	if (place->start >= PROC_LOG_BYTES || place->size > PROC_LOG_BYTES ||
-	    (place->ring_fd < 0 && place->size))
+	if (!limit_fits(place->limit) || place->start >= (*logp)->limit ||
+	    place->size > (*logp)->limit || (place->ring_fd < 0 && place->size))
 		r = -EBADMSG;
 	else if (place->ring_fd >= 0)
 		r = ring_map(*logp);
@@ -174,7 +182,7 @@ struct proc_log *proc_log_free(struct proc_log *log)
 	os_source_free(log->source);
 	os_close(log->read_fd);
 	os_close(log->write_fd);
-	os_memfd_unmap(log->ring, PROC_LOG_BYTES);
+	os_memfd_unmap(log->ring, log->limit);
 	os_close(log->ring_fd);
 	free(log);
 	return NULL;
@@ -204,6 +212,11 @@ void proc_log_drain(struct proc_log *log)
 		continue;
 }
 
+uint32_t proc_log_limit(const struct proc_log *log)
+{
+	return log->limit;
+}
+
 size_t proc_log_size(const struct proc_log *log)
 {
 	return log->size;
@@ -220,8 +233,8 @@ size_t proc_log_export(const struct proc_log *log, uint8_t *buf, size_t size)
 
 	if (!len)
 		return 0;
-	at = (log->start + skip) % PROC_LOG_BYTES;
-	first = len < PROC_LOG_BYTES - at ? len : PROC_LOG_BYTES - at;
+	at = (log->start + skip) % log->limit;
+	first = len < log->limit - at ? len : log->limit - at;
 	memcpy(buf, log->ring + at, first);
 	memcpy(buf + first, log->ring, len - first);
 	return len;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +24,14 @@ static void on_bytes(void *ctx, const uint8_t *bytes, size_t len)
 	told_bytes += len;
 }
 
+static uint32_t limit = PROC_LOG_BYTES;
+
 static void setup(void)
 {
-	told = calloc(1, 8 << 20);
+	told = calloc(1, 4 * PROC_LOG_MOST);
 	told_bytes = 0;
 	CHECK(told && !os_loop_new(&loop, NULL));
-	CHECK(!proc_log_new(loop, &process_log));
+	CHECK(!proc_log_new(loop, limit, &process_log));
 	proc_log_listen(process_log, on_bytes, &told);
 }
 
@@ -116,12 +119,12 @@ static void say_stream(uint64_t from, size_t len)
 
 static void check_stream(uint64_t total)
 {
-	size_t want = total < PROC_LOG_BYTES ? (size_t)total : PROC_LOG_BYTES, wrong = 0;
-	uint8_t *bytes = calloc(1, PROC_LOG_BYTES);
+	size_t want = total < limit ? (size_t)total : limit, wrong = 0;
+	uint8_t *bytes = calloc(1, limit);
 
 	CHECK_EQ(proc_log_total(process_log), total);
 	CHECK_EQ(proc_log_size(process_log), want);
-	CHECK_EQ(proc_log_export(process_log, bytes, PROC_LOG_BYTES), want);
+	CHECK_EQ(proc_log_export(process_log, bytes, limit), want);
 	for (size_t i = 0; i < want; i++)
 		wrong += bytes[i] != byte_of(total - want + i);
 	CHECK_EQ(wrong, 0);
@@ -132,12 +135,12 @@ static void check_stream(uint64_t total)
 	free(bytes);
 }
 
-static void test_the_last_megabyte_is_kept(void)
+static void fill(void)
 {
 	uint64_t total = 0;
 
 	setup();
-	for (size_t i = 0; total < 3 * PROC_LOG_BYTES; i++) {
+	for (size_t i = 0; total < 3 * limit; i++) {
 		size_t len = i * 7919 % 60000 + 1;
 
 		say_stream(total, len);
@@ -147,6 +150,30 @@ static void test_the_last_megabyte_is_kept(void)
 	}
 	check_stream(total);
 	CHECK_EQ(told_bytes, total);
+	teardown();
+}
+
+static void test_the_last_bytes_are_kept(void)
+{
+	static const uint32_t limits[] = { PROC_LOG_BYTES, PROC_LOG_LEAST, 100001, PROC_LOG_MOST };
+
+	for (int i = 0; i < 4; i++) {
+		limit = limits[i];
+		fill();
+	}
+	limit = PROC_LOG_BYTES;
+}
+
+static void test_limits(void)
+{
+	struct proc_log *other = NULL;
+
+	setup();
+	CHECK_EQ(proc_log_limit(process_log), PROC_LOG_BYTES);
+	CHECK_EQ(proc_log_new(loop, PROC_LOG_LEAST - 1, &other), -EINVAL);
+	CHECK_EQ(proc_log_new(loop, PROC_LOG_MOST + 1, &other), -EINVAL);
+	CHECK_EQ(proc_log_new(loop, 0, &other), -EINVAL);
+	CHECK(!other);
 	teardown();
 }
 
@@ -160,7 +187,7 @@ static void test_a_log_moves(void)
 	say("before ", 7);
 	proc_log_drain(process_log);
 	n = proc_log_export(process_log, buf, sizeof(buf));
-	CHECK(!proc_log_new(loop, &other));
+	CHECK(!proc_log_new(loop, limit, &other));
 	proc_log_free(process_log);
 	process_log = other;
 	proc_log_listen(process_log, on_bytes, &told);
@@ -234,13 +261,15 @@ static void test_a_damaged_place_is_refused(void)
 	struct proc_log *other;
 
 	setup();
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		proc_log_place(process_log, &place);
 		CHECK_EQ(place.ring_fd, -1); /* nobody has written */
 		place.read_fd = os_dup(place.read_fd);
 		place.write_fd = os_dup(place.write_fd);
 		place.size = i == 0;
 		place.start = i == 1 ? PROC_LOG_BYTES : 0;
+		if (i == 3)
+			place.limit = PROC_LOG_MOST + 1;
 		if (i == 2)
 			place.ring_fd = os_dup(place.read_fd); /* no ring */
 		CHECK(proc_log_adopt(loop, &place, &other) < 0);
@@ -255,7 +284,8 @@ int main(void)
 	TEST(test_drain);
 	TEST(test_loop_reads);
 	TEST(test_without_listener);
-	TEST(test_the_last_megabyte_is_kept);
+	TEST(test_the_last_bytes_are_kept);
+	TEST(test_limits);
 	TEST(test_a_log_moves);
 	TEST(test_import_of_too_much);
 	TEST(test_identity_and_flags);

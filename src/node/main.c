@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "node/node.h"
 #include "os/descriptors.h"
 #include "os/log.h"
+#include "os/program.h"
 #include "os/self.h"
 #include "os/successor.h"
 #include "os/tcp.h"
@@ -22,102 +22,112 @@
  * FD, the last one, has it done: see restart.c.
  */
 
-static const char usage[] =
+#define PORT_DEFAULT 7700
+
+static const struct program program = {
+	"dvsd",
 	"usage: dvsd --id N --address A.B.C.D --group SPEC [--port P] [--socket PATH]\n"
-	"            [--name NAME] [--ready-fd FD]\n"
+	"            [--name NAME] [--log-bytes N] [--ready-fd FD]\n"
+	"       dvsd --costs | --version | --help\n"
 	"\n"
 	"  --id N         number of this node, 0 to 31\n"
 	"  --address A    IPv4 address that the other nodes reach this one at\n"
 	"  --port P       port of the links, the same on every node (7700)\n"
 	"  --group SPEC   local:PATH, the socket of a dvs-sequencer\n"
 	"  --socket PATH  control socket for the command line, beside the abstract one\n"
+	"  --name NAME    shown in the tables, up to 15 characters (nodeN)\n"
+	"  --log-bytes N  how much of what a process wrote is kept for `dvs logs`, the last of it, where\n"
+	"                 `dvs run` says no other: 4096 to 4194304 bytes (1048576)\n"
+	"  --ready-fd FD  one byte is written here when the node is a member\n"
 	"  --costs        alone: measure by what costs of this machine waiters decide\n"
 	"  --version      alone: which release, and which versions a restart may not change\n"
-	"  --name NAME    shown in the tables (nodeN)\n"
-	"  --ready-fd FD  one byte is written here when the node is a member\n";
+};
 
-static int parse_number(const char *text, long least, long most, long *value)
+/* As they were typed; a number that was not is -1. */
+struct words {
+	int id, port, log_bytes, ready_fd, adopt_fd;
+	const char *address, *group, *socket, *name;
+	bool costs, version;
+};
+
+/* NULL, or a sentence about the word that is missing or wrong. */
+static const char *check_words(struct node_options *options, const struct words *w)
 {
-	char *end;
-
-	*value = strtol(text, &end, 10);
-	return *text && !*end && *value >= least && *value <= most ? 0 : -1;
+	if (w->costs || w->version)
+		return w->costs ? "--costs stands alone" : "--version stands alone";
+	if (w->id < 0)
+		return "--id is missing";
+	if (!w->address)
+		return "--address is missing";
+	if (!w->group)
+		return "--group is missing";
+	if (w->name && (!w->name[0] || strlen(w->name) >= sizeof(options->name)))
+		return "--name has 1 to 15 characters";
+	return NULL;
 }
 
-static int parse_option(struct node_options *options, int option, const char *value)
+static bool check_number(const char *name, int value, int least, int most, int *status)
 {
-	long number;
-
-	switch (option) {
-	case 'i':
-		if (parse_number(value, 0, NR_NODES - 1, &number) < 0)
-			return -1;
-		options->id = (int)number;
-		return 0;
-	case 'a':
-		return os_tcp_address(value, &options->address);
-	case 'p':
-		if (parse_number(value, 1, 65535, &number) < 0)
-			return -1;
-		options->port = (uint16_t)number;
-		return 0;
-	case 'r':
-		if (parse_number(value, 3, 1 << 20, &number) < 0)
-			return -1;
-		options->ready_fd = (int)number;
-		return 0;
-	case 'A':
-		if (parse_number(value, 3, 1 << 20, &number) < 0)
-			return -1;
-		options->adopt_fd = (int)number;
-		return 0;
-	case 'g':
-		options->group_spec = value;
-		return 0;
-	case 's':
-		options->socket_path = value;
-		return 0;
-	case 'n':
-		snprintf(options->name, sizeof(options->name), "%s", value);
-		return 0;
-	}
-	return -1;
+	if (value < 0 || (value >= least && value <= most))
+		return true;
+	*status = program_refuse(&program, "%s is a number from %d to %d, not %d", name, least,
+				 most, value);
+	return false;
 }
 
 static int parse(struct node_options *options, int argc, char **argv)
 {
-	static const struct option table[] = {
-		{ "id", required_argument, NULL, 'i' },
-		{ "address", required_argument, NULL, 'a' },
-		{ "port", required_argument, NULL, 'p' },
-		{ "group", required_argument, NULL, 'g' },
-		{ "socket", required_argument, NULL, 's' },
-		{ "name", required_argument, NULL, 'n' },
-		{ "ready-fd", required_argument, NULL, 'r' },
-		{ "adopt", required_argument, NULL, 'A' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+	struct words w = { -1, -1, -1, -1, -1, NULL, NULL, NULL, NULL, false, false };
+	const struct option_row rows[] = {
+		{ "id", 0, OPTION_NUMBER, &w.id },
+		{ "address", 0, OPTION_WORD, &w.address },
+		{ "port", 0, OPTION_NUMBER, &w.port },
+		{ "group", 0, OPTION_WORD, &w.group },
+		{ "socket", 0, OPTION_WORD, &w.socket },
+		{ "name", 0, OPTION_WORD, &w.name },
+		{ "log-bytes", 0, OPTION_NUMBER, &w.log_bytes },
+		{ "ready-fd", 0, OPTION_NUMBER, &w.ready_fd },
+		{ "adopt", 0, OPTION_NUMBER, &w.adopt_fd },
+		{ "costs", 0, OPTION_FLAG, &w.costs },
+		{ "version", 0, OPTION_FLAG, &w.version },
+		{ NULL, 0, OPTION_FLAG, NULL },
 	};
-	int option;
+	int r = program_options(&program, rows, argc, argv);
+	const char *why;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1)
-		if (parse_option(options, option, optarg) < 0)
-			return -1;
-	if (options->adopt_fd >= 0)
-		options->ready_fd = -1; /* whoever waited there was told */
-	if (optind != argc || options->id < 0 || !options->address || !options->group_spec)
-		return -1;
-	if (!options->name[0])
-		snprintf(options->name, sizeof(options->name), "node%d", options->id);
-	return 0;
+	if (r >= 0)
+		return r;
+	why = check_words(options, &w);
+	if (why)
+		return program_refuse(&program, "%s", why);
+	if (!check_number("--id", w.id, 0, NR_NODES - 1, &r) ||
+	    !check_number("--port", w.port, 1, 65535, &r) ||
+	    !check_number("--log-bytes", w.log_bytes, CTL_LOG_LEAST, CTL_LOG_MOST, &r) ||
+	    !check_number("--ready-fd", w.ready_fd, 3, 1 << 20, &r) ||
+	    !check_number("--adopt", w.adopt_fd, 3, 1 << 20, &r))
+		return r;
+	if (os_tcp_address(w.address, &options->address) < 0)
+		return program_refuse(&program, "--address is an IPv4 address, not \"%.40s\"",
+				      w.address);
+	options->id = w.id;
+	options->port = w.port < 0 ? PORT_DEFAULT : (uint16_t)w.port;
+	options->group_spec = w.group;
+	options->socket_path = w.socket;
+	options->log_bytes = w.log_bytes < 0 ? CTL_LOG_DEFAULT : (uint32_t)w.log_bytes;
+	options->adopt_fd = w.adopt_fd;
+	/* Of an adoption the one that waited there was told. */
+	options->ready_fd = w.adopt_fd < 0 ? w.ready_fd : -1;
+	if (w.name)
+		snprintf(options->name, sizeof(options->name), "%s", w.name);
+	else
+		snprintf(options->name, sizeof(options->name), "node%d", w.id);
+	return -1;
 }
 
 int main(int argc, char **argv)
 {
 	static struct node node = { .dvs_name = "DVS_IPC" }; /* large, and one a process */
-	struct node_options options = {
-		.id = -1, .port = 7700, .ready_fd = -1, .adopt_fd = -1, .argv = argv
-	};
+	struct node_options options = { .argv = argv };
 	char prefix[32];
 	int r;
 
@@ -134,10 +144,9 @@ int main(int argc, char **argv)
 		       handover_own_versions.ctl, handover_own_versions.group);
 		return os_self_finish("dvsd", 0);
 	}
-	if (parse(&options, argc, argv) < 0) {
-		fputs(usage, stderr);
-		return 2;
-	}
+	r = parse(&options, argc, argv);
+	if (r >= 0)
+		return r;
 	if (!os_self_is_root()) {
 		fputs("dvsd: needs root for pid namespaces and ptrace; start it with sudo "
 		      "(EDVSPRIVILEGES)\n",

@@ -49,7 +49,8 @@ struct node_options {
 	uint16_t port;
 	const char *socket_path; /* NULL: abstract name only */
 	const char *group_spec;
-	int ready_fd;		      /* -1 none */
+	int ready_fd;	    /* -1 none */
+	uint32_t log_bytes; /* kept of what a process wrote, where `dvs run` says no other */
 	struct attention_costs costs; /* of this machine; not used by a successor */
 	int adopt_fd;	   /* -1, or the state of the daemon that this one is the successor of */
 	char *const *argv; /* as executed */

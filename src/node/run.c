@@ -163,10 +163,20 @@ static int spawn(struct run *run)
 	struct dc_spawn spawn;
 
 	r = parse_arguments(request, &args);
+	if (r == 0 && args.head.log_bytes &&
+	    (args.head.log_bytes < PROC_LOG_LEAST || args.head.log_bytes > PROC_LOG_MOST)) {
+		refusal_set(&run->why, EDVSINVAL,
+			    "the log of a process keeps %u to %u bytes, not %u", PROC_LOG_LEAST,
+			    PROC_LOG_MOST, args.head.log_bytes);
+		r = -EINVAL;
+	}
 	if (r == 0)
 		r = node_start_init(node, dcid);
 	if (r == 0)
-		r = proc_log_new(node->loop, &run->log);
+		r = proc_log_new(node->loop,
+				 args.head.log_bytes ? args.head.log_bytes
+						     : node->options.log_bytes,
+				 &run->log);
 	if (r == 0) {
 		taken_vpids(node, dcid, taken);
 		spawn = (struct dc_spawn){ .argv = args.argv,

@@ -99,6 +99,10 @@ static bool parse_option(struct options *options, const struct option_row *rows,
 	size_t len = word[1] == '-' ? strcspn(word, "=") : strlen(word);
 	const struct option_row *row = find_row(rows, word, len);
 
+	if (!row && (!strcmp(word, "--help") || !strcmp(word, "-h"))) {
+		options->why[0] = '\0';
+		return false;
+	}
 	if (!row) {
 		snprintf(options->why, sizeof(options->why), "unknown option %.40s", word);
 		return false;

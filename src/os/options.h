@@ -33,7 +33,8 @@ struct options {
 
 /*
  * Takes the options out of argv[0..argc). rest_after: how many operands come before a command line of
- * somebody else, -1 if there is none. False: wrong usage, and options->why says what is wrong.
+ * somebody else, -1 if there is none. False: wrong usage, and options->why says what is wrong; or
+ * --help (-h) is among the options, and options->why is empty.
  * The strings and the array stay the caller's; the array is reordered.
  */
 bool options_parse(struct options *options, const struct option_row *rows, int rest_after, int argc,

@@ -43,7 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	argv[argc] = NULL;
 	options_set(text, &set);
 	if (!options_parse(&options, rows, rest_after, argc, argv)) {
-		if (!options.why[0])
+		bool help = false;
+
+		for (int i = 0; i < argc; i++)
+			help |= !strcmp(argv[i], "--help") || !strcmp(argv[i], "-h");
+		if (!options.why[0] && !help)
 			abort();
 	} else if (options.count > argc || (rest_after >= 0 && options.count > rest_after)) {
 		abort();

@@ -108,6 +108,19 @@ static void test_sets(void)
 	CHECK(!options_set("1,", &set) && !options_set("1-", &set) && !options_set("a", &set));
 }
 
+static void test_help(void)
+{
+	char *asked[] = WORDS("-w", "0", "10", "--help");
+	char *others[] = WORDS("0", "10", "cmd", "--help");
+	char *behind[] = WORDS("--bogus", "--help");
+	struct options o;
+
+	reset();
+	CHECK(!options_parse(&o, rows, 2, COUNT(asked), asked) && !o.why[0]);
+	CHECK(options_parse(&o, rows, 2, COUNT(others), others));
+	CHECK(!options_parse(&o, rows, -1, COUNT(behind), behind) && strstr(o.why, "--bogus"));
+}
+
 static void test_operands(void)
 {
 	char *argv[] = { "3", "-2", "x", NULL };
@@ -133,6 +146,7 @@ int main(void)
 	TEST(test_rest);
 	TEST(test_wrong);
 	TEST(test_numbers);
+	TEST(test_help);
 	TEST(test_operands);
 	TEST(test_sets);
 	return test_end();

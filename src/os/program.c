@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "os/program.h"
 #include "os/self.h"
@@ -26,14 +25,12 @@ int program_options(const struct program *program, const struct option_row *rows
 {
 	struct options options;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") && strcmp(argv[i], "-h"))
-			continue;
+	if (!options_parse(&options, rows, -1, argc - 1, argv + 1)) {
+		if (options.why[0])
+			return program_refuse(program, "%s", options.why);
 		fputs(program->usage, stdout);
 		return os_self_finish(program->name, 0);
 	}
-	if (!options_parse(&options, rows, -1, argc - 1, argv + 1))
-		return program_refuse(program, "%s", options.why);
 	if (options.count)
 		return program_refuse(program, "unexpected word \"%.40s\"", options.operand[0]);
 	return -1;

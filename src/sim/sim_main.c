@@ -5,8 +5,12 @@
  * event printed, the last part of which is shown with the command that repeats it.
  *
  *	dvs-sim [--seed N] [--seeds N] [--steps N] [--mutation NAME] [--verbose]
+ *
+ * It stands on the pure floors alone, and so parses its few words itself.
  */
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +23,29 @@ struct totals {
 	uint64_t frames, frames_lost, frames_repeated, commands;
 };
 
-static int usage(void)
+static void usage(FILE *out)
 {
-	fprintf(stderr, "usage: dvs-sim [--seed N] [--seeds N] [--steps N] [--mutation NAME] "
-			"[--verbose]\nmutations:");
+	fprintf(out, "usage: dvs-sim [--seed N] [--seeds N] [--steps N] [--mutation NAME] "
+		     "[--verbose]\nmutations:");
 	for (int m = 0; m < SIM_MUTATIONS; m++)
-		fprintf(stderr, " %s", sim_mutation_name((enum sim_mutation)m));
-	fputc('\n', stderr);
+		fprintf(out, " %s", sim_mutation_name((enum sim_mutation)m));
+	fputc('\n', out);
+}
+
+static int wrong(const char *why, const char *word)
+{
+	fprintf(stderr, "dvs-sim: %s \"%.40s\"\n", why, word);
+	usage(stderr);
 	return 2;
+}
+
+static bool number_of(const char *text, uint64_t most, uint64_t *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 0);
+	return isdigit((unsigned char)*text) && !*end && !errno && *value <= most;
 }
 
 static int mutation_of(const char *name)
@@ -92,34 +111,55 @@ static int failed(const struct sim_options *options, const struct sim_report *re
 	return 1;
 }
 
+/* -1: go on; else the exit status. */
+static int parse(struct sim_options *options, uint64_t *seeds, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+		bool mutation = !strcmp(word, "--mutation");
+		uint64_t number;
+
+		if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+			usage(stdout);
+			return fflush(stdout) || ferror(stdout) ? 1 : 0;
+		}
+		if (!strcmp(word, "--verbose")) {
+			options->verbose = true;
+			continue;
+		}
+		if (!mutation && strcmp(word, "--seed") && strcmp(word, "--seeds") &&
+		    strcmp(word, "--steps"))
+			return wrong(word[0] == '-' ? "unknown option" : "unexpected word", word);
+		if (!value)
+			return wrong("a value is missing after", word);
+		if (mutation ? mutation_of(value) < 0
+			     : !number_of(value, !strcmp(word, "--steps") ? UINT32_MAX : UINT64_MAX,
+					  &number))
+			return wrong(mutation ? "no such mutation:" : "not a number of the range:",
+				     value);
+		if (mutation)
+			options->mutation = (enum sim_mutation)mutation_of(value);
+		else if (!strcmp(word, "--seed"))
+			options->seed = number;
+		else if (!strcmp(word, "--seeds"))
+			*seeds = number;
+		else
+			options->steps = (uint32_t)number;
+		i++;
+	}
+	return -1;
+}
+
 int main(int argc, char **argv)
 {
 	struct sim_options options = { .seed = 1 };
 	struct sim_report report;
 	struct totals totals = { 0 };
 	uint64_t seeds = 1;
+	int status = parse(&options, &seeds, argc, argv);
 
-	for (int i = 1; i < argc; i++) {
-		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-
-		if (!strcmp(argv[i], "--verbose")) {
-			options.verbose = true;
-			continue;
-		}
-		if (!value)
-			return usage();
-		if (!strcmp(argv[i], "--seed"))
-			options.seed = strtoull(value, NULL, 0);
-		else if (!strcmp(argv[i], "--seeds"))
-			seeds = strtoull(value, NULL, 0);
-		else if (!strcmp(argv[i], "--steps"))
-			options.steps = (uint32_t)strtoul(value, NULL, 0);
-		else if (!strcmp(argv[i], "--mutation") && mutation_of(value) >= 0)
-			options.mutation = (enum sim_mutation)mutation_of(value);
-		else
-			return usage();
-		i++;
-	}
+	if (status >= 0)
+		return status;
 	for (uint64_t i = 0; i < seeds; i++, options.seed++) {
 		sim_run(&options, &report);
 		add(&totals, &report);

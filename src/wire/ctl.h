@@ -135,12 +135,17 @@ struct ctl_reply {
 };
 
 /* Payload of CTL_RUN: counts, then argc + envc strings and the working directory, each ended by 0. */
+/* How much of what a process writes is kept, in bytes. */
+#define CTL_LOG_LEAST	4096
+#define CTL_LOG_DEFAULT (1 << 20)
+#define CTL_LOG_MOST	(4 << 20)
+
 struct ctl_run {
 	uint32_t argc;
 	uint32_t envc;
 	uint32_t uid, gid; /* filled by the daemon from the peer credentials */
 	uint32_t umask;
-	uint32_t pad;
+	uint32_t log_bytes; /* kept of what it writes; 0: as the daemon has it */
 };
 
 /* First row of a CTL_RUN answer; with FOLLOW the log and at last an END with the wait status follow. */

@@ -175,6 +175,7 @@ static void log_fields(struct cursor *c, struct handover_log *l)
 	fd(c, &l->ring_fd, -1);
 	u32(c, &l->start);
 	u32(c, &l->size);
+	u32(c, &l->limit);
 	u64(c, &l->before);
 	u64(c, &l->total);
 	if (is_reading(c) && (l->read_fd < 0) != (l->write_fd < 0))

@@ -30,7 +30,7 @@
 #define HANDOVER_HEAD_BYTES 40u
 #define HANDOVER_FD_MAX	    (1 << 20)
 #ifndef HANDOVER_VERSION
-#define HANDOVER_VERSION 4u
+#define HANDOVER_VERSION 5u
 #endif
 
 enum handover_kind {
@@ -89,6 +89,7 @@ struct handover_log {
 	int32_t read_fd, write_fd; /* of its pipe; -1: there is no log */
 	int32_t ring_fd;	   /* where its bytes lie, or -1 */
 	uint32_t start, size;	   /* of what is kept, in the ring */
+	uint32_t limit;		   /* of that, in bytes */
 	uint64_t before;	   /* bytes written on other nodes that are not in it */
 	uint64_t total;		   /* bytes ever, with those that fell out */
 };

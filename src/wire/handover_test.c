@@ -34,7 +34,7 @@ static const struct handover_record samples[] = {
 		       .managed = 1,
 		       .backup = 1,
 		       .name = "stand-by",
-		       .log = { 31, 32, 33, 7, 5, 1000, 12 } } },
+		       .log = { 31, 32, 33, 7, 5, 4096, 1000, 12 } } },
 	{ .kind = HANDOVER_ENDED,
 	  .ended = { .p_nr = 11,
 		     .lpid = 77,
@@ -43,7 +43,7 @@ static const struct handover_record samples[] = {
 		     .generation = 900,
 		     .ended_ns = UINT64_C(1) << 60,
 		     .name = "ended",
-		     .log = { 33, 34, -1, 0, 0, 0, 0 } } },
+		     .log = { 33, 34, -1, 0, 0, 4096, 0, 0 } } },
 	{ .kind = HANDOVER_RIGHTS, .rights = { 0, 10 }, .tail = "rights", .tail_bytes = 6 },
 	{ .kind = HANDOVER_LINK, .link = { .node = 31, .epoch = 9, .received_ns = UINT64_MAX } },
 	{

@@ -29,7 +29,7 @@
 #include "wire/shm.h"
 
 #define MOVE_MAGIC     0x4d535644u
-#define MOVE_VERSION   2
+#define MOVE_VERSION   3
 #define MOVE_STATE_MAX (4u << 20)
 
 enum move_record {
@@ -97,6 +97,7 @@ struct move_state {
 	int32_t getfrom, sendto, waitunbind;
 	uint32_t waitbind, hardware;
 	int32_t latch;
+	uint32_t log_limit, spare; /* of log_bytes, wherever the process goes */
 	uint64_t lclsent, rmtsent, lclcopy, rmtcopy, waits;
 	priv_usr_t priv;
 };

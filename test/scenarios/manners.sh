@@ -51,6 +51,38 @@ timeout 10 dvs logs 0 15 | head -n 1 | grep -q '^\[dvs: 51424 earlier bytes' || 
 timeout 10 dvs logs 0 15 --json | python3 -c 'import json, sys; d = json.load(sys.stdin); sys.exit((d["dropped"], len(d["log"])) != (51424, 1048576))' || fail "as a document"
 end
 
+begin "how much of a log is kept is said to dvs run, and moves along"
+timeout 10 dvs run 0 16 --log-bytes 5000 -- sh -c 'head -c 12000 /dev/zero | tr "\\0" y; exec sleep 1000' >/dev/null
+kept() { timeout 10 dvs logs 0 16 --json | python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["dropped"], len(d["log"]))'; }
+is_kept() { [[ $(kept) == "$*" ]]; }
+until_true 5 is_kept 7000 5000 || fail "$(kept)"
+timeout 20 dvs migrate 0 16 1 >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
+is_kept 7000 5000 || fail "after a move: $(kept)"
+timeout 20 dvs -n 1 restart >/dev/null || fail "restart"
+is_kept 7000 5000 || fail "after a restart: $(kept)"
+pid=$(lpid_of 16)
+kill -KILL "$pid"
+gone() { [[ $(rows_of 16) == "[]" ]]; }
+until_true 5 gone || fail "it has not ended"
+is_kept 7000 5000 || fail "after its end: $(kept)"
+timeout 20 dvs -n 1 restart >/dev/null || fail "restart"
+is_kept 7000 5000 || fail "after its end and a restart: $(kept)"
+end
+
+begin "a name that is no text is whole in a document, and harmless in a table"
+cp "$(type -P sleep)" "$tmp/"$'n\n\xff\e[2Jz'
+timeout 10 dvs run 0 17 -- "$tmp/"$'n\n\xff\e[2Jz' 1000 >/dev/null || fail "not started"
+timeout 10 dvs ps 0 --json | python3 -c 'import json, sys
+row = [r for r in json.load(sys.stdin) if r["p_nr"] == 17][0]
+sys.exit(bytes(row["name_bytes"]) != b"n\n\xff\x1b[2Jz" or row["name"] != "n\n?\x1b[2Jz")' || fail "as a document"
+for form in "" --proc --stats; do
+	timeout 10 dvs ps 0 $form >"$tmp/out"
+	grep -qa $'n?\xff?\\[2Jz' "$tmp/out" || fail "ps $form: $(cat -v "$tmp/out")"
+done
+timeout 20 dvs migrate 0 17 1 >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
+[[ $(wc -l <"$tmp/out") == 1 ]] || fail "migrate: $(cat -v "$tmp/out")"
+end
+
 begin "a table of 300 rows is whole, from each node and in each form"
 lab 2
 standing=$build/test/bench/standing

@@ -49,16 +49,150 @@ EP dvs logs 0
 extra dvs ps 0 extra
 extra dvs nodes extra
 --bogus dvs dc --bogus
+bogus dvs dc bogus 5
+extra dvs dc list extra
+x dvs stop x 10
+EP dvs stop 0
+x dvs kill 0 x
+NOSIGNAL dvs kill 0 10 --signal NOSIGNAL
+x dvs stop 0 10 --time x
+x dvs lab cut 0 x
+1 dvs lab cut 1 1
+x dvs lab heal x 1
+x dvs lab exec x
+x dvs lab kill x
+x dvs lab start x
+x dvs lab restart x
+99 dvs lab restart 99
+extra dvs lab status extra
+extra dvs lab down extra
+nothing dvs lab nothing
+x dvs lab up --nodes x
+x dvs restart x
+x dvs ps x
+--waits dvs ps --proc --waits
+x dvs run x 10
+EP dvs run 0
+5 dvs run --log-bytes 5 0 20 true
+x dvs_migrate -s 0 x
+NODE dvs_migrate -c 0 10
+x dvs_migrate -c 0 10 1 x
+-s dvs_migrate 0 10
+x dvs_run -l 0 x
+-l dvs_run 0 10 true
+--bogus dvs --bogus nodes
+99 dvs -n 99 nodes
 99999999999 dvs migrate 0 10 99999999999
 x dvs drain x
 x dvs dc rm x
 nothing dvs nothing
 LIST
-timeout 10 dvs logs 0 77 --json >"$tmp/out" 2>/dev/null && fail "logs of no endpoint"
-[[ $(field error <"$tmp/out") == EDVS* ]] || fail "$(<"$tmp/out")"
-for verb in nodes dc "dc rm" ps logs run migrate drain restart lab "lab up" "lab down" "lab cut" "lab exec"; do
-	timeout 10 dvs $verb --help 2>/dev/null | grep -q '^usage: dvs' || fail "dvs $verb --help"
-done
+while read -r command; do
+	timeout 10 $command --json >"$tmp/out" 2>"$tmp/err"
+	status=$?
+	[[ $status == 1 ]] || fail "$command ends with $status"
+	[[ $(field error <"$tmp/out") == EDVS* ]] || fail "$command: $(<"$tmp/out")"
+	[[ $(wc -l <"$tmp/err") == 1 ]] || fail "$command: $(<"$tmp/err")"
+done <<'LIST'
+dvs logs 0 77
+dvs dc create 0
+dvs dc rm 30
+dvs ps 30
+dvs run 30 10 true
+dvs drain 31
+dvs stop 0 77
+dvs kill 0 77
+dvs -n 31 restart
+dvs -n 31 nodes
+dvs lab up
+dvs lab kill 9
+dvs lab cut 0 9
+dvs lab exec 9 true
+dvs_migrate -r 0 77
+dvs_run -l 30 10 true
+LIST
+end
+
+begin "--help of every verb and program is on standard output, with status 0"
+while read -r command; do
+	timeout 10 $command --help >"$tmp/out" 2>"$tmp/err" || fail "$command --help ends with $?: $(<"$tmp/err")"
+	head -n 1 "$tmp/out" | grep -q "^usage: ${command%% *}" || fail "$command --help: $(<"$tmp/out")"
+	[[ -s $tmp/err ]] && fail "$command --help: $(<"$tmp/err")"
+done <<'LIST'
+dvs
+dvs nodes
+dvs dc
+dvs dc rm
+dvs ps
+dvs logs 0 --json
+dvs run
+dvs run --wait 0 10
+dvs run --log-bytes 5000 0
+dvs migrate
+dvs drain
+dvs restart
+dvs stop
+dvs kill 0 --signal HUP
+dvs lab
+dvs lab up
+dvs lab down
+dvs lab status
+dvs lab exec
+dvs lab exec 0
+dvs lab cut
+dvs lab heal
+dvs lab kill
+dvs lab start
+dvs lab restart
+dvs_migrate
+dvs_run
+dvs_run -l 0
+dvsd
+dvsd --id 0
+dvs-sequencer
+dvs-sim
+migr_server
+migr_client
+LIST
+[[ $(timeout 10 dvs run 0 33 --wait -- printf %s --help 2>/dev/null) == --help ]] || fail "--help of a command is not its own"
+end
+
+begin "a wrong word of each program is named, and the status is 2"
+while read -r word command; do
+	timeout 10 $command >"$tmp/out" 2>"$tmp/err"
+	status=$?
+	[[ $status == 2 ]] || fail "$command ends with $status"
+	head -n 1 "$tmp/err" | grep -q -e "$word" || fail "$command: $(<"$tmp/err")"
+	[[ -s $tmp/out ]] && fail "$command: $(<"$tmp/out")"
+done <<'LIST'
+verb dvs
+--id dvsd
+--bogus dvsd --bogus
+extra dvsd --id 0 extra
+99 dvsd --id 99 --address 10.0.0.1 --group local:x
+x dvsd --id x
+address dvsd --id 0 --group local:x
+300.1.1.1 dvsd --id 0 --address 300.1.1.1 --group local:x
+70000 dvsd --id 0 --address 10.0.0.1 --group local:x --port 70000
+--group dvsd --id 0 --address 10.0.0.1
+log-bytes dvsd --id 0 --address 10.0.0.1 --group local:x --log-bytes 100
+name dvsd --id 0 --address 10.0.0.1 --group local:x --name 0123456789abcdef
+--costs dvsd --costs --id 0
+--socket dvs-sequencer
+--bogus dvs-sequencer --bogus
+extra dvs-sequencer --socket x extra
+x dvs-sequencer --socket x --ready-fd x
+--bogus dvs-sim --bogus
+extra dvs-sim extra
+12x dvs-sim --seeds 12x
+--seed dvs-sim --seed
+none dvs-sim --mutation none
+--lab-switch dvs --lab-switch
+x migr_server 0 x
+extra migr_server 0 10 5 extra
+x migr_client 0 x 10 16 1 0
+missing migr_client 0
+LIST
 end
 
 begin "dvs dc rm of a container with processes wants --force"
