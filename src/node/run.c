@@ -287,10 +287,13 @@ static void on_let_go(void *ctx, const struct dc_init_answer *answer)
 	}
 	run_free(run);
 	run_row(request, process);
-	if (request->head.flags & CTL_FLAG_FOLLOW)
+	if (request->head.flags & CTL_FLAG_FOLLOW) {
+		/* What it has written since it was let go came before this answer. */
+		process_send_log(process, request, 0);
 		process_follow(process, request);
-	else
+	} else {
 		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+	}
 }
 
 static void let_go(struct run *run)
