@@ -10,6 +10,7 @@
 #include "node/init.h"
 #include "node/node.h"
 #include "os/descriptors.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/program.h"
 #include "os/self.h"
@@ -124,6 +125,11 @@ static int parse(struct node_options *options, int argc, char **argv)
 	return -1;
 }
 
+static void on_wait(const char *what)
+{
+	os_log(OS_LOG_ERROR, "%s waits with the lock held", what);
+}
+
 int main(int argc, char **argv)
 {
 	static struct node node = { .dvs_name = "DVS_IPC" }; /* large, and one a process */
@@ -155,6 +161,7 @@ int main(int argc, char **argv)
 	}
 	os_self_keep_running();
 	snprintf(prefix, sizeof(prefix), "dvsd %d", options.id);
+	os_lock_watch(on_wait);
 	os_log_init(prefix, getenv("DVS_DEBUG") ? OS_LOG_DEBUG : OS_LOG_INFO);
 	/* One for each pair of endpoints that talk; with fewer, channels are refused sooner. */
 	os_descriptors_raise();

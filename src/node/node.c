@@ -203,8 +203,9 @@ static int start(struct node *node, struct adoption *from)
 	node->effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->effects.item));
 	if (!node->effects.item)
 		return -ENOMEM;
-	node_lock(node);
+	/* Without the lock: there is no other thread yet, and the group may keep us waiting. */
 	r = start_parts(node, from);
+	node_lock(node);
 	/* What a predecessor had blocked has waited for its successor. */
 	os_unblock_signals();
 	if (r == 0)
@@ -242,7 +243,7 @@ void node_joined(struct node *node)
 	if (node->options.ready_fd < 0 || node->ready_told)
 		return;
 	node->ready_told = true;
-	if (os_write_full(node->options.ready_fd, &ready, sizeof(ready), 1000) < 0)
+	if (os_write_full(node->options.ready_fd, &ready, sizeof(ready), 0) < 0)
 		os_log(OS_LOG_WARN, "nobody waits for the daemon to be ready");
 	node->options.ready_fd = os_close(node->options.ready_fd);
 }

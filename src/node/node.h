@@ -8,7 +8,7 @@
  * Threads and the lock. The main thread runs the event loop; the bell thread sleeps on the node bell;
  * each migration has one worker thread on either side, because ptrace belongs to a thread. `lock`
  * protects everything below and is held by whoever runs node code: the loop takes it around each
- * callback, the others take it by name. It is never held while waiting.
+ * callback, the others take it by name. It is never held while waiting: see os/lock.h.
  *
  *	programs, dvs --> server --> request --> handler table --> answer (now or later)
  *	                                            |
@@ -23,6 +23,7 @@
 #include "core/directory.h"
 #include "group/group.h"
 #include "ipc/exchange.h"
+#include "os/lock.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
 #include "wire/ctl.h"
@@ -104,12 +105,12 @@ struct node {
 
 static inline void node_lock(struct node *node)
 {
-	pthread_mutex_lock(&node->lock);
+	os_lock_take(&node->lock);
 }
 
 static inline void node_unlock(struct node *node)
 {
-	pthread_mutex_unlock(&node->lock);
+	os_lock_release(&node->lock);
 }
 
 /* The directory's entry, or NULL when out of range; may be unbound. */

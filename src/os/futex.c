@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "os/lock.h"
 
 int os_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns)
 {
 	struct timespec until = os_timespec(deadline_ns < 0 ? 0 : deadline_ns);
 
+	os_lock_wait_begins("os_futex_wait()");
 	if (!syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, deadline_ns < 0 ? NULL : &until,
 		     NULL, FUTEX_BITSET_MATCH_ANY))
 		return 0;

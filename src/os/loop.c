@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "os/lock.h"
 
 /* A timer called this much before its time was re-armed while its callback waited for the lock. */
 #define TIMER_EARLY_NS OS_MS_NS
@@ -68,13 +69,13 @@ struct os_loop {
 void os_loop_lock(struct os_loop *loop)
 {
 	if (loop->lock)
-		pthread_mutex_lock(loop->lock);
+		os_lock_take(loop->lock);
 }
 
 void os_loop_unlock(struct os_loop *loop)
 {
 	if (loop->lock)
-		pthread_mutex_unlock(loop->lock);
+		os_lock_release(loop->lock);
 }
 
 static void loop_wake(struct os_loop *loop)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/loop.h"
 
 #define BACKLOG 128
@@ -132,6 +133,8 @@ int os_unix_connect(const char *name, enum os_socket_kind kind, int timeout_ms)
 	socklen_t len;
 	int r = address_of(name, &addr, &len), fd;
 
+	if (timeout_ms)
+		os_lock_wait_begins("os_unix_connect()");
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, (int)kind | SOCK_CLOEXEC, 0);
@@ -270,6 +273,8 @@ int os_poll(int fd, int events, int timeout_ms)
 			    .events = (short)((events & OS_READ ? POLLIN : 0) |
 					      (events & OS_WRITE ? POLLOUT : 0)) };
 
+	if (timeout_ms)
+		os_lock_wait_begins("os_poll()");
 	for (;;) {
 		struct timespec left = { 0 };
 		int r;
@@ -352,6 +357,8 @@ int os_write_full(int fd, const void *buf, size_t len, int timeout_ms)
 	int64_t deadline = os_deadline_ns(timeout_ms);
 	const char *at = buf;
 
+	if (timeout_ms)
+		os_lock_wait_begins("os_write_full()");
 	while (len) {
 		ssize_t n = os_write_some(fd, at, len);
 		int r;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "os/lock.h"
 
 int os_thread_id(void)
 {
@@ -59,6 +60,7 @@ int os_thread_sleep_ns(int64_t ns)
 {
 	struct timespec time = os_timespec(ns < 0 ? 0 : ns);
 
+	os_lock_wait_begins("os_thread_sleep_ns()");
 	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
@@ -72,7 +74,11 @@ int os_thread_sleep_with(int64_t ns, const sigset_t *mask)
 int os_thread_wait_readable(int fd, int timeout_ms)
 {
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
-	int r = poll(&wait, 1, timeout_ms);
+	int r;
+
+	if (timeout_ms)
+		os_lock_wait_begins("os_thread_wait_readable()");
+	r = poll(&wait, 1, timeout_ms);
 
 	if (r < 0)
 		return -errno;

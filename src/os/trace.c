@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "os/lock.h"
+
 #ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
 #define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
 #endif
@@ -167,6 +169,8 @@ int trace_wait(pid_t tid, bool block, struct trace_stop *stop)
 	int status;
 	pid_t got;
 
+	if (block)
+		os_lock_wait_begins("trace_wait()");
 	do
 		got = waitpid(tid, &status, __WALL | (block ? 0 : WNOHANG));
 	while (got < 0 && errno == EINTR);

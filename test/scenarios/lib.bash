@@ -15,7 +15,16 @@ not_ok() { # NAME WHY...
 	echo "not ok - $1: ${*:2}"
 	failed=1
 }
-finish() { exit $failed; }
+# The daemons say when something waits with the lock of the node held: see os/lock.h.
+no_wait_with_lock() {
+	local found
+	found=$(grep -hs 'with the lock held' /run/dvs/lab/node*.log | head -n 3) || return 0
+	[[ ! $found ]] || not_ok "nothing waits with the lock of a node held" "$found"
+}
+finish() {
+	no_wait_with_lock
+	exit $failed
+}
 
 # Says ok for a name if everything since `begin` went well.
 begin() { name=$1 failures=0; }
@@ -29,6 +38,7 @@ end() { ((failures)) || ok "$name"; }
 # A fresh lab; without one nothing that follows makes sense.
 lab() { # NODES
 	nodes=$1
+	no_wait_with_lock
 	timeout 30 dvs lab down >/dev/null 2>"$tmp/err" &&
 		timeout 30 dvs lab up --nodes "$1" >/dev/null 2>"$tmp/err" && return
 	not_ok "lab of $1 nodes" "$(<"$tmp/err")"

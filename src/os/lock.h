@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_LOCK_H
+#define DVS_OS_LOCK_H
+
+/*
+ * The lock of a daemon, under which nothing waits for another process, a peer or a time. Each thread knows
+ * whether it holds one, and everything in os/ that may wait says so before it does: a wait with a lock
+ * held is an error in the daemon's log, which the scenarios look for at their end. Waiting on a condition gives the
+ * lock back, and is none of this.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+
+void os_lock_take(pthread_mutex_t *lock);
+void os_lock_release(pthread_mutex_t *lock);
+bool os_lock_is_held(void); /* by this thread */
+/* Who is told of such a wait; nobody so far. Before there are threads. */
+void os_lock_watch(void (*fn)(const char *what));
+/* `what` is about to wait, or may. */
+void os_lock_wait_begins(const char *what);
+
+#endif
