@@ -111,7 +111,6 @@ static const char *object_name(pid_t pid, int number, const char *link)
 		{ "anon_inode:seccomp", "a seccomp listener" },
 		{ "anon_inode:", "a kernel object" },
 		{ "(unreachable)", "a file that lies outside its root directory" },
-		{ "/memfd:", "a memory file (memfd)" },
 		{ "/SYSV", "a System V shared memory segment" },
 	};
 

@@ -28,9 +28,9 @@
 #define NAME_BYTES 256
 
 static const char *const carried[] = {
-	"plain",	 "threads", "cpu_state", "files",	"memory", "signals",   "timers",
-	"blocked_calls", "many",    "identity",	 "credentials", "faults", "transfers", "robust",
-	"afterwards",	 "clocks",  "locked",	 "shared",	"common",
+	"plain",	 "threads", "cpu_state", "files",	"memory", "signals",	  "timers",
+	"blocked_calls", "many",    "identity",	 "credentials", "faults", "transfers",	  "robust",
+	"afterwards",	 "clocks",  "locked",	 "shared",	"common", "memory_files",
 };
 
 static const char *victims;

@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "dvk/errors.h"
+#include "migrate/memfd.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
 
@@ -368,6 +369,23 @@ static int add_new(struct files *files, const char *path, const struct image_fil
 	return (int)files->count - 1;
 }
 
+static int add_memory(struct files *files, int dir, const char *path,
+		      const struct files_object *object, struct image_file *image,
+		      struct refusal *refusal)
+{
+	int result = memfd_describe(dir, object->link, image, refusal);
+
+	if (result == 0 && image->inode != object->inode)
+		result = refusal_set(refusal, EDVSBUSY,
+				     "the process has just exchanged a memory file; try again");
+	if (result == 0)
+		result = add_new(files, path, image, refusal);
+	if (result >= 0)
+		snprintf(files->file[result].link, sizeof(files->file[result].link), "%s",
+			 object->link);
+	return result;
+}
+
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
 	      uint32_t use, struct refusal *refusal)
 {
@@ -385,6 +403,8 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 		}
 		at = known->older;
 	}
+	if (memfd_is_link(path) && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY)))
+		return add_memory(files, dir, path, object, &image, refusal);
 	int result = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
 
 	/* A path through /proc may lead to another process, which has ended. */

@@ -222,7 +222,6 @@ static const char *special_object(const char *path)
 		const char *prefix, *what;
 	} known[] = {
 		{ "/SYSV", "a System V shared memory segment" },
-		{ "/memfd:", "a memory file (memfd)" },
 		{ "/[aio]", "an asynchronous I/O context (AIO)" },
 		{ "/anon_hugepage", "huge pages" },
 		{ "/i915", "memory of a graphics card" },
@@ -343,6 +342,8 @@ static int classify_object(const struct printed *printed, struct image_map *map,
 	if (strncmp(printed->path, shmem_label, sizeof(shmem_label) - 1) == 0)
 		copy_label(map, printed->path, shmem_label);
 	if (map->label[0] || strcmp(printed->path, "/dev/zero (deleted)") == 0) {
+		if (!(map->flags & IMAGE_MAP_SHARED))
+			return refuse_map(refusal, printed, "a private mapping of shared memory");
 		map->kind = IMAGE_MAP_SHARED_ANON;
 		map->object = printed->inode;
 		map->object_bytes = object_bytes(printed, dir);

@@ -16,6 +16,7 @@ struct sender {
 	int mem; /* /proc/PID/mem: reads what the process itself may not */
 	struct writer *writer;
 	const struct maps *maps;
+	const struct files *files;
 	const struct image_map *map; /* one of them */
 	uint64_t page_count;
 	struct refusal *refusal;
@@ -88,10 +89,26 @@ static int on_guard_only(void *ctx, uint64_t start, uint64_t end, unsigned kinds
 
 static int refuse_shared(struct sender *sender, const struct object *object, int error)
 {
+	if (object->is_file)
+		return refusal_set(sender->refusal, EDVSPROCSTS,
+				   "the memory file %.100s cannot be read: %s",
+				   sender->files->file[object->first].path, strerror(error));
 	return refusal_set(sender->refusal, EDVSPROCSTS,
 			   "the shared memory at %#llx cannot be read: %s",
 			   (unsigned long long)sender->maps->map[object->first].start,
 			   strerror(error));
+}
+
+static int open_object(const struct sender *sender, int dir, const struct object *object)
+{
+	if (!object->is_file) {
+		const struct image_map *map = &sender->maps->map[object->first];
+
+		return maps_open_object(dir, map->start, map->end);
+	}
+	int fd = openat(dir, sender->files->file[object->first].link, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
 }
 
 static int send_shared_run(struct sender *sender, int fd, const struct object *object, off_t start,
@@ -130,8 +147,7 @@ static int send_shared_run(struct sender *sender, int fd, const struct object *o
  */
 static int send_object(struct sender *sender, int dir, const struct object *object)
 {
-	const struct image_map *map = &sender->maps->map[object->first];
-	int fd = maps_open_object(dir, map->start, map->end);
+	int fd = open_object(sender, dir, object);
 	off_t at = 0, end = (off_t)object->bytes;
 	int result = 0;
 
@@ -157,7 +173,7 @@ static int send_object(struct sender *sender, int dir, const struct object *obje
 static int send_objects(struct sender *sender, int dir)
 {
 	struct objects objects = { 0 };
-	int result = objects_collect(&objects, sender->maps);
+	int result = objects_collect(&objects, sender->maps, sender->files);
 
 	for (uint32_t i = 0; i < objects.count && result == 0; i++)
 		result = send_object(sender, dir, &objects.object[i]);
@@ -183,10 +199,12 @@ static int send_map(struct sender *sender, const struct pagemap *pagemap)
 	return 0;
 }
 
-int memory_send(pid_t pid, int dir, const struct maps *maps, struct writer *writer,
-		uint64_t *page_count, struct refusal *refusal)
+int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files *files,
+		struct writer *writer, uint64_t *page_count, struct refusal *refusal)
 {
-	struct sender sender = { .pid = pid, .maps = maps, .writer = writer, .refusal = refusal };
+	struct sender sender = {
+		.pid = pid, .maps = maps, .files = files, .writer = writer, .refusal = refusal
+	};
 	struct pagemap pagemap;
 	int result = pagemap_open(&pagemap, pid);
 

@@ -11,13 +11,14 @@
  *	private, anonymous	pages that exist and are not the page of zeros
  *	private, of a file	pages the process has its own copy of
  *	shared, anonymous	what the object holds, be it mapped or not
+ *	memory files		the same
  *	guard pages		their ranges
  *	anything else		nothing: the file, the node or the kernel has it
  */
 
 /* Source, frozen. Counts pages into *page_count. 0 or a refusal. */
-int memory_send(pid_t pid, int dir, const struct maps *maps, struct writer *writer,
-		uint64_t *page_count, struct refusal *refusal);
+int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files *files,
+		struct writer *writer, uint64_t *page_count, struct refusal *refusal);
 
 /* Target: puts `count` pages into the mapped, writable memory of pid. */
 int memory_receive(pid_t pid, uint64_t address, const void *pages, uint32_t count,

@@ -28,13 +28,29 @@ static void add(struct object *object, const struct object *other)
 		object->reach = other->reach;
 }
 
+static bool holds_memory(const struct image_file *file)
+{
+	return file->use & IMAGE_FILE_MEMORY && file->size && file->size <= IMAGE_ADDRESS_END;
+}
+
+static struct object of_file(const struct image_file *file, uint32_t index)
+{
+	uint64_t bytes = (file->size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
+
+	return (struct object){ .identity = file->inode,
+				.bytes = bytes,
+				.reach = bytes,
+				.first = index,
+				.is_file = true };
+}
+
 /* Sorted, the mappings of one object stand together, the lowest first. */
-int objects_collect(struct objects *objects, const struct maps *maps)
+int objects_collect(struct objects *objects, const struct maps *maps, const struct files *files)
 {
 	uint32_t count = 0, kept = 0;
 
 	objects_free(objects);
-	objects->object = calloc(maps->count + 1, sizeof(*objects->object));
+	objects->object = calloc((size_t)maps->count + files->count + 1, sizeof(*objects->object));
 	if (!objects->object)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < maps->count; i++) {
@@ -51,6 +67,9 @@ int objects_collect(struct objects *objects, const struct maps *maps)
 			.flags = map->flags,
 		};
 	}
+	for (uint32_t i = 0; i < files->count; i++)
+		if (holds_memory(&files->file[i].image))
+			objects->object[count++] = of_file(&files->file[i].image, i);
 	qsort(objects->object, count, sizeof(*objects->object), by_identity);
 	for (uint32_t i = 0; i < count; i++) {
 		if (kept && objects->object[kept - 1].identity == objects->object[i].identity)

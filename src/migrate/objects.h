@@ -4,16 +4,18 @@
 #include "migrate/maps.h"
 
 /*
- * The shared anonymous memory of a process, each object once. An object is larger than what is mapped
- * of it where the process has unmapped a part, and smaller where a mapping goes on beyond its end.
+ * The shared anonymous memory and the memory files of a process, each object once. An object is larger
+ * than what is mapped of it where the process has unmapped a part, and smaller where a mapping goes on
+ * beyond its end.
  */
 struct object {
 	uint64_t identity;
 	uint64_t bytes; /* the object's own size */
 	uint64_t reach; /* where its furthest mapping ends, at least bytes */
 	uint64_t at;	/* target: where it is mapped as a whole, until the memory settles */
-	uint32_t first; /* the lowest of its mappings */
+	uint32_t first; /* the lowest of its mappings; of a memory file: its index in the table */
 	uint32_t flags; /* those of all its mappings together */
+	bool is_file;	/* a memory file */
 };
 
 struct objects {
@@ -22,6 +24,6 @@ struct objects {
 };
 
 /* 0 or -ENOMEM. Whatever was in objects is freed first. */
-int objects_collect(struct objects *objects, const struct maps *maps);
+int objects_collect(struct objects *objects, const struct maps *maps, const struct files *files);
 void objects_free(struct objects *objects);
 struct object *objects_find(const struct objects *objects, uint64_t identity); /* or NULL */

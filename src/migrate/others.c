@@ -2,8 +2,9 @@
 /*
  * All descendants of the init are the container. Each is looked at once: kcmp() compares tables, the
  * list of its mappings is searched for our shared memory, and of its descriptors those are compared
- * whose file we have open as well. What a process outside the container was given over a socket is not
- * seen.
+ * whose file we have open as well. An open file that a process outside the container was given over a
+ * socket is not seen; a memory file is, because whoever has one has a part of our memory: for a process
+ * that has any, all processes of the machine are looked at.
  */
 #include "migrate/others.h"
 
@@ -30,8 +31,12 @@ struct others {
 	struct refusal *refusal;
 	pid_t *pid; /* owned */
 	size_t count, capacity;
+	size_t inside;		   /* so many of them, the first, are of the container */
 	struct position *position; /* owned; by file and open description */
 	size_t position_count;
+	struct position *memory; /* owned, sorted: our memory files */
+	size_t memory_count;
+	bool memory_common;	       /* what was found */
 	const struct image_fd *common; /* what was found */
 	pid_t at;		       /* the one that is looked at */
 	int dir;
@@ -109,6 +114,24 @@ static int collect(struct others *others)
 	return result;
 }
 
+static int add_any(void *ctx, const char *name)
+{
+	struct others *others = ctx;
+	pid_t pid = (pid_t)strtol(name, NULL, 10);
+
+	return pid > 0 && pid != others->inventory->pid ? add(others, pid) : 0;
+}
+
+static int collect_all(struct others *others, bool outside)
+{
+	int result = collect(others);
+
+	others->inside = others->count;
+	if (result == 0 && outside && others->memory_count)
+		result = procdir_each(AT_FDCWD, "/proc", add_any, others);
+	return result;
+}
+
 /* ---- what is common ---- */
 
 static int check_tables(struct others *others)
@@ -152,26 +175,45 @@ static int check_orphan(struct others *others)
 			   (int)others->at);
 }
 
+static int refuse_memory(struct others *others)
+{
+	return refusal_set(others->refusal, EDVSPROCSTS,
+			   "the process shares memory with process %d, which would stay behind",
+			   (int)others->at);
+}
+
+/* A line of maps for a mapping of this object. */
+static bool is_mapped(const char *maps, uint64_t device, uint64_t inode)
+{
+	char object[64];
+
+	snprintf(object, sizeof(object), " %02x:%02x %llu ", major(device), minor(device),
+		 (unsigned long long)inode);
+	return strstr(maps, object) != NULL;
+}
+
 static int check_memory(struct others *others)
 {
 	struct inventory *inventory = others->inventory;
+	const struct maps *maps = &inventory->maps;
 	bool read = false;
-	char object[40];
 
-	for (uint32_t i = 0; i < inventory->maps.count; i++) {
-		const struct image_map *map = &inventory->maps.map[i];
-
-		if (map->kind != IMAGE_MAP_SHARED_ANON)
+	for (uint32_t i = 0; i < maps->count; i++) {
+		if (maps->map[i].kind != IMAGE_MAP_SHARED_ANON)
 			continue;
 		if (!read && procdir_read(others->dir, "maps", &inventory->text) < 0)
 			return 0;
 		read = true;
-		snprintf(object, sizeof(object), " 00:01 %llu ", (unsigned long long)map->object);
-		if (strstr(inventory->text.text, object))
-			return refusal_set(others->refusal, EDVSPROCSTS,
-					   "the process shares memory with process %d, which would "
-					   "stay behind",
-					   (int)others->at);
+		if (is_mapped(inventory->text.text, makedev(0, 1), maps->map[i].object))
+			return refuse_memory(others);
+	}
+	for (size_t i = 0; i < others->memory_count; i++) {
+		if (!read && procdir_read(others->dir, "maps", &inventory->text) < 0)
+			return 0;
+		read = true;
+		if (is_mapped(inventory->text.text, others->memory[i].device,
+			      others->memory[i].inode))
+			return refuse_memory(others);
 	}
 	return 0;
 }
@@ -237,6 +279,29 @@ static int collect_positions(struct others *others)
 	return 0;
 }
 
+static int compare_files(const void *a, const void *b)
+{
+	return by_file(a, b);
+}
+
+static int collect_memory(struct others *others)
+{
+	const struct files *files = &others->inventory->files;
+
+	others->memory = calloc(files->count + 1, sizeof(*others->memory));
+	if (!others->memory)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < files->count; i++) {
+		const struct image_file *file = &files->file[i].image;
+
+		if (file->use & IMAGE_FILE_MEMORY)
+			others->memory[others->memory_count++] =
+				(struct position){ .device = file->device, .inode = file->inode };
+	}
+	qsort(others->memory, others->memory_count, sizeof(*others->memory), compare_files);
+	return 0;
+}
+
 static int refuse_position(struct others *others, const struct image_fd *fd)
 {
 	struct procdir_text *text = &others->inventory->text;
@@ -265,6 +330,10 @@ static int find_common(void *ctx, const char *number)
 	const struct position wanted = { .device = status.st_dev, .inode = status.st_ino };
 	size_t low = 0, high = others->position_count;
 
+	if (others->memory_count &&
+	    bsearch(&wanted, others->memory, others->memory_count, sizeof(wanted), compare_files))
+		others->memory_common = true;
+
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct position *at = &others->position[middle];
@@ -281,14 +350,16 @@ static int find_common(void *ctx, const char *number)
 		else
 			high = middle;
 	}
-	return others->common != NULL;
+	return others->common || others->memory_common;
 }
 
 static int check_positions(struct others *others)
 {
 	others->common = NULL;
-	if (others->position_count)
+	if (others->position_count || others->memory_count)
 		procdir_each(others->dir, "fd", find_common, others);
+	if (others->memory_common)
+		return refuse_memory(others);
 	return others->common ? refuse_position(others, others->common) : 0;
 }
 
@@ -306,24 +377,26 @@ static uint64_t children_of_init(struct inventory *inventory)
 	return hash_bytes(HASH_SEED, inventory->text.text, inventory->text.length);
 }
 
-static int check_one(struct others *others)
+static int check_one(struct others *others, bool inside)
 {
-	int result = check_tables(others);
+	int result = inside ? check_tables(others) : 0;
 
-	if (result == 0)
+	if (result == 0 && inside)
 		result = check_orphan(others);
 	if (result == 0)
 		result = check_memory(others);
 	return result ? result : check_positions(others);
 }
 
-int others_check(struct inventory *inventory, struct refusal *refusal)
+static int check(struct inventory *inventory, bool outside, struct refusal *refusal)
 {
 	struct others others = { .inventory = inventory, .refusal = refusal };
 
 	inventory->others = children_of_init(inventory);
-	int result = collect(&others);
+	int result = collect_memory(&others);
 
+	if (result == 0)
+		result = collect_all(&others, outside);
 	if (result == 0)
 		result = collect_positions(&others);
 	if (result == -ENOMEM)
@@ -335,7 +408,7 @@ int others_check(struct inventory *inventory, struct refusal *refusal)
 	for (size_t i = 0; i < others.count && result == 0; i++) {
 		result = open_other(&others, others.pid[i]);
 		if (result == 0) {
-			result = check_one(&others);
+			result = check_one(&others, i < others.inside);
 			close(others.dir);
 		} else if (result == 1) {
 			result = 0;
@@ -343,11 +416,18 @@ int others_check(struct inventory *inventory, struct refusal *refusal)
 	}
 	free(others.pid);
 	free(others.position);
+	free(others.memory);
 	return result;
 }
 
+int others_check(struct inventory *inventory, struct refusal *refusal)
+{
+	return check(inventory, true, refusal);
+}
+
+/* Processes outside cannot have got anything meanwhile: the process holds no socket. */
 int others_check_again(struct inventory *inventory, struct refusal *refusal)
 {
 	return children_of_init(inventory) == inventory->others ? 0
-								: others_check(inventory, refusal);
+								: check(inventory, false, refusal);
 }

@@ -149,6 +149,8 @@ static int find(const struct file *file, int root, struct refusal *refusal)
 int files_compare(const struct files *files, int root, bool same_machine, struct refusal *refusal)
 {
 	for (uint32_t i = 0; i < files->count; i++) {
+		if (files->file[i].image.use & IMAGE_FILE_MEMORY)
+			continue;
 		int fd = find(&files->file[i], root, refusal);
 
 		if (fd < 0)

@@ -36,8 +36,8 @@ struct restore {
 	struct foothold foothold;
 	struct calls calls;
 	struct maps own; /* what the shell has mapped beside the foothold */
-	struct objects
-		objects; /* the shared memory of the process; mapped as a whole until it settles */
+	int *memfd; /* owned: of each memory file of the table, by index, else -1; NULL: not made yet */
+	struct objects objects; /* shared memory, each mapped as a whole until it settles */
 	pid_t pid;
 	int dir;	   /* /proc/PID of the shell, not owned */
 	int root;	   /* the root directory of the shell, owned by the target */
@@ -59,6 +59,11 @@ int restore_pages(struct restore *restore, const struct image_pages *pages,
 int restore_shared_pages(struct restore *restore, const struct image_shared_pages *pages,
 			 struct refusal *refusal);
 int restore_settle(struct restore *restore, struct refusal *refusal);
+
+/* Makes the memory files of the picture; restore_deinit() closes ours. */
+int restore_memory_files(struct restore *restore, struct refusal *refusal);
+int restore_seal_memory_files(struct restore *restore, struct refusal *refusal);
+void restore_deinit(struct restore *restore);
 
 /* restore_files.c */
 int restore_files(struct restore *restore, struct refusal *refusal);

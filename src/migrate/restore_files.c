@@ -7,6 +7,7 @@
 #include "migrate/restore.h"
 
 #include "dvk/errors.h"
+#include "migrate/memfd.h"
 #include "migrate/reopen.h"
 #include "os/kernel.h"
 
@@ -20,8 +21,11 @@
 int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
 		      int expected, int shell_fd, struct refusal *refusal)
 {
-	int fd = files_reopen(file, restore->root, restore->same_machine,
-			      &restore->picture.process.opener, flags, refusal);
+	size_t index = (size_t)(file - restore->picture.files.file);
+	int fd = file->image.use & IMAGE_FILE_MEMORY
+			 ? memfd_reopen(file, restore->memfd[index], flags, refusal)
+			 : files_reopen(file, restore->root, restore->same_machine,
+					&restore->picture.process.opener, flags, refusal);
 
 	if (fd < 0)
 		return fd;

@@ -199,44 +199,59 @@ static int place_objects(struct restore *restore, uint64_t *bytes, struct refusa
 	return 0;
 }
 
-static int add_objects(struct restore *restore, struct refusal *refusal)
+static int add_object(struct restore *restore, const struct object *object, struct refusal *refusal)
 {
-	struct objects *objects = &restore->objects;
 	struct calls *calls = &restore->calls;
-	uint64_t bytes;
+	bool no_reserve = object->flags & IMAGE_MAP_NORESERVE;
+	int result = 0;
 
-	if (objects_collect(objects, &restore->picture.maps) < 0)
-		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	int result = place_objects(restore, &bytes, refusal);
-
-	for (uint32_t i = 0; i < objects->count && result == 0; i++) {
-		const struct object *object = &objects->object[i];
-
-		calls_room(calls, 3, 0);
-		calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mmap, object->at,
-			     object->bytes, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
-				     (object->flags & IMAGE_MAP_NORESERVE ? MAP_NORESERVE : 0),
-			     ~0ull, 0);
-		/* For mappings that begin beyond the end. */
-		if (object->reach > object->bytes)
-			calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mremap,
-				     object->at, object->bytes, object->reach, 0, 0);
-		if (object->flags & IMAGE_MAP_HUGEPAGE)
-			calls_add(calls, "advise about its memory", CALL_OK, SYS_madvise,
-				  object->at, object->reach, MADV_HUGEPAGE);
-	}
+	if (object->is_file)
+		result = restore_open_file(restore, &restore->picture.files.file[object->first],
+					   O_RDWR, 0, RESTORE_SHELL_FD, refusal);
+	calls_room(calls, 3, 0);
+	calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mmap, object->at,
+		     object->bytes, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED_NOREPLACE | (object->is_file ? 0 : MAP_ANONYMOUS) |
+			     (no_reserve ? MAP_NORESERVE : 0),
+		     object->is_file ? 0 : ~0ull, 0);
+	if (object->is_file)
+		calls_expect(calls, "close a file", 0, SYS_close, 0);
+	/* For mappings that begin beyond the end. */
+	if (object->reach > object->bytes)
+		calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mremap,
+			     object->at, object->bytes, object->reach, 0, 0);
+	if (object->flags & IMAGE_MAP_HUGEPAGE)
+		calls_add(calls, "advise about its memory", CALL_OK, SYS_madvise, object->at,
+			  object->reach, MADV_HUGEPAGE);
 	return result;
 }
 
-static void add_shared_map(struct restore *restore, const struct image_map *map)
+static int add_objects(struct restore *restore, struct refusal *refusal)
+{
+	struct objects *objects = &restore->objects;
+	uint64_t bytes;
+
+	if (objects_collect(objects, &restore->picture.maps, &restore->picture.files) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	int result = place_objects(restore, &bytes, refusal);
+
+	for (uint32_t i = 0; i < objects->count && result == 0; i++)
+		result = add_object(restore, &objects->object[i], refusal);
+	return result;
+}
+
+static int add_shared_map(struct restore *restore, const struct image_map *map,
+			  struct refusal *refusal)
 {
 	const struct object *object = objects_find(&restore->objects, map->object);
 
+	if (!object || object->is_file)
+		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared memory");
 	calls_room(&restore->calls, 1, 0);
 	calls_expect(&restore->calls, "map shared memory", (int64_t)map->start, SYS_mremap,
 		     object->at + map->offset, 0, map->end - map->start,
 		     MREMAP_MAYMOVE | MREMAP_FIXED, map->start);
+	return 0;
 }
 
 static int check_special(struct restore *restore, const struct image_map *map,
@@ -294,8 +309,7 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 		add_mmap(restore, map, protection(map), MAP_ANONYMOUS, ~0ull);
 		return 0;
 	case IMAGE_MAP_SHARED_ANON:
-		add_shared_map(restore, map);
-		return 0;
+		return add_shared_map(restore, map, refusal);
 	case IMAGE_MAP_FILE:
 		return add_file_map(restore, map, refusal);
 	case IMAGE_MAP_FOREIGN:
@@ -324,6 +338,7 @@ int restore_layout(struct restore *restore, struct refusal *refusal)
 	if (restore->picture.process.thp_disable)
 		calls_add(&restore->calls, "switch off huge pages", CALL_OK, SYS_prctl,
 			  PR_SET_THP_DISABLE, 1, restore->picture.process.thp_disable & ~1u);
+	result = restore_memory_files(restore, refusal);
 	if (result == 0)
 		result = add_objects(restore, refusal);
 	for (uint32_t i = 0; i < restore->picture.maps.count && result == 0; i++)

@@ -500,8 +500,8 @@ static int send_all(struct migrate_source *source, struct writer *writer, struct
 	if (result)
 		return result;
 	send_head(source, writer);
-	result = memory_send(source->pid, source->inventory.dir, &source->inventory.maps, writer,
-			     &source->stats.page_count, refusal);
+	result = memory_send(source->pid, source->inventory.dir, &source->inventory.maps,
+			     &source->inventory.files, writer, &source->stats.page_count, refusal);
 	if (result == 0)
 		result = fault_here(FAULT_SOURCE_MEMORY, refusal);
 	if (result == 0)

@@ -110,9 +110,9 @@ void migrate_target_free(struct migrate_target *target)
 	migrate_target_discard(target);
 	threads_free(&target->restore.threads);
 	calls_deinit(&target->restore.calls);
+	restore_deinit(&target->restore);
 	picture_free(&target->restore.picture);
 	maps_free(&target->restore.own);
-	objects_free(&target->restore.objects);
 	offer_free(&target->offer);
 	free(target);
 }
@@ -305,6 +305,8 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 		result = restore_settle(restore, refusal);
 	if (result == 0)
 		result = restore_files(restore, refusal);
+	if (result == 0)
+		result = restore_seal_memory_files(restore, refusal);
 	if (result == 0)
 		result = restore_threads(restore, refusal);
 	if (result == 0)

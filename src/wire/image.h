@@ -170,6 +170,7 @@ enum image_file_use {
 	IMAGE_FILE_EXE = 4,
 	IMAGE_FILE_DIRECTORY = 8,
 	IMAGE_FILE_DEVICE = 16,
+	IMAGE_FILE_MEMORY = 32, /* a memfd: made anew on the target, see migrate/memfd.h */
 };
 
 /* Payload of FILE: this, then the path. */
@@ -183,8 +184,8 @@ struct image_file {
 	uint32_t use; /* enum image_file_use */
 	uint32_t build_id_length;
 	uint8_t build_id[32];
+	uint32_t uid, gid, seals; /* of a memory file */
 	uint32_t path_length;
-	uint32_t pad;
 };
 
 enum image_map_kind {
@@ -235,7 +236,8 @@ struct image_pages {
 	uint32_t pad;
 };
 
-/* Payload of SHARED_PAGES: this, then count whole pages of a shared object, be they mapped or not. */
+/* Payload of SHARED_PAGES: this, then count whole pages of a shared object, be they mapped or not; or of
+ * a memory file, whose inode is the object. */
 struct image_shared_pages {
 	uint64_t object;
 	uint64_t offset; /* bytes */
@@ -336,7 +338,7 @@ struct image_end {
 _Static_assert(sizeof(struct image_record) == 16, "layout");
 _Static_assert(sizeof(struct image_offer) == 568, "layout");
 _Static_assert(sizeof(struct image_process) == 832, "layout");
-_Static_assert(sizeof(struct image_file) == 96, "layout");
+_Static_assert(sizeof(struct image_file) == 104, "layout");
 _Static_assert(sizeof(struct image_map) == 160, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");
 _Static_assert(sizeof(struct image_shared_pages) == 24, "layout");

@@ -94,6 +94,39 @@ static void check_log(void)
 	unlink(log_name);
 }
 
+/* A memory file that another process has, too: open, or mapped by it alone. */
+static void memory_shared(void)
+{
+	NEED(memfd_create("shared", 0) >= 0);
+	leave_orphan(true);
+}
+
+static void memory_mapped(void)
+{
+	pid_t self = getpid(), child;
+	int fd = memfd_create("mapped", 0);
+
+	NEED(fd >= 0 && ftruncate(fd, 4096) == 0);
+	child = fork();
+	if (child == 0) {
+		setsid();
+		if (fork())
+			_exit(0);
+		mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+		close_range(3, ~0u, 0);
+		while (kill(self, 0) == 0)
+			usleep(10000);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	usleep(20000);
+}
+
+static void memory_huge(void)
+{
+	NEED(memfd_create("huge", MFD_HUGETLB) >= 0);
+}
+
 /* One that only reads takes our bytes away. */
 static void shared_reader(void)
 {

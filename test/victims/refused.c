@@ -134,20 +134,6 @@ static void inotify(void)
 	NEED(inotify_init() >= 0);
 }
 
-static void memory_file(void)
-{
-	NEED(memfd_create("own", 0) >= 0);
-}
-
-static void memory_file_mapped(void)
-{
-	int fd = memfd_create("own", 0);
-
-	NEED(ftruncate(fd, 4096) == 0);
-	NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
-	close(fd);
-}
-
 static void pid_fd(void)
 {
 	NEED(syscall(SYS_pidfd_open, getpid(), 0) >= 0);
@@ -622,8 +608,9 @@ static const struct kind {
 	{ "timerfd", "timerfd", timer_fd },
 	{ "signalfd", "signalfd", signal_fd },
 	{ "inotify", "inotify", inotify },
-	{ "memfd", "memfd", memory_file },
-	{ "memfd_mapped", "memfd", memory_file_mapped },
+	{ "memfd_shared", "shares memory", memory_shared },
+	{ "memfd_mapped", "shares memory", memory_mapped },
+	{ "memfd_huge", "huge pages", memory_huge },
 	{ "pidfd", "pidfd", pid_fd },
 	{ "io_uring", "io_uring", uring },
 	{ "perf", "perf event", perf },

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The memory files of the process: made before anything is mapped, sealed when nothing changes any more. */
+#include "migrate/restore.h"
+
+#include "dvk/errors.h"
+#include "migrate/memfd.h"
+#include "os/kernel.h"
+
+#include <stdlib.h>
+
+int restore_memory_files(struct restore *restore, struct refusal *refusal)
+{
+	const struct files *files = &restore->picture.files;
+
+	restore->memfd = malloc((files->count + 1) * sizeof(int));
+	if (!restore->memfd)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	for (uint32_t i = 0; i < files->count; i++)
+		restore->memfd[i] = -1;
+	for (uint32_t i = 0; i < files->count; i++) {
+		if (!(files->file[i].image.use & IMAGE_FILE_MEMORY))
+			continue;
+		restore->memfd[i] = memfd_make(&files->file[i], refusal);
+		if (restore->memfd[i] < 0)
+			return refusal->error;
+	}
+	return 0;
+}
+
+int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
+{
+	const struct files *files = &restore->picture.files;
+	int result = 0;
+
+	for (uint32_t i = 0; i < files->count && result == 0; i++)
+		if (restore->memfd[i] >= 0)
+			result = memfd_seal(&files->file[i], restore->memfd[i], refusal);
+	return result;
+}
+
+void restore_deinit(struct restore *restore)
+{
+	for (uint32_t i = 0; restore->memfd && i < restore->picture.files.count; i++)
+		if (restore->memfd[i] >= 0)
+			close(restore->memfd[i]);
+	free(restore->memfd);
+	restore->memfd = NULL;
+	objects_free(&restore->objects);
+}
