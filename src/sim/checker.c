@@ -5,6 +5,7 @@
  *
  * I1  A message is taken at most once, whole, by the endpoint it was sent to. A sender that was told
  *     "taken" is right, and one that was told "withdrawn" is right for ever.
+ *     An answer is only ever posted to, and taken by, the life that asked.
  *     No notification is lost, nor taken more often than it was posted.
  * I2  A word never falls, except SENT to FULL by the daemon that knows its replica to be the only
  *     one; and no two replicas disagree whether a message was taken or withdrawn.
@@ -19,6 +20,24 @@
 
 #include "base/hash.h"
 #include "sim/world.h"
+
+/* The life that asked is the one that is answered; its number alone may be another one's by now. */
+static void check_answer(struct world *w, const struct letter *letter)
+{
+	const struct letter *request = &w->letter[letter->request];
+
+	if (letter->op != LINE_OP_ANSWER)
+		return;
+	if (request->from != letter->to || request->generation[0] != letter->generation[1])
+		world_fail(w,
+			   "I1: endpoint %d answers request %u to generation %u of %d, of which "
+			   "generation %u had asked",
+			   letter->from, letter->request, letter->generation[1], letter->to,
+			   request->generation[0]);
+	if (request->to != letter->from || request->generation[1] != letter->generation[0])
+		world_fail(w, "I1: endpoint %d answers request %u, which was not for it",
+			   letter->from, letter->request);
+}
 
 uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generation,
 			uint32_t to_generation, enum line_op op, uint32_t request)
@@ -38,6 +57,7 @@ uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generat
 				   .op = op,
 				   .request = request };
 	w->report->messages++;
+	check_answer(w, letter);
 	return w->letter_count;
 }
 

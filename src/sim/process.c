@@ -372,7 +372,8 @@ static void on_reply_clear(struct ctx *c)
 		return;
 	}
 	word = word_of(c->peer);
-	if (line_word_seq(word) != seq || line_word_state(word) != LINE_TAKEN) {
+	if ((line_word_seq(word) != seq || line_word_state(word) != LINE_TAKEN) &&
+	    !world_mutated(c->w, SIM_ANSWER_TO_NEXT_LIFE)) {
 		request_over(c);
 		return;
 	}
@@ -433,13 +434,22 @@ static void on_reply_withdraw(struct ctx *c)
 	}
 }
 
+/* The answer is owed to a life; a number is an address, and may be another life's by now. */
+static uint32_t answered_life(struct ctx *c, int peer)
+{
+	if (!world_mutated(c->w, SIM_ANSWER_TO_NEXT_LIFE))
+		return c->p->request[peer].generation;
+	daemon_page(c->w, c->node, c->p->slot, peer);
+	return world_endpoint(&c->w->node[c->node].directory, peer)->generation;
+}
+
 static bool begin_reply(struct ctx *c)
 {
 	for (int peer = 0; peer < c->w->procs; peer++) {
 		if (!c->p->request[peer].open)
 			continue;
 		c->p->peer = peer;
-		c->p->peer_generation = c->p->request[peer].generation;
+		c->p->peer_generation = answered_life(c, peer);
 		c->p->phase = PHASE_REPLY_CLEAR;
 		c->p->deadline_us = draw_deadline(c);
 		return true;

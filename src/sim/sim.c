@@ -245,6 +245,7 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_THAW_ON_CUT] = "thaw-on-cut",
 		[SIM_RESUME_ON_CUT] = "resume-on-cut",
 		[SIM_NO_GENERATION] = "no-generation",
+		[SIM_ANSWER_TO_NEXT_LIFE] = "answer-to-next-life",
 		[SIM_NO_OFFER] = "no-offer",
 		[SIM_OUT_OF_ORDER] = "out-of-order",
 	};

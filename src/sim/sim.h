@@ -25,8 +25,9 @@ enum sim_mutation {
 	SIM_THAW_ON_CUT,   /* the source resumes when the connection breaks after its COMMIT */
 	SIM_RESUME_ON_CUT, /* the target resumes when the connection breaks after LOADED */
 	SIM_NO_GENERATION, /* frames of an earlier life of an endpoint are accepted */
-	SIM_NO_OFFER,	   /* nobody asks for its lines after it has come to a node */
-	SIM_OUT_OF_ORDER,  /* one node applies two commands in the other order */
+	SIM_ANSWER_TO_NEXT_LIFE, /* a server answers whatever has the number of its client by now */
+	SIM_NO_OFFER,		 /* nobody asks for its lines after it has come to a node */
+	SIM_OUT_OF_ORDER,	 /* one node applies two commands in the other order */
 	SIM_MUTATIONS,
 };
 
