@@ -39,7 +39,7 @@ struct process *caller_process(struct request *request)
 	return p && !p->backup ? p : NULL;
 }
 
-int request_check_dc(struct request *request, int dcid)
+int request_check_dc(struct request *request, int dcid, void (*handler)(struct request *))
 {
 	if (dcid < 0 || dcid >= SHM_DCS) {
 		request_fail(request, EDVSBADDCID, "there is no DC %d: DC numbers are 0 to %d",
@@ -47,6 +47,8 @@ int request_check_dc(struct request *request, int dcid)
 		return -1;
 	}
 	if (!request->node->directory.dc[dcid].running) {
+		if (handler && order_catch_up(request, handler))
+			return -1;
 		request_fail(request, EDVSDCNOTRUN,
 			     "DC %d is not running; create it with: dvs dc create %d", dcid, dcid);
 		return -1;
@@ -179,7 +181,7 @@ static int bind_check(struct request *request, int p_nr)
 		request_fail(request, EDVSBINDTYPE, "%d is no kind of bind", cmd);
 		return -1;
 	}
-	if (request_check_dc(request, dcid) < 0 ||
+	if (request_check_dc(request, dcid, handle_bind) < 0 ||
 	    request_check_slot(request, dcid, p_nr, EDVSBADDCID) < 0)
 		return -1;
 	dc = &node->directory.dc[dcid];

@@ -177,7 +177,7 @@ static struct process *local_target(struct request *request, int self)
 	struct process *process;
 	int error = 0;
 
-	if (request_check_dc(request, dcid) < 0 ||
+	if (request_check_dc(request, dcid, NULL) < 0 ||
 	    request_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
 		return NULL;
 	ep = node_endpoint(node, dcid, p_nr);

@@ -154,7 +154,7 @@ static int check(struct request *request)
 			     request->head.cmd);
 		return -1;
 	}
-	if (request_check_dc(request, dcid) < 0)
+	if (request_check_dc(request, dcid, handle_migrate) < 0)
 		return -1;
 	return request_check_slot(request, dcid, request->head.endpoint, EDVSRANGE);
 }

@@ -17,8 +17,11 @@ struct process;
 struct process *caller_process(struct request *request); /* its binding, or NULL */
 struct process *caller_binding(struct request *request); /* the same, and also of a backup */
 
-/* 0, or the request is failed: EDVSBADDCID or EDVSDCNOTRUN; `error`. */
-int request_check_dc(struct request *request, int dcid);
+/*
+ * 0, or the request is failed: EDVSBADDCID or EDVSDCNOTRUN; `error`. This node may be behind: before it says that a DC
+ * does not run, it catches up with the order, and the handler (NULL: it does not) is called again.
+ */
+int request_check_dc(struct request *request, int dcid, void (*handler)(struct request *));
 int request_check_slot(struct request *request, int dcid, int p_nr, int error);
 /* Answers with the caller's pages: node bell, and own bell and status if it is bound. */
 void request_end_with_pages(struct request *request, int64_t value, struct process *process);

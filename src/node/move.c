@@ -48,11 +48,8 @@ void handle_move(struct request *request)
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	bool cancels = request->head.flags & CTL_FLAG_CANCEL;
 
-	if (dcid < 0 || dcid >= SHM_DCS || !node->directory.dc[dcid].running) {
-		request_fail(request, dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
-			     "DC %d is not running (dvs dc lists those that are)", dcid);
+	if (request_check_dc(request, dcid, handle_move) < 0)
 		return;
-	}
 	if (ep && !ep->bound && order_catch_up(request, handle_move))
 		return;
 	if (!ep || !ep->bound) {

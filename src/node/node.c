@@ -13,6 +13,7 @@
 #include "node/arrival.h"
 #include "node/copy.h"
 #include "node/ended.h"
+#include "node/fault.h"
 #include "node/init.h"
 #include "node/order.h"
 #include "node/process.h"
@@ -28,6 +29,8 @@
 #include "os/pid.h"
 #include "os/socket.h"
 #include "os/spawn.h"
+
+#define ORDER_LATE_US 50000
 
 const struct directory_endpoint *node_endpoint(const struct node *node, int dcid, int p_nr)
 {
@@ -99,13 +102,13 @@ static void on_lane(void *ctx, int from, int fd)
 	stream_serve(ctx, from, fd);
 }
 
-static void on_group(void *ctx, int fd, int events)
+static void hear_group(void *ctx)
 {
 	struct node *node = ctx;
 	int r = group_dispatch(node->group);
 
-	(void)fd;
-	(void)events;
+	if (node->group_late)
+		os_source_set(node->group_source, OS_READ);
 	if (r >= 0 || node->stopping)
 		return;
 	node->group_source = os_source_free(node->group_source);
@@ -115,6 +118,20 @@ static void on_group(void *ctx, int fd, int events)
 		return;
 	}
 	os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");
+}
+
+static void on_group(void *ctx, int fd, int events)
+{
+	struct node *node = ctx;
+
+	(void)fd;
+	(void)events;
+	if (node->group_late) {
+		os_source_set(node->group_source, 0);
+		os_timer_set(node->group_late, ORDER_LATE_US);
+	} else {
+		hear_group(node);
+	}
 }
 
 static void stop_signal(void *ctx)
@@ -140,6 +157,8 @@ static int start_group(struct node *node, struct adoption *from)
 			      options->name, &callbacks);
 	if (r < 0 || !node->group)
 		return r;
+	if (fault_is("order-late"))
+		os_source_timer(node->loop, -1, hear_group, node, &node->group_late);
 	return os_source_io(node->loop, group_fd(node->group), OS_READ, on_group, node,
 			    &node->group_source);
 }
@@ -305,6 +324,7 @@ int node_run(struct node *node)
 	}
 	node_lock(node);
 	node->group_source = os_source_free(node->group_source);
+	node->group_late = os_source_free(node->group_late);
 	node->group = group_free(node->group);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		if (node->init[dcid])

@@ -66,6 +66,7 @@ struct node {
 	struct proxy *proxy;
 	struct group *group;
 	struct os_source *group_source;
+	struct os_source *group_late; /* only with the fault order-late */
 	struct directory directory;
 	struct directory_effects effects;
 	bool quorum;

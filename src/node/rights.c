@@ -153,7 +153,7 @@ void handle_priv(struct request *request)
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	priv_usr_t *priv, wanted;
 
-	if (request_check_dc(request, dcid) < 0 ||
+	if (request_check_dc(request, dcid, handle_priv) < 0 ||
 	    request_check_slot(request, dcid, p_nr, EDVSBADPROC) < 0)
 		return;
 	if (!ep->bound && order_catch_up(request, handle_priv))

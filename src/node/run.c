@@ -513,7 +513,7 @@ void handle_logs(struct request *request)
 	struct process *process = process_find(node, dcid, p_nr);
 	uint64_t from = (uint64_t)request->head.bytes;
 
-	if (request_check_dc(request, dcid) < 0)
+	if (request_check_dc(request, dcid, handle_logs) < 0)
 		return; /* what a removed DC wrote is gone with it */
 	if (ep && !ep->bound && request->from < 0 && order_catch_up(request, handle_logs))
 		return;

@@ -103,7 +103,7 @@ void handle_signal(struct request *request)
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 
-	if (request_check_dc(request, dcid) < 0)
+	if (request_check_dc(request, dcid, handle_signal) < 0)
 		return;
 	if (request->head.cmd < 0 || request->head.cmd > SIGRTMAX) {
 		request_fail(request, EDVSINVAL, "there is no signal %d", request->head.cmd);

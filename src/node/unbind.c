@@ -148,7 +148,7 @@ void handle_unbind(struct request *request)
 	const struct directory_endpoint *ep;
 	const struct process *caller = caller_process(request);
 
-	if (request_check_dc(request, dcid) < 0 ||
+	if (request_check_dc(request, dcid, handle_unbind) < 0 ||
 	    request_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
 		return;
 	ep = node_endpoint(request->node, dcid, p_nr);

@@ -9,7 +9,7 @@
 #
 # Usage: messages.sh [TOPIC...]
 . "$(dirname "$0")/lib.bash"
-topics=(messages errors death notify bind info copy warn rights hand rare storm original)
+topics=(messages errors death notify bind info copy warn rights hand rare lives storm original)
 (($#)) && topics=("$@")
 
 # A client and a server written for the original, both on node 0, then the server on node 1.

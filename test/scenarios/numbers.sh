@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 60
+# timeout: 120
 #
 # A number is an address: the same in every life, nobody's where no slot has it; what is so may be said again.
 . "$(dirname "$0")/lib.bash"
@@ -35,5 +35,45 @@ begin "a slot of a classic container that cannot serve is warned of"
 timeout 10 dvs dc create 2 --classic >/dev/null || fail "dc create --classic"
 timeout 10 dvs run 2 100 -- true >/dev/null 2>"$tmp/err" || fail "run in a classic DC"
 grep -q classic "$tmp/err" || fail "no warning that slot 100 of a classic DC cannot serve"
+end
+
+# Node 0 hears of each command 50 ms after the others: what was done on node 1 is asked of it at once.
+begin "a node that is behind the order refuses nothing that is so by now"
+lab 2
+timeout 10 dvs lab kill 0 >/dev/null
+DVS_FAULT=order-late timeout 20 dvs lab start 0 >/dev/null || fail "no late node"
+on() { timeout 20 dvs -n "$@" >"$tmp/out" 2>&1 || fail "node $*: $(<"$tmp/out")"; }
+free_on_1() { [[ $(timeout 10 dvs -n 1 ps --proc 0 --json | python3 -c 'import json, sys
+print(*[r["node"] for r in json.load(sys.stdin) if r["p_nr"] == int(sys.argv[1])])' "$1") == "" ]]; }
+for round in 1 2 3; do
+	on 1 run 0 70 -- sleep 1000
+	on 0 logs 0 70
+	on 1 run 0 71 -- sleep 1000
+	on 0 kill 0 71 --signal CONT
+	on 1 stop 0 71
+	until_true 5 free_on_1 71 || fail "71 has not ended"
+	on 0 run 0 71 -- sleep 1000
+	on 0 stop 0 71
+	on 1 run 0 72 -- sleep 1000
+	on 0 migrate 0 72 0
+	on 1 run 0 73 -- sleep 1000
+	DVS_NODE=0 timeout 10 dvs_migrate -s 0 73 2>"$tmp/err" || fail "start: $(<"$tmp/err")"
+	DVS_NODE=1 timeout 10 dvs_migrate -r 0 73 2>"$tmp/err" || fail "rollback: $(<"$tmp/err")"
+	on 1 run 0 74 -- migr_server 0 74 16
+	timeout 20 dvs lab exec 0 -- migr_client 0 75 74 64 5 0 >"$tmp/out" 2>&1 || fail "client: $(tail -n 1 "$tmp/out")"
+	on 1 dc create 7
+	on 0 run 7 10 -- sleep 1000
+	on 1 dc rm 7 --force
+	on 0 dc create 7
+	on 1 dc rm 7
+	for command in "dvs logs 7 10" "dvs kill 7 10" "dvs migrate 7 10 0" "dvs_migrate -s 7 10"; do
+		on 1 dc create 7
+		DVS_NODE=0 timeout 20 $command >"$tmp/out" 2>"$tmp/err" && fail "$command: done"
+		grep -q 'EDVSNOTBIND\|EDVSBADPROC' "$tmp/err" || fail "$command: $(<"$tmp/err")"
+		on 0 dc rm 7
+	done
+	for slot in 70 72 73 74; do on 1 stop 0 $slot; done
+	until_true 5 free_on_1 74 || fail "74 has not ended"
+done
 end
 finish
