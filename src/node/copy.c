@@ -11,7 +11,7 @@
 #include "node/handlers.h"
 #include "node/node.h"
 #include "node/order.h"
-#include "node/party.h"
+#include "node/part.h"
 #include "node/process.h"
 #include "node/request.h"
 #include "node/rights.h"
@@ -20,12 +20,12 @@
 #include "os/loop.h"
 
 /*
- * A small copy is one part: read at the source's owner into `buf`, written at the destination's owner.
+ * A small copy is one part: read at the source's owner into `buf`, written at the destination's owner,
+ * each by a thread (part.c).
  * A step whose party is between two nodes is parked and tried again when the order has moved on, and
  * soon, then less soon, because the other node may be a few commands behind or ahead.
  */
 
-#define COPY_SMALL	 (32u * 1024)
 #define COPY_PARK_US	 1000
 #define COPY_PARK_MAX_US 32000
 
@@ -62,19 +62,27 @@ void copy_finish(struct copy_task *task, int code)
 	free(task);
 }
 
-/* Memory of an endpoint of this node. EDVSMIGRATE: not here, or not now. */
-static int copy_here(struct node *node, const struct copy_wire *wire, uint8_t *buf)
+/*
+ * Memory of an endpoint of this node. 0: done() is called. EDVSMIGRATE: it is not here, or not now. What
+ * is written is copied.
+ */
+static int copy_here(struct node *node, const struct copy_wire *wire, const uint8_t *data,
+		     part_done *done, void *ctx)
 {
-	struct party party = { .dcid = wire->dcid,
-			       .endpoint = wire->endpoint,
-			       .requester = (int)wire->requester };
-	int code = party_take(node, &party);
+	struct part *part = part_new(wire->bytes);
 
-	if (code)
-		return code;
-	code = party_copy(&party, (enum lane_op)wire->op, wire->addr, buf, wire->bytes);
-	party_leave(node, &party);
-	return code;
+	if (!part)
+		return EDVSALLOCMEM;
+	part->party = (struct party){ .dcid = wire->dcid,
+				      .endpoint = wire->endpoint,
+				      .requester = (int)wire->requester };
+	part->op = (enum lane_op)wire->op;
+	part->addr = wire->addr;
+	part->done = done;
+	part->ctx = ctx;
+	if (part->op == LANE_WRITE && part->bytes)
+		memcpy(part->buf, data, part->bytes);
+	return part_start(node, part);
 }
 
 int copy_locate(const struct copy_task *task, int side, int *code)
@@ -119,12 +127,14 @@ static int ask(struct copy_task *task, int node)
 			     sizeof(wire), task->buf, task->op == LANE_WRITE ? wire.bytes : 0);
 }
 
+static void on_part(struct node *node, struct part *part, int code);
+
 /* As far as it goes without waiting for anybody. */
 static void step(struct copy_task *task)
 {
 	struct node *node = task->request->node;
 
-	while (task->op <= LANE_WRITE) {
+	if (task->op <= LANE_WRITE) {
 		struct copy_wire wire = wire_of(task);
 		int code = 0, where = copy_locate(task, task->op - 1, &code);
 
@@ -132,27 +142,66 @@ static void step(struct copy_task *task)
 			task->asked = where;
 			return;
 		}
-		if (!code)
-			code = where == PROXY_HERE ? copy_here(node, &wire, task->buf)
-						   : EDVSMIGRATE;
-		if (code == EDVSMIGRATE) {
+		if (!code && where == PROXY_HERE) {
+			code = copy_here(node, &wire, task->buf, on_part,
+					 (void *)(uintptr_t)task->id);
+			task->here = !code;
+			if (task->here)
+				return;
+		} else if (!code) {
+			code = EDVSMIGRATE;
+		}
+		if (code == EDVSMIGRATE)
 			copy_park(task);
-			return;
-		}
-		if (code < 0) {
+		else
 			copy_finish(task, code);
-			return;
-		}
-		task->op++;
+		return;
 	}
 	copy_finish(task, 0);
+}
+
+/* One side of a small copy has been read or written, here or elsewhere. */
+static void side_done(struct copy_task *task, int code, const uint8_t *data)
+{
+	if (code == EDVSMIGRATE) {
+		copy_park(task);
+		return;
+	}
+	if (code < 0) {
+		copy_finish(task, code);
+		return;
+	}
+	if (task->op == LANE_READ && task->bytes)
+		memcpy(task->buf, data, task->bytes);
+	task->op++;
+	step(task);
+}
+
+static struct copy_task *task_of(const struct node *node, uint64_t id)
+{
+	struct copy_task *task = node->copies;
+
+	while (task && task->id != id)
+		task = task->next;
+	return task;
+}
+
+/* Its task may have ended meanwhile. */
+static void on_part(struct node *node, struct part *part, int code)
+{
+	struct copy_task *task = task_of(node, (uintptr_t)part->ctx);
+
+	if (!task)
+		return;
+	task->here = false;
+	side_done(task, code, part->buf);
 }
 
 static void on_timer(void *ctx)
 {
 	struct copy_task *task = ctx;
 
-	if (task->buf && task->asked < 0)
+	if (task->buf && task->asked < 0 && !task->here)
 		step(task);
 	else if (!task->buf && !task->streaming)
 		stream_start(task->request->node, task);
@@ -209,9 +258,9 @@ static struct copy_task *task_new(struct request *request, const struct process 
 				    .op = LANE_READ,
 				    .asked = -1,
 				    .deadline_ns = os_now_ns() + COPY_LIMIT_NS };
-	if (task->bytes <= COPY_SMALL)
-		task->buf = malloc(COPY_SMALL);
-	if ((task->bytes <= COPY_SMALL && !task->buf) ||
+	if (task->bytes <= PART_BYTES_MAX)
+		task->buf = malloc(PART_BYTES_MAX);
+	if ((task->bytes <= PART_BYTES_MAX && !task->buf) ||
 	    os_source_timer(node->loop, -1, on_timer, task, &task->timer) < 0) {
 		free(task->buf);
 		free(task);
@@ -248,70 +297,85 @@ void copy_start(struct request *request)
 		stream_start(node, task);
 }
 
-static void serve(struct node *node, int from, const struct copy_wire *asked, const uint8_t *data,
-		  uint32_t len)
-{
-	static uint8_t buf[COPY_SMALL]; /* under the node lock */
-	struct copy_wire answer = *asked;
-	bool reads = asked->op == LANE_READ;
+/* A part that another node has asked for. */
+struct served {
+	int from;
+	struct copy_wire asked;
+};
 
-	if (asked->bytes > COPY_SMALL || len != (reads ? 0 : asked->bytes) ||
-	    (!reads && asked->op != LANE_WRITE))
-		answer.result = EDVSBADREQUEST;
-	else if (!party_may_ask(node, from, asked->dcid, asked->dc_generation,
-				(int)asked->requester))
-		answer.result = EDVSMIGRATE;
-	else
-		answer.result = copy_here(node, asked, reads ? buf : (uint8_t *)(uintptr_t)data);
-	proxy_message(node->proxy, from, NODE_MESSAGE_COPIED, &answer, sizeof(answer), buf,
-		      answer.result == 0 && reads ? asked->bytes : 0);
+static void answer(struct node *node, int from, const struct copy_wire *asked, int result,
+		   const uint8_t *data)
+{
+	struct copy_wire wire = *asked;
+
+	wire.result = result;
+	proxy_message(node->proxy, from, NODE_MESSAGE_COPIED, &wire, sizeof(wire), data,
+		      result == 0 && asked->op == LANE_READ ? asked->bytes : 0);
+}
+
+static void on_served(struct node *node, struct part *part, int code)
+{
+	struct served *served = part->ctx;
+
+	answer(node, served->from, &served->asked, code, part->buf);
+	free(served);
+}
+
+static int serve(struct node *node, int from, const struct copy_wire *asked, const uint8_t *data,
+		 uint32_t len)
+{
+	struct served *served;
+	int code;
+
+	if (asked->bytes > PART_BYTES_MAX || len != (asked->op == LANE_READ ? 0 : asked->bytes) ||
+	    (asked->op != LANE_READ && asked->op != LANE_WRITE))
+		return EDVSBADREQUEST;
+	if (!party_may_ask(node, from, asked->dcid, asked->dc_generation, (int)asked->requester))
+		return EDVSMIGRATE;
+	served = malloc(sizeof(*served));
+	if (!served)
+		return EDVSALLOCMEM;
+	*served = (struct served){ from, *asked };
+	code = copy_here(node, asked, data, on_served, served);
+	if (code)
+		free(served);
+	return code;
 }
 
 static void on_copied(struct node *node, int from, const struct copy_wire *answer,
 		      const uint8_t *data, uint32_t len)
 {
-	struct copy_task *task = node->copies;
+	struct copy_task *task = task_of(node, answer->id);
+	int code = answer->result;
 
-	while (task && task->id != answer->id)
-		task = task->next;
 	if (!task || !task->buf || task->asked != from || task->op != answer->op)
 		return;
 	task->asked = -1;
-	if (answer->result == EDVSMIGRATE) {
-		copy_park(task);
-		return;
-	}
-	if (answer->result == 0 && len != (task->op == LANE_READ ? task->bytes : 0)) {
-		copy_finish(task, EDVSMSGSIZE);
-		return;
-	}
-	if (answer->result < 0) {
-		copy_finish(task, answer->result);
-		return;
-	}
-	if (task->op == LANE_READ)
-		memcpy(task->buf, data, len);
-	task->op++;
-	step(task);
+	if (code > 0 || (code == 0 && len != (task->op == LANE_READ ? task->bytes : 0)))
+		code = EDVSMSGSIZE;
+	side_done(task, code, data);
 }
 
 void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes, uint32_t len)
 {
 	struct copy_wire wire;
+	int code = 0;
 
 	if (len < sizeof(wire))
 		return;
 	memcpy(&wire, bytes, sizeof(wire));
 	if (kind == NODE_MESSAGE_COPY)
-		serve(node, from, &wire, bytes + sizeof(wire), len - (uint32_t)sizeof(wire));
+		code = serve(node, from, &wire, bytes + sizeof(wire), len - (uint32_t)sizeof(wire));
 	else
 		on_copied(node, from, &wire, bytes + sizeof(wire), len - (uint32_t)sizeof(wire));
+	if (code)
+		answer(node, from, &wire, code, NULL);
 }
 
 void copy_retry(struct node *node)
 {
 	for (struct copy_task *task = node->copies; task; task = task->next)
-		if (task->asked < 0 && !task->streaming)
+		if (task->asked < 0 && !task->here && !task->streaming)
 			os_timer_set(task->timer, 0);
 }
 

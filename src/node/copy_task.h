@@ -4,10 +4,10 @@
 
 /*
  * One dvk_vcopy that a daemon does for a process of its node. A small one is one part, read and
- * written by the loop's thread, asked for in a message of the link if it is elsewhere (copy.c). A
+ * written by a thread (part.c), asked for in a message of the link if it is elsewhere (copy.c). A
  * large one is a stream of parts that a worker takes from one side to the other (stream.c).
  *
- *	             +--> loop: READ, WRITE ----+
+ *	             +--> part: READ, WRITE ----+
  *	request --> task                        +--> copy_finish()
  *	             +--> queue --> worker -----+
  *	                    ^         | a party is between two nodes, a lane broke
@@ -45,6 +45,7 @@ struct copy_task {
 	/* small ones */
 	enum lane_op op;
 	int asked;    /* node whose answer is awaited, -1 */
+	bool here;    /* a part of this node is under way */
 	uint8_t *buf; /* owned, `bytes` */
 	/* large ones */
 	bool streaming; /* a worker has it, or it is in the queue */

@@ -37,6 +37,7 @@ struct departure;
 struct copy_task;
 struct ring_chase;
 struct streams;
+struct parts;
 struct dc_init;
 struct dc_init_place;
 struct server;
@@ -97,6 +98,7 @@ struct node {
 	struct ring_chase *chases;     /* looking for endpoints that wait for each other */
 	struct copy_task *copies;      /* data copies under way */
 	struct streams *streams;       /* who does the large ones */
+	struct parts *parts;	       /* and the small ones */
 	_Atomic int lanes_served;      /* threads of stream_serve.c */
 	struct arrival *arrivals;      /* migrations to this node */
 	struct departure *departures;  /* migrations from this node */

@@ -87,6 +87,7 @@ int os_thread_wait_readable(int fd, int timeout_ms)
 
 int os_process_copy(int pid, void *here, uint64_t there, size_t bytes, bool into)
 {
+	os_lock_wait_begins("os_process_copy()");
 	while (bytes) {
 		struct iovec near = { .iov_base = here, .iov_len = bytes };
 		struct iovec far = { .iov_base = (void *)(uintptr_t)there, .iov_len = bytes };
