@@ -43,13 +43,14 @@ enum endpoint_kind {
 
 struct directory_endpoint {
 	uint8_t bound;
-	uint8_t moving;	  /* between START and COMMIT or ROLLBACK */
-	uint8_t by_hand;  /* moving because of dvs_migrate -s: the process holds at its next call */
-	uint8_t kind;	  /* enum endpoint_kind */
-	uint8_t attached; /* 0: committed by hand, no process attached on the new node yet */
-	uint8_t stated;	  /* not bound yet: said to be on `node`, where it will be bound */
-	int8_t node;	  /* owner */
-	int8_t target;	  /* of the migration, -1 unknown */
+	uint8_t moving;	 /* between START and COMMIT or ROLLBACK */
+	uint8_t by_hand; /* moving because of dvs_migrate -s: the process holds at its next call */
+	uint8_t committed; /* not moving, and the last migration was not rolled back */
+	uint8_t kind;	   /* enum endpoint_kind */
+	uint8_t attached;  /* 0: committed by hand, no process attached on the new node yet */
+	uint8_t stated;	   /* not bound yet: said to be on `node`, where it will be bound */
+	int8_t node;	   /* owner */
+	int8_t target;	   /* of the migration, -1 unknown */
 	uint32_t generation;
 	uint32_t move;	  /* number of the current or last migration, 0 none */
 	uint32_t nodemap; /* nodes where it is or has been */

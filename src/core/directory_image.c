@@ -8,7 +8,7 @@
  *	nodes u32 | each: number u8, up u8, incarnation u32, address u32, secret u64, name 16
  *	DCs u32   | each: number u8, running u8, serve u8, nodes u32, generation u32, procs, tasks, sysprocs,
  *	          |       nodes u16, warn2proc u32, warnmsg u32, uid u32, name 16,
- *	          |       slots u32 | each: index u8, bound, moving, by hand, kind, attached, stated,
+ *	          |       slots u32 | each: index u8, bound, moving, by hand, committed, kind, attached, stated,
  *	          |       node, target u8, generation, move, nodemap, lpid, vpid, misc u32, name 16
  */
 
@@ -18,12 +18,12 @@
 #include "core/directory_part.h"
 
 #define IMAGE_MAGIC	 0x44535644u /* "DVSD" */
-#define IMAGE_VERSION	 4u
+#define IMAGE_VERSION	 5u
 #define IMAGE_NAME	 16
 #define IMAGE_HEAD_BYTES (4 + 4 + 8 + 4 + 4 + 4)
 #define IMAGE_NODE_BYTES (1 + 1 + 4 + 4 + 8 + IMAGE_NAME)
 #define IMAGE_DC_BYTES	 (1 + 1 + 1 + 4 + 4 + 4 * 2 + 3 * 4 + IMAGE_NAME + 4)
-#define IMAGE_SLOT_BYTES (9 * 1 + 6 * 4 + IMAGE_NAME)
+#define IMAGE_SLOT_BYTES (10 * 1 + 6 * 4 + IMAGE_NAME)
 
 /* Writes until size, reads until size; what does not fit sets `short_of` and is left out. */
 struct image_cursor {
@@ -92,6 +92,7 @@ static void put_slot(struct image_cursor *c, const struct directory_endpoint *ep
 	put(c, ep->bound, 1);
 	put(c, ep->moving, 1);
 	put(c, ep->by_hand, 1);
+	put(c, ep->committed, 1);
 	put(c, ep->kind, 1);
 	put(c, ep->attached, 1);
 	put(c, ep->stated, 1);
@@ -173,7 +174,9 @@ static bool slot_is_valid(const struct directory_dc *dc, const struct directory_
 			  int index)
 {
 	if (ep->bound > 1 || ep->moving > 1 || ep->by_hand > 1 || ep->attached > 1 ||
-	    ep->stated > 1)
+	    ep->stated > 1 || ep->committed > 1)
+		return false;
+	if (ep->committed && (!ep->bound || ep->moving || !ep->move))
 		return false;
 	if (ep->kind > ENDPOINT_REPLICA || ep->generation > _ENDPOINT_MAX_GENERATION)
 		return false;
@@ -206,6 +209,7 @@ static bool get_slots(struct image_cursor *c, struct directory_dc *dc)
 		ep->bound = (uint8_t)get(c, 1);
 		ep->moving = (uint8_t)get(c, 1);
 		ep->by_hand = (uint8_t)get(c, 1);
+		ep->committed = (uint8_t)get(c, 1);
 		ep->kind = (uint8_t)get(c, 1);
 		ep->attached = (uint8_t)get(c, 1);
 		ep->stated = (uint8_t)get(c, 1);

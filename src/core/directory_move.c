@@ -63,6 +63,7 @@ void directory_start_apply(struct directory_change *change, const struct command
 
 	if (!ep->moving) {
 		ep->moving = 1;
+		ep->committed = 0;
 		ep->by_hand = (cmd->flags & COMMAND_FLAG_BY_HAND) != 0;
 		ep->target = (int8_t)cmd->target;
 		ep->move = change->dir->next_move++;
@@ -77,7 +78,7 @@ void directory_start_apply(struct directory_change *change, const struct command
 /* Not moving any more: by hand one may say again what is so, and bring the process after that. */
 static int commit_again_check(const struct directory_endpoint *ep, const struct command *cmd)
 {
-	if (!is_by_hand(cmd) || !ep->move || ep->node != cmd->target)
+	if (!is_by_hand(cmd) || !ep->committed || ep->node != cmd->target)
 		return EDVSPROCSTS;
 	if ((cmd->flags & COMMAND_FLAG_ATTACH) && ep->attached && ep->lpid != cmd->lpid)
 		return EDVSPROCSTS;
@@ -133,6 +134,7 @@ void directory_commit_apply(struct directory_change *change, const struct comman
 		ep->nodemap |= directory_node_bit(cmd->target);
 		ep->moving = 0;
 		ep->by_hand = 0;
+		ep->committed = 1;
 	}
 	if ((cmd->flags & COMMAND_FLAG_ATTACH) && !ep->attached)
 		attach(change, cmd);
@@ -147,9 +149,9 @@ int directory_rollback_check(const struct directory *dir, const struct command *
 	if (code)
 		return code;
 	ep = directory_slot(dir, cmd);
-	/* By hand one may say again what is so: it is not moving. */
+	/* By hand one may say again what is so: nothing is moving. After a commit it is not so. */
 	if (!cmd->move)
-		return 0;
+		return ep->committed ? EDVSMIGRATE : 0;
 	return !ep->moving || cmd->move != ep->move ? EDVSMIGRATE : 0;
 }
 

@@ -94,6 +94,27 @@ static void test_rollback(void)
 	CHECK_EQ(roll_back(10, 0), 0);
 }
 
+/* What was decided last may be said again by hand, and the other is not so. */
+static void test_said_again(void)
+{
+	begin_bound();
+	CHECK_EQ(start(10, 2, BY_HAND), 0);
+	CHECK_EQ(roll_back(10, 0), 0);
+	CHECK_EQ(roll_back(10, 0), 0);
+	CHECK_EQ(commit(10, 0, 0, BY_HAND, 0), EDVSPROCSTS);
+	CHECK_EQ(start(10, 2, BY_HAND), 0);
+	CHECK_EQ(commit(10, 2, 0, BY_HAND, 0), 0);
+	CHECK_EQ(roll_back(10, 0), EDVSMIGRATE);
+	CHECK_EQ(commit(10, 2, 0, BY_HAND, 0), 0);
+	CHECK_EQ(slot(10)->node, 2);
+	CHECK_EQ(start(10, 0, 0), 0);
+	CHECK_EQ(roll_back(10, 0), 0);
+	CHECK_EQ(roll_back(10, 0), 0);
+	CHECK_EQ(start(10, 0, 0), 0);
+	CHECK_EQ(commit(10, 0, result.move, 0, 9), 0);
+	CHECK_EQ(roll_back(10, 0), EDVSMIGRATE);
+}
+
 static void test_by_hand(void)
 {
 	begin_bound();
@@ -233,6 +254,7 @@ int main(void)
 	TEST(test_move);
 	TEST(test_start_refused);
 	TEST(test_rollback);
+	TEST(test_said_again);
 	TEST(test_by_hand);
 	TEST(test_by_hand_attached_at_once);
 	TEST(test_by_hand_names_the_process);

@@ -28,12 +28,15 @@ struct hand {
 	struct process *process; /* to be attached, or NULL */
 };
 
-static const char *why(const struct node *node, int code)
+static const char *why(const struct node *node, int step, int code)
 {
 	switch (code) {
 	case EDVSPROCSTS:
 		return "it is not migrating; begin with dvs_migrate -s";
 	case EDVSMIGRATE:
+		if (step == MIGR_ROLLBACK)
+			return "its last move was committed, so nothing is left to roll back; "
+			       "move it again (dvs migrate)";
 		return "another migration of it is under way; wait for its end";
 	case EDVSDCNODE:
 		return "the new node does not belong to the DC (dvs dc, dvs nodes)";
@@ -74,7 +77,8 @@ static void hand_done(struct node *node, void *ctx, const struct directory_resul
 		if (process)
 			process_free(process);
 		request_fail(request, result->code, "endpoint %d of DC %d: %s",
-			     request->head.endpoint, request->head.dcid, why(node, result->code));
+			     request->head.endpoint, request->head.dcid,
+			     why(node, request->head.cmd, result->code));
 		return;
 	}
 	if (process)

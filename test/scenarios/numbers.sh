@@ -30,6 +30,16 @@ for step in -s -s -r -r; do
 		DVS_NODE=$node timeout 10 dvs_migrate $step 0 200 || fail "$step on node $node"
 	done
 done
+for node in 0 1; do
+	DVS_NODE=$node timeout 10 dvs_migrate -r 0 200 || fail "a rollback said again on node $node"
+done
+timeout 20 dvs migrate 0 200 1 >/dev/null || fail "it does not move"
+for node in 0 1; do
+	DVS_NODE=$node timeout 10 dvs_migrate -r 0 200 2>"$tmp/err" && fail "a committed move is rolled back"
+	grep -q 'committed.*EDVSMIGRATE' "$tmp/err" || fail "$(<"$tmp/err")"
+	DVS_NODE=$node timeout 10 dvs_migrate -c 0 200 1 || fail "a commit said again on node $node"
+	DVS_NODE=$node timeout 10 dvs_migrate -c 0 200 0 2>/dev/null && fail "a commit to the other node"
+done
 end
 begin "a slot of a classic container that cannot serve is warned of"
 timeout 10 dvs dc create 2 --classic >/dev/null || fail "dc create --classic"
