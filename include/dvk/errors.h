@@ -17,7 +17,7 @@
 /* ---- like POSIX ---- */
 
 #define EDVSGENERIC	(_SIGN 99) /* anything else */
-#define EDVSPERM	(_SIGN 1)  /* not permitted; vcopy: within one thread */
+#define EDVSPERM	(_SIGN 1)  /* not permitted; vcopy: what the kernel would refuse */
 #define EDVSNOENT	(_SIGN 2)  /* no such file */
 #define EDVSSRCH	(_SIGN 3)  /* no such process */
 #define EDVSINTR	(_SIGN 4)  /* interrupted by a signal */

@@ -39,6 +39,7 @@ struct copy_wire {
 	uint32_t requester; /* endpoint that asked, 32 bits as they are */
 	uint32_t dc_generation;
 	uint32_t pad;
+	uint8_t asker[CREDENTIALS_ASKER_BYTES];
 };
 
 void copy_finish(struct copy_task *task, int code)
@@ -66,8 +67,8 @@ void copy_finish(struct copy_task *task, int code)
  * Memory of an endpoint of this node. 0: done() is called. EDVSMIGRATE: it is not here, or not now. What
  * is written is copied.
  */
-static int copy_here(struct node *node, const struct copy_wire *wire, const uint8_t *data,
-		     part_done *done, void *ctx)
+static int copy_here(struct node *node, const struct copy_wire *wire, const struct asker *asker,
+		     const uint8_t *data, part_done *done, void *ctx)
 {
 	struct part *part = part_new(wire->bytes);
 
@@ -75,7 +76,8 @@ static int copy_here(struct node *node, const struct copy_wire *wire, const uint
 		return EDVSALLOCMEM;
 	part->party = (struct party){ .dcid = wire->dcid,
 				      .endpoint = wire->endpoint,
-				      .requester = (int)wire->requester };
+				      .requester = (int)wire->requester,
+				      .asker = *asker };
 	part->op = (enum lane_op)wire->op;
 	part->addr = wire->addr;
 	part->done = done;
@@ -105,26 +107,35 @@ void copy_park(struct copy_task *task)
 		os_timer_set(task->timer, task->park_us);
 }
 
-static struct copy_wire wire_of(const struct copy_task *task)
+static struct copy_wire wire_of(const struct copy_task *task, const struct asker *asker)
 {
 	const struct node *node = task->request->node;
+	struct copy_wire wire = { .id = task->id,
+				  .op = task->op,
+				  .dcid = task->dcid,
+				  .endpoint = task->endpoint[task->op - 1],
+				  .addr = task->addr[task->op - 1],
+				  .bytes = (uint32_t)task->bytes,
+				  .requester = (uint32_t)task->requester,
+				  .dc_generation = node->directory.dc[task->dcid].generation };
 
-	return (struct copy_wire){ .id = task->id,
-				   .op = task->op,
-				   .dcid = task->dcid,
-				   .endpoint = task->endpoint[task->op - 1],
-				   .addr = task->addr[task->op - 1],
-				   .bytes = (uint32_t)task->bytes,
-				   .requester = (uint32_t)task->requester,
-				   .dc_generation = node->directory.dc[task->dcid].generation };
+	asker_encode(wire.asker, asker);
+	return wire;
 }
 
-static int ask(struct copy_task *task, int node)
+static int ask(struct copy_task *task, int node, const struct copy_wire *wire)
 {
-	struct copy_wire wire = wire_of(task);
+	return proxy_message(task->request->node->proxy, node, NODE_MESSAGE_COPY, wire,
+			     sizeof(*wire), task->buf, task->op == LANE_WRITE ? wire->bytes : 0);
+}
 
-	return proxy_message(task->request->node->proxy, node, NODE_MESSAGE_COPY, &wire,
-			     sizeof(wire), task->buf, task->op == LANE_WRITE ? wire.bytes : 0);
+/* Of the requester as it is now; its own memory is its own. */
+static int asker_of(const struct copy_task *task, struct asker *asker)
+{
+	*asker = (struct asker){ 0 };
+	if (task->endpoint[task->op - 1] == task->requester)
+		return 0;
+	return party_asker(task->request->node, task->dcid, task->requester, asker);
 }
 
 static void on_part(struct node *node, struct part *part, int code);
@@ -135,15 +146,18 @@ static void step(struct copy_task *task)
 	struct node *node = task->request->node;
 
 	if (task->op <= LANE_WRITE) {
-		struct copy_wire wire = wire_of(task);
-		int code = 0, where = copy_locate(task, task->op - 1, &code);
+		struct asker asker;
+		struct copy_wire wire;
+		int code = asker_of(task, &asker);
+		int where = code ? PROXY_GONE : copy_locate(task, task->op - 1, &code);
 
-		if (where >= 0 && ask(task, where) == 0) {
+		wire = wire_of(task, &asker);
+		if (where >= 0 && ask(task, where, &wire) == 0) {
 			task->asked = where;
 			return;
 		}
 		if (!code && where == PROXY_HERE) {
-			code = copy_here(node, &wire, task->buf, on_part,
+			code = copy_here(node, &wire, &asker, task->buf, on_part,
 					 (void *)(uintptr_t)task->id);
 			task->here = !code;
 			if (task->here)
@@ -325,9 +339,11 @@ static int serve(struct node *node, int from, const struct copy_wire *asked, con
 		 uint32_t len)
 {
 	struct served *served;
+	struct asker asker;
 	int code;
 
-	if (asked->bytes > PART_BYTES_MAX || len != (asked->op == LANE_READ ? 0 : asked->bytes) ||
+	if (!asker_decode(&asker, asked->asker) || asked->bytes > PART_BYTES_MAX ||
+	    len != (asked->op == LANE_READ ? 0 : asked->bytes) ||
 	    (asked->op != LANE_READ && asked->op != LANE_WRITE))
 		return EDVSBADREQUEST;
 	if (!party_may_ask(node, from, asked->dcid, asked->dc_generation, (int)asked->requester))
@@ -336,7 +352,7 @@ static int serve(struct node *node, int from, const struct copy_wire *asked, con
 	if (!served)
 		return EDVSALLOCMEM;
 	*served = (struct served){ from, *asked };
-	code = copy_here(node, asked, data, on_served, served);
+	code = copy_here(node, asked, &asker, data, on_served, served);
 	if (code)
 		free(served);
 	return code;

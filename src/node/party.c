@@ -7,6 +7,9 @@
 #include "base/result.h"
 #include "node/node.h"
 #include "node/process.h"
+#include "os/credentials.h"
+#include "os/loop.h"
+#include "os/socket.h"
 #include "os/thread.h"
 
 /* Blocked in a call, and therefore in no state to be surprised: toward the requester or by its own word. */
@@ -46,6 +49,24 @@ bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_gene
 	       ep->node == from && directory_endpoint_number(ep, p_nr) == requester;
 }
 
+int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
+{
+	const struct process *process = process_find(node, dcid, _ENDPOINT_P(requester));
+
+	if (!process || process->endpoint != requester || os_asker_of(process->lpid, asker) < 0)
+		return EDVSNOTBIND;
+	/* It has not ended until now, so the number was its own. */
+	return os_poll(process->pidfd, OS_READ, 0) == 0 ? EDVSNOTBIND : 0;
+}
+
+/* Threads of one process share the memory anyway. */
+static bool is_own(struct node *node, const struct process *process, int requester)
+{
+	const struct process *asker = process_find(node, process->dcid, _ENDPOINT_P(requester));
+
+	return asker && asker->endpoint == requester && asker->tgid == process->tgid;
+}
+
 int party_take(struct node *node, struct party *party)
 {
 	struct process *process = process_of(node, party);
@@ -56,6 +77,7 @@ int party_take(struct node *node, struct party *party)
 		return EDVSPROCSTS;
 	process->copying++;
 	party->pid = process->lpid;
+	party->own = is_own(node, process, party->requester);
 	return 0;
 }
 
@@ -70,10 +92,25 @@ void party_leave(struct node *node, const struct party *party)
 	process->copying--;
 }
 
+/*
+ * The daemon could copy from and to anybody. What the other is is looked at before each part: it may have
+ * executed a program that has more rights.
+ */
+static bool may_touch(const struct party *party)
+{
+	struct credentials credentials;
+
+	if (party->own || asker_may_all(&party->asker))
+		return true;
+	return os_credentials_of(party->pid, &credentials) == 0 &&
+	       asker_may_access(&party->asker, &credentials);
+}
+
 int party_copy(const struct party *party, enum lane_op op, uint64_t addr, uint8_t *buf,
 	       uint32_t bytes)
 {
-	int r = os_process_copy(party->pid, buf, addr, bytes, op == LANE_READ);
+	int r = may_touch(party) ? os_process_copy(party->pid, buf, addr, bytes, op == LANE_READ)
+				 : -EPERM;
 
 	if (r == -ESRCH)
 		return op == LANE_READ ? EDVSSRCDIED : EDVSDSTDIED;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/credentials.h"
 #include "wire/lane.h"
 
 struct node;
@@ -18,9 +19,17 @@ struct node;
 struct party {
 	int dcid;
 	int endpoint;
-	int requester; /* who asked for the copy; may be the same */
-	pid_t pid;     /* while taken */
+	int requester;	    /* who asked for the copy; may be the same */
+	struct asker asker; /* its credentials; of no account where it is the same */
+	pid_t pid;	    /* while taken */
+	bool own;	    /* while taken: of the requester's own process */
 };
+
+/*
+ * With the node lock. The credentials that the requester, a process of this node, has now: those of its task, from
+ * the kernel. Asked for with each attempt, and kept no longer: it may give up rights at any time. 0 or EDVSNOTBIND.
+ */
+int party_asker(struct node *node, int dcid, int requester, struct asker *asker);
 
 /*
  * With the node lock. May that node ask, for this requester of that DC? One of the two nodes may be
@@ -35,7 +44,10 @@ bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_gene
  */
 int party_take(struct node *node, struct party *party);
 void party_leave(struct node *node, const struct party *party);
-/* While it is taken, with or without the lock: 0 or an EDVS number. */
+/*
+ * While it is taken, with or without the lock: 0 or an EDVS number. EDVSPERM: the kernel would not let the requester
+ * touch this memory.
+ */
 int party_copy(const struct party *party, enum lane_op op, uint64_t addr, uint8_t *buf,
 	       uint32_t bytes);
 

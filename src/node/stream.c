@@ -50,6 +50,7 @@ struct side {
 
 static int side_locate(struct copy_task *task, struct node *node, struct side *side, int which)
 {
+	struct asker asker = { 0 };
 	int code = 0;
 
 	side->op = which == 0 ? LANE_READ : LANE_WRITE;
@@ -58,14 +59,20 @@ static int side_locate(struct copy_task *task, struct node *node, struct side *s
 		return code;
 	if (side->where == PROXY_HELD)
 		return STREAM_E_AGAIN;
+	if (task->endpoint[which] != task->requester)
+		code = party_asker(node, task->dcid, task->requester, &asker);
+	if (code)
+		return code;
 	side->party = (struct party){ .dcid = task->dcid,
 				      .endpoint = task->endpoint[which],
-				      .requester = task->requester };
+				      .requester = task->requester,
+				      .asker = asker };
 	side->ask = (struct lane_ask){ .op = side->op,
 				       .dcid = task->dcid,
 				       .dc_generation = node->directory.dc[task->dcid].generation,
 				       .endpoint = task->endpoint[which],
 				       .requester = task->requester,
+				       .asker = asker,
 				       .addr = task->addr[which] + task->done,
 				       .bytes = task->bytes - task->done };
 	if (side->where == PROXY_HERE)

@@ -30,7 +30,10 @@ static int copy_part(struct serving *s, const struct lane_ask *ask, uint64_t don
 		     uint32_t bytes)
 {
 	struct node *node = s->node;
-	struct party party = { ask->dcid, ask->endpoint, ask->requester, 0 };
+	struct party party = { .dcid = ask->dcid,
+			       .endpoint = ask->endpoint,
+			       .requester = ask->requester,
+			       .asker = ask->asker };
 	int code = EDVSMIGRATE;
 
 	node_lock(node);

@@ -112,7 +112,7 @@ static void set_up_raw(void)
 static void test_nonsense(void)
 {
 	struct lane_part part = { LANE_DATA, LANE_DATA_MAX + 1, LANE_DATA_MAX + 1, 0 };
-	uint8_t buf[LANE_PART_BYTES], *data;
+	uint8_t buf[LANE_PART_BYTES], no_ask[LANE_ASK_BYTES], *data;
 	struct lane_ask ask;
 
 	set_up_raw();
@@ -123,9 +123,8 @@ static void test_nonsense(void)
 	os_close(far_fd);
 
 	set_up_raw();
-	memset(buf, 'x', sizeof(buf));
-	for (int i = 0; i < 3; i++)
-		CHECK_EQ(os_write_full(far_fd, buf, sizeof(buf), 1000), 0);
+	memset(no_ask, 'x', sizeof(no_ask));
+	CHECK_EQ(os_write_full(far_fd, no_ask, sizeof(no_ask), 1000), 0);
 	CHECK_EQ(lane_wait_ask(near, &ask), -EBADMSG);
 	near = lane_free(near);
 	os_close(far_fd);

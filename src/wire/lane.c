@@ -46,6 +46,8 @@ int lane_decode_ask(struct lane_ask *ask, const uint8_t *buf)
 	if (ask->dcid < 0 || ask->dcid >= SHM_DCS || !endpoint_valid(ask->endpoint) ||
 	    !endpoint_valid(ask->requester))
 		return -EBADMSG;
+	if (!asker_decode(&ask->asker, buf))
+		return -EBADMSG;
 	return ask->bytes <= MAXCOPYLEN ? 0 : -EBADMSG;
 }
 
@@ -59,7 +61,8 @@ void lane_encode_ask(uint8_t *buf, const struct lane_ask *ask)
 	buf = put(buf, (uint32_t)ask->requester, 4);
 	buf = put(buf, ask->addr, 8);
 	buf = put(buf, ask->bytes, 8);
-	put(buf, 0, 4);
+	buf = put(buf, 0, 4);
+	asker_encode(buf, &ask->asker);
 }
 
 static bool part_valid(const struct lane_part *part)

@@ -15,10 +15,11 @@
 
 #include <stdint.h>
 
+#include "base/credentials.h"
 #include "wire/shm.h"
 
 #define LANE_MAGIC	0x4e4c5644u /* "DVLN" */
-#define LANE_ASK_BYTES	44u
+#define LANE_ASK_BYTES	(44u + CREDENTIALS_ASKER_BYTES)
 #define LANE_PART_BYTES 16u
 #define LANE_DATA_MAX	(256u * 1024u) /* of one part, unpacked */
 
@@ -39,6 +40,7 @@ struct lane_ask {
 	uint32_t dc_generation;
 	int32_t endpoint; /* whose memory */
 	int32_t requester;
+	struct asker asker; /* its credentials now, by the word of its node */
 	uint64_t addr;
 	uint64_t bytes; /* at most MAXCOPYLEN */
 };

@@ -11,6 +11,7 @@ static const struct lane_ask ask_good = { .op = LANE_WRITE,
 					  .dc_generation = 7,
 					  .endpoint = 11,
 					  .requester = -2,
+					  .asker = { 1000, 100, 0xff, 0, true },
 					  .addr = 0x123456789abcdef0u,
 					  .bytes = MAXCOPYLEN };
 
@@ -30,7 +31,12 @@ static void test_ask(void)
 
 	lane_encode_ask(buf, &ask_good);
 	CHECK_EQ(lane_decode_ask(&back, buf), 0);
-	CHECK(!memcmp(&back, &ask_good, sizeof(back)));
+	CHECK(back.op == ask_good.op && back.dcid == ask_good.dcid &&
+	      back.dc_generation == ask_good.dc_generation && back.endpoint == ask_good.endpoint &&
+	      back.requester == ask_good.requester && back.addr == ask_good.addr &&
+	      back.bytes == ask_good.bytes);
+	CHECK(back.asker.uid == 1000 && back.asker.gid == 100 && back.asker.permitted == 0xff &&
+	      back.asker.may_trace);
 	buf[0] ^= 1;
 	CHECK_EQ(lane_decode_ask(&back, buf), -EBADMSG);
 	buf[0] ^= 1;
@@ -55,6 +61,9 @@ static void test_bad_asks(void)
 	CHECK_EQ(decoded_ask(&ask), -EBADMSG);
 	ask = ask_good;
 	ask.bytes = MAXCOPYLEN + 1;
+	CHECK_EQ(decoded_ask(&ask), -EBADMSG);
+	ask = ask_good;
+	ask.asker.permitted = UINT64_MAX;
 	CHECK_EQ(decoded_ask(&ask), -EBADMSG);
 }
 

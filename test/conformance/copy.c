@@ -295,6 +295,83 @@ static void test_who_may_ask_for_a_copy(void)
 	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 8", b->ep, b->buffer, SELF, a->buffer), EDVSBADCALL);
 }
 
+#define SOMEBODY 4711 /* a user without rights */
+
+/* Of few and of many parts, in both directions. */
+static void copies_give(struct puppet *a, const struct puppet *other, int want)
+{
+	for (int bytes = 64; bytes <= MAXCOPYLEN; bytes += MAXCOPYLEN - 64) {
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", other->ep, other->buffer, SELF, a->buffer,
+			     bytes),
+			 want);
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", SELF, a->buffer, other->ep, other->buffer,
+			     bytes),
+			 want);
+	}
+}
+
+static void test_rights_that_were_given_up(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+
+	CHECK_EQ(ask(a, "fill 1 %d", MAXCOPYLEN), 0);
+	CHECK_EQ(ask(b, "fill 2 %d", MAXCOPYLEN), 0);
+	engage(b, a);
+	copies_give(a, b, 0);
+	CHECK_EQ(ask(a, "fill 1 %d", MAXCOPYLEN), 0);
+	CHECK_EQ(ask(a, "setuid %d 1", SOMEBODY), 0);
+	copies_give(a, b, EDVSPERM);
+	CHECK_EQ(ask(a, "compare 1 %d", MAXCOPYLEN), 0);
+	CHECK_EQ(a->value[1], 0);
+	release(b, a);
+	CHECK_EQ(ask(b, "compare 2 %d", MAXCOPYLEN), 0);
+	CHECK_EQ(b->value[1], 0);
+}
+
+static void test_rights_given_up_by_all(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11), *c = stage_bound(2, 12);
+
+	CHECK_EQ(ask(a, "setuid %d 0", SOMEBODY), 0);
+	CHECK_EQ(ask(b, "setuid %d 1", SOMEBODY), 0);
+	CHECK_EQ(ask(c, "setuid %d 0", SOMEBODY), 0);
+	engage(b, a);
+	engage(c, a);
+	copies_give(a, b, 0);
+	/* What was root's may still be in its memory. */
+	copies_give(a, c, EDVSPERM);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", b->ep, b->buffer, c->ep, c->buffer), EDVSPERM);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", c->ep, c->buffer, b->ep, b->buffer), EDVSPERM);
+	release(b, a);
+	release(c, a);
+}
+
+static void test_rights_given_up_between_two_others(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11), *c = stage_bound(2, 12);
+
+	engage(b, a);
+	engage(c, a);
+	CHECK_EQ(ask(a, "setuid %d 1", SOMEBODY), 0);
+	for (int bytes = 64; bytes <= MAXCOPYLEN; bytes += MAXCOPYLEN - 64)
+		CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, c->ep, c->buffer,
+			     bytes),
+			 EDVSPERM);
+	release(b, a);
+	release(c, a);
+}
+
+/* Root may read what others have, and they need not let it. */
+static void test_root_copies_with_anybody(void)
+{
+	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
+
+	CHECK_EQ(ask(b, "setuid %d 0", SOMEBODY), 0);
+	engage(b, a);
+	copies_give(a, b, 0);
+	release(b, a);
+}
+
 static void test_copies_are_counted_at_their_source(void)
 {
 	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11);
@@ -328,6 +405,10 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_half_beyond_the_end),
 		STAGE_TEST(test_what_is_wrong_with_either_of_two_others),
 		STAGE_TEST(test_who_may_ask_for_a_copy),
+		STAGE_TEST(test_rights_that_were_given_up),
+		STAGE_TEST(test_rights_given_up_by_all),
+		STAGE_TEST(test_rights_given_up_between_two_others),
+		STAGE_TEST(test_root_copies_with_anybody),
 		STAGE_TEST(test_copies_are_counted_at_their_source),
 	};
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "dvk.h"
@@ -37,10 +38,14 @@ static void do_ignore(const struct order *o, struct answer *answer)
 	say(answer, sigaction((int)o->a[0], &action, NULL));
 }
 
-/* setuid UID: for good */
+/* setuid UID DUMPABLE: for good; whoever does that is hidden from others, unless it says that it is dumpable */
 static void do_setuid(const struct order *o, struct answer *answer)
 {
-	say(answer, setgid((gid_t)o->a[0]) ? -1 : setuid((uid_t)o->a[0]));
+	int r = setgid((gid_t)o->a[0]) || setuid((uid_t)o->a[0]);
+
+	if (!r && o->a[1])
+		r = prctl(PR_SET_DUMPABLE, 1);
+	say(answer, r ? -1 : 0);
 }
 
 /* dcname DCID LENGTH: a DC whose name is that long */

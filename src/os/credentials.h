@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_CREDENTIALS_H
+#define DVS_OS_CREDENTIALS_H
+
+/*
+ * What a task's credentials are now, as /proc has them. The caller sees to it that the number still is that
+ * of the task it means. 0 or -ESRCH.
+ */
+
+#include <sys/types.h>
+
+#include "base/credentials.h"
+
+int os_asker_of(pid_t tid, struct asker *asker);
+/*
+ * Whether a task is dumpable shows in who owns its files in /proc: a task whose effective user and group are
+ * root's counts as dumpable.
+ */
+int os_credentials_of(pid_t tid, struct credentials *credentials);
+
+#endif
