@@ -6,14 +6,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "victims/victim.h"
+#include "victims/refused.h"
 
 /* The kinds of `refused` that have something in common with a process that stays. */
-#define NEED(cond)                 \
-	do {                       \
-		if (!(cond))       \
-			_exit(77); \
-	} while (0)
 
 /* A grandchild that is the init's child now. */
 static void leave_orphan(bool own_session)
@@ -153,3 +148,15 @@ static void shared_afar(void)
 	}
 	waitpid(child, NULL, 0);
 }
+
+static const struct kind other_kinds[] = {
+	{ "memfd_shared", "shares memory", memory_shared },
+	{ "memfd_mapped", "shares memory", memory_mapped },
+	{ "memfd_huge", "huge pages", memory_huge },
+	{ "orphan", "left a child process", orphan },
+	{ "shared_memory", "shares memory", shared_memory },
+	{ "shared_position", "one position", shared_position },
+	{ "shared_reader", "(/etc/passwd) has one position", shared_reader },
+	{ "shared_afar", "(/etc/passwd) has one position", shared_afar },
+	{ NULL, NULL, NULL },
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "victims/victim.h"
+
+/*
+ * The parts of the victim `refused`, one header for each sort of kinds. Each builds its kinds, and lists them with the
+ * word that the sentence of the refusal must contain.
+ */
+struct kind {
+	const char *name, *word; /* NULL ends a table */
+	void (*build)(void);
+};
+
+/* What this machine has not ends the program as one that was skipped. */
+#define NEED(cond)                 \
+	do {                       \
+		if (!(cond))       \
+			_exit(77); \
+	} while (0)
+
+static int restricted(void)
+{
+	uint64_t rules = 1 << 2; /* LANDLOCK_ACCESS_FS_READ_FILE */
+	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+
+	if (fd < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_landlock_restrict_self, fd, 0))
+		return -1;
+	return close(fd);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+
+#include "victims/refused.h"
+
+/* The kinds of `refused` that are a descriptor of no file. */
+
+static const struct sockaddr_in anywhere = { .sin_family = AF_INET };
+
+static int tcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	NEED(bind(fd, (const struct sockaddr *)&anywhere, sizeof(anywhere)) == 0);
+	return fd;
+}
+
+static void tcp_listen(void)
+{
+	NEED(listen(tcp(), 5) == 0);
+}
+
+static void tcp_connected(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	int server = tcp(), client = socket(AF_INET, SOCK_STREAM, 0);
+
+	NEED(listen(server, 5) == 0);
+	getsockname(server, (struct sockaddr *)&address, &length);
+	NEED(connect(client, (struct sockaddr *)&address, length) == 0);
+	close(server);
+}
+
+static void udp(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	NEED(bind(fd, (const struct sockaddr *)&anywhere, sizeof(anywhere)) == 0);
+}
+
+static void unix_socket(void)
+{
+	int pair[2];
+
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+}
+
+static void netlink(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW, 0);
+	struct sockaddr address = { .sa_family = AF_NETLINK };
+
+	NEED(fd >= 0 && bind(fd, &address, 12) == 0);
+}
+
+static void pipes(void)
+{
+	int ends[2];
+
+	NEED(pipe(ends) == 0);
+}
+
+static void fifo(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/tmp/dvs-victim-fifo-%d", getpid());
+	unlink(name);
+	NEED(mkfifo(name, 0600) == 0 && open(name, O_RDWR) >= 0);
+}
+
+static void terminal(void)
+{
+	NEED(open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0);
+}
+
+static void event(void)
+{
+	NEED(eventfd(0, 0) >= 0);
+}
+
+static void epolls(void)
+{
+	NEED(epoll_create1(0) >= 0);
+}
+
+static void timer_fd(void)
+{
+	NEED(timerfd_create(CLOCK_MONOTONIC, 0) >= 0);
+}
+
+static void signal_fd(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	NEED(signalfd(-1, &set, 0) >= 0);
+}
+
+static void inotify(void)
+{
+	NEED(inotify_init() >= 0);
+}
+
+static void pid_fd(void)
+{
+	NEED(syscall(SYS_pidfd_open, getpid(), 0) >= 0);
+}
+
+static void uring(void)
+{
+	uint32_t params[30] = { 0 };
+
+	NEED(syscall(SYS_io_uring_setup, 4, params) >= 0);
+}
+
+static void perf(void)
+{
+	struct {
+		uint32_t type, size;
+		uint64_t config, rest[14];
+	} attr = { .type = 1, .size = 128, .config = 0 };
+
+	NEED(syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) >= 0);
+}
+
+static void fault_fd(void)
+{
+	NEED(syscall(SYS_userfaultfd, O_CLOEXEC) >= 0);
+}
+
+static void aio(void)
+{
+	unsigned long context = 0;
+
+	NEED(syscall(SYS_io_setup, 4, &context) == 0);
+}
+
+static void asynchronous(void)
+{
+	int fd = open("/dev/urandom", O_RDONLY);
+
+	NEED(fcntl(fd, F_SETFL, O_ASYNC) == 0 && fcntl(fd, F_GETFL) & O_ASYNC);
+}
+
+static void directory_watch(void)
+{
+	NEED(fcntl(open("/tmp", O_RDONLY), F_NOTIFY, DN_CREATE | DN_MULTISHOT) == 0);
+}
+
+static const struct kind descriptor_kinds[] = {
+	{ "tcp_listen", "listening TCP", tcp_listen },
+	{ "tcp_connected", "TCP", tcp_connected },
+	{ "udp", "UDP", udp },
+	{ "unix_socket", "Unix socket", unix_socket },
+	{ "netlink", "netlink", netlink },
+	{ "pipe", "pipe", pipes },
+	{ "fifo", "FIFO", fifo },
+	{ "terminal", "terminal", terminal },
+	{ "eventfd", "eventfd", event },
+	{ "epoll", "epoll", epolls },
+	{ "timerfd", "timerfd", timer_fd },
+	{ "signalfd", "signalfd", signal_fd },
+	{ "inotify", "inotify", inotify },
+	{ "pidfd", "pidfd", pid_fd },
+	{ "io_uring", "io_uring", uring },
+	{ "perf", "perf event", perf },
+	{ "userfaultfd", "userfaultfd", fault_fd },
+	{ "aio", "AIO", aio },
+	{ "async", "O_ASYNC", asynchronous },
+	{ "directory_watch", "F_NOTIFY", directory_watch },
+	{ NULL, NULL, NULL },
+};

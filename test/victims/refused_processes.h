@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/io.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/syscall.h>
+
+#include "victims/refused.h"
+
+/* The kinds of `refused` that a process is or has as a whole. */
+
+static void child(void)
+{
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+}
+
+static void dead_child(void)
+{
+	if (fork() == 0)
+		_exit(0);
+	usleep(20000);
+}
+
+static void seccomp(void)
+{
+	struct sock_filter code[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
+	struct sock_fprog program = { 1, code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	NEED(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static int semaphores = -1;
+
+static void undo(void)
+{
+	struct sembuf up = { 0, 1, SEM_UNDO };
+
+	semaphores = semget(IPC_PRIVATE, 1, 0600);
+	NEED(semaphores >= 0 && semop(semaphores, &up, 1) == 0);
+}
+
+static void network(void)
+{
+	NEED(unshare(CLONE_NEWNET) == 0);
+}
+
+static void mounts(void)
+{
+	NEED(unshare(CLONE_NEWNS) == 0);
+}
+
+static void root_directory(void)
+{
+	NEED(chroot("/usr") == 0);
+}
+
+static void task_policy(void)
+{
+	unsigned long nodes = 1;
+
+	NEED(syscall(SYS_set_mempolicy, 3, &nodes, 64) == 0);
+}
+
+static void no_writable_code(void)
+{
+	NEED(prctl(65, 1, 0, 0, 0) == 0);
+}
+
+static void no_counter(void)
+{
+	NEED(prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0);
+}
+
+static void dispatch(void)
+{
+	static char selector;
+
+	NEED(prctl(59, 1, 0, 0, &selector) == 0);
+}
+
+static void ports(void)
+{
+	NEED(ioperm(0x80, 1, 1) == 0);
+}
+
+static void stopped(void)
+{
+	victim_ready();
+	raise(SIGSTOP);
+}
+
+static void landlock(void)
+{
+	NEED(restricted() == 0);
+}
+
+static void landlock_user(void)
+{
+	NEED(restricted() == 0 && setresgid(1, 1, 1) == 0 && setresuid(1, 1, 1) == 0);
+}
+
+static void segment_table(void)
+{
+	struct {
+		unsigned number, base, limit, flags;
+	} segment = { .limit = 4095, .flags = 0x41 };
+
+	NEED(syscall(SYS_modify_ldt, 1, &segment, sizeof(segment)) == 0);
+}
+
+static void segment_register(void)
+{
+	__asm__ volatile("mov %0, %%gs" : : "r"(0x33));
+}
+
+static void add_key(int ring)
+{
+	NEED(syscall(SYS_add_key, "user", "dvs-victim", "secret", 6, ring) > 0);
+}
+
+static void process_key(void)
+{
+	add_key(-2);
+}
+
+static void session_key(void)
+{
+	NEED(syscall(SYS_keyctl, 1, NULL) > 0);
+	add_key(-3);
+}
+
+static const struct kind process_kinds[] = {
+	{ "child", "child process", child },
+	{ "dead_child", "child process", dead_child },
+	{ "seccomp", "seccomp", seccomp },
+	{ "sysv_undo", "System V semaphores", undo },
+	{ "network_namespace", "net namespace", network },
+	{ "mount_namespace", "mnt namespace", mounts },
+	{ "chroot", "chroot", root_directory },
+	{ "task_memory_policy", "NUMA", task_policy },
+	{ "mdwe", "PR_SET_MDWE", no_writable_code },
+	{ "tsc", "time-stamp counter", no_counter },
+	{ "syscall_dispatch", "PR_SET_SYSCALL_USER_DISPATCH", dispatch },
+	{ "ports", "I/O ports", ports },
+	{ "stopped", "SIGSTOP", stopped },
+	{ "landlock", "restricted by Landlock", landlock },
+	{ "landlock_user", "restricted by Landlock", landlock_user },
+	{ "segment_table", "local descriptor table", segment_table },
+	{ "segment_register", "segment", segment_register },
+	{ "process_key", "process keyring", process_key },
+	{ "session_key", "session keyring", session_key },
+	{ NULL, NULL, NULL },
+};
