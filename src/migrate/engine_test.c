@@ -520,6 +520,10 @@ int main(void)
 		TEST(test_carried);
 		return test_end();
 	}
+	if (getenv("DVS_ONLY_REFUSED")) {
+		TEST(test_refused);
+		return test_end();
+	}
 	if (getenv("DVS_ONLY_FAULTS")) {
 		TEST(test_faults);
 		return test_end();

@@ -28,14 +28,8 @@ static void each_kind(const char *name)
 	}
 }
 
-int main(int argc, char **argv)
+static int live(void)
 {
-	if (argc < 2) {
-		each_kind(NULL);
-		return 0;
-	}
-	victim_begin();
-	each_kind(argv[1]);
 	victim_ready();
 	while (victim_moved())
 		continue;
@@ -46,4 +40,15 @@ int main(int argc, char **argv)
 	if (semaphores >= 0)
 		semctl(semaphores, 0, IPC_RMID);
 	return victim_end();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		each_kind(NULL);
+		return 0;
+	}
+	victim_begin();
+	each_kind(argv[1]);
+	return live();
 }

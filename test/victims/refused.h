@@ -15,6 +15,9 @@ struct kind {
 	void (*build)(void);
 };
 
+/* Says ready and checks itself until it is to end. Returns the exit status. */
+static int live(void);
+
 /* What this machine has not ends the program as one that was skipped. */
 #define NEED(cond)                 \
 	do {                       \

@@ -120,6 +120,44 @@ static void thread_key(void)
 	in_thread(own_key);
 }
 
+#define THREADS 4200 /* more than a state may have */
+
+static void *be_one_of_many(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static void too_many_threads(void)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 16384);
+	for (int i = 0; i < THREADS; i++)
+		NEED(pthread_create(&thread, &small, be_one_of_many, NULL) == 0);
+}
+
+static void *live_on(void *main_thread)
+{
+	pthread_join(*(pthread_t *)main_thread, NULL);
+	exit(live());
+	return NULL;
+}
+
+/* Another thread goes on with what the main one would have done. */
+static void main_thread_ends(void)
+{
+	static pthread_t main_thread;
+	pthread_t thread;
+
+	main_thread = pthread_self();
+	NEED(pthread_create(&thread, NULL, live_on, &main_thread) == 0);
+	pthread_exit(NULL);
+}
+
 static const struct kind thread_kinds[] = {
 	{ "thread_directory", "working directory", unlike_thread },
 	{ "thread_network", "net namespace", thread_network },
@@ -129,5 +167,7 @@ static const struct kind thread_kinds[] = {
 	{ "thread_mce", "PR_MCE_KILL", thread_mce },
 	{ "thread_landlock", "restricted by Landlock", thread_landlock },
 	{ "thread_key", "thread keyring", thread_key },
+	{ "too_many_threads", "threads", too_many_threads },
+	{ "main_thread_ended", "main thread", main_thread_ends },
 	{ NULL, NULL, NULL },
 };
