@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "ctl/labend.h"
+#include "os/cgroup.h"
 #include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
@@ -38,6 +39,7 @@ int verb_lab_down(const struct verb *verb, int node, int argc, char **argv)
 	}
 	if (r < 0)
 		return verb_refuse(&refusal);
+	os_cgroup_sweep(); /* those of daemons that were killed */
 	if (json)
 		return render_document(json_pack("{s:b}", "was_up", had));
 	puts(had ? "the lab is gone" : "there was no lab");

@@ -9,6 +9,7 @@
 #include "migrate/peculiar.h"
 
 #include "dvk/errors.h"
+#include "os/cgroup.h"
 #include "os/kernel.h"
 
 #include <errno.h>
@@ -209,21 +210,52 @@ static int check_namespaces(struct inventory *inventory, int init, struct refusa
 	return 0;
 }
 
-/* Files that must read the same for the process and for its init. */
+/*
+ * The process is in the group of its init, or in one of those that its daemon has made below that (os/cgroup.h):
+ * the line of the version 2 hierarchy may be longer by "/dvs.NODE/NAME".
+ */
+static bool same_cgroup(const char *mine, const char *init)
+{
+	while (*mine && *init) {
+		size_t m = strcspn(mine, "\n"), n = strcspn(init, "\n");
+		const char *rest = mine + n, *slash;
+
+		if (m != n || strncmp(mine, init, n)) {
+			if (strncmp(mine, "0::/", 4) || m < n || strncmp(mine, init, n))
+				return false;
+			rest -= init[n - 1] == '/'; /* at the top */
+			slash = memchr(rest + 1, '/', (size_t)(mine + m - rest - 1));
+			if (strncmp(rest, "/" OS_CGROUP_FOLDER, sizeof(OS_CGROUP_FOLDER)) ||
+			    !slash || memchr(slash + 1, '/', (size_t)(mine + m - slash - 1)))
+				return false;
+		}
+		mine += m + (mine[m] == '\n');
+		init += n + (init[n] == '\n');
+	}
+	return *mine == *init;
+}
+
+static bool same_text(const char *mine, const char *init)
+{
+	return strcmp(mine, init) == 0;
+}
+
+/* Files that must say the same of the process and of its init. */
 static int check_same_as_init(struct inventory *inventory, int init, struct refusal *refusal)
 {
 	static const struct {
 		const char *file, *what;
+		bool (*same)(const char *mine, const char *init);
 	} same[] = {
-		{ "cgroup", "is in another control group than its container" },
-		{ "attr/current", "has a security label of its own" },
+		{ "cgroup", "is in another control group than its container", same_cgroup },
+		{ "attr/current", "has a security label of its own", same_text },
 	};
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
 		if (procdir_read(inventory->dir, same[i].file, &inventory->text) < 0 ||
 		    procdir_read(init, same[i].file, &inventory->more) < 0)
 			continue;
-		if (strcmp(inventory->text.text, inventory->more.text))
+		if (!same[i].same(inventory->text.text, inventory->more.text))
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "the process %s, which is not carried", same[i].what);
 	}

@@ -145,6 +145,7 @@ int adoption_pages(struct adoption *a, struct node *node)
 	own(a->head.control_fd);
 	own(a->head.path_fd);
 	own(a->head.link_fd);
+	own(a->head.cgroup_fd);
 	while (r == 0 && handover_next(a->map, a->bytes, &at, &record) > 0)
 		if (record.kind == HANDOVER_PAGE)
 			r = take_page(a, node, &record.page);
@@ -220,6 +221,7 @@ static int take_process(struct adoption *a, struct node *node, const struct hand
 	int r = take_log(node, &p->log, &log);
 
 	memcpy(image.name, p->name, sizeof(image.name));
+	memcpy(image.cgroup, p->cgroup, sizeof(image.cgroup));
 	if (p->status_fd >= 0)
 		image.status = exchange_adopted_status(node->exchange, p->status_fd);
 	if (r == 0 && p->status_fd >= 0 && !image.status)
@@ -374,6 +376,7 @@ int adoption_rest(struct adoption *a, struct node *node)
 	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
 	node->next_request = a->head.next_request;
 	node->restarts = a->head.restarts;
+	cgroup_adopt(node, a->head.cgroup_fd);
 	node->debug_level = a->head.debug_level;
 	memcpy(node->dvs_name, a->head.dvs_name, sizeof(node->dvs_name));
 	node->ready_told = true;

@@ -44,8 +44,9 @@ struct arrival {
 	int from, fd;
 	struct move_offer offer;
 	struct migrate_target *target;
-	struct process *process; /* made before the load, bound by the commit */
-	int shell_pidfd;	 /* until the process entry owns it; then pidfd is ours */
+	struct process *process;      /* made before the load, bound by the commit */
+	char cgroup[CGROUP_NAME_MAX]; /* of the shell, the same */
+	int shell_pidfd;	      /* until the process entry owns it; then pidfd is ours */
 	int pidfd;
 	uint8_t *state; /* struct move_state and what follows it */
 	bool committed; /* the process is this node's: it ends like any other from now on */
@@ -122,10 +123,17 @@ static int open_foreign(void *ctx, const struct foreign_name *name)
 static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 {
 	struct arrival *a = ctx;
+	int cgroup, r;
 
 	if (vpid != a->offer.vpid)
 		return -EBADMSG;
-	return shell_start(a->node, a->offer.dcid, vpid, lpid, &a->shell_pidfd, sock, &a->refusal);
+	node_lock(a->node);
+	cgroup = cgroup_make(a->node, a->offer.dcid, a->offer.p_nr, a->offer.generation, a->cgroup);
+	node_unlock(a->node);
+	r = shell_start(a->node, a->offer.dcid, vpid, cgroup, lpid, &a->shell_pidfd, sock,
+			&a->refusal);
+	os_close(cgroup);
+	return r;
 }
 
 /* ---- the steps ---- */
@@ -273,6 +281,8 @@ static int prepare_process(struct arrival *a)
 		a->process->dcid = a->offer.dcid;
 		a->process->p_nr = a->offer.p_nr;
 		a->process->generation = a->offer.generation;
+		memcpy(a->process->cgroup, a->cgroup, sizeof(a->cgroup));
+		a->cgroup[0] = 0;
 		r = exchange_status_new(a->node->exchange, a->offer.dcid, a->offer.p_nr,
 					&a->process->status);
 	}
@@ -443,6 +453,7 @@ static void finish(struct arrival *a)
 			break;
 		}
 	}
+	cgroup_end(a->node, a->cgroup, true);
 	os_close(a->shell_pidfd);
 	os_close(a->pidfd);
 	os_close(a->fd);

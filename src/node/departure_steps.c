@@ -160,6 +160,26 @@ static void report_cpu_time(struct departure *d)
 	d->report.cpu_timed = (stats->cpu_counted & MIGRATE_CPU_TIMERS) != 0;
 }
 
+/* What it left behind in sessions of its own: only its control group knows. */
+static int check_left_behind(struct departure *d)
+{
+	struct process *process;
+	pid_t pid = 0;
+	int others = 0;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process)
+		others = cgroup_others(process, &pid, 1);
+	node_unlock(d->node);
+	if (others <= 0)
+		return 0;
+	return refusal_set(&d->refusal, EDVSPROCSTS,
+			   "the process left a child process behind (%d), in a session of its own, "
+			   "which cannot move with it; let it end first",
+			   (int)pid);
+}
+
 /* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
 int departure_check(struct departure *d)
 {
@@ -184,6 +204,8 @@ int departure_check(struct departure *d)
 		let_talk(d);
 		if (!d->source)
 			return r;
+		if (r == 0)
+			r = check_left_behind(d);
 		if (r == 0)
 			report_cpu_time(d);
 		if (r == 0 || os_now_ns() >= deadline ||
@@ -334,6 +356,8 @@ int departure_freeze(struct departure *d)
 	r = migrate_source_freeze(d->source, &d->refusal);
 	let_talk(d); /* now it cannot, and when it runs again it may */
 	fault_point("source-frozen");
+	if (r == 0)
+		r = check_left_behind(d);
 	if (r == 0)
 		r = take_far_ends(d);
 	if (r < 0)

@@ -178,6 +178,7 @@ static void put_process(struct writer *w, const struct process *p)
 						    .backup = p->backup,
 						    .log = log_of(w, p->log, p->log_start) };
 	/* What stands behind the end of a name is no part of it. */
+	memcpy(record.process.cgroup, p->cgroup, strnlen(p->cgroup, sizeof(p->cgroup) - 1));
 	memcpy(record.process.name, p->name, strnlen(p->name, sizeof(p->name) - 1));
 	put(w, &record);
 }
@@ -292,6 +293,7 @@ static void put_head(struct writer *w)
 	server_fds(w->node->server, fds);
 	record.node.control_fd = kept(w, fds[0]);
 	record.node.path_fd = kept(w, fds[1]);
+	record.node.cgroup_fd = kept(w, cgroup_folder(w->node));
 	record.node.link_fd = kept(w, proxy_listen_fd(w->node->proxy));
 	put(w, &record);
 }

@@ -482,7 +482,7 @@ bool dc_init_is_asked(const struct dc_init *init)
 
 /* Takes ask and its strings; the descriptors are still the caller's. */
 static int submit(struct dc_init *init, struct init_ask *ask, const int *fds, int fd_count,
-		  dc_init_done *done, void *ctx)
+		  int cgroup, dc_init_done *done, void *ctx)
 {
 	struct init_ask **link = &init->asks;
 	int count = 0, r = init->lost ? -ECONNRESET : 0;
@@ -492,8 +492,9 @@ static int submit(struct dc_init *init, struct init_ask *ask, const int *fds, in
 	for (; *link; link = &(*link)->next)
 		if (++count == ASKS_MAX)
 			r = -EBUSY;
-	while (!r && ask->fd_count < fd_count) {
-		int fd = os_dup(fds[ask->fd_count]);
+	ask->request.cgroup = cgroup > 0;
+	while (!r && ask->fd_count < fd_count + (cgroup > 0)) {
+		int fd = os_dup(ask->fd_count < fd_count ? fds[ask->fd_count] : cgroup);
 
 		if (fd < 0)
 			r = fd;
@@ -526,23 +527,23 @@ int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, dc_init_do
 	for (int i = 0; i < 3; i++)
 		if (spawn->fds[i] >= 0)
 			fds[count++] = spawn->fds[i];
-	return submit(init, ask, fds, count, done, ctx);
+	return submit(init, ask, fds, count, spawn->cgroup, done, ctx);
 }
 
 int dc_init_go(struct dc_init *init, int vpid, dc_init_done *done, void *ctx)
 {
 	struct init_ask *ask = init_ask_go(vpid);
 
-	return ask ? submit(init, ask, NULL, 0, done, ctx) : -ENOMEM;
+	return ask ? submit(init, ask, NULL, 0, -1, done, ctx) : -ENOMEM;
 }
 
 int dc_init_shell(struct dc_init *init, int vpid, const char *path, const int *fds, int fd_count,
-		  dc_init_done *done, void *ctx)
+		  int cgroup, dc_init_done *done, void *ctx)
 {
 	struct init_ask *ask;
 
 	if (vpid <= 1 || fd_count < 0 || fd_count > DC_INIT_SHELL_FDS)
 		return -EINVAL;
 	ask = init_ask_shell(vpid, path);
-	return ask ? submit(init, ask, fds, fd_count, done, ctx) : -ENOMEM;
+	return ask ? submit(init, ask, fds, fd_count, cgroup, done, ctx) : -ENOMEM;
 }

@@ -32,7 +32,7 @@
 
 #define DC_INIT_ARGUMENT   "--dc-init" /* main() of the program: dc_init_main(argc, argv) */
 #define DC_INIT_TIMEOUT_MS 2000
-#define DC_INIT_SHELL_FDS  4
+#define DC_INIT_SHELL_FDS  3
 #define DC_INIT_GROUPS_MAX 64
 
 /* vpids of node n: DC_VPID_COUNT from dc_vpid_base(n) on. */
@@ -59,6 +59,7 @@ struct dc_spawn {
 	int fds[3]; /* become standard input, output and error; -1: /dev/null */
 	/* Bit n set: dc_vpid_base() + n is in use elsewhere in the cluster. DC_VPID_COUNT bits or NULL. */
 	const uint64_t *taken;
+	int cgroup; /* that it runs in, 0 or -1: that of the init */
 };
 
 struct dc_exit {
@@ -132,7 +133,7 @@ int dc_init_go(struct dc_init *init, int vpid, dc_init_done *done, void *ctx);
  * the migration engine, which turns it into the process that arrives. When the answer is 0 it runs.
  */
 int dc_init_shell(struct dc_init *init, int vpid, const char *path, const int *fds, int fd_count,
-		  dc_init_done *done, void *ctx);
+		  int cgroup, dc_init_done *done, void *ctx);
 
 /* The init's side: main() hands over when argv[1] is DC_INIT_ARGUMENT. The exit status. */
 int dc_init_main(int argc, char **argv);

@@ -146,6 +146,12 @@ static int split_strings(const struct init_request *request, char *text, struct 
 	return 0;
 }
 
+/* Takes it from the end of the list; 0: there is none. */
+static int cgroup_of(const struct init_request *request, const int *fds, int *fd_count)
+{
+	return request->cgroup && *fd_count ? fds[--*fd_count] : 0;
+}
+
 static void serve_spawn(const struct init_request *request, char *text, const int *fds,
 			int fd_count)
 {
@@ -154,6 +160,7 @@ static void serve_spawn(const struct init_request *request, char *text, const in
 				  .gid = request->gid,
 				  .groups = request->groups,
 				  .group_count = (int)request->group_count,
+				  .cgroup = cgroup_of(request, fds, &fd_count),
 				  .fd_count = 3 };
 	struct waiting *w = find_waiting(0);
 	struct os_spawned spawned;
@@ -263,10 +270,12 @@ static void serve_shell(const struct init_request *request, char *text, const in
 			int fd_count)
 {
 	char *argv[] = { text, NULL }, *envp[] = { NULL };
+	int cgroup = cgroup_of(request, fds, &fd_count);
 	struct os_spawn spawn = { .argv = argv,
 				  .envp = envp,
 				  .cwd = "/",
 				  .umask = 022,
+				  .cgroup = cgroup,
 				  .fd_first = 3,
 				  .fd_count = fd_count,
 				  .stack_bytes = SHELL_STACK_BYTES,

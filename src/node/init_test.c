@@ -437,7 +437,7 @@ static void test_many_exits_unread(void)
 static int rig_shell(int vpid, const char *path, const int *fds, int fd_count, struct child *c)
 {
 	struct question question = { 0 };
-	int r = dc_init_shell(dc, vpid, path, fds, fd_count, on_answer, &question);
+	int r = dc_init_shell(dc, vpid, path, fds, fd_count, -1, on_answer, &question);
 
 	ended_question(r, &question, c, NULL);
 	return r < 0 ? r : question.answer.error;

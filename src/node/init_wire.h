@@ -16,7 +16,7 @@
 #include "node/init.h"
 #include "wire/ctl.h"
 
-#define INIT_WIRE_VERSION 2
+#define INIT_WIRE_VERSION 3
 #define INIT_REQUEST_FD	  3
 #define INIT_EVENT_FD	  4
 #define INIT_PACKET_MAX	  (CTL_PACKET_MAX + 4096)
@@ -30,7 +30,7 @@ enum init_call {
 
 /*
  * SPAWN: strings are argc arguments, envc variables and the folder, each ended by 0; descriptors are
- * those of `streams` in ascending order. SHELL: strings are the path; all descriptors.
+ * those of `streams` in ascending order. SHELL: strings are the path; all descriptors. Both: `cgroup`.
  */
 struct init_request {
 	uint32_t call; /* enum init_call */
@@ -41,6 +41,7 @@ struct init_request {
 	uint32_t group_count;
 	uint32_t streams; /* bit n: descriptor n is given */
 	uint32_t string_bytes;
+	uint32_t cgroup; /* 1: the last descriptor is the control group for it */
 	uint64_t taken[(DC_VPID_COUNT + 63) / 64];
 	gid_t groups[DC_INIT_GROUPS_MAX];
 };

@@ -202,6 +202,8 @@ static int start_parts(struct node *node, struct adoption *from)
 		r = os_source_signal(node->loop, SIGTERM, stop_signal, node, &ignored);
 	if (r == 0)
 		r = start_group(node, from);
+	if (r == 0 && !from)
+		cgroup_open(node);
 	if (r == 0 && from)
 		r = adoption_rest(from, node);
 	return r;
@@ -332,5 +334,6 @@ int node_run(struct node *node)
 	node->server = server_free(node->server);
 	node_unlock(node);
 	dc_init_settle(DC_INIT_TIMEOUT_MS);
+	cgroup_close(node);
 	return r < 0 || node->failed ? 1 : 0;
 }

@@ -93,7 +93,8 @@ struct node {
 	struct process *processes;     /* bound or run here */
 	struct dc_init *init[SHM_DCS]; /* pid namespace of each DC, started at first need */
 	struct request *forwarded;     /* waiting for another node's answer */
-	struct ended *ended;	       /* logs of processes that are no more */
+	struct ended *ended;	       /* processes that are no more, and their logs */
+	struct cgroups *cgroups;       /* NULL: none can be made here; see cgroup.h */
 	unsigned searches;	       /* for tasks that requests name */
 	struct ring_chase *chases;     /* looking for endpoints that wait for each other */
 	struct copy_task *copies;      /* data copies under way */

@@ -148,6 +148,8 @@ void process_free(struct process *process)
 		*process->starter = NULL;
 	warning_cancel(process);
 	end_waiters(process, true);
+	/* Of one that has moved: as soon as its frozen copy is gone. */
+	cgroup_end(node, process->cgroup, process->ended || process->arriving);
 	os_source_free(process->exit_source);
 	if (process->ended && !process->arriving && !process->backup &&
 	    process->state != PROCESS_STARTING)
@@ -277,6 +279,7 @@ static void process_ended(struct process *process)
 {
 	process->ended = true;
 	process->exit_source = os_source_free(process->exit_source);
+	cgroup_kill(process->node, process->cgroup);
 	if (!process->managed) /* at once, before its parent takes note of it */
 		process->wait_status = os_exit_status_of(process->lpid);
 	if (process->log)

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "ipc/exchange.h"
+#include "node/cgroup.h"
 #include "wire/ctl.h"
 
 struct node;
@@ -55,6 +56,7 @@ struct process {
 	struct warning *warning; /* of its end, under way; see warning.h */
 	uint64_t drain;		 /* number of the last one that had it in hand; see drain.c */
 	char name[16];		 /* also of a backup, which no directory names */
+	char cgroup[CGROUP_NAME_MAX]; /* that it was started in; "": none */
 	bool ended;
 	bool forgotten; /* nothing of it is kept when it has ended */
 	struct process **

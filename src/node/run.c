@@ -123,9 +123,11 @@ static int parse_arguments(struct request *request, struct arguments *args)
 
 /* One `dvs run`, from its first question to the init until it is answered. */
 struct run {
+	struct node *node;
 	struct request *request;
-	struct process *process; /* NULL: not started yet, or gone again */
-	struct proc_log *log;	 /* until the process has it */
+	struct process *process;      /* NULL: not started yet, or gone again */
+	struct proc_log *log;	      /* until the process has it */
+	char cgroup[CGROUP_NAME_MAX]; /* the same */
 	struct refusal why;  /* of the end of its process, which the order has still to hear of */
 	uint32_t generation; /* of the binding */
 };
@@ -135,6 +137,7 @@ static void run_free(struct run *run)
 	if (run->process)
 		run->process->starter = NULL;
 	proc_log_free(run->log);
+	cgroup_end(run->node, run->cgroup, true);
 	free(run);
 }
 
@@ -188,7 +191,12 @@ static int spawn(struct run *run)
 					   .taken = taken,
 					   .fds = { -1, proc_log_fd(run->log),
 						    proc_log_fd(run->log) } };
+		spawn.cgroup =
+			cgroup_make(node, dcid, request->head.endpoint,
+				    node_endpoint(node, dcid, request->head.endpoint)->generation,
+				    run->cgroup);
 		r = dc_init_spawn(node->init[dcid], &spawn, on_spawned, run);
+		os_close(spawn.cgroup);
 	}
 	free(args.argv);
 	if (r < 0)
@@ -390,6 +398,8 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	run->process->starter = &run->process;
 	process_take_log(run->process, run->log, 0);
 	run->log = NULL;
+	memcpy(run->process->cgroup, run->cgroup, sizeof(run->cgroup));
+	run->cgroup[0] = 0;
 	base = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
 	memcpy(cmd.name, base, strnlen(base, sizeof(cmd.name) - 1));
 	if (request->head.cmd == BKUP_BIND) {
@@ -477,6 +487,7 @@ void handle_run(struct request *request)
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
+	run->node = request->node;
 	run->request = request;
 	if (spawn(run) < 0)
 		run_refuse(run);

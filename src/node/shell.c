@@ -30,7 +30,7 @@ static void on_answer(void *ctx, const struct dc_init_answer *answer)
 	pthread_cond_signal(&question->cond);
 }
 
-static int ask(struct node *node, int dcid, int vpid, const char *path, int sock,
+static int ask(struct node *node, int dcid, int vpid, const char *path, int sock, int cgroup,
 	       struct dc_init_answer *answer)
 {
 	struct question question = { .cond = PTHREAD_COND_INITIALIZER };
@@ -39,7 +39,8 @@ static int ask(struct node *node, int dcid, int vpid, const char *path, int sock
 	node_lock(node);
 	r = node_start_init(node, dcid);
 	if (r == 0)
-		r = dc_init_shell(node->init[dcid], vpid, path, &sock, 1, on_answer, &question);
+		r = dc_init_shell(node->init[dcid], vpid, path, &sock, 1, cgroup, on_answer,
+				  &question);
 	while (r == 0 && !question.answered) /* the loop sees to it, whatever the init does */
 		pthread_cond_wait(&question.cond, &node->lock);
 	node_unlock(node);
@@ -48,8 +49,8 @@ static int ask(struct node *node, int dcid, int vpid, const char *path, int sock
 	return r < 0 ? r : answer->error;
 }
 
-int shell_start(struct node *node, int dcid, int vpid, pid_t *lpid, int *pidfd, int *sock,
-		struct refusal *why)
+int shell_start(struct node *node, int dcid, int vpid, int cgroup, pid_t *lpid, int *pidfd,
+		int *sock, struct refusal *why)
 {
 	int64_t deadline = os_deadline_ns(REMAINS_MS);
 	struct dc_init_answer answer;
@@ -61,11 +62,11 @@ int shell_start(struct node *node, int dcid, int vpid, pid_t *lpid, int *pidfd, 
 		r = os_unix_pair(OS_STREAM, pair);
 	if (r < 0)
 		return r;
-	r = ask(node, dcid, vpid, path, pair[1], &answer);
+	r = ask(node, dcid, vpid, path, pair[1], cgroup, &answer);
 	/* The process itself may have been here a moment ago, and its end there be under way still. */
 	while (r == -EBUSY && os_now_ns() < deadline) {
 		os_thread_sleep_ns(LOOK_NS);
-		r = ask(node, dcid, vpid, path, pair[1], &answer);
+		r = ask(node, dcid, vpid, path, pair[1], cgroup, &answer);
 	}
 	os_close(pair[1]);
 	if (r < 0) {

@@ -17,7 +17,6 @@
 #include "os/socket.h"
 #include "os/thread.h"
 
-#define FOLDER	     "dvs."
 #define FOLDERS_MAX  64 /* of daemons with one number that share a group */
 #define DEPTH_MAX    16
 #define RELEASE_NAPS 400
@@ -76,7 +75,7 @@ static int open_group(int folder, const char *name)
 
 static bool is_folder(const char *name)
 {
-	return strncmp(name, FOLDER, sizeof(FOLDER) - 1) == 0;
+	return strncmp(name, OS_CGROUP_FOLDER, sizeof(OS_CGROUP_FOLDER) - 1) == 0;
 }
 
 /* Calls fn for each group in this one. */
@@ -143,7 +142,8 @@ int os_cgroup_claim(int node)
 	for (int i = 0; i < FOLDERS_MAX && r == -EAGAIN; i++) {
 		char name[OS_CGROUP_NAME_MAX];
 
-		snprintf(name, sizeof(name), i ? FOLDER "%d-%d" : FOLDER "%d", node, i);
+		snprintf(name, sizeof(name), i ? OS_CGROUP_FOLDER "%d-%d" : OS_CGROUP_FOLDER "%d",
+			 node, i);
 		if (mkdirat(own, name, 0755) < 0 && errno != EEXIST)
 			r = -errno;
 		else

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #define OS_CGROUP_NAME_MAX 32
+#define OS_CGROUP_FOLDER   "dvs." /* then the node's number */
 
 /*
  * Makes the folder of a daemon and locks it: a descriptor, the caller's. -ENOENT where there is no

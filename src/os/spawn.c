@@ -55,14 +55,15 @@ const char *os_spawn_step_text(enum os_spawn_step step)
 	return (unsigned)step < OS_SPAWN_STEPS ? text[step] : text[OS_SPAWN_NONE];
 }
 
-static pid_t clone_with(uint64_t flags, pid_t pid, int *pidfd)
+static pid_t clone_with(uint64_t flags, pid_t pid, int cgroup, int *pidfd)
 {
 	struct clone_args args = {
-		.flags = flags | CLONE_PIDFD,
+		.flags = flags | CLONE_PIDFD | (cgroup > 0 ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
 		.set_tid = pid ? (uint64_t)(uintptr_t)&pid : 0,
 		.set_tid_size = pid ? 1 : 0,
+		.cgroup = cgroup > 0 ? (uint64_t)cgroup : 0,
 	};
 	long r = syscall(SYS_clone3, &args, sizeof(args));
 
@@ -252,7 +253,9 @@ int os_spawn_hold(const struct os_spawn *spawn, int timeout_ms, struct os_spawne
 		return r;
 	spawned->go_fd = pair[0];
 	spawned->pidfd = -1;
-	spawned->pid = clone_with(0, spawn->pid, &spawned->pidfd);
+	spawned->pid = clone_with(0, spawn->pid, spawn->cgroup, &spawned->pidfd);
+	if (spawned->pid < 0 && spawned->pid != -EEXIST && spawn->cgroup > 0)
+		spawned->pid = clone_with(0, spawn->pid, 0, &spawned->pidfd);
 	if (!spawned->pid)
 		child_run(spawn, pair[1]);
 	os_close(pair[1]);
@@ -313,7 +316,7 @@ int os_spawn_self(char *const *argv, const int *fds, int fd_count, pid_t *pidp, 
 	/* No handler of ours may run in the copy. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = clone_with(CLONE_NEWPID, 0, pidfdp);
+	pid = clone_with(CLONE_NEWPID, 0, 0, pidfdp);
 	if (!pid)
 		self_run(argv, fds, fd_count, follow);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -38,6 +38,8 @@ struct os_spawn {
 	 */
 	uint64_t stack_bytes;
 	pid_t pid; /* wanted, in the caller's pid namespace; 0: any */
+	/* Control group that it is born in, if the kernel lets it; -1 or 0: the caller's. */
+	int cgroup;
 };
 
 enum os_spawn_step {

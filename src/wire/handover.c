@@ -99,11 +99,11 @@ static void slot(struct cursor *c, int32_t *dcid, int32_t *p_nr)
 }
 
 /* Terminated, and nothing behind its end. */
-static void name(struct cursor *c, char text[16])
+static void text_field(struct cursor *c, char *text, int size)
 {
 	bool ended = false;
 
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < size; i++) {
 		uint64_t byte = (uint8_t)text[i];
 
 		field(c, &byte, 1);
@@ -123,6 +123,7 @@ static void node_fields(struct cursor *c, struct handover_node *n)
 	fd(c, &n->control_fd, 0);
 	fd(c, &n->path_fd, -1);
 	fd(c, &n->link_fd, 0);
+	fd(c, &n->cgroup_fd, -1);
 	u64(c, &n->next_request);
 	u64(c, &n->asked_ns);
 	u64(c, &n->paused_ns);
@@ -131,7 +132,7 @@ static void node_fields(struct cursor *c, struct handover_node *n)
 	u64(c, &n->soft);
 	u64(c, &n->hard);
 	u64(c, &n->debug_level);
-	name(c, n->dvs_name);
+	text_field(c, n->dvs_name, sizeof(n->dvs_name));
 }
 
 static void group_fields(struct cursor *c, struct handover_group *g)
@@ -205,7 +206,8 @@ static void process_fields(struct cursor *c, struct handover_process *p)
 	flag(c, &p->ended);
 	s32(c, &p->wait_status);
 	flag(c, &p->backup);
-	name(c, p->name);
+	text_field(c, p->name, sizeof(p->name));
+	text_field(c, p->cgroup, sizeof(p->cgroup));
 	log_fields(c, &p->log);
 	if (is_reading(c) && p->status_fd >= 0 && p->dcid < 0)
 		c->bad = true;
@@ -221,7 +223,7 @@ static void ended_fields(struct cursor *c, struct handover_ended *e)
 	within(c, e->reason, 0, CTL_ENDED_MOVED);
 	u64(c, &e->generation);
 	u64(c, &e->ended_ns);
-	name(c, e->name);
+	text_field(c, e->name, sizeof(e->name));
 	log_fields(c, &e->log);
 }
 

@@ -30,7 +30,7 @@
 #define HANDOVER_HEAD_BYTES 40u
 #define HANDOVER_FD_MAX	    (1 << 20)
 #ifndef HANDOVER_VERSION
-#define HANDOVER_VERSION 5u
+#define HANDOVER_VERSION 6u
 #endif
 
 enum handover_kind {
@@ -55,6 +55,7 @@ struct handover_versions {
 struct handover_node {
 	int32_t nodeid;
 	int32_t control_fd, path_fd, link_fd; /* listening */
+	int32_t cgroup_fd;		      /* folder of its control groups, or -1 */
 	uint64_t next_request;
 	uint64_t asked_ns;  /* CLOCK_MONOTONIC: the restart was asked for */
 	uint64_t paused_ns; /* and the daemon began to stand still */
@@ -104,7 +105,8 @@ struct handover_process {
 	uint32_t managed, ended;
 	int32_t wait_status;
 	uint32_t backup;
-	char name[16]; /* of a backup; terminated */
+	char name[16];	 /* terminated, as the next */
+	char cgroup[32]; /* that it runs in; "": none */
 	struct handover_log log;
 };
 
