@@ -116,7 +116,7 @@ int ended_print(const struct ctl_proc_row *rows, size_t row_count,
 /* The keys of a row that runs, so that one reader does for both. */
 static json_t *ended_json(const struct ctl_ended_row *e)
 {
-	struct ctl_proc_row row = { .owner = e->node, .generation = e->generation };
+	struct ctl_proc_row row = { .owner = e->node, .children = -1, .generation = e->generation };
 	char text[128];
 	json_t *object;
 

@@ -32,7 +32,7 @@ static const char *link_text(const struct ctl_node_row *row)
 	return "down";
 }
 
-static json_t *row_json(const struct ctl_node_row *row, bool quorum)
+static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_status *state)
 {
 	char address[ADDRESS_TEXT];
 
@@ -47,8 +47,11 @@ static json_t *row_json(const struct ctl_node_row *row, bool quorum)
 		(json_int_t)row->frames_sent, "frames_received", (json_int_t)row->frames_received,
 		"bytes_sent", (json_int_t)row->bytes_sent, "bytes_received",
 		(json_int_t)row->bytes_received, "proxies", row->node.n_proxies, "quorum",
-		(int)quorum);
+		state->quorum > 0);
 
+	/* Only its own daemon knows. */
+	json_object_set_new(object, "control_groups",
+			    row->self ? json_boolean(state->groups) : json_null());
 	return render_with_bytes(object, "name", row->node.n_name, sizeof(row->node.n_name));
 }
 
@@ -81,7 +84,8 @@ static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 	return 0;
 }
 
-static int print_table(const struct ctl_node_row *rows, size_t count, bool quorum)
+static int print_table(const struct ctl_node_row *rows, size_t count,
+		       const struct ctl_node_status *state)
 {
 	struct table *table = table_new(">NODE NAME STATE ADDRESS LINK DCS >SENT >RECEIVED");
 	char text[64];
@@ -100,7 +104,11 @@ static int print_table(const struct ctl_node_row *rows, size_t count, bool quoru
 	}
 	table_print(table, stdout);
 	table_free(table);
-	printf("quorum: %s\n", quorum ? "yes" : "no");
+	printf("quorum: %s\n", state->quorum > 0 ? "yes" : "no");
+	if (!state->groups)
+		printf("node %d can make no control groups (its daemon's log says why): what a program "
+		       "leaves behind in a session of its own is not seen there\n",
+		       state->nodeid);
 	return DONE;
 }
 
@@ -115,7 +123,6 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 	struct ctl_request request = client_request(CTL_NODES);
 	struct ctl_request ask = client_request(CTL_STATUS);
 	struct ctl_node_status state;
-	bool quorum;
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;
 	void *found;
@@ -132,16 +139,15 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 		free(found);
 		return verb_refuse(&refusal);
 	}
-	quorum = state.quorum > 0;
 	if (json) {
 		json_t *list = json_array();
 
 		for (size_t i = 0; i < count; i++)
 			json_array_append_new(list,
-					      row_json((struct ctl_node_row *)found + i, quorum));
+					      row_json((struct ctl_node_row *)found + i, &state));
 		status = render_document(list);
 	} else {
-		status = print_table(found, count, quorum);
+		status = print_table(found, count, &state);
 	}
 	if (status == DONE && check_well(found, count, state.quorum, &refusal) < 0)
 		status = verb_refuse(&refusal);

@@ -97,7 +97,7 @@ static int print_original(const struct proc_list *list, bool stats, bool names)
 static int print_people(const struct proc_list *list)
 {
 	struct table *table = table_new(
-		">DC >ENDPOINT >NODE >LPID >VPID NAME STATE >FROM >TO >WAITS >SENT >COPIES MISC");
+		">DC >ENDPOINT >NODE >LPID >VPID NAME STATE >FROM >TO >WAITS >SENT >COPIES >CHILDREN MISC");
 	char text[128];
 
 	if (!table)
@@ -117,6 +117,10 @@ static int print_people(const struct proc_list *list)
 		table_cell(table, "%s", render_endpoint(p->p_waitmigr, text, sizeof(text)));
 		table_cell(table, "%lu", p->p_lclsent + p->p_rmtsent);
 		table_cell(table, "%lu", p->p_lclcopy + p->p_rmtcopy);
+		if (list->rows[i].children < 0)
+			table_cell(table, "-");
+		else
+			table_cell(table, "%d", list->rows[i].children);
 		table_cell(table, "%s", render_misc(p->p_misc_flags, text, sizeof(text)));
 	}
 	table_print(table, stdout);

@@ -227,6 +227,15 @@ int render_document(json_t *document)
 	return REFUSED;
 }
 
+static json_t *children_json(const struct ctl_proc_row *row)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < row->children && i < CTL_CHILDREN_MAX; i++)
+		json_array_append_new(list, json_integer(row->child[i]));
+	return list;
+}
+
 json_t *render_proc_json(const struct ctl_proc_row *row)
 {
 	const proc_usr_t *p = &row->proc;
@@ -245,6 +254,9 @@ json_t *render_proc_json(const struct ctl_proc_row *row)
 			  render_set_json(p->p_nodemap), "owner", row->owner, "generation",
 			  (json_int_t)row->generation);
 
+	json_object_set_new(object, "children", children_json(row));
+	json_object_set_new(object, "child_count",
+			    row->children < 0 ? json_null() : json_integer(row->children));
 	return render_with_bytes(object, "name", p->p_name, sizeof(p->p_name));
 }
 

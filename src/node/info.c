@@ -4,6 +4,7 @@
 
 #include "dvk.h"
 #include "node/arrival.h"
+#include "node/cgroup.h"
 #include "node/departure.h"
 #include "node/handlers.h"
 #include "node/node.h"
@@ -114,6 +115,7 @@ void handle_status(struct request *request)
 {
 	struct node *node = request->node;
 	struct ctl_node_status status = { .nodeid = node->options.id,
+					  .groups = cgroup_folder(node) >= 0,
 					  .quorum = node->quorum	  ? 1
 						    : order_is_lost(node) ? CTL_QUORUM_LOST
 									  : 0,

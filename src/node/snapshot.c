@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dvk.h"
+#include "node/children.h"
 #include "node/ended.h"
 #include "node/gather.h"
 #include "node/handlers.h"
@@ -27,6 +28,7 @@ static void fill_row(const struct node *node, int dcid, int p_nr, struct ctl_pro
 	table_proc(node, dcid, p_nr, &row->proc);
 	row->owner = ep->node;
 	row->generation = ep->generation;
+	children_fill(node, dcid, p_nr, row);
 }
 
 static bool wanted_dc(const struct request *request, int dcid)
@@ -78,7 +80,9 @@ void handle_proctable(struct request *request)
 	if (!dc_exists(request))
 		return;
 	/* cmd 1, from another node: only what this one owns */
+	children_begin(request->node);
 	each_endpoint(request, request->head.cmd == 1 ? own_row : row_of);
+	children_end();
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
 
@@ -101,7 +105,9 @@ void handle_ps(struct request *request)
 {
 	if (!dc_exists(request))
 		return;
+	children_begin(request->node);
 	each_endpoint(request, own_row);
+	children_end();
 	gather_start(request, CTL_PROCTABLE, finish_ps);
 }
 

@@ -2,6 +2,7 @@
 #include "os/session.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -39,4 +40,11 @@ void os_session_end(pid_t session)
 void os_session_end_all(void)
 {
 	kill(-1, SIGKILL);
+}
+
+pid_t os_session_of(pid_t pid)
+{
+	pid_t session = getsid(pid);
+
+	return session < 0 ? -errno : session;
 }

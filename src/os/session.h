@@ -9,4 +9,7 @@ void os_session_end(pid_t session);
 /* Kills all processes that the caller may kill, but not itself: for process 1, its whole namespace. */
 void os_session_end_all(void);
 
+/* The session of a process, by the number of its leader; negative errno. */
+pid_t os_session_of(pid_t pid);
+
 #endif

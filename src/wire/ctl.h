@@ -154,11 +154,14 @@ struct ctl_run_row {
 	int32_t serves; /* 0: the DC is a classic one, and a slot so high may only call dvk_sendrec */
 };
 
+#define CTL_CHILDREN_MAX 32
+
 struct ctl_proc_row {
-	proc_usr_t proc; /* as the contract's table */
-	int32_t owner;	 /* node that owns it */
-	int32_t pad;
-	uint64_t generation; /* the life that has the slot, or will have it next */
+	proc_usr_t proc;		 /* as the contract's table */
+	int32_t owner;			 /* node that owns it */
+	int32_t children;		 /* that came from it and live; -1: not known */
+	uint64_t generation;		 /* the life that has the slot, or will have it next */
+	int32_t child[CTL_CHILDREN_MAX]; /* their numbers on the owner, of the first of them */
 };
 
 /*
@@ -240,6 +243,8 @@ struct ctl_node_status {
 	uint64_t order;
 	int32_t processes; /* local bound or run */
 	int32_t moves;	   /* under way on this node */
+	int32_t groups;	   /* 1: its processes are in control groups of their own */
+	int32_t pad;
 };
 
 /* How the daemon became its successor; the answer comes from that one. */

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 60
+# timeout: 120
 #
-# A DC is a container: its own /proc, before and after a move, and what its programs leave behind.
+# A DC is a container: its own /proc, before and after a move, and what its programs leave behind, with control
+# groups and without.
 . "$(dirname "$0")/lib.bash"
 lab 2
 
@@ -65,6 +66,90 @@ timeout 10 dvs -n 0 run 0 43 -- sh -c '(sleep 7774 &); exec sleep 7775' >/dev/nu
 until_true 5 pgrep -f 'sleep 7775' >/dev/null || fail "it does not run"
 timeout 20 dvs migrate 0 43 1 >/dev/null 2>"$tmp/err" && fail "it moved"
 grep -q 'left a child process' "$tmp/err" || fail "it says: $(<"$tmp/err")"
+end
+
+# All that hangs on control groups; where none may be made the daemon's log says so.
+mounted=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+group_of() { sed -n 's/^0:://p' "/proc/$(lpid_of "$1")/cgroup"; }
+# Other labs of this machine may have folders too, so a folder is "dvs.0" or "dvs.0-1".
+is_in() { [[ $(group_of "$1") =~ /dvs\.$2(-[0-9]+)?/0\.$1\.[0-9]+$ ]]; } # EP NODE
+is_gone() { [[ ! -e $mounted$1 ]]; }
+# Three that no session knows: they have one of their own each. The program writes when all are there.
+family() { # NODE EP SECONDS
+	timeout 10 dvs -n "$1" run 0 "$2" -- sh -c "for i in 1 2 3; do setsid sh -c 'setsid sleep $3 & exec true'; done; echo ready; exec sleep 7780" >/dev/null || fail "not started"
+	until_true 5 family_is_there "$2" "$3" || fail "$(pgrep -fc "^sleep $3") of 3, $(rows_of "$2")"
+}
+family_is_there() { [[ $(pgrep -fc "^sleep $2") == 3 && $(cat "/proc/$(lpid_of "$1")/comm") == sleep ]]; }
+nobody() { ! pgrep -f "^sleep $1" >/dev/null; }
+in_groups() {
+begin "groups: what forked twice into sessions of its own is counted, and ends with the endpoint"
+timeout 10 dvs -n 0 run 0 44 -- sleep 7779 >/dev/null || fail "not started"
+family 0 45 7778
+[[ $(rows_of 45 | field child_count) == 3 ]] || fail "$(rows_of 45)"
+[[ $(rows_of 45 | python3 -c 'import json,sys; print(*sorted(json.load(sys.stdin)[0]["children"]))') == "$(pgrep -f '^sleep 7778' | sort -n | xargs)" ]] || fail "$(rows_of 45)"
+[[ $(rows_of 44 | field child_count) == 0 && $(rows_of 44 | field children) == "[]" ]] || fail "$(rows_of 44)"
+[[ $(dvs ps 0 | awk '$2 == 45 { print $13 }') == 3 ]] || fail "$(dvs ps 0)"
+is_in 45 0 && [[ $(group_of 45) != "$(group_of 44)" ]] || fail "groups $(group_of 44) and $(group_of 45)"
+timeout 20 dvs migrate 0 45 1 >/dev/null 2>"$tmp/err" && fail "it moved away from them"
+grep -q 'left a child process' "$tmp/err" || fail "it says: $(<"$tmp/err")"
+group=$(group_of 45)
+timeout 10 dvs stop 0 45 >/dev/null || fail "not stopped"
+until_true 5 nobody 7778 || fail "left: $(pgrep -fa 7778)"
+until_true 5 is_gone "$group" || fail "$group is there still"
+pgrep -f 'sleep 7779' >/dev/null || fail "another endpoint's process ended too"
+end
+
+begin "groups: a process has one on each node it comes to, also after a restart of the daemon"
+for to in 1 0 1; do
+	was=$(group_of 44)
+	move 44 $to
+	is_in 44 $to || fail "on node $to in $(group_of 44)"
+	until_true 5 is_gone "$was" || fail "$was is there still"
+done
+was=$(group_of 44)
+timeout 20 dvs -n 1 restart >/dev/null || fail "no restart"
+[[ $(group_of 44) == "$was" ]] || fail "in $(group_of 44), not in $was any more"
+move 44 0
+until_true 5 is_gone "$was" || fail "$was is there still"
+end
+
+begin "groups: a process that somebody put elsewhere does not move"
+mkdir "$mounted/elsewhere.$$" && lpid_of 44 >"$mounted/elsewhere.$$/cgroup.procs"
+timeout 20 dvs migrate 0 44 1 >/dev/null 2>"$tmp/err" && fail "it moved"
+grep -q 'in another control group' "$tmp/err" || fail "it says: $(<"$tmp/err")"
+timeout 10 dvs stop 0 44 >/dev/null
+until_true 5 rmdir "$mounted/elsewhere.$$" 2>/dev/null
+end
+
+begin "groups: a daemon that is killed leaves none, when it is there again or the lab is taken down"
+for how in "start 1" "down"; do
+	family 1 46 7781
+	was=$(group_of 46)
+	timeout 10 dvs lab kill 1 >/dev/null
+	until_true 5 nobody 7781 || fail "left: $(pgrep -fa 7781)"
+	timeout 20 dvs lab $how >/dev/null || fail "lab $how"
+	is_gone "$was" || fail "$how: $was is there still"
+done
+end
+}
+if grep -q 'no control groups may be made' /run/dvs/lab/node0.log; then
+	echo "skip: no control groups may be made here"
+else
+	in_groups
+fi
+
+begin "without groups: sessions do, and the log says so"
+timeout 10 dvs lab down >/dev/null
+unshare --mount --propagation private sh -c 'umount -l /sys/fs/cgroup; mount -t tmpfs none /sys/fs/cgroup; exec timeout 30 dvs lab up --nodes 2' >/dev/null || fail "no lab"
+grep -q 'no control groups may be made' /run/dvs/lab/node0.log || fail "$(</run/dvs/lab/node0.log)"
+timeout 10 dvs -n 0 run 0 47 -- sh -c 'sleep 7783 & (sleep 7783 &); exec sleep 7784' >/dev/null || fail "not started"
+two() { [[ $(rows_of 47 | field child_count) == 2 ]]; }
+until_true 5 two || fail "$(rows_of 47)"
+timeout 10 dvs -n 0 run 0 48 -- sleep 7785 >/dev/null || fail "not started"
+move 48 1
+timeout 10 dvs stop 0 47 >/dev/null || fail "not stopped"
+until_true 5 nobody 7783 || fail "left: $(pgrep -fa 7783)"
+[[ $(owner 48) == 1 ]] || fail "another endpoint's process ended too"
 end
 
 finish
