@@ -46,6 +46,7 @@ struct restart {
 	char said[CTL_SENTENCE / 2]; /* by the program that was asked */
 	size_t said_len;
 	int64_t asked_ns, deadline_ns;
+	bool late;  /* the program that was asked has not answered in time */
 	bool quiet; /* nobody is let in */
 	bool due;
 };
@@ -196,6 +197,30 @@ static void asked(struct node *node, int status)
 	give_up(node, &why);
 }
 
+static void on_inquiry_end(void *ctx, int fd, int events)
+{
+	struct node *node = ctx;
+	struct restart *restart = restart_of(node);
+	int status;
+
+	(void)fd;
+	(void)events;
+	restart->said_source = os_source_free(restart->said_source);
+	status = os_inquiry_end(&restart->inquiry);
+	asked(node, restart->late ? -ETIMEDOUT : status);
+}
+
+/* All is said, or it has been killed: what is left is its end. */
+static void await_inquiry_end(struct node *node)
+{
+	struct restart *restart = restart_of(node);
+
+	restart->said_source = os_source_free(restart->said_source);
+	if (os_source_io(node->loop, restart->inquiry.pidfd, OS_READ, on_inquiry_end, node,
+			 &restart->said_source) < 0)
+		os_timer_set(restart->timer, 0);
+}
+
 static void on_said(void *ctx, int fd, int events)
 {
 	struct node *node = ctx;
@@ -208,12 +233,10 @@ static void on_said(void *ctx, int fd, int events)
 	(void)events;
 	if (n == -EAGAIN)
 		return;
-	if (n > 0) {
+	if (n > 0)
 		restart->said_len += room ? (size_t)n : 0;
-		return;
-	}
-	restart->said_source = os_source_free(restart->said_source);
-	asked(node, os_inquiry_end(&restart->inquiry));
+	else
+		await_inquiry_end(node);
 }
 
 static void on_ask_timer(void *ctx)
@@ -221,12 +244,19 @@ static void on_ask_timer(void *ctx)
 	struct node *node = ctx;
 	struct restart *restart = restart_of(node);
 
-	restart->said_source = os_source_free(restart->said_source);
-	os_inquiry_end(&restart->inquiry);
+	if (restart->late) { /* it does not even end */
+		restart->said_source = os_source_free(restart->said_source);
+		os_inquiry_end(&restart->inquiry);
+		asked(node, -ETIMEDOUT);
+		return;
+	}
+	restart->late = true;
 	restart->said_len = 0;
 	snprintf(restart->said, sizeof(restart->said), "it does not answer");
 	restart->said_len = strlen(restart->said);
-	asked(node, -ETIMEDOUT);
+	os_inquiry_kill(&restart->inquiry);
+	os_timer_set(restart->timer, ASK_LIMIT_US);
+	await_inquiry_end(node);
 }
 
 /* Asks the program file whether it could be the successor. */

@@ -67,26 +67,35 @@ int os_inquiry_start(struct os_inquiry *inquiry, const char *path, char *const *
 		inquiry->pidfd = (int)syscall(SYS_pidfd_open, inquiry->pid, 0);
 		r = inquiry->pidfd < 0 ? -errno : 0;
 	}
-	if (r < 0)
+	if (r < 0) {
+		os_inquiry_kill(inquiry);
 		os_inquiry_end(inquiry);
+	}
 	return r;
+}
+
+void os_inquiry_kill(const struct os_inquiry *inquiry)
+{
+	if (inquiry->pid > 0)
+		kill(inquiry->pid, SIGKILL);
 }
 
 int os_inquiry_end(struct os_inquiry *inquiry)
 {
-	int status = 0, r = 0;
+	int status = 0;
+	pid_t r = 0;
 
 	inquiry->out_fd = os_close(inquiry->out_fd);
-	/* It may have closed its output and live on. */
-	if (inquiry->pid > 0) {
-		if (inquiry->pidfd < 0 || os_poll(inquiry->pidfd, 1, 100) < 0)
-			kill(inquiry->pid, SIGKILL);
-		while ((r = waitpid(inquiry->pid, &status, 0)) < 0 && errno == EINTR)
+	if (inquiry->pid > 0)
+		while ((r = waitpid(inquiry->pid, &status, WNOHANG)) < 0 && errno == EINTR)
 			continue;
-	}
 	inquiry->pidfd = os_close(inquiry->pidfd);
+	if (r < 0)
+		status = -errno;
+	else if (!r && inquiry->pid > 0)
+		status = -ETIMEDOUT;
 	inquiry->pid = 0;
-	return r < 0 ? -errno : status;
+	return status;
 }
 
 int os_successor_keep(int fd, bool keep)

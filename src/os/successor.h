@@ -28,7 +28,12 @@ struct os_inquiry {
 
 /* Starts it; nothing of ours but fd is open in it. 0 or negative errno. */
 int os_inquiry_start(struct os_inquiry *inquiry, const char *path, char *const *argv, int fd);
-/* After its end of file: collects it, ended if need be. Its wait status, or negative errno. */
+/* Its pidfd can be read soon then. */
+void os_inquiry_kill(const struct os_inquiry *inquiry);
+/*
+ * When its pidfd can be read: collects it. Its wait status, or negative errno, -ETIMEDOUT: it has not ended,
+ * and nobody waits for it.
+ */
 int os_inquiry_end(struct os_inquiry *inquiry);
 
 /* Whether the descriptor stays open. 0 or negative errno. */
