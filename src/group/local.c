@@ -37,10 +37,12 @@ struct local {
 	int set; /* what the owner polls: the socket, and room in it when something waits */
 	int nodeid;
 	int set_events;
-	uint64_t order; /* last one delivered or restored */
-	bool started;	/* something was restored or delivered: quorum(true) was told */
-	bool joined;	/* own NODE_JOIN was delivered */
-	int lost;	/* 0 or why */
+	uint64_t order;	      /* last one delivered or restored */
+	bool started;	      /* something was restored or delivered: quorum(true) was told */
+	bool joined;	      /* own NODE_JOIN was delivered */
+	int broken;	      /* the connection, and why; or 0 */
+	int door, door_timer; /* what says then whether the others go on, and until when */
+	int lost;	      /* 0 or why */
 };
 
 static struct local *local_of(struct group *group)
@@ -53,6 +55,8 @@ static void local_free(struct group *group)
 	struct local *l = local_of(group);
 
 	group_stream_deinit(&l->stream);
+	os_close(l->door);
+	os_close(l->door_timer);
 	os_close(l->set);
 	free(l->path);
 	free(l);
@@ -74,26 +78,41 @@ static void local_watch(struct local *l)
 	os_pollset_change(l->set, l->stream.fd, events);
 }
 
-/*
- * Somebody still answers at the sequencer's door: then it is only this member that is out. The door of
- * one that is ending may close after its connections: whoever was let in there sees that soon.
- */
-static int why_lost(const struct local *l, int error)
-{
-	int fd = os_unix_connect_trusted(l->path, OS_STREAM, 0);
-	int r = fd < 0 ? 0 : os_poll(fd, OS_READ, DOOR_MS);
-
-	os_close(fd);
-	return fd == -EAGAIN || r == -ETIMEDOUT ? -ESTALE : error;
-}
-
 static void local_lose(struct local *l, int why)
 {
-	l->lost = why_lost(l, why);
-	why = l->lost;
+	l->lost = why;
+	l->door = os_close(l->door);
+	l->door_timer = os_close(l->door_timer);
 	os_log(OS_LOG_WARN, "the group is lost: %s",
 	       why == -ESTALE ? "it goes on without this node" : strerror(-why));
 	l->call.quorum(l->call.ctx, false);
+}
+
+/*
+ * The connection is lost. If somebody still answers at the sequencer's door then it is only this member
+ * that is out. The door of one that is ending may close after its connections: whoever was let in there
+ * sees that soon, and dispatch looks.
+ */
+static void local_break(struct local *l, int why)
+{
+	os_pollset_remove(l->set, l->stream.fd);
+	l->broken = why;
+	l->door = os_unix_connect_trusted(l->path, OS_STREAM, 0);
+	if (l->door < 0) {
+		local_lose(l, l->door == -EAGAIN ? -ESTALE : why);
+		return;
+	}
+	l->door_timer = os_pollset_timer(l->set, DOOR_MS);
+	if (l->door_timer < 0 || os_pollset_add(l->set, l->door, OS_READ) < 0)
+		local_lose(l, why);
+}
+
+static void look_at_door(struct local *l)
+{
+	if (os_poll(l->door, OS_READ, 0) == 0)
+		local_lose(l, l->broken);
+	else if (os_poll(l->door_timer, OS_READ, 0) == 0)
+		local_lose(l, -ESTALE);
 }
 
 static void local_start(struct local *l)
@@ -207,14 +226,16 @@ static int local_dispatch(struct group *group)
 	struct local *l = local_of(group);
 	int r;
 
-	if (l->lost)
+	if (l->broken && !l->lost)
+		look_at_door(l);
+	if (l->broken)
 		return l->lost;
 	/* What was delivered before the connection broke is read even if writing fails by now. */
 	r = local_read(l);
 	if (r >= 0)
 		r = group_stream_flush(&l->stream);
 	if (r < 0)
-		local_lose(l, r);
+		local_break(l, r);
 	else
 		local_watch(l);
 	return l->lost;
@@ -226,7 +247,7 @@ static int local_send(struct group *group, const struct command *cmd)
 	struct command copy = *cmd;
 	uint8_t bytes[COMMAND_BYTES];
 
-	if (l->lost || !l->joined || group_buffer_size(&l->stream.out) > COMMANDS_MAX)
+	if (l->broken || !l->joined || group_buffer_size(&l->stream.out) > COMMANDS_MAX)
 		return -EAGAIN;
 	copy.version = COMMAND_VERSION;
 	copy.origin = l->nodeid;
@@ -242,7 +263,7 @@ static int local_place(struct group *group, struct group_place *place)
 {
 	struct local *l = local_of(group);
 
-	if (l->lost)
+	if (l->broken)
 		return -ENOTCONN;
 	*place = (struct group_place){ .fd = l->stream.fd,
 				       .started = l->started,
@@ -311,6 +332,7 @@ static int local_new(struct local **lp, const char *path, int fd, int nodeid,
 	l->nodeid = nodeid;
 	l->set = set;
 	l->set_events = OS_READ;
+	l->door = l->door_timer = -1;
 	group_stream_init(&l->stream, fd, OUT_MAX);
 	set = -1;
 	*lp = l;

@@ -3,6 +3,10 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include "os/clock.h"
+#include "os/socket.h"
 
 int os_pollset_new(void)
 {
@@ -28,4 +32,26 @@ int os_pollset_add(int set, int fd, int events)
 int os_pollset_change(int set, int fd, int events)
 {
 	return pollset_control(set, EPOLL_CTL_MOD, fd, events);
+}
+
+void os_pollset_remove(int set, int fd)
+{
+	pollset_control(set, EPOLL_CTL_DEL, fd, 0);
+}
+
+int os_pollset_timer(int set, int delay_ms)
+{
+	struct itimerspec time = { .it_value = os_timespec(delay_ms * OS_MS_NS) };
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int r = fd < 0 ? -errno : 0;
+
+	if (!r && timerfd_settime(fd, 0, &time, NULL) < 0)
+		r = -errno;
+	if (!r)
+		r = os_pollset_add(set, fd, OS_READ);
+	if (r < 0) {
+		os_close(fd);
+		return r;
+	}
+	return fd;
 }

@@ -31,8 +31,30 @@ static void test_stands_for_another(void)
 	close(pair[1]);
 }
 
+static void test_time(void)
+{
+	OS_CLEANUP_FD int set = os_pollset_new();
+	int pair[2], timer;
+
+	CHECK_OR_RETURN(!os_unix_pair(OS_STREAM, pair));
+	CHECK_EQ(os_pollset_add(set, pair[0], OS_READ), 0);
+	close(pair[1]); /* what has ended can be read for ever */
+	CHECK_EQ(os_poll(set, OS_READ, 0), 0);
+	os_pollset_remove(set, pair[0]);
+	CHECK_EQ(os_poll(set, OS_READ, 0), -ETIMEDOUT);
+	timer = os_pollset_timer(set, 50);
+	CHECK(timer >= 0);
+	CHECK_EQ(os_poll(timer, OS_READ, 0), -ETIMEDOUT);
+	CHECK_EQ(os_poll(set, OS_READ, 5000), 0);
+	CHECK_EQ(os_poll(timer, OS_READ, 0), 0);
+	os_close(timer);
+	CHECK_EQ(os_poll(set, OS_READ, 0), -ETIMEDOUT);
+	close(pair[0]);
+}
+
 int main(void)
 {
 	TEST(test_stands_for_another);
+	TEST(test_time);
 	return test_end();
 }
