@@ -15,6 +15,10 @@
 #include "os/lock.h"
 #include "os/loop.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
 #define BACKLOG 128
 
 int os_close(int fd)
@@ -74,6 +78,18 @@ static int remove_leftover(const char *path, enum os_socket_kind kind)
 	return unlink(path) < 0 ? -errno : 0;
 }
 
+/*
+ * Whoever connects may send descriptors along, and the last one to close a file may wait for what stands
+ * behind it. They are refused to the sender where the kernel can (before 6.16 it cannot).
+ */
+static void refuse_descriptors(int fd)
+{
+	int none = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof(none)) < 0)
+		return;
+}
+
 int os_unix_listen(const char *name, enum os_socket_kind kind)
 {
 	OS_CLEANUP_FD int fd = -1;
@@ -94,6 +110,7 @@ int os_unix_listen(const char *name, enum os_socket_kind kind)
 	}
 	if (r < 0)
 		return r;
+	refuse_descriptors(fd);
 	if (listen(fd, BACKLOG) < 0)
 		return -errno;
 	out = fd;
@@ -246,8 +263,8 @@ ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count)
 	struct iovec part = { .iov_base = buf, .iov_len = size };
 	struct msghdr msg = { .msg_iov = &part,
 			      .msg_iovlen = 1,
-			      .msg_control = control,
-			      .msg_controllen = sizeof(control) };
+			      .msg_control = fds ? control : NULL,
+			      .msg_controllen = fds ? sizeof(control) : 0 };
 	bool bad;
 	ssize_t n;
 
@@ -258,10 +275,11 @@ ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	bad = msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+	/* Without room for them descriptors are never ours: to close one may mean to wait. */
+	bad = msg.msg_flags & (fds ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC);
 	if (fds && fd_count && !bad)
 		*fd_count = take_fds(&msg, fds, true);
-	else
+	else if (fds)
 		take_fds(&msg, NULL, false);
 	return bad ? -EMSGSIZE : n;
 }

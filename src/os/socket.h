@@ -61,7 +61,8 @@ int os_packet_sendv(int fd, const struct iovec *parts, int part_count, const int
 /*
  * One packet. Its length, 0 when the other end closed, or negative errno; -EMSGSIZE: the packet was
  * longer than size or had more descriptors than OS_FDS_MAX (nothing of it is kept). *fd_count of
- * the fds[OS_FDS_MAX] are the caller's now. fds may be NULL: descriptors are closed at once.
+ * the fds[OS_FDS_MAX] are the caller's now. fds may be NULL: then
+ * descriptors do not become ours at all.
  */
 ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count);
 

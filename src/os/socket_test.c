@@ -134,6 +134,31 @@ static int count_fds(void)
 	return n;
 }
 
+/* Who connects to a listener cannot burden it with files, whose end may take time. */
+static void test_no_descriptors_from_strangers(void)
+{
+	OS_CLEANUP_FD int listener = os_unix_listen(path, OS_PACKET);
+	OS_CLEANUP_FD int client = os_unix_connect(path, OS_PACKET, 1000);
+	OS_CLEANUP_FD int server = os_unix_accept(listener);
+	int before = count_fds(), got[OS_FDS_MAX], count = 0, r;
+	char buf[8];
+
+	r = os_packet_send(client, "abc", 3, &client, 1);
+	CHECK(r == -EPERM || r == 0); /* 0: before 6.16 */
+	if (!r) {
+		CHECK_EQ(os_packet_recv(server, buf, sizeof(buf), NULL, NULL), 3);
+		test_skip("this kernel lets descriptors come");
+	}
+	CHECK_EQ(count_fds(), before);
+	CHECK_EQ(os_packet_send(client, "de", 2, NULL, 0), 0);
+	CHECK_EQ(os_packet_recv(server, buf, sizeof(buf), NULL, NULL), 2);
+	/* The other way they come as ever. */
+	CHECK_EQ(os_packet_send(server, "f", 1, &listener, 1), 0);
+	CHECK_EQ(os_packet_recv(client, buf, sizeof(buf), got, &count), 1);
+	CHECK_EQ(count, 1);
+	os_close(got[0]);
+}
+
 static void test_packets_with_descriptors(void)
 {
 	int pair[2], sent[OS_FDS_MAX], got[OS_FDS_MAX], n = -1, before;
@@ -270,6 +295,7 @@ int main(void)
 	TEST(test_squatted_name);
 	TEST(test_full_backlog_is_bounded);
 	TEST(test_packets_with_descriptors);
+	TEST(test_no_descriptors_from_strangers);
 	TEST(test_sendv_joins_parts);
 	TEST(test_full_read_and_write);
 	TEST(test_send_room);
