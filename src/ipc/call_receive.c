@@ -161,6 +161,10 @@ static bool note_take(struct receipt *receipt, struct channel *channel)
 	message *m = receipt->m;
 	struct notify_image note;
 
+	if (!channel_admits_notify(binding, channel)) {
+		notify_take(note_of(channel), false, &note);
+		return false;
+	}
 	/* Several that came while we waited: the first is delivered, the others merge and stay. */
 	if (!notify_take(note_of(channel), receipt->waited, &note))
 		return false;
@@ -215,7 +219,7 @@ static bool take_from(struct receipt *receipt, struct channel *channel)
 	uint64_t word = channel_word(channel_peer(channel));
 	enum line_op op = line_word_op(word);
 
-	if (!channel_waiting(word))
+	if (!channel_waiting(word) || !channel_admits(receipt->wait.binding, channel, word))
 		return false;
 	if (op == LINE_OP_ANSWER || (op == LINE_OP_REPLY && receipt->source == ANY)) {
 		channel_refuse(receipt->wait.binding, channel, word);

@@ -97,6 +97,10 @@ static int send_plain(struct wait *wait, struct channel *channel, const message 
 		seq = line_post(channel_own(channel), LINE_OP_SEND, m, os_ticks());
 		channel_ring_message(wait->binding, channel);
 		r = await_taken(wait, channel, seq);
+		if (r == POST_E_CLOSED && !wait_is_over(wait)) {
+			r = channel_ask_again(wait->binding, channel);
+			r = r ? r : POST_E_CLOSED;
+		}
 	} while (r == POST_E_CLOSED && !wait_is_over(wait));
 	if (r == POST_E_CLOSED)
 		return wait->late;

@@ -75,7 +75,7 @@ static bool take_answer(struct transaction *t, uint64_t word)
 	struct binding *binding = t->wait.binding;
 	enum line_op op = line_word_op(word);
 
-	if (!channel_waiting(word))
+	if (!channel_waiting(word) || !channel_admits(binding, channel, word))
 		return false;
 	if (op != LINE_OP_ANSWER && op != LINE_OP_REPLY) {
 		if (!step_back(t, op) || !channel_take(binding, channel, t->m))
@@ -214,9 +214,11 @@ static int run(struct transaction *t)
 		if (r > 0 && wait_is_over(wait))
 			return wait->late;
 		if (r > 0)
-			continue;
+			r = channel_ask_again(wait->binding, t->channel);
 		if (r < 0)
 			return r;
+		if (!t->posted)
+			continue;
 		wait->word[0] = &peer->word;
 		wait->seen[0] = peer_word;
 		wait->word[1] = &own->word;

@@ -172,6 +172,20 @@ int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 	return 0;
 }
 
+int channel_ask_again(struct binding *binding, struct channel *channel)
+{
+	int life = channel->life, r;
+
+	if (channel_is_dead(channel))
+		return EDVSDSTDIED;
+	channel->may_send = false;
+	r = channel_open(binding, _ENDPOINT_P(life), CHANNEL_SEND);
+	if (channel->life == life)
+		return r;
+	channel->life = life;
+	return EDVSDSTDIED;
+}
+
 static void ring_node(struct binding *binding, int p_nr)
 {
 	struct node_bell *bell = binding->node_bell;
@@ -252,11 +266,48 @@ void channel_settle(struct binding *binding, struct channel *channel)
 		binding_misc(binding, 0, MIS_NOMIGRATE);
 }
 
+/* Relaxed: a right that goes is gone soon; who gave it up for good asked the daemon, which orders it. */
+static bool is_barred(const struct binding *binding, const struct channel *channel, unsigned what)
+{
+	unsigned index = (unsigned)(channel - binding->channel);
+
+	return atomic_load_explicit(&binding->status->barred[what][index / 64],
+				    memory_order_relaxed) >>
+		       index % 64 &
+	       1;
+}
+
+static bool may_take(const struct binding *binding, const struct channel *channel, uint64_t word)
+{
+	enum line_op op = line_word_op(word);
+
+	/* An answer is looked at by whoever waits for one: it names our request. */
+	if (op == LINE_OP_ANSWER)
+		return true;
+	return op > LINE_OP_NONE && op < SHM_BARS && !is_barred(binding, channel, op);
+}
+
+bool channel_admits_notify(const struct binding *binding, const struct channel *channel)
+{
+	return !is_barred(binding, channel, LINE_OP_NONE);
+}
+
+bool channel_admits(struct binding *binding, struct channel *channel, uint64_t word)
+{
+	if (may_take(binding, channel, word))
+		return true;
+	channel_refuse(binding, channel, word);
+	return false;
+}
+
 bool channel_take(struct binding *binding, struct channel *channel, message *m)
 {
 	struct line_image image;
 
 	if (!line_take(channel_peer(channel), &image))
+		return false;
+	/* The caller has looked, and the line was changed since: that is nobody in good faith. */
+	if (!may_take(binding, channel, image.word))
 		return false;
 	/* Its next message has a turn of its own. */
 	bits_clear(binding->ready, (unsigned)shm_index(_ENDPOINT_P(channel->life)));

@@ -55,6 +55,17 @@ void channel_ring_daemon(struct binding *binding);
 bool channel_take(struct binding *binding, struct channel *channel, message *m);
 /* The peer's answer to a request that is over: gives it back. */
 void channel_refuse(struct binding *binding, struct channel *channel, uint64_t word);
+/*
+ * May the peer send what its line says with this word? If not it is given back: the peer is excluded, or its
+ * right went while it waited.
+ */
+bool channel_admits(struct binding *binding, struct channel *channel, uint64_t word);
+bool channel_admits_notify(const struct binding *binding, const struct channel *channel);
+/*
+ * Our message was given back although nobody asked for that: the right to send may be gone. 0: it is not, or an
+ * error as of channel_get(). Nothing goes to a later life of the peer: EDVSDSTDIED.
+ */
+int channel_ask_again(struct binding *binding, struct channel *channel);
 /* We do not owe the peer an answer any more. */
 void channel_settle(struct binding *binding, struct channel *channel);
 /* One message was sent over it. */

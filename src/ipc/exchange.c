@@ -353,6 +353,7 @@ int exchange_status_new(struct exchange *exchange, int dcid, int p_nr,
 	status->next = exchange->statuses;
 	exchange->statuses = status;
 	exchange_show_peers(exchange, dcid, p_nr);
+	exchange_bars_show(exchange, status->page);
 	*statusp = status;
 	return 0;
 }

@@ -53,6 +53,8 @@ struct exchange_channel {
 	uint64_t ino;
 	/* what the proxy last told the other node, per line and notify word; reset by a resend */
 	uint64_t told_word[2], told_withdraw[2], told_posted[2], told_taken[2];
+	uint64_t passed
+		[2]; /* sequence of what side s last sent away with the right to; see exchange_export() */
 	struct exchange_channel *next_of[2]; /* lists by slot, one per side; see exchange_next() */
 	struct exchange_channel *next_hash;
 };
@@ -120,6 +122,28 @@ void exchange_endpoint_dead(struct exchange *exchange, int dcid, int p_nr, int e
 int exchange_remnant(struct exchange *exchange, const struct page_name *name);
 /* Drops a channel none of whose ends is on this node any more. */
 void exchange_channel_drop(struct exchange *exchange, struct exchange_channel *channel);
+
+/*
+ * What an endpoint of this node may not send, and to whom. NULL: it is not one of this node any more. What waits and
+ * is barred now is taken back, and its owner rung.
+ */
+struct exchange_bars {
+	uint64_t to[SHM_NEWS_WORDS]; /* bit: slot that it may send nothing to but answers */
+	uint64_t kinds;		     /* bit: enum line_op, 0 for notifications: to nobody */
+};
+void exchange_bars_set(struct exchange *exchange, int dcid, int p_nr,
+		       const struct exchange_bars *bars);
+/* Does a message with this word wait in the line of that side, which must not be taken, and has not left either? */
+bool exchange_barred(const struct exchange *exchange, const struct exchange_channel *channel,
+		     int side, uint64_t word);
+bool exchange_notify_barred(const struct exchange *exchange, const struct exchange_channel *channel,
+			    int side);
+/*
+ * line_export() of the line of an endpoint of this node. A barred message is withdrawn: false. What had left before
+ * the right went is for the other node to decide: that is exported as ever.
+ */
+bool exchange_export(struct exchange *exchange, struct exchange_channel *channel, int side,
+		     struct line_image *image);
 
 int exchange_status_new(struct exchange *exchange, int dcid, int p_nr,
 			struct exchange_status **statusp);

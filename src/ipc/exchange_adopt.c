@@ -111,6 +111,13 @@ static int adopt_channel(struct exchange *exchange, const struct exchange_entry 
 					      .p_nr = { name->p_nr, name->peer_nr },
 					      .endpoint = { name->endpoint[0], name->endpoint[1] },
 					      .ino = entry->ino };
+	/* What was on its way may be at another node, which decides. */
+	for (int side = 0; side < 2; side++) {
+		uint64_t word = atomic_load(&channel->page->line[side].word);
+
+		if (line_word_state(word) == LINE_SENT)
+			channel->passed[side] = line_word_seq(word);
+	}
 	exchange_channel_link(exchange, channel);
 	return 0;
 }

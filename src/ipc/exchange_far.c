@@ -123,6 +123,8 @@ void exchange_unhold(struct exchange *exchange, int dcid, int p_nr, int copy_pid
 		atomic_store(&at->page->node[side], exchange->nodeid);
 		atomic_store(&at->page->copy_pid[side], copy_pid);
 		withdraw_decide(exchange, at, 1 - side);
+		/* What is here is decided here, whether or not it was on its way elsewhere. */
+		at->passed[1 - side] = 0;
 		if (bell)
 			exchange_ring(exchange, bell, at->p_nr[1 - side]);
 	}

@@ -29,6 +29,7 @@ struct exchange {
 	struct exchange_channel *first[SHM_DCS][SHM_SLOTS]; /* of each slot's list */
 	struct exchange_channel *by_slots[EXCHANGE_BUCKETS];
 	struct exchange_status *statuses;
+	struct exchange_bars bars[SHM_DCS][SHM_SLOTS]; /* of senders of this node */
 	struct exchange_name *by_ino[EXCHANGE_BUCKETS];
 };
 
@@ -50,6 +51,9 @@ void exchange_channel_link(struct exchange *exchange, struct exchange_channel *c
 /* The lines of a channel of which one side has died; see exchange_endpoint_dead(). */
 void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
 			  int dead_side);
+
+/* Fills in who may not send to the page's process. */
+void exchange_bars_show(struct exchange *exchange, struct status_page *page);
 
 /* Tells the process of a slot, in its status page, who has a channel with it. */
 void exchange_show_peers(struct exchange *exchange, int dcid, int p_nr);

@@ -15,6 +15,7 @@
 #include "node/process.h"
 #include "node/reattach.h"
 #include "node/request.h"
+#include "node/rights.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/log.h"
@@ -372,6 +373,9 @@ int adoption_rest(struct adoption *a, struct node *node)
 		if (r < 0)
 			return r;
 	}
+	for (struct process *p = node->processes; p; p = p->next)
+		if (p->status && !p->backup)
+			rights_show(p);
 	/* They are raised all the time, or a program with many descriptors could not even be loaded. */
 	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
 	node->next_request = a->head.next_request;

@@ -34,18 +34,24 @@ static uint32_t count_channels(struct process *process)
  * while the target delivers it: what leaves is marked first. What its owner keeps changing stays here;
  * it is offered when the move is decided.
  */
-static void pack_line(struct line *line, bool own, struct line_image *out)
+static void pack_line(struct exchange *exchange, struct exchange_channel *channel, int side,
+		      bool own, struct line_image *out)
 {
-	if (own)
-		line_snapshot(line, out);
-	else if (!line_export(line, out))
+	if (!own && !exchange_export(exchange, channel, side, out))
 		memset(out, 0, sizeof(*out));
+	if (!own)
+		return;
+	line_snapshot(&channel->page->line[side], out);
+	if (exchange_barred(exchange, channel, side, out->word))
+		out->word = line_word(line_word_seq(out->word), LINE_WITHDRAWN,
+				      line_word_op(out->word), 0);
 }
 
-static void pack_channel(const struct process *process, const struct exchange_channel *channel,
+static void pack_channel(const struct process *process, struct exchange_channel *channel,
 			 struct move_channel *out)
 {
 	int own = exchange_side(channel, process->p_nr);
+	struct exchange *exchange = process->node->exchange;
 	struct channel_page *page = channel->page;
 
 	memset(out, 0, sizeof(*out));
@@ -54,8 +60,10 @@ static void pack_channel(const struct process *process, const struct exchange_ch
 	for (int i = 0; i < 2; i++) {
 		int side = i == 0 ? own : 1 - own;
 
-		pack_line(&page->line[side], side == own, &out->line[i]);
+		pack_line(exchange, channel, side, side == own, &out->line[i]);
 		notify_snapshot(&page->notify[side], &out->notify[i]);
+		if (exchange_notify_barred(exchange, channel, side))
+			out->notify[i].taken = out->notify[i].posted;
 		out->withdraw[i] = page->withdraw[side];
 	}
 }
@@ -159,6 +167,9 @@ static void unpack_channel(struct process *process, const struct move_channel *i
 	here = peer_is_here(process, peer, in->peer_nr);
 	line_merge(&channel->page->line[own], &in->line[0], here);
 	line_merge(&channel->page->line[1 - own], &in->line[1], true);
+	/* The node that it comes from has let this pass, and a third one may have it. */
+	if (!here && line_word_state(in->line[0].word) == LINE_SENT)
+		channel->passed[own] = line_word_seq(in->line[0].word);
 	notify_merge(&channel->page->notify[own], &in->notify[0]);
 	notify_merge(&channel->page->notify[1 - own], &in->notify[1]);
 	if (in->withdraw[0])

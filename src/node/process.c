@@ -13,6 +13,7 @@
 #include "node/node.h"
 #include "node/order.h"
 #include "node/request.h"
+#include "node/rights.h"
 #include "node/warning.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -154,8 +155,10 @@ void process_free(struct process *process)
 	if (process->ended && !process->arriving && !process->backup &&
 	    process->state != PROCESS_STARTING)
 		ended_keep(process);
-	if (process->status)
+	if (process->status) {
+		rights_hide(process);
 		exchange_status_free(node->exchange, process->status);
+	}
 	proc_log_free(process->log);
 	os_close(process->pidfd);
 	free(process);
@@ -241,6 +244,7 @@ void process_detach(struct process *process)
 	if (!process->status)
 		return;
 	warning_cancel(process);
+	rights_hide(process);
 	process->status->page->unbound = 1;
 	if (exchange_bell(node->exchange, process->dcid, process->p_nr, &bell) == 0) {
 		exchange_poke(bell);

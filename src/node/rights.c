@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "node/handlers.h"
 #include "node/node.h"
 #include "node/order.h"
@@ -75,6 +76,42 @@ static bool is_allowed(const priv_usr_t *priv, int call)
 	return priv->priv_dvk_allowed.chunk[call / 16] >> call % 16 & 1;
 }
 
+static uint32_t barred_kinds(const struct node *node, int dcid, int p_nr)
+{
+	static const struct {
+		enum line_op op;
+		int call;
+	} needs[] = { { LINE_OP_NONE, DVK_NOTIFY },
+		      { LINE_OP_SEND, DVK_SEND },
+		      { LINE_OP_SENDREC, DVK_SENDREC },
+		      { LINE_OP_REPLY, DVK_REPLY } };
+	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	uint32_t kinds = node_is_sysproc(node, dcid, p_nr) ? 0 : 1u << LINE_OP_REPLY;
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
+		if (!is_allowed(priv, needs[i].call))
+			kinds |= 1u << needs[i].op;
+	return kinds;
+}
+
+void rights_show(const struct process *process)
+{
+	const struct node *node = process->node;
+	const struct directory_dc *dc = &node->directory.dc[process->dcid];
+	struct exchange_bars bars = { .kinds = barred_kinds(node, process->dcid, process->p_nr) };
+
+	for (int p_nr = -dc->nr_tasks; p_nr + dc->nr_tasks < dc->nr_sysprocs; p_nr++)
+		if (!node_may_talk(node, process->dcid, process->p_nr, p_nr))
+			bits_set(bars.to, (unsigned)shm_index(p_nr));
+	exchange_bars_set(node->exchange, process->dcid, process->p_nr, &bars);
+}
+
+void rights_hide(const struct process *process)
+{
+	if (!process->backup)
+		exchange_bars_set(process->node->exchange, process->dcid, process->p_nr, NULL);
+}
+
 static bool may_copy_with(const struct node *node, int dcid, int own_nr, int peer_nr)
 {
 	return peer_nr == own_nr || node_may_talk(node, dcid, own_nr, peer_nr);
@@ -141,8 +178,10 @@ static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wan
 	priv->priv_level = wanted->priv_level;
 	priv->priv_ipc_to = wanted->priv_ipc_to;
 	priv->priv_dvk_allowed = wanted->priv_dvk_allowed;
-	if (process)
+	if (process) {
 		node_fill_rights(node, dcid, p_nr, process->status->page);
+		rights_show(process);
+	}
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
 

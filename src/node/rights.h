@@ -4,8 +4,8 @@
 
 /*
  * Who may call what, and whom: the privileges of the contract (section 4.7), kept at the owner's node.
- * Enforced where a process cannot get round it: no channel is handed out to an endpoint that its
- * privileges exclude.
+ * Enforced where a process cannot get round it: no channel for sending is handed out to an endpoint that its
+ * privileges exclude, and what it writes into a channel that it has is taken by nobody (ipc/exchange_bars.c).
  */
 
 #include <stdbool.h>
@@ -14,8 +14,14 @@
 
 struct node;
 
+struct process;
+
 /* Sets the defaults of a fresh binding. */
 void rights_reset(struct node *node, int dcid, int p_nr);
+/* The process is an endpoint of this node from now on, or its privileges have changed: shown to those it may reach. */
+void rights_show(const struct process *process);
+/* It is one no more. */
+void rights_hide(const struct process *process);
 bool node_is_sysproc(const struct node *node, int dcid, int p_nr);
 bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr);
 /*

@@ -141,8 +141,8 @@ static bool put_own_line(struct peer *peer, struct exchange_channel *channel, in
 
 	if (!line_untold(channel, side, true))
 		return true;
-	/* Its owner is at it just now; he rings when he is done. */
-	if (!line_export(&channel->page->line[side], &image))
+	/* Its owner is at it just now, and rings when it is done; or the message is barred. */
+	if (!exchange_export(peer->proxy->exchange, channel, side, &image))
 		return true;
 	wanted = wanted_back(channel, side, image.word);
 	if (!put_line(peer, channel, side, &image, wanted))
@@ -204,7 +204,12 @@ static bool put_notify(struct peer *peer, struct exchange_channel *channel, int 
 
 	if (!notify_untold(channel, side))
 		return true;
+	/* Taken here, so that nobody hears of it. */
+	if (exchange_notify_barred(peer->proxy->exchange, channel, side))
+		notify_take(&channel->page->notify[side], false, &image);
 	notify_snapshot(&channel->page->notify[side], &image);
+	if (exchange_notify_barred(peer->proxy->exchange, channel, side))
+		image.taken = image.posted;
 	frame.posted = image.posted;
 	frame.taken = image.taken;
 	frame.bits = image.bits;

@@ -29,13 +29,14 @@
 
 #include "dvk.h"
 
-#define SHM_VERSION	    7
+#define SHM_VERSION	    8
 #define SHM_PAGE_BYTES	    4096u
 #define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
 #define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
 #define SHM_DCS		    32
 #define SHM_NEWS_WORDS	    (SHM_SLOTS / 64)
 #define SHM_TALK_CPUS	    32
+#define SHM_BARS	    4 /* what can be barred, by enum line_op; 0: notifications */
 #define SHM_NODE_NEWS_WORDS (SHM_DCS * SHM_SLOTS / 64)
 
 #define SHM_MAGIC_CHANNEL 0x43535644u /* "DVSC" */
@@ -187,6 +188,11 @@ struct status_page {
 	/* bit: slot that has a channel with this one, so that a stranger whose ring was lost is found */
 	_Atomic uint64_t peers[SHM_NEWS_WORDS];
 	_Atomic uint32_t rights; /* counted up when they change: ask anew before you send */
+	/*
+	 * Bit: slot on this node that may not send this to us now. Whoever takes looks first: a sender can write into a
+	 * channel that it was given to hear by.
+	 */
+	_Alignas(64) _Atomic uint64_t barred[SHM_BARS][SHM_NEWS_WORDS];
 };
 
 _Static_assert(sizeof(struct status_page) <= SHM_PAGE_BYTES, "a status fits its page");

@@ -26,5 +26,7 @@ static inline void say(struct answer *answer, long value)
 		answer->v[answer->n++] = value;
 }
 
+void puppet_forge(const struct order *order, struct answer *answer); /* forge.c */
+
 /* Verbs that few tests need (puppet_rare.c); ends with a row without a verb. */
 extern const struct verb_row puppet_rare[];

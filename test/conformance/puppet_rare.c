@@ -165,9 +165,12 @@ static void do_nulls(const struct order *o, struct answer *answer)
 }
 
 const struct verb_row puppet_rare[] = {
-	{ "edge", do_edge },	     { "ignore", do_ignore }, { "relay", do_relay },
-	{ "dvsinit", do_dvsinit },   { "dvsend", do_dvsend }, { "closefd", do_closefd },
-	{ "pxbind", do_pxbind },     { "pair", do_pair },     { "nodeup", do_nodeup },
-	{ "nodedown", do_nodedown }, { "proxy", do_proxy },   { "nulls", do_nulls },
-	{ "setuid", do_setuid },     { "dcname", do_dcname }, { NULL, NULL },
+	{ "edge", do_edge },	     { "ignore", do_ignore },
+	{ "relay", do_relay },	     { "dvsinit", do_dvsinit },
+	{ "dvsend", do_dvsend },     { "closefd", do_closefd },
+	{ "pxbind", do_pxbind },     { "pair", do_pair },
+	{ "nodeup", do_nodeup },     { "forge", puppet_forge },
+	{ "nodedown", do_nodedown }, { "proxy", do_proxy },
+	{ "nulls", do_nulls },	     { "setuid", do_setuid },
+	{ "dcname", do_dcname },     { NULL, NULL },
 };

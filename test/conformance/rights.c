@@ -53,6 +53,110 @@ static void test_a_destination_taken_away_from_an_open_channel(void)
 	acquaint(a, b);
 }
 
+/* As in a line: core/line.h. */
+enum {
+	FORGE_NOTE,
+	FORGE_SEND,
+	FORGE_SENDREC,
+	FORGE_REPLY,
+	FORGE_UNKNOWN = 7,
+	STATE_WITHDRAWN = 5
+};
+
+/* Writes it into the line while b waits so; nobody takes it. */
+static void forge_in_vain(struct puppet *a, struct puppet *b, int op)
+{
+	CHECK_EQ(ask(a, "forge %d %d %d", STAGE_DCID, b->ep, op), 0);
+	if (op == FORGE_NOTE)
+		CHECK_EQ(a->value[2], 0);
+	else
+		CHECK_EQ(a->value[1], STATE_WITHDRAWN);
+	CHECK_EQ(hear(b), EDVSTIMEDOUT);
+}
+
+static void test_what_is_written_without_the_right_to_send(void)
+{
+	static const int ops[] = { FORGE_SEND, FORGE_SENDREC, FORGE_REPLY, FORGE_UNKNOWN };
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	learn(a);
+	acquaint(a, b);
+	give(b, a, -1, without_slot(b->nr));
+	for (int i = 0; i < 4; i++) {
+		tell(b, "receive %d 600", ANY);
+		forge_in_vain(a, b, ops[i]);
+		tell(b, "receive %d 600", a->ep);
+		forge_in_vain(a, b, ops[i]);
+		/* A message of a peer that is called counts as its answer; this one does not. */
+		tell(b, "sendrec %d 7 600 1", a->ep);
+		forge_in_vain(a, b, ops[i]);
+	}
+	tell(b, "receive %d 600", ANY);
+	forge_in_vain(a, b, FORGE_NOTE);
+	give(b, a, -1, -1);
+	acquaint(a, b);
+}
+
+/* It waits in the line, and b looks later. */
+static void test_what_was_written_before_anybody_looks(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	learn(a);
+	acquaint(a, b);
+	give(b, a, -1, without_slot(b->nr));
+	CHECK_EQ(ask(a, "forge %d %d %d", STAGE_DCID, b->ep, FORGE_SEND), 0);
+	CHECK_EQ(ask(a, "forge %d %d %d", STAGE_DCID, b->ep, FORGE_NOTE), 0);
+	CHECK_EQ(ask(b, "receive %d 0", ANY), EDVSAGAIN);
+	CHECK_EQ(ask(b, "rcvrqst 100"), EDVSTIMEDOUT);
+}
+
+static void test_what_is_written_without_the_call(void)
+{
+	static const struct {
+		int op, call;
+	} needs[] = { { FORGE_SEND, DVK_SEND },
+		      { FORGE_SENDREC, DVK_SENDREC },
+		      { FORGE_REPLY, DVK_REPLY },
+		      { FORGE_NOTE, DVK_NOTIFY } };
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	learn(a);
+	acquaint(a, b);
+	for (int i = 0; i < 4; i++) {
+		give(b, a, ~(1L << needs[i].call), -1);
+		tell(b, "receive %d 600", a->ep);
+		forge_in_vain(a, b, needs[i].op);
+	}
+	/* To answer is no right of its own. */
+	give(b, a, ~(1L << DVK_SENDREC), -1);
+	tell(a, "serve 1");
+	CHECK_EQ(ask(b, "calls %d 1", a->ep), 0);
+	CHECK_EQ(hear(a), 0);
+}
+
+/* Its message waits, and the right goes. */
+static void test_a_sender_whose_right_goes_while_it_waits(void)
+{
+	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+	learn(a);
+	acquaint(a, b);
+	tell(a, "send %d 7 5000 1", b->ep);
+	CHECK(is_blocked(a));
+	give(b, a, -1, without_slot(b->nr));
+	CHECK_EQ(ask(b, "receive %d 300", ANY), EDVSTIMEDOUT);
+	CHECK_EQ(hear(a), EDVSTRAPDENIED);
+	give(b, a, -1, -1);
+	tell(a, "sendrec %d 7 5000 1", b->ep);
+	CHECK(is_blocked(a));
+	give(b, a, -1, without_slot(b->nr));
+	CHECK_EQ(ask(b, "receive %d 300", ANY), EDVSTIMEDOUT);
+	CHECK_EQ(hear(a), EDVSTRAPDENIED);
+	give(b, a, -1, -1);
+	acquaint(a, b);
+}
+
 static void test_every_call_taken_away(void)
 {
 	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
@@ -188,6 +292,10 @@ int main(int argc, char **argv)
 {
 	static const struct stage_test tests[] = {
 		STAGE_TEST(test_a_destination_taken_away_from_an_open_channel),
+		STAGE_TEST(test_what_is_written_without_the_right_to_send),
+		STAGE_TEST(test_what_was_written_before_anybody_looks),
+		STAGE_TEST(test_what_is_written_without_the_call),
+		STAGE_TEST(test_a_sender_whose_right_goes_while_it_waits),
 		STAGE_TEST(test_every_call_taken_away),
 		STAGE_TEST(test_what_the_user_range_may_call),
 		STAGE_TEST(test_two_of_the_user_range),
