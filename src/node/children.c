@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/children.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "node/cgroup.h"
 #include "node/node.h"
 #include "node/process.h"
+#include "node/request.h"
 #include "os/session.h"
 #include "os/task.h"
 
@@ -13,67 +15,105 @@ struct member {
 	pid_t session, pid;
 };
 
-/* All processes of the machine by session, looked at once for all rows. Under the node lock. */
-static struct {
+/* All processes of the machine by session, looked at once for all rows. */
+struct look {
+	struct request *request;
+	void (*again)(struct request *);
 	struct member *members;
 	size_t count, room;
-} look;
+};
 
 static int note(void *ctx, pid_t pid)
 {
+	struct look *look = ctx;
 	struct member *more;
 	struct task_id id;
 
-	(void)ctx;
-	if (look.count == look.room) {
-		look.room = look.room ? 2 * look.room : 256;
-		more = realloc(look.members, look.room * sizeof(*more));
+	if (look->count == look->room) {
+		look->room = look->room ? 2 * look->room : 256;
+		more = realloc(look->members, look->room * sizeof(*more));
 		if (!more)
 			return -1;
-		look.members = more;
+		look->members = more;
 	}
 	if (os_task_of(pid, &id) == 0) /* no remains */
-		look.members[look.count++] = (struct member){ os_session_of(pid), pid };
+		look->members[look->count++] = (struct member){ os_session_of(pid), pid };
 	return 0;
 }
 
-void children_begin(const struct node *node)
+static void *look_main(void *arg)
 {
-	if (cgroup_folder(node) < 0 && node->processes)
-		os_task_each(note, NULL);
+	struct look *look = arg;
+	struct node *node = look->request->node;
+
+	os_task_each(note, look);
+	node_lock(node);
+	node->searches--;
+	look->request->children = look;
+	look->again(look->request);
+	node_unlock(node);
+	return NULL;
 }
 
-void children_end(void)
+bool children_look(struct request *request, void (*again)(struct request *))
 {
-	free(look.members);
-	look.members = NULL;
-	look.count = look.room = 0;
+	struct node *node = request->node;
+	struct look *look;
+	pthread_t thread;
+
+	if (request->children || cgroup_folder(node) >= 0 || !node->processes ||
+	    node->searches >= NODE_SEARCHES_MAX)
+		return false;
+	look = calloc(1, sizeof(*look));
+	if (!look)
+		return false;
+	look->request = request;
+	look->again = again;
+	node->searches++;
+	if (pthread_create(&thread, NULL, look_main, look)) {
+		node->searches--;
+		free(look);
+		return false;
+	}
+	pthread_detach(thread);
+	return true;
+}
+
+void children_end(struct request *request)
+{
+	if (request->children)
+		free(request->children->members);
+	free(request->children);
+	request->children = NULL;
 }
 
 /* Every process that is started here leads a session. */
-static int of_session(const struct process *process, pid_t *pids, int max)
+static int of_session(const struct look *look, const struct process *process, pid_t *pids, int max)
 {
 	int count = 0;
 
-	for (size_t i = 0; i < look.count; i++) {
-		if (look.members[i].session != process->lpid ||
-		    look.members[i].pid == process->lpid)
+	for (size_t i = 0; look && i < look->count; i++) {
+		const struct member *member = &look->members[i];
+
+		if (member->session != process->lpid || member->pid == process->lpid)
 			continue;
 		if (count < max)
-			pids[count] = look.members[i].pid;
+			pids[count] = member->pid;
 		count++;
 	}
-	return count;
+	return look ? count : -1;
 }
 
-void children_fill(const struct node *node, int dcid, int p_nr, struct ctl_proc_row *row)
+void children_fill(const struct request *request, int dcid, int p_nr, struct ctl_proc_row *row)
 {
-	const struct process *process = process_find((struct node *)node, dcid, p_nr);
+	struct node *node = request->node;
+	const struct process *process = process_find(node, dcid, p_nr);
 
 	row->children = -1;
 	if (!process || !process->managed || process->ended)
 		return;
-	row->children = cgroup_folder(node) < 0
-				? of_session(process, row->child, CTL_CHILDREN_MAX)
-				: cgroup_others(process, row->child, CTL_CHILDREN_MAX);
+	row->children =
+		cgroup_folder(node) < 0
+			? of_session(request->children, process, row->child, CTL_CHILDREN_MAX)
+			: cgroup_others(process, row->child, CTL_CHILDREN_MAX);
 }

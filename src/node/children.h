@@ -4,15 +4,20 @@
 
 /*
  * The processes that came from a process of this node and live, for `dvs ps`: what is in its control group,
- * or, where there are none, in its session. Node lock held from begin to end.
+ * or, where there are none, in its session. For that all processes of the machine are looked at, by a
+ * thread without the node lock.
  */
 
-struct ctl_proc_row;
-struct node;
+#include <stdbool.h>
 
-void children_begin(const struct node *node);
+struct ctl_proc_row;
+struct request;
+
+/* Before the first row. True: `again` is called when all is known that the rows need. */
+bool children_look(struct request *request, void (*again)(struct request *));
 /* Of the process behind a slot; "not known" where it was not started here, or is elsewhere. */
-void children_fill(const struct node *node, int dcid, int p_nr, struct ctl_proc_row *row);
-void children_end(void);
+void children_fill(const struct request *request, int dcid, int p_nr, struct ctl_proc_row *row);
+/* After the last row, and when the request is freed. */
+void children_end(struct request *request);
 
 #endif

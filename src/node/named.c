@@ -12,8 +12,6 @@
 #include "node/request.h"
 #include "os/pid.h"
 
-#define SEARCHES_MAX 8 /* at one time; each has a thread */
-
 /* The request stays as it is meanwhile: whoever keeps it is this thread. */
 struct search {
 	struct request *request;
@@ -42,7 +40,7 @@ static void *search_main(void *arg)
 static int search_start(struct request *request, bool thread, void (*again)(struct request *))
 {
 	struct node *node = request->node;
-	struct search *search = node->searches < SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
+	struct search *search = node->searches < NODE_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
 	pthread_t id;
 
 	if (search) {

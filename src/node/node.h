@@ -44,6 +44,8 @@ struct server;
 struct restart;
 struct homecoming;
 
+#define NODE_SEARCHES_MAX 8 /* threads at one time that look at all processes of the machine */
+
 struct node_options {
 	int id;
 	char name[MAXNODENAME];
@@ -95,7 +97,7 @@ struct node {
 	struct request *forwarded;     /* waiting for another node's answer */
 	struct ended *ended;	       /* processes that are no more, and their logs */
 	struct cgroups *cgroups;       /* NULL: none can be made here; see cgroup.h */
-	unsigned searches;	       /* for tasks that requests name */
+	unsigned searches;	       /* under way: named.h, children.h */
 	struct ring_chase *chases;     /* looking for endpoints that wait for each other */
 	struct copy_task *copies;      /* data copies under way */
 	struct streams *streams;       /* who does the large ones */

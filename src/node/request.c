@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/refusal.h"
+#include "node/children.h"
 #include "node/departure.h"
 #include "node/node.h"
 #include "node/outbox.h"
@@ -65,6 +66,7 @@ static void client_unlink(struct request *request)
 
 static void request_free(struct request *request)
 {
+	children_end(request);
 	client_unlink(request);
 	os_source_free(request->source);
 	if (request->fd >= 0 && request->outbox)

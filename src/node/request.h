@@ -19,6 +19,7 @@
 struct node;
 struct os_peer;
 struct os_source;
+struct look;
 struct outbox;
 struct refusal;
 
@@ -54,8 +55,9 @@ struct request {
 	void (*moved)(struct request *request, const struct ctl_move *report);
 	void (*again)(
 		struct request *request); /* set once order_catch_up() has been asked for it */
-	pid_t named;  /* the task that it names, once searched for: see named.h */
-	void *keeper; /* of whoever keeps the request */
+	pid_t named;	       /* the task that it names, once searched for: see named.h */
+	struct look *children; /* for its rows: see children.h */
+	void *keeper;	       /* of whoever keeps the request */
 	struct request *next_kept;
 };
 

@@ -20,15 +20,16 @@
  * one that cannot be reached is stood in for by our own row of the directory.
  */
 
-static void fill_row(const struct node *node, int dcid, int p_nr, struct ctl_proc_row *row)
+static void fill_row(const struct request *request, int dcid, int p_nr, struct ctl_proc_row *row)
 {
+	const struct node *node = request->node;
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 
 	memset(row, 0, sizeof(*row));
 	table_proc(node, dcid, p_nr, &row->proc);
 	row->owner = ep->node;
 	row->generation = ep->generation;
-	children_fill(node, dcid, p_nr, row);
+	children_fill(request, dcid, p_nr, row);
 }
 
 static bool wanted_dc(const struct request *request, int dcid)
@@ -54,7 +55,7 @@ static void row_of(struct request *request, int dcid, int p_nr)
 {
 	struct ctl_proc_row row;
 
-	fill_row(request->node, dcid, p_nr, &row);
+	fill_row(request, dcid, p_nr, &row);
 	request_row(request, &row, sizeof(row));
 }
 
@@ -77,12 +78,11 @@ static bool dc_exists(struct request *request)
 
 void handle_proctable(struct request *request)
 {
-	if (!dc_exists(request))
+	if (!dc_exists(request) || children_look(request, handle_proctable))
 		return;
 	/* cmd 1, from another node: only what this one owns */
-	children_begin(request->node);
 	each_endpoint(request, request->head.cmd == 1 ? own_row : row_of);
-	children_end();
+	children_end(request);
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
 
@@ -103,11 +103,10 @@ static void finish_ps(struct request *request)
 
 void handle_ps(struct request *request)
 {
-	if (!dc_exists(request))
+	if (!dc_exists(request) || children_look(request, handle_ps))
 		return;
-	children_begin(request->node);
 	each_endpoint(request, own_row);
-	children_end();
+	children_end(request);
 	gather_start(request, CTL_PROCTABLE, finish_ps);
 }
 

@@ -6,7 +6,7 @@
  * The lock of a daemon, under which nothing waits for another process, a peer or a time. Each thread knows
  * whether it holds one, and everything in os/ that may wait says so before it does: a wait with a lock
  * held is an error in the daemon's log, which the scenarios look for at their end. Waiting on a condition gives the
- * lock back, and is none of this.
+ * lock back, and is none of this. A look at all tasks of the machine counts as a wait.
  */
 
 #include <pthread.h>

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/lock.h"
 #include "os/loop.h"
 #include "os/socket.h"
 
@@ -97,10 +98,12 @@ pid_t os_tgid_of(pid_t tid)
 /* First number among the entries of a /proc directory for which the innermost number is `want`. */
 static pid_t find_in(const char *path, pid_t want, uint64_t pidns)
 {
-	DIR *dir = opendir(path);
 	struct dirent *entry;
 	pid_t found = -ESRCH;
+	DIR *dir;
 
+	os_lock_wait_begins("a search for a task");
+	dir = opendir(path);
 	if (!dir)
 		return -ESRCH;
 	while (found < 0 && (entry = readdir(dir))) {

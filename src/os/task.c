@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/lock.h"
 #include "os/task.h"
 
 /* State letter and start time. The name may hold anything, so count from its closing bracket. */
@@ -117,10 +118,12 @@ int os_task_wait_gone(const struct task_id *id, int timeout_ms)
 
 int os_task_each(int (*fn)(void *ctx, pid_t pid), void *ctx)
 {
-	DIR *dir = opendir("/proc");
 	struct dirent *entry;
 	int r = 0;
+	DIR *dir;
 
+	os_lock_wait_begins("os_task_each()");
+	dir = opendir("/proc");
 	if (!dir)
 		return -errno;
 	while (!r && (entry = readdir(dir))) {
