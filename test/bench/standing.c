@@ -4,14 +4,18 @@
  * Makes what has to stand while something else is measured, says `ready`, and stands until it is killed.
  *
  *	standing files COUNT FOLDER	has that many files of the folder open
+ *	standing threads COUNT		has that many threads
+ *	standing mappings COUNT		has that many mappings of a page each
  *	standing endpoints DC COUNT	that many processes, bound to 0, 1, ... of the DC
  */
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -39,6 +43,42 @@ static int open_files(int count, const char *folder)
 		snprintf(path, sizeof(path), "%s/%d", folder, i);
 		if (open(path, O_RDWR | O_CREAT, 0600) < 0)
 			return fail(path);
+	}
+	stand();
+}
+
+static void *sleep_on(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static int start_threads(int count)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 65536);
+	for (int i = 1; i < count; i++)
+		if (pthread_create(&thread, &small, sleep_on, NULL))
+			return fail("pthread_create");
+	stand();
+}
+
+/* Every second page cannot be written to, so that no two become one mapping; each has contents. */
+static int map_pages(int count)
+{
+	size_t page = 4096, bytes = (size_t)count * page;
+	char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return fail("mmap");
+	for (int i = 0; i < count; i++) {
+		at[(size_t)i * page] = (char)(i + 1);
+		if (i % 2 && mprotect(at + (size_t)i * page, page, PROT_READ))
+			return fail("mprotect");
 	}
 	stand();
 }
@@ -78,8 +118,13 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "files"))
 		return open_files((int)strtol(argv[2], NULL, 10), argv[3]);
+	if (argc == 3 && !strcmp(argv[1], "threads"))
+		return start_threads((int)strtol(argv[2], NULL, 10));
+	if (argc == 3 && !strcmp(argv[1], "mappings"))
+		return map_pages((int)strtol(argv[2], NULL, 10));
 	if (argc == 4 && !strcmp(argv[1], "endpoints"))
 		return bind_many((int)strtol(argv[2], NULL, 10), (int)strtol(argv[3], NULL, 10));
-	fprintf(stderr, "usage: standing files COUNT FOLDER | endpoints DC COUNT\n");
+	fprintf(stderr,
+		"usage: standing files COUNT FOLDER | threads COUNT | mappings COUNT | endpoints DC COUNT\n");
 	return 2;
 }
