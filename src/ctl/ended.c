@@ -54,6 +54,8 @@ const char *ended_text(const struct ctl_ended_row *row, char *buf, size_t size)
 
 	if (row->reason == CTL_ENDED_INIT)
 		snprintf(buf, size, "killed with its container on node %d", row->node);
+	else if (row->reason == CTL_ENDED_NODE)
+		snprintf(buf, size, "lost with node %d", row->node);
 	else if (row->reason == CTL_ENDED_MOVED)
 		snprintf(buf, size, "killed when its endpoint was moved by hand");
 	else

@@ -239,7 +239,7 @@ static int take_ended(struct node *node, const struct handover_ended *ended)
 {
 	struct ctl_ended_row row = { .dcid = ended->dcid,
 				     .p_nr = ended->p_nr,
-				     .node = node->options.id,
+				     .node = ended->node,
 				     .lpid = ended->lpid,
 				     .vpid = ended->vpid,
 				     .wait_status = ended->wait_status,

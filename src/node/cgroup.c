@@ -59,10 +59,26 @@ int cgroup_folder(const struct node *node)
 	return node->cgroups ? node->cgroups->folder : -1;
 }
 
+/* One that the predecessor had still to remove. */
+static void end_unknown(void *ctx, const char *found)
+{
+	struct node *node = ctx;
+	char name[CGROUP_NAME_MAX];
+
+	for (const struct process *p = node->processes; p; p = p->next)
+		if (!strcmp(p->cgroup, found))
+			return;
+	if (snprintf(name, sizeof(name), "%s", found) < (int)sizeof(name))
+		cgroup_end(node, name, true);
+}
+
 void cgroup_adopt(struct node *node, int folder)
 {
-	if (folder >= 0)
-		node->cgroups = new_cgroups(folder);
+	if (folder < 0)
+		return;
+	node->cgroups = new_cgroups(folder);
+	if (node->cgroups)
+		os_cgroup_each(folder, end_unknown, node);
 }
 
 static void forget(struct doomed **link)

@@ -20,7 +20,8 @@ struct process;
 
 /* Without a folder the log says why. */
 void cgroup_open(struct node *node);
-/* For a daemon that executes itself anew: the folder's descriptor, -1 without one; and taking it over. */
+/* For a daemon that executes itself anew: the folder's descriptor, -1 without one; and taking it over,
+ * when the processes have been. */
 int cgroup_folder(const struct node *node);
 void cgroup_adopt(struct node *node, int folder);
 /* Ends what runs in them and removes all, without the lock, when the loop does not run any more. */

@@ -117,6 +117,45 @@ void ended_keep(struct process *process)
 	keep_to_limits(node, process->dcid);
 }
 
+static void note_lost(struct node *node, int dcid, int p_nr)
+{
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	struct ended *ended = calloc(1, sizeof(*ended));
+
+	if (!ended)
+		return;
+	ended->next = node->ended;
+	ended->row = (struct ctl_ended_row){ .dcid = dcid,
+					     .p_nr = p_nr,
+					     .node = ep->node,
+					     .lpid = ep->lpid,
+					     .vpid = ep->vpid,
+					     .wait_status = -1,
+					     .reason = CTL_ENDED_NODE,
+					     .generation = ep->generation,
+					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
+	memcpy(ended->row.name, ep->name, strnlen(ep->name, sizeof(ended->row.name) - 1));
+	node->ended = ended;
+	keep_to_limits(node, dcid);
+}
+
+void ended_with_node(struct node *node, int leaving)
+{
+	int lowest = 0;
+
+	while (lowest < NR_NODES && (lowest == leaving || !node->directory.node[lowest].up))
+		lowest++;
+	if (lowest != node->options.id)
+		return;
+	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		const struct directory_dc *dc = &node->directory.dc[dcid];
+
+		for (int index = 0; dc->running && index < SHM_SLOTS; index++)
+			if (dc->slot[index].bound && dc->slot[index].node == leaving)
+				note_lost(node, dcid, index - SHM_TASKS);
+	}
+}
+
 void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx)
 {
 	for (const struct ended *ended = node->ended; ended; ended = ended->next)

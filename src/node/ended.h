@@ -23,6 +23,11 @@ struct request;
 
 /* Takes note of a process that has ended, and its log over; nothing if it never ran behind an endpoint. */
 void ended_keep(struct process *process);
+/*
+ * A node leaves, and with it what runs there: of the nodes that stay, the lowest takes note of that. Before the
+ * directory is told.
+ */
+void ended_with_node(struct node *node, int leaving);
 /* The slot has another process: what the earlier ones wrote is not asked for any more. */
 void ended_forget_log(struct node *node, int dcid, int p_nr);
 /* A life in which nothing was executed: there is nothing to tell. */

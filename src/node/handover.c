@@ -191,6 +191,7 @@ static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct p
 
 	record.ended = (struct handover_ended){ .dcid = row->dcid,
 						.p_nr = row->p_nr,
+						.node = row->node,
 						.lpid = row->lpid,
 						.vpid = row->vpid,
 						.wait_status = row->wait_status,

@@ -11,6 +11,7 @@
 #include "node/backup.h"
 #include "node/copy.h"
 #include "node/departure.h"
+#include "node/ended.h"
 #include "node/hand.h"
 #include "node/handlers.h"
 #include "node/node.h"
@@ -297,6 +298,8 @@ void order_deliver(void *ctx, uint64_t order, const struct command *cmd)
 	struct directory_result result = { 0 };
 
 	drain_links(node, cmd);
+	if (cmd->kind == COMMAND_NODE_LEAVE && directory_check(&node->directory, cmd) == 0)
+		ended_with_node(node, cmd->node);
 	directory_apply(&node->directory, order, cmd, &node->effects, &result);
 	for (uint32_t i = 0; i < node->effects.count; i++)
 		carry_out(node, &node->effects.item[i]);

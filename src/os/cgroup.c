@@ -118,43 +118,19 @@ static void kill_tree(int group, const char *name, int depth)
 	os_close(fd);
 }
 
-/* Locked, and still the group of that name. */
+/* Locked, and still the group of that name. -EAGAIN: it is another's, or one has just removed it. */
 static int lock_folder(int own, const char *name)
 {
 	int fd = open_group(own, name);
 	struct stat here, there;
 
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? -EAGAIN : fd;
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &here) == 0 &&
 	    fstatat(own, name, &there, 0) == 0 && here.st_ino == there.st_ino)
 		return fd;
 	os_close(fd);
 	return -EAGAIN;
-}
-
-int os_cgroup_claim(int node)
-{
-	int own = open_own(), r = -EAGAIN;
-
-	if (own < 0)
-		return own;
-	for (int i = 0; i < FOLDERS_MAX && r == -EAGAIN; i++) {
-		char name[OS_CGROUP_NAME_MAX];
-
-		snprintf(name, sizeof(name), i ? OS_CGROUP_FOLDER "%d-%d" : OS_CGROUP_FOLDER "%d",
-			 node, i);
-		if (mkdirat(own, name, 0755) < 0 && errno != EEXIST)
-			r = -errno;
-		else
-			r = lock_folder(own, name);
-	}
-	os_close(own);
-	if (r >= 0) { /* of one with this number that was killed, perhaps */
-		each(r, kill_tree, 0);
-		each(r, remove_tree, 0);
-	}
-	return r;
 }
 
 int os_cgroup_folder_name(int folder, char *name, size_t size)
@@ -195,14 +171,43 @@ bool os_cgroup_release(int folder)
 	return r == 0;
 }
 
+/* One whose daemon has ended. */
+static void sweep_folder(int group, const char *name, int depth)
+{
+	int fd = is_folder(name) ? lock_folder(group, name) : -1;
+
+	(void)depth;
+	if (fd >= 0)
+		os_cgroup_release(fd);
+}
+
+int os_cgroup_claim(int node)
+{
+	int own = open_own(), r = -EAGAIN;
+
+	if (own < 0)
+		return own;
+	each(own, sweep_folder, 0);
+	for (int i = 0; i < FOLDERS_MAX && r == -EAGAIN; i++) {
+		char name[OS_CGROUP_NAME_MAX];
+
+		snprintf(name, sizeof(name), i ? OS_CGROUP_FOLDER "%d-%d" : OS_CGROUP_FOLDER "%d",
+			 node, i);
+		if (mkdirat(own, name, 0755) < 0 && errno != EEXIST)
+			r = -errno;
+		else
+			r = lock_folder(own, name);
+	}
+	os_close(own);
+	return r;
+}
+
 static void sweep(int group, const char *name, int depth)
 {
 	int fd;
 
 	if (is_folder(name)) {
-		fd = lock_folder(group, name);
-		if (fd >= 0)
-			os_cgroup_release(fd);
+		sweep_folder(group, name, depth);
 		return;
 	}
 	fd = depth < DEPTH_MAX ? open_group(group, name) : -1;
@@ -224,6 +229,21 @@ void os_cgroup_sweep(void)
 		return;
 	each(top, sweep, 0);
 	os_close(top);
+}
+
+void os_cgroup_each(int folder, void (*fn)(void *ctx, const char *name), void *ctx)
+{
+	int fd = open_group(folder, ".");
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir)
+		os_close(fd);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			fn(ctx, entry->d_name);
+	if (dir)
+		closedir(dir);
 }
 
 int os_cgroup_make(int folder, const char *name)

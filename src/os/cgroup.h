@@ -19,7 +19,8 @@
 #define OS_CGROUP_FOLDER   "dvs." /* then the node's number */
 
 /*
- * Makes the folder of a daemon and locks it: a descriptor, the caller's. -ENOENT where there is no
+ * Makes the folder of a daemon and locks it: a descriptor, the caller's. Those beside it whose daemons have ended
+ * are removed, with what runs there. -ENOENT where there is no
  * version 2 hierarchy, -EROFS, -EACCES or the like where nothing may be made in it.
  */
 int os_cgroup_claim(int node);
@@ -30,6 +31,8 @@ bool os_cgroup_release(int folder);
 /* Removes all folders below the hierarchy's top whose daemons have ended. */
 void os_cgroup_sweep(void);
 
+/* Calls fn for each group in it. */
+void os_cgroup_each(int folder, void (*fn)(void *ctx, const char *name), void *ctx);
 /* A new group: its descriptor, the caller's. -EEXIST. */
 int os_cgroup_make(int folder, const char *name);
 /* -EBUSY: something runs in it. */

@@ -182,6 +182,8 @@ enum ctl_end_reason {
 	CTL_ENDED_KILL = 2,   /* by the signal that dvs kill had sent */
 	CTL_ENDED_INIT = 3,   /* its container ended on that node */
 	CTL_ENDED_MOVED = 4,  /* by hand: its endpoint went on in another process */
+	CTL_ENDED_NODE = 5,   /* its node left the cluster, or died */
+	CTL_ENDED_REASONS
 };
 
 struct ctl_ended_row {

@@ -216,11 +216,13 @@ static void process_fields(struct cursor *c, struct handover_process *p)
 static void ended_fields(struct cursor *c, struct handover_ended *e)
 {
 	slot(c, &e->dcid, &e->p_nr);
+	s32(c, &e->node);
+	within(c, e->node, 0, NR_NODES - 1);
 	s32(c, &e->lpid);
 	s32(c, &e->vpid);
 	s32(c, &e->wait_status);
 	u32(c, &e->reason);
-	within(c, e->reason, 0, CTL_ENDED_MOVED);
+	within(c, e->reason, 0, CTL_ENDED_REASONS - 1);
 	u64(c, &e->generation);
 	u64(c, &e->ended_ns);
 	text_field(c, e->name, sizeof(e->name));

@@ -111,7 +111,7 @@ struct handover_process {
 };
 
 struct handover_ended {
-	int32_t dcid, p_nr, lpid, vpid, wait_status;
+	int32_t dcid, p_nr, node, lpid, vpid, wait_status;
 	uint32_t reason; /* enum ctl_end_reason */
 	uint64_t generation, ended_ns;
 	char name[16]; /* terminated */

@@ -39,6 +39,7 @@ static const struct handover_record samples[] = {
 		       .log = { 31, 32, 33, 7, 5, 4096, 1000, 12 } } },
 	{ .kind = HANDOVER_ENDED,
 	  .ended = { .p_nr = 11,
+		     .node = 31,
 		     .lpid = 77,
 		     .wait_status = -1,
 		     .reason = 4,

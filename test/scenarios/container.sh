@@ -54,7 +54,8 @@ begin "what a program left behind ends with it, and nothing else does"
 timeout 10 dvs -n 0 run 0 41 -- sleep 7771 >/dev/null || fail "not started"
 timeout 10 dvs -n 0 run 0 42 -- sh -c '(sleep 7772 & sleep 7772 &); sleep 7772 & exec sleep 7773' >/dev/null || fail "not started"
 until_true 5 pgrep -f 'sleep 7773' >/dev/null || fail "it does not run"
-[[ $(pgrep -fc 'sleep 7772') == 3 ]] || fail "$(pgrep -fc 'sleep 7772') children"
+three() { [[ $(pgrep -fc '^sleep 7772') == 3 ]]; }
+until_true 5 three || fail "$(pgrep -fc 'sleep 7772') children"
 kill -9 "$(lpid_of 42)"
 none() { ! pgrep -f 'sleep 7772' >/dev/null; }
 until_true 5 none || fail "left: $(pgrep -fa 'sleep 7772')"

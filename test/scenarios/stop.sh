@@ -153,6 +153,15 @@ timeout 10 dvs dc rm 1 >/dev/null && timeout 10 dvs dc create 1 >/dev/null
 [[ $(dvs ps 1 --all --json) == "[]" ]] || fail "kept: $(dvs ps 1 --all --json)"
 end
 
+begin "ps --all: what was lost with its node"
+run1 1 15 sleep 600
+timeout 10 dvs lab kill 1 >/dev/null
+ends_as 15 "lost with node 1"
+[[ $(of_ended 15 node) == 1 && $(of_ended 15 name) == sleep && $(of_ended 15 exit_status) == None ]] || fail "$(dvs ps 1 --all --json)"
+timeout 20 dvs lab start 1 >/dev/null || fail "node 1 does not come back"
+reason_is 15 "lost with node 1" || fail "forgotten: $(of_ended 15 reason)"
+end
+
 begin "logs: of the last life, also if an earlier one ended on another node"
 run1 0 30 echo first
 ends_as 30 "exited with 0"
