@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define PATH_SHOWN 60 /* of a path in a sentence */
+#define ROUNDS_MAX 5
 
 /* An open file of ours whose position others could have, too. */
 struct position {
@@ -31,7 +32,9 @@ struct others {
 	struct refusal *refusal;
 	pid_t *pid; /* owned */
 	size_t count, capacity;
-	size_t inside;		   /* so many of them, the first, are of the container */
+	size_t inside; /* so many of them, the first, are of the container */
+	pid_t *known;  /* owned, sorted: those of the round before, which have been looked at */
+	size_t known_count;
 	struct position *position; /* owned; by file and open description */
 	size_t position_count;
 	struct position *memory; /* owned, sorted: our memory files */
@@ -388,33 +391,76 @@ static int check_one(struct others *others, bool inside)
 	return result ? result : check_positions(others);
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const pid_t *one = a, *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+/* Looks at those that are new. Returns how many, or a refusal. */
+static int check_new(struct others *others)
+{
+	int found = 0;
+
+	for (size_t i = 0; i < others->count; i++) {
+		if (others->known_count && bsearch(&others->pid[i], others->known,
+						   others->known_count, sizeof(pid_t), by_number))
+			continue;
+		int result = open_other(others, others->pid[i]);
+
+		if (result == 0) {
+			result = check_one(others, i < others->inside);
+			close(others->dir);
+		}
+		if (result < 0)
+			return result;
+		found++;
+	}
+	return found;
+}
+
+/*
+ * A process may hand what it has in common with us on to a child, and end or close it, between two of our
+ * looks: so the container is listed again until nobody is new. A container that starts processes all the
+ * time is no reason to refuse: a few rounds find whoever hands something on once.
+ */
+static int check_rounds(struct others *others, bool outside)
+{
+	int result = 1;
+
+	for (int round = 0; round < ROUNDS_MAX && result > 0; round++) {
+		result = collect_all(others, outside && round == 0);
+		if (result == 0)
+			result = check_new(others);
+		free(others->known);
+		others->known = others->pid;
+		others->known_count = others->count;
+		qsort(others->known, others->known_count, sizeof(pid_t), by_number);
+		others->pid = NULL;
+		others->count = others->capacity = 0;
+	}
+	return result < 0 ? result : 0;
+}
+
 static int check(struct inventory *inventory, bool outside, struct refusal *refusal)
 {
-	struct others others = { .inventory = inventory, .refusal = refusal };
+	/* This program has put the process together. */
+	struct others others = { .inventory = inventory, .refusal = refusal, .at = getpid() };
 
 	inventory->others = children_of_init(inventory);
 	int result = collect_memory(&others);
 
 	if (result == 0)
-		result = collect_all(&others, outside);
-	if (result == 0)
 		result = collect_positions(&others);
-	if (result == -ENOMEM)
-		result = refusal_set(refusal, EDVSNOMEM, "out of memory");
-	/* This program has put the process together. */
-	others.at = getpid();
 	if (result == 0)
 		result = check_tables(&others);
-	for (size_t i = 0; i < others.count && result == 0; i++) {
-		result = open_other(&others, others.pid[i]);
-		if (result == 0) {
-			result = check_one(&others, i < others.inside);
-			close(others.dir);
-		} else if (result == 1) {
-			result = 0;
-		}
-	}
+	if (result == 0)
+		result = check_rounds(&others, outside);
+	if (result == -ENOMEM)
+		result = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	free(others.pid);
+	free(others.known);
 	free(others.position);
 	free(others.memory);
 	return result;
