@@ -8,7 +8,7 @@
  *
  * fuzz with: src/ipc/binding.c src/ipc/call_notify.c src/ipc/call_receive.c src/ipc/call_send.c
  * fuzz with: src/ipc/call_sendrec.c src/ipc/channel.c src/ipc/control.c src/ipc/look.c src/ipc/post.c src/ipc/wait.c
- * fuzz with: src/os/memfd.c src/os/socket.c src/os/thread.c
+ * fuzz with: src/os/lock.c src/os/memfd.c src/os/socket.c src/os/thread.c
  * fuzz flags: -Dclock_gettime=made_up_time
  */
 

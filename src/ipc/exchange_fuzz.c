@@ -5,11 +5,13 @@
  * daemon does with the pages in between. Six slots, two generations of each.
  *
  * fuzz with: src/ipc/exchange.c src/ipc/exchange_channel.c src/ipc/exchange_far.c src/ipc/exchange_adopt.c
- * fuzz with: src/os/futex.c src/os/inode.c src/os/memfd.c src/os/socket.c
+ * fuzz with: src/os/futex.c src/os/inode.c src/os/lock.c src/os/memfd.c src/os/socket.c
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ipc/exchange_adopt.h"
 #include "ipc/exchange_table.h"
@@ -117,6 +119,26 @@ static void use_lines(struct input *in)
 	line_answered(line, line_word_seq(image.word));
 }
 
+/* What a move reads from a page that is over: a name out of range must not pass. */
+static void recall(struct input *in)
+{
+	struct exchange_channel *channel = take_channel(in);
+	struct page_name name;
+	int fd;
+
+	if (!channel || !exchange_recall(channel->fd, &name))
+		return;
+	if (name.kind == PAGE_STATUS)
+		return;
+	if (name.kind != PAGE_CHANNEL || !name.over || name.p_nr >= name.peer_nr)
+		abort();
+	fd = exchange_remnant(exchange, &name);
+	if (fd == -EINVAL)
+		abort();
+	if (fd >= 0)
+		close(fd);
+}
+
 static void ring(struct input *in)
 {
 	struct exchange_bell *bell = exchange_bell_find(exchange, DCID, take_nr(in));
@@ -186,8 +208,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			die(&in);
 		else if (what % 8 == 4)
 			use_lines(&in);
-		else if (what % 8 == 5)
+		else if (what % 16 == 5)
 			ring(&in);
+		else if (what % 16 == 13)
+			recall(&in);
 		else
 			scribble_somewhere(&in);
 	}
