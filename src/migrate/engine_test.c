@@ -205,21 +205,27 @@ static void try_refused(const char *kind, const char *word)
 	stage_close(&act.stage);
 }
 
+static void set_descriptors(rlim_t left, const struct rlimit *limit)
+{
+	int next = dup(STDIN_FILENO);
+	const struct rlimit low = { (rlim_t)next + left, limit->rlim_max };
+
+	close(next);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+}
+
 /* A look that fails for want of descriptors says so; it does not bury a process that lives. */
 static void test_without_descriptors(void)
 {
-	struct rlimit limit, low;
+	struct rlimit limit;
 	struct act act;
 	unsigned refused = 0;
 
 	CHECK_OR_RETURN(begin(&act, "plain", NULL) && getrlimit(RLIMIT_NOFILE, &limit) == 0);
 	for (rlim_t left = 0; left < 40; left++) {
 		struct refusal refusal = REFUSAL_NONE;
-		int next = dup(STDIN_FILENO);
 
-		close(next);
-		low = (struct rlimit){ (rlim_t)next + left, limit.rlim_max };
-		CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+		set_descriptors(left, &limit);
 		dry_run(&act, &refusal);
 		CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		if (strstr(refusal.reason, "ended") || strstr(refusal.reason, "no process") ||
@@ -233,6 +239,40 @@ static void test_without_descriptors(void)
 	CHECK(verify(&act, "without descriptors"));
 	CHECK_EQ(finish(&act), 0);
 	stage_close(&act.stage);
+}
+
+/* With any number of descriptors it is found, or it is said that not all can be seen. */
+static void test_refused_without_descriptors(void)
+{
+	static const char *const kinds[] = {
+		"seccomp",	 "memory_policy", "child",
+		"shared_reader", "memfd_shared",  "thread_personality"
+	};
+	struct rlimit limit;
+
+	CHECK_OR_RETURN(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct act act;
+
+		if (!begin(&act, "refused", kinds[i])) {
+			stage_close(&act.stage);
+			continue;
+		}
+		for (rlim_t left = 0; left < 20; left++) {
+			struct refusal refusal = REFUSAL_NONE;
+
+			set_descriptors(left, &limit);
+			dry_run(&act, &refusal);
+			CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+			if (!refusal.error)
+				printf("  %s: with %u descriptors it is not seen\n", kinds[i],
+				       (unsigned)left);
+			CHECK(refusal.error);
+		}
+		CHECK(verify(&act, kinds[i]));
+		CHECK_EQ(finish(&act), 0);
+		stage_close(&act.stage);
+	}
 }
 
 static void test_refused(void)
@@ -533,6 +573,7 @@ int main(void)
 	TEST(test_target_dies);
 	TEST(test_carried);
 	TEST(test_without_descriptors);
+	TEST(test_refused_without_descriptors);
 	TEST(test_refused);
 	TEST(test_faults);
 	TEST(test_pid_taken);

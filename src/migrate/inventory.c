@@ -361,11 +361,22 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 	return 0;
 }
 
+int inventory_check_lack(const struct inventory *inventory, struct refusal *refusal)
+{
+	int lack = inventory->text.lack ? inventory->text.lack : inventory->more.lack;
+
+	if (!lack)
+		return 0;
+	return refusal_set(refusal, lack == -ENOMEM ? EDVSNOMEM : EDVSIO,
+			   "not all of the process can be looked at: %s", strerror(-lack));
+}
+
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,
 		   struct maps_skip *skip, struct refusal *refusal)
 {
 	int result = inventory_threads(inventory);
 
+	inventory->text.lack = inventory->more.lack = 0;
 	if (result < 0)
 		return inventory_refuse_threads(inventory, result, refusal);
 	files_clear(&inventory->files);
@@ -388,6 +399,8 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (result == 0)
 		result = first ? others_check(inventory, refusal)
 			       : others_check_again(inventory, refusal);
+	if (result == 0)
+		result = inventory_check_lack(inventory, refusal);
 	inventory->process.thread_count = inventory->thread_count;
 	inventory->process.timer_count = inventory->timer_count;
 	inventory->process.map_count = inventory->maps.count;

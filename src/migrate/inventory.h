@@ -70,6 +70,12 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal);
 /* fitness.c: SysV undo; sets: how many semaphore sets the process can see, -1: not known. */
 int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal);
 
+/*
+ * Many files of /proc are missing on one kernel or another, which is no reason to refuse. That one could
+ * not be read for want of descriptors or memory is: 0, or the refusal.
+ */
+int inventory_check_lack(const struct inventory *inventory, struct refusal *refusal);
+
 /* The number after field `index` (from 1, as in proc(5)) of a stat text. */
 uint64_t inventory_stat_field(const char *stat, unsigned index);
 

@@ -85,6 +85,13 @@ static int add_children(void *ctx, const char *task)
 	return result;
 }
 
+/* As procdir_read() does it: see inventory_check_lack(). */
+static void note_lack(struct others *others, int result)
+{
+	if (result == -EMFILE || result == -ENFILE)
+		others->inventory->text.lack = result;
+}
+
 /* 0, or 1 if it has ended meanwhile (its children are the init's then), or a refusal. */
 static int open_other(struct others *others, pid_t pid)
 {
@@ -109,8 +116,10 @@ static int collect(struct others *others)
 		if (result == 1)
 			result = 0;
 		else if (result == 0) {
-			if (procdir_each(others->dir, "task", add_children, others) == -ENOMEM)
-				result = -ENOMEM;
+			result = procdir_each(others->dir, "task", add_children, others);
+			note_lack(others, result);
+			if (result != -ENOMEM)
+				result = 0;
 			close(others->dir);
 		}
 	}
@@ -360,7 +369,7 @@ static int check_positions(struct others *others)
 {
 	others->common = NULL;
 	if (others->position_count || others->memory_count)
-		procdir_each(others->dir, "fd", find_common, others);
+		note_lack(others, procdir_each(others->dir, "fd", find_common, others));
 	if (others->memory_common)
 		return refuse_memory(others);
 	return others->common ? refuse_position(others, others->common) : 0;

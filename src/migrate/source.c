@@ -480,8 +480,11 @@ static int send_thread(struct migrate_source *source, struct writer *writer, uin
 	return send_pending(source, writer, tracee->tid, false, refusal);
 }
 
-/* A stop that was held back is due here when the process is thawed; it would be lost in a move. */
-static int check_not_stopped(const struct migrate_source *source, struct refusal *refusal)
+/*
+ * Whether all could be read; and a stop that was held back is due here when the process is thawed, and
+ * would be lost in a move.
+ */
+static int check_last(const struct migrate_source *source, struct refusal *refusal)
 {
 	for (uint32_t i = 0; i < source->threads.count; i++) {
 		if (source->threads.tracee[i].stop_again)
@@ -490,7 +493,7 @@ static int check_not_stopped(const struct migrate_source *source, struct refusal
 				"the process was stopped by a signal (SIGSTOP) during the "
 				"move; continue it first");
 	}
-	return 0;
+	return inventory_check_lack(&source->inventory, refusal);
 }
 
 static int send_all(struct migrate_source *source, struct writer *writer, struct refusal *refusal)
@@ -509,7 +512,7 @@ static int send_all(struct migrate_source *source, struct writer *writer, struct
 	for (uint32_t i = 0; i < source->threads.count && result == 0; i++)
 		result = send_thread(source, writer, i, refusal);
 	if (result == 0)
-		result = check_not_stopped(source, refusal);
+		result = check_last(source, refusal);
 	if (result == 0)
 		result = fault_here(FAULT_SOURCE_THREADS, refusal);
 	if (result)
@@ -555,7 +558,7 @@ int migrate_source_try(struct migrate_source *source, struct refusal *refusal)
 
 		result = read_thread(source, i, &thread, xstate, &length, refusal);
 	}
-	return result ? result : check_not_stopped(source, refusal);
+	return result ? result : check_last(source, refusal);
 }
 
 int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal)

@@ -65,15 +65,24 @@ static int read_all(int fd, struct procdir_text *text)
 	}
 }
 
-int procdir_read(int directory, const char *name, struct procdir_text *text)
+static int open_and_read(int directory, const char *name, struct procdir_text *text)
 {
 	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : -errno;
+		return -errno;
 	int result = read_all(fd, text);
 
 	close(fd);
+	return result;
+}
+
+int procdir_read(int directory, const char *name, struct procdir_text *text)
+{
+	int result = open_and_read(directory, name, text);
+
+	if (result == -EMFILE || result == -ENFILE || result == -ENOMEM)
+		text->lack = result;
 	return result;
 }
 

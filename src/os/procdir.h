@@ -16,6 +16,7 @@ struct procdir_text {
 	char *text;
 	size_t length;
 	size_t capacity;
+	int lack; /* -errno of a read that failed for want of descriptors or memory; stays */
 };
 
 void procdir_text_free(struct procdir_text *text);
