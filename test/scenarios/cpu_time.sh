@@ -25,7 +25,7 @@ are() { # WHEN WANTED
 }
 
 begin "a limit of CPU time goes down by what was used, and the fractions add up"
-user 20 2.7 "resource.setrlimit(resource.RLIMIT_CPU, (100, 200))"
+user 20 2.4 "resource.setrlimit(resource.RLIMIT_CPU, (100, 200))"
 timeout 10 dvs migrate 0 20 1 --dry-run >"$tmp/out" || fail "$(<"$tmp/out")"
 grep -q "CPU time of endpoint 20 would begin anew on node 1, after 2.* s on node 0; its limit of CPU time" \
 	"$tmp/out" || fail "the dry run says: $(<"$tmp/out")"
@@ -33,7 +33,7 @@ are "before" "100 200"
 timeout 20 dvs migrate 0 20 1 >"$tmp/out" || fail "$(<"$tmp/out")"
 grep -q "CPU time of endpoint 20 begins anew on node 1, after 2.* s on node 0; its limit of CPU time" \
 	"$tmp/out" || fail "the move says: $(<"$tmp/out")"
-are "after 2.7 s" "98 198"
+are "after 2.4 s" "98 198"
 move 20 0
 move 20 1
 are "after moves without use" "98 198"
