@@ -34,7 +34,7 @@ void files_clear(struct files *files)
 {
 	for (uint32_t i = 0; i < files->count; i++)
 		file_free(&files->file[i]);
-	files->count = 0;
+	files->count = files->memory_count = 0;
 	if (files->bucket)
 		memset(files->bucket, 0, files->bucket_count * sizeof(*files->bucket));
 }
@@ -375,11 +375,17 @@ static int add_memory(struct files *files, int dir, const char *path,
 {
 	int result = memfd_describe(dir, object->link, image, refusal);
 
+	if (result == 0 && files->memory_count == IMAGE_MEMFDS_MAX)
+		result = refusal_set(refusal, EDVSPROCSTS,
+				     "the process uses more than %u memory files (memfd), which is "
+				     "the most that can move",
+				     IMAGE_MEMFDS_MAX);
 	if (result == 0 && image->inode != object->inode)
 		result = refusal_set(refusal, EDVSBUSY,
 				     "the process has just exchanged a memory file; try again");
 	if (result == 0)
 		result = add_new(files, path, image, refusal);
+	files->memory_count += result >= 0;
 	if (result >= 0)
 		snprintf(files->file[result].link, sizeof(files->file[result].link), "%s",
 			 object->link);

@@ -18,6 +18,7 @@ struct file {
 struct files {
 	struct file *file; /* owned */
 	uint32_t count, capacity;
+	uint32_t memory_count; /* of the source's: so many are memory files */
 	uint32_t *bucket; /* owned: of the source's table, 1 + index of the newest of its files */
 	uint32_t bucket_count;
 };

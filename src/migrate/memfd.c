@@ -5,6 +5,7 @@
 #include "os/kernel.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,16 +20,23 @@ bool memfd_is_link(const char *path)
 	return strncmp(path, PREFIX, sizeof(PREFIX) - 1) == 0;
 }
 
-/* The kernel keeps memory files on a file system of their own. */
+/* The kernel keeps memory files on a file system of their own, which stays the same one. */
 static bool is_on_their_device(uint64_t device)
 {
-	int fd = (int)syscall(SYS_memfd_create, "dvs-device", MFD_CLOEXEC);
-	struct stat status = { 0 };
-	bool same = fd >= 0 && fstat(fd, &status) == 0 && status.st_dev == device;
+	static _Atomic uint64_t known;
+	uint64_t theirs = atomic_load(&known);
 
-	if (fd >= 0)
-		close(fd);
-	return same;
+	if (!theirs) {
+		int fd = (int)syscall(SYS_memfd_create, "dvs-device", MFD_CLOEXEC);
+		struct stat status = { 0 };
+
+		if (fd >= 0 && fstat(fd, &status) == 0)
+			atomic_store(&known, status.st_dev);
+		if (fd >= 0)
+			close(fd);
+		theirs = status.st_dev;
+	}
+	return theirs == device;
 }
 
 static int describe(int fd, struct image_file *image, struct refusal *refusal)

@@ -11,6 +11,7 @@
 int restore_memory_files(struct restore *restore, struct refusal *refusal)
 {
 	const struct files *files = &restore->picture.files;
+	uint32_t count = 0;
 
 	restore->memfd = malloc((files->count + 1) * sizeof(int));
 	if (!restore->memfd)
@@ -20,6 +21,9 @@ int restore_memory_files(struct restore *restore, struct refusal *refusal)
 	for (uint32_t i = 0; i < files->count; i++) {
 		if (!(files->file[i].image.use & IMAGE_FILE_MEMORY))
 			continue;
+		if (count++ == IMAGE_MEMFDS_MAX)
+			return refusal_set(refusal, EDVSIO,
+					   "the image is damaged: too many memory files");
 		restore->memfd[i] = memfd_make(&files->file[i], refusal);
 		if (restore->memfd[i] < 0)
 			return refusal->error;

@@ -26,6 +26,7 @@
 #define IMAGE_MAPS_MAX	    65536u
 #define IMAGE_FILES_MAX	    65536u
 #define IMAGE_FDS_MAX	    65536u
+#define IMAGE_MEMFDS_MAX    1024u /* the target holds a descriptor of each until the process runs */
 #define IMAGE_PATH_MAX	    4096u
 #define IMAGE_XSTATE_MAX    16384u
 #define IMAGE_RUN_PAGES_MAX 32u		      /* pages in one PAGES record */

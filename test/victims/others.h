@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -117,6 +118,15 @@ static void memory_mapped(void)
 	usleep(20000);
 }
 
+static void memory_many(void)
+{
+	struct rlimit limit = { 2048, 2048 };
+
+	NEED(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	for (int i = 0; i < 1025; i++)
+		NEED(memfd_create("one of many", 0) >= 0);
+}
+
 static void memory_huge(void)
 {
 	NEED(memfd_create("huge", MFD_HUGETLB) >= 0);
@@ -153,6 +163,7 @@ static const struct kind other_kinds[] = {
 	{ "memfd_shared", "shares memory", memory_shared },
 	{ "memfd_mapped", "shares memory", memory_mapped },
 	{ "memfd_huge", "huge pages", memory_huge },
+	{ "memfd_many", "more than 1024 memory files", memory_many },
 	{ "orphan", "left a child process", orphan },
 	{ "shared_memory", "shares memory", shared_memory },
 	{ "shared_position", "one position", shared_position },
