@@ -107,11 +107,14 @@ int process_wait_status(const struct process *process)
 	return process->ended ? process->wait_status : -1;
 }
 
-/*
- * Its binding is over, or (gone) the entry is. Who waits for the process itself waits on while it runs
- * without a binding; one that goes without having ended or been unbound has moved away.
- */
-static void end_waiters(struct process *process, bool gone)
+/* Who waits for its end: for that of its binding, or for its own. */
+enum {
+	FOR_UNBIND = 1,
+	FOR_END = 2
+};
+
+/* One that goes without having ended or been unbound has moved away. */
+static void end_waiters(struct process *process, int which)
 {
 	struct request **link = &process->waiters;
 
@@ -119,7 +122,7 @@ static void end_waiters(struct process *process, bool gone)
 		struct request *request = *link;
 		bool unbinds = request->head.call == CTL_UNBIND;
 
-		if (!unbinds && !gone) {
+		if (!(which & (unbinds ? FOR_UNBIND : FOR_END))) {
 			link = &request->next_kept;
 			continue;
 		}
@@ -148,7 +151,7 @@ void process_free(struct process *process)
 	if (process->starter)
 		*process->starter = NULL;
 	warning_cancel(process);
-	end_waiters(process, true);
+	end_waiters(process, FOR_UNBIND | FOR_END);
 	/* Of one that has moved: as soon as its frozen copy is gone. */
 	cgroup_end(node, process->cgroup, process->ended || process->arriving);
 	os_source_free(process->exit_source);
@@ -252,7 +255,7 @@ void process_detach(struct process *process)
 			exchange_bell_hold(bell, BELL_DAEMON);
 	}
 	process->status = exchange_status_free(node->exchange, process->status);
-	end_waiters(process, false);
+	end_waiters(process, FOR_UNBIND);
 	if (process->ended || !process->managed) {
 		process_end_followers(process, process->wait_status);
 		process_free(process);
@@ -300,10 +303,12 @@ static void process_ended(struct process *process)
 	if (departure_on_process_died(process->node, process->dcid, process->p_nr))
 		return;
 	process->state = PROCESS_ENDING;
-	if (warning_begin(process))
+	if (warning_begin(process)) { /* the slot is held for that; the process is gone */
 		process_end_followers(process, process->wait_status);
-	else
+		end_waiters(process, FOR_END);
+	} else {
 		process_propose_unbind(process);
+	}
 }
 
 bool process_thread_ends(struct process *process)

@@ -91,7 +91,9 @@ static void signal_here(struct request *request, const struct directory_endpoint
 		return;
 	}
 	send_row(request, process);
-	if (until_gone)
+	if (until_gone && process->warning)
+		request_end(request, process_wait_status(process), NULL, 0, NULL, 0);
+	else if (until_gone)
 		process_await_end(process, request);
 	else
 		request_end(request, 0, NULL, 0, NULL, 0);

@@ -80,6 +80,19 @@ with Account("so does one that was taken and not answered") as a:
     a.check(row_of(ENDED) is not None, "its slot was free before the warning was answered")
     say("answer")
     a.check(becomes(lambda: row_of(ENDED) is None), "the warning was not answered")
+with Account("dvs stop waits for the end of the process, not for the answer to the warning of it") as a:
+    for how in "it ends", "it has ended":
+        if how == "it ends":
+            dvs("-n", 1, "run", DC, ENDED, "--", "sleep", 600)
+        begin = time.monotonic()
+        said = json.loads(dvs("stop", DC, ENDED, "--json"))
+        a.check(said["signal"] == "SIGTERM" and said["ended_by"] == "TERM", f"{how}: {said}")
+        a.check(time.monotonic() - begin < 3, f"{how}: after {time.monotonic() - begin:.1f} s")
+        a.check(row_of(ENDED)["misc"] & KILLED, f"{how}: its slot was free before the warning was answered")
+    say("take")
+    a.check(becomes(owes), "it was not taken")
+    say("answer")
+    a.check(becomes(lambda: row_of(ENDED) is None), "the warning was not answered")
 os.kill(row_of(WARNED)["lpid"], signal.SIGKILL)
 becomes(lambda: row_of(WARNED) is None)
 maker.ask(f"dcend {DC}")
