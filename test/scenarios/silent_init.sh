@@ -54,12 +54,19 @@ timeout 10 dvs ps 0 | grep -q '7782\|sleep' || fail "it is gone"
 pgrep -f 'sleep 7782' >/dev/null || fail "it has ended"
 end
 
+begin "a daemon does not execute itself anew while an init owes it an answer"
+timeout 20 dvs -n 1 restart >/dev/null 2>"$tmp/err" && fail "it did"
+grep -q "process $init, the init of DC 0, has not answered yet" "$tmp/err" || fail "it says: $(<"$tmp/err")"
+end
+
 begin "when it goes on the container is whole, and what was refused is not there"
 pgrep -f 'sleep 7781' >/dev/null || fail "its process has ended"
 kill -CONT "$init"
 timeout 10 dvs -n 1 run 0 20 -- sleep 7784 >/dev/null 2>"$tmp/err" || fail "not started: $(<"$tmp/err")"
 timeout 30 dvs migrate 0 41 1 >/dev/null 2>"$tmp/err" || fail "does not move: $(<"$tmp/err")"
 ! pgrep -f 'sleep 7783' >/dev/null || fail "what was refused runs"
+timeout 20 dvs -n 1 restart >/dev/null 2>"$tmp/err" || fail "no restart: $(<"$tmp/err")"
+timeout 10 dvs -n 1 run 0 21 --wait -- true >/dev/null 2>"$tmp/err" || fail "not started after a restart: $(<"$tmp/err")"
 [[ $(pgrep -c -P "$init") == 3 ]] || fail "the init has $(pgrep -c -P "$init") children: $(pgrep -a -P "$init")"
 end
 
