@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "dvk/errors.h"
 #include "os/kernel.h"
+#include "os/lock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -23,6 +24,7 @@ static int wait_for(int sock, short events)
 	struct pollfd poll_fd = { .fd = sock, .events = events };
 	int result;
 
+	os_lock_wait_begins("a stream of a move");
 	do
 		result = poll(&poll_fd, 1, STREAM_TIMEOUT_MS);
 	while (result < 0 && errno == EINTR);

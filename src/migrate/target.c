@@ -12,6 +12,7 @@
 #include "migrate/restore.h"
 #include "migrate/stream.h"
 #include "os/kernel.h"
+#include "os/lock.h"
 #include "os/procdir.h"
 
 #include <assert.h>
@@ -133,6 +134,7 @@ static int await_shell(int sock)
 	struct pollfd poll_fd = { .fd = sock, .events = POLLIN };
 	char byte;
 
+	os_lock_wait_begins("await_shell()");
 	if (poll(&poll_fd, 1, STOP_TIMEOUT_US / 1000) <= 0)
 		return -ETIMEDOUT;
 	return read(sock, &byte, 1) == 1 ? 0 : -ESRCH;

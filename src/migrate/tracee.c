@@ -14,6 +14,7 @@
 #include "migrate/tracee.h"
 
 #include "os/kernel.h"
+#include "os/lock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -148,6 +149,7 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 	uint64_t give_up = now_us() + timeout_us;
 	struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
 
+	os_lock_wait_begins("tracee_await_stop()");
 	for (unsigned spins = 0;; spins++) {
 		struct trace_stop stop;
 		int result = trace_wait(tracee->tid, false, &stop);
@@ -238,6 +240,7 @@ static int wait_within(struct tracee *tracee, struct trace_stop *stop)
 {
 	const struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
 
+	os_lock_wait_begins("wait_within()");
 	for (; tracee->deadline_us; nanosleep(&nap, NULL)) {
 		int result = trace_wait(tracee->tid, false, stop);
 
