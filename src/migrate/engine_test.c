@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -238,6 +239,39 @@ static void test_without_descriptors(void)
 	CHECK(refused > 0 && refused < 40);
 	CHECK(verify(&act, "without descriptors"));
 	CHECK_EQ(finish(&act), 0);
+	stage_close(&act.stage);
+}
+
+/* An open file of the process that somebody outside its container has got. */
+static void test_shared_outside(void)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct act act;
+	char word[32];
+
+	CHECK_OR_RETURN(begin(&act, "files", NULL));
+	int pidfd = (int)syscall(SYS_pidfd_open, act.pid, 0);
+	int fd = (int)syscall(SYS_pidfd_getfd, pidfd, 3, 0);
+	pid_t other = fork();
+
+	if (other == 0) {
+		pause();
+		_exit(0);
+	}
+	close(fd);
+	CHECK(fd >= 0);
+	dry_run(&act, &refusal);
+	snprintf(word, sizeof(word), "with process %d ", (int)other);
+	CHECK(refusal.error && strstr(refusal.reason, "one position") &&
+	      strstr(refusal.reason, word));
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	refusal_clear(&refusal);
+	dry_run(&act, &refusal);
+	CHECK_EQ(refusal.error, 0);
+	CHECK(verify(&act, "shared outside"));
+	CHECK_EQ(finish(&act), 0);
+	close(pidfd);
 	stage_close(&act.stage);
 }
 
@@ -573,6 +607,7 @@ int main(void)
 	TEST(test_target_dies);
 	TEST(test_carried);
 	TEST(test_without_descriptors);
+	TEST(test_shared_outside);
 	TEST(test_refused_without_descriptors);
 	TEST(test_refused);
 	TEST(test_faults);

@@ -2,9 +2,8 @@
 /*
  * All descendants of the init are the container. Each is looked at once: kcmp() compares tables, the
  * list of its mappings is searched for our shared memory, and of its descriptors those are compared
- * whose file we have open as well. An open file that a process outside the container was given over a
- * socket is not seen; a memory file is, because whoever has one has a part of our memory: for a process
- * that has any, all processes of the machine are looked at.
+ * whose file we have open as well. An open file may have been sent to any process of the machine: they
+ * are all looked at, too, if the process has files with a position or memory files.
  */
 #include "migrate/others.h"
 
@@ -139,7 +138,7 @@ static int collect_all(struct others *others, bool outside)
 	int result = collect(others);
 
 	others->inside = others->count;
-	if (result == 0 && outside && others->memory_count)
+	if (result == 0 && outside && (others->memory_count || others->position_count))
 		result = procdir_each(AT_FDCWD, "/proc", add_any, others);
 	return result;
 }
@@ -333,13 +332,17 @@ static int refuse_position(struct others *others, const struct image_fd *fd)
 static int find_common(void *ctx, const char *number)
 {
 	struct others *others = ctx;
-	struct stat status;
+	struct statx status;
 	char name[32];
 
+	/* Its file may be on a file system that does not answer: nothing is asked of that. */
 	snprintf(name, sizeof(name), "fd/%.16s", number);
-	if (fstatat(others->dir, name, &status, 0) < 0)
+	if (statx(others->dir, name, AT_STATX_DONT_SYNC, STATX_INO, &status) < 0)
 		return 0;
-	const struct position wanted = { .device = status.st_dev, .inode = status.st_ino };
+	const struct position wanted = {
+		.device = makedev(status.stx_dev_major, status.stx_dev_minor),
+		.inode = status.stx_ino,
+	};
 	size_t low = 0, high = others->position_count;
 
 	if (others->memory_count &&
