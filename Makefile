@@ -94,6 +94,7 @@ install: all
 		echo 'install: $(DESTDIR)$(PREFIX) is not yours to write to: use sudo, or another PREFIX' >&2; exit 1; }
 	@scripts/configure $(BUILD) --prefix '$(PREFIX)'
 	@$(BUILD_ALL)
+	@[ -L '$(DESTDIR)$(PREFIX)/share/dvs/include' ] || rm -rf '$(DESTDIR)$(PREFIX)/share/dvs/include'
 	@DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild --quiet
 	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig
 

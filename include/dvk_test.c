@@ -104,7 +104,7 @@ static void test_message_text(void)
 	m.m1_p2 = (char *)0x20;
 	m.m1_p3 = (char *)0x30;
 	CHECK(!strcmp(print(MSG1_FORMAT, MSG1_FIELDS(&m)),
-		      " source=11 type=7 m1i1=1 m1i2=2 m1i3=3 m1p1=0x10 m1p2=0x20 m1p3=0x30\n"));
+		      "source=11 type=7 m1i1=1 m1i2=2 m1i3=3 m1p1=0x10 m1p2=0x20 m1p3=0x30 \n"));
 	m.mA_dst = 4;
 	m.mA_nr = 5;
 	memcpy(m.mA_ia, (int[SLOTS_BY_MSG]){ 6, 7, 8, 9 }, sizeof(m.mA_ia));
@@ -137,6 +137,36 @@ static void test_row_text(void)
 	CHECK(!strcmp(print(PROC_WAIT_FORMAT, PROC_WAIT_FIELDS(&proc)),
 		      "endp=10 dcid=0 flags=8 p_getfrom=31438 p_sendto=27342 p_waitmigr=27342 "
 		      "p_waitunbind=27342 p_proxy=27342\n"));
+	CHECK(!strcmp(print(PROC_COUNT_FORMAT, PROC_COUNT_FIELDS(&proc)),
+		      "nr=10 endp=10 dcid=0 p_lclsent=0 p_rmtsent=0 p_lclcopy=0 p_rmtcopy=0 \n"));
+	CHECK(!strcmp(print(PROC_CPU_FORMAT, PROC_CPU_FIELDS(&proc)),
+		      "nr=10 endp=10 dcid=0 lpid=755 p_cpumask=0 nodemap=0 name=migr_server \n"));
+}
+
+static void test_other_rows_text(void)
+{
+	dc_usr_t dc;
+	node_usr_t node;
+	cmd_t cmd;
+
+	memset(&dc, 0, sizeof(dc));
+	memset(&node, 0, sizeof(node));
+	memset(&cmd, 0, sizeof(cmd));
+	strcpy(dc.dc_name, "DC0");
+	strcpy(node.n_name, "node1");
+	dc.dc_nodes = 3;
+	dc.dc_pid = 5;
+	node.n_nodeid = 1;
+	node.n_stimestamp = (struct timespec){ .tv_sec = 3, .tv_nsec = 4 };
+	CHECK(!strcmp(print(DC_USR2_FORMAT, DC_USR2_FIELDS(&dc)),
+		      "flags=0 dc_nodes=3 dc_pid=5 dc_name=DC0\n"));
+	CHECK(!strcmp(print(DC_CPU_FORMAT, DC_CPU_FIELDS(&dc)),
+		      "dc_dcid=0 dc_cpumask=0 dc_name=DC0 \n"));
+	CHECK(!strcmp(print(NODE_TIME_FORMAT, NODE_TIME_FIELDS(&node)),
+		      "n_nodeid=1 n_name=node1 n_stime_sec=3 n_stime_nsec=4 n_rtime_sec=0 "
+		      "n_rtime_nsec=0\n"));
+	CHECK(!strcmp(print(VCOPY_FORMAT, VCOPY_FIELDS(&cmd)),
+		      "src=0 dst=0 rqtr=0 saddr=(nil) daddr=(nil) bytes=0 \n"));
 }
 
 int main(void)
@@ -147,5 +177,6 @@ int main(void)
 	TEST(test_errors);
 	TEST(test_message_text);
 	TEST(test_row_text);
+	TEST(test_other_rows_text);
 	return test_end();
 }

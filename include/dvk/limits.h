@@ -72,6 +72,10 @@
 #define FALSE 0
 #endif
 
+#ifndef EXTERN
+#define EXTERN extern
+#endif
+
 #define DVS_VERSION	 202202
 #define DVS_CAPABILITIES 1
 #define CAP_VOS_ADMIN	 CAP_SYS_ADMIN
@@ -175,7 +179,7 @@
 #define MAXBUFSIZE	 (MAXMTUSIZE - PROXY_HEADER)
 
 /* Commands (c_cmd); an acknowledgement is its command with MASK_ACKNOWLEDGE. */
-enum {
+enum proxy_cmd {
 	CMD_NONE, /* greeting */
 	CMD_SEND_MSG,
 	CMD_NTFY_MSG, /* c_rcode: the value, or -1 */

@@ -11,7 +11,7 @@
 
 /* ---- messages ---- */
 
-#define MSG1_FORMAT " source=%d type=%d m1i1=%d m1i2=%d m1i3=%d m1p1=%p m1p2=%p m1p3=%p\n"
+#define MSG1_FORMAT "source=%d type=%d m1i1=%d m1i2=%d m1i3=%d m1p1=%p m1p2=%p m1p3=%p \n"
 #define MSG1_FIELDS(p)                                                                      \
 	(p)->m_source, (p)->m_type, (p)->m1_i1, (p)->m1_i2, (p)->m1_i3, (void *)(p)->m1_p1, \
 		(void *)(p)->m1_p2, (void *)(p)->m1_p3
@@ -93,7 +93,7 @@
 /* The first word of a CPU mask: glibc hides its array behind underscores. */
 #define DVK_CPU_WORD(mask) (*(const unsigned long *)(const void *)&(mask))
 
-#define DC_CPU_FORMAT	 "dc_dcid=%d dc_cpumask=%X dc_name=%s\n"
+#define DC_CPU_FORMAT	 "dc_dcid=%d dc_cpumask=%X dc_name=%s \n"
 #define DC_CPU_FIELDS(p) (p)->dc_dcid, (unsigned int)DVK_CPU_WORD((p)->dc_cpumask), (p)->dc_name
 
 #define DC_WARN_FORMAT	  "dc_dcid=%d dc_warn2proc=%d dc_warnmsg=%d\n"
@@ -104,7 +104,8 @@
 #define NODE_USR_FORMAT	   "n_nodeid=%d n_proxies=%d n_flags=%lX n_dcs=%lX n_name=%s\n"
 #define NODE_USR_FIELDS(p) (p)->n_nodeid, (p)->n_proxies, (p)->n_flags, (p)->n_dcs, (p)->n_name
 
-#define NODE_TIME_FORMAT "n_nodeid=%d n_name=%s stime sec=%ld nsec=%ld rtime sec=%ld nsec=%ld\n"
+#define NODE_TIME_FORMAT \
+	"n_nodeid=%d n_name=%s n_stime_sec=%ld n_stime_nsec=%ld n_rtime_sec=%ld n_rtime_nsec=%ld\n"
 #define NODE_TIME_FIELDS(p)                                                      \
 	(p)->n_nodeid, (p)->n_name, (long)(p)->n_stimestamp.tv_sec,              \
 		(long)(p)->n_stimestamp.tv_nsec, (long)(p)->n_rtimestamp.tv_sec, \
@@ -126,12 +127,12 @@
 		(long)(p)->p_waitmigr, (p)->p_waitunbind, (p)->p_proxy
 
 #define PROC_COUNT_FORMAT \
-	"nr=%d endp=%d dcid=%d p_lclsent=%ld p_rmtsent=%ld p_lclcopy=%ld p_rmtcopy=%ld\n"
+	"nr=%d endp=%d dcid=%d p_lclsent=%ld p_rmtsent=%ld p_lclcopy=%ld p_rmtcopy=%ld \n"
 #define PROC_COUNT_FIELDS(p)                                                                 \
 	(p)->p_nr, (p)->p_endpoint, (p)->p_dcid, (long)(p)->p_lclsent, (long)(p)->p_rmtsent, \
 		(long)(p)->p_lclcopy, (long)(p)->p_rmtcopy
 
-#define PROC_CPU_FORMAT "nr=%d endp=%d dcid=%d lpid=%d p_cpumask=%lX nodemap=%lX name=%s\n"
+#define PROC_CPU_FORMAT "nr=%d endp=%d dcid=%d lpid=%d p_cpumask=%lX nodemap=%lX name=%s \n"
 #define PROC_CPU_FIELDS(p)                                                                  \
 	(p)->p_nr, (p)->p_endpoint, (p)->p_dcid, (p)->p_lpid, DVK_CPU_WORD((p)->p_cpumask), \
 		(p)->p_nodemap, (p)->p_name
@@ -163,7 +164,7 @@
 		(long)(p)->c_timestamp.tv_sec
 
 /* p points to a command, whose copy part is printed. */
-#define VCOPY_FORMAT "src=%d dst=%d rqtr=%d saddr=%p daddr=%p bytes=%d\n"
+#define VCOPY_FORMAT "src=%d dst=%d rqtr=%d saddr=%p daddr=%p bytes=%d \n"
 #define VCOPY_FIELDS(p)                                                                    \
 	(p)->c_vcopy.v_src, (p)->c_vcopy.v_dst, (p)->c_vcopy.v_rqtr, (p)->c_vcopy.v_saddr, \
 		(p)->c_vcopy.v_daddr, (p)->c_vcopy.v_bytes

@@ -2,7 +2,7 @@
 #ifndef DVK_STATE_H
 #define DVK_STATE_H
 /*
- * Flag words of the tables. BIT_ names are bit numbers, the others the bits themselves. Part of
+ * Flag words of the tables. Names with BIT are bit numbers, the others the bits themselves. Part of
  * dvk.h; include that.
  */
 
@@ -10,29 +10,27 @@
 
 #define PROC_RUNNING 0
 
-enum {
-	BIT_SLOT_FREE,
-	BIT_NO_MAP,
-	BIT_SENDING,
-	BIT_RECEIVING,
-	BIT_SIGNALED,
-	BIT_SIG_PENDING,
-	BIT_P_STOP,
-	BIT_NO_PRIV,
-	BIT_NO_PRIORITY,
-	BIT_NO_ENDPOINT,
-	BIT_ONCOPY,
-	BIT_MIGRATE,
-	BIT_REMOTE,
-	BIT_RMTOPER,
-	BIT_FREE14,
-	BIT_WAITMIGR,
-	BIT_FREE16,
-	BIT_WAITUNBIND,
-	BIT_WAITBIND
-};
+#define BIT_SLOT_FREE	0
+#define BIT_NO_MAP	1
+#define BIT_SENDING	2
+#define BIT_RECEIVING	3
+#define BIT_SIGNALED	4
+#define BIT_SIG_PENDING 5
+#define BIT_P_STOP	6
+#define BIT_NO_PRIV	7
+#define BIT_NO_PRIORITY 8
+#define BIT_NO_ENDPOINT 9
+#define BIT_ONCOPY	10
+#define BIT_MIGRATE	11
+#define BIT_REMOTE	12
+#define BIT_RMTOPER	13
+#define BIT_FREE14	14
+#define BIT_WAITMIGR	15
+#define BIT_FREE16	16
+#define BIT_WAITUNBIND	17
+#define BIT_WAITBIND	18
 
-enum {
+enum proc_status {
 	SLOT_FREE = 1 << BIT_SLOT_FREE,
 	NO_MAP = 1 << BIT_NO_MAP,	    /* unused */
 	SENDING = 1 << BIT_SENDING,	    /* its message has not been taken yet */
@@ -56,25 +54,23 @@ enum {
 
 #define GENERIC_PROC 0
 
-enum {
-	MIS_BIT_PROXY,
-	MIS_BIT_CONNECTED,
-	MIS_BIT_NOTIFY,
-	MIS_BIT_NEEDMIGR,
-	MIS_BIT_RMTBACKUP,
-	MIS_BIT_GRPLEADER,
-	MIS_BIT_KTHREAD,
-	MIS_BIT_REPLICATED,
-	MIS_BIT_KILLED,
-	MIS_BIT_WOKENUP,
-	MIS_BIT_USERMODE,
-	MIS_BIT_RMTINFO,
-	MIS_BIT_NOMIGRATE,
-	MIS_BIT_ATOMIC,
-	MIS_BIT_ENQUEUED
-};
+#define MIS_BIT_PROXY	   0
+#define MIS_BIT_CONNECTED  1
+#define MIS_BIT_NOTIFY	   2
+#define MIS_BIT_NEEDMIGR   3
+#define MIS_BIT_RMTBACKUP  4
+#define MIS_BIT_GRPLEADER  5
+#define MIS_BIT_KTHREAD	   6
+#define MIS_BIT_REPLICATED 7
+#define MIS_BIT_KILLED	   8
+#define MIS_BIT_WOKENUP	   9
+#define MIS_BIT_USERMODE   10
+#define MIS_BIT_RMTINFO	   11
+#define MIS_BIT_NOMIGRATE  12
+#define MIS_BIT_ATOMIC	   13
+#define MIS_BIT_ENQUEUED   14
 
-enum {
+enum mis_status {
 	MIS_PROXY = 1 << MIS_BIT_PROXY,
 	MIS_CONNECTED = 1 << MIS_BIT_CONNECTED, /* a proxy with a connection */
 	MIS_NOTIFY = 1 << MIS_BIT_NOTIFY,	/* a notification ended the wait */
@@ -102,10 +98,12 @@ enum {
 #define DVS_BIT_USERMODE    2
 #define DVS_BIT_INITIALIZED 8
 
-#define DVK_IPC		(1 << DVS_BIT_IPC)
-#define DVK_IOCTL	(1 << DVS_BIT_IOCTL)
-#define DVK_USERMODE	(1 << DVS_BIT_USERMODE)
-#define DVK_INITIALIZED (1 << DVS_BIT_INITIALIZED)
+enum dvs_flags {
+	DVK_IPC = 1 << DVS_BIT_IPC,
+	DVK_IOCTL = 1 << DVS_BIT_IOCTL,
+	DVK_USERMODE = 1 << DVS_BIT_USERMODE,
+	DVK_INITIALIZED = 1 << DVS_BIT_INITIALIZED
+};
 
 /* ---- dc_flags ---- */
 
@@ -117,18 +115,25 @@ enum {
 
 #define NODE_FREE	    0
 #define NODE_RUNNING	    0
-#define BIT_NODE_ATTACHED   1
-#define BIT_NODE_SCONNECTED 2
-#define BIT_NODE_RCONNECTED 3
-#define NODE_ATTACHED	    (1 << BIT_NODE_ATTACHED)
-#define NODE_SCONNECTED	    (1 << BIT_NODE_SCONNECTED)
-#define NODE_RCONNECTED	    (1 << BIT_NODE_RCONNECTED)
+#define NODE_BIT_ATTACHED   1
+#define NODE_BIT_SCONNECTED 2
+#define NODE_BIT_RCONNECTED 3
+#define NODE_ATTACHED	    (1 << NODE_BIT_ATTACHED)
+#define NODE_SCONNECTED	    (1 << NODE_BIT_SCONNECTED)
+#define NODE_RCONNECTED	    (1 << NODE_BIT_RCONNECTED)
 
 /* ---- px_flags ---- */
 
-#define PROXIES_FREE	   0
-#define PROXIES_INUSE	   1
-#define PROXIES_SCONNECTED 2
-#define PROXIES_RCONNECTED 4
+#define PROXIES_FREE 0
+
+#define PX_BIT_INUSE	  0
+#define PX_BIT_SCONNECTED 1
+#define PX_BIT_RCONNECTED 2
+
+enum px_status {
+	PROXIES_INUSE = 1 << PX_BIT_INUSE,
+	PROXIES_SCONNECTED = 1 << PX_BIT_SCONNECTED,
+	PROXIES_RCONNECTED = 1 << PX_BIT_RCONNECTED
+};
 
 #endif

@@ -5,7 +5,9 @@
  * Rows of the tables as programs see them, and what proxies exchange. The layout is part of the
  * interface: sizes are checked below. Part of dvk.h; include that.
  */
+#include <limits.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/types.h>
 #include <time.h>
 #include "limits.h"
@@ -15,7 +17,8 @@
 
 typedef unsigned short bitchunk_t;
 
-#define BITCHUNK_BITS	 (sizeof(bitchunk_t) * 8)
+#define DVK_CHAR_BITS	 8
+#define BITCHUNK_BITS	 (sizeof(bitchunk_t) * DVK_CHAR_BITS)
 #define BITMAP_CHUNKS(n) (((n) + BITCHUNK_BITS - 1) / BITCHUNK_BITS)
 #define NR_SYS_CHUNKS	 BITMAP_CHUNKS(NR_SYS_PROCS)
 #define NR_DVK_CHUNKS	 BITMAP_CHUNKS(NR_DVK_CALLS)
@@ -42,6 +45,7 @@ typedef unsigned long update_t;
 
 /* ---- timers: kept for the layout of priv_usr_t, nothing runs them ---- */
 
+typedef unsigned long dvkclock_t;
 struct dvktimer;
 typedef void (*dvk_tmr_func_t)(struct dvktimer *tp);
 typedef union {
@@ -52,10 +56,16 @@ typedef union {
 
 typedef struct dvktimer {
 	struct dvktimer *dvk_tmr_next;
-	unsigned long dvk_tmr_exp_time;
+	dvkclock_t dvk_tmr_exp_time;
 	dvk_tmr_func_t dvk_tmr_func;
 	dvk_tmr_arg_t dvk_tmr_arg;
 } dvktimer_t;
+
+#define TMR_NEVER	     ((dvkclock_t)LONG_MAX) /* of one that does not run */
+#define dvk_tmr_arg(tp)	     (&(tp)->dvk_tmr_arg)
+#define dvk_tmr_exp_time(tp) (&(tp)->dvk_tmr_exp_time)
+#define dvk_tmr_inittimer(tp) \
+	((void)((tp)->dvk_tmr_exp_time = TMR_NEVER, (tp)->dvk_tmr_next = NULL))
 
 /* ---- the whole DVS ---- */
 
@@ -143,7 +153,7 @@ typedef struct priv_usr {
 
 /* ---- proxies ---- */
 
-typedef struct proxies_usr {
+typedef struct proxies_usr_s {
 	unsigned int px_id;
 	unsigned long px_flags;
 	int px_maxbytes; /* per copy command */
@@ -151,7 +161,7 @@ typedef struct proxies_usr {
 	char px_name[MAXPROXYNAME];
 } proxies_usr_t;
 
-typedef struct vcopy {
+typedef struct vcopy_s {
 	int v_src;
 	int v_dst;
 	int v_rqtr; /* who asked */
@@ -162,7 +172,7 @@ typedef struct vcopy {
 
 typedef vcopy_t parm_vcopy_t;
 
-typedef struct cmd {
+typedef struct cmd_s {
 	int c_cmd; /* CMD_... */
 	int c_dcid;
 	int c_src;

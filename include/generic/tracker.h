@@ -22,7 +22,7 @@
 #define sch_rts_flags  m1_p2
 #define sch_misc_flags m1_p3
 
-typedef struct {
+typedef struct trk_msg_s {
 	message tk_message;
 	char tk_name[MAXPROCNAME];
 } trk_msg_t;

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs the tree into a folder of its own and compiles a program, which has no `include` beside it, against
+# what is there: its includes begin with ../include, then with ../../include. Usage: installed.sh BUILD NAMES_C
+set -u
+build=$1
+names=$2
+out=$(mktemp -d) || exit 1
+trap 'rm -rf "$out"' EXIT
+failed=0
+
+DESTDIR=$out/root meson install -C "$build" --no-rebuild --quiet >"$out/log" 2>&1 || { cat "$out/log"; exit 1; }
+headers=$(find "$out/root" -path '*/share/dvs/include')
+mkdir -p "$out/far/from/it"
+for depth in ../include ../../include; do
+	sed "s,\"../../include/,\"$depth/," "$names" >"$out/far/from/it/program.c"
+	for cc in gcc clang; do
+		command -v "$cc" >/dev/null || continue
+		"$cc" -std=gnu17 -Wall -Wextra -Werror -I "$headers" -c -o "$out/o.o" "$out/far/from/it/program.c" && continue
+		echo "not ok - $cc, with $depth"
+		failed=1
+	done
+done
+exit $failed
