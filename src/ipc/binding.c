@@ -159,8 +159,7 @@ int binding_attach(bool whole, struct control *control)
 
 	pthread_once(&prepared, prepare);
 	binding = whole ? &of_process : binding_of_thread();
-	/* The kernel leaves out what there is no descriptor for. */
-	r = !binding ? EDVSALLOCMEM : control->fd_count < 3 ? EDVSMFILE : 0;
+	r = !binding ? EDVSALLOCMEM : control->fd_count < 3 ? EDVSDVSINIT : 0;
 	for (int i = 0; i < 3 && !r; i++)
 		r = os_memfd_map(control->fds[i], SHM_PAGE_BYTES, OS_MAP_NOFORK, &page[i])
 			    ? EDVSALLOCMEM

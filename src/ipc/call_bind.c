@@ -65,6 +65,18 @@ static bool is_of_caller(int cmd, int pid)
 	return cmd != RMT_BIND && (pid <= 0 || pid == os_process_id() || pid == os_thread_id());
 }
 
+/* Bound, and there is no descriptor for the pages: as a bind that failed it leaves no trace. */
+static void bind_undo(const struct control *bound)
+{
+	struct control control = control_request(CTL_UNBIND);
+
+	control.request.tid = bound->request.tid;
+	control.request.dcid = bound->request.dcid;
+	control.request.endpoint = (int)bound->value;
+	control.request.timeout_ms = 0;
+	control_call(&control);
+}
+
 static long bind_named(int cmd, int dcid, int pid, int endpoint, int nodeid, const char *name)
 {
 	struct control control = control_request(CTL_BIND);
@@ -87,6 +99,8 @@ static long bind_named(int cmd, int dcid, int pid, int endpoint, int nodeid, con
 	r = bind_ask(&control, whole);
 	if (known)
 		binding_leave(known, 0);
+	if (r == EDVSMFILE && control.done)
+		bind_undo(&control);
 	return r ? r : (long)control.value;
 }
 

@@ -34,9 +34,8 @@ static int open_pages(struct channel *channel, struct control *control)
 	void *page = NULL, *bell = NULL;
 	int r;
 
-	/* The kernel leaves out what there is no descriptor for. */
 	if (control->fd_count < 2)
-		return EDVSMFILE;
+		return EDVSDVSINIT; /* no daemon that we know */
 	r = os_memfd_map(control->fds[0], SHM_PAGE_BYTES, OS_MAP_NOFORK, &page);
 	if (!r)
 		r = os_memfd_map(control->fds[1], SHM_PAGE_BYTES, OS_MAP_NOFORK, &bell);

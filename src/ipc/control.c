@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ipc/binding.h"
@@ -110,8 +111,8 @@ static int take_packet(int fd, struct control *control, int *error)
 	size_t bytes;
 
 	if (length == 0)
-		length = os_packet_recv(fd, &packet, sizeof(packet), control->fds,
-					&control->fd_count);
+		length = os_packet_recv_fewer(fd, &packet, sizeof(packet), control->fds,
+					      &control->fd_count);
 	if (length < 0)
 		return (int)length;
 	if ((size_t)length < sizeof(packet.head) || packet.head.magic != CTL_MAGIC)
@@ -131,6 +132,10 @@ static int take_packet(int fd, struct control *control, int *error)
 	}
 	control->value = packet.head.value;
 	*error = packet.head.error;
+	if (!*error && control->fd_count < packet.head.fds) {
+		*error = EDVSMFILE;
+		control->done = true;
+	}
 	return 1;
 }
 
@@ -164,9 +169,28 @@ static int error_of(int r)
 	}
 }
 
-int control_ask(struct control *control, int *errnop)
+/*
+ * The daemon of this network namespace: after a move it is that of the new node. Only where there is none
+ * the path is taken, whose listener has to be root's like the other one.
+ */
+static int reach_daemon(void)
 {
 	int fd = os_unix_connect_trusted(CONTROL_NAME, OS_PACKET, CONNECT_TIMEOUT_MS);
+	const char *path;
+	int other;
+
+	if (fd != -ECONNREFUSED)
+		return fd;
+	path = secure_getenv(CTL_SOCKET_VARIABLE);
+	other = os_unix_connect_trusted(path ? path : CTL_SOCKET_PATH, OS_PACKET,
+					CONNECT_TIMEOUT_MS);
+	/* No path, or nobody there: there is no daemon, as the name said. */
+	return other == -EINVAL || other == -ENOENT ? fd : other;
+}
+
+int control_ask(struct control *control, int *errnop)
+{
+	int fd = reach_daemon();
 	int error = 0;
 	int r = fd < 0 ? fd : exchange(fd, control, &error);
 

@@ -8,6 +8,7 @@
  */
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,8 @@ struct control {
 	int64_t value;
 	int fds[OS_FDS_MAX]; /* the caller closes them, before control_end() */
 	int fd_count;
+	/* EDVSMFILE, and the daemon has done what was asked: only its descriptors did not get here */
+	bool done;
 };
 
 /*

@@ -328,8 +328,8 @@ static void on_request(void *ctx, int fd, int events)
 		return;
 	if (n > 0)
 		serve((size_t)n, fds, count);
-	else if (n == -EMSGSIZE)
-		reply(-E2BIG, 0, OS_SPAWN_NONE, -1);
+	else if (n == -EMSGSIZE || n == -EMFILE)
+		reply(n == -EMFILE ? -EMFILE : -E2BIG, 0, OS_SPAWN_NONE, -1);
 	else
 		_Exit(0); /* the daemon is gone */
 	while (count > 0)

@@ -235,6 +235,16 @@ int os_packet_sendv(int fd, const struct iovec *parts, int part_count, const int
 	return n < 0 ? -errno : 0;
 }
 
+static size_t fds_in(struct msghdr *msg)
+{
+	size_t count = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			count += (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	return count;
+}
+
 /* Takes the descriptors out of a received message, keeping up to OS_FDS_MAX in fds. */
 static int take_fds(struct msghdr *msg, int *fds, bool keep)
 {
@@ -257,7 +267,8 @@ static int take_fds(struct msghdr *msg, int *fds, bool keep)
 	return count;
 }
 
-ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count)
+/* *fewer: descriptors that the packet had did not come, because this process may have no more of them. */
+static ssize_t packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count, bool *fewer)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * OS_FDS_MAX)];
 	struct iovec part = { .iov_base = buf, .iov_len = size };
@@ -265,9 +276,11 @@ ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count)
 			      .msg_iovlen = 1,
 			      .msg_control = fds ? control : NULL,
 			      .msg_controllen = fds ? sizeof(control) : 0 };
-	bool bad;
+	bool bad, cut;
+	int count;
 	ssize_t n;
 
+	*fewer = false;
 	if (fd_count)
 		*fd_count = 0;
 	do
@@ -276,12 +289,32 @@ ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count)
 	if (n < 0)
 		return -errno;
 	/* Without room for them descriptors are never ours: to close one may mean to wait. */
-	bad = msg.msg_flags & (fds ? MSG_TRUNC | MSG_CTRUNC : MSG_TRUNC);
-	if (fds && fd_count && !bad)
-		*fd_count = take_fds(&msg, fds, true);
-	else if (fds)
-		take_fds(&msg, NULL, false);
+	cut = fds && msg.msg_flags & MSG_CTRUNC;
+	bad = msg.msg_flags & MSG_TRUNC || (cut && fds_in(&msg) >= OS_FDS_MAX);
+	*fewer = cut && !bad;
+	count = fds ? take_fds(&msg, fds, fd_count && !bad) : 0;
+	if (fd_count)
+		*fd_count = count;
 	return bad ? -EMSGSIZE : n;
+}
+
+ssize_t os_packet_recv_fewer(int fd, void *buf, size_t size, int fds[OS_FDS_MAX], int *fd_count)
+{
+	bool fewer;
+
+	return packet_recv(fd, buf, size, fds, fd_count, &fewer);
+}
+
+ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count)
+{
+	bool fewer;
+	ssize_t n = packet_recv(fd, buf, size, fds, fd_count, &fewer);
+
+	if (!fewer || !fds || !fd_count)
+		return n;
+	while (*fd_count > 0)
+		os_close(fds[--*fd_count]);
+	return -EMFILE;
 }
 
 int os_poll(int fd, int events, int timeout_ms)
@@ -406,6 +439,11 @@ void os_shutdown(int fd)
 {
 	if (fd >= 0)
 		shutdown(fd, SHUT_RDWR);
+}
+
+int os_unix_open_to_all(const char *path)
+{
+	return chmod(path, 0666) < 0 ? -errno : 0;
 }
 
 void os_unix_remove(const char *path)

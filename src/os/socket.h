@@ -47,6 +47,8 @@ int os_unix_connect(const char *name, enum os_socket_kind kind, int timeout_ms);
  */
 int os_unix_connect_trusted(const char *name, enum os_socket_kind kind, int timeout_ms);
 int os_unix_pair(enum os_socket_kind kind, int fds[2]);
+/* Lets every user connect to the path, as to an abstract name. */
+int os_unix_open_to_all(const char *path);
 /* Removes the socket file of a listener that is closed. */
 void os_unix_remove(const char *path);
 /* Who made the connection (or the listening end, seen from the connecting one). */
@@ -60,11 +62,13 @@ int os_packet_sendv(int fd, const struct iovec *parts, int part_count, const int
 		    int fd_count);
 /*
  * One packet. Its length, 0 when the other end closed, or negative errno; -EMSGSIZE: the packet was
- * longer than size or had more descriptors than OS_FDS_MAX (nothing of it is kept). *fd_count of
- * the fds[OS_FDS_MAX] are the caller's now. fds may be NULL: then
- * descriptors do not become ours at all.
+ * longer than size or had more descriptors than OS_FDS_MAX; -EMFILE: this process may not have as many
+ * more as came (nothing of it is kept). *fd_count of the fds[OS_FDS_MAX] are the caller's now. fds may be
+ * NULL: then descriptors do not become ours at all.
  */
 ssize_t os_packet_recv(int fd, void *buf, size_t size, int *fds, int *fd_count);
+/* The same, but where descriptors run out the packet comes with those that there was room for. */
+ssize_t os_packet_recv_fewer(int fd, void *buf, size_t size, int fds[OS_FDS_MAX], int *fd_count);
 
 /*
  * Everything or an error, on blocking or non-blocking descriptors; timeout_ms below 0: no limit.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -159,6 +160,29 @@ static void test_no_descriptors_from_strangers(void)
 	os_close(got[0]);
 }
 
+/* A receiver that may open one more: told so, or given what there is room for. */
+static void check_few_descriptors(const int pair[2], const int *sent)
+{
+	struct rlimit limit, few;
+	int got[OS_FDS_MAX], n = -1, next = dup(0);
+	char buf[8];
+
+	close(next);
+	CHECK_OR_RETURN(!getrlimit(RLIMIT_NOFILE, &limit));
+	few = limit;
+	few.rlim_cur = (rlim_t)next + 1;
+	CHECK_EQ(os_packet_send(pair[0], "ab", 2, sent, 2), 0);
+	CHECK_EQ(os_packet_send(pair[0], "cd", 2, sent, 2), 0);
+	CHECK_OR_RETURN(!setrlimit(RLIMIT_NOFILE, &few));
+	CHECK_EQ(os_packet_recv(pair[1], buf, sizeof(buf), got, &n), -EMFILE);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(os_packet_recv_fewer(pair[1], buf, sizeof(buf), got, &n), 2);
+	CHECK_EQ(n, 1);
+	CHECK(buf[0] == 'c' && got[0] == next);
+	os_close(got[0]);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 static void test_packets_with_descriptors(void)
 {
 	int pair[2], sent[OS_FDS_MAX], got[OS_FDS_MAX], n = -1, before;
@@ -189,6 +213,7 @@ static void test_packets_with_descriptors(void)
 	CHECK_EQ(n, 0);
 	CHECK_EQ(os_packet_send(pair[0], "0", 1, sent, 2), 0);
 	CHECK_EQ(os_packet_recv(pair[1], buf, sizeof(buf), NULL, NULL), 1);
+	check_few_descriptors(pair, sent);
 	CHECK_EQ(count_fds(), before);
 	os_close(pair[0]);
 	CHECK_EQ(os_packet_recv(pair[1], buf, sizeof(buf), got, &n), 0);

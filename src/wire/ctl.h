@@ -12,7 +12,7 @@
  *	client: close
  *
  * The caller is known by its peer credentials. The daemon listens on the abstract name
- * CTL_ABSTRACT_NAME of its network namespace (what libdvk uses, always) and on a path socket.
+ * CTL_ABSTRACT_NAME of its network namespace (what libdvk uses first) and on a path socket.
  * A client that closes early cancels what it was waiting for. A client that waits for a move may send
  * a second packet, a CTL_MOVE with CTL_FLAG_CANCEL: the move is cancelled if it is not committed yet,
  * and the answer to the first packet says which of both happened.
@@ -25,12 +25,19 @@
 
 #include "dvk.h"
 
-#define CTL_ABSTRACT_NAME "dvs" /* after the leading zero byte */
-#define CTL_MAGIC	  0x54435644u
-#define CTL_VERSION	  1
-#define CTL_PACKET_MAX	  (160 * 1024) /* arguments and environment of `run` must fit */
-#define CTL_FDS_MAX	  4
-#define CTL_SENTENCE	  240
+#define CTL_ABSTRACT_NAME   "dvs" /* after the leading zero byte */
+/*
+ * Where nobody listens by that name, a program asks by a path: its network namespace is another one than
+ * its node's. The variable says which path; programs that a daemon has started have it, empty if there is none.
+ */
+#define CTL_SOCKET_VARIABLE "DVS_SOCKET"
+#define CTL_SOCKET_FOLDER   "/run/dvs"
+#define CTL_SOCKET_PATH	    CTL_SOCKET_FOLDER "/dvsd.sock"
+#define CTL_MAGIC	    0x54435644u
+#define CTL_VERSION	    1
+#define CTL_PACKET_MAX	    (160 * 1024) /* arguments and environment of `run` must fit */
+#define CTL_FDS_MAX	    4
+#define CTL_SENTENCE	    240
 
 enum ctl_call {
 	CTL_NONE = 0,
@@ -90,6 +97,7 @@ enum ctl_waits {
 #define CTL_FLAG_CREATE	     16u     /* DCINIT: one that runs already is refused */
 #define CTL_FLAG_CLASSIC     32u     /* DCINIT of the command line: the contract's rights */
 #define CTL_FLAG_UNTIL_GONE  64u     /* SIGNAL: the answer comes when the process has gone */
+#define CTL_FLAG_UNBOUND     128u    /* RUN: the program binds itself; endpoint may be NONE */
 #define CTL_MODE_STOP	     0
 #define CTL_MODE_PRE	     1
 #define CTL_MODE_POST	     2

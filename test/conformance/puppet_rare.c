@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verbs of a puppet that few tests need: odd memory, signals, and the calls there is little use for. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "dvk.h"
@@ -95,6 +97,23 @@ static void do_closefd(const struct order *o, struct answer *answer)
 	say(answer, close(dvk_fd));
 }
 
+/* descriptors FREE: so many may still be opened; -1: as many as before */
+static void do_descriptors(const struct order *o, struct answer *answer)
+{
+	static struct rlimit before;
+	struct rlimit limit;
+	long left = o->a[0];
+
+	if (!before.rlim_cur)
+		getrlimit(RLIMIT_NOFILE, &before);
+	limit = before;
+	if (left >= 0)
+		for (limit.rlim_cur = 0; left > 0 || fcntl((int)limit.rlim_cur, F_GETFD) >= 0;
+		     limit.rlim_cur++)
+			left -= fcntl((int)limit.rlim_cur, F_GETFD) < 0;
+	say(answer, setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 /* dvsend */
 static void do_dvsend(const struct order *o, struct answer *answer)
 {
@@ -165,12 +184,21 @@ static void do_nulls(const struct order *o, struct answer *answer)
 }
 
 const struct verb_row puppet_rare[] = {
-	{ "edge", do_edge },	     { "ignore", do_ignore },
-	{ "relay", do_relay },	     { "dvsinit", do_dvsinit },
-	{ "dvsend", do_dvsend },     { "closefd", do_closefd },
-	{ "pxbind", do_pxbind },     { "pair", do_pair },
-	{ "nodeup", do_nodeup },     { "forge", puppet_forge },
-	{ "nodedown", do_nodedown }, { "proxy", do_proxy },
-	{ "nulls", do_nulls },	     { "setuid", do_setuid },
-	{ "dcname", do_dcname },     { NULL, NULL },
+	{ "edge", do_edge },
+	{ "ignore", do_ignore },
+	{ "relay", do_relay },
+	{ "dvsinit", do_dvsinit },
+	{ "dvsend", do_dvsend },
+	{ "closefd", do_closefd },
+	{ "descriptors", do_descriptors },
+	{ "pxbind", do_pxbind },
+	{ "pair", do_pair },
+	{ "nodeup", do_nodeup },
+	{ "forge", puppet_forge },
+	{ "nodedown", do_nodedown },
+	{ "proxy", do_proxy },
+	{ "nulls", do_nulls },
+	{ "setuid", do_setuid },
+	{ "dcname", do_dcname },
+	{ NULL, NULL },
 };

@@ -115,6 +115,32 @@ static void test_the_dvk_may_be_closed_and_opened(void)
 	CHECK_EQ(ask(a, "receive %d 0", ANY), EDVSAGAIN);
 }
 
+/* Each exchange needs one descriptor to ask and as many as come with the answer. */
+static void test_descriptors_run_out(void)
+{
+	struct puppet *a = stage_puppet(0), *b = stage_bound(1, 11);
+
+	for (int left = 0; left < 4; left++) {
+		CHECK_EQ(ask(a, "descriptors %d", left), 0);
+		CHECK_EQ(ask(a, "bind %d %d -1 10 -1", SELF_BIND, STAGE_DCID), EDVSMFILE);
+		CHECK_EQ(ask(a, "descriptors -1"), 0);
+		/* Nothing is left of it: neither the slot nor the caller is bound. */
+		CHECK_EQ(row(0, 10, ROW_FLAGS), SLOT_FREE);
+		CHECK_EQ(ask(a, "getep 0"), EDVSNOTBIND);
+	}
+	CHECK_EQ(ask(a, "bind %d %d -1 10 -1", SELF_BIND, STAGE_DCID), 10);
+	a->nr = 10;
+	for (int left = 0; left < 3; left++) {
+		CHECK_EQ(ask(a, "descriptors %d", left), 0);
+		CHECK_EQ(ask(a, "send %d 7 100 1", b->ep), EDVSMFILE);
+		CHECK_EQ(ask(a, "receive %d 100", b->ep), EDVSMFILE);
+		CHECK_EQ(ask(a, "descriptors -1"), 0);
+	}
+	tell(b, "receive %d 5000", ANY);
+	CHECK_EQ(ask(a, "send %d 7 5000 1", b->ep), 0);
+	CHECK_EQ(hear(b), 0);
+}
+
 static void test_the_daemon_is_the_dvs(void)
 {
 	struct puppet *a = stage_puppet(1);
@@ -182,6 +208,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_no_address),
 		STAGE_TEST(test_relay_does_nothing),
 		STAGE_TEST(test_the_dvk_may_be_closed_and_opened),
+		STAGE_TEST(test_descriptors_run_out),
 		STAGE_TEST(test_the_daemon_is_the_dvs),
 		STAGE_TEST(test_there_are_no_pairs),
 	};
