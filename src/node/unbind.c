@@ -91,6 +91,29 @@ static bool owes(const struct process *caller, int p_nr)
 	return line_word_state(word) == LINE_TAKEN && line_word_op(word) == LINE_OP_SENDREC;
 }
 
+static void word_told(void *asker, int node, const struct ctl_reply *reply, const void *payload)
+{
+	(void)asker;
+	(void)node;
+	(void)reply; /* refused: there is no warning any more, or the link is down and it has its own limit */
+	(void)payload;
+}
+
+/* The caller is done with a warning of that node. It does not wait for a node that may be silent. */
+static void tell_owner(const struct request *request, int owner)
+{
+	struct request *word = request_new(request->node);
+
+	if (!word)
+		return;
+	word->head = request->head;
+	word->head.payload_bytes = 0;
+	word->uid = request->uid;
+	word->gid = request->gid;
+	word->told = word_told;
+	request_forward(word, owner);
+}
+
 /*
  * The endpoint is elsewhere: what this node has of it is a backup, or nothing that could be released.
  * But its process may have ended, and it waits only for the caller to be done with the warning of that.
@@ -99,11 +122,9 @@ static void unbind_remote(struct request *request, const struct directory_endpoi
 {
 	struct process *backup = backup_find(request->node, request->head.dcid, p_nr);
 
-	if (owes(caller_process(request), p_nr)) {
-		request_forward(request, ep->node);
-		return;
-	}
-	if (backup)
+	if (owes(caller_process(request), p_nr))
+		tell_owner(request, ep->node);
+	else if (backup)
 		backup_end(backup);
 	request_end(request, 0, NULL, 0, NULL, 0);
 }

@@ -98,6 +98,38 @@ static void test_dead_client_leaves_the_server_free(void)
 	CHECK_EQ(hear(c), 0);
 }
 
+/*
+ * What a server owes to a life that has ended is never given to the next one, which has the same number:
+ * the call says so, once, and what follows is the new life's own.
+ */
+static void test_an_answer_is_not_given_to_the_next_life(void)
+{
+	static const char *const answers[] = { "reply %d 8 1000 1", "send %d 8 1000 1",
+					       "sendrec %d 8 1000 1" };
+	static const long results[] = { EDVSDSTDIED, EDVSDSTDIED, EDVSDEADSRCDST };
+
+	for (unsigned i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
+
+		tell(a, "sendrec %d 7 -1 1", b->ep);
+		CHECK_EQ(ask(b, "receive %d 2000", ANY), 0);
+		stage_end(a);
+		CHECK(row_becomes(1, 10, ROW_FLAGS, SLOT_FREE, SLOT_FREE, 2000));
+		a = stage_bound(0, 10);
+		tell(a, "sendrec %d 9 -1 1", b->ep);
+		CHECK_EQ(ask(b, "receive %d 2000", ANY), 0);
+		CHECK_EQ(b->value[2], 9);
+		CHECK_EQ(ask(b, answers[i], a->ep), results[i]);
+		CHECK(is_silent(a, 50));
+		CHECK_EQ(ask(b, "reply %d 10 1000 1", a->ep), 0);
+		CHECK_EQ(hear(a), 0);
+		CHECK_EQ(a->value[2], 10);
+		stage_end(a);
+		stage_end(b);
+		CHECK(row_becomes(0, 11, ROW_FLAGS, SLOT_FREE, SLOT_FREE, 2000));
+	}
+}
+
 static void test_dead_sender_leaves_no_message(void)
 {
 	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);
@@ -220,6 +252,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_any_is_not_disturbed_by_death),
 		STAGE_TEST(test_unbind_tells_all_who_wait),
 		STAGE_TEST(test_dead_client_leaves_the_server_free),
+		STAGE_TEST(test_an_answer_is_not_given_to_the_next_life),
 		STAGE_TEST(test_dead_sender_leaves_no_message),
 		STAGE_TEST(test_signal_ends_a_wait),
 		STAGE_TEST(test_wakeup_ends_a_receive_from_any),
