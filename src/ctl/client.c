@@ -38,6 +38,19 @@ static int connect_lab_node(int node)
 	return os_unix_connect_trusted(path, OS_PACKET, CONNECT_MS);
 }
 
+/* The daemon of this network namespace; where there is none, the one that the path leads to. */
+static int connect_here(void)
+{
+	int fd = os_unix_connect_trusted("@" CTL_ABSTRACT_NAME, OS_PACKET, CONNECT_MS);
+	const char *path = getenv(CTL_SOCKET_VARIABLE);
+	int other;
+
+	if (fd != -ECONNREFUSED)
+		return fd;
+	other = os_unix_connect_trusted(path ? path : CTL_SOCKET_PATH, OS_PACKET, CONNECT_MS);
+	return other == -EINVAL || other == -ENOENT ? fd : other;
+}
+
 /* $DVS_NODE, if it says anything. */
 static int node_of_environment(int *node, struct refusal *refusal)
 {
@@ -85,7 +98,7 @@ static int refuse_connect(struct refusal *refusal, int node, int error)
 /* Nobody was named: this namespace's daemon, or the first of the lab that answers. */
 static int connect_any(void)
 {
-	int fd = os_unix_connect_trusted("@" CTL_ABSTRACT_NAME, OS_PACKET, CONNECT_MS);
+	int fd = connect_here();
 
 	for (int node = 0; fd < 0 && fd != -EACCES && fd != -EKEYREJECTED && node < LAB_NODES_MAX;
 	     node++) {
@@ -113,7 +126,7 @@ int client_open(struct client *client, int node, struct refusal *refusal)
 	} else if (os_folder_exists(LAB_FOLDER)) {
 		fd = connect_lab_node(node);
 	} else {
-		fd = os_unix_connect_trusted("@" CTL_ABSTRACT_NAME, OS_PACKET, CONNECT_MS);
+		fd = connect_here();
 		client->pass_on = node;
 	}
 	if (fd < 0)

@@ -28,9 +28,11 @@ static const struct verb verbs[] = {
 	  "what a process wrote, the last of it (1 MiB, unless --log-bytes of run or of dvsd says another "
 	  "size); -f: and writes",
 	  verb_logs },
-	{ "run", "DCID EP [--wait] [--log-bytes N] [--json] [--] CMD [ARG...]",
-	  "start CMD bound to EP; --wait: stay attached and end with its status; --log-bytes: how much "
-	  "of what it writes is kept for `logs`, 4096 to 4194304",
+	{ "run",
+	  "DCID EP [--wait] [--log-bytes N] [--json] [--] CMD [ARG...] | "
+	  "--unbound DCID [EP] [--wait] [--log-bytes N] [--json] [--] CMD [ARG...]",
+	  "start CMD bound to EP, or to bind itself; --wait: stay attached and end with its status; "
+	  "--log-bytes: how much of what it writes is kept for `logs`, 4096 to 4194304",
 	  verb_run },
 	{ "stop", "DCID EP [--time SECONDS] [--json]",
 	  "end the process behind EP: SIGTERM, and SIGKILL if it still runs after --time (10 s)",

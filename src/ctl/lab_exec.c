@@ -14,7 +14,7 @@
 static int become(const struct lab *lab, int id, char **argv, struct refusal *refusal)
 {
 	const struct lab_task *node = &lab->node[id];
-	char number[12];
+	char number[12], path[64];
 	int r;
 
 	if (!node->task.pid || !os_task_alive(&node->task))
@@ -25,7 +25,8 @@ static int become(const struct lab *lab, int id, char **argv, struct refusal *re
 		return refusal_set(refusal, EDVSPERM, "cannot enter node %d: %s; use sudo", id,
 				   strerror(-r));
 	snprintf(number, sizeof(number), "%d", id);
-	if (setenv("DVS_NODE", number, 1) < 0)
+	snprintf(path, sizeof(path), LAB_FOLDER "/node%d.sock", id);
+	if (setenv("DVS_NODE", number, 1) < 0 || setenv(CTL_SOCKET_VARIABLE, path, 1) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	r = os_self_become(argv);
 	return refusal_set(refusal, r == -ENOENT ? EDVSNOENT : EDVSNOEXEC, "cannot run %s: %s",

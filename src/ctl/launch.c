@@ -29,6 +29,13 @@ static bool put_string(struct payload *payload, const char *text)
 	return true;
 }
 
+/* About the caller's place, and not about the new process's. */
+static bool is_of_place(const char *variable)
+{
+	return !strncmp(variable, "DVS_NODE=", 9) ||
+	       !strncmp(variable, CTL_SOCKET_VARIABLE "=", sizeof(CTL_SOCKET_VARIABLE));
+}
+
 /* struct ctl_run, then the strings. */
 static int fill_payload(struct payload *payload, const struct launch *launch,
 			struct refusal *refusal)
@@ -45,7 +52,7 @@ static int fill_payload(struct payload *payload, const struct launch *launch,
 	for (char **arg = launch->argv; *arg && fits; arg++, run.argc++)
 		fits = put_string(payload, *arg);
 	for (char **env = os_self_environment(); *env && fits; env++) {
-		if (!strncmp(*env, "DVS_NODE=", 9))
+		if (is_of_place(*env))
 			continue;
 		fits = put_string(payload, *env);
 		run.envc++;
@@ -68,8 +75,10 @@ static int exit_status(int64_t wait_status)
 
 static json_t *row_json(const struct launch *launch, const struct ctl_run_row *row)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "dcid", launch->dcid, "endpoint",
-			 row->endpoint, "node", row->node, "lpid", row->lpid, "vpid", row->vpid);
+	json_t *endpoint = launch->unbound ? json_null() : json_integer(row->endpoint);
+
+	return json_pack("{s:i, s:o, s:i, s:i, s:i}", "dcid", launch->dcid, "endpoint", endpoint,
+			 "node", row->node, "lpid", row->lpid, "vpid", row->vpid);
 }
 
 static int await_row(struct client *client, struct ctl_run_row *row, struct refusal *refusal)
@@ -96,7 +105,10 @@ static int attend(const struct launch *launch, struct client *client, const stru
 	struct stream stream = { .keep = launch->json };
 	int r = stream_follow(&stream, client, &refusal), status;
 
-	if (r == EDVSINTR) {
+	if (r == EDVSINTR && launch->unbound) {
+		fprintf(stderr, "%s: detached, process %d runs on\n", verb_program(), row->lpid);
+		status = INTERRUPTED;
+	} else if (r == EDVSINTR) {
 		fprintf(stderr,
 			"%s: detached, endpoint %d runs on: `dvs logs %d %d -f` shows what it "
 			"writes\n",
@@ -120,6 +132,16 @@ static int attend(const struct launch *launch, struct client *client, const stru
 	return status;
 }
 
+static void print_row(const struct launch *launch, const struct ctl_run_row *row)
+{
+	FILE *to = launch->wait ? stderr : stdout;
+
+	fprintf(to, "lpid=%d vpid=%d ", row->lpid, row->vpid);
+	if (!launch->unbound)
+		fprintf(to, "endpoint=%d ", row->endpoint);
+	fprintf(to, "node=%d\n", row->node);
+}
+
 static int converse(const struct launch *launch, struct client *client,
 		    const struct payload *payload, struct ctl_request *request)
 {
@@ -137,8 +159,7 @@ static int converse(const struct launch *launch, struct client *client,
 	if (!launch->wait && launch->json)
 		return render_document(row_json(launch, &row));
 	if (!launch->json) {
-		fprintf(launch->wait ? stderr : stdout, "lpid=%d vpid=%d endpoint=%d node=%d\n",
-			row.lpid, row.vpid, row.endpoint, row.node);
+		print_row(launch, &row);
 		fflush(stdout);
 	}
 	return launch->wait ? attend(launch, client, &row) : DONE;
@@ -158,7 +179,8 @@ int launch(const struct launch *launch)
 	request.endpoint = launch->endpoint;
 	request.cmd = launch->bind_type;
 	request.nodeid = launch->primary;
-	request.flags = launch->wait ? CTL_FLAG_FOLLOW : 0;
+	request.flags =
+		(launch->wait ? CTL_FLAG_FOLLOW : 0) | (launch->unbound ? CTL_FLAG_UNBOUND : 0);
 	if (fill_payload(payload, launch, &refusal) < 0 ||
 	    client_open(&client, launch->node, &refusal) < 0) {
 		free(payload);

@@ -3,8 +3,8 @@
 #define DVS_CTL_LAUNCH_H
 
 /*
- * Asking a daemon to start a command: with the caller's environment (without DVS_NODE, which is about
- * the caller's place and not about the new process's), working directory and umask.
+ * Asking a daemon to start a command: with the caller's environment (without DVS_NODE and DVS_SOCKET,
+ * which are about the caller's place), working directory and umask.
  */
 
 #include <stdbool.h>
@@ -20,7 +20,8 @@ struct launch {
 	int log_bytes;	/* kept of what it writes, 0: as its node has it */
 	unsigned umask; /* LAUNCH_UMASK_OWN: the caller's */
 	bool wait, json;
-	char **argv; /* NULL-terminated */
+	bool unbound; /* it binds itself; endpoint is NONE */
+	char **argv;  /* NULL-terminated */
 };
 
 #define LAUNCH_UMASK_OWN (~0u)

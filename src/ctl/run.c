@@ -1,8 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <ctype.h>
+#include <string.h>
+
 #include "ctl/launch.h"
 #include "os/options.h"
 #include "ctl/verb.h"
+
+/*
+ * Whether the command is to bind itself, which makes EP superfluous. Asked before the words are taken apart,
+ * because that needs to know how many of them stand before the command: the third of DCID EP CMD begins it.
+ * *dashes: a "--" says where it begins.
+ */
+static bool asks_unbound(int argc, char **argv, bool *dashes)
+{
+	static const char *const with_value[] = { "-n", "--node", "--log-bytes" };
+	bool unbound = false;
+	int words = 0;
+
+	*dashes = false;
+	for (int i = 0; i < argc && !*dashes && words < 3; i++) {
+		for (size_t o = 0; o < sizeof(with_value) / sizeof(*with_value); o++)
+			i += i < argc && !strcmp(argv[i], with_value[o]) ? 2 : 0;
+		if (i >= argc)
+			break;
+		*dashes = !strcmp(argv[i], "--");
+		unbound = unbound || !strcmp(argv[i], "--unbound");
+		words += argv[i][0] != '-' || isdigit((unsigned char)argv[i][1]);
+	}
+	return unbound;
+}
 
 int verb_run(const struct verb *verb, int node, int argc, char **argv)
 {
@@ -11,23 +38,25 @@ int verb_run(const struct verb *verb, int node, int argc, char **argv)
 		.bind_type = LCL_BIND,
 		.primary = -1,
 		.umask = LAUNCH_UMASK_OWN,
+		.endpoint = NONE,
 	};
 	const struct option_row rows[] = {
 		{ "json", 0, OPTION_FLAG, &plan.json },
 		{ "node", 'n', OPTION_NUMBER, &node },
 		{ "log-bytes", 0, OPTION_NUMBER, &log_bytes },
+		{ "unbound", 0, OPTION_FLAG, &plan.unbound },
 		{ "wait", 'w', OPTION_FLAG, &plan.wait },
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
+	const struct operand_row operands[] = { { "DCID", &plan.dcid },
+						{ "EP", &plan.endpoint },
+						{ NULL, NULL } };
+	bool dashes, unbound = asks_unbound(argc, argv, &dashes);
 	struct options options;
 
-	if (!options_parse(&options, rows, 2, argc, argv))
+	if (!options_parse(&options, rows, unbound && !dashes ? 1 : 2, argc, argv))
 		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "DCID", &plan.dcid },
-							    { "EP", &plan.endpoint },
-							    { NULL, NULL } },
-			      2))
+	if (!options_operands(&options, operands, unbound ? 1 : 2))
 		return verb_usage(verb, "%s", options.why);
 	if (!options.rest[0])
 		return verb_usage(verb, "a command is needed");

@@ -98,17 +98,38 @@ void handle_hello(struct request *request)
 /* A binding on its way through the order. */
 struct binding {
 	struct request *request;
-	struct process *process; /* NULL: a remote registration, nothing local */
+	struct process *process; /* NULL: one that is known otherwise, and has ended meanwhile */
 	int dcid, p_nr;
 };
+
+/*
+ * A process that an init of ours has started has its entry already, also while it has no endpoint: before it
+ * binds itself, and between two bindings.
+ */
+static struct process *known_unbound(struct request *request, pid_t tgid, pid_t tid)
+{
+	struct process *p = request->node->processes;
+
+	while (p && !(p->managed && p->lpid == tid && tid == tgid && !p->status && !p->ended &&
+		      !p->arriving && !p->starter && p->state != PROCESS_STARTING &&
+		      p->dcid == request->head.dcid))
+		p = process_next(p);
+	return p;
+}
+
+/* The entry of a task that was not bound after all. */
+static void drop(struct process *process)
+{
+	if (process && !process->managed)
+		process_free(process);
+}
 
 static void bind_failed(struct binding *binding, int code)
 {
 	struct request *request = binding->request;
 	int dcid = binding->dcid, p_nr = binding->p_nr;
 
-	if (binding->process)
-		process_free(binding->process);
+	drop(binding->process);
 	free(binding);
 	if (code == EDVSSLOTUSED)
 		request_fail(request, code,
@@ -123,6 +144,28 @@ static void bind_failed(struct binding *binding, int code)
 			     order_why(request->node, code));
 }
 
+static void orphan_unbound(struct node *node, void *ctx, const struct directory_result *result)
+{
+	(void)node;
+	(void)ctx;
+	(void)result; /* refused: it is unbound already, with its DC */
+}
+
+/* The process ended before its binding came: the binding is nobody's. */
+static void bind_orphaned(struct binding *binding, const struct directory_result *result)
+{
+	struct request *request = binding->request;
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = binding->dcid,
+			       .p_nr = binding->p_nr,
+			       .generation = result->generation,
+			       .flags = COMMAND_FLAG_DIED };
+
+	order_propose(request->node, &cmd, orphan_unbound, NULL);
+	free(binding);
+	request_fail(request, EDVSBADPID, "the process has ended meanwhile");
+}
+
 static void bind_done(struct node *node, void *ctx, const struct directory_result *result)
 {
 	struct binding *binding = ctx;
@@ -130,8 +173,14 @@ static void bind_done(struct node *node, void *ctx, const struct directory_resul
 	struct process *process = binding->process;
 	int r;
 
+	if (process)
+		process->starter = NULL;
 	if (result->code < 0) {
 		bind_failed(binding, result->code);
+		return;
+	}
+	if (!process) {
+		bind_orphaned(binding, result);
 		return;
 	}
 	rights_reset(node, binding->dcid, binding->p_nr);
@@ -275,12 +324,12 @@ static void bind_backup(struct request *request, struct process *process)
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 
 	if (backup_check(request->node, dcid, p_nr, request->head.nodeid, &why) < 0) {
-		process_free(process);
+		drop(process);
 		request_refuse(request, &why);
 		return;
 	}
 	if (backup_begin(process, dcid, p_nr) < 0 || process_watch(process) < 0) {
-		process_free(process);
+		drop(process);
 		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
 		return;
 	}
@@ -315,11 +364,13 @@ static void propose_bind(struct request *request, struct process *process)
 	struct binding *binding = calloc(1, sizeof(*binding));
 
 	if (!binding) {
-		process_free(process);
+		drop(process);
 		request_fail(request, EDVSALLOCMEM, "no memory for the binding");
 		return;
 	}
 	*binding = (struct binding){ request, process, cmd.dcid, cmd.p_nr };
+	if (process->managed)
+		process->starter = &binding->process;
 	if (request->head.cmd == REPLICA_BIND)
 		cmd.misc |= MIS_REPLICATED;
 	if (request->head.cmd == USERMODE_BIND)
@@ -355,14 +406,15 @@ void handle_bind(struct request *request)
 	}
 	if (leader_is_elsewhere(request, tgid, tid))
 		return;
-	if (process_new(request->node, tid, tgid, vpid, -1, &process) < 0) {
+	process = known_unbound(request, tgid, tid);
+	if (!process && process_new(request->node, tid, tgid, vpid, -1, &process) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
 			     request->head.pid, request->node->options.id);
 		return;
 	}
 	/* Its descriptor was opened by number: it is the caller's if the caller lives now. */
 	if (tgid == request->pid && !request_caller_is_there(request)) {
-		process_free(process);
+		drop(process);
 		request_fail_gone(request);
 		return;
 	}

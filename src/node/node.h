@@ -51,7 +51,7 @@ struct node_options {
 	char name[MAXNODENAME];
 	uint32_t address; /* network order */
 	uint16_t port;
-	const char *socket_path; /* NULL: abstract name only */
+	const char *socket_path; /* NULL: CTL_SOCKET_PATH, if it is free */
 	const char *group_spec;
 	int ready_fd;	    /* -1 none */
 	uint32_t log_bytes; /* kept of what a process wrote, where `dvs run` says no other */

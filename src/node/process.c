@@ -156,7 +156,7 @@ void process_free(struct process *process)
 	cgroup_end(node, process->cgroup, process->ended || process->arriving);
 	os_source_free(process->exit_source);
 	if (process->ended && !process->arriving && !process->backup &&
-	    process->state != PROCESS_STARTING)
+	    process->state != PROCESS_STARTING && process->state != PROCESS_UNBOUND)
 		ended_keep(process);
 	if (process->status) {
 		rights_hide(process);

@@ -10,6 +10,7 @@
  *	               |         \-> BOUND (rolled back)
  *	               \-> ENDING: exited, its UNBIND is on the way
  *	ARRIVING -> BOUND
+ *	STARTING -> UNBOUND -> BOUND: it binds itself when it likes
  */
 
 #include <stdbool.h>
@@ -31,6 +32,7 @@ enum process_state {
 	PROCESS_BOUND,
 	PROCESS_LEAVING, /* frozen or about to be: the far ends are the daemon's */
 	PROCESS_ENDING,
+	PROCESS_UNBOUND, /* started, and it has had no endpoint yet */
 };
 
 struct process {
@@ -60,7 +62,7 @@ struct process {
 	bool ended;
 	bool forgotten; /* nothing of it is kept when it has ended */
 	struct process **
-		starter; /* of `dvs run` that is not answered yet: NULL when this is freed; see run.c */
+		starter; /* of whom waits for its binding, see run.c and bind.c: NULL when this is freed */
 	int wait_status;		/* once it has ended; -1: nobody can know it */
 	enum ctl_end_reason end_reason; /* if it ends now */
 	int signalled;			/* the last signal that dvs kill sent; 0: none */

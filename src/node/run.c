@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@
 #include "node/process.h"
 #include "node/request.h"
 #include "node/rights.h"
+#include "node/server.h"
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -83,6 +85,7 @@ struct arguments {
 	struct ctl_run head;
 	char **argv, **envp; /* one block, owned through argv */
 	const char *cwd;
+	char socket[128]; /* the last of envp */
 };
 
 /* The strings lie in the payload, each ended by 0; everything is checked before anything is used. */
@@ -100,7 +103,7 @@ static int parse_arguments(struct request *request, struct arguments *args)
 	if (!args->head.argc || args->head.argc > left || args->head.envc > left)
 		return -EBADMSG;
 	count = args->head.argc + args->head.envc;
-	args->argv = calloc(count + 2, sizeof(char *));
+	args->argv = calloc(count + 3, sizeof(char *));
 	if (!args->argv)
 		return -ENOMEM;
 	args->envp = args->argv + args->head.argc + 1;
@@ -119,6 +122,18 @@ static int parse_arguments(struct request *request, struct arguments *args)
 		left -= len;
 	}
 	return 0;
+}
+
+/* By which path the program reaches this daemon where its abstract name is not: in another network. */
+static void add_socket(const struct node *node, struct arguments *args)
+{
+	char **end = args->envp;
+
+	snprintf(args->socket, sizeof(args->socket), CTL_SOCKET_VARIABLE "=%s",
+		 server_path(node->server));
+	while (*end)
+		end++;
+	*end = args->socket;
 }
 
 /* One `dvs run`, from its first question to the init until it is answered. */
@@ -174,6 +189,8 @@ static int spawn(struct run *run)
 		r = -EINVAL;
 	}
 	if (r == 0)
+		add_socket(node, &args);
+	if (r == 0)
 		r = node_start_init(node, dcid);
 	if (r == 0)
 		r = proc_log_new(node->loop,
@@ -208,12 +225,14 @@ static int spawn(struct run *run)
 
 static void run_row(struct request *request, const struct process *process)
 {
-	struct ctl_run_row row = { .lpid = process->lpid,
-				   .vpid = process->vpid,
-				   .endpoint = process->p_nr,
-				   .node = request->node->options.id,
-				   .serves = node_is_sysproc(request->node, process->dcid,
-							     process->p_nr) };
+	bool unbound = request->head.flags & CTL_FLAG_UNBOUND;
+	struct ctl_run_row row = {
+		.lpid = process->lpid,
+		.vpid = process->vpid,
+		.endpoint = unbound ? NONE : process->p_nr,
+		.node = request->node->options.id,
+		.serves = unbound || node_is_sysproc(request->node, process->dcid, process->p_nr)
+	};
 
 	request_row(request, &row, sizeof(row));
 }
@@ -270,11 +289,15 @@ static void run_failed(struct run *run)
 	if (run->process) {
 		run->process->forgotten = true;
 		kill_held(run->process);
-	} else {
+	} else if (!(request->head.flags & CTL_FLAG_UNBOUND)) {
 		ended_forget_life(request->node, cmd.dcid, cmd.p_nr, cmd.generation);
 	}
 	if (run->process && run->process->backup) {
 		backup_end(run->process); /* no command of the order, and free here */
+		run_refuse(run);
+		return;
+	}
+	if (request->head.flags & CTL_FLAG_UNBOUND) {
 		run_refuse(run);
 		return;
 	}
@@ -294,6 +317,8 @@ static void on_let_go(void *ctx, const struct dc_init_answer *answer)
 		return;
 	}
 	run_free(run);
+	if (process->state == PROCESS_STARTING)
+		process->state = PROCESS_UNBOUND;
 	run_row(request, process);
 	if (request->head.flags & CTL_FLAG_FOLLOW) {
 		/* What it has written since it was let go came before this answer. */
@@ -365,7 +390,7 @@ static void run_backup(struct run *run, const struct command *cmd)
 	let_go(run);
 }
 
-/* There is a process, which waits: its endpoint is bound next. */
+/* There is a process, which waits: its endpoint is bound next, unless it binds itself. */
 static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 {
 	struct run *run = ctx;
@@ -402,6 +427,10 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	run->cgroup[0] = 0;
 	base = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
 	memcpy(cmd.name, base, strnlen(base, sizeof(cmd.name) - 1));
+	if (request->head.flags & CTL_FLAG_UNBOUND) {
+		let_go(run);
+		return;
+	}
 	if (request->head.cmd == BKUP_BIND) {
 		run_backup(run, &cmd);
 		return;
@@ -443,6 +472,15 @@ static int check_slot(struct request *request, int p_nr)
 		return -1;
 	}
 	dc = &node->directory.dc[dcid];
+	if (request->head.flags & CTL_FLAG_UNBOUND) {
+		if (!(dc->nodes >> node->options.id & 1)) {
+			request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
+				     node->options.id, dcid);
+			return -1;
+		}
+		if (p_nr == NONE)
+			return 0;
+	}
 	if (!ep || p_nr < -dc->nr_tasks || p_nr >= dc->nr_procs) {
 		request_fail(request, EDVSRANGE, "DC %d has endpoints %d to %d, not %d", dcid,
 			     -dc->nr_tasks, dc->nr_procs - 1, request->head.endpoint);
@@ -466,6 +504,8 @@ static bool is_doubtful(const struct request *request, int p_nr)
 	int dcid = request->head.dcid;
 	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
 
+	if (p_nr == NONE && dcid >= 0 && dcid < SHM_DCS)
+		return !request->node->directory.dc[dcid].running;
 	if (!ep)
 		return false; /* nothing that is ordered makes that number a slot */
 	if (!request->node->directory.dc[dcid].running)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/result.h"
 #include "dvk.h"
@@ -10,6 +11,7 @@
 #include "node/handlers.h"
 #include "node/node.h"
 #include "node/request.h"
+#include "os/file.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/socket.h"
@@ -179,7 +181,9 @@ int server_adopt(struct node *node, const char *path, const int fds[2], struct s
 
 	if (!server)
 		return -ENOMEM;
-	*server = (struct server){ .node = node, .path = path, .fds = { fds[0], fds[1] } };
+	*server = (struct server){ .node = node,
+				   .path = path ? path : CTL_SOCKET_PATH,
+				   .fds = { fds[0], fds[1] } };
 	server->spare = os_dup(fds[0]);
 	r = os_source_timer(node->loop, -1, on_overdue, server, &server->overdue);
 	for (int i = 0; i < 2 && r == 0; i++)
@@ -194,19 +198,39 @@ int server_adopt(struct node *node, const char *path, const int fds[2], struct s
 	return 0;
 }
 
+/* Where nobody has named a path: for programs, which any user may run. A daemon does without if it must. */
+static int listen_by_default(void)
+{
+	int fd, r = os_folder_make(CTL_SOCKET_FOLDER);
+
+	fd = r < 0 && r != -EEXIST ? r : os_unix_listen(CTL_SOCKET_PATH, OS_PACKET);
+	if (fd >= 0)
+		os_unix_open_to_all(CTL_SOCKET_PATH);
+	else
+		os_log(OS_LOG_WARN,
+		       "no socket " CTL_SOCKET_PATH
+		       " (%s): programs of other network namespaces do not reach this daemon",
+		       strerror(-fd));
+	return fd;
+}
+
 int server_new(struct node *node, const char *path, struct server **serverp)
 {
 	int fds[2] = { os_unix_listen("@" CTL_ABSTRACT_NAME, OS_PACKET), -1 };
 
 	if (fds[0] < 0)
 		return fds[0];
-	if (path)
-		fds[1] = os_unix_listen(path, OS_PACKET);
+	fds[1] = path ? os_unix_listen(path, OS_PACKET) : listen_by_default();
 	if (path && fds[1] < 0) {
 		os_close(fds[0]);
 		return fds[1];
 	}
 	return server_adopt(node, path, fds, serverp);
+}
+
+const char *server_path(const struct server *server)
+{
+	return server->fds[1] < 0 ? "" : server->path;
 }
 
 void server_fds(const struct server *server, int fds[2])
@@ -232,7 +256,7 @@ struct server *server_free(struct server *server)
 		os_source_free(server->sources[i]);
 		os_close(server->fds[i]);
 	}
-	if (server->path && server->fds[1] >= 0)
+	if (server->fds[1] >= 0)
 		os_unix_remove(server->path);
 	free(server);
 	return NULL;

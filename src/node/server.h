@@ -13,6 +13,8 @@ struct server;
 int server_new(struct node *node, const char *path, struct server **serverp);
 /* With sockets that listen already: the abstract name's, and the path's or -1. Takes them. */
 int server_adopt(struct node *node, const char *path, const int fds[2], struct server **serverp);
+/* Of the socket in the file system; "" if there is none. */
+const char *server_path(const struct server *server);
 void server_fds(const struct server *server, int fds[2]);
 /* Whether who connects waits at the door. */
 void server_pause(struct server *server, bool pause);

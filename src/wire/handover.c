@@ -16,7 +16,7 @@
 #define RECORD_HEAD_BYTES 8u
 #define HASHED_FROM	  24u
 #define PAGE_KIND_LAST	  4u
-#define PROCESS_STATES	  4u
+#define PROCESS_STATES	  5u
 
 const uint32_t handover_version = HANDOVER_VERSION;
 
