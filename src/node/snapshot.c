@@ -38,9 +38,21 @@ static bool wanted_dc(const struct request *request, int dcid)
 	       (request->head.dcid == -1 || request->head.dcid == dcid);
 }
 
-/* Calls fn for every bound endpoint of the DCs asked for, by DC and slot. */
-static void each_endpoint(struct request *request,
-			  void (*fn)(struct request *request, int dcid, int p_nr))
+typedef void slot_fn(struct request *request, int dcid, int p_nr);
+
+/* Calls fn for every slot of the DCs asked for, by DC and slot. */
+static void each_slot(struct request *request, slot_fn *fn)
+{
+	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		if (!wanted_dc(request, dcid))
+			continue;
+		for (int index = 0; index < SHM_SLOTS; index++)
+			fn(request, dcid, index - SHM_TASKS);
+	}
+}
+
+/* The same for every bound endpoint. */
+static void each_endpoint(struct request *request, slot_fn *fn)
 {
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
 		if (!wanted_dc(request, dcid))
@@ -76,12 +88,24 @@ static bool dc_exists(struct request *request)
 	return false;
 }
 
+/* As in the original, a slot that is stated to be elsewhere has a row in this node's own table. */
+static void row_of_slot(struct request *request, int dcid, int p_nr)
+{
+	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
+
+	if (ep->bound || node_stated_elsewhere(request->node, ep))
+		row_of(request, dcid, p_nr);
+}
+
 void handle_proctable(struct request *request)
 {
 	if (!dc_exists(request) || children_look(request, handle_proctable))
 		return;
 	/* cmd 1, from another node: only what this one owns */
-	each_endpoint(request, request->head.cmd == 1 ? own_row : row_of);
+	if (request->head.cmd == 1)
+		each_endpoint(request, own_row);
+	else
+		each_slot(request, row_of_slot);
 	children_end(request);
 	request_end(request, 0, NULL, 0, NULL, 0);
 }

@@ -25,6 +25,14 @@ out=$(timeout 10 dvs lab exec 1 -- "$stated" send 3 2 2>&1)
 [[ $out == 0 ]] || fail "the send: $out"
 says 2 "0 7 from 3"
 end
+begin "a slot that is stated has a row where it is remote, and is no endpoint"
+waiting 5
+row=$(timeout 10 dvs -n 0 ps 0 --proc --json | python3 -c 'import json,sys
+print([(r["flags"], r["name"]) for r in json.load(sys.stdin) if r["p_nr"] == 3])')
+[[ $row == "[(4096, 'later')]" ]] || fail "the row on node 0: $row"
+[[ $(rows_of 3) == "[]" ]] || fail "dvs ps shows it: $(rows_of 3)"
+timeout 10 dvs run 0 3 -- true >"$tmp/out" 2>&1 && fail "another node has it: $(<"$tmp/out")"
+end
 begin "the wait ends with the node where the peer would have been bound"
 waiting 4
 timeout 20 dvs lab kill 1 >/dev/null || fail "lab kill"
