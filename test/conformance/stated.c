@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * For test/scenarios/stated.sh:
+ * For test/scenarios/stated.sh and places.sh:
  *
  *	stated receive OWN PEER NODE   states that PEER is on NODE, receives from it, says what came of it
  *	stated send OWN PEER           binds itself as OWN and sends a message of type 7 to PEER
+ *	stated twice OWN PEER          binds itself as OWN, gives that back, binds itself again, receives
  */
 
 #include <stdio.h>
@@ -17,18 +18,28 @@
 #define TYPE	    7
 #define PATIENCE_MS 30000
 
-static int stated_receive(int peer, int node)
+static int receive_from(int peer)
 {
 	message m = { 0 };
-	long r = dvk_rmtbind(DCID, "later", peer, node);
+	long r = dvk_receive_T(peer, &m, PATIENCE_MS);
 
-	if (r >= EDVSERRCODE)
-		r = dvk_receive_T(peer, &m, PATIENCE_MS);
 	if (r == EDVSSRCDIED)
 		puts("EDVSSRCDIED");
 	else
 		printf("%ld %d from %d\n", r, m.m_type, m.m_source);
 	return fflush(stdout);
+}
+
+static int stated_receive(int peer, int node)
+{
+	return dvk_rmtbind(DCID, "later", peer, node) < EDVSERRCODE ? 1 : receive_from(peer);
+}
+
+static int bound_twice(int own)
+{
+	if (dvk_bind(DCID, own) != own || dvk_unbind(DCID, own) || dvk_bind(DCID, own) != own)
+		return 1;
+	return receive_from(ANY);
 }
 
 static int bound_send(int own, int peer)
@@ -55,5 +66,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (strcmp(argv[1], "send") == 0)
 		return bound_send(number(argv[2]), number(argv[3]));
+	if (strcmp(argv[1], "twice") == 0)
+		return bound_twice(number(argv[2]));
 	return argc < 5 ? 2 : stated_receive(number(argv[3]), number(argv[4]));
 }

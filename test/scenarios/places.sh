@@ -8,7 +8,7 @@
 lab 2
 
 bound() { [[ $(owner "$1") == "$2" ]]; }
-begin "a program that binds itself can be moved, bound again, and moved again"
+begin "a program that binds itself can be moved, to and fro"
 out=$(timeout 10 dvs -n 0 run --unbound 0 -- migr_server 0 10 64 2>&1)
 [[ $out =~ ^lpid=[0-9]+\ vpid=[0-9]+\ node=0$ ]] || fail "run: $out"
 until_true 5 bound 10 0 || fail "it did not bind itself: $(rows_of 10)"
@@ -18,6 +18,15 @@ until_true 5 bound 10 1 || fail "it did not move: $moved $(<"$tmp/err")"
 move 10 0
 client_ok 11
 timeout 10 dvs logs 0 10 >"$tmp/log" 2>&1 || fail "logs: $(<"$tmp/log")"
+end
+begin "one that gave its endpoint back and has bound itself again can be moved"
+timeout 10 dvs -n 0 run --unbound 0 -- "$build/test/conformance/stated" twice 12 13 >"$tmp/out" 2>&1 || fail "run: $(<"$tmp/out")"
+until_true 5 bound 12 0 || fail "it did not bind itself: $(rows_of 12)"
+move 12 1
+timeout 10 dvs lab exec 0 -- "$build/test/conformance/stated" send 13 12 >"$tmp/out" 2>&1
+[[ $(<"$tmp/out") == 0 ]] || fail "a send to it: $(<"$tmp/out")"
+said() { dvs logs 0 12 2>/dev/null | grep -qx "0 7 from 13"; }
+until_true 5 said || fail "it says: $(dvs logs 0 12 2>&1)"
 end
 begin "what is unbound is no endpoint, and its end is told"
 out=$(timeout 10 dvs -n 1 run --unbound 0 --json --wait -- sh -c 'echo hello; exit 3')
