@@ -158,6 +158,7 @@
 #define EDVSPRIMARY    (_SIGN 401) /* no primary member (replication) */
 #define EDVSNOREPLICA  (_SIGN 402) /* no replica member */
 #define EDVSVERSION    (_SIGN 403) /* the library is of another release than the daemon (new) */
+#define EDVSUSERFULL   (_SIGN 404) /* the caller's user has as many of them as one may (new) */
 #define EDVSRESTARTSYS (_SIGN 512) /* interrupted, kernel-internal */
 
 #endif

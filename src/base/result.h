@@ -142,6 +142,7 @@
 	X(EDVSPRIMARY, 401, "no primary member") \
 	X(EDVSNOREPLICA, 402, "no replica member") \
 	X(EDVSVERSION, 403, "the library is of another release than the daemon") \
+	X(EDVSUSERFULL, 404, "this user has as many as one may have at a time") \
 	X(EDVSRESTARTSYS, 512, "interrupted, the call restarts")
 /* clang-format on */
 

@@ -45,7 +45,7 @@ static void test_table_is_complete_and_in_order(void)
 {
 	int last = 0;
 
-	CHECK_EQ(0 RESULT_LIST(COUNT_ROW), 134);
+	CHECK_EQ(0 RESULT_LIST(COUNT_ROW), 135);
 	RESULT_LIST(CHECK_ORDER)
 }
 

@@ -14,6 +14,7 @@
 #include "node/order.h"
 #include "node/process.h"
 #include "node/request.h"
+#include "node/share.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/socket.h"
@@ -251,6 +252,7 @@ static void finish(struct departure *d)
 			break;
 		}
 	}
+	share_give(d->node, d->uid, SHARE_MOVES);
 	proc_log_free(d->log);
 	mailbox_deinit(&d->mailbox);
 	free(d);
@@ -382,15 +384,22 @@ void departure_start(struct request *request)
 	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, request->head.dcid, p_nr);
 	struct process *process = process_find(node, request->head.dcid, p_nr);
-	struct departure *d = calloc(1, sizeof(*d));
+	struct departure *d;
 	pthread_t thread;
 
+	if (!share_take(node, request->uid, SHARE_MOVES)) {
+		share_refuse(request, SHARE_MOVES);
+		return;
+	}
+	d = calloc(1, sizeof(*d));
 	if (!d) {
+		share_give(node, request->uid, SHARE_MOVES);
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
 	*d = (struct departure){ .node = node,
 				 .request = request,
+				 .uid = request->uid,
 				 .dcid = request->head.dcid,
 				 .p_nr = p_nr,
 				 .endpoint = directory_endpoint_number(ep, p_nr),

@@ -10,6 +10,7 @@
 #include "node/node.h"
 #include "node/process.h"
 #include "node/request.h"
+#include "node/share.h"
 #include "os/pid.h"
 
 /* The request stays as it is meanwhile: whoever keeps it is this thread. */
@@ -17,6 +18,7 @@ struct search {
 	struct request *request;
 	void (*again)(struct request *);
 	pid_t asker, number;
+	uid_t uid;
 	bool thread; /* among those of the asker only */
 };
 
@@ -30,6 +32,7 @@ static void *search_main(void *arg)
 
 	node_lock(node);
 	node->searches--;
+	share_give(node, search->uid, SHARE_SEARCHES);
 	request->named = found > 0 ? found : -ESRCH;
 	search->again(request);
 	node_unlock(node);
@@ -40,13 +43,19 @@ static void *search_main(void *arg)
 static int search_start(struct request *request, bool thread, void (*again)(struct request *))
 {
 	struct node *node = request->node;
-	struct search *search = node->searches < NODE_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
+	struct search *search;
 	pthread_t id;
 
+	if (!share_take(node, request->uid, SHARE_SEARCHES)) {
+		share_refuse(request, SHARE_SEARCHES);
+		return NAMED_E_LATER;
+	}
+	search = node->searches < NODE_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
 	if (search) {
 		*search = (struct search){ .request = request,
 					   .again = again,
 					   .asker = request->pid,
+					   .uid = request->uid,
 					   .number = thread ? request->head.tid : request->head.pid,
 					   .thread = thread };
 		node->searches++;
@@ -57,6 +66,7 @@ static int search_start(struct request *request, bool thread, void (*again)(stru
 		node->searches--;
 		free(search);
 	}
+	share_give(node, request->uid, SHARE_SEARCHES);
 	request_fail(request, EDVSRSCBUSY,
 		     "node %d looks for too many processes at one time: try again in a moment",
 		     node->options.id);

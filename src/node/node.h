@@ -36,6 +36,7 @@ struct ended;
 struct departure;
 struct copy_task;
 struct ring_chase;
+struct share;
 struct streams;
 struct parts;
 struct dc_init;
@@ -98,6 +99,7 @@ struct node {
 	struct ended *ended;	       /* processes that are no more, and their logs */
 	struct cgroups *cgroups;       /* NULL: none can be made here; see cgroup.h */
 	unsigned searches;	       /* under way: named.h, children.h */
+	struct share *shares;	       /* what users have of the node; see share.h */
 	struct ring_chase *chases;     /* looking for endpoints that wait for each other */
 	struct copy_task *copies;      /* data copies under way */
 	struct streams *streams;       /* who does the large ones */
@@ -105,6 +107,7 @@ struct node {
 	_Atomic int lanes_served;      /* threads of stream_serve.c */
 	struct arrival *arrivals;      /* migrations to this node */
 	struct departure *departures;  /* migrations from this node */
+	_Atomic int lanes_of[NR_NODES];
 	pthread_t bell_thread;
 	priv_usr_t priv[SHM_DCS][SHM_SLOTS]; /* as set by dvk_setpriv on this node; see priv.c */
 };

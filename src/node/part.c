@@ -6,6 +6,7 @@
 
 #include "dvk.h"
 #include "node/node.h"
+#include "node/share.h"
 
 #define THREADS_MAX 64
 #define OF_ONE_MAX  8 /* at one process at a time, whose pages may take long */
@@ -50,6 +51,7 @@ static void finish(struct node *node, struct part *part, int code)
 	while (*link != part)
 		link = &(*link)->next;
 	*link = part->next;
+	share_give(node, part->uid, SHARE_PARTS);
 	part->done(node, part, code);
 	free(part);
 }
@@ -121,6 +123,9 @@ int part_start(struct node *node, struct part *part)
 	int code = check(node, &part->party);
 	struct parts *parts = node->parts;
 
+	part->uid = share_owner(node, part->party.dcid);
+	if (!code && !share_take(node, part->uid, SHARE_PARTS))
+		code = EDVSMIGRATE;
 	if (code) {
 		free(part);
 		return code;

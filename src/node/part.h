@@ -23,6 +23,7 @@ typedef void part_done(struct node *node, struct part *part, int code);
 struct part {
 	struct part *next, *next_queued;
 	struct party party;
+	uid_t uid; /* who answers for the party; see share.h */
 	enum lane_op op;
 	uint64_t addr;
 	uint32_t bytes;
@@ -35,7 +36,7 @@ struct part {
 struct part *part_new(uint32_t bytes);
 /*
  * With the lock. 0: done() is called once, and the part is freed after that. Otherwise it is freed:
- * EDVSMIGRATE: that process has enough to do, try again later; EDVSALLOCMEM: there is no thread.
+ * EDVSMIGRATE: that process or its user has enough to do, try again later; EDVSALLOCMEM: there is no thread.
  */
 int part_start(struct node *node, struct part *part);
 

@@ -14,6 +14,7 @@
 #include "node/outbox.h"
 #include "node/process.h"
 #include "node/reattach.h"
+#include "node/share.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/log.h"
@@ -73,6 +74,8 @@ static void request_free(struct request *request)
 		outbox_finish(request->outbox);
 	else if (request->fd >= 0)
 		os_close(request->fd);
+	if (request->counted)
+		share_give(request->node, request->uid, SHARE_REQUESTS);
 	free(request->payload);
 	free(request);
 }
@@ -409,7 +412,7 @@ void request_accept(struct node *node, int fd, const struct os_peer *peer)
 	if (has_too_many(node, request->uid)) {
 		silent = oldest_silent(node, request->uid);
 		if (silent == request) { /* all others wait for answers */
-			request_fail(request, EDVSMFILE,
+			request_fail(request, EDVSUSERFULL,
 				     "uid %u has as many connections to this daemon as one user "
 				     "may: end programs that wait in one",
 				     peer->uid);
@@ -451,7 +454,10 @@ static void on_remote_request(struct node *node, int from, const struct request_
 	request->gid = wire->gid;
 	request->from = from;
 	request->remote_id = wire->id;
-	if (parse(request, bytes, len) < 0)
+	request->counted = share_take(node, wire->uid, SHARE_REQUESTS);
+	if (!request->counted)
+		share_refuse(request, SHARE_REQUESTS);
+	else if (parse(request, bytes, len) < 0)
 		request_fail(
 			request, EDVSVERSION,
 			"node %d speaks another control protocol: install the same release there",

@@ -40,6 +40,7 @@ struct request {
 	/* passed on from another node */
 	int from; /* node, -1 */
 	uint64_t remote_id;
+	bool counted; /* as one of its user; see share.h */
 	/* passed on to another node */
 	int to; /* node, -1 */
 	uint64_t forward_id;

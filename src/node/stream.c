@@ -11,6 +11,7 @@
 #include "node/copy_task.h"
 #include "node/node.h"
 #include "node/party.h"
+#include "node/share.h"
 #include "os/clock.h"
 #include "os/thread.h"
 #include "proxy/lane.h"
@@ -24,6 +25,7 @@
 struct stream_worker {
 	struct node *node;
 	struct copy_task *task;
+	uid_t uid;			/* who answers for the task; see share.h */
 	struct lane *lane[2][NR_NODES]; /* by side; NULL: none yet */
 	struct attention_span look;
 	uint8_t *buf; /* LANE_DATA_MAX, when both sides are here */
@@ -354,6 +356,35 @@ static void look_for_task(struct stream_worker *worker)
 		attention_span_missed(&worker->look, costs);
 }
 
+/* The first one whose user has not too many under way. */
+static bool take_task(struct stream_worker *worker)
+{
+	struct streams *streams = worker->node->streams;
+
+	for (struct copy_task **link = &streams->queue; *link; link = &(*link)->next_queued) {
+		worker->uid = share_owner(worker->node, (*link)->dcid);
+		if (!share_take(worker->node, worker->uid, SHARE_STREAMS))
+			continue;
+		worker->task = *link;
+		*link = worker->task->next_queued;
+		if (!*link)
+			streams->tail = link;
+		streams->queued--;
+		return true;
+	}
+	return false;
+}
+
+/* Another one of the same user may begin. */
+static void give_back(struct stream_worker *worker)
+{
+	struct streams *streams = worker->node->streams;
+
+	share_give(worker->node, worker->uid, SHARE_STREAMS);
+	if (streams->queue)
+		pthread_cond_signal(&streams->more);
+}
+
 static void wait_for_task(struct stream_worker *worker)
 {
 	struct streams *streams = worker->node->streams;
@@ -361,7 +392,7 @@ static void wait_for_task(struct stream_worker *worker)
 
 	streams->idle++;
 	look_for_task(worker);
-	while (!streams->queue) {
+	while (!take_task(worker)) {
 		struct timespec until = os_timespec(until_ns);
 
 		if (!until_ns)
@@ -372,11 +403,6 @@ static void wait_for_task(struct stream_worker *worker)
 		}
 	}
 	streams->idle--;
-	streams->queued--;
-	worker->task = streams->queue;
-	streams->queue = worker->task->next_queued;
-	if (!streams->queue)
-		streams->tail = &streams->queue;
 }
 
 static void *work(void *ctx)
@@ -388,6 +414,7 @@ static void *work(void *ctx)
 		wait_for_task(worker);
 		node_unlock(worker->node);
 		run(worker); /* comes back with the lock */
+		give_back(worker);
 	}
 	return NULL;
 }

@@ -17,7 +17,8 @@
 #include "os/socket.h"
 #include "proxy/lane.h"
 
-#define SERVED_MAX 64 /* lanes that others have to us */
+#define SERVED_MAX  64 /* lanes that others have to us */
+#define OF_NODE_MAX 16 /* of one of them, which has two for each of its workers */
 
 struct serving {
 	struct node *node;
@@ -108,6 +109,7 @@ static void *serve(void *ctx)
 			r = ask.op == LANE_READ ? serve_read(s, &ask) : serve_write(s, &ask);
 	}
 	lane_free(s->lane);
+	s->node->lanes_of[s->from]--;
 	s->node->lanes_served--;
 	free(s);
 	return NULL;
@@ -115,7 +117,8 @@ static void *serve(void *ctx)
 
 void stream_serve(struct node *node, int from, int fd)
 {
-	struct serving *s = node->lanes_served < SERVED_MAX ? malloc(sizeof(*s)) : NULL;
+	bool room = node->lanes_served < SERVED_MAX && node->lanes_of[from] < OF_NODE_MAX;
+	struct serving *s = room ? malloc(sizeof(*s)) : NULL;
 	pthread_t thread;
 
 	if (!s) {
@@ -127,11 +130,14 @@ void stream_serve(struct node *node, int from, int fd)
 		free(s);
 		return;
 	}
+	node->lanes_served++;
+	node->lanes_of[from]++;
 	if (pthread_create(&thread, NULL, serve, s)) {
+		node->lanes_of[from]--;
+		node->lanes_served--;
 		lane_free(s->lane);
 		free(s);
 		return;
 	}
 	pthread_detach(thread);
-	node->lanes_served++;
 }
