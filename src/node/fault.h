@@ -18,7 +18,8 @@ void fault_point(const char *name);
  * Whether DVS_FAULT is that word: the daemon then is slow, or does without something that an older kernel
  * has not.
  *
- *	search (translates no pid)  order-late (hears of each command 50 ms late)
+ *	search (translates no pid)  peer-pidfd (knows clients by their start time)
+ *	order-late (hears of each command 50 ms late)
  */
 bool fault_is(const char *name);
 

@@ -6,12 +6,14 @@
 #include "dvk.h"
 #include "node/adopt.h"
 #include "node/costs.h"
+#include "node/fault.h"
 #include "node/handover.h"
 #include "node/init.h"
 #include "node/node.h"
 #include "os/descriptors.h"
 #include "os/lock.h"
 #include "os/log.h"
+#include "os/pid.h"
 #include "os/program.h"
 #include "os/self.h"
 #include "os/successor.h"
@@ -163,6 +165,8 @@ int main(int argc, char **argv)
 	os_self_keep_running();
 	snprintf(prefix, sizeof(prefix), "dvsd %d", options.id);
 	os_lock_watch(on_wait);
+	if (fault_is("peer-pidfd"))
+		os_peer_without_pidfd();
 	os_log_init(prefix, getenv("DVS_DEBUG") ? OS_LOG_DEBUG : OS_LOG_INFO);
 	/* One for each pair of endpoints that talk; with fewer, channels are refused sooner. */
 	os_descriptors_raise();

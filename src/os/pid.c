@@ -284,12 +284,21 @@ pid_t os_pidfd_pid(int pidfd)
 	return pid > 0 ? pid : -ESRCH;
 }
 
+static bool without_pidfd;
+
+void os_peer_without_pidfd(void)
+{
+	without_pidfd = true;
+}
+
 /* 0: the process lives; -ESRCH; -ENOPROTOOPT: this kernel cannot tell (before 6.5). */
 static int peer_pidfd(int fd)
 {
 	OS_CLEANUP_FD int pidfd = -1;
 	socklen_t len = sizeof(pidfd);
 
+	if (without_pidfd)
+		return -ENOPROTOOPT;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
 		return errno == ENOPROTOOPT ? -ENOPROTOOPT : -ESRCH;
 	return os_poll(pidfd, OS_READ, 0) == 0 ? -ESRCH : 0;

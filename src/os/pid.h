@@ -51,5 +51,7 @@ pid_t os_pidfd_pid(int pidfd);
  */
 void os_peer_watch(int fd, struct os_peer *peer);
 bool os_peer_is_there(int fd, const struct os_peer *peer);
+/* For tests: from now on as where the kernel gives no descriptor of a peer (before 6.5). By start time then. */
+void os_peer_without_pidfd(void);
 
 #endif

@@ -223,6 +223,43 @@ static void test_other_namespace(void)
 	}
 }
 
+/* On kernels before 6.5. From here on in this program. */
+static void test_peer_by_start_time(void)
+{
+	OS_CLEANUP_FD int listener = os_unix_listen("@dvs pid test", OS_PACKET);
+	OS_CLEANUP_FD int theirs = -1;
+	struct os_peer peer, other;
+	pid_t child;
+
+	os_peer_without_pidfd();
+	child = fork();
+	if (!child) {
+		if (os_unix_connect("@dvs pid test", OS_PACKET, 1000) >= 0)
+			pause();
+		_exit(1);
+	}
+	CHECK_EQ(os_poll(listener, OS_READ, 5000), 0);
+	theirs = os_unix_accept(listener);
+	CHECK_OR_RETURN(os_unix_peer(theirs, &peer) == 0);
+	os_peer_watch(theirs, &peer);
+	CHECK_EQ(peer.start, os_start_of(child));
+	CHECK(os_peer_is_there(theirs, &peer));
+	other = peer;
+	other.uid++;
+	CHECK(!os_peer_is_there(theirs, &other));
+	/* Not watched while it lived: nothing is known of it. */
+	other = peer;
+	other.start = 0;
+	CHECK(!os_peer_is_there(theirs, &other));
+	/* As if its number were that of a process which began at another time. */
+	other = peer;
+	other.start--;
+	CHECK(!os_peer_is_there(theirs, &other));
+	kill(child, SIGKILL);
+	CHECK(waitpid(child, NULL, 0) == child);
+	CHECK(!os_peer_is_there(theirs, &peer));
+}
+
 static void test_exit_status(void)
 {
 	pid_t child = fork();
@@ -246,5 +283,6 @@ int main(void)
 	TEST(test_peer);
 	TEST(test_exit_status);
 	TEST(test_other_namespace);
+	TEST(test_peer_by_start_time);
 	return test_end();
 }
