@@ -232,6 +232,7 @@ int process_attach(struct process *process, int dcid, int p_nr, int endpoint, ui
 	process->state = PROCESS_BOUND;
 	memcpy(process->name, node_endpoint(node, dcid, p_nr)->name, sizeof(process->name));
 	process_fill(process, dcid, p_nr, endpoint, generation);
+	rights_show(process);
 	exchange_bell_hold(bell, BELL_PROCESS);
 	process_refresh_channels(process);
 	exchange_poke(bell);

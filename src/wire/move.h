@@ -97,7 +97,9 @@ struct move_state {
 	int32_t getfrom, sendto, waitunbind;
 	uint32_t waitbind, hardware;
 	int32_t latch;
-	uint32_t log_limit, spare; /* of log_bytes, wherever the process goes */
+	uint32_t log_limit; /* of log_bytes, wherever the process goes */
+	uint32_t
+		rights; /* the count goes on: what was asked for before the move is asked for again */
 	uint64_t lclsent, rmtsent, lclcopy, rmtcopy, waits;
 	priv_usr_t priv;
 };
