@@ -270,6 +270,9 @@ static bool is_barred(const struct binding *binding, const struct channel *chann
 {
 	unsigned index = (unsigned)(channel - binding->channel);
 
+	/* As a rule nobody is barred, and this is all that it costs. */
+	if (!atomic_load_explicit(&binding->status->bars, memory_order_relaxed))
+		return false;
 	return atomic_load_explicit(&binding->status->barred[what][index / 64],
 				    memory_order_relaxed) >>
 		       index % 64 &

@@ -36,10 +36,22 @@ static void show(struct status_page *page, const struct exchange_bars *bars, int
 	}
 }
 
+static void show_any(struct status_page *page)
+{
+	uint64_t any = 0;
+
+	for (int op = 0; op < SHM_BARS; op++)
+		for (int i = 0; i < SHM_NEWS_WORDS; i++)
+			any |= atomic_load(&page->barred[op][i]);
+	if (atomic_load(&page->bars) != (any != 0))
+		atomic_store(&page->bars, any != 0);
+}
+
 void exchange_bars_show(struct exchange *exchange, struct status_page *page)
 {
 	for (int index = 0; index < SHM_SLOTS; index++)
 		show(page, &exchange->bars[page->dcid][index], index - SHM_TASKS);
+	show_any(page);
 }
 
 bool exchange_barred(const struct exchange *exchange, const struct exchange_channel *channel,
@@ -131,6 +143,8 @@ void exchange_bars_set(struct exchange *exchange, int dcid, int p_nr,
 		sweep(exchange, at, exchange_side(at, p_nr), bars);
 	*own = bars ? *bars : none;
 	for (struct exchange_status *status = exchange->statuses; status; status = status->next)
-		if (status->dcid == dcid)
+		if (status->dcid == dcid) {
 			show(status->page, own, p_nr);
+			show_any(status->page);
+		}
 }

@@ -79,8 +79,13 @@ static void test_bars_are_shown(void)
 		CHECK_EQ(is_shown_barred(of_7, (enum line_op)op, 4), op == LINE_OP_SEND);
 		CHECK_EQ(is_shown_barred(of_12, (enum line_op)op, 4), op == LINE_OP_SEND);
 	}
-	exchange_bars_set(exchange, 1, 3, NULL);
+	CHECK_EQ(atomic_load(&of_7->page->bars), 1);
+	CHECK_EQ(atomic_load(&of_12->page->bars), 1);
 	exchange_bars_set(exchange, 1, 4, NULL);
+	CHECK_EQ(atomic_load(&of_7->page->bars), 1);
+	CHECK_EQ(atomic_load(&of_12->page->bars), 0);
+	exchange_bars_set(exchange, 1, 3, NULL);
+	CHECK_EQ(atomic_load(&of_7->page->bars), 0);
 	for (int op = 0; op < SHM_BARS; op++) {
 		CHECK(!is_shown_barred(of_7, (enum line_op)op, 3));
 		CHECK(!is_shown_barred(of_7, (enum line_op)op, 4));

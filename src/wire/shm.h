@@ -188,6 +188,7 @@ struct status_page {
 	/* bit: slot that has a channel with this one, so that a stranger whose ring was lost is found */
 	_Atomic uint64_t peers[SHM_NEWS_WORDS];
 	_Atomic uint32_t rights; /* counted up when they change: ask anew before you send */
+	_Atomic uint32_t bars;	 /* 1: a bit of `barred` is set; else nobody looks there */
 	/*
 	 * Bit: slot on this node that may not send this to us now. Whoever takes looks first: a sender can write into a
 	 * channel that it was given to hear by.
