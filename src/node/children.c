@@ -8,6 +8,7 @@
 #include "node/node.h"
 #include "node/process.h"
 #include "node/request.h"
+#include "node/share.h"
 #include "os/session.h"
 #include "os/task.h"
 
@@ -49,6 +50,7 @@ static void *look_main(void *arg)
 	os_task_each(note, look);
 	node_lock(node);
 	node->searches--;
+	share_give(node, look->request->uid, SHARE_SEARCHES);
 	look->request->children = look;
 	look->again(look->request);
 	node_unlock(node);
@@ -62,16 +64,19 @@ bool children_look(struct request *request, void (*again)(struct request *))
 	pthread_t thread;
 
 	if (request->children || cgroup_folder(node) >= 0 || !node->processes ||
-	    node->searches >= NODE_SEARCHES_MAX)
+	    node->searches >= NODE_SEARCHES_MAX || !share_take(node, request->uid, SHARE_SEARCHES))
 		return false;
 	look = calloc(1, sizeof(*look));
-	if (!look)
+	if (!look) {
+		share_give(node, request->uid, SHARE_SEARCHES);
 		return false;
+	}
 	look->request = request;
 	look->again = again;
 	node->searches++;
 	if (pthread_create(&thread, NULL, look_main, look)) {
 		node->searches--;
+		share_give(node, request->uid, SHARE_SEARCHES);
 		free(look);
 		return false;
 	}
