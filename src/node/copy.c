@@ -78,6 +78,7 @@ static int copy_here(struct node *node, const struct copy_wire *wire, const stru
 				      .endpoint = wire->endpoint,
 				      .requester = (int)wire->requester,
 				      .asker = *asker };
+	part->uid = asker->uid;
 	part->op = (enum lane_op)wire->op;
 	part->addr = wire->addr;
 	part->done = done;
@@ -132,7 +133,7 @@ static int ask(struct copy_task *task, int node, const struct copy_wire *wire)
 /* Of the requester as it is now; its own memory is its own. */
 static int asker_of(const struct copy_task *task, struct asker *asker)
 {
-	*asker = (struct asker){ 0 };
+	*asker = (struct asker){ .uid = task->request->uid };
 	if (task->endpoint[task->op - 1] == task->requester)
 		return 0;
 	return party_asker(task->request->node, task->dcid, task->requester, asker);

@@ -123,7 +123,6 @@ int part_start(struct node *node, struct part *part)
 	int code = check(node, &part->party);
 	struct parts *parts = node->parts;
 
-	part->uid = share_owner(node, part->party.dcid);
 	if (!code && !share_take(node, part->uid, SHARE_PARTS))
 		code = EDVSMIGRATE;
 	if (code) {

@@ -25,11 +25,6 @@ static const struct {
 	[SHARE_REQUESTS] = { 256, "requests of other nodes" },
 };
 
-uid_t share_owner(const struct node *node, int dcid)
-{
-	return dcid >= 0 && dcid < SHM_DCS ? node->directory.dc[dcid].owner_uid : 0;
-}
-
 /* The few that have something just now; the link to the one sought, or the end. */
 static struct share **find(struct node *node, uid_t uid)
 {

@@ -22,8 +22,6 @@ enum share_kind {
 	SHARE_KINDS
 };
 
-/* The user who answers for a process: the owner of its DC. */
-uid_t share_owner(const struct node *node, int dcid);
 /* One more, if the user may have it: then share_give() comes later, once. */
 bool share_take(struct node *node, uid_t uid, enum share_kind kind);
 void share_give(struct node *node, uid_t uid, enum share_kind kind);

@@ -60,22 +60,12 @@ static void test_nothing_is_left(void)
 	CHECK(!node->shares);
 }
 
-static void test_who_answers_for_a_process(void)
-{
-	node->directory.dc[3].owner_uid = 1000;
-	CHECK_EQ(share_owner(node, 3), 1000);
-	CHECK_EQ(share_owner(node, 4), 0);
-	CHECK_EQ(share_owner(node, -1), 0);
-	CHECK_EQ(share_owner(node, SHM_DCS), 0);
-}
-
 int main(void)
 {
 	node = calloc(1, sizeof(*node));
 	TEST(test_a_user_has_a_part_of_each);
 	TEST(test_root_has_no_limit);
 	TEST(test_nothing_is_left);
-	TEST(test_who_answers_for_a_process);
 	free(node);
 	return test_end();
 }

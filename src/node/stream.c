@@ -11,6 +11,7 @@
 #include "node/copy_task.h"
 #include "node/node.h"
 #include "node/party.h"
+#include "node/request.h"
 #include "node/share.h"
 #include "os/clock.h"
 #include "os/thread.h"
@@ -25,7 +26,7 @@
 struct stream_worker {
 	struct node *node;
 	struct copy_task *task;
-	uid_t uid;			/* who answers for the task; see share.h */
+	uid_t uid;			/* who asked for it; see share.h */
 	struct lane *lane[2][NR_NODES]; /* by side; NULL: none yet */
 	struct attention_span look;
 	uint8_t *buf; /* LANE_DATA_MAX, when both sides are here */
@@ -362,7 +363,7 @@ static bool take_task(struct stream_worker *worker)
 	struct streams *streams = worker->node->streams;
 
 	for (struct copy_task **link = &streams->queue; *link; link = &(*link)->next_queued) {
-		worker->uid = share_owner(worker->node, (*link)->dcid);
+		worker->uid = (*link)->request->uid;
 		if (!share_take(worker->node, worker->uid, SHARE_STREAMS))
 			continue;
 		worker->task = *link;
