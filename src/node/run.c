@@ -170,6 +170,15 @@ static void kill_held(const struct process *process)
 
 static void on_spawned(void *ctx, const struct dc_init_answer *answer);
 
+/* That of the endpoint to come; of one that has none yet, a number like no other. */
+static uint32_t life_of(const struct request *request)
+{
+	const struct directory_endpoint *ep =
+		node_endpoint(request->node, request->head.dcid, request->head.endpoint);
+
+	return ep ? ep->generation : (uint32_t)++request->node->next_request;
+}
+
 /* Asks the init for a process. */
 static int spawn(struct run *run)
 {
@@ -208,10 +217,8 @@ static int spawn(struct run *run)
 					   .taken = taken,
 					   .fds = { -1, proc_log_fd(run->log),
 						    proc_log_fd(run->log) } };
-		spawn.cgroup =
-			cgroup_make(node, dcid, request->head.endpoint,
-				    node_endpoint(node, dcid, request->head.endpoint)->generation,
-				    run->cgroup);
+		spawn.cgroup = cgroup_make(node, dcid, request->head.endpoint, life_of(request),
+					   run->cgroup);
 		r = dc_init_spawn(node->init[dcid], &spawn, on_spawned, run);
 		os_close(spawn.cgroup);
 	}
