@@ -9,7 +9,7 @@
 somebody=4711
 chmod 755 "$tmp"
 # Where a user can read them, wherever the tree is.
-cp "$build/bin/dvs" "$build/test/conformance/unbidden" "$build"/lib/libdvk.so* "$(dirname "$0")/../../src/wire/ctl.h" "$tmp"
+cp "$build/bin/dvs" "$build/bin/migr_server" "$build/test/conformance/unbidden" "$build"/lib/libdvk.so* "$(dirname "$0")/../../src/wire/ctl.h" "$tmp"
 
 as_somebody() { # NODE COMMAND...
 	timeout 40 dvs lab exec "$1" -- setpriv --reuid $somebody --regid $somebody --clear-groups \
@@ -59,6 +59,7 @@ for pid, s in held if size else []:
 print("asked", flush=True)
 P
 holds() { [[ $(cat "$tmp/held" 2>/dev/null) == *held* ]]; }
+is_of_somebody() { [[ $(awk '/^Uid/ { print $3 }' "/proc/$(lpid_of 11)/status" 2>/dev/null) == "$somebody" ]]; }
 asked() { [[ $(<"$tmp/held") == *asked* ]]; }
 
 # 300 descriptors, so that a user has at most 37 of them.
@@ -94,7 +95,10 @@ for kernel in "" peer-pidfd; do
 	until_true 10 holds || fail "nothing is held: $(<"$tmp/held")"
 	read -r _ _ first last <"$tmp/held"
 	echo $((first + 3)) >/proc/sys/kernel/ns_last_pid || fail "the next number cannot be said"
-	server 0 11 64
+	# Of the same user: only when it began tells it from the one that had the number before.
+	timeout 10 dvs -n 0 run 0 11 -- setpriv --reuid $somebody --regid $somebody --clear-groups \
+		env LD_LIBRARY_PATH="$tmp" "$tmp/migr_server" 0 11 64 >/dev/null 2>"$tmp/err" || fail "server: $(<"$tmp/err")"
+	until_true 5 is_of_somebody || fail "the server is not of uid $somebody"
 	got=$(lpid_of 11)
 	((got >= first && got <= last)) || fail "$got is none of $first to $last"
 	echo >&7
@@ -102,7 +106,7 @@ for kernel in "" peer-pidfd; do
 	wait $holder
 	grep -q given "$tmp/held" && fail "descriptors for uid $somebody: $(<"$tmp/held")"
 	# The rest goes on as ever.
-	client 0 13 11 5 0.01
+	client 0 13 11 5 0.01 0
 	client_ok 13
 	end
 done
