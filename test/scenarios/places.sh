@@ -28,6 +28,15 @@ timeout 10 dvs lab exec 0 -- "$build/test/conformance/stated" send 13 12 >"$tmp/
 said() { dvs logs 0 12 2>/dev/null | grep -qx "0 7 from 13"; }
 until_true 5 said || fail "it says: $(dvs logs 0 12 2>&1)"
 end
+begin "one that has not bound itself when its daemon is restarted can be moved afterwards"
+timeout 10 dvs -n 0 run --unbound 0 -- sh -c 'until [ -e "$1" ]; do sleep 0.05; done; exec migr_server 0 14 64' sh "$tmp/go" \
+	>"$tmp/out" 2>&1 || fail "run: $(<"$tmp/out")"
+timeout 20 dvs -n 0 restart >"$tmp/out" 2>&1 || fail "restart: $(<"$tmp/out")"
+touch "$tmp/go"
+until_true 5 bound 14 0 || fail "it did not bind itself: $(rows_of 14)"
+move 14 1
+until_true 5 bound 14 1 || fail "it did not move: $moved $(<"$tmp/err")"
+end
 begin "what is unbound is no endpoint, and its end is told"
 out=$(timeout 10 dvs -n 1 run --unbound 0 --json --wait -- sh -c 'echo hello; exit 3')
 [[ $? == 3 && $(field log <<<"$out") == hello && $(field endpoint <<<"$out") == None ]] || fail "json: $out"
