@@ -129,6 +129,10 @@ with Account("senders from three nodes are served in the order in which they cam
 sys.exit(Account.failed)
 PYTHON
 
+# Those of before have ended; their slots are free when the order has heard of it.
+nobody() { ! timeout 10 dvs ps 0 2>/dev/null | grep -q puppet; }
+until_true 10 nobody || not_ok "an empty container" "$(timeout 10 dvs ps 0)"
+
 begin "two hundred ready senders are each served once in every two hundred turns"
 crowd=$build/test/conformance/crowd
 timeout 60 dvs lab exec 0 -- "$crowd" serve 0 200 5 >"$tmp/serve" 2>&1 &
