@@ -143,6 +143,9 @@ begin "without groups: sessions do, and the log says so"
 timeout 10 dvs lab down >/dev/null
 unshare --mount --propagation private sh -c 'umount -l /sys/fs/cgroup; mount -t tmpfs none /sys/fs/cgroup; exec timeout 30 dvs lab up --nodes 2' >/dev/null || fail "no lab"
 grep -q 'no control groups may be made' /run/dvs/lab/node0.log || fail "$(</run/dvs/lab/node0.log)"
+timeout 10 dvs -n 1 nodes >"$tmp/out" || fail "dvs nodes: $?"
+grep -q '^node 1 can make no control groups' "$tmp/out" || fail "$(<"$tmp/out")"
+[[ $(timeout 10 dvs -n 1 nodes --json | python3 -c 'import json,sys; print([r["control_groups"] for r in json.load(sys.stdin)])') == "[None, False]" ]] || fail "$(dvs -n 1 nodes --json)"
 timeout 10 dvs -n 0 run 0 47 -- sh -c 'sleep 7783 & (sleep 7783 &); exec sleep 7784' >/dev/null || fail "not started"
 two() { [[ $(rows_of 47 | field child_count) == 2 ]]; }
 until_true 5 two || fail "$(rows_of 47)"
