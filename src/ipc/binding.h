@@ -18,8 +18,9 @@
 #include "wire/shm.h"
 
 struct channel {
-	struct channel_page *page; /* NULL: not open */
-	struct bell_page *bell;	   /* the peer's */
+	struct channel_page *page;     /* NULL: not open */
+	struct bell_page *bell;	       /* the peer's */
+	const _Atomic uint32_t *ended; /* of the slot in our status page: which lives are over */
 	int life; /* the peer's, as the daemon told; what the page says is not believed */
 	int own_side;
 	bool may_send;	  /* opened for sending, so that the daemon has agreed to it */

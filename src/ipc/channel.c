@@ -102,6 +102,7 @@ static int channel_open(struct binding *binding, int p_nr, enum channel_use use)
 	if (r)
 		return r;
 	channel->life = (int)control.value;
+	channel->ended = &binding->status->ended[shm_index(p_nr)];
 	channel->own_side = shm_side(binding->p_nr, p_nr);
 	channel->may_send = use == CHANNEL_SEND;
 	channel->rights = rights;
@@ -286,12 +287,13 @@ static bool may_take(const struct binding *binding, const struct channel *channe
 	/* An answer is looked at by whoever waits for one: it names our request. */
 	if (op == LINE_OP_ANSWER)
 		return true;
-	return op > LINE_OP_NONE && op < SHM_BARS && !is_barred(binding, channel, op);
+	return op > LINE_OP_NONE && op < SHM_BARS && !is_barred(binding, channel, op) &&
+	       !channel_is_ended(channel);
 }
 
 bool channel_admits_notify(const struct binding *binding, const struct channel *channel)
 {
-	return !is_barred(binding, channel, LINE_OP_NONE);
+	return !is_barred(binding, channel, LINE_OP_NONE) && !channel_is_ended(channel);
 }
 
 bool channel_admits(struct binding *binding, struct channel *channel, uint64_t word)

@@ -94,12 +94,21 @@ static inline bool channel_waiting(uint64_t word)
 	return state == LINE_FULL || state == LINE_SENT;
 }
 
+/* Said by the daemon alone: what comes from this life now was written after its end. */
+static inline bool channel_is_ended(const struct channel *channel)
+{
+	/* Acquire: the daemon ended the lines before; a reader that sees the mark sees them ended. */
+	return atomic_load_explicit(channel->ended, memory_order_acquire) >
+	       (uint32_t)_ENDPOINT_G(channel->life);
+}
+
+/* The mark in the page comes along when we move; the peer can write there, and clear it. */
 static inline bool channel_is_dead(const struct channel *channel)
 {
-	/* Acquire: the daemon ended the lines before; whoever sees this sees them ended. */
-	return atomic_load_explicit(&channel->page->dead, memory_order_acquire) >>
-		       (1 - channel->own_side) &
-	       1;
+	return channel_is_ended(channel) ||
+	       (atomic_load_explicit(&channel->page->dead, memory_order_acquire) >>
+			(1 - channel->own_side) &
+		1);
 }
 
 #endif

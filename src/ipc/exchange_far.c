@@ -20,6 +20,19 @@ static bool is_answered(struct line *answer_line, uint64_t request)
 	       line_word_state(request) == LINE_TAKEN && line_word_op(request) == LINE_OP_SENDREC;
 }
 
+static void show_ended(struct exchange *exchange, const struct exchange_channel *channel,
+		       int dead_side)
+{
+	int survivor = channel->p_nr[1 - dead_side];
+	unsigned index = (unsigned)shm_index(channel->p_nr[dead_side]);
+	uint32_t mark = (uint32_t)_ENDPOINT_G(channel->endpoint[dead_side]) + 1;
+
+	for (struct exchange_status *at = exchange->statuses; at; at = at->next)
+		if (at->dcid == channel->dcid && at->p_nr == survivor &&
+		    atomic_load(&at->page->ended[index]) < mark)
+			atomic_store(&at->page->ended[index], mark);
+}
+
 void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
 			  int dead_side)
 {
@@ -38,6 +51,7 @@ void exchange_channel_end(struct exchange *exchange, struct exchange_channel *ch
 		line_end(of_dead, EDVSSRCDIED, EDVSSRCDIED);
 	atomic_store(&page->copy_pid[dead_side], 0);
 	/* After the lines: who sees the mark finds them ended. */
+	show_ended(exchange, channel, dead_side);
 	atomic_fetch_or(&page->dead, 1u << dead_side);
 	bell = exchange_bell_find(exchange, channel->dcid, channel->p_nr[1 - dead_side]);
 	if (bell)

@@ -427,6 +427,28 @@ static void test_generations(void)
 	tear_down();
 }
 
+/* In the status page, where the one that has ended cannot write; of the survivor alone, and never back. */
+static void test_the_end_is_shown_to_the_survivor(void)
+{
+	struct exchange_status *survivor, *other;
+	unsigned slot = (unsigned)shm_index(7);
+
+	set_up();
+	CHECK_EQ(exchange_status_new(exchange, 1, 3, &survivor), 0);
+	CHECK_EQ(exchange_status_new(exchange, 1, 4, &other), 0);
+	CHECK_EQ(atomic_load(&survivor->page->ended[slot]), 0);
+	exchange_endpoint_dead(exchange, 1, 7, 7);
+	CHECK_EQ(atomic_load(&survivor->page->ended[slot]), 1);
+	CHECK_EQ(exchange_channel(exchange, 1, 3, _ENDPOINT(5, 7), &channel), 0);
+	CHECK_EQ(atomic_load(&survivor->page->ended[slot]), 1);
+	CHECK_EQ(exchange_channel(exchange, 1, 3, _ENDPOINT(6, 7), &channel), 0);
+	CHECK_EQ(atomic_load(&survivor->page->ended[slot]), 6);
+	CHECK_EQ(atomic_load(&other->page->ended[slot]), 0);
+	exchange_status_free(exchange, survivor);
+	exchange_status_free(exchange, other);
+	tear_down();
+}
+
 /* A process that comes with a page of the older of two channels gets one that says so, and can go on with it. */
 static void test_a_remnant_is_nobodys(void)
 {
@@ -586,6 +608,7 @@ int main(void)
 	TEST(test_death_after_answer);
 	TEST(test_death_of_sender);
 	TEST(test_generations);
+	TEST(test_the_end_is_shown_to_the_survivor);
 	TEST(test_a_remnant_is_nobodys);
 	TEST(test_a_remnant_of_no_slot);
 	return test_end();

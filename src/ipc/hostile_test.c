@@ -113,6 +113,49 @@ static int caller(void)
 	return (int)test_failures;
 }
 
+/* Bound no longer, it keeps its page and lets nobody see that it is over. */
+static int undead(void)
+{
+	struct channel_page *page;
+	message m;
+
+	join(SERVER);
+	CHECK_EQ(dvk_receive_T(ANY, &m, 3000), OK);
+	page = find_channel();
+	CHECK(page != NULL);
+	if (!page)
+		return (int)test_failures;
+	page = mremap(page, 0, SHM_PAGE_BYTES,
+		      MREMAP_MAYMOVE); /* a second mapping, which the library does not know */
+	CHECK(page != MAP_FAILED);
+	CHECK_EQ(dvk_unbind(0, SERVER), OK);
+	for (bool told = false; page != MAP_FAILED && !atomic_load(&shared[1]); told = true) {
+		atomic_store(&page->dead, 0);
+		if (!told)
+			say(0, 1);
+	}
+	return (int)test_failures;
+}
+
+static int survivor(void)
+{
+	message m = { .m_type = 1 };
+
+	join(CLIENT);
+	CHECK_EQ(dvk_wait4bindep_T(SERVER, 3000), SERVER);
+	CHECK_EQ(dvk_send_T(SERVER, &m, 3000), OK);
+	await(0, 1);
+	CHECK_EQ(dvk_receive_T(SERVER, &m, 3000), EDVSSRCDIED);
+	CHECK_EQ(dvk_send_T(SERVER, &m, 3000), EDVSDSTDIED);
+	say(1, 1);
+	return (int)test_failures;
+}
+
+static void test_the_end_cannot_be_hidden(void)
+{
+	play(undead, survivor, NULL);
+}
+
 static void test_any_word(void)
 {
 	kind = ALL_KINDS;
@@ -138,6 +181,7 @@ int main(void)
 	TEST(test_any_word);
 	TEST(test_everything_withdrawn);
 	TEST(test_line_never_free);
+	TEST(test_the_end_cannot_be_hidden);
 	fake_node_stop(&node);
 	return test_end();
 }

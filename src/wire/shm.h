@@ -29,7 +29,7 @@
 
 #include "dvk.h"
 
-#define SHM_VERSION	    8
+#define SHM_VERSION	    9
 #define SHM_PAGE_BYTES	    4096u
 #define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
 #define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
@@ -92,8 +92,9 @@ struct channel_page {
 	uint32_t magic;
 	uint32_t version;
 	int32_t dcid;
-	int32_t endpoint[2];	 /* by side; with generation */
-	_Atomic uint32_t dead;	 /* bit s: side s is gone for good; map this page no longer */
+	int32_t endpoint[2]; /* by side; with generation */
+	/* bit s: side s is gone for good; map this page no longer. Both sides can write here: see status_page.ended */
+	_Atomic uint32_t dead;
 	_Atomic int32_t node[2]; /* where each side runs, for the counters and for ps; -1 moving */
 	_Atomic int32_t copy_pid[2];   /* pid by which side 1-s may copy to and from s; 0: ask */
 	_Atomic uint32_t copy_busy[2]; /* side 1-s is copying to or from s just now */
@@ -194,6 +195,11 @@ struct status_page {
 	 * channel that it was given to hear by.
 	 */
 	_Alignas(64) _Atomic uint64_t barred[SHM_BARS][SHM_NEWS_WORDS];
+	/*
+	 * By slot: 1 + the generation of its last life that had a channel with us and has ended. A process
+	 * that is bound no longer may clear the mark in its old page, but not this.
+	 */
+	_Alignas(64) _Atomic uint32_t ended[SHM_SLOTS];
 };
 
 _Static_assert(sizeof(struct status_page) <= SHM_PAGE_BYTES, "a status fits its page");
