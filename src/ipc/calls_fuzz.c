@@ -170,6 +170,7 @@ static void open_channel(struct binding *binding, int i, int p_nr)
 		abort();
 	*with = (struct channel){ .page = page,
 				  .bell = its_bell,
+				  .ended = &status->ended[shm_index(p_nr)],
 				  .life = p_nr,
 				  .own_side = shm_side(SELF_NR, p_nr),
 				  .may_send = true };
