@@ -5,6 +5,7 @@
  * daemon does with the pages in between. Six slots, two generations of each.
  *
  * fuzz with: src/ipc/exchange.c src/ipc/exchange_channel.c src/ipc/exchange_far.c src/ipc/exchange_adopt.c
+ * fuzz with: src/ipc/exchange_bars.c
  * fuzz with: src/os/futex.c src/os/inode.c src/os/lock.c src/os/memfd.c src/os/socket.c
  */
 
