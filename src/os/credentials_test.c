@@ -23,6 +23,7 @@ static char secret[16] = "of this process";
 struct child {
 	pid_t pid;
 	int in, out;
+	char said; /* what the function gave: 0, or 77 where this cannot be done here */
 };
 
 static struct child child_that(int (*does)(void))
@@ -45,8 +46,8 @@ static struct child child_that(int (*does)(void))
 	close(out[1]);
 	child.in = in[1];
 	child.out = out[0];
-	CHECK_EQ(read(child.out, &byte, 1), 1);
-	CHECK_EQ(byte, 0);
+	CHECK_EQ(read(child.out, &child.said, 1), 1);
+	CHECK(child.said == 0 || child.said == 77);
 	return child;
 }
 
@@ -175,6 +176,12 @@ static void test_a_user_namespace(void)
 	struct credentials credentials;
 	struct asker asker;
 
+	if (child.said) {
+		/* Not where they are switched off, nor with the thread of a sanitizer. */
+		test_skip("no user namespace can be made here");
+		end(&child);
+		return;
+	}
 	CHECK_EQ(os_asker_of(child.pid, &asker), 0);
 	CHECK(asker.may_trace);
 	CHECK(asker.user_ns != 0);
