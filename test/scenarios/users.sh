@@ -146,7 +146,7 @@ more=$(($(woken) - before - idle))
 end
 
 begin "a process that ends, and a container that is removed, while they are started end no daemon"
-order=$(pgrep -xo dvs-sequencer)
+order=$(timeout 10 dvs lab status --json | field sequencer)
 for i in 1 2; do
 	kill -STOP "$order"
 	timeout 10 dvs -n 0 run 0 2$i -- sleep 5 >/dev/null 2>&1 &
