@@ -11,7 +11,9 @@
 
 #define START_MS 10000
 
-static int parse_node(const struct verb *verb, int argc, char **argv, int *id, bool *json)
+/* False: nothing is to be done, for the words are wrong or help was asked for; *result is the exit status. */
+static bool parse_node(const struct verb *verb, int argc, char **argv, int *id, bool *json,
+		       int *result)
 {
 	const struct option_row rows[] = {
 		{ "json", 0, OPTION_FLAG, json },
@@ -19,12 +21,12 @@ static int parse_node(const struct verb *verb, int argc, char **argv, int *id, b
 	};
 	struct options options;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "NODE", id }, { NULL, NULL } }, 1))
-		return verb_usage(verb, "%s", options.why);
-	return DONE;
+	if (options_parse(&options, rows, -1, argc, argv) &&
+	    options_operands(&options,
+			     (const struct operand_row[]){ { "NODE", id }, { NULL, NULL } }, 1))
+		return true;
+	*result = verb_usage(verb, "%s", options.why);
+	return false;
 }
 
 static int report(int id, bool up, bool json)
@@ -43,8 +45,7 @@ int verb_lab_kill(const struct verb *verb, int node, int argc, char **argv)
 	int id, r;
 
 	(void)node;
-	r = parse_node(verb, argc, argv, &id, &json);
-	if (r)
+	if (!parse_node(verb, argc, argv, &id, &json, &r))
 		return r;
 	if (lab_load_node(&lab, true, id, &refusal) < 0)
 		return verb_refuse(&refusal);
@@ -90,8 +91,7 @@ int verb_lab_start(const struct verb *verb, int node, int argc, char **argv)
 	int id, r;
 
 	(void)node;
-	r = parse_node(verb, argc, argv, &id, &json);
-	if (r)
+	if (!parse_node(verb, argc, argv, &id, &json, &r))
 		return r;
 	if (lab_load_node(&lab, true, id, &refusal) < 0)
 		return verb_refuse(&refusal);
