@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /*
- * For a program whose words are too many (more than `most`) or too few, or that was asked for --help. Says how
- * it is used, and returns its exit status.
+ * For a program that has too many words (more than `most`) or too few, or was asked for --help. Prints the
+ * program's usage and returns its exit status.
  */
 int party_usage(const char *name, const char *words, int most, int argc, char **argv);
 

@@ -21,7 +21,7 @@
 #define CREDENTIALS_ASKER_BYTES	 24u
 #define CREDENTIALS_CAPS_INVALID (~UINT64_C(0) << 48) /* no kernel has that many */
 
-/* The one that asks. */
+/* The process that asks. */
 struct asker {
 	uint32_t uid, gid;  /* real ones */
 	uint64_t permitted; /* capabilities */
@@ -29,7 +29,7 @@ struct asker {
 	bool may_trace; /* CAP_SYS_PTRACE is effective; means nothing in a namespace that is not 0 */
 };
 
-/* The one whose memory it is. */
+/* The process that has the memory. */
 struct credentials {
 	uint32_t uid[3], gid[3]; /* real, effective, saved */
 	uint64_t permitted;

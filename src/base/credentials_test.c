@@ -65,7 +65,7 @@ static void test_root_without_the_right_to_trace(void)
 	CHECK(asker_may_all(&root));
 }
 
-/* Whoever makes a user namespace has all capabilities in it, and they are worth nothing outside. */
+/* A process that makes a user namespace has all capabilities in it, and they are worth nothing outside. */
 static void test_user_namespaces(void)
 {
 	struct asker asker = {

@@ -98,7 +98,7 @@ enum directory_effect_kind {
 	EFFECT_MOVE_COMMITTED,	  /* node = old owner, target = new owner */
 	EFFECT_MOVE_ROLLED_BACK,  /* go on as before */
 	EFFECT_ENDPOINT_ATTACHED, /* by hand: a process on the new node took it over */
-	EFFECT_ENDPOINT_STATED, /* nobody is bound; whose slot it will be is known, or not any more */
+	EFFECT_ENDPOINT_STATED, /* nobody is bound; the node that will have the slot is known, or not any more */
 };
 
 struct directory_effect {

@@ -3,7 +3,7 @@
 /*
  * Without options every endpoint of the cluster once, at its owner. --proc and --stats show one
  * node's own table with its remote rows, in the original's form, --names with the flags in words
- * behind; --waits who waits for whom; --all what has ended as well.
+ * behind; --waits each wait and its peer; --all also the processes that have ended.
  */
 
 #include <stdio.h>

@@ -90,7 +90,7 @@ static void local_lose(struct local *l, int why)
 
 /*
  * The connection is lost. If somebody still answers at the sequencer's door then it is only this member
- * that is out. The door of one that is ending may close after its connections: whoever was let in there
+ * that is out. The door of one that is ending may close after its connections: a program that was let in there
  * sees that soon, and dispatch looks.
  */
 static void local_break(struct local *l, int why)

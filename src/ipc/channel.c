@@ -266,7 +266,7 @@ void channel_settle(struct binding *binding, struct channel *channel)
 		binding_misc(binding, 0, MIS_NOMIGRATE);
 }
 
-/* Relaxed: a right that goes is gone soon; who gave it up for good asked the daemon, which orders it. */
+/* Relaxed: a right that goes is gone soon; a process that gave it up for good asked the daemon, which orders it. */
 static bool is_barred(const struct binding *binding, const struct channel *channel, unsigned what)
 {
 	unsigned index = (unsigned)(channel - binding->channel);
@@ -284,7 +284,7 @@ static bool may_take(const struct binding *binding, const struct channel *channe
 {
 	enum line_op op = line_word_op(word);
 
-	/* An answer is looked at by whoever waits for one: it names our request. */
+	/* The call that waits for an answer looks at it: it names our request. */
 	if (op == LINE_OP_ANSWER)
 		return true;
 	return op > LINE_OP_NONE && op < SHM_BARS && !is_barred(binding, channel, op) &&

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Who may not send to whom. A sender could leave the library's checks out and write a line into a page that
- * it was given to hear by. So a line of an endpoint of this node is looked at by others before it is taken:
+ * The senders that a receiver does not hear. A sender could leave the library's checks out and write a line into
+ * a page that it was given to hear by. So a line of an endpoint of this node is looked at by others before it is
+ * taken:
  *
- *	the receiver is here        by the receiver: its status page shows who is barred
+ *	the receiver is here        by the receiver: its status page shows the barred senders
  *	the receiver is elsewhere   by this daemon, before the line leaves the node
  *
  * What is barred is withdrawn. A sender in good faith, whose right has just gone, asks for it again then, and is told.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Who may not send to whom: DC 1, endpoints 3 (side 0) and 7 (side 1), both of this node. */
+/* Barred senders: DC 1, endpoints 3 (side 0) and 7 (side 1), both of this node. */
 
 #include <stdatomic.h>
 

@@ -52,7 +52,7 @@ void exchange_channel_link(struct exchange *exchange, struct exchange_channel *c
 void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
 			  int dead_side);
 
-/* Fills in who may not send to the page's process. */
+/* Fills in the senders that may not send to the page's process. */
 void exchange_bars_show(struct exchange *exchange, struct status_page *page);
 
 /* Tells the process of a slot, in its status page, who has a channel with it. */

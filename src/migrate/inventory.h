@@ -37,7 +37,7 @@ struct inventory {
 	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
 	uint64_t needs;			/* enum image_needs */
 	pid_t init;			/* pid 1 of its container */
-	uint64_t others;		/* a hash of who else was there: see others.h */
+	uint64_t others;		/* a hash of the processes beside it: see others.h */
 	struct procdir_text text, more; /* scratch */
 };
 

@@ -44,7 +44,7 @@ struct others {
 	int dir;
 };
 
-/* ---- who they are ---- */
+/* ---- the others ---- */
 
 static int add(struct others *others, pid_t pid)
 {
@@ -435,7 +435,7 @@ static int check_new(struct others *others)
 /*
  * A process may hand what it has in common with us on to a child, and end or close it, between two of our
  * looks: so the container is listed again until nobody is new. A container that starts processes all the
- * time is no reason to refuse: a few rounds find whoever hands something on once.
+ * time is no reason to refuse: a few rounds find a process that hands something on once.
  */
 static int check_rounds(struct others *others, bool outside)
 {

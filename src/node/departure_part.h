@@ -22,7 +22,7 @@ struct departure {
 	struct departure *next;
 	struct node *node;
 	struct request *request;
-	uid_t uid; /* who asked; see share.h */
+	uid_t uid; /* the user that asked; see share.h */
 	int dcid, p_nr, endpoint, target;
 	uint32_t generation, move;
 	pid_t lpid;

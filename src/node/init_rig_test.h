@@ -72,7 +72,7 @@ static void on_time(void *ctx)
 	os_loop_stop(loop);
 }
 
-/* One thing that happens, or the time; then whoever waits looks whether it was what it waits for. */
+/* One thing that happens, or the time; then each waiter looks whether it waited for that. */
 static void wait_for(const bool *happened, unsigned exits_wanted, int timeout_ms)
 {
 	struct os_source *timer;

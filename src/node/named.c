@@ -13,7 +13,7 @@
 #include "node/share.h"
 #include "os/pid.h"
 
-/* The request stays as it is meanwhile: whoever keeps it is this thread. */
+/* The request stays as it is meanwhile: this thread is its keeper. */
 struct search {
 	struct request *request;
 	void (*again)(struct request *);

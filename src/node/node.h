@@ -102,7 +102,7 @@ struct node {
 	struct share *shares;	       /* what users have of the node; see share.h */
 	struct ring_chase *chases;     /* looking for endpoints that wait for each other */
 	struct copy_task *copies;      /* data copies under way */
-	struct streams *streams;       /* who does the large ones */
+	struct streams *streams;       /* the workers of the large ones */
 	struct parts *parts;	       /* and the small ones */
 	_Atomic int lanes_served;      /* threads of stream_serve.c */
 	struct arrival *arrivals;      /* migrations to this node */

@@ -23,7 +23,7 @@ typedef void part_done(struct node *node, struct part *part, int code);
 struct part {
 	struct part *next, *next_queued;
 	struct party party;
-	uid_t uid; /* who asked for it; see share.h */
+	uid_t uid; /* the user that asked for it; see share.h */
 	enum lane_op op;
 	uint64_t addr;
 	uint32_t bytes;

@@ -19,7 +19,7 @@ struct node;
 struct party {
 	int dcid;
 	int endpoint;
-	int requester;	    /* who asked for the copy; may be the same */
+	int requester;	    /* the endpoint that asked for the copy; may be the same */
 	struct asker asker; /* its credentials; of no account where it is the same */
 	pid_t pid;	    /* while taken */
 	bool own;	    /* while taken: of the requester's own process */

@@ -107,7 +107,7 @@ int process_wait_status(const struct process *process)
 	return process->ended ? process->wait_status : -1;
 }
 
-/* Who waits for its end: for that of its binding, or for its own. */
+/* The requests that wait for its end: for that of its binding, or for its own. */
 enum {
 	FOR_UNBIND = 1,
 	FOR_END = 2

@@ -58,7 +58,7 @@ struct request {
 		struct request *request); /* set once order_catch_up() has been asked for it */
 	pid_t named;	       /* the task that it names, once searched for: see named.h */
 	struct look *children; /* for its rows: see children.h */
-	void *keeper;	       /* of whoever keeps the request */
+	void *keeper;	       /* of the part that keeps the request */
 	struct request *next_kept;
 };
 

@@ -278,7 +278,7 @@ static void run_over(struct node *node, void *ctx, const struct directory_result
 }
 
 /*
- * Bound, and it will never execute. Refused when the order has ended the binding: who then asks
+ * Bound, and it will never execute. Refused when the order has ended the binding: a command that then asks
  * for the slot finds it free, wherever.
  */
 static void run_failed(struct run *run)

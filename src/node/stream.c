@@ -26,7 +26,7 @@
 struct stream_worker {
 	struct node *node;
 	struct copy_task *task;
-	uid_t uid;			/* who asked for it; see share.h */
+	uid_t uid;			/* the user that asked for it; see share.h */
 	struct lane *lane[2][NR_NODES]; /* by side; NULL: none yet */
 	struct attention_span look;
 	uint8_t *buf; /* LANE_DATA_MAX, when both sides are here */

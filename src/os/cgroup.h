@@ -8,7 +8,7 @@
  *
  *	<own group>/dvs.NODE[-N]/NAME
  *
- * The folder is locked as long as its daemon lives, over an execve too: whoever can lock it knows that
+ * The folder is locked as long as its daemon lives, over an execve too: a program that can lock it knows that
  * what is in there was left behind. All results are 0 or more, or negative errno.
  */
 

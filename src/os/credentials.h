@@ -13,7 +13,7 @@
 
 int os_asker_of(pid_t tid, struct asker *asker);
 /*
- * Whether a task is dumpable shows in who owns its files in /proc: a task whose effective user and group are
+ * The owner of a task's files in /proc shows whether it is dumpable: a task whose effective user and group are
  * root's counts as dumpable.
  */
 int os_credentials_of(pid_t tid, struct credentials *credentials);

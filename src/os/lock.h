@@ -15,7 +15,7 @@
 void os_lock_take(pthread_mutex_t *lock);
 void os_lock_release(pthread_mutex_t *lock);
 bool os_lock_is_held(void); /* by this thread */
-/* Who is told of such a wait; nobody so far. Before there are threads. */
+/* Sets the function that is told of such a wait; there is none at first. Before there are threads. */
 void os_lock_watch(void (*fn)(const char *what));
 /* `what` is about to wait, or may. */
 void os_lock_wait_begins(const char *what);

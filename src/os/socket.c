@@ -79,7 +79,7 @@ static int remove_leftover(const char *path, enum os_socket_kind kind)
 }
 
 /*
- * Whoever connects may send descriptors along, and the last one to close a file may wait for what stands
+ * A stranger that connects may send descriptors along, and the last one to close a file may wait for what stands
  * behind it. They are refused to the sender where the kernel can (before 6.16 it cannot).
  */
 static void refuse_descriptors(int fd)

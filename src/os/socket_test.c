@@ -135,7 +135,7 @@ static int count_fds(void)
 	return n;
 }
 
-/* Who connects to a listener cannot burden it with files, whose end may take time. */
+/* A program that connects to a listener cannot burden it with files, whose end may take time. */
 static void test_no_descriptors_from_strangers(void)
 {
 	OS_CLEANUP_FD int listener = os_unix_listen(path, OS_PACKET);

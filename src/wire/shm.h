@@ -191,7 +191,7 @@ struct status_page {
 	_Atomic uint32_t rights; /* counted up when they change: ask anew before you send */
 	_Atomic uint32_t bars;	 /* 1: a bit of `barred` is set; else nobody looks there */
 	/*
-	 * Bit: slot on this node that may not send this to us now. Whoever takes looks first: a sender can write into a
+	 * Bit: slot on this node that may not send this to us now. The receiver looks first: a sender can write into a
 	 * channel that it was given to hear by.
 	 */
 	_Alignas(64) _Atomic uint64_t barred[SHM_BARS][SHM_NEWS_WORDS];

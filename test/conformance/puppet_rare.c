@@ -40,7 +40,7 @@ static void do_ignore(const struct order *o, struct answer *answer)
 	say(answer, sigaction((int)o->a[0], &action, NULL));
 }
 
-/* setuid UID DUMPABLE: for good; whoever does that is hidden from others, unless it says that it is dumpable */
+/* setuid UID DUMPABLE: for good; a process that does that is hidden from others, unless it says that it is dumpable */
 static void do_setuid(const struct order *o, struct answer *answer)
 {
 	int r = setgid((gid_t)o->a[0]) || setuid((uid_t)o->a[0]);

@@ -6,7 +6,7 @@
  *	withheld server OWN        has a page that never comes (userfaultfd), and tells where it is
  *	withheld client OWN PEER   copies from that page of PEER
  *
- * Both are bound by who starts them. 77: this kernel lets nobody withhold a page.
+ * Both are bound by the program that starts them. 77: this kernel lets nobody withhold a page.
  */
 
 #include <fcntl.h>

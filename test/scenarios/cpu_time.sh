@@ -3,7 +3,7 @@
 # timeout: 60
 #
 # CPU time begins anew on another node. A process that has a limit of it, or timers of it, gets no more
-# of it by that, and whoever moves the process is told.
+# of it by that, and the command that moves the process says so.
 . "$(dirname "$0")/lib.bash"
 lab 2
 
