@@ -1,51 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Barred senders: DC 1, endpoints 3 (side 0) and 7 (side 1), both of this node. */
-
-#include <stdatomic.h>
+/* Barred senders; see exchange_rig_test.h for the world: both endpoints are of this node. */
 
 #include "base/bits.h"
 #include "base/test.h"
 #include "core/notify.h"
-#include "ipc/exchange.h"
-
-static struct exchange *exchange;
-static struct exchange_channel *channel;
-static struct exchange_bell *bell_3, *bell_7;
-
-static void set_up(void)
-{
-	CHECK_EQ(exchange_new(&exchange, 5), 0);
-	CHECK_EQ(exchange_bell(exchange, 1, 3, &bell_3), 0);
-	CHECK_EQ(exchange_bell(exchange, 1, 7, &bell_7), 0);
-	exchange_bell_hold(bell_3, BELL_PROCESS);
-	exchange_bell_hold(bell_7, BELL_PROCESS);
-	CHECK_EQ(exchange_channel(exchange, 1, 7, 3, &channel), 0);
-}
-
-static void tear_down(void)
-{
-	exchange = exchange_free(exchange);
-}
-
-static void post(int side, enum line_op op)
-{
-	message m = { .m_type = 42 };
-
-	line_post(&channel->page->line[side], op, &m, 1);
-}
-
-static enum line_state state(int side)
-{
-	return line_word_state(atomic_load(&channel->page->line[side].word));
-}
-
-static bool news(const struct exchange_bell *bell, int from_nr)
-{
-	unsigned bit = (unsigned)shm_index(from_nr);
-
-	return atomic_load(&bell->page->news[bit / 64]) >> bit % 64 & 1;
-}
+#include "ipc/exchange_rig_test.h"
 
 static bool is_shown_barred(const struct exchange_status *status, enum line_op op, int p_nr)
 {
@@ -111,14 +71,14 @@ static void test_what_is_barred_does_not_leave(void)
 	for (int i = 0; i < 4; i++) {
 		set_up();
 		exchange_bars_set(exchange, 1, 3, &to_7);
-		post(0, cases[i].op);
-		post(1, cases[i].op);
+		post(0, cases[i].op, 1);
+		post(1, cases[i].op, 1);
 		CHECK_EQ(exchange_export(exchange, channel, 0, &image), cases[i].leaves);
-		CHECK_EQ(state(0), cases[i].leaves ? LINE_SENT : LINE_WITHDRAWN);
+		CHECK_EQ(state(channel->page, 0), cases[i].leaves ? LINE_SENT : LINE_WITHDRAWN);
 		CHECK_EQ(news(bell_3, 7), !cases[i].leaves);
 		/* The other way nothing is barred. */
 		CHECK(exchange_export(exchange, channel, 1, &image));
-		CHECK_EQ(state(1), LINE_SENT);
+		CHECK_EQ(state(channel->page, 1), LINE_SENT);
 		tear_down();
 	}
 }
@@ -129,21 +89,21 @@ static void test_what_waits_and_is_barred_is_taken_back(void)
 	const struct exchange_bars to_7 = bars_to(7), none = { .kinds = 0 };
 
 	set_up();
-	post(0, LINE_OP_SEND);
+	post(0, LINE_OP_SEND, 1);
 	notify_post(&channel->page->notify[0], 3, 1);
 	exchange_bars_set(exchange, 1, 3, &none);
-	CHECK_EQ(state(0), LINE_FULL);
+	CHECK_EQ(state(channel->page, 0), LINE_FULL);
 	CHECK(notify_pending(&channel->page->notify[0]));
 	exchange_bars_set(exchange, 1, 3, &to_7);
-	CHECK_EQ(state(0), LINE_WITHDRAWN);
+	CHECK_EQ(state(channel->page, 0), LINE_WITHDRAWN);
 	CHECK(!notify_pending(&channel->page->notify[0]));
 	CHECK(news(bell_3, 7));
-	post(0, LINE_OP_SENDREC);
+	post(0, LINE_OP_SENDREC, 1);
 	exchange_bars_set(exchange, 1, 3, NULL);
-	CHECK_EQ(state(0), LINE_WITHDRAWN);
-	post(0, LINE_OP_SENDREC);
+	CHECK_EQ(state(channel->page, 0), LINE_WITHDRAWN);
+	post(0, LINE_OP_SENDREC, 1);
 	exchange_bars_set(exchange, 1, 3, NULL);
-	CHECK_EQ(state(0), LINE_FULL);
+	CHECK_EQ(state(channel->page, 0), LINE_FULL);
 	tear_down();
 }
 
