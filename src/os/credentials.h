@@ -11,6 +11,7 @@
 
 #include "base/credentials.h"
 
+/* An asker that may access all (asker_may_all()) is not asked for its ids, which are root's then. */
 int os_asker_of(pid_t tid, struct asker *asker);
 /*
  * The owner of a task's files in /proc shows whether it is dumpable: a task whose effective user and group are
