@@ -6,6 +6,7 @@
  */
 #include "migrate/ended.h"
 #include "migrate/inventory.h"
+#include "migrate/others.h"
 #include "migrate/peculiar.h"
 
 #include "dvk/errors.h"
@@ -67,21 +68,11 @@ static int check_thread_status(const char *status, bool alone, struct refusal *r
 /* A thread must share everything with its process but its registers. */
 static int check_sharing(pid_t pid, pid_t tid, struct refusal *refusal)
 {
-	static const struct {
-		int kind;
-		const char *what;
-	} shared[] = {
-		{ KCMP_VM, "address space" },
-		{ KCMP_FILES, "descriptor table" },
-		{ KCMP_FS, "working directory" },
-		{ KCMP_SIGHAND, "signal handlers" },
-	};
-
-	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
-		if (syscall(SYS_kcmp, pid, tid, shared[i].kind, 0, 0) > 0)
+	for (int i = 0; i < OTHERS_TABLES; i++) {
+		if (syscall(SYS_kcmp, pid, tid, others_tables[i].kind, 0, 0) > 0)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "thread %d has its own %s, which is not carried",
-					   (int)tid, shared[i].what);
+					   (int)tid, others_tables[i].what);
 	}
 	return 0;
 }

@@ -145,24 +145,21 @@ static int collect_all(struct others *others, bool outside)
 
 /* ---- what is common ---- */
 
+const struct others_table others_tables[OTHERS_TABLES] = {
+	{ KCMP_VM, "address space" },
+	{ KCMP_FILES, "descriptor table" },
+	{ KCMP_FS, "working directory" },
+	{ KCMP_SIGHAND, "signal handlers" },
+};
+
 static int check_tables(struct others *others)
 {
-	static const struct {
-		int kind;
-		const char *what;
-	} shared[] = {
-		{ KCMP_VM, "address space" },
-		{ KCMP_FILES, "descriptor table" },
-		{ KCMP_FS, "working directory" },
-		{ KCMP_SIGHAND, "signal handlers" },
-	};
-
-	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
-		if (syscall(SYS_kcmp, others->inventory->pid, others->at, shared[i].kind, 0, 0) ==
-		    0)
+	for (int i = 0; i < OTHERS_TABLES; i++) {
+		if (syscall(SYS_kcmp, others->inventory->pid, others->at, others_tables[i].kind, 0,
+			    0) == 0)
 			return refusal_set(others->refusal, EDVSPROCSTS,
 					   "the process shares its %s with process %d",
-					   shared[i].what, (int)others->at);
+					   others_tables[i].what, (int)others->at);
 	}
 	return 0;
 }

@@ -3,6 +3,14 @@
 
 #include "migrate/inventory.h"
 
+/* What all threads of a process have in common, and no process with another: kcmp(2). */
+#define OTHERS_TABLES 4
+struct others_table {
+	int kind; /* KCMP_VM ... */
+	const char *what;
+};
+extern const struct others_table others_tables[OTHERS_TABLES];
+
 /*
  * The other processes of the container, its init among them: they stay when the process moves. What
  * the process has in common with one of them is a reason to refuse: a table, memory, or an open file
