@@ -308,6 +308,8 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 {
 	struct line_image image;
 
+	/* What comes in is answered, or asked again, as a rule. */
+	line_expect_write(channel_own(channel));
 	if (!line_take(channel_peer(channel), &image))
 		return false;
 	/* The caller has looked, and the line was changed since: that is nobody in good faith. */
