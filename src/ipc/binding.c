@@ -23,6 +23,7 @@
 
 #include "ipc/channel.h"
 #include "ipc/control.h"
+#include "ipc/look.h"
 #include "ipc/wait.h"
 #include "os/clock.h"
 #include "os/memfd.h"
@@ -121,6 +122,7 @@ static void fill(struct binding *binding, void *const page[3])
 	binding->dcid = status->dcid;
 	binding->p_nr = status->p_nr;
 	binding->life = status->endpoint;
+	look_learn(binding);
 	atomic_store_explicit(&status->rts_flags, 0, memory_order_relaxed);
 	atomic_store_explicit(&status->getfrom, NONE, memory_order_relaxed);
 	atomic_store_explicit(&status->sendto, NONE, memory_order_relaxed);

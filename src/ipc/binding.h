@@ -51,6 +51,7 @@ struct binding {
 	uint64_t notes[SHM_NEWS_WORDS]; /* seen to have a notification */
 	uint64_t ready[SHM_NEWS_WORDS]; /* seen to have a message */
 	struct attention beside, looking, yielding, far;
+	struct attention_costs costs; /* of this machine, as last read: see look_learn() */
 	/* Who had the CPU, see ipc/look.c. Times are monotonic. */
 	int64_t got_cpu_ns;		   /* since when we run */
 	int64_t ran_ns;			   /* before that, not counted as talk yet */

@@ -232,7 +232,7 @@ static int run(struct transaction *t)
 
 static int sendrec_entered(struct binding *binding, int srcdst_ep, message *m, long timeout)
 {
-	struct transaction t = { .m = m };
+	struct transaction t;
 	int r = post_destination(binding, srcdst_ep, EDVSENDPOINT);
 
 	if (!r)
@@ -244,7 +244,9 @@ static int sendrec_entered(struct binding *binding, int srcdst_ep, message *m, l
 	if (r)
 		return r == EDVSDSTDIED ? EDVSDEADSRCDST : r;
 	m->m_source = binding->p_nr;
+	t.m = m;
 	t.request = *m;
+	t.posted = false;
 	wait_init(&t.wait, binding, timeout, 0);
 	wait_for_one(&t.wait);
 	t.wait.flags = SENDING | RECEIVING;

@@ -24,6 +24,11 @@ static bool is_late(const struct wait *wait, int64_t now)
 	return wait->deadline_ns >= 0 && now >= wait->deadline_ns;
 }
 
+void look_learn(struct binding *binding)
+{
+	binding->costs = attention_costs_of(binding->node_bell);
+}
+
 /* ---- who has the CPU ---- */
 
 void look_give_cpu(struct binding *binding, int64_t now_ns)
@@ -56,7 +61,7 @@ static int64_t yield(struct binding *binding)
  */
 static bool was_wanted(const struct wait *wait, int64_t yield_took_ns, bool come)
 {
-	return come || yield_took_ns >= attention_wanted_ns(&wait->costs);
+	return come || yield_took_ns >= attention_wanted_ns(&wait->binding->costs);
 }
 
 static _Atomic uint64_t *talk_of(const struct binding *binding, unsigned cpu)
@@ -65,11 +70,11 @@ static _Atomic uint64_t *talk_of(const struct binding *binding, unsigned cpu)
 }
 
 /* Says for all what we ran to talk; where that is long for so many waits, it was for something else. */
-static void count_talk(struct binding *binding, const struct attention_costs *costs)
+static void count_talk(struct binding *binding)
 {
 	int64_t now = os_now_ns();
 	int64_t ran = binding->ran_ns + now - binding->got_cpu_ns;
-	int64_t most = (int64_t)binding->waits * ATTENTION_TALK_NS(costs);
+	int64_t most = (int64_t)binding->waits * ATTENTION_TALK_NS(&binding->costs);
 
 	/* Less than nothing: a move has brought us to another clock. */
 	if (ran > 0)
@@ -119,11 +124,10 @@ static bool is_elsewhere(const struct wait *wait)
 static bool beside_step(const struct wait *wait)
 {
 	struct attention *attention = &wait->binding->beside;
-	int64_t begin;
+	int64_t begin = 0, now;
 
 	if (!runs_beside(wait) || !attention_begin(attention))
 		return false;
-	begin = os_now_ns();
 	do {
 		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
 			if (has_come(wait)) {
@@ -132,7 +136,11 @@ static bool beside_step(const struct wait *wait)
 			}
 			attention_pause();
 		}
-	} while (os_now_ns() - begin < ATTENTION_BESIDE_NS(&wait->costs) && runs_beside(wait));
+		/* The first answer, as a rule the only one, comes before the clock was ever read. */
+		now = os_now_ns();
+		if (!begin)
+			begin = now;
+	} while (now - begin < ATTENTION_BESIDE_NS(&wait->binding->costs) && runs_beside(wait));
 	attention_missed(attention, 0, 0);
 	return false;
 }
@@ -162,11 +170,11 @@ static bool spin(const struct wait *wait, int64_t for_ns)
 static bool spin_step(const struct wait *wait, bool may_yield, bool *wantedp)
 {
 	int64_t begin = os_now_ns(), now = begin, took;
-	int64_t most = ATTENTION_LOCAL_NS(&wait->costs);
+	int64_t most = ATTENTION_LOCAL_NS(&wait->binding->costs);
 	bool come;
 
 	while (now - begin < most && !is_late(wait, now)) {
-		if (spin(wait, may_yield ? ATTENTION_UNASKED_NS(&wait->costs) : most))
+		if (spin(wait, may_yield ? ATTENTION_UNASKED_NS(&wait->binding->costs) : most))
 			return true;
 		if (may_yield) {
 			took = yield(wait->binding);
@@ -201,7 +209,7 @@ static bool yield_step(const struct wait *wait, bool *wantedp)
 		total += took;
 		found = found || beside_step(wait);
 	}
-	if (total > ATTENTION_OCCUPIED_NS(&wait->costs) && strangers_had_it(binding))
+	if (total > ATTENTION_OCCUPIED_NS(&wait->binding->costs) && strangers_had_it(binding))
 		attention_missed(&binding->yielding, 0, 0);
 	else if (found)
 		attention_rewarded(&binding->yielding);
@@ -214,7 +222,7 @@ static bool yield_step(const struct wait *wait, bool *wantedp)
  */
 static bool is_better_asleep(const struct wait *wait, int64_t yield_took_ns)
 {
-	return yield_took_ns < ATTENTION_CROWDED_NS(&wait->costs) &&
+	return yield_took_ns < ATTENTION_CROWDED_NS(&wait->binding->costs) &&
 	       atomic_load_explicit(&wait->binding->node_bell->cpu, memory_order_relaxed) ==
 		       os_thread_cpu() + 1;
 }
@@ -240,7 +248,7 @@ static bool far_step(const struct wait *wait, bool *missedp)
 			return true;
 		if (is_late(wait, now) || is_better_asleep(wait, now - before))
 			return false;
-	} while (now - begin < ATTENTION_FAR_NS(&wait->costs));
+	} while (now - begin < ATTENTION_FAR_NS(&wait->binding->costs));
 	*missedp = true;
 	return false;
 }
@@ -267,13 +275,11 @@ bool look_on(struct wait *wait, struct attention **missedp)
 	bool wanted = false, found = false, may_yield;
 
 	if (++binding->waits == WAITS_PER_COUNT) {
-		struct attention_costs costs = attention_costs_of(binding->node_bell);
-
-		count_talk(binding, &costs);
+		look_learn(binding);
+		count_talk(binding);
 	}
 	if (has_come(wait))
 		return true;
-	wait->costs = attention_costs_of(binding->node_bell);
 	if (is_elsewhere(wait))
 		return look_far(wait, missedp);
 	if (beside_step(wait))
@@ -299,7 +305,5 @@ bool look_on(struct wait *wait, struct attention **missedp)
 
 void look_missed(const struct binding *binding, struct attention *missed, int64_t took_ns)
 {
-	struct attention_costs costs = attention_costs_of(binding->node_bell);
-
-	attention_missed(missed, took_ns, ATTENTION_SOON_NS(&costs));
+	attention_missed(missed, took_ns, ATTENTION_SOON_NS(&binding->costs));
 }

@@ -29,6 +29,9 @@ bool look_on(struct wait *wait, struct attention **missedp);
 /* It came took_ns after that. */
 void look_missed(const struct binding *binding, struct attention *missed, int64_t took_ns);
 
+/* Reads the costs of this machine: at the start, every few waits, and after a sleep, during which we may have moved. */
+void look_learn(struct binding *binding);
+
 /* Around everything that lets somebody else have our CPU. */
 void look_give_cpu(struct binding *binding, int64_t now_ns);
 void look_got_cpu(struct binding *binding, int64_t now_ns);

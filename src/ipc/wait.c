@@ -196,6 +196,7 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 		look_give_cpu(binding, begin_ns);
 		r = futex_sleep(binding, wait->seq, bounded ? wait->deadline_ns : until);
 		look_got_cpu(binding, os_now_ns());
+		look_learn(binding);
 	}
 	atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
 	binding->overdue = r == -ETIMEDOUT && !bounded && !wait->nap_ns;

@@ -19,8 +19,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/attention.h"
-
 struct bell_page;
 struct binding;
 
@@ -43,8 +41,7 @@ struct wait {
 	/* what dvs ps shows while it waits */
 	uint32_t flags;
 	int getfrom, sendto;
-	uint32_t seq;		      /* of the bell, read before the look */
-	struct attention_costs costs; /* of this machine; filled by look_on() */
+	uint32_t seq; /* of the bell, read before the look */
 };
 
 /* timeout_ms < 0: without limit. 0: grace_ns, and then EDVSAGAIN. */
