@@ -47,9 +47,10 @@ void attention_costs_publish(struct node_bell *bell, struct attention_costs cost
 void attention_span_rewarded(struct attention_span *span, const struct attention_costs *costs,
 			     int64_t took_ns)
 {
-	int64_t most = ATTENTION_MOST_NS(costs);
+	int64_t most = span->most_ns;
 
 	CORE_ASSERT(took_ns >= 0);
+	CORE_ASSERT(most > 0);
 	if (2 * took_ns > span->ns)
 		span->ns = 2 * took_ns < most ? 2 * took_ns : most;
 	else if (span->ns < ATTENTION_FIRST_NS(costs))

@@ -53,7 +53,10 @@ void attention_costs_publish(struct node_bell *bell, struct attention_costs cost
  *		on gets both to do so
  * FAR		the same for a peer on another node, with six threads on the way that may all sleep
  * SOON		what comes later than this after a sleep was not missed
- * FIRST, LEAST, MOST	of a span that adapts, see below
+ * FIRST, LEAST	of a span that adapts, see below; MOST: of one that is spent for a message
+ * PART		a yield that took longer went to a program that computes: the other end of a copy works for
+ *		as long on a part
+ * COPY		most of a span that is spent for the next part, or the next copy, of somebody who makes many
  * DAEMON	the daemon's span at the node bell: the process that it rang may be waiting for its CPU
  * WARM		a node that spoke this recently may speak again at once
  */
@@ -72,6 +75,8 @@ static inline int64_t attention_wanted_ns(const struct attention_costs *costs)
 #define ATTENTION_FIRST_NS(costs)    (2 * (int64_t)(costs)->wake_ns)
 #define ATTENTION_LEAST_NS(costs)    (2 * (int64_t)(costs)->yield_ns)
 #define ATTENTION_MOST_NS(costs)     (6 * (int64_t)(costs)->wake_ns)
+#define ATTENTION_PART_NS(costs)     (8 * (int64_t)(costs)->wake_ns)
+#define ATTENTION_COPY_NS(costs)     (25 * (int64_t)(costs)->wake_ns)
 #define ATTENTION_DAEMON_NS(costs)   (3 * (int64_t)(costs)->wake_ns)
 #define ATTENTION_WARM_NS(costs)     (50 * (int64_t)(costs)->wake_ns)
 
@@ -126,11 +131,14 @@ static inline void attention_missed(struct attention *attention, int64_t took_ns
 /* How long to look on where it pays more or less often: a span that grows and shrinks by what came of it. */
 struct attention_span {
 	int64_t ns; /* 0: not used yet */
+	int64_t most_ns;
 };
 
+/* most_ns: as long as it ever becomes. */
 static inline void attention_span_begin(struct attention_span *span,
-					const struct attention_costs *costs)
+					const struct attention_costs *costs, int64_t most_ns)
 {
+	span->most_ns = most_ns;
 	if (!span->ns)
 		span->ns = ATTENTION_FIRST_NS(costs);
 }

@@ -107,7 +107,7 @@ static void test_span(void)
 	struct attention_costs costs = ATTENTION_COSTS_DEFAULT;
 	struct attention_span span = { 0 };
 
-	attention_span_begin(&span, &costs);
+	attention_span_begin(&span, &costs, ATTENTION_MOST_NS(&costs));
 	CHECK(span.ns == ATTENTION_FIRST_NS(&costs));
 	for (unsigned i = 0; i < 200; i++)
 		attention_span_missed(&span, &costs);

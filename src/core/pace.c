@@ -7,7 +7,8 @@
 #define PARTS	     8	   /* of a typical copy */
 #define WHOLE	     1024u /* a ratio: nothing is saved */
 #define SAMPLE_BYTES (256u * 1024)
-#define PS_MAX	     100000000u /* 10 kB/s */
+#define SAMPLE_PS    2000000000u /* or what the link carries in 2 ms: asking is not free */
+#define PS_MAX	     100000000u	 /* 10 kB/s */
 
 /* What is thought of a level before it has been tried. */
 static const uint32_t cost_first_ps[PACE_LEVELS] = { 0, 2500, 14000 };
@@ -88,12 +89,21 @@ void pace_on_packed(struct pace *pace, int level, uint32_t data, uint32_t bytes,
 	pace->skip_next = pace->skip_next < PACE_SKIP_MAX ? pace->skip_next * 2 : PACE_SKIP_MAX;
 }
 
+bool pace_on_sent(struct pace *pace, uint32_t bytes)
+{
+	pace->unasked += bytes;
+	if (pace->unasked < SAMPLE_BYTES)
+		return false;
+	return !pace->link_ps || pace->unasked >= SAMPLE_PS / pace->link_ps;
+}
+
 void pace_on_link(struct pace *pace, uint64_t acked, uint64_t busy_us)
 {
 	uint64_t bytes = acked - pace->acked;
 	uint64_t us = busy_us - pace->busy_us;
 	uint64_t ps;
 
+	pace->unasked = 0;
 	/* Counts that go back are of another connection, or were never any. */
 	if (acked < pace->acked || busy_us < pace->busy_us) {
 		pace->acked = acked;

@@ -16,6 +16,7 @@
  * faster than packing nothing is ever tried.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PACE_LEVELS   3 /* 0: as it is; 1: quickly; 2: thoroughly */
@@ -27,6 +28,7 @@ struct pace {
 	uint64_t acked;
 	uint64_t busy_us;
 	uint32_t link_ps; /* picoseconds a byte; 0 not known */
+	uint64_t unasked; /* bytes sent since pace_on_link() */
 	/* packing, by level */
 	uint32_t cost_ps[PACE_LEVELS];
 	uint32_t ratio[PACE_LEVELS]; /* bytes of 1024 that are left */
@@ -41,6 +43,8 @@ void pace_on_other_data(struct pace *pace);
 int pace_level(struct pace *pace);
 /* A part of `data` bytes was packed into `bytes` in that time. */
 void pace_on_packed(struct pace *pace, int level, uint32_t data, uint32_t bytes, int64_t took_ns);
+/* A part was sent as `bytes`. True: it is time to ask how the connection does, for pace_on_link(). */
+bool pace_on_sent(struct pace *pace, uint32_t bytes);
 /* The connection has had `acked` bytes acknowledged, and was busy with them that long, in all. */
 void pace_on_link(struct pace *pace, uint64_t acked, uint64_t busy_us);
 

@@ -12,7 +12,7 @@ static double acked, busy_us;
 static double link_ns; /* a byte */
 static double cost_ns[PACE_LEVELS];
 static double ratio[PACE_LEVELS];
-static int sent[PACE_LEVELS];
+static int sent[PACE_LEVELS], asked;
 
 /* One part: packed or not. */
 static void send_part(void)
@@ -26,7 +26,10 @@ static void send_part(void)
 	}
 	acked += bytes;
 	busy_us += bytes * link_ns / 1000;
-	pace_on_link(&pace, (uint64_t)acked, (uint64_t)busy_us);
+	if (pace_on_sent(&pace, bytes)) {
+		asked++;
+		pace_on_link(&pace, (uint64_t)acked, (uint64_t)busy_us);
+	}
 	sent[level]++;
 }
 
@@ -42,6 +45,7 @@ static void set_up(double link, double quick, double thorough)
 {
 	pace_init(&pace);
 	acked = busy_us = 0;
+	asked = 0;
 	link_ns = link;
 	cost_ns[1] = quick;
 	cost_ns[2] = thorough;
@@ -55,6 +59,8 @@ static void test_fast_link(void)
 	set_up(0.8, 2.5, 14);
 	send_parts(10000);
 	CHECK_EQ(sent[0], 10000);
+	/* Every 2 ms: of 1.25 GB about once for 2.5 MB. */
+	CHECK(asked > 400 && asked < 600);
 }
 
 /* 1 Gbit/s: quick packing pays. */
@@ -109,7 +115,7 @@ static void test_link_that_changes(void)
 	send_parts(100);
 	CHECK_EQ(sent[0], 100);
 	link_ns = 80;
-	send_parts(50);
+	send_parts(100);
 	send_parts(100);
 	CHECK_EQ(sent[0], 0);
 }

@@ -236,14 +236,6 @@ static int end_read(struct side *from)
 	return end_of(from, &part);
 }
 
-/* Of what is read here: as much as goes best to where it is written. */
-static uint32_t next_bytes(const struct side *from, const struct side *to, uint64_t left)
-{
-	uint32_t most = to->lane ? lane_part_bytes(to->lane) : LANE_DATA_MAX;
-
-	return left < most || from->lane ? (uint32_t)left : most;
-}
-
 static int carry(struct stream_worker *worker, struct side *from, struct side *to)
 {
 	uint8_t *room = to->lane ? lane_room(to->lane) : worker->buf;
@@ -252,7 +244,8 @@ static int carry(struct stream_worker *worker, struct side *from, struct side *t
 	int r = 0;
 
 	while (!r && left && !(to->lane && lane_peek(to->lane))) {
-		uint32_t bytes = next_bytes(from, to, left);
+		uint32_t bytes =
+			left < LANE_DATA_MAX || from->lane ? (uint32_t)left : LANE_DATA_MAX;
 		uint8_t *data;
 
 		r = read_part(worker, from, room, &data, &bytes);
@@ -347,7 +340,7 @@ static void look_for_task(struct stream_worker *worker)
 
 		os_thread_yield();
 		now_ns = os_now_ns();
-		if (now_ns - before_ns > ATTENTION_CROWDED_NS(costs))
+		if (now_ns - before_ns > ATTENTION_PART_NS(costs))
 			break;
 	}
 	node_lock(worker->node);
@@ -455,7 +448,8 @@ static bool have_worker(struct node *node, struct streams *streams)
 		return streams->workers;
 	}
 	worker->node = node;
-	attention_span_begin(&worker->look, exchange_costs(node->exchange));
+	attention_span_begin(&worker->look, exchange_costs(node->exchange),
+			     ATTENTION_COPY_NS(exchange_costs(node->exchange)));
 	if (pthread_create(&thread, NULL, work, worker)) {
 		free(worker->buf);
 		free(worker);

@@ -56,8 +56,7 @@ static int serve_read(struct serving *s, const struct lane_ask *ask)
 
 	while (done < ask->bytes) {
 		uint64_t left = ask->bytes - done;
-		uint32_t most = lane_part_bytes(s->lane);
-		uint32_t bytes = left < most ? (uint32_t)left : most;
+		uint32_t bytes = left < LANE_DATA_MAX ? (uint32_t)left : LANE_DATA_MAX;
 		int code = copy_part(s, ask, done, lane_room(s->lane), bytes);
 		int r;
 

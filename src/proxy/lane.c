@@ -23,7 +23,6 @@
 
 struct lane {
 	int fd;
-	bool packing; /* the part before was worth trying */
 	int wake_at;  /* bytes that wake us */
 	uint8_t *out; /* head and data of a part */
 	uint8_t *in;
@@ -60,7 +59,7 @@ int lane_new(struct lane **lanep, int fd, const struct attention_costs *costs)
 	os_set_nonblock(fd, 1);
 	lane->wake_at = 1;
 	lane->costs = *costs;
-	attention_span_begin(&lane->look, costs);
+	attention_span_begin(&lane->look, costs, ATTENTION_COPY_NS(costs));
 	*lanep = lane;
 	return 0;
 }
@@ -104,12 +103,12 @@ static int look_or_wait(struct lane *lane, int64_t since_ns, size_t len, int tim
 
 	if (before_ns - since_ns < lane->look.ns) {
 		os_thread_yield();
-		if (os_now_ns() - before_ns < ATTENTION_CROWDED_NS(&lane->costs))
+		if (os_now_ns() - before_ns < ATTENTION_PART_NS(&lane->costs))
 			return 0;
 	}
 	r = wait_for_bytes(lane, len, timeout_ms);
 	took_ns = os_now_ns() - since_ns;
-	if (took_ns < ATTENTION_MOST_NS(&lane->costs))
+	if (took_ns < ATTENTION_COPY_NS(&lane->costs))
 		attention_span_rewarded(&lane->look, &lane->costs, took_ns);
 	else
 		attention_span_missed(&lane->look, &lane->costs);
@@ -179,12 +178,6 @@ uint8_t *lane_room(struct lane *lane)
 	return lane->out + LANE_PART_BYTES;
 }
 
-uint32_t lane_part_bytes(const struct lane *lane)
-{
-	/* What is packed goes in smaller parts: the link waits for the first of them. */
-	return lane->packing ? LANE_DATA_MAX / 2 : LANE_DATA_MAX;
-}
-
 /* Packs the room if that seems to pay: head and data are at *bufp. */
 static struct lane_part make_part(struct lane *lane, uint32_t bytes, uint8_t **bufp)
 {
@@ -195,7 +188,6 @@ static struct lane_part make_part(struct lane *lane, uint32_t bytes, uint8_t **b
 	uint32_t n;
 
 	*bufp = lane->out;
-	lane->packing = level > 0;
 	if (!level)
 		return part;
 	since_ns = os_now_ns();
@@ -218,8 +210,11 @@ int lane_send(struct lane *lane, uint32_t bytes)
 
 	lane_encode_part(buf, &part);
 	r = os_write_full(lane->fd, buf, LANE_PART_BYTES + part.bytes, LANE_SILENT_MS);
-	os_tcp_progress(lane->fd, &acked, &busy_us);
-	pace_on_link(&lane->pace, acked, busy_us);
+	/* Asking stops the connection for a moment. */
+	if (pace_on_sent(&lane->pace, part.bytes)) {
+		os_tcp_progress(lane->fd, &acked, &busy_us);
+		pace_on_link(&lane->pace, acked, busy_us);
+	}
 	return r;
 }
 

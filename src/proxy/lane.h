@@ -35,8 +35,6 @@ int lane_wait_ask(struct lane *lane, struct lane_ask *ask);
 /* Room for LANE_DATA_MAX bytes of data, to be filled; then its first `bytes` are sent. */
 uint8_t *lane_room(struct lane *lane);
 int lane_send(struct lane *lane, uint32_t bytes);
-/* How many of them are best sent at once, now. */
-uint32_t lane_part_bytes(const struct lane *lane);
 int lane_send_end(struct lane *lane, uint32_t done, int result);
 
 /* The next part; data of it, already unpacked, is at *datap until the next call. */

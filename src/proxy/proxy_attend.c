@@ -61,7 +61,7 @@ void proxy_attend_begin(struct proxy *proxy)
 	if (proxy->attending)
 		return;
 	proxy_attend_late(proxy);
-	attention_span_begin(&proxy->attention, costs);
+	attention_span_begin(&proxy->attention, costs, ATTENTION_MOST_NS(costs));
 	if (proxy->late_ns)
 		attention_span_rewarded(&proxy->attention, costs, proxy->late_ns);
 	if (proxy->attention.ns > ATTENTION_DAEMON_NS(costs))

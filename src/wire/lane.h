@@ -21,7 +21,11 @@
 #define LANE_MAGIC	0x4e4c5644u /* "DVLN" */
 #define LANE_ASK_BYTES	(44u + CREDENTIALS_ASKER_BYTES)
 #define LANE_PART_BYTES 16u
-#define LANE_DATA_MAX	(256u * 1024u) /* of one part, unpacked */
+/*
+ * Of one part, unpacked. The link waits for the first part and the writer of the last one has nothing beside it to
+ * do, so parts are small; each costs system calls and the lock on both sides, so they are not smaller.
+ */
+#define LANE_DATA_MAX	(128u * 1024u)
 
 enum lane_op {
 	LANE_READ = 1,
