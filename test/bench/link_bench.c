@@ -8,6 +8,7 @@
  *	link_bench end ENDPOINT SERVER			ends it
  *	link_bench copied ENDPOINT SERVER MS TEXT	it copies our memory all the time: Mbit/s
  *	link_bench delayed ENDPOINT SERVER MS		one client's calls: median, 99 %, slowest, us
+ *	link_bench copier-serve PORT | copier-call ADDRESS PORT COUNT	see copier.h
  *	link_bench zmq-serve|nng-serve PORT		the same answers over TCP
  *	link_bench zmq-call|nng-call ADDRESS PORT CLIENTS MS
  *
@@ -31,6 +32,7 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <zmq.h>
 
+#include "bench/copier.h"
 #include "dvk.h"
 
 #define CLIENTS_MAX 64
@@ -407,6 +409,10 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(verb, "serve") == 0)
 		return serve(number(argv[2]));
+	if (argc == 3 && strcmp(verb, "copier-serve") == 0)
+		return copier_serve(number(argv[2]));
+	if (argc == 5 && strcmp(verb, "copier-call") == 0)
+		return copier_call(argv[2], number(argv[3]), number(argv[4]));
 	if (argc == 4 && strcmp(verb, "end") == 0)
 		return end(number(argv[2]), number(argv[3]));
 	if (argc == 6 && strcmp(verb, "call") == 0) {
