@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "ctl/dc.h"
 #include "os/options.h"
 #include "ctl/render.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/result.h"
-#include "ctl/client.h"
+#include "client/client.h"
 #include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"

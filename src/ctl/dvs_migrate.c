@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
 #include "os/options.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "ctl/render.h"
 #include "ctl/signals.h"
 #include "ctl/table.h"

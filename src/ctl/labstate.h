@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "base/refusal.h"
-#include "ctl/client.h"
+#include "client/client.h"
 #include "os/netns.h"
 #include "os/task.h"
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "base/refusal.h"
-#include "ctl/client.h"
+#include "client/client.h"
 
 struct launch {
 	int node; /* whom to ask, -1 unsaid */

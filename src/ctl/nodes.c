@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"

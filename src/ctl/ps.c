@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "ctl/ended.h"
 #include "os/options.h"
 #include "ctl/render.h"

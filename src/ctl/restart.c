@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"

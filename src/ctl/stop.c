@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/client.h"
+#include "client/client.h"
 #include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/signals.h"

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/refusal.h"
-#include "ctl/client.h"
+#include "client/client.h"
 
 struct stream {
 	bool keep;

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "dvk.h"
-#include "node/adopt.h"
+#include "node/restart/adopt.h"
 #include "node/costs.h"
-#include "node/fault.h"
-#include "node/handover.h"
-#include "node/init.h"
+#include "node/state/fault.h"
+#include "node/restart/handover.h"
+#include "node/task/init.h"
 #include "node/node.h"
 #include "os/descriptors.h"
 #include "os/lock.h"

@@ -22,7 +22,7 @@
 #include "core/attention.h"
 #include "core/directory.h"
 #include "group/group.h"
-#include "ipc/exchange.h"
+#include "pages/exchange.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"

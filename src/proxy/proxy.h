@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "core/link.h"
-#include "ipc/exchange.h"
+#include "pages/exchange.h"
 #include "os/tcp.h"
 #include "wire/frame.h"
 

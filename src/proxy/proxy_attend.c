@@ -17,7 +17,7 @@
  *
  * It yields now and then, because on few CPUs the process that is to answer may be waiting for this
  * very one; those who wait then see that it looks on where they are, and sleep instead of taking turns
- * from it (ipc/look.h). How long it looks adapts: less if nothing came, more if something came soon after.
+ * from it (libdvk/look.h). How long it looks adapts: less if nothing came, more if something came soon after.
  */
 
 #include <stdatomic.h>

@@ -6,7 +6,7 @@
  * The made-up world. Everything in it happens in one of its events, one event at a time:
  *
  *	process.c   programs: one small step of a call at a time
- *	daemon.c    pages, far ends, frames between nodes: what proxy/ and ipc/exchange do
+ *	daemon.c    pages, far ends, frames between nodes: what proxy/ and pages/ do
  *	order.c     the group: one log, delivered to each node in its own time
  *	move.c      executes the effects of the plans: what node/ and migrate/ do
  *	fault.c     crashes, cuts, pauses

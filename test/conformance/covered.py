@@ -16,7 +16,7 @@ def text_of(*patterns):
     return "\n".join(path.read_text() for pattern in patterns for path in sorted(top.glob(pattern)))
 
 
-calls = re.findall(r"\b(dvk_\w+);", text_of("src/ipc/libdvk.map"))
+calls = re.findall(r"\b(dvk_\w+);", text_of("src/libdvk/libdvk.map"))
 macros = re.findall(r"#define (dvk_\w+)\(", text_of("include/dvk/calls.h", "include/com/stub_dvkcall.h"))
 headers = sorted(path.name for path in top.glob("include/com/*.h"))
 tests = text_of("test/conformance/*.c", "test/original/*.c")

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_CLIENT_CLIENT_H
+#define DVS_CLIENT_CLIENT_H
+
+/*
+ * One control request to a node daemon and its answers. Whom to ask: the node the caller names; else
+ * the one $DVS_NODE names; else the daemon of this network namespace; else the lowest lab node that
+ * answers. A named node is asked through its lab socket if there is a lab, else through the daemon of
+ * this namespace, which passes the request on.
+ *
+ * Errors are negative EDVS numbers, with the sentence in *refusal.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/refusal.h"
+#include "wire/ctl.h"
+
+#define LAB_FOLDER "/run/dvs/lab"
+
+struct client {
+	int fd;
+	int pass_on;	 /* node for ctl_request.node; -1: whoever we are connected to */
+	int asked;	 /* node that the caller named, -1 none */
+	uint8_t *packet; /* CTL_PACKET_MAX bytes, owned */
+};
+
+/* A request with everything unsaid set to what means so. */
+struct ctl_request client_request(enum ctl_call call);
+
+/* Connects; node is -1 or what -n said. Nothing to close when it fails. */
+int client_open(struct client *client, int node, struct refusal *refusal);
+void client_close(struct client *client);
+
+int client_send(struct client *client, struct ctl_request *request, const void *payload,
+		size_t payload_bytes, struct refusal *refusal);
+
+/*
+ * The next answer: its kind, CTL_ROW, CTL_DATA or CTL_END, or a negative error. *reply and *payload are
+ * valid until the next call. An END that carries an error is returned as that error. timeout_ms < 0:
+ * wait without limit. EDVSINTR: interrupted, after os_self_catch_interrupt().
+ */
+int client_next(struct client *client, struct ctl_reply **replyp, const void **payload,
+		size_t *payload_bytes, int timeout_ms, struct refusal *refusal);
+
+/*
+ * The whole of a request that is answered by rows: *rows is a new array of *count rows of row_bytes
+ * each, to be freed by the caller, also when an error is returned (rows that came before it). request
+ * may be sent to node as in client_open(). *value: that of the END, may be NULL.
+ */
+int client_rows(int node, struct ctl_request *request, size_t row_bytes, void **rows, size_t *count,
+		struct refusal *refusal);
+
+/* A request that is answered by an END alone, with a payload of at most `bytes` (zeroed if shorter). */
+int client_call(int node, struct ctl_request *request, const void *payload, size_t payload_bytes,
+		void *answer, size_t answer_bytes, struct refusal *refusal);
+
+#endif

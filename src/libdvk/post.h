@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_LIBDVK_POST_H
+#define DVS_LIBDVK_POST_H
+
+/*
+ * What the owner of a line does with it beside waiting: gets it free, gets a message back, answers.
+ * The binding is entered.
+ */
+
+#include <stdint.h>
+
+#include "libdvk/channel.h"
+#include "libdvk/wait.h"
+
+/*
+ * Waits until our line is free. What an earlier call or an earlier image of the process left in it is
+ * taken back, except an answer that the peer is waiting for. 0, EDVSDSTDIED, or as wait_step().
+ */
+int post_clear(struct wait *wait, struct channel *channel);
+
+/*
+ * Takes our message of this sequence back, because of `why`, a negative EDVS number. Returns why if
+ * nobody has seen the message; POST_E_TAKEN if the peer has it; the result if it ended by
+ * itself; EDVSTIMEDOUT if whoever has to decide cannot be reached: the line is then left as it
+ * is, and the next post_clear() sees to it.
+ */
+#define POST_E_TAKEN 1
+#define POST_E_DONE  2 /* a request that was answered */
+int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq, int why);
+/* The same for a call that must not wait: it leaves a node that is silent a moment, and no more. */
+int post_withdraw_now(struct binding *binding, struct channel *channel, uint64_t seq, int why);
+
+/*
+ * Beyond the caller's own time: for the other node to say whether a message was taken. Longer than a
+ * link needs to come back from a short loss, because a caller that goes on without the answer says
+ * that nobody has the message while somebody may.
+ */
+#define POST_RETREAT_MS 5000
+
+/* Asks whoever decides to give the message back, and does not wait for it. */
+void post_ask_back(struct binding *binding, struct channel *channel, uint64_t seq);
+
+/*
+ * Answers the peer's open request. 0: done. POST_E_CLOSED: the peer does not wait for it any more,
+ * and nothing was sent. Otherwise as post_clear().
+ */
+#define POST_E_CLOSED 3
+int post_answer(struct wait *wait, struct channel *channel, const message *m);
+
+/* Checks a destination in the contract's order; self: what sending to oneself gives. 0 or an error. */
+int post_destination(const struct binding *binding, int endpoint, int self);
+
+/* How long a call with TIMEOUT_NOWAIT leaves a peer that is ready the time to say so. */
+int64_t post_grace_ns(const struct channel *channel);
+
+/*
+ * Only a null page is recognized: a message is read and written in place, and a pointer that is bad
+ * in another way ends the program as any other access would.
+ */
+static inline bool post_is_bad(const message *m)
+{
+	return (uintptr_t)m < 4096;
+}
+
+#endif

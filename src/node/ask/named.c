@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/ask/named.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "dvk.h"
+#include "node/state/fault.h"
+#include "node/node.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "node/ask/share.h"
+#include "os/pid.h"
+
+/* The request stays as it is meanwhile: this thread is its keeper. */
+struct search {
+	struct request *request;
+	void (*again)(struct request *);
+	pid_t asker, number;
+	uid_t uid;
+	bool thread; /* among those of the asker only */
+};
+
+static void *search_main(void *arg)
+{
+	struct search *search = arg;
+	struct request *request = search->request;
+	struct node *node = request->node;
+	pid_t found = search->thread ? os_tid_search(search->asker, search->number)
+				     : os_pid_search(search->asker, search->number);
+
+	node_lock(node);
+	node->searches--;
+	share_give(node, search->uid, SHARE_SEARCHES);
+	request->named = found > 0 ? found : -ESRCH;
+	search->again(request);
+	node_unlock(node);
+	free(search);
+	return NULL;
+}
+
+static int search_start(struct request *request, bool thread, void (*again)(struct request *))
+{
+	struct node *node = request->node;
+	struct search *search;
+	pthread_t id;
+
+	if (!share_take(node, request->uid, SHARE_SEARCHES)) {
+		share_refuse(request, SHARE_SEARCHES);
+		return NAMED_E_LATER;
+	}
+	search = node->searches < NODE_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
+	if (search) {
+		*search = (struct search){ .request = request,
+					   .again = again,
+					   .asker = request->pid,
+					   .uid = request->uid,
+					   .number = thread ? request->head.tid : request->head.pid,
+					   .thread = thread };
+		node->searches++;
+		if (!pthread_create(&id, NULL, search_main, search)) {
+			pthread_detach(id);
+			return NAMED_E_LATER;
+		}
+		node->searches--;
+		free(search);
+	}
+	share_give(node, request->uid, SHARE_SEARCHES);
+	request_fail(request, EDVSRSCBUSY,
+		     "node %d looks for too many processes at one time: try again in a moment",
+		     node->options.id);
+	return NAMED_E_LATER;
+}
+
+static pid_t at_once(const struct request *request, bool thread)
+{
+	if (fault_is("search"))
+		return -ENOSYS;
+	return thread ? os_tid_here(request->pid, request->head.tid)
+		      : os_pid_here(request->pid, request->head.pid);
+}
+
+pid_t named_caller(const struct request *request)
+{
+	const struct process *p = request->node->processes;
+	pid_t tid;
+
+	if (!request->head.tid)
+		return request->pid;
+	tid = at_once(request, true);
+	if (tid != -ENOSYS)
+		return tid > 0 ? tid : request->pid;
+	while (p && (p->tgid != request->pid || p->vpid != request->head.tid))
+		p = p->next;
+	return p ? p->lpid : 0;
+}
+
+static int named(struct request *request, bool thread, pid_t *tid, void (*again)(struct request *))
+{
+	pid_t found = request->named ? request->named : at_once(request, thread);
+
+	if (found == -ENOSYS)
+		return search_start(request, thread, again);
+	*tid = found;
+	return found > 0 ? 0 : -ESRCH;
+}
+
+int named_thread(struct request *request, pid_t *tid, void (*again)(struct request *))
+{
+	int r = request->head.tid ? named(request, true, tid, again) : -ESRCH;
+
+	if (r == -ESRCH)
+		*tid = request->pid;
+	return r == NAMED_E_LATER ? r : 0;
+}
+
+int named_task(struct request *request, pid_t *tid, void (*again)(struct request *))
+{
+	return named(request, false, tid, again);
+}

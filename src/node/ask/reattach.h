@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_ASK_REATTACH_H
+#define DVS_NODE_ASK_REATTACH_H
+
+/*
+ * Requests for another node while its link is down, for as long as its daemon takes to be restarted or
+ * longer. Who follows a process there (`dvs logs -f`, `dvs run --wait`) stays attached without limit,
+ * and is asked for again from the byte on that he had got to. What was not sent yet, or may be asked
+ * twice, waits for a second. Everything else fails. Node lock held.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct node;
+struct request;
+
+/* Whether somebody follows, and was answered far enough to be attached again. */
+bool reattach_possible(const struct request *request);
+/*
+ * The link to node request->head.node is down; sent: it was passed on before that. Keeps it if that
+ * makes sense. False: the request is the caller's, untouched.
+ */
+bool reattach_keep(struct request *request, bool sent);
+/* One who followed before this daemon was restarted, with the generation of the endpoint. */
+void reattach_adopt(struct request *request, int owner, uint32_t generation);
+/* The link to a node is up. */
+void reattach_on_link(struct node *node, int peer);
+/* A node has left the cluster: its processes have ended. */
+void reattach_on_left(struct node *node, int peer);
+
+#endif

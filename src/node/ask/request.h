@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_ASK_REQUEST_H
+#define DVS_NODE_ASK_REQUEST_H
+
+/*
+ * One control request from its arrival to its last packet. It may come from a client of this daemon
+ * or, passed on, from another node; a handler does not see the difference. A handler answers at once
+ * or keeps the pointer and answers later; request_end() (or request_fail()) is called exactly once and
+ * frees it. If the asker goes away, `cancelled` is called once (if set) and the request must still be
+ * ended by its keeper; what it sends then goes nowhere.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "wire/ctl.h"
+
+struct node;
+struct os_peer;
+struct os_source;
+struct look;
+struct outbox;
+struct refusal;
+
+struct request {
+	struct node *node;
+	struct ctl_request head;
+	uint8_t *payload; /* payload_bytes, owned */
+	/* a client of ours */
+	int fd;					    /* -1 when passed on from another node */
+	struct os_source *source;		    /* watches for the client going away */
+	struct outbox *outbox;			    /* what the socket had no room for; or NULL */
+	struct request *next_client, **client_link; /* of all that have a client of ours */
+	pid_t pid;				    /* of the client, as this daemon sees it */
+	uid_t uid;
+	gid_t gid;
+	uint64_t start;	  /* of the client, as in os_peer */
+	int64_t since_ns; /* of the connection */
+	/* passed on from another node */
+	int from; /* node, -1 */
+	uint64_t remote_id;
+	bool counted; /* as one of its user; see share.h */
+	/* passed on to another node */
+	int to; /* node, -1 */
+	uint64_t forward_id;
+	bool answered; /* something of its answer has come from there */
+	struct request *next_forwarded;
+	/* The asker when it is neither a client nor a node: is given each packet. */
+	void (*told)(void *asker, int node, const struct ctl_reply *reply, const void *payload);
+	void *asker;
+	uint32_t gathered;  /* nodes whose part is in: see gather.h */
+	uint64_t data_sent; /* bytes of CTL_DATA so far: where a follower goes on after a move */
+	void (*cancelled)(struct request *request);
+	/* asker of a move when it is this node itself: gets the report instead of the packets */
+	void (*moved)(struct request *request, const struct ctl_move *report);
+	void (*again)(
+		struct request *request); /* set once order_catch_up() has been asked for it */
+	pid_t named;	       /* the task that it names, once searched for: see named.h */
+	struct look *children; /* for its rows: see children.h */
+	void *keeper;	       /* of the part that keeps the request */
+	struct request *next_kept;
+};
+
+/* Header of a request on a link. */
+struct request_wire {
+	uint64_t id;
+	int32_t origin;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t pad;
+};
+
+/* A request without an asker yet; NULL without memory. */
+struct request *request_new(struct node *node);
+
+/*
+ * Takes ownership of fd; reads nothing yet. A user other than root has a part of the descriptors: a
+ * connection beyond it takes the place of the user's oldest that has said nothing, or is refused.
+ */
+void request_accept(struct node *node, int fd, const struct os_peer *peer);
+/* Closes the connection that has said nothing for longest (root's come last). False: there is none. */
+bool request_evict_silent(struct node *node);
+/* Closes those whose first words are overdue. True: there are others that have said nothing yet. */
+bool request_drop_overdue(struct node *node);
+/*
+ * What is known of the client by its pid is true: the process that connected lives, as the same user.
+ * Looked at again whenever something was waited for, and before descriptors are given.
+ */
+bool request_caller_is_there(const struct request *request);
+void request_fail_gone(struct request *request);
+/*
+ * The same with a request that was read before the daemon executed itself anew: whoever takes it keeps
+ * or ends it. NULL: it is none, or no memory; fd is closed.
+ */
+struct request *request_adopt(struct node *node, int fd, const void *packet, size_t len);
+
+void request_row(struct request *request, const void *row, uint32_t bytes);
+void request_data(struct request *request, const void *data, uint32_t bytes);
+/* Ends with a value, a payload and descriptors (only for a client of ours; not closed here). */
+void request_end(struct request *request, int64_t value, const void *payload, uint32_t bytes,
+		 const int *fds, int fds_count);
+/* Ends with an error and a sentence for people. */
+void request_fail(struct request *request, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void request_refuse(struct request *request, const struct refusal *refusal);
+/* Passes the whole request on; its answers come back to the same asker. */
+void request_forward(struct request *request, int to);
+/* The owner of what this request follows is now another node: ask there, from byte data_sent on. */
+void request_move(struct request *request, int to);
+
+/* Link side. */
+void request_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
+			uint32_t len);
+/* The link to a node broke, or (left) the node is no member any more: what it was asked is over. */
+void request_on_node_down(struct node *node, int down, bool left);
+
+/* The table of calls, handlers.c. */
+void request_dispatch(struct request *request);
+
+#endif

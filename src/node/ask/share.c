@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/ask/share.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "dvk.h"
+#include "node/node.h"
+#include "node/ask/request.h"
+
+struct share {
+	struct share *next;
+	uid_t uid;
+	unsigned count[SHARE_KINDS], sum;
+};
+
+static const struct {
+	unsigned most;
+	const char *noun;
+} kinds[SHARE_KINDS] = {
+	[SHARE_SEARCHES] = { 2, "searches for processes" },
+	[SHARE_MOVES] = { 64, "moves" },
+	[SHARE_STREAMS] = { 3, "large copies" },
+	[SHARE_PARTS] = { 32, "copies" },
+	[SHARE_REQUESTS] = { 256, "requests of other nodes" },
+};
+
+/* The few that have something just now; the link to the one sought, or the end. */
+static struct share **find(struct node *node, uid_t uid)
+{
+	struct share **link = &node->shares;
+
+	while (*link && (*link)->uid != uid)
+		link = &(*link)->next;
+	return link;
+}
+
+bool share_take(struct node *node, uid_t uid, enum share_kind kind)
+{
+	struct share **link = find(node, uid);
+
+	if (uid == 0)
+		return true;
+	if (!*link)
+		*link = calloc(1, sizeof(**link));
+	if (!*link)
+		return false;
+	(*link)->uid = uid;
+	if ((*link)->count[kind] == kinds[kind].most)
+		return false;
+	(*link)->count[kind]++;
+	(*link)->sum++;
+	return true;
+}
+
+void share_give(struct node *node, uid_t uid, enum share_kind kind)
+{
+	struct share **link = find(node, uid);
+	struct share *share = *link;
+
+	if (uid == 0)
+		return;
+	assert(share && share->count[kind]);
+	share->count[kind]--;
+	if (--share->sum)
+		return;
+	*link = share->next;
+	free(share);
+}
+
+void share_refuse(struct request *request, enum share_kind kind)
+{
+	request_fail(
+		request, EDVSUSERFULL,
+		"uid %u has %u %s under way on node %d, as many as one user may: try again when "
+		"one of them has ended",
+		request->uid, kinds[kind].most, kinds[kind].noun, request->node->options.id);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_ASK_SHARE_H
+#define DVS_NODE_ASK_SHARE_H
+
+/*
+ * One user's part of what a node has few of, so that others find enough at any time. Connections are counted where
+ * they are made (request.c), in proportion to the descriptors; the rest is counted here. Root has no limit. Lock held.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct node;
+struct request;
+
+enum share_kind {
+	SHARE_SEARCHES, /* among the tasks of the machine: a thread each, of NODE_SEARCHES_MAX */
+	SHARE_MOVES,	/* away from this node: a thread each */
+	SHARE_STREAMS,	/* large copies under way: a worker each, and its lanes */
+	SHARE_PARTS,	/* small copies under way: a thread each, if the memory is slow */
+	SHARE_REQUESTS, /* that other nodes have passed on and that are not answered yet */
+	SHARE_KINDS
+};
+
+/* One more, if the user may have it: then share_give() comes later, once. */
+bool share_take(struct node *node, uid_t uid, enum share_kind kind);
+void share_give(struct node *node, uid_t uid, enum share_kind kind);
+/* Fails a request for which there was none: EDVSUSERFULL. */
+void share_refuse(struct request *request, enum share_kind kind);
+
+#endif

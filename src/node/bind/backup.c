@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/bind/backup.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/refusal.h"
+#include "node/bind/hand.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "os/pid.h"
+
+/*
+ * A backup maps the bell of its slot, as the primary would here, and a status page of its own. The
+ * daemon holds the bell as for any endpoint that is elsewhere, so nothing reaches the backup before it
+ * is promoted; then the same pages are those of the endpoint's process, and only hold and the bell's
+ * holder change.
+ */
+
+struct process *backup_find(struct node *node, int dcid, int p_nr)
+{
+	struct process *p = node->processes;
+
+	while (p && (!p->backup || p->dcid != dcid || p->p_nr != p_nr))
+		p = p->next;
+	return p;
+}
+
+int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refusal *why)
+{
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+
+	if (!ep || !ep->bound)
+		return refusal_set(
+			why, EDVSNOTBIND,
+			"endpoint %d of DC %d has no primary: bind that first, on node %d", p_nr,
+			dcid, primary);
+	if (ep->node == node->options.id)
+		return refusal_set(why, EDVSSLOTUSED,
+				   "endpoint %d of DC %d runs on this node; its backup belongs on "
+				   "another",
+				   p_nr, dcid);
+	if (ep->node != primary)
+		return refusal_set(why, EDVSNONODE,
+				   "endpoint %d of DC %d runs on node %d, not on node %d", p_nr,
+				   dcid, ep->node, primary);
+	if (backup_find(node, dcid, p_nr))
+		return refusal_set(why, EDVSSLOTUSED,
+				   "endpoint %d of DC %d has a backup on this node already (dvs ps "
+				   "%d --proc)",
+				   p_nr, dcid, dcid);
+	return 0;
+}
+
+int backup_begin(struct process *process, int dcid, int p_nr)
+{
+	struct node *node = process->node;
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	struct exchange_bell *bell;
+	int r = exchange_bell(node->exchange, dcid, p_nr, &bell);
+
+	if (r == 0)
+		r = exchange_status_new(node->exchange, dcid, p_nr, &process->status);
+	if (r < 0)
+		return r;
+	process->backup = true;
+	process->state = PROCESS_BOUND;
+	os_comm_of(process->lpid, process->name, sizeof(process->name));
+	process->status->page->hold = 1;
+	process_fill(process, dcid, p_nr, directory_endpoint_number(ep, p_nr), ep->generation);
+	return 0;
+}
+
+void backup_end(struct process *process)
+{
+	process_detach(process);
+}
+
+void backup_row(const struct process *process, proc_usr_t *row)
+{
+	const struct status_page *page = process->status->page;
+
+	row->p_rts_flags = REMOTE;
+	row->p_misc_flags = MIS_RMTBACKUP | (process->lpid == process->tgid ? MIS_GRPLEADER : 0);
+	row->p_lpid = process->lpid;
+	row->p_vpid = process->vpid;
+	memcpy(row->p_name, process->name, sizeof(row->p_name));
+	/* Held in a call: it waits for its own migration. */
+	if (page->rts_flags & MIGRATING) {
+		row->p_rts_flags |= WAITMIGR;
+		row->p_waitmigr = process->p_nr;
+	}
+}
+
+static void attached(struct node *node, void *ctx, const struct directory_result *result)
+{
+	(void)node;
+	(void)ctx;
+	(void)result; /* refused: the endpoint ended or moved on, and its effects say so */
+}
+
+/* The commit named nobody: the directory learns who has taken the endpoint over. */
+static void propose_attached(const struct process *process)
+{
+	struct node *node = process->node;
+	struct command cmd = { .kind = COMMAND_MOVE_COMMIT,
+			       .dcid = process->dcid,
+			       .p_nr = process->p_nr,
+			       .generation = process->generation,
+			       .target = node->options.id,
+			       .flags = COMMAND_FLAG_BY_HAND | COMMAND_FLAG_ATTACH,
+			       .lpid = process->lpid,
+			       .vpid = process->vpid };
+
+	memcpy(cmd.name, process->name, sizeof(cmd.name));
+	order_propose(node, &cmd, attached, NULL);
+}
+
+void backup_on_committed(struct node *node, const struct directory_effect *effect)
+{
+	struct process *process = backup_find(node, effect->dcid, effect->p_nr);
+	const struct directory_endpoint *ep = node_endpoint(node, effect->dcid, effect->p_nr);
+
+	if (!process || effect->target != node->options.id)
+		return;
+	/* Another process came, by dvs migrate or because a commit named it. */
+	if (!effect->by_hand || (ep->attached && ep->lpid != process->lpid)) {
+		backup_end(process);
+		return;
+	}
+	process->backup = false;
+	if (hand_take_over(process, effect->dcid, effect->p_nr) == 0 && !ep->attached)
+		propose_attached(process);
+}
+
+void backup_on_dead(struct node *node, const struct directory_effect *effect)
+{
+	struct process *process = backup_find(node, effect->dcid, effect->p_nr);
+
+	if (!process || process->generation != effect->generation)
+		return;
+	if (!process->managed && !node->directory.dc[effect->dcid].running)
+		os_pidfd_signal(process->pidfd, SIGTERM);
+	backup_end(process);
+}

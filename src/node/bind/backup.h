@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_BIND_BACKUP_H
+#define DVS_NODE_BIND_BACKUP_H
+
+/*
+ * Backups: a task of this node that stands by for an endpoint whose process (the primary) runs on
+ * another one. It is an entry of this node's processes and of no directory; its next call waits,
+ * because its status page says hold. A commit by hand to this node makes it the endpoint's process
+ * (contract, sections 4.0.3 and 6.3). When the endpoint ends, or a process of it comes here by another
+ * way, the backup is unbound: its call returns EDVSNOTBIND, and it may bind itself anew.
+ *
+ * All are called with the node lock held.
+ */
+
+#include "dvk.h"
+
+struct directory_effect;
+struct node;
+struct process;
+struct refusal;
+struct request;
+
+/* The backup of this slot on this node, or NULL. At most one. */
+struct process *backup_find(struct node *node, int dcid, int p_nr);
+
+/*
+ * May a task of this node become the backup of slot p_nr, primary on node `primary`? 0 or the error
+ * with its sentence: EDVSNOTBIND no primary, EDVSNONODE it runs elsewhere, EDVSSLOTUSED it runs here or
+ * there is a backup.
+ */
+int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refusal *why);
+/* Makes a new entry one. 0 or negative errno: the entry is as it was. */
+int backup_begin(struct process *process, int dcid, int p_nr);
+/* It is none any more; its calls give EDVSNOTBIND. Frees the entry unless it is managed and runs. */
+void backup_end(struct process *process);
+
+/* The row of the slot in this node's table. */
+void backup_row(const struct process *process, proc_usr_t *row);
+
+/* Effects of the order. */
+void backup_on_committed(struct node *node, const struct directory_effect *effect);
+void backup_on_dead(struct node *node, const struct directory_effect *effect);
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/refusal.h"
+#include "dvk.h"
+#include "node/bind/backup.h"
+#include "node/handlers.h"
+#include "node/ask/named.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "node/task/rights.h"
+#include "os/pid.h"
+#include "os/socket.h"
+
+/*
+ * What ties a task to an endpoint. The caller is the process named by the socket's credentials; a
+ * thread is named by its id in the caller's own pid namespace and must belong to that process. A binding
+ * exists when the order has delivered it; the pages are handed out with the answer.
+ */
+
+struct process *caller_binding(struct request *request)
+{
+	struct process *p;
+
+	if (request->fd < 0)
+		return NULL;
+	p = process_find_pid(request->node, request->pid, named_caller(request));
+	return p && p->status ? p : NULL;
+}
+
+struct process *caller_process(struct request *request)
+{
+	struct process *p = caller_binding(request);
+
+	return p && !p->backup ? p : NULL;
+}
+
+int request_check_dc(struct request *request, int dcid, void (*handler)(struct request *))
+{
+	if (dcid < 0 || dcid >= SHM_DCS) {
+		request_fail(request, EDVSBADDCID, "there is no DC %d: DC numbers are 0 to %d",
+			     dcid, SHM_DCS - 1);
+		return -1;
+	}
+	if (!request->node->directory.dc[dcid].running) {
+		if (handler && order_catch_up(request, handler))
+			return -1;
+		request_fail(request, EDVSDCNOTRUN,
+			     "DC %d is not running; create it with: dvs dc create %d", dcid, dcid);
+		return -1;
+	}
+	return 0;
+}
+
+int request_check_slot(struct request *request, int dcid, int p_nr, int error)
+{
+	const struct directory_dc *dc = &request->node->directory.dc[dcid];
+
+	if (node_slot_valid(dc, p_nr))
+		return 0;
+	/* A number that would be the slot's in a later life: such numbers are given to nobody. */
+	if (node_slot_valid(dc, _ENDPOINT_P(p_nr)))
+		error = EDVSENDPOINT;
+	request_fail(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
+		     dc->nr_procs - 1, p_nr);
+	return -1;
+}
+
+void request_end_with_pages(struct request *request, int64_t value, struct process *process)
+{
+	struct node *node = request->node;
+	struct exchange_bell *bell;
+	int fds[3] = { exchange_node_bell_fd(node->exchange) };
+	int count = 1;
+
+	if (process && process->status &&
+	    exchange_bell(node->exchange, process->dcid, process->p_nr, &bell) == 0) {
+		fds[count++] = bell->fd;
+		fds[count++] = process->status->fd;
+	}
+	request_end(request, value, NULL, 0, fds, count);
+}
+
+void handle_hello(struct request *request)
+{
+	struct process *p = caller_binding(request);
+
+	/* A thread that asks for itself is not told what it borrows: that is asked for as a process. */
+	if (request->head.tid && p && p->lpid != named_caller(request))
+		p = NULL;
+	request_end_with_pages(request, request->node->options.id, p);
+}
+
+/* A binding on its way through the order. */
+struct binding {
+	struct request *request;
+	struct process *process; /* NULL: one that is known otherwise, and has ended meanwhile */
+	int dcid, p_nr;
+};
+
+/*
+ * A process that an init of ours has started has its entry already, also while it has no endpoint: before it
+ * binds itself, and between two bindings.
+ */
+static struct process *known_unbound(struct request *request, pid_t tgid, pid_t tid)
+{
+	struct process *p = request->node->processes;
+
+	while (p && !(p->managed && p->lpid == tid && tid == tgid && !p->status && !p->ended &&
+		      !p->arriving && !p->starter && p->state != PROCESS_STARTING &&
+		      p->dcid == request->head.dcid))
+		p = process_next(p);
+	return p;
+}
+
+/* The entry of a task that was not bound after all. */
+static void drop(struct process *process)
+{
+	if (process && !process->managed)
+		process_free(process);
+}
+
+static void bind_failed(struct binding *binding, int code)
+{
+	struct request *request = binding->request;
+	int dcid = binding->dcid, p_nr = binding->p_nr;
+
+	drop(binding->process);
+	free(binding);
+	if (code == EDVSSLOTUSED)
+		request_fail(request, code,
+			     "endpoint %d of DC %d is bound already, or stated to be on another "
+			     "node; choose a free one (dvs ps %d)",
+			     p_nr, dcid, dcid);
+	else if (code == EDVSNODCNODE)
+		request_fail(request, code, "node %d does not belong to DC %d",
+			     request->node->options.id, dcid);
+	else
+		request_fail(request, code, "endpoint %d of DC %d cannot be bound: %s", p_nr, dcid,
+			     order_why(request->node, code));
+}
+
+static void orphan_unbound(struct node *node, void *ctx, const struct directory_result *result)
+{
+	(void)node;
+	(void)ctx;
+	(void)result; /* refused: it is unbound already, with its DC */
+}
+
+/* The process ended before its binding came: the binding is nobody's. */
+static void bind_orphaned(struct binding *binding, const struct directory_result *result)
+{
+	struct request *request = binding->request;
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = binding->dcid,
+			       .p_nr = binding->p_nr,
+			       .generation = result->generation,
+			       .flags = COMMAND_FLAG_DIED };
+
+	order_propose(request->node, &cmd, orphan_unbound, NULL);
+	free(binding);
+	request_fail(request, EDVSBADPID, "the process has ended meanwhile");
+}
+
+static void bind_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct binding *binding = ctx;
+	struct request *request = binding->request;
+	struct process *process = binding->process;
+	int r;
+
+	if (process)
+		process->starter = NULL;
+	if (result->code < 0) {
+		bind_failed(binding, result->code);
+		return;
+	}
+	if (!process) {
+		bind_orphaned(binding, result);
+		return;
+	}
+	rights_reset(node, binding->dcid, binding->p_nr);
+	r = process_attach(process, binding->dcid, binding->p_nr, result->value,
+			   result->generation);
+	free(binding);
+	if (r == 0) {
+		proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
+		r = process_watch(process);
+	}
+	if (r < 0) {
+		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
+		return; /* the entry stays: its exit unbinds it */
+	}
+	if (request->pid == process->tgid && caller_binding(request) == process)
+		request_end_with_pages(request, process->p_nr, process);
+	else
+		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+}
+
+static bool is_elsewhere(const struct request *request)
+{
+	return request->head.cmd == RMT_BIND || request->head.cmd == BKUP_BIND;
+}
+
+/* Of the contract's list, in its order, what comes before the task is looked for. */
+static int bind_check(struct request *request, int p_nr)
+{
+	const struct node *node = request->node;
+	int cmd = request->head.cmd, dcid = request->head.dcid, nodeid = request->head.nodeid;
+	const struct directory_dc *dc;
+
+	if (request->uid && cmd != SELF_BIND) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may bind itself only; root may bind others", request->uid);
+		return -1;
+	}
+	if (is_elsewhere(request) ? nodeid < 0 || nodeid >= NR_NODES || nodeid == node->options.id
+				  : nodeid != LOCALNODE) {
+		request_fail(request, EDVSBADNODEID,
+			     is_elsewhere(request) ? "node %d is none, or this one; bind it here"
+						   : "node %d: it is bound where it runs",
+			     nodeid);
+		return -1;
+	}
+	if (cmd < SELF_BIND || cmd > MAX_BIND_TYPE) {
+		request_fail(request, EDVSBINDTYPE, "%d is no kind of bind", cmd);
+		return -1;
+	}
+	if (request_check_dc(request, dcid, handle_bind) < 0 ||
+	    request_check_slot(request, dcid, p_nr, EDVSBADDCID) < 0)
+		return -1;
+	dc = &node->directory.dc[dcid];
+	if (!(dc->nodes >> node->options.id & 1) ||
+	    (is_elsewhere(request) && !(dc->nodes >> nodeid & 1))) {
+		request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
+			     dc->nodes >> node->options.id & 1 ? nodeid : node->options.id, dcid);
+		return -1;
+	}
+	return 0;
+}
+
+/* The order decides; this is only so that a slot in use is named before a pid that is wrong. */
+static bool is_used(struct request *request, int p_nr)
+{
+	const struct directory_endpoint *ep =
+		node_endpoint(request->node, request->head.dcid, p_nr);
+
+	if (!ep->bound || is_elsewhere(request) || request->head.cmd == REPLICA_BIND)
+		return false;
+	request_fail(request, EDVSSLOTUSED,
+		     "endpoint %d of DC %d is bound already; choose a free one (dvs ps %d)", p_nr,
+		     request->head.dcid, request->head.dcid);
+	return true;
+}
+
+/* What this node knows speaks against the bind, and it may be behind. */
+static bool is_doubtful(struct request *request, int p_nr)
+{
+	const struct directory_endpoint *ep =
+		node_endpoint(request->node, request->head.dcid, p_nr);
+
+	if (!ep)
+		return false; /* nothing that is ordered makes that number a slot */
+	if (!request->node->directory.dc[request->head.dcid].running)
+		return true;
+	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
+					      : ep->bound;
+}
+
+/* The task to be bound: the calling thread, or another process that the caller names. NAMED_E_LATER. */
+static int bind_target(struct request *request, pid_t *tgid, pid_t *tid, int *vpid)
+{
+	const struct ctl_request *head = &request->head;
+	int r = 0;
+
+	if (head->cmd != SELF_BIND && head->pid > 0)
+		r = named_task(request, tid, handle_bind);
+	else if (head->pid > 0 || head->tid)
+		r = named_thread(request, tid, handle_bind);
+	else
+		*tid = request->pid;
+	if (r)
+		return r;
+	*tgid = *tid == request->pid ? request->pid : os_tgid_of(*tid);
+	*vpid = *tgid > 0 ? os_pid_innermost(*tid) : -1;
+	return *vpid > 0 ? 0 : -ESRCH;
+}
+
+static void remote_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct request *request = ctx;
+
+	if (result->code == EDVSNOCONN || result->code == EDVSINPROGRESS)
+		request_fail(request, result->code, "endpoint %d of DC %d: %s",
+			     request->head.endpoint, request->head.dcid,
+			     order_why(node, result->code));
+	else if (result->code < 0)
+		request_fail(request, result->code, "endpoint %d of DC %d is not one of node %d",
+			     request->head.endpoint, request->head.dcid, request->head.nodeid);
+	else
+		request_end(request, request->head.endpoint, NULL, 0, NULL, 0);
+}
+
+/* States where an endpoint is, or will be; what every node knows already has to be so. */
+static void bind_remote(struct request *request)
+{
+	struct command cmd = { .kind = COMMAND_BIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = request->head.endpoint,
+			       .node = request->head.nodeid,
+			       .bind_kind = RMT_BIND };
+
+	memcpy(cmd.name, request->head.name, sizeof(cmd.name));
+	order_propose(request->node, &cmd, remote_done, request);
+}
+
+static void bind_backup(struct request *request, struct process *process)
+{
+	struct refusal why = REFUSAL_NONE;
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+
+	if (backup_check(request->node, dcid, p_nr, request->head.nodeid, &why) < 0) {
+		drop(process);
+		request_refuse(request, &why);
+		return;
+	}
+	if (backup_begin(process, dcid, p_nr) < 0 || process_watch(process) < 0) {
+		drop(process);
+		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
+		return;
+	}
+	if (request->pid == process->tgid && caller_binding(request) == process)
+		request_end_with_pages(request, process->p_nr, process);
+	else
+		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+}
+
+/* A thread that borrows from its leader has its DC. */
+static bool leader_is_elsewhere(struct request *request, pid_t tgid, pid_t tid)
+{
+	const struct process *leader =
+		tid == tgid ? NULL : process_find_pid(request->node, tgid, tgid);
+
+	if (!leader || !leader->status || leader->dcid == request->head.dcid)
+		return false;
+	request_fail(request, EDVSBADDCID, "the thread's process is bound in DC %d", leader->dcid);
+	return true;
+}
+
+static void propose_bind(struct request *request, struct process *process)
+{
+	struct command cmd = { .kind = COMMAND_BIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = request->head.endpoint,
+			       .node = request->node->options.id,
+			       .bind_kind = request->head.cmd,
+			       .lpid = process->lpid,
+			       .vpid = process->vpid,
+			       .misc = process->lpid == process->tgid ? MIS_GRPLEADER : 0 };
+	struct binding *binding = calloc(1, sizeof(*binding));
+
+	if (!binding) {
+		drop(process);
+		request_fail(request, EDVSALLOCMEM, "no memory for the binding");
+		return;
+	}
+	*binding = (struct binding){ request, process, cmd.dcid, cmd.p_nr };
+	if (process->managed)
+		process->starter = &binding->process;
+	if (request->head.cmd == REPLICA_BIND)
+		cmd.misc |= MIS_REPLICATED;
+	if (request->head.cmd == USERMODE_BIND)
+		cmd.misc |= MIS_USERMODE;
+	os_comm_of(process->lpid, cmd.name, sizeof(cmd.name));
+	order_propose(request->node, &cmd, bind_done, binding);
+}
+
+void handle_bind(struct request *request)
+{
+	int p_nr = request->head.endpoint;
+	struct process *process;
+	pid_t tgid = -1, tid = -1;
+	int vpid = -1, r;
+
+	if (is_doubtful(request, p_nr) && order_catch_up(request, handle_bind))
+		return;
+	if (bind_check(request, p_nr) < 0)
+		return;
+	if (request->head.cmd == RMT_BIND) {
+		bind_remote(request);
+		return;
+	}
+	if (is_used(request, p_nr))
+		return;
+	r = bind_target(request, &tgid, &tid, &vpid);
+	if (r == NAMED_E_LATER)
+		return;
+	if (r < 0) {
+		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
+			     request->head.pid, request->node->options.id);
+		return;
+	}
+	if (leader_is_elsewhere(request, tgid, tid))
+		return;
+	process = known_unbound(request, tgid, tid);
+	if (!process && process_new(request->node, tid, tgid, vpid, -1, &process) < 0) {
+		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
+			     request->head.pid, request->node->options.id);
+		return;
+	}
+	/* Its descriptor was opened by number: it is the caller's if the caller lives now. */
+	if (tgid == request->pid && !request_caller_is_there(request)) {
+		drop(process);
+		request_fail_gone(request);
+		return;
+	}
+	if (request->head.cmd == BKUP_BIND)
+		bind_backup(request, process);
+	else
+		propose_bind(request, process);
+}
+
+/*
+ * The present life is meant; the answer names it. cmd 1: only to hear from it; EDVSAGAIN where nobody is
+ * bound yet, and an RMT_BIND says that somebody will be.
+ */
+void handle_channel(struct request *request)
+{
+	struct node *node = request->node;
+	struct process *caller = caller_process(request);
+	int p_nr = request->head.endpoint;
+	const struct directory_endpoint *ep;
+	struct exchange_channel *channel;
+	struct exchange_bell *bell;
+	int number;
+
+	if (!caller) {
+		request_fail(request, EDVSNOTBIND, "the caller is not bound");
+		return;
+	}
+	if (request_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
+		return;
+	if (p_nr == caller->p_nr) {
+		request_fail(request, EDVSENDPOINT, "endpoint %d is the caller", p_nr);
+		return;
+	}
+	/* To hear from anybody needs no right. */
+	if (request->head.cmd != 1 && !node_may_talk(node, caller->dcid, caller->p_nr, p_nr)) {
+		request_fail(request, EDVSTRAPDENIED, "endpoint %d may not talk to endpoint %d",
+			     caller->p_nr, p_nr);
+		return;
+	}
+	ep = node_endpoint(node, caller->dcid, p_nr);
+	number = directory_endpoint_number(ep, p_nr);
+	if (ep->stated && request->head.cmd == 1) {
+		request_fail(request, EDVSAGAIN, "endpoint %d is not bound yet", p_nr);
+		return;
+	}
+	if (!ep->bound) {
+		if (order_catch_up(request, handle_channel))
+			return;
+		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound", p_nr);
+		return;
+	}
+	if (exchange_channel(node->exchange, caller->dcid, caller->endpoint, number, &channel) <
+		    0 ||
+	    exchange_bell(node->exchange, caller->dcid, p_nr, &bell) < 0) {
+		request_fail(request, EDVSALLOCMEM, "no memory for a channel");
+		return;
+	}
+	process_refresh_channels(caller);
+	request_end(request, number, NULL, 0, (int[]){ channel->fd, bell->fd }, 2);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/result.h"
+#include "dvk.h"
+#include "node/handlers.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "node/task/rights.h"
+
+/* Calls that change the shared state, each one command of the order; and two that poke a process. */
+
+static const char *why(const struct node *node, int code)
+{
+	switch (code) {
+	case EDVSBADDCID:
+		return "the DC number is out of range 0 to 31";
+	case EDVSRSCBUSY:
+		return "a DC of this number or name runs already, or it has all its nodes";
+	case EDVSDCNOTRUN:
+		return "the DC is not running (dvs dc lists those that are)";
+	case EDVSBADNODEID:
+		return "a node named is not up, or is this one (dvs nodes lists them)";
+	case EDVSDCNODE:
+		return "the node already is, or is not, a member of the DC";
+	case EDVSNODEFREE:
+		return "the node is not up";
+	case EDVSBADRANGE:
+		return "the numbers of slots do not fit together";
+	case EDVSNAMESIZE:
+		return "the name is longer than 15 characters";
+	}
+	return order_why(node, code);
+}
+
+static void changed(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct request *request = ctx;
+
+	if (result->code < 0)
+		request_fail(request, result->code, "DC %d was not changed: %s", request->head.dcid,
+			     why(node, result->code));
+	else
+		request_end(request, request->head.call == CTL_DCINIT ? node->options.id : 0, NULL,
+			    0, NULL, 0);
+}
+
+static bool may_change(struct request *request)
+{
+	if (request->uid == 0)
+		return true;
+	request_fail(request, EDVSPRIVILEGES, "uid %u may not change the cluster; root may (sudo)",
+		     request->uid);
+	return false;
+}
+
+static int nodes_up(const struct node *node)
+{
+	int count = 0;
+
+	for (int i = 0; i < NR_NODES; i++)
+		count += node->directory.node[i].up;
+	return count;
+}
+
+/* The numbers before the name, as the contract has it. */
+static int dc_check(struct request *request, const dc_usr_t *dc)
+{
+	if (dc->dc_dcid < 0 || dc->dc_dcid >= SHM_DCS) /* BADRANGE to a program: see dvk_dc_init */
+		request_fail(request, EDVSBADDCID, "DC %d was not changed: %s", dc->dc_dcid,
+			     why(request->node, EDVSBADDCID));
+	else if (dc->dc_nr_procs < 1 || dc->dc_nr_procs > NR_PROCS || dc->dc_nr_tasks < 0 ||
+		 dc->dc_nr_tasks > NR_TASKS || dc->dc_nr_sysprocs < 0 ||
+		 dc->dc_nr_sysprocs > NR_SYS_PROCS || dc->dc_nr_nodes < 1 ||
+		 dc->dc_nr_nodes > NR_NODES ||
+		 dc->dc_nr_sysprocs >= dc->dc_nr_procs + dc->dc_nr_tasks ||
+		 dc->dc_nr_sysprocs <= dc->dc_nr_tasks)
+		request_fail(request, EDVSBADRANGE, "DC %d was not changed: %s", dc->dc_dcid,
+			     why(request->node, EDVSBADRANGE));
+	else if (!memchr(dc->dc_name, 0, sizeof(dc->dc_name)))
+		request_fail(request, EDVSNAMESIZE, "DC %d was not changed: %s", dc->dc_dcid,
+			     why(request->node, EDVSNAMESIZE));
+	else
+		return 0;
+	return -1;
+}
+
+/* bytes: bitmap of nodes for the command line; a program's DC begins on all nodes
+ * that are up, or here if it cannot have so many. */
+void handle_dcinit(struct request *request)
+{
+	struct command cmd = { .kind = COMMAND_DC_CREATE,
+			       .dcid = request->head.dcid,
+			       .nodes = (uint32_t)request->head.bytes,
+			       .uid = request->uid,
+			       .warn2proc = NONE,
+			       .warnmsg = -1 };
+	dc_usr_t dc;
+
+	if (!may_change(request))
+		return;
+	if (request->head.payload_bytes == sizeof(dc)) {
+		memcpy(&dc, request->payload, sizeof(dc));
+		if (dc_check(request, &dc) < 0)
+			return;
+		cmd.flags = COMMAND_FLAG_EXACT;
+		if (!(request->head.flags & CTL_FLAG_CREATE))
+			cmd.flags |= COMMAND_FLAG_STATED;
+		else if (!(request->head.flags & CTL_FLAG_CLASSIC))
+			cmd.flags |= COMMAND_FLAG_SERVE;
+		if (!cmd.nodes && nodes_up(request->node) > dc.dc_nr_nodes)
+			cmd.nodes = 1u << request->node->options.id;
+		cmd.dcid = dc.dc_dcid;
+		request->head.dcid = dc.dc_dcid;
+		cmd.nr_procs = (int16_t)dc.dc_nr_procs;
+		cmd.nr_tasks = (int16_t)dc.dc_nr_tasks;
+		cmd.nr_sysprocs = (int16_t)dc.dc_nr_sysprocs;
+		cmd.nr_nodes = (int16_t)dc.dc_nr_nodes;
+		cmd.warn2proc = dc.dc_warn2proc;
+		cmd.warnmsg = dc.dc_warnmsg;
+		memcpy(cmd.name, dc.dc_name, sizeof(cmd.name));
+	} else {
+		memcpy(cmd.name, request->head.name, sizeof(cmd.name));
+	}
+	cmd.name[sizeof(cmd.name) - 1] = 0;
+	order_propose(request->node, &cmd, changed, request);
+}
+
+static void propose(struct request *request, enum command_kind kind)
+{
+	struct command cmd = { .kind = (uint16_t)kind,
+			       .dcid = request->head.dcid,
+			       .node = request->head.nodeid };
+
+	if (may_change(request))
+		order_propose(request->node, &cmd, changed, request);
+}
+
+void handle_dcend(struct request *request)
+{
+	propose(request, COMMAND_DC_REMOVE);
+}
+
+void handle_addnode(struct request *request)
+{
+	propose(request, COMMAND_ADD_NODE);
+}
+
+void handle_delnode(struct request *request)
+{
+	propose(request, COMMAND_DEL_NODE);
+}
+
+void handle_shutdown(struct request *request)
+{
+	struct node *node = request->node;
+
+	if (!may_change(request))
+		return;
+	request_end(request, 0, NULL, 0, NULL, 0);
+	node_stop(node);
+}
+
+/*
+ * The process behind dcid, endpoint if it runs here; else the request is failed. `self`: what it is to
+ * name oneself; 0: nothing wrong, and a system process is wanted.
+ */
+static struct process *local_target(struct request *request, int self)
+{
+	struct node *node = request->node;
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	const struct process *caller = caller_process(request);
+	const struct directory_endpoint *ep;
+	struct process *process;
+	int error = 0;
+
+	if (request_check_dc(request, dcid, NULL) < 0 ||
+	    request_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
+		return NULL;
+	ep = node_endpoint(node, dcid, p_nr);
+	process = process_find(node, dcid, p_nr);
+	if (p_nr == HARDWARE)
+		error = self ? EDVSDSTDIED : EDVSBADDEST;
+	else if (self && process && process == caller)
+		error = self;
+	else if (!ep->bound)
+		error = EDVSDSTDIED;
+	else if (ep->moving)
+		error = EDVSMIGRATE;
+	else if (!self && !node_is_sysproc(node, dcid, p_nr))
+		error = EDVSPRIVILEGES;
+	else if (ep->node != node->options.id || !process)
+		error = EDVSRMTPROC;
+	if (!error)
+		return process;
+	request_fail(request, error, "endpoint %d of DC %d: %s", request->head.endpoint, dcid,
+		     result_text(error));
+	return NULL;
+}
+
+static void poke(struct process *process)
+{
+	struct exchange_bell *bell;
+
+	if (exchange_bell(process->node->exchange, process->dcid, process->p_nr, &bell) == 0)
+		exchange_poke(bell);
+}
+
+void handle_wakeup(struct request *request)
+{
+	struct process *process = local_target(request, EDVSBADPROC);
+	const struct status_page *page;
+	bool waiting;
+
+	if (!process)
+		return;
+	page = process->status->page;
+	waiting = page->rts_flags & RECEIVING && page->getfrom == ANY;
+	process->status->page->latch = EDVSWOKENUP;
+	poke(process);
+	if (waiting)
+		request_end(request, 0, NULL, 0, NULL, 0);
+	else
+		request_fail(request, EDVSPROCRUN,
+			     "endpoint %d does not wait for anyone; its next receive will return",
+			     request->head.endpoint);
+}
+
+/* A notification in the name of HARDWARE: latched in the status page, read by the next receive. */
+void handle_notify(struct request *request)
+{
+	struct process *process = local_target(request, 0);
+
+	if (!process)
+		return;
+	if (atomic_exchange(&process->status->page->hardware, 1)) {
+		request_fail(request, EDVSOVERRUN, "a notification is pending already");
+		return;
+	}
+	poke(process);
+	request_end(request, 0, NULL, 0, NULL, 0);
+}

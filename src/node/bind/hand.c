@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/bind/hand.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/result.h"
+#include "dvk.h"
+#include "node/bind/backup.h"
+#include "node/handlers.h"
+#include "node/ask/named.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "node/task/rights.h"
+#include "os/pid.h"
+
+/*
+ * For those who bring their own checkpointer. One call on any node speaks for all: it is a command of
+ * the order. A commit that names a process on the new node attaches it; one that names none leaves the
+ * endpoint there without a process until somebody commits with one; unless a backup stands by there,
+ * which then takes it over.
+ */
+
+struct hand {
+	struct request *request;
+	struct process *process; /* to be attached, or NULL */
+};
+
+static const char *why(const struct node *node, int step, int code)
+{
+	switch (code) {
+	case EDVSPROCSTS:
+		return "it is not migrating; begin with dvs_migrate -s";
+	case EDVSMIGRATE:
+		if (step == MIGR_ROLLBACK)
+			return "its last move was committed, so nothing is left to roll back; "
+			       "move it again (dvs migrate)";
+		return "another migration of it is under way; wait for its end";
+	case EDVSDCNODE:
+		return "the new node does not belong to the DC (dvs dc, dvs nodes)";
+	case EDVSNOPROXY:
+		return "the new node is not up (dvs nodes)";
+	case EDVSBADPROC:
+		return "it is not bound (dvs ps)";
+	}
+	return order_why(node, code);
+}
+
+int hand_take_over(struct process *process, int dcid, int p_nr)
+{
+	struct node *node = process->node;
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	int r;
+
+	rights_reset(node, dcid, p_nr);
+	r = process_attach(process, dcid, p_nr, directory_endpoint_number(ep, p_nr),
+			   ep->generation);
+	if (r < 0)
+		return r;
+	process->status->page->hold = 0;
+	exchange_unhold(node->exchange, dcid, p_nr, 0);
+	process_refresh_channels(process);
+	proxy_offer(node->proxy, dcid, p_nr, process->endpoint);
+	return process_watch(process);
+}
+
+static void hand_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct hand *hand = ctx;
+	struct request *request = hand->request;
+	struct process *process = hand->process;
+
+	free(hand);
+	if (result->code < 0) {
+		if (process)
+			process_free(process);
+		request_fail(request, result->code, "endpoint %d of DC %d: %s",
+			     request->head.endpoint, request->head.dcid,
+			     why(node, request->head.cmd, result->code));
+		return;
+	}
+	if (process)
+		hand_take_over(process, request->head.dcid, request->head.endpoint);
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+static int no_such_pid(struct request *request)
+{
+	request_fail(request, EDVSBADPID, "there is no process %d on node %d", request->head.pid,
+		     request->node->options.id);
+	return -1;
+}
+
+static void name_target(struct command *cmd, pid_t tid, int vpid)
+{
+	cmd->flags |= COMMAND_FLAG_ATTACH;
+	cmd->lpid = tid;
+	cmd->vpid = vpid;
+	os_comm_of(tid, cmd->name, sizeof(cmd->name));
+}
+
+/* Nobody is named, or just the backup: the commit promotes it when it is delivered. */
+static int promote_target(struct request *request, struct command *cmd,
+			  const struct process *backup)
+{
+	int pid = request->head.pid;
+	pid_t tid = backup->lpid;
+
+	if (pid > 0 && named_task(request, &tid, handle_migrate) == NAMED_E_LATER)
+		return -1;
+	if (tid <= 0)
+		return no_such_pid(request);
+	if (tid != backup->lpid) {
+		request_fail(request, EDVSBADPID,
+			     "process %d is the backup of endpoint %d on node %d: name it, or none",
+			     backup->lpid, request->head.endpoint, request->node->options.id);
+		return -1;
+	}
+	name_target(cmd, backup->lpid, backup->vpid);
+	return 0;
+}
+
+/* The process that takes the endpoint over: the caller, or a pid that it names. */
+static int attach_target(struct request *request, struct command *cmd, struct process **processp)
+{
+	struct node *node = request->node;
+	const struct process *backup = backup_find(node, cmd->dcid, cmd->p_nr);
+	pid_t tid = 0;
+
+	*processp = NULL;
+	if (request->head.nodeid != node->options.id)
+		return 0;
+	if (backup)
+		return promote_target(request, cmd, backup);
+	if (request->head.pid > 0) {
+		if (named_task(request, &tid, handle_migrate) == NAMED_E_LATER)
+			return -1;
+	} else if (request->head.flags & CTL_FLAG_HAND_COMMIT) {
+		return 0;
+	} else {
+		tid = request->pid;
+	}
+	if (tid <= 0 ||
+	    process_new(node, tid, os_tgid_of(tid), os_pid_innermost(tid), -1, processp) < 0)
+		return no_such_pid(request);
+	name_target(cmd, tid, (*processp)->vpid);
+	return 0;
+}
+
+static int check(struct request *request)
+{
+	int dcid = request->head.dcid;
+
+	if (request->head.cmd < MIGR_START || request->head.cmd > MIGR_ROLLBACK) {
+		request_fail(request, EDVSNOSYS, "%d is none of start 0, commit 1, rollback 2",
+			     request->head.cmd);
+		return -1;
+	}
+	if (request_check_dc(request, dcid, handle_migrate) < 0)
+		return -1;
+	return request_check_slot(request, dcid, request->head.endpoint, EDVSRANGE);
+}
+
+void handle_migrate(struct request *request)
+{
+	static const uint16_t kinds[] = { [MIGR_START] = COMMAND_MOVE_START,
+					  [MIGR_COMMIT] = COMMAND_MOVE_COMMIT,
+					  [MIGR_ROLLBACK] = COMMAND_MOVE_ROLLBACK };
+	struct node *node = request->node;
+	struct command cmd = { .dcid = request->head.dcid,
+			       .p_nr = request->head.endpoint,
+			       .target = -1,
+			       .flags = COMMAND_FLAG_BY_HAND };
+	const struct directory_endpoint *ep;
+	struct process *process = NULL;
+	struct hand *hand;
+
+	if (check(request) < 0)
+		return;
+	ep = node_endpoint(node, cmd.dcid, cmd.p_nr);
+	if (!ep->bound && order_catch_up(request, handle_migrate))
+		return;
+	/* The life that has the slot now, and none that takes it before the order decides. */
+	cmd.generation = ep->generation;
+	cmd.kind = kinds[request->head.cmd];
+	if (request->head.cmd == MIGR_COMMIT) {
+		cmd.target = request->head.nodeid;
+		if (attach_target(request, &cmd, &process) < 0)
+			return;
+	}
+	hand = calloc(1, sizeof(*hand));
+	if (!hand) {
+		if (process)
+			process_free(process);
+		request_fail(request, EDVSALLOCMEM, "no memory");
+		return;
+	}
+	*hand = (struct hand){ request, process };
+	order_propose(node, &cmd, hand_done, hand);
+}
+
+void hand_on_committed(struct node *node, const struct directory_effect *effect)
+{
+	struct process *process = process_find(node, effect->dcid, effect->p_nr);
+
+	exchange_hold(node->exchange, effect->dcid, effect->p_nr);
+	if (!process)
+		return;
+	process->end_reason = CTL_ENDED_MOVED;
+	os_pidfd_signal(process->pidfd, SIGKILL);
+	process_detach(process);
+	proxy_resend(node->proxy, effect->dcid, effect->p_nr);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_BIND_HAND_H
+#define DVS_NODE_BIND_HAND_H
+
+/* The three steps by hand (contract, section 6): what the order decided about one of ours. */
+
+#include "core/directory.h"
+
+struct node;
+struct process;
+
+/* The endpoint's owner is another node now: its old process here is ended, the endpoint stays. */
+void hand_on_committed(struct node *node, const struct directory_effect *effect);
+
+/*
+ * The order has given the endpoint to this node, and this process to the endpoint: attaches it, lets it go
+ * on and offers it to the others. 0 or negative errno.
+ */
+int hand_take_over(struct process *process, int dcid, int p_nr);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/result.h"
+#include "dvk.h"
+#include "node/handlers.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "os/pid.h"
+
+/*
+ * dvs kill and dvs stop: a signal for the process behind an endpoint, from whatever node, by the
+ * descriptor that the daemon holds; so it never reaches a process that has the number next. Not while the
+ * process is on its way: what is sent to the copy that stays behind would be lost with that.
+ */
+
+static bool life_is_over(const struct request *request, const struct directory_endpoint *ep)
+{
+	uint64_t life = request->head.addr[0];
+
+	return !ep || !ep->bound || (life && life != 1 + (uint64_t)ep->generation);
+}
+
+static void send_row(struct request *request, const struct process *process)
+{
+	const struct directory_endpoint *ep =
+		node_endpoint(request->node, process->dcid, process->p_nr);
+	struct ctl_signal_row row = { .dcid = process->dcid,
+				      .endpoint = process->p_nr,
+				      .node = request->node->options.id,
+				      .lpid = process->lpid,
+				      .generation = process->generation };
+
+	memcpy(row.name, ep->name, sizeof(row.name));
+	request_row(request, &row, sizeof(row));
+}
+
+/* Why it ends, if it ends now. */
+static void note(struct process *process, int signo, bool stop)
+{
+	if (stop)
+		process->end_reason = CTL_ENDED_STOP;
+	else
+		process->signalled = signo;
+}
+
+/* A process that is to end and is stopped goes on, so that it can do so. */
+static int send_signal(const struct request *request, struct process *process)
+{
+	bool until_gone = request->head.flags & CTL_FLAG_UNTIL_GONE;
+	int signo = request->head.cmd, r = 0;
+
+	if (signo && !process->ended)
+		r = os_pidfd_signal(process->pidfd, signo);
+	if (r == 0 && signo && !process->ended)
+		note(process, signo, until_gone);
+	if (r == 0 && signo == SIGTERM && until_gone)
+		os_pidfd_signal(process->pidfd, SIGCONT);
+	return r;
+}
+
+static void signal_here(struct request *request, const struct directory_endpoint *ep)
+{
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	struct process *process = process_find(request->node, dcid, p_nr);
+	bool until_gone = request->head.flags & CTL_FLAG_UNTIL_GONE;
+	int r;
+
+	if (ep->moving || (process && process->state == PROCESS_LEAVING)) {
+		request_fail(request, EDVSMIGRATE,
+			     "endpoint %d of DC %d is being moved: ask again when that is over",
+			     p_nr, dcid);
+		return;
+	}
+	if (!process || (process->ended && !until_gone)) {
+		request_fail(request, EDVSNOTBIND,
+			     process ? "the process behind endpoint %d of DC %d has ended already"
+				     : "no process is attached to endpoint %d of DC %d yet",
+			     p_nr, dcid);
+		return;
+	}
+	r = send_signal(request, process);
+	if (r < 0 && r != -ESRCH) {
+		request_fail(request, result_of_errno(r),
+			     "the signal could not be sent to endpoint %d of DC %d: %s", p_nr, dcid,
+			     strerror(-r));
+		return;
+	}
+	send_row(request, process);
+	if (until_gone && process->warning)
+		request_end(request, process_wait_status(process), NULL, 0, NULL, 0);
+	else if (until_gone)
+		process_await_end(process, request);
+	else
+		request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+void handle_signal(struct request *request)
+{
+	struct node *node = request->node;
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+
+	if (request_check_dc(request, dcid, handle_signal) < 0)
+		return;
+	if (request->head.cmd < 0 || request->head.cmd > SIGRTMAX) {
+		request_fail(request, EDVSINVAL, "there is no signal %d", request->head.cmd);
+		return;
+	}
+	if (ep && life_is_over(request, ep) && order_catch_up(request, handle_signal))
+		return;
+	if (life_is_over(request, ep)) {
+		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound (dvs ps %d)",
+			     p_nr, dcid, dcid);
+		return;
+	}
+	if (ep->node != node->options.id)
+		request_forward(request, ep->node);
+	else
+		signal_here(request, ep);
+}

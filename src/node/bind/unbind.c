@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "dvk.h"
+#include "node/bind/backup.h"
+#include "node/handlers.h"
+#include "node/ask/named.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "node/bind/warning.h"
+#include "os/pid.h"
+
+/*
+ * The end of a binding that somebody asks for, and the questions who is bound. A process is never
+ * unbound against its will while it runs: it is asked to end, and its end unbinds it.
+ */
+
+static void unbind_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct request *request = ctx;
+
+	if (result->code < 0)
+		request_fail(request, result->code, "endpoint %d of DC %d cannot be unbound: %s",
+			     request->head.endpoint, request->head.dcid,
+			     order_why(node, result->code));
+	else
+		request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+static void statement_done(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct directory_result done = *result;
+
+	/* It is bound by now, elsewhere: then there is nothing left to release. */
+	if (done.code == EDVSSLOTUSED)
+		done.code = 0;
+	unbind_done(node, ctx, &done);
+}
+
+/* Nobody is bound: what an RMT_BIND said of the slot is taken back. */
+static void unbind_stated(struct request *request, int p_nr)
+{
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = p_nr,
+			       .flags = COMMAND_FLAG_STATED };
+
+	order_propose(request->node, &cmd, statement_done, request);
+}
+
+static bool is_waiting(const struct process *process)
+{
+	return process->status->page->rts_flags & (SENDING | RECEIVING | WAITUNBIND);
+}
+
+/* Another process: asked to end by SIGTERM and told so in its wait; a bound caller waits for it. */
+static void unbind_other(struct request *request, struct process *target)
+{
+	struct process *caller = caller_process(request);
+	struct exchange_bell *bell;
+
+	if (is_waiting(target)) {
+		target->status->page->latch = EDVSSHUTDOWN;
+		if (exchange_bell(request->node->exchange, target->dcid, target->p_nr, &bell) == 0)
+			exchange_poke(bell);
+	}
+	os_pidfd_signal(target->pidfd, SIGTERM);
+	if (!caller || request->head.timeout_ms == 0) {
+		request_fail(request, EDVSAGAIN,
+			     "endpoint %d was asked to end (SIGTERM) and has not ended yet",
+			     request->head.endpoint);
+		return;
+	}
+	process_await_end(target, request);
+}
+
+/* The caller has taken a request of p_nr and not answered it. */
+static bool owes(const struct process *caller, int p_nr)
+{
+	const struct exchange_channel *channel =
+		caller ? exchange_find(caller->node->exchange, caller->dcid, caller->p_nr, p_nr)
+		       : NULL;
+	uint64_t word;
+
+	if (!channel)
+		return false;
+	word = channel->page->line[exchange_side(channel, p_nr)].word;
+	return line_word_state(word) == LINE_TAKEN && line_word_op(word) == LINE_OP_SENDREC;
+}
+
+static void word_told(void *asker, int node, const struct ctl_reply *reply, const void *payload)
+{
+	(void)asker;
+	(void)node;
+	(void)reply; /* refused: there is no warning any more, or the link is down and it has its own limit */
+	(void)payload;
+}
+
+/* The caller is done with a warning of that node. It does not wait for a node that may be silent. */
+static void tell_owner(const struct request *request, int owner)
+{
+	struct request *word = request_new(request->node);
+
+	if (!word)
+		return;
+	word->head = request->head;
+	word->head.payload_bytes = 0;
+	word->uid = request->uid;
+	word->gid = request->gid;
+	word->told = word_told;
+	request_forward(word, owner);
+}
+
+/*
+ * The endpoint is elsewhere: what this node has of it is a backup, or nothing that could be released.
+ * But its process may have ended, and it waits only for the caller to be done with the warning of that.
+ */
+static void unbind_remote(struct request *request, const struct directory_endpoint *ep, int p_nr)
+{
+	struct process *backup = backup_find(request->node, request->head.dcid, p_nr);
+
+	if (owes(caller_process(request), p_nr))
+		tell_owner(request, ep->node);
+	else if (backup)
+		backup_end(backup);
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+/* Another node's warn process is done with one of ours. */
+static void unbind_for_other_node(struct request *request, int p_nr)
+{
+	struct process *target = process_find(request->node, request->head.dcid, p_nr);
+
+	if (target && target->warning)
+		warning_end(target);
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+static void unbind_local(struct request *request, const struct directory_endpoint *ep, int p_nr)
+{
+	struct node *node = request->node;
+	struct process *target = process_find(node, request->head.dcid, p_nr);
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = request->head.dcid,
+			       .p_nr = p_nr,
+			       .generation = ep->generation };
+
+	if (target && request->head.flags & CTL_FLAG_ENDS && target == caller_process(request) &&
+	    process_thread_ends(target))
+		request_end(request, 0, NULL, 0, NULL, 0);
+	else if (!target || target->ended || target == caller_process(request))
+		order_propose(node, &cmd, unbind_done, request);
+	else if (target->copying || target->status->page->rts_flags & ONCOPY)
+		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",
+			     request->head.endpoint);
+	else if (ep->moving)
+		request_fail(request, EDVSMIGRATE, "endpoint %d is migrating",
+			     request->head.endpoint);
+	else
+		unbind_other(request, target);
+}
+
+void handle_unbind(struct request *request)
+{
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	const struct directory_endpoint *ep;
+	const struct process *caller = caller_process(request);
+
+	if (request_check_dc(request, dcid, handle_unbind) < 0 ||
+	    request_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
+		return;
+	ep = node_endpoint(request->node, dcid, p_nr);
+	if (!ep->bound && order_catch_up(request, handle_unbind))
+		return;
+	if (!ep->bound && !node_stated_elsewhere(request->node, ep))
+		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
+			     request->head.endpoint, dcid);
+	else if (caller && caller->dcid != dcid)
+		request_fail(request, EDVSBADDCID, "the caller is bound in DC %d", caller->dcid);
+	else if (!ep->bound)
+		unbind_stated(request, p_nr);
+	else if (request->from >= 0)
+		unbind_for_other_node(request, p_nr);
+	else if (ep->node != request->node->options.id)
+		unbind_remote(request, ep, p_nr);
+	else
+		unbind_local(request, ep, p_nr);
+}
+
+void handle_getep(struct request *request)
+{
+	struct process *caller = caller_process(request);
+	pid_t tid = request->pid;
+	struct process *p;
+
+	if (request->head.pid > 0 && named_task(request, &tid, handle_getep) == NAMED_E_LATER)
+		return;
+	p = tid > 0 ? process_find_pid(request->node, os_tgid_of(tid), tid) : NULL;
+	if (tid <= 0 || os_tgid_of(tid) <= 0) {
+		request_fail(request, EDVSBADPID, "there is no process %d here", request->head.pid);
+		return;
+	}
+	if (!p || !p->status || (!caller && p->tgid != request->pid)) {
+		request_fail(request, EDVSNOTBIND, "process %d is not bound", request->head.pid);
+		return;
+	}
+	request_end(request, p->p_nr, NULL, 0, NULL, 0);
+}
+
+/*
+ * addr[0]: 1 + generation of the life whose end is waited for; 0: the present one, which the answer names
+ * in the same way as long as it lives.
+ */
+static void wait_for_other(struct request *request, const struct process *caller)
+{
+	const struct directory_endpoint *ep;
+	int p_nr = request->head.endpoint;
+	uint64_t life = request->head.addr[0];
+	bool bound;
+
+	if (request_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
+		return;
+	ep = node_endpoint(request->node, caller->dcid, p_nr);
+	if (!ep->bound && order_catch_up(request, handle_wait4bind))
+		return;
+	/* As in the original, what is stated to be elsewhere counts as bound. */
+	bound = ep->bound || node_stated_elsewhere(request->node, ep);
+	if (request->head.cmd == WAIT_UNBIND)
+		request_end(request,
+			    bound && (!life || life == 1 + (uint64_t)ep->generation)
+				    ? 1 + (int64_t)ep->generation
+				    : 0,
+			    NULL, 0, NULL, 0);
+	else if (!bound)
+		request_fail(request, EDVSAGAIN, "not yet");
+	else
+		request_end(request, p_nr, NULL, 0, NULL, 0);
+}
+
+void handle_wait4bind(struct request *request)
+{
+	struct process *caller = caller_binding(request);
+
+	if (request->head.endpoint == SELF && request->head.cmd == WAIT_BIND) {
+		if (caller && caller->lpid == named_caller(request))
+			request_end_with_pages(request, caller->p_nr, caller);
+		else if (caller) /* a thread that borrows it: it gets that as any other call does */
+			request_end(request, caller->p_nr, NULL, 0, NULL, 0);
+		else
+			request_fail(request, EDVSAGAIN, "the caller is not bound yet");
+		return;
+	}
+	if (caller && !caller->backup)
+		wait_for_other(request, caller);
+	else
+		request_fail(request, EDVSNOTBIND, "the caller is not bound");
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/bind/waits.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/waits.h"
+#include "node/handlers.h"
+#include "node/node.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+
+/* More ask again later. */
+#define CHASES_MAX 64
+
+struct ring_chase {
+	struct ring_chase *next;
+	struct node *node;
+	int dcid;
+	int asker; /* slot */
+	struct wait_chase chase;
+};
+
+/* How the sender of this line waits for its receiver, as the replica here has it. */
+static enum wait_kind kind_of(struct process *process, int sender_nr, int receiver_nr)
+{
+	const struct exchange_channel *channel =
+		exchange_find(process->node->exchange, process->dcid, sender_nr, receiver_nr);
+	uint64_t word;
+
+	if (!channel)
+		return WAIT_NOBODY;
+	word = channel->page->line[exchange_side(channel, sender_nr)].word;
+	switch (line_word_state(word)) {
+	case LINE_FULL:
+	case LINE_SENT:
+		return WAIT_TAKE;
+	case LINE_TAKEN:
+		return line_word_op(word) == LINE_OP_SENDREC ? WAIT_ANSWER : WAIT_NOBODY;
+	case LINE_FREE:
+	case LINE_DONE:
+	case LINE_WITHDRAWN:
+		break;
+	}
+	return WAIT_NOBODY;
+}
+
+/*
+ * For whom a process of this node waits, if from_nr (itself: no matter) really waits for it. One that
+ * receives from a single peer is not in a ring: a notification of anybody may end its wait.
+ */
+static struct wait_edge edge_of(struct process *process, int from_nr)
+{
+	const struct status_page *page = process->status->page;
+	struct wait_edge edge = { .p_nr = process->p_nr };
+	uint32_t flags;
+
+	/* Acquire, and again at the end: all of it belongs to one wait. */
+	edge.nr = atomic_load_explicit(&page->waits, memory_order_acquire);
+	flags = page->rts_flags;
+	if (flags & SENDING)
+		edge.target = _ENDPOINT_P(page->sendto);
+	else if (flags & RECEIVING && page->misc_flags & MIS_ATOMIC)
+		edge.target = _ENDPOINT_P(page->getfrom);
+	else
+		return edge;
+	edge.kind = kind_of(process, process->p_nr, edge.target);
+	if (from_nr != process->p_nr && !kind_of(process, from_nr, process->p_nr))
+		edge.kind = WAIT_NOBODY;
+	atomic_thread_fence(memory_order_acquire);
+	if (page->waits != edge.nr)
+		edge.kind = WAIT_NOBODY;
+	return edge;
+}
+
+static struct process *waiter(struct node *node, int dcid, int p_nr)
+{
+	struct process *process = process_find(node, dcid, p_nr);
+
+	return process && process->status && !process->ended ? process : NULL;
+}
+
+static void lock_here(struct node *node, int dcid, int p_nr, uint64_t nr)
+{
+	struct process *process = waiter(node, dcid, p_nr);
+	struct exchange_bell *bell;
+
+	if (!process)
+		return;
+	atomic_store(&process->status->page->locked, nr);
+	if (exchange_bell(node->exchange, dcid, p_nr, &bell) == 0)
+		exchange_poke(bell);
+}
+
+/* A question to the daemon of another node. It is always answered, if only by the loss of the link. */
+static void ask(struct node *node, int to, const struct ctl_request *head,
+		void (*told)(void *, int, const struct ctl_reply *, const void *), void *asker)
+{
+	struct ctl_reply failed = { .packet = CTL_END, .error = EDVSNOMEM };
+	struct request *request = request_new(node);
+
+	if (!request) {
+		told(asker, to, &failed, NULL);
+		return;
+	}
+	request->head = *head;
+	request->head.magic = CTL_MAGIC;
+	request->head.version = CTL_VERSION;
+	request->head.call = CTL_WAITS;
+	request->told = told;
+	request->asker = asker;
+	request_forward(request, to);
+}
+
+static void lock_told(void *asker, int node, const struct ctl_reply *reply, const void *payload)
+{
+	(void)asker;
+	(void)node;
+	(void)reply;
+	(void)payload; /* who has moved meanwhile asks again */
+}
+
+static void lock(struct node *node, int dcid, const struct wait_edge *victim)
+{
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, victim->p_nr);
+	struct ctl_request head = { .cmd = CTL_WAITS_LOCK,
+				    .dcid = dcid,
+				    .endpoint = victim->p_nr,
+				    .addr = { victim->nr } };
+
+	if (ep->node == node->options.id)
+		lock_here(node, dcid, victim->p_nr, victim->nr);
+	else
+		ask(node, ep->node, &head, lock_told, NULL);
+}
+
+static void chase_free(struct ring_chase *chase)
+{
+	struct ring_chase **link = &chase->node->chases;
+
+	while (*link != chase)
+		link = &(*link)->next;
+	*link = chase->next;
+	free(chase);
+}
+
+static void on_edge(void *asker, int node, const struct ctl_reply *reply, const void *payload);
+
+/* Goes on from a verdict until another node has to be asked, or to the end. */
+static void run(struct ring_chase *ring, enum wait_verdict verdict)
+{
+	struct node *node = ring->node;
+
+	while (verdict == WAIT_ASK) {
+		const struct directory_endpoint *ep =
+			node_endpoint(node, ring->dcid, ring->chase.at);
+		struct ctl_request head = { .cmd = CTL_WAITS_EDGE,
+					    .dcid = ring->dcid,
+					    .endpoint = ring->chase.at,
+					    .pid = ring->chase.from };
+		struct wait_edge edge = { .kind = WAIT_NOBODY };
+		struct process *process = waiter(node, ring->dcid, ring->chase.at);
+
+		if (ep && ep->bound && ep->node != node->options.id) {
+			ask(node, ep->node, &head, on_edge, ring); /* may end it at once */
+			return;
+		}
+		if (process)
+			edge = edge_of(process, ring->chase.from);
+		verdict = wait_chase_on_edge(&ring->chase, &edge);
+	}
+	if (verdict == WAIT_LOCKED)
+		lock(node, ring->dcid, &ring->chase.victim);
+	chase_free(ring);
+}
+
+static void on_edge(void *asker, int node, const struct ctl_reply *reply, const void *payload)
+{
+	struct wait_edge edge = { .kind = WAIT_NOBODY };
+	struct ring_chase *ring = asker;
+
+	(void)node;
+	if (reply->packet != CTL_END)
+		return;
+	if (!reply->error && reply->payload_bytes == sizeof(edge))
+		memcpy(&edge, payload, sizeof(edge)); /* which lies anywhere in a frame */
+	run(ring, wait_chase_on_edge(&ring->chase, &edge));
+}
+
+void waits_on_ring(void *ctx, int dcid, int p_nr)
+{
+	struct node *node = ctx;
+	struct process *process = process_find(node, dcid, p_nr);
+	struct ring_chase *ring;
+	unsigned count = 0;
+
+	if (!process || !process->status || !atomic_exchange(&process->status->page->asks, 0))
+		return;
+	for (ring = node->chases; ring; ring = ring->next) {
+		if (++count == CHASES_MAX || (ring->dcid == dcid && ring->asker == p_nr))
+			return;
+	}
+	ring = calloc(1, sizeof(*ring));
+	if (!ring)
+		return;
+	*ring = (struct ring_chase){
+		.next = node->chases, .node = node, .dcid = dcid, .asker = p_nr
+	};
+	node->chases = ring;
+	wait_chase_begin(&ring->chase, p_nr);
+	run(ring, WAIT_ASK);
+}
+
+void handle_waits(struct request *request)
+{
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	struct process *process;
+	struct wait_edge edge;
+
+	if (request->from < 0) {
+		request_fail(request, EDVSBADCALL, "this call is for daemons only");
+		return;
+	}
+	process = waiter(request->node, dcid, p_nr);
+	if (!process) {
+		request_fail(request, EDVSRMTPROC, "endpoint %d of DC %d is not here", p_nr, dcid);
+		return;
+	}
+	if (request->head.cmd == CTL_WAITS_LOCK) {
+		lock_here(request->node, dcid, p_nr, request->head.addr[0]);
+		request_end(request, 0, NULL, 0, NULL, 0);
+		return;
+	}
+	edge = edge_of(process, request->head.pid);
+	request_end(request, 0, &edge, sizeof(edge), NULL, 0);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/bind/warning.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "dvk.h"
+#include "node/node.h"
+#include "node/task/process.h"
+#include "os/clock.h"
+#include "os/loop.h"
+#include "os/pid.h"
+
+/*
+ * The warning takes the way of any request: it is posted in the line of the one that ended, is carried by
+ * the links, moves with the warn process, and its answer ends it. What the ended one had not delivered to
+ * the warn process goes first: an answer is waited for, anything else is taken back as its death would do.
+ *
+ * Nobody rings for a process that has ended, so the line is looked at, ever less often.
+ */
+
+#define LOOK_FIRST_US	1000
+#define LOOK_LAST_US	20000
+#define TAKE_LIMIT_NS	(30 * OS_SECOND_NS) /* as the contract: for the warn process to take it */
+#define ANSWER_LIMIT_NS (5 * OS_SECOND_NS)  /* and then to answer it or unbind the other */
+
+struct warning {
+	struct os_source *timer;
+	int64_t look_us;
+	int64_t deadline_ns;
+	int peer; /* endpoint of the warn process */
+	int code; /* what the one that ended left, as wait(2) says it */
+	uint64_t seq;
+	bool posted, taken;
+};
+
+static struct exchange_channel *channel_of(struct process *process)
+{
+	struct exchange_channel *channel;
+
+	if (exchange_channel(process->node->exchange, process->dcid, process->endpoint,
+			     process->warning->peer, &channel) < 0)
+		return NULL;
+	return channel;
+}
+
+static void ring(struct process *process)
+{
+	struct exchange *exchange = process->node->exchange;
+	struct exchange_bell *bell;
+
+	if (exchange_bell(exchange, process->dcid, _ENDPOINT_P(process->warning->peer), &bell) == 0)
+		exchange_ring(exchange, bell, process->p_nr);
+}
+
+/* Makes room in the line. True if there is. */
+static bool clear(struct process *process, struct exchange_channel *channel, int side)
+{
+	struct line *line = &channel->page->line[side];
+	uint64_t word = atomic_load(&line->word), seq = line_word_seq(word);
+
+	if (line_word_is_free(word))
+		return true;
+	if (line_word_state(word) == LINE_TAKEN)
+		line_close(line, seq, EDVSSRCDIED);
+	else if (line_word_op(word) == LINE_OP_ANSWER)
+		return false;
+	else if (line_word_state(word) == LINE_FULL)
+		line_withdraw(line, seq);
+	else
+		atomic_store(&channel->page->withdraw[side], seq);
+	ring(process);
+	return line_word_is_free(atomic_load(&line->word));
+}
+
+static void post(struct process *process, struct exchange_channel *channel, int side)
+{
+	struct warning *warning = process->warning;
+	struct status_page *page = process->status->page;
+	message m = { .m_source = process->p_nr,
+		      .m_type = process->node->directory.dc[process->dcid].warnmsg };
+
+	m.m1_i1 = warning->code;
+	m.m1_i2 = -1;
+	warning->seq = line_post(&channel->page->line[side], LINE_OP_SENDREC, &m, 0);
+	warning->posted = true;
+	ring(process);
+	/* It waits as a caller would, for whoever looks. */
+	atomic_store(&page->sendto, _ENDPOINT_P(warning->peer));
+	atomic_store(&page->getfrom, _ENDPOINT_P(warning->peer));
+	atomic_store(&page->rts_flags, RECEIVING | SENDING);
+}
+
+static bool is_answered(struct warning *warning, const struct exchange_channel *channel, int side)
+{
+	uint64_t word = atomic_load(&channel->page->line[side].word);
+	enum line_state state = line_word_state(word);
+
+	if (line_word_seq(word) != warning->seq || state == LINE_DONE || state == LINE_WITHDRAWN)
+		return true;
+	if (state == LINE_TAKEN && !warning->taken) {
+		warning->taken = true;
+		warning->deadline_ns = os_now_ns() + ANSWER_LIMIT_NS;
+	}
+	return false;
+}
+
+/* The warn process is still the one that was told, wherever it is. */
+static bool is_there(const struct process *process)
+{
+	int p_nr = _ENDPOINT_P(process->warning->peer);
+	const struct directory_endpoint *ep = node_endpoint(process->node, process->dcid, p_nr);
+
+	return ep && ep->bound && directory_endpoint_number(ep, p_nr) == process->warning->peer;
+}
+
+static bool step(struct process *process)
+{
+	struct warning *warning = process->warning;
+	struct exchange_channel *channel = is_there(process) ? channel_of(process) : NULL;
+	int side = channel ? exchange_side(channel, process->p_nr) : 0;
+
+	if (!channel || os_now_ns() > warning->deadline_ns)
+		return true;
+	if (warning->posted)
+		return is_answered(warning, channel, side);
+	if (clear(process, channel, side))
+		post(process, channel, side);
+	return false;
+}
+
+static void on_timer(void *ctx)
+{
+	struct process *process = ctx;
+	struct warning *warning = process->warning;
+
+	if (step(process)) {
+		warning_end(process);
+		return;
+	}
+	if (warning->look_us < LOOK_LAST_US)
+		warning->look_us *= 2;
+	os_timer_set(warning->timer, warning->look_us);
+}
+
+/* The endpoint to be told, or NONE. */
+static int whom(const struct process *process)
+{
+	const struct directory_dc *dc = &process->node->directory.dc[process->dcid];
+	const struct directory_endpoint *ep;
+
+	if (!dc->running || dc->warn2proc == NONE || dc->warn2proc == process->p_nr ||
+	    !node_slot_valid(dc, dc->warn2proc) || process->node->stopping)
+		return NONE;
+	ep = node_endpoint(process->node, process->dcid, dc->warn2proc);
+	return ep->bound ? directory_endpoint_number(ep, dc->warn2proc) : NONE;
+}
+
+bool warning_begin(struct process *process)
+{
+	struct warning *warning;
+	int peer = whom(process);
+
+	if (peer == NONE)
+		return false;
+	warning = calloc(1, sizeof(*warning));
+	if (!warning)
+		return false;
+	*warning = (struct warning){ .look_us = LOOK_FIRST_US,
+				     .deadline_ns = os_now_ns() + TAKE_LIMIT_NS,
+				     .peer = peer };
+	if (process->ended) /* a thread that ends by itself leaves nothing */
+		warning->code = process_wait_status(process);
+	process->warning = warning;
+	if (os_source_timer(process->node->loop, warning->look_us, on_timer, process,
+			    &warning->timer) < 0) {
+		warning_cancel(process);
+		return false;
+	}
+	if (step(process)) {
+		warning_cancel(process);
+		return false;
+	}
+	return true;
+}
+
+void warning_cancel(struct process *process)
+{
+	if (!process->warning)
+		return;
+	os_source_free(process->warning->timer);
+	free(process->warning);
+	process->warning = NULL;
+}
+
+void warning_end(struct process *process)
+{
+	warning_cancel(process);
+	process_propose_unbind(process);
+}

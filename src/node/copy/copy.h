@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_COPY_COPY_H
+#define DVS_NODE_COPY_COPY_H
+
+/*
+ * dvk_vcopy as far as the daemon does it: between a caller and a peer elsewhere, or one that the
+ * caller's own rights do not reach. The requester's node runs the copy; each chunk is an idempotent
+ * read or write of memory on the node of a party, so a chunk whose party moves meanwhile is simply
+ * asked again at the new owner. Lock held throughout.
+ */
+
+#include <stdint.h>
+
+struct node;
+struct request;
+
+/* CTL_VCOPY */
+void copy_start(struct request *request);
+void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
+		     uint32_t len);
+/* Something moved, came back or was attached: chunks that were parked go on. */
+void copy_retry(struct node *node);
+void copy_on_dead(struct node *node, int dcid, int endpoint);
+/* The link to a node broke or came back, or the node left: what it was asked is asked anew. */
+void copy_on_link(struct node *node, int peer);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_COPY_COPY_TASK_H
+#define DVS_NODE_COPY_COPY_TASK_H
+
+/*
+ * One dvk_vcopy that a daemon does for a process of its node. A small one is one part, read and
+ * written by a thread (part.c), asked for in a message of the link if it is elsewhere (copy.c). A
+ * large one is a stream of parts that a worker takes from one side to the other (stream.c).
+ *
+ *	             +--> part: READ, WRITE ----+
+ *	request --> task                        +--> copy_finish()
+ *	             +--> queue --> worker -----+
+ *	                    ^         | a party is between two nodes, a lane broke
+ *	                  timer <-----+
+ *
+ * All of it under the node lock but what a worker copies, sends and receives. While `streaming` only
+ * the worker may finish the task; others tell it by stream_stop().
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/lane.h"
+
+#define COPY_LIMIT_NS \
+	INT64_C(30000000000) /* as the contract: how long a migrating party is waited for */
+
+struct lane;
+struct node;
+struct os_source;
+struct request;
+
+struct copy_task {
+	struct copy_task *next;
+	struct request *request;
+	struct os_source *timer;
+	uint64_t id;
+	int dcid;
+	int requester;
+	int endpoint[2]; /* source, destination */
+	uint64_t addr[2];
+	uint64_t bytes, done;
+	int64_t park_us;     /* of the last time that it was parked */
+	int64_t deadline_ns; /* how long a party that moves is waited for, from when it last got on */
+	/* small ones */
+	enum lane_op op;
+	int asked;    /* node whose answer is awaited, -1 */
+	bool here;    /* a part of this node is under way */
+	uint8_t *buf; /* owned, `bytes` */
+	/* large ones */
+	bool streaming; /* a worker has it, or it is in the queue */
+	int verdict;	/* EDVS number: it is over, with this result */
+	struct copy_task *next_queued;
+	struct lane *lane[2]; /* in use by the worker for this side */
+	int lane_node[2];
+};
+
+/* Answers and frees the task. code: 0 or an EDVS number. */
+void copy_finish(struct copy_task *task, int code);
+/* Tried again soon, unless it has been tried for too long. */
+void copy_park(struct copy_task *task);
+/* Where a side is: a node's number, PROXY_HERE or _HELD; or it is gone: *code says who died. */
+int copy_locate(const struct copy_task *task, int side, int *code);
+
+#endif

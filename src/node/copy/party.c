@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/copy/party.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "base/result.h"
+#include "node/node.h"
+#include "node/task/process.h"
+#include "os/credentials.h"
+#include "os/loop.h"
+#include "os/socket.h"
+#include "os/thread.h"
+
+/* Blocked in a call, and therefore in no state to be surprised: toward the requester or by its own word. */
+static bool is_blocked(struct node *node, const struct process *process, int requester)
+{
+	struct exchange_channel *channel =
+		exchange_find(node->exchange, process->dcid, process->p_nr, _ENDPOINT_P(requester));
+	enum line_state state;
+	uint64_t word;
+
+	/* A request that waits or is being served says so before the status page does. */
+	if (channel) {
+		word = channel->page->line[exchange_side(channel, process->p_nr)].word;
+		state = line_word_state(word);
+		if (!line_word_is_free(word) && state <= LINE_TAKEN &&
+		    line_word_op(word) == LINE_OP_SENDREC)
+			return true;
+	}
+	/* A plain sender is none: it is not waiting for anything that the copy could be part of. */
+	return process->status->page->rts_flags & RECEIVING;
+}
+
+static struct process *process_of(struct node *node, const struct party *party)
+{
+	struct process *process = process_find(node, party->dcid, _ENDPOINT_P(party->endpoint));
+
+	return process && process->endpoint == party->endpoint ? process : NULL;
+}
+
+bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_generation,
+		   int requester)
+{
+	int p_nr = _ENDPOINT_P(requester);
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+
+	return ep && node->directory.dc[dcid].generation == dc_generation && ep->bound &&
+	       ep->node == from && directory_endpoint_number(ep, p_nr) == requester;
+}
+
+int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
+{
+	const struct process *process = process_find(node, dcid, _ENDPOINT_P(requester));
+
+	if (!process || process->endpoint != requester || os_asker_of(process->lpid, asker) < 0)
+		return EDVSNOTBIND;
+	/* It has not ended until now, so the number was its own. */
+	return os_poll(process->pidfd, OS_READ, 0) == 0 ? EDVSNOTBIND : 0;
+}
+
+/* Threads of one process share the memory anyway. */
+static bool is_own(struct node *node, const struct process *process, int requester)
+{
+	const struct process *asker = process_find(node, process->dcid, _ENDPOINT_P(requester));
+
+	return asker && asker->endpoint == requester && asker->tgid == process->tgid;
+}
+
+int party_take(struct node *node, struct party *party)
+{
+	struct process *process = process_of(node, party);
+
+	if (!process || process->state != PROCESS_BOUND)
+		return EDVSMIGRATE;
+	if (party->endpoint != party->requester && !is_blocked(node, process, party->requester))
+		return EDVSPROCSTS;
+	process->copying++;
+	party->pid = process->lpid;
+	party->own = is_own(node, process, party->requester);
+	return 0;
+}
+
+void party_leave(struct node *node, const struct party *party)
+{
+	struct process *process = process_of(node, party);
+
+	/* It may have ended meanwhile, and nobody waits for the copy then. */
+	if (!process || process->lpid != party->pid)
+		return;
+	assert(process->copying > 0);
+	process->copying--;
+}
+
+/*
+ * The daemon could copy from and to anybody. What the other is is looked at before each part: it may have
+ * executed a program that has more rights.
+ */
+static bool may_touch(const struct party *party)
+{
+	struct credentials credentials;
+
+	if (party->own || asker_may_all(&party->asker))
+		return true;
+	return os_credentials_of(party->pid, &credentials) == 0 &&
+	       asker_may_access(&party->asker, &credentials);
+}
+
+int party_copy(const struct party *party, enum lane_op op, uint64_t addr, uint8_t *buf,
+	       uint32_t bytes)
+{
+	int r = may_touch(party) ? os_process_copy(party->pid, buf, addr, bytes, op == LANE_READ)
+				 : -EPERM;
+
+	if (r == -ESRCH)
+		return op == LANE_READ ? EDVSSRCDIED : EDVSDSTDIED;
+	if (r == -EPERM)
+		return EDVSPERM;
+	return r < 0 ? EDVSFAULT : 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_COPY_STREAM_H
+#define DVS_NODE_COPY_STREAM_H
+
+/*
+ * Large data copies: a few workers, each with lanes of its own to other nodes, take parts of a copy
+ * from the source to the destination. While one part is read here the parts before it are on their
+ * way and are written there, because sockets hold some. Called with the node lock.
+ */
+
+struct copy_task;
+struct node;
+struct streams;
+
+/* A worker does it, sooner or later; it ends by copy_finish(), or by copy_park() for another turn. */
+void stream_start(struct node *node, struct copy_task *task);
+/* It is over with this result: whoever has it lets go within one part. */
+void stream_stop(struct copy_task *task, int code);
+/* What is on its way between here and that node is not answered any more: tried again. */
+void stream_shake(struct copy_task *task, int peer);
+
+/* stream_serve.c: a lane was made to us; takes the descriptor. */
+void stream_serve(struct node *node, int from, int fd);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/move/bulk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk.h"
+#include "os/socket.h"
+
+static int lost(struct refusal *refusal, int r)
+{
+	refusal_set(refusal, EDVSNOTCONN,
+		    "the connection to the other node failed (%s); try again when the link is up",
+		    r == -ETIMEDOUT ? "no answer in time" : strerror(-r));
+	return r;
+}
+
+int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes,
+	      struct refusal *refusal)
+{
+	struct move_head head;
+	int r;
+
+	move_head_fill(&head, record, payload, bytes);
+	r = os_write_full(fd, &head, sizeof(head), BULK_TIMEOUT_MS);
+	if (r == 0 && bytes)
+		r = os_write_full(fd, payload, bytes, BULK_TIMEOUT_MS);
+	return r < 0 ? lost(refusal, r) : 0;
+}
+
+static int damaged(struct refusal *refusal)
+{
+	refusal_set(refusal, EDVSBADREQUEST,
+		    "what the other node said was damaged on its way: its checksum is wrong; try "
+		    "again");
+	return -EBADMSG;
+}
+
+static int receive_head(int fd, enum move_record record, int timeout_ms, struct move_head *head,
+			struct refusal *refusal)
+{
+	int r = os_read_full(fd, head, sizeof(*head), timeout_ms);
+
+	if (r < 0)
+		return lost(refusal, r);
+	r = move_head_check(head, record);
+	if (r == -EPROTO)
+		refusal_set(refusal, EDVSBADREQUEST,
+			    "the other node speaks another migration protocol than version %d",
+			    MOVE_VERSION);
+	return r == -EBADMSG ? damaged(refusal) : r;
+}
+
+static int receive_payload(int fd, const struct move_head *head, void *payload,
+			   struct refusal *refusal)
+{
+	int r = os_read_full(fd, payload, head->bytes, BULK_TIMEOUT_MS);
+
+	if (r < 0)
+		return lost(refusal, r);
+	return move_payload_check(head, payload) < 0 ? damaged(refusal) : 0;
+}
+
+int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size,
+		 struct refusal *refusal)
+{
+	struct move_head head;
+	int r = receive_head(fd, record, BULK_TIMEOUT_MS, &head, refusal);
+
+	if (r < 0)
+		return r;
+	if (head.bytes != size)
+		return damaged(refusal);
+	return receive_payload(fd, &head, payload, refusal);
+}
+
+int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
+		     struct refusal *refusal)
+{
+	/* The source may wait for the order before it sends this. */
+	struct move_head head;
+	int r = receive_head(fd, record, 30000, &head, refusal);
+	uint8_t *payload;
+
+	if (r < 0)
+		return r;
+	payload = malloc(head.bytes + 1);
+	if (!payload)
+		return lost(refusal, -ENOMEM);
+	r = receive_payload(fd, &head, payload, refusal);
+	if (r < 0) {
+		free(payload);
+		return r;
+	}
+	*payloadp = payload;
+	*bytes = head.bytes;
+	return 0;
+}
+
+int bulk_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns)
+{
+	struct move_verdict verdict = { .error = refusal->error, .pid = pid, .ns = ns };
+
+	snprintf(verdict.reason, sizeof(verdict.reason), "%s", refusal->reason);
+	return bulk_send(fd, MOVE_VERDICT, &verdict, sizeof(verdict), NULL);
+}
+
+int bulk_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refusal *refusal)
+{
+	struct move_head head;
+	int r = receive_head(fd, MOVE_VERDICT, timeout_ms, &head, refusal);
+
+	if (r == 0 && head.bytes != sizeof(*verdict))
+		r = damaged(refusal);
+	if (r == 0)
+		r = receive_payload(fd, &head, verdict, refusal);
+	if (r < 0)
+		return r;
+	verdict->reason[sizeof(verdict->reason) - 1] = 0;
+	if (!verdict->error)
+		return 0;
+	refusal_set(refusal, verdict->error, "%s", verdict->reason);
+	return -ECANCELED;
+}

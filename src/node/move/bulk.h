@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_MOVE_BULK_H
+#define DVS_NODE_MOVE_BULK_H
+
+/* Records of wire/move.h on a migration's own connection. Blocking; never with the node lock held. */
+
+#include <stdint.h>
+
+#include "base/refusal.h"
+#include "wire/move.h"
+
+#define BULK_TIMEOUT_MS 5000
+#define BULK_LOSS_MS	2000 /* os_tcp_notice_loss() on both ends */
+
+/* 0 or negative errno, and the refusal says that the connection to the other node failed. */
+int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes,
+	      struct refusal *refusal);
+/* Reads a record of this kind, of exactly `size` bytes. */
+int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size,
+		 struct refusal *refusal);
+/* The same for a record of any size up to MOVE_STATE_MAX; *payloadp is the caller's to free. */
+int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
+		     struct refusal *refusal);
+/* Sends a verdict made of a refusal (error 0: good). */
+int bulk_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns);
+/* Waits for one: 0 and *verdict, or what it refuses, in *refusal. */
+int bulk_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refusal *refusal);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/move/carry.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/notify.h"
+#include "node/task/log.h"
+#include "node/node.h"
+#include "node/task/process.h"
+
+/*
+ * At the target each line is merged, never copied: if the peer lives there its own page may know more
+ * (I2). Lines towards the process end at this replica now, so a message that waits is FULL here; its
+ * own lines towards a peer elsewhere are SENT, because the peer's node may have the message already and
+ * only there can it be withdrawn.
+ */
+
+static uint32_t count_channels(struct process *process)
+{
+	struct exchange_channel *channel = NULL;
+	uint32_t count = 0;
+
+	while ((channel = exchange_next(process->node->exchange, process->dcid, process->p_nr,
+					channel)))
+		count++;
+	return count;
+}
+
+/*
+ * A peer on this node may have posted since exchange_hold() and could still take that back by itself
+ * while the target delivers it: what leaves is marked first. What its owner keeps changing stays here;
+ * it is offered when the move is decided.
+ */
+static void pack_line(struct exchange *exchange, struct exchange_channel *channel, int side,
+		      bool own, struct line_image *out)
+{
+	if (!own && !exchange_export(exchange, channel, side, out))
+		memset(out, 0, sizeof(*out));
+	if (!own)
+		return;
+	line_snapshot(&channel->page->line[side], out);
+	if (exchange_barred(exchange, channel, side, out->word))
+		out->word = line_word(line_word_seq(out->word), LINE_WITHDRAWN,
+				      line_word_op(out->word), 0);
+}
+
+static void pack_channel(const struct process *process, struct exchange_channel *channel,
+			 struct move_channel *out)
+{
+	int own = exchange_side(channel, process->p_nr);
+	struct exchange *exchange = process->node->exchange;
+	struct channel_page *page = channel->page;
+
+	memset(out, 0, sizeof(*out));
+	out->peer_nr = channel->p_nr[1 - own];
+	out->peer_endpoint = channel->endpoint[1 - own];
+	for (int i = 0; i < 2; i++) {
+		int side = i == 0 ? own : 1 - own;
+
+		pack_line(exchange, channel, side, side == own, &out->line[i]);
+		notify_snapshot(&page->notify[side], &out->notify[i]);
+		if (exchange_notify_barred(exchange, channel, side))
+			out->notify[i].taken = out->notify[i].posted;
+		out->withdraw[i] = page->withdraw[side];
+	}
+}
+
+static void pack_status(const struct process *process, struct move_state *state)
+{
+	const struct status_page *page = process->status->page;
+	struct exchange_bell *bell;
+
+	state->rts_flags = page->rts_flags;
+	state->misc_flags = page->misc_flags;
+	state->getfrom = page->getfrom;
+	state->sendto = page->sendto;
+	state->waitunbind = page->waitunbind;
+	state->waitbind = page->waitbind;
+	state->hardware = page->hardware;
+	state->latch = page->latch;
+	state->lclsent = page->lclsent;
+	state->rmtsent = page->rmtsent;
+	state->lclcopy = page->lclcopy;
+	state->rmtcopy = page->rmtcopy;
+	state->waits = page->waits;
+	state->rights = page->rights;
+	state->priv = process->node->priv[process->dcid][shm_index(process->p_nr)];
+	if (exchange_bell(process->node->exchange, process->dcid, process->p_nr, &bell) < 0)
+		return;
+	state->bell_seq = bell->page->seq;
+	for (int i = 0; i < SHM_NEWS_WORDS; i++)
+		state->news[i] = bell->page->news[i];
+}
+
+int carry_pack(struct process *process, uint32_t move, uint8_t **bytesp, uint32_t *lenp)
+{
+	struct exchange_channel *channel = NULL;
+	uint32_t count = count_channels(process);
+	size_t log_bytes = process->log ? proc_log_size(process->log) : 0;
+	size_t len = sizeof(struct move_state) + count * sizeof(struct move_channel) + log_bytes;
+	uint8_t *bytes = calloc(1, len);
+	struct move_state *state = (struct move_state *)bytes;
+	struct move_channel *out = (struct move_channel *)(bytes + sizeof(*state));
+
+	if (!bytes)
+		return -ENOMEM;
+	state->move = move;
+	state->dcid = process->dcid;
+	state->endpoint = process->endpoint;
+	state->vpid = process->vpid;
+	state->generation = process->generation;
+	state->channel_count = count;
+	state->log_bytes = (uint32_t)log_bytes;
+	state->log_limit = process->log ? proc_log_limit(process->log) : PROC_LOG_BYTES;
+	if (process->log)
+		state->log_start = process->log_start + proc_log_total(process->log) - log_bytes;
+	pack_status(process, state);
+	while ((channel = exchange_next(process->node->exchange, process->dcid, process->p_nr,
+					channel)))
+		pack_channel(process, channel, out++);
+	if (process->log)
+		proc_log_export(process->log, (uint8_t *)out, log_bytes);
+	*bytesp = bytes;
+	*lenp = (uint32_t)len;
+	return 0;
+}
+
+int carry_check(const uint8_t *bytes, uint32_t len)
+{
+	struct move_state state;
+	uint64_t need = sizeof(state);
+
+	if (len < sizeof(state))
+		return -EBADMSG;
+	memcpy(&state, bytes, sizeof(state));
+	if (state.channel_count > SHM_SLOTS || state.log_limit < PROC_LOG_LEAST ||
+	    state.log_limit > PROC_LOG_MOST || state.log_bytes > state.log_limit)
+		return -EBADMSG;
+	need += (uint64_t)state.channel_count * sizeof(struct move_channel) + state.log_bytes;
+	return need == len ? 0 : -EBADMSG;
+}
+
+/* Is the receiver of the process's own line looking at this very page? Not if it is held for a move. */
+static bool peer_is_here(const struct process *process, const struct directory_endpoint *peer,
+			 int peer_nr)
+{
+	const struct process *there = process_find(process->node, process->dcid, peer_nr);
+
+	return peer->node == process->node->options.id && there && there->state == PROCESS_BOUND;
+}
+
+static void unpack_channel(struct process *process, const struct move_channel *in)
+{
+	struct node *node = process->node;
+	const struct directory_endpoint *peer = node_endpoint(node, process->dcid, in->peer_nr);
+	struct exchange_channel *channel;
+	struct exchange_bell *bell;
+	bool here;
+	int own;
+
+	if (!peer || exchange_channel(node->exchange, process->dcid, process->endpoint,
+				      in->peer_endpoint, &channel) < 0)
+		return;
+	own = exchange_side(channel, process->p_nr);
+	here = peer_is_here(process, peer, in->peer_nr);
+	line_merge(&channel->page->line[own], &in->line[0], here);
+	line_merge(&channel->page->line[1 - own], &in->line[1], true);
+	/* The node that it comes from has let this pass, and a third one may have it. */
+	if (!here && line_word_state(in->line[0].word) == LINE_SENT)
+		channel->passed[own] = line_word_seq(in->line[0].word);
+	notify_merge(&channel->page->notify[own], &in->notify[0]);
+	notify_merge(&channel->page->notify[1 - own], &in->notify[1]);
+	if (in->withdraw[0])
+		channel->page->withdraw[own] = in->withdraw[0];
+	if (in->withdraw[1] && !channel->page->withdraw[1 - own])
+		channel->page->withdraw[1 - own] = in->withdraw[1];
+	if (here && peer->bound &&
+	    directory_endpoint_number(peer, in->peer_nr) == in->peer_endpoint &&
+	    exchange_bell(node->exchange, process->dcid, in->peer_nr, &bell) == 0)
+		exchange_ring(node->exchange, bell, process->p_nr);
+}
+
+void carry_unpack_status(struct process *process, const uint8_t *bytes)
+{
+	const struct move_state *state = (const struct move_state *)bytes;
+	struct status_page *page = process->status->page;
+
+	page->rts_flags = state->rts_flags;
+	page->misc_flags = state->misc_flags;
+	page->getfrom = state->getfrom;
+	page->sendto = state->sendto;
+	page->waitunbind = state->waitunbind;
+	page->waitbind = state->waitbind;
+	page->hardware = state->hardware;
+	page->latch = state->latch;
+	page->lclsent = state->lclsent;
+	page->rmtsent = state->rmtsent;
+	page->lclcopy = state->lclcopy;
+	page->rmtcopy = state->rmtcopy;
+	page->waits = state->waits;
+	page->rights = state->rights;
+	process->node->priv[process->dcid][shm_index(process->p_nr)] = state->priv;
+}
+
+/*
+ * The task may have read the bell's count at the source and be about to sleep on it: the count here
+ * must never again equal one it can have read, and every peer counts as news.
+ */
+static void unpack_bell(struct process *process, const struct move_state *state,
+			const struct move_channel *channels)
+{
+	struct exchange_bell *bell;
+	uint32_t seq;
+
+	if (exchange_bell(process->node->exchange, process->dcid, process->p_nr, &bell) < 0)
+		return;
+	seq = bell->page->seq;
+	while ((int32_t)(state->bell_seq + 1 - seq) > 0 &&
+	       !atomic_compare_exchange_weak(&bell->page->seq, &seq, state->bell_seq + 1))
+		;
+	for (int i = 0; i < SHM_NEWS_WORDS; i++)
+		atomic_fetch_or(&bell->page->news[i], state->news[i]);
+	for (uint32_t i = 0; i < state->channel_count; i++) {
+		unsigned bit = (unsigned)shm_index(channels[i].peer_nr) % SHM_SLOTS;
+
+		atomic_fetch_or(&bell->page->news[bit / 64], UINT64_C(1) << bit % 64);
+	}
+	exchange_poke(bell);
+}
+
+/* Who died on the way, be it that this was seen here first and nothing of the peer was carried. */
+static void end_of_the_dead(struct process *process)
+{
+	struct node *node = process->node;
+	struct exchange_channel *channel =
+		exchange_next(node->exchange, process->dcid, process->p_nr, NULL);
+
+	while (channel) {
+		int side = 1 - exchange_side(channel, process->p_nr);
+		int dead = channel->endpoint[side];
+
+		channel = exchange_next(node->exchange, process->dcid, process->p_nr, channel);
+		if (node_locate(node, process->dcid, dead) == PROXY_GONE)
+			exchange_endpoint_dead(node->exchange, process->dcid, _ENDPOINT_P(dead),
+					       dead);
+	}
+}
+
+void carry_unpack(struct process *process, const uint8_t *bytes)
+{
+	const struct move_state *state = (const struct move_state *)bytes;
+	const struct move_channel *channels = (const struct move_channel *)(bytes + sizeof(*state));
+
+	for (uint32_t i = 0; i < state->channel_count; i++)
+		if (channels[i].peer_nr >= -SHM_TASKS &&
+		    channels[i].peer_nr < SHM_SLOTS - SHM_TASKS)
+			unpack_channel(process, &channels[i]);
+	end_of_the_dead(process);
+	unpack_bell(process, state, channels);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A copier sets the mark, reads the pid, copies in one system call, and takes the mark back. So somebody
+ * whose mark stands does not copy if
+ *
+ *	all of its threads sleep in other system calls, the mark standing before and after the look
+ *	it has run for long outside the kernel since then: there is next to nothing to do there
+ *	it is not on this node, or has ended
+ */
+
+#include "node/move/copiers.h"
+
+#include <stdatomic.h>
+
+#include "node/node.h"
+#include "node/task/process.h"
+#include "os/activity.h"
+
+#define ALIBIS_ENOUGH 3
+#define USER_MS_MAX   50
+
+static bool is_marked(struct node *node, int dcid, int p_nr, int peer_nr)
+{
+	struct exchange_channel *channel = exchange_find(node->exchange, dcid, p_nr, peer_nr);
+
+	return channel && atomic_load(&channel->page->copy_busy[exchange_side(channel, p_nr)]);
+}
+
+/* The process of a peer whose mark stands; 0: there is none. */
+static pid_t marked_pid(struct node *node, int dcid, int p_nr, int peer_nr)
+{
+	struct process *peer = NULL;
+	pid_t pid = 0;
+
+	node_lock(node);
+	if (is_marked(node, dcid, p_nr, peer_nr))
+		peer = process_find(node, dcid, peer_nr);
+	if (peer && !peer->ended)
+		pid = peer->tgid;
+	node_unlock(node);
+	return pid;
+}
+
+static bool may_copy(struct copiers *copiers, unsigned index, pid_t pid)
+{
+	struct activity activity;
+
+	if (os_activity(pid, &activity) < 0)
+		return false;
+	if (!copiers->of[index].user_ms)
+		copiers->of[index].user_ms = activity.user_ms + 1;
+	if (activity.user_ms >= copiers->of[index].user_ms + USER_MS_MAX)
+		return false;
+	if (activity.running || activity.copying)
+		copiers->of[index].alibis = 0;
+	else
+		copiers->of[index].alibis++;
+	return copiers->of[index].alibis < ALIBIS_ENOUGH;
+}
+
+int copiers_count(struct copiers *copiers, struct node *node, int dcid, int p_nr)
+{
+	int count = 0;
+
+	for (unsigned index = 0; index < SHM_SLOTS; index++) {
+		pid_t pid = marked_pid(node, dcid, p_nr, (int)index - SHM_TASKS);
+
+		if (!pid)
+			copiers->of[index].alibis = 0;
+		else
+			count += may_copy(copiers, index, pid);
+	}
+	return count;
+}

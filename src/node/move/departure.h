@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_MOVE_DEPARTURE_H
+#define DVS_NODE_MOVE_DEPARTURE_H
+
+/*
+ * A process leaves this node: the source side of a migration, one worker thread each. The node lock is
+ * held in everything declared here; the worker takes it by itself.
+ */
+
+#include <stdbool.h>
+
+#include "core/directory.h"
+
+struct node;
+struct request;
+
+/* CTL_MOVE for an endpoint owned here; answers when it is committed, rolled back or refused. */
+void departure_start(struct request *request);
+
+/*
+ * CTL_MOVE with CTL_FLAG_CANCEL: what is not committed is rolled back. Answers, like the request of the
+ * move itself, when that is over.
+ */
+void departure_cancel(struct request *request);
+/* The asker is another node's client, and it cancelled. */
+void departure_cancel_remote(struct node *node, int from, uint64_t id);
+
+void departure_on_committed(struct node *node, const struct directory_effect *effect);
+void departure_on_rolled_back(struct node *node, const struct directory_effect *effect);
+void departure_on_dead(struct node *node, const struct directory_effect *effect);
+/* True: a migration under way sees to the endpoint's end. */
+bool departure_on_process_died(struct node *node, int dcid, int p_nr);
+int departure_count(const struct node *node);
+/* Whether one of that slot is under way, or its worker has not let go of everything yet. */
+bool departure_find(const struct node *node, int dcid, int p_nr);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_MOVE_DEPARTURE_PART_H
+#define DVS_NODE_MOVE_DEPARTURE_PART_H
+
+/*
+ * The inside of a departure, shared by its two files: departure.c runs the plan, departure_steps.c
+ * does to the process, the pages and the connection what the plan asks for.
+ */
+
+#include "base/refusal.h"
+#include "core/plan.h"
+#include "migrate/migrate.h"
+#include "node/move/departure.h"
+#include "node/move/mailbox.h"
+#include "wire/ctl.h"
+
+struct process;
+struct proc_log;
+struct request;
+
+struct departure {
+	struct departure *next;
+	struct node *node;
+	struct request *request;
+	uid_t uid; /* the user that asked; see share.h */
+	int dcid, p_nr, endpoint, target;
+	uint32_t generation, move;
+	pid_t lpid;
+	int vpid;
+	struct proc_log *log; /* of the process; kept until the copy has gone */
+	struct migrate_source *source;
+	int fd;
+	bool dry_run;
+	_Atomic bool cancelled;
+	struct request *canceller; /* dvs migrate --cancel; is told how it ended */
+	struct plan_source plan;
+	struct mailbox mailbox;
+	uint64_t begin_ns;
+	unsigned proposals; /* not answered yet */
+	struct ctl_move report;
+	struct refusal refusal;
+};
+
+/* Its process, or NULL once that has left or ended; lock held. */
+struct process *departure_process(struct departure *d);
+
+/*
+ * The steps, on the worker's thread and without the lock; they block. Each returns 0, or negative with
+ * d->refusal filled and the process running on.
+ */
+int departure_check(struct departure *d);
+/*
+ * A dry run: stops the process for a moment and asks it what only it can say, as the move does before
+ * anything is sent, and lets it run on. Without it a dry run would promise what the move refuses.
+ */
+int departure_try(struct departure *d);
+int departure_offer(struct departure *d);
+int departure_freeze(struct departure *d);
+int departure_send(struct departure *d);
+/* Waits until the target says that it holds the process. */
+int departure_await_loaded(struct departure *d);
+/* Whether the process has ended, also when it is a tracee that nobody has reaped yet. */
+bool departure_has_died(struct departure *d);
+/* Lets the process run on with its far ends its own. Harmless if it was not stopped. */
+void departure_thaw(struct departure *d);
+/* The target has it: the copy here never runs again. */
+void departure_kill_source(struct departure *d);
+
+#endif

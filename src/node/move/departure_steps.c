@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/move/departure_part.h"
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include "dvk.h"
+#include "node/move/bulk.h"
+#include "node/move/carry.h"
+#include "node/move/copiers.h"
+#include "node/state/fault.h"
+#include "node/move/foreign.h"
+#include "node/task/log.h"
+#include "node/node.h"
+#include "node/task/process.h"
+#include "os/clock.h"
+#include "os/loop.h"
+#include "os/socket.h"
+#include "os/tcp.h"
+#include "os/thread.h"
+#include "proxy/proxy.h"
+
+/* What is done to a process on its way out, to its pages and on the connection to the target. */
+
+#define COPIES_TIMEOUT_NS 1000000000
+#define COPIES_LOOK_NS	  1000000
+#define LOAD_TIMEOUT_MS	  30000
+/* For all tries together: a process that is stopped in an exchange with us never ends it. */
+#define CHECK_LIMIT_NS	  1000000000
+#define QUIET_TIMEOUT_NS  200000000
+#define CONNECT_MS	  2000
+#define CLOSE_MS	  1000
+#define CONNECT_LOOK_NS	  20000000
+#define QUIET_LOOK_NS	  20000
+
+struct process *departure_process(struct departure *d)
+{
+	struct process *process = process_find(d->node, d->dcid, d->p_nr);
+
+	return process && process->generation == d->generation ? process : NULL;
+}
+
+/* ---- what the engine asks of its host ---- */
+
+static bool identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_name *name)
+{
+	struct departure *d = ctx;
+	struct foreign foreign = { 0 };
+	struct process *process;
+	bool found;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->log && proc_log_is(process->log, device, inode)) {
+		foreign.kind = FOREIGN_LOG;
+		found = true;
+	} else {
+		found = exchange_identify(d->node->exchange, device, inode, &foreign.page);
+		foreign.kind = foreign.page.kind;
+	}
+	node_unlock(d->node);
+	if (found)
+		foreign_encode(&foreign, name);
+	return found;
+}
+
+static bool recall(void *ctx, int fd, struct foreign_name *name)
+{
+	struct foreign foreign = { 0 };
+
+	(void)ctx;
+	if (!exchange_recall(fd, &foreign.page))
+		return false;
+	foreign.kind = foreign.page.kind;
+	foreign_encode(&foreign, name);
+	return true;
+}
+
+static bool busy(void *ctx)
+{
+	struct departure *d = ctx;
+	struct process *process;
+	bool busy;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	busy = process && process->status && process->status->page->in_control;
+	node_unlock(d->node);
+	return busy;
+}
+
+/* ---- the steps; each returns 0 or has filled d->refusal ---- */
+
+/* Counts the exchanges with us, which show as a socket; UINT32_MAX while one is under way. */
+static uint32_t exchanges(struct departure *d)
+{
+	const struct process *process;
+	uint32_t count = 0;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->status)
+		count = process->status->page->in_control ? UINT32_MAX
+							  : process->status->page->exchanges;
+	node_unlock(d->node);
+	return count;
+}
+
+/*
+ * Lets the process begin no exchange with us, and waits for the one under way: it would be seen as a
+ * socket, and the process cannot be stopped in it.
+ */
+static void quieten(struct departure *d)
+{
+	int64_t deadline = os_now_ns() + QUIET_TIMEOUT_NS;
+	struct process *process;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->status)
+		atomic_store(&process->status->page->quiet, 1);
+	node_unlock(d->node);
+	while (busy(d) && os_now_ns() < deadline)
+		os_thread_sleep_ns(QUIET_LOOK_NS);
+}
+
+static void let_talk(struct departure *d)
+{
+	struct exchange_bell *bell;
+	struct process *process;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->status) {
+		atomic_store(&process->status->page->quiet, 0);
+		if (exchange_bell(d->node->exchange, d->dcid, d->p_nr, &bell) == 0)
+			exchange_poke(bell);
+	}
+	node_unlock(d->node);
+}
+
+static uint64_t cpu_owed(struct departure *d)
+{
+	const struct process *process;
+	uint64_t owed_ns;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	owed_ns = process ? process->cpu_owed_ns : 0;
+	node_unlock(d->node);
+	return owed_ns;
+}
+
+static void report_cpu_time(struct departure *d)
+{
+	const struct migrate_stats *stats = migrate_source_stats(d->source);
+
+	d->report.cpu_used_ns = stats->cpu_used_ns;
+	d->report.cpu_limited = (stats->cpu_counted & MIGRATE_CPU_LIMIT) != 0;
+	d->report.cpu_timed = (stats->cpu_counted & MIGRATE_CPU_TIMERS) != 0;
+}
+
+/* What it left behind in sessions of its own: only its control group knows. */
+static int check_left_behind(struct departure *d)
+{
+	struct process *process;
+	pid_t pid = 0;
+	int others = 0;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process)
+		others = cgroup_others(process, &pid, 1);
+	node_unlock(d->node);
+	if (others <= 0)
+		return 0;
+	return refusal_set(&d->refusal, EDVSPROCSTS,
+			   "the process left a child process behind (%d), in a session of its own, "
+			   "which cannot move with it; let it end first",
+			   (int)pid);
+}
+
+/* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
+int departure_check(struct departure *d)
+{
+	struct migrate_host host = { .identify = identify,
+				     .recall = recall,
+				     .busy = busy,
+				     .cpu_owed_ns = cpu_owed(d),
+				     .ctx = d };
+	int64_t deadline = os_now_ns() + CHECK_LIMIT_NS;
+
+	for (;;) {
+		uint32_t before;
+		int r;
+
+		quieten(d);
+		before = exchanges(d);
+
+		d->source = migrate_source_new(d->lpid, &host);
+		r = d->source ? migrate_source_check(d->source, &d->refusal)
+			      : refusal_set(&d->refusal, EDVSALLOCMEM,
+					    "no memory to look at the process");
+		let_talk(d);
+		if (!d->source)
+			return r;
+		if (r == 0)
+			r = check_left_behind(d);
+		if (r == 0)
+			report_cpu_time(d);
+		if (r == 0 || os_now_ns() >= deadline ||
+		    (before != UINT32_MAX && before == exchanges(d)))
+			return r;
+		migrate_source_free(d->source);
+		refusal_clear(&d->refusal);
+	}
+}
+
+/*
+ * The link may be on its way to being there again, after a restart for instance, or the target may be
+ * about to hear of this node's life from the order: a while for that.
+ */
+static int connect_to_target(struct departure *d)
+{
+	int64_t deadline = os_deadline_ns(CONNECT_MS);
+
+	for (;;) {
+		struct proxy_call call;
+		int r;
+
+		node_lock(d->node);
+		r = proxy_call_prepare(d->node->proxy, d->target, FRAME_KIND_BULK, &call);
+		node_unlock(d->node);
+		if (r == 0)
+			r = proxy_call_connect(&call, CONNECT_MS);
+		if ((r != -ENOTCONN && r != -EACCES) || os_now_ns() > deadline)
+			return r;
+		os_thread_sleep_ns(CONNECT_LOOK_NS);
+	}
+}
+
+int departure_offer(struct departure *d)
+{
+	struct move_offer offer = { .dcid = d->dcid,
+				    .p_nr = d->p_nr,
+				    .endpoint = d->endpoint,
+				    .vpid = d->vpid,
+				    .generation = d->generation,
+				    .dry_run = d->dry_run,
+				    .source = d->node->options.id,
+				    .target = d->target };
+	struct move_verdict verdict;
+	int r;
+
+	node_lock(d->node);
+	offer.order = d->node->directory.order;
+	offer.dc_generation = d->node->directory.dc[d->dcid].generation;
+	memcpy(offer.name, node_endpoint(d->node, d->dcid, d->p_nr)->name, sizeof(offer.name));
+	node_unlock(d->node);
+	r = connect_to_target(d);
+	if (r < 0)
+		return refusal_set(&d->refusal, EDVSNOTCONN,
+				   "node %d cannot be reached (%s); try again when the link is up",
+				   d->target,
+				   r == -EACCES ? "it does not know this node yet" : strerror(-r));
+	d->fd = r;
+	if (d->cancelled)
+		return refusal_set(&d->refusal, EDVSINTR, "the move was cancelled");
+	os_tcp_notice_loss(d->fd, BULK_LOSS_MS);
+	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), &d->refusal);
+	if (r == 0)
+		r = migrate_source_offer(d->source, d->fd, &d->refusal);
+	if (r == 0)
+		r = bulk_await(d->fd, &verdict, BULK_TIMEOUT_MS, &d->refusal);
+	if (r == 0)
+		d->report.pid = verdict.pid;
+	return r;
+}
+
+/* Its endpoint is not bound to it any more: it has ended, or it was unbound and goes on without. */
+static int refuse_gone(struct departure *d)
+{
+	return refusal_set(&d->refusal, EDVSSRCDIED,
+			   "endpoint %d has ended or was unbound during the move", d->p_nr);
+}
+
+/* The daemon takes the far ends; who was copying to or from the process finishes first. */
+static int take_far_ends(struct departure *d)
+{
+	int64_t deadline = os_now_ns() + COPIES_TIMEOUT_NS;
+	struct copiers copiers = { 0 };
+	struct process *process;
+	int copies = 1;
+
+	while (copies) {
+		node_lock(d->node);
+		process = departure_process(d);
+		if (!process) {
+			node_unlock(d->node);
+			return refuse_gone(d);
+		}
+		process->state = PROCESS_LEAVING;
+		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr) + process->copying;
+		node_unlock(d->node);
+		if (copies)
+			copies = copiers_count(&copiers, d->node, d->dcid, d->p_nr);
+		if (!copies)
+			break;
+		if (os_now_ns() > deadline)
+			return refusal_set(&d->refusal, EDVSBUSY,
+					   "somebody copies to or from the process without end");
+		os_thread_sleep_ns(COPIES_LOOK_NS);
+	}
+	return 0;
+}
+
+void departure_thaw(struct departure *d)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	struct process *process;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process && process->state == PROCESS_LEAVING) {
+		process->state = PROCESS_BOUND;
+		exchange_unhold(d->node->exchange, d->dcid, d->p_nr, 0);
+		process_refresh_channels(process);
+		proxy_offer(d->node->proxy, d->dcid, d->p_nr, d->endpoint);
+	}
+	node_unlock(d->node);
+	migrate_source_thaw(d->source, &ignored);
+}
+
+int departure_try(struct departure *d)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	int r;
+
+	quieten(d);
+	r = migrate_source_freeze(d->source, &d->refusal);
+	if (r == 0) {
+		r = migrate_source_try(d->source, &d->refusal);
+		report_cpu_time(d);
+		migrate_source_thaw(d->source, &ignored);
+	}
+	let_talk(d);
+	return r;
+}
+
+/* Refused: runs on as if nothing had been. */
+int departure_freeze(struct departure *d)
+{
+	int r;
+
+	quieten(d);
+	r = migrate_source_freeze(d->source, &d->refusal);
+	let_talk(d); /* now it cannot, and when it runs again it may */
+	fault_point("source-frozen");
+	if (r == 0)
+		r = check_left_behind(d);
+	if (r == 0)
+		r = take_far_ends(d);
+	if (r < 0)
+		departure_thaw(d);
+	return r;
+}
+
+int departure_send(struct departure *d)
+{
+	struct process *process;
+	uint8_t *bytes = NULL;
+	uint32_t len = 0;
+	int r = -ESRCH;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	if (process) {
+		if (process->log)
+			proc_log_drain(process->log);
+		r = carry_pack(process, d->move, &bytes, &len);
+	}
+	node_unlock(d->node);
+	if (r < 0)
+		return r == -ENOMEM ? refusal_set(&d->refusal, EDVSALLOCMEM,
+						  "no memory for the state of the process")
+				    : refuse_gone(d);
+	r = bulk_send(d->fd, MOVE_STATE, bytes, len, &d->refusal);
+	free(bytes);
+	if (r == 0)
+		r = migrate_source_send(d->source, d->fd, &d->refusal);
+	d->report.image_bytes = migrate_source_stats(d->source)->image_bytes;
+	report_cpu_time(d);
+	d->report.sent_bytes = d->report.image_bytes + len;
+	fault_point("source-sent");
+	return r;
+}
+
+bool departure_has_died(struct departure *d)
+{
+	struct process *process;
+	bool died;
+
+	node_lock(d->node);
+	process = departure_process(d);
+	died = !process || process->ended || os_poll(process->pidfd, OS_READ, 0) == 0;
+	node_unlock(d->node);
+	return died;
+}
+
+int departure_await_loaded(struct departure *d)
+{
+	struct move_verdict verdict;
+
+	return bulk_await(d->fd, &verdict, LOAD_TIMEOUT_MS, &d->refusal);
+}
+
+/* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */
+void departure_kill_source(struct departure *d)
+{
+	struct refusal ignored = REFUSAL_NONE;
+	struct move_signals late = { 0 };
+	struct move_verdict verdict;
+
+	if (bulk_await(d->fd, &verdict, BULK_TIMEOUT_MS, &ignored) == 0)
+		d->report.pid = verdict.pid;
+	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->source)->freeze_ns;
+	migrate_source_kill(d->source, &late.bits, &ignored);
+	bulk_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), &ignored);
+	/* Closing forgets what is on its way: the target closes when it has it. */
+	os_poll(d->fd, OS_READ, CLOSE_MS);
+}

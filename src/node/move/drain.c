@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * dvs drain: empties this node. One process after the other is offered to the nodes of its DC that are
+ * up, from the one after the last that took something, until one takes it or all have refused; the row
+ * then says what the last one said. Each offer is a request of our own whose asker is the drain. What
+ * begins to run here meanwhile, comes here, or comes back is offered as well: at the end the drain waits a
+ * while for what is on its way, and counts what still is.
+ *
+ *	next process -> offer to a target --committed--> row
+ *	     ^                ^    \--refused--> the next target, or a row
+ *	     |                \------------------------/       |
+ *	     \-------------------------------------------------/
+ *
+ * A dry run asks the same nodes and moves nothing.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dvk.h"
+#include "node/move/arrival.h"
+#include "node/move/departure.h"
+#include "node/handlers.h"
+#include "node/move/move.h"
+#include "node/node.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "os/clock.h"
+#include "os/loop.h"
+
+#define ON_WAY_WAIT_MS \
+	5000 /* what is on its way is waited for, as the plan of a move waits for a step */
+#define ON_WAY_LOOK_US 20000 /* between two looks at it */
+#define OVER_LOOK_US   1000  /* until the worker of an offer that was refused has let go */
+
+struct drain {
+	struct request *parent;
+	struct os_source *timer;
+	uint64_t number;     /* of this drain on this node */
+	int64_t deadline_ns; /* of the wait for what is on its way; 0: not waiting */
+	int failed, moved;
+	int last_target;
+	bool cancelled;
+	/* The process at hand; dcid -1: none. */
+	int dcid, p_nr;
+	uint32_t generation;
+	uint32_t asked;	 /* nodes */
+	uint32_t silent; /* nodes that could not be reached, for one process or another */
+	struct ctl_move refused;
+};
+
+static bool has_departure(const struct drain *drain)
+{
+	return drain->dcid >= 0 && departure_find(drain->parent->node, drain->dcid, drain->p_nr);
+}
+
+/* A node that could not be reached is asked again when no other is left. */
+static int target_but(const struct drain *drain, uint32_t but)
+{
+	const struct node *node = drain->parent->node;
+
+	for (int i = 1; i <= NR_NODES; i++) {
+		int target = (drain->last_target + i) % NR_NODES;
+		uint32_t bit = 1u << target;
+
+		if (target != node->options.id && node->directory.node[target].up &&
+		    node->directory.dc[drain->dcid].nodes & bit && !(but & bit))
+			return target;
+	}
+	return -1;
+}
+
+static int next_target(const struct drain *drain)
+{
+	int target = target_but(drain, drain->asked | drain->silent);
+
+	return target < 0 ? target_but(drain, drain->asked) : target;
+}
+
+static bool is_endpoint(const struct process *p)
+{
+	return p->status && !p->backup && !p->arriving && !p->ended;
+}
+
+/* One that this drain has not had in hand yet; one that left and came back is another one. */
+static struct process *next_process(const struct drain *drain)
+{
+	struct process *p = drain->parent->node->processes;
+
+	while (p && (!is_endpoint(p) || p->state != PROCESS_BOUND || p->drain == drain->number))
+		p = p->next;
+	return p;
+}
+
+static struct process *process_at_hand(const struct drain *drain)
+{
+	struct process *p = process_find(drain->parent->node, drain->dcid, drain->p_nr);
+
+	return p && p->generation == drain->generation && !p->ended ? p : NULL;
+}
+
+/* Leaving by another command, coming here, or started and not bound yet. */
+static int count_on_way(const struct node *node)
+{
+	int count = arrival_count(node);
+
+	for (const struct process *p = node->processes; p; p = p->next)
+		if (!p->backup && !p->arriving && !p->ended &&
+		    (p->state == PROCESS_LEAVING || p->state == PROCESS_STARTING))
+			count++;
+	return count;
+}
+
+static void take_in_hand(struct drain *drain, struct process *p)
+{
+	struct node *node = drain->parent->node;
+
+	p->drain = drain->number;
+	drain->deadline_ns = 0;
+	drain->dcid = p->dcid;
+	drain->p_nr = p->p_nr;
+	drain->generation = p->generation;
+	drain->asked = 0;
+	drain->refused =
+		(struct ctl_move){ .dcid = p->dcid,
+				   .endpoint = p->p_nr,
+				   .from = node->options.id,
+				   .to = -1,
+				   .result = CTL_MOVE_REFUSED,
+				   .vpid = p->vpid,
+				   .error = EDVSBADNODEID,
+				   .dry_run = drain->parent->head.flags & CTL_FLAG_DRY_RUN };
+	snprintf(drain->refused.name, sizeof(drain->refused.name), "%s",
+		 node_endpoint(node, p->dcid, p->p_nr)->name);
+	snprintf(drain->refused.reason, sizeof(drain->refused.reason),
+		 "no other node of DC %d is up that could take it; start one, or add one to the DC",
+		 p->dcid);
+}
+
+static void put_down(struct drain *drain, const struct ctl_move *report)
+{
+	request_row(drain->parent, report, sizeof(*report));
+	if (report->result == CTL_MOVE_COMMITTED)
+		drain->moved++;
+	else
+		drain->failed++;
+	drain->dcid = -1;
+}
+
+static void on_report(struct request *child, const struct ctl_move *report)
+{
+	struct drain *drain = child->keeper;
+
+	if (report->result == CTL_MOVE_COMMITTED)
+		put_down(drain, report);
+	else
+		drain->refused = *report;
+	if (report->result == CTL_MOVE_REFUSED && report->error == EDVSNOTCONN)
+		drain->silent |= 1u << report->to;
+	/* Its worker has a little to do yet, and the next step may be about the same process. */
+	os_timer_set(drain->timer, 0);
+}
+
+static void offer(struct drain *drain, const struct process *p, int target)
+{
+	struct request *child = request_new(drain->parent->node);
+
+	drain->asked |= 1u << target;
+	drain->last_target = target;
+	if (!child) {
+		drain->refused.error = EDVSALLOCMEM;
+		snprintf(drain->refused.reason, sizeof(drain->refused.reason), "no memory");
+		put_down(drain, &drain->refused);
+		os_timer_set(drain->timer, 0);
+		return;
+	}
+	child->head = drain->parent->head;
+	child->head.payload_bytes = 0;
+	child->head.dcid = p->dcid;
+	child->head.endpoint = p->p_nr;
+	child->head.nodeid = target;
+	child->keeper = drain;
+	child->moved = on_report;
+	departure_start(child);
+}
+
+static void finish(struct drain *drain, int on_way)
+{
+	struct request *parent = drain->parent;
+	const char *moved = parent->head.flags & CTL_FLAG_DRY_RUN ? "could move" : "moved";
+
+	os_source_free(drain->timer);
+	parent->node->draining--;
+	if (drain->cancelled)
+		request_fail(parent, EDVSINTR, "%d %s, then it was asked to stop", drain->moved,
+			     moved);
+	else if (on_way)
+		request_fail(
+			parent, EDVSMIGRATE,
+			"%d %s, %d stayed for the reasons given, %d are on their way from or to this "
+			"node or about to begin; ask again when they have arrived (dvs ps)",
+			drain->moved, moved, drain->failed, on_way);
+	else if (drain->failed)
+		request_fail(
+			parent, EDVSPROCSTS,
+			"%d %s, %d stayed for the reasons given; end those or move them by hand",
+			drain->moved, moved, drain->failed);
+	else
+		request_end(parent, drain->moved, NULL, 0, NULL, 0);
+	free(drain);
+}
+
+/* Nothing to offer now. */
+static void wait_or_finish(struct drain *drain)
+{
+	int on_way = count_on_way(drain->parent->node);
+
+	if (!drain->deadline_ns)
+		drain->deadline_ns = os_deadline_ns(ON_WAY_WAIT_MS);
+	if (on_way && !drain->cancelled && !(drain->parent->head.flags & CTL_FLAG_DRY_RUN) &&
+	    os_now_ns() < drain->deadline_ns)
+		os_timer_set(drain->timer, ON_WAY_LOOK_US);
+	else
+		finish(drain, on_way);
+}
+
+static void on_step(void *ctx)
+{
+	struct drain *drain = ctx;
+	struct process *p;
+
+	if (has_departure(drain)) {
+		os_timer_set(drain->timer, OVER_LOOK_US);
+		return;
+	}
+	if (drain->cancelled || (drain->dcid >= 0 && !process_at_hand(drain)))
+		drain->dcid = -1; /* it ended: nobody stays */
+	if (drain->dcid >= 0 && next_target(drain) < 0)
+		put_down(drain, &drain->refused);
+	p = drain->dcid < 0 && !drain->cancelled ? next_process(drain) : NULL;
+	if (p)
+		take_in_hand(drain, p);
+	if (drain->dcid < 0)
+		wait_or_finish(drain);
+	else if (next_target(drain) < 0)
+		os_timer_set(drain->timer, 0);
+	else
+		offer(drain, process_at_hand(drain), next_target(drain));
+}
+
+static void on_cancelled(struct request *request)
+{
+	struct drain *drain = request->keeper;
+
+	drain->cancelled = true;
+}
+
+void handle_drain(struct request *request)
+{
+	struct node *node = request->node;
+	int emptied = request->head.nodeid;
+	struct drain *drain;
+
+	if (emptied < 0 || emptied >= NR_NODES || !node->directory.node[emptied].up) {
+		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
+			     emptied);
+		return;
+	}
+	if (emptied != node->options.id) {
+		request_forward(request, emptied);
+		return;
+	}
+	if (!move_method_known(request))
+		return;
+	if (request->uid) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may not empty a node; root may (sudo)", request->uid);
+		return;
+	}
+	drain = calloc(1, sizeof(*drain));
+	if (!drain || os_source_timer(node->loop, 0, on_step, drain, &drain->timer) < 0) {
+		free(drain);
+		request_fail(request, EDVSALLOCMEM, "no memory");
+		return;
+	}
+	drain->parent = request;
+	drain->number = ++node->drains;
+	node->draining++;
+	drain->last_target = node->options.id;
+	drain->dcid = -1;
+	request->keeper = drain;
+	request->cancelled = on_cancelled;
+}

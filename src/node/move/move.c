@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dvk.h"
+#include "node/move/departure.h"
+#include "node/handlers.h"
+#include "node/move/move.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+
+/* dvs migrate, up to the point where the owner's node takes over (departure.c). */
+
+static bool target_usable(struct request *request, int dcid, int target)
+{
+	const struct node *node = request->node;
+
+	if (target < 0 || target >= NR_NODES || !node->directory.node[target].up) {
+		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
+			     target);
+		return false;
+	}
+	if (!(node->directory.dc[dcid].nodes >> target & 1)) {
+		request_fail(request, EDVSDCNODE, "node %d does not belong to DC %d", target, dcid);
+		return false;
+	}
+	return true;
+}
+
+bool move_method_known(struct request *request)
+{
+	if (request->head.mode != CTL_MODE_STOP) {
+		request_fail(request, EDVSNOSYS,
+			     "this release moves processes with --mode stop only");
+		return false;
+	}
+	if (request->head.engine != CTL_ENGINE_NATIVE) {
+		request_fail(request, EDVSNOSYS,
+			     "this release moves processes with --engine native only");
+		return false;
+	}
+	return true;
+}
+
+void handle_move(struct request *request)
+{
+	struct node *node = request->node;
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	bool cancels = request->head.flags & CTL_FLAG_CANCEL;
+
+	if (request_check_dc(request, dcid, handle_move) < 0)
+		return;
+	if (ep && !ep->bound && order_catch_up(request, handle_move))
+		return;
+	if (!ep || !ep->bound) {
+		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound (dvs ps %d)",
+			     request->head.endpoint, dcid, dcid);
+		return;
+	}
+	if (!cancels &&
+	    (!target_usable(request, dcid, request->head.nodeid) || !move_method_known(request)))
+		return;
+	if (ep->node != node->options.id)
+		request_forward(request, ep->node);
+	else if (cancels)
+		departure_cancel(request);
+	else
+		departure_start(request);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "dvk.h"
+#include "node/move/arrival.h"
+#include "node/task/cgroup.h"
+#include "node/move/departure.h"
+#include "node/handlers.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "node/show/table.h"
+
+/* The info calls: one row each. -1 asks for the caller's own DC or node. */
+
+static int caller_dc(struct request *request, int dcid)
+{
+	struct process *caller = caller_process(request);
+
+	return dcid != -1 ? dcid : caller ? caller->dcid : -1;
+}
+
+void handle_procinfo(struct request *request)
+{
+	int dcid = caller_dc(request, request->head.dcid);
+	int p_nr = request->head.endpoint;
+	const struct directory_dc *dc;
+	proc_usr_t row;
+
+	if (dcid == -1) {
+		request_fail(request, EDVSNOTBIND, "the caller is not bound");
+		return;
+	}
+	if (dcid < 0 || dcid >= SHM_DCS) {
+		request_fail(request, EDVSBADDCID, "there is no DC %d", dcid);
+		return;
+	}
+	dc = &request->node->directory.dc[dcid];
+	if (!dc->running) {
+		request_fail(request, EDVSDCNOTRUN, "DC %d is not running", dcid);
+		return;
+	}
+	if (p_nr < -dc->nr_tasks || p_nr >= dc->nr_procs) {
+		request_fail(request, EDVSBADPROC, "DC %d has no slot %d", dcid, p_nr);
+		return;
+	}
+	table_proc(request->node, dcid, p_nr, &row);
+	request_end(request, 0, &row, sizeof(row), NULL, 0);
+}
+
+void handle_dcinfo(struct request *request)
+{
+	int dcid = caller_dc(request, request->head.dcid);
+	dc_usr_t row;
+
+	if (dcid < 0 || dcid >= SHM_DCS) {
+		request_fail(request, EDVSBADDCID, "there is no DC %d", dcid);
+		return;
+	}
+	table_dc(request->node, dcid, &row);
+	request_end(request, 0, &row, sizeof(row), NULL, 0);
+}
+
+void handle_nodeinfo(struct request *request)
+{
+	int nodeid = request->head.nodeid == -1 ? request->node->options.id : request->head.nodeid;
+	node_usr_t row;
+
+	if (nodeid < 0 || nodeid >= NR_NODES) {
+		request_fail(request, EDVSBADNODEID, "there is no node %d", nodeid);
+		return;
+	}
+	table_node(request->node, nodeid, &row);
+	request_end(request, 0, &row, sizeof(row), NULL, 0);
+}
+
+/* dvk_dvs_init: the name and the debug mask are kept. To say what is so needs no right. */
+static int dvs_set(struct request *request)
+{
+	struct node *node = request->node;
+	dvs_usr_t wanted;
+
+	if (request->head.payload_bytes != sizeof(wanted)) {
+		request_fail(request, EDVSBADREQUEST, "no parameters were given");
+		return -1;
+	}
+	memcpy(&wanted, request->payload, sizeof(wanted));
+	wanted.d_name[sizeof(wanted.d_name) - 1] = 0;
+	if (!strcmp(wanted.d_name, node->dvs_name) && wanted.d_dbglvl == node->debug_level)
+		return 0;
+	if (request->uid) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may not name the DVS; root may (sudo)", request->uid);
+		return -1;
+	}
+	memset(node->dvs_name, 0, sizeof(node->dvs_name));
+	snprintf(node->dvs_name, sizeof(node->dvs_name), "%s", wanted.d_name);
+	node->debug_level = wanted.d_dbglvl;
+	return 0;
+}
+
+void handle_dvsinfo(struct request *request)
+{
+	dvs_usr_t row;
+
+	if (request->head.cmd == 1 && dvs_set(request) < 0)
+		return;
+	table_dvs(request->node, &row);
+	request_end(request, request->node->options.id, &row, sizeof(row), NULL, 0);
+}
+
+void handle_status(struct request *request)
+{
+	struct node *node = request->node;
+	struct ctl_node_status status = { .nodeid = node->options.id,
+					  .groups = cgroup_folder(node) >= 0,
+					  .quorum = node->quorum	  ? 1
+						    : order_is_lost(node) ? CTL_QUORUM_LOST
+									  : 0,
+					  .order = node->directory.order };
+
+	for (int i = 0; i < NR_NODES; i++) {
+		struct proxy_link_stats stats = { 0 };
+
+		if (!node->directory.node[i].up)
+			continue;
+		status.nodes_up++;
+		if (i == node->options.id)
+			continue;
+		proxy_link_stats(node->proxy, i, &stats);
+		status.links_up += !!stats.up;
+	}
+	for (struct process *p = node->processes; p; p = p->next)
+		status.processes++;
+	status.moves = departure_count(node) + arrival_count(node);
+	request_end(request, node->options.id, &status, sizeof(status), NULL, 0);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_STATE_FAULT_H
+#define DVS_NODE_STATE_FAULT_H
+
+#include <stdbool.h>
+
+/*
+ * Named places at which a test lets something happen. DVS_FAULT in the daemon's environment is
+ * "NAME:ACTION", ACTION being `exit` (the daemon dies there, as by SIGKILL), `sleep` (200 ms) or
+ * `stop` (1 s). Without the variable a point costs one comparison.
+ *
+ *	source-frozen source-sent source-commit target-checked target-loaded target-commit
+ *	init-collect (in the init of a DC)
+ */
+void fault_point(const char *name);
+
+/*
+ * Whether DVS_FAULT is that word: the daemon then is slow, or does without something that an older kernel
+ * has not.
+ *
+ *	search (translates no pid)  peer-pidfd (knows clients by their start time)
+ *	order-late (hears of each command 50 ms late)
+ */
+bool fault_is(const char *name);
+
+#endif

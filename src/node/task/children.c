@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/task/children.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "node/task/cgroup.h"
+#include "node/node.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "node/ask/share.h"
+#include "os/session.h"
+#include "os/task.h"
+
+struct member {
+	pid_t session, pid;
+};
+
+/* All processes of the machine by session, looked at once for all rows. */
+struct look {
+	struct request *request;
+	void (*again)(struct request *);
+	struct member *members;
+	size_t count, room;
+};
+
+static int note(void *ctx, pid_t pid)
+{
+	struct look *look = ctx;
+	struct member *more;
+	struct task_id id;
+
+	if (look->count == look->room) {
+		look->room = look->room ? 2 * look->room : 256;
+		more = realloc(look->members, look->room * sizeof(*more));
+		if (!more)
+			return -1;
+		look->members = more;
+	}
+	if (os_task_of(pid, &id) == 0) /* no remains */
+		look->members[look->count++] = (struct member){ os_session_of(pid), pid };
+	return 0;
+}
+
+static void *look_main(void *arg)
+{
+	struct look *look = arg;
+	struct node *node = look->request->node;
+
+	os_task_each(note, look);
+	node_lock(node);
+	node->searches--;
+	share_give(node, look->request->uid, SHARE_SEARCHES);
+	look->request->children = look;
+	look->again(look->request);
+	node_unlock(node);
+	return NULL;
+}
+
+bool children_look(struct request *request, void (*again)(struct request *))
+{
+	struct node *node = request->node;
+	struct look *look;
+	pthread_t thread;
+
+	if (request->children || cgroup_folder(node) >= 0 || !node->processes ||
+	    node->searches >= NODE_SEARCHES_MAX || !share_take(node, request->uid, SHARE_SEARCHES))
+		return false;
+	look = calloc(1, sizeof(*look));
+	if (!look) {
+		share_give(node, request->uid, SHARE_SEARCHES);
+		return false;
+	}
+	look->request = request;
+	look->again = again;
+	node->searches++;
+	if (pthread_create(&thread, NULL, look_main, look)) {
+		node->searches--;
+		share_give(node, request->uid, SHARE_SEARCHES);
+		free(look);
+		return false;
+	}
+	pthread_detach(thread);
+	return true;
+}
+
+void children_end(struct request *request)
+{
+	if (request->children)
+		free(request->children->members);
+	free(request->children);
+	request->children = NULL;
+}
+
+/* Every process that is started here leads a session. */
+static int of_session(const struct look *look, const struct process *process, pid_t *pids, int max)
+{
+	int count = 0;
+
+	for (size_t i = 0; look && i < look->count; i++) {
+		const struct member *member = &look->members[i];
+
+		if (member->session != process->lpid || member->pid == process->lpid)
+			continue;
+		if (count < max)
+			pids[count] = member->pid;
+		count++;
+	}
+	return look ? count : -1;
+}
+
+void children_fill(const struct request *request, int dcid, int p_nr, struct ctl_proc_row *row)
+{
+	struct node *node = request->node;
+	const struct process *process = process_find(node, dcid, p_nr);
+
+	row->children = -1;
+	if (!process || !process->managed || process->ended)
+		return;
+	row->children =
+		cgroup_folder(node) < 0
+			? of_session(request->children, process, row->child, CTL_CHILDREN_MAX)
+			: cgroup_others(process, row->child, CTL_CHILDREN_MAX);
+}

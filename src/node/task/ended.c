@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/task/ended.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/task/log.h"
+#include "node/node.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+#include "os/clock.h"
+
+struct ended {
+	struct ended *next;
+	struct ctl_ended_row row;
+	struct proc_log *log; /* owned; NULL: there was none, or it is forgotten */
+	uint64_t before;      /* bytes of it that other nodes had and did not send */
+};
+
+static void drop(struct ended **link)
+{
+	struct ended *ended = *link;
+
+	*link = ended->next;
+	proc_log_free(ended->log);
+	free(ended);
+}
+
+static bool is_of(const struct ended *ended, int dcid, int p_nr)
+{
+	return ended->row.dcid == dcid && ended->row.p_nr == p_nr;
+}
+
+void ended_forget_log(struct node *node, int dcid, int p_nr)
+{
+	for (struct ended *ended = node->ended; ended; ended = ended->next)
+		if (is_of(ended, dcid, p_nr))
+			ended->log = proc_log_free(ended->log);
+}
+
+void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generation)
+{
+	for (struct ended **link = &node->ended; *link; link = &(*link)->next) {
+		if (is_of(*link, dcid, p_nr) && (*link)->row.generation == generation) {
+			drop(link);
+			return;
+		}
+	}
+}
+
+void ended_forget_dc(struct node *node, int dcid)
+{
+	struct ended **link = &node->ended;
+
+	while (*link) {
+		if ((*link)->row.dcid == dcid)
+			drop(link);
+		else
+			link = &(*link)->next;
+	}
+	for (struct process *p = node->processes; p; p = process_next(p))
+		if (p->dcid == dcid)
+			p->forgotten = true;
+}
+
+/* The newest come first. */
+static void keep_to_limits(struct node *node, int dcid)
+{
+	int of_dc = 0, logs = 0;
+
+	for (struct ended **link = &node->ended; *link;) {
+		struct ended *ended = *link;
+
+		if (ended->log && ++logs > ENDED_LOGS_MAX)
+			ended->log = proc_log_free(ended->log);
+		if (ended->row.dcid == dcid && ++of_dc > ENDED_MAX)
+			drop(link);
+		else
+			link = &ended->next;
+	}
+}
+
+static enum ctl_end_reason reason_of(const struct process *process)
+{
+	if (process->end_reason == CTL_ENDED_ITSELF && process->signalled &&
+	    (process->wait_status & 0x7f) == process->signalled)
+		return CTL_ENDED_KILL;
+	return process->end_reason;
+}
+
+void ended_keep(struct process *process)
+{
+	struct node *node = process->node;
+	struct ended *ended = process->forgotten ? NULL : calloc(1, sizeof(*ended));
+
+	if (!ended)
+		return;
+	ended_forget_log(node, process->dcid, process->p_nr);
+	ended->next = node->ended;
+	ended->row = (struct ctl_ended_row){ .dcid = process->dcid,
+					     .p_nr = process->p_nr,
+					     .node = node->options.id,
+					     .lpid = process->lpid,
+					     .vpid = process->vpid,
+					     .wait_status = process->wait_status,
+					     .reason = reason_of(process),
+					     .generation = process->generation,
+					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
+	memcpy(ended->row.name, process->name, strnlen(process->name, sizeof(process->name) - 1));
+	if (process->log)
+		proc_log_listen(process->log, NULL, NULL);
+	ended->log = process->log;
+	ended->before = process->log_start;
+	process->log = NULL;
+	node->ended = ended;
+	keep_to_limits(node, process->dcid);
+}
+
+static void note_lost(struct node *node, int dcid, int p_nr)
+{
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	struct ended *ended = calloc(1, sizeof(*ended));
+
+	if (!ended)
+		return;
+	ended->next = node->ended;
+	ended->row = (struct ctl_ended_row){ .dcid = dcid,
+					     .p_nr = p_nr,
+					     .node = ep->node,
+					     .lpid = ep->lpid,
+					     .vpid = ep->vpid,
+					     .wait_status = -1,
+					     .reason = CTL_ENDED_NODE,
+					     .generation = ep->generation,
+					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
+	memcpy(ended->row.name, ep->name, strnlen(ep->name, sizeof(ended->row.name) - 1));
+	node->ended = ended;
+	keep_to_limits(node, dcid);
+}
+
+void ended_with_node(struct node *node, int leaving)
+{
+	int lowest = 0;
+
+	while (lowest < NR_NODES && (lowest == leaving || !node->directory.node[lowest].up))
+		lowest++;
+	if (lowest != node->options.id)
+		return;
+	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		const struct directory_dc *dc = &node->directory.dc[dcid];
+
+		for (int index = 0; dc->running && index < SHM_SLOTS; index++)
+			if (dc->slot[index].bound && dc->slot[index].node == leaving)
+				note_lost(node, dcid, index - SHM_TASKS);
+	}
+}
+
+void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx)
+{
+	for (const struct ended *ended = node->ended; ended; ended = ended->next)
+		fn(ctx, &ended->row, ended->log, ended->before);
+}
+
+int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_log *log,
+		uint64_t before)
+{
+	struct ended *ended = malloc(sizeof(*ended));
+	struct ended **link = &node->ended;
+
+	if (!ended)
+		return -ENOMEM;
+	*ended = (struct ended){ NULL, *row, log, before };
+	while (*link)
+		link = &(*link)->next;
+	*link = ended;
+	return 0;
+}
+
+/* A slot that is free has the number of the life that it will have next. */
+static bool was_last(const struct ended *ended, const struct directory_endpoint *ep)
+{
+	return (ended->row.generation + 1) % (_ENDPOINT_MAX_GENERATION + 1u) == ep->generation;
+}
+
+bool ended_send(struct request *request, int dcid, int p_nr)
+{
+	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
+	struct ended *ended = request->node->ended;
+	uint8_t *bytes;
+	size_t len;
+
+	while (ended && (!is_of(ended, dcid, p_nr) || !ended->log))
+		ended = ended->next;
+	if (!ended || !ep || !was_last(ended, ep))
+		return false;
+	len = proc_log_size(ended->log);
+	request->data_sent = ended->before + proc_log_total(ended->log) - len;
+	bytes = malloc(len + 1);
+	if (bytes)
+		request_data(request, bytes, (uint32_t)proc_log_export(ended->log, bytes, len));
+	free(bytes);
+	return true;
+}
+
+void ended_rows(struct request *request, int dcid)
+{
+	for (const struct ended *ended = request->node->ended; ended; ended = ended->next)
+		if (dcid == -1 || ended->row.dcid == dcid)
+			request_row(request, &ended->row, sizeof(ended->row));
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_TASK_ENDED_H
+#define DVS_NODE_TASK_ENDED_H
+
+/*
+ * The last processes of this node that ended: how and why, for `dvs ps --all`, and what they had written, so
+ * that `dvs logs` can still tell. The oldest are forgotten, with a DC all of it, and what was written
+ * also when the slot is bound anew. Node lock held.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/ctl.h"
+
+#define ENDED_MAX      64 /* in each DC */
+#define ENDED_LOGS_MAX 64 /* on the node: each may have a MiB */
+
+struct node;
+struct proc_log;
+struct process;
+struct request;
+
+/* Takes note of a process that has ended, and its log over; nothing if it never ran behind an endpoint. */
+void ended_keep(struct process *process);
+/*
+ * A node leaves, and with it what runs there: of the nodes that stay, the lowest takes note of that. Before the
+ * directory is told.
+ */
+void ended_with_node(struct node *node, int leaving);
+/* The slot has another process: what the earlier ones wrote is not asked for any more. */
+void ended_forget_log(struct node *node, int dcid, int p_nr);
+/* A life in which nothing was executed: there is nothing to tell. */
+void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generation);
+/* The DC is removed: what its processes wrote is not for the one that has its number next. */
+void ended_forget_dc(struct node *node, int dcid);
+/*
+ * Sends what the last process that had the slot wrote, and true; or false: that is not kept here. The request is
+ * not ended.
+ */
+bool ended_send(struct request *request, int dcid, int p_nr);
+/* A row for each that is kept of this DC (-1: of all). */
+void ended_rows(struct request *request, int dcid);
+
+/* What is kept, the newest first, for a daemon that executes itself anew; and its way back. */
+/* before: bytes that it had written on other nodes and that are not in the log. */
+typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
+			   uint64_t before);
+void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx);
+int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_log *log,
+		uint64_t before); /* takes log; in order */
+
+#endif

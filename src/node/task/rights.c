@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/task/rights.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "node/handlers.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+#include "node/ask/request.h"
+
+bool node_is_sysproc(const struct node *node, int dcid, int p_nr)
+{
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+
+	return dc->serve || p_nr + dc->nr_tasks < dc->nr_sysprocs;
+}
+
+static void allow(dvk_map_t *map, int call)
+{
+	map->chunk[call / 16] |= (bitchunk_t)(1u << call % 16);
+}
+
+void rights_reset(struct node *node, int dcid, int p_nr)
+{
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+	priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	static const int user_calls[] = { DVK_SENDREC, DVK_UNBIND, DVK_GETEP, DVK_WAIT4BIND };
+
+	memset(priv, 0, sizeof(*priv));
+	priv->priv_warn = NONE;
+	priv->priv_level = USER_PRIV;
+	memset(&priv->priv_ipc_to, 0xff, sizeof(priv->priv_ipc_to));
+	if (node_is_sysproc(node, dcid, p_nr)) {
+		priv->priv_id =
+			(dvk_id_t)(p_nr + dc->nr_tasks < dc->nr_sysprocs ? p_nr + dc->nr_tasks
+									 : dc->nr_sysprocs);
+		memset(&priv->priv_dvk_allowed, 0xff, sizeof(priv->priv_dvk_allowed));
+		return;
+	}
+	priv->priv_id = (dvk_id_t)dc->nr_sysprocs;
+	for (size_t i = 0; i < sizeof(user_calls) / sizeof(*user_calls); i++)
+		allow(&priv->priv_dvk_allowed, user_calls[i]);
+}
+
+void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page *page)
+{
+	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	uint64_t calls = 0;
+
+	for (unsigned i = 0; i < NR_DVK_CHUNKS; i++)
+		calls |= (uint64_t)priv->priv_dvk_allowed.chunk[i] << (16 * i);
+	page->calls_allowed = calls;
+	page->sysproc = node_is_sysproc(node, dcid, p_nr);
+	page->serve = node->directory.dc[dcid].serve;
+	/* Release: partner in libdvk/channel.c. */
+	atomic_fetch_add_explicit(&page->rights, 1, memory_order_release);
+}
+
+bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr)
+{
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+	const priv_usr_t *priv = &node->priv[dcid][shm_index(own_nr)];
+	unsigned bit = (unsigned)(peer_nr + dc->nr_tasks);
+
+	/* The map has no bits beyond. */
+	if (peer_nr + dc->nr_tasks >= dc->nr_sysprocs)
+		return true;
+	return priv->priv_ipc_to.chunk[bit / 16] >> bit % 16 & 1;
+}
+
+static bool is_allowed(const priv_usr_t *priv, int call)
+{
+	return priv->priv_dvk_allowed.chunk[call / 16] >> call % 16 & 1;
+}
+
+static uint32_t barred_kinds(const struct node *node, int dcid, int p_nr)
+{
+	static const struct {
+		enum line_op op;
+		int call;
+	} needs[] = { { LINE_OP_NONE, DVK_NOTIFY },
+		      { LINE_OP_SEND, DVK_SEND },
+		      { LINE_OP_SENDREC, DVK_SENDREC },
+		      { LINE_OP_REPLY, DVK_REPLY } };
+	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	uint32_t kinds = node_is_sysproc(node, dcid, p_nr) ? 0 : 1u << LINE_OP_REPLY;
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
+		if (!is_allowed(priv, needs[i].call))
+			kinds |= 1u << needs[i].op;
+	return kinds;
+}
+
+void rights_show(const struct process *process)
+{
+	const struct node *node = process->node;
+	const struct directory_dc *dc = &node->directory.dc[process->dcid];
+	struct exchange_bars bars = { .kinds = barred_kinds(node, process->dcid, process->p_nr) };
+
+	for (int p_nr = -dc->nr_tasks; p_nr + dc->nr_tasks < dc->nr_sysprocs; p_nr++)
+		if (!node_may_talk(node, process->dcid, process->p_nr, p_nr))
+			bits_set(bars.to, (unsigned)shm_index(p_nr));
+	exchange_bars_set(node->exchange, process->dcid, process->p_nr, &bars);
+}
+
+void rights_hide(const struct process *process)
+{
+	if (!process->backup)
+		exchange_bars_set(process->node->exchange, process->dcid, process->p_nr, NULL);
+}
+
+static bool may_copy_with(const struct node *node, int dcid, int own_nr, int peer_nr)
+{
+	return peer_nr == own_nr || node_may_talk(node, dcid, own_nr, peer_nr);
+}
+
+static int slot_check(const struct node *node, int dcid, int endpoint)
+{
+	int p_nr = _ENDPOINT_P(endpoint);
+
+	if (p_nr == HARDWARE)
+		return EDVSBADDEST;
+	if (!node_slot_valid(&node->directory.dc[dcid], p_nr))
+		return EDVSRANGE;
+	return p_nr == endpoint ? 0 : EDVSENDPOINT;
+}
+
+static int party_check(const struct node *node, int dcid, int endpoint, int died)
+{
+	int p_nr = _ENDPOINT_P(endpoint);
+
+	return node_endpoint(node, dcid, p_nr)->bound ? 0 : died;
+}
+
+int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep)
+{
+	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	int r;
+
+	if (!is_allowed(priv, DVK_VCOPY))
+		return EDVSBADCALL;
+	r = slot_check(node, dcid, src_ep);
+	if (!r)
+		r = slot_check(node, dcid, dst_ep);
+	if (r)
+		return r;
+	if (!node_is_sysproc(node, dcid, p_nr) ||
+	    !may_copy_with(node, dcid, p_nr, _ENDPOINT_P(dst_ep)) ||
+	    !may_copy_with(node, dcid, p_nr, _ENDPOINT_P(src_ep)))
+		return EDVSTRAPDENIED;
+	r = party_check(node, dcid, src_ep, EDVSSRCDIED);
+	return r ? r : party_check(node, dcid, dst_ep, EDVSDSTDIED);
+}
+
+static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wanted)
+{
+	struct node *node = request->node;
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+	struct process *process = process_find(node, dcid, p_nr);
+
+	/* NONE is what dvk_getpriv gives until another one is set. */
+	if (wanted->priv_warn != NONE &&
+	    (wanted->priv_warn < -dc->nr_tasks || wanted->priv_warn >= dc->nr_sysprocs)) {
+		request_fail(request, EDVSBADPROC, "priv_warn %d is no slot of DC %d",
+			     wanted->priv_warn, dcid);
+		return;
+	}
+	if (wanted->priv_level < USER_PRIV || wanted->priv_level > PROXY_PRIV) {
+		request_fail(request, EDVSBADVALUE, "privilege level %d is not one of 0 to %d",
+			     wanted->priv_level, PROXY_PRIV);
+		return;
+	}
+	priv->priv_warn = wanted->priv_warn;
+	priv->priv_level = wanted->priv_level;
+	priv->priv_ipc_to = wanted->priv_ipc_to;
+	priv->priv_dvk_allowed = wanted->priv_dvk_allowed;
+	if (process) {
+		node_fill_rights(node, dcid, p_nr, process->status->page);
+		rights_show(process);
+	}
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+void handle_priv(struct request *request)
+{
+	struct node *node = request->node;
+	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	priv_usr_t *priv, wanted;
+
+	if (request_check_dc(request, dcid, handle_priv) < 0 ||
+	    request_check_slot(request, dcid, p_nr, EDVSBADPROC) < 0)
+		return;
+	if (!ep->bound && order_catch_up(request, handle_priv))
+		return;
+	if (!ep->bound) {
+		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound",
+			     request->head.endpoint);
+		return;
+	}
+	if (ep->node != node->options.id) {
+		if (request->from < 0)
+			request_forward(request, ep->node);
+		else
+			request_fail(request, EDVSMIGRATE, "endpoint %d has just moved to node %d",
+				     request->head.endpoint, ep->node);
+		return;
+	}
+	priv = &node->priv[dcid][shm_index(p_nr)];
+	if (request->head.cmd == 0) {
+		request_end(request, 0, priv, sizeof(*priv), NULL, 0);
+		return;
+	}
+	if (request->head.payload_bytes != sizeof(wanted)) {
+		request_fail(request, EDVSBADREQUEST, "no privileges were given");
+		return;
+	}
+	memcpy(&wanted, request->payload, sizeof(wanted));
+	set(request, priv, &wanted);
+}

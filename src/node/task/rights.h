@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_TASK_RIGHTS_H
+#define DVS_NODE_TASK_RIGHTS_H
+
+/*
+ * Who may call what, and whom: the privileges of the contract (section 4.7), kept at the owner's node.
+ * Enforced where a process cannot get round it: no channel for sending is handed out to an endpoint that its
+ * privileges exclude, and what it writes into a channel that it has is taken by nobody (pages/exchange_bars.c).
+ */
+
+#include <stdbool.h>
+
+#include "dvk.h"
+
+struct node;
+
+struct process;
+
+/* Sets the defaults of a fresh binding. */
+void rights_reset(struct node *node, int dcid, int p_nr);
+/* The process is an endpoint of this node from now on, or its privileges have changed: shown to those it may reach. */
+void rights_show(const struct process *process);
+/* It is one no more. */
+void rights_hide(const struct process *process);
+bool node_is_sysproc(const struct node *node, int dcid, int p_nr);
+bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr);
+/*
+ * May p_nr have a copy made between these two, and are they there? 0, EDVSBADCALL, EDVSBADDEST, EDVSRANGE,
+ * EDVSTRAPDENIED, EDVSENDPOINT, EDVSSRCDIED, EDVSDSTDIED: the contract's order.
+ */
+int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep);
+
+#endif
