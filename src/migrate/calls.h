@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_CALLS_H
+#define DVS_MIGRATE_CALLS_H
 
 #include "base/refusal.h"
 #include "migrate/blob/list.h"
@@ -88,3 +89,5 @@ int calls_run(struct calls *calls);
 
 /* Turns a result of calls_run() or of a tracee into a refusal about the process. */
 int calls_refuse(const struct calls *calls, int result, const char *whose, struct refusal *refusal);
+
+#endif

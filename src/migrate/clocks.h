@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_CLOCKS_H
+#define DVS_MIGRATE_CLOCKS_H
 
 #include "base/refusal.h"
 #include "wire/image.h"
@@ -17,3 +18,5 @@ void clocks_describe(int dir, struct image_offer *offer);
 /* Target, the shell entered: gives the shell the clocks of the offer. */
 int clocks_restore(struct restore *restore, const struct image_offer *offer, bool same_machine,
 		   struct refusal *refusal);
+
+#endif

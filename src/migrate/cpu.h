@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_CPU_H
+#define DVS_MIGRATE_CPU_H
 
 #include "base/refusal.h"
 #include "wire/image.h"
@@ -14,3 +15,5 @@ void cpu_describe(struct image_offer *offer);
 
 /* Target: whether this machine has what the offer's had; the sentence names what is missing. */
 int cpu_compare(const struct image_offer *offer, struct refusal *refusal);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_CPU_TIME_H
+#define DVS_MIGRATE_CPU_TIME_H
 
 #include "migrate/inventory.h"
 
@@ -20,3 +21,5 @@ uint64_t cpu_time_used_ns(struct inventory *inventory);
 
 /* Lowers the limits by used_ns and what is owed already, and notes what is owed now. */
 void cpu_time_lower(struct image_process *process, uint64_t used_ns, uint64_t owed_ns);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_CUT_SHORT_H
+#define DVS_MIGRATE_CUT_SHORT_H
 
 #include "migrate/tracee.h"
 
@@ -11,3 +12,5 @@
  * count. 0, or an enum tracee_result.
  */
 int cut_short_finish(struct tracee *tracee, struct remote_ptr at, int dir);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_DESCRIPTORS_H
+#define DVS_MIGRATE_DESCRIPTORS_H
 
 #include "base/refusal.h"
 #include "migrate/files.h"
@@ -26,3 +27,5 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 
 /* What a socket of a process is: "a listening TCP socket", "a Unix socket", ... */
 const char *descriptors_socket_name(pid_t pid, int number);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_ENDED_H
+#define DVS_MIGRATE_ENDED_H
 
 #include "base/refusal.h"
 
@@ -9,3 +10,5 @@
  * descriptors, memory or rights has a sentence that names it. Returns the error of the refusal.
  */
 int ended_refuse(int dir, int result, const char *what, struct refusal *refusal);
+
+#endif

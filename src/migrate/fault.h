@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_FAULT_H
+#define DVS_MIGRATE_FAULT_H
 
 #include <stdbool.h>
 
@@ -33,3 +34,5 @@ const char *fault_name(enum fault_point point);
 
 /* 0, or the refusal that stands for whatever might fail here. */
 int fault_here(enum fault_point point, struct refusal *refusal);
+
+#endif

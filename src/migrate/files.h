@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_FILES_H
+#define DVS_MIGRATE_FILES_H
 
 #include "base/refusal.h"
 #include "wire/image.h"
@@ -58,3 +59,5 @@ bool files_is_network(unsigned long type);
 
 /* Whether this machine's boot id is the one given; fills it with NULL other. */
 void files_boot_id(uint8_t id[16]);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_INTERRUPTED_H
+#define DVS_MIGRATE_INTERRUPTED_H
 
 #include "migrate/inventory.h"
 #include "migrate/tracee.h"
@@ -35,3 +36,5 @@ void interrupted_mend(struct tracee *tracee);
  */
 void interrupted_translate(const struct interrupted *interrupted, pid_t tid,
 			   struct image_registers *registers);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_INVENTORY_H
+#define DVS_MIGRATE_INVENTORY_H
 
 #include "migrate/descriptors.h"
 #include "migrate/files.h"
@@ -81,3 +82,5 @@ uint64_t inventory_stat_field(const char *stat, unsigned index);
 
 /* The last number of a line like "NSpid:\t8532\t7". */
 int inventory_last_number(const char *value);
+
+#endif

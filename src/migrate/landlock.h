@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_LANDLOCK_H
+#define DVS_MIGRATE_LANDLOCK_H
 
 #include "migrate/calls.h"
 #include "migrate/inventory.h"
@@ -13,3 +14,5 @@
  */
 int landlock_prove_none(struct calls *calls, const struct inventory *inventory,
 			struct refusal *refusal);
+
+#endif

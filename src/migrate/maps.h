@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_MAPS_H
+#define DVS_MIGRATE_MAPS_H
 
 #include "base/refusal.h"
 #include "migrate/files.h"
@@ -49,3 +50,5 @@ int maps_open_object(int dir, uint64_t start, uint64_t end);
 /* "7f..-7f.." for a sentence. */
 #define MAPS_RANGE_FORMAT "%#llx-%#llx"
 #define MAPS_RANGE(map)	  (unsigned long long)(map)->start, (unsigned long long)(map)->end
+
+#endif

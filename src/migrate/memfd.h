@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_MEMFD_H
+#define DVS_MIGRATE_MEMFD_H
 
 #include "base/refusal.h"
 #include "migrate/files.h"
@@ -24,3 +25,5 @@ int memfd_reopen(const struct file *file, int fd, uint32_t flags, struct refusal
 
 /* Target, when the contents are in and nothing is mapped but what the process has: times and seals. */
 int memfd_seal(const struct file *file, int fd, struct refusal *refusal);
+
+#endif

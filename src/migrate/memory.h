@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_MEMORY_H
+#define DVS_MIGRATE_MEMORY_H
 
 #include "base/refusal.h"
 #include "migrate/maps.h"
@@ -23,3 +24,5 @@ int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files 
 /* Target: puts `count` pages into the mapped, writable memory of pid. */
 int memory_receive(pid_t pid, uint64_t address, const void *pages, uint32_t count,
 		   struct refusal *refusal);
+
+#endif

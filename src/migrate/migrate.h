@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_MIGRATE_H
+#define DVS_MIGRATE_MIGRATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -173,3 +174,5 @@ void migrate_target_discard(struct migrate_target *target);
 /* The process here, as this program sees it; 0 before check. */
 pid_t migrate_target_pid(const struct migrate_target *target);
 const struct migrate_stats *migrate_target_stats(const struct migrate_target *target);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_OBJECTS_H
+#define DVS_MIGRATE_OBJECTS_H
 
 #include "migrate/maps.h"
 
@@ -27,3 +28,5 @@ struct objects {
 int objects_collect(struct objects *objects, const struct maps *maps, const struct files *files);
 void objects_free(struct objects *objects);
 struct object *objects_find(const struct objects *objects, uint64_t identity); /* or NULL */
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_OFFER_H
+#define DVS_MIGRATE_OFFER_H
 
 #include "base/refusal.h"
 #include "migrate/inventory.h"
@@ -29,3 +30,5 @@ bool offer_is_local(const struct offer *offer);
  */
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct refusal *refusal);
+
+#endif

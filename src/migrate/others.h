@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_OTHERS_H
+#define DVS_MIGRATE_OTHERS_H
 
 #include "migrate/inventory.h"
 
@@ -20,3 +21,5 @@ int others_check(struct inventory *inventory, struct refusal *refusal);
 
 /* The same after the freeze; costs next to nothing if no process has come to the init meanwhile. */
 int others_check_again(struct inventory *inventory, struct refusal *refusal);
+
+#endif

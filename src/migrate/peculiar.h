@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_PECULIAR_H
+#define DVS_MIGRATE_PECULIAR_H
 
 #include "migrate/calls.h"
 #include "migrate/inventory.h"
@@ -34,3 +35,5 @@ bool peculiar_free_of_landlock(const struct calls *calls,
 
 /* Only 64-bit code with the flat segments of the system. */
 int peculiar_check_segments(const struct user_regs_struct *registers, struct refusal *refusal);
+
+#endif

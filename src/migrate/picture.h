@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_PICTURE_H
+#define DVS_MIGRATE_PICTURE_H
 
 #include "base/refusal.h"
 #include "migrate/descriptors.h"
@@ -51,3 +52,5 @@ int picture_complete(const struct picture *picture, struct refusal *refusal);
 
 /* The mapping that holds all of [start, end), or NULL. */
 const struct image_map *picture_map_of(const struct picture *picture, uint64_t start, uint64_t end);
+
+#endif

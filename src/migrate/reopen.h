@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_REOPEN_H
+#define DVS_MIGRATE_REOPEN_H
 
 #include "migrate/files.h"
 
@@ -15,3 +16,5 @@ int files_compare(const struct files *files, int root, bool same_machine, struct
  */
 int files_reopen(const struct file *file, int root, bool same_machine,
 		 const struct image_opener *opener, uint32_t flags, struct refusal *refusal);
+
+#endif

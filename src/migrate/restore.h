@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_RESTORE_H
+#define DVS_MIGRATE_RESTORE_H
 
 #include "base/refusal.h"
 #include "migrate/calls.h"
@@ -94,3 +95,5 @@ int restore_outside(struct restore *restore, struct refusal *refusal);
 
 /* Runs the calls added so far; the sentence says that the target could not do it. */
 int restore_run(struct restore *restore, struct refusal *refusal);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_STAGE_TEST_H
+#define DVS_MIGRATE_STAGE_TEST_H
 
 #include "migrate/migrate.h"
 
@@ -89,3 +90,5 @@ struct stage_move {
 };
 
 void stage_move(struct stage_move *move);
+
+#endif

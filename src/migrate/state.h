@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_STATE_H
+#define DVS_MIGRATE_STATE_H
 
 #include "migrate/calls.h"
 #include "migrate/inventory.h"
@@ -21,3 +22,5 @@ int state_read_process(struct calls *calls, struct inventory *inventory,
 int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t vtid,
 		      struct image_thread *thread, void *xstate, size_t *xstate_bytes,
 		      struct refusal *refusal);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_STREAM_H
+#define DVS_MIGRATE_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,3 +72,5 @@ int reader_next(struct reader *reader, const void **payload, struct refusal *ref
  * end at once and can be told what happened, instead of waiting for room until its time is out.
  */
 void reader_drain(struct reader *reader);
+
+#endif

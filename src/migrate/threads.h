@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_THREADS_H
+#define DVS_MIGRATE_THREADS_H
 
 #include "base/refusal.h"
 #include "migrate/inventory.h"
@@ -31,3 +32,5 @@ int threads_sort(struct threads *threads);
 
 /* Appends one, for the target; NULL: out of memory. The pointer is valid until the next call. */
 struct tracee *threads_append(struct threads *threads, pid_t tid, int32_t vtid);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_TRACEE_H
+#define DVS_MIGRATE_TRACEE_H
 
 #include "os/trace.h"
 
@@ -79,3 +80,5 @@ int tracee_result(int result);
 
 /* "has ended", "is stopped", ... for a sentence. */
 const char *tracee_result_text(int result);
+
+#endif

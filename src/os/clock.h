@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_CLOCK_H
+#define DVS_OS_CLOCK_H
 
 /*
  * Time as the rest of the tree uses it: nanoseconds in a signed 64-bit number. The monotonic clock is
@@ -54,3 +55,5 @@ static inline int64_t os_deadline_ns(int64_t timeout_ms)
 {
 	return timeout_ms < 0 ? -1 : os_now_ns() + timeout_ms * OS_MS_NS;
 }
+
+#endif

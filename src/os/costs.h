@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_COSTS_H
+#define DVS_OS_COSTS_H
 
 /*
  * What it costs on this machine to let another process have the CPU. A waiter that has to choose
@@ -22,3 +23,5 @@ struct os_costs {
  * several threads. 0; -ETIMEDOUT when the machine was too busy; or negative errno.
  */
 int os_costs_measure(struct os_costs *costs, int limit_ms);
+
+#endif

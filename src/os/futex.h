@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_FUTEX_H
+#define DVS_OS_FUTEX_H
 
 /*
  * Futexes on words in pages that processes share. Waiting may end for no reason: the caller looks
@@ -16,3 +17,5 @@ int os_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns
 
 /* Wakes up to `count` sleepers. How many were woken, or negative errno (a word that went away). */
 int os_futex_wake(_Atomic uint32_t *word, int count);
+
+#endif

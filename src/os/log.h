@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_LOG_H
+#define DVS_OS_LOG_H
 
 /*
  * The log of a daemon: lines on standard error, each with its time, level and the program's name. A
@@ -23,3 +24,5 @@ void os_log_init(const char *prefix, enum os_log_level level);
 
 /* One sentence without a newline; errno is kept. */
 void os_log(enum os_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

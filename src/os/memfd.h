@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_MEMFD_H
+#define DVS_OS_MEMFD_H
 
 /*
  * Pages shared with other processes. The descriptor is what is handed over; the size is sealed, so
@@ -26,3 +27,5 @@ int os_memfd_map(int fd, size_t bytes, unsigned flags, void **addrp);
 int os_memfd_own_head(int fd, size_t bytes, void *head, size_t head_bytes);
 void *os_memfd_unmap(void *addr, size_t bytes); /* addr may be NULL; returns NULL */
 ssize_t os_memfd_size(int fd);			/* or negative errno */
+
+#endif

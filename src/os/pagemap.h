@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_PAGEMAP_H
+#define DVS_OS_PAGEMAP_H
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -32,3 +33,5 @@ void pagemap_close(struct pagemap *pagemap);
  */
 int pagemap_each(const struct pagemap *pagemap, uint64_t start, uint64_t end,
 		 int (*each)(void *ctx, uint64_t start, uint64_t end, unsigned kinds), void *ctx);
+
+#endif

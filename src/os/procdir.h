@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_PROCDIR_H
+#define DVS_OS_PROCDIR_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,3 +50,5 @@ bool procdir_ended(int directory);
 
 /* Writes text into a file. Returns 0 or -errno. */
 int procdir_write(int directory, const char *name, const char *text);
+
+#endif

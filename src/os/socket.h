@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_SOCKET_H
+#define DVS_OS_SOCKET_H
 
 /*
  * Unix sockets: names, packets with descriptors, who is at the other end; and descriptors in
@@ -97,3 +98,5 @@ static inline void os_closep(int *fd)
 
 /* An owned descriptor that closes itself when it leaves its scope. */
 #define OS_CLEANUP_FD __attribute__((cleanup(os_closep), unused)) /* closed unused, too */
+
+#endif

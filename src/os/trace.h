@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_OS_TRACE_H
+#define DVS_OS_TRACE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,3 +66,5 @@ int trace_wait(pid_t tid, bool block, struct trace_stop *stop);
 /* Memory of a stopped or running task. All bytes or an error: -EFAULT for an unmapped part. */
 int trace_read(pid_t pid, uint64_t address, void *to, size_t bytes);
 int trace_write(pid_t pid, uint64_t address, const void *from, size_t bytes);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_WIRE_IMAGE_H
+#define DVS_WIRE_IMAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -367,3 +368,5 @@ bool image_thread_ok(const struct image_thread *thread);
 
 /* Whether [start, end) is a page-aligned, non-empty range a program can have. */
 bool image_range_ok(uint64_t start, uint64_t end);
+
+#endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#pragma once
+#ifndef DVS_MIGRATE_BLOB_LIST_H
+#define DVS_MIGRATE_BLOB_LIST_H
 
 /*
  * A list of system calls as the blob executes it inside another process:
@@ -52,4 +53,6 @@ _Static_assert(offsetof(struct call, expect) == CALL_EXPECT, "layout");
 extern const uint8_t blob_code[], blob_code_end[];
 /* A system call instruction inside it. */
 extern const uint8_t blob_syscall[];
+#endif
+
 #endif
