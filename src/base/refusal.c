@@ -10,18 +10,35 @@
 
 #include "base/refusal.h"
 
-int refusal_set(struct refusal *r, int error, const char *format, ...)
+int refusal_set_va(struct refusal *r, int error, const char *format, va_list args)
 {
-	va_list args;
-
+	error = result_checked(error);
 	if (!r || r->error)
 		return error;
 	r->error = error;
-	va_start(args, format);
 	if (vsnprintf(r->reason, sizeof(r->reason), format, args) < 0)
 		r->reason[0] = '\0';
+	return error;
+}
+
+int refusal_set_number(struct refusal *r, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	error = refusal_set_va(r, error, format, args);
 	va_end(args);
 	return error;
+}
+
+int refusal_set_errno(struct refusal *r, int number, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	number = refusal_set_va(r, result_of_errno(number), format, args);
+	va_end(args);
+	return number;
 }
 
 void refusal_clear(struct refusal *r)

@@ -43,19 +43,40 @@ const char *result_text(int result)
 	return row ? row->text : "failed with a number that has no name";
 }
 
+int result_checked(int result)
+{
+	return result_find(result) ? result : RESULT_EDVSGENERIC;
+}
+
 int result_of_errno(int number)
 {
 	static const struct {
 		int system, ours;
 	} pairs[] = {
-		{ ETIMEDOUT, 61 },    { EADDRINUSE, 58 },    { EADDRNOTAVAIL, 71 },
-		{ ECONNREFUSED, 59 }, { ECONNRESET, 60 },    { ENOTCONN, 64 },
-		{ EISCONN, 57 },      { ESHUTDOWN, 65 },     { EINPROGRESS, 70 },
-		{ EALREADY, 72 },     { EMSGSIZE, 73 },	     { ENOTSOCK, 74 },
-		{ ENOPROTOOPT, 75 },  { EPROTOTYPE, 69 },    { EPROTONOSUPPORT, 68 },
-		{ EAFNOSUPPORT, 67 }, { EHOSTUNREACH, 56 },  { ENETUNREACH, 56 },
-		{ ENOBUFS, 51 },      { EPROTO, 107 },	     { EBADMSG, 107 },
-		{ EOVERFLOW, 338 },   { EKEYREJECTED, 335 },
+		{ ENOMSG, RESULT_EDVSNOMSG },
+		{ ETIMEDOUT, RESULT_EDVSTIMEDOUT },
+		{ EADDRINUSE, RESULT_EDVSADDRINUSE },
+		{ EADDRNOTAVAIL, RESULT_EDVSADDRNOTAVAIL },
+		{ ECONNREFUSED, RESULT_EDVSCONNREFUSED },
+		{ ECONNRESET, RESULT_EDVSCONNRESET },
+		{ ENOTCONN, RESULT_EDVSNOTCONN },
+		{ EISCONN, RESULT_EDVSISCONN },
+		{ ESHUTDOWN, RESULT_EDVSSHUTDOWN },
+		{ EINPROGRESS, RESULT_EDVSINPROGRESS },
+		{ EALREADY, RESULT_EDVSALREADY },
+		{ EMSGSIZE, RESULT_EDVSMSGSIZE },
+		{ ENOTSOCK, RESULT_EDVSNOTSOCK },
+		{ ENOPROTOOPT, RESULT_EDVSNOPROTOOPT },
+		{ EPROTOTYPE, RESULT_EDVSPROTOTYPE },
+		{ EPROTONOSUPPORT, RESULT_EDVSPROTONOSUPPORT },
+		{ EAFNOSUPPORT, RESULT_EDVSAFNOSUPPORT },
+		{ EHOSTUNREACH, RESULT_EDVSDSTNOTRCH },
+		{ ENETUNREACH, RESULT_EDVSDSTNOTRCH },
+		{ ENOBUFS, RESULT_EDVSOUTOFBUFS },
+		{ EPROTO, RESULT_EDVSBADREQUEST },
+		{ EBADMSG, RESULT_EDVSBADREQUEST },
+		{ EOVERFLOW, RESULT_EDVSBADRANGE },
+		{ EKEYREJECTED, RESULT_EDVSPRIVILEGES },
 	};
 
 	if (number < 0)
@@ -65,6 +86,6 @@ int result_of_errno(int number)
 		return -number;
 	for (unsigned i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
 		if (pairs[i].system == number)
-			return -pairs[i].ours;
-	return -99;
+			return pairs[i].ours;
+	return RESULT_EDVSGENERIC;
 }

@@ -146,11 +146,27 @@
 	X(EDVSRESTARTSYS, 512, "interrupted, the call restarts")
 /* clang-format on */
 
+/*
+ * RESULT_EDVSNOENT and the others: the numbers as calls return them. A macro that pastes RESULT_ before its
+ * argument takes the literal name of one of these numbers and refuses everything else at compile time, above
+ * all a variable that holds an errno.
+ */
+#define RESULT_CONSTANT(name, number, text) RESULT_##name = -(number),
+enum result_constant {
+	RESULT_LIST(RESULT_CONSTANT)
+};
+
 /* "EDVSTIMEDOUT" for -61; "OK" for 0 and above; "EDVSGENERIC" for a number that is not one of ours. */
 const char *result_name(int result);
 
 /* What the number means, in a few words without a capital or a full stop. */
 const char *result_text(int result);
+
+/*
+ * For a number that is not a literal: itself if it is one of ours, else EDVSGENERIC. What a peer sent goes
+ * through this before it is used; an errno goes through result_of_errno().
+ */
+int result_checked(int result);
 
 /*
  * Errors of the system are numbers of their own: up to 40 they are ours as well, beyond that they mean something

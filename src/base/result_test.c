@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/result.h"
@@ -67,6 +69,76 @@ static void test_errno_is_another_space(void)
 	}
 }
 
+#define CHECK_CHECKED(name, number, text)               \
+	CHECK_EQ(result_checked(-(number)), -(number)); \
+	CHECK_EQ((int)RESULT_##name, name);
+
+static void test_checked(void)
+{
+	RESULT_LIST(CHECK_CHECKED)
+	CHECK_EQ(result_checked(0), EDVSGENERIC);
+	CHECK_EQ(result_checked(22), EDVSGENERIC);
+	CHECK_EQ(result_checked(-ECANCELED), EDVSGENERIC);
+	CHECK_EQ(result_checked(-100000), EDVSGENERIC);
+}
+
+/* An errno that has another name with us, because there is none of its own. */
+static const char *name_with_us(int number)
+{
+	switch (number) {
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return "EDVSDSTNOTRCH";
+	case ENOBUFS:
+		return "EDVSOUTOFBUFS";
+	case EPROTO:
+	case EBADMSG:
+		return "EDVSBADREQUEST";
+	case EOVERFLOW:
+		return "EDVSBADRANGE";
+	case EKEYREJECTED:
+		return "EDVSPRIVILEGES";
+	default:
+		return NULL;
+	}
+}
+
+#define NAME_ROW(name, number, text) #name,
+
+static bool is_name_of_ours(const char *name)
+{
+	static const char *const names[] = { RESULT_LIST(NAME_ROW) };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+/* Every errno of this system: EX becomes EDVSX where there is one, else what is listed above, else EDVSGENERIC. */
+static void test_every_errno(void)
+{
+	int named = 0;
+
+	for (int number = 1; number < 4096; number++) {
+		const char *system = strerrorname_np(number);
+		char expected[64];
+
+		if (!system) {
+			CHECK_EQ(result_of_errno(number), EDVSGENERIC);
+			continue;
+		}
+		named++;
+		snprintf(expected, sizeof(expected), "EDVS%s", system + 1);
+		if (!is_name_of_ours(expected))
+			snprintf(expected, sizeof(expected), "%s",
+				 name_with_us(number) ? name_with_us(number) : "EDVSGENERIC");
+		CHECK(!strcmp(result_name(result_of_errno(number)), expected));
+		CHECK_EQ(result_of_errno(-number), result_of_errno(number));
+	}
+	CHECK(named > 130);
+}
+
 int main(void)
 {
 	TEST(test_errno_is_another_space);
@@ -74,5 +146,7 @@ int main(void)
 	TEST(test_numbers_without_a_name);
 	TEST(test_table_agrees_with_public_header);
 	TEST(test_table_is_complete_and_in_order);
+	TEST(test_checked);
+	TEST(test_every_errno);
 	return test_end();
 }

@@ -207,8 +207,8 @@ int client_next(struct client *client, struct ctl_reply **replyp, const void **p
 	*payload = client->packet + sizeof(*reply);
 	*payload_bytes = reply->payload_bytes;
 	if (reply->packet == CTL_END && reply->error < 0)
-		return refusal_set(refusal, reply->error, "%.*s", CTL_SENTENCE - 1,
-				   reply->sentence);
+		return refusal_set_number(refusal, reply->error, "%.*s", CTL_SENTENCE - 1,
+					  reply->sentence);
 	return reply->packet;
 }
 

@@ -64,10 +64,10 @@ static void find_failure(const struct ctl_move *moves, size_t count, struct refu
 {
 	for (size_t i = 0; i < count; i++) {
 		if (moves[i].result != CTL_MOVE_COMMITTED)
-			refusal_set(refusal, moves[i].error < 0 ? moves[i].error : EDVSGENERIC,
-				    "endpoint %d of container %d stays on node %d: %.*s",
-				    moves[i].endpoint, moves[i].dcid, moves[i].from,
-				    CTL_SENTENCE - 1, moves[i].reason);
+			refusal_set_number(refusal, moves[i].error,
+					   "endpoint %d of container %d stays on node %d: %.*s",
+					   moves[i].endpoint, moves[i].dcid, moves[i].from,
+					   CTL_SENTENCE - 1, moves[i].reason);
 	}
 }
 

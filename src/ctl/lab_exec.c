@@ -29,8 +29,8 @@ static int become(const struct lab *lab, int id, char **argv, struct refusal *re
 	if (setenv("DVS_NODE", number, 1) < 0 || setenv(CTL_SOCKET_VARIABLE, path, 1) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	r = os_self_become(argv);
-	return refusal_set(refusal, r == -ENOENT ? EDVSNOENT : EDVSNOEXEC, "cannot run %s: %s",
-			   argv[0], strerror(-r));
+	return refusal_set_number(refusal, r == -ENOENT ? EDVSNOENT : EDVSNOEXEC,
+				  "cannot run %s: %s", argv[0], strerror(-r));
 }
 
 int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv)

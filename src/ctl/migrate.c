@@ -119,8 +119,8 @@ static int ask(int node, struct ctl_request *request, struct ctl_move *move,
 		};
 	}
 	if (r >= 0 && move->result != CTL_MOVE_COMMITTED)
-		r = refusal_set(refusal, move->error < 0 ? move->error : EDVSGENERIC, "%.*s",
-				CTL_SENTENCE - 1, move->reason);
+		r = refusal_set_number(refusal, move->error, "%.*s", CTL_SENTENCE - 1,
+				       move->reason);
 	if (r < 0 && !move->reason[0])
 		snprintf(move->reason, sizeof(move->reason), "%s", refusal->reason);
 	return r;

@@ -22,9 +22,9 @@ static int stream_take(struct stream *stream, const void *data, size_t bytes,
 			return refusal_set(refusal, EDVSPIPE,
 					   "standard output has no reader any more: detached");
 		if (r < 0)
-			return refusal_set(refusal, r == -ENOSPC ? EDVSNOSPC : EDVSIO,
-					   "standard output could not be written: %s",
-					   strerror(-r));
+			return refusal_set_number(refusal, r == -ENOSPC ? EDVSNOSPC : EDVSIO,
+						  "standard output could not be written: %s",
+						  strerror(-r));
 		return 0;
 	}
 	text = realloc(stream->text, stream->length + bytes + 1);

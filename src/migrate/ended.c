@@ -11,7 +11,7 @@ int ended_refuse(int dir, int result, const char *what, struct refusal *refusal)
 {
 	if (procdir_ended(dir))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	return refusal_set(refusal, result == -ENOMEM ? EDVSNOMEM : EDVSIO,
-			   "the %s of the process cannot be read: %s", what,
-			   strerror(result < 0 ? -result : EIO));
+	return refusal_set_number(refusal, result == -ENOMEM ? EDVSNOMEM : EDVSIO,
+				  "the %s of the process cannot be read: %s", what,
+				  strerror(result < 0 ? -result : EIO));
 }

@@ -367,8 +367,8 @@ int inventory_check_lack(const struct inventory *inventory, struct refusal *refu
 
 	if (!lack)
 		return 0;
-	return refusal_set(refusal, lack == -ENOMEM ? EDVSNOMEM : EDVSIO,
-			   "not all of the process can be looked at: %s", strerror(-lack));
+	return refusal_set_number(refusal, lack == -ENOMEM ? EDVSNOMEM : EDVSIO,
+				  "not all of the process can be looked at: %s", strerror(-lack));
 }
 
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,

@@ -54,10 +54,10 @@ static int send_run(struct sender *sender, uint64_t start, uint64_t end)
 		int result = read_pages(sender, start, pages + 1, bytes);
 
 		if (result)
-			return refusal_set(sender->refusal,
-					   result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
-					   "page %#llx of the process cannot be read: %s",
-					   (unsigned long long)start, strerror(-result));
+			return refusal_set_number(sender->refusal,
+						  result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
+						  "page %#llx of the process cannot be read: %s",
+						  (unsigned long long)start, strerror(-result));
 		writer_commit(sender->writer, sizeof(*pages) + bytes);
 		sender->page_count += count;
 		start += bytes;
@@ -237,8 +237,8 @@ int memory_receive(pid_t pid, uint64_t address, const void *pages, uint32_t coun
 
 	if (result == 0)
 		return 0;
-	return refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
-			   "page %#llx cannot be written on the target: %s",
-			   (unsigned long long)address,
-			   result == -ESRCH ? "the process shell has ended" : strerror(-result));
+	return refusal_set_number(
+		refusal, result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
+		"page %#llx cannot be written on the target: %s", (unsigned long long)address,
+		result == -ESRCH ? "the process shell has ended" : strerror(-result));
 }

@@ -54,9 +54,9 @@ int offer_write(const struct inventory *inventory, struct writer *writer, struct
 	int result = hash_vdso(inventory->pid, &inventory->maps, &offer.vdso_hash);
 
 	if (result < 0)
-		return refusal_set(refusal, result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
-				   "the process has no vdso, or it cannot be read: %s",
-				   strerror(-result));
+		return refusal_set_number(refusal, result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
+					  "the process has no vdso, or it cannot be read: %s",
+					  strerror(-result));
 	writer_put(writer, IMAGE_OFFER, &offer, sizeof(offer));
 	for (uint32_t i = 0; i < inventory->files.count; i++) {
 		const struct file *file = &inventory->files.file[i];

@@ -223,9 +223,9 @@ static int finish_transfers(struct migrate_source *source, struct refusal *refus
 			cut_short_finish(&source->threads.tracee[i], at, source->inventory.dir);
 
 		if (result)
-			return refusal_set(refusal,
-					   result == TRACEE_E_GONE ? EDVSSRCH : EDVSPROCSTS,
-					   "the process %s", tracee_result_text(result));
+			return refusal_set_number(refusal,
+						  result == TRACEE_E_GONE ? EDVSSRCH : EDVSPROCSTS,
+						  "the process %s", tracee_result_text(result));
 	}
 	return 0;
 }

@@ -200,8 +200,8 @@ static int fill(struct reader *reader, size_t wanted)
 
 static int refuse_link(struct refusal *refusal, int result)
 {
-	return refusal_set(refusal, result == -ETIMEDOUT ? EDVSTIMEDOUT : EDVSIO,
-			   "the source's stream ended early: %s", strerror(-result));
+	return refusal_set_number(refusal, result == -ETIMEDOUT ? EDVSTIMEDOUT : EDVSIO,
+				  "the source's stream ended early: %s", strerror(-result));
 }
 
 static int check_end(struct reader *reader, uint64_t hash, const void *payload,

@@ -170,29 +170,36 @@ void request_end(struct request *request, int64_t value, const void *payload, ui
 	request_free(request);
 }
 
-static void end_with_sentence(struct request *request, int error, const char *sentence)
+void request_refuse(struct request *request, const struct refusal *refusal)
 {
+	int error = result_checked(refusal->error);
 	struct ctl_reply reply = { .packet = CTL_END, .value = error, .error = error };
 
-	snprintf(reply.sentence, sizeof(reply.sentence), "%s", sentence);
+	snprintf(reply.sentence, sizeof(reply.sentence), "%s", refusal->reason);
 	send_packet(request, &reply, NULL, NULL);
 	request_free(request);
 }
 
-void request_fail(struct request *request, int error, const char *format, ...)
+void request_fail_number(struct request *request, int error, const char *format, ...)
 {
-	char sentence[CTL_SENTENCE];
+	struct refusal why = REFUSAL_NONE;
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(sentence, sizeof(sentence), format, ap);
+	refusal_set_va(&why, error, format, ap);
 	va_end(ap);
-	end_with_sentence(request, error, sentence);
+	request_refuse(request, &why);
 }
 
-void request_refuse(struct request *request, const struct refusal *refusal)
+void request_fail_errno(struct request *request, int number, const char *format, ...)
 {
-	end_with_sentence(request, refusal->error, refusal->reason);
+	struct refusal why = REFUSAL_NONE;
+	va_list ap;
+
+	va_start(ap, format);
+	refusal_set_va(&why, result_of_errno(number), format, ap);
+	va_end(ap);
+	request_refuse(request, &why);
 }
 
 void request_forward(struct request *request, int to)
@@ -480,6 +487,8 @@ static void on_packet(struct node *node, const struct request_wire *wire, const 
 	if (reply.payload_bytes != len - sizeof(reply))
 		return;
 	reply.fds = 0; /* none can come over a link, whatever it says */
+	if (reply.error)
+		reply.error = result_checked(reply.error);
 	request->answered = true;
 	if (reply.packet == CTL_DATA)
 		request->data_sent = (uint64_t)reply.value;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/result.h"
 #include "wire/ctl.h"
 
 struct node;
@@ -100,8 +101,14 @@ void request_data(struct request *request, const void *data, uint32_t bytes);
 /* Ends with a value, a payload and descriptors (only for a client of ours; not closed here). */
 void request_end(struct request *request, int64_t value, const void *payload, uint32_t bytes,
 		 const int *fds, int fds_count);
-/* Ends with an error and a sentence for people. */
-void request_fail(struct request *request, int error, const char *format, ...)
+/*
+ * Ends with an error and a sentence for people. name: the literal name of an EDVS number; see refusal_set().
+ * The two others take a number that was chosen before, and an errno.
+ */
+#define request_fail(request, name, ...) request_fail_number(request, RESULT_##name, __VA_ARGS__)
+void request_fail_number(struct request *request, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void request_fail_errno(struct request *request, int number, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void request_refuse(struct request *request, const struct refusal *refusal);
 /* Passes the whole request on; its answers come back to the same asker. */

@@ -65,8 +65,8 @@ int request_check_slot(struct request *request, int dcid, int p_nr, int error)
 	/* A number that would be the slot's in a later life: such numbers are given to nobody. */
 	if (node_slot_valid(dc, _ENDPOINT_P(p_nr)))
 		error = EDVSENDPOINT;
-	request_fail(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
-		     dc->nr_procs - 1, p_nr);
+	request_fail_number(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
+			    dc->nr_procs - 1, p_nr);
 	return -1;
 }
 
@@ -132,16 +132,17 @@ static void bind_failed(struct binding *binding, int code)
 	drop(binding->process);
 	free(binding);
 	if (code == EDVSSLOTUSED)
-		request_fail(request, code,
-			     "endpoint %d of DC %d is bound already, or stated to be on another "
-			     "node; choose a free one (dvs ps %d)",
-			     p_nr, dcid, dcid);
+		request_fail_number(
+			request, code,
+			"endpoint %d of DC %d is bound already, or stated to be on another "
+			"node; choose a free one (dvs ps %d)",
+			p_nr, dcid, dcid);
 	else if (code == EDVSNODCNODE)
-		request_fail(request, code, "node %d does not belong to DC %d",
-			     request->node->options.id, dcid);
+		request_fail_number(request, code, "node %d does not belong to DC %d",
+				    request->node->options.id, dcid);
 	else
-		request_fail(request, code, "endpoint %d of DC %d cannot be bound: %s", p_nr, dcid,
-			     order_why(request->node, code));
+		request_fail_number(request, code, "endpoint %d of DC %d cannot be bound: %s", p_nr,
+				    dcid, order_why(request->node, code));
 }
 
 static void orphan_unbound(struct node *node, void *ctx, const struct directory_result *result)
@@ -295,12 +296,14 @@ static void remote_done(struct node *node, void *ctx, const struct directory_res
 	struct request *request = ctx;
 
 	if (result->code == EDVSNOCONN || result->code == EDVSINPROGRESS)
-		request_fail(request, result->code, "endpoint %d of DC %d: %s",
-			     request->head.endpoint, request->head.dcid,
-			     order_why(node, result->code));
+		request_fail_number(request, result->code, "endpoint %d of DC %d: %s",
+				    request->head.endpoint, request->head.dcid,
+				    order_why(node, result->code));
 	else if (result->code < 0)
-		request_fail(request, result->code, "endpoint %d of DC %d is not one of node %d",
-			     request->head.endpoint, request->head.dcid, request->head.nodeid);
+		request_fail_number(request, result->code,
+				    "endpoint %d of DC %d is not one of node %d",
+				    request->head.endpoint, request->head.dcid,
+				    request->head.nodeid);
 	else
 		request_end(request, request->head.endpoint, NULL, 0, NULL, 0);
 }

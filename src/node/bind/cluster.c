@@ -41,8 +41,8 @@ static void changed(struct node *node, void *ctx, const struct directory_result 
 	struct request *request = ctx;
 
 	if (result->code < 0)
-		request_fail(request, result->code, "DC %d was not changed: %s", request->head.dcid,
-			     why(node, result->code));
+		request_fail_number(request, result->code, "DC %d was not changed: %s",
+				    request->head.dcid, why(node, result->code));
 	else
 		request_end(request, request->head.call == CTL_DCINIT ? node->options.id : 0, NULL,
 			    0, NULL, 0);
@@ -196,8 +196,8 @@ static struct process *local_target(struct request *request, int self)
 		error = EDVSRMTPROC;
 	if (!error)
 		return process;
-	request_fail(request, error, "endpoint %d of DC %d: %s", request->head.endpoint, dcid,
-		     result_text(error));
+	request_fail_number(request, error, "endpoint %d of DC %d: %s", request->head.endpoint,
+			    dcid, result_text(error));
 	return NULL;
 }
 

@@ -76,9 +76,9 @@ static void hand_done(struct node *node, void *ctx, const struct directory_resul
 	if (result->code < 0) {
 		if (process)
 			process_free(process);
-		request_fail(request, result->code, "endpoint %d of DC %d: %s",
-			     request->head.endpoint, request->head.dcid,
-			     why(node, request->head.cmd, result->code));
+		request_fail_number(request, result->code, "endpoint %d of DC %d: %s",
+				    request->head.endpoint, request->head.dcid,
+				    why(node, request->head.cmd, result->code));
 		return;
 	}
 	if (process)

@@ -224,9 +224,8 @@ static int spawn(struct run *run)
 	}
 	free(args.argv);
 	if (r < 0)
-		refusal_set(&run->why, result_of_errno(r),
-			    "the command could not be started on node %d: %s", node->options.id,
-			    strerror(-r));
+		refusal_set_errno(&run->why, r, "the command could not be started on node %d: %s",
+				  node->options.id, strerror(-r));
 	return r;
 }
 
@@ -358,9 +357,10 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 	}
 	if (result->code < 0) {
 		kill_held(process);
-		refusal_set(&run->why, result->code, "endpoint %d of DC %d cannot be bound: %s",
-			    request->head.endpoint, request->head.dcid,
-			    order_why(node, result->code));
+		refusal_set_number(&run->why, result->code,
+				   "endpoint %d of DC %d cannot be bound: %s",
+				   request->head.endpoint, request->head.dcid,
+				   order_why(node, result->code));
 		run_refuse(run);
 		return;
 	}
@@ -474,8 +474,10 @@ static int check_slot(struct request *request, int p_nr)
 	const struct directory_dc *dc;
 
 	if (dcid < 0 || dcid >= SHM_DCS || !node->directory.dc[dcid].running) {
-		request_fail(request, dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
-			     "DC %d is not running; create it with: dvs dc create %d", dcid, dcid);
+		request_fail_number(request,
+				    dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
+				    "DC %d is not running; create it with: dvs dc create %d", dcid,
+				    dcid);
 		return -1;
 	}
 	dc = &node->directory.dc[dcid];

@@ -85,9 +85,9 @@ static void signal_here(struct request *request, const struct directory_endpoint
 	}
 	r = send_signal(request, process);
 	if (r < 0 && r != -ESRCH) {
-		request_fail(request, result_of_errno(r),
-			     "the signal could not be sent to endpoint %d of DC %d: %s", p_nr, dcid,
-			     strerror(-r));
+		request_fail_errno(request, r,
+				   "the signal could not be sent to endpoint %d of DC %d: %s", p_nr,
+				   dcid, strerror(-r));
 		return;
 	}
 	send_row(request, process);

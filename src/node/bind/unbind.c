@@ -23,9 +23,10 @@ static void unbind_done(struct node *node, void *ctx, const struct directory_res
 	struct request *request = ctx;
 
 	if (result->code < 0)
-		request_fail(request, result->code, "endpoint %d of DC %d cannot be unbound: %s",
-			     request->head.endpoint, request->head.dcid,
-			     order_why(node, result->code));
+		request_fail_number(request, result->code,
+				    "endpoint %d of DC %d cannot be unbound: %s",
+				    request->head.endpoint, request->head.dcid,
+				    order_why(node, result->code));
 	else
 		request_end(request, 0, NULL, 0, NULL, 0);
 }

@@ -54,9 +54,10 @@ void copy_finish(struct copy_task *task, int code)
 	}
 	os_source_free(task->timer);
 	if (code < 0)
-		request_fail(task->request, code, "%llu bytes from endpoint %d to endpoint %d: %s",
-			     (unsigned long long)task->bytes, _ENDPOINT_P(task->endpoint[0]),
-			     _ENDPOINT_P(task->endpoint[1]), result_text(code));
+		request_fail_number(task->request, code,
+				    "%llu bytes from endpoint %d to endpoint %d: %s",
+				    (unsigned long long)task->bytes, _ENDPOINT_P(task->endpoint[0]),
+				    _ENDPOINT_P(task->endpoint[1]), result_text(code));
 	else
 		request_end(task->request, 0, NULL, 0, NULL, 0);
 	free(task->buf);
@@ -294,7 +295,7 @@ void copy_start(struct request *request)
 	if ((code == EDVSSRCDIED || code == EDVSDSTDIED) && order_catch_up(request, copy_start))
 		return;
 	if (code < 0) {
-		request_fail(request, code, "the copy is refused: %s", result_text(code));
+		request_fail_number(request, code, "the copy is refused: %s", result_text(code));
 		return;
 	}
 	task = task_new(request, caller);

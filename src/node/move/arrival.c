@@ -422,8 +422,8 @@ static void carry_out(struct arrival *a, const struct plan_effect *effect)
 		do_load(a);
 		break;
 	case PLAN_DO_SAY_REFUSED:
-		refusal_set(&a->refusal, effect->code, "the target gave up: %s",
-			    result_text(effect->code));
+		refusal_set_number(&a->refusal, effect->code, "the target gave up: %s",
+				   result_text(effect->code));
 		say(a);
 		break;
 	case PLAN_DO_SAY_READY:

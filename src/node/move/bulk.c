@@ -121,6 +121,6 @@ int bulk_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refu
 	verdict->reason[sizeof(verdict->reason) - 1] = 0;
 	if (!verdict->error)
 		return 0;
-	refusal_set(refusal, verdict->error, "%s", verdict->reason);
+	refusal_set_number(refusal, verdict->error, "%s", verdict->reason);
 	return -ECANCELED;
 }

@@ -83,8 +83,8 @@ static void decided(struct node *node, void *ctx, const struct directory_result 
 	if (asked.outcome == PLAN_START_APPLIED && result->code == 0)
 		d->move = result->move;
 	if (result->code < 0)
-		refusal_set(&d->refusal, result->code, "the cluster refused a step: %s",
-			    order_why(d->node, result->code));
+		refusal_set_number(&d->refusal, result->code, "the cluster refused a step: %s",
+				   order_why(d->node, result->code));
 	mailbox_post(&d->mailbox, asked.outcome, result->code, d->move);
 }
 
@@ -171,10 +171,11 @@ static void report(struct departure *d, const struct plan_effect *effect)
 				    "the move was cancelled; the process goes on on node %d",
 				    d->node->options.id);
 		}
-		refusal_set(&d->refusal, effect->code ? effect->code : EDVSGENERIC,
-			    "the migration was given up: %s; %s", result_text(effect->code),
-			    effect->result == PLAN_LOST ? "the endpoint is not bound any more"
-							: "the process goes on where it was");
+		refusal_set_number(&d->refusal, effect->code, "the migration was given up: %s; %s",
+				   result_text(effect->code),
+				   effect->result == PLAN_LOST
+					   ? "the endpoint is not bound any more"
+					   : "the process goes on where it was");
 	}
 	node_lock(d->node);
 	answer(d);

@@ -83,8 +83,8 @@ static bool dc_exists(struct request *request)
 
 	if (dcid == -1 || (dcid >= 0 && dcid < SHM_DCS && wanted_dc(request, dcid)))
 		return true;
-	request_fail(request, dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
-		     "DC %d is not running; `dvs dc` lists the ones that are", dcid);
+	request_fail_number(request, dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
+			    "DC %d is not running; `dvs dc` lists the ones that are", dcid);
 	return false;
 }
 

@@ -131,26 +131,24 @@ struct init_ask *init_ask_shell(int vpid, const char *path)
 int init_ask_explain(const struct init_ask *ask, pid_t pid, int dcid, int error,
 		     const struct init_reply *reply, struct refusal *why)
 {
-	int result = result_of_errno(error);
-
 	if (!reply && error == -ETIMEDOUT)
-		return refusal_set(
-			why, result,
+		return refusal_set_errno(
+			why, error,
 			"cannot %s: process %d, the init of DC %d on this node, has not "
 			"answered for %d ms: if it is stopped, let it go on (kill -CONT %d)",
 			ask->what, pid, dcid, DC_INIT_TIMEOUT_MS, pid);
 	if (!reply && error == -ECONNRESET)
-		return refusal_set(
-			why, result,
+		return refusal_set_errno(
+			why, error,
 			"cannot %s: the init of DC %d on this node has ended: try again if "
 			"the DC is still there (dvs dc list)",
 			ask->what, dcid);
 	if (ask->request.call == INIT_GO)
-		return refusal_set(why, result,
-				   "could not %s: %s: check the command's name and rights",
-				   os_spawn_step_text(OS_SPAWN_EXECUTE), strerror(-error));
-	return refusal_set(why, result, "cannot %s: could not %s: %s", ask->what,
-			   os_spawn_step_text(reply ? (enum os_spawn_step)reply->step
-						    : OS_SPAWN_NONE),
-			   strerror(-error));
+		return refusal_set_errno(why, error,
+					 "could not %s: %s: check the command's name and rights",
+					 os_spawn_step_text(OS_SPAWN_EXECUTE), strerror(-error));
+	return refusal_set_errno(why, error, "cannot %s: could not %s: %s", ask->what,
+				 os_spawn_step_text(reply ? (enum os_spawn_step)reply->step
+							  : OS_SPAWN_NONE),
+				 strerror(-error));
 }
