@@ -13,7 +13,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check bench lint format asan ubsan tsan clang models fuzz killed install clean help
+.PHONY: all setup demo check bench lint measure format asan ubsan tsan clang models fuzz killed install clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -45,6 +45,7 @@ help:
 	@echo 'make check      all tests: unit, lint, and the scenarios in a lab of nodes (root)'
 	@echo 'make bench      measure; results in build/bench/results.json (root)'
 	@echo 'make lint       only the style and layer checks'
+	@echo 'make measure    count calls, assertions, tests and the like; LIST=1 shows what was counted'
 	@echo 'make format     put every C file into the agreed form'
 	@echo 'make asan       unit tests under the address sanitizer; also: ubsan, tsan'
 	@echo 'make clang      compile with clang and run the unit tests'
@@ -69,6 +70,10 @@ bench: setup-run+bench all
 
 lint: setup-check all
 	@scripts/lint --build $(BUILD)
+
+# What can be counted about the form of the tree; LIST=1 shows what was counted.
+measure: all
+	@scripts/measure $(if $(LIST),--list) $(BUILD)
 
 format: setup-check
 	@git ls-files '*.c' '*.h' | xargs -r $$(command -v clang-format-14 || echo clang-format) -i
