@@ -117,7 +117,7 @@ static int run(int argc, char **argv)
 	char why[96];
 
 	if (argc > 1 && !strcmp(argv[1], LAB_SWITCH_ARGUMENT))
-		return labnode_switch_main(argc, argv);
+		return lab_switch_main(argc, argv);
 	if (verb) {
 		verb_set_program(name, NULL);
 		return verb_run_row(verb, node, argc - 1, argv + 1);

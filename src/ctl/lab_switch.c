@@ -38,7 +38,7 @@ static int live(struct os_loop *loop, int ready_fd)
 	return r;
 }
 
-int labnode_switch_main(int argc, char **argv)
+int lab_switch_main(int argc, char **argv)
 {
 	struct os_loop *loop = NULL;
 	int ready_fd, r;

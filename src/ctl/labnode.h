@@ -20,7 +20,7 @@ int labnode_start_switch(struct lab *lab, struct refusal *refusal);
 
 /* The switch itself, see lab_switch.c: its words, and its exit status. */
 #define LAB_SWITCH_ARGUMENT "--lab-switch"
-int labnode_switch_main(int argc, char **argv);
+int lab_switch_main(int argc, char **argv);
 
 /*
  * Starts the nodes of the bit map in a running switch, waits until each is a member and all see all,
