@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/node.h"
+#include "node/effects.h"
+#include "node/state/life.h"
+#include "node/bind/binding.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,9 +23,11 @@
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
 #include "node/restart/restart.h"
-#include "node/ask/server.h"
+#include "node/ask/door.h"
 #include "node/copy/stream.h"
 #include "node/bind/waits.h"
+#include "node/calls.h"
+#include "node/move/departure.h"
 #include "node/watch.h"
 #include "os/futex.h"
 #include "os/log.h"
@@ -32,33 +37,9 @@
 
 #define ORDER_LATE_US 50000
 
-const struct directory_endpoint *node_endpoint(const struct node *node, int dcid, int p_nr)
-{
-	return directory_endpoint(&node->directory, dcid, p_nr);
-}
-
-bool node_stated_elsewhere(const struct node *node, const struct directory_endpoint *ep)
-{
-	return ep->stated && ep->node != node->options.id;
-}
-
-int node_locate(const struct node *node, int dcid, int endpoint)
-{
-	int p_nr = _ENDPOINT_P(endpoint);
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
-	struct process *process;
-
-	if (!ep || !ep->bound || directory_endpoint_number(ep, p_nr) != endpoint)
-		return PROXY_GONE;
-	if (ep->node != node->options.id)
-		return ep->moving ? PROXY_HELD : ep->node;
-	process = process_find((struct node *)node, dcid, p_nr);
-	return process && process->state != PROCESS_LEAVING ? PROXY_HERE : PROXY_HELD;
-}
-
 static int locate(void *ctx, int dcid, int endpoint)
 {
-	return node_locate(ctx, dcid, endpoint);
+	return binding_locate(ctx, dcid, endpoint);
 }
 
 static uint32_t dc_generation(void *ctx, int dcid)
@@ -78,6 +59,13 @@ static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
 		request_on_message(ctx, from, kind, bytes, len);
 }
 
+static void on_cancel(struct node *node, int from, uint64_t id)
+{
+	for (struct process *p = node->processes; p; p = process_next(p))
+		process_cancel_request(p, from, id);
+	departure_cancel_remote(node, from, id);
+}
+
 static void on_link(void *ctx, int peer, int up)
 {
 	struct node *node = ctx;
@@ -86,7 +74,7 @@ static void on_link(void *ctx, int peer, int up)
 	if (up)
 		reattach_on_link(node, peer);
 	else
-		request_on_node_down(node, peer, false);
+		effects_node_down(node, peer, false);
 	copy_on_link(node, peer);
 	if (up)
 		adoption_on_link(node);
@@ -114,7 +102,7 @@ static void hear_group(void *ctx)
 	node->group_source = os_source_free(node->group_source);
 	if (r == -ESTALE) { /* I5: for the others its processes have ended */
 		os_log(OS_LOG_ERROR, "the group goes on without this node");
-		node_fail(node);
+		life_fail(node);
 		return;
 	}
 	os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");
@@ -136,15 +124,15 @@ static void on_group(void *ctx, int fd, int events)
 
 static void stop_signal(void *ctx)
 {
-	node_stop(ctx);
+	life_stop(ctx);
 }
 
 /* The parts that a successor has from its predecessor, and others make. */
 static int start_group(struct node *node, struct adoption *from)
 {
 	const struct node_options *options = &node->options;
-	struct group_callbacks callbacks = { .restore = order_restore,
-					     .deliver = order_deliver,
+	struct group_callbacks callbacks = { .restore = effects_restore,
+					     .deliver = effects_deliver,
 					     .snapshot = order_snapshot,
 					     .quorum = order_quorum,
 					     .ctx = node };
@@ -179,10 +167,10 @@ static int start_doors(struct node *node, struct adoption *from)
 			    options->port, from ? from->head.link_fd : -1, &callbacks);
 
 	if (r < 0 || !from)
-		return r < 0 ? r : server_new(node, options->socket_path, &node->server);
+		return r < 0 ? r : door_new(node, options->socket_path, &node->door);
 	fds[0] = from->head.control_fd;
 	fds[1] = from->head.path_fd;
-	return server_adopt(node, options->socket_path, fds, &node->server);
+	return door_adopt(node, options->socket_path, fds, &node->door);
 }
 
 static int start_parts(struct node *node, struct adoption *from)
@@ -253,47 +241,8 @@ static int start_as_successor(struct node *node)
 int node_start(struct node *node, const struct node_options *options)
 {
 	node->options = *options;
+	node->requests = (struct requests){ .dispatch = calls_dispatch, .on_cancel = on_cancel };
 	return options->adopt_fd >= 0 ? start_as_successor(node) : start(node, NULL);
-}
-
-void node_joined(struct node *node)
-{
-	uint8_t ready = 1;
-
-	os_log(OS_LOG_INFO, "node %d is a member", node->options.id);
-	if (node->options.ready_fd < 0 || node->ready_told)
-		return;
-	node->ready_told = true;
-	if (os_write_full(node->options.ready_fd, &ready, sizeof(ready), 0) < 0)
-		os_log(OS_LOG_WARN, "nobody waits for the daemon to be ready");
-	node->options.ready_fd = os_close(node->options.ready_fd);
-}
-
-void node_link_up(struct node *node, int id)
-{
-	const struct directory_node *entry = &node->directory.node[id];
-	const struct link_life life = { entry->incarnation, entry->secret };
-
-	proxy_node_up(node->proxy, id, entry->address, &life);
-}
-
-void node_dc_removed(struct node *node, int dcid)
-{
-	ended_forget_dc(node, dcid);
-	node_drop_init(node, dcid);
-}
-
-void node_fail(struct node *node)
-{
-	os_log(OS_LOG_ERROR, "node %d cannot go on", node->options.id);
-	node->failed = true;
-	node_stop(node);
-}
-
-void node_stop(struct node *node)
-{
-	node->stopping = true;
-	os_loop_stop(node->loop);
 }
 
 static void stop_bell(struct node *node)
@@ -331,7 +280,7 @@ int node_run(struct node *node)
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		if (node->init[dcid])
 			node_drop_init(node, dcid);
-	node->server = server_free(node->server);
+	node->door = door_free(node->door);
 	node_unlock(node);
 	dc_init_settle(DC_INIT_TIMEOUT_MS);
 	cgroup_close(node);

@@ -10,9 +10,9 @@
  * protects everything below and is held by whoever runs node code: the loop takes it around each
  * callback, the others take it by name. It is never held while waiting: see os/lock.h.
  *
- *	programs, dvs --> server --> request --> handler table --> answer (now or later)
- *	                                            |
- *	                           order_propose() --> group --> order_deliver() --> effects
+ *	programs, dvs --> ask/door --> ask/request --> calls --> handler --> answer (now or later)
+ *	                                                            |
+ *	                                      state/order --> group --> effects
  */
 
 #include <pthread.h>
@@ -22,6 +22,7 @@
 #include "core/attention.h"
 #include "core/directory.h"
 #include "group/group.h"
+#include "node/ask/request.h"
 #include "pages/exchange.h"
 #include "os/lock.h"
 #include "os/loop.h"
@@ -41,7 +42,7 @@ struct streams;
 struct parts;
 struct dc_init;
 struct dc_init_place;
-struct server;
+struct door;
 struct restart;
 struct homecoming;
 
@@ -78,7 +79,8 @@ struct node {
 	bool failed;
 	_Atomic bool bell_stop;
 	bool ready_told;
-	struct server *server;
+	struct door *door;
+	struct requests requests;
 	struct request
 		*clients; /* requests of programs and commands on this machine, read or not */
 	struct request
@@ -123,17 +125,24 @@ static inline void node_unlock(struct node *node)
 }
 
 /* The directory's entry, or NULL when out of range; may be unbound. */
-const struct directory_endpoint *node_endpoint(const struct node *node, int dcid, int p_nr);
+static inline const struct directory_endpoint *node_endpoint(const struct node *node, int dcid,
+							     int p_nr)
+{
+	return directory_endpoint(&node->directory, dcid, p_nr);
+}
+
 /* Nobody is bound, and an RMT_BIND says that somebody will be, on another node (core/directory.h). */
-bool node_stated_elsewhere(const struct node *node, const struct directory_endpoint *ep);
+static inline bool node_stated_elsewhere(const struct node *node,
+					 const struct directory_endpoint *ep)
+{
+	return ep->stated && ep->node != node->options.id;
+}
+
 /* Whether a DC has this slot. */
 static inline bool node_slot_valid(const struct directory_dc *dc, int p_nr)
 {
 	return p_nr >= -dc->nr_tasks && p_nr < dc->nr_procs;
 }
-/* Where an endpoint is, in the words of proxy.h. */
-int node_locate(const struct node *node, int dcid, int endpoint);
-
 /* Fills the rights of a bound task in its status page: call bits, system process or not. */
 void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page *page);
 /* The DC's pid namespace on this node, node->init[dcid], made at first need; run.c. 0 or negative errno. */
@@ -142,18 +151,8 @@ int node_start_init(struct node *node, int dcid);
 int node_adopt_init(struct node *node, int dcid, const struct dc_init_place *place);
 /* Ends it and everything in it; see dc_init_free(). */
 void node_drop_init(struct node *node, int dcid);
-/* A DC is gone: end its processes here and its pid namespace. */
-void node_dc_removed(struct node *node, int dcid);
-/* A node is up, as the directory says: its link, or the life of this node itself. */
-void node_link_up(struct node *node, int id);
-/* This node's own join was delivered: open for business. */
-void node_joined(struct node *node);
-/* Something that cannot be mended: log and stop in good order. */
-void node_fail(struct node *node);
-
 int node_start(struct node *node, const struct node_options *options);
 int node_run(struct node *node);
-void node_stop(struct node *node);
 
 /* Kinds of node messages on a link (proxy_message). */
 enum node_message {

@@ -145,7 +145,7 @@ static void ask_again(struct request *request)
 	const struct directory_endpoint *ep = endpoint_of(request);
 
 	if (!reattach_possible(request))
-		request_dispatch(request);
+		request->node->requests.dispatch(request);
 	else if (ep && ep->bound && ep->generation == request->forward_id)
 		request_move(request, ep->node);
 	else

@@ -8,11 +8,8 @@
 #include <string.h>
 
 #include "base/refusal.h"
-#include "node/task/children.h"
-#include "node/move/departure.h"
 #include "node/node.h"
 #include "node/ask/outbox.h"
-#include "node/task/process.h"
 #include "node/ask/reattach.h"
 #include "node/ask/share.h"
 #include "os/clock.h"
@@ -67,7 +64,8 @@ static void client_unlink(struct request *request)
 
 static void request_free(struct request *request)
 {
-	children_end(request);
+	if (request->freed)
+		request->freed(request);
 	client_unlink(request);
 	os_source_free(request->source);
 	if (request->fd >= 0 && request->outbox)
@@ -249,7 +247,7 @@ void request_move(struct request *request, int to)
 	request->keeper = NULL;
 	request->cancelled = NULL;
 	if (to == request->node->options.id)
-		request_dispatch(request);
+		request->node->requests.dispatch(request);
 	else
 		request_forward(request, to);
 }
@@ -332,7 +330,7 @@ static void on_client(void *ctx, int fd, int events)
 			     CTL_VERSION);
 		return;
 	}
-	request_dispatch(request);
+	request->node->requests.dispatch(request);
 }
 
 /* The oldest that has said nothing: of a user, or of anybody (-1), of root only if there is no other. */
@@ -470,7 +468,7 @@ static void on_remote_request(struct node *node, int from, const struct request_
 			"node %d speaks another control protocol: install the same release there",
 			from);
 	else
-		request_dispatch(request);
+		request->node->requests.dispatch(request);
 }
 
 static void on_packet(struct node *node, const struct request_wire *wire, const uint8_t *bytes,
@@ -505,13 +503,6 @@ static void on_packet(struct node *node, const struct request_wire *wire, const 
 		request_free(request);
 }
 
-static void on_cancel(struct node *node, int from, uint64_t id)
-{
-	for (struct process *p = node->processes; p; p = process_next(p))
-		process_cancel_request(p, from, id);
-	departure_cancel_remote(node, from, id);
-}
-
 void request_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
 			uint32_t len)
 {
@@ -527,7 +518,7 @@ void request_on_message(struct node *node, int from, uint16_t kind, const uint8_
 	else if (kind == NODE_MESSAGE_PACKET)
 		on_packet(node, &wire, bytes, len);
 	else
-		on_cancel(node, from, wire.id);
+		node->requests.on_cancel(node, from, wire.id);
 }
 
 void request_on_node_down(struct node *node, int down, bool left)
@@ -538,8 +529,6 @@ void request_on_node_down(struct node *node, int down, bool left)
 	node->restarting &= ~(1u << down);
 	if (left)
 		reattach_on_left(node, down);
-	for (struct process *p = node->processes; p; p = process_next(p))
-		process_drop_followers(p, down);
 	while (*link) {
 		struct request *request = *link;
 

@@ -18,11 +18,20 @@
 #include "wire/ctl.h"
 
 struct node;
+struct request;
 struct os_peer;
 struct os_source;
 struct look;
 struct outbox;
 struct refusal;
+
+/* The part of struct node. */
+struct requests {
+	/* Checks a request and has it handled; set by node/calls.h. */
+	void (*dispatch)(struct request *request);
+	/* Another node gives up what it asked for under this number. */
+	void (*on_cancel)(struct node *node, int from, uint64_t id);
+};
 
 struct request {
 	struct node *node;
@@ -56,10 +65,11 @@ struct request {
 	/* asker of a move when it is this node itself: gets the report instead of the packets */
 	void (*moved)(struct request *request, const struct ctl_move *report);
 	void (*again)(
-		struct request *request); /* set once order_catch_up() has been asked for it */
+		struct request *request); /* set once caller_catch_up() has been asked for it */
 	pid_t named;	       /* the task that it names, once searched for: see named.h */
 	struct look *children; /* for its rows: see children.h */
-	void *keeper;	       /* of the part that keeps the request */
+	void (*freed)(struct request *request); /* last of all: what belongs to it elsewhere */
+	void *keeper;				/* of the part that keeps the request */
 	struct request *next_kept;
 };
 
@@ -121,8 +131,5 @@ void request_on_message(struct node *node, int from, uint16_t kind, const uint8_
 			uint32_t len);
 /* The link to a node broke, or (left) the node is no member any more: what it was asked is over. */
 void request_on_node_down(struct node *node, int down, bool left);
-
-/* The table of calls, handlers.c. */
-void request_dispatch(struct request *request);
 
 #endif

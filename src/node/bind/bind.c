@@ -6,9 +6,10 @@
 #include "base/refusal.h"
 #include "dvk.h"
 #include "node/bind/backup.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/ask/named.h"
 #include "node/node.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
@@ -22,69 +23,6 @@
  * exists when the order has delivered it; the pages are handed out with the answer.
  */
 
-struct process *caller_binding(struct request *request)
-{
-	struct process *p;
-
-	if (request->fd < 0)
-		return NULL;
-	p = process_find_pid(request->node, request->pid, named_caller(request));
-	return p && p->status ? p : NULL;
-}
-
-struct process *caller_process(struct request *request)
-{
-	struct process *p = caller_binding(request);
-
-	return p && !p->backup ? p : NULL;
-}
-
-int request_check_dc(struct request *request, int dcid, void (*handler)(struct request *))
-{
-	if (dcid < 0 || dcid >= SHM_DCS) {
-		request_fail(request, EDVSBADDCID, "there is no DC %d: DC numbers are 0 to %d",
-			     dcid, SHM_DCS - 1);
-		return -1;
-	}
-	if (!request->node->directory.dc[dcid].running) {
-		if (handler && order_catch_up(request, handler))
-			return -1;
-		request_fail(request, EDVSDCNOTRUN,
-			     "DC %d is not running; create it with: dvs dc create %d", dcid, dcid);
-		return -1;
-	}
-	return 0;
-}
-
-int request_check_slot(struct request *request, int dcid, int p_nr, int error)
-{
-	const struct directory_dc *dc = &request->node->directory.dc[dcid];
-
-	if (node_slot_valid(dc, p_nr))
-		return 0;
-	/* A number that would be the slot's in a later life: such numbers are given to nobody. */
-	if (node_slot_valid(dc, _ENDPOINT_P(p_nr)))
-		error = EDVSENDPOINT;
-	request_fail_number(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
-			    dc->nr_procs - 1, p_nr);
-	return -1;
-}
-
-void request_end_with_pages(struct request *request, int64_t value, struct process *process)
-{
-	struct node *node = request->node;
-	struct exchange_bell *bell;
-	int fds[3] = { exchange_node_bell_fd(node->exchange) };
-	int count = 1;
-
-	if (process && process->status &&
-	    exchange_bell(node->exchange, process->dcid, process->p_nr, &bell) == 0) {
-		fds[count++] = bell->fd;
-		fds[count++] = process->status->fd;
-	}
-	request_end(request, value, NULL, 0, fds, count);
-}
-
 void handle_hello(struct request *request)
 {
 	struct process *p = caller_binding(request);
@@ -92,7 +30,7 @@ void handle_hello(struct request *request)
 	/* A thread that asks for itself is not told what it borrows: that is asked for as a process. */
 	if (request->head.tid && p && p->lpid != named_caller(request))
 		p = NULL;
-	request_end_with_pages(request, request->node->options.id, p);
+	caller_end_with_pages(request, request->node->options.id, p);
 }
 
 /* A binding on its way through the order. */
@@ -197,7 +135,7 @@ static void bind_done(struct node *node, void *ctx, const struct directory_resul
 		return; /* the entry stays: its exit unbinds it */
 	}
 	if (request->pid == process->tgid && caller_binding(request) == process)
-		request_end_with_pages(request, process->p_nr, process);
+		caller_end_with_pages(request, process->p_nr, process);
 	else
 		request_end(request, process->p_nr, NULL, 0, NULL, 0);
 }
@@ -231,8 +169,8 @@ static int bind_check(struct request *request, int p_nr)
 		request_fail(request, EDVSBINDTYPE, "%d is no kind of bind", cmd);
 		return -1;
 	}
-	if (request_check_dc(request, dcid, handle_bind) < 0 ||
-	    request_check_slot(request, dcid, p_nr, EDVSBADDCID) < 0)
+	if (caller_check_dc(request, dcid, handle_bind) < 0 ||
+	    caller_check_slot(request, dcid, p_nr, EDVSBADDCID) < 0)
 		return -1;
 	dc = &node->directory.dc[dcid];
 	if (!(dc->nodes >> node->options.id & 1) ||
@@ -337,7 +275,7 @@ static void bind_backup(struct request *request, struct process *process)
 		return;
 	}
 	if (request->pid == process->tgid && caller_binding(request) == process)
-		request_end_with_pages(request, process->p_nr, process);
+		caller_end_with_pages(request, process->p_nr, process);
 	else
 		request_end(request, process->p_nr, NULL, 0, NULL, 0);
 }
@@ -389,7 +327,7 @@ void handle_bind(struct request *request)
 	pid_t tgid = -1, tid = -1;
 	int vpid = -1, r;
 
-	if (is_doubtful(request, p_nr) && order_catch_up(request, handle_bind))
+	if (is_doubtful(request, p_nr) && caller_catch_up(request, handle_bind))
 		return;
 	if (bind_check(request, p_nr) < 0)
 		return;
@@ -445,7 +383,7 @@ void handle_channel(struct request *request)
 		request_fail(request, EDVSNOTBIND, "the caller is not bound");
 		return;
 	}
-	if (request_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
+	if (caller_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
 		return;
 	if (p_nr == caller->p_nr) {
 		request_fail(request, EDVSENDPOINT, "endpoint %d is the caller", p_nr);
@@ -464,7 +402,7 @@ void handle_channel(struct request *request)
 		return;
 	}
 	if (!ep->bound) {
-		if (order_catch_up(request, handle_channel))
+		if (caller_catch_up(request, handle_channel))
 			return;
 		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound", p_nr);
 		return;

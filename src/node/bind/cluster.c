@@ -4,8 +4,10 @@
 
 #include "base/result.h"
 #include "dvk.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/node.h"
+#include "node/state/life.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
@@ -161,7 +163,7 @@ void handle_shutdown(struct request *request)
 	if (!may_change(request))
 		return;
 	request_end(request, 0, NULL, 0, NULL, 0);
-	node_stop(node);
+	life_stop(node);
 }
 
 /*
@@ -177,8 +179,8 @@ static struct process *local_target(struct request *request, int self)
 	struct process *process;
 	int error = 0;
 
-	if (request_check_dc(request, dcid, NULL) < 0 ||
-	    request_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
+	if (caller_check_dc(request, dcid, NULL) < 0 ||
+	    caller_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
 		return NULL;
 	ep = node_endpoint(node, dcid, p_nr);
 	process = process_find(node, dcid, p_nr);

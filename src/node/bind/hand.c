@@ -7,9 +7,10 @@
 #include "base/result.h"
 #include "dvk.h"
 #include "node/bind/backup.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/ask/named.h"
 #include "node/node.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
@@ -158,9 +159,9 @@ static int check(struct request *request)
 			     request->head.cmd);
 		return -1;
 	}
-	if (request_check_dc(request, dcid, handle_migrate) < 0)
+	if (caller_check_dc(request, dcid, handle_migrate) < 0)
 		return -1;
-	return request_check_slot(request, dcid, request->head.endpoint, EDVSRANGE);
+	return caller_check_slot(request, dcid, request->head.endpoint, EDVSRANGE);
 }
 
 void handle_migrate(struct request *request)
@@ -180,7 +181,7 @@ void handle_migrate(struct request *request)
 	if (check(request) < 0)
 		return;
 	ep = node_endpoint(node, cmd.dcid, cmd.p_nr);
-	if (!ep->bound && order_catch_up(request, handle_migrate))
+	if (!ep->bound && caller_catch_up(request, handle_migrate))
 		return;
 	/* The life that has the slot now, and none that takes it before the order decides. */
 	cmd.generation = ep->generation;

@@ -12,15 +12,17 @@
 #include "node/bind/backup.h"
 #include "node/task/ended.h"
 #include "node/ask/gather.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/task/init.h"
 #include "node/task/log.h"
 #include "node/node.h"
+#include "node/state/life.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
-#include "node/ask/server.h"
+#include "node/ask/door.h"
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -130,7 +132,7 @@ static void add_socket(const struct node *node, struct arguments *args)
 	char **end = args->envp;
 
 	snprintf(args->socket, sizeof(args->socket), CTL_SOCKET_VARIABLE "=%s",
-		 server_path(node->server));
+		 door_path(node->door));
 	while (*end)
 		end++;
 	*end = args->socket;
@@ -527,7 +529,7 @@ void handle_run(struct request *request)
 {
 	struct run *run;
 
-	if (is_doubtful(request, request->head.endpoint) && order_catch_up(request, handle_run))
+	if (is_doubtful(request, request->head.endpoint) && caller_catch_up(request, handle_run))
 		return;
 	if (check_slot(request, request->head.endpoint) < 0)
 		return;
@@ -573,9 +575,9 @@ void handle_logs(struct request *request)
 	struct process *process = process_find(node, dcid, p_nr);
 	uint64_t from = (uint64_t)request->head.bytes;
 
-	if (request_check_dc(request, dcid, handle_logs) < 0)
+	if (caller_check_dc(request, dcid, handle_logs) < 0)
 		return; /* what a removed DC wrote is gone with it */
-	if (ep && !ep->bound && request->from < 0 && order_catch_up(request, handle_logs))
+	if (ep && !ep->bound && request->from < 0 && caller_catch_up(request, handle_logs))
 		return;
 	if (!ep || !ep->bound) {
 		logs_of_ended(request, dcid, p_nr);

@@ -5,8 +5,10 @@
 
 #include "base/result.h"
 #include "dvk.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/node.h"
+#include "node/state/life.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
@@ -105,13 +107,13 @@ void handle_signal(struct request *request)
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 
-	if (request_check_dc(request, dcid, handle_signal) < 0)
+	if (caller_check_dc(request, dcid, handle_signal) < 0)
 		return;
 	if (request->head.cmd < 0 || request->head.cmd > SIGRTMAX) {
 		request_fail(request, EDVSINVAL, "there is no signal %d", request->head.cmd);
 		return;
 	}
-	if (ep && life_is_over(request, ep) && order_catch_up(request, handle_signal))
+	if (ep && life_is_over(request, ep) && caller_catch_up(request, handle_signal))
 		return;
 	if (life_is_over(request, ep)) {
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound (dvs ps %d)",

@@ -4,9 +4,10 @@
 
 #include "dvk.h"
 #include "node/bind/backup.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/ask/named.h"
 #include "node/node.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
@@ -170,11 +171,11 @@ void handle_unbind(struct request *request)
 	const struct directory_endpoint *ep;
 	const struct process *caller = caller_process(request);
 
-	if (request_check_dc(request, dcid, handle_unbind) < 0 ||
-	    request_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
+	if (caller_check_dc(request, dcid, handle_unbind) < 0 ||
+	    caller_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
 		return;
 	ep = node_endpoint(request->node, dcid, p_nr);
-	if (!ep->bound && order_catch_up(request, handle_unbind))
+	if (!ep->bound && caller_catch_up(request, handle_unbind))
 		return;
 	if (!ep->bound && !node_stated_elsewhere(request->node, ep))
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
@@ -222,10 +223,10 @@ static void wait_for_other(struct request *request, const struct process *caller
 	uint64_t life = request->head.addr[0];
 	bool bound;
 
-	if (request_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
+	if (caller_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
 		return;
 	ep = node_endpoint(request->node, caller->dcid, p_nr);
-	if (!ep->bound && order_catch_up(request, handle_wait4bind))
+	if (!ep->bound && caller_catch_up(request, handle_wait4bind))
 		return;
 	/* As in the original, what is stated to be elsewhere counts as bound. */
 	bound = ep->bound || node_stated_elsewhere(request->node, ep);
@@ -247,7 +248,7 @@ void handle_wait4bind(struct request *request)
 
 	if (request->head.endpoint == SELF && request->head.cmd == WAIT_BIND) {
 		if (caller && caller->lpid == named_caller(request))
-			request_end_with_pages(request, caller->p_nr, caller);
+			caller_end_with_pages(request, caller->p_nr, caller);
 		else if (caller) /* a thread that borrows it: it gets that as any other call does */
 			request_end(request, caller->p_nr, NULL, 0, NULL, 0);
 		else

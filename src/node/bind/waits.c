@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/waits.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/node.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"

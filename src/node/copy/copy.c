@@ -8,8 +8,10 @@
 #include "base/result.h"
 #include "dvk.h"
 #include "node/copy/copy_task.h"
-#include "node/handlers.h"
 #include "node/node.h"
+#include "node/state/life.h"
+#include "node/bind/binding.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/copy/part.h"
 #include "node/task/process.h"
@@ -91,7 +93,7 @@ static int copy_here(struct node *node, const struct copy_wire *wire, const stru
 
 int copy_locate(const struct copy_task *task, int side, int *code)
 {
-	int where = node_locate(task->request->node, task->dcid, task->endpoint[side]);
+	int where = binding_locate(task->request->node, task->dcid, task->endpoint[side]);
 
 	if (where == PROXY_GONE)
 		*code = side == 0 ? EDVSSRCDIED : EDVSDSTDIED;
@@ -292,7 +294,7 @@ void copy_start(struct request *request)
 	int code = check(request, caller);
 	struct copy_task *task;
 
-	if ((code == EDVSSRCDIED || code == EDVSDSTDIED) && order_catch_up(request, copy_start))
+	if ((code == EDVSSRCDIED || code == EDVSDSTDIED) && caller_catch_up(request, copy_start))
 		return;
 	if (code < 0) {
 		request_fail_number(request, code, "the copy is refused: %s", result_text(code));

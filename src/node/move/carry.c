@@ -9,6 +9,7 @@
 #include "core/notify.h"
 #include "node/task/log.h"
 #include "node/node.h"
+#include "node/bind/binding.h"
 #include "node/task/process.h"
 
 /*
@@ -243,7 +244,7 @@ static void end_of_the_dead(struct process *process)
 		int dead = channel->endpoint[side];
 
 		channel = exchange_next(node->exchange, process->dcid, process->p_nr, channel);
-		if (node_locate(node, process->dcid, dead) == PROXY_GONE)
+		if (binding_locate(node, process->dcid, dead) == PROXY_GONE)
 			exchange_endpoint_dead(node->exchange, process->dcid, _ENDPOINT_P(dead),
 					       dead);
 	}

@@ -21,7 +21,7 @@
 #include "dvk.h"
 #include "node/move/arrival.h"
 #include "node/move/departure.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/move/move.h"
 #include "node/node.h"
 #include "node/task/process.h"

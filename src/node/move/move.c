@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dvk.h"
 #include "node/move/departure.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/move/move.h"
 #include "node/node.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
@@ -48,9 +49,9 @@ void handle_move(struct request *request)
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	bool cancels = request->head.flags & CTL_FLAG_CANCEL;
 
-	if (request_check_dc(request, dcid, handle_move) < 0)
+	if (caller_check_dc(request, dcid, handle_move) < 0)
 		return;
-	if (ep && !ep->bound && order_catch_up(request, handle_move))
+	if (ep && !ep->bound && caller_catch_up(request, handle_move))
 		return;
 	if (!ep || !ep->bound) {
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound (dvs ps %d)",

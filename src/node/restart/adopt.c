@@ -12,6 +12,7 @@
 #include "node/task/init.h"
 #include "node/task/log.h"
 #include "node/node.h"
+#include "node/state/life.h"
 #include "node/task/process.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
@@ -271,10 +272,10 @@ static int take_directory(struct node *node, const struct handover_record *recor
 
 	if (r < 0)
 		return r;
-	node_link_up(node, self);
+	life_link_up(node, self);
 	for (int i = 0; i < NR_NODES; i++) {
 		if (node->directory.node[i].up && i != self)
-			node_link_up(node, i);
+			life_link_up(node, i);
 	}
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include "node/task/process.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
-#include "node/ask/server.h"
+#include "node/ask/door.h"
 #include "os/descriptors.h"
 #include "os/memfd.h"
 #include "os/socket.h"
@@ -291,7 +291,7 @@ static void put_head(struct writer *w)
 	struct handover_record record = { .kind = HANDOVER_NODE, .node = w->head };
 	int fds[2];
 
-	server_fds(w->node->server, fds);
+	door_fds(w->node->door, fds);
 	record.node.control_fd = kept(w, fds[0]);
 	record.node.path_fd = kept(w, fds[1]);
 	record.node.cgroup_fd = kept(w, cgroup_folder(w->node));

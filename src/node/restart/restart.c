@@ -10,14 +10,14 @@
 #include "dvk.h"
 #include "node/move/arrival.h"
 #include "node/move/departure.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/restart/handover.h"
 #include "node/task/init.h"
 #include "node/node.h"
 #include "node/task/process.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
-#include "node/ask/server.h"
+#include "node/ask/door.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/socket.h"
@@ -65,7 +65,7 @@ static void give_up(struct node *node, const struct refusal *why)
 	os_source_free(restart->said_source);
 	os_source_free(restart->timer);
 	if (restart->quiet)
-		server_pause(node->server, false);
+		door_pause(node->door, false);
 	node->restart = NULL;
 	request_refuse(restart->request, why);
 	free(restart);
@@ -165,7 +165,7 @@ static void become_quiet(struct node *node)
 	restart->timer = NULL;
 	restart->deadline_ns = os_now_ns() + QUIET_LIMIT_NS;
 	restart->quiet = true;
-	server_pause(node->server, true);
+	door_pause(node->door, true);
 	if (os_source_timer(node->loop, 0, on_quiet_timer, node, &restart->timer) < 0) {
 		refusal_set(&why, EDVSNOMEM, "no memory for a timer");
 		give_up(node, &why);

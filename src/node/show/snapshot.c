@@ -6,7 +6,7 @@
 #include "node/task/children.h"
 #include "node/task/ended.h"
 #include "node/ask/gather.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/node.h"
 #include "node/state/order.h"
 #include "node/task/process.h"

@@ -3,14 +3,13 @@
 #define DVS_NODE_STATE_ORDER_H
 
 /*
- * Proposing commands to the total order and carrying out what it decided (I4). All of it runs with
- * the node lock held.
+ * Proposing commands to the total order (I4). What it decides is carried out by node/effects.c. All of
+ * it runs with the node lock held.
  */
 
 #include "core/directory.h"
 
 struct node;
-struct request;
 
 typedef void proposal_fn(struct node *node, void *ctx, const struct directory_result *result);
 
@@ -27,16 +26,10 @@ bool order_is_lost(const struct node *node);
 /* Why a proposal ended with this code, for a refusal: also what it means that there is no order. */
 const char *order_why(const struct node *node, int code);
 
-/*
- * This node may be behind: what was bound before the request was made may not have been applied here
- * yet. Before a handler says that something does not exist, it asks to be called again when all that
- * was ordered by now has been applied. False: this is that second call, and it may say so.
- */
-bool order_catch_up(struct request *request, void (*handler)(struct request *));
+/* The command with that request number of ours has been applied, and its effects are carried out. */
+void order_decided(struct node *node, uint64_t request, const struct directory_result *result);
 
-/* group.h callbacks */
-void order_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len);
-void order_deliver(void *ctx, uint64_t order, const struct command *cmd);
+/* group.h callbacks; what is decided comes to node/effects.h */
 size_t order_snapshot(void *ctx, uint8_t *buf, size_t size);
 void order_quorum(void *ctx, bool have);
 

@@ -42,6 +42,14 @@ static int note(void *ctx, pid_t pid)
 	return 0;
 }
 
+void children_end(struct request *request)
+{
+	if (request->children)
+		free(request->children->members);
+	free(request->children);
+	request->children = NULL;
+}
+
 static void *look_main(void *arg)
 {
 	struct look *look = arg;
@@ -52,6 +60,7 @@ static void *look_main(void *arg)
 	node->searches--;
 	share_give(node, look->request->uid, SHARE_SEARCHES);
 	look->request->children = look;
+	look->request->freed = children_end;
 	look->again(look->request);
 	node_unlock(node);
 	return NULL;
@@ -82,14 +91,6 @@ bool children_look(struct request *request, void (*again)(struct request *))
 	}
 	pthread_detach(thread);
 	return true;
-}
-
-void children_end(struct request *request)
-{
-	if (request->children)
-		free(request->children->members);
-	free(request->children);
-	request->children = NULL;
 }
 
 /* Every process that is started here leads a session. */

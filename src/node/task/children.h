@@ -17,7 +17,7 @@ struct request;
 bool children_look(struct request *request, void (*again)(struct request *));
 /* Of the process behind a slot; "not known" where it was not started here, or is elsewhere. */
 void children_fill(const struct request *request, int dcid, int p_nr, struct ctl_proc_row *row);
-/* After the last row, and when the request is freed. */
+/* After the last row; the request calls it when it is freed. */
 void children_end(struct request *request);
 
 #endif

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "node/handlers.h"
+#include "node/calls.h"
 #include "node/node.h"
+#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
@@ -192,10 +193,10 @@ void handle_priv(struct request *request)
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	priv_usr_t *priv, wanted;
 
-	if (request_check_dc(request, dcid, handle_priv) < 0 ||
-	    request_check_slot(request, dcid, p_nr, EDVSBADPROC) < 0)
+	if (caller_check_dc(request, dcid, handle_priv) < 0 ||
+	    caller_check_slot(request, dcid, p_nr, EDVSBADPROC) < 0)
 		return;
-	if (!ep->bound && order_catch_up(request, handle_priv))
+	if (!ep->bound && caller_catch_up(request, handle_priv))
 		return;
 	if (!ep->bound) {
 		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound",

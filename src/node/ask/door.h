@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DVS_NODE_ASK_SERVER_H
-#define DVS_NODE_ASK_SERVER_H
+#ifndef DVS_NODE_ASK_DOOR_H
+#define DVS_NODE_ASK_DOOR_H
 
 /* The control sockets: the abstract name for programs, a path for the command line. */
 
 #include <stdbool.h>
 
 struct node;
-struct server;
+struct door;
 
 /* path may be NULL. 0 or negative errno (-EADDRINUSE: another daemon serves this network namespace). */
-int server_new(struct node *node, const char *path, struct server **serverp);
+int door_new(struct node *node, const char *path, struct door **doorp);
 /* With sockets that listen already: the abstract name's, and the path's or -1. Takes them. */
-int server_adopt(struct node *node, const char *path, const int fds[2], struct server **serverp);
+int door_adopt(struct node *node, const char *path, const int fds[2], struct door **doorp);
 /* Of the socket in the file system; "" if there is none. */
-const char *server_path(const struct server *server);
-void server_fds(const struct server *server, int fds[2]);
+const char *door_path(const struct door *door);
+void door_fds(const struct door *door, int fds[2]);
 /* Whether who connects waits at the door. */
-void server_pause(struct server *server, bool pause);
-struct server *server_free(struct server *server);
+void door_pause(struct door *door, bool pause);
+struct door *door_free(struct door *door);
 
 #endif

@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DVS_NODE_HANDLERS_H
-#define DVS_NODE_HANDLERS_H
+#ifndef DVS_NODE_CALLS_H
+#define DVS_NODE_CALLS_H
 
 /*
- * The handlers of control calls, by noun and file; the table is in server.c. Each is called with the
- * node lock held and ends the request once, now or later.
+ * The control calls: who may make each, and their handlers by the file that has them. A handler is
+ * called with the node lock held and ends the request once, now or later.
  */
-
-#include <stdint.h>
-#include <sys/types.h>
 
 struct request;
-struct process;
-
-/* caller.c: the task that asks */
-struct process *caller_process(struct request *request); /* its binding, or NULL */
-struct process *caller_binding(struct request *request); /* the same, and also of a backup */
 
 /*
- * 0, or the request is failed: EDVSBADDCID or EDVSDCNOTRUN; `error`. This node may be behind: before it says that a DC
- * does not run, it catches up with the order, and the handler (NULL: it does not) is called again.
+ * Checks who asks and for what, then calls the handler, here or on the node that is meant: each request
+ * comes by here. The hook requests.dispatch.
  */
-int request_check_dc(struct request *request, int dcid, void (*handler)(struct request *));
-int request_check_slot(struct request *request, int dcid, int p_nr, int error);
-/* Answers with the caller's pages: node bell, and own bell and status if it is bound. */
-void request_end_with_pages(struct request *request, int64_t value, struct process *process);
+void calls_dispatch(struct request *request);
 
 /* bind.c */
 void handle_hello(struct request *request);

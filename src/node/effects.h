@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_EFFECTS_H
+#define DVS_NODE_EFFECTS_H
+
+/*
+ * What the total order decided, carried out in each room that it concerns (I4). With the node
+ * lock held; restore and deliver are callbacks of group.h.
+ */
+
+#include <stdbool.h>
+
+#include "core/directory.h"
+
+struct node;
+
+/* The link to a node broke, or (left) the node is no member any more. */
+void effects_node_down(struct node *node, int down, bool left);
+void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len);
+void effects_deliver(void *ctx, uint64_t order, const struct command *cmd);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_STATE_LIFE_H
+#define DVS_NODE_STATE_LIFE_H
+
+/* The lives of nodes: the end of this one, and what the links have to know of each. Node lock held. */
+
+struct node;
+
+/* A node is up, as the directory says: its link, or the life of this node itself. */
+void life_link_up(struct node *node, int id);
+/* Ends the loop, and the daemon in good order after it. */
+void life_stop(struct node *node);
+/* Something that cannot be mended: log and stop in good order. */
+void life_fail(struct node *node);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/task/caller.h"
+
+#include "dvk.h"
+#include "node/ask/named.h"
+#include "node/ask/request.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/process.h"
+
+struct process *caller_binding(struct request *request)
+{
+	struct process *p;
+
+	if (request->fd < 0)
+		return NULL;
+	p = process_find_pid(request->node, request->pid, named_caller(request));
+	return p && p->status ? p : NULL;
+}
+
+struct process *caller_process(struct request *request)
+{
+	struct process *p = caller_binding(request);
+
+	return p && !p->backup ? p : NULL;
+}
+
+static void caught_up(struct node *node, void *ctx, const struct directory_result *result)
+{
+	struct request *request = ctx;
+
+	(void)node;
+	(void)result; /* without quorum: what is known here has to do */
+	if (request->pid > 0 && !request_caller_is_there(request))
+		request_fail_gone(request);
+	else
+		request->again(request);
+}
+
+/*
+ * Root, a task that is bound, and the owner of a DC that runs: every node follows what they ask. What
+ * anybody else asks is judged by what this node knows.
+ */
+static bool may_use_order(struct request *request)
+{
+	int dcid = request->head.dcid;
+	const struct directory_dc *dc;
+
+	if (request->uid == 0 || caller_binding(request))
+		return true;
+	dc = dcid < 0 || dcid >= SHM_DCS ? NULL : &request->node->directory.dc[dcid];
+	return dc && dc->running && dc->owner_uid == request->uid;
+}
+
+bool caller_catch_up(struct request *request, void (*handler)(struct request *))
+{
+	struct command cmd = { .kind = COMMAND_SYNC };
+
+	if (request->again || !may_use_order(request))
+		return false;
+	request->again = handler;
+	order_propose(request->node, &cmd, caught_up, request);
+	return true;
+}
+
+int caller_check_dc(struct request *request, int dcid, void (*handler)(struct request *))
+{
+	if (dcid < 0 || dcid >= SHM_DCS) {
+		request_fail(request, EDVSBADDCID, "there is no DC %d: DC numbers are 0 to %d",
+			     dcid, SHM_DCS - 1);
+		return -1;
+	}
+	if (!request->node->directory.dc[dcid].running) {
+		if (handler && caller_catch_up(request, handler))
+			return -1;
+		request_fail(request, EDVSDCNOTRUN,
+			     "DC %d is not running; create it with: dvs dc create %d", dcid, dcid);
+		return -1;
+	}
+	return 0;
+}
+
+int caller_check_slot(struct request *request, int dcid, int p_nr, int error)
+{
+	const struct directory_dc *dc = &request->node->directory.dc[dcid];
+
+	if (node_slot_valid(dc, p_nr))
+		return 0;
+	/* A number that would be the slot's in a later life: such numbers are given to nobody. */
+	if (node_slot_valid(dc, _ENDPOINT_P(p_nr)))
+		error = EDVSENDPOINT;
+	request_fail_number(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
+			    dc->nr_procs - 1, p_nr);
+	return -1;
+}
+
+void caller_end_with_pages(struct request *request, int64_t value, struct process *process)
+{
+	struct node *node = request->node;
+	struct exchange_bell *bell;
+	int fds[3] = { exchange_node_bell_fd(node->exchange) };
+	int count = 1;
+
+	if (process && process->status &&
+	    exchange_bell(node->exchange, process->dcid, process->p_nr, &bell) == 0) {
+		fds[count++] = bell->fd;
+		fds[count++] = process->status->fd;
+	}
+	request_end(request, value, NULL, 0, fds, count);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_TASK_CALLER_H
+#define DVS_NODE_TASK_CALLER_H
+
+/* The task that asks, and what a handler looks at first. Node lock held. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct request;
+struct process;
+
+struct process *caller_process(struct request *request); /* its binding, or NULL */
+struct process *caller_binding(struct request *request); /* the same, and also of a backup */
+
+/*
+ * This node may be behind: what was bound before the request was made may not have been applied here
+ * yet. Before a handler says that something does not exist, it asks to be called again when all that
+ * was ordered by now has been applied. False: this is that second call, and it may say so.
+ */
+bool caller_catch_up(struct request *request, void (*handler)(struct request *));
+
+/*
+ * 0, or the request is failed: EDVSBADDCID or EDVSDCNOTRUN; `error`. This node may be behind: before it says that a DC
+ * does not run, it catches up with the order, and the handler (NULL: it does not) is called again.
+ */
+int caller_check_dc(struct request *request, int dcid, void (*handler)(struct request *));
+int caller_check_slot(struct request *request, int dcid, int p_nr, int error);
+/* Answers with the caller's pages: node bell, and own bell and status if it is bound. */
+void caller_end_with_pages(struct request *request, int64_t value, struct process *process);
+
+#endif
