@@ -24,13 +24,6 @@
 #include "core/assert.h"
 #include "core/line.h"
 
-#define WORD_SEQ_SHIFT	 24
-#define WORD_STATE_SHIFT 20
-#define WORD_OP_SHIFT	 12
-#define WORD_STATE_MASK	 0xfu
-#define WORD_OP_MASK	 0xffu
-#define WORD_RESULT_MASK 0xfffu
-
 /* Attempts of a compare-and-swap that only the other party's own changes can make fail. */
 #define LINE_ATTEMPTS 64
 
@@ -66,48 +59,9 @@ static void message_store(message *to, const message *from)
 uint64_t line_word(uint64_t seq, enum line_state state, enum line_op op, int result)
 {
 	CORE_ASSERT(state <= LINE_WITHDRAWN);
-	CORE_ASSERT(result <= 0 && result >= -(int)WORD_RESULT_MASK);
-	return (seq & LINE_SEQ_MASK) << WORD_SEQ_SHIFT | (uint64_t)state << WORD_STATE_SHIFT |
-	       ((uint64_t)op & WORD_OP_MASK) << WORD_OP_SHIFT | (uint64_t)(-result);
-}
-
-uint64_t line_word_seq(uint64_t word)
-{
-	return word >> WORD_SEQ_SHIFT;
-}
-
-enum line_state line_word_state(uint64_t word)
-{
-	unsigned state = (unsigned)(word >> WORD_STATE_SHIFT) & WORD_STATE_MASK;
-
-	return state <= LINE_WITHDRAWN ? (enum line_state)state : LINE_DONE;
-}
-
-enum line_op line_word_op(uint64_t word)
-{
-	return (enum line_op)((word >> WORD_OP_SHIFT) & WORD_OP_MASK);
-}
-
-int line_word_result(uint64_t word)
-{
-	return -(int)(word & WORD_RESULT_MASK);
-}
-
-static bool word_is_waiting(uint64_t word)
-{
-	enum line_state state = line_word_state(word);
-
-	return state == LINE_FULL || state == LINE_SENT;
-}
-
-static bool word_is_open_request(uint64_t word)
-{
-	return line_word_state(word) == LINE_TAKEN && line_word_op(word) == LINE_OP_SENDREC;
-}
-
-bool line_word_is_free(uint64_t word)
-{
-	return !word_is_waiting(word) && !word_is_open_request(word);
+	CORE_ASSERT(result <= 0 && result >= -(int)LINE_RESULT_MASK);
+	return (seq & LINE_SEQ_MASK) << LINE_SEQ_SHIFT | (uint64_t)state << LINE_STATE_SHIFT |
+	       ((uint64_t)op & 0xffu) << LINE_OP_SHIFT | (uint64_t)(-result);
 }
 
 /* The two ends of a sequence rank alike: each was decided once, and neither replaces the other. */
@@ -158,14 +112,9 @@ static bool word_swap(struct line *line, uint64_t *expected, uint64_t desired)
 						       memory_order_acq_rel, memory_order_acquire);
 }
 
-static uint64_t word_load(const struct line *line)
-{
-	return atomic_load_explicit(&line->word, memory_order_acquire);
-}
-
 uint64_t line_post(struct line *line, enum line_op op, const message *msg, uint64_t aux)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 	uint64_t seq = (line_word_seq(word) + 1) & LINE_SEQ_MASK;
 
 	CORE_ASSERT(op != LINE_OP_NONE);
@@ -179,7 +128,7 @@ uint64_t line_post(struct line *line, enum line_op op, const message *msg, uint6
 
 uint64_t line_withdraw(struct line *line, uint64_t seq)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 
 	while (line_word_seq(word) == seq && line_word_state(word) == LINE_FULL) {
 		uint64_t withdrawn = word_with(word, LINE_WITHDRAWN, 0);
@@ -192,10 +141,10 @@ uint64_t line_withdraw(struct line *line, uint64_t seq)
 
 uint64_t line_close(struct line *line, uint64_t seq, int result)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 	uint64_t closed;
 
-	if (line_word_seq(word) != seq || !word_is_open_request(word))
+	if (line_word_seq(word) != seq || !line_word_is_owed(word))
 		return word;
 	closed = word_with(word, LINE_DONE, result);
 	return word_swap(line, &word, closed) ? closed : word;
@@ -204,14 +153,14 @@ uint64_t line_close(struct line *line, uint64_t seq, int result)
 bool line_peek(const struct line *line, struct line_image *image)
 {
 	line_snapshot(line, image);
-	return word_is_waiting(image->word);
+	return line_word_is_waiting(image->word);
 }
 
 bool line_take(struct line *line, struct line_image *image)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 
-	for (unsigned i = 0; i < LINE_ATTEMPTS && word_is_waiting(word); i++) {
+	for (unsigned i = 0; i < LINE_ATTEMPTS && line_word_is_waiting(word); i++) {
 		uint64_t taken = word_with(word, LINE_TAKEN, 0);
 
 		image->word = taken;
@@ -226,11 +175,11 @@ bool line_take(struct line *line, struct line_image *image)
 
 bool line_answered(struct line *line, uint64_t seq)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 
 	if (line_word_seq(word) != seq || line_word_op(word) != LINE_OP_SENDREC)
 		return false;
-	if (word_is_open_request(word) && word_swap(line, &word, word_with(word, LINE_DONE, 0)))
+	if (line_word_is_owed(word) && word_swap(line, &word, word_with(word, LINE_DONE, 0)))
 		return true;
 	return line_word_seq(word) == seq && line_word_state(word) == LINE_DONE &&
 	       line_word_result(word) == 0;
@@ -238,7 +187,7 @@ bool line_answered(struct line *line, uint64_t seq)
 
 void line_snapshot(const struct line *line, struct line_image *image)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 
 	for (unsigned i = 0; i < LINE_ATTEMPTS; i++) {
 		image->word = word;
@@ -254,7 +203,7 @@ void line_snapshot(const struct line *line, struct line_image *image)
 
 uint64_t line_mark_sent(struct line *line)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 
 	for (unsigned i = 0; i < LINE_ATTEMPTS && line_word_state(word) == LINE_FULL; i++) {
 		uint64_t sent = word_with(word, LINE_SENT, 0);
@@ -267,7 +216,7 @@ uint64_t line_mark_sent(struct line *line)
 
 uint64_t line_unmark_sent(struct line *line)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 	uint64_t full;
 
 	if (line_word_state(word) != LINE_SENT)
@@ -291,12 +240,12 @@ bool line_export(struct line *line, struct line_image *image)
 
 uint64_t line_withdraw_here(struct line *line, uint64_t seq)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 
 	for (unsigned i = 0; i < LINE_ATTEMPTS; i++) {
 		uint64_t withdrawn;
 
-		if (line_word_seq(word) != seq || !word_is_waiting(word))
+		if (line_word_seq(word) != seq || !line_word_is_waiting(word))
 			break;
 		withdrawn = word_with(word, LINE_WITHDRAWN, 0);
 		if (word_swap(line, &word, withdrawn))
@@ -307,11 +256,11 @@ uint64_t line_withdraw_here(struct line *line, uint64_t seq)
 
 uint64_t line_end(struct line *line, int before_taken, int after_taken)
 {
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 
 	for (unsigned i = 0; i < LINE_ATTEMPTS && !line_word_is_free(word); i++) {
 		uint64_t ended = word_with(word, LINE_DONE,
-					   word_is_waiting(word) ? before_taken : after_taken);
+					   line_word_is_waiting(word) ? before_taken : after_taken);
 
 		if (word_swap(line, &word, ended))
 			return ended;
@@ -324,7 +273,7 @@ static bool merge_clear(struct line *line, uint64_t *word)
 {
 	uint64_t withdrawn = word_with(*word, LINE_WITHDRAWN, 0);
 
-	if (!word_is_waiting(*word))
+	if (!line_word_is_waiting(*word))
 		return true;
 	if (!word_swap(line, word, withdrawn))
 		return false;
@@ -335,7 +284,7 @@ static bool merge_clear(struct line *line, uint64_t *word)
 bool line_merge(struct line *line, const struct line_image *remote, bool at_receiver)
 {
 	enum line_state state = line_word_state(remote->word);
-	uint64_t word = word_load(line);
+	uint64_t word = line_word_now(line);
 	uint64_t joined;
 
 	if (state == LINE_FULL || state == LINE_SENT)

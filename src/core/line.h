@@ -27,6 +27,7 @@
  * the copy is worthless. All functions are wait-free except where a bounded retry is named.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,15 +50,79 @@ enum line_op {
 	LINE_OP_ANSWER = 4,  /* ends the peer's request whose sequence is in aux */
 };
 
-#define LINE_SEQ_BITS 40
-#define LINE_SEQ_MASK ((UINT64_C(1) << LINE_SEQ_BITS) - 1)
+#define LINE_SEQ_BITS	 40
+#define LINE_SEQ_SHIFT	 24
+#define LINE_STATE_SHIFT 20
+#define LINE_OP_SHIFT	 12
+#define LINE_RESULT_MASK 0xfffu
+#define LINE_SEQ_MASK	 ((UINT64_C(1) << LINE_SEQ_BITS) - 1)
 
 uint64_t line_word(uint64_t seq, enum line_state state, enum line_op op, int result);
-uint64_t line_word_seq(uint64_t word);
-enum line_state line_word_state(uint64_t word); /* out-of-range bits read as LINE_DONE */
-enum line_op line_word_op(uint64_t word);
-int line_word_result(uint64_t word); /* 0 or a negative EDVS number */
-bool line_word_is_free(uint64_t word);
+
+static inline uint64_t line_word_seq(uint64_t word)
+{
+	return word >> LINE_SEQ_SHIFT;
+}
+
+/* Out-of-range bits read as LINE_DONE. */
+static inline enum line_state line_word_state(uint64_t word)
+{
+	unsigned state = (unsigned)(word >> LINE_STATE_SHIFT) & 0xfu;
+
+	return state <= LINE_WITHDRAWN ? (enum line_state)state : LINE_DONE;
+}
+
+static inline enum line_op line_word_op(uint64_t word)
+{
+	return (enum line_op)(word >> LINE_OP_SHIFT & 0xffu);
+}
+
+/* 0 or a negative EDVS number. */
+static inline int line_word_result(uint64_t word)
+{
+	return -(int)(word & LINE_RESULT_MASK);
+}
+
+/* A message is there that the receiver has not taken. */
+static inline bool line_word_is_waiting(uint64_t word)
+{
+	enum line_state state = line_word_state(word);
+
+	return state == LINE_FULL || state == LINE_SENT;
+}
+
+/* A request that was taken and is neither answered nor given up: the receiver owes its answer. */
+static inline bool line_word_is_owed(uint64_t word)
+{
+	return line_word_state(word) == LINE_TAKEN && line_word_op(word) == LINE_OP_SENDREC;
+}
+
+/* The owner is inside its request: it waits for the receiver to take it, or for the answer. */
+static inline bool line_word_is_request(uint64_t word)
+{
+	return line_word_op(word) == LINE_OP_SENDREC &&
+	       (line_word_is_waiting(word) || line_word_is_owed(word));
+}
+
+/* The owner asked, and the answer to this sequence is what it waits for, or what it will find. */
+static inline bool line_word_awaits(uint64_t word, uint64_t seq)
+{
+	enum line_state state = line_word_state(word);
+
+	return line_word_seq(word) == seq && line_word_op(word) == LINE_OP_SENDREC &&
+	       (state == LINE_TAKEN || (state == LINE_DONE && !line_word_result(word)));
+}
+
+static inline bool line_word_is_free(uint64_t word)
+{
+	return !line_word_is_waiting(word) && !line_word_is_owed(word);
+}
+
+/* Acquire: what the other party wrote before the word is then seen; partner: release of the word. */
+static inline uint64_t line_word_now(const struct line *line)
+{
+	return atomic_load_explicit(&line->word, memory_order_acquire);
+}
 /*
  * Serial comparison of (sequence, state rank): <0, 0, >0. FULL and SENT rank alike, DONE and
  * WITHDRAWN too (the first of them that a replica holds stays). A line never used is below all.

@@ -46,6 +46,43 @@ static void test_word(void)
 	CHECK(line_word_is_free(0));
 }
 
+static void test_predicates(void)
+{
+	static const struct {
+		enum line_state state;
+		enum line_op op;
+		bool waiting, owed, request;
+	} rows[] = {
+		{ LINE_FREE, LINE_OP_NONE, false, false, false },
+		{ LINE_FULL, LINE_OP_SEND, true, false, false },
+		{ LINE_SENT, LINE_OP_ANSWER, true, false, false },
+		{ LINE_FULL, LINE_OP_SENDREC, true, false, true },
+		{ LINE_SENT, LINE_OP_SENDREC, true, false, true },
+		{ LINE_TAKEN, LINE_OP_SENDREC, false, true, true },
+		{ LINE_TAKEN, LINE_OP_SEND, false, false, false },
+		{ LINE_DONE, LINE_OP_SENDREC, false, false, false },
+		{ LINE_WITHDRAWN, LINE_OP_SENDREC, false, false, false },
+	};
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t word = line_word(7, rows[i].state, rows[i].op, 0);
+
+		CHECK_EQ(line_word_is_waiting(word), rows[i].waiting);
+		CHECK_EQ(line_word_is_owed(word), rows[i].owed);
+		CHECK_EQ(line_word_is_request(word), rows[i].request);
+	}
+}
+
+static void test_awaits(void)
+{
+	CHECK(line_word_awaits(line_word(7, LINE_TAKEN, LINE_OP_SENDREC, 0), 7));
+	CHECK(line_word_awaits(line_word(7, LINE_DONE, LINE_OP_SENDREC, 0), 7));
+	CHECK(!line_word_awaits(line_word(8, LINE_TAKEN, LINE_OP_SENDREC, 0), 7));
+	CHECK(!line_word_awaits(line_word(7, LINE_TAKEN, LINE_OP_SEND, 0), 7));
+	CHECK(!line_word_awaits(line_word(7, LINE_DONE, LINE_OP_SENDREC, EDVSTIMEDOUT), 7));
+	CHECK(!line_word_awaits(line_word(7, LINE_FULL, LINE_OP_SENDREC, 0), 7));
+}
+
 static void test_free(void)
 {
 	static const struct {
@@ -388,6 +425,8 @@ static void test_race(void)
 int main(void)
 {
 	TEST(test_word);
+	TEST(test_predicates);
+	TEST(test_awaits);
 	TEST(test_free);
 	TEST(test_compare);
 	TEST(test_send_and_take);

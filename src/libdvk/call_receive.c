@@ -133,7 +133,7 @@ static void news_sort(struct binding *binding)
 
 	arrivals.count = 0;
 	news_fetch(binding);
-	if (watched && channel_waiting(channel_word(channel_peer(watched))))
+	if (watched && line_word_is_waiting(line_word_now(channel_peer(watched))))
 		bits_set(binding->news, binding->watched - 1);
 	BITS_FOR_EACH(index, binding->news, SHM_SLOTS)
 	{
@@ -145,7 +145,7 @@ static void news_sort(struct binding *binding)
 			continue;
 		if (notify_pending(note_of(channel)))
 			bits_set(binding->notes, index);
-		if (channel_waiting(channel_word(channel_peer(channel))) &&
+		if (line_word_is_waiting(line_word_now(channel_peer(channel))) &&
 		    !bits_test(binding->ready, index))
 			arrivals_add(&arrivals, channel, index);
 	}
@@ -216,10 +216,10 @@ static bool take_note(struct receipt *receipt)
  */
 static bool take_from(struct receipt *receipt, struct channel *channel)
 {
-	uint64_t word = channel_word(channel_peer(channel));
+	uint64_t word = line_word_now(channel_peer(channel));
 	enum line_op op = line_word_op(word);
 
-	if (!channel_waiting(word) || !channel_admits(receipt->wait.binding, channel, word))
+	if (!line_word_is_waiting(word) || !channel_admits(receipt->wait.binding, channel, word))
 		return false;
 	if (op == LINE_OP_ANSWER || (op == LINE_OP_REPLY && receipt->source == ANY)) {
 		channel_refuse(receipt->wait.binding, channel, word);
@@ -290,7 +290,7 @@ static int look(struct receipt *receipt)
 {
 	struct wait *wait = &receipt->wait;
 	struct channel *watched = watched_channel(wait->binding);
-	uint64_t seen = watched ? channel_word(channel_peer(watched)) : 0;
+	uint64_t seen = watched ? line_word_now(channel_peer(watched)) : 0;
 
 	news_sort(wait->binding);
 	/* Sorting the news may have closed its channel. */
@@ -312,7 +312,7 @@ static int look(struct receipt *receipt)
 	if (!receipt->channel->page || receipt->channel->life != receipt->life)
 		return EDVSSRCDIED;
 	wait->word[0] = &channel_peer(receipt->channel)->word;
-	wait->seen[0] = channel_word(channel_peer(receipt->channel));
+	wait->seen[0] = line_word_now(channel_peer(receipt->channel));
 	if (take_from(receipt, receipt->channel))
 		return 1;
 	return channel_is_dead(receipt->channel) ? EDVSSRCDIED : 0;

@@ -19,8 +19,8 @@
  */
 static bool is_locked(const struct wait *wait, const struct channel *channel, uint64_t peer_word)
 {
-	return wait->late != EDVSAGAIN && channel->own_side == 1 && channel_waiting(peer_word) &&
-	       line_word_op(peer_word) == LINE_OP_SEND;
+	return wait->late != EDVSAGAIN && channel->own_side == 1 &&
+	       line_word_is_waiting(peer_word) && line_word_op(peer_word) == LINE_OP_SEND;
 }
 
 /* What the line says of our message. 0: it waits. Positive: taken (1), given back unasked (2). */
@@ -61,8 +61,8 @@ static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 		int r;
 
 		wait_begin(wait);
-		word = channel_word(own);
-		peer_word = channel_word(peer);
+		word = line_word_now(own);
+		peer_word = line_word_now(peer);
 		/* It died while we were on our way here: the page never had the message. */
 		if (line_word_seq(word) != seq && channel_is_dead(channel))
 			return EDVSDSTDIED;

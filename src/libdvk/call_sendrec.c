@@ -32,13 +32,13 @@ struct transaction {
 static void finish(struct transaction *t, int result)
 {
 	struct line *own = channel_own(t->channel);
-	uint64_t word = channel_word(own);
+	uint64_t word = line_word_now(own);
 	struct line_image image;
 
 	if (!t->posted || line_word_seq(word) != t->seq)
 		return;
 	/* The answer came before the news that the request was taken: we know that it was. */
-	if (!result && channel_waiting(word))
+	if (!result && line_word_is_waiting(word))
 		line_take(own, &image);
 	line_close(own, t->seq, result);
 	/* That it has had its answer is no news for him who gave it. */
@@ -55,13 +55,13 @@ static bool step_back(struct transaction *t, enum line_op op)
 
 	if (!t->posted)
 		return true;
-	word = channel_word(channel_own(channel));
-	if (channel_waiting(word) && both_call && channel->own_side == 1)
+	word = line_word_now(channel_own(channel));
+	if (line_word_is_waiting(word) && both_call && channel->own_side == 1)
 		return false;
 	word = line_withdraw(channel_own(channel), t->seq);
 	if (line_word_state(word) == LINE_WITHDRAWN)
 		t->posted = false;
-	if (!channel_waiting(word))
+	if (!line_word_is_waiting(word))
 		return true;
 	/* Whether it was taken is decided elsewhere. */
 	post_ask_back(t->wait.binding, channel, t->seq);
@@ -75,7 +75,7 @@ static bool take_answer(struct transaction *t, uint64_t word)
 	struct binding *binding = t->wait.binding;
 	enum line_op op = line_word_op(word);
 
-	if (!channel_waiting(word) || !channel_admits(binding, channel, word))
+	if (!line_word_is_waiting(word) || !channel_admits(binding, channel, word))
 		return false;
 	if (op != LINE_OP_ANSWER && op != LINE_OP_REPLY) {
 		if (!step_back(t, op) || !channel_take(binding, channel, t->m))
@@ -100,13 +100,13 @@ static int post(struct transaction *t)
 	struct channel *channel = t->channel;
 	int r;
 
-	if (take_answer(t, channel_word(channel_peer(channel))))
+	if (take_answer(t, line_word_now(channel_peer(channel))))
 		return 1;
 	r = post_clear(&t->wait, channel);
 	if (r)
 		return r;
 	/* Waiting may have taken long. */
-	if (take_answer(t, channel_word(channel_peer(channel))))
+	if (take_answer(t, line_word_now(channel_peer(channel))))
 		return 1;
 	t->seq = line_post(channel_own(channel), LINE_OP_SENDREC, &t->request, os_ticks());
 	t->posted = true;
@@ -159,7 +159,7 @@ static int await_answer(struct transaction *t, int why)
 	for (;;) {
 		wait_begin(wait);
 		wait->word[0] = &peer->word;
-		wait->seen[0] = channel_word(peer);
+		wait->seen[0] = line_word_now(peer);
 		if (take_answer(t, wait->seen[0]))
 			return 0;
 		if (channel_is_dead(t->channel) || wait_step(wait))
@@ -204,8 +204,8 @@ static int run(struct transaction *t)
 			return r > 0 ? 0 : r;
 		wait_begin(wait);
 		/* In this order: if our line has ended, an answer that came before is seen. */
-		own_word = channel_word(own);
-		peer_word = channel_word(peer);
+		own_word = line_word_now(own);
+		peer_word = line_word_now(peer);
 		if (take_answer(t, peer_word))
 			return 0;
 		if (!t->posted)
@@ -252,7 +252,7 @@ static int sendrec_entered(struct binding *binding, int srcdst_ep, message *m, l
 	t.wait.flags = SENDING | RECEIVING;
 	t.wait.getfrom = t.wait.sendto = srcdst_ep;
 	if (timeout == TIMEOUT_NOWAIT)
-		return take_answer(&t, channel_word(channel_peer(t.channel))) ? 0 : EDVSAGAIN;
+		return take_answer(&t, line_word_now(channel_peer(t.channel))) ? 0 : EDVSAGAIN;
 	binding_misc(binding, 1 << MIS_BIT_ATOMIC, 0);
 	r = run(&t);
 	binding_misc(binding, 0, 1 << MIS_BIT_ATOMIC);

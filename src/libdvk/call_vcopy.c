@@ -31,11 +31,11 @@ struct copy {
 /* Blocked on us: it waits for our answer, or for us to take its request. */
 static bool is_blocked(const struct channel *channel)
 {
-	uint64_t word = channel_word(channel_peer(channel));
+	uint64_t word = line_word_now(channel_peer(channel));
 
 	if (line_word_state(word) == LINE_TAKEN)
 		return channel->owes && line_word_seq(word) == channel->request;
-	return channel_waiting(word) && line_word_op(word) == LINE_OP_SENDREC;
+	return line_word_is_request(word);
 }
 
 /* By pid. 0 or an error; EDVSAGAIN: not this way. */

@@ -51,10 +51,9 @@ static int open_pages(struct channel *channel, struct control *control)
 /* An earlier image of this process may have taken a request and left the answer to us. */
 static void recall_request(struct binding *binding, struct channel *channel)
 {
-	uint64_t word = channel_word(channel_peer(channel));
+	uint64_t word = line_word_now(channel_peer(channel));
 
-	channel->owes =
-		line_word_state(word) == LINE_TAKEN && line_word_op(word) == LINE_OP_SENDREC;
+	channel->owes = line_word_is_owed(word);
 	if (!channel->owes)
 		return;
 	channel->request = line_word_seq(word);
@@ -317,7 +316,7 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 		return false;
 	/* Its next message has a turn of its own. */
 	bits_clear(binding->ready, (unsigned)shm_index(_ENDPOINT_P(channel->life)));
-	if (line_word_op(image.word) == LINE_OP_SENDREC) {
+	if (line_word_is_owed(image.word)) {
 		if (!channel->owes)
 			binding->owed++;
 		channel->owes = true;

@@ -81,19 +81,6 @@ static inline struct line *channel_peer(const struct channel *channel)
 	return &channel->page->line[1 - channel->own_side];
 }
 
-/* Acquire: what the other party wrote before the word is then seen; partner: release of the word. */
-static inline uint64_t channel_word(const struct line *line)
-{
-	return atomic_load_explicit(&line->word, memory_order_acquire);
-}
-
-static inline bool channel_waiting(uint64_t word)
-{
-	enum line_state state = line_word_state(word);
-
-	return state == LINE_FULL || state == LINE_SENT;
-}
-
 /* Said by the daemon alone: what comes from this life now was written after its end. */
 static inline bool channel_is_ended(const struct channel *channel)
 {

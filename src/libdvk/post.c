@@ -33,17 +33,6 @@ int64_t post_grace_ns(const struct channel *channel)
 									   : GRACE_AWAKE_NS;
 }
 
-/* Whether the peer still waits for the answer that is in our line. */
-static bool answer_is_awaited(struct channel *channel)
-{
-	uint64_t request = channel_word(channel_peer(channel));
-	uint64_t of = atomic_load_explicit(&channel_own(channel)->aux, memory_order_relaxed);
-	enum line_state state = line_word_state(request);
-
-	return line_word_seq(request) == of && line_word_op(request) == LINE_OP_SENDREC &&
-	       (state == LINE_TAKEN || (state == LINE_DONE && !line_word_result(request)));
-}
-
 void post_ask_back(struct binding *binding, struct channel *channel, uint64_t seq)
 {
 	_Atomic uint64_t *withdraw = &channel->page->withdraw[channel->own_side];
@@ -68,7 +57,10 @@ static bool clear_step(struct wait *wait, struct channel *channel, uint64_t word
 		channel_ring_far(wait->binding, channel);
 		return true;
 	}
-	if (line_word_op(word) == LINE_OP_ANSWER && answer_is_awaited(channel)) {
+	/* The peer still waits for the answer that is in our line. */
+	if (line_word_op(word) == LINE_OP_ANSWER &&
+	    line_word_awaits(line_word_now(channel_peer(channel)),
+			     atomic_load_explicit(&own->aux, memory_order_relaxed))) {
 		wait->nap_ns = ANSWER_NAP_NS;
 		return false;
 	}
@@ -90,7 +82,7 @@ int post_clear(struct wait *wait, struct channel *channel)
 		uint64_t word;
 
 		wait_begin(wait);
-		word = channel_word(own);
+		word = line_word_now(own);
 		if (line_word_is_free(word)) {
 			wait->nap_ns = 0;
 			return 0;
@@ -184,11 +176,10 @@ int post_answer(struct wait *wait, struct channel *channel, const message *m)
 {
 	struct binding *binding = wait->binding;
 	struct line *peer = channel_peer(channel);
-	uint64_t request = channel->request, seq, word = channel_word(peer);
+	uint64_t request = channel->request, seq, word = line_word_now(peer);
 	int r;
 
-	if (line_word_seq(word) != request || line_word_state(word) != LINE_TAKEN ||
-	    line_word_op(word) != LINE_OP_SENDREC) {
+	if (line_word_seq(word) != request || !line_word_is_owed(word)) {
 		channel_settle(binding, channel);
 		return POST_E_CLOSED;
 	}

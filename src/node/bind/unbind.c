@@ -90,7 +90,7 @@ static bool owes(const struct process *caller, int p_nr)
 	if (!channel)
 		return false;
 	word = channel->page->line[exchange_side(channel, p_nr)].word;
-	return line_word_state(word) == LINE_TAKEN && line_word_op(word) == LINE_OP_SENDREC;
+	return line_word_is_owed(word);
 }
 
 static void word_told(void *asker, int node, const struct ctl_reply *reply, const void *payload)

@@ -32,18 +32,9 @@ static enum wait_kind kind_of(struct process *process, int sender_nr, int receiv
 	if (!channel)
 		return WAIT_NOBODY;
 	word = channel->page->line[exchange_side(channel, sender_nr)].word;
-	switch (line_word_state(word)) {
-	case LINE_FULL:
-	case LINE_SENT:
+	if (line_word_is_waiting(word))
 		return WAIT_TAKE;
-	case LINE_TAKEN:
-		return line_word_op(word) == LINE_OP_SENDREC ? WAIT_ANSWER : WAIT_NOBODY;
-	case LINE_FREE:
-	case LINE_DONE:
-	case LINE_WITHDRAWN:
-		break;
-	}
-	return WAIT_NOBODY;
+	return line_word_is_owed(word) ? WAIT_ANSWER : WAIT_NOBODY;
 }
 
 /*

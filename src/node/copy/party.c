@@ -17,15 +17,12 @@ static bool is_blocked(struct node *node, const struct process *process, int req
 {
 	struct exchange_channel *channel =
 		exchange_find(node->exchange, process->dcid, process->p_nr, _ENDPOINT_P(requester));
-	enum line_state state;
 	uint64_t word;
 
 	/* A request that waits or is being served says so before the status page does. */
 	if (channel) {
 		word = channel->page->line[exchange_side(channel, process->p_nr)].word;
-		state = line_word_state(word);
-		if (!line_word_is_free(word) && state <= LINE_TAKEN &&
-		    line_word_op(word) == LINE_OP_SENDREC)
+		if (line_word_is_request(word))
 			return true;
 	}
 	/* A plain sender is none: it is not waiting for anything that the copy could be part of. */
