@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "core/attention.h"
+#include "core/channel.h"
 #include "core/line.h"
 #include "wire/shm.h"
 
@@ -51,8 +52,7 @@ struct exchange_channel {
 	int p_nr[2]; /* by side */
 	int endpoint[2];
 	uint64_t ino;
-	/* what the proxy last told the other node, per line and notify word; reset by a resend */
-	uint64_t told_word[2], told_withdraw[2], told_posted[2], told_taken[2];
+	struct channel_told told; /* to the other node by the proxy; reset by a resend */
 	uint64_t passed
 		[2]; /* sequence of what side s last sent away with the right to; see exchange_export() */
 	struct exchange_channel *next_of[2]; /* lists by slot, one per side; see exchange_next() */
@@ -144,6 +144,9 @@ bool exchange_notify_barred(const struct exchange *exchange, const struct exchan
  */
 bool exchange_export(struct exchange *exchange, struct exchange_channel *channel, int side,
 		     struct line_image *image);
+/* The same of a line that has been exported already. */
+bool exchange_let_pass(struct exchange *exchange, struct exchange_channel *channel, int side,
+		       const struct line_image *image);
 
 int exchange_status_new(struct exchange *exchange, int dcid, int p_nr,
 			struct exchange_status **statusp);

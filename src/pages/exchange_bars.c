@@ -61,9 +61,8 @@ bool exchange_barred(const struct exchange *exchange, const struct exchange_chan
 	const struct exchange_bars *bars =
 		&exchange->bars[channel->dcid][shm_index(channel->p_nr[side])];
 	enum line_op op = line_word_op(word);
-	enum line_state state = line_word_state(word);
 
-	if ((state != LINE_FULL && state != LINE_SENT) || op == LINE_OP_ANSWER)
+	if (!line_word_is_waiting(word) || op == LINE_OP_ANSWER)
 		return false;
 	if (line_word_seq(word) == channel->passed[side])
 		return false;
@@ -90,17 +89,22 @@ static void withdraw(struct exchange *exchange, struct exchange_channel *channel
 }
 
 /* The word is looked at in the image: its owner may have changed the line in between. */
-bool exchange_export(struct exchange *exchange, struct exchange_channel *channel, int side,
-		     struct line_image *image)
+bool exchange_let_pass(struct exchange *exchange, struct exchange_channel *channel, int side,
+		       const struct line_image *image)
 {
-	if (!line_export(&channel->page->line[side], image))
-		return false;
 	if (exchange_barred(exchange, channel, side, image->word)) {
 		withdraw(exchange, channel, side, image->word);
 		return false;
 	}
 	channel->passed[side] = line_word_seq(image->word);
 	return true;
+}
+
+bool exchange_export(struct exchange *exchange, struct exchange_channel *channel, int side,
+		     struct line_image *image)
+{
+	return line_export(&channel->page->line[side], image) &&
+	       exchange_let_pass(exchange, channel, side, image);
 }
 
 /* It is at another node, which decides: asked as its owner would ask. */

@@ -7,18 +7,8 @@
 
 #include <stdatomic.h>
 
+#include "core/channel.h"
 #include "pages/exchange_table.h"
-
-/* The answer which the dead side had posted to this request of the survivor, if any. */
-static bool is_answered(struct line *answer_line, uint64_t request)
-{
-	struct line_image answer;
-
-	line_snapshot(answer_line, &answer);
-	return line_word_op(answer.word) == LINE_OP_ANSWER &&
-	       (uint32_t)answer.aux == (uint32_t)line_word_seq(request) &&
-	       line_word_state(request) == LINE_TAKEN && line_word_op(request) == LINE_OP_SENDREC;
-}
 
 static void show_ended(struct exchange *exchange, const struct exchange_channel *channel,
 		       int dead_side)
@@ -33,29 +23,21 @@ static void show_ended(struct exchange *exchange, const struct exchange_channel 
 			atomic_store(&at->page->ended[index], mark);
 }
 
+static void ring_peer(struct exchange *exchange, const struct exchange_channel *channel, int side)
+{
+	struct exchange_bell *bell =
+		exchange_bell_find(exchange, channel->dcid, channel->p_nr[1 - side]);
+
+	if (bell)
+		exchange_ring(exchange, bell, channel->p_nr[side]);
+}
+
 void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
 			  int dead_side)
 {
-	struct channel_page *page = channel->page;
-	struct line *of_dead = &page->line[dead_side];
-	struct line *of_survivor = &page->line[1 - dead_side];
-	uint64_t request = atomic_load_explicit(&of_survivor->word, memory_order_acquire);
-	uint64_t left = atomic_load_explicit(&of_dead->word, memory_order_acquire);
-	struct exchange_bell *bell;
-
-	if (is_answered(of_dead, request))
-		line_answered(of_survivor, line_word_seq(request));
-	else
-		line_end(of_survivor, EDVSDSTDIED, EDVSSRCDIED);
-	if (line_word_op(left) != LINE_OP_ANSWER)
-		line_end(of_dead, EDVSSRCDIED, EDVSSRCDIED);
-	atomic_store(&page->copy_pid[dead_side], 0);
-	/* After the lines: who sees the mark finds them ended. */
+	channel_end(channel->page, dead_side);
 	show_ended(exchange, channel, dead_side);
-	atomic_fetch_or(&page->dead, 1u << dead_side);
-	bell = exchange_bell_find(exchange, channel->dcid, channel->p_nr[1 - dead_side]);
-	if (bell)
-		exchange_ring(exchange, bell, channel->p_nr[dead_side]);
+	ring_peer(exchange, channel, dead_side);
 }
 
 static void bell_forget(struct exchange_bell *bell)
@@ -93,35 +75,9 @@ int exchange_hold(struct exchange *exchange, int dcid, int p_nr)
 	if (bell)
 		exchange_bell_hold(bell, BELL_DAEMON);
 	while ((at = exchange_next(exchange, dcid, p_nr, at))) {
-		int side = exchange_side(at, p_nr);
-
-		atomic_store(&at->page->node[side], -1);
-		/* Partner: who copies says so in copy_busy and then looks at copy_pid again. */
-		atomic_store(&at->page->copy_pid[side], 0);
-		copies += atomic_load(&at->page->copy_busy[side]) != 0;
-		line_mark_sent(&at->page->line[1 - side]);
+		copies += channel_hold(at->page, exchange_side(at, p_nr));
 	}
 	return copies;
-}
-
-/* The receiver is here again: decides what the sender could not decide by itself meanwhile. */
-static void withdraw_decide(struct exchange *exchange, struct exchange_channel *channel, int sender)
-{
-	struct channel_page *page = channel->page;
-	struct exchange_bell *bell;
-	uint64_t wanted, word;
-
-	line_unmark_sent(&page->line[sender]);
-	/* Partner: the sender's fence between setting withdraw and looking at the word. */
-	atomic_thread_fence(memory_order_seq_cst);
-	wanted = atomic_load(&page->withdraw[sender]);
-	word = atomic_load(&page->line[sender].word);
-	if (!wanted || wanted != line_word_seq(word))
-		return;
-	line_withdraw_here(&page->line[sender], wanted);
-	bell = exchange_bell_find(exchange, channel->dcid, channel->p_nr[sender]);
-	if (bell)
-		exchange_ring(exchange, bell, channel->p_nr[1 - sender]);
 }
 
 void exchange_unhold(struct exchange *exchange, int dcid, int p_nr, int copy_pid)
@@ -134,9 +90,8 @@ void exchange_unhold(struct exchange *exchange, int dcid, int p_nr, int copy_pid
 	while ((at = exchange_next(exchange, dcid, p_nr, at))) {
 		int side = exchange_side(at, p_nr);
 
-		atomic_store(&at->page->node[side], exchange->nodeid);
-		atomic_store(&at->page->copy_pid[side], copy_pid);
-		withdraw_decide(exchange, at, 1 - side);
+		if (channel_unhold(at->page, side, exchange->nodeid, copy_pid))
+			ring_peer(exchange, at, side);
 		/* What is here is decided here, whether or not it was on its way elsewhere. */
 		at->passed[1 - side] = 0;
 		if (bell)

@@ -81,75 +81,22 @@ static bool put_line(struct peer *peer, const struct exchange_channel *channel, 
 	return true;
 }
 
-static bool is_waiting(uint64_t word)
-{
-	enum line_state state = line_word_state(word);
-
-	return state == LINE_FULL || state == LINE_SENT;
-}
-
-static uint64_t word_of(const struct exchange_channel *channel, int side)
-{
-	return atomic_load_explicit(&channel->page->line[side].word, memory_order_acquire);
-}
-
-/* The sequence which the owner of a line wants back and has not got; 0 none. */
-static uint64_t wanted_back(const struct exchange_channel *channel, int side, uint64_t word)
-{
-	uint64_t wanted = atomic_load(&channel->page->withdraw[side]);
-
-	return is_waiting(word) && wanted == line_word_seq(word) ? wanted : 0;
-}
-
-/* Is there something about this line that the other node has not been told? */
-static bool line_untold(const struct exchange_channel *channel, int side, bool own)
-{
-	uint64_t word = word_of(channel, side);
-	uint64_t wanted;
-
-	if (line_word_state(word) == LINE_FREE || (!own && is_waiting(word)))
-		return false;
-	if (word != channel->told_word[side])
-		return true;
-	wanted = own ? wanted_back(channel, side, word) : 0;
-	return wanted && wanted != channel->told_withdraw[side];
-}
-
-/* Does somebody at the other node wait for what is untold of this line? */
-static bool line_urgent(const struct exchange_channel *channel, int side, bool own)
-{
-	uint64_t word = word_of(channel, side);
-	enum line_op op = line_word_op(word);
-
-	if (!line_untold(channel, side, own))
-		return false;
-	/* Asked for, or never said on this connection. */
-	if (is_waiting(word) || !channel->told_word[side])
-		return true;
-	if (line_word_state(word) == LINE_DONE)
-		return line_word_result(word) != 0;
-	if (own)
-		return line_word_state(word) != LINE_WITHDRAWN;
-	return line_word_state(word) != LINE_TAKEN ||
-	       (op != LINE_OP_SENDREC && op != LINE_OP_ANSWER);
-}
-
 static bool put_own_line(struct peer *peer, struct exchange_channel *channel, int side)
 {
 	struct line_image image;
 	uint64_t wanted;
 
-	if (!line_untold(channel, side, true))
+	if (!channel_line_untold(channel->page, &channel->told, side, side))
 		return true;
 	/* Its owner is at it just now, and rings when it is done; or the message is barred. */
 	if (!exchange_export(peer->proxy->exchange, channel, side, &image))
 		return true;
-	wanted = wanted_back(channel, side, image.word);
+	wanted = channel_wanted_back(channel->page, side, image.word);
 	if (!put_line(peer, channel, side, &image, wanted))
 		return false;
-	channel->told_word[side] = image.word;
+	channel->told.word[side] = image.word;
 	if (wanted)
-		channel->told_withdraw[side] = wanted;
+		channel->told.withdraw[side] = wanted;
 	return true;
 }
 
@@ -157,38 +104,21 @@ static bool put_their_line(struct peer *peer, struct exchange_channel *channel, 
 {
 	struct line_image image;
 
-	if (!line_untold(channel, side, false))
+	if (!channel_line_untold(channel->page, &channel->told, side, 1 - side))
 		return true;
 	line_snapshot(&channel->page->line[side], &image);
 	if (!put_line(peer, channel, side, &image, 0))
 		return false;
-	channel->told_word[side] = image.word;
+	channel->told.word[side] = image.word;
 	return true;
 }
 
 /* An answer goes before the end of the request that it answers, all else after what frees a line. */
 static bool put_lines(struct peer *peer, struct exchange_channel *channel, int own)
 {
-	if (line_word_op(word_of(channel, own)) == LINE_OP_ANSWER)
+	if (line_word_op(line_word_now(&channel->page->line[own])) == LINE_OP_ANSWER)
 		return put_own_line(peer, channel, own) && put_their_line(peer, channel, 1 - own);
 	return put_their_line(peer, channel, 1 - own) && put_own_line(peer, channel, own);
-}
-
-/* Was something delivered here that its receiver takes without a ring? */
-static bool awaits_take(const struct exchange_channel *channel, int their_side)
-{
-	uint64_t word = word_of(channel, their_side);
-	enum line_op op = line_word_op(word);
-
-	return is_waiting(word) && (op == LINE_OP_SENDREC || op == LINE_OP_ANSWER);
-}
-
-static bool notify_untold(const struct exchange_channel *channel, int side)
-{
-	const struct notify_word *word = &channel->page->notify[side];
-
-	return atomic_load(&word->posted) != channel->told_posted[side] ||
-	       atomic_load(&word->taken) != channel->told_taken[side];
 }
 
 static bool put_notify(struct peer *peer, struct exchange_channel *channel, int side)
@@ -202,7 +132,7 @@ static bool put_notify(struct peer *peer, struct exchange_channel *channel, int 
 	struct notify_image image;
 	uint8_t *buf;
 
-	if (!notify_untold(channel, side))
+	if (!channel_notify_untold(channel->page, &channel->told, side))
 		return true;
 	/* Taken here, so that nobody hears of it. */
 	if (exchange_notify_barred(peer->proxy->exchange, channel, side))
@@ -218,8 +148,8 @@ static bool put_notify(struct peer *peer, struct exchange_channel *channel, int 
 	if (!buf)
 		return false;
 	commit_frame(peer, frame_encode_notify(buf, &frame));
-	channel->told_posted[side] = frame.posted;
-	channel->told_taken[side] = frame.taken;
+	channel->told.posted[side] = frame.posted;
+	channel->told.taken[side] = frame.taken;
 	return true;
 }
 
@@ -238,20 +168,24 @@ static bool put_channel(struct peer *peer, struct exchange_channel *channel, int
 
 void peer_send_channel(struct peer *peer, struct exchange_channel *channel, int local_side)
 {
+	const struct channel_page *page = channel->page;
+	const struct channel_told *told = &channel->told;
 	int remote_side = 1 - local_side;
 	/* Before the looks that follow: taken in between, it is one of them that sees it. */
-	bool awaited = awaits_take(channel, remote_side);
+	bool awaited = channel_awaits_take(page, remote_side);
 
 	/* Everything is offered when the link comes up. */
 	if (!peer_is_up(peer))
 		return;
-	if (line_urgent(channel, local_side, true) || line_urgent(channel, remote_side, false) ||
-	    notify_untold(channel, local_side)) {
+	if (channel_line_urgent(page, told, local_side, local_side) ||
+	    channel_line_urgent(page, told, remote_side, local_side) ||
+	    channel_notify_untold(page, told, local_side)) {
 		put_channel(peer, channel, local_side);
 		peer_flush(peer);
 	}
-	if (awaited || line_untold(channel, local_side, true) ||
-	    line_untold(channel, remote_side, false) || notify_untold(channel, remote_side))
+	if (awaited || channel_line_untold(page, told, local_side, local_side) ||
+	    channel_line_untold(page, told, remote_side, local_side) ||
+	    channel_notify_untold(page, told, remote_side))
 		mark_lazy(peer, channel, remote_side);
 }
 
@@ -295,7 +229,8 @@ static void fill_slot(struct peer *peer, int dcid, int p_nr)
 
 	while ((at = exchange_next(proxy->exchange, dcid, p_nr, at))) {
 		int remote_side = exchange_side(at, p_nr);
-		bool awaited = awaits_take(at, remote_side); /* before put_channel() looks */
+		bool awaited =
+			channel_awaits_take(at->page, remote_side); /* before put_channel() looks */
 
 		if (side_toward(peer, at) != 1 - remote_side)
 			continue;
@@ -329,14 +264,6 @@ bool peer_fill(struct peer *peer)
 	return queue_count(&peer->out[LANE_CONTROL]) > before;
 }
 
-static void forget_told(struct exchange_channel *channel)
-{
-	memset(channel->told_word, 0, sizeof(channel->told_word));
-	memset(channel->told_withdraw, 0, sizeof(channel->told_withdraw));
-	memset(channel->told_posted, 0, sizeof(channel->told_posted));
-	memset(channel->told_taken, 0, sizeof(channel->told_taken));
-}
-
 void peer_offer_all(struct peer *peer)
 {
 	struct exchange *exchange = peer->proxy->exchange;
@@ -351,7 +278,7 @@ void peer_offer_all(struct peer *peer)
 
 				if (local_side < 0 || local_side == exchange_side(at, p_nr))
 					continue;
-				forget_told(at);
+				at->told = (struct channel_told){ 0 };
 				mark_dirty(peer, at, 1 - local_side);
 			}
 		}
@@ -368,7 +295,7 @@ static void resend_channel(struct proxy *proxy, struct exchange_channel *channel
 		if (here != PROXY_HERE || there < 0 || there >= NR_NODES ||
 		    (only_node >= 0 && there != only_node))
 			continue;
-		forget_told(channel);
+		channel->told = (struct channel_told){ 0 };
 		atomic_store(&channel->page->node[side], proxy->node);
 		atomic_store(&channel->page->node[1 - side], there);
 		peer_send_channel(&proxy->peer[there], channel, side);

@@ -10,7 +10,6 @@
 
 #include <stdatomic.h>
 
-#include "core/notify.h"
 #include "os/clock.h"
 #include "proxy/proxy_table.h"
 
@@ -46,26 +45,6 @@ static void ring_local(struct peer *peer, const struct exchange_channel *channel
 	exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
 }
 
-/*
- * Does the process here wait for what the line says now? For a message that came; for the fate of
- * its own one. Not for its request being taken or its answer being read: as between two processes
- * of one node, who ring nobody for that.
- */
-static bool is_waited_for(const struct exchange_channel *channel, int side, int local)
-{
-	uint64_t word = atomic_load(&channel->page->line[side].word);
-	enum line_state state = line_word_state(word);
-	enum line_op op = line_word_op(word);
-
-	if (side != local)
-		return state == LINE_FULL || state == LINE_SENT;
-	if (atomic_load(&channel->page->withdraw[side]) == line_word_seq(word))
-		return true;
-	if (state == LINE_TAKEN)
-		return op != LINE_OP_SENDREC && op != LINE_OP_ANSWER;
-	return state != LINE_DONE || line_word_result(word);
-}
-
 /* Says what that node does not know yet; if the far end is no longer there, the order will. */
 static void reply(struct peer *peer, struct exchange_channel *channel, int local)
 {
@@ -81,28 +60,17 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 	struct exchange_channel *channel;
 	int local = channel_of(peer, frame->dcid, frame->dc_generation, frame->endpoint, &channel);
 	int side = (int)frame->side;
-	struct line *line;
-	uint64_t word;
 
 	if (local < 0) {
 		peer->stats.dropped++;
 		return;
 	}
-	line = &channel->page->line[side];
 	/* Its place among those that wait here is that of its coming here. */
 	if (side != local && (line_word_op(image.word) == LINE_OP_SEND ||
 			      line_word_op(image.word) == LINE_OP_SENDREC))
 		image.aux = os_ticks();
-	if (line_merge(line, &image, side != local) && is_waited_for(channel, side, local))
+	if (channel_merge_line(channel->page, &channel->told, side, &image, frame->withdraw, local))
 		ring_local(peer, channel, local);
-	word = atomic_load(&line->word);
-	if (side != local && frame->withdraw && frame->withdraw == line_word_seq(word)) {
-		line_withdraw_here(line, frame->withdraw);
-		/* Whoever asked is told how it ended, also if he had been told before. */
-		channel->told_word[side] = 0;
-	} else if (!line_word_compare(word, frame->word)) {
-		channel->told_word[side] = word;
-	}
 	reply(peer, channel, local);
 }
 
@@ -114,18 +82,12 @@ void peer_on_notify(struct peer *peer, const struct frame_notify *frame)
 		.posted = frame->posted, .taken = frame->taken, .bits = frame->bits, .nr = frame->nr
 	};
 	int side = (int)frame->side;
-	struct notify_word *word;
 
 	if (local < 0) {
 		peer->stats.dropped++;
 		return;
 	}
-	word = &channel->page->notify[side];
-	if (notify_merge(word, &image) && side != local)
+	if (channel_merge_notify(channel->page, &channel->told, side, &image, local))
 		ring_local(peer, channel, local);
-	if (atomic_load(&word->posted) == frame->posted)
-		channel->told_posted[side] = frame->posted;
-	if (atomic_load(&word->taken) == frame->taken)
-		channel->told_taken[side] = frame->taken;
 	reply(peer, channel, local);
 }

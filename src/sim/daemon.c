@@ -78,22 +78,13 @@ static bool decides(const struct world *w, int node, int proc)
 	return daemon_hosts(w, node, proc) && w->node[node].copy[proc].state != COPY_FROZEN;
 }
 
-/* The receiver's replica decides whether the owner gets its message back. */
-static void decide(struct page *page, int side)
-{
-	uint64_t wanted = atomic_load(&page->shm.withdraw[side]);
-
-	if (wanted)
-		line_withdraw_here(&page->shm.line[side], wanted);
-}
-
 void daemon_hold(struct world *w, int node, int proc)
 {
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
 
 		if (page && !world_mutated(w, SIM_NO_MARK_AT_FREEZE))
-			line_mark_sent(&page->shm.line[world_side(peer, proc)]);
+			channel_hold(&page->shm, world_side(proc, peer));
 	}
 }
 
@@ -105,9 +96,8 @@ void daemon_unhold(struct world *w, int node, int proc)
 
 		if (!page)
 			continue;
-		line_unmark_sent(&page->shm.line[side]);
+		channel_unhold(&page->shm, 1 - side, node, 0);
 		page->unmarked[side] = true;
-		decide(page, side);
 	}
 }
 
@@ -115,26 +105,20 @@ void daemon_export(struct world *w, int node, int proc, struct image *image)
 {
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
+		struct channel_image *packed = &image->channel[peer].image;
 		int own = world_side(proc, peer);
 
 		if (!page)
 			continue;
 		image->channel[peer].exists = true;
 		image->channel[peer].generation = page->generation[1 - own];
-		line_snapshot(&page->shm.line[own], &image->channel[peer].own);
-		image->channel[peer].withdraw_own = page->shm.withdraw[own];
-		if (!world_mutated(w, SIM_NOTES_LEFT_BEHIND)) {
-			notify_snapshot(&page->shm.notify[own], &image->channel[peer].note_own);
-			notify_snapshot(&page->shm.notify[1 - own],
-					&image->channel[peer].note_peer);
-		}
-		if (world_mutated(w, SIM_LINES_LEFT_BEHIND))
-			continue;
+		channel_pack(&page->shm, own, packed);
 		if (world_mutated(w, SIM_NO_MARK_AT_FREEZE))
-			line_snapshot(&page->shm.line[1 - own], &image->channel[peer].peer);
-		else
-			line_export(&page->shm.line[1 - own], &image->channel[peer].peer);
-		image->channel[peer].withdraw_peer = page->shm.withdraw[1 - own];
+			line_unmark_sent(&page->shm.line[1 - own]);
+		if (world_mutated(w, SIM_NOTES_LEFT_BEHIND))
+			memset(packed->notify, 0, sizeof(packed->notify));
+		if (world_mutated(w, SIM_LINES_LEFT_BEHIND))
+			memset(&packed->line[1], 0, sizeof(packed->line[1]));
 	}
 }
 
@@ -152,14 +136,7 @@ void daemon_import(struct world *w, int node, const struct image *image)
 			continue;
 		page = daemon_page(w, node, proc, peer);
 		peer_here = decides(w, node, peer) || world_mutated(w, SIM_NO_MARK_AT_RESUME);
-		line_merge(&page->shm.line[own], &image->channel[peer].own, peer_here);
-		line_merge(&page->shm.line[1 - own], &image->channel[peer].peer, true);
-		notify_merge(&page->shm.notify[own], &image->channel[peer].note_own);
-		notify_merge(&page->shm.notify[1 - own], &image->channel[peer].note_peer);
-		if (image->channel[peer].withdraw_own)
-			page->shm.withdraw[own] = image->channel[peer].withdraw_own;
-		if (image->channel[peer].withdraw_peer)
-			page->shm.withdraw[1 - own] = image->channel[peer].withdraw_peer;
+		channel_unpack(&page->shm, own, &image->channel[peer].image, peer_here);
 	}
 	daemon_forget_told(w, node, proc);
 }
@@ -176,35 +153,16 @@ void daemon_release(struct world *w, int node, int proc)
 void daemon_forget_told(struct world *w, int node, int proc)
 {
 	for (int peer = 0; peer < w->procs; peer++) {
-		struct page *page;
-
-		if (peer == proc)
-			continue;
-		page = &w->node[node].page[world_pair(proc, peer)];
-		memset(page->told_word, 0, sizeof(page->told_word));
-		memset(page->told_withdraw, 0, sizeof(page->told_withdraw));
-		memset(page->told_posted, 0, sizeof(page->told_posted));
-		memset(page->told_taken, 0, sizeof(page->told_taken));
+		if (peer != proc)
+			w->node[node].page[world_pair(proc, peer)].told =
+				(struct channel_told){ 0 };
 	}
-}
-
-/* The answer that the dead side had posted to this request of the survivor may still be taken. */
-static bool is_answered(const struct line *of_dead, uint64_t request)
-{
-	struct line_image answer;
-
-	line_snapshot(of_dead, &answer);
-	return line_word_op(answer.word) == LINE_OP_ANSWER &&
-	       answer.aux == line_word_seq(request) && line_word_state(request) == LINE_TAKEN &&
-	       line_word_op(request) == LINE_OP_SENDREC;
 }
 
 void daemon_end(struct world *w, int node, int proc, uint32_t generation)
 {
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page;
-		struct line *of_dead, *of_survivor;
-		uint64_t request;
 		int side;
 
 		if (peer == proc)
@@ -215,16 +173,7 @@ void daemon_end(struct world *w, int node, int proc, uint32_t generation)
 			continue;
 		/* Nobody here looks at it; a survivor on its way here finds no page, and so out. */
 		page->exists = daemon_hosts(w, node, peer);
-		of_dead = &page->shm.line[side];
-		of_survivor = &page->shm.line[1 - side];
-		request = atomic_load(&of_survivor->word);
-		if (is_answered(of_dead, request))
-			line_answered(of_survivor, line_word_seq(request));
-		else
-			line_end(of_survivor, EDVSDSTDIED, EDVSSRCDIED);
-		if (line_word_op(atomic_load(&of_dead->word)) != LINE_OP_ANSWER)
-			line_end(of_dead, EDVSSRCDIED, EDVSSRCDIED);
-		atomic_fetch_or(&page->shm.dead, 1u << side);
+		channel_end(&page->shm, side);
 	}
 }
 
@@ -327,7 +276,6 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 	frame.peer[0] = low;
 	frame.peer[1] = high;
 	frame.side = side;
-	frame.withdraw = page->shm.withdraw[side];
 	memcpy(frame.generation, page->generation, sizeof(frame.generation));
 	if (owner_here && !world_mutated(w, SIM_NO_MARK_ON_SENDING)) {
 		if (!line_export(&page->shm.line[side], &frame.image))
@@ -335,8 +283,9 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 	} else {
 		line_snapshot(&page->shm.line[side], &frame.image);
 	}
-	page->told_word[side] = frame.image.word;
-	page->told_withdraw[side] = frame.withdraw;
+	frame.withdraw = owner_here ? channel_wanted_back(&page->shm, side, frame.image.word) : 0;
+	page->told.word[side] = frame.image.word;
+	page->told.withdraw[side] = frame.withdraw;
 	world_log(w, "frame %d to %d: line %d of %d-%d word %llx", node, to, side, low, high,
 		  (unsigned long long)frame.image.word);
 	frame_send(w, &frame);
@@ -355,8 +304,8 @@ static void note_tell(struct world *w, int node, struct page *page, int low, int
 	frame.is_note = true;
 	memcpy(frame.generation, page->generation, sizeof(frame.generation));
 	notify_snapshot(&page->shm.notify[side], &frame.note);
-	page->told_posted[side] = frame.note.posted;
-	page->told_taken[side] = frame.note.taken;
+	page->told.posted[side] = frame.note.posted;
+	page->told.taken[side] = frame.note.taken;
 	frame_send(w, &frame);
 }
 
@@ -378,21 +327,15 @@ static void scan_line(struct world *w, int node, int low, int high, int side, bo
 	struct page *page = living_page(w, node, low, high);
 	int owner = side ? high : low, receiver = side ? low : high;
 	int to = elsewhere(w, node, owner, receiver);
-	uint64_t word;
+	int here = to < 0 ? 1 - side : side;
 
-	if (!page)
-		return;
-	word = atomic_load(&page->shm.line[side].word);
-	if (to < 0) {
+	if (to < 0)
 		to = elsewhere(w, node, receiver, owner);
-		/* Of a line that is not ours there is something to tell once it has been decided. */
-		if (line_word_state(word) < LINE_TAKEN)
-			to = -1;
-	}
-	if (to < 0 || line_word_state(word) == LINE_FREE)
+	if (!page || to < 0)
 		return;
-	if (everything || word != page->told_word[side] ||
-	    page->shm.withdraw[side] != page->told_withdraw[side])
+	if (everything)
+		page->told.word[side] = page->told.withdraw[side] = 0;
+	if (channel_line_untold(&page->shm, &page->told, side, here))
 		line_tell(w, node, page, low, high, side, to);
 }
 
@@ -401,15 +344,12 @@ static void scan_note(struct world *w, int node, int low, int high, int side, bo
 	struct page *page = living_page(w, node, low, high);
 	int owner = side ? high : low, receiver = side ? low : high;
 	int to = elsewhere(w, node, owner, receiver);
-	const struct notify_word *word;
 
 	if (to < 0)
 		to = elsewhere(w, node, receiver, owner);
 	if (!page || to < 0)
 		return;
-	word = &page->shm.notify[side];
-	if (everything || atomic_load(&word->posted) != page->told_posted[side] ||
-	    atomic_load(&word->taken) != page->told_taken[side])
+	if (everything || channel_notify_untold(&page->shm, &page->told, side))
 		note_tell(w, node, page, low, high, side, to);
 }
 
@@ -468,25 +408,12 @@ static bool frame_is_current(const struct world *w, int node, const struct frame
 	return true;
 }
 
-static void receiver_side(struct world *w, int node, struct page *page, const struct frame *frame)
-{
-	int side = frame->side, receiver = frame->peer[1 - side];
-	struct line *line = &page->shm.line[side];
-
-	line_merge(line, &frame->image, true);
-	if (frame->withdraw)
-		atomic_store(&page->shm.withdraw[side], frame->withdraw);
-	if (decides(w, node, receiver) || world_mutated(w, SIM_DECIDE_WHILE_FROZEN))
-		decide(page, side);
-	if (line_word_compare(atomic_load(&line->word), frame->image.word) > 0)
-		line_tell(w, node, page, frame->peer[0], frame->peer[1], side, frame->from);
-}
-
 void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 {
 	int owner = frame->peer[frame->side], receiver = frame->peer[1 - frame->side];
 	bool owner_here, receiver_here;
 	struct page *page;
+	int here;
 
 	if (!frame_is_current(w, node, frame)) {
 		w->report->frames_lost += w->strict;
@@ -501,11 +428,15 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 	/* Both here: the page is the only replica, and what comes is old. */
 	if (owner_here == receiver_here)
 		return;
+	here = owner_here ? frame->side : 1 - frame->side;
+	/* A held end may be read and carried away at this moment. */
+	if (!decides(w, node, frame->peer[here]) && !world_mutated(w, SIM_MERGE_WHILE_HELD))
+		return;
 	page = daemon_page(w, node, owner, receiver);
 	if (frame->is_note)
-		notify_merge(&page->shm.notify[frame->side], &frame->note);
-	else if (receiver_here)
-		receiver_side(w, node, page, frame);
+		channel_merge_notify(&page->shm, &page->told, frame->side, &frame->note, here);
 	else
-		line_merge(&page->shm.line[frame->side], &frame->image, false);
+		channel_merge_line(&page->shm, &page->told, frame->side, &frame->image,
+				   frame->withdraw, here);
+	scan_line(w, node, frame->peer[0], frame->peer[1], frame->side, false);
 }

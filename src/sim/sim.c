@@ -239,7 +239,7 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_NO_MARK_AT_FREEZE] = "no-mark-at-freeze",
 		[SIM_NO_MARK_AT_RESUME] = "no-mark-at-resume",
 		[SIM_NO_MARK_ON_SENDING] = "no-mark-on-sending",
-		[SIM_DECIDE_WHILE_FROZEN] = "decide-while-frozen",
+		[SIM_MERGE_WHILE_HELD] = "merge-while-held",
 		[SIM_LINES_LEFT_BEHIND] = "lines-left-behind",
 		[SIM_NOTES_LEFT_BEHIND] = "notes-left-behind",
 		[SIM_THAW_ON_CUT] = "thaw-on-cut",

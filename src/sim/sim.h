@@ -16,15 +16,15 @@
 /* One rule of the protocol left out, to see that the checkers notice. */
 enum sim_mutation {
 	SIM_SOUND = 0,
-	SIM_NO_MARK_AT_FREEZE,	 /* lines toward a frozen process stay FULL */
-	SIM_NO_MARK_AT_RESUME,	 /* its own lines come out of the image FULL */
-	SIM_NO_MARK_ON_SENDING,	 /* a line is copied to another node unmarked */
-	SIM_DECIDE_WHILE_FROZEN, /* a withdrawal is decided at a receiver that has been copied */
-	SIM_LINES_LEFT_BEHIND,	 /* the image carries the process, not what was sent to it */
-	SIM_NOTES_LEFT_BEHIND,	 /* the same of the notifications */
-	SIM_THAW_ON_CUT,   /* the source resumes when the connection breaks after its COMMIT */
-	SIM_RESUME_ON_CUT, /* the target resumes when the connection breaks after LOADED */
-	SIM_NO_GENERATION, /* frames of an earlier life of an endpoint are accepted */
+	SIM_NO_MARK_AT_FREEZE,	/* lines toward a frozen process stay FULL */
+	SIM_NO_MARK_AT_RESUME,	/* its own lines come out of the image FULL */
+	SIM_NO_MARK_ON_SENDING, /* a line is copied to another node unmarked */
+	SIM_MERGE_WHILE_HELD,	/* a frame is joined into the page of an end that has been copied */
+	SIM_LINES_LEFT_BEHIND,	/* the image carries the process, not what was sent to it */
+	SIM_NOTES_LEFT_BEHIND,	/* the same of the notifications */
+	SIM_THAW_ON_CUT,	/* the source resumes when the connection breaks after its COMMIT */
+	SIM_RESUME_ON_CUT,	/* the target resumes when the connection breaks after LOADED */
+	SIM_NO_GENERATION,	/* frames of an earlier life of an endpoint are accepted */
 	SIM_ANSWER_TO_NEXT_LIFE, /* a server answers whatever has the number of its client by now */
 	SIM_NO_OFFER,		 /* nobody asks for its lines after it has come to a node */
 	SIM_OUT_OF_ORDER,	 /* one node applies two commands in the other order */

@@ -16,6 +16,7 @@
  */
 
 #include "base/prng.h"
+#include "core/channel.h"
 #include "core/directory.h"
 #include "core/line.h"
 #include "core/notify.h"
@@ -106,8 +107,7 @@ struct copy {
 struct page {
 	bool exists;
 	uint32_t generation[2];
-	uint64_t told_word[2], told_withdraw[2];
-	uint64_t told_posted[2], told_taken[2];
+	struct channel_told told;
 	uint64_t checked[2]; /* word at the last look of the checker */
 	bool unmarked[2];    /* the daemon unmarked it in this step */
 	struct channel_page shm;
@@ -120,9 +120,7 @@ struct image {
 	struct {
 		bool exists;
 		uint32_t generation;
-		struct line_image own, peer;
-		uint64_t withdraw_own, withdraw_peer;
-		struct notify_image note_own, note_peer;
+		struct channel_image image;
 	} channel[PROCS_MAX];
 };
 

@@ -76,9 +76,7 @@ struct move_signals {
 struct move_channel {
 	int32_t peer_nr;
 	int32_t peer_endpoint;
-	struct line_image line[2];
-	struct notify_image notify[2];
-	uint64_t withdraw[2];
+	struct channel_image image;
 };
 
 /* Followed by channel_count move_channels and log_bytes of the process's log. */

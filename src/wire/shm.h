@@ -105,6 +105,13 @@ struct channel_page {
 	_Alignas(128) struct notify_word notify[2];
 };
 
+/* A page outside of its node. [0] belongs to the end that moves, [1] to its peer. */
+struct channel_image {
+	struct line_image line[2];
+	struct notify_image notify[2];
+	uint64_t withdraw[2];
+};
+
 _Static_assert(sizeof(struct line) == 64, "a line is one cache line");
 _Static_assert(sizeof(struct notify_word) == 64, "a notify word is one cache line");
 _Static_assert(sizeof(struct channel_page) <= SHM_PAGE_BYTES, "a channel fits its page");

@@ -6,18 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/notify.h"
+#include "core/channel.h"
 #include "node/task/log.h"
 #include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/process.h"
-
-/*
- * At the target each line is merged, never copied: if the peer lives there its own page may know more
- * (I2). Lines towards the process end at this replica now, so a message that waits is FULL here; its
- * own lines towards a peer elsewhere are SENT, because the peer's node may have the message already and
- * only there can it be withdrawn.
- */
 
 static uint32_t count_channels(struct process *process)
 {
@@ -30,43 +23,33 @@ static uint32_t count_channels(struct process *process)
 	return count;
 }
 
-/*
- * A peer on this node may have posted since exchange_hold() and could still take that back by itself
- * while the target delivers it: what leaves is marked first. What its owner keeps changing stays here;
- * it is offered when the move is decided.
- */
-static void pack_line(struct exchange *exchange, struct exchange_channel *channel, int side,
-		      bool own, struct line_image *out)
+/* Nothing that is barred leaves with the process: neither its own message, nor one that waits for it. */
+static void keep_barred(struct exchange *exchange, struct exchange_channel *channel, int own,
+			struct channel_image *image)
 {
-	if (!own && !exchange_export(exchange, channel, side, out))
-		memset(out, 0, sizeof(*out));
-	if (!own)
-		return;
-	line_snapshot(&channel->page->line[side], out);
-	if (exchange_barred(exchange, channel, side, out->word))
-		out->word = line_word(line_word_seq(out->word), LINE_WITHDRAWN,
-				      line_word_op(out->word), 0);
+	uint64_t word = image->line[0].word;
+
+	if (exchange_barred(exchange, channel, own, word))
+		image->line[0].word =
+			line_word(line_word_seq(word), LINE_WITHDRAWN, line_word_op(word), 0);
+	if (line_word_state(image->line[1].word) != LINE_FREE &&
+	    !exchange_let_pass(exchange, channel, 1 - own, &image->line[1]))
+		memset(&image->line[1], 0, sizeof(image->line[1]));
+	for (int i = 0; i < 2; i++)
+		if (exchange_notify_barred(exchange, channel, i == 0 ? own : 1 - own))
+			image->notify[i].taken = image->notify[i].posted;
 }
 
 static void pack_channel(const struct process *process, struct exchange_channel *channel,
 			 struct move_channel *out)
 {
 	int own = exchange_side(channel, process->p_nr);
-	struct exchange *exchange = process->node->exchange;
-	struct channel_page *page = channel->page;
 
 	memset(out, 0, sizeof(*out));
 	out->peer_nr = channel->p_nr[1 - own];
 	out->peer_endpoint = channel->endpoint[1 - own];
-	for (int i = 0; i < 2; i++) {
-		int side = i == 0 ? own : 1 - own;
-
-		pack_line(exchange, channel, side, side == own, &out->line[i]);
-		notify_snapshot(&page->notify[side], &out->notify[i]);
-		if (exchange_notify_barred(exchange, channel, side))
-			out->notify[i].taken = out->notify[i].posted;
-		out->withdraw[i] = page->withdraw[side];
-	}
+	channel_pack(channel->page, own, &out->image);
+	keep_barred(process->node->exchange, channel, own, &out->image);
 }
 
 static void pack_status(const struct process *process, struct move_state *state)
@@ -167,17 +150,10 @@ static void unpack_channel(struct process *process, const struct move_channel *i
 		return;
 	own = exchange_side(channel, process->p_nr);
 	here = peer_is_here(process, peer, in->peer_nr);
-	line_merge(&channel->page->line[own], &in->line[0], here);
-	line_merge(&channel->page->line[1 - own], &in->line[1], true);
+	channel_unpack(channel->page, own, &in->image, here);
 	/* The node that it comes from has let this pass, and a third one may have it. */
-	if (!here && line_word_state(in->line[0].word) == LINE_SENT)
-		channel->passed[own] = line_word_seq(in->line[0].word);
-	notify_merge(&channel->page->notify[own], &in->notify[0]);
-	notify_merge(&channel->page->notify[1 - own], &in->notify[1]);
-	if (in->withdraw[0])
-		channel->page->withdraw[own] = in->withdraw[0];
-	if (in->withdraw[1] && !channel->page->withdraw[1 - own])
-		channel->page->withdraw[1 - own] = in->withdraw[1];
+	if (!here && line_word_state(in->image.line[0].word) == LINE_SENT)
+		channel->passed[own] = line_word_seq(in->image.line[0].word);
 	if (here && peer->bound &&
 	    directory_endpoint_number(peer, in->peer_nr) == in->peer_endpoint &&
 	    exchange_bell(node->exchange, process->dcid, in->peer_nr, &bell) == 0)

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Side 0 lives on one node and side 1 on another, each with a page of its own, unless a test says otherwise. */
+
+#include "core/channel.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/test.h"
+#include "core/notify.h"
+
+#define NODE 4
+
+static struct channel_page near, far; /* of side 0, of side 1 */
+static struct channel_told near_told, far_told;
+
+static void set_up(void)
+{
+	memset(&near, 0, sizeof(near));
+	memset(&far, 0, sizeof(far));
+	near_told = far_told = (struct channel_told){ 0 };
+}
+
+static uint64_t post(struct channel_page *page, int side, enum line_op op, uint64_t aux)
+{
+	message m = { .m_type = 42 };
+
+	return line_post(&page->line[side], op, &m, aux);
+}
+
+static enum line_state state(const struct channel_page *page, int side)
+{
+	return line_word_state(atomic_load(&page->line[side].word));
+}
+
+static int result(const struct channel_page *page, int side)
+{
+	return line_word_result(atomic_load(&page->line[side].word));
+}
+
+static bool take(struct channel_page *page, int side)
+{
+	struct line_image image;
+
+	return line_take(&page->line[side], &image);
+}
+
+/* One frame from the near page to the far one. True: the end there waits for it. */
+static bool tell_far(int side)
+{
+	struct line_image image;
+	uint64_t wanted;
+
+	if (side == 0)
+		CHECK(line_export(&near.line[0], &image));
+	else
+		line_snapshot(&near.line[1], &image);
+	wanted = side == 0 ? channel_wanted_back(&near, 0, image.word) : 0;
+	near_told.word[side] = image.word;
+	near_told.withdraw[side] = wanted;
+	return channel_merge_line(&far, &far_told, side, &image, wanted, 1);
+}
+
+static bool tell_near(int side)
+{
+	struct line_image image;
+
+	if (side == 1)
+		CHECK(line_export(&far.line[1], &image));
+	else
+		line_snapshot(&far.line[0], &image);
+	far_told.word[side] = image.word;
+	return channel_merge_line(&near, &near_told, side, &image, 0, 0);
+}
+
+static void test_hold(void)
+{
+	uint64_t seq;
+
+	set_up();
+	seq = post(&near, 0, LINE_OP_SEND, 0);
+	atomic_store(&near.copy_pid[1], 77);
+	atomic_store(&near.copy_busy[1], 1);
+	CHECK(channel_hold(&near, 1));
+	CHECK_EQ(near.copy_pid[1], 0);
+	CHECK_EQ(near.node[1], -1);
+	atomic_store(&near.copy_busy[1], 0);
+	CHECK(!channel_hold(&near, 1));
+	/* The owner cannot take it back by itself, so it asks, and is heard when the end is here again. */
+	CHECK_EQ(line_word_state(line_withdraw(&near.line[0], seq)), LINE_SENT);
+	atomic_store(&near.withdraw[0], seq);
+	CHECK(channel_unhold(&near, 1, NODE, 78));
+	CHECK_EQ(state(&near, 0), LINE_WITHDRAWN);
+	CHECK_EQ(near.copy_pid[1], 78);
+	CHECK_EQ(near.node[1], NODE);
+}
+
+static void test_unhold_without_wish(void)
+{
+	uint64_t seq;
+
+	set_up();
+	seq = post(&near, 0, LINE_OP_SEND, 0);
+	/* A wish of long ago. */
+	atomic_store(&near.withdraw[0], seq - 1);
+	channel_hold(&near, 1);
+	CHECK(!channel_unhold(&near, 1, NODE, 0));
+	CHECK_EQ(state(&near, 0), LINE_FULL);
+}
+
+static void test_death(void)
+{
+	set_up();
+	post(&near, 0, LINE_OP_SEND, 0);
+	post(&near, 1, LINE_OP_SEND, 0);
+	channel_end(&near, 1);
+	CHECK_EQ(result(&near, 0), EDVSDSTDIED);
+	CHECK_EQ(result(&near, 1), EDVSSRCDIED);
+	CHECK_EQ(near.dead, 2);
+	set_up();
+	post(&near, 0, LINE_OP_SENDREC, 0);
+	CHECK(take(&near, 0));
+	channel_end(&near, 1);
+	CHECK_EQ(result(&near, 0), EDVSSRCDIED);
+}
+
+static void test_death_after_answer(void)
+{
+	uint64_t seq;
+
+	set_up();
+	seq = post(&near, 0, LINE_OP_SENDREC, 0);
+	CHECK(take(&near, 0));
+	post(&near, 1, LINE_OP_ANSWER, seq);
+	channel_end(&near, 1);
+	CHECK_EQ(state(&near, 0), LINE_DONE);
+	CHECK_EQ(result(&near, 0), 0);
+	CHECK(take(&near, 1));
+	/* That of an earlier request is none. */
+	set_up();
+	seq = post(&near, 0, LINE_OP_SENDREC, 0);
+	CHECK(take(&near, 0));
+	post(&near, 1, LINE_OP_ANSWER, seq - 1);
+	channel_end(&near, 1);
+	CHECK_EQ(result(&near, 0), EDVSSRCDIED);
+}
+
+/* Side 1 moves from the near page to the far one; side 0 stays. */
+static void test_carried_to_another_node(void)
+{
+	struct channel_image image;
+	uint64_t seq;
+
+	set_up();
+	seq = post(&near, 0, LINE_OP_SEND, 0);
+	post(&near, 1, LINE_OP_SEND, 0);
+	notify_post(&near.notify[0], 3, 1);
+	atomic_store(&near.withdraw[1], 1);
+	channel_hold(&near, 1);
+	channel_pack(&near, 1, &image);
+	channel_unpack(&far, 1, &image, false);
+	channel_unhold(&far, 1, NODE, 0);
+	CHECK_EQ(state(&near, 0), LINE_SENT);
+	CHECK_EQ(state(&far, 0), LINE_FULL);
+	/* Its own message may be at its peer's node already. */
+	CHECK_EQ(state(&far, 1), LINE_SENT);
+	CHECK_EQ(far.withdraw[1], 1);
+	CHECK(notify_pending(&far.notify[0]));
+	CHECK(take(&far, 0));
+	CHECK_EQ(line_word_state(line_withdraw(&near.line[0], seq)), LINE_SENT);
+}
+
+/* Posted after the hold: what is packed can be taken back by nobody, and what is torn stays. */
+static void test_packed_late(void)
+{
+	struct channel_image image;
+	uint64_t seq;
+
+	set_up();
+	channel_hold(&near, 1);
+	seq = post(&near, 0, LINE_OP_SEND, 0);
+	channel_pack(&near, 1, &image);
+	CHECK_EQ(line_word_state(line_withdraw(&near.line[0], seq)), LINE_SENT);
+	CHECK_EQ(line_word_state(image.line[1].word), LINE_SENT);
+}
+
+/* The peer is on the node that the end comes to, and has gone on. */
+static void test_carried_to_its_peer(void)
+{
+	struct channel_image image;
+
+	set_up();
+	post(&near, 1, LINE_OP_SEND, 0);
+	channel_hold(&near, 1);
+	channel_pack(&near, 1, &image);
+	post(&far, 0, LINE_OP_SENDREC, 0);
+	atomic_store(&far.withdraw[0], 9);
+	channel_unpack(&far, 1, &image, true);
+	channel_unhold(&far, 1, NODE, 0);
+	CHECK_EQ(state(&far, 0), LINE_FULL);
+	CHECK_EQ(state(&far, 1), LINE_FULL);
+	CHECK_EQ(far.withdraw[0], 9);
+}
+
+static void test_told_and_taken(void)
+{
+	set_up();
+	CHECK(!channel_line_untold(&near, &near_told, 0, 0));
+	post(&near, 0, LINE_OP_SEND, 0);
+	CHECK(channel_line_urgent(&near, &near_told, 0, 0));
+	CHECK(tell_far(0));
+	CHECK(!channel_line_untold(&near, &near_told, 0, 0));
+	CHECK_EQ(state(&near, 0), LINE_SENT);
+	/* What waits there is no news for the node that told it. */
+	CHECK(!channel_line_untold(&far, &far_told, 0, 1));
+	CHECK(take(&far, 0));
+	CHECK(channel_line_urgent(&far, &far_told, 0, 1));
+	CHECK(tell_near(0));
+	CHECK_EQ(state(&near, 0), LINE_TAKEN);
+	CHECK(!channel_line_untold(&near, &near_told, 0, 0));
+	/* The same once more is nothing new. */
+	CHECK(!tell_near(0));
+}
+
+/* That a request was taken is told in time, and nobody waits for that. */
+static void test_request_taken(void)
+{
+	set_up();
+	post(&near, 0, LINE_OP_SENDREC, 0);
+	tell_far(0);
+	CHECK(channel_awaits_take(&far, 0));
+	far_told.word[0] = atomic_load(&far.line[0].word);
+	CHECK(take(&far, 0));
+	CHECK(!channel_awaits_take(&far, 0));
+	CHECK(channel_line_untold(&far, &far_told, 0, 1));
+	CHECK(!channel_line_urgent(&far, &far_told, 0, 1));
+	CHECK(!tell_near(0));
+	CHECK_EQ(state(&near, 0), LINE_TAKEN);
+}
+
+/* The receiver's node decides, and says so again if it is asked again. */
+static void test_wanted_back(void)
+{
+	uint64_t seq;
+
+	set_up();
+	seq = post(&near, 0, LINE_OP_SEND, 0);
+	tell_far(0);
+	atomic_store(&near.withdraw[0], seq);
+	CHECK(channel_line_urgent(&near, &near_told, 0, 0));
+	tell_far(0);
+	CHECK(!channel_line_untold(&near, &near_told, 0, 0));
+	CHECK_EQ(state(&far, 0), LINE_WITHDRAWN);
+	CHECK(channel_line_untold(&far, &far_told, 0, 1));
+	CHECK(tell_near(0));
+	CHECK_EQ(state(&near, 0), LINE_WITHDRAWN);
+	/* Of a message that was taken first the owner hears that. */
+	set_up();
+	seq = post(&near, 0, LINE_OP_SENDREC, 0);
+	tell_far(0);
+	CHECK(take(&far, 0));
+	far_told.word[0] = atomic_load(&far.line[0].word);
+	atomic_store(&near.withdraw[0], seq);
+	tell_far(0);
+	CHECK_EQ(state(&far, 0), LINE_TAKEN);
+	CHECK(channel_line_untold(&far, &far_told, 0, 1));
+	CHECK(tell_near(0));
+}
+
+static void test_notifications(void)
+{
+	struct notify_image image;
+
+	set_up();
+	CHECK(!channel_notify_untold(&near, &near_told, 0));
+	notify_post(&near.notify[0], 3, 5);
+	CHECK(channel_notify_untold(&near, &near_told, 0));
+	notify_snapshot(&near.notify[0], &image);
+	CHECK(channel_merge_notify(&far, &far_told, 0, &image, 1));
+	CHECK(!channel_notify_untold(&far, &far_told, 0));
+	CHECK(notify_take(&far.notify[0], false, &image));
+	CHECK(channel_notify_untold(&far, &far_told, 0));
+	notify_snapshot(&far.notify[0], &image);
+	/* That it was taken is no reason to wake its sender. */
+	CHECK(!channel_merge_notify(&near, &near_told, 0, &image, 0));
+	CHECK(!notify_pending(&near.notify[0]));
+}
+
+int main(void)
+{
+	TEST(test_hold);
+	TEST(test_unhold_without_wish);
+	TEST(test_death);
+	TEST(test_death_after_answer);
+	TEST(test_carried_to_another_node);
+	TEST(test_packed_late);
+	TEST(test_carried_to_its_peer);
+	TEST(test_told_and_taken);
+	TEST(test_request_taken);
+	TEST(test_wanted_back);
+	TEST(test_notifications);
+	return test_end();
+}
