@@ -101,7 +101,6 @@ static int enter_namespace(struct restore *restore, struct refusal *refusal)
 		return refuse_clocks(refusal, -errno);
 	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
-	close(fd);
 	if (result)
 		return result;
 	calls_room(&restore->calls, 2, 0);

@@ -2,30 +2,38 @@
 #ifndef DVS_MIGRATE_DESCRIPTORS_H
 #define DVS_MIGRATE_DESCRIPTORS_H
 
-#include "base/refusal.h"
-#include "migrate/files.h"
-#include "migrate/migrate.h"
+#include <stdint.h>
+
+#include "migrate/contents.h"
 #include "wire/image.h"
 
-/* The open descriptors of a process, in ascending order, as records of an image. */
+/* An open file description: what several descriptors made by dup() have in common. */
+struct description {
+	struct image_description image;
+	struct contents contents;
+	int number;	 /* the lowest of its descriptors; target: -1 until that one is made */
+	uint64_t device; /* source: of what it refers to */
+	uint64_t inode;
+	int own; /* target: what its kind needs until all are made; -1 */
+};
+
+/* The open descriptors of a process, in ascending order, and their descriptions, by id. */
 struct descriptors {
 	struct image_fd *fd; /* owned */
 	uint32_t count, capacity;
+	struct description *description; /* owned */
+	uint32_t description_count, description_capacity;
 };
 
 void descriptors_free(struct descriptors *descriptors);
-int descriptors_append(struct descriptors *descriptors, const struct image_fd *fd);
+void descriptors_clear(struct descriptors *descriptors);
+int descriptors_append(struct descriptors *descriptors, const struct image_fd *fd); /* or -ENOMEM */
 
-/*
- * Reads the descriptors of process pid with /proc directory `dir`; what cannot be carried is
- * refused, with its kind and number in the sentence.
- */
-struct procdir_text;
-int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
-		     const struct migrate_host *host, struct procdir_text *buffer,
-		     struct refusal *refusal);
+/* A new description after the others, whose ids are lower. NULL: out of memory. */
+struct description *descriptors_describe(struct descriptors *descriptors,
+					 const struct image_description *image);
 
-/* What a socket of a process is: "a listening TCP socket", "a Unix socket", ... */
-const char *descriptors_socket_name(pid_t pid, int number);
+/* The description with this id, or NULL. */
+struct description *descriptors_find(const struct descriptors *descriptors, uint32_t id);
 
 #endif

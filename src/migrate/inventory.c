@@ -2,6 +2,7 @@
 #include "migrate/inventory.h"
 
 #include "dvk/errors.h"
+#include "migrate/descriptors_source.h"
 #include "migrate/ended.h"
 #include "migrate/others.h"
 #include "os/kernel.h"
@@ -405,6 +406,7 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	inventory->process.timer_count = inventory->timer_count;
 	inventory->process.map_count = inventory->maps.count;
 	inventory->process.fd_count = inventory->descriptors.count;
+	inventory->process.description_count = inventory->descriptors.description_count;
 	inventory->process.file_count = inventory->files.count;
 	return result;
 }

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "dvk/errors.h"
+#include "migrate/kind.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
 
@@ -20,10 +21,10 @@
 #define PATH_SHOWN 60 /* of a path in a sentence */
 #define ROUNDS_MAX 5
 
-/* An open file of ours whose position others could have, too. */
+/* What is ours and others could have, too. */
 struct position {
 	uint64_t device, inode;
-	const struct image_fd *fd;
+	const struct description *description; /* NULL: of a memory file */
 };
 
 struct others {
@@ -36,11 +37,11 @@ struct others {
 	size_t known_count;
 	struct position *position; /* owned; by file and open description */
 	size_t position_count;
-	struct position *memory; /* owned, sorted: our memory files */
+	struct position *memory; /* owned, sorted: our memory files, and other objects */
 	size_t memory_count;
-	bool memory_common;	       /* what was found */
-	const struct image_fd *common; /* what was found */
-	pid_t at;		       /* the one that is looked at */
+	const struct position *memory_common; /* what was found */
+	const struct description *common;     /* what was found */
+	pid_t at;			      /* the one that is looked at */
 	int dir;
 };
 
@@ -216,6 +217,8 @@ static int check_memory(struct others *others)
 			return refuse_memory(others);
 	}
 	for (size_t i = 0; i < others->memory_count; i++) {
+		if (others->memory[i].description)
+			continue; /* nothing that can be mapped */
 		if (!read && procdir_read(others->dir, "maps", &inventory->text) < 0)
 			return 0;
 		read = true;
@@ -253,35 +256,34 @@ static int by_position(const void *a, const void *b, void *ctx)
 
 	if (order || one == other)
 		return order;
-	order = by_description(inventory->pid, one->fd->number, inventory->pid, other->fd->number);
-	return order ? order : one->fd->number - other->fd->number;
+	order = by_description(inventory->pid, one->description->number, inventory->pid,
+			       other->description->number);
+	return order ? order : one->description->number - other->description->number;
 }
 
-/*
- * The open files whose position counts. One that is only appended to has none: each write goes to the
- * end, wherever its writer is.
- */
+static enum kind_share share_of(const struct inventory *inventory,
+				const struct description *description)
+{
+	return kind_of(description->image.kind)->share(&description->image, &inventory->files);
+}
+
+static struct position position_of(const struct description *description)
+{
+	return (struct position){ description->device, description->inode, description };
+}
+
 static int collect_positions(struct others *others)
 {
 	struct inventory *inventory = others->inventory;
+	const struct descriptors *descriptors = &inventory->descriptors;
 
-	others->position = calloc(inventory->descriptors.count + 1, sizeof(*others->position));
+	others->position = calloc(descriptors->description_count + 1, sizeof(*others->position));
 	if (!others->position)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < inventory->descriptors.count; i++) {
-		const struct image_fd *fd = &inventory->descriptors.fd[i];
-		uint32_t appends = fd->flags & (O_APPEND | O_ACCMODE);
-
-		if (fd->kind != IMAGE_FD_FILE || fd->flags & O_PATH ||
-		    appends == (O_APPEND | O_WRONLY))
-			continue;
-		const struct image_file *file = &inventory->files.file[fd->file].image;
-
-		if (file->use & IMAGE_FILE_DEVICE)
-			continue;
-		others->position[others->position_count++] =
-			(struct position){ file->device, file->inode, fd };
-	}
+	for (uint32_t i = 0; i < descriptors->description_count; i++)
+		if (share_of(inventory, &descriptors->description[i]) == KIND_SHARE_DESCRIPTION)
+			others->position[others->position_count++] =
+				position_of(&descriptors->description[i]);
 	qsort_r(others->position, others->position_count, sizeof(*others->position), by_position,
 		inventory);
 	return 0;
@@ -295,8 +297,10 @@ static int compare_files(const void *a, const void *b)
 static int collect_memory(struct others *others)
 {
 	const struct files *files = &others->inventory->files;
+	const struct descriptors *descriptors = &others->inventory->descriptors;
 
-	others->memory = calloc(files->count + 1, sizeof(*others->memory));
+	others->memory = calloc((size_t)files->count + descriptors->description_count + 1,
+				sizeof(*others->memory));
 	if (!others->memory)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < files->count; i++) {
@@ -306,24 +310,30 @@ static int collect_memory(struct others *others)
 			others->memory[others->memory_count++] =
 				(struct position){ .device = file->device, .inode = file->inode };
 	}
+	for (uint32_t i = 0; i < descriptors->description_count; i++)
+		if (share_of(others->inventory, &descriptors->description[i]) == KIND_SHARE_OBJECT)
+			others->memory[others->memory_count++] =
+				position_of(&descriptors->description[i]);
 	qsort(others->memory, others->memory_count, sizeof(*others->memory), compare_files);
 	return 0;
 }
 
-static int refuse_position(struct others *others, const struct image_fd *fd)
+static int refuse_common(struct others *others, const struct description *description)
 {
 	struct procdir_text *text = &others->inventory->text;
-	const char *path = others->inventory->files.file[fd->file].path;
-	size_t length = strlen(path), skip = length > PATH_SHOWN ? length - PATH_SHOWN : 0;
+	const struct kind *kind = kind_of(description->image.kind);
+	const char *name = kind->label ? kind->label(&description->image, &others->inventory->files)
+				       : kind->name;
+	size_t length = strlen(name), skip = length > PATH_SHOWN ? length - PATH_SHOWN : 0;
 	char comm[32] = "";
 
 	if (procdir_read(others->dir, "comm", text) == 0)
 		snprintf(comm, sizeof(comm), " (%.*s)", (int)strcspn(text->text, "\n"), text->text);
 	return refusal_set(others->refusal, EDVSPROCSTS,
-			   "descriptor %d of the process (%s%s) has one position with process "
-			   "%d%s, which would stay behind: end that one first, or let each open "
-			   "the file itself",
-			   fd->number, skip ? "..." : "", path + skip, (int)others->at, comm);
+			   "descriptor %d of the process (%s%s) %s process %d%s, which would stay "
+			   "behind: end that one first%s",
+			   description->number, skip ? "..." : "", name + skip, kind->common,
+			   (int)others->at, comm, kind->remedy);
 }
 
 static int find_common(void *ctx, const char *number)
@@ -342,9 +352,9 @@ static int find_common(void *ctx, const char *number)
 	};
 	size_t low = 0, high = others->position_count;
 
-	if (others->memory_count &&
-	    bsearch(&wanted, others->memory, others->memory_count, sizeof(wanted), compare_files))
-		others->memory_common = true;
+	if (others->memory_count)
+		others->memory_common = bsearch(&wanted, others->memory, others->memory_count,
+						sizeof(wanted), compare_files);
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -352,27 +362,30 @@ static int find_common(void *ctx, const char *number)
 		int order = by_file(at, &wanted);
 
 		if (!order)
-			order = by_description(others->inventory->pid, at->fd->number, others->at,
-					       (int)strtol(number, NULL, 10));
+			order = by_description(others->inventory->pid, at->description->number,
+					       others->at, (int)strtol(number, NULL, 10));
 		/* On to the lowest number, should several be of one description. */
 		if (order == 0)
-			others->common = at->fd;
+			others->common = at->description;
 		if (order < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return others->common || others->memory_common;
+	return others->common != NULL || others->memory_common != NULL;
 }
 
 static int check_positions(struct others *others)
 {
 	others->common = NULL;
+	others->memory_common = NULL;
 	if (others->position_count || others->memory_count)
 		note_lack(others, procdir_each(others->dir, "fd", find_common, others));
-	if (others->memory_common)
+	if (others->memory_common && !others->memory_common->description)
 		return refuse_memory(others);
-	return others->common ? refuse_position(others, others->common) : 0;
+	if (others->memory_common)
+		return refuse_common(others, others->memory_common->description);
+	return others->common ? refuse_common(others, others->common) : 0;
 }
 
 /* ---- both ---- */

@@ -2,6 +2,7 @@
 #include "migrate/picture.h"
 
 #include "dvk/errors.h"
+#include "migrate/kind.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -84,6 +85,49 @@ static int take_map(struct picture *picture, const struct image_map *map)
 	return maps_append(&picture->maps, map);
 }
 
+static int take_description(struct picture *picture, const struct image_description *image)
+{
+	struct descriptors *descriptors = &picture->descriptors;
+	uint32_t count = descriptors->description_count;
+
+	if (!image_description_ok(image) || count == IMAGE_DESCRIPTIONS_MAX)
+		return -EBADMSG;
+	if (count && image->id <= descriptors->description[count - 1].image.id)
+		return -EBADMSG;
+	if (!kind_of(image->kind)->read(image, &picture->files, descriptors))
+		return -EBADMSG;
+	return descriptors_describe(descriptors, image) ? 0 : -ENOMEM;
+}
+
+static int take_contents(struct picture *picture, const struct image_contents *contents,
+			 uint32_t length)
+{
+	struct descriptors *descriptors = &picture->descriptors;
+	struct description *last;
+
+	if (!image_contents_ok(contents, length) || !descriptors->description_count)
+		return -EBADMSG;
+	last = &descriptors->description[descriptors->description_count - 1];
+	if (last->image.id != contents->description)
+		return -EBADMSG;
+	return contents_append(&last->contents, contents + 1, contents->length);
+}
+
+/* Numbers ascend. */
+static int take_fd(struct picture *picture, const struct image_fd *fd)
+{
+	struct descriptors *descriptors = &picture->descriptors;
+	uint32_t count = descriptors->count;
+
+	if (!image_fd_ok(fd) || count == IMAGE_FDS_MAX)
+		return -EBADMSG;
+	if (count && fd->number <= descriptors->fd[count - 1].number)
+		return -EBADMSG;
+	if (!descriptors_find(descriptors, fd->description))
+		return -EBADMSG;
+	return descriptors_append(descriptors, fd);
+}
+
 static int take_layout_record(struct picture *picture, const struct reader *reader,
 			      const void *payload)
 {
@@ -95,8 +139,14 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 		    picture->files.count == IMAGE_FILES_MAX)
 			return -EBADMSG;
 		return files_add_record(&picture->files, payload) < 0 ? -ENOMEM : 0;
+	case IMAGE_DESCRIPTION:
+		return take_description(picture, payload);
+	case IMAGE_CONTENTS:
+		return take_contents(picture, payload, reader->length);
 	case IMAGE_MAP:
 		return take_map(picture, payload);
+	case IMAGE_FD:
+		return take_fd(picture, payload);
 	default:
 		return -EBADMSG;
 	}
@@ -119,10 +169,13 @@ int picture_read_layout(struct picture *picture, struct reader *reader, struct r
 		if (reader->type == IMAGE_LAYOUT)
 			break;
 		if (take_layout_record(picture, reader, payload) < 0)
-			return refuse_damaged(refusal, "a file or mapping makes no sense");
+			return refuse_damaged(refusal,
+					      "a file, descriptor or mapping makes no sense");
 	}
 	if (picture->maps.count != picture->process.map_count ||
-	    picture->files.count != picture->process.file_count || !picture->cwd[0])
+	    picture->files.count != picture->process.file_count || !picture->cwd[0] ||
+	    picture->descriptors.count != picture->process.fd_count ||
+	    picture->descriptors.description_count != picture->process.description_count)
 		return refuse_damaged(refusal, "its layout is not complete");
 	return 0;
 }
@@ -177,41 +230,6 @@ static int take_signal(struct picture *picture, const struct image_siginfo *imag
 	return 0;
 }
 
-/* Numbers ascend. */
-static bool has_number(const struct descriptors *descriptors, int number)
-{
-	uint32_t low = 0, high = descriptors->count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (descriptors->fd[middle].number == number)
-			return true;
-		if (descriptors->fd[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
-}
-
-static int take_fd(struct picture *picture, const struct image_fd *fd)
-{
-	const struct descriptors *known = &picture->descriptors;
-
-	if (fd->number < 0 || fd->kind < IMAGE_FD_FILE || fd->kind > IMAGE_FD_SHARED)
-		return -EBADMSG;
-	if (known->count && fd->number <= known->fd[known->count - 1].number)
-		return -EBADMSG;
-	if (fd->kind == IMAGE_FD_FILE && fd->file >= picture->files.count)
-		return -EBADMSG;
-	if (fd->kind == IMAGE_FD_SHARED) {
-		if (!has_number(known, fd->same_as))
-			return -EBADMSG;
-	}
-	return descriptors_append(&picture->descriptors, fd);
-}
-
 static int take_other(struct picture *picture, const struct reader *reader, const void *payload)
 {
 	const struct image_guard *guard = payload;
@@ -256,9 +274,6 @@ int picture_take(struct picture *picture, const struct reader *reader, const voi
 	case IMAGE_SIGINFO:
 		result = take_signal(picture, payload);
 		break;
-	case IMAGE_FD:
-		result = take_fd(picture, payload);
-		break;
 	default:
 		result = take_other(picture, reader, payload);
 	}
@@ -270,8 +285,7 @@ int picture_take(struct picture *picture, const struct reader *reader, const voi
 int picture_complete(const struct picture *picture, struct refusal *refusal)
 {
 	if (picture->thread_count != picture->process.thread_count ||
-	    picture->timer_count != picture->process.timer_count ||
-	    picture->descriptors.count != picture->process.fd_count)
+	    picture->timer_count != picture->process.timer_count)
 		return refuse_damaged(refusal, "something is missing");
 	if (picture->thread[0].image.tid != picture->process.vpid)
 		return refuse_damaged(refusal, "its first thread is not its leader");

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A stream of image records as a hostile source would send it, into the picture. The reader is one
- * from memory that checks lengths as the real one does; whatever is accepted must hang together.
+ * from memory that checks lengths as the real one does; whatever is accepted must hang together. Of the
+ * kinds of descriptors only the check of a body is called, so what the rest of them needs is left out.
+ *
+ * fuzz with: src/migrate/contents.c src/migrate/descriptors.c src/migrate/kind.c src/migrate/kind_file.c
+ * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_refused.c
+ * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,18 +68,6 @@ void maps_free(struct maps *maps)
 	free(maps->map);
 }
 
-int descriptors_append(struct descriptors *descriptors, const struct image_fd *fd)
-{
-	descriptors->fd = realloc(descriptors->fd, (descriptors->count + 1) * sizeof(*fd));
-	descriptors->fd[descriptors->count++] = *fd;
-	return 0;
-}
-
-void descriptors_free(struct descriptors *descriptors)
-{
-	free(descriptors->fd);
-}
-
 static void check_whole(const struct picture *picture)
 {
 	for (uint32_t i = 0; i < picture->thread_count; i++) {
@@ -85,6 +78,11 @@ static void check_whole(const struct picture *picture)
 	}
 	for (uint32_t i = 0; i < picture->guard_count; i++) {
 		if (!picture_map_of(picture, picture->guard[i].start, picture->guard[i].end))
+			abort();
+	}
+	for (uint32_t i = 0; i < picture->descriptors.count; i++) {
+		if (!descriptors_find(&picture->descriptors,
+				      picture->descriptors.fd[i].description))
 			abort();
 	}
 	for (uint32_t i = 1; i < picture->maps.count; i++) {

@@ -69,15 +69,16 @@ void restore_deinit(struct restore *restore);
 /* restore_files.c */
 int restore_files(struct restore *restore, struct refusal *refusal);
 
-/* Opens the file and brings it into the shell as descriptor `expected`; adds calls. */
+/* A descriptor of the file, or of the host's object, that the caller owns; or a refusal. */
 int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
-		      int expected, int shell_fd, struct refusal *refusal);
+		      struct refusal *refusal);
+int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
+			 struct refusal *refusal);
 
-/* Brings the host's object into the shell as descriptor `expected`; adds calls. */
-int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
-			    int expected, int shell_fd, struct refusal *refusal);
-
-/* Sends a descriptor of ours, which stays ours, to be `expected` in the shell; adds calls. */
+/*
+ * Sends a descriptor of ours, which is closed then, to be `expected` in the shell; adds calls. A refusal
+ * in its place is returned.
+ */
 int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
 			    struct refusal *refusal);
 

@@ -7,6 +7,7 @@
 #include "migrate/restore.h"
 
 #include "dvk/errors.h"
+#include "migrate/kind.h"
 #include "migrate/memfd.h"
 #include "migrate/reopen.h"
 #include "os/kernel.h"
@@ -19,20 +20,14 @@
 #define SENT_MAX      100
 
 int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
-		      int expected, int shell_fd, struct refusal *refusal)
+		      struct refusal *refusal)
 {
 	size_t index = (size_t)(file - restore->picture.files.file);
-	int fd = file->image.use & IMAGE_FILE_MEMORY
-			 ? memfd_reopen(file, restore->memfd[index], flags, refusal)
-			 : files_reopen(file, restore->root, restore->same_machine,
-					&restore->picture.process.opener, flags, refusal);
 
-	if (fd < 0)
-		return fd;
-	int result = restore_send_descriptor(restore, fd, expected, shell_fd, refusal);
-
-	close(fd);
-	return result;
+	return file->image.use & IMAGE_FILE_MEMORY
+		       ? memfd_reopen(file, restore->memfd[index], flags, refusal)
+		       : files_reopen(file, restore->root, restore->same_machine,
+				      &restore->picture.process.opener, flags, refusal);
 }
 
 static int send_descriptor(int sock, int fd)
@@ -83,28 +78,30 @@ static void add_receive(struct restore *restore, int expected, int shell_fd)
 int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
 			    struct refusal *refusal)
 {
-	int result = 0;
+	int result = fd < 0 ? fd : 0;
 
 	/* What was sent and not received yet must fit into the socket. */
-	if (++restore->sent == SENT_MAX) {
+	if (result == 0 && ++restore->sent == SENT_MAX) {
 		restore->sent = 0;
 		result = restore_run(restore, refusal);
 	}
-	if (result)
-		return result;
-	result = send_descriptor(restore->sock, fd);
-
-	if (result < 0)
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"the process shell on the target cannot be given a descriptor: %s",
-			strerror(-result));
-	add_receive(restore, expected, shell_fd);
-	return 0;
+	if (result == 0) {
+		result = send_descriptor(restore->sock, fd);
+		if (result < 0)
+			result = refusal_set(
+				refusal, EDVSPROCSTS,
+				"the process shell on the target cannot be given a descriptor: %s",
+				strerror(-result));
+	}
+	if (fd >= 0)
+		close(fd);
+	if (result == 0)
+		add_receive(restore, expected, shell_fd);
+	return result;
 }
 
-int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
-			    int expected, int shell_fd, struct refusal *refusal)
+int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
+			 struct refusal *refusal)
 {
 	struct foreign_name foreign;
 
@@ -113,15 +110,12 @@ int restore_receive_foreign(struct restore *restore, const uint8_t name[IMAGE_NA
 		return refusal_set(refusal, EDVSNOSYS, "the target knows no foreign objects");
 	int fd = restore->host->open(restore->host->ctx, &foreign);
 
-	if (fd < 0)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the target has no page or pipe to take the place of the "
-				   "source's: %s",
-				   strerror(-fd));
-	int result = restore_send_descriptor(restore, fd, expected, shell_fd, refusal);
-
-	close(fd);
-	return result;
+	if (fd >= 0)
+		return fd;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target has no page or pipe to take the place of the "
+			   "source's: %s",
+			   strerror(-fd));
 }
 
 /* The lowest number that the process does not use. */
@@ -134,51 +128,28 @@ static int first_gap(const struct descriptors *descriptors)
 	return (int)number;
 }
 
-/* What the program asked for when it opened the file, without what was done with that. */
-static uint32_t reopen_flags(uint32_t flags)
-{
-	if (flags & O_TMPFILE & ~O_DIRECTORY)
-		flags &= ~(uint32_t)O_TMPFILE;
-	return flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW);
-}
-
-static int add_open(struct restore *restore, const struct image_fd *fd, int temporary, int shell_fd,
-		    struct refusal *refusal)
-{
-	struct calls *calls = &restore->calls;
-
-	if (fd->kind == IMAGE_FD_FOREIGN)
-		return restore_receive_foreign(restore, fd->name, temporary, shell_fd, refusal);
-	const struct file *file = &restore->picture.files.file[fd->file];
-	int result = restore_open_file(restore, file, reopen_flags(fd->flags), temporary, shell_fd,
-				       refusal);
-
-	if (result)
-		return result;
-	calls_room(calls, 1, 0);
-	if (fd->position && !(fd->flags & O_PATH) && !(file->image.use & IMAGE_FILE_DEVICE))
-		calls_expect(calls, "set the position in a file", fd->position, SYS_lseek,
-			     (uint64_t)temporary, (uint64_t)fd->position, SEEK_SET);
-	return 0;
-}
-
+/* The first descriptor of a description is made, the others are duplicates of it. */
 static int add_descriptor(struct restore *restore, const struct image_fd *fd, int gap, int shell_fd,
 			  struct refusal *refusal)
 {
 	struct calls *calls = &restore->calls;
+	struct description *description =
+		descriptors_find(&restore->picture.descriptors, fd->description);
 
-	if (fd->kind == IMAGE_FD_SHARED) {
-		calls_room(calls, 1, 0);
+	calls_room(calls, 1, 0);
+	if (description->number >= 0) {
 		calls_expect(calls, "duplicate a descriptor", fd->number, SYS_dup3,
-			     (uint64_t)fd->same_as, (uint64_t)fd->number,
+			     (uint64_t)description->number, (uint64_t)fd->number,
 			     fd->cloexec ? O_CLOEXEC : 0);
 		return 0;
 	}
 	int temporary = gap < fd->number ? gap : fd->number;
-	int result = add_open(restore, fd, temporary, shell_fd, refusal);
+	int opened = kind_of(description->image.kind)->open(restore, description, refusal);
+	int result = restore_send_descriptor(restore, opened, temporary, shell_fd, refusal);
 
 	if (result)
 		return result;
+	description->number = fd->number;
 	calls_room(calls, 3, 0);
 	if (temporary != fd->number) {
 		calls_expect(calls, "place a descriptor", fd->number, SYS_dup2, (uint64_t)temporary,
@@ -222,8 +193,9 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	struct calls *calls = &restore->calls;
 
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
-	int result = restore_open_file(restore, &restore->picture.files.file[process->cwd_file],
-				       O_PATH | O_DIRECTORY, 0, RESTORE_SHELL_FD, refusal);
+	int fd = restore_open_file(restore, &restore->picture.files.file[process->cwd_file],
+				   O_PATH | O_DIRECTORY, refusal);
+	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
 	if (result)
 		return result;

@@ -142,8 +142,8 @@ static int add_file_map(struct restore *restore, const struct image_map *map,
 	const struct file *file = &restore->picture.files.file[map->object];
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
 
-	int result = restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, 0,
-				       RESTORE_SHELL_FD, refusal);
+	int fd = restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, refusal);
+	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
 	if (result)
 		return result;
@@ -156,7 +156,8 @@ static int add_file_map(struct restore *restore, const struct image_map *map,
 static int add_foreign_map(struct restore *restore, const struct image_map *map,
 			   struct refusal *refusal)
 {
-	int result = restore_receive_foreign(restore, map->name, 0, RESTORE_SHELL_FD, refusal);
+	int fd = restore_open_foreign(restore, map->name, refusal);
+	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
 	if (result)
 		return result;
@@ -205,9 +206,12 @@ static int add_object(struct restore *restore, const struct object *object, stru
 	bool no_reserve = object->flags & IMAGE_MAP_NORESERVE;
 	int result = 0;
 
-	if (object->is_file)
-		result = restore_open_file(restore, &restore->picture.files.file[object->first],
-					   O_RDWR, 0, RESTORE_SHELL_FD, refusal);
+	if (object->is_file) {
+		int fd = restore_open_file(restore, &restore->picture.files.file[object->first],
+					   O_RDWR, refusal);
+
+		result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+	}
 	calls_room(calls, 3, 0);
 	calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mmap, object->at,
 		     object->bytes, PROT_READ | PROT_WRITE,
@@ -414,7 +418,8 @@ static int add_bounds(struct restore *restore, struct refusal *refusal)
 		int32_t exe_fd;
 	} mm = { .bounds = process->bounds, .auxv_bytes = restore->picture.auxv_bytes };
 
-	int result = restore_open_file(restore, exe, O_RDONLY, 0, RESTORE_SHELL_FD, refusal);
+	int fd = restore_open_file(restore, exe, O_RDONLY, refusal);
+	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
 	if (result)
 		return result;

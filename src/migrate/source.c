@@ -9,6 +9,7 @@
 #include "migrate/calls.h"
 #include "migrate/cpu_time.h"
 #include "migrate/cut_short.h"
+#include "migrate/descriptors_source.h"
 #include "migrate/ended.h"
 #include "migrate/fault.h"
 #include "migrate/interrupted.h"
@@ -392,8 +393,10 @@ static void send_head(struct migrate_source *source, struct writer *writer)
 		writer_put_two(writer, IMAGE_FILE, &file->image, sizeof(file->image), file->path,
 			       file->image.path_length);
 	}
+	descriptors_send(&inventory->descriptors, writer);
 	for (uint32_t i = 0; i < inventory->maps.count; i++)
 		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
+	descriptors_send_numbers(&inventory->descriptors, writer);
 	writer_put(writer, IMAGE_LAYOUT, NULL, 0);
 	writer_flush(writer);
 }
@@ -441,9 +444,6 @@ static int send_process_state(struct migrate_source *source, struct writer *writ
 
 	for (uint32_t i = 0; i < inventory->timer_count; i++)
 		writer_put(writer, IMAGE_TIMER, &inventory->timer[i], sizeof(inventory->timer[i]));
-	for (uint32_t i = 0; i < inventory->descriptors.count; i++)
-		writer_put(writer, IMAGE_FD, &inventory->descriptors.fd[i],
-			   sizeof(struct image_fd));
 	return result;
 }
 
@@ -500,6 +500,8 @@ static int send_all(struct migrate_source *source, struct writer *writer, struct
 {
 	int result = fault_here(FAULT_SOURCE_STATE, refusal);
 
+	if (result == 0)
+		result = descriptors_complete(&source->inventory.descriptors, source->pid, refusal);
 	if (result)
 		return result;
 	send_head(source, writer);
@@ -550,9 +552,9 @@ int migrate_source_try(struct migrate_source *source, struct refusal *refusal)
 {
 	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
 	struct image_thread thread;
-	int result = 0;
 
 	assert(source->frozen);
+	int result = descriptors_complete(&source->inventory.descriptors, source->pid, refusal);
 	for (uint32_t i = 0; i < source->threads.count && result == 0; i++) {
 		size_t length;
 

@@ -262,6 +262,19 @@ int os_pidfd_open(pid_t pid, bool thread)
 	return fd < 0 ? -errno : fd;
 }
 
+int os_pid_descriptor(pid_t pid, int number)
+{
+	int pidfd = os_pidfd_open(pid, false);
+
+	if (pidfd < 0)
+		return pidfd;
+	int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	int result = fd < 0 ? -errno : fd;
+
+	close(pidfd);
+	return result;
+}
+
 int os_pidfd_signal(int pidfd, int signo)
 {
 	return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) < 0 ? -errno : 0;

@@ -41,6 +41,8 @@ struct os_peer;
 
 /* Owned by the caller; thread: name the thread rather than its process. -errno. */
 int os_pidfd_open(pid_t pid, bool thread);
+/* A descriptor of ours for what descriptor `number` of the process is, close-on-exec; -errno. */
+int os_pid_descriptor(pid_t pid, int number);
 int os_pidfd_signal(int pidfd, int signo);
 /* Pid here of the process a descriptor names; -ESRCH once it was reaped. */
 pid_t os_pidfd_pid(int pidfd);

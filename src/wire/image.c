@@ -26,8 +26,15 @@ bool image_length_ok(uint32_t type, uint32_t length)
 	case IMAGE_FILE:
 		return length > sizeof(struct image_file) &&
 		       length <= sizeof(struct image_file) + IMAGE_PATH_MAX;
+	case IMAGE_DESCRIPTION:
+		return length == sizeof(struct image_description);
+	case IMAGE_CONTENTS:
+		return length > sizeof(struct image_contents) &&
+		       length <= sizeof(struct image_contents) + IMAGE_CONTENTS_BYTES_MAX;
 	case IMAGE_MAP:
 		return length == sizeof(struct image_map);
+	case IMAGE_FD:
+		return length == sizeof(struct image_fd);
 	case IMAGE_LAYOUT:
 		return length == 0;
 	case IMAGE_PAGES:
@@ -42,8 +49,6 @@ bool image_length_ok(uint32_t type, uint32_t length)
 		return length == sizeof(struct image_siginfo);
 	case IMAGE_TIMER:
 		return length == sizeof(struct image_timer);
-	case IMAGE_FD:
-		return length == sizeof(struct image_fd);
 	case IMAGE_THREAD:
 		return length == sizeof(struct image_thread);
 	case IMAGE_XSTATE:
@@ -88,6 +93,8 @@ bool image_process_ok(const struct image_process *process)
 		return false;
 	if (process->map_count > IMAGE_MAPS_MAX || process->fd_count > IMAGE_FDS_MAX)
 		return false;
+	if (process->description_count > process->fd_count)
+		return false;
 	return process->exe_file >= 0 && (uint32_t)process->exe_file < process->file_count &&
 	       process->cwd_file < process->file_count && process->opener.group_count <= 64;
 }
@@ -117,6 +124,22 @@ bool image_map_ok(const struct image_map *map)
 	     map->object_bytes > IMAGE_ADDRESS_END || map->offset > IMAGE_ADDRESS_END))
 		return false;
 	return memchr(map->label, 0, sizeof(map->label)) != NULL;
+}
+
+bool image_description_ok(const struct image_description *description)
+{
+	return description->id && description->kind && description->kind < IMAGE_DESCRIPTION_KINDS;
+}
+
+bool image_contents_ok(const struct image_contents *contents, uint32_t length)
+{
+	return contents->length && contents->length <= IMAGE_CONTENTS_BYTES_MAX &&
+	       length == sizeof(*contents) + contents->length;
+}
+
+bool image_fd_ok(const struct image_fd *fd)
+{
+	return fd->number >= 0 && fd->description && fd->cloexec <= 1;
 }
 
 bool image_pages_ok(const struct image_pages *pages, uint32_t length)

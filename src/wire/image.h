@@ -11,8 +11,11 @@
  * the link during a move, first the offer, while the process still runs, then the state proper.
  *
  *	offer: OFFER FILE* MAP* END            what the target must have before anything is stopped
- *	state: PROCESS STRING* FILE* MAP* LAYOUT (PAGES | SHARED_PAGES | GUARD)* SIGACTIONS
- *	       SIGINFO* TIMER* FD* (THREAD XSTATE SIGINFO*)* END
+ *	state: PROCESS STRING* FILE* (DESCRIPTION CONTENTS*)* MAP* FD* LAYOUT
+ *	       (PAGES | SHARED_PAGES | GUARD)* SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SIGINFO*)* END
+ *
+ * A DESCRIPTION is what the kernel calls an open file description: an FD record refers to it by its id, so
+ * that two descriptors made by dup() refer to one record. Ids ascend, each stands once.
  *
  * All numbers are little-endian and the structs are the bytes: x86-64 is the only machine there is
  * (the version changes when that does). A reader checks every length, count and address; nothing
@@ -20,27 +23,31 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 3u
+#define IMAGE_VERSION 4u
 
-#define IMAGE_PAGE	    4096u
-#define IMAGE_THREADS_MAX   4096u
-#define IMAGE_MAPS_MAX	    65536u
-#define IMAGE_FILES_MAX	    65536u
-#define IMAGE_FDS_MAX	    65536u
-#define IMAGE_MEMFDS_MAX    1024u /* the target holds a descriptor of each until the process runs */
-#define IMAGE_PATH_MAX	    4096u
-#define IMAGE_XSTATE_MAX    16384u
-#define IMAGE_RUN_PAGES_MAX 32u		      /* pages in one PAGES record */
-#define IMAGE_RECORD_MAX    (160u * 1024u)    /* payload of any record */
-#define IMAGE_ADDRESS_END   0x7ffffffff000ull /* first address no program can have */
-#define IMAGE_NAME_BYTES    32u
+#define IMAGE_PAGE	       4096u
+#define IMAGE_THREADS_MAX      4096u
+#define IMAGE_MAPS_MAX	       65536u
+#define IMAGE_FILES_MAX	       65536u
+#define IMAGE_FDS_MAX	       65536u
+#define IMAGE_DESCRIPTIONS_MAX IMAGE_FDS_MAX
+#define IMAGE_MEMFDS_MAX       1024u /* the target holds a descriptor of each until the process runs */
+#define IMAGE_PATH_MAX	       4096u
+#define IMAGE_XSTATE_MAX       16384u
+#define IMAGE_RUN_PAGES_MAX    32u		 /* pages in one PAGES record */
+#define IMAGE_RECORD_MAX       (160u * 1024u)	 /* payload of any record */
+#define IMAGE_ADDRESS_END      0x7ffffffff000ull /* first address no program can have */
+#define IMAGE_NAME_BYTES       32u
 
 enum image_type {
 	IMAGE_OFFER = 1,
 	IMAGE_PROCESS,
 	IMAGE_STRING,
 	IMAGE_FILE,
+	IMAGE_DESCRIPTION,
+	IMAGE_CONTENTS,
 	IMAGE_MAP,
+	IMAGE_FD,
 	IMAGE_LAYOUT,
 	IMAGE_PAGES,
 	IMAGE_SHARED_PAGES,
@@ -48,7 +55,6 @@ enum image_type {
 	IMAGE_SIGACTIONS,
 	IMAGE_SIGINFO,
 	IMAGE_TIMER,
-	IMAGE_FD,
 	IMAGE_THREAD,
 	IMAGE_XSTATE,
 	IMAGE_END,
@@ -132,6 +138,7 @@ struct image_process {
 	uint32_t file_count;
 	uint32_t map_count;
 	uint32_t fd_count;
+	uint32_t description_count;
 	int32_t exe_file; /* index of its FILE record */
 	uint32_t umask;
 	uint32_t personality;
@@ -144,7 +151,8 @@ struct image_process {
 	uint32_t coredump_filter;
 	uint32_t membarrier; /* mask of MEMBARRIER_CMD_REGISTER_* */
 	uint32_t timer_count;
-	uint32_t cwd_file;  /* index of the FILE record of its directory */
+	uint32_t cwd_file; /* index of the FILE record of its directory */
+	uint32_t pad;
 	uint64_t frozen_ns; /* CLOCK_MONOTONIC of the source at the first stop */
 	uint64_t boottime_ns;
 	uint64_t
@@ -277,21 +285,38 @@ struct image_timer {
 	int64_t interval_s, interval_ns, remaining_s, remaining_ns;
 };
 
-enum image_fd_kind {
-	IMAGE_FD_FILE = 1, /* file is the index of its FILE record */
-	IMAGE_FD_FOREIGN,  /* the node's: name */
-	IMAGE_FD_SHARED,   /* same open description as descriptor same_as, which comes earlier */
+/* Each kind is a row of the table of migrate/kind.c, in a file of its own that knows the body. */
+enum image_description_kind {
+	IMAGE_DESCRIPTION_FILE = 1,
+	IMAGE_DESCRIPTION_FOREIGN, /* the node's */
+	IMAGE_DESCRIPTION_KINDS,
 };
+
+#define IMAGE_BODY_BYTES 48
+
+struct image_description {
+	uint32_t id; /* not 0 */
+	uint32_t kind;
+	uint32_t flags; /* open flags, without O_CLOEXEC */
+	uint32_t pad;
+	uint8_t body[IMAGE_BODY_BYTES]; /* by kind */
+};
+
+/* Payload of CONTENTS: this, then bytes that are in the DESCRIPTION before it. */
+struct image_contents {
+	uint32_t description;
+	uint32_t length;
+};
+
+#define IMAGE_CONTENTS_BYTES_MAX (64u * 1024u) /* in one CONTENTS record */
+#define IMAGE_CONTENTS_MAX \
+	(2u * 1024u * 1024u) /* in one DESCRIPTION, with four bytes for each record */
 
 struct image_fd {
 	int32_t number;
-	uint32_t kind;
-	int32_t same_as;
-	uint32_t file;
-	uint32_t flags; /* open flags, without O_CLOEXEC */
+	uint32_t description; /* id */
 	uint32_t cloexec;
-	int64_t position;
-	uint8_t name[IMAGE_NAME_BYTES];
+	uint32_t pad;
 };
 
 struct image_credentials {
@@ -339,13 +364,15 @@ struct image_end {
 
 _Static_assert(sizeof(struct image_record) == 16, "layout");
 _Static_assert(sizeof(struct image_offer) == 568, "layout");
-_Static_assert(sizeof(struct image_process) == 832, "layout");
+_Static_assert(sizeof(struct image_process) == 840, "layout");
 _Static_assert(sizeof(struct image_file) == 104, "layout");
 _Static_assert(sizeof(struct image_map) == 160, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");
 _Static_assert(sizeof(struct image_shared_pages) == 24, "layout");
 _Static_assert(sizeof(struct image_timer) == 64, "layout");
-_Static_assert(sizeof(struct image_fd) == 64, "layout");
+_Static_assert(sizeof(struct image_description) == 64, "layout");
+_Static_assert(sizeof(struct image_contents) == 8, "layout");
+_Static_assert(sizeof(struct image_fd) == 16, "layout");
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
 _Static_assert(sizeof(struct image_thread) == 840, "layout");
@@ -361,6 +388,9 @@ bool image_offer_ok(const struct image_offer *offer);
 bool image_process_ok(const struct image_process *process);
 bool image_file_ok(const struct image_file *file, uint32_t length);
 bool image_map_ok(const struct image_map *map);
+bool image_description_ok(const struct image_description *description);
+bool image_contents_ok(const struct image_contents *contents, uint32_t length);
+bool image_fd_ok(const struct image_fd *fd);
 bool image_pages_ok(const struct image_pages *pages, uint32_t length);
 bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length);
 bool image_string_ok(const struct image_string_head *head, uint32_t length);

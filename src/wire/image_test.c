@@ -94,6 +94,36 @@ static void test_maps(void)
 	CHECK(!image_map_ok(&map)); /* no end of its name */
 }
 
+static void test_descriptions(void)
+{
+	struct image_description description = { .id = 1, .kind = IMAGE_DESCRIPTION_FILE };
+	struct image_fd fd = { .description = 1 };
+	struct image_contents contents = { .description = 1, .length = 5 };
+	uint32_t length = sizeof(contents) + 5;
+
+	CHECK(image_description_ok(&description));
+	description.kind = IMAGE_DESCRIPTION_KINDS;
+	CHECK(!image_description_ok(&description));
+	description.kind = 0;
+	CHECK(!image_description_ok(&description));
+	description = (struct image_description){ .kind = IMAGE_DESCRIPTION_FILE };
+	CHECK(!image_description_ok(&description)); /* no id */
+	CHECK(image_fd_ok(&fd));
+	fd.number = -1;
+	CHECK(!image_fd_ok(&fd));
+	fd = (struct image_fd){ .number = 1 };
+	CHECK(!image_fd_ok(&fd));
+	fd = (struct image_fd){ .description = 1, .cloexec = 2 };
+	CHECK(!image_fd_ok(&fd));
+	CHECK(image_contents_ok(&contents, length));
+	CHECK(!image_contents_ok(&contents, length - 1));
+	contents.length = 0;
+	CHECK(!image_contents_ok(&contents, sizeof(contents)));
+	contents.length = IMAGE_CONTENTS_BYTES_MAX + 1;
+	CHECK(!image_contents_ok(&contents, sizeof(contents) + contents.length));
+	CHECK(!image_length_ok(IMAGE_CONTENTS, sizeof(contents) + contents.length));
+}
+
 static void test_files(void)
 {
 	struct {
@@ -154,6 +184,7 @@ int main(void)
 	TEST(test_pages);
 	TEST(test_shared_pages);
 	TEST(test_maps);
+	TEST(test_descriptions);
 	TEST(test_files);
 	TEST(test_heads);
 	return test_end();

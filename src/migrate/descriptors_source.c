@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /proc/PID/fd says what each descriptor refers to, fdinfo its position and flags, kcmp which of
+ * them share one open file description. What each is its kind says (migrate/kind.h).
+ */
+#include "migrate/descriptors_source.h"
+
+#include "dvk/errors.h"
+#include "migrate/ended.h"
+#include "migrate/kind.h"
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A descriptor, and the description that it alone would have. */
+struct opened {
+	struct image_fd fd;
+	struct image_description image;
+	uint64_t device, inode;
+};
+
+struct look {
+	struct opened *opened; /* owned; in ascending order */
+	uint32_t count, capacity;
+	pid_t pid;
+	int dir;
+	struct files *files;
+	const struct migrate_host *host;
+	struct procdir_text *buffer;
+	struct refusal *refusal;
+};
+
+static int append(struct look *look, const struct opened *opened)
+{
+	if (look->count == IMAGE_FDS_MAX)
+		return refusal_set(look->refusal, EDVSNOMEM,
+				   "the process has too many open descriptors");
+	if (look->count == look->capacity) {
+		uint32_t capacity = look->capacity ? look->capacity * 2 : 16;
+		struct opened *bigger = realloc(look->opened, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return refusal_set(look->refusal, EDVSNOMEM, "out of memory");
+		look->opened = bigger;
+		look->capacity = capacity;
+	}
+	look->opened[look->count++] = *opened;
+	return 0;
+}
+
+static int read_info(struct look *look, struct opened *opened)
+{
+	int number = opened->fd.number;
+	char name[32];
+
+	snprintf(name, sizeof(name), "fdinfo/%d", number);
+	int result = procdir_read(look->dir, name, look->buffer);
+
+	if (result < 0)
+		return result;
+	const char *text = look->buffer->text;
+	uint32_t flags = (uint32_t)procdir_number(text, "flags", 8, 0);
+
+	opened->fd.cloexec = flags & O_CLOEXEC ? 1 : 0;
+	opened->image.flags = flags & ~(uint32_t)O_CLOEXEC;
+	if (procdir_field(text, "lock"))
+		return refusal_set(look->refusal, EDVSPROCSTS,
+				   "the process holds a file lock or lease on descriptor %d, which "
+				   "would be lost",
+				   number);
+	if (flags & O_ASYNC)
+		return refusal_set(look->refusal, EDVSPROCSTS,
+				   "descriptor %d sends signals (O_ASYNC), which is not carried",
+				   number);
+	return 0;
+}
+
+static int on_descriptor(struct look *look, int number)
+{
+	struct opened opened = { .fd = { .number = number } };
+	struct stat status;
+	char entry[32], link[IMAGE_PATH_MAX];
+
+	snprintf(entry, sizeof(entry), "fd/%d", number);
+	int result = (int)procdir_link(look->dir, entry, link, sizeof(link));
+
+	if (result == -ENOENT)
+		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
+	if (result == -ENAMETOOLONG || result >= (int)sizeof(link) - 1)
+		return refusal_set(
+			look->refusal, EDVSPROCSTS,
+			"descriptor %d of the process is a file whose path is longer than "
+			"%d bytes, so that it cannot be opened on the target",
+			number, (int)sizeof(link) - 2);
+	if (result < 0)
+		return result;
+	if (fstatat(look->dir, entry, &status, 0) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	result = read_info(look, &opened);
+	if (result == -ENOENT)
+		return 0;
+	if (result < 0)
+		return result;
+	const struct kind_seen seen = {
+		.pid = look->pid,
+		.dir = look->dir,
+		.number = number,
+		.entry = entry,
+		.link = link,
+		.status = &status,
+		.info = look->buffer->text,
+		.files = look->files,
+		.host = look->host,
+	};
+
+	opened.device = status.st_dev;
+	opened.inode = status.st_ino;
+	result = kind_find(&seen, &opened.image, look->refusal);
+	return result < 0 ? result : append(look, &opened);
+}
+
+struct numbers {
+	int *number;
+	size_t count, capacity;
+};
+
+static int collect_number(void *ctx, const char *name)
+{
+	struct numbers *numbers = ctx;
+
+	if (numbers->count == numbers->capacity) {
+		numbers->capacity = numbers->capacity ? numbers->capacity * 2 : 64;
+		int *bigger = realloc(numbers->number, numbers->capacity * sizeof(int));
+
+		if (!bigger)
+			return -ENOMEM;
+		numbers->number = bigger;
+	}
+	numbers->number[numbers->count++] = (int)strtol(name, NULL, 10);
+	return 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
+}
+
+/* kcmp() orders descriptions, so that a sort brings those of one description together. */
+static int compare_open(pid_t pid, const struct opened *a, const struct opened *b)
+{
+	int order = memcmp(&a->image, &b->image, sizeof(a->image));
+
+	if (order || a == b)
+		return order;
+	switch (syscall(SYS_kcmp, pid, pid, KCMP_FILE, a->fd.number, b->fd.number)) {
+	case 0:
+		return 0;
+	case 1:
+		return -1;
+	}
+	return 1;
+}
+
+static int by_description(const void *a, const void *b, void *ctx)
+{
+	const struct look *look = ctx;
+	const uint32_t *first = a, *second = b;
+	int order = compare_open(look->pid, &look->opened[*first], &look->opened[*second]);
+
+	return order ? order : (*first > *second) - (*first < *second);
+}
+
+/* Sorted, those of one description stand together, the lowest number first: first[i] is that of i. */
+static void find_shared(struct look *look, uint32_t *order, uint32_t *first)
+{
+	for (uint32_t i = 0; i < look->count; i++)
+		order[i] = i;
+	qsort_r(order, look->count, sizeof(*order), by_description, look);
+	for (uint32_t i = 0; i < look->count; i++) {
+		bool same = i && compare_open(look->pid, &look->opened[first[order[i - 1]]],
+					      &look->opened[order[i]]) == 0;
+
+		first[order[i]] = same ? first[order[i - 1]] : order[i];
+	}
+}
+
+static int add_all(struct descriptors *descriptors, struct look *look, const uint32_t *first)
+{
+	for (uint32_t i = 0; i < look->count; i++) {
+		struct opened *opened = &look->opened[i];
+
+		if (first[i] == i) {
+			opened->image.id = descriptors->description_count + 1;
+			struct description *description =
+				descriptors_describe(descriptors, &opened->image);
+
+			if (!description)
+				return -ENOMEM;
+			description->number = opened->fd.number;
+			description->device = opened->device;
+			description->inode = opened->inode;
+		}
+		opened->fd.description = look->opened[first[i]].image.id;
+		if (descriptors_append(descriptors, &opened->fd) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int describe(struct descriptors *descriptors, struct look *look)
+{
+	uint32_t *order = malloc((look->count + 1) * 2 * sizeof(*order));
+	uint32_t *first = order + look->count;
+
+	if (!order)
+		return -ENOMEM;
+	find_shared(look, order, first);
+	int result = add_all(descriptors, look, first);
+
+	free(order);
+	return result;
+}
+
+static int check(const struct descriptors *descriptors, pid_t pid, struct refusal *refusal)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < descriptors->description_count && result == 0; i++) {
+		const struct description *description = &descriptors->description[i];
+		const struct kind *kind = kind_of(description->image.kind);
+
+		if (kind->check)
+			result = kind->check(pid, descriptors, description, refusal);
+	}
+	return result;
+}
+
+int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
+		     const struct migrate_host *host, struct procdir_text *buffer,
+		     struct refusal *refusal)
+{
+	struct look look = { .pid = pid,
+			     .dir = dir,
+			     .files = files,
+			     .host = host,
+			     .buffer = buffer,
+			     .refusal = refusal };
+	struct numbers numbers = { 0 };
+
+	descriptors_clear(descriptors);
+	int result = procdir_each(dir, "fd", collect_number, &numbers);
+
+	qsort(numbers.number, numbers.count, sizeof(int), ascending);
+	for (size_t i = 0; i < numbers.count && result == 0; i++)
+		result = on_descriptor(&look, numbers.number[i]);
+	free(numbers.number);
+	if (result == 0)
+		result = describe(descriptors, &look);
+	free(look.opened);
+	if (result == 0)
+		result = check(descriptors, pid, refusal);
+	if (result == 0)
+		return 0;
+	ended_refuse(dir, result, "list of descriptors", refusal);
+	return refusal->error;
+}
+
+int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refusal *refusal)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < descriptors->description_count && result == 0; i++) {
+		struct description *description = &descriptors->description[i];
+		const struct kind *kind = kind_of(description->image.kind);
+
+		if (kind->write)
+			result = kind->write(pid, descriptors, description, refusal);
+	}
+	return result;
+}
+
+void descriptors_send(const struct descriptors *descriptors, struct writer *writer)
+{
+	for (uint32_t i = 0; i < descriptors->description_count; i++) {
+		const struct description *description = &descriptors->description[i];
+		struct image_contents head = { .description = description->image.id };
+		const uint8_t *piece;
+
+		writer_put(writer, IMAGE_DESCRIPTION, &description->image,
+			   sizeof(description->image));
+		for (uint32_t at = 0;
+		     (piece = contents_next(&description->contents, &at, &head.length));)
+			writer_put_two(writer, IMAGE_CONTENTS, &head, sizeof(head), piece,
+				       head.length);
+	}
+}
+
+void descriptors_send_numbers(const struct descriptors *descriptors, struct writer *writer)
+{
+	for (uint32_t i = 0; i < descriptors->count; i++)
+		writer_put(writer, IMAGE_FD, &descriptors->fd[i], sizeof(descriptors->fd[i]));
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_DESCRIPTORS_SOURCE_H
+#define DVS_MIGRATE_DESCRIPTORS_SOURCE_H
+
+#include "base/refusal.h"
+#include "migrate/descriptors.h"
+#include "migrate/files.h"
+#include "migrate/migrate.h"
+#include "migrate/stream.h"
+#include "os/procdir.h"
+
+/*
+ * Source: reads the descriptors of process pid with /proc directory `dir`; what cannot be carried is
+ * refused, with its kind and number in the sentence.
+ */
+int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
+		     const struct migrate_host *host, struct procdir_text *buffer,
+		     struct refusal *refusal);
+
+/* Source, frozen: what each description has beside that. */
+int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refusal *refusal);
+
+/* The records of descriptions with what is in them; of descriptors. */
+void descriptors_send(const struct descriptors *descriptors, struct writer *writer);
+void descriptors_send_numbers(const struct descriptors *descriptors, struct writer *writer);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/kind.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+/* In the order in which they are tried: the node's own first, whatever they are; a file is what remains. */
+static const struct {
+	uint32_t kind; /* 0: none that is carried */
+	const struct kind *row;
+} kinds[] = {
+	{ IMAGE_DESCRIPTION_FOREIGN, &kind_foreign },
+	{ 0, &kind_refused },
+	{ IMAGE_DESCRIPTION_FILE, &kind_file },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+const struct kind *kind_of(uint32_t kind)
+{
+	assert(kind);
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].row;
+	return NULL;
+}
+
+int kind_find(const struct kind_seen *seen, struct image_description *image,
+	      struct refusal *refusal)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		int result = kinds[i].row->find(seen, image, refusal);
+
+		if (result == 0)
+			continue;
+		image->kind = kinds[i].kind;
+		return result < 0 ? result : 0;
+	}
+	assert(!"a file is what remains");
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_KIND_H
+#define DVS_MIGRATE_KIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/refusal.h"
+#include "migrate/descriptors.h"
+#include "migrate/files.h"
+#include "migrate/migrate.h"
+
+/*
+ * The kinds of open file descriptions that are carried. Each is a file kind_NAME.c with one row, which
+ * stands in the table of kind.c, and a number in wire/image.h. Nothing else knows one kind from another.
+ */
+struct restore;
+struct stat;
+
+/* Source: a descriptor as /proc shows it. */
+struct kind_seen {
+	pid_t pid;
+	int dir; /* /proc/PID */
+	int number;
+	const char *entry; /* "fd/7", below dir */
+	const char *link;  /* what it leads to */
+	const struct stat *status;
+	const char *info; /* its fdinfo */
+	struct files *files;
+	const struct migrate_host *host;
+};
+
+/* With what a process that stays must not have the description in common. */
+enum kind_share {
+	KIND_SHARE_FREE,	/* it may */
+	KIND_SHARE_DESCRIPTION, /* the description itself */
+	KIND_SHARE_OBJECT,	/* what it refers to, by whichever description */
+};
+
+struct kind {
+	const char *name;   /* for sentences: "an eventfd" */
+	const char *common; /* for a sentence about KIND_SHARE_*: "has one position with" */
+	const char *remedy; /* the end of that sentence, or "" */
+
+	/* Source: 1 if it is of this kind, with the body filled in; 0 if it is not; or a refusal. */
+	int (*find)(const struct kind_seen *seen, struct image_description *image,
+		    struct refusal *refusal);
+
+	/* Source, all descriptors are known: whether it can move. NULL: always. */
+	int (*check)(pid_t pid, const struct descriptors *descriptors,
+		     const struct description *description, struct refusal *refusal);
+
+	/* Source, frozen: completes the body and takes the contents. NULL: all is known. */
+	int (*write)(pid_t pid, const struct descriptors *descriptors,
+		     struct description *description, struct refusal *refusal);
+
+	/* Target: whether the body makes sense; those before it are known. It came from outside. */
+	bool (*read)(const struct image_description *image, const struct files *files,
+		     const struct descriptors *before);
+
+	/* Target: a descriptor of it that the caller owns, or a refusal. */
+	int (*open)(struct restore *restore, struct description *description,
+		    struct refusal *refusal);
+
+	/* Source: what must not be shared. */
+	enum kind_share (*share)(const struct image_description *image, const struct files *files);
+
+	/* Source: what it is called in a sentence where `name` is too little. NULL: never. */
+	const char *(*label)(const struct image_description *image, const struct files *files);
+};
+
+extern const struct kind kind_foreign, kind_file, kind_refused;
+
+/* The row of an image_description_kind, or NULL. */
+const struct kind *kind_of(uint32_t kind);
+
+/* Source: finds the kind and fills in kind and body. 0 or a refusal. */
+int kind_find(const struct kind_seen *seen, struct image_description *image,
+	      struct refusal *refusal);
+
+#endif

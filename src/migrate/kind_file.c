@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files, directories, devices without a state, memory files: whatever has a FILE record. */
+#include "migrate/kind.h"
+
+#include "dvk/errors.h"
+#include "migrate/memfd.h"
+#include "migrate/reopen.h"
+#include "migrate/restore.h"
+#include "os/pid.h"
+#include "os/kernel.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct file_body {
+	int64_t position;
+	uint32_t file; /* index of its FILE record */
+	uint32_t pad;
+};
+
+static struct file_body body_of(const struct image_description *image)
+{
+	struct file_body body;
+
+	memcpy(&body, image->body, sizeof(body));
+	return body;
+}
+
+/*
+ * Who watches a directory with F_NOTIFY is its owner for signals; nothing else makes a directory have
+ * one, but for F_SETOWN, which would be lost as well.
+ */
+static bool is_watched(pid_t pid, int number)
+{
+	struct f_owner_ex owner = { .pid = 0 };
+	int fd = os_pid_descriptor(pid, number);
+	bool watched = fd >= 0 && fcntl(fd, F_GETOWN_EX, &owner) == 0 && owner.pid != 0;
+
+	if (fd >= 0)
+		close(fd);
+	return watched;
+}
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	const struct files_object object = { seen->entry, seen->status->st_dev,
+					     seen->status->st_ino };
+	bool reads = image->flags & O_PATH || (image->flags & O_ACCMODE) == O_RDONLY;
+
+	if (S_ISDIR(seen->status->st_mode) && is_watched(seen->pid, seen->number))
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process watches the directory of descriptor %d for "
+				   "changes (F_NOTIFY), which is not carried",
+				   seen->number);
+	int index = files_add(seen->files, seen->dir, seen->link, &object,
+			      reads ? 0 : IMAGE_FILE_WRITTEN, refusal);
+
+	if (index < 0)
+		return index;
+	const struct file_body body = {
+		.position = (int64_t)procdir_number(seen->info, "pos", 10, 0),
+		.file = (uint32_t)index,
+	};
+
+	memcpy(image->body, &body, sizeof(body));
+	return 1;
+}
+
+static bool read_body(const struct image_description *image, const struct files *files,
+		      const struct descriptors *before)
+{
+	(void)before;
+	return body_of(image).file < files->count;
+}
+
+/* What the program asked for when it opened the file, without what was done with that. */
+static uint32_t reopen_flags(uint32_t flags)
+{
+	if (flags & O_TMPFILE & ~O_DIRECTORY)
+		flags &= ~(uint32_t)O_TMPFILE;
+	return flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW);
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	const struct file_body body = body_of(&description->image);
+	const struct file *file = &restore->picture.files.file[body.file];
+	uint32_t flags = description->image.flags;
+	int fd = restore_open_file(restore, file, reopen_flags(flags), refusal);
+
+	if (fd < 0 || !body.position || flags & O_PATH || file->image.use & IMAGE_FILE_DEVICE)
+		return fd;
+	if (lseek(fd, body.position, SEEK_SET) == body.position)
+		return fd;
+	refusal_set(refusal, EDVSPROCSTS, "the target cannot set the position in %s: %s",
+		    file->path, strerror(errno));
+	close(fd);
+	return refusal->error;
+}
+
+/*
+ * The position counts. A file that is only appended to has none: each write goes to the end, wherever its
+ * writer is.
+ */
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	if (image->flags & O_PATH ||
+	    (image->flags & (O_APPEND | O_ACCMODE)) == (O_APPEND | O_WRONLY) ||
+	    files->file[body_of(image).file].image.use & IMAGE_FILE_DEVICE)
+		return KIND_SHARE_FREE;
+	return KIND_SHARE_DESCRIPTION;
+}
+
+static const char *label(const struct image_description *image, const struct files *files)
+{
+	return files->file[body_of(image).file].path;
+}
+
+const struct kind kind_file = {
+	.name = "a file",
+	.common = "has one position with",
+	.remedy = ", or let each open the file itself",
+	.find = find,
+	.read = read_body,
+	.open = open_here,
+	.share = share,
+	.label = label,
+};

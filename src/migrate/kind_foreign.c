@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the host knows as its own: the node's pages and pipes. The target's take their place. */
+#include "migrate/kind.h"
+
+#include "migrate/restore.h"
+#include "os/kernel.h"
+
+#include <string.h>
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	const struct migrate_host *host = seen->host;
+	struct foreign_name name;
+
+	(void)refusal;
+	if (!host->identify ||
+	    !host->identify(host->ctx, seen->status->st_dev, seen->status->st_ino, &name))
+		return 0;
+	memcpy(image->body, name.bytes, sizeof(name.bytes));
+	return 1;
+}
+
+_Static_assert(sizeof(struct foreign_name) <= IMAGE_BODY_BYTES, "the name is the body");
+
+static bool read_any(const struct image_description *image, const struct files *files,
+		     const struct descriptors *before)
+{
+	(void)image, (void)files, (void)before;
+	return true; /* only the host reads the name */
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	return restore_open_foreign(restore, description->image.body, refusal);
+}
+
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	(void)image, (void)files;
+	return KIND_SHARE_FREE;
+}
+
+const struct kind kind_foreign = {
+	.name = "a page or pipe of the node",
+	.find = find,
+	.read = read_any,
+	.open = open_here,
+	.share = share,
+};

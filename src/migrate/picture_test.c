@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The records of files, descriptions and descriptors: every id must be known, and stand once. */
+#include "base/test.h"
+#include "migrate/picture.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define RECORDS_MAX 8
+
+struct file_record {
+	struct image_file file;
+	char path[4];
+};
+
+struct contents_record {
+	struct image_contents head;
+	char bytes[8];
+};
+
+/* A layout of one file, with the records of a test between that and its end. */
+struct layout {
+	struct image_description description[RECORDS_MAX];
+	struct contents_record contents[RECORDS_MAX]; /* of the description with the same index */
+	struct image_fd fd[RECORDS_MAX];
+	uint32_t descriptions, fds, fds_told;
+};
+
+static struct image_description description(uint32_t id)
+{
+	return (struct image_description){ .id = id, .kind = IMAGE_DESCRIPTION_FILE };
+}
+
+static void write_layout(const struct layout *layout, int fd)
+{
+	const struct image_process process = {
+		.magic = IMAGE_MAGIC,
+		.version = IMAGE_VERSION,
+		.vpid = 7,
+		.thread_count = 1,
+		.file_count = 1,
+		.fd_count = layout->fds_told,
+		.description_count = layout->descriptions,
+	};
+	const struct file_record file = { { .path_length = 4 }, "/etc" };
+	const struct {
+		struct image_string_head head;
+		char path[1];
+	} cwd = { { IMAGE_STRING_CWD, 1 }, "/" };
+	struct writer writer;
+
+	CHECK_EQ(writer_init(&writer, fd), 0);
+	writer_put(&writer, IMAGE_PROCESS, &process, sizeof(process));
+	writer_put(&writer, IMAGE_STRING, &cwd, sizeof(cwd.head) + 1);
+	writer_put(&writer, IMAGE_FILE, &file, sizeof(file.file) + file.file.path_length);
+	for (uint32_t i = 0; i < layout->descriptions; i++) {
+		const struct contents_record *contents = &layout->contents[i];
+
+		writer_put(&writer, IMAGE_DESCRIPTION, &layout->description[i],
+			   sizeof(layout->description[i]));
+		if (contents->head.length)
+			writer_put(&writer, IMAGE_CONTENTS, contents,
+				   sizeof(contents->head) + contents->head.length);
+	}
+	for (uint32_t i = 0; i < layout->fds; i++)
+		writer_put(&writer, IMAGE_FD, &layout->fd[i], sizeof(layout->fd[i]));
+	writer_put(&writer, IMAGE_LAYOUT, NULL, 0);
+	CHECK_EQ(writer_end(&writer), 0);
+	writer_deinit(&writer);
+}
+
+/* Whether the picture is taken; the caller frees it. */
+static bool take(const struct layout *layout, struct picture *picture)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct reader reader;
+	int fd = memfd_create("layout", MFD_CLOEXEC);
+
+	memset(picture, 0, sizeof(*picture));
+	write_layout(layout, fd);
+	lseek(fd, 0, SEEK_SET);
+	CHECK_EQ(reader_init(&reader, fd), 0);
+	int result = picture_read_layout(picture, &reader, &refusal);
+
+	CHECK(result == 0 || strstr(refusal.reason, "damaged"));
+	reader_deinit(&reader);
+	close(fd);
+	return result == 0;
+}
+
+static bool is_taken(const struct layout *layout)
+{
+	struct picture picture;
+	bool taken = take(layout, &picture);
+
+	picture_free(&picture);
+	return taken;
+}
+
+static struct layout good_layout(void)
+{
+	struct layout layout = { .descriptions = 2, .fds = 3, .fds_told = 3 };
+
+	layout.description[0] = description(4);
+	layout.description[1] = description(9);
+	layout.fd[0] = (struct image_fd){ .number = 0, .description = 9 };
+	layout.fd[1] = (struct image_fd){ .number = 1, .description = 4, .cloexec = 1 };
+	layout.fd[2] = (struct image_fd){ .number = 5, .description = 9 };
+	return layout;
+}
+
+static void test_good(void)
+{
+	const struct layout layout = good_layout();
+	struct picture picture;
+
+	CHECK_OR_RETURN(take(&layout, &picture));
+	const struct descriptors *descriptors = &picture.descriptors;
+
+	CHECK_EQ(descriptors->description_count, 2);
+	CHECK_EQ(descriptors->count, 3);
+	CHECK(descriptors_find(descriptors, 9) == &descriptors->description[1]);
+	CHECK(!descriptors_find(descriptors, 5));
+	picture_free(&picture);
+}
+
+static void test_ids(void)
+{
+	struct layout layout = good_layout();
+
+	layout.fd[1].description = 5; /* unknown */
+	CHECK(!is_taken(&layout));
+	layout.fd[1].description = 0;
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.description[1].id = 4; /* twice */
+	layout.fd[0].description = layout.fd[2].description = 4;
+	CHECK(!is_taken(&layout));
+	layout.description[1].id = 3; /* not ascending */
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.description[0].id = 0;
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.description[0].kind = 0;
+	CHECK(!is_taken(&layout));
+	layout.description[0].kind = IMAGE_DESCRIPTION_KINDS;
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	memset(layout.description[0].body, 0xff, sizeof(layout.description[0].body)); /* no file */
+	CHECK(!is_taken(&layout));
+}
+
+static void test_numbers(void)
+{
+	struct layout layout = good_layout();
+
+	layout.fd[2].number = 1; /* twice */
+	CHECK(!is_taken(&layout));
+	layout.fd[2].number = -1;
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.fd[0].cloexec = 2;
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.fds_told = 4; /* more than there are */
+	CHECK(!is_taken(&layout));
+	layout.fds_told = 1; /* fewer than there are descriptions */
+	CHECK(!is_taken(&layout));
+}
+
+static void test_contents(void)
+{
+	struct layout layout = good_layout();
+	struct picture picture;
+	uint32_t at = 0, length = 0;
+
+	layout.contents[1] = (struct contents_record){ { 9, 3 }, "abc" };
+	CHECK_OR_RETURN(take(&layout, &picture));
+	const struct contents *contents = &picture.descriptors.description[1].contents;
+	const uint8_t *piece = contents_next(contents, &at, &length);
+
+	CHECK(piece && length == 3 && memcmp(piece, "abc", 3) == 0);
+	CHECK(!contents_next(contents, &at, &length));
+	picture_free(&picture);
+	layout.contents[1].head.description = 4; /* not of the one before it */
+	CHECK(!is_taken(&layout));
+}
+
+int main(void)
+{
+	TEST(test_good);
+	TEST(test_ids);
+	TEST(test_numbers);
+	TEST(test_contents);
+	return test_end();
+}
