@@ -7,7 +7,6 @@
  * the lab's group, by which `dvs lab down` finds the process, and FD is told that it runs.
  */
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +16,7 @@
 #include "os/loop.h"
 #include "os/options.h"
 #include "os/self.h"
+#include "os/signals.h"
 #include "os/socket.h"
 
 static void on_stop(void *ctx)
@@ -27,7 +27,7 @@ static void on_stop(void *ctx)
 static int live(struct os_loop *loop, int ready_fd)
 {
 	struct os_source *term = NULL;
-	int r = os_source_signal(loop, SIGTERM, on_stop, loop, &term);
+	int r = os_source_signal(loop, OS_SIGTERM, on_stop, loop, &term);
 
 	if (!r)
 		r = os_write_full(ready_fd, "1", 1, 1000);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/self.h"
+#include "os/signals.h"
 
 #define ORDERLY_MS  1500
 #define KILL_MS	    5000
@@ -63,7 +63,7 @@ static int sweep_one(void *ctx, pid_t pid)
 		return 0;
 	sweep->alive++;
 	sweep->last = pid;
-	os_task_kill(&task, SIGKILL);
+	os_task_kill(&task, OS_SIGKILL);
 	return 0;
 }
 
@@ -100,7 +100,7 @@ static int end_task(const struct lab_task *task, struct refusal *refusal)
 
 	if (!task->used || !task->task.pid)
 		return 0;
-	r = os_task_kill(&task->task, SIGKILL);
+	r = os_task_kill(&task->task, OS_SIGKILL);
 	if (!r)
 		r = os_task_wait_gone(&task->task, KILL_MS);
 	if (r < 0)

@@ -6,7 +6,6 @@
  * on its way to another node the daemon says so, and it is asked again.
  */
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "ctl/verb.h"
 #include "os/clock.h"
 #include "os/self.h"
+#include "os/signals.h"
 
 #define MOVE_LIMIT_NS (60 * OS_SECOND_NS) /* longer than a move that is not given up may take */
 #define MOVE_LOOK_MS  20
@@ -158,7 +158,7 @@ static int refuse_stop(struct stop *stop, int r, int seconds)
 /* A process that has ended by itself when SIGKILL was sent was ended by SIGTERM. */
 static bool was_killed(const struct stop *stop)
 {
-	return stop->status < 0 || signals_killer((int)stop->status) == SIGKILL;
+	return stop->status < 0 || signals_killer((int)stop->status) == OS_SIGKILL;
 }
 
 int verb_stop(const struct verb *verb, int node, int argc, char **argv)
@@ -190,9 +190,9 @@ int verb_stop(const struct verb *verb, int node, int argc, char **argv)
 	stop.node = node;
 	stop.request.flags = CTL_FLAG_UNTIL_GONE;
 	os_self_catch_interrupt();
-	r = deliver(&stop, SIGTERM, begin_ns + seconds * OS_SECOND_NS);
+	r = deliver(&stop, OS_SIGTERM, begin_ns + seconds * OS_SECOND_NS);
 	if (r == STILL_THERE) {
-		r = deliver(&stop, SIGKILL, os_now_ns() + KILL_LIMIT_NS);
+		r = deliver(&stop, OS_SIGKILL, os_now_ns() + KILL_LIMIT_NS);
 		killed = was_killed(&stop);
 	}
 	if (r != GONE)

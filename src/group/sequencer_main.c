@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dvs-sequencer: the server of the local group engine as a program. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "os/loop.h"
 #include "os/program.h"
 #include "os/self.h"
+#include "os/signals.h"
 #include "os/socket.h"
 
 static const struct program program = {
@@ -46,7 +46,7 @@ static int run(struct os_loop *loop)
 {
 	struct os_source *term = NULL;
 	struct sequencer *seq = NULL;
-	int r = os_source_signal(loop, SIGTERM, on_stop, loop, &term);
+	int r = os_source_signal(loop, OS_SIGTERM, on_stop, loop, &term);
 
 	if (!r)
 		r = sequencer_new(&seq, loop, options.socket);

@@ -2,7 +2,6 @@
 #include "libdvk/control.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +57,7 @@ void control_leave(struct binding *binding)
 void control_begin(struct control_scope *scope)
 {
 	os_signals_block(&scope->signals);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &scope->cancel);
+	scope->cancel = os_thread_hold_cancel();
 	scope->binding = binding_known();
 	scope->status = scope->binding ? scope->binding->status : NULL;
 	if (scope->status)
@@ -70,7 +69,7 @@ void control_end(struct control_scope *scope)
 	/* Another page, or none, if the caller was bound anew or unbound meanwhile. */
 	if (scope->status && scope->binding->status == scope->status)
 		control_leave(scope->binding);
-	pthread_setcancelstate(scope->cancel, NULL);
+	os_thread_restore_cancel(scope->cancel);
 	os_signals_restore(&scope->signals);
 }
 

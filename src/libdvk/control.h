@@ -7,7 +7,6 @@
  * descriptor outlives it, so that a process which is moved carries none of the library's.
  */
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

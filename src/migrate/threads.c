@@ -6,14 +6,13 @@
  */
 #include "migrate/threads.h"
 
-#include "dvk/errors.h"
-#include "migrate/ended.h"
-
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "dvk/errors.h"
+#include "migrate/ended.h"
+#include "os/kernel.h"
 
 #define STOP_TIMEOUT_US 1000000
 #define AWAIT_NAP_NS	1000000

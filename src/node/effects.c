@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/effects.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "dvk.h"
@@ -18,6 +17,7 @@
 #include "node/task/process.h"
 #include "os/log.h"
 #include "os/pid.h"
+#include "os/signals.h"
 #include "os/socket.h"
 
 /*
@@ -46,7 +46,7 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 
 	/* Its DC was removed: a process not of our init, which goes with the DC, is asked to end. */
 	if (process && !process->managed && !node->directory.dc[effect->dcid].running)
-		os_pidfd_signal(process->pidfd, SIGTERM);
+		os_pidfd_signal(process->pidfd, OS_SIGTERM);
 	departure_on_dead(node, effect);
 	arrival_on_dead(node, effect);
 	exchange_endpoint_dead(node->exchange, effect->dcid, effect->p_nr, endpoint);

@@ -5,7 +5,6 @@
 #include "node/bind/binding.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +31,10 @@
 #include "os/futex.h"
 #include "os/log.h"
 #include "os/pid.h"
+#include "os/signals.h"
 #include "os/socket.h"
 #include "os/spawn.h"
+#include "os/threads.h"
 
 #define ORDER_LATE_US 50000
 
@@ -187,7 +188,7 @@ static int start_parts(struct node *node, struct adoption *from)
 	if (r == 0)
 		r = start_doors(node, from);
 	if (r == 0)
-		r = os_source_signal(node->loop, SIGTERM, stop_signal, node, &ignored);
+		r = os_source_signal(node->loop, OS_SIGTERM, stop_signal, node, &ignored);
 	if (r == 0)
 		r = start_group(node, from);
 	if (r == 0 && !from)
@@ -200,14 +201,14 @@ static int start_parts(struct node *node, struct adoption *from)
 static int start_bell(struct node *node)
 {
 	atomic_store(&node->bell_stop, false);
-	return -pthread_create(&node->bell_thread, NULL, watch_main, node);
+	return os_thread_start_joined(&node->bell_thread, watch_main, node);
 }
 
 static int start(struct node *node, struct adoption *from)
 {
 	int r;
 
-	pthread_mutex_init(&node->lock, NULL);
+	os_lock_init(&node->lock);
 	directory_init(&node->directory);
 	node->effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->effects.item));
 	if (!node->effects.item)
@@ -252,7 +253,7 @@ static void stop_bell(struct node *node)
 	atomic_store(&node->bell_stop, true);
 	atomic_fetch_add(&bell->seq, 1);
 	os_futex_wake(&bell->seq, 1);
-	pthread_join(node->bell_thread, NULL);
+	os_thread_join(node->bell_thread);
 }
 
 /*

@@ -15,7 +15,6 @@
  *	                                      state/order --> group --> effects
  */
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 

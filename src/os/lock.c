@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/lock.h"
 
+#include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
+
+#include "os/clock.h"
 
 #define REPORTS_MAX 20 /* of one process: the fault is known by then */
 
@@ -14,6 +18,11 @@ void os_lock_watch(void (*fn)(const char *what))
 	report = fn;
 }
 
+void os_lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutex_init(lock, NULL);
+}
+
 void os_lock_take(pthread_mutex_t *lock)
 {
 	pthread_mutex_lock(lock);
@@ -22,6 +31,7 @@ void os_lock_take(pthread_mutex_t *lock)
 
 void os_lock_release(pthread_mutex_t *lock)
 {
+	assert(held > 0);
 	held--;
 	pthread_mutex_unlock(lock);
 }
@@ -35,4 +45,33 @@ void os_lock_wait_begins(const char *what)
 {
 	if (held && report && atomic_fetch_add(&reports, 1) < REPORTS_MAX)
 		report(what);
+}
+
+void os_condition_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void os_condition_deinit(pthread_cond_t *condition)
+{
+	pthread_cond_destroy(condition);
+}
+
+void os_condition_signal(pthread_cond_t *condition)
+{
+	pthread_cond_signal(condition);
+}
+
+int os_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_ns)
+{
+	struct timespec until = os_timespec(deadline_ns);
+
+	assert(held > 0);
+	return deadline_ns ? -pthread_cond_timedwait(condition, lock, &until)
+			   : -pthread_cond_wait(condition, lock);
 }

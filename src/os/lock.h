@@ -9,9 +9,11 @@
  * lock back, and is none of this. A look at all tasks of the machine counts as a wait.
  */
 
-#include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h> /* pthread_mutex_t, pthread_cond_t */
 
+void os_lock_init(pthread_mutex_t *lock);
 void os_lock_take(pthread_mutex_t *lock);
 void os_lock_release(pthread_mutex_t *lock);
 bool os_lock_is_held(void); /* by this thread */
@@ -19,5 +21,13 @@ bool os_lock_is_held(void); /* by this thread */
 void os_lock_watch(void (*fn)(const char *what));
 /* `what` is about to wait, or may. */
 void os_lock_wait_begins(const char *what);
+
+/* A condition, whose deadlines are of the monotonic clock. */
+void os_condition_init(pthread_cond_t *condition);
+void os_condition_deinit(pthread_cond_t *condition);
+/* Wakes one of the threads that wait. */
+void os_condition_signal(pthread_cond_t *condition);
+/* With the lock held, which it gives back meanwhile. 0, for no reason too; -ETIMEDOUT at deadline_ns (0: never). */
+int os_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_ns);
 
 #endif

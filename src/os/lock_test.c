@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/lock.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include "base/test.h"

@@ -12,7 +12,7 @@
  * to be non-blocking. Without a lock (NULL) everything stays on one thread but os_loop_stop().
  */
 
-#include <pthread.h>
+#include <sys/types.h> /* pthread_mutex_t */
 #include <stdbool.h>
 #include <stdint.h>
 

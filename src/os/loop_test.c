@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/loop.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <fcntl.h>
 #include <unistd.h>

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,12 @@
 
 #include "os/lock.h"
 #include "os/loop.h"
+#include "os/signals.h"
 #include "os/socket.h"
+
+_Static_assert(OS_SIGKILL == SIGKILL && OS_SIGTERM == SIGTERM, "as the kernel says");
+_Static_assert(OS_SIGCHLD == SIGCHLD && OS_SIGCONT == SIGCONT, "as the kernel says");
+_Static_assert(OS_SIGNAL_LAST == _NSIG - 1, "as the kernel says");
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */

@@ -36,6 +36,8 @@ void os_self_name(const char *name); /* as lists of processes show it, at most 1
 /* Becomes another program, looked for in PATH. Returns only on failure: negative errno. */
 int os_self_become(char **argv);
 
+_Noreturn void os_self_kill(void); /* at once, as by SIGKILL from outside */
+
 void os_self_sleep_ms(unsigned ms);
 
 /* A pipe whose ends close on exec. 0 or negative errno. */

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -42,6 +44,19 @@ void os_signals_block_timers(sigset_t *kept)
 	sigaddset(&some, SIGIO);
 	sigaddset(&some, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &some, kept);
+}
+
+int os_thread_hold_cancel(void)
+{
+	int kept;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &kept);
+	return kept;
+}
+
+void os_thread_restore_cancel(int kept)
+{
+	pthread_setcancelstate(kept, NULL);
 }
 
 unsigned os_thread_cpu(void)

@@ -7,10 +7,10 @@
  * memory and another process's. Everything here may be called in a child after fork().
  */
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h> /* sigset_t */
 
 int os_thread_id(void); /* in its own pid namespace */
 int os_process_id(void);
@@ -20,6 +20,10 @@ void os_signals_block(sigset_t *kept);
 void os_signals_restore(const sigset_t *kept);
 /* Blocks SIGALRM, SIGIO and SIGTERM only. */
 void os_signals_block_timers(sigset_t *kept);
+
+/* Keeps the thread from being cancelled; returns what os_thread_restore_cancel() needs. */
+int os_thread_hold_cancel(void);
+void os_thread_restore_cancel(int kept);
 
 /* The CPU it runs on, or ran on a moment ago; 0 if the kernel does not say. */
 unsigned os_thread_cpu(void);

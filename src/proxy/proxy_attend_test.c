@@ -6,6 +6,7 @@
  * scanned for by the fixture, so a ring that nobody hears ends the test.
  */
 
+#include <pthread.h>
 #include <sched.h>
 
 #include "base/test.h"

@@ -2,7 +2,6 @@
 #include "node/ask/named.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "dvk.h"
@@ -12,6 +11,7 @@
 #include "node/ask/request.h"
 #include "node/ask/share.h"
 #include "os/pid.h"
+#include "os/threads.h"
 
 /* The request stays as it is meanwhile: this thread is its keeper. */
 struct search {
@@ -44,7 +44,6 @@ static int search_start(struct request *request, bool thread, void (*again)(stru
 {
 	struct node *node = request->node;
 	struct search *search;
-	pthread_t id;
 
 	if (!share_take(node, request->uid, SHARE_SEARCHES)) {
 		share_refuse(request, SHARE_SEARCHES);
@@ -59,10 +58,8 @@ static int search_start(struct request *request, bool thread, void (*again)(stru
 					   .number = thread ? request->head.tid : request->head.pid,
 					   .thread = thread };
 		node->searches++;
-		if (!pthread_create(&id, NULL, search_main, search)) {
-			pthread_detach(id);
+		if (os_thread_start(search_main, search) == 0)
 			return NAMED_E_LATER;
-		}
 		node->searches--;
 		free(search);
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/bind/backup.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "node/state/order.h"
 #include "node/task/process.h"
 #include "os/pid.h"
+#include "os/signals.h"
 
 /*
  * A backup maps the bell of its slot, as the primary would here, and a status page of its own. The
@@ -142,6 +142,6 @@ void backup_on_dead(struct node *node, const struct directory_effect *effect)
 	if (!process || process->generation != effect->generation)
 		return;
 	if (!process->managed && !node->directory.dc[effect->dcid].running)
-		os_pidfd_signal(process->pidfd, SIGTERM);
+		os_pidfd_signal(process->pidfd, OS_SIGTERM);
 	backup_end(process);
 }

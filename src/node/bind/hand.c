@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/bind/hand.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/result.h"
@@ -16,6 +15,7 @@
 #include "node/ask/request.h"
 #include "node/task/rights.h"
 #include "os/pid.h"
+#include "os/signals.h"
 
 /*
  * For those who bring their own checkpointer. One call on any node speaks for all: it is a command of
@@ -210,7 +210,7 @@ void hand_on_committed(struct node *node, const struct directory_effect *effect)
 	if (!process)
 		return;
 	process->end_reason = CTL_ENDED_MOVED;
-	os_pidfd_signal(process->pidfd, SIGKILL);
+	os_pidfd_signal(process->pidfd, OS_SIGKILL);
 	process_detach(process);
 	proxy_resend(node->proxy, effect->dcid, effect->p_nr);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "node/ask/door.h"
 #include "os/log.h"
 #include "os/pid.h"
+#include "os/signals.h"
 #include "os/socket.h"
 
 /*
@@ -167,7 +167,7 @@ static void run_refuse(struct run *run)
 /* It has not executed anything; its exit is told by the init. */
 static void kill_held(const struct process *process)
 {
-	os_pidfd_signal(process->pidfd, SIGKILL);
+	os_pidfd_signal(process->pidfd, OS_SIGKILL);
 }
 
 static void on_spawned(void *ctx, const struct dc_init_answer *answer);
@@ -418,7 +418,7 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	run->why = answer->why;
 	if (!answer->error && process_new(node, answer->lpid, answer->lpid, answer->vpid,
 					  answer->pidfd, &run->process) < 0) {
-		os_pidfd_signal(answer->pidfd, SIGKILL);
+		os_pidfd_signal(answer->pidfd, OS_SIGKILL);
 		os_close(answer->pidfd);
 		refusal_set(&run->why, EDVSALLOCMEM, "no memory for a process on node %d",
 			    node->options.id);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/result.h"
@@ -13,6 +12,7 @@
 #include "node/task/process.h"
 #include "node/ask/request.h"
 #include "os/pid.h"
+#include "os/signals.h"
 
 /*
  * dvs kill and dvs stop: a signal for the process behind an endpoint, from whatever node, by the
@@ -60,8 +60,8 @@ static int send_signal(const struct request *request, struct process *process)
 		r = os_pidfd_signal(process->pidfd, signo);
 	if (r == 0 && signo && !process->ended)
 		note(process, signo, until_gone);
-	if (r == 0 && signo == SIGTERM && until_gone)
-		os_pidfd_signal(process->pidfd, SIGCONT);
+	if (r == 0 && signo == OS_SIGTERM && until_gone)
+		os_pidfd_signal(process->pidfd, OS_SIGCONT);
 	return r;
 }
 
@@ -109,7 +109,7 @@ void handle_signal(struct request *request)
 
 	if (caller_check_dc(request, dcid, handle_signal) < 0)
 		return;
-	if (request->head.cmd < 0 || request->head.cmd > SIGRTMAX) {
+	if (request->head.cmd < 0 || request->head.cmd > OS_SIGNAL_LAST) {
 		request_fail(request, EDVSINVAL, "there is no signal %d", request->head.cmd);
 		return;
 	}

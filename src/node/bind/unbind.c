@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signal.h>
 #include <stdatomic.h>
 
 #include "dvk.h"
@@ -13,6 +12,7 @@
 #include "node/ask/request.h"
 #include "node/bind/warning.h"
 #include "os/pid.h"
+#include "os/signals.h"
 
 /*
  * The end of a binding that somebody asks for, and the questions who is bound. A process is never
@@ -69,7 +69,7 @@ static void unbind_other(struct request *request, struct process *target)
 		if (exchange_bell(request->node->exchange, target->dcid, target->p_nr, &bell) == 0)
 			exchange_poke(bell);
 	}
-	os_pidfd_signal(target->pidfd, SIGTERM);
+	os_pidfd_signal(target->pidfd, OS_SIGTERM);
 	if (!caller || request->head.timeout_ms == 0) {
 		request_fail(request, EDVSAGAIN,
 			     "endpoint %d was asked to end (SIGTERM) and has not ended yet",

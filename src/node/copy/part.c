@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/copy/part.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "dvk.h"
 #include "node/node.h"
 #include "node/ask/share.h"
+#include "os/threads.h"
 
 #define THREADS_MAX 64
 #define OF_ONE_MAX  8 /* at one process at a time, whose pages may take long */
@@ -34,7 +34,7 @@ static struct part *next_part(struct node *node)
 
 	parts->idle++;
 	while (!parts->queue)
-		pthread_cond_wait(&parts->more, &node->lock);
+		os_condition_wait(&parts->more, &node->lock, 0);
 	parts->idle--;
 	part = parts->queue;
 	parts->queue = part->next_queued;
@@ -87,7 +87,7 @@ static struct parts *parts_of(struct node *node)
 	if (!parts)
 		return NULL;
 	parts->tail = &parts->queue;
-	pthread_cond_init(&parts->more, NULL);
+	os_condition_init(&parts->more);
 	node->parts = parts;
 	return parts;
 }
@@ -95,13 +95,10 @@ static struct parts *parts_of(struct node *node)
 /* One more thread, if all are busy. False: there is none at all. */
 static bool have_thread(struct node *node, struct parts *parts)
 {
-	pthread_t thread;
-
 	if (parts->idle > parts->queued || parts->threads == THREADS_MAX)
 		return true;
-	if (pthread_create(&thread, NULL, work, node))
+	if (os_thread_start(work, node) < 0)
 		return parts->threads;
-	pthread_detach(thread);
 	parts->threads++;
 	return true;
 }
@@ -135,6 +132,6 @@ int part_start(struct node *node, struct part *part)
 	*parts->tail = part;
 	parts->tail = &part->next_queued;
 	parts->queued++;
-	pthread_cond_signal(&parts->more);
+	os_condition_signal(&parts->more);
 	return 0;
 }

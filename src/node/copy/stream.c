@@ -2,7 +2,6 @@
 #include "node/copy/stream.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "node/ask/share.h"
 #include "os/clock.h"
 #include "os/thread.h"
+#include "os/threads.h"
 #include "proxy/lane.h"
 
 #define WORKERS_MAX    4
@@ -301,7 +301,7 @@ static void run(struct stream_worker *worker)
 	node_lock(worker->node);
 	if (worker->node->stopping) { /* the request may be gone, and the process soon is */
 		node_unlock(worker->node);
-		pthread_exit(NULL);
+		os_thread_exit();
 	}
 	task->streaming = false;
 	worker->task = NULL;
@@ -376,7 +376,7 @@ static void give_back(struct stream_worker *worker)
 
 	share_give(worker->node, worker->uid, SHARE_STREAMS);
 	if (streams->queue)
-		pthread_cond_signal(&streams->more);
+		os_condition_signal(&streams->more);
 }
 
 static void wait_for_task(struct stream_worker *worker)
@@ -387,11 +387,7 @@ static void wait_for_task(struct stream_worker *worker)
 	streams->idle++;
 	look_for_task(worker);
 	while (!take_task(worker)) {
-		struct timespec until = os_timespec(until_ns);
-
-		if (!until_ns)
-			pthread_cond_wait(&streams->more, &worker->node->lock);
-		else if (pthread_cond_timedwait(&streams->more, &worker->node->lock, &until)) {
+		if (os_condition_wait(&streams->more, &worker->node->lock, until_ns) < 0) {
 			drop_lanes(worker);
 			until_ns = 0;
 		}
@@ -416,7 +412,6 @@ static void *work(void *ctx)
 static struct streams *streams_of(struct node *node)
 {
 	struct streams *streams = node->streams;
-	pthread_condattr_t attr;
 
 	if (streams)
 		return streams;
@@ -424,10 +419,7 @@ static struct streams *streams_of(struct node *node)
 	if (!streams)
 		return NULL;
 	streams->tail = &streams->queue;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&streams->more, &attr);
-	pthread_condattr_destroy(&attr);
+	os_condition_init(&streams->more);
 	node->streams = streams;
 	return streams;
 }
@@ -436,7 +428,6 @@ static struct streams *streams_of(struct node *node)
 static bool have_worker(struct node *node, struct streams *streams)
 {
 	struct stream_worker *worker;
-	pthread_t thread;
 
 	if (streams->idle > streams->queued || streams->workers == WORKERS_MAX)
 		return true;
@@ -450,12 +441,11 @@ static bool have_worker(struct node *node, struct streams *streams)
 	worker->node = node;
 	attention_span_begin(&worker->look, exchange_costs(node->exchange),
 			     ATTENTION_COPY_NS(exchange_costs(node->exchange)));
-	if (pthread_create(&thread, NULL, work, worker)) {
+	if (os_thread_start(work, worker) < 0) {
 		free(worker->buf);
 		free(worker);
 		return streams->workers;
 	}
-	pthread_detach(thread);
 	streams->workers++;
 	return true;
 }
@@ -473,7 +463,7 @@ void stream_start(struct node *node, struct copy_task *task)
 	*streams->tail = task;
 	streams->tail = &task->next_queued;
 	streams->queued++;
-	pthread_cond_signal(&streams->more);
+	os_condition_signal(&streams->more);
 }
 
 void stream_stop(struct copy_task *task, int code)

@@ -7,7 +7,6 @@
  */
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/result.h"
@@ -15,6 +14,7 @@
 #include "node/copy/party.h"
 #include "node/copy/stream.h"
 #include "os/socket.h"
+#include "os/threads.h"
 #include "proxy/lane.h"
 
 #define SERVED_MAX  64 /* lanes that others have to us */
@@ -118,7 +118,6 @@ void stream_serve(struct node *node, int from, int fd)
 {
 	bool room = node->lanes_served < SERVED_MAX && node->lanes_of[from] < OF_NODE_MAX;
 	struct serving *s = room ? malloc(sizeof(*s)) : NULL;
-	pthread_t thread;
 
 	if (!s) {
 		os_close(fd);
@@ -131,12 +130,10 @@ void stream_serve(struct node *node, int from, int fd)
 	}
 	node->lanes_served++;
 	node->lanes_of[from]++;
-	if (pthread_create(&thread, NULL, serve, s)) {
+	if (os_thread_start(serve, s) < 0) {
 		node->lanes_of[from]--;
 		node->lanes_served--;
 		lane_free(s->lane);
 		free(s);
-		return;
 	}
-	pthread_detach(thread);
 }

@@ -2,7 +2,6 @@
 #include "node/move/arrival.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +25,7 @@
 #include "os/socket.h"
 #include "os/tcp.h"
 #include "os/thread.h"
+#include "os/threads.h"
 
 /*
  * The target side: one worker thread a migration, which feeds the plan (core/plan.h) and carries out
@@ -507,7 +507,6 @@ static bool has_room(const struct node *node)
 void arrival_start(struct node *node, int from, int fd)
 {
 	struct arrival *a = has_room(node) ? calloc(1, sizeof(*a)) : NULL;
-	pthread_t thread;
 
 	if (!a) {
 		os_close(fd);
@@ -525,11 +524,8 @@ void arrival_start(struct node *node, int from, int fd)
 	node->arrivals = a;
 	os_set_nonblock(fd, 0);
 	os_tcp_notice_loss(fd, BULK_LOSS_MS);
-	if (pthread_create(&thread, NULL, worker, a) == 0) {
-		pthread_detach(thread);
-		return;
-	}
-	finish(a);
+	if (os_thread_start(worker, a) < 0)
+		finish(a);
 }
 
 /* The target owns it from this command on: its conversations are merged and its far ends swapped. */

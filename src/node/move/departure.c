@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/departure_part.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/socket.h"
+#include "os/threads.h"
 
 /*
  * The source side: one worker thread a migration, which feeds the plan (core/plan.h) the events of its
@@ -386,7 +386,6 @@ void departure_start(struct request *request)
 	const struct directory_endpoint *ep = node_endpoint(node, request->head.dcid, p_nr);
 	struct process *process = process_find(node, request->head.dcid, p_nr);
 	struct departure *d;
-	pthread_t thread;
 
 	if (!share_take(node, request->uid, SHARE_MOVES)) {
 		share_refuse(request, SHARE_MOVES);
@@ -426,10 +425,8 @@ void departure_start(struct request *request)
 	request->keeper = request->moved ? request->keeper : d;
 	request->cancelled = request->moved ? request->cancelled : asker_cancelled;
 	if (refuse_early(d, process, ep->moving) == 0) {
-		if (pthread_create(&thread, NULL, worker, d) == 0) {
-			pthread_detach(thread);
+		if (os_thread_start(worker, d) == 0)
 			return;
-		}
 		refusal_set(&d->refusal, EDVSALLOCMEM, "no thread for the migration could be made");
 	}
 	d->report.result = CTL_MOVE_REFUSED;

@@ -7,9 +7,8 @@
  * what the order says, from the main thread. Protected by the node lock.
  */
 
-#include <pthread.h>
-
 #include "core/plan.h"
+#include "os/lock.h"
 
 /* A plan sees at most this many events: its phases, and what can be ordered about one move. */
 #define MAILBOX_MAX 64

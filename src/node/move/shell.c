@@ -2,11 +2,11 @@
 #include "node/move/shell.h"
 
 #include <errno.h>
-#include <pthread.h>
 
 #include "node/task/init.h"
 #include "node/node.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/self.h"
 #include "os/socket.h"
 #include "os/thread.h"
@@ -27,24 +27,25 @@ static void on_answer(void *ctx, const struct dc_init_answer *answer)
 
 	question->answer = *answer;
 	question->answered = true;
-	pthread_cond_signal(&question->cond);
+	os_condition_signal(&question->cond);
 }
 
 static int ask(struct node *node, int dcid, int vpid, const char *path, int sock, int cgroup,
 	       struct dc_init_answer *answer)
 {
-	struct question question = { .cond = PTHREAD_COND_INITIALIZER };
+	struct question question = { .answered = false };
 	int r;
 
+	os_condition_init(&question.cond);
 	node_lock(node);
 	r = node_start_init(node, dcid);
 	if (r == 0)
 		r = dc_init_shell(node->init[dcid], vpid, path, &sock, 1, cgroup, on_answer,
 				  &question);
 	while (r == 0 && !question.answered) /* the loop sees to it, whatever the init does */
-		pthread_cond_wait(&question.cond, &node->lock);
+		os_condition_wait(&question.cond, &node->lock, 0);
 	node_unlock(node);
-	pthread_cond_destroy(&question.cond);
+	os_condition_deinit(&question.cond);
 	*answer = question.answer;
 	return r < 0 ? r : answer->error;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/state/fault.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +16,7 @@ void fault_point(const char *name)
 		return;
 	os_log(OS_LOG_WARN, "fault point %s", fault);
 	if (!strcmp(fault + len + 1, "exit"))
-		raise(SIGKILL);
+		os_self_kill();
 	os_self_sleep_ms(strcmp(fault + len + 1, "stop") ? 200 : 1000);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/children.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "node/task/cgroup.h"
@@ -11,6 +10,7 @@
 #include "node/ask/share.h"
 #include "os/session.h"
 #include "os/task.h"
+#include "os/threads.h"
 
 struct member {
 	pid_t session, pid;
@@ -70,7 +70,6 @@ bool children_look(struct request *request, void (*again)(struct request *))
 {
 	struct node *node = request->node;
 	struct look *look;
-	pthread_t thread;
 
 	if (request->children || cgroup_folder(node) >= 0 || !node->processes ||
 	    node->searches >= NODE_SEARCHES_MAX || !share_take(node, request->uid, SHARE_SEARCHES))
@@ -83,13 +82,12 @@ bool children_look(struct request *request, void (*again)(struct request *))
 	look->request = request;
 	look->again = again;
 	node->searches++;
-	if (pthread_create(&thread, NULL, look_main, look)) {
+	if (os_thread_start(look_main, look) < 0) {
 		node->searches--;
 		share_give(node, request->uid, SHARE_SEARCHES);
 		free(look);
 		return false;
 	}
-	pthread_detach(thread);
 	return true;
 }
 

@@ -12,7 +12,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,7 @@
 #include "os/own_proc.h"
 #include "os/pid.h"
 #include "os/reap.h"
+#include "os/signals.h"
 #include "os/socket.h"
 #include "os/spawn.h"
 
@@ -200,7 +200,7 @@ static void serve_go(const struct init_request *request)
 	}
 	r = os_spawn_go(w->go_fd, STEP_TIMEOUT_MS);
 	if (r < 0)
-		os_pidfd_signal(w->pidfd, SIGKILL);
+		os_pidfd_signal(w->pidfd, OS_SIGKILL);
 	forget_waiting(w);
 	reply(r, request->vpid, OS_SPAWN_EXECUTE, -1);
 }
@@ -293,7 +293,7 @@ static void serve_shell(const struct init_request *request, char *text, const in
 	}
 	r = os_spawn_go(spawned.go_fd, STEP_TIMEOUT_MS);
 	if (r < 0)
-		os_pidfd_signal(spawned.pidfd, SIGKILL);
+		os_pidfd_signal(spawned.pidfd, OS_SIGKILL);
 	else
 		init_orphans_leader(spawned.pid);
 	reply(r, spawned.pid, OS_SPAWN_EXECUTE, r < 0 ? -1 : spawned.pidfd);
@@ -361,7 +361,7 @@ static int serve_start(void)
 	if (!r)
 		r = os_set_nonblock(INIT_EVENT_FD, 1);
 	if (!r)
-		r = os_source_signal(self.loop, SIGCHLD, on_child, NULL, &self.children);
+		r = os_source_signal(self.loop, OS_SIGCHLD, on_child, NULL, &self.children);
 	if (!r)
 		r = os_source_io(self.loop, INIT_EVENT_FD, OS_READ, on_event_socket, NULL,
 				 &self.events);
