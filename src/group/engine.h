@@ -8,22 +8,28 @@
  */
 
 #include "group/group.h"
+#include "group/seat.h"
+#include "group/stream.h"
 
 struct group_engine {
 	void (*free)(struct group *group);
 	int (*fd)(const struct group *group);
 	int (*dispatch)(struct group *group);
 	int (*send)(struct group *group, const struct command *cmd);
+	/* Sets the descriptors and appends to group->place what its adopt function needs. */
 	int (*place)(struct group *group, struct group_place *place);
 };
 
 struct group {
 	const struct group_engine *engine;
+	struct seat seat;
+	struct group_buffer place; /* what group_place() gives; group.c's */
 };
 
 /* local.c */
 int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_t address,
 		    const char *name, const struct group_callbacks *callbacks);
+/* place: only what the engine itself has written; the seat is filled in by group.c after that. */
 int group_local_adopt(struct group **groupp, const char *path, int nodeid,
 		      const struct group_place *place, const struct group_callbacks *callbacks);
 

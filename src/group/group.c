@@ -6,14 +6,13 @@
 #include <string.h>
 
 #include "group/engine.h"
+#include "os/socket.h"
 
 #define LOCAL_SPEC "local:"
 
 int group_new(struct group **groupp, const char *spec, int nodeid, uint32_t address,
 	      const char *name, const struct group_callbacks *callbacks)
 {
-	assert(callbacks->restore && callbacks->deliver);
-	assert(callbacks->snapshot && callbacks->quorum);
 	if (nodeid < 0 || nodeid >= NR_NODES)
 		return -EINVAL;
 	if (!strncmp(spec, LOCAL_SPEC, strlen(LOCAL_SPEC)))
@@ -22,24 +21,63 @@ int group_new(struct group **groupp, const char *spec, int nodeid, uint32_t addr
 	return -EINVAL;
 }
 
-int group_adopt(struct group **groupp, const char *spec, int nodeid,
-		const struct group_place *place, const struct group_callbacks *callbacks)
+static int adopt(struct group **groupp, const char *spec, int nodeid,
+		 const struct group_place *place, const struct group_callbacks *callbacks)
 {
 	if (!strncmp(spec, LOCAL_SPEC, strlen(LOCAL_SPEC)))
 		return group_local_adopt(groupp, spec + strlen(LOCAL_SPEC), nodeid, place,
 					 callbacks);
+	for (int i = 0; i < place->fd_count; i++)
+		os_close(place->fds[i]);
 	return -EINVAL;
+}
+
+/* The seat stands before what the engine has written. */
+int group_adopt(struct group **groupp, const char *spec, int nodeid,
+		const struct group_place *place, const struct group_callbacks *callbacks)
+{
+	struct group_place own = *place;
+	struct group *group;
+	int r;
+
+	assert(place->fd_count >= 0 && place->fd_count <= GROUP_PLACE_FDS);
+	own.len = place->len < SEAT_BYTES ? 0 : place->len - SEAT_BYTES;
+	own.bytes = own.len ? place->bytes + SEAT_BYTES : NULL;
+	r = adopt(&group, spec, nodeid, &own, callbacks);
+	if (r < 0)
+		return r;
+	r = place->len < SEAT_BYTES ? -EBADMSG : seat_decode(&group->seat, place->bytes);
+	if (r < 0)
+		group = group_free(group);
+	*groupp = group;
+	return r;
 }
 
 int group_place(struct group *group, struct group_place *place)
 {
-	return group->engine->place(group, place);
+	uint8_t seat[SEAT_BYTES];
+	int r;
+
+	if (group->seat.lost)
+		return -ENOTCONN;
+	*place = (struct group_place){ 0 };
+	seat_encode(&group->seat, seat);
+	group->place.from = group->place.to = 0;
+	r = group_buffer_add(&group->place, seat, sizeof(seat));
+	if (!r)
+		r = group->engine->place(group, place);
+	assert(place->fd_count <= GROUP_PLACE_FDS);
+	place->bytes = group->place.bytes;
+	place->len = (uint32_t)group_buffer_size(&group->place);
+	return r;
 }
 
 struct group *group_free(struct group *group)
 {
-	if (group)
+	if (group) {
+		group_buffer_deinit(&group->place);
 		group->engine->free(group);
+	}
 	return NULL;
 }
 

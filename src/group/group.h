@@ -53,18 +53,20 @@ struct group *group_free(struct group *group); /* leaves; returns NULL */
  * A member's place in the order, for a process that executes its program anew and goes on as the same
  * member: the others see nothing of it. What is ordered meanwhile waits in the connection.
  */
-struct group_place {
-	int fd; /* stays the group's */
-	bool started, joined;
-	uint64_t order; /* last one delivered or restored */
-	/* What was read and is no whole message yet, and what could not be written yet; the group's. */
-	const uint8_t *in, *out;
-	size_t in_bytes, out_bytes;
+#define GROUP_PLACE_FDS 4
+
+struct group_place {			    /* opaque: what it is made of is the engine's */
+	int fds[GROUP_PLACE_FDS], fd_count; /* stay the group's */
+	const uint8_t *bytes;		    /* the group's, until it is called again */
+	uint32_t len;
 };
 
 /* 0; -ENOTCONN: the group is lost, there is no place to go on from. Not from inside a callback. */
 int group_place(struct group *group, struct group_place *place);
-/* Goes on from there; takes fd, copies the bytes. As group_new() but waits for nobody. */
+/*
+ * Goes on from there; takes the descriptors, also when it fails, and copies the bytes. As group_new() but waits
+ * for nobody. -EBADMSG: it is no place of this engine.
+ */
 int group_adopt(struct group **groupp, const char *spec, int nodeid,
 		const struct group_place *place, const struct group_callbacks *callbacks);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What every engine has to pass, run against the local one. */
+#include <fcntl.h>
+
 #include "group/member_test.h"
 
 static void test_nobody_there(void)
@@ -249,14 +251,14 @@ static void leave_and_come_back(struct member *m, struct member *other, uint64_t
 {
 	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
 	struct group_place place;
-	uint8_t in[4096];
+	uint8_t bytes[4096];
 
 	CHECK_EQ(group_place(m->group, &place), 0);
-	CHECK_OR_RETURN(place.in_bytes <= sizeof(in) && !place.out_bytes);
-	if (place.in_bytes)
-		memcpy(in, place.in, place.in_bytes);
-	place.in = in;
-	place.fd = os_dup(place.fd);
+	CHECK_OR_RETURN(place.len <= sizeof(bytes) && place.fd_count > 0);
+	memcpy(bytes, place.bytes, place.len);
+	place.bytes = bytes;
+	for (int i = 0; i < place.fd_count; i++)
+		place.fds[i] = os_dup(place.fds[i]);
 	m->group = group_free(m->group);
 	for (int i = 0; i < 10; i++)
 		CHECK_EQ(send_one(other, request + (uint64_t)i), 0);
@@ -281,6 +283,34 @@ static void test_place_is_kept(void)
 	PUMP_UNTIL(m, 2, m[0].lost);
 	CHECK_EQ(group_place(m[0].group, &(struct group_place){ 0 }), -ENOTCONN);
 	teardown(m, 2);
+}
+
+/* Cut short anywhere it is refused or it is another whole place; the descriptors are closed each time. */
+static void test_damaged_place_is_refused(void)
+{
+	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, NULL };
+	struct group_place place, cut;
+	struct group *group;
+	struct member m[1];
+	uint8_t bytes[4096];
+
+	setup(m, 1);
+	CHECK_EQ(group_place(m[0].group, &place), 0);
+	CHECK_OR_RETURN(place.len <= sizeof(bytes));
+	memcpy(bytes, place.bytes, place.len);
+	for (uint32_t len = 0; len < place.len; len++) {
+		cut = place;
+		cut.bytes = bytes;
+		cut.len = len;
+		for (int i = 0; i < cut.fd_count; i++)
+			cut.fds[i] = os_dup(cut.fds[i]);
+		CHECK_EQ(group_adopt(&group, spec, 0, &cut, &call), -EBADMSG);
+		for (int i = 0; i < cut.fd_count; i++)
+			CHECK_EQ(fcntl(cut.fds[i], F_GETFD), -1);
+	}
+	cut = (struct group_place){ .bytes = bytes, .len = place.len };
+	CHECK_EQ(group_adopt(&group, spec, 0, &cut, &call), -EBADMSG); /* no connection */
+	teardown(m, 1);
 }
 
 static int by_time(const void *a, const void *b)
@@ -327,6 +357,7 @@ int main(void)
 	TEST(test_sequencer_lost);
 	TEST(test_sequencer_ends_slowly);
 	TEST(test_place_is_kept);
+	TEST(test_damaged_place_is_refused);
 	TEST(test_latency);
 	return fixture_end();
 }

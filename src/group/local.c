@@ -26,20 +26,15 @@
 #define DOOR_MS		   250
 #define OUT_MAX		   (GROUP_STATE_MAX + (1u << 20))
 #define COMMANDS_MAX	   (256u << 10) /* bytes of commands that may wait to be written */
-#define FILLS_MAX	   16		/* reads in one dispatch: others want the loop too */
-#define STATE_FIRST	   65536u	/* size of buffer a snapshot is tried with first */
+#define PLACE_HEAD	   8u
+#define FILLS_MAX	   16 /* reads in one dispatch: others want the loop too */
 
 struct local {
 	struct group group;
 	char *path; /* of the sequencer */
 	struct group_stream stream;
-	struct group_callbacks call;
 	int set; /* what the owner polls: the socket, and room in it when something waits */
-	int nodeid;
 	int set_events;
-	uint64_t order;	      /* last one delivered or restored */
-	bool started;	      /* something was restored or delivered: quorum(true) was told */
-	bool joined;	      /* own NODE_JOIN was delivered */
 	int broken;	      /* the connection, and why; or 0 */
 	int door, door_timer; /* what says then whether the others go on, and until when */
 	int lost;	      /* 0 or why */
@@ -85,7 +80,7 @@ static void local_lose(struct local *l, int why)
 	l->door_timer = os_close(l->door_timer);
 	os_log(OS_LOG_WARN, "the group is lost: %s",
 	       why == -ESTALE ? "it goes on without this node" : strerror(-why));
-	l->call.quorum(l->call.ctx, false);
+	seat_lose(&l->group.seat);
 }
 
 /*
@@ -115,60 +110,6 @@ static void look_at_door(struct local *l)
 		local_lose(l, -ESTALE);
 }
 
-static void local_start(struct local *l)
-{
-	if (l->started)
-		return;
-	l->started = true;
-	l->call.quorum(l->call.ctx, true);
-}
-
-static int on_restore(struct local *l, const struct group_frame *f)
-{
-	if (l->started)
-		return -EBADMSG;
-	local_start(l);
-	l->order = group_number_decode(f->payload);
-	l->call.restore(l->call.ctx, l->order, f->payload + GROUP_RESTORE_HEAD,
-			f->bytes - GROUP_RESTORE_HEAD);
-	return 0;
-}
-
-static int on_deliver(struct local *l, const struct group_frame *f)
-{
-	uint64_t order = group_number_decode(f->payload);
-	struct command cmd;
-	int r = command_decode(&cmd, f->payload + 8, COMMAND_BYTES);
-
-	if (r < 0)
-		return r;
-	if (order != l->order + 1)
-		return -EBADMSG;
-	local_start(l);
-	l->order = order;
-	if (cmd.kind == COMMAND_NODE_JOIN && cmd.node == l->nodeid)
-		l->joined = true;
-	l->call.deliver(l->call.ctx, order, &cmd);
-	return 0;
-}
-
-/* The state in a buffer that is large enough for it, which the caller frees; NULL: no memory. */
-static uint8_t *take_snapshot(struct local *l, size_t *len)
-{
-	for (size_t size = STATE_FIRST; size <= GROUP_STATE_MAX; size *= 4) {
-		uint8_t *state = malloc(size);
-
-		if (!state)
-			return NULL;
-		*len = l->call.snapshot(l->call.ctx, state, size);
-		assert(*len <= size);
-		if (*len)
-			return state;
-		free(state);
-	}
-	return NULL;
-}
-
 static int on_ask(struct local *l, const struct group_frame *f)
 {
 	uint8_t head[GROUP_STATE_HEAD];
@@ -178,12 +119,10 @@ static int on_ask(struct local *l, const struct group_frame *f)
 
 	/* The token, before the snapshot: the frame lies in the stream's buffer. */
 	memcpy(head, f->payload, 8);
-	group_number_encode(head + 8, l->order);
-	if (!l->joined)
-		return -EBADMSG;
-	state = take_snapshot(l, &len);
-	if (!state)
-		return -ENOMEM;
+	group_number_encode(head + 8, l->group.seat.order);
+	r = seat_give_state(&l->group.seat, &state, &len);
+	if (r < 0)
+		return r;
 	r = group_stream_put(&l->stream, GROUP_STATE, head, sizeof(head), state, len);
 	free(state);
 	return r;
@@ -193,9 +132,11 @@ static int on_frame(struct local *l, const struct group_frame *f)
 {
 	switch (f->kind) {
 	case GROUP_RESTORE:
-		return on_restore(l, f);
+		return seat_restore(&l->group.seat, group_number_decode(f->payload),
+				    f->payload + GROUP_RESTORE_HEAD, f->bytes - GROUP_RESTORE_HEAD);
 	case GROUP_DELIVER:
-		return on_deliver(l, f);
+		return seat_deliver(&l->group.seat, group_number_decode(f->payload),
+				    f->payload + 8);
 	case GROUP_ASK:
 		return on_ask(l, f);
 	default:
@@ -244,14 +185,11 @@ static int local_dispatch(struct group *group)
 static int local_send(struct group *group, const struct command *cmd)
 {
 	struct local *l = local_of(group);
-	struct command copy = *cmd;
 	uint8_t bytes[COMMAND_BYTES];
 
-	if (l->broken || !l->joined || group_buffer_size(&l->stream.out) > COMMANDS_MAX)
+	if (l->broken || seat_sign(&l->group.seat, cmd, bytes) < 0 ||
+	    group_buffer_size(&l->stream.out) > COMMANDS_MAX)
 		return -EAGAIN;
-	copy.version = COMMAND_VERSION;
-	copy.origin = l->nodeid;
-	command_encode(&copy, bytes);
 	/* A broken connection is found by group_dispatch(), which reads what came before. */
 	if (group_stream_put(&l->stream, GROUP_COMMAND, bytes, sizeof(bytes), NULL, 0) < 0)
 		return -EAGAIN;
@@ -259,21 +197,31 @@ static int local_send(struct group *group, const struct command *cmd)
 	return 0;
 }
 
+static int append(struct group_buffer *to, const struct group_buffer *from)
+{
+	size_t len = group_buffer_size(from);
+
+	return len ? group_buffer_add(to, from->bytes + from->from, len) : 0;
+}
+
+/* The connection; what was read and is no whole frame yet, behind its length; what could not be written yet. */
 static int local_place(struct group *group, struct group_place *place)
 {
 	struct local *l = local_of(group);
+	const struct group_buffer *in = &l->stream.in, *out = &l->stream.out;
+	uint8_t head[PLACE_HEAD];
+	int r;
 
 	if (l->broken)
 		return -ENOTCONN;
-	*place = (struct group_place){ .fd = l->stream.fd,
-				       .started = l->started,
-				       .joined = l->joined,
-				       .order = l->order,
-				       .in = l->stream.in.bytes + l->stream.in.from,
-				       .out = l->stream.out.bytes + l->stream.out.from,
-				       .in_bytes = group_buffer_size(&l->stream.in),
-				       .out_bytes = group_buffer_size(&l->stream.out) };
-	return 0;
+	place->fds[place->fd_count++] = l->stream.fd;
+	group_number_encode(head, group_buffer_size(in));
+	r = group_buffer_add(&group->place, head, sizeof(head));
+	if (!r)
+		r = append(&group->place, in);
+	if (!r)
+		r = append(&group->place, out);
+	return r;
 }
 
 static const struct group_engine local_engine = {
@@ -328,8 +276,7 @@ static int local_new(struct local **lp, const char *path, int fd, int nodeid,
 		return -ENOMEM;
 	}
 	l->group.engine = &local_engine;
-	l->call = *callbacks;
-	l->nodeid = nodeid;
+	seat_init(&l->group.seat, nodeid, callbacks);
 	l->set = set;
 	l->set_events = OS_READ;
 	l->door = l->door_timer = -1;
@@ -361,23 +308,35 @@ int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_
 	return 0;
 }
 
+static int fill_from_place(struct local *l, const struct group_place *place)
+{
+	uint64_t in = place->len < PLACE_HEAD ? 0 : group_number_decode(place->bytes);
+	int r;
+
+	if (place->len < PLACE_HEAD || in > place->len - PLACE_HEAD)
+		return -EBADMSG;
+	r = group_buffer_add(&l->stream.in, place->bytes + PLACE_HEAD, in);
+	if (!r)
+		r = group_buffer_add(&l->stream.out, place->bytes + PLACE_HEAD + in,
+				     place->len - PLACE_HEAD - in);
+	return r;
+}
+
 /* What waits to be written goes out with the next dispatch: the descriptor is asked for room then. */
 int group_local_adopt(struct group **groupp, const char *path, int nodeid,
 		      const struct group_place *place, const struct group_callbacks *callbacks)
 {
-	OS_CLEANUP_FD int fd = place->fd;
+	OS_CLEANUP_FD int fd = place->fd_count ? place->fds[0] : -1;
 	struct local *l;
-	int r = local_new(&l, path, fd, nodeid, callbacks);
+	int r;
 
+	for (int i = 1; i < place->fd_count; i++)
+		os_close(place->fds[i]);
+	r = place->fd_count == 1 ? local_new(&l, path, fd, nodeid, callbacks) : -EBADMSG;
 	if (r < 0)
 		return r;
 	fd = -1;
-	l->started = place->started;
-	l->joined = place->joined;
-	l->order = place->order;
-	r = group_buffer_add(&l->stream.in, place->in, place->in_bytes);
-	if (!r)
-		r = group_buffer_add(&l->stream.out, place->out, place->out_bytes);
+	r = fill_from_place(l, place);
 	if (r < 0) {
 		local_free(&l->group);
 		return r;

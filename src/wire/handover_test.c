@@ -9,61 +9,60 @@
 static const struct handover_versions versions = { 1, 1, 1, 1 };
 static uint8_t state[4096];
 
-static const struct handover_record samples[] = {
-	{ .kind = HANDOVER_NODE,
-	  .node = { .nodeid = 3,
-		    .control_fd = 7,
-		    .path_fd = -1,
-		    .link_fd = 9,
-		    .cgroup_fd = 10,
-		    .next_request = 77 } },
-	{ .kind = HANDOVER_DIRECTORY, .tail = "directory", .tail_bytes = 9 },
-	{ .kind = HANDOVER_GROUP,
-	  .group = { .fd = 12, .started = 1, .order = UINT64_C(1) << 40, .unread = 3 },
-	  .tail = "halfrest",
-	  .tail_bytes = 8 },
-	{ .kind = HANDOVER_PAGE,
-	  .page = { .kind = 3, .dcid = 31, .p_nr = -35, .peer_nr = 220, .fd = -1, .ino = 5 } },
-	{ .kind = HANDOVER_INIT, .init = { 0, 4711, 20, 21, 22 } },
-	{ .kind = HANDOVER_PROCESS,
-	  .process = { .state = 1,
-		       .p_nr = 10,
-		       .lpid = 5,
-		       .tgid = 5,
-		       .pidfd = 30,
-		       .status_fd = -1,
-		       .managed = 1,
-		       .backup = 1,
-		       .name = "stand-by",
-		       .cgroup = "0.10.3",
-		       .log = { 31, 32, 33, 7, 5, 4096, 1000, 12 } } },
-	{ .kind = HANDOVER_ENDED,
-	  .ended = { .p_nr = 11,
-		     .node = 31,
-		     .lpid = 77,
-		     .wait_status = -1,
-		     .reason = 4,
-		     .generation = 900,
-		     .ended_ns = UINT64_C(1) << 60,
-		     .name = "ended",
-		     .log = { 33, 34, -1, 0, 0, 4096, 0, 0 } } },
-	{ .kind = HANDOVER_RIGHTS, .rights = { 0, 10 }, .tail = "rights", .tail_bytes = 6 },
-	{ .kind = HANDOVER_LINK, .link = { .node = 31, .epoch = 9, .received_ns = UINT64_MAX } },
-	{
-		.kind = HANDOVER_REQUEST,
-		.request = { 2, 40, 0, 0, 12345 },
-		.tail = "",
-	},
+/* One of every kind of field. */
+struct sample {
+	uint64_t wide;
+	uint32_t number;
+	int32_t with_sign, between, fd, none, dcid, p_nr;
+	bool yes;
+	char text[8];
+	const uint8_t *tail;
+	uint32_t tail_bytes;
 };
-#define SAMPLES (sizeof(samples) / sizeof(*samples))
 
+static const struct sample sample = {
+	UINT64_MAX - 1,		 4000000000u,	 -5, 17, 20, -1, 31, -35, true, "text",
+	(const uint8_t *)"tail", .tail_bytes = 4
+};
+
+static int told_fd;
+
+static void tell(void *ctx, int fd)
+{
+	CHECK(ctx == &told_fd);
+	told_fd += fd;
+}
+
+static void fields(struct handover_cursor *c, struct sample *s)
+{
+	handover_u64(c, &s->wide);
+	handover_u32(c, &s->number);
+	handover_s32(c, &s->with_sign);
+	handover_range(c, &s->between, 0, 17);
+	handover_fd(c, &s->fd, 0);
+	handover_fd(c, &s->none, -1);
+	handover_slot(c, &s->dcid, &s->p_nr);
+	handover_flag(c, &s->yes);
+	handover_text(c, s->text, sizeof(s->text));
+	handover_tail(c, &s->tail, &s->tail_bytes);
+}
+
+/* Three records; the size of the whole. */
 static size_t write_samples(uint8_t *buf, size_t size)
 {
-	size_t at = HANDOVER_HEAD_BYTES;
+	struct handover_cursor c = { .out = buf,
+				     .at = HANDOVER_HEAD_BYTES,
+				     .size = size,
+				     .descriptor = tell,
+				     .ctx = &told_fd };
+	struct sample copy = sample;
 
-	for (size_t i = 0; i < SAMPLES; i++)
-		handover_put(buf, size, &at, &samples[i]);
-	return at;
+	for (int i = 0; i < 3; i++) {
+		handover_begin(&c, HANDOVER_LINK);
+		fields(&c, &copy);
+		handover_end(&c);
+	}
+	return c.at;
 }
 
 static int open_state(size_t bytes)
@@ -76,21 +75,33 @@ static int open_state(size_t bytes)
 static void test_comes_back(void)
 {
 	size_t bytes = write_samples(NULL, 0), at = HANDOVER_HEAD_BYTES;
-	struct handover_record record;
+	struct handover_cursor c;
+	enum handover_kind kind;
 
 	CHECK_OR_RETURN(bytes < sizeof(state));
 	CHECK_EQ(write_samples(state, bytes), bytes);
 	handover_seal(state, bytes, &versions);
 	CHECK_EQ(open_state(sizeof(state)), 0); /* a file may be longer than what is in it */
-	for (size_t i = 0; i < SAMPLES; i++) {
-		CHECK_EQ(handover_next(state, bytes, &at, &record), 1);
-		CHECK_EQ(record.kind, samples[i].kind);
-		CHECK_EQ(record.tail_bytes, samples[i].tail_bytes);
-		CHECK(!memcmp(record.tail, samples[i].tail ? samples[i].tail : "",
-			      record.tail_bytes));
-		CHECK(!memcmp(&record.process, &samples[i].process, sizeof(record.process)));
+	for (int i = 0; i < 3; i++) {
+		struct sample got = { 0 };
+
+		CHECK_EQ(handover_next(state, bytes, &at, &kind, &c), 1);
+		CHECK_EQ(kind, HANDOVER_LINK);
+		told_fd = 0;
+		c.descriptor = tell;
+		c.ctx = &told_fd;
+		fields(&c, &got);
+		CHECK_EQ(handover_done(&c), 0);
+		CHECK_EQ(told_fd, sample.fd);
+		CHECK_EQ(got.wide, sample.wide);
+		CHECK_EQ(got.number, sample.number);
+		CHECK_EQ(got.with_sign, sample.with_sign);
+		CHECK(got.between == 17 && got.fd == 20 && got.none == -1 && got.yes);
+		CHECK(got.dcid == 31 && got.p_nr == -35);
+		CHECK(!memcmp(got.text, sample.text, sizeof(got.text)));
+		CHECK(got.tail_bytes == 4 && !memcmp(got.tail, "tail", 4));
 	}
-	CHECK_EQ(handover_next(state, bytes, &at, &record), 0);
+	CHECK_EQ(handover_next(state, bytes, &at, &kind, &c), 0);
 }
 
 static void test_other_versions_are_refused(void)
@@ -122,50 +133,71 @@ static void test_damage_is_found(void)
 	CHECK_EQ(open_state(bytes), 0);
 }
 
-/* One record, sealed; what handover_next() says of it. */
-static int accepts(const struct handover_record *record)
+/* One record of the sample's fields but its tail. What handover_done() says of it. */
+static int accepts(const struct sample *s, size_t cut)
 {
-	size_t at = HANDOVER_HEAD_BYTES;
-	struct handover_record got;
+	struct handover_cursor c = { .out = state, .at = 0, .size = sizeof(state) };
+	struct sample copy = *s;
 
-	handover_put(state, sizeof(state), &at, record);
-	handover_seal(state, at, &versions);
-	CHECK_EQ(open_state(at), 0);
-	return handover_next(state, at, &(size_t){ HANDOVER_HEAD_BYTES }, &got);
+	copy.tail_bytes = 0;
+	fields(&c, &copy);
+	c = (struct handover_cursor){ .in = state, .size = c.at - cut };
+	fields(&c, &copy);
+	return handover_done(&c);
 }
 
 static void test_ranges(void)
 {
-	struct handover_record r = samples[0];
+	struct sample s = sample;
 
-	CHECK_EQ(accepts(&r), 1);
-	r.node.nodeid = NR_NODES;
-	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[2];
-	r.group.unread = 9;
-	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[3];
-	r.page.dcid = SHM_DCS;
-	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[3];
-	r.page.kind = 5;
-	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[5];
-	r.process.pidfd = -1;
-	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[5];
-	r.process.log.write_fd = -1; /* half a pipe */
-	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[5];
-	memset(r.process.name, 'x', sizeof(r.process.name));
-	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[9];
-	r.request.kind = 5;
-	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[8];
-	r.tail = "xyz"; /* a link has none */
-	r.tail_bytes = 3;
-	CHECK_EQ(accepts(&r), -EBADMSG);
+	CHECK_EQ(accepts(&s, 0), 0);
+	for (size_t cut = 1; cut <= 8 + 4 * 7 + 4 + 8; cut++)
+		CHECK_EQ(accepts(&s, cut), -EBADMSG);
+	s.between = 18;
+	CHECK_EQ(accepts(&s, 0), -EBADMSG);
+	s.between = -1;
+	CHECK_EQ(accepts(&s, 0), -EBADMSG);
+	s = sample;
+	s.fd = -1;
+	CHECK_EQ(accepts(&s, 0), -EBADMSG);
+	s = sample;
+	s.none = HANDOVER_FD_MAX + 1;
+	CHECK_EQ(accepts(&s, 0), -EBADMSG);
+	s = sample;
+	s.dcid = SHM_DCS;
+	CHECK_EQ(accepts(&s, 0), -EBADMSG);
+	s = sample;
+	s.p_nr = -SHM_TASKS - 1;
+	CHECK_EQ(accepts(&s, 0), -EBADMSG);
+	s = sample;
+	memset(s.text, 'x', sizeof(s.text)); /* is cut, so that it ends */
+	CHECK_EQ(accepts(&s, 0), 0);
+}
+
+/* What the writer would not write. */
+static void test_bad_texts(void)
+{
+	static const char bad[3][4] = { { 'a', 'b', 'c', 'd' },
+					{ 'a', 0, 'c', 0 },
+					{ 0, 0, 0, 1 } };
+	char text[4];
+
+	for (int i = 0; i < 3; i++) {
+		struct handover_cursor c = { .in = (const uint8_t *)bad[i], .size = 4 };
+
+		handover_text(&c, text, sizeof(text));
+		CHECK_EQ(handover_done(&c), -EBADMSG);
+	}
+}
+
+/* More in a record than its fields. */
+static void test_rest_is_refused(void)
+{
+	struct handover_cursor c = { .in = (const uint8_t *)"12345", .size = 5 };
+	uint32_t number;
+
+	handover_u32(&c, &number);
+	CHECK_EQ(handover_done(&c), -EBADMSG);
 }
 
 int main(void)
@@ -174,5 +206,7 @@ int main(void)
 	TEST(test_other_versions_are_refused);
 	TEST(test_damage_is_found);
 	TEST(test_ranges);
+	TEST(test_bad_texts);
+	TEST(test_rest_is_refused);
 	return test_end();
 }

@@ -6,14 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pages/exchange_adopt.h"
-#include "node/task/ended.h"
-#include "node/restart/handover.h"
-#include "node/task/init.h"
-#include "node/task/log.h"
 #include "node/node.h"
+#include "node/restart/handover.h"
 #include "node/state/life.h"
-#include "node/task/process.h"
+#include "node/task/ended.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
@@ -46,7 +42,7 @@ static int refuse_open(int r, uint32_t version, struct refusal *why)
 int adoption_open(struct adoption *a, int fd, struct refusal *why)
 {
 	ssize_t size = os_memfd_size(fd);
-	struct handover_record record;
+	struct state_record record;
 	size_t at = HANDOVER_HEAD_BYTES;
 	uint32_t version;
 	int r;
@@ -58,7 +54,7 @@ int adoption_open(struct adoption *a, int fd, struct refusal *why)
 	a->size = a->bytes = (size_t)size;
 	r = handover_open(a->map, a->bytes, &handover_own_versions, &version);
 	if (r == 0 &&
-	    (handover_next(a->map, a->bytes, &at, &record) <= 0 || record.kind != HANDOVER_NODE))
+	    (state_next(a->map, a->bytes, &at, NULL, &record) <= 0 || record.kind != HANDOVER_NODE))
 		r = -EBADMSG;
 	if (r < 0)
 		return refuse_open(r, version, why);
@@ -77,16 +73,17 @@ void adoption_close(struct adoption *a)
 int adoption_check(const struct adoption *a, struct refusal *why)
 {
 	static struct directory directory; /* large */
-	struct handover_record record;
+	struct state_record record;
 	size_t at = HANDOVER_HEAD_BYTES;
 	bool found = false;
 	int r;
 
-	while ((r = handover_next(a->map, a->bytes, &at, &record)) > 0) {
+	while ((r = state_next(a->map, a->bytes, &at, NULL, &record)) > 0) {
 		if (record.kind != HANDOVER_DIRECTORY)
 			continue;
 		found = true;
-		if (directory_decode(&directory, record.tail, record.tail_bytes) < 0)
+		if (directory_decode(&directory, record.directory.image, record.directory.bytes) <
+		    0)
 			r = -EBADMSG;
 		if (r < 0)
 			break;
@@ -114,41 +111,25 @@ int adopt_check_main(int fd)
 /* ---- its parts ---- */
 
 /* It is ours from now on, and nobody's after us. */
-static int own(int fd)
+static void own(void *ctx, int fd)
 {
-	if (fd >= 0)
-		os_successor_keep(fd, false);
-	return fd;
+	(void)ctx;
+	os_successor_keep(fd, false);
 }
 
-static int take_page(struct adoption *a, struct node *node, const struct handover_page *page)
+static int take_page(struct adoption *a, struct node *node, const struct exchange_entry *entry)
 {
-	struct exchange_entry entry = {
-		.name = { .kind = page->kind,
-			  .dcid = page->dcid,
-			  .p_nr = page->p_nr,
-			  .peer_nr = page->peer_nr,
-			  .endpoint = { page->endpoint[0], page->endpoint[1] } },
-		.fd = own(page->fd),
-		.dev = page->dev,
-		.ino = page->ino,
-	};
-
-	a->pages += entry.fd >= 0;
-	return exchange_adopt(node->exchange, &entry);
+	a->pages += entry->fd >= 0;
+	return exchange_adopt(node->exchange, entry);
 }
 
 int adoption_pages(struct adoption *a, struct node *node)
 {
 	size_t at = HANDOVER_HEAD_BYTES;
-	struct handover_record record;
+	struct state_record record;
 	int r = exchange_adopt_new(&node->exchange, node->options.id);
 
-	own(a->head.control_fd);
-	own(a->head.path_fd);
-	own(a->head.link_fd);
-	own(a->head.cgroup_fd);
-	while (r == 0 && handover_next(a->map, a->bytes, &at, &record) > 0)
+	while (r == 0 && state_next(a->map, a->bytes, &at, own, &record) > 0)
 		if (record.kind == HANDOVER_PAGE)
 			r = take_page(a, node, &record.page);
 	if (r == 0 && !exchange_node_bell(node->exchange))
@@ -159,115 +140,55 @@ int adoption_pages(struct adoption *a, struct node *node)
 int adoption_group(struct adoption *a, struct node *node, const struct group_callbacks *callbacks)
 {
 	size_t at = HANDOVER_HEAD_BYTES;
-	struct handover_record record;
-	struct group_place place;
+	struct state_record record;
 
 	node->quorum = a->head.quorum;
-	while (handover_next(a->map, a->bytes, &at, &record) > 0) {
+	while (state_next(a->map, a->bytes, &at, own, &record) > 0) {
 		if (record.kind != HANDOVER_GROUP)
 			continue;
-		place = (struct group_place){ .fd = own(record.group.fd),
-					      .started = record.group.started,
-					      .joined = record.group.joined,
-					      .order = record.group.order,
-					      .in = record.tail,
-					      .in_bytes = record.group.unread };
-		place.out = place.in + place.in_bytes;
-		place.out_bytes = record.tail_bytes - place.in_bytes;
-		return group_adopt(&node->group, node->options.group_spec, node->options.id, &place,
-				   callbacks);
+		return group_adopt(&node->group, node->options.group_spec, node->options.id,
+				   &record.group, callbacks);
 	}
 	return 0; /* it was lost before, and is */
 }
 
-static int take_init(struct node *node, const struct handover_init *init)
+static int take_log(struct node *node, const struct state_log *log, struct proc_log **logp)
 {
-	struct dc_init_place place = { init->pid, own(init->pidfd), own(init->request_fd),
-				       own(init->event_fd) };
-
-	return node_adopt_init(node, init->dcid, &place);
-}
-
-static int take_log(struct node *node, const struct handover_log *log, struct proc_log **logp)
-{
-	struct proc_log_place place = { .read_fd = own(log->read_fd),
-					.write_fd = own(log->write_fd),
-					.ring_fd = own(log->ring_fd),
-					.total = log->total,
-					.start = log->start,
-					.size = log->size,
-					.limit = log->limit };
-
 	*logp = NULL;
-	return log->read_fd < 0 ? 0 : proc_log_adopt(node->loop, &place, logp);
+	return log->place.read_fd < 0 ? 0 : proc_log_adopt(node->loop, &log->place, logp);
 }
 
-static int take_process(struct adoption *a, struct node *node, const struct handover_process *p)
+static int take_process(struct adoption *a, struct node *node, const struct state_process *record)
 {
-	struct process image = { .state = (enum process_state)p->state,
-				 .dcid = p->dcid,
-				 .p_nr = p->p_nr,
-				 .endpoint = p->endpoint,
-				 .generation = p->generation,
-				 .lpid = p->lpid,
-				 .tgid = p->tgid,
-				 .vpid = p->vpid,
-				 .pidns = p->pidns,
-				 .pidfd = own(p->pidfd),
-				 .managed = p->managed,
-				 .ended = p->ended,
-				 .backup = p->backup,
-				 .wait_status = p->wait_status };
+	struct process image = record->process;
 	struct process *process;
 	struct proc_log *log;
-	int r = take_log(node, &p->log, &log);
+	int r = take_log(node, &record->log, &log);
 
-	memcpy(image.name, p->name, sizeof(image.name));
-	memcpy(image.cgroup, p->cgroup, sizeof(image.cgroup));
-	if (p->status_fd >= 0)
-		image.status = exchange_adopted_status(node->exchange, p->status_fd);
-	if (r == 0 && p->status_fd >= 0 && !image.status)
+	if (record->status_fd >= 0)
+		image.status = exchange_adopted_status(node->exchange, record->status_fd);
+	if (r == 0 && record->status_fd >= 0 && !image.status)
 		r = -EBADF;
 	if (r == 0)
 		r = process_adopt(node, &image, &process);
 	if (r == 0 && log)
-		process_take_log(process, log, p->log.before);
+		process_take_log(process, log, record->log.before);
 	a->processes++;
 	return r;
 }
 
-static int take_ended(struct node *node, const struct handover_ended *ended)
+static int take_ended(struct node *node, const struct state_ended *record)
 {
-	struct ctl_ended_row row = { .dcid = ended->dcid,
-				     .p_nr = ended->p_nr,
-				     .node = ended->node,
-				     .lpid = ended->lpid,
-				     .vpid = ended->vpid,
-				     .wait_status = ended->wait_status,
-				     .reason = (int32_t)ended->reason,
-				     .generation = ended->generation,
-				     .ended_ns = (int64_t)ended->ended_ns };
 	struct proc_log *log;
-	int r = take_log(node, &ended->log, &log);
+	int r = take_log(node, &record->log, &log);
 
-	memcpy(row.name, ended->name, sizeof(row.name));
-	return r < 0 ? r : ended_adopt(node, &row, log, ended->log.before);
-}
-
-static int take_rights(struct node *node, const struct handover_record *record)
-{
-	priv_usr_t *rights = &node->priv[record->rights.dcid][shm_index(record->rights.p_nr)];
-
-	if (record->tail_bytes != sizeof(*rights))
-		return -EBADMSG;
-	memcpy(rights, record->tail, sizeof(*rights));
-	return 0;
+	return r < 0 ? r : ended_adopt(node, &record->row, log, record->log.before);
 }
 
 /* The links' other ends are known by the table; the links themselves begin anew. */
-static int take_directory(struct node *node, const struct handover_record *record)
+static int take_directory(struct node *node, const struct state_directory *record)
 {
-	int r = directory_decode(&node->directory, record->tail, record->tail_bytes);
+	int r = directory_decode(&node->directory, record->image, record->bytes);
 	int self = node->options.id;
 
 	if (r < 0)
@@ -280,30 +201,15 @@ static int take_directory(struct node *node, const struct handover_record *recor
 	return 0;
 }
 
-static int take_link(struct node *node, const struct handover_link *link)
+static void take_asker(struct adoption *a, const struct state_request *from)
 {
-	struct proxy_link_stats stats = { .epoch = link->epoch,
-					  .frames_sent = link->frames_sent,
-					  .frames_received = link->frames_received,
-					  .bytes_sent = link->bytes_sent,
-					  .bytes_received = link->bytes_received,
-					  .dropped = link->dropped,
-					  .sent_ns = link->sent_ns,
-					  .received_ns = link->received_ns };
-
-	proxy_link_carry(node->proxy, link->node, &stats);
-	return 0;
+	a->asker = calloc(1, sizeof(*a->asker));
+	a->asker_fd = from->fd;
+	if (a->asker && from->head_bytes)
+		memcpy(a->asker, from->head, sizeof(*a->asker));
 }
 
-static void take_asker(struct adoption *a, int fd, const struct handover_record *record)
-{
-	a->asker = malloc(record->tail_bytes);
-	a->asker_fd = fd;
-	if (a->asker)
-		memcpy(a->asker, record->tail, record->tail_bytes);
-}
-
-static struct process *process_number(struct node *node, uint32_t number)
+static struct process *process_number(struct node *node, int number)
 {
 	struct process *p = node->processes;
 
@@ -313,32 +219,29 @@ static struct process *process_number(struct node *node, uint32_t number)
 }
 
 /* A client that cannot be kept sees its connection end. */
-static int take_request(struct adoption *a, struct node *node, const struct handover_record *record)
+static void take_request(struct adoption *a, struct node *node, const struct state_request *from)
 {
-	const struct handover_request *from = &record->request;
 	struct process *process = process_number(node, from->process);
 	struct request *request;
-	int fd = own(from->fd);
 
-	if (from->kind == HANDOVER_REQUEST_RESTART) {
-		take_asker(a, fd, record);
-		return 0;
+	if (from->kind == STATE_REQUEST_RESTART) {
+		take_asker(a, from);
+		return;
 	}
-	request = request_adopt(node, fd, record->tail, record->tail_bytes);
+	request = request_adopt(node, from->fd, from->head, from->head_bytes);
 	if (!request)
-		return 0;
+		return;
 	request->data_sent = from->data_sent;
 	request->answered = true;
-	if (from->kind == HANDOVER_REQUEST_FOLLOWER && process)
+	if (from->kind == STATE_REQUEST_FOLLOWER && process)
 		process_follow(process, request);
-	else if (from->kind == HANDOVER_REQUEST_FORWARDED)
-		reattach_adopt(request, (int)from->process, from->generation);
+	else if (from->kind == STATE_REQUEST_FORWARDED)
+		reattach_adopt(request, from->process, from->generation);
 	else
 		request_end(request, 0, NULL, 0, NULL, 0);
-	return 0;
 }
 
-static int take(struct adoption *a, struct node *node, const struct handover_record *record)
+static int take(struct adoption *a, struct node *node, const struct state_record *record)
 {
 	switch (record->kind) {
 	case HANDOVER_NODE:
@@ -346,19 +249,23 @@ static int take(struct adoption *a, struct node *node, const struct handover_rec
 	case HANDOVER_PAGE:
 		return 0; /* before */
 	case HANDOVER_DIRECTORY:
-		return take_directory(node, record);
+		return take_directory(node, &record->directory);
 	case HANDOVER_INIT:
-		return take_init(node, &record->init);
+		return node_adopt_init(node, record->init.dcid, &record->init.place);
 	case HANDOVER_PROCESS:
 		return take_process(a, node, &record->process);
 	case HANDOVER_ENDED:
 		return take_ended(node, &record->ended);
 	case HANDOVER_RIGHTS:
-		return take_rights(node, record);
+		node->priv[record->rights.dcid][shm_index(record->rights.p_nr)] =
+			record->rights.rights;
+		return 0;
 	case HANDOVER_LINK:
-		return take_link(node, &record->link);
+		proxy_link_carry(node->proxy, record->link.node, &record->link.stats);
+		return 0;
 	case HANDOVER_REQUEST:
-		return take_request(a, node, record);
+		take_request(a, node, &record->request);
+		return 0;
 	}
 	return -EBADMSG;
 }
@@ -366,10 +273,10 @@ static int take(struct adoption *a, struct node *node, const struct handover_rec
 int adoption_rest(struct adoption *a, struct node *node)
 {
 	size_t at = HANDOVER_HEAD_BYTES;
-	struct handover_record record;
+	struct state_record record;
 	int r;
 
-	while ((r = handover_next(a->map, a->bytes, &at, &record)) > 0) {
+	while ((r = state_next(a->map, a->bytes, &at, own, &record)) > 0) {
 		r = take(a, node, &record);
 		if (r < 0)
 			return r;

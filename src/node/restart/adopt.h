@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/refusal.h"
-#include "wire/handover.h"
+#include "node/restart/state.h"
 
 struct node;
 struct group_callbacks;
@@ -21,7 +21,7 @@ struct adoption {
 	void *map;
 	size_t size, bytes;
 	int fd;
-	struct handover_node head;
+	struct state_node head;
 	int asker_fd; /* connection of who asked for the restart; -1 gone */
 	struct ctl_request *asker;
 	uint32_t pages, processes;

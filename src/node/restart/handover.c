@@ -5,16 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pages/exchange_adopt.h"
-#include "node/task/ended.h"
-#include "node/task/init.h"
-#include "node/task/init_wire.h"
-#include "node/task/log.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/ask/door.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
-#include "node/ask/door.h"
+#include "node/restart/state.h"
+#include "node/task/ended.h"
+#include "node/task/init_wire.h"
 #include "os/descriptors.h"
 #include "os/memfd.h"
 #include "os/socket.h"
@@ -31,176 +28,101 @@ const struct handover_versions handover_own_versions = { SHM_VERSION, INIT_WIRE_
 struct writer {
 	struct node *node;
 	const struct request *asker;
-	struct handover_node head;
-	uint8_t *buf; /* NULL: the first time */
-	size_t size, at;
+	struct state_node head;
+	struct handover_cursor cursor;
 	struct handover_file *file;
 	unsigned room; /* of file->fds */
 	int error;
 };
 
 /* Notes that the successor needs it. */
-static int kept(struct writer *w, int fd)
+static void keep(void *ctx, int fd)
 {
+	struct writer *w = ctx;
 	struct handover_file *file = w->file;
-	int *fds = file->fds;
+	int *fds;
 
-	if (w->buf || fd < 0)
-		return fd;
 	if (file->fd_count == w->room) {
 		w->room = w->room ? w->room * 2 : 64;
 		fds = realloc(file->fds, w->room * sizeof(*fds));
 		if (!fds) {
 			w->room = file->fd_count;
 			w->error = -ENOMEM;
-			return fd;
+			return;
 		}
 		file->fds = fds;
 	}
 	file->fds[file->fd_count++] = fd;
-	return fd;
 }
 
-static void put(struct writer *w, struct handover_record *record)
+static void put(struct writer *w, struct state_record *record)
 {
-	handover_put(w->buf, w->size, &w->at, record);
+	state_put(&w->cursor, record);
 }
 
 static void put_page(void *ctx, const struct exchange_entry *entry)
 {
-	struct writer *w = ctx;
-	const struct page_name *name = &entry->name;
-	struct handover_record record = {
-		.kind = HANDOVER_PAGE,
-		.page = { .kind = name->kind,
-			  .dcid = name->dcid,
-			  .p_nr = name->p_nr,
-			  .peer_nr = name->peer_nr,
-			  .endpoint = { name->endpoint[0], name->endpoint[1] },
-			  .fd = kept(w, entry->fd),
-			  .dev = entry->dev,
-			  .ino = entry->ino },
-	};
-
-	put(w, &record);
+	put(ctx, &(struct state_record){ .kind = HANDOVER_PAGE, .page = *entry });
 }
 
 static void put_group(struct writer *w)
 {
-	struct handover_record record = { .kind = HANDOVER_GROUP };
-	struct group_place place;
-	uint8_t *tail;
+	struct state_record record = { .kind = HANDOVER_GROUP };
+	int r = w->node->group ? group_place(w->node->group, &record.group) : -ENOTCONN;
 
 	/* Without a group the node goes on as it does: nothing can be bound or moved. */
-	if (!w->node->group || group_place(w->node->group, &place) < 0)
-		return;
-	tail = malloc(place.in_bytes + place.out_bytes + 1);
-	if (!tail) {
-		w->error = -ENOMEM;
-		return;
-	}
-	if (place.in_bytes)
-		memcpy(tail, place.in, place.in_bytes);
-	if (place.out_bytes)
-		memcpy(tail + place.in_bytes, place.out, place.out_bytes);
-	record.group = (struct handover_group){ .fd = kept(w, place.fd),
-						.started = place.started,
-						.joined = place.joined,
-						.order = place.order,
-						.unread = (uint32_t)place.in_bytes };
-	record.tail = tail;
-	record.tail_bytes = (uint32_t)(place.in_bytes + place.out_bytes);
-	put(w, &record);
-	free(tail);
+	if (r == 0)
+		put(w, &record);
+	else if (r != -ENOTCONN)
+		w->error = r;
 }
 
 static void put_directory(struct writer *w)
 {
-	struct handover_record record = { .kind = HANDOVER_DIRECTORY };
+	struct state_record record = { .kind = HANDOVER_DIRECTORY };
 	size_t bound = directory_encode_bound();
-	uint8_t *tail = malloc(bound);
+	uint8_t *image = malloc(bound);
 
-	if (!tail) {
+	if (!image) {
 		w->error = -ENOMEM;
 		return;
 	}
-	record.tail = tail;
-	record.tail_bytes = (uint32_t)directory_encode(&w->node->directory, tail, bound);
+	record.directory.image = image;
+	record.directory.bytes = (uint32_t)directory_encode(&w->node->directory, image, bound);
 	put(w, &record);
-	free(tail);
+	free(image);
 }
 
 static void put_init(struct writer *w, int dcid)
 {
-	struct dc_init_place place;
-	struct handover_record record = { .kind = HANDOVER_INIT };
+	struct state_record record = { .kind = HANDOVER_INIT, .init = { .dcid = dcid } };
 
-	dc_init_place(w->node->init[dcid], &place);
-	record.init = (struct handover_init){ dcid, place.pid, kept(w, place.pidfd),
-					      kept(w, place.request_fd), kept(w, place.event_fd) };
+	dc_init_place(w->node->init[dcid], &record.init.place);
 	put(w, &record);
 }
 
-static struct handover_log log_of(struct writer *w, const struct proc_log *log, uint64_t before)
+static struct state_log log_of(const struct proc_log *log, uint64_t before)
 {
-	struct proc_log_place place = { .read_fd = -1, .write_fd = -1, .ring_fd = -1 };
+	struct state_log record = { { .read_fd = -1, .write_fd = -1, .ring_fd = -1 }, before };
 
 	if (log)
-		proc_log_place(log, &place);
-	return (struct handover_log){ .read_fd = kept(w, place.read_fd),
-				      .write_fd = kept(w, place.write_fd),
-				      .ring_fd = kept(w, place.ring_fd),
-				      .start = place.start,
-				      .size = place.size,
-				      .limit = place.limit,
-				      .before = before,
-				      .total = place.total };
+		proc_log_place(log, &record.place);
+	return record;
 }
 
 static void put_process(struct writer *w, const struct process *p)
 {
-	struct handover_record record = { .kind = HANDOVER_PROCESS };
-
-	record.process = (struct handover_process){ .state = p->state,
-						    .dcid = p->dcid,
-						    .p_nr = p->p_nr,
-						    .endpoint = p->endpoint,
-						    .generation = p->generation,
-						    .lpid = p->lpid,
-						    .tgid = p->tgid,
-						    .vpid = p->vpid,
-						    .pidns = p->pidns,
-						    .pidfd = kept(w, p->pidfd),
+	put(w, &(struct state_record){ .kind = HANDOVER_PROCESS,
+				       .process = { .process = *p,
 						    .status_fd = p->status ? p->status->fd : -1,
-						    .managed = p->managed,
-						    .ended = p->ended,
-						    .wait_status = p->wait_status,
-						    .backup = p->backup,
-						    .log = log_of(w, p->log, p->log_start) };
-	/* What stands behind the end of a name is no part of it. */
-	memcpy(record.process.cgroup, p->cgroup, strnlen(p->cgroup, sizeof(p->cgroup) - 1));
-	memcpy(record.process.name, p->name, strnlen(p->name, sizeof(p->name) - 1));
-	put(w, &record);
+						    .log = log_of(p->log, p->log_start) } });
 }
 
 static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
 		      uint64_t before)
 {
-	struct writer *w = ctx;
-	struct handover_record record = { .kind = HANDOVER_ENDED };
-
-	record.ended = (struct handover_ended){ .dcid = row->dcid,
-						.p_nr = row->p_nr,
-						.node = row->node,
-						.lpid = row->lpid,
-						.vpid = row->vpid,
-						.wait_status = row->wait_status,
-						.reason = (uint32_t)row->reason,
-						.generation = row->generation,
-						.ended_ns = (uint64_t)row->ended_ns,
-						.log = log_of(w, log, before) };
-	memcpy(record.ended.name, row->name, sizeof(record.ended.name));
-	put(w, &record);
+	put(ctx, &(struct state_record){ .kind = HANDOVER_ENDED,
+					 .ended = { *row, log_of(log, before) } });
 }
 
 static void put_rights(struct writer *w, int dcid)
@@ -209,27 +131,19 @@ static void put_rights(struct writer *w, int dcid)
 
 	for (int index = 0; index < SHM_SLOTS; index++) {
 		const priv_usr_t *rights = &w->node->priv[dcid][index];
-		struct handover_record record = { .kind = HANDOVER_RIGHTS,
-						  .rights = { dcid, index - SHM_TASKS },
-						  .tail = rights,
-						  .tail_bytes = sizeof(*rights) };
 
 		if (memcmp(rights, &none, sizeof(none)))
-			put(w, &record);
+			put(w, &(struct state_record){
+				       .kind = HANDOVER_RIGHTS,
+				       .rights = { dcid, index - SHM_TASKS, *rights } });
 	}
 }
 
 static void put_link(struct writer *w, int peer)
 {
-	struct proxy_link_stats s;
-	struct handover_record record = { .kind = HANDOVER_LINK };
+	struct state_record record = { .kind = HANDOVER_LINK, .link = { .node = peer } };
 
-	proxy_link_stats(w->node->proxy, peer, &s);
-	record.link = (struct handover_link){ peer,	     s.epoch,
-					      s.frames_sent, s.frames_received,
-					      s.bytes_sent,  s.bytes_received,
-					      s.dropped,     s.sent_ns,
-					      s.received_ns };
+	proxy_link_stats(w->node->proxy, peer, &record.link.stats);
 	put(w, &record);
 }
 
@@ -240,42 +154,41 @@ static bool is_in(const struct request *request, const struct request *list)
 	return list;
 }
 
-uint32_t handover_kind_of(const struct request *request, const struct request *asker,
-			  uint32_t *process)
+int handover_kind_of(const struct request *request, const struct request *asker, int *process)
 {
 	const struct node *node = request->node;
 
 	*process = 0;
 	if (!request->head.magic)
-		return HANDOVER_REQUEST_UNREAD;
+		return STATE_REQUEST_UNREAD;
 	if (request == asker)
-		return HANDOVER_REQUEST_RESTART;
+		return STATE_REQUEST_RESTART;
 	for (const struct process *p = node->processes; p; p = p->next, ++*process)
 		if (is_in(request, p->followers))
-			return HANDOVER_REQUEST_FOLLOWER;
-	*process = (uint32_t)request->head.node;
+			return STATE_REQUEST_FOLLOWER;
+	*process = request->head.node;
 	if ((request->to >= 0 || is_in(request, node->detached)) && reattach_possible(request))
-		return HANDOVER_REQUEST_FORWARDED;
+		return STATE_REQUEST_FORWARDED;
 	return 0;
 }
 
 static void put_request(struct writer *w, const struct request *request)
 {
-	struct handover_record record = { .kind = HANDOVER_REQUEST };
+	struct state_record record = { .kind = HANDOVER_REQUEST };
 	const struct directory_endpoint *ep =
 		node_endpoint(w->node, request->head.dcid, request->head.endpoint);
 	struct ctl_request head = request->head;
 
-	record.request = (struct handover_request){ .fd = kept(w, request->fd),
-						    .generation = ep ? ep->generation : 0,
-						    .data_sent = request->data_sent };
+	record.request = (struct state_request){ .fd = request->fd,
+						 .generation = ep ? ep->generation : 0,
+						 .data_sent = request->data_sent };
 	record.request.kind = handover_kind_of(request, w->asker, &record.request.process);
 	if (is_in(request, w->node->detached))
 		record.request.generation = (uint32_t)request->forward_id;
 	head.payload_bytes = 0; /* a command's arguments are of no more use */
-	if (record.request.kind != HANDOVER_REQUEST_UNREAD) {
-		record.tail = &head;
-		record.tail_bytes = sizeof(head);
+	if (record.request.kind != STATE_REQUEST_UNREAD) {
+		record.request.head = (const uint8_t *)&head;
+		record.request.head_bytes = sizeof(head);
 	}
 	put(w, &record);
 }
@@ -288,14 +201,14 @@ static void put_clients(struct writer *w)
 
 static void put_head(struct writer *w)
 {
-	struct handover_record record = { .kind = HANDOVER_NODE, .node = w->head };
+	struct state_record record = { .kind = HANDOVER_NODE, .node = w->head };
 	int fds[2];
 
 	door_fds(w->node->door, fds);
-	record.node.control_fd = kept(w, fds[0]);
-	record.node.path_fd = kept(w, fds[1]);
-	record.node.cgroup_fd = kept(w, cgroup_folder(w->node));
-	record.node.link_fd = kept(w, proxy_listen_fd(w->node->proxy));
+	record.node.control_fd = fds[0];
+	record.node.path_fd = fds[1];
+	record.node.cgroup_fd = cgroup_folder(w->node);
+	record.node.link_fd = proxy_listen_fd(w->node->proxy);
 	put(w, &record);
 }
 
@@ -303,7 +216,6 @@ static void put_all(struct writer *w)
 {
 	struct node *node = w->node;
 
-	w->at = HANDOVER_HEAD_BYTES;
 	put_head(w);
 	exchange_walk(node->exchange, put_page, w);
 	put_directory(w);
@@ -325,27 +237,31 @@ static void put_all(struct writer *w)
 
 static int write_file(struct writer *w)
 {
+	struct handover_file *file = w->file;
+	size_t bytes;
 	void *map;
 	int r;
 
+	w->cursor =
+		(struct handover_cursor){ .at = HANDOVER_HEAD_BYTES, .descriptor = keep, .ctx = w };
 	put_all(w);
 	if (w->error)
 		return w->error;
-	w->size = w->at;
-	w->file->bytes = w->size;
-	w->file->fd = os_memfd_new("dvs-handover", w->size);
-	if (w->file->fd < 0)
-		return w->file->fd;
-	r = os_memfd_map(w->file->fd, w->size, 0, &map);
+	file->bytes = bytes = w->cursor.at;
+	file->fd = os_memfd_new("dvs-handover", bytes);
+	if (file->fd < 0)
+		return file->fd;
+	r = os_memfd_map(file->fd, bytes, 0, &map);
 	if (r < 0)
 		return r;
-	w->buf = map;
+	w->cursor =
+		(struct handover_cursor){ .out = map, .at = HANDOVER_HEAD_BYTES, .size = bytes };
 	put_all(w);
-	if (w->at != w->size)
+	if (w->cursor.at != bytes)
 		w->error = -EAGAIN; /* it was no quiet point */
 	else
-		handover_seal(w->buf, w->size, &handover_own_versions);
-	os_memfd_unmap(map, w->size);
+		handover_seal(map, bytes, &handover_own_versions);
+	os_memfd_unmap(map, bytes);
 	return w->error;
 }
 
@@ -357,15 +273,15 @@ int handover_write(struct node *node, const struct request *asker, uint64_t aske
 	int r;
 
 	os_descriptors_before(&limits);
-	w.head = (struct handover_node){ .nodeid = node->options.id,
-					 .next_request = node->next_request,
-					 .asked_ns = asked_ns,
-					 .paused_ns = paused_ns,
-					 .restarts = node->restarts + 1,
-					 .quorum = node->quorum,
-					 .soft = limits.soft,
-					 .hard = limits.hard,
-					 .debug_level = node->debug_level };
+	w.head = (struct state_node){ .nodeid = node->options.id,
+				      .next_request = node->next_request,
+				      .asked_ns = asked_ns,
+				      .paused_ns = paused_ns,
+				      .restarts = node->restarts + 1,
+				      .quorum = node->quorum,
+				      .soft = limits.soft,
+				      .hard = limits.hard,
+				      .debug_level = node->debug_level };
 	memcpy(w.head.dvs_name, node->dvs_name, sizeof(w.head.dvs_name));
 	*file = (struct handover_file){ .fd = -1 };
 	r = write_file(&w);

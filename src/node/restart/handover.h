@@ -34,10 +34,9 @@ void handover_file_deinit(struct handover_file *file);
 extern const struct handover_versions handover_own_versions;
 
 /*
- * How a request of a client is kept, and *process (see wire/handover.h); 0: it is being answered and
+ * How a request of a client is kept (enum state_request_kind), and *process (see state.h); 0: it is being answered and
  * cannot be.
  */
-uint32_t handover_kind_of(const struct request *request, const struct request *asker,
-			  uint32_t *process);
+int handover_kind_of(const struct request *request, const struct request *asker, int *process);
 
 #endif

@@ -85,7 +85,7 @@ static int refuse_move(const struct node *node, struct refusal *why)
 
 static int busy_request(const struct node *node, const struct request *asker, struct refusal *why)
 {
-	uint32_t process;
+	int process;
 
 	for (const struct request *r = node->clients; r; r = r->next_client)
 		if (!handover_kind_of(r, asker, &process))

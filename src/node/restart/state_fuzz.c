@@ -2,14 +2,16 @@
 
 /*
  * An odd first byte: the rest is a whole state. An even one: the rest are its records, and the head is
- * made right, so that the fuzzer need not find a hash. Whatever handover_next() accepts must come back
- * byte for byte from handover_put(), and the walk must end.
+ * made right, so that the fuzzer need not find a hash. Whatever state_next() accepts must come back
+ * byte for byte from state_put(), both must have told of the same descriptors, and the walk must end.
+ *
+ * fuzz with: src/node/restart/state.c
  */
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/handover.h"
+#include "node/restart/state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,18 +19,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct handover_versions versions = { 1, 2, 3, 4 };
 
+static uint64_t fds_sum;
+
+static void count_fd(void *ctx, int fd)
+{
+	(void)ctx;
+	if (fd < 0)
+		abort();
+	fds_sum += (unsigned)fd + 1;
+}
+
 static void walk(const uint8_t *state, size_t bytes)
 {
 	static uint8_t again[STATE_MAX];
-	size_t at = HANDOVER_HEAD_BYTES, begin = at, copied;
-	struct handover_record record;
+	size_t at = HANDOVER_HEAD_BYTES, begin = at;
+	struct state_record record;
+	uint64_t told;
 
-	while (handover_next(state, bytes, &at, &record) > 0) {
+	while (fds_sum = 0, state_next(state, bytes, &at, count_fd, &record) > 0) {
+		struct handover_cursor c = { .out = again,
+					     .size = sizeof(again),
+					     .descriptor = count_fd };
+
 		if (at <= begin || at > bytes)
 			abort();
-		copied = 0;
-		handover_put(again, sizeof(again), &copied, &record);
-		if (copied != at - begin || memcmp(again, state + begin, copied))
+		told = fds_sum;
+		fds_sum = 0;
+		state_put(&c, &record);
+		if (fds_sum != told || c.at != at - begin || memcmp(again, state + begin, c.at))
 			abort();
 		begin = at;
 	}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_GROUP_SEAT_H
+#define DVS_GROUP_SEAT_H
+
+/*
+ * What a member is in the order, whichever engine brings it its messages: the number that it has come to, whether
+ * it has begun and is a member, the state that it takes as a joiner and gives to one. An engine says what has
+ * arrived; the seat checks the numbers and tells the callbacks.
+ *
+ *	nothing -> started (the state was restored, or the first command delivered) -> joined (own NODE_JOIN)
+ *	                                                              any of them -> lost
+ */
+
+#include "group/group.h"
+
+#define SEAT_BYTES 16u /* of its encoding */
+
+struct seat {
+	struct group_callbacks call;
+	int nodeid;
+	uint64_t order; /* last one delivered or restored */
+	bool started;	/* quorum(true) was told */
+	bool joined;
+	bool lost; /* quorum(false) was told */
+};
+
+void seat_init(struct seat *seat, int nodeid, const struct group_callbacks *callbacks);
+
+/* The state as of `order` has come. -EBADMSG: there is one already. */
+int seat_restore(struct seat *seat, uint64_t order, const uint8_t *state, size_t len);
+/*
+ * The next command of the order has come. -EBADMSG: it is none, or it has not the next number. An engine whose
+ * messages have no numbers of their own gives seat->order + 1.
+ */
+int seat_deliver(struct seat *seat, uint64_t order, const uint8_t bytes[COMMAND_BYTES]);
+/*
+ * A joiner asks for the state as of seat->order: in *state, which the caller frees. -EBADMSG: this is no member
+ * that could know it; -ENOMEM, also when it is larger than a state may be.
+ */
+int seat_give_state(struct seat *seat, uint8_t **state, size_t *len);
+/* Makes a command this member's and encodes it. -EAGAIN: it is no member. */
+int seat_sign(const struct seat *seat, const struct command *cmd, uint8_t bytes[COMMAND_BYTES]);
+void seat_lose(struct seat *seat);
+
+/* For a program that executes itself anew. Not of a lost one. -EBADMSG: it is none. */
+void seat_encode(const struct seat *seat, uint8_t bytes[SEAT_BYTES]);
+int seat_decode(struct seat *seat, const uint8_t bytes[SEAT_BYTES]);
+
+#endif
