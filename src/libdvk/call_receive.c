@@ -217,15 +217,16 @@ static bool take_note(struct receipt *receipt)
 static bool take_from(struct receipt *receipt, struct channel *channel)
 {
 	uint64_t word = line_word_now(channel_peer(channel));
-	enum line_op op = line_word_op(word);
+	struct binding *binding = receipt->wait.binding;
+	enum call_receipt found;
 
-	if (!line_word_is_waiting(word) || !channel_admits(receipt->wait.binding, channel, word))
+	if (!line_word_is_waiting(word) || !channel_admits(binding, channel, word))
 		return false;
-	if (op == LINE_OP_ANSWER || (op == LINE_OP_REPLY && receipt->source == ANY)) {
-		channel_refuse(receipt->wait.binding, channel, word);
-		return false;
-	}
-	return channel_take(receipt->wait.binding, channel, receipt->m);
+	found = call_look_to_receive(channel->page, channel->own_side, word,
+				     receipt->source == ANY);
+	if (found == CALL_RECEIPT_REFUSED)
+		channel_ring_watcher(binding, channel);
+	return found == CALL_RECEIPT_HERE && channel_take(binding, channel, receipt->m);
 }
 
 static unsigned first_in_turn(const struct binding *binding)

@@ -23,26 +23,6 @@ static bool is_locked(const struct wait *wait, const struct channel *channel, ui
 	       line_word_is_waiting(peer_word) && line_word_op(peer_word) == LINE_OP_SEND;
 }
 
-/* What the line says of our message. 0: it waits. Positive: taken (1), given back unasked (2). */
-static int look(uint64_t word, uint64_t seq)
-{
-	if (line_word_seq(word) != seq)
-		return EDVSPROCSTS;
-	switch (line_word_state(word)) {
-	case LINE_TAKEN:
-		return 1;
-	case LINE_WITHDRAWN:
-		return 2;
-	case LINE_DONE:
-		return line_word_result(word) ? line_word_result(word) : 1;
-	case LINE_FREE:
-	case LINE_FULL:
-	case LINE_SENT:
-		break;
-	}
-	return 0;
-}
-
 /* Takes the message back. The caller's time-out says how long that may take. */
 static int give_back(struct wait *wait, struct channel *channel, uint64_t seq, int why)
 {
@@ -50,7 +30,7 @@ static int give_back(struct wait *wait, struct channel *channel, uint64_t seq, i
 			   : post_withdraw(wait->binding, channel, seq, why);
 }
 
-/* Waits for the message of this sequence. As post_withdraw(), 0: taken, POST_E_CLOSED: send again. */
+/* Waits for the message of this sequence. As call_fate(), CALL_E_BACK: given back unasked. */
 static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 {
 	struct line *own = channel_own(channel);
@@ -66,9 +46,9 @@ static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 		/* It died while we were on our way here: the page never had the message. */
 		if (line_word_seq(word) != seq && channel_is_dead(channel))
 			return EDVSDSTDIED;
-		r = look(word, seq);
+		r = call_fate(word, seq, CALL_E_BACK, EDVSPROCSTS);
 		if (r)
-			return r == 1 ? 0 : r == 2 ? POST_E_CLOSED : r;
+			return r;
 		if (is_locked(wait, channel, peer_word))
 			return give_back(wait, channel, seq, EDVSLOCKED);
 		if (channel_is_dead(channel))
@@ -97,12 +77,12 @@ static int send_plain(struct wait *wait, struct channel *channel, const message 
 		seq = line_post(channel_own(channel), LINE_OP_SEND, m, os_ticks());
 		channel_ring_message(wait->binding, channel);
 		r = await_taken(wait, channel, seq);
-		if (r == POST_E_CLOSED && !wait_is_over(wait)) {
+		if (r == CALL_E_BACK && !wait_is_over(wait)) {
 			r = channel_ask_again(wait->binding, channel);
-			r = r ? r : POST_E_CLOSED;
+			r = r ? r : CALL_E_BACK;
 		}
-	} while (r == POST_E_CLOSED && !wait_is_over(wait));
-	if (r == POST_E_CLOSED)
+	} while (r == CALL_E_BACK && !wait_is_over(wait));
+	if (r == CALL_E_BACK)
 		return wait->late;
 	return r > 0 ? 0 : r;
 }
@@ -158,9 +138,9 @@ static int reply_to_receiver(struct wait *wait, struct channel *channel, const m
 	seq = line_post(channel_own(channel), LINE_OP_REPLY, m, 0);
 	channel_ring(wait->binding, channel);
 	r = await_taken(wait, channel, seq);
-	if (r == POST_E_TAKEN)
-		return 0;
-	return r == POST_E_CLOSED ? EDVSPROCSTS : r;
+	if (r == CALL_E_BACK)
+		return EDVSPROCSTS;
+	return r > 0 ? 0 : r;
 }
 
 static int reply_entered(struct binding *binding, int dst_ep, message *m, long timeout)

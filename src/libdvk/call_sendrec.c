@@ -10,9 +10,7 @@
  *	                                               our request is taken back if that is possible
  *	our line DONE with an error, or the peer dead  that error
  *
- * Two that call each other: the one on side 0 takes its request back and takes the other's as its
- * answer; the other then waits for the answer to what it sent. One rule for both, so that they never
- * both step back, nor both stay.
+ * What each of these does to the lines, also when two call each other, is core/call.h's.
  */
 
 #include "dvk.h"
@@ -23,49 +21,17 @@ struct transaction {
 	struct wait wait;
 	struct channel *channel;
 	message *m;
-	message request; /* *m is filled before it is known that the request need not be sent again */
-	uint64_t seq;
-	bool posted;
+	message text; /* *m is filled before it is known that the request need not be sent again */
+	struct call_request request;
 };
 
-/* The request has had its answer, whatever the replica here still says of it. */
+/* The peer's message is in *m: our request has had its answer. */
 static void finish(struct transaction *t, int result)
 {
-	struct line *own = channel_own(t->channel);
-	uint64_t word = line_word_now(own);
-	struct line_image image;
-
-	if (!t->posted || line_word_seq(word) != t->seq)
-		return;
-	/* The answer came before the news that the request was taken: we know that it was. */
-	if (!result && line_word_is_waiting(word))
-		line_take(own, &image);
-	line_close(own, t->seq, result);
-	/* That it has had its answer is no news for him who gave it. */
-	if (result)
+	call_finish(t->channel->page, t->channel->own_side, &t->request, result);
+	/* That it has had its answer is no news for the peer that gave it. */
+	if (result && t->request.posted)
 		channel_ring_far(t->wait.binding, t->channel);
-}
-
-/* A message of the peer that is no answer is there: may we take it as one? */
-static bool step_back(struct transaction *t, enum line_op op)
-{
-	struct channel *channel = t->channel;
-	bool both_call = op == LINE_OP_SENDREC;
-	uint64_t word;
-
-	if (!t->posted)
-		return true;
-	word = line_word_now(channel_own(channel));
-	if (line_word_is_waiting(word) && both_call && channel->own_side == 1)
-		return false;
-	word = line_withdraw(channel_own(channel), t->seq);
-	if (line_word_state(word) == LINE_WITHDRAWN)
-		t->posted = false;
-	if (!line_word_is_waiting(word))
-		return true;
-	/* Whether it was taken is decided elsewhere. */
-	post_ask_back(t->wait.binding, channel, t->seq);
-	return !both_call;
 }
 
 /* True if *m is filled. word: of the peer's line. */
@@ -73,24 +39,21 @@ static bool take_answer(struct transaction *t, uint64_t word)
 {
 	struct channel *channel = t->channel;
 	struct binding *binding = t->wait.binding;
-	enum line_op op = line_word_op(word);
+	enum call_answer answer;
+	bool asked;
 
 	if (!line_word_is_waiting(word) || !channel_admits(binding, channel, word))
 		return false;
-	if (op != LINE_OP_ANSWER && op != LINE_OP_REPLY) {
-		if (!step_back(t, op) || !channel_take(binding, channel, t->m))
-			return false;
-		finish(t, EDVSPROCSTS); /* nobody shall answer it any more */
-		return true;
-	}
-	if (!t->posted ||
-	    atomic_load_explicit(&channel_peer(channel)->aux, memory_order_relaxed) != t->seq) {
-		channel_refuse(binding, channel, word);
+	answer = call_look_for_answer(channel->page, channel->own_side, &t->request, word, &asked);
+	if (asked)
+		channel_ring(binding, channel);
+	if (answer == CALL_ANSWER_REFUSED)
+		channel_ring_watcher(binding, channel);
+	if (answer == CALL_ANSWER_REFUSED || answer == CALL_ANSWER_NONE ||
+	    !channel_take(binding, channel, t->m))
 		return false;
-	}
-	if (!channel_take(binding, channel, t->m))
-		return false;
-	finish(t, 0);
+	/* Where another message counts as the answer, nobody shall answer the request any more. */
+	finish(t, answer == CALL_ANSWER_HERE ? 0 : EDVSPROCSTS);
 	return true;
 }
 
@@ -108,8 +71,8 @@ static int post(struct transaction *t)
 	/* Waiting may have taken long. */
 	if (take_answer(t, line_word_now(channel_peer(channel))))
 		return 1;
-	t->seq = line_post(channel_own(channel), LINE_OP_SENDREC, &t->request, os_ticks());
-	t->posted = true;
+	t->request.seq = line_post(channel_own(channel), LINE_OP_SENDREC, &t->text, os_ticks());
+	t->request.posted = true;
 	/* A request to somebody who waits for our answer is that answer. */
 	channel_settle(t->wait.binding, channel);
 	channel_ring_message(t->wait.binding, channel);
@@ -119,30 +82,23 @@ static int post(struct transaction *t)
 /* What our line says. 0: go on waiting. Positive: taken back by nobody's wish, to be posted again. */
 static int look(struct transaction *t, uint64_t own)
 {
+	int r;
+
 	/* It died while we were on our way here: the page never had the request. */
-	if (line_word_seq(own) != t->seq && channel_is_dead(t->channel))
+	if (line_word_seq(own) != t->request.seq && channel_is_dead(t->channel))
 		return t->wait.flags & SENDING ? EDVSDSTDIED : EDVSSRCDIED;
 	t->wait.flags = RECEIVING;
 	t->wait.sendto = NONE;
-	if (line_word_seq(own) != t->seq)
-		return EDVSPROCSTS;
-	switch (line_word_state(own)) {
-	case LINE_FULL:
-	case LINE_SENT:
+	r = call_fate(own, t->request.seq, CALL_E_BACK, EDVSPROCSTS);
+	if (!r) {
 		t->wait.flags |= SENDING;
 		t->wait.sendto = _ENDPOINT_P(t->channel->life);
-		break;
-	case LINE_DONE:
-		if (line_word_result(own))
-			return line_word_result(own);
-		break; /* answered: the answer is on its way */
-	case LINE_WITHDRAWN:
-		t->posted = false;
-		return 1;
-	case LINE_FREE:
-	case LINE_TAKEN:
-		break;
 	}
+	if (r == CALL_E_BACK)
+		t->request.posted = false;
+	/* Taken, or answered: the answer is on its way. */
+	if (r && r != CALL_E_TAKEN && r != CALL_E_ANSWERED)
+		return r;
 	if (!channel_is_dead(t->channel))
 		return 0;
 	return t->wait.flags & SENDING ? EDVSDSTDIED : EDVSSRCDIED;
@@ -170,23 +126,18 @@ static int await_answer(struct transaction *t, int why)
 /* The caller's time is over, or a signal came, or ... : why. */
 static int abandon(struct transaction *t, int why)
 {
-	struct line *own = channel_own(t->channel);
-	uint64_t word;
 	int r;
 
-	if (!t->posted)
+	if (!t->request.posted)
 		return why;
-	r = post_withdraw(t->wait.binding, t->channel, t->seq, why);
-	if (r == POST_E_DONE)
+	r = post_withdraw(t->wait.binding, t->channel, t->request.seq, why);
+	if (r == CALL_E_ANSWERED)
 		return await_answer(t, why);
-	if (r != POST_E_TAKEN)
+	if (r != CALL_E_TAKEN)
 		return r;
-	word = line_close(own, t->seq, why);
+	r = call_give_up(t->channel->page, t->channel->own_side, t->request.seq, why);
 	channel_ring_far(t->wait.binding, t->channel);
-	if (line_word_seq(word) == t->seq && line_word_state(word) == LINE_DONE &&
-	    !line_word_result(word))
-		return await_answer(t, why);
-	return why;
+	return r == CALL_E_ANSWERED ? await_answer(t, why) : why;
 }
 
 static int run(struct transaction *t)
@@ -199,7 +150,7 @@ static int run(struct transaction *t)
 	for (;;) {
 		uint64_t own_word, peer_word;
 
-		r = t->posted ? 0 : post(t);
+		r = t->request.posted ? 0 : post(t);
 		if (r)
 			return r > 0 ? 0 : r;
 		wait_begin(wait);
@@ -208,7 +159,7 @@ static int run(struct transaction *t)
 		peer_word = line_word_now(peer);
 		if (take_answer(t, peer_word))
 			return 0;
-		if (!t->posted)
+		if (!t->request.posted)
 			continue;
 		r = look(t, own_word);
 		if (r > 0 && wait_is_over(wait))
@@ -217,7 +168,7 @@ static int run(struct transaction *t)
 			r = channel_ask_again(wait->binding, t->channel);
 		if (r < 0)
 			return r;
-		if (!t->posted)
+		if (!t->request.posted)
 			continue;
 		wait->word[0] = &peer->word;
 		wait->seen[0] = peer_word;
@@ -245,8 +196,8 @@ static int sendrec_entered(struct binding *binding, int srcdst_ep, message *m, l
 		return r == EDVSDSTDIED ? EDVSDEADSRCDST : r;
 	m->m_source = binding->p_nr;
 	t.m = m;
-	t.request = *m;
-	t.posted = false;
+	t.text = *m;
+	t.request.posted = false;
 	wait_init(&t.wait, binding, timeout, 0);
 	wait_for_one(&t.wait);
 	t.wait.flags = SENDING | RECEIVING;

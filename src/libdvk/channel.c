@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "core/call.h"
 #include "libdvk/control.h"
 #include "libdvk/wait.h"
 #include "os/futex.h"
@@ -333,8 +334,7 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 
 void channel_refuse(struct binding *binding, struct channel *channel, uint64_t word)
 {
-	/* WITHDRAWN and not TAKEN: so the peer knows that nobody had it. */
-	line_withdraw_here(channel_peer(channel), line_word_seq(word));
+	call_refuse(channel->page, channel->own_side, word);
 	channel_ring_watcher(binding, channel);
 }
 

@@ -33,43 +33,15 @@ int64_t post_grace_ns(const struct channel *channel)
 									   : GRACE_AWAKE_NS;
 }
 
-void post_ask_back(struct binding *binding, struct channel *channel, uint64_t seq)
-{
-	_Atomic uint64_t *withdraw = &channel->page->withdraw[channel->own_side];
-
-	if (atomic_load_explicit(withdraw, memory_order_relaxed) == seq)
-		return;
-	/* The ring's fence orders it before the look of whoever decides. */
-	atomic_store(withdraw, seq);
-	channel_ring(binding, channel);
-}
-
 /* One attempt to free the line; true if it may be free now, false if only waiting helps. */
-static bool clear_step(struct wait *wait, struct channel *channel, uint64_t word)
+static bool clear_step(struct wait *wait, struct channel *channel, enum call_room room)
 {
-	struct line *own = channel_own(channel);
-	uint64_t seq = line_word_seq(word);
-
-	wait->nap_ns = 0;
-	if (line_word_state(word) == LINE_TAKEN) {
-		/* A request whose caller had to give up before it could say so. */
-		line_close(own, seq, EDVSTIMEDOUT);
+	wait->nap_ns = room == CALL_ROOM_AWAITED ? ANSWER_NAP_NS : 0;
+	if (room == CALL_ROOM_CLOSED)
 		channel_ring_far(wait->binding, channel);
-		return true;
-	}
-	/* The peer still waits for the answer that is in our line. */
-	if (line_word_op(word) == LINE_OP_ANSWER &&
-	    line_word_awaits(line_word_now(channel_peer(channel)),
-			     atomic_load_explicit(&own->aux, memory_order_relaxed))) {
-		wait->nap_ns = ANSWER_NAP_NS;
-		return false;
-	}
-	if (line_word_state(word) == LINE_FULL) {
-		line_withdraw(own, seq);
-		return true;
-	}
-	post_ask_back(wait->binding, channel, seq);
-	return false;
+	if (room == CALL_ROOM_ASKED)
+		channel_ring(wait->binding, channel);
+	return room == CALL_ROOM_MADE || room == CALL_ROOM_CLOSED;
 }
 
 int post_clear(struct wait *wait, struct channel *channel)
@@ -89,7 +61,8 @@ int post_clear(struct wait *wait, struct channel *channel)
 		}
 		if (channel_is_dead(channel))
 			return EDVSDSTDIED;
-		if (clear_step(wait, channel, word)) {
+		if (clear_step(wait, channel,
+			       call_make_room(channel->page, channel->own_side, word))) {
 			/* A peer may write into our line faster than we can clear it. */
 			if (++rounds > ROUNDS_MAX && wait_is_over(wait))
 				return wait->late;
@@ -103,36 +76,26 @@ int post_clear(struct wait *wait, struct channel *channel)
 	}
 }
 
-/* What has become of our message; 0: still nothing is decided. */
-static int fate(uint64_t word, uint64_t seq, int why)
+/* The word afterwards. */
+static uint64_t take_back(struct binding *binding, struct channel *channel, uint64_t seq)
 {
-	if (line_word_seq(word) != seq)
-		return why; /* scribbled upon: this conversation is the peer's to spoil */
-	switch (line_word_state(word)) {
-	case LINE_WITHDRAWN:
-		return why;
-	case LINE_TAKEN:
-		return POST_E_TAKEN;
-	case LINE_DONE:
-		return line_word_result(word) ? line_word_result(word) : POST_E_DONE;
-	case LINE_FREE:
-	case LINE_FULL:
-	case LINE_SENT:
-		break;
-	}
-	return 0;
+	bool asked;
+	uint64_t word = call_take_back(channel->page, channel->own_side, seq, &asked);
+
+	/* The ring's fence orders the wish before the look of the daemon that decides. */
+	if (asked)
+		channel_ring(binding, channel);
+	return word;
 }
 
 static int withdraw(struct binding *binding, struct channel *channel, uint64_t seq, int why,
 		    int64_t retreat_ns)
 {
-	struct line *own = channel_own(channel);
-	int r = fate(line_withdraw(own, seq), seq, why);
+	int r = call_fate(take_back(binding, channel, seq), seq, why, why);
 	struct wait wait;
 
 	if (r)
 		return r;
-	post_ask_back(binding, channel, seq);
 	wait_init(&wait, binding, TIMEOUT_NOWAIT, retreat_ns);
 	wait.firm = true;
 	for (;;) {
@@ -140,13 +103,13 @@ static int withdraw(struct binding *binding, struct channel *channel, uint64_t s
 
 		wait_begin(&wait);
 		/* FULL again: the receiver's move was rolled back, and it is ours to decide. */
-		word = line_withdraw(own, seq);
-		r = fate(word, seq, why);
+		word = take_back(binding, channel, seq);
+		r = call_fate(word, seq, why, why);
 		if (r)
 			return r;
 		if (channel_is_dead(channel))
 			return EDVSDSTDIED;
-		wait.word[0] = &own->word;
+		wait.word[0] = &channel_own(channel)->word;
 		wait.seen[0] = word;
 		if (wait_step(&wait))
 			return EDVSTIMEDOUT;
@@ -169,17 +132,17 @@ static int answer_check(struct binding *binding, struct channel *channel, uint64
 	int r = brief ? post_withdraw_now(binding, channel, seq, POST_E_CLOSED)
 		      : post_withdraw(binding, channel, seq, POST_E_CLOSED);
 
-	return r == POST_E_TAKEN ? 0 : r;
+	return r == CALL_E_TAKEN ? 0 : r;
 }
 
 int post_answer(struct wait *wait, struct channel *channel, const message *m)
 {
 	struct binding *binding = wait->binding;
 	struct line *peer = channel_peer(channel);
-	uint64_t request = channel->request, seq, word = line_word_now(peer);
+	uint64_t request = channel->request, seq;
 	int r;
 
-	if (line_word_seq(word) != request || !line_word_is_owed(word)) {
+	if (!call_is_owed(channel->page, channel->own_side, request)) {
 		channel_settle(binding, channel);
 		return POST_E_CLOSED;
 	}

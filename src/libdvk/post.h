@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "core/call.h"
 #include "libdvk/channel.h"
 #include "libdvk/wait.h"
 
@@ -19,13 +20,10 @@
 int post_clear(struct wait *wait, struct channel *channel);
 
 /*
- * Takes our message of this sequence back, because of `why`, a negative EDVS number. Returns why if
- * nobody has seen the message; POST_E_TAKEN if the peer has it; the result if it ended by
- * itself; EDVSTIMEDOUT if whoever has to decide cannot be reached: the line is then left as it
- * is, and the next post_clear() sees to it.
+ * Takes our message of this sequence back, because of `why`, an EDVS number or POST_E_CLOSED. Returns why if
+ * nobody has seen the message, else as call_fate(); EDVSTIMEDOUT if the node that has to decide cannot be
+ * reached: the line is then left as it is, and the next post_clear() sees to it.
  */
-#define POST_E_TAKEN 1
-#define POST_E_DONE  2 /* a request that was answered */
 int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq, int why);
 /* The same for a call that must not wait: it leaves a node that is silent a moment, and no more. */
 int post_withdraw_now(struct binding *binding, struct channel *channel, uint64_t seq, int why);
@@ -37,14 +35,11 @@ int post_withdraw_now(struct binding *binding, struct channel *channel, uint64_t
  */
 #define POST_RETREAT_MS 5000
 
-/* Asks whoever decides to give the message back, and does not wait for it. */
-void post_ask_back(struct binding *binding, struct channel *channel, uint64_t seq);
-
 /*
  * Answers the peer's open request. 0: done. POST_E_CLOSED: the peer does not wait for it any more,
  * and nothing was sent. Otherwise as post_clear().
  */
-#define POST_E_CLOSED 3
+#define POST_E_CLOSED 4
 int post_answer(struct wait *wait, struct channel *channel, const message *m);
 
 /* Checks a destination in the contract's order; self: what sending to oneself gives. 0 or an error. */
