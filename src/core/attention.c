@@ -24,6 +24,9 @@ struct attention_costs attention_costs_checked(struct attention_costs costs)
 				  ATTENTION_COST_MAX_NS);
 	costs.wake_ns = between(costs.wake_ns, costs.yield_ns, ATTENTION_COST_MAX_NS);
 	CORE_ASSERT(costs.yield_ns < costs.switch_ns);
+	CORE_ASSERT(costs.yield_ns <= costs.wake_ns);
+	CORE_ASSERT(costs.switch_ns <= ATTENTION_COST_MAX_NS);
+	CORE_ASSERT(costs.wake_ns <= ATTENTION_COST_MAX_NS);
 	return costs;
 }
 
@@ -39,6 +42,7 @@ struct attention_costs attention_costs_of(const struct node_bell *bell)
 void attention_costs_publish(struct node_bell *bell, struct attention_costs costs)
 {
 	costs = attention_costs_checked(costs);
+	CORE_ASSERT(costs.yield_ns);
 	atomic_store_explicit(&bell->yield_ns, costs.yield_ns, memory_order_relaxed);
 	atomic_store_explicit(&bell->switch_ns, costs.switch_ns, memory_order_relaxed);
 	atomic_store_explicit(&bell->wake_ns, costs.wake_ns, memory_order_relaxed);
@@ -62,6 +66,7 @@ void attention_span_missed(struct attention_span *span, const struct attention_c
 {
 	int64_t least = ATTENTION_LEAST_NS(costs);
 
+	CORE_ASSERT(least > 0);
 	span->ns -= span->ns / 8;
 	if (span->ns < least)
 		span->ns = least;

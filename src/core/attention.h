@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/assert.h"
+
 struct node_bell;
 
 struct attention_costs {
@@ -120,6 +122,8 @@ static inline void attention_rewarded(struct attention *attention)
 /* It did not come during the look; took_ns until it came, soon_ns is ATTENTION_SOON_NS. */
 static inline void attention_missed(struct attention *attention, int64_t took_ns, int64_t soon_ns)
 {
+	CORE_ASSERT(attention->misses < ATTENTION_MISSES_MAX);
+	CORE_ASSERT(attention->colder <= ATTENTION_COLD_MAX);
 	if (took_ns > soon_ns || ++attention->misses < ATTENTION_MISSES_MAX)
 		return;
 	attention->misses = ATTENTION_MISSES_MAX - 1; /* one more miss then is enough */
@@ -138,6 +142,7 @@ struct attention_span {
 static inline void attention_span_begin(struct attention_span *span,
 					const struct attention_costs *costs, int64_t most_ns)
 {
+	CORE_ASSERT(most_ns > 0);
 	span->most_ns = most_ns;
 	if (!span->ns)
 		span->ns = ATTENTION_FIRST_NS(costs);

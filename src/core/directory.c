@@ -18,8 +18,17 @@ void directory_init(struct directory *dir)
 	dir->next_move = 1;
 }
 
+void directory_node_assert(const struct directory *dir, int node)
+{
+	CORE_ASSERT(directory_node_in_range(node));
+	CORE_ASSERT(dir->node[node].up <= 1);
+	CORE_ASSERT(!dir->node[node].up || dir->node[node].incarnation);
+	CORE_ASSERT(!dir->node[node].name[MAXNODENAME - 1]);
+}
+
 static void effect_append(struct directory_change *change, const struct directory_effect *effect)
 {
+	CORE_ASSERT(effect->kind <= EFFECT_ENDPOINT_STATED);
 	CORE_ASSERT(change->effects->count < DIRECTORY_EFFECTS_MAX);
 	change->effects->item[change->effects->count++] = *effect;
 }
@@ -39,6 +48,7 @@ void directory_effect_slot(struct directory_change *change, enum directory_effec
 		.move = ep->move,
 	};
 
+	CORE_ASSERT(directory_slot_in_range(&change->dir->dc[dcid], p_nr));
 	CORE_ASSERT(ep->bound || kind == EFFECT_ENDPOINT_STATED);
 	effect_append(change, &effect);
 }
@@ -50,11 +60,14 @@ void directory_effect_node(struct directory_change *change, enum directory_effec
 		.kind = (uint8_t)kind, .node = (int8_t)node, .target = -1, .dcid = dcid
 	};
 
+	CORE_ASSERT(node == -1 || directory_node_in_range(node));
+	CORE_ASSERT(dcid >= -1 && dcid < SHM_DCS);
 	effect_append(change, &effect);
 }
 
 void directory_result_slot(struct directory_change *change, const struct directory_endpoint *ep)
 {
+	CORE_ASSERT(ep->generation <= _ENDPOINT_MAX_GENERATION);
 	change->result->generation = ep->generation;
 	change->result->move = ep->move;
 }
@@ -80,6 +93,7 @@ static void dc_forget_node(struct directory_change *change, int dcid, int node)
 {
 	struct directory_dc *dc = &change->dir->dc[dcid];
 
+	directory_dc_assert(change->dir, dcid);
 	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++) {
 		struct directory_endpoint *ep = &dc->slot[shm_index(p_nr)];
 
@@ -91,20 +105,24 @@ static void dc_forget_node(struct directory_change *change, int dcid, int node)
 			directory_slot_end(change, dcid, p_nr);
 		else if (ep->moving && ep->target == node)
 			directory_slot_roll_back(change, dcid, p_nr);
+		directory_slot_assert(change->dir, dcid, p_nr);
 	}
 }
 
 static void node_end(struct directory_change *change, int node)
 {
+	CORE_ASSERT(change->dir->node[node].up);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		if (change->dir->dc[dcid].running)
 			dc_forget_node(change, dcid, node);
 	change->dir->node[node].up = 0;
 	directory_effect_node(change, EFFECT_NODE_DOWN, node, -1);
+	directory_node_assert(change->dir, node);
 }
 
 static void leave_apply(struct directory_change *change, const struct command *cmd)
 {
+	CORE_ASSERT(directory_node_up(change->dir, cmd->node));
 	node_end(change, cmd->node);
 }
 
@@ -112,6 +130,7 @@ static void join_apply(struct directory_change *change, const struct command *cm
 {
 	struct directory_node *node = &change->dir->node[cmd->node];
 
+	directory_node_assert(change->dir, cmd->node);
 	if (node->up)
 		node_end(change, cmd->node);
 	node->up = 1;
@@ -125,6 +144,7 @@ static void join_apply(struct directory_change *change, const struct command *cm
 		if (change->dir->dc[dcid].running &&
 		    (change->dir->dc[dcid].nodes & directory_node_bit(cmd->node)))
 			directory_effect_node(change, EFFECT_DC_CREATED, cmd->node, dcid);
+	directory_node_assert(change->dir, cmd->node);
 }
 
 static int sync_check(const struct directory *dir, const struct command *cmd)
@@ -170,6 +190,7 @@ void directory_apply(struct directory *dir, uint64_t order, const struct command
 {
 	struct directory_change change = { dir, effects, result };
 
+	CORE_ASSERT(effects->item);
 	CORE_ASSERT(order > dir->order);
 	memset(result, 0, sizeof(*result));
 	effects->count = 0;
@@ -179,6 +200,7 @@ void directory_apply(struct directory *dir, uint64_t order, const struct command
 		return;
 	halves[cmd->kind].apply(&change, cmd);
 	CORE_ASSERT(result->code == 0);
+	CORE_ASSERT(effects->count <= DIRECTORY_EFFECTS_MAX);
 }
 
 const struct directory_endpoint *directory_endpoint(const struct directory *dir, int dcid, int p_nr)
@@ -190,6 +212,7 @@ const struct directory_endpoint *directory_endpoint(const struct directory *dir,
 
 int directory_endpoint_number(const struct directory_endpoint *ep, int p_nr)
 {
+	CORE_ASSERT(p_nr >= -SHM_TASKS && p_nr < SHM_SLOTS - SHM_TASKS);
 	CORE_ASSERT(ep->generation <= _ENDPOINT_MAX_GENERATION);
 	return _ENDPOINT((int)ep->generation, p_nr);
 }

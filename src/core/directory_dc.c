@@ -35,6 +35,20 @@ static bool geometry_valid(const struct geometry *g)
 	return g->nr_sysprocs > g->nr_tasks && g->nr_sysprocs < g->nr_procs + g->nr_tasks;
 }
 
+void directory_dc_assert(const struct directory *dir, int dcid)
+{
+	const struct directory_dc *dc = &dir->dc[dcid];
+
+	CORE_ASSERT(dcid >= 0 && dcid < SHM_DCS);
+	CORE_ASSERT(dc->running <= 1);
+	CORE_ASSERT(dc->serve <= 1);
+	CORE_ASSERT(!dc->running || dc->generation);
+	CORE_ASSERT(dc->nr_procs >= 0 && dc->nr_procs <= NR_PROCS);
+	CORE_ASSERT(dc->nr_tasks >= 0 && dc->nr_tasks <= NR_TASKS);
+	CORE_ASSERT(dc->nr_nodes >= 0 && dc->nr_nodes <= NR_NODES);
+	CORE_ASSERT(!dc->name[MAXDCNAME - 1]);
+}
+
 static uint32_t nodes_up(const struct directory *dir)
 {
 	uint32_t nodes = 0;
@@ -50,6 +64,7 @@ static void dc_name(const struct command *cmd, char name[MAXDCNAME])
 {
 	size_t at = 2;
 
+	CORE_ASSERT(cmd->dcid >= 0 && cmd->dcid < SHM_DCS);
 	memset(name, 0, MAXDCNAME);
 	if (cmd->name[0]) {
 		directory_copy_name(name, cmd->name);
@@ -108,8 +123,11 @@ void directory_dc_create_apply(struct directory_change *change, const struct com
 	struct geometry g = geometry_of(cmd);
 	uint32_t generation = dc->generation + 1;
 
+	CORE_ASSERT(geometry_valid(&g));
+	CORE_ASSERT(generation);
 	if (dc->running)
 		return;
+	CORE_ASSERT(!(cmd->nodes & ~nodes_up(change->dir)));
 	memset(dc, 0, sizeof(*dc));
 	dc->running = 1;
 	dc->serve = (cmd->flags & COMMAND_FLAG_SERVE) != 0;
@@ -124,6 +142,7 @@ void directory_dc_create_apply(struct directory_change *change, const struct com
 	dc->owner_uid = cmd->uid;
 	dc_name(cmd, dc->name);
 	directory_effect_node(change, EFFECT_DC_CREATED, -1, cmd->dcid);
+	directory_dc_assert(change->dir, cmd->dcid);
 }
 
 int directory_dc_remove_check(const struct directory *dir, const struct command *cmd)
@@ -135,11 +154,14 @@ void directory_dc_remove_apply(struct directory_change *change, const struct com
 {
 	struct directory_dc *dc = &change->dir->dc[cmd->dcid];
 
+	CORE_ASSERT(dc->running);
 	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++) {
 		if (dc->slot[shm_index(p_nr)].bound)
 			directory_slot_end(change, cmd->dcid, p_nr);
 		if (dc->slot[shm_index(p_nr)].stated)
 			directory_statement_end(change, cmd->dcid, p_nr);
+		CORE_ASSERT(!dc->slot[shm_index(p_nr)].bound);
+		CORE_ASSERT(!dc->slot[shm_index(p_nr)].stated);
 	}
 	dc->running = 0;
 	dc->nodes = 0;
@@ -178,10 +200,13 @@ void directory_add_node_apply(struct directory_change *change, const struct comm
 {
 	struct directory_dc *dc = &change->dir->dc[cmd->dcid];
 
+	CORE_ASSERT(dc->running);
+	CORE_ASSERT(directory_node_up(change->dir, cmd->node));
 	if (dc->nodes & directory_node_bit(cmd->node))
 		return;
 	dc->nodes |= directory_node_bit(cmd->node);
 	directory_effect_node(change, EFFECT_DC_CREATED, cmd->node, cmd->dcid);
+	directory_dc_assert(change->dir, cmd->dcid);
 }
 
 /* A node that is down may be deleted: it may never come back. */
@@ -195,6 +220,7 @@ void directory_del_node_apply(struct directory_change *change, const struct comm
 {
 	struct directory_dc *dc = &change->dir->dc[cmd->dcid];
 
+	CORE_ASSERT(dc->running);
 	dc->nodes &= ~directory_node_bit(cmd->node);
 	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++) {
 		const struct directory_endpoint *ep = &dc->slot[shm_index(p_nr)];
@@ -202,4 +228,5 @@ void directory_del_node_apply(struct directory_change *change, const struct comm
 		if (ep->stated && ep->node == cmd->node)
 			directory_statement_end(change, cmd->dcid, p_nr);
 	}
+	directory_dc_assert(change->dir, cmd->dcid);
 }

@@ -6,6 +6,27 @@
 
 #include "core/directory_part.h"
 
+void directory_slot_assert(const struct directory *dir, int dcid, int p_nr)
+{
+	const struct directory_endpoint *ep = &dir->dc[dcid].slot[shm_index(p_nr)];
+
+	CORE_ASSERT(ep->bound <= 1 && ep->stated <= 1);
+	CORE_ASSERT(!ep->bound || !ep->stated);
+	CORE_ASSERT(ep->bound || !ep->moving);
+	CORE_ASSERT(ep->bound || !ep->committed);
+	CORE_ASSERT(ep->moving || !ep->by_hand);
+	CORE_ASSERT(!ep->moving || !ep->committed);
+	CORE_ASSERT((!ep->moving && !ep->committed) || ep->move);
+	CORE_ASSERT(ep->kind <= ENDPOINT_REPLICA);
+	CORE_ASSERT(ep->generation <= _ENDPOINT_MAX_GENERATION);
+	CORE_ASSERT(ep->target >= -1 && ep->target < NR_NODES);
+	if (!ep->bound && !ep->stated)
+		return;
+	CORE_ASSERT(dir->dc[dcid].running);
+	CORE_ASSERT(directory_slot_in_range(&dir->dc[dcid], p_nr));
+	CORE_ASSERT(directory_node_in_range(ep->node));
+}
+
 void directory_slot_end(struct directory_change *change, int dcid, int p_nr)
 {
 	struct directory_endpoint *ep = &change->dir->dc[dcid].slot[shm_index(p_nr)];
@@ -19,17 +40,20 @@ void directory_slot_end(struct directory_change *change, int dcid, int p_nr)
 	ep->generation = next;
 	ep->node = -1;
 	ep->target = -1;
+	directory_slot_assert(change->dir, dcid, p_nr);
 }
 
 void directory_statement_end(struct directory_change *change, int dcid, int p_nr)
 {
 	struct directory_endpoint *ep = &change->dir->dc[dcid].slot[shm_index(p_nr)];
 
+	CORE_ASSERT(directory_node_in_range(ep->node));
 	CORE_ASSERT(ep->stated && !ep->bound);
 	directory_effect_slot(change, EFFECT_ENDPOINT_STATED, dcid, p_nr);
 	ep->stated = 0;
 	ep->node = -1;
 	memset(ep->name, 0, sizeof(ep->name));
+	directory_slot_assert(change->dir, dcid, p_nr);
 }
 
 static enum endpoint_kind kind_of_bind(int bind_kind)
@@ -79,12 +103,15 @@ static void state_place(struct directory_change *change, const struct command *c
 	ep->target = -1;
 	directory_copy_name(ep->name, cmd->name);
 	directory_effect_slot(change, EFFECT_ENDPOINT_STATED, cmd->dcid, cmd->p_nr);
+	directory_slot_assert(change->dir, cmd->dcid, cmd->p_nr);
 }
 
 void directory_bind_apply(struct directory_change *change, const struct command *cmd)
 {
 	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
 
+	CORE_ASSERT(change->dir->dc[cmd->dcid].running);
+	CORE_ASSERT(directory_node_up(change->dir, cmd->node));
 	change->result->value = directory_endpoint_number(ep, cmd->p_nr);
 	change->result->generation = ep->generation;
 	if (cmd->bind_kind == RMT_BIND) {
@@ -104,6 +131,7 @@ void directory_bind_apply(struct directory_change *change, const struct command 
 	ep->misc = cmd->misc;
 	directory_copy_name(ep->name, cmd->name);
 	directory_effect_slot(change, EFFECT_ENDPOINT_BOUND, cmd->dcid, cmd->p_nr);
+	directory_slot_assert(change->dir, cmd->dcid, cmd->p_nr);
 }
 
 int directory_unbind_check(const struct directory *dir, const struct command *cmd)
@@ -131,6 +159,7 @@ int directory_unbind_check(const struct directory *dir, const struct command *cm
 
 void directory_unbind_apply(struct directory_change *change, const struct command *cmd)
 {
+	CORE_ASSERT(change->dir->dc[cmd->dcid].running);
 	directory_result_slot(change, directory_slot(change->dir, cmd));
 	if (cmd->flags & COMMAND_FLAG_STATED)
 		directory_statement_end(change, cmd->dcid, cmd->p_nr);

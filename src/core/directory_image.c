@@ -35,6 +35,8 @@ struct image_cursor {
 
 static void put(struct image_cursor *c, uint64_t value, size_t bytes)
 {
+	CORE_ASSERT(c->at <= c->size);
+	CORE_ASSERT(bytes <= sizeof(value));
 	if (c->short_of || c->size - c->at < bytes) {
 		c->short_of = true;
 		return;
@@ -47,6 +49,8 @@ static uint64_t get(struct image_cursor *c, size_t bytes)
 {
 	uint64_t value = 0;
 
+	CORE_ASSERT(c->at <= c->size);
+	CORE_ASSERT(bytes <= sizeof(value));
 	if (c->short_of || c->size - c->at < bytes) {
 		c->short_of = true;
 		return 0;
@@ -88,6 +92,8 @@ static bool slot_is_used(const struct directory_endpoint *ep)
 
 static void put_slot(struct image_cursor *c, const struct directory_endpoint *ep, int index)
 {
+	CORE_ASSERT(index >= 0 && index < SHM_SLOTS);
+	CORE_ASSERT(slot_is_used(ep));
 	put(c, (uint64_t)index, 1);
 	put(c, ep->bound, 1);
 	put(c, ep->moving, 1);
@@ -111,6 +117,8 @@ static void put_dc(struct image_cursor *c, const struct directory_dc *dc, int dc
 {
 	uint32_t used = 0;
 
+	CORE_ASSERT(dcid >= 0 && dcid < SHM_DCS);
+	CORE_ASSERT(dc->generation);
 	put(c, (uint64_t)dcid, 1);
 	put(c, dc->running, 1);
 	put(c, dc->serve, 1);
@@ -126,6 +134,7 @@ static void put_dc(struct image_cursor *c, const struct directory_dc *dc, int dc
 	put_name(c, dc->name);
 	for (int i = 0; i < SHM_SLOTS; i++)
 		used += slot_is_used(&dc->slot[i]);
+	CORE_ASSERT(used <= SHM_SLOTS);
 	put(c, used, 4);
 	for (int i = 0; i < SHM_SLOTS; i++)
 		if (slot_is_used(&dc->slot[i]))
@@ -138,6 +147,7 @@ static void put_nodes(struct image_cursor *c, const struct directory *dir)
 
 	for (int node = 0; node < NR_NODES; node++)
 		used += dir->node[node].incarnation != 0;
+	CORE_ASSERT(used <= NR_NODES);
 	put(c, used, 4);
 	for (int node = 0; node < NR_NODES; node++) {
 		if (!dir->node[node].incarnation)
@@ -167,6 +177,8 @@ size_t directory_encode(const struct directory *dir, uint8_t *buf, size_t size)
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		if (dir->dc[dcid].generation)
 			put_dc(&c, &dir->dc[dcid], dcid);
+	CORE_ASSERT(c.at <= directory_encode_bound());
+	CORE_ASSERT(used <= SHM_DCS);
 	return c.short_of ? 0 : c.at;
 }
 

@@ -36,6 +36,7 @@ static int moved_slot_check(const struct directory *dir, const struct command *c
 
 static int target_check(const struct directory *dir, const struct command *cmd)
 {
+	CORE_ASSERT(directory_slot(dir, cmd)->bound);
 	if (!directory_node_up(dir, cmd->target))
 		return EDVSNOPROXY;
 	if (!(dir->dc[cmd->dcid].nodes & directory_node_bit(cmd->target)))
@@ -61,6 +62,8 @@ void directory_start_apply(struct directory_change *change, const struct command
 {
 	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
 
+	CORE_ASSERT(ep->bound);
+	CORE_ASSERT(change->dir->next_move);
 	if (!ep->moving) {
 		ep->moving = 1;
 		ep->committed = 0;
@@ -71,13 +74,17 @@ void directory_start_apply(struct directory_change *change, const struct command
 		if (!change->dir->next_move)
 			change->dir->next_move = 1;
 		directory_effect_slot(change, EFFECT_MOVE_STARTED, cmd->dcid, cmd->p_nr);
+		CORE_ASSERT(ep->move);
+		CORE_ASSERT(ep->target != ep->node);
 	}
 	directory_result_slot(change, ep);
+	directory_slot_assert(change->dir, cmd->dcid, cmd->p_nr);
 }
 
 /* Not moving any more: by hand one may say again what is so, and bring the process after that. */
 static int commit_again_check(const struct directory_endpoint *ep, const struct command *cmd)
 {
+	CORE_ASSERT(!ep->moving);
 	if (!is_by_hand(cmd) || !ep->committed || ep->node != cmd->target)
 		return EDVSPROCSTS;
 	if ((cmd->flags & COMMAND_FLAG_ATTACH) && ep->attached && ep->lpid != cmd->lpid)
@@ -111,6 +118,8 @@ static void attach(struct directory_change *change, const struct command *cmd)
 {
 	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
 
+	CORE_ASSERT(ep->bound);
+	CORE_ASSERT(ep->committed);
 	ep->attached = 1;
 	ep->lpid = cmd->lpid;
 	if (cmd->vpid > 0)
@@ -124,6 +133,9 @@ void directory_commit_apply(struct directory_change *change, const struct comman
 {
 	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
 
+	CORE_ASSERT(ep->bound);
+	CORE_ASSERT(ep->moving || ep->committed);
+	CORE_ASSERT(directory_node_in_range(cmd->target));
 	if (ep->moving) {
 		ep->target = (int8_t)cmd->target;
 		directory_effect_slot(change, EFFECT_MOVE_COMMITTED, cmd->dcid, cmd->p_nr);
@@ -139,6 +151,7 @@ void directory_commit_apply(struct directory_change *change, const struct comman
 	if ((cmd->flags & COMMAND_FLAG_ATTACH) && !ep->attached)
 		attach(change, cmd);
 	directory_result_slot(change, ep);
+	directory_slot_assert(change->dir, cmd->dcid, cmd->p_nr);
 }
 
 int directory_rollback_check(const struct directory *dir, const struct command *cmd)
@@ -164,10 +177,12 @@ void directory_slot_roll_back(struct directory_change *change, int dcid, int p_n
 	ep->moving = 0;
 	ep->by_hand = 0;
 	ep->target = -1;
+	directory_slot_assert(change->dir, dcid, p_nr);
 }
 
 void directory_rollback_apply(struct directory_change *change, const struct command *cmd)
 {
+	CORE_ASSERT(directory_slot(change->dir, cmd)->bound);
 	if (directory_slot(change->dir, cmd)->moving)
 		directory_slot_roll_back(change, cmd->dcid, cmd->p_nr);
 	directory_result_slot(change, directory_slot(change->dir, cmd));

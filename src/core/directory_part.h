@@ -63,6 +63,8 @@ static inline bool directory_slot_in_range(const struct directory_dc *dc, int p_
 static inline const struct directory_endpoint *directory_slot(const struct directory *dir,
 							      const struct command *cmd)
 {
+	CORE_ASSERT(cmd->dcid >= 0 && cmd->dcid < SHM_DCS);
+	CORE_ASSERT(directory_slot_in_range(&dir->dc[cmd->dcid], cmd->p_nr));
 	return &dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
 }
 
@@ -75,6 +77,7 @@ static inline void directory_copy_name(char to[16], const char from[16])
 		ended = ended || !from[i] || i == 15;
 		to[i] = ended ? 0 : from[i];
 	}
+	CORE_ASSERT(!to[15]);
 }
 
 /* Appends an effect that concerns a slot; its fields come from the endpoint as it is now. */
@@ -83,6 +86,11 @@ void directory_effect_slot(struct directory_change *change, enum directory_effec
 /* Appends an effect that concerns a node, or a DC (dcid -1: none). */
 void directory_effect_node(struct directory_change *change, enum directory_effect_kind kind,
 			   int node, int dcid);
+
+/* What holds of each slot, DC and node between two commands. */
+void directory_slot_assert(const struct directory *dir, int dcid, int p_nr);
+void directory_dc_assert(const struct directory *dir, int dcid);
+void directory_node_assert(const struct directory *dir, int node);
 
 /* Ends the endpoint in a bound slot, and the migration it may be in. */
 void directory_slot_end(struct directory_change *change, int dcid, int p_nr);

@@ -98,7 +98,11 @@ int line_word_compare(uint64_t a, uint64_t b)
 
 static uint64_t word_with(uint64_t word, enum line_state state, int result)
 {
-	return line_word(line_word_seq(word), state, line_word_op(word), result);
+	uint64_t made = line_word(line_word_seq(word), state, line_word_op(word), result);
+
+	CORE_ASSERT(line_word_seq(made) == line_word_seq(word));
+	CORE_ASSERT(line_word_state(made) == state);
+	return made;
 }
 
 /*
@@ -144,6 +148,7 @@ uint64_t line_close(struct line *line, uint64_t seq, int result)
 	uint64_t word = line_word_now(line);
 	uint64_t closed;
 
+	CORE_ASSERT(result <= 0);
 	if (line_word_seq(word) != seq || !line_word_is_owed(word))
 		return word;
 	closed = word_with(word, LINE_DONE, result);
@@ -258,6 +263,8 @@ uint64_t line_end(struct line *line, int before_taken, int after_taken)
 {
 	uint64_t word = line_word_now(line);
 
+	CORE_ASSERT(before_taken <= 0);
+	CORE_ASSERT(after_taken <= 0);
 	for (unsigned i = 0; i < LINE_ATTEMPTS && !line_word_is_free(word); i++) {
 		uint64_t ended = word_with(word, LINE_DONE,
 					   line_word_is_waiting(word) ? before_taken : after_taken);

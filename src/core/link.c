@@ -5,6 +5,18 @@
 #include "core/assert.h"
 #include "core/link.h"
 
+/* What holds between all events. */
+static void assert_sound(const struct link *link)
+{
+	CORE_ASSERT(link->node >= 0 && link->node < NR_NODES);
+	CORE_ASSERT(link->peer >= 0 && link->peer < NR_NODES);
+	CORE_ASSERT(link->node != link->peer);
+	CORE_ASSERT(link->state <= LINK_UP);
+	CORE_ASSERT(link->retry_us >= LINK_RETRY_MIN_US);
+	CORE_ASSERT(link->retry_us <= LINK_RETRY_MAX_US);
+	CORE_ASSERT(!link->cluster[FRAME_CLUSTER_BYTES - 1]);
+}
+
 void link_init(struct link *link, int node, int peer, const char *cluster)
 {
 	CORE_ASSERT(node != peer);
@@ -16,10 +28,12 @@ void link_init(struct link *link, int node, int peer, const char *cluster)
 	};
 	for (size_t i = 0; i < FRAME_CLUSTER_BYTES - 1 && cluster[i]; i++)
 		link->cluster[i] = cluster[i];
+	assert_sound(link);
 }
 
 void link_set_lives(struct link *link, const struct link_life *own, const struct link_life *peer)
 {
+	CORE_ASSERT(link->state <= LINK_UP);
 	link->own_life = *own;
 	link->peer_life = *peer;
 }
@@ -35,6 +49,7 @@ static void enter(struct link *link, enum link_state state, int64_t now_ns)
 	link->since_ns = now_ns;
 	link->heard_ns = now_ns;
 	link->pinged_ns = now_ns;
+	assert_sound(link);
 }
 
 void link_greet(struct link *link, int64_t now_ns)
@@ -44,6 +59,7 @@ void link_greet(struct link *link, int64_t now_ns)
 
 void link_hello(const struct link *link, struct frame_hello *hello)
 {
+	assert_sound(link);
 	memset(hello, 0, sizeof(*hello));
 	hello->kind = FRAME_KIND_LINK;
 	hello->node = link->node;
@@ -99,6 +115,7 @@ uint32_t link_on_lost(struct link *link, int64_t now_ns)
 
 	CORE_ASSERT(wait_us >= LINK_RETRY_MIN_US && wait_us <= LINK_RETRY_MAX_US);
 	link->retry_us = wait_us > LINK_RETRY_MAX_US / 2 ? LINK_RETRY_MAX_US : wait_us * 2;
+	CORE_ASSERT(link->retry_us >= wait_us);
 	enter(link, LINK_DOWN, now_ns);
 	return wait_us;
 }
@@ -110,6 +127,7 @@ void link_on_heard(struct link *link, int64_t now_ns)
 
 enum link_action link_on_tick(struct link *link, int64_t now_ns)
 {
+	assert_sound(link);
 	if (link->state == LINK_GREETING)
 		return now_ns - link->since_ns >= LINK_GREETING_NS ? LINK_DEAD : LINK_NOTHING;
 	if (link->state != LINK_UP)

@@ -14,6 +14,17 @@
 static const uint32_t cost_first_ps[PACE_LEVELS] = { 0, 2500, 14000 };
 static const uint32_t ratio_first[PACE_LEVELS] = { WHOLE, 500, 420 };
 
+/* What holds between all calls. */
+static void assert_sound(const struct pace *pace)
+{
+	CORE_ASSERT(pace->skip <= pace->skip_next);
+	CORE_ASSERT(pace->skip_next >= PACE_SKIP_MIN);
+	CORE_ASSERT(pace->skip_next <= PACE_SKIP_MAX);
+	CORE_ASSERT(pace->link_ps <= PS_MAX);
+	CORE_ASSERT(!pace->cost_ps[0]);
+	CORE_ASSERT(pace->ratio[0] == WHOLE);
+}
+
 static void forget_ratios(struct pace *pace)
 {
 	for (int level = 0; level < PACE_LEVELS; level++)
@@ -26,6 +37,7 @@ void pace_init(struct pace *pace)
 	for (int level = 0; level < PACE_LEVELS; level++)
 		pace->cost_ps[level] = cost_first_ps[level];
 	forget_ratios(pace);
+	assert_sound(pace);
 }
 
 void pace_on_other_data(struct pace *pace)
@@ -33,6 +45,7 @@ void pace_on_other_data(struct pace *pace)
 	pace->skip = 0;
 	pace->skip_next = PACE_SKIP_MIN;
 	forget_ratios(pace);
+	assert_sound(pace);
 }
 
 static uint64_t expected_ps(const struct pace *pace, int level)
@@ -40,11 +53,13 @@ static uint64_t expected_ps(const struct pace *pace, int level)
 	uint64_t link_ps = (uint64_t)pace->link_ps * pace->ratio[level] / WHOLE;
 	uint64_t cost_ps = pace->cost_ps[level];
 
+	CORE_ASSERT(level > 0 && level < PACE_LEVELS);
 	return (cost_ps > link_ps ? cost_ps : link_ps) + cost_ps / PARTS;
 }
 
 int pace_level(struct pace *pace)
 {
+	assert_sound(pace);
 	/* Less than a quarter is not worth a CPU's time; CPUs that are busy make a link look slow, too. */
 	uint64_t best_ps = pace->link_ps - pace->link_ps / 4;
 	int best = 0;
@@ -75,9 +90,14 @@ static uint32_t blend(uint32_t old, uint64_t new)
 
 void pace_on_packed(struct pace *pace, int level, uint32_t data, uint32_t bytes, int64_t took_ns)
 {
-	uint64_t ratio = (uint64_t)bytes * WHOLE / data;
+	uint64_t ratio;
 
-	CORE_ASSERT(level > 0 && level < PACE_LEVELS && data);
+	assert_sound(pace);
+	CORE_ASSERT(level > 0);
+	CORE_ASSERT(level < PACE_LEVELS);
+	CORE_ASSERT(data);
+	CORE_ASSERT(took_ns >= 0);
+	ratio = (uint64_t)bytes * WHOLE / data;
 	pace->cost_ps[level] = blend(pace->cost_ps[level], (uint64_t)took_ns * 1000 / data);
 	pace->ratio[level] = blend(pace->ratio[level], ratio);
 	if (ratio < WHOLE * 9 / 10) {
@@ -118,4 +138,5 @@ void pace_on_link(struct pace *pace, uint64_t acked, uint64_t busy_us)
 	if (ps > PS_MAX)
 		ps = PS_MAX;
 	pace->link_ps = pace->link_ps ? (uint32_t)((pace->link_ps + ps) / 2) : (uint32_t)ps;
+	assert_sound(pace);
 }

@@ -3,19 +3,37 @@
 
 #include <stdbool.h>
 
+#include "core/assert.h"
+
+static bool is_slot(int p_nr)
+{
+	return p_nr >= -SHM_TASKS && p_nr < SHM_SLOTS - SHM_TASKS;
+}
+
+/* What holds between all calls. */
+static void assert_sound(const struct wait_chase *chase)
+{
+	CORE_ASSERT(is_slot(chase->at));
+	CORE_ASSERT(is_slot(chase->from));
+	CORE_ASSERT(chase->count <= SHM_SLOTS);
+	CORE_ASSERT(chase->first <= SHM_SLOTS);
+	CORE_ASSERT(chase->first < chase->count || !chase->checked);
+	CORE_ASSERT(chase->first + chase->checked <= SHM_SLOTS);
+}
+
 void wait_chase_begin(struct wait_chase *chase, int p_nr)
 {
 	chase->at = chase->from = p_nr;
 	chase->count = 0;
 	chase->first = SHM_SLOTS;
 	chase->checked = 0;
+	assert_sound(chase);
 }
 
 static bool is_edge(const struct wait_chase *chase, const struct wait_edge *edge)
 {
 	return edge->kind != WAIT_NOBODY && edge->kind <= WAIT_KIND_LAST &&
-	       edge->p_nr == chase->at && edge->target != edge->p_nr &&
-	       edge->target >= -SHM_TASKS && edge->target < SHM_SLOTS - SHM_TASKS;
+	       edge->p_nr == chase->at && edge->target != edge->p_nr && is_slot(edge->target);
 }
 
 /* Where a slot stands in the chase; count: nowhere. */
@@ -23,6 +41,7 @@ static uint32_t place_of(const struct wait_chase *chase, int p_nr)
 {
 	uint32_t i = 0;
 
+	CORE_ASSERT(is_slot(p_nr));
 	while (i < chase->count && chase->edge[i].p_nr != p_nr)
 		i++;
 	return i;
@@ -32,6 +51,7 @@ static enum wait_verdict refuse_one(struct wait_chase *chase)
 {
 	bool found = false;
 
+	CORE_ASSERT(chase->first < chase->count);
 	for (uint32_t i = chase->first; i < chase->count; i++) {
 		const struct wait_edge *edge = &chase->edge[i];
 
@@ -40,6 +60,7 @@ static enum wait_verdict refuse_one(struct wait_chase *chase)
 		chase->victim = *edge;
 		found = true;
 	}
+	CORE_ASSERT(!found || chase->victim.kind == WAIT_TAKE);
 	return found ? WAIT_LOCKED : WAIT_FREE;
 }
 
@@ -48,6 +69,8 @@ static enum wait_verdict check(struct wait_chase *chase, const struct wait_edge 
 {
 	const struct wait_edge *before = &chase->edge[chase->first + chase->checked];
 
+	CORE_ASSERT(chase->first + chase->checked < chase->count);
+	CORE_ASSERT(edge->p_nr == chase->at);
 	if (edge->target != before->target || edge->nr != before->nr || edge->kind != before->kind)
 		return WAIT_FREE;
 	chase->checked++;
@@ -60,13 +83,16 @@ static enum wait_verdict check(struct wait_chase *chase, const struct wait_edge 
 
 enum wait_verdict wait_chase_on_edge(struct wait_chase *chase, const struct wait_edge *edge)
 {
+	assert_sound(chase);
 	if (!is_edge(chase, edge))
 		return WAIT_FREE;
 	if (chase->first < chase->count)
 		return check(chase, edge);
 	/* Never full: no slot stands in it twice. */
+	CORE_ASSERT(chase->count < SHM_SLOTS);
 	chase->edge[chase->count++] = *edge;
 	chase->first = place_of(chase, edge->target);
+	CORE_ASSERT(chase->first <= chase->count);
 	chase->from = edge->p_nr;
 	chase->at = edge->target;
 	return chase->count - chase->first == 2 ? WAIT_FREE : WAIT_ASK;
