@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/result.h"
 #include "client/client.h"
 #include "os/options.h"
 #include "ctl/render.h"
@@ -32,7 +33,32 @@ static const char *link_text(const struct ctl_node_row *row)
 	return "down";
 }
 
-static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_status *state)
+static json_t *refusals_json(const struct ctl_refusals *refusals)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < CTL_REFUSALS_MAX && refusals[i].error; i++)
+		json_object_set_new(object, result_name(refusals[i].error),
+				    json_integer((json_int_t)refusals[i].count));
+	return object;
+}
+
+static json_t *counters_json(const struct ctl_counters *c)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "since_ns",
+			 (json_int_t)c->since_ns, "moves_begun", (json_int_t)c->moves_begun,
+			 "moves_committed", (json_int_t)c->moves_committed, "moves_rolled_back",
+			 (json_int_t)c->moves_rolled_back, "moves_refused",
+			 (json_int_t)c->moves_refused, "moves_total_ns",
+			 (json_int_t)c->moves_total_ns, "moves_stopped_ns",
+			 (json_int_t)c->moves_stopped_ns, "calls_forwarded",
+			 (json_int_t)c->calls_forwarded, "copies", (json_int_t)c->copies,
+			 "copied_bytes", (json_int_t)c->copied_bytes, "refusals",
+			 refusals_json(c->refusals));
+}
+
+static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_status *state,
+			const struct ctl_counters *counters)
 {
 	char address[ADDRESS_TEXT];
 
@@ -52,6 +78,7 @@ static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_st
 	/* Only its own daemon knows. */
 	json_object_set_new(object, "control_groups",
 			    row->self ? json_boolean(state->groups) : json_null());
+	json_object_set_new(object, "counters", row->self ? counters_json(counters) : json_null());
 	return render_with_bytes(object, "name", row->node.n_name, sizeof(row->node.n_name));
 }
 
@@ -122,34 +149,38 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 	};
 	struct ctl_request request = client_request(CTL_NODES);
 	struct ctl_request ask = client_request(CTL_STATUS);
+	struct ctl_request count = client_request(CTL_COUNTERS);
 	struct ctl_node_status state;
+	struct ctl_counters counters = { 0 };
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;
 	void *found;
-	size_t count;
+	size_t rows_count;
 	int status;
 
 	if (!options_parse(&options, rows, -1, argc, argv))
 		return verb_usage(verb, "%s", options.why);
 	if (options.count)
 		return verb_usage(verb, "unexpected word %s", options.operand[0]);
-	if (client_rows(node, &request, sizeof(struct ctl_node_row), &found, &count, &refusal) <
-		    0 ||
-	    client_call(node, &ask, NULL, 0, &state, sizeof(state), &refusal) < 0) {
+	if (client_rows(node, &request, sizeof(struct ctl_node_row), &found, &rows_count,
+			&refusal) < 0 ||
+	    client_call(node, &ask, NULL, 0, &state, sizeof(state), &refusal) < 0 ||
+	    (json &&
+	     client_call(node, &count, NULL, 0, &counters, sizeof(counters), &refusal) < 0)) {
 		free(found);
 		return verb_refuse(&refusal);
 	}
 	if (json) {
 		json_t *list = json_array();
 
-		for (size_t i = 0; i < count; i++)
-			json_array_append_new(list,
-					      row_json((struct ctl_node_row *)found + i, &state));
+		for (size_t i = 0; i < rows_count; i++)
+			json_array_append_new(list, row_json((struct ctl_node_row *)found + i,
+							     &state, &counters));
 		status = render_document(list);
 	} else {
-		status = print_table(found, count, &state);
+		status = print_table(found, rows_count, &state);
 	}
-	if (status == DONE && check_well(found, count, state.quorum, &refusal) < 0)
+	if (status == DONE && check_well(found, rows_count, state.quorum, &refusal) < 0)
 		status = verb_refuse(&refusal);
 	free(found);
 	return status;

@@ -31,14 +31,15 @@ void handle_dcinfo(struct request *request);
 void handle_nodeinfo(struct request *request);
 void handle_dvsinfo(struct request *request);
 void handle_priv(struct request *request);
-void handle_status(struct request *request);
 
-/* snapshot.c */
+/* tables.c */
 void handle_ps(struct request *request);
 void handle_proctable(struct request *request);
 void handle_ended(struct request *request);
 void handle_nodes(struct request *request);
 void handle_dcs(struct request *request);
+void handle_status(struct request *request);
+void handle_counters(struct request *request);
 
 /* cluster.c */
 void handle_dcinit(struct request *request);

@@ -28,6 +28,7 @@
 #include "node/calls.h"
 #include "node/move/departure.h"
 #include "node/watch.h"
+#include "os/clock.h"
 #include "os/futex.h"
 #include "os/log.h"
 #include "os/pid.h"
@@ -242,6 +243,7 @@ static int start_as_successor(struct node *node)
 int node_start(struct node *node, const struct node_options *options)
 {
 	node->options = *options;
+	node->counters.since_ns = os_realtime_ns(); /* a successor takes over what was counted */
 	node->requests = (struct requests){ .dispatch = calls_dispatch, .on_cancel = on_cancel };
 	return options->adopt_fd >= 0 ? start_as_successor(node) : start(node, NULL);
 }

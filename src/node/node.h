@@ -88,6 +88,7 @@ struct node {
 	uint32_t restarting;	       /* nodes that said so of themselves */
 	struct homecoming *homecoming; /* of one, whose asker waits for the links; see adopt.h */
 	uint32_t restarts;
+	struct ctl_counters counters;
 	uint64_t debug_level; /* this and the name as dvk_dvs_init gave them */
 	char dvs_name[MAXDCNAME];
 	uint64_t drains;	    /* begun so far */

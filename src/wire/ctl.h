@@ -81,6 +81,7 @@ enum ctl_call {
 	CTL_STATUS = 41,   /* ready? value = nodeid; payload: struct ctl_node_status */
 	CTL_SIGNAL = 42,   /* dcid, endpoint, cmd = signal or 0; row: struct ctl_signal_row */
 	CTL_ENDED = 43,	   /* dcid -1 all; what ended; rows: struct ctl_ended_row */
+	CTL_COUNTERS = 44, /* what this daemon has counted; payload: struct ctl_counters */
 	CTL_RESTART = 48,  /* the daemon executes its program anew; payload: struct ctl_restart */
 };
 
@@ -255,6 +256,31 @@ struct ctl_node_status {
 	int32_t moves;	   /* under way on this node */
 	int32_t groups;	   /* 1: its processes are in control groups of their own */
 	int32_t pad;
+};
+
+#define CTL_REFUSALS_MAX 64
+
+struct ctl_refusals {
+	int32_t error; /* EDVS number */
+	int32_t pad;
+	uint64_t count;
+};
+
+/*
+ * What a daemon and its predecessors have counted since the node was started. A move is counted where the process
+ * was; begun are those that the order has let begin, and refused those that it has not, or the target. Moves by hand
+ * and dry runs are not counted. Times are those of committed moves.
+ */
+struct ctl_counters {
+	int64_t since_ns; /* real time of the node's start */
+	uint64_t moves_begun, moves_committed, moves_rolled_back, moves_refused;
+	uint64_t moves_total_ns, moves_stopped_ns;
+	uint64_t
+		calls_forwarded; /* passed on to another node, because it has what they are about */
+	uint64_t copies,
+		copied_bytes; /* data copies that the daemon has done for processes of its node */
+	/* Answers that were refusals, by number, first come first; a number without room counts as EDVSGENERIC. */
+	struct ctl_refusals refusals[CTL_REFUSALS_MAX];
 };
 
 /* How the daemon became its successor; the answer comes from that one. */

@@ -30,7 +30,7 @@
 #define HANDOVER_HEAD_BYTES 40u
 #define HANDOVER_FD_MAX	    (1 << 20)
 #ifndef HANDOVER_VERSION
-#define HANDOVER_VERSION 7u
+#define HANDOVER_VERSION 8u
 #endif
 
 enum handover_kind {
@@ -44,7 +44,8 @@ enum handover_kind {
 	HANDOVER_RIGHTS = 8, /* tail: priv_usr_t */
 	HANDOVER_LINK = 9,
 	HANDOVER_REQUEST = 10, /* tail: struct ctl_request, empty if it was not read yet */
-	HANDOVER_KIND_LAST = 10,
+	HANDOVER_COUNTERS = 11,
+	HANDOVER_KIND_LAST = 11,
 };
 
 /* Versions of what others speak with the daemon and go on speaking with its successor. */

@@ -36,6 +36,30 @@ grep -q EDVSNOENT "$tmp/err" || fail "$(<"$tmp/err")"
 timeout 20 dvs migrate 0 10 1 >/dev/null || fail "it does not move any more"
 end
 
+begin "moves, refusals and calls passed on are counted, and a restart of the daemon forgets none"
+counted() { # NODE WHAT...
+	timeout 10 dvs -n "$1" nodes --json | python3 -c '
+import json, sys
+rows = json.load(sys.stdin)
+assert all((row["counters"] is None) == (not row["self"]) for row in rows), rows
+counters = [row["counters"] for row in rows if row["self"]][0]
+print(*[counters["refusals"].get(what, 0) if what.startswith("E") else counters[what] for what in sys.argv[1:]])
+' "${@:2}"
+}
+for _ in before after; do
+	[[ $(counted 0 moves_begun moves_committed moves_rolled_back moves_refused) == "4 1 3 0" ]] || fail "$(timeout 10 dvs -n 0 nodes --json)"
+	read -r total stopped interrupted < <(counted 0 moves_total_ns moves_stopped_ns EDVSINTR)
+	((total > stopped && stopped > 0)) || fail "$total ns, of which the process stood still for $stopped"
+	((interrupted >= 1)) || fail "no EDVSINTR: $(timeout 10 dvs -n 0 nodes --json)"
+	(($(counted 1 calls_forwarded) >= 3)) || fail "$(timeout 10 dvs -n 1 nodes --json)"
+	timeout 20 dvs -n 0 restart >/dev/null || fail "restart of node 0"
+	timeout 20 dvs -n 1 restart >/dev/null || fail "restart of node 1"
+done
+timeout 10 dvs migrate 0 10 9 >/dev/null 2>&1 && fail "it moves to a node that there is not"
+timeout 10 dvs -n 1 migrate 0 10 0 --dry-run >/dev/null || fail "it could not move"
+[[ $(counted 1 moves_begun moves_committed moves_refused) == "0 0 0" ]] || fail "a dry run is counted: $(timeout 10 dvs -n 1 nodes --json)"
+end
+
 begin "a wrong word is named, the status is 2, and --json makes a document of every error"
 while read -r word command; do
 	timeout 10 $command --json >"$tmp/out" 2>"$tmp/err"

@@ -42,6 +42,7 @@ static bool may_be_asked_twice(const struct request *request)
 	case CTL_PROCTABLE:
 	case CTL_LOGS:
 	case CTL_STATUS:
+	case CTL_COUNTERS:
 		return !request->answered;
 	}
 	return false;

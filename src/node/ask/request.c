@@ -12,6 +12,7 @@
 #include "node/ask/outbox.h"
 #include "node/ask/reattach.h"
 #include "node/ask/share.h"
+#include "node/state/counters.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/log.h"
@@ -174,6 +175,7 @@ void request_refuse(struct request *request, const struct refusal *refusal)
 	struct ctl_reply reply = { .packet = CTL_END, .value = error, .error = error };
 
 	snprintf(reply.sentence, sizeof(reply.sentence), "%s", refusal->reason);
+	counters_refused(&request->node->counters, error);
 	send_packet(request, &reply, NULL, NULL);
 	request_free(request);
 }
@@ -227,6 +229,7 @@ void request_forward(struct request *request, int to)
 			     to, node->options.id);
 		return;
 	}
+	counters_forwarded(&node->counters);
 	request->next_forwarded = node->forwarded;
 	node->forwarded = request;
 }

@@ -18,6 +18,7 @@
 #include "node/ask/request.h"
 #include "node/task/rights.h"
 #include "node/copy/stream.h"
+#include "node/state/counters.h"
 #include "os/clock.h"
 #include "os/loop.h"
 
@@ -55,13 +56,15 @@ void copy_finish(struct copy_task *task, int code)
 		}
 	}
 	os_source_free(task->timer);
-	if (code < 0)
+	if (code < 0) {
 		request_fail_number(task->request, code,
 				    "%llu bytes from endpoint %d to endpoint %d: %s",
 				    (unsigned long long)task->bytes, _ENDPOINT_P(task->endpoint[0]),
 				    _ENDPOINT_P(task->endpoint[1]), result_text(code));
-	else
+	} else {
+		counters_copied(&node->counters, task->bytes);
 		request_end(task->request, 0, NULL, 0, NULL, 0);
+	}
 	free(task->buf);
 	free(task);
 }

@@ -14,6 +14,7 @@
 #include "node/task/process.h"
 #include "node/ask/request.h"
 #include "node/ask/share.h"
+#include "node/state/counters.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/socket.h"
@@ -72,7 +73,6 @@ static void decided(struct node *node, void *ctx, const struct directory_result 
 	struct asked asked = *(struct asked *)ctx;
 	struct departure *d = asked.departure;
 
-	(void)node;
 	free(ctx);
 	d->proposals--;
 	/* Handed to the order and not heard of again: only the order knows, and it is lost. */
@@ -80,8 +80,10 @@ static void decided(struct node *node, void *ctx, const struct directory_result 
 		mailbox_post(&d->mailbox, PLAN_TICK, 0, 0);
 		return;
 	}
-	if (asked.outcome == PLAN_START_APPLIED && result->code == 0)
+	if (asked.outcome == PLAN_START_APPLIED && result->code == 0) {
 		d->move = result->move;
+		counters_move_begun(&node->counters);
+	}
 	if (result->code < 0)
 		refusal_set_number(&d->refusal, result->code, "the cluster refused a step: %s",
 				   order_why(d->node, result->code));
@@ -135,6 +137,7 @@ static void answer(struct departure *d)
 
 	d->request = NULL;
 	d->report.error = d->refusal.error;
+	counters_move_over(&d->node->counters, &d->report);
 	snprintf(d->report.reason, sizeof(d->report.reason), "%s", d->refusal.reason);
 	if (d->canceller) {
 		request_row(d->canceller, &d->report, sizeof(d->report));

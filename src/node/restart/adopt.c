@@ -266,6 +266,9 @@ static int take(struct adoption *a, struct node *node, const struct state_record
 	case HANDOVER_REQUEST:
 		take_request(a, node, &record->request);
 		return 0;
+	case HANDOVER_COUNTERS:
+		node->counters = record->counters;
+		return 0;
 	}
 	return -EBADMSG;
 }

@@ -228,6 +228,7 @@ static void put_all(struct writer *w)
 	for (const struct process *p = node->processes; p; p = p->next)
 		put_process(w, p);
 	ended_walk(node, put_ended, w);
+	put(w, &(struct state_record){ .kind = HANDOVER_COUNTERS, .counters = node->counters });
 	for (int peer = 0; peer < NR_NODES; peer++)
 		if (peer != node->options.id && node->directory.node[peer].up)
 			put_link(w, peer);

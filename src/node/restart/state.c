@@ -165,6 +165,27 @@ static void request_fields(struct handover_cursor *c, struct state_request *r)
 		handover_refuse(c);
 }
 
+static void counters_fields(struct handover_cursor *c, struct ctl_counters *counters)
+{
+	uint64_t since_ns = (uint64_t)counters->since_ns;
+
+	handover_u64(c, &since_ns);
+	handover_u64(c, &counters->moves_begun);
+	handover_u64(c, &counters->moves_committed);
+	handover_u64(c, &counters->moves_rolled_back);
+	handover_u64(c, &counters->moves_refused);
+	handover_u64(c, &counters->moves_total_ns);
+	handover_u64(c, &counters->moves_stopped_ns);
+	handover_u64(c, &counters->calls_forwarded);
+	handover_u64(c, &counters->copies);
+	handover_u64(c, &counters->copied_bytes);
+	for (int i = 0; i < CTL_REFUSALS_MAX; i++) {
+		handover_s32(c, &counters->refusals[i].error);
+		handover_u64(c, &counters->refusals[i].count);
+	}
+	counters->since_ns = (int64_t)since_ns;
+}
+
 static void fields(struct handover_cursor *c, struct state_record *record)
 {
 	switch (record->kind) {
@@ -197,6 +218,9 @@ static void fields(struct handover_cursor *c, struct state_record *record)
 		break;
 	case HANDOVER_REQUEST:
 		request_fields(c, &record->request);
+		break;
+	case HANDOVER_COUNTERS:
+		counters_fields(c, &record->counters);
 		break;
 	}
 }

@@ -97,6 +97,7 @@ struct state_record {
 		struct state_rights rights;
 		struct state_link link;
 		struct state_request request;
+		struct ctl_counters counters;
 	};
 };
 

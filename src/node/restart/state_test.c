@@ -59,6 +59,11 @@ static const struct state_record samples[] = {
 	{ .kind = HANDOVER_REQUEST,
 	  .request = { STATE_REQUEST_FOLLOWER, 40, 0, 0, 12345, (const uint8_t *)&asked,
 		       sizeof(asked) } },
+	{ .kind = HANDOVER_COUNTERS,
+	  .counters = { .since_ns = 17,
+			.moves_begun = 3,
+			.copied_bytes = UINT64_MAX,
+			.refusals = { { -61, 0, 5 }, { -332, 0, 6 } } } },
 };
 #define SAMPLES (sizeof(samples) / sizeof(*samples))
 

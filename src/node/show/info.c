@@ -3,16 +3,12 @@
 #include <string.h>
 
 #include "dvk.h"
-#include "node/move/arrival.h"
-#include "node/task/cgroup.h"
-#include "node/move/departure.h"
 #include "node/calls.h"
 #include "node/node.h"
 #include "node/task/caller.h"
-#include "node/state/order.h"
 #include "node/task/process.h"
 #include "node/ask/request.h"
-#include "node/show/table.h"
+#include "node/show/rows.h"
 
 /* The info calls: one row each. -1 asks for the caller's own DC or node. */
 
@@ -47,7 +43,7 @@ void handle_procinfo(struct request *request)
 		request_fail(request, EDVSBADPROC, "DC %d has no slot %d", dcid, p_nr);
 		return;
 	}
-	table_proc(request->node, dcid, p_nr, &row);
+	rows_proc(request->node, dcid, p_nr, &row);
 	request_end(request, 0, &row, sizeof(row), NULL, 0);
 }
 
@@ -60,7 +56,7 @@ void handle_dcinfo(struct request *request)
 		request_fail(request, EDVSBADDCID, "there is no DC %d", dcid);
 		return;
 	}
-	table_dc(request->node, dcid, &row);
+	rows_dc(request->node, dcid, &row);
 	request_end(request, 0, &row, sizeof(row), NULL, 0);
 }
 
@@ -73,7 +69,7 @@ void handle_nodeinfo(struct request *request)
 		request_fail(request, EDVSBADNODEID, "there is no node %d", nodeid);
 		return;
 	}
-	table_node(request->node, nodeid, &row);
+	rows_node(request->node, nodeid, &row);
 	request_end(request, 0, &row, sizeof(row), NULL, 0);
 }
 
@@ -108,33 +104,6 @@ void handle_dvsinfo(struct request *request)
 
 	if (request->head.cmd == 1 && dvs_set(request) < 0)
 		return;
-	table_dvs(request->node, &row);
+	rows_dvs(request->node, &row);
 	request_end(request, request->node->options.id, &row, sizeof(row), NULL, 0);
-}
-
-void handle_status(struct request *request)
-{
-	struct node *node = request->node;
-	struct ctl_node_status status = { .nodeid = node->options.id,
-					  .groups = cgroup_folder(node) >= 0,
-					  .quorum = node->quorum	  ? 1
-						    : order_is_lost(node) ? CTL_QUORUM_LOST
-									  : 0,
-					  .order = node->directory.order };
-
-	for (int i = 0; i < NR_NODES; i++) {
-		struct proxy_link_stats stats = { 0 };
-
-		if (!node->directory.node[i].up)
-			continue;
-		status.nodes_up++;
-		if (i == node->options.id)
-			continue;
-		proxy_link_stats(node->proxy, i, &stats);
-		status.links_up += !!stats.up;
-	}
-	for (struct process *p = node->processes; p; p = p->next)
-		status.processes++;
-	status.moves = departure_count(node) + arrival_count(node);
-	request_end(request, node->options.id, &status, sizeof(status), NULL, 0);
 }

@@ -1,197 +1,207 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "node/show/snapshot.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dvk.h"
+#include "node/move/arrival.h"
+#include "node/move/departure.h"
+#include "node/node.h"
+#include "node/show/rows.h"
+#include "node/state/order.h"
+#include "node/task/cgroup.h"
 #include "node/task/children.h"
 #include "node/task/ended.h"
-#include "node/ask/gather.h"
-#include "node/calls.h"
-#include "node/node.h"
-#include "node/state/order.h"
 #include "node/task/process.h"
-#include "node/ask/request.h"
-#include "node/show/table.h"
 #include "os/clock.h"
 
-/*
- * The tables for people. A node's own table has every endpoint of its DCs, those elsewhere as REMOTE
- * rows. `ps` shows each endpoint once, as its owner sees it: the owners are asked over the links and
- * one that cannot be reached is stood in for by our own row of the directory.
- */
+#define ROW_PARTS (SNAPSHOT_OWN | SNAPSHOT_TABLE | SNAPSHOT_STAND_IN)
 
-static void fill_row(const struct request *request, int dcid, int p_nr, struct ctl_proc_row *row)
+static void fill_status(const struct node *node, struct ctl_node_status *status)
 {
-	const struct node *node = request->node;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
-
-	memset(row, 0, sizeof(*row));
-	table_proc(node, dcid, p_nr, &row->proc);
-	row->owner = ep->node;
-	row->generation = ep->generation;
-	children_fill(request, dcid, p_nr, row);
-}
-
-static bool wanted_dc(const struct request *request, int dcid)
-{
-	return request->node->directory.dc[dcid].running &&
-	       (request->head.dcid == -1 || request->head.dcid == dcid);
-}
-
-typedef void slot_fn(struct request *request, int dcid, int p_nr);
-
-/* Calls fn for every slot of the DCs asked for, by DC and slot. */
-static void each_slot(struct request *request, slot_fn *fn)
-{
-	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		if (!wanted_dc(request, dcid))
-			continue;
-		for (int index = 0; index < SHM_SLOTS; index++)
-			fn(request, dcid, index - SHM_TASKS);
-	}
-}
-
-/* The same for every bound endpoint. */
-static void each_endpoint(struct request *request, slot_fn *fn)
-{
-	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		if (!wanted_dc(request, dcid))
-			continue;
-		for (int index = 0; index < SHM_SLOTS; index++)
-			if (request->node->directory.dc[dcid].slot[index].bound)
-				fn(request, dcid, index - SHM_TASKS);
-	}
-}
-
-static void row_of(struct request *request, int dcid, int p_nr)
-{
-	struct ctl_proc_row row;
-
-	fill_row(request, dcid, p_nr, &row);
-	request_row(request, &row, sizeof(row));
-}
-
-static void own_row(struct request *request, int dcid, int p_nr)
-{
-	if (node_endpoint(request->node, dcid, p_nr)->node == request->node->options.id)
-		row_of(request, dcid, p_nr);
-}
-
-static bool dc_exists(struct request *request)
-{
-	int dcid = request->head.dcid;
-
-	if (dcid == -1 || (dcid >= 0 && dcid < SHM_DCS && wanted_dc(request, dcid)))
-		return true;
-	request_fail_number(request, dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
-			    "DC %d is not running; `dvs dc` lists the ones that are", dcid);
-	return false;
-}
-
-/* As in the original, a slot that is stated to be elsewhere has a row in this node's own table. */
-static void row_of_slot(struct request *request, int dcid, int p_nr)
-{
-	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
-
-	if (ep->bound || node_stated_elsewhere(request->node, ep))
-		row_of(request, dcid, p_nr);
-}
-
-void handle_proctable(struct request *request)
-{
-	if (!dc_exists(request) || children_look(request, handle_proctable))
-		return;
-	/* cmd 1, from another node: only what this one owns */
-	if (request->head.cmd == 1)
-		each_endpoint(request, own_row);
-	else
-		each_slot(request, row_of_slot);
-	children_end(request);
-	request_end(request, 0, NULL, 0, NULL, 0);
-}
-
-/* What the directory alone says, for owners that did not answer. */
-static void stand_in(struct request *request, int dcid, int p_nr)
-{
-	int owner = node_endpoint(request->node, dcid, p_nr)->node;
-
-	if (owner != request->node->options.id && !(request->gathered >> owner & 1))
-		row_of(request, dcid, p_nr);
-}
-
-static void finish_ps(struct request *request)
-{
-	each_endpoint(request, stand_in);
-	request_end(request, 0, NULL, 0, NULL, 0);
-}
-
-void handle_ps(struct request *request)
-{
-	if (!dc_exists(request) || children_look(request, handle_ps))
-		return;
-	each_endpoint(request, own_row);
-	children_end(request);
-	gather_start(request, CTL_PROCTABLE, finish_ps);
-}
-
-static void finish_ended(struct request *request)
-{
-	request_end(request, 0, NULL, 0, NULL, 0);
-}
-
-void handle_ended(struct request *request)
-{
-	if (!dc_exists(request))
-		return;
-	ended_rows(request, request->head.dcid);
-	if (request->head.cmd == 1) /* from another node: only what is kept here */
-		finish_ended(request);
-	else
-		gather_start(request, CTL_ENDED, finish_ended);
-}
-
-void handle_nodes(struct request *request)
-{
-	struct node *node = request->node;
-
+	*status = (struct ctl_node_status){ .nodeid = node->options.id,
+					    .groups = cgroup_folder(node) >= 0,
+					    .quorum = node->quorum	    ? 1
+						      : order_is_lost(node) ? CTL_QUORUM_LOST
+									    : 0,
+					    .order = node->directory.order };
 	for (int i = 0; i < NR_NODES; i++) {
-		const struct directory_node *entry = &node->directory.node[i];
 		struct proxy_link_stats stats = { 0 };
-		struct ctl_node_row row = { .up = entry->up,
-					    .incarnation = entry->incarnation,
-					    .address = entry->address,
-					    .self = i == node->options.id };
 
-		if (!entry->incarnation)
+		if (!node->directory.node[i].up)
 			continue;
-		table_node(node, i, &row.node);
-		memcpy(row.node.n_name, entry->name, sizeof(row.node.n_name));
-		if (!row.self)
-			proxy_link_stats(node->proxy, i, &stats);
-		row.link_up = row.self || stats.up;
-		row.silent_ms = (int32_t)(stats.silent_ns / OS_MS_NS);
-		row.frames_sent = stats.frames_sent;
-		row.frames_received = stats.frames_received;
-		row.bytes_sent = stats.bytes_sent;
-		row.bytes_received = stats.bytes_received;
-		request_row(request, &row, sizeof(row));
+		status->nodes_up++;
+		if (i == node->options.id)
+			continue;
+		proxy_link_stats(node->proxy, i, &stats);
+		status->links_up += !!stats.up;
 	}
-	request_end(request, 0, NULL, 0, NULL, 0);
+	for (struct process *p = node->processes; p; p = p->next)
+		status->processes++;
+	status->moves = departure_count(node) + arrival_count(node);
 }
 
-void handle_dcs(struct request *request)
+static void fill_node(const struct node *node, int i, struct ctl_node_row *row)
 {
-	struct node *node = request->node;
+	const struct directory_node *entry = &node->directory.node[i];
+	struct proxy_link_stats stats = { 0 };
 
+	*row = (struct ctl_node_row){ .up = entry->up,
+				      .incarnation = entry->incarnation,
+				      .address = entry->address,
+				      .self = i == node->options.id };
+	rows_node(node, i, &row->node);
+	memcpy(row->node.n_name, entry->name, sizeof(row->node.n_name));
+	if (!row->self)
+		proxy_link_stats(node->proxy, i, &stats);
+	row->link_up = row->self || stats.up;
+	row->silent_ms = (int32_t)(stats.silent_ns / OS_MS_NS);
+	row->frames_sent = stats.frames_sent;
+	row->frames_received = stats.frames_received;
+	row->bytes_sent = stats.bytes_sent;
+	row->bytes_received = stats.bytes_received;
+}
+
+static void fill_nodes(const struct node *node, struct snapshot *s)
+{
+	for (int i = 0; i < NR_NODES; i++)
+		if (node->directory.node[i].incarnation)
+			fill_node(node, i, &s->node[s->node_count++]);
+}
+
+static void fill_dcs(const struct node *node, struct snapshot *s)
+{
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		struct ctl_dc_row row = { 0 };
+		struct ctl_dc_row *row = &s->dc[s->dc_count];
 
 		if (!node->directory.dc[dcid].running)
 			continue;
-		table_dc(node, dcid, &row.dc);
+		rows_dc(node, dcid, &row->dc);
 		for (int index = 0; index < SHM_SLOTS; index++)
-			row.endpoints += node->directory.dc[dcid].slot[index].bound;
-		request_row(request, &row, sizeof(row));
+			row->endpoints += node->directory.dc[dcid].slot[index].bound;
+		s->dc_count++;
 	}
-	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+static bool wanted(const struct node *node, unsigned parts, const struct directory_endpoint *ep,
+		   const struct request *asker)
+{
+	int self = node->options.id;
+
+	/* As in the original, a slot that is stated to be elsewhere has a row in this node's own table. */
+	if (!ep->bound)
+		return parts & SNAPSHOT_TABLE && node_stated_elsewhere(node, ep);
+	return parts & SNAPSHOT_TABLE || (parts & SNAPSHOT_OWN && ep->node == self) ||
+	       (parts & SNAPSHOT_STAND_IN && ep->node != self &&
+		!(asker->gathered >> ep->node & 1));
+}
+
+/* Calls fill for each slot that is wanted; without it, only counts. */
+static size_t each_row(const struct node *node, unsigned parts, int only,
+		       const struct request *asker, struct ctl_proc_row *rows)
+{
+	size_t count = 0;
+
+	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		const struct directory_dc *dc = &node->directory.dc[dcid];
+
+		if (!dc->running || (only != -1 && only != dcid))
+			continue;
+		for (int index = 0; index < SHM_SLOTS; index++) {
+			const struct directory_endpoint *ep = &dc->slot[index];
+			struct ctl_proc_row *row = rows ? &rows[count] : NULL;
+
+			if (!wanted(node, parts, ep, asker))
+				continue;
+			count++;
+			if (!row)
+				continue;
+			rows_proc(node, dcid, index - SHM_TASKS, &row->proc);
+			row->owner = ep->node;
+			row->generation = ep->generation;
+			row->children = -1;
+			if (asker)
+				children_fill(asker, dcid, index - SHM_TASKS, row);
+		}
+	}
+	return count;
+}
+
+static int fill_rows(const struct node *node, unsigned parts, int dcid, const struct request *asker,
+		     struct snapshot *s)
+{
+	s->row_count = each_row(node, parts, dcid, asker, NULL);
+	s->row = calloc(s->row_count ? s->row_count : 1, sizeof(*s->row));
+	if (!s->row)
+		return -ENOMEM;
+	each_row(node, parts, dcid, asker, s->row);
+	return 0;
+}
+
+struct ended_fill {
+	struct snapshot *snapshot;
+	int dcid;
+};
+
+/* Without an array it only counts. */
+static void fill_ended_row(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
+			   uint64_t before)
+{
+	struct ended_fill *fill = ctx;
+	struct snapshot *s = fill->snapshot;
+
+	(void)log;
+	(void)before;
+	if (fill->dcid != -1 && row->dcid != fill->dcid)
+		return;
+	if (s->ended)
+		s->ended[s->ended_count] = *row;
+	s->ended_count++;
+}
+
+static int fill_ended(struct node *node, int dcid, struct snapshot *s)
+{
+	struct ended_fill fill = { s, dcid };
+
+	ended_walk(node, fill_ended_row, &fill);
+	s->ended = calloc(s->ended_count ? s->ended_count : 1, sizeof(*s->ended));
+	if (!s->ended)
+		return -ENOMEM;
+	s->ended_count = 0;
+	ended_walk(node, fill_ended_row, &fill);
+	return 0;
+}
+
+int snapshot_fill(struct snapshot *s, struct node *node, unsigned parts, int dcid,
+		  const struct request *asker)
+{
+	int r = 0;
+
+	memset(s, 0, sizeof(*s));
+	if (parts & SNAPSHOT_STATUS)
+		fill_status(node, &s->status);
+	if (parts & SNAPSHOT_COUNTERS)
+		s->counters = node->counters;
+	if (parts & SNAPSHOT_NODES)
+		fill_nodes(node, s);
+	if (parts & SNAPSHOT_DCS)
+		fill_dcs(node, s);
+	if (parts & ROW_PARTS)
+		r = fill_rows(node, parts, dcid, asker, s);
+	if (r == 0 && parts & SNAPSHOT_ENDED)
+		r = fill_ended(node, dcid, s);
+	if (r < 0)
+		snapshot_deinit(s);
+	return r;
+}
+
+void snapshot_deinit(struct snapshot *s)
+{
+	free(s->row);
+	free(s->ended);
+	s->row = NULL;
+	s->ended = NULL;
+	s->row_count = s->ended_count = 0;
 }

@@ -202,10 +202,3 @@ bool ended_send(struct request *request, int dcid, int p_nr)
 	free(bytes);
 	return true;
 }
-
-void ended_rows(struct request *request, int dcid)
-{
-	for (const struct ended *ended = request->node->ended; ended; ended = ended->next)
-		if (dcid == -1 || ended->row.dcid == dcid)
-			request_row(request, &ended->row, sizeof(ended->row));
-}

@@ -39,10 +39,8 @@ void ended_forget_dc(struct node *node, int dcid);
  * not ended.
  */
 bool ended_send(struct request *request, int dcid, int p_nr);
-/* A row for each that is kept of this DC (-1: of all). */
-void ended_rows(struct request *request, int dcid);
 
-/* What is kept, the newest first, for a daemon that executes itself anew; and its way back. */
+/* What is kept, the newest first; and its way back in a daemon that executes itself anew. */
 /* before: bytes that it had written on other nodes and that are not in the log. */
 typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
 			   uint64_t before);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/show/table.h"
+#include "node/show/rows.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +82,7 @@ static void show_status(const struct process *process, proc_usr_t *row)
 		row->p_misc_flags |= MIS_WOKENUP;
 }
 
-void table_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
+void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 {
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	struct process *process = process_find((struct node *)node, dcid, p_nr);
@@ -115,7 +115,7 @@ void table_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	show_moves(node, ep, dcid, row);
 }
 
-void table_dc(const struct node *node, int dcid, dc_usr_t *row)
+void rows_dc(const struct node *node, int dcid, dc_usr_t *row)
 {
 	const struct directory_dc *dc = &node->directory.dc[dcid];
 
@@ -135,7 +135,7 @@ void table_dc(const struct node *node, int dcid, dc_usr_t *row)
 		CPU_SET(cpu, &row->dc_cpumask);
 }
 
-void table_node(const struct node *node, int nodeid, node_usr_t *row)
+void rows_node(const struct node *node, int nodeid, node_usr_t *row)
 {
 	const struct directory_node *entry = &node->directory.node[nodeid];
 	struct proxy_link_stats stats = { 0 };
@@ -163,7 +163,7 @@ void table_node(const struct node *node, int nodeid, node_usr_t *row)
 	row->n_rtimestamp = os_timespec((int64_t)stats.received_ns);
 }
 
-void table_dvs(const struct node *node, dvs_usr_t *row)
+void rows_dvs(const struct node *node, dvs_usr_t *row)
 {
 	*row = (dvs_usr_t){
 		.d_nr_dcs = NR_DCS,

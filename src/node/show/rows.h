@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_SHOW_ROWS_H
+#define DVS_NODE_SHOW_ROWS_H
+
+/* The rows of the contract's tables as this node sees them, built from the directory and the pages. */
+
+#include "wire/ctl.h"
+
+struct node;
+
+/* dcid and p_nr must be in range. A free slot gives a row with SLOT_FREE. */
+void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row);
+void rows_dc(const struct node *node, int dcid, dc_usr_t *row);
+void rows_node(const struct node *node, int nodeid, node_usr_t *row);
+void rows_dvs(const struct node *node, dvs_usr_t *row);
+
+#endif
