@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# alone
 # timeout: 60
 #
 # CPU time begins anew on another node. A process that has a limit of it, or timers of it, gets no more

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# alone
 # timeout: 60
 #
 # While the server is stopped for its move, peers on all three nodes send to it: some wait, and have sent

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# alone
 # timeout: 180
 #
 # A move costs in proportion to what the process has: ten times as many files, threads or mappings take at most

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# alone
 # timeout: 60
 #
 # A server moves while its client calls: the original's three scenarios.

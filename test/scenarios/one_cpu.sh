@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# alone
 #
 # Two processes on one CPU hand it over at once, on machines of any speed: a call takes two switches and
 # two system calls, whatever costs the daemon has measured. Switches are counted; the time is that of a

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# alone
 # timeout: 120
 #
 # Who waits for whom: rings of any length, on one node and across three, are refused once and only
