@@ -127,6 +127,7 @@ static void fill(struct binding *binding, void *const page[3])
 	atomic_store_explicit(&status->getfrom, NONE, memory_order_relaxed);
 	atomic_store_explicit(&status->sendto, NONE, memory_order_relaxed);
 	atomic_store_explicit(&status->waitunbind, NONE, memory_order_relaxed);
+	atomic_store_explicit(&status->attached, 1, memory_order_relaxed);
 	/* Release: partner in binding_known(). */
 	atomic_store_explicit(&binding->attached, true, memory_order_release);
 }

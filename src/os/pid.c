@@ -281,6 +281,31 @@ int os_pid_descriptor(pid_t pid, int number)
 	return result;
 }
 
+bool os_pid_is_connected_here(pid_t pid)
+{
+	bool found = false;
+	char path[64];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		struct os_peer peer;
+		char link[16];
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
+		int fd = n > 7 && !memcmp(link, "socket:", 7)
+				 ? os_pid_descriptor(pid, (int)strtol(entry->d_name, NULL, 10))
+				 : -1;
+
+		found = fd >= 0 && os_unix_peer(fd, &peer) == 0 && peer.pid == getpid();
+		os_close(fd);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 int os_pidfd_signal(int pidfd, int signo)
 {
 	return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) < 0 ? -errno : 0;

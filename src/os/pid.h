@@ -43,6 +43,8 @@ struct os_peer;
 int os_pidfd_open(pid_t pid, bool thread);
 /* A descriptor of ours for what descriptor `number` of the process is, close-on-exec; -errno. */
 int os_pid_descriptor(pid_t pid, int number);
+/* Whether it has a Unix socket whose other end is, or will be when it is accepted, the caller's. */
+bool os_pid_is_connected_here(pid_t pid);
 int os_pidfd_signal(int pidfd, int signo);
 /* Pid here of the process a descriptor names; -ESRCH once it was reaped. */
 pid_t os_pidfd_pid(int pidfd);

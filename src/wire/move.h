@@ -29,7 +29,7 @@
 #include "wire/shm.h"
 
 #define MOVE_MAGIC     0x4d535644u
-#define MOVE_VERSION   3
+#define MOVE_VERSION   4
 #define MOVE_STATE_MAX (4u << 20)
 
 enum move_record {
@@ -98,6 +98,7 @@ struct move_state {
 	uint32_t log_limit; /* of log_bytes, wherever the process goes */
 	uint32_t
 		rights; /* the count goes on: what was asked for before the move is asked for again */
+	uint32_t attached, pad;
 	uint64_t lclsent, rmtsent, lclcopy, rmtcopy, waits;
 	priv_usr_t priv;
 };

@@ -29,7 +29,7 @@
 
 #include "dvk.h"
 
-#define SHM_VERSION	    9
+#define SHM_VERSION	    10
 #define SHM_PAGE_BYTES	    4096u
 #define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
 #define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
@@ -177,6 +177,8 @@ struct status_page {
 	_Atomic uint64_t lclsent, rmtsent, lclcopy, rmtcopy;
 	_Atomic uint64_t waits; /* number of the state shown: counted up by every change */
 	_Atomic uint32_t asks; /* 1: it waits for long; taken by the daemon, who looks for a ring */
+	_Atomic uint32_t
+		attached; /* 1: the task has this page; before, its exchanges are not counted here */
 	/* written by the daemon */
 	_Alignas(64) _Atomic uint32_t hold; /* 1: migration started by hand; wait until 0 */
 	_Atomic uint32_t unbound;	    /* 1: this binding is over; calls give EDVSNOTBIND */

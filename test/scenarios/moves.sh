@@ -29,4 +29,18 @@ moves_while_called() { # NAME EP CLIENT_EP CLIENT_NODE TO
 moves_while_called "client on 0, server moves 1 to 0" 10 110 0 0
 moves_while_called "client and server on 1, server moves to 0" 11 111 1 0
 moves_while_called "client on 0, server moves 1 to 2" 12 112 0 2
+
+unbound() { [[ $(rows_of "$1") == '[]' ]]; }
+
+# It may be asking its daemon for its pages just then, which is no reason to refuse it.
+begin "a server moves in the moment in which it has been started"
+for i in {1..40}; do
+	server 0 13 64
+	timeout 20 dvs migrate 0 13 1 >/dev/null 2>"$tmp/err" || fail "start $i: $(<"$tmp/err")" || break
+	pid=$(lpid_of 13)
+	kill "$pid"
+	until_true 5 ended "$pid" || fail "start $i: it does not end"
+	until_true 5 unbound 13 || fail "start $i: its endpoint stays"
+done
+end
 finish

@@ -71,6 +71,7 @@ static void pack_status(const struct process *process, struct move_state *state)
 	state->rmtcopy = page->rmtcopy;
 	state->waits = page->waits;
 	state->rights = page->rights;
+	state->attached = page->attached;
 	state->priv = process->node->priv[process->dcid][shm_index(process->p_nr)];
 	if (exchange_bell(process->node->exchange, process->dcid, process->p_nr, &bell) < 0)
 		return;
@@ -178,6 +179,7 @@ void carry_unpack_status(struct process *process, const uint8_t *bytes)
 	page->lclcopy = state->lclcopy;
 	page->rmtcopy = state->rmtcopy;
 	page->waits = state->waits;
+	page->attached = state->attached != 0;
 	page->rights = state->rights;
 	process->node->priv[process->dcid][shm_index(process->p_nr)] = state->priv;
 }

@@ -14,6 +14,7 @@
 #include "node/node.h"
 #include "node/task/process.h"
 #include "os/clock.h"
+#include "os/pid.h"
 #include "os/loop.h"
 #include "os/socket.h"
 #include "os/tcp.h"
@@ -76,17 +77,35 @@ static bool recall(void *ctx, int fd, struct foreign_name *name)
 	return true;
 }
 
-static bool busy(void *ctx)
+/*
+ * In the middle of an exchange with us. The process counts them in its page; before it has that, the connection
+ * itself is looked for. *countp: how many there were.
+ */
+static bool is_asking(struct departure *d, uint32_t *countp)
 {
-	struct departure *d = ctx;
-	struct process *process;
-	bool busy;
+	const struct process *process;
+	bool asking = false, attached = true;
+	pid_t pid = 0;
 
+	*countp = 0;
 	node_lock(d->node);
 	process = departure_process(d);
-	busy = process && process->status && process->status->page->in_control;
+	if (process && process->status) {
+		pid = process->tgid;
+		asking = process->status->page->in_control;
+		attached = process->status->page->attached;
+		*countp =
+			process->status->page->exchanges + attached; /* the first one attached it */
+	}
 	node_unlock(d->node);
-	return busy;
+	return asking || (!attached && os_pid_is_connected_here(pid));
+}
+
+static bool busy(void *ctx)
+{
+	uint32_t count;
+
+	return is_asking(ctx, &count);
 }
 
 /* ---- the steps; each returns 0 or has filled d->refusal ---- */
@@ -94,16 +113,9 @@ static bool busy(void *ctx)
 /* Counts the exchanges with us, which show as a socket; UINT32_MAX while one is under way. */
 static uint32_t exchanges(struct departure *d)
 {
-	const struct process *process;
-	uint32_t count = 0;
+	uint32_t count;
 
-	node_lock(d->node);
-	process = departure_process(d);
-	if (process && process->status)
-		count = process->status->page->in_control ? UINT32_MAX
-							  : process->status->page->exchanges;
-	node_unlock(d->node);
-	return count;
+	return is_asking(d, &count) ? UINT32_MAX : count;
 }
 
 /*
