@@ -15,9 +15,10 @@
 #define ROUNDS 4
 
 static const char *const carried[] = {
-	"plain",	 "threads", "cpu_state", "files",	"memory", "signals",	  "timers",
-	"blocked_calls", "many",    "identity",	 "credentials", "faults", "transfers",	  "robust",
-	"afterwards",	 "clocks",  "locked",	 "shared",	"common", "memory_files",
+	"plain",     "threads",	      "cpu_state",  "files",	"memory",      "signals",
+	"timers",    "blocked_calls", "many",	    "identity", "credentials", "faults",
+	"transfers", "robust",	      "afterwards", "clocks",	"locked",      "shared",
+	"common",    "memory_files",  "eventfds",
 };
 
 static void test_carried(void)

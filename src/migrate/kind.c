@@ -10,6 +10,7 @@ static const struct {
 	const struct kind *row;
 } kinds[] = {
 	{ IMAGE_DESCRIPTION_FOREIGN, &kind_foreign },
+	{ IMAGE_DESCRIPTION_EVENTFD, &kind_eventfd },
 	{ 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },
 };

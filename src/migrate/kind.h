@@ -70,7 +70,7 @@ struct kind {
 	const char *(*label)(const struct image_description *image, const struct files *files);
 };
 
-extern const struct kind kind_foreign, kind_file, kind_refused;
+extern const struct kind kind_eventfd, kind_file, kind_foreign, kind_refused;
 
 /* The row of an image_description_kind, or NULL. */
 const struct kind *kind_of(uint32_t kind);

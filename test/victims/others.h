@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -159,9 +160,17 @@ static void shared_afar(void)
 	waitpid(child, NULL, 0);
 }
 
+/* A counter that another process has, too. */
+static void event_shared(void)
+{
+	NEED(eventfd(0, 0) >= 0);
+	leave_orphan(true);
+}
+
 static const struct kind other_kinds[] = {
 	{ "memfd_shared", "shares memory", memory_shared },
 	{ "memfd_mapped", "shares memory", memory_mapped },
+	{ "eventfd_shared", "(an eventfd) is also open in process", event_shared },
 	{ "memfd_huge", "huge pages", memory_huge },
 	{ "memfd_many", "more than 1024 memory files", memory_many },
 	{ "orphan", "left a child process", orphan },

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -88,11 +87,6 @@ static void terminal(void)
 	NEED(open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0);
 }
 
-static void event(void)
-{
-	NEED(eventfd(0, 0) >= 0);
-}
-
 static void epolls(void)
 {
 	NEED(epoll_create1(0) >= 0);
@@ -172,7 +166,6 @@ static const struct kind descriptor_kinds[] = {
 	{ "pipe", "pipe", pipes },
 	{ "fifo", "FIFO", fifo },
 	{ "terminal", "terminal", terminal },
-	{ "eventfd", "eventfd", event },
 	{ "epoll", "epoll", epolls },
 	{ "timerfd", "timerfd", timer_fd },
 	{ "signalfd", "signalfd", signal_fd },

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An eventfd: its counter, its mode and its flags. A thread that waits in a read or write of it is carried
+ * as any other interrupted call is: it waits again on the target.
+ */
+#include "migrate/kind.h"
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/pid.h"
+#include "os/procdir.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LINK	  "anon_inode:[eventfd]"
+#define COUNT_MAX (UINT64_MAX - 1)
+
+enum eventfd_mode {
+	MODE_UNKNOWN, /* source, before it was asked: Linux 6.5 and later say it in fdinfo */
+	MODE_COUNTER,
+	MODE_SEMAPHORE,
+	MODES,
+};
+
+struct eventfd_body {
+	uint64_t count;
+	uint32_t mode;
+	uint32_t pad;
+};
+
+static struct eventfd_body body_of(const struct image_description *image)
+{
+	struct eventfd_body body;
+
+	memcpy(&body, image->body, sizeof(body));
+	return body;
+}
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	struct eventfd_body body = { 0 };
+
+	if (strcmp(seen->link, LINK) != 0)
+		return 0;
+	body.count = procdir_number(seen->info, "eventfd-count", 16, UINT64_MAX);
+	if (body.count > COUNT_MAX)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has an eventfd open (descriptor %d) whose counter "
+				   "cannot be seen, so that it cannot move",
+				   seen->number);
+	if (procdir_field(seen->info, "eventfd-semaphore"))
+		body.mode = procdir_number(seen->info, "eventfd-semaphore", 10, 0) ? MODE_SEMAPHORE
+										   : MODE_COUNTER;
+	memcpy(image->body, &body, sizeof(body));
+	return 1;
+}
+
+static int add(int fd, uint64_t count)
+{
+	return count == 0 || write(fd, &count, sizeof(count)) == sizeof(count) ? 0 : -errno;
+}
+
+/*
+ * A read takes 1 or all. The counter is at least 2 for it, so that neither that nor what puts it right again
+ * blocks. Nothing else uses the eventfd meanwhile, so it is afterwards what it was.
+ */
+static int find_mode(int fd, uint64_t count, uint32_t *mode)
+{
+	uint64_t more = count < 2 ? 2 - count : 0, taken = 0;
+	int result = add(fd, more);
+
+	if (result == 0 && read(fd, &taken, sizeof(taken)) != sizeof(taken))
+		result = -errno;
+	if (result)
+		return result;
+	uint64_t left = count + more - taken;
+
+	*mode = taken == 1 ? MODE_SEMAPHORE : MODE_COUNTER;
+	if (left <= count)
+		return add(fd, count - left);
+	return read(fd, &taken, sizeof(taken)) == sizeof(taken) ? 0 : -errno;
+}
+
+static int complete(pid_t pid, const struct descriptors *descriptors,
+		    struct description *description, struct refusal *refusal)
+{
+	struct eventfd_body body = body_of(&description->image);
+
+	(void)descriptors;
+	if (body.mode != MODE_UNKNOWN)
+		return 0;
+	int fd = os_pid_descriptor(pid, description->number);
+	int result = fd < 0 ? fd : find_mode(fd, body.count, &body.mode);
+
+	if (fd >= 0)
+		close(fd);
+	if (result)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "it cannot be found out whether the eventfd of descriptor %d is "
+				   "a semaphore: %s",
+				   description->number, strerror(-result));
+	memcpy(description->image.body, &body, sizeof(body));
+	return 0;
+}
+
+static bool read_body(const struct image_description *image, const struct files *files,
+		      const struct descriptors *before)
+{
+	const struct eventfd_body body = body_of(image);
+
+	(void)files, (void)before;
+	return body.count <= COUNT_MAX && body.mode != MODE_UNKNOWN && body.mode < MODES;
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	const struct eventfd_body body = body_of(&description->image);
+	int fd = eventfd(0, EFD_CLOEXEC | (body.mode == MODE_SEMAPHORE ? EFD_SEMAPHORE : 0));
+
+	(void)restore;
+	if (fd >= 0 && add(fd, body.count) == 0 &&
+	    fcntl(fd, F_SETFL, (int)description->image.flags) == 0)
+		return fd;
+	refusal_set(refusal, EDVSPROCSTS, "the target cannot make an eventfd of the process: %s",
+		    strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return refusal->error;
+}
+
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	(void)image, (void)files;
+	return KIND_SHARE_DESCRIPTION;
+}
+
+const struct kind kind_eventfd = {
+	.name = "an eventfd",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find,
+	.write = complete,
+	.read = read_body,
+	.open = open_here,
+	.share = share,
+};
