@@ -118,7 +118,7 @@ void checker_fill(uint32_t number, message *msg)
 }
 
 void checker_taken(struct world *w, uint32_t number, int by, uint32_t generation,
-		   const message *msg)
+		   const message *msg, bool any)
 {
 	struct letter *letter;
 	message whole;
@@ -134,6 +134,9 @@ void checker_taken(struct world *w, uint32_t number, int by, uint32_t generation
 	if (letter->to != by || letter->generation[1] != generation)
 		world_fail(w, "I1: message %u to %d generation %u was taken by %d generation %u",
 			   number, letter->to, letter->generation[1], by, generation);
+	if (letter->op == LINE_OP_REPLY && any)
+		world_fail(w, "I1: reply %u was taken by %d, which did not wait for just %d",
+			   number, by, letter->from);
 	if (letter->taken++)
 		world_fail(w, "I1: message %u from %d to %d was taken twice", number, letter->from,
 			   letter->to);
@@ -141,6 +144,20 @@ void checker_taken(struct world *w, uint32_t number, int by, uint32_t generation
 		world_fail(w, "I1: message %u from %d to %d was taken after its sender got it back",
 			   number, letter->from, letter->to);
 	w->report->taken++;
+	w->report->replies += letter->op == LINE_OP_REPLY;
+}
+
+void checker_stepped_back(struct world *w, uint32_t number, uint32_t other)
+{
+	struct letter *letter = &w->letter[number];
+
+	if (!other || other > w->letter_count || w->letter[other].op != LINE_OP_SENDREC)
+		return;
+	letter->stepped_for = other;
+	if (w->letter[other].stepped_for == number)
+		world_fail(w, "I1: endpoints %d and %d call each other and both step back",
+			   letter->from, letter->to);
+	w->report->stepped_back++;
 }
 
 static bool lives(const struct world *w, int proc, uint32_t generation)
@@ -152,8 +169,8 @@ static bool lives(const struct world *w, int proc, uint32_t generation)
 
 void checker_told(struct world *w, uint32_t number, enum told told)
 {
-	static const char *const words[] = { "nothing",	   "taken",    "withdrawn",
-					     "unanswered", "answered", "died" };
+	static const char *const words[] = { "nothing",	 "taken", "withdrawn",	 "unanswered",
+					     "answered", "died",  "nothing more" };
 	struct letter *letter = &w->letter[number];
 
 	world_log(w, "message %u: %d is told %s", number, letter->from, words[told]);

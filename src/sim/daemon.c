@@ -75,7 +75,8 @@ static struct page *living_page(struct world *w, int node, int a, int b)
  */
 static bool decides(const struct world *w, int node, int proc)
 {
-	return daemon_hosts(w, node, proc) && w->node[node].copy[proc].state != COPY_FROZEN;
+	return daemon_hosts(w, node, proc) && (w->node[node].copy[proc].state != COPY_FROZEN ||
+					       world_mutated(w, SIM_MERGE_WHILE_HELD));
 }
 
 void daemon_hold(struct world *w, int node, int proc)
@@ -316,8 +317,7 @@ static int elsewhere(const struct world *w, int node, int here, int there)
 	const struct directory_endpoint *b = world_endpoint(dir, there);
 
 	/* What goes to and comes from an endpoint on the move is held until the order is known. */
-	if (!daemon_hosts(w, node, here) || w->node[node].copy[here].state == COPY_FROZEN ||
-	    !b->bound || b->moving || b->node == node)
+	if (!decides(w, node, here) || !b->bound || b->moving || b->node == node)
 		return -1;
 	return dir->node[b->node].up ? b->node : -1;
 }
@@ -353,6 +353,20 @@ static void scan_note(struct world *w, int node, int low, int high, int side, bo
 		note_tell(w, node, page, low, high, side, to);
 }
 
+/* The mutation: what has been carried here is joined and decided before the order gives the process to this node. */
+static void unpack_early(struct world *w, int node)
+{
+	for (int proc = 0; proc < w->procs; proc++) {
+		const struct arrival *arrival = &w->node[node].arrival[proc];
+
+		if (w->node[node].copy[proc].state != COPY_HELD || !arrival->image ||
+		    !is_bound(w, node, proc))
+			continue;
+		daemon_import(w, node, arrival->image);
+		daemon_unhold(w, node, proc);
+	}
+}
+
 void daemon_on_scan(struct world *w, int node, bool everything)
 {
 	for (int high = 1; high < w->procs; high++)
@@ -361,6 +375,8 @@ void daemon_on_scan(struct world *w, int node, bool everything)
 				scan_line(w, node, low, high, side, everything);
 				scan_note(w, node, low, high, side, everything);
 			}
+	if (world_mutated(w, SIM_UNPACK_BEFORE_COMMIT))
+		unpack_early(w, node);
 }
 
 static void resend(struct world *w, int node, int proc)
@@ -430,7 +446,7 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 		return;
 	here = owner_here ? frame->side : 1 - frame->side;
 	/* A held end may be read and carried away at this moment. */
-	if (!decides(w, node, frame->peer[here]) && !world_mutated(w, SIM_MERGE_WHILE_HELD))
+	if (!decides(w, node, frame->peer[here]))
 		return;
 	page = daemon_page(w, node, owner, receiver);
 	if (frame->is_note)

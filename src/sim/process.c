@@ -15,6 +15,7 @@ struct ctx {
 	int node;
 	struct program *p;
 	struct page *page; /* of the call under way */
+	int side;	   /* of it, the program's own */
 	struct line *own, *peer;
 };
 
@@ -74,49 +75,46 @@ static void idle(struct ctx *c)
 	c->p->deadline_us = 0;
 }
 
+/* The call ends, and has no message under way. */
+static void tell_nothing(struct ctx *c)
+{
+	c->p->round = ROUND_NONE;
+	idle(c);
+}
+
 /* The call ends: the sender is told what became of its message. */
 static void tell(struct ctx *c, enum told told)
 {
 	checker_told(c->w, c->p->message, told);
-	if (c->p->final && told != TOLD_ANSWERED)
+	if ((c->p->round == ROUND_ANSWERED && told != TOLD_ANSWERED) ||
+	    (c->p->round == ROUND_BOTH_CALL && told == TOLD_DIED))
 		world_fail(c->w, "I1: endpoint %d got no answer from %d in the last round",
 			   c->p->slot, c->p->peer);
-	c->p->final = false;
-	idle(c);
+	tell_nothing(c);
 }
 
 static bool find_page(struct ctx *c)
 {
 	struct program *p = c->p;
-	int side = world_side(p->slot, p->peer);
 
+	c->side = world_side(p->slot, p->peer);
 	c->page =
 		daemon_page_of(c->w, c->node, p->slot, p->generation, p->peer, p->peer_generation);
 	if (!c->page)
 		return false;
-	c->own = &c->page->shm.line[side];
-	c->peer = &c->page->shm.line[1 - side];
+	c->own = &c->page->shm.line[c->side];
+	c->peer = &c->page->shm.line[1 - c->side];
 	return true;
-}
-
-static uint64_t word_of(const struct line *line)
-{
-	return atomic_load(&line->word);
-}
-
-static bool is_waiting(uint64_t word)
-{
-	return line_word_state(word) == LINE_FULL || line_word_state(word) == LINE_SENT;
-}
-
-static void ask_back(struct ctx *c, uint64_t seq)
-{
-	atomic_store(&c->page->shm.withdraw[world_side(c->p->slot, c->p->peer)], seq);
 }
 
 static bool is_dead(const struct ctx *c)
 {
 	return atomic_load(&c->page->shm.dead) != 0;
+}
+
+static int fate(const struct ctx *c, uint64_t word)
+{
+	return call_fate(word, c->p->call.seq, CALL_E_BACK, EDVSPROCSTS);
 }
 
 static void post(struct ctx *c, enum line_op op, uint32_t request, uint64_t aux)
@@ -127,190 +125,223 @@ static void post(struct ctx *c, enum line_op op, uint32_t request, uint64_t aux)
 	p->message = checker_letter(c->w, p->slot, p->peer, p->generation, p->peer_generation, op,
 				    request);
 	checker_fill(p->message, &msg);
-	p->seq = line_post(c->own, op, &msg, aux);
+	p->call.seq = line_post(c->own, op, &msg, aux);
+	p->call.posted = true;
 	world_log(c->w, "message %u: %d to %d op %d seq %llu posted at node %d", p->message,
-		  p->slot, p->peer, op, (unsigned long long)p->seq, c->node);
+		  p->slot, p->peer, op, (unsigned long long)p->call.seq, c->node);
 }
 
-/* Whether the peer still waits for the answer that is in our line. */
-static bool answer_is_awaited(const struct ctx *c)
+/* A message of the peer has come, in whatever call. */
+static void took(struct ctx *c, const struct line_image *image, bool any)
 {
-	uint64_t request = word_of(c->peer);
-	enum line_state state = line_word_state(request);
+	uint32_t number = (uint32_t)image->msg.m_type;
+	struct program *p = c->p;
 
-	return line_word_seq(request) == atomic_load(&c->own->aux) &&
-	       line_word_op(request) == LINE_OP_SENDREC &&
-	       (state == LINE_TAKEN || (state == LINE_DONE && !line_word_result(request)));
-}
-
-/* One attempt to free our line of what an earlier call left. */
-static void clear(struct ctx *c)
-{
-	uint64_t word = word_of(c->own);
-	uint64_t seq = line_word_seq(word);
-
-	if (line_word_state(word) == LINE_TAKEN)
-		line_close(c->own, seq, EDVSTIMEDOUT);
-	else if (line_word_op(word) == LINE_OP_ANSWER && answer_is_awaited(c))
+	world_log(c->w, "message %u: taken by %d at node %d", number, p->slot, c->node);
+	checker_taken(c->w, number, p->slot, p->generation, &image->msg, any);
+	if (!line_word_is_owed(image->word))
 		return;
-	else if (line_word_state(line_withdraw(c->own, seq)) == LINE_SENT)
-		ask_back(c, seq);
+	p->request[p->peer].open = true;
+	p->request[p->peer].generation = p->peer_generation;
+	p->request[p->peer].seq = line_word_seq(image->word);
+	p->request[p->peer].message = number;
+}
+
+/* The step of a caller whose peer calls as well, with a rule left out. */
+static enum call_answer look_mutated(struct ctx *c, uint64_t theirs, bool *asked)
+{
+	struct call_request *call = &c->p->call;
+	uint64_t word = line_word_now(c->own);
+	bool both = call->posted && line_word_is_waiting(word) && line_word_is_waiting(theirs) &&
+		    line_word_op(theirs) == LINE_OP_SENDREC;
+
+	*asked = false;
+	if (both && world_mutated(c->w, SIM_BOTH_STAY))
+		return CALL_ANSWER_NONE;
+	if (!both || !world_mutated(c->w, SIM_BOTH_STEP_BACK))
+		return call_look_for_answer(&c->page->shm, c->side, call, theirs, asked);
+	word = call_take_back(&c->page->shm, c->side, call->seq, asked);
+	call->posted = line_word_state(word) != LINE_WITHDRAWN;
+	return line_word_is_waiting(word) ? CALL_ANSWER_NONE : CALL_ANSWER_INSTEAD;
+}
+
+/* A caller looks at the peer's line. True if its call is somewhere else afterwards. */
+static bool look_for_answer(struct ctx *c)
+{
+	uint64_t theirs = line_word_now(c->peer);
+	struct program *p = c->p;
+	bool posted = p->call.posted, asked;
+	enum call_answer answer = look_mutated(c, theirs, &asked);
+	struct line_image image;
+
+	if (asked || posted != p->call.posted) {
+		line_snapshot(c->peer, &image);
+		checker_stepped_back(c->w, p->message, (uint32_t)image.msg.m_type);
+	}
+	if (posted != p->call.posted) {
+		checker_told(c->w, p->message, TOLD_WITHDRAWN);
+		p->phase = PHASE_CLEAR;
+	}
+	if (answer == CALL_ANSWER_HERE || answer == CALL_ANSWER_INSTEAD)
+		p->phase = PHASE_TAKE;
+	return posted != p->call.posted || p->phase == PHASE_TAKE;
+}
+
+/* The request had another message for an answer. */
+static enum told fate_of_request(struct ctx *c)
+{
+	int r = fate(c, line_word_now(c->own));
+
+	if (r == CALL_E_BACK)
+		return TOLD_WITHDRAWN;
+	if (r == EDVSDSTDIED || r == EDVSSRCDIED)
+		return TOLD_DIED;
+	/* Asked back, and not decided: the caller is never told. */
+	return r ? TOLD_UNANSWERED : TOLD_SUPERSEDED;
+}
+
+static void on_take(struct ctx *c)
+{
+	struct program *p = c->p;
+	struct line_image image;
+	bool answered;
+
+	p->phase = p->call.posted ? PHASE_WAIT : PHASE_CLEAR;
+	/* Gone again, or the process that comes to another node finds what it left. */
+	if (!find_page(c) || !line_take(c->peer, &image))
+		return;
+	answered = line_word_op(image.word) == LINE_OP_ANSWER;
+	took(c, &image, false);
+	if (answered && c->w->letter[image.msg.m_type].request != p->message)
+		world_fail(c->w, "I1: endpoint %d took the answer to another request", p->slot);
+	if (!p->call.posted) {
+		tell_nothing(c);
+		return;
+	}
+	call_finish(&c->page->shm, c->side, &p->call, answered ? 0 : EDVSPROCSTS);
+	tell(c, answered ? TOLD_ANSWERED : fate_of_request(c));
 }
 
 static void on_clear(struct ctx *c)
 {
+	struct program *p = c->p;
+
 	if (!find_page(c) || is_dead(c) || is_late(c)) {
-		if (c->p->final)
+		if (p->round != ROUND_NONE)
 			world_fail(c->w, "I1: endpoint %d cannot call %d in the last round",
-				   c->p->slot, c->p->peer);
+				   p->slot, p->peer);
 		idle(c);
 		return;
 	}
-	if (!line_word_is_free(word_of(c->own))) {
-		clear(c);
+	if (p->op == LINE_OP_SENDREC && look_for_answer(c))
 		return;
-	}
-	post(c, c->p->op, 0, 0);
-	c->p->phase = PHASE_WAIT;
+	if (call_make_room(&c->page->shm, c->side, line_word_now(c->own)) != CALL_ROOM_FREE)
+		return;
+	post(c, p->op, 0, 0);
+	/* A request to a peer that waits for our answer is that answer. */
+	if (p->op == LINE_OP_SENDREC)
+		p->request[p->peer].open = false;
+	p->phase = PHASE_WAIT;
 }
 
-/* Takes the answer to our request, gives back one that nobody waits for. */
-static bool take_answer(struct ctx *c)
+/* Posted, and the line says this of it; true if that ended the wait. */
+static bool on_fate(struct ctx *c, int r)
 {
-	struct line_image image;
+	bool asks = c->p->op == LINE_OP_SENDREC;
 
-	if (!line_peek(c->peer, &image) || line_word_op(image.word) != LINE_OP_ANSWER)
-		return false;
-	if (image.aux != c->p->seq) {
-		line_withdraw_here(c->peer, line_word_seq(image.word));
-		return false;
+	if (r == EDVSPROCSTS) {
+		world_fail(c->w, "I1: the line of endpoint %d lost sequence %llu", c->p->slot,
+			   (unsigned long long)c->p->call.seq);
+		return true;
 	}
-	if (!line_take(c->peer, &image))
+	if (!r || (asks && r > 0 && r != CALL_E_BACK))
 		return false;
-	checker_taken(c->w, (uint32_t)image.msg.m_type, c->p->slot, c->p->generation, &image.msg);
-	if (c->w->letter[image.msg.m_type].request != c->p->message)
-		world_fail(c->w, "I1: endpoint %d took the answer to another request", c->p->slot);
-	/* It may come before the news that the request was taken. */
-	if (is_waiting(word_of(c->own)))
-		line_take(c->own, &image);
-	line_close(c->own, c->p->seq, 0);
-	tell(c, TOLD_ANSWERED);
+	tell(c, r == CALL_E_BACK ? TOLD_WITHDRAWN : r < 0 ? TOLD_DIED : TOLD_TAKEN);
 	return true;
 }
 
-static void await_answer(struct ctx *c)
-{
-	uint64_t word = word_of(c->own);
-
-	if (take_answer(c))
-		return;
-	if (line_word_state(word) == LINE_DONE && line_word_result(word)) {
-		tell(c, TOLD_DIED);
-		return;
-	}
-	if (is_dead(c)) {
-		tell(c, TOLD_DIED);
-		return;
-	}
-	if (!is_late(c))
-		return;
-	word = line_close(c->own, c->p->seq, EDVSTIMEDOUT);
-	if (line_word_result(word))
-		tell(c, TOLD_UNANSWERED);
-	else
-		c->p->deadline_us = 0; /* answered: it is on its way, and has to come */
-}
-
-/* Posted. What the line says now; true if that ended the wait. */
-static bool look(struct ctx *c)
-{
-	uint64_t word = word_of(c->own);
-
-	if (line_word_seq(word) != c->p->seq) {
-		world_fail(c->w, "I1: the line of endpoint %d lost sequence %llu", c->p->slot,
-			   (unsigned long long)c->p->seq);
-		return true;
-	}
-	switch (line_word_state(word)) {
-	case LINE_TAKEN:
-		if (c->p->op == LINE_OP_SENDREC)
-			c->p->phase = PHASE_ANSWER;
-		else
-			tell(c, TOLD_TAKEN);
-		return true;
-	case LINE_DONE:
-		if (line_word_result(word))
-			tell(c, TOLD_DIED);
-		else
-			c->p->phase = PHASE_ANSWER;
-		return true;
-	case LINE_WITHDRAWN:
-		tell(c, TOLD_WITHDRAWN);
-		return true;
-	case LINE_FREE:
-	case LINE_FULL:
-	case LINE_SENT:
-		break;
-	}
-	return false;
-}
-
 static void on_wait(struct ctx *c)
+{
+	uint64_t word;
+
+	if (!find_page(c)) {
+		tell(c, TOLD_DIED);
+		return;
+	}
+	/* In this order: if our line has ended, an answer that came before is seen. */
+	word = line_word_now(c->own);
+	if (c->p->op == LINE_OP_SENDREC && look_for_answer(c))
+		return;
+	if (on_fate(c, fate(c, word)))
+		return;
+	if (is_dead(c))
+		tell(c, TOLD_DIED);
+	else if (is_late(c))
+		c->p->phase = PHASE_WITHDRAW;
+}
+
+/* A request that was taken is given up, unless it has been answered: then the answer has to come. */
+static void give_up(struct ctx *c, int r)
+{
+	if (r == CALL_E_TAKEN)
+		r = call_give_up(&c->page->shm, c->side, c->p->call.seq, EDVSTIMEDOUT);
+	if (r == CALL_E_ANSWERED)
+		c->p->phase = PHASE_LATE_ANSWER;
+	else
+		tell(c, TOLD_UNANSWERED);
+}
+
+static void on_withdraw(struct ctx *c)
+{
+	bool asked;
+	int r;
+
+	if (!find_page(c)) {
+		tell(c, TOLD_DIED);
+		return;
+	}
+	r = fate(c, call_take_back(&c->page->shm, c->side, c->p->call.seq, &asked));
+	if (on_fate(c, r))
+		return;
+	if (r)
+		give_up(c, r);
+	else if (is_dead(c))
+		tell(c, TOLD_DIED);
+}
+
+static void on_late_answer(struct ctx *c)
 {
 	if (!find_page(c)) {
 		tell(c, TOLD_DIED);
 		return;
 	}
-	if (c->p->op == LINE_OP_SENDREC && take_answer(c))
-		return;
-	if (look(c) || !(is_late(c) || c->p->phase == PHASE_WITHDRAW))
-		return;
-	line_withdraw(c->own, c->p->seq);
-	if (look(c))
-		return;
-	ask_back(c, c->p->seq);
-	c->p->phase = PHASE_WITHDRAW;
-}
-
-static void on_answer(struct ctx *c)
-{
-	if (find_page(c))
-		await_answer(c);
-	else
+	if (!look_for_answer(c) && is_dead(c))
 		tell(c, TOLD_DIED);
 }
 
 static bool receive_from(struct ctx *c, int peer)
 {
 	const struct directory_endpoint *ep = world_endpoint(&c->w->node[c->node].directory, peer);
+	bool any = c->p->source < 0;
 	struct line_image image;
-	uint32_t number;
 
 	c->p->peer = peer;
 	c->p->peer_generation = ep->generation;
-	if (!ep->bound || !find_page(c) || !line_peek(c->peer, &image))
+	if (!ep->bound || !find_page(c) ||
+	    call_look_to_receive(&c->page->shm, c->side, line_word_now(c->peer),
+				 any && !world_mutated(c->w, SIM_REPLY_TO_ANY)) !=
+		    CALL_RECEIPT_HERE ||
+	    !line_take(c->peer, &image))
 		return false;
-	if (line_word_op(image.word) == LINE_OP_ANSWER) {
-		line_withdraw_here(c->peer, line_word_seq(image.word));
-		return false;
-	}
-	if (!line_take(c->peer, &image))
-		return false;
-	number = (uint32_t)image.msg.m_type;
-	world_log(c->w, "message %u: taken by %d at node %d", number, c->p->slot, c->node);
-	checker_taken(c->w, number, c->p->slot, c->p->generation, &image.msg);
-	if (line_word_op(image.word) == LINE_OP_SENDREC) {
-		c->p->request[peer].open = true;
-		c->p->request[peer].generation = ep->generation;
-		c->p->request[peer].seq = line_word_seq(image.word);
-		c->p->request[peer].message = number;
-	}
+	took(c, &image, any);
 	return true;
 }
 
 /* Notifications come before messages, and whoever they are from. */
-static void take_notes(struct ctx *c)
+static bool take_notes(struct ctx *c)
 {
+	bool taken = false;
+
 	for (int peer = 0; peer < c->w->procs; peer++) {
 		struct notify_image note;
 
@@ -319,11 +350,14 @@ static void take_notes(struct ctx *c)
 		c->p->peer = peer;
 		c->p->peer_generation =
 			world_endpoint(&c->w->node[c->node].directory, peer)->generation;
-		if (find_page(c) &&
-		    notify_take(&c->page->shm.notify[world_side(peer, c->p->slot)], false, &note))
-			checker_note_taken(c->w, peer, c->p->peer_generation, c->p->slot,
-					   c->p->generation, &note);
+		if (!find_page(c) ||
+		    !notify_take(&c->page->shm.notify[1 - c->side], c->p->waited, &note))
+			continue;
+		checker_note_taken(c->w, peer, c->p->peer_generation, c->p->slot, c->p->generation,
+				   &note);
+		taken = true;
 	}
+	return taken;
 }
 
 static void post_note(struct ctx *c, int peer)
@@ -339,20 +373,39 @@ static void post_note(struct ctx *c, int peer)
 	notify_post(&page->shm.notify[side], c->p->slot, bit);
 }
 
+/* Of anybody as a rule, else of one peer, which may then reply to us unasked. */
+static void begin_receive(struct ctx *c)
+{
+	struct program *p = c->p;
+
+	p->source = -1;
+	if (!c->w->calm && draw(p, 0, 2) == 0)
+		p->source = (int)draw(p, 0, (uint64_t)c->w->procs - 1);
+	if (p->source == p->slot)
+		p->source = -1;
+	p->waited = false;
+	p->phase = PHASE_RECEIVE;
+	p->deadline_us = draw_deadline(c);
+}
+
 static void on_receive(struct ctx *c)
 {
 	int first = (int)draw(c->p, 0, (uint64_t)c->w->procs - 1);
 
-	take_notes(c);
-
+	if (take_notes(c)) {
+		idle(c);
+		return;
+	}
 	for (int i = 0; i < c->w->procs; i++) {
 		int peer = (first + i) % c->w->procs;
 
-		if (peer != c->p->slot && receive_from(c, peer)) {
+		if (peer != c->p->slot && (c->p->source < 0 || c->p->source == peer) &&
+		    receive_from(c, peer)) {
 			idle(c);
 			return;
 		}
 	}
+	c->p->waited = true;
 	if (is_late(c))
 		idle(c);
 }
@@ -365,20 +418,18 @@ static void request_over(struct ctx *c)
 
 static void on_reply_clear(struct ctx *c)
 {
-	uint64_t seq = c->p->request[c->p->peer].seq, word;
+	uint64_t seq = c->p->request[c->p->peer].seq;
 
 	if (!find_page(c) || is_dead(c)) {
 		request_over(c);
 		return;
 	}
-	word = word_of(c->peer);
-	if ((line_word_seq(word) != seq || line_word_state(word) != LINE_TAKEN) &&
+	if (!call_is_owed(&c->page->shm, c->side, seq) &&
 	    !world_mutated(c->w, SIM_ANSWER_TO_NEXT_LIFE)) {
 		request_over(c);
 		return;
 	}
-	if (!line_word_is_free(word_of(c->own))) {
-		clear(c);
+	if (call_make_room(&c->page->shm, c->side, line_word_now(c->own)) != CALL_ROOM_FREE) {
 		if (is_late(c))
 			idle(c);
 		return;
@@ -406,32 +457,20 @@ static void on_reply_mark(struct ctx *c)
 /* The client closed its request: either it took the answer before, or we get the answer back. */
 static void on_reply_withdraw(struct ctx *c)
 {
-	uint64_t word;
+	bool asked;
+	int r;
 
 	if (!find_page(c)) {
 		answer_told(c, TOLD_DIED);
 		return;
 	}
-	word = line_withdraw(c->own, c->p->seq);
-	switch (line_word_state(word)) {
-	case LINE_WITHDRAWN:
+	r = fate(c, call_take_back(&c->page->shm, c->side, c->p->call.seq, &asked));
+	if (r == CALL_E_BACK)
 		answer_told(c, TOLD_WITHDRAWN);
-		break;
-	case LINE_TAKEN:
+	else if (r > 0)
 		answer_told(c, TOLD_TAKEN);
-		break;
-	case LINE_DONE:
+	else if (r || is_dead(c))
 		answer_told(c, TOLD_DIED);
-		break;
-	case LINE_FREE:
-	case LINE_FULL:
-	case LINE_SENT:
-		if (is_dead(c))
-			answer_told(c, TOLD_DIED);
-		else
-			ask_back(c, c->p->seq);
-		break;
-	}
 }
 
 /* The answer is owed to a life; a number is an address, and may be another life's by now. */
@@ -461,9 +500,13 @@ static void begin_call(struct ctx *c, int peer, enum line_op op)
 {
 	if (peer == c->p->slot || !daemon_page(c->w, c->node, c->p->slot, peer))
 		return;
+	/* To a peer that waits for our answer all but a request is that answer. */
+	if (op != LINE_OP_SENDREC && c->p->request[peer].open)
+		return;
 	c->p->peer = peer;
 	c->p->peer_generation = world_endpoint(&c->w->node[c->node].directory, peer)->generation;
 	c->p->op = op;
+	c->p->call.posted = false;
 	c->p->phase = PHASE_CLEAR;
 	c->p->deadline_us = draw_deadline(c);
 }
@@ -500,15 +543,16 @@ static void on_idle(struct ctx *c)
 		return;
 	}
 	if (!c->w->calm && dice >= 550) {
-		begin_call(c, (int)draw(c->p, 0, (uint64_t)c->w->procs - 1),
-			   dice & 1 ? LINE_OP_SEND : LINE_OP_SENDREC);
+		static const enum line_op ops[] = { LINE_OP_SEND, LINE_OP_SENDREC, LINE_OP_SENDREC,
+						    LINE_OP_REPLY };
+
+		begin_call(c, (int)draw(c->p, 0, (uint64_t)c->w->procs - 1), ops[dice % 4]);
 		return;
 	}
-	c->p->phase = PHASE_RECEIVE;
-	c->p->deadline_us = draw_deadline(c);
+	begin_receive(c);
 }
 
-void process_final_call(struct world *w, int node, int proc, int peer)
+void process_final_call(struct world *w, int node, int proc, int peer, enum round round)
 {
 	struct program *p = &w->node[node].copy[proc].program;
 	struct ctx c = { .w = w, .node = node, .p = p };
@@ -519,7 +563,7 @@ void process_final_call(struct world *w, int node, int proc, int peer)
 		return;
 	}
 	p->deadline_us = 0;
-	p->final = true;
+	p->round = round;
 }
 
 void process_on_step(struct world *w, int node, int proc, uint32_t chain)
@@ -528,8 +572,9 @@ void process_on_step(struct world *w, int node, int proc, uint32_t chain)
 		[PHASE_IDLE] = on_idle,
 		[PHASE_CLEAR] = on_clear,
 		[PHASE_WAIT] = on_wait,
-		[PHASE_ANSWER] = on_answer,
-		[PHASE_WITHDRAW] = on_wait,
+		[PHASE_TAKE] = on_take,
+		[PHASE_WITHDRAW] = on_withdraw,
+		[PHASE_LATE_ANSWER] = on_late_answer,
 		[PHASE_RECEIVE] = on_receive,
 		[PHASE_REPLY_CLEAR] = on_reply_clear,
 		[PHASE_REPLY_MARK] = on_reply_mark,

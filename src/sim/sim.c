@@ -177,24 +177,40 @@ static void check_settled(struct world *w)
 			world_fail(w, "I4: node %d does not follow the order", node);
 }
 
-/* Every endpoint calls every other one and has to be answered. */
+static struct program *program_of(struct world *w, int proc)
+{
+	return &w->node[world_endpoint(&w->truth, proc)->node].copy[proc].program;
+}
+
+/* Two endpoints call each other at the same time, or only the first one calls. False: a violation. */
+static bool last_call(struct world *w, int a, int b, enum round round)
+{
+	struct program *one = program_of(w, a), *other = program_of(w, b);
+	uint64_t end = w->now_us + ROUND_US;
+
+	process_final_call(w, world_endpoint(&w->truth, a)->node, a, b, round);
+	if (round == ROUND_BOTH_CALL)
+		process_final_call(w, world_endpoint(&w->truth, b)->node, b, a, round);
+	while ((one->round != ROUND_NONE || other->round != ROUND_NONE) && w->now_us < end)
+		if (!step(w))
+			return false;
+	if (one->round != ROUND_NONE || other->round != ROUND_NONE)
+		world_fail(w, "I1: endpoint %d waits for ever for %d, phases %d, %d", a, b,
+			   (int)one->phase, (int)other->phase);
+	return !w->report->failed;
+}
+
+/* Every endpoint calls every other one and has to be answered, and every two call each other. */
 static void last_round(struct world *w)
 {
 	for (int a = 0; a < w->procs; a++)
 		for (int b = 0; b < w->procs; b++) {
-			int node = world_endpoint(&w->truth, a)->node;
-			uint64_t end = w->now_us + ROUND_US;
-
 			if (a == b || !world_endpoint(&w->truth, a)->bound ||
 			    !world_endpoint(&w->truth, b)->bound)
 				continue;
-			process_final_call(w, node, a, b);
-			while (w->node[node].copy[a].program.final && w->now_us < end)
-				if (!step(w))
-					return;
-			if (w->node[node].copy[a].program.final)
-				world_fail(w, "I1: endpoint %d waits for ever for %d, phase %d", a,
-					   b, (int)w->node[node].copy[a].program.phase);
+			if (!last_call(w, a, b, ROUND_ANSWERED) ||
+			    (a < b && !last_call(w, a, b, ROUND_BOTH_CALL)))
+				return;
 		}
 }
 
@@ -239,6 +255,10 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_NO_MARK_AT_FREEZE] = "no-mark-at-freeze",
 		[SIM_NO_MARK_AT_RESUME] = "no-mark-at-resume",
 		[SIM_NO_MARK_ON_SENDING] = "no-mark-on-sending",
+		[SIM_BOTH_STEP_BACK] = "both-step-back",
+		[SIM_BOTH_STAY] = "both-stay",
+		[SIM_REPLY_TO_ANY] = "reply-to-any",
+		[SIM_UNPACK_BEFORE_COMMIT] = "unpack-before-commit",
 		[SIM_MERGE_WHILE_HELD] = "merge-while-held",
 		[SIM_LINES_LEFT_BEHIND] = "lines-left-behind",
 		[SIM_NOTES_LEFT_BEHIND] = "notes-left-behind",

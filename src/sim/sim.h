@@ -19,12 +19,16 @@ enum sim_mutation {
 	SIM_NO_MARK_AT_FREEZE,	/* lines toward a frozen process stay FULL */
 	SIM_NO_MARK_AT_RESUME,	/* its own lines come out of the image FULL */
 	SIM_NO_MARK_ON_SENDING, /* a line is copied to another node unmarked */
-	SIM_MERGE_WHILE_HELD,	/* a frame is joined into the page of an end that has been copied */
-	SIM_LINES_LEFT_BEHIND,	/* the image carries the process, not what was sent to it */
-	SIM_NOTES_LEFT_BEHIND,	/* the same of the notifications */
-	SIM_THAW_ON_CUT,	/* the source resumes when the connection breaks after its COMMIT */
-	SIM_RESUME_ON_CUT,	/* the target resumes when the connection breaks after LOADED */
-	SIM_NO_GENERATION,	/* frames of an earlier life of an endpoint are accepted */
+	SIM_BOTH_STEP_BACK,	/* of two that call each other both take their request back */
+	SIM_BOTH_STAY,		/* and neither */
+	SIM_REPLY_TO_ANY,	/* a receiver that waits for anybody takes a reply */
+	SIM_UNPACK_BEFORE_COMMIT, /* lines that came with a process are joined before it is this node's */
+	SIM_MERGE_WHILE_HELD,  /* a frame is joined into the page of an end that has been copied */
+	SIM_LINES_LEFT_BEHIND, /* the image carries the process, not what was sent to it */
+	SIM_NOTES_LEFT_BEHIND, /* the same of the notifications */
+	SIM_THAW_ON_CUT,       /* the source resumes when the connection breaks after its COMMIT */
+	SIM_RESUME_ON_CUT,     /* the target resumes when the connection breaks after LOADED */
+	SIM_NO_GENERATION,     /* frames of an earlier life of an endpoint are accepted */
 	SIM_ANSWER_TO_NEXT_LIFE, /* a server answers whatever has the number of its client by now */
 	SIM_NO_OFFER,		 /* nobody asks for its lines after it has come to a node */
 	SIM_OUT_OF_ORDER,	 /* one node applies two commands in the other order */
@@ -44,6 +48,7 @@ struct sim_report {
 	uint64_t time_us;    /* virtual, at the end */
 	uint32_t steps;
 	uint32_t messages, taken, withdrawn, answered, died, notes;
+	uint32_t replies, stepped_back;
 	uint32_t committed, rolled_back, refused, lost;
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;
 };

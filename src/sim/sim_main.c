@@ -18,7 +18,7 @@
 #include "sim/sim.h"
 
 struct totals {
-	uint64_t steps, messages, taken, withdrawn, answered, died, notes;
+	uint64_t steps, messages, taken, withdrawn, answered, died, notes, replies, stepped_back;
 	uint64_t committed, rolled_back, refused, lost, crashes, cuts;
 	uint64_t frames, frames_lost, frames_repeated, commands;
 };
@@ -65,6 +65,8 @@ static void add(struct totals *t, const struct sim_report *r)
 	t->answered += r->answered;
 	t->died += r->died;
 	t->notes += r->notes;
+	t->replies += r->replies;
+	t->stepped_back += r->stepped_back;
 	t->committed += r->committed;
 	t->rolled_back += r->rolled_back;
 	t->refused += r->refused;
@@ -83,8 +85,9 @@ static void print_totals(const struct totals *t, uint64_t seeds)
 	printf("%llu seeds, %llu steps, %llu commands\n", (unsigned long long)seeds, N(steps),
 	       N(commands));
 	printf("messages: %llu sent, %llu taken, %llu withdrawn, %llu requests answered, "
-	       "%llu ended by a death, %llu notifications\n",
-	       N(messages), N(taken), N(withdrawn), N(answered), N(died), N(notes));
+	       "%llu ended by a death, %llu notifications, %llu replies, %llu steps back\n",
+	       N(messages), N(taken), N(withdrawn), N(answered), N(died), N(notes), N(replies),
+	       N(stepped_back));
 	printf("moves: %llu committed, %llu rolled back, %llu refused, %llu lost their process\n",
 	       N(committed), N(rolled_back), N(refused), N(lost));
 	printf("faults: %llu crashes, %llu cuts; %llu frames, %llu lost, %llu repeated\n",

@@ -16,6 +16,7 @@
  */
 
 #include "base/prng.h"
+#include "core/call.h"
 #include "core/channel.h"
 #include "core/directory.h"
 #include "core/line.h"
@@ -54,14 +55,22 @@ enum event_kind {
 /* What a program is in the middle of. */
 enum phase {
 	PHASE_IDLE,
-	PHASE_CLEAR,	/* its line is not free yet */
-	PHASE_WAIT,	/* posted, not known to be taken */
-	PHASE_ANSWER,	/* request taken, not answered */
-	PHASE_WITHDRAW, /* asked for its message back */
+	PHASE_CLEAR,	   /* its line is not free yet */
+	PHASE_WAIT,	   /* posted: for the message to be taken, or the request answered */
+	PHASE_TAKE,	   /* an answer was seen, or what counts as one */
+	PHASE_WITHDRAW,	   /* wants its message back */
+	PHASE_LATE_ANSWER, /* given up too late: the answer is on its way */
 	PHASE_RECEIVE,
 	PHASE_REPLY_CLEAR,
 	PHASE_REPLY_MARK,     /* answer posted, request not marked answered */
 	PHASE_REPLY_WITHDRAW, /* the request was closed: answer asked back */
+};
+
+/* The calls after the faults, which have no time-out. */
+enum round {
+	ROUND_NONE,
+	ROUND_ANSWERED,	 /* has to be answered */
+	ROUND_BOTH_CALL, /* its peer calls at the same time: has to end */
 };
 
 /* A program's memory: all of it moves with the process. */
@@ -72,10 +81,12 @@ struct program {
 	enum line_op op;
 	int peer;
 	uint32_t peer_generation;
-	uint64_t seq;
+	struct call_request call;
 	uint64_t deadline_us; /* 0 none */
 	uint32_t message;     /* number of the message under way */
-	bool final;	      /* a call of the last round: no time-out, has to be answered */
+	int source;	      /* of a receive; -1: anybody */
+	bool waited;	      /* a receive that has found nothing before */
+	enum round round;
 	struct {
 		bool open;
 		uint32_t generation;
@@ -189,7 +200,8 @@ enum told {
 	TOLD_WITHDRAWN,
 	TOLD_UNANSWERED,
 	TOLD_ANSWERED,
-	TOLD_DIED
+	TOLD_DIED,
+	TOLD_SUPERSEDED /* nothing: another message ended the call */
 };
 
 /* What the checkers know about each message. */
@@ -199,7 +211,8 @@ struct letter {
 	enum line_op op;
 	uint32_t request; /* an answer's */
 	uint32_t taken;
-	bool dropped; /* an answer that nobody waited for */
+	uint32_t
+		stepped_for; /* its sender wanted it back because of this request of the receiver */
 	enum told told;
 };
 
@@ -311,8 +324,8 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame);
 void process_begin(struct world *w, int node, int proc, uint32_t generation);
 void process_run(struct world *w, int node, int proc); /* starts its chain of steps */
 void process_on_step(struct world *w, int node, int proc, uint32_t chain);
-/* The last round: the process calls another one and has to be answered. */
-void process_final_call(struct world *w, int node, int proc, int peer);
+/* A call after the faults. */
+void process_final_call(struct world *w, int node, int proc, int peer, enum round round);
 /* True while the process has a call under way that is no receive. */
 bool process_is_busy(const struct copy *copy);
 
@@ -339,7 +352,9 @@ void fault_on_event(struct world *w, const struct sim_event *event);
 uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generation,
 			uint32_t to_generation, enum line_op op, uint32_t request);
 void checker_taken(struct world *w, uint32_t number, int by, uint32_t generation,
-		   const message *msg);
+		   const message *msg, bool any);
+/* The sender of a request has seen one of its receiver, and wants its own back. */
+void checker_stepped_back(struct world *w, uint32_t number, uint32_t other);
 void checker_told(struct world *w, uint32_t number, enum told told);
 void checker_noted(struct world *w, int from, uint32_t from_generation, int to,
 		   uint32_t to_generation, int bit);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A time-out against a late answer, as call_sendrec.c and post.c have it, explored completely for some
+ * A time-out against a late answer, as core/call.c has it, explored completely for some
  * requests of one client, each of which may be given up at any moment:
  *
  *	client                                  server
@@ -39,7 +39,7 @@ bool client_done, server_done;
 
 #define IS_MINE(n) (answer == FULL && answer_of == n)
 
-/* take_answer() and finish(): two steps, between which the server may do anything. */
+/* call_look_for_answer(), then call_finish(): two steps, between which the server may do anything. */
 inline take(n)
 {
 	answer = TAKEN;
@@ -96,7 +96,7 @@ active proctype server()
 
 	do
 	:: atomic { request == FULL -> request = TAKEN; q = request_seq };
-		/* post_clear(): an answer that nobody waits for any more is taken back */
+		/* call_make_room(): an answer that nobody waits for any more is taken back */
 		atomic {
 			if
 			:: answer == FULL -> answer = WITHDRAWN
