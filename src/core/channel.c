@@ -11,7 +11,7 @@ bool channel_hold(struct channel_page *page, int side)
 {
 	CORE_ASSERT(side == 0 || side == 1);
 	atomic_store(&page->node[side], -1);
-	/* Partner: who copies says so in copy_busy and then looks at copy_pid again. */
+	/* Partner: a copier says so in copy_busy and then looks at copy_pid again. */
 	atomic_store(&page->copy_pid[side], 0);
 	line_mark_sent(&page->line[1 - side]);
 	return atomic_load(&page->copy_busy[side]) != 0;
@@ -66,7 +66,7 @@ void channel_end(struct channel_page *page, int side)
 	if (line_word_op(left) != LINE_OP_ANSWER)
 		line_end(of_dead, EDVSSRCDIED, EDVSSRCDIED);
 	atomic_store(&page->copy_pid[side], 0);
-	/* After the lines: who sees the mark finds them ended. */
+	/* After the lines: a reader that sees the mark finds them ended. */
 	atomic_fetch_or(&page->dead, 1u << side);
 }
 

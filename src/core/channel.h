@@ -16,7 +16,7 @@
  *	untold     what another node has not heard of yet
  *
  * One node decides about a message: the one with the receiver. All functions are wait-free as those of
- * core/line.h are; the caller rings where the result says that somebody has to look.
+ * core/line.h are; the caller rings where the result says that an end has to look.
  */
 
 #include <stdbool.h>

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/call.h"
 #include "dvk.h"
 #include "node/node.h"
 #include "node/task/process.h"
@@ -56,21 +57,21 @@ static void ring(struct process *process)
 /* Makes room in the line. True if there is. */
 static bool clear(struct process *process, struct exchange_channel *channel, int side)
 {
-	struct line *line = &channel->page->line[side];
-	uint64_t word = atomic_load(&line->word), seq = line_word_seq(word);
+	const struct line *line = &channel->page->line[side];
 
-	if (line_word_is_free(word))
+	switch (call_make_room(channel->page, side, line_word_now(line))) {
+	case CALL_ROOM_FREE:
 		return true;
-	if (line_word_state(word) == LINE_TAKEN)
-		line_close(line, seq, EDVSSRCDIED);
-	else if (line_word_op(word) == LINE_OP_ANSWER)
+	case CALL_ROOM_AWAITED:
+	case CALL_ROOM_WAIT:
 		return false;
-	else if (line_word_state(word) == LINE_FULL)
-		line_withdraw(line, seq);
-	else
-		atomic_store(&channel->page->withdraw[side], seq);
+	case CALL_ROOM_MADE:
+	case CALL_ROOM_CLOSED:
+	case CALL_ROOM_ASKED:
+		break;
+	}
 	ring(process);
-	return line_word_is_free(atomic_load(&line->word));
+	return line_word_is_free(line_word_now(line));
 }
 
 static void post(struct process *process, struct exchange_channel *channel, int side)
