@@ -65,6 +65,17 @@ uint64_t call_take_back(struct channel_page *page, int side, uint64_t seq, bool 
  */
 int call_fate(uint64_t word, uint64_t seq, int back, int lost);
 
+/*
+ * Two plain senders that wait for each other: a ring of two, which both of them see at once. As in a longer one
+ * (core/waits.h) the one with the greater slot is refused, once its message is its own again. Of a sender whose
+ * message waits; peer_word: of the peer's line.
+ */
+static inline bool call_is_locked(int side, uint64_t peer_word)
+{
+	return side == 1 && line_word_is_waiting(peer_word) &&
+	       line_word_op(peer_word) == LINE_OP_SEND;
+}
+
 struct call_request {
 	uint64_t seq;
 	bool posted;

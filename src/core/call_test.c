@@ -270,6 +270,21 @@ static void test_give_up(void)
 	CHECK_EQ(call_give_up(&page, 0, seq, EDVSTIMEDOUT), CALL_E_ANSWERED);
 }
 
+/* Of two plain senders one is refused; neither, while the other calls or answers. */
+static void test_locked(void)
+{
+	set_up();
+	CHECK(!call_is_locked(1, word(0)));
+	post(0, LINE_OP_SEND, 0);
+	post(1, LINE_OP_SEND, 0);
+	CHECK(call_is_locked(1, word(0)));
+	CHECK(!call_is_locked(0, word(1)));
+	CHECK(take(0));
+	CHECK(!call_is_locked(1, word(0)));
+	post(0, LINE_OP_SENDREC, 0);
+	CHECK(!call_is_locked(1, word(0)));
+}
+
 static void test_receipt(void)
 {
 	static const struct {
@@ -312,6 +327,7 @@ int main(void)
 	TEST(test_both_call_elsewhere);
 	TEST(test_message_instead);
 	TEST(test_give_up);
+	TEST(test_locked);
 	TEST(test_receipt);
 	return test_end();
 }

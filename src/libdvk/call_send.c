@@ -13,16 +13,6 @@
 #include "libdvk/post.h"
 #include "os/clock.h"
 
-/*
- * Two plain senders that wait for each other: a ring of two, which both of them see at once. As in a
- * longer one (core/waits.h) the one with the greater slot is refused, once its message is its own again.
- */
-static bool is_locked(const struct wait *wait, const struct channel *channel, uint64_t peer_word)
-{
-	return wait->late != EDVSAGAIN && channel->own_side == 1 &&
-	       line_word_is_waiting(peer_word) && line_word_op(peer_word) == LINE_OP_SEND;
-}
-
 /* Takes the message back. The caller's time-out says how long that may take. */
 static int give_back(struct wait *wait, struct channel *channel, uint64_t seq, int why)
 {
@@ -49,7 +39,7 @@ static int await_taken(struct wait *wait, struct channel *channel, uint64_t seq)
 		r = call_fate(word, seq, CALL_E_BACK, EDVSPROCSTS);
 		if (r)
 			return r;
-		if (is_locked(wait, channel, peer_word))
+		if (wait->late != EDVSAGAIN && call_is_locked(channel->own_side, peer_word))
 			return give_back(wait, channel, seq, EDVSLOCKED);
 		if (channel_is_dead(channel))
 			return give_back(wait, channel, seq, EDVSDSTDIED);

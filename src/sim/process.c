@@ -87,7 +87,7 @@ static void tell(struct ctx *c, enum told told)
 {
 	checker_told(c->w, c->p->message, told);
 	if ((c->p->round == ROUND_ANSWERED && told != TOLD_ANSWERED) ||
-	    (c->p->round == ROUND_BOTH_CALL && told == TOLD_DIED))
+	    (c->p->round != ROUND_NONE && told == TOLD_DIED))
 		world_fail(c->w, "I1: endpoint %d got no answer from %d in the last round",
 			   c->p->slot, c->p->peer);
 	tell_nothing(c);
@@ -262,7 +262,7 @@ static bool on_fate(struct ctx *c, int r)
 
 static void on_wait(struct ctx *c)
 {
-	uint64_t word;
+	uint64_t word, theirs;
 
 	if (!find_page(c)) {
 		tell(c, TOLD_DIED);
@@ -270,13 +270,15 @@ static void on_wait(struct ctx *c)
 	}
 	/* In this order: if our line has ended, an answer that came before is seen. */
 	word = line_word_now(c->own);
+	theirs = line_word_now(c->peer);
 	if (c->p->op == LINE_OP_SENDREC && look_for_answer(c))
 		return;
 	if (on_fate(c, fate(c, word)))
 		return;
 	if (is_dead(c))
 		tell(c, TOLD_DIED);
-	else if (is_late(c))
+	else if (is_late(c) || (c->p->op == LINE_OP_SEND && call_is_locked(c->side, theirs) &&
+				!world_mutated(c->w, SIM_BOTH_SEND)))
 		c->p->phase = PHASE_WITHDRAW;
 }
 
@@ -557,7 +559,7 @@ void process_final_call(struct world *w, int node, int proc, int peer, enum roun
 	struct program *p = &w->node[node].copy[proc].program;
 	struct ctx c = { .w = w, .node = node, .p = p };
 
-	begin_call(&c, peer, LINE_OP_SENDREC);
+	begin_call(&c, peer, round == ROUND_BOTH_SEND ? LINE_OP_SEND : LINE_OP_SENDREC);
 	if (p->phase != PHASE_CLEAR) {
 		world_fail(w, "I1: endpoint %d does not find %d in the last round", proc, peer);
 		return;

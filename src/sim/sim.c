@@ -177,19 +177,24 @@ static void check_settled(struct world *w)
 			world_fail(w, "I4: node %d does not follow the order", node);
 }
 
-static struct program *program_of(struct world *w, int proc)
+static struct copy *copy_of(struct world *w, int proc)
 {
-	return &w->node[world_endpoint(&w->truth, proc)->node].copy[proc].program;
+	return &w->node[world_endpoint(&w->truth, proc)->node].copy[proc];
 }
 
-/* Two endpoints call each other at the same time, or only the first one calls. False: a violation. */
+/* The first endpoint calls, or both do at the same time. False: a violation. */
 static bool last_call(struct world *w, int a, int b, enum round round)
 {
-	struct program *one = program_of(w, a), *other = program_of(w, b);
+	struct copy *one_copy = copy_of(w, a), *other_copy = copy_of(w, b);
+	struct program *one = &one_copy->program, *other = &other_copy->program;
 	uint64_t end = w->now_us + ROUND_US;
 
+	/* One of them may be about to end its part of the call before. */
+	while ((process_is_busy(one_copy) || process_is_busy(other_copy)) && w->now_us < end)
+		if (!step(w))
+			return false;
 	process_final_call(w, world_endpoint(&w->truth, a)->node, a, b, round);
-	if (round == ROUND_BOTH_CALL)
+	if (round != ROUND_ANSWERED)
 		process_final_call(w, world_endpoint(&w->truth, b)->node, b, a, round);
 	while ((one->round != ROUND_NONE || other->round != ROUND_NONE) && w->now_us < end)
 		if (!step(w))
@@ -209,7 +214,8 @@ static void last_round(struct world *w)
 			    !world_endpoint(&w->truth, b)->bound)
 				continue;
 			if (!last_call(w, a, b, ROUND_ANSWERED) ||
-			    (a < b && !last_call(w, a, b, ROUND_BOTH_CALL)))
+			    (a < b && (!last_call(w, a, b, ROUND_BOTH_CALL) ||
+				       !last_call(w, a, b, ROUND_BOTH_SEND))))
 				return;
 		}
 }
@@ -257,6 +263,7 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_NO_MARK_ON_SENDING] = "no-mark-on-sending",
 		[SIM_BOTH_STEP_BACK] = "both-step-back",
 		[SIM_BOTH_STAY] = "both-stay",
+		[SIM_BOTH_SEND] = "both-send",
 		[SIM_REPLY_TO_ANY] = "reply-to-any",
 		[SIM_UNPACK_BEFORE_COMMIT] = "unpack-before-commit",
 		[SIM_MERGE_WHILE_HELD] = "merge-while-held",

@@ -21,6 +21,7 @@ enum sim_mutation {
 	SIM_NO_MARK_ON_SENDING, /* a line is copied to another node unmarked */
 	SIM_BOTH_STEP_BACK,	/* of two that call each other both take their request back */
 	SIM_BOTH_STAY,		/* and neither */
+	SIM_BOTH_SEND,		/* two plain senders wait for each other */
 	SIM_REPLY_TO_ANY,	/* a receiver that waits for anybody takes a reply */
 	SIM_UNPACK_BEFORE_COMMIT, /* lines that came with a process are joined before it is this node's */
 	SIM_MERGE_WHILE_HELD,  /* a frame is joined into the page of an end that has been copied */

@@ -71,6 +71,7 @@ enum round {
 	ROUND_NONE,
 	ROUND_ANSWERED,	 /* has to be answered */
 	ROUND_BOTH_CALL, /* its peer calls at the same time: has to end */
+	ROUND_BOTH_SEND, /* and so, if both send plainly */
 };
 
 /* A program's memory: all of it moves with the process. */
