@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/credentials.h"
 
+#include <assert.h>
+
 #define FLAG_TRACE   1u
 #define FLAG_FOREIGN 2u
 
@@ -26,6 +28,7 @@ bool asker_may_access(const struct asker *asker, const struct credentials *other
 
 static void put(uint8_t *at, uint64_t value, unsigned bytes)
 {
+	assert(bytes <= sizeof(value));
 	for (unsigned i = 0; i < bytes; i++)
 		at[i] = (uint8_t)(value >> 8 * i);
 }
@@ -34,6 +37,7 @@ static uint64_t get(const uint8_t *at, unsigned bytes)
 {
 	uint64_t value = 0;
 
+	assert(bytes <= sizeof(value));
 	for (unsigned i = 0; i < bytes; i++)
 		value |= (uint64_t)at[i] << 8 * i;
 	return value;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -20,6 +21,7 @@ uint64_t hash_bytes(uint64_t seed, const void *data, size_t len_bytes)
 	uint64_t hash = hash_word(seed, len_bytes);
 	uint64_t word;
 
+	assert(data || !len_bytes);
 	for (; len_bytes >= sizeof(word); at += sizeof(word), len_bytes -= sizeof(word)) {
 		memcpy(&word, at, sizeof(word));
 		hash = hash_word(hash, word);

@@ -4,6 +4,8 @@
 
 #include "base/prng.h"
 
+#include <assert.h>
+
 void prng_init(struct prng *p, uint64_t seed)
 {
 	p->state = seed;
@@ -23,9 +25,10 @@ uint64_t prng_next(struct prng *p)
 /* Numbers of the last, incomplete stretch of `limit` would favour small results: draw again. */
 uint64_t prng_below(struct prng *p, uint64_t limit)
 {
-	uint64_t surplus = -limit % limit; /* 2^64 mod limit */
-	uint64_t n;
+	uint64_t surplus, n;
 
+	assert(limit > 0);
+	surplus = -limit % limit; /* 2^64 mod limit */
 	do {
 		n = prng_next(p);
 	} while (n < surplus);
@@ -34,6 +37,7 @@ uint64_t prng_below(struct prng *p, uint64_t limit)
 
 uint64_t prng_between(struct prng *p, uint64_t least, uint64_t most)
 {
+	assert(least <= most);
 	if (least == 0 && most == UINT64_MAX)
 		return prng_next(p);
 	return least + prng_below(p, most - least + 1);
@@ -41,5 +45,6 @@ uint64_t prng_between(struct prng *p, uint64_t least, uint64_t most)
 
 bool prng_chance(struct prng *p, struct prng_ratio chance)
 {
+	assert(chance.in > 0);
 	return prng_below(p, chance.in) < chance.of;
 }

@@ -5,6 +5,7 @@
  * it is about. scripts/lint knows vsnprintf as an exception of this object and of no other.
  */
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -12,7 +13,9 @@
 
 int refusal_set_va(struct refusal *r, int error, const char *format, va_list args)
 {
+	assert(format);
 	error = result_checked(error);
+	assert(error < 0);
 	if (!r || r->error)
 		return error;
 	r->error = error;

@@ -40,6 +40,8 @@ int group_adopt(struct group **groupp, const char *spec, int nodeid,
 	struct group *group;
 	int r;
 
+	assert(callbacks->restore && callbacks->deliver);
+	assert(callbacks->snapshot && callbacks->quorum);
 	assert(place->fd_count >= 0 && place->fd_count <= GROUP_PLACE_FDS);
 	own.len = place->len < SEAT_BYTES ? 0 : place->len - SEAT_BYTES;
 	own.bytes = own.len ? place->bytes + SEAT_BYTES : NULL;
@@ -83,6 +85,7 @@ struct group *group_free(struct group *group)
 
 int group_fd(const struct group *group)
 {
+	assert(group->engine);
 	return group->engine->fd(group);
 }
 

@@ -68,6 +68,7 @@ struct sequencer {
 
 static void connection_doom(struct connection *c, int why)
 {
+	assert(why < 0);
 	if (!c->doomed)
 		c->doomed = why;
 }
@@ -92,6 +93,7 @@ static void connection_put(struct connection *c, enum group_kind kind, const voi
 
 static void connection_close(struct connection *c)
 {
+	assert(c->seq);
 	os_source_free(c->source);
 	group_stream_deinit(&c->stream);
 	group_buffer_deinit(&c->later);
@@ -105,6 +107,7 @@ static void connection_keep(struct connection *c, const uint8_t *frame, size_t l
 			? -ENOBUFS
 			: group_buffer_add(&c->later, frame, len);
 
+	assert(c->state == CONNECTION_JOINING);
 	if (r < 0)
 		connection_doom(c, r);
 }
@@ -138,6 +141,8 @@ static void sequencer_admit(struct sequencer *seq, struct connection *c)
 				.value = c->hello.address,
 				.secret = os_random() };
 
+	assert(c->state == CONNECTION_JOINING);
+	assert(!c->doomed);
 	_Static_assert(sizeof(join.name) == sizeof(c->hello.name), "a node's name fits");
 	memcpy(join.name, c->hello.name, sizeof(join.name));
 	c->state = CONNECTION_MEMBER;
@@ -164,6 +169,7 @@ static struct connection *find_provider(struct sequencer *seq, const struct conn
 		seq->next_provider = at + 1;
 		return c;
 	}
+	assert(!last || last->state == CONNECTION_MEMBER);
 	return last;
 }
 
@@ -205,6 +211,7 @@ static void sequencer_remove(struct sequencer *seq, struct connection *gone)
 	bool member = gone->state == CONNECTION_MEMBER;
 	int node = gone->hello.node;
 
+	assert(gone->doomed);
 	if (gone->state != CONNECTION_NEW)
 		os_log(OS_LOG_INFO, "node %d left: %s", node, strerror(-gone->doomed));
 	connection_close(gone);

@@ -10,12 +10,21 @@
 
 #define READ_BYTES 65536u
 
+/* What holds between all calls. */
+static void assert_sound(const struct group_buffer *b)
+{
+	assert(b->from <= b->to);
+	assert(b->to <= b->room);
+	assert(b->bytes || !b->room);
+}
+
 /* Makes room for len bytes more at the end. */
 static int buffer_reserve(struct group_buffer *b, size_t len)
 {
 	size_t used = b->to - b->from, room = b->room ? b->room : 4096;
 	uint8_t *bytes;
 
+	assert_sound(b);
 	if (b->room - b->to >= len)
 		return 0;
 	if (b->from) {
@@ -41,6 +50,7 @@ int group_buffer_add(struct group_buffer *b, const void *bytes, size_t len)
 
 	if (r < 0)
 		return r;
+	assert(b->room - b->to >= len);
 	if (len)
 		memcpy(b->bytes + b->to, bytes, len);
 	b->to += len;
@@ -59,10 +69,12 @@ static void buffer_take(struct group_buffer *b, size_t len)
 	b->from += len;
 	if (b->from == b->to)
 		b->from = b->to = 0;
+	assert_sound(b);
 }
 
 void group_stream_init(struct group_stream *s, int fd, size_t out_max)
 {
+	assert(out_max > 0);
 	*s = (struct group_stream){ .fd = fd, .out_max = out_max };
 }
 
@@ -101,6 +113,7 @@ int group_stream_put_raw(struct group_stream *s, const void *bytes, size_t len)
 			return (int)n;
 		n = n < 0 ? 0 : n;
 	}
+	assert(n >= 0 && (size_t)n <= len);
 	r = group_buffer_add(&s->out, (const uint8_t *)bytes + n, len - (size_t)n);
 	/* Half a frame in the socket and the rest nowhere: the connection is of no more use. */
 	return r < 0 && n ? -EPIPE : r;
@@ -140,6 +153,7 @@ int group_stream_fill(struct group_stream *s)
 	if (n < 0)
 		return (int)n;
 	s->in.to += (size_t)n;
+	assert_sound(&s->in);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/cgroup.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -100,6 +101,7 @@ static void remove_tree(int group, const char *name, int depth)
 {
 	int fd = depth < DEPTH_MAX ? open_group(group, name) : -1;
 
+	assert(depth >= 0 && depth <= DEPTH_MAX);
 	if (fd < 0)
 		return;
 	each(fd, remove_tree, depth + 1);
@@ -111,6 +113,7 @@ static void kill_tree(int group, const char *name, int depth)
 {
 	int fd = depth < DEPTH_MAX ? open_group(group, name) : -1;
 
+	assert(depth >= 0 && depth <= DEPTH_MAX);
 	if (fd < 0)
 		return;
 	os_cgroup_kill(group, name);
@@ -155,6 +158,7 @@ bool os_cgroup_release(int folder)
 	char name[OS_CGROUP_NAME_MAX];
 	int own = -1, naps = RELEASE_NAPS, r;
 
+	assert(folder >= 0);
 	r = os_cgroup_folder_name(folder, name, sizeof(name));
 	if (r == 0)
 		own = open_group(folder, "..");
@@ -206,6 +210,7 @@ static void sweep(int group, const char *name, int depth)
 {
 	int fd;
 
+	assert(depth >= 0 && depth <= DEPTH_MAX);
 	if (is_folder(name)) {
 		sweep_folder(group, name, depth);
 		return;
@@ -237,6 +242,7 @@ void os_cgroup_each(int folder, void (*fn)(void *ctx, const char *name), void *c
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
+	assert(folder >= 0);
 	if (!dir)
 		os_close(fd);
 	while (dir && (entry = readdir(dir)))
@@ -248,11 +254,13 @@ void os_cgroup_each(int folder, void (*fn)(void *ctx, const char *name), void *c
 
 int os_cgroup_make(int folder, const char *name)
 {
+	assert(folder >= 0);
 	return mkdirat(folder, name, 0755) < 0 ? -errno : open_group(folder, name);
 }
 
 int os_cgroup_remove(int folder, const char *name)
 {
+	assert(folder >= 0);
 	if (unlinkat(folder, name, AT_REMOVEDIR) == 0)
 		return 0;
 	if (errno == EBUSY) /* groups that a program has made in it stand in the way, too */
@@ -315,6 +323,7 @@ int os_cgroup_kill(int folder, const char *name)
 	char path[OS_CGROUP_NAME_MAX + 16];
 	int fd, r;
 
+	assert(folder >= 0);
 	snprintf(path, sizeof(path), "%s/cgroup.kill", name);
 	fd = openat(folder, path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +19,7 @@ static void child_fail(int fd, int error)
 {
 	ssize_t done = write(fd, &error, sizeof(error));
 
+	assert(error > 0);
 	_exit(done < 0 ? 126 : 127);
 }
 
@@ -81,6 +83,7 @@ int os_child_hold(const struct child_plan *plan, pid_t *pidp, int *gop)
 	int pair[2], r;
 	pid_t pid;
 
+	assert(plan->argv && plan->argv[0]);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	pid = fork();
@@ -110,6 +113,7 @@ int os_child_go(int go)
 {
 	int r = send(go, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 
+	assert(go >= 0);
 	if (!r) {
 		/* exec closes the child's end: the end of file is the good news */
 		r = read_word(go);
@@ -179,6 +183,7 @@ int os_child_run(char *const *argv, pid_t netns_pid, const char *input, char *ou
 	int in, out[2], r = 0, status;
 	pid_t pid;
 
+	assert(argv[0]);
 	in = input_file(input ? input : "");
 	if (in < 0)
 		return in;

@@ -84,6 +84,7 @@ static void loop_wake(struct os_loop *loop)
 	/* Fails only when the counter is full, and then the loop is awake. */
 	ssize_t n = write(loop->wake_fd, &one, sizeof(one));
 
+	assert(loop->wake_fd >= 0);
 	(void)n;
 }
 
@@ -92,6 +93,7 @@ static void run_posted(struct os_loop *loop)
 {
 	struct posted *item = loop->posted;
 
+	assert(loop->posted_end);
 	loop->posted = NULL;
 	loop->posted_end = &loop->posted;
 	while (item) {
@@ -171,6 +173,7 @@ static void bury_dead(struct os_loop *loop)
 	while (loop->graveyard) {
 		struct os_source *source = loop->graveyard;
 
+		assert(source->dead);
 		loop->graveyard = source->next_dead;
 		for (int i = 0; i < 2; i++)
 			if (source->event[i])
@@ -185,6 +188,7 @@ struct os_loop *os_loop_free(struct os_loop *loop)
 		return NULL;
 	assert(loop->live == 0);
 	bury_dead(loop);
+	assert(!loop->graveyard);
 	while (loop->posted) {
 		struct posted *item = loop->posted;
 
@@ -229,6 +233,7 @@ int os_loop_run(struct os_loop *loop)
 
 int os_loop_between(struct os_loop *loop, os_between_fn *fn, void *ctx)
 {
+	assert(fn);
 	for (int i = 0; i < BETWEEN_MAX; i++) {
 		if (loop->between[i].fn)
 			continue;
@@ -258,9 +263,11 @@ int os_loop_post(struct os_loop *loop, os_timer_fn *fn, void *ctx)
 {
 	struct posted *item = malloc(sizeof(*item));
 
+	assert(fn);
 	if (!item)
 		return -ENOMEM;
 	*item = (struct posted){ .fn = fn, .ctx = ctx };
+	assert(!*loop->posted_end);
 	*loop->posted_end = item;
 	loop->posted_end = &item->next;
 	loop_wake(loop);
@@ -277,6 +284,7 @@ static struct os_source *source_new(struct os_loop *loop, void *ctx)
 	source->ctx = ctx;
 	source->deadline_ns = -1;
 	loop->live++;
+	assert(loop->live > 0);
 	return source;
 }
 
@@ -300,6 +308,7 @@ static void on_io(struct os_source *source, int fd, int events)
 {
 	struct os_loop *loop = source->loop;
 
+	assert(source->io);
 	os_loop_lock(loop);
 	if (!source->dead && (source->events & events))
 		source->io(source->ctx, fd, events);
@@ -324,6 +333,8 @@ int os_source_io(struct os_loop *loop, int fd, int events, os_io_fn *fn, void *c
 	struct os_source *source = source_new(loop, ctx);
 	int r;
 
+	assert(fd >= 0);
+	assert(fn);
 	if (!source)
 		return -ENOMEM;
 	source->io = fn;
@@ -342,6 +353,7 @@ int os_source_set(struct os_source *source, int events)
 {
 	static const int bit[2] = { OS_READ, OS_WRITE };
 
+	assert(!(events & ~(OS_READ | OS_WRITE)));
 	assert(!source->dead);
 	assert(source->io);
 	for (int i = 0; i < 2; i++) {
@@ -380,6 +392,7 @@ int os_source_timer(struct os_loop *loop, int64_t delay_us, os_timer_fn *fn, voi
 	struct os_source *source = source_new(loop, ctx);
 	int r;
 
+	assert(fn);
 	if (!source)
 		return -ENOMEM;
 	source->fn = fn;
@@ -426,6 +439,8 @@ int os_source_signal(struct os_loop *loop, int signo, os_timer_fn *fn, void *ctx
 {
 	struct os_source *source = source_new(loop, ctx);
 
+	assert(signo > 0);
+	assert(fn);
 	if (!source)
 		return -ENOMEM;
 	source->fn = fn;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -14,6 +15,7 @@ bool options_number(const char *text, int min, int max, int *value)
 	char *end;
 	long n;
 
+	assert(min <= max);
 	errno = 0;
 	n = strtol(text, &end, 10);
 	if (end == text || *end || errno || isspace((unsigned char)text[0]) || n < min || n > max)
@@ -31,6 +33,7 @@ bool options_operands(struct options *options, const struct operand_row *rows, i
 {
 	int at = 0;
 
+	assert(needed >= 0);
 	for (; rows[at].name && at < options->count; at++) {
 		if (options_integer(options->operand[at], rows[at].value))
 			continue;
@@ -82,6 +85,7 @@ bool options_set(const char *text, unsigned *set)
 static const struct option_row *find_row(const struct option_row *rows, const char *word,
 					 size_t name_len)
 {
+	assert(word[0] == '-');
 	for (; rows->name; rows++) {
 		if (word[1] == '-' ? strlen(rows->name) == name_len - 2 &&
 					     !strncmp(rows->name, word + 2, name_len - 2)
@@ -99,6 +103,7 @@ static bool parse_option(struct options *options, const struct option_row *rows,
 	size_t len = word[1] == '-' ? strcspn(word, "=") : strlen(word);
 	const struct option_row *row = find_row(rows, word, len);
 
+	assert(*at < argc);
 	if (!row && (!strcmp(word, "--help") || !strcmp(word, "-h"))) {
 		options->why[0] = '\0';
 		return false;

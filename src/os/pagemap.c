@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/pagemap.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -80,6 +81,7 @@ static int scan(int fd, uint64_t start, uint64_t end, unsigned kinds,
 
 		if (count < 0)
 			return -errno;
+		assert(count <= REGIONS_MAX);
 		for (int i = 0; i < count; i++) {
 			int result = each(ctx, regions[i].start, regions[i].end,
 					  (unsigned)regions[i].categories);
@@ -142,6 +144,8 @@ static int read_entries(int fd, uint64_t start, uint64_t end,
 int pagemap_each(const struct pagemap *pagemap, uint64_t start, uint64_t end,
 		 int (*each)(void *ctx, uint64_t start, uint64_t end, unsigned kinds), void *ctx)
 {
+	assert(pagemap->fd >= 0);
+	assert(start % PAGE == 0);
 	if (pagemap->kinds)
 		return scan(pagemap->fd, start, end, pagemap->kinds, each, ctx);
 	return read_entries(pagemap->fd, start, end, each, ctx);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/pollset.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -21,6 +22,8 @@ static int pollset_control(int set, int operation, int fd, int events)
 					       (events & OS_WRITE ? EPOLLOUT : 0u),
 				     .data.fd = fd };
 
+	assert(set >= 0);
+	assert(!(events & ~(OS_READ | OS_WRITE)));
 	return epoll_ctl(set, operation, fd, &event) < 0 ? -errno : 0;
 }
 
@@ -45,6 +48,7 @@ int os_pollset_timer(int set, int delay_ms)
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	int r = fd < 0 ? -errno : 0;
 
+	assert(delay_ms > 0);
 	if (!r && timerfd_settime(fd, 0, &time, NULL) < 0)
 		r = -errno;
 	if (!r)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/procdir.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ static int grow(struct procdir_text *text)
 	size_t capacity = text->capacity ? text->capacity * 2 : TEXT_FIRST;
 	char *bigger = realloc(text->text, capacity);
 
+	assert(capacity > text->capacity);
 	if (!bigger)
 		return -ENOMEM;
 	text->text = bigger;
@@ -115,6 +117,7 @@ ssize_t procdir_link(int directory, const char *name, char *target, size_t bytes
 {
 	ssize_t length = readlinkat(directory, name, target, bytes - 1);
 
+	assert(bytes > 0);
 	if (length < 0)
 		return -errno;
 	target[length] = 0;
@@ -149,6 +152,7 @@ int procdir_each(int directory, const char *name, int (*each)(void *ctx, const c
 	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int result = 0;
 
+	assert(each);
 	if (fd < 0)
 		return -errno;
 	DIR *dir = fdopendir(fd);

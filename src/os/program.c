@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -12,6 +13,7 @@ int program_refuse(const struct program *program, const char *format, ...)
 {
 	va_list args;
 
+	assert(program->usage);
 	fprintf(stderr, "%s: ", program->name);
 	va_start(args, format);
 	vfprintf(stderr, format, args);

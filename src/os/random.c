@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/random.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -12,5 +13,6 @@ uint64_t os_random(void)
 	while (!number)
 		if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
 			abort();
+	assert(number);
 	return number;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/reap.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ int os_reap_peek(pid_t *pid, int *status)
 
 void os_reap(pid_t pid)
 {
+	assert(pid > 0);
 	while (waitpid(pid, NULL, WNOHANG) < 0 && errno == EINTR)
 		continue;
 }

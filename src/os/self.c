@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,6 +21,7 @@ int os_self_beside(const char *name, char *path, size_t size)
 	char exe[512], *slash;
 	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
+	assert(size > 0);
 	if (len < 0)
 		return -errno;
 	exe[len] = '\0';
@@ -104,6 +106,7 @@ pid_t os_self_pid(void)
 
 int os_self_become(char **argv)
 {
+	assert(argv[0]);
 	execvp(argv[0], argv);
 	return -errno;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/session.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -30,6 +31,8 @@ static bool end_once(pid_t session)
 
 void os_session_end(pid_t session)
 {
+	/* 0, 1 and -1 would be everybody. */
+	assert(session > 1);
 	/* Its own process group first: that works where /proc is not that of the namespace, too. */
 	kill(-session, SIGKILL);
 	for (int i = 0; i < ROUNDS; i++)

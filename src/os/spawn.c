@@ -11,6 +11,7 @@
  */
 #include "os/spawn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -67,6 +68,7 @@ static pid_t clone_with(uint64_t flags, pid_t pid, int cgroup, int *pidfd)
 	};
 	long r = syscall(SYS_clone3, &args, sizeof(args));
 
+	assert(pidfd);
 	return r < 0 ? -errno : (pid_t)r;
 }
 
@@ -88,6 +90,7 @@ static int place_fds(const int *fds, int count, int first)
 {
 	int high[OS_SPAWN_FDS_MAX];
 
+	assert(count >= 0 && count <= OS_SPAWN_FDS_MAX);
 	for (int i = 0; i < count; i++) {
 		int null = fds[i] < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
 
@@ -114,6 +117,7 @@ static int close_others(int first, int count, int channel)
 {
 	int r = first > 0 ? close_from_to(0, (unsigned)first - 1) : 0;
 
+	assert(first >= 0 && count >= 0);
 	if (!r)
 		r = close_from_to((unsigned)(first + count), (unsigned)channel - 1);
 	return r < 0 ? r : close_from_to((unsigned)channel + 1, ~0u);
@@ -235,6 +239,7 @@ static int read_word(int fd, int timeout_ms, struct word *word)
 
 static void end_child(struct os_spawned *spawned)
 {
+	assert(spawned->pidfd >= 0);
 	syscall(SYS_pidfd_send_signal, spawned->pidfd, SIGKILL, NULL, 0);
 	os_reap_pidfd(spawned->pidfd, END_TIMEOUT_MS);
 	spawned->pidfd = os_close(spawned->pidfd);
@@ -247,6 +252,8 @@ int os_spawn_hold(const struct os_spawn *spawn, int timeout_ms, struct os_spawne
 	struct word word = { 0 };
 	int pair[2], r;
 
+	assert(spawn->argv && spawn->argv[0]);
+	assert(spawn->fd_count <= OS_SPAWN_FDS_MAX);
 	*step = OS_SPAWN_CLONE;
 	r = os_unix_pair(OS_STREAM, pair);
 	if (r < 0)
@@ -278,6 +285,7 @@ int os_spawn_go(int go_fd, int timeout_ms)
 	struct word word = { 0 };
 	int r = os_write_full(fd, "g", 1, timeout_ms);
 
+	assert(go_fd >= 0);
 	if (r < 0)
 		return r == -EPIPE ? -ESRCH : r;
 	r = read_word(fd, timeout_ms, &word);
@@ -311,6 +319,7 @@ int os_spawn_self(char *const *argv, const int *fds, int fd_count, pid_t *pidp, 
 	sigset_t all, old;
 	pid_t pid;
 
+	assert(argv && argv[0]);
 	if (fd_count > OS_SPAWN_FDS_MAX)
 		return -EINVAL;
 	/* No handler of ours may run in the copy. */
@@ -361,6 +370,7 @@ int os_set_last_pid(pid_t pid)
 	char text[32];
 	int len = snprintf(text, sizeof(text), "%d", (int)pid);
 
+	assert(pid >= 0);
 	if (fd < 0)
 		return -errno;
 	return write(fd, text, (size_t)len) == len ? 0 : -errno;

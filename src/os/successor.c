@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/successor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -55,6 +56,8 @@ int os_inquiry_start(struct os_inquiry *inquiry, const char *path, char *const *
 {
 	int ends[2], r;
 
+	assert(argv && argv[0]);
+	assert(fd >= 0);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	*inquiry = (struct os_inquiry){ .out_fd = ends[0], .pidfd = -1 };
@@ -86,6 +89,7 @@ int os_inquiry_end(struct os_inquiry *inquiry)
 	pid_t r = 0;
 
 	inquiry->out_fd = os_close(inquiry->out_fd);
+	assert(inquiry->out_fd < 0);
 	if (inquiry->pid > 0)
 		while ((r = waitpid(inquiry->pid, &status, WNOHANG)) < 0 && errno == EINTR)
 			continue;
@@ -100,6 +104,7 @@ int os_inquiry_end(struct os_inquiry *inquiry)
 
 int os_successor_keep(int fd, bool keep)
 {
+	assert(fd >= 0);
 	return fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
@@ -108,6 +113,7 @@ int os_successor_become(const char *path, char *const *argv)
 	sigset_t both;
 	int r;
 
+	assert(argv && argv[0]);
 	sigemptyset(&both);
 	sigaddset(&both, SIGTERM);
 	sigaddset(&both, SIGINT);

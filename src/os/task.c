@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -122,6 +123,7 @@ int os_task_each(int (*fn)(void *ctx, pid_t pid), void *ctx)
 	int r = 0;
 	DIR *dir;
 
+	assert(fn);
 	os_lock_wait_begins("os_task_each()");
 	dir = opendir("/proc");
 	if (!dir)
@@ -152,6 +154,7 @@ int os_task_words(pid_t pid, char *buf, size_t size)
 	char name[32];
 	int length;
 
+	assert(size > 0);
 	snprintf(name, sizeof(name), "/proc/%d/cmdline", pid);
 	length = os_file_read(name, buf, size);
 	for (int i = 0; i < length; i++)

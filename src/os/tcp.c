@@ -2,6 +2,7 @@
 #include "os/tcp.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <linux/tcp.h>
@@ -76,6 +77,7 @@ int os_tcp_accept(int fd, struct os_tcp_caller *caller)
 	socklen_t len = sizeof(name);
 	int r = accept4(fd, (struct sockaddr *)&name, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	assert(caller);
 	if (r < 0)
 		return -errno;
 	*caller = (struct os_tcp_caller){ name.sin_addr.s_addr, ntohs(name.sin_port) };
@@ -174,6 +176,7 @@ ssize_t os_tcp_write(int fd, const void *buf, size_t len)
 
 void os_tcp_limit_unsent(int fd, int bytes)
 {
+	assert(bytes > 0);
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
 }
 
@@ -198,6 +201,7 @@ void os_tcp_acknowledge(int fd)
 
 void os_tcp_wake_at(int fd, int bytes)
 {
+	assert(bytes > 0);
 	set_option(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
 }
 
@@ -227,6 +231,7 @@ void os_tcp_notice_loss(int fd, int timeout_ms)
 {
 	int seconds = timeout_ms < 2000 ? 1 : timeout_ms / 2000, on = 1, probes = 1;
 
+	assert(timeout_ms > 0);
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));

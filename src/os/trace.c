@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/trace.h"
 
+#include <assert.h>
 #include <elf.h>
 #include <errno.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 
 static int request(int what, pid_t tid, void *address, void *data)
 {
+	assert(tid > 0);
 	return ptrace(what, tid, address, data) < 0 ? -errno : 0;
 }
 
@@ -103,6 +105,8 @@ int trace_pending(pid_t tid, bool shared, uint64_t first, void *infos, int count
 	};
 	long got = ptrace(PTRACE_PEEKSIGINFO, tid, &args, infos);
 
+	assert(tid > 0);
+	assert(count > 0);
 	return got < 0 ? -errno : (int)got;
 }
 
@@ -169,6 +173,7 @@ int trace_wait(pid_t tid, bool block, struct trace_stop *stop)
 	int status;
 	pid_t got;
 
+	assert(tid > 0);
 	if (block)
 		os_lock_wait_begins("trace_wait()");
 	do

@@ -2,6 +2,7 @@
 
 #include "proxy/lane.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -86,6 +87,7 @@ static int wait_for_bytes(struct lane *lane, size_t len, int timeout_ms)
 {
 	int wake_at = len < WAKE_MAX ? (int)len : WAKE_MAX;
 
+	assert(len > 0);
 	if (wake_at != lane->wake_at)
 		os_tcp_wake_at(lane->fd, wake_at);
 	lane->wake_at = wake_at;
@@ -101,6 +103,8 @@ static int look_or_wait(struct lane *lane, int64_t since_ns, size_t len, int tim
 	int64_t before_ns = os_now_ns(), took_ns;
 	int r;
 
+	assert(len > 0);
+	assert(since_ns > 0);
 	if (before_ns - since_ns < lane->look.ns) {
 		os_thread_yield();
 		if (os_now_ns() - before_ns < ATTENTION_PART_NS(&lane->costs))
@@ -187,6 +191,7 @@ static struct lane_part make_part(struct lane *lane, uint32_t bytes, uint8_t **b
 	uint8_t *packed;
 	uint32_t n;
 
+	assert(bytes <= LANE_DATA_MAX);
 	*bufp = lane->out;
 	if (!level)
 		return part;
@@ -196,6 +201,7 @@ static struct lane_part make_part(struct lane *lane, uint32_t bytes, uint8_t **b
 	if (!n)
 		return part;
 	*bufp = packed - LANE_PART_BYTES;
+	assert(n < bytes);
 	part.kind = LANE_PACKED;
 	part.bytes = n;
 	return part;
@@ -223,6 +229,7 @@ int lane_send_end(struct lane *lane, uint32_t done, int result)
 	struct lane_part part = { .kind = LANE_END, .data = done, .result = result };
 	uint8_t buf[LANE_PART_BYTES];
 
+	assert(result <= 0);
 	lane_encode_part(buf, &part);
 	return os_write_full(lane->fd, buf, sizeof(buf), LANE_SILENT_MS);
 }

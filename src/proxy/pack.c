@@ -2,6 +2,7 @@
 
 #include "proxy/pack.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <lz4frame.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static LZ4F_preferences_t preferences(int level, uint32_t bytes)
 
 struct pack *pack_new(uint32_t data_max)
 {
+	assert(data_max > 0);
 	LZ4F_preferences_t largest = preferences(2, data_max);
 	struct pack *pack = calloc(1, sizeof(*pack));
 
@@ -55,6 +57,7 @@ struct pack *pack_free(struct pack *pack)
 uint32_t pack_block(struct pack *pack, int level, const uint8_t *data, uint32_t bytes,
 		    uint8_t **packedp)
 {
+	assert(level > 0);
 	LZ4F_preferences_t how = preferences(level, bytes);
 	size_t packed = 0;
 
@@ -78,6 +81,8 @@ int pack_open(struct pack *pack, const uint8_t *packed, uint32_t bytes, uint8_t 
 			break;
 		from += eaten;
 		to += made;
+		assert(from <= bytes);
+		assert(to <= data_bytes);
 	}
 	if (!more && from == bytes && to == data_bytes)
 		return 0;

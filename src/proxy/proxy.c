@@ -27,6 +27,7 @@ void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_sta
 {
 	struct peer *peer = &proxy->peer[node];
 
+	assert(node >= 0 && node < NR_NODES);
 	if (!peer->known || peer_is_up(peer))
 		return;
 	peer->stats = *stats;
@@ -83,6 +84,7 @@ struct proxy *proxy_free(struct proxy *proxy)
 	}
 	os_loop_between_end(proxy->loop, proxy_attend, proxy);
 	proxy_listen_end(proxy);
+	assert(!proxy->greetings);
 	proxy->lazy_timer = os_source_free(proxy->lazy_timer);
 	free(proxy);
 	return NULL;
@@ -127,6 +129,8 @@ void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct
 	link_init(&peer->link, proxy->node, node, FRAME_CLUSTER_DEFAULT);
 	link_set_lives(&peer->link, &proxy->life, life);
 	peer_start(peer);
+	assert(peer->known);
+	assert(peer->fd < 0);
 }
 
 void proxy_node_down(struct proxy *proxy, int node)
@@ -153,6 +157,7 @@ int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head
 	if (!buf)
 		return -ENOBUFS;
 	bytes = frame_encode_message(buf, kind, head_len + body_len);
+	assert(bytes == FRAME_HEAD_BYTES + FRAME_MESSAGE_HEAD_BYTES);
 	if (head_len)
 		memcpy(buf + bytes, head, head_len);
 	if (body_len)
@@ -166,6 +171,7 @@ int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head
 int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind,
 		       struct proxy_call *call)
 {
+	assert(kind != FRAME_KIND_LINK);
 	if (node < 0 || node >= NR_NODES || !peer_is_up(&proxy->peer[node]))
 		return -ENOTCONN;
 	*call = (struct proxy_call){
@@ -204,6 +210,7 @@ int proxy_call_connect(const struct proxy_call *call, int timeout_ms)
 	int fd = os_tcp_connect(&call->route, timeout_ms);
 	int r;
 
+	assert(call->kind != FRAME_KIND_LINK);
 	if (fd < 0)
 		return fd;
 	os_tcp_close_at_once(fd);
@@ -216,6 +223,7 @@ int proxy_call_connect(const struct proxy_call *call, int timeout_ms)
 
 void proxy_drain(struct proxy *proxy, int node)
 {
+	assert(node >= -1 && node < NR_NODES);
 	for (int n = 0; n < NR_NODES; n++) {
 		if (node == -1 || node == n)
 			peer_read(&proxy->peer[n]);

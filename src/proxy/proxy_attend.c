@@ -20,6 +20,7 @@
  * from it (libdvk/look.h). How long it looks adapts: less if nothing came, more if something came soon after.
  */
 
+#include <assert.h>
 #include <stdatomic.h>
 
 #include "os/clock.h"
@@ -67,6 +68,7 @@ void proxy_attend_begin(struct proxy *proxy)
 	if (proxy->attention.ns > ATTENTION_DAEMON_NS(costs))
 		proxy->attention.ns = ATTENTION_DAEMON_NS(costs);
 	proxy->late_ns = 0;
+	assert(proxy->attention.ns > 0);
 	proxy->active_ns = 0;
 	proxy->bell_seen = atomic_load(&bell->seq);
 	/* If nobody sleeps there, somebody looks already. */
@@ -88,6 +90,7 @@ static void read_warm(struct proxy *proxy, int64_t now)
 
 static void look(struct proxy *proxy, const struct node_bell *bell, int64_t now)
 {
+	assert(proxy->attending);
 	os_loop_lock(proxy->loop);
 	if (rung(bell, proxy->bell_seen)) {
 		uint64_t told = proxy->told;
@@ -103,6 +106,7 @@ static void look(struct proxy *proxy, const struct node_bell *bell, int64_t now)
 
 static void give_up(struct proxy *proxy, struct node_bell *bell)
 {
+	assert(proxy->attending);
 	attention_span_missed(&proxy->attention, costs_of(proxy));
 	atomic_store_explicit(&bell->cpu, 0, memory_order_relaxed);
 	os_loop_lock(proxy->loop);

@@ -11,6 +11,7 @@
  * Connections that say nothing cost a descriptor each, few for each address, and none of a thread.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -48,6 +49,7 @@ static int greeting_end(struct greeting *greeting)
 	struct greeting **place = &greeting->proxy->greetings;
 	int fd = greeting->fd;
 
+	assert(greeting->proxy->greeting_count > 0);
 	while (*place != greeting)
 		place = &(*place)->next;
 	*place = greeting->next;
@@ -81,6 +83,7 @@ static void hand_on(struct proxy *proxy, int fd, const struct frame_hello *hello
 	void (*take)(void *ctx, int from, int fd) =
 		hello->kind == FRAME_KIND_COPY ? callbacks->lane : callbacks->bulk;
 
+	assert(hello->kind != FRAME_KIND_LINK);
 	if (take && !answer(&proxy->peer[hello->node].link, (enum frame_kind)hello->kind, fd) &&
 	    !os_set_nonblock(fd, 0))
 		take(callbacks->ctx, hello->node, fd);
@@ -92,6 +95,7 @@ static void on_hello(struct proxy *proxy, int fd, uint32_t address, const struct
 {
 	struct peer *peer = &proxy->peer[hello->node];
 
+	assert(hello->node >= 0 && hello->node < NR_NODES);
 	if (hello->node == proxy->node || !peer->known || peer->address != address)
 		refuse(proxy, fd, address, "it says to be a node that is not there");
 	else if (link_check_call(&peer->link, (enum frame_kind)hello->kind, hello))
@@ -111,6 +115,7 @@ static void on_greeting(void *ctx, int fd, int events)
 	ssize_t n = os_tcp_read(fd, greeting->buf + greeting->count,
 				sizeof(greeting->buf) - greeting->count);
 
+	assert(greeting->count < sizeof(greeting->buf));
 	(void)events;
 	if (n == -EAGAIN)
 		return;
@@ -142,6 +147,7 @@ static void make_room(struct proxy *proxy, uint32_t address)
 		count++;
 		oldest = g;
 	}
+	assert(count <= PROXY_GREETINGS_MAX);
 	if (count >= PROXY_GREETINGS_MAX)
 		refuse(proxy, greeting_end(oldest), address, "it says nothing, as others do");
 }
@@ -208,6 +214,7 @@ void proxy_listen_end(struct proxy *proxy)
 {
 	while (proxy->greetings)
 		greeting_close(proxy->greetings);
+	assert(!proxy->greeting_count);
 	proxy->listen_io = os_source_free(proxy->listen_io);
 	proxy->listen_fd = os_close(proxy->listen_fd);
 }

@@ -15,6 +15,7 @@
  * was delivered is looked at now and then until it is taken.
  */
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ static bool has_room(const struct peer *peer)
 
 static unsigned slot_of(const struct exchange_channel *channel, int side)
 {
+	assert(side == 0 || side == 1);
 	return (unsigned)(channel->dcid * SHM_SLOTS + shm_index(channel->p_nr[side]));
 }
 
@@ -39,6 +41,7 @@ static void mark_dirty(struct peer *peer, const struct exchange_channel *channel
 
 static void lazy_arm(struct proxy *proxy, int64_t us)
 {
+	assert(us > 0);
 	if (proxy->lazy_armed && us >= proxy->lazy_us)
 		return;
 	proxy->lazy_us = us;
@@ -54,6 +57,7 @@ static void mark_lazy(struct peer *peer, const struct exchange_channel *channel,
 
 static void commit_frame(struct peer *peer, size_t bytes)
 {
+	assert(bytes > 0);
 	queue_commit(&peer->out[LANE_CONTROL], bytes);
 	peer->stats.frames_sent++;
 	peer->proxy->told++;
@@ -75,6 +79,7 @@ static bool put_line(struct peer *peer, const struct exchange_channel *channel, 
 		.msg = image->msg,
 	};
 
+	assert(side == 0 || side == 1);
 	if (!buf)
 		return false;
 	commit_frame(peer, frame_encode_line(buf, &frame));
@@ -86,6 +91,7 @@ static bool put_own_line(struct peer *peer, struct exchange_channel *channel, in
 	struct line_image image;
 	uint64_t wanted;
 
+	assert(side == 0 || side == 1);
 	if (!channel_line_untold(channel->page, &channel->told, side, side))
 		return true;
 	/* Its owner is at it just now, and rings when it is done; or the message is barred. */
@@ -104,6 +110,7 @@ static bool put_their_line(struct peer *peer, struct exchange_channel *channel, 
 {
 	struct line_image image;
 
+	assert(side == 0 || side == 1);
 	if (!channel_line_untold(channel->page, &channel->told, side, 1 - side))
 		return true;
 	line_snapshot(&channel->page->line[side], &image);
@@ -132,6 +139,7 @@ static bool put_notify(struct peer *peer, struct exchange_channel *channel, int 
 	struct notify_image image;
 	uint8_t *buf;
 
+	assert(side == 0 || side == 1);
 	if (!channel_notify_untold(channel->page, &channel->told, side))
 		return true;
 	/* Taken here, so that nobody hears of it. */
@@ -158,6 +166,7 @@ static bool put_channel(struct peer *peer, struct exchange_channel *channel, int
 {
 	int remote_side = 1 - local_side;
 
+	assert(local_side == 0 || local_side == 1);
 	/* That a notification was taken comes before the message that may bring the next one. */
 	if (has_room(peer) && put_notify(peer, channel, remote_side) &&
 	    put_lines(peer, channel, local_side) && put_notify(peer, channel, local_side))
@@ -334,6 +343,7 @@ static void send_offer(struct peer *peer, int dcid, int endpoint)
 				     .endpoint = endpoint };
 	uint8_t *buf;
 
+	assert(dcid >= 0 && dcid < SHM_DCS);
 	if (!peer_is_up(peer))
 		return;
 	buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_OFFER_BYTES);

@@ -27,6 +27,7 @@ static void on_peer_timer(void *ctx);
 
 int peer_init(struct peer *peer, struct proxy *proxy, int node)
 {
+	assert(node >= 0 && node < NR_NODES);
 	peer->proxy = proxy;
 	peer->node = node;
 	peer->fd = -1;
@@ -36,6 +37,9 @@ int peer_init(struct peer *peer, struct proxy *proxy, int node)
 void peer_deinit(struct peer *peer)
 {
 	peer_stop(peer);
+	assert(peer->fd < 0);
+	assert(!peer->io);
+	assert(!peer->in);
 	peer->timer = os_source_free(peer->timer);
 }
 
@@ -89,6 +93,7 @@ void peer_lost(struct peer *peer)
 	int64_t wait_us = link_on_lost(&peer->link, os_now_ns());
 
 	peer_close(peer);
+	assert(peer->fd < 0);
 	os_timer_set(peer->timer, peer_connects(peer) ? wait_us : -1);
 	if (was_up)
 		tell_link(peer, 0);
@@ -108,11 +113,14 @@ static int write_part(struct peer *peer, enum proxy_lane lane, size_t len)
 	struct queue *queue = &peer->out[lane];
 	ssize_t n = os_tcp_write(peer->fd, queue_front(queue), len);
 
+	assert(len <= queue_count(queue));
 	if (n < 0)
 		return (int)n;
 	queue_consume(queue, (size_t)n);
-	if (lane == LANE_BULK)
+	if (lane == LANE_BULK) {
+		assert((size_t)n <= peer->bulk_left);
 		peer->bulk_left -= (size_t)n;
+	}
 	peer->stats.bytes_sent += (uint64_t)n;
 	peer->stats.writes++;
 	return (size_t)n < len ? -EAGAIN : 0;
@@ -124,6 +132,7 @@ static size_t bulk_frame_bytes(const struct queue *queue)
 	int r = frame_decode_head(&head, queue_front(queue));
 
 	assert(!r);
+	assert(head.type == FRAME_MESSAGE);
 	return FRAME_HEAD_BYTES + head.body_bytes;
 }
 
@@ -190,6 +199,7 @@ void proxy_batch_end(struct proxy *proxy)
 				peer_write(&proxy->peer[node]);
 		}
 	}
+	assert(!proxy->any_flush);
 }
 
 static void send_hello(struct peer *peer)
@@ -219,6 +229,8 @@ static void send_ping(struct peer *peer, enum frame_type type, uint64_t value)
 
 static void come_up(struct peer *peer)
 {
+	assert(peer_is_up(peer));
+	assert(peer->connected);
 	tell_link(peer, 1);
 	if (peer_is_up(peer))
 		peer_offer_all(peer);
@@ -307,6 +319,7 @@ static int handle_frames(struct peer *peer)
 		if (r)
 			return r;
 		at += FRAME_HEAD_BYTES + head.body_bytes;
+		assert(at <= peer->in_count);
 	}
 	peer->in_count -= at;
 	if (at && peer->in_count)
@@ -322,6 +335,8 @@ static int read_some(struct peer *peer)
 	uint64_t connection = peer->connection;
 	int r;
 
+	/* A whole frame is smaller than the buffer, and whole frames do not stay in it. */
+	assert(room > 0);
 	if (n <= 0)
 		return n ? (int)n : -ECONNRESET;
 	peer->in_count += (size_t)n;
@@ -345,6 +360,7 @@ bool peer_read(struct peer *peer)
 	if (peer->reading || !peer->connected)
 		return false;
 	peer->reading = true;
+	assert(peer->in);
 	proxy_batch_begin(peer->proxy);
 	for (int i = 0; i < READS_MAX && !r; i++)
 		r = read_some(peer);
@@ -362,6 +378,7 @@ static void on_connected(struct peer *peer)
 {
 	int r = os_tcp_connected(peer->fd);
 
+	assert(!peer->connected);
 	if (r == -EINPROGRESS)
 		return;
 	if (r) {
@@ -393,6 +410,9 @@ static int peer_adopt(struct peer *peer, int fd, int events)
 {
 	int r;
 
+	assert(peer->fd < 0);
+	assert(!peer->io);
+	assert(!peer->in);
 	peer->in = malloc(PROXY_IN_BYTES);
 	r = peer->in ? os_source_io(peer->proxy->loop, fd, events, on_peer_io, peer, &peer->io)
 		     : -ENOMEM;
@@ -415,6 +435,8 @@ static void peer_connect(struct peer *peer)
 					    .from = peer->proxy->address };
 	int fd = os_tcp_connect_start(&route);
 
+	assert(peer->known);
+	assert(link_connects(&peer->link));
 	link_greet(&peer->link, os_now_ns());
 	if (fd < 0 || peer_adopt(peer, fd, OS_WRITE))
 		peer_lost(peer);
@@ -422,6 +444,7 @@ static void peer_connect(struct peer *peer)
 
 void peer_start(struct peer *peer)
 {
+	assert(peer->fd < 0);
 	peer->known = true;
 	if (peer_connects(peer))
 		os_timer_set(peer->timer, 0);

@@ -8,6 +8,7 @@
  * sent it still has it, and offers it when the order says where the end is.
  */
 
+#include <assert.h>
 #include <stdatomic.h>
 
 #include "os/clock.h"
@@ -33,6 +34,7 @@ static int channel_of(struct peer *peer, int dcid, uint32_t dc_generation,
 	atomic_store(&(*channelp)->page->node[local], proxy->node);
 	if (at[1 - local] >= 0)
 		atomic_store(&(*channelp)->page->node[1 - local], at[1 - local]);
+	assert(at[local] == PROXY_HERE);
 	return local;
 }
 
@@ -40,6 +42,7 @@ static void ring_local(struct peer *peer, const struct exchange_channel *channel
 {
 	struct exchange_bell *bell;
 
+	assert(local == 0 || local == 1);
 	if (exchange_bell(peer->proxy->exchange, channel->dcid, channel->p_nr[local], &bell))
 		return;
 	exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
@@ -50,6 +53,7 @@ static void reply(struct peer *peer, struct exchange_channel *channel, int local
 {
 	int at = proxy_locate(peer->proxy, channel->dcid, channel->endpoint[1 - local]);
 
+	assert(local == 0 || local == 1);
 	if (at == peer->node)
 		peer_send_channel(peer, channel, local);
 }
@@ -61,6 +65,7 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 	int local = channel_of(peer, frame->dcid, frame->dc_generation, frame->endpoint, &channel);
 	int side = (int)frame->side;
 
+	assert(frame->side <= 1);
 	if (local < 0) {
 		peer->stats.dropped++;
 		return;
@@ -83,6 +88,7 @@ void peer_on_notify(struct peer *peer, const struct frame_notify *frame)
 	};
 	int side = (int)frame->side;
 
+	assert(frame->side <= 1);
 	if (local < 0) {
 		peer->stats.dropped++;
 		return;

@@ -9,6 +9,15 @@
 #define QUEUE_SIZE_MIN	4096u
 #define QUEUE_SIZE_KEPT (1024u * 1024u) /* what an empty queue may keep */
 
+/* What holds between all calls. */
+static void assert_sound(const struct queue *queue)
+{
+	assert(queue->head <= queue->tail);
+	assert(queue->tail <= queue->size);
+	assert(queue->bytes || !queue->size);
+	assert(queue_count(queue) <= QUEUE_BYTES_MAX);
+}
+
 static uint8_t *queue_grow(struct queue *queue, size_t len)
 {
 	size_t size = queue->size ? queue->size : QUEUE_SIZE_MIN;
@@ -16,6 +25,7 @@ static uint8_t *queue_grow(struct queue *queue, size_t len)
 
 	while (size - queue->tail < len)
 		size *= 2;
+	assert(size - queue->tail >= len);
 	bytes = realloc(queue->bytes, size);
 	if (!bytes)
 		return NULL;
@@ -28,6 +38,7 @@ uint8_t *queue_reserve(struct queue *queue, size_t len)
 {
 	size_t count = queue_count(queue);
 
+	assert_sound(queue);
 	if (len > QUEUE_BYTES_MAX - count)
 		return NULL;
 	if (queue->size - queue->tail >= len)
@@ -46,6 +57,7 @@ void queue_commit(struct queue *queue, size_t len)
 {
 	assert(len <= queue->size - queue->tail);
 	queue->tail += len;
+	assert_sound(queue);
 }
 
 void queue_consume(struct queue *queue, size_t len)
@@ -58,6 +70,7 @@ void queue_consume(struct queue *queue, size_t len)
 	queue->tail = 0;
 	if (queue->size > QUEUE_SIZE_KEPT)
 		queue_reset(queue);
+	assert_sound(queue);
 }
 
 void queue_reset(struct queue *queue)

@@ -8,6 +8,7 @@
 
 #include "wire/command.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -90,6 +91,7 @@ void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES])
 	memcpy(c.out, cmd->name, name_length);
 	c.out += sizeof(cmd->name);
 	put64(&c, cmd->secret);
+	assert(c.out + sizeof(cmd->pad) == buf + COMMAND_BYTES);
 }
 
 static void command_get(struct command *cmd, struct cursor *c)
@@ -131,6 +133,7 @@ int command_decode(struct command *cmd, const uint8_t *buf, size_t len)
 	if (len != COMMAND_BYTES)
 		return -EBADMSG;
 	command_get(&read, &c);
+	assert(c.in + sizeof(read.pad) == buf + COMMAND_BYTES);
 	if (read.version != COMMAND_VERSION)
 		return -EBADMSG;
 	if (read.kind == COMMAND_NONE || read.kind > COMMAND_LAST)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct reader {
 
 static void put(struct writer *w, uint64_t value, unsigned bytes)
 {
+	assert(bytes <= sizeof(value));
 	for (unsigned i = 0; i < bytes; i++)
 		*w->at++ = (uint8_t)(value >> 8 * i);
 }
@@ -26,6 +28,7 @@ static uint64_t get(struct reader *r, unsigned bytes)
 {
 	uint64_t value = 0;
 
+	assert(bytes <= sizeof(value));
 	for (unsigned i = 0; i < bytes; i++)
 		value |= (uint64_t)*r->at++ << 8 * i;
 	return value;
@@ -44,16 +47,6 @@ static void put_int(struct writer *w, int32_t value)
 /* The message's fields have the same layout on every machine this runs on (64-bit, little-endian). */
 _Static_assert(sizeof(message) == 48, "a message has 48 bytes");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "messages travel as they are");
-
-static struct writer head_put(uint8_t *buf, enum frame_type type, uint32_t body_bytes)
-{
-	struct writer w = { buf };
-
-	put(&w, FRAME_VERSION, 2);
-	put(&w, type, 2);
-	put(&w, body_bytes, 4);
-	return w;
-}
 
 static bool length_fits(unsigned type, uint32_t bytes)
 {
@@ -74,6 +67,17 @@ static bool length_fits(unsigned type, uint32_t bytes)
 	default:
 		return false;
 	}
+}
+
+static struct writer head_put(uint8_t *buf, enum frame_type type, uint32_t body_bytes)
+{
+	struct writer w = { buf };
+
+	assert(length_fits(type, body_bytes));
+	put(&w, FRAME_VERSION, 2);
+	put(&w, type, 2);
+	put(&w, body_bytes, 4);
+	return w;
 }
 
 int frame_decode_head(struct frame_head *head, const uint8_t *buf)
@@ -154,6 +158,7 @@ size_t frame_encode_hello(uint8_t *buf, const struct frame_hello *hello)
 	memcpy(w.at, hello->cluster, FRAME_CLUSTER_BYTES);
 	w.at += FRAME_CLUSTER_BYTES;
 	put(&w, hello_hash(buf + FRAME_HEAD_BYTES), 8);
+	assert(w.at == buf + FRAME_HEAD_BYTES + FRAME_HELLO_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_HELLO_BYTES;
 }
 
@@ -199,6 +204,7 @@ int frame_decode_line(struct frame_line *line, const uint8_t *body)
 	line->aux = get(&r, 8);
 	line->withdraw = get(&r, 8);
 	memcpy(&line->msg, r.at, sizeof(line->msg));
+	assert(r.at + sizeof(line->msg) == body + FRAME_LINE_BYTES);
 	return 0;
 }
 
@@ -211,6 +217,7 @@ size_t frame_encode_line(uint8_t *buf, const struct frame_line *line)
 	put(&w, line->aux, 8);
 	put(&w, line->withdraw, 8);
 	memcpy(w.at, &line->msg, sizeof(line->msg));
+	assert(w.at + sizeof(line->msg) == buf + FRAME_HEAD_BYTES + FRAME_LINE_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_LINE_BYTES;
 }
 
@@ -224,6 +231,7 @@ int frame_decode_notify(struct frame_notify *notify, const uint8_t *body)
 	notify->taken = get(&r, 8);
 	notify->bits = get(&r, 8);
 	notify->nr = get_int(&r);
+	assert(r.at == body + FRAME_NOTIFY_BYTES);
 	return 0;
 }
 
@@ -236,6 +244,7 @@ size_t frame_encode_notify(uint8_t *buf, const struct frame_notify *notify)
 	put(&w, notify->taken, 8);
 	put(&w, notify->bits, 8);
 	put_int(&w, notify->nr);
+	assert(w.at == buf + FRAME_HEAD_BYTES + FRAME_NOTIFY_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_NOTIFY_BYTES;
 }
 
@@ -246,6 +255,7 @@ int frame_decode_offer(struct frame_offer *offer, const uint8_t *body)
 	offer->dcid = get_int(&r);
 	offer->dc_generation = (uint32_t)get(&r, 4);
 	offer->endpoint = get_int(&r);
+	assert(r.at == body + FRAME_OFFER_BYTES);
 	return endpoint_valid(offer->dcid, offer->endpoint) ? 0 : -EBADMSG;
 }
 
@@ -256,6 +266,7 @@ size_t frame_encode_offer(uint8_t *buf, const struct frame_offer *offer)
 	put_int(&w, offer->dcid);
 	put(&w, offer->dc_generation, 4);
 	put_int(&w, offer->endpoint);
+	assert(w.at == buf + FRAME_HEAD_BYTES + FRAME_OFFER_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_OFFER_BYTES;
 }
 
@@ -270,7 +281,9 @@ size_t frame_encode_ping(uint8_t *buf, enum frame_type type, uint64_t value)
 {
 	struct writer w = head_put(buf, type, FRAME_PING_BYTES);
 
+	assert(type == FRAME_PING || type == FRAME_PONG);
 	put(&w, value, 8);
+	assert(w.at == buf + FRAME_HEAD_BYTES + FRAME_PING_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_PING_BYTES;
 }
 
@@ -289,5 +302,6 @@ size_t frame_encode_message(uint8_t *buf, uint16_t kind, uint32_t bytes)
 	put(&w, kind, 2);
 	put(&w, 0, 2);
 	put(&w, 0, 4);
+	assert(w.at == buf + FRAME_HEAD_BYTES + FRAME_MESSAGE_HEAD_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_MESSAGE_HEAD_BYTES;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/group.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -58,6 +59,7 @@ int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEA
 
 void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello *hello)
 {
+	assert(!hello->name[GROUP_NAME_BYTES - 1]);
 	put32(buf, (uint32_t)hello->node);
 	put32(buf + 4, hello->address);
 	memcpy(buf + 8, hello->name, GROUP_NAME_BYTES);

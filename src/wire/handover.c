@@ -32,6 +32,7 @@ static void field(struct handover_cursor *c, uint64_t *value, size_t bytes)
 {
 	uint64_t got = 0;
 
+	assert(bytes <= sizeof(*value));
 	assert(!c->in || c->at <= c->size);
 	if (handover_is_reading(c) && c->size - c->at < bytes) {
 		handover_refuse(c);
@@ -71,6 +72,7 @@ void handover_s32(struct handover_cursor *c, int32_t *value)
 
 void handover_range(struct handover_cursor *c, int32_t *value, int32_t least, int32_t most)
 {
+	assert(least <= most);
 	handover_s32(c, value);
 	if (*value < least || *value > most)
 		handover_refuse(c);
@@ -86,6 +88,7 @@ void handover_flag(struct handover_cursor *c, bool *value)
 
 void handover_fd(struct handover_cursor *c, int32_t *value, int least)
 {
+	assert(least >= -1);
 	handover_range(c, value, least, HANDOVER_FD_MAX);
 	if (*value >= 0 && !c->bad && c->descriptor)
 		c->descriptor(c->ctx, *value);
@@ -107,6 +110,7 @@ void handover_text(struct handover_cursor *c, char *text, size_t size)
 {
 	bool ended = false;
 
+	assert(size > 0);
 	for (size_t i = 0; i < size; i++) {
 		uint64_t byte = ended || i == size - 1 ? 0 : (uint8_t)text[i];
 
@@ -166,14 +170,17 @@ void handover_seal(uint8_t *buf, size_t bytes, const struct handover_versions *v
 	uint32_t magic = HANDOVER_MAGIC, version = HANDOVER_VERSION;
 	uint64_t all = bytes, hash;
 
+	assert(bytes >= HANDOVER_HEAD_BYTES);
 	handover_u32(&c, &magic);
 	handover_u32(&c, &version);
 	handover_u64(&c, &all);
 	c.at = HASHED_FROM;
 	versions_fields(&c, &copy);
+	assert(c.at == HANDOVER_HEAD_BYTES);
 	hash = hash_bytes(HASH_SEED, buf + HASHED_FROM, bytes - HASHED_FROM);
 	c.at = HASHED_FROM - 8;
 	handover_u64(&c, &hash);
+	assert(c.at == HASHED_FROM);
 }
 
 int handover_open(const uint8_t *buf, size_t bytes, const struct handover_versions *own,
@@ -192,6 +199,7 @@ int handover_open(const uint8_t *buf, size_t bytes, const struct handover_versio
 	handover_u64(&c, &all);
 	handover_u64(&c, &hash);
 	versions_fields(&c, &theirs);
+	assert(c.at == HANDOVER_HEAD_BYTES);
 	if (magic != HANDOVER_MAGIC)
 		return -EBADMSG;
 	/* Nothing that follows means the same in another version. */

@@ -2,6 +2,7 @@
 
 #include "wire/move.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "base/hash.h"
@@ -14,6 +15,7 @@ static uint64_t head_hash(const struct move_head *head)
 void move_head_fill(struct move_head *head, enum move_record record, const void *payload,
 		    uint32_t bytes)
 {
+	assert(payload || !bytes);
 	*head = (struct move_head){ .magic = MOVE_MAGIC,
 				    .version = MOVE_VERSION,
 				    .record = (uint16_t)record,
@@ -34,5 +36,6 @@ int move_head_check(const struct move_head *head, enum move_record record)
 
 int move_payload_check(const struct move_head *head, const void *payload)
 {
+	assert(head->bytes <= MOVE_STATE_MAX);
 	return hash_bytes(HASH_SEED, payload, head->bytes) == head->payload_hash ? 0 : -EBADMSG;
 }
