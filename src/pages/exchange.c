@@ -14,6 +14,7 @@
  * same holds for a holder that has just changed, because whoever changes it looks at the news after.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ static struct exchange_name **name_find(struct exchange *exchange, uint64_t ino)
 
 static void name_free(struct exchange *exchange, struct exchange_name *name)
 {
+	assert(*name_find(exchange, name->ino) == name);
 	*name_find(exchange, name->ino) = name->next_hash;
 	free(name);
 }
@@ -150,6 +152,7 @@ static int node_bell_make(struct exchange *exchange)
 	void *page;
 	int r = exchange_page_new(exchange, &name, &exchange->node_fd, &page, &exchange->node_ino);
 
+	assert(!exchange->node_bell);
 	if (r)
 		return r;
 	exchange->node_bell = page;
@@ -180,6 +183,7 @@ int exchange_new(struct exchange **exchangep, int nodeid)
 
 static void bell_free(struct exchange *exchange, struct exchange_bell *bell)
 {
+	assert(exchange->bell[bell->dcid][shm_index(bell->p_nr)] == bell);
 	exchange->bell[bell->dcid][shm_index(bell->p_nr)] = NULL;
 	exchange_page_retire(exchange, bell->fd, bell->page, bell->ino);
 	free(bell);
@@ -204,6 +208,7 @@ struct exchange *exchange_free(struct exchange *exchange)
 	slots_free(exchange);
 	while (exchange->statuses)
 		exchange_status_free(exchange, exchange->statuses);
+	assert(!exchange->statuses);
 	if (exchange->node_bell)
 		exchange_page_retire(exchange, exchange->node_fd, exchange->node_bell,
 				     exchange->node_ino);
@@ -218,6 +223,7 @@ struct node_bell *exchange_node_bell(struct exchange *exchange)
 
 void exchange_set_costs(struct exchange *exchange, struct attention_costs costs)
 {
+	assert(exchange->node_bell);
 	exchange->costs = attention_costs_checked(costs);
 	attention_costs_publish(exchange->node_bell, exchange->costs);
 }
@@ -274,6 +280,7 @@ void exchange_bell_hold(struct exchange_bell *bell, enum bell_holder holder)
 {
 	uint32_t watched = atomic_exchange(&bell->page->watched, 0);
 
+	assert(bell->page);
 	bell->holder = holder;
 	/* Partner: the ringer's look at the holder after its news; see above. */
 	atomic_store(&bell->page->holder, holder);
@@ -285,6 +292,7 @@ void exchange_bell_hold(struct exchange_bell *bell, enum bell_holder holder)
 
 void exchange_bell_mend(struct exchange_bell *bell)
 {
+	assert(bell->page);
 	if (atomic_load(&bell->page->holder) == bell->holder)
 		return;
 	exchange_bell_hold(bell, bell->holder);
@@ -304,6 +312,7 @@ static void node_bell_ring(struct exchange *exchange, int dcid, int p_nr)
 {
 	unsigned bit = (unsigned)(dcid * SHM_SLOTS + shm_index(p_nr));
 
+	assert(bit / 64 < SHM_NODE_NEWS_WORDS);
 	atomic_fetch_or(&exchange->node_bell->news[bit / 64], UINT64_C(1) << bit % 64);
 	futex_ring(&exchange->node_bell->seq, &exchange->node_bell->sleeping);
 }
@@ -312,6 +321,7 @@ void exchange_ring(struct exchange *exchange, struct exchange_bell *bell, int fr
 {
 	unsigned bit = (unsigned)shm_index(from_nr);
 
+	assert(exchange_slot_valid(bell->dcid, bell->p_nr));
 	if (bit >= SHM_SLOTS)
 		return;
 	atomic_fetch_or(&bell->page->news[bit / 64], UINT64_C(1) << bit % 64);
@@ -365,8 +375,10 @@ struct exchange_status *exchange_status_free(struct exchange *exchange,
 
 	if (!status)
 		return NULL;
-	while (*place != status)
+	while (*place != status) {
+		assert(*place);
 		place = &(*place)->next;
+	}
 	*place = status->next;
 	exchange_page_retire(exchange, status->fd, status->page, status->ino);
 	free(status);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pages/exchange_adopt.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -76,6 +77,7 @@ static int adopt_bell(struct exchange *exchange, const struct exchange_entry *en
 	int dcid = entry->name.dcid, p_nr = entry->name.p_nr;
 	struct exchange_bell *bell;
 
+	assert(page);
 	if (exchange->bell[dcid][shm_index(p_nr)])
 		return -EEXIST;
 	bell = calloc(1, sizeof(*bell));
@@ -97,6 +99,7 @@ static int adopt_channel(struct exchange *exchange, const struct exchange_entry 
 	const struct page_name *name = &entry->name;
 	struct exchange_channel *channel;
 
+	assert(page);
 	if (name->p_nr >= name->peer_nr || !exchange_slot_valid(name->dcid, name->peer_nr))
 		return -EBADF;
 	if (exchange_find(exchange, name->dcid, name->p_nr, name->peer_nr))
@@ -127,6 +130,7 @@ static int adopt_status(struct exchange *exchange, const struct exchange_entry *
 	struct exchange_status **place = &exchange->statuses;
 	struct exchange_status *status = calloc(1, sizeof(*status));
 
+	assert(page);
 	if (!status)
 		return -ENOMEM;
 	*status = (struct exchange_status){ .fd = entry->fd,
@@ -143,6 +147,7 @@ static int adopt_status(struct exchange *exchange, const struct exchange_entry *
 static int adopt_node_bell(struct exchange *exchange, const struct exchange_entry *entry,
 			   void *page)
 {
+	assert(page);
 	if (exchange->node_bell)
 		return -EEXIST;
 	exchange->node_bell = page;

@@ -11,6 +11,7 @@
  * What is barred is withdrawn. A sender in good faith, whose right has just gone, asks for it again then, and is told.
  */
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -19,6 +20,7 @@
 
 static bool is_barred(const struct exchange_bars *bars, int receiver_nr, enum line_op op)
 {
+	assert(op < SHM_BARS);
 	return bars->kinds >> op & 1 || bits_test(bars->to, (unsigned)shm_index(receiver_nr));
 }
 
@@ -62,6 +64,7 @@ bool exchange_barred(const struct exchange *exchange, const struct exchange_chan
 		&exchange->bars[channel->dcid][shm_index(channel->p_nr[side])];
 	enum line_op op = line_word_op(word);
 
+	assert(side == 0 || side == 1);
 	if (!line_word_is_waiting(word) || op == LINE_OP_ANSWER)
 		return false;
 	if (line_word_seq(word) == channel->passed[side])
@@ -92,6 +95,7 @@ static void withdraw(struct exchange *exchange, struct exchange_channel *channel
 bool exchange_let_pass(struct exchange *exchange, struct exchange_channel *channel, int side,
 		       const struct line_image *image)
 {
+	assert(side == 0 || side == 1);
 	if (exchange_barred(exchange, channel, side, image->word)) {
 		withdraw(exchange, channel, side, image->word);
 		return false;
@@ -113,6 +117,7 @@ static void ask_back(struct exchange *exchange, struct exchange_channel *channel
 	struct exchange_bell *receiver =
 		exchange_bell_find(exchange, channel->dcid, channel->p_nr[1 - side]);
 
+	assert(channel->passed[side]);
 	atomic_store(&channel->page->withdraw[side], channel->passed[side]);
 	if (receiver)
 		exchange_ring(exchange, receiver, channel->p_nr[side]);
@@ -142,6 +147,7 @@ void exchange_bars_set(struct exchange *exchange, int dcid, int p_nr,
 	struct exchange_bars *own = &exchange->bars[dcid][shm_index(p_nr)];
 	struct exchange_channel *at = NULL;
 
+	assert(exchange_slot_valid(dcid, p_nr));
 	/* Before they are lifted, too: what an endpoint that has left has written here is not sent. */
 	*own = bars ? *bars : *own;
 	while (memcmp(own, &none, sizeof(none)) && (at = exchange_next(exchange, dcid, p_nr, at)))

@@ -8,6 +8,7 @@
  *	first[dc][7] -> (3,7) -> NULL
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@
 
 int exchange_side(const struct exchange_channel *channel, int p_nr)
 {
+	assert(channel->p_nr[0] == p_nr || channel->p_nr[1] == p_nr);
 	return channel->p_nr[0] == p_nr ? 0 : 1;
 }
 
@@ -26,6 +28,7 @@ static struct exchange_channel **bucket(struct exchange *exchange, int dcid, int
 	uint64_t key = ((uint64_t)dcid << 16) | ((uint64_t)shm_index(nr_0) << 8) |
 		       (uint64_t)shm_index(nr_1);
 
+	assert(nr_0 <= nr_1);
 	return &exchange->by_slots[hash_word(HASH_SEED, key) % EXCHANGE_BUCKETS];
 }
 
@@ -56,6 +59,8 @@ void exchange_channel_link(struct exchange *exchange, struct exchange_channel *c
 	struct exchange_channel **place =
 		bucket(exchange, channel->dcid, channel->p_nr[0], channel->p_nr[1]);
 
+	assert(channel->p_nr[0] < channel->p_nr[1]);
+	assert(!exchange_find(exchange, channel->dcid, channel->p_nr[0], channel->p_nr[1]));
 	channel->next_hash = *place;
 	*place = channel;
 	for (int side = 0; side < 2; side++) {
@@ -70,8 +75,10 @@ static void channel_unlink(struct exchange *exchange, struct exchange_channel *c
 	struct exchange_channel **place =
 		bucket(exchange, channel->dcid, channel->p_nr[0], channel->p_nr[1]);
 
-	while (*place != channel)
+	while (*place != channel) {
+		assert(*place);
 		place = &(*place)->next_hash;
+	}
 	*place = channel->next_hash;
 	for (int side = 0; side < 2; side++) {
 		int p_nr = channel->p_nr[side];
@@ -169,6 +176,7 @@ static int channel_make(struct exchange *exchange, int dcid, const int endpoint[
 	}
 	name.p_nr = channel->p_nr[0];
 	name.peer_nr = channel->p_nr[1];
+	assert(channel->p_nr[0] < channel->p_nr[1]);
 	r = exchange_page_new(exchange, &name, &channel->fd, &page, &channel->ino);
 	if (r) {
 		free(channel);

@@ -5,6 +5,7 @@
  * them back or to the process that has come, and ends what a dead endpoint leaves.
  */
 
+#include <assert.h>
 #include <stdatomic.h>
 
 #include "core/channel.h"
@@ -35,6 +36,7 @@ static void ring_peer(struct exchange *exchange, const struct exchange_channel *
 void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
 			  int dead_side)
 {
+	assert(dead_side == 0 || dead_side == 1);
 	channel_end(channel->page, dead_side);
 	show_ended(exchange, channel, dead_side);
 	ring_peer(exchange, channel, dead_side);
