@@ -194,6 +194,16 @@ void os_tcp_progress(int fd, uint64_t *acked, uint64_t *busy_us)
 	*busy_us = info.tcpi_busy_time;
 }
 
+uint64_t os_tcp_moved(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return 0;
+	return info.tcpi_bytes_acked + info.tcpi_bytes_received;
+}
+
 void os_tcp_acknowledge(int fd)
 {
 	set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);

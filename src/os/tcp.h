@@ -68,6 +68,8 @@ void os_tcp_limit_unsent(int fd, int bytes);
  * is not known.
  */
 void os_tcp_progress(int fd, uint64_t *acked, uint64_t *busy_us);
+/* Bytes that have come, and that have been acknowledged, so far. 0 for what is no connection. */
+uint64_t os_tcp_moved(int fd);
 /* Acknowledges now what has come, although nothing is to be sent. */
 void os_tcp_acknowledge(int fd);
 /* Whoever waits to read is woken by that many bytes (or the end of the stream), not by each packet. */
