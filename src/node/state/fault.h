@@ -6,13 +6,21 @@
 
 /*
  * Named places at which a test lets something happen. DVS_FAULT in the daemon's environment is
- * "NAME:ACTION", ACTION being `exit` (the daemon dies there, as by SIGKILL), `sleep` (200 ms) or
- * `stop` (1 s). Without the variable a point costs one comparison.
+ * "NAME:ACTION", or several with commas between, ACTION being `exit` (the daemon dies there, as by
+ * SIGKILL), `sleep` (200 ms) or `stop` (1 s). Without the variable a point costs one comparison.
  *
- *	source-frozen source-sent source-commit target-checked target-loaded target-commit
  *	init-collect (in the init of a DC)
  */
 void fault_point(const char *name);
+
+/*
+ * One in a step of a move. NAME may be narrowed to an endpoint, "NAME@SLOT", and ACTION may be `hang`: the
+ * step does not go on before told(ctx) says that it is given up (or a minute is over).
+ *
+ *	source-check source-offer source-frozen source-sent source-commit
+ *	target-offer target-check target-checked target-load target-loaded target-commit
+ */
+void fault_step(const char *name, int p_nr, bool (*told)(void *ctx), void *ctx);
 
 /*
  * Whether DVS_FAULT is that word: the daemon then is slow, or does without something that an older kernel
