@@ -24,10 +24,9 @@ static const char *const source_states[] = {
 };
 
 static const char *const target_states[] = {
-	[PLAN_TARGET_IDLE] = "idle",	     [PLAN_TARGET_CHECKING] = "checking",
-	[PLAN_TARGET_PROMISED] = "promised", [PLAN_TARGET_LOADING] = "loading",
-	[PLAN_TARGET_HOLDING] = "holding",   [PLAN_TARGET_BROKEN] = "broken",
-	[PLAN_TARGET_ENDED] = "ended",
+	[PLAN_TARGET_IDLE] = "idle",	     [PLAN_TARGET_RECEIVING] = "receiving",
+	[PLAN_TARGET_CHECKING] = "checking", [PLAN_TARGET_LOADING] = "loading",
+	[PLAN_TARGET_HOLDING] = "holding",   [PLAN_TARGET_ENDED] = "ended",
 };
 
 static const char *const effects[] = {
@@ -36,16 +35,19 @@ static const char *const effects[] = {
 	[PLAN_DO_PROPOSE_START] = "propose start",
 	[PLAN_DO_FREEZE] = "freeze",
 	[PLAN_DO_SEND] = "send",
+	[PLAN_DO_AWAIT_LOADED] = "await loaded",
 	[PLAN_DO_PROPOSE_COMMIT] = "propose commit",
 	[PLAN_DO_PROPOSE_ROLLBACK] = "propose rollback",
 	[PLAN_DO_PROPOSE_UNBIND] = "propose unbind",
 	[PLAN_DO_THAW] = "thaw",
 	[PLAN_DO_KILL_SOURCE] = "kill source",
 	[PLAN_DO_RELEASE] = "release",
+	[PLAN_DO_RECEIVE_OFFER] = "receive offer",
 	[PLAN_DO_SPAWN_AND_LOAD] = "spawn and load",
 	[PLAN_DO_SAY_READY] = "say ready",
 	[PLAN_DO_SAY_LOADED] = "say loaded",
 	[PLAN_DO_SAY_REFUSED] = "say refused",
+	[PLAN_DO_TAKE_OVER] = "take over",
 	[PLAN_DO_RESUME] = "resume",
 	[PLAN_DO_DISCARD] = "discard",
 	[PLAN_DO_CLOSE] = "close",
@@ -66,6 +68,8 @@ static const char *const events[] = {
 	[PLAN_TARGET_FAILED] = "target failed",
 	[PLAN_PROCESS_DIED] = "process died",
 	[PLAN_TARGET_NODE_LEFT] = "target node left",
+	[PLAN_CANCELLED] = "cancelled",
+	[PLAN_CALLED] = "called",
 	[PLAN_OFFERED] = "offered",
 	[PLAN_LOAD_DONE] = "load done",
 	[PLAN_LOAD_FAILED] = "load failed",

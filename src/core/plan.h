@@ -5,10 +5,10 @@
 /*
  * The migration of one process, as two machines: one on the node that has the process (source) and
  * coordinates, one on the node that is to get it (target). Each is one step function: an event with
- * its time goes in, an ordered list of effects comes out. The node executes the effects strictly in
- * that order; those that take time (CHECK, CONNECT_AND_OFFER, FREEZE, SEND, SPAWN_AND_LOAD) go to
- * the migration's worker thread, which executes what it is given one after the other, and their
- * outcome comes back as an event.
+ * its time goes in, an ordered list of effects comes out. The driver of that side (core/driver.h)
+ * executes them: some at once, the others one after another on the migration's worker, and their
+ * outcome comes back as an event. A plan goes on while a step runs: when its limit has passed, or the
+ * order decided, the plan asks for what is next, and the driver tells the step to end.
  *
  * Source:
  *
@@ -28,15 +28,18 @@
  *
  * Target:
  *
- *	IDLE --offered--> CHECKING --checked--> LOADING --load_done--> LOADED --commit--> RESUME
- *	                     |  (dry run: READY)   |                      |
- *	                     v                     v any failure          v rolled back, endpoint dead
- *	                   refused              DISCARD                DISCARD
+ *	IDLE --called--> RECEIVING --offered--> CHECKING --checked--> LOADING --load_done--> HOLDING
+ *	                                            |  (dry run:         |                      | commit:
+ *	                                            |   ends here)       |                      |  TAKE_OVER
+ *	                                            v                    v any failure          |  RESUME
+ *	                                         refused              DISCARD <-----------------+
+ *	                                                                  rolled back, endpoint dead
  *
  * What carries I5. Before COMMIT is proposed the source may always thaw, because nobody else can
  * propose it (a commit by hand is refused for such a move). From then on the order alone decides:
  * a lost connection, a time-out, a failure told by the target neither thaws nor kills. A target
- * that said LOADED keeps its copy stopped until the order says whose it is, connection or not.
+ * that said LOADED keeps its copy stopped until the order says whose it is, connection or not. A copy
+ * that ends meanwhile is an ended process of whoever owns it then.
  *
  * The events *_applied are given when this node applies the command, and when the group knows it
  * to be held by a quorum, not when it is merely delivered. Events that a state does not expect
@@ -61,10 +64,12 @@ enum plan_event_kind {
 	PLAN_SEND_FAILED, /* code */
 	PLAN_TARGET_LOADED,
 	PLAN_TARGET_FAILED, /* code */
-	PLAN_PROCESS_DIED,  /* the source's process, or the copy that the target holds */
+	PLAN_PROCESS_DIED,
 	PLAN_TARGET_NODE_LEFT,
+	PLAN_CANCELLED, /* by its asker, or by dvs migrate --cancel */
 	/* target */
-	PLAN_OFFERED,	  /* dry_run */
+	PLAN_CALLED,	  /* a source has connected */
+	PLAN_OFFERED,	  /* code: 0, or what is wrong with the offer; dry_run */
 	PLAN_LOAD_DONE,	  /* move, as the stream named it */
 	PLAN_LOAD_FAILED, /* code */
 	PLAN_SOURCE_NODE_LEFT,
@@ -89,22 +94,25 @@ enum plan_effect_kind {
 	PLAN_DO_CHECK = 1,	   /* can this process leave / come here? -> CHECKED */
 	PLAN_DO_CONNECT_AND_OFFER, /* -> TARGET_READY, TARGET_REFUSED, CONNECTION_LOST */
 	PLAN_DO_PROPOSE_START,	   /* -> START_APPLIED, whatever becomes of it */
-	PLAN_DO_FREEZE, /* stop it, mark the lines toward it SENT -> FROZEN, FREEZE_REFUSED */
-	PLAN_DO_SEND,	/* -> PROGRESS, SENT, SEND_FAILED, TARGET_LOADED, TARGET_FAILED */
+	PLAN_DO_FREEZE,	      /* stop it, mark the lines toward it SENT -> FROZEN, FREEZE_REFUSED */
+	PLAN_DO_SEND,	      /* -> SENT, SEND_FAILED */
+	PLAN_DO_AWAIT_LOADED, /* -> TARGET_LOADED, TARGET_FAILED, PROCESS_DIED */
 	PLAN_DO_PROPOSE_COMMIT,	  /* -> COMMIT_APPLIED */
 	PLAN_DO_PROPOSE_ROLLBACK, /* -> ROLLED_BACK_APPLIED, also when refused */
 	PLAN_DO_PROPOSE_UNBIND,	  /* the process is gone: COMMAND_FLAG_DIED -> ENDPOINT_DEAD */
 	PLAN_DO_THAW,	     /* unmark the lines, let it run; nothing to do if it is not stopped */
 	PLAN_DO_KILL_SOURCE, /* the copy here never runs again */
 	PLAN_DO_RELEASE, /* at once, before the next command: its ends to the daemon, idle pages dropped */
-	PLAN_DO_SPAWN_AND_LOAD, /* -> PROGRESS, LOAD_DONE, LOAD_FAILED */
-	PLAN_DO_SAY_READY,
+	PLAN_DO_RECEIVE_OFFER,	/* -> OFFERED, CONNECTION_LOST */
+	PLAN_DO_SPAWN_AND_LOAD, /* -> LOAD_DONE, LOAD_FAILED */
+	PLAN_DO_SAY_READY,	/* this and the next two -> CONNECTION_LOST, or nothing */
 	PLAN_DO_SAY_LOADED,
 	PLAN_DO_SAY_REFUSED, /* code; also a failure while loading */
-	PLAN_DO_RESUME,	     /* the copy runs, ends of channels are its own; gone: unbind it */
-	PLAN_DO_DISCARD,     /* end the copy, leave nothing behind */
-	PLAN_DO_CLOSE,	     /* the migration's connection */
-	PLAN_DO_REPORT,	     /* result, code: to whoever asked; exactly once */
+	PLAN_DO_TAKE_OVER, /* at once, before the next command: the process is bound here, with its ends */
+	PLAN_DO_RESUME,	 /* the copy runs */
+	PLAN_DO_DISCARD, /* end the shell or the copy, leave nothing behind */
+	PLAN_DO_CLOSE,	 /* the migration's connection */
+	PLAN_DO_REPORT,	 /* result, code: to whoever asked; exactly once */
 };
 
 enum plan_result {
@@ -129,9 +137,12 @@ struct plan_effects {
 	struct plan_effect item[PLAN_EFFECTS_MAX];
 };
 
+#define PLAN_EFFECT_KINDS (PLAN_DO_REPORT + 1)
+#define PLAN_EVENT_KINDS  (PLAN_TICK + 1)
+
 /* How long a phase may last without an event that shows progress. */
 struct plan_limits {
-	uint64_t prepare_ns;  /* check, offer, start */
+	uint64_t prepare_ns;  /* receive an offer, check, offer, start */
 	uint64_t transfer_ns; /* freeze, send, load; each PROGRESS begins it anew */
 	uint64_t decide_ns;   /* until whoever asked is told although the order is silent */
 };
@@ -140,6 +151,20 @@ struct plan_limits {
 	((struct plan_limits){ .prepare_ns = UINT64_C(5000000000),  \
 			       .transfer_ns = UINT64_C(5000000000), \
 			       .decide_ns = UINT64_C(5000000000) })
+
+/*
+ * Inside the phases: how often and how long something is tried that may be over in a moment. Each is
+ * shorter than the limit of its phase, so that what is in the way is named.
+ */
+#define PLAN_CONNECT_NS	 UINT64_C(2000000000) /* until the target is reached */
+#define PLAN_CATCH_UP_NS UINT64_C(2000000000) /* until this node knows what the source knew */
+#define PLAN_SHELL_NS	 UINT64_C(3000000000) /* until the number of a process is free again */
+#define PLAN_LOOK_AGAIN_NS \
+	UINT64_C(1000000000)		       /* at a process that talks to its daemon meanwhile */
+#define PLAN_QUIET_NS	   UINT64_C(200000000) /* until a process has ended its talk with its daemon */
+#define PLAN_COPIES_NS	   UINT64_C(1000000000) /* until copies to and from the process have ended */
+/* After the decision, which nothing can undo: the last words of either side are not waited for longer. */
+#define PLAN_LAST_WORDS_NS UINT64_C(5000000000)
 
 enum plan_source_state {
 	PLAN_SOURCE_IDLE = 0,
@@ -158,9 +183,10 @@ enum plan_source_state {
 struct plan_source {
 	enum plan_source_state state;
 	struct plan_limits limits;
-	uint64_t deadline_ns; /* 0 none */
-	uint32_t move;	      /* of START, 0 before */
-	int reason;	      /* first cause of giving up, 0 none */
+	uint64_t deadline_ns;		/* 0 none */
+	uint32_t move;			/* of START, 0 before */
+	int reason;			/* first cause of giving up, 0 none */
+	enum plan_source_state overdue; /* whose limit passed first; 0 none */
 	bool dry_run;
 	bool given_up; /* STARTING: roll back as soon as START is applied */
 	bool connected;
@@ -171,11 +197,10 @@ struct plan_source {
 
 enum plan_target_state {
 	PLAN_TARGET_IDLE = 0,
+	PLAN_TARGET_RECEIVING,
 	PLAN_TARGET_CHECKING,
-	PLAN_TARGET_PROMISED, /* dry run: said ready, waits for the other side to close */
 	PLAN_TARGET_LOADING,
 	PLAN_TARGET_HOLDING, /* said LOADED: waits for the order */
-	PLAN_TARGET_BROKEN,  /* said LOADED, then the copy died: waits for the order */
 	PLAN_TARGET_ENDED,
 };
 
@@ -183,7 +208,8 @@ struct plan_target {
 	enum plan_target_state state;
 	struct plan_limits limits;
 	uint64_t deadline_ns;
-	uint32_t move; /* 0 not known yet */
+	enum plan_target_state overdue; /* whose limit passed; 0 none */
+	uint32_t move;			/* 0 not known yet */
 	bool dry_run;
 	bool connected;
 };

@@ -196,14 +196,15 @@ static void on_progress(struct step *s)
 
 static void on_sent(struct step *s)
 {
-	if (s->plan->state == PLAN_SOURCE_SENDING)
-		enter(s, PLAN_SOURCE_LOADING, s->plan->limits.transfer_ns);
+	if (s->plan->state != PLAN_SOURCE_SENDING)
+		return;
+	emit(s, PLAN_DO_AWAIT_LOADED);
+	enter(s, PLAN_SOURCE_LOADING, s->plan->limits.transfer_ns);
 }
 
-/* The target may know that it has everything before the sender's own report comes through. */
 static void on_target_loaded(struct step *s)
 {
-	if (s->plan->state != PLAN_SOURCE_LOADING && s->plan->state != PLAN_SOURCE_SENDING)
+	if (s->plan->state != PLAN_SOURCE_LOADING)
 		return;
 	CORE_ASSERT(s->plan->stopped && !s->plan->died && s->plan->move);
 	emit(s, PLAN_DO_PROPOSE_COMMIT);
@@ -228,9 +229,9 @@ static void on_commit_applied(struct step *s)
 		return;
 	}
 	CORE_ASSERT(s->plan->stopped);
+	emit(s, PLAN_DO_RELEASE);
 	emit(s, PLAN_DO_KILL_SOURCE);
 	s->plan->stopped = false;
-	emit(s, PLAN_DO_RELEASE);
 	end(s, PLAN_COMMITTED, 0);
 }
 
@@ -298,6 +299,8 @@ static void on_tick(struct step *s)
 	if (!s->plan->deadline_ns || s->event->now_ns < s->plan->deadline_ns)
 		return;
 	s->plan->deadline_ns = 0;
+	if (!s->plan->overdue)
+		s->plan->overdue = s->plan->state;
 	if (s->plan->state == PLAN_SOURCE_ROLLING_BACK)
 		report(s, PLAN_ROLLED_BACK, s->plan->reason);
 	else if (s->plan->state == PLAN_SOURCE_UNBINDING)
@@ -347,6 +350,9 @@ static void step(struct step *s)
 	case PLAN_TARGET_NODE_LEFT:
 		give_up(s, EDVSNOPROXY);
 		break;
+	case PLAN_CANCELLED:
+		give_up(s, EDVSINTR);
+		break;
 	case PLAN_COMMIT_APPLIED:
 		on_commit_applied(s);
 		break;
@@ -365,6 +371,7 @@ static void step(struct step *s)
 	case PLAN_TICK:
 		on_tick(s);
 		break;
+	case PLAN_CALLED:
 	case PLAN_OFFERED:
 	case PLAN_LOAD_DONE:
 	case PLAN_LOAD_FAILED:

@@ -47,9 +47,9 @@ static void test_success(void)
 	ON(PLAN_START_APPLIED, "freeze");
 	ON(PLAN_FROZEN, "send");
 	ON(PLAN_PROGRESS, "");
-	ON(PLAN_SENT, "");
+	ON(PLAN_SENT, "await loaded");
 	ON(PLAN_TARGET_LOADED, "propose commit");
-	ON(PLAN_COMMIT_APPLIED, "kill source, release, close, report committed");
+	ON(PLAN_COMMIT_APPLIED, "release, kill source, close, report committed");
 	CHECK(plan_source_is_ended(&plan));
 	ON(PLAN_CONNECTION_LOST, "");
 	ON(PLAN_PROCESS_DIED, "");
@@ -59,9 +59,25 @@ static void test_success(void)
 static void test_loaded_before_sent(void)
 {
 	begin_at(PLAN_SOURCE_SENDING);
-	ON(PLAN_TARGET_LOADED, "propose commit");
-	ON(PLAN_SENT, "");
-	ON(PLAN_COMMIT_APPLIED, "kill source, release, close, report committed");
+	ON(PLAN_TARGET_LOADED, "");
+	ON(PLAN_SENT, "await loaded");
+}
+
+/* Up to the commit, and not after. */
+static void test_cancelled(void)
+{
+	begin();
+	ON(PLAN_CANCELLED, "report refused -4");
+	begin_at(PLAN_SOURCE_OFFERING);
+	ON(PLAN_CANCELLED, "close, report refused -4");
+	begin_at(PLAN_SOURCE_STARTING);
+	ON(PLAN_CANCELLED, "close");
+	ON(PLAN_START_APPLIED, "propose rollback");
+	ON(PLAN_ROLLED_BACK_APPLIED, "report rolled_back -4");
+	begin_at(PLAN_SOURCE_LOADING);
+	ON(PLAN_CANCELLED, "thaw, close, propose rollback");
+	begin_at(PLAN_SOURCE_COMMITTING);
+	ON(PLAN_CANCELLED, "");
 }
 
 static void test_dry_run(void)
@@ -140,7 +156,7 @@ static void test_only_the_order_decides(void)
 	now_ns += UINT64_C(3600000000000);
 	ON(PLAN_TICK, "");
 	ON(PLAN_PROCESS_DIED, "");
-	ON(PLAN_COMMIT_APPLIED, "kill source, release, report committed");
+	ON(PLAN_COMMIT_APPLIED, "release, kill source, report committed");
 
 	begin_at(PLAN_SOURCE_COMMITTING);
 	ON(PLAN_CONNECTION_LOST, "");
@@ -225,6 +241,7 @@ static void test_time_outs(void)
 	ON(PLAN_TICK, "");
 	now_ns += 1;
 	ON(PLAN_TICK, "thaw, close, propose rollback");
+	CHECK_EQ(plan.overdue, PLAN_SOURCE_SENDING);
 	now_ns += limits.decide_ns;
 	ON(PLAN_TICK, "report rolled_back -61");
 	ON(PLAN_TICK, "");
@@ -332,6 +349,7 @@ int main(void)
 {
 	TEST(test_success);
 	TEST(test_loaded_before_sent);
+	TEST(test_cancelled);
 	TEST(test_dry_run);
 	TEST(test_refused);
 	TEST(test_failures_before_commit);

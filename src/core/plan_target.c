@@ -46,32 +46,40 @@ static void end(struct step *s)
 static void give_up(struct step *s, int code)
 {
 	switch (s->plan->state) {
+	case PLAN_TARGET_CHECKING:
 	case PLAN_TARGET_LOADING:
 		emit(s, PLAN_DO_DISCARD, 0);
-		if (code)
-			say(s, PLAN_DO_SAY_REFUSED, code);
-		end(s);
-		break;
-	case PLAN_TARGET_CHECKING:
-	case PLAN_TARGET_PROMISED:
+		/* fall through */
+	case PLAN_TARGET_RECEIVING:
 		if (code)
 			say(s, PLAN_DO_SAY_REFUSED, code);
 		end(s);
 		break;
 	case PLAN_TARGET_IDLE:
 	case PLAN_TARGET_HOLDING:
-	case PLAN_TARGET_BROKEN:
 	case PLAN_TARGET_ENDED:
 		break;
 	}
 }
 
-static void on_offered(struct step *s)
+static void on_called(struct step *s)
 {
 	if (s->plan->state != PLAN_TARGET_IDLE)
 		return;
-	s->plan->dry_run = s->event->dry_run;
 	s->plan->connected = true;
+	emit(s, PLAN_DO_RECEIVE_OFFER, 0);
+	enter(s, PLAN_TARGET_RECEIVING, s->plan->limits.prepare_ns);
+}
+
+static void on_offered(struct step *s)
+{
+	if (s->plan->state != PLAN_TARGET_RECEIVING)
+		return;
+	if (s->event->code) {
+		give_up(s, s->event->code);
+		return;
+	}
+	s->plan->dry_run = s->event->dry_run;
 	emit(s, PLAN_DO_CHECK, 0);
 	enter(s, PLAN_TARGET_CHECKING, s->plan->limits.prepare_ns);
 }
@@ -86,7 +94,7 @@ static void on_checked(struct step *s)
 	}
 	say(s, PLAN_DO_SAY_READY, 0);
 	if (s->plan->dry_run) {
-		enter(s, PLAN_TARGET_PROMISED, s->plan->limits.prepare_ns);
+		give_up(s, 0);
 		return;
 	}
 	emit(s, PLAN_DO_SPAWN_AND_LOAD, 0);
@@ -119,17 +127,6 @@ static void on_load_done(struct step *s)
 	enter(s, PLAN_TARGET_HOLDING, 0);
 }
 
-static void on_process_died(struct step *s)
-{
-	if (s->plan->state != PLAN_TARGET_HOLDING) {
-		give_up(s, EDVSSRCDIED);
-		return;
-	}
-	emit(s, PLAN_DO_DISCARD, 0);
-	say(s, PLAN_DO_SAY_REFUSED, EDVSSRCDIED);
-	enter(s, PLAN_TARGET_BROKEN, 0);
-}
-
 /* A lost connection decides nothing once the order has to. */
 static void on_connection_lost(struct step *s)
 {
@@ -148,6 +145,7 @@ static void on_commit_applied(struct step *s)
 		return;
 	switch (s->plan->state) {
 	case PLAN_TARGET_HOLDING:
+		emit(s, PLAN_DO_TAKE_OVER, 0);
 		emit(s, PLAN_DO_RESUME, 0);
 		end(s);
 		break;
@@ -157,13 +155,9 @@ static void on_commit_applied(struct step *s)
 		emit(s, PLAN_DO_PROPOSE_UNBIND, 0);
 		end(s);
 		break;
-	case PLAN_TARGET_BROKEN:
-		emit(s, PLAN_DO_PROPOSE_UNBIND, 0);
-		end(s);
-		break;
 	case PLAN_TARGET_IDLE:
+	case PLAN_TARGET_RECEIVING:
 	case PLAN_TARGET_CHECKING:
-	case PLAN_TARGET_PROMISED:
 	case PLAN_TARGET_ENDED:
 		break;
 	}
@@ -171,12 +165,12 @@ static void on_commit_applied(struct step *s)
 
 static void on_over(struct step *s)
 {
-	if (s->plan->state == PLAN_TARGET_HOLDING)
-		emit(s, PLAN_DO_DISCARD, 0);
-	if (s->plan->state == PLAN_TARGET_HOLDING || s->plan->state == PLAN_TARGET_BROKEN)
-		end(s);
-	else
+	if (s->plan->state != PLAN_TARGET_HOLDING) {
 		give_up(s, 0);
+		return;
+	}
+	emit(s, PLAN_DO_DISCARD, 0);
+	end(s);
 }
 
 static void on_rolled_back(struct step *s)
@@ -190,12 +184,16 @@ static void on_tick(struct step *s)
 	if (!s->plan->deadline_ns || s->event->now_ns < s->plan->deadline_ns)
 		return;
 	s->plan->deadline_ns = 0;
+	s->plan->overdue = s->plan->state;
 	give_up(s, EDVSTIMEDOUT);
 }
 
 static void step(struct step *s)
 {
 	switch (s->event->kind) {
+	case PLAN_CALLED:
+		on_called(s);
+		break;
 	case PLAN_OFFERED:
 		on_offered(s);
 		break;
@@ -213,9 +211,6 @@ static void step(struct step *s)
 		break;
 	case PLAN_LOAD_FAILED:
 		give_up(s, s->event->code ? s->event->code : EDVSGENERIC);
-		break;
-	case PLAN_PROCESS_DIED:
-		on_process_died(s);
 		break;
 	case PLAN_CONNECTION_LOST:
 		on_connection_lost(s);
@@ -245,7 +240,9 @@ static void step(struct step *s)
 	case PLAN_SEND_FAILED:
 	case PLAN_TARGET_LOADED:
 	case PLAN_TARGET_FAILED:
+	case PLAN_PROCESS_DIED:
 	case PLAN_TARGET_NODE_LEFT:
+	case PLAN_CANCELLED:
 		/* of the source's side */
 		break;
 	}

@@ -19,6 +19,7 @@ static void begin(void)
 	struct plan_limits limits = PLAN_LIMITS_DEFAULT;
 
 	plan_target_init(&plan, &limits);
+	ON(PLAN_CALLED, "receive offer");
 	ON(PLAN_OFFERED, "check");
 }
 
@@ -38,7 +39,7 @@ static void begin_holding(void)
 static void test_success(void)
 {
 	begin_holding();
-	ON(PLAN_COMMIT_APPLIED, "resume, close");
+	ON(PLAN_COMMIT_APPLIED, "take over, resume, close");
 	CHECK(plan_target_is_ended(&plan));
 	ON(PLAN_CONNECTION_LOST, "");
 	ON(PLAN_ENDPOINT_DEAD, "");
@@ -46,11 +47,21 @@ static void test_success(void)
 
 static void test_refused(void)
 {
-	begin();
-	ON_CODE(PLAN_CHECKED, EDVSNOSYS, "say refused -38, close");
+	struct plan_limits limits = PLAN_LIMITS_DEFAULT;
+
+	plan_target_init(&plan, &limits);
+	ON(PLAN_CALLED, "receive offer");
+	ON_CODE(PLAN_OFFERED, EDVSBADREQUEST, "say refused -107, close");
+	CHECK(plan_target_is_ended(&plan));
+	plan_target_init(&plan, &limits);
+	ON(PLAN_CALLED, "receive offer");
+	ON(PLAN_CONNECTION_LOST, "");
 	CHECK(plan_target_is_ended(&plan));
 	begin();
-	ON(PLAN_CONNECTION_LOST, "");
+	ON_CODE(PLAN_CHECKED, EDVSNOSYS, "discard, say refused -38, close");
+	CHECK(plan_target_is_ended(&plan));
+	begin();
+	ON(PLAN_CONNECTION_LOST, "discard");
 	CHECK(plan_target_is_ended(&plan));
 	ON(PLAN_CHECKED, "");
 }
@@ -61,11 +72,11 @@ static void test_dry_run(void)
 	struct plan_event event = plan_event_of(PLAN_OFFERED, 0);
 
 	plan_target_init(&plan, &limits);
+	ON(PLAN_CALLED, "receive offer");
 	event.dry_run = true;
 	plan_target_step(&plan, &event, &effects);
 	CHECK_EFFECTS("check");
-	ON(PLAN_CHECKED, "say ready");
-	ON(PLAN_CONNECTION_LOST, "");
+	ON(PLAN_CHECKED, "say ready, discard, close");
 	CHECK(plan_target_is_ended(&plan));
 }
 
@@ -75,8 +86,6 @@ static void test_failures_while_loading(void)
 	ON_CODE(PLAN_LOAD_FAILED, EDVSNOMEM, "discard, say refused -12, close");
 	begin_loading();
 	ON(PLAN_CONNECTION_LOST, "discard");
-	begin_loading();
-	ON(PLAN_PROCESS_DIED, "discard, say refused -108, close");
 	begin_loading();
 	ON(PLAN_SOURCE_NODE_LEFT, "discard, close");
 	begin_loading();
@@ -94,23 +103,13 @@ static void test_holding_waits_for_the_order(void)
 	ON(PLAN_SOURCE_NODE_LEFT, "");
 	now_ns += UINT64_C(3600000000000);
 	ON(PLAN_TICK, "");
-	ON(PLAN_COMMIT_APPLIED, "resume");
+	ON(PLAN_COMMIT_APPLIED, "take over, resume");
 	begin_holding();
 	ON(PLAN_CONNECTION_LOST, "");
 	ON(PLAN_ROLLED_BACK_APPLIED, "discard");
 	CHECK(plan_target_is_ended(&plan));
 	begin_holding();
 	ON(PLAN_ENDPOINT_DEAD, "discard, close");
-}
-
-static void test_copy_dies_while_held(void)
-{
-	begin_holding();
-	ON(PLAN_PROCESS_DIED, "discard, say refused -108");
-	ON(PLAN_COMMIT_APPLIED, "propose unbind, close");
-	begin_holding();
-	ON(PLAN_PROCESS_DIED, "discard, say refused -108");
-	ON(PLAN_ROLLED_BACK_APPLIED, "close");
 }
 
 /* What a faulty source may do. */
@@ -145,9 +144,14 @@ static void test_time_outs(void)
 {
 	struct plan_limits limits = PLAN_LIMITS_DEFAULT;
 
-	begin();
+	plan_target_init(&plan, &limits);
+	ON(PLAN_CALLED, "receive offer");
 	now_ns += limits.prepare_ns;
 	ON(PLAN_TICK, "say refused -61, close");
+	CHECK_EQ(plan.overdue, PLAN_TARGET_RECEIVING);
+	begin();
+	now_ns += limits.prepare_ns;
+	ON(PLAN_TICK, "discard, say refused -61, close");
 	begin_loading();
 	now_ns += limits.prepare_ns;
 	ON(PLAN_PROGRESS, "");
@@ -160,7 +164,7 @@ static void test_time_outs(void)
 /* Every event in every state that can be reached: one end, and only by the order once held. */
 struct history {
 	struct plan_target plan;
-	bool spawned, held, resumed, discarded;
+	bool checked, spawned, held, taken_over, resumed, discarded;
 };
 
 #define HISTORIES_MAX 2000
@@ -180,23 +184,28 @@ static void account(struct history *h, const struct plan_event *event)
 {
 	for (uint32_t i = 0; i < effects.count; i++) {
 		switch (effects.item[i].kind) {
+		case PLAN_DO_CHECK:
+			h->checked = true;
+			break;
 		case PLAN_DO_SPAWN_AND_LOAD:
-			CHECK(!h->spawned);
+			CHECK(h->checked && !h->spawned);
 			h->spawned = true;
 			break;
 		case PLAN_DO_SAY_LOADED:
 			CHECK(h->spawned && !h->discarded);
 			break;
+		case PLAN_DO_TAKE_OVER:
+			h->taken_over = true;
+			break;
 		case PLAN_DO_RESUME:
-			CHECK(h->held && !h->discarded && !h->resumed);
+			CHECK(h->held && h->taken_over && !h->discarded && !h->resumed);
 			CHECK(event->kind == PLAN_COMMIT_APPLIED);
 			h->resumed = true;
 			break;
 		case PLAN_DO_DISCARD:
-			CHECK(h->spawned && !h->resumed && !h->discarded);
+			CHECK(h->checked && !h->resumed && !h->discarded);
 			CHECK(!h->held || event->kind == PLAN_ROLLED_BACK_APPLIED ||
-			      event->kind == PLAN_ENDPOINT_DEAD ||
-			      event->kind == PLAN_PROCESS_DIED);
+			      event->kind == PLAN_ENDPOINT_DEAD);
 			h->discarded = true;
 			break;
 		default:
@@ -204,7 +213,7 @@ static void account(struct history *h, const struct plan_event *event)
 		}
 	}
 	h->held = h->held || h->plan.state == PLAN_TARGET_HOLDING;
-	if (plan_target_is_ended(&h->plan) && h->spawned)
+	if (plan_target_is_ended(&h->plan) && h->checked)
 		CHECK(h->resumed || h->discarded);
 }
 
@@ -241,7 +250,6 @@ int main(void)
 	TEST(test_dry_run);
 	TEST(test_failures_while_loading);
 	TEST(test_holding_waits_for_the_order);
-	TEST(test_copy_dies_while_held);
 	TEST(test_commit_of_an_unfinished_copy);
 	TEST(test_other_moves);
 	TEST(test_time_outs);

@@ -125,6 +125,8 @@ static void node_changed(struct node *node, const struct directory_effect *effec
 	}
 	if (effect->node == node->options.id)
 		return;
+	departure_on_node_left(node, effect->node);
+	arrival_on_node_left(node, effect->node);
 	proxy_node_down(node->proxy, effect->node);
 	effects_node_down(node, effect->node, true);
 	copy_on_link(node, effect->node);

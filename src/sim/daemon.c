@@ -20,7 +20,7 @@ bool daemon_hosts(const struct world *w, int node, int proc)
 
 	return ep->bound && ep->node == node && copy->program.generation == ep->generation &&
 	       (copy->state == COPY_RUNNING || copy->state == COPY_FROZEN ||
-		copy->state == COPY_DEAD);
+		copy->state == COPY_TAKEN || copy->state == COPY_DEAD);
 }
 
 static uint32_t generation_of(const struct world *w, int node, int proc)

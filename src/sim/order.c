@@ -137,10 +137,10 @@ static void endpoint_dead(struct world *w, int node, const struct directory_effe
 static void node_down(struct world *w, int node, int down)
 {
 	for (int proc = 0; proc < w->procs; proc++) {
-		if (w->node[node].departure[proc].active &&
+		if (w->node[node].departure[proc].worker.active &&
 		    w->node[node].departure[proc].target == down)
 			move_source_event(w, node, proc, PLAN_TARGET_NODE_LEFT, 0, 0);
-		if (w->node[node].arrival[proc].active &&
+		if (w->node[node].arrival[proc].worker.active &&
 		    w->node[node].arrival[proc].source == down)
 			move_target_event(w, node, proc, PLAN_SOURCE_NODE_LEFT, 0, 0);
 	}

@@ -520,7 +520,7 @@ static void exit_now(struct ctx *c)
 
 	world_log(c->w, "endpoint %d ends at node %d", c->p->slot, c->node);
 	copy->state = COPY_DEAD;
-	if (departure->active && !plan_source_is_ended(&departure->plan))
+	if (departure->worker.active && !driver_is_ended(&departure->worker.driver))
 		move_source_event(c->w, c->node, c->p->slot, PLAN_PROCESS_DIED, 0, 0);
 	else
 		order_propose(c->w, c->node,

@@ -142,7 +142,7 @@ static bool is_settled(struct world *w)
 		for (int proc = 0; proc < w->procs; proc++) {
 			const struct copy *copy = &n->copy[proc];
 
-			if (n->departure[proc].active || n->arrival[proc].active)
+			if (n->departure[proc].worker.active || n->arrival[proc].worker.active)
 				return false;
 			if (copy->state != COPY_NONE && copy->state != COPY_RUNNING)
 				return false;
@@ -159,7 +159,7 @@ static void check_settled(struct world *w)
 		for (int proc = 0; proc < w->procs; proc++) {
 			const struct node *n = &w->node[node];
 
-			if (n->departure[proc].active || n->arrival[proc].active)
+			if (n->departure[proc].worker.active || n->arrival[proc].worker.active)
 				world_fail(w, "I5: the move of endpoint %d at node %d never ends",
 					   proc, node);
 			if (n->copy[proc].state != COPY_NONE && n->copy[proc].state != COPY_RUNNING)
@@ -275,6 +275,8 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_ANSWER_TO_NEXT_LIFE] = "answer-to-next-life",
 		[SIM_NO_OFFER] = "no-offer",
 		[SIM_OUT_OF_ORDER] = "out-of-order",
+		[SIM_NO_PROGRESS] = "no-progress",
+		[SIM_NO_LIMIT] = "no-limit",
 	};
 
 	return mutation < SIM_MUTATIONS ? names[mutation] : "?";

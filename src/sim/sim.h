@@ -3,10 +3,10 @@
 #define DVS_SIM_SIM_H
 
 /*
- * A cluster in one process, on virtual time: the lines, the directory and the plans of core/ as they
- * are, in a made-up world with nodes that crash, links that lose, delay, reorder, repeat and are cut,
- * and a group that delivers late. A seed gives the same run on every machine. After every step the
- * checkers look for a broken invariant (I1, I2, I4, I5); at the end the faults stop and every
+ * A cluster in one process, on virtual time: the lines, the directory, the plans and the driver of moves
+ * of core/ as they are, in a made-up world with nodes that crash, links that lose, delay, reorder, repeat
+ * and are cut, and a group that delivers late. A seed gives the same run on every machine. After every
+ * step the checkers look for a broken invariant (I1, I2, I4, I5); at the end the faults stop and every
  * endpoint has to get an answer from every other.
  */
 
@@ -33,6 +33,8 @@ enum sim_mutation {
 	SIM_ANSWER_TO_NEXT_LIFE, /* a server answers whatever has the number of its client by now */
 	SIM_NO_OFFER,		 /* nobody asks for its lines after it has come to a node */
 	SIM_OUT_OF_ORDER,	 /* one node applies two commands in the other order */
+	SIM_NO_PROGRESS,	 /* the driver does not see that a transfer gets on */
+	SIM_NO_LIMIT,		 /* nobody looks at the time while a step runs */
 	SIM_MUTATIONS,
 };
 
@@ -50,7 +52,8 @@ struct sim_report {
 	uint32_t steps;
 	uint32_t messages, taken, withdrawn, answered, died, notes;
 	uint32_t replies, stepped_back;
-	uint32_t committed, rolled_back, refused, lost;
+	uint32_t committed, rolled_back, refused, possible, lost, cancelled;
+	uint32_t overdue_source, overdue_target; /* bit by state whose limit has passed */
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;
 };
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/test.h"
+#include "core/driver_fixture.h"
+#include "sim/world.h"
 
 #define SEEDS_SOUND	  60
 /* Some faults need a rare meeting: one seed in several hundred has it. */
@@ -53,6 +55,10 @@ static void test_sound(void)
 		sum.rolled_back += r.rolled_back;
 		sum.refused += r.refused;
 		sum.lost += r.lost;
+		sum.possible += r.possible;
+		sum.cancelled += r.cancelled;
+		sum.overdue_source |= r.overdue_source;
+		sum.overdue_target |= r.overdue_target;
 		sum.crashes += r.crashes;
 		sum.cuts += r.cuts;
 		sum.frames_lost += r.frames_lost;
@@ -60,10 +66,26 @@ static void test_sound(void)
 	}
 	CHECK(sum.taken > 1000 && sum.withdrawn > 100 && sum.answered > 100 && sum.died > 10);
 	CHECK(sum.committed > 500 && sum.rolled_back > 50 && sum.refused > 50 && sum.lost > 0);
+	CHECK(sum.possible > 10 && sum.cancelled > 10);
+	/* The limit of every state that has one has ended a move. */
+	for (int state = PLAN_SOURCE_CHECKING; state <= PLAN_SOURCE_UNBINDING; state++)
+		if (state != PLAN_SOURCE_COMMITTING && !(sum.overdue_source >> state & 1)) {
+			printf("the limit of \"%s\" never passed\n",
+			       plan_source_state_name((enum plan_source_state)state));
+			CHECK(!"a limit never passed");
+		}
+	for (int state = PLAN_TARGET_RECEIVING; state <= PLAN_TARGET_LOADING; state++)
+		CHECK(sum.overdue_target >> state & 1);
 	CHECK(sum.notes > 200);
 	CHECK(sum.replies > 20 && sum.stepped_back > 50);
 	CHECK(sum.crashes > 10 && sum.cuts > 50);
 	CHECK(sum.frames_lost > 100 && sum.frames_repeated > 100);
+}
+
+static void test_tables(void)
+{
+	check_side(&move_source_side);
+	check_side(&move_target_side);
 }
 
 static void test_mutations(void)
@@ -85,6 +107,7 @@ int main(void)
 {
 	TEST(test_repeats_exactly);
 	TEST(test_sound);
+	TEST(test_tables);
 	TEST(test_mutations);
 	return test_end();
 }

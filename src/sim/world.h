@@ -8,7 +8,7 @@
  *	process.c   programs: one small step of a call at a time
  *	daemon.c    pages, far ends, frames between nodes: what proxy/ and pages/ do
  *	order.c     the group: one log, delivered to each node in its own time
- *	move.c      executes the effects of the plans: what node/ and migrate/ do
+ *	move.c      functions behind the driver's effects: what node/move and migrate/ do
  *	fault.c     crashes, cuts, pauses
  *	checker.c   looks at all of it after every event
  *
@@ -21,7 +21,7 @@
 #include "core/directory.h"
 #include "core/line.h"
 #include "core/notify.h"
-#include "core/plan.h"
+#include "core/driver.h"
 #include "sim/queue.h"
 #include "sim/sim.h"
 
@@ -42,7 +42,7 @@ enum event_kind {
 	EVENT_LEAVE,	     /* the group notices that node `a` of incarnation `tag` is gone */
 	EVENT_MIGRATE,	     /* somebody asks a node to move something */
 	EVENT_HAND_ROLLBACK, /* somebody rolls a move back by hand */
-	EVENT_WORK,	     /* slot; a = effect kind, b = side: a worker thread does it */
+	EVENT_WORK,	     /* slot; b = side: a worker goes on with what it is at */
 	EVENT_CONN,	     /* a = connection, b = plan event; tag = code; data = struct image */
 	EVENT_TICK,	     /* the plans of a node look at the time */
 	EVENT_CRASH,	     /* a = node */
@@ -106,6 +106,7 @@ enum copy_state {
 	COPY_RUNNING,
 	COPY_FROZEN,
 	COPY_HELD,
+	COPY_TAKEN, /* bound here by the commit, not running yet */
 	COPY_DEAD,
 	COPY_LOST,
 };
@@ -136,25 +137,36 @@ struct image {
 	} channel[PROCS_MAX];
 };
 
-struct departure {
+struct world;
+
+/* One side of a move: the product's driver, and what the made-up worker is at. */
+struct move_worker {
+	struct world *w;
+	int node, proc;
 	bool active;
-	struct plan_source plan;
+	struct driver driver;
+	struct plan_effect effect; /* that it carries out */
+	struct plan_event heard;   /* from the other side, not looked at yet */
+	bool unfinished;	   /* the function that ran has not done all: it runs again */
+	bool asleep;		   /* it runs again when it hears something, or is told */
+	bool hangs;		   /* or only when it is told */
+	uint64_t chunks;	   /* of a long transfer, to go */
+	uint64_t moved, moved_us;  /* how much has gone through the connection; when last */
+};
+
+struct departure {
+	struct move_worker worker;
 	int target;
 	int conn;
-	uint64_t busy_until; /* of its worker */
-	unsigned pending;    /* things its worker has yet to do */
 	uint32_t generation;
+	bool dry_run;
 };
 
 struct arrival {
-	bool active;
-	struct plan_target plan;
+	struct move_worker worker;
 	int source;
 	int conn;
-	uint64_t busy_until;
-	unsigned pending;
 	uint32_t generation;
-	bool loading;
 	struct image *image; /* owned: arrived and held */
 };
 
@@ -177,6 +189,7 @@ struct conn {
 	int node[2]; /* source, target */
 	uint32_t life[2];
 	int slot;
+	bool dry_run;
 	bool open[2], broken;
 	uint64_t until[2]; /* when the last message to that side arrives */
 };
@@ -331,6 +344,7 @@ void process_final_call(struct world *w, int node, int proc, int peer, enum roun
 bool process_is_busy(const struct copy *copy);
 
 /* move.c */
+extern const struct driver_side move_source_side, move_target_side;
 void move_request(struct world *w, int node, int proc, int target);
 void move_source_event(struct world *w, int node, int proc, enum plan_event_kind kind, int code,
 		       uint32_t move);

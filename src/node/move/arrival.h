@@ -18,6 +18,7 @@ void arrival_on_committed(struct node *node, const struct directory_effect *effe
 void arrival_on_started(struct node *node, const struct directory_effect *effect);
 void arrival_on_rolled_back(struct node *node, const struct directory_effect *effect);
 void arrival_on_dead(struct node *node, const struct directory_effect *effect);
+void arrival_on_node_left(struct node *node, int left);
 int arrival_count(const struct node *node);
 
 #endif

@@ -17,16 +17,16 @@ static int lost(struct refusal *refusal, int r)
 	return r;
 }
 
-int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes,
+int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes, int timeout_ms,
 	      struct refusal *refusal)
 {
 	struct move_head head;
 	int r;
 
 	move_head_fill(&head, record, payload, bytes);
-	r = os_write_full(fd, &head, sizeof(head), BULK_TIMEOUT_MS);
+	r = os_write_full(fd, &head, sizeof(head), timeout_ms);
 	if (r == 0 && bytes)
-		r = os_write_full(fd, payload, bytes, BULK_TIMEOUT_MS);
+		r = os_write_full(fd, payload, bytes, timeout_ms);
 	return r < 0 ? lost(refusal, r) : 0;
 }
 
@@ -53,35 +53,34 @@ static int receive_head(int fd, enum move_record record, int timeout_ms, struct 
 	return r == -EBADMSG ? damaged(refusal) : r;
 }
 
-static int receive_payload(int fd, const struct move_head *head, void *payload,
+static int receive_payload(int fd, const struct move_head *head, void *payload, int timeout_ms,
 			   struct refusal *refusal)
 {
-	int r = os_read_full(fd, payload, head->bytes, BULK_TIMEOUT_MS);
+	int r = os_read_full(fd, payload, head->bytes, timeout_ms);
 
 	if (r < 0)
 		return lost(refusal, r);
 	return move_payload_check(head, payload) < 0 ? damaged(refusal) : 0;
 }
 
-int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size,
+int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size, int timeout_ms,
 		 struct refusal *refusal)
 {
 	struct move_head head;
-	int r = receive_head(fd, record, BULK_TIMEOUT_MS, &head, refusal);
+	int r = receive_head(fd, record, timeout_ms, &head, refusal);
 
 	if (r < 0)
 		return r;
 	if (head.bytes != size)
 		return damaged(refusal);
-	return receive_payload(fd, &head, payload, refusal);
+	return receive_payload(fd, &head, payload, timeout_ms, refusal);
 }
 
 int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
 		     struct refusal *refusal)
 {
-	/* The source may wait for the order before it sends this. */
 	struct move_head head;
-	int r = receive_head(fd, record, 30000, &head, refusal);
+	int r = receive_head(fd, record, BULK_STEP, &head, refusal);
 	uint8_t *payload;
 
 	if (r < 0)
@@ -89,7 +88,7 @@ int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32
 	payload = malloc(head.bytes + 1);
 	if (!payload)
 		return lost(refusal, -ENOMEM);
-	r = receive_payload(fd, &head, payload, refusal);
+	r = receive_payload(fd, &head, payload, BULK_STEP, refusal);
 	if (r < 0) {
 		free(payload);
 		return r;
@@ -104,7 +103,7 @@ int bulk_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns)
 	struct move_verdict verdict = { .error = refusal->error, .pid = pid, .ns = ns };
 
 	snprintf(verdict.reason, sizeof(verdict.reason), "%s", refusal->reason);
-	return bulk_send(fd, MOVE_VERDICT, &verdict, sizeof(verdict), NULL);
+	return bulk_send(fd, MOVE_VERDICT, &verdict, sizeof(verdict), BULK_LAST_WORDS, NULL);
 }
 
 int bulk_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refusal *refusal)
@@ -115,7 +114,7 @@ int bulk_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refu
 	if (r == 0 && head.bytes != sizeof(*verdict))
 		r = damaged(refusal);
 	if (r == 0)
-		r = receive_payload(fd, &head, verdict, refusal);
+		r = receive_payload(fd, &head, verdict, timeout_ms, refusal);
 	if (r < 0)
 		return r;
 	verdict->reason[sizeof(verdict->reason) - 1] = 0;

@@ -9,16 +9,24 @@
 #include "base/refusal.h"
 #include "wire/move.h"
 
-#define BULK_TIMEOUT_MS 5000
-#define BULK_LOSS_MS	2000 /* os_tcp_notice_loss() on both ends */
+#include "core/plan.h"
+
+#define BULK_LOSS_MS 2000 /* os_tcp_notice_loss() on both ends */
+
+/*
+ * How long one waits. A step has no limit of its own: when the plan's has passed, its connection is shut
+ * down.
+ */
+#define BULK_STEP	(-1)
+#define BULK_LAST_WORDS ((int)(PLAN_LAST_WORDS_NS / 1000000))
 
 /* 0 or negative errno, and the refusal says that the connection to the other node failed. */
-int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes,
+int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes, int timeout_ms,
 	      struct refusal *refusal);
 /* Reads a record of this kind, of exactly `size` bytes. */
-int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size,
+int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size, int timeout_ms,
 		 struct refusal *refusal);
-/* The same for a record of any size up to MOVE_STATE_MAX; *payloadp is the caller's to free. */
+/* The same in a step, for a record of any size up to MOVE_STATE_MAX; *payloadp is the caller's to free. */
 int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
 		     struct refusal *refusal);
 /* Sends a verdict made of a refusal (error 0: good). */

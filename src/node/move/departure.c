@@ -7,7 +7,6 @@
 
 #include "base/result.h"
 #include "dvk.h"
-#include "node/state/fault.h"
 #include "node/task/log.h"
 #include "node/node.h"
 #include "node/state/order.h"
@@ -16,25 +15,13 @@
 #include "node/ask/share.h"
 #include "node/state/counters.h"
 #include "os/clock.h"
-#include "os/log.h"
 #include "os/socket.h"
-#include "os/threads.h"
+#include "os/tcp.h"
 
 /*
- * The source side: one worker thread a migration, which feeds the plan (core/plan.h) the events of its
- * mailbox and carries out the effects one after another. All decisions are the plan's; here is only
- * how each effect is done.
+ * The source side: one worker thread a migration. All decisions are the plan's (core/plan.h); here is how
+ * each effect is done, in a table, and what the plan is told.
  */
-
-static struct departure *departure_of(struct node *node, const struct directory_effect *effect)
-{
-	struct departure *d = node->departures;
-
-	while (d && (d->dcid != effect->dcid || d->p_nr != effect->p_nr ||
-		     d->generation != effect->generation))
-		d = d->next;
-	return d;
-}
 
 bool departure_find(const struct node *node, int dcid, int p_nr)
 {
@@ -54,81 +41,83 @@ int departure_count(const struct node *node)
 	return count;
 }
 
-static void post(struct departure *d, enum plan_event_kind kind, int code)
+static struct plan_event outcome(enum plan_event_kind kind, int code)
 {
-	node_lock(d->node);
-	mailbox_post(&d->mailbox, kind, code, d->move);
-	node_unlock(d->node);
+	return (struct plan_event){ .kind = kind, .code = code };
+}
+
+static struct plan_event nothing(void)
+{
+	return (struct plan_event){ 0 };
 }
 
 /* ---- proposals: their outcome is an event ---- */
 
 struct asked {
 	struct departure *departure;
-	enum plan_event_kind outcome;
+	enum plan_event_kind outcome; /* 0: none is waited for */
 };
 
 static void decided(struct node *node, void *ctx, const struct directory_result *result)
 {
 	struct asked asked = *(struct asked *)ctx;
 	struct departure *d = asked.departure;
+	struct worker *worker = &d->worker;
+	uint32_t move = worker->driver.source.move;
 
 	free(ctx);
 	d->proposals--;
+	worker_wake(worker);
 	/* Handed to the order and not heard of again: only the order knows, and it is lost. */
-	if (result->code == EDVSINPROGRESS && asked.outcome != PLAN_START_APPLIED) {
-		mailbox_post(&d->mailbox, PLAN_TICK, 0, 0);
+	if (!asked.outcome ||
+	    (result->code == EDVSINPROGRESS && asked.outcome != PLAN_START_APPLIED))
 		return;
-	}
 	if (asked.outcome == PLAN_START_APPLIED && result->code == 0) {
-		d->move = result->move;
+		move = result->move;
 		counters_move_begun(&node->counters);
 	}
 	if (result->code < 0)
 		refusal_set_number(&d->refusal, result->code, "the cluster refused a step: %s",
 				   order_why(d->node, result->code));
-	mailbox_post(&d->mailbox, asked.outcome, result->code, d->move);
+	worker_tell(worker, asked.outcome, result->code, move);
 }
 
-static void propose(struct departure *d, enum command_kind kind, enum plan_event_kind outcome)
+static struct plan_event do_propose(void *ctx, const struct plan_effect *effect)
 {
-	struct command cmd = { .kind = (uint16_t)kind,
+	static const struct {
+		enum command_kind kind;
+		uint16_t flags;
+		enum plan_event_kind outcome;
+	} commands[PLAN_EFFECT_KINDS] = {
+		[PLAN_DO_PROPOSE_START] = { COMMAND_MOVE_START, 0, PLAN_START_APPLIED },
+		[PLAN_DO_PROPOSE_COMMIT] = { COMMAND_MOVE_COMMIT, 0, PLAN_COMMIT_APPLIED },
+		[PLAN_DO_PROPOSE_ROLLBACK] = { COMMAND_MOVE_ROLLBACK, 0, PLAN_ROLLED_BACK_APPLIED },
+		[PLAN_DO_PROPOSE_UNBIND] = { COMMAND_UNBIND, COMMAND_FLAG_DIED,
+					     (enum plan_event_kind)0 },
+	};
+	struct departure *d = ctx;
+	struct command cmd = { .kind = (uint16_t)commands[effect->kind].kind,
 			       .dcid = d->dcid,
 			       .p_nr = d->p_nr,
 			       .generation = d->generation,
 			       .target = d->target,
-			       .move = d->move };
+			       .flags = commands[effect->kind].flags };
+	enum plan_event_kind event = commands[effect->kind].outcome;
 	struct asked *asked = malloc(sizeof(*asked));
 
-	if (kind == COMMAND_UNBIND)
-		cmd.flags = COMMAND_FLAG_DIED;
+	if (effect->kind == PLAN_DO_PROPOSE_COMMIT)
+		worker_fault(&d->worker, "source-commit");
+	if (!asked)
+		return (struct plan_event){ .kind = event,
+					    .code = EDVSALLOCMEM,
+					    .move = d->worker.driver.source.move };
+	*asked = (struct asked){ d, event };
 	node_lock(d->node);
-	if (asked) {
-		*asked = (struct asked){ d, outcome };
-		d->proposals++;
-		order_propose(d->node, &cmd, decided, asked);
-	} else {
-		mailbox_post(&d->mailbox, outcome, EDVSALLOCMEM, d->move);
-	}
+	cmd.move = d->worker.driver.source.move;
+	d->proposals++;
+	order_propose(d->node, &cmd, decided, asked);
 	node_unlock(d->node);
-}
-
-static void do_send(struct departure *d)
-{
-	int64_t begin = os_now_ns();
-	int r = departure_send(d);
-
-	post(d, r < 0 ? PLAN_SEND_FAILED : PLAN_SENT, d->refusal.error);
-	if (r < 0)
-		return;
-	r = departure_await_loaded(d);
-	if (r == 0 && d->cancelled)
-		r = refusal_set(&d->refusal, EDVSINTR, "the move was cancelled");
-	d->report.transfer_ns = (uint64_t)(os_now_ns() - begin);
-	/* Killed while it stood still: nobody hears of it before we let go of it. */
-	if (departure_has_died(d))
-		post(d, PLAN_PROCESS_DIED, EDVSSRCDIED);
-	post(d, r < 0 ? PLAN_TARGET_FAILED : PLAN_TARGET_LOADED, d->refusal.error);
+	return nothing();
 }
 
 static void answer(struct departure *d)
@@ -158,95 +147,173 @@ static void answer(struct departure *d)
 		request_end(request, 0, NULL, 0, NULL, 0);
 }
 
-static void report(struct departure *d, const struct plan_effect *effect)
+/* The plan gave up for another reason than the one that a step has named, if one has. */
+static void name_reason(struct departure *d, const struct plan_effect *effect)
 {
-	d->report.total_ns = (uint64_t)os_now_ns() - d->begin_ns;
+	const struct plan_source *plan = &d->worker.driver.source;
+	const char *then = effect->result == PLAN_LOST ? "the endpoint is not bound any more"
+						       : "the process goes on where it was";
+
+	if (d->refusal.error && d->refusal.error == effect->code)
+		return;
+	refusal_clear(&d->refusal);
+	if (effect->code == EDVSINTR)
+		refusal_set(&d->refusal, EDVSINTR,
+			    "the move was cancelled; the process goes on on node %d",
+			    d->node->options.id);
+	else if (effect->code == EDVSTIMEDOUT && plan->overdue)
+		refusal_set(&d->refusal, EDVSTIMEDOUT,
+			    "the migration was given up: nothing came of it for %u s while %s; %s",
+			    (unsigned)(plan->limits.transfer_ns / OS_SECOND_NS),
+			    plan_source_state_name(plan->overdue), then);
+	else
+		refusal_set_number(&d->refusal, effect->code, "the migration was given up: %s; %s",
+				   result_text(effect->code), then);
+}
+
+static struct plan_event do_report(void *ctx, const struct plan_effect *effect)
+{
+	struct departure *d = ctx;
+
+	d->report.total_ns = (uint64_t)os_now_ns() - d->worker.begin_ns;
 	d->report.rounds = 1;
+	node_lock(d->node);
 	if (effect->result == PLAN_COMMITTED || effect->result == PLAN_POSSIBLE) {
 		refusal_clear(&d->refusal);
 		d->report.result = CTL_MOVE_COMMITTED;
 	} else {
 		d->report.result =
 			effect->result == PLAN_REFUSED ? CTL_MOVE_REFUSED : CTL_MOVE_ROLLED_BACK;
-		if (d->cancelled && effect->result != PLAN_LOST) {
-			refusal_clear(&d->refusal);
-			refusal_set(&d->refusal, EDVSINTR,
-				    "the move was cancelled; the process goes on on node %d",
-				    d->node->options.id);
-		}
-		refusal_set_number(&d->refusal, effect->code, "the migration was given up: %s; %s",
-				   result_text(effect->code),
-				   effect->result == PLAN_LOST
-					   ? "the endpoint is not bound any more"
-					   : "the process goes on where it was");
+		name_reason(d, effect);
 	}
-	node_lock(d->node);
 	answer(d);
 	node_unlock(d->node);
+	return nothing();
 }
 
-/* Under the lock, because departure_on_process_died() may shut it down. */
-static void close_connection(struct departure *d)
+/* ---- the effects ---- */
+
+static struct plan_event do_check(void *ctx, const struct plan_effect *effect)
 {
+	struct departure *d = ctx;
+	bool refused = departure_check(d) < 0 || (d->dry_run && departure_try(d) < 0);
+
+	(void)effect;
+	return outcome(PLAN_CHECKED, refused ? d->refusal.error : 0);
+}
+
+static struct plan_event do_offer(void *ctx, const struct plan_effect *effect)
+{
+	struct departure *d = ctx;
+
+	(void)effect;
+	if (departure_offer(d) == 0)
+		return outcome(PLAN_TARGET_READY, 0);
+	return outcome(d->refusal.error == EDVSNOTCONN ? PLAN_CONNECTION_LOST : PLAN_TARGET_REFUSED,
+		       d->refusal.error);
+}
+
+static struct plan_event do_freeze(void *ctx, const struct plan_effect *effect)
+{
+	struct departure *d = ctx;
+	int r = departure_freeze(d);
+
+	(void)effect;
+	return outcome(r < 0 ? PLAN_FREEZE_REFUSED : PLAN_FROZEN, d->refusal.error);
+}
+
+static struct plan_event do_send(void *ctx, const struct plan_effect *effect)
+{
+	struct departure *d = ctx;
+	int r = departure_send(d);
+
+	(void)effect;
+	return outcome(r < 0 ? PLAN_SEND_FAILED : PLAN_SENT, d->refusal.error);
+}
+
+static struct plan_event do_await_loaded(void *ctx, const struct plan_effect *effect)
+{
+	struct departure *d = ctx;
+	int r = departure_await_loaded(d);
+
+	(void)effect;
+	/* Killed while it stood still: nobody hears of it before we let go of it. */
+	if (departure_has_died(d))
+		return outcome(PLAN_PROCESS_DIED, EDVSSRCDIED);
+	return outcome(r < 0 ? PLAN_TARGET_FAILED : PLAN_TARGET_LOADED, d->refusal.error);
+}
+
+static struct plan_event do_thaw(void *ctx, const struct plan_effect *effect)
+{
+	(void)effect;
+	departure_thaw(ctx);
+	return nothing();
+}
+
+static struct plan_event do_release(void *ctx, const struct plan_effect *effect)
+{
+	(void)effect;
+	departure_release(ctx);
+	return nothing();
+}
+
+static struct plan_event do_kill_source(void *ctx, const struct plan_effect *effect)
+{
+	(void)effect;
+	departure_kill_source(ctx);
+	return nothing();
+}
+
+static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
+{
+	struct departure *d = ctx;
+
+	(void)effect;
 	node_lock(d->node);
 	d->fd = os_close(d->fd);
 	node_unlock(d->node);
+	return nothing();
 }
 
-static void carry_out(struct departure *d, const struct plan_effect *effect)
+static void interrupt(void *ctx)
 {
-	switch (effect->kind) {
-	case PLAN_DO_CHECK:
-		post(d, PLAN_CHECKED,
-		     departure_check(d) < 0 || (d->dry_run && departure_try(d) < 0)
-			     ? d->refusal.error
-			     : 0);
-		break;
-	case PLAN_DO_CONNECT_AND_OFFER:
-		if (departure_offer(d) < 0)
-			post(d, PLAN_TARGET_REFUSED, d->refusal.error);
-		else
-			post(d, PLAN_TARGET_READY, 0);
-		break;
-	case PLAN_DO_PROPOSE_START:
-		propose(d, COMMAND_MOVE_START, PLAN_START_APPLIED);
-		break;
-	case PLAN_DO_FREEZE:
-		if (departure_freeze(d) < 0)
-			post(d, PLAN_FREEZE_REFUSED, d->refusal.error);
-		else
-			post(d, PLAN_FROZEN, 0);
-		break;
-	case PLAN_DO_SEND:
-		do_send(d);
-		break;
-	case PLAN_DO_PROPOSE_COMMIT:
-		fault_point("source-commit");
-		propose(d, COMMAND_MOVE_COMMIT, PLAN_COMMIT_APPLIED);
-		break;
-	case PLAN_DO_PROPOSE_ROLLBACK:
-		propose(d, COMMAND_MOVE_ROLLBACK, PLAN_ROLLED_BACK_APPLIED);
-		break;
-	case PLAN_DO_PROPOSE_UNBIND:
-		propose(d, COMMAND_UNBIND, PLAN_TICK);
-		break;
-	case PLAN_DO_THAW:
-		departure_thaw(d);
-		break;
-	case PLAN_DO_KILL_SOURCE:
-		departure_kill_source(d);
-		break;
-	case PLAN_DO_CLOSE:
-		close_connection(d);
-		break;
-	case PLAN_DO_REPORT:
-		report(d, effect);
-		break;
-	case PLAN_DO_RELEASE: /* done when the order was applied: departure_on_committed() */
-	default:
-		break;
-	}
+	struct departure *d = ctx;
+
+	os_shutdown(d->fd);
 }
+
+#define EVENT DRIVER_EVENT
+
+static const struct driver_row rows[] = {
+	{ PLAN_DO_CHECK, DRIVER_STEP, do_check, EVENT(PLAN_CHECKED) },
+	{ PLAN_DO_CONNECT_AND_OFFER, DRIVER_STEP, do_offer,
+	  EVENT(PLAN_TARGET_READY) | EVENT(PLAN_TARGET_REFUSED) | EVENT(PLAN_CONNECTION_LOST) },
+	{ PLAN_DO_PROPOSE_START, DRIVER_IN_TURN, do_propose, EVENT(PLAN_START_APPLIED) },
+	{ PLAN_DO_FREEZE, DRIVER_STEP, do_freeze, EVENT(PLAN_FROZEN) | EVENT(PLAN_FREEZE_REFUSED) },
+	{ PLAN_DO_SEND, DRIVER_STEP, do_send, EVENT(PLAN_SENT) | EVENT(PLAN_SEND_FAILED) },
+	{ PLAN_DO_AWAIT_LOADED, DRIVER_STEP, do_await_loaded,
+	  EVENT(PLAN_TARGET_LOADED) | EVENT(PLAN_TARGET_FAILED) | EVENT(PLAN_PROCESS_DIED) },
+	{ PLAN_DO_PROPOSE_COMMIT, DRIVER_IN_TURN, do_propose, EVENT(PLAN_COMMIT_APPLIED) },
+	{ PLAN_DO_PROPOSE_ROLLBACK, DRIVER_IN_TURN, do_propose, EVENT(PLAN_ROLLED_BACK_APPLIED) },
+	{ PLAN_DO_PROPOSE_UNBIND, DRIVER_IN_TURN, do_propose, 0 },
+	{ PLAN_DO_THAW, DRIVER_IN_TURN, do_thaw, 0 },
+	{ PLAN_DO_RELEASE, DRIVER_AT_ONCE, do_release, 0 },
+	{ PLAN_DO_KILL_SOURCE, DRIVER_IN_TURN, do_kill_source, 0 },
+	{ PLAN_DO_CLOSE, DRIVER_IN_TURN, do_close, 0 },
+	{ PLAN_DO_REPORT, DRIVER_IN_TURN, do_report, 0 },
+};
+
+const struct driver_side departure_side = {
+	.is_source = true,
+	.row = rows,
+	.rows = sizeof(rows) / sizeof(rows[0]),
+	.told = EVENT(PLAN_REQUESTED) | EVENT(PLAN_START_APPLIED) | EVENT(PLAN_COMMIT_APPLIED) |
+		EVENT(PLAN_ROLLED_BACK_APPLIED) | EVENT(PLAN_ENDPOINT_DEAD) |
+		EVENT(PLAN_PROCESS_DIED) | EVENT(PLAN_TARGET_NODE_LEFT) | EVENT(PLAN_CANCELLED),
+	.interrupt = interrupt,
+};
+
+/* ---- its beginning and its end ---- */
 
 static void finish(struct departure *d)
 {
@@ -258,48 +325,33 @@ static void finish(struct departure *d)
 	}
 	share_give(d->node, d->uid, SHARE_MOVES);
 	proc_log_free(d->log);
-	mailbox_deinit(&d->mailbox);
+	worker_deinit(&d->worker);
 	free(d);
 }
 
-/* A process that died when the plan had ended already was left to us, and the plan did not hear of it. */
-static void finish_worker(struct departure *d)
+static uint64_t moved(void *ctx)
 {
+	struct departure *d = ctx;
+
+	return os_tcp_moved(d->fd);
+}
+
+/* A process that died when the plan had ended already was left to us, and the plan did not hear of it. */
+static void end(void *ctx)
+{
+	struct departure *d = ctx;
 	struct node *node = d->node;
 	int dcid = d->dcid, p_nr = d->p_nr;
 	uint32_t generation = d->generation;
 
+	migrate_source_free(d->source);
+	node_lock(node);
+	d->fd = os_close(d->fd); /* a lost connection is not closed by the plan */
+	while (d->proposals)	 /* their answers name this departure */
+		worker_wait(&d->worker);
 	finish(d);
 	process_on_departure_over(node, dcid, p_nr, generation);
-}
-
-static void *worker(void *arg)
-{
-	struct departure *d = arg;
-	struct node *node = d->node;
-	struct plan_effects effects;
-	struct plan_event event;
-
-	while (!plan_source_is_ended(&d->plan)) {
-		node_lock(node);
-		mailbox_take(&d->mailbox, &node->lock, d->plan.deadline_ns, &event);
-		node_unlock(node);
-		event.dry_run = d->dry_run;
-		os_log(OS_LOG_DEBUG, "endpoint %d leaves: %s after %llu us", d->p_nr,
-		       plan_event_name(event.kind),
-		       (unsigned long long)(event.now_ns - d->begin_ns) / 1000);
-		plan_source_step(&d->plan, &event, &effects);
-		for (uint32_t i = 0; i < effects.count; i++)
-			carry_out(d, &effects.item[i]);
-	}
-	migrate_source_free(d->source);
-	close_connection(d);
-	node_lock(node);
-	while (d->proposals) /* their answers name this departure */
-		mailbox_take(&d->mailbox, &node->lock, 0, &event);
-	finish_worker(d);
 	node_unlock(node);
-	return NULL;
 }
 
 /* Another thread of the process that is bound for itself: one move carries one endpoint. */
@@ -345,8 +397,7 @@ static int refuse_early(struct departure *d, struct process *process, bool movin
 
 static void cancel(struct departure *d)
 {
-	d->cancelled = true;
-	os_shutdown(d->fd); /* a step that waits for the target need not go on */
+	worker_tell(&d->worker, PLAN_CANCELLED, 0, 0);
 }
 
 /* By its client, which may be gone: then the answer goes nowhere. */
@@ -367,7 +418,7 @@ void departure_cancel(struct request *request)
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	struct departure *d = request->node->departures;
 
-	while (d && (d->dcid != dcid || d->p_nr != p_nr || plan_source_is_ended(&d->plan)))
+	while (d && (d->dcid != dcid || d->p_nr != p_nr || driver_is_ended(&d->worker.driver)))
 		d = d->next;
 	if (!d)
 		request_fail(request, EDVSNOENT,
@@ -419,17 +470,20 @@ void departure_start(struct request *request)
 				       .vpid = d->vpid,
 				       .dry_run = d->dry_run };
 	memcpy(d->report.name, ep->name, sizeof(d->report.name));
-	d->begin_ns = (uint64_t)os_now_ns();
-	plan_source_init(&d->plan, &PLAN_LIMITS_DEFAULT);
-	mailbox_init(&d->mailbox);
+	worker_init(&d->worker, node, &departure_side, d);
+	d->worker.endpoint = p_nr;
+	d->worker.dry_run = d->dry_run;
+	d->worker.moved = moved;
+	d->worker.end = end;
 	d->next = node->departures;
 	node->departures = d;
-	mailbox_post(&d->mailbox, PLAN_REQUESTED, 0, 0);
 	request->keeper = request->moved ? request->keeper : d;
 	request->cancelled = request->moved ? request->cancelled : asker_cancelled;
 	if (refuse_early(d, process, ep->moving) == 0) {
-		if (os_thread_start(worker, d) == 0)
+		if (worker_start(&d->worker) == 0) {
+			worker_tell(&d->worker, PLAN_REQUESTED, 0, 0);
 			return;
+		}
 		refusal_set(&d->refusal, EDVSALLOCMEM, "no thread for the migration could be made");
 	}
 	d->report.result = CTL_MOVE_REFUSED;
@@ -437,39 +491,37 @@ void departure_start(struct request *request)
 	finish(d);
 }
 
+/* Each move of that life of the endpoint hears of it; its plan knows whether it is concerned. */
+static void tell(struct node *node, const struct directory_effect *effect,
+		 enum plan_event_kind kind)
+{
+	for (struct departure *d = node->departures; d; d = d->next)
+		if (d->dcid == effect->dcid && d->p_nr == effect->p_nr &&
+		    d->generation == effect->generation)
+			worker_tell(&d->worker, kind, 0, effect->move);
+}
+
+/* Also told to its proposer; but a proposal whose answer was lost with the quorum has none. */
 void departure_on_committed(struct node *node, const struct directory_effect *effect)
 {
-	struct departure *d = departure_of(node, effect);
-	struct process *process = process_find(node, effect->dcid, effect->p_nr);
-
-	/* Also told to its proposer; but a proposal whose answer was lost with the quorum has none. */
-	if (d)
-		mailbox_post(&d->mailbox, PLAN_COMMIT_APPLIED, 0, effect->move);
-	if (d && process) {
-		d->log = process->log;
-		if (d->log)
-			proc_log_listen(d->log, NULL, NULL);
-		process->log = NULL;
-		process_move_followers(process, effect->target);
-		process_free(process); /* the worker kills the frozen copy */
-	}
-	process_drop_far_channels(node, effect->dcid, effect->p_nr);
+	tell(node, effect, PLAN_COMMIT_APPLIED);
 }
 
 void departure_on_rolled_back(struct node *node, const struct directory_effect *effect)
 {
-	struct departure *d = departure_of(node, effect);
-
-	if (d)
-		mailbox_post(&d->mailbox, PLAN_ROLLED_BACK_APPLIED, 0, effect->move);
+	tell(node, effect, PLAN_ROLLED_BACK_APPLIED);
 }
 
 void departure_on_dead(struct node *node, const struct directory_effect *effect)
 {
-	struct departure *d = departure_of(node, effect);
+	tell(node, effect, PLAN_ENDPOINT_DEAD);
+}
 
-	if (d)
-		mailbox_post(&d->mailbox, PLAN_ENDPOINT_DEAD, 0, effect->move);
+void departure_on_node_left(struct node *node, int left)
+{
+	for (struct departure *d = node->departures; d; d = d->next)
+		if (d->target == left)
+			worker_tell(&d->worker, PLAN_TARGET_NODE_LEFT, 0, 0);
 }
 
 bool departure_on_process_died(struct node *node, int dcid, int p_nr)
@@ -477,9 +529,8 @@ bool departure_on_process_died(struct node *node, int dcid, int p_nr)
 	for (struct departure *d = node->departures; d; d = d->next) {
 		if (d->dcid != dcid || d->p_nr != p_nr)
 			continue;
-		mailbox_post(&d->mailbox, PLAN_PROCESS_DIED, EDVSSRCDIED, d->move);
-		os_shutdown(d->fd); /* a step that waits for the target need not go on */
-		return d->move != 0;
+		worker_tell(&d->worker, PLAN_PROCESS_DIED, EDVSSRCDIED, 0);
+		return d->worker.driver.source.move != 0;
 	}
 	return false;
 }

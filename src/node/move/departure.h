@@ -28,6 +28,7 @@ void departure_cancel_remote(struct node *node, int from, uint64_t id);
 void departure_on_committed(struct node *node, const struct directory_effect *effect);
 void departure_on_rolled_back(struct node *node, const struct directory_effect *effect);
 void departure_on_dead(struct node *node, const struct directory_effect *effect);
+void departure_on_node_left(struct node *node, int left);
 /* True: a migration under way sees to the endpoint's end. */
 bool departure_on_process_died(struct node *node, int dcid, int p_nr);
 int departure_count(const struct node *node);

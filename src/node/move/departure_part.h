@@ -3,15 +3,16 @@
 #define DVS_NODE_MOVE_DEPARTURE_PART_H
 
 /*
- * The inside of a departure, shared by its two files: departure.c runs the plan, departure_steps.c
- * does to the process, the pages and the connection what the plan asks for.
+ * The inside of a departure, shared by its two files: departure.c has the table of effects and what is
+ * told to the plan, departure_steps.c does to the process, the pages and the connection what the plan asks
+ * for.
  */
 
 #include "base/refusal.h"
 #include "core/plan.h"
 #include "migrate/migrate.h"
 #include "node/move/departure.h"
-#include "node/move/mailbox.h"
+#include "node/move/worker.h"
 #include "wire/ctl.h"
 
 struct process;
@@ -24,18 +25,15 @@ struct departure {
 	struct request *request;
 	uid_t uid; /* the user that asked; see share.h */
 	int dcid, p_nr, endpoint, target;
-	uint32_t generation, move;
+	uint32_t generation;
 	pid_t lpid;
 	int vpid;
 	struct proc_log *log; /* of the process; kept until the copy has gone */
 	struct migrate_source *source;
-	int fd;
+	int fd; /* set and closed with the lock held: interrupt() shuts it down */
 	bool dry_run;
-	_Atomic bool cancelled;
 	struct request *canceller; /* dvs migrate --cancel; is told how it ended */
-	struct plan_source plan;
-	struct mailbox mailbox;
-	uint64_t begin_ns;
+	struct worker worker;
 	unsigned proposals; /* not answered yet */
 	struct ctl_move report;
 	struct refusal refusal;
@@ -44,9 +42,12 @@ struct departure {
 /* Its process, or NULL once that has left or ended; lock held. */
 struct process *departure_process(struct departure *d);
 
+/* The source's table: which function is behind each effect. */
+extern const struct driver_side departure_side;
+
 /*
  * The steps, on the worker's thread and without the lock; they block. Each returns 0, or negative with
- * d->refusal filled and the process running on.
+ * d->refusal filled and the process running on. One that is told (worker_told()) ends soon.
  */
 int departure_check(struct departure *d);
 /*
@@ -61,6 +62,8 @@ int departure_send(struct departure *d);
 int departure_await_loaded(struct departure *d);
 /* Whether the process has ended, also when it is a tracee that nobody has reaped yet. */
 bool departure_has_died(struct departure *d);
+/* The move is committed: the process is another node's, its ends are the daemon's. Lock held. */
+void departure_release(struct departure *d);
 /* Lets the process run on with its far ends its own. Harmless if it was not stopped. */
 void departure_thaw(struct departure *d);
 /* The target has it: the copy here never runs again. */

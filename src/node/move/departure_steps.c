@@ -8,7 +8,6 @@
 #include "node/move/bulk.h"
 #include "node/move/carry.h"
 #include "node/move/copiers.h"
-#include "node/state/fault.h"
 #include "node/move/foreign.h"
 #include "node/task/log.h"
 #include "node/node.h"
@@ -23,16 +22,10 @@
 
 /* What is done to a process on its way out, to its pages and on the connection to the target. */
 
-#define COPIES_TIMEOUT_NS 1000000000
-#define COPIES_LOOK_NS	  1000000
-#define LOAD_TIMEOUT_MS	  30000
-/* For all tries together: a process that is stopped in an exchange with us never ends it. */
-#define CHECK_LIMIT_NS	  1000000000
-#define QUIET_TIMEOUT_NS  200000000
-#define CONNECT_MS	  2000
-#define CLOSE_MS	  1000
-#define CONNECT_LOOK_NS	  20000000
-#define QUIET_LOOK_NS	  20000
+#define COPIES_LOOK_NS	1000000
+#define CLOSE_MS	1000
+#define CONNECT_LOOK_NS 20000000
+#define QUIET_LOOK_NS	20000
 
 struct process *departure_process(struct departure *d)
 {
@@ -124,7 +117,7 @@ static uint32_t exchanges(struct departure *d)
  */
 static void quieten(struct departure *d)
 {
-	int64_t deadline = os_now_ns() + QUIET_TIMEOUT_NS;
+	int64_t deadline = os_now_ns() + (int64_t)PLAN_QUIET_NS;
 	struct process *process;
 
 	node_lock(d->node);
@@ -132,7 +125,7 @@ static void quieten(struct departure *d)
 	if (process && process->status)
 		atomic_store(&process->status->page->quiet, 1);
 	node_unlock(d->node);
-	while (busy(d) && os_now_ns() < deadline)
+	while (busy(d) && os_now_ns() < deadline && !worker_told(&d->worker))
 		os_thread_sleep_ns(QUIET_LOOK_NS);
 }
 
@@ -200,8 +193,10 @@ int departure_check(struct departure *d)
 				     .busy = busy,
 				     .cpu_owed_ns = cpu_owed(d),
 				     .ctx = d };
-	int64_t deadline = os_now_ns() + CHECK_LIMIT_NS;
+	/* For all tries together: a process that is stopped in an exchange with us never ends it. */
+	int64_t deadline = os_now_ns() + (int64_t)PLAN_LOOK_AGAIN_NS;
 
+	worker_fault(&d->worker, "source-check");
 	for (;;) {
 		uint32_t before;
 		int r;
@@ -220,7 +215,7 @@ int departure_check(struct departure *d)
 			r = check_left_behind(d);
 		if (r == 0)
 			report_cpu_time(d);
-		if (r == 0 || os_now_ns() >= deadline ||
+		if (r == 0 || os_now_ns() >= deadline || worker_told(&d->worker) ||
 		    (before != UINT32_MAX && before == exchanges(d)))
 			return r;
 		migrate_source_free(d->source);
@@ -234,7 +229,7 @@ int departure_check(struct departure *d)
  */
 static int connect_to_target(struct departure *d)
 {
-	int64_t deadline = os_deadline_ns(CONNECT_MS);
+	int64_t deadline = os_now_ns() + (int64_t)PLAN_CONNECT_NS;
 
 	for (;;) {
 		struct proxy_call call;
@@ -244,8 +239,9 @@ static int connect_to_target(struct departure *d)
 		r = proxy_call_prepare(d->node->proxy, d->target, FRAME_KIND_BULK, &call);
 		node_unlock(d->node);
 		if (r == 0)
-			r = proxy_call_connect(&call, CONNECT_MS);
-		if ((r != -ENOTCONN && r != -EACCES) || os_now_ns() > deadline)
+			r = proxy_call_connect(&call, (int)(PLAN_CONNECT_NS / OS_MS_NS));
+		if ((r != -ENOTCONN && r != -EACCES) || os_now_ns() > deadline ||
+		    worker_told(&d->worker))
 			return r;
 		os_thread_sleep_ns(CONNECT_LOOK_NS);
 	}
@@ -269,21 +265,24 @@ int departure_offer(struct departure *d)
 	offer.dc_generation = d->node->directory.dc[d->dcid].generation;
 	memcpy(offer.name, node_endpoint(d->node, d->dcid, d->p_nr)->name, sizeof(offer.name));
 	node_unlock(d->node);
+	worker_fault(&d->worker, "source-offer");
 	r = connect_to_target(d);
 	if (r < 0)
 		return refusal_set(&d->refusal, EDVSNOTCONN,
 				   "node %d cannot be reached (%s); try again when the link is up",
 				   d->target,
 				   r == -EACCES ? "it does not know this node yet" : strerror(-r));
+	node_lock(d->node);
 	d->fd = r;
-	if (d->cancelled)
-		return refusal_set(&d->refusal, EDVSINTR, "the move was cancelled");
+	if (worker_told(&d->worker)) /* before there was something to shut down */
+		os_shutdown(d->fd);
+	node_unlock(d->node);
 	os_tcp_notice_loss(d->fd, BULK_LOSS_MS);
-	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), &d->refusal);
+	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), BULK_STEP, &d->refusal);
 	if (r == 0)
 		r = migrate_source_offer(d->source, d->fd, &d->refusal);
 	if (r == 0)
-		r = bulk_await(d->fd, &verdict, BULK_TIMEOUT_MS, &d->refusal);
+		r = bulk_await(d->fd, &verdict, BULK_STEP, &d->refusal);
 	if (r == 0)
 		d->report.pid = verdict.pid;
 	return r;
@@ -299,7 +298,7 @@ static int refuse_gone(struct departure *d)
 /* The daemon takes the far ends; who was copying to or from the process finishes first. */
 static int take_far_ends(struct departure *d)
 {
-	int64_t deadline = os_now_ns() + COPIES_TIMEOUT_NS;
+	int64_t deadline = os_now_ns() + (int64_t)PLAN_COPIES_NS;
 	struct copiers copiers = { 0 };
 	struct process *process;
 	int copies = 1;
@@ -318,7 +317,7 @@ static int take_far_ends(struct departure *d)
 			copies = copiers_count(&copiers, d->node, d->dcid, d->p_nr);
 		if (!copies)
 			break;
-		if (os_now_ns() > deadline)
+		if (os_now_ns() > deadline || worker_told(&d->worker))
 			return refusal_set(&d->refusal, EDVSBUSY,
 					   "somebody copies to or from the process without end");
 		os_thread_sleep_ns(COPIES_LOOK_NS);
@@ -367,7 +366,7 @@ int departure_freeze(struct departure *d)
 	quieten(d);
 	r = migrate_source_freeze(d->source, &d->refusal);
 	let_talk(d); /* now it cannot, and when it runs again it may */
-	fault_point("source-frozen");
+	worker_fault(&d->worker, "source-frozen");
 	if (r == 0)
 		r = check_left_behind(d);
 	if (r == 0)
@@ -379,6 +378,7 @@ int departure_freeze(struct departure *d)
 
 int departure_send(struct departure *d)
 {
+	int64_t begin = os_now_ns();
 	struct process *process;
 	uint8_t *bytes = NULL;
 	uint32_t len = 0;
@@ -389,21 +389,22 @@ int departure_send(struct departure *d)
 	if (process) {
 		if (process->log)
 			proc_log_drain(process->log);
-		r = carry_pack(process, d->move, &bytes, &len);
+		r = carry_pack(process, d->worker.driver.source.move, &bytes, &len);
 	}
 	node_unlock(d->node);
 	if (r < 0)
 		return r == -ENOMEM ? refusal_set(&d->refusal, EDVSALLOCMEM,
 						  "no memory for the state of the process")
 				    : refuse_gone(d);
-	r = bulk_send(d->fd, MOVE_STATE, bytes, len, &d->refusal);
+	r = bulk_send(d->fd, MOVE_STATE, bytes, len, BULK_STEP, &d->refusal);
 	free(bytes);
 	if (r == 0)
 		r = migrate_source_send(d->source, d->fd, &d->refusal);
 	d->report.image_bytes = migrate_source_stats(d->source)->image_bytes;
 	report_cpu_time(d);
 	d->report.sent_bytes = d->report.image_bytes + len;
-	fault_point("source-sent");
+	d->report.transfer_ns = (uint64_t)(os_now_ns() - begin);
+	worker_fault(&d->worker, "source-sent");
 	return r;
 }
 
@@ -421,9 +422,27 @@ bool departure_has_died(struct departure *d)
 
 int departure_await_loaded(struct departure *d)
 {
+	int64_t begin = os_now_ns();
 	struct move_verdict verdict;
+	int r = bulk_await(d->fd, &verdict, BULK_STEP, &d->refusal);
 
-	return bulk_await(d->fd, &verdict, LOAD_TIMEOUT_MS, &d->refusal);
+	d->report.transfer_ns += (uint64_t)(os_now_ns() - begin);
+	return r;
+}
+
+void departure_release(struct departure *d)
+{
+	struct process *process = departure_process(d);
+
+	if (process) {
+		d->log = process->log;
+		if (d->log)
+			proc_log_listen(d->log, NULL, NULL);
+		process->log = NULL;
+		process_move_followers(process, d->target);
+		process_free(process); /* the worker kills the frozen copy */
+	}
+	process_drop_far_channels(d->node, d->dcid, d->p_nr);
 }
 
 /* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */
@@ -433,11 +452,11 @@ void departure_kill_source(struct departure *d)
 	struct move_signals late = { 0 };
 	struct move_verdict verdict;
 
-	if (bulk_await(d->fd, &verdict, BULK_TIMEOUT_MS, &ignored) == 0)
+	if (bulk_await(d->fd, &verdict, BULK_LAST_WORDS, &ignored) == 0)
 		d->report.pid = verdict.pid;
 	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->source)->freeze_ns;
 	migrate_source_kill(d->source, &late.bits, &ignored);
-	bulk_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), &ignored);
+	bulk_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), BULK_LAST_WORDS, &ignored);
 	/* Closing forgets what is on its way: the target closes when it has it. */
 	os_poll(d->fd, OS_READ, CLOSE_MS);
 }

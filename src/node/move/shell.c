@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "core/plan.h"
 #include "node/task/init.h"
 #include "node/node.h"
 #include "os/clock.h"
@@ -11,8 +12,7 @@
 #include "os/socket.h"
 #include "os/thread.h"
 
-#define REMAINS_MS 3000 /* of the plan's 5000 for all that comes before the start */
-#define LOOK_NS	   1000000
+#define LOOK_NS 1000000
 
 /* A question to the init, whose answer the worker waits for without the lock. */
 struct question {
@@ -53,7 +53,7 @@ static int ask(struct node *node, int dcid, int vpid, const char *path, int sock
 int shell_start(struct node *node, int dcid, int vpid, int cgroup, pid_t *lpid, int *pidfd,
 		int *sock, struct refusal *why)
 {
-	int64_t deadline = os_deadline_ns(REMAINS_MS);
+	int64_t deadline = os_now_ns() + (int64_t)PLAN_SHELL_NS;
 	struct dc_init_answer answer;
 	char path[512];
 	int pair[2];

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/move/arrival_part.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk.h"
+#include "node/bind/backup.h"
+#include "node/move/bulk.h"
+#include "node/move/carry.h"
+#include "node/move/foreign.h"
+#include "node/move/shell.h"
+#include "node/node.h"
+#include "node/task/log.h"
+#include "node/task/process.h"
+#include "os/clock.h"
+#include "os/socket.h"
+#include "os/thread.h"
+
+/* What is done at the target until it holds the process: the offer, the shell, the image. */
+
+#define LOOK_NS 1000000 /* between two looks at something that is over in a moment */
+
+/* ---- what the engine asks of its host ---- */
+
+static int open_page(struct arrival *a, const struct foreign *foreign)
+{
+	struct exchange *exchange = a->node->exchange;
+	const struct page_name *page = &foreign->page;
+	struct exchange_channel *channel;
+	struct exchange_bell *bell;
+	int r;
+
+	switch (foreign->kind) {
+	case PAGE_NODE_BELL:
+		return exchange_node_bell_fd(exchange);
+	case PAGE_BELL:
+		r = exchange_bell(exchange, page->dcid, page->p_nr, &bell);
+		return r < 0 ? r : bell->fd;
+	case PAGE_CHANNEL:
+		r = exchange_channel(exchange, page->dcid, page->endpoint[0], page->endpoint[1],
+				     &channel);
+		return r < 0 ? r : channel->fd;
+	case PAGE_STATUS:
+		return a->process->status ? a->process->status->fd : -ENOENT;
+	case FOREIGN_LOG:
+		return a->process->log ? proc_log_fd(a->process->log) : -ENOENT;
+	}
+	return -ENOENT;
+}
+
+static int open_foreign(void *ctx, const struct foreign_name *name)
+{
+	struct arrival *a = ctx;
+	struct foreign foreign;
+	int fd;
+
+	foreign_decode(name, &foreign);
+	node_lock(a->node);
+	fd = foreign.kind == PAGE_CHANNEL && foreign.page.over ? -ESTALE : open_page(a, &foreign);
+	if (fd == -ESTALE)
+		fd = exchange_remnant(a->node->exchange, &foreign.page);
+	else if (fd >= 0)
+		fd = os_dup(fd);
+	node_unlock(a->node);
+	return fd;
+}
+
+static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
+{
+	struct arrival *a = ctx;
+	int cgroup, r;
+
+	if (vpid != a->offer.vpid)
+		return -EBADMSG;
+	node_lock(a->node);
+	cgroup = cgroup_make(a->node, a->offer.dcid, a->offer.p_nr, a->offer.generation, a->cgroup);
+	node_unlock(a->node);
+	r = shell_start(a->node, a->offer.dcid, vpid, cgroup, lpid, &a->shell_pidfd, sock,
+			&a->refusal);
+	os_close(cgroup);
+	return r;
+}
+
+/* ---- the steps ---- */
+
+/*
+ * The source may have heard of something that this node has not: a move that has just ended is told at
+ * once, and the next one may come here.
+ */
+static void catch_up(struct arrival *a)
+{
+	int64_t deadline = os_now_ns() + (int64_t)PLAN_CATCH_UP_NS;
+	bool behind = true;
+
+	while (behind && os_now_ns() < deadline && !worker_told(&a->worker)) {
+		node_lock(a->node);
+		behind = a->node->directory.order < a->offer.order;
+		node_unlock(a->node);
+		if (behind)
+			os_thread_sleep_ns(LOOK_NS);
+	}
+}
+
+/* Whether it is of the very process that the order knows, and says so of both nodes. */
+static bool is_as_ordered(const struct arrival *a, const struct directory_endpoint *ep)
+{
+	const struct node *node = a->node;
+	const struct move_offer *offer = &a->offer;
+
+	return ep->bound && ep->node == a->from && ep->generation == offer->generation &&
+	       directory_endpoint_number(ep, offer->p_nr) == offer->endpoint &&
+	       ep->vpid == offer->vpid && !memcmp(ep->name, offer->name, sizeof(ep->name)) &&
+	       offer->source == a->from && offer->target == node->options.id &&
+	       offer->dc_generation == node->directory.dc[offer->dcid].generation;
+}
+
+static int check_offer(struct arrival *a)
+{
+	const struct move_offer *offer = &a->offer;
+	const struct directory_endpoint *ep;
+	int r = 0;
+
+	catch_up(a);
+	node_lock(a->node);
+	ep = node_endpoint(a->node, offer->dcid, offer->p_nr);
+	if (!ep || !a->node->directory.dc[offer->dcid].running)
+		r = refusal_set(&a->refusal, EDVSDCNOTRUN, "DC %d does not run on node %d",
+				offer->dcid, a->node->options.id);
+	else if (!(a->node->directory.dc[offer->dcid].nodes >> a->node->options.id & 1))
+		r = refusal_set(&a->refusal, EDVSDCNODE, "node %d does not belong to DC %d",
+				a->node->options.id, offer->dcid);
+	else if (!is_as_ordered(a, ep))
+		r = refusal_set(
+			&a->refusal, EDVSMIGRATE,
+			"what node %d offers is not what the order says of endpoint %d; try "
+			"again",
+			a->from, offer->p_nr);
+	else if (backup_find(a->node, offer->dcid, offer->p_nr))
+		r = refusal_set(&a->refusal, EDVSSLOTUSED,
+				"a backup of endpoint %d stands by on node %d: make it the process "
+				"with dvs_migrate, or end it",
+				offer->p_nr, a->node->options.id);
+	node_unlock(a->node);
+	return r;
+}
+
+int arrival_receive_offer(struct arrival *a)
+{
+	struct move_offer offer;
+	int r = bulk_receive(a->fd, MOVE_OFFER, &offer, sizeof(offer), BULK_STEP, &a->refusal);
+
+	if (r < 0)
+		return r;
+	offer.name[sizeof(offer.name) - 1] = 0;
+	if (offer.dcid < 0 || offer.dcid >= SHM_DCS || offer.p_nr < -SHM_TASKS ||
+	    offer.p_nr >= SHM_SLOTS - SHM_TASKS)
+		return refusal_set(&a->refusal, EDVSBADREQUEST, "the offer is malformed");
+	node_lock(a->node); /* from now on the order's effects find this arrival */
+	a->offer = offer;
+	a->worker.endpoint = offer.p_nr;
+	node_unlock(a->node);
+	return 0;
+}
+
+int arrival_check(struct arrival *a)
+{
+	struct migrate_host host = { .open = open_foreign, .spawn_shell = spawn_shell, .ctx = a };
+	int r;
+
+	a->target = migrate_target_new(&host);
+	if (!a->target)
+		return refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target");
+	worker_fault(&a->worker, "target-check");
+	r = check_offer(a);
+	if (r == 0)
+		r = migrate_target_check(a->target, a->fd, &a->refusal);
+	worker_fault(&a->worker, "target-checked");
+	return r;
+}
+
+/* The state is that of the offer, of the move that the order has started; its word may come a moment later. */
+static int check_state(struct arrival *a)
+{
+	const struct move_state *state = (const struct move_state *)a->state;
+	int64_t deadline = os_now_ns() + (int64_t)PLAN_CATCH_UP_NS;
+	bool known = false, over = false;
+
+	if (state->dcid != a->offer.dcid || state->endpoint != a->offer.endpoint ||
+	    state->generation != a->offer.generation || state->vpid != a->offer.vpid)
+		return refusal_set(&a->refusal, EDVSBADREQUEST, "the state is of another process");
+	while (!known && !over && os_now_ns() < deadline && !worker_told(&a->worker)) {
+		const struct directory_endpoint *ep;
+
+		node_lock(a->node);
+		ep = node_endpoint(a->node, a->offer.dcid, a->offer.p_nr);
+		known = ep->moving && ep->move == state->move &&
+			ep->target == a->node->options.id && ep->generation == state->generation &&
+			ep->node == a->from;
+		/* The source, or this life of the endpoint, has ended: the word will not come. */
+		over = !a->node->directory.node[a->from].up ||
+		       (int32_t)(ep->generation - state->generation) > 0;
+		node_unlock(a->node);
+		if (!known && !over)
+			os_thread_sleep_ns(LOOK_NS / 10);
+	}
+	return known ? 0
+		     : refusal_set(&a->refusal, EDVSMIGRATE,
+				   "the order has not started the move that the state is of");
+}
+
+/* The entry with its pages and its log, so that the engine can map them; unbound so far. */
+static int prepare_process(struct arrival *a)
+{
+	const struct move_state *state = (const struct move_state *)a->state;
+	const uint8_t *log_bytes =
+		a->state + sizeof(*state) + state->channel_count * sizeof(struct move_channel);
+	pid_t lpid = migrate_target_pid(a->target);
+	struct proc_log *log;
+	int r;
+
+	node_lock(a->node);
+	r = process_new(a->node, lpid, lpid, a->offer.vpid, a->shell_pidfd, &a->process);
+	if (r == 0) {
+		a->pidfd = os_dup(a->shell_pidfd);
+		a->shell_pidfd = -1;
+		a->process->managed = true;
+		a->process->arriving = true;
+		a->process->dcid = a->offer.dcid;
+		a->process->p_nr = a->offer.p_nr;
+		a->process->generation = a->offer.generation;
+		memcpy(a->process->cgroup, a->cgroup, sizeof(a->cgroup));
+		a->cgroup[0] = 0;
+		r = exchange_status_new(a->node->exchange, a->offer.dcid, a->offer.p_nr,
+					&a->process->status);
+	}
+	if (r == 0)
+		r = proc_log_new(a->node->loop, state->log_limit, &log);
+	if (r == 0) {
+		proc_log_import(log, log_bytes, state->log_bytes);
+		process_take_log(a->process, log, state->log_start);
+		a->process->status->page->dcid = a->offer.dcid;
+		a->process->status->page->p_nr = a->offer.p_nr;
+		a->process->status->page->endpoint = a->offer.endpoint;
+		a->process->status->page->vpid = a->offer.vpid;
+		a->process->status->page->nodeid = a->node->options.id;
+		carry_unpack_status(a->process, a->state);
+	}
+	node_unlock(a->node);
+	return r < 0 ? refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target") : 0;
+}
+
+int arrival_load(struct arrival *a)
+{
+	uint32_t len;
+	int r;
+
+	worker_fault(&a->worker, "target-load");
+	r = bulk_receive_any(a->fd, MOVE_STATE, &a->state, &len, &a->refusal);
+
+	if (r == 0 && carry_check(a->state, len) < 0)
+		r = refusal_set(&a->refusal, EDVSBADREQUEST,
+				"the process's channels are malformed");
+	if (r == 0)
+		r = prepare_process(a);
+	if (r == 0)
+		r = migrate_target_load(a->target, a->fd, &a->refusal);
+	if (r == 0)
+		r = check_state(a);
+	if (r == 0)
+		a->process->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
+	worker_fault(&a->worker, "target-loaded");
+	return r;
+}

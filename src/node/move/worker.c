@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/move/worker.h"
+
+#include <errno.h>
+
+#include "node/node.h"
+#include "node/state/fault.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/loop.h"
+#include "os/threads.h"
+
+/* Progress is seen this often; a limit is seen when it has passed. */
+#define LOOK_US 500000
+
+void worker_wake(struct worker *worker)
+{
+	os_condition_signal(&worker->cond);
+}
+
+void worker_wait(struct worker *worker)
+{
+	os_condition_wait(&worker->cond, &worker->node->lock, 0);
+}
+
+static void log_event(const struct worker *worker, const struct plan_event *event)
+{
+	os_log(OS_LOG_DEBUG, "endpoint %d %s: %s %d after %llu us, %s", worker->endpoint,
+	       worker->driver.side->is_source ? "leaves" : "arrives", plan_event_name(event->kind),
+	       event->code, (unsigned long long)(event->now_ns - worker->begin_ns) / 1000,
+	       driver_state_name(&worker->driver));
+}
+
+void worker_tell(struct worker *worker, enum plan_event_kind kind, int code, uint32_t move)
+{
+	struct plan_event event = { .kind = kind,
+				    .now_ns = (uint64_t)os_now_ns(),
+				    .code = code,
+				    .move = move,
+				    .dry_run = worker->dry_run };
+
+	log_event(worker, &event);
+	driver_event(&worker->driver, &event);
+	worker_wake(worker);
+}
+
+static void look(void *ctx)
+{
+	struct worker *worker = ctx;
+	uint64_t now_ns = (uint64_t)os_now_ns(), deadline_ns;
+	int64_t wait_us = LOOK_US;
+
+	driver_look(&worker->driver, now_ns, worker->moved(worker->driver.ctx));
+	deadline_ns = driver_deadline_ns(&worker->driver);
+	if (deadline_ns && deadline_ns < now_ns + LOOK_US * UINT64_C(1000))
+		wait_us = (int64_t)(deadline_ns - now_ns) / 1000 + 1;
+	os_timer_set(worker->timer, wait_us);
+	worker_wake(worker);
+}
+
+static void *work(void *arg)
+{
+	struct worker *worker = arg;
+	struct driver *driver = &worker->driver;
+	struct node *node = worker->node;
+
+	node_lock(node);
+	while (!driver_is_over(driver)) {
+		struct plan_effect effect;
+		const struct driver_row *row = driver_take(driver, &effect);
+		struct plan_event outcome;
+
+		if (!row) {
+			worker_wait(worker);
+			continue;
+		}
+		node_unlock(node);
+		outcome = row->run(driver->ctx, &effect);
+		node_lock(node);
+		outcome.now_ns = (uint64_t)os_now_ns();
+		if (outcome.kind)
+			log_event(worker, &outcome);
+		driver_done(driver, &outcome);
+	}
+	worker->timer = os_source_free(worker->timer);
+	node_unlock(node);
+	worker->end(driver->ctx);
+	return NULL;
+}
+
+static bool told(void *ctx)
+{
+	return worker_told(ctx);
+}
+
+void worker_fault(struct worker *worker, const char *name)
+{
+	fault_step(name, worker->endpoint, told, worker);
+}
+
+void worker_init(struct worker *worker, struct node *node, const struct driver_side *side,
+		 void *ctx)
+{
+	worker->node = node;
+	worker->begin_ns = (uint64_t)os_now_ns();
+	os_condition_init(&worker->cond);
+	driver_init(&worker->driver, side, &PLAN_LIMITS_DEFAULT, ctx);
+}
+
+void worker_deinit(struct worker *worker)
+{
+	worker->timer = os_source_free(worker->timer);
+	os_condition_deinit(&worker->cond);
+}
+
+int worker_start(struct worker *worker)
+{
+	int r = os_source_timer(worker->node->loop, LOOK_US, look, worker, &worker->timer);
+
+	return r < 0 ? r : os_thread_start(work, worker);
+}
