@@ -107,6 +107,7 @@ struct attention {
 /* May this wait begin with looking on? */
 static inline bool attention_begin(struct attention *attention)
 {
+	CORE_ASSERT(attention->cold <= ATTENTION_COLD_MAX);
 	if (!attention->cold)
 		return true;
 	attention->cold--;

@@ -40,6 +40,7 @@ typedef uint64_t message_word __attribute__((may_alias));
  */
 static void message_load(message *to, const message *from)
 {
+	CORE_ASSERT(to != from);
 	message_word *d = (message_word *)to;
 	const message_word *s = (const message_word *)from;
 
@@ -49,6 +50,7 @@ static void message_load(message *to, const message *from)
 
 static void message_store(message *to, const message *from)
 {
+	CORE_ASSERT(to != from);
 	message_word *d = (message_word *)to;
 	const message_word *s = (const message_word *)from;
 
@@ -121,6 +123,7 @@ uint64_t line_post(struct line *line, enum line_op op, const message *msg, uint6
 	uint64_t word = line_word_now(line);
 	uint64_t seq = (line_word_seq(word) + 1) & LINE_SEQ_MASK;
 
+	CORE_ASSERT(line_word_seq(word) <= LINE_SEQ_MASK);
 	CORE_ASSERT(op != LINE_OP_NONE);
 	/* The page belongs to the peer as well: that it reads as free is the caller's check, and
 	 * posting over a scribbled line spoils nothing but this conversation. */
@@ -152,6 +155,7 @@ uint64_t line_close(struct line *line, uint64_t seq, int result)
 	if (line_word_seq(word) != seq || !line_word_is_owed(word))
 		return word;
 	closed = word_with(word, LINE_DONE, result);
+	CORE_ASSERT(line_word_seq(closed) == seq);
 	return word_swap(line, &word, closed) ? closed : word;
 }
 
@@ -297,6 +301,7 @@ bool line_merge(struct line *line, const struct line_image *remote, bool at_rece
 	if (state == LINE_FULL || state == LINE_SENT)
 		state = at_receiver ? LINE_FULL : LINE_SENT;
 	joined = word_with(remote->word, state, line_word_result(remote->word));
+	CORE_ASSERT(line_word_state(joined) == state);
 	for (unsigned i = 0; i < LINE_ATTEMPTS && line_word_compare(joined, word) > 0; i++) {
 		if (line_word_state(word) == LINE_FREE ||
 		    line_word_seq(word) != line_word_seq(joined)) {

@@ -31,6 +31,7 @@ static int mounted_at(char *path, size_t size)
 	char line[2 * PATH_MAX], root[PATH_MAX], at[PATH_MAX];
 	int r = -ENOENT;
 
+	assert(size > 0);
 	if (!file)
 		return -errno;
 	while (r < 0 && fgets(line, sizeof(line), file)) {
@@ -86,6 +87,7 @@ static void each(int group, void (*fn)(int group, const char *name, int depth), 
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
+	assert(fn);
 	if (!dir) {
 		os_close(fd);
 		return;
@@ -127,6 +129,7 @@ static int lock_folder(int own, const char *name)
 	int fd = open_group(own, name);
 	struct stat here, there;
 
+	assert(own >= 0);
 	if (fd < 0)
 		return fd == -ENOENT ? -EAGAIN : fd;
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &here) == 0 &&
@@ -142,6 +145,7 @@ int os_cgroup_folder_name(int folder, char *name, size_t size)
 	const char *slash;
 	ssize_t n;
 
+	assert(size > 0);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", folder);
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n < 0)
@@ -277,6 +281,7 @@ int os_cgroup_pids(int folder, const char *name, pid_t *pids, int max)
 	long pid;
 	FILE *file;
 
+	assert(max >= 0);
 	snprintf(path, sizeof(path), "%s/cgroup.procs", name);
 	fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

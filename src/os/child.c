@@ -126,6 +126,7 @@ int os_child_go(int go)
 
 static void run_start(char *const *argv, pid_t netns_pid, int in, int out)
 {
+	assert(argv[0]);
 	if (netns_pid && os_netns_enter(netns_pid) < 0) {
 		dprintf(out, "cannot enter the network namespace of process %d", netns_pid);
 		_exit(126);
@@ -155,6 +156,7 @@ static void read_all(int fd, char *output, size_t size)
 		if (len + 1 < size)
 			len += (size_t)got;
 	}
+	assert(!size || len < size);
 	if (size)
 		output[len] = '\0';
 }

@@ -246,6 +246,7 @@ int os_loop_between(struct os_loop *loop, os_between_fn *fn, void *ctx)
 
 void os_loop_between_end(struct os_loop *loop, os_between_fn *fn, void *ctx)
 {
+	assert(fn);
 	for (int i = 0; i < BETWEEN_MAX; i++) {
 		if (loop->between[i].fn == fn && loop->between[i].ctx == ctx)
 			loop->between[i].fn = NULL;
@@ -373,6 +374,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct os_source *source = arg;
 	struct os_loop *loop = source->loop;
 
+	assert(source->fn);
 	(void)fd;
 	(void)what;
 	os_loop_lock(loop);
@@ -426,6 +428,7 @@ static void on_signal(evutil_socket_t signo, short what, void *arg)
 	struct os_source *source = arg;
 	struct os_loop *loop = source->loop;
 
+	assert(source->fn);
 	(void)signo;
 	(void)what;
 	os_loop_lock(loop);

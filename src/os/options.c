@@ -149,6 +149,7 @@ bool options_parse(struct options *options, const struct option_row *rows, int r
 {
 	int at;
 
+	assert(argc >= 0);
 	*options = (struct options){ .operand = argv };
 	for (at = 0; at < argc; at++) {
 		if (!strcmp(argv[at], "--")) {

@@ -128,6 +128,7 @@ const char *procdir_field(const char *text, const char *name)
 {
 	size_t length = strlen(name);
 
+	assert(name[0]);
 	for (const char *at = text; at; at = strchr(at, '\n')) {
 		if (*at == '\n')
 			at++;
@@ -173,6 +174,7 @@ int procdir_write(int directory, const char *name, const char *text)
 {
 	int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
 
+	assert(text);
 	if (fd < 0)
 		return -errno;
 	ssize_t done = write(fd, text, strlen(text));

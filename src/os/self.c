@@ -40,6 +40,7 @@ int os_self_beside(const char *name, char *path, size_t size)
 
 int os_self_cwd(char *path, size_t size)
 {
+	assert(size > 0);
 	return getcwd(path, size) ? 0 : -errno;
 }
 
@@ -165,6 +166,7 @@ int os_self_wait(int fd, int timeout_ms)
 	sigset_t mask;
 	int ready;
 
+	assert(fd >= 0);
 	sigprocmask(SIG_SETMASK, NULL, &mask);
 	sigdelset(&mask, SIGINT);
 	sigdelset(&mask, SIGTERM);

@@ -157,6 +157,7 @@ static int become_user(const struct os_spawn *s)
 
 static const char *path_of(char *const *envp)
 {
+	assert(envp);
 	for (; *envp; envp++)
 		if (!strncmp(*envp, "PATH=", 5))
 			return *envp + 5;
@@ -170,6 +171,7 @@ static int execute(const struct os_spawn *s)
 	int error = ENOENT;
 	char file[4096];
 
+	assert(name);
 	if (!*name)
 		return -ENOENT;
 	if (strchr(name, '/')) {
@@ -234,6 +236,7 @@ static _Noreturn void child_run(const struct os_spawn *s, int channel)
 /* The child's word: 0 and *word; -ECONNRESET: end of file; -ETIMEDOUT. */
 static int read_word(int fd, int timeout_ms, struct word *word)
 {
+	assert(fd >= 0);
 	return os_read_full(fd, word, sizeof(*word), timeout_ms);
 }
 

@@ -23,6 +23,7 @@ int os_successor_path(char *path, size_t size)
 	ssize_t len = readlink("/proc/self/exe", path, size - 1);
 	size_t mark = strlen(DELETED);
 
+	assert(size > 1);
 	if (len < 0)
 		return -errno;
 	path[len] = '\0';

@@ -40,6 +40,7 @@ static struct sockaddr_in tcp_name(uint32_t address, uint16_t port)
 
 static void set_option(int fd, int level, int option, int value)
 {
+	assert(fd >= 0);
 	/* Options only make things faster; a kernel that refuses one is still correct. */
 	setsockopt(fd, level, option, &value, sizeof(value));
 }
@@ -158,6 +159,7 @@ ssize_t os_tcp_read(int fd, void *buf, size_t size)
 {
 	ssize_t n;
 
+	assert(size > 0);
 	do
 		n = recv(fd, buf, size, 0);
 	while (n < 0 && errno == EINTR);
@@ -185,6 +187,7 @@ void os_tcp_progress(int fd, uint64_t *acked, uint64_t *busy_us)
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
 
+	assert(acked && busy_us);
 	*acked = 0;
 	*busy_us = 0;
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
@@ -219,6 +222,7 @@ void os_tcp_close_at_once(int fd)
 {
 	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
+	assert(fd >= 0);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 

@@ -46,11 +46,13 @@ int trace_interrupt(pid_t tid)
 
 int trace_detach(pid_t tid, int signal)
 {
+	assert(signal >= 0);
 	return request(PTRACE_DETACH, tid, NULL, (void *)(long)signal);
 }
 
 int trace_continue(pid_t tid, int signal)
 {
+	assert(signal >= 0);
 	return request(PTRACE_CONT, tid, NULL, (void *)(long)signal);
 }
 
@@ -61,11 +63,13 @@ int trace_continue_to_syscall(pid_t tid)
 
 int trace_registers(pid_t tid, struct user_regs_struct *registers)
 {
+	assert(registers);
 	return request(PTRACE_GETREGS, tid, NULL, registers);
 }
 
 int trace_set_registers(pid_t tid, const struct user_regs_struct *registers)
 {
+	assert(registers);
 	return request(PTRACE_SETREGS, tid, NULL, (void *)registers);
 }
 
@@ -74,6 +78,7 @@ ssize_t trace_xstate(pid_t tid, void *area, size_t bytes)
 	struct iovec io = { .iov_base = area, .iov_len = bytes };
 	int result = request(PTRACE_GETREGSET, tid, (void *)NT_X86_XSTATE, &io);
 
+	assert(bytes > 0);
 	if (result < 0)
 		return result;
 	return io.iov_len == bytes ? -ENOSPC : (ssize_t)io.iov_len;
@@ -83,6 +88,7 @@ int trace_set_xstate(pid_t tid, const void *area, size_t bytes)
 {
 	struct iovec io = { .iov_base = (void *)area, .iov_len = bytes };
 
+	assert(bytes > 0);
 	return request(PTRACE_SETREGSET, tid, (void *)NT_X86_XSTATE, &io);
 }
 
@@ -115,6 +121,7 @@ int trace_rseq(pid_t tid, struct trace_rseq *rseq)
 	struct __ptrace_rseq_configuration config = { 0 };
 	long result = ptrace(PTRACE_GET_RSEQ_CONFIGURATION, tid, (void *)sizeof(config), &config);
 
+	assert(rseq);
 	if (result < 0)
 		return -errno;
 	*rseq = (struct trace_rseq){
@@ -201,6 +208,7 @@ int trace_read(pid_t pid, uint64_t address, void *to, size_t bytes)
 	struct iovec there = { .iov_base = (void *)address, .iov_len = bytes };
 	ssize_t got = process_vm_readv(pid, &here, 1, &there, 1, 0);
 
+	assert(to || !bytes);
 	if (got < 0)
 		return -errno;
 	return (size_t)got == bytes ? 0 : -EFAULT;
@@ -212,6 +220,7 @@ int trace_write(pid_t pid, uint64_t address, const void *from, size_t bytes)
 	struct iovec there = { .iov_base = (void *)address, .iov_len = bytes };
 	ssize_t done = process_vm_writev(pid, &here, 1, &there, 1, 0);
 
+	assert(from || !bytes);
 	if (done < 0)
 		return -errno;
 	return (size_t)done == bytes ? 0 : -EFAULT;
