@@ -182,10 +182,10 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct options options;
-	int dcid;
+	int dcid, status = verb_options(verb, rows, argc, argv, &options);
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
+	if (status != GO_ON)
+		return status;
 	if (!options.count || (options.count == 1 && !strcmp(options.operand[0], "list")))
 		return list(node, json);
 	if (strcmp(options.operand[0], "list") && strcmp(options.operand[0], "create") &&

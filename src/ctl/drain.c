@@ -82,17 +82,17 @@ int verb_drain(const struct verb *verb, int node, int argc, char **argv)
 	};
 	struct ctl_request request = client_request(CTL_DRAIN);
 	struct refusal refusal = REFUSAL_NONE;
-	struct options options;
 	struct ctl_move *moves;
 	void *found;
 	size_t count;
+	int status;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(
-		    &options,
-		    (const struct operand_row[]){ { "NODE", &request.nodeid }, { NULL, NULL } }, 1))
-		return verb_usage(verb, "%s", options.why);
+	status = verb_words(verb, rows,
+			    (const struct operand_row[]){ { "NODE", &request.nodeid },
+							  { NULL, NULL } },
+			    1, argc, argv);
+	if (status != GO_ON)
+		return status;
 	request.flags = dry_run ? CTL_FLAG_DRY_RUN : 0;
 	client_rows(node, &request, sizeof(*moves), &found, &count, &refusal);
 	moves = found;

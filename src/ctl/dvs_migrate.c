@@ -14,8 +14,9 @@
 
 #define NOBODY 0 /* pid of a commit that attaches no process yet */
 
-/* [NODE [PID]] after the two numbers; a commit must say where to. NULL, or what is wrong. */
-static const char *where(struct options *options, bool commit, struct ctl_request *request)
+/* [NODE [PID]] after the two numbers; a commit must say where to. GO_ON or the exit status. */
+static int where(const struct verb *verb, struct options *options, bool commit,
+		 struct ctl_request *request)
 {
 	const struct operand_row rows[] = { { "DCID", &request->dcid },
 					    { "EP", &request->endpoint },
@@ -23,12 +24,13 @@ static const char *where(struct options *options, bool commit, struct ctl_reques
 					    { "PID", &request->pid },
 					    { NULL, NULL } };
 
-	if (!options_operands(options, rows, commit ? 3 : 2))
-		return options->why;
+	int status = verb_operands(verb, options, rows, commit ? 3 : 2);
+
+	if (status != GO_ON)
+		return status;
 	if (request->pid < 0 || request->pid > PID_MAX)
-		snprintf(options->why, sizeof(options->why), "PID is a process, not \"%.40s\"",
-			 options->operand[3]);
-	return request->pid < 0 || request->pid > PID_MAX ? options->why : NULL;
+		return verb_usage(verb, "PID is a process, not \"%.40s\"", options->operand[3]);
+	return GO_ON;
 }
 
 /* A process can be attached only by the node it runs on; everything else any node can order. */
@@ -57,17 +59,17 @@ int verb_dvs_migrate(const struct verb *verb, int node, int argc, char **argv)
 	struct ctl_request request = client_request(CTL_MIGRATE);
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;
-	const char *why;
+	int status = verb_options(verb, rows, argc, argv, &options);
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
+	if (status != GO_ON)
+		return status;
 	if (start + rollback + commit != 1)
 		return verb_usage(verb, "one of -s, -r and -c is needed");
 	request.pid = NOBODY;
 	request.cmd = start ? MIGR_START : rollback ? MIGR_ROLLBACK : MIGR_COMMIT;
-	why = where(&options, commit, &request);
-	if (why)
-		return verb_usage(verb, "%s", why);
+	status = where(verb, &options, commit, &request);
+	if (status != GO_ON)
+		return status;
 	request.flags = CTL_FLAG_HAND_COMMIT; /* no pid means no process, not the asking one */
 	if (step(node, &request, &refusal) < 0)
 		return verb_refuse(&refusal);

@@ -20,18 +20,19 @@ int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv)
 		{ "backup", 'b', OPTION_FLAG, &backup }, { "json", 0, OPTION_FLAG, &plan.json },
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
+	const struct operand_row operands[] = { { "DCID", &plan.dcid },
+						{ "EP", &plan.endpoint },
+						{ NULL, NULL } };
 	struct options options;
+	int status = verb_options_command(verb, rows, 2, argc, argv, &options);
 
-	if (!options_parse(&options, rows, 2, argc, argv))
-		return verb_usage(verb, "%s", options.why);
+	if (status != GO_ON)
+		return status;
 	if (local + replica + backup != 1)
 		return verb_usage(verb, "one of -l, -r and -b is needed");
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "DCID", &plan.dcid },
-							    { "EP", &plan.endpoint },
-							    { NULL, NULL } },
-			      2))
-		return verb_usage(verb, "%s", options.why);
+	status = verb_operands(verb, &options, operands, 2);
+	if (status != GO_ON)
+		return status;
 	plan.argv = options.rest;
 	if (backup && !plan.argv[0])
 		return verb_usage(verb, "-b needs the node of the primary");

@@ -28,16 +28,15 @@ static int change(const struct verb *verb, int argc, char **argv, bool cut)
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct refusal refusal = REFUSAL_NONE;
-	struct options options;
 	struct lab lab;
-	int a, b, r;
+	int a, b, r, status;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(
-		    &options,
-		    (const struct operand_row[]){ { "A", &a }, { "B", &b }, { NULL, NULL } }, 2))
-		return verb_usage(verb, "%s", options.why);
+	status =
+		verb_words(verb, rows,
+			   (const struct operand_row[]){ { "A", &a }, { "B", &b }, { NULL, NULL } },
+			   2, argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (a == b)
 		return verb_usage(verb, "A and B are different nodes, not both %d", a);
 	if (load_pair(&lab, a, b, &refusal) < 0)

@@ -16,15 +16,14 @@ int verb_lab_down(const struct verb *verb, int node, int argc, char **argv)
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct refusal refusal = REFUSAL_NONE;
-	struct options options;
+	int status;
 	struct lab lab;
 	int r;
 
 	(void)node;
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (options.count)
-		return verb_usage(verb, "unexpected word %s", options.operand[0]);
+	status = verb_words(verb, rows, NULL, 0, argc, argv);
+	if (status != GO_ON)
+		return status;
 	r = lab_load(&lab, true, &refusal);
 	had = r >= 0;
 	if (r >= 0)

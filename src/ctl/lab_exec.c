@@ -35,7 +35,7 @@ static int become(const struct lab *lab, int id, char **argv, struct refusal *re
 
 int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv)
 {
-	bool json; /* the errors are documents; the command's output is its own */
+	bool json = false; /* the errors are documents; the command's output is its own */
 	const struct option_row rows[] = {
 		{ "json", 0, OPTION_FLAG, &json },
 		{ NULL, 0, OPTION_FLAG, NULL },
@@ -43,17 +43,16 @@ int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv)
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;
 	struct lab lab;
-	int id;
+	const struct operand_row operands[] = { { "NODE", &node }, { NULL, NULL } };
+	int status = verb_options_command(verb, rows, 1, argc, argv, &options);
 
-	(void)node;
-	if (!options_parse(&options, rows, 1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "NODE", &id }, { NULL, NULL } }, 1))
-		return verb_usage(verb, "%s", options.why);
+	if (status == GO_ON)
+		status = verb_operands(verb, &options, operands, 1);
+	if (status != GO_ON)
+		return status;
 	if (!options.rest[0])
 		return verb_usage(verb, "a command is needed");
-	if (lab_load_node(&lab, false, id, &refusal) >= 0)
-		become(&lab, id, options.rest, &refusal);
+	if (lab_load_node(&lab, false, node, &refusal) >= 0)
+		become(&lab, node, options.rest, &refusal);
 	return verb_refuse(&refusal);
 }

@@ -11,22 +11,17 @@
 
 #define START_MS 10000
 
-/* False: nothing is to be done, for the words are wrong or help was asked for; *result is the exit status. */
-static bool parse_node(const struct verb *verb, int argc, char **argv, int *id, bool *json,
-		       int *result)
+/* NODE and --json. GO_ON or the exit status. */
+static int parse_node(const struct verb *verb, int argc, char **argv, int *id, bool *json)
 {
 	const struct option_row rows[] = {
 		{ "json", 0, OPTION_FLAG, json },
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
-	struct options options;
 
-	if (options_parse(&options, rows, -1, argc, argv) &&
-	    options_operands(&options,
-			     (const struct operand_row[]){ { "NODE", id }, { NULL, NULL } }, 1))
-		return true;
-	*result = verb_usage(verb, "%s", options.why);
-	return false;
+	return verb_words(verb, rows,
+			  (const struct operand_row[]){ { "NODE", id }, { NULL, NULL } }, 1, argc,
+			  argv);
 }
 
 static int report(int id, bool up, bool json)
@@ -42,20 +37,19 @@ int verb_lab_kill(const struct verb *verb, int node, int argc, char **argv)
 	struct refusal refusal = REFUSAL_NONE;
 	struct lab lab;
 	bool json = false;
-	int id, r;
+	int r = parse_node(verb, argc, argv, &node, &json);
 
-	(void)node;
-	if (!parse_node(verb, argc, argv, &id, &json, &r))
+	if (r != GO_ON)
 		return r;
-	if (lab_load_node(&lab, true, id, &refusal) < 0)
+	if (lab_load_node(&lab, true, node, &refusal) < 0)
 		return verb_refuse(&refusal);
-	r = labend_kill(&lab, 1u << id, &refusal);
+	r = labend_kill(&lab, 1u << node, &refusal);
 	if (r >= 0)
 		r = lab_save(&lab, &refusal);
 	lab_unlock(&lab);
 	if (r < 0)
 		return verb_refuse(&refusal);
-	return report(id, false, json);
+	return report(node, false, json);
 }
 
 /* A daemon that ended by itself leaves a namespace with a cable behind: it is cleared away first. */
@@ -88,16 +82,15 @@ int verb_lab_start(const struct verb *verb, int node, int argc, char **argv)
 	struct refusal refusal = REFUSAL_NONE;
 	struct lab lab;
 	bool json = false;
-	int id, r;
+	int r = parse_node(verb, argc, argv, &node, &json);
 
-	(void)node;
-	if (!parse_node(verb, argc, argv, &id, &json, &r))
+	if (r != GO_ON)
 		return r;
-	if (lab_load_node(&lab, true, id, &refusal) < 0)
+	if (lab_load_node(&lab, true, node, &refusal) < 0)
 		return verb_refuse(&refusal);
-	r = start(&lab, id, &refusal);
+	r = start(&lab, node, &refusal);
 	lab_unlock(&lab);
 	if (r < 0)
 		return verb_refuse(&refusal);
-	return report(id, true, json);
+	return report(node, true, json);
 }

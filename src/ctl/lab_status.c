@@ -74,15 +74,14 @@ int verb_lab_status(const struct verb *verb, int node, int argc, char **argv)
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct refusal refusal = REFUSAL_NONE;
-	struct options options;
+	int status;
 	struct lab lab;
 	unsigned running;
 
 	(void)node;
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (options.count)
-		return verb_usage(verb, "unexpected word %s", options.operand[0]);
+	status = verb_words(verb, rows, NULL, 0, argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (lab_load(&lab, false, &refusal) < 0)
 		return verb_refuse(&refusal);
 	running = lab.other_boot ? 0 : labnode_running(&lab);

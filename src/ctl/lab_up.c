@@ -78,13 +78,12 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 	};
 	int64_t start_ns = os_now_ns();
 	struct refusal refusal = REFUSAL_NONE;
-	struct options options;
+	int status;
 
 	(void)node; /* the verb is about the machine, not about a node */
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (options.count)
-		return verb_usage(verb, "unexpected word %s", options.operand[0]);
+	status = verb_words(verb, rows, NULL, 0, argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (nodes < 1 || nodes > LAB_NODES_MAX)
 		return verb_usage(verb, "--nodes is a number from 1 to %d", LAB_NODES_MAX);
 	if (!strcmp(group, "corosync"))

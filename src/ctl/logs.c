@@ -51,16 +51,15 @@ int verb_logs(const struct verb *verb, int node, int argc, char **argv)
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct ctl_request request = client_request(CTL_LOGS);
-	struct options options;
+	int status;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "DCID", &request.dcid },
-							    { "EP", &request.endpoint },
-							    { NULL, NULL } },
-			      2))
-		return verb_usage(verb, "%s", options.why);
+	status = verb_words(verb, rows,
+			    (const struct operand_row[]){ { "DCID", &request.dcid },
+							  { "EP", &request.endpoint },
+							  { NULL, NULL } },
+			    2, argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (json && follow)
 		return verb_usage(verb, "--json gives one document, -f has no end: choose one");
 	if (follow) {

@@ -169,10 +169,11 @@ int verb_migrate(const struct verb *verb, int node, int argc, char **argv)
 	struct ctl_move move;
 	int r;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options, operands, cancel ? 2 : 3))
-		return verb_usage(verb, "%s", options.why);
+	r = verb_options(verb, rows, argc, argv, &options);
+	if (r == GO_ON)
+		r = verb_operands(verb, &options, operands, cancel ? 2 : 3);
+	if (r != GO_ON)
+		return r;
 	if (cancel && options.count == 3)
 		return verb_usage(verb, "--cancel needs no node, so what is %s?",
 				  options.operand[2]);

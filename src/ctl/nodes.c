@@ -153,15 +153,13 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 	struct ctl_node_status state;
 	struct ctl_counters counters = { 0 };
 	struct refusal refusal = REFUSAL_NONE;
-	struct options options;
 	void *found;
 	size_t rows_count;
 	int status;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (options.count)
-		return verb_usage(verb, "unexpected word %s", options.operand[0]);
+	status = verb_words(verb, rows, NULL, 0, argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (client_rows(node, &request, sizeof(struct ctl_node_row), &found, &rows_count,
 			&refusal) < 0 ||
 	    client_call(node, &ask, NULL, 0, &state, sizeof(state), &refusal) < 0 ||

@@ -156,14 +156,13 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 	};
 	struct proc_list list = { NULL, 0 };
 	struct refusal refusal = REFUSAL_NONE;
-	struct options options;
 	int dcid = -1, r, status;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "DCID", &dcid }, { NULL, NULL } }, 0))
-		return verb_usage(verb, "%s", options.why);
+	status = verb_words(verb, rows,
+			    (const struct operand_row[]){ { "DCID", &dcid }, { NULL, NULL } }, 0,
+			    argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (proc + stats + waits + all > 1)
 		return verb_usage(verb,
 				  "--all, --proc, --stats and --waits are tables: choose one");

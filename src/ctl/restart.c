@@ -41,9 +41,10 @@ int verb_restart(const struct verb *verb, int node, int argc, char **argv)
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	struct options options;
+	int status = verb_options(verb, rows, argc, argv, &options);
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
+	if (status != GO_ON)
+		return status;
 	if (options.count)
 		return verb_usage(verb, "unexpected word %s: -n names the node",
 				  options.operand[0]);
@@ -57,13 +58,13 @@ int verb_lab_restart(const struct verb *verb, int node, int argc, char **argv)
 		{ "json", 0, OPTION_FLAG, &json },
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
-	struct options options;
+	int status;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "NODE", &node }, { NULL, NULL } }, 1))
-		return verb_usage(verb, "%s", options.why);
+	status = verb_words(verb, rows,
+			    (const struct operand_row[]){ { "NODE", &node }, { NULL, NULL } }, 1,
+			    argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (node < 0 || node >= NR_NODES)
 		return verb_usage(verb, "NODE is a number from 0 to %d, not %d", NR_NODES - 1,
 				  node);

@@ -53,11 +53,13 @@ int verb_run(const struct verb *verb, int node, int argc, char **argv)
 						{ NULL, NULL } };
 	bool dashes, unbound = asks_unbound(argc, argv, &dashes);
 	struct options options;
+	int status =
+		verb_options_command(verb, rows, unbound && !dashes ? 1 : 2, argc, argv, &options);
 
-	if (!options_parse(&options, rows, unbound && !dashes ? 1 : 2, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options, operands, unbound ? 1 : 2))
-		return verb_usage(verb, "%s", options.why);
+	if (status == GO_ON)
+		status = verb_operands(verb, &options, operands, unbound ? 1 : 2);
+	if (status != GO_ON)
+		return status;
 	if (!options.rest[0])
 		return verb_usage(verb, "a command is needed");
 	if (log_bytes >= 0 && (log_bytes < CTL_LOG_LEAST || log_bytes > CTL_LOG_MOST))

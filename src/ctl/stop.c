@@ -174,16 +174,15 @@ int verb_stop(const struct verb *verb, int node, int argc, char **argv)
 	struct refusal refusal = REFUSAL_NONE;
 	struct stop stop = { .request = client_request(CTL_SIGNAL), .refusal = &refusal };
 	int64_t begin_ns = os_now_ns();
-	struct options options;
+	int status;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "DCID", &stop.request.dcid },
-							    { "EP", &stop.request.endpoint },
-							    { NULL, NULL } },
-			      2))
-		return verb_usage(verb, "%s", options.why);
+	status = verb_words(verb, rows,
+			    (const struct operand_row[]){ { "DCID", &stop.request.dcid },
+							  { "EP", &stop.request.endpoint },
+							  { NULL, NULL } },
+			    2, argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (seconds < 0 || seconds > TIME_MAX)
 		return verb_usage(verb, "--time is from 0 to %d seconds, not %d", TIME_MAX,
 				  seconds);
@@ -212,19 +211,17 @@ int verb_kill(const struct verb *verb, int node, int argc, char **argv)
 	};
 	struct refusal refusal = REFUSAL_NONE;
 	struct stop stop = { .request = client_request(CTL_SIGNAL), .refusal = &refusal };
-	struct options options;
 	char text[32], plain[MAXPROCNAME + 1];
 	json_t *document;
-	int number, r;
+	int number, r, status;
 
-	if (!options_parse(&options, rows, -1, argc, argv))
-		return verb_usage(verb, "%s", options.why);
-	if (!options_operands(&options,
-			      (const struct operand_row[]){ { "DCID", &stop.request.dcid },
-							    { "EP", &stop.request.endpoint },
-							    { NULL, NULL } },
-			      2))
-		return verb_usage(verb, "%s", options.why);
+	status = verb_words(verb, rows,
+			    (const struct operand_row[]){ { "DCID", &stop.request.dcid },
+							  { "EP", &stop.request.endpoint },
+							  { NULL, NULL } },
+			    2, argc, argv);
+	if (status != GO_ON)
+		return status;
 	if (!signals_number(name, &number))
 		return verb_usage(verb, "--signal is a signal's name or number, not \"%.40s\"",
 				  name);

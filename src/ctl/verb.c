@@ -100,6 +100,39 @@ int verb_usage(const struct verb *verb, const char *format, ...)
 	return WRONG_USAGE;
 }
 
+int verb_options_command(const struct verb *verb, const struct option_row *options, int before,
+			 int argc, char **argv, struct options *words)
+{
+	return options_parse(words, options, before, argc, argv)
+		       ? GO_ON
+		       : verb_usage(verb, "%s", words->why);
+}
+
+int verb_options(const struct verb *verb, const struct option_row *options, int argc, char **argv,
+		 struct options *words)
+{
+	return verb_options_command(verb, options, -1, argc, argv, words);
+}
+
+int verb_operands(const struct verb *verb, struct options *words, const struct operand_row *rows,
+		  int needed)
+{
+	static const struct operand_row none[] = { { NULL, NULL } };
+
+	return options_operands(words, rows ? rows : none, needed)
+		       ? GO_ON
+		       : verb_usage(verb, "%s", words->why);
+}
+
+int verb_words(const struct verb *verb, const struct option_row *options,
+	       const struct operand_row *rows, int needed, int argc, char **argv)
+{
+	struct options words;
+	int status = verb_options(verb, options, argc, argv, &words);
+
+	return status == GO_ON ? verb_operands(verb, &words, rows, needed) : status;
+}
+
 int verb_usage_table(const struct verb *table, const char *why)
 {
 	if (why)

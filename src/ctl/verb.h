@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/refusal.h"
+#include "os/options.h"
 
 /* Exit statuses. */
 #define DONE	    0
@@ -68,6 +69,26 @@ void verb_answered(void); /* a document was printed */
 /* What people call this verb's command: "dvs migrate", "dvs lab up", "dvs_run". */
 const char *verb_program(void);
 void verb_set_program(const char *first, const char *second);
+
+/*
+ * The words of a verb, taken apart: see os/options.h. GO_ON: they are right, and all that was needed is set. Anything
+ * else is the exit status, to be returned at once: what is wrong was said, or help was asked for and given. A verb
+ * that does not look at it does not compile.
+ */
+#define GO_ON	     (-1)
+#define VERB_LOOK_AT __attribute__((warn_unused_result))
+
+/* rows: NULL: no operands. */
+int verb_words(const struct verb *verb, const struct option_row *options,
+	       const struct operand_row *rows, int needed, int argc, char **argv) VERB_LOOK_AT;
+/* The same in two parts, for operands that depend on the options, or are no numbers. */
+int verb_options(const struct verb *verb, const struct option_row *options, int argc, char **argv,
+		 struct options *words) VERB_LOOK_AT;
+int verb_operands(const struct verb *verb, struct options *words, const struct operand_row *rows,
+		  int needed) VERB_LOOK_AT;
+/* And for one that ends with somebody else's command line, `before` words of its own before it: words->rest. */
+int verb_options_command(const struct verb *verb, const struct option_row *options, int before,
+			 int argc, char **argv, struct options *words) VERB_LOOK_AT;
 
 /*
  * Says what is wrong and how the verb is used, on standard error, and returns WRONG_USAGE. An empty sentence,
