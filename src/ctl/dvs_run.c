@@ -5,7 +5,7 @@
  * replica (-r) or as the backup of a primary on another node (-b).
  */
 
-#include "ctl/launch.h"
+#include "ctl/launched.h"
 #include "os/options.h"
 #include "ctl/verb.h"
 
@@ -14,10 +14,10 @@
 int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv)
 {
 	struct launch plan = { .node = node, .primary = -1, .umask = DAEMON_UMASK };
-	bool local = false, replica = false, backup = false;
+	bool local = false, replica = false, backup = false, json = false;
 	const struct option_row rows[] = {
 		{ "local", 'l', OPTION_FLAG, &local },	 { "replica", 'r', OPTION_FLAG, &replica },
-		{ "backup", 'b', OPTION_FLAG, &backup }, { "json", 0, OPTION_FLAG, &plan.json },
+		{ "backup", 'b', OPTION_FLAG, &backup }, { "json", 0, OPTION_FLAG, &json },
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	const struct operand_row operands[] = { { "DCID", &plan.dcid },
@@ -42,5 +42,5 @@ int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv)
 	if (!plan.argv[0])
 		return verb_usage(verb, "a command is needed");
 	plan.bind_type = local ? LCL_BIND : replica ? REPLICA_BIND : BKUP_BIND;
-	return launch(&plan);
+	return launched_show(&plan, json);
 }

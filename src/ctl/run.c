@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "ctl/launch.h"
+#include "ctl/launched.h"
 #include "os/options.h"
 #include "ctl/verb.h"
 
@@ -34,6 +34,7 @@ static bool asks_unbound(int argc, char **argv, bool *dashes)
 int verb_run(const struct verb *verb, int node, int argc, char **argv)
 {
 	int log_bytes = -1;
+	bool json = false;
 	struct launch plan = {
 		.bind_type = LCL_BIND,
 		.primary = -1,
@@ -41,7 +42,7 @@ int verb_run(const struct verb *verb, int node, int argc, char **argv)
 		.endpoint = NONE,
 	};
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &plan.json },
+		{ "json", 0, OPTION_FLAG, &json },
 		{ "node", 'n', OPTION_NUMBER, &node },
 		{ "log-bytes", 0, OPTION_NUMBER, &log_bytes },
 		{ "unbound", 0, OPTION_FLAG, &plan.unbound },
@@ -68,5 +69,5 @@ int verb_run(const struct verb *verb, int node, int argc, char **argv)
 	plan.log_bytes = log_bytes < 0 ? 0 : log_bytes;
 	plan.node = node;
 	plan.argv = options.rest;
-	return launch(&plan);
+	return launched_show(&plan, json);
 }
