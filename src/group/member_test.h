@@ -3,8 +3,9 @@
 #define DVS_GROUP_MEMBER_TEST_H
 
 /*
- * What the tests of the engines stand on: a sequencer in a child process, members in this one, each a
- * state machine that is nothing but a hash of all it was told. For test programs.
+ * What the tests of the engines stand on: members in this process, each a state machine that is nothing but a hash of
+ * all it was told. They know the engine by group/group.h only; what it needs around it, and where it is (rig_spec), is
+ * a rig's, which is included before. For test programs.
  */
 
 #include <errno.h>
@@ -18,11 +19,7 @@
 #include "base/hash.h"
 #include "base/test.h"
 #include "group/group.h"
-#include "group/sequencer.h"
-#include "group/stream.h"
 #include "os/clock.h"
-#include "os/loop.h"
-#include "os/socket.h"
 
 #define WAIT_MS 3000
 
@@ -37,9 +34,6 @@ struct member {
 	int lost;      /* first error of group_dispatch() */
 	int pad_bytes; /* makes the snapshot larger than the first buffer */
 };
-
-static char dir[] = "/tmp/dvs-group-XXXXXX", path[80], spec[96];
-static pid_t server;
 
 static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
 {
@@ -99,7 +93,7 @@ static int member_new(struct member *m, int node)
 	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
 
 	*m = (struct member){ .node = node };
-	return group_new(&m->group, spec, node, 0x0a000001u + (uint32_t)node, "node", &call);
+	return group_new(&m->group, rig_spec, node, 0x0a000001u + (uint32_t)node, "node", &call);
 }
 
 /* Dispatches what is there for `count` members, waiting up to timeout_ms for something. */
@@ -132,54 +126,18 @@ static void pump(struct member *members, int count, int timeout_ms)
 		CHECK(cond);                              \
 	} while (0)
 
-static int send_one(struct member *m, uint64_t request)
+static inline int send_one(struct member *m, uint64_t request)
 {
 	struct command cmd = { .kind = COMMAND_UNBIND, .request = request, .dcid = 3 };
 
 	return group_send(m->group, &cmd);
 }
 
-static void server_run(int ready)
-{
-	struct os_loop *loop = NULL;
-	struct sequencer *seq = NULL;
-
-	if (os_loop_new(&loop, NULL) || sequencer_new(&seq, loop, path) ||
-	    write(ready, "1", 1) != 1)
-		_exit(1);
-	close(ready);
-	_exit(os_loop_run(loop) ? 1 : 0);
-}
-
-static void server_start(void)
-{
-	int fds[2];
-	char c;
-
-	if (pipe(fds) < 0)
-		exit(1);
-	server = fork();
-	if (!server) {
-		close(fds[0]);
-		server_run(fds[1]);
-	}
-	close(fds[1]);
-	CHECK_EQ(os_read_full(fds[0], &c, 1, WAIT_MS), 0);
-	close(fds[0]);
-}
-
-static void server_stop(void)
-{
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
-	server = 0;
-}
-
-/* Starts a sequencer and `count` joined members. */
+/* Starts the engine and `count` joined members. */
 static void setup(struct member *m, int count)
 {
 	memset(m, 0, sizeof(*m) * (size_t)count);
-	server_start();
+	rig_start();
 	for (int i = 0; i < count; i++) {
 		CHECK_EQ(member_new(&m[i], i), 0);
 		PUMP_UNTIL(m, i + 1, m[i].joined && m[0].joins == (2ull << i) - 1);
@@ -190,30 +148,12 @@ static void teardown(struct member *m, int count)
 {
 	for (int i = 0; i < count; i++)
 		m[i].group = group_free(m[i].group);
-	if (server)
-		server_stop();
+	rig_stop();
 }
 
-static bool same(const struct member *a, const struct member *b)
+static inline bool same(const struct member *a, const struct member *b)
 {
 	return a->order == b->order && a->hash == b->hash;
-}
-
-/* Before the first test. */
-static void fixture_start(void)
-{
-	alarm(55);
-	if (!mkdtemp(dir))
-		exit(1);
-	snprintf(path, sizeof(path), "%s/seq", dir);
-	snprintf(spec, sizeof(spec), "local:%s", path);
-}
-
-static int fixture_end(void)
-{
-	unlink(path);
-	rmdir(dir);
-	return test_end();
 }
 
 #endif

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "group/stream.h"
+#include "group/transfer.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -43,12 +44,8 @@ struct connection {
 	enum connection_state state;
 	struct group_hello hello;
 	int doomed; /* 0 or negative errno: why */
-	/* JOINING */
-	struct connection *provider; /* who was asked; NULL: nobody yet */
-	uint64_t token;
-	uint64_t asked_order;
-	int64_t asked_ns; /* NEW: when it was accepted */
-	struct group_buffer later;
+	int64_t accepted_ns;
+	struct transfer transfer; /* JOINING: its state; a provider is its place */
 };
 
 struct sequencer {
@@ -96,16 +93,14 @@ static void connection_close(struct connection *c)
 	assert(c->seq);
 	os_source_free(c->source);
 	group_stream_deinit(&c->stream);
-	group_buffer_deinit(&c->later);
+	transfer_deinit(&c->transfer);
 	*c = (struct connection){ .stream.fd = -1 };
 }
 
 /* A joiner keeps for later what is ordered while its state is on the way. */
 static void connection_keep(struct connection *c, const uint8_t *frame, size_t len)
 {
-	int r = group_buffer_size(&c->later) + len > SEQUENCER_OUT_MAX
-			? -ENOBUFS
-			: group_buffer_add(&c->later, frame, len);
+	int r = transfer_keep(&c->transfer, frame, len, SEQUENCER_OUT_MAX);
 
 	assert(c->state == CONNECTION_JOINING);
 	if (r < 0)
@@ -126,7 +121,7 @@ static void sequencer_order(struct sequencer *seq, const struct command *cmd)
 			continue;
 		if (c->state == CONNECTION_MEMBER)
 			connection_wrote(c, group_stream_put_raw(&c->stream, frame, sizeof(frame)));
-		else if (c->state == CONNECTION_JOINING && c->provider)
+		else if (c->state == CONNECTION_JOINING)
 			connection_keep(c, frame, sizeof(frame));
 	}
 }
@@ -146,14 +141,13 @@ static void sequencer_admit(struct sequencer *seq, struct connection *c)
 	_Static_assert(sizeof(join.name) == sizeof(c->hello.name), "a node's name fits");
 	memcpy(join.name, c->hello.name, sizeof(join.name));
 	c->state = CONNECTION_MEMBER;
-	c->provider = NULL;
 	sequencer_order(seq, &join);
 	os_log(OS_LOG_INFO, "node %d joined, order %llu", c->hello.node,
 	       (unsigned long long)seq->order);
 }
 
-/* Some member that is not doomed, `not` only if there is no other. NULL: there is none at all. */
-static struct connection *find_provider(struct sequencer *seq, const struct connection * not )
+/* Some member that is not doomed; the one that was asked before only if there is no other. NULL: none at all. */
+static struct connection *find_provider(struct sequencer *seq, const struct transfer *before)
 {
 	struct connection *last = NULL;
 
@@ -164,7 +158,7 @@ static struct connection *find_provider(struct sequencer *seq, const struct conn
 		if (!c->seq || c->doomed || c->state != CONNECTION_MEMBER)
 			continue;
 		last = c;
-		if (c == not )
+		if (transfer_asks(before, (int)at))
 			continue;
 		seq->next_provider = at + 1;
 		return c;
@@ -176,22 +170,19 @@ static struct connection *find_provider(struct sequencer *seq, const struct conn
 /* Asks a member for the state as of now, or founds the group if there is none. */
 static void start_transfer(struct sequencer *seq, struct connection *joiner)
 {
-	struct connection *provider = find_provider(seq, joiner->provider);
+	struct connection *provider = find_provider(seq, &joiner->transfer);
 	uint8_t token[GROUP_ASK_BYTES];
 
 	assert(joiner->state == CONNECTION_JOINING);
-	joiner->later.from = joiner->later.to = 0;
-	joiner->provider = NULL;
 	if (!provider) {
+		transfer_deinit(&joiner->transfer);
 		seq->order = 0;
 		sequencer_admit(seq, joiner);
 		return;
 	}
-	joiner->provider = provider;
-	joiner->token = ++seq->last_token;
-	joiner->asked_order = seq->order;
-	joiner->asked_ns = os_now_ns();
-	group_number_encode(token, joiner->token);
+	transfer_begin(&joiner->transfer, (int)(provider - seq->place), ++seq->last_token,
+		       seq->order, os_now_ns());
+	group_number_encode(token, seq->last_token);
 	connection_put(provider, GROUP_ASK, token, sizeof(token), NULL, 0);
 	os_timer_set(seq->checker, CHECK_PERIOD_US);
 }
@@ -218,7 +209,7 @@ static void sequencer_remove(struct sequencer *seq, struct connection *gone)
 	if (member)
 		order_leave(seq, node);
 	FOR_EACH_CONNECTION(c, seq)
-	if (c->state == CONNECTION_JOINING && c->provider == gone && !c->doomed)
+	if (transfer_asks(&c->transfer, (int)(gone - seq->place)) && !c->doomed)
 		start_transfer(seq, c);
 }
 
@@ -297,6 +288,22 @@ static int on_command(struct connection *c, const struct group_frame *f)
 	return 0;
 }
 
+/* The state, and behind it what was ordered meanwhile. */
+static int deliver_state(struct connection *c, const struct group_frame *f)
+{
+	struct group_buffer *later = &c->transfer.later;
+
+	connection_put(c, GROUP_RESTORE, f->payload + 8, GROUP_RESTORE_HEAD,
+		       f->payload + GROUP_STATE_HEAD, f->bytes - GROUP_STATE_HEAD);
+	if (!c->doomed && group_buffer_size(later))
+		connection_wrote(c, group_stream_put_raw(&c->stream, later->bytes + later->from,
+							 group_buffer_size(later)));
+	transfer_deinit(&c->transfer);
+	if (!c->doomed)
+		sequencer_admit(c->seq, c);
+	return 0;
+}
+
 static int on_state(struct connection *provider, const struct group_frame *f)
 {
 	struct sequencer *seq = provider->seq;
@@ -307,21 +314,14 @@ static int on_state(struct connection *provider, const struct group_frame *f)
 		return -EBADMSG;
 	FOR_EACH_CONNECTION(c, seq)
 	{
-		if (c->doomed || c->state != CONNECTION_JOINING || c->token != token ||
-		    c->provider != provider)
-			continue;
-		if (order != c->asked_order)
-			return -EBADMSG;
-		connection_put(c, GROUP_RESTORE, f->payload + 8, GROUP_RESTORE_HEAD,
-			       f->payload + GROUP_STATE_HEAD, f->bytes - GROUP_STATE_HEAD);
-		if (!c->doomed && group_buffer_size(&c->later))
-			connection_wrote(c, group_stream_put_raw(&c->stream,
-								 c->later.bytes + c->later.from,
-								 group_buffer_size(&c->later)));
-		group_buffer_deinit(&c->later);
-		if (!c->doomed)
-			sequencer_admit(seq, c);
-		return 0;
+		int r = c->doomed ? 0
+				  : transfer_take(&c->transfer, (int)(provider - seq->place), token,
+						  order);
+
+		if (r < 0)
+			return r;
+		if (r)
+			return deliver_state(c, f);
 	}
 	/* Too late, or the joiner is gone: nobody waits for it. */
 	return 0;
@@ -381,7 +381,7 @@ static int connection_new(struct sequencer *seq, int fd)
 	for (struct connection *c = seq->place; c < seq->place + SEQUENCER_CONNECTIONS_MAX; c++) {
 		if (c->seq)
 			continue;
-		*c = (struct connection){ .seq = seq, .asked_ns = os_now_ns() };
+		*c = (struct connection){ .seq = seq, .accepted_ns = os_now_ns() };
 		os_timer_set(seq->checker, CHECK_PERIOD_US);
 		group_stream_init(&c->stream, fd, SEQUENCER_OUT_MAX);
 		r = os_source_io(seq->loop, fd, OS_READ, on_connection, c, &c->source);
@@ -418,14 +418,13 @@ static void on_check(void *ctx)
 
 	FOR_EACH_CONNECTION(c, seq)
 	{
-		int64_t age_ms = (now - c->asked_ns) / OS_MS_NS;
-
 		if (c->state == CONNECTION_MEMBER || c->doomed)
 			continue;
 		waiting = true;
-		if (c->state == CONNECTION_NEW && age_ms > SEQUENCER_HELLO_TIMEOUT_MS)
+		if (c->state == CONNECTION_NEW &&
+		    now - c->accepted_ns > SEQUENCER_HELLO_TIMEOUT_MS * OS_MS_NS)
 			connection_doom(c, -ETIMEDOUT);
-		if (c->state == CONNECTION_JOINING && age_ms > SEQUENCER_STATE_TIMEOUT_MS)
+		if (transfer_is_late(&c->transfer, now, SEQUENCER_STATE_TIMEOUT_MS * OS_MS_NS))
 			start_transfer(seq, c);
 	}
 	if (waiting)

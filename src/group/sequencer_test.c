@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The sequencer against members that are slow, silent, or none at all; and as a program. */
 #include "base/prng.h"
+#include "group/local_rig_test.h"
 #include "group/member_test.h"
+#include "group/stream.h"
 
 static const char *program; /* dvs-sequencer */
 
@@ -190,11 +192,11 @@ static void test_program(void)
 int main(int argc, char **argv)
 {
 	program = argc > 1 ? argv[1] : NULL;
-	fixture_start();
+	rig_init();
 	TEST(test_slow_member_is_expelled);
 	TEST(test_hostile_connections);
 	TEST(test_nonsense);
 	TEST(test_silent_connection_is_closed);
 	TEST(test_program);
-	return fixture_end();
+	return rig_end();
 }
