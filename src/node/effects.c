@@ -14,7 +14,11 @@
 #include "node/state/life.h"
 #include "node/state/order.h"
 #include "node/task/ended.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/bind/ending.h"
+#include "node/task/following.h"
+#include "node/task/task.h"
+#include "node/task/inits.h"
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/signals.h"
@@ -25,34 +29,43 @@
  * order, and then the proposer is told: when it looks, the node already agrees with the directory.
  */
 
+void effects_task_ended(struct task *task)
+{
+	struct binding *binding = task->bindings;
+
+	while (binding) {
+		struct binding *next = binding->next_of_task;
+
+		if (binding->role != BINDING_PRIMARY ||
+		    !departure_on_process_died(binding->node, binding->dcid, binding->p_nr))
+			ending_begin(binding);
+		binding = next;
+	}
+}
+
 /* Every bound task of the DC that waits for a bind or unbind looks again. */
 static void poke_bind_waiters(struct node *node, int dcid)
 {
-	for (struct process *p = node->processes; p; p = p->next) {
-		struct exchange_bell *bell;
-
-		if (p->dcid != dcid || !p->status || !p->status->page->waitbind)
-			continue;
-		if (exchange_bell(node->exchange, dcid, p->p_nr, &bell) == 0)
-			exchange_poke(bell);
-	}
+	for (const struct binding *b = node->bindings; b; b = b->next)
+		if (b->dcid == dcid && b->status->page->waitbind)
+			binding_poke(b);
 }
 
 static void endpoint_dead(struct node *node, const struct directory_effect *effect)
 {
 	struct directory_endpoint ended = { .generation = effect->generation };
 	int endpoint = directory_endpoint_number(&ended, effect->p_nr);
-	struct process *process = process_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
 
 	/* Its DC was removed: a process not of our init, which goes with the DC, is asked to end. */
-	if (process && !process->managed && !node->directory.dc[effect->dcid].running)
-		os_pidfd_signal(process->pidfd, OS_SIGTERM);
+	if (binding && !binding->task->managed && !node->directory.dc[effect->dcid].running)
+		os_pidfd_signal(binding->task->pidfd, OS_SIGTERM);
 	departure_on_dead(node, effect);
 	arrival_on_dead(node, effect);
 	exchange_endpoint_dead(node->exchange, effect->dcid, effect->p_nr, endpoint);
 	copy_on_dead(node, effect->dcid, endpoint);
-	if (process && process->generation == effect->generation)
-		process_detach(process);
+	if (binding && binding->generation == effect->generation)
+		binding_detach(binding);
 	backup_on_dead(node, effect);
 	poke_bind_waiters(node, effect->dcid);
 }
@@ -60,14 +73,12 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 /* The owner's node holds the process by hand at its next call, or lets it go on. */
 static void hold_by_hand(struct node *node, const struct directory_effect *effect, uint32_t hold)
 {
-	struct process *process = process_find(node, effect->dcid, effect->p_nr);
-	struct exchange_bell *bell;
+	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
 
-	if (!process || !process->status)
+	if (!binding)
 		return;
-	process->status->page->hold = hold;
-	if (exchange_bell(node->exchange, effect->dcid, effect->p_nr, &bell) == 0)
-		exchange_poke(bell);
+	binding->status->page->hold = hold;
+	binding_poke(binding);
 }
 
 /* Every node asks for, and offers, what concerns an endpoint that has a new place in the order. */
@@ -112,8 +123,7 @@ static void move_rolled_back(struct node *node, const struct directory_effect *e
 
 void effects_node_down(struct node *node, int down, bool left)
 {
-	for (struct process *p = node->processes; p; p = process_next(p))
-		process_drop_followers(p, down);
+	following_drop(node, down);
 	request_on_node_down(node, down, left);
 }
 
@@ -139,7 +149,7 @@ static void dc_created(struct node *node, const struct directory_effect *effect)
 
 	if ((effect->node == self || effect->node < 0) &&
 	    node->directory.dc[effect->dcid].nodes >> self & 1 &&
-	    node_start_init(node, effect->dcid) < 0)
+	    inits_start(node, effect->dcid) < 0)
 		os_log(OS_LOG_WARN, "the pid namespace of DC %d is tried again when it is needed",
 		       effect->dcid);
 }
@@ -147,7 +157,7 @@ static void dc_created(struct node *node, const struct directory_effect *effect)
 static void dc_removed(struct node *node, int dcid)
 {
 	ended_forget_dc(node, dcid);
-	node_drop_init(node, dcid);
+	inits_drop(node, dcid);
 }
 
 static void carry_out(struct node *node, const struct directory_effect *effect)

@@ -18,11 +18,12 @@
 #include "node/state/fault.h"
 #include "node/task/init.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/task/inits.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
 #include "node/restart/restart.h"
 #include "node/ask/door.h"
+#include "node/task/following.h"
 #include "node/copy/stream.h"
 #include "node/bind/waits.h"
 #include "node/calls.h"
@@ -63,8 +64,7 @@ static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
 
 static void on_cancel(struct node *node, int from, uint64_t id)
 {
-	for (struct process *p = node->processes; p; p = process_next(p))
-		process_cancel_request(p, from, id);
+	following_cancel(node, from, id);
 	departure_cancel_remote(node, from, id);
 }
 
@@ -244,6 +244,7 @@ int node_start(struct node *node, const struct node_options *options)
 {
 	node->options = *options;
 	node->counters.since_ns = os_realtime_ns(); /* a successor takes over what was counted */
+	node->tasks.on_end = effects_task_ended;
 	node->requests = (struct requests){ .dispatch = calls_dispatch, .on_cancel = on_cancel };
 	return options->adopt_fd >= 0 ? start_as_successor(node) : start(node, NULL);
 }
@@ -281,8 +282,8 @@ int node_run(struct node *node)
 	node->group_late = os_source_free(node->group_late);
 	node->group = group_free(node->group);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
-		if (node->init[dcid])
-			node_drop_init(node, dcid);
+		if (node->tasks.init[dcid])
+			inits_drop(node, dcid);
 	node->door = door_free(node->door);
 	node_unlock(node);
 	dc_init_settle(DC_INIT_TIMEOUT_MS);

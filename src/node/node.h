@@ -22,25 +22,23 @@
 #include "core/directory.h"
 #include "group/group.h"
 #include "node/ask/request.h"
+#include "node/task/task.h"
 #include "pages/exchange.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
 #include "wire/ctl.h"
 
-struct process;
+struct binding;
 struct request;
 struct proposal;
 struct arrival;
-struct ended;
 struct departure;
 struct copy_task;
 struct ring_chase;
 struct share;
 struct streams;
 struct parts;
-struct dc_init;
-struct dc_init_place;
 struct door;
 struct restart;
 struct homecoming;
@@ -95,20 +93,18 @@ struct node {
 	unsigned draining;	    /* under way */
 	struct proposal *proposals; /* own commands not delivered yet */
 	uint64_t next_request;
-	struct process *processes;     /* bound or run here */
-	struct dc_init *init[SHM_DCS]; /* pid namespace of each DC, started at first need */
-	struct request *forwarded;     /* waiting for another node's answer */
-	struct ended *ended;	       /* processes that are no more, and their logs */
-	struct cgroups *cgroups;       /* NULL: none can be made here; see cgroup.h */
-	unsigned searches;	       /* under way: named.h, children.h */
-	struct share *shares;	       /* what users have of the node; see share.h */
-	struct ring_chase *chases;     /* looking for endpoints that wait for each other */
-	struct copy_task *copies;      /* data copies under way */
-	struct streams *streams;       /* the workers of the large ones */
-	struct parts *parts;	       /* and the small ones */
-	_Atomic int lanes_served;      /* threads of stream_serve.c */
-	struct arrival *arrivals;      /* migrations to this node */
-	struct departure *departures;  /* migrations from this node */
+	struct tasks tasks;
+	struct binding *bindings;  /* of tasks of this node, the newest first; see bind/binding.h */
+	struct request *forwarded; /* waiting for another node's answer */
+	unsigned searches;	   /* under way: named.h, children.h */
+	struct share *shares;	   /* what users have of the node; see share.h */
+	struct ring_chase *chases; /* looking for endpoints that wait for each other */
+	struct copy_task *copies;  /* data copies under way */
+	struct streams *streams;   /* the workers of the large ones */
+	struct parts *parts;	   /* and the small ones */
+	_Atomic int lanes_served;  /* threads of stream_serve.c */
+	struct arrival *arrivals;  /* migrations to this node */
+	struct departure *departures; /* migrations from this node */
 	_Atomic int lanes_of[NR_NODES];
 	pthread_t bell_thread;
 	priv_usr_t priv[SHM_DCS][SHM_SLOTS]; /* as set by dvk_setpriv on this node; see priv.c */
@@ -143,14 +139,6 @@ static inline bool node_slot_valid(const struct directory_dc *dc, int p_nr)
 {
 	return p_nr >= -dc->nr_tasks && p_nr < dc->nr_procs;
 }
-/* Fills the rights of a bound task in its status page: call bits, system process or not. */
-void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page *page);
-/* The DC's pid namespace on this node, node->init[dcid], made at first need; run.c. 0 or negative errno. */
-int node_start_init(struct node *node, int dcid);
-/* Takes over one that runs. */
-int node_adopt_init(struct node *node, int dcid, const struct dc_init_place *place);
-/* Ends it and everything in it; see dc_init_free(). */
-void node_drop_init(struct node *node, int dcid);
 int node_start(struct node *node, const struct node_options *options);
 int node_run(struct node *node);
 

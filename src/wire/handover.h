@@ -39,13 +39,14 @@ enum handover_kind {
 	HANDOVER_GROUP = 3,	/* tail: bytes read and not used, then bytes not written yet */
 	HANDOVER_PAGE = 4,
 	HANDOVER_INIT = 5,
-	HANDOVER_PROCESS = 6,
+	HANDOVER_TASK = 6,
 	HANDOVER_ENDED = 7,  /* the log of a process that is no more */
 	HANDOVER_RIGHTS = 8, /* tail: priv_usr_t */
 	HANDOVER_LINK = 9,
 	HANDOVER_REQUEST = 10, /* tail: struct ctl_request, empty if it was not read yet */
 	HANDOVER_COUNTERS = 11,
-	HANDOVER_KIND_LAST = 11,
+	HANDOVER_BINDING = 12, /* of a task that stands before */
+	HANDOVER_KIND_LAST = 12,
 };
 
 /* Versions of what others speak with the daemon and go on speaking with its successor. */

@@ -41,6 +41,26 @@ struct request *request_new(struct node *node)
 	return request;
 }
 
+void request_keep(struct request **list, struct request *request, void *keeper,
+		  void (*cancelled)(struct request *request))
+{
+	request->keeper = keeper;
+	request->cancelled = cancelled;
+	request->next_kept = *list;
+	*list = request;
+}
+
+bool request_unkeep(struct request **list, const struct request *request)
+{
+	for (struct request **link = list; *link; link = &(*link)->next_kept) {
+		if (*link == request) {
+			*link = request->next_kept;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void client_link(struct request *request, int fd)
 {
 	struct node *node = request->node;

@@ -106,6 +106,11 @@ void request_fail_gone(struct request *request);
  */
 struct request *request_adopt(struct node *node, int fd, const void *packet, size_t len);
 
+/* Into a list of its keeper, by next_kept; and out of it: false, it is not in that one. */
+void request_keep(struct request **list, struct request *request, void *keeper,
+		  void (*cancelled)(struct request *request));
+bool request_unkeep(struct request **list, const struct request *request);
+
 void request_row(struct request *request, const void *row, uint32_t bytes);
 void request_data(struct request *request, const void *data, uint32_t bytes);
 /* Ends with a value, a payload and descriptors (only for a client of ours; not closed here). */

@@ -8,7 +8,8 @@
 #include "node/bind/hand.h"
 #include "node/node.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "os/pid.h"
 #include "os/signals.h"
 
@@ -19,11 +20,11 @@
  * holder change.
  */
 
-struct process *backup_find(struct node *node, int dcid, int p_nr)
+struct binding *backup_find(struct node *node, int dcid, int p_nr)
 {
-	struct process *p = node->processes;
+	struct binding *p = node->bindings;
 
-	while (p && (!p->backup || p->dcid != dcid || p->p_nr != p_nr))
+	while (p && (p->role != BINDING_BACKUP || p->dcid != dcid || p->p_nr != p_nr))
 		p = p->next;
 	return p;
 }
@@ -54,43 +55,42 @@ int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refu
 	return 0;
 }
 
-int backup_begin(struct process *process, int dcid, int p_nr)
+int backup_begin(struct task *task, int dcid, int p_nr, struct binding **bindingp)
 {
-	struct node *node = process->node;
+	struct node *node = task->node;
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	struct exchange_bell *bell;
 	int r = exchange_bell(node->exchange, dcid, p_nr, &bell);
 
 	if (r == 0)
-		r = exchange_status_new(node->exchange, dcid, p_nr, &process->status);
+		r = binding_new(task, BINDING_BACKUP, dcid, p_nr,
+				directory_endpoint_number(ep, p_nr), ep->generation, bindingp);
 	if (r < 0)
 		return r;
-	process->backup = true;
-	process->state = PROCESS_BOUND;
-	os_comm_of(process->lpid, process->name, sizeof(process->name));
-	process->status->page->hold = 1;
-	process_fill(process, dcid, p_nr, directory_endpoint_number(ep, p_nr), ep->generation);
+	os_comm_of(task->lpid, (*bindingp)->name, sizeof((*bindingp)->name));
+	(*bindingp)->status->page->hold = 1;
 	return 0;
 }
 
-void backup_end(struct process *process)
+void backup_end(struct binding *binding)
 {
-	process_detach(process);
+	binding_detach(binding);
 }
 
-void backup_row(const struct process *process, proc_usr_t *row)
+void backup_row(const struct binding *binding, proc_usr_t *row)
 {
-	const struct status_page *page = process->status->page;
+	const struct status_page *page = binding->status->page;
 
 	row->p_rts_flags = REMOTE;
-	row->p_misc_flags = MIS_RMTBACKUP | (process->lpid == process->tgid ? MIS_GRPLEADER : 0);
-	row->p_lpid = process->lpid;
-	row->p_vpid = process->vpid;
-	memcpy(row->p_name, process->name, sizeof(row->p_name));
+	row->p_misc_flags =
+		MIS_RMTBACKUP | (binding->task->lpid == binding->task->tgid ? MIS_GRPLEADER : 0);
+	row->p_lpid = binding->task->lpid;
+	row->p_vpid = binding->task->vpid;
+	memcpy(row->p_name, binding->name, sizeof(row->p_name));
 	/* Held in a call: it waits for its own migration. */
 	if (page->rts_flags & MIGRATING) {
 		row->p_rts_flags |= WAITMIGR;
-		row->p_waitmigr = process->p_nr;
+		row->p_waitmigr = binding->p_nr;
 	}
 }
 
@@ -102,46 +102,45 @@ static void attached(struct node *node, void *ctx, const struct directory_result
 }
 
 /* The commit named nobody: the directory learns who has taken the endpoint over. */
-static void propose_attached(const struct process *process)
+static void propose_attached(const struct binding *binding)
 {
-	struct node *node = process->node;
+	struct node *node = binding->node;
 	struct command cmd = { .kind = COMMAND_MOVE_COMMIT,
-			       .dcid = process->dcid,
-			       .p_nr = process->p_nr,
-			       .generation = process->generation,
+			       .dcid = binding->dcid,
+			       .p_nr = binding->p_nr,
+			       .generation = binding->generation,
 			       .target = node->options.id,
 			       .flags = COMMAND_FLAG_BY_HAND | COMMAND_FLAG_ATTACH,
-			       .lpid = process->lpid,
-			       .vpid = process->vpid };
+			       .lpid = binding->task->lpid,
+			       .vpid = binding->task->vpid };
 
-	memcpy(cmd.name, process->name, sizeof(cmd.name));
+	memcpy(cmd.name, binding->name, sizeof(cmd.name));
 	order_propose(node, &cmd, attached, NULL);
 }
 
 void backup_on_committed(struct node *node, const struct directory_effect *effect)
 {
-	struct process *process = backup_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = backup_find(node, effect->dcid, effect->p_nr);
 	const struct directory_endpoint *ep = node_endpoint(node, effect->dcid, effect->p_nr);
 
-	if (!process || effect->target != node->options.id)
+	if (!binding || effect->target != node->options.id)
 		return;
 	/* Another process came, by dvs migrate or because a commit named it. */
-	if (!effect->by_hand || (ep->attached && ep->lpid != process->lpid)) {
-		backup_end(process);
+	if (!effect->by_hand || (ep->attached && ep->lpid != binding->task->lpid)) {
+		backup_end(binding);
 		return;
 	}
-	process->backup = false;
-	if (hand_take_over(process, effect->dcid, effect->p_nr) == 0 && !ep->attached)
-		propose_attached(process);
+	if (hand_take_over(binding) == 0 && !ep->attached)
+		propose_attached(binding);
 }
 
 void backup_on_dead(struct node *node, const struct directory_effect *effect)
 {
-	struct process *process = backup_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = backup_find(node, effect->dcid, effect->p_nr);
 
-	if (!process || process->generation != effect->generation)
+	if (!binding || binding->generation != effect->generation)
 		return;
-	if (!process->managed && !node->directory.dc[effect->dcid].running)
-		os_pidfd_signal(process->pidfd, OS_SIGTERM);
-	backup_end(process);
+	if (!binding->task->managed && !node->directory.dc[effect->dcid].running)
+		os_pidfd_signal(binding->task->pidfd, OS_SIGTERM);
+	backup_end(binding);
 }

@@ -16,12 +16,13 @@
 
 struct directory_effect;
 struct node;
-struct process;
+struct binding;
 struct refusal;
 struct request;
+struct task;
 
 /* The backup of this slot on this node, or NULL. At most one. */
-struct process *backup_find(struct node *node, int dcid, int p_nr);
+struct binding *backup_find(struct node *node, int dcid, int p_nr);
 
 /*
  * May a task of this node become the backup of slot p_nr, primary on node `primary`? 0 or the error
@@ -29,13 +30,13 @@ struct process *backup_find(struct node *node, int dcid, int p_nr);
  * there is a backup.
  */
 int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refusal *why);
-/* Makes a new entry one. 0 or negative errno: the entry is as it was. */
-int backup_begin(struct process *process, int dcid, int p_nr);
-/* It is none any more; its calls give EDVSNOTBIND. Frees the entry unless it is managed and runs. */
-void backup_end(struct process *process);
+/* Makes a task one. 0 or negative errno. */
+int backup_begin(struct task *task, int dcid, int p_nr, struct binding **bindingp);
+/* It is none any more; its calls give EDVSNOTBIND. Its task is forgotten if it may be. */
+void backup_end(struct binding *binding);
 
 /* The row of the slot in this node's table. */
-void backup_row(const struct process *process, proc_usr_t *row);
+void backup_row(const struct binding *binding, proc_usr_t *row);
 
 /* Effects of the order. */
 void backup_on_committed(struct node *node, const struct directory_effect *effect);

@@ -7,11 +7,11 @@
 #include "dvk.h"
 #include "node/bind/backup.h"
 #include "node/calls.h"
-#include "node/ask/named.h"
+#include "node/task/named.h"
 #include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
 #include "os/pid.h"
@@ -25,50 +25,28 @@
 
 void handle_hello(struct request *request)
 {
-	struct process *p = caller_binding(request);
+	const struct binding *p = binding_of_caller_any(request);
 
 	/* A thread that asks for itself is not told what it borrows: that is asked for as a process. */
-	if (request->head.tid && p && p->lpid != named_caller(request))
+	if (request->head.tid && p && p->task->lpid != named_caller(request))
 		p = NULL;
-	caller_end_with_pages(request, request->node->options.id, p);
+	binding_end_with_pages(request, request->node->options.id, p);
 }
 
 /* A binding on its way through the order. */
-struct binding {
+struct pending {
 	struct request *request;
-	struct process *process; /* NULL: one that is known otherwise, and has ended meanwhile */
+	struct task *task; /* kept */
 	int dcid, p_nr;
 };
 
-/*
- * A process that an init of ours has started has its entry already, also while it has no endpoint: before it
- * binds itself, and between two bindings.
- */
-static struct process *known_unbound(struct request *request, pid_t tgid, pid_t tid)
+static void bind_failed(struct pending *pending, int code)
 {
-	struct process *p = request->node->processes;
+	struct request *request = pending->request;
+	int dcid = pending->dcid, p_nr = pending->p_nr;
 
-	while (p && !(p->managed && p->lpid == tid && tid == tgid && !p->status && !p->ended &&
-		      !p->arriving && !p->starter && p->state != PROCESS_STARTING &&
-		      p->dcid == request->head.dcid))
-		p = process_next(p);
-	return p;
-}
-
-/* The entry of a task that was not bound after all. */
-static void drop(struct process *process)
-{
-	if (process && !process->managed)
-		process_free(process);
-}
-
-static void bind_failed(struct binding *binding, int code)
-{
-	struct request *request = binding->request;
-	int dcid = binding->dcid, p_nr = binding->p_nr;
-
-	drop(binding->process);
-	free(binding);
+	task_let(pending->task);
+	free(pending);
 	if (code == EDVSSLOTUSED)
 		request_fail_number(
 			request, code,
@@ -91,53 +69,52 @@ static void orphan_unbound(struct node *node, void *ctx, const struct directory_
 }
 
 /* The process ended before its binding came: the binding is nobody's. */
-static void bind_orphaned(struct binding *binding, const struct directory_result *result)
+static void bind_orphaned(struct pending *pending, const struct directory_result *result)
 {
-	struct request *request = binding->request;
+	struct request *request = pending->request;
 	struct command cmd = { .kind = COMMAND_UNBIND,
-			       .dcid = binding->dcid,
-			       .p_nr = binding->p_nr,
+			       .dcid = pending->dcid,
+			       .p_nr = pending->p_nr,
 			       .generation = result->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
 	order_propose(request->node, &cmd, orphan_unbound, NULL);
-	free(binding);
+	task_let(pending->task);
+	free(pending);
 	request_fail(request, EDVSBADPID, "the process has ended meanwhile");
 }
 
 static void bind_done(struct node *node, void *ctx, const struct directory_result *result)
 {
-	struct binding *binding = ctx;
-	struct request *request = binding->request;
-	struct process *process = binding->process;
+	struct pending *pending = ctx;
+	struct request *request = pending->request;
+	struct task *task = pending->task;
+	struct binding *binding;
 	int r;
 
-	if (process)
-		process->starter = NULL;
 	if (result->code < 0) {
-		bind_failed(binding, result->code);
+		bind_failed(pending, result->code);
 		return;
 	}
-	if (!process) {
-		bind_orphaned(binding, result);
+	if (task->gone || task->ended) {
+		bind_orphaned(pending, result);
 		return;
 	}
-	rights_reset(node, binding->dcid, binding->p_nr);
-	r = process_attach(process, binding->dcid, binding->p_nr, result->value,
-			   result->generation);
-	free(binding);
+	rights_reset(node, pending->dcid, pending->p_nr);
+	r = binding_make(task, pending->dcid, pending->p_nr, result->value, result->generation,
+			 &binding);
+	free(pending);
 	if (r == 0) {
-		proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
-		r = process_watch(process);
+		proxy_offer(node->proxy, binding->dcid, binding->p_nr, binding->endpoint);
+		r = task_watch(task);
 	}
-	if (r < 0) {
+	if (r < 0)
 		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
-		return; /* the entry stays: its exit unbinds it */
-	}
-	if (request->pid == process->tgid && caller_binding(request) == process)
-		caller_end_with_pages(request, process->p_nr, process);
+	else if (request->pid == task->tgid && binding_of_caller_any(request) == binding)
+		binding_end_with_pages(request, binding->p_nr, binding);
 	else
-		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+		request_end(request, binding->p_nr, NULL, 0, NULL, 0);
+	task_let(task);
 }
 
 static bool is_elsewhere(const struct request *request)
@@ -259,71 +236,65 @@ static void bind_remote(struct request *request)
 	order_propose(request->node, &cmd, remote_done, request);
 }
 
-static void bind_backup(struct request *request, struct process *process)
+static void bind_backup(struct request *request, struct task *task)
 {
 	struct refusal why = REFUSAL_NONE;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
+	struct binding *binding;
 
-	if (backup_check(request->node, dcid, p_nr, request->head.nodeid, &why) < 0) {
-		drop(process);
+	if (backup_check(request->node, dcid, p_nr, request->head.nodeid, &why) < 0)
 		request_refuse(request, &why);
-		return;
-	}
-	if (backup_begin(process, dcid, p_nr) < 0 || process_watch(process) < 0) {
-		drop(process);
+	else if (backup_begin(task, dcid, p_nr, &binding) < 0 || task_watch(task) < 0)
 		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
-		return;
-	}
-	if (request->pid == process->tgid && caller_binding(request) == process)
-		caller_end_with_pages(request, process->p_nr, process);
+	else if (request->pid == task->tgid && binding_of_caller_any(request) == binding)
+		binding_end_with_pages(request, p_nr, binding);
 	else
-		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+		request_end(request, p_nr, NULL, 0, NULL, 0);
+	task_let(task);
 }
 
 /* A thread that borrows from its leader has its DC. */
 static bool leader_is_elsewhere(struct request *request, pid_t tgid, pid_t tid)
 {
-	const struct process *leader =
-		tid == tgid ? NULL : process_find_pid(request->node, tgid, tgid);
+	const struct binding *leader =
+		tid == tgid ? NULL : binding_of_pid(request->node, tgid, tgid);
 
-	if (!leader || !leader->status || leader->dcid == request->head.dcid)
+	if (!leader || leader->dcid == request->head.dcid)
 		return false;
 	request_fail(request, EDVSBADDCID, "the thread's process is bound in DC %d", leader->dcid);
 	return true;
 }
 
-static void propose_bind(struct request *request, struct process *process)
+static void propose_bind(struct request *request, struct task *task)
 {
 	struct command cmd = { .kind = COMMAND_BIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = request->head.endpoint,
 			       .node = request->node->options.id,
 			       .bind_kind = request->head.cmd,
-			       .lpid = process->lpid,
-			       .vpid = process->vpid,
-			       .misc = process->lpid == process->tgid ? MIS_GRPLEADER : 0 };
-	struct binding *binding = calloc(1, sizeof(*binding));
+			       .lpid = task->lpid,
+			       .vpid = task->vpid,
+			       .misc = task->lpid == task->tgid ? MIS_GRPLEADER : 0 };
+	struct pending *pending = calloc(1, sizeof(*pending));
 
-	if (!binding) {
-		drop(process);
+	if (!pending) {
+		task_let(task);
 		request_fail(request, EDVSALLOCMEM, "no memory for the binding");
 		return;
 	}
-	*binding = (struct binding){ request, process, cmd.dcid, cmd.p_nr };
-	if (process->managed)
-		process->starter = &binding->process;
+	*pending = (struct pending){ request, task, cmd.dcid, cmd.p_nr };
 	if (request->head.cmd == REPLICA_BIND)
 		cmd.misc |= MIS_REPLICATED;
 	if (request->head.cmd == USERMODE_BIND)
 		cmd.misc |= MIS_USERMODE;
-	os_comm_of(process->lpid, cmd.name, sizeof(cmd.name));
-	order_propose(request->node, &cmd, bind_done, binding);
+	os_comm_of(task->lpid, cmd.name, sizeof(cmd.name));
+	order_propose(request->node, &cmd, bind_done, pending);
 }
 
 void handle_bind(struct request *request)
 {
 	int p_nr = request->head.endpoint;
-	struct process *process;
+	struct task *task;
 	pid_t tgid = -1, tid = -1;
 	int vpid = -1, r;
 
@@ -347,22 +318,21 @@ void handle_bind(struct request *request)
 	}
 	if (leader_is_elsewhere(request, tgid, tid))
 		return;
-	process = known_unbound(request, tgid, tid);
-	if (!process && process_new(request->node, tid, tgid, vpid, -1, &process) < 0) {
+	if (task_keep_for(request->node, tgid, tid, &task) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
 			     request->head.pid, request->node->options.id);
 		return;
 	}
 	/* Its descriptor was opened by number: it is the caller's if the caller lives now. */
 	if (tgid == request->pid && !request_caller_is_there(request)) {
-		drop(process);
+		task_let(task);
 		request_fail_gone(request);
 		return;
 	}
 	if (request->head.cmd == BKUP_BIND)
-		bind_backup(request, process);
+		bind_backup(request, task);
 	else
-		propose_bind(request, process);
+		propose_bind(request, task);
 }
 
 /*
@@ -372,7 +342,7 @@ void handle_bind(struct request *request)
 void handle_channel(struct request *request)
 {
 	struct node *node = request->node;
-	struct process *caller = caller_process(request);
+	struct binding *caller = binding_of_caller(request);
 	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep;
 	struct exchange_channel *channel;
@@ -413,6 +383,6 @@ void handle_channel(struct request *request)
 		request_fail(request, EDVSALLOCMEM, "no memory for a channel");
 		return;
 	}
-	process_refresh_channels(caller);
+	binding_refresh_channels(caller);
 	request_end(request, number, NULL, 0, (int[]){ channel->fd, bell->fd }, 2);
 }

@@ -1,20 +1,327 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/bind/binding.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "dvk.h"
+#include "node/ask/request.h"
+#include "node/bind/warning.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/task/caller.h"
+#include "node/task/ended.h"
+#include "node/task/following.h"
+#include "node/task/rights.h"
+#include "node/task/task.h"
+
+static struct binding *find(const struct node *node, int dcid, int p_nr, enum binding_role role)
+{
+	struct binding *binding = node->bindings;
+
+	while (binding && (binding->role != role || binding->dcid != dcid || binding->p_nr != p_nr))
+		binding = binding->next;
+	return binding;
+}
+
+struct binding *binding_find(const struct node *node, int dcid, int p_nr)
+{
+	return find(node, dcid, p_nr, BINDING_PRIMARY);
+}
+
+static struct binding *newest_of(const struct task *task)
+{
+	struct binding *binding = task ? task->bindings : NULL;
+
+	while (binding && (binding->role == BINDING_ARRIVING || binding->state == BINDING_ENDING))
+		binding = binding->next_of_task;
+	return binding;
+}
+
+struct binding *binding_of_caller_any(const struct request *request)
+{
+	return newest_of(caller_task(request));
+}
+
+struct binding *binding_of_caller(const struct request *request)
+{
+	struct binding *binding = binding_of_caller_any(request);
+
+	return binding && binding->role == BINDING_PRIMARY ? binding : NULL;
+}
+
+struct binding *binding_of_pid(const struct node *node, int tgid, int tid)
+{
+	return newest_of(task_find_or_leader(node, tgid, tid));
+}
 
 int binding_locate(const struct node *node, int dcid, int endpoint)
 {
 	int p_nr = _ENDPOINT_P(endpoint);
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
-	struct process *process;
+	const struct binding *binding;
 
 	if (!ep || !ep->bound || directory_endpoint_number(ep, p_nr) != endpoint)
 		return PROXY_GONE;
 	if (ep->node != node->options.id)
 		return ep->moving ? PROXY_HELD : ep->node;
-	process = process_find((struct node *)node, dcid, p_nr);
-	return process && process->state != PROCESS_LEAVING ? PROXY_HERE : PROXY_HELD;
+	binding = binding_find(node, dcid, p_nr);
+	return binding && binding->state != BINDING_LEAVING ? PROXY_HERE : PROXY_HELD;
+}
+
+static void fill(struct binding *binding, int endpoint, uint32_t generation)
+{
+	struct status_page *page = binding->status->page;
+
+	binding->endpoint = endpoint;
+	binding->generation = generation;
+	page->dcid = binding->dcid;
+	page->p_nr = binding->p_nr;
+	page->endpoint = endpoint;
+	page->nodeid = binding->node->options.id;
+	page->vpid = binding->task->vpid;
+	rights_fill(binding->node, binding->dcid, binding->p_nr, page);
+}
+
+static void link_binding(struct binding *binding)
+{
+	binding->next = binding->node->bindings;
+	binding->node->bindings = binding;
+	binding->next_of_task = binding->task->bindings;
+	binding->task->bindings = binding;
+}
+
+int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, int endpoint,
+		uint32_t generation, struct binding **bindingp)
+{
+	struct binding *binding = calloc(1, sizeof(*binding));
+	int r;
+
+	if (!binding)
+		return -ENOMEM;
+	*binding = (struct binding){
+		.task = task, .node = task->node, .role = role, .dcid = dcid, .p_nr = p_nr
+	};
+	r = exchange_status_new(task->node->exchange, dcid, p_nr, &binding->status);
+	if (r < 0) {
+		free(binding);
+		return r;
+	}
+	fill(binding, endpoint, generation);
+	link_binding(binding);
+	task->starting = false;
+	*bindingp = binding;
+	return 0;
+}
+
+int binding_adopt(struct task *task, const struct binding *image, struct binding **bindingp)
+{
+	struct node *node = task->node;
+	struct binding **place = &node->bindings, **of_task = &task->bindings;
+	struct binding *binding = malloc(sizeof(*binding));
+
+	if (!binding)
+		return -ENOMEM;
+	*binding = *image;
+	binding->task = task;
+	binding->node = node;
+	binding->next = binding->next_of_task = NULL;
+	while (*place)
+		place = &(*place)->next;
+	*place = binding;
+	while (*of_task)
+		of_task = &(*of_task)->next_of_task;
+	*of_task = binding;
+	*bindingp = binding;
+	return 0;
+}
+
+int binding_take(struct binding *binding, int endpoint, uint32_t generation)
+{
+	struct node *node = binding->node;
+	struct task *task = binding->task;
+	int dcid = binding->dcid, p_nr = binding->p_nr;
+	struct exchange_bell *bell;
+	int r;
+
+	binding->role = BINDING_PRIMARY;
+	binding->state = BINDING_BOUND;
+	memcpy(binding->name, node_endpoint(node, dcid, p_nr)->name, sizeof(binding->name));
+	fill(binding, endpoint, generation);
+	task->loading = false;
+	task->last.bound = true;
+	task->last.dcid = dcid;
+	task->last.p_nr = p_nr;
+	task->last.generation = generation;
+	memcpy(task->last.name, binding->name, sizeof(task->last.name));
+	r = exchange_bell(node->exchange, dcid, p_nr, &bell);
+	if (r < 0)
+		return r;
+	ended_forget_log(node, dcid, p_nr);
+	rights_show(node, dcid, p_nr);
+	exchange_bell_hold(bell, BELL_PROCESS);
+	binding_refresh_channels(binding);
+	exchange_poke(bell);
+	return 0;
+}
+
+static void unlink_binding(const struct binding *binding)
+{
+	struct binding **link = &binding->node->bindings;
+
+	while (*link != binding)
+		link = &(*link)->next;
+	*link = binding->next;
+	link = &binding->task->bindings;
+	while (*link != binding)
+		link = &(*link)->next_of_task;
+	*link = binding->next_of_task;
+}
+
+static void binding_free(struct binding *binding)
+{
+	assert(!binding->unbinders);
+	unlink_binding(binding);
+	warning_cancel(binding);
+	if (binding->role != BINDING_BACKUP)
+		rights_hide(binding->node, binding->dcid, binding->p_nr);
+	exchange_status_free(binding->node->exchange, binding->status);
+	free(binding);
+}
+
+int binding_make(struct task *task, int dcid, int p_nr, int endpoint, uint32_t generation,
+		 struct binding **bindingp)
+{
+	int r = binding_new(task, BINDING_PRIMARY, dcid, p_nr, endpoint, generation, bindingp);
+
+	if (r < 0)
+		return r;
+	r = binding_take(*bindingp, endpoint, generation);
+	if (r < 0)
+		binding_free(*bindingp);
+	return r;
+}
+
+static struct request *take_first(struct request **list)
+{
+	struct request *request = *list;
+
+	if (request)
+		*list = request->next_kept;
+	return request;
+}
+
+void binding_detach(struct binding *binding)
+{
+	struct task *task = binding->task;
+	struct request *unbinders = binding->unbinders, *request;
+	struct exchange_bell *bell;
+
+	binding->unbinders = NULL;
+	binding->status->page->unbound = 1;
+	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
+		exchange_poke(bell);
+		if (binding->role != BINDING_BACKUP)
+			exchange_bell_hold(bell, BELL_DAEMON);
+	}
+	binding_free(binding);
+	while ((request = take_first(&unbinders)))
+		request_end(request, 0, NULL, 0, NULL, 0);
+	task_drop(task);
+}
+
+void binding_move_away(struct binding *binding)
+{
+	struct task *task = binding->task;
+	struct request *request;
+
+	while ((request = take_first(&binding->unbinders)))
+		request_fail(request, EDVSMIGRATE,
+			     "endpoint %d of DC %d has moved to another node meanwhile: ask again",
+			     binding->p_nr, binding->dcid);
+	binding_free(binding);
+	if (!task->bindings)
+		task_free(task);
+}
+
+static void cancelled(struct request *request)
+{
+	struct binding *binding = request->keeper;
+
+	if (request_unkeep(&binding->unbinders, request))
+		request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+void binding_await_end(struct binding *binding, struct request *request)
+{
+	request_keep(&binding->unbinders, request, binding, cancelled);
+}
+
+void binding_poke(const struct binding *binding)
+{
+	struct exchange_bell *bell;
+
+	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) == 0)
+		exchange_poke(bell);
+}
+
+void binding_end_with_pages(struct request *request, int64_t value, const struct binding *binding)
+{
+	struct node *node = request->node;
+	struct exchange_bell *bell;
+	int fds[3] = { exchange_node_bell_fd(node->exchange) };
+	int count = 1;
+
+	if (binding && exchange_bell(node->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
+		fds[count++] = bell->fd;
+		fds[count++] = binding->status->fd;
+	}
+	request_end(request, value, NULL, 0, fds, count);
+}
+
+void binding_refresh_channels(struct binding *binding)
+{
+	struct node *node = binding->node;
+	struct exchange_channel *channel = NULL;
+
+	while ((channel = exchange_next(node->exchange, binding->dcid, binding->p_nr, channel))) {
+		int side = exchange_side(channel, binding->p_nr);
+		int peer_nr = channel->p_nr[1 - side];
+		const struct binding *peer = binding_find(node, binding->dcid, peer_nr);
+		const struct directory_endpoint *far = node_endpoint(node, binding->dcid, peer_nr);
+		bool held = binding->state != BINDING_BOUND;
+
+		channel->page->node[side] = node->options.id;
+		channel->page->node[1 - side] = far && far->bound ? far->node : -1;
+		if (peer && peer->state == BINDING_BOUND && !held) {
+			channel->page->copy_pid[side] =
+				task_pid_for(binding->task, peer->task->pidns);
+			channel->page->copy_pid[1 - side] =
+				task_pid_for(peer->task, binding->task->pidns);
+		} else {
+			channel->page->copy_pid[side] = 0;
+			channel->page->copy_pid[1 - side] = 0;
+		}
+	}
+}
+
+void binding_drop_far_channels(struct node *node, int dcid, int p_nr)
+{
+	struct exchange_channel *channel = exchange_next(node->exchange, dcid, p_nr, NULL);
+
+	while (channel) {
+		struct exchange_channel *next = exchange_next(node->exchange, dcid, p_nr, channel);
+		int side = exchange_side(channel, p_nr);
+		int peer_nr = channel->p_nr[1 - side];
+		const struct directory_endpoint *self = node_endpoint(node, dcid, p_nr);
+		const struct directory_endpoint *peer = node_endpoint(node, dcid, peer_nr);
+
+		if (peer && peer->bound && peer->node == node->options.id)
+			channel->page->node[side] = self->node;
+		/* One that arrives and is loaded maps our pages already, so they must be those that it gets. */
+		else if (!find(node, dcid, peer_nr, BINDING_ARRIVING))
+			exchange_channel_drop(node->exchange, channel);
+		channel = next;
+	}
 }

@@ -9,7 +9,7 @@
 #include "node/state/life.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
 
@@ -170,23 +170,23 @@ void handle_shutdown(struct request *request)
  * The process behind dcid, endpoint if it runs here; else the request is failed. `self`: what it is to
  * name oneself; 0: nothing wrong, and a system process is wanted.
  */
-static struct process *local_target(struct request *request, int self)
+static struct binding *local_target(struct request *request, int self)
 {
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct process *caller = caller_process(request);
+	const struct binding *caller = binding_of_caller(request);
 	const struct directory_endpoint *ep;
-	struct process *process;
+	struct binding *binding;
 	int error = 0;
 
 	if (caller_check_dc(request, dcid, NULL) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
 		return NULL;
 	ep = node_endpoint(node, dcid, p_nr);
-	process = process_find(node, dcid, p_nr);
+	binding = binding_find(node, dcid, p_nr);
 	if (p_nr == HARDWARE)
 		error = self ? EDVSDSTDIED : EDVSBADDEST;
-	else if (self && process && process == caller)
+	else if (self && binding && binding == caller)
 		error = self;
 	else if (!ep->bound)
 		error = EDVSDSTDIED;
@@ -194,35 +194,27 @@ static struct process *local_target(struct request *request, int self)
 		error = EDVSMIGRATE;
 	else if (!self && !node_is_sysproc(node, dcid, p_nr))
 		error = EDVSPRIVILEGES;
-	else if (ep->node != node->options.id || !process)
+	else if (ep->node != node->options.id || !binding)
 		error = EDVSRMTPROC;
 	if (!error)
-		return process;
+		return binding;
 	request_fail_number(request, error, "endpoint %d of DC %d: %s", request->head.endpoint,
 			    dcid, result_text(error));
 	return NULL;
 }
 
-static void poke(struct process *process)
-{
-	struct exchange_bell *bell;
-
-	if (exchange_bell(process->node->exchange, process->dcid, process->p_nr, &bell) == 0)
-		exchange_poke(bell);
-}
-
 void handle_wakeup(struct request *request)
 {
-	struct process *process = local_target(request, EDVSBADPROC);
+	struct binding *binding = local_target(request, EDVSBADPROC);
 	const struct status_page *page;
 	bool waiting;
 
-	if (!process)
+	if (!binding)
 		return;
-	page = process->status->page;
+	page = binding->status->page;
 	waiting = page->rts_flags & RECEIVING && page->getfrom == ANY;
-	process->status->page->latch = EDVSWOKENUP;
-	poke(process);
+	binding->status->page->latch = EDVSWOKENUP;
+	binding_poke(binding);
 	if (waiting)
 		request_end(request, 0, NULL, 0, NULL, 0);
 	else
@@ -234,14 +226,14 @@ void handle_wakeup(struct request *request)
 /* A notification in the name of HARDWARE: latched in the status page, read by the next receive. */
 void handle_notify(struct request *request)
 {
-	struct process *process = local_target(request, 0);
+	struct binding *binding = local_target(request, 0);
 
-	if (!process)
+	if (!binding)
 		return;
-	if (atomic_exchange(&process->status->page->hardware, 1)) {
+	if (atomic_exchange(&binding->status->page->hardware, 1)) {
 		request_fail(request, EDVSOVERRUN, "a notification is pending already");
 		return;
 	}
-	poke(process);
+	binding_poke(binding);
 	request_end(request, 0, NULL, 0, NULL, 0);
 }

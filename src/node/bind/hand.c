@@ -7,11 +7,12 @@
 #include "dvk.h"
 #include "node/bind/backup.h"
 #include "node/calls.h"
-#include "node/ask/named.h"
+#include "node/task/named.h"
 #include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
 #include "os/pid.h"
@@ -26,7 +27,7 @@
 
 struct hand {
 	struct request *request;
-	struct process *process; /* to be attached, or NULL */
+	struct task *task; /* to be attached, kept; or NULL */
 };
 
 static const char *why(const struct node *node, int step, int code)
@@ -49,42 +50,56 @@ static const char *why(const struct node *node, int step, int code)
 	return order_why(node, code);
 }
 
-int hand_take_over(struct process *process, int dcid, int p_nr)
+int hand_take_over(struct binding *binding)
 {
-	struct node *node = process->node;
+	struct node *node = binding->node;
+	int dcid = binding->dcid, p_nr = binding->p_nr;
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	int r;
 
 	rights_reset(node, dcid, p_nr);
-	r = process_attach(process, dcid, p_nr, directory_endpoint_number(ep, p_nr),
-			   ep->generation);
+	r = binding_take(binding, directory_endpoint_number(ep, p_nr), ep->generation);
 	if (r < 0)
 		return r;
-	process->status->page->hold = 0;
+	binding->status->page->hold = 0;
 	exchange_unhold(node->exchange, dcid, p_nr, 0);
-	process_refresh_channels(process);
-	proxy_offer(node->proxy, dcid, p_nr, process->endpoint);
-	return process_watch(process);
+	binding_refresh_channels(binding);
+	proxy_offer(node->proxy, dcid, p_nr, binding->endpoint);
+	return task_watch(binding->task);
+}
+
+/* The commit that named the task has been delivered. */
+static void attach(struct task *task, int dcid, int p_nr)
+{
+	const struct directory_endpoint *ep = node_endpoint(task->node, dcid, p_nr);
+	struct binding *binding;
+
+	if (task->gone ||
+	    binding_new(task, BINDING_PRIMARY, dcid, p_nr, directory_endpoint_number(ep, p_nr),
+			ep->generation, &binding) < 0)
+		return;
+	hand_take_over(binding);
+	if (task->ended) /* while the order decided */
+		task_end(task);
 }
 
 static void hand_done(struct node *node, void *ctx, const struct directory_result *result)
 {
 	struct hand *hand = ctx;
 	struct request *request = hand->request;
-	struct process *process = hand->process;
+	struct task *task = hand->task;
 
 	free(hand);
-	if (result->code < 0) {
-		if (process)
-			process_free(process);
+	if (task && result->code >= 0)
+		attach(task, request->head.dcid, request->head.endpoint);
+	if (task)
+		task_let(task);
+	if (result->code < 0)
 		request_fail_number(request, result->code, "endpoint %d of DC %d: %s",
 				    request->head.endpoint, request->head.dcid,
 				    why(node, request->head.cmd, result->code));
-		return;
-	}
-	if (process)
-		hand_take_over(process, request->head.dcid, request->head.endpoint);
-	request_end(request, 0, NULL, 0, NULL, 0);
+	else
+		request_end(request, 0, NULL, 0, NULL, 0);
 }
 
 static int no_such_pid(struct request *request)
@@ -104,33 +119,33 @@ static void name_target(struct command *cmd, pid_t tid, int vpid)
 
 /* Nobody is named, or just the backup: the commit promotes it when it is delivered. */
 static int promote_target(struct request *request, struct command *cmd,
-			  const struct process *backup)
+			  const struct binding *backup)
 {
 	int pid = request->head.pid;
-	pid_t tid = backup->lpid;
+	pid_t tid = backup->task->lpid;
 
 	if (pid > 0 && named_task(request, &tid, handle_migrate) == NAMED_E_LATER)
 		return -1;
 	if (tid <= 0)
 		return no_such_pid(request);
-	if (tid != backup->lpid) {
+	if (tid != backup->task->lpid) {
 		request_fail(request, EDVSBADPID,
 			     "process %d is the backup of endpoint %d on node %d: name it, or none",
-			     backup->lpid, request->head.endpoint, request->node->options.id);
+			     backup->task->lpid, request->head.endpoint, request->node->options.id);
 		return -1;
 	}
-	name_target(cmd, backup->lpid, backup->vpid);
+	name_target(cmd, backup->task->lpid, backup->task->vpid);
 	return 0;
 }
 
 /* The process that takes the endpoint over: the caller, or a pid that it names. */
-static int attach_target(struct request *request, struct command *cmd, struct process **processp)
+static int attach_target(struct request *request, struct command *cmd, struct task **taskp)
 {
 	struct node *node = request->node;
-	const struct process *backup = backup_find(node, cmd->dcid, cmd->p_nr);
+	const struct binding *backup = backup_find(node, cmd->dcid, cmd->p_nr);
 	pid_t tid = 0;
 
-	*processp = NULL;
+	*taskp = NULL;
 	if (request->head.nodeid != node->options.id)
 		return 0;
 	if (backup)
@@ -143,10 +158,9 @@ static int attach_target(struct request *request, struct command *cmd, struct pr
 	} else {
 		tid = request->pid;
 	}
-	if (tid <= 0 ||
-	    process_new(node, tid, os_tgid_of(tid), os_pid_innermost(tid), -1, processp) < 0)
+	if (tid <= 0 || task_keep_for(node, os_tgid_of(tid), tid, taskp) < 0)
 		return no_such_pid(request);
-	name_target(cmd, tid, (*processp)->vpid);
+	name_target(cmd, tid, (*taskp)->vpid);
 	return 0;
 }
 
@@ -175,7 +189,7 @@ void handle_migrate(struct request *request)
 			       .target = -1,
 			       .flags = COMMAND_FLAG_BY_HAND };
 	const struct directory_endpoint *ep;
-	struct process *process = NULL;
+	struct task *task = NULL;
 	struct hand *hand;
 
 	if (check(request) < 0)
@@ -188,29 +202,29 @@ void handle_migrate(struct request *request)
 	cmd.kind = kinds[request->head.cmd];
 	if (request->head.cmd == MIGR_COMMIT) {
 		cmd.target = request->head.nodeid;
-		if (attach_target(request, &cmd, &process) < 0)
+		if (attach_target(request, &cmd, &task) < 0)
 			return;
 	}
 	hand = calloc(1, sizeof(*hand));
 	if (!hand) {
-		if (process)
-			process_free(process);
+		if (task)
+			task_let(task);
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
-	*hand = (struct hand){ request, process };
+	*hand = (struct hand){ request, task };
 	order_propose(node, &cmd, hand_done, hand);
 }
 
 void hand_on_committed(struct node *node, const struct directory_effect *effect)
 {
-	struct process *process = process_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
 
 	exchange_hold(node->exchange, effect->dcid, effect->p_nr);
-	if (!process)
+	if (!binding)
 		return;
-	process->end_reason = CTL_ENDED_MOVED;
-	os_pidfd_signal(process->pidfd, OS_SIGKILL);
-	process_detach(process);
+	binding->task->end_reason = CTL_ENDED_MOVED;
+	os_pidfd_signal(binding->task->pidfd, OS_SIGKILL);
+	binding_detach(binding);
 	proxy_resend(node->proxy, effect->dcid, effect->p_nr);
 }

@@ -7,15 +7,15 @@
 #include "core/directory.h"
 
 struct node;
-struct process;
+struct binding;
 
 /* The endpoint's owner is another node now: its old process here is ended, the endpoint stays. */
 void hand_on_committed(struct node *node, const struct directory_effect *effect);
 
 /*
- * The order has given the endpoint to this node, and this process to the endpoint: attaches it, lets it go
+ * The order has given the endpoint to this node, and this binding to the endpoint: attaches it, lets it go
  * on and offers it to the others. 0 or negative errno.
  */
-int hand_take_over(struct process *process, int dcid, int p_nr);
+int hand_take_over(struct binding *binding);
 
 #endif

@@ -10,7 +10,8 @@
 #include "dvk.h"
 #include "node/bind/backup.h"
 #include "node/task/ended.h"
-#include "node/ask/gather.h"
+#include "node/task/following.h"
+#include "node/bind/binding.h"
 #include "node/calls.h"
 #include "node/task/init.h"
 #include "node/task/log.h"
@@ -18,9 +19,11 @@
 #include "node/state/life.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/inits.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
+#include "node/task/task.h"
 #include "node/ask/door.h"
 #include "os/log.h"
 #include "os/pid.h"
@@ -32,56 +35,6 @@
  * the order has delivered its binding, so that its first call finds it bound; a refused binding ends it
  * before it executed anything.
  */
-
-static void on_exited(void *ctx, int dcid, const struct dc_exit *ended)
-{
-	process_on_init_exit(ctx, dcid, ended->vpid, ended->status);
-}
-
-static void on_gone(void *ctx, int dcid)
-{
-	os_log(OS_LOG_ERROR, "the init of DC %d is gone, and its processes with it", dcid);
-	node_drop_init(ctx, dcid);
-}
-
-int node_start_init(struct node *node, int dcid)
-{
-	const struct dc_init_events events = { on_exited, on_gone, node };
-
-	return node->init[dcid] ? 0
-				: dc_init_start(&node->init[dcid], node->loop, dcid,
-						node->options.id, &events);
-}
-
-int node_adopt_init(struct node *node, int dcid, const struct dc_init_place *place)
-{
-	const struct dc_init_events events = { on_exited, on_gone, node };
-
-	node->init[dcid] = dc_init_adopt(node->loop, dcid, place, &events);
-	return node->init[dcid] ? 0 : -ENOMEM;
-}
-
-void node_drop_init(struct node *node, int dcid)
-{
-	struct dc_init *init = node->init[dcid];
-
-	node->init[dcid] = NULL; /* what comes of this is not asked of it */
-	dc_init_free(init);
-	process_on_init_killed(node, dcid);
-}
-
-/* The vpids of our range that live on elsewhere. */
-static void taken_vpids(const struct node *node, int dcid, uint64_t *taken)
-{
-	int base = dc_vpid_base(node->options.id);
-
-	for (int index = 0; index < SHM_SLOTS; index++) {
-		const struct directory_endpoint *ep = &node->directory.dc[dcid].slot[index];
-
-		if (ep->bound && ep->vpid >= base && ep->vpid < base + DC_VPID_COUNT)
-			bits_set(taken, (unsigned)(ep->vpid - base));
-	}
-}
 
 struct arguments {
 	struct ctl_run head;
@@ -142,7 +95,7 @@ static void add_socket(const struct node *node, struct arguments *args)
 struct run {
 	struct node *node;
 	struct request *request;
-	struct process *process;      /* NULL: not started yet, or gone again */
+	struct task *task;	      /* kept; NULL: not started yet */
 	struct proc_log *log;	      /* until the process has it */
 	char cgroup[CGROUP_NAME_MAX]; /* the same */
 	struct refusal why;  /* of the end of its process, which the order has still to hear of */
@@ -151,8 +104,8 @@ struct run {
 
 static void run_free(struct run *run)
 {
-	if (run->process)
-		run->process->starter = NULL;
+	if (run->task)
+		task_let(run->task);
 	proc_log_free(run->log);
 	cgroup_end(run->node, run->cgroup, true);
 	free(run);
@@ -165,9 +118,9 @@ static void run_refuse(struct run *run)
 }
 
 /* It has not executed anything; its exit is told by the init. */
-static void kill_held(const struct process *process)
+static void kill_held(const struct task *task)
 {
-	os_pidfd_signal(process->pidfd, OS_SIGKILL);
+	os_pidfd_signal(task->pidfd, OS_SIGKILL);
 }
 
 static void on_spawned(void *ctx, const struct dc_init_answer *answer);
@@ -202,14 +155,14 @@ static int spawn(struct run *run)
 	if (r == 0)
 		add_socket(node, &args);
 	if (r == 0)
-		r = node_start_init(node, dcid);
+		r = inits_start(node, dcid);
 	if (r == 0)
 		r = proc_log_new(node->loop,
 				 args.head.log_bytes ? args.head.log_bytes
 						     : node->options.log_bytes,
 				 &run->log);
 	if (r == 0) {
-		taken_vpids(node, dcid, taken);
+		inits_taken_vpids(node, dcid, taken);
 		spawn = (struct dc_spawn){ .argv = args.argv,
 					   .envp = args.envp,
 					   .cwd = args.cwd,
@@ -221,7 +174,7 @@ static int spawn(struct run *run)
 						    proc_log_fd(run->log) } };
 		spawn.cgroup = cgroup_make(node, dcid, request->head.endpoint, life_of(request),
 					   run->cgroup);
-		r = dc_init_spawn(node->init[dcid], &spawn, on_spawned, run);
+		r = dc_init_spawn(node->tasks.init[dcid], &spawn, on_spawned, run);
 		os_close(spawn.cgroup);
 	}
 	free(args.argv);
@@ -231,16 +184,15 @@ static int spawn(struct run *run)
 	return r;
 }
 
-static void run_row(struct request *request, const struct process *process)
+static void run_row(struct request *request, const struct task *task, int p_nr)
 {
 	bool unbound = request->head.flags & CTL_FLAG_UNBOUND;
-	struct ctl_run_row row = {
-		.lpid = process->lpid,
-		.vpid = process->vpid,
-		.endpoint = unbound ? NONE : process->p_nr,
-		.node = request->node->options.id,
-		.serves = unbound || node_is_sysproc(request->node, process->dcid, process->p_nr)
-	};
+	struct ctl_run_row row = { .lpid = task->lpid,
+				   .vpid = task->vpid,
+				   .endpoint = unbound ? NONE : p_nr,
+				   .node = request->node->options.id,
+				   .serves = unbound || node_is_sysproc(request->node,
+									request->head.dcid, p_nr) };
 
 	request_row(request, &row, sizeof(row));
 }
@@ -294,14 +246,15 @@ static void run_failed(struct run *run)
 	refusal_set(
 		&run->why, EDVSNOEXEC,
 		"the command could not be executed: its process or its container has just ended");
-	if (run->process) {
-		run->process->forgotten = true;
-		kill_held(run->process);
+	if (!run->task->gone) {
+		run->task->forgotten = true;
+		kill_held(run->task);
 	} else if (!(request->head.flags & CTL_FLAG_UNBOUND)) {
 		ended_forget_life(request->node, cmd.dcid, cmd.p_nr, cmd.generation);
 	}
-	if (run->process && run->process->backup) {
-		backup_end(run->process); /* no command of the order, and free here */
+	if (request->head.cmd == BKUP_BIND) { /* no command of the order, and free here */
+		if (run->task->bindings)
+			backup_end(run->task->bindings);
 		run_refuse(run);
 		return;
 	}
@@ -317,32 +270,32 @@ static void on_let_go(void *ctx, const struct dc_init_answer *answer)
 {
 	struct run *run = ctx;
 	struct request *request = run->request;
-	struct process *process = run->process;
+	struct task *task = run->task;
+	int p_nr = request->head.endpoint;
 
-	if (answer->error || !process) {
+	if (answer->error || task->gone) {
 		run->why = answer->why;
 		run_failed(run);
 		return;
 	}
-	run_free(run);
-	if (process->state == PROCESS_STARTING)
-		process->state = PROCESS_UNBOUND;
-	run_row(request, process);
+	task->starting = false;
+	run_row(request, task, p_nr);
 	if (request->head.flags & CTL_FLAG_FOLLOW) {
 		/* What it has written since it was let go came before this answer. */
-		process_send_log(process, request, 0);
-		process_follow(process, request);
+		following_send(task, request, 0);
+		following_add(task, request);
 	} else {
-		request_end(request, process->p_nr, NULL, 0, NULL, 0);
+		request_end(request, p_nr, NULL, 0, NULL, 0);
 	}
+	run_free(run);
 }
 
 static void let_go(struct run *run)
 {
 	struct node *node = run->request->node;
-	struct dc_init *init = node->init[run->process->dcid];
+	struct dc_init *init = node->tasks.init[run->task->dcid];
 
-	if (!init || dc_init_go(init, run->process->vpid, on_let_go, run) < 0)
+	if (!init || dc_init_go(init, run->task->vpid, on_let_go, run) < 0)
 		run_failed(run);
 }
 
@@ -350,15 +303,16 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 {
 	struct run *run = ctx;
 	struct request *request = run->request;
-	struct process *process = run->process;
+	struct task *task = run->task;
+	struct binding *binding;
 	int r;
 
-	if (!process) {
+	if (task->gone) {
 		run_orphaned(run, result);
 		return;
 	}
 	if (result->code < 0) {
-		kill_held(process);
+		kill_held(task);
 		refusal_set_number(&run->why, result->code,
 				   "endpoint %d of DC %d cannot be bound: %s",
 				   request->head.endpoint, request->head.dcid,
@@ -366,16 +320,15 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 		run_refuse(run);
 		return;
 	}
-	process->state = PROCESS_BOUND; /* from now on its exit unbinds it */
 	run->generation = result->generation;
 	rights_reset(node, request->head.dcid, request->head.endpoint);
-	r = process_attach(process, request->head.dcid, request->head.endpoint, result->value,
-			   result->generation);
+	r = binding_make(task, request->head.dcid, request->head.endpoint, result->value,
+			 result->generation, &binding);
 	if (r < 0) {
 		run_failed(run);
 		return;
 	}
-	proxy_offer(node->proxy, process->dcid, process->p_nr, process->endpoint);
+	proxy_offer(node->proxy, binding->dcid, binding->p_nr, binding->endpoint);
 	let_go(run);
 }
 
@@ -383,19 +336,19 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 static void run_backup(struct run *run, const struct command *cmd)
 {
 	struct request *request = run->request;
-	struct process *process = run->process;
+	struct binding *binding;
 	int dcid = request->head.dcid;
 	int r = backup_check(request->node, dcid, cmd->p_nr, request->head.nodeid, &run->why);
 
-	if (r == 0 && backup_begin(process, dcid, cmd->p_nr) < 0)
+	if (r == 0 && backup_begin(run->task, dcid, cmd->p_nr, &binding) < 0)
 		r = refusal_set(&run->why, EDVSALLOCMEM, "no memory for the pages of the binding");
 	if (r < 0) {
-		kill_held(process);
+		kill_held(run->task);
 		run_refuse(run);
 		return;
 	}
 	/* Not that of the init, which it still is. */
-	memcpy(process->name, cmd->name, sizeof(process->name));
+	memcpy(binding->name, cmd->name, sizeof(binding->name));
 	let_go(run);
 }
 
@@ -416,23 +369,23 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	const char *base = (const char *)request->payload + sizeof(struct ctl_run);
 
 	run->why = answer->why;
-	if (!answer->error && process_new(node, answer->lpid, answer->lpid, answer->vpid,
-					  answer->pidfd, &run->process) < 0) {
+	if (!answer->error && task_new(node, answer->lpid, answer->lpid, answer->vpid,
+				       answer->pidfd, &run->task) < 0) {
 		os_pidfd_signal(answer->pidfd, OS_SIGKILL);
 		os_close(answer->pidfd);
 		refusal_set(&run->why, EDVSALLOCMEM, "no memory for a process on node %d",
 			    node->options.id);
 	}
-	if (!run->process) {
+	if (!run->task) {
 		run_refuse(run);
 		return;
 	}
-	run->process->managed = true;
-	run->process->dcid = cmd.dcid;
-	run->process->starter = &run->process;
-	process_take_log(run->process, run->log, 0);
+	task_keep(run->task);
+	run->task->managed = true;
+	run->task->dcid = cmd.dcid;
+	following_take_log(run->task, run->log, 0);
 	run->log = NULL;
-	memcpy(run->process->cgroup, run->cgroup, sizeof(run->cgroup));
+	memcpy(run->task->cgroup, run->cgroup, sizeof(run->cgroup));
 	run->cgroup[0] = 0;
 	base = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
 	memcpy(cmd.name, base, strnlen(base, sizeof(cmd.name) - 1));
@@ -542,60 +495,4 @@ void handle_run(struct request *request)
 	run->request = request;
 	if (spawn(run) < 0)
 		run_refuse(run);
-}
-
-static void logs_gathered(struct request *request)
-{
-	if (request->data_sent || request->gathered)
-		request_end(request, 0, NULL, 0, NULL, 0);
-	else
-		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
-			     request->head.endpoint, request->head.dcid);
-}
-
-/* The endpoint is free: what its last process left, here or on the node that had it last. */
-static void logs_of_ended(struct request *request, int dcid, int p_nr)
-{
-	if (ended_send(request, dcid, p_nr)) {
-		request_end(request, 0, NULL, 0, NULL, 0);
-		return;
-	}
-	if (request->head.cmd == 1 || request->from >= 0)
-		request_fail(request, EDVSNOENT, "nothing is kept here");
-	else
-		gather_start(request, CTL_LOGS, logs_gathered);
-}
-
-/* From byte head.bytes of what the process wrote in its life, wherever it was then. */
-void handle_logs(struct request *request)
-{
-	struct node *node = request->node;
-	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
-	struct process *process = process_find(node, dcid, p_nr);
-	uint64_t from = (uint64_t)request->head.bytes;
-
-	if (caller_check_dc(request, dcid, handle_logs) < 0)
-		return; /* what a removed DC wrote is gone with it */
-	if (ep && !ep->bound && request->from < 0 && caller_catch_up(request, handle_logs))
-		return;
-	if (!ep || !ep->bound) {
-		logs_of_ended(request, dcid, p_nr);
-		return;
-	}
-	if (ep->node != node->options.id) {
-		request_forward(request, ep->node);
-		return;
-	}
-	if (!process || !process->log) {
-		request_fail(request, EDVSNOENT,
-			     "endpoint %d was not started by dvs run: its output is not kept",
-			     request->head.endpoint);
-		return;
-	}
-	process_send_log(process, request, from);
-	if (request->head.flags & CTL_FLAG_FOLLOW)
-		process_follow(process, request);
-	else
-		request_end(request, 0, NULL, 0, NULL, 0);
 }

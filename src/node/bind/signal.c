@@ -9,7 +9,9 @@
 #include "node/state/life.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/following.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 #include "os/pid.h"
 #include "os/signals.h"
@@ -27,76 +29,76 @@ static bool life_is_over(const struct request *request, const struct directory_e
 	return !ep || !ep->bound || (life && life != 1 + (uint64_t)ep->generation);
 }
 
-static void send_row(struct request *request, const struct process *process)
+static void send_row(struct request *request, const struct binding *binding)
 {
 	const struct directory_endpoint *ep =
-		node_endpoint(request->node, process->dcid, process->p_nr);
-	struct ctl_signal_row row = { .dcid = process->dcid,
-				      .endpoint = process->p_nr,
+		node_endpoint(request->node, binding->dcid, binding->p_nr);
+	struct ctl_signal_row row = { .dcid = binding->dcid,
+				      .endpoint = binding->p_nr,
 				      .node = request->node->options.id,
-				      .lpid = process->lpid,
-				      .generation = process->generation };
+				      .lpid = binding->task->lpid,
+				      .generation = binding->generation };
 
 	memcpy(row.name, ep->name, sizeof(row.name));
 	request_row(request, &row, sizeof(row));
 }
 
 /* Why it ends, if it ends now. */
-static void note(struct process *process, int signo, bool stop)
+static void note(struct binding *binding, int signo, bool stop)
 {
 	if (stop)
-		process->end_reason = CTL_ENDED_STOP;
+		binding->task->end_reason = CTL_ENDED_STOP;
 	else
-		process->signalled = signo;
+		binding->task->signalled = signo;
 }
 
 /* A process that is to end and is stopped goes on, so that it can do so. */
-static int send_signal(const struct request *request, struct process *process)
+static int send_signal(const struct request *request, struct binding *binding)
 {
 	bool until_gone = request->head.flags & CTL_FLAG_UNTIL_GONE;
 	int signo = request->head.cmd, r = 0;
 
-	if (signo && !process->ended)
-		r = os_pidfd_signal(process->pidfd, signo);
-	if (r == 0 && signo && !process->ended)
-		note(process, signo, until_gone);
+	if (signo && !binding->task->ended)
+		r = os_pidfd_signal(binding->task->pidfd, signo);
+	if (r == 0 && signo && !binding->task->ended)
+		note(binding, signo, until_gone);
 	if (r == 0 && signo == OS_SIGTERM && until_gone)
-		os_pidfd_signal(process->pidfd, OS_SIGCONT);
+		os_pidfd_signal(binding->task->pidfd, OS_SIGCONT);
 	return r;
 }
 
 static void signal_here(struct request *request, const struct directory_endpoint *ep)
 {
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	struct process *process = process_find(request->node, dcid, p_nr);
+	struct binding *binding = binding_find(request->node, dcid, p_nr);
 	bool until_gone = request->head.flags & CTL_FLAG_UNTIL_GONE;
 	int r;
 
-	if (ep->moving || (process && process->state == PROCESS_LEAVING)) {
+	if (ep->moving || (binding && binding->state == BINDING_LEAVING)) {
 		request_fail(request, EDVSMIGRATE,
 			     "endpoint %d of DC %d is being moved: ask again when that is over",
 			     p_nr, dcid);
 		return;
 	}
-	if (!process || (process->ended && !until_gone)) {
+	if (!binding || (binding->task->ended && !until_gone)) {
 		request_fail(request, EDVSNOTBIND,
-			     process ? "the process behind endpoint %d of DC %d has ended already"
+			     binding ? "the process behind endpoint %d of DC %d has ended already"
 				     : "no process is attached to endpoint %d of DC %d yet",
 			     p_nr, dcid);
 		return;
 	}
-	r = send_signal(request, process);
+	r = send_signal(request, binding);
 	if (r < 0 && r != -ESRCH) {
 		request_fail_errno(request, r,
 				   "the signal could not be sent to endpoint %d of DC %d: %s", p_nr,
 				   dcid, strerror(-r));
 		return;
 	}
-	send_row(request, process);
-	if (until_gone && process->warning)
-		request_end(request, process_wait_status(process), NULL, 0, NULL, 0);
+	send_row(request, binding);
+	if (until_gone && binding->warning)
+		request_end(request, task_wait_status(binding->task), NULL, 0, NULL, 0);
 	else if (until_gone)
-		process_await_end(process, request);
+		following_await_end(binding->task, request);
 	else
 		request_end(request, 0, NULL, 0, NULL, 0);
 }

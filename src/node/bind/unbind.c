@@ -4,11 +4,13 @@
 #include "dvk.h"
 #include "node/bind/backup.h"
 #include "node/calls.h"
-#include "node/ask/named.h"
+#include "node/task/named.h"
 #include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
+#include "node/bind/ending.h"
 #include "node/ask/request.h"
 #include "node/bind/warning.h"
 #include "os/pid.h"
@@ -53,34 +55,32 @@ static void unbind_stated(struct request *request, int p_nr)
 	order_propose(request->node, &cmd, statement_done, request);
 }
 
-static bool is_waiting(const struct process *process)
+static bool is_waiting(const struct binding *binding)
 {
-	return process->status->page->rts_flags & (SENDING | RECEIVING | WAITUNBIND);
+	return binding->status->page->rts_flags & (SENDING | RECEIVING | WAITUNBIND);
 }
 
 /* Another process: asked to end by SIGTERM and told so in its wait; a bound caller waits for it. */
-static void unbind_other(struct request *request, struct process *target)
+static void unbind_other(struct request *request, struct binding *target)
 {
-	struct process *caller = caller_process(request);
-	struct exchange_bell *bell;
+	struct binding *caller = binding_of_caller(request);
 
 	if (is_waiting(target)) {
 		target->status->page->latch = EDVSSHUTDOWN;
-		if (exchange_bell(request->node->exchange, target->dcid, target->p_nr, &bell) == 0)
-			exchange_poke(bell);
+		binding_poke(target);
 	}
-	os_pidfd_signal(target->pidfd, OS_SIGTERM);
+	os_pidfd_signal(target->task->pidfd, OS_SIGTERM);
 	if (!caller || request->head.timeout_ms == 0) {
 		request_fail(request, EDVSAGAIN,
 			     "endpoint %d was asked to end (SIGTERM) and has not ended yet",
 			     request->head.endpoint);
 		return;
 	}
-	process_await_end(target, request);
+	binding_await_end(target, request);
 }
 
 /* The caller has taken a request of p_nr and not answered it. */
-static bool owes(const struct process *caller, int p_nr)
+static bool owes(const struct binding *caller, int p_nr)
 {
 	const struct exchange_channel *channel =
 		caller ? exchange_find(caller->node->exchange, caller->dcid, caller->p_nr, p_nr)
@@ -122,9 +122,9 @@ static void tell_owner(const struct request *request, int owner)
  */
 static void unbind_remote(struct request *request, const struct directory_endpoint *ep, int p_nr)
 {
-	struct process *backup = backup_find(request->node, request->head.dcid, p_nr);
+	struct binding *backup = backup_find(request->node, request->head.dcid, p_nr);
 
-	if (owes(caller_process(request), p_nr))
+	if (owes(binding_of_caller(request), p_nr))
 		tell_owner(request, ep->node);
 	else if (backup)
 		backup_end(backup);
@@ -134,7 +134,7 @@ static void unbind_remote(struct request *request, const struct directory_endpoi
 /* Another node's warn process is done with one of ours. */
 static void unbind_for_other_node(struct request *request, int p_nr)
 {
-	struct process *target = process_find(request->node, request->head.dcid, p_nr);
+	struct binding *target = binding_find(request->node, request->head.dcid, p_nr);
 
 	if (target && target->warning)
 		warning_end(target);
@@ -144,16 +144,16 @@ static void unbind_for_other_node(struct request *request, int p_nr)
 static void unbind_local(struct request *request, const struct directory_endpoint *ep, int p_nr)
 {
 	struct node *node = request->node;
-	struct process *target = process_find(node, request->head.dcid, p_nr);
+	struct binding *target = binding_find(node, request->head.dcid, p_nr);
 	struct command cmd = { .kind = COMMAND_UNBIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = p_nr,
 			       .generation = ep->generation };
 
-	if (target && request->head.flags & CTL_FLAG_ENDS && target == caller_process(request) &&
-	    process_thread_ends(target))
+	if (target && request->head.flags & CTL_FLAG_ENDS && target == binding_of_caller(request) &&
+	    ending_of_thread(target))
 		request_end(request, 0, NULL, 0, NULL, 0);
-	else if (!target || target->ended || target == caller_process(request))
+	else if (!target || target->task->ended || target == binding_of_caller(request))
 		order_propose(node, &cmd, unbind_done, request);
 	else if (target->copying || target->status->page->rts_flags & ONCOPY)
 		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",
@@ -169,7 +169,7 @@ void handle_unbind(struct request *request)
 {
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep;
-	const struct process *caller = caller_process(request);
+	const struct binding *caller = binding_of_caller(request);
 
 	if (caller_check_dc(request, dcid, handle_unbind) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
@@ -194,18 +194,18 @@ void handle_unbind(struct request *request)
 
 void handle_getep(struct request *request)
 {
-	struct process *caller = caller_process(request);
+	struct binding *caller = binding_of_caller(request);
 	pid_t tid = request->pid;
-	struct process *p;
+	struct binding *p;
 
 	if (request->head.pid > 0 && named_task(request, &tid, handle_getep) == NAMED_E_LATER)
 		return;
-	p = tid > 0 ? process_find_pid(request->node, os_tgid_of(tid), tid) : NULL;
+	p = tid > 0 ? binding_of_pid(request->node, os_tgid_of(tid), tid) : NULL;
 	if (tid <= 0 || os_tgid_of(tid) <= 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d here", request->head.pid);
 		return;
 	}
-	if (!p || !p->status || (!caller && p->tgid != request->pid)) {
+	if (!p || (!caller && p->task->tgid != request->pid)) {
 		request_fail(request, EDVSNOTBIND, "process %d is not bound", request->head.pid);
 		return;
 	}
@@ -216,7 +216,7 @@ void handle_getep(struct request *request)
  * addr[0]: 1 + generation of the life whose end is waited for; 0: the present one, which the answer names
  * in the same way as long as it lives.
  */
-static void wait_for_other(struct request *request, const struct process *caller)
+static void wait_for_other(struct request *request, const struct binding *caller)
 {
 	const struct directory_endpoint *ep;
 	int p_nr = request->head.endpoint;
@@ -244,18 +244,18 @@ static void wait_for_other(struct request *request, const struct process *caller
 
 void handle_wait4bind(struct request *request)
 {
-	struct process *caller = caller_binding(request);
+	struct binding *caller = binding_of_caller_any(request);
 
 	if (request->head.endpoint == SELF && request->head.cmd == WAIT_BIND) {
-		if (caller && caller->lpid == named_caller(request))
-			caller_end_with_pages(request, caller->p_nr, caller);
+		if (caller && caller->task->lpid == named_caller(request))
+			binding_end_with_pages(request, caller->p_nr, caller);
 		else if (caller) /* a thread that borrows it: it gets that as any other call does */
 			request_end(request, caller->p_nr, NULL, 0, NULL, 0);
 		else
 			request_fail(request, EDVSAGAIN, "the caller is not bound yet");
 		return;
 	}
-	if (caller && !caller->backup)
+	if (caller && caller->role != BINDING_BACKUP)
 		wait_for_other(request, caller);
 	else
 		request_fail(request, EDVSNOTBIND, "the caller is not bound");

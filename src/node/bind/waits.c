@@ -8,7 +8,8 @@
 #include "core/waits.h"
 #include "node/calls.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 
 /* More ask again later. */
@@ -23,10 +24,10 @@ struct ring_chase {
 };
 
 /* How the sender of this line waits for its receiver, as the replica here has it. */
-static enum wait_kind kind_of(struct process *process, int sender_nr, int receiver_nr)
+static enum wait_kind kind_of(struct binding *binding, int sender_nr, int receiver_nr)
 {
 	const struct exchange_channel *channel =
-		exchange_find(process->node->exchange, process->dcid, sender_nr, receiver_nr);
+		exchange_find(binding->node->exchange, binding->dcid, sender_nr, receiver_nr);
 	uint64_t word;
 
 	if (!channel)
@@ -41,10 +42,10 @@ static enum wait_kind kind_of(struct process *process, int sender_nr, int receiv
  * For whom a process of this node waits, if from_nr (itself: no matter) really waits for it. One that
  * receives from a single peer is not in a ring: a notification of anybody may end its wait.
  */
-static struct wait_edge edge_of(struct process *process, int from_nr)
+static struct wait_edge edge_of(struct binding *binding, int from_nr)
 {
-	const struct status_page *page = process->status->page;
-	struct wait_edge edge = { .p_nr = process->p_nr };
+	const struct status_page *page = binding->status->page;
+	struct wait_edge edge = { .p_nr = binding->p_nr };
 	uint32_t flags;
 
 	/* Acquire, and again at the end: all of it belongs to one wait. */
@@ -56,8 +57,8 @@ static struct wait_edge edge_of(struct process *process, int from_nr)
 		edge.target = _ENDPOINT_P(page->getfrom);
 	else
 		return edge;
-	edge.kind = kind_of(process, process->p_nr, edge.target);
-	if (from_nr != process->p_nr && !kind_of(process, from_nr, process->p_nr))
+	edge.kind = kind_of(binding, binding->p_nr, edge.target);
+	if (from_nr != binding->p_nr && !kind_of(binding, from_nr, binding->p_nr))
 		edge.kind = WAIT_NOBODY;
 	atomic_thread_fence(memory_order_acquire);
 	if (page->waits != edge.nr)
@@ -65,21 +66,21 @@ static struct wait_edge edge_of(struct process *process, int from_nr)
 	return edge;
 }
 
-static struct process *waiter(struct node *node, int dcid, int p_nr)
+static struct binding *waiter(struct node *node, int dcid, int p_nr)
 {
-	struct process *process = process_find(node, dcid, p_nr);
+	struct binding *binding = binding_find(node, dcid, p_nr);
 
-	return process && process->status && !process->ended ? process : NULL;
+	return binding && !binding->task->ended ? binding : NULL;
 }
 
 static void lock_here(struct node *node, int dcid, int p_nr, uint64_t nr)
 {
-	struct process *process = waiter(node, dcid, p_nr);
+	struct binding *binding = waiter(node, dcid, p_nr);
 	struct exchange_bell *bell;
 
-	if (!process)
+	if (!binding)
 		return;
-	atomic_store(&process->status->page->locked, nr);
+	atomic_store(&binding->status->page->locked, nr);
 	if (exchange_bell(node->exchange, dcid, p_nr, &bell) == 0)
 		exchange_poke(bell);
 }
@@ -151,14 +152,14 @@ static void run(struct ring_chase *ring, enum wait_verdict verdict)
 					    .endpoint = ring->chase.at,
 					    .pid = ring->chase.from };
 		struct wait_edge edge = { .kind = WAIT_NOBODY };
-		struct process *process = waiter(node, ring->dcid, ring->chase.at);
+		struct binding *binding = waiter(node, ring->dcid, ring->chase.at);
 
 		if (ep && ep->bound && ep->node != node->options.id) {
 			ask(node, ep->node, &head, on_edge, ring); /* may end it at once */
 			return;
 		}
-		if (process)
-			edge = edge_of(process, ring->chase.from);
+		if (binding)
+			edge = edge_of(binding, ring->chase.from);
 		verdict = wait_chase_on_edge(&ring->chase, &edge);
 	}
 	if (verdict == WAIT_LOCKED)
@@ -182,11 +183,11 @@ static void on_edge(void *asker, int node, const struct ctl_reply *reply, const 
 void waits_on_ring(void *ctx, int dcid, int p_nr)
 {
 	struct node *node = ctx;
-	struct process *process = process_find(node, dcid, p_nr);
+	struct binding *binding = binding_find(node, dcid, p_nr);
 	struct ring_chase *ring;
 	unsigned count = 0;
 
-	if (!process || !process->status || !atomic_exchange(&process->status->page->asks, 0))
+	if (!binding || !atomic_exchange(&binding->status->page->asks, 0))
 		return;
 	for (ring = node->chases; ring; ring = ring->next) {
 		if (++count == CHASES_MAX || (ring->dcid == dcid && ring->asker == p_nr))
@@ -206,15 +207,15 @@ void waits_on_ring(void *ctx, int dcid, int p_nr)
 void handle_waits(struct request *request)
 {
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	struct process *process;
+	struct binding *binding;
 	struct wait_edge edge;
 
 	if (request->from < 0) {
 		request_fail(request, EDVSBADCALL, "this call is for daemons only");
 		return;
 	}
-	process = waiter(request->node, dcid, p_nr);
-	if (!process) {
+	binding = waiter(request->node, dcid, p_nr);
+	if (!binding) {
 		request_fail(request, EDVSRMTPROC, "endpoint %d of DC %d is not here", p_nr, dcid);
 		return;
 	}
@@ -223,6 +224,6 @@ void handle_waits(struct request *request)
 		request_end(request, 0, NULL, 0, NULL, 0);
 		return;
 	}
-	edge = edge_of(process, request->head.pid);
+	edge = edge_of(binding, request->head.pid);
 	request_end(request, 0, &edge, sizeof(edge), NULL, 0);
 }

@@ -7,7 +7,9 @@
 #include "core/call.h"
 #include "dvk.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
+#include "node/bind/ending.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/pid.h"
@@ -35,27 +37,27 @@ struct warning {
 	bool posted, taken;
 };
 
-static struct exchange_channel *channel_of(struct process *process)
+static struct exchange_channel *channel_of(struct binding *binding)
 {
 	struct exchange_channel *channel;
 
-	if (exchange_channel(process->node->exchange, process->dcid, process->endpoint,
-			     process->warning->peer, &channel) < 0)
+	if (exchange_channel(binding->node->exchange, binding->dcid, binding->endpoint,
+			     binding->warning->peer, &channel) < 0)
 		return NULL;
 	return channel;
 }
 
-static void ring(struct process *process)
+static void ring(struct binding *binding)
 {
-	struct exchange *exchange = process->node->exchange;
+	struct exchange *exchange = binding->node->exchange;
 	struct exchange_bell *bell;
 
-	if (exchange_bell(exchange, process->dcid, _ENDPOINT_P(process->warning->peer), &bell) == 0)
-		exchange_ring(exchange, bell, process->p_nr);
+	if (exchange_bell(exchange, binding->dcid, _ENDPOINT_P(binding->warning->peer), &bell) == 0)
+		exchange_ring(exchange, bell, binding->p_nr);
 }
 
 /* Makes room in the line. True if there is. */
-static bool clear(struct process *process, struct exchange_channel *channel, int side)
+static bool clear(struct binding *binding, struct exchange_channel *channel, int side)
 {
 	const struct line *line = &channel->page->line[side];
 
@@ -70,22 +72,22 @@ static bool clear(struct process *process, struct exchange_channel *channel, int
 	case CALL_ROOM_ASKED:
 		break;
 	}
-	ring(process);
+	ring(binding);
 	return line_word_is_free(line_word_now(line));
 }
 
-static void post(struct process *process, struct exchange_channel *channel, int side)
+static void post(struct binding *binding, struct exchange_channel *channel, int side)
 {
-	struct warning *warning = process->warning;
-	struct status_page *page = process->status->page;
-	message m = { .m_source = process->p_nr,
-		      .m_type = process->node->directory.dc[process->dcid].warnmsg };
+	struct warning *warning = binding->warning;
+	struct status_page *page = binding->status->page;
+	message m = { .m_source = binding->p_nr,
+		      .m_type = binding->node->directory.dc[binding->dcid].warnmsg };
 
 	m.m1_i1 = warning->code;
 	m.m1_i2 = -1;
 	warning->seq = line_post(&channel->page->line[side], LINE_OP_SENDREC, &m, 0);
 	warning->posted = true;
-	ring(process);
+	ring(binding);
 	/* It waits as a caller would, for whoever looks. */
 	atomic_store(&page->sendto, _ENDPOINT_P(warning->peer));
 	atomic_store(&page->getfrom, _ENDPOINT_P(warning->peer));
@@ -107,36 +109,36 @@ static bool is_answered(struct warning *warning, const struct exchange_channel *
 }
 
 /* The warn process is still the one that was told, wherever it is. */
-static bool is_there(const struct process *process)
+static bool is_there(const struct binding *binding)
 {
-	int p_nr = _ENDPOINT_P(process->warning->peer);
-	const struct directory_endpoint *ep = node_endpoint(process->node, process->dcid, p_nr);
+	int p_nr = _ENDPOINT_P(binding->warning->peer);
+	const struct directory_endpoint *ep = node_endpoint(binding->node, binding->dcid, p_nr);
 
-	return ep && ep->bound && directory_endpoint_number(ep, p_nr) == process->warning->peer;
+	return ep && ep->bound && directory_endpoint_number(ep, p_nr) == binding->warning->peer;
 }
 
-static bool step(struct process *process)
+static bool step(struct binding *binding)
 {
-	struct warning *warning = process->warning;
-	struct exchange_channel *channel = is_there(process) ? channel_of(process) : NULL;
-	int side = channel ? exchange_side(channel, process->p_nr) : 0;
+	struct warning *warning = binding->warning;
+	struct exchange_channel *channel = is_there(binding) ? channel_of(binding) : NULL;
+	int side = channel ? exchange_side(channel, binding->p_nr) : 0;
 
 	if (!channel || os_now_ns() > warning->deadline_ns)
 		return true;
 	if (warning->posted)
 		return is_answered(warning, channel, side);
-	if (clear(process, channel, side))
-		post(process, channel, side);
+	if (clear(binding, channel, side))
+		post(binding, channel, side);
 	return false;
 }
 
 static void on_timer(void *ctx)
 {
-	struct process *process = ctx;
-	struct warning *warning = process->warning;
+	struct binding *binding = ctx;
+	struct warning *warning = binding->warning;
 
-	if (step(process)) {
-		warning_end(process);
+	if (step(binding)) {
+		warning_end(binding);
 		return;
 	}
 	if (warning->look_us < LOOK_LAST_US)
@@ -145,22 +147,22 @@ static void on_timer(void *ctx)
 }
 
 /* The endpoint to be told, or NONE. */
-static int whom(const struct process *process)
+static int whom(const struct binding *binding)
 {
-	const struct directory_dc *dc = &process->node->directory.dc[process->dcid];
+	const struct directory_dc *dc = &binding->node->directory.dc[binding->dcid];
 	const struct directory_endpoint *ep;
 
-	if (!dc->running || dc->warn2proc == NONE || dc->warn2proc == process->p_nr ||
-	    !node_slot_valid(dc, dc->warn2proc) || process->node->stopping)
+	if (!dc->running || dc->warn2proc == NONE || dc->warn2proc == binding->p_nr ||
+	    !node_slot_valid(dc, dc->warn2proc) || binding->node->stopping)
 		return NONE;
-	ep = node_endpoint(process->node, process->dcid, dc->warn2proc);
+	ep = node_endpoint(binding->node, binding->dcid, dc->warn2proc);
 	return ep->bound ? directory_endpoint_number(ep, dc->warn2proc) : NONE;
 }
 
-bool warning_begin(struct process *process)
+bool warning_begin(struct binding *binding)
 {
 	struct warning *warning;
-	int peer = whom(process);
+	int peer = whom(binding);
 
 	if (peer == NONE)
 		return false;
@@ -170,32 +172,32 @@ bool warning_begin(struct process *process)
 	*warning = (struct warning){ .look_us = LOOK_FIRST_US,
 				     .deadline_ns = os_now_ns() + TAKE_LIMIT_NS,
 				     .peer = peer };
-	if (process->ended) /* a thread that ends by itself leaves nothing */
-		warning->code = process_wait_status(process);
-	process->warning = warning;
-	if (os_source_timer(process->node->loop, warning->look_us, on_timer, process,
+	if (binding->task->ended) /* a thread that ends by itself leaves nothing */
+		warning->code = task_wait_status(binding->task);
+	binding->warning = warning;
+	if (os_source_timer(binding->node->loop, warning->look_us, on_timer, binding,
 			    &warning->timer) < 0) {
-		warning_cancel(process);
+		warning_cancel(binding);
 		return false;
 	}
-	if (step(process)) {
-		warning_cancel(process);
+	if (step(binding)) {
+		warning_cancel(binding);
 		return false;
 	}
 	return true;
 }
 
-void warning_cancel(struct process *process)
+void warning_cancel(struct binding *binding)
 {
-	if (!process->warning)
+	if (!binding->warning)
 		return;
-	os_source_free(process->warning->timer);
-	free(process->warning);
-	process->warning = NULL;
+	os_source_free(binding->warning->timer);
+	free(binding->warning);
+	binding->warning = NULL;
 }
 
-void warning_end(struct process *process)
+void warning_end(struct binding *binding)
 {
-	warning_cancel(process);
-	process_propose_unbind(process);
+	warning_cancel(binding);
+	ending_propose(binding);
 }

@@ -13,13 +13,13 @@
 
 #include <stdbool.h>
 
-struct process;
+struct binding;
 
 /* Begins one for a process that has ended. False: there is nobody to tell, and it may be unbound now. */
-bool warning_begin(struct process *process);
+bool warning_begin(struct binding *binding);
 /* Over, whatever became of it; the caller sees to the unbind. Harmless without one. */
-void warning_cancel(struct process *process);
+void warning_cancel(struct binding *binding);
 /* The same, and proposes the unbind. */
-void warning_end(struct process *process);
+void warning_end(struct binding *binding);
 
 #endif

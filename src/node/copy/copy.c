@@ -14,7 +14,7 @@
 #include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/copy/part.h"
-#include "node/task/process.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
 #include "node/copy/stream.h"
@@ -242,7 +242,7 @@ static void cancelled(struct request *request)
 	end_task(request->keeper, EDVSINTR);
 }
 
-static int check(struct request *request, const struct process *caller)
+static int check(struct request *request, const struct binding *caller)
 {
 	if (!caller)
 		return EDVSNOTBIND;
@@ -255,12 +255,12 @@ static int check(struct request *request, const struct process *caller)
 }
 
 /* The life that has the slot now: from here on no later one is meant. */
-static int life_of(const struct process *caller, int p_nr)
+static int life_of(const struct binding *caller, int p_nr)
 {
 	return directory_endpoint_number(node_endpoint(caller->node, caller->dcid, p_nr), p_nr);
 }
 
-static struct copy_task *task_new(struct request *request, const struct process *caller)
+static struct copy_task *copy_new(struct request *request, const struct binding *caller)
 {
 	const struct ctl_request *head = &request->head;
 	struct node *node = request->node;
@@ -293,7 +293,7 @@ static struct copy_task *task_new(struct request *request, const struct process 
 void copy_start(struct request *request)
 {
 	struct node *node = request->node;
-	struct process *caller = caller_process(request);
+	struct binding *caller = binding_of_caller(request);
 	int code = check(request, caller);
 	struct copy_task *task;
 
@@ -303,7 +303,7 @@ void copy_start(struct request *request)
 		request_fail_number(request, code, "the copy is refused: %s", result_text(code));
 		return;
 	}
-	task = task_new(request, caller);
+	task = copy_new(request, caller);
 	if (!task) {
 		request_fail(request, EDVSALLOCMEM, "no memory for the copy");
 		return;

@@ -6,34 +6,35 @@
 
 #include "base/result.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "os/credentials.h"
 #include "os/loop.h"
 #include "os/socket.h"
 #include "os/thread.h"
 
 /* Blocked in a call, and therefore in no state to be surprised: toward the requester or by its own word. */
-static bool is_blocked(struct node *node, const struct process *process, int requester)
+static bool is_blocked(struct node *node, const struct binding *binding, int requester)
 {
 	struct exchange_channel *channel =
-		exchange_find(node->exchange, process->dcid, process->p_nr, _ENDPOINT_P(requester));
+		exchange_find(node->exchange, binding->dcid, binding->p_nr, _ENDPOINT_P(requester));
 	uint64_t word;
 
 	/* A request that waits or is being served says so before the status page does. */
 	if (channel) {
-		word = channel->page->line[exchange_side(channel, process->p_nr)].word;
+		word = channel->page->line[exchange_side(channel, binding->p_nr)].word;
 		if (line_word_is_request(word))
 			return true;
 	}
 	/* A plain sender is none: it is not waiting for anything that the copy could be part of. */
-	return process->status->page->rts_flags & RECEIVING;
+	return binding->status->page->rts_flags & RECEIVING;
 }
 
-static struct process *process_of(struct node *node, const struct party *party)
+static struct binding *binding_of(struct node *node, const struct party *party)
 {
-	struct process *process = process_find(node, party->dcid, _ENDPOINT_P(party->endpoint));
+	struct binding *binding = binding_find(node, party->dcid, _ENDPOINT_P(party->endpoint));
 
-	return process && process->endpoint == party->endpoint ? process : NULL;
+	return binding && binding->endpoint == party->endpoint ? binding : NULL;
 }
 
 bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_generation,
@@ -48,45 +49,46 @@ bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_gene
 
 int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
 {
-	const struct process *process = process_find(node, dcid, _ENDPOINT_P(requester));
+	const struct binding *binding = binding_find(node, dcid, _ENDPOINT_P(requester));
 
-	if (!process || process->endpoint != requester || os_asker_of(process->lpid, asker) < 0)
+	if (!binding || binding->endpoint != requester ||
+	    os_asker_of(binding->task->lpid, asker) < 0)
 		return EDVSNOTBIND;
 	/* It has not ended until now, so the number was its own. */
-	return os_poll(process->pidfd, OS_READ, 0) == 0 ? EDVSNOTBIND : 0;
+	return os_poll(binding->task->pidfd, OS_READ, 0) == 0 ? EDVSNOTBIND : 0;
 }
 
 /* Threads of one process share the memory anyway. */
-static bool is_own(struct node *node, const struct process *process, int requester)
+static bool is_own(struct node *node, const struct binding *binding, int requester)
 {
-	const struct process *asker = process_find(node, process->dcid, _ENDPOINT_P(requester));
+	const struct binding *asker = binding_find(node, binding->dcid, _ENDPOINT_P(requester));
 
-	return asker && asker->endpoint == requester && asker->tgid == process->tgid;
+	return asker && asker->endpoint == requester && asker->task->tgid == binding->task->tgid;
 }
 
 int party_take(struct node *node, struct party *party)
 {
-	struct process *process = process_of(node, party);
+	struct binding *binding = binding_of(node, party);
 
-	if (!process || process->state != PROCESS_BOUND)
+	if (!binding || binding->state != BINDING_BOUND)
 		return EDVSMIGRATE;
-	if (party->endpoint != party->requester && !is_blocked(node, process, party->requester))
+	if (party->endpoint != party->requester && !is_blocked(node, binding, party->requester))
 		return EDVSPROCSTS;
-	process->copying++;
-	party->pid = process->lpid;
-	party->own = is_own(node, process, party->requester);
+	binding->copying++;
+	party->pid = binding->task->lpid;
+	party->own = is_own(node, binding, party->requester);
 	return 0;
 }
 
 void party_leave(struct node *node, const struct party *party)
 {
-	struct process *process = process_of(node, party);
+	struct binding *binding = binding_of(node, party);
 
 	/* It may have ended meanwhile, and nobody waits for the copy then. */
-	if (!process || process->lpid != party->pid)
+	if (!binding || binding->task->lpid != party->pid)
 		return;
-	assert(process->copying > 0);
-	process->copying--;
+	assert(binding->copying > 0);
+	binding->copying--;
 }
 
 /*

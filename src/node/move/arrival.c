@@ -9,7 +9,8 @@
 #include "node/move/carry.h"
 #include "node/node.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -125,19 +126,18 @@ static struct plan_event do_take_over(void *ctx, const struct plan_effect *effec
 {
 	struct arrival *a = ctx;
 	struct node *node = a->node;
-	struct process *process = a->process;
+	struct binding *process = a->process;
 	int dcid = a->offer.dcid, p_nr = a->offer.p_nr;
 
 	(void)effect;
 	a->process = NULL; /* it ends like any other from now on */
-	process->arriving = false;
-	if (process_attach(process, dcid, p_nr, a->offer.endpoint, a->offer.generation) < 0)
+	if (binding_take(process, a->offer.endpoint, a->offer.generation) < 0)
 		os_log(OS_LOG_ERROR, "endpoint %d has no bell here", a->offer.endpoint);
 	carry_unpack(process, a->state);
 	exchange_unhold(node->exchange, dcid, p_nr, 0);
-	process_refresh_channels(process);
-	if (process->ended) /* while it was held */
-		process_on_init_exit(node, dcid, process->vpid, process->wait_status);
+	binding_refresh_channels(process);
+	if (process->task->ended) /* while it was held */
+		task_end(process->task);
 	return nothing();
 }
 
@@ -175,9 +175,9 @@ static struct plan_event do_discard(void *ctx, const struct plan_effect *effect)
 		migrate_target_discard(a->target);
 	node_lock(a->node);
 	if (a->process) {
-		process_free(a->process);
+		binding_move_away(a->process);
 		a->process = NULL;
-		process_drop_far_channels(a->node, a->offer.dcid, a->offer.p_nr);
+		binding_drop_far_channels(a->node, a->offer.dcid, a->offer.p_nr);
 	}
 	node_unlock(a->node);
 	return nothing();

@@ -15,7 +15,7 @@
 #include "wire/move.h"
 
 struct node;
-struct process;
+struct binding;
 
 struct arrival {
 	struct arrival *next;
@@ -23,7 +23,7 @@ struct arrival {
 	int from, fd;
 	struct move_offer offer;
 	struct migrate_target *target;
-	struct process *process;      /* made before the load, bound by the commit */
+	struct binding *process;      /* made before the load, bound by the commit */
 	char cgroup[CGROUP_NAME_MAX]; /* of the shell, the same */
 	int shell_pidfd;	      /* until the process entry owns it; then pidfd is ours */
 	int pidfd;

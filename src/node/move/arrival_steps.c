@@ -13,7 +13,9 @@
 #include "node/move/shell.h"
 #include "node/node.h"
 #include "node/task/log.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/following.h"
+#include "node/task/task.h"
 #include "os/clock.h"
 #include "os/socket.h"
 #include "os/thread.h"
@@ -43,9 +45,9 @@ static int open_page(struct arrival *a, const struct foreign *foreign)
 				     &channel);
 		return r < 0 ? r : channel->fd;
 	case PAGE_STATUS:
-		return a->process->status ? a->process->status->fd : -ENOENT;
+		return a->process->status->fd;
 	case FOREIGN_LOG:
-		return a->process->log ? proc_log_fd(a->process->log) : -ENOENT;
+		return a->process->task->log ? proc_log_fd(a->process->task->log) : -ENOENT;
 	}
 	return -ENOENT;
 }
@@ -218,33 +220,29 @@ static int prepare_process(struct arrival *a)
 		a->state + sizeof(*state) + state->channel_count * sizeof(struct move_channel);
 	pid_t lpid = migrate_target_pid(a->target);
 	struct proc_log *log;
+	struct task *task;
 	int r;
 
 	node_lock(a->node);
-	r = process_new(a->node, lpid, lpid, a->offer.vpid, a->shell_pidfd, &a->process);
+	r = task_new(a->node, lpid, lpid, a->offer.vpid, a->shell_pidfd, &task);
 	if (r == 0) {
 		a->pidfd = os_dup(a->shell_pidfd);
 		a->shell_pidfd = -1;
-		a->process->managed = true;
-		a->process->arriving = true;
-		a->process->dcid = a->offer.dcid;
-		a->process->p_nr = a->offer.p_nr;
-		a->process->generation = a->offer.generation;
-		memcpy(a->process->cgroup, a->cgroup, sizeof(a->cgroup));
+		task->managed = true;
+		task->loading = true;
+		task->dcid = a->offer.dcid;
+		memcpy(task->cgroup, a->cgroup, sizeof(a->cgroup));
 		a->cgroup[0] = 0;
-		r = exchange_status_new(a->node->exchange, a->offer.dcid, a->offer.p_nr,
-					&a->process->status);
+		r = binding_new(task, BINDING_ARRIVING, a->offer.dcid, a->offer.p_nr,
+				a->offer.endpoint, a->offer.generation, &a->process);
+		if (r < 0)
+			task_free(task);
 	}
 	if (r == 0)
 		r = proc_log_new(a->node->loop, state->log_limit, &log);
 	if (r == 0) {
 		proc_log_import(log, log_bytes, state->log_bytes);
-		process_take_log(a->process, log, state->log_start);
-		a->process->status->page->dcid = a->offer.dcid;
-		a->process->status->page->p_nr = a->offer.p_nr;
-		a->process->status->page->endpoint = a->offer.endpoint;
-		a->process->status->page->vpid = a->offer.vpid;
-		a->process->status->page->nodeid = a->node->options.id;
+		following_take_log(task, log, state->log_start);
 		carry_unpack_status(a->process, a->state);
 	}
 	node_unlock(a->node);
@@ -269,7 +267,7 @@ int arrival_load(struct arrival *a)
 	if (r == 0)
 		r = check_state(a);
 	if (r == 0)
-		a->process->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
+		a->process->task->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
 	worker_fault(&a->worker, "target-loaded");
 	return r;
 }

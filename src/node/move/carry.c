@@ -10,9 +10,9 @@
 #include "node/task/log.h"
 #include "node/node.h"
 #include "node/bind/binding.h"
-#include "node/task/process.h"
+#include "node/task/task.h"
 
-static uint32_t count_channels(struct process *process)
+static uint32_t count_channels(struct binding *process)
 {
 	struct exchange_channel *channel = NULL;
 	uint32_t count = 0;
@@ -40,7 +40,7 @@ static void keep_barred(struct exchange *exchange, struct exchange_channel *chan
 			image->notify[i].taken = image->notify[i].posted;
 }
 
-static void pack_channel(const struct process *process, struct exchange_channel *channel,
+static void pack_channel(const struct binding *process, struct exchange_channel *channel,
 			 struct move_channel *out)
 {
 	int own = exchange_side(channel, process->p_nr);
@@ -52,7 +52,7 @@ static void pack_channel(const struct process *process, struct exchange_channel 
 	keep_barred(process->node->exchange, channel, own, &out->image);
 }
 
-static void pack_status(const struct process *process, struct move_state *state)
+static void pack_status(const struct binding *process, struct move_state *state)
 {
 	const struct status_page *page = process->status->page;
 	struct exchange_bell *bell;
@@ -80,11 +80,11 @@ static void pack_status(const struct process *process, struct move_state *state)
 		state->news[i] = bell->page->news[i];
 }
 
-int carry_pack(struct process *process, uint32_t move, uint8_t **bytesp, uint32_t *lenp)
+int carry_pack(struct binding *process, uint32_t move, uint8_t **bytesp, uint32_t *lenp)
 {
 	struct exchange_channel *channel = NULL;
 	uint32_t count = count_channels(process);
-	size_t log_bytes = process->log ? proc_log_size(process->log) : 0;
+	size_t log_bytes = process->task->log ? proc_log_size(process->task->log) : 0;
 	size_t len = sizeof(struct move_state) + count * sizeof(struct move_channel) + log_bytes;
 	uint8_t *bytes = calloc(1, len);
 	struct move_state *state = (struct move_state *)bytes;
@@ -95,19 +95,20 @@ int carry_pack(struct process *process, uint32_t move, uint8_t **bytesp, uint32_
 	state->move = move;
 	state->dcid = process->dcid;
 	state->endpoint = process->endpoint;
-	state->vpid = process->vpid;
+	state->vpid = process->task->vpid;
 	state->generation = process->generation;
 	state->channel_count = count;
 	state->log_bytes = (uint32_t)log_bytes;
-	state->log_limit = process->log ? proc_log_limit(process->log) : PROC_LOG_BYTES;
-	if (process->log)
-		state->log_start = process->log_start + proc_log_total(process->log) - log_bytes;
+	state->log_limit = process->task->log ? proc_log_limit(process->task->log) : PROC_LOG_BYTES;
+	if (process->task->log)
+		state->log_start =
+			process->task->log_start + proc_log_total(process->task->log) - log_bytes;
 	pack_status(process, state);
 	while ((channel = exchange_next(process->node->exchange, process->dcid, process->p_nr,
 					channel)))
 		pack_channel(process, channel, out++);
-	if (process->log)
-		proc_log_export(process->log, (uint8_t *)out, log_bytes);
+	if (process->task->log)
+		proc_log_export(process->task->log, (uint8_t *)out, log_bytes);
 	*bytesp = bytes;
 	*lenp = (uint32_t)len;
 	return 0;
@@ -129,15 +130,15 @@ int carry_check(const uint8_t *bytes, uint32_t len)
 }
 
 /* Is the receiver of the process's own line looking at this very page? Not if it is held for a move. */
-static bool peer_is_here(const struct process *process, const struct directory_endpoint *peer,
+static bool peer_is_here(const struct binding *process, const struct directory_endpoint *peer,
 			 int peer_nr)
 {
-	const struct process *there = process_find(process->node, process->dcid, peer_nr);
+	const struct binding *there = binding_find(process->node, process->dcid, peer_nr);
 
-	return peer->node == process->node->options.id && there && there->state == PROCESS_BOUND;
+	return peer->node == process->node->options.id && there && there->state == BINDING_BOUND;
 }
 
-static void unpack_channel(struct process *process, const struct move_channel *in)
+static void unpack_channel(struct binding *process, const struct move_channel *in)
 {
 	struct node *node = process->node;
 	const struct directory_endpoint *peer = node_endpoint(node, process->dcid, in->peer_nr);
@@ -161,7 +162,7 @@ static void unpack_channel(struct process *process, const struct move_channel *i
 		exchange_ring(node->exchange, bell, process->p_nr);
 }
 
-void carry_unpack_status(struct process *process, const uint8_t *bytes)
+void carry_unpack_status(struct binding *process, const uint8_t *bytes)
 {
 	const struct move_state *state = (const struct move_state *)bytes;
 	struct status_page *page = process->status->page;
@@ -188,7 +189,7 @@ void carry_unpack_status(struct process *process, const uint8_t *bytes)
  * The task may have read the bell's count at the source and be about to sleep on it: the count here
  * must never again equal one it can have read, and every peer counts as news.
  */
-static void unpack_bell(struct process *process, const struct move_state *state,
+static void unpack_bell(struct binding *process, const struct move_state *state,
 			const struct move_channel *channels)
 {
 	struct exchange_bell *bell;
@@ -211,7 +212,7 @@ static void unpack_bell(struct process *process, const struct move_state *state,
 }
 
 /* Who died on the way, be it that this was seen here first and nothing of the peer was carried. */
-static void end_of_the_dead(struct process *process)
+static void end_of_the_dead(struct binding *process)
 {
 	struct node *node = process->node;
 	struct exchange_channel *channel =
@@ -228,7 +229,7 @@ static void end_of_the_dead(struct process *process)
 	}
 }
 
-void carry_unpack(struct process *process, const uint8_t *bytes)
+void carry_unpack(struct binding *process, const uint8_t *bytes)
 {
 	const struct move_state *state = (const struct move_state *)bytes;
 	const struct move_channel *channels = (const struct move_channel *)(bytes + sizeof(*state));

@@ -13,7 +13,7 @@
 #include "dvk.h"
 #include "node/move/carry.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
 #include "node/task/rights.h"
 #include "os/pid.h"
 #include "os/thread.h"
@@ -46,8 +46,8 @@ static void node_set_up(struct node *node, int id)
 
 static void node_tear_down(struct node *node)
 {
-	while (node->processes)
-		process_free(node->processes);
+	while (node->bindings)
+		binding_move_away(node->bindings);
 	node->exchange = exchange_free(node->exchange);
 	free(node->effects.item);
 }
@@ -70,15 +70,16 @@ static void tear_down(void)
 }
 
 /* This program itself stands for whatever process is bound. */
-static struct process *process_at(struct node *node, int p_nr)
+static struct binding *process_at(struct node *node, int p_nr)
 {
-	struct process *process = NULL;
+	struct binding *binding = NULL;
+	struct task *task = NULL;
 	int pid = os_process_id();
 
-	CHECK_EQ(process_new(node, pid, pid, pid, -1, &process), 0);
+	CHECK_EQ(task_new(node, pid, pid, pid, -1, &task), 0);
 	rights_reset(node, 0, p_nr);
-	CHECK_EQ(process_attach(process, 0, p_nr, p_nr, 0), 0);
-	return process;
+	CHECK_EQ(binding_make(task, 0, p_nr, p_nr, 0, &binding), 0);
+	return binding;
 }
 
 static struct channel_page *page_at(struct node *node)
@@ -90,14 +91,14 @@ static struct channel_page *page_at(struct node *node)
 }
 
 /* Freeze, order, arrive. */
-static struct process *move(struct process *mover)
+static struct binding *move(struct binding *mover)
 {
-	struct process *arrived = NULL;
+	struct binding *arrived = NULL;
 	uint8_t *bytes = NULL;
 	uint32_t len = 0;
 
 	apply((struct command){ .kind = COMMAND_MOVE_START, .p_nr = MOVER, .target = 1 });
-	mover->state = PROCESS_LEAVING;
+	mover->state = BINDING_LEAVING;
 	CHECK_EQ(exchange_hold(source.exchange, 0, MOVER), 0);
 	CHECK_EQ(carry_pack(mover, 1, &bytes, &len), 0);
 	CHECK_EQ(carry_check(bytes, len), 0);
@@ -105,8 +106,8 @@ static struct process *move(struct process *mover)
 		CHECK(carry_check(bytes, cut) < 0);
 	apply((struct command){
 		.kind = COMMAND_MOVE_COMMIT, .p_nr = MOVER, .target = 1, .move = 1 });
-	process_free(mover);
-	process_drop_far_channels(&source, 0, MOVER);
+	binding_move_away(mover);
+	binding_drop_far_channels(&source, 0, MOVER);
 	arrived = process_at(&target, MOVER);
 	carry_unpack_status(arrived, bytes);
 	carry_unpack(arrived, bytes);
@@ -125,7 +126,7 @@ static void test_waiting_request_moves(void)
 {
 	message m = { .m_type = 77 };
 	struct line_image image;
-	struct process *mover;
+	struct binding *mover;
 
 	set_up(0);
 	process_at(&source, PEER);
@@ -146,7 +147,7 @@ static void test_open_request_moves(void)
 {
 	message m = { .m_type = 78 };
 	struct line_image image;
-	struct process *mover;
+	struct binding *mover;
 
 	set_up(0);
 	process_at(&source, PEER);
@@ -164,7 +165,7 @@ static void test_own_message_moves(void)
 {
 	message m = { .m_type = 79 };
 	struct line_image image;
-	struct process *mover;
+	struct binding *mover;
 
 	set_up(0);
 	process_at(&source, PEER);
@@ -185,7 +186,7 @@ static void test_moves_to_its_peer(void)
 {
 	message m = { .m_type = 80 };
 	struct line_image image;
-	struct process *mover;
+	struct binding *mover;
 
 	set_up(1);
 	process_at(&target, PEER);
@@ -207,7 +208,7 @@ static void test_moves_to_its_peer(void)
 static void test_withdrawal_is_decided_at_the_target(void)
 {
 	message m = { .m_type = 81 };
-	struct process *mover;
+	struct binding *mover;
 
 	set_up(1);
 	process_at(&target, PEER);
@@ -224,7 +225,7 @@ static void test_withdrawal_is_decided_at_the_target(void)
 static void test_status_and_notifications_move(void)
 {
 	struct channel_page *page;
-	struct process *mover;
+	struct binding *mover;
 
 	set_up(0);
 	process_at(&source, PEER);
@@ -254,7 +255,7 @@ static void test_status_and_notifications_move(void)
 static void test_bell_counts_on(void)
 {
 	struct exchange_bell *bell;
-	struct process *mover;
+	struct binding *mover;
 
 	for (uint32_t seq = UINT32_MAX - 1; seq != 2; seq++) {
 		set_up(0);

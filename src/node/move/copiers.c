@@ -14,7 +14,8 @@
 #include <stdatomic.h>
 
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "os/activity.h"
 
 #define ALIBIS_ENOUGH 3
@@ -30,14 +31,14 @@ static bool is_marked(struct node *node, int dcid, int p_nr, int peer_nr)
 /* The process of a peer whose mark stands; 0: there is none. */
 static pid_t marked_pid(struct node *node, int dcid, int p_nr, int peer_nr)
 {
-	struct process *peer = NULL;
+	struct binding *peer = NULL;
 	pid_t pid = 0;
 
 	node_lock(node);
 	if (is_marked(node, dcid, p_nr, peer_nr))
-		peer = process_find(node, dcid, peer_nr);
-	if (peer && !peer->ended)
-		pid = peer->tgid;
+		peer = binding_find(node, dcid, peer_nr);
+	if (peer && !peer->task->ended)
+		pid = peer->task->tgid;
 	node_unlock(node);
 	return pid;
 }

@@ -10,7 +10,9 @@
 #include "node/task/log.h"
 #include "node/node.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/bind/ending.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 #include "node/ask/share.h"
 #include "node/state/counters.h"
@@ -350,23 +352,24 @@ static void end(void *ctx)
 	while (d->proposals)	 /* their answers name this departure */
 		worker_wait(&d->worker);
 	finish(d);
-	process_on_departure_over(node, dcid, p_nr, generation);
+	ending_on_departure_over(node, dcid, p_nr, generation);
 	node_unlock(node);
 }
 
 /* Another thread of the process that is bound for itself: one move carries one endpoint. */
-static const struct process *bound_beside(const struct node *node, const struct process *process)
+static const struct binding *bound_beside(const struct node *node, const struct binding *process)
 {
-	const struct process *p = node->processes;
+	const struct binding *p = node->bindings;
 
-	while (p && (p == process || p->tgid != process->tgid || !p->status || p->ended))
+	while (p && (p == process || p->task->tgid != process->task->tgid ||
+		     p->role == BINDING_ARRIVING || p->task->ended))
 		p = p->next;
 	return p;
 }
 
-static int refuse_early(struct departure *d, struct process *process, bool moving)
+static int refuse_early(struct departure *d, struct binding *process, bool moving)
 {
-	const struct process *beside = process ? bound_beside(d->node, process) : NULL;
+	const struct binding *beside = process ? bound_beside(d->node, process) : NULL;
 
 	if (d->target == d->node->options.id)
 		return refusal_set(&d->refusal, EDVSLCLPROC,
@@ -377,16 +380,16 @@ static int refuse_early(struct departure *d, struct process *process, bool movin
 				   "endpoint %d has no process on this node; attach one with "
 				   "dvs_migrate -c",
 				   d->p_nr);
-	if (moving || process->state != PROCESS_BOUND)
+	if (moving || process->state != BINDING_BOUND)
 		return refusal_set(&d->refusal, EDVSMIGRATE,
 				   "endpoint %d is migrating already; wait for its end or roll it "
 				   "back with dvs_migrate -r",
 				   d->p_nr);
-	if (!process->managed || process->lpid != process->tgid)
+	if (!process->task->managed || process->task->lpid != process->task->tgid)
 		return refusal_set(&d->refusal, EDVSBADPID,
 				   "process %d was not started by dvs run, so its pid may be taken "
 				   "elsewhere; start it with dvs run",
-				   process->lpid);
+				   process->task->lpid);
 	if (beside)
 		return refusal_set(&d->refusal, EDVSPROCSTS,
 				   "a thread of the process is endpoint %d itself, and only one "
@@ -438,7 +441,7 @@ void departure_start(struct request *request)
 	struct node *node = request->node;
 	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, request->head.dcid, p_nr);
-	struct process *process = process_find(node, request->head.dcid, p_nr);
+	struct binding *process = binding_find(node, request->head.dcid, p_nr);
 	struct departure *d;
 
 	if (!share_take(node, request->uid, SHARE_MOVES)) {
@@ -461,8 +464,8 @@ void departure_start(struct request *request)
 				 .generation = ep->generation,
 				 .fd = -1,
 				 .dry_run = request->head.flags & CTL_FLAG_DRY_RUN,
-				 .lpid = process ? process->lpid : 0,
-				 .vpid = process ? process->vpid : 0 };
+				 .lpid = process ? process->task->lpid : 0,
+				 .vpid = process ? process->task->vpid : 0 };
 	d->report = (struct ctl_move){ .dcid = d->dcid,
 				       .endpoint = d->p_nr,
 				       .from = node->options.id,

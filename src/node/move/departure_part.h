@@ -15,7 +15,7 @@
 #include "node/move/worker.h"
 #include "wire/ctl.h"
 
-struct process;
+struct binding;
 struct proc_log;
 struct request;
 
@@ -40,7 +40,7 @@ struct departure {
 };
 
 /* Its process, or NULL once that has left or ended; lock held. */
-struct process *departure_process(struct departure *d);
+struct binding *departure_process(struct departure *d);
 
 /* The source's table: which function is behind each effect. */
 extern const struct driver_side departure_side;

@@ -11,7 +11,9 @@
 #include "node/move/foreign.h"
 #include "node/task/log.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/following.h"
+#include "node/task/task.h"
 #include "os/clock.h"
 #include "os/pid.h"
 #include "os/loop.h"
@@ -27,9 +29,9 @@
 #define CONNECT_LOOK_NS 20000000
 #define QUIET_LOOK_NS	20000
 
-struct process *departure_process(struct departure *d)
+struct binding *departure_process(struct departure *d)
 {
-	struct process *process = process_find(d->node, d->dcid, d->p_nr);
+	struct binding *process = binding_find(d->node, d->dcid, d->p_nr);
 
 	return process && process->generation == d->generation ? process : NULL;
 }
@@ -40,12 +42,12 @@ static bool identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_
 {
 	struct departure *d = ctx;
 	struct foreign foreign = { 0 };
-	struct process *process;
+	struct binding *process;
 	bool found;
 
 	node_lock(d->node);
 	process = departure_process(d);
-	if (process && process->log && proc_log_is(process->log, device, inode)) {
+	if (process && process->task->log && proc_log_is(process->task->log, device, inode)) {
 		foreign.kind = FOREIGN_LOG;
 		found = true;
 	} else {
@@ -76,15 +78,15 @@ static bool recall(void *ctx, int fd, struct foreign_name *name)
  */
 static bool is_asking(struct departure *d, uint32_t *countp)
 {
-	const struct process *process;
+	const struct binding *process;
 	bool asking = false, attached = true;
 	pid_t pid = 0;
 
 	*countp = 0;
 	node_lock(d->node);
 	process = departure_process(d);
-	if (process && process->status) {
-		pid = process->tgid;
+	if (process) {
+		pid = process->task->tgid;
 		asking = process->status->page->in_control;
 		attached = process->status->page->attached;
 		*countp =
@@ -118,11 +120,11 @@ static uint32_t exchanges(struct departure *d)
 static void quieten(struct departure *d)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_QUIET_NS;
-	struct process *process;
+	struct binding *process;
 
 	node_lock(d->node);
 	process = departure_process(d);
-	if (process && process->status)
+	if (process)
 		atomic_store(&process->status->page->quiet, 1);
 	node_unlock(d->node);
 	while (busy(d) && os_now_ns() < deadline && !worker_told(&d->worker))
@@ -132,11 +134,11 @@ static void quieten(struct departure *d)
 static void let_talk(struct departure *d)
 {
 	struct exchange_bell *bell;
-	struct process *process;
+	struct binding *process;
 
 	node_lock(d->node);
 	process = departure_process(d);
-	if (process && process->status) {
+	if (process) {
 		atomic_store(&process->status->page->quiet, 0);
 		if (exchange_bell(d->node->exchange, d->dcid, d->p_nr, &bell) == 0)
 			exchange_poke(bell);
@@ -146,12 +148,12 @@ static void let_talk(struct departure *d)
 
 static uint64_t cpu_owed(struct departure *d)
 {
-	const struct process *process;
+	const struct binding *process;
 	uint64_t owed_ns;
 
 	node_lock(d->node);
 	process = departure_process(d);
-	owed_ns = process ? process->cpu_owed_ns : 0;
+	owed_ns = process ? process->task->cpu_owed_ns : 0;
 	node_unlock(d->node);
 	return owed_ns;
 }
@@ -168,14 +170,14 @@ static void report_cpu_time(struct departure *d)
 /* What it left behind in sessions of its own: only its control group knows. */
 static int check_left_behind(struct departure *d)
 {
-	struct process *process;
+	struct binding *process;
 	pid_t pid = 0;
 	int others = 0;
 
 	node_lock(d->node);
 	process = departure_process(d);
 	if (process)
-		others = cgroup_others(process, &pid, 1);
+		others = cgroup_others(process->task, &pid, 1);
 	node_unlock(d->node);
 	if (others <= 0)
 		return 0;
@@ -300,7 +302,7 @@ static int take_far_ends(struct departure *d)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_COPIES_NS;
 	struct copiers copiers = { 0 };
-	struct process *process;
+	struct binding *process;
 	int copies = 1;
 
 	while (copies) {
@@ -310,7 +312,7 @@ static int take_far_ends(struct departure *d)
 			node_unlock(d->node);
 			return refuse_gone(d);
 		}
-		process->state = PROCESS_LEAVING;
+		process->state = BINDING_LEAVING;
 		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr) + process->copying;
 		node_unlock(d->node);
 		if (copies)
@@ -328,14 +330,14 @@ static int take_far_ends(struct departure *d)
 void departure_thaw(struct departure *d)
 {
 	struct refusal ignored = REFUSAL_NONE;
-	struct process *process;
+	struct binding *process;
 
 	node_lock(d->node);
 	process = departure_process(d);
-	if (process && process->state == PROCESS_LEAVING) {
-		process->state = PROCESS_BOUND;
+	if (process && process->state == BINDING_LEAVING) {
+		process->state = BINDING_BOUND;
 		exchange_unhold(d->node->exchange, d->dcid, d->p_nr, 0);
-		process_refresh_channels(process);
+		binding_refresh_channels(process);
 		proxy_offer(d->node->proxy, d->dcid, d->p_nr, d->endpoint);
 	}
 	node_unlock(d->node);
@@ -379,7 +381,7 @@ int departure_freeze(struct departure *d)
 int departure_send(struct departure *d)
 {
 	int64_t begin = os_now_ns();
-	struct process *process;
+	struct binding *process;
 	uint8_t *bytes = NULL;
 	uint32_t len = 0;
 	int r = -ESRCH;
@@ -387,8 +389,8 @@ int departure_send(struct departure *d)
 	node_lock(d->node);
 	process = departure_process(d);
 	if (process) {
-		if (process->log)
-			proc_log_drain(process->log);
+		if (process->task->log)
+			proc_log_drain(process->task->log);
 		r = carry_pack(process, d->worker.driver.source.move, &bytes, &len);
 	}
 	node_unlock(d->node);
@@ -410,12 +412,12 @@ int departure_send(struct departure *d)
 
 bool departure_has_died(struct departure *d)
 {
-	struct process *process;
+	struct binding *process;
 	bool died;
 
 	node_lock(d->node);
 	process = departure_process(d);
-	died = !process || process->ended || os_poll(process->pidfd, OS_READ, 0) == 0;
+	died = !process || process->task->ended || os_poll(process->task->pidfd, OS_READ, 0) == 0;
 	node_unlock(d->node);
 	return died;
 }
@@ -432,17 +434,17 @@ int departure_await_loaded(struct departure *d)
 
 void departure_release(struct departure *d)
 {
-	struct process *process = departure_process(d);
+	struct binding *process = departure_process(d);
 
 	if (process) {
-		d->log = process->log;
+		d->log = process->task->log;
 		if (d->log)
 			proc_log_listen(d->log, NULL, NULL);
-		process->log = NULL;
-		process_move_followers(process, d->target);
-		process_free(process); /* the worker kills the frozen copy */
+		process->task->log = NULL;
+		following_move(process->task, d->target);
+		binding_move_away(process); /* the worker kills the frozen copy */
 	}
-	process_drop_far_channels(d->node, d->dcid, d->p_nr);
+	binding_drop_far_channels(d->node, d->dcid, d->p_nr);
 }
 
 /* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */

@@ -24,7 +24,8 @@
 #include "node/calls.h"
 #include "node/move/move.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -78,26 +79,26 @@ static int next_target(const struct drain *drain)
 	return target < 0 ? target_but(drain, drain->asked) : target;
 }
 
-static bool is_endpoint(const struct process *p)
+static bool is_endpoint(const struct binding *binding)
 {
-	return p->status && !p->backup && !p->arriving && !p->ended;
+	return binding->role == BINDING_PRIMARY && !binding->task->ended;
 }
 
 /* One that this drain has not had in hand yet; one that left and came back is another one. */
-static struct process *next_process(const struct drain *drain)
+static struct binding *next_process(const struct drain *drain)
 {
-	struct process *p = drain->parent->node->processes;
+	struct binding *p = drain->parent->node->bindings;
 
-	while (p && (!is_endpoint(p) || p->state != PROCESS_BOUND || p->drain == drain->number))
+	while (p && (!is_endpoint(p) || p->state != BINDING_BOUND || p->drain == drain->number))
 		p = p->next;
 	return p;
 }
 
-static struct process *process_at_hand(const struct drain *drain)
+static struct binding *process_at_hand(const struct drain *drain)
 {
-	struct process *p = process_find(drain->parent->node, drain->dcid, drain->p_nr);
+	struct binding *p = binding_find(drain->parent->node, drain->dcid, drain->p_nr);
 
-	return p && p->generation == drain->generation && !p->ended ? p : NULL;
+	return p && p->generation == drain->generation && !p->task->ended ? p : NULL;
 }
 
 /* Leaving by another command, coming here, or started and not bound yet. */
@@ -105,14 +106,14 @@ static int count_on_way(const struct node *node)
 {
 	int count = arrival_count(node);
 
-	for (const struct process *p = node->processes; p; p = p->next)
-		if (!p->backup && !p->arriving && !p->ended &&
-		    (p->state == PROCESS_LEAVING || p->state == PROCESS_STARTING))
-			count++;
+	for (const struct binding *p = node->bindings; p; p = p->next)
+		count += is_endpoint(p) && p->state == BINDING_LEAVING;
+	for (const struct task *task = node->tasks.all; task; task = task->next)
+		count += task->starting && !task->loading && !task->ended;
 	return count;
 }
 
-static void take_in_hand(struct drain *drain, struct process *p)
+static void take_in_hand(struct drain *drain, struct binding *p)
 {
 	struct node *node = drain->parent->node;
 
@@ -128,7 +129,7 @@ static void take_in_hand(struct drain *drain, struct process *p)
 				   .from = node->options.id,
 				   .to = -1,
 				   .result = CTL_MOVE_REFUSED,
-				   .vpid = p->vpid,
+				   .vpid = p->task->vpid,
 				   .error = EDVSBADNODEID,
 				   .dry_run = drain->parent->head.flags & CTL_FLAG_DRY_RUN };
 	snprintf(drain->refused.name, sizeof(drain->refused.name), "%s",
@@ -162,7 +163,7 @@ static void on_report(struct request *child, const struct ctl_move *report)
 	os_timer_set(drain->timer, 0);
 }
 
-static void offer(struct drain *drain, const struct process *p, int target)
+static void offer(struct drain *drain, const struct binding *p, int target)
 {
 	struct request *child = request_new(drain->parent->node);
 
@@ -228,7 +229,7 @@ static void wait_or_finish(struct drain *drain)
 static void on_step(void *ctx)
 {
 	struct drain *drain = ctx;
-	struct process *p;
+	struct binding *p;
 
 	if (has_departure(drain)) {
 		os_timer_set(drain->timer, OVER_LOOK_US);

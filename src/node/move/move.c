@@ -6,7 +6,6 @@
 #include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
 #include "node/ask/request.h"
 
 /* dvs migrate, up to the point where the owner's node takes over (departure.c). */

@@ -6,6 +6,7 @@
 #include "core/plan.h"
 #include "node/task/init.h"
 #include "node/node.h"
+#include "node/task/inits.h"
 #include "os/clock.h"
 #include "os/lock.h"
 #include "os/self.h"
@@ -38,9 +39,9 @@ static int ask(struct node *node, int dcid, int vpid, const char *path, int sock
 
 	os_condition_init(&question.cond);
 	node_lock(node);
-	r = node_start_init(node, dcid);
+	r = inits_start(node, dcid);
 	if (r == 0)
-		r = dc_init_shell(node->init[dcid], vpid, path, &sock, 1, cgroup, on_answer,
+		r = dc_init_shell(node->tasks.init[dcid], vpid, path, &sock, 1, cgroup, on_answer,
 				  &question);
 	while (r == 0 && !question.answered) /* the loop sees to it, whatever the init does */
 		os_condition_wait(&question.cond, &node->lock, 0);

@@ -10,6 +10,8 @@
 #include "node/restart/handover.h"
 #include "node/state/life.h"
 #include "node/task/ended.h"
+#include "node/task/following.h"
+#include "node/task/inits.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
@@ -158,23 +160,40 @@ static int take_log(struct node *node, const struct state_log *log, struct proc_
 	return log->place.read_fd < 0 ? 0 : proc_log_adopt(node->loop, &log->place, logp);
 }
 
-static int take_process(struct adoption *a, struct node *node, const struct state_process *record)
+static int take_task(struct adoption *a, struct node *node, const struct state_task *record)
 {
-	struct process image = record->process;
-	struct process *process;
+	struct task *task;
 	struct proc_log *log;
 	int r = take_log(node, &record->log, &log);
 
-	if (record->status_fd >= 0)
-		image.status = exchange_adopted_status(node->exchange, record->status_fd);
-	if (r == 0 && record->status_fd >= 0 && !image.status)
-		r = -EBADF;
 	if (r == 0)
-		r = process_adopt(node, &image, &process);
+		r = task_adopt(node, &record->task, &task);
 	if (r == 0 && log)
-		process_take_log(process, log, record->log.before);
+		following_take_log(task, log, record->log.before);
 	a->processes++;
 	return r;
+}
+
+static struct task *task_number(const struct node *node, int number)
+{
+	struct task *task = node->tasks.all;
+
+	while (task && number--)
+		task = task->next;
+	return task;
+}
+
+static int take_binding(struct node *node, const struct state_binding *record)
+{
+	struct task *task = task_number(node, record->task);
+	struct binding image = record->binding, *binding;
+	int r;
+
+	image.status = exchange_adopted_status(node->exchange, record->status_fd);
+	if (!task || !image.status)
+		return -EBADF;
+	r = binding_adopt(task, &image, &binding);
+	return r == 0 && !task->ended ? task_watch(task) : r;
 }
 
 static int take_ended(struct node *node, const struct state_ended *record)
@@ -209,19 +228,10 @@ static void take_asker(struct adoption *a, const struct state_request *from)
 		memcpy(a->asker, from->head, sizeof(*a->asker));
 }
 
-static struct process *process_number(struct node *node, int number)
-{
-	struct process *p = node->processes;
-
-	while (p && number--)
-		p = p->next;
-	return p;
-}
-
 /* A client that cannot be kept sees its connection end. */
 static void take_request(struct adoption *a, struct node *node, const struct state_request *from)
 {
-	struct process *process = process_number(node, from->process);
+	struct task *task = task_number(node, from->number);
 	struct request *request;
 
 	if (from->kind == STATE_REQUEST_RESTART) {
@@ -233,10 +243,10 @@ static void take_request(struct adoption *a, struct node *node, const struct sta
 		return;
 	request->data_sent = from->data_sent;
 	request->answered = true;
-	if (from->kind == STATE_REQUEST_FOLLOWER && process)
-		process_follow(process, request);
+	if (from->kind == STATE_REQUEST_FOLLOWER && task)
+		following_add(task, request);
 	else if (from->kind == STATE_REQUEST_FORWARDED)
-		reattach_adopt(request, from->process, from->generation);
+		reattach_adopt(request, from->number, from->generation);
 	else
 		request_end(request, 0, NULL, 0, NULL, 0);
 }
@@ -251,9 +261,11 @@ static int take(struct adoption *a, struct node *node, const struct state_record
 	case HANDOVER_DIRECTORY:
 		return take_directory(node, &record->directory);
 	case HANDOVER_INIT:
-		return node_adopt_init(node, record->init.dcid, &record->init.place);
-	case HANDOVER_PROCESS:
-		return take_process(a, node, &record->process);
+		return inits_adopt(node, record->init.dcid, &record->init.place);
+	case HANDOVER_TASK:
+		return take_task(a, node, &record->task);
+	case HANDOVER_BINDING:
+		return take_binding(node, &record->binding);
 	case HANDOVER_ENDED:
 		return take_ended(node, &record->ended);
 	case HANDOVER_RIGHTS:
@@ -284,9 +296,9 @@ int adoption_rest(struct adoption *a, struct node *node)
 		if (r < 0)
 			return r;
 	}
-	for (struct process *p = node->processes; p; p = p->next)
-		if (p->status && !p->backup)
-			rights_show(p);
+	for (const struct binding *b = node->bindings; b; b = b->next)
+		if (b->role == BINDING_PRIMARY)
+			rights_show(node, b->dcid, b->p_nr);
 	/* They are raised all the time, or a program with many descriptors could not even be loaded. */
 	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
 	node->next_request = a->head.next_request;

@@ -97,7 +97,7 @@ static void put_init(struct writer *w, int dcid)
 {
 	struct state_record record = { .kind = HANDOVER_INIT, .init = { .dcid = dcid } };
 
-	dc_init_place(w->node->init[dcid], &record.init.place);
+	dc_init_place(w->node->tasks.init[dcid], &record.init.place);
 	put(w, &record);
 }
 
@@ -110,12 +110,20 @@ static struct state_log log_of(const struct proc_log *log, uint64_t before)
 	return record;
 }
 
-static void put_process(struct writer *w, const struct process *p)
+static void put_task(struct writer *w, const struct task *task)
 {
-	put(w, &(struct state_record){ .kind = HANDOVER_PROCESS,
-				       .process = { .process = *p,
-						    .status_fd = p->status ? p->status->fd : -1,
-						    .log = log_of(p->log, p->log_start) } });
+	put(w, &(struct state_record){
+		       .kind = HANDOVER_TASK,
+		       .task = { .task = *task, .log = log_of(task->log, task->log_start) } });
+}
+
+static void put_bindings(struct writer *w, const struct task *task, int number)
+{
+	for (const struct binding *b = task->bindings; b; b = b->next_of_task)
+		put(w, &(struct state_record){ .kind = HANDOVER_BINDING,
+					       .binding = { .task = number,
+							    .binding = *b,
+							    .status_fd = b->status->fd } });
 }
 
 static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
@@ -154,19 +162,19 @@ static bool is_in(const struct request *request, const struct request *list)
 	return list;
 }
 
-int handover_kind_of(const struct request *request, const struct request *asker, int *process)
+int handover_kind_of(const struct request *request, const struct request *asker, int *number)
 {
 	const struct node *node = request->node;
 
-	*process = 0;
+	*number = 0;
 	if (!request->head.magic)
 		return STATE_REQUEST_UNREAD;
 	if (request == asker)
 		return STATE_REQUEST_RESTART;
-	for (const struct process *p = node->processes; p; p = p->next, ++*process)
-		if (is_in(request, p->followers))
+	for (const struct task *task = node->tasks.all; task; task = task->next, ++*number)
+		if (is_in(request, task->followers))
 			return STATE_REQUEST_FOLLOWER;
-	*process = request->head.node;
+	*number = request->head.node;
 	if ((request->to >= 0 || is_in(request, node->detached)) && reattach_possible(request))
 		return STATE_REQUEST_FORWARDED;
 	return 0;
@@ -182,7 +190,7 @@ static void put_request(struct writer *w, const struct request *request)
 	record.request = (struct state_request){ .fd = request->fd,
 						 .generation = ep ? ep->generation : 0,
 						 .data_sent = request->data_sent };
-	record.request.kind = handover_kind_of(request, w->asker, &record.request.process);
+	record.request.kind = handover_kind_of(request, w->asker, &record.request.number);
 	if (is_in(request, w->node->detached))
 		record.request.generation = (uint32_t)request->forward_id;
 	head.payload_bytes = 0; /* a command's arguments are of no more use */
@@ -215,18 +223,21 @@ static void put_head(struct writer *w)
 static void put_all(struct writer *w)
 {
 	struct node *node = w->node;
+	int number = 0;
 
 	put_head(w);
 	exchange_walk(node->exchange, put_page, w);
 	put_directory(w);
 	put_group(w);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		if (node->init[dcid])
+		if (node->tasks.init[dcid])
 			put_init(w, dcid);
 		put_rights(w, dcid);
 	}
-	for (const struct process *p = node->processes; p; p = p->next)
-		put_process(w, p);
+	for (const struct task *task = node->tasks.all; task; task = task->next)
+		put_task(w, task);
+	for (const struct task *task = node->tasks.all; task; task = task->next)
+		put_bindings(w, task, number++);
 	ended_walk(node, put_ended, w);
 	put(w, &(struct state_record){ .kind = HANDOVER_COUNTERS, .counters = node->counters });
 	for (int peer = 0; peer < NR_NODES; peer++)

@@ -37,6 +37,6 @@ extern const struct handover_versions handover_own_versions;
  * How a request of a client is kept (enum state_request_kind), and *process (see state.h); 0: it is being answered and
  * cannot be.
  */
-int handover_kind_of(const struct request *request, const struct request *asker, int *process);
+int handover_kind_of(const struct request *request, const struct request *asker, int *number);
 
 #endif

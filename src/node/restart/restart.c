@@ -14,7 +14,7 @@
 #include "node/restart/handover.h"
 #include "node/task/init.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
 #include "node/ask/door.h"
@@ -85,10 +85,10 @@ static int refuse_move(const struct node *node, struct refusal *why)
 
 static int busy_request(const struct node *node, const struct request *asker, struct refusal *why)
 {
-	int process;
+	int number;
 
 	for (const struct request *r = node->clients; r; r = r->next_client)
-		if (!handover_kind_of(r, asker, &process))
+		if (!handover_kind_of(r, asker, &number))
 			return refusal_set(
 				why, EDVSRSCBUSY,
 				"call %u of process %d is still being answered: ask again "
@@ -122,13 +122,14 @@ static int obstacle(const struct node *node, const struct request *asker, struct
 		r = refusal_set(why, EDVSRSCBUSY,
 				"a data copy is still under way between nodes: ask again later");
 	for (int dcid = 0; dcid < SHM_DCS && r == 0; dcid++)
-		if (node->init[dcid] && dc_init_is_asked(node->init[dcid]))
+		if (node->tasks.init[dcid] && dc_init_is_asked(node->tasks.init[dcid]))
 			r = refusal_set(
 				why, EDVSRSCBUSY,
 				"process %d, the init of DC %d, has not answered yet: if it is "
 				"stopped, let it go on (kill -CONT %d), or ask again later",
-				dc_init_pid(node->init[dcid]), dcid, dc_init_pid(node->init[dcid]));
-	for (const struct process *p = node->processes; p && r == 0; p = p->next)
+				dc_init_pid(node->tasks.init[dcid]), dcid,
+				dc_init_pid(node->tasks.init[dcid]));
+	for (const struct binding *p = node->bindings; p && r == 0; p = p->next)
 		if (p->warning)
 			r = refusal_set(
 				why, EDVSRSCBUSY,

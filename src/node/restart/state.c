@@ -79,33 +79,47 @@ static void log_fields(struct handover_cursor *c, struct state_log *log)
 		handover_refuse(c);
 }
 
-/* A process that was never bound has no slot yet: dcid is its pid namespace's, or -1. */
-static void process_fields(struct handover_cursor *c, struct state_process *record)
+/* A task that was never bound has no slot yet. */
+static void task_fields(struct handover_cursor *c, struct state_task *record)
 {
-	struct process *p = &record->process;
-	int state = (int)p->state;
+	struct task *task = &record->task;
 
-	handover_range(c, &state, PROCESS_STARTING, PROCESS_UNBOUND);
-	handover_range(c, &p->dcid, -1, SHM_DCS - 1);
-	handover_p_nr(c, &p->p_nr);
-	handover_s32(c, &p->endpoint);
-	handover_u32(c, &p->generation);
-	handover_range(c, &p->lpid, 1, INT32_MAX);
-	handover_range(c, &p->tgid, 1, INT32_MAX);
-	handover_s32(c, &p->vpid);
-	handover_u64(c, &p->pidns);
-	handover_fd(c, &p->pidfd, 0);
-	handover_range(c, &record->status_fd, -1, HANDOVER_FD_MAX); /* the page's record owns it */
-	handover_flag(c, &p->managed);
-	handover_flag(c, &p->ended);
-	handover_s32(c, &p->wait_status);
-	handover_flag(c, &p->backup);
-	handover_text(c, p->name, sizeof(p->name));
-	handover_text(c, p->cgroup, sizeof(p->cgroup));
+	handover_range(c, &task->lpid, 1, INT32_MAX);
+	handover_range(c, &task->tgid, 1, INT32_MAX);
+	handover_s32(c, &task->vpid);
+	handover_u64(c, &task->pidns);
+	handover_fd(c, &task->pidfd, 0);
+	handover_flag(c, &task->managed);
+	handover_range(c, &task->dcid, -1, SHM_DCS - 1);
+	handover_flag(c, &task->starting);
+	handover_flag(c, &task->ended);
+	handover_s32(c, &task->wait_status);
+	handover_flag(c, &task->last.bound);
+	handover_slot(c, &task->last.dcid, &task->last.p_nr);
+	handover_u32(c, &task->last.generation);
+	handover_text(c, task->last.name, sizeof(task->last.name));
+	handover_text(c, task->cgroup, sizeof(task->cgroup));
 	log_fields(c, &record->log);
-	if (record->status_fd >= 0 && p->dcid < 0)
+	if (task->managed != (task->dcid >= 0))
 		handover_refuse(c);
-	p->state = (enum process_state)state;
+}
+
+static void binding_fields(struct handover_cursor *c, struct state_binding *record)
+{
+	struct binding *binding = &record->binding;
+	int role = (int)binding->role, state = (int)binding->state;
+
+	handover_range(c, &record->task, 0, INT32_MAX);
+	handover_range(c, &role, BINDING_PRIMARY,
+		       BINDING_BACKUP); /* an arrival is no quiet point */
+	handover_range(c, &state, BINDING_BOUND, BINDING_ENDING);
+	handover_slot(c, &binding->dcid, &binding->p_nr);
+	handover_s32(c, &binding->endpoint);
+	handover_u32(c, &binding->generation);
+	handover_text(c, binding->name, sizeof(binding->name));
+	handover_range(c, &record->status_fd, 0, HANDOVER_FD_MAX); /* the page's record owns it */
+	binding->role = (enum binding_role)role;
+	binding->state = (enum binding_state)state;
 }
 
 static void ended_fields(struct handover_cursor *c, struct state_ended *record)
@@ -156,7 +170,7 @@ static void request_fields(struct handover_cursor *c, struct state_request *r)
 {
 	handover_range(c, &r->kind, STATE_REQUEST_UNREAD, STATE_REQUEST_RESTART);
 	handover_fd(c, &r->fd, 0);
-	handover_range(c, &r->process, 0,
+	handover_range(c, &r->number, 0,
 		       r->kind == STATE_REQUEST_FORWARDED ? NR_NODES - 1 : INT32_MAX);
 	handover_u32(c, &r->generation);
 	handover_u64(c, &r->data_sent);
@@ -204,8 +218,11 @@ static void fields(struct handover_cursor *c, struct state_record *record)
 	case HANDOVER_INIT:
 		init_fields(c, &record->init);
 		break;
-	case HANDOVER_PROCESS:
-		process_fields(c, &record->process);
+	case HANDOVER_TASK:
+		task_fields(c, &record->task);
+		break;
+	case HANDOVER_BINDING:
+		binding_fields(c, &record->binding);
 		break;
 	case HANDOVER_ENDED:
 		ended_fields(c, &record->ended);

@@ -8,9 +8,10 @@
  */
 
 #include "group/group.h"
+#include "node/bind/binding.h"
 #include "node/task/init.h"
 #include "node/task/log.h"
-#include "node/task/process.h"
+#include "node/task/task.h"
 #include "pages/exchange_adopt.h"
 #include "proxy/proxy.h"
 #include "wire/ctl.h"
@@ -40,10 +41,15 @@ struct state_log {
 	uint64_t before;	     /* bytes written on other nodes that are not in it */
 };
 
-struct state_process {
-	struct process process; /* only what is remembered of it; links and what it owns are not */
-	int status_fd;		/* its status page, which has a record of its own; -1 none */
+struct state_task {
+	struct task task; /* only what is remembered of it; links and what it owns are not */
 	struct state_log log;
+};
+
+struct state_binding {
+	int task;		/* number of its task in this state, from 0 */
+	struct binding binding; /* as above */
+	int status_fd;		/* its status page, which has a record of its own */
 };
 
 struct state_ended {
@@ -63,15 +69,15 @@ struct state_link {
 
 enum state_request_kind {
 	STATE_REQUEST_UNREAD = 1,    /* connected, and nothing was read */
-	STATE_REQUEST_FOLLOWER = 2,  /* attached to process number `process` of this state */
-	STATE_REQUEST_FORWARDED = 3, /* attached to a process of node `process` */
+	STATE_REQUEST_FOLLOWER = 2,  /* attached to task `number` of this state */
+	STATE_REQUEST_FORWARDED = 3, /* attached to a task of node `number` */
 	STATE_REQUEST_RESTART = 4,   /* the one that asked for all this */
 };
 
 struct state_request {
 	int kind; /* enum state_request_kind */
 	int fd;
-	int process;
+	int number;
 	uint32_t generation; /* FORWARDED: of the endpoint */
 	uint64_t data_sent;
 	const uint8_t
@@ -92,7 +98,8 @@ struct state_record {
 		struct group_place group;
 		struct exchange_entry page;
 		struct state_init init;
-		struct state_process process;
+		struct state_task task;
+		struct state_binding binding;
 		struct state_ended ended;
 		struct state_rights rights;
 		struct state_link link;

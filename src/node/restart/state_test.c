@@ -31,18 +31,14 @@ static const struct state_record samples[] = {
 		    .fd = -1,
 		    .ino = 5 } },
 	{ .kind = HANDOVER_INIT, .init = { 0, { 4711, 20, 21, 22 } } },
-	{ .kind = HANDOVER_PROCESS,
-	  .process = { .process = { .state = PROCESS_BOUND,
-				    .p_nr = 10,
-				    .lpid = 5,
-				    .tgid = 5,
-				    .pidfd = 30,
-				    .managed = true,
-				    .backup = true,
-				    .name = "stand-by",
-				    .cgroup = "0.10.3" },
-		       .status_fd = -1,
-		       .log = { { 31, 32, 33, 12, 7, 5, 4096 }, 1000 } } },
+	{ .kind = HANDOVER_TASK,
+	  .task = { .task = { .lpid = 5,
+			      .tgid = 5,
+			      .pidfd = 30,
+			      .managed = true,
+			      .last = { .bound = true, .dcid = 31, .p_nr = 10, .name = "last" },
+			      .cgroup = "0.10.3" },
+		    .log = { { 31, 32, 33, 12, 7, 5, 4096 }, 1000 } } },
 	{ .kind = HANDOVER_ENDED,
 	  .ended = { .row = { .p_nr = 11,
 			      .node = 31,
@@ -64,6 +60,14 @@ static const struct state_record samples[] = {
 			.moves_begun = 3,
 			.copied_bytes = UINT64_MAX,
 			.refusals = { { -61, 0, 5 }, { -332, 0, 6 } } } },
+	{ .kind = HANDOVER_BINDING,
+	  .binding = { .task = 7,
+		       .binding = { .role = BINDING_BACKUP,
+				    .state = BINDING_BOUND,
+				    .p_nr = 10,
+				    .endpoint = 10,
+				    .name = "stand-by" },
+		       .status_fd = 8 } },
 };
 #define SAMPLES (sizeof(samples) / sizeof(*samples))
 
@@ -178,25 +182,34 @@ static void test_ranges(void)
 	r.init.place.pid = 1;
 	CHECK_EQ(accepts(&r), -EBADMSG);
 	r = samples[5];
-	r.process.process.pidfd = -1;
+	r.task.task.pidfd = -1;
 	CHECK_EQ(accepts(&r), -EBADMSG);
 	r = samples[5];
-	r.process.process.state = (enum process_state)(PROCESS_UNBOUND + 1);
+	r.task.task.dcid = -1; /* managed by no DC's init */
 	CHECK_EQ(accepts(&r), -EBADMSG);
-	r = samples[5];
-	r.process.process.dcid = -1;
+	r.task.task.managed = false;
 	CHECK_EQ(accepts(&r), 1);
-	r.process.status_fd = 8; /* a page of no endpoint */
-	CHECK_EQ(accepts(&r), -EBADMSG);
 	r = samples[5];
-	r.process.log.place.write_fd = -1; /* half a pipe */
+	r.task.log.place.write_fd = -1; /* half a pipe */
+	CHECK_EQ(accepts(&r), -EBADMSG);
+	r = samples[11];
+	r.binding.binding.state = (enum binding_state)(BINDING_ENDING + 1);
+	CHECK_EQ(accepts(&r), -EBADMSG);
+	r = samples[11];
+	r.binding.binding.role = BINDING_ARRIVING;
+	CHECK_EQ(accepts(&r), -EBADMSG);
+	r = samples[11];
+	r.binding.binding.dcid = -1; /* a page of no endpoint */
+	CHECK_EQ(accepts(&r), -EBADMSG);
+	r = samples[11];
+	r.binding.status_fd = -1;
 	CHECK_EQ(accepts(&r), -EBADMSG);
 	r = samples[9];
 	r.request.kind = STATE_REQUEST_RESTART + 1;
 	CHECK_EQ(accepts(&r), -EBADMSG);
 	r = samples[9];
 	r.request.kind = STATE_REQUEST_FORWARDED;
-	r.request.process = NR_NODES;
+	r.request.number = NR_NODES;
 	CHECK_EQ(accepts(&r), -EBADMSG);
 	r = samples[9];
 	r.request.head_bytes--;

@@ -6,7 +6,7 @@
 #include "node/calls.h"
 #include "node/node.h"
 #include "node/task/caller.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
 #include "node/ask/request.h"
 #include "node/show/rows.h"
 
@@ -14,7 +14,7 @@
 
 static int caller_dc(struct request *request, int dcid)
 {
-	struct process *caller = caller_process(request);
+	struct binding *caller = binding_of_caller(request);
 
 	return dcid != -1 ? dcid : caller ? caller->dcid : -1;
 }

@@ -7,7 +7,8 @@
 #include "node/bind/backup.h"
 #include "node/task/init.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "os/clock.h"
 
 /*
@@ -43,15 +44,15 @@ static void show_moves(const struct node *node, const struct directory_endpoint 
  * A caller whose request was taken goes on sleeping: nobody wakes it to say so. Its line knows; also that
  * the answer is there and the caller has not had a CPU since.
  */
-static bool is_taken(const struct process *process, const struct status_page *page)
+static bool is_taken(const struct binding *binding, const struct status_page *page)
 {
-	int p_nr = process->p_nr;
+	int p_nr = binding->p_nr;
 	struct exchange_channel *channel;
 	enum line_state state;
 
 	if (!(page->rts_flags & SENDING) || !(page->rts_flags & RECEIVING))
 		return false;
-	channel = exchange_find(process->node->exchange, process->dcid, p_nr,
+	channel = exchange_find(binding->node->exchange, binding->dcid, p_nr,
 				_ENDPOINT_P(page->sendto));
 	if (!channel)
 		return false;
@@ -59,14 +60,14 @@ static bool is_taken(const struct process *process, const struct status_page *pa
 	return state == LINE_TAKEN || state == LINE_DONE;
 }
 
-static void show_status(const struct process *process, proc_usr_t *row)
+static void show_status(const struct binding *binding, proc_usr_t *row)
 {
-	const struct status_page *page = process->status->page;
+	const struct status_page *page = binding->status->page;
 
-	row->p_lpid = process->lpid;
-	row->p_vpid = process->vpid;
+	row->p_lpid = binding->task->lpid;
+	row->p_vpid = binding->task->vpid;
 	row->p_rts_flags = page->rts_flags;
-	if (is_taken(process, page))
+	if (is_taken(binding, page))
 		row->p_rts_flags &= ~(unsigned long)SENDING;
 	row->p_misc_flags |= page->misc_flags;
 	row->p_getfrom = page->rts_flags & RECEIVING ? page->getfrom : NONE;
@@ -76,7 +77,7 @@ static void show_status(const struct process *process, proc_usr_t *row)
 	row->p_rmtsent = page->rmtsent;
 	row->p_lclcopy = page->lclcopy;
 	row->p_rmtcopy = page->rmtcopy;
-	if (process->warning)
+	if (binding->warning)
 		row->p_misc_flags |= MIS_KILLED;
 	if (page->latch == EDVSWOKENUP)
 		row->p_misc_flags |= MIS_WOKENUP;
@@ -85,7 +86,7 @@ static void show_status(const struct process *process, proc_usr_t *row)
 void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 {
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
-	struct process *process = process_find((struct node *)node, dcid, p_nr);
+	struct binding *binding = binding_find((struct node *)node, dcid, p_nr);
 
 	memset(row, 0, sizeof(*row));
 	row->p_nr = p_nr;
@@ -104,13 +105,13 @@ void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	memcpy(row->p_name, ep->name, sizeof(row->p_name));
 	if (ep->node != node->options.id) {
 		row->p_rts_flags = REMOTE;
-		process = backup_find((struct node *)node, dcid, p_nr);
-		if (process)
-			backup_row(process, row);
+		binding = backup_find((struct node *)node, dcid, p_nr);
+		if (binding)
+			backup_row(binding, row);
 	} else {
 		row->p_misc_flags = (unsigned long)ep->misc;
-		if (process)
-			show_status(process, row);
+		if (binding)
+			show_status(binding, row);
 	}
 	show_moves(node, ep, dcid, row);
 }
@@ -129,7 +130,7 @@ void rows_dc(const struct node *node, int dcid, dc_usr_t *row)
 	row->dc_nodes = dc->nodes;
 	row->dc_warn2proc = dc->warn2proc;
 	row->dc_warnmsg = dc->warnmsg;
-	row->dc_pid = node->init[dcid] ? dc_init_pid(node->init[dcid]) : -1;
+	row->dc_pid = node->tasks.init[dcid] ? dc_init_pid(node->tasks.init[dcid]) : -1;
 	memcpy(row->dc_name, dc->name, sizeof(row->dc_name));
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		CPU_SET(cpu, &row->dc_cpumask);

@@ -14,7 +14,8 @@
 #include "node/task/cgroup.h"
 #include "node/task/children.h"
 #include "node/task/ended.h"
-#include "node/task/process.h"
+#include "node/bind/binding.h"
+#include "node/task/task.h"
 #include "os/clock.h"
 
 #define ROW_PARTS (SNAPSHOT_OWN | SNAPSHOT_TABLE | SNAPSHOT_STAND_IN)
@@ -38,7 +39,7 @@ static void fill_status(const struct node *node, struct ctl_node_status *status)
 		proxy_link_stats(node->proxy, i, &stats);
 		status->links_up += !!stats.up;
 	}
-	for (struct process *p = node->processes; p; p = p->next)
+	for (const struct task *task = node->tasks.all; task; task = task->next)
 		status->processes++;
 	status->moves = departure_count(node) + arrival_count(node);
 }
@@ -112,6 +113,7 @@ static size_t each_row(const struct node *node, unsigned parts, int only,
 		for (int index = 0; index < SHM_SLOTS; index++) {
 			const struct directory_endpoint *ep = &dc->slot[index];
 			struct ctl_proc_row *row = rows ? &rows[count] : NULL;
+			const struct binding *binding;
 
 			if (!wanted(node, parts, ep, asker))
 				continue;
@@ -122,8 +124,9 @@ static size_t each_row(const struct node *node, unsigned parts, int only,
 			row->owner = ep->node;
 			row->generation = ep->generation;
 			row->children = -1;
-			if (asker)
-				children_fill(asker, dcid, index - SHM_TASKS, row);
+			binding = binding_find(node, dcid, index - SHM_TASKS);
+			if (asker && binding)
+				children_fill(asker, binding->task, row);
 		}
 	}
 	return count;

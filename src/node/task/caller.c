@@ -2,27 +2,17 @@
 #include "node/task/caller.h"
 
 #include "dvk.h"
-#include "node/ask/named.h"
+#include "node/task/named.h"
 #include "node/ask/request.h"
 #include "node/node.h"
 #include "node/state/order.h"
-#include "node/task/process.h"
+#include "node/task/task.h"
 
-struct process *caller_binding(struct request *request)
+struct task *caller_task(const struct request *request)
 {
-	struct process *p;
-
 	if (request->fd < 0)
 		return NULL;
-	p = process_find_pid(request->node, request->pid, named_caller(request));
-	return p && p->status ? p : NULL;
-}
-
-struct process *caller_process(struct request *request)
-{
-	struct process *p = caller_binding(request);
-
-	return p && !p->backup ? p : NULL;
+	return task_find_or_leader(request->node, request->pid, named_caller(request));
 }
 
 static void caught_up(struct node *node, void *ctx, const struct directory_result *result)
@@ -44,9 +34,10 @@ static void caught_up(struct node *node, void *ctx, const struct directory_resul
 static bool may_use_order(struct request *request)
 {
 	int dcid = request->head.dcid;
+	const struct task *task = caller_task(request);
 	const struct directory_dc *dc;
 
-	if (request->uid == 0 || caller_binding(request))
+	if (request->uid == 0 || (task && task->bindings))
 		return true;
 	dc = dcid < 0 || dcid >= SHM_DCS ? NULL : &request->node->directory.dc[dcid];
 	return dc && dc->running && dc->owner_uid == request->uid;
@@ -92,19 +83,4 @@ int caller_check_slot(struct request *request, int dcid, int p_nr, int error)
 	request_fail_number(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
 			    dc->nr_procs - 1, p_nr);
 	return -1;
-}
-
-void caller_end_with_pages(struct request *request, int64_t value, struct process *process)
-{
-	struct node *node = request->node;
-	struct exchange_bell *bell;
-	int fds[3] = { exchange_node_bell_fd(node->exchange) };
-	int count = 1;
-
-	if (process && process->status &&
-	    exchange_bell(node->exchange, process->dcid, process->p_nr, &bell) == 0) {
-		fds[count++] = bell->fd;
-		fds[count++] = process->status->fd;
-	}
-	request_end(request, value, NULL, 0, fds, count);
 }

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 struct request;
-struct process;
+struct task;
 
-struct process *caller_process(struct request *request); /* its binding, or NULL */
-struct process *caller_binding(struct request *request); /* the same, and also of a backup */
+/* Of a client of ours, if it is known: the thread itself, or its process, whose bindings it borrows. */
+struct task *caller_task(const struct request *request);
 
 /*
  * This node may be behind: what was bound before the request was made may not have been applied here
@@ -26,7 +26,5 @@ bool caller_catch_up(struct request *request, void (*handler)(struct request *))
  */
 int caller_check_dc(struct request *request, int dcid, void (*handler)(struct request *));
 int caller_check_slot(struct request *request, int dcid, int p_nr, int error);
-/* Answers with the caller's pages: node bell, and own bell and status if it is bound. */
-void caller_end_with_pages(struct request *request, int64_t value, struct process *process);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/task/task.h"
 #include "os/cgroup.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -46,7 +46,7 @@ void cgroup_open(struct node *node)
 	int folder = os_cgroup_claim(node->options.id);
 
 	if (folder >= 0)
-		node->cgroups = new_cgroups(folder);
+		node->tasks.cgroups = new_cgroups(folder);
 	else
 		os_log(OS_LOG_WARN,
 		       "no control groups may be made here (%s): what a program leaves behind in a "
@@ -56,7 +56,7 @@ void cgroup_open(struct node *node)
 
 int cgroup_folder(const struct node *node)
 {
-	return node->cgroups ? node->cgroups->folder : -1;
+	return node->tasks.cgroups ? node->tasks.cgroups->folder : -1;
 }
 
 /* One that the predecessor had still to remove. */
@@ -65,8 +65,8 @@ static void end_unknown(void *ctx, const char *found)
 	struct node *node = ctx;
 	char name[CGROUP_NAME_MAX];
 
-	for (const struct process *p = node->processes; p; p = p->next)
-		if (!strcmp(p->cgroup, found))
+	for (const struct task *task = node->tasks.all; task; task = task->next)
+		if (!strcmp(task->cgroup, found))
 			return;
 	if (snprintf(name, sizeof(name), "%s", found) < (int)sizeof(name))
 		cgroup_end(node, name, true);
@@ -76,8 +76,8 @@ void cgroup_adopt(struct node *node, int folder)
 {
 	if (folder < 0)
 		return;
-	node->cgroups = new_cgroups(folder);
-	if (node->cgroups)
+	node->tasks.cgroups = new_cgroups(folder);
+	if (node->tasks.cgroups)
 		os_cgroup_each(folder, end_unknown, node);
 }
 
@@ -91,11 +91,11 @@ static void forget(struct doomed **link)
 
 void cgroup_close(struct node *node)
 {
-	struct cgroups *cgroups = node->cgroups;
+	struct cgroups *cgroups = node->tasks.cgroups;
 
 	if (!cgroups)
 		return;
-	node->cgroups = NULL;
+	node->tasks.cgroups = NULL;
 	while (cgroups->doomed)
 		forget(&cgroups->doomed);
 	os_source_free(cgroups->timer);
@@ -108,14 +108,14 @@ void cgroup_close(struct node *node)
 int cgroup_make(struct node *node, int dcid, int p_nr, uint32_t generation,
 		char name[CGROUP_NAME_MAX])
 {
-	int r = node->cgroups ? -EEXIST : -ENOENT;
+	int r = node->tasks.cgroups ? -EEXIST : -ENOENT;
 
 	for (int i = 0; i < SUFFIX_MAX && r == -EEXIST; i++) {
 		int n = snprintf(name, CGROUP_NAME_MAX, "%d.%d.%u", dcid, p_nr, generation);
 
 		if (i)
 			snprintf(name + n, CGROUP_NAME_MAX - (size_t)n, "-%d", i);
-		r = os_cgroup_make(node->cgroups->folder, name);
+		r = os_cgroup_make(node->tasks.cgroups->folder, name);
 	}
 	if (r < 0)
 		name[0] = 0;
@@ -124,14 +124,14 @@ int cgroup_make(struct node *node, int dcid, int p_nr, uint32_t generation,
 
 void cgroup_kill(struct node *node, const char *name)
 {
-	if (node->cgroups && name[0])
-		os_cgroup_kill(node->cgroups->folder, name);
+	if (node->tasks.cgroups && name[0])
+		os_cgroup_kill(node->tasks.cgroups->folder, name);
 }
 
 static void on_timer(void *ctx)
 {
 	struct node *node = ctx;
-	struct cgroups *cgroups = node->cgroups;
+	struct cgroups *cgroups = node->tasks.cgroups;
 	struct doomed **link = &cgroups->doomed;
 
 	while (*link) {
@@ -148,7 +148,7 @@ static void on_timer(void *ctx)
 
 void cgroup_end(struct node *node, char name[CGROUP_NAME_MAX], bool kill)
 {
-	struct cgroups *cgroups = node->cgroups;
+	struct cgroups *cgroups = node->tasks.cgroups;
 	struct doomed *doomed;
 
 	if (!cgroups || !name[0])
@@ -168,18 +168,18 @@ void cgroup_end(struct node *node, char name[CGROUP_NAME_MAX], bool kill)
 	name[0] = 0;
 }
 
-int cgroup_others(const struct process *process, pid_t *pids, int max)
+int cgroup_others(const struct task *task, pid_t *pids, int max)
 {
-	const struct cgroups *cgroups = process->node->cgroups;
+	const struct cgroups *cgroups = task->node->tasks.cgroups;
 	pid_t all[256];
 	int count, others = 0;
 	bool itself = false;
 
-	if (!cgroups || !process->cgroup[0])
+	if (!cgroups || !task->cgroup[0])
 		return -1;
-	count = os_cgroup_pids(cgroups->folder, process->cgroup, all, 256);
+	count = os_cgroup_pids(cgroups->folder, task->cgroup, all, 256);
 	for (int i = 0; i < count && i < 256; i++) {
-		if (all[i] == process->lpid)
+		if (all[i] == task->lpid)
 			itself = true;
 		else if (others < max)
 			pids[others++] = all[i];

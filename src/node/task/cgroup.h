@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 struct node;
-struct process;
+struct task;
 
 #define CGROUP_NAME_MAX 32
 
@@ -39,6 +39,6 @@ void cgroup_end(struct node *node, char name[CGROUP_NAME_MAX], bool kill);
  * The processes that came from this one and live: at most `max` of their numbers here; how many there are, -1 if
  * that is not known.
  */
-int cgroup_others(const struct process *process, pid_t *pids, int max);
+int cgroup_others(const struct task *task, pid_t *pids, int max);
 
 #endif

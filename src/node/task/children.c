@@ -5,7 +5,7 @@
 
 #include "node/task/cgroup.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 #include "node/ask/share.h"
 #include "os/session.h"
@@ -71,7 +71,7 @@ bool children_look(struct request *request, void (*again)(struct request *))
 	struct node *node = request->node;
 	struct look *look;
 
-	if (request->children || cgroup_folder(node) >= 0 || !node->processes ||
+	if (request->children || cgroup_folder(node) >= 0 || !node->tasks.all ||
 	    node->searches >= NODE_SEARCHES_MAX || !share_take(node, request->uid, SHARE_SEARCHES))
 		return false;
 	look = calloc(1, sizeof(*look));
@@ -92,14 +92,14 @@ bool children_look(struct request *request, void (*again)(struct request *))
 }
 
 /* Every process that is started here leads a session. */
-static int of_session(const struct look *look, const struct process *process, pid_t *pids, int max)
+static int of_session(const struct look *look, const struct task *task, pid_t *pids, int max)
 {
 	int count = 0;
 
 	for (size_t i = 0; look && i < look->count; i++) {
 		const struct member *member = &look->members[i];
 
-		if (member->session != process->lpid || member->pid == process->lpid)
+		if (member->session != task->lpid || member->pid == task->lpid)
 			continue;
 		if (count < max)
 			pids[count] = member->pid;
@@ -108,16 +108,12 @@ static int of_session(const struct look *look, const struct process *process, pi
 	return look ? count : -1;
 }
 
-void children_fill(const struct request *request, int dcid, int p_nr, struct ctl_proc_row *row)
+void children_fill(const struct request *request, const struct task *task, struct ctl_proc_row *row)
 {
-	struct node *node = request->node;
-	const struct process *process = process_find(node, dcid, p_nr);
-
 	row->children = -1;
-	if (!process || !process->managed || process->ended)
+	if (!task || !task->managed || task->ended)
 		return;
-	row->children =
-		cgroup_folder(node) < 0
-			? of_session(request->children, process, row->child, CTL_CHILDREN_MAX)
-			: cgroup_others(process, row->child, CTL_CHILDREN_MAX);
+	row->children = cgroup_folder(task->node) < 0
+				? of_session(request->children, task, row->child, CTL_CHILDREN_MAX)
+				: cgroup_others(task, row->child, CTL_CHILDREN_MAX);
 }

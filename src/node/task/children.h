@@ -12,11 +12,13 @@
 
 struct ctl_proc_row;
 struct request;
+struct task;
 
 /* Before the first row. True: `again` is called when all is known that the rows need. */
 bool children_look(struct request *request, void (*again)(struct request *));
-/* Of the process behind a slot; "not known" where it was not started here, or is elsewhere. */
-void children_fill(const struct request *request, int dcid, int p_nr, struct ctl_proc_row *row);
+/* Of a task or NULL; "not known" where it was not started here, or is elsewhere. */
+void children_fill(const struct request *request, const struct task *task,
+		   struct ctl_proc_row *row);
 /* After the last row; the request calls it when it is freed. */
 void children_end(struct request *request);
 

@@ -7,7 +7,7 @@
 
 #include "node/task/log.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 #include "os/clock.h"
 
@@ -34,14 +34,14 @@ static bool is_of(const struct ended *ended, int dcid, int p_nr)
 
 void ended_forget_log(struct node *node, int dcid, int p_nr)
 {
-	for (struct ended *ended = node->ended; ended; ended = ended->next)
+	for (struct ended *ended = node->tasks.ended; ended; ended = ended->next)
 		if (is_of(ended, dcid, p_nr))
 			ended->log = proc_log_free(ended->log);
 }
 
 void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generation)
 {
-	for (struct ended **link = &node->ended; *link; link = &(*link)->next) {
+	for (struct ended **link = &node->tasks.ended; *link; link = &(*link)->next) {
 		if (is_of(*link, dcid, p_nr) && (*link)->row.generation == generation) {
 			drop(link);
 			return;
@@ -51,7 +51,7 @@ void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generatio
 
 void ended_forget_dc(struct node *node, int dcid)
 {
-	struct ended **link = &node->ended;
+	struct ended **link = &node->tasks.ended;
 
 	while (*link) {
 		if ((*link)->row.dcid == dcid)
@@ -59,9 +59,9 @@ void ended_forget_dc(struct node *node, int dcid)
 		else
 			link = &(*link)->next;
 	}
-	for (struct process *p = node->processes; p; p = process_next(p))
-		if (p->dcid == dcid)
-			p->forgotten = true;
+	for (struct task *task = node->tasks.all; task; task = task->next)
+		if (task->last.bound ? task->last.dcid == dcid : task->dcid == dcid)
+			task->forgotten = true;
 }
 
 /* The newest come first. */
@@ -69,7 +69,7 @@ static void keep_to_limits(struct node *node, int dcid)
 {
 	int of_dc = 0, logs = 0;
 
-	for (struct ended **link = &node->ended; *link;) {
+	for (struct ended **link = &node->tasks.ended; *link;) {
 		struct ended *ended = *link;
 
 		if (ended->log && ++logs > ENDED_LOGS_MAX)
@@ -81,40 +81,41 @@ static void keep_to_limits(struct node *node, int dcid)
 	}
 }
 
-static enum ctl_end_reason reason_of(const struct process *process)
+static enum ctl_end_reason reason_of(const struct task *task)
 {
-	if (process->end_reason == CTL_ENDED_ITSELF && process->signalled &&
-	    (process->wait_status & 0x7f) == process->signalled)
+	if (task->end_reason == CTL_ENDED_ITSELF && task->signalled &&
+	    (task->wait_status & 0x7f) == task->signalled)
 		return CTL_ENDED_KILL;
-	return process->end_reason;
+	return task->end_reason;
 }
 
-void ended_keep(struct process *process)
+void ended_keep(struct task *task)
 {
-	struct node *node = process->node;
-	struct ended *ended = process->forgotten ? NULL : calloc(1, sizeof(*ended));
+	struct node *node = task->node;
+	struct ended *ended = task->forgotten ? NULL : calloc(1, sizeof(*ended));
 
 	if (!ended)
 		return;
-	ended_forget_log(node, process->dcid, process->p_nr);
-	ended->next = node->ended;
-	ended->row = (struct ctl_ended_row){ .dcid = process->dcid,
-					     .p_nr = process->p_nr,
+	ended_forget_log(node, task->last.dcid, task->last.p_nr);
+	ended->next = node->tasks.ended;
+	ended->row = (struct ctl_ended_row){ .dcid = task->last.dcid,
+					     .p_nr = task->last.p_nr,
 					     .node = node->options.id,
-					     .lpid = process->lpid,
-					     .vpid = process->vpid,
-					     .wait_status = process->wait_status,
-					     .reason = reason_of(process),
-					     .generation = process->generation,
+					     .lpid = task->lpid,
+					     .vpid = task->vpid,
+					     .wait_status = task->wait_status,
+					     .reason = reason_of(task),
+					     .generation = task->last.generation,
 					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
-	memcpy(ended->row.name, process->name, strnlen(process->name, sizeof(process->name) - 1));
-	if (process->log)
-		proc_log_listen(process->log, NULL, NULL);
-	ended->log = process->log;
-	ended->before = process->log_start;
-	process->log = NULL;
-	node->ended = ended;
-	keep_to_limits(node, process->dcid);
+	memcpy(ended->row.name, task->last.name,
+	       strnlen(task->last.name, sizeof(task->last.name) - 1));
+	if (task->log)
+		proc_log_listen(task->log, NULL, NULL);
+	ended->log = task->log;
+	ended->before = task->log_start;
+	task->log = NULL;
+	node->tasks.ended = ended;
+	keep_to_limits(node, task->last.dcid);
 }
 
 static void note_lost(struct node *node, int dcid, int p_nr)
@@ -124,7 +125,7 @@ static void note_lost(struct node *node, int dcid, int p_nr)
 
 	if (!ended)
 		return;
-	ended->next = node->ended;
+	ended->next = node->tasks.ended;
 	ended->row = (struct ctl_ended_row){ .dcid = dcid,
 					     .p_nr = p_nr,
 					     .node = ep->node,
@@ -135,7 +136,7 @@ static void note_lost(struct node *node, int dcid, int p_nr)
 					     .generation = ep->generation,
 					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
 	memcpy(ended->row.name, ep->name, strnlen(ep->name, sizeof(ended->row.name) - 1));
-	node->ended = ended;
+	node->tasks.ended = ended;
 	keep_to_limits(node, dcid);
 }
 
@@ -158,7 +159,7 @@ void ended_with_node(struct node *node, int leaving)
 
 void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx)
 {
-	for (const struct ended *ended = node->ended; ended; ended = ended->next)
+	for (const struct ended *ended = node->tasks.ended; ended; ended = ended->next)
 		fn(ctx, &ended->row, ended->log, ended->before);
 }
 
@@ -166,7 +167,7 @@ int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_
 		uint64_t before)
 {
 	struct ended *ended = malloc(sizeof(*ended));
-	struct ended **link = &node->ended;
+	struct ended **link = &node->tasks.ended;
 
 	if (!ended)
 		return -ENOMEM;
@@ -186,7 +187,7 @@ static bool was_last(const struct ended *ended, const struct directory_endpoint 
 bool ended_send(struct request *request, int dcid, int p_nr)
 {
 	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
-	struct ended *ended = request->node->ended;
+	struct ended *ended = request->node->tasks.ended;
 	uint8_t *bytes;
 	size_t len;
 

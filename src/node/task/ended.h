@@ -18,11 +18,11 @@
 
 struct node;
 struct proc_log;
-struct process;
+struct task;
 struct request;
 
-/* Takes note of a process that has ended, and its log over; nothing if it never ran behind an endpoint. */
-void ended_keep(struct process *process);
+/* Takes note of a task that has ended and was an endpoint, and its log over. */
+void ended_keep(struct task *task);
 /*
  * A node leaves, and with it what runs there: of the nodes that stay, the lowest takes note of that. Before the
  * directory is told.

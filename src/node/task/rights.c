@@ -5,12 +5,7 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "node/calls.h"
 #include "node/node.h"
-#include "node/task/caller.h"
-#include "node/state/order.h"
-#include "node/task/process.h"
-#include "node/ask/request.h"
 
 bool node_is_sysproc(const struct node *node, int dcid, int p_nr)
 {
@@ -46,7 +41,7 @@ void rights_reset(struct node *node, int dcid, int p_nr)
 		allow(&priv->priv_dvk_allowed, user_calls[i]);
 }
 
-void node_fill_rights(struct node *node, int dcid, int p_nr, struct status_page *page)
+void rights_fill(const struct node *node, int dcid, int p_nr, struct status_page *page)
 {
 	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
 	uint64_t calls = 0;
@@ -95,22 +90,20 @@ static uint32_t barred_kinds(const struct node *node, int dcid, int p_nr)
 	return kinds;
 }
 
-void rights_show(const struct process *process)
+void rights_show(const struct node *node, int dcid, int own_nr)
 {
-	const struct node *node = process->node;
-	const struct directory_dc *dc = &node->directory.dc[process->dcid];
-	struct exchange_bars bars = { .kinds = barred_kinds(node, process->dcid, process->p_nr) };
+	const struct directory_dc *dc = &node->directory.dc[dcid];
+	struct exchange_bars bars = { .kinds = barred_kinds(node, dcid, own_nr) };
 
 	for (int p_nr = -dc->nr_tasks; p_nr + dc->nr_tasks < dc->nr_sysprocs; p_nr++)
-		if (!node_may_talk(node, process->dcid, process->p_nr, p_nr))
+		if (!node_may_talk(node, dcid, own_nr, p_nr))
 			bits_set(bars.to, (unsigned)shm_index(p_nr));
-	exchange_bars_set(node->exchange, process->dcid, process->p_nr, &bars);
+	exchange_bars_set(node->exchange, dcid, own_nr, &bars);
 }
 
-void rights_hide(const struct process *process)
+void rights_hide(const struct node *node, int dcid, int own_nr)
 {
-	if (!process->backup)
-		exchange_bars_set(process->node->exchange, process->dcid, process->p_nr, NULL);
+	exchange_bars_set(node->exchange, dcid, own_nr, NULL);
 }
 
 static bool may_copy_with(const struct node *node, int dcid, int own_nr, int peer_nr)
@@ -154,72 +147,4 @@ int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, i
 		return EDVSTRAPDENIED;
 	r = party_check(node, dcid, src_ep, EDVSSRCDIED);
 	return r ? r : party_check(node, dcid, dst_ep, EDVSDSTDIED);
-}
-
-static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wanted)
-{
-	struct node *node = request->node;
-	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_dc *dc = &node->directory.dc[dcid];
-	struct process *process = process_find(node, dcid, p_nr);
-
-	/* NONE is what dvk_getpriv gives until another one is set. */
-	if (wanted->priv_warn != NONE &&
-	    (wanted->priv_warn < -dc->nr_tasks || wanted->priv_warn >= dc->nr_sysprocs)) {
-		request_fail(request, EDVSBADPROC, "priv_warn %d is no slot of DC %d",
-			     wanted->priv_warn, dcid);
-		return;
-	}
-	if (wanted->priv_level < USER_PRIV || wanted->priv_level > PROXY_PRIV) {
-		request_fail(request, EDVSBADVALUE, "privilege level %d is not one of 0 to %d",
-			     wanted->priv_level, PROXY_PRIV);
-		return;
-	}
-	priv->priv_warn = wanted->priv_warn;
-	priv->priv_level = wanted->priv_level;
-	priv->priv_ipc_to = wanted->priv_ipc_to;
-	priv->priv_dvk_allowed = wanted->priv_dvk_allowed;
-	if (process) {
-		node_fill_rights(node, dcid, p_nr, process->status->page);
-		rights_show(process);
-	}
-	request_end(request, 0, NULL, 0, NULL, 0);
-}
-
-void handle_priv(struct request *request)
-{
-	struct node *node = request->node;
-	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
-	priv_usr_t *priv, wanted;
-
-	if (caller_check_dc(request, dcid, handle_priv) < 0 ||
-	    caller_check_slot(request, dcid, p_nr, EDVSBADPROC) < 0)
-		return;
-	if (!ep->bound && caller_catch_up(request, handle_priv))
-		return;
-	if (!ep->bound) {
-		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound",
-			     request->head.endpoint);
-		return;
-	}
-	if (ep->node != node->options.id) {
-		if (request->from < 0)
-			request_forward(request, ep->node);
-		else
-			request_fail(request, EDVSMIGRATE, "endpoint %d has just moved to node %d",
-				     request->head.endpoint, ep->node);
-		return;
-	}
-	priv = &node->priv[dcid][shm_index(p_nr)];
-	if (request->head.cmd == 0) {
-		request_end(request, 0, priv, sizeof(*priv), NULL, 0);
-		return;
-	}
-	if (request->head.payload_bytes != sizeof(wanted)) {
-		request_fail(request, EDVSBADREQUEST, "no privileges were given");
-		return;
-	}
-	memcpy(&wanted, request->payload, sizeof(wanted));
-	set(request, priv, &wanted);
 }

@@ -13,15 +13,16 @@
 #include "dvk.h"
 
 struct node;
-
-struct process;
+struct status_page;
 
 /* Sets the defaults of a fresh binding. */
 void rights_reset(struct node *node, int dcid, int p_nr);
-/* The process is an endpoint of this node from now on, or its privileges have changed: shown to those it may reach. */
-void rights_show(const struct process *process);
+/* Fills those of a bound task in its status page: call bits, system process or not. */
+void rights_fill(const struct node *node, int dcid, int p_nr, struct status_page *page);
+/* It is an endpoint of this node from now on, or its privileges have changed: shown to those it may reach. */
+void rights_show(const struct node *node, int dcid, int own_nr);
 /* It is one no more. */
-void rights_hide(const struct process *process);
+void rights_hide(const struct node *node, int dcid, int own_nr);
 bool node_is_sysproc(const struct node *node, int dcid, int p_nr);
 bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr);
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DVS_NODE_ASK_NAMED_H
-#define DVS_NODE_ASK_NAMED_H
+#ifndef DVS_NODE_TASK_NAMED_H
+#define DVS_NODE_TASK_NAMED_H
 
 /*
  * The tasks that a request names by numbers of the asker's own pid namespace. The kernel translates

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/ask/named.h"
+#include "node/task/named.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "dvk.h"
 #include "node/state/fault.h"
 #include "node/node.h"
-#include "node/task/process.h"
+#include "node/task/task.h"
 #include "node/ask/request.h"
 #include "node/ask/share.h"
 #include "os/pid.h"
@@ -80,7 +80,7 @@ static pid_t at_once(const struct request *request, bool thread)
 
 pid_t named_caller(const struct request *request)
 {
-	const struct process *p = request->node->processes;
+	const struct task *task = request->node->tasks.all;
 	pid_t tid;
 
 	if (!request->head.tid)
@@ -88,9 +88,9 @@ pid_t named_caller(const struct request *request)
 	tid = at_once(request, true);
 	if (tid != -ENOSYS)
 		return tid > 0 ? tid : request->pid;
-	while (p && (p->tgid != request->pid || p->vpid != request->head.tid))
-		p = p->next;
-	return p ? p->lpid : 0;
+	while (task && (task->tgid != request->pid || task->vpid != request->head.tid))
+		task = task->next;
+	return task ? task->lpid : 0;
 }
 
 static int named(struct request *request, bool thread, pid_t *tid, void (*again)(struct request *))

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A task of this node with its bindings, without a group: the test itself gives out endpoints. */
+
+#include "node/bind/binding.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/test.h"
+#include "dvk.h"
+#include "node/bind/ending.h"
+#include "node/node.h"
+#include "node/task/rights.h"
+#include "node/task/task.h"
+#include "os/thread.h"
+
+#define FIRST  10
+#define SECOND 11
+
+static struct node node;
+static int ends;
+
+static void note_end(struct task *task)
+{
+	(void)task;
+	ends++;
+}
+
+static void set_up(void)
+{
+	struct directory_dc *dc = &node.directory.dc[0];
+
+	memset(&node, 0, sizeof(node));
+	node.tasks.on_end = note_end;
+	ends = 0;
+	directory_init(&node.directory);
+	dc->running = true;
+	dc->nr_procs = 32;
+	CHECK_EQ(exchange_new(&node.exchange, 0), 0);
+}
+
+static void tear_down(void)
+{
+	while (node.bindings)
+		binding_move_away(node.bindings);
+	while (node.tasks.all)
+		task_free(node.tasks.all);
+	node.exchange = exchange_free(node.exchange);
+}
+
+static struct task *new_task(bool managed)
+{
+	int pid = os_process_id();
+	struct task *task = NULL;
+
+	CHECK_EQ(task_new(&node, pid, pid, pid, -1, &task), 0);
+	task->managed = managed;
+	return task;
+}
+
+static struct binding *bind(struct task *task, int p_nr)
+{
+	struct binding *binding = NULL;
+
+	rights_reset(&node, 0, p_nr);
+	CHECK_EQ(binding_make(task, 0, p_nr, p_nr, 0, &binding), 0);
+	return binding;
+}
+
+/* The endpoint is that of a primary only, and a backup or an arrival becomes one when it takes it. */
+static void test_roles(void)
+{
+	static const enum binding_role roles[] = { BINDING_BACKUP, BINDING_ARRIVING };
+
+	for (int i = 0; i < 2; i++) {
+		struct binding *binding = NULL;
+
+		set_up();
+		CHECK_EQ(binding_new(new_task(false), roles[i], 0, FIRST, FIRST, 0, &binding), 0);
+		CHECK(!binding_find(&node, 0, FIRST));
+		CHECK(!binding->task->last.bound);
+		CHECK_EQ(binding_take(binding, FIRST, 0), 0);
+		CHECK(binding_find(&node, 0, FIRST) == binding);
+		CHECK_EQ(binding->role, BINDING_PRIMARY);
+		CHECK(binding->task->last.bound);
+		CHECK_EQ(binding->task->last.p_nr, FIRST);
+		tear_down();
+	}
+}
+
+/* A primary and a backup of the same slot are apart. */
+static void test_backup_beside_primary(void)
+{
+	struct binding *backup = NULL, *primary;
+
+	set_up();
+	CHECK_EQ(binding_new(new_task(false), BINDING_BACKUP, 0, FIRST, FIRST, 0, &backup), 0);
+	primary = bind(new_task(false), FIRST);
+	CHECK(binding_find(&node, 0, FIRST) == primary);
+	binding_detach(primary);
+	CHECK(!binding_find(&node, 0, FIRST));
+	CHECK(node.bindings == backup);
+	tear_down();
+}
+
+static void test_a_task_has_any_number(void)
+{
+	int pid = os_process_id();
+	struct binding *first, *second;
+	struct task *task;
+
+	set_up();
+	task = new_task(false);
+	first = bind(task, FIRST);
+	second = bind(task, SECOND);
+	CHECK(binding_of_pid(&node, pid, pid) == second);
+	binding_detach(second);
+	CHECK(binding_of_pid(&node, pid, pid) == first);
+	CHECK(node.tasks.all == task);
+	binding_detach(first);
+	CHECK(!node.tasks.all);
+	tear_down();
+}
+
+/* What is not managed is known by its bindings alone, unless somebody waits with it. */
+static void test_how_long_a_task_is_known(void)
+{
+	struct task *task;
+
+	set_up();
+	task = new_task(true);
+	binding_detach(bind(task, FIRST));
+	CHECK(node.tasks.all == task);
+	task->ended = true;
+	binding_detach(bind(task, FIRST));
+	CHECK(!node.tasks.all);
+
+	task = new_task(false);
+	task_keep(task);
+	binding_detach(bind(task, FIRST));
+	CHECK(node.tasks.all == task && !task->gone);
+	task_let(task);
+	CHECK(!node.tasks.all);
+
+	task = new_task(true);
+	task_keep(task);
+	task_end(task); /* it has no binding */
+	CHECK(!node.tasks.all && task->gone);
+	task_let(task);
+	CHECK_EQ(ends, 0);
+	tear_down();
+}
+
+/* Its end goes by the hook; what has ended, or is being loaded, is nobody's caller. */
+static void test_a_task_that_ends(void)
+{
+	int pid = os_process_id();
+	struct binding *binding = NULL;
+	struct task *task;
+
+	set_up();
+	task = new_task(true);
+	CHECK_EQ(binding_new(task, BINDING_ARRIVING, 0, FIRST, FIRST, 0, &binding), 0);
+	task->loading = true;
+	task_on_init_killed(&node, -1);
+	CHECK(task->ended); /* its arrival sees to it */
+	CHECK_EQ(ends, 0);
+	ending_begin(binding);
+	CHECK_EQ(binding->state, BINDING_BOUND);
+	CHECK(!binding_of_pid(&node, pid, pid));
+	CHECK_EQ(binding_take(binding, FIRST, 0), 0);
+	task_end(task);
+	CHECK_EQ(ends, 1);
+	CHECK(!binding_of_pid(&node, pid, pid));
+	CHECK(binding_find(&node, 0, FIRST) == binding);
+	tear_down();
+}
+
+int main(void)
+{
+	TEST(test_roles);
+	TEST(test_backup_beside_primary);
+	TEST(test_a_task_has_any_number);
+	TEST(test_how_long_a_task_is_known);
+	TEST(test_a_task_that_ends);
+	return test_end();
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/bind/ending.h"
+
+#include "node/bind/binding.h"
+#include "node/bind/warning.h"
+#include "node/node.h"
+#include "node/state/order.h"
+#include "node/task/following.h"
+#include "node/task/task.h"
+#include "os/loop.h"
+
+static void unbound(struct node *node, void *ctx, const struct directory_result *result)
+{
+	(void)node;
+	(void)ctx;
+	(void)result; /* a second UNBIND of the same generation is refused: it is gone either way */
+}
+
+void ending_propose(struct binding *binding)
+{
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = binding->dcid,
+			       .p_nr = binding->p_nr,
+			       .generation = binding->generation,
+			       .flags = COMMAND_FLAG_DIED };
+
+	/* An answer that it posted in its last moment must leave before the news of its end. */
+	proxy_resend(binding->node->proxy, binding->dcid, binding->p_nr);
+	order_propose(binding->node, &cmd, unbound, NULL);
+}
+
+void ending_begin(struct binding *binding)
+{
+	if (binding->role ==
+	    BINDING_ARRIVING) /* the commit, or the discard, of its arrival sees to it */
+		return;
+	if (binding->role == BINDING_BACKUP) { /* no command of the order */
+		binding_detach(binding);
+		return;
+	}
+	binding->state = BINDING_ENDING;
+	if (warning_begin(binding)) /* the slot is held for that; the process is gone */
+		following_end(binding->task);
+	else
+		ending_propose(binding);
+}
+
+bool ending_of_thread(struct binding *binding)
+{
+	struct task *task = binding->task;
+
+	if (task->lpid == task->tgid || !warning_begin(binding))
+		return false;
+	task->ended = true;
+	task->wait_status = -1;
+	binding->state = BINDING_ENDING;
+	task->exit_source = os_source_free(task->exit_source);
+	return true;
+}
+
+void ending_on_departure_over(struct node *node, int dcid, int p_nr, uint32_t generation)
+{
+	struct binding *binding = binding_find(node, dcid, p_nr);
+
+	if (binding && binding->generation == generation && binding->task->ended &&
+	    binding->state != BINDING_ENDING)
+		task_end(binding->task);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/task/following.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "dvk.h"
+#include "node/ask/request.h"
+#include "node/node.h"
+#include "node/task/log.h"
+#include "node/task/task.h"
+
+/* A line sent by the log: new bytes for each follower. */
+static void on_log(void *ctx, const uint8_t *bytes, size_t len)
+{
+	struct task *task = ctx;
+
+	for (struct request *r = task->followers; r; r = r->next_kept)
+		request_data(r, bytes, (uint32_t)len);
+}
+
+void following_take_log(struct task *task, struct proc_log *log, uint64_t start)
+{
+	task->log = log;
+	task->log_start = start;
+	proc_log_listen(log, on_log, task);
+}
+
+void following_send(struct task *task, struct request *request, uint64_t from)
+{
+	size_t kept = proc_log_size(task->log);
+	uint64_t total = task->log_start + proc_log_total(task->log);
+	uint64_t wanted = from < total ? total - from : 0;
+	uint8_t *bytes;
+
+	if (wanted > kept)
+		wanted = kept;
+	request->data_sent = total - wanted;
+	if (!wanted)
+		return;
+	bytes = malloc(wanted);
+	if (!bytes)
+		return;
+	request_data(request, bytes, (uint32_t)proc_log_export(task->log, bytes, wanted));
+	free(bytes);
+}
+
+static void cancelled(struct request *request)
+{
+	struct task *task = request->keeper;
+
+	if (request_unkeep(&task->followers, request) || request_unkeep(&task->waiters, request))
+		request_end(request, 0, NULL, 0, NULL, 0);
+}
+
+void following_add(struct task *task, struct request *request)
+{
+	request_keep(&task->followers, request, task, cancelled);
+}
+
+void following_await_end(struct task *task, struct request *request)
+{
+	request_keep(&task->waiters, request, task, cancelled);
+}
+
+void following_cancel(struct node *node, int from, uint64_t id)
+{
+	for (struct task *task = node->tasks.all; task; task = task->next) {
+		struct request *lists[] = { task->followers, task->waiters };
+
+		for (int i = 0; i < 2; i++) {
+			for (struct request *r = lists[i]; r; r = r->next_kept) {
+				if (r->from == from && r->remote_id == id) {
+					cancelled(r);
+					return;
+				}
+			}
+		}
+	}
+}
+
+void following_drop(struct node *node, int from)
+{
+	for (struct task *task = node->tasks.all; task; task = task->next) {
+		struct request *lists[] = { task->followers, task->waiters };
+
+		for (int i = 0; i < 2; i++) {
+			for (struct request *r = lists[i], *next; r; r = next) {
+				next = r->next_kept;
+				if (r->from == from)
+					cancelled(r);
+			}
+		}
+	}
+}
+
+static struct request *take_first(struct request **list)
+{
+	struct request *request = *list;
+
+	if (request)
+		*list = request->next_kept;
+	return request;
+}
+
+void following_end(struct task *task)
+{
+	struct request *request;
+
+	while ((request = take_first(&task->followers)))
+		request_end(request, task->wait_status, NULL, 0, NULL, 0);
+	while ((request = take_first(&task->waiters)))
+		request_end(request, task_wait_status(task), NULL, 0, NULL, 0);
+}
+
+void following_move(struct task *task, int to)
+{
+	struct request *request;
+
+	while ((request = take_first(&task->followers)))
+		request_move(request, to);
+	while ((request = take_first(&task->waiters)))
+		request_fail(request, EDVSMIGRATE,
+			     "endpoint %d of DC %d has moved to another node meanwhile: ask again",
+			     task->last.p_nr, task->last.dcid);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/task/task.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "node/node.h"
+#include "node/task/ended.h"
+#include "node/task/following.h"
+#include "node/task/log.h"
+#include "os/loop.h"
+#include "os/pid.h"
+#include "os/socket.h"
+
+struct task *task_find(const struct node *node, pid_t lpid)
+{
+	struct task *task = node->tasks.all;
+
+	while (task && (task->lpid != lpid || task->ended || task->loading))
+		task = task->next;
+	return task;
+}
+
+struct task *task_find_or_leader(const struct node *node, pid_t tgid, pid_t tid)
+{
+	struct task *task = task_find(node, tid);
+
+	return task && task->tgid == tgid ? task : task_find(node, tgid);
+}
+
+static struct task *find_vpid(const struct node *node, int dcid, int vpid)
+{
+	struct task *task = node->tasks.all;
+
+	while (task && (!task->managed || task->dcid != dcid || task->vpid != vpid))
+		task = task->next;
+	return task;
+}
+
+int task_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd, struct task **taskp)
+{
+	struct task *task = calloc(1, sizeof(*task));
+
+	if (!task)
+		return -ENOMEM;
+	if (pidfd < 0)
+		pidfd = os_pidfd_open(lpid, lpid != tgid);
+	if (pidfd < 0) {
+		free(task);
+		return pidfd;
+	}
+	*task = (struct task){ .next = node->tasks.all,
+			       .node = node,
+			       .dcid = -1,
+			       .starting = true,
+			       .lpid = lpid,
+			       .tgid = tgid,
+			       .vpid = vpid,
+			       .pidfd = pidfd,
+			       .pidns = os_pidns_of(lpid) };
+	node->tasks.all = task;
+	*taskp = task;
+	return 0;
+}
+
+int task_adopt(struct node *node, const struct task *image, struct task **taskp)
+{
+	struct task **place = &node->tasks.all;
+	struct task *task = malloc(sizeof(*task));
+
+	if (!task)
+		return -ENOMEM;
+	*task = *image;
+	task->node = node;
+	task->next = NULL;
+	while (*place)
+		place = &(*place)->next;
+	*place = task;
+	*taskp = task;
+	return 0;
+}
+
+static void unlink_task(const struct task *task)
+{
+	struct task **link = &task->node->tasks.all;
+
+	while (*link != task)
+		link = &(*link)->next;
+	*link = task->next;
+}
+
+void task_free(struct task *task)
+{
+	assert(!task->bindings);
+	assert(!task->gone);
+	unlink_task(task);
+	following_end(task);
+	/* Of one that has moved: as soon as its frozen copy is gone. */
+	cgroup_end(task->node, task->cgroup, task->ended || task->loading);
+	task->exit_source = os_source_free(task->exit_source);
+	if (task->ended && task->last.bound)
+		ended_keep(task);
+	proc_log_free(task->log);
+	os_close(task->pidfd);
+	task->gone = true;
+	if (!task->kept)
+		free(task);
+}
+
+void task_drop(struct task *task)
+{
+	if (!task->gone && !task->bindings && (task->ended || (!task->managed && !task->kept)))
+		task_free(task);
+}
+
+void task_keep(struct task *task)
+{
+	task->kept++;
+}
+
+int task_keep_for(struct node *node, pid_t tgid, pid_t tid, struct task **taskp)
+{
+	struct task *task = task_find(node, tid);
+	int r = 0;
+
+	if (!task)
+		r = task_new(node, tid, tgid, os_pid_innermost(tid), -1, &task);
+	if (r < 0)
+		return r;
+	task_keep(task);
+	*taskp = task;
+	return 0;
+}
+
+void task_let(struct task *task)
+{
+	assert(task->kept > 0);
+	task->kept--;
+	if (!task->gone)
+		task_drop(task);
+	else if (!task->kept)
+		free(task);
+}
+
+/* A task that no init of ours reaps: its pidfd tells. */
+static void on_pidfd(void *ctx, int fd, int events)
+{
+	(void)fd;
+	(void)events;
+	task_end(ctx);
+}
+
+int task_watch(struct task *task)
+{
+	if (task->managed || task->exit_source)
+		return 0;
+	return os_source_io(task->node->loop, task->pidfd, OS_READ, on_pidfd, task,
+			    &task->exit_source);
+}
+
+void task_end(struct task *task)
+{
+	task->ended = true;
+	task->exit_source = os_source_free(task->exit_source);
+	cgroup_kill(task->node, task->cgroup);
+	if (!task->managed) /* at once, before its parent takes note of it */
+		task->wait_status = os_exit_status_of(task->lpid);
+	if (task->log)
+		proc_log_drain(task->log);
+	if (task->bindings)
+		task->node->tasks.on_end(task);
+	else
+		task_free(task);
+}
+
+static void managed_ended(struct task *task, int wait_status)
+{
+	task->wait_status = wait_status;
+	if (task->loading) /* the commit, or the discard, of its arrival sees to it */
+		task->ended = true;
+	else
+		task_end(task);
+}
+
+void task_on_init_exit(struct node *node, int dcid, int vpid, int wait_status)
+{
+	struct task *task = find_vpid(node, dcid, vpid);
+
+	/* Of a process that had this number in an earlier stay here: the one that has it now lives. */
+	if (!task || os_poll(task->pidfd, OS_READ, 0) < 0)
+		return;
+	managed_ended(task, wait_status);
+}
+
+void task_on_init_killed(struct node *node, int dcid)
+{
+	struct task *task = node->tasks.all;
+
+	while (task) {
+		struct task *next = task->next;
+
+		if (task->managed && task->dcid == dcid && !task->ended) {
+			task->end_reason = CTL_ENDED_INIT;
+			managed_ended(task, 9);
+		}
+		task = next;
+	}
+}
+
+int task_pid_for(const struct task *task, uint64_t pidns)
+{
+	if (pidns == task->pidns)
+		return task->vpid;
+	return pidns == os_pidns_of(0) ? task->lpid : 0;
+}
+
+int task_wait_status(const struct task *task)
+{
+	return task->ended ? task->wait_status : -1;
+}
