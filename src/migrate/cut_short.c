@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/cut_short.h"
 
+#include "migrate/descriptors_source.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
 
@@ -56,13 +57,25 @@ static bool write_bytes(struct rest *rest, uint64_t fd, uint64_t from, uint64_t 
 	return true;
 }
 
-static void write_segments(struct rest *rest, const struct user_regs_struct *registers)
+/* Whether the rest of a write can be written: `bytes`, or fewer. */
+static bool can_go_on(const struct inventory *inventory, uint64_t number, uint64_t bytes)
+{
+	return is_blocking_pipe(inventory->dir, number) &&
+	       descriptors_widen(&inventory->descriptors, inventory->pid, (int)number, bytes);
+}
+
+static void write_segments(struct rest *rest, const struct inventory *inventory,
+			   const struct user_regs_struct *registers)
 {
 	struct iovec segments[SEGMENTS_MAX];
-	uint64_t skip = rest->done, count = registers->rdx;
+	uint64_t skip = rest->done, count = registers->rdx, bytes = 0;
 
 	if (count > SEGMENTS_MAX ||
 	    trace_read(rest->tracee->tid, registers->rsi, segments, count * sizeof(segments[0])))
+		return;
+	for (uint64_t i = 0; i < count; i++)
+		bytes += segments[i].iov_len;
+	if (bytes <= rest->done || !can_go_on(inventory, registers->rdi, bytes - rest->done))
 		return;
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t length = segments[i].iov_len, from = (uint64_t)segments[i].iov_base;
@@ -94,7 +107,7 @@ static void repeat(struct rest *rest, const struct user_regs_struct *registers)
 	}
 }
 
-int cut_short_finish(struct tracee *tracee, struct remote_ptr at, int dir)
+int cut_short_finish(struct tracee *tracee, struct remote_ptr at, const struct inventory *inventory)
 {
 	struct user_regs_struct *registers = &tracee->registers;
 	struct rest rest = { .tracee = tracee, .at = at, .done = registers->rax };
@@ -103,13 +116,13 @@ int cut_short_finish(struct tracee *tracee, struct remote_ptr at, int dir)
 		return 0;
 	switch ((long)registers->orig_rax) {
 	case SYS_write:
-		if (registers->rax < registers->rdx && is_blocking_pipe(dir, registers->rdi))
+		if (registers->rax < registers->rdx &&
+		    can_go_on(inventory, registers->rdi, registers->rdx - rest.done))
 			write_bytes(&rest, registers->rdi, registers->rsi + rest.done,
 				    registers->rdx - rest.done);
 		break;
 	case SYS_writev:
-		if (is_blocking_pipe(dir, registers->rdi))
-			write_segments(&rest, registers);
+		write_segments(&rest, inventory, registers);
 		break;
 	case SYS_getrandom:
 	case SYS_sendfile:

@@ -8,13 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-void descriptors_clear(struct descriptors *descriptors)
+void descriptors_let_go(struct descriptors *descriptors)
 {
 	for (uint32_t i = 0; i < descriptors->description_count; i++) {
-		contents_free(&descriptors->description[i].contents);
-		if (descriptors->description[i].own >= 0)
-			close(descriptors->description[i].own);
+		int *own = descriptors->description[i].own;
+
+		for (int end = 0; end < 2; end++) {
+			if (own[end] >= 0)
+				close(own[end]);
+			own[end] = -1;
+		}
 	}
+}
+
+void descriptors_clear(struct descriptors *descriptors)
+{
+	descriptors_let_go(descriptors);
+	for (uint32_t i = 0; i < descriptors->description_count; i++)
+		contents_free(&descriptors->description[i].contents);
 	descriptors->count = descriptors->description_count = 0;
 }
 
@@ -61,7 +72,7 @@ struct description *descriptors_describe(struct descriptors *descriptors,
 		  sizeof(struct description)))
 		return NULL;
 	descriptors->description[count] =
-		(struct description){ .image = *image, .number = -1, .own = -1 };
+		(struct description){ .image = *image, .number = -1, .own = { -1, -1 } };
 	descriptors->description_count++;
 	return &descriptors->description[count];
 }

@@ -2,6 +2,7 @@
 #ifndef DVS_MIGRATE_DESCRIPTORS_H
 #define DVS_MIGRATE_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "migrate/contents.h"
@@ -14,7 +15,8 @@ struct description {
 	int number;	 /* the lowest of its descriptors; target: -1 until that one is made */
 	uint64_t device; /* source: of what it refers to */
 	uint64_t inode;
-	int own; /* target: what its kind needs until all are made; -1 */
+	int own[2];    /* target: what its kind needs until all are made; -1 */
+	bool given[2]; /* whether the process has it already */
 };
 
 /* The open descriptors of a process, in ascending order, and their descriptions, by id. */
@@ -27,6 +29,9 @@ struct descriptors {
 
 void descriptors_free(struct descriptors *descriptors);
 void descriptors_clear(struct descriptors *descriptors);
+
+/* Target, when all are made: closes what the kinds have kept for it. */
+void descriptors_let_go(struct descriptors *descriptors);
 int descriptors_append(struct descriptors *descriptors, const struct image_fd *fd); /* or -ENOMEM */
 
 /* A new description after the others, whose ids are lower. NULL: out of memory. */

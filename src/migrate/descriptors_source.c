@@ -282,6 +282,20 @@ int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refu
 	return result;
 }
 
+bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int number, uint64_t bytes)
+{
+	for (uint32_t i = 0; i < descriptors->count; i++) {
+		if (descriptors->fd[i].number != number)
+			continue;
+		const struct description *description =
+			descriptors_find(descriptors, descriptors->fd[i].description);
+		const struct kind *kind = kind_of(description->image.kind);
+
+		return !kind->widen || kind->widen(pid, description, bytes);
+	}
+	return true;
+}
+
 void descriptors_send(const struct descriptors *descriptors, struct writer *writer)
 {
 	for (uint32_t i = 0; i < descriptors->description_count; i++) {

@@ -20,6 +20,13 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 /* Source, frozen: what each description has beside that. */
 int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refusal *refusal);
 
+/*
+ * Source, stopped: whether the rest of a write to descriptor `number`, which the stop has cut short, can be
+ * written: see kind.widen.
+ */
+bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int number,
+		       uint64_t bytes);
+
 /* The records of descriptions with what is in them; of descriptors. */
 void descriptors_send(const struct descriptors *descriptors, struct writer *writer);
 void descriptors_send_numbers(const struct descriptors *descriptors, struct writer *writer);

@@ -18,7 +18,7 @@ static const char *const carried[] = {
 	"plain",     "threads",	      "cpu_state",  "files",	"memory",      "signals",
 	"timers",    "blocked_calls", "many",	    "identity", "credentials", "faults",
 	"transfers", "robust",	      "afterwards", "clocks",	"locked",      "shared",
-	"common",    "memory_files",  "eventfds",
+	"common",    "memory_files",  "eventfds",   "pipes",
 };
 
 static void test_carried(void)

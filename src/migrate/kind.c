@@ -9,9 +9,8 @@ static const struct {
 	uint32_t kind; /* 0: none that is carried */
 	const struct kind *row;
 } kinds[] = {
-	{ IMAGE_DESCRIPTION_FOREIGN, &kind_foreign },
-	{ IMAGE_DESCRIPTION_EVENTFD, &kind_eventfd },
-	{ 0, &kind_refused },
+	{ IMAGE_DESCRIPTION_FOREIGN, &kind_foreign }, { IMAGE_DESCRIPTION_EVENTFD, &kind_eventfd },
+	{ IMAGE_DESCRIPTION_PIPE, &kind_pipe },	      { 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

@@ -55,6 +55,13 @@ struct kind {
 	int (*write)(pid_t pid, const struct descriptors *descriptors,
 		     struct description *description, struct refusal *refusal);
 
+	/*
+	 * Source, while threads are stopped and before descriptors are read again: makes room for the rest of a
+	 * write that the stop has cut short, which nobody can read now. False: there is none. NULL: others
+	 * read it.
+	 */
+	bool (*widen)(pid_t pid, const struct description *description, uint64_t bytes);
+
 	/* Target: whether the body makes sense; those before it are known. It came from outside. */
 	bool (*read)(const struct image_description *image, const struct files *files,
 		     const struct descriptors *before);
@@ -70,7 +77,7 @@ struct kind {
 	const char *(*label)(const struct image_description *image, const struct files *files);
 };
 
-extern const struct kind kind_eventfd, kind_file, kind_foreign, kind_refused;
+extern const struct kind kind_eventfd, kind_file, kind_foreign, kind_pipe, kind_refused;
 
 /* The row of an image_description_kind, or NULL. */
 const struct kind *kind_of(uint32_t kind);

@@ -62,7 +62,6 @@ static const char *object_name(pid_t pid, int number, const char *link)
 	static const struct {
 		const char *prefix, *name;
 	} known[] = {
-		{ "pipe:", "a pipe to another process" },
 		{ "anon_inode:[eventpoll]", "an epoll instance" },
 		{ "anon_inode:[timerfd]", "a timerfd" },
 		{ "anon_inode:[signalfd]", "a signalfd" },

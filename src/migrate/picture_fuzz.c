@@ -5,7 +5,7 @@
  * kinds of descriptors only the check of a body is called, so what the rest of them needs is left out.
  *
  * fuzz with: src/migrate/contents.c src/migrate/descriptors.c src/migrate/kind.c src/migrate/kind_file.c
- * fuzz with: src/migrate/kind_eventfd.c
+ * fuzz with: src/migrate/kind_eventfd.c src/migrate/kind_pipe.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_refused.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */

@@ -217,5 +217,7 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	}
 	calls_room(calls, 1, 0);
 	calls_expect(calls, "close its socket", 0, SYS_close, (uint64_t)shell_fd);
-	return restore_run(restore, refusal);
+	result = restore_run(restore, refusal);
+	descriptors_let_go(&restore->picture.descriptors);
+	return result;
 }

@@ -220,8 +220,7 @@ static int finish_transfers(struct migrate_source *source, struct refusal *refus
 	if (!vdso || foothold_find_syscall(source->pid, vdso->start, vdso->length, &at))
 		return 0;
 	for (uint32_t i = 0; i < source->threads.count; i++) {
-		int result =
-			cut_short_finish(&source->threads.tracee[i], at, source->inventory.dir);
+		int result = cut_short_finish(&source->threads.tracee[i], at, &source->inventory);
 
 		if (result)
 			return refusal_set_number(refusal,

@@ -23,7 +23,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 5u
+#define IMAGE_VERSION 6u
 
 #define IMAGE_PAGE	       4096u
 #define IMAGE_THREADS_MAX      4096u
@@ -290,6 +290,7 @@ enum image_description_kind {
 	IMAGE_DESCRIPTION_FILE = 1,
 	IMAGE_DESCRIPTION_FOREIGN, /* the node's */
 	IMAGE_DESCRIPTION_EVENTFD,
+	IMAGE_DESCRIPTION_PIPE,
 	IMAGE_DESCRIPTION_KINDS,
 };
 

@@ -167,10 +167,20 @@ static void event_shared(void)
 	leave_orphan(true);
 }
 
+/* A pipe whose both ends another process has, too. */
+static void pipe_shared(void)
+{
+	int ends[2];
+
+	NEED(pipe(ends) == 0);
+	leave_orphan(true);
+}
+
 static const struct kind other_kinds[] = {
 	{ "memfd_shared", "shares memory", memory_shared },
 	{ "memfd_mapped", "shares memory", memory_mapped },
 	{ "eventfd_shared", "(an eventfd) is also open in process", event_shared },
+	{ "pipe_shared", "(a pipe) is also open in process", pipe_shared },
 	{ "memfd_huge", "huge pages", memory_huge },
 	{ "memfd_many", "more than 1024 memory files", memory_many },
 	{ "orphan", "left a child process", orphan },

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "victims/refused.h"
 
@@ -66,11 +67,30 @@ static void netlink(void)
 	NEED(fd >= 0 && bind(fd, &address, 12) == 0);
 }
 
+/* A process in a session of its own keeps one end alone. */
+static void leave_reader(const int ends[2])
+{
+	pid_t self = getpid(), child = fork();
+
+	if (child == 0) {
+		setsid();
+		if (fork())
+			_exit(0);
+		close(ends[1]);
+		while (kill(self, 0) == 0)
+			usleep(10000);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	close(ends[0]);
+}
+
 static void pipes(void)
 {
 	int ends[2];
 
 	NEED(pipe(ends) == 0);
+	leave_reader(ends);
 }
 
 static void fifo(void)
@@ -163,7 +183,7 @@ static const struct kind descriptor_kinds[] = {
 	{ "udp", "UDP", udp },
 	{ "unix_socket", "Unix socket", unix_socket },
 	{ "netlink", "netlink", netlink },
-	{ "pipe", "pipe", pipes },
+	{ "pipe", "a pipe to another process", pipes },
 	{ "fifo", "FIFO", fifo },
 	{ "terminal", "terminal", terminal },
 	{ "epoll", "epoll", epolls },

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pipe that nothing but the process has, with what is in it. A description is one end of it, or both (one that
+ * was opened through /proc). The first description of a pipe, its owner, carries the contents: they are
+ * read from a copy, so that the source keeps them. A thread that waits in a read or write is carried as any
+ * other interrupted call is.
+ */
+#include "migrate/kind.h"
+
+#include "dvk/errors.h"
+#include "migrate/restore.h"
+#include "os/kernel.h"
+#include "os/pid.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINK	     "pipe:["
+#define CAPACITY_MAX (64u << 20)
+#define WIDER_MAX    (1u << 20)
+#define LARGEFILE    0100000u /* the kernel's O_LARGEFILE, which the library has as 0 */
+
+struct pipe_body {
+	uint64_t inode;	   /* on the source: the same for all ends of a pipe */
+	uint32_t owner;	   /* id of the first description of the pipe */
+	uint32_t capacity; /* in bytes */
+	uint32_t uid, gid, mode;
+	uint32_t packets; /* of the owner: a write is one packet (O_DIRECT) */
+};
+
+static struct pipe_body body_of(const struct image_description *image)
+{
+	struct pipe_body body;
+
+	memcpy(&body, image->body, sizeof(body));
+	return body;
+}
+
+static bool reads(const struct image_description *image)
+{
+	return (image->flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool writes(const struct image_description *image)
+{
+	return (image->flags & O_ACCMODE) != O_RDONLY;
+}
+
+static void close_one(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* ---- source ---- */
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	const struct stat *status = seen->status;
+
+	if (strncmp(seen->link, LINK, strlen(LINK)) != 0)
+		return 0;
+	int fd = os_pid_descriptor(seen->pid, seen->number);
+	int capacity = fd < 0 ? fd : fcntl(fd, F_GETPIPE_SZ);
+
+	close_one(fd);
+	if (capacity < 0 || image->flags & O_PATH)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a pipe open (descriptor %d) that cannot be "
+				   "looked into, so that it cannot move",
+				   seen->number);
+	if ((uint32_t)capacity > CAPACITY_MAX)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a pipe of more than %u MiB open (descriptor "
+				   "%d), which is the most that can move",
+				   CAPACITY_MAX >> 20, seen->number);
+	const struct pipe_body body = {
+		.inode = status->st_ino,
+		.capacity = (uint32_t)capacity,
+		.uid = status->st_uid,
+		.gid = status->st_gid,
+		.mode = status->st_mode & 07777,
+	};
+
+	memcpy(image->body, &body, sizeof(body));
+	return 1;
+}
+
+static bool is_of(const struct description *other, const struct description *description)
+{
+	return other->image.kind == description->image.kind && other->inode == description->inode;
+}
+
+/* What is to be known of all descriptions of one pipe. */
+struct ends {
+	const struct description *owner, *reader, *writer; /* the first of each, or NULL */
+	bool packets;
+};
+
+static struct ends ends_of(const struct descriptors *descriptors,
+			   const struct description *description)
+{
+	struct ends ends = { 0 };
+
+	for (uint32_t i = 0; i < descriptors->description_count; i++) {
+		const struct description *other = &descriptors->description[i];
+
+		if (!is_of(other, description))
+			continue;
+		ends.owner = ends.owner ? ends.owner : other;
+		if (!ends.reader && reads(&other->image))
+			ends.reader = other;
+		if (!ends.writer && writes(&other->image))
+			ends.writer = other;
+		ends.packets =
+			ends.packets || (writes(&other->image) && other->image.flags & O_DIRECT);
+	}
+	return ends;
+}
+
+/* Whether the other end of the pipe is closed everywhere. */
+static bool is_alone(pid_t pid, const struct description *description)
+{
+	int fd = os_pid_descriptor(pid, description->number);
+	struct pollfd end = { .fd = fd };
+	bool alone = fd >= 0 && poll(&end, 1, 0) == 1 && end.revents & (POLLHUP | POLLERR);
+
+	close_one(fd);
+	return alone;
+}
+
+static int check(pid_t pid, const struct descriptors *descriptors,
+		 const struct description *description, struct refusal *refusal)
+{
+	const struct ends ends = ends_of(descriptors, description);
+
+	if ((ends.reader && ends.writer) || is_alone(pid, description))
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the process has a pipe to another process open (descriptor %d), which "
+			   "cannot move to another node",
+			   description->number);
+}
+
+/* Reads all that is in our copy, piece by piece. 0, -errno, or -EBADMSG: packets where there are none. */
+static int take(int copy, uint32_t bytes, bool packets, struct contents *contents)
+{
+	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
+
+	while (bytes) {
+		uint32_t wanted = bytes < sizeof(piece) ? bytes : (uint32_t)sizeof(piece);
+		ssize_t got = read(copy, piece, wanted);
+
+		if (got <= 0)
+			return got < 0 ? -errno : -EIO;
+		if (got < wanted && !packets)
+			return -EBADMSG;
+		int result = contents_append(contents, piece, (uint32_t)got);
+
+		if (result)
+			return result;
+		bytes -= (uint32_t)got;
+	}
+	return 0;
+}
+
+/* A copy refers to the same pages and takes as many places in the pipe, so that it needs no more room. */
+static int copy(int reader, const struct pipe_body *body, struct contents *contents)
+{
+	int ends[2], bytes = 0;
+
+	if (ioctl(reader, FIONREAD, &bytes) < 0)
+		return -errno;
+	if (!bytes)
+		return 0;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	int result = fcntl(ends[1], F_SETPIPE_SZ, (int)body->capacity) < 0 ? -errno : 0;
+	ssize_t copied = result ? 0 : tee(reader, ends[1], (size_t)bytes, SPLICE_F_NONBLOCK);
+
+	if (copied < 0)
+		result = -errno;
+	else if (result == 0)
+		result = copied == bytes ? take(ends[0], (uint32_t)bytes, body->packets, contents)
+					 : -EIO;
+	close(ends[0]);
+	close(ends[1]);
+	return result;
+}
+
+static int refuse_contents(const struct description *description, int result,
+			   struct refusal *refusal)
+{
+	if (result == -E2BIG)
+		return refusal_set(refusal, EDVS2BIG,
+				   "the pipe of descriptor %d has more than %u KiB in it, which is "
+				   "the most that can move; let them be read first",
+				   description->number, IMAGE_CONTENTS_MAX >> 10);
+	if (result == -EBADMSG)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the pipe of descriptor %d has packets in it (O_DIRECT) and no "
+				   "writer of packets, which cannot be carried; let them be read "
+				   "first",
+				   description->number);
+	if (result == -EBUSY)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the pipe of descriptor %d is one for notifications of the "
+				   "kernel, which cannot move to another node",
+				   description->number);
+	return refusal_set(refusal, EDVSIO, "the pipe of descriptor %d cannot be read: %s",
+			   description->number, strerror(-result));
+}
+
+/*
+ * No room comes of itself for the rest of a write, for those that read stand as well: the pipe grows. Whether
+ * it is still the same one is asked first, because the process has run since its description was read.
+ */
+static bool widen(pid_t pid, const struct description *description, uint64_t bytes)
+{
+	struct stat status;
+	int fd = os_pid_descriptor(pid, description->number);
+	int capacity = fd < 0 ? fd : fcntl(fd, F_GETPIPE_SZ);
+	bool wider = capacity > 0 && fstat(fd, &status) == 0 &&
+		     status.st_ino == description->inode && bytes < WIDER_MAX &&
+		     (uint64_t)capacity + bytes < WIDER_MAX &&
+		     fcntl(fd, F_SETPIPE_SZ, capacity + (int)bytes + (int)IMAGE_PAGE) > 0;
+
+	close_one(fd);
+	return wider;
+}
+
+/* What nothing can read any more is left. A pipe for notifications lets nobody set its size, not even the same. */
+static int complete(pid_t pid, const struct descriptors *descriptors,
+		    struct description *description, struct refusal *refusal)
+{
+	struct pipe_body body = body_of(&description->image);
+	const struct ends ends = ends_of(descriptors, description);
+
+	body.owner = ends.owner->image.id;
+	body.packets = ends.packets;
+	memcpy(description->image.body, &body, sizeof(body));
+	contents_free(&description->contents);
+	if (ends.owner != description || !ends.reader)
+		return 0;
+	int fd = os_pid_descriptor(pid, ends.reader->number);
+	int result = fd < 0 ? fd : 0;
+
+	if (result == 0 && fcntl(fd, F_SETPIPE_SZ, (int)body.capacity) < 0)
+		result = -errno;
+	if (result == 0)
+		result = copy(fd, &body, &description->contents);
+	close_one(fd);
+	return result ? refuse_contents(description, result, refusal) : 0;
+}
+
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	(void)image, (void)files;
+	return KIND_SHARE_OBJECT;
+}
+
+/* ---- target ---- */
+
+static bool read_body(const struct image_description *image, const struct files *files,
+		      const struct descriptors *before)
+{
+	const struct pipe_body body = body_of(image);
+	const struct description *owner;
+
+	(void)files;
+	if (body.capacity < IMAGE_PAGE || body.capacity > CAPACITY_MAX || body.mode & ~07777u ||
+	    image->flags & O_PATH)
+		return false;
+	if (body.owner == image->id)
+		return true;
+	owner = descriptors_find(before, body.owner);
+	return owner && owner->image.kind == image->kind &&
+	       body_of(&owner->image).owner == body.owner;
+}
+
+static int fill(int writer, const struct pipe_body *body, const struct contents *contents)
+{
+	const uint8_t *piece;
+	uint32_t length;
+
+	if (fcntl(writer, F_SETPIPE_SZ, (int)body->capacity) < 0 ||
+	    fchown(writer, body->uid, body->gid) < 0 || fchmod(writer, body->mode) < 0 ||
+	    fcntl(writer, F_SETFL, O_NONBLOCK | (body->packets ? O_DIRECT : 0)) < 0)
+		return -errno;
+	for (uint32_t at = 0; (piece = contents_next(contents, &at, &length));) {
+		ssize_t done = write(writer, piece, length);
+
+		if (done != (ssize_t)length)
+			return done < 0 ? -errno : -ENOSPC;
+	}
+	return 0;
+}
+
+/* The pipe as pipe2() makes it: its ends are not given to the process yet. */
+static int make(struct description *owner)
+{
+	const struct pipe_body body = body_of(&owner->image);
+
+	if (pipe2(owner->own, O_CLOEXEC) < 0)
+		return -errno;
+	return fill(owner->own[1], &body, &owner->contents);
+}
+
+/*
+ * The process has the two descriptions that pipe2() makes, as far as it has not closed them. Those that it has
+ * made by opening a descriptor's name in /proc show it by a flag.
+ */
+static int open_end(struct description *owner, uint32_t flags)
+{
+	unsigned end = (flags & O_ACCMODE) == O_WRONLY;
+	bool first = !(flags & LARGEFILE) && (flags & O_ACCMODE) != O_RDWR && !owner->given[end];
+	char name[40];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", owner->own[end]);
+	if (first)
+		fd = fcntl(owner->own[end], F_DUPFD_CLOEXEC, 0);
+	else
+		fd = open(name, (int)(flags & O_ACCMODE) | O_CLOEXEC | O_NONBLOCK);
+	owner->given[end] = owner->given[end] || first;
+	if (fd < 0 || fcntl(fd, F_SETFL, (int)flags) == 0)
+		return fd < 0 ? -errno : fd;
+	int result = -errno;
+
+	close(fd);
+	return result;
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	struct description *owner =
+		descriptors_find(&restore->picture.descriptors, body_of(&description->image).owner);
+	int result = owner->own[0] < 0 ? make(owner) : 0;
+
+	if (result == 0)
+		result = open_end(owner, description->image.flags);
+	return result >= 0 ? result
+			   : refusal_set(refusal, EDVSPROCSTS,
+					 "the target cannot make a pipe of the process: %s",
+					 strerror(-result));
+}
+
+const struct kind kind_pipe = {
+	.name = "a pipe",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find,
+	.check = check,
+	.write = complete,
+	.read = read_body,
+	.open = open_here,
+	.share = share,
+	.widen = widen,
+};
