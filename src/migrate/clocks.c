@@ -57,16 +57,16 @@ static void read_machine(struct offsets *machine)
 	machine->boottime_ns = clock_ns(CLOCK_BOOTTIME) - own.boottime_ns;
 }
 
-void clocks_describe(int dir, struct image_offer *offer)
+void clocks_describe(int dir, struct image_machine *image)
 {
 	struct offsets offsets, machine;
 
 	read_offsets(dir, "timens_offsets", &offsets);
 	read_machine(&machine);
-	offer->monotonic_offset_ns = offsets.monotonic_ns;
-	offer->boottime_offset_ns = offsets.boottime_ns;
-	offer->monotonic_ns = (uint64_t)(machine.monotonic_ns + offsets.monotonic_ns);
-	offer->boottime_ns = (uint64_t)(machine.boottime_ns + offsets.boottime_ns);
+	image->monotonic_offset_ns = offsets.monotonic_ns;
+	image->boottime_offset_ns = offsets.boottime_ns;
+	image->monotonic_ns = (uint64_t)(machine.monotonic_ns + offsets.monotonic_ns);
+	image->boottime_ns = (uint64_t)(machine.boottime_ns + offsets.boottime_ns);
 }
 
 static int refuse_clocks(struct refusal *refusal, int result)
@@ -109,18 +109,18 @@ static int enter_namespace(struct restore *restore, struct refusal *refusal)
 	return restore_run(restore, refusal);
 }
 
-int clocks_restore(struct restore *restore, const struct image_offer *offer, bool same_machine,
+int clocks_restore(struct restore *restore, const struct image_machine *image, bool same_machine,
 		   struct refusal *refusal)
 {
-	struct offsets wanted = { offer->monotonic_offset_ns, offer->boottime_offset_ns };
+	struct offsets wanted = { image->monotonic_offset_ns, image->boottime_offset_ns };
 	struct offsets own, machine;
 	bool known = read_offsets(restore->dir, "timens_offsets", &own);
 
 	if (!same_machine) {
 		read_machine(&machine);
 		wanted.monotonic_ns =
-			(int64_t)offer->monotonic_ns - machine.monotonic_ns + MARGIN_NS;
-		wanted.boottime_ns = (int64_t)offer->boottime_ns - machine.boottime_ns + MARGIN_NS;
+			(int64_t)image->monotonic_ns - machine.monotonic_ns + MARGIN_NS;
+		wanted.boottime_ns = (int64_t)image->boottime_ns - machine.boottime_ns + MARGIN_NS;
 	}
 	if (own.monotonic_ns == wanted.monotonic_ns && own.boottime_ns == wanted.boottime_ns)
 		return 0;

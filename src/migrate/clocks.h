@@ -13,10 +13,10 @@
 struct restore;
 
 /* Source: what the process with /proc directory `dir` sees now. */
-void clocks_describe(int dir, struct image_offer *offer);
+void clocks_describe(int dir, struct image_machine *image);
 
-/* Target, the shell entered: gives the shell the clocks of the offer. */
-int clocks_restore(struct restore *restore, const struct image_offer *offer, bool same_machine,
+/* Target, the shell entered: gives the shell the clocks of the image. */
+int clocks_restore(struct restore *restore, const struct image_machine *image, bool same_machine,
 		   struct refusal *refusal);
 
 #endif

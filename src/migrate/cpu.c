@@ -47,33 +47,33 @@ static uint64_t read_xcr0(void)
 	return low | (uint64_t)high << 32;
 }
 
-void cpu_describe(struct image_offer *offer)
+void cpu_describe(struct image_machine *machine)
 {
 	uint32_t a, b, c, d;
 
 	for (unsigned i = 0; i < IMAGE_CPU_WORDS; i++)
-		offer->cpu[i] = read_word(&words[i]);
-	offer->xfeatures = read_xcr0() & XFEATURES_USER;
-	offer->xsave_bytes = XSAVE_HEADER_END;
+		machine->cpu[i] = read_word(&words[i]);
+	machine->xfeatures = read_xcr0() & XFEATURES_USER;
+	machine->xsave_bytes = XSAVE_HEADER_END;
 	for (unsigned i = 0; i < IMAGE_XFEATURES; i++) {
-		offer->xoffset[i] = offer->xlength[i] = 0;
-		if (i < 2 || !(offer->xfeatures >> i & 1) ||
+		machine->xoffset[i] = machine->xlength[i] = 0;
+		if (i < 2 || !(machine->xfeatures >> i & 1) ||
 		    !__get_cpuid_count(0xd, i, &a, &b, &c, &d))
 			continue;
-		offer->xlength[i] = a;
-		offer->xoffset[i] = b;
-		if (a + b > offer->xsave_bytes)
-			offer->xsave_bytes = a + b;
+		machine->xlength[i] = a;
+		machine->xoffset[i] = b;
+		if (a + b > machine->xsave_bytes)
+			machine->xsave_bytes = a + b;
 	}
 }
 
-int cpu_compare(const struct image_offer *offer, struct refusal *refusal)
+int cpu_compare(const struct image_machine *machine, struct refusal *refusal)
 {
-	struct image_offer here;
+	struct image_machine here;
 
 	cpu_describe(&here);
 	for (unsigned i = 0; i < IMAGE_CPU_WORDS; i++) {
-		uint32_t missing = offer->cpu[i] & ~here.cpu[i];
+		uint32_t missing = machine->cpu[i] & ~here.cpu[i];
 
 		if (missing)
 			return refusal_set(refusal, EDVSPROCSTS,
@@ -81,15 +81,16 @@ int cpu_compare(const struct image_offer *offer, struct refusal *refusal)
 					   "%s, bits %#x",
 					   words[i].name, missing);
 	}
-	if (offer->xfeatures & ~here.xfeatures)
+	if (machine->xfeatures & ~here.xfeatures)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the target's CPU or kernel lacks register sets the process may "
 				   "use: %#llx",
-				   (unsigned long long)(offer->xfeatures & ~here.xfeatures));
+				   (unsigned long long)(machine->xfeatures & ~here.xfeatures));
 	for (unsigned i = 2; i < IMAGE_XFEATURES; i++) {
-		if (!(offer->xfeatures >> i & 1))
+		if (!(machine->xfeatures >> i & 1))
 			continue;
-		if (offer->xoffset[i] != here.xoffset[i] || offer->xlength[i] != here.xlength[i])
+		if (machine->xoffset[i] != here.xoffset[i] ||
+		    machine->xlength[i] != here.xlength[i])
 			return refusal_set(
 				refusal, EDVSPROCSTS,
 				"the target's CPU lays out its registers differently (xsave "

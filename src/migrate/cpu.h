@@ -10,10 +10,10 @@
  * so the target must have all of it, with the components of the xsave area at the same places.
  */
 
-/* Fills xfeatures, xsave_bytes, xoffset, xlength and cpu of an offer, for this machine. */
-void cpu_describe(struct image_offer *offer);
+/* Fills xfeatures, xsave_bytes, xoffset, xlength and cpu of the record, for this machine. */
+void cpu_describe(struct image_machine *machine);
 
-/* Target: whether this machine has what the offer's had; the sentence names what is missing. */
-int cpu_compare(const struct image_offer *offer, struct refusal *refusal);
+/* Target: whether this machine has what the record's has; the sentence names what is missing. */
+int cpu_compare(const struct image_machine *machine, struct refusal *refusal);
 
 #endif

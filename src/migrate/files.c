@@ -364,9 +364,10 @@ static int add_new(struct files *files, const char *path, const struct image_fil
 
 	file->image = *image;
 	file->image.path_length = length;
+	file->image.id = files->count;
 	file->older = *newest;
 	*newest = files->count;
-	return (int)files->count - 1;
+	return (int)file->image.id;
 }
 
 static int add_memory(struct files *files, int dir, const char *path,
@@ -387,7 +388,7 @@ static int add_memory(struct files *files, int dir, const char *path,
 		result = add_new(files, path, image, refusal);
 	files->memory_count += result >= 0;
 	if (result >= 0)
-		snprintf(files->file[result].link, sizeof(files->file[result].link), "%s",
+		snprintf(files->file[files->count - 1].link, sizeof(files->file[0].link), "%s",
 			 object->link);
 	return result;
 }
@@ -405,7 +406,7 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 
 		if (known->image.inode == object->inode && strcmp(known->path, path) == 0) {
 			known->image.use |= use;
-			return (int)at - 1;
+			return (int)known->image.id;
 		}
 		at = known->older;
 	}
@@ -429,12 +430,31 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 
 int files_add_record(struct files *files, const struct image_file *image)
 {
+	if (files->count && image->id <= files->file[files->count - 1].image.id)
+		return -EBADMSG;
 	struct file *file = append(files, (const char *)(image + 1), image->path_length);
 
 	if (!file)
 		return -ENOMEM;
 	file->image = *image;
-	return (int)files->count - 1;
+	return 0;
+}
+
+struct file *files_find(const struct files *files, uint64_t id)
+{
+	uint32_t low = 0, high = files->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (files->file[middle].image.id == id)
+			return &files->file[middle];
+		if (files->file[middle].image.id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
 }
 
 bool files_is_network(unsigned long type)

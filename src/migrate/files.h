@@ -36,14 +36,17 @@ void files_clear(struct files *files);
 
 /*
  * Source: the file at path as the process with /proc directory `dir` sees it must be the object.
- * Returns its index, or refuses: deleted, replaced, of a kind that cannot be carried. use is added to
+ * Returns its id, or refuses: deleted, replaced, of a kind that cannot be carried. use is added to
  * what is known of it.
  */
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
 	      uint32_t use, struct refusal *refusal);
 
-/* Target: a record that was read. Returns its index or -ENOMEM. */
+/* Target: a record that was read. 0, -ENOMEM, or -EBADMSG: its id is not above all others. */
 int files_add_record(struct files *files, const struct image_file *image);
+
+/* The file with this id, or NULL. */
+struct file *files_find(const struct files *files, uint64_t id);
 
 /* Opens a path as a process with this root directory does, links included. Or -errno. */
 int files_open_below(int root, const char *path, int flags);

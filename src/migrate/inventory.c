@@ -225,8 +225,6 @@ static int read_process(struct inventory *inventory, struct refusal *refusal)
 		return ended_refuse(inventory->dir, read, "status", refusal);
 	const char *status = inventory->text.text;
 
-	process->magic = IMAGE_MAGIC;
-	process->version = IMAGE_VERSION;
 	process->vpid = inventory_last_number(procdir_field(status, "NSpid"));
 	read_opener(status, &process->opener);
 	inventory->ignored = procdir_number(status, "SigIgn", 16, 0);
@@ -344,21 +342,21 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 	if (result)
 		return result;
 	struct files_object object = { "exe", status.st_dev, status.st_ino };
-	int index = files_add(&inventory->files, inventory->dir, path, &object, IMAGE_FILE_EXE,
-			      refusal);
+	int id = files_add(&inventory->files, inventory->dir, path, &object, IMAGE_FILE_EXE,
+			   refusal);
 
-	if (index < 0)
-		return index;
-	inventory->process.exe_file = index;
+	if (id < 0)
+		return id;
+	inventory->process.exe_file = (uint32_t)id;
 	result = read_link(inventory, "cwd", "working directory", inventory->cwd, &status, refusal);
 	if (result)
 		return result;
 	object = (struct files_object){ "cwd", status.st_dev, status.st_ino };
-	index = files_add(&inventory->files, inventory->dir, inventory->cwd, &object,
-			  IMAGE_FILE_DIRECTORY, refusal);
-	if (index < 0)
-		return index;
-	inventory->process.cwd_file = (uint32_t)index;
+	id = files_add(&inventory->files, inventory->dir, inventory->cwd, &object,
+		       IMAGE_FILE_DIRECTORY, refusal);
+	if (id < 0)
+		return id;
+	inventory->process.cwd_file = (uint32_t)id;
 	return 0;
 }
 
@@ -406,7 +404,5 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	inventory->process.timer_count = inventory->timer_count;
 	inventory->process.map_count = inventory->maps.count;
 	inventory->process.fd_count = inventory->descriptors.count;
-	inventory->process.description_count = inventory->descriptors.description_count;
-	inventory->process.file_count = inventory->files.count;
 	return result;
 }

@@ -14,7 +14,7 @@
 
 struct file_body {
 	int64_t position;
-	uint32_t file; /* index of its FILE record */
+	uint32_t file; /* id of its FILE record */
 	uint32_t pad;
 };
 
@@ -53,14 +53,14 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 				   "the process watches the directory of descriptor %d for "
 				   "changes (F_NOTIFY), which is not carried",
 				   seen->number);
-	int index = files_add(seen->files, seen->dir, seen->link, &object,
-			      reads ? 0 : IMAGE_FILE_WRITTEN, refusal);
+	int id = files_add(seen->files, seen->dir, seen->link, &object,
+			   reads ? 0 : IMAGE_FILE_WRITTEN, refusal);
 
-	if (index < 0)
-		return index;
+	if (id < 0)
+		return id;
 	const struct file_body body = {
 		.position = (int64_t)procdir_number(seen->info, "pos", 10, 0),
-		.file = (uint32_t)index,
+		.file = (uint32_t)id,
 	};
 
 	memcpy(image->body, &body, sizeof(body));
@@ -71,7 +71,7 @@ static bool read_body(const struct image_description *image, const struct files 
 		      const struct descriptors *before)
 {
 	(void)before;
-	return body_of(image).file < files->count;
+	return files_find(files, body_of(image).file) != NULL;
 }
 
 /* What the program asked for when it opened the file, without what was done with that. */
@@ -86,7 +86,7 @@ static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
 	const struct file_body body = body_of(&description->image);
-	const struct file *file = &restore->picture.files.file[body.file];
+	const struct file *file = files_find(&restore->picture.files, body.file);
 	uint32_t flags = description->image.flags;
 	int fd = restore_open_file(restore, file, reopen_flags(flags), refusal);
 
@@ -108,14 +108,14 @@ static enum kind_share share(const struct image_description *image, const struct
 {
 	if (image->flags & O_PATH ||
 	    (image->flags & (O_APPEND | O_ACCMODE)) == (O_APPEND | O_WRONLY) ||
-	    files->file[body_of(image).file].image.use & IMAGE_FILE_DEVICE)
+	    files_find(files, body_of(image).file)->image.use & IMAGE_FILE_DEVICE)
 		return KIND_SHARE_FREE;
 	return KIND_SHARE_DESCRIPTION;
 }
 
 static const char *label(const struct image_description *image, const struct files *files)
 {
-	return files->file[body_of(image).file].path;
+	return files_find(files, body_of(image).file)->path;
 }
 
 const struct kind kind_file = {

@@ -66,13 +66,14 @@ static const struct flag_row {
 
 void maps_clear(struct maps *maps)
 {
-	maps->count = 0;
+	maps->count = maps->memory_count = 0;
 	maps->special_count = 0;
 }
 
 void maps_free(struct maps *maps)
 {
 	free(maps->map);
+	free(maps->memory);
 	*maps = (struct maps){ 0 };
 }
 
@@ -307,6 +308,62 @@ static uint64_t object_bytes(const struct printed *printed, int dir)
 	return ((uint64_t)status.st_size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
 }
 
+static int add_memory(struct maps *maps, const struct image_memory *memory)
+{
+	if (maps->memory_count == maps->memory_capacity) {
+		uint32_t capacity = maps->memory_capacity ? maps->memory_capacity * 2 : 16;
+		struct image_memory *bigger = realloc(maps->memory, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		maps->memory = bigger;
+		maps->memory_capacity = capacity;
+	}
+	maps->memory[maps->memory_count++] = *memory;
+	return 0;
+}
+
+int maps_append_memory(struct maps *maps, const struct image_memory *memory)
+{
+	if (maps->memory_count && memory->id <= maps->memory[maps->memory_count - 1].id)
+		return -EBADMSG;
+	return add_memory(maps, memory);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct image_memory *one = a, *other = b;
+
+	return (one->id > other->id) - (one->id < other->id);
+}
+
+const struct image_memory *maps_memory(const struct maps *maps, uint64_t id)
+{
+	const struct image_memory wanted = { .id = id };
+
+	return maps->memory_count
+		       ? bsearch(&wanted, maps->memory, maps->memory_count, sizeof(wanted), by_id)
+		       : NULL;
+}
+
+/* Each of them once. The process may make one larger while it is looked at: the larger size counts. */
+static void sort_memory(struct maps *maps)
+{
+	uint32_t kept = 0;
+
+	if (maps->memory_count)
+		qsort(maps->memory, maps->memory_count, sizeof(maps->memory[0]), by_id);
+	for (uint32_t i = 0; i < maps->memory_count; i++) {
+		struct image_memory *last = kept ? &maps->memory[kept - 1] : NULL;
+
+		if (!last || last->id != maps->memory[i].id)
+			maps->memory[kept++] = maps->memory[i];
+		else if (last->bytes < maps->memory[i].bytes)
+			last->bytes = maps->memory[i].bytes;
+	}
+	maps->memory_count = kept;
+}
+
 static bool is_foreign(const struct printed *printed, int dir, const struct migrate_host *host,
 		       struct foreign_name *name)
 {
@@ -322,8 +379,8 @@ static bool is_foreign(const struct printed *printed, int dir, const struct migr
 	return recalled;
 }
 
-static int classify_object(const struct printed *printed, struct image_map *map, int dir,
-			   struct files *files, const struct migrate_host *host,
+static int classify_object(struct maps *maps, const struct printed *printed, struct image_map *map,
+			   int dir, struct files *files, const struct migrate_host *host,
 			   struct refusal *refusal)
 {
 	static const char shmem_label[] = "[anon_shmem:";
@@ -346,21 +403,23 @@ static int classify_object(const struct printed *printed, struct image_map *map,
 			return refuse_map(refusal, printed, "a private mapping of shared memory");
 		map->kind = IMAGE_MAP_SHARED_ANON;
 		map->object = printed->inode;
-		map->object_bytes = object_bytes(printed, dir);
-		return 0;
+		const struct image_memory memory = { printed->inode, object_bytes(printed, dir) };
+
+		return add_memory(maps, &memory) ? refusal_set(refusal, EDVSNOMEM, "out of memory")
+						 : 0;
 	}
 	const char *what = special_object(printed->path);
 
 	if (what)
 		return refuse_map(refusal, printed, what);
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
-	int index = add_mapped_file(printed, dir, files,
-				    IMAGE_FILE_MAPPED | (writes ? IMAGE_FILE_WRITTEN : 0), refusal);
+	int id = add_mapped_file(printed, dir, files,
+				 IMAGE_FILE_MAPPED | (writes ? IMAGE_FILE_WRITTEN : 0), refusal);
 
-	if (index < 0)
-		return index;
+	if (id < 0)
+		return id;
 	map->kind = IMAGE_MAP_FILE;
-	map->object = (uint64_t)index;
+	map->object = (uint64_t)id;
 	return 0;
 }
 
@@ -422,8 +481,8 @@ static int on_mapping(struct reader *reader, const struct printed *printed)
 		if (printed->inode == 0)
 			result = classify_nameless(printed, &map, reader->refusal);
 		else
-			result = classify_object(printed, &map, reader->dir, reader->files,
-						 reader->host, reader->refusal);
+			result = classify_object(reader->maps, printed, &map, reader->dir,
+						 reader->files, reader->host, reader->refusal);
 	}
 	if (result)
 		return result;
@@ -460,5 +519,6 @@ int maps_read(struct maps *maps, int dir, struct files *files, const struct migr
 		result = on_mapping(&reader, &printed);
 	if (result == 0 && maps->count == 0)
 		return refusal_set(refusal, EDVSSRCH, "the process has no memory: it is ending");
+	sort_memory(maps);
 	return result;
 }

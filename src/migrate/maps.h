@@ -14,6 +14,8 @@
 struct maps {
 	struct image_map *map; /* owned */
 	uint32_t count, capacity;
+	struct image_memory *memory; /* owned: what mappings of shared memory refer to, by id */
+	uint32_t memory_count, memory_capacity;
 	struct image_special special[IMAGE_SPECIALS]; /* the kernel's own mappings, by name */
 	uint32_t special_count;
 };
@@ -21,6 +23,12 @@ struct maps {
 void maps_free(struct maps *maps);
 void maps_clear(struct maps *maps);
 int maps_append(struct maps *maps, const struct image_map *map); /* 0 or -ENOMEM */
+
+/* Memory after the others, whose ids are lower. 0, -ENOMEM, or -EBADMSG: they are not. */
+int maps_append_memory(struct maps *maps, const struct image_memory *memory);
+
+/* The memory with this id, or NULL. */
+const struct image_memory *maps_memory(const struct maps *maps, uint64_t id);
 
 /*
  * Reads the mappings of the process with /proc directory `dir`. Refuses what cannot be carried. The

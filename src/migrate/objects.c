@@ -59,10 +59,12 @@ int objects_collect(struct objects *objects, const struct maps *maps, const stru
 
 		if (map->kind != IMAGE_MAP_SHARED_ANON)
 			continue;
+		uint64_t bytes = maps_memory(maps, map->object)->bytes;
+
 		objects->object[count++] = (struct object){
 			.identity = map->object,
-			.bytes = map->object_bytes,
-			.reach = reach > map->object_bytes ? reach : map->object_bytes,
+			.bytes = bytes,
+			.reach = reach > bytes ? reach : bytes,
 			.first = i,
 			.flags = map->flags,
 		};

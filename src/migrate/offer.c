@@ -5,6 +5,7 @@
 #include "dvk/errors.h"
 #include "migrate/clocks.h"
 #include "migrate/cpu.h"
+#include "migrate/object_records.h"
 #include "migrate/reopen.h"
 #include "os/kernel.h"
 #include "os/trace.h"
@@ -34,36 +35,43 @@ static int hash_vdso(pid_t pid, const struct maps *maps, uint64_t *hash)
 	return result;
 }
 
-int offer_write(const struct inventory *inventory, struct writer *writer, struct refusal *refusal)
+static struct image_task task_of(const struct inventory *inventory)
 {
-	struct image_offer offer = {
+	struct image_task task = {
+		.vpid = inventory->process.vpid,
+		.thread_count = inventory->thread_count,
+		.needs = inventory->needs,
+		.map_count = inventory->maps.count,
+		.special_count = inventory->maps.special_count,
+	};
+
+	memcpy(task.special, inventory->maps.special, sizeof(task.special));
+	memcpy(task.comm, inventory->comm, sizeof(task.comm));
+	return task;
+}
+
+int offer_write(struct inventory *inventory, struct writer *writer, struct refusal *refusal)
+{
+	const struct object_tables tables = { &inventory->files, &inventory->maps, NULL };
+	const struct image_task task = task_of(inventory);
+	struct image_machine machine = {
 		.magic = IMAGE_MAGIC,
 		.version = IMAGE_VERSION,
 		.page_bytes = IMAGE_PAGE,
-		.vpid = inventory->process.vpid,
-		.thread_count = inventory->thread_count,
-		.special_count = inventory->maps.special_count,
-		.needs = inventory->needs,
 	};
 
-	cpu_describe(&offer);
-	clocks_describe(inventory->dir, &offer);
-	memcpy(offer.special, inventory->maps.special, sizeof(offer.special));
-	memcpy(offer.comm, inventory->comm, sizeof(offer.comm));
-	files_boot_id(offer.boot_id);
-	int result = hash_vdso(inventory->pid, &inventory->maps, &offer.vdso_hash);
+	cpu_describe(&machine);
+	clocks_describe(inventory->dir, &machine);
+	files_boot_id(machine.boot_id);
+	int result = hash_vdso(inventory->pid, &inventory->maps, &machine.vdso_hash);
 
 	if (result < 0)
 		return refusal_set_number(refusal, result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
 					  "the process has no vdso, or it cannot be read: %s",
 					  strerror(-result));
-	writer_put(writer, IMAGE_OFFER, &offer, sizeof(offer));
-	for (uint32_t i = 0; i < inventory->files.count; i++) {
-		const struct file *file = &inventory->files.file[i];
-
-		writer_put_two(writer, IMAGE_FILE, &file->image, sizeof(file->image), file->path,
-			       file->image.path_length);
-	}
+	writer_put(writer, IMAGE_MACHINE, &machine, sizeof(machine));
+	object_records_send(&tables, writer);
+	writer_put(writer, IMAGE_TASK, &task, sizeof(task));
 	for (uint32_t i = 0; i < inventory->maps.count; i++)
 		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
 	result = writer_end(writer);
@@ -79,54 +87,86 @@ void offer_free(struct offer *offer)
 	maps_free(&offer->maps);
 }
 
-static int take_record(struct offer *offer, const struct reader *reader, const void *payload)
+static int refuse_damaged(struct refusal *refusal)
 {
-	switch (reader->type) {
-	case IMAGE_FILE:
-		if (!image_file_ok(payload, reader->length) ||
-		    offer->files.count == IMAGE_FILES_MAX)
-			return -EBADMSG;
-		return files_add_record(&offer->files, payload) < 0 ? -ENOMEM : 0;
-	case IMAGE_MAP:
-		if (!image_map_ok(payload) || offer->maps.count == IMAGE_MAPS_MAX)
-			return -EBADMSG;
-		return maps_append(&offer->maps, payload);
-	default:
-		return -EBADMSG;
+	return refusal_set(refusal, EDVSIO, "the source's offer is damaged");
+}
+
+/* The machine, and the objects up to the first task, which is left in *payload. */
+static int read_objects(struct offer *offer, struct reader *reader, const void **payload,
+			struct refusal *refusal)
+{
+	const struct object_tables tables = { &offer->files, &offer->maps, NULL };
+	struct image_objects told;
+	int result = reader_next(reader, payload, refusal);
+
+	if (result)
+		return result;
+	if (reader->type != IMAGE_MACHINE || !image_machine_ok(*payload))
+		return refusal_set(refusal, EDVSIO,
+				   "the source speaks another version of the image");
+	memcpy(&offer->machine, *payload, sizeof(offer->machine));
+	result = reader_next(reader, payload, refusal);
+	if (result)
+		return result;
+	if (reader->type != IMAGE_OBJECTS || !image_objects_ok(*payload))
+		return refuse_damaged(refusal);
+	memcpy(&told, *payload, sizeof(told));
+	while ((result = reader_next(reader, payload, refusal)) == 0) {
+		if (reader->type == IMAGE_TASK)
+			break;
+		if (object_records_take(&tables, reader, *payload) < 0)
+			return refuse_damaged(refusal);
 	}
+	if (result == 0 && !object_records_are_complete(&tables, &told))
+		return refuse_damaged(refusal);
+	return result;
+}
+
+static int take_map(struct offer *offer, const struct reader *reader, const void *payload)
+{
+	const struct image_map *map = payload;
+
+	if (reader->type != IMAGE_MAP || !image_map_ok(map) ||
+	    offer->maps.count == offer->task.map_count)
+		return -EBADMSG;
+	if (map->kind == IMAGE_MAP_FILE && !files_find(&offer->files, map->object))
+		return -EBADMSG;
+	if (map->kind == IMAGE_MAP_SHARED_ANON && !maps_memory(&offer->maps, map->object))
+		return -EBADMSG;
+	return maps_append(&offer->maps, map);
 }
 
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal)
 {
 	const void *payload;
-	int result = reader_next(reader, &payload, refusal);
+	int result = read_objects(offer, reader, &payload, refusal);
 
 	if (result)
 		return result;
-	if (reader->type != IMAGE_OFFER || !image_offer_ok(payload))
-		return refusal_set(refusal, EDVSIO,
-				   "the source speaks another version of the image");
-	memcpy(&offer->head, payload, sizeof(offer->head));
+	if (!image_task_ok(payload))
+		return refuse_damaged(refusal);
+	memcpy(&offer->task, payload, sizeof(offer->task));
 	while ((result = reader_next(reader, &payload, refusal)) == 0) {
 		if (reader->type == IMAGE_END)
 			break;
-		result = take_record(offer, reader, payload);
-		if (result < 0)
-			return refusal_set(refusal, EDVSIO, "the source's offer is damaged: %s",
-					   strerror(-result));
+		if (take_map(offer, reader, payload) < 0)
+			return refuse_damaged(refusal);
 	}
 	if (result)
 		return result;
-	memcpy(offer->maps.special, offer->head.special, sizeof(offer->head.special));
-	offer->maps.special_count = offer->head.special_count;
+	if (offer->maps.count != offer->task.map_count)
+		return refuse_damaged(refusal);
+	memcpy(offer->maps.special, offer->task.special, sizeof(offer->task.special));
+	offer->maps.special_count = offer->task.special_count;
 	return 0;
 }
 
 static int compare_specials(const struct offer *offer, const struct maps *own,
 			    struct refusal *refusal)
 {
-	for (uint32_t i = 0; i < offer->head.special_count; i++) {
-		const struct image_special *there = &offer->head.special[i];
+	for (uint32_t i = 0; i < offer->task.special_count; i++) {
+		const struct image_special *there = &offer->task.special[i];
 		const struct image_special *here = maps_special(own, there->name);
 
 		if (!here || here->length != there->length)
@@ -136,7 +176,7 @@ static int compare_specials(const struct offer *offer, const struct maps *own,
 				"need the same kernel",
 				there->name);
 	}
-	if (own->special_count != offer->head.special_count)
+	if (own->special_count != offer->task.special_count)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the kernel on the target has other vdso mappings: both nodes need "
@@ -149,25 +189,25 @@ bool offer_is_local(const struct offer *offer)
 	uint8_t boot_id[16];
 
 	files_boot_id(boot_id);
-	return memcmp(boot_id, offer->head.boot_id, sizeof(boot_id)) == 0;
+	return memcmp(boot_id, offer->machine.boot_id, sizeof(boot_id)) == 0;
 }
 
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct refusal *refusal)
 {
 	uint64_t hash = 0;
-	int result = cpu_compare(&offer->head, refusal);
+	int result = cpu_compare(&offer->machine, refusal);
 
 	if (result == 0)
 		result = compare_specials(offer, own, refusal);
 	if (result)
 		return result;
 	result = hash_vdso(shell, own, &hash);
-	if (result < 0 || hash != offer->head.vdso_hash)
+	if (result < 0 || hash != offer->machine.vdso_hash)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has another vdso: both nodes need the "
 				   "same kernel");
-	if (offer->head.needs & IMAGE_NEEDS_TIMER_IDS &&
+	if (offer->task.needs & IMAGE_NEEDS_TIMER_IDS &&
 	    prctl(PR_TIMER_CREATE_RESTORE_IDS, TIMER_IDS_QUERY, 0, 0, 0) < 0)
 		return refusal_set(
 			refusal, EDVSPROCSTS,

@@ -9,11 +9,12 @@
 /*
  * The offer: what the target must have, told before anything is stopped.
  */
-int offer_write(const struct inventory *inventory, struct writer *writer, struct refusal *refusal);
+int offer_write(struct inventory *inventory, struct writer *writer, struct refusal *refusal);
 
 /* What was read of an offer; files and maps belong to it. */
 struct offer {
-	struct image_offer head;
+	struct image_machine machine;
+	struct image_task task;
 	struct files files;
 	struct maps maps;
 };

@@ -2,7 +2,7 @@
 #include "migrate/picture.h"
 
 #include "dvk/errors.h"
-#include "migrate/kind.h"
+#include "migrate/object_records.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -80,37 +80,11 @@ static int take_map(struct picture *picture, const struct image_map *map)
 		return -EBADMSG;
 	if (maps->count && map->start < maps->map[maps->count - 1].end)
 		return -EBADMSG;
-	if (map->kind == IMAGE_MAP_FILE && map->object >= picture->files.count)
+	if (map->kind == IMAGE_MAP_FILE && !files_find(&picture->files, map->object))
+		return -EBADMSG;
+	if (map->kind == IMAGE_MAP_SHARED_ANON && !maps_memory(maps, map->object))
 		return -EBADMSG;
 	return maps_append(&picture->maps, map);
-}
-
-static int take_description(struct picture *picture, const struct image_description *image)
-{
-	struct descriptors *descriptors = &picture->descriptors;
-	uint32_t count = descriptors->description_count;
-
-	if (!image_description_ok(image) || count == IMAGE_DESCRIPTIONS_MAX)
-		return -EBADMSG;
-	if (count && image->id <= descriptors->description[count - 1].image.id)
-		return -EBADMSG;
-	if (!kind_of(image->kind)->read(image, &picture->files, descriptors))
-		return -EBADMSG;
-	return descriptors_describe(descriptors, image) ? 0 : -ENOMEM;
-}
-
-static int take_contents(struct picture *picture, const struct image_contents *contents,
-			 uint32_t length)
-{
-	struct descriptors *descriptors = &picture->descriptors;
-	struct description *last;
-
-	if (!image_contents_ok(contents, length) || !descriptors->description_count)
-		return -EBADMSG;
-	last = &descriptors->description[descriptors->description_count - 1];
-	if (last->image.id != contents->description)
-		return -EBADMSG;
-	return contents_append(&last->contents, contents + 1, contents->length);
 }
 
 /* Numbers ascend. */
@@ -134,15 +108,6 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 	switch (reader->type) {
 	case IMAGE_STRING:
 		return take_string(picture, reader, payload);
-	case IMAGE_FILE:
-		if (!image_file_ok(payload, reader->length) ||
-		    picture->files.count == IMAGE_FILES_MAX)
-			return -EBADMSG;
-		return files_add_record(&picture->files, payload) < 0 ? -ENOMEM : 0;
-	case IMAGE_DESCRIPTION:
-		return take_description(picture, payload);
-	case IMAGE_CONTENTS:
-		return take_contents(picture, payload, reader->length);
 	case IMAGE_MAP:
 		return take_map(picture, payload);
 	case IMAGE_FD:
@@ -152,16 +117,52 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 	}
 }
 
-int picture_read_layout(struct picture *picture, struct reader *reader, struct refusal *refusal)
+/* Up to the PROCESS record, which is left in *payload. */
+static int read_objects(struct picture *picture, struct reader *reader, const void **payload,
+			struct refusal *refusal)
 {
-	const void *payload;
-	int result = reader_next(reader, &payload, refusal);
+	const struct object_tables tables = { &picture->files, &picture->maps,
+					      &picture->descriptors };
+	struct image_objects told;
+	int result = reader_next(reader, payload, refusal);
 
 	if (result)
 		return result;
-	if (reader->type != IMAGE_PROCESS || !image_process_ok(payload))
-		return refuse_damaged(refusal, "it does not begin with a process");
-	memcpy(&picture->process, payload, sizeof(picture->process));
+	if (reader->type != IMAGE_OBJECTS || !image_objects_ok(*payload))
+		return refuse_damaged(refusal, "it does not begin with its objects");
+	memcpy(&told, *payload, sizeof(told));
+	for (;;) {
+		result = reader_next(reader, payload, refusal);
+		if (result)
+			return result;
+		if (reader->type == IMAGE_PROCESS)
+			break;
+		if (object_records_take(&tables, reader, *payload) < 0)
+			return refuse_damaged(refusal, "an object makes no sense");
+	}
+	if (!object_records_are_complete(&tables, &told))
+		return refuse_damaged(refusal, "its objects are not complete");
+	return 0;
+}
+
+static int take_process(struct picture *picture, const struct image_process *process)
+{
+	if (!image_process_ok(process) || !files_find(&picture->files, process->exe_file) ||
+	    !files_find(&picture->files, process->cwd_file))
+		return -EBADMSG;
+	picture->process = *process;
+	return 0;
+}
+
+int picture_read_layout(struct picture *picture, struct reader *reader, struct refusal *refusal)
+{
+	const void *payload;
+	int result = read_objects(picture, reader, &payload, refusal);
+
+	if (result)
+		return result;
+	if (take_process(picture, payload) < 0)
+		return refuse_damaged(refusal, "its process makes no sense");
 	for (;;) {
 		result = reader_next(reader, &payload, refusal);
 		if (result)
@@ -169,13 +170,10 @@ int picture_read_layout(struct picture *picture, struct reader *reader, struct r
 		if (reader->type == IMAGE_LAYOUT)
 			break;
 		if (take_layout_record(picture, reader, payload) < 0)
-			return refuse_damaged(refusal,
-					      "a file, descriptor or mapping makes no sense");
+			return refuse_damaged(refusal, "a mapping or descriptor makes no sense");
 	}
 	if (picture->maps.count != picture->process.map_count ||
-	    picture->files.count != picture->process.file_count || !picture->cwd[0] ||
-	    picture->descriptors.count != picture->process.fd_count ||
-	    picture->descriptors.description_count != picture->process.description_count)
+	    picture->descriptors.count != picture->process.fd_count || !picture->cwd[0])
 		return refuse_damaged(refusal, "its layout is not complete");
 	return 0;
 }

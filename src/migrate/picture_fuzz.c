@@ -6,6 +6,7 @@
  *
  * fuzz with: src/migrate/contents.c src/migrate/descriptors.c src/migrate/kind.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_eventfd.c src/migrate/kind_pipe.c
+ * fuzz with: src/migrate/files.c src/migrate/maps.c src/migrate/object_records.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_refused.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */
@@ -41,34 +42,6 @@ int reader_next(struct reader *reader, const void **payload, struct refusal *ref
 	return 0;
 }
 
-int files_add_record(struct files *files, const struct image_file *image)
-{
-	files->file = realloc(files->file, (files->count + 1) * sizeof(struct file));
-	files->file[files->count] =
-		(struct file){ .image = *image,
-			       .path = strndup((const char *)(image + 1), image->path_length) };
-	return (int)files->count++;
-}
-
-void files_free(struct files *files)
-{
-	for (uint32_t i = 0; i < files->count; i++)
-		free(files->file[i].path);
-	free(files->file);
-}
-
-int maps_append(struct maps *maps, const struct image_map *map)
-{
-	maps->map = realloc(maps->map, (maps->count + 1) * sizeof(*map));
-	maps->map[maps->count++] = *map;
-	return 0;
-}
-
-void maps_free(struct maps *maps)
-{
-	free(maps->map);
-}
-
 static void check_whole(const struct picture *picture)
 {
 	for (uint32_t i = 0; i < picture->thread_count; i++) {
@@ -84,6 +57,14 @@ static void check_whole(const struct picture *picture)
 	for (uint32_t i = 0; i < picture->descriptors.count; i++) {
 		if (!descriptors_find(&picture->descriptors,
 				      picture->descriptors.fd[i].description))
+			abort();
+	}
+	for (uint32_t i = 0; i < picture->maps.count; i++) {
+		const struct image_map *map = &picture->maps.map[i];
+
+		if ((map->kind == IMAGE_MAP_FILE && !files_find(&picture->files, map->object)) ||
+		    (map->kind == IMAGE_MAP_SHARED_ANON &&
+		     !maps_memory(&picture->maps, map->object)))
 			abort();
 	}
 	for (uint32_t i = 1; i < picture->maps.count; i++) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define RECORDS_MAX 8
+#define FILE_ID	    3 /* of the program */
 
 struct file_record {
 	struct image_file file;
@@ -19,8 +20,11 @@ struct contents_record {
 	char bytes[8];
 };
 
-/* A layout of one file, with the records of a test between that and its end. */
 struct layout {
+	struct file_record file[RECORDS_MAX];
+	struct image_memory memory[RECORDS_MAX];
+	struct image_map map[RECORDS_MAX];
+	uint32_t files, memories, maps;
 	struct image_description description[RECORDS_MAX];
 	struct contents_record contents[RECORDS_MAX]; /* of the description with the same index */
 	struct image_fd fd[RECORDS_MAX];
@@ -29,21 +33,30 @@ struct layout {
 
 static struct image_description description(uint32_t id)
 {
-	return (struct image_description){ .id = id, .kind = IMAGE_DESCRIPTION_FILE };
+	const uint32_t file = FILE_ID;
+	struct image_description image = { .id = id, .kind = IMAGE_DESCRIPTION_FILE };
+
+	memcpy(image.body + sizeof(int64_t), &file, sizeof(file)); /* behind the position */
+	return image;
 }
 
 static void write_layout(const struct layout *layout, int fd)
 {
-	const struct image_process process = {
+	const struct image_objects objects = {
 		.magic = IMAGE_MAGIC,
 		.version = IMAGE_VERSION,
-		.vpid = 7,
-		.thread_count = 1,
-		.file_count = 1,
-		.fd_count = layout->fds_told,
+		.file_count = layout->files,
+		.memory_count = layout->memories,
 		.description_count = layout->descriptions,
 	};
-	const struct file_record file = { { .path_length = 4 }, "/etc" };
+	const struct image_process process = {
+		.vpid = 7,
+		.thread_count = 1,
+		.fd_count = layout->fds_told,
+		.map_count = layout->maps,
+		.exe_file = FILE_ID,
+		.cwd_file = FILE_ID,
+	};
 	const struct {
 		struct image_string_head head;
 		char path[1];
@@ -51,9 +64,12 @@ static void write_layout(const struct layout *layout, int fd)
 	struct writer writer;
 
 	CHECK_EQ(writer_init(&writer, fd), 0);
-	writer_put(&writer, IMAGE_PROCESS, &process, sizeof(process));
-	writer_put(&writer, IMAGE_STRING, &cwd, sizeof(cwd.head) + 1);
-	writer_put(&writer, IMAGE_FILE, &file, sizeof(file.file) + file.file.path_length);
+	writer_put(&writer, IMAGE_OBJECTS, &objects, sizeof(objects));
+	for (uint32_t i = 0; i < layout->files; i++)
+		writer_put(&writer, IMAGE_FILE, &layout->file[i],
+			   sizeof(layout->file[i].file) + layout->file[i].file.path_length);
+	for (uint32_t i = 0; i < layout->memories; i++)
+		writer_put(&writer, IMAGE_MEMORY, &layout->memory[i], sizeof(layout->memory[i]));
 	for (uint32_t i = 0; i < layout->descriptions; i++) {
 		const struct contents_record *contents = &layout->contents[i];
 
@@ -63,6 +79,10 @@ static void write_layout(const struct layout *layout, int fd)
 			writer_put(&writer, IMAGE_CONTENTS, contents,
 				   sizeof(contents->head) + contents->head.length);
 	}
+	writer_put(&writer, IMAGE_PROCESS, &process, sizeof(process));
+	writer_put(&writer, IMAGE_STRING, &cwd, sizeof(cwd.head) + 1);
+	for (uint32_t i = 0; i < layout->maps; i++)
+		writer_put(&writer, IMAGE_MAP, &layout->map[i], sizeof(layout->map[i]));
 	for (uint32_t i = 0; i < layout->fds; i++)
 		writer_put(&writer, IMAGE_FD, &layout->fd[i], sizeof(layout->fd[i]));
 	writer_put(&writer, IMAGE_LAYOUT, NULL, 0);
@@ -100,8 +120,20 @@ static bool is_taken(const struct layout *layout)
 
 static struct layout good_layout(void)
 {
-	struct layout layout = { .descriptions = 2, .fds = 3, .fds_told = 3 };
+	struct layout layout = { .files = 2, .memories = 2, .maps = 2 };
 
+	layout.file[0] = (struct file_record){ { .id = FILE_ID, .path_length = 4 }, "/etc" };
+	layout.file[1] = (struct file_record){ { .id = 8, .path_length = 4 }, "/usr" };
+	layout.memory[0] = (struct image_memory){ 70, 0x1000 };
+	layout.memory[1] = (struct image_memory){ 71, 0x2000 };
+	layout.map[0] = (struct image_map){
+		.start = 0x1000, .end = 0x2000, .kind = IMAGE_MAP_FILE, .object = 8
+	};
+	layout.map[1] = (struct image_map){
+		.start = 0x2000, .end = 0x3000, .kind = IMAGE_MAP_SHARED_ANON, .object = 71
+	};
+	layout.descriptions = 2;
+	layout.fds = layout.fds_told = 3;
 	layout.description[0] = description(4);
 	layout.description[1] = description(9);
 	layout.fd[0] = (struct image_fd){ .number = 0, .description = 9 };
@@ -152,6 +184,27 @@ static void test_ids(void)
 	CHECK(!is_taken(&layout));
 }
 
+static void test_objects(void)
+{
+	struct layout layout = good_layout();
+
+	layout.file[1].file.id = FILE_ID; /* twice */
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.file[0].file.id = 2; /* the program's is unknown */
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.memory[1].id = 70; /* twice */
+	layout.map[1].object = 70;
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.map[0].object = 71; /* of another type */
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.map[1].object = 8;
+	CHECK(!is_taken(&layout));
+}
+
 static void test_numbers(void)
 {
 	struct layout layout = good_layout();
@@ -165,8 +218,6 @@ static void test_numbers(void)
 	CHECK(!is_taken(&layout));
 	layout = good_layout();
 	layout.fds_told = 4; /* more than there are */
-	CHECK(!is_taken(&layout));
-	layout.fds_told = 1; /* fewer than there are descriptions */
 	CHECK(!is_taken(&layout));
 }
 
@@ -192,6 +243,7 @@ int main(void)
 {
 	TEST(test_good);
 	TEST(test_ids);
+	TEST(test_objects);
 	TEST(test_numbers);
 	TEST(test_contents);
 	return test_end();

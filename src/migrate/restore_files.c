@@ -193,7 +193,7 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	struct calls *calls = &restore->calls;
 
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
-	int fd = restore_open_file(restore, &restore->picture.files.file[process->cwd_file],
+	int fd = restore_open_file(restore, files_find(&restore->picture.files, process->cwd_file),
 				   O_PATH | O_DIRECTORY, refusal);
 	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 

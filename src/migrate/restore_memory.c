@@ -139,7 +139,7 @@ static void add_mmap(struct restore *restore, const struct image_map *map, uint6
 static int add_file_map(struct restore *restore, const struct image_map *map,
 			struct refusal *refusal)
 {
-	const struct file *file = &restore->picture.files.file[map->object];
+	const struct file *file = files_find(&restore->picture.files, map->object);
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
 
 	int fd = restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, refusal);
@@ -410,7 +410,7 @@ static void add_settling(struct restore *restore, const struct image_map *map)
 static int add_bounds(struct restore *restore, struct refusal *refusal)
 {
 	const struct image_process *process = &restore->picture.process;
-	const struct file *exe = &restore->picture.files.file[process->exe_file];
+	const struct file *exe = files_find(&restore->picture.files, process->exe_file);
 	struct prctl_mm_map {
 		struct image_bounds bounds;
 		uint64_t auxv;

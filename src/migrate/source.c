@@ -15,6 +15,7 @@
 #include "migrate/interrupted.h"
 #include "migrate/inventory.h"
 #include "migrate/memory.h"
+#include "migrate/object_records.h"
 #include "migrate/offer.h"
 #include "migrate/state.h"
 #include "migrate/stream.h"
@@ -376,23 +377,18 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 static void send_head(struct migrate_source *source, struct writer *writer)
 {
 	struct inventory *inventory = &source->inventory;
+	const struct object_tables tables = { &inventory->files, &inventory->maps,
+					      &inventory->descriptors };
 	struct image_string_head cwd = { IMAGE_STRING_CWD, (uint32_t)strlen(inventory->cwd) };
 	struct image_string_head auxv = { IMAGE_STRING_AUXV, inventory->auxv_bytes };
 
 	inventory->process.frozen_ns = source->stats.freeze_ns;
 	inventory->process.thread_count = source->threads.count;
 	inventory->process.map_count = inventory->maps.count;
-	inventory->process.file_count = inventory->files.count;
+	object_records_send(&tables, writer);
 	writer_put(writer, IMAGE_PROCESS, &inventory->process, sizeof(inventory->process));
 	writer_put_two(writer, IMAGE_STRING, &cwd, sizeof(cwd), inventory->cwd, cwd.length);
 	writer_put_two(writer, IMAGE_STRING, &auxv, sizeof(auxv), inventory->auxv, auxv.length);
-	for (uint32_t i = 0; i < inventory->files.count; i++) {
-		const struct file *file = &inventory->files.file[i];
-
-		writer_put_two(writer, IMAGE_FILE, &file->image, sizeof(file->image), file->path,
-			       file->image.path_length);
-	}
-	descriptors_send(&inventory->descriptors, writer);
 	for (uint32_t i = 0; i < inventory->maps.count; i++)
 		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
 	descriptors_send_numbers(&inventory->descriptors, writer);

@@ -174,7 +174,7 @@ static int seize_shell(struct restore *restore, struct refusal *refusal)
 static int start_shell(struct migrate_target *target, struct refusal *refusal)
 {
 	struct restore *restore = &target->restore;
-	int vpid = target->offer.head.vpid;
+	int vpid = target->offer.task.vpid;
 
 	if (!target->host.spawn_shell)
 		return refusal_set(refusal, EDVSNOSYS, "the target cannot start processes");
@@ -213,7 +213,7 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	if (result == 0)
 		result = restore_enter(restore, &target->offer.maps, refusal);
 	if (result == 0)
-		result = clocks_restore(restore, &target->offer.head,
+		result = clocks_restore(restore, &target->offer.machine,
 					offer_is_local(&target->offer), refusal);
 	return result ? result : fault_here(FAULT_TARGET_CLEARED, refusal);
 }
@@ -293,7 +293,7 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 	struct restore *restore = &target->restore;
 	int result = picture_read_layout(&restore->picture, reader, refusal);
 
-	if (result == 0 && restore->picture.process.vpid != target->offer.head.vpid)
+	if (result == 0 && restore->picture.process.vpid != target->offer.task.vpid)
 		result = refusal_set(refusal, EDVSIO, "the image is of another process");
 	if (result == 0)
 		result = restore_layout(restore, refusal);

@@ -16,8 +16,14 @@ bool image_range_ok(uint64_t start, uint64_t end)
 bool image_length_ok(uint32_t type, uint32_t length)
 {
 	switch (type) {
-	case IMAGE_OFFER:
-		return length == sizeof(struct image_offer);
+	case IMAGE_MACHINE:
+		return length == sizeof(struct image_machine);
+	case IMAGE_OBJECTS:
+		return length == sizeof(struct image_objects);
+	case IMAGE_MEMORY:
+		return length == sizeof(struct image_memory);
+	case IMAGE_TASK:
+		return length == sizeof(struct image_task);
 	case IMAGE_PROCESS:
 		return length == sizeof(struct image_process);
 	case IMAGE_STRING:
@@ -59,20 +65,21 @@ bool image_length_ok(uint32_t type, uint32_t length)
 	return false;
 }
 
-bool image_offer_ok(const struct image_offer *offer)
+bool image_machine_ok(const struct image_machine *machine)
 {
-	if (offer->magic != IMAGE_MAGIC || offer->version != IMAGE_VERSION)
+	return machine->magic == IMAGE_MAGIC && machine->version == IMAGE_VERSION &&
+	       machine->page_bytes == IMAGE_PAGE && machine->xsave_bytes <= IMAGE_XSTATE_MAX &&
+	       machine->monotonic_ns <= INT64_MAX / 4 && machine->boottime_ns <= INT64_MAX / 4;
+}
+
+bool image_task_ok(const struct image_task *task)
+{
+	if (task->vpid <= 1 || task->thread_count == 0 || task->thread_count > IMAGE_THREADS_MAX)
 		return false;
-	if (offer->page_bytes != IMAGE_PAGE || offer->vpid <= 1)
+	if (task->map_count > IMAGE_MAPS_MAX || task->special_count > IMAGE_SPECIALS)
 		return false;
-	if (offer->thread_count == 0 || offer->thread_count > IMAGE_THREADS_MAX)
-		return false;
-	if (offer->xsave_bytes > IMAGE_XSTATE_MAX || offer->special_count > IMAGE_SPECIALS)
-		return false;
-	if (offer->monotonic_ns > INT64_MAX / 4 || offer->boottime_ns > INT64_MAX / 4)
-		return false;
-	for (unsigned i = 0; i < offer->special_count; i++) {
-		const struct image_special *special = &offer->special[i];
+	for (unsigned i = 0; i < task->special_count; i++) {
+		const struct image_special *special = &task->special[i];
 
 		if (!memchr(special->name, 0, sizeof(special->name)))
 			return false;
@@ -80,30 +87,38 @@ bool image_offer_ok(const struct image_offer *offer)
 		    !image_range_ok(special->start, special->start + special->length))
 			return false;
 	}
-	return memchr(offer->comm, 0, sizeof(offer->comm)) != NULL;
+	return memchr(task->comm, 0, sizeof(task->comm)) != NULL;
+}
+
+bool image_objects_ok(const struct image_objects *objects)
+{
+	return objects->magic == IMAGE_MAGIC && objects->version == IMAGE_VERSION &&
+	       objects->file_count <= IMAGE_FILES_MAX && objects->memory_count <= IMAGE_MAPS_MAX &&
+	       objects->description_count <= IMAGE_DESCRIPTIONS_MAX;
+}
+
+bool image_memory_ok(const struct image_memory *memory)
+{
+	return memory->id && memory->bytes && memory->bytes % IMAGE_PAGE == 0 &&
+	       memory->bytes <= IMAGE_ADDRESS_END;
 }
 
 bool image_process_ok(const struct image_process *process)
 {
-	if (process->magic != IMAGE_MAGIC || process->version != IMAGE_VERSION)
-		return false;
 	if (process->vpid <= 1 || process->thread_count == 0)
 		return false;
-	if (process->thread_count > IMAGE_THREADS_MAX || process->file_count > IMAGE_FILES_MAX)
+	if (process->thread_count > IMAGE_THREADS_MAX)
 		return false;
 	if (process->map_count > IMAGE_MAPS_MAX || process->fd_count > IMAGE_FDS_MAX)
 		return false;
-	if (process->description_count > process->fd_count)
-		return false;
-	return process->exe_file >= 0 && (uint32_t)process->exe_file < process->file_count &&
-	       process->cwd_file < process->file_count && process->opener.group_count <= 64;
+	return process->opener.group_count <= 64;
 }
 
 bool image_file_ok(const struct image_file *file, uint32_t length)
 {
 	const char *path = (const char *)(file + 1);
 
-	if (file->path_length == 0 || file->path_length >= IMAGE_PATH_MAX)
+	if (!file->id || file->path_length == 0 || file->path_length >= IMAGE_PATH_MAX)
 		return false;
 	if (length != sizeof(*file) + file->path_length || file->build_id_length > 32)
 		return false;
@@ -120,8 +135,7 @@ bool image_map_ok(const struct image_map *map)
 		return false;
 	/* A mapping may go on beyond the end of its object. */
 	if (map->kind == IMAGE_MAP_SHARED_ANON &&
-	    (map->object_bytes == 0 || map->object_bytes % IMAGE_PAGE ||
-	     map->object_bytes > IMAGE_ADDRESS_END || map->offset > IMAGE_ADDRESS_END))
+	    (map->object == 0 || map->offset > IMAGE_ADDRESS_END))
 		return false;
 	return memchr(map->label, 0, sizeof(map->label)) != NULL;
 }

@@ -10,12 +10,15 @@
  * The checkpoint image: a stream of records, each a header and a payload. Two such streams cross
  * the link during a move, first the offer, while the process still runs, then the state proper.
  *
- *	offer: OFFER FILE* MAP* END            what the target must have before anything is stopped
- *	state: PROCESS STRING* FILE* (DESCRIPTION CONTENTS*)* MAP* FD* LAYOUT
+ *	offer: MACHINE OBJECTS FILE* MEMORY* TASK MAP* END      what the target must have before anything
+ *							is stopped
+ *	state: OBJECTS FILE* MEMORY* (DESCRIPTION CONTENTS*)* PROCESS STRING* MAP* FD* LAYOUT
  *	       (PAGES | SHARED_PAGES | GUARD)* SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SIGINFO*)* END
  *
- * A DESCRIPTION is what the kernel calls an open file description: an FD record refers to it by its id, so
- * that two descriptors made by dup() refer to one record. Ids ascend, each stands once.
+ * Objects come first: files, shared memory, and descriptions, which are what the kernel calls open file
+ * descriptions. What a task has refers to them by their ids: a mapping to a file or memory, a descriptor to
+ * a description, a description to a file. So two descriptors that dup() made refer to one record. Ids of
+ * one type ascend, and each stands once.
  *
  * All numbers are little-endian and the structs are the bytes: x86-64 is the only machine there is
  * (the version changes when that does). A reader checks every length, count and address; nothing
@@ -23,7 +26,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 6u
+#define IMAGE_VERSION 7u
 
 #define IMAGE_PAGE	       4096u
 #define IMAGE_THREADS_MAX      4096u
@@ -40,12 +43,15 @@
 #define IMAGE_NAME_BYTES       32u
 
 enum image_type {
-	IMAGE_OFFER = 1,
-	IMAGE_PROCESS,
-	IMAGE_STRING,
+	IMAGE_MACHINE = 1,
+	IMAGE_OBJECTS,
 	IMAGE_FILE,
+	IMAGE_MEMORY,
 	IMAGE_DESCRIPTION,
 	IMAGE_CONTENTS,
+	IMAGE_TASK,
+	IMAGE_PROCESS,
+	IMAGE_STRING,
 	IMAGE_MAP,
 	IMAGE_FD,
 	IMAGE_LAYOUT,
@@ -76,26 +82,33 @@ struct image_special {
 	uint64_t length;
 };
 
-struct image_offer {
+struct image_machine {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t page_bytes;
-	int32_t vpid;
-	uint32_t thread_count;
 	uint64_t xfeatures; /* which components of the xsave area may be in use (XCR0) */
 	uint32_t xsave_bytes;
-	uint32_t special_count;
+	uint32_t pad;
 	uint32_t xoffset[IMAGE_XFEATURES]; /* where each component lies, 0 if absent */
 	uint32_t xlength[IMAGE_XFEATURES];
 	uint32_t cpu[IMAGE_CPU_WORDS]; /* see migrate/cpu.h */
-	struct image_special special[IMAGE_SPECIALS];
 	uint64_t vdso_hash;
-	uint8_t boot_id[16];   /* of the machine: same machine, same files */
-	uint64_t monotonic_ns; /* what the process's clocks showed, and how far they are ahead of */
-	uint64_t boottime_ns;  /* the machine's */
+	uint8_t boot_id[16]; /* of the machine: same machine, same files */
+	uint64_t
+		monotonic_ns; /* what the clocks of the tasks showed, and how far they are ahead of */
+	uint64_t boottime_ns; /* the machine's */
 	int64_t monotonic_offset_ns;
 	int64_t boottime_offset_ns;
+};
+
+/* Of an offer: what the target must know of a process. */
+struct image_task {
+	int32_t vpid;
+	uint32_t thread_count;
 	uint64_t needs; /* enum image_needs */
+	uint32_t map_count;
+	uint32_t special_count;
+	struct image_special special[IMAGE_SPECIALS];
 	char comm[16];
 };
 
@@ -130,16 +143,21 @@ struct image_opener {
 	uint32_t group[64];
 };
 
-struct image_process {
+/* How many objects of each type follow. */
+struct image_objects {
 	uint64_t magic;
 	uint32_t version;
+	uint32_t file_count;
+	uint32_t memory_count;
+	uint32_t description_count;
+};
+
+struct image_process {
 	int32_t vpid;
 	uint32_t thread_count;
-	uint32_t file_count;
 	uint32_t map_count;
 	uint32_t fd_count;
-	uint32_t description_count;
-	int32_t exe_file; /* index of its FILE record */
+	uint32_t exe_file; /* id of its FILE record */
 	uint32_t umask;
 	uint32_t personality;
 	uint32_t dumpable;
@@ -196,12 +214,20 @@ struct image_file {
 	uint8_t build_id[32];
 	uint32_t uid, gid, seals; /* of a memory file */
 	uint32_t path_length;
+	uint32_t id; /* not 0 */
+	uint32_t pad;
+};
+
+/* Shared anonymous memory, be all of it mapped or not. */
+struct image_memory {
+	uint64_t id; /* not 0 */
+	uint64_t bytes;
 };
 
 enum image_map_kind {
 	IMAGE_MAP_ANON = 1,    /* private anonymous */
-	IMAGE_MAP_SHARED_ANON, /* shared anonymous: object says which memory */
-	IMAGE_MAP_FILE,	       /* file: object is the index of its FILE record */
+	IMAGE_MAP_SHARED_ANON, /* shared anonymous: object is the id of its MEMORY record */
+	IMAGE_MAP_FILE,	       /* file: object is the id of its FILE record */
 	IMAGE_MAP_FOREIGN,     /* the node's page: name */
 	IMAGE_MAP_SPECIAL,     /* vdso, vvar: object is its index */
 };
@@ -233,8 +259,7 @@ struct image_map {
 	uint64_t offset; /* bytes into the object */
 	uint32_t kind;
 	uint32_t flags;
-	uint64_t object;       /* index or identity, by kind */
-	uint64_t object_bytes; /* SHARED_ANON: size of the whole object, be it mapped or not */
+	uint64_t object; /* by kind */
 	uint8_t name[IMAGE_NAME_BYTES];
 	char label[80]; /* PR_SET_VMA_ANON_NAME, zero-terminated, or empty */
 };
@@ -246,8 +271,8 @@ struct image_pages {
 	uint32_t pad;
 };
 
-/* Payload of SHARED_PAGES: this, then count whole pages of a shared object, be they mapped or not; or of
- * a memory file, whose inode is the object. */
+/* Payload of SHARED_PAGES: this, then count whole pages of shared memory, whose id is the object; or of a
+ * memory file, whose inode is. */
 struct image_shared_pages {
 	uint64_t object;
 	uint64_t offset; /* bytes */
@@ -365,10 +390,13 @@ struct image_end {
 };
 
 _Static_assert(sizeof(struct image_record) == 16, "layout");
-_Static_assert(sizeof(struct image_offer) == 568, "layout");
-_Static_assert(sizeof(struct image_process) == 840, "layout");
-_Static_assert(sizeof(struct image_file) == 104, "layout");
-_Static_assert(sizeof(struct image_map) == 160, "layout");
+_Static_assert(sizeof(struct image_machine) == 280, "layout");
+_Static_assert(sizeof(struct image_task) == 296, "layout");
+_Static_assert(sizeof(struct image_objects) == 24, "layout");
+_Static_assert(sizeof(struct image_memory) == 16, "layout");
+_Static_assert(sizeof(struct image_process) == 816, "layout");
+_Static_assert(sizeof(struct image_file) == 112, "layout");
+_Static_assert(sizeof(struct image_map) == 152, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");
 _Static_assert(sizeof(struct image_shared_pages) == 24, "layout");
 _Static_assert(sizeof(struct image_timer) == 64, "layout");
@@ -386,7 +414,10 @@ _Static_assert(sizeof(struct image_thread) == 840, "layout");
 bool image_length_ok(uint32_t type, uint32_t length);
 
 /* Whether the payload makes sense by itself: counts, addresses, lengths of tails, known flags. */
-bool image_offer_ok(const struct image_offer *offer);
+bool image_machine_ok(const struct image_machine *machine);
+bool image_task_ok(const struct image_task *task);
+bool image_objects_ok(const struct image_objects *objects);
+bool image_memory_ok(const struct image_memory *memory);
 bool image_process_ok(const struct image_process *process);
 bool image_file_ok(const struct image_file *file, uint32_t length);
 bool image_map_ok(const struct image_map *map);

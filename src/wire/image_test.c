@@ -81,9 +81,7 @@ static void test_maps(void)
 	CHECK(!image_map_ok(&map));
 	map.kind = IMAGE_MAP_SHARED_ANON;
 	CHECK(!image_map_ok(&map)); /* of no object */
-	map.object_bytes = 0x1800;
-	CHECK(!image_map_ok(&map));
-	map.object_bytes = 0x1000;
+	map.object = 1;
 	CHECK(image_map_ok(&map)); /* longer than its object */
 	map.offset = 0x1000;
 	CHECK(image_map_ok(&map)); /* beyond its end */
@@ -129,7 +127,7 @@ static void test_files(void)
 	struct {
 		struct image_file file;
 		char path[16];
-	} record = { .file = { .path_length = 4 }, .path = "/etc" };
+	} record = { .file = { .id = 1, .path_length = 4 }, .path = "/etc" };
 	uint32_t length = sizeof(record.file) + 4;
 
 	CHECK(image_file_ok(&record.file, length));
@@ -141,36 +139,43 @@ static void test_files(void)
 	memcpy(record.path, "/etc", 4);
 	record.file.build_id_length = 33;
 	CHECK(!image_file_ok(&record.file, length));
+	record.file.build_id_length = 0;
+	record.file.id = 0;
+	CHECK(!image_file_ok(&record.file, length));
 }
 
 static void test_heads(void)
 {
-	struct image_offer offer = {
+	struct image_machine machine = {
 		.magic = IMAGE_MAGIC,
 		.version = IMAGE_VERSION,
 		.page_bytes = IMAGE_PAGE,
-		.vpid = 2,
-		.thread_count = 1,
 	};
-	struct image_process process = {
-		.magic = IMAGE_MAGIC,
-		.version = IMAGE_VERSION,
-		.vpid = 2,
-		.thread_count = 1,
-		.file_count = 1,
-	};
+	struct image_objects objects = { .magic = IMAGE_MAGIC, .version = IMAGE_VERSION };
+	struct image_task task = { .vpid = 2, .thread_count = 1 };
+	struct image_memory memory = { .id = 1, .bytes = IMAGE_PAGE };
+	struct image_process process = { .vpid = 2, .thread_count = 1 };
 	struct image_thread thread = { .tid = 2 };
 
-	CHECK(image_offer_ok(&offer));
-	offer.special_count = IMAGE_SPECIALS + 1;
-	CHECK(!image_offer_ok(&offer));
-	offer.special_count = 0;
-	offer.version++;
-	CHECK(!image_offer_ok(&offer));
+	CHECK(image_machine_ok(&machine));
+	machine.version++;
+	CHECK(!image_machine_ok(&machine));
+	CHECK(image_task_ok(&task));
+	task.special_count = IMAGE_SPECIALS + 1;
+	CHECK(!image_task_ok(&task));
+	CHECK(image_objects_ok(&objects));
+	objects.version--;
+	CHECK(!image_objects_ok(&objects));
+	objects = (struct image_objects){ .magic = IMAGE_MAGIC, .version = IMAGE_VERSION };
+	objects.file_count = IMAGE_FILES_MAX + 1;
+	CHECK(!image_objects_ok(&objects));
+	CHECK(image_memory_ok(&memory));
+	memory.bytes = 0x1800;
+	CHECK(!image_memory_ok(&memory));
+	memory = (struct image_memory){ .bytes = IMAGE_PAGE };
+	CHECK(!image_memory_ok(&memory)); /* no id */
 	CHECK(image_process_ok(&process));
-	process.exe_file = 1;
-	CHECK(!image_process_ok(&process));
-	process.exe_file = -1;
+	process.vpid = 1;
 	CHECK(!image_process_ok(&process));
 	CHECK(image_thread_ok(&thread));
 	thread.credentials.group_count = 65;

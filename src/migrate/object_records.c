@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/object_records.h"
+
+#include "migrate/descriptors_source.h"
+#include "migrate/kind.h"
+
+#include <errno.h>
+
+void object_records_send(const struct object_tables *tables, struct writer *writer)
+{
+	const struct image_objects told = {
+		.magic = IMAGE_MAGIC,
+		.version = IMAGE_VERSION,
+		.file_count = tables->files->count,
+		.memory_count = tables->maps->memory_count,
+		.description_count =
+			tables->descriptors ? tables->descriptors->description_count : 0,
+	};
+
+	writer_put(writer, IMAGE_OBJECTS, &told, sizeof(told));
+	for (uint32_t i = 0; i < tables->files->count; i++) {
+		const struct file *file = &tables->files->file[i];
+
+		writer_put_two(writer, IMAGE_FILE, &file->image, sizeof(file->image), file->path,
+			       file->image.path_length);
+	}
+	for (uint32_t i = 0; i < tables->maps->memory_count; i++)
+		writer_put(writer, IMAGE_MEMORY, &tables->maps->memory[i],
+			   sizeof(tables->maps->memory[i]));
+	if (tables->descriptors)
+		descriptors_send(tables->descriptors, writer);
+}
+
+static int take_file(struct files *files, const struct image_file *image, uint32_t length)
+{
+	if (!image_file_ok(image, length) || files->count == IMAGE_FILES_MAX)
+		return -EBADMSG;
+	return files_add_record(files, image);
+}
+
+static int take_memory(struct maps *maps, const struct image_memory *memory)
+{
+	if (!image_memory_ok(memory) || maps->memory_count == IMAGE_MAPS_MAX)
+		return -EBADMSG;
+	return maps_append_memory(maps, memory);
+}
+
+static int take_description(const struct object_tables *tables,
+			    const struct image_description *image)
+{
+	struct descriptors *descriptors = tables->descriptors;
+	uint32_t count = descriptors->description_count;
+
+	if (!image_description_ok(image) || count == IMAGE_DESCRIPTIONS_MAX)
+		return -EBADMSG;
+	if (count && image->id <= descriptors->description[count - 1].image.id)
+		return -EBADMSG;
+	if (!kind_of(image->kind)->read(image, tables->files, descriptors))
+		return -EBADMSG;
+	return descriptors_describe(descriptors, image) ? 0 : -ENOMEM;
+}
+
+static int take_contents(struct descriptors *descriptors, const struct image_contents *contents,
+			 uint32_t length)
+{
+	struct description *last;
+
+	if (!image_contents_ok(contents, length) || !descriptors->description_count)
+		return -EBADMSG;
+	last = &descriptors->description[descriptors->description_count - 1];
+	if (last->image.id != contents->description)
+		return -EBADMSG;
+	return contents_append(&last->contents, contents + 1, contents->length);
+}
+
+int object_records_take(const struct object_tables *tables, const struct reader *reader,
+			const void *payload)
+{
+	if (reader->type == IMAGE_FILE)
+		return take_file(tables->files, payload, reader->length);
+	if (reader->type == IMAGE_MEMORY)
+		return take_memory(tables->maps, payload);
+	if (tables->descriptors && reader->type == IMAGE_DESCRIPTION)
+		return take_description(tables, payload);
+	if (tables->descriptors && reader->type == IMAGE_CONTENTS)
+		return take_contents(tables->descriptors, payload, reader->length);
+	return -EBADMSG;
+}
+
+bool object_records_are_complete(const struct object_tables *tables,
+				 const struct image_objects *told)
+{
+	return tables->files->count == told->file_count &&
+	       tables->maps->memory_count == told->memory_count &&
+	       (tables->descriptors ? tables->descriptors->description_count : 0) ==
+		       told->description_count;
+}

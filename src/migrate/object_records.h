@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_OBJECT_RECORDS_H
+#define DVS_MIGRATE_OBJECT_RECORDS_H
+
+#include "migrate/descriptors.h"
+#include "migrate/files.h"
+#include "migrate/maps.h"
+#include "migrate/stream.h"
+
+/*
+ * The objects of an image, which come before the tasks that refer to them. An offer has no descriptions
+ * (NULL), because what is in them changes until the freeze.
+ */
+struct object_tables {
+	struct files *files;
+	struct maps *maps; /* their memory */
+	struct descriptors *descriptors;
+};
+
+void object_records_send(const struct object_tables *tables, struct writer *writer);
+
+/* One record of an object. 0, -ENOMEM, or -EBADMSG: it makes no sense, or is no object. */
+int object_records_take(const struct object_tables *tables, const struct reader *reader,
+			const void *payload);
+
+/* Whether there are as many as the OBJECTS record has told. */
+bool object_records_are_complete(const struct object_tables *tables,
+				 const struct image_objects *told);
+
+#endif
