@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/calls.h"
 
-#include "dvk/errors.h"
-#include "os/kernel.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
 
 #define VDSO_BYTES_MAX 65536u
 #define DATA_BYTES_MAX 65536u
@@ -24,18 +24,18 @@ int foothold_find_syscall(pid_t pid, uint64_t start, uint64_t bytes, struct remo
 
 	if (!code)
 		return -ENOMEM;
-	int result = trace_read(pid, start, code, bytes);
+	int r = trace_read(pid, start, code, bytes);
 
-	if (result == 0) {
+	if (r == 0) {
 		uint8_t *at = memmem(code, bytes, instruction, sizeof(instruction));
 
 		if (at)
 			found->at = start + (uint64_t)(at - code);
 		else
-			result = -ENOEXEC;
+			r = -ENOEXEC;
 	}
 	free(code);
-	return tracee_result(result);
+	return tracee_result(r);
 }
 
 struct remote_ptr foothold_code(const struct foothold *foothold)
@@ -59,18 +59,18 @@ int foothold_open(struct foothold *foothold, struct tracee *tracee, uint64_t at)
 	const uint64_t args[6] = { at,	  FOOTHOLD_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
 				   flags, ~0ull,	  0 };
 	int64_t mapped = 0;
-	int result = tracee_syscall(tracee, foothold->vdso_syscall, SYS_mmap, args, &mapped);
+	int r = tracee_syscall(tracee, foothold->vdso_syscall, SYS_mmap, args, &mapped);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (mapped < 0 && mapped >= -ERROR_MAX)
 		return (int)mapped;
 	foothold->base.at = (uint64_t)mapped;
-	result = trace_write(tracee->tid, foothold->base.at, blob_code,
-			     (size_t)(blob_code_end - blob_code));
-	if (result) {
+	r = trace_write(tracee->tid, foothold->base.at, blob_code,
+			(size_t)(blob_code_end - blob_code));
+	if (r) {
 		foothold_close(foothold, tracee);
-		return tracee_result(result);
+		return tracee_result(r);
 	}
 	return 0;
 }
@@ -82,11 +82,11 @@ int foothold_close(struct foothold *foothold, struct tracee *tracee)
 
 	if (!foothold->base.at)
 		return 0;
-	int result = tracee_syscall(tracee, foothold->vdso_syscall, SYS_munmap, args, &unmapped);
+	int r = tracee_syscall(tracee, foothold->vdso_syscall, SYS_munmap, args, &unmapped);
 
-	if (result == 0)
+	if (r == 0)
 		foothold->base.at = 0;
-	return result ? result : (int)unmapped;
+	return r ? r : (int)unmapped;
 }
 
 int calls_init(struct calls *calls)
@@ -131,9 +131,9 @@ void calls_room(struct calls *calls, uint32_t count, size_t bytes)
 	if (calls->count + count <= CALLS_MAX &&
 	    calls_end(calls, count) + bytes + (count + 2) * DATA_ALIGN <= calls->top)
 		return;
-	int result = calls_run(calls);
+	int r = calls_run(calls);
 
-	calls->error = result;
+	calls->error = r;
 	reset(calls);
 }
 
@@ -200,14 +200,14 @@ static int carry(struct calls *calls, bool back)
 	size_t data = FOOTHOLD_LIST_BYTES - calls->top;
 	uint64_t list = foothold_list(calls->foothold).at;
 	pid_t pid = calls->tracee->tid;
-	int result;
+	int r;
 
 	if (back)
-		result = trace_read(pid, list, calls->buffer, used);
+		r = trace_read(pid, list, calls->buffer, used);
 	else
-		result = trace_write(pid, list, calls->buffer, used);
-	if (result || data == 0)
-		return result;
+		r = trace_write(pid, list, calls->buffer, used);
+	if (r || data == 0)
+		return r;
 	if (back)
 		return trace_read(pid, list + calls->top, calls->buffer + calls->top, data);
 	return trace_write(pid, list + calls->top, calls->buffer + calls->top, data);
@@ -222,15 +222,15 @@ int calls_run(struct calls *calls)
 	if (calls->count == 0)
 		return 0;
 	*head = (struct list_head){ .count = calls->count };
-	int result = carry(calls, false);
+	int r = carry(calls, false);
 
-	if (result == 0)
-		result = tracee_run(calls->tracee, foothold_code(calls->foothold),
-				    foothold_list(calls->foothold));
-	if (result == 0)
-		result = carry(calls, true);
-	if (result)
-		return tracee_result(result);
+	if (r == 0)
+		r = tracee_run(calls->tracee, foothold_code(calls->foothold),
+			       foothold_list(calls->foothold));
+	if (r == 0)
+		r = carry(calls, true);
+	if (r)
+		return tracee_result(r);
 	calls->ran = true;
 	if (head->done == calls->count)
 		return 0;
@@ -242,13 +242,12 @@ int calls_run(struct calls *calls)
 	return CALLS_E_FAILED;
 }
 
-int calls_refuse(const struct calls *calls, int result, const char *whose, struct refusal *refusal)
+int calls_refuse(const struct calls *calls, int r, const char *whose, struct refusal *refusal)
 {
-	if (result == TRACEE_E_GONE)
+	if (r == TRACEE_E_GONE)
 		return refusal_set(refusal, EDVSSRCH, "%s has ended during the move", whose);
-	if (result != CALLS_E_FAILED)
-		return refusal_set(refusal, EDVSPROCSTS, "%s %s", whose,
-				   tracee_result_text(result));
+	if (r != CALLS_E_FAILED)
+		return refusal_set(refusal, EDVSPROCSTS, "%s %s", whose, tracee_result_text(r));
 	int64_t error = calls->failed_result;
 
 	if (error < 0 && error >= -ERROR_MAX)

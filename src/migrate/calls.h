@@ -88,6 +88,6 @@ int64_t calls_result(const struct calls *calls, uint32_t index);
 int calls_run(struct calls *calls);
 
 /* Turns a result of calls_run() or of a tracee into a refusal about the process. */
-int calls_refuse(const struct calls *calls, int result, const char *whose, struct refusal *refusal);
+int calls_refuse(const struct calls *calls, int r, const char *whose, struct refusal *refusal);
 
 #endif

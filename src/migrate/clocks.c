@@ -7,15 +7,15 @@
  */
 #include "migrate/clocks.h"
 
-#include "dvk/errors.h"
-#include "migrate/restore.h"
-#include "os/kernel.h"
-#include "os/procdir.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/restore.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
 
 #define SECOND	  1000000000ll
 #define NEW_TIME  0x80 /* CLONE_NEWTIME */
@@ -69,12 +69,12 @@ void clocks_describe(int dir, struct image_machine *image)
 	image->boottime_ns = (uint64_t)(machine.boottime_ns + offsets.boottime_ns);
 }
 
-static int refuse_clocks(struct refusal *refusal, int result)
+static int refuse_clocks(struct refusal *refusal, int r)
 {
 	return refusal_set(
 		refusal, EDVSPROCSTS,
 		"the target cannot give the process the clocks it had (time namespace): %s",
-		strerror(-result));
+		strerror(-r));
 }
 
 static int write_offsets(struct restore *restore, const struct offsets *wanted)
@@ -99,10 +99,10 @@ static int enter_namespace(struct restore *restore, struct refusal *refusal)
 
 	if (fd < 0)
 		return refuse_clocks(refusal, -errno);
-	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	calls_room(&restore->calls, 2, 0);
 	calls_expect(&restore->calls, "enter its time namespace", 0, SYS_setns, 0, NEW_TIME);
 	calls_expect(&restore->calls, "enter its time namespace", 0, SYS_close, 0);
@@ -128,10 +128,10 @@ int clocks_restore(struct restore *restore, const struct image_machine *image, b
 		return refuse_clocks(refusal, -ENOSYS);
 	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
 	calls_add(&restore->calls, "make a time namespace", CALL_OK, SYS_unshare, NEW_TIME);
-	int result = restore_run(restore, refusal);
+	int r = restore_run(restore, refusal);
 
-	if (result)
-		return result;
-	result = write_offsets(restore, &wanted);
-	return result < 0 ? refuse_clocks(refusal, result) : enter_namespace(restore, refusal);
+	if (r)
+		return r;
+	r = write_offsets(restore, &wanted);
+	return r < 0 ? refuse_clocks(refusal, r) : enter_namespace(restore, refusal);
 }

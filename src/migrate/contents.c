@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/contents.h"
 
-#include "wire/image.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "wire/image.h"
 
 void contents_free(struct contents *contents)
 {

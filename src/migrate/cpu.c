@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/cpu.h"
 
-#include "dvk/errors.h"
-
 #include <cpuid.h>
 #include <string.h>
+
+#include "dvk/errors.h"
 
 #define XSAVE_HEADER_END 576u
 #define XFEATURES_USER	 0x2ffull /* x87, SSE, AVX, MPX, AVX-512, PKRU: what a thread may hold */

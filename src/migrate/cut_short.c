@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/cut_short.h"
 
+#include <stdio.h>
+
 #include "migrate/descriptors_source.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
-
-#include <stdio.h>
 
 #define PATIENCE_US  1000000
 #define SEGMENTS_MAX 1024 /* UIO_MAXIOV */

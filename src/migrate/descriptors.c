@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/descriptors.h"
 
-#include "os/kernel.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "os/kernel.h"
 
 void descriptors_let_go(struct descriptors *descriptors)
 {

@@ -5,15 +5,15 @@
  */
 #include "migrate/descriptors_source.h"
 
-#include "dvk/errors.h"
-#include "migrate/ended.h"
-#include "migrate/kind.h"
-#include "os/kernel.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/ended.h"
+#include "migrate/kind.h"
+#include "os/kernel.h"
 
 /* A descriptor, and the description that it alone would have. */
 struct opened {
@@ -57,10 +57,10 @@ static int read_info(struct look *look, struct opened *opened)
 	char name[32];
 
 	snprintf(name, sizeof(name), "fdinfo/%d", number);
-	int result = procdir_read(look->dir, name, look->buffer);
+	int r = procdir_read(look->dir, name, look->buffer);
 
-	if (result < 0)
-		return result;
+	if (r < 0)
+		return r;
 	const char *text = look->buffer->text;
 	uint32_t flags = (uint32_t)procdir_number(text, "flags", 8, 0);
 
@@ -85,25 +85,25 @@ static int on_descriptor(struct look *look, int number)
 	char entry[32], link[IMAGE_PATH_MAX];
 
 	snprintf(entry, sizeof(entry), "fd/%d", number);
-	int result = (int)procdir_link(look->dir, entry, link, sizeof(link));
+	int r = (int)procdir_link(look->dir, entry, link, sizeof(link));
 
-	if (result == -ENOENT)
+	if (r == -ENOENT)
 		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
-	if (result == -ENAMETOOLONG || result >= (int)sizeof(link) - 1)
+	if (r == -ENAMETOOLONG || r >= (int)sizeof(link) - 1)
 		return refusal_set(
 			look->refusal, EDVSPROCSTS,
 			"descriptor %d of the process is a file whose path is longer than "
 			"%d bytes, so that it cannot be opened on the target",
 			number, (int)sizeof(link) - 2);
-	if (result < 0)
-		return result;
+	if (r < 0)
+		return r;
 	if (fstatat(look->dir, entry, &status, 0) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	result = read_info(look, &opened);
-	if (result == -ENOENT)
+	r = read_info(look, &opened);
+	if (r == -ENOENT)
 		return 0;
-	if (result < 0)
-		return result;
+	if (r < 0)
+		return r;
 	const struct kind_seen seen = {
 		.pid = look->pid,
 		.dir = look->dir,
@@ -118,8 +118,8 @@ static int on_descriptor(struct look *look, int number)
 
 	opened.device = status.st_dev;
 	opened.inode = status.st_ino;
-	result = kind_find(&seen, &opened.image, look->refusal);
-	return result < 0 ? result : append(look, &opened);
+	r = kind_find(&seen, &opened.image, look->refusal);
+	return r < 0 ? r : append(look, &opened);
 }
 
 struct numbers {
@@ -218,24 +218,24 @@ static int describe(struct descriptors *descriptors, struct look *look)
 	if (!order)
 		return -ENOMEM;
 	find_shared(look, order, first);
-	int result = add_all(descriptors, look, first);
+	int r = add_all(descriptors, look, first);
 
 	free(order);
-	return result;
+	return r;
 }
 
 static int check(const struct descriptors *descriptors, pid_t pid, struct refusal *refusal)
 {
-	int result = 0;
+	int r = 0;
 
-	for (uint32_t i = 0; i < descriptors->description_count && result == 0; i++) {
+	for (uint32_t i = 0; i < descriptors->description_count && r == 0; i++) {
 		const struct description *description = &descriptors->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
 		if (kind->check)
-			result = kind->check(pid, descriptors, description, refusal);
+			r = kind->check(pid, descriptors, description, refusal);
 	}
-	return result;
+	return r;
 }
 
 int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
@@ -251,35 +251,35 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 	struct numbers numbers = { 0 };
 
 	descriptors_clear(descriptors);
-	int result = procdir_each(dir, "fd", collect_number, &numbers);
+	int r = procdir_each(dir, "fd", collect_number, &numbers);
 
 	qsort(numbers.number, numbers.count, sizeof(int), ascending);
-	for (size_t i = 0; i < numbers.count && result == 0; i++)
-		result = on_descriptor(&look, numbers.number[i]);
+	for (size_t i = 0; i < numbers.count && r == 0; i++)
+		r = on_descriptor(&look, numbers.number[i]);
 	free(numbers.number);
-	if (result == 0)
-		result = describe(descriptors, &look);
+	if (r == 0)
+		r = describe(descriptors, &look);
 	free(look.opened);
-	if (result == 0)
-		result = check(descriptors, pid, refusal);
-	if (result == 0)
+	if (r == 0)
+		r = check(descriptors, pid, refusal);
+	if (r == 0)
 		return 0;
-	ended_refuse(dir, result, "list of descriptors", refusal);
+	ended_refuse(dir, r, "list of descriptors", refusal);
 	return refusal->error;
 }
 
 int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refusal *refusal)
 {
-	int result = 0;
+	int r = 0;
 
-	for (uint32_t i = 0; i < descriptors->description_count && result == 0; i++) {
+	for (uint32_t i = 0; i < descriptors->description_count && r == 0; i++) {
 		struct description *description = &descriptors->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
 		if (kind->write)
-			result = kind->write(pid, descriptors, description, refusal);
+			r = kind->write(pid, descriptors, description, refusal);
 	}
-	return result;
+	return r;
 }
 
 bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int number, uint64_t bytes)

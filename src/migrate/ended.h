@@ -9,6 +9,6 @@
  * its directory in /proc. It says that the process has ended only where that is so; a lack of
  * descriptors, memory or rights has a sentence that names it. Returns the error of the refusal.
  */
-int ended_refuse(int dir, int result, const char *what, struct refusal *refusal);
+int ended_refuse(int dir, int r, const char *what, struct refusal *refusal);
 
 #endif

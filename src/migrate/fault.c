@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/fault.h"
 
-#include "dvk/errors.h"
-
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
 
 static const char *const names[FAULT_COUNT] = {
 	[FAULT_SOURCE_CHECK] = "source_check",	   [FAULT_SOURCE_OFFER] = "source_offer",

@@ -9,16 +9,16 @@
  */
 #include "migrate/files.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/hash.h"
 #include "dvk/errors.h"
 #include "migrate/memfd.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define ELF_HEAD_BYTES 8192
 #define MAJOR_MEMORY   1
@@ -112,15 +112,15 @@ int files_open_below(int root, const char *path, int flags)
 {
 	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
 				.resolve = RESOLVE_IN_ROOT };
-	int result = -EAGAIN;
+	int r = -EAGAIN;
 
 	/* A ".." in a link is refused for the moment in which somebody renames or mounts. */
-	for (int try = 0; result == -EAGAIN && try < OPEN_TRIES; try++) {
-		result = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-		if (result < 0)
-			result = -errno;
+	for (int try = 0; r == -EAGAIN && try < OPEN_TRIES; try++) {
+		r = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+		if (r < 0)
+			r = -errno;
 	}
-	return result;
+	return r;
 }
 
 /* The file as the process with this directory sees it. */
@@ -130,10 +130,10 @@ static int open_in(int dir, const char *path, int flags)
 
 	if (root < 0)
 		return -errno;
-	int result = files_open_below(root, path, flags);
+	int r = files_open_below(root, path, flags);
 
 	close(root);
-	return result;
+	return r;
 }
 
 int files_describe(int fd, struct image_file *image, unsigned long *type)
@@ -160,10 +160,10 @@ static int describe(int dir, const char *path, struct image_file *image, unsigne
 
 	if (fd < 0)
 		return fd;
-	int result = files_describe(fd, image, type);
+	int r = files_describe(fd, image, type);
 
 	close(fd);
-	return result;
+	return r;
 }
 
 void files_build_id(int fd, struct image_file *image)
@@ -297,14 +297,14 @@ static int refuse_missing(int dir, const char *path, const struct files_object *
 	struct statfs system;
 	int fd = openat(dir, object->link, O_PATH | O_CLOEXEC);
 	bool seen = fd >= 0 && fstat(fd, &status) == 0 && fstatfs(fd, &system) == 0;
-	int result = 0;
+	int r = 0;
 
 	if (fd >= 0)
 		close(fd);
 	if (seen)
-		result = check_system(path, (unsigned long)system.f_type, refusal);
-	if (result)
-		return result;
+		r = check_system(path, (unsigned long)system.f_type, refusal);
+	if (r)
+		return r;
 	if (seen && status.st_nlink == 0)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
@@ -374,23 +374,23 @@ static int add_memory(struct files *files, int dir, const char *path,
 		      const struct files_object *object, struct image_file *image,
 		      struct refusal *refusal)
 {
-	int result = memfd_describe(dir, object->link, image, refusal);
+	int r = memfd_describe(dir, object->link, image, refusal);
 
-	if (result == 0 && files->memory_count == IMAGE_MEMFDS_MAX)
-		result = refusal_set(refusal, EDVSPROCSTS,
-				     "the process uses more than %u memory files (memfd), which is "
-				     "the most that can move",
-				     IMAGE_MEMFDS_MAX);
-	if (result == 0 && image->inode != object->inode)
-		result = refusal_set(refusal, EDVSBUSY,
-				     "the process has just exchanged a memory file; try again");
-	if (result == 0)
-		result = add_new(files, path, image, refusal);
-	files->memory_count += result >= 0;
-	if (result >= 0)
+	if (r == 0 && files->memory_count == IMAGE_MEMFDS_MAX)
+		r = refusal_set(refusal, EDVSPROCSTS,
+				"the process uses more than %u memory files (memfd), which is "
+				"the most that can move",
+				IMAGE_MEMFDS_MAX);
+	if (r == 0 && image->inode != object->inode)
+		r = refusal_set(refusal, EDVSBUSY,
+				"the process has just exchanged a memory file; try again");
+	if (r == 0)
+		r = add_new(files, path, image, refusal);
+	files->memory_count += r >= 0;
+	if (r >= 0)
 		snprintf(files->file[files->count - 1].link, sizeof(files->file[0].link), "%s",
 			 object->link);
-	return result;
+	return r;
 }
 
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
@@ -412,17 +412,17 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 	}
 	if (memfd_is_link(path) && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY)))
 		return add_memory(files, dir, path, object, &image, refusal);
-	int result = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
+	int r = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
 
 	/* A path through /proc may lead to another process, which has ended. */
-	if (result == -ESRCH && procdir_ended(dir))
+	if (r == -ESRCH && procdir_ended(dir))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	if (result < 0 || image.inode != object->inode ||
+	if (r < 0 || image.inode != object->inode ||
 	    (object->device && image.device != object->device))
 		return refuse_missing(dir, path, object, refusal);
-	result = check_kind(path, type, &image, refusal);
-	if (result)
-		return result;
+	r = check_kind(path, type, &image, refusal);
+	if (r)
+		return r;
 	if ((image.mode & S_IFMT) == S_IFREG && (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
 		read_build_id(dir, path, &image);
 	return add_new(files, path, &image, refusal);

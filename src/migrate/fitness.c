@@ -5,18 +5,18 @@
  * touches the process. What only the process itself can say is asked when it is frozen (state.c).
  */
 #include "migrate/ended.h"
-#include "migrate/inventory.h"
-#include "migrate/others.h"
-#include "migrate/peculiar.h"
-
-#include "dvk/errors.h"
-#include "os/cgroup.h"
-#include "os/kernel.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "migrate/inventory.h"
+#include "migrate/others.h"
+#include "migrate/peculiar.h"
+#include "dvk/errors.h"
+#include "os/cgroup.h"
+#include "os/kernel.h"
 
 static int refuse(struct refusal *refusal, const char *sentence)
 {
@@ -48,10 +48,10 @@ static int check_thread_status(const char *status, bool alone, struct refusal *r
 {
 	const char *state = procdir_field(status, "State");
 	const char *features = procdir_field(status, "x86_Thread_features");
-	int result = check_state(state ? state[0] : 'X', alone, refusal);
+	int r = check_state(state ? state[0] : 'X', alone, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (procdir_number(status, "TracerPid", 10, 0))
 		return refuse(refusal, "the process is being traced by a debugger");
 	if (procdir_number(status, "Seccomp", 10, 0))
@@ -91,11 +91,11 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 		/* A thread that ends just now is no reason; its process is another matter. */
 		if (i && state && (*state == 'Z' || *state == 'X'))
 			continue;
-		int result = check_thread_status(inventory->text.text, inventory->thread_count == 1,
-						 refusal);
+		int r = check_thread_status(inventory->text.text, inventory->thread_count == 1,
+					    refusal);
 
-		if (result)
-			return result;
+		if (r)
+			return r;
 		snprintf(name, sizeof(name), "task/%d/children", (int)tid);
 		if (procdir_read(inventory->dir, name, &inventory->text) == 0 &&
 		    inventory->text.length)
@@ -104,11 +104,11 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 				"the process has a child process (%d), which cannot move "
 				"with it; let it end first",
 				(int)strtol(inventory->text.text, NULL, 10));
-		result = i ? check_sharing(inventory->pid, tid, refusal) : 0;
-		if (result == 0 && i)
-			result = peculiar_check_outside(inventory, tid, refusal);
-		if (result)
-			return result;
+		r = i ? check_sharing(inventory->pid, tid, refusal) : 0;
+		if (r == 0 && i)
+			r = peculiar_check_outside(inventory, tid, refusal);
+		if (r)
+			return r;
 	}
 	return 0;
 }
@@ -350,11 +350,11 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 		if (procdir_number(inventory->text.text, "Seccomp", 10, 0))
 			return refuse(refusal, "the process has just entered seccomp");
 		if (i && inventory->thread[i].tid != inventory->pid) {
-			int result = peculiar_check_outside(inventory, inventory->thread[i].tid,
-							    refusal);
+			int r = peculiar_check_outside(inventory, inventory->thread[i].tid,
+						       refusal);
 
-			if (result)
-				return result;
+			if (r)
+				return r;
 			read = procdir_read(inventory->dir, name, &inventory->text);
 			if (read < 0)
 				return ended_refuse(inventory->dir, read, "status of a thread",
@@ -373,27 +373,27 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 
 int fitness_check(struct inventory *inventory, struct refusal *refusal)
 {
-	int result = check_threads(inventory, refusal);
+	int r = check_threads(inventory, refusal);
 
-	if (result == 0)
-		result = check_session(inventory, refusal);
-	if (result)
-		return result;
+	if (r == 0)
+		r = check_session(inventory, refusal);
+	if (r)
+		return r;
 	int init = open_init(inventory, refusal);
 
 	if (init < 0)
 		return init;
-	result = check_namespaces(inventory, init, refusal);
-	if (result == 0)
-		result = check_same_as_init(inventory, init, refusal);
-	if (result == 0)
-		result = check_speculation(inventory, init, refusal);
+	r = check_namespaces(inventory, init, refusal);
+	if (r == 0)
+		r = check_same_as_init(inventory, init, refusal);
+	if (r == 0)
+		r = check_speculation(inventory, init, refusal);
 	close(init);
-	if (result == 0)
-		result = check_exe_kind(inventory, refusal);
-	if (result == 0)
-		result = check_memory_policy(inventory, refusal);
-	if (result == 0)
-		result = fitness_check_semaphores(inventory, -1, refusal);
-	return result;
+	if (r == 0)
+		r = check_exe_kind(inventory, refusal);
+	if (r == 0)
+		r = check_memory_policy(inventory, refusal);
+	if (r == 0)
+		r = fitness_check_semaphores(inventory, -1, refusal);
+	return r;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/interrupted.h"
 
-#include "os/kernel.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "os/kernel.h"
 
 #define RESTART_IF_NO_HANDLER (-514) /* ERESTARTNOHAND */
 #define RESTART_BY_BLOCK      (-516) /* ERESTART_RESTARTBLOCK */

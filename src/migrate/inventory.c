@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/inventory.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "migrate/descriptors_source.h"
 #include "migrate/ended.h"
 #include "migrate/others.h"
 #include "os/kernel.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal)
 {
@@ -108,7 +108,7 @@ const struct inventory_thread *inventory_thread(const struct inventory *inventor
 int inventory_threads(struct inventory *inventory)
 {
 	inventory->thread_count = 0;
-	int result = procdir_each(inventory->dir, "task", add_thread, inventory);
+	int r = procdir_each(inventory->dir, "task", add_thread, inventory);
 
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		struct inventory_thread thread = inventory->thread[i];
@@ -118,22 +118,22 @@ int inventory_threads(struct inventory *inventory)
 		inventory->thread[i] = inventory->thread[0];
 		inventory->thread[0] = thread;
 	}
-	if (result == 0 && inventory->thread_count == 0)
+	if (r == 0 && inventory->thread_count == 0)
 		return -ESRCH;
 	if (inventory->thread_count > 2)
 		qsort(inventory->thread + 1, inventory->thread_count - 1,
 		      sizeof(inventory->thread[0]), by_tid);
-	return result == -ENOENT ? -ESRCH : result;
+	return r == -ENOENT ? -ESRCH : r;
 }
 
-int inventory_refuse_threads(const struct inventory *inventory, int result, struct refusal *refusal)
+int inventory_refuse_threads(const struct inventory *inventory, int r, struct refusal *refusal)
 {
-	if (result == -E2BIG)
+	if (r == -E2BIG)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has more than %u threads, which is the most that "
 				   "can move",
 				   IMAGE_THREADS_MAX);
-	return ended_refuse(inventory->dir, result, "list of threads", refusal);
+	return ended_refuse(inventory->dir, r, "list of threads", refusal);
 }
 
 static int read_vtids(struct inventory *inventory)
@@ -299,18 +299,18 @@ static int parse_timer(struct inventory *inventory, const char *text, struct ref
 
 static int read_timers(struct inventory *inventory, struct refusal *refusal)
 {
-	int result = 0;
+	int r = 0;
 
 	inventory->timer_count = 0;
 	if (procdir_read(inventory->dir, "timers", &inventory->text) < 0)
 		return 0;
-	for (const char *at = inventory->text.text; at && *at && result == 0;) {
-		result = parse_timer(inventory, at, refusal);
+	for (const char *at = inventory->text.text; at && *at && r == 0;) {
+		r = parse_timer(inventory, at, refusal);
 		at = strstr(at + 1, "\nID:");
 		if (at)
 			at++;
 	}
-	return result;
+	return r;
 }
 
 /* A link of the process directory, of IMAGE_PATH_MAX bytes, and what it leads to. */
@@ -337,10 +337,10 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 	char path[IMAGE_PATH_MAX];
 	struct stat status;
 
-	int result = read_link(inventory, "exe", "program file", path, &status, refusal);
+	int r = read_link(inventory, "exe", "program file", path, &status, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	struct files_object object = { "exe", status.st_dev, status.st_ino };
 	int id = files_add(&inventory->files, inventory->dir, path, &object, IMAGE_FILE_EXE,
 			   refusal);
@@ -348,9 +348,9 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 	if (id < 0)
 		return id;
 	inventory->process.exe_file = (uint32_t)id;
-	result = read_link(inventory, "cwd", "working directory", inventory->cwd, &status, refusal);
-	if (result)
-		return result;
+	r = read_link(inventory, "cwd", "working directory", inventory->cwd, &status, refusal);
+	if (r)
+		return r;
 	object = (struct files_object){ "cwd", status.st_dev, status.st_ino };
 	id = files_add(&inventory->files, inventory->dir, inventory->cwd, &object,
 		       IMAGE_FILE_DIRECTORY, refusal);
@@ -373,36 +373,36 @@ int inventory_check_lack(const struct inventory *inventory, struct refusal *refu
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,
 		   struct maps_skip *skip, struct refusal *refusal)
 {
-	int result = inventory_threads(inventory);
+	int r = inventory_threads(inventory);
 
 	inventory->text.lack = inventory->more.lack = 0;
-	if (result < 0)
-		return inventory_refuse_threads(inventory, result, refusal);
+	if (r < 0)
+		return inventory_refuse_threads(inventory, r, refusal);
 	files_clear(&inventory->files);
 	inventory->needs = 0;
 	read_vtids(inventory);
-	result = read_process(inventory, refusal);
-	if (result == 0)
-		result = first ? fitness_check(inventory, refusal)
-			       : fitness_check_again(inventory, refusal);
-	if (result == 0)
-		result = read_paths(inventory, refusal);
-	if (result == 0)
-		result = read_timers(inventory, refusal);
-	if (result == 0)
-		result = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, skip,
-				   &inventory->text, refusal);
-	if (result == 0)
-		result = descriptors_read(&inventory->descriptors, inventory->pid, inventory->dir,
-					  &inventory->files, host, &inventory->text, refusal);
-	if (result == 0)
-		result = first ? others_check(inventory, refusal)
-			       : others_check_again(inventory, refusal);
-	if (result == 0)
-		result = inventory_check_lack(inventory, refusal);
+	r = read_process(inventory, refusal);
+	if (r == 0)
+		r = first ? fitness_check(inventory, refusal)
+			  : fitness_check_again(inventory, refusal);
+	if (r == 0)
+		r = read_paths(inventory, refusal);
+	if (r == 0)
+		r = read_timers(inventory, refusal);
+	if (r == 0)
+		r = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, skip,
+			      &inventory->text, refusal);
+	if (r == 0)
+		r = descriptors_read(&inventory->descriptors, inventory->pid, inventory->dir,
+				     &inventory->files, host, &inventory->text, refusal);
+	if (r == 0)
+		r = first ? others_check(inventory, refusal)
+			  : others_check_again(inventory, refusal);
+	if (r == 0)
+		r = inventory_check_lack(inventory, refusal);
 	inventory->process.thread_count = inventory->thread_count;
 	inventory->process.timer_count = inventory->timer_count;
 	inventory->process.map_count = inventory->maps.count;
 	inventory->process.fd_count = inventory->descriptors.count;
-	return result;
+	return r;
 }

@@ -52,8 +52,7 @@ int inventory_threads(struct inventory *inventory);
 const struct inventory_thread *inventory_thread(const struct inventory *inventory, pid_t tid);
 
 /* The sentence for what inventory_threads() returned. */
-int inventory_refuse_threads(const struct inventory *inventory, int result,
-			     struct refusal *refusal);
+int inventory_refuse_threads(const struct inventory *inventory, int r, struct refusal *refusal);
 
 /*
  * Reads all. With first false what cannot have changed since, or costs much, is not read again.

@@ -28,12 +28,12 @@ int kind_find(const struct kind_seen *seen, struct image_description *image,
 	      struct refusal *refusal)
 {
 	for (size_t i = 0; i < KINDS; i++) {
-		int result = kinds[i].row->find(seen, image, refusal);
+		int r = kinds[i].row->find(seen, image, refusal);
 
-		if (result == 0)
+		if (r == 0)
 			continue;
 		image->kind = kinds[i].kind;
-		return result < 0 ? result : 0;
+		return r < 0 ? r : 0;
 	}
 	assert(!"a file is what remains");
 	return 0;

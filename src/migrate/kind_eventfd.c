@@ -5,13 +5,13 @@
  */
 #include "migrate/kind.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "os/kernel.h"
 #include "os/pid.h"
 #include "os/procdir.h"
-
-#include <errno.h>
-#include <string.h>
 
 #define LINK	  "anon_inode:[eventfd]"
 #define COUNT_MAX (UINT64_MAX - 1)
@@ -69,12 +69,12 @@ static int add(int fd, uint64_t count)
 static int find_mode(int fd, uint64_t count, uint32_t *mode)
 {
 	uint64_t more = count < 2 ? 2 - count : 0, taken = 0;
-	int result = add(fd, more);
+	int r = add(fd, more);
 
-	if (result == 0 && read(fd, &taken, sizeof(taken)) != sizeof(taken))
-		result = -errno;
-	if (result)
-		return result;
+	if (r == 0 && read(fd, &taken, sizeof(taken)) != sizeof(taken))
+		r = -errno;
+	if (r)
+		return r;
 	uint64_t left = count + more - taken;
 
 	*mode = taken == 1 ? MODE_SEMAPHORE : MODE_COUNTER;
@@ -92,15 +92,15 @@ static int complete(pid_t pid, const struct descriptors *descriptors,
 	if (body.mode != MODE_UNKNOWN)
 		return 0;
 	int fd = os_pid_descriptor(pid, description->number);
-	int result = fd < 0 ? fd : find_mode(fd, body.count, &body.mode);
+	int r = fd < 0 ? fd : find_mode(fd, body.count, &body.mode);
 
 	if (fd >= 0)
 		close(fd);
-	if (result)
+	if (r)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "it cannot be found out whether the eventfd of descriptor %d is "
 				   "a semaphore: %s",
-				   description->number, strerror(-result));
+				   description->number, strerror(-r));
 	memcpy(description->image.body, &body, sizeof(body));
 	return 0;
 }

@@ -2,15 +2,15 @@
 /* Files, directories, devices without a state, memory files: whatever has a FILE record. */
 #include "migrate/kind.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "migrate/memfd.h"
 #include "migrate/reopen.h"
 #include "migrate/restore.h"
 #include "os/pid.h"
 #include "os/kernel.h"
-
-#include <errno.h>
-#include <string.h>
 
 struct file_body {
 	int64_t position;

@@ -2,10 +2,10 @@
 /* What the host knows as its own: the node's pages and pipes. The target's take their place. */
 #include "migrate/kind.h"
 
+#include <string.h>
+
 #include "migrate/restore.h"
 #include "os/kernel.h"
-
-#include <string.h>
 
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)

@@ -7,14 +7,14 @@
  */
 #include "migrate/kind.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "migrate/restore.h"
 #include "os/kernel.h"
 #include "os/pid.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #define LINK	     "pipe:["
 #define CAPACITY_MAX (64u << 20)
@@ -157,10 +157,10 @@ static int take(int copy, uint32_t bytes, bool packets, struct contents *content
 			return got < 0 ? -errno : -EIO;
 		if (got < wanted && !packets)
 			return -EBADMSG;
-		int result = contents_append(contents, piece, (uint32_t)got);
+		int r = contents_append(contents, piece, (uint32_t)got);
 
-		if (result)
-			return result;
+		if (r)
+			return r;
 		bytes -= (uint32_t)got;
 	}
 	return 0;
@@ -177,40 +177,39 @@ static int copy(int reader, const struct pipe_body *body, struct contents *conte
 		return 0;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
-	int result = fcntl(ends[1], F_SETPIPE_SZ, (int)body->capacity) < 0 ? -errno : 0;
-	ssize_t copied = result ? 0 : tee(reader, ends[1], (size_t)bytes, SPLICE_F_NONBLOCK);
+	int r = fcntl(ends[1], F_SETPIPE_SZ, (int)body->capacity) < 0 ? -errno : 0;
+	ssize_t copied = r ? 0 : tee(reader, ends[1], (size_t)bytes, SPLICE_F_NONBLOCK);
 
 	if (copied < 0)
-		result = -errno;
-	else if (result == 0)
-		result = copied == bytes ? take(ends[0], (uint32_t)bytes, body->packets, contents)
-					 : -EIO;
+		r = -errno;
+	else if (r == 0)
+		r = copied == bytes ? take(ends[0], (uint32_t)bytes, body->packets, contents)
+				    : -EIO;
 	close(ends[0]);
 	close(ends[1]);
-	return result;
+	return r;
 }
 
-static int refuse_contents(const struct description *description, int result,
-			   struct refusal *refusal)
+static int refuse_contents(const struct description *description, int r, struct refusal *refusal)
 {
-	if (result == -E2BIG)
+	if (r == -E2BIG)
 		return refusal_set(refusal, EDVS2BIG,
 				   "the pipe of descriptor %d has more than %u KiB in it, which is "
 				   "the most that can move; let them be read first",
 				   description->number, IMAGE_CONTENTS_MAX >> 10);
-	if (result == -EBADMSG)
+	if (r == -EBADMSG)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the pipe of descriptor %d has packets in it (O_DIRECT) and no "
 				   "writer of packets, which cannot be carried; let them be read "
 				   "first",
 				   description->number);
-	if (result == -EBUSY)
+	if (r == -EBUSY)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the pipe of descriptor %d is one for notifications of the "
 				   "kernel, which cannot move to another node",
 				   description->number);
 	return refusal_set(refusal, EDVSIO, "the pipe of descriptor %d cannot be read: %s",
-			   description->number, strerror(-result));
+			   description->number, strerror(-r));
 }
 
 /*
@@ -245,14 +244,14 @@ static int complete(pid_t pid, const struct descriptors *descriptors,
 	if (ends.owner != description || !ends.reader)
 		return 0;
 	int fd = os_pid_descriptor(pid, ends.reader->number);
-	int result = fd < 0 ? fd : 0;
+	int r = fd < 0 ? fd : 0;
 
-	if (result == 0 && fcntl(fd, F_SETPIPE_SZ, (int)body.capacity) < 0)
-		result = -errno;
-	if (result == 0)
-		result = copy(fd, &body, &description->contents);
+	if (r == 0 && fcntl(fd, F_SETPIPE_SZ, (int)body.capacity) < 0)
+		r = -errno;
+	if (r == 0)
+		r = copy(fd, &body, &description->contents);
 	close_one(fd);
-	return result ? refuse_contents(description, result, refusal) : 0;
+	return r ? refuse_contents(description, r, refusal) : 0;
 }
 
 static enum kind_share share(const struct image_description *image, const struct files *files)
@@ -327,10 +326,10 @@ static int open_end(struct description *owner, uint32_t flags)
 	owner->given[end] = owner->given[end] || first;
 	if (fd < 0 || fcntl(fd, F_SETFL, (int)flags) == 0)
 		return fd < 0 ? -errno : fd;
-	int result = -errno;
+	int r = -errno;
 
 	close(fd);
-	return result;
+	return r;
 }
 
 static int open_here(struct restore *restore, struct description *description,
@@ -338,14 +337,14 @@ static int open_here(struct restore *restore, struct description *description,
 {
 	struct description *owner =
 		descriptors_find(&restore->picture.descriptors, body_of(&description->image).owner);
-	int result = owner->own[0] < 0 ? make(owner) : 0;
+	int r = owner->own[0] < 0 ? make(owner) : 0;
 
-	if (result == 0)
-		result = open_end(owner, description->image.flags);
-	return result >= 0 ? result
-			   : refusal_set(refusal, EDVSPROCSTS,
-					 "the target cannot make a pipe of the process: %s",
-					 strerror(-result));
+	if (r == 0)
+		r = open_end(owner, description->image.flags);
+	return r >= 0 ? r
+		      : refusal_set(refusal, EDVSPROCSTS,
+				    "the target cannot make a pipe of the process: %s",
+				    strerror(-r));
 }
 
 const struct kind kind_pipe = {

@@ -2,11 +2,11 @@
 /* Everything that cannot be carried, refused by the name people know it by. */
 #include "migrate/kind.h"
 
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "os/pid.h"
 #include "os/kernel.h"
-
-#include <string.h>
 
 static const struct socket_name {
 	int domain, type, protocol; /* -1: any */

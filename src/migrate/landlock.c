@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/landlock.h"
 
-#include "dvk/errors.h"
-#include "os/kernel.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
 
 #define LAYERS		16 /* LANDLOCK_MAX_NUM_LAYERS of all kernels so far */
 #define STOP_TIMEOUT_US 1000000
@@ -52,18 +52,18 @@ static int make_prover(struct calls *calls, const struct inventory *inventory,
 	struct remote_ptr address = calls_put(calls, args, sizeof(args));
 
 	calls_add(calls, "make a thread", CALL_OK, SYS_clone3, address.at, sizeof(args));
-	int result = calls_run(calls);
+	int r = calls_run(calls);
 
-	if (result == CALLS_E_FAILED)
+	if (r == CALLS_E_FAILED)
 		return refuse(refusal, strerror((int)-calls->failed_result));
-	if (result)
-		return calls_refuse(calls, result, "the process", refusal);
+	if (r)
+		return calls_refuse(calls, r, "the process", refusal);
 	procdir_each(inventory->dir, "task", take_unknown, &finder);
 	*prover = (struct tracee){ .tid = finder.found, .held = finder.found > 0 };
-	result = finder.found ? tracee_await_stop(prover, STOP_TIMEOUT_US) : -ESRCH;
-	if (result == 0)
-		result = tracee_borrow(prover);
-	return result ? refuse(refusal, tracee_result_text(result)) : 0;
+	r = finder.found ? tracee_await_stop(prover, STOP_TIMEOUT_US) : -ESRCH;
+	if (r == 0)
+		r = tracee_borrow(prover);
+	return r ? refuse(refusal, tracee_result_text(r)) : 0;
 }
 
 /* How many domains could be added; negative: none could even be made. */
@@ -82,9 +82,9 @@ static int add_domains(struct calls *calls, struct tracee *prover)
 		  0, 0);
 	uint32_t made = calls_add(calls, "make a ruleset", CALL_ANY, SYS_landlock_create_ruleset,
 				  address.at, sizeof(rules.handled_access_fs), 0);
-	int result = calls_run(calls);
+	int r = calls_run(calls);
 
-	if (result)
+	if (r)
 		return -ESRCH;
 	int64_t fd = calls_result(calls, made);
 
@@ -108,11 +108,11 @@ int landlock_prove_none(struct calls *calls, const struct inventory *inventory,
 	struct tracee prover = { 0 };
 	const uint64_t none[6] = { 0 };
 	int64_t ignored;
-	int result = make_prover(calls, inventory, &prover, refusal);
+	int r = make_prover(calls, inventory, &prover, refusal);
 
-	if (result) {
+	if (r) {
 		tracee_release(&prover);
-		return result;
+		return r;
 	}
 	int added = add_domains(calls, &prover);
 

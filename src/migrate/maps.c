@@ -7,15 +7,15 @@
  */
 #include "migrate/maps.h"
 
-#include "dvk/errors.h"
-#include "migrate/ended.h"
-#include "os/kernel.h"
-#include "os/procdir.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/ended.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
 
 #define GAP_FIRST 0x100000000000ull /* where neither programs nor mmap go by themselves */
 #define GAP_STEP  0x000400000000ull
@@ -460,7 +460,7 @@ static int on_mapping(struct reader *reader, const struct printed *printed)
 {
 	struct image_map map = { .start = printed->start, .end = printed->end };
 	const char *rights = printed->rights;
-	int result;
+	int r;
 
 	if (strcmp(printed->path, "[vsyscall]") == 0)
 		return 0;
@@ -469,23 +469,23 @@ static int on_mapping(struct reader *reader, const struct printed *printed)
 		    (rights[2] == 'x' ? IMAGE_MAP_EXEC : 0u) |
 		    (rights[3] == 's' ? IMAGE_MAP_SHARED : 0u);
 	if (is_kernel_mapping(printed->path)) {
-		result = classify_kernel(reader->maps, printed, &map, reader->refusal);
+		r = classify_kernel(reader->maps, printed, &map, reader->refusal);
 	} else {
-		result = read_flags(printed, &map, reader->refusal);
-		if (result)
-			return result;
+		r = read_flags(printed, &map, reader->refusal);
+		if (r)
+			return r;
 		if (reader->skip && map.start == reader->skip->start) {
 			reader->skip->locked = map.flags & IMAGE_MAP_LOCKED;
 			return 0;
 		}
 		if (printed->inode == 0)
-			result = classify_nameless(printed, &map, reader->refusal);
+			r = classify_nameless(printed, &map, reader->refusal);
 		else
-			result = classify_object(reader->maps, printed, &map, reader->dir,
-						 reader->files, reader->host, reader->refusal);
+			r = classify_object(reader->maps, printed, &map, reader->dir, reader->files,
+					    reader->host, reader->refusal);
 	}
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (reader->maps->count == IMAGE_MAPS_MAX || maps_append(reader->maps, &map) < 0)
 		return refusal_set(reader->refusal, EDVSNOMEM, "the process has too many mappings");
 	return 0;
@@ -497,12 +497,12 @@ int maps_read(struct maps *maps, int dir, struct files *files, const struct migr
 	struct reader reader = { maps, dir, files, host, skip, refusal };
 	struct printed printed;
 	bool open = false;
-	int result = procdir_read(dir, "smaps", buffer);
+	int r = procdir_read(dir, "smaps", buffer);
 
 	maps_clear(maps);
-	if (result < 0)
-		return ended_refuse(dir, result, "list of mappings", refusal);
-	for (const char *line = buffer->text; line && *line && result == 0;) {
+	if (r < 0)
+		return ended_refuse(dir, r, "list of mappings", refusal);
+	for (const char *line = buffer->text; line && *line && r == 0;) {
 		const char *next = strchr(line, '\n');
 
 		/* Every field begins with a capital; hexadecimal digits are printed small. */
@@ -510,15 +510,15 @@ int maps_read(struct maps *maps, int dir, struct files *files, const struct migr
 			parse_field(line, &printed);
 		} else {
 			if (open)
-				result = on_mapping(&reader, &printed);
+				r = on_mapping(&reader, &printed);
 			open = parse_opening(line, &printed);
 		}
 		line = next ? next + 1 : NULL;
 	}
-	if (open && result == 0)
-		result = on_mapping(&reader, &printed);
-	if (result == 0 && maps->count == 0)
+	if (open && r == 0)
+		r = on_mapping(&reader, &printed);
+	if (r == 0 && maps->count == 0)
 		return refusal_set(refusal, EDVSSRCH, "the process has no memory: it is ending");
 	sort_memory(maps);
-	return result;
+	return r;
 }

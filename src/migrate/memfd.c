@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/memfd.h"
 
-#include "dvk/errors.h"
-#include "os/kernel.h"
-
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
 
 #define PREFIX	       "/memfd:"
 #define SUFFIX	       " (deleted)"
@@ -73,10 +73,10 @@ int memfd_describe(int dir, const char *link, struct image_file *image, struct r
 	if (fd < 0)
 		return refusal_set(refusal, EDVSIO, "a memory file (memfd) cannot be read: %s",
 				   strerror(errno));
-	int result = describe(fd, image, refusal);
+	int r = describe(fd, image, refusal);
 
 	close(fd);
-	return result;
+	return r;
 }
 
 static int refuse_new(const struct file *file, int error, struct refusal *refusal)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/memory.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "migrate/objects.h"
 #include "os/kernel.h"
 #include "os/pagemap.h"
 #include "os/trace.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 struct sender {
 	pid_t pid;
@@ -25,10 +25,10 @@ struct sender {
 static int read_pages(const struct sender *sender, uint64_t start, void *to, size_t bytes)
 {
 	if (sender->map->flags & IMAGE_MAP_READ) {
-		int result = trace_read(sender->pid, start, to, bytes);
+		int r = trace_read(sender->pid, start, to, bytes);
 
-		if (result != -EFAULT)
-			return result;
+		if (r != -EFAULT)
+			return r;
 	}
 	ssize_t got = pread(sender->mem, to, bytes, (off_t)start);
 
@@ -51,13 +51,13 @@ static int send_run(struct sender *sender, uint64_t start, uint64_t end)
 		if (!pages)
 			return sender->writer->error;
 		*pages = (struct image_pages){ .address = start, .count = (uint32_t)count };
-		int result = read_pages(sender, start, pages + 1, bytes);
+		int r = read_pages(sender, start, pages + 1, bytes);
 
-		if (result)
+		if (r)
 			return refusal_set_number(sender->refusal,
-						  result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
+						  r == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
 						  "page %#llx of the process cannot be read: %s",
-						  (unsigned long long)start, strerror(-result));
+						  (unsigned long long)start, strerror(-r));
 		writer_commit(sender->writer, sizeof(*pages) + bytes);
 		sender->page_count += count;
 		start += bytes;
@@ -149,36 +149,36 @@ static int send_object(struct sender *sender, int dir, const struct object *obje
 {
 	int fd = open_object(sender, dir, object);
 	off_t at = 0, end = (off_t)object->bytes;
-	int result = 0;
+	int r = 0;
 
 	if (fd < 0)
 		return refuse_shared(sender, object, -fd);
-	while (at < end && result == 0) {
+	while (at < end && r == 0) {
 		off_t data = lseek(fd, at, SEEK_DATA);
 
 		if (data < 0 && errno != ENXIO)
-			result = refuse_shared(sender, object, errno);
+			r = refuse_shared(sender, object, errno);
 		if (data < 0 || data >= end)
 			break;
 		off_t hole = lseek(fd, data, SEEK_HOLE);
 
 		at = hole < 0 || hole > end ? end : hole;
 		at = (at + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
-		result = send_shared_run(sender, fd, object, data, at);
+		r = send_shared_run(sender, fd, object, data, at);
 	}
 	close(fd);
-	return result;
+	return r;
 }
 
 static int send_objects(struct sender *sender, int dir)
 {
 	struct objects objects = { 0 };
-	int result = objects_collect(&objects, sender->maps, sender->files);
+	int r = objects_collect(&objects, sender->maps, sender->files);
 
-	for (uint32_t i = 0; i < objects.count && result == 0; i++)
-		result = send_object(sender, dir, &objects.object[i]);
+	for (uint32_t i = 0; i < objects.count && r == 0; i++)
+		r = send_object(sender, dir, &objects.object[i]);
 	objects_free(&objects);
-	return result;
+	return r;
 }
 
 static int send_map(struct sender *sender, const struct pagemap *pagemap)
@@ -206,39 +206,37 @@ int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files 
 		.pid = pid, .maps = maps, .files = files, .writer = writer, .refusal = refusal
 	};
 	struct pagemap pagemap;
-	int result = pagemap_open(&pagemap, pid);
+	int r = pagemap_open(&pagemap, pid);
 
-	if (result < 0)
+	if (r < 0)
 		return refusal_set(refusal, EDVSSRCH,
-				   "the pages of the process cannot be listed: %s",
-				   strerror(-result));
+				   "the pages of the process cannot be listed: %s", strerror(-r));
 	sender.mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
-	for (uint32_t i = 0; i < maps->count && result == 0; i++) {
+	for (uint32_t i = 0; i < maps->count && r == 0; i++) {
 		sender.map = &maps->map[i];
-		result = send_map(&sender, &pagemap);
+		r = send_map(&sender, &pagemap);
 	}
-	if (result == 0)
-		result = send_objects(&sender, dir);
+	if (r == 0)
+		r = send_objects(&sender, dir);
 	if (sender.mem >= 0)
 		close(sender.mem);
 	pagemap_close(&pagemap);
 	*page_count = sender.page_count;
-	if (result == 0)
+	if (r == 0)
 		return 0;
-	refusal_set(refusal, EDVSIO, "the memory of the process cannot be sent: %s",
-		    strerror(-result));
+	refusal_set(refusal, EDVSIO, "the memory of the process cannot be sent: %s", strerror(-r));
 	return refusal->error;
 }
 
 int memory_receive(pid_t pid, uint64_t address, const void *pages, uint32_t count,
 		   struct refusal *refusal)
 {
-	int result = trace_write(pid, address, pages, count * (size_t)IMAGE_PAGE);
+	int r = trace_write(pid, address, pages, count * (size_t)IMAGE_PAGE);
 
-	if (result == 0)
+	if (r == 0)
 		return 0;
-	return refusal_set_number(
-		refusal, result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
-		"page %#llx cannot be written on the target: %s", (unsigned long long)address,
-		result == -ESRCH ? "the process shell has ended" : strerror(-result));
+	return refusal_set_number(refusal, r == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
+				  "page %#llx cannot be written on the target: %s",
+				  (unsigned long long)address,
+				  r == -ESRCH ? "the process shell has ended" : strerror(-r));
 }

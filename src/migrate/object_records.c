@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/object_records.h"
 
+#include <errno.h>
+
 #include "migrate/descriptors_source.h"
 #include "migrate/kind.h"
-
-#include <errno.h>
 
 void object_records_send(const struct object_tables *tables, struct writer *writer)
 {

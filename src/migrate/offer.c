@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/offer.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/hash.h"
 #include "dvk/errors.h"
 #include "migrate/clocks.h"
@@ -9,10 +13,6 @@
 #include "migrate/reopen.h"
 #include "os/kernel.h"
 #include "os/trace.h"
-
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define TIMER_IDS_QUERY 2 /* PR_TIMER_CREATE_RESTORE_IDS_GET */
 
@@ -27,12 +27,12 @@ static int hash_vdso(pid_t pid, const struct maps *maps, uint64_t *hash)
 	code = malloc(vdso->length);
 	if (!code)
 		return -ENOMEM;
-	int result = trace_read(pid, vdso->start, code, vdso->length);
+	int r = trace_read(pid, vdso->start, code, vdso->length);
 
-	if (result == 0)
+	if (r == 0)
 		*hash = hash_bytes(HASH_SEED, code, vdso->length);
 	free(code);
-	return result;
+	return r;
 }
 
 static struct image_task task_of(const struct inventory *inventory)
@@ -63,21 +63,21 @@ int offer_write(struct inventory *inventory, struct writer *writer, struct refus
 	cpu_describe(&machine);
 	clocks_describe(inventory->dir, &machine);
 	files_boot_id(machine.boot_id);
-	int result = hash_vdso(inventory->pid, &inventory->maps, &machine.vdso_hash);
+	int r = hash_vdso(inventory->pid, &inventory->maps, &machine.vdso_hash);
 
-	if (result < 0)
-		return refusal_set_number(refusal, result == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
+	if (r < 0)
+		return refusal_set_number(refusal, r == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
 					  "the process has no vdso, or it cannot be read: %s",
-					  strerror(-result));
+					  strerror(-r));
 	writer_put(writer, IMAGE_MACHINE, &machine, sizeof(machine));
 	object_records_send(&tables, writer);
 	writer_put(writer, IMAGE_TASK, &task, sizeof(task));
 	for (uint32_t i = 0; i < inventory->maps.count; i++)
 		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
-	result = writer_end(writer);
-	if (result < 0)
+	r = writer_end(writer);
+	if (r < 0)
 		return refusal_set(refusal, EDVSIO, "the offer cannot be sent to the target: %s",
-				   strerror(-result));
+				   strerror(-r));
 	return 0;
 }
 
@@ -98,29 +98,29 @@ static int read_objects(struct offer *offer, struct reader *reader, const void *
 {
 	const struct object_tables tables = { &offer->files, &offer->maps, NULL };
 	struct image_objects told;
-	int result = reader_next(reader, payload, refusal);
+	int r = reader_next(reader, payload, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (reader->type != IMAGE_MACHINE || !image_machine_ok(*payload))
 		return refusal_set(refusal, EDVSIO,
 				   "the source speaks another version of the image");
 	memcpy(&offer->machine, *payload, sizeof(offer->machine));
-	result = reader_next(reader, payload, refusal);
-	if (result)
-		return result;
+	r = reader_next(reader, payload, refusal);
+	if (r)
+		return r;
 	if (reader->type != IMAGE_OBJECTS || !image_objects_ok(*payload))
 		return refuse_damaged(refusal);
 	memcpy(&told, *payload, sizeof(told));
-	while ((result = reader_next(reader, payload, refusal)) == 0) {
+	while ((r = reader_next(reader, payload, refusal)) == 0) {
 		if (reader->type == IMAGE_TASK)
 			break;
 		if (object_records_take(&tables, reader, *payload) < 0)
 			return refuse_damaged(refusal);
 	}
-	if (result == 0 && !object_records_are_complete(&tables, &told))
+	if (r == 0 && !object_records_are_complete(&tables, &told))
 		return refuse_damaged(refusal);
-	return result;
+	return r;
 }
 
 static int take_map(struct offer *offer, const struct reader *reader, const void *payload)
@@ -140,21 +140,21 @@ static int take_map(struct offer *offer, const struct reader *reader, const void
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal)
 {
 	const void *payload;
-	int result = read_objects(offer, reader, &payload, refusal);
+	int r = read_objects(offer, reader, &payload, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (!image_task_ok(payload))
 		return refuse_damaged(refusal);
 	memcpy(&offer->task, payload, sizeof(offer->task));
-	while ((result = reader_next(reader, &payload, refusal)) == 0) {
+	while ((r = reader_next(reader, &payload, refusal)) == 0) {
 		if (reader->type == IMAGE_END)
 			break;
 		if (take_map(offer, reader, payload) < 0)
 			return refuse_damaged(refusal);
 	}
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (offer->maps.count != offer->task.map_count)
 		return refuse_damaged(refusal);
 	memcpy(offer->maps.special, offer->task.special, sizeof(offer->task.special));
@@ -196,14 +196,14 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 		  struct refusal *refusal)
 {
 	uint64_t hash = 0;
-	int result = cpu_compare(&offer->machine, refusal);
+	int r = cpu_compare(&offer->machine, refusal);
 
-	if (result == 0)
-		result = compare_specials(offer, own, refusal);
-	if (result)
-		return result;
-	result = hash_vdso(shell, own, &hash);
-	if (result < 0 || hash != offer->machine.vdso_hash)
+	if (r == 0)
+		r = compare_specials(offer, own, refusal);
+	if (r)
+		return r;
+	r = hash_vdso(shell, own, &hash);
+	if (r < 0 || hash != offer->machine.vdso_hash)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has another vdso: both nodes need the "
 				   "same kernel");

@@ -7,16 +7,16 @@
  */
 #include "migrate/others.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/hash.h"
 #include "dvk/errors.h"
 #include "migrate/kind.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define PATH_SHOWN 60 /* of a path in a sentence */
 #define ROUNDS_MAX 5
@@ -67,12 +67,12 @@ static int add_children(void *ctx, const char *task)
 	struct others *others = ctx;
 	struct procdir_text *text = &others->inventory->text;
 	char name[48];
-	int result = 0;
+	int r = 0;
 
 	snprintf(name, sizeof(name), "task/%s/children", task);
 	if (procdir_read(others->dir, name, text) < 0)
 		return 0;
-	for (char *at = text->text; *at && result == 0; at += strspn(at, " ")) {
+	for (char *at = text->text; *at && r == 0; at += strspn(at, " ")) {
 		char *end;
 		pid_t pid = (pid_t)strtol(at, &end, 10);
 
@@ -80,16 +80,16 @@ static int add_children(void *ctx, const char *task)
 			break;
 		at = end;
 		if (pid > 0 && pid != others->inventory->pid)
-			result = add(others, pid);
+			r = add(others, pid);
 	}
-	return result;
+	return r;
 }
 
 /* As procdir_read() does it: see inventory_check_lack(). */
-static void note_lack(struct others *others, int result)
+static void note_lack(struct others *others, int r)
 {
-	if (result == -EMFILE || result == -ENFILE)
-		others->inventory->text.lack = result;
+	if (r == -EMFILE || r == -ENFILE)
+		others->inventory->text.lack = r;
 }
 
 /* 0, or 1 if it has ended meanwhile (its children are the init's then), or a refusal. */
@@ -109,21 +109,21 @@ static int open_other(struct others *others, pid_t pid)
 
 static int collect(struct others *others)
 {
-	int result = add(others, others->inventory->init);
+	int r = add(others, others->inventory->init);
 
-	for (size_t i = 0; i < others->count && result == 0; i++) {
-		result = open_other(others, others->pid[i]);
-		if (result == 1)
-			result = 0;
-		else if (result == 0) {
-			result = procdir_each(others->dir, "task", add_children, others);
-			note_lack(others, result);
-			if (result != -ENOMEM)
-				result = 0;
+	for (size_t i = 0; i < others->count && r == 0; i++) {
+		r = open_other(others, others->pid[i]);
+		if (r == 1)
+			r = 0;
+		else if (r == 0) {
+			r = procdir_each(others->dir, "task", add_children, others);
+			note_lack(others, r);
+			if (r != -ENOMEM)
+				r = 0;
 			close(others->dir);
 		}
 	}
-	return result;
+	return r;
 }
 
 static int add_any(void *ctx, const char *name)
@@ -136,12 +136,12 @@ static int add_any(void *ctx, const char *name)
 
 static int collect_all(struct others *others, bool outside)
 {
-	int result = collect(others);
+	int r = collect(others);
 
 	others->inside = others->count;
-	if (result == 0 && outside && (others->memory_count || others->position_count))
-		result = procdir_each(AT_FDCWD, "/proc", add_any, others);
-	return result;
+	if (r == 0 && outside && (others->memory_count || others->position_count))
+		r = procdir_each(AT_FDCWD, "/proc", add_any, others);
+	return r;
 }
 
 /* ---- what is common ---- */
@@ -404,13 +404,13 @@ static uint64_t children_of_init(struct inventory *inventory)
 
 static int check_one(struct others *others, bool inside)
 {
-	int result = inside ? check_tables(others) : 0;
+	int r = inside ? check_tables(others) : 0;
 
-	if (result == 0 && inside)
-		result = check_orphan(others);
-	if (result == 0)
-		result = check_memory(others);
-	return result ? result : check_positions(others);
+	if (r == 0 && inside)
+		r = check_orphan(others);
+	if (r == 0)
+		r = check_memory(others);
+	return r ? r : check_positions(others);
 }
 
 static int by_number(const void *a, const void *b)
@@ -429,14 +429,14 @@ static int check_new(struct others *others)
 		if (others->known_count && bsearch(&others->pid[i], others->known,
 						   others->known_count, sizeof(pid_t), by_number))
 			continue;
-		int result = open_other(others, others->pid[i]);
+		int r = open_other(others, others->pid[i]);
 
-		if (result == 0) {
-			result = check_one(others, i < others->inside);
+		if (r == 0) {
+			r = check_one(others, i < others->inside);
 			close(others->dir);
 		}
-		if (result < 0)
-			return result;
+		if (r < 0)
+			return r;
 		found++;
 	}
 	return found;
@@ -449,12 +449,12 @@ static int check_new(struct others *others)
  */
 static int check_rounds(struct others *others, bool outside)
 {
-	int result = 1;
+	int r = 1;
 
-	for (int round = 0; round < ROUNDS_MAX && result > 0; round++) {
-		result = collect_all(others, outside && round == 0);
-		if (result == 0)
-			result = check_new(others);
+	for (int round = 0; round < ROUNDS_MAX && r > 0; round++) {
+		r = collect_all(others, outside && round == 0);
+		if (r == 0)
+			r = check_new(others);
 		free(others->known);
 		others->known = others->pid;
 		others->known_count = others->count;
@@ -462,7 +462,7 @@ static int check_rounds(struct others *others, bool outside)
 		others->pid = NULL;
 		others->count = others->capacity = 0;
 	}
-	return result < 0 ? result : 0;
+	return r < 0 ? r : 0;
 }
 
 static int check(struct inventory *inventory, bool outside, struct refusal *refusal)
@@ -471,21 +471,21 @@ static int check(struct inventory *inventory, bool outside, struct refusal *refu
 	struct others others = { .inventory = inventory, .refusal = refusal, .at = getpid() };
 
 	inventory->others = children_of_init(inventory);
-	int result = collect_memory(&others);
+	int r = collect_memory(&others);
 
-	if (result == 0)
-		result = collect_positions(&others);
-	if (result == 0)
-		result = check_tables(&others);
-	if (result == 0)
-		result = check_rounds(&others, outside);
-	if (result == -ENOMEM)
-		result = refusal_set(refusal, EDVSNOMEM, "out of memory");
+	if (r == 0)
+		r = collect_positions(&others);
+	if (r == 0)
+		r = check_tables(&others);
+	if (r == 0)
+		r = check_rounds(&others, outside);
+	if (r == -ENOMEM)
+		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	free(others.pid);
 	free(others.known);
 	free(others.position);
 	free(others.memory);
-	return result;
+	return r;
 }
 
 int others_check(struct inventory *inventory, struct refusal *refusal)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/peculiar.h"
 
-#include "dvk/errors.h"
-#include "os/kernel.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
 
 #define MCE_KILL_DEFAULT 2
 #define IO_FLUSHER_GET	 58 /* PR_GET_IO_FLUSHER */
@@ -112,19 +112,18 @@ int peculiar_check_outside(struct inventory *inventory, pid_t tid, struct refusa
 		{ "attr/current", "has a security label of its own" },
 	};
 	char name[64];
-	int result = check_links(inventory, tid, refusal);
+	int r = check_links(inventory, tid, refusal);
 
-	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && result == 0; i++) {
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && r == 0; i++) {
 		snprintf(name, sizeof(name), "task/%d/%s", (int)tid, same[i].file);
 		if (procdir_read(inventory->dir, same[i].file, &inventory->more) < 0 ||
 		    procdir_read(inventory->dir, name, &inventory->text) < 0)
 			continue;
 		if (strcmp(inventory->text.text, inventory->more.text))
-			result = refusal_set(refusal, EDVSPROCSTS,
-					     "thread %d %s, which is not carried", (int)tid,
-					     same[i].what);
+			r = refusal_set(refusal, EDVSPROCSTS, "thread %d %s, which is not carried",
+					(int)tid, same[i].what);
 	}
-	return result ? result : check_speculation(inventory, tid, refusal);
+	return r ? r : check_speculation(inventory, tid, refusal);
 }
 
 void peculiar_ask(struct calls *calls, struct peculiar_questions *q)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/picture.h"
 
-#include "dvk/errors.h"
-#include "migrate/object_records.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/object_records.h"
 
 #define SIGNALS_MAX 65536u
 #define TIMERS_MAX  65536u
@@ -124,17 +124,17 @@ static int read_objects(struct picture *picture, struct reader *reader, const vo
 	const struct object_tables tables = { &picture->files, &picture->maps,
 					      &picture->descriptors };
 	struct image_objects told;
-	int result = reader_next(reader, payload, refusal);
+	int r = reader_next(reader, payload, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (reader->type != IMAGE_OBJECTS || !image_objects_ok(*payload))
 		return refuse_damaged(refusal, "it does not begin with its objects");
 	memcpy(&told, *payload, sizeof(told));
 	for (;;) {
-		result = reader_next(reader, payload, refusal);
-		if (result)
-			return result;
+		r = reader_next(reader, payload, refusal);
+		if (r)
+			return r;
 		if (reader->type == IMAGE_PROCESS)
 			break;
 		if (object_records_take(&tables, reader, *payload) < 0)
@@ -157,16 +157,16 @@ static int take_process(struct picture *picture, const struct image_process *pro
 int picture_read_layout(struct picture *picture, struct reader *reader, struct refusal *refusal)
 {
 	const void *payload;
-	int result = read_objects(picture, reader, &payload, refusal);
+	int r = read_objects(picture, reader, &payload, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (take_process(picture, payload) < 0)
 		return refuse_damaged(refusal, "its process makes no sense");
 	for (;;) {
-		result = reader_next(reader, &payload, refusal);
-		if (result)
-			return result;
+		r = reader_next(reader, &payload, refusal);
+		if (r)
+			return r;
 		if (reader->type == IMAGE_LAYOUT)
 			break;
 		if (take_layout_record(picture, reader, payload) < 0)
@@ -260,24 +260,24 @@ static int take_other(struct picture *picture, const struct reader *reader, cons
 int picture_take(struct picture *picture, const struct reader *reader, const void *payload,
 		 struct refusal *refusal)
 {
-	int result;
+	int r;
 
 	switch (reader->type) {
 	case IMAGE_THREAD:
-		result = take_thread(picture, payload);
+		r = take_thread(picture, payload);
 		break;
 	case IMAGE_XSTATE:
-		result = take_xstate(picture, payload, reader->length);
+		r = take_xstate(picture, payload, reader->length);
 		break;
 	case IMAGE_SIGINFO:
-		result = take_signal(picture, payload);
+		r = take_signal(picture, payload);
 		break;
 	default:
-		result = take_other(picture, reader, payload);
+		r = take_other(picture, reader, payload);
 	}
-	if (result == -ENOMEM)
+	if (r == -ENOMEM)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	return result < 0 ? refuse_damaged(refusal, "a record makes no sense") : 0;
+	return r < 0 ? refuse_damaged(refusal, "a record makes no sense") : 0;
 }
 
 int picture_complete(const struct picture *picture, struct refusal *refusal)

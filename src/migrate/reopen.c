@@ -10,13 +10,13 @@
  */
 #include "migrate/reopen.h"
 
-#include "dvk/errors.h"
-#include "os/kernel.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
 
 #define GROUPS_MAX 65536
 #define CAP_WORDS  2
@@ -123,11 +123,11 @@ static int compare(const struct file *file, int fd, bool same_machine, struct re
 	const struct image_file *there = &file->image;
 	struct image_file here = { 0 };
 	unsigned long type = 0;
-	int result = files_describe(fd, &here, &type);
+	int r = files_describe(fd, &here, &type);
 
-	if (result < 0)
+	if (r < 0)
 		return refusal_set(refusal, EDVSNOENT, "the target cannot look at %s: %s",
-				   file->path, strerror(-result));
+				   file->path, strerror(-r));
 	if ((here.mode & S_IFMT) != (there->mode & S_IFMT) || here.rdev != there->rdev)
 		return refusal_set(refusal, EDVSPROCSTS, "%s is another kind of file on the target",
 				   file->path);
@@ -155,11 +155,11 @@ int files_compare(const struct files *files, int root, bool same_machine, struct
 
 		if (fd < 0)
 			return fd;
-		int result = compare(&files->file[i], fd, same_machine, refusal);
+		int r = compare(&files->file[i], fd, same_machine, refusal);
 
 		close(fd);
-		if (result < 0)
-			return result;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -193,13 +193,13 @@ static int open_other(const struct file *file, int root, bool same_machine,
 	int fd = find(file, root, refusal);
 
 	if (fd >= 0) {
-		int result = compare(file, fd, same_machine, refusal);
+		int r = compare(file, fd, same_machine, refusal);
 
-		if (result >= 0)
+		if (r >= 0)
 			fd = open_object(file, fd, flags, refusal);
 		else
 			close(fd);
-		fd = result < 0 ? result : fd;
+		fd = r < 0 ? r : fd;
 	}
 	give_back(&rights);
 	return fd;
@@ -212,10 +212,10 @@ int files_reopen(const struct file *file, int root, bool same_machine,
 
 	if (fd < 0)
 		return fd;
-	int result = compare(file, fd, same_machine, refusal);
+	int r = compare(file, fd, same_machine, refusal);
 
-	if (result == 1)
+	if (r == 1)
 		return open_object(file, fd, flags, refusal);
 	close(fd);
-	return result < 0 ? result : open_other(file, root, same_machine, opener, flags, refusal);
+	return r < 0 ? r : open_other(file, root, same_machine, opener, flags, refusal);
 }

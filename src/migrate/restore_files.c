@@ -6,15 +6,15 @@
  */
 #include "migrate/restore.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "migrate/kind.h"
 #include "migrate/memfd.h"
 #include "migrate/reopen.h"
 #include "os/kernel.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #define FD_LIMIT_ROOM 64
 #define SENT_MAX      100
@@ -78,26 +78,26 @@ static void add_receive(struct restore *restore, int expected, int shell_fd)
 int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
 			    struct refusal *refusal)
 {
-	int result = fd < 0 ? fd : 0;
+	int r = fd < 0 ? fd : 0;
 
 	/* What was sent and not received yet must fit into the socket. */
-	if (result == 0 && ++restore->sent == SENT_MAX) {
+	if (r == 0 && ++restore->sent == SENT_MAX) {
 		restore->sent = 0;
-		result = restore_run(restore, refusal);
+		r = restore_run(restore, refusal);
 	}
-	if (result == 0) {
-		result = send_descriptor(restore->sock, fd);
-		if (result < 0)
-			result = refusal_set(
+	if (r == 0) {
+		r = send_descriptor(restore->sock, fd);
+		if (r < 0)
+			r = refusal_set(
 				refusal, EDVSPROCSTS,
 				"the process shell on the target cannot be given a descriptor: %s",
-				strerror(-result));
+				strerror(-r));
 	}
 	if (fd >= 0)
 		close(fd);
-	if (result == 0)
+	if (r == 0)
 		add_receive(restore, expected, shell_fd);
-	return result;
+	return r;
 }
 
 int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
@@ -145,10 +145,10 @@ static int add_descriptor(struct restore *restore, const struct image_fd *fd, in
 	}
 	int temporary = gap < fd->number ? gap : fd->number;
 	int opened = kind_of(description->image.kind)->open(restore, description, refusal);
-	int result = restore_send_descriptor(restore, opened, temporary, shell_fd, refusal);
+	int r = restore_send_descriptor(restore, opened, temporary, shell_fd, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	description->number = fd->number;
 	calls_room(calls, 3, 0);
 	if (temporary != fd->number) {
@@ -195,10 +195,10 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
 	int fd = restore_open_file(restore, files_find(&restore->picture.files, process->cwd_file),
 				   O_PATH | O_DIRECTORY, refusal);
-	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	calls_room(calls, 8, 0);
 	calls_expect(calls, "enter its directory", 0, SYS_fchdir, 0);
 	calls_expect(calls, "enter its directory", 0, SYS_close, 0);
@@ -210,14 +210,14 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	if (shell_fd < 0)
 		return shell_fd;
 	for (uint32_t i = 0; i < descriptors->count; i++) {
-		result = add_descriptor(restore, &descriptors->fd[i], gap, shell_fd, refusal);
+		r = add_descriptor(restore, &descriptors->fd[i], gap, shell_fd, refusal);
 
-		if (result)
-			return result;
+		if (r)
+			return r;
 	}
 	calls_room(calls, 1, 0);
 	calls_expect(calls, "close its socket", 0, SYS_close, (uint64_t)shell_fd);
-	result = restore_run(restore, refusal);
+	r = restore_run(restore, refusal);
 	descriptors_let_go(&restore->picture.descriptors);
-	return result;
+	return r;
 }

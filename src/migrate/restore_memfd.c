@@ -2,11 +2,11 @@
 /* The memory files of the process: made before anything is mapped, sealed when nothing changes any more. */
 #include "migrate/restore.h"
 
+#include <stdlib.h>
+
 #include "dvk/errors.h"
 #include "migrate/memfd.h"
 #include "os/kernel.h"
-
-#include <stdlib.h>
 
 int restore_memory_files(struct restore *restore, struct refusal *refusal)
 {
@@ -34,12 +34,12 @@ int restore_memory_files(struct restore *restore, struct refusal *refusal)
 int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
 {
 	const struct files *files = &restore->picture.files;
-	int result = 0;
+	int r = 0;
 
-	for (uint32_t i = 0; i < files->count && result == 0; i++)
+	for (uint32_t i = 0; i < files->count && r == 0; i++)
 		if (restore->memfd[i] >= 0)
-			result = memfd_seal(&files->file[i], restore->memfd[i], refusal);
-	return result;
+			r = memfd_seal(&files->file[i], restore->memfd[i], refusal);
+	return r;
 }
 
 void restore_deinit(struct restore *restore)

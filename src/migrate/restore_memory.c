@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/restore.h"
 
-#include "dvk/errors.h"
-#include "migrate/memory.h"
-#include "os/kernel.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/memory.h"
+#include "os/kernel.h"
 
 #define VMA_ANON_NAME	0
 #define MLOCK_ON_FAULT	1
@@ -17,11 +17,9 @@
 
 int restore_run(struct restore *restore, struct refusal *refusal)
 {
-	int result = calls_run(&restore->calls);
+	int r = calls_run(&restore->calls);
 
-	return result ? calls_refuse(&restore->calls, result, "the process shell on the target",
-				     refusal)
-		      : 0;
+	return r ? calls_refuse(&restore->calls, r, "the process shell on the target", refusal) : 0;
 }
 
 /* Moves the kernel's mappings next to the foothold, then to where the process had them. */
@@ -70,23 +68,23 @@ static int open_foothold(struct restore *restore, const struct maps *wanted,
 	if (!vdso || !gap)
 		return refusal_set(refusal, EDVSPROCSTS, "the target has %s",
 				   vdso ? "no room in the address space" : "no vdso");
-	int result = foothold_find_syscall(restore->pid, vdso->start, vdso->length,
-					   &restore->foothold.vdso_syscall);
+	int r = foothold_find_syscall(restore->pid, vdso->start, vdso->length,
+				      &restore->foothold.vdso_syscall);
 
-	if (result == 0)
-		result = foothold_open(&restore->foothold, leader, gap);
-	if (result)
+	if (r == 0)
+		r = foothold_open(&restore->foothold, leader, gap);
+	if (r)
 		return refusal_set(refusal, EDVSPROCSTS, "the process shell %s",
-				   tracee_result_text(result));
+				   tracee_result_text(r));
 	return 0;
 }
 
 int restore_enter(struct restore *restore, const struct maps *wanted, struct refusal *refusal)
 {
-	int result = open_foothold(restore, wanted, refusal);
+	int r = open_foothold(restore, wanted, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
 	calls_add(&restore->calls, "close descriptors", CALL_OK, SYS_close_range, 0,
 		  RESTORE_SHELL_FD - 1, 0);
@@ -100,10 +98,10 @@ int restore_enter(struct restore *restore, const struct maps *wanted, struct ref
 				  map->start, map->end - map->start);
 	}
 	add_special_moves(restore, wanted);
-	result = restore_run(restore, refusal);
-	if (result == 0)
+	r = restore_run(restore, refusal);
+	if (r == 0)
 		note_moves(restore, wanted);
-	return result;
+	return r;
 }
 
 static uint64_t protection(const struct image_map *map)
@@ -143,10 +141,10 @@ static int add_file_map(struct restore *restore, const struct image_map *map,
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
 
 	int fd = restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, refusal);
-	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	calls_room(&restore->calls, 2, 0);
 	add_mmap(restore, map, protection(map), 0, 0);
 	calls_expect(&restore->calls, "close a file", 0, SYS_close, 0);
@@ -157,10 +155,10 @@ static int add_foreign_map(struct restore *restore, const struct image_map *map,
 			   struct refusal *refusal)
 {
 	int fd = restore_open_foreign(restore, map->name, refusal);
-	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	calls_room(&restore->calls, 2, 0);
 	add_mmap(restore, map, protection(map), 0, 0);
 	calls_expect(&restore->calls, "close a page", 0, SYS_close, 0);
@@ -204,13 +202,13 @@ static int add_object(struct restore *restore, const struct object *object, stru
 {
 	struct calls *calls = &restore->calls;
 	bool no_reserve = object->flags & IMAGE_MAP_NORESERVE;
-	int result = 0;
+	int r = 0;
 
 	if (object->is_file) {
 		int fd = restore_open_file(restore, &restore->picture.files.file[object->first],
 					   O_RDWR, refusal);
 
-		result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+		r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 	}
 	calls_room(calls, 3, 0);
 	calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mmap, object->at,
@@ -227,7 +225,7 @@ static int add_object(struct restore *restore, const struct object *object, stru
 	if (object->flags & IMAGE_MAP_HUGEPAGE)
 		calls_add(calls, "advise about its memory", CALL_OK, SYS_madvise, object->at,
 			  object->reach, MADV_HUGEPAGE);
-	return result;
+	return r;
 }
 
 static int add_objects(struct restore *restore, struct refusal *refusal)
@@ -237,11 +235,11 @@ static int add_objects(struct restore *restore, struct refusal *refusal)
 
 	if (objects_collect(objects, &restore->picture.maps, &restore->picture.files) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	int result = place_objects(restore, &bytes, refusal);
+	int r = place_objects(restore, &bytes, refusal);
 
-	for (uint32_t i = 0; i < objects->count && result == 0; i++)
-		result = add_object(restore, &objects->object[i], refusal);
-	return result;
+	for (uint32_t i = 0; i < objects->count && r == 0; i++)
+		r = add_object(restore, &objects->object[i], refusal);
+	return r;
 }
 
 static int add_shared_map(struct restore *restore, const struct image_map *map,
@@ -325,10 +323,10 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 static int add_map_advised(struct restore *restore, uint32_t index, struct refusal *refusal)
 {
 	const struct image_map *map = &restore->picture.maps.map[index];
-	int result = add_map(restore, index, refusal);
+	int r = add_map(restore, index, refusal);
 
-	if (result || map->kind == IMAGE_MAP_SPECIAL)
-		return result;
+	if (r || map->kind == IMAGE_MAP_SPECIAL)
+		return r;
 	calls_room(&restore->calls, CALLS_PER_MAP, 0);
 	add_advice(restore, map);
 	return 0;
@@ -336,18 +334,18 @@ static int add_map_advised(struct restore *restore, uint32_t index, struct refus
 
 int restore_layout(struct restore *restore, struct refusal *refusal)
 {
-	int result = 0;
+	int r = 0;
 
 	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
 	if (restore->picture.process.thp_disable)
 		calls_add(&restore->calls, "switch off huge pages", CALL_OK, SYS_prctl,
 			  PR_SET_THP_DISABLE, 1, restore->picture.process.thp_disable & ~1u);
-	result = restore_memory_files(restore, refusal);
-	if (result == 0)
-		result = add_objects(restore, refusal);
-	for (uint32_t i = 0; i < restore->picture.maps.count && result == 0; i++)
-		result = add_map_advised(restore, i, refusal);
-	return result ? result : restore_run(restore, refusal);
+	r = restore_memory_files(restore, refusal);
+	if (r == 0)
+		r = add_objects(restore, refusal);
+	for (uint32_t i = 0; i < restore->picture.maps.count && r == 0; i++)
+		r = add_map_advised(restore, i, refusal);
+	return r ? r : restore_run(restore, refusal);
 }
 
 int restore_pages(struct restore *restore, const struct image_pages *pages, struct refusal *refusal)
@@ -419,10 +417,10 @@ static int add_bounds(struct restore *restore, struct refusal *refusal)
 	} mm = { .bounds = process->bounds, .auxv_bytes = restore->picture.auxv_bytes };
 
 	int fd = restore_open_file(restore, exe, O_RDONLY, refusal);
-	int result = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	calls_room(&restore->calls, 2, sizeof(mm) + sizeof(restore->picture.auxv));
 	mm.auxv = calls_put(&restore->calls, restore->picture.auxv, mm.auxv_bytes).at;
 	struct remote_ptr address = calls_put(&restore->calls, &mm, sizeof(mm));
@@ -463,10 +461,10 @@ int restore_settle(struct restore *restore, struct refusal *refusal)
 			  picture->guard[i].start, picture->guard[i].end - picture->guard[i].start,
 			  MADV_GUARD_INSTALL);
 	}
-	int result = add_bounds(restore, refusal);
+	int r = add_bounds(restore, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	add_barriers(restore);
 	if (picture->process.lock_future) {
 		calls_room(&restore->calls, 1, 0);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/restore.h"
 
-#include "dvk/errors.h"
-#include "os/kernel.h"
-#include "os/procdir.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
 
 #define SIGNAL_SET_BYTES 8
 #define HANDLER_IGNORE	 1
@@ -131,15 +131,15 @@ static int ignore_breakpoint(struct restore *restore, struct refusal *refusal)
 
 	if (action->handler != HANDLER_IGNORE)
 		return 0;
-	int result = trace_write(leader->tid, address, action, sizeof(*action));
+	int r = trace_write(leader->tid, address, action, sizeof(*action));
 
-	if (result == 0)
-		result = tracee_syscall(leader, foothold_syscall(&restore->foothold),
-					SYS_rt_sigaction, args, &done);
-	if (result == 0 && done == 0)
+	if (r == 0)
+		r = tracee_syscall(leader, foothold_syscall(&restore->foothold), SYS_rt_sigaction,
+				   args, &done);
+	if (r == 0 && done == 0)
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS, "the process shell on the target %s",
-			   tracee_result_text(result ? result : (int)done));
+			   tracee_result_text(r ? r : (int)done));
 }
 
 int restore_task(struct restore *restore, struct refusal *refusal)
@@ -158,9 +158,9 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	calls_add(calls, "set who may read it", CALL_OK, SYS_prctl, PR_SET_DUMPABLE,
 		  picture->process.dumpable == 1);
 	add_timers(restore);
-	int result = restore_run(restore, refusal);
+	int r = restore_run(restore, refusal);
 
-	return result ? result : ignore_breakpoint(restore, refusal);
+	return r ? r : ignore_breakpoint(restore, refusal);
 }
 
 /* The fixed part of struct sched_attr. */
@@ -199,12 +199,12 @@ static int set_scheduling(struct restore *restore, pid_t tid, const struct image
 			strerror(errno));
 	snprintf(name, sizeof(name), "/proc/%d/timerslack_ns", (int)tid);
 	snprintf(value, sizeof(value), "%llu", (unsigned long long)thread->timer_slack_ns);
-	int result = thread->timer_slack_ns ? procdir_write(restore->dir, name, value) : 0;
+	int r = thread->timer_slack_ns ? procdir_write(restore->dir, name, value) : 0;
 
-	if (result < 0)
+	if (r < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the timer slack of the process cannot be set on the target: %s",
-				   strerror(-result));
+				   strerror(-r));
 	return 0;
 }
 
@@ -221,29 +221,28 @@ static int write_setting(struct restore *restore, const char *name, const char *
 	if (same)
 		return 0;
 	snprintf(text, sizeof(text), format, value);
-	int result = procdir_write(restore->dir, name, text);
+	int r = procdir_write(restore->dir, name, text);
 
-	if (result == 0)
+	if (r == 0)
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS,
-			   "%s of the process cannot be set on the target: %s", name,
-			   strerror(-result));
+			   "%s of the process cannot be set on the target: %s", name, strerror(-r));
 }
 
 int restore_outside(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
-	int result = write_setting(restore, "oom_score_adj", "%lld", 10,
-				   picture->process.oom_score_adj, refusal);
+	int r = write_setting(restore, "oom_score_adj", "%lld", 10, picture->process.oom_score_adj,
+			      refusal);
 
-	if (result == 0)
-		result = write_setting(restore, "coredump_filter", "%#llx", 16,
-				       picture->process.coredump_filter, refusal);
-	for (uint32_t i = 0; i < picture->thread_count && result == 0; i++) {
+	if (r == 0)
+		r = write_setting(restore, "coredump_filter", "%#llx", 16,
+				  picture->process.coredump_filter, refusal);
+	for (uint32_t i = 0; i < picture->thread_count && r == 0; i++) {
 		const struct image_thread *image = &picture->thread[i].image;
 
-		result = set_scheduling(restore, restore_tracee_of(restore, image->tid)->tid, image,
-					refusal);
+		r = set_scheduling(restore, restore_tracee_of(restore, image->tid)->tid, image,
+				   refusal);
 	}
-	return result;
+	return r;
 }

@@ -12,14 +12,14 @@
  */
 #include "migrate/restore.h"
 
-#include "dvk/errors.h"
-#include "os/kernel.h"
-#include "os/procdir.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/procdir.h"
 
 #define STOP_TIMEOUT_US	  2000000
 #define SIGNAL_CALL_BYTES 192
@@ -64,10 +64,10 @@ static int adopt_thread(void *ctx, const char *name)
 	if (tid == restore->pid)
 		return 0;
 	snprintf(path, sizeof(path), "task/%s/status", name);
-	int result = procdir_read(restore->dir, path, &finder->text);
+	int r = procdir_read(restore->dir, path, &finder->text);
 
-	if (result < 0)
-		return result;
+	if (r < 0)
+		return r;
 	const char *line = procdir_field(finder->text.text, "NSpid");
 	size_t length = line ? strcspn(line, "\n") : 0;
 
@@ -79,21 +79,21 @@ static int adopt_thread(void *ctx, const char *name)
 	if (!tracee)
 		return -ENOMEM;
 	tracee->held = true;
-	result = tracee_await_stop(tracee, STOP_TIMEOUT_US);
-	if (result == 0)
-		result = tracee_borrow(tracee);
-	return result ? -ESRCH : 0;
+	r = tracee_await_stop(tracee, STOP_TIMEOUT_US);
+	if (r == 0)
+		r = tracee_borrow(tracee);
+	return r ? -ESRCH : 0;
 }
 
 static int adopt_threads(struct restore *restore, struct refusal *refusal)
 {
 	struct finder finder = { .restore = restore };
-	int result = procdir_each(restore->dir, "task", adopt_thread, &finder);
+	int r = procdir_each(restore->dir, "task", adopt_thread, &finder);
 
 	procdir_text_free(&finder.text);
-	if (result == 0 && threads_sort(&restore->threads) < 0)
-		result = -ENOMEM;
-	if (result < 0 || restore->threads.count != restore->picture.thread_count)
+	if (r == 0 && threads_sort(&restore->threads) < 0)
+		r = -ENOMEM;
+	if (r < 0 || restore->threads.count != restore->picture.thread_count)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the threads of the process cannot be created on the target");
 	return 0;
@@ -285,11 +285,11 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
 	for (uint32_t i = 1; i < picture->thread_count; i++)
 		add_clone(restore, picture->thread[i].image.tid);
-	int result = restore_run(restore, refusal);
+	int r = restore_run(restore, refusal);
 
-	if (result == 0)
-		result = adopt_threads(restore, refusal);
-	for (uint32_t i = 1; i < picture->thread_count && result == 0; i++) {
+	if (r == 0)
+		r = adopt_threads(restore, refusal);
+	for (uint32_t i = 1; i < picture->thread_count && r == 0; i++) {
 		const struct picture_thread *thread = &picture->thread[i];
 		struct tracee *tracee = restore_tracee_of(restore, thread->image.tid);
 
@@ -299,9 +299,9 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 		calls_begin(&restore->calls, &restore->foothold, tracee);
 		restore_add_thread(restore, thread);
 		restore_add_credentials(restore, &thread->image);
-		result = restore_run(restore, refusal);
+		r = restore_run(restore, refusal);
 	}
-	return result;
+	return r;
 }
 
 static int set_xstate(pid_t tid, const struct picture_thread *thread)
@@ -323,41 +323,41 @@ static int finish_thread(struct tracee *tracee, const struct picture_thread *thr
 	struct user_regs_struct registers;
 
 	memcpy(&registers, &thread->image.registers, sizeof(registers));
-	int result = set_xstate(tracee->tid, thread);
+	int r = set_xstate(tracee->tid, thread);
 
-	if (result == 0)
-		result = trace_set_registers(tracee->tid, &registers);
-	if (result == 0)
-		result = trace_set_signal_mask(tracee->tid, thread->image.blocked);
-	return result;
+	if (r == 0)
+		r = trace_set_registers(tracee->tid, &registers);
+	if (r == 0)
+		r = trace_set_signal_mask(tracee->tid, thread->image.blocked);
+	return r;
 }
 
 /* Unmaps the foothold and brings the leader to a stop from which calls are restarted. */
 static int clear_foothold(struct restore *restore)
 {
 	struct tracee *leader = &restore->threads.tracee[0];
-	int result = foothold_close(&restore->foothold, leader);
+	int r = foothold_close(&restore->foothold, leader);
 
-	if (result == 0)
-		result = tracee_interrupt(leader);
-	if (result == 0)
-		result = trace_continue(leader->tid, 0);
-	return result ? result : tracee_await_stop(leader, STOP_TIMEOUT_US);
+	if (r == 0)
+		r = tracee_interrupt(leader);
+	if (r == 0)
+		r = trace_continue(leader->tid, 0);
+	return r ? r : tracee_await_stop(leader, STOP_TIMEOUT_US);
 }
 
 int restore_leave(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
-	int result = clear_foothold(restore);
+	int r = clear_foothold(restore);
 
-	for (uint32_t i = 0; i < picture->thread_count && result == 0; i++) {
+	for (uint32_t i = 0; i < picture->thread_count && r == 0; i++) {
 		const struct picture_thread *thread = &picture->thread[i];
 
-		result = finish_thread(restore_tracee_of(restore, thread->image.tid), thread);
+		r = finish_thread(restore_tracee_of(restore, thread->image.tid), thread);
 	}
-	if (result == 0)
+	if (r == 0)
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the process cannot be completed on the target: %s",
-			   tracee_result_text(tracee_result(result)));
+			   tracee_result_text(tracee_result(r)));
 }

@@ -5,6 +5,11 @@
  */
 #include "migrate/migrate.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "migrate/calls.h"
 #include "migrate/cpu_time.h"
@@ -21,11 +26,6 @@
 #include "migrate/stream.h"
 #include "migrate/threads.h"
 #include "os/kernel.h"
-
-#include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define BUSY_PAUSE_NS 200000
 #define BUSY_TRIES    5000
@@ -97,20 +97,20 @@ int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 	struct refusal own = REFUSAL_NONE;
 
 	refusal = refusal ? refusal : &own;
-	int result = fault_here(FAULT_SOURCE_CHECK, refusal);
+	int r = fault_here(FAULT_SOURCE_CHECK, refusal);
 
-	if (result == 0 && !source->opened) {
-		result = inventory_open(&source->inventory, source->pid, refusal);
-		source->opened = result == 0;
+	if (r == 0 && !source->opened) {
+		r = inventory_open(&source->inventory, source->pid, refusal);
+		source->opened = r == 0;
 	}
-	if (result == 0)
-		result = inventory_read(&source->inventory, &source->host, true, NULL, refusal);
-	if (result == 0) {
+	if (r == 0)
+		r = inventory_read(&source->inventory, &source->host, true, NULL, refusal);
+	if (r == 0) {
 		source->stats.cpu_counted = cpu_time_counted(&source->inventory);
 		source->stats.cpu_used_ns = cpu_time_used_ns(&source->inventory);
 	}
-	source->checked = result == 0;
-	return result;
+	source->checked = r == 0;
+	return r;
 }
 
 int migrate_source_offer(struct migrate_source *source, int sock, struct refusal *refusal)
@@ -120,16 +120,16 @@ int migrate_source_offer(struct migrate_source *source, int sock, struct refusal
 
 	refusal = refusal ? refusal : &own;
 	assert(source->checked);
-	int result = fault_here(FAULT_SOURCE_OFFER, refusal);
+	int r = fault_here(FAULT_SOURCE_OFFER, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (writer_init(&writer, sock) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	result = offer_write(&source->inventory, &writer, refusal);
+	r = offer_write(&source->inventory, &writer, refusal);
 	source->stats.offer_bytes = writer.bytes;
 	writer_deinit(&writer);
-	return result;
+	return r;
 }
 
 /*
@@ -202,11 +202,11 @@ static void melt(struct migrate_source *source)
 static int borrow_all(struct migrate_source *source, struct refusal *refusal)
 {
 	for (uint32_t i = 0; i < source->threads.count; i++) {
-		int result = tracee_borrow(&source->threads.tracee[i]);
+		int r = tracee_borrow(&source->threads.tracee[i]);
 
-		if (result)
+		if (r)
 			return refusal_set(refusal, EDVSSRCH, "the process %s",
-					   tracee_result_text(result));
+					   tracee_result_text(r));
 		interrupted_mend(&source->threads.tracee[i]);
 	}
 	return 0;
@@ -221,12 +221,12 @@ static int finish_transfers(struct migrate_source *source, struct refusal *refus
 	if (!vdso || foothold_find_syscall(source->pid, vdso->start, vdso->length, &at))
 		return 0;
 	for (uint32_t i = 0; i < source->threads.count; i++) {
-		int result = cut_short_finish(&source->threads.tracee[i], at, &source->inventory);
+		int r = cut_short_finish(&source->threads.tracee[i], at, &source->inventory);
 
-		if (result)
+		if (r)
 			return refusal_set_number(refusal,
-						  result == TRACEE_E_GONE ? EDVSSRCH : EDVSPROCSTS,
-						  "the process %s", tracee_result_text(result));
+						  r == TRACEE_E_GONE ? EDVSSRCH : EDVSPROCSTS,
+						  "the process %s", tracee_result_text(r));
 	}
 	return 0;
 }
@@ -237,17 +237,17 @@ static int stop_when_idle(struct migrate_source *source, struct refusal *refusal
 
 	for (int try = 0; try < BUSY_TRIES; try++) {
 		interrupted_note(&source->interrupted, &source->inventory);
-		int result = threads_freeze(&source->threads, &source->inventory,
-					    &source->stats.freeze_ns, refusal);
+		int r = threads_freeze(&source->threads, &source->inventory,
+				       &source->stats.freeze_ns, refusal);
 
-		if (result)
-			return result;
-		result = borrow_all(source, refusal);
-		if (result == 0)
-			result = finish_transfers(source, refusal);
-		if (result) {
+		if (r)
+			return r;
+		r = borrow_all(source, refusal);
+		if (r == 0)
+			r = finish_transfers(source, refusal);
+		if (r) {
 			threads_thaw(&source->threads);
-			return result;
+			return r;
 		}
 		if (!source->host.busy || !source->host.busy(source->host.ctx))
 			return 0;
@@ -287,31 +287,31 @@ static int enter(struct migrate_source *source, struct refusal *refusal)
 	if (!vdso || !gap)
 		return refusal_set(refusal, EDVSPROCSTS, "the process has %s",
 				   vdso ? "no room in its address space" : "no vdso");
-	int result = foothold_find_syscall(source->pid, vdso->start, vdso->length,
-					   &source->foothold.vdso_syscall);
-	if (result == 0)
-		result = foothold_open(&source->foothold, leader, gap);
-	if (result == -ENOMEM)
+	int r = foothold_find_syscall(source->pid, vdso->start, vdso->length,
+				      &source->foothold.vdso_syscall);
+	if (r == 0)
+		r = foothold_open(&source->foothold, leader, gap);
+	if (r == -ENOMEM)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the process has no room for the %u KiB that the move needs for a moment: "
 			"its limit of address space (RLIMIT_AS), of data (RLIMIT_DATA) or of "
 			"mappings is reached; raise it with prlimit",
 			FOOTHOLD_BYTES / 1024);
-	if (result == -EAGAIN)
+	if (r == -EAGAIN)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the process has no room for locked memory that the move needs for "
 			"a moment: its limit (RLIMIT_MEMLOCK) is reached; raise it with "
 			"prlimit");
-	if (result == -EACCES || result == -EPERM)
+	if (r == -EACCES || r == -EPERM)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the process may not have writable code (PR_SET_MDWE or a security "
 			"policy), which the move needs for a moment");
-	if (result)
+	if (r)
 		return refusal_set(refusal, EDVSPROCSTS, "the process cannot be entered: it %s",
-				   tracee_result_text(result));
+				   tracee_result_text(r));
 	return 0;
 }
 
@@ -326,11 +326,11 @@ static int look_for_lock_future(struct migrate_source *source, struct refusal *r
 		any = any || inventory->maps.map[i].flags & IMAGE_MAP_LOCKED;
 	if (!any)
 		return 0;
-	int result = maps_read(&inventory->maps, inventory->dir, &inventory->files, &source->host,
-			       &skip, &inventory->text, refusal);
+	int r = maps_read(&inventory->maps, inventory->dir, &inventory->files, &source->host, &skip,
+			  &inventory->text, refusal);
 
 	inventory->process.lock_future = skip.locked;
-	return result;
+	return r;
 }
 
 int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal)
@@ -339,39 +339,39 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 
 	refusal = refusal ? refusal : &own;
 	assert(source->checked && !source->frozen);
-	int result = stop_when_idle(source, refusal);
+	int r = stop_when_idle(source, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	source->frozen = true;
 	source->stats.frozen_ns = now_ns() - source->stats.freeze_ns;
 	pin(source);
-	result = fault_here(FAULT_SOURCE_SEIZED, refusal);
-	if (result == 0)
-		result = inventory_read(&source->inventory, &source->host, false, NULL, refusal);
-	if (result == 0)
-		result = name_threads(source, refusal);
-	if (result == 0)
-		result = enter(source, refusal);
-	if (result == 0)
-		result = look_for_lock_future(source, refusal);
-	if (result == 0)
-		result = fault_here(FAULT_SOURCE_FOOTHOLD, refusal);
-	if (result == 0) {
+	r = fault_here(FAULT_SOURCE_SEIZED, refusal);
+	if (r == 0)
+		r = inventory_read(&source->inventory, &source->host, false, NULL, refusal);
+	if (r == 0)
+		r = name_threads(source, refusal);
+	if (r == 0)
+		r = enter(source, refusal);
+	if (r == 0)
+		r = look_for_lock_future(source, refusal);
+	if (r == 0)
+		r = fault_here(FAULT_SOURCE_FOOTHOLD, refusal);
+	if (r == 0) {
 		source->ignores_breakpoint = source->inventory.ignored >> (SIGTRAP - 1) & 1;
 		source->actions[SIGTRAP - 1] =
 			(struct image_sigaction){ .handler = (uint64_t)SIG_IGN };
 		calls_begin(&source->calls, &source->foothold, &source->threads.tracee[0]);
-		result = state_read_process(&source->calls, &source->inventory, source->actions,
-					    refusal);
+		r = state_read_process(&source->calls, &source->inventory, source->actions,
+				       refusal);
 		source->stats.cpu_counted = cpu_time_counted_frozen(&source->inventory);
 		source->stats.cpu_used_ns = cpu_time_used_ns(&source->inventory);
 		cpu_time_lower(&source->inventory.process, source->stats.cpu_used_ns,
 			       source->host.cpu_owed_ns);
 	}
-	if (result)
+	if (r)
 		melt(source);
-	return result;
+	return r;
 }
 
 static void send_head(struct migrate_source *source, struct writer *writer)
@@ -435,11 +435,11 @@ static int send_process_state(struct migrate_source *source, struct writer *writ
 	const struct inventory *inventory = &source->inventory;
 
 	writer_put(writer, IMAGE_SIGACTIONS, source->actions, sizeof(source->actions));
-	int result = send_pending(source, writer, source->pid, true, refusal);
+	int r = send_pending(source, writer, source->pid, true, refusal);
 
 	for (uint32_t i = 0; i < inventory->timer_count; i++)
 		writer_put(writer, IMAGE_TIMER, &inventory->timer[i], sizeof(inventory->timer[i]));
-	return result;
+	return r;
 }
 
 /* *length: of the xsave area, which has room for IMAGE_XSTATE_MAX. */
@@ -459,10 +459,10 @@ static int send_thread(struct migrate_source *source, struct writer *writer, uin
 	struct image_thread thread;
 	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
 	size_t length;
-	int result = read_thread(source, index, &thread, xstate, &length, refusal);
+	int r = read_thread(source, index, &thread, xstate, &length, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	interrupted_translate(&source->interrupted, tracee->tid, &thread.registers);
 	/* All CPUs this program may use are all there are: no choice of the process's. */
 	thread.affinity_bytes = sizeof(thread.affinity);
@@ -493,31 +493,31 @@ static int check_last(const struct migrate_source *source, struct refusal *refus
 
 static int send_all(struct migrate_source *source, struct writer *writer, struct refusal *refusal)
 {
-	int result = fault_here(FAULT_SOURCE_STATE, refusal);
+	int r = fault_here(FAULT_SOURCE_STATE, refusal);
 
-	if (result == 0)
-		result = descriptors_complete(&source->inventory.descriptors, source->pid, refusal);
-	if (result)
-		return result;
+	if (r == 0)
+		r = descriptors_complete(&source->inventory.descriptors, source->pid, refusal);
+	if (r)
+		return r;
 	send_head(source, writer);
-	result = memory_send(source->pid, source->inventory.dir, &source->inventory.maps,
-			     &source->inventory.files, writer, &source->stats.page_count, refusal);
-	if (result == 0)
-		result = fault_here(FAULT_SOURCE_MEMORY, refusal);
-	if (result == 0)
-		result = send_process_state(source, writer, refusal);
-	for (uint32_t i = 0; i < source->threads.count && result == 0; i++)
-		result = send_thread(source, writer, i, refusal);
-	if (result == 0)
-		result = check_last(source, refusal);
-	if (result == 0)
-		result = fault_here(FAULT_SOURCE_THREADS, refusal);
-	if (result)
-		return result;
-	result = writer_end(writer);
-	if (result < 0)
+	r = memory_send(source->pid, source->inventory.dir, &source->inventory.maps,
+			&source->inventory.files, writer, &source->stats.page_count, refusal);
+	if (r == 0)
+		r = fault_here(FAULT_SOURCE_MEMORY, refusal);
+	if (r == 0)
+		r = send_process_state(source, writer, refusal);
+	for (uint32_t i = 0; i < source->threads.count && r == 0; i++)
+		r = send_thread(source, writer, i, refusal);
+	if (r == 0)
+		r = check_last(source, refusal);
+	if (r == 0)
+		r = fault_here(FAULT_SOURCE_THREADS, refusal);
+	if (r)
+		return r;
+	r = writer_end(writer);
+	if (r < 0)
 		return refusal_set(refusal, EDVSIO, "the process cannot be sent to the target: %s",
-				   strerror(-result));
+				   strerror(-r));
 	return 0;
 }
 
@@ -532,15 +532,15 @@ int migrate_source_send(struct migrate_source *source, int sock, struct refusal 
 	if (writer_init(&writer, sock) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	source->pending_sent = 0;
-	int result = send_all(source, &writer, refusal);
+	int r = send_all(source, &writer, refusal);
 
 	/* Half a stream is of no use: the target learns at once that there is no more. */
-	if (result)
+	if (r)
 		shutdown(sock, SHUT_WR);
 	source->stats.image_bytes = writer.bytes;
 	source->stats.send_ns = now_ns() - started;
 	writer_deinit(&writer);
-	return result;
+	return r;
 }
 
 int migrate_source_try(struct migrate_source *source, struct refusal *refusal)
@@ -549,13 +549,13 @@ int migrate_source_try(struct migrate_source *source, struct refusal *refusal)
 	struct image_thread thread;
 
 	assert(source->frozen);
-	int result = descriptors_complete(&source->inventory.descriptors, source->pid, refusal);
-	for (uint32_t i = 0; i < source->threads.count && result == 0; i++) {
+	int r = descriptors_complete(&source->inventory.descriptors, source->pid, refusal);
+	for (uint32_t i = 0; i < source->threads.count && r == 0; i++) {
 		size_t length;
 
-		result = read_thread(source, i, &thread, xstate, &length, refusal);
+		r = read_thread(source, i, &thread, xstate, &length, refusal);
 	}
-	return result ? result : check_last(source, refusal);
+	return r ? r : check_last(source, refusal);
 }
 
 int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal)

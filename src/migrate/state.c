@@ -5,16 +5,16 @@
  */
 #include "migrate/state.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "migrate/ended.h"
 #include "migrate/landlock.h"
 #include "migrate/peculiar.h"
 #include "os/kernel.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define XCOMP_PERM_QUERY      0x1022 /* ARCH_GET_XCOMP_PERM */
 #define XCOMP_TILES	      (1ull << 18)
@@ -145,10 +145,10 @@ static int read_timers(struct calls *calls, struct inventory *inventory, struct 
 
 		calls_add(calls, "read its POSIX timers", CALL_OK, SYS_timer_gettime,
 			  (uint64_t)timer->id, when.at);
-		int result = calls_run(calls);
+		int r = calls_run(calls);
 
-		if (result)
-			return calls_refuse(calls, result, "the process", refusal);
+		if (r)
+			return calls_refuse(calls, r, "the process", refusal);
 		const struct itimerspec *value = calls_at(calls, when);
 
 		timer->interval_s = value->it_interval.tv_sec;
@@ -182,20 +182,20 @@ int state_read_process(struct calls *calls, struct inventory *inventory,
 	struct questions questions;
 
 	ask(calls, &questions);
-	int result = calls_run(calls);
+	int r = calls_run(calls);
 
-	if (result)
-		return calls_refuse(calls, result, "the process", refusal);
-	result = check_answers(calls, &questions, refusal);
-	if (result)
-		return result;
+	if (r)
+		return calls_refuse(calls, r, "the process", refusal);
+	r = check_answers(calls, &questions, refusal);
+	if (r)
+		return r;
 	take_answers(calls, &questions, &inventory->process, actions);
 	keep_interval(inventory);
 	const struct seminfo *semaphores = calls_at(calls, questions.semaphores);
 
-	result = fitness_check_semaphores(inventory, semaphores->semusz, refusal);
-	if (result)
-		return result;
+	r = fitness_check_semaphores(inventory, semaphores->semusz, refusal);
+	if (r)
+		return r;
 	return read_timers(calls, inventory, refusal);
 }
 
@@ -300,9 +300,9 @@ static int leave_rseq(struct tracee *tracee, const struct trace_rseq *rseq)
 	if (!rseq->address ||
 	    trace_read(tracee->tid, rseq->address + 8, &address, sizeof(address)) || !address)
 		return 0;
-	int result = trace_read(tracee->tid, address, &section, sizeof(section));
+	int r = trace_read(tracee->tid, address, &section, sizeof(section));
 
-	if (result)
+	if (r)
 		return 0; /* the kernel would kill the thread for it, here or there */
 	if (tracee->registers.rip - section.start < section.length) {
 		tracee->registers.rip = section.abort;
@@ -342,10 +342,10 @@ static int read_traced(struct tracee *tracee, struct image_thread *thread, void 
 		thread->rseq_flags = rseq.flags;
 		leave_rseq(tracee, &rseq);
 	}
-	int result = peculiar_check_segments(&tracee->registers, refusal);
+	int r = peculiar_check_segments(&tracee->registers, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	memcpy(&thread->registers, &tracee->registers, sizeof(thread->registers));
 	thread->blocked = tracee->mask;
 	return 0;
@@ -375,10 +375,10 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	uint32_t bits =
 		calls_add(calls, "read its security bits", CALL_OK, SYS_prctl, PR_GET_SECUREBITS);
 	peculiar_ask(calls, &peculiar);
-	int result = calls_run(calls);
+	int r = calls_run(calls);
 
-	if (result)
-		return calls_refuse(calls, result, "the process", refusal);
+	if (r)
+		return calls_refuse(calls, r, "the process", refusal);
 	const stack_t *altstack = calls_at(calls, stack);
 
 	thread->altstack_sp = (uint64_t)altstack->ss_sp;
@@ -387,18 +387,18 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	memcpy(&thread->clear_child_tid, calls_at(calls, clear), 8);
 	memcpy(&thread->parent_death_signal, calls_at(calls, death), 4);
 	thread->credentials.securebits = (uint32_t)calls_result(calls, bits);
-	result = peculiar_check(calls, &peculiar, vtid, refusal);
-	if (result == 0 && !peculiar_free_of_landlock(calls, &peculiar))
-		result = landlock_prove_none(calls, inventory, refusal);
-	if (result)
-		return result;
-	result = read_traced(tracee, thread, xstate, xstate_bytes, refusal);
-	if (result == 0)
-		result = read_credentials(inventory, tid, thread, refusal);
-	if (result == 0)
-		result = read_scheduling(inventory->dir, tid, thread, refusal);
-	if (result)
-		return result;
+	r = peculiar_check(calls, &peculiar, vtid, refusal);
+	if (r == 0 && !peculiar_free_of_landlock(calls, &peculiar))
+		r = landlock_prove_none(calls, inventory, refusal);
+	if (r)
+		return r;
+	r = read_traced(tracee, thread, xstate, xstate_bytes, refusal);
+	if (r == 0)
+		r = read_credentials(inventory, tid, thread, refusal);
+	if (r == 0)
+		r = read_scheduling(inventory->dir, tid, thread, refusal);
+	if (r)
+		return r;
 	size_t length = 0;
 	void *head = NULL;
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/stream.h"
 
-#include "base/hash.h"
-#include "dvk/errors.h"
-#include "os/kernel.h"
-#include "os/lock.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/hash.h"
+#include "dvk/errors.h"
+#include "os/kernel.h"
+#include "os/lock.h"
 
 #define SOCKET_BYTES (4 << 20)
 #define BUFFER_BYTES (2 * (IMAGE_RECORD_MAX + 64))
@@ -22,15 +22,15 @@ static size_t padded(size_t length)
 static int wait_for(int sock, short events)
 {
 	struct pollfd poll_fd = { .fd = sock, .events = events };
-	int result;
+	int r;
 
 	os_lock_wait_begins("a stream of a move");
 	do
-		result = poll(&poll_fd, 1, STREAM_TIMEOUT_MS);
-	while (result < 0 && errno == EINTR);
-	if (result == 0)
+		r = poll(&poll_fd, 1, STREAM_TIMEOUT_MS);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
 		return -ETIMEDOUT;
-	return result < 0 ? -errno : 0;
+	return r < 0 ? -errno : 0;
 }
 
 /*
@@ -67,10 +67,10 @@ static int send_all(int sock, const uint8_t *bytes, size_t length)
 		if (done < 0 && errno == ENOTSOCK)
 			done = write(sock, bytes, length);
 		if (done < 0 && errno == EAGAIN) {
-			int result = wait_for(sock, POLLOUT);
+			int r = wait_for(sock, POLLOUT);
 
-			if (result < 0)
-				return result;
+			if (r < 0)
+				return r;
 			continue;
 		}
 		if (done < 0 && errno != EINTR)
@@ -184,10 +184,10 @@ static int fill(struct reader *reader, size_t wanted)
 		if (got == 0)
 			return -ECONNRESET;
 		if (got < 0 && errno == EAGAIN) {
-			int result = wait_for(reader->sock, POLLIN);
+			int r = wait_for(reader->sock, POLLIN);
 
-			if (result < 0)
-				return result;
+			if (r < 0)
+				return r;
 			continue;
 		}
 		if (got < 0 && errno != EINTR)
@@ -198,10 +198,10 @@ static int fill(struct reader *reader, size_t wanted)
 	return 0;
 }
 
-static int refuse_link(struct refusal *refusal, int result)
+static int refuse_link(struct refusal *refusal, int r)
 {
-	return refusal_set_number(refusal, result == -ETIMEDOUT ? EDVSTIMEDOUT : EDVSIO,
-				  "the source's stream ended early: %s", strerror(-result));
+	return refusal_set_number(refusal, r == -ETIMEDOUT ? EDVSTIMEDOUT : EDVSIO,
+				  "the source's stream ended early: %s", strerror(-r));
 }
 
 static int check_end(struct reader *reader, uint64_t hash, const void *payload,
@@ -222,19 +222,19 @@ static int read_record(struct reader *reader, const void **payload, struct refus
 
 	if (reader->start == reader->end)
 		reader->start = reader->end = 0;
-	int result = fill(reader, sizeof(record));
+	int r = fill(reader, sizeof(record));
 
-	if (result < 0)
-		return refuse_link(refusal, result);
+	if (r < 0)
+		return refuse_link(refusal, r);
 	memcpy(&record, reader->buffer + reader->start, sizeof(record));
 	if (record.check != head_check(before, &record) ||
 	    !image_length_ok(record.type, record.length))
 		return refusal_set(refusal, EDVSIO, "the image is damaged or of another version");
 	size_t total = sizeof(record) + padded(record.length);
 
-	result = fill(reader, total);
-	if (result < 0)
-		return refuse_link(refusal, result);
+	r = fill(reader, total);
+	if (r < 0)
+		return refuse_link(refusal, r);
 	reader->hash = hash_bytes(reader->hash, reader->buffer + reader->start, total);
 	reader->type = record.type;
 	reader->length = record.length;
@@ -246,10 +246,10 @@ static int read_record(struct reader *reader, const void **payload, struct refus
 
 int reader_next(struct reader *reader, const void **payload, struct refusal *refusal)
 {
-	int result = read_record(reader, payload, refusal);
+	int r = read_record(reader, payload, refusal);
 
-	reader->over = result != 0 || reader->type == IMAGE_END;
-	return result;
+	reader->over = r != 0 || reader->type == IMAGE_END;
+	return r;
 }
 
 void reader_drain(struct reader *reader)

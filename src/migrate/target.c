@@ -5,6 +5,11 @@
  */
 #include "migrate/migrate.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "dvk/errors.h"
 #include "migrate/clocks.h"
 #include "migrate/fault.h"
@@ -14,11 +19,6 @@
 #include "os/kernel.h"
 #include "os/lock.h"
 #include "os/procdir.h"
-
-#include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define STOP_TIMEOUT_US 2000000
 
@@ -146,19 +146,19 @@ static int seize_shell(struct restore *restore, struct refusal *refusal)
 
 	if (!shell)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	int result = await_shell(restore->sock);
+	int r = await_shell(restore->sock);
 
-	if (result == 0)
-		result = tracee_seize(shell, restore->pid, true);
-	if (result == 0)
-		result = tracee_interrupt(shell);
-	if (result == 0)
-		result = tracee_await_stop(shell, STOP_TIMEOUT_US);
-	if (result == 0)
-		result = tracee_borrow(shell);
-	if (result)
+	if (r == 0)
+		r = tracee_seize(shell, restore->pid, true);
+	if (r == 0)
+		r = tracee_interrupt(shell);
+	if (r == 0)
+		r = tracee_await_stop(shell, STOP_TIMEOUT_US);
+	if (r == 0)
+		r = tracee_borrow(shell);
+	if (r)
 		return refusal_set(refusal, EDVSPROCSTS, "the process shell on the target %s",
-				   tracee_result_text(result));
+				   tracee_result_text(r));
 	restore->dir = procdir_open(restore->pid);
 	restore->mem = restore->dir < 0 ? -1 : openat(restore->dir, "mem", O_RDWR | O_CLOEXEC);
 	restore->root = restore->dir < 0
@@ -178,16 +178,15 @@ static int start_shell(struct migrate_target *target, struct refusal *refusal)
 
 	if (!target->host.spawn_shell)
 		return refusal_set(refusal, EDVSNOSYS, "the target cannot start processes");
-	int result =
-		target->host.spawn_shell(target->host.ctx, vpid, &restore->pid, &restore->sock);
+	int r = target->host.spawn_shell(target->host.ctx, vpid, &restore->pid, &restore->sock);
 
-	if (result == -EEXIST)
+	if (r == -EEXIST)
 		return refusal_set(refusal, EDVSBADPID, "process number %d is taken on the target",
 				   vpid);
-	if (result < 0)
+	if (r < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the target cannot start a process with number %d: %s", vpid,
-				   strerror(-result));
+				   strerror(-r));
 	return seize_shell(restore, refusal);
 }
 
@@ -196,26 +195,25 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	struct restore *restore = &target->restore;
 	static const struct migrate_host nothing;
 	struct procdir_text text = { 0 };
-	int result = start_shell(target, refusal);
+	int r = start_shell(target, refusal);
 
 	restore->same_machine = offer_is_local(&target->offer);
-	if (result == 0)
+	if (r == 0)
 		pin(target);
-	if (result == 0)
-		result = fault_here(FAULT_TARGET_SHELL, refusal);
-	if (result == 0)
-		result = maps_read(&restore->own, restore->dir, NULL, &nothing, NULL, &text,
-				   refusal);
+	if (r == 0)
+		r = fault_here(FAULT_TARGET_SHELL, refusal);
+	if (r == 0)
+		r = maps_read(&restore->own, restore->dir, NULL, &nothing, NULL, &text, refusal);
 	procdir_text_free(&text);
-	if (result == 0)
-		result = offer_compare(&target->offer, restore->pid, restore->root, &restore->own,
-				       refusal);
-	if (result == 0)
-		result = restore_enter(restore, &target->offer.maps, refusal);
-	if (result == 0)
-		result = clocks_restore(restore, &target->offer.machine,
-					offer_is_local(&target->offer), refusal);
-	return result ? result : fault_here(FAULT_TARGET_CLEARED, refusal);
+	if (r == 0)
+		r = offer_compare(&target->offer, restore->pid, restore->root, &restore->own,
+				  refusal);
+	if (r == 0)
+		r = restore_enter(restore, &target->offer.maps, refusal);
+	if (r == 0)
+		r = clocks_restore(restore, &target->offer.machine, offer_is_local(&target->offer),
+				   refusal);
+	return r ? r : fault_here(FAULT_TARGET_CLEARED, refusal);
 }
 
 int migrate_target_check(struct migrate_target *target, int sock, struct refusal *refusal)
@@ -225,21 +223,21 @@ int migrate_target_check(struct migrate_target *target, int sock, struct refusal
 
 	refusal = refusal ? refusal : &own;
 	assert(!target->checked);
-	int result = fault_here(FAULT_TARGET_CHECK, refusal);
+	int r = fault_here(FAULT_TARGET_CHECK, refusal);
 
-	if (result)
-		return result;
+	if (r)
+		return r;
 	if (reader_init(&reader, sock) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	result = offer_read(&target->offer, &reader, refusal);
+	r = offer_read(&target->offer, &reader, refusal);
 	target->stats.offer_bytes = reader.bytes;
 	reader_deinit(&reader);
-	if (result == 0)
-		result = prepare(target, refusal);
-	if (result)
+	if (r == 0)
+		r = prepare(target, refusal);
+	if (r)
 		migrate_target_discard(target);
-	target->checked = result == 0;
-	return result;
+	target->checked = r == 0;
+	return r;
 }
 
 static int take_pages(struct migrate_target *target, const struct reader *reader,
@@ -271,56 +269,56 @@ static int read_contents(struct migrate_target *target, struct reader *reader,
 
 	for (;;) {
 		const void *payload;
-		int result = reader_next(reader, &payload, refusal);
+		int r = reader_next(reader, &payload, refusal);
 
-		if (result)
-			return result;
+		if (r)
+			return r;
 		if (reader->type == IMAGE_END)
 			return picture_complete(&restore->picture, refusal);
 		if (reader->type == IMAGE_PAGES)
-			result = take_pages(target, reader, payload, refusal);
+			r = take_pages(target, reader, payload, refusal);
 		else if (reader->type == IMAGE_SHARED_PAGES)
-			result = take_shared_pages(target, reader, payload, refusal);
+			r = take_shared_pages(target, reader, payload, refusal);
 		else
-			result = picture_take(&restore->picture, reader, payload, refusal);
-		if (result)
-			return result;
+			r = picture_take(&restore->picture, reader, payload, refusal);
+		if (r)
+			return r;
 	}
 }
 
 static int build(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
 {
 	struct restore *restore = &target->restore;
-	int result = picture_read_layout(&restore->picture, reader, refusal);
+	int r = picture_read_layout(&restore->picture, reader, refusal);
 
-	if (result == 0 && restore->picture.process.vpid != target->offer.task.vpid)
-		result = refusal_set(refusal, EDVSIO, "the image is of another process");
-	if (result == 0)
-		result = restore_layout(restore, refusal);
-	if (result == 0)
-		result = fault_here(FAULT_TARGET_MAPPED, refusal);
-	if (result == 0)
-		result = read_contents(target, reader, refusal);
-	if (result == 0)
-		result = fault_here(FAULT_TARGET_FILLED, refusal);
-	if (result == 0)
-		result = restore_settle(restore, refusal);
-	if (result == 0)
-		result = restore_files(restore, refusal);
-	if (result == 0)
-		result = restore_seal_memory_files(restore, refusal);
-	if (result == 0)
-		result = restore_threads(restore, refusal);
-	if (result == 0)
-		result = fault_here(FAULT_TARGET_THREADS, refusal);
-	if (result == 0)
-		result = restore_task(restore, refusal);
+	if (r == 0 && restore->picture.process.vpid != target->offer.task.vpid)
+		r = refusal_set(refusal, EDVSIO, "the image is of another process");
+	if (r == 0)
+		r = restore_layout(restore, refusal);
+	if (r == 0)
+		r = fault_here(FAULT_TARGET_MAPPED, refusal);
+	if (r == 0)
+		r = read_contents(target, reader, refusal);
+	if (r == 0)
+		r = fault_here(FAULT_TARGET_FILLED, refusal);
+	if (r == 0)
+		r = restore_settle(restore, refusal);
+	if (r == 0)
+		r = restore_files(restore, refusal);
+	if (r == 0)
+		r = restore_seal_memory_files(restore, refusal);
+	if (r == 0)
+		r = restore_threads(restore, refusal);
+	if (r == 0)
+		r = fault_here(FAULT_TARGET_THREADS, refusal);
+	if (r == 0)
+		r = restore_task(restore, refusal);
 	unpin(target);
-	if (result == 0)
-		result = restore_outside(restore, refusal);
-	if (result == 0)
-		result = restore_leave(restore, refusal);
-	return result ? result : fault_here(FAULT_TARGET_LOADED, refusal);
+	if (r == 0)
+		r = restore_outside(restore, refusal);
+	if (r == 0)
+		r = restore_leave(restore, refusal);
+	return r ? r : fault_here(FAULT_TARGET_LOADED, refusal);
 }
 
 int migrate_target_load(struct migrate_target *target, int sock, struct refusal *refusal)
@@ -333,11 +331,11 @@ int migrate_target_load(struct migrate_target *target, int sock, struct refusal 
 	assert(target->checked && !target->loaded);
 	if (reader_init(&reader, sock) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	int result = build(target, &reader, refusal);
+	int r = build(target, &reader, refusal);
 
 	target->stats.image_bytes = reader.bytes;
 	target->stats.load_ns = now_ns() - started;
-	if (result)
+	if (r)
 		reader_drain(&reader);
 	target->stats.cpu_owed_ns = target->restore.picture.process.cpu_owed_ns;
 	target->stats.thread_count = target->restore.picture.thread_count;
@@ -345,17 +343,17 @@ int migrate_target_load(struct migrate_target *target, int sock, struct refusal 
 	target->stats.fd_count = target->restore.picture.descriptors.count;
 	reader_deinit(&reader);
 	close_one(&target->restore.sock);
-	target->loaded = result == 0;
-	if (result)
+	target->loaded = r == 0;
+	if (r)
 		migrate_target_discard(target);
-	return result;
+	return r;
 }
 
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			  struct refusal *refusal)
 {
 	struct threads *threads = &target->restore.threads;
-	int result = 0;
+	int r = 0;
 
 	assert(target->loaded);
 	target->stats.resume_ns = now_ns();
@@ -366,8 +364,8 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			kill(threads->tracee[i].tid, SIGSTOP);
 		threads->tracee[i].borrowed = false; /* its registers are the process's now */
 		if (trace_detach(threads->tracee[i].tid, 0) < 0)
-			result = refusal_set(refusal, EDVSSRCH,
-					     "the process was killed before it could run on");
+			r = refusal_set(refusal, EDVSSRCH,
+					"the process was killed before it could run on");
 		threads->tracee[i].held = false;
 	}
 	threads->count = 0;
@@ -375,5 +373,5 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 	close_one(&target->restore.root);
 	close_one(&target->restore.dir);
 	target->loaded = target->checked = false;
-	return result;
+	return r;
 }

@@ -136,7 +136,7 @@ static void forget_ended(struct threads *threads)
 }
 
 /* A process that was killed cannot be seized any more, which looks like a missing right. */
-static bool is_dead(struct inventory *inventory, int result)
+static bool is_dead(struct inventory *inventory, int r)
 {
 	const char *state;
 
@@ -146,7 +146,7 @@ static bool is_dead(struct inventory *inventory, int result)
 	if (!state || (*state != 'Z' && *state != 'X'))
 		return false;
 	/* A main thread may end before the others; but if all are ending, they are soon gone. */
-	for (int try = 0; result != TRACEE_E_STUCK && try < ENDING_TRIES; try++) {
+	for (int try = 0; r != TRACEE_E_STUCK && try < ENDING_TRIES; try++) {
 		const struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
 
 		int listed = inventory_threads(inventory);
@@ -155,21 +155,20 @@ static bool is_dead(struct inventory *inventory, int result)
 			return true;
 		nanosleep(&nap, NULL);
 	}
-	return result == TRACEE_E_STUCK;
+	return r == TRACEE_E_STUCK;
 }
 
-static int refuse_stop(int result, bool leader, struct inventory *inventory,
-		       struct refusal *refusal)
+static int refuse_stop(int r, bool leader, struct inventory *inventory, struct refusal *refusal)
 {
-	if (result == TRACEE_E_GONE && leader)
+	if (r == TRACEE_E_GONE && leader)
 		return ended_refuse(inventory->dir, -ESRCH, "main thread", refusal);
-	if ((result == -EPERM || result == TRACEE_E_STUCK) && is_dead(inventory, result))
+	if ((r == -EPERM || r == TRACEE_E_STUCK) && is_dead(inventory, r))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	if (result == -EPERM)
+	if (r == -EPERM)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process cannot be traced: its main thread has ended, or "
 				   "somebody else traces it");
-	return refusal_set(refusal, EDVSPROCSTS, "the process %s", tracee_result_text(result));
+	return refusal_set(refusal, EDVSPROCSTS, "the process %s", tracee_result_text(r));
 }
 
 /* Seizes and interrupts what is new. Returns how many there were, or a refusal. */
@@ -177,10 +176,10 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 {
 	uint32_t known = threads->count;
 	int added = 0;
-	int result = inventory_threads(inventory);
+	int r = inventory_threads(inventory);
 
-	if (result < 0)
-		return inventory_refuse_threads(inventory, result, refusal);
+	if (r < 0)
+		return inventory_refuse_threads(inventory, r, refusal);
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		pid_t tid = inventory->thread[i].tid;
 
@@ -190,15 +189,15 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 
 		if (!tracee)
 			return refusal_set(refusal, EDVSNOMEM, "out of memory");
-		result = tracee_seize(tracee, tid, false);
-		if (result == 0)
-			result = tracee_interrupt(tracee);
-		if (result == TRACEE_E_GONE && threads->count > 1) {
+		r = tracee_seize(tracee, tid, false);
+		if (r == 0)
+			r = tracee_interrupt(tracee);
+		if (r == TRACEE_E_GONE && threads->count > 1) {
 			threads->count--;
 			continue;
 		}
-		if (result)
-			return refuse_stop(result, threads->count == 1, inventory, refusal);
+		if (r)
+			return refuse_stop(r, threads->count == 1, inventory, refusal);
 		added++;
 	}
 	return added;
@@ -208,12 +207,12 @@ static int await_all(struct threads *threads, struct inventory *inventory, struc
 {
 	for (uint32_t i = 0; i < threads->count; i++) {
 		struct tracee *tracee = &threads->tracee[i];
-		int result = tracee->stopped ? 0 : tracee_await_stop(tracee, STOP_TIMEOUT_US);
+		int r = tracee->stopped ? 0 : tracee_await_stop(tracee, STOP_TIMEOUT_US);
 
-		if (result == TRACEE_E_GONE && i > 0)
+		if (r == TRACEE_E_GONE && i > 0)
 			tracee->held = false;
-		else if (result)
-			return refuse_stop(result, i == 0, inventory, refusal);
+		else if (r)
+			return refuse_stop(r, i == 0, inventory, refusal);
 	}
 	forget_ended(threads);
 	return 0;
@@ -227,11 +226,11 @@ int threads_freeze(struct threads *threads, struct inventory *inventory, uint64_
 	*first_stop_ns = now_ns();
 	for (int round = 0; added > 0 && round < ROUNDS_MAX; round++) {
 		added = seize_new(threads, inventory, refusal);
-		int result = added < 0 ? added : await_all(threads, inventory, refusal);
+		int r = added < 0 ? added : await_all(threads, inventory, refusal);
 
-		if (result) {
+		if (r) {
 			threads_thaw(threads);
-			return result;
+			return r;
 		}
 	}
 	if (added == 0)

@@ -13,11 +13,11 @@
  */
 #include "migrate/tracee.h"
 
-#include "os/kernel.h"
-#include "os/lock.h"
-
 #include <errno.h>
 #include <string.h>
+
+#include "os/kernel.h"
+#include "os/lock.h"
 
 #define MASK_FOR_FOREIGN_CODE (~(1ull << (SIGTRAP - 1)))
 #define EVENT_STOP	      PTRACE_EVENT_STOP
@@ -27,14 +27,14 @@
 #define AWAIT_SPINS	      20
 #define RELEASE_TIMEOUT_US    1000000
 
-int tracee_result(int result)
+int tracee_result(int r)
 {
-	return result == -ESRCH ? TRACEE_E_GONE : result;
+	return r == -ESRCH ? TRACEE_E_GONE : r;
 }
 
-const char *tracee_result_text(int result)
+const char *tracee_result_text(int r)
 {
-	switch (result) {
+	switch (r) {
 	case TRACEE_E_GONE:
 		return "has ended";
 	case TRACEE_E_GROUP_STOP:
@@ -44,16 +44,16 @@ const char *tracee_result_text(int result)
 	case TRACEE_E_STRAYED:
 		return "did not execute what it was given";
 	}
-	return strerror(result < 0 ? -result : result);
+	return strerror(r < 0 ? -r : r);
 }
 
 int tracee_seize(struct tracee *tracee, pid_t tid, bool exit_kill)
 {
 	*tracee = (struct tracee){ .tid = tid };
-	int result = trace_seize(tid, exit_kill);
+	int r = trace_seize(tid, exit_kill);
 
-	tracee->held = result == 0;
-	return tracee_result(result);
+	tracee->held = r == 0;
+	return tracee_result(r);
 }
 
 int tracee_interrupt(struct tracee *tracee)
@@ -152,12 +152,12 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 	os_lock_wait_begins("tracee_await_stop()");
 	for (unsigned spins = 0;; spins++) {
 		struct trace_stop stop;
-		int result = trace_wait(tracee->tid, false, &stop);
+		int r = trace_wait(tracee->tid, false, &stop);
 
-		if (result == 0)
-			result = on_first_stop(tracee, &stop);
-		if (result != -EAGAIN)
-			return tracee_result(result);
+		if (r == 0)
+			r = on_first_stop(tracee, &stop);
+		if (r != -EAGAIN)
+			return tracee_result(r);
 		if (now_us() > give_up)
 			return TRACEE_E_STUCK;
 		/* The signal may have been taken away meanwhile, by another thread's sigaction. */
@@ -176,14 +176,14 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 
 int tracee_borrow(struct tracee *tracee)
 {
-	int result = trace_registers(tracee->tid, &tracee->registers);
+	int r = trace_registers(tracee->tid, &tracee->registers);
 
-	if (result == 0)
-		result = trace_signal_mask(tracee->tid, &tracee->mask);
-	if (result == 0)
-		result = trace_set_signal_mask(tracee->tid, MASK_FOR_FOREIGN_CODE);
-	if (result < 0)
-		return tracee_result(result);
+	if (r == 0)
+		r = trace_signal_mask(tracee->tid, &tracee->mask);
+	if (r == 0)
+		r = trace_set_signal_mask(tracee->tid, MASK_FOR_FOREIGN_CODE);
+	if (r < 0)
+		return tracee_result(r);
 	tracee->borrowed = true;
 	tracee->working = tracee->registers;
 	tracee->working.eflags &= ~(EFLAGS_TRAP | EFLAGS_DIRECTION);
@@ -195,11 +195,11 @@ int tracee_return(struct tracee *tracee)
 	if (!tracee->borrowed)
 		return 0;
 	tracee->borrowed = false;
-	int result = trace_set_registers(tracee->tid, &tracee->registers);
+	int r = trace_set_registers(tracee->tid, &tracee->registers);
 
-	if (result == 0)
-		result = trace_set_signal_mask(tracee->tid, tracee->mask);
-	return tracee_result(result);
+	if (r == 0)
+		r = trace_set_signal_mask(tracee->tid, tracee->mask);
+	return tracee_result(r);
 }
 
 /* Waits for the end of a task that was killed. A stop on the way is left behind. */
@@ -218,12 +218,12 @@ void tracee_release(struct tracee *tracee)
 	/* Only a stopped task can be let go of; one that was left running is stopped once more. */
 	if (!tracee->stopped) {
 		tracee_interrupt(tracee);
-		int result = tracee_await_stop(tracee, RELEASE_TIMEOUT_US);
+		int r = tracee_await_stop(tracee, RELEASE_TIMEOUT_US);
 
 		/* What never stops is let go by the kernel when the calling thread ends. */
-		if (result == TRACEE_E_STUCK)
+		if (r == TRACEE_E_STUCK)
 			tracee->held = false;
-		if (result == TRACEE_E_STUCK || result == TRACEE_E_GONE)
+		if (r == TRACEE_E_STUCK || r == TRACEE_E_GONE)
 			return;
 	}
 	tracee_return(tracee);
@@ -242,10 +242,10 @@ static int wait_within(struct tracee *tracee, struct trace_stop *stop)
 
 	os_lock_wait_begins("wait_within()");
 	for (; tracee->deadline_us; nanosleep(&nap, NULL)) {
-		int result = trace_wait(tracee->tid, false, stop);
+		int r = trace_wait(tracee->tid, false, stop);
 
-		if (result != -EAGAIN)
-			return result;
+		if (r != -EAGAIN)
+			return r;
 		if (now_us() < tracee->deadline_us)
 			continue;
 		tracee->deadline_us = 0;
@@ -259,10 +259,10 @@ static int await_stop_kind(struct tracee *tracee, enum trace_stop_kind wanted, b
 {
 	for (;;) {
 		struct trace_stop stop;
-		int result = wait_within(tracee, &stop);
+		int r = wait_within(tracee, &stop);
 
-		if (result < 0)
-			return tracee_result(result);
+		if (r < 0)
+			return tracee_result(r);
 		if (stop.kind == TRACE_EXITED) {
 			tracee->held = false;
 			return TRACEE_E_GONE;
@@ -274,15 +274,15 @@ static int await_stop_kind(struct tracee *tracee, enum trace_stop_kind wanted, b
 			tracee->stop_again = true;
 		else if (stop.kind != TRACE_EVENT || stop.code != EVENT_STOP)
 			return TRACEE_E_STRAYED;
-		result = to_syscall ? trace_continue_to_syscall(tracee->tid)
-				    : trace_continue(tracee->tid, 0);
-		if (result < 0)
-			return tracee_result(result);
+		r = to_syscall ? trace_continue_to_syscall(tracee->tid)
+			       : trace_continue(tracee->tid, 0);
+		if (r < 0)
+			return tracee_result(r);
 	}
 }
 
 int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, const uint64_t args[6],
-		   int64_t *result)
+		   int64_t *r)
 {
 	struct user_regs_struct registers = tracee->working;
 
@@ -305,15 +305,15 @@ int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, con
 	}
 	if (error == 0)
 		error = trace_registers(tracee->tid, &registers);
-	*result = (int64_t)registers.rax;
+	*r = (int64_t)registers.rax;
 	return tracee_result(error);
 }
 
 int tracee_syscall_within(struct tracee *tracee, struct remote_ptr at, long number,
-			  const uint64_t args[6], uint64_t timeout_us, int64_t *result)
+			  const uint64_t args[6], uint64_t timeout_us, int64_t *r)
 {
 	tracee->deadline_us = now_us() + timeout_us;
-	int error = tracee_syscall(tracee, at, number, args, result);
+	int error = tracee_syscall(tracee, at, number, args, r);
 
 	tracee->deadline_us = 0;
 	return error;
@@ -326,12 +326,12 @@ int tracee_start(struct tracee *tracee, struct remote_ptr code, struct remote_pt
 	registers.rip = code.at;
 	registers.rbx = list.at;
 	registers.orig_rax = ~0ull;
-	int result = trace_set_registers(tracee->tid, &registers);
+	int r = trace_set_registers(tracee->tid, &registers);
 
-	if (result == 0)
-		result = trace_continue(tracee->tid, 0);
-	tracee->stopped = result != 0;
-	return tracee_result(result);
+	if (r == 0)
+		r = trace_continue(tracee->tid, 0);
+	tracee->stopped = r != 0;
+	return tracee_result(r);
 }
 
 int tracee_await_breakpoint(struct tracee *tracee)
@@ -341,9 +341,9 @@ int tracee_await_breakpoint(struct tracee *tracee)
 
 int tracee_run(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list)
 {
-	int result = tracee_start(tracee, code, list);
+	int r = tracee_start(tracee, code, list);
 
-	return result ? result : tracee_await_breakpoint(tracee);
+	return r ? r : tracee_await_breakpoint(tracee);
 }
 
 void tracee_kill(struct tracee *tracee)

@@ -61,11 +61,11 @@ void tracee_release(struct tracee *tracee);
  * result goes to *result.
  */
 int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, const uint64_t args[6],
-		   int64_t *result);
+		   int64_t *r);
 
 /* The same; a call that waits longer than timeout_us is interrupted, as by a signal. */
 int tracee_syscall_within(struct tracee *tracee, struct remote_ptr at, long number,
-			  const uint64_t args[6], uint64_t timeout_us, int64_t *result);
+			  const uint64_t args[6], uint64_t timeout_us, int64_t *r);
 
 /* Borrowed: runs from `code` with %rbx = list until the breakpoint; one stop. */
 int tracee_run(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list);
@@ -76,9 +76,9 @@ int tracee_await_breakpoint(struct tracee *tracee);
 void tracee_kill(struct tracee *tracee);
 
 /* TRACEE_E_GONE for -ESRCH, anything else unchanged. */
-int tracee_result(int result);
+int tracee_result(int r);
 
 /* "has ended", "is stopped", ... for a sentence. */
-const char *tracee_result_text(int result);
+const char *tracee_result_text(int r);
 
 #endif
