@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stream of image records as a hostile source would send it, into the picture. The reader is one
- * from memory that checks lengths as the real one does; whatever is accepted must hang together. Of the
- * kinds of descriptors only the check of a body is called, so what the rest of them needs is left out.
+ * A stream of image records as a hostile source would send it, into the picture. Whatever is accepted must
+ * hang together. Of the kinds of descriptors only the check of a body is called, so what the rest of them
+ * needs is left out.
  *
  * fuzz with: src/migrate/contents.c src/migrate/descriptors.c src/migrate/kind.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_eventfd.c src/migrate/kind_pipe.c
@@ -14,33 +14,7 @@
 #include <string.h>
 
 #include "migrate/picture.c"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const uint8_t *input;
-static size_t input_bytes;
-static uint64_t aligned[8192];
-
-int reader_next(struct reader *reader, const void **payload, struct refusal *refusal)
-{
-	struct image_record record;
-
-	if (input_bytes < sizeof(record))
-		return refusal_set(refusal, EDVSIO, "ended");
-	memcpy(&record, input, sizeof(record));
-	input += sizeof(record);
-	input_bytes -= sizeof(record);
-	if (!image_length_ok(record.type, record.length) || record.length > input_bytes ||
-	    record.length > sizeof(aligned))
-		return refusal_set(refusal, EDVSIO, "damaged");
-	memcpy(aligned, input, record.length);
-	input += record.length;
-	input_bytes -= record.length;
-	reader->type = record.type;
-	reader->length = record.length;
-	*payload = aligned;
-	return 0;
-}
+#include "migrate/reader_fuzz.h"
 
 static void check_whole(const struct picture *picture)
 {

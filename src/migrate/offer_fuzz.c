@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An offer as a hostile source would send it: what is accepted refers to nothing that is not there. Only its
+ * reader is called, so what the rest of offer.c needs is left out.
+ *
+ * fuzz with: src/migrate/descriptors.c src/migrate/contents.c src/migrate/files.c src/migrate/maps.c
+ * fuzz with: src/migrate/object_records.c
+ * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
+ */
+#include <stdlib.h>
+
+#include "migrate/offer.c"
+#include "migrate/reader_fuzz.h"
+
+static void check_whole(const struct offer *offer)
+{
+	if (offer->maps.special_count > IMAGE_SPECIALS ||
+	    offer->maps.count != offer->task.map_count)
+		abort();
+	for (uint32_t i = 0; i < offer->maps.count; i++) {
+		const struct image_map *map = &offer->maps.map[i];
+
+		if ((map->kind == IMAGE_MAP_FILE && !files_find(&offer->files, map->object)) ||
+		    (map->kind == IMAGE_MAP_SHARED_ANON && !maps_memory(&offer->maps, map->object)))
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct offer offer = { 0 };
+	struct refusal refusal = REFUSAL_NONE;
+	struct reader reader = { 0 };
+
+	input = data;
+	input_bytes = size;
+	if (offer_read(&offer, &reader, &refusal) == 0)
+		check_whole(&offer);
+	offer_free(&offer);
+	return 0;
+}
