@@ -99,6 +99,7 @@ static void task_fields(struct handover_cursor *c, struct state_task *record)
 	handover_u32(c, &task->last.generation);
 	handover_text(c, task->last.name, sizeof(task->last.name));
 	handover_text(c, task->cgroup, sizeof(task->cgroup));
+	handover_u64(c, &task->cpu_owed_ns);
 	log_fields(c, &record->log);
 	if (task->managed != (task->dcid >= 0))
 		handover_refuse(c);
