@@ -738,11 +738,11 @@ void move_on_conn(struct world *w, struct sim_event *event)
 /* The limit ends what does not get on, and nothing that does. */
 static void look(struct world *w, struct move_worker *worker)
 {
-	bool is_source = worker->driver.side->is_source;
-	bool was_overdue, is_overdue;
+	bool is_source, was_overdue, is_overdue;
 
 	if (!worker->active || world_mutated(w, SIM_NO_LIMIT))
 		return;
+	is_source = worker->driver.side->is_source;
 	was_overdue = is_source ? worker->driver.source.overdue : worker->driver.target.overdue;
 	driver_look(&worker->driver, w->now_us * 1000,
 		    world_mutated(w, SIM_NO_PROGRESS) ? 0 : worker->moved);

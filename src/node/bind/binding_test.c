@@ -11,6 +11,7 @@
 #include "dvk.h"
 #include "node/bind/ending.h"
 #include "node/node.h"
+#include "node/task/ended.h"
 #include "node/task/rights.h"
 #include "node/task/task.h"
 #include "os/thread.h"
@@ -46,6 +47,7 @@ static void tear_down(void)
 		binding_move_away(node.bindings);
 	while (node.tasks.all)
 		task_free(node.tasks.all);
+	ended_forget_dc(&node, 0);
 	node.exchange = exchange_free(node.exchange);
 }
 
