@@ -202,7 +202,10 @@ static void frame_send_wild(struct world *w, const struct frame *frame)
 	if (!w->calm && world_chance(w, w->repeat_percent)) {
 		uint32_t known = w->history_count < 64 ? w->history_count : 64;
 
-		frame_put(w, &w->history[world_random(w, 0, known - 1)],
+		/* One after the other: a compiler may ask for arguments in any order. */
+		uint64_t which = world_random(w, 0, known - 1);
+
+		frame_put(w, &w->history[which],
 			  world_random(w, 10, 20 * (uint64_t)w->delay_us_max));
 		w->report->frames_repeated++;
 	}

@@ -33,12 +33,30 @@ static void test_repeats_exactly(void)
 	}
 }
 
+/* The limit of a state of the source has not ended a move yet. */
+static bool limit_is_missing(const struct sim_report *sum, int state)
+{
+	/* Once the commit is proposed only the order decides. */
+	return state != PLAN_SOURCE_COMMITTING && !(sum->overdue_source >> state & 1);
+}
+
+static bool has_more_limits(const struct sim_report *sum)
+{
+	bool more = false;
+
+	for (int state = PLAN_SOURCE_CHECKING; state <= PLAN_SOURCE_UNBINDING; state++)
+		more = more || limit_is_missing(sum, state);
+	return more;
+}
+
 /* The rules hold, and the runs have seen something: every kind of trouble and every kind of end. */
 static void test_sound(void)
 {
 	struct sim_report sum = { 0 };
 
-	for (uint64_t seed = 1; seed <= SEEDS_SOUND; seed++) {
+	/* Some limits pass rarely: until each has, or it has to be said that one never does. */
+	for (uint64_t seed = 1;
+	     seed <= SEEDS_SOUND || (has_more_limits(&sum) && seed <= SEEDS_MUTATED_MAX); seed++) {
 		struct sim_report r = run(seed, SIM_SOUND);
 
 		if (r.failed)
@@ -69,7 +87,7 @@ static void test_sound(void)
 	CHECK(sum.possible > 10 && sum.cancelled > 10);
 	/* The limit of every state that has one has ended a move. */
 	for (int state = PLAN_SOURCE_CHECKING; state <= PLAN_SOURCE_UNBINDING; state++)
-		if (state != PLAN_SOURCE_COMMITTING && !(sum.overdue_source >> state & 1)) {
+		if (limit_is_missing(&sum, state)) {
 			printf("the limit of \"%s\" never passed\n",
 			       plan_source_state_name((enum plan_source_state)state));
 			CHECK(!"a limit never passed");
