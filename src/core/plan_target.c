@@ -92,11 +92,14 @@ static void on_checked(struct step *s)
 		give_up(s, s->event->code);
 		return;
 	}
-	say(s, PLAN_DO_SAY_READY, 0);
 	if (s->plan->dry_run) {
-		give_up(s, 0);
+		/* Its number is free before the source hears that it may come: it may come at once. */
+		emit(s, PLAN_DO_DISCARD, 0);
+		say(s, PLAN_DO_SAY_READY, 0);
+		end(s);
 		return;
 	}
+	say(s, PLAN_DO_SAY_READY, 0);
 	emit(s, PLAN_DO_SPAWN_AND_LOAD, 0);
 	/* The source has yet to get its START through the order and to stop the process. */
 	enter(s, PLAN_TARGET_LOADING, s->plan->limits.prepare_ns + s->plan->limits.transfer_ns);

@@ -76,7 +76,7 @@ static void test_dry_run(void)
 	event.dry_run = true;
 	plan_target_step(&plan, &event, &effects);
 	CHECK_EFFECTS("check");
-	ON(PLAN_CHECKED, "say ready, discard, close");
+	ON(PLAN_CHECKED, "discard, say ready, close");
 	CHECK(plan_target_is_ended(&plan));
 }
 

@@ -115,11 +115,11 @@ until_true 5 is_gone "$was" || fail "$was is there still"
 end
 
 begin "groups: a process that somebody put elsewhere does not move"
-mkdir "$mounted/elsewhere.$$" && lpid_of 44 >"$mounted/elsewhere.$$/cgroup.procs"
+elsewhere=$(mktemp -d "$mounted/elsewhere.XXXXXX") && lpid_of 44 >"$elsewhere/cgroup.procs"
 timeout 20 dvs migrate 0 44 1 >/dev/null 2>"$tmp/err" && fail "it moved"
 grep -q 'in another control group' "$tmp/err" || fail "it says: $(<"$tmp/err")"
 timeout 10 dvs stop 0 44 >/dev/null
-until_true 5 rmdir "$mounted/elsewhere.$$" 2>/dev/null
+until_true 5 rmdir "$elsewhere" 2>/dev/null
 end
 
 begin "groups: a daemon that is killed leaves none, when it is there again or the lab is taken down"
