@@ -160,10 +160,11 @@ static bool conn_works(const struct world *w, int conn, int side)
 
 static void conn_close(struct world *w, int conn, int side)
 {
-	struct conn *c = &w->conn[conn];
+	struct conn *c;
 
-	if (conn < 0 || !c->open[side])
+	if (conn < 0 || !w->conn[conn].open[side])
 		return;
+	c = &w->conn[conn];
 	c->open[side] = false;
 	if (c->open[1 - side] && !c->broken)
 		conn_say(w, conn, 1 - side, PLAN_CONNECTION_LOST, 0, NULL, 500);
