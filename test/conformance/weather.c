@@ -54,6 +54,9 @@ static enum weather send_one(int sender, int i, int ep, long timeout)
 	m.m1_i2 = i;
 	result = dvk_send_T(ep, &m, timeout);
 	/* Locked: just then the receiver sends us an answer that we have given up waiting for. */
+	/* A call that must not wait for a link that is cut. That the message is its own again is EDVSAGAIN. */
+	if (result == EDVSTIMEDOUT && timeout == 0)
+		return WEATHER_UNKNOWN;
 	if (result == EDVSAGAIN || result == EDVSTIMEDOUT || result == EDVSLOCKED)
 		return WEATHER_KEPT;
 	if (result)

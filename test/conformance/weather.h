@@ -17,7 +17,8 @@ enum weather {
 	WEATHER_KEPT,	    /* dvk_send timed out: nobody has it */
 	WEATHER_ANSWERED,   /* dvk_sendrec returned its answer: it was taken, once */
 	WEATHER_UNANSWERED, /* dvk_sendrec timed out: it was taken once or never */
-	WEATHER_WRONG,	    /* anything else */
+	WEATHER_UNKNOWN, /* dvk_send must not wait and could not know: it was taken once or never */
+	WEATHER_WRONG,	 /* anything else */
 };
 
 /* Sends WEATHER_MESSAGES as number `sender` to ep[0..2]; calls only if `user`. Says how many went wrong. */
