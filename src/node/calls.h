@@ -53,7 +53,7 @@ void handle_notify(struct request *request);
 /* waits.c */
 void handle_waits(struct request *request);
 
-/* hand.c: the three steps by hand */
+/* bind/by_hand.c: the three steps by hand */
 void handle_migrate(struct request *request);
 
 /* run.c */

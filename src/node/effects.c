@@ -6,10 +6,10 @@
 #include "dvk.h"
 #include "node/ask/request.h"
 #include "node/bind/backup.h"
-#include "node/bind/hand.h"
+#include "node/bind/by_hand.h"
 #include "node/copy/copy.h"
-#include "node/move/arrival.h"
-#include "node/move/departure.h"
+#include "node/move/target.h"
+#include "node/move/source.h"
 #include "node/node.h"
 #include "node/state/life.h"
 #include "node/state/order.h"
@@ -37,7 +37,7 @@ void effects_task_ended(struct task *task)
 		struct binding *next = binding->next_of_task;
 
 		if (binding->role != BINDING_PRIMARY ||
-		    !departure_on_process_died(binding->node, binding->dcid, binding->p_nr))
+		    !source_on_process_died(binding->node, binding->dcid, binding->p_nr))
 			ending_begin(binding);
 		binding = next;
 	}
@@ -60,8 +60,8 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 	/* Its DC was removed: a process not of our init, which goes with the DC, is asked to end. */
 	if (binding && !binding->task->managed && !node->directory.dc[effect->dcid].running)
 		os_pidfd_signal(binding->task->pidfd, OS_SIGTERM);
-	departure_on_dead(node, effect);
-	arrival_on_dead(node, effect);
+	source_on_dead(node, effect);
+	target_on_dead(node, effect);
 	exchange_endpoint_dead(node->exchange, effect->dcid, effect->p_nr, endpoint);
 	copy_on_dead(node, effect->dcid, endpoint);
 	if (binding && binding->generation == effect->generation)
@@ -96,11 +96,11 @@ static void move_committed(struct node *node, const struct directory_effect *eff
 	int self = node->options.id;
 
 	if (effect->node == self && effect->by_hand)
-		hand_on_committed(node, effect);
+		by_hand_on_committed(node, effect);
 	else if (effect->node == self)
-		departure_on_committed(node, effect);
+		source_on_committed(node, effect);
 	if (effect->target == self)
-		arrival_on_committed(node, effect);
+		target_on_committed(node, effect);
 	backup_on_committed(node, effect);
 	offer(node, effect);
 	copy_retry(node);
@@ -114,9 +114,9 @@ static void move_rolled_back(struct node *node, const struct directory_effect *e
 	if (effect->by_hand && effect->node == self)
 		hold_by_hand(node, effect, 0);
 	if (effect->node == self)
-		departure_on_rolled_back(node, effect);
+		source_on_rolled_back(node, effect);
 	if (effect->target == self)
-		arrival_on_rolled_back(node, effect);
+		target_on_rolled_back(node, effect);
 	offer(node, effect);
 	copy_retry(node);
 }
@@ -135,8 +135,8 @@ static void node_changed(struct node *node, const struct directory_effect *effec
 	}
 	if (effect->node == node->options.id)
 		return;
-	departure_on_node_left(node, effect->node);
-	arrival_on_node_left(node, effect->node);
+	source_on_node_left(node, effect->node);
+	target_on_node_left(node, effect->node);
 	proxy_node_down(node->proxy, effect->node);
 	effects_node_down(node, effect->node, true);
 	copy_on_link(node, effect->node);
@@ -188,7 +188,7 @@ static void carry_out(struct node *node, const struct directory_effect *effect)
 		if (effect->by_hand && effect->node == node->options.id)
 			hold_by_hand(node, effect, 1);
 		if (effect->target == node->options.id)
-			arrival_on_started(node, effect);
+			target_on_started(node, effect);
 		break;
 	case EFFECT_MOVE_COMMITTED:
 		move_committed(node, effect);

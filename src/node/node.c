@@ -12,7 +12,7 @@
 #include "dvk.h"
 #include "base/refusal.h"
 #include "node/restart/adopt.h"
-#include "node/move/arrival.h"
+#include "node/move/target.h"
 #include "node/copy/copy.h"
 #include "node/task/ended.h"
 #include "node/state/fault.h"
@@ -27,7 +27,7 @@
 #include "node/copy/stream.h"
 #include "node/bind/waits.h"
 #include "node/calls.h"
-#include "node/move/departure.h"
+#include "node/move/source.h"
 #include "node/watch.h"
 #include "os/clock.h"
 #include "os/futex.h"
@@ -65,7 +65,7 @@ static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
 static void on_cancel(struct node *node, int from, uint64_t id)
 {
 	following_cancel(node, from, id);
-	departure_cancel_remote(node, from, id);
+	source_cancel_remote(node, from, id);
 }
 
 static void on_link(void *ctx, int peer, int up)
@@ -84,7 +84,7 @@ static void on_link(void *ctx, int peer, int up)
 
 static void on_bulk(void *ctx, int from, int fd)
 {
-	arrival_start(ctx, from, fd);
+	target_start(ctx, from, fd);
 }
 
 static void on_lane(void *ctx, int from, int fd)

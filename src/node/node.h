@@ -32,8 +32,8 @@
 struct binding;
 struct request;
 struct proposal;
-struct arrival;
-struct departure;
+struct target;
+struct source;
 struct copy_task;
 struct ring_chase;
 struct share;
@@ -103,8 +103,8 @@ struct node {
 	struct streams *streams;   /* the workers of the large ones */
 	struct parts *parts;	   /* and the small ones */
 	_Atomic int lanes_served;  /* threads of stream_serve.c */
-	struct arrival *arrivals;  /* migrations to this node */
-	struct departure *departures; /* migrations from this node */
+	struct target *targets;	   /* migrations to this node */
+	struct source *sources;	   /* migrations from this node */
 	_Atomic int lanes_of[NR_NODES];
 	pthread_t bell_thread;
 	priv_usr_t priv[SHM_DCS][SHM_SLOTS]; /* as set by dvk_setpriv on this node; see priv.c */

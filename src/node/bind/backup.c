@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/refusal.h"
-#include "node/bind/hand.h"
+#include "node/bind/by_hand.h"
 #include "node/node.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
@@ -130,7 +130,7 @@ void backup_on_committed(struct node *node, const struct directory_effect *effec
 		backup_end(binding);
 		return;
 	}
-	if (hand_take_over(binding) == 0 && !ep->attached)
+	if (by_hand_take_over(binding) == 0 && !ep->attached)
 		propose_attached(binding);
 }
 

@@ -158,7 +158,7 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	r = exchange_bell(node->exchange, dcid, p_nr, &bell);
 	if (r < 0)
 		return r;
-	ended_forget_log(node, dcid, p_nr);
+	ended_forget_output(node, dcid, p_nr);
 	rights_show(node, dcid, p_nr);
 	exchange_bell_hold(bell, BELL_PROCESS);
 	binding_refresh_channels(binding);

@@ -58,7 +58,7 @@ bool ending_of_thread(struct binding *binding)
 	return true;
 }
 
-void ending_on_departure_over(struct node *node, int dcid, int p_nr, uint32_t generation)
+void ending_on_source_over(struct node *node, int dcid, int p_nr, uint32_t generation)
 {
 	struct binding *binding = binding_find(node, dcid, p_nr);
 

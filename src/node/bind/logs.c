@@ -55,7 +55,7 @@ void handle_logs(struct request *request)
 		request_forward(request, ep->node);
 		return;
 	}
-	if (!binding || !binding->task->log) {
+	if (!binding || !binding->task->output) {
 		request_fail(request, EDVSNOENT,
 			     "endpoint %d was not started by dvs run: its output is not kept",
 			     request->head.endpoint);

@@ -14,7 +14,7 @@
 #include "node/bind/binding.h"
 #include "node/calls.h"
 #include "node/task/init.h"
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "node/node.h"
 #include "node/state/life.h"
 #include "node/task/caller.h"
@@ -96,7 +96,7 @@ struct run {
 	struct node *node;
 	struct request *request;
 	struct task *task;	      /* kept; NULL: not started yet */
-	struct proc_log *log;	      /* until the process has it */
+	struct output *output;	      /* until the process has it */
 	char cgroup[CGROUP_NAME_MAX]; /* the same */
 	struct refusal why;  /* of the end of its process, which the order has still to hear of */
 	uint32_t generation; /* of the binding */
@@ -106,7 +106,7 @@ static void run_free(struct run *run)
 {
 	if (run->task)
 		task_let(run->task);
-	proc_log_free(run->log);
+	output_free(run->output);
 	cgroup_end(run->node, run->cgroup, true);
 	free(run);
 }
@@ -146,10 +146,10 @@ static int spawn(struct run *run)
 
 	r = parse_arguments(request, &args);
 	if (r == 0 && args.head.log_bytes &&
-	    (args.head.log_bytes < PROC_LOG_LEAST || args.head.log_bytes > PROC_LOG_MOST)) {
+	    (args.head.log_bytes < OUTPUT_LEAST || args.head.log_bytes > OUTPUT_MOST)) {
 		refusal_set(&run->why, EDVSINVAL,
-			    "the log of a process keeps %u to %u bytes, not %u", PROC_LOG_LEAST,
-			    PROC_LOG_MOST, args.head.log_bytes);
+			    "the log of a process keeps %u to %u bytes, not %u", OUTPUT_LEAST,
+			    OUTPUT_MOST, args.head.log_bytes);
 		r = -EINVAL;
 	}
 	if (r == 0)
@@ -157,10 +157,9 @@ static int spawn(struct run *run)
 	if (r == 0)
 		r = inits_start(node, dcid);
 	if (r == 0)
-		r = proc_log_new(node->loop,
-				 args.head.log_bytes ? args.head.log_bytes
-						     : node->options.log_bytes,
-				 &run->log);
+		r = output_new(node->loop,
+			       args.head.log_bytes ? args.head.log_bytes : node->options.log_bytes,
+			       &run->output);
 	if (r == 0) {
 		inits_taken_vpids(node, dcid, taken);
 		spawn = (struct dc_spawn){ .argv = args.argv,
@@ -170,8 +169,8 @@ static int spawn(struct run *run)
 					   .uid = request->uid,
 					   .gid = request->gid,
 					   .taken = taken,
-					   .fds = { -1, proc_log_fd(run->log),
-						    proc_log_fd(run->log) } };
+					   .fds = { -1, output_fd(run->output),
+						    output_fd(run->output) } };
 		spawn.cgroup = cgroup_make(node, dcid, request->head.endpoint, life_of(request),
 					   run->cgroup);
 		r = dc_init_spawn(node->tasks.init[dcid], &spawn, on_spawned, run);
@@ -383,8 +382,8 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	task_keep(run->task);
 	run->task->managed = true;
 	run->task->dcid = cmd.dcid;
-	following_take_log(run->task, run->log, 0);
-	run->log = NULL;
+	following_take_output(run->task, run->output, 0);
+	run->output = NULL;
 	memcpy(run->task->cgroup, run->cgroup, sizeof(run->cgroup));
 	run->cgroup[0] = 0;
 	base = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;

@@ -4,7 +4,7 @@
 
 /*
  * A process of this node as one side of a data copy. It is taken for one part of the copy at a time:
- * in between it may leave, die or be frozen, and while it is taken its departure waits.
+ * in between it may leave, die or be frozen, and while it is taken its move waits.
  */
 
 #include <stdbool.h>
@@ -33,8 +33,8 @@ int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
 
 /*
  * With the node lock. May that node ask, for this requester of that DC? One of the two nodes may be
- * behind in the order. The requester may be about to move: its departure waits for the copy, which
- * therefore must not wait for the departure.
+ * behind in the order. The requester may be about to move: its move waits for the copy, which
+ * therefore must not wait for the move.
  */
 bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_generation,
 		   int requester);

@@ -19,8 +19,8 @@
 #include <stdlib.h>
 
 #include "dvk.h"
-#include "node/move/arrival.h"
-#include "node/move/departure.h"
+#include "node/move/target.h"
+#include "node/move/source.h"
 #include "node/calls.h"
 #include "node/move/move.h"
 #include "node/node.h"
@@ -53,7 +53,7 @@ struct drain {
 
 static bool has_departure(const struct drain *drain)
 {
-	return drain->dcid >= 0 && departure_find(drain->parent->node, drain->dcid, drain->p_nr);
+	return drain->dcid >= 0 && source_find(drain->parent->node, drain->dcid, drain->p_nr);
 }
 
 /* A node that could not be reached is asked again when no other is left. */
@@ -104,7 +104,7 @@ static struct binding *process_at_hand(const struct drain *drain)
 /* Leaving by another command, coming here, or started and not bound yet. */
 static int count_on_way(const struct node *node)
 {
-	int count = arrival_count(node);
+	int count = target_count(node);
 
 	for (const struct binding *p = node->bindings; p; p = p->next)
 		count += is_endpoint(p) && p->state == BINDING_LEAVING;
@@ -183,7 +183,7 @@ static void offer(struct drain *drain, const struct binding *p, int target)
 	child->head.nodeid = target;
 	child->keeper = drain;
 	child->moved = on_report;
-	departure_start(child);
+	source_start(child);
 }
 
 static void finish(struct drain *drain, int on_way)

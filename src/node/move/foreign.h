@@ -4,7 +4,7 @@
 
 /*
  * Names of the node's own objects in a process, as they travel inside a checkpoint: a page of the
- * exchange, or the pipe of the process's log.
+ * exchange, or the pipe of the process's output.
  */
 
 #include <string.h>

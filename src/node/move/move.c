@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dvk.h"
-#include "node/move/departure.h"
+#include "node/move/source.h"
 #include "node/calls.h"
 #include "node/move/move.h"
 #include "node/node.h"
@@ -8,7 +8,7 @@
 #include "node/state/order.h"
 #include "node/ask/request.h"
 
-/* dvs migrate, up to the point where the owner's node takes over (departure.c). */
+/* dvs migrate, up to the point where the owner's node takes over (source.c). */
 
 static bool target_usable(struct request *request, int dcid, int target)
 {
@@ -63,7 +63,7 @@ void handle_move(struct request *request)
 	if (ep->node != node->options.id)
 		request_forward(request, ep->node);
 	else if (cancels)
-		departure_cancel(request);
+		source_cancel(request);
 	else
-		departure_start(request);
+		source_start(request);
 }

@@ -4,17 +4,17 @@
 
 #include "base/test.h"
 #include "core/driver_fixture.h"
-#include "node/move/arrival_part.h"
-#include "node/move/departure_part.h"
+#include "node/move/target_part.h"
+#include "node/move/source_part.h"
 
 static void test_source(void)
 {
-	check_side(&departure_side);
+	check_side(&source_side);
 }
 
 static void test_target(void)
 {
-	check_side(&arrival_side);
+	check_side(&target_side);
 }
 
 int main(void)

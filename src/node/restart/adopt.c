@@ -154,22 +154,23 @@ int adoption_group(struct adoption *a, struct node *node, const struct group_cal
 	return 0; /* it was lost before, and is */
 }
 
-static int take_log(struct node *node, const struct state_log *log, struct proc_log **logp)
+static int take_output(struct node *node, const struct state_output *output,
+		       struct output **outputp)
 {
-	*logp = NULL;
-	return log->place.read_fd < 0 ? 0 : proc_log_adopt(node->loop, &log->place, logp);
+	*outputp = NULL;
+	return output->place.read_fd < 0 ? 0 : output_adopt(node->loop, &output->place, outputp);
 }
 
 static int take_task(struct adoption *a, struct node *node, const struct state_task *record)
 {
 	struct task *task;
-	struct proc_log *log;
-	int r = take_log(node, &record->log, &log);
+	struct output *output;
+	int r = take_output(node, &record->output, &output);
 
 	if (r == 0)
 		r = task_adopt(node, &record->task, &task);
-	if (r == 0 && log)
-		following_take_log(task, log, record->log.before);
+	if (r == 0 && output)
+		following_take_output(task, output, record->output.before);
 	a->processes++;
 	return r;
 }
@@ -198,10 +199,10 @@ static int take_binding(struct node *node, const struct state_binding *record)
 
 static int take_ended(struct node *node, const struct state_ended *record)
 {
-	struct proc_log *log;
-	int r = take_log(node, &record->log, &log);
+	struct output *output;
+	int r = take_output(node, &record->output, &output);
 
-	return r < 0 ? r : ended_adopt(node, &record->row, log, record->log.before);
+	return r < 0 ? r : ended_adopt(node, &record->row, output, record->output.before);
 }
 
 /* The links' other ends are known by the table; the links themselves begin anew. */

@@ -11,7 +11,7 @@
 #include "node/ask/request.h"
 #include "node/restart/state.h"
 #include "node/task/ended.h"
-#include "node/task/init_wire.h"
+#include "wire/init.h"
 #include "os/descriptors.h"
 #include "os/memfd.h"
 #include "os/socket.h"
@@ -101,12 +101,12 @@ static void put_init(struct writer *w, int dcid)
 	put(w, &record);
 }
 
-static struct state_log log_of(const struct proc_log *log, uint64_t before)
+static struct state_output output_of(const struct output *output, uint64_t before)
 {
-	struct state_log record = { { .read_fd = -1, .write_fd = -1, .ring_fd = -1 }, before };
+	struct state_output record = { { .read_fd = -1, .write_fd = -1, .ring_fd = -1 }, before };
 
-	if (log)
-		proc_log_place(log, &record.place);
+	if (output)
+		output_place(output, &record.place);
 	return record;
 }
 
@@ -114,7 +114,8 @@ static void put_task(struct writer *w, const struct task *task)
 {
 	put(w, &(struct state_record){
 		       .kind = HANDOVER_TASK,
-		       .task = { .task = *task, .log = log_of(task->log, task->log_start) } });
+		       .task = { .task = *task,
+				 .output = output_of(task->output, task->output_start) } });
 }
 
 static void put_bindings(struct writer *w, const struct task *task, int number)
@@ -126,11 +127,11 @@ static void put_bindings(struct writer *w, const struct task *task, int number)
 							    .status_fd = b->status->fd } });
 }
 
-static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
+static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct output *output,
 		      uint64_t before)
 {
 	put(ctx, &(struct state_record){ .kind = HANDOVER_ENDED,
-					 .ended = { *row, log_of(log, before) } });
+					 .ended = { *row, output_of(output, before) } });
 }
 
 static void put_rights(struct writer *w, int dcid)

@@ -8,8 +8,8 @@
 
 #include "base/refusal.h"
 #include "dvk.h"
-#include "node/move/arrival.h"
-#include "node/move/departure.h"
+#include "node/move/target.h"
+#include "node/move/source.h"
 #include "node/calls.h"
 #include "node/restart/handover.h"
 #include "node/task/init.h"
@@ -74,7 +74,7 @@ static void give_up(struct node *node, const struct refusal *why)
 /* What no waiting would help, or nobody wants to wait for. */
 static int refuse_move(const struct node *node, struct refusal *why)
 {
-	if (!departure_count(node) && !arrival_count(node))
+	if (!source_count(node) && !target_count(node))
 		return 0;
 	return refusal_set(
 		why, EDVSMIGRATE,

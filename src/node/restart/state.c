@@ -63,9 +63,9 @@ static void init_fields(struct handover_cursor *c, struct state_init *init)
 	handover_fd(c, &init->place.event_fd, 0);
 }
 
-static void log_fields(struct handover_cursor *c, struct state_log *log)
+static void output_fields(struct handover_cursor *c, struct state_output *output)
 {
-	struct proc_log_place *place = &log->place;
+	struct output_place *place = &output->place;
 
 	handover_fd(c, &place->read_fd, -1);
 	handover_fd(c, &place->write_fd, -1);
@@ -73,7 +73,7 @@ static void log_fields(struct handover_cursor *c, struct state_log *log)
 	handover_u32(c, &place->start);
 	handover_u32(c, &place->size);
 	handover_u32(c, &place->limit);
-	handover_u64(c, &log->before);
+	handover_u64(c, &output->before);
 	handover_u64(c, &place->total);
 	if ((place->read_fd < 0) != (place->write_fd < 0))
 		handover_refuse(c);
@@ -100,7 +100,7 @@ static void task_fields(struct handover_cursor *c, struct state_task *record)
 	handover_text(c, task->last.name, sizeof(task->last.name));
 	handover_text(c, task->cgroup, sizeof(task->cgroup));
 	handover_u64(c, &task->cpu_owed_ns);
-	log_fields(c, &record->log);
+	output_fields(c, &record->output);
 	if (task->managed != (task->dcid >= 0))
 		handover_refuse(c);
 }
@@ -137,7 +137,7 @@ static void ended_fields(struct handover_cursor *c, struct state_ended *record)
 	handover_u64(c, &row->generation);
 	handover_u64(c, &ended_ns);
 	handover_text(c, row->name, sizeof(row->name));
-	log_fields(c, &record->log);
+	output_fields(c, &record->output);
 	row->ended_ns = (int64_t)ended_ns;
 }
 

@@ -10,7 +10,7 @@
 #include "group/group.h"
 #include "node/bind/binding.h"
 #include "node/task/init.h"
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "node/task/task.h"
 #include "pages/exchange_adopt.h"
 #include "proxy/proxy.h"
@@ -36,14 +36,14 @@ struct state_init {
 	struct dc_init_place place;
 };
 
-struct state_log {
-	struct proc_log_place place; /* read_fd -1: there is no log */
-	uint64_t before;	     /* bytes written on other nodes that are not in it */
+struct state_output {
+	struct output_place place; /* read_fd -1: there is no output */
+	uint64_t before;	   /* bytes written on other nodes that are not in it */
 };
 
 struct state_task {
 	struct task task; /* only what is remembered of it; links and what it owns are not */
-	struct state_log log;
+	struct state_output output;
 };
 
 struct state_binding {
@@ -54,7 +54,7 @@ struct state_binding {
 
 struct state_ended {
 	struct ctl_ended_row row;
-	struct state_log log;
+	struct state_output output;
 };
 
 struct state_rights {

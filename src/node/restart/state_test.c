@@ -39,7 +39,7 @@ static const struct state_record samples[] = {
 			      .last = { .bound = true, .dcid = 31, .p_nr = 10, .name = "last" },
 			      .cgroup = "0.10.3",
 			      .cpu_owed_ns = 400000000 },
-		    .log = { { 31, 32, 33, 12, 7, 5, 4096 }, 1000 } } },
+		    .output = { { 31, 32, 33, 12, 7, 5, 4096 }, 1000 } } },
 	{ .kind = HANDOVER_ENDED,
 	  .ended = { .row = { .p_nr = 11,
 			      .node = 31,
@@ -49,7 +49,7 @@ static const struct state_record samples[] = {
 			      .generation = 900,
 			      .ended_ns = INT64_C(1) << 60,
 			      .name = "ended" },
-		     .log = { { 33, 34, -1, 0, 0, 0, 4096 }, 0 } } },
+		     .output = { { 33, 34, -1, 0, 0, 0, 4096 }, 0 } } },
 	{ .kind = HANDOVER_RIGHTS, .rights = { 0, 10, { .priv_level = 5 } } },
 	{ .kind = HANDOVER_LINK,
 	  .link = { .node = 31, .stats = { .epoch = 9, .received_ns = UINT64_MAX } } },
@@ -191,7 +191,7 @@ static void test_ranges(void)
 	r.task.task.managed = false;
 	CHECK_EQ(accepts(&r), 1);
 	r = samples[5];
-	r.task.log.place.write_fd = -1; /* half a pipe */
+	r.task.output.place.write_fd = -1; /* half a pipe */
 	CHECK_EQ(accepts(&r), -EBADMSG);
 	r = samples[11];
 	r.binding.binding.state = (enum binding_state)(BINDING_ENDING + 1);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "dvk.h"
-#include "node/move/arrival.h"
-#include "node/move/departure.h"
+#include "node/move/target.h"
+#include "node/move/source.h"
 #include "node/node.h"
 #include "node/show/rows.h"
 #include "node/state/order.h"
@@ -41,7 +41,7 @@ static void fill_status(const struct node *node, struct ctl_node_status *status)
 	}
 	for (const struct task *task = node->tasks.all; task; task = task->next)
 		status->processes++;
-	status->moves = departure_count(node) + arrival_count(node);
+	status->moves = source_count(node) + target_count(node);
 }
 
 static void fill_node(const struct node *node, int i, struct ctl_node_row *row)
@@ -149,13 +149,13 @@ struct ended_fill {
 };
 
 /* Without an array it only counts. */
-static void fill_ended_row(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
+static void fill_ended_row(void *ctx, const struct ctl_ended_row *row, const struct output *output,
 			   uint64_t before)
 {
 	struct ended_fill *fill = ctx;
 	struct snapshot *s = fill->snapshot;
 
-	(void)log;
+	(void)output;
 	(void)before;
 	if (fill->dcid != -1 && row->dcid != fill->dcid)
 		return;

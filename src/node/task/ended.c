@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "node/node.h"
 #include "node/task/task.h"
 #include "node/ask/request.h"
@@ -14,8 +14,8 @@
 struct ended {
 	struct ended *next;
 	struct ctl_ended_row row;
-	struct proc_log *log; /* owned; NULL: there was none, or it is forgotten */
-	uint64_t before;      /* bytes of it that other nodes had and did not send */
+	struct output *output; /* owned; NULL: there was none, or it is forgotten */
+	uint64_t before;       /* bytes of it that other nodes had and did not send */
 };
 
 static void drop(struct ended **link)
@@ -23,7 +23,7 @@ static void drop(struct ended **link)
 	struct ended *ended = *link;
 
 	*link = ended->next;
-	proc_log_free(ended->log);
+	output_free(ended->output);
 	free(ended);
 }
 
@@ -32,11 +32,11 @@ static bool is_of(const struct ended *ended, int dcid, int p_nr)
 	return ended->row.dcid == dcid && ended->row.p_nr == p_nr;
 }
 
-void ended_forget_log(struct node *node, int dcid, int p_nr)
+void ended_forget_output(struct node *node, int dcid, int p_nr)
 {
 	for (struct ended *ended = node->tasks.ended; ended; ended = ended->next)
 		if (is_of(ended, dcid, p_nr))
-			ended->log = proc_log_free(ended->log);
+			ended->output = output_free(ended->output);
 }
 
 void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generation)
@@ -72,8 +72,8 @@ static void keep_to_limits(struct node *node, int dcid)
 	for (struct ended **link = &node->tasks.ended; *link;) {
 		struct ended *ended = *link;
 
-		if (ended->log && ++logs > ENDED_LOGS_MAX)
-			ended->log = proc_log_free(ended->log);
+		if (ended->output && ++logs > ENDED_LOGS_MAX)
+			ended->output = output_free(ended->output);
 		if (ended->row.dcid == dcid && ++of_dc > ENDED_MAX)
 			drop(link);
 		else
@@ -96,7 +96,7 @@ void ended_keep(struct task *task)
 
 	if (!ended)
 		return;
-	ended_forget_log(node, task->last.dcid, task->last.p_nr);
+	ended_forget_output(node, task->last.dcid, task->last.p_nr);
 	ended->next = node->tasks.ended;
 	ended->row = (struct ctl_ended_row){ .dcid = task->last.dcid,
 					     .p_nr = task->last.p_nr,
@@ -109,11 +109,11 @@ void ended_keep(struct task *task)
 					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
 	memcpy(ended->row.name, task->last.name,
 	       strnlen(task->last.name, sizeof(task->last.name) - 1));
-	if (task->log)
-		proc_log_listen(task->log, NULL, NULL);
-	ended->log = task->log;
-	ended->before = task->log_start;
-	task->log = NULL;
+	if (task->output)
+		output_listen(task->output, NULL, NULL);
+	ended->output = task->output;
+	ended->before = task->output_start;
+	task->output = NULL;
 	node->tasks.ended = ended;
 	keep_to_limits(node, task->last.dcid);
 }
@@ -160,10 +160,10 @@ void ended_with_node(struct node *node, int leaving)
 void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx)
 {
 	for (const struct ended *ended = node->tasks.ended; ended; ended = ended->next)
-		fn(ctx, &ended->row, ended->log, ended->before);
+		fn(ctx, &ended->row, ended->output, ended->before);
 }
 
-int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_log *log,
+int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct output *output,
 		uint64_t before)
 {
 	struct ended *ended = malloc(sizeof(*ended));
@@ -171,7 +171,7 @@ int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_
 
 	if (!ended)
 		return -ENOMEM;
-	*ended = (struct ended){ NULL, *row, log, before };
+	*ended = (struct ended){ NULL, *row, output, before };
 	while (*link)
 		link = &(*link)->next;
 	*link = ended;
@@ -191,15 +191,15 @@ bool ended_send(struct request *request, int dcid, int p_nr)
 	uint8_t *bytes;
 	size_t len;
 
-	while (ended && (!is_of(ended, dcid, p_nr) || !ended->log))
+	while (ended && (!is_of(ended, dcid, p_nr) || !ended->output))
 		ended = ended->next;
 	if (!ended || !ep || !was_last(ended, ep))
 		return false;
-	len = proc_log_size(ended->log);
-	request->data_sent = ended->before + proc_log_total(ended->log) - len;
+	len = output_size(ended->output);
+	request->data_sent = ended->before + output_total(ended->output) - len;
 	bytes = malloc(len + 1);
 	if (bytes)
-		request_data(request, bytes, (uint32_t)proc_log_export(ended->log, bytes, len));
+		request_data(request, bytes, (uint32_t)output_export(ended->output, bytes, len));
 	free(bytes);
 	return true;
 }

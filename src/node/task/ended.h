@@ -17,11 +17,11 @@
 #define ENDED_LOGS_MAX 64 /* on the node: each may have a MiB */
 
 struct node;
-struct proc_log;
+struct output;
 struct task;
 struct request;
 
-/* Takes note of a task that has ended and was an endpoint, and its log over. */
+/* Takes note of a task that has ended and was an endpoint, and its output over. */
 void ended_keep(struct task *task);
 /*
  * A node leaves, and with it what runs there: of the nodes that stay, the lowest takes note of that. Before the
@@ -29,7 +29,7 @@ void ended_keep(struct task *task);
  */
 void ended_with_node(struct node *node, int leaving);
 /* The slot has another process: what the earlier ones wrote is not asked for any more. */
-void ended_forget_log(struct node *node, int dcid, int p_nr);
+void ended_forget_output(struct node *node, int dcid, int p_nr);
 /* A life in which nothing was executed: there is nothing to tell. */
 void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generation);
 /* The DC is removed: what its processes wrote is not for the one that has its number next. */
@@ -41,11 +41,11 @@ void ended_forget_dc(struct node *node, int dcid);
 bool ended_send(struct request *request, int dcid, int p_nr);
 
 /* What is kept, the newest first; and its way back in a daemon that executes itself anew. */
-/* before: bytes that it had written on other nodes and that are not in the log. */
-typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct proc_log *log,
+/* before: bytes that it had written on other nodes and that are not in the output. */
+typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct output *output,
 			   uint64_t before);
 void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx);
-int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct proc_log *log,
-		uint64_t before); /* takes log; in order */
+int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct output *output,
+		uint64_t before); /* takes output; in order */
 
 #endif

@@ -7,11 +7,11 @@
 #include "dvk.h"
 #include "node/ask/request.h"
 #include "node/node.h"
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "node/task/task.h"
 
-/* A line sent by the log: new bytes for each follower. */
-static void on_log(void *ctx, const uint8_t *bytes, size_t len)
+/* A line sent by the output: new bytes for each follower. */
+static void on_output(void *ctx, const uint8_t *bytes, size_t len)
 {
 	struct task *task = ctx;
 
@@ -19,17 +19,17 @@ static void on_log(void *ctx, const uint8_t *bytes, size_t len)
 		request_data(r, bytes, (uint32_t)len);
 }
 
-void following_take_log(struct task *task, struct proc_log *log, uint64_t start)
+void following_take_output(struct task *task, struct output *output, uint64_t start)
 {
-	task->log = log;
-	task->log_start = start;
-	proc_log_listen(log, on_log, task);
+	task->output = output;
+	task->output_start = start;
+	output_listen(output, on_output, task);
 }
 
 void following_send(struct task *task, struct request *request, uint64_t from)
 {
-	size_t kept = proc_log_size(task->log);
-	uint64_t total = task->log_start + proc_log_total(task->log);
+	size_t kept = output_size(task->output);
+	uint64_t total = task->output_start + output_total(task->output);
 	uint64_t wanted = from < total ? total - from : 0;
 	uint8_t *bytes;
 
@@ -41,7 +41,7 @@ void following_send(struct task *task, struct request *request, uint64_t from)
 	bytes = malloc(wanted);
 	if (!bytes)
 		return;
-	request_data(request, bytes, (uint32_t)proc_log_export(task->log, bytes, wanted));
+	request_data(request, bytes, (uint32_t)output_export(task->output, bytes, wanted));
 	free(bytes);
 }
 

@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 struct node;
-struct proc_log;
+struct output;
 struct request;
 struct task;
 
-/* Gives a task its log (owned from now on), whose first byte is the task's byte number `start`. */
-void following_take_log(struct task *task, struct proc_log *log, uint64_t start);
+/* Gives a task its output (owned from now on), whose first byte is the task's byte number `start`. */
+void following_take_output(struct task *task, struct output *output, uint64_t start);
 /* Sends what is kept of its output from byte `from` on. */
 void following_send(struct task *task, struct request *request, uint64_t from);
 

@@ -18,7 +18,7 @@
 #include "base/bits.h"
 #include "base/result.h"
 #include "node/task/init_ask.h"
-#include "node/task/init_wire.h"
+#include "wire/init.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/log.h"
@@ -28,7 +28,7 @@
 #include "os/socket.h"
 #include "os/spawn.h"
 
-#define ASKS_MAX   1024 /* at one time: as many runs and arrivals */
+#define ASKS_MAX   1024 /* at one time: as many runs and targets */
 #define TIMEOUT_US (DC_INIT_TIMEOUT_MS * INT64_C(1000))
 
 struct dc_init {

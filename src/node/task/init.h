@@ -29,15 +29,13 @@
 #include <sys/types.h>
 
 #include "base/refusal.h"
+#include "wire/init.h"
 
 #define DC_INIT_ARGUMENT   "--dc-init" /* main() of the program: dc_init_main(argc, argv) */
 #define DC_INIT_TIMEOUT_MS 2000
 #define DC_INIT_SHELL_FDS  3
-#define DC_INIT_GROUPS_MAX 64
 
 /* vpids of node n: DC_VPID_COUNT from dc_vpid_base(n) on. */
-#define DC_VPID_COUNT 980
-
 static inline int dc_vpid_base(int nodeid)
 {
 	return 1000 + DC_VPID_COUNT * nodeid;

@@ -7,7 +7,7 @@
  */
 
 #include "node/task/init.h"
-#include "node/task/init_wire.h"
+#include "wire/init.h"
 #include "os/socket.h"
 
 struct init_ask {

@@ -20,7 +20,7 @@
 #include "node/state/fault.h"
 #include "node/task/init.h"
 #include "node/task/init_orphans.h"
-#include "node/task/init_wire.h"
+#include "wire/init.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/own_proc.h"

@@ -8,7 +8,7 @@
 #include "node/node.h"
 #include "node/task/ended.h"
 #include "node/task/following.h"
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "os/loop.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -101,7 +101,7 @@ void task_free(struct task *task)
 	task->exit_source = os_source_free(task->exit_source);
 	if (task->ended && task->last.bound)
 		ended_keep(task);
-	proc_log_free(task->log);
+	output_free(task->output);
 	os_close(task->pidfd);
 	task->gone = true;
 	if (!task->kept)
@@ -166,8 +166,8 @@ void task_end(struct task *task)
 	cgroup_kill(task->node, task->cgroup);
 	if (!task->managed) /* at once, before its parent takes note of it */
 		task->wait_status = os_exit_status_of(task->lpid);
-	if (task->log)
-		proc_log_drain(task->log);
+	if (task->output)
+		output_drain(task->output);
 	if (task->bindings)
 		task->node->tasks.on_end(task);
 	else

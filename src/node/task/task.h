@@ -21,7 +21,7 @@
 
 struct node;
 struct request;
-struct proc_log;
+struct output;
 struct os_source;
 struct binding;
 struct task;
@@ -64,9 +64,9 @@ struct task {
 		uint32_t generation;
 		char name[16];
 	} last;
-	struct proc_log *log; /* owned; NULL when its output is not the daemon's */
-	uint64_t log_start;   /* bytes that fell out of the log before it came to this node */
-	uint64_t cpu_owed_ns; /* of moves so far: see migrate/cpu_time.h */
+	struct output *output; /* owned; NULL when its output is not the daemon's */
+	uint64_t output_start; /* bytes that fell out of the output before it came to this node */
+	uint64_t cpu_owed_ns;  /* of moves so far: see migrate/cpu_time.h */
 	char cgroup[CGROUP_NAME_MAX];	/* that it was started in; "": none */
 	int wait_status;		/* once it has ended; -1: nobody can know it */
 	enum ctl_end_reason end_reason; /* if it ends now */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DVS_NODE_BIND_HAND_H
-#define DVS_NODE_BIND_HAND_H
+#ifndef DVS_NODE_BIND_BY_HAND_H
+#define DVS_NODE_BIND_BY_HAND_H
 
 /* The three steps by hand (contract, section 6): what the order decided about one of ours. */
 
@@ -10,12 +10,12 @@ struct node;
 struct binding;
 
 /* The endpoint's owner is another node now: its old process here is ended, the endpoint stays. */
-void hand_on_committed(struct node *node, const struct directory_effect *effect);
+void by_hand_on_committed(struct node *node, const struct directory_effect *effect);
 
 /*
  * The order has given the endpoint to this node, and this binding to the endpoint: attaches it, lets it go
  * on and offers it to the others. 0 or negative errno.
  */
-int hand_take_over(struct binding *binding);
+int by_hand_take_over(struct binding *binding);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/move/departure_part.h"
+#include "node/move/source_part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "dvk.h"
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "node/node.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
@@ -25,20 +25,20 @@
  * each effect is done, in a table, and what the plan is told.
  */
 
-bool departure_find(const struct node *node, int dcid, int p_nr)
+bool source_find(const struct node *node, int dcid, int p_nr)
 {
-	const struct departure *d = node->departures;
+	const struct source *d = node->sources;
 
 	while (d && (d->dcid != dcid || d->p_nr != p_nr))
 		d = d->next;
 	return d;
 }
 
-int departure_count(const struct node *node)
+int source_count(const struct node *node)
 {
 	int count = 0;
 
-	for (const struct departure *d = node->departures; d; d = d->next)
+	for (const struct source *d = node->sources; d; d = d->next)
 		count++;
 	return count;
 }
@@ -56,14 +56,14 @@ static struct plan_event nothing(void)
 /* ---- proposals: their outcome is an event ---- */
 
 struct asked {
-	struct departure *departure;
+	struct source *source;
 	enum plan_event_kind outcome; /* 0: none is waited for */
 };
 
 static void decided(struct node *node, void *ctx, const struct directory_result *result)
 {
 	struct asked asked = *(struct asked *)ctx;
-	struct departure *d = asked.departure;
+	struct source *d = asked.source;
 	struct worker *worker = &d->worker;
 	uint32_t move = worker->driver.source.move;
 
@@ -97,7 +97,7 @@ static struct plan_event do_propose(void *ctx, const struct plan_effect *effect)
 		[PLAN_DO_PROPOSE_UNBIND] = { COMMAND_UNBIND, COMMAND_FLAG_DIED,
 					     (enum plan_event_kind)0 },
 	};
-	struct departure *d = ctx;
+	struct source *d = ctx;
 	struct command cmd = { .kind = (uint16_t)commands[effect->kind].kind,
 			       .dcid = d->dcid,
 			       .p_nr = d->p_nr,
@@ -122,7 +122,7 @@ static struct plan_event do_propose(void *ctx, const struct plan_effect *effect)
 	return nothing();
 }
 
-static void answer(struct departure *d)
+static void answer(struct source *d)
 {
 	struct request *request = d->request;
 
@@ -150,7 +150,7 @@ static void answer(struct departure *d)
 }
 
 /* The plan gave up for another reason than the one that a step has named, if one has. */
-static void name_reason(struct departure *d, const struct plan_effect *effect)
+static void name_reason(struct source *d, const struct plan_effect *effect)
 {
 	const struct plan_source *plan = &d->worker.driver.source;
 	const char *then = effect->result == PLAN_LOST ? "the endpoint is not bound any more"
@@ -175,7 +175,7 @@ static void name_reason(struct departure *d, const struct plan_effect *effect)
 
 static struct plan_event do_report(void *ctx, const struct plan_effect *effect)
 {
-	struct departure *d = ctx;
+	struct source *d = ctx;
 
 	d->report.total_ns = (uint64_t)os_now_ns() - d->worker.begin_ns;
 	d->report.rounds = 1;
@@ -197,8 +197,8 @@ static struct plan_event do_report(void *ctx, const struct plan_effect *effect)
 
 static struct plan_event do_check(void *ctx, const struct plan_effect *effect)
 {
-	struct departure *d = ctx;
-	bool refused = departure_check(d) < 0 || (d->dry_run && departure_try(d) < 0);
+	struct source *d = ctx;
+	bool refused = source_check(d) < 0 || (d->dry_run && source_try(d) < 0);
 
 	(void)effect;
 	return outcome(PLAN_CHECKED, refused ? d->refusal.error : 0);
@@ -206,10 +206,10 @@ static struct plan_event do_check(void *ctx, const struct plan_effect *effect)
 
 static struct plan_event do_offer(void *ctx, const struct plan_effect *effect)
 {
-	struct departure *d = ctx;
+	struct source *d = ctx;
 
 	(void)effect;
-	if (departure_offer(d) == 0)
+	if (source_offer(d) == 0)
 		return outcome(PLAN_TARGET_READY, 0);
 	return outcome(d->refusal.error == EDVSNOTCONN ? PLAN_CONNECTION_LOST : PLAN_TARGET_REFUSED,
 		       d->refusal.error);
@@ -217,8 +217,8 @@ static struct plan_event do_offer(void *ctx, const struct plan_effect *effect)
 
 static struct plan_event do_freeze(void *ctx, const struct plan_effect *effect)
 {
-	struct departure *d = ctx;
-	int r = departure_freeze(d);
+	struct source *d = ctx;
+	int r = source_freeze(d);
 
 	(void)effect;
 	return outcome(r < 0 ? PLAN_FREEZE_REFUSED : PLAN_FROZEN, d->refusal.error);
@@ -226,8 +226,8 @@ static struct plan_event do_freeze(void *ctx, const struct plan_effect *effect)
 
 static struct plan_event do_send(void *ctx, const struct plan_effect *effect)
 {
-	struct departure *d = ctx;
-	int r = departure_send(d);
+	struct source *d = ctx;
+	int r = source_send(d);
 
 	(void)effect;
 	return outcome(r < 0 ? PLAN_SEND_FAILED : PLAN_SENT, d->refusal.error);
@@ -235,12 +235,12 @@ static struct plan_event do_send(void *ctx, const struct plan_effect *effect)
 
 static struct plan_event do_await_loaded(void *ctx, const struct plan_effect *effect)
 {
-	struct departure *d = ctx;
-	int r = departure_await_loaded(d);
+	struct source *d = ctx;
+	int r = source_await_loaded(d);
 
 	(void)effect;
 	/* Killed while it stood still: nobody hears of it before we let go of it. */
-	if (departure_has_died(d))
+	if (source_has_died(d))
 		return outcome(PLAN_PROCESS_DIED, EDVSSRCDIED);
 	return outcome(r < 0 ? PLAN_TARGET_FAILED : PLAN_TARGET_LOADED, d->refusal.error);
 }
@@ -248,27 +248,27 @@ static struct plan_event do_await_loaded(void *ctx, const struct plan_effect *ef
 static struct plan_event do_thaw(void *ctx, const struct plan_effect *effect)
 {
 	(void)effect;
-	departure_thaw(ctx);
+	source_thaw(ctx);
 	return nothing();
 }
 
 static struct plan_event do_release(void *ctx, const struct plan_effect *effect)
 {
 	(void)effect;
-	departure_release(ctx);
+	source_release(ctx);
 	return nothing();
 }
 
 static struct plan_event do_kill_source(void *ctx, const struct plan_effect *effect)
 {
 	(void)effect;
-	departure_kill_source(ctx);
+	source_kill(ctx);
 	return nothing();
 }
 
 static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
 {
-	struct departure *d = ctx;
+	struct source *d = ctx;
 
 	(void)effect;
 	node_lock(d->node);
@@ -279,7 +279,7 @@ static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
 
 static void interrupt(void *ctx)
 {
-	struct departure *d = ctx;
+	struct source *d = ctx;
 
 	os_shutdown(d->fd);
 }
@@ -305,7 +305,7 @@ static const struct driver_row rows[] = {
 	{ PLAN_DO_REPORT, DRIVER_IN_TURN, do_report, 0 },
 };
 
-const struct driver_side departure_side = {
+const struct driver_side source_side = {
 	.is_source = true,
 	.row = rows,
 	.rows = sizeof(rows) / sizeof(rows[0]),
@@ -317,23 +317,23 @@ const struct driver_side departure_side = {
 
 /* ---- its beginning and its end ---- */
 
-static void finish(struct departure *d)
+static void finish(struct source *d)
 {
-	for (struct departure **link = &d->node->departures; *link; link = &(*link)->next) {
+	for (struct source **link = &d->node->sources; *link; link = &(*link)->next) {
 		if (*link == d) {
 			*link = d->next;
 			break;
 		}
 	}
 	share_give(d->node, d->uid, SHARE_MOVES);
-	proc_log_free(d->log);
+	output_free(d->output);
 	worker_deinit(&d->worker);
 	free(d);
 }
 
 static uint64_t moved(void *ctx)
 {
-	struct departure *d = ctx;
+	struct source *d = ctx;
 
 	return os_tcp_moved(d->fd);
 }
@@ -341,55 +341,55 @@ static uint64_t moved(void *ctx)
 /* A process that died when the plan had ended already was left to us, and the plan did not hear of it. */
 static void end(void *ctx)
 {
-	struct departure *d = ctx;
+	struct source *d = ctx;
 	struct node *node = d->node;
 	int dcid = d->dcid, p_nr = d->p_nr;
 	uint32_t generation = d->generation;
 
-	migrate_source_free(d->source);
+	migrate_source_free(d->tracee);
 	node_lock(node);
 	d->fd = os_close(d->fd); /* a lost connection is not closed by the plan */
-	while (d->proposals)	 /* their answers name this departure */
+	while (d->proposals)	 /* their answers name this move */
 		worker_wait(&d->worker);
 	finish(d);
-	ending_on_departure_over(node, dcid, p_nr, generation);
+	ending_on_source_over(node, dcid, p_nr, generation);
 	node_unlock(node);
 }
 
 /* Another thread of the process that is bound for itself: one move carries one endpoint. */
-static const struct binding *bound_beside(const struct node *node, const struct binding *process)
+static const struct binding *bound_beside(const struct node *node, const struct binding *binding)
 {
 	const struct binding *p = node->bindings;
 
-	while (p && (p == process || p->task->tgid != process->task->tgid ||
+	while (p && (p == binding || p->task->tgid != binding->task->tgid ||
 		     p->role == BINDING_ARRIVING || p->task->ended))
 		p = p->next;
 	return p;
 }
 
-static int refuse_early(struct departure *d, struct binding *process, bool moving)
+static int refuse_early(struct source *d, struct binding *binding, bool moving)
 {
-	const struct binding *beside = process ? bound_beside(d->node, process) : NULL;
+	const struct binding *beside = binding ? bound_beside(d->node, binding) : NULL;
 
 	if (d->target == d->node->options.id)
 		return refusal_set(&d->refusal, EDVSLCLPROC,
 				   "endpoint %d is on node %d already; name another node", d->p_nr,
 				   d->target);
-	if (!process)
+	if (!binding)
 		return refusal_set(&d->refusal, EDVSNOTBIND,
 				   "endpoint %d has no process on this node; attach one with "
 				   "dvs_migrate -c",
 				   d->p_nr);
-	if (moving || process->state != BINDING_BOUND)
+	if (moving || binding->state != BINDING_BOUND)
 		return refusal_set(&d->refusal, EDVSMIGRATE,
 				   "endpoint %d is migrating already; wait for its end or roll it "
 				   "back with dvs_migrate -r",
 				   d->p_nr);
-	if (!process->task->managed || process->task->lpid != process->task->tgid)
+	if (!binding->task->managed || binding->task->lpid != binding->task->tgid)
 		return refusal_set(&d->refusal, EDVSBADPID,
 				   "process %d was not started by dvs run, so its pid may be taken "
 				   "elsewhere; start it with dvs run",
-				   process->task->lpid);
+				   binding->task->lpid);
 	if (beside)
 		return refusal_set(&d->refusal, EDVSPROCSTS,
 				   "a thread of the process is endpoint %d itself, and only one "
@@ -398,7 +398,7 @@ static int refuse_early(struct departure *d, struct binding *process, bool movin
 	return 0;
 }
 
-static void cancel(struct departure *d)
+static void cancel(struct source *d)
 {
 	worker_tell(&d->worker, PLAN_CANCELLED, 0, 0);
 }
@@ -409,17 +409,17 @@ static void asker_cancelled(struct request *request)
 	cancel(request->keeper);
 }
 
-void departure_cancel_remote(struct node *node, int from, uint64_t id)
+void source_cancel_remote(struct node *node, int from, uint64_t id)
 {
-	for (struct departure *d = node->departures; d; d = d->next)
+	for (struct source *d = node->sources; d; d = d->next)
 		if (d->request && d->request->from == from && d->request->remote_id == id)
 			cancel(d);
 }
 
-void departure_cancel(struct request *request)
+void source_cancel(struct request *request)
 {
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	struct departure *d = request->node->departures;
+	struct source *d = request->node->sources;
 
 	while (d && (d->dcid != dcid || d->p_nr != p_nr || driver_is_ended(&d->worker.driver)))
 		d = d->next;
@@ -436,13 +436,13 @@ void departure_cancel(struct request *request)
 	}
 }
 
-void departure_start(struct request *request)
+void source_start(struct request *request)
 {
 	struct node *node = request->node;
 	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = node_endpoint(node, request->head.dcid, p_nr);
-	struct binding *process = binding_find(node, request->head.dcid, p_nr);
-	struct departure *d;
+	struct binding *binding = binding_find(node, request->head.dcid, p_nr);
+	struct source *d;
 
 	if (!share_take(node, request->uid, SHARE_MOVES)) {
 		share_refuse(request, SHARE_MOVES);
@@ -454,18 +454,18 @@ void departure_start(struct request *request)
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
-	*d = (struct departure){ .node = node,
-				 .request = request,
-				 .uid = request->uid,
-				 .dcid = request->head.dcid,
-				 .p_nr = p_nr,
-				 .endpoint = directory_endpoint_number(ep, p_nr),
-				 .target = request->head.nodeid,
-				 .generation = ep->generation,
-				 .fd = -1,
-				 .dry_run = request->head.flags & CTL_FLAG_DRY_RUN,
-				 .lpid = process ? process->task->lpid : 0,
-				 .vpid = process ? process->task->vpid : 0 };
+	*d = (struct source){ .node = node,
+			      .request = request,
+			      .uid = request->uid,
+			      .dcid = request->head.dcid,
+			      .p_nr = p_nr,
+			      .endpoint = directory_endpoint_number(ep, p_nr),
+			      .target = request->head.nodeid,
+			      .generation = ep->generation,
+			      .fd = -1,
+			      .dry_run = request->head.flags & CTL_FLAG_DRY_RUN,
+			      .lpid = binding ? binding->task->lpid : 0,
+			      .vpid = binding ? binding->task->vpid : 0 };
 	d->report = (struct ctl_move){ .dcid = d->dcid,
 				       .endpoint = d->p_nr,
 				       .from = node->options.id,
@@ -473,16 +473,16 @@ void departure_start(struct request *request)
 				       .vpid = d->vpid,
 				       .dry_run = d->dry_run };
 	memcpy(d->report.name, ep->name, sizeof(d->report.name));
-	worker_init(&d->worker, node, &departure_side, d);
+	worker_init(&d->worker, node, &source_side, d);
 	d->worker.endpoint = p_nr;
 	d->worker.dry_run = d->dry_run;
 	d->worker.moved = moved;
 	d->worker.end = end;
-	d->next = node->departures;
-	node->departures = d;
+	d->next = node->sources;
+	node->sources = d;
 	request->keeper = request->moved ? request->keeper : d;
 	request->cancelled = request->moved ? request->cancelled : asker_cancelled;
-	if (refuse_early(d, process, ep->moving) == 0) {
+	if (refuse_early(d, binding, ep->moving) == 0) {
 		if (worker_start(&d->worker) == 0) {
 			worker_tell(&d->worker, PLAN_REQUESTED, 0, 0);
 			return;
@@ -498,38 +498,38 @@ void departure_start(struct request *request)
 static void tell(struct node *node, const struct directory_effect *effect,
 		 enum plan_event_kind kind)
 {
-	for (struct departure *d = node->departures; d; d = d->next)
+	for (struct source *d = node->sources; d; d = d->next)
 		if (d->dcid == effect->dcid && d->p_nr == effect->p_nr &&
 		    d->generation == effect->generation)
 			worker_tell(&d->worker, kind, 0, effect->move);
 }
 
 /* Also told to its proposer; but a proposal whose answer was lost with the quorum has none. */
-void departure_on_committed(struct node *node, const struct directory_effect *effect)
+void source_on_committed(struct node *node, const struct directory_effect *effect)
 {
 	tell(node, effect, PLAN_COMMIT_APPLIED);
 }
 
-void departure_on_rolled_back(struct node *node, const struct directory_effect *effect)
+void source_on_rolled_back(struct node *node, const struct directory_effect *effect)
 {
 	tell(node, effect, PLAN_ROLLED_BACK_APPLIED);
 }
 
-void departure_on_dead(struct node *node, const struct directory_effect *effect)
+void source_on_dead(struct node *node, const struct directory_effect *effect)
 {
 	tell(node, effect, PLAN_ENDPOINT_DEAD);
 }
 
-void departure_on_node_left(struct node *node, int left)
+void source_on_node_left(struct node *node, int left)
 {
-	for (struct departure *d = node->departures; d; d = d->next)
+	for (struct source *d = node->sources; d; d = d->next)
 		if (d->target == left)
 			worker_tell(&d->worker, PLAN_TARGET_NODE_LEFT, 0, 0);
 }
 
-bool departure_on_process_died(struct node *node, int dcid, int p_nr)
+bool source_on_process_died(struct node *node, int dcid, int p_nr)
 {
-	for (struct departure *d = node->departures; d; d = d->next) {
+	for (struct source *d = node->sources; d; d = d->next) {
 		if (d->dcid != dcid || d->p_nr != p_nr)
 			continue;
 		worker_tell(&d->worker, PLAN_PROCESS_DIED, EDVSSRCDIED, 0);

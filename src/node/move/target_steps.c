@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/move/arrival_part.h"
+#include "node/move/target_part.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,12 +7,12 @@
 
 #include "dvk.h"
 #include "node/bind/backup.h"
-#include "node/move/bulk.h"
-#include "node/move/carry.h"
+#include "node/move/dialogue.h"
+#include "node/move/conversations.h"
 #include "node/move/foreign.h"
 #include "node/move/shell.h"
 #include "node/node.h"
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "node/bind/binding.h"
 #include "node/task/following.h"
 #include "node/task/task.h"
@@ -26,7 +26,7 @@
 
 /* ---- what the engine asks of its host ---- */
 
-static int open_page(struct arrival *a, const struct foreign *foreign)
+static int open_page(struct target *a, const struct foreign *foreign)
 {
 	struct exchange *exchange = a->node->exchange;
 	const struct page_name *page = &foreign->page;
@@ -45,16 +45,16 @@ static int open_page(struct arrival *a, const struct foreign *foreign)
 				     &channel);
 		return r < 0 ? r : channel->fd;
 	case PAGE_STATUS:
-		return a->process->status->fd;
+		return a->binding->status->fd;
 	case FOREIGN_LOG:
-		return a->process->task->log ? proc_log_fd(a->process->task->log) : -ENOENT;
+		return a->binding->task->output ? output_fd(a->binding->task->output) : -ENOENT;
 	}
 	return -ENOENT;
 }
 
 static int open_foreign(void *ctx, const struct foreign_name *name)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 	struct foreign foreign;
 	int fd;
 
@@ -71,7 +71,7 @@ static int open_foreign(void *ctx, const struct foreign_name *name)
 
 static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 	int cgroup, r;
 
 	if (vpid != a->offer.vpid)
@@ -91,7 +91,7 @@ static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
  * The source may have heard of something that this node has not: a move that has just ended is told at
  * once, and the next one may come here.
  */
-static void catch_up(struct arrival *a)
+static void catch_up(struct target *a)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_CATCH_UP_NS;
 	bool behind = true;
@@ -106,7 +106,7 @@ static void catch_up(struct arrival *a)
 }
 
 /* Whether it is of the very process that the order knows, and says so of both nodes. */
-static bool is_as_ordered(const struct arrival *a, const struct directory_endpoint *ep)
+static bool is_as_ordered(const struct target *a, const struct directory_endpoint *ep)
 {
 	const struct node *node = a->node;
 	const struct move_offer *offer = &a->offer;
@@ -118,7 +118,7 @@ static bool is_as_ordered(const struct arrival *a, const struct directory_endpoi
 	       offer->dc_generation == node->directory.dc[offer->dcid].generation;
 }
 
-static int check_offer(struct arrival *a)
+static int check_offer(struct target *a)
 {
 	const struct move_offer *offer = &a->offer;
 	const struct directory_endpoint *ep;
@@ -148,10 +148,11 @@ static int check_offer(struct arrival *a)
 	return r;
 }
 
-int arrival_receive_offer(struct arrival *a)
+int target_receive_offer(struct target *a)
 {
 	struct move_offer offer;
-	int r = bulk_receive(a->fd, MOVE_OFFER, &offer, sizeof(offer), BULK_STEP, &a->refusal);
+	int r = dialogue_receive(a->fd, MOVE_OFFER, &offer, sizeof(offer), DIALOGUE_STEP,
+				 &a->refusal);
 
 	if (r < 0)
 		return r;
@@ -159,14 +160,14 @@ int arrival_receive_offer(struct arrival *a)
 	if (offer.dcid < 0 || offer.dcid >= SHM_DCS || offer.p_nr < -SHM_TASKS ||
 	    offer.p_nr >= SHM_SLOTS - SHM_TASKS)
 		return refusal_set(&a->refusal, EDVSBADREQUEST, "the offer is malformed");
-	node_lock(a->node); /* from now on the order's effects find this arrival */
+	node_lock(a->node); /* from now on the order's effects find this move */
 	a->offer = offer;
 	a->worker.endpoint = offer.p_nr;
 	node_unlock(a->node);
 	return 0;
 }
 
-int arrival_check(struct arrival *a)
+int target_check(struct target *a)
 {
 	struct migrate_host host = { .open = open_foreign, .spawn_shell = spawn_shell, .ctx = a };
 	int r;
@@ -183,7 +184,7 @@ int arrival_check(struct arrival *a)
 }
 
 /* The state is that of the offer, of the move that the order has started; its word may come a moment later. */
-static int check_state(struct arrival *a)
+static int check_state(struct target *a)
 {
 	const struct move_state *state = (const struct move_state *)a->state;
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_CATCH_UP_NS;
@@ -212,14 +213,14 @@ static int check_state(struct arrival *a)
 				   "the order has not started the move that the state is of");
 }
 
-/* The entry with its pages and its log, so that the engine can map them; unbound so far. */
-static int prepare_process(struct arrival *a)
+/* The entry with its pages and its output, so that the engine can map them; unbound so far. */
+static int prepare_process(struct target *a)
 {
 	const struct move_state *state = (const struct move_state *)a->state;
 	const uint8_t *log_bytes =
 		a->state + sizeof(*state) + state->channel_count * sizeof(struct move_channel);
 	pid_t lpid = migrate_target_pid(a->target);
-	struct proc_log *log;
+	struct output *output;
 	struct task *task;
 	int r;
 
@@ -234,30 +235,30 @@ static int prepare_process(struct arrival *a)
 		memcpy(task->cgroup, a->cgroup, sizeof(a->cgroup));
 		a->cgroup[0] = 0;
 		r = binding_new(task, BINDING_ARRIVING, a->offer.dcid, a->offer.p_nr,
-				a->offer.endpoint, a->offer.generation, &a->process);
+				a->offer.endpoint, a->offer.generation, &a->binding);
 		if (r < 0)
 			task_free(task);
 	}
 	if (r == 0)
-		r = proc_log_new(a->node->loop, state->log_limit, &log);
+		r = output_new(a->node->loop, state->log_limit, &output);
 	if (r == 0) {
-		proc_log_import(log, log_bytes, state->log_bytes);
-		following_take_log(task, log, state->log_start);
-		carry_unpack_status(a->process, a->state);
+		output_import(output, log_bytes, state->log_bytes);
+		following_take_output(task, output, state->log_start);
+		conversations_unpack_status(a->binding, a->state);
 	}
 	node_unlock(a->node);
 	return r < 0 ? refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target") : 0;
 }
 
-int arrival_load(struct arrival *a)
+int target_load(struct target *a)
 {
 	uint32_t len;
 	int r;
 
 	worker_fault(&a->worker, "target-load");
-	r = bulk_receive_any(a->fd, MOVE_STATE, &a->state, &len, &a->refusal);
+	r = dialogue_receive_any(a->fd, MOVE_STATE, &a->state, &len, &a->refusal);
 
-	if (r == 0 && carry_check(a->state, len) < 0)
+	if (r == 0 && conversations_check(a->state, len) < 0)
 		r = refusal_set(&a->refusal, EDVSBADREQUEST,
 				"the process's channels are malformed");
 	if (r == 0)
@@ -267,7 +268,7 @@ int arrival_load(struct arrival *a)
 	if (r == 0)
 		r = check_state(a);
 	if (r == 0)
-		a->process->task->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
+		a->binding->task->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
 	worker_fault(&a->worker, "target-loaded");
 	return r;
 }

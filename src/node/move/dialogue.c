@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/move/bulk.h"
+#include "node/move/dialogue.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,8 +17,8 @@ static int lost(struct refusal *refusal, int r)
 	return r;
 }
 
-int bulk_send(int fd, enum move_record record, const void *payload, uint32_t bytes, int timeout_ms,
-	      struct refusal *refusal)
+int dialogue_send(int fd, enum move_record record, const void *payload, uint32_t bytes,
+		  int timeout_ms, struct refusal *refusal)
 {
 	struct move_head head;
 	int r;
@@ -63,8 +63,8 @@ static int receive_payload(int fd, const struct move_head *head, void *payload, 
 	return move_payload_check(head, payload) < 0 ? damaged(refusal) : 0;
 }
 
-int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size, int timeout_ms,
-		 struct refusal *refusal)
+int dialogue_receive(int fd, enum move_record record, void *payload, uint32_t size, int timeout_ms,
+		     struct refusal *refusal)
 {
 	struct move_head head;
 	int r = receive_head(fd, record, timeout_ms, &head, refusal);
@@ -76,11 +76,11 @@ int bulk_receive(int fd, enum move_record record, void *payload, uint32_t size, 
 	return receive_payload(fd, &head, payload, timeout_ms, refusal);
 }
 
-int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
-		     struct refusal *refusal)
+int dialogue_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
+			 struct refusal *refusal)
 {
 	struct move_head head;
-	int r = receive_head(fd, record, BULK_STEP, &head, refusal);
+	int r = receive_head(fd, record, DIALOGUE_STEP, &head, refusal);
 	uint8_t *payload;
 
 	if (r < 0)
@@ -88,7 +88,7 @@ int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32
 	payload = malloc(head.bytes + 1);
 	if (!payload)
 		return lost(refusal, -ENOMEM);
-	r = receive_payload(fd, &head, payload, BULK_STEP, refusal);
+	r = receive_payload(fd, &head, payload, DIALOGUE_STEP, refusal);
 	if (r < 0) {
 		free(payload);
 		return r;
@@ -98,15 +98,16 @@ int bulk_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32
 	return 0;
 }
 
-int bulk_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns)
+int dialogue_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns)
 {
 	struct move_verdict verdict = { .error = refusal->error, .pid = pid, .ns = ns };
 
 	snprintf(verdict.reason, sizeof(verdict.reason), "%s", refusal->reason);
-	return bulk_send(fd, MOVE_VERDICT, &verdict, sizeof(verdict), BULK_LAST_WORDS, NULL);
+	return dialogue_send(fd, MOVE_VERDICT, &verdict, sizeof(verdict), DIALOGUE_LAST_WORDS,
+			     NULL);
 }
 
-int bulk_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refusal *refusal)
+int dialogue_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refusal *refusal)
 {
 	struct move_head head;
 	int r = receive_head(fd, MOVE_VERDICT, timeout_ms, &head, refusal);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/move/arrival_part.h"
+#include "node/move/target_part.h"
 
 #include <stdlib.h>
 
 #include "base/result.h"
 #include "dvk.h"
-#include "node/move/bulk.h"
-#include "node/move/carry.h"
+#include "node/move/dialogue.h"
+#include "node/move/conversations.h"
 #include "node/node.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
@@ -26,23 +26,24 @@
 
 #define ARRIVALS_MAX 256 /* at once; each has a thread */
 
-int arrival_count(const struct node *node)
+int target_count(const struct node *node)
 {
 	int count = 0;
 
 	/* A connection that has offered nothing yet holds up nobody: its source may ask again. */
-	for (const struct arrival *a = node->arrivals; a; a = a->next)
+	for (const struct target *a = node->targets; a; a = a->next)
 		count += a->offer.dcid >= 0;
 	return count;
 }
 
 /* What the source's copy was sent when its state had left already. */
-static void deliver_late_signals(struct arrival *a)
+static void deliver_late_signals(struct target *a)
 {
 	struct refusal ignored = REFUSAL_NONE;
 	struct move_signals late;
 
-	if (bulk_receive(a->fd, MOVE_SIGNALS, &late, sizeof(late), BULK_LAST_WORDS, &ignored) < 0)
+	if (dialogue_receive(a->fd, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS,
+			     &ignored) < 0)
 		return;
 	for (int signo = 1; signo <= 64; signo++)
 		if (late.bits >> (signo - 1) & 1)
@@ -63,11 +64,11 @@ static struct plan_event nothing(void)
 
 static struct plan_event do_receive_offer(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 	struct plan_event event = { .kind = PLAN_OFFERED };
 
 	(void)effect;
-	if (arrival_receive_offer(a) < 0)
+	if (target_receive_offer(a) < 0)
 		event.kind = a->refusal.error == EDVSNOTCONN ? PLAN_CONNECTION_LOST : PLAN_OFFERED;
 	event.code = a->refusal.error;
 	event.dry_run = a->offer.dry_run;
@@ -77,17 +78,17 @@ static struct plan_event do_receive_offer(void *ctx, const struct plan_effect *e
 
 static struct plan_event do_check(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 
 	(void)effect;
-	return outcome(PLAN_CHECKED, arrival_check(a) < 0 ? a->refusal.error : 0);
+	return outcome(PLAN_CHECKED, target_check(a) < 0 ? a->refusal.error : 0);
 }
 
 static struct plan_event do_load(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
-	struct plan_event event = { .kind = arrival_load(a) < 0 ? PLAN_LOAD_FAILED
-								: PLAN_LOAD_DONE };
+	struct target *a = ctx;
+	struct plan_event event = { .kind = target_load(a) < 0 ? PLAN_LOAD_FAILED
+							       : PLAN_LOAD_DONE };
 
 	(void)effect;
 	event.code = a->refusal.error;
@@ -95,12 +96,12 @@ static struct plan_event do_load(void *ctx, const struct plan_effect *effect)
 	return event;
 }
 
-static struct plan_event say(struct arrival *a)
+static struct plan_event say(struct target *a)
 {
 	pid_t pid = a->refusal.error ? 0 : migrate_target_pid(a->target);
 
-	return bulk_verdict(a->fd, &a->refusal, pid, 0) < 0 ? outcome(PLAN_CONNECTION_LOST, 0)
-							    : nothing();
+	return dialogue_verdict(a->fd, &a->refusal, pid, 0) < 0 ? outcome(PLAN_CONNECTION_LOST, 0)
+								: nothing();
 }
 
 static struct plan_event do_say(void *ctx, const struct plan_effect *effect)
@@ -112,7 +113,7 @@ static struct plan_event do_say(void *ctx, const struct plan_effect *effect)
 /* The plan's reason is another one than a step has named, if it was the limit that ended the step. */
 static struct plan_event do_say_refused(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 
 	if (a->refusal.error != effect->code)
 		refusal_clear(&a->refusal);
@@ -124,26 +125,26 @@ static struct plan_event do_say_refused(void *ctx, const struct plan_effect *eff
 /* The target owns it from this command on: its conversations are merged and its far ends swapped. */
 static struct plan_event do_take_over(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 	struct node *node = a->node;
-	struct binding *process = a->process;
+	struct binding *binding = a->binding;
 	int dcid = a->offer.dcid, p_nr = a->offer.p_nr;
 
 	(void)effect;
-	a->process = NULL; /* it ends like any other from now on */
-	if (binding_take(process, a->offer.endpoint, a->offer.generation) < 0)
+	a->binding = NULL; /* it ends like any other from now on */
+	if (binding_take(binding, a->offer.endpoint, a->offer.generation) < 0)
 		os_log(OS_LOG_ERROR, "endpoint %d has no bell here", a->offer.endpoint);
-	carry_unpack(process, a->state);
+	conversations_unpack(binding, a->state);
 	exchange_unhold(node->exchange, dcid, p_nr, 0);
-	binding_refresh_channels(process);
-	if (process->task->ended) /* while it was held */
-		task_end(process->task);
+	binding_refresh_channels(binding);
+	if (binding->task->ended) /* while it was held */
+		task_end(binding->task);
 	return nothing();
 }
 
 static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 	struct exchange_bell *bell;
 	struct refusal refusal = REFUSAL_NONE;
 	int r;
@@ -151,7 +152,7 @@ static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 	(void)effect;
 	worker_fault(&a->worker, "target-commit");
 	r = migrate_target_resume(a->target, NULL, &refusal);
-	bulk_verdict(a->fd, &refusal, migrate_target_pid(a->target), 0);
+	dialogue_verdict(a->fd, &refusal, migrate_target_pid(a->target), 0);
 	if (r < 0) {
 		os_log(OS_LOG_ERROR, "endpoint %d cannot go on here: %s", a->offer.endpoint,
 		       refusal.reason);
@@ -168,15 +169,15 @@ static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 
 static struct plan_event do_discard(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 
 	(void)effect;
 	if (a->target)
 		migrate_target_discard(a->target);
 	node_lock(a->node);
-	if (a->process) {
-		binding_move_away(a->process);
-		a->process = NULL;
+	if (a->binding) {
+		binding_move_away(a->binding);
+		a->binding = NULL;
 		binding_drop_far_channels(a->node, a->offer.dcid, a->offer.p_nr);
 	}
 	node_unlock(a->node);
@@ -193,7 +194,7 @@ static void unbound(struct node *node, void *ctx, const struct directory_result 
 /* Committed to us, and there is nothing that could run: the endpoint ends. */
 static struct plan_event do_propose_unbind(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 	struct command cmd = { .kind = COMMAND_UNBIND,
 			       .dcid = a->offer.dcid,
 			       .p_nr = a->offer.p_nr,
@@ -209,7 +210,7 @@ static struct plan_event do_propose_unbind(void *ctx, const struct plan_effect *
 
 static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 
 	(void)effect;
 	node_lock(a->node);
@@ -220,7 +221,7 @@ static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
 
 static void interrupt(void *ctx)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 
 	os_shutdown(a->fd);
 }
@@ -243,7 +244,7 @@ static const struct driver_row rows[] = {
 	{ PLAN_DO_CLOSE, DRIVER_IN_TURN, do_close, 0 },
 };
 
-const struct driver_side arrival_side = {
+const struct driver_side target_side = {
 	.row = rows,
 	.rows = sizeof(rows) / sizeof(rows[0]),
 	.told = EVENT(PLAN_CALLED) | EVENT(PLAN_START_APPLIED) | EVENT(PLAN_COMMIT_APPLIED) |
@@ -254,9 +255,9 @@ const struct driver_side arrival_side = {
 
 /* ---- its beginning and its end ---- */
 
-static void finish(struct arrival *a)
+static void finish(struct target *a)
 {
-	for (struct arrival **link = &a->node->arrivals; *link; link = &(*link)->next) {
+	for (struct target **link = &a->node->targets; *link; link = &(*link)->next) {
 		if (*link == a) {
 			*link = a->next;
 			break;
@@ -273,14 +274,14 @@ static void finish(struct arrival *a)
 
 static uint64_t moved(void *ctx)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 
 	return os_tcp_moved(a->fd);
 }
 
 static void end(void *ctx)
 {
-	struct arrival *a = ctx;
+	struct target *a = ctx;
 	struct node *node = a->node;
 
 	migrate_target_free(a->target);
@@ -293,32 +294,32 @@ static bool has_room(const struct node *node)
 {
 	int count = 0;
 
-	for (const struct arrival *a = node->arrivals; a; a = a->next)
+	for (const struct target *a = node->targets; a; a = a->next)
 		count++;
 	return count < ARRIVALS_MAX;
 }
 
-void arrival_start(struct node *node, int from, int fd)
+void target_start(struct node *node, int from, int fd)
 {
-	struct arrival *a = has_room(node) ? calloc(1, sizeof(*a)) : NULL;
+	struct target *a = has_room(node) ? calloc(1, sizeof(*a)) : NULL;
 
 	if (!a) {
 		os_close(fd);
 		return;
 	}
-	*a = (struct arrival){ .next = node->arrivals,
-			       .node = node,
-			       .from = from,
-			       .fd = fd,
-			       .shell_pidfd = -1,
-			       .pidfd = -1,
-			       .offer = { .dcid = -1 } };
-	worker_init(&a->worker, node, &arrival_side, a);
+	*a = (struct target){ .next = node->targets,
+			      .node = node,
+			      .from = from,
+			      .fd = fd,
+			      .shell_pidfd = -1,
+			      .pidfd = -1,
+			      .offer = { .dcid = -1 } };
+	worker_init(&a->worker, node, &target_side, a);
 	a->worker.moved = moved;
 	a->worker.end = end;
-	node->arrivals = a;
+	node->targets = a;
 	os_set_nonblock(fd, 0);
-	os_tcp_notice_loss(fd, BULK_LOSS_MS);
+	os_tcp_notice_loss(fd, DIALOGUE_LOSS_MS);
 	if (worker_start(&a->worker) == 0)
 		worker_tell(&a->worker, PLAN_CALLED, 0, 0);
 	else
@@ -329,36 +330,36 @@ void arrival_start(struct node *node, int from, int fd)
 static void tell(struct node *node, const struct directory_effect *effect,
 		 enum plan_event_kind kind)
 {
-	for (struct arrival *a = node->arrivals; a; a = a->next)
+	for (struct target *a = node->targets; a; a = a->next)
 		if (a->offer.dcid == effect->dcid && a->offer.p_nr == effect->p_nr &&
 		    a->offer.generation == effect->generation)
 			worker_tell(&a->worker, kind, 0, effect->move);
 }
 
 /* By hand nothing of it is here, and nobody hears of it. */
-void arrival_on_committed(struct node *node, const struct directory_effect *effect)
+void target_on_committed(struct node *node, const struct directory_effect *effect)
 {
 	tell(node, effect, PLAN_COMMIT_APPLIED);
 }
 
-void arrival_on_rolled_back(struct node *node, const struct directory_effect *effect)
+void target_on_rolled_back(struct node *node, const struct directory_effect *effect)
 {
 	tell(node, effect, PLAN_ROLLED_BACK_APPLIED);
 }
 
-void arrival_on_started(struct node *node, const struct directory_effect *effect)
+void target_on_started(struct node *node, const struct directory_effect *effect)
 {
 	tell(node, effect, PLAN_START_APPLIED);
 }
 
-void arrival_on_dead(struct node *node, const struct directory_effect *effect)
+void target_on_dead(struct node *node, const struct directory_effect *effect)
 {
 	tell(node, effect, PLAN_ENDPOINT_DEAD);
 }
 
-void arrival_on_node_left(struct node *node, int left)
+void target_on_node_left(struct node *node, int left)
 {
-	for (struct arrival *a = node->arrivals; a; a = a->next)
+	for (struct target *a = node->targets; a; a = a->next)
 		if (a->from == left)
 			worker_tell(&a->worker, PLAN_SOURCE_NODE_LEFT, 0, 0);
 }

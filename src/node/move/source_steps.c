@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/move/departure_part.h"
+#include "node/move/source_part.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include "dvk.h"
-#include "node/move/bulk.h"
-#include "node/move/carry.h"
+#include "node/move/dialogue.h"
+#include "node/move/conversations.h"
 #include "node/move/copiers.h"
 #include "node/move/foreign.h"
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/following.h"
@@ -29,25 +29,25 @@
 #define CONNECT_LOOK_NS 20000000
 #define QUIET_LOOK_NS	20000
 
-struct binding *departure_process(struct departure *d)
+struct binding *source_binding(struct source *d)
 {
-	struct binding *process = binding_find(d->node, d->dcid, d->p_nr);
+	struct binding *binding = binding_find(d->node, d->dcid, d->p_nr);
 
-	return process && process->generation == d->generation ? process : NULL;
+	return binding && binding->generation == d->generation ? binding : NULL;
 }
 
 /* ---- what the engine asks of its host ---- */
 
 static bool identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_name *name)
 {
-	struct departure *d = ctx;
+	struct source *d = ctx;
 	struct foreign foreign = { 0 };
-	struct binding *process;
+	struct binding *binding;
 	bool found;
 
 	node_lock(d->node);
-	process = departure_process(d);
-	if (process && process->task->log && proc_log_is(process->task->log, device, inode)) {
+	binding = source_binding(d);
+	if (binding && binding->task->output && output_is(binding->task->output, device, inode)) {
 		foreign.kind = FOREIGN_LOG;
 		found = true;
 	} else {
@@ -76,21 +76,21 @@ static bool recall(void *ctx, int fd, struct foreign_name *name)
  * In the middle of an exchange with us. The process counts them in its page; before it has that, the connection
  * itself is looked for. *countp: how many there were.
  */
-static bool is_asking(struct departure *d, uint32_t *countp)
+static bool is_asking(struct source *d, uint32_t *countp)
 {
-	const struct binding *process;
+	const struct binding *binding;
 	bool asking = false, attached = true;
 	pid_t pid = 0;
 
 	*countp = 0;
 	node_lock(d->node);
-	process = departure_process(d);
-	if (process) {
-		pid = process->task->tgid;
-		asking = process->status->page->in_control;
-		attached = process->status->page->attached;
+	binding = source_binding(d);
+	if (binding) {
+		pid = binding->task->tgid;
+		asking = binding->status->page->in_control;
+		attached = binding->status->page->attached;
 		*countp =
-			process->status->page->exchanges + attached; /* the first one attached it */
+			binding->status->page->exchanges + attached; /* the first one attached it */
 	}
 	node_unlock(d->node);
 	return asking || (!attached && os_pid_is_connected_here(pid));
@@ -106,7 +106,7 @@ static bool busy(void *ctx)
 /* ---- the steps; each returns 0 or has filled d->refusal ---- */
 
 /* Counts the exchanges with us, which show as a socket; UINT32_MAX while one is under way. */
-static uint32_t exchanges(struct departure *d)
+static uint32_t exchanges(struct source *d)
 {
 	uint32_t count;
 
@@ -117,50 +117,50 @@ static uint32_t exchanges(struct departure *d)
  * Lets the process begin no exchange with us, and waits for the one under way: it would be seen as a
  * socket, and the process cannot be stopped in it.
  */
-static void quieten(struct departure *d)
+static void quieten(struct source *d)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_QUIET_NS;
-	struct binding *process;
+	struct binding *binding;
 
 	node_lock(d->node);
-	process = departure_process(d);
-	if (process)
-		atomic_store(&process->status->page->quiet, 1);
+	binding = source_binding(d);
+	if (binding)
+		atomic_store(&binding->status->page->quiet, 1);
 	node_unlock(d->node);
 	while (busy(d) && os_now_ns() < deadline && !worker_told(&d->worker))
 		os_thread_sleep_ns(QUIET_LOOK_NS);
 }
 
-static void let_talk(struct departure *d)
+static void let_talk(struct source *d)
 {
 	struct exchange_bell *bell;
-	struct binding *process;
+	struct binding *binding;
 
 	node_lock(d->node);
-	process = departure_process(d);
-	if (process) {
-		atomic_store(&process->status->page->quiet, 0);
+	binding = source_binding(d);
+	if (binding) {
+		atomic_store(&binding->status->page->quiet, 0);
 		if (exchange_bell(d->node->exchange, d->dcid, d->p_nr, &bell) == 0)
 			exchange_poke(bell);
 	}
 	node_unlock(d->node);
 }
 
-static uint64_t cpu_owed(struct departure *d)
+static uint64_t cpu_owed(struct source *d)
 {
-	const struct binding *process;
+	const struct binding *binding;
 	uint64_t owed_ns;
 
 	node_lock(d->node);
-	process = departure_process(d);
-	owed_ns = process ? process->task->cpu_owed_ns : 0;
+	binding = source_binding(d);
+	owed_ns = binding ? binding->task->cpu_owed_ns : 0;
 	node_unlock(d->node);
 	return owed_ns;
 }
 
-static void report_cpu_time(struct departure *d)
+static void report_cpu_time(struct source *d)
 {
-	const struct migrate_stats *stats = migrate_source_stats(d->source);
+	const struct migrate_stats *stats = migrate_source_stats(d->tracee);
 
 	d->report.cpu_used_ns = stats->cpu_used_ns;
 	d->report.cpu_limited = (stats->cpu_counted & MIGRATE_CPU_LIMIT) != 0;
@@ -168,16 +168,16 @@ static void report_cpu_time(struct departure *d)
 }
 
 /* What it left behind in sessions of its own: only its control group knows. */
-static int check_left_behind(struct departure *d)
+static int check_left_behind(struct source *d)
 {
-	struct binding *process;
+	struct binding *binding;
 	pid_t pid = 0;
 	int others = 0;
 
 	node_lock(d->node);
-	process = departure_process(d);
-	if (process)
-		others = cgroup_others(process->task, &pid, 1);
+	binding = source_binding(d);
+	if (binding)
+		others = cgroup_others(binding->task, &pid, 1);
 	node_unlock(d->node);
 	if (others <= 0)
 		return 0;
@@ -188,7 +188,7 @@ static int check_left_behind(struct departure *d)
 }
 
 /* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
-int departure_check(struct departure *d)
+int source_check(struct source *d)
 {
 	struct migrate_host host = { .identify = identify,
 				     .recall = recall,
@@ -206,12 +206,12 @@ int departure_check(struct departure *d)
 		quieten(d);
 		before = exchanges(d);
 
-		d->source = migrate_source_new(d->lpid, &host);
-		r = d->source ? migrate_source_check(d->source, &d->refusal)
+		d->tracee = migrate_source_new(d->lpid, &host);
+		r = d->tracee ? migrate_source_check(d->tracee, &d->refusal)
 			      : refusal_set(&d->refusal, EDVSALLOCMEM,
 					    "no memory to look at the process");
 		let_talk(d);
-		if (!d->source)
+		if (!d->tracee)
 			return r;
 		if (r == 0)
 			r = check_left_behind(d);
@@ -220,7 +220,7 @@ int departure_check(struct departure *d)
 		if (r == 0 || os_now_ns() >= deadline || worker_told(&d->worker) ||
 		    (before != UINT32_MAX && before == exchanges(d)))
 			return r;
-		migrate_source_free(d->source);
+		migrate_source_free(d->tracee);
 		refusal_clear(&d->refusal);
 	}
 }
@@ -229,7 +229,7 @@ int departure_check(struct departure *d)
  * The link may be on its way to being there again, after a restart for instance, or the target may be
  * about to hear of this node's life from the order: a while for that.
  */
-static int connect_to_target(struct departure *d)
+static int connect_to_target(struct source *d)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_CONNECT_NS;
 
@@ -249,7 +249,7 @@ static int connect_to_target(struct departure *d)
 	}
 }
 
-int departure_offer(struct departure *d)
+int source_offer(struct source *d)
 {
 	struct move_offer offer = { .dcid = d->dcid,
 				    .p_nr = d->p_nr,
@@ -279,41 +279,41 @@ int departure_offer(struct departure *d)
 	if (worker_told(&d->worker)) /* before there was something to shut down */
 		os_shutdown(d->fd);
 	node_unlock(d->node);
-	os_tcp_notice_loss(d->fd, BULK_LOSS_MS);
-	r = bulk_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), BULK_STEP, &d->refusal);
+	os_tcp_notice_loss(d->fd, DIALOGUE_LOSS_MS);
+	r = dialogue_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), DIALOGUE_STEP, &d->refusal);
 	if (r == 0)
-		r = migrate_source_offer(d->source, d->fd, &d->refusal);
+		r = migrate_source_offer(d->tracee, d->fd, &d->refusal);
 	if (r == 0)
-		r = bulk_await(d->fd, &verdict, BULK_STEP, &d->refusal);
+		r = dialogue_await(d->fd, &verdict, DIALOGUE_STEP, &d->refusal);
 	if (r == 0)
 		d->report.pid = verdict.pid;
 	return r;
 }
 
 /* Its endpoint is not bound to it any more: it has ended, or it was unbound and goes on without. */
-static int refuse_gone(struct departure *d)
+static int refuse_gone(struct source *d)
 {
 	return refusal_set(&d->refusal, EDVSSRCDIED,
 			   "endpoint %d has ended or was unbound during the move", d->p_nr);
 }
 
 /* The daemon takes the far ends; who was copying to or from the process finishes first. */
-static int take_far_ends(struct departure *d)
+static int take_far_ends(struct source *d)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_COPIES_NS;
 	struct copiers copiers = { 0 };
-	struct binding *process;
+	struct binding *binding;
 	int copies = 1;
 
 	while (copies) {
 		node_lock(d->node);
-		process = departure_process(d);
-		if (!process) {
+		binding = source_binding(d);
+		if (!binding) {
 			node_unlock(d->node);
 			return refuse_gone(d);
 		}
-		process->state = BINDING_LEAVING;
-		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr) + process->copying;
+		binding->state = BINDING_LEAVING;
+		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr) + binding->copying;
 		node_unlock(d->node);
 		if (copies)
 			copies = copiers_count(&copiers, d->node, d->dcid, d->p_nr);
@@ -327,46 +327,46 @@ static int take_far_ends(struct departure *d)
 	return 0;
 }
 
-void departure_thaw(struct departure *d)
+void source_thaw(struct source *d)
 {
 	struct refusal ignored = REFUSAL_NONE;
-	struct binding *process;
+	struct binding *binding;
 
 	node_lock(d->node);
-	process = departure_process(d);
-	if (process && process->state == BINDING_LEAVING) {
-		process->state = BINDING_BOUND;
+	binding = source_binding(d);
+	if (binding && binding->state == BINDING_LEAVING) {
+		binding->state = BINDING_BOUND;
 		exchange_unhold(d->node->exchange, d->dcid, d->p_nr, 0);
-		binding_refresh_channels(process);
+		binding_refresh_channels(binding);
 		proxy_offer(d->node->proxy, d->dcid, d->p_nr, d->endpoint);
 	}
 	node_unlock(d->node);
-	migrate_source_thaw(d->source, &ignored);
+	migrate_source_thaw(d->tracee, &ignored);
 }
 
-int departure_try(struct departure *d)
+int source_try(struct source *d)
 {
 	struct refusal ignored = REFUSAL_NONE;
 	int r;
 
 	quieten(d);
-	r = migrate_source_freeze(d->source, &d->refusal);
+	r = migrate_source_freeze(d->tracee, &d->refusal);
 	if (r == 0) {
-		r = migrate_source_try(d->source, &d->refusal);
+		r = migrate_source_try(d->tracee, &d->refusal);
 		report_cpu_time(d);
-		migrate_source_thaw(d->source, &ignored);
+		migrate_source_thaw(d->tracee, &ignored);
 	}
 	let_talk(d);
 	return r;
 }
 
 /* Refused: runs on as if nothing had been. */
-int departure_freeze(struct departure *d)
+int source_freeze(struct source *d)
 {
 	int r;
 
 	quieten(d);
-	r = migrate_source_freeze(d->source, &d->refusal);
+	r = migrate_source_freeze(d->tracee, &d->refusal);
 	let_talk(d); /* now it cannot, and when it runs again it may */
 	worker_fault(&d->worker, "source-frozen");
 	if (r == 0)
@@ -374,35 +374,35 @@ int departure_freeze(struct departure *d)
 	if (r == 0)
 		r = take_far_ends(d);
 	if (r < 0)
-		departure_thaw(d);
+		source_thaw(d);
 	return r;
 }
 
-int departure_send(struct departure *d)
+int source_send(struct source *d)
 {
 	int64_t begin = os_now_ns();
-	struct binding *process;
+	struct binding *binding;
 	uint8_t *bytes = NULL;
 	uint32_t len = 0;
 	int r = -ESRCH;
 
 	node_lock(d->node);
-	process = departure_process(d);
-	if (process) {
-		if (process->task->log)
-			proc_log_drain(process->task->log);
-		r = carry_pack(process, d->worker.driver.source.move, &bytes, &len);
+	binding = source_binding(d);
+	if (binding) {
+		if (binding->task->output)
+			output_drain(binding->task->output);
+		r = conversations_pack(binding, d->worker.driver.source.move, &bytes, &len);
 	}
 	node_unlock(d->node);
 	if (r < 0)
 		return r == -ENOMEM ? refusal_set(&d->refusal, EDVSALLOCMEM,
 						  "no memory for the state of the process")
 				    : refuse_gone(d);
-	r = bulk_send(d->fd, MOVE_STATE, bytes, len, BULK_STEP, &d->refusal);
+	r = dialogue_send(d->fd, MOVE_STATE, bytes, len, DIALOGUE_STEP, &d->refusal);
 	free(bytes);
 	if (r == 0)
-		r = migrate_source_send(d->source, d->fd, &d->refusal);
-	d->report.image_bytes = migrate_source_stats(d->source)->image_bytes;
+		r = migrate_source_send(d->tracee, d->fd, &d->refusal);
+	d->report.image_bytes = migrate_source_stats(d->tracee)->image_bytes;
 	report_cpu_time(d);
 	d->report.sent_bytes = d->report.image_bytes + len;
 	d->report.transfer_ns = (uint64_t)(os_now_ns() - begin);
@@ -410,55 +410,55 @@ int departure_send(struct departure *d)
 	return r;
 }
 
-bool departure_has_died(struct departure *d)
+bool source_has_died(struct source *d)
 {
-	struct binding *process;
+	struct binding *binding;
 	bool died;
 
 	node_lock(d->node);
-	process = departure_process(d);
-	died = !process || process->task->ended || os_poll(process->task->pidfd, OS_READ, 0) == 0;
+	binding = source_binding(d);
+	died = !binding || binding->task->ended || os_poll(binding->task->pidfd, OS_READ, 0) == 0;
 	node_unlock(d->node);
 	return died;
 }
 
-int departure_await_loaded(struct departure *d)
+int source_await_loaded(struct source *d)
 {
 	int64_t begin = os_now_ns();
 	struct move_verdict verdict;
-	int r = bulk_await(d->fd, &verdict, BULK_STEP, &d->refusal);
+	int r = dialogue_await(d->fd, &verdict, DIALOGUE_STEP, &d->refusal);
 
 	d->report.transfer_ns += (uint64_t)(os_now_ns() - begin);
 	return r;
 }
 
-void departure_release(struct departure *d)
+void source_release(struct source *d)
 {
-	struct binding *process = departure_process(d);
+	struct binding *binding = source_binding(d);
 
-	if (process) {
-		d->log = process->task->log;
-		if (d->log)
-			proc_log_listen(d->log, NULL, NULL);
-		process->task->log = NULL;
-		following_move(process->task, d->target);
-		binding_move_away(process); /* the worker kills the frozen copy */
+	if (binding) {
+		d->output = binding->task->output;
+		if (d->output)
+			output_listen(d->output, NULL, NULL);
+		binding->task->output = NULL;
+		following_move(binding->task, d->target);
+		binding_move_away(binding); /* the worker kills the frozen copy */
 	}
 	binding_drop_far_channels(d->node, d->dcid, d->p_nr);
 }
 
 /* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */
-void departure_kill_source(struct departure *d)
+void source_kill(struct source *d)
 {
 	struct refusal ignored = REFUSAL_NONE;
 	struct move_signals late = { 0 };
 	struct move_verdict verdict;
 
-	if (bulk_await(d->fd, &verdict, BULK_LAST_WORDS, &ignored) == 0)
+	if (dialogue_await(d->fd, &verdict, DIALOGUE_LAST_WORDS, &ignored) == 0)
 		d->report.pid = verdict.pid;
-	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->source)->freeze_ns;
-	migrate_source_kill(d->source, &late.bits, &ignored);
-	bulk_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), BULK_LAST_WORDS, &ignored);
+	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->tracee)->freeze_ns;
+	migrate_source_kill(d->tracee, &late.bits, &ignored);
+	dialogue_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS, &ignored);
 	/* Closing forgets what is on its way: the target closes when it has it. */
 	os_poll(d->fd, OS_READ, CLOSE_MS);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/task/log.h"
+#include "node/task/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "os/socket.h"
 
 static struct os_loop *loop;
-static struct proc_log *process_log;
+static struct output *process_log;
 static uint8_t *told; /* all that the listener was told */
 static size_t told_bytes;
 
@@ -24,33 +24,33 @@ static void on_bytes(void *ctx, const uint8_t *bytes, size_t len)
 	told_bytes += len;
 }
 
-static uint32_t limit = PROC_LOG_BYTES;
+static uint32_t limit = OUTPUT_BYTES;
 
 static void setup(void)
 {
-	told = calloc(1, 4 * PROC_LOG_MOST);
+	told = calloc(1, 4 * OUTPUT_MOST);
 	told_bytes = 0;
 	CHECK(told && !os_loop_new(&loop, NULL));
-	CHECK(!proc_log_new(loop, limit, &process_log));
-	proc_log_listen(process_log, on_bytes, &told);
+	CHECK(!output_new(loop, limit, &process_log));
+	output_listen(process_log, on_bytes, &told);
 }
 
 static void teardown(void)
 {
-	process_log = proc_log_free(process_log);
+	process_log = output_free(process_log);
 	loop = os_loop_free(loop);
 	free(told);
 }
 
 static void say(const void *bytes, size_t len)
 {
-	CHECK_EQ(write(proc_log_fd(process_log), bytes, len), (ssize_t)len);
+	CHECK_EQ(write(output_fd(process_log), bytes, len), (ssize_t)len);
 }
 
 static bool kept(const char *text)
 {
 	char buf[256];
-	size_t n = proc_log_export(process_log, (uint8_t *)buf, sizeof(buf));
+	size_t n = output_export(process_log, (uint8_t *)buf, sizeof(buf));
 
 	return n == strlen(text) && !memcmp(buf, text, n);
 }
@@ -58,13 +58,13 @@ static bool kept(const char *text)
 static void test_drain(void)
 {
 	setup();
-	CHECK_EQ(proc_log_size(process_log), 0);
+	CHECK_EQ(output_size(process_log), 0);
 	CHECK(kept(""));
-	proc_log_drain(process_log);
+	output_drain(process_log);
 	say("one ", 4);
 	say("two ", 4);
-	CHECK_EQ(proc_log_size(process_log), 0);
-	proc_log_drain(process_log);
+	CHECK_EQ(output_size(process_log), 0);
+	output_drain(process_log);
 	CHECK(kept("one two "));
 	CHECK_EQ(told_bytes, 8);
 	CHECK(!memcmp(told, "one two ", 8));
@@ -85,7 +85,7 @@ static void test_loop_reads(void)
 	CHECK(!os_source_timer(loop, 20000, on_time, loop, &timer));
 	CHECK(!os_loop_run(loop));
 	CHECK(kept("hello"));
-	CHECK_EQ(proc_log_total(process_log), 5);
+	CHECK_EQ(output_total(process_log), 5);
 	os_source_free(timer);
 	teardown();
 }
@@ -93,9 +93,9 @@ static void test_loop_reads(void)
 static void test_without_listener(void)
 {
 	setup();
-	proc_log_listen(process_log, NULL, NULL);
+	output_listen(process_log, NULL, NULL);
 	say("x", 1);
-	proc_log_drain(process_log);
+	output_drain(process_log);
 	CHECK_EQ(told_bytes, 0);
 	CHECK(kept("x"));
 	teardown();
@@ -114,7 +114,7 @@ static void say_stream(uint64_t from, size_t len)
 	for (size_t i = 0; i < len; i++)
 		bytes[i] = byte_of(from + i);
 	say(bytes, len);
-	proc_log_drain(process_log);
+	output_drain(process_log);
 }
 
 static void check_stream(uint64_t total)
@@ -122,13 +122,13 @@ static void check_stream(uint64_t total)
 	size_t want = total < limit ? (size_t)total : limit, wrong = 0;
 	uint8_t *bytes = calloc(1, limit);
 
-	CHECK_EQ(proc_log_total(process_log), total);
-	CHECK_EQ(proc_log_size(process_log), want);
-	CHECK_EQ(proc_log_export(process_log, bytes, limit), want);
+	CHECK_EQ(output_total(process_log), total);
+	CHECK_EQ(output_size(process_log), want);
+	CHECK_EQ(output_export(process_log, bytes, limit), want);
 	for (size_t i = 0; i < want; i++)
 		wrong += bytes[i] != byte_of(total - want + i);
 	CHECK_EQ(wrong, 0);
-	CHECK_EQ(proc_log_export(process_log, bytes, 100), total < 100 ? (size_t)total : 100);
+	CHECK_EQ(output_export(process_log, bytes, 100), total < 100 ? (size_t)total : 100);
 	for (size_t i = 0; total >= 100 && i < 100; i++)
 		wrong += bytes[i] != byte_of(total - 100 + i);
 	CHECK_EQ(wrong, 0);
@@ -155,46 +155,46 @@ static void fill(void)
 
 static void test_the_last_bytes_are_kept(void)
 {
-	static const uint32_t limits[] = { PROC_LOG_BYTES, PROC_LOG_LEAST, 100001, PROC_LOG_MOST };
+	static const uint32_t limits[] = { OUTPUT_BYTES, OUTPUT_LEAST, 100001, OUTPUT_MOST };
 
 	for (int i = 0; i < 4; i++) {
 		limit = limits[i];
 		fill();
 	}
-	limit = PROC_LOG_BYTES;
+	limit = OUTPUT_BYTES;
 }
 
 static void test_limits(void)
 {
-	struct proc_log *other = NULL;
+	struct output *other = NULL;
 
 	setup();
-	CHECK_EQ(proc_log_limit(process_log), PROC_LOG_BYTES);
-	CHECK_EQ(proc_log_new(loop, PROC_LOG_LEAST - 1, &other), -EINVAL);
-	CHECK_EQ(proc_log_new(loop, PROC_LOG_MOST + 1, &other), -EINVAL);
-	CHECK_EQ(proc_log_new(loop, 0, &other), -EINVAL);
+	CHECK_EQ(output_limit(process_log), OUTPUT_BYTES);
+	CHECK_EQ(output_new(loop, OUTPUT_LEAST - 1, &other), -EINVAL);
+	CHECK_EQ(output_new(loop, OUTPUT_MOST + 1, &other), -EINVAL);
+	CHECK_EQ(output_new(loop, 0, &other), -EINVAL);
 	CHECK(!other);
 	teardown();
 }
 
 static void test_a_log_moves(void)
 {
-	struct proc_log *other = NULL;
+	struct output *other = NULL;
 	uint8_t buf[64];
 	size_t n;
 
 	setup();
 	say("before ", 7);
-	proc_log_drain(process_log);
-	n = proc_log_export(process_log, buf, sizeof(buf));
-	CHECK(!proc_log_new(loop, limit, &other));
-	proc_log_free(process_log);
+	output_drain(process_log);
+	n = output_export(process_log, buf, sizeof(buf));
+	CHECK(!output_new(loop, limit, &other));
+	output_free(process_log);
 	process_log = other;
-	proc_log_listen(process_log, on_bytes, &told);
-	proc_log_import(process_log, buf, n);
+	output_listen(process_log, on_bytes, &told);
+	output_import(process_log, buf, n);
 	CHECK_EQ(told_bytes, 7); /* no listener is told twice */
 	say("after", 5);
-	proc_log_drain(process_log);
+	output_drain(process_log);
 	CHECK(kept("before after"));
 	CHECK_EQ(told_bytes, 12);
 	teardown();
@@ -202,13 +202,13 @@ static void test_a_log_moves(void)
 
 static void test_import_of_too_much(void)
 {
-	uint8_t *big = malloc(2 * PROC_LOG_BYTES);
+	uint8_t *big = malloc(2 * OUTPUT_BYTES);
 
 	setup();
-	for (size_t i = 0; i < 2 * PROC_LOG_BYTES; i++)
+	for (size_t i = 0; i < 2 * OUTPUT_BYTES; i++)
 		big[i] = byte_of(i);
-	proc_log_import(process_log, big, 2 * PROC_LOG_BYTES);
-	check_stream(2 * PROC_LOG_BYTES);
+	output_import(process_log, big, 2 * OUTPUT_BYTES);
+	check_stream(2 * OUTPUT_BYTES);
 	free(big);
 	teardown();
 }
@@ -220,59 +220,59 @@ static void test_identity_and_flags(void)
 	int fd;
 
 	setup();
-	fd = proc_log_fd(process_log);
+	fd = output_fd(process_log);
 	copy = dup(fd);
 	CHECK(!fstat(copy, &st));
-	CHECK(proc_log_is(process_log, st.st_dev, st.st_ino));
-	CHECK(!proc_log_is(process_log, st.st_dev, st.st_ino + 1));
-	CHECK(!proc_log_is(process_log, st.st_dev + 1, st.st_ino));
+	CHECK(output_is(process_log, st.st_dev, st.st_ino));
+	CHECK(!output_is(process_log, st.st_dev, st.st_ino + 1));
+	CHECK(!output_is(process_log, st.st_dev + 1, st.st_ino));
 	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	CHECK(!(fcntl(fd, F_GETFL) & O_NONBLOCK));
-	CHECK(proc_log_free(NULL) == NULL);
+	CHECK(output_free(NULL) == NULL);
 	teardown();
 }
 
 /* As after an execve: the same pipe, and the same ring. */
 static void test_a_log_is_adopted(void)
 {
-	struct proc_log_place place;
+	struct output_place place;
 
 	setup();
 	say("before ", 7);
-	proc_log_drain(process_log);
+	output_drain(process_log);
 	say("in between ", 11); /* waits in the pipe */
-	proc_log_place(process_log, &place);
+	output_place(process_log, &place);
 	place.read_fd = os_dup(place.read_fd);
 	place.write_fd = os_dup(place.write_fd);
 	place.ring_fd = os_dup(place.ring_fd);
-	process_log = proc_log_free(process_log);
-	CHECK_EQ(proc_log_adopt(loop, &place, &process_log), 0);
+	process_log = output_free(process_log);
+	CHECK_EQ(output_adopt(loop, &place, &process_log), 0);
 	CHECK(kept("before "));
 	say("after", 5);
-	proc_log_drain(process_log);
+	output_drain(process_log);
 	CHECK(kept("before in between after"));
-	CHECK_EQ(proc_log_total(process_log), 23);
+	CHECK_EQ(output_total(process_log), 23);
 	teardown();
 }
 
 static void test_a_damaged_place_is_refused(void)
 {
-	struct proc_log_place place;
-	struct proc_log *other;
+	struct output_place place;
+	struct output *other;
 
 	setup();
 	for (int i = 0; i < 4; i++) {
-		proc_log_place(process_log, &place);
+		output_place(process_log, &place);
 		CHECK_EQ(place.ring_fd, -1); /* nobody has written */
 		place.read_fd = os_dup(place.read_fd);
 		place.write_fd = os_dup(place.write_fd);
 		place.size = i == 0;
-		place.start = i == 1 ? PROC_LOG_BYTES : 0;
+		place.start = i == 1 ? OUTPUT_BYTES : 0;
 		if (i == 3)
-			place.limit = PROC_LOG_MOST + 1;
+			place.limit = OUTPUT_MOST + 1;
 		if (i == 2)
 			place.ring_fd = os_dup(place.read_fd); /* no ring */
-		CHECK(proc_log_adopt(loop, &place, &other) < 0);
+		CHECK(output_adopt(loop, &place, &other) < 0);
 	}
 	teardown();
 }

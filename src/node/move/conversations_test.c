@@ -11,7 +11,7 @@
 
 #include "base/test.h"
 #include "dvk.h"
-#include "node/move/carry.h"
+#include "node/move/conversations.h"
 #include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/rights.h"
@@ -100,17 +100,17 @@ static struct binding *move(struct binding *mover)
 	apply((struct command){ .kind = COMMAND_MOVE_START, .p_nr = MOVER, .target = 1 });
 	mover->state = BINDING_LEAVING;
 	CHECK_EQ(exchange_hold(source.exchange, 0, MOVER), 0);
-	CHECK_EQ(carry_pack(mover, 1, &bytes, &len), 0);
-	CHECK_EQ(carry_check(bytes, len), 0);
+	CHECK_EQ(conversations_pack(mover, 1, &bytes, &len), 0);
+	CHECK_EQ(conversations_check(bytes, len), 0);
 	for (uint32_t cut = 0; cut < len; cut += 7)
-		CHECK(carry_check(bytes, cut) < 0);
+		CHECK(conversations_check(bytes, cut) < 0);
 	apply((struct command){
 		.kind = COMMAND_MOVE_COMMIT, .p_nr = MOVER, .target = 1, .move = 1 });
 	binding_move_away(mover);
 	binding_drop_far_channels(&source, 0, MOVER);
 	arrived = process_at(&target, MOVER);
-	carry_unpack_status(arrived, bytes);
-	carry_unpack(arrived, bytes);
+	conversations_unpack_status(arrived, bytes);
+	conversations_unpack(arrived, bytes);
 	exchange_unhold(target.exchange, 0, MOVER, 0);
 	free(bytes);
 	return arrived;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DVS_NODE_TASK_INIT_WIRE_H
-#define DVS_NODE_TASK_INIT_WIRE_H
+#ifndef DVS_WIRE_INIT_H
+#define DVS_WIRE_INIT_H
 
 /*
  * What the daemon and the inits it starts say to each other. Both are on one machine: host layout.
@@ -13,14 +13,16 @@
 
 #include <stdint.h>
 
-#include "node/task/init.h"
 #include "wire/ctl.h"
 
-#define INIT_WIRE_VERSION 3
-#define INIT_REQUEST_FD	  3
-#define INIT_EVENT_FD	  4
-#define INIT_PACKET_MAX	  (CTL_PACKET_MAX + 4096)
-#define INIT_WAITING_MAX  64 /* processes that wait for their go at one time */
+#define INIT_WIRE_VERSION  3
+#define INIT_REQUEST_FD	   3
+#define INIT_EVENT_FD	   4
+#define INIT_PACKET_MAX	   (CTL_PACKET_MAX + 4096)
+#define INIT_WAITING_MAX   64 /* processes that wait for their go at one time */
+#define DC_INIT_GROUPS_MAX 64
+#define DC_VPID_COUNT \
+	980 /* a node's own numbers in the pid namespaces of DCs; see node/task/init.h */
 
 enum init_call {
 	INIT_SPAWN = 1,
@@ -43,7 +45,7 @@ struct init_request {
 	uint32_t string_bytes;
 	uint32_t cgroup; /* 1: the last descriptor is the control group for it */
 	uint64_t taken[(DC_VPID_COUNT + 63) / 64];
-	gid_t groups[DC_INIT_GROUPS_MAX];
+	uint32_t groups[DC_INIT_GROUPS_MAX];
 };
 
 struct init_reply {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/bind/hand.h"
+#include "node/bind/by_hand.h"
 
 #include <stdlib.h>
 
@@ -50,7 +50,7 @@ static const char *why(const struct node *node, int step, int code)
 	return order_why(node, code);
 }
 
-int hand_take_over(struct binding *binding)
+int by_hand_take_over(struct binding *binding)
 {
 	struct node *node = binding->node;
 	int dcid = binding->dcid, p_nr = binding->p_nr;
@@ -78,12 +78,12 @@ static void attach(struct task *task, int dcid, int p_nr)
 	    binding_new(task, BINDING_PRIMARY, dcid, p_nr, directory_endpoint_number(ep, p_nr),
 			ep->generation, &binding) < 0)
 		return;
-	hand_take_over(binding);
+	by_hand_take_over(binding);
 	if (task->ended) /* while the order decided */
 		task_end(task);
 }
 
-static void hand_done(struct node *node, void *ctx, const struct directory_result *result)
+static void by_hand_done(struct node *node, void *ctx, const struct directory_result *result)
 {
 	struct hand *hand = ctx;
 	struct request *request = hand->request;
@@ -213,10 +213,10 @@ void handle_migrate(struct request *request)
 		return;
 	}
 	*hand = (struct hand){ request, task };
-	order_propose(node, &cmd, hand_done, hand);
+	order_propose(node, &cmd, by_hand_done, hand);
 }
 
-void hand_on_committed(struct node *node, const struct directory_effect *effect)
+void by_hand_on_committed(struct node *node, const struct directory_effect *effect)
 {
 	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
 

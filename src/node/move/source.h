@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DVS_NODE_MOVE_DEPARTURE_H
-#define DVS_NODE_MOVE_DEPARTURE_H
+#ifndef DVS_NODE_MOVE_SOURCE_H
+#define DVS_NODE_MOVE_SOURCE_H
 
 /*
  * A process leaves this node: the source side of a migration, one worker thread each. The node lock is
@@ -15,24 +15,24 @@ struct node;
 struct request;
 
 /* CTL_MOVE for an endpoint owned here; answers when it is committed, rolled back or refused. */
-void departure_start(struct request *request);
+void source_start(struct request *request);
 
 /*
  * CTL_MOVE with CTL_FLAG_CANCEL: what is not committed is rolled back. Answers, like the request of the
  * move itself, when that is over.
  */
-void departure_cancel(struct request *request);
+void source_cancel(struct request *request);
 /* The asker is another node's client, and it cancelled. */
-void departure_cancel_remote(struct node *node, int from, uint64_t id);
+void source_cancel_remote(struct node *node, int from, uint64_t id);
 
-void departure_on_committed(struct node *node, const struct directory_effect *effect);
-void departure_on_rolled_back(struct node *node, const struct directory_effect *effect);
-void departure_on_dead(struct node *node, const struct directory_effect *effect);
-void departure_on_node_left(struct node *node, int left);
+void source_on_committed(struct node *node, const struct directory_effect *effect);
+void source_on_rolled_back(struct node *node, const struct directory_effect *effect);
+void source_on_dead(struct node *node, const struct directory_effect *effect);
+void source_on_node_left(struct node *node, int left);
 /* True: a migration under way sees to the endpoint's end. */
-bool departure_on_process_died(struct node *node, int dcid, int p_nr);
-int departure_count(const struct node *node);
+bool source_on_process_died(struct node *node, int dcid, int p_nr);
+int source_count(const struct node *node);
 /* Whether one of that slot is under way, or its worker has not let go of everything yet. */
-bool departure_find(const struct node *node, int dcid, int p_nr);
+bool source_find(const struct node *node, int dcid, int p_nr);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/move/carry.h"
+#include "node/move/conversations.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -7,17 +7,17 @@
 #include <string.h>
 
 #include "core/channel.h"
-#include "node/task/log.h"
+#include "node/task/output.h"
 #include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
 
-static uint32_t count_channels(struct binding *process)
+static uint32_t count_channels(struct binding *binding)
 {
 	struct exchange_channel *channel = NULL;
 	uint32_t count = 0;
 
-	while ((channel = exchange_next(process->node->exchange, process->dcid, process->p_nr,
+	while ((channel = exchange_next(binding->node->exchange, binding->dcid, binding->p_nr,
 					channel)))
 		count++;
 	return count;
@@ -40,21 +40,21 @@ static void keep_barred(struct exchange *exchange, struct exchange_channel *chan
 			image->notify[i].taken = image->notify[i].posted;
 }
 
-static void pack_channel(const struct binding *process, struct exchange_channel *channel,
+static void pack_channel(const struct binding *binding, struct exchange_channel *channel,
 			 struct move_channel *out)
 {
-	int own = exchange_side(channel, process->p_nr);
+	int own = exchange_side(channel, binding->p_nr);
 
 	memset(out, 0, sizeof(*out));
 	out->peer_nr = channel->p_nr[1 - own];
 	out->peer_endpoint = channel->endpoint[1 - own];
 	channel_pack(channel->page, own, &out->image);
-	keep_barred(process->node->exchange, channel, own, &out->image);
+	keep_barred(binding->node->exchange, channel, own, &out->image);
 }
 
-static void pack_status(const struct binding *process, struct move_state *state)
+static void pack_status(const struct binding *binding, struct move_state *state)
 {
-	const struct status_page *page = process->status->page;
+	const struct status_page *page = binding->status->page;
 	struct exchange_bell *bell;
 
 	state->rts_flags = page->rts_flags;
@@ -72,19 +72,19 @@ static void pack_status(const struct binding *process, struct move_state *state)
 	state->waits = page->waits;
 	state->rights = page->rights;
 	state->attached = page->attached;
-	state->priv = process->node->priv[process->dcid][shm_index(process->p_nr)];
-	if (exchange_bell(process->node->exchange, process->dcid, process->p_nr, &bell) < 0)
+	state->priv = binding->node->priv[binding->dcid][shm_index(binding->p_nr)];
+	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) < 0)
 		return;
 	state->bell_seq = bell->page->seq;
 	for (int i = 0; i < SHM_NEWS_WORDS; i++)
 		state->news[i] = bell->page->news[i];
 }
 
-int carry_pack(struct binding *process, uint32_t move, uint8_t **bytesp, uint32_t *lenp)
+int conversations_pack(struct binding *binding, uint32_t move, uint8_t **bytesp, uint32_t *lenp)
 {
 	struct exchange_channel *channel = NULL;
-	uint32_t count = count_channels(process);
-	size_t log_bytes = process->task->log ? proc_log_size(process->task->log) : 0;
+	uint32_t count = count_channels(binding);
+	size_t log_bytes = binding->task->output ? output_size(binding->task->output) : 0;
 	size_t len = sizeof(struct move_state) + count * sizeof(struct move_channel) + log_bytes;
 	uint8_t *bytes = calloc(1, len);
 	struct move_state *state = (struct move_state *)bytes;
@@ -93,28 +93,29 @@ int carry_pack(struct binding *process, uint32_t move, uint8_t **bytesp, uint32_
 	if (!bytes)
 		return -ENOMEM;
 	state->move = move;
-	state->dcid = process->dcid;
-	state->endpoint = process->endpoint;
-	state->vpid = process->task->vpid;
-	state->generation = process->generation;
+	state->dcid = binding->dcid;
+	state->endpoint = binding->endpoint;
+	state->vpid = binding->task->vpid;
+	state->generation = binding->generation;
 	state->channel_count = count;
 	state->log_bytes = (uint32_t)log_bytes;
-	state->log_limit = process->task->log ? proc_log_limit(process->task->log) : PROC_LOG_BYTES;
-	if (process->task->log)
-		state->log_start =
-			process->task->log_start + proc_log_total(process->task->log) - log_bytes;
-	pack_status(process, state);
-	while ((channel = exchange_next(process->node->exchange, process->dcid, process->p_nr,
+	state->log_limit =
+		binding->task->output ? output_limit(binding->task->output) : OUTPUT_BYTES;
+	if (binding->task->output)
+		state->log_start = binding->task->output_start +
+				   output_total(binding->task->output) - log_bytes;
+	pack_status(binding, state);
+	while ((channel = exchange_next(binding->node->exchange, binding->dcid, binding->p_nr,
 					channel)))
-		pack_channel(process, channel, out++);
-	if (process->task->log)
-		proc_log_export(process->task->log, (uint8_t *)out, log_bytes);
+		pack_channel(binding, channel, out++);
+	if (binding->task->output)
+		output_export(binding->task->output, (uint8_t *)out, log_bytes);
 	*bytesp = bytes;
 	*lenp = (uint32_t)len;
 	return 0;
 }
 
-int carry_check(const uint8_t *bytes, uint32_t len)
+int conversations_check(const uint8_t *bytes, uint32_t len)
 {
 	struct move_state state;
 	uint64_t need = sizeof(state);
@@ -122,50 +123,50 @@ int carry_check(const uint8_t *bytes, uint32_t len)
 	if (len < sizeof(state))
 		return -EBADMSG;
 	memcpy(&state, bytes, sizeof(state));
-	if (state.channel_count > SHM_SLOTS || state.log_limit < PROC_LOG_LEAST ||
-	    state.log_limit > PROC_LOG_MOST || state.log_bytes > state.log_limit)
+	if (state.channel_count > SHM_SLOTS || state.log_limit < OUTPUT_LEAST ||
+	    state.log_limit > OUTPUT_MOST || state.log_bytes > state.log_limit)
 		return -EBADMSG;
 	need += (uint64_t)state.channel_count * sizeof(struct move_channel) + state.log_bytes;
 	return need == len ? 0 : -EBADMSG;
 }
 
 /* Is the receiver of the process's own line looking at this very page? Not if it is held for a move. */
-static bool peer_is_here(const struct binding *process, const struct directory_endpoint *peer,
+static bool peer_is_here(const struct binding *binding, const struct directory_endpoint *peer,
 			 int peer_nr)
 {
-	const struct binding *there = binding_find(process->node, process->dcid, peer_nr);
+	const struct binding *there = binding_find(binding->node, binding->dcid, peer_nr);
 
-	return peer->node == process->node->options.id && there && there->state == BINDING_BOUND;
+	return peer->node == binding->node->options.id && there && there->state == BINDING_BOUND;
 }
 
-static void unpack_channel(struct binding *process, const struct move_channel *in)
+static void unpack_channel(struct binding *binding, const struct move_channel *in)
 {
-	struct node *node = process->node;
-	const struct directory_endpoint *peer = node_endpoint(node, process->dcid, in->peer_nr);
+	struct node *node = binding->node;
+	const struct directory_endpoint *peer = node_endpoint(node, binding->dcid, in->peer_nr);
 	struct exchange_channel *channel;
 	struct exchange_bell *bell;
 	bool here;
 	int own;
 
-	if (!peer || exchange_channel(node->exchange, process->dcid, process->endpoint,
+	if (!peer || exchange_channel(node->exchange, binding->dcid, binding->endpoint,
 				      in->peer_endpoint, &channel) < 0)
 		return;
-	own = exchange_side(channel, process->p_nr);
-	here = peer_is_here(process, peer, in->peer_nr);
+	own = exchange_side(channel, binding->p_nr);
+	here = peer_is_here(binding, peer, in->peer_nr);
 	channel_unpack(channel->page, own, &in->image, here);
 	/* The node that it comes from has let this pass, and a third one may have it. */
 	if (!here && line_word_state(in->image.line[0].word) == LINE_SENT)
 		channel->passed[own] = line_word_seq(in->image.line[0].word);
 	if (here && peer->bound &&
 	    directory_endpoint_number(peer, in->peer_nr) == in->peer_endpoint &&
-	    exchange_bell(node->exchange, process->dcid, in->peer_nr, &bell) == 0)
-		exchange_ring(node->exchange, bell, process->p_nr);
+	    exchange_bell(node->exchange, binding->dcid, in->peer_nr, &bell) == 0)
+		exchange_ring(node->exchange, bell, binding->p_nr);
 }
 
-void carry_unpack_status(struct binding *process, const uint8_t *bytes)
+void conversations_unpack_status(struct binding *binding, const uint8_t *bytes)
 {
 	const struct move_state *state = (const struct move_state *)bytes;
-	struct status_page *page = process->status->page;
+	struct status_page *page = binding->status->page;
 
 	page->rts_flags = state->rts_flags;
 	page->misc_flags = state->misc_flags;
@@ -182,20 +183,20 @@ void carry_unpack_status(struct binding *process, const uint8_t *bytes)
 	page->waits = state->waits;
 	page->attached = state->attached != 0;
 	page->rights = state->rights;
-	process->node->priv[process->dcid][shm_index(process->p_nr)] = state->priv;
+	binding->node->priv[binding->dcid][shm_index(binding->p_nr)] = state->priv;
 }
 
 /*
  * The task may have read the bell's count at the source and be about to sleep on it: the count here
  * must never again equal one it can have read, and every peer counts as news.
  */
-static void unpack_bell(struct binding *process, const struct move_state *state,
+static void unpack_bell(struct binding *binding, const struct move_state *state,
 			const struct move_channel *channels)
 {
 	struct exchange_bell *bell;
 	uint32_t seq;
 
-	if (exchange_bell(process->node->exchange, process->dcid, process->p_nr, &bell) < 0)
+	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) < 0)
 		return;
 	seq = bell->page->seq;
 	while ((int32_t)(state->bell_seq + 1 - seq) > 0 &&
@@ -212,24 +213,24 @@ static void unpack_bell(struct binding *process, const struct move_state *state,
 }
 
 /* Who died on the way, be it that this was seen here first and nothing of the peer was carried. */
-static void end_of_the_dead(struct binding *process)
+static void end_of_the_dead(struct binding *binding)
 {
-	struct node *node = process->node;
+	struct node *node = binding->node;
 	struct exchange_channel *channel =
-		exchange_next(node->exchange, process->dcid, process->p_nr, NULL);
+		exchange_next(node->exchange, binding->dcid, binding->p_nr, NULL);
 
 	while (channel) {
-		int side = 1 - exchange_side(channel, process->p_nr);
+		int side = 1 - exchange_side(channel, binding->p_nr);
 		int dead = channel->endpoint[side];
 
-		channel = exchange_next(node->exchange, process->dcid, process->p_nr, channel);
-		if (binding_locate(node, process->dcid, dead) == PROXY_GONE)
-			exchange_endpoint_dead(node->exchange, process->dcid, _ENDPOINT_P(dead),
+		channel = exchange_next(node->exchange, binding->dcid, binding->p_nr, channel);
+		if (binding_locate(node, binding->dcid, dead) == PROXY_GONE)
+			exchange_endpoint_dead(node->exchange, binding->dcid, _ENDPOINT_P(dead),
 					       dead);
 	}
 }
 
-void carry_unpack(struct binding *process, const uint8_t *bytes)
+void conversations_unpack(struct binding *binding, const uint8_t *bytes)
 {
 	const struct move_state *state = (const struct move_state *)bytes;
 	const struct move_channel *channels = (const struct move_channel *)(bytes + sizeof(*state));
@@ -237,7 +238,7 @@ void carry_unpack(struct binding *process, const uint8_t *bytes)
 	for (uint32_t i = 0; i < state->channel_count; i++)
 		if (channels[i].peer_nr >= -SHM_TASKS &&
 		    channels[i].peer_nr < SHM_SLOTS - SHM_TASKS)
-			unpack_channel(process, &channels[i]);
-	end_of_the_dead(process);
-	unpack_bell(process, state, channels);
+			unpack_channel(binding, &channels[i]);
+	end_of_the_dead(binding);
+	unpack_bell(binding, state, channels);
 }

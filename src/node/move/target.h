@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_MOVE_TARGET_H
+#define DVS_NODE_MOVE_TARGET_H
+
+/*
+ * A process comes to this node: the target side of a migration, one worker thread each, made for a
+ * bulk connection from the source. The node lock is held in everything declared here.
+ */
+
+#include "core/directory.h"
+
+struct node;
+
+/* Takes the connection; starts the worker. */
+void target_start(struct node *node, int from, int fd);
+
+void target_on_committed(struct node *node, const struct directory_effect *effect);
+void target_on_started(struct node *node, const struct directory_effect *effect);
+void target_on_rolled_back(struct node *node, const struct directory_effect *effect);
+void target_on_dead(struct node *node, const struct directory_effect *effect);
+void target_on_node_left(struct node *node, int left);
+int target_count(const struct node *node);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A ring of the last bytes, in a memfd made for the first byte: only what was written takes
+ * memory, and a restart of the daemon hands it over as it is. The daemon keeps the writing end of the
+ * pipe open too, so the reading end never shows an end of file, and a child that outlives its process
+ * may still be heard.
+ */
+#include "node/task/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/inode.h"
+#include "os/loop.h"
+#include "os/memfd.h"
+#include "os/self.h"
+#include "os/socket.h"
+
+#define READ_BYTES  65536u
+#define DRAIN_READS 64 /* more than the largest pipe holds: somebody writes as fast as we read */
+
+struct output {
+	int read_fd, write_fd, ring_fd;
+	struct os_source *source;
+	output_fn *fn;
+	void *ctx;
+	uint8_t *ring;
+	uint32_t limit;
+	size_t start, size; /* where the oldest byte kept is, and how many are kept */
+	uint64_t total;
+};
+
+static int ring_map(struct output *output)
+{
+	void *ring;
+	int r = os_memfd_map(output->ring_fd, output->limit, OS_MAP_NOFORK, &ring);
+
+	if (!r)
+		output->ring = ring;
+	return r;
+}
+
+/* False: no memory; then nothing is kept. */
+static bool ring_make(struct output *output)
+{
+	if (output->ring)
+		return true;
+	if (output->ring_fd < 0)
+		output->ring_fd = os_memfd_new("dvs-log", output->limit);
+	return output->ring_fd >= 0 && ring_map(output) == 0;
+}
+
+/* Appends; the oldest bytes make way. */
+static void ring_append(struct output *output, const uint8_t *bytes, size_t len)
+{
+	output->total += len;
+	if (!len || !ring_make(output))
+		return;
+	if (len > output->limit) {
+		bytes += len - output->limit;
+		len = output->limit;
+	}
+	if (output->size + len > output->limit) {
+		size_t drop = output->size + len - output->limit;
+
+		output->start = (output->start + drop) % output->limit;
+		output->size -= drop;
+	}
+	while (len) {
+		size_t at = (output->start + output->size) % output->limit;
+		size_t n = len < output->limit - at ? len : output->limit - at;
+
+		memcpy(output->ring + at, bytes, n);
+		output->size += n;
+		bytes += n;
+		len -= n;
+	}
+}
+
+/* One read; false: the pipe is empty. */
+static bool read_some(struct output *output)
+{
+	uint8_t bytes[READ_BYTES];
+	ssize_t n = os_read_some(output->read_fd, bytes, sizeof(bytes));
+
+	if (n <= 0)
+		return false;
+	ring_append(output, bytes, (size_t)n);
+	if (output->fn)
+		output->fn(output->ctx, bytes, (size_t)n);
+	return true;
+}
+
+/* One read at a time: a process that writes without end must not keep the loop from the others. */
+static void on_readable(void *ctx, int fd, int events)
+{
+	(void)fd;
+	(void)events;
+	read_some(ctx);
+}
+
+/* Takes the ends. */
+static int log_make(struct os_loop *loop, const int ends[2], uint32_t limit,
+		    struct output **outputp)
+{
+	struct output *output = calloc(1, sizeof(*output));
+	int r;
+
+	if (!output) {
+		os_close(ends[0]);
+		os_close(ends[1]);
+		return -ENOMEM;
+	}
+	output->read_fd = ends[0];
+	output->write_fd = ends[1];
+	output->ring_fd = -1;
+	output->limit = limit;
+	/* Only our end: the process finds the blocking pipe it expects. */
+	r = os_set_nonblock(output->read_fd, 1);
+	if (!r)
+		r = os_source_io(loop, output->read_fd, OS_READ, on_readable, output,
+				 &output->source);
+	if (r < 0) {
+		output_free(output);
+		return r;
+	}
+	*outputp = output;
+	return 0;
+}
+
+static bool limit_fits(uint32_t limit)
+{
+	return limit >= OUTPUT_LEAST && limit <= OUTPUT_MOST;
+}
+
+int output_new(struct os_loop *loop, uint32_t limit, struct output **outputp)
+{
+	int ends[2];
+	int r = limit_fits(limit) ? os_self_pipe(ends) : -EINVAL;
+
+	return r < 0 ? r : log_make(loop, ends, limit, outputp);
+}
+
+void output_place(const struct output *output, struct output_place *place)
+{
+	*place = (struct output_place){ .read_fd = output->read_fd,
+					.write_fd = output->write_fd,
+					.ring_fd = output->ring_fd,
+					.total = output->total,
+					.start = (uint32_t)output->start,
+					.size = (uint32_t)output->size,
+					.limit = output->limit };
+}
+
+int output_adopt(struct os_loop *loop, const struct output_place *place, struct output **outputp)
+{
+	int r = log_make(loop, (int[]){ place->read_fd, place->write_fd }, place->limit, outputp);
+
+	if (r < 0) {
+		os_close(place->ring_fd);
+		return r;
+	}
+	(*outputp)->ring_fd = place->ring_fd;
+	(*outputp)->total = place->total;
+	if (!limit_fits(place->limit) || place->start >= (*outputp)->limit ||
+	    place->size > (*outputp)->limit || (place->ring_fd < 0 && place->size))
+		r = -EBADMSG;
+	else if (place->ring_fd >= 0)
+		r = ring_map(*outputp);
+	if (r < 0) {
+		*outputp = output_free(*outputp);
+		return r;
+	}
+	(*outputp)->start = place->start;
+	(*outputp)->size = place->size;
+	return 0;
+}
+
+struct output *output_free(struct output *output)
+{
+	if (!output)
+		return NULL;
+	os_source_free(output->source);
+	os_close(output->read_fd);
+	os_close(output->write_fd);
+	os_memfd_unmap(output->ring, output->limit);
+	os_close(output->ring_fd);
+	free(output);
+	return NULL;
+}
+
+void output_listen(struct output *output, output_fn *fn, void *ctx)
+{
+	output->fn = fn;
+	output->ctx = ctx;
+}
+
+int output_fd(const struct output *output)
+{
+	return output->write_fd;
+}
+
+bool output_is(const struct output *output, uint64_t dev, uint64_t ino)
+{
+	struct os_inode own;
+
+	return !os_inode(output->write_fd, &own) && own.dev == dev && own.ino == ino;
+}
+
+void output_drain(struct output *output)
+{
+	for (int i = 0; i < DRAIN_READS && read_some(output); i++)
+		continue;
+}
+
+uint32_t output_limit(const struct output *output)
+{
+	return output->limit;
+}
+
+size_t output_size(const struct output *output)
+{
+	return output->size;
+}
+
+uint64_t output_total(const struct output *output)
+{
+	return output->total;
+}
+
+size_t output_export(const struct output *output, uint8_t *buf, size_t size)
+{
+	size_t len = size < output->size ? size : output->size, skip = output->size - len, first,
+	       at;
+
+	if (!len)
+		return 0;
+	at = (output->start + skip) % output->limit;
+	first = len < output->limit - at ? len : output->limit - at;
+	memcpy(buf, output->ring + at, first);
+	memcpy(buf + first, output->ring, len - first);
+	return len;
+}
+
+void output_import(struct output *output, const uint8_t *bytes, size_t len)
+{
+	ring_append(output, bytes, len);
+}
