@@ -30,6 +30,7 @@ enum call_room call_make_room(struct channel_page *page, int side, uint64_t word
 		line_close(own, seq, EDVSTIMEDOUT);
 		return CALL_ROOM_CLOSED;
 	}
+	CORE_ASSERT(line_word_is_waiting(word));
 	if (line_word_op(word) == LINE_OP_ANSWER &&
 	    line_word_awaits(line_word_now(call_peer(page, side)),
 			     atomic_load_explicit(&own->aux, memory_order_relaxed)))
@@ -77,6 +78,7 @@ static bool step_back(struct channel_page *page, int side, struct call_request *
 {
 	uint64_t word = line_word_now(call_own(page, side));
 
+	CORE_ASSERT(side == 0 || side == 1);
 	if (!request->posted)
 		return true;
 	if (line_word_is_waiting(word) && both && side == 1)
@@ -117,6 +119,7 @@ void call_finish(struct channel_page *page, int side, const struct call_request 
 	uint64_t word = line_word_now(own);
 	struct line_image image;
 
+	CORE_ASSERT(side == 0 || side == 1);
 	CORE_ASSERT(result <= 0);
 	if (!request->posted || line_word_seq(word) != request->seq)
 		return;
@@ -130,6 +133,7 @@ int call_give_up(struct channel_page *page, int side, uint64_t seq, int why)
 {
 	uint64_t word = line_close(call_own(page, side), seq, why);
 
+	CORE_ASSERT(side == 0 || side == 1);
 	CORE_ASSERT(why < 0);
 	return line_word_seq(word) == seq && line_word_state(word) == LINE_DONE &&
 			       !line_word_result(word)
@@ -161,5 +165,6 @@ enum call_receipt call_look_to_receive(struct channel_page *page, int side, uint
 
 void call_refuse(struct channel_page *page, int side, uint64_t peer_word)
 {
+	CORE_ASSERT(side == 0 || side == 1);
 	line_withdraw_here(call_peer(page, side), line_word_seq(peer_word));
 }

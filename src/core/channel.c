@@ -23,6 +23,7 @@ static bool decide(struct channel_page *page, int sender)
 	struct line *line = &page->line[sender];
 	uint64_t wanted = atomic_load(&page->withdraw[sender]);
 
+	CORE_ASSERT(sender == 0 || sender == 1);
 	if (!wanted || wanted != line_word_seq(line_word_now(line)))
 		return false;
 	line_withdraw_here(line, wanted);
@@ -82,6 +83,7 @@ void channel_pack(struct channel_page *page, int side, struct channel_image *ima
 	 */
 	if (!line_export(&page->line[1 - side], &image->line[1]))
 		memset(&image->line[1], 0, sizeof(image->line[1]));
+	CORE_ASSERT(line_word_state(image->line[1].word) != LINE_FULL);
 	for (int i = 0; i < 2; i++) {
 		notify_snapshot(&page->notify[by_place[i]], &image->notify[i]);
 		image->withdraw[i] = atomic_load(&page->withdraw[by_place[i]]);
@@ -119,6 +121,8 @@ static bool is_waited_for(const struct channel_page *page, int side, int here)
 	enum line_state state = line_word_state(word);
 	enum line_op op = line_word_op(word);
 
+	CORE_ASSERT(side == 0 || side == 1);
+	CORE_ASSERT(here == 0 || here == 1);
 	if (side != here)
 		return line_word_is_waiting(word);
 	if (atomic_load(&page->withdraw[side]) == line_word_seq(word))
@@ -135,6 +139,7 @@ bool channel_merge_line(struct channel_page *page, struct channel_told *told, in
 	bool waited_for = line_merge(line, image, side != here) && is_waited_for(page, side, here);
 	uint64_t word = line_word_now(line);
 
+	CORE_ASSERT(side == 0 || side == 1);
 	CORE_ASSERT(here == 0 || here == 1);
 	if (side != here && withdraw && withdraw == line_word_seq(word)) {
 		line_withdraw_here(line, withdraw);
@@ -152,6 +157,7 @@ bool channel_merge_notify(struct channel_page *page, struct channel_told *told, 
 	struct notify_word *word = &page->notify[side];
 	bool waited_for = notify_merge(word, image) && side != here;
 
+	CORE_ASSERT(side == 0 || side == 1);
 	CORE_ASSERT(here == 0 || here == 1);
 	if (atomic_load(&word->posted) == image->posted)
 		told->posted[side] = image->posted;
@@ -164,6 +170,7 @@ uint64_t channel_wanted_back(const struct channel_page *page, int side, uint64_t
 {
 	uint64_t wanted = atomic_load(&page->withdraw[side]);
 
+	CORE_ASSERT(side == 0 || side == 1);
 	return line_word_is_waiting(word) && wanted == line_word_seq(word) ? wanted : 0;
 }
 
@@ -173,6 +180,8 @@ bool channel_line_untold(const struct channel_page *page, const struct channel_t
 	uint64_t word = line_word_now(&page->line[side]);
 	uint64_t wanted;
 
+	CORE_ASSERT(side == 0 || side == 1);
+	CORE_ASSERT(here == 0 || here == 1);
 	/* Of a line that is not the own end's there is something to tell once it has been decided. */
 	if (line_word_state(word) == LINE_FREE || (side != here && line_word_is_waiting(word)))
 		return false;
@@ -188,6 +197,7 @@ bool channel_line_urgent(const struct channel_page *page, const struct channel_t
 	uint64_t word = line_word_now(&page->line[side]);
 	enum line_op op = line_word_op(word);
 
+	CORE_ASSERT(here == 0 || here == 1);
 	if (!channel_line_untold(page, told, side, here))
 		return false;
 	/* Asked for, or never said on this connection. */
@@ -206,6 +216,7 @@ bool channel_notify_untold(const struct channel_page *page, const struct channel
 {
 	const struct notify_word *word = &page->notify[side];
 
+	CORE_ASSERT(side == 0 || side == 1);
 	return atomic_load(&word->posted) != told->posted[side] ||
 	       atomic_load(&word->taken) != told->taken[side];
 }
@@ -215,5 +226,6 @@ bool channel_awaits_take(const struct channel_page *page, int side)
 	uint64_t word = line_word_now(&page->line[side]);
 	enum line_op op = line_word_op(word);
 
+	CORE_ASSERT(side == 0 || side == 1);
 	return line_word_is_waiting(word) && (op == LINE_OP_SENDREC || op == LINE_OP_ANSWER);
 }

@@ -123,6 +123,7 @@ static void node_end(struct directory_change *change, int node)
 static void leave_apply(struct directory_change *change, const struct command *cmd)
 {
 	CORE_ASSERT(directory_node_up(change->dir, cmd->node));
+	CORE_ASSERT(!cmd->value || cmd->value == change->dir->node[cmd->node].incarnation);
 	node_end(change, cmd->node);
 }
 
@@ -180,6 +181,7 @@ static const struct {
 
 int directory_check(const struct directory *dir, const struct command *cmd)
 {
+	CORE_ASSERT(dir->next_move);
 	if (cmd->kind > COMMAND_LAST || !halves[cmd->kind].check)
 		return EDVSNOSYS;
 	return halves[cmd->kind].check(dir, cmd);
@@ -196,6 +198,7 @@ void directory_apply(struct directory *dir, uint64_t order, const struct command
 	effects->count = 0;
 	dir->order = order;
 	result->code = directory_check(dir, cmd);
+	CORE_ASSERT(result->code <= 0);
 	if (result->code)
 		return;
 	halves[cmd->kind].apply(&change, cmd);

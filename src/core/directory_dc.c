@@ -79,6 +79,7 @@ static void dc_name(const struct command *cmd, char name[MAXDCNAME])
 
 static bool name_taken(const struct directory *dir, const char name[MAXDCNAME])
 {
+	CORE_ASSERT(!name[MAXDCNAME - 1]);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		if (dir->dc[dcid].running && !memcmp(dir->dc[dcid].name, name, MAXDCNAME))
 			return true;
@@ -89,6 +90,7 @@ static bool name_taken(const struct directory *dir, const char name[MAXDCNAME])
 static bool is_stated(const struct directory_dc *dc, const struct command *cmd,
 		      const struct geometry *g, const char name[MAXDCNAME])
 {
+	CORE_ASSERT(!name[MAXDCNAME - 1]);
 	return cmd->flags & COMMAND_FLAG_STATED && dc->running && dc->nr_procs == g->nr_procs &&
 	       dc->nr_tasks == g->nr_tasks && dc->nr_sysprocs == g->nr_sysprocs &&
 	       dc->nr_nodes == g->nr_nodes && dc->warn2proc == cmd->warn2proc &&
@@ -133,6 +135,7 @@ void directory_dc_create_apply(struct directory_change *change, const struct com
 	dc->serve = (cmd->flags & COMMAND_FLAG_SERVE) != 0;
 	dc->generation = generation;
 	dc->nodes = cmd->nodes ? cmd->nodes : nodes_up(change->dir);
+	CORE_ASSERT(__builtin_popcount(dc->nodes) <= g.nr_nodes);
 	dc->nr_procs = g.nr_procs;
 	dc->nr_tasks = g.nr_tasks;
 	dc->nr_sysprocs = g.nr_sysprocs;
@@ -205,6 +208,7 @@ void directory_add_node_apply(struct directory_change *change, const struct comm
 	if (dc->nodes & directory_node_bit(cmd->node))
 		return;
 	dc->nodes |= directory_node_bit(cmd->node);
+	CORE_ASSERT(__builtin_popcount(dc->nodes) <= dc->nr_nodes);
 	directory_effect_node(change, EFFECT_DC_CREATED, cmd->node, cmd->dcid);
 	directory_dc_assert(change->dir, cmd->dcid);
 }
@@ -220,6 +224,7 @@ void directory_del_node_apply(struct directory_change *change, const struct comm
 {
 	struct directory_dc *dc = &change->dir->dc[cmd->dcid];
 
+	CORE_ASSERT(directory_node_in_range(cmd->node));
 	CORE_ASSERT(dc->running);
 	dc->nodes &= ~directory_node_bit(cmd->node);
 	for (int p_nr = -dc->nr_tasks; p_nr < dc->nr_procs; p_nr++) {

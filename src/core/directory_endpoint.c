@@ -33,6 +33,7 @@ void directory_slot_end(struct directory_change *change, int dcid, int p_nr)
 	uint32_t next = ep->generation == _ENDPOINT_MAX_GENERATION ? 0 : ep->generation + 1;
 
 	CORE_ASSERT(ep->bound);
+	CORE_ASSERT(next <= _ENDPOINT_MAX_GENERATION);
 	if (!ep->moving)
 		ep->target = -1;
 	directory_effect_slot(change, EFFECT_ENDPOINT_DEAD, dcid, p_nr);
@@ -58,6 +59,7 @@ void directory_statement_end(struct directory_change *change, int dcid, int p_nr
 
 static enum endpoint_kind kind_of_bind(int bind_kind)
 {
+	CORE_ASSERT(bind_kind >= SELF_BIND && bind_kind <= MAX_BIND_TYPE);
 	switch (bind_kind) {
 	case BKUP_BIND:
 		return ENDPOINT_BACKUP;
@@ -98,6 +100,7 @@ static void state_place(struct directory_change *change, const struct command *c
 
 	if (ep->bound || ep->stated)
 		return;
+	CORE_ASSERT(directory_node_up(change->dir, cmd->node));
 	ep->stated = 1;
 	ep->node = (int8_t)cmd->node;
 	ep->target = -1;

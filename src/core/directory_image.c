@@ -35,6 +35,7 @@ struct image_cursor {
 
 static void put(struct image_cursor *c, uint64_t value, size_t bytes)
 {
+	CORE_ASSERT(!c->in);
 	CORE_ASSERT(c->at <= c->size);
 	CORE_ASSERT(bytes <= sizeof(value));
 	if (c->short_of || c->size - c->at < bytes) {
@@ -49,6 +50,7 @@ static uint64_t get(struct image_cursor *c, size_t bytes)
 {
 	uint64_t value = 0;
 
+	CORE_ASSERT(!c->out);
 	CORE_ASSERT(c->at <= c->size);
 	CORE_ASSERT(bytes <= sizeof(value));
 	if (c->short_of || c->size - c->at < bytes) {
@@ -67,6 +69,7 @@ static uint32_t get32(struct image_cursor *c)
 
 static void put_name(struct image_cursor *c, const char name[IMAGE_NAME])
 {
+	CORE_ASSERT(!name[IMAGE_NAME - 1]);
 	for (size_t i = 0; i < IMAGE_NAME; i++)
 		put(c, (uint8_t)name[i], 1);
 }
@@ -87,6 +90,8 @@ size_t directory_encode_bound(void)
 
 static bool slot_is_used(const struct directory_endpoint *ep)
 {
+	CORE_ASSERT(ep->bound || !ep->moving);
+	CORE_ASSERT(ep->bound || !ep->committed);
 	return ep->bound || ep->stated || ep->generation;
 }
 
@@ -145,6 +150,7 @@ static void put_nodes(struct image_cursor *c, const struct directory *dir)
 {
 	uint32_t used = 0;
 
+	CORE_ASSERT(dir->next_move);
 	for (int node = 0; node < NR_NODES; node++)
 		used += dir->node[node].incarnation != 0;
 	CORE_ASSERT(used <= NR_NODES);
@@ -166,6 +172,7 @@ size_t directory_encode(const struct directory *dir, uint8_t *buf, size_t size)
 	struct image_cursor c = { .out = buf, .size = size };
 	uint32_t used = 0;
 
+	CORE_ASSERT(dir->next_move);
 	put(&c, IMAGE_MAGIC, 4);
 	put(&c, IMAGE_VERSION, 4);
 	put(&c, dir->order, 8);
@@ -185,6 +192,7 @@ size_t directory_encode(const struct directory *dir, uint8_t *buf, size_t size)
 static bool slot_is_valid(const struct directory_dc *dc, const struct directory_endpoint *ep,
 			  int index)
 {
+	CORE_ASSERT(index >= 0 && index < SHM_SLOTS);
 	if (ep->bound > 1 || ep->moving > 1 || ep->by_hand > 1 || ep->attached > 1 ||
 	    ep->stated > 1 || ep->committed > 1)
 		return false;
@@ -211,6 +219,7 @@ static bool get_slots(struct image_cursor *c, struct directory_dc *dc)
 	uint32_t count = get32(c);
 	int last = -1;
 
+	CORE_ASSERT(dc->running <= 1 && dc->generation);
 	for (uint32_t i = 0; i < count && !c->short_of; i++) {
 		int index = (int)get(c, 1);
 		struct directory_endpoint *ep = &dc->slot[index];
@@ -253,6 +262,7 @@ static bool get_dc(struct image_cursor *c, struct directory *dir, int *last)
 	unsigned dcid = (unsigned)get(c, 1);
 	struct directory_dc *dc;
 
+	CORE_ASSERT(*last >= -1 && *last < SHM_DCS);
 	if (dcid >= SHM_DCS || (int)dcid <= *last)
 		return false;
 	*last = (int)dcid;
@@ -301,6 +311,7 @@ static bool get_directory(struct image_cursor *c, struct directory *dir)
 	uint32_t count;
 	int last = -1;
 
+	CORE_ASSERT(c->at == 0 && !c->short_of);
 	if (get32(c) != IMAGE_MAGIC || get32(c) != IMAGE_VERSION)
 		return false;
 	dir->order = get(c, 8);

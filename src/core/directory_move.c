@@ -27,6 +27,7 @@ static int moved_slot_check(const struct directory *dir, const struct command *c
 	if (!directory_slot_in_range(&dir->dc[cmd->dcid], cmd->p_nr))
 		return EDVSBADPROC;
 	ep = directory_slot(dir, cmd);
+	CORE_ASSERT(!ep->bound || !ep->stated);
 	if (!ep->bound)
 		return EDVSBADPROC;
 	if (cmd->generation != COMMAND_GENERATION_ANY && cmd->generation != ep->generation)

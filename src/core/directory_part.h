@@ -57,6 +57,8 @@ static inline int directory_dc_check(const struct directory *dir, int dcid)
 
 static inline bool directory_slot_in_range(const struct directory_dc *dc, int p_nr)
 {
+	CORE_ASSERT(dc->nr_tasks >= 0 && dc->nr_tasks <= SHM_TASKS);
+	CORE_ASSERT(dc->nr_procs <= SHM_SLOTS - SHM_TASKS);
 	return p_nr >= -dc->nr_tasks && p_nr < dc->nr_procs;
 }
 

@@ -137,6 +137,7 @@ uint64_t line_withdraw(struct line *line, uint64_t seq)
 {
 	uint64_t word = line_word_now(line);
 
+	CORE_ASSERT(seq <= LINE_SEQ_MASK);
 	while (line_word_seq(word) == seq && line_word_state(word) == LINE_FULL) {
 		uint64_t withdrawn = word_with(word, LINE_WITHDRAWN, 0);
 
@@ -151,6 +152,7 @@ uint64_t line_close(struct line *line, uint64_t seq, int result)
 	uint64_t word = line_word_now(line);
 	uint64_t closed;
 
+	CORE_ASSERT(seq <= LINE_SEQ_MASK);
 	CORE_ASSERT(result <= 0);
 	if (line_word_seq(word) != seq || !line_word_is_owed(word))
 		return word;

@@ -40,6 +40,7 @@ void link_set_lives(struct link *link, const struct link_life *own, const struct
 
 bool link_connects(const struct link *link)
 {
+	CORE_ASSERT(link->node != link->peer);
 	return link->node < link->peer;
 }
 
@@ -97,6 +98,7 @@ int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t no
 
 	if (refusal)
 		return refusal;
+	CORE_ASSERT(link_life_known(&link->own_life));
 	link->epoch = hello->epoch > link->epoch ? hello->epoch : link->epoch + 1;
 	link->retry_us = LINK_RETRY_MIN_US;
 	enter(link, LINK_UP, now_ns);

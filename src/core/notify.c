@@ -3,6 +3,8 @@
 
 #include <stdatomic.h>
 
+#include "core/assert.h"
+
 #define UPDATE_BITS 64
 
 void notify_post(struct notify_word *word, int nr, int value)
@@ -39,6 +41,7 @@ bool notify_take(struct notify_word *word, bool waited, struct notify_image *tak
 	taken->taken = waited ? before + 1 : taken->posted;
 	taken->nr = atomic_load_explicit(&word->nr, memory_order_relaxed);
 	taken->bits = atomic_load_explicit(&word->bits, memory_order_relaxed);
+	CORE_ASSERT(taken->taken != before);
 	/* Release: read before; the sender begins new bits once it sees them taken. */
 	atomic_store_explicit(&word->taken, taken->taken, memory_order_release);
 	return true;
