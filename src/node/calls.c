@@ -65,7 +65,7 @@ static bool may_call(const struct request *request, const struct call *call)
 
 	if (!(call->flags & OWNER) || request->uid == 0 || dcid < 0 || dcid >= SHM_DCS)
 		return true;
-	dc = &request->node->directory.dc[dcid];
+	dc = &request->node->order.directory.dc[dcid];
 	return !dc->running || dc->owner_uid == request->uid;
 }
 
@@ -96,7 +96,7 @@ void calls_dispatch(struct request *request)
 		call->handle(request);
 		return;
 	}
-	if (to >= NR_NODES || !node->directory.node[to].up) {
+	if (to >= NR_NODES || !node->order.directory.node[to].up) {
 		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
 			     to);
 		return;

@@ -91,8 +91,8 @@ int main(void)
 
 	node = calloc(1, sizeof(*node));
 	node->requests.dispatch = calls_dispatch;
-	directory_init(&node->directory);
-	dc = &node->directory.dc[0];
+	directory_init(&node->order.directory);
+	dc = &node->order.directory.dc[0];
 	dc->running = true;
 	dc->owner_uid = OWNER;
 	dc->nr_procs = 16;

@@ -46,7 +46,7 @@ void effects_task_ended(struct task *task)
 /* Every bound task of the DC that waits for a bind or unbind looks again. */
 static void poke_bind_waiters(struct node *node, int dcid)
 {
-	for (const struct binding *b = node->bindings; b; b = b->next)
+	for (const struct binding *b = node->bindings.all; b; b = b->next)
 		if (b->dcid == dcid && b->status->page->waitbind)
 			binding_poke(b);
 }
@@ -58,7 +58,7 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
 
 	/* Its DC was removed: a process not of our init, which goes with the DC, is asked to end. */
-	if (binding && !binding->task->managed && !node->directory.dc[effect->dcid].running)
+	if (binding && !binding->task->managed && !node->order.directory.dc[effect->dcid].running)
 		os_pidfd_signal(binding->task->pidfd, OS_SIGTERM);
 	source_on_dead(node, effect);
 	target_on_dead(node, effect);
@@ -148,7 +148,7 @@ static void dc_created(struct node *node, const struct directory_effect *effect)
 	int self = node->options.id;
 
 	if ((effect->node == self || effect->node < 0) &&
-	    node->directory.dc[effect->dcid].nodes >> self & 1 &&
+	    node->order.directory.dc[effect->dcid].nodes >> self & 1 &&
 	    inits_start(node, effect->dcid) < 0)
 		os_log(OS_LOG_WARN, "the pid namespace of DC %d is tried again when it is needed",
 		       effect->dcid);
@@ -219,9 +219,9 @@ static void joined(struct node *node)
 	uint8_t ready = 1;
 
 	os_log(OS_LOG_INFO, "node %d is a member", node->options.id);
-	if (node->options.ready_fd < 0 || node->ready_told)
+	if (node->options.ready_fd < 0 || node->life.ready_told)
 		return;
-	node->ready_told = true;
+	node->life.ready_told = true;
 	if (os_write_full(node->options.ready_fd, &ready, sizeof(ready), 0) < 0)
 		os_log(OS_LOG_WARN, "nobody waits for the daemon to be ready");
 	node->options.ready_fd = os_close(node->options.ready_fd);
@@ -233,11 +233,11 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 	struct directory_result result = { 0 };
 
 	drain_links(node, cmd);
-	if (cmd->kind == COMMAND_NODE_LEAVE && directory_check(&node->directory, cmd) == 0)
+	if (cmd->kind == COMMAND_NODE_LEAVE && directory_check(&node->order.directory, cmd) == 0)
 		ended_with_node(node, cmd->node);
-	directory_apply(&node->directory, order, cmd, &node->effects, &result);
-	for (uint32_t i = 0; i < node->effects.count; i++)
-		carry_out(node, &node->effects.item[i]);
+	directory_apply(&node->order.directory, order, cmd, &node->order.effects, &result);
+	for (uint32_t i = 0; i < node->order.effects.count; i++)
+		carry_out(node, &node->order.effects.item[i]);
 	if (cmd->origin == node->options.id && cmd->request)
 		order_decided(node, cmd->request, &result);
 	if (cmd->kind == COMMAND_NODE_JOIN && cmd->node == node->options.id)
@@ -248,14 +248,14 @@ void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len
 {
 	struct node *node = ctx;
 
-	if (directory_decode(&node->directory, state, len) < 0) {
+	if (directory_decode(&node->order.directory, state, len) < 0) {
 		os_log(OS_LOG_ERROR, "the state from the group as of %llu is damaged",
 		       (unsigned long long)order);
 		life_fail(node);
 		return;
 	}
 	for (int i = 0; i < NR_NODES; i++) {
-		if (node->directory.node[i].up && i != node->options.id)
+		if (node->order.directory.node[i].up && i != node->options.id)
 			life_link_up(node, i);
 	}
 }

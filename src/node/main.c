@@ -135,7 +135,7 @@ static void on_wait(const char *what)
 
 int main(int argc, char **argv)
 {
-	static struct node node = { .dvs_name = "DVS_IPC" }; /* large, and one a process */
+	static struct node node = { .life.dvs_name = "DVS_IPC" }; /* large, and one a process */
 	struct node_options options = { .argv = argv };
 	char prefix[32];
 	int r;

@@ -49,7 +49,7 @@ static uint32_t dc_generation(void *ctx, int dcid)
 {
 	const struct node *node = ctx;
 
-	return node->directory.dc[dcid].generation;
+	return node->order.directory.dc[dcid].generation;
 }
 
 static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes, uint32_t len)
@@ -95,13 +95,13 @@ static void on_lane(void *ctx, int from, int fd)
 static void hear_group(void *ctx)
 {
 	struct node *node = ctx;
-	int r = group_dispatch(node->group);
+	int r = group_dispatch(node->order.group);
 
-	if (node->group_late)
-		os_source_set(node->group_source, OS_READ);
-	if (r >= 0 || node->stopping)
+	if (node->order.late)
+		os_source_set(node->order.source, OS_READ);
+	if (r >= 0 || node->life.stopping)
 		return;
-	node->group_source = os_source_free(node->group_source);
+	node->order.source = os_source_free(node->order.source);
 	if (r == -ESTALE) { /* I5: for the others its processes have ended */
 		os_log(OS_LOG_ERROR, "the group goes on without this node");
 		life_fail(node);
@@ -116,9 +116,9 @@ static void on_group(void *ctx, int fd, int events)
 
 	(void)fd;
 	(void)events;
-	if (node->group_late) {
-		os_source_set(node->group_source, 0);
-		os_timer_set(node->group_late, ORDER_LATE_US);
+	if (node->order.late) {
+		os_source_set(node->order.source, 0);
+		os_timer_set(node->order.late, ORDER_LATE_US);
 	} else {
 		hear_group(node);
 	}
@@ -143,14 +143,14 @@ static int start_group(struct node *node, struct adoption *from)
 	if (from)
 		r = adoption_group(from, node, &callbacks);
 	else
-		r = group_new(&node->group, options->group_spec, options->id, options->address,
-			      options->name, &callbacks);
-	if (r < 0 || !node->group)
+		r = group_new(&node->order.group, options->group_spec, options->id,
+			      options->address, options->name, &callbacks);
+	if (r < 0 || !node->order.group)
 		return r;
 	if (fault_is("order-late"))
-		os_source_timer(node->loop, -1, hear_group, node, &node->group_late);
-	return os_source_io(node->loop, group_fd(node->group), OS_READ, on_group, node,
-			    &node->group_source);
+		os_source_timer(node->loop, -1, hear_group, node, &node->order.late);
+	return os_source_io(node->loop, group_fd(node->order.group), OS_READ, on_group, node,
+			    &node->order.source);
 }
 
 static int start_doors(struct node *node, struct adoption *from)
@@ -169,10 +169,10 @@ static int start_doors(struct node *node, struct adoption *from)
 			    options->port, from ? from->head.link_fd : -1, &callbacks);
 
 	if (r < 0 || !from)
-		return r < 0 ? r : door_new(node, options->socket_path, &node->door);
+		return r < 0 ? r : door_new(node, options->socket_path, &node->requests.door);
 	fds[0] = from->head.control_fd;
 	fds[1] = from->head.path_fd;
-	return door_adopt(node, options->socket_path, fds, &node->door);
+	return door_adopt(node, options->socket_path, fds, &node->requests.door);
 }
 
 static int start_parts(struct node *node, struct adoption *from)
@@ -201,8 +201,8 @@ static int start_parts(struct node *node, struct adoption *from)
 
 static int start_bell(struct node *node)
 {
-	atomic_store(&node->bell_stop, false);
-	return os_thread_start_joined(&node->bell_thread, watch_main, node);
+	atomic_store(&node->watch.stop, false);
+	return os_thread_start_joined(&node->watch.thread, watch_main, node);
 }
 
 static int start(struct node *node, struct adoption *from)
@@ -210,9 +210,9 @@ static int start(struct node *node, struct adoption *from)
 	int r;
 
 	os_lock_init(&node->lock);
-	directory_init(&node->directory);
-	node->effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->effects.item));
-	if (!node->effects.item)
+	directory_init(&node->order.directory);
+	node->order.effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->order.effects.item));
+	if (!node->order.effects.item)
 		return -ENOMEM;
 	/* Without the lock: there is no other thread yet, and the group may keep us waiting. */
 	r = start_parts(node, from);
@@ -243,7 +243,8 @@ static int start_as_successor(struct node *node)
 int node_start(struct node *node, const struct node_options *options)
 {
 	node->options = *options;
-	node->counters.since_ns = os_realtime_ns(); /* a successor takes over what was counted */
+	node->life.counters.since_ns =
+		os_realtime_ns(); /* a successor takes over what was counted */
 	node->tasks.on_end = effects_task_ended;
 	node->requests = (struct requests){ .dispatch = calls_dispatch, .on_cancel = on_cancel };
 	return options->adopt_fd >= 0 ? start_as_successor(node) : start(node, NULL);
@@ -253,10 +254,10 @@ static void stop_bell(struct node *node)
 {
 	struct node_bell *bell = exchange_node_bell(node->exchange);
 
-	atomic_store(&node->bell_stop, true);
+	atomic_store(&node->watch.stop, true);
 	atomic_fetch_add(&bell->seq, 1);
 	os_futex_wake(&bell->seq, 1);
-	os_thread_join(node->bell_thread);
+	os_thread_join(node->watch.thread);
 }
 
 /*
@@ -269,7 +270,7 @@ int node_run(struct node *node)
 	int r = os_loop_run(node->loop);
 
 	stop_bell(node);
-	while (r == 0 && !node->stopping && restart_is_due(node)) {
+	while (r == 0 && !node->life.stopping && restart_is_due(node)) {
 		restart_execute(node);
 		r = start_bell(node);
 		if (r < 0)
@@ -278,15 +279,15 @@ int node_run(struct node *node)
 		stop_bell(node);
 	}
 	node_lock(node);
-	node->group_source = os_source_free(node->group_source);
-	node->group_late = os_source_free(node->group_late);
-	node->group = group_free(node->group);
+	node->order.source = os_source_free(node->order.source);
+	node->order.late = os_source_free(node->order.late);
+	node->order.group = group_free(node->order.group);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		if (node->tasks.init[dcid])
 			inits_drop(node, dcid);
-	node->door = door_free(node->door);
+	node->requests.door = door_free(node->requests.door);
 	node_unlock(node);
 	dc_init_settle(DC_INIT_TIMEOUT_MS);
 	cgroup_close(node);
-	return r < 0 || node->failed ? 1 : 0;
+	return r < 0 || node->life.failed ? 1 : 0;
 }

@@ -20,30 +20,20 @@
 
 #include "core/attention.h"
 #include "core/directory.h"
-#include "group/group.h"
 #include "node/ask/request.h"
+#include "node/bind/binding.h"
+#include "node/copy/copy.h"
+#include "node/move/move.h"
+#include "node/restart/restart.h"
+#include "node/state/life.h"
+#include "node/state/order.h"
 #include "node/task/task.h"
+#include "node/watch.h"
 #include "pages/exchange.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
 #include "wire/ctl.h"
-
-struct binding;
-struct request;
-struct proposal;
-struct target;
-struct source;
-struct copy_task;
-struct ring_chase;
-struct share;
-struct streams;
-struct parts;
-struct door;
-struct restart;
-struct homecoming;
-
-#define NODE_SEARCHES_MAX 8 /* threads at one time that look at all processes of the machine */
 
 struct node_options {
 	int id;
@@ -60,54 +50,22 @@ struct node_options {
 	char program[512]; /* its file */
 };
 
+/* Each part is declared in the header of the room that it belongs to, and most functions know their part only. */
 struct node {
 	struct node_options options;
 	pthread_mutex_t lock;
 	struct os_loop *loop;
 	struct exchange *exchange;
 	struct proxy *proxy;
-	struct group *group;
-	struct os_source *group_source;
-	struct os_source *group_late; /* only with the fault order-late */
-	struct directory directory;
-	struct directory_effects effects;
-	bool quorum;
-	bool stopping;
-	bool failed;
-	_Atomic bool bell_stop;
-	bool ready_told;
-	struct door *door;
+	struct order order;
+	struct life life;
 	struct requests requests;
-	struct request
-		*clients; /* requests of programs and commands on this machine, read or not */
-	struct request
-		*detached; /* attached to processes of nodes whose link is down; see reattach.h */
-	struct restart *restart;       /* under way */
-	uint32_t restarting;	       /* nodes that said so of themselves */
-	struct homecoming *homecoming; /* of one, whose asker waits for the links; see adopt.h */
-	uint32_t restarts;
-	struct ctl_counters counters;
-	uint64_t debug_level; /* this and the name as dvk_dvs_init gave them */
-	char dvs_name[MAXDCNAME];
-	uint64_t drains;	    /* begun so far */
-	unsigned draining;	    /* under way */
-	struct proposal *proposals; /* own commands not delivered yet */
-	uint64_t next_request;
 	struct tasks tasks;
-	struct binding *bindings;  /* of tasks of this node, the newest first; see bind/binding.h */
-	struct request *forwarded; /* waiting for another node's answer */
-	unsigned searches;	   /* under way: named.h, children.h */
-	struct share *shares;	   /* what users have of the node; see share.h */
-	struct ring_chase *chases; /* looking for endpoints that wait for each other */
-	struct copy_task *copies;  /* data copies under way */
-	struct streams *streams;   /* the workers of the large ones */
-	struct parts *parts;	   /* and the small ones */
-	_Atomic int lanes_served;  /* threads of stream_serve.c */
-	struct target *targets;	   /* migrations to this node */
-	struct source *sources;	   /* migrations from this node */
-	_Atomic int lanes_of[NR_NODES];
-	pthread_t bell_thread;
-	priv_usr_t priv[SHM_DCS][SHM_SLOTS]; /* as set by dvk_setpriv on this node; see priv.c */
+	struct bindings bindings;
+	struct moves moves;
+	struct copies copies;
+	struct restarts restarts;
+	struct watch watch;
 };
 
 static inline void node_lock(struct node *node)
@@ -124,7 +82,7 @@ static inline void node_unlock(struct node *node)
 static inline const struct directory_endpoint *node_endpoint(const struct node *node, int dcid,
 							     int p_nr)
 {
-	return directory_endpoint(&node->directory, dcid, p_nr);
+	return directory_endpoint(&node->order.directory, dcid, p_nr);
 }
 
 /* Nobody is bound, and an RMT_BIND says that somebody will be, on another node (core/directory.h). */

@@ -28,7 +28,7 @@
 #define EMPTY_MAX	64
 #define EMPTY_PAUSE_NS	OS_MS_NS
 
-struct watch {
+struct bell_watch {
 	struct node *node;
 	struct node_bell *bell;
 	int64_t distrust_until_ns;
@@ -36,7 +36,7 @@ struct watch {
 	bool overdue;	/* a full sleep has passed without a ring */
 };
 
-static void look(struct watch *watch)
+static void look(struct bell_watch *watch)
 {
 	struct proxy *proxy = watch->node->proxy;
 	uint64_t told;
@@ -54,7 +54,7 @@ static void look(struct watch *watch)
 	node_unlock(watch->node);
 }
 
-static void sleep_on(struct watch *watch, uint32_t seq)
+static void sleep_on(struct bell_watch *watch, uint32_t seq)
 {
 	struct node_bell *bell = watch->bell;
 	int64_t now = os_now_ns();
@@ -74,11 +74,11 @@ static void sleep_on(struct watch *watch, uint32_t seq)
 
 void *watch_main(void *arg)
 {
-	struct watch watch = { .node = arg };
+	struct bell_watch watch = { .node = arg };
 	int64_t looked_ns = 0;
 
 	watch.bell = exchange_node_bell(watch.node->exchange);
-	while (!atomic_load(&watch.node->bell_stop)) {
+	while (!atomic_load(&watch.node->watch.stop)) {
 		uint32_t seq = atomic_load(&watch.bell->seq);
 
 		look(&watch);

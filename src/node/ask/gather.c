@@ -97,7 +97,7 @@ void gather_start(struct request *parent, enum ctl_call call, gather_fn *done)
 	}
 	*gather = (struct gather){ .parent = parent, .done = done, .starting = true };
 	for (int i = 0; i < NR_NODES; i++)
-		if (i != node->options.id && node->directory.node[i].up)
+		if (i != node->options.id && node->order.directory.node[i].up)
 			ask(gather, i, call);
 	gather->starting = false;
 	if (!gather->pending ||

@@ -50,7 +50,7 @@ static bool may_be_asked_twice(const struct request *request)
 
 static void forget(struct request *request)
 {
-	struct request **link = &request->node->detached;
+	struct request **link = &request->node->requests.detached;
 
 	while (*link != request)
 		link = &(*link)->next_kept;
@@ -85,8 +85,8 @@ void reattach_adopt(struct request *request, int owner, uint32_t generation)
 	request->forward_id = generation;
 	request->keeper = NULL;
 	request->cancelled = cancelled;
-	request->next_kept = request->node->detached;
-	request->node->detached = request;
+	request->next_kept = request->node->requests.detached;
+	request->node->requests.detached = request;
 }
 
 static bool keep_for_a_while(struct request *request, uint32_t generation)
@@ -119,7 +119,7 @@ bool reattach_keep(struct request *request, bool sent)
 /* Calls fn for those that wait for this node, and forgets them before. */
 static void each(struct node *node, int peer, void (*fn)(struct request *request))
 {
-	struct request *at = node->detached;
+	struct request *at = node->requests.detached;
 
 	while (at) {
 		struct request *next = at->next_kept;

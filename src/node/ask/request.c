@@ -24,7 +24,7 @@
 #define USER_MIN       16
 
 /*
- * The two ends of a request passed on: the asking node keeps it in node->forwarded under forward_id,
+ * The two ends of a request passed on: the asking node keeps it in node->requests.forwarded under forward_id,
  * the answering node makes a request of its own whose packets go back as NODE_MESSAGE_PACKET with the
  * same id. Either side's loss ends it: the asker's by CANCEL, the answering node's by its leaving the
  * group. A client that goes away is noticed by its socket becoming readable (end of file).
@@ -66,11 +66,11 @@ static void client_link(struct request *request, int fd)
 	struct node *node = request->node;
 
 	request->fd = fd;
-	request->next_client = node->clients;
-	request->client_link = &node->clients;
-	if (node->clients)
-		node->clients->client_link = &request->next_client;
-	node->clients = request;
+	request->next_client = node->requests.clients;
+	request->client_link = &node->requests.clients;
+	if (node->requests.clients)
+		node->requests.clients->client_link = &request->next_client;
+	node->requests.clients = request;
 }
 
 static void client_unlink(struct request *request)
@@ -101,7 +101,7 @@ static void request_free(struct request *request)
 
 static void forget_forwarded(struct request *request)
 {
-	for (struct request **link = &request->node->forwarded; *link;
+	for (struct request **link = &request->node->requests.forwarded; *link;
 	     link = &(*link)->next_forwarded) {
 		if (*link == request) {
 			*link = request->next_forwarded;
@@ -195,7 +195,7 @@ void request_refuse(struct request *request, const struct refusal *refusal)
 	struct ctl_reply reply = { .packet = CTL_END, .value = error, .error = error };
 
 	snprintf(reply.sentence, sizeof(reply.sentence), "%s", refusal->reason);
-	counters_refused(&request->node->counters, error);
+	counters_refused(&request->node->life.counters, error);
 	send_packet(request, &reply, NULL, NULL);
 	request_free(request);
 }
@@ -231,7 +231,7 @@ void request_forward(struct request *request, int to)
 	uint8_t head[sizeof(wire) + sizeof(request->head)];
 	int r;
 
-	request->forward_id = ++node->next_request;
+	request->forward_id = ++node->requests.last_id;
 	request->to = to;
 	request->head.node = to;
 	wire.id = request->forward_id;
@@ -249,9 +249,9 @@ void request_forward(struct request *request, int to)
 			     to, node->options.id);
 		return;
 	}
-	counters_forwarded(&node->counters);
-	request->next_forwarded = node->forwarded;
-	node->forwarded = request;
+	counters_forwarded(&node->life.counters);
+	request->next_forwarded = node->requests.forwarded;
+	node->requests.forwarded = request;
 }
 
 void request_move(struct request *request, int to)
@@ -361,7 +361,7 @@ static struct request *oldest_silent(struct node *node, int64_t uid)
 {
 	struct request *found = NULL;
 
-	for (struct request *r = node->clients; r; r = r->next_client) {
+	for (struct request *r = node->requests.clients; r; r = r->next_client) {
 		if (r->head.magic || (uid >= 0 && r->uid != (uid_t)uid))
 			continue;
 		if (!found || r->uid != 0 || found->uid == 0)
@@ -385,7 +385,7 @@ bool request_drop_overdue(struct node *node)
 	struct request *request;
 	bool more = false;
 
-	for (request = node->clients; request;) {
+	for (request = node->requests.clients; request;) {
 		struct request *next = request->next_client;
 
 		if (!request->head.magic && request->since_ns <= limit)
@@ -402,7 +402,7 @@ static bool has_too_many(const struct node *node, uid_t uid)
 {
 	uint64_t most = os_descriptors_limit() / 8, have = 0;
 
-	for (const struct request *r = node->clients; uid && r; r = r->next_client)
+	for (const struct request *r = node->requests.clients; uid && r; r = r->next_client)
 		have += r->uid == uid;
 	return have > (most < USER_MIN ? USER_MIN : most);
 }
@@ -462,7 +462,7 @@ struct request *request_adopt(struct node *node, int fd, const void *packet, siz
 		return NULL;
 	}
 	request_accept(node, fd, &peer);
-	request = node->clients;
+	request = node->requests.clients;
 	if (!request || request->fd != fd || !len)
 		return NULL;
 	if (parse(request, packet, len) == 0)
@@ -497,7 +497,7 @@ static void on_remote_request(struct node *node, int from, const struct request_
 static void on_packet(struct node *node, const struct request_wire *wire, const uint8_t *bytes,
 		      uint32_t len)
 {
-	struct request *request = node->forwarded;
+	struct request *request = node->requests.forwarded;
 	struct ctl_reply reply;
 
 	while (request && request->forward_id != wire->id)
@@ -546,10 +546,10 @@ void request_on_message(struct node *node, int from, uint16_t kind, const uint8_
 
 void request_on_node_down(struct node *node, int down, bool left)
 {
-	struct request **link = &node->forwarded;
-	bool untouched = node->restarting >> down & 1;
+	struct request **link = &node->requests.forwarded;
+	bool untouched = node->requests.restarting >> down & 1;
 
-	node->restarting &= ~(1u << down);
+	node->requests.restarting &= ~(1u << down);
 	if (left)
 		reattach_on_left(node, down);
 	while (*link) {

@@ -21,9 +21,11 @@ struct node;
 struct request;
 struct os_peer;
 struct os_source;
+struct door;
 struct look;
 struct outbox;
 struct refusal;
+struct share;
 
 /* The part of struct node. */
 struct requests {
@@ -31,6 +33,13 @@ struct requests {
 	void (*dispatch)(struct request *request);
 	/* Another node gives up what it asked for under this number. */
 	void (*on_cancel)(struct node *node, int from, uint64_t id);
+	struct door *door;	   /* where clients come in */
+	struct request *clients;   /* of programs and commands on this machine, read or not */
+	struct request *forwarded; /* waiting for another node's answer */
+	struct request *detached;  /* attached to a task of a node whose link is down: reattach.h */
+	uint64_t last_id;	   /* of those that were passed on */
+	uint32_t restarting;	   /* nodes that said so of themselves */
+	struct share *shares;	   /* what users have of the node; see share.h */
 };
 
 struct request {

@@ -28,7 +28,7 @@ static const struct {
 /* The few that have something just now; the link to the one sought, or the end. */
 static struct share **find(struct node *node, uid_t uid)
 {
-	struct share **link = &node->shares;
+	struct share **link = &node->requests.shares;
 
 	while (*link && (*link)->uid != uid)
 		link = &(*link)->next;

@@ -14,7 +14,7 @@ struct node;
 struct request;
 
 enum share_kind {
-	SHARE_SEARCHES, /* among the tasks of the machine: a thread each, of NODE_SEARCHES_MAX */
+	SHARE_SEARCHES, /* among the tasks of the machine: a thread each, of TASK_SEARCHES_MAX */
 	SHARE_MOVES,	/* away from this node: a thread each */
 	SHARE_STREAMS,	/* large copies under way: a worker each, and its lanes */
 	SHARE_PARTS,	/* small copies under way: a thread each, if the memory is slow */

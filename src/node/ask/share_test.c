@@ -40,14 +40,14 @@ static void test_a_user_has_a_part_of_each(void)
 		CHECK(!share_take(node, 1000, (enum share_kind)kind));
 		give_all(1000, (enum share_kind)kind, count[kind]);
 	}
-	CHECK(!node->shares);
+	CHECK(!node->requests.shares);
 }
 
 static void test_root_has_no_limit(void)
 {
 	CHECK_EQ(take_all(0, SHARE_SEARCHES), 10000);
 	give_all(0, SHARE_SEARCHES, 10000);
-	CHECK(!node->shares);
+	CHECK(!node->requests.shares);
 }
 
 /* What was refused is not counted, and leaves nothing. */
@@ -57,7 +57,7 @@ static void test_nothing_is_left(void)
 
 	CHECK(!share_take(node, 1000, SHARE_SEARCHES));
 	give_all(1000, SHARE_SEARCHES, count);
-	CHECK(!node->shares);
+	CHECK(!node->requests.shares);
 }
 
 int main(void)

@@ -22,7 +22,7 @@
 
 struct binding *backup_find(struct node *node, int dcid, int p_nr)
 {
-	struct binding *p = node->bindings;
+	struct binding *p = node->bindings.all;
 
 	while (p && (p->role != BINDING_BACKUP || p->dcid != dcid || p->p_nr != p_nr))
 		p = p->next;
@@ -140,7 +140,7 @@ void backup_on_dead(struct node *node, const struct directory_effect *effect)
 
 	if (!binding || binding->generation != effect->generation)
 		return;
-	if (!binding->task->managed && !node->directory.dc[effect->dcid].running)
+	if (!binding->task->managed && !node->order.directory.dc[effect->dcid].running)
 		os_pidfd_signal(binding->task->pidfd, OS_SIGTERM);
 	backup_end(binding);
 }

@@ -149,7 +149,7 @@ static int bind_check(struct request *request, int p_nr)
 	if (caller_check_dc(request, dcid, handle_bind) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSBADDCID) < 0)
 		return -1;
-	dc = &node->directory.dc[dcid];
+	dc = &node->order.directory.dc[dcid];
 	if (!(dc->nodes >> node->options.id & 1) ||
 	    (is_elsewhere(request) && !(dc->nodes >> nodeid & 1))) {
 		request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
@@ -181,7 +181,7 @@ static bool is_doubtful(struct request *request, int p_nr)
 
 	if (!ep)
 		return false; /* nothing that is ordered makes that number a slot */
-	if (!request->node->directory.dc[request->head.dcid].running)
+	if (!request->node->order.directory.dc[request->head.dcid].running)
 		return true;
 	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
 					      : ep->bound;

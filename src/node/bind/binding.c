@@ -18,7 +18,7 @@
 
 static struct binding *find(const struct node *node, int dcid, int p_nr, enum binding_role role)
 {
-	struct binding *binding = node->bindings;
+	struct binding *binding = node->bindings.all;
 
 	while (binding && (binding->role != role || binding->dcid != dcid || binding->p_nr != p_nr))
 		binding = binding->next;
@@ -86,8 +86,8 @@ static void fill(struct binding *binding, int endpoint, uint32_t generation)
 
 static void link_binding(struct binding *binding)
 {
-	binding->next = binding->node->bindings;
-	binding->node->bindings = binding;
+	binding->next = binding->node->bindings.all;
+	binding->node->bindings.all = binding;
 	binding->next_of_task = binding->task->bindings;
 	binding->task->bindings = binding;
 }
@@ -118,7 +118,7 @@ int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, i
 int binding_adopt(struct task *task, const struct binding *image, struct binding **bindingp)
 {
 	struct node *node = task->node;
-	struct binding **place = &node->bindings, **of_task = &task->bindings;
+	struct binding **place = &node->bindings.all, **of_task = &task->bindings;
 	struct binding *binding = malloc(sizeof(*binding));
 
 	if (!binding)
@@ -168,7 +168,7 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 
 static void unlink_binding(const struct binding *binding)
 {
-	struct binding **link = &binding->node->bindings;
+	struct binding **link = &binding->node->bindings.all;
 
 	while (*link != binding)
 		link = &(*link)->next;

@@ -24,12 +24,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dvk.h"
 #include "pages/exchange.h"
 
 struct node;
 struct request;
+struct ring_chase;
 struct task;
 struct warning;
+
+/* The part of struct node. */
+struct bindings {
+	struct binding *all; /* of tasks of this node, the newest first */
+	/* as set by dvk_setpriv on this node; see privileges.c */
+	priv_usr_t rights[SHM_DCS][SHM_SLOTS];
+	struct ring_chase *chases; /* looking for endpoints that wait for each other; see waits.h */
+};
 
 enum binding_role {
 	BINDING_PRIMARY,

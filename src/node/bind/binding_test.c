@@ -30,12 +30,12 @@ static void note_end(struct task *task)
 
 static void set_up(void)
 {
-	struct directory_dc *dc = &node.directory.dc[0];
+	struct directory_dc *dc = &node.order.directory.dc[0];
 
 	memset(&node, 0, sizeof(node));
 	node.tasks.on_end = note_end;
 	ends = 0;
-	directory_init(&node.directory);
+	directory_init(&node.order.directory);
 	dc->running = true;
 	dc->nr_procs = 32;
 	CHECK_EQ(exchange_new(&node.exchange, 0), 0);
@@ -43,8 +43,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	while (node.bindings)
-		binding_move_away(node.bindings);
+	while (node.bindings.all)
+		binding_move_away(node.bindings.all);
 	while (node.tasks.all)
 		task_free(node.tasks.all);
 	ended_forget_dc(&node, 0);
@@ -102,7 +102,7 @@ static void test_backup_beside_primary(void)
 	CHECK(binding_find(&node, 0, FIRST) == primary);
 	binding_detach(primary);
 	CHECK(!binding_find(&node, 0, FIRST));
-	CHECK(node.bindings == backup);
+	CHECK(node.bindings.all == backup);
 	tear_down();
 }
 

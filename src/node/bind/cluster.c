@@ -64,7 +64,7 @@ static int nodes_up(const struct node *node)
 	int count = 0;
 
 	for (int i = 0; i < NR_NODES; i++)
-		count += node->directory.node[i].up;
+		count += node->order.directory.node[i].up;
 	return count;
 }
 

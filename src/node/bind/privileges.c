@@ -15,7 +15,7 @@ static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wan
 {
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_dc *dc = &node->directory.dc[dcid];
+	const struct directory_dc *dc = &node->order.directory.dc[dcid];
 	struct binding *binding = binding_find(node, dcid, p_nr);
 
 	/* NONE is what dvk_getpriv gives until another one is set. */
@@ -66,7 +66,7 @@ void handle_priv(struct request *request)
 				     request->head.endpoint, ep->node);
 		return;
 	}
-	priv = &node->priv[dcid][shm_index(p_nr)];
+	priv = &node->bindings.rights[dcid][shm_index(p_nr)];
 	if (request->head.cmd == 0) {
 		request_end(request, 0, priv, sizeof(*priv), NULL, 0);
 		return;

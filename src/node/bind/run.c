@@ -85,7 +85,7 @@ static void add_socket(const struct node *node, struct arguments *args)
 	char **end = args->envp;
 
 	snprintf(args->socket, sizeof(args->socket), CTL_SOCKET_VARIABLE "=%s",
-		 door_path(node->door));
+		 door_path(node->requests.door));
 	while (*end)
 		end++;
 	*end = args->socket;
@@ -131,7 +131,7 @@ static uint32_t life_of(const struct request *request)
 	const struct directory_endpoint *ep =
 		node_endpoint(request->node, request->head.dcid, request->head.endpoint);
 
-	return ep ? ep->generation : (uint32_t)++request->node->next_request;
+	return ep ? ep->generation : (uint32_t)++request->node->requests.last_id;
 }
 
 /* Asks the init for a process. */
@@ -405,7 +405,7 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 static int check_primary(struct request *request)
 {
 	const struct node *node = request->node;
-	const struct directory_dc *dc = &node->directory.dc[request->head.dcid];
+	const struct directory_dc *dc = &node->order.directory.dc[request->head.dcid];
 	int primary = request->head.nodeid;
 
 	if (primary < 0 || primary >= NR_NODES || primary == node->options.id)
@@ -427,14 +427,14 @@ static int check_slot(struct request *request, int p_nr)
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 	const struct directory_dc *dc;
 
-	if (dcid < 0 || dcid >= SHM_DCS || !node->directory.dc[dcid].running) {
+	if (dcid < 0 || dcid >= SHM_DCS || !node->order.directory.dc[dcid].running) {
 		request_fail_number(request,
 				    dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
 				    "DC %d is not running; create it with: dvs dc create %d", dcid,
 				    dcid);
 		return -1;
 	}
-	dc = &node->directory.dc[dcid];
+	dc = &node->order.directory.dc[dcid];
 	if (request->head.flags & CTL_FLAG_UNBOUND) {
 		if (!(dc->nodes >> node->options.id & 1)) {
 			request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
@@ -468,10 +468,10 @@ static bool is_doubtful(const struct request *request, int p_nr)
 	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
 
 	if (p_nr == NONE && dcid >= 0 && dcid < SHM_DCS)
-		return !request->node->directory.dc[dcid].running;
+		return !request->node->order.directory.dc[dcid].running;
 	if (!ep)
 		return false; /* nothing that is ordered makes that number a slot */
-	if (!request->node->directory.dc[dcid].running)
+	if (!request->node->order.directory.dc[dcid].running)
 		return true;
 	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
 					      : ep->bound;

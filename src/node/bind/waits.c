@@ -129,7 +129,7 @@ static void lock(struct node *node, int dcid, const struct wait_edge *victim)
 
 static void chase_free(struct ring_chase *chase)
 {
-	struct ring_chase **link = &chase->node->chases;
+	struct ring_chase **link = &chase->node->bindings.chases;
 
 	while (*link != chase)
 		link = &(*link)->next;
@@ -189,7 +189,7 @@ void waits_on_ring(void *ctx, int dcid, int p_nr)
 
 	if (!binding || !atomic_exchange(&binding->status->page->asks, 0))
 		return;
-	for (ring = node->chases; ring; ring = ring->next) {
+	for (ring = node->bindings.chases; ring; ring = ring->next) {
 		if (++count == CHASES_MAX || (ring->dcid == dcid && ring->asker == p_nr))
 			return;
 	}
@@ -197,9 +197,9 @@ void waits_on_ring(void *ctx, int dcid, int p_nr)
 	if (!ring)
 		return;
 	*ring = (struct ring_chase){
-		.next = node->chases, .node = node, .dcid = dcid, .asker = p_nr
+		.next = node->bindings.chases, .node = node, .dcid = dcid, .asker = p_nr
 	};
-	node->chases = ring;
+	node->bindings.chases = ring;
 	wait_chase_begin(&ring->chase, p_nr);
 	run(ring, WAIT_ASK);
 }

@@ -81,7 +81,7 @@ static void post(struct binding *binding, struct exchange_channel *channel, int 
 	struct warning *warning = binding->warning;
 	struct status_page *page = binding->status->page;
 	message m = { .m_source = binding->p_nr,
-		      .m_type = binding->node->directory.dc[binding->dcid].warnmsg };
+		      .m_type = binding->node->order.directory.dc[binding->dcid].warnmsg };
 
 	m.m1_i1 = warning->code;
 	m.m1_i2 = -1;
@@ -149,11 +149,11 @@ static void on_timer(void *ctx)
 /* The endpoint to be told, or NONE. */
 static int whom(const struct binding *binding)
 {
-	const struct directory_dc *dc = &binding->node->directory.dc[binding->dcid];
+	const struct directory_dc *dc = &binding->node->order.directory.dc[binding->dcid];
 	const struct directory_endpoint *ep;
 
 	if (!dc->running || dc->warn2proc == NONE || dc->warn2proc == binding->p_nr ||
-	    !node_slot_valid(dc, dc->warn2proc) || binding->node->stopping)
+	    !node_slot_valid(dc, dc->warn2proc) || binding->node->life.stopping)
 		return NONE;
 	ep = node_endpoint(binding->node, binding->dcid, dc->warn2proc);
 	return ep->bound ? directory_endpoint_number(ep, dc->warn2proc) : NONE;

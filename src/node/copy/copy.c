@@ -49,7 +49,7 @@ void copy_finish(struct copy_task *task, int code)
 {
 	struct node *node = task->request->node;
 
-	for (struct copy_task **link = &node->copies; *link; link = &(*link)->next) {
+	for (struct copy_task **link = &node->copies.tasks; *link; link = &(*link)->next) {
 		if (*link == task) {
 			*link = task->next;
 			break;
@@ -62,7 +62,7 @@ void copy_finish(struct copy_task *task, int code)
 				    (unsigned long long)task->bytes, _ENDPOINT_P(task->endpoint[0]),
 				    _ENDPOINT_P(task->endpoint[1]), result_text(code));
 	} else {
-		counters_copied(&node->counters, task->bytes);
+		counters_copied(&node->life.counters, task->bytes);
 		request_end(task->request, 0, NULL, 0, NULL, 0);
 	}
 	free(task->buf);
@@ -124,7 +124,8 @@ static struct copy_wire wire_of(const struct copy_task *task, const struct asker
 				  .addr = task->addr[task->op - 1],
 				  .bytes = (uint32_t)task->bytes,
 				  .requester = (uint32_t)task->requester,
-				  .dc_generation = node->directory.dc[task->dcid].generation };
+				  .dc_generation =
+					  node->order.directory.dc[task->dcid].generation };
 
 	asker_encode(wire.asker, asker);
 	return wire;
@@ -200,7 +201,7 @@ static void side_done(struct copy_task *task, int code, const uint8_t *data)
 
 static struct copy_task *task_of(const struct node *node, uint64_t id)
 {
-	struct copy_task *task = node->copies;
+	struct copy_task *task = node->copies.tasks;
 
 	while (task && task->id != id)
 		task = task->next;
@@ -269,7 +270,7 @@ static struct copy_task *copy_new(struct request *request, const struct binding 
 	if (!task)
 		return NULL;
 	*task = (struct copy_task){ .request = request,
-				    .id = ++node->next_request,
+				    .id = ++node->copies.last_id,
 				    .dcid = caller->dcid,
 				    .requester = caller->endpoint,
 				    .endpoint = { life_of(caller, head->endpoint),
@@ -308,8 +309,8 @@ void copy_start(struct request *request)
 		request_fail(request, EDVSALLOCMEM, "no memory for the copy");
 		return;
 	}
-	task->next = node->copies;
-	node->copies = task;
+	task->next = node->copies.tasks;
+	node->copies.tasks = task;
 	request->keeper = task;
 	request->cancelled = cancelled;
 	if (task->buf)
@@ -397,14 +398,14 @@ void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *
 
 void copy_retry(struct node *node)
 {
-	for (struct copy_task *task = node->copies; task; task = task->next)
+	for (struct copy_task *task = node->copies.tasks; task; task = task->next)
 		if (task->asked < 0 && !task->here && !task->streaming)
 			os_timer_set(task->timer, 0);
 }
 
 void copy_on_dead(struct node *node, int dcid, int endpoint)
 {
-	struct copy_task *task = node->copies;
+	struct copy_task *task = node->copies.tasks;
 
 	while (task) {
 		struct copy_task *next = task->next;
@@ -420,7 +421,7 @@ void copy_on_dead(struct node *node, int dcid, int endpoint)
 /* An answer that was lost with its link is asked for again. */
 void copy_on_link(struct node *node, int peer)
 {
-	for (struct copy_task *task = node->copies; task; task = task->next) {
+	for (struct copy_task *task = node->copies.tasks; task; task = task->next) {
 		stream_shake(task, peer);
 		if (task->asked != peer)
 			continue;

@@ -11,8 +11,23 @@
 
 #include <stdint.h>
 
+#include "wire/shm.h"
+
+struct copy_task;
 struct node;
+struct parts;
 struct request;
+struct streams;
+
+/* The part of struct node. */
+struct copies {
+	struct copy_task *tasks; /* under way */
+	uint64_t last_id;	 /* of these */
+	struct streams *streams; /* the workers of the large ones */
+	struct parts *parts;	 /* and the small ones */
+	/* threads of stream_serve.c: all, and by the node that they serve */
+	_Atomic int lanes_served, lanes_of[NR_NODES];
+};
 
 /* CTL_VCOPY */
 void copy_start(struct request *request);

@@ -29,7 +29,7 @@ struct part *part_new(uint32_t bytes)
 
 static struct part *next_part(struct node *node)
 {
-	struct parts *parts = node->parts;
+	struct parts *parts = node->copies.parts;
 	struct part *part;
 
 	parts->idle++;
@@ -46,7 +46,7 @@ static struct part *next_part(struct node *node)
 
 static void finish(struct node *node, struct part *part, int code)
 {
-	struct part **link = &node->parts->all;
+	struct part **link = &node->copies.parts->all;
 
 	while (*link != part)
 		link = &(*link)->next;
@@ -79,7 +79,7 @@ static void *work(void *ctx)
 
 static struct parts *parts_of(struct node *node)
 {
-	struct parts *parts = node->parts;
+	struct parts *parts = node->copies.parts;
 
 	if (parts)
 		return parts;
@@ -88,7 +88,7 @@ static struct parts *parts_of(struct node *node)
 		return NULL;
 	parts->tail = &parts->queue;
 	os_condition_init(&parts->more);
-	node->parts = parts;
+	node->copies.parts = parts;
 	return parts;
 }
 
@@ -118,7 +118,7 @@ static int check(struct node *node, const struct party *party)
 int part_start(struct node *node, struct part *part)
 {
 	int code = check(node, &part->party);
-	struct parts *parts = node->parts;
+	struct parts *parts = node->copies.parts;
 
 	if (!code && !share_take(node, part->uid, SHARE_PARTS))
 		code = EDVSMIGRATE;

@@ -43,7 +43,7 @@ bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_gene
 	int p_nr = _ENDPOINT_P(requester);
 	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
 
-	return ep && node->directory.dc[dcid].generation == dc_generation && ep->bound &&
+	return ep && node->order.directory.dc[dcid].generation == dc_generation && ep->bound &&
 	       ep->node == from && directory_endpoint_number(ep, p_nr) == requester;
 }
 

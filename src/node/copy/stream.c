@@ -70,14 +70,15 @@ static int side_locate(struct copy_task *task, struct node *node, struct side *s
 				      .endpoint = task->endpoint[which],
 				      .requester = task->requester,
 				      .asker = asker };
-	side->ask = (struct lane_ask){ .op = side->op,
-				       .dcid = task->dcid,
-				       .dc_generation = node->directory.dc[task->dcid].generation,
-				       .endpoint = task->endpoint[which],
-				       .requester = task->requester,
-				       .asker = asker,
-				       .addr = task->addr[which] + task->done,
-				       .bytes = task->bytes - task->done };
+	side->ask =
+		(struct lane_ask){ .op = side->op,
+				   .dcid = task->dcid,
+				   .dc_generation = node->order.directory.dc[task->dcid].generation,
+				   .endpoint = task->endpoint[which],
+				   .requester = task->requester,
+				   .asker = asker,
+				   .addr = task->addr[which] + task->done,
+				   .bytes = task->bytes - task->done };
 	if (side->where == PROXY_HERE)
 		return 0;
 	return proxy_call_prepare(node->proxy, side->where, FRAME_KIND_COPY, &side->call)
@@ -299,7 +300,7 @@ static void run(struct stream_worker *worker)
 	if (r == STREAM_E_STALE)
 		r = attempt(worker);
 	node_lock(worker->node);
-	if (worker->node->stopping) { /* the request may be gone, and the process soon is */
+	if (worker->node->life.stopping) { /* the request may be gone, and the process soon is */
 		node_unlock(worker->node);
 		os_thread_exit();
 	}
@@ -331,7 +332,7 @@ static void drop_lanes(struct stream_worker *worker)
 static void look_for_task(struct stream_worker *worker)
 {
 	const struct attention_costs *costs = exchange_costs(worker->node->exchange);
-	struct streams *streams = worker->node->streams;
+	struct streams *streams = worker->node->copies.streams;
 	int64_t since_ns = os_now_ns(), now_ns = since_ns;
 
 	node_unlock(worker->node);
@@ -353,7 +354,7 @@ static void look_for_task(struct stream_worker *worker)
 /* The first one whose user has not too many under way. */
 static bool take_task(struct stream_worker *worker)
 {
-	struct streams *streams = worker->node->streams;
+	struct streams *streams = worker->node->copies.streams;
 
 	for (struct copy_task **link = &streams->queue; *link; link = &(*link)->next_queued) {
 		worker->uid = (*link)->request->uid;
@@ -372,7 +373,7 @@ static bool take_task(struct stream_worker *worker)
 /* Another one of the same user may begin. */
 static void give_back(struct stream_worker *worker)
 {
-	struct streams *streams = worker->node->streams;
+	struct streams *streams = worker->node->copies.streams;
 
 	share_give(worker->node, worker->uid, SHARE_STREAMS);
 	if (streams->queue)
@@ -381,7 +382,7 @@ static void give_back(struct stream_worker *worker)
 
 static void wait_for_task(struct stream_worker *worker)
 {
-	struct streams *streams = worker->node->streams;
+	struct streams *streams = worker->node->copies.streams;
 	int64_t until_ns = os_now_ns() + LANES_KEPT_NS;
 
 	streams->idle++;
@@ -411,7 +412,7 @@ static void *work(void *ctx)
 
 static struct streams *streams_of(struct node *node)
 {
-	struct streams *streams = node->streams;
+	struct streams *streams = node->copies.streams;
 
 	if (streams)
 		return streams;
@@ -420,7 +421,7 @@ static struct streams *streams_of(struct node *node)
 		return NULL;
 	streams->tail = &streams->queue;
 	os_condition_init(&streams->more);
-	node->streams = streams;
+	node->copies.streams = streams;
 	return streams;
 }
 

@@ -108,15 +108,16 @@ static void *serve(void *ctx)
 			r = ask.op == LANE_READ ? serve_read(s, &ask) : serve_write(s, &ask);
 	}
 	lane_free(s->lane);
-	s->node->lanes_of[s->from]--;
-	s->node->lanes_served--;
+	s->node->copies.lanes_of[s->from]--;
+	s->node->copies.lanes_served--;
 	free(s);
 	return NULL;
 }
 
 void stream_serve(struct node *node, int from, int fd)
 {
-	bool room = node->lanes_served < SERVED_MAX && node->lanes_of[from] < OF_NODE_MAX;
+	bool room =
+		node->copies.lanes_served < SERVED_MAX && node->copies.lanes_of[from] < OF_NODE_MAX;
 	struct serving *s = room ? malloc(sizeof(*s)) : NULL;
 
 	if (!s) {
@@ -128,11 +129,11 @@ void stream_serve(struct node *node, int from, int fd)
 		free(s);
 		return;
 	}
-	node->lanes_served++;
-	node->lanes_of[from]++;
+	node->copies.lanes_served++;
+	node->copies.lanes_of[from]++;
 	if (os_thread_start(serve, s) < 0) {
-		node->lanes_of[from]--;
-		node->lanes_served--;
+		node->copies.lanes_of[from]--;
+		node->copies.lanes_served--;
 		lane_free(s->lane);
 		free(s);
 	}

@@ -29,8 +29,8 @@ static void apply(struct command cmd)
 	struct node *nodes[] = { &source, &target };
 
 	for (int i = 0; i < 2; i++) {
-		directory_apply(&nodes[i]->directory, nodes[i]->directory.order + 1, &cmd,
-				&nodes[i]->effects, &result);
+		directory_apply(&nodes[i]->order.directory, nodes[i]->order.directory.order + 1,
+				&cmd, &nodes[i]->order.effects, &result);
 		CHECK(result.code >= 0);
 	}
 }
@@ -39,17 +39,17 @@ static void node_set_up(struct node *node, int id)
 {
 	memset(node, 0, sizeof(*node));
 	node->options.id = id;
-	directory_init(&node->directory);
-	node->effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->effects.item));
+	directory_init(&node->order.directory);
+	node->order.effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->order.effects.item));
 	CHECK_EQ(exchange_new(&node->exchange, id), 0);
 }
 
 static void node_tear_down(struct node *node)
 {
-	while (node->bindings)
-		binding_move_away(node->bindings);
+	while (node->bindings.all)
+		binding_move_away(node->bindings.all);
 	node->exchange = exchange_free(node->exchange);
-	free(node->effects.item);
+	free(node->order.effects.item);
 }
 
 static void set_up(int peer_node)

@@ -65,8 +65,8 @@ static int target_but(const struct drain *drain, uint32_t but)
 		int target = (drain->last_target + i) % NR_NODES;
 		uint32_t bit = 1u << target;
 
-		if (target != node->options.id && node->directory.node[target].up &&
-		    node->directory.dc[drain->dcid].nodes & bit && !(but & bit))
+		if (target != node->options.id && node->order.directory.node[target].up &&
+		    node->order.directory.dc[drain->dcid].nodes & bit && !(but & bit))
 			return target;
 	}
 	return -1;
@@ -87,7 +87,7 @@ static bool is_endpoint(const struct binding *binding)
 /* One that this drain has not had in hand yet; one that left and came back is another one. */
 static struct binding *next_process(const struct drain *drain)
 {
-	struct binding *p = drain->parent->node->bindings;
+	struct binding *p = drain->parent->node->bindings.all;
 
 	while (p && (!is_endpoint(p) || p->state != BINDING_BOUND || p->drain == drain->number))
 		p = p->next;
@@ -106,7 +106,7 @@ static int count_on_way(const struct node *node)
 {
 	int count = target_count(node);
 
-	for (const struct binding *p = node->bindings; p; p = p->next)
+	for (const struct binding *p = node->bindings.all; p; p = p->next)
 		count += is_endpoint(p) && p->state == BINDING_LEAVING;
 	for (const struct task *task = node->tasks.all; task; task = task->next)
 		count += task->starting && !task->loading && !task->ended;
@@ -192,7 +192,7 @@ static void finish(struct drain *drain, int on_way)
 	const char *moved = parent->head.flags & CTL_FLAG_DRY_RUN ? "could move" : "moved";
 
 	os_source_free(drain->timer);
-	parent->node->draining--;
+	parent->node->moves.draining--;
 	if (drain->cancelled)
 		request_fail(parent, EDVSINTR, "%d %s, then it was asked to stop", drain->moved,
 			     moved);
@@ -263,7 +263,7 @@ void handle_drain(struct request *request)
 	int emptied = request->head.nodeid;
 	struct drain *drain;
 
-	if (emptied < 0 || emptied >= NR_NODES || !node->directory.node[emptied].up) {
+	if (emptied < 0 || emptied >= NR_NODES || !node->order.directory.node[emptied].up) {
 		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
 			     emptied);
 		return;
@@ -286,8 +286,8 @@ void handle_drain(struct request *request)
 		return;
 	}
 	drain->parent = request;
-	drain->number = ++node->drains;
-	node->draining++;
+	drain->number = ++node->moves.drains;
+	node->moves.draining++;
 	drain->last_target = node->options.id;
 	drain->dcid = -1;
 	request->keeper = drain;

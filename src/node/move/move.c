@@ -14,12 +14,12 @@ static bool target_usable(struct request *request, int dcid, int target)
 {
 	const struct node *node = request->node;
 
-	if (target < 0 || target >= NR_NODES || !node->directory.node[target].up) {
+	if (target < 0 || target >= NR_NODES || !node->order.directory.node[target].up) {
 		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
 			     target);
 		return false;
 	}
-	if (!(node->directory.dc[dcid].nodes >> target & 1)) {
+	if (!(node->order.directory.dc[dcid].nodes >> target & 1)) {
 		request_fail(request, EDVSDCNODE, "node %d does not belong to DC %d", target, dcid);
 		return false;
 	}

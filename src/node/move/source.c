@@ -27,7 +27,7 @@
 
 bool source_find(const struct node *node, int dcid, int p_nr)
 {
-	const struct source *d = node->sources;
+	const struct source *d = node->moves.sources;
 
 	while (d && (d->dcid != dcid || d->p_nr != p_nr))
 		d = d->next;
@@ -38,7 +38,7 @@ int source_count(const struct node *node)
 {
 	int count = 0;
 
-	for (const struct source *d = node->sources; d; d = d->next)
+	for (const struct source *d = node->moves.sources; d; d = d->next)
 		count++;
 	return count;
 }
@@ -76,7 +76,7 @@ static void decided(struct node *node, void *ctx, const struct directory_result 
 		return;
 	if (asked.outcome == PLAN_START_APPLIED && result->code == 0) {
 		move = result->move;
-		counters_move_begun(&node->counters);
+		counters_move_begun(&node->life.counters);
 	}
 	if (result->code < 0)
 		refusal_set_number(&d->refusal, result->code, "the cluster refused a step: %s",
@@ -128,7 +128,7 @@ static void answer(struct source *d)
 
 	d->request = NULL;
 	d->report.error = d->refusal.error;
-	counters_move_over(&d->node->counters, &d->report);
+	counters_move_over(&d->node->life.counters, &d->report);
 	snprintf(d->report.reason, sizeof(d->report.reason), "%s", d->refusal.reason);
 	if (d->canceller) {
 		request_row(d->canceller, &d->report, sizeof(d->report));
@@ -319,7 +319,7 @@ const struct driver_side source_side = {
 
 static void finish(struct source *d)
 {
-	for (struct source **link = &d->node->sources; *link; link = &(*link)->next) {
+	for (struct source **link = &d->node->moves.sources; *link; link = &(*link)->next) {
 		if (*link == d) {
 			*link = d->next;
 			break;
@@ -359,7 +359,7 @@ static void end(void *ctx)
 /* Another thread of the process that is bound for itself: one move carries one endpoint. */
 static const struct binding *bound_beside(const struct node *node, const struct binding *binding)
 {
-	const struct binding *p = node->bindings;
+	const struct binding *p = node->bindings.all;
 
 	while (p && (p == binding || p->task->tgid != binding->task->tgid ||
 		     p->role == BINDING_ARRIVING || p->task->ended))
@@ -411,7 +411,7 @@ static void asker_cancelled(struct request *request)
 
 void source_cancel_remote(struct node *node, int from, uint64_t id)
 {
-	for (struct source *d = node->sources; d; d = d->next)
+	for (struct source *d = node->moves.sources; d; d = d->next)
 		if (d->request && d->request->from == from && d->request->remote_id == id)
 			cancel(d);
 }
@@ -419,7 +419,7 @@ void source_cancel_remote(struct node *node, int from, uint64_t id)
 void source_cancel(struct request *request)
 {
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	struct source *d = request->node->sources;
+	struct source *d = request->node->moves.sources;
 
 	while (d && (d->dcid != dcid || d->p_nr != p_nr || driver_is_ended(&d->worker.driver)))
 		d = d->next;
@@ -478,8 +478,8 @@ void source_start(struct request *request)
 	d->worker.dry_run = d->dry_run;
 	d->worker.moved = moved;
 	d->worker.end = end;
-	d->next = node->sources;
-	node->sources = d;
+	d->next = node->moves.sources;
+	node->moves.sources = d;
 	request->keeper = request->moved ? request->keeper : d;
 	request->cancelled = request->moved ? request->cancelled : asker_cancelled;
 	if (refuse_early(d, binding, ep->moving) == 0) {
@@ -498,7 +498,7 @@ void source_start(struct request *request)
 static void tell(struct node *node, const struct directory_effect *effect,
 		 enum plan_event_kind kind)
 {
-	for (struct source *d = node->sources; d; d = d->next)
+	for (struct source *d = node->moves.sources; d; d = d->next)
 		if (d->dcid == effect->dcid && d->p_nr == effect->p_nr &&
 		    d->generation == effect->generation)
 			worker_tell(&d->worker, kind, 0, effect->move);
@@ -522,14 +522,14 @@ void source_on_dead(struct node *node, const struct directory_effect *effect)
 
 void source_on_node_left(struct node *node, int left)
 {
-	for (struct source *d = node->sources; d; d = d->next)
+	for (struct source *d = node->moves.sources; d; d = d->next)
 		if (d->target == left)
 			worker_tell(&d->worker, PLAN_TARGET_NODE_LEFT, 0, 0);
 }
 
 bool source_on_process_died(struct node *node, int dcid, int p_nr)
 {
-	for (struct source *d = node->sources; d; d = d->next) {
+	for (struct source *d = node->moves.sources; d; d = d->next) {
 		if (d->dcid != dcid || d->p_nr != p_nr)
 			continue;
 		worker_tell(&d->worker, PLAN_PROCESS_DIED, EDVSSRCDIED, 0);

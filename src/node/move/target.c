@@ -31,7 +31,7 @@ int target_count(const struct node *node)
 	int count = 0;
 
 	/* A connection that has offered nothing yet holds up nobody: its source may ask again. */
-	for (const struct target *a = node->targets; a; a = a->next)
+	for (const struct target *a = node->moves.targets; a; a = a->next)
 		count += a->offer.dcid >= 0;
 	return count;
 }
@@ -257,7 +257,7 @@ const struct driver_side target_side = {
 
 static void finish(struct target *a)
 {
-	for (struct target **link = &a->node->targets; *link; link = &(*link)->next) {
+	for (struct target **link = &a->node->moves.targets; *link; link = &(*link)->next) {
 		if (*link == a) {
 			*link = a->next;
 			break;
@@ -294,7 +294,7 @@ static bool has_room(const struct node *node)
 {
 	int count = 0;
 
-	for (const struct target *a = node->targets; a; a = a->next)
+	for (const struct target *a = node->moves.targets; a; a = a->next)
 		count++;
 	return count < ARRIVALS_MAX;
 }
@@ -307,7 +307,7 @@ void target_start(struct node *node, int from, int fd)
 		os_close(fd);
 		return;
 	}
-	*a = (struct target){ .next = node->targets,
+	*a = (struct target){ .next = node->moves.targets,
 			      .node = node,
 			      .from = from,
 			      .fd = fd,
@@ -317,7 +317,7 @@ void target_start(struct node *node, int from, int fd)
 	worker_init(&a->worker, node, &target_side, a);
 	a->worker.moved = moved;
 	a->worker.end = end;
-	node->targets = a;
+	node->moves.targets = a;
 	os_set_nonblock(fd, 0);
 	os_tcp_notice_loss(fd, DIALOGUE_LOSS_MS);
 	if (worker_start(&a->worker) == 0)
@@ -330,7 +330,7 @@ void target_start(struct node *node, int from, int fd)
 static void tell(struct node *node, const struct directory_effect *effect,
 		 enum plan_event_kind kind)
 {
-	for (struct target *a = node->targets; a; a = a->next)
+	for (struct target *a = node->moves.targets; a; a = a->next)
 		if (a->offer.dcid == effect->dcid && a->offer.p_nr == effect->p_nr &&
 		    a->offer.generation == effect->generation)
 			worker_tell(&a->worker, kind, 0, effect->move);
@@ -359,7 +359,7 @@ void target_on_dead(struct node *node, const struct directory_effect *effect)
 
 void target_on_node_left(struct node *node, int left)
 {
-	for (struct target *a = node->targets; a; a = a->next)
+	for (struct target *a = node->moves.targets; a; a = a->next)
 		if (a->from == left)
 			worker_tell(&a->worker, PLAN_SOURCE_NODE_LEFT, 0, 0);
 }

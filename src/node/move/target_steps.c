@@ -98,7 +98,7 @@ static void catch_up(struct target *a)
 
 	while (behind && os_now_ns() < deadline && !worker_told(&a->worker)) {
 		node_lock(a->node);
-		behind = a->node->directory.order < a->offer.order;
+		behind = a->node->order.directory.order < a->offer.order;
 		node_unlock(a->node);
 		if (behind)
 			os_thread_sleep_ns(LOOK_NS);
@@ -115,7 +115,7 @@ static bool is_as_ordered(const struct target *a, const struct directory_endpoin
 	       directory_endpoint_number(ep, offer->p_nr) == offer->endpoint &&
 	       ep->vpid == offer->vpid && !memcmp(ep->name, offer->name, sizeof(ep->name)) &&
 	       offer->source == a->from && offer->target == node->options.id &&
-	       offer->dc_generation == node->directory.dc[offer->dcid].generation;
+	       offer->dc_generation == node->order.directory.dc[offer->dcid].generation;
 }
 
 static int check_offer(struct target *a)
@@ -127,10 +127,10 @@ static int check_offer(struct target *a)
 	catch_up(a);
 	node_lock(a->node);
 	ep = node_endpoint(a->node, offer->dcid, offer->p_nr);
-	if (!ep || !a->node->directory.dc[offer->dcid].running)
+	if (!ep || !a->node->order.directory.dc[offer->dcid].running)
 		r = refusal_set(&a->refusal, EDVSDCNOTRUN, "DC %d does not run on node %d",
 				offer->dcid, a->node->options.id);
-	else if (!(a->node->directory.dc[offer->dcid].nodes >> a->node->options.id & 1))
+	else if (!(a->node->order.directory.dc[offer->dcid].nodes >> a->node->options.id & 1))
 		r = refusal_set(&a->refusal, EDVSDCNODE, "node %d does not belong to DC %d",
 				a->node->options.id, offer->dcid);
 	else if (!is_as_ordered(a, ep))
@@ -202,7 +202,7 @@ static int check_state(struct target *a)
 			ep->target == a->node->options.id && ep->generation == state->generation &&
 			ep->node == a->from;
 		/* The source, or this life of the endpoint, has ended: the word will not come. */
-		over = !a->node->directory.node[a->from].up ||
+		over = !a->node->order.directory.node[a->from].up ||
 		       (int32_t)(ep->generation - state->generation) > 0;
 		node_unlock(a->node);
 		if (!known && !over)

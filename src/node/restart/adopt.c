@@ -144,11 +144,11 @@ int adoption_group(struct adoption *a, struct node *node, const struct group_cal
 	size_t at = HANDOVER_HEAD_BYTES;
 	struct state_record record;
 
-	node->quorum = a->head.quorum;
+	node->order.quorum = a->head.quorum;
 	while (state_next(a->map, a->bytes, &at, own, &record) > 0) {
 		if (record.kind != HANDOVER_GROUP)
 			continue;
-		return group_adopt(&node->group, node->options.group_spec, node->options.id,
+		return group_adopt(&node->order.group, node->options.group_spec, node->options.id,
 				   &record.group, callbacks);
 	}
 	return 0; /* it was lost before, and is */
@@ -208,14 +208,14 @@ static int take_ended(struct node *node, const struct state_ended *record)
 /* The links' other ends are known by the table; the links themselves begin anew. */
 static int take_directory(struct node *node, const struct state_directory *record)
 {
-	int r = directory_decode(&node->directory, record->image, record->bytes);
+	int r = directory_decode(&node->order.directory, record->image, record->bytes);
 	int self = node->options.id;
 
 	if (r < 0)
 		return r;
 	life_link_up(node, self);
 	for (int i = 0; i < NR_NODES; i++) {
-		if (node->directory.node[i].up && i != self)
+		if (node->order.directory.node[i].up && i != self)
 			life_link_up(node, i);
 	}
 	return 0;
@@ -270,7 +270,7 @@ static int take(struct adoption *a, struct node *node, const struct state_record
 	case HANDOVER_ENDED:
 		return take_ended(node, &record->ended);
 	case HANDOVER_RIGHTS:
-		node->priv[record->rights.dcid][shm_index(record->rights.p_nr)] =
+		node->bindings.rights[record->rights.dcid][shm_index(record->rights.p_nr)] =
 			record->rights.rights;
 		return 0;
 	case HANDOVER_LINK:
@@ -280,7 +280,7 @@ static int take(struct adoption *a, struct node *node, const struct state_record
 		take_request(a, node, &record->request);
 		return 0;
 	case HANDOVER_COUNTERS:
-		node->counters = record->counters;
+		node->life.counters = record->counters;
 		return 0;
 	}
 	return -EBADMSG;
@@ -297,17 +297,17 @@ int adoption_rest(struct adoption *a, struct node *node)
 		if (r < 0)
 			return r;
 	}
-	for (const struct binding *b = node->bindings; b; b = b->next)
+	for (const struct binding *b = node->bindings.all; b; b = b->next)
 		if (b->role == BINDING_PRIMARY)
 			rights_show(node, b->dcid, b->p_nr);
 	/* They are raised all the time, or a program with many descriptors could not even be loaded. */
 	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
-	node->next_request = a->head.next_request;
-	node->restarts = a->head.restarts;
+	node->order.last_request = node->requests.last_id = node->copies.last_id = a->head.last_id;
+	node->restarts.count = a->head.restarts;
 	cgroup_adopt(node, a->head.cgroup_fd);
-	node->debug_level = a->head.debug_level;
-	memcpy(node->dvs_name, a->head.dvs_name, sizeof(node->dvs_name));
-	node->ready_told = true;
+	node->life.debug_level = a->head.debug_level;
+	memcpy(node->life.dvs_name, a->head.dvs_name, sizeof(node->life.dvs_name));
+	node->life.ready_told = true;
 	return r;
 }
 
@@ -327,7 +327,7 @@ static unsigned links_down(const struct node *node)
 	for (int peer = 0; peer < NR_NODES; peer++) {
 		struct proxy_link_stats stats;
 
-		if (peer == node->options.id || !node->directory.node[peer].up)
+		if (peer == node->options.id || !node->order.directory.node[peer].up)
 			continue;
 		proxy_link_stats(node->proxy, peer, &stats);
 		down += !stats.up;
@@ -338,19 +338,19 @@ static unsigned links_down(const struct node *node)
 static void be_home(void *ctx)
 {
 	struct node *node = ctx;
-	struct homecoming *home = node->homecoming;
+	struct homecoming *home = node->restarts.homecoming;
 
 	home->answer.links_down = links_down(node);
 	home->answer.linked_ns = (uint64_t)os_now_ns() - home->paused_ns;
 	os_source_free(home->timer);
-	node->homecoming = NULL;
+	node->restarts.homecoming = NULL;
 	request_end(home->request, 0, &home->answer, sizeof(home->answer), NULL, 0);
 	free(home);
 }
 
 void adoption_on_link(struct node *node)
 {
-	if (node->homecoming && !links_down(node))
+	if (node->restarts.homecoming && !links_down(node))
 		be_home(node);
 }
 
@@ -361,15 +361,16 @@ static void come_home(struct adoption *a, struct node *node, const struct ctl_re
 
 	if (!request)
 		return;
-	node->homecoming = malloc(sizeof(*node->homecoming));
-	if (!node->homecoming) {
+	node->restarts.homecoming = malloc(sizeof(*node->restarts.homecoming));
+	if (!node->restarts.homecoming) {
 		request_end(request, 0, answer, sizeof(*answer), NULL, 0);
 		return;
 	}
-	*node->homecoming = (struct homecoming){ .request = request,
-						 .paused_ns = a->head.paused_ns,
-						 .answer = *answer };
-	if (os_source_timer(node->loop, HOME_LIMIT_US, be_home, node, &node->homecoming->timer) < 0)
+	*node->restarts.homecoming = (struct homecoming){ .request = request,
+							  .paused_ns = a->head.paused_ns,
+							  .answer = *answer };
+	if (os_source_timer(node->loop, HOME_LIMIT_US, be_home, node,
+			    &node->restarts.homecoming->timer) < 0)
 		be_home(node);
 	else
 		adoption_on_link(node);
@@ -380,7 +381,7 @@ void adoption_answer(struct adoption *a, struct node *node)
 	uint64_t now = (uint64_t)os_now_ns();
 	struct ctl_restart answer = { .nodeid = node->options.id,
 				      .pid = os_self_pid(),
-				      .restarts = node->restarts,
+				      .restarts = node->restarts.count,
 				      .processes = a->processes,
 				      .pages = a->pages,
 				      .state_bytes = a->bytes,

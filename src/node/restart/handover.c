@@ -68,7 +68,7 @@ static void put_page(void *ctx, const struct exchange_entry *entry)
 static void put_group(struct writer *w)
 {
 	struct state_record record = { .kind = HANDOVER_GROUP };
-	int r = w->node->group ? group_place(w->node->group, &record.group) : -ENOTCONN;
+	int r = w->node->order.group ? group_place(w->node->order.group, &record.group) : -ENOTCONN;
 
 	/* Without a group the node goes on as it does: nothing can be bound or moved. */
 	if (r == 0)
@@ -88,7 +88,8 @@ static void put_directory(struct writer *w)
 		return;
 	}
 	record.directory.image = image;
-	record.directory.bytes = (uint32_t)directory_encode(&w->node->directory, image, bound);
+	record.directory.bytes =
+		(uint32_t)directory_encode(&w->node->order.directory, image, bound);
 	put(w, &record);
 	free(image);
 }
@@ -139,7 +140,7 @@ static void put_rights(struct writer *w, int dcid)
 	static const priv_usr_t none;
 
 	for (int index = 0; index < SHM_SLOTS; index++) {
-		const priv_usr_t *rights = &w->node->priv[dcid][index];
+		const priv_usr_t *rights = &w->node->bindings.rights[dcid][index];
 
 		if (memcmp(rights, &none, sizeof(none)))
 			put(w, &(struct state_record){
@@ -176,7 +177,8 @@ int handover_kind_of(const struct request *request, const struct request *asker,
 		if (is_in(request, task->followers))
 			return STATE_REQUEST_FOLLOWER;
 	*number = request->head.node;
-	if ((request->to >= 0 || is_in(request, node->detached)) && reattach_possible(request))
+	if ((request->to >= 0 || is_in(request, node->requests.detached)) &&
+	    reattach_possible(request))
 		return STATE_REQUEST_FORWARDED;
 	return 0;
 }
@@ -192,7 +194,7 @@ static void put_request(struct writer *w, const struct request *request)
 						 .generation = ep ? ep->generation : 0,
 						 .data_sent = request->data_sent };
 	record.request.kind = handover_kind_of(request, w->asker, &record.request.number);
-	if (is_in(request, w->node->detached))
+	if (is_in(request, w->node->requests.detached))
 		record.request.generation = (uint32_t)request->forward_id;
 	head.payload_bytes = 0; /* a command's arguments are of no more use */
 	if (record.request.kind != STATE_REQUEST_UNREAD) {
@@ -204,7 +206,7 @@ static void put_request(struct writer *w, const struct request *request)
 
 static void put_clients(struct writer *w)
 {
-	for (const struct request *r = w->node->clients; r; r = r->next_client)
+	for (const struct request *r = w->node->requests.clients; r; r = r->next_client)
 		put_request(w, r);
 }
 
@@ -213,7 +215,7 @@ static void put_head(struct writer *w)
 	struct state_record record = { .kind = HANDOVER_NODE, .node = w->head };
 	int fds[2];
 
-	door_fds(w->node->door, fds);
+	door_fds(w->node->requests.door, fds);
 	record.node.control_fd = fds[0];
 	record.node.path_fd = fds[1];
 	record.node.cgroup_fd = cgroup_folder(w->node);
@@ -240,9 +242,10 @@ static void put_all(struct writer *w)
 	for (const struct task *task = node->tasks.all; task; task = task->next)
 		put_bindings(w, task, number++);
 	ended_walk(node, put_ended, w);
-	put(w, &(struct state_record){ .kind = HANDOVER_COUNTERS, .counters = node->counters });
+	put(w,
+	    &(struct state_record){ .kind = HANDOVER_COUNTERS, .counters = node->life.counters });
 	for (int peer = 0; peer < NR_NODES; peer++)
-		if (peer != node->options.id && node->directory.node[peer].up)
+		if (peer != node->options.id && node->order.directory.node[peer].up)
 			put_link(w, peer);
 	if (w->asker)
 		put_clients(w);
@@ -278,6 +281,15 @@ static int write_file(struct writer *w)
 	return w->error;
 }
 
+/* The successor counts on from there, in each part. */
+static uint64_t last_id(const struct node *node)
+{
+	uint64_t last = node->order.last_request;
+
+	last = node->requests.last_id > last ? node->requests.last_id : last;
+	return node->copies.last_id > last ? node->copies.last_id : last;
+}
+
 int handover_write(struct node *node, const struct request *asker, uint64_t asked_ns,
 		   uint64_t paused_ns, struct handover_file *file)
 {
@@ -287,15 +299,15 @@ int handover_write(struct node *node, const struct request *asker, uint64_t aske
 
 	os_descriptors_before(&limits);
 	w.head = (struct state_node){ .nodeid = node->options.id,
-				      .next_request = node->next_request,
+				      .last_id = last_id(node),
 				      .asked_ns = asked_ns,
 				      .paused_ns = paused_ns,
-				      .restarts = node->restarts + 1,
-				      .quorum = node->quorum,
+				      .restarts = node->restarts.count + 1,
+				      .quorum = node->order.quorum,
 				      .soft = limits.soft,
 				      .hard = limits.hard,
-				      .debug_level = node->debug_level };
-	memcpy(w.head.dvs_name, node->dvs_name, sizeof(w.head.dvs_name));
+				      .debug_level = node->life.debug_level };
+	memcpy(w.head.dvs_name, node->life.dvs_name, sizeof(w.head.dvs_name));
 	*file = (struct handover_file){ .fd = -1 };
 	r = write_file(&w);
 	if (r < 0)

@@ -53,7 +53,7 @@ struct restart {
 
 static struct restart *restart_of(struct node *node)
 {
-	return node->restart;
+	return node->restarts.restart;
 }
 
 /* The end of it, unless exec succeeded. */
@@ -65,8 +65,8 @@ static void give_up(struct node *node, const struct refusal *why)
 	os_source_free(restart->said_source);
 	os_source_free(restart->timer);
 	if (restart->quiet)
-		door_pause(node->door, false);
-	node->restart = NULL;
+		door_pause(node->requests.door, false);
+	node->restarts.restart = NULL;
 	request_refuse(restart->request, why);
 	free(restart);
 }
@@ -87,14 +87,14 @@ static int busy_request(const struct node *node, const struct request *asker, st
 {
 	int number;
 
-	for (const struct request *r = node->clients; r; r = r->next_client)
+	for (const struct request *r = node->requests.clients; r; r = r->next_client)
 		if (!handover_kind_of(r, asker, &number))
 			return refusal_set(
 				why, EDVSRSCBUSY,
 				"call %u of process %d is still being answered: ask again "
 				"later",
 				r->head.call, r->pid);
-	for (const struct request *r = node->forwarded; r; r = r->next_forwarded)
+	for (const struct request *r = node->requests.forwarded; r; r = r->next_forwarded)
 		if (!r->told && !reattach_possible(r)) /* whoever is told asks again by himself */
 			return refusal_set(
 				why, EDVSRSCBUSY,
@@ -109,16 +109,16 @@ static int obstacle(const struct node *node, const struct request *asker, struct
 {
 	int r = refuse_move(node, why);
 
-	if (r == 0 && node->proposals)
+	if (r == 0 && node->order.proposals)
 		r = refusal_set(why, EDVSRSCBUSY,
 				"a command of node %d is not decided yet: see whether the group's "
 				"sequencer answers",
 				node->options.id);
-	if (r == 0 && node->draining)
+	if (r == 0 && node->moves.draining)
 		r = refusal_set(why, EDVSMIGRATE,
 				"node %d is being emptied (dvs drain): ask again when that is over",
 				node->options.id);
-	if (r == 0 && node->copies)
+	if (r == 0 && node->copies.tasks)
 		r = refusal_set(why, EDVSRSCBUSY,
 				"a data copy is still under way between nodes: ask again later");
 	for (int dcid = 0; dcid < SHM_DCS && r == 0; dcid++)
@@ -129,7 +129,7 @@ static int obstacle(const struct node *node, const struct request *asker, struct
 				"stopped, let it go on (kill -CONT %d), or ask again later",
 				dc_init_pid(node->tasks.init[dcid]), dcid,
 				dc_init_pid(node->tasks.init[dcid]));
-	for (const struct binding *p = node->bindings; p && r == 0; p = p->next)
+	for (const struct binding *p = node->bindings.all; p && r == 0; p = p->next)
 		if (p->warning)
 			r = refusal_set(
 				why, EDVSRSCBUSY,
@@ -166,7 +166,7 @@ static void become_quiet(struct node *node)
 	restart->timer = NULL;
 	restart->deadline_ns = os_now_ns() + QUIET_LIMIT_NS;
 	restart->quiet = true;
-	door_pause(node->door, true);
+	door_pause(node->requests.door, true);
 	if (os_source_timer(node->loop, 0, on_quiet_timer, node, &restart->timer) < 0) {
 		refusal_set(&why, EDVSNOMEM, "no memory for a timer");
 		give_up(node, &why);
@@ -303,9 +303,9 @@ static bool may_restart(struct request *request)
 	else if (request->uid)
 		refusal_set(&why, EDVSPRIVILEGES,
 			    "uid %u may not restart a daemon; root may (sudo)", request->uid);
-	else if (node->restart)
+	else if (node->restarts.restart)
 		refusal_set(&why, EDVSRSCBUSY, "a restart is under way already");
-	else if (!node->directory.node[node->options.id].up)
+	else if (!node->order.directory.node[node->options.id].up)
 		refusal_set(&why, EDVSNOTREADY, "node %d is no member yet: ask again later",
 			    node->options.id);
 	else
@@ -322,21 +322,21 @@ void handle_restart(struct request *request)
 
 	if (!may_restart(request))
 		return;
-	node->restart = calloc(1, sizeof(*node->restart));
-	if (!node->restart) {
+	node->restarts.restart = calloc(1, sizeof(*node->restarts.restart));
+	if (!node->restarts.restart) {
 		request_fail(request, EDVSNOMEM, "no memory");
 		return;
 	}
-	*node->restart = (struct restart){ .request = request,
-					   .inquiry = { .out_fd = -1, .pidfd = -1 },
-					   .asked_ns = os_now_ns() };
+	*node->restarts.restart = (struct restart){ .request = request,
+						    .inquiry = { .out_fd = -1, .pidfd = -1 },
+						    .asked_ns = os_now_ns() };
 	if (ask(node, &why) < 0)
 		give_up(node, &why);
 }
 
 bool restart_is_due(const struct node *node)
 {
-	return node->restart && node->restart->due;
+	return node->restarts.restart && node->restarts.restart->due;
 }
 
 /* Of all, or of those that came before the one that failed. */
@@ -384,9 +384,9 @@ void restart_on_message(struct node *node, int from, const uint8_t *bytes, uint3
 {
 	if (len != 1)
 		return;
-	node->restarting &= ~(1u << from);
+	node->requests.restarting &= ~(1u << from);
 	if (bytes[0])
-		node->restarting |= 1u << from;
+		node->requests.restarting |= 1u << from;
 }
 
 /* Whoever cannot be told believes that the link broke. */

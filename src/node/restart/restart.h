@@ -10,7 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct homecoming;
 struct node;
+struct restart;
+
+/* The part of struct node. */
+struct restarts {
+	struct restart *restart;       /* under way */
+	struct homecoming *homecoming; /* of one, whose asker waits for the links; see adopt.h */
+	uint32_t count;
+};
 
 /* Another node's daemon says that it is about to be restarted, or goes on. */
 void restart_on_message(struct node *node, int from, const uint8_t *bytes, uint32_t len);

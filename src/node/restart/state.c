@@ -16,7 +16,7 @@ static void node_fields(struct handover_cursor *c, struct state_node *n)
 	handover_fd(c, &n->path_fd, -1);
 	handover_fd(c, &n->link_fd, 0);
 	handover_fd(c, &n->cgroup_fd, -1);
-	handover_u64(c, &n->next_request);
+	handover_u64(c, &n->last_id);
 	handover_u64(c, &n->asked_ns);
 	handover_u64(c, &n->paused_ns);
 	handover_u32(c, &n->restarts);

@@ -21,7 +21,7 @@ struct state_node {
 	int nodeid;
 	int control_fd, path_fd, link_fd; /* listening */
 	int cgroup_fd;			  /* folder of its control groups, or -1 */
-	uint64_t next_request;
+	uint64_t last_id;   /* the highest number that this daemon gave to what it asked */
 	uint64_t asked_ns;  /* CLOCK_MONOTONIC: the restart was asked for */
 	uint64_t paused_ns; /* and the daemon began to stand still */
 	uint32_t restarts;  /* of this daemon, with the one that is under way */

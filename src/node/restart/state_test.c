@@ -18,7 +18,7 @@ static const struct state_record samples[] = {
 		    .path_fd = -1,
 		    .link_fd = 9,
 		    .cgroup_fd = 10,
-		    .next_request = 77,
+		    .last_id = 77,
 		    .dvs_name = "name" } },
 	{ .kind = HANDOVER_DIRECTORY, .directory = { (const uint8_t *)"directory", 9 } },
 	{ .kind = HANDOVER_GROUP,

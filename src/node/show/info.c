@@ -34,7 +34,7 @@ void handle_procinfo(struct request *request)
 		request_fail(request, EDVSBADDCID, "there is no DC %d", dcid);
 		return;
 	}
-	dc = &request->node->directory.dc[dcid];
+	dc = &request->node->order.directory.dc[dcid];
 	if (!dc->running) {
 		request_fail(request, EDVSDCNOTRUN, "DC %d is not running", dcid);
 		return;
@@ -85,16 +85,17 @@ static int dvs_set(struct request *request)
 	}
 	memcpy(&wanted, request->payload, sizeof(wanted));
 	wanted.d_name[sizeof(wanted.d_name) - 1] = 0;
-	if (!strcmp(wanted.d_name, node->dvs_name) && wanted.d_dbglvl == node->debug_level)
+	if (!strcmp(wanted.d_name, node->life.dvs_name) &&
+	    wanted.d_dbglvl == node->life.debug_level)
 		return 0;
 	if (request->uid) {
 		request_fail(request, EDVSPRIVILEGES,
 			     "uid %u may not name the DVS; root may (sudo)", request->uid);
 		return -1;
 	}
-	memset(node->dvs_name, 0, sizeof(node->dvs_name));
-	snprintf(node->dvs_name, sizeof(node->dvs_name), "%s", wanted.d_name);
-	node->debug_level = wanted.d_dbglvl;
+	memset(node->life.dvs_name, 0, sizeof(node->life.dvs_name));
+	snprintf(node->life.dvs_name, sizeof(node->life.dvs_name), "%s", wanted.d_name);
+	node->life.debug_level = wanted.d_dbglvl;
 	return 0;
 }
 

@@ -118,7 +118,7 @@ void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 
 void rows_dc(const struct node *node, int dcid, dc_usr_t *row)
 {
-	const struct directory_dc *dc = &node->directory.dc[dcid];
+	const struct directory_dc *dc = &node->order.directory.dc[dcid];
 
 	memset(row, 0, sizeof(*row));
 	row->dc_dcid = dcid;
@@ -138,7 +138,7 @@ void rows_dc(const struct node *node, int dcid, dc_usr_t *row)
 
 void rows_node(const struct node *node, int nodeid, node_usr_t *row)
 {
-	const struct directory_node *entry = &node->directory.node[nodeid];
+	const struct directory_node *entry = &node->order.directory.node[nodeid];
 	struct proxy_link_stats stats = { 0 };
 
 	memset(row, 0, sizeof(*row));
@@ -149,8 +149,8 @@ void rows_node(const struct node *node, int nodeid, node_usr_t *row)
 		return;
 	memcpy(row->n_name, entry->name, sizeof(row->n_name));
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
-		if (node->directory.dc[dcid].running &&
-		    node->directory.dc[dcid].nodes >> nodeid & 1)
+		if (node->order.directory.dc[dcid].running &&
+		    node->order.directory.dc[dcid].nodes >> nodeid & 1)
 			row->n_dcs |= 1ul << dcid;
 	row->n_flags = NODE_ATTACHED | NODE_SCONNECTED;
 	if (nodeid == node->options.id)
@@ -176,8 +176,8 @@ void rows_dvs(const struct node *node, dvs_usr_t *row)
 		.d_max_copylen = MAXCOPYLEN,
 		.d_version = DVS_VERSION,
 		.d_flags = DVK_INITIALIZED,
-		.d_dbglvl = node->debug_level,
+		.d_dbglvl = node->life.debug_level,
 		.d_size_proc = sizeof(proc_usr_t),
 	};
-	memcpy(row->d_name, node->dvs_name, sizeof(row->d_name));
+	memcpy(row->d_name, node->life.dvs_name, sizeof(row->d_name));
 }

@@ -24,14 +24,14 @@ static void fill_status(const struct node *node, struct ctl_node_status *status)
 {
 	*status = (struct ctl_node_status){ .nodeid = node->options.id,
 					    .groups = cgroup_folder(node) >= 0,
-					    .quorum = node->quorum	    ? 1
+					    .quorum = node->order.quorum    ? 1
 						      : order_is_lost(node) ? CTL_QUORUM_LOST
 									    : 0,
-					    .order = node->directory.order };
+					    .order = node->order.directory.order };
 	for (int i = 0; i < NR_NODES; i++) {
 		struct proxy_link_stats stats = { 0 };
 
-		if (!node->directory.node[i].up)
+		if (!node->order.directory.node[i].up)
 			continue;
 		status->nodes_up++;
 		if (i == node->options.id)
@@ -46,7 +46,7 @@ static void fill_status(const struct node *node, struct ctl_node_status *status)
 
 static void fill_node(const struct node *node, int i, struct ctl_node_row *row)
 {
-	const struct directory_node *entry = &node->directory.node[i];
+	const struct directory_node *entry = &node->order.directory.node[i];
 	struct proxy_link_stats stats = { 0 };
 
 	*row = (struct ctl_node_row){ .up = entry->up,
@@ -68,7 +68,7 @@ static void fill_node(const struct node *node, int i, struct ctl_node_row *row)
 static void fill_nodes(const struct node *node, struct snapshot *s)
 {
 	for (int i = 0; i < NR_NODES; i++)
-		if (node->directory.node[i].incarnation)
+		if (node->order.directory.node[i].incarnation)
 			fill_node(node, i, &s->node[s->node_count++]);
 }
 
@@ -77,11 +77,11 @@ static void fill_dcs(const struct node *node, struct snapshot *s)
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
 		struct ctl_dc_row *row = &s->dc[s->dc_count];
 
-		if (!node->directory.dc[dcid].running)
+		if (!node->order.directory.dc[dcid].running)
 			continue;
 		rows_dc(node, dcid, &row->dc);
 		for (int index = 0; index < SHM_SLOTS; index++)
-			row->endpoints += node->directory.dc[dcid].slot[index].bound;
+			row->endpoints += node->order.directory.dc[dcid].slot[index].bound;
 		s->dc_count++;
 	}
 }
@@ -106,7 +106,7 @@ static size_t each_row(const struct node *node, unsigned parts, int only,
 	size_t count = 0;
 
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		const struct directory_dc *dc = &node->directory.dc[dcid];
+		const struct directory_dc *dc = &node->order.directory.dc[dcid];
 
 		if (!dc->running || (only != -1 && only != dcid))
 			continue;
@@ -186,7 +186,7 @@ int snapshot_fill(struct snapshot *s, struct node *node, unsigned parts, int dci
 	if (parts & SNAPSHOT_STATUS)
 		fill_status(node, &s->status);
 	if (parts & SNAPSHOT_COUNTERS)
-		s->counters = node->counters;
+		s->counters = node->life.counters;
 	if (parts & SNAPSHOT_NODES)
 		fill_nodes(node, s);
 	if (parts & SNAPSHOT_DCS)

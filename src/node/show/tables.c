@@ -49,7 +49,7 @@ static bool dc_exists(struct request *request)
 	if (dcid < 0 || dcid >= SHM_DCS)
 		request_fail(request, EDVSBADDCID,
 			     "DC %d is not running; `dvs dc` lists the ones that are", dcid);
-	else if (!request->node->directory.dc[dcid].running)
+	else if (!request->node->order.directory.dc[dcid].running)
 		request_fail(request, EDVSDCNOTRUN,
 			     "DC %d is not running; `dvs dc` lists the ones that are", dcid);
 	else

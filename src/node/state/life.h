@@ -4,7 +4,23 @@
 
 /* The lives of nodes: the end of this one, and what the links have to know of each. Node lock held. */
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dvk.h"
+#include "wire/ctl.h"
+
 struct node;
+
+/* The part of struct node: how far this node is in its life, and what is remembered of it. */
+struct life {
+	bool ready_told;
+	bool stopping;
+	bool failed;
+	struct ctl_counters counters;
+	uint64_t debug_level; /* this and the name as dvk_dvs_init gave them */
+	char dvs_name[MAXDCNAME];
+};
 
 /* A node is up, as the directory says: its link, or the life of this node itself. */
 void life_link_up(struct node *node, int id);

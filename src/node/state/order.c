@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "dvk.h"
+#include "group/group.h"
 #include "node/node.h"
 
 /*
@@ -27,19 +28,20 @@ void order_propose(struct node *node, const struct command *cmd, proposal_fn *do
 	struct directory_result result = { .code = EDVSNOCONN };
 
 	/* No group: this node is leaving, and the others end what it has. */
-	if (!proposal || !node->quorum || !node->group) {
+	if (!proposal || !node->order.quorum || !node->order.group) {
 		result.code = proposal ? EDVSNOCONN : EDVSNOMEM;
 		free(proposal);
 		done(node, ctx, &result);
 		return;
 	}
-	*proposal = (struct proposal){ node->proposals, ++node->next_request, done, ctx };
-	node->proposals = proposal;
+	*proposal =
+		(struct proposal){ node->order.proposals, ++node->order.last_request, done, ctx };
+	node->order.proposals = proposal;
 	copy.version = COMMAND_VERSION;
 	copy.origin = node->options.id;
 	copy.request = proposal->request;
-	if (group_send(node->group, &copy) < 0) {
-		node->proposals = proposal->next;
+	if (group_send(node->order.group, &copy) < 0) {
+		node->order.proposals = proposal->next;
 		free(proposal);
 		done(node, ctx, &result);
 	}
@@ -47,7 +49,7 @@ void order_propose(struct node *node, const struct command *cmd, proposal_fn *do
 
 bool order_is_lost(const struct node *node)
 {
-	return !node->quorum && !node->group_source;
+	return !node->order.quorum && !node->order.source;
 }
 
 const char *order_why(const struct node *node, int code)
@@ -64,7 +66,7 @@ const char *order_why(const struct node *node, int code)
 
 void order_decided(struct node *node, uint64_t request, const struct directory_result *result)
 {
-	for (struct proposal **link = &node->proposals; *link; link = &(*link)->next) {
+	for (struct proposal **link = &node->order.proposals; *link; link = &(*link)->next) {
 		struct proposal *proposal = *link;
 
 		if (proposal->request != request)
@@ -80,7 +82,7 @@ size_t order_snapshot(void *ctx, uint8_t *buf, size_t size)
 {
 	struct node *node = ctx;
 
-	return directory_encode(&node->directory, buf, size);
+	return directory_encode(&node->order.directory, buf, size);
 }
 
 void order_quorum(void *ctx, bool have)
@@ -88,14 +90,14 @@ void order_quorum(void *ctx, bool have)
 	struct node *node = ctx;
 	struct directory_result result = { .code = EDVSINPROGRESS };
 
-	node->quorum = have;
+	node->order.quorum = have;
 	if (have)
 		return;
 	/* Undecided commands may still have been ordered: their proposers may not undo anything. */
-	while (node->proposals) {
-		struct proposal *proposal = node->proposals;
+	while (node->order.proposals) {
+		struct proposal *proposal = node->order.proposals;
 
-		node->proposals = proposal->next;
+		node->order.proposals = proposal->next;
 		proposal->done(node, proposal->ctx, &result);
 		free(proposal);
 	}

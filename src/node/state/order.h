@@ -7,9 +7,28 @@
  * it runs with the node lock held.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "core/directory.h"
 
 struct node;
+struct group;
+struct os_source;
+struct proposal;
+
+/* The part of struct node: the order, and what it has decided so far. */
+struct order {
+	struct group *group; /* NULL: this node is leaving */
+	struct os_source *source;
+	struct os_source *late; /* only with the fault order-late */
+	struct directory directory;
+	struct directory_effects effects; /* of the command that is applied just now */
+	bool quorum;
+	struct proposal *proposals; /* own commands not delivered yet */
+	uint64_t last_request;	    /* number of the newest */
+};
 
 typedef void proposal_fn(struct node *node, void *ctx, const struct directory_result *result);
 

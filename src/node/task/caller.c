@@ -39,7 +39,7 @@ static bool may_use_order(struct request *request)
 
 	if (request->uid == 0 || (task && task->bindings))
 		return true;
-	dc = dcid < 0 || dcid >= SHM_DCS ? NULL : &request->node->directory.dc[dcid];
+	dc = dcid < 0 || dcid >= SHM_DCS ? NULL : &request->node->order.directory.dc[dcid];
 	return dc && dc->running && dc->owner_uid == request->uid;
 }
 
@@ -61,7 +61,7 @@ int caller_check_dc(struct request *request, int dcid, void (*handler)(struct re
 			     dcid, SHM_DCS - 1);
 		return -1;
 	}
-	if (!request->node->directory.dc[dcid].running) {
+	if (!request->node->order.directory.dc[dcid].running) {
 		if (handler && caller_catch_up(request, handler))
 			return -1;
 		request_fail(request, EDVSDCNOTRUN,
@@ -73,7 +73,7 @@ int caller_check_dc(struct request *request, int dcid, void (*handler)(struct re
 
 int caller_check_slot(struct request *request, int dcid, int p_nr, int error)
 {
-	const struct directory_dc *dc = &request->node->directory.dc[dcid];
+	const struct directory_dc *dc = &request->node->order.directory.dc[dcid];
 
 	if (node_slot_valid(dc, p_nr))
 		return 0;

@@ -57,7 +57,7 @@ static void *look_main(void *arg)
 
 	os_task_each(note, look);
 	node_lock(node);
-	node->searches--;
+	node->tasks.searches--;
 	share_give(node, look->request->uid, SHARE_SEARCHES);
 	look->request->children = look;
 	look->request->freed = children_end;
@@ -72,7 +72,8 @@ bool children_look(struct request *request, void (*again)(struct request *))
 	struct look *look;
 
 	if (request->children || cgroup_folder(node) >= 0 || !node->tasks.all ||
-	    node->searches >= NODE_SEARCHES_MAX || !share_take(node, request->uid, SHARE_SEARCHES))
+	    node->tasks.searches >= TASK_SEARCHES_MAX ||
+	    !share_take(node, request->uid, SHARE_SEARCHES))
 		return false;
 	look = calloc(1, sizeof(*look));
 	if (!look) {
@@ -81,9 +82,9 @@ bool children_look(struct request *request, void (*again)(struct request *))
 	}
 	look->request = request;
 	look->again = again;
-	node->searches++;
+	node->tasks.searches++;
 	if (os_thread_start(look_main, look) < 0) {
-		node->searches--;
+		node->tasks.searches--;
 		share_give(node, request->uid, SHARE_SEARCHES);
 		free(look);
 		return false;

@@ -144,12 +144,12 @@ void ended_with_node(struct node *node, int leaving)
 {
 	int lowest = 0;
 
-	while (lowest < NR_NODES && (lowest == leaving || !node->directory.node[lowest].up))
+	while (lowest < NR_NODES && (lowest == leaving || !node->order.directory.node[lowest].up))
 		lowest++;
 	if (lowest != node->options.id)
 		return;
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		const struct directory_dc *dc = &node->directory.dc[dcid];
+		const struct directory_dc *dc = &node->order.directory.dc[dcid];
 
 		for (int index = 0; dc->running && index < SHM_SLOTS; index++)
 			if (dc->slot[index].bound && dc->slot[index].node == leaving)

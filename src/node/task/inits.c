@@ -51,7 +51,7 @@ void inits_taken_vpids(const struct node *node, int dcid, uint64_t *taken)
 	int base = dc_vpid_base(node->options.id);
 
 	for (int index = 0; index < SHM_SLOTS; index++) {
-		const struct directory_endpoint *ep = &node->directory.dc[dcid].slot[index];
+		const struct directory_endpoint *ep = &node->order.directory.dc[dcid].slot[index];
 
 		if (ep->bound && ep->vpid >= base && ep->vpid < base + DC_VPID_COUNT)
 			bits_set(taken, (unsigned)(ep->vpid - base));

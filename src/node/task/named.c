@@ -31,7 +31,7 @@ static void *search_main(void *arg)
 				     : os_pid_search(search->asker, search->number);
 
 	node_lock(node);
-	node->searches--;
+	node->tasks.searches--;
 	share_give(node, search->uid, SHARE_SEARCHES);
 	request->named = found > 0 ? found : -ESRCH;
 	search->again(request);
@@ -49,7 +49,7 @@ static int search_start(struct request *request, bool thread, void (*again)(stru
 		share_refuse(request, SHARE_SEARCHES);
 		return NAMED_E_LATER;
 	}
-	search = node->searches < NODE_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
+	search = node->tasks.searches < TASK_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
 	if (search) {
 		*search = (struct search){ .request = request,
 					   .again = again,
@@ -57,10 +57,10 @@ static int search_start(struct request *request, bool thread, void (*again)(stru
 					   .uid = request->uid,
 					   .number = thread ? request->head.tid : request->head.pid,
 					   .thread = thread };
-		node->searches++;
+		node->tasks.searches++;
 		if (os_thread_start(search_main, search) == 0)
 			return NAMED_E_LATER;
-		node->searches--;
+		node->tasks.searches--;
 		free(search);
 	}
 	share_give(node, request->uid, SHARE_SEARCHES);

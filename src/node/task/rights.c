@@ -9,7 +9,7 @@
 
 bool node_is_sysproc(const struct node *node, int dcid, int p_nr)
 {
-	const struct directory_dc *dc = &node->directory.dc[dcid];
+	const struct directory_dc *dc = &node->order.directory.dc[dcid];
 
 	return dc->serve || p_nr + dc->nr_tasks < dc->nr_sysprocs;
 }
@@ -21,8 +21,8 @@ static void allow(dvk_map_t *map, int call)
 
 void rights_reset(struct node *node, int dcid, int p_nr)
 {
-	const struct directory_dc *dc = &node->directory.dc[dcid];
-	priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	const struct directory_dc *dc = &node->order.directory.dc[dcid];
+	priv_usr_t *priv = &node->bindings.rights[dcid][shm_index(p_nr)];
 	static const int user_calls[] = { DVK_SENDREC, DVK_UNBIND, DVK_GETEP, DVK_WAIT4BIND };
 
 	memset(priv, 0, sizeof(*priv));
@@ -43,22 +43,22 @@ void rights_reset(struct node *node, int dcid, int p_nr)
 
 void rights_fill(const struct node *node, int dcid, int p_nr, struct status_page *page)
 {
-	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	const priv_usr_t *priv = &node->bindings.rights[dcid][shm_index(p_nr)];
 	uint64_t calls = 0;
 
 	for (unsigned i = 0; i < NR_DVK_CHUNKS; i++)
 		calls |= (uint64_t)priv->priv_dvk_allowed.chunk[i] << (16 * i);
 	page->calls_allowed = calls;
 	page->sysproc = node_is_sysproc(node, dcid, p_nr);
-	page->serve = node->directory.dc[dcid].serve;
+	page->serve = node->order.directory.dc[dcid].serve;
 	/* Release: partner in libdvk/channel.c. */
 	atomic_fetch_add_explicit(&page->rights, 1, memory_order_release);
 }
 
 bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr)
 {
-	const struct directory_dc *dc = &node->directory.dc[dcid];
-	const priv_usr_t *priv = &node->priv[dcid][shm_index(own_nr)];
+	const struct directory_dc *dc = &node->order.directory.dc[dcid];
+	const priv_usr_t *priv = &node->bindings.rights[dcid][shm_index(own_nr)];
 	unsigned bit = (unsigned)(peer_nr + dc->nr_tasks);
 
 	/* The map has no bits beyond. */
@@ -81,7 +81,7 @@ static uint32_t barred_kinds(const struct node *node, int dcid, int p_nr)
 		      { LINE_OP_SEND, DVK_SEND },
 		      { LINE_OP_SENDREC, DVK_SENDREC },
 		      { LINE_OP_REPLY, DVK_REPLY } };
-	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	const priv_usr_t *priv = &node->bindings.rights[dcid][shm_index(p_nr)];
 	uint32_t kinds = node_is_sysproc(node, dcid, p_nr) ? 0 : 1u << LINE_OP_REPLY;
 
 	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
@@ -92,7 +92,7 @@ static uint32_t barred_kinds(const struct node *node, int dcid, int p_nr)
 
 void rights_show(const struct node *node, int dcid, int own_nr)
 {
-	const struct directory_dc *dc = &node->directory.dc[dcid];
+	const struct directory_dc *dc = &node->order.directory.dc[dcid];
 	struct exchange_bars bars = { .kinds = barred_kinds(node, dcid, own_nr) };
 
 	for (int p_nr = -dc->nr_tasks; p_nr + dc->nr_tasks < dc->nr_sysprocs; p_nr++)
@@ -117,7 +117,7 @@ static int slot_check(const struct node *node, int dcid, int endpoint)
 
 	if (p_nr == HARDWARE)
 		return EDVSBADDEST;
-	if (!node_slot_valid(&node->directory.dc[dcid], p_nr))
+	if (!node_slot_valid(&node->order.directory.dc[dcid], p_nr))
 		return EDVSRANGE;
 	return p_nr == endpoint ? 0 : EDVSENDPOINT;
 }
@@ -131,7 +131,7 @@ static int party_check(const struct node *node, int dcid, int endpoint, int died
 
 int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep)
 {
-	const priv_usr_t *priv = &node->priv[dcid][shm_index(p_nr)];
+	const priv_usr_t *priv = &node->bindings.rights[dcid][shm_index(p_nr)];
 	int r;
 
 	if (!is_allowed(priv, DVK_VCOPY))

@@ -29,6 +29,8 @@ struct dc_init;
 struct ended;
 struct cgroups;
 
+#define TASK_SEARCHES_MAX 8 /* threads at one time that look at all processes of the machine */
+
 /* The part of struct node. */
 struct tasks {
 	struct task *all; /* the newest first */
@@ -38,6 +40,7 @@ struct tasks {
 		*init[SHM_DCS];	 /* pid namespace of each DC, started at first need: inits.h */
 	struct ended *ended;	 /* tasks that are no more, and their logs */
 	struct cgroups *cgroups; /* NULL: none can be made here; see cgroup.h */
+	unsigned searches;	 /* under way: named.h, children.h */
 };
 
 struct task {
