@@ -31,6 +31,7 @@ static void enter(struct step *s, enum plan_source_state state, uint64_t limit_n
 
 static void close_connection(struct step *s)
 {
+	CORE_ASSERT(s->plan->state != PLAN_SOURCE_ENDED);
 	if (s->plan->connected)
 		emit(s, PLAN_DO_CLOSE);
 	s->plan->connected = false;
@@ -38,6 +39,7 @@ static void close_connection(struct step *s)
 
 static void report(struct step *s, enum plan_result result, int code)
 {
+	CORE_ASSERT(result != PLAN_RESULT_NONE);
 	if (s->plan->reported)
 		return;
 	emit(s, PLAN_DO_REPORT);
@@ -71,6 +73,7 @@ static void thaw(struct step *s)
 
 static void because(struct step *s, int code)
 {
+	CORE_ASSERT(s->plan->state != PLAN_SOURCE_ENDED);
 	if (!s->plan->reason)
 		s->plan->reason = code ? code : EDVSGENERIC;
 }
@@ -78,6 +81,8 @@ static void because(struct step *s, int code)
 /* The process runs on here; the order is told. */
 static void roll_back(struct step *s)
 {
+	CORE_ASSERT(s->plan->move);
+	CORE_ASSERT(!s->plan->died);
 	thaw(s);
 	close_connection(s);
 	emit(s, PLAN_DO_PROPOSE_ROLLBACK);

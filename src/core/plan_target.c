@@ -30,6 +30,8 @@ static void enter(struct step *s, enum plan_target_state state, uint64_t limit_n
 
 static void say(struct step *s, enum plan_effect_kind kind, int code)
 {
+	CORE_ASSERT(kind >= PLAN_DO_SAY_READY && kind <= PLAN_DO_SAY_REFUSED);
+	CORE_ASSERT(kind == PLAN_DO_SAY_REFUSED || !code);
 	if (s->plan->connected)
 		emit(s, kind, code);
 }
@@ -66,6 +68,7 @@ static void on_called(struct step *s)
 {
 	if (s->plan->state != PLAN_TARGET_IDLE)
 		return;
+	CORE_ASSERT(!s->plan->connected && !s->plan->move);
 	s->plan->connected = true;
 	emit(s, PLAN_DO_RECEIVE_OFFER, 0);
 	enter(s, PLAN_TARGET_RECEIVING, s->plan->limits.prepare_ns);
@@ -88,6 +91,7 @@ static void on_checked(struct step *s)
 {
 	if (s->plan->state != PLAN_TARGET_CHECKING)
 		return;
+	CORE_ASSERT(!s->plan->move);
 	if (s->event->code) {
 		give_up(s, s->event->code);
 		return;
@@ -148,6 +152,7 @@ static void on_commit_applied(struct step *s)
 		return;
 	switch (s->plan->state) {
 	case PLAN_TARGET_HOLDING:
+		CORE_ASSERT(!s->plan->dry_run);
 		emit(s, PLAN_DO_TAKE_OVER, 0);
 		emit(s, PLAN_DO_RESUME, 0);
 		end(s);
@@ -172,6 +177,7 @@ static void on_over(struct step *s)
 		give_up(s, 0);
 		return;
 	}
+	CORE_ASSERT(s->plan->move && !s->plan->dry_run);
 	emit(s, PLAN_DO_DISCARD, 0);
 	end(s);
 }
@@ -186,6 +192,7 @@ static void on_tick(struct step *s)
 {
 	if (!s->plan->deadline_ns || s->event->now_ns < s->plan->deadline_ns)
 		return;
+	CORE_ASSERT(s->plan->state != PLAN_TARGET_HOLDING && s->plan->state != PLAN_TARGET_ENDED);
 	s->plan->deadline_ns = 0;
 	s->plan->overdue = s->plan->state;
 	give_up(s, EDVSTIMEDOUT);

@@ -26,6 +26,7 @@ static void check_answer(struct world *w, const struct letter *letter)
 {
 	const struct letter *request = &w->letter[letter->request];
 
+	assert(letter->op != LINE_OP_ANSWER || letter->request <= w->letter_count);
 	if (letter->op != LINE_OP_ANSWER)
 		return;
 	if (request->from != letter->to || request->generation[0] != letter->generation[1])
@@ -44,6 +45,8 @@ uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generat
 {
 	struct letter *letter;
 
+	assert(from != to);
+	assert(w->letter_count <= w->letter_size);
 	if (w->letter_count + 1 >= w->letter_size) {
 		w->letter_size = w->letter_size ? 2 * w->letter_size : 1024;
 		w->letter = realloc(w->letter, w->letter_size * sizeof(*w->letter));
@@ -67,6 +70,7 @@ static struct ledger *ledger_of(struct world *w, int from, uint32_t from_generat
 {
 	struct ledger *ledger = &w->ledger[from][to];
 
+	assert(from != to);
 	if (ledger->generation[0] != from_generation || ledger->generation[1] != to_generation)
 		*ledger = (struct ledger){ .generation = { from_generation, to_generation } };
 	return ledger;
@@ -77,6 +81,7 @@ void checker_noted(struct world *w, int from, uint32_t from_generation, int to,
 {
 	struct ledger *ledger = ledger_of(w, from, from_generation, to, to_generation);
 
+	assert(bit >= 0 && bit < 64);
 	ledger->posts++;
 	ledger->ever |= UINT64_C(1) << bit;
 	ledger->unseen |= UINT64_C(1) << bit;
@@ -151,6 +156,7 @@ void checker_stepped_back(struct world *w, uint32_t number, uint32_t other)
 {
 	struct letter *letter = &w->letter[number];
 
+	assert(number && number <= w->letter_count);
 	if (!other || other > w->letter_count || w->letter[other].op != LINE_OP_SENDREC)
 		return;
 	letter->stepped_for = other;
@@ -173,6 +179,8 @@ void checker_told(struct world *w, uint32_t number, enum told told)
 					     "answered", "died",  "nothing more" };
 	struct letter *letter = &w->letter[number];
 
+	assert(number && number <= w->letter_count);
+	assert(told != TOLD_NOTHING);
 	world_log(w, "message %u: %d is told %s", number, letter->from, words[told]);
 	if (letter->told != TOLD_NOTHING)
 		world_fail(w, "I1: the sender of message %u was told twice", number);
@@ -328,6 +336,7 @@ void checker_applied(struct world *w, int node, uint64_t order)
 	struct log_entry *entry = &w->log[order - 1];
 	uint64_t hash = hash_bytes(HASH_SEED, bytes, len) | 1;
 
+	assert(order && order <= w->log_count);
 	if (!len)
 		world_fail(w, "I4: the directory of node %d does not fit", node);
 	if (!entry->hash)

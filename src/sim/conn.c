@@ -17,6 +17,8 @@ void conn_say(struct world *w, int conn, int to_side, int kind, int code, void *
 				   .tag = (uint32_t)-code,
 				   .data = data };
 
+	assert(to_side == SIDE_SOURCE || to_side == SIDE_TARGET);
+	assert(conn >= 0 && conn < w->conns);
 	if (c->until[to_side] < w->now_us)
 		c->until[to_side] = w->now_us;
 	c->until[to_side] += world_random(w, 1, us_max);
@@ -25,6 +27,7 @@ void conn_say(struct world *w, int conn, int to_side, int kind, int code, void *
 
 bool conn_works(const struct world *w, int conn, int side)
 {
+	assert(conn < w->conns);
 	return conn >= 0 && w->conn[conn].open[side] && !w->conn[conn].broken;
 }
 
@@ -32,6 +35,7 @@ void conn_close(struct world *w, int conn, int side)
 {
 	struct conn *c;
 
+	assert(conn < w->conns);
 	if (conn < 0 || !w->conn[conn].open[side])
 		return;
 	c = &w->conn[conn];

@@ -81,6 +81,7 @@ static bool decides(const struct world *w, int node, int proc)
 
 void daemon_hold(struct world *w, int node, int proc)
 {
+	assert(w->node[node].copy[proc].state == COPY_FROZEN);
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
 
@@ -91,6 +92,7 @@ void daemon_hold(struct world *w, int node, int proc)
 
 void daemon_unhold(struct world *w, int node, int proc)
 {
+	assert(w->node[node].up);
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
 		int side = world_side(peer, proc);
@@ -104,6 +106,8 @@ void daemon_unhold(struct world *w, int node, int proc)
 
 void daemon_export(struct world *w, int node, int proc, struct image *image)
 {
+	assert(w->node[node].copy[proc].program.generation == image->program.generation);
+	assert(image->program.slot == proc);
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
 		struct channel_image *packed = &image->channel[peer].image;
@@ -127,6 +131,7 @@ void daemon_import(struct world *w, int node, const struct image *image)
 {
 	int proc = image->program.slot;
 
+	assert(w->node[node].copy[proc].program.generation == image->program.generation);
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page;
 		int own = world_side(proc, peer);
@@ -162,6 +167,7 @@ void daemon_forget_told(struct world *w, int node, int proc)
 
 void daemon_end(struct world *w, int node, int proc, uint32_t generation)
 {
+	assert(w->node[node].up);
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page;
 		int side;
@@ -183,6 +189,7 @@ static void frame_put(struct world *w, const struct frame *frame, uint64_t delay
 	struct sim_event event = world_event(w, EVENT_FRAME, frame->to);
 	struct frame *copy = malloc(sizeof(*copy));
 
+	assert(frame->from != frame->to);
 	if (!copy)
 		abort();
 	*copy = *frame;
@@ -216,6 +223,7 @@ static void frame_send(struct world *w, struct frame *frame)
 	uint64_t *until = &w->link_until[frame->from][frame->to];
 	uint64_t arrives = w->now_us + world_random(w, 10, w->delay_us_max);
 
+	assert(w->node[frame->from].up);
 	w->report->frames++;
 	if (!w->strict) {
 		frame_send_wild(w, frame);
@@ -274,6 +282,8 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 	struct frame frame = frame_from(w, node, to);
 	bool owner_here = daemon_hosts(w, node, side ? high : low);
 
+	assert(low < high);
+	assert(to != node);
 	/* Everything is offered when the link comes up. */
 	if (!link_is_up(w, node, to))
 		return;
@@ -300,6 +310,8 @@ static void note_tell(struct world *w, int node, struct page *page, int low, int
 {
 	struct frame frame = frame_from(w, node, to);
 
+	assert(low < high);
+	assert(to != node);
 	if (!link_is_up(w, node, to))
 		return;
 	frame.peer[0] = low;
@@ -332,6 +344,7 @@ static void scan_line(struct world *w, int node, int low, int high, int side, bo
 	int to = elsewhere(w, node, owner, receiver);
 	int here = to < 0 ? 1 - side : side;
 
+	assert(to < 0 || to != node);
 	if (to < 0)
 		to = elsewhere(w, node, receiver, owner);
 	if (!page || to < 0)
@@ -348,6 +361,7 @@ static void scan_note(struct world *w, int node, int low, int high, int side, bo
 	int owner = side ? high : low, receiver = side ? low : high;
 	int to = elsewhere(w, node, owner, receiver);
 
+	assert(low < high);
 	if (to < 0)
 		to = elsewhere(w, node, receiver, owner);
 	if (!page || to < 0)
@@ -434,6 +448,7 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 	struct page *page;
 	int here;
 
+	assert(frame->to == node);
 	if (!frame_is_current(w, node, frame)) {
 		w->report->frames_lost += w->strict;
 		return;

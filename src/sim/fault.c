@@ -19,6 +19,7 @@ void fault_plan(struct world *w)
 	static const uint32_t delays_us[] = { 100, 1000, 10000 };
 	static const uint32_t group_delays_us[] = { 100, 2000, 30000 };
 
+	assert(!w->calm);
 	w->migrate_period_us = (uint32_t)world_random(w, 1000, 20000);
 	w->crash_period_us = world_chance(w, 50) ? (uint32_t)world_random(w, 50000, 800000) : 0;
 	w->cut_period_us = world_chance(w, 60) ? (uint32_t)world_random(w, 10000, 200000) : 0;
@@ -54,6 +55,7 @@ void fault_crash(struct world *w, int node)
 	struct sim_event leave = world_event(w, EVENT_LEAVE, -1);
 	struct sim_event restart = world_event(w, EVENT_RESTART, -1);
 
+	assert(!n->up || n->life);
 	if (!n->up || nodes_up(w) < 2)
 		return;
 	world_log(w, "node %d crashes", node);
@@ -77,6 +79,7 @@ void fault_restart(struct world *w, int node)
 {
 	struct node *n = &w->node[node];
 
+	assert(!n->up || n->life);
 	if (n->up)
 		return;
 	n->up = true;
@@ -111,6 +114,7 @@ static void cut(struct world *w)
 
 static void heal(struct world *w, int a, int b)
 {
+	assert(a != b);
 	world_log(w, "link %d-%d is back", a, b);
 	w->cut[a][b] = w->cut[b][a] = false;
 	daemon_link_up(w, a, b);

@@ -73,6 +73,7 @@ void move_request(struct world *w, int node, int proc, int target)
 	struct departure *d = move_departure(w, node, proc);
 	struct copy *copy = &w->node[node].copy[proc];
 
+	assert(node != target);
 	if (d->worker.active) {
 		if (world_chance(w, 5))
 			move_source_event(w, node, proc, PLAN_CANCELLED, 0, 0);
@@ -125,6 +126,7 @@ void move_on_work(struct world *w, const struct sim_event *event)
 	struct plan_event done = move_nothing();
 	bool is_told = row->where == DRIVER_STEP && driver_told(&worker->driver);
 
+	assert(row);
 	worker->unfinished = false;
 	/* A step that is told may have been through just then. */
 	if (!is_told || world_chance(w, 50))
@@ -147,6 +149,7 @@ static void on_offered(struct world *w, int conn, uint32_t generation)
 	int node = c->node[SIDE_TARGET];
 	struct arrival *a = move_arrival(w, node, c->slot);
 
+	assert(c->open[SIDE_TARGET]);
 	if (a->worker.active) {
 		conn_say(w, conn, SIDE_SOURCE, PLAN_TARGET_REFUSED, EDVSBUSY, NULL, 1000);
 		conn_close(w, conn, SIDE_TARGET);
@@ -183,6 +186,7 @@ static void conn_arrived(struct world *w, int conn, int side, struct sim_event *
 	struct arrival *a = move_arrival(w, c->node[side], c->slot);
 	struct move_worker *worker = side == SIDE_SOURCE ? &d->worker : &a->worker;
 
+	assert(worker->w == w || !worker->active);
 	if (event->b == PLAN_CONNECTION_LOST) {
 		on_lost(w, c, side);
 		c->open[side] = false;

@@ -4,8 +4,6 @@
 
 /* What the files of a made-up move share. */
 
-#include <assert.h>
-
 #include "sim/world.h"
 
 #define SIDE_SOURCE 0

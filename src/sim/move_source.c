@@ -24,6 +24,7 @@ static struct plan_event source_offer(void *ctx, const struct plan_effect *effec
 	struct departure *d = move_departure(w, worker->node, worker->proc);
 	struct conn *c;
 
+	assert(d->conn < 0 || worker->heard.kind || driver_told(&worker->driver));
 	(void)effect;
 	if (worker->heard.kind)
 		return worker_take_heard(worker);
@@ -53,6 +54,7 @@ static struct plan_event propose(void *ctx, const struct plan_effect *effect)
 	struct move_worker *worker = ctx;
 	struct departure *d = move_departure(worker->w, worker->node, worker->proc);
 
+	assert(kinds[effect->kind]);
 	order_propose(worker->w, worker->node,
 		      (struct command){ .kind = kinds[effect->kind],
 					.p_nr = SLOT_BASE + worker->proc,
@@ -71,6 +73,7 @@ static struct plan_event freeze(void *ctx, const struct plan_effect *effect)
 	struct copy *copy = move_copy(worker);
 	struct departure *d = move_departure(worker->w, worker->node, worker->proc);
 
+	assert(worker->driver.side->is_source);
 	(void)effect;
 	if (copy->state != COPY_RUNNING || copy->program.generation != d->generation)
 		return move_outcome(PLAN_FREEZE_REFUSED, EDVSBADPID);
@@ -134,6 +137,7 @@ void move_source_run_on(struct move_worker *worker)
 {
 	struct copy *copy = move_copy(worker);
 
+	assert(copy->state != COPY_HELD);
 	if (copy->state != COPY_FROZEN)
 		return;
 	copy->state = COPY_RUNNING;
@@ -186,6 +190,8 @@ static struct plan_event report(void *ctx, const struct plan_effect *effect)
 	struct move_worker *worker = ctx;
 	struct sim_report *sum = worker->w->report;
 
+	assert(effect->kind == PLAN_DO_REPORT);
+	assert(effect->result != PLAN_RESULT_NONE);
 	sum->committed += effect->result == PLAN_COMMITTED;
 	sum->rolled_back += effect->result == PLAN_ROLLED_BACK;
 	sum->refused += effect->result == PLAN_REFUSED;

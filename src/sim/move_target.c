@@ -36,6 +36,7 @@ static struct plan_event load(void *ctx, const struct plan_effect *effect)
 	struct arrival *a = move_arrival(worker->w, worker->node, worker->proc);
 	struct copy *copy = move_copy(worker);
 
+	assert(!worker->driver.side->is_source);
 	(void)effect;
 	if (!a->image && !worker->heard.kind && !driver_told(&worker->driver)) {
 		worker_sleep(worker);
@@ -80,6 +81,7 @@ struct plan_event move_take_over(void *ctx, const struct plan_effect *effect)
 	struct copy *copy = move_copy(worker);
 	struct arrival *a = move_arrival(w, worker->node, worker->proc);
 
+	assert(copy->state != COPY_HELD || a->image);
 	(void)effect;
 	/* It was killed while it was held: an ordinary process of this node has ended. */
 	if (copy->state == COPY_LOST)
@@ -98,6 +100,7 @@ struct plan_event move_resume(void *ctx, const struct plan_effect *effect)
 	struct move_worker *worker = ctx;
 	struct copy *copy = move_copy(worker);
 
+	assert(copy->state != COPY_FROZEN);
 	(void)effect;
 	if (copy->state != COPY_TAKEN)
 		return move_nothing();

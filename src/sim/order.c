@@ -16,6 +16,7 @@ static uint8_t snapshot[1 << 20];
 
 static struct log_entry *log_add(struct world *w, const struct command *cmd)
 {
+	assert(w->log_count <= w->log_size);
 	if (w->log_count == w->log_size) {
 		w->log_size = w->log_size ? 2 * w->log_size : 256;
 		w->log = realloc(w->log, w->log_size * sizeof(*w->log));
@@ -34,6 +35,7 @@ static const char *kind_name(unsigned kind)
 		"move commit", "move rollback", "sync",
 	};
 
+	assert(kind <= COMMAND_LAST);
 	return names[kind];
 }
 
@@ -62,6 +64,8 @@ void order_propose(struct world *w, int node, struct command cmd)
 	struct command *copy = malloc(sizeof(*copy));
 	uint64_t arrives = w->now_us + world_random(w, 1, w->group_delay_us_max);
 
+	assert(from->up);
+	assert(from->incarnation);
 	if (!copy)
 		abort();
 	cmd.version = COMMAND_VERSION;
@@ -99,6 +103,7 @@ static void own_result(struct world *w, int node, const struct command *cmd,
 {
 	int proc = cmd->p_nr - SLOT_BASE;
 
+	assert(cmd->origin == node);
 	switch (cmd->kind) {
 	case COMMAND_MOVE_START:
 		if (w->node[node].departure[proc].generation == cmd->generation)
@@ -215,6 +220,7 @@ void order_on_deliver(struct world *w, int node)
 {
 	uint64_t next = w->node[node].directory.order + 1;
 
+	assert(next <= w->log_count + 1);
 	if (next > w->log_count)
 		return;
 	if (world_mutated(w, SIM_OUT_OF_ORDER) && node == 1 && !w->reordered &&
@@ -234,6 +240,7 @@ void order_start_node(struct world *w, int node)
 	};
 	size_t len;
 
+	assert(!w->node[node].incarnation);
 	append(w, &cmd);
 	len = directory_encode(&w->truth, snapshot, sizeof(snapshot));
 	if (!len || directory_decode(&w->node[node].directory, snapshot, len))
@@ -248,6 +255,7 @@ void order_found(struct world *w)
 			       .kind = COMMAND_DC_CREATE,
 			       .origin = -1 };
 
+	assert(!w->log_count);
 	directory_init(&w->truth);
 	for (int node = 0; node < w->nodes; node++) {
 		struct command join = { .version = COMMAND_VERSION,

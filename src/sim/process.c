@@ -43,6 +43,7 @@ void process_begin(struct world *w, int node, int proc, uint32_t generation)
 {
 	struct copy *copy = &w->node[node].copy[proc];
 
+	assert(copy->state != COPY_FROZEN);
 	memset(&copy->program, 0, sizeof(copy->program));
 	copy->state = COPY_RUNNING;
 	copy->program.slot = proc;
@@ -85,6 +86,7 @@ static void tell_nothing(struct ctx *c)
 /* The call ends: the sender is told what became of its message. */
 static void tell(struct ctx *c, enum told told)
 {
+	assert(c->p->message);
 	checker_told(c->w, c->p->message, told);
 	if ((c->p->round == ROUND_ANSWERED && told != TOLD_ANSWERED) ||
 	    (c->p->round != ROUND_NONE && told == TOLD_DIED))
@@ -122,6 +124,7 @@ static void post(struct ctx *c, enum line_op op, uint32_t request, uint64_t aux)
 	struct program *p = c->p;
 	message msg;
 
+	assert(!line_word_is_waiting(line_word_now(c->own)));
 	p->message = checker_letter(c->w, p->slot, p->peer, p->generation, p->peer_generation, op,
 				    request);
 	checker_fill(p->message, &msg);
@@ -137,6 +140,7 @@ static void took(struct ctx *c, const struct line_image *image, bool any)
 	uint32_t number = (uint32_t)image->msg.m_type;
 	struct program *p = c->p;
 
+	assert(p->peer != p->slot);
 	world_log(c->w, "message %u: taken by %d at node %d", number, p->slot, c->node);
 	checker_taken(c->w, number, p->slot, p->generation, &image->msg, any);
 	if (!line_word_is_owed(image->word))
@@ -206,6 +210,7 @@ static void on_take(struct ctx *c)
 	struct line_image image;
 	bool answered;
 
+	assert(p->op == LINE_OP_SENDREC);
 	p->phase = p->call.posted ? PHASE_WAIT : PHASE_CLEAR;
 	/* Gone again, or the process that comes to another node finds what it left. */
 	if (!find_page(c) || !line_take(c->peer, &image))
@@ -226,6 +231,7 @@ static void on_clear(struct ctx *c)
 {
 	struct program *p = c->p;
 
+	assert(!p->call.posted || p->op != LINE_OP_SENDREC);
 	if (!find_page(c) || is_dead(c) || is_late(c)) {
 		if (p->round != ROUND_NONE)
 			world_fail(c->w, "I1: endpoint %d cannot call %d in the last round",
@@ -264,6 +270,7 @@ static void on_wait(struct ctx *c)
 {
 	uint64_t word, theirs;
 
+	assert(c->p->call.posted);
 	if (!find_page(c)) {
 		tell(c, TOLD_DIED);
 		return;
@@ -298,6 +305,7 @@ static void on_withdraw(struct ctx *c)
 	bool asked;
 	int r;
 
+	assert(c->p->call.posted);
 	if (!find_page(c)) {
 		tell(c, TOLD_DIED);
 		return;
@@ -313,6 +321,7 @@ static void on_withdraw(struct ctx *c)
 
 static void on_late_answer(struct ctx *c)
 {
+	assert(c->p->op == LINE_OP_SENDREC);
 	if (!find_page(c)) {
 		tell(c, TOLD_DIED);
 		return;
@@ -394,6 +403,7 @@ static void on_receive(struct ctx *c)
 {
 	int first = (int)draw(c->p, 0, (uint64_t)c->w->procs - 1);
 
+	assert(c->p->source != c->p->slot);
 	if (take_notes(c)) {
 		idle(c);
 		return;
@@ -414,6 +424,7 @@ static void on_receive(struct ctx *c)
 
 static void request_over(struct ctx *c)
 {
+	assert(c->p->phase >= PHASE_REPLY_CLEAR);
 	c->p->request[c->p->peer].open = false;
 	idle(c);
 }
@@ -422,6 +433,7 @@ static void on_reply_clear(struct ctx *c)
 {
 	uint64_t seq = c->p->request[c->p->peer].seq;
 
+	assert(c->p->request[c->p->peer].open);
 	if (!find_page(c) || is_dead(c)) {
 		request_over(c);
 		return;
@@ -448,6 +460,7 @@ static void answer_told(struct ctx *c, enum told told)
 
 static void on_reply_mark(struct ctx *c)
 {
+	assert(c->p->request[c->p->peer].open);
 	if (!find_page(c))
 		answer_told(c, TOLD_DIED);
 	else if (line_answered(c->peer, c->p->request[c->p->peer].seq))
@@ -462,6 +475,7 @@ static void on_reply_withdraw(struct ctx *c)
 	bool asked;
 	int r;
 
+	assert(c->p->request[c->p->peer].open);
 	if (!find_page(c)) {
 		answer_told(c, TOLD_DIED);
 		return;
@@ -500,6 +514,7 @@ static bool begin_reply(struct ctx *c)
 
 static void begin_call(struct ctx *c, int peer, enum line_op op)
 {
+	assert(c->p->phase == PHASE_IDLE || c->p->phase == PHASE_RECEIVE);
 	if (peer == c->p->slot || !daemon_page(c->w, c->node, c->p->slot, peer))
 		return;
 	/* To a peer that waits for our answer all but a request is that answer. */
@@ -518,6 +533,7 @@ static void exit_now(struct ctx *c)
 	struct copy *copy = &c->w->node[c->node].copy[c->p->slot];
 	struct departure *departure = &c->w->node[c->node].departure[c->p->slot];
 
+	assert(c->p->phase == PHASE_IDLE);
 	world_log(c->w, "endpoint %d ends at node %d", c->p->slot, c->node);
 	copy->state = COPY_DEAD;
 	if (departure->worker.active && !driver_is_ended(&departure->worker.driver))
@@ -534,6 +550,7 @@ static void on_idle(struct ctx *c)
 {
 	uint64_t dice = draw(c->p, 0, 999);
 
+	assert(!c->p->deadline_us);
 	if ((c->w->calm || dice < 600) && begin_reply(c))
 		return;
 	if (!c->w->calm && dice >= 998) {

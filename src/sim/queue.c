@@ -4,6 +4,7 @@
 
 #include "sim/queue.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ void queue_put(struct sim_queue *queue, const struct sim_event *event)
 {
 	uint32_t at = queue->count;
 
+	assert(queue->count <= queue->size);
 	if (queue->count == queue->size) {
 		queue->size = queue->size ? 2 * queue->size : 256;
 		queue->heap = realloc(queue->heap, queue->size * sizeof(*queue->heap));
@@ -56,6 +58,7 @@ bool queue_pop(struct sim_queue *queue, struct sim_event *event)
 {
 	uint32_t at = 0;
 
+	assert(queue->count <= queue->size);
 	if (!queue->count)
 		return false;
 	*event = queue->heap[0];

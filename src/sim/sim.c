@@ -122,6 +122,7 @@ static bool run_until(struct world *w, uint64_t time_us)
 
 static void calm_down(struct world *w)
 {
+	assert(!w->calm);
 	world_log(w, "calm");
 	w->calm = true;
 	memset(w->cut, 0, sizeof(w->cut));
@@ -189,6 +190,8 @@ static bool last_call(struct world *w, int a, int b, enum round round)
 	struct program *one = &one_copy->program, *other = &other_copy->program;
 	uint64_t end = w->now_us + ROUND_US;
 
+	assert(a != b);
+	assert(w->calm);
 	/* One of them may be about to end its part of the call before. */
 	while ((process_is_busy(one_copy) || process_is_busy(other_copy)) && w->now_us < end)
 		if (!step(w))
@@ -222,6 +225,7 @@ static void last_round(struct world *w)
 
 static void finish(struct world *w)
 {
+	assert(w->report->steps);
 	w->report->time_us = w->now_us;
 	queue_deinit(&w->queue);
 	for (int node = 0; node < w->nodes; node++)

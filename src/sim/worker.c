@@ -19,6 +19,7 @@ void worker_put(struct move_worker *worker, uint64_t us_max)
 	struct world *w = worker->w;
 	struct sim_event event = world_event(w, EVENT_WORK, worker->node);
 
+	assert(worker->active);
 	event.slot = worker->proc;
 	event.b = worker->driver.side->is_source ? SIDE_SOURCE : SIDE_TARGET;
 	worker->asleep = worker->hangs = false;
@@ -30,6 +31,7 @@ void worker_go_on(struct move_worker *worker)
 {
 	const struct driver_row *row = driver_take(&worker->driver, &worker->effect);
 
+	assert(worker->active);
 	if (!row)
 		return;
 	worker->chunks = 0;
@@ -43,6 +45,8 @@ void worker_go_on(struct move_worker *worker)
 
 void worker_sleep(struct move_worker *worker)
 {
+	assert(worker->driver.running);
+	assert(!worker->asleep);
 	worker->asleep = true;
 	worker->unfinished = true;
 }
@@ -65,6 +69,7 @@ struct plan_event worker_take_heard(struct move_worker *worker)
 
 void worker_got_on(struct world *w, struct move_worker *worker)
 {
+	assert(worker->moved_us <= w->now_us);
 	worker->moved++;
 	worker->moved_us = w->now_us;
 }

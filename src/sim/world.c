@@ -9,11 +9,13 @@
 
 uint64_t world_random(struct world *w, uint64_t least, uint64_t most)
 {
+	assert(least <= most);
 	return prng_between(&w->prng, least, most);
 }
 
 bool world_chance(struct world *w, uint32_t percent)
 {
+	assert(percent <= 100);
 	return prng_chance(&w->prng, (struct prng_ratio){ percent, 100 });
 }
 
@@ -52,6 +54,8 @@ struct sim_event world_event(const struct world *w, int kind, int node)
 
 void world_put(struct world *w, struct sim_event event, uint64_t delay_us)
 {
+	assert(event.node < w->nodes);
+	assert(event.kind);
 	event.time_us = w->now_us + delay_us;
 	queue_put(&w->queue, &event);
 }

@@ -15,6 +15,8 @@
  * Endpoints are called by their place in the list (0 .. procs-1); the slot is that plus SLOT_BASE.
  */
 
+#include <assert.h>
+
 #include "base/prng.h"
 #include "core/call.h"
 #include "core/channel.h"
@@ -293,6 +295,7 @@ static inline int world_pair(int a, int b)
 {
 	int low = a < b ? a : b, high = a < b ? b : a;
 
+	assert(a != b);
 	return high * (high - 1) / 2 + low;
 }
 static inline int world_side(int own, int peer)
@@ -301,6 +304,7 @@ static inline int world_side(int own, int peer)
 }
 static inline const struct directory_endpoint *world_endpoint(const struct directory *dir, int proc)
 {
+	assert(proc >= 0 && proc < PROCS_MAX);
 	return &dir->dc[0].slot[shm_index(SLOT_BASE + proc)];
 }
 
