@@ -43,19 +43,3 @@ void conn_close(struct world *w, int conn, int side)
 	if (c->open[1 - side] && !c->broken)
 		conn_say(w, conn, 1 - side, PLAN_CONNECTION_LOST, 0, NULL, 500);
 }
-
-void move_break(struct world *w, int from, int to)
-{
-	for (int i = 0; i < w->conns; i++) {
-		struct conn *c = &w->conn[i];
-		bool touched = (c->node[0] == from && (to < 0 || c->node[1] == to)) ||
-			       (c->node[1] == from && (to < 0 || c->node[0] == to));
-
-		if (!touched || c->broken)
-			continue;
-		c->broken = true;
-		for (int side = 0; side < 2; side++)
-			if (c->open[side])
-				conn_say(w, i, side, PLAN_CONNECTION_LOST, 0, NULL, 60000);
-	}
-}

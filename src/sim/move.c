@@ -220,6 +220,22 @@ void move_on_conn(struct world *w, struct sim_event *event)
 	tidy(w, c->node[side], c->slot);
 }
 
+void move_break(struct world *w, int from, int to)
+{
+	for (int i = 0; i < w->conns; i++) {
+		struct conn *c = &w->conn[i];
+		bool touched = (c->node[0] == from && (to < 0 || c->node[1] == to)) ||
+			       (c->node[1] == from && (to < 0 || c->node[0] == to));
+
+		if (!touched || c->broken)
+			continue;
+		c->broken = true;
+		for (int side = 0; side < 2; side++)
+			if (c->open[side])
+				conn_say(w, i, side, PLAN_CONNECTION_LOST, 0, NULL, 60000);
+	}
+}
+
 /* The limit ends what does not get on, and nothing that does. */
 static void look(struct world *w, struct move_worker *worker)
 {

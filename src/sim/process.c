@@ -8,16 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "sim/world.h"
-
-struct ctx {
-	struct world *w;
-	int node;
-	struct program *p;
-	struct page *page; /* of the call under way */
-	int side;	   /* of it, the program's own */
-	struct line *own, *peer;
-};
+#include "sim/process_part.h"
 
 bool process_is_busy(const struct copy *copy)
 {
@@ -52,39 +43,39 @@ void process_begin(struct world *w, int node, int proc, uint32_t generation)
 	process_run(w, node, proc);
 }
 
-static uint64_t draw(struct program *p, uint64_t least, uint64_t most)
+uint64_t process_draw(struct program *p, uint64_t least, uint64_t most)
 {
 	return prng_between(&p->prng, least, most);
 }
 
 /* Mostly short, so that time-outs happen while everything else does. */
-static uint64_t draw_deadline(struct ctx *c)
+uint64_t process_draw_deadline(struct process_ctx *c)
 {
 	static const uint64_t limits_us[] = { 100, 2000, 10000, 50000, 400000 };
 
-	return c->w->now_us + draw(c->p, 1, limits_us[draw(c->p, 0, 4)]);
+	return c->w->now_us + process_draw(c->p, 1, limits_us[process_draw(c->p, 0, 4)]);
 }
 
-static bool is_late(const struct ctx *c)
+bool process_is_late(const struct process_ctx *c)
 {
 	return c->p->deadline_us && c->w->now_us >= c->p->deadline_us;
 }
 
-static void idle(struct ctx *c)
+void process_idle(struct process_ctx *c)
 {
 	c->p->phase = PHASE_IDLE;
 	c->p->deadline_us = 0;
 }
 
 /* The call ends, and has no message under way. */
-static void tell_nothing(struct ctx *c)
+static void tell_nothing(struct process_ctx *c)
 {
 	c->p->round = ROUND_NONE;
-	idle(c);
+	process_idle(c);
 }
 
 /* The call ends: the sender is told what became of its message. */
-static void tell(struct ctx *c, enum told told)
+static void tell(struct process_ctx *c, enum told told)
 {
 	assert(c->p->message);
 	checker_told(c->w, c->p->message, told);
@@ -95,7 +86,7 @@ static void tell(struct ctx *c, enum told told)
 	tell_nothing(c);
 }
 
-static bool find_page(struct ctx *c)
+bool process_find_page(struct process_ctx *c)
 {
 	struct program *p = c->p;
 
@@ -109,17 +100,17 @@ static bool find_page(struct ctx *c)
 	return true;
 }
 
-static bool is_dead(const struct ctx *c)
+bool process_is_dead(const struct process_ctx *c)
 {
 	return atomic_load(&c->page->shm.dead) != 0;
 }
 
-static int fate(const struct ctx *c, uint64_t word)
+int process_fate(const struct process_ctx *c, uint64_t word)
 {
 	return call_fate(word, c->p->call.seq, CALL_E_BACK, EDVSPROCSTS);
 }
 
-static void post(struct ctx *c, enum line_op op, uint32_t request, uint64_t aux)
+void process_post(struct process_ctx *c, enum line_op op, uint32_t request, uint64_t aux)
 {
 	struct program *p = c->p;
 	message msg;
@@ -135,7 +126,7 @@ static void post(struct ctx *c, enum line_op op, uint32_t request, uint64_t aux)
 }
 
 /* A message of the peer has come, in whatever call. */
-static void took(struct ctx *c, const struct line_image *image, bool any)
+void process_took(struct process_ctx *c, const struct line_image *image, bool any)
 {
 	uint32_t number = (uint32_t)image->msg.m_type;
 	struct program *p = c->p;
@@ -152,7 +143,7 @@ static void took(struct ctx *c, const struct line_image *image, bool any)
 }
 
 /* The step of a caller whose peer calls as well, with a rule left out. */
-static enum call_answer look_mutated(struct ctx *c, uint64_t theirs, bool *asked)
+static enum call_answer look_mutated(struct process_ctx *c, uint64_t theirs, bool *asked)
 {
 	struct call_request *call = &c->p->call;
 	uint64_t word = line_word_now(c->own);
@@ -170,7 +161,7 @@ static enum call_answer look_mutated(struct ctx *c, uint64_t theirs, bool *asked
 }
 
 /* A caller looks at the peer's line. True if its call is somewhere else afterwards. */
-static bool look_for_answer(struct ctx *c)
+static bool look_for_answer(struct process_ctx *c)
 {
 	uint64_t theirs = line_word_now(c->peer);
 	struct program *p = c->p;
@@ -192,9 +183,9 @@ static bool look_for_answer(struct ctx *c)
 }
 
 /* The request had another message for an answer. */
-static enum told fate_of_request(struct ctx *c)
+static enum told fate_of_request(struct process_ctx *c)
 {
-	int r = fate(c, line_word_now(c->own));
+	int r = process_fate(c, line_word_now(c->own));
 
 	if (r == CALL_E_BACK)
 		return TOLD_WITHDRAWN;
@@ -204,7 +195,7 @@ static enum told fate_of_request(struct ctx *c)
 	return r ? TOLD_UNANSWERED : TOLD_SUPERSEDED;
 }
 
-static void on_take(struct ctx *c)
+static void on_take(struct process_ctx *c)
 {
 	struct program *p = c->p;
 	struct line_image image;
@@ -213,10 +204,10 @@ static void on_take(struct ctx *c)
 	assert(p->op == LINE_OP_SENDREC);
 	p->phase = p->call.posted ? PHASE_WAIT : PHASE_CLEAR;
 	/* Gone again, or the process that comes to another node finds what it left. */
-	if (!find_page(c) || !line_take(c->peer, &image))
+	if (!process_find_page(c) || !line_take(c->peer, &image))
 		return;
 	answered = line_word_op(image.word) == LINE_OP_ANSWER;
-	took(c, &image, false);
+	process_took(c, &image, false);
 	if (answered && c->w->letter[image.msg.m_type].request != p->message)
 		world_fail(c->w, "I1: endpoint %d took the answer to another request", p->slot);
 	if (!p->call.posted) {
@@ -227,23 +218,23 @@ static void on_take(struct ctx *c)
 	tell(c, answered ? TOLD_ANSWERED : fate_of_request(c));
 }
 
-static void on_clear(struct ctx *c)
+static void on_clear(struct process_ctx *c)
 {
 	struct program *p = c->p;
 
 	assert(!p->call.posted || p->op != LINE_OP_SENDREC);
-	if (!find_page(c) || is_dead(c) || is_late(c)) {
+	if (!process_find_page(c) || process_is_dead(c) || process_is_late(c)) {
 		if (p->round != ROUND_NONE)
 			world_fail(c->w, "I1: endpoint %d cannot call %d in the last round",
 				   p->slot, p->peer);
-		idle(c);
+		process_idle(c);
 		return;
 	}
 	if (p->op == LINE_OP_SENDREC && look_for_answer(c))
 		return;
 	if (call_make_room(&c->page->shm, c->side, line_word_now(c->own)) != CALL_ROOM_FREE)
 		return;
-	post(c, p->op, 0, 0);
+	process_post(c, p->op, 0, 0);
 	/* A request to a peer that waits for our answer is that answer. */
 	if (p->op == LINE_OP_SENDREC)
 		p->request[p->peer].open = false;
@@ -251,7 +242,7 @@ static void on_clear(struct ctx *c)
 }
 
 /* Posted, and the line says this of it; true if that ended the wait. */
-static bool on_fate(struct ctx *c, int r)
+static bool on_fate(struct process_ctx *c, int r)
 {
 	bool asks = c->p->op == LINE_OP_SENDREC;
 
@@ -266,12 +257,12 @@ static bool on_fate(struct ctx *c, int r)
 	return true;
 }
 
-static void on_wait(struct ctx *c)
+static void on_wait(struct process_ctx *c)
 {
 	uint64_t word, theirs;
 
 	assert(c->p->call.posted);
-	if (!find_page(c)) {
+	if (!process_find_page(c)) {
 		tell(c, TOLD_DIED);
 		return;
 	}
@@ -280,17 +271,18 @@ static void on_wait(struct ctx *c)
 	theirs = line_word_now(c->peer);
 	if (c->p->op == LINE_OP_SENDREC && look_for_answer(c))
 		return;
-	if (on_fate(c, fate(c, word)))
+	if (on_fate(c, process_fate(c, word)))
 		return;
-	if (is_dead(c))
+	if (process_is_dead(c))
 		tell(c, TOLD_DIED);
-	else if (is_late(c) || (c->p->op == LINE_OP_SEND && call_is_locked(c->side, theirs) &&
-				!world_mutated(c->w, SIM_BOTH_SEND)))
+	else if (process_is_late(c) ||
+		 (c->p->op == LINE_OP_SEND && call_is_locked(c->side, theirs) &&
+		  !world_mutated(c->w, SIM_BOTH_SEND)))
 		c->p->phase = PHASE_WITHDRAW;
 }
 
 /* A request that was taken is given up, unless it has been answered: then the answer has to come. */
-static void give_up(struct ctx *c, int r)
+static void give_up(struct process_ctx *c, int r)
 {
 	if (r == CALL_E_TAKEN)
 		r = call_give_up(&c->page->shm, c->side, c->p->call.seq, EDVSTIMEDOUT);
@@ -300,219 +292,37 @@ static void give_up(struct ctx *c, int r)
 		tell(c, TOLD_UNANSWERED);
 }
 
-static void on_withdraw(struct ctx *c)
+static void on_withdraw(struct process_ctx *c)
 {
 	bool asked;
 	int r;
 
 	assert(c->p->call.posted);
-	if (!find_page(c)) {
+	if (!process_find_page(c)) {
 		tell(c, TOLD_DIED);
 		return;
 	}
-	r = fate(c, call_take_back(&c->page->shm, c->side, c->p->call.seq, &asked));
+	r = process_fate(c, call_take_back(&c->page->shm, c->side, c->p->call.seq, &asked));
 	if (on_fate(c, r))
 		return;
 	if (r)
 		give_up(c, r);
-	else if (is_dead(c))
+	else if (process_is_dead(c))
 		tell(c, TOLD_DIED);
 }
 
-static void on_late_answer(struct ctx *c)
+static void on_late_answer(struct process_ctx *c)
 {
 	assert(c->p->op == LINE_OP_SENDREC);
-	if (!find_page(c)) {
+	if (!process_find_page(c)) {
 		tell(c, TOLD_DIED);
 		return;
 	}
-	if (!look_for_answer(c) && is_dead(c))
+	if (!look_for_answer(c) && process_is_dead(c))
 		tell(c, TOLD_DIED);
 }
 
-static bool receive_from(struct ctx *c, int peer)
-{
-	const struct directory_endpoint *ep = world_endpoint(&c->w->node[c->node].directory, peer);
-	bool any = c->p->source < 0;
-	struct line_image image;
-
-	c->p->peer = peer;
-	c->p->peer_generation = ep->generation;
-	if (!ep->bound || !find_page(c) ||
-	    call_look_to_receive(&c->page->shm, c->side, line_word_now(c->peer),
-				 any && !world_mutated(c->w, SIM_REPLY_TO_ANY)) !=
-		    CALL_RECEIPT_HERE ||
-	    !line_take(c->peer, &image))
-		return false;
-	took(c, &image, any);
-	return true;
-}
-
-/* Notifications come before messages, and whoever they are from. */
-static bool take_notes(struct ctx *c)
-{
-	bool taken = false;
-
-	for (int peer = 0; peer < c->w->procs; peer++) {
-		struct notify_image note;
-
-		if (peer == c->p->slot)
-			continue;
-		c->p->peer = peer;
-		c->p->peer_generation =
-			world_endpoint(&c->w->node[c->node].directory, peer)->generation;
-		if (!find_page(c) ||
-		    !notify_take(&c->page->shm.notify[1 - c->side], c->p->waited, &note))
-			continue;
-		checker_note_taken(c->w, peer, c->p->peer_generation, c->p->slot, c->p->generation,
-				   &note);
-		taken = true;
-	}
-	return taken;
-}
-
-static void post_note(struct ctx *c, int peer)
-{
-	struct page *page =
-		peer == c->p->slot ? NULL : daemon_page(c->w, c->node, c->p->slot, peer);
-	int side = world_side(c->p->slot, peer), bit = (int)draw(c->p, 0, 63);
-
-	if (!page)
-		return;
-	checker_noted(c->w, c->p->slot, page->generation[side], peer, page->generation[1 - side],
-		      bit);
-	notify_post(&page->shm.notify[side], c->p->slot, bit);
-}
-
-/* Of anybody as a rule, else of one peer, which may then reply to us unasked. */
-static void begin_receive(struct ctx *c)
-{
-	struct program *p = c->p;
-
-	p->source = -1;
-	if (!c->w->calm && draw(p, 0, 2) == 0)
-		p->source = (int)draw(p, 0, (uint64_t)c->w->procs - 1);
-	if (p->source == p->slot)
-		p->source = -1;
-	p->waited = false;
-	p->phase = PHASE_RECEIVE;
-	p->deadline_us = draw_deadline(c);
-}
-
-static void on_receive(struct ctx *c)
-{
-	int first = (int)draw(c->p, 0, (uint64_t)c->w->procs - 1);
-
-	assert(c->p->source != c->p->slot);
-	if (take_notes(c)) {
-		idle(c);
-		return;
-	}
-	for (int i = 0; i < c->w->procs; i++) {
-		int peer = (first + i) % c->w->procs;
-
-		if (peer != c->p->slot && (c->p->source < 0 || c->p->source == peer) &&
-		    receive_from(c, peer)) {
-			idle(c);
-			return;
-		}
-	}
-	c->p->waited = true;
-	if (is_late(c))
-		idle(c);
-}
-
-static void request_over(struct ctx *c)
-{
-	assert(c->p->phase >= PHASE_REPLY_CLEAR);
-	c->p->request[c->p->peer].open = false;
-	idle(c);
-}
-
-static void on_reply_clear(struct ctx *c)
-{
-	uint64_t seq = c->p->request[c->p->peer].seq;
-
-	assert(c->p->request[c->p->peer].open);
-	if (!find_page(c) || is_dead(c)) {
-		request_over(c);
-		return;
-	}
-	if (!call_is_owed(&c->page->shm, c->side, seq) &&
-	    !world_mutated(c->w, SIM_ANSWER_TO_NEXT_LIFE)) {
-		request_over(c);
-		return;
-	}
-	if (call_make_room(&c->page->shm, c->side, line_word_now(c->own)) != CALL_ROOM_FREE) {
-		if (is_late(c))
-			idle(c);
-		return;
-	}
-	post(c, LINE_OP_ANSWER, c->p->request[c->p->peer].message, seq);
-	c->p->phase = PHASE_REPLY_MARK;
-}
-
-static void answer_told(struct ctx *c, enum told told)
-{
-	checker_told(c->w, c->p->message, told);
-	request_over(c);
-}
-
-static void on_reply_mark(struct ctx *c)
-{
-	assert(c->p->request[c->p->peer].open);
-	if (!find_page(c))
-		answer_told(c, TOLD_DIED);
-	else if (line_answered(c->peer, c->p->request[c->p->peer].seq))
-		answer_told(c, TOLD_TAKEN);
-	else
-		c->p->phase = PHASE_REPLY_WITHDRAW;
-}
-
-/* The client closed its request: either it took the answer before, or we get the answer back. */
-static void on_reply_withdraw(struct ctx *c)
-{
-	bool asked;
-	int r;
-
-	assert(c->p->request[c->p->peer].open);
-	if (!find_page(c)) {
-		answer_told(c, TOLD_DIED);
-		return;
-	}
-	r = fate(c, call_take_back(&c->page->shm, c->side, c->p->call.seq, &asked));
-	if (r == CALL_E_BACK)
-		answer_told(c, TOLD_WITHDRAWN);
-	else if (r > 0)
-		answer_told(c, TOLD_TAKEN);
-	else if (r || is_dead(c))
-		answer_told(c, TOLD_DIED);
-}
-
-/* The answer is owed to a life; a number is an address, and may be another life's by now. */
-static uint32_t answered_life(struct ctx *c, int peer)
-{
-	if (!world_mutated(c->w, SIM_ANSWER_TO_NEXT_LIFE))
-		return c->p->request[peer].generation;
-	daemon_page(c->w, c->node, c->p->slot, peer);
-	return world_endpoint(&c->w->node[c->node].directory, peer)->generation;
-}
-
-static bool begin_reply(struct ctx *c)
-{
-	for (int peer = 0; peer < c->w->procs; peer++) {
-		if (!c->p->request[peer].open)
-			continue;
-		c->p->peer = peer;
-		c->p->peer_generation = answered_life(c, peer);
-		c->p->phase = PHASE_REPLY_CLEAR;
-		c->p->deadline_us = draw_deadline(c);
-		return true;
-	}
-	return false;
-}
-
-static void begin_call(struct ctx *c, int peer, enum line_op op)
+static void begin_call(struct process_ctx *c, int peer, enum line_op op)
 {
 	assert(c->p->phase == PHASE_IDLE || c->p->phase == PHASE_RECEIVE);
 	if (peer == c->p->slot || !daemon_page(c->w, c->node, c->p->slot, peer))
@@ -525,10 +335,10 @@ static void begin_call(struct ctx *c, int peer, enum line_op op)
 	c->p->op = op;
 	c->p->call.posted = false;
 	c->p->phase = PHASE_CLEAR;
-	c->p->deadline_us = draw_deadline(c);
+	c->p->deadline_us = process_draw_deadline(c);
 }
 
-static void exit_now(struct ctx *c)
+static void exit_now(struct process_ctx *c)
 {
 	struct copy *copy = &c->w->node[c->node].copy[c->p->slot];
 	struct departure *departure = &c->w->node[c->node].departure[c->p->slot];
@@ -546,35 +356,35 @@ static void exit_now(struct ctx *c)
 						.flags = COMMAND_FLAG_DIED });
 }
 
-static void on_idle(struct ctx *c)
+static void on_idle(struct process_ctx *c)
 {
-	uint64_t dice = draw(c->p, 0, 999);
+	uint64_t dice = process_draw(c->p, 0, 999);
 
 	assert(!c->p->deadline_us);
-	if ((c->w->calm || dice < 600) && begin_reply(c))
+	if ((c->w->calm || dice < 600) && process_begin_reply(c))
 		return;
 	if (!c->w->calm && dice >= 998) {
 		exit_now(c);
 		return;
 	}
 	if (!c->w->calm && dice >= 950) {
-		post_note(c, (int)draw(c->p, 0, (uint64_t)c->w->procs - 1));
+		process_post_note(c, (int)process_draw(c->p, 0, (uint64_t)c->w->procs - 1));
 		return;
 	}
 	if (!c->w->calm && dice >= 550) {
 		static const enum line_op ops[] = { LINE_OP_SEND, LINE_OP_SENDREC, LINE_OP_SENDREC,
 						    LINE_OP_REPLY };
 
-		begin_call(c, (int)draw(c->p, 0, (uint64_t)c->w->procs - 1), ops[dice % 4]);
+		begin_call(c, (int)process_draw(c->p, 0, (uint64_t)c->w->procs - 1), ops[dice % 4]);
 		return;
 	}
-	begin_receive(c);
+	process_begin_receive(c);
 }
 
 void process_final_call(struct world *w, int node, int proc, int peer, enum round round)
 {
 	struct program *p = &w->node[node].copy[proc].program;
-	struct ctx c = { .w = w, .node = node, .p = p };
+	struct process_ctx c = { .w = w, .node = node, .p = p };
 
 	begin_call(&c, peer, round == ROUND_BOTH_SEND ? LINE_OP_SEND : LINE_OP_SENDREC);
 	if (p->phase != PHASE_CLEAR) {
@@ -587,23 +397,24 @@ void process_final_call(struct world *w, int node, int proc, int peer, enum roun
 
 void process_on_step(struct world *w, int node, int proc, uint32_t chain)
 {
-	static void (*const steps[])(struct ctx *) = {
+	static void (*const steps[])(struct process_ctx *) = {
 		[PHASE_IDLE] = on_idle,
 		[PHASE_CLEAR] = on_clear,
 		[PHASE_WAIT] = on_wait,
 		[PHASE_TAKE] = on_take,
 		[PHASE_WITHDRAW] = on_withdraw,
 		[PHASE_LATE_ANSWER] = on_late_answer,
-		[PHASE_RECEIVE] = on_receive,
-		[PHASE_REPLY_CLEAR] = on_reply_clear,
-		[PHASE_REPLY_MARK] = on_reply_mark,
-		[PHASE_REPLY_WITHDRAW] = on_reply_withdraw,
+		[PHASE_RECEIVE] = process_on_receive,
+		[PHASE_REPLY_CLEAR] = process_on_reply_clear,
+		[PHASE_REPLY_MARK] = process_on_reply_mark,
+		[PHASE_REPLY_WITHDRAW] = process_on_reply_withdraw,
 	};
 	struct copy *copy = &w->node[node].copy[proc];
-	struct ctx c = { .w = w, .node = node, .p = &copy->program };
+	struct process_ctx c = { .w = w, .node = node, .p = &copy->program };
 
 	if (copy->state != COPY_RUNNING || copy->chain != chain)
 		return;
 	steps[copy->program.phase](&c);
-	world_put(w, step_event(w, node, proc), draw(c.p, 5, draw(c.p, 0, 9) ? 300 : 5000));
+	world_put(w, step_event(w, node, proc),
+		  process_draw(c.p, 5, process_draw(c.p, 0, 9) ? 300 : 5000));
 }
