@@ -206,6 +206,11 @@ void directory_apply(struct directory *dir, uint64_t order, const struct command
 	CORE_ASSERT(effects->count <= DIRECTORY_EFFECTS_MAX);
 }
 
+bool directory_slot_valid(const struct directory_dc *dc, int p_nr)
+{
+	return p_nr >= -dc->nr_tasks && p_nr < dc->nr_procs;
+}
+
 const struct directory_endpoint *directory_endpoint(const struct directory *dir, int dcid, int p_nr)
 {
 	if (dcid < 0 || dcid >= SHM_DCS || p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)

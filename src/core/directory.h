@@ -137,6 +137,8 @@ void directory_apply(struct directory *dir, uint64_t order, const struct command
 /* NULL if dcid, p_nr are out of range; a free slot is returned with bound == 0. */
 const struct directory_endpoint *directory_endpoint(const struct directory *dir, int dcid,
 						    int p_nr);
+/* Whether a DC has this slot. */
+bool directory_slot_valid(const struct directory_dc *dc, int p_nr);
 /* Endpoint number (with generation folded in) of a slot. */
 int directory_endpoint_number(const struct directory_endpoint *ep, int p_nr);
 

@@ -84,7 +84,8 @@ static void hold_by_hand(struct node *node, const struct directory_effect *effec
 /* Every node asks for, and offers, what concerns an endpoint that has a new place in the order. */
 static void offer(struct node *node, const struct directory_effect *effect)
 {
-	const struct directory_endpoint *ep = node_endpoint(node, effect->dcid, effect->p_nr);
+	const struct directory_endpoint *ep =
+		order_endpoint(&node->order, effect->dcid, effect->p_nr);
 
 	if (ep && ep->bound)
 		proxy_offer(node->proxy, effect->dcid, effect->p_nr,
@@ -130,7 +131,7 @@ void effects_node_down(struct node *node, int down, bool left)
 static void node_changed(struct node *node, const struct directory_effect *effect)
 {
 	if (effect->kind == EFFECT_NODE_UP) {
-		life_link_up(node, effect->node);
+		life_link_up(&node->order, node->proxy, effect->node);
 		return;
 	}
 	if (effect->node == node->options.id)
@@ -208,7 +209,7 @@ static void drain_links(struct node *node, const struct command *cmd)
 		proxy_drain(node->proxy, cmd->node);
 	if (cmd->kind != COMMAND_UNBIND)
 		return;
-	ep = node_endpoint(node, cmd->dcid, cmd->p_nr);
+	ep = order_endpoint(&node->order, cmd->dcid, cmd->p_nr);
 	if (ep && ep->bound && ep->node != node->options.id)
 		proxy_drain(node->proxy, ep->node);
 }
@@ -239,7 +240,7 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 	for (uint32_t i = 0; i < node->order.effects.count; i++)
 		carry_out(node, &node->order.effects.item[i]);
 	if (cmd->origin == node->options.id && cmd->request)
-		order_decided(node, cmd->request, &result);
+		order_decided(&node->order, cmd->request, &result);
 	if (cmd->kind == COMMAND_NODE_JOIN && cmd->node == node->options.id)
 		joined(node);
 }
@@ -251,11 +252,11 @@ void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len
 	if (directory_decode(&node->order.directory, state, len) < 0) {
 		os_log(OS_LOG_ERROR, "the state from the group as of %llu is damaged",
 		       (unsigned long long)order);
-		life_fail(node);
+		life_fail(&node->life);
 		return;
 	}
 	for (int i = 0; i < NR_NODES; i++) {
 		if (node->order.directory.node[i].up && i != node->options.id)
-			life_link_up(node, i);
+			life_link_up(&node->order, node->proxy, i);
 	}
 }

@@ -92,6 +92,20 @@ static void on_lane(void *ctx, int from, int fd)
 	stream_serve(ctx, from, fd);
 }
 
+static size_t snapshot(void *ctx, uint8_t *buf, size_t size)
+{
+	const struct node *node = ctx;
+
+	return order_snapshot(&node->order, buf, size);
+}
+
+static void on_quorum(void *ctx, bool have)
+{
+	struct node *node = ctx;
+
+	order_quorum(&node->order, have);
+}
+
 static void hear_group(void *ctx)
 {
 	struct node *node = ctx;
@@ -104,7 +118,7 @@ static void hear_group(void *ctx)
 	node->order.source = os_source_free(node->order.source);
 	if (r == -ESTALE) { /* I5: for the others its processes have ended */
 		os_log(OS_LOG_ERROR, "the group goes on without this node");
-		life_fail(node);
+		life_fail(&node->life);
 		return;
 	}
 	os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");
@@ -135,8 +149,8 @@ static int start_group(struct node *node, struct adoption *from)
 	const struct node_options *options = &node->options;
 	struct group_callbacks callbacks = { .restore = effects_restore,
 					     .deliver = effects_deliver,
-					     .snapshot = order_snapshot,
-					     .quorum = order_quorum,
+					     .snapshot = snapshot,
+					     .quorum = on_quorum,
 					     .ctx = node };
 	int r;
 
@@ -180,6 +194,7 @@ static int start_parts(struct node *node, struct adoption *from)
 	struct os_source *ignored;
 	int r = os_loop_new(&node->loop, &node->lock);
 
+	node->life.loop = node->loop;
 	if (r == 0)
 		r = from ? adoption_pages(from, node)
 			 : exchange_new(&node->exchange, node->options.id);
@@ -189,7 +204,7 @@ static int start_parts(struct node *node, struct adoption *from)
 	if (r == 0)
 		r = start_doors(node, from);
 	if (r == 0)
-		r = os_source_signal(node->loop, OS_SIGTERM, stop_signal, node, &ignored);
+		r = os_source_signal(node->loop, OS_SIGTERM, stop_signal, &node->life, &ignored);
 	if (r == 0)
 		r = start_group(node, from);
 	if (r == 0 && !from)
@@ -243,6 +258,7 @@ static int start_as_successor(struct node *node)
 int node_start(struct node *node, const struct node_options *options)
 {
 	node->options = *options;
+	node->order.self = options->id;
 	node->life.counters.since_ns =
 		os_realtime_ns(); /* a successor takes over what was counted */
 	node->tasks.on_end = effects_task_ended;

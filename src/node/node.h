@@ -78,25 +78,6 @@ static inline void node_unlock(struct node *node)
 	os_lock_release(&node->lock);
 }
 
-/* The directory's entry, or NULL when out of range; may be unbound. */
-static inline const struct directory_endpoint *node_endpoint(const struct node *node, int dcid,
-							     int p_nr)
-{
-	return directory_endpoint(&node->order.directory, dcid, p_nr);
-}
-
-/* Nobody is bound, and an RMT_BIND says that somebody will be, on another node (core/directory.h). */
-static inline bool node_stated_elsewhere(const struct node *node,
-					 const struct directory_endpoint *ep)
-{
-	return ep->stated && ep->node != node->options.id;
-}
-
-/* Whether a DC has this slot. */
-static inline bool node_slot_valid(const struct directory_dc *dc, int p_nr)
-{
-	return p_nr >= -dc->nr_tasks && p_nr < dc->nr_procs;
-}
 int node_start(struct node *node, const struct node_options *options);
 int node_run(struct node *node);
 

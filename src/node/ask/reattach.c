@@ -15,7 +15,7 @@
 
 static const struct directory_endpoint *endpoint_of(const struct request *request)
 {
-	return node_endpoint(request->node, request->head.dcid, request->head.endpoint);
+	return order_endpoint(&request->node->order, request->head.dcid, request->head.endpoint);
 }
 
 bool reattach_possible(const struct request *request)

@@ -31,7 +31,7 @@ struct binding *backup_find(struct node *node, int dcid, int p_nr)
 
 int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refusal *why)
 {
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 
 	if (!ep || !ep->bound)
 		return refusal_set(
@@ -58,7 +58,7 @@ int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refu
 int backup_begin(struct task *task, int dcid, int p_nr, struct binding **bindingp)
 {
 	struct node *node = task->node;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	struct exchange_bell *bell;
 	int r = exchange_bell(node->exchange, dcid, p_nr, &bell);
 
@@ -94,13 +94,6 @@ void backup_row(const struct binding *binding, proc_usr_t *row)
 	}
 }
 
-static void attached(struct node *node, void *ctx, const struct directory_result *result)
-{
-	(void)node;
-	(void)ctx;
-	(void)result; /* refused: the endpoint ended or moved on, and its effects say so */
-}
-
 /* The commit named nobody: the directory learns who has taken the endpoint over. */
 static void propose_attached(const struct binding *binding)
 {
@@ -115,13 +108,15 @@ static void propose_attached(const struct binding *binding)
 			       .vpid = binding->task->vpid };
 
 	memcpy(cmd.name, binding->name, sizeof(cmd.name));
-	order_propose(node, &cmd, attached, NULL);
+	/* Refused, if the endpoint ended or moved on; then its effects say so. */
+	order_propose(&node->order, &cmd, NULL, NULL);
 }
 
 void backup_on_committed(struct node *node, const struct directory_effect *effect)
 {
 	struct binding *binding = backup_find(node, effect->dcid, effect->p_nr);
-	const struct directory_endpoint *ep = node_endpoint(node, effect->dcid, effect->p_nr);
+	const struct directory_endpoint *ep =
+		order_endpoint(&node->order, effect->dcid, effect->p_nr);
 
 	if (!binding || effect->target != node->options.id)
 		return;

@@ -58,14 +58,7 @@ static void bind_failed(struct pending *pending, int code)
 				    request->node->options.id, dcid);
 	else
 		request_fail_number(request, code, "endpoint %d of DC %d cannot be bound: %s", p_nr,
-				    dcid, order_why(request->node, code));
-}
-
-static void orphan_unbound(struct node *node, void *ctx, const struct directory_result *result)
-{
-	(void)node;
-	(void)ctx;
-	(void)result; /* refused: it is unbound already, with its DC */
+				    dcid, order_why(&request->node->order, code));
 }
 
 /* The process ended before its binding came: the binding is nobody's. */
@@ -78,19 +71,22 @@ static void bind_orphaned(struct pending *pending, const struct directory_result
 			       .generation = result->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
-	order_propose(request->node, &cmd, orphan_unbound, NULL);
+	/* Refused, if it is unbound already, with its DC. */
+	order_propose(&request->node->order, &cmd, NULL, NULL);
 	task_let(pending->task);
 	free(pending);
 	request_fail(request, EDVSBADPID, "the process has ended meanwhile");
 }
 
-static void bind_done(struct node *node, void *ctx, const struct directory_result *result)
+static void bind_done(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct pending *pending = ctx;
 	struct request *request = pending->request;
 	struct task *task = pending->task;
 	struct binding *binding;
 	int r;
+
+	(void)order;
 
 	if (result->code < 0) {
 		bind_failed(pending, result->code);
@@ -100,12 +96,12 @@ static void bind_done(struct node *node, void *ctx, const struct directory_resul
 		bind_orphaned(pending, result);
 		return;
 	}
-	rights_reset(node, pending->dcid, pending->p_nr);
+	rights_reset(request->node, pending->dcid, pending->p_nr);
 	r = binding_make(task, pending->dcid, pending->p_nr, result->value, result->generation,
 			 &binding);
 	free(pending);
 	if (r == 0) {
-		proxy_offer(node->proxy, binding->dcid, binding->p_nr, binding->endpoint);
+		proxy_offer(request->node->proxy, binding->dcid, binding->p_nr, binding->endpoint);
 		r = task_watch(task);
 	}
 	if (r < 0)
@@ -163,7 +159,7 @@ static int bind_check(struct request *request, int p_nr)
 static bool is_used(struct request *request, int p_nr)
 {
 	const struct directory_endpoint *ep =
-		node_endpoint(request->node, request->head.dcid, p_nr);
+		order_endpoint(&request->node->order, request->head.dcid, p_nr);
 
 	if (!ep->bound || is_elsewhere(request) || request->head.cmd == REPLICA_BIND)
 		return false;
@@ -177,7 +173,7 @@ static bool is_used(struct request *request, int p_nr)
 static bool is_doubtful(struct request *request, int p_nr)
 {
 	const struct directory_endpoint *ep =
-		node_endpoint(request->node, request->head.dcid, p_nr);
+		order_endpoint(&request->node->order, request->head.dcid, p_nr);
 
 	if (!ep)
 		return false; /* nothing that is ordered makes that number a slot */
@@ -206,14 +202,14 @@ static int bind_target(struct request *request, pid_t *tgid, pid_t *tid, int *vp
 	return *vpid > 0 ? 0 : -ESRCH;
 }
 
-static void remote_done(struct node *node, void *ctx, const struct directory_result *result)
+static void remote_done(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct request *request = ctx;
 
 	if (result->code == EDVSNOCONN || result->code == EDVSINPROGRESS)
 		request_fail_number(request, result->code, "endpoint %d of DC %d: %s",
 				    request->head.endpoint, request->head.dcid,
-				    order_why(node, result->code));
+				    order_why(order, result->code));
 	else if (result->code < 0)
 		request_fail_number(request, result->code,
 				    "endpoint %d of DC %d is not one of node %d",
@@ -233,7 +229,7 @@ static void bind_remote(struct request *request)
 			       .bind_kind = RMT_BIND };
 
 	memcpy(cmd.name, request->head.name, sizeof(cmd.name));
-	order_propose(request->node, &cmd, remote_done, request);
+	order_propose(&request->node->order, &cmd, remote_done, request);
 }
 
 static void bind_backup(struct request *request, struct task *task)
@@ -288,7 +284,7 @@ static void propose_bind(struct request *request, struct task *task)
 	if (request->head.cmd == USERMODE_BIND)
 		cmd.misc |= MIS_USERMODE;
 	os_comm_of(task->lpid, cmd.name, sizeof(cmd.name));
-	order_propose(request->node, &cmd, bind_done, pending);
+	order_propose(&request->node->order, &cmd, bind_done, pending);
 }
 
 void handle_bind(struct request *request)
@@ -365,7 +361,7 @@ void handle_channel(struct request *request)
 			     caller->p_nr, p_nr);
 		return;
 	}
-	ep = node_endpoint(node, caller->dcid, p_nr);
+	ep = order_endpoint(&node->order, caller->dcid, p_nr);
 	number = directory_endpoint_number(ep, p_nr);
 	if (ep->stated && request->head.cmd == 1) {
 		request_fail(request, EDVSAGAIN, "endpoint %d is not bound yet", p_nr);

@@ -59,7 +59,7 @@ struct binding *binding_of_pid(const struct node *node, int tgid, int tid)
 int binding_locate(const struct node *node, int dcid, int endpoint)
 {
 	int p_nr = _ENDPOINT_P(endpoint);
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	const struct binding *binding;
 
 	if (!ep || !ep->bound || directory_endpoint_number(ep, p_nr) != endpoint)
@@ -147,7 +147,8 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 
 	binding->role = BINDING_PRIMARY;
 	binding->state = BINDING_BOUND;
-	memcpy(binding->name, node_endpoint(node, dcid, p_nr)->name, sizeof(binding->name));
+	memcpy(binding->name, order_endpoint(&node->order, dcid, p_nr)->name,
+	       sizeof(binding->name));
 	fill(binding, endpoint, generation);
 	task->loading = false;
 	task->last.bound = true;
@@ -289,7 +290,8 @@ void binding_refresh_channels(struct binding *binding)
 		int side = exchange_side(channel, binding->p_nr);
 		int peer_nr = channel->p_nr[1 - side];
 		const struct binding *peer = binding_find(node, binding->dcid, peer_nr);
-		const struct directory_endpoint *far = node_endpoint(node, binding->dcid, peer_nr);
+		const struct directory_endpoint *far =
+			order_endpoint(&node->order, binding->dcid, peer_nr);
 		bool held = binding->state != BINDING_BOUND;
 
 		channel->page->node[side] = node->options.id;
@@ -314,8 +316,8 @@ void binding_drop_far_channels(struct node *node, int dcid, int p_nr)
 		struct exchange_channel *next = exchange_next(node->exchange, dcid, p_nr, channel);
 		int side = exchange_side(channel, p_nr);
 		int peer_nr = channel->p_nr[1 - side];
-		const struct directory_endpoint *self = node_endpoint(node, dcid, p_nr);
-		const struct directory_endpoint *peer = node_endpoint(node, dcid, peer_nr);
+		const struct directory_endpoint *self = order_endpoint(&node->order, dcid, p_nr);
+		const struct directory_endpoint *peer = order_endpoint(&node->order, dcid, peer_nr);
 
 		if (peer && peer->bound && peer->node == node->options.id)
 			channel->page->node[side] = self->node;

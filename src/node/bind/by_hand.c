@@ -30,7 +30,7 @@ struct hand {
 	struct task *task; /* to be attached, kept; or NULL */
 };
 
-static const char *why(const struct node *node, int step, int code)
+static const char *why(const struct order *order, int step, int code)
 {
 	switch (code) {
 	case EDVSPROCSTS:
@@ -47,14 +47,14 @@ static const char *why(const struct node *node, int step, int code)
 	case EDVSBADPROC:
 		return "it is not bound (dvs ps)";
 	}
-	return order_why(node, code);
+	return order_why(order, code);
 }
 
 int by_hand_take_over(struct binding *binding)
 {
 	struct node *node = binding->node;
 	int dcid = binding->dcid, p_nr = binding->p_nr;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	int r;
 
 	rights_reset(node, dcid, p_nr);
@@ -71,7 +71,7 @@ int by_hand_take_over(struct binding *binding)
 /* The commit that named the task has been delivered. */
 static void attach(struct task *task, int dcid, int p_nr)
 {
-	const struct directory_endpoint *ep = node_endpoint(task->node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&task->node->order, dcid, p_nr);
 	struct binding *binding;
 
 	if (task->gone ||
@@ -83,7 +83,7 @@ static void attach(struct task *task, int dcid, int p_nr)
 		task_end(task);
 }
 
-static void by_hand_done(struct node *node, void *ctx, const struct directory_result *result)
+static void by_hand_done(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct hand *hand = ctx;
 	struct request *request = hand->request;
@@ -97,7 +97,7 @@ static void by_hand_done(struct node *node, void *ctx, const struct directory_re
 	if (result->code < 0)
 		request_fail_number(request, result->code, "endpoint %d of DC %d: %s",
 				    request->head.endpoint, request->head.dcid,
-				    why(node, request->head.cmd, result->code));
+				    why(order, request->head.cmd, result->code));
 	else
 		request_end(request, 0, NULL, 0, NULL, 0);
 }
@@ -194,7 +194,7 @@ void handle_migrate(struct request *request)
 
 	if (check(request) < 0)
 		return;
-	ep = node_endpoint(node, cmd.dcid, cmd.p_nr);
+	ep = order_endpoint(&node->order, cmd.dcid, cmd.p_nr);
 	if (!ep->bound && caller_catch_up(request, handle_migrate))
 		return;
 	/* The life that has the slot now, and none that takes it before the order decides. */
@@ -213,7 +213,7 @@ void handle_migrate(struct request *request)
 		return;
 	}
 	*hand = (struct hand){ request, task };
-	order_propose(node, &cmd, by_hand_done, hand);
+	order_propose(&node->order, &cmd, by_hand_done, hand);
 }
 
 void by_hand_on_committed(struct node *node, const struct directory_effect *effect)

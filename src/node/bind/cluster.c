@@ -15,7 +15,7 @@
 
 /* Calls that change the shared state, each one command of the order; and two that poke a process. */
 
-static const char *why(const struct node *node, int code)
+static const char *why(const struct order *order, int code)
 {
 	switch (code) {
 	case EDVSBADDCID:
@@ -35,19 +35,19 @@ static const char *why(const struct node *node, int code)
 	case EDVSNAMESIZE:
 		return "the name is longer than 15 characters";
 	}
-	return order_why(node, code);
+	return order_why(order, code);
 }
 
-static void changed(struct node *node, void *ctx, const struct directory_result *result)
+static void changed(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct request *request = ctx;
 
 	if (result->code < 0)
 		request_fail_number(request, result->code, "DC %d was not changed: %s",
-				    request->head.dcid, why(node, result->code));
+				    request->head.dcid, why(order, result->code));
 	else
-		request_end(request, request->head.call == CTL_DCINIT ? node->options.id : 0, NULL,
-			    0, NULL, 0);
+		request_end(request, request->head.call == CTL_DCINIT ? order->self : 0, NULL, 0,
+			    NULL, 0);
 }
 
 static bool may_change(struct request *request)
@@ -73,7 +73,7 @@ static int dc_check(struct request *request, const dc_usr_t *dc)
 {
 	if (dc->dc_dcid < 0 || dc->dc_dcid >= SHM_DCS) /* BADRANGE to a program: see dvk_dc_init */
 		request_fail(request, EDVSBADDCID, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(request->node, EDVSBADDCID));
+			     why(&request->node->order, EDVSBADDCID));
 	else if (dc->dc_nr_procs < 1 || dc->dc_nr_procs > NR_PROCS || dc->dc_nr_tasks < 0 ||
 		 dc->dc_nr_tasks > NR_TASKS || dc->dc_nr_sysprocs < 0 ||
 		 dc->dc_nr_sysprocs > NR_SYS_PROCS || dc->dc_nr_nodes < 1 ||
@@ -81,10 +81,10 @@ static int dc_check(struct request *request, const dc_usr_t *dc)
 		 dc->dc_nr_sysprocs >= dc->dc_nr_procs + dc->dc_nr_tasks ||
 		 dc->dc_nr_sysprocs <= dc->dc_nr_tasks)
 		request_fail(request, EDVSBADRANGE, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(request->node, EDVSBADRANGE));
+			     why(&request->node->order, EDVSBADRANGE));
 	else if (!memchr(dc->dc_name, 0, sizeof(dc->dc_name)))
 		request_fail(request, EDVSNAMESIZE, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(request->node, EDVSNAMESIZE));
+			     why(&request->node->order, EDVSNAMESIZE));
 	else
 		return 0;
 	return -1;
@@ -128,7 +128,7 @@ void handle_dcinit(struct request *request)
 		memcpy(cmd.name, request->head.name, sizeof(cmd.name));
 	}
 	cmd.name[sizeof(cmd.name) - 1] = 0;
-	order_propose(request->node, &cmd, changed, request);
+	order_propose(&request->node->order, &cmd, changed, request);
 }
 
 static void propose(struct request *request, enum command_kind kind)
@@ -138,7 +138,7 @@ static void propose(struct request *request, enum command_kind kind)
 			       .node = request->head.nodeid };
 
 	if (may_change(request))
-		order_propose(request->node, &cmd, changed, request);
+		order_propose(&request->node->order, &cmd, changed, request);
 }
 
 void handle_dcend(struct request *request)
@@ -163,7 +163,7 @@ void handle_shutdown(struct request *request)
 	if (!may_change(request))
 		return;
 	request_end(request, 0, NULL, 0, NULL, 0);
-	life_stop(node);
+	life_stop(&node->life);
 }
 
 /*
@@ -182,7 +182,7 @@ static struct binding *local_target(struct request *request, int self)
 	if (caller_check_dc(request, dcid, NULL) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
 		return NULL;
-	ep = node_endpoint(node, dcid, p_nr);
+	ep = order_endpoint(&node->order, dcid, p_nr);
 	binding = binding_find(node, dcid, p_nr);
 	if (p_nr == HARDWARE)
 		error = self ? EDVSDSTDIED : EDVSBADDEST;

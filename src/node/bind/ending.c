@@ -9,13 +9,6 @@
 #include "node/task/task.h"
 #include "os/loop.h"
 
-static void unbound(struct node *node, void *ctx, const struct directory_result *result)
-{
-	(void)node;
-	(void)ctx;
-	(void)result; /* a second UNBIND of the same generation is refused: it is gone either way */
-}
-
 void ending_propose(struct binding *binding)
 {
 	struct command cmd = { .kind = COMMAND_UNBIND,
@@ -26,7 +19,8 @@ void ending_propose(struct binding *binding)
 
 	/* An answer that it posted in its last moment must leave before the news of its end. */
 	proxy_resend(binding->node->proxy, binding->dcid, binding->p_nr);
-	order_propose(binding->node, &cmd, unbound, NULL);
+	/* A second UNBIND of the same generation is refused: the endpoint is gone either way. */
+	order_propose(&binding->node->order, &cmd, NULL, NULL);
 }
 
 void ending_begin(struct binding *binding)

@@ -45,7 +45,7 @@ void handle_priv(struct request *request)
 {
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	priv_usr_t *priv, wanted;
 
 	if (caller_check_dc(request, dcid, handle_priv) < 0 ||

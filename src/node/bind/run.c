@@ -129,7 +129,7 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer);
 static uint32_t life_of(const struct request *request)
 {
 	const struct directory_endpoint *ep =
-		node_endpoint(request->node, request->head.dcid, request->head.endpoint);
+		order_endpoint(&request->node->order, request->head.dcid, request->head.endpoint);
 
 	return ep ? ep->generation : (uint32_t)++request->node->requests.last_id;
 }
@@ -196,13 +196,6 @@ static void run_row(struct request *request, const struct task *task, int p_nr)
 	request_row(request, &row, sizeof(row));
 }
 
-static void run_unbound(struct node *node, void *ctx, const struct directory_result *result)
-{
-	(void)node;
-	(void)ctx;
-	(void)result; /* refused: it is unbound already, with its DC */
-}
-
 /* The process ended, or its DC was removed, before its binding came: the binding is nobody's. */
 static void run_orphaned(struct run *run, const struct directory_result *result)
 {
@@ -213,8 +206,9 @@ static void run_orphaned(struct run *run, const struct directory_result *result)
 			       .generation = result->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
+	/* Refused, if it is unbound already, with its DC. */
 	if (result->code >= 0)
-		order_propose(request->node, &cmd, run_unbound, NULL);
+		order_propose(&request->node->order, &cmd, NULL, NULL);
 	refusal_set(&run->why, EDVSSRCDIED,
 		    "the process for endpoint %d of DC %d ended before it could execute its "
 		    "command: it was killed, or the DC was removed meanwhile (dvs dc list)",
@@ -222,9 +216,9 @@ static void run_orphaned(struct run *run, const struct directory_result *result)
 	run_refuse(run);
 }
 
-static void run_over(struct node *node, void *ctx, const struct directory_result *result)
+static void run_over(struct order *order, void *ctx, const struct directory_result *result)
 {
-	(void)node;
+	(void)order;
 	(void)result; /* refused: its exit came first */
 	run_refuse(ctx);
 }
@@ -261,7 +255,7 @@ static void run_failed(struct run *run)
 		run_refuse(run);
 		return;
 	}
-	order_propose(request->node, &cmd, run_over, run);
+	order_propose(&request->node->order, &cmd, run_over, run);
 }
 
 /* The init has let it go, or could not. */
@@ -298,7 +292,7 @@ static void let_go(struct run *run)
 		run_failed(run);
 }
 
-static void run_bound(struct node *node, void *ctx, const struct directory_result *result)
+static void run_bound(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct run *run = ctx;
 	struct request *request = run->request;
@@ -315,19 +309,19 @@ static void run_bound(struct node *node, void *ctx, const struct directory_resul
 		refusal_set_number(&run->why, result->code,
 				   "endpoint %d of DC %d cannot be bound: %s",
 				   request->head.endpoint, request->head.dcid,
-				   order_why(node, result->code));
+				   order_why(order, result->code));
 		run_refuse(run);
 		return;
 	}
 	run->generation = result->generation;
-	rights_reset(node, request->head.dcid, request->head.endpoint);
+	rights_reset(request->node, request->head.dcid, request->head.endpoint);
 	r = binding_make(task, request->head.dcid, request->head.endpoint, result->value,
 			 result->generation, &binding);
 	if (r < 0) {
 		run_failed(run);
 		return;
 	}
-	proxy_offer(node->proxy, binding->dcid, binding->p_nr, binding->endpoint);
+	proxy_offer(request->node->proxy, binding->dcid, binding->p_nr, binding->endpoint);
 	let_go(run);
 }
 
@@ -398,7 +392,7 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	}
 	if (request->head.cmd == REPLICA_BIND)
 		cmd.misc |= MIS_REPLICATED;
-	order_propose(node, &cmd, run_bound, run);
+	order_propose(&node->order, &cmd, run_bound, run);
 }
 
 /* The contract's nodes of a backup: another one, and both belong to the DC. */
@@ -424,7 +418,7 @@ static int check_slot(struct request *request, int p_nr)
 {
 	const struct node *node = request->node;
 	int dcid = request->head.dcid;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	const struct directory_dc *dc;
 
 	if (dcid < 0 || dcid >= SHM_DCS || !node->order.directory.dc[dcid].running) {
@@ -465,7 +459,7 @@ static int check_slot(struct request *request, int p_nr)
 static bool is_doubtful(const struct request *request, int p_nr)
 {
 	int dcid = request->head.dcid;
-	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&request->node->order, dcid, p_nr);
 
 	if (p_nr == NONE && dcid >= 0 && dcid < SHM_DCS)
 		return !request->node->order.directory.dc[dcid].running;

@@ -32,7 +32,7 @@ static bool life_is_over(const struct request *request, const struct directory_e
 static void send_row(struct request *request, const struct binding *binding)
 {
 	const struct directory_endpoint *ep =
-		node_endpoint(request->node, binding->dcid, binding->p_nr);
+		order_endpoint(&request->node->order, binding->dcid, binding->p_nr);
 	struct ctl_signal_row row = { .dcid = binding->dcid,
 				      .endpoint = binding->p_nr,
 				      .node = request->node->options.id,
@@ -107,7 +107,7 @@ void handle_signal(struct request *request)
 {
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 
 	if (caller_check_dc(request, dcid, handle_signal) < 0)
 		return;

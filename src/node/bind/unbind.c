@@ -21,7 +21,7 @@
  * unbound against its will while it runs: it is asked to end, and its end unbinds it.
  */
 
-static void unbind_done(struct node *node, void *ctx, const struct directory_result *result)
+static void unbind_done(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct request *request = ctx;
 
@@ -29,19 +29,19 @@ static void unbind_done(struct node *node, void *ctx, const struct directory_res
 		request_fail_number(request, result->code,
 				    "endpoint %d of DC %d cannot be unbound: %s",
 				    request->head.endpoint, request->head.dcid,
-				    order_why(node, result->code));
+				    order_why(order, result->code));
 	else
 		request_end(request, 0, NULL, 0, NULL, 0);
 }
 
-static void statement_done(struct node *node, void *ctx, const struct directory_result *result)
+static void statement_done(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct directory_result done = *result;
 
 	/* It is bound by now, elsewhere: then there is nothing left to release. */
 	if (done.code == EDVSSLOTUSED)
 		done.code = 0;
-	unbind_done(node, ctx, &done);
+	unbind_done(order, ctx, &done);
 }
 
 /* Nobody is bound: what an RMT_BIND said of the slot is taken back. */
@@ -52,7 +52,7 @@ static void unbind_stated(struct request *request, int p_nr)
 			       .p_nr = p_nr,
 			       .flags = COMMAND_FLAG_STATED };
 
-	order_propose(request->node, &cmd, statement_done, request);
+	order_propose(&request->node->order, &cmd, statement_done, request);
 }
 
 static bool is_waiting(const struct binding *binding)
@@ -154,7 +154,7 @@ static void unbind_local(struct request *request, const struct directory_endpoin
 	    ending_of_thread(target))
 		request_end(request, 0, NULL, 0, NULL, 0);
 	else if (!target || target->task->ended || target == binding_of_caller(request))
-		order_propose(node, &cmd, unbind_done, request);
+		order_propose(&node->order, &cmd, unbind_done, request);
 	else if (target->copying || target->status->page->rts_flags & ONCOPY)
 		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",
 			     request->head.endpoint);
@@ -174,10 +174,10 @@ void handle_unbind(struct request *request)
 	if (caller_check_dc(request, dcid, handle_unbind) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
 		return;
-	ep = node_endpoint(request->node, dcid, p_nr);
+	ep = order_endpoint(&request->node->order, dcid, p_nr);
 	if (!ep->bound && caller_catch_up(request, handle_unbind))
 		return;
-	if (!ep->bound && !node_stated_elsewhere(request->node, ep))
+	if (!ep->bound && !order_stated_elsewhere(&request->node->order, ep))
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
 			     request->head.endpoint, dcid);
 	else if (caller && caller->dcid != dcid)
@@ -225,11 +225,11 @@ static void wait_for_other(struct request *request, const struct binding *caller
 
 	if (caller_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
 		return;
-	ep = node_endpoint(request->node, caller->dcid, p_nr);
+	ep = order_endpoint(&request->node->order, caller->dcid, p_nr);
 	if (!ep->bound && caller_catch_up(request, handle_wait4bind))
 		return;
 	/* As in the original, what is stated to be elsewhere counts as bound. */
-	bound = ep->bound || node_stated_elsewhere(request->node, ep);
+	bound = ep->bound || order_stated_elsewhere(&request->node->order, ep);
 	if (request->head.cmd == WAIT_UNBIND)
 		request_end(request,
 			    bound && (!life || life == 1 + (uint64_t)ep->generation)

@@ -115,7 +115,7 @@ static void lock_told(void *asker, int node, const struct ctl_reply *reply, cons
 
 static void lock(struct node *node, int dcid, const struct wait_edge *victim)
 {
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, victim->p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, victim->p_nr);
 	struct ctl_request head = { .cmd = CTL_WAITS_LOCK,
 				    .dcid = dcid,
 				    .endpoint = victim->p_nr,
@@ -146,7 +146,7 @@ static void run(struct ring_chase *ring, enum wait_verdict verdict)
 
 	while (verdict == WAIT_ASK) {
 		const struct directory_endpoint *ep =
-			node_endpoint(node, ring->dcid, ring->chase.at);
+			order_endpoint(&node->order, ring->dcid, ring->chase.at);
 		struct ctl_request head = { .cmd = CTL_WAITS_EDGE,
 					    .dcid = ring->dcid,
 					    .endpoint = ring->chase.at,

@@ -112,7 +112,8 @@ static bool is_answered(struct warning *warning, const struct exchange_channel *
 static bool is_there(const struct binding *binding)
 {
 	int p_nr = _ENDPOINT_P(binding->warning->peer);
-	const struct directory_endpoint *ep = node_endpoint(binding->node, binding->dcid, p_nr);
+	const struct directory_endpoint *ep =
+		order_endpoint(&binding->node->order, binding->dcid, p_nr);
 
 	return ep && ep->bound && directory_endpoint_number(ep, p_nr) == binding->warning->peer;
 }
@@ -153,9 +154,9 @@ static int whom(const struct binding *binding)
 	const struct directory_endpoint *ep;
 
 	if (!dc->running || dc->warn2proc == NONE || dc->warn2proc == binding->p_nr ||
-	    !node_slot_valid(dc, dc->warn2proc) || binding->node->life.stopping)
+	    !directory_slot_valid(dc, dc->warn2proc) || binding->node->life.stopping)
 		return NONE;
-	ep = node_endpoint(binding->node, binding->dcid, dc->warn2proc);
+	ep = order_endpoint(&binding->node->order, binding->dcid, dc->warn2proc);
 	return ep->bound ? directory_endpoint_number(ep, dc->warn2proc) : NONE;
 }
 

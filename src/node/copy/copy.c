@@ -258,7 +258,8 @@ static int check(struct request *request, const struct binding *caller)
 /* The life that has the slot now: from here on no later one is meant. */
 static int life_of(const struct binding *caller, int p_nr)
 {
-	return directory_endpoint_number(node_endpoint(caller->node, caller->dcid, p_nr), p_nr);
+	return directory_endpoint_number(order_endpoint(&caller->node->order, caller->dcid, p_nr),
+					 p_nr);
 }
 
 static struct copy_task *copy_new(struct request *request, const struct binding *caller)

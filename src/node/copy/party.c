@@ -41,7 +41,7 @@ bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_gene
 		   int requester)
 {
 	int p_nr = _ENDPOINT_P(requester);
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 
 	return ep && node->order.directory.dc[dcid].generation == dc_generation && ep->bound &&
 	       ep->node == from && directory_endpoint_number(ep, p_nr) == requester;

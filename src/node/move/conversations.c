@@ -142,7 +142,8 @@ static bool peer_is_here(const struct binding *binding, const struct directory_e
 static void unpack_channel(struct binding *binding, const struct move_channel *in)
 {
 	struct node *node = binding->node;
-	const struct directory_endpoint *peer = node_endpoint(node, binding->dcid, in->peer_nr);
+	const struct directory_endpoint *peer =
+		order_endpoint(&node->order, binding->dcid, in->peer_nr);
 	struct exchange_channel *channel;
 	struct exchange_bell *bell;
 	bool here;

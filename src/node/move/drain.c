@@ -133,7 +133,7 @@ static void take_in_hand(struct drain *drain, struct binding *p)
 				   .error = EDVSBADNODEID,
 				   .dry_run = drain->parent->head.flags & CTL_FLAG_DRY_RUN };
 	snprintf(drain->refused.name, sizeof(drain->refused.name), "%s",
-		 node_endpoint(node, p->dcid, p->p_nr)->name);
+		 order_endpoint(&node->order, p->dcid, p->p_nr)->name);
 	snprintf(drain->refused.reason, sizeof(drain->refused.reason),
 		 "no other node of DC %d is up that could take it; start one, or add one to the DC",
 		 p->dcid);

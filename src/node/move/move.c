@@ -45,7 +45,7 @@ void handle_move(struct request *request)
 {
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	bool cancels = request->head.flags & CTL_FLAG_CANCEL;
 
 	if (caller_check_dc(request, dcid, handle_move) < 0)

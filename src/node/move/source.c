@@ -60,7 +60,7 @@ struct asked {
 	enum plan_event_kind outcome; /* 0: none is waited for */
 };
 
-static void decided(struct node *node, void *ctx, const struct directory_result *result)
+static void decided(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct asked asked = *(struct asked *)ctx;
 	struct source *d = asked.source;
@@ -76,11 +76,11 @@ static void decided(struct node *node, void *ctx, const struct directory_result 
 		return;
 	if (asked.outcome == PLAN_START_APPLIED && result->code == 0) {
 		move = result->move;
-		counters_move_begun(&node->life.counters);
+		counters_move_begun(&d->node->life.counters);
 	}
 	if (result->code < 0)
 		refusal_set_number(&d->refusal, result->code, "the cluster refused a step: %s",
-				   order_why(d->node, result->code));
+				   order_why(order, result->code));
 	worker_tell(worker, asked.outcome, result->code, move);
 }
 
@@ -117,7 +117,7 @@ static struct plan_event do_propose(void *ctx, const struct plan_effect *effect)
 	node_lock(d->node);
 	cmd.move = d->worker.driver.source.move;
 	d->proposals++;
-	order_propose(d->node, &cmd, decided, asked);
+	order_propose(&d->node->order, &cmd, decided, asked);
 	node_unlock(d->node);
 	return nothing();
 }
@@ -440,7 +440,8 @@ void source_start(struct request *request)
 {
 	struct node *node = request->node;
 	int p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = node_endpoint(node, request->head.dcid, p_nr);
+	const struct directory_endpoint *ep =
+		order_endpoint(&node->order, request->head.dcid, p_nr);
 	struct binding *binding = binding_find(node, request->head.dcid, p_nr);
 	struct source *d;
 

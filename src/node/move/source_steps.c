@@ -265,7 +265,8 @@ int source_offer(struct source *d)
 	node_lock(d->node);
 	offer.order = d->node->order.directory.order;
 	offer.dc_generation = d->node->order.directory.dc[d->dcid].generation;
-	memcpy(offer.name, node_endpoint(d->node, d->dcid, d->p_nr)->name, sizeof(offer.name));
+	memcpy(offer.name, order_endpoint(&d->node->order, d->dcid, d->p_nr)->name,
+	       sizeof(offer.name));
 	node_unlock(d->node);
 	worker_fault(&d->worker, "source-offer");
 	r = connect_to_target(d);

@@ -184,13 +184,6 @@ static struct plan_event do_discard(void *ctx, const struct plan_effect *effect)
 	return nothing();
 }
 
-static void unbound(struct node *node, void *ctx, const struct directory_result *result)
-{
-	(void)node;
-	(void)ctx;
-	(void)result;
-}
-
 /* Committed to us, and there is nothing that could run: the endpoint ends. */
 static struct plan_event do_propose_unbind(void *ctx, const struct plan_effect *effect)
 {
@@ -203,7 +196,7 @@ static struct plan_event do_propose_unbind(void *ctx, const struct plan_effect *
 
 	(void)effect;
 	node_lock(a->node);
-	order_propose(a->node, &cmd, unbound, NULL);
+	order_propose(&a->node->order, &cmd, NULL, NULL);
 	node_unlock(a->node);
 	return nothing();
 }

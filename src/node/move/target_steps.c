@@ -126,7 +126,7 @@ static int check_offer(struct target *a)
 
 	catch_up(a);
 	node_lock(a->node);
-	ep = node_endpoint(a->node, offer->dcid, offer->p_nr);
+	ep = order_endpoint(&a->node->order, offer->dcid, offer->p_nr);
 	if (!ep || !a->node->order.directory.dc[offer->dcid].running)
 		r = refusal_set(&a->refusal, EDVSDCNOTRUN, "DC %d does not run on node %d",
 				offer->dcid, a->node->options.id);
@@ -197,7 +197,7 @@ static int check_state(struct target *a)
 		const struct directory_endpoint *ep;
 
 		node_lock(a->node);
-		ep = node_endpoint(a->node, a->offer.dcid, a->offer.p_nr);
+		ep = order_endpoint(&a->node->order, a->offer.dcid, a->offer.p_nr);
 		known = ep->moving && ep->move == state->move &&
 			ep->target == a->node->options.id && ep->generation == state->generation &&
 			ep->node == a->from;

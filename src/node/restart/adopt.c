@@ -213,10 +213,10 @@ static int take_directory(struct node *node, const struct state_directory *recor
 
 	if (r < 0)
 		return r;
-	life_link_up(node, self);
+	life_link_up(&node->order, node->proxy, self);
 	for (int i = 0; i < NR_NODES; i++) {
 		if (node->order.directory.node[i].up && i != self)
-			life_link_up(node, i);
+			life_link_up(&node->order, node->proxy, i);
 	}
 	return 0;
 }

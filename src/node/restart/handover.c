@@ -187,7 +187,7 @@ static void put_request(struct writer *w, const struct request *request)
 {
 	struct state_record record = { .kind = HANDOVER_REQUEST };
 	const struct directory_endpoint *ep =
-		node_endpoint(w->node, request->head.dcid, request->head.endpoint);
+		order_endpoint(&w->node->order, request->head.dcid, request->head.endpoint);
 	struct ctl_request head = request->head;
 
 	record.request = (struct state_request){ .fd = request->fd,

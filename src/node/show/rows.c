@@ -28,9 +28,9 @@ static void show_moves(const struct node *node, const struct directory_endpoint 
 			row->p_misc_flags |= MIS_NEEDMIG;
 	}
 	if (row->p_rts_flags & SENDING && row->p_sendto != NONE)
-		peer = node_endpoint(node, dcid, _ENDPOINT_P(row->p_sendto));
+		peer = order_endpoint(&node->order, dcid, _ENDPOINT_P(row->p_sendto));
 	else if (row->p_rts_flags & RECEIVING && row->p_getfrom != ANY && row->p_getfrom != NONE)
-		peer = node_endpoint(node, dcid, _ENDPOINT_P(row->p_getfrom));
+		peer = order_endpoint(&node->order, dcid, _ENDPOINT_P(row->p_getfrom));
 	/* As in the original, nothing else of the wait is shown until the move is over. */
 	if (peer && peer->bound && peer->moving) {
 		row->p_waitmigr = row->p_rts_flags & SENDING ? row->p_sendto : row->p_getfrom;
@@ -85,7 +85,7 @@ static void show_status(const struct binding *binding, proc_usr_t *row)
 
 void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 {
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	struct binding *binding = binding_find((struct node *)node, dcid, p_nr);
 
 	memset(row, 0, sizeof(*row));
@@ -95,7 +95,7 @@ void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	row->p_lpid = row->p_vpid = row->p_nodeid = -1;
 	row->p_getfrom = row->p_sendto = row->p_waitmigr = NONE;
 	row->p_waitunbind = row->p_proxy = NONE;
-	if (!ep || (!ep->bound && !node_stated_elsewhere(node, ep))) {
+	if (!ep || (!ep->bound && !order_stated_elsewhere(&node->order, ep))) {
 		row->p_rts_flags = SLOT_FREE;
 		snprintf(row->p_name, sizeof(row->p_name), "$noname");
 		return;

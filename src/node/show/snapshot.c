@@ -22,12 +22,13 @@
 
 static void fill_status(const struct node *node, struct ctl_node_status *status)
 {
-	*status = (struct ctl_node_status){ .nodeid = node->options.id,
-					    .groups = cgroup_folder(node) >= 0,
-					    .quorum = node->order.quorum    ? 1
-						      : order_is_lost(node) ? CTL_QUORUM_LOST
-									    : 0,
-					    .order = node->order.directory.order };
+	*status =
+		(struct ctl_node_status){ .nodeid = node->options.id,
+					  .groups = cgroup_folder(node) >= 0,
+					  .quorum = node->order.quorum		  ? 1
+						    : order_is_lost(&node->order) ? CTL_QUORUM_LOST
+										  : 0,
+					  .order = node->order.directory.order };
 	for (int i = 0; i < NR_NODES; i++) {
 		struct proxy_link_stats stats = { 0 };
 
@@ -93,7 +94,7 @@ static bool wanted(const struct node *node, unsigned parts, const struct directo
 
 	/* As in the original, a slot that is stated to be elsewhere has a row in this node's own table. */
 	if (!ep->bound)
-		return parts & SNAPSHOT_TABLE && node_stated_elsewhere(node, ep);
+		return parts & SNAPSHOT_TABLE && order_stated_elsewhere(&node->order, ep);
 	return parts & SNAPSHOT_TABLE || (parts & SNAPSHOT_OWN && ep->node == self) ||
 	       (parts & SNAPSHOT_STAND_IN && ep->node != self &&
 		!(asker->gathered >> ep->node & 1));

@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/state/life.h"
 
-#include "node/node.h"
+#include <assert.h>
+
+#include "node/state/order.h"
 #include "os/log.h"
 #include "os/loop.h"
+#include "proxy/proxy.h"
 
-void life_link_up(struct node *node, int id)
+void life_link_up(const struct order *order, struct proxy *proxy, int id)
 {
-	const struct directory_node *entry = &node->order.directory.node[id];
+	const struct directory_node *entry = &order->directory.node[id];
 	const struct link_life life = { entry->incarnation, entry->secret };
 
-	proxy_node_up(node->proxy, id, entry->address, &life);
+	assert(entry->up);
+	proxy_node_up(proxy, id, entry->address, &life);
 }
 
-void life_fail(struct node *node)
+void life_fail(struct life *life)
 {
-	os_log(OS_LOG_ERROR, "node %d cannot go on", node->options.id);
-	node->life.failed = true;
-	life_stop(node);
+	os_log(OS_LOG_ERROR, "the node cannot go on");
+	life->failed = true;
+	life_stop(life);
 }
 
-void life_stop(struct node *node)
+void life_stop(struct life *life)
 {
-	node->life.stopping = true;
-	os_loop_stop(node->loop);
+	life->stopping = true;
+	os_loop_stop(life->loop);
 }

@@ -10,10 +10,13 @@
 #include "dvk.h"
 #include "wire/ctl.h"
 
-struct node;
+struct order;
+struct os_loop;
+struct proxy;
 
 /* The part of struct node: how far this node is in its life, and what is remembered of it. */
 struct life {
+	struct os_loop *loop; /* the main one */
 	bool ready_told;
 	bool stopping;
 	bool failed;
@@ -23,10 +26,10 @@ struct life {
 };
 
 /* A node is up, as the directory says: its link, or the life of this node itself. */
-void life_link_up(struct node *node, int id);
+void life_link_up(const struct order *order, struct proxy *proxy, int id);
 /* Ends the loop, and the daemon in good order after it. */
-void life_stop(struct node *node);
+void life_stop(struct life *life);
 /* Something that cannot be mended: log and stop in good order. */
-void life_fail(struct node *node);
+void life_fail(struct life *life);
 
 #endif

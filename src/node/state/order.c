@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/state/order.h"
 
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/result.h"
 #include "dvk.h"
 #include "group/group.h"
-#include "node/node.h"
 
 /*
  * A proposal lives from order_propose() until its command comes back in the order, found by the
@@ -21,84 +20,90 @@ struct proposal {
 	void *ctx;
 };
 
-void order_propose(struct node *node, const struct command *cmd, proposal_fn *done, void *ctx)
+/* done may propose again. */
+static void tell(struct order *order, struct proposal *proposal,
+		 const struct directory_result *result)
+{
+	struct proposal told = *proposal;
+
+	free(proposal);
+	if (told.done)
+		told.done(order, told.ctx, result);
+}
+
+void order_propose(struct order *order, const struct command *cmd, proposal_fn *done, void *ctx)
 {
 	struct command copy = *cmd;
 	struct proposal *proposal = calloc(1, sizeof(*proposal));
-	struct directory_result result = { .code = EDVSNOCONN };
+	struct directory_result result = { .code = proposal ? EDVSNOCONN : EDVSNOMEM };
 
 	/* No group: this node is leaving, and the others end what it has. */
-	if (!proposal || !node->order.quorum || !node->order.group) {
-		result.code = proposal ? EDVSNOCONN : EDVSNOMEM;
+	if (!proposal || !order->quorum || !order->group) {
 		free(proposal);
-		done(node, ctx, &result);
+		if (done)
+			done(order, ctx, &result);
 		return;
 	}
-	*proposal =
-		(struct proposal){ node->order.proposals, ++node->order.last_request, done, ctx };
-	node->order.proposals = proposal;
+	*proposal = (struct proposal){ order->proposals, ++order->last_request, done, ctx };
+	order->proposals = proposal;
 	copy.version = COMMAND_VERSION;
-	copy.origin = node->options.id;
+	copy.origin = order->self;
 	copy.request = proposal->request;
-	if (group_send(node->order.group, &copy) < 0) {
-		node->order.proposals = proposal->next;
-		free(proposal);
-		done(node, ctx, &result);
+	if (group_send(order->group, &copy) < 0) {
+		assert(order->proposals == proposal);
+		order->proposals = proposal->next;
+		tell(order, proposal, &result);
 	}
 }
 
-bool order_is_lost(const struct node *node)
+bool order_is_lost(const struct order *order)
 {
-	return !node->order.quorum && !node->order.source;
+	return !order->quorum && !order->source;
 }
 
-const char *order_why(const struct node *node, int code)
+const char *order_why(const struct order *order, int code)
 {
+	assert(code < 0);
 	if (code == EDVSINPROGRESS)
 		return "the group was lost before this was decided: look whether it is so";
 	if (code != EDVSNOCONN)
 		return result_text(code);
-	return order_is_lost(node)
+	return order_is_lost(order)
 		       ? "the group is lost, because its sequencer has ended: what is shared stays as "
 			 "it is until the daemons are started anew (a lab: dvs lab down, dvs lab up)"
 		       : "the cluster has no quorum just now; try again when it is back";
 }
 
-void order_decided(struct node *node, uint64_t request, const struct directory_result *result)
+void order_decided(struct order *order, uint64_t request, const struct directory_result *result)
 {
-	for (struct proposal **link = &node->order.proposals; *link; link = &(*link)->next) {
+	for (struct proposal **link = &order->proposals; *link; link = &(*link)->next) {
 		struct proposal *proposal = *link;
 
 		if (proposal->request != request)
 			continue;
 		*link = proposal->next;
-		proposal->done(node, proposal->ctx, result);
-		free(proposal);
+		tell(order, proposal, result);
 		return;
 	}
 }
 
-size_t order_snapshot(void *ctx, uint8_t *buf, size_t size)
+size_t order_snapshot(const struct order *order, uint8_t *buf, size_t size)
 {
-	struct node *node = ctx;
-
-	return directory_encode(&node->order.directory, buf, size);
+	return directory_encode(&order->directory, buf, size);
 }
 
-void order_quorum(void *ctx, bool have)
+void order_quorum(struct order *order, bool have)
 {
-	struct node *node = ctx;
 	struct directory_result result = { .code = EDVSINPROGRESS };
 
-	node->order.quorum = have;
+	order->quorum = have;
 	if (have)
 		return;
 	/* Undecided commands may still have been ordered: their proposers may not undo anything. */
-	while (node->order.proposals) {
-		struct proposal *proposal = node->order.proposals;
+	while (order->proposals) {
+		struct proposal *proposal = order->proposals;
 
-		node->order.proposals = proposal->next;
-		proposal->done(node, proposal->ctx, &result);
-		free(proposal);
+		order->proposals = proposal->next;
+		tell(order, proposal, &result);
 	}
 }

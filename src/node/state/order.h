@@ -13,13 +13,14 @@
 
 #include "core/directory.h"
 
-struct node;
 struct group;
+struct order;
 struct os_source;
 struct proposal;
 
 /* The part of struct node: the order, and what it has decided so far. */
 struct order {
+	int self;	     /* this node */
 	struct group *group; /* NULL: this node is leaving */
 	struct os_source *source;
 	struct os_source *late; /* only with the fault order-late */
@@ -30,26 +31,41 @@ struct order {
 	uint64_t last_request;	    /* number of the newest */
 };
 
-typedef void proposal_fn(struct node *node, void *ctx, const struct directory_result *result);
+/* The directory's entry, or NULL when out of range; may be unbound. */
+static inline const struct directory_endpoint *order_endpoint(const struct order *order, int dcid,
+							      int p_nr)
+{
+	return directory_endpoint(&order->directory, dcid, p_nr);
+}
+
+/* Nobody is bound, and an RMT_BIND says that somebody will be, on another node (core/directory.h). */
+static inline bool order_stated_elsewhere(const struct order *order,
+					  const struct directory_endpoint *ep)
+{
+	return ep->stated && ep->node != order->self;
+}
+
+typedef void proposal_fn(struct order *order, void *ctx, const struct directory_result *result);
 
 /*
  * Proposes; done() is called when the command was applied here (after its effects were carried out),
  * with EDVSNOCONN if it never reached the order (then before order_propose() returns), or with
  * EDVSINPROGRESS if the group was lost before its fate was known: it may yet have been decided.
+ * done may be NULL.
  */
-void order_propose(struct node *node, const struct command *cmd, proposal_fn *done, void *ctx);
+void order_propose(struct order *order, const struct command *cmd, proposal_fn *done, void *ctx);
 
 /* The order has ended for this daemon: a lost group does not come back. */
-bool order_is_lost(const struct node *node);
+bool order_is_lost(const struct order *order);
 
 /* Why a proposal ended with this code, for a refusal: also what it means that there is no order. */
-const char *order_why(const struct node *node, int code);
+const char *order_why(const struct order *order, int code);
 
 /* The command with that request number of ours has been applied, and its effects are carried out. */
-void order_decided(struct node *node, uint64_t request, const struct directory_result *result);
+void order_decided(struct order *order, uint64_t request, const struct directory_result *result);
 
-/* group.h callbacks; what is decided comes to node/effects.h */
-size_t order_snapshot(void *ctx, uint8_t *buf, size_t size);
-void order_quorum(void *ctx, bool have);
+/* As the group says by its callbacks; what is decided comes to node/effects.h. */
+size_t order_snapshot(const struct order *order, uint8_t *buf, size_t size);
+void order_quorum(struct order *order, bool have);
 
 #endif

@@ -15,11 +15,11 @@ struct task *caller_task(const struct request *request)
 	return task_find_or_leader(request->node, request->pid, named_caller(request));
 }
 
-static void caught_up(struct node *node, void *ctx, const struct directory_result *result)
+static void caught_up(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct request *request = ctx;
 
-	(void)node;
+	(void)order;
 	(void)result; /* without quorum: what is known here has to do */
 	if (request->pid > 0 && !request_caller_is_there(request))
 		request_fail_gone(request);
@@ -50,7 +50,7 @@ bool caller_catch_up(struct request *request, void (*handler)(struct request *))
 	if (request->again || !may_use_order(request))
 		return false;
 	request->again = handler;
-	order_propose(request->node, &cmd, caught_up, request);
+	order_propose(&request->node->order, &cmd, caught_up, request);
 	return true;
 }
 
@@ -75,10 +75,10 @@ int caller_check_slot(struct request *request, int dcid, int p_nr, int error)
 {
 	const struct directory_dc *dc = &request->node->order.directory.dc[dcid];
 
-	if (node_slot_valid(dc, p_nr))
+	if (directory_slot_valid(dc, p_nr))
 		return 0;
 	/* A number that would be the slot's in a later life: such numbers are given to nobody. */
-	if (node_slot_valid(dc, _ENDPOINT_P(p_nr)))
+	if (directory_slot_valid(dc, _ENDPOINT_P(p_nr)))
 		error = EDVSENDPOINT;
 	request_fail_number(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
 			    dc->nr_procs - 1, p_nr);

@@ -120,7 +120,7 @@ void ended_keep(struct task *task)
 
 static void note_lost(struct node *node, int dcid, int p_nr)
 {
-	const struct directory_endpoint *ep = node_endpoint(node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	struct ended *ended = calloc(1, sizeof(*ended));
 
 	if (!ended)
@@ -186,7 +186,7 @@ static bool was_last(const struct ended *ended, const struct directory_endpoint 
 
 bool ended_send(struct request *request, int dcid, int p_nr)
 {
-	const struct directory_endpoint *ep = node_endpoint(request->node, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(&request->node->order, dcid, p_nr);
 	struct ended *ended = request->node->tasks.ended;
 	uint8_t *bytes;
 	size_t len;

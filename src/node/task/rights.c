@@ -117,7 +117,7 @@ static int slot_check(const struct node *node, int dcid, int endpoint)
 
 	if (p_nr == HARDWARE)
 		return EDVSBADDEST;
-	if (!node_slot_valid(&node->order.directory.dc[dcid], p_nr))
+	if (!directory_slot_valid(&node->order.directory.dc[dcid], p_nr))
 		return EDVSRANGE;
 	return p_nr == endpoint ? 0 : EDVSENDPOINT;
 }
@@ -126,7 +126,7 @@ static int party_check(const struct node *node, int dcid, int endpoint, int died
 {
 	int p_nr = _ENDPOINT_P(endpoint);
 
-	return node_endpoint(node, dcid, p_nr)->bound ? 0 : died;
+	return order_endpoint(&node->order, dcid, p_nr)->bound ? 0 : died;
 }
 
 int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep)
