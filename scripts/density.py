@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-ASSERTION = re.compile(r"\b(?:assert|CORE_ASSERT)\s*\(|\b\w*assert_sound\(|\b\w+_assert\(")
+ASSERTION = re.compile(r"\b(?:assert|[A-Z]+_ASSERT)\s*\(|\b\w*assert_sound\(|\b\w+_assert\(")
 DESTRUCTOR = re.compile(r"\b\w+_(?:deinit|free)\s*\(")
 
 

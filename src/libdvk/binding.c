@@ -55,6 +55,7 @@ static void end_of_thread(void *memory)
 	struct binding *binding = memory;
 	struct control control = control_request(CTL_UNBIND);
 
+	DVK_ASSERT(binding == of_thread);
 	if (atomic_load(&binding->attached)) {
 		control.request.dcid = binding->dcid;
 		control.request.endpoint = binding->p_nr;
@@ -79,6 +80,7 @@ int binding_thread_id(void)
 		int tid = os_thread_id();
 
 		thread_number = tid == os_process_id() ? 0 : tid;
+		DVK_ASSERT(thread_number >= 0);
 	}
 	return thread_number;
 }
@@ -116,12 +118,14 @@ static void fill(struct binding *binding, void *const page[3])
 	/* What an earlier binding of this task had mapped: it has ended, or we would not be here. */
 	if (binding->status)
 		binding_detach(binding);
+	DVK_ASSERT(!binding->status);
 	binding->node_bell = page[0];
 	binding->bell = page[1];
 	binding->status = status;
 	binding->dcid = status->dcid;
 	binding->p_nr = status->p_nr;
 	binding->life = status->endpoint;
+	DVK_ASSERT(!binding->owed);
 	look_learn(binding);
 	atomic_store_explicit(&status->rts_flags, 0, memory_order_relaxed);
 	atomic_store_explicit(&status->getfrom, NONE, memory_order_relaxed);
@@ -193,10 +197,12 @@ void binding_detach(struct binding *binding)
 	binding->status = os_memfd_unmap(binding->status, SHM_PAGE_BYTES);
 	binding->bell = os_memfd_unmap(binding->bell, SHM_PAGE_BYTES);
 	binding->node_bell = os_memfd_unmap(binding->node_bell, SHM_PAGE_BYTES);
+	DVK_ASSERT(!binding->status && !binding->bell && !binding->node_bell);
 	memset(binding->news, 0, sizeof(binding->news));
 	memset(binding->notes, 0, sizeof(binding->notes));
 	memset(binding->ready, 0, sizeof(binding->ready));
-	binding->owed = 0;
+	/* The channels that owed an answer took their share with them. */
+	DVK_ASSERT(!binding->owed);
 	binding->system_slots = 0;
 }
 
@@ -228,6 +234,7 @@ static int ask(void)
 		thread_asked = true;
 		r = binding_hello(false, NULL);
 	}
+	DVK_ASSERT(binding_thread_id() == 0 || thread_asked);
 	if (!r && !binding_known())
 		r = binding_hello(true, NULL);
 	control_end(&scope);
@@ -245,6 +252,7 @@ int binding_current(struct binding **bindingp)
 		binding = binding_known();
 		if (!binding)
 			return r ? r : EDVSNOTBIND;
+		DVK_ASSERT(binding == of_thread || binding == &of_process);
 	}
 	*bindingp = binding;
 	return 0;
@@ -256,6 +264,7 @@ bool binding_allows(const struct binding *binding, int call)
 
 	if (call < 0)
 		return true;
+	DVK_ASSERT(call < 64);
 	allowed = atomic_load_explicit(&binding->status->calls_allowed, memory_order_relaxed);
 	return allowed >> call & 1;
 }
@@ -299,6 +308,7 @@ int binding_enter_timed(struct binding **bindingp, int call, long *timeout_ms)
 	/* Rounded up: a call may end late by the fraction, and never early. */
 	left_ns = deadline - os_now_ns();
 	*timeout_ms = left_ns < OS_MS_NS ? 1 : (long)((left_ns + OS_MS_NS - 1) / OS_MS_NS);
+	DVK_ASSERT(*timeout_ms > 0);
 	return 0;
 }
 

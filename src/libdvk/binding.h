@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "core/attention.h"
+#include "libdvk/assertion.h"
 #include "wire/shm.h"
 
 struct channel {
@@ -110,8 +111,18 @@ void binding_detach(struct binding *binding);
 void binding_show(struct binding *binding, uint32_t flags, int getfrom, int sendto);
 void binding_misc(struct binding *binding, uint32_t set, uint32_t clear);
 
+/* What holds inside a call, between entering and leaving; for what is not done with every message. */
+static inline void binding_entered_assert(const struct binding *binding)
+{
+	DVK_ASSERT(atomic_load_explicit(&binding->busy, memory_order_relaxed));
+	DVK_ASSERT(binding->status && binding->bell);
+	DVK_ASSERT(binding->owed >= 0 && binding->owed <= SHM_SLOTS);
+}
+
+/* p_nr has been checked. */
 static inline struct channel *binding_channel(struct binding *binding, int p_nr)
 {
+	DVK_ASSERT(shm_index(p_nr) >= 0 && shm_index(p_nr) < SHM_SLOTS);
 	return &binding->channel[shm_index(p_nr)];
 }
 

@@ -70,6 +70,7 @@ static void bind_undo(const struct control *bound)
 {
 	struct control control = control_request(CTL_UNBIND);
 
+	DVK_ASSERT(bound->done);
 	control.request.tid = bound->request.tid;
 	control.request.dcid = bound->request.dcid;
 	control.request.endpoint = (int)bound->value;
@@ -131,6 +132,7 @@ static int bind_wait_ask(struct bind_wait *wait, bool attach)
 	struct control control = control_request(CTL_WAIT4BIND);
 	int r;
 
+	DVK_ASSERT(wait->cmd == WAIT_BIND || wait->cmd == WAIT_UNBIND);
 	control.request.cmd = wait->cmd;
 	control.request.endpoint = wait->endpoint;
 	control.request.addr[0] = wait->life;
@@ -146,6 +148,7 @@ static int bind_wait_ask(struct bind_wait *wait, bool attach)
 /* WAIT_UNBIND has a code of its own for "not yet", see the contract. */
 static int bind_wait_late(const struct bind_wait *wait)
 {
+	DVK_ASSERT(wait->cmd == WAIT_BIND || wait->cmd == WAIT_UNBIND);
 	return wait->timeout_ms == 0 && wait->cmd == WAIT_UNBIND ? EDVSAGAIN : EDVSTIMEDOUT;
 }
 
@@ -173,6 +176,7 @@ static int bind_wait_polls(struct bind_wait *wait, const sigset_t *signals)
 /* Nobody rings an unbound task: it asks again, ever less often. */
 static int bind_wait_unbound(struct bind_wait *wait)
 {
+	DVK_ASSERT(wait->endpoint == SELF);
 	sigset_t signals;
 	int r;
 
@@ -189,6 +193,7 @@ static int bind_wait_entered(struct binding *binding, struct bind_wait *ask)
 	struct wait wait;
 	int r;
 
+	binding_entered_assert(binding);
 	wait_init(&wait, binding, ask->timeout_ms, 0);
 	wait.late = bind_wait_late(ask);
 	wait.news = true;
@@ -223,6 +228,7 @@ static long wait_for_other(struct bind_wait *wait)
 		return bind_wait_late(wait);
 	if (r)
 		return r;
+	binding_entered_assert(binding);
 	if (wait->endpoint == binding->p_nr)
 		r = EDVSENDPOINT;
 	else
@@ -277,6 +283,7 @@ static int unbind_wait(struct binding *binding, int endpoint, long timeout_ms)
 				  .endpoint = endpoint,
 				  .timeout_ms = timeout_ms };
 
+	binding_entered_assert(binding);
 	return timeout_ms ? bind_wait_entered(binding, &wait) : EDVSAGAIN;
 }
 
@@ -284,6 +291,7 @@ static int unbind_entered(struct binding *binding, int dcid, int endpoint, long 
 {
 	int r = unbind_ask(dcid, endpoint);
 
+	binding_entered_assert(binding);
 	if (!r && is_own(binding, dcid, endpoint))
 		binding_detach(binding);
 	else if (r == EDVSAGAIN && dcid == binding->dcid)

@@ -14,6 +14,7 @@
 /* Asks for one row; the caller's buffer is only written when there is one. */
 static int row_ask(struct control *control, void *row, size_t bytes)
 {
+	DVK_ASSERT(bytes && !control->answer);
 	if (!row)
 		return EDVSFAULT;
 	control->answer = row;
@@ -141,6 +142,7 @@ static long dc_order(enum ctl_call call, int dcid, int nodeid)
 {
 	struct control control = control_request(call);
 
+	DVK_ASSERT(call == CTL_DCEND || call == CTL_ADDNODE || call == CTL_DELNODE);
 	control.request.dcid = dcid;
 	control.request.nodeid = nodeid;
 	return control_call(&control);
@@ -201,6 +203,7 @@ static struct control priv_request(int dcid, int ep, int set)
 {
 	struct control control = control_request(CTL_PRIV);
 
+	DVK_ASSERT(set == 0 || set == 1);
 	control.request.cmd = set;
 	control.request.dcid = dcid;
 	control.request.endpoint = ep;
@@ -312,6 +315,7 @@ static long proxy_call(int call)
 	struct binding *binding;
 	int r = binding_enter(&binding, call);
 
+	DVK_ASSERT(call == DVK_GET2RMT || call == DVK_PUT2LCL);
 	return r ? r : binding_leave(binding, EDVSNOPROXY);
 }
 

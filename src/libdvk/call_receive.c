@@ -53,6 +53,7 @@ static struct notify_word *note_of(const struct channel *channel)
 static struct channel *watched_channel(struct binding *binding)
 {
 	struct channel *channel = &binding->channel[(binding->watched - 1) % SHM_SLOTS];
+	DVK_ASSERT(binding->watched <= SHM_SLOTS);
 
 	return binding->watched && channel->page ? channel : NULL;
 }
@@ -62,6 +63,7 @@ static void watch(struct binding *binding, unsigned index)
 	_Atomic uint32_t *shown = &binding->bell->watched;
 	uint32_t before;
 
+	DVK_ASSERT(index < SHM_SLOTS);
 	binding->served_in_row = index == binding->last_served ? binding->served_in_row + 1 : 0;
 	binding->last_served = index;
 	if (binding->served_in_row < WATCH_AFTER ||
@@ -97,6 +99,7 @@ static struct channel *channel_of(struct binding *binding, unsigned index)
 	struct channel *channel = &binding->channel[index];
 	int p_nr = (int)index - SHM_TASKS;
 
+	DVK_ASSERT(index < SHM_SLOTS);
 	if (!channel->page && !(atomic_load(&binding->status->peers[index / 64]) >> index % 64 & 1))
 		return NULL;
 	if (p_nr == binding->p_nr || channel_get(binding, p_nr, CHANNEL_RECEIVE, &channel))
@@ -118,6 +121,7 @@ static void arrivals_add(struct arrivals *arrivals, const struct channel *channe
 	uint64_t ticks = atomic_load_explicit(&channel_peer(channel)->aux, memory_order_relaxed);
 	unsigned i = arrivals->count++;
 
+	DVK_ASSERT(arrivals->count <= SHM_SLOTS);
 	while (i > 0 && (int64_t)(arrivals->at[i - 1].ticks - ticks) > 0) {
 		arrivals->at[i] = arrivals->at[i - 1];
 		i--;
@@ -278,9 +282,11 @@ static int source_get(struct receipt *receipt, struct binding *binding)
  */
 static int await_source(struct receipt *receipt)
 {
+	DVK_ASSERT(receipt->source != ANY);
 	struct binding *binding = receipt->wait.binding;
 	int r;
 
+	DVK_ASSERT(!receipt->channel);
 	atomic_store(&binding->status->waitbind, 1);
 	r = source_get(receipt, binding);
 	return r == EDVSAGAIN ? 0 : r;

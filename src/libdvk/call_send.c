@@ -16,6 +16,7 @@
 /* Takes the message back. The caller's time-out says how long that may take. */
 static int give_back(struct wait *wait, struct channel *channel, uint64_t seq, int why)
 {
+	DVK_ASSERT(why);
 	return wait->brief ? post_withdraw_now(wait->binding, channel, seq, why)
 			   : post_withdraw(wait->binding, channel, seq, why);
 }

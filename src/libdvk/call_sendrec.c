@@ -28,6 +28,7 @@ struct transaction {
 /* The peer's message is in *m: our request has had its answer. */
 static void finish(struct transaction *t, int result)
 {
+	DVK_ASSERT(result <= 0);
 	call_finish(t->channel->page, t->channel->own_side, &t->request, result);
 	/* That it has had its answer is no news for the peer that gave it. */
 	if (result && t->request.posted)
@@ -63,6 +64,7 @@ static int post(struct transaction *t)
 	struct channel *channel = t->channel;
 	int r;
 
+	DVK_ASSERT(!t->request.posted);
 	if (take_answer(t, line_word_now(channel_peer(channel))))
 		return 1;
 	r = post_clear(&t->wait, channel);
@@ -84,6 +86,7 @@ static int look(struct transaction *t, uint64_t own)
 {
 	int r;
 
+	DVK_ASSERT(t->request.posted);
 	/* It died while we were on our way here: the page never had the request. */
 	if (line_word_seq(own) != t->request.seq && channel_is_dead(t->channel))
 		return t->wait.flags & SENDING ? EDVSDSTDIED : EDVSSRCDIED;
@@ -110,6 +113,7 @@ static int await_answer(struct transaction *t, int why)
 	struct line *peer = channel_peer(t->channel);
 	struct wait *wait = &t->wait;
 
+	DVK_ASSERT(why);
 	wait_init(wait, wait->binding, POST_RETREAT_MS, 0);
 	wait->firm = true;
 	for (;;) {
@@ -128,6 +132,7 @@ static int abandon(struct transaction *t, int why)
 {
 	int r;
 
+	DVK_ASSERT(why);
 	if (!t->request.posted)
 		return why;
 	r = post_withdraw(t->wait.binding, t->channel, t->request.seq, why);

@@ -48,6 +48,9 @@ static int copy_by_pid(struct binding *binding, struct channel *channel, const s
 	_Atomic uint32_t *busy = &channel->page->copy_busy[side];
 	int pid, r = EDVSAGAIN;
 
+	binding_entered_assert(binding);
+	DVK_ASSERT(copy->src_ep == binding->p_nr || copy->dst_ep == binding->p_nr);
+	DVK_ASSERT(copy->bytes >= 0 && copy->bytes <= MAXCOPYLEN);
 	control_stay(binding);
 	atomic_store(busy, 1);
 	atomic_thread_fence(memory_order_seq_cst);
@@ -66,6 +69,7 @@ static int copy_by_daemon(struct binding *binding, const struct copy *copy)
 {
 	struct control control = control_request(CTL_VCOPY);
 
+	DVK_ASSERT(copy->bytes >= 0 && copy->bytes <= MAXCOPYLEN);
 	control.request.dcid = binding->dcid;
 	control.request.endpoint = copy->src_ep;
 	control.request.pid = copy->dst_ep;
@@ -84,6 +88,7 @@ static int channel_with(struct binding *binding, const struct copy *copy, struct
 	int other = copy->src_ep == binding->p_nr ? copy->dst_ep : copy->src_ep;
 	struct channel *channel;
 
+	binding_entered_assert(binding);
 	*channelp = NULL;
 	if (copy->src_ep != binding->p_nr && copy->dst_ep != binding->p_nr)
 		return 0;
@@ -138,6 +143,7 @@ static int vcopy_entered(struct binding *binding, struct copy *copy)
 	struct channel *channel;
 	int r;
 
+	binding_entered_assert(binding);
 	if (copy->src_ep == SELF)
 		copy->src_ep = binding->p_nr;
 	else if (copy->dst_ep == SELF)

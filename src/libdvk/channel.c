@@ -32,6 +32,7 @@
 
 static int open_pages(struct channel *channel, struct control *control)
 {
+	DVK_ASSERT(!channel->page && !channel->bell);
 	void *page = NULL, *bell = NULL;
 	int r;
 
@@ -54,6 +55,7 @@ static void recall_request(struct binding *binding, struct channel *channel)
 {
 	uint64_t word = line_word_now(channel_peer(channel));
 
+	DVK_ASSERT(channel->page && !channel->owes);
 	channel->owes = line_word_is_owed(word);
 	if (!channel->owes)
 		return;
@@ -64,7 +66,9 @@ static void recall_request(struct binding *binding, struct channel *channel)
 
 static void channel_unmap(struct binding *binding, struct channel *channel)
 {
+	DVK_ASSERT(channel->page);
 	channel_settle(binding, channel);
+	DVK_ASSERT(!channel->owes);
 	os_memfd_unmap(channel->page, SHM_PAGE_BYTES);
 	os_memfd_unmap(channel->bell, SHM_PAGE_BYTES);
 	memset(channel, 0, sizeof(*channel));
@@ -75,6 +79,7 @@ static void channel_bury(struct binding *binding, struct channel *channel)
 {
 	uint32_t lost = channel->lost + channel->owes;
 
+	DVK_ASSERT(channel->page);
 	channel_unmap(binding, channel);
 	channel->lost = lost;
 }
@@ -89,6 +94,7 @@ static int channel_open(struct binding *binding, int p_nr, enum channel_use use)
 	uint32_t rights = atomic_load_explicit(&binding->status->rights, memory_order_acquire);
 	int r;
 
+	DVK_ASSERT(fresh == !channel->bell);
 	control.request.dcid = binding->dcid;
 	control.request.endpoint = p_nr;
 	control.request.cmd = use == CHANNEL_SEND ? 0 : 1;
@@ -106,6 +112,8 @@ static int channel_open(struct binding *binding, int p_nr, enum channel_use use)
 	channel->own_side = shm_side(binding->p_nr, p_nr);
 	channel->may_send = use == CHANNEL_SEND;
 	channel->rights = rights;
+	DVK_ASSERT(channel->page && channel->bell);
+	DVK_ASSERT(channel->own_side == 0 || channel->own_side == 1);
 	if (fresh)
 		recall_request(binding, channel);
 	return 0;
@@ -115,6 +123,7 @@ void channel_close(struct binding *binding, int index)
 {
 	struct channel *channel = &binding->channel[index];
 
+	DVK_ASSERT(index >= 0 && index < SHM_SLOTS);
 	if (channel->page)
 		channel_unmap(binding, channel);
 	channel->lost = 0;
@@ -168,6 +177,7 @@ int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 		r = channel_open(binding, endpoint, use);
 	if (r)
 		return r;
+	DVK_ASSERT(channel->page);
 	*channelp = channel;
 	return 0;
 }
@@ -176,6 +186,7 @@ int channel_ask_again(struct binding *binding, struct channel *channel)
 {
 	int life = channel->life, r;
 
+	DVK_ASSERT(channel->page);
 	if (channel_is_dead(channel))
 		return EDVSDSTDIED;
 	channel->may_send = false;
@@ -261,6 +272,7 @@ void channel_settle(struct binding *binding, struct channel *channel)
 {
 	if (!channel->owes)
 		return;
+	DVK_ASSERT(binding->owed > 0);
 	channel->owes = false;
 	if (--binding->owed == 0)
 		binding_misc(binding, 0, MIS_NOMIGRATE);
@@ -274,6 +286,8 @@ static bool is_barred(const struct binding *binding, const struct channel *chann
 	/* As a rule nobody is barred, and this is all that it costs. */
 	if (!atomic_load_explicit(&binding->status->bars, memory_order_relaxed))
 		return false;
+	DVK_ASSERT(index < SHM_SLOTS);
+	DVK_ASSERT(what < SHM_BARS);
 	return atomic_load_explicit(&binding->status->barred[what][index / 64],
 				    memory_order_relaxed) >>
 		       index % 64 &
@@ -320,6 +334,7 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 	if (line_word_is_owed(image.word)) {
 		if (!channel->owes)
 			binding->owed++;
+		DVK_ASSERT(binding->owed <= SHM_SLOTS);
 		channel->owes = true;
 		channel->request = line_word_seq(image.word);
 		binding_misc(binding, MIS_NOMIGRATE, 0);

@@ -94,6 +94,7 @@ struct control control_request(enum ctl_call call)
 
 static void close_all(struct control *control)
 {
+	DVK_ASSERT(control->fd_count >= 0 && control->fd_count <= OS_FDS_MAX);
 	for (int i = 0; i < control->fd_count; i++)
 		os_close(control->fds[i]);
 	control->fd_count = 0;
@@ -109,6 +110,7 @@ static int take_packet(int fd, struct control *control, int *error)
 	ssize_t length = os_thread_wait_readable(fd, ANSWER_TIMEOUT_MS);
 	size_t bytes;
 
+	DVK_ASSERT(!control->fd_count);
 	if (length == 0)
 		length = os_packet_recv_fewer(fd, &packet, sizeof(packet), control->fds,
 					      &control->fd_count);
@@ -147,6 +149,7 @@ static int exchange(int fd, struct control *control, int *error)
 	};
 	int r = os_packet_sendv(fd, parts, control->payload ? 2 : 1, NULL, 0);
 
+	DVK_ASSERT(!control->request.payload_bytes || control->payload);
 	while (!r)
 		r = take_packet(fd, control, error);
 	return r < 0 ? r : 0;
@@ -193,6 +196,7 @@ int control_ask(struct control *control, int *errnop)
 	int error = 0;
 	int r = fd < 0 ? fd : exchange(fd, control, &error);
 
+	DVK_ASSERT(r <= 0);
 	os_close(fd);
 	if (errnop)
 		*errnop = r;
@@ -200,6 +204,7 @@ int control_ask(struct control *control, int *errnop)
 		error = error_of(r);
 	if (error)
 		close_all(control);
+	DVK_ASSERT(!error || !control->fd_count);
 	return error;
 }
 
@@ -208,6 +213,7 @@ int control_call(struct control *control)
 	struct control_scope scope;
 	int error;
 
+	DVK_ASSERT(!control->fd_count);
 	control_begin(&scope);
 	error = control_ask(control, NULL);
 	close_all(control);

@@ -76,6 +76,7 @@ static void count_talk(struct binding *binding)
 	int64_t ran = binding->ran_ns + now - binding->got_cpu_ns;
 	int64_t most = (int64_t)binding->waits * ATTENTION_TALK_NS(&binding->costs);
 
+	DVK_ASSERT(binding->waits == WAITS_PER_COUNT);
 	/* Less than nothing: a move has brought us to another clock. */
 	if (ran > 0)
 		atomic_fetch_add_explicit(talk_of(binding, os_thread_cpu()),
@@ -173,6 +174,7 @@ static bool spin_step(const struct wait *wait, bool may_yield, bool *wantedp)
 	int64_t most = ATTENTION_LOCAL_NS(&wait->binding->costs);
 	bool come;
 
+	DVK_ASSERT(!*wantedp);
 	while (now - begin < most && !is_late(wait, now)) {
 		if (spin(wait, may_yield ? ATTENTION_UNASKED_NS(&wait->binding->costs) : most))
 			return true;
@@ -235,6 +237,7 @@ static bool far_step(const struct wait *wait, bool *missedp)
 {
 	int64_t begin = os_now_ns(), now = begin, before;
 
+	DVK_ASSERT(!*missedp);
 	do {
 		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
 			if (has_come(wait))
@@ -274,6 +277,7 @@ bool look_on(struct wait *wait, struct attention **missedp)
 	struct binding *binding = wait->binding;
 	bool wanted = false, found = false, may_yield;
 
+	DVK_ASSERT(!*missedp);
 	if (++binding->waits == WAITS_PER_COUNT) {
 		look_learn(binding);
 		count_talk(binding);
@@ -305,5 +309,6 @@ bool look_on(struct wait *wait, struct attention **missedp)
 
 void look_missed(const struct binding *binding, struct attention *missed, int64_t took_ns)
 {
+	DVK_ASSERT(missed == &binding->looking || missed == &binding->far);
 	attention_missed(missed, took_ns, ATTENTION_SOON_NS(&binding->costs));
 }

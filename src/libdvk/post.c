@@ -94,6 +94,7 @@ static int withdraw(struct binding *binding, struct channel *channel, uint64_t s
 	int r = call_fate(take_back(binding, channel, seq), seq, why, why);
 	struct wait wait;
 
+	DVK_ASSERT(why && retreat_ns > 0);
 	if (r)
 		return r;
 	wait_init(&wait, binding, TIMEOUT_NOWAIT, retreat_ns);
@@ -132,6 +133,7 @@ static int answer_check(struct binding *binding, struct channel *channel, uint64
 	int r = brief ? post_withdraw_now(binding, channel, seq, POST_E_CLOSED)
 		      : post_withdraw(binding, channel, seq, POST_E_CLOSED);
 
+	DVK_ASSERT(channel->owes);
 	return r == CALL_E_TAKEN ? 0 : r;
 }
 
@@ -142,6 +144,7 @@ int post_answer(struct wait *wait, struct channel *channel, const message *m)
 	uint64_t request = channel->request, seq;
 	int r;
 
+	DVK_ASSERT(channel->owes);
 	if (!call_is_owed(channel->page, channel->own_side, request)) {
 		channel_settle(binding, channel);
 		return POST_E_CLOSED;

@@ -146,6 +146,8 @@ void wait_found(struct binding *binding)
 
 static int64_t nap_of(const struct wait *wait)
 {
+	DVK_ASSERT(wait->nap_ns >= 0);
+	DVK_ASSERT(wait->ring_in_ns >= 0);
 	if (wait->nap_ns)
 		return wait->nap_ns;
 	if (wait->binding->distrust)
@@ -160,6 +162,8 @@ static int64_t nap_of(const struct wait *wait)
  */
 static void suspect_ring(struct wait *wait, int64_t slept_ns)
 {
+	DVK_ASSERT(wait->ring_in_ns > 0);
+	DVK_ASSERT(wait->ring_after_ns >= RING_SUSPECT_NS);
 	wait->ring_in_ns -= slept_ns;
 	if (wait->ring_in_ns > 0)
 		return;
@@ -189,6 +193,7 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	bool bounded = wait->deadline_ns >= 0 && wait->deadline_ns < until;
 	int r = 0;
 
+	binding_entered_assert(binding);
 	atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
 	/* Partner: the fence of every ringer between its change and its look at `sleeping`. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -249,6 +254,7 @@ static int wait_while_held(struct binding *binding, int64_t deadline_ns)
 	uint32_t shown = atomic_load_explicit(flags, memory_order_relaxed);
 	int result = 0;
 
+	binding_entered_assert(binding);
 	/* Only looked at by people, who are to see that it has stopped. */
 	atomic_store_explicit(flags, shown | MIGRATING, memory_order_relaxed);
 	while (!result && is_held(binding) && !is_unbound(binding)) {
