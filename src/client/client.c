@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static int node_of_environment(int *node, struct refusal *refusal)
 
 static int refuse_connect(struct refusal *refusal, int node, int error)
 {
+	assert(error < 0);
 	if (error == -EKEYREJECTED)
 		return refusal_set(
 			refusal, EDVSBADOWNER,
@@ -142,6 +144,7 @@ int client_open(struct client *client, int node, struct refusal *refusal)
 
 void client_close(struct client *client)
 {
+	assert(client->packet || client->fd < 0);
 	client->fd = os_close(client->fd);
 	free(client->packet);
 	client->packet = NULL;
@@ -156,6 +159,8 @@ int client_send(struct client *client, struct ctl_request *request, const void *
 	};
 	int r;
 
+	assert(client->fd >= 0);
+	assert(!payload_bytes || payload);
 	if (sizeof(*request) + payload_bytes > CTL_PACKET_MAX)
 		return refusal_set(refusal, EDVS2BIG,
 				   "arguments and environment take %zu bytes, %d fit in a request: "
@@ -194,6 +199,7 @@ int client_next(struct client *client, struct ctl_reply **replyp, const void **p
 	struct ctl_reply *reply = (struct ctl_reply *)(void *)client->packet;
 	ssize_t len = os_self_wait(client->fd, timeout_ms);
 
+	assert(client->fd >= 0 && client->packet);
 	if (!len)
 		len = os_packet_recv(client->fd, client->packet, CTL_PACKET_MAX, NULL, NULL);
 	if (len <= 0)
@@ -218,6 +224,7 @@ static int keep_row(void **rows, size_t *count, size_t row_bytes, const void *ro
 {
 	uint8_t *at = *rows;
 
+	assert(row_bytes);
 	if ((*count & (*count - 1)) == 0) {
 		at = realloc(*rows, row_bytes * (*count ? *count * 2 : 1));
 		if (!at)
@@ -268,6 +275,7 @@ int client_call(int node, struct ctl_request *request, const void *payload, size
 	size_t bytes;
 	int r;
 
+	assert(answer || !answer_bytes);
 	r = client_open(&client, node, refusal);
 	if (r < 0)
 		return r;

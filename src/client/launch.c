@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ static void put_string(struct payload *payload, const char *text)
 {
 	size_t bytes = strlen(text) + 1;
 
+	assert(payload->length <= payload->size);
 	payload->full |= bytes > payload->size - payload->length;
 	if (payload->full)
 		return;
@@ -39,6 +41,8 @@ int launch_encode(const struct launch *launch, char *bytes, size_t size, size_t 
 	struct payload payload = { .bytes = bytes, .size = size, .length = sizeof(run) };
 	char cwd[4096];
 
+	assert(launch->argv[0]);
+	assert(size >= sizeof(run));
 	if (os_self_cwd(cwd, sizeof(cwd)) < 0)
 		return refusal_set(refusal, EDVSNOENT,
 				   "the working folder has been removed: change to another");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,6 +41,7 @@ static void print_reasons(const struct ctl_move *moves, size_t count)
 {
 	char name[MAXPROCNAME + 1], reason[CTL_SENTENCE];
 
+	assert(moves || !count);
 	for (size_t i = 0; i < count; i++)
 		if (moves[i].result != CTL_MOVE_COMMITTED)
 			printf("endpoint %d (%s) of DC %d stays on node %d: %s (%s)\n",
@@ -62,6 +64,7 @@ static void print_cpu_times(const struct ctl_move *moves, size_t count)
 /* One that stayed makes the whole a failure; its own sentence says why. */
 static void find_failure(const struct ctl_move *moves, size_t count, struct refusal *refusal)
 {
+	assert(moves || !count);
 	for (size_t i = 0; i < count; i++) {
 		if (moves[i].result != CTL_MOVE_COMMITTED)
 			refusal_set_number(refusal, moves[i].error,

@@ -5,6 +5,7 @@
  * any node does the step for all of them.
  */
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "client/client.h"
@@ -36,6 +37,7 @@ static int where(const struct verb *verb, struct options *options, bool commit,
 /* A process can be attached only by the node it runs on; everything else any node can order. */
 static int step(int node, struct ctl_request *request, struct refusal *refusal)
 {
+	assert(request->flags & CTL_FLAG_HAND_COMMIT);
 	if (request->cmd == MIGR_COMMIT && request->pid > 0 && request->nodeid >= 0) {
 		int r = client_call(request->nodeid, request, NULL, 0, NULL, 0, refusal);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/ended.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ int ended_ask(int node, int dcid, struct ctl_ended_row **rows, size_t *count,
 	request.dcid = dcid;
 	r = client_rows(node, &request, sizeof(**rows), &found, count, refusal);
 	*rows = found;
+	assert(found || !*count);
 	if (*count)
 		qsort(found, *count, sizeof(**rows), by_time);
 	return r;
@@ -36,6 +38,7 @@ int ended_ask(int node, int dcid, struct ctl_ended_row **rows, size_t *count,
 
 bool ended_has(const struct ctl_ended_row *ended, size_t count, const struct ctl_proc_row *row)
 {
+	assert(ended || !count);
 	for (size_t i = 0; i < count; i++)
 		if (ended[i].dcid == row->proc.p_dcid && ended[i].p_nr == row->proc.p_nr &&
 		    ended[i].generation == row->generation)
@@ -52,6 +55,7 @@ const char *ended_text(const struct ctl_ended_row *row, char *buf, size_t size)
 	};
 	char text[64];
 
+	assert(size);
 	if (row->reason == CTL_ENDED_INIT)
 		snprintf(buf, size, "killed with its container on node %d", row->node);
 	else if (row->reason == CTL_ENDED_NODE)
@@ -92,6 +96,7 @@ int ended_print(const struct ctl_proc_row *rows, size_t row_count,
 	struct table *table = table_new(">DC >ENDPOINT >NODE >LPID >VPID NAME STATE ENDED");
 	char text[128], since[32];
 
+	assert(rows || !row_count);
 	if (!table)
 		return REFUSED;
 	for (size_t i = 0; i < row_count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "ctl/labnet.h"
@@ -11,6 +12,7 @@ static int load_pair(struct lab *lab, int a, int b, struct refusal *refusal)
 {
 	int r = lab_load_node(lab, true, a, refusal);
 
+	assert(a != b);
 	if (r >= 0 && (b < 0 || b >= LAB_NODES_MAX || !lab->node[b].used)) {
 		lab_unlock(lab);
 		r = refusal_set(refusal, EDVSBADNODEID,

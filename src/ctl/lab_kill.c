@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "ctl/labend.h"
@@ -57,6 +58,7 @@ static int start(struct lab *lab, int id, struct refusal *refusal)
 {
 	int r;
 
+	assert(lab->lock >= 0);
 	if (labnode_running(lab) >> id & 1)
 		return refusal_set(refusal, EDVSEXIST,
 				   "node %d runs already: `dvs lab kill %d` would end it", id, id);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ static int make_dc(int nodes, struct refusal *refusal)
 {
 	int r = dc_create(0, 0, nodes >= 32 ? ~0u : (1u << nodes) - 1, NULL, false, refusal);
 
+	assert(nodes >= 1 && nodes <= LAB_NODES_MAX);
 	for (int id = 0, look = 0; r >= 0 && id < nodes && look < DC_LOOKS; look++) {
 		bool has;
 

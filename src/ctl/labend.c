@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ static bool lives_in(const struct sweep *sweep, pid_t pid)
 {
 	struct netns_id id;
 
+	assert(sweep->nets >= 0 && sweep->nets <= NETS_MAX);
 	if (os_netns_inode(pid, &id.inode) < 0)
 		return false;
 	for (int i = 0; i < sweep->nets; i++) {
@@ -48,6 +50,7 @@ static int note_one(void *ctx, pid_t pid)
 	struct sweep *sweep = ctx;
 	struct task_id task;
 
+	assert(sweep->found && sweep->count <= REMAINS_MAX);
 	if (pid != os_self_pid() && sweep->count < REMAINS_MAX && lives_in(sweep, pid) &&
 	    os_task_of(pid, &task) == 0)
 		sweep->found[sweep->count++] = task;
@@ -89,6 +92,7 @@ static int sweep_all(struct sweep *sweep, struct refusal *refusal)
 
 static void sweep_add(struct sweep *sweep, const struct lab_task *task)
 {
+	assert(sweep->nets < NETS_MAX);
 	if (task->used)
 		sweep->net[sweep->nets++] = task->net;
 }
@@ -114,6 +118,8 @@ int labend_kill(struct lab *lab, unsigned nodes, struct refusal *refusal)
 	struct sweep sweep = { .nets = 0 };
 	int r = 0;
 
+	assert(lab->lock >= 0);
+	assert(!(nodes >> LAB_NODES_MAX));
 	for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
 		if (!(nodes >> id & 1))
 			continue;
@@ -168,6 +174,7 @@ static void await_remains(struct sweep *sweep)
 {
 	int64_t deadline_ns = os_deadline_ns(REMAINS_MS);
 
+	assert(sweep->count >= 0);
 	while (sweep->count && os_now_ns() < deadline_ns) {
 		if (os_task_remains(&sweep->found[sweep->count - 1]))
 			os_self_sleep_ms(GO_ON_MS);
@@ -180,6 +187,7 @@ static int end_all(struct lab *lab, struct sweep *sweep, struct refusal *refusal
 {
 	int r;
 
+	assert(sweep->found && !sweep->nets);
 	sweep_add(sweep, &lab->hub);
 	for (int id = 0; id < LAB_NODES_MAX; id++)
 		sweep_add(sweep, &lab->node[id]);
@@ -208,6 +216,7 @@ static int note_daemon(void *ctx, pid_t pid)
 	struct netns_id own, net;
 	char words[1024], *end;
 
+	assert(sweep->nets <= NETS_MAX);
 	if (sweep->nets == NETS_MAX || pid == os_self_pid() || !os_task_is_of_root_here(pid) ||
 	    os_task_words(pid, words, sizeof(words)) <= 0 || !strstr(words, LAB_GROUP "\n"))
 		return 0;
@@ -244,6 +253,7 @@ int labend_remove(struct lab *lab, struct refusal *refusal)
 	struct sweep sweep = { .nets = 0 };
 	int r = 0;
 
+	assert(lab->lock >= 0);
 	if (!lab->other_boot) {
 		sweep.found = calloc(REMAINS_MAX, sizeof(*sweep.found));
 		r = sweep.found ? end_all(lab, &sweep, refusal)

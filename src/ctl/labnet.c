@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ static int plug_switch_side(const struct lab *lab, unsigned nodes, struct refusa
 	char batch[BATCH_MAX];
 	size_t len = 0;
 
+	assert(!(nodes >> LAB_NODES_MAX));
 	for (int id = 0; id < LAB_NODES_MAX && len < sizeof(batch); id++) {
 		if (nodes >> id & 1)
 			len += (size_t)snprintf(batch + len, sizeof(batch) - len,
@@ -73,6 +75,7 @@ int labnet_plug(const struct lab *lab, unsigned nodes, struct refusal *refusal)
 	for (int id = 0; r >= 0 && id < LAB_NODES_MAX; id++) {
 		if (!(nodes >> id & 1))
 			continue;
+		assert(lab->node[id].task.pid > 0);
 		snprintf(batch, sizeof(batch),
 			 "link set lo up\naddress add " LABNET_ADDRESS "/24 dev eth0\n"
 			 "link set eth0 up\n",
@@ -87,6 +90,7 @@ void labnet_unplug(const struct lab *lab, int node)
 	struct refusal unused = REFUSAL_NONE;
 	char batch[32];
 
+	assert(node >= 0 && node < LAB_NODES_MAX);
 	snprintf(batch, sizeof(batch), "link del n%d\n", node);
 	run_ip(lab_network(lab), batch, &unused);
 }
@@ -97,6 +101,9 @@ int labnet_cut(const struct lab *lab, int a, int b, bool cut, struct refusal *re
 	char *argv[] = { "nft", "-f", "-", NULL };
 	char batch[768], pairs[64];
 
+	assert(a != b);
+	assert(a >= 0 && a < LAB_NODES_MAX);
+	assert(b >= 0 && b < LAB_NODES_MAX);
 	snprintf(pairs, sizeof(pairs), "{ \"n%d\" . \"n%d\", \"n%d\" . \"n%d\" }", a, b, b, a);
 	snprintf(batch, sizeof(batch),
 		 "add table bridge dvs\n"

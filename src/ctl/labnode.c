@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,7 @@ static int hold(struct lab_task *task, pid_t netns_pid, char **argv, char *ready
 	int ready[2], r;
 	pid_t pid;
 
+	assert(!task->used || !task->task.pid);
 	r = os_self_beside(argv[0], path, sizeof(path));
 	if (r < 0)
 		return refusal_set(refusal, EDVSNOENT, "%s is not beside this program: %s", argv[0],
@@ -96,6 +98,7 @@ static int await_ready(const char *name, const char *log, struct labnode_start *
 	char byte, words[160];
 	int r = os_read_full(start->ready, &byte, 1, timeout_ms);
 
+	assert(start->ready >= 0);
 	start->ready = os_close(start->ready);
 	if (!r)
 		return 0;
@@ -110,6 +113,7 @@ static int let_go(const char *name, struct labnode_start *start, struct refusal 
 {
 	int r = os_child_go(start->go);
 
+	assert(start->go >= 0);
 	start->go = -1;
 	if (r < 0)
 		return refusal_set(refusal, EDVSNOEXEC, "%s cannot be executed: %s", name,
@@ -126,6 +130,7 @@ static int start_beside(struct lab *lab, struct lab_task *task, const char *name
 	pid_t netns_pid = lab_network(lab);
 	int r;
 
+	assert(lab->lock >= 0);
 	r = hold(task, netns_pid, argv, ready, log, &start, refusal);
 	if (!r)
 		r = lab_save(lab, refusal);
@@ -159,6 +164,7 @@ static int hold_node(struct lab *lab, int id, struct labnode_start *start, struc
 			 address, "--port",	port,	"--socket", path, "--group",
 			 group,	  "--ready-fd", ready,	NULL };
 
+	assert(id >= 0 && id < LAB_NODES_MAX);
 	snprintf(number, sizeof(number), "%d", id);
 	snprintf(name, sizeof(name), "node%d", id);
 	snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
@@ -210,6 +216,7 @@ static int start_all(struct lab *lab, unsigned nodes, struct labnode_start *star
 	char name[32], log[64];
 	int r = 0;
 
+	assert(!(nodes >> LAB_NODES_MAX));
 	for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
 		if (nodes >> id & 1)
 			r = hold_node(lab, id, &start[id], refusal);
@@ -241,6 +248,7 @@ int labnode_start(struct lab *lab, unsigned nodes, int timeout_ms, struct refusa
 	struct labnode_start start[LAB_NODES_MAX];
 	int r;
 
+	assert(lab->lock >= 0);
 	for (int id = 0; id < LAB_NODES_MAX; id++)
 		start[id] = (struct labnode_start){ -1, -1 };
 	r = start_all(lab, nodes, start, deadline_ns, refusal);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 static bool print_task(const char *what, const struct lab_task *task, char *text, size_t size,
 		       size_t *len)
 {
+	assert(*len < size);
 	*len += (size_t)snprintf(text + *len, size - *len, "%s %d %llu %llu %llu\n", what,
 				 task->task.pid, (unsigned long long)task->task.start,
 				 (unsigned long long)task->net.inode,
@@ -137,6 +139,7 @@ int lab_create(struct lab *lab, struct refusal *refusal)
 		r = lab->lock = os_folder_lock(LAB_FOLDER);
 	if (r < 0)
 		return refusal_set(refusal, EDVSIO, "cannot make " LAB_FOLDER ": %s", strerror(-r));
+	assert(lab->lock >= 0);
 	return 0;
 }
 
@@ -153,6 +156,9 @@ int lab_load(struct lab *lab, bool lock, struct refusal *refusal)
 	if (fd == -ENOENT || !os_folder_exists(LAB_FOLDER))
 		return refusal_set(refusal, EDVSNOENT,
 				   "there is no lab on this machine: `dvs lab up` makes one");
+	if (lock && fd < 0)
+		return refusal_set(refusal, EDVSIO, "cannot lock " LAB_FOLDER ": %s",
+				   strerror(-fd));
 	read_boot(boot);
 	r = os_file_read(LAB_STATE, text, sizeof(text));
 	/* A lab that died before its first line has nothing that lives. */
@@ -162,6 +168,7 @@ int lab_load(struct lab *lab, bool lock, struct refusal *refusal)
 				   LAB_STATE
 				   " cannot be read: `dvs lab down` removes what it finds");
 	}
+	assert(!lock || fd >= 0);
 	lab->lock = fd;
 	return 0;
 }
@@ -203,6 +210,7 @@ int lab_save(const struct lab *lab, struct refusal *refusal)
 	char text[TEXT_MAX], boot[BOOT_MAX];
 	int r;
 
+	assert(lab->lock >= 0);
 	read_boot(boot);
 	r = lab_print(lab, boot, text, sizeof(text)) ? os_file_write(LAB_STATE, text) : -EFBIG;
 	if (r < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "ctl/launched.h"
@@ -32,6 +33,7 @@ static int attend(const struct launch *launch, struct client *client, const stru
 	struct stream stream = { .keep = json };
 	int r = stream_follow(&stream, client, &refusal), status;
 
+	assert(launch->wait);
 	if (r == EDVSINTR && launch->unbound) {
 		fprintf(stderr, "%s: detached, process %d runs on\n", verb_program(), row->lpid);
 		status = INTERRUPTED;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "client/client.h"
@@ -14,6 +15,7 @@ static int render_log(const struct ctl_request *request, const struct stream *st
 	json_t *document =
 		json_pack("{s:i, s:i}", "dcid", request->dcid, "endpoint", request->endpoint);
 
+	assert(stream->text || !stream->length);
 	json_object_set_new(document, "dropped", json_integer((json_int_t)stream->dropped));
 	render_output(document, "log", stream->text ? stream->text : "", stream->length);
 	return render_document(document);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 static bool word_of(const char *word, const char *const *words, int *number)
 {
+	assert(words[0]);
 	for (int i = 0; words[i]; i++) {
 		if (!strcmp(words[i], word)) {
 			*number = i;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -86,6 +87,7 @@ static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_st
 static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 		      struct refusal *refusal)
 {
+	assert(rows || !count);
 	if (quorum == CTL_QUORUM_LOST)
 		return refusal_set(
 			refusal, EDVSNOCONN,

@@ -6,6 +6,7 @@
  * behind; --waits each wait and its peer; --all also the processes that have ended.
  */
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,6 +33,7 @@ static int list_ask(struct proc_list *list, int node, enum ctl_call call, int dc
 	size_t count;
 	int r;
 
+	assert(list->rows || !list->count);
 	request.dcid = dcid;
 	r = client_rows(node, &request, sizeof(*all), &found, &count, refusal);
 	if (r >= 0 && count) {
@@ -79,6 +81,7 @@ static int print_original(const struct proc_list *list, bool stats, bool names)
 {
 	char row[160], rts[128], misc[128];
 
+	assert(list->rows || !list->count);
 	puts(stats ? RENDER_STATS_HEADER : RENDER_PROCS_HEADER);
 	for (size_t i = 0; i < list->count; i++) {
 		const proc_usr_t *p = &list->rows[i].proc;

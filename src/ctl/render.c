@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ static const char *render_flags(const struct flag_name *names, unsigned long fla
 {
 	size_t len = 0;
 
+	assert(size);
 	snprintf(buf, size, "%s", none);
 	for (; names->name && len < size; names++) {
 		if (!(flags & names->bit))
@@ -61,6 +63,7 @@ const char *render_misc(unsigned long flags, char *buf, size_t size)
 
 const char *render_endpoint(int endpoint, char *buf, size_t size)
 {
+	assert(size);
 	if (endpoint == ANY)
 		snprintf(buf, size, "any");
 	else if (endpoint == NONE)
@@ -74,6 +77,7 @@ const char *render_set(unsigned long set, char *buf, size_t size)
 {
 	size_t len = 0;
 
+	assert(size);
 	snprintf(buf, size, "-");
 	for (int n = 0; n < 32 && len < size; n++) {
 		int last = n;
@@ -93,6 +97,7 @@ const char *render_set(unsigned long set, char *buf, size_t size)
 
 const char *render_time(uint64_t ns, char *buf, size_t size)
 {
+	assert(size);
 	if (ns < 1000)
 		snprintf(buf, size, "%llu ns", (unsigned long long)ns);
 	else if (ns < 1000000)
@@ -106,6 +111,7 @@ const char *render_time(uint64_t ns, char *buf, size_t size)
 
 const char *render_bytes(uint64_t bytes, char *buf, size_t size)
 {
+	assert(size);
 	if (bytes < 1000)
 		snprintf(buf, size, "%llu bytes", (unsigned long long)bytes);
 	else if (bytes < 1000000)
@@ -135,6 +141,7 @@ json_t *render_text(const char *text, size_t max)
 	size_t len = strnlen(text, max);
 	json_t *string = json_stringn(text, len);
 
+	assert(max);
 	return string ? string : plain_text(text, len);
 }
 
@@ -171,6 +178,7 @@ void render_output(json_t *object, const char *key, const char *bytes, size_t le
 
 char *render_line(char *text)
 {
+	assert(text);
 	for (char *at = text; *at; at++)
 		if ((unsigned char)*at < 32 || *at == 127)
 			*at = '?';
@@ -179,6 +187,7 @@ char *render_line(char *text)
 
 const char *render_name(const char *text, char *buf, size_t size)
 {
+	assert(size);
 	size_t len = strnlen(text, size - 1);
 
 	memcpy(buf, text, len);
@@ -274,6 +283,7 @@ const char *render_result(const struct ctl_move *move)
 
 bool render_cpu_time(const struct ctl_move *move, char *buf, size_t size)
 {
+	assert(size);
 	bool dry = move->dry_run != 0;
 	char used[32];
 
@@ -319,6 +329,7 @@ json_t *render_move_json(const struct ctl_move *move)
 
 const char *render_procs_row(const proc_usr_t *p, char *buf, size_t size)
 {
+	assert(size);
 	snprintf(buf, size, "%2d %3d %5d %5ld/%-5ld %2d %4lX %4lX %5d %5d %5d %5d %-15.15s",
 		 p->p_dcid, p->p_nr, p->p_endpoint, (long)p->p_lpid, (long)p->p_vpid, p->p_nodeid,
 		 p->p_rts_flags, p->p_misc_flags, p->p_getfrom, p->p_sendto, p->p_waitmigr,
@@ -328,6 +339,7 @@ const char *render_procs_row(const proc_usr_t *p, char *buf, size_t size)
 
 const char *render_stats_row(const proc_usr_t *p, char *buf, size_t size)
 {
+	assert(size);
 	snprintf(buf, size, "%2d %3d %5d %5ld/%-5ld %2d %8ld %8ld %8ld %8ld %-15.15s", p->p_dcid,
 		 p->p_nr, p->p_endpoint, (long)p->p_lpid, (long)p->p_vpid, p->p_nodeid,
 		 (long)p->p_lclsent, (long)p->p_rmtsent, (long)p->p_lclcopy, (long)p->p_rmtcopy,

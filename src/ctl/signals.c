@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/signals.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ const char *signals_name(int number, char *buf, size_t size)
 {
 	const char *name = number > 0 && number < SIGRTMIN ? sigabbrev_np(number) : NULL;
 
+	assert(size);
 	if (name)
 		snprintf(buf, size, "SIG%s", name);
 	else if (number >= SIGRTMIN && number <= SIGRTMAX)
@@ -76,6 +78,7 @@ const char *signals_end(int wait_status, char *buf, size_t size)
 {
 	char name[32];
 
+	assert(size);
 	if (signals_killer(wait_status))
 		snprintf(buf, size, "killed by %s%s",
 			 signals_name(signals_killer(wait_status), name, sizeof(name)),

@@ -6,6 +6,7 @@
  * on its way to another node the daemon says so, and it is asked again.
  */
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static int ask(struct stop *stop, int64_t end_ns)
 	bool found = false;
 	int r = client_open(&client, stop->node, stop->refusal);
 
+	assert(!stop->refusal->error);
 	if (r < 0)
 		return r;
 	r = client_send(&client, &stop->request, NULL, 0, stop->refusal);
@@ -86,6 +88,7 @@ static int deliver(struct stop *stop, int signo, int64_t end_ns)
 	int64_t move_end_ns = os_now_ns() + MOVE_LIMIT_NS;
 	int r;
 
+	assert(signo > 0);
 	stop->request.cmd = signo;
 	for (;;) {
 		refusal_clear(stop->refusal);
@@ -140,6 +143,7 @@ static int report_stop(const struct stop *stop, bool killed, int64_t waited_ns, 
 
 static int refuse_stop(struct stop *stop, int r, int seconds)
 {
+	assert(r != GONE);
 	if (r == EDVSINTR) {
 		refusal_clear(stop->refusal);
 		refusal_set(stop->refusal, EDVSINTR,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ static int stream_take(struct stream *stream, const void *data, size_t bytes,
 {
 	char *text;
 
+	assert(stream->keep || !stream->length);
 	if (!stream->keep) {
 		int r = os_write_full(STANDARD_OUTPUT, data, bytes, -1);
 
@@ -43,6 +45,7 @@ static int stream_begin(struct stream *stream, uint64_t before, struct refusal *
 
 	if (!stream->from_start)
 		return 0;
+	assert(!stream->length);
 	stream->from_start = false;
 	stream->dropped = before;
 	if (!before || stream->keep)
@@ -79,6 +82,7 @@ int stream_follow(struct stream *stream, struct client *client, struct refusal *
 
 void stream_deinit(struct stream *stream)
 {
+	assert(stream->keep || !stream->text);
 	free(stream->text);
 	stream->text = NULL;
 }

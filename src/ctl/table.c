@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 struct table {
 	int columns;
 	size_t cells, capacity; /* the headings are the first row */
+	bool cut;		/* out of memory: cells are missing at its end */
 	bool right[COLUMNS_MAX];
 	size_t width[COLUMNS_MAX];
 	char (*cell)[CELL_MAX];
@@ -29,6 +31,7 @@ struct table *table_new(const char *headings)
 	for (const char *c = headings; *c; c++)
 		table->columns += *c == ' ';
 	table->columns++;
+	assert(table->columns <= COLUMNS_MAX);
 	for (int i = 0; i < table->columns && i < COLUMNS_MAX; i++) {
 		size_t len = strcspn(at, " ");
 
@@ -36,6 +39,7 @@ struct table *table_new(const char *headings)
 		table_cell(table, "%.*s", (int)(len - table->right[i]), at + table->right[i]);
 		at += len + (at[len] == ' ');
 	}
+	assert(table->cells <= (size_t)table->columns);
 	return table;
 }
 
@@ -52,12 +56,16 @@ void table_cell(struct table *table, const char *format, ...)
 	size_t column = table->cells % (size_t)table->columns, len;
 	va_list args;
 
+	assert(table->columns > 0);
+	assert(table->cells <= table->capacity);
 	if (table->cells == table->capacity) {
 		size_t more = table->capacity ? table->capacity * 2 : 64;
 		void *cell = realloc(table->cell, more * CELL_MAX);
 
-		if (!cell)
-			return; /* a table cut short: the machine is out of memory */
+		if (!cell) {
+			table->cut = true;
+			return;
+		}
 		table->cell = cell;
 		table->capacity = more;
 	}
@@ -72,6 +80,8 @@ void table_cell(struct table *table, const char *format, ...)
 
 void table_print(const struct table *table, FILE *out)
 {
+	assert(table->columns > 0);
+	assert(table->cut || table->cells % (size_t)table->columns == 0);
 	for (size_t i = 0; i < table->cells; i++) {
 		size_t column = i % (size_t)table->columns;
 		bool last = column + 1 == (size_t)table->columns;

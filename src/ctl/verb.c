@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,7 @@ void verb_expect(int argc, char **argv)
 
 void verb_answered(void)
 {
+	assert(!has_document);
 	has_document = true;
 }
 
@@ -36,6 +38,7 @@ static void document_error(const char *name, const char *sentence)
 {
 	json_t *document;
 
+	assert(name && sentence);
 	if (!wants_document || has_document)
 		return;
 	document = json_pack("{s:s, s:o}", "error", name, "reason",
@@ -46,6 +49,7 @@ static void document_error(const char *name, const char *sentence)
 
 int verb_run_row(const struct verb *verb, int node, int argc, char **argv)
 {
+	assert(verb->run);
 	verb_expect(argc, argv);
 	return verb->run(verb, node, argc, argv);
 }
@@ -57,6 +61,7 @@ const char *verb_program(void)
 
 void verb_set_program(const char *first, const char *second)
 {
+	assert(first && *first);
 	snprintf(program_name, sizeof(program_name), second ? "%s %s" : "%s", first, second);
 }
 
@@ -87,6 +92,7 @@ int verb_usage(const struct verb *verb, const char *format, ...)
 	char why[CTL_SENTENCE];
 	va_list args;
 
+	assert(verb->arguments && verb->about);
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
@@ -103,6 +109,7 @@ int verb_usage(const struct verb *verb, const char *format, ...)
 int verb_options_command(const struct verb *verb, const struct option_row *options, int before,
 			 int argc, char **argv, struct options *words)
 {
+	assert(before >= -1);
 	return options_parse(words, options, before, argc, argv)
 		       ? GO_ON
 		       : verb_usage(verb, "%s", words->why);
@@ -119,6 +126,7 @@ int verb_operands(const struct verb *verb, struct options *words, const struct o
 {
 	static const struct operand_row none[] = { { NULL, NULL } };
 
+	assert(needed >= 0);
 	return options_operands(words, rows ? rows : none, needed)
 		       ? GO_ON
 		       : verb_usage(verb, "%s", words->why);
@@ -148,6 +156,7 @@ int verb_refuse(const struct refusal *refusal)
 	const char *name = result_name(refusal->error);
 	const char *why = refusal->reason[0] ? refusal->reason : result_text(refusal->error);
 
+	assert(refusal->error < 0);
 	say(why, name);
 	document_error(name, why);
 	return REFUSED;

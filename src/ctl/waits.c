@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/waits.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,6 +35,7 @@ static size_t next_of(const struct ctl_proc_row *rows, size_t count, size_t at)
 {
 	size_t i = 0;
 
+	assert(at < count);
 	if (!waits_how(&rows[at].proc))
 		return count;
 	while (i < count && (rows[i].proc.p_dcid != rows[at].proc.p_dcid ||
@@ -46,16 +48,19 @@ size_t waits_ring(const struct ctl_proc_row *rows, size_t count, size_t from, si
 {
 	size_t found = 0, at = from;
 
+	assert(from < count);
 	do {
 		members[found++] = at;
 		at = next_of(rows, count, at);
 	} while (at != count && at != from && found < count);
+	assert(found <= count);
 	return at == from ? found : 0;
 }
 
 /* A ring is told of once: by its first row. */
 static void print_ring(const struct ctl_proc_row *rows, const size_t *members, size_t found)
 {
+	assert(members || !found);
 	for (size_t i = 1; i < found; i++) {
 		if (members[i] < members[0])
 			return;
