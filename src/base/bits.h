@@ -2,6 +2,7 @@
 #ifndef DVS_BASE_BITS_H
 #define DVS_BASE_BITS_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,6 +53,7 @@ static inline unsigned bits_count(const uint64_t *bits, unsigned count)
 		sum += (unsigned)__builtin_popcountll(bits[i]);
 	if (count % 64)
 		sum += (unsigned)__builtin_popcountll(bits[count / 64] << (64 - count % 64));
+	assert(sum <= count);
 	return sum;
 }
 

@@ -45,12 +45,15 @@ static uint64_t get(const uint8_t *at, unsigned bytes)
 
 void asker_encode(uint8_t *buf, const struct asker *asker)
 {
-	bool foreign = asker->user_ns != 0;
+	uint32_t flags =
+		(asker_may_all(asker) ? FLAG_TRACE : 0) | (asker->user_ns != 0 ? FLAG_FOREIGN : 0);
 
+	/* Nobody of another user namespace may all, which is what the other end believes in, too. */
+	assert(flags != (FLAG_TRACE | FLAG_FOREIGN));
 	put(buf, asker->uid, 4);
 	put(buf + 4, asker->gid, 4);
 	put(buf + 8, asker->permitted, 8);
-	put(buf + 16, (asker_may_all(asker) ? FLAG_TRACE : 0) | (foreign ? FLAG_FOREIGN : 0), 4);
+	put(buf + 16, flags, 4);
 	put(buf + 20, 0, 4);
 }
 
