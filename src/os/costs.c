@@ -12,6 +12,7 @@
 
 #include "os/costs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -54,6 +55,7 @@ static int compare(const void *a, const void *b)
 
 static uint32_t lower_quartile(int64_t *samples, int count)
 {
+	assert(count > 0);
 	qsort(samples, (size_t)count, sizeof(*samples), compare);
 	return samples[count / 4] > UINT32_MAX ? UINT32_MAX : (uint32_t)samples[count / 4];
 }

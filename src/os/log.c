@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -56,6 +57,7 @@ static int format_head(char *line, size_t size, enum os_log_level level)
 	time_t seconds = (time_t)(now / OS_SECOND_NS);
 	struct tm tm;
 
+	assert((unsigned)level < OS_LOG_LEVELS);
 	localtime_r(&seconds, &tm);
 	return snprintf(line, size, "%02d:%02d:%02d.%06d %c %s: ", tm.tm_hour, tm.tm_min, tm.tm_sec,
 			(int)(now % OS_SECOND_NS / 1000), letter[level], sink.prefix);
@@ -69,6 +71,7 @@ static void print_line(enum os_log_level level, const char *format, va_list args
 	unsigned *dropped = &sink.bucket[level].dropped;
 	ssize_t n;
 
+	assert((unsigned)level < OS_LOG_LEVELS);
 	if (*dropped)
 		len += (size_t)snprintf(line + len, sizeof(line) - len, "(%u lines dropped) ",
 					*dropped);
