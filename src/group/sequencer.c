@@ -456,7 +456,10 @@ int sequencer_new(struct sequencer **seqp, struct os_loop *loop, const char *pat
 struct sequencer *sequencer_free(struct sequencer *seq)
 {
 	FOR_EACH_CONNECTION(c, seq)
-	connection_close(c);
+	{
+		connection_close(c);
+		assert(!c->seq);
+	}
 	os_source_free(seq->listener);
 	os_source_free(seq->checker);
 	os_close(seq->fd);

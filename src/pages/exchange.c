@@ -197,8 +197,12 @@ static void slots_free(struct exchange *exchange)
 				exchange_channel_drop(exchange, exchange->first[dcid][i]);
 			if (exchange->bell[dcid][i])
 				bell_free(exchange, exchange->bell[dcid][i]);
+			assert(!exchange->first[dcid][i]);
+			assert(!exchange->bell[dcid][i]);
 		}
 	}
+	for (unsigned i = 0; i < EXCHANGE_BUCKETS; i++)
+		assert(!exchange->by_slots[i]);
 }
 
 struct exchange *exchange_free(struct exchange *exchange)
@@ -212,6 +216,8 @@ struct exchange *exchange_free(struct exchange *exchange)
 	if (exchange->node_bell)
 		exchange_page_retire(exchange, exchange->node_fd, exchange->node_bell,
 				     exchange->node_ino);
+	for (unsigned i = 0; i < EXCHANGE_BUCKETS; i++)
+		assert(!exchange->by_ino[i]);
 	free(exchange);
 	return NULL;
 }

@@ -85,6 +85,7 @@ struct proxy *proxy_free(struct proxy *proxy)
 	os_loop_between_end(proxy->loop, proxy_attend, proxy);
 	proxy_listen_end(proxy);
 	assert(!proxy->greetings);
+	assert(!proxy->greeting_count);
 	proxy->lazy_timer = os_source_free(proxy->lazy_timer);
 	free(proxy);
 	return NULL;
