@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/memfd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+#define EXECUTABLE 0x10u /* MFD_EXEC, of Linux 6.3 */
 
 int os_memfd_new(const char *name, size_t bytes)
 {
@@ -73,6 +75,28 @@ int os_memfd_own_head(int fd, size_t bytes, void *head, size_t head_bytes)
 	if (got < 0)
 		return -errno;
 	return (size_t)got == head_bytes ? 0 : -EBADF;
+}
+
+int os_memfd_new_file(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | EXECUTABLE);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
+int os_memfd_seals(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals < 0 ? -errno : seals;
+}
+
+int os_memfd_add_seals(int fd, unsigned seals)
+{
+	assert(fd >= 0);
+	return fcntl(fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
 }
 
 void *os_memfd_unmap(void *addr, size_t bytes)

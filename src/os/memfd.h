@@ -25,6 +25,16 @@ int os_memfd_map(int fd, size_t bytes, unsigned flags, void **addrp);
  * for everything else that a descriptor from another process may be. The contents are anybody's.
  */
 int os_memfd_own_head(int fd, size_t bytes, void *head, size_t head_bytes);
+/*
+ * An empty one that is a file for others to use: not sealed yet, and executable where the kernel wants to be told so.
+ * The descriptor, the caller's; or negative errno.
+ */
+int os_memfd_new_file(const char *name);
+
+/* F_SEAL_*: those that it has, or negative errno; more of them: 0. */
+int os_memfd_seals(int fd);
+int os_memfd_add_seals(int fd, unsigned seals);
+
 void *os_memfd_unmap(void *addr, size_t bytes); /* addr may be NULL; returns NULL */
 ssize_t os_memfd_size(int fd);			/* or negative errno */
 

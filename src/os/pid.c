@@ -308,6 +308,12 @@ bool os_pid_is_connected_here(pid_t pid)
 	return found;
 }
 
+void os_pid_signal(pid_t pid, int signo)
+{
+	assert(pid > 1);
+	(void)kill(pid, signo); /* a process that is gone has ended anyway */
+}
+
 int os_pidfd_signal(int pidfd, int signo)
 {
 	return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0) < 0 ? -errno : 0;

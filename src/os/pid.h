@@ -45,6 +45,9 @@ int os_pidfd_open(pid_t pid, bool thread);
 int os_pid_descriptor(pid_t pid, int number);
 /* Whether it has a Unix socket whose other end is, or will be when it is accepted, the caller's. */
 bool os_pid_is_connected_here(pid_t pid);
+/* To a process whose number cannot be another one's meanwhile: the caller's child, or one that it traces. */
+void os_pid_signal(pid_t pid, int signo);
+
 int os_pidfd_signal(int pidfd, int signo);
 /* Pid here of the process a descriptor names; -ESRCH once it was reaped. */
 pid_t os_pidfd_pid(int pidfd);

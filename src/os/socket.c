@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -439,6 +440,20 @@ void os_shutdown(int fd)
 {
 	if (fd >= 0)
 		shutdown(fd, SHUT_RDWR);
+}
+
+void os_shutdown_writing(int fd)
+{
+	if (fd >= 0)
+		shutdown(fd, SHUT_WR);
+}
+
+void os_socket_widen(int fd, bool sending, int bytes)
+{
+	assert(bytes > 0);
+	if (setsockopt(fd, SOL_SOCKET, sending ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, &bytes,
+		       sizeof(bytes)) < 0)
+		setsockopt(fd, SOL_SOCKET, sending ? SO_SNDBUF : SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
 int os_unix_open_to_all(const char *path)

@@ -89,6 +89,17 @@ int os_set_nonblock(int fd, int on);
 int os_dup(int fd); /* close-on-exec; the descriptor or negative errno */
 /* Ends both directions: whoever waits on it is woken. fd may be negative. */
 void os_shutdown(int fd);
+/* Ends one direction: the other side reads to the end. */
+void os_shutdown_writing(int fd);
+
+/*
+ * Room for so many bytes in one direction: more than a user may have where the caller has the right to it. It does
+ * nothing to what is no socket.
+ */
+void os_socket_widen(int fd, bool sending, int bytes);
+
+/* What kind of socket it is, for a sentence: "a TCP socket". */
+const char *os_socket_text(int fd);
 int os_close(int fd); /* fd may be negative; returns -1, errno is kept */
 
 static inline void os_closep(int *fd)

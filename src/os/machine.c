@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/machine.h"
+
+#include <linux/keyctl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os/file.h"
+
+#define BOOT_ID		  "/proc/sys/kernel/random/boot_id"
+#define TIMER_RESTORE_IDS 77 /* PR_TIMER_CREATE_RESTORE_IDS */
+#define TIMER_RESTORE_GET 2
+#define TICKS_OTHERWISE	  100
+
+void os_boot_id(uint8_t id[16])
+{
+	char text[64] = "";
+	unsigned digits = 0;
+
+	memset(id, 0, 16);
+	if (os_file_read(BOOT_ID, text, sizeof(text)) < 0)
+		return;
+	for (const char *at = text; *at && digits < 32; at++) {
+		char digit[2] = { *at, 0 }, *end;
+		unsigned value = (unsigned)strtoul(digit, &end, 16);
+
+		if (*end)
+			continue;
+		id[digits / 2] |= (uint8_t)(value << (digits % 2 ? 0 : 4));
+		digits++;
+	}
+}
+
+bool os_timer_ids_can_be_chosen(void)
+{
+	return prctl(TIMER_RESTORE_IDS, TIMER_RESTORE_GET, 0, 0, 0) >= 0;
+}
+
+int os_semaphore_sets(void)
+{
+	struct seminfo info;
+
+	return semctl(0, 0, SEM_INFO, &info) < 0 ? -1 : info.semusz;
+}
+
+uint64_t os_ticks_per_second(void)
+{
+	long ticks = sysconf(_SC_CLK_TCK);
+
+	return ticks > 0 ? (uint64_t)ticks : TICKS_OTHERWISE;
+}
+
+int32_t os_session_keyring(void)
+{
+	long key = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+
+	return key > 0 ? (int32_t)key : 0;
+}

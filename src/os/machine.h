@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_MACHINE_H
+#define DVS_OS_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What this machine and its kernel are. */
+
+/* The machine's boot, another one after each; zeros: not to be known. */
+void os_boot_id(uint8_t id[16]);
+
+/* Whether a program can choose the numbers of its POSIX timers (Linux 6.15). */
+bool os_timer_ids_can_be_chosen(void);
+
+/* How many sets of System V semaphores this program can see; negative: not to be known. */
+int os_semaphore_sets(void);
+
+/* Ticks of CPU time in a second, as /proc counts it. */
+uint64_t os_ticks_per_second(void);
+
+/* The session keyring of this program; 0: it has none. */
+int32_t os_session_keyring(void);
+
+#endif
