@@ -7,14 +7,16 @@
  */
 #include "migrate/clocks.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dvk/errors.h"
 #include "migrate/restore.h"
+#include "os/clock.h"
 #include "os/kernel.h"
+#include "os/open.h"
 #include "os/procdir.h"
 
 #define SECOND	  1000000000ll
@@ -39,22 +41,14 @@ static bool read_offsets(int dir, const char *name, struct offsets *offsets)
 	return found;
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
-
 /* The machine's clocks, whatever time namespace this program itself is in. */
 static void read_machine(struct offsets *machine)
 {
 	struct offsets own;
 
-	read_offsets(AT_FDCWD, "/proc/self/timens_offsets", &own);
-	machine->monotonic_ns = clock_ns(CLOCK_MONOTONIC) - own.monotonic_ns;
-	machine->boottime_ns = clock_ns(CLOCK_BOOTTIME) - own.boottime_ns;
+	read_offsets(OS_FOLDER_CURRENT, "/proc/self/timens_offsets", &own);
+	machine->monotonic_ns = os_clock_ns(CLOCK_MONOTONIC) - own.monotonic_ns;
+	machine->boottime_ns = os_clock_ns(CLOCK_BOOTTIME) - own.boottime_ns;
 }
 
 void clocks_describe(int dir, struct image_machine *image)
@@ -77,28 +71,38 @@ static int refuse_clocks(struct refusal *refusal, int r)
 		strerror(-r));
 }
 
+struct parts {
+	long long s, ns;
+};
+
+/* The nanoseconds count upwards also below zero. */
+static struct parts parts_of(long long ns)
+{
+	struct parts parts = { ns / SECOND, ns % SECOND };
+
+	if (parts.ns < 0)
+		parts = (struct parts){ parts.s - 1, parts.ns + SECOND };
+	assert(parts.ns >= 0 && parts.ns < SECOND);
+	return parts;
+}
+
 static int write_offsets(struct restore *restore, const struct offsets *wanted)
 {
 	char text[128];
-	lldiv_t monotonic = lldiv(wanted->monotonic_ns, SECOND);
-	lldiv_t boottime = lldiv(wanted->boottime_ns, SECOND);
+	const struct parts monotonic = parts_of(wanted->monotonic_ns);
+	const struct parts boottime = parts_of(wanted->boottime_ns);
 
-	/* The nanoseconds count upwards also below zero. */
-	if (monotonic.rem < 0)
-		monotonic = (lldiv_t){ monotonic.quot - 1, monotonic.rem + SECOND };
-	if (boottime.rem < 0)
-		boottime = (lldiv_t){ boottime.quot - 1, boottime.rem + SECOND };
-	snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n", monotonic.quot,
-		 monotonic.rem, boottime.quot, boottime.rem);
+	snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n", monotonic.s,
+		 monotonic.ns, boottime.s, boottime.ns);
 	return procdir_write(restore->dir, "timens_offsets", text);
 }
 
 static int enter_namespace(struct restore *restore, struct refusal *refusal)
 {
-	int fd = openat(restore->dir, "ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	int fd = os_open_at(restore->dir, "ns/time_for_children", OS_OPEN_READ);
 
 	if (fd < 0)
-		return refuse_clocks(refusal, -errno);
+		return refuse_clocks(refusal, fd);
 	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
 	if (r)

@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "migrate/descriptors_source.h"
+#include "os/inode.h"
 #include "os/kernel.h"
+#include "os/open.h"
 #include "os/procdir.h"
 
 #define PATIENCE_US  1000000
@@ -21,16 +23,16 @@ struct rest {
 static bool is_blocking_pipe(int dir, uint64_t number)
 {
 	struct procdir_text text = { 0 };
-	struct stat status;
+	struct os_status status;
 	char name[48];
 	bool blocks;
 
 	snprintf(name, sizeof(name), "fd/%d", (int)number);
-	if (fstatat(dir, name, &status, 0) < 0 || !S_ISFIFO(status.st_mode))
+	if (os_status_at(dir, name, &status) < 0 || (status.mode & OS_MODE_KIND) != OS_MODE_PIPE)
 		return false;
 	snprintf(name, sizeof(name), "fdinfo/%d", (int)number);
 	blocks = procdir_read(dir, name, &text) == 0 &&
-		 !(procdir_number(text.text, "flags", 8, O_NONBLOCK) & O_NONBLOCK);
+		 !(procdir_number(text.text, "flags", 8, OS_OPEN_NONBLOCK) & OS_OPEN_NONBLOCK);
 	procdir_text_free(&text);
 	return blocks;
 }

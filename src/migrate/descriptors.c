@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/kernel.h"
+#include "os/socket.h"
 
 void descriptors_let_go(struct descriptors *descriptors)
 {
@@ -15,7 +15,7 @@ void descriptors_let_go(struct descriptors *descriptors)
 
 		for (int end = 0; end < 2; end++) {
 			if (own[end] >= 0)
-				close(own[end]);
+				os_close(own[end]);
 			own[end] = -1;
 		}
 	}

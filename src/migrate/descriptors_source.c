@@ -13,7 +13,9 @@
 #include "dvk/errors.h"
 #include "migrate/ended.h"
 #include "migrate/kind.h"
-#include "os/kernel.h"
+#include "os/inode.h"
+#include "os/kcmp.h"
+#include "os/open.h"
 
 /* A descriptor, and the description that it alone would have. */
 struct opened {
@@ -64,14 +66,14 @@ static int read_info(struct look *look, struct opened *opened)
 	const char *text = look->buffer->text;
 	uint32_t flags = (uint32_t)procdir_number(text, "flags", 8, 0);
 
-	opened->fd.cloexec = flags & O_CLOEXEC ? 1 : 0;
-	opened->image.flags = flags & ~(uint32_t)O_CLOEXEC;
+	opened->fd.cloexec = flags & OS_OPEN_CLOEXEC ? 1 : 0;
+	opened->image.flags = flags & ~(uint32_t)OS_OPEN_CLOEXEC;
 	if (procdir_field(text, "lock"))
 		return refusal_set(look->refusal, EDVSPROCSTS,
 				   "the process holds a file lock or lease on descriptor %d, which "
 				   "would be lost",
 				   number);
-	if (flags & O_ASYNC)
+	if (flags & OS_OPEN_ASYNC)
 		return refusal_set(look->refusal, EDVSPROCSTS,
 				   "descriptor %d sends signals (O_ASYNC), which is not carried",
 				   number);
@@ -81,7 +83,7 @@ static int read_info(struct look *look, struct opened *opened)
 static int on_descriptor(struct look *look, int number)
 {
 	struct opened opened = { .fd = { .number = number } };
-	struct stat status;
+	struct os_status status;
 	char entry[32], link[IMAGE_PATH_MAX];
 
 	snprintf(entry, sizeof(entry), "fd/%d", number);
@@ -97,8 +99,9 @@ static int on_descriptor(struct look *look, int number)
 			number, (int)sizeof(link) - 2);
 	if (r < 0)
 		return r;
-	if (fstatat(look->dir, entry, &status, 0) < 0)
-		return errno == ENOENT ? 0 : -errno;
+	r = os_status_at(look->dir, entry, &status);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	r = read_info(look, &opened);
 	if (r == -ENOENT)
 		return 0;
@@ -116,8 +119,8 @@ static int on_descriptor(struct look *look, int number)
 		.host = look->host,
 	};
 
-	opened.device = status.st_dev;
-	opened.inode = status.st_ino;
+	opened.device = status.device;
+	opened.inode = status.inode;
 	r = kind_find(&seen, &opened.image, look->refusal);
 	return r < 0 ? r : append(look, &opened);
 }
@@ -153,15 +156,7 @@ static int compare_open(pid_t pid, const struct opened *a, const struct opened *
 {
 	int order = memcmp(&a->image, &b->image, sizeof(a->image));
 
-	if (order || a == b)
-		return order;
-	switch (syscall(SYS_kcmp, pid, pid, KCMP_FILE, a->fd.number, b->fd.number)) {
-	case 0:
-		return 0;
-	case 1:
-		return -1;
-	}
-	return 1;
+	return order || a == b ? order : os_kcmp_files(pid, a->fd.number, pid, b->fd.number);
 }
 
 static int by_description(const void *a, const void *b, void *ctx)

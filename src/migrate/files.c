@@ -17,13 +17,14 @@
 #include "base/hash.h"
 #include "dvk/errors.h"
 #include "migrate/memfd.h"
-#include "os/kernel.h"
+#include "os/build_id.h"
+#include "os/inode.h"
+#include "os/open.h"
 #include "os/procdir.h"
+#include "os/socket.h"
 
-#define ELF_HEAD_BYTES 8192
-#define MAJOR_MEMORY   1
-#define FIRST_BUCKETS  64
-#define OPEN_TRIES     100
+#define MAJOR_MEMORY  1
+#define FIRST_BUCKETS 64
 
 static void file_free(struct file *file)
 {
@@ -68,139 +69,72 @@ static struct file *append(struct files *files, const char *path, size_t length)
 	return file;
 }
 
-/* Looks for the GNU build id in the notes that lie in the first bytes of an ELF file. */
-static void find_build_id(const uint8_t *head, size_t bytes, struct image_file *image)
-{
-	const Elf64_Ehdr *elf = (const void *)head;
-
-	if (bytes < sizeof(*elf) || memcmp(elf->e_ident, ELFMAG, SELFMAG) ||
-	    elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_phentsize != sizeof(Elf64_Phdr))
-		return;
-	for (unsigned i = 0; i < elf->e_phnum; i++) {
-		uint64_t at = elf->e_phoff + i * sizeof(Elf64_Phdr);
-		Elf64_Phdr segment;
-
-		if (at > bytes - sizeof(segment))
-			return;
-		memcpy(&segment, head + at, sizeof(segment));
-		if (segment.p_type != PT_NOTE || segment.p_offset > bytes ||
-		    segment.p_filesz > bytes - segment.p_offset)
-			continue;
-		uint64_t end = segment.p_offset + segment.p_filesz;
-
-		for (at = segment.p_offset; at + sizeof(Elf64_Nhdr) + 4 <= end;) {
-			Elf64_Nhdr note;
-
-			memcpy(&note, head + at, sizeof(note));
-			uint64_t name = at + sizeof(note);
-			uint64_t body = name + ((note.n_namesz + 3ull) & ~3ull);
-
-			if (body + note.n_descsz > end)
-				break;
-			if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-			    memcmp(head + name, "GNU", 4) == 0 && note.n_descsz <= 32) {
-				memcpy(image->build_id, head + body, note.n_descsz);
-				image->build_id_length = note.n_descsz;
-				return;
-			}
-			at = body + ((note.n_descsz + 3ull) & ~3ull);
-		}
-	}
-}
-
-int files_open_below(int root, const char *path, int flags)
-{
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
-				.resolve = RESOLVE_IN_ROOT };
-	int r = -EAGAIN;
-
-	/* A ".." in a link is refused for the moment in which somebody renames or mounts. */
-	for (int try = 0; r == -EAGAIN && try < OPEN_TRIES; try++) {
-		r = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-		if (r < 0)
-			r = -errno;
-	}
-	return r;
-}
-
 /* The file as the process with this directory sees it. */
-static int open_in(int dir, const char *path, int flags)
+static int open_in(int dir, const char *path, unsigned flags)
 {
-	int root = openat(dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int root = os_open_at(dir, "root", OS_OPEN_PATH | OS_OPEN_FOLDER);
 
 	if (root < 0)
-		return -errno;
-	int r = files_open_below(root, path, flags);
+		return root;
+	int r = os_open_below(root, path, flags);
 
-	close(root);
+	os_close(root);
 	return r;
 }
 
 int files_describe(int fd, struct image_file *image, unsigned long *type)
 {
-	struct stat status;
-	struct statfs system;
+	struct os_status status;
+	int r = os_status(fd, &status);
 
-	if (fstat(fd, &status) < 0 || fstatfs(fd, &system) < 0)
-		return -errno;
-	image->device = status.st_dev;
-	image->inode = status.st_ino;
-	image->size = (uint64_t)status.st_size;
-	image->mtime_s = status.st_mtim.tv_sec;
-	image->mtime_ns = (uint32_t)status.st_mtim.tv_nsec;
-	image->mode = status.st_mode;
-	image->rdev = status.st_rdev;
-	*type = (unsigned long)system.f_type;
+	if (r == 0)
+		r = os_file_system(fd, type);
+	if (r < 0)
+		return r;
+	image->device = status.device;
+	image->inode = status.inode;
+	image->size = status.size;
+	image->mtime_s = status.mtime_s;
+	image->mtime_ns = status.mtime_ns;
+	image->mode = status.mode;
+	image->rdev = status.rdev;
 	return 0;
 }
 
 static int describe(int dir, const char *path, struct image_file *image, unsigned long *type)
 {
-	int fd = open_in(dir, path, O_PATH);
+	int fd = open_in(dir, path, OS_OPEN_PATH);
 
 	if (fd < 0)
 		return fd;
 	int r = files_describe(fd, image, type);
 
-	close(fd);
+	os_close(fd);
 	return r;
 }
 
 void files_build_id(int fd, struct image_file *image)
 {
-	uint8_t head[ELF_HEAD_BYTES] __attribute__((aligned(16)));
-	char name[40];
-
-	if ((image->mode & S_IFMT) != S_IFREG)
-		return;
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	int file = open(name, O_RDONLY | O_CLOEXEC);
-
-	if (file < 0)
-		return;
-	ssize_t got = pread(file, head, sizeof(head), 0);
-
-	close(file);
-	if (got > 0)
-		find_build_id(head, (size_t)got, image);
+	if ((image->mode & OS_MODE_KIND) == OS_MODE_FILE)
+		image->build_id_length = os_build_id(fd, image->build_id);
 }
 
 static void read_build_id(int dir, const char *path, struct image_file *image)
 {
-	int fd = open_in(dir, path, O_PATH);
+	int fd = open_in(dir, path, OS_OPEN_PATH);
 
 	if (fd < 0)
 		return;
 	files_build_id(fd, image);
-	close(fd);
+	os_close(fd);
 }
 
 /* Devices without a state of their own. */
 static bool is_plain_device(uint64_t rdev)
 {
-	if (major(rdev) != MAJOR_MEMORY)
+	if (os_device_major(rdev) != MAJOR_MEMORY)
 		return false;
-	switch (minor(rdev)) {
+	switch (os_device_minor(rdev)) {
 	case 3: /* null */
 	case 5: /* zero */
 	case 7: /* full */
@@ -213,7 +147,7 @@ static bool is_plain_device(uint64_t rdev)
 
 static const char *device_name(uint64_t rdev)
 {
-	switch (major(rdev)) {
+	switch (os_device_major(rdev)) {
 	case 4:
 	case 5:
 	case 136 ... 143:
@@ -264,20 +198,20 @@ static int check_system(const char *path, unsigned long type, struct refusal *re
 static int check_kind(const char *path, unsigned long type, struct image_file *image,
 		      struct refusal *refusal)
 {
-	switch (image->mode & S_IFMT) {
-	case S_IFREG:
+	switch (image->mode & OS_MODE_KIND) {
+	case OS_MODE_FILE:
 		break;
-	case S_IFDIR:
+	case OS_MODE_FOLDER:
 		image->use |= IMAGE_FILE_DIRECTORY;
 		break;
-	case S_IFCHR:
+	case OS_MODE_DEVICE:
 		image->use |= IMAGE_FILE_DEVICE;
 		if (is_plain_device(image->rdev))
 			return 0;
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process uses %s, %s, which cannot move to another node",
 				   device_name(image->rdev), path);
-	case S_IFIFO:
+	case OS_MODE_PIPE:
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the process has the named pipe (FIFO) %s open, which cannot move", path);
@@ -293,19 +227,18 @@ static int check_kind(const char *path, unsigned long type, struct image_file *i
 static int refuse_missing(int dir, const char *path, const struct files_object *object,
 			  struct refusal *refusal)
 {
-	struct stat status;
-	struct statfs system;
-	int fd = openat(dir, object->link, O_PATH | O_CLOEXEC);
-	bool seen = fd >= 0 && fstat(fd, &status) == 0 && fstatfs(fd, &system) == 0;
+	struct os_status status;
+	unsigned long type = 0;
+	int fd = os_open_at(dir, object->link, OS_OPEN_PATH);
+	bool seen = fd >= 0 && os_status(fd, &status) == 0 && os_file_system(fd, &type) == 0;
 	int r = 0;
 
-	if (fd >= 0)
-		close(fd);
+	os_close(fd);
 	if (seen)
-		r = check_system(path, (unsigned long)system.f_type, refusal);
+		r = check_system(path, type, refusal);
 	if (r)
 		return r;
-	if (seen && status.st_nlink == 0)
+	if (seen && status.links == 0)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the process uses %s, which was deleted: only files that exist can "
@@ -423,7 +356,8 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 	r = check_kind(path, type, &image, refusal);
 	if (r)
 		return r;
-	if ((image.mode & S_IFMT) == S_IFREG && (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
+	if ((image.mode & OS_MODE_KIND) == OS_MODE_FILE &&
+	    (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
 		read_build_id(dir, path, &image);
 	return add_new(files, path, &image, refusal);
 }
@@ -467,26 +401,4 @@ bool files_is_network(unsigned long type)
 			return true;
 	}
 	return false;
-}
-
-void files_boot_id(uint8_t id[16])
-{
-	char text[40] = "";
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	unsigned digits = 0;
-
-	memset(id, 0, 16);
-	if (fd < 0)
-		return;
-	ssize_t got = read(fd, text, sizeof(text) - 1);
-
-	close(fd);
-	for (ssize_t i = 0; i < got && digits < 32; i++) {
-		unsigned value;
-
-		if (sscanf((char[]){ text[i], 0 }, "%1x", &value) != 1)
-			continue;
-		id[digits / 2] |= (uint8_t)(value << (digits % 2 ? 0 : 4));
-		digits++;
-	}
 }

@@ -48,9 +48,6 @@ int files_add_record(struct files *files, const struct image_file *image);
 /* The file with this id, or NULL. */
 struct file *files_find(const struct files *files, uint64_t id);
 
-/* Opens a path as a process with this root directory does, links included. Or -errno. */
-int files_open_below(int root, const char *path, int flags);
-
 /* What the open object is (O_PATH will do), and the magic number of its file system. 0 or -errno. */
 int files_describe(int fd, struct image_file *image, unsigned long *type);
 
@@ -59,8 +56,5 @@ void files_build_id(int fd, struct image_file *image);
 
 /* Whether a file system with this magic number is one that several machines share. */
 bool files_is_network(unsigned long type);
-
-/* Whether this machine's boot id is the one given; fills it with NULL other. */
-void files_boot_id(uint8_t id[16]);
 
 #endif

@@ -16,7 +16,11 @@
 #include "migrate/peculiar.h"
 #include "dvk/errors.h"
 #include "os/cgroup.h"
-#include "os/kernel.h"
+#include "os/machine.h"
+#include "os/kcmp.h"
+#include "os/open.h"
+#include "os/signals.h"
+#include "os/socket.h"
 
 static int refuse(struct refusal *refusal, const char *sentence)
 {
@@ -69,7 +73,7 @@ static int check_thread_status(const char *status, bool alone, struct refusal *r
 static int check_sharing(pid_t pid, pid_t tid, struct refusal *refusal)
 {
 	for (int i = 0; i < OTHERS_TABLES; i++) {
-		if (syscall(SYS_kcmp, pid, tid, others_tables[i].kind, 0, 0) > 0)
+		if (os_kcmp(pid, tid, others_tables[i].kind) > 0)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "thread %d has its own %s, which is not carried",
 					   (int)tid, others_tables[i].what);
@@ -152,7 +156,7 @@ static int open_init(struct inventory *inventory, struct refusal *refusal)
 		return refuse(refusal, "the process has no parent that can be seen");
 	if (procdir_read(init, "status", &inventory->more) < 0 ||
 	    inventory_last_number(procdir_field(inventory->more.text, "NSpid")) != 1) {
-		close(init);
+		os_close(init);
 		return refuse(refusal, "the process was not started by its container's init but by "
 				       "another process; start it with `dvs run`");
 	}
@@ -275,13 +279,13 @@ static int check_speculation(struct inventory *inventory, int init, struct refus
 static int check_exe_kind(struct inventory *inventory, struct refusal *refusal)
 {
 	unsigned char ident[5] = { 0 };
-	int fd = openat(inventory->dir, "exe", O_RDONLY | O_CLOEXEC);
+	int fd = os_open_at(inventory->dir, "exe", OS_OPEN_READ);
 
 	if (fd < 0)
 		return 0;
-	ssize_t got = read(fd, ident, sizeof(ident));
+	ssize_t got = os_read_at(fd, ident, sizeof(ident), 0);
 
-	close(fd);
+	os_close(fd);
 	if (got == sizeof(ident) && ident[4] != 2)
 		return refuse(refusal, "the process runs a 32-bit program, which is not carried");
 	return 0;
@@ -313,7 +317,6 @@ static int check_memory_policy(struct inventory *inventory, struct refusal *refu
 int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal)
 {
 	char mine[64], theirs[64];
-	struct seminfo info;
 
 	int read = procdir_read(inventory->dir, "status", &inventory->text);
 
@@ -321,12 +324,12 @@ int fitness_check_semaphores(struct inventory *inventory, int sets, struct refus
 		return ended_refuse(inventory->dir, read, "status", refusal);
 	pid_t parent = (pid_t)procdir_number(inventory->text.text, "PPid", 10, 0);
 
-	if (syscall(SYS_kcmp, inventory->pid, parent, KCMP_SYSVSEM, 0, 0) <= 0)
+	if (os_kcmp(inventory->pid, parent, OS_KCMP_SYSVSEM) <= 0)
 		return 0;
 	if (sets < 0 && procdir_link(inventory->dir, "ns/ipc", mine, sizeof(mine)) > 0 &&
-	    procdir_link(AT_FDCWD, "/proc/self/ns/ipc", theirs, sizeof(theirs)) > 0 &&
-	    strcmp(mine, theirs) == 0 && semctl(0, 0, SEM_INFO, &info) >= 0)
-		sets = info.semusz;
+	    procdir_link(OS_FOLDER_CURRENT, "/proc/self/ns/ipc", theirs, sizeof(theirs)) > 0 &&
+	    strcmp(mine, theirs) == 0)
+		sets = os_semaphore_sets();
 	if (sets <= 0)
 		return 0;
 	return refuse(refusal, "the process may hold System V semaphores with undo, which are not "
@@ -364,7 +367,7 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 				   procdir_number(inventory->text.text, "ShdPnd", 16, 0);
 
 		/* Our own breakpoint would be lost in it. */
-		if (pending >> (SIGTRAP - 1) & 1)
+		if (pending & OS_SIGNAL_BIT(OS_SIGTRAP))
 			return refuse(refusal, "the process has a pending SIGTRAP, which is not "
 					       "carried");
 	}
@@ -388,7 +391,7 @@ int fitness_check(struct inventory *inventory, struct refusal *refusal)
 		r = check_same_as_init(inventory, init, refusal);
 	if (r == 0)
 		r = check_speculation(inventory, init, refusal);
-	close(init);
+	os_close(init);
 	if (r == 0)
 		r = check_exe_kind(inventory, refusal);
 	if (r == 0)

@@ -10,7 +10,8 @@
 #include "migrate/descriptors_source.h"
 #include "migrate/ended.h"
 #include "migrate/others.h"
-#include "os/kernel.h"
+#include "os/inode.h"
+#include "os/socket.h"
 
 int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal)
 {
@@ -25,8 +26,7 @@ int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refus
 
 void inventory_close(struct inventory *inventory)
 {
-	if (inventory->dir >= 0)
-		close(inventory->dir);
+	os_close(inventory->dir);
 	free(inventory->thread);
 	free(inventory->timer);
 	maps_free(&inventory->maps);
@@ -315,7 +315,7 @@ static int read_timers(struct inventory *inventory, struct refusal *refusal)
 
 /* A link of the process directory, of IMAGE_PATH_MAX bytes, and what it leads to. */
 static int read_link(struct inventory *inventory, const char *name, const char *what, char *path,
-		     struct stat *status, struct refusal *refusal)
+		     struct os_status *status, struct refusal *refusal)
 {
 	ssize_t length = procdir_link(inventory->dir, name, path, IMAGE_PATH_MAX);
 
@@ -327,21 +327,21 @@ static int read_link(struct inventory *inventory, const char *name, const char *
 			what, (int)IMAGE_PATH_MAX - 2);
 	if (length < 0)
 		return ended_refuse(inventory->dir, (int)length, what, refusal);
-	if (fstatat(inventory->dir, name, status, 0) < 0)
-		return ended_refuse(inventory->dir, -errno, what, refusal);
-	return 0;
+	int r = os_status_at(inventory->dir, name, status);
+
+	return r < 0 ? ended_refuse(inventory->dir, r, what, refusal) : 0;
 }
 
 static int read_paths(struct inventory *inventory, struct refusal *refusal)
 {
 	char path[IMAGE_PATH_MAX];
-	struct stat status;
+	struct os_status status;
 
 	int r = read_link(inventory, "exe", "program file", path, &status, refusal);
 
 	if (r)
 		return r;
-	struct files_object object = { "exe", status.st_dev, status.st_ino };
+	struct files_object object = { "exe", status.device, status.inode };
 	int id = files_add(&inventory->files, inventory->dir, path, &object, IMAGE_FILE_EXE,
 			   refusal);
 
@@ -351,7 +351,7 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 	r = read_link(inventory, "cwd", "working directory", inventory->cwd, &status, refusal);
 	if (r)
 		return r;
-	object = (struct files_object){ "cwd", status.st_dev, status.st_ino };
+	object = (struct files_object){ "cwd", status.device, status.inode };
 	id = files_add(&inventory->files, inventory->dir, inventory->cwd, &object,
 		       IMAGE_FILE_DIRECTORY, refusal);
 	if (id < 0)

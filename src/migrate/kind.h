@@ -16,7 +16,7 @@
  * stands in the table of kind.c, and a number in wire/image.h. Nothing else knows one kind from another.
  */
 struct restore;
-struct stat;
+struct os_status;
 
 /* Source: a descriptor as /proc shows it. */
 struct kind_seen {
@@ -25,7 +25,7 @@ struct kind_seen {
 	int number;
 	const char *entry; /* "fd/7", below dir */
 	const char *link;  /* what it leads to */
-	const struct stat *status;
+	const struct os_status *status;
 	const char *info; /* its fdinfo */
 	struct files *files;
 	const struct migrate_host *host;

@@ -5,13 +5,14 @@
  */
 #include "migrate/kind.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "dvk/errors.h"
-#include "os/kernel.h"
+#include "os/eventfd.h"
+#include "os/open.h"
 #include "os/pid.h"
 #include "os/procdir.h"
+#include "os/socket.h"
 
 #define LINK	  "anon_inode:[eventfd]"
 #define COUNT_MAX (UINT64_MAX - 1)
@@ -57,11 +58,6 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return 1;
 }
 
-static int add(int fd, uint64_t count)
-{
-	return count == 0 || write(fd, &count, sizeof(count)) == sizeof(count) ? 0 : -errno;
-}
-
 /*
  * A read takes 1 or all. The counter is at least 2 for it, so that neither that nor what puts it right again
  * blocks. Nothing else uses the eventfd meanwhile, so it is afterwards what it was.
@@ -69,18 +65,18 @@ static int add(int fd, uint64_t count)
 static int find_mode(int fd, uint64_t count, uint32_t *mode)
 {
 	uint64_t more = count < 2 ? 2 - count : 0, taken = 0;
-	int r = add(fd, more);
+	int r = os_eventfd_add(fd, more);
 
-	if (r == 0 && read(fd, &taken, sizeof(taken)) != sizeof(taken))
-		r = -errno;
+	if (r == 0)
+		r = os_eventfd_take(fd, &taken);
 	if (r)
 		return r;
 	uint64_t left = count + more - taken;
 
 	*mode = taken == 1 ? MODE_SEMAPHORE : MODE_COUNTER;
 	if (left <= count)
-		return add(fd, count - left);
-	return read(fd, &taken, sizeof(taken)) == sizeof(taken) ? 0 : -errno;
+		return os_eventfd_add(fd, count - left);
+	return os_eventfd_take(fd, &taken);
 }
 
 static int complete(pid_t pid, const struct descriptors *descriptors,
@@ -94,8 +90,7 @@ static int complete(pid_t pid, const struct descriptors *descriptors,
 	int fd = os_pid_descriptor(pid, description->number);
 	int r = fd < 0 ? fd : find_mode(fd, body.count, &body.mode);
 
-	if (fd >= 0)
-		close(fd);
+	os_close(fd);
 	if (r)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "it cannot be found out whether the eventfd of descriptor %d is "
@@ -118,17 +113,17 @@ static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
 	const struct eventfd_body body = body_of(&description->image);
-	int fd = eventfd(0, EFD_CLOEXEC | (body.mode == MODE_SEMAPHORE ? EFD_SEMAPHORE : 0));
+	int fd = os_eventfd_new(body.mode == MODE_SEMAPHORE);
+	int r = fd < 0 ? fd : os_eventfd_add(fd, body.count);
 
 	(void)restore;
-	if (fd >= 0 && add(fd, body.count) == 0 &&
-	    fcntl(fd, F_SETFL, (int)description->image.flags) == 0)
+	if (r == 0)
+		r = os_open_set_flags(fd, description->image.flags);
+	if (r == 0)
 		return fd;
-	refusal_set(refusal, EDVSPROCSTS, "the target cannot make an eventfd of the process: %s",
-		    strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return refusal->error;
+	os_close(fd);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot make an eventfd of the process: %s", strerror(-r));
 }
 
 static enum kind_share share(const struct image_description *image, const struct files *files)

@@ -2,15 +2,16 @@
 /* Files, directories, devices without a state, memory files: whatever has a FILE record. */
 #include "migrate/kind.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "dvk/errors.h"
 #include "migrate/memfd.h"
 #include "migrate/reopen.h"
 #include "migrate/restore.h"
+#include "os/inode.h"
+#include "os/open.h"
 #include "os/pid.h"
-#include "os/kernel.h"
+#include "os/socket.h"
 
 struct file_body {
 	int64_t position;
@@ -32,23 +33,22 @@ static struct file_body body_of(const struct image_description *image)
  */
 static bool is_watched(pid_t pid, int number)
 {
-	struct f_owner_ex owner = { .pid = 0 };
 	int fd = os_pid_descriptor(pid, number);
-	bool watched = fd >= 0 && fcntl(fd, F_GETOWN_EX, &owner) == 0 && owner.pid != 0;
+	bool watched = fd >= 0 && os_open_has_owner(fd);
 
-	if (fd >= 0)
-		close(fd);
+	os_close(fd);
 	return watched;
 }
 
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
-	const struct files_object object = { seen->entry, seen->status->st_dev,
-					     seen->status->st_ino };
-	bool reads = image->flags & O_PATH || (image->flags & O_ACCMODE) == O_RDONLY;
+	const struct files_object object = { seen->entry, seen->status->device,
+					     seen->status->inode };
+	bool reads = image->flags & OS_OPEN_PATH || (image->flags & OS_OPEN_ACCESS) == OS_OPEN_READ;
 
-	if (S_ISDIR(seen->status->st_mode) && is_watched(seen->pid, seen->number))
+	if ((seen->status->mode & OS_MODE_KIND) == OS_MODE_FOLDER &&
+	    is_watched(seen->pid, seen->number))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process watches the directory of descriptor %d for "
 				   "changes (F_NOTIFY), which is not carried",
@@ -77,9 +77,10 @@ static bool read_body(const struct image_description *image, const struct files 
 /* What the program asked for when it opened the file, without what was done with that. */
 static uint32_t reopen_flags(uint32_t flags)
 {
-	if (flags & O_TMPFILE & ~O_DIRECTORY)
-		flags &= ~(uint32_t)O_TMPFILE;
-	return flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW);
+	if (flags & OS_OPEN_NAMELESS)
+		flags &= ~(uint32_t)(OS_OPEN_NAMELESS | OS_OPEN_FOLDER);
+	return flags &
+	       ~(uint32_t)(OS_OPEN_CREATE | OS_OPEN_EXCLUSIVE | OS_OPEN_TRUNCATE | OS_OPEN_NO_LINK);
 }
 
 static int open_here(struct restore *restore, struct description *description,
@@ -90,14 +91,15 @@ static int open_here(struct restore *restore, struct description *description,
 	uint32_t flags = description->image.flags;
 	int fd = restore_open_file(restore, file, reopen_flags(flags), refusal);
 
-	if (fd < 0 || !body.position || flags & O_PATH || file->image.use & IMAGE_FILE_DEVICE)
+	if (fd < 0 || !body.position || flags & OS_OPEN_PATH || file->image.use & IMAGE_FILE_DEVICE)
 		return fd;
-	if (lseek(fd, body.position, SEEK_SET) == body.position)
+	int r = os_seek(fd, body.position);
+
+	if (r == 0)
 		return fd;
-	refusal_set(refusal, EDVSPROCSTS, "the target cannot set the position in %s: %s",
-		    file->path, strerror(errno));
-	close(fd);
-	return refusal->error;
+	os_close(fd);
+	return refusal_set(refusal, EDVSPROCSTS, "the target cannot set the position in %s: %s",
+			   file->path, strerror(-r));
 }
 
 /*
@@ -106,8 +108,9 @@ static int open_here(struct restore *restore, struct description *description,
  */
 static enum kind_share share(const struct image_description *image, const struct files *files)
 {
-	if (image->flags & O_PATH ||
-	    (image->flags & (O_APPEND | O_ACCMODE)) == (O_APPEND | O_WRONLY) ||
+	if (image->flags & OS_OPEN_PATH ||
+	    (image->flags & (OS_OPEN_APPEND | OS_OPEN_ACCESS)) ==
+		    (OS_OPEN_APPEND | OS_OPEN_WRITE) ||
 	    files_find(files, body_of(image).file)->image.use & IMAGE_FILE_DEVICE)
 		return KIND_SHARE_FREE;
 	return KIND_SHARE_DESCRIPTION;

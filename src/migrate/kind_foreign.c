@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "migrate/restore.h"
-#include "os/kernel.h"
+#include "os/inode.h"
 
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
@@ -15,7 +15,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 
 	(void)refusal;
 	if (!host->identify ||
-	    !host->identify(host->ctx, seen->status->st_dev, seen->status->st_ino, &name))
+	    !host->identify(host->ctx, seen->status->device, seen->status->inode, &name))
 		return 0;
 	memcpy(image->body, name.bytes, sizeof(name.bytes));
 	return 1;

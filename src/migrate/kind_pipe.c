@@ -8,18 +8,19 @@
 #include "migrate/kind.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "dvk/errors.h"
 #include "migrate/restore.h"
-#include "os/kernel.h"
+#include "os/inode.h"
+#include "os/open.h"
 #include "os/pid.h"
+#include "os/pipe.h"
+#include "os/socket.h"
 
 #define LINK	     "pipe:["
 #define CAPACITY_MAX (64u << 20)
 #define WIDER_MAX    (1u << 20)
-#define LARGEFILE    0100000u /* the kernel's O_LARGEFILE, which the library has as 0 */
 
 struct pipe_body {
 	uint64_t inode;	   /* on the source: the same for all ends of a pipe */
@@ -39,18 +40,12 @@ static struct pipe_body body_of(const struct image_description *image)
 
 static bool reads(const struct image_description *image)
 {
-	return (image->flags & O_ACCMODE) != O_WRONLY;
+	return (image->flags & OS_OPEN_ACCESS) != OS_OPEN_WRITE;
 }
 
 static bool writes(const struct image_description *image)
 {
-	return (image->flags & O_ACCMODE) != O_RDONLY;
-}
-
-static void close_one(int fd)
-{
-	if (fd >= 0)
-		close(fd);
+	return (image->flags & OS_OPEN_ACCESS) != OS_OPEN_READ;
 }
 
 /* ---- source ---- */
@@ -58,15 +53,15 @@ static void close_one(int fd)
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
-	const struct stat *status = seen->status;
+	const struct os_status *status = seen->status;
 
 	if (strncmp(seen->link, LINK, strlen(LINK)) != 0)
 		return 0;
 	int fd = os_pid_descriptor(seen->pid, seen->number);
-	int capacity = fd < 0 ? fd : fcntl(fd, F_GETPIPE_SZ);
+	int capacity = fd < 0 ? fd : os_pipe_capacity(fd);
 
-	close_one(fd);
-	if (capacity < 0 || image->flags & O_PATH)
+	os_close(fd);
+	if (capacity < 0 || image->flags & OS_OPEN_PATH)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has a pipe open (descriptor %d) that cannot be "
 				   "looked into, so that it cannot move",
@@ -77,11 +72,11 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 				   "%d), which is the most that can move",
 				   CAPACITY_MAX >> 20, seen->number);
 	const struct pipe_body body = {
-		.inode = status->st_ino,
+		.inode = status->inode,
 		.capacity = (uint32_t)capacity,
-		.uid = status->st_uid,
-		.gid = status->st_gid,
-		.mode = status->st_mode & 07777,
+		.uid = status->uid,
+		.gid = status->gid,
+		.mode = status->mode & OS_MODE_RIGHTS,
 	};
 
 	memcpy(image->body, &body, sizeof(body));
@@ -114,8 +109,8 @@ static struct ends ends_of(const struct descriptors *descriptors,
 			ends.reader = other;
 		if (!ends.writer && writes(&other->image))
 			ends.writer = other;
-		ends.packets =
-			ends.packets || (writes(&other->image) && other->image.flags & O_DIRECT);
+		ends.packets = ends.packets ||
+			       (writes(&other->image) && other->image.flags & OS_OPEN_DIRECT);
 	}
 	return ends;
 }
@@ -124,10 +119,9 @@ static struct ends ends_of(const struct descriptors *descriptors,
 static bool is_alone(pid_t pid, const struct description *description)
 {
 	int fd = os_pid_descriptor(pid, description->number);
-	struct pollfd end = { .fd = fd };
-	bool alone = fd >= 0 && poll(&end, 1, 0) == 1 && end.revents & (POLLHUP | POLLERR);
+	bool alone = os_pipe_is_alone(fd);
 
-	close_one(fd);
+	os_close(fd);
 	return alone;
 }
 
@@ -151,10 +145,10 @@ static int take(int copy, uint32_t bytes, bool packets, struct contents *content
 
 	while (bytes) {
 		uint32_t wanted = bytes < sizeof(piece) ? bytes : (uint32_t)sizeof(piece);
-		ssize_t got = read(copy, piece, wanted);
+		ssize_t got = os_pipe_read(copy, piece, wanted);
 
 		if (got <= 0)
-			return got < 0 ? -errno : -EIO;
+			return got < 0 ? (int)got : -EIO;
 		if (got < wanted && !packets)
 			return -EBADMSG;
 		int r = contents_append(contents, piece, (uint32_t)got);
@@ -169,24 +163,26 @@ static int take(int copy, uint32_t bytes, bool packets, struct contents *content
 /* A copy refers to the same pages and takes as many places in the pipe, so that it needs no more room. */
 static int copy(int reader, const struct pipe_body *body, struct contents *contents)
 {
-	int ends[2], bytes = 0;
+	int bytes = os_pipe_bytes(reader), ends[2];
 
-	if (ioctl(reader, FIONREAD, &bytes) < 0)
-		return -errno;
-	if (!bytes)
-		return 0;
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	int r = fcntl(ends[1], F_SETPIPE_SZ, (int)body->capacity) < 0 ? -errno : 0;
-	ssize_t copied = r ? 0 : tee(reader, ends[1], (size_t)bytes, SPLICE_F_NONBLOCK);
+	if (bytes <= 0)
+		return bytes;
+	int r = os_pipe_new(ends);
+
+	if (r < 0)
+		return r;
+	r = os_set_nonblock(ends[0], 1);
+	if (r == 0)
+		r = os_pipe_set_capacity(ends[1], body->capacity);
+	ssize_t copied = r ? 0 : os_pipe_copy(reader, ends[1], (size_t)bytes);
 
 	if (copied < 0)
-		r = -errno;
+		r = (int)copied;
 	else if (r == 0)
 		r = copied == bytes ? take(ends[0], (uint32_t)bytes, body->packets, contents)
 				    : -EIO;
-	close(ends[0]);
-	close(ends[1]);
+	os_close(ends[0]);
+	os_close(ends[1]);
 	return r;
 }
 
@@ -218,15 +214,15 @@ static int refuse_contents(const struct description *description, int r, struct 
  */
 static bool widen(pid_t pid, const struct description *description, uint64_t bytes)
 {
-	struct stat status;
+	struct os_status status;
 	int fd = os_pid_descriptor(pid, description->number);
-	int capacity = fd < 0 ? fd : fcntl(fd, F_GETPIPE_SZ);
-	bool wider = capacity > 0 && fstat(fd, &status) == 0 &&
-		     status.st_ino == description->inode && bytes < WIDER_MAX &&
-		     (uint64_t)capacity + bytes < WIDER_MAX &&
-		     fcntl(fd, F_SETPIPE_SZ, capacity + (int)bytes + (int)IMAGE_PAGE) > 0;
+	int capacity = fd < 0 ? fd : os_pipe_capacity(fd);
+	bool wider =
+		capacity > 0 && os_status(fd, &status) == 0 && status.inode == description->inode &&
+		bytes < WIDER_MAX && (uint64_t)capacity + bytes < WIDER_MAX &&
+		os_pipe_set_capacity(fd, (uint32_t)capacity + (uint32_t)bytes + IMAGE_PAGE) == 0;
 
-	close_one(fd);
+	os_close(fd);
 	return wider;
 }
 
@@ -246,11 +242,11 @@ static int complete(pid_t pid, const struct descriptors *descriptors,
 	int fd = os_pid_descriptor(pid, ends.reader->number);
 	int r = fd < 0 ? fd : 0;
 
-	if (r == 0 && fcntl(fd, F_SETPIPE_SZ, (int)body.capacity) < 0)
-		r = -errno;
+	if (r == 0)
+		r = os_pipe_set_capacity(fd, body.capacity);
 	if (r == 0)
 		r = copy(fd, &body, &description->contents);
-	close_one(fd);
+	os_close(fd);
 	return r ? refuse_contents(description, r, refusal) : 0;
 }
 
@@ -269,8 +265,8 @@ static bool read_body(const struct image_description *image, const struct files 
 	const struct description *owner;
 
 	(void)files;
-	if (body.capacity < IMAGE_PAGE || body.capacity > CAPACITY_MAX || body.mode & ~07777u ||
-	    image->flags & O_PATH)
+	if (body.capacity < IMAGE_PAGE || body.capacity > CAPACITY_MAX ||
+	    body.mode & ~(uint32_t)OS_MODE_RIGHTS || image->flags & OS_OPEN_PATH)
 		return false;
 	if (body.owner == image->id)
 		return true;
@@ -284,17 +280,20 @@ static int fill(int writer, const struct pipe_body *body, const struct contents 
 	const uint8_t *piece;
 	uint32_t length;
 
-	if (fcntl(writer, F_SETPIPE_SZ, (int)body->capacity) < 0 ||
-	    fchown(writer, body->uid, body->gid) < 0 || fchmod(writer, body->mode) < 0 ||
-	    fcntl(writer, F_SETFL, O_NONBLOCK | (body->packets ? O_DIRECT : 0)) < 0)
-		return -errno;
-	for (uint32_t at = 0; (piece = contents_next(contents, &at, &length));) {
-		ssize_t done = write(writer, piece, length);
+	int r = os_pipe_set_capacity(writer, body->capacity);
+
+	if (r == 0)
+		r = os_inode_own(writer, body->uid, body->gid, body->mode);
+	if (r == 0)
+		r = os_open_set_flags(writer,
+				      OS_OPEN_NONBLOCK | (body->packets ? OS_OPEN_DIRECT : 0u));
+	for (uint32_t at = 0; r == 0 && (piece = contents_next(contents, &at, &length));) {
+		ssize_t done = os_pipe_write(writer, piece, length);
 
 		if (done != (ssize_t)length)
-			return done < 0 ? -errno : -ENOSPC;
+			r = done < 0 ? (int)done : -ENOSPC;
 	}
-	return 0;
+	return r;
 }
 
 /* The pipe as pipe2() makes it: its ends are not given to the process yet. */
@@ -302,9 +301,9 @@ static int make(struct description *owner)
 {
 	const struct pipe_body body = body_of(&owner->image);
 
-	if (pipe2(owner->own, O_CLOEXEC) < 0)
-		return -errno;
-	return fill(owner->own[1], &body, &owner->contents);
+	int r = os_pipe_new(owner->own);
+
+	return r ? r : fill(owner->own[1], &body, &owner->contents);
 }
 
 /*
@@ -313,22 +312,19 @@ static int make(struct description *owner)
  */
 static int open_end(struct description *owner, uint32_t flags)
 {
-	unsigned end = (flags & O_ACCMODE) == O_WRONLY;
-	bool first = !(flags & LARGEFILE) && (flags & O_ACCMODE) != O_RDWR && !owner->given[end];
-	char name[40];
-	int fd;
+	unsigned end = (flags & OS_OPEN_ACCESS) == OS_OPEN_WRITE;
+	bool first = !(flags & OS_OPEN_LARGE) && (flags & OS_OPEN_ACCESS) != OS_OPEN_BOTH &&
+		     !owner->given[end];
+	int fd =
+		first ? os_dup(owner->own[end])
+		      : os_open_again(owner->own[end], (flags & OS_OPEN_ACCESS) | OS_OPEN_NONBLOCK);
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", owner->own[end]);
-	if (first)
-		fd = fcntl(owner->own[end], F_DUPFD_CLOEXEC, 0);
-	else
-		fd = open(name, (int)(flags & O_ACCMODE) | O_CLOEXEC | O_NONBLOCK);
 	owner->given[end] = owner->given[end] || first;
-	if (fd < 0 || fcntl(fd, F_SETFL, (int)flags) == 0)
-		return fd < 0 ? -errno : fd;
-	int r = -errno;
+	int r = fd < 0 ? fd : os_open_set_flags(fd, flags);
 
-	close(fd);
+	if (r == 0)
+		return fd;
+	os_close(fd);
 	return r;
 }
 

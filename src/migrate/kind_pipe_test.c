@@ -3,13 +3,13 @@
 #include "base/test.h"
 #include "migrate/kind.h"
 #include "migrate/restore.h"
+#include "os/inode.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define KIB 1024
@@ -32,11 +32,11 @@ static int add_end(struct both *both, int fd)
 	struct image_description image = { .kind = IMAGE_DESCRIPTION_PIPE,
 					   .id = descriptors->description_count + 1,
 					   .flags = (uint32_t)fcntl(fd, F_GETFL) };
-	struct stat status;
+	struct os_status status;
 	char link[40] = "";
 
-	CHECK_EQ(fstat(fd, &status), 0);
-	snprintf(link, sizeof(link), "pipe:[%llu]", (unsigned long long)status.st_ino);
+	CHECK_EQ(os_status(fd, &status), 0);
+	snprintf(link, sizeof(link), "pipe:[%llu]", (unsigned long long)status.inode);
 	const struct kind_seen seen = {
 		.pid = getpid(), .number = fd, .link = link, .status = &status
 	};
@@ -44,7 +44,7 @@ static int add_end(struct both *both, int fd)
 	struct description *description = descriptors_describe(descriptors, &image);
 
 	description->number = fd;
-	description->inode = status.st_ino;
+	description->inode = status.inode;
 	return result;
 }
 

@@ -14,8 +14,10 @@
 
 #include "dvk/errors.h"
 #include "migrate/ended.h"
-#include "os/kernel.h"
+#include "os/inode.h"
+#include "os/open.h"
 #include "os/procdir.h"
+#include "os/socket.h"
 
 #define GAP_FIRST 0x100000000000ull /* where neither programs nor mmap go by themselves */
 #define GAP_STEP  0x000400000000ull
@@ -152,7 +154,7 @@ static bool parse_opening(const char *line, struct printed *printed)
 	printed->offset = strtoull(end + 6, &end, 16);
 	unsigned device_major = (unsigned)strtoul(end, &end, 16);
 
-	printed->device = makedev(device_major, (unsigned)strtoul(end + 1, &end, 16));
+	printed->device = os_device(device_major, (unsigned)strtoul(end + 1, &end, 16));
 	printed->inode = strtoull(end, &end, 10);
 	end += strspn(end, " ");
 	size_t length = strcspn(end, "\n");
@@ -287,9 +289,7 @@ int maps_open_object(int dir, uint64_t start, uint64_t end)
 
 	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)start,
 		 (unsigned long long)end);
-	int fd = openat(dir, link, O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
+	return os_open_at(dir, link, OS_OPEN_READ);
 }
 
 /*
@@ -299,13 +299,13 @@ int maps_open_object(int dir, uint64_t start, uint64_t end)
 static uint64_t object_bytes(const struct printed *printed, int dir)
 {
 	char link[64];
-	struct stat status;
+	struct os_status status;
 
 	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)printed->start,
 		 (unsigned long long)printed->end);
-	if (fstatat(dir, link, &status, 0) < 0 || status.st_size <= 0)
+	if (os_status_at(dir, link, &status) < 0 || status.size == 0)
 		return printed->offset + (printed->end - printed->start);
-	return ((uint64_t)status.st_size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
+	return (status.size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
 }
 
 static int add_memory(struct maps *maps, const struct image_memory *memory)
@@ -374,8 +374,7 @@ static bool is_foreign(const struct printed *printed, int dir, const struct migr
 	int fd = maps_open_object(dir, printed->start, printed->end);
 	bool recalled = fd >= 0 && host->recall(host->ctx, fd, name);
 
-	if (fd >= 0)
-		close(fd);
+	os_close(fd);
 	return recalled;
 }
 

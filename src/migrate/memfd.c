@@ -3,15 +3,16 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "dvk/errors.h"
-#include "os/kernel.h"
+#include "os/inode.h"
+#include "os/memfd.h"
+#include "os/open.h"
+#include "os/socket.h"
 
 #define PREFIX	       "/memfd:"
 #define SUFFIX	       " (deleted)"
-#define EXECUTABLE     0x10u /* MFD_EXEC, of Linux 6.3 */
 #define SEALS_KNOWN    0x3fu
 #define NAME_BYTES_MAX 250 /* MFD_NAME_MAX_LEN and a zero */
 
@@ -27,14 +28,13 @@ static bool is_on_their_device(uint64_t device)
 	uint64_t theirs = atomic_load(&known);
 
 	if (!theirs) {
-		int fd = (int)syscall(SYS_memfd_create, "dvs-device", MFD_CLOEXEC);
-		struct stat status = { 0 };
+		int fd = os_memfd_new_file("dvs-device");
+		struct os_status status = { 0 };
 
-		if (fd >= 0 && fstat(fd, &status) == 0)
-			atomic_store(&known, status.st_dev);
-		if (fd >= 0)
-			close(fd);
-		theirs = status.st_dev;
+		if (fd >= 0 && os_status(fd, &status) == 0)
+			atomic_store(&known, status.device);
+		os_close(fd);
+		theirs = status.device;
 	}
 	return theirs == device;
 }
@@ -42,25 +42,28 @@ static bool is_on_their_device(uint64_t device)
 static int describe(int fd, struct image_file *image, struct refusal *refusal)
 {
 	unsigned long type;
-	struct stat status;
-	int seals = fcntl(fd, F_GET_SEALS);
+	struct os_status status;
+	int seals = os_memfd_seals(fd);
+	int r = files_describe(fd, image, &type);
 
-	if (files_describe(fd, image, &type) < 0 || fstat(fd, &status) < 0)
+	if (r == 0)
+		r = os_status(fd, &status);
+	if (r < 0)
 		return refusal_set(refusal, EDVSIO, "a memory file (memfd) cannot be read: %s",
-				   strerror(errno));
-	if (!is_on_their_device(image->device) || !S_ISREG(image->mode))
+				   strerror(-r));
+	if (!is_on_their_device(image->device) || (image->mode & OS_MODE_KIND) != OS_MODE_FILE)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process uses a memory file (memfd) of huge pages or of "
 				   "another kind, which cannot be carried");
 	if (seals < 0 || (unsigned)seals & ~SEALS_KNOWN)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process uses a memory file (memfd) with an unknown seal");
-	if (flistxattr(fd, NULL, 0) > 0)
+	if (os_inode_has_attributes(fd))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process uses a memory file (memfd) with extended "
 				   "attributes, which are not carried");
-	image->uid = status.st_uid;
-	image->gid = status.st_gid;
+	image->uid = status.uid;
+	image->gid = status.gid;
 	image->seals = (uint32_t)seals;
 	image->use |= IMAGE_FILE_MEMORY;
 	return 0;
@@ -68,22 +71,22 @@ static int describe(int fd, struct image_file *image, struct refusal *refusal)
 
 int memfd_describe(int dir, const char *link, struct image_file *image, struct refusal *refusal)
 {
-	int fd = openat(dir, link, O_RDONLY | O_CLOEXEC);
+	int fd = os_open_at(dir, link, OS_OPEN_READ);
 
 	if (fd < 0)
 		return refusal_set(refusal, EDVSIO, "a memory file (memfd) cannot be read: %s",
-				   strerror(errno));
+				   strerror(-fd));
 	int r = describe(fd, image, refusal);
 
-	close(fd);
+	os_close(fd);
 	return r;
 }
 
-static int refuse_new(const struct file *file, int error, struct refusal *refusal)
+static int refuse_new(const struct file *file, int r, struct refusal *refusal)
 {
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the target cannot make the memory file %.100s of the process: %s",
-			   file->path, strerror(error));
+			   file->path, strerror(-r));
 }
 
 int memfd_make(const struct file *file, struct refusal *refusal)
@@ -92,47 +95,40 @@ int memfd_make(const struct file *file, struct refusal *refusal)
 	char name[NAME_BYTES_MAX] = "";
 
 	if (!memfd_is_link(file->path) || file->image.size > IMAGE_ADDRESS_END)
-		return refuse_new(file, EINVAL, refusal);
+		return refuse_new(file, -EINVAL, refusal);
 	if (length > end && strcmp(file->path + length - end, SUFFIX) == 0)
 		length -= end;
 	length -= sizeof(PREFIX) - 1;
 	if (length >= sizeof(name))
-		return refuse_new(file, EINVAL, refusal);
+		return refuse_new(file, -EINVAL, refusal);
 	memcpy(name, file->path + sizeof(PREFIX) - 1, length);
-	int fd = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING | EXECUTABLE);
+	int fd = os_memfd_new_file(name);
+	int r = fd < 0 ? fd : os_inode_resize(fd, file->image.size);
 
-	if (fd < 0 && errno == EINVAL)
-		fd = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return refuse_new(file, errno, refusal);
-	if (ftruncate(fd, (off_t)file->image.size) == 0)
+	if (r == 0)
 		return fd;
-	refuse_new(file, errno, refusal);
-	close(fd);
-	return refusal->error;
+	os_close(fd);
+	return refuse_new(file, r, refusal);
 }
 
 int memfd_reopen(const struct file *file, int fd, uint32_t flags, struct refusal *refusal)
 {
-	char name[40];
+	int opened = os_open_again(fd, flags);
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	int opened = open(name, (int)flags | O_CLOEXEC);
-
-	return opened < 0 ? refuse_new(file, errno, refusal) : opened;
+	return opened < 0 ? refuse_new(file, opened, refusal) : opened;
 }
 
 int memfd_seal(const struct file *file, int fd, struct refusal *refusal)
 {
 	const struct image_file *image = &file->image;
-	const struct timespec times[2] = {
-		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = image->mtime_s, .tv_nsec = image->mtime_ns },
-	};
+	int r = os_inode_own(fd, image->uid, image->gid, image->mode & OS_MODE_RIGHTS);
 
-	if (fchown(fd, image->uid, image->gid) < 0 || fchmod(fd, image->mode & 07777) < 0 ||
-	    futimens(fd, times) < 0 || fcntl(fd, F_ADD_SEALS, image->seals) < 0)
-		return refuse_new(file, errno, refusal);
+	if (r == 0)
+		r = os_inode_set_mtime(fd, image->mtime_s, image->mtime_ns);
+	if (r == 0)
+		r = os_memfd_add_seals(fd, image->seals);
 	/* A setting of the target may add one (vm.memfd_noexec). */
-	return fcntl(fd, F_GET_SEALS) == (int)image->seals ? 0 : refuse_new(file, EPERM, refusal);
+	if (r == 0 && os_memfd_seals(fd) != (int)image->seals)
+		r = -EPERM;
+	return r < 0 ? refuse_new(file, r, refusal) : 0;
 }

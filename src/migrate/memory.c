@@ -7,8 +7,9 @@
 
 #include "dvk/errors.h"
 #include "migrate/objects.h"
-#include "os/kernel.h"
+#include "os/open.h"
 #include "os/pagemap.h"
+#include "os/socket.h"
 #include "os/trace.h"
 
 struct sender {
@@ -30,10 +31,10 @@ static int read_pages(const struct sender *sender, uint64_t start, void *to, siz
 		if (r != -EFAULT)
 			return r;
 	}
-	ssize_t got = pread(sender->mem, to, bytes, (off_t)start);
+	ssize_t got = os_read_at(sender->mem, to, bytes, start);
 
 	if (got < 0)
-		return -errno;
+		return (int)got;
 	return (size_t)got == bytes ? 0 : -EFAULT;
 }
 
@@ -87,16 +88,16 @@ static int on_guard_only(void *ctx, uint64_t start, uint64_t end, unsigned kinds
 	return kinds & PAGEMAP_GUARD ? on_private(ctx, start, end, kinds) : 0;
 }
 
-static int refuse_shared(struct sender *sender, const struct object *object, int error)
+static int refuse_shared(struct sender *sender, const struct object *object, int r)
 {
 	if (object->is_file)
 		return refusal_set(sender->refusal, EDVSPROCSTS,
 				   "the memory file %.100s cannot be read: %s",
-				   sender->files->file[object->first].path, strerror(error));
+				   sender->files->file[object->first].path, strerror(-r));
 	return refusal_set(sender->refusal, EDVSPROCSTS,
 			   "the shared memory at %#llx cannot be read: %s",
 			   (unsigned long long)sender->maps->map[object->first].start,
-			   strerror(error));
+			   strerror(-r));
 }
 
 static int open_object(const struct sender *sender, int dir, const struct object *object)
@@ -106,16 +107,14 @@ static int open_object(const struct sender *sender, int dir, const struct object
 
 		return maps_open_object(dir, map->start, map->end);
 	}
-	int fd = openat(dir, sender->files->file[object->first].link, O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
+	return os_open_at(dir, sender->files->file[object->first].link, OS_OPEN_READ);
 }
 
-static int send_shared_run(struct sender *sender, int fd, const struct object *object, off_t start,
-			   off_t end)
+static int send_shared_run(struct sender *sender, int fd, const struct object *object,
+			   uint64_t start, uint64_t end)
 {
 	while (start < end) {
-		uint64_t count = (uint64_t)(end - start) / IMAGE_PAGE;
+		uint64_t count = (end - start) / IMAGE_PAGE;
 
 		if (count > IMAGE_RUN_PAGES_MAX)
 			count = IMAGE_RUN_PAGES_MAX;
@@ -126,17 +125,17 @@ static int send_shared_run(struct sender *sender, int fd, const struct object *o
 		if (!pages)
 			return sender->writer->error;
 		*pages = (struct image_shared_pages){ .object = object->identity,
-						      .offset = (uint64_t)start,
+						      .offset = start,
 						      .count = (uint32_t)count };
-		ssize_t got = pread(fd, pages + 1, bytes, start);
+		ssize_t got = os_read_at(fd, pages + 1, bytes, start);
 
 		if (got < 0)
-			return refuse_shared(sender, object, errno);
+			return refuse_shared(sender, object, (int)got);
 		/* The object ends within its last page. */
 		memset((char *)(pages + 1) + got, 0, bytes - (size_t)got);
 		writer_commit(sender->writer, sizeof(*pages) + bytes);
 		sender->page_count += count;
-		start += (off_t)bytes;
+		start += bytes;
 	}
 	return 0;
 }
@@ -148,25 +147,22 @@ static int send_shared_run(struct sender *sender, int fd, const struct object *o
 static int send_object(struct sender *sender, int dir, const struct object *object)
 {
 	int fd = open_object(sender, dir, object);
-	off_t at = 0, end = (off_t)object->bytes;
+	uint64_t data, at = 0;
 	int r = 0;
 
 	if (fd < 0)
-		return refuse_shared(sender, object, -fd);
-	while (at < end && r == 0) {
-		off_t data = lseek(fd, at, SEEK_DATA);
+		return refuse_shared(sender, object, fd);
+	while (at < object->bytes && r == 0) {
+		int found = os_seek_data(fd, at, object->bytes, &data, &at);
 
-		if (data < 0 && errno != ENXIO)
-			r = refuse_shared(sender, object, errno);
-		if (data < 0 || data >= end)
+		if (found < 0)
+			r = refuse_shared(sender, object, found);
+		if (found <= 0)
 			break;
-		off_t hole = lseek(fd, data, SEEK_HOLE);
-
-		at = hole < 0 || hole > end ? end : hole;
 		at = (at + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
 		r = send_shared_run(sender, fd, object, data, at);
 	}
-	close(fd);
+	os_close(fd);
 	return r;
 }
 
@@ -211,15 +207,14 @@ int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files 
 	if (r < 0)
 		return refusal_set(refusal, EDVSSRCH,
 				   "the pages of the process cannot be listed: %s", strerror(-r));
-	sender.mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
+	sender.mem = os_open_at(dir, "mem", OS_OPEN_READ);
 	for (uint32_t i = 0; i < maps->count && r == 0; i++) {
 		sender.map = &maps->map[i];
 		r = send_map(&sender, &pagemap);
 	}
 	if (r == 0)
 		r = send_objects(&sender, dir);
-	if (sender.mem >= 0)
-		close(sender.mem);
+	os_close(sender.mem);
 	pagemap_close(&pagemap);
 	*page_count = sender.page_count;
 	if (r == 0)

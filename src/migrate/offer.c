@@ -11,10 +11,8 @@
 #include "migrate/cpu.h"
 #include "migrate/object_records.h"
 #include "migrate/reopen.h"
-#include "os/kernel.h"
+#include "os/machine.h"
 #include "os/trace.h"
-
-#define TIMER_IDS_QUERY 2 /* PR_TIMER_CREATE_RESTORE_IDS_GET */
 
 /* Programs keep the addresses of its functions, so its contents must be the same, not its size. */
 static int hash_vdso(pid_t pid, const struct maps *maps, uint64_t *hash)
@@ -62,7 +60,7 @@ int offer_write(struct inventory *inventory, struct writer *writer, struct refus
 
 	cpu_describe(&machine);
 	clocks_describe(inventory->dir, &machine);
-	files_boot_id(machine.boot_id);
+	os_boot_id(machine.boot_id);
 	int r = hash_vdso(inventory->pid, &inventory->maps, &machine.vdso_hash);
 
 	if (r < 0)
@@ -188,7 +186,7 @@ bool offer_is_local(const struct offer *offer)
 {
 	uint8_t boot_id[16];
 
-	files_boot_id(boot_id);
+	os_boot_id(boot_id);
 	return memcmp(boot_id, offer->machine.boot_id, sizeof(boot_id)) == 0;
 }
 
@@ -207,8 +205,7 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has another vdso: both nodes need the "
 				   "same kernel");
-	if (offer->task.needs & IMAGE_NEEDS_TIMER_IDS &&
-	    prctl(PR_TIMER_CREATE_RESTORE_IDS, TIMER_IDS_QUERY, 0, 0, 0) < 0)
+	if (offer->task.needs & IMAGE_NEEDS_TIMER_IDS && !os_timer_ids_can_be_chosen())
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the process has POSIX timers, whose numbers can be kept only with "

@@ -15,8 +15,12 @@
 #include "base/hash.h"
 #include "dvk/errors.h"
 #include "migrate/kind.h"
-#include "os/kernel.h"
+#include "os/inode.h"
+#include "os/kcmp.h"
+#include "os/open.h"
 #include "os/procdir.h"
+#include "os/self.h"
+#include "os/socket.h"
 
 #define PATH_SHOWN 60 /* of a path in a sentence */
 #define ROUNDS_MAX 5
@@ -120,7 +124,7 @@ static int collect(struct others *others)
 			note_lack(others, r);
 			if (r != -ENOMEM)
 				r = 0;
-			close(others->dir);
+			os_close(others->dir);
 		}
 	}
 	return r;
@@ -140,24 +144,23 @@ static int collect_all(struct others *others, bool outside)
 
 	others->inside = others->count;
 	if (r == 0 && outside && (others->memory_count || others->position_count))
-		r = procdir_each(AT_FDCWD, "/proc", add_any, others);
+		r = procdir_each(OS_FOLDER_CURRENT, "/proc", add_any, others);
 	return r;
 }
 
 /* ---- what is common ---- */
 
 const struct others_table others_tables[OTHERS_TABLES] = {
-	{ KCMP_VM, "address space" },
-	{ KCMP_FILES, "descriptor table" },
-	{ KCMP_FS, "working directory" },
-	{ KCMP_SIGHAND, "signal handlers" },
+	{ OS_KCMP_VM, "address space" },
+	{ OS_KCMP_FILES, "descriptor table" },
+	{ OS_KCMP_FS, "working directory" },
+	{ OS_KCMP_SIGHAND, "signal handlers" },
 };
 
 static int check_tables(struct others *others)
 {
 	for (int i = 0; i < OTHERS_TABLES; i++) {
-		if (syscall(SYS_kcmp, others->inventory->pid, others->at, others_tables[i].kind, 0,
-			    0) == 0)
+		if (os_kcmp(others->inventory->pid, others->at, others_tables[i].kind) == 0)
 			return refusal_set(others->refusal, EDVSPROCSTS,
 					   "the process shares its %s with process %d",
 					   others_tables[i].what, (int)others->at);
@@ -196,8 +199,8 @@ static bool is_mapped(const char *maps, uint64_t device, uint64_t inode)
 {
 	char object[64];
 
-	snprintf(object, sizeof(object), " %02x:%02x %llu ", major(device), minor(device),
-		 (unsigned long long)inode);
+	snprintf(object, sizeof(object), " %02x:%02x %llu ", os_device_major(device),
+		 os_device_minor(device), (unsigned long long)inode);
 	return strstr(maps, object) != NULL;
 }
 
@@ -213,7 +216,7 @@ static int check_memory(struct others *others)
 		if (!read && procdir_read(others->dir, "maps", &inventory->text) < 0)
 			return 0;
 		read = true;
-		if (is_mapped(inventory->text.text, makedev(0, 1), maps->map[i].object))
+		if (is_mapped(inventory->text.text, os_device(0, 1), maps->map[i].object))
 			return refuse_memory(others);
 	}
 	for (size_t i = 0; i < others->memory_count; i++) {
@@ -236,18 +239,6 @@ static int by_file(const struct position *a, const struct position *b)
 	return (a->inode > b->inode) - (a->inode < b->inode);
 }
 
-/* kcmp() orders open files, also those of two processes. 0: the same; what is gone is another one. */
-static int by_description(pid_t pid, int number, pid_t other, int other_number)
-{
-	switch (syscall(SYS_kcmp, pid, other, KCMP_FILE, number, other_number)) {
-	case 0:
-		return 0;
-	case 1:
-		return -1;
-	}
-	return 1;
-}
-
 static int by_position(const void *a, const void *b, void *ctx)
 {
 	const struct position *one = a, *other = b;
@@ -256,8 +247,8 @@ static int by_position(const void *a, const void *b, void *ctx)
 
 	if (order || one == other)
 		return order;
-	order = by_description(inventory->pid, one->description->number, inventory->pid,
-			       other->description->number);
+	order = os_kcmp_files(inventory->pid, one->description->number, inventory->pid,
+			      other->description->number);
 	return order ? order : one->description->number - other->description->number;
 }
 
@@ -339,16 +330,16 @@ static int refuse_common(struct others *others, const struct description *descri
 static int find_common(void *ctx, const char *number)
 {
 	struct others *others = ctx;
-	struct statx status;
+	struct os_inode inode;
 	char name[32];
 
 	/* Its file may be on a file system that does not answer: nothing is asked of that. */
 	snprintf(name, sizeof(name), "fd/%.16s", number);
-	if (statx(others->dir, name, AT_STATX_DONT_SYNC, STATX_INO, &status) < 0)
+	if (os_inode_at(others->dir, name, &inode) < 0)
 		return 0;
 	const struct position wanted = {
-		.device = makedev(status.stx_dev_major, status.stx_dev_minor),
-		.inode = status.stx_ino,
+		.device = inode.dev,
+		.inode = inode.ino,
 	};
 	size_t low = 0, high = others->position_count;
 
@@ -362,8 +353,8 @@ static int find_common(void *ctx, const char *number)
 		int order = by_file(at, &wanted);
 
 		if (!order)
-			order = by_description(others->inventory->pid, at->description->number,
-					       others->at, (int)strtol(number, NULL, 10));
+			order = os_kcmp_files(others->inventory->pid, at->description->number,
+					      others->at, (int)strtol(number, NULL, 10));
 		/* On to the lowest number, should several be of one description. */
 		if (order == 0)
 			others->common = at->description;
@@ -397,7 +388,7 @@ static uint64_t children_of_init(struct inventory *inventory)
 
 	snprintf(name, sizeof(name), "/proc/%d/task/%d/children", (int)inventory->init,
 		 (int)inventory->init);
-	if (procdir_read(AT_FDCWD, name, &inventory->text) < 0)
+	if (procdir_read(OS_FOLDER_CURRENT, name, &inventory->text) < 0)
 		return 0;
 	return hash_bytes(HASH_SEED, inventory->text.text, inventory->text.length);
 }
@@ -433,7 +424,7 @@ static int check_new(struct others *others)
 
 		if (r == 0) {
 			r = check_one(others, i < others->inside);
-			close(others->dir);
+			os_close(others->dir);
 		}
 		if (r < 0)
 			return r;
@@ -468,7 +459,7 @@ static int check_rounds(struct others *others, bool outside)
 static int check(struct inventory *inventory, bool outside, struct refusal *refusal)
 {
 	/* This program has put the process together. */
-	struct others others = { .inventory = inventory, .refusal = refusal, .at = getpid() };
+	struct others others = { .inventory = inventory, .refusal = refusal, .at = os_self_pid() };
 
 	inventory->others = children_of_init(inventory);
 	int r = collect_memory(&others);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "os/machine.h"
 #include "os/kernel.h"
 
 #define MCE_KILL_DEFAULT 2
@@ -160,7 +161,7 @@ static int check_keyrings(const struct calls *calls, const struct peculiar_quest
 			  int32_t vtid, struct refusal *refusal)
 {
 	int64_t session = calls_result(calls, q->session);
-	int64_t own = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+	int64_t own = os_session_keyring();
 
 	for (unsigned i = 0; i < PECULIAR_KEYRINGS; i++) {
 		int64_t bytes = calls_result(calls, q->keyring[i]);

@@ -10,78 +10,13 @@
  */
 #include "migrate/reopen.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dvk/errors.h"
-#include "os/kernel.h"
-
-#define GROUPS_MAX 65536
-#define CAP_WORDS  2
-
-/* Capabilities that open what the ids alone do not. */
-#define FILE_CAPABILITIES                                                              \
-	(1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | \
-	 1ull << CAP_SYS_ADMIN)
-
-/* What this thread had, while it acts with the rights of a process. */
-struct rights {
-	struct __user_cap_data_struct capability[CAP_WORDS];
-	uint32_t uid, gid;
-	gid_t *group; /* owned */
-	int group_count;
-};
-
-static struct __user_cap_header_struct capability_head(void)
-{
-	return (struct __user_cap_header_struct){ .version = _LINUX_CAPABILITY_VERSION_3 };
-}
-
-/* The calls themselves, for the library's functions change all threads of this program. */
-static void give_back(struct rights *rights)
-{
-	struct __user_cap_header_struct head = capability_head();
-
-	syscall(SYS_setfsuid, rights->uid);
-	syscall(SYS_capset, &head, rights->capability);
-	syscall(SYS_setfsgid, rights->gid);
-	syscall(SYS_setgroups, rights->group_count, rights->group);
-	free(rights->group);
-}
-
-static int assume(struct rights *rights, const struct image_opener *opener)
-{
-	struct __user_cap_header_struct head = capability_head();
-	struct __user_cap_data_struct less[CAP_WORDS];
-
-	rights->group = malloc(GROUPS_MAX * sizeof(gid_t));
-	if (!rights->group)
-		return -ENOMEM;
-	rights->group_count = getgroups(GROUPS_MAX, rights->group);
-	rights->uid = (uint32_t)syscall(SYS_setfsuid, -1);
-	rights->gid = (uint32_t)syscall(SYS_setfsgid, -1);
-	if (rights->group_count < 0 || syscall(SYS_capget, &head, rights->capability) < 0 ||
-	    syscall(SYS_setgroups, opener->group_count, opener->group) < 0) {
-		free(rights->group);
-		return -EPERM;
-	}
-	uint64_t lost = FILE_CAPABILITIES & ~opener->effective;
-
-	memcpy(less, rights->capability, sizeof(less));
-	less[0].effective &= ~(uint32_t)lost;
-	less[1].effective &= ~(uint32_t)(lost >> 32);
-	syscall(SYS_setfsgid, opener->gid);
-	syscall(SYS_setfsuid, opener->uid);
-	/* The change of the user took some away, which a process may have all the same. */
-	if (syscall(SYS_capset, &head, less) == 0 &&
-	    (uint32_t)syscall(SYS_setfsuid, -1) == opener->uid &&
-	    (uint32_t)syscall(SYS_setfsgid, -1) == opener->gid)
-		return 0;
-	give_back(rights);
-	return -EPERM;
-}
+#include "os/inode.h"
+#include "os/open.h"
+#include "os/rights.h"
+#include "os/socket.h"
 
 static bool same_contents(const struct image_file *there, const struct image_file *here)
 {
@@ -128,7 +63,7 @@ static int compare(const struct file *file, int fd, bool same_machine, struct re
 	if (r < 0)
 		return refusal_set(refusal, EDVSNOENT, "the target cannot look at %s: %s",
 				   file->path, strerror(-r));
-	if ((here.mode & S_IFMT) != (there->mode & S_IFMT) || here.rdev != there->rdev)
+	if ((here.mode & OS_MODE_KIND) != (there->mode & OS_MODE_KIND) || here.rdev != there->rdev)
 		return refusal_set(refusal, EDVSPROCSTS, "%s is another kind of file on the target",
 				   file->path);
 	if (same_machine && here.device == there->device && here.inode == there->inode)
@@ -138,7 +73,7 @@ static int compare(const struct file *file, int fd, bool same_machine, struct re
 
 static int find(const struct file *file, int root, struct refusal *refusal)
 {
-	int fd = files_open_below(root, file->path, O_PATH);
+	int fd = os_open_below(root, file->path, OS_OPEN_PATH);
 
 	if (fd >= 0)
 		return fd;
@@ -157,7 +92,7 @@ int files_compare(const struct files *files, int root, bool same_machine, struct
 			return fd;
 		int r = compare(&files->file[i], fd, same_machine, refusal);
 
-		close(fd);
+		os_close(fd);
 		if (r < 0)
 			return r;
 	}
@@ -167,27 +102,25 @@ int files_compare(const struct files *files, int root, bool same_machine, struct
 /* Takes the descriptor of the object; returns one that is opened. */
 static int open_object(const struct file *file, int fd, uint32_t flags, struct refusal *refusal)
 {
-	char name[40];
-
-	if (flags & O_PATH)
+	if (flags & OS_OPEN_PATH)
 		return fd;
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	int opened = open(name, (int)flags | O_CLOEXEC | O_NOCTTY);
-	int error = errno;
+	int opened = os_open_again(fd, flags | OS_OPEN_NO_TERMINAL);
 
-	close(fd);
+	os_close(fd);
 	if (opened >= 0)
 		return opened;
 	return refusal_set(refusal, EDVSPROCSTS, "the target cannot open %s: %s", file->path,
-			   strerror(error));
+			   strerror(-opened));
 }
 
 static int open_other(const struct file *file, int root, bool same_machine,
 		      const struct image_opener *opener, uint32_t flags, struct refusal *refusal)
 {
-	struct rights rights;
+	const struct os_rights_wanted wanted = { opener->uid, opener->gid, opener->effective,
+						 opener->group, opener->group_count };
+	struct os_rights *rights;
 
-	if (assume(&rights, opener) < 0)
+	if (os_rights_assume(&rights, &wanted) < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the target cannot act with the rights of the process");
 	int fd = find(file, root, refusal);
@@ -198,10 +131,10 @@ static int open_other(const struct file *file, int root, bool same_machine,
 		if (r >= 0)
 			fd = open_object(file, fd, flags, refusal);
 		else
-			close(fd);
+			os_close(fd);
 		fd = r < 0 ? r : fd;
 	}
-	give_back(&rights);
+	os_rights_give_back(rights);
 	return fd;
 }
 
@@ -216,6 +149,6 @@ int files_reopen(const struct file *file, int root, bool same_machine,
 
 	if (r == 1)
 		return open_object(file, fd, flags, refusal);
-	close(fd);
+	os_close(fd);
 	return r < 0 ? r : open_other(file, root, same_machine, opener, flags, refusal);
 }

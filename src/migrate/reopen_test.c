@@ -2,11 +2,15 @@
 #include "migrate/reopen.h"
 
 #include "base/test.h"
-#include "os/kernel.h"
 
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define NOBODY 65534
 

@@ -15,6 +15,8 @@
 #include "migrate/memfd.h"
 #include "migrate/reopen.h"
 #include "os/kernel.h"
+#include "os/limit.h"
+#include "os/socket.h"
 
 #define FD_LIMIT_ROOM 64
 #define SENT_MAX      100
@@ -28,28 +30,6 @@ int restore_open_file(struct restore *restore, const struct file *file, uint32_t
 		       ? memfd_reopen(file, restore->memfd[index], flags, refusal)
 		       : files_reopen(file, restore->root, restore->same_machine,
 				      &restore->picture.process.opener, flags, refusal);
-}
-
-static int send_descriptor(int sock, int fd)
-{
-	char byte = 0;
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec io = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = {
-		.msg_iov = &io,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-
-	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
-					 .cmsg_level = SOL_SOCKET,
-					 .cmsg_type = SCM_RIGHTS };
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	return sendmsg(sock, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
 
 /* Calls that receive one descriptor, whose number must be `expected`. */
@@ -78,6 +58,7 @@ static void add_receive(struct restore *restore, int expected, int shell_fd)
 int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
 			    struct refusal *refusal)
 {
+	const char byte = 0;
 	int r = fd < 0 ? fd : 0;
 
 	/* What was sent and not received yet must fit into the socket. */
@@ -86,15 +67,14 @@ int restore_send_descriptor(struct restore *restore, int fd, int expected, int s
 		r = restore_run(restore, refusal);
 	}
 	if (r == 0) {
-		r = send_descriptor(restore->sock, fd);
+		r = os_packet_send(restore->sock, &byte, sizeof(byte), &fd, 1);
 		if (r < 0)
 			r = refusal_set(
 				refusal, EDVSPROCSTS,
 				"the process shell on the target cannot be given a descriptor: %s",
 				strerror(-r));
 	}
-	if (fd >= 0)
-		close(fd);
+	os_close(fd);
 	if (r == 0)
 		add_receive(restore, expected, shell_fd);
 	return r;
@@ -166,19 +146,22 @@ static int move_shell_fd(struct restore *restore, struct refusal *refusal)
 {
 	const struct descriptors *descriptors = &restore->picture.descriptors;
 	int above = descriptors->count ? descriptors->fd[descriptors->count - 1].number + 1 : 0;
-	struct rlimit limit;
+	struct os_limit limit;
 
 	if (above <= RESTORE_SHELL_FD)
 		above = RESTORE_SHELL_FD + 1;
-	if (prlimit(restore->pid, RLIMIT_NOFILE, NULL, &limit) == 0 &&
-	    limit.rlim_cur < (rlim_t)above + FD_LIMIT_ROOM) {
-		limit.rlim_cur = (rlim_t)above + FD_LIMIT_ROOM;
-		if (limit.rlim_max < limit.rlim_cur)
-			limit.rlim_max = limit.rlim_cur;
-		if (prlimit(restore->pid, RLIMIT_NOFILE, &limit, NULL) < 0)
+	uint64_t needed = (uint64_t)above + FD_LIMIT_ROOM;
+
+	if (os_limit(restore->pid, OS_LIMIT_DESCRIPTORS, &limit) == 0 && limit.soft < needed) {
+		limit.soft = needed;
+		if (limit.hard < needed)
+			limit.hard = needed;
+		int r = os_limit_set(restore->pid, OS_LIMIT_DESCRIPTORS, &limit);
+
+		if (r < 0)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "the target may not open descriptor %d: %s", above,
-					   strerror(errno));
+					   strerror(-r));
 	}
 	calls_expect(&restore->calls, "move its socket", above, SYS_fcntl, RESTORE_SHELL_FD,
 		     F_DUPFD_CLOEXEC, (uint64_t)above);

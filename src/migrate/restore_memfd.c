@@ -6,7 +6,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/memfd.h"
-#include "os/kernel.h"
+#include "os/socket.h"
 
 int restore_memory_files(struct restore *restore, struct refusal *refusal)
 {
@@ -45,8 +45,7 @@ int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
 void restore_deinit(struct restore *restore)
 {
 	for (uint32_t i = 0; restore->memfd && i < restore->picture.files.count; i++)
-		if (restore->memfd[i] >= 0)
-			close(restore->memfd[i]);
+		os_close(restore->memfd[i]);
 	free(restore->memfd);
 	restore->memfd = NULL;
 	objects_free(&restore->objects);

@@ -8,6 +8,7 @@
 #include "dvk/errors.h"
 #include "migrate/memory.h"
 #include "os/kernel.h"
+#include "os/open.h"
 
 #define VMA_ANON_NAME	0
 #define MLOCK_ON_FAULT	1
@@ -362,12 +363,13 @@ int restore_pages(struct restore *restore, const struct image_pages *pages, stru
 	if (map->flags & IMAGE_MAP_WRITE)
 		return memory_receive(restore->pid, pages->address, pages + 1, pages->count,
 				      refusal);
-	ssize_t done = pwrite(restore->mem, pages + 1, bytes, (off_t)pages->address);
+	ssize_t done = os_write_at(restore->mem, pages + 1, bytes, pages->address);
 
 	if (done == (ssize_t)bytes)
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS, "page %#llx cannot be written on the target: %s",
-			   (unsigned long long)pages->address, strerror(done < 0 ? errno : EFAULT));
+			   (unsigned long long)pages->address,
+			   strerror(done < 0 ? (int)-done : EFAULT));
 }
 
 int restore_shared_pages(struct restore *restore, const struct image_shared_pages *pages,

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/restore.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "os/affinity.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
+#include "os/scheduling.h"
 
 #define SIGNAL_SET_BYTES 8
 #define HANDLER_IGNORE	 1
-#define IOPRIO_PROCESS	 1
 
 static void add_settings(struct restore *restore)
 {
@@ -163,43 +163,37 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	return r ? r : ignore_breakpoint(restore, refusal);
 }
 
-/* The fixed part of struct sched_attr. */
-struct scheduling {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-
 static int set_scheduling(struct restore *restore, pid_t tid, const struct image_thread *thread,
 			  struct refusal *refusal)
 {
-	struct scheduling attr = {
-		.size = sizeof(attr),
+	const struct os_scheduling wanted = {
 		.policy = thread->policy,
 		.flags = thread->sched_flags,
 		.nice = thread->nice,
 		.priority = thread->priority,
 	};
+	struct os_affinity affinity = { 0 };
 	char name[48], value[24];
 
-	if (syscall(SYS_sched_setattr, tid, &attr, 0) < 0)
+	int r = os_scheduling_set(tid, &wanted);
+
+	if (r < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the scheduling of the process cannot be set on the target: %s",
-				   strerror(errno));
-	if (thread->affinity_bytes &&
-	    sched_setaffinity(tid, thread->affinity_bytes, (const cpu_set_t *)thread->affinity) < 0)
+				   strerror(-r));
+	memcpy(affinity.cpu, thread->affinity, thread->affinity_bytes);
+	if (thread->affinity_bytes && os_affinity_set(tid, &affinity) < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process is bound to CPUs the target does not have");
-	if (thread->ioprio && syscall(SYS_ioprio_set, IOPRIO_PROCESS, tid, thread->ioprio) < 0)
+	r = thread->ioprio ? os_io_priority_set(tid, thread->ioprio) : 0;
+	if (r < 0)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the I/O priority of the process cannot be set on the target: %s",
-			strerror(errno));
+			strerror(-r));
 	snprintf(name, sizeof(name), "/proc/%d/timerslack_ns", (int)tid);
 	snprintf(value, sizeof(value), "%llu", (unsigned long long)thread->timer_slack_ns);
-	int r = thread->timer_slack_ns ? procdir_write(restore->dir, name, value) : 0;
+	r = thread->timer_slack_ns ? procdir_write(restore->dir, name, value) : 0;
 
 	if (r < 0)
 		return refusal_set(refusal, EDVSPROCSTS,

@@ -25,7 +25,11 @@
 #include "migrate/state.h"
 #include "migrate/stream.h"
 #include "migrate/threads.h"
+#include "os/affinity.h"
+#include "os/clock.h"
 #include "os/kernel.h"
+#include "os/socket.h"
+#include "os/thread.h"
 
 #define BUSY_PAUSE_NS 200000
 #define BUSY_TRIES    5000
@@ -42,19 +46,11 @@ struct migrate_source {
 	struct foothold foothold;
 	struct calls calls;
 	struct image_sigaction actions[IMAGE_SIGNALS];
-	cpu_set_t *affinity; /* of each thread, while pinned */
-	cpu_set_t own_affinity;
+	struct os_affinity *affinity; /* of each thread, while pinned */
+	struct os_affinity own_affinity;
 	uint64_t pending_sent; /* signals that were pending and are in the image */
 	struct migrate_stats stats;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 struct migrate_source *migrate_source_new(pid_t pid, const struct migrate_host *host)
 {
@@ -138,21 +134,19 @@ int migrate_source_offer(struct migrate_source *source, int sock, struct refusal
  */
 static void pin(struct migrate_source *source)
 {
-	cpu_set_t here;
-	int cpu = sched_getcpu();
+	struct os_affinity here;
+	bool known = os_affinity_here(&here);
 
-	sched_getaffinity(0, sizeof(source->own_affinity), &source->own_affinity);
-	source->affinity = calloc(source->threads.count, sizeof(cpu_set_t));
-	if (cpu < 0 || !source->affinity)
+	assert(!source->affinity);
+	os_affinity(0, &source->own_affinity);
+	source->affinity = calloc(source->threads.count, sizeof(*source->affinity));
+	if (!known || !source->affinity)
 		return;
-	CPU_ZERO(&here);
-	CPU_SET(cpu, &here);
 	for (uint32_t i = 0; i < source->threads.count; i++)
-		sched_getaffinity(source->threads.tracee[i].tid, sizeof(cpu_set_t),
-				  &source->affinity[i]);
-	sched_setaffinity(0, sizeof(here), &here);
+		os_affinity(source->threads.tracee[i].tid, &source->affinity[i]);
+	os_affinity_set(0, &here);
 	for (uint32_t i = 0; i < source->threads.count; i++)
-		sched_setaffinity(source->threads.tracee[i].tid, sizeof(here), &here);
+		os_affinity_set(source->threads.tracee[i].tid, &here);
 }
 
 static void unpin(struct migrate_source *source)
@@ -160,9 +154,8 @@ static void unpin(struct migrate_source *source)
 	if (!source->affinity)
 		return;
 	for (uint32_t i = 0; i < source->threads.count; i++)
-		sched_setaffinity(source->threads.tracee[i].tid, sizeof(cpu_set_t),
-				  &source->affinity[i]);
-	sched_setaffinity(0, sizeof(source->own_affinity), &source->own_affinity);
+		os_affinity_set(source->threads.tracee[i].tid, &source->affinity[i]);
+	os_affinity_set(0, &source->own_affinity);
 	free(source->affinity);
 	source->affinity = NULL;
 }
@@ -233,8 +226,6 @@ static int finish_transfers(struct migrate_source *source, struct refusal *refus
 
 static int stop_when_idle(struct migrate_source *source, struct refusal *refusal)
 {
-	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_NS };
-
 	for (int try = 0; try < BUSY_TRIES; try++) {
 		interrupted_note(&source->interrupted, &source->inventory);
 		int r = threads_freeze(&source->threads, &source->inventory,
@@ -252,7 +243,7 @@ static int stop_when_idle(struct migrate_source *source, struct refusal *refusal
 		if (!source->host.busy || !source->host.busy(source->host.ctx))
 			return 0;
 		threads_thaw(&source->threads);
-		nanosleep(&pause, NULL);
+		os_thread_sleep_ns(BUSY_PAUSE_NS);
 	}
 	return refusal_set(
 		refusal, EDVSBUSY,
@@ -344,7 +335,7 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 	if (r)
 		return r;
 	source->frozen = true;
-	source->stats.frozen_ns = now_ns() - source->stats.freeze_ns;
+	source->stats.frozen_ns = (uint64_t)os_now_ns() - source->stats.freeze_ns;
 	pin(source);
 	r = fault_here(FAULT_SOURCE_SEIZED, refusal);
 	if (r == 0)
@@ -466,7 +457,8 @@ static int send_thread(struct migrate_source *source, struct writer *writer, uin
 	interrupted_translate(&source->interrupted, tracee->tid, &thread.registers);
 	/* All CPUs this program may use are all there are: no choice of the process's. */
 	thread.affinity_bytes = sizeof(thread.affinity);
-	if (!source->affinity || CPU_EQUAL(&source->affinity[index], &source->own_affinity))
+	if (!source->affinity || memcmp(&source->affinity[index], &source->own_affinity,
+					sizeof(source->own_affinity)) == 0)
 		thread.affinity_bytes = 0;
 	else
 		memcpy(thread.affinity, &source->affinity[index], sizeof(thread.affinity));
@@ -524,7 +516,7 @@ static int send_all(struct migrate_source *source, struct writer *writer, struct
 int migrate_source_send(struct migrate_source *source, int sock, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
-	uint64_t started = now_ns();
+	uint64_t started = (uint64_t)os_now_ns();
 	struct writer writer;
 
 	refusal = refusal ? refusal : &own;
@@ -536,9 +528,9 @@ int migrate_source_send(struct migrate_source *source, int sock, struct refusal 
 
 	/* Half a stream is of no use: the target learns at once that there is no more. */
 	if (r)
-		shutdown(sock, SHUT_WR);
+		os_shutdown_writing(sock);
 	source->stats.image_bytes = writer.bytes;
-	source->stats.send_ns = now_ns() - started;
+	source->stats.send_ns = (uint64_t)os_now_ns() - started;
 	writer_deinit(&writer);
 	return r;
 }
@@ -585,7 +577,7 @@ int migrate_source_kill(struct migrate_source *source, uint64_t *late, struct re
 	if (late)
 		*late = late_signals(source);
 	if (source->affinity)
-		sched_setaffinity(0, sizeof(source->own_affinity), &source->own_affinity);
+		os_affinity_set(0, &source->own_affinity);
 	free(source->affinity);
 	source->affinity = NULL;
 	threads_kill(&source->threads);

@@ -15,6 +15,7 @@
 #include "migrate/landlock.h"
 #include "migrate/peculiar.h"
 #include "os/kernel.h"
+#include "os/scheduling.h"
 
 #define XCOMP_PERM_QUERY      0x1022 /* ARCH_GET_XCOMP_PERM */
 #define XCOMP_TILES	      (1ull << 18)
@@ -253,22 +254,13 @@ static int read_credentials(struct inventory *inventory, pid_t tid, struct image
 	return 0;
 }
 
-/* The fixed part of struct sched_attr. */
-struct scheduling {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-	uint32_t clamp_min, clamp_max;
-};
-
 static int read_scheduling(int dir, pid_t tid, struct image_thread *thread, struct refusal *refusal)
 {
-	struct scheduling attr = { .size = sizeof(attr) };
+	struct os_scheduling attr;
+	int r = os_scheduling(tid, &attr);
 
-	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
-		return ended_refuse(dir, -errno, "scheduling", refusal);
+	if (r < 0)
+		return ended_refuse(dir, r, "scheduling", refusal);
 	thread->policy = attr.policy;
 	thread->nice = attr.nice;
 	thread->priority = attr.priority;
@@ -276,12 +268,10 @@ static int read_scheduling(int dir, pid_t tid, struct image_thread *thread, stru
 	thread->runtime = attr.runtime;
 	thread->deadline = attr.deadline;
 	thread->period = attr.period;
-	if (attr.policy == 6)
+	if (attr.policy == OS_SCHEDULING_DEADLINE)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has deadline scheduling, which is not carried");
-	long ioprio = syscall(SYS_ioprio_get, 1, tid);
-
-	thread->ioprio = ioprio > 0 ? (uint32_t)ioprio : 0;
+	thread->ioprio = os_io_priority(tid);
 	return 0;
 }
 
@@ -399,16 +389,6 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 		r = read_scheduling(inventory->dir, tid, thread, refusal);
 	if (r)
 		return r;
-	size_t length = 0;
-	void *head = NULL;
-
-	if (syscall(SYS_get_robust_list, tid, &head, &length) == 0) {
-		thread->robust_list = (uint64_t)head;
-		thread->robust_length = length;
-	}
-	long bytes =
-		syscall(SYS_sched_getaffinity, tid, sizeof(thread->affinity), thread->affinity);
-
-	thread->affinity_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	trace_robust_list(tid, &thread->robust_list, &thread->robust_length);
 	return 0;
 }

@@ -8,9 +8,10 @@
 
 #include "base/hash.h"
 #include "dvk/errors.h"
-#include "os/kernel.h"
-#include "os/lock.h"
+#include "os/loop.h"
+#include "os/socket.h"
 
+/* Room for a small process at once, so that neither side waits for the other page by page. */
 #define SOCKET_BYTES (4 << 20)
 #define BUFFER_BYTES (2 * (IMAGE_RECORD_MAX + 64))
 
@@ -19,35 +20,9 @@ static size_t padded(size_t length)
 	return (length + 7) & ~(size_t)7;
 }
 
-static int wait_for(int sock, short events)
-{
-	struct pollfd poll_fd = { .fd = sock, .events = events };
-	int r;
-
-	os_lock_wait_begins("a stream of a move");
-	do
-		r = poll(&poll_fd, 1, STREAM_TIMEOUT_MS);
-	while (r < 0 && errno == EINTR);
-	if (r == 0)
-		return -ETIMEDOUT;
-	return r < 0 ? -errno : 0;
-}
-
-/*
- * Room for a small process at once, so that neither side waits for the other page by page. Whoever may
- * not have that much, or has no socket, does with what there is.
- */
-static void widen(int sock, int forced, int plain)
-{
-	const int bytes = SOCKET_BYTES;
-
-	if (setsockopt(sock, SOL_SOCKET, forced, &bytes, sizeof(bytes)) < 0)
-		setsockopt(sock, SOL_SOCKET, plain, &bytes, sizeof(bytes));
-}
-
 int writer_init(struct writer *writer, int sock)
 {
-	widen(sock, SO_SNDBUFFORCE, SO_SNDBUF);
+	os_socket_widen(sock, true, SOCKET_BYTES);
 	*writer = (struct writer){ .sock = sock, .hash = HASH_SEED };
 	writer->buffer = malloc(BUFFER_BYTES);
 	return writer->buffer ? 0 : -ENOMEM;
@@ -62,19 +37,13 @@ void writer_deinit(struct writer *writer)
 static int send_all(int sock, const uint8_t *bytes, size_t length)
 {
 	while (length) {
-		ssize_t done = send(sock, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t done = os_write_some(sock, bytes, length);
+		int r = done == -EAGAIN ? os_poll(sock, OS_WRITE, STREAM_TIMEOUT_MS) : 0;
 
-		if (done < 0 && errno == ENOTSOCK)
-			done = write(sock, bytes, length);
-		if (done < 0 && errno == EAGAIN) {
-			int r = wait_for(sock, POLLOUT);
-
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (done < 0 && errno != EINTR)
-			return -errno;
+		if (done < 0 && done != -EAGAIN)
+			return (int)done;
+		if (r < 0)
+			return r;
 		if (done > 0) {
 			bytes += done;
 			length -= (size_t)done;
@@ -156,7 +125,7 @@ int writer_end(struct writer *writer)
 
 int reader_init(struct reader *reader, int sock)
 {
-	widen(sock, SO_RCVBUFFORCE, SO_RCVBUF);
+	os_socket_widen(sock, false, SOCKET_BYTES);
 	*reader = (struct reader){ .sock = sock, .hash = HASH_SEED };
 	reader->buffer = malloc(BUFFER_BYTES);
 	return reader->buffer ? 0 : -ENOMEM;
@@ -179,19 +148,13 @@ static int fill(struct reader *reader, size_t wanted)
 	}
 	while (reader->end - reader->start < wanted) {
 		size_t missing = wanted - (reader->end - reader->start);
-		ssize_t got = read(reader->sock, reader->buffer + reader->end, missing);
+		ssize_t got = os_read_some(reader->sock, reader->buffer + reader->end, missing);
+		int r = got == -EAGAIN ? os_poll(reader->sock, OS_READ, STREAM_TIMEOUT_MS) : 0;
 
-		if (got == 0)
-			return -ECONNRESET;
-		if (got < 0 && errno == EAGAIN) {
-			int r = wait_for(reader->sock, POLLIN);
-
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (got < 0 && errno != EINTR)
-			return -errno;
+		if (got < 0 && got != -EAGAIN)
+			return (int)got;
+		if (r < 0)
+			return r;
 		if (got > 0)
 			reader->end += (size_t)got;
 	}

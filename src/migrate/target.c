@@ -16,9 +16,14 @@
 #include "migrate/offer.h"
 #include "migrate/restore.h"
 #include "migrate/stream.h"
-#include "os/kernel.h"
-#include "os/lock.h"
+#include "os/affinity.h"
+#include "os/clock.h"
+#include "os/loop.h"
+#include "os/open.h"
+#include "os/pid.h"
 #include "os/procdir.h"
+#include "os/signals.h"
+#include "os/socket.h"
 
 #define STOP_TIMEOUT_US 2000000
 
@@ -28,17 +33,9 @@ struct migrate_target {
 	struct restore restore;
 	bool checked, loaded;
 	bool pinned;
-	cpu_set_t own_affinity;
+	struct os_affinity own_affinity;
 	struct migrate_stats stats;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 struct migrate_target *migrate_target_new(const struct migrate_host *host)
 {
@@ -59,24 +56,20 @@ struct migrate_target *migrate_target_new(const struct migrate_host *host)
 
 static void close_one(int *fd)
 {
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	*fd = os_close(*fd);
 }
 
 /* A stop is cheap only if nobody has to be woken on another CPU. */
 static void pin(struct migrate_target *target)
 {
-	cpu_set_t here;
-	int cpu = sched_getcpu();
+	struct os_affinity here;
 
-	if (cpu < 0 || target->pinned)
+	assert(!target->pinned);
+	if (!os_affinity_here(&here))
 		return;
-	CPU_ZERO(&here);
-	CPU_SET(cpu, &here);
-	sched_getaffinity(0, sizeof(target->own_affinity), &target->own_affinity);
-	sched_setaffinity(0, sizeof(here), &here);
-	sched_setaffinity(target->restore.pid, sizeof(here), &here);
+	os_affinity(0, &target->own_affinity);
+	os_affinity_set(0, &here);
+	os_affinity_set(target->restore.pid, &here);
 	target->pinned = true;
 }
 
@@ -84,10 +77,9 @@ static void unpin(struct migrate_target *target)
 {
 	if (!target->pinned)
 		return;
-	sched_setaffinity(0, sizeof(target->own_affinity), &target->own_affinity);
+	os_affinity_set(0, &target->own_affinity);
 	for (uint32_t i = 0; i < target->restore.threads.count; i++)
-		sched_setaffinity(target->restore.threads.tracee[i].tid,
-				  sizeof(target->own_affinity), &target->own_affinity);
+		os_affinity_set(target->restore.threads.tracee[i].tid, &target->own_affinity);
 	target->pinned = false;
 }
 
@@ -131,13 +123,12 @@ const struct migrate_stats *migrate_target_stats(const struct migrate_target *ta
 /* The shell says one byte when it runs; before that it is still the init's program. */
 static int await_shell(int sock)
 {
-	struct pollfd poll_fd = { .fd = sock, .events = POLLIN };
 	char byte;
+	int r = os_poll(sock, OS_READ, STOP_TIMEOUT_US / 1000);
 
-	os_lock_wait_begins("await_shell()");
-	if (poll(&poll_fd, 1, STOP_TIMEOUT_US / 1000) <= 0)
-		return -ETIMEDOUT;
-	return read(sock, &byte, 1) == 1 ? 0 : -ESRCH;
+	if (r < 0)
+		return r;
+	return os_read_some(sock, &byte, 1) == 1 ? 0 : -ESRCH;
 }
 
 static int seize_shell(struct restore *restore, struct refusal *refusal)
@@ -160,14 +151,15 @@ static int seize_shell(struct restore *restore, struct refusal *refusal)
 		return refusal_set(refusal, EDVSPROCSTS, "the process shell on the target %s",
 				   tracee_result_text(r));
 	restore->dir = procdir_open(restore->pid);
-	restore->mem = restore->dir < 0 ? -1 : openat(restore->dir, "mem", O_RDWR | O_CLOEXEC);
-	restore->root = restore->dir < 0
-				? -1
-				: openat(restore->dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (restore->mem < 0 || restore->root < 0)
+	r = restore->dir < 0 ? restore->dir : 0;
+	if (r == 0)
+		r = restore->mem = os_open_at(restore->dir, "mem", OS_OPEN_BOTH);
+	if (r >= 0)
+		r = restore->root = os_open_at(restore->dir, "root", OS_OPEN_PATH | OS_OPEN_FOLDER);
+	if (r < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process shell on the target cannot be looked at: %s",
-				   strerror(errno));
+				   strerror(-r));
 	return 0;
 }
 
@@ -324,7 +316,7 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 int migrate_target_load(struct migrate_target *target, int sock, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
-	uint64_t started = now_ns();
+	uint64_t started = (uint64_t)os_now_ns();
 	struct reader reader;
 
 	refusal = refusal ? refusal : &own;
@@ -334,7 +326,7 @@ int migrate_target_load(struct migrate_target *target, int sock, struct refusal 
 	int r = build(target, &reader, refusal);
 
 	target->stats.image_bytes = reader.bytes;
-	target->stats.load_ns = now_ns() - started;
+	target->stats.load_ns = (uint64_t)os_now_ns() - started;
 	if (r)
 		reader_drain(&reader);
 	target->stats.cpu_owed_ns = target->restore.picture.process.cpu_owed_ns;
@@ -356,12 +348,12 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 	int r = 0;
 
 	assert(target->loaded);
-	target->stats.resume_ns = now_ns();
+	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)
 		*resumed_ns = target->stats.resume_ns;
 	for (uint32_t i = 0; i < threads->count; i++) {
 		if (threads->tracee[i].stop_again)
-			kill(threads->tracee[i].tid, SIGSTOP);
+			os_pid_signal(threads->tracee[i].tid, OS_SIGSTOP);
 		threads->tracee[i].borrowed = false; /* its registers are the process's now */
 		if (trace_detach(threads->tracee[i].tid, 0) < 0)
 			r = refusal_set(refusal, EDVSSRCH,

@@ -12,7 +12,10 @@
 
 #include "dvk/errors.h"
 #include "migrate/ended.h"
-#include "os/kernel.h"
+#include "os/clock.h"
+#include "os/pid.h"
+#include "os/signals.h"
+#include "os/thread.h"
 
 #define STOP_TIMEOUT_US 1000000
 #define AWAIT_NAP_NS	1000000
@@ -88,19 +91,11 @@ void threads_thaw(struct threads *threads)
 void threads_kill(struct threads *threads)
 {
 	if (threads->count)
-		kill(threads->tracee[0].tid, SIGKILL);
+		os_pid_signal(threads->tracee[0].tid, OS_SIGKILL);
 	/* The leader's end is only told after all others have gone. */
 	for (uint32_t i = threads->count; i-- > 0;)
 		tracee_kill(&threads->tracee[i]);
 	threads->count = 0;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static int by_tid(const void *a, const void *b)
@@ -147,13 +142,11 @@ static bool is_dead(struct inventory *inventory, int r)
 		return false;
 	/* A main thread may end before the others; but if all are ending, they are soon gone. */
 	for (int try = 0; r != TRACEE_E_STUCK && try < ENDING_TRIES; try++) {
-		const struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
-
 		int listed = inventory_threads(inventory);
 
 		if (listed == -ESRCH || (listed == 0 && inventory->thread_count <= 1))
 			return true;
-		nanosleep(&nap, NULL);
+		os_thread_sleep_ns(AWAIT_NAP_NS);
 	}
 	return r == TRACEE_E_STUCK;
 }
@@ -223,7 +216,7 @@ int threads_freeze(struct threads *threads, struct inventory *inventory, uint64_
 {
 	int added = 1;
 
-	*first_stop_ns = now_ns();
+	*first_stop_ns = (uint64_t)os_now_ns();
 	for (int round = 0; added > 0 && round < ROUNDS_MAX; round++) {
 		added = seize_new(threads, inventory, refusal);
 		int r = added < 0 ? added : await_all(threads, inventory, refusal);

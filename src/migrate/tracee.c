@@ -16,11 +16,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "os/kernel.h"
-#include "os/lock.h"
+#include "os/clock.h"
+#include "os/pid.h"
+#include "os/signals.h"
+#include "os/thread.h"
 
-#define MASK_FOR_FOREIGN_CODE (~(1ull << (SIGTRAP - 1)))
-#define EVENT_STOP	      PTRACE_EVENT_STOP
+#define MASK_FOR_FOREIGN_CODE (~OS_SIGNAL_BIT(OS_SIGTRAP))
 #define EFLAGS_TRAP	      0x100ull
 #define EFLAGS_DIRECTION      0x400ull
 #define AWAIT_NAP_NS	      50000
@@ -61,44 +62,9 @@ int tracee_interrupt(struct tracee *tracee)
 	return tracee_result(trace_interrupt(tracee->tid));
 }
 
-static uint64_t now_us(void)
+static int64_t deadline_of(uint64_t timeout_us)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static bool is_stop_signal(int signal)
-{
-	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
-}
-
-#define SIGNAL_BIT(number) (1ull << ((number)-1))
-#define OF_INSTRUCTIONS                                                                        \
-	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
-	 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
-#define PENDING_BATCH 16
-
-/* Whether a signal that an instruction of the thread caused waits for its handler. */
-static bool awaits_handler(pid_t tid)
-{
-	siginfo_t infos[PENDING_BATCH];
-	uint64_t mask = 0, first = 0;
-	int count;
-
-	while ((count = trace_pending(tid, false, first, infos, PENDING_BATCH)) > 0) {
-		if (first == 0 && trace_signal_mask(tid, &mask) < 0)
-			return false;
-		for (int i = 0; i < count; i++) {
-			uint64_t bit = SIGNAL_BIT((unsigned)infos[i].si_signo);
-
-			if (infos[i].si_code > 0 && bit & OF_INSTRUCTIONS & ~mask)
-				return true;
-		}
-		first += (uint64_t)count;
-	}
-	return false;
+	return os_now_ns() + (int64_t)timeout_us * 1000;
 }
 
 /*
@@ -110,7 +76,7 @@ static bool awaits_handler(pid_t tid)
  */
 static int on_interrupt(struct tracee *tracee)
 {
-	if (awaits_handler(tracee->tid)) {
+	if (trace_awaits_handler(tracee->tid)) {
 		tracee->delivering = true;
 		return trace_continue(tracee->tid, 0) ? TRACEE_E_GONE : -EAGAIN;
 	}
@@ -125,8 +91,9 @@ static int on_first_stop(struct tracee *tracee, const struct trace_stop *stop)
 	case TRACE_EXITED:
 		tracee->held = false;
 		return TRACEE_E_GONE;
+	case TRACE_STOP:
 	case TRACE_EVENT:
-		if (stop->code == EVENT_STOP && is_stop_signal(stop->signal)) {
+		if (stop->by_job_control) {
 			tracee->stopped = true;
 			return TRACEE_E_GROUP_STOP;
 		}
@@ -146,10 +113,8 @@ static int on_first_stop(struct tracee *tracee, const struct trace_stop *stop)
 
 int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 {
-	uint64_t give_up = now_us() + timeout_us;
-	struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
+	int64_t deadline_ns = deadline_of(timeout_us);
 
-	os_lock_wait_begins("tracee_await_stop()");
 	for (unsigned spins = 0;; spins++) {
 		struct trace_stop stop;
 		int r = trace_wait(tracee->tid, false, &stop);
@@ -158,7 +123,7 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 			r = on_first_stop(tracee, &stop);
 		if (r != -EAGAIN)
 			return tracee_result(r);
-		if (now_us() > give_up)
+		if (os_now_ns() > deadline_ns)
 			return TRACEE_E_STUCK;
 		/* The signal may have been taken away meanwhile, by another thread's sigaction. */
 		if (tracee->delivering && spins == AWAIT_SPINS) {
@@ -166,11 +131,7 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 			trace_interrupt(tracee->tid);
 		}
 		/* Give way to the tracee first: it may share this CPU. */
-		if (spins < AWAIT_SPINS)
-			nap.tv_nsec = 1;
-		else
-			nap.tv_nsec = AWAIT_NAP_NS;
-		nanosleep(&nap, NULL);
+		os_thread_sleep_ns(spins < AWAIT_SPINS ? 1 : AWAIT_NAP_NS);
 	}
 }
 
@@ -228,7 +189,7 @@ void tracee_release(struct tracee *tracee)
 	}
 	tracee_return(tracee);
 	if (tracee->stop_again)
-		kill(tracee->tid, SIGSTOP);
+		os_pid_signal(tracee->tid, OS_SIGSTOP);
 	/* Refused means that it is being killed: then its end is ours to take note of. */
 	if (trace_detach(tracee->tid, 0) == -ESRCH)
 		await_end(tracee);
@@ -238,17 +199,14 @@ void tracee_release(struct tracee *tracee)
 
 static int wait_within(struct tracee *tracee, struct trace_stop *stop)
 {
-	const struct timespec nap = { .tv_nsec = AWAIT_NAP_NS };
-
-	os_lock_wait_begins("wait_within()");
-	for (; tracee->deadline_us; nanosleep(&nap, NULL)) {
+	for (; tracee->deadline_ns; os_thread_sleep_ns(AWAIT_NAP_NS)) {
 		int r = trace_wait(tracee->tid, false, stop);
 
 		if (r != -EAGAIN)
 			return r;
-		if (now_us() < tracee->deadline_us)
+		if (os_now_ns() < tracee->deadline_ns)
 			continue;
-		tracee->deadline_us = 0;
+		tracee->deadline_ns = 0;
 		trace_interrupt(tracee->tid);
 	}
 	return trace_wait(tracee->tid, true, stop);
@@ -268,11 +226,11 @@ static int await_stop_kind(struct tracee *tracee, enum trace_stop_kind wanted, b
 			return TRACEE_E_GONE;
 		}
 		tracee->stopped = true;
-		if (stop.kind == wanted && (wanted != TRACE_SIGNAL || stop.signal == SIGTRAP))
+		if (stop.kind == wanted && (wanted != TRACE_SIGNAL || stop.signal == OS_SIGTRAP))
 			return 0;
-		if (stop.kind == TRACE_SIGNAL && stop.signal == SIGSTOP)
+		if (stop.kind == TRACE_SIGNAL && stop.signal == OS_SIGSTOP)
 			tracee->stop_again = true;
-		else if (stop.kind != TRACE_EVENT || stop.code != EVENT_STOP)
+		else if (stop.kind != TRACE_STOP)
 			return TRACEE_E_STRAYED;
 		r = to_syscall ? trace_continue_to_syscall(tracee->tid)
 			       : trace_continue(tracee->tid, 0);
@@ -312,10 +270,10 @@ int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, con
 int tracee_syscall_within(struct tracee *tracee, struct remote_ptr at, long number,
 			  const uint64_t args[6], uint64_t timeout_us, int64_t *r)
 {
-	tracee->deadline_us = now_us() + timeout_us;
+	tracee->deadline_ns = deadline_of(timeout_us);
 	int error = tracee_syscall(tracee, at, number, args, r);
 
-	tracee->deadline_us = 0;
+	tracee->deadline_ns = 0;
 	return error;
 }
 
@@ -350,7 +308,7 @@ void tracee_kill(struct tracee *tracee)
 {
 	if (!tracee->held)
 		return;
-	kill(tracee->tid, SIGKILL);
+	os_pid_signal(tracee->tid, OS_SIGKILL);
 	await_end(tracee);
 	*tracee = (struct tracee){ .tid = tracee->tid };
 }

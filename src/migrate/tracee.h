@@ -27,7 +27,7 @@ struct tracee {
 	bool borrowed;	 /* registers and mask below are to be put back */
 	bool delivering; /* let go once more, for a signal of an instruction to reach its handler */
 	bool stop_again; /* a SIGSTOP was held back; it is due when the task is let go */
-	uint64_t deadline_us;		   /* of the system call under way, or 0 */
+	int64_t deadline_ns;		   /* of the system call under way, or 0 */
 	struct user_regs_struct registers; /* of the program, while borrowed */
 	uint64_t mask;
 	struct user_regs_struct working; /* last known good base for foreign code */

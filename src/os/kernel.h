@@ -3,39 +3,26 @@
 #define DVS_OS_KERNEL_H
 
 /*
- * The kernel's own words: numbers of system calls, flags, structures. For the migration engine alone,
- * which reads all there is to know of a process and writes lists of system calls that other
- * processes execute, so that no wrapper could stand between. Everybody else uses the nouns of os/.
+ * The kernel's own words: numbers of system calls, flags, structures. They are for the few files of the engine
+ * that put together lists of system calls for another process, or read which one it was in (scripts/lint names
+ * them). What this program asks of the kernel itself goes through the nouns of os/, there as everywhere.
  */
-#include <elf.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/time.h>
-#include <sys/uio.h>
-#include <sys/xattr.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <asm/prctl.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
 #include <linux/keyctl.h>
 #include <linux/landlock.h>
-#include <linux/membarrier.h>
-#include <linux/openat2.h>
 
 /* Newer than the headers of some systems the engine runs on. */
 #ifndef PR_GET_MDWE

@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "os/lock.h"
+#include "os/signals.h"
 
 #ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
 #define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
@@ -21,6 +24,12 @@
 #define PTRACE_GET_THREAD_AREA 25
 #endif
 
+_Static_assert(OS_SIGTRAP == SIGTRAP && OS_SIGSTOP == SIGSTOP, "signals");
+
+#define PENDING_BATCH 16
+#define OF_INSTRUCTIONS                                                           \
+	(OS_SIGNAL_BIT(SIGSEGV) | OS_SIGNAL_BIT(SIGBUS) | OS_SIGNAL_BIT(SIGILL) | \
+	 OS_SIGNAL_BIT(SIGTRAP) | OS_SIGNAL_BIT(SIGFPE) | OS_SIGNAL_BIT(SIGSYS))
 #define TLS_ENTRY_FIRST 12
 #define TLS_ENTRY_LAST	14
 
@@ -116,6 +125,37 @@ int trace_pending(pid_t tid, bool shared, uint64_t first, void *infos, int count
 	return got < 0 ? -errno : (int)got;
 }
 
+bool trace_awaits_handler(pid_t tid)
+{
+	siginfo_t infos[PENDING_BATCH];
+	uint64_t mask = 0, first = 0;
+	int count;
+
+	while ((count = trace_pending(tid, false, first, infos, PENDING_BATCH)) > 0) {
+		if (first == 0 && trace_signal_mask(tid, &mask) < 0)
+			return false;
+		for (int i = 0; i < count; i++) {
+			uint64_t bit = OS_SIGNAL_BIT((unsigned)infos[i].si_signo);
+
+			if (infos[i].si_code > 0 && bit & OF_INSTRUCTIONS & ~mask)
+				return true;
+		}
+		first += (uint64_t)count;
+	}
+	return false;
+}
+
+void trace_robust_list(pid_t tid, uint64_t *head, uint64_t *length)
+{
+	void *list = NULL;
+	size_t bytes = 0;
+
+	if (syscall(SYS_get_robust_list, tid, &list, &bytes) < 0)
+		return;
+	*head = (uint64_t)list;
+	*length = bytes;
+}
+
 int trace_rseq(pid_t tid, struct trace_rseq *rseq)
 {
 	struct __ptrace_rseq_configuration config = { 0 };
@@ -175,6 +215,11 @@ int trace_tls_entries(pid_t tid)
 	return 0;
 }
 
+static bool is_job_control(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
 int trace_wait(pid_t tid, bool block, struct trace_stop *stop)
 {
 	int status;
@@ -195,7 +240,10 @@ int trace_wait(pid_t tid, bool block, struct trace_stop *stop)
 		return 0;
 	stop->signal = WSTOPSIG(status) & 0x7f;
 	stop->code = status >> 16;
-	if (stop->code)
+	stop->by_job_control = stop->code == PTRACE_EVENT_STOP && is_job_control(stop->signal);
+	if (stop->code == PTRACE_EVENT_STOP)
+		stop->kind = TRACE_STOP;
+	else if (stop->code)
 		stop->kind = TRACE_EVENT;
 	else
 		stop->kind = WSTOPSIG(status) == (SIGTRAP | 0x80) ? TRACE_SYSCALL : TRACE_SIGNAL;

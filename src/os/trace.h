@@ -17,12 +17,14 @@
  */
 enum trace_stop_kind {
 	TRACE_EXITED = 1, /* exited or killed: code has the wait status */
-	TRACE_EVENT,	  /* PTRACE_EVENT_*: code has the event, signal the stop's signal */
+	TRACE_STOP,	  /* of trace_interrupt(), or by job control */
+	TRACE_EVENT,	  /* PTRACE_EVENT_*: code has the event */
 	TRACE_SYSCALL,	  /* entry to or exit from a system call */
 	TRACE_SIGNAL,	  /* about to be given signal */
 };
 
 struct trace_stop {
+	bool by_job_control; /* of TRACE_STOP: SIGSTOP and its like, in place of a trace_interrupt() */
 	enum trace_stop_kind kind;
 	int code;
 	int signal;
@@ -46,12 +48,21 @@ int trace_set_signal_mask(pid_t tid, uint64_t mask);
 /* Pending signals number first and on, at most count, into siginfo_t[count]; returns how many. */
 int trace_pending(pid_t tid, bool shared, uint64_t first, void *infos, int count);
 
+/*
+ * Whether a signal that an instruction of the task caused (SIGSEGV and its like) waits for its handler: it is
+ * pending and not blocked.
+ */
+bool trace_awaits_handler(pid_t tid);
+
 struct trace_rseq {
 	uint64_t address;
 	uint32_t size, signature, flags, pad;
 };
 
 int trace_rseq(pid_t tid, struct trace_rseq *rseq);
+
+/* The list of locks that the kernel marks when the task ends; both 0: there is none, or it cannot be seen. */
+void trace_robust_list(pid_t tid, uint64_t *head, uint64_t *length);
 
 /* 1 if system calls of the task are dispatched to user space (PR_SET_SYSCALL_USER_DISPATCH). */
 int trace_syscall_dispatch(pid_t tid);
