@@ -2,6 +2,7 @@
 #include "node/calls.h"
 
 #include "dvk.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/copy/copy.h"
 #include "node/node.h"
@@ -101,5 +102,5 @@ void calls_dispatch(struct request *request)
 			     to);
 		return;
 	}
-	request_forward(request, to);
+	forward_start(request, to);
 }

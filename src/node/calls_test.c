@@ -25,7 +25,7 @@ static void note(void *asker, int from, const struct ctl_reply *reply, const voi
 /* How a call ends that concerns slot 3 of a DC, where nobody is bound. */
 static int ask(unsigned call, uid_t uid, int dcid, int to)
 {
-	struct request *request = request_new(node);
+	struct request *request = request_new(&node->requests);
 
 	request->told = note;
 	request->uid = uid;
@@ -75,7 +75,7 @@ static void test_a_node_that_is_not_up(void)
 /* It acts for the process that connected. */
 static void test_an_asker_that_has_ended(void)
 {
-	struct request *request = request_new(node);
+	struct request *request = request_new(&node->requests);
 
 	request->told = note;
 	request->pid = 1;
@@ -90,7 +90,10 @@ int main(void)
 	struct directory_dc *dc;
 
 	node = calloc(1, sizeof(*node));
-	node->requests.dispatch = calls_dispatch;
+	node->requests = (struct requests){ .dispatch = calls_dispatch,
+					    .node = node,
+					    .order = &node->order,
+					    .counters = &node->life.counters };
 	directory_init(&node->order.directory);
 	dc = &node->order.directory.dc[0];
 	dc->running = true;

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "dvk.h"
-#include "node/ask/request.h"
+#include "node/ask/forward.h"
+#include "node/ask/reattach.h"
 #include "node/bind/backup.h"
 #include "node/bind/by_hand.h"
 #include "node/copy/copy.h"
@@ -125,7 +126,9 @@ static void move_rolled_back(struct node *node, const struct directory_effect *e
 void effects_node_down(struct node *node, int down, bool left)
 {
 	following_drop(node, down);
-	request_on_node_down(node, down, left);
+	if (left)
+		reattach_on_left(&node->requests, down);
+	forward_on_node_down(&node->requests, down, left);
 }
 
 static void node_changed(struct node *node, const struct directory_effect *effect)

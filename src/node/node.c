@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/node.h"
+#include "node/state/message.h"
 #include "node/effects.h"
 #include "node/state/life.h"
 #include "node/bind/binding.h"
@@ -20,7 +21,7 @@
 #include "node/state/order.h"
 #include "node/task/inits.h"
 #include "node/ask/reattach.h"
-#include "node/ask/request.h"
+#include "node/ask/forward.h"
 #include "node/restart/restart.h"
 #include "node/ask/door.h"
 #include "node/task/following.h"
@@ -54,12 +55,14 @@ static uint32_t dc_generation(void *ctx, int dcid)
 
 static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes, uint32_t len)
 {
+	struct node *node = ctx;
+
 	if (kind == NODE_MESSAGE_RESTART)
-		restart_on_message(ctx, from, bytes, len);
+		restart_on_message(node, from, bytes, len);
 	else if (kind == NODE_MESSAGE_COPY || kind == NODE_MESSAGE_COPIED)
-		copy_on_message(ctx, from, kind, bytes, len);
+		copy_on_message(node, from, kind, bytes, len);
 	else
-		request_on_message(ctx, from, kind, bytes, len);
+		forward_on_message(&node->requests, from, kind, bytes, len);
 }
 
 static void on_cancel(struct node *node, int from, uint64_t id)
@@ -74,7 +77,7 @@ static void on_link(void *ctx, int peer, int up)
 
 	os_log(OS_LOG_INFO, "link to node %d is %s", peer, up ? "up" : "down");
 	if (up)
-		reattach_on_link(node, peer);
+		reattach_on_link(&node->requests, peer);
 	else
 		effects_node_down(node, peer, false);
 	copy_on_link(node, peer);
@@ -182,11 +185,14 @@ static int start_doors(struct node *node, struct adoption *from)
 	int r = proxy_adopt(&node->proxy, node->loop, node->exchange, options->id, options->address,
 			    options->port, from ? from->head.link_fd : -1, &callbacks);
 
+	node->requests.proxy = node->proxy;
 	if (r < 0 || !from)
-		return r < 0 ? r : door_new(node, options->socket_path, &node->requests.door);
+		return r < 0 ? r
+			     : door_new(&node->requests, options->socket_path,
+					&node->requests.door);
 	fds[0] = from->head.control_fd;
 	fds[1] = from->head.path_fd;
-	return door_adopt(node, options->socket_path, fds, &node->requests.door);
+	return door_adopt(&node->requests, options->socket_path, fds, &node->requests.door);
 }
 
 static int start_parts(struct node *node, struct adoption *from)
@@ -194,7 +200,7 @@ static int start_parts(struct node *node, struct adoption *from)
 	struct os_source *ignored;
 	int r = os_loop_new(&node->loop, &node->lock);
 
-	node->life.loop = node->loop;
+	node->life.loop = node->requests.loop = node->loop;
 	if (r == 0)
 		r = from ? adoption_pages(from, node)
 			 : exchange_new(&node->exchange, node->options.id);
@@ -262,7 +268,12 @@ int node_start(struct node *node, const struct node_options *options)
 	node->life.counters.since_ns =
 		os_realtime_ns(); /* a successor takes over what was counted */
 	node->tasks.on_end = effects_task_ended;
-	node->requests = (struct requests){ .dispatch = calls_dispatch, .on_cancel = on_cancel };
+	node->requests = (struct requests){ .dispatch = calls_dispatch,
+					    .on_cancel = on_cancel,
+					    .on_lost = reattach_keep,
+					    .node = node,
+					    .order = &node->order,
+					    .counters = &node->life.counters };
 	return options->adopt_fd >= 0 ? start_as_successor(node) : start(node, NULL);
 }
 

@@ -81,18 +81,4 @@ static inline void node_unlock(struct node *node)
 int node_start(struct node *node, const struct node_options *options);
 int node_run(struct node *node);
 
-/* Kinds of node messages on a link (proxy_message). */
-enum node_message {
-	NODE_MESSAGE_REQUEST = 1,		   /* struct request_wire + ctl_request + payload */
-	NODE_MESSAGE_PACKET = 2,		   /* struct request_wire + ctl_reply + payload */
-	NODE_MESSAGE_CANCEL = 3,		   /* struct request_wire */
-	NODE_MESSAGE_COPY = PROXY_LANE_BULK | 4,   /* struct copy_wire + data */
-	NODE_MESSAGE_COPIED = PROXY_LANE_BULK | 5, /* struct copy_wire + data */
-	/*
-	 * u8 1: its daemon is about to be restarted; what it was asked over this link and has not
-	 * answered it has not begun. 0: it goes on after all.
-	 */
-	NODE_MESSAGE_RESTART = 6,
-};
-
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/node.h"
 #include "node/ask/request.h"
 #include "os/file.h"
 #include "os/log.h"
@@ -15,7 +14,7 @@
 #define OVERDUE_US 2000000 /* between two looks for connections that have said nothing */
 
 struct door {
-	struct node *node;
+	struct requests *requests;
 	const char *path;
 	int fds[2];
 	struct os_source *sources[2];
@@ -28,7 +27,7 @@ static void on_overdue(void *ctx)
 {
 	struct door *door = ctx;
 
-	door->overdue_runs = request_drop_overdue(door->node);
+	door->overdue_runs = request_drop_overdue(door->requests);
 	if (door->overdue_runs)
 		os_timer_set(door->overdue, OVERDUE_US);
 }
@@ -48,7 +47,7 @@ static int accept_next(struct door *door, int fd)
 
 	if (client != -EMFILE && client != -ENFILE)
 		return client;
-	if (request_evict_silent(door->node))
+	if (request_evict_silent(door->requests))
 		return os_unix_accept(fd);
 	turn_away(door, fd);
 	return -EAGAIN;
@@ -65,7 +64,7 @@ static void on_connection(void *ctx, int fd, int events)
 		if (os_unix_peer(client, &peer) < 0)
 			os_close(client);
 		else
-			request_accept(door->node, client, &peer);
+			request_accept(door->requests, client, &peer);
 	}
 	if (!door->overdue_runs) {
 		door->overdue_runs = true;
@@ -73,21 +72,21 @@ static void on_connection(void *ctx, int fd, int events)
 	}
 }
 
-int door_adopt(struct node *node, const char *path, const int fds[2], struct door **doorp)
+int door_adopt(struct requests *requests, const char *path, const int fds[2], struct door **doorp)
 {
 	struct door *door = calloc(1, sizeof(*door));
 	int r = 0;
 
 	if (!door)
 		return -ENOMEM;
-	*door = (struct door){ .node = node,
+	*door = (struct door){ .requests = requests,
 			       .path = path ? path : CTL_SOCKET_PATH,
 			       .fds = { fds[0], fds[1] } };
 	door->spare = os_dup(fds[0]);
-	r = os_source_timer(node->loop, -1, on_overdue, door, &door->overdue);
+	r = os_source_timer(requests->loop, -1, on_overdue, door, &door->overdue);
 	for (int i = 0; i < 2 && r == 0; i++)
 		if (door->fds[i] >= 0)
-			r = os_source_io(node->loop, door->fds[i], OS_READ, on_connection, door,
+			r = os_source_io(requests->loop, door->fds[i], OS_READ, on_connection, door,
 					 &door->sources[i]);
 	if (r < 0) {
 		door_free(door);
@@ -113,7 +112,7 @@ static int listen_by_default(void)
 	return fd;
 }
 
-int door_new(struct node *node, const char *path, struct door **doorp)
+int door_new(struct requests *requests, const char *path, struct door **doorp)
 {
 	int fds[2] = { os_unix_listen("@" CTL_ABSTRACT_NAME, OS_PACKET), -1 };
 
@@ -124,7 +123,7 @@ int door_new(struct node *node, const char *path, struct door **doorp)
 		os_close(fds[0]);
 		return fds[1];
 	}
-	return door_adopt(node, path, fds, doorp);
+	return door_adopt(requests, path, fds, doorp);
 }
 
 const char *door_path(const struct door *door)

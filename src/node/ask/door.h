@@ -6,13 +6,13 @@
 
 #include <stdbool.h>
 
-struct node;
+struct requests;
 struct door;
 
 /* path may be NULL. 0 or negative errno (-EADDRINUSE: another daemon serves this network namespace). */
-int door_new(struct node *node, const char *path, struct door **doorp);
+int door_new(struct requests *requests, const char *path, struct door **doorp);
 /* With sockets that listen already: the abstract name's, and the path's or -1. Takes them. */
-int door_adopt(struct node *node, const char *path, const int fds[2], struct door **doorp);
+int door_adopt(struct requests *requests, const char *path, const int fds[2], struct door **doorp);
 /* Of the socket in the file system; "" if there is none. */
 const char *door_path(const struct door *door);
 void door_fds(const struct door *door, int fds[2]);

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "dvk.h"
-#include "node/node.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
+#include "node/state/order.h"
 #include "os/loop.h"
 
 /*
@@ -67,7 +68,7 @@ static void on_packet(void *asker, int node, const struct ctl_reply *reply, cons
 
 static void ask(struct gather *gather, int node, enum ctl_call call)
 {
-	struct request *child = request_new(gather->parent->node);
+	struct request *child = request_new(gather->parent->requests);
 
 	if (!child)
 		return;
@@ -83,12 +84,12 @@ static void ask(struct gather *gather, int node, enum ctl_call call)
 					    .dcid = gather->parent->head.dcid,
 					    .endpoint = gather->parent->head.endpoint };
 	gather->pending++;
-	request_forward(child, node);
+	forward_start(child, node);
 }
 
 void gather_start(struct request *parent, enum ctl_call call, gather_fn *done)
 {
-	struct node *node = parent->node;
+	const struct order *order = parent->requests->order;
 	struct gather *gather = calloc(1, sizeof(*gather));
 
 	if (!gather) {
@@ -97,10 +98,10 @@ void gather_start(struct request *parent, enum ctl_call call, gather_fn *done)
 	}
 	*gather = (struct gather){ .parent = parent, .done = done, .starting = true };
 	for (int i = 0; i < NR_NODES; i++)
-		if (i != node->options.id && node->order.directory.node[i].up)
+		if (i != order->self && order->directory.node[i].up)
 			ask(gather, i, call);
 	gather->starting = false;
-	if (!gather->pending ||
-	    os_source_timer(node->loop, GATHER_TIMEOUT_US, timed_out, gather, &gather->timer) < 0)
+	if (!gather->pending || os_source_timer(parent->requests->loop, GATHER_TIMEOUT_US,
+						timed_out, gather, &gather->timer) < 0)
 		answer(gather);
 }

@@ -2,20 +2,18 @@
 #include "node/ask/reattach.h"
 
 #include "dvk.h"
-#include "node/node.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
+#include "node/state/order.h"
 #include "os/loop.h"
 
-/*
- * While it is kept, head.node is whom it waits for, forward_id the generation that it follows, keeper
- * the timer that limits the wait.
- */
+/* While it is kept, head.node is the node that it waits for. */
 
 #define LIMIT_US 1000000
 
 static const struct directory_endpoint *endpoint_of(const struct request *request)
 {
-	return order_endpoint(&request->node->order, request->head.dcid, request->head.endpoint);
+	return order_endpoint(request->requests->order, request->head.dcid, request->head.endpoint);
 }
 
 bool reattach_possible(const struct request *request)
@@ -50,13 +48,12 @@ static bool may_be_asked_twice(const struct request *request)
 
 static void forget(struct request *request)
 {
-	struct request **link = &request->node->requests.detached;
+	struct request **link = &request->requests->detached;
 
 	while (*link != request)
 		link = &(*link)->next_kept;
 	*link = request->next_kept;
-	os_source_free(request->keeper);
-	request->keeper = NULL;
+	request->patience = os_source_free(request->patience);
 	request->cancelled = NULL;
 }
 
@@ -69,7 +66,7 @@ static void give_up(void *ctx)
 		request, EDVSNOTCONN,
 		"node %d cannot be reached from node %d just now; try again when the link is up "
 		"(dvs nodes)",
-		request->head.node, request->node->options.id);
+		request->head.node, request->requests->order->self);
 }
 
 static void cancelled(struct request *request)
@@ -82,21 +79,20 @@ void reattach_adopt(struct request *request, int owner, uint32_t generation)
 {
 	request->to = -1;
 	request->head.node = owner;
-	request->forward_id = generation;
-	request->keeper = NULL;
+	request->generation = generation;
 	request->cancelled = cancelled;
-	request->next_kept = request->node->requests.detached;
-	request->node->requests.detached = request;
+	request->next_kept = request->requests->detached;
+	request->requests->detached = request;
 }
 
 static bool keep_for_a_while(struct request *request, uint32_t generation)
 {
 	struct os_source *timer;
 
-	if (os_source_timer(request->node->loop, LIMIT_US, give_up, request, &timer) < 0)
+	if (os_source_timer(request->requests->loop, LIMIT_US, give_up, request, &timer) < 0)
 		return false;
 	reattach_adopt(request, request->head.node, generation);
-	request->keeper = timer;
+	request->patience = timer;
 	return true;
 }
 
@@ -117,9 +113,9 @@ bool reattach_keep(struct request *request, bool sent)
 }
 
 /* Calls fn for those that wait for this node, and forgets them before. */
-static void each(struct node *node, int peer, void (*fn)(struct request *request))
+static void each(struct requests *requests, int peer, void (*fn)(struct request *request))
 {
-	struct request *at = node->requests.detached;
+	struct request *at = requests->detached;
 
 	while (at) {
 		struct request *next = at->next_kept;
@@ -146,16 +142,16 @@ static void ask_again(struct request *request)
 	const struct directory_endpoint *ep = endpoint_of(request);
 
 	if (!reattach_possible(request))
-		request->node->requests.dispatch(request);
-	else if (ep && ep->bound && ep->generation == request->forward_id)
-		request_move(request, ep->node);
+		request->requests->dispatch(request);
+	else if (ep && ep->bound && ep->generation == request->generation)
+		forward_follow(request, ep->node);
 	else
 		gone(request);
 }
 
-void reattach_on_link(struct node *node, int peer)
+void reattach_on_link(struct requests *requests, int peer)
 {
-	each(node, peer, ask_again);
+	each(requests, peer, ask_again);
 }
 
 static void left(struct request *request)
@@ -167,7 +163,7 @@ static void left(struct request *request)
 			     request->head.node);
 }
 
-void reattach_on_left(struct node *node, int peer)
+void reattach_on_left(struct requests *requests, int peer)
 {
-	each(node, peer, left);
+	each(requests, peer, left);
 }

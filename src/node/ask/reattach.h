@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct node;
 struct request;
+struct requests;
 
 /* Whether somebody follows, and was answered far enough to be attached again. */
 bool reattach_possible(const struct request *request);
@@ -25,8 +25,8 @@ bool reattach_keep(struct request *request, bool sent);
 /* One who followed before this daemon was restarted, with the generation of the endpoint. */
 void reattach_adopt(struct request *request, int owner, uint32_t generation);
 /* The link to a node is up. */
-void reattach_on_link(struct node *node, int peer);
+void reattach_on_link(struct requests *requests, int peer);
 /* A node has left the cluster: its processes have ended. */
-void reattach_on_left(struct node *node, int peer);
+void reattach_on_left(struct requests *requests, int peer);
 
 #endif

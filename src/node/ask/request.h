@@ -15,12 +15,16 @@
 #include <sys/types.h>
 
 #include "base/result.h"
+#include "node/ask/share.h"
 #include "wire/ctl.h"
 
 struct node;
 struct request;
 struct os_peer;
+struct order;
+struct os_loop;
 struct os_source;
+struct proxy;
 struct door;
 struct look;
 struct outbox;
@@ -33,16 +37,24 @@ struct requests {
 	void (*dispatch)(struct request *request);
 	/* Another node gives up what it asked for under this number. */
 	void (*on_cancel)(struct node *node, int from, uint64_t id);
+	/* Its node cannot be reached, before or after it was sent: true, it is kept. See reattach.h. */
+	bool (*on_lost)(struct request *request, bool sent);
+	struct node *node; /* for the handlers: each request has it */
+	const struct order *order;
+	struct os_loop *loop;
+	struct proxy *proxy;
+	struct ctl_counters *counters;
 	struct door *door;	   /* where clients come in */
 	struct request *clients;   /* of programs and commands on this machine, read or not */
-	struct request *forwarded; /* waiting for another node's answer */
-	struct request *detached;  /* attached to a task of a node whose link is down: reattach.h */
+	struct request *forwarded; /* waiting for another node's answer; see forward.h */
+	struct request *detached;  /* while a link is down; see reattach.h */
 	uint64_t last_id;	   /* of those that were passed on */
 	uint32_t restarting;	   /* nodes that said so of themselves */
 	struct share *shares;	   /* what users have of the node; see share.h */
 };
 
 struct request {
+	struct requests *requests;
 	struct node *node;
 	struct ctl_request head;
 	uint8_t *payload; /* payload_bytes, owned */
@@ -65,7 +77,10 @@ struct request {
 	uint64_t forward_id;
 	bool answered; /* something of its answer has come from there */
 	struct request *next_forwarded;
-	/* The asker when it is neither a client nor a node: is given each packet. */
+	/* while that node is out of reach: see reattach.h */
+	uint32_t generation;	    /* of the endpoint that it follows */
+	struct os_source *patience; /* limits the wait, or NULL */
+	/* The asker when it is no client: is given each packet. */
 	void (*told)(void *asker, int node, const struct ctl_reply *reply, const void *payload);
 	void *asker;
 	uint32_t gathered;  /* nodes whose part is in: see gather.h */
@@ -82,27 +97,18 @@ struct request {
 	struct request *next_kept;
 };
 
-/* Header of a request on a link. */
-struct request_wire {
-	uint64_t id;
-	int32_t origin;
-	uint32_t uid;
-	uint32_t gid;
-	uint32_t pad;
-};
-
 /* A request without an asker yet; NULL without memory. */
-struct request *request_new(struct node *node);
+struct request *request_new(struct requests *requests);
 
 /*
  * Takes ownership of fd; reads nothing yet. A user other than root has a part of the descriptors: a
  * connection beyond it takes the place of the user's oldest that has said nothing, or is refused.
  */
-void request_accept(struct node *node, int fd, const struct os_peer *peer);
+void request_accept(struct requests *requests, int fd, const struct os_peer *peer);
 /* Closes the connection that has said nothing for longest (root's come last). False: there is none. */
-bool request_evict_silent(struct node *node);
+bool request_evict_silent(struct requests *requests);
 /* Closes those whose first words are overdue. True: there are others that have said nothing yet. */
-bool request_drop_overdue(struct node *node);
+bool request_drop_overdue(struct requests *requests);
 /*
  * What is known of the client by its pid is true: the process that connected lives, as the same user.
  * Looked at again whenever something was waited for, and before descriptors are given.
@@ -113,7 +119,7 @@ void request_fail_gone(struct request *request);
  * The same with a request that was read before the daemon executed itself anew: whoever takes it keeps
  * or ends it. NULL: it is none, or no memory; fd is closed.
  */
-struct request *request_adopt(struct node *node, int fd, const void *packet, size_t len);
+struct request *request_adopt(struct requests *requests, int fd, const void *packet, size_t len);
 
 /* Into a list of its keeper, by next_kept; and out of it: false, it is not in that one. */
 void request_keep(struct request **list, struct request *request, void *keeper,
@@ -135,15 +141,11 @@ void request_fail_number(struct request *request, int error, const char *format,
 void request_fail_errno(struct request *request, int number, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void request_refuse(struct request *request, const struct refusal *refusal);
-/* Passes the whole request on; its answers come back to the same asker. */
-void request_forward(struct request *request, int to);
-/* The owner of what this request follows is now another node: ask there, from byte data_sent on. */
-void request_move(struct request *request, int to);
-
-/* Link side. */
-void request_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
-			uint32_t len);
-/* The link to a node broke, or (left) the node is no member any more: what it was asked is over. */
-void request_on_node_down(struct node *node, int down, bool left);
+/* Fails one for which its user has no share left: EDVSUSERFULL. */
+void request_fail_share(struct request *request, enum share_kind kind);
+/* A packet of the answer, as another node gave it; the last one ends the request. */
+void request_pass(struct request *request, struct ctl_reply *reply, const void *payload);
+/* Takes head and payload from bytes that a client or another node sent. 0 or negative errno. */
+int request_parse(struct request *request, const uint8_t *packet, size_t len);
 
 #endif

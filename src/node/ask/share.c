@@ -4,10 +4,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "dvk.h"
-#include "node/node.h"
-#include "node/ask/request.h"
-
 struct share {
 	struct share *next;
 	uid_t uid;
@@ -26,18 +22,18 @@ static const struct {
 };
 
 /* The few that have something just now; the link to the one sought, or the end. */
-static struct share **find(struct node *node, uid_t uid)
+static struct share **find(struct share **shares, uid_t uid)
 {
-	struct share **link = &node->requests.shares;
+	struct share **link = shares;
 
 	while (*link && (*link)->uid != uid)
 		link = &(*link)->next;
 	return link;
 }
 
-bool share_take(struct node *node, uid_t uid, enum share_kind kind)
+bool share_take(struct share **shares, uid_t uid, enum share_kind kind)
 {
-	struct share **link = find(node, uid);
+	struct share **link = find(shares, uid);
 
 	if (uid == 0)
 		return true;
@@ -53,9 +49,9 @@ bool share_take(struct node *node, uid_t uid, enum share_kind kind)
 	return true;
 }
 
-void share_give(struct node *node, uid_t uid, enum share_kind kind)
+void share_give(struct share **shares, uid_t uid, enum share_kind kind)
 {
-	struct share **link = find(node, uid);
+	struct share **link = find(shares, uid);
 	struct share *share = *link;
 
 	if (uid == 0)
@@ -68,11 +64,12 @@ void share_give(struct node *node, uid_t uid, enum share_kind kind)
 	free(share);
 }
 
-void share_refuse(struct request *request, enum share_kind kind)
+unsigned share_most(enum share_kind kind)
 {
-	request_fail(
-		request, EDVSUSERFULL,
-		"uid %u has %u %s under way on node %d, as many as one user may: try again when "
-		"one of them has ended",
-		request->uid, kinds[kind].most, kinds[kind].noun, request->node->options.id);
+	return kinds[kind].most;
+}
+
+const char *share_noun(enum share_kind kind)
+{
+	return kinds[kind].noun;
 }

@@ -10,8 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct node;
-struct request;
+struct share;
 
 enum share_kind {
 	SHARE_SEARCHES, /* among the tasks of the machine: a thread each, of TASK_SEARCHES_MAX */
@@ -22,10 +21,14 @@ enum share_kind {
 	SHARE_KINDS
 };
 
-/* One more, if the user may have it: then share_give() comes later, once. */
-bool share_take(struct node *node, uid_t uid, enum share_kind kind);
-void share_give(struct node *node, uid_t uid, enum share_kind kind);
-/* Fails a request for which there was none: EDVSUSERFULL. */
-void share_refuse(struct request *request, enum share_kind kind);
+/*
+ * `shares` is the list of a node, requests.shares. One more, if the user may have it: then share_give() comes later,
+ * once.
+ */
+bool share_take(struct share **shares, uid_t uid, enum share_kind kind);
+void share_give(struct share **shares, uid_t uid, enum share_kind kind);
+/* For the sentence of a refusal: how many a user may have, and of which. */
+unsigned share_most(enum share_kind kind);
+const char *share_noun(enum share_kind kind);
 
 #endif

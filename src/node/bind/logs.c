@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dvk.h"
 #include "node/ask/gather.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/bind/binding.h"
 #include "node/calls.h"
@@ -52,7 +53,7 @@ void handle_logs(struct request *request)
 		return;
 	}
 	if (ep->node != node->options.id) {
-		request_forward(request, ep->node);
+		forward_start(request, ep->node);
 		return;
 	}
 	if (!binding || !binding->task->output) {

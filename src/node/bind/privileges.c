@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dvk.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/bind/binding.h"
 #include "node/calls.h"
@@ -60,7 +61,7 @@ void handle_priv(struct request *request)
 	}
 	if (ep->node != node->options.id) {
 		if (request->from < 0)
-			request_forward(request, ep->node);
+			forward_start(request, ep->node);
 		else
 			request_fail(request, EDVSMIGRATE, "endpoint %d has just moved to node %d",
 				     request->head.endpoint, ep->node);

@@ -12,6 +12,7 @@
 #include "node/bind/binding.h"
 #include "node/task/following.h"
 #include "node/task/task.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "os/pid.h"
 #include "os/signals.h"
@@ -123,7 +124,7 @@ void handle_signal(struct request *request)
 		return;
 	}
 	if (ep->node != node->options.id)
-		request_forward(request, ep->node);
+		forward_start(request, ep->node);
 	else
 		signal_here(request, ep);
 }

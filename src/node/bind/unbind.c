@@ -11,6 +11,7 @@
 #include "node/bind/binding.h"
 #include "node/task/task.h"
 #include "node/bind/ending.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/bind/warning.h"
 #include "os/pid.h"
@@ -104,7 +105,7 @@ static void word_told(void *asker, int node, const struct ctl_reply *reply, cons
 /* The caller is done with a warning of that node. It does not wait for a node that may be silent. */
 static void tell_owner(const struct request *request, int owner)
 {
-	struct request *word = request_new(request->node);
+	struct request *word = request_new(&request->node->requests);
 
 	if (!word)
 		return;
@@ -113,7 +114,7 @@ static void tell_owner(const struct request *request, int owner)
 	word->uid = request->uid;
 	word->gid = request->gid;
 	word->told = word_told;
-	request_forward(word, owner);
+	forward_start(word, owner);
 }
 
 /*

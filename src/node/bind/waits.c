@@ -10,6 +10,7 @@
 #include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 
 /* More ask again later. */
@@ -90,7 +91,7 @@ static void ask(struct node *node, int to, const struct ctl_request *head,
 		void (*told)(void *, int, const struct ctl_reply *, const void *), void *asker)
 {
 	struct ctl_reply failed = { .packet = CTL_END, .error = EDVSNOMEM };
-	struct request *request = request_new(node);
+	struct request *request = request_new(&node->requests);
 
 	if (!request) {
 		told(asker, to, &failed, NULL);
@@ -102,7 +103,7 @@ static void ask(struct node *node, int to, const struct ctl_request *head,
 	request->head.call = CTL_WAITS;
 	request->told = told;
 	request->asker = asker;
-	request_forward(request, to);
+	forward_start(request, to);
 }
 
 static void lock_told(void *asker, int node, const struct ctl_reply *reply, const void *payload)

@@ -9,6 +9,7 @@
 #include "dvk.h"
 #include "node/copy/copy_task.h"
 #include "node/node.h"
+#include "node/state/message.h"
 #include "node/state/life.h"
 #include "node/bind/binding.h"
 #include "node/task/caller.h"

@@ -51,7 +51,7 @@ static void finish(struct node *node, struct part *part, int code)
 	while (*link != part)
 		link = &(*link)->next;
 	*link = part->next;
-	share_give(node, part->uid, SHARE_PARTS);
+	share_give(&node->requests.shares, part->uid, SHARE_PARTS);
 	part->done(node, part, code);
 	free(part);
 }
@@ -120,7 +120,7 @@ int part_start(struct node *node, struct part *part)
 	int code = check(node, &part->party);
 	struct parts *parts = node->copies.parts;
 
-	if (!code && !share_take(node, part->uid, SHARE_PARTS))
+	if (!code && !share_take(&node->requests.shares, part->uid, SHARE_PARTS))
 		code = EDVSMIGRATE;
 	if (code) {
 		free(part);

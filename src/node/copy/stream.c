@@ -358,7 +358,7 @@ static bool take_task(struct stream_worker *worker)
 
 	for (struct copy_task **link = &streams->queue; *link; link = &(*link)->next_queued) {
 		worker->uid = (*link)->request->uid;
-		if (!share_take(worker->node, worker->uid, SHARE_STREAMS))
+		if (!share_take(&worker->node->requests.shares, worker->uid, SHARE_STREAMS))
 			continue;
 		worker->task = *link;
 		*link = worker->task->next_queued;
@@ -375,7 +375,7 @@ static void give_back(struct stream_worker *worker)
 {
 	struct streams *streams = worker->node->copies.streams;
 
-	share_give(worker->node, worker->uid, SHARE_STREAMS);
+	share_give(&worker->node->requests.shares, worker->uid, SHARE_STREAMS);
 	if (streams->queue)
 		os_condition_signal(&streams->more);
 }

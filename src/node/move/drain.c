@@ -26,6 +26,7 @@
 #include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -165,7 +166,7 @@ static void on_report(struct request *child, const struct ctl_move *report)
 
 static void offer(struct drain *drain, const struct binding *p, int target)
 {
-	struct request *child = request_new(drain->parent->node);
+	struct request *child = request_new(&drain->parent->node->requests);
 
 	drain->asked |= 1u << target;
 	drain->last_target = target;
@@ -269,7 +270,7 @@ void handle_drain(struct request *request)
 		return;
 	}
 	if (emptied != node->options.id) {
-		request_forward(request, emptied);
+		forward_start(request, emptied);
 		return;
 	}
 	if (!move_method_known(request))

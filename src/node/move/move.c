@@ -6,6 +6,7 @@
 #include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 
 /* dvs migrate, up to the point where the owner's node takes over (source.c). */
@@ -61,7 +62,7 @@ void handle_move(struct request *request)
 	    (!target_usable(request, dcid, request->head.nodeid) || !move_method_known(request)))
 		return;
 	if (ep->node != node->options.id)
-		request_forward(request, ep->node);
+		forward_start(request, ep->node);
 	else if (cancels)
 		source_cancel(request);
 	else

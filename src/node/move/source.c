@@ -325,7 +325,7 @@ static void finish(struct source *d)
 			break;
 		}
 	}
-	share_give(d->node, d->uid, SHARE_MOVES);
+	share_give(&d->node->requests.shares, d->uid, SHARE_MOVES);
 	output_free(d->output);
 	worker_deinit(&d->worker);
 	free(d);
@@ -445,13 +445,13 @@ void source_start(struct request *request)
 	struct binding *binding = binding_find(node, request->head.dcid, p_nr);
 	struct source *d;
 
-	if (!share_take(node, request->uid, SHARE_MOVES)) {
-		share_refuse(request, SHARE_MOVES);
+	if (!share_take(&node->requests.shares, request->uid, SHARE_MOVES)) {
+		request_fail_share(request, SHARE_MOVES);
 		return;
 	}
 	d = calloc(1, sizeof(*d));
 	if (!d) {
-		share_give(node, request->uid, SHARE_MOVES);
+		share_give(&node->requests.shares, request->uid, SHARE_MOVES);
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}

@@ -239,7 +239,7 @@ static void take_request(struct adoption *a, struct node *node, const struct sta
 		take_asker(a, from);
 		return;
 	}
-	request = request_adopt(node, from->fd, from->head, from->head_bytes);
+	request = request_adopt(&node->requests, from->fd, from->head, from->head_bytes);
 	if (!request)
 		return;
 	request->data_sent = from->data_sent;
@@ -357,7 +357,8 @@ void adoption_on_link(struct node *node)
 /* Who restarts one node after the other is not to find the links of the last one down. */
 static void come_home(struct adoption *a, struct node *node, const struct ctl_restart *answer)
 {
-	struct request *request = request_adopt(node, a->asker_fd, a->asker, sizeof(*a->asker));
+	struct request *request =
+		request_adopt(&node->requests, a->asker_fd, a->asker, sizeof(*a->asker));
 
 	if (!request)
 		return;

@@ -195,7 +195,7 @@ static void put_request(struct writer *w, const struct request *request)
 						 .data_sent = request->data_sent };
 	record.request.kind = handover_kind_of(request, w->asker, &record.request.number);
 	if (is_in(request, w->node->requests.detached))
-		record.request.generation = (uint32_t)request->forward_id;
+		record.request.generation = request->generation;
 	head.payload_bytes = 0; /* a command's arguments are of no more use */
 	if (record.request.kind != STATE_REQUEST_UNREAD) {
 		record.request.head = (const uint8_t *)&head;

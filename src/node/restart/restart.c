@@ -14,6 +14,7 @@
 #include "node/restart/handover.h"
 #include "node/task/init.h"
 #include "node/node.h"
+#include "node/state/message.h"
 #include "node/bind/binding.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"

@@ -58,7 +58,7 @@ static void *look_main(void *arg)
 	os_task_each(note, look);
 	node_lock(node);
 	node->tasks.searches--;
-	share_give(node, look->request->uid, SHARE_SEARCHES);
+	share_give(&node->requests.shares, look->request->uid, SHARE_SEARCHES);
 	look->request->children = look;
 	look->request->freed = children_end;
 	look->again(look->request);
@@ -73,11 +73,11 @@ bool children_look(struct request *request, void (*again)(struct request *))
 
 	if (request->children || cgroup_folder(node) >= 0 || !node->tasks.all ||
 	    node->tasks.searches >= TASK_SEARCHES_MAX ||
-	    !share_take(node, request->uid, SHARE_SEARCHES))
+	    !share_take(&node->requests.shares, request->uid, SHARE_SEARCHES))
 		return false;
 	look = calloc(1, sizeof(*look));
 	if (!look) {
-		share_give(node, request->uid, SHARE_SEARCHES);
+		share_give(&node->requests.shares, request->uid, SHARE_SEARCHES);
 		return false;
 	}
 	look->request = request;
@@ -85,7 +85,7 @@ bool children_look(struct request *request, void (*again)(struct request *))
 	node->tasks.searches++;
 	if (os_thread_start(look_main, look) < 0) {
 		node->tasks.searches--;
-		share_give(node, request->uid, SHARE_SEARCHES);
+		share_give(&node->requests.shares, request->uid, SHARE_SEARCHES);
 		free(look);
 		return false;
 	}

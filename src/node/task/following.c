@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dvk.h"
+#include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/node.h"
 #include "node/task/output.h"
@@ -118,7 +119,7 @@ void following_move(struct task *task, int to)
 	struct request *request;
 
 	while ((request = take_first(&task->followers)))
-		request_move(request, to);
+		forward_follow(request, to);
 	while ((request = take_first(&task->waiters)))
 		request_fail(request, EDVSMIGRATE,
 			     "endpoint %d of DC %d has moved to another node meanwhile: ask again",

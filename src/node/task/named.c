@@ -32,7 +32,7 @@ static void *search_main(void *arg)
 
 	node_lock(node);
 	node->tasks.searches--;
-	share_give(node, search->uid, SHARE_SEARCHES);
+	share_give(&node->requests.shares, search->uid, SHARE_SEARCHES);
 	request->named = found > 0 ? found : -ESRCH;
 	search->again(request);
 	node_unlock(node);
@@ -45,8 +45,8 @@ static int search_start(struct request *request, bool thread, void (*again)(stru
 	struct node *node = request->node;
 	struct search *search;
 
-	if (!share_take(node, request->uid, SHARE_SEARCHES)) {
-		share_refuse(request, SHARE_SEARCHES);
+	if (!share_take(&node->requests.shares, request->uid, SHARE_SEARCHES)) {
+		request_fail_share(request, SHARE_SEARCHES);
 		return NAMED_E_LATER;
 	}
 	search = node->tasks.searches < TASK_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
@@ -63,7 +63,7 @@ static int search_start(struct request *request, bool thread, void (*again)(stru
 		node->tasks.searches--;
 		free(search);
 	}
-	share_give(node, request->uid, SHARE_SEARCHES);
+	share_give(&node->requests.shares, request->uid, SHARE_SEARCHES);
 	request_fail(request, EDVSRSCBUSY,
 		     "node %d looks for too many processes at one time: try again in a moment",
 		     node->options.id);

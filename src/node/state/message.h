@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_STATE_MESSAGE_H
+#define DVS_NODE_STATE_MESSAGE_H
+
+#include "proxy/proxy.h"
+
+/* Kinds of node messages on a link (proxy_message). */
+enum node_message {
+	NODE_MESSAGE_REQUEST = 1,		   /* struct forward_wire + ctl_request + payload */
+	NODE_MESSAGE_PACKET = 2,		   /* struct forward_wire + ctl_reply + payload */
+	NODE_MESSAGE_CANCEL = 3,		   /* struct forward_wire */
+	NODE_MESSAGE_COPY = PROXY_LANE_BULK | 4,   /* struct copy_wire + data */
+	NODE_MESSAGE_COPIED = PROXY_LANE_BULK | 5, /* struct copy_wire + data */
+	/*
+	 * u8 1: its daemon is about to be restarted; what it was asked over this link and has not
+	 * answered it has not begun. 0: it goes on after all.
+	 */
+	NODE_MESSAGE_RESTART = 6,
+};
+
+#endif
