@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The table as a whole: which half of which command is called, the nodes, and what the effects
- * say. DCs, endpoints and migrations have files of their own.
+ * The table as a whole: which half of which command is called, and the nodes. DCs, endpoints, migrations and effects
+ * have files of their own.
  */
 
 #include "core/directory.h"
@@ -24,52 +24,6 @@ void directory_node_assert(const struct directory *dir, int node)
 	CORE_ASSERT(dir->node[node].up <= 1);
 	CORE_ASSERT(!dir->node[node].up || dir->node[node].incarnation);
 	CORE_ASSERT(!dir->node[node].name[MAXNODENAME - 1]);
-}
-
-static void effect_append(struct directory_change *change, const struct directory_effect *effect)
-{
-	CORE_ASSERT(effect->kind <= EFFECT_ENDPOINT_STATED);
-	CORE_ASSERT(change->effects->count < DIRECTORY_EFFECTS_MAX);
-	change->effects->item[change->effects->count++] = *effect;
-}
-
-void directory_effect_slot(struct directory_change *change, enum directory_effect_kind kind,
-			   int dcid, int p_nr)
-{
-	const struct directory_endpoint *ep = &change->dir->dc[dcid].slot[shm_index(p_nr)];
-	struct directory_effect effect = {
-		.kind = (uint8_t)kind,
-		.node = ep->node,
-		.target = ep->target,
-		.by_hand = ep->by_hand,
-		.dcid = dcid,
-		.p_nr = p_nr,
-		.generation = ep->generation,
-		.move = ep->move,
-	};
-
-	CORE_ASSERT(directory_slot_in_range(&change->dir->dc[dcid], p_nr));
-	CORE_ASSERT(ep->bound || kind == EFFECT_ENDPOINT_STATED);
-	effect_append(change, &effect);
-}
-
-void directory_effect_node(struct directory_change *change, enum directory_effect_kind kind,
-			   int node, int dcid)
-{
-	struct directory_effect effect = {
-		.kind = (uint8_t)kind, .node = (int8_t)node, .target = -1, .dcid = dcid
-	};
-
-	CORE_ASSERT(node == -1 || directory_node_in_range(node));
-	CORE_ASSERT(dcid >= -1 && dcid < SHM_DCS);
-	effect_append(change, &effect);
-}
-
-void directory_result_slot(struct directory_change *change, const struct directory_endpoint *ep)
-{
-	CORE_ASSERT(ep->generation <= _ENDPOINT_MAX_GENERATION);
-	change->result->generation = ep->generation;
-	change->result->move = ep->move;
 }
 
 static int join_check(const struct directory *dir, const struct command *cmd)
@@ -216,11 +170,4 @@ const struct directory_endpoint *directory_endpoint(const struct directory *dir,
 	if (dcid < 0 || dcid >= SHM_DCS || p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
 		return NULL;
 	return &dir->dc[dcid].slot[shm_index(p_nr)];
-}
-
-int directory_endpoint_number(const struct directory_endpoint *ep, int p_nr)
-{
-	CORE_ASSERT(p_nr >= -SHM_TASKS && p_nr < SHM_SLOTS - SHM_TASKS);
-	CORE_ASSERT(ep->generation <= _ENDPOINT_MAX_GENERATION);
-	return _ENDPOINT((int)ep->generation, p_nr);
 }
