@@ -11,6 +11,7 @@
 
 #include "os/options.h"
 #include "ctl/labnode.h"
+#include "ctl/program.h"
 #include "ctl/verb.h"
 #include "os/self.h"
 #include "wire/ctl.h"
@@ -119,7 +120,7 @@ static int run(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], LAB_SWITCH_ARGUMENT))
 		return lab_switch_main(argc, argv);
 	if (verb) {
-		verb_set_program(name, NULL);
+		program_set_name(name, NULL);
 		return verb_run_row(verb, node, argc - 1, argv + 1);
 	}
 	verb_expect(argc - 1, argv + 1);
@@ -141,7 +142,7 @@ static int run(int argc, char **argv)
 		snprintf(why, sizeof(why), "unknown verb %.30s", argv[0]);
 		return verb_usage_table(verbs, why);
 	}
-	verb_set_program("dvs", verb->name);
+	program_set_name("dvs", verb->name);
 	return verb_run_row(verb, node, argc - 1, argv + 1);
 }
 
@@ -149,5 +150,5 @@ int main(int argc, char **argv)
 {
 	int status = run(argc, argv);
 
-	return os_self_finish(verb_program(), status);
+	return os_self_finish(program_name(), status);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/program.h"
 #include "ctl/verb.h"
 
 static const struct verb lab_verbs[] = {
@@ -30,7 +31,7 @@ int verb_lab(const struct verb *verb, int node, int argc, char **argv)
 {
 	char why[64];
 
-	verb_set_program("dvs", "lab");
+	program_set_name("dvs", "lab");
 	if (argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
 		printf("usage: dvs lab VERB [ARGUMENT...]\n");
 		verb_print_table(lab_verbs, false);
@@ -40,6 +41,6 @@ int verb_lab(const struct verb *verb, int node, int argc, char **argv)
 	snprintf(why, sizeof(why), "unknown verb %.30s", argc ? argv[0] : "");
 	if (!verb)
 		return verb_usage_table(lab_verbs, argc ? why : NULL);
-	verb_set_program("dvs lab", verb->name);
+	program_set_name("dvs lab", verb->name);
 	return verb_run_row(verb, node, argc - 1, argv + 1);
 }

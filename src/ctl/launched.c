@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "ctl/launched.h"
+#include "ctl/program.h"
 #include "ctl/render.h"
 #include "ctl/stream.h"
 #include "ctl/verb.h"
@@ -35,13 +36,13 @@ static int attend(const struct launch *launch, struct client *client, const stru
 
 	assert(launch->wait);
 	if (r == EDVSINTR && launch->unbound) {
-		fprintf(stderr, "%s: detached, process %d runs on\n", verb_program(), row->lpid);
+		fprintf(stderr, "%s: detached, process %d runs on\n", program_name(), row->lpid);
 		status = INTERRUPTED;
 	} else if (r == EDVSINTR) {
 		fprintf(stderr,
 			"%s: detached, endpoint %d runs on: `dvs logs %d %d -f` shows what it "
 			"writes\n",
-			verb_program(), row->endpoint, launch->dcid, row->endpoint);
+			program_name(), row->endpoint, launch->dcid, row->endpoint);
 		status = INTERRUPTED;
 	} else if (r < 0) {
 		status = verb_refuse(&refusal);
@@ -78,7 +79,7 @@ static int show(const struct launch *launch, struct client *client, const struct
 		fprintf(stderr,
 			"%s: endpoint %d of the classic container %d may call servers but cannot be "
 			"one: use a lower number, or a container made without --classic\n",
-			verb_program(), row->endpoint, launch->dcid);
+			program_name(), row->endpoint, launch->dcid);
 	if (!launch->wait && json)
 		return render_document(row_json(launch, row));
 	if (!json) {

@@ -6,6 +6,7 @@
 
 #include "client/client.h"
 #include "os/options.h"
+#include "ctl/program.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
 #include "os/self.h"
@@ -69,7 +70,7 @@ static int await(struct client *client, struct ctl_request *request, struct ctl_
 			cancelled = true;
 			*refusal = REFUSAL_NONE;
 			fprintf(stderr, "%s: interrupted: the move is being cancelled\n",
-				verb_program());
+				program_name());
 			request->flags |= CTL_FLAG_CANCEL;
 			r = client_send(client, request, NULL, 0, refusal);
 			if (r < 0)
@@ -84,7 +85,7 @@ static int await(struct client *client, struct ctl_request *request, struct ctl_
 		if (r == CTL_END && cancelled && move->result == CTL_MOVE_COMMITTED)
 			fprintf(stderr,
 				"%s: the interrupt came too late: the process had moved already\n",
-				verb_program());
+				program_name());
 		return r == CTL_END ? 0 : r;
 	}
 }

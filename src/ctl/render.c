@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/program.h"
 #include "ctl/render.h"
 #include "ctl/signals.h"
 #include "ctl/verb.h"
@@ -219,12 +220,20 @@ json_t *render_set_json(unsigned long set)
 	return list;
 }
 
+static bool answered;
+
+bool render_answered(void)
+{
+	return answered;
+}
+
 int render_document(json_t *document)
 {
 	int r = document ? json_dumpf(document, stdout, 0) : -1;
 
 	json_decref(document);
-	verb_answered();
+	assert(!answered);
+	answered = true;
 	if (!r)
 		putchar('\n');
 	/* Standard output that cannot be written is said by os_self_finish(), for every verb. */
@@ -232,7 +241,7 @@ int render_document(json_t *document)
 		return r ? REFUSED : DONE;
 	fprintf(stderr,
 		"%s: the answer could not be made into a document: out of memory (EDVSNOMEM)\n",
-		verb_program());
+		program_name());
 	return REFUSED;
 }
 

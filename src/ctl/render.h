@@ -45,6 +45,7 @@ json_t *render_set_json(unsigned long set);
 
 /* Prints one document and gives it up. Returns the verb's exit status. */
 int render_document(json_t *document);
+bool render_answered(void); /* a document was printed */
 
 /*
  * Sets "exit_status" to the number a process exited with, "signal" to the name of the one that killed it, and

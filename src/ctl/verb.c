@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "base/result.h"
+#include "ctl/program.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
-
-static char program_name[64] = "dvs";
 
 const struct verb *verb_find(const struct verb *table, const char *name)
 {
@@ -20,7 +19,7 @@ const struct verb *verb_find(const struct verb *table, const char *name)
 	return NULL;
 }
 
-static bool wants_document, has_document;
+static bool wants_document;
 
 void verb_expect(int argc, char **argv)
 {
@@ -28,18 +27,12 @@ void verb_expect(int argc, char **argv)
 		wants_document |= !strcmp(argv[i], "--json");
 }
 
-void verb_answered(void)
-{
-	assert(!has_document);
-	has_document = true;
-}
-
 static void document_error(const char *name, const char *sentence)
 {
 	json_t *document;
 
 	assert(name && sentence);
-	if (!wants_document || has_document)
+	if (!wants_document || render_answered())
 		return;
 	document = json_pack("{s:s, s:o}", "error", name, "reason",
 			     render_text(sentence, CTL_SENTENCE));
@@ -52,17 +45,6 @@ int verb_run_row(const struct verb *verb, int node, int argc, char **argv)
 	assert(verb->run);
 	verb_expect(argc, argv);
 	return verb->run(verb, node, argc, argv);
-}
-
-const char *verb_program(void)
-{
-	return program_name;
-}
-
-void verb_set_program(const char *first, const char *second)
-{
-	assert(first && *first);
-	snprintf(program_name, sizeof(program_name), second ? "%s %s" : "%s", first, second);
 }
 
 void verb_print_table(const struct verb *table, bool to_stderr)
@@ -82,9 +64,9 @@ static void say(const char *why, const char *name)
 	snprintf(line, sizeof(line), "%s", why);
 	render_line(line);
 	if (name && !strstr(line, name))
-		fprintf(stderr, "%s: %s (%s)\n", verb_program(), line, name);
+		fprintf(stderr, "%s: %s (%s)\n", program_name(), line, name);
 	else
-		fprintf(stderr, "%s: %s\n", verb_program(), line);
+		fprintf(stderr, "%s: %s\n", program_name(), line);
 }
 
 int verb_usage(const struct verb *verb, const char *format, ...)
@@ -97,11 +79,11 @@ int verb_usage(const struct verb *verb, const char *format, ...)
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
 	if (!why[0]) { /* see options_parse(): help was asked for */
-		printf("usage: %s %s\n%s\n", verb_program(), verb->arguments, verb->about);
+		printf("usage: %s %s\n%s\n", program_name(), verb->arguments, verb->about);
 		return DONE;
 	}
 	say(why, NULL);
-	fprintf(stderr, "usage: %s %s\n", verb_program(), verb->arguments);
+	fprintf(stderr, "usage: %s %s\n", program_name(), verb->arguments);
 	document_error("EDVSINVAL", why);
 	return WRONG_USAGE;
 }
@@ -145,7 +127,7 @@ int verb_usage_table(const struct verb *table, const char *why)
 {
 	if (why)
 		say(why, NULL);
-	fprintf(stderr, "usage: %s [-n NODE] VERB [ARGUMENT...]\n", verb_program());
+	fprintf(stderr, "usage: %s [-n NODE] VERB [ARGUMENT...]\n", program_name());
 	verb_print_table(table, true);
 	document_error("EDVSINVAL", why ? why : "a verb is needed");
 	return WRONG_USAGE;

@@ -64,11 +64,6 @@ int verb_run_row(const struct verb *verb, int node, int argc, char **argv);
  * {"error": name, "reason": sentence} on standard output, unless a document was printed already.
  */
 void verb_expect(int argc, char **argv);
-void verb_answered(void); /* a document was printed */
-
-/* What people call this verb's command: "dvs migrate", "dvs lab up", "dvs_run". */
-const char *verb_program(void);
-void verb_set_program(const char *first, const char *second);
 
 /*
  * The words of a verb, taken apart: see os/options.h. GO_ON: they are right, and all that was needed is set. Anything
