@@ -14,6 +14,7 @@
 
 #include "base/bits.h"
 #include "base/hash.h"
+#include "core/channel.h"
 #include "pages/exchange_table.h"
 #include "os/socket.h"
 
@@ -189,6 +190,37 @@ static int channel_make(struct exchange *exchange, int dcid, const int endpoint[
 		exchange_show_peers(exchange, dcid, channel->p_nr[side]);
 	*channelp = channel;
 	return 0;
+}
+
+static void show_ended(struct exchange *exchange, const struct exchange_channel *channel,
+		       int dead_side)
+{
+	int survivor = channel->p_nr[1 - dead_side];
+	unsigned index = (unsigned)shm_index(channel->p_nr[dead_side]);
+	uint32_t mark = (uint32_t)_ENDPOINT_G(channel->endpoint[dead_side]) + 1;
+
+	for (struct exchange_status *at = exchange->statuses; at; at = at->next)
+		if (at->dcid == channel->dcid && at->p_nr == survivor &&
+		    atomic_load(&at->page->ended[index]) < mark)
+			atomic_store(&at->page->ended[index], mark);
+}
+
+void exchange_ring_peer(struct exchange *exchange, const struct exchange_channel *channel, int side)
+{
+	struct exchange_bell *bell =
+		exchange_bell_find(exchange, channel->dcid, channel->p_nr[1 - side]);
+
+	if (bell)
+		exchange_ring(exchange, bell, channel->p_nr[side]);
+}
+
+void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
+			  int dead_side)
+{
+	assert(dead_side == 0 || dead_side == 1);
+	channel_end(channel->page, dead_side);
+	show_ended(exchange, channel, dead_side);
+	exchange_ring_peer(exchange, channel, dead_side);
 }
 
 /* 0 if the channel is the one asked for, -ESTALE if it is newer; ends it and returns 1 if older. */

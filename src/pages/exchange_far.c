@@ -5,42 +5,10 @@
  * them back or to the process that has come, and ends what a dead endpoint leaves.
  */
 
-#include <assert.h>
 #include <stdatomic.h>
 
 #include "core/channel.h"
 #include "pages/exchange_table.h"
-
-static void show_ended(struct exchange *exchange, const struct exchange_channel *channel,
-		       int dead_side)
-{
-	int survivor = channel->p_nr[1 - dead_side];
-	unsigned index = (unsigned)shm_index(channel->p_nr[dead_side]);
-	uint32_t mark = (uint32_t)_ENDPOINT_G(channel->endpoint[dead_side]) + 1;
-
-	for (struct exchange_status *at = exchange->statuses; at; at = at->next)
-		if (at->dcid == channel->dcid && at->p_nr == survivor &&
-		    atomic_load(&at->page->ended[index]) < mark)
-			atomic_store(&at->page->ended[index], mark);
-}
-
-static void ring_peer(struct exchange *exchange, const struct exchange_channel *channel, int side)
-{
-	struct exchange_bell *bell =
-		exchange_bell_find(exchange, channel->dcid, channel->p_nr[1 - side]);
-
-	if (bell)
-		exchange_ring(exchange, bell, channel->p_nr[side]);
-}
-
-void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
-			  int dead_side)
-{
-	assert(dead_side == 0 || dead_side == 1);
-	channel_end(channel->page, dead_side);
-	show_ended(exchange, channel, dead_side);
-	ring_peer(exchange, channel, dead_side);
-}
 
 static void bell_forget(struct exchange_bell *bell)
 {
@@ -93,7 +61,7 @@ void exchange_unhold(struct exchange *exchange, int dcid, int p_nr, int copy_pid
 		int side = exchange_side(at, p_nr);
 
 		if (channel_unhold(at->page, side, exchange->nodeid, copy_pid))
-			ring_peer(exchange, at, side);
+			exchange_ring_peer(exchange, at, side);
 		/* What is here is decided here, whether or not it was on its way elsewhere. */
 		at->passed[1 - side] = 0;
 		if (bell)

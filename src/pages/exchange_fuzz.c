@@ -5,7 +5,7 @@
  * daemon does with the pages in between. Six slots, two generations of each.
  *
  * fuzz with: src/pages/exchange.c src/pages/exchange_channel.c src/pages/exchange_far.c src/pages/exchange_adopt.c
- * fuzz with: src/pages/exchange_bars.c
+ * fuzz with: src/pages/exchange_bars.c src/pages/exchange_bell.c src/pages/exchange_name.c
  * fuzz with: src/os/futex.c src/os/inode.c src/os/lock.c src/os/memfd.c src/os/socket.c
  */
 

@@ -45,9 +45,14 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino);
 int exchange_name_add(struct exchange *exchange, dev_t dev, uint64_t ino,
 		      const struct page_name *page);
+/* The bell of a slot that nobody uses any more. */
+void exchange_bell_free(struct exchange *exchange, struct exchange_bell *bell);
 /* Enters a channel that is filled in. */
 void exchange_channel_link(struct exchange *exchange, struct exchange_channel *channel);
 
+/* Rings the other end of a channel than that of `side`. */
+void exchange_ring_peer(struct exchange *exchange, const struct exchange_channel *channel,
+			int side);
 /* The lines of a channel of which one side has died; see exchange_endpoint_dead(). */
 void exchange_channel_end(struct exchange *exchange, struct exchange_channel *channel,
 			  int dead_side);
