@@ -90,10 +90,8 @@ int main(void)
 	struct directory_dc *dc;
 
 	node = calloc(1, sizeof(*node));
-	node->requests = (struct requests){ .dispatch = calls_dispatch,
-					    .node = node,
-					    .order = &node->order,
-					    .counters = &node->life.counters };
+	node->requests.dispatch = calls_dispatch;
+	node_wire(node);
 	directory_init(&node->order.directory);
 	dc = &node->order.directory.dc[0];
 	dc->running = true;

@@ -125,7 +125,7 @@ static void move_rolled_back(struct node *node, const struct directory_effect *e
 
 void effects_node_down(struct node *node, int down, bool left)
 {
-	following_drop(node, down);
+	following_drop(&node->tasks, down);
 	if (left)
 		reattach_on_left(&node->requests, down);
 	forward_on_node_down(&node->requests, down, left);
@@ -153,15 +153,15 @@ static void dc_created(struct node *node, const struct directory_effect *effect)
 
 	if ((effect->node == self || effect->node < 0) &&
 	    node->order.directory.dc[effect->dcid].nodes >> self & 1 &&
-	    inits_start(node, effect->dcid) < 0)
+	    inits_start(&node->tasks, effect->dcid) < 0)
 		os_log(OS_LOG_WARN, "the pid namespace of DC %d is tried again when it is needed",
 		       effect->dcid);
 }
 
 static void dc_removed(struct node *node, int dcid)
 {
-	ended_forget_dc(node, dcid);
-	inits_drop(node, dcid);
+	ended_forget_dc(&node->tasks, dcid);
+	inits_drop(&node->tasks, dcid);
 }
 
 static void carry_out(struct node *node, const struct directory_effect *effect)
@@ -238,7 +238,7 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 
 	drain_links(node, cmd);
 	if (cmd->kind == COMMAND_NODE_LEAVE && directory_check(&node->order.directory, cmd) == 0)
-		ended_with_node(node, cmd->node);
+		ended_with_node(&node->tasks, cmd->node);
 	directory_apply(&node->order.directory, order, cmd, &node->order.effects, &result);
 	for (uint32_t i = 0; i < node->order.effects.count; i++)
 		carry_out(node, &node->order.effects.item[i]);

@@ -41,6 +41,27 @@
 
 #define ORDER_LATE_US 50000
 
+void node_wire(struct node *node)
+{
+	struct requests *requests = &node->requests;
+	struct tasks *tasks = &node->tasks;
+
+	node->order.self = node->options.id;
+	node->life.loop = node->loop;
+	requests->node = node;
+	requests->tasks = tasks;
+	requests->order = &node->order;
+	requests->loop = node->loop;
+	requests->proxy = node->proxy;
+	requests->counters = &node->life.counters;
+	tasks->node = node;
+	tasks->lock = &node->lock;
+	tasks->loop = node->loop;
+	tasks->order = &node->order;
+	tasks->rights.order = &node->order;
+	tasks->rights.exchange = node->exchange;
+}
+
 static int locate(void *ctx, int dcid, int endpoint)
 {
 	return binding_locate(ctx, dcid, endpoint);
@@ -67,7 +88,7 @@ static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
 
 static void on_cancel(struct node *node, int from, uint64_t id)
 {
-	following_cancel(node, from, id);
+	following_cancel(&node->tasks, from, id);
 	source_cancel_remote(node, from, id);
 }
 
@@ -185,7 +206,7 @@ static int start_doors(struct node *node, struct adoption *from)
 	int r = proxy_adopt(&node->proxy, node->loop, node->exchange, options->id, options->address,
 			    options->port, from ? from->head.link_fd : -1, &callbacks);
 
-	node->requests.proxy = node->proxy;
+	node_wire(node);
 	if (r < 0 || !from)
 		return r < 0 ? r
 			     : door_new(&node->requests, options->socket_path,
@@ -200,10 +221,11 @@ static int start_parts(struct node *node, struct adoption *from)
 	struct os_source *ignored;
 	int r = os_loop_new(&node->loop, &node->lock);
 
-	node->life.loop = node->requests.loop = node->loop;
+	node_wire(node);
 	if (r == 0)
 		r = from ? adoption_pages(from, node)
 			 : exchange_new(&node->exchange, node->options.id);
+	node_wire(node);
 	/* A successor goes on with the costs that stand in the page which it has taken over. */
 	if (r == 0 && !from)
 		exchange_set_costs(node->exchange, node->options.costs);
@@ -214,7 +236,7 @@ static int start_parts(struct node *node, struct adoption *from)
 	if (r == 0)
 		r = start_group(node, from);
 	if (r == 0 && !from)
-		cgroup_open(node);
+		cgroup_open(&node->tasks);
 	if (r == 0 && from)
 		r = adoption_rest(from, node);
 	return r;
@@ -264,16 +286,13 @@ static int start_as_successor(struct node *node)
 int node_start(struct node *node, const struct node_options *options)
 {
 	node->options = *options;
-	node->order.self = options->id;
 	node->life.counters.since_ns =
 		os_realtime_ns(); /* a successor takes over what was counted */
 	node->tasks.on_end = effects_task_ended;
-	node->requests = (struct requests){ .dispatch = calls_dispatch,
-					    .on_cancel = on_cancel,
-					    .on_lost = reattach_keep,
-					    .node = node,
-					    .order = &node->order,
-					    .counters = &node->life.counters };
+	node->requests.dispatch = calls_dispatch;
+	node->requests.on_cancel = on_cancel;
+	node->requests.on_lost = reattach_keep;
+	node_wire(node);
 	return options->adopt_fd >= 0 ? start_as_successor(node) : start(node, NULL);
 }
 
@@ -311,10 +330,10 @@ int node_run(struct node *node)
 	node->order.group = group_free(node->order.group);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		if (node->tasks.init[dcid])
-			inits_drop(node, dcid);
+			inits_drop(&node->tasks, dcid);
 	node->requests.door = door_free(node->requests.door);
 	node_unlock(node);
 	dc_init_settle(DC_INIT_TIMEOUT_MS);
-	cgroup_close(node);
+	cgroup_close(&node->tasks);
 	return r < 0 || node->life.failed ? 1 : 0;
 }

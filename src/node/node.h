@@ -78,6 +78,8 @@ static inline void node_unlock(struct node *node)
 	os_lock_release(&node->lock);
 }
 
+/* Makes the parts known to each other, as far as they are there. */
+void node_wire(struct node *node);
 int node_start(struct node *node, const struct node_options *options);
 int node_run(struct node *node);
 

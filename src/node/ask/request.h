@@ -30,6 +30,7 @@ struct look;
 struct outbox;
 struct refusal;
 struct share;
+struct tasks;
 
 /* The part of struct node. */
 struct requests {
@@ -39,8 +40,9 @@ struct requests {
 	void (*on_cancel)(struct node *node, int from, uint64_t id);
 	/* Its node cannot be reached, before or after it was sent: true, it is kept. See reattach.h. */
 	bool (*on_lost)(struct request *request, bool sent);
-	struct node *node; /* for the handlers: each request has it */
-	const struct order *order;
+	struct node *node;   /* for the handlers: each request has it */
+	struct tasks *tasks; /* the same, for node/task/ */
+	struct order *order;
 	struct os_loop *loop;
 	struct proxy *proxy;
 	struct ctl_counters *counters;

@@ -96,7 +96,7 @@ static void bind_done(struct order *order, void *ctx, const struct directory_res
 		bind_orphaned(pending, result);
 		return;
 	}
-	rights_reset(request->node, pending->dcid, pending->p_nr);
+	rights_reset(&request->node->tasks.rights, pending->dcid, pending->p_nr);
 	r = binding_make(task, pending->dcid, pending->p_nr, result->value, result->generation,
 			 &binding);
 	free(pending);
@@ -314,7 +314,7 @@ void handle_bind(struct request *request)
 	}
 	if (leader_is_elsewhere(request, tgid, tid))
 		return;
-	if (task_keep_for(request->node, tgid, tid, &task) < 0) {
+	if (task_keep_for(&request->node->tasks, tgid, tid, &task) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
 			     request->head.pid, request->node->options.id);
 		return;
@@ -356,7 +356,8 @@ void handle_channel(struct request *request)
 		return;
 	}
 	/* To hear from anybody needs no right. */
-	if (request->head.cmd != 1 && !node_may_talk(node, caller->dcid, caller->p_nr, p_nr)) {
+	if (request->head.cmd != 1 &&
+	    !rights_may_talk(&node->tasks.rights, caller->dcid, caller->p_nr, p_nr)) {
 		request_fail(request, EDVSTRAPDENIED, "endpoint %d may not talk to endpoint %d",
 			     caller->p_nr, p_nr);
 		return;

@@ -53,7 +53,7 @@ struct binding *binding_of_caller(const struct request *request)
 
 struct binding *binding_of_pid(const struct node *node, int tgid, int tid)
 {
-	return newest_of(task_find_or_leader(node, tgid, tid));
+	return newest_of(task_find_or_leader(&node->tasks, tgid, tid));
 }
 
 int binding_locate(const struct node *node, int dcid, int endpoint)
@@ -81,7 +81,7 @@ static void fill(struct binding *binding, int endpoint, uint32_t generation)
 	page->endpoint = endpoint;
 	page->nodeid = binding->node->options.id;
 	page->vpid = binding->task->vpid;
-	rights_fill(binding->node, binding->dcid, binding->p_nr, page);
+	rights_fill(&binding->node->tasks.rights, binding->dcid, binding->p_nr, page);
 }
 
 static void link_binding(struct binding *binding)
@@ -159,8 +159,8 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	r = exchange_bell(node->exchange, dcid, p_nr, &bell);
 	if (r < 0)
 		return r;
-	ended_forget_output(node, dcid, p_nr);
-	rights_show(node, dcid, p_nr);
+	ended_forget_output(&node->tasks, dcid, p_nr);
+	rights_show(&node->tasks.rights, dcid, p_nr);
 	exchange_bell_hold(bell, BELL_PROCESS);
 	binding_refresh_channels(binding);
 	exchange_poke(bell);
@@ -186,7 +186,7 @@ static void binding_free(struct binding *binding)
 	unlink_binding(binding);
 	warning_cancel(binding);
 	if (binding->role != BINDING_BACKUP)
-		rights_hide(binding->node, binding->dcid, binding->p_nr);
+		rights_hide(&binding->node->tasks.rights, binding->dcid, binding->p_nr);
 	exchange_status_free(binding->node->exchange, binding->status);
 	free(binding);
 }

@@ -35,9 +35,7 @@ struct warning;
 
 /* The part of struct node. */
 struct bindings {
-	struct binding *all; /* of tasks of this node, the newest first */
-	/* as set by dvk_setpriv on this node; see privileges.c */
-	priv_usr_t rights[SHM_DCS][SHM_SLOTS];
+	struct binding *all;	   /* of tasks of this node, the newest first */
 	struct ring_chase *chases; /* looking for endpoints that wait for each other; see waits.h */
 };
 

@@ -39,6 +39,7 @@ static void set_up(void)
 	dc->running = true;
 	dc->nr_procs = 32;
 	CHECK_EQ(exchange_new(&node.exchange, 0), 0);
+	node_wire(&node);
 }
 
 static void tear_down(void)
@@ -47,7 +48,7 @@ static void tear_down(void)
 		binding_move_away(node.bindings.all);
 	while (node.tasks.all)
 		task_free(node.tasks.all);
-	ended_forget_dc(&node, 0);
+	ended_forget_dc(&node.tasks, 0);
 	node.exchange = exchange_free(node.exchange);
 }
 
@@ -56,7 +57,7 @@ static struct task *new_task(bool managed)
 	int pid = os_process_id();
 	struct task *task = NULL;
 
-	CHECK_EQ(task_new(&node, pid, pid, pid, -1, &task), 0);
+	CHECK_EQ(task_new(&node.tasks, pid, pid, pid, -1, &task), 0);
 	task->managed = managed;
 	return task;
 }
@@ -65,7 +66,7 @@ static struct binding *bind(struct task *task, int p_nr)
 {
 	struct binding *binding = NULL;
 
-	rights_reset(&node, 0, p_nr);
+	rights_reset(&node.tasks.rights, 0, p_nr);
 	CHECK_EQ(binding_make(task, 0, p_nr, p_nr, 0, &binding), 0);
 	return binding;
 }
@@ -165,7 +166,7 @@ static void test_a_task_that_ends(void)
 	task = new_task(true);
 	CHECK_EQ(binding_new(task, BINDING_ARRIVING, 0, FIRST, FIRST, 0, &binding), 0);
 	task->loading = true;
-	task_on_init_killed(&node, -1);
+	task_on_init_killed(&node.tasks, -1);
 	CHECK(task->ended); /* its arrival sees to it */
 	CHECK_EQ(ends, 0);
 	ending_begin(binding);

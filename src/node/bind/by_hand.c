@@ -57,7 +57,7 @@ int by_hand_take_over(struct binding *binding)
 	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	int r;
 
-	rights_reset(node, dcid, p_nr);
+	rights_reset(&node->tasks.rights, dcid, p_nr);
 	r = binding_take(binding, directory_endpoint_number(ep, p_nr), ep->generation);
 	if (r < 0)
 		return r;
@@ -158,7 +158,7 @@ static int attach_target(struct request *request, struct command *cmd, struct ta
 	} else {
 		tid = request->pid;
 	}
-	if (tid <= 0 || task_keep_for(node, os_tgid_of(tid), tid, taskp) < 0)
+	if (tid <= 0 || task_keep_for(&node->tasks, os_tgid_of(tid), tid, taskp) < 0)
 		return no_such_pid(request);
 	name_target(cmd, tid, (*taskp)->vpid);
 	return 0;

@@ -192,7 +192,7 @@ static struct binding *local_target(struct request *request, int self)
 		error = EDVSDSTDIED;
 	else if (ep->moving)
 		error = EDVSMIGRATE;
-	else if (!self && !node_is_sysproc(node, dcid, p_nr))
+	else if (!self && !rights_is_sysproc(&node->tasks.rights, dcid, p_nr))
 		error = EDVSPRIVILEGES;
 	else if (ep->node != node->options.id || !binding)
 		error = EDVSRMTPROC;

@@ -36,8 +36,8 @@ static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wan
 	priv->priv_ipc_to = wanted->priv_ipc_to;
 	priv->priv_dvk_allowed = wanted->priv_dvk_allowed;
 	if (binding) {
-		rights_fill(node, dcid, p_nr, binding->status->page);
-		rights_show(node, dcid, p_nr);
+		rights_fill(&node->tasks.rights, dcid, p_nr, binding->status->page);
+		rights_show(&node->tasks.rights, dcid, p_nr);
 	}
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
@@ -67,7 +67,7 @@ void handle_priv(struct request *request)
 				     request->head.endpoint, ep->node);
 		return;
 	}
-	priv = &node->bindings.rights[dcid][shm_index(p_nr)];
+	priv = &node->tasks.rights.of[dcid][shm_index(p_nr)];
 	if (request->head.cmd == 0) {
 		request_end(request, 0, priv, sizeof(*priv), NULL, 0);
 		return;

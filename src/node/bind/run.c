@@ -107,7 +107,7 @@ static void run_free(struct run *run)
 	if (run->task)
 		task_let(run->task);
 	output_free(run->output);
-	cgroup_end(run->node, run->cgroup, true);
+	cgroup_end(&run->node->tasks, run->cgroup, true);
 	free(run);
 }
 
@@ -155,13 +155,13 @@ static int spawn(struct run *run)
 	if (r == 0)
 		add_socket(node, &args);
 	if (r == 0)
-		r = inits_start(node, dcid);
+		r = inits_start(&node->tasks, dcid);
 	if (r == 0)
 		r = output_new(node->loop,
 			       args.head.log_bytes ? args.head.log_bytes : node->options.log_bytes,
 			       &run->output);
 	if (r == 0) {
-		inits_taken_vpids(node, dcid, taken);
+		inits_taken_vpids(&node->tasks, dcid, taken);
 		spawn = (struct dc_spawn){ .argv = args.argv,
 					   .envp = args.envp,
 					   .cwd = args.cwd,
@@ -171,8 +171,8 @@ static int spawn(struct run *run)
 					   .taken = taken,
 					   .fds = { -1, output_fd(run->output),
 						    output_fd(run->output) } };
-		spawn.cgroup = cgroup_make(node, dcid, request->head.endpoint, life_of(request),
-					   run->cgroup);
+		spawn.cgroup = cgroup_make(&node->tasks, dcid, request->head.endpoint,
+					   life_of(request), run->cgroup);
 		r = dc_init_spawn(node->tasks.init[dcid], &spawn, on_spawned, run);
 		os_close(spawn.cgroup);
 	}
@@ -190,8 +190,9 @@ static void run_row(struct request *request, const struct task *task, int p_nr)
 				   .vpid = task->vpid,
 				   .endpoint = unbound ? NONE : p_nr,
 				   .node = request->node->options.id,
-				   .serves = unbound || node_is_sysproc(request->node,
-									request->head.dcid, p_nr) };
+				   .serves = unbound ||
+					     rights_is_sysproc(&request->node->tasks.rights,
+							       request->head.dcid, p_nr) };
 
 	request_row(request, &row, sizeof(row));
 }
@@ -243,7 +244,7 @@ static void run_failed(struct run *run)
 		run->task->forgotten = true;
 		kill_held(run->task);
 	} else if (!(request->head.flags & CTL_FLAG_UNBOUND)) {
-		ended_forget_life(request->node, cmd.dcid, cmd.p_nr, cmd.generation);
+		ended_forget_life(&request->node->tasks, cmd.dcid, cmd.p_nr, cmd.generation);
 	}
 	if (request->head.cmd == BKUP_BIND) { /* no command of the order, and free here */
 		if (run->task->bindings)
@@ -314,7 +315,7 @@ static void run_bound(struct order *order, void *ctx, const struct directory_res
 		return;
 	}
 	run->generation = result->generation;
-	rights_reset(request->node, request->head.dcid, request->head.endpoint);
+	rights_reset(&request->node->tasks.rights, request->head.dcid, request->head.endpoint);
 	r = binding_make(task, request->head.dcid, request->head.endpoint, result->value,
 			 result->generation, &binding);
 	if (r < 0) {
@@ -362,7 +363,7 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	const char *base = (const char *)request->payload + sizeof(struct ctl_run);
 
 	run->why = answer->why;
-	if (!answer->error && task_new(node, answer->lpid, answer->lpid, answer->vpid,
+	if (!answer->error && task_new(&node->tasks, answer->lpid, answer->lpid, answer->vpid,
 				       answer->pidfd, &run->task) < 0) {
 		os_pidfd_signal(answer->pidfd, OS_SIGKILL);
 		os_close(answer->pidfd);

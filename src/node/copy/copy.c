@@ -252,8 +252,8 @@ static int check(struct request *request, const struct binding *caller)
 		return EDVSRANGE;
 	if (request->head.endpoint == request->head.pid)
 		return EDVSENDPOINT;
-	return rights_copy_check(request->node, caller->dcid, caller->p_nr, request->head.endpoint,
-				 request->head.pid);
+	return rights_copy_check(&request->node->tasks.rights, caller->dcid, caller->p_nr,
+				 request->head.endpoint, request->head.pid);
 }
 
 /* The life that has the slot now: from here on no later one is meant. */

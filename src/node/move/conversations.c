@@ -72,7 +72,7 @@ static void pack_status(const struct binding *binding, struct move_state *state)
 	state->waits = page->waits;
 	state->rights = page->rights;
 	state->attached = page->attached;
-	state->priv = binding->node->bindings.rights[binding->dcid][shm_index(binding->p_nr)];
+	state->priv = binding->node->tasks.rights.of[binding->dcid][shm_index(binding->p_nr)];
 	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) < 0)
 		return;
 	state->bell_seq = bell->page->seq;
@@ -184,7 +184,7 @@ void conversations_unpack_status(struct binding *binding, const uint8_t *bytes)
 	page->waits = state->waits;
 	page->attached = state->attached != 0;
 	page->rights = state->rights;
-	binding->node->bindings.rights[binding->dcid][shm_index(binding->p_nr)] = state->priv;
+	binding->node->tasks.rights.of[binding->dcid][shm_index(binding->p_nr)] = state->priv;
 }
 
 /*

@@ -42,6 +42,7 @@ static void node_set_up(struct node *node, int id)
 	directory_init(&node->order.directory);
 	node->order.effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->order.effects.item));
 	CHECK_EQ(exchange_new(&node->exchange, id), 0);
+	node_wire(node);
 }
 
 static void node_tear_down(struct node *node)
@@ -76,8 +77,8 @@ static struct binding *process_at(struct node *node, int p_nr)
 	struct task *task = NULL;
 	int pid = os_process_id();
 
-	CHECK_EQ(task_new(node, pid, pid, pid, -1, &task), 0);
-	rights_reset(node, 0, p_nr);
+	CHECK_EQ(task_new(&node->tasks, pid, pid, pid, -1, &task), 0);
+	rights_reset(&node->tasks.rights, 0, p_nr);
 	CHECK_EQ(binding_make(task, 0, p_nr, p_nr, 0, &binding), 0);
 	return binding;
 }

@@ -39,7 +39,7 @@ static int ask(struct node *node, int dcid, int vpid, const char *path, int sock
 
 	os_condition_init(&question.cond);
 	node_lock(node);
-	r = inits_start(node, dcid);
+	r = inits_start(&node->tasks, dcid);
 	if (r == 0)
 		r = dc_init_shell(node->tasks.init[dcid], vpid, path, &sock, 1, cgroup, on_answer,
 				  &question);

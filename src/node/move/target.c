@@ -256,7 +256,7 @@ static void finish(struct target *a)
 			break;
 		}
 	}
-	cgroup_end(a->node, a->cgroup, true);
+	cgroup_end(&a->node->tasks, a->cgroup, true);
 	os_close(a->shell_pidfd);
 	os_close(a->pidfd);
 	os_close(a->fd);

@@ -77,7 +77,8 @@ static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 	if (vpid != a->offer.vpid)
 		return -EBADMSG;
 	node_lock(a->node);
-	cgroup = cgroup_make(a->node, a->offer.dcid, a->offer.p_nr, a->offer.generation, a->cgroup);
+	cgroup = cgroup_make(&a->node->tasks, a->offer.dcid, a->offer.p_nr, a->offer.generation,
+			     a->cgroup);
 	node_unlock(a->node);
 	r = shell_start(a->node, a->offer.dcid, vpid, cgroup, lpid, &a->shell_pidfd, sock,
 			&a->refusal);
@@ -225,7 +226,7 @@ static int prepare_process(struct target *a)
 	int r;
 
 	node_lock(a->node);
-	r = task_new(a->node, lpid, lpid, a->offer.vpid, a->shell_pidfd, &task);
+	r = task_new(&a->node->tasks, lpid, lpid, a->offer.vpid, a->shell_pidfd, &task);
 	if (r == 0) {
 		a->pidfd = os_dup(a->shell_pidfd);
 		a->shell_pidfd = -1;

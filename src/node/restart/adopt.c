@@ -168,7 +168,7 @@ static int take_task(struct adoption *a, struct node *node, const struct state_t
 	int r = take_output(node, &record->output, &output);
 
 	if (r == 0)
-		r = task_adopt(node, &record->task, &task);
+		r = task_adopt(&node->tasks, &record->task, &task);
 	if (r == 0 && output)
 		following_take_output(task, output, record->output.before);
 	a->processes++;
@@ -202,7 +202,7 @@ static int take_ended(struct node *node, const struct state_ended *record)
 	struct output *output;
 	int r = take_output(node, &record->output, &output);
 
-	return r < 0 ? r : ended_adopt(node, &record->row, output, record->output.before);
+	return r < 0 ? r : ended_adopt(&node->tasks, &record->row, output, record->output.before);
 }
 
 /* The links' other ends are known by the table; the links themselves begin anew. */
@@ -262,7 +262,7 @@ static int take(struct adoption *a, struct node *node, const struct state_record
 	case HANDOVER_DIRECTORY:
 		return take_directory(node, &record->directory);
 	case HANDOVER_INIT:
-		return inits_adopt(node, record->init.dcid, &record->init.place);
+		return inits_adopt(&node->tasks, record->init.dcid, &record->init.place);
 	case HANDOVER_TASK:
 		return take_task(a, node, &record->task);
 	case HANDOVER_BINDING:
@@ -270,7 +270,7 @@ static int take(struct adoption *a, struct node *node, const struct state_record
 	case HANDOVER_ENDED:
 		return take_ended(node, &record->ended);
 	case HANDOVER_RIGHTS:
-		node->bindings.rights[record->rights.dcid][shm_index(record->rights.p_nr)] =
+		node->tasks.rights.of[record->rights.dcid][shm_index(record->rights.p_nr)] =
 			record->rights.rights;
 		return 0;
 	case HANDOVER_LINK:
@@ -299,12 +299,12 @@ int adoption_rest(struct adoption *a, struct node *node)
 	}
 	for (const struct binding *b = node->bindings.all; b; b = b->next)
 		if (b->role == BINDING_PRIMARY)
-			rights_show(node, b->dcid, b->p_nr);
+			rights_show(&node->tasks.rights, b->dcid, b->p_nr);
 	/* They are raised all the time, or a program with many descriptors could not even be loaded. */
 	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
 	node->order.last_request = node->requests.last_id = node->copies.last_id = a->head.last_id;
 	node->restarts.count = a->head.restarts;
-	cgroup_adopt(node, a->head.cgroup_fd);
+	cgroup_adopt(&node->tasks, a->head.cgroup_fd);
 	node->life.debug_level = a->head.debug_level;
 	memcpy(node->life.dvs_name, a->head.dvs_name, sizeof(node->life.dvs_name));
 	node->life.ready_told = true;

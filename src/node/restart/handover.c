@@ -140,7 +140,7 @@ static void put_rights(struct writer *w, int dcid)
 	static const priv_usr_t none;
 
 	for (int index = 0; index < SHM_SLOTS; index++) {
-		const priv_usr_t *rights = &w->node->bindings.rights[dcid][index];
+		const priv_usr_t *rights = &w->node->tasks.rights.of[dcid][index];
 
 		if (memcmp(rights, &none, sizeof(none)))
 			put(w, &(struct state_record){
@@ -218,7 +218,7 @@ static void put_head(struct writer *w)
 	door_fds(w->node->requests.door, fds);
 	record.node.control_fd = fds[0];
 	record.node.path_fd = fds[1];
-	record.node.cgroup_fd = cgroup_folder(w->node);
+	record.node.cgroup_fd = cgroup_folder(&w->node->tasks);
 	record.node.link_fd = proxy_listen_fd(w->node->proxy);
 	put(w, &record);
 }
@@ -241,7 +241,7 @@ static void put_all(struct writer *w)
 		put_task(w, task);
 	for (const struct task *task = node->tasks.all; task; task = task->next)
 		put_bindings(w, task, number++);
-	ended_walk(node, put_ended, w);
+	ended_walk(&node->tasks, put_ended, w);
 	put(w,
 	    &(struct state_record){ .kind = HANDOVER_COUNTERS, .counters = node->life.counters });
 	for (int peer = 0; peer < NR_NODES; peer++)

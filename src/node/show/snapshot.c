@@ -24,7 +24,7 @@ static void fill_status(const struct node *node, struct ctl_node_status *status)
 {
 	*status =
 		(struct ctl_node_status){ .nodeid = node->options.id,
-					  .groups = cgroup_folder(node) >= 0,
+					  .groups = cgroup_folder(&node->tasks) >= 0,
 					  .quorum = node->order.quorum		  ? 1
 						    : order_is_lost(&node->order) ? CTL_QUORUM_LOST
 										  : 0,
@@ -169,12 +169,12 @@ static int fill_ended(struct node *node, int dcid, struct snapshot *s)
 {
 	struct ended_fill fill = { s, dcid };
 
-	ended_walk(node, fill_ended_row, &fill);
+	ended_walk(&node->tasks, fill_ended_row, &fill);
 	s->ended = calloc(s->ended_count ? s->ended_count : 1, sizeof(*s->ended));
 	if (!s->ended)
 		return -ENOMEM;
 	s->ended_count = 0;
-	ended_walk(node, fill_ended_row, &fill);
+	ended_walk(&node->tasks, fill_ended_row, &fill);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 #include "dvk.h"
 #include "node/task/named.h"
 #include "node/ask/request.h"
-#include "node/node.h"
 #include "node/state/order.h"
 #include "node/task/task.h"
 
@@ -12,7 +11,7 @@ struct task *caller_task(const struct request *request)
 {
 	if (request->fd < 0)
 		return NULL;
-	return task_find_or_leader(request->node, request->pid, named_caller(request));
+	return task_find_or_leader(request->requests->tasks, request->pid, named_caller(request));
 }
 
 static void caught_up(struct order *order, void *ctx, const struct directory_result *result)
@@ -39,7 +38,7 @@ static bool may_use_order(struct request *request)
 
 	if (request->uid == 0 || (task && task->bindings))
 		return true;
-	dc = dcid < 0 || dcid >= SHM_DCS ? NULL : &request->node->order.directory.dc[dcid];
+	dc = dcid < 0 || dcid >= SHM_DCS ? NULL : &request->requests->order->directory.dc[dcid];
 	return dc && dc->running && dc->owner_uid == request->uid;
 }
 
@@ -50,7 +49,7 @@ bool caller_catch_up(struct request *request, void (*handler)(struct request *))
 	if (request->again || !may_use_order(request))
 		return false;
 	request->again = handler;
-	order_propose(&request->node->order, &cmd, caught_up, request);
+	order_propose(request->requests->order, &cmd, caught_up, request);
 	return true;
 }
 
@@ -61,7 +60,7 @@ int caller_check_dc(struct request *request, int dcid, void (*handler)(struct re
 			     dcid, SHM_DCS - 1);
 		return -1;
 	}
-	if (!request->node->order.directory.dc[dcid].running) {
+	if (!request->requests->order->directory.dc[dcid].running) {
 		if (handler && caller_catch_up(request, handler))
 			return -1;
 		request_fail(request, EDVSDCNOTRUN,
@@ -73,7 +72,7 @@ int caller_check_dc(struct request *request, int dcid, void (*handler)(struct re
 
 int caller_check_slot(struct request *request, int dcid, int p_nr, int error)
 {
-	const struct directory_dc *dc = &request->node->order.directory.dc[dcid];
+	const struct directory_dc *dc = &request->requests->order->directory.dc[dcid];
 
 	if (directory_slot_valid(dc, p_nr))
 		return 0;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/task.h"
 #include "os/cgroup.h"
 #include "os/log.h"
@@ -41,12 +41,12 @@ static struct cgroups *new_cgroups(int folder)
 	return cgroups;
 }
 
-void cgroup_open(struct node *node)
+void cgroup_open(struct tasks *tasks)
 {
-	int folder = os_cgroup_claim(node->options.id);
+	int folder = os_cgroup_claim(tasks->order->self);
 
 	if (folder >= 0)
-		node->tasks.cgroups = new_cgroups(folder);
+		tasks->cgroups = new_cgroups(folder);
 	else
 		os_log(OS_LOG_WARN,
 		       "no control groups may be made here (%s): what a program leaves behind in a "
@@ -54,31 +54,31 @@ void cgroup_open(struct node *node)
 		       strerror(-folder));
 }
 
-int cgroup_folder(const struct node *node)
+int cgroup_folder(const struct tasks *tasks)
 {
-	return node->tasks.cgroups ? node->tasks.cgroups->folder : -1;
+	return tasks->cgroups ? tasks->cgroups->folder : -1;
 }
 
 /* One that the predecessor had still to remove. */
 static void end_unknown(void *ctx, const char *found)
 {
-	struct node *node = ctx;
+	struct tasks *tasks = ctx;
 	char name[CGROUP_NAME_MAX];
 
-	for (const struct task *task = node->tasks.all; task; task = task->next)
+	for (const struct task *task = tasks->all; task; task = task->next)
 		if (!strcmp(task->cgroup, found))
 			return;
 	if (snprintf(name, sizeof(name), "%s", found) < (int)sizeof(name))
-		cgroup_end(node, name, true);
+		cgroup_end(tasks, name, true);
 }
 
-void cgroup_adopt(struct node *node, int folder)
+void cgroup_adopt(struct tasks *tasks, int folder)
 {
 	if (folder < 0)
 		return;
-	node->tasks.cgroups = new_cgroups(folder);
-	if (node->tasks.cgroups)
-		os_cgroup_each(folder, end_unknown, node);
+	tasks->cgroups = new_cgroups(folder);
+	if (tasks->cgroups)
+		os_cgroup_each(folder, end_unknown, tasks);
 }
 
 static void forget(struct doomed **link)
@@ -89,13 +89,13 @@ static void forget(struct doomed **link)
 	free(doomed);
 }
 
-void cgroup_close(struct node *node)
+void cgroup_close(struct tasks *tasks)
 {
-	struct cgroups *cgroups = node->tasks.cgroups;
+	struct cgroups *cgroups = tasks->cgroups;
 
 	if (!cgroups)
 		return;
-	node->tasks.cgroups = NULL;
+	tasks->cgroups = NULL;
 	while (cgroups->doomed)
 		forget(&cgroups->doomed);
 	os_source_free(cgroups->timer);
@@ -105,33 +105,33 @@ void cgroup_close(struct node *node)
 	free(cgroups);
 }
 
-int cgroup_make(struct node *node, int dcid, int p_nr, uint32_t generation,
+int cgroup_make(struct tasks *tasks, int dcid, int p_nr, uint32_t generation,
 		char name[CGROUP_NAME_MAX])
 {
-	int r = node->tasks.cgroups ? -EEXIST : -ENOENT;
+	int r = tasks->cgroups ? -EEXIST : -ENOENT;
 
 	for (int i = 0; i < SUFFIX_MAX && r == -EEXIST; i++) {
 		int n = snprintf(name, CGROUP_NAME_MAX, "%d.%d.%u", dcid, p_nr, generation);
 
 		if (i)
 			snprintf(name + n, CGROUP_NAME_MAX - (size_t)n, "-%d", i);
-		r = os_cgroup_make(node->tasks.cgroups->folder, name);
+		r = os_cgroup_make(tasks->cgroups->folder, name);
 	}
 	if (r < 0)
 		name[0] = 0;
 	return r < 0 ? -1 : r;
 }
 
-void cgroup_kill(struct node *node, const char *name)
+void cgroup_kill(struct tasks *tasks, const char *name)
 {
-	if (node->tasks.cgroups && name[0])
-		os_cgroup_kill(node->tasks.cgroups->folder, name);
+	if (tasks->cgroups && name[0])
+		os_cgroup_kill(tasks->cgroups->folder, name);
 }
 
 static void on_timer(void *ctx)
 {
-	struct node *node = ctx;
-	struct cgroups *cgroups = node->tasks.cgroups;
+	struct tasks *tasks = ctx;
+	struct cgroups *cgroups = tasks->cgroups;
 	struct doomed **link = &cgroups->doomed;
 
 	while (*link) {
@@ -146,9 +146,9 @@ static void on_timer(void *ctx)
 		os_timer_set(cgroups->timer, LOOK_US);
 }
 
-void cgroup_end(struct node *node, char name[CGROUP_NAME_MAX], bool kill)
+void cgroup_end(struct tasks *tasks, char name[CGROUP_NAME_MAX], bool kill)
 {
-	struct cgroups *cgroups = node->tasks.cgroups;
+	struct cgroups *cgroups = tasks->cgroups;
 	struct doomed *doomed;
 
 	if (!cgroups || !name[0])
@@ -162,7 +162,7 @@ void cgroup_end(struct node *node, char name[CGROUP_NAME_MAX], bool kill)
 		memcpy(doomed->name, name, sizeof(doomed->name));
 		cgroups->doomed = doomed;
 		if (!cgroups->timer)
-			os_source_timer(node->loop, -1, on_timer, node, &cgroups->timer);
+			os_source_timer(tasks->loop, -1, on_timer, tasks, &cgroups->timer);
 		os_timer_set(cgroups->timer, LOOK_US);
 	}
 	name[0] = 0;
@@ -170,7 +170,7 @@ void cgroup_end(struct node *node, char name[CGROUP_NAME_MAX], bool kill)
 
 int cgroup_others(const struct task *task, pid_t *pids, int max)
 {
-	const struct cgroups *cgroups = task->node->tasks.cgroups;
+	const struct cgroups *cgroups = task->tasks->cgroups;
 	pid_t all[256];
 	int count, others = 0;
 	bool itself = false;

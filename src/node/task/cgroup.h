@@ -13,27 +13,27 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct node;
+struct tasks;
 struct task;
 
 #define CGROUP_NAME_MAX 32
 
 /* Without a folder the log says why. */
-void cgroup_open(struct node *node);
+void cgroup_open(struct tasks *tasks);
 /* For a daemon that executes itself anew: the folder's descriptor, -1 without one; and taking it over,
  * when the processes have been. */
-int cgroup_folder(const struct node *node);
-void cgroup_adopt(struct node *node, int folder);
+int cgroup_folder(const struct tasks *tasks);
+void cgroup_adopt(struct tasks *tasks, int folder);
 /* Ends what runs in them and removes all, without the lock, when the loop does not run any more. */
-void cgroup_close(struct node *node);
+void cgroup_close(struct tasks *tasks);
 
 /* Makes a group: a descriptor, the caller's, and its name; or -1 and "". */
-int cgroup_make(struct node *node, int dcid, int p_nr, uint32_t generation,
+int cgroup_make(struct tasks *tasks, int dcid, int p_nr, uint32_t generation,
 		char name[CGROUP_NAME_MAX]);
 /* Ends what runs in it; harmless for "". */
-void cgroup_kill(struct node *node, const char *name);
+void cgroup_kill(struct tasks *tasks, const char *name);
 /* Removes it, as soon as nothing runs in it; kill: and ends that. The name is "" then. */
-void cgroup_end(struct node *node, char name[CGROUP_NAME_MAX], bool kill);
+void cgroup_end(struct tasks *tasks, char name[CGROUP_NAME_MAX], bool kill);
 
 /*
  * The processes that came from this one and live: at most `max` of their numbers here; how many there are, -1 if

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "node/task/cgroup.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/task.h"
 #include "node/ask/request.h"
 #include "node/ask/share.h"
+#include "os/lock.h"
 #include "os/session.h"
 #include "os/task.h"
 #include "os/threads.h"
@@ -53,39 +54,39 @@ void children_end(struct request *request)
 static void *look_main(void *arg)
 {
 	struct look *look = arg;
-	struct node *node = look->request->node;
+	struct tasks *tasks = look->request->requests->tasks;
 
 	os_task_each(note, look);
-	node_lock(node);
-	node->tasks.searches--;
-	share_give(&node->requests.shares, look->request->uid, SHARE_SEARCHES);
+	os_lock_take(tasks->lock);
+	tasks->searches--;
+	share_give(&look->request->requests->shares, look->request->uid, SHARE_SEARCHES);
 	look->request->children = look;
 	look->request->freed = children_end;
 	look->again(look->request);
-	node_unlock(node);
+	os_lock_release(tasks->lock);
 	return NULL;
 }
 
 bool children_look(struct request *request, void (*again)(struct request *))
 {
-	struct node *node = request->node;
+	struct tasks *tasks = request->requests->tasks;
 	struct look *look;
 
-	if (request->children || cgroup_folder(node) >= 0 || !node->tasks.all ||
-	    node->tasks.searches >= TASK_SEARCHES_MAX ||
-	    !share_take(&node->requests.shares, request->uid, SHARE_SEARCHES))
+	if (request->children || cgroup_folder(tasks) >= 0 || !tasks->all ||
+	    tasks->searches >= TASK_SEARCHES_MAX ||
+	    !share_take(&request->requests->shares, request->uid, SHARE_SEARCHES))
 		return false;
 	look = calloc(1, sizeof(*look));
 	if (!look) {
-		share_give(&node->requests.shares, request->uid, SHARE_SEARCHES);
+		share_give(&request->requests->shares, request->uid, SHARE_SEARCHES);
 		return false;
 	}
 	look->request = request;
 	look->again = again;
-	node->tasks.searches++;
+	tasks->searches++;
 	if (os_thread_start(look_main, look) < 0) {
-		node->tasks.searches--;
-		share_give(&node->requests.shares, request->uid, SHARE_SEARCHES);
+		tasks->searches--;
+		share_give(&request->requests->shares, request->uid, SHARE_SEARCHES);
 		free(look);
 		return false;
 	}
@@ -114,7 +115,7 @@ void children_fill(const struct request *request, const struct task *task, struc
 	row->children = -1;
 	if (!task || !task->managed || task->ended)
 		return;
-	row->children = cgroup_folder(task->node) < 0
+	row->children = cgroup_folder(task->tasks) < 0
 				? of_session(request->children, task, row->child, CTL_CHILDREN_MAX)
 				: cgroup_others(task, row->child, CTL_CHILDREN_MAX);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "node/task/output.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/task.h"
 #include "node/ask/request.h"
 #include "os/clock.h"
@@ -32,16 +32,16 @@ static bool is_of(const struct ended *ended, int dcid, int p_nr)
 	return ended->row.dcid == dcid && ended->row.p_nr == p_nr;
 }
 
-void ended_forget_output(struct node *node, int dcid, int p_nr)
+void ended_forget_output(struct tasks *tasks, int dcid, int p_nr)
 {
-	for (struct ended *ended = node->tasks.ended; ended; ended = ended->next)
+	for (struct ended *ended = tasks->ended; ended; ended = ended->next)
 		if (is_of(ended, dcid, p_nr))
 			ended->output = output_free(ended->output);
 }
 
-void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generation)
+void ended_forget_life(struct tasks *tasks, int dcid, int p_nr, uint32_t generation)
 {
-	for (struct ended **link = &node->tasks.ended; *link; link = &(*link)->next) {
+	for (struct ended **link = &tasks->ended; *link; link = &(*link)->next) {
 		if (is_of(*link, dcid, p_nr) && (*link)->row.generation == generation) {
 			drop(link);
 			return;
@@ -49,9 +49,9 @@ void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generatio
 	}
 }
 
-void ended_forget_dc(struct node *node, int dcid)
+void ended_forget_dc(struct tasks *tasks, int dcid)
 {
-	struct ended **link = &node->tasks.ended;
+	struct ended **link = &tasks->ended;
 
 	while (*link) {
 		if ((*link)->row.dcid == dcid)
@@ -59,17 +59,17 @@ void ended_forget_dc(struct node *node, int dcid)
 		else
 			link = &(*link)->next;
 	}
-	for (struct task *task = node->tasks.all; task; task = task->next)
+	for (struct task *task = tasks->all; task; task = task->next)
 		if (task->last.bound ? task->last.dcid == dcid : task->dcid == dcid)
 			task->forgotten = true;
 }
 
 /* The newest come first. */
-static void keep_to_limits(struct node *node, int dcid)
+static void keep_to_limits(struct tasks *tasks, int dcid)
 {
 	int of_dc = 0, logs = 0;
 
-	for (struct ended **link = &node->tasks.ended; *link;) {
+	for (struct ended **link = &tasks->ended; *link;) {
 		struct ended *ended = *link;
 
 		if (ended->output && ++logs > ENDED_LOGS_MAX)
@@ -91,16 +91,16 @@ static enum ctl_end_reason reason_of(const struct task *task)
 
 void ended_keep(struct task *task)
 {
-	struct node *node = task->node;
+	struct tasks *tasks = task->tasks;
 	struct ended *ended = task->forgotten ? NULL : calloc(1, sizeof(*ended));
 
 	if (!ended)
 		return;
-	ended_forget_output(node, task->last.dcid, task->last.p_nr);
-	ended->next = node->tasks.ended;
+	ended_forget_output(tasks, task->last.dcid, task->last.p_nr);
+	ended->next = tasks->ended;
 	ended->row = (struct ctl_ended_row){ .dcid = task->last.dcid,
 					     .p_nr = task->last.p_nr,
-					     .node = node->options.id,
+					     .node = tasks->order->self,
 					     .lpid = task->lpid,
 					     .vpid = task->vpid,
 					     .wait_status = task->wait_status,
@@ -114,18 +114,18 @@ void ended_keep(struct task *task)
 	ended->output = task->output;
 	ended->before = task->output_start;
 	task->output = NULL;
-	node->tasks.ended = ended;
-	keep_to_limits(node, task->last.dcid);
+	tasks->ended = ended;
+	keep_to_limits(tasks, task->last.dcid);
 }
 
-static void note_lost(struct node *node, int dcid, int p_nr)
+static void note_lost(struct tasks *tasks, int dcid, int p_nr)
 {
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(tasks->order, dcid, p_nr);
 	struct ended *ended = calloc(1, sizeof(*ended));
 
 	if (!ended)
 		return;
-	ended->next = node->tasks.ended;
+	ended->next = tasks->ended;
 	ended->row = (struct ctl_ended_row){ .dcid = dcid,
 					     .p_nr = p_nr,
 					     .node = ep->node,
@@ -136,38 +136,38 @@ static void note_lost(struct node *node, int dcid, int p_nr)
 					     .generation = ep->generation,
 					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
 	memcpy(ended->row.name, ep->name, strnlen(ep->name, sizeof(ended->row.name) - 1));
-	node->tasks.ended = ended;
-	keep_to_limits(node, dcid);
+	tasks->ended = ended;
+	keep_to_limits(tasks, dcid);
 }
 
-void ended_with_node(struct node *node, int leaving)
+void ended_with_node(struct tasks *tasks, int leaving)
 {
 	int lowest = 0;
 
-	while (lowest < NR_NODES && (lowest == leaving || !node->order.directory.node[lowest].up))
+	while (lowest < NR_NODES && (lowest == leaving || !tasks->order->directory.node[lowest].up))
 		lowest++;
-	if (lowest != node->options.id)
+	if (lowest != tasks->order->self)
 		return;
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		const struct directory_dc *dc = &node->order.directory.dc[dcid];
+		const struct directory_dc *dc = &tasks->order->directory.dc[dcid];
 
 		for (int index = 0; dc->running && index < SHM_SLOTS; index++)
 			if (dc->slot[index].bound && dc->slot[index].node == leaving)
-				note_lost(node, dcid, index - SHM_TASKS);
+				note_lost(tasks, dcid, index - SHM_TASKS);
 	}
 }
 
-void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx)
+void ended_walk(struct tasks *tasks, ended_walk_fn *fn, void *ctx)
 {
-	for (const struct ended *ended = node->tasks.ended; ended; ended = ended->next)
+	for (const struct ended *ended = tasks->ended; ended; ended = ended->next)
 		fn(ctx, &ended->row, ended->output, ended->before);
 }
 
-int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct output *output,
+int ended_adopt(struct tasks *tasks, const struct ctl_ended_row *row, struct output *output,
 		uint64_t before)
 {
 	struct ended *ended = malloc(sizeof(*ended));
-	struct ended **link = &node->tasks.ended;
+	struct ended **link = &tasks->ended;
 
 	if (!ended)
 		return -ENOMEM;
@@ -186,8 +186,8 @@ static bool was_last(const struct ended *ended, const struct directory_endpoint 
 
 bool ended_send(struct request *request, int dcid, int p_nr)
 {
-	const struct directory_endpoint *ep = order_endpoint(&request->node->order, dcid, p_nr);
-	struct ended *ended = request->node->tasks.ended;
+	const struct directory_endpoint *ep = order_endpoint(request->requests->order, dcid, p_nr);
+	struct ended *ended = request->requests->tasks->ended;
 	uint8_t *bytes;
 	size_t len;
 

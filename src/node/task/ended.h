@@ -16,7 +16,7 @@
 #define ENDED_MAX      64 /* in each DC */
 #define ENDED_LOGS_MAX 64 /* on the node: each may have a MiB */
 
-struct node;
+struct tasks;
 struct output;
 struct task;
 struct request;
@@ -27,13 +27,13 @@ void ended_keep(struct task *task);
  * A node leaves, and with it what runs there: of the nodes that stay, the lowest takes note of that. Before the
  * directory is told.
  */
-void ended_with_node(struct node *node, int leaving);
+void ended_with_node(struct tasks *tasks, int leaving);
 /* The slot has another process: what the earlier ones wrote is not asked for any more. */
-void ended_forget_output(struct node *node, int dcid, int p_nr);
+void ended_forget_output(struct tasks *tasks, int dcid, int p_nr);
 /* A life in which nothing was executed: there is nothing to tell. */
-void ended_forget_life(struct node *node, int dcid, int p_nr, uint32_t generation);
+void ended_forget_life(struct tasks *tasks, int dcid, int p_nr, uint32_t generation);
 /* The DC is removed: what its processes wrote is not for the one that has its number next. */
-void ended_forget_dc(struct node *node, int dcid);
+void ended_forget_dc(struct tasks *tasks, int dcid);
 /*
  * Sends what the last process that had the slot wrote, and true; or false: that is not kept here. The request is
  * not ended.
@@ -44,8 +44,8 @@ bool ended_send(struct request *request, int dcid, int p_nr);
 /* before: bytes that it had written on other nodes and that are not in the output. */
 typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct output *output,
 			   uint64_t before);
-void ended_walk(struct node *node, ended_walk_fn *fn, void *ctx);
-int ended_adopt(struct node *node, const struct ctl_ended_row *row, struct output *output,
+void ended_walk(struct tasks *tasks, ended_walk_fn *fn, void *ctx);
+int ended_adopt(struct tasks *tasks, const struct ctl_ended_row *row, struct output *output,
 		uint64_t before); /* takes output; in order */
 
 #endif

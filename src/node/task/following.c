@@ -7,7 +7,7 @@
 #include "dvk.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/output.h"
 #include "node/task/task.h"
 
@@ -64,9 +64,9 @@ void following_await_end(struct task *task, struct request *request)
 	request_keep(&task->waiters, request, task, cancelled);
 }
 
-void following_cancel(struct node *node, int from, uint64_t id)
+void following_cancel(struct tasks *tasks, int from, uint64_t id)
 {
-	for (struct task *task = node->tasks.all; task; task = task->next) {
+	for (struct task *task = tasks->all; task; task = task->next) {
 		struct request *lists[] = { task->followers, task->waiters };
 
 		for (int i = 0; i < 2; i++) {
@@ -80,9 +80,9 @@ void following_cancel(struct node *node, int from, uint64_t id)
 	}
 }
 
-void following_drop(struct node *node, int from)
+void following_drop(struct tasks *tasks, int from)
 {
-	for (struct task *task = node->tasks.all; task; task = task->next) {
+	for (struct task *task = tasks->all; task; task = task->next) {
 		struct request *lists[] = { task->followers, task->waiters };
 
 		for (int i = 0; i < 2; i++) {

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-struct node;
+struct tasks;
 struct output;
 struct request;
 struct task;
@@ -22,9 +22,9 @@ void following_add(struct task *task, struct request *request);
 void following_await_end(struct task *task, struct request *request);
 
 /* Another node gives up this request of a client of its own. */
-void following_cancel(struct node *node, int from, uint64_t id);
+void following_cancel(struct tasks *tasks, int from, uint64_t id);
 /* Those of another node, which asks again when it can; and what waited for the end is given up. */
-void following_drop(struct node *node, int from);
+void following_drop(struct tasks *tasks, int from);
 /* The task has ended, also while its endpoint is still held; or is forgotten. */
 void following_end(struct task *task);
 /* It runs on another node from now on. */

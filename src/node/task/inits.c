@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "base/bits.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/init.h"
 #include "node/task/task.h"
 #include "os/log.h"
@@ -20,38 +20,38 @@ static void on_gone(void *ctx, int dcid)
 	inits_drop(ctx, dcid);
 }
 
-int inits_start(struct node *node, int dcid)
+int inits_start(struct tasks *tasks, int dcid)
 {
-	const struct dc_init_events events = { on_exited, on_gone, node };
+	const struct dc_init_events events = { on_exited, on_gone, tasks };
 
-	return node->tasks.init[dcid] ? 0
-				      : dc_init_start(&node->tasks.init[dcid], node->loop, dcid,
-						      node->options.id, &events);
+	return tasks->init[dcid] ? 0
+				 : dc_init_start(&tasks->init[dcid], tasks->loop, dcid,
+						 tasks->order->self, &events);
 }
 
-int inits_adopt(struct node *node, int dcid, const struct dc_init_place *place)
+int inits_adopt(struct tasks *tasks, int dcid, const struct dc_init_place *place)
 {
-	const struct dc_init_events events = { on_exited, on_gone, node };
+	const struct dc_init_events events = { on_exited, on_gone, tasks };
 
-	node->tasks.init[dcid] = dc_init_adopt(node->loop, dcid, place, &events);
-	return node->tasks.init[dcid] ? 0 : -ENOMEM;
+	tasks->init[dcid] = dc_init_adopt(tasks->loop, dcid, place, &events);
+	return tasks->init[dcid] ? 0 : -ENOMEM;
 }
 
-void inits_drop(struct node *node, int dcid)
+void inits_drop(struct tasks *tasks, int dcid)
 {
-	struct dc_init *init = node->tasks.init[dcid];
+	struct dc_init *init = tasks->init[dcid];
 
-	node->tasks.init[dcid] = NULL; /* what comes of this is not asked of it */
+	tasks->init[dcid] = NULL; /* what comes of this is not asked of it */
 	dc_init_free(init);
-	task_on_init_killed(node, dcid);
+	task_on_init_killed(tasks, dcid);
 }
 
-void inits_taken_vpids(const struct node *node, int dcid, uint64_t *taken)
+void inits_taken_vpids(const struct tasks *tasks, int dcid, uint64_t *taken)
 {
-	int base = dc_vpid_base(node->options.id);
+	int base = dc_vpid_base(tasks->order->self);
 
 	for (int index = 0; index < SHM_SLOTS; index++) {
-		const struct directory_endpoint *ep = &node->order.directory.dc[dcid].slot[index];
+		const struct directory_endpoint *ep = &tasks->order->directory.dc[dcid].slot[index];
 
 		if (ep->bound && ep->vpid >= base && ep->vpid < base + DC_VPID_COUNT)
 			bits_set(taken, (unsigned)(ep->vpid - base));

@@ -6,16 +6,16 @@
 
 #include <stdint.h>
 
-struct node;
+struct tasks;
 struct dc_init_place;
 
 /* The DC's pid namespace, made at first need. 0 or negative errno. */
-int inits_start(struct node *node, int dcid);
+int inits_start(struct tasks *tasks, int dcid);
 /* Takes over one that runs. */
-int inits_adopt(struct node *node, int dcid, const struct dc_init_place *place);
+int inits_adopt(struct tasks *tasks, int dcid, const struct dc_init_place *place);
 /* Ends it and everything in it; see dc_init_free(). */
-void inits_drop(struct node *node, int dcid);
+void inits_drop(struct tasks *tasks, int dcid);
 /* Marks the vpids of our range that live on elsewhere, in DC_VPID_COUNT bits. */
-void inits_taken_vpids(const struct node *node, int dcid, uint64_t *taken);
+void inits_taken_vpids(const struct tasks *tasks, int dcid, uint64_t *taken);
 
 #endif

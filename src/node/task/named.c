@@ -6,10 +6,11 @@
 
 #include "dvk.h"
 #include "node/state/fault.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/task.h"
 #include "node/ask/request.h"
 #include "node/ask/share.h"
+#include "os/lock.h"
 #include "os/pid.h"
 #include "os/threads.h"
 
@@ -26,30 +27,30 @@ static void *search_main(void *arg)
 {
 	struct search *search = arg;
 	struct request *request = search->request;
-	struct node *node = request->node;
+	struct tasks *tasks = request->requests->tasks;
 	pid_t found = search->thread ? os_tid_search(search->asker, search->number)
 				     : os_pid_search(search->asker, search->number);
 
-	node_lock(node);
-	node->tasks.searches--;
-	share_give(&node->requests.shares, search->uid, SHARE_SEARCHES);
+	os_lock_take(tasks->lock);
+	tasks->searches--;
+	share_give(&request->requests->shares, search->uid, SHARE_SEARCHES);
 	request->named = found > 0 ? found : -ESRCH;
 	search->again(request);
-	node_unlock(node);
+	os_lock_release(tasks->lock);
 	free(search);
 	return NULL;
 }
 
 static int search_start(struct request *request, bool thread, void (*again)(struct request *))
 {
-	struct node *node = request->node;
+	struct tasks *tasks = request->requests->tasks;
 	struct search *search;
 
-	if (!share_take(&node->requests.shares, request->uid, SHARE_SEARCHES)) {
+	if (!share_take(&request->requests->shares, request->uid, SHARE_SEARCHES)) {
 		request_fail_share(request, SHARE_SEARCHES);
 		return NAMED_E_LATER;
 	}
-	search = node->tasks.searches < TASK_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
+	search = tasks->searches < TASK_SEARCHES_MAX ? malloc(sizeof(*search)) : NULL;
 	if (search) {
 		*search = (struct search){ .request = request,
 					   .again = again,
@@ -57,16 +58,16 @@ static int search_start(struct request *request, bool thread, void (*again)(stru
 					   .uid = request->uid,
 					   .number = thread ? request->head.tid : request->head.pid,
 					   .thread = thread };
-		node->tasks.searches++;
+		tasks->searches++;
 		if (os_thread_start(search_main, search) == 0)
 			return NAMED_E_LATER;
-		node->tasks.searches--;
+		tasks->searches--;
 		free(search);
 	}
-	share_give(&node->requests.shares, request->uid, SHARE_SEARCHES);
+	share_give(&request->requests->shares, request->uid, SHARE_SEARCHES);
 	request_fail(request, EDVSRSCBUSY,
 		     "node %d looks for too many processes at one time: try again in a moment",
-		     node->options.id);
+		     tasks->order->self);
 	return NAMED_E_LATER;
 }
 
@@ -80,7 +81,7 @@ static pid_t at_once(const struct request *request, bool thread)
 
 pid_t named_caller(const struct request *request)
 {
-	const struct task *task = request->node->tasks.all;
+	const struct task *task = request->requests->tasks->all;
 	pid_t tid;
 
 	if (!request->head.tid)

@@ -11,24 +11,34 @@
 #include <stdbool.h>
 
 #include "dvk.h"
+#include "wire/shm.h"
 
-struct node;
+struct exchange;
+struct order;
 struct status_page;
 
+/* A part of struct tasks. */
+struct rights {
+	const struct order *order;
+	struct exchange *exchange;
+	/* as set by dvk_setpriv on this node; see bind/privileges.c */
+	priv_usr_t of[SHM_DCS][SHM_SLOTS];
+};
+
 /* Sets the defaults of a fresh binding. */
-void rights_reset(struct node *node, int dcid, int p_nr);
+void rights_reset(struct rights *rights, int dcid, int p_nr);
 /* Fills those of a bound task in its status page: call bits, system process or not. */
-void rights_fill(const struct node *node, int dcid, int p_nr, struct status_page *page);
+void rights_fill(const struct rights *rights, int dcid, int p_nr, struct status_page *page);
 /* It is an endpoint of this node from now on, or its privileges have changed: shown to those it may reach. */
-void rights_show(const struct node *node, int dcid, int own_nr);
+void rights_show(const struct rights *rights, int dcid, int own_nr);
 /* It is one no more. */
-void rights_hide(const struct node *node, int dcid, int own_nr);
-bool node_is_sysproc(const struct node *node, int dcid, int p_nr);
-bool node_may_talk(const struct node *node, int dcid, int own_nr, int peer_nr);
+void rights_hide(const struct rights *rights, int dcid, int own_nr);
+bool rights_is_sysproc(const struct rights *rights, int dcid, int p_nr);
+bool rights_may_talk(const struct rights *rights, int dcid, int own_nr, int peer_nr);
 /*
  * May p_nr have a copy made between these two, and are they there? 0, EDVSBADCALL, EDVSBADDEST, EDVSRANGE,
  * EDVSTRAPDENIED, EDVSENDPOINT, EDVSSRCDIED, EDVSDSTDIED: the contract's order.
  */
-int rights_copy_check(const struct node *node, int dcid, int p_nr, int src_ep, int dst_ep);
+int rights_copy_check(const struct rights *rights, int dcid, int p_nr, int src_ep, int dst_ep);
 
 #endif

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/ended.h"
 #include "node/task/following.h"
 #include "node/task/output.h"
@@ -13,32 +13,32 @@
 #include "os/pid.h"
 #include "os/socket.h"
 
-struct task *task_find(const struct node *node, pid_t lpid)
+struct task *task_find(const struct tasks *tasks, pid_t lpid)
 {
-	struct task *task = node->tasks.all;
+	struct task *task = tasks->all;
 
 	while (task && (task->lpid != lpid || task->ended || task->loading))
 		task = task->next;
 	return task;
 }
 
-struct task *task_find_or_leader(const struct node *node, pid_t tgid, pid_t tid)
+struct task *task_find_or_leader(const struct tasks *tasks, pid_t tgid, pid_t tid)
 {
-	struct task *task = task_find(node, tid);
+	struct task *task = task_find(tasks, tid);
 
-	return task && task->tgid == tgid ? task : task_find(node, tgid);
+	return task && task->tgid == tgid ? task : task_find(tasks, tgid);
 }
 
-static struct task *find_vpid(const struct node *node, int dcid, int vpid)
+static struct task *find_vpid(const struct tasks *tasks, int dcid, int vpid)
 {
-	struct task *task = node->tasks.all;
+	struct task *task = tasks->all;
 
 	while (task && (!task->managed || task->dcid != dcid || task->vpid != vpid))
 		task = task->next;
 	return task;
 }
 
-int task_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd, struct task **taskp)
+int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, struct task **taskp)
 {
 	struct task *task = calloc(1, sizeof(*task));
 
@@ -50,8 +50,9 @@ int task_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd, str
 		free(task);
 		return pidfd;
 	}
-	*task = (struct task){ .next = node->tasks.all,
-			       .node = node,
+	*task = (struct task){ .next = tasks->all,
+			       .tasks = tasks,
+			       .node = tasks->node,
 			       .dcid = -1,
 			       .starting = true,
 			       .lpid = lpid,
@@ -59,20 +60,21 @@ int task_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd, str
 			       .vpid = vpid,
 			       .pidfd = pidfd,
 			       .pidns = os_pidns_of(lpid) };
-	node->tasks.all = task;
+	tasks->all = task;
 	*taskp = task;
 	return 0;
 }
 
-int task_adopt(struct node *node, const struct task *image, struct task **taskp)
+int task_adopt(struct tasks *tasks, const struct task *image, struct task **taskp)
 {
-	struct task **place = &node->tasks.all;
+	struct task **place = &tasks->all;
 	struct task *task = malloc(sizeof(*task));
 
 	if (!task)
 		return -ENOMEM;
 	*task = *image;
-	task->node = node;
+	task->tasks = tasks;
+	task->node = tasks->node;
 	task->next = NULL;
 	while (*place)
 		place = &(*place)->next;
@@ -83,7 +85,7 @@ int task_adopt(struct node *node, const struct task *image, struct task **taskp)
 
 static void unlink_task(const struct task *task)
 {
-	struct task **link = &task->node->tasks.all;
+	struct task **link = &task->tasks->all;
 
 	while (*link != task)
 		link = &(*link)->next;
@@ -97,7 +99,7 @@ void task_free(struct task *task)
 	unlink_task(task);
 	following_end(task);
 	/* Of one that has moved: as soon as its frozen copy is gone. */
-	cgroup_end(task->node, task->cgroup, task->ended || task->loading);
+	cgroup_end(task->tasks, task->cgroup, task->ended || task->loading);
 	task->exit_source = os_source_free(task->exit_source);
 	if (task->ended && task->last.bound)
 		ended_keep(task);
@@ -119,13 +121,13 @@ void task_keep(struct task *task)
 	task->kept++;
 }
 
-int task_keep_for(struct node *node, pid_t tgid, pid_t tid, struct task **taskp)
+int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, struct task **taskp)
 {
-	struct task *task = task_find(node, tid);
+	struct task *task = task_find(tasks, tid);
 	int r = 0;
 
 	if (!task)
-		r = task_new(node, tid, tgid, os_pid_innermost(tid), -1, &task);
+		r = task_new(tasks, tid, tgid, os_pid_innermost(tid), -1, &task);
 	if (r < 0)
 		return r;
 	task_keep(task);
@@ -155,7 +157,7 @@ int task_watch(struct task *task)
 {
 	if (task->managed || task->exit_source)
 		return 0;
-	return os_source_io(task->node->loop, task->pidfd, OS_READ, on_pidfd, task,
+	return os_source_io(task->tasks->loop, task->pidfd, OS_READ, on_pidfd, task,
 			    &task->exit_source);
 }
 
@@ -163,13 +165,13 @@ void task_end(struct task *task)
 {
 	task->ended = true;
 	task->exit_source = os_source_free(task->exit_source);
-	cgroup_kill(task->node, task->cgroup);
+	cgroup_kill(task->tasks, task->cgroup);
 	if (!task->managed) /* at once, before its parent takes note of it */
 		task->wait_status = os_exit_status_of(task->lpid);
 	if (task->output)
 		output_drain(task->output);
 	if (task->bindings)
-		task->node->tasks.on_end(task);
+		task->tasks->on_end(task);
 	else
 		task_free(task);
 }
@@ -183,9 +185,9 @@ static void managed_ended(struct task *task, int wait_status)
 		task_end(task);
 }
 
-void task_on_init_exit(struct node *node, int dcid, int vpid, int wait_status)
+void task_on_init_exit(struct tasks *tasks, int dcid, int vpid, int wait_status)
 {
-	struct task *task = find_vpid(node, dcid, vpid);
+	struct task *task = find_vpid(tasks, dcid, vpid);
 
 	/* Of a process that had this number in an earlier stay here: the one that has it now lives. */
 	if (!task || os_poll(task->pidfd, OS_READ, 0) < 0)
@@ -193,9 +195,9 @@ void task_on_init_exit(struct node *node, int dcid, int vpid, int wait_status)
 	managed_ended(task, wait_status);
 }
 
-void task_on_init_killed(struct node *node, int dcid)
+void task_on_init_killed(struct tasks *tasks, int dcid)
 {
-	struct task *task = node->tasks.all;
+	struct task *task = tasks->all;
 
 	while (task) {
 		struct task *next = task->next;

@@ -13,13 +13,16 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <sys/types.h> /* pid_t, pthread_mutex_t */
 
 #include "node/task/cgroup.h"
+#include "node/task/rights.h"
 #include "wire/shm.h"
 #include "wire/ctl.h"
 
 struct node;
+struct order;
+struct os_loop;
 struct request;
 struct output;
 struct os_source;
@@ -33,6 +36,11 @@ struct cgroups;
 
 /* The part of struct node. */
 struct tasks {
+	struct node *node;     /* of each task, for the rooms above */
+	pthread_mutex_t *lock; /* the node's, for threads that look at all processes */
+	struct os_loop *loop;
+	struct order *order;
+	struct rights rights;
 	struct task *all; /* the newest first */
 	/* A task that has bindings has ended: the hook ends them, and the task may be freed with the last. */
 	void (*on_end)(struct task *task);
@@ -45,6 +53,7 @@ struct tasks {
 
 struct task {
 	struct task *next;
+	struct tasks *tasks;
 	struct node *node;
 	pid_t lpid;	/* as the daemon sees it (a thread id for dvk_tbind) */
 	pid_t tgid;	/* its process */
@@ -79,14 +88,14 @@ struct task {
 };
 
 /* A task that is known by its number, has not ended and is no arrival's; or NULL. */
-struct task *task_find(const struct node *node, pid_t lpid);
+struct task *task_find(const struct tasks *tasks, pid_t lpid);
 /* The task itself, or the leader of its process, whose bindings it borrows. */
-struct task *task_find_or_leader(const struct node *node, pid_t tgid, pid_t tid);
+struct task *task_find_or_leader(const struct tasks *tasks, pid_t tgid, pid_t tid);
 
 /* Makes an entry; takes ownership of pidfd (opens one when < 0). 0 or negative errno. */
-int task_new(struct node *node, pid_t lpid, pid_t tgid, int vpid, int pidfd, struct task **taskp);
+int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, struct task **taskp);
 /* Enters one that was known before the daemon executed itself anew; takes what `image` owns. */
-int task_adopt(struct node *node, const struct task *image, struct task **taskp);
+int task_adopt(struct tasks *tasks, const struct task *image, struct task **taskp);
 /* It has no binding. Frees what it owns, and the entry when nobody keeps it. */
 void task_free(struct task *task);
 /* The same, if nothing speaks for keeping it: its last binding, or what was to be one, is over. */
@@ -94,7 +103,7 @@ void task_drop(struct task *task);
 /* While something is waited for; task->gone says afterwards that there is no such task any more. */
 void task_keep(struct task *task);
 /* The same with the entry of a task, which is made if there is none. 0 or negative errno: there is no such task. */
-int task_keep_for(struct node *node, pid_t tgid, pid_t tid, struct task **taskp);
+int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, struct task **taskp);
 /* Also drops it, see task_drop(). */
 void task_let(struct task *task);
 
@@ -102,9 +111,9 @@ void task_let(struct task *task);
 int task_watch(struct task *task);
 /* It has ended. Also for one that ended as it was loaded, when it is this node's at last. */
 void task_end(struct task *task);
-void task_on_init_exit(struct node *node, int dcid, int vpid, int wait_status);
+void task_on_init_exit(struct tasks *tasks, int dcid, int vpid, int wait_status);
 /* The init of a DC has been killed, and with it all that it had started. */
-void task_on_init_killed(struct node *node, int dcid);
+void task_on_init_killed(struct tasks *tasks, int dcid);
 
 /* pid by which a task in namespace `pidns` may name this one, 0 if it cannot. */
 int task_pid_for(const struct task *task, uint64_t pidns);
