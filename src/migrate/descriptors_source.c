@@ -219,12 +219,12 @@ static int describe(struct descriptors *descriptors, struct look *look)
 	return r;
 }
 
-static int check(const struct descriptors *descriptors, pid_t pid, struct refusal *refusal)
+static int check(struct descriptors *descriptors, pid_t pid, struct refusal *refusal)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; i < descriptors->description_count && r == 0; i++) {
-		const struct description *description = &descriptors->description[i];
+		struct description *description = &descriptors->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
 		if (kind->check)
@@ -291,7 +291,7 @@ bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int num
 	return true;
 }
 
-void descriptors_send(const struct descriptors *descriptors, struct writer *writer)
+void descriptors_send(const struct descriptors *descriptors, bool contents, struct writer *writer)
 {
 	for (uint32_t i = 0; i < descriptors->description_count; i++) {
 		const struct description *description = &descriptors->description[i];
@@ -300,8 +300,8 @@ void descriptors_send(const struct descriptors *descriptors, struct writer *writ
 
 		writer_put(writer, IMAGE_DESCRIPTION, &description->image,
 			   sizeof(description->image));
-		for (uint32_t at = 0;
-		     (piece = contents_next(&description->contents, &at, &head.length));)
+		for (uint32_t at = 0; contents && (piece = contents_next(&description->contents,
+									 &at, &head.length));)
 			writer_put_two(writer, IMAGE_CONTENTS, &head, sizeof(head), piece,
 				       head.length);
 	}

@@ -28,7 +28,7 @@ bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int num
 		       uint64_t bytes);
 
 /* The records of descriptions with what is in them; of descriptors. */
-void descriptors_send(const struct descriptors *descriptors, struct writer *writer);
+void descriptors_send(const struct descriptors *descriptors, bool contents, struct writer *writer);
 void descriptors_send_numbers(const struct descriptors *descriptors, struct writer *writer);
 
 #endif

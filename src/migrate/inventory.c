@@ -395,6 +395,8 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (r == 0)
 		r = descriptors_read(&inventory->descriptors, inventory->pid, inventory->dir,
 				     &inventory->files, host, &inventory->text, refusal);
+	if (r == 0 && maps_add_files(&inventory->maps, &inventory->files) < 0)
+		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	if (r == 0)
 		r = first ? others_check(inventory, refusal)
 			  : others_check_again(inventory, refusal);

@@ -47,9 +47,9 @@ struct kind {
 	int (*find)(const struct kind_seen *seen, struct image_description *image,
 		    struct refusal *refusal);
 
-	/* Source, all descriptors are known: whether it can move. NULL: always. */
+	/* Source, all descriptors are known: whether it can move, and what others say of it. NULL: always, nothing. */
 	int (*check)(pid_t pid, const struct descriptors *descriptors,
-		     const struct description *description, struct refusal *refusal);
+		     struct description *description, struct refusal *refusal);
 
 	/* Source, frozen: completes the body and takes the contents. NULL: all is known. */
 	int (*write)(pid_t pid, const struct descriptors *descriptors,
@@ -62,9 +62,12 @@ struct kind {
 	 */
 	bool (*widen)(pid_t pid, const struct description *description, uint64_t bytes);
 
-	/* Target: whether the body makes sense; those before it are known. It came from outside. */
+	/*
+	 * Target: whether the body makes sense; those before it are known. It came from outside. In an offer it may
+	 * lack what write() finds: it is not complete then.
+	 */
 	bool (*read)(const struct image_description *image, const struct files *files,
-		     const struct descriptors *before);
+		     const struct descriptors *before, bool complete);
 
 	/* Target: a descriptor of it that the caller owns, or a refusal. */
 	int (*open)(struct restore *restore, struct description *description,

@@ -101,12 +101,13 @@ static int complete(pid_t pid, const struct descriptors *descriptors,
 }
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before)
+		      const struct descriptors *before, bool complete)
 {
 	const struct eventfd_body body = body_of(image);
 
 	(void)files, (void)before;
-	return body.count <= COUNT_MAX && body.mode != MODE_UNKNOWN && body.mode < MODES;
+	return body.count <= COUNT_MAX && (body.mode != MODE_UNKNOWN || !complete) &&
+	       body.mode < MODES;
 }
 
 static int open_here(struct restore *restore, struct description *description,

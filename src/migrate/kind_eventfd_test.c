@@ -58,9 +58,10 @@ static void carry(uint64_t count, bool semaphore, bool told)
 	CHECK_EQ(find(LINK, info, &description), 1);
 	description.number = fd;
 	description.image.flags = O_RDWR | O_NONBLOCK;
-	CHECK_EQ(kind_eventfd.read(&description.image, NULL, NULL), told);
+	CHECK_EQ(kind_eventfd.read(&description.image, NULL, NULL, true), told);
+	CHECK(kind_eventfd.read(&description.image, NULL, NULL, false)); /* in an offer */
 	CHECK_EQ(kind_eventfd.write(getpid(), NULL, &description, &refusal), 0);
-	CHECK(kind_eventfd.read(&description.image, NULL, NULL));
+	CHECK(kind_eventfd.read(&description.image, NULL, NULL, true));
 	int copy = kind_eventfd.open(NULL, &description, &refusal);
 	const int both[] = { fd, copy }; /* the one that was looked at is unharmed */
 
@@ -97,12 +98,12 @@ static void test_bad_body(void)
 	struct description description;
 
 	CHECK_EQ(find(LINK, "eventfd-count: 1\neventfd-semaphore: 1\n", &description), 1);
-	CHECK(kind_eventfd.read(&description.image, NULL, NULL));
+	CHECK(kind_eventfd.read(&description.image, NULL, NULL, true));
 	memset(description.image.body, 0xff, 8); /* a counter that cannot be */
-	CHECK(!kind_eventfd.read(&description.image, NULL, NULL));
+	CHECK(!kind_eventfd.read(&description.image, NULL, NULL, true));
 	memset(description.image.body, 0, 8);
 	memset(description.image.body + 8, 0xff, 4); /* a mode that there is not */
-	CHECK(!kind_eventfd.read(&description.image, NULL, NULL));
+	CHECK(!kind_eventfd.read(&description.image, NULL, NULL, true));
 }
 
 int main(void)

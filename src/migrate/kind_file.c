@@ -68,9 +68,9 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 }
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before)
+		      const struct descriptors *before, bool complete)
 {
-	(void)before;
+	(void)before, (void)complete;
 	return files_find(files, body_of(image).file) != NULL;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "migrate/kind.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -125,11 +126,15 @@ static bool is_alone(pid_t pid, const struct description *description)
 	return alone;
 }
 
-static int check(pid_t pid, const struct descriptors *descriptors,
-		 const struct description *description, struct refusal *refusal)
+static int check(pid_t pid, const struct descriptors *descriptors, struct description *description,
+		 struct refusal *refusal)
 {
 	const struct ends ends = ends_of(descriptors, description);
+	struct pipe_body body = body_of(&description->image);
 
+	body.owner = ends.owner->image.id;
+	body.packets = ends.packets;
+	memcpy(description->image.body, &body, sizeof(body));
 	if ((ends.reader && ends.writer) || is_alone(pid, description))
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS,
@@ -230,12 +235,10 @@ static bool widen(pid_t pid, const struct description *description, uint64_t byt
 static int complete(pid_t pid, const struct descriptors *descriptors,
 		    struct description *description, struct refusal *refusal)
 {
-	struct pipe_body body = body_of(&description->image);
+	const struct pipe_body body = body_of(&description->image);
 	const struct ends ends = ends_of(descriptors, description);
 
-	body.owner = ends.owner->image.id;
-	body.packets = ends.packets;
-	memcpy(description->image.body, &body, sizeof(body));
+	assert(body.owner == ends.owner->image.id);
 	contents_free(&description->contents);
 	if (ends.owner != description || !ends.reader)
 		return 0;
@@ -259,12 +262,12 @@ static enum kind_share share(const struct image_description *image, const struct
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before)
+		      const struct descriptors *before, bool complete)
 {
 	const struct pipe_body body = body_of(image);
 	const struct description *owner;
 
-	(void)files;
+	(void)files, (void)complete;
 	if (body.capacity < IMAGE_PAGE || body.capacity > CAPACITY_MAX ||
 	    body.mode & ~(uint32_t)OS_MODE_RIGHTS || image->flags & OS_OPEN_PATH)
 		return false;

@@ -72,11 +72,13 @@ static int complete(struct both *both)
 
 	for (int i = 0; i < 2 && result == 0; i++) {
 		result = kind_pipe.check(getpid(), descriptors, end_of(both, i), &both->refusal);
+		if (result == 0) /* in an offer */
+			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptors, false));
 		if (result == 0)
 			result = kind_pipe.write(getpid(), descriptors, end_of(both, i),
 						 &both->refusal);
 		if (result == 0)
-			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptors));
+			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptors, true));
 	}
 	return result;
 }
@@ -224,15 +226,15 @@ static void test_bad_body(void)
 	struct image_description good = end_of(&both, 1)->image, bad = good;
 	const uint32_t stranger = 77;
 
-	CHECK(kind_pipe.read(&good, NULL, descriptors));
+	CHECK(kind_pipe.read(&good, NULL, descriptors, true));
 	memcpy(bad.body + 8, &stranger, sizeof(stranger)); /* of no owner */
-	CHECK(!kind_pipe.read(&bad, NULL, descriptors));
+	CHECK(!kind_pipe.read(&bad, NULL, descriptors, true));
 	bad = good;
 	memset(bad.body + 12, 0xff, 4); /* too large */
-	CHECK(!kind_pipe.read(&bad, NULL, descriptors));
+	CHECK(!kind_pipe.read(&bad, NULL, descriptors, true));
 	bad = good;
 	end_of(&both, 0)->image.kind = IMAGE_DESCRIPTION_EVENTFD; /* the owner is no pipe */
-	CHECK(!kind_pipe.read(&bad, NULL, descriptors));
+	CHECK(!kind_pipe.read(&bad, NULL, descriptors, true));
 	end(&both);
 }
 

@@ -292,6 +292,11 @@ int maps_open_object(int dir, uint64_t start, uint64_t end)
 	return os_open_at(dir, link, OS_OPEN_READ);
 }
 
+static uint64_t whole_pages(uint64_t bytes)
+{
+	return (bytes + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
+}
+
 /*
  * The size of a shared anonymous object, in whole pages. One that is gone (the process still runs, and
  * is read again frozen) counts as if it were mapped to its end.
@@ -305,7 +310,7 @@ static uint64_t object_bytes(const struct printed *printed, int dir)
 		 (unsigned long long)printed->end);
 	if (os_status_at(dir, link, &status) < 0 || status.size == 0)
 		return printed->offset + (printed->end - printed->start);
-	return (status.size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
+	return whole_pages(status.size);
 }
 
 static int add_memory(struct maps *maps, const struct image_memory *memory)
@@ -362,6 +367,22 @@ static void sort_memory(struct maps *maps)
 			last->bytes = maps->memory[i].bytes;
 	}
 	maps->memory_count = kept;
+}
+
+int maps_add_files(struct maps *maps, struct files *files)
+{
+	for (uint32_t i = 0; i < files->count; i++) {
+		struct image_file *file = &files->file[i].image;
+		struct image_memory memory = { file->inode, whole_pages(file->size) };
+
+		if (!(file->use & IMAGE_FILE_MEMORY))
+			continue;
+		file->memory = file->size ? memory.id : 0;
+		if (file->memory && add_memory(maps, &memory) < 0)
+			return -ENOMEM;
+	}
+	sort_memory(maps);
+	return 0;
 }
 
 static bool is_foreign(const struct printed *printed, int dir, const struct migrate_host *host,

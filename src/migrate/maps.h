@@ -14,7 +14,7 @@
 struct maps {
 	struct image_map *map; /* owned */
 	uint32_t count, capacity;
-	struct image_memory *memory; /* owned: what mappings of shared memory refer to, by id */
+	struct image_memory *memory; /* owned: what mappings and memory files refer to, by id */
 	uint32_t memory_count, memory_capacity;
 	struct image_special special[IMAGE_SPECIALS]; /* the kernel's own mappings, by name */
 	uint32_t special_count;
@@ -42,6 +42,9 @@ struct maps_skip {
 };
 int maps_read(struct maps *maps, int dir, struct files *files, const struct migrate_host *host,
 	      struct maps_skip *skip, struct procdir_text *buffer, struct refusal *refusal);
+
+/* Source, after all files are known: the contents of the memory files are memory, too. 0 or -ENOMEM. */
+int maps_add_files(struct maps *maps, struct files *files);
 
 /* The special mapping with this name, or NULL. */
 const struct image_special *maps_special(const struct maps *maps, const char *name);

@@ -55,6 +55,10 @@ static int describe(int fd, struct image_file *image, struct refusal *refusal)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process uses a memory file (memfd) of huge pages or of "
 				   "another kind, which cannot be carried");
+	if (image->size > IMAGE_ADDRESS_END)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process uses a memory file (memfd) that is larger than any "
+				   "address space, which cannot be carried");
 	if (seals < 0 || (unsigned)seals & ~SEALS_KNOWN)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process uses a memory file (memfd) with an unknown seal");

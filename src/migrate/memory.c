@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/memory.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,7 @@ static int refuse_shared(struct sender *sender, const struct object *object, int
 
 static int open_object(const struct sender *sender, int dir, const struct object *object)
 {
+	assert(object->is_file || object->is_mapped);
 	if (!object->is_file) {
 		const struct image_map *map = &sender->maps->map[object->first];
 
@@ -124,7 +126,7 @@ static int send_shared_run(struct sender *sender, int fd, const struct object *o
 
 		if (!pages)
 			return sender->writer->error;
-		*pages = (struct image_shared_pages){ .object = object->identity,
+		*pages = (struct image_shared_pages){ .memory = object->id,
 						      .offset = start,
 						      .count = (uint32_t)count };
 		ssize_t got = os_read_at(fd, pages + 1, bytes, start);

@@ -13,34 +13,38 @@ void object_records_send(const struct object_tables *tables, struct writer *writ
 		.version = IMAGE_VERSION,
 		.file_count = tables->files->count,
 		.memory_count = tables->maps->memory_count,
-		.description_count =
-			tables->descriptors ? tables->descriptors->description_count : 0,
+		.description_count = tables->descriptors->description_count,
 	};
 
 	writer_put(writer, IMAGE_OBJECTS, &told, sizeof(told));
+	for (uint32_t i = 0; i < tables->maps->memory_count; i++)
+		writer_put(writer, IMAGE_MEMORY, &tables->maps->memory[i],
+			   sizeof(tables->maps->memory[i]));
 	for (uint32_t i = 0; i < tables->files->count; i++) {
 		const struct file *file = &tables->files->file[i];
 
 		writer_put_two(writer, IMAGE_FILE, &file->image, sizeof(file->image), file->path,
 			       file->image.path_length);
 	}
-	for (uint32_t i = 0; i < tables->maps->memory_count; i++)
-		writer_put(writer, IMAGE_MEMORY, &tables->maps->memory[i],
-			   sizeof(tables->maps->memory[i]));
-	if (tables->descriptors)
-		descriptors_send(tables->descriptors, writer);
+	descriptors_send(tables->descriptors, !tables->is_offer, writer);
 }
 
-static int take_file(struct files *files, const struct image_file *image, uint32_t length)
+static int take_file(const struct object_tables *tables, const struct image_file *image,
+		     uint32_t length)
 {
-	if (!image_file_ok(image, length) || files->count == IMAGE_FILES_MAX)
+	const struct image_memory *memory;
+
+	if (!image_file_ok(image, length) || tables->files->count == IMAGE_FILES_MAX)
 		return -EBADMSG;
-	return files_add_record(files, image);
+	memory = image->memory ? maps_memory(tables->maps, image->memory) : NULL;
+	if (image->memory && (!memory || !image_file_has(image, memory)))
+		return -EBADMSG;
+	return files_add_record(tables->files, image);
 }
 
 static int take_memory(struct maps *maps, const struct image_memory *memory)
 {
-	if (!image_memory_ok(memory) || maps->memory_count == IMAGE_MAPS_MAX)
+	if (!image_memory_ok(memory) || maps->memory_count == IMAGE_MEMORIES_MAX)
 		return -EBADMSG;
 	return maps_append_memory(maps, memory);
 }
@@ -55,7 +59,7 @@ static int take_description(const struct object_tables *tables,
 		return -EBADMSG;
 	if (count && image->id <= descriptors->description[count - 1].image.id)
 		return -EBADMSG;
-	if (!kind_of(image->kind)->read(image, tables->files, descriptors))
+	if (!kind_of(image->kind)->read(image, tables->files, descriptors, !tables->is_offer))
 		return -EBADMSG;
 	return descriptors_describe(descriptors, image) ? 0 : -ENOMEM;
 }
@@ -77,14 +81,29 @@ int object_records_take(const struct object_tables *tables, const struct reader 
 			const void *payload)
 {
 	if (reader->type == IMAGE_FILE)
-		return take_file(tables->files, payload, reader->length);
+		return take_file(tables, payload, reader->length);
 	if (reader->type == IMAGE_MEMORY)
 		return take_memory(tables->maps, payload);
-	if (tables->descriptors && reader->type == IMAGE_DESCRIPTION)
+	if (reader->type == IMAGE_DESCRIPTION)
 		return take_description(tables, payload);
-	if (tables->descriptors && reader->type == IMAGE_CONTENTS)
+	if (reader->type == IMAGE_CONTENTS && !tables->is_offer)
 		return take_contents(tables->descriptors, payload, reader->length);
 	return -EBADMSG;
+}
+
+int object_records_take_map(const struct object_tables *tables, const struct image_map *map)
+{
+	struct maps *maps = tables->maps;
+
+	if (!image_map_ok(map) || maps->count == IMAGE_MAPS_MAX)
+		return -EBADMSG;
+	if (maps->count && map->start < maps->map[maps->count - 1].end)
+		return -EBADMSG;
+	if (map->kind == IMAGE_MAP_FILE && !files_find(tables->files, map->object))
+		return -EBADMSG;
+	if (map->kind == IMAGE_MAP_SHARED_ANON && !maps_memory(maps, map->object))
+		return -EBADMSG;
+	return maps_append(maps, map);
 }
 
 bool object_records_are_complete(const struct object_tables *tables,
@@ -92,6 +111,5 @@ bool object_records_are_complete(const struct object_tables *tables,
 {
 	return tables->files->count == told->file_count &&
 	       tables->maps->memory_count == told->memory_count &&
-	       (tables->descriptors ? tables->descriptors->description_count : 0) ==
-		       told->description_count;
+	       tables->descriptors->description_count == told->description_count;
 }

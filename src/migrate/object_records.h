@@ -8,13 +8,15 @@
 #include "migrate/stream.h"
 
 /*
- * The objects of an image, which come before the tasks that refer to them. An offer has no descriptions
- * (NULL), because what is in them changes until the freeze.
+ * The objects of an image, which come before the tasks that refer to them, and the mappings of a task, which an
+ * offer has as well. What is in descriptions changes until the freeze, so that an offer has no CONTENTS, and bodies
+ * lack what is only found out then.
  */
 struct object_tables {
 	struct files *files;
 	struct maps *maps; /* their memory */
 	struct descriptors *descriptors;
+	bool is_offer;
 };
 
 void object_records_send(const struct object_tables *tables, struct writer *writer);
@@ -22,6 +24,9 @@ void object_records_send(const struct object_tables *tables, struct writer *writ
 /* One record of an object. 0, -ENOMEM, or -EBADMSG: it makes no sense, or is no object. */
 int object_records_take(const struct object_tables *tables, const struct reader *reader,
 			const void *payload);
+
+/* A mapping. 0, -ENOMEM, or -EBADMSG: it makes no sense, overlaps another one, or refers to nothing that is there. */
+int object_records_take_map(const struct object_tables *tables, const struct image_map *map);
 
 /* Whether there are as many as the OBJECTS record has told. */
 bool object_records_are_complete(const struct object_tables *tables,

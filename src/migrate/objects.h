@@ -10,23 +10,26 @@
  * beyond its end.
  */
 struct object {
-	uint64_t identity;
+	uint64_t id;	/* of its MEMORY record */
 	uint64_t bytes; /* the object's own size */
 	uint64_t reach; /* where its furthest mapping ends, at least bytes */
 	uint64_t at;	/* target: where it is mapped as a whole, until the memory settles */
-	uint32_t first; /* the lowest of its mappings; of a memory file: its index in the table */
+	uint32_t
+		first; /* the lowest of its mappings as such; of a memory file: its index in the table */
 	uint32_t flags; /* those of all its mappings together */
-	bool is_file;	/* a memory file */
+	bool is_file;	/* a memory file, which is mapped as a file */
+	bool is_mapped; /* as anonymous memory */
 };
 
 struct objects {
-	struct object *object; /* owned; by identity */
+	struct object *object; /* owned; by id */
 	uint32_t count;
 };
 
-/* 0 or -ENOMEM. Whatever was in objects is freed first. */
+/* 0, -ENOMEM, or -EBADMSG: two memory files have one memory, or it is
+ * mapped as anonymous memory as well. What was in objects is freed first. */
 int objects_collect(struct objects *objects, const struct maps *maps, const struct files *files);
 void objects_free(struct objects *objects);
-struct object *objects_find(const struct objects *objects, uint64_t identity); /* or NULL */
+struct object *objects_find(const struct objects *objects, uint64_t id); /* or NULL */
 
 #endif

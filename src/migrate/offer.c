@@ -50,7 +50,8 @@ static struct image_task task_of(const struct inventory *inventory)
 
 int offer_write(struct inventory *inventory, struct writer *writer, struct refusal *refusal)
 {
-	const struct object_tables tables = { &inventory->files, &inventory->maps, NULL };
+	const struct object_tables tables = { &inventory->files, &inventory->maps,
+					      &inventory->descriptors, true };
 	const struct image_task task = task_of(inventory);
 	struct image_machine machine = {
 		.magic = IMAGE_MAGIC,
@@ -83,6 +84,12 @@ void offer_free(struct offer *offer)
 {
 	files_free(&offer->files);
 	maps_free(&offer->maps);
+	descriptors_free(&offer->descriptors);
+}
+
+static struct object_tables tables_of(struct offer *offer)
+{
+	return (struct object_tables){ &offer->files, &offer->maps, &offer->descriptors, true };
 }
 
 static int refuse_damaged(struct refusal *refusal)
@@ -94,7 +101,7 @@ static int refuse_damaged(struct refusal *refusal)
 static int read_objects(struct offer *offer, struct reader *reader, const void **payload,
 			struct refusal *refusal)
 {
-	const struct object_tables tables = { &offer->files, &offer->maps, NULL };
+	const struct object_tables tables = tables_of(offer);
 	struct image_objects told;
 	int r = reader_next(reader, payload, refusal);
 
@@ -121,22 +128,9 @@ static int read_objects(struct offer *offer, struct reader *reader, const void *
 	return r;
 }
 
-static int take_map(struct offer *offer, const struct reader *reader, const void *payload)
-{
-	const struct image_map *map = payload;
-
-	if (reader->type != IMAGE_MAP || !image_map_ok(map) ||
-	    offer->maps.count == offer->task.map_count)
-		return -EBADMSG;
-	if (map->kind == IMAGE_MAP_FILE && !files_find(&offer->files, map->object))
-		return -EBADMSG;
-	if (map->kind == IMAGE_MAP_SHARED_ANON && !maps_memory(&offer->maps, map->object))
-		return -EBADMSG;
-	return maps_append(&offer->maps, map);
-}
-
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal)
 {
+	const struct object_tables tables = tables_of(offer);
 	const void *payload;
 	int r = read_objects(offer, reader, &payload, refusal);
 
@@ -148,7 +142,7 @@ int offer_read(struct offer *offer, struct reader *reader, struct refusal *refus
 	while ((r = reader_next(reader, &payload, refusal)) == 0) {
 		if (reader->type == IMAGE_END)
 			break;
-		if (take_map(offer, reader, payload) < 0)
+		if (reader->type != IMAGE_MAP || object_records_take_map(&tables, payload) < 0)
 			return refuse_damaged(refusal);
 	}
 	if (r)

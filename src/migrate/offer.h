@@ -11,12 +11,13 @@
  */
 int offer_write(struct inventory *inventory, struct writer *writer, struct refusal *refusal);
 
-/* What was read of an offer; files and maps belong to it. */
+/* What was read of an offer; its tables belong to it. */
 struct offer {
 	struct image_machine machine;
 	struct image_task task;
 	struct files files;
 	struct maps maps;
+	struct descriptors descriptors; /* without numbers, which only the task has */
 };
 
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An offer as a hostile source would send it: what is accepted refers to nothing that is not there. Only its
- * reader is called, so what the rest of offer.c needs is left out.
+ * reader is called, and of the kinds of descriptors only the check of a body, so what the rest needs is left out.
  *
  * fuzz with: src/migrate/descriptors.c src/migrate/contents.c src/migrate/files.c src/migrate/maps.c
- * fuzz with: src/migrate/object_records.c
+ * fuzz with: src/migrate/object_records.c src/migrate/kind.c src/migrate/kind_eventfd.c src/migrate/kind_file.c
+ * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_pipe.c src/migrate/kind_refused.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */
 #include <stdlib.h>
@@ -17,6 +18,12 @@ static void check_whole(const struct offer *offer)
 	if (offer->maps.special_count > IMAGE_SPECIALS ||
 	    offer->maps.count != offer->task.map_count)
 		abort();
+	for (uint32_t i = 0; i < offer->files.count; i++) {
+		const struct image_file *file = &offer->files.file[i].image;
+
+		if (file->memory && !maps_memory(&offer->maps, file->memory))
+			abort();
+	}
 	for (uint32_t i = 0; i < offer->maps.count; i++) {
 		const struct image_map *map = &offer->maps.map[i];
 

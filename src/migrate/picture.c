@@ -72,19 +72,10 @@ static int take_string(struct picture *picture, const struct reader *reader, con
 	return -EBADMSG;
 }
 
-static int take_map(struct picture *picture, const struct image_map *map)
+static struct object_tables tables_of(struct picture *picture)
 {
-	const struct maps *maps = &picture->maps;
-
-	if (!image_map_ok(map) || maps->count == IMAGE_MAPS_MAX)
-		return -EBADMSG;
-	if (maps->count && map->start < maps->map[maps->count - 1].end)
-		return -EBADMSG;
-	if (map->kind == IMAGE_MAP_FILE && !files_find(&picture->files, map->object))
-		return -EBADMSG;
-	if (map->kind == IMAGE_MAP_SHARED_ANON && !maps_memory(maps, map->object))
-		return -EBADMSG;
-	return maps_append(&picture->maps, map);
+	return (struct object_tables){ &picture->files, &picture->maps, &picture->descriptors,
+				       false };
 }
 
 /* Numbers ascend. */
@@ -105,11 +96,13 @@ static int take_fd(struct picture *picture, const struct image_fd *fd)
 static int take_layout_record(struct picture *picture, const struct reader *reader,
 			      const void *payload)
 {
+	const struct object_tables tables = tables_of(picture);
+
 	switch (reader->type) {
 	case IMAGE_STRING:
 		return take_string(picture, reader, payload);
 	case IMAGE_MAP:
-		return take_map(picture, payload);
+		return object_records_take_map(&tables, payload);
 	case IMAGE_FD:
 		return take_fd(picture, payload);
 	default:
@@ -121,8 +114,7 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 static int read_objects(struct picture *picture, struct reader *reader, const void **payload,
 			struct refusal *refusal)
 {
-	const struct object_tables tables = { &picture->files, &picture->maps,
-					      &picture->descriptors };
+	const struct object_tables tables = tables_of(picture);
 	struct image_objects told;
 	int r = reader_next(reader, payload, refusal);
 

@@ -41,6 +41,12 @@ static void check_whole(const struct picture *picture)
 		     !maps_memory(&picture->maps, map->object)))
 			abort();
 	}
+	for (uint32_t i = 0; i < picture->files.count; i++) {
+		const struct image_file *file = &picture->files.file[i].image;
+
+		if (file->memory && !maps_memory(&picture->maps, file->memory))
+			abort();
+	}
 	for (uint32_t i = 1; i < picture->maps.count; i++) {
 		if (picture->maps.map[i].start < picture->maps.map[i - 1].end)
 			abort();

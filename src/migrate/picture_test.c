@@ -65,11 +65,11 @@ static void write_layout(const struct layout *layout, int fd)
 
 	CHECK_EQ(writer_init(&writer, fd), 0);
 	writer_put(&writer, IMAGE_OBJECTS, &objects, sizeof(objects));
+	for (uint32_t i = 0; i < layout->memories; i++)
+		writer_put(&writer, IMAGE_MEMORY, &layout->memory[i], sizeof(layout->memory[i]));
 	for (uint32_t i = 0; i < layout->files; i++)
 		writer_put(&writer, IMAGE_FILE, &layout->file[i],
 			   sizeof(layout->file[i].file) + layout->file[i].file.path_length);
-	for (uint32_t i = 0; i < layout->memories; i++)
-		writer_put(&writer, IMAGE_MEMORY, &layout->memory[i], sizeof(layout->memory[i]));
 	for (uint32_t i = 0; i < layout->descriptions; i++) {
 		const struct contents_record *contents = &layout->contents[i];
 
@@ -205,6 +205,44 @@ static void test_objects(void)
 	CHECK(!is_taken(&layout));
 }
 
+/* A memory file, and the memory that it refers to. */
+static void test_memory_file(void)
+{
+	struct layout layout = good_layout();
+	struct image_file *file = &layout.file[1].file;
+
+	file->use = IMAGE_FILE_MEMORY;
+	file->size = 0x1801;
+	file->memory = 71;
+	CHECK(is_taken(&layout));
+	file->memory = 70; /* which is too small */
+	CHECK(!is_taken(&layout));
+	file->memory = 72; /* unknown */
+	CHECK(!is_taken(&layout));
+	file->memory = 0; /* with contents, and without */
+	CHECK(!is_taken(&layout));
+	file->size = 0;
+	CHECK(is_taken(&layout));
+	file->memory = 71;
+	CHECK(!is_taken(&layout));
+	file->size = 0x1000; /* less than the memory has in whole pages */
+	CHECK(!is_taken(&layout));
+	file->size = 0x1801;
+	file->use = 0; /* an ordinary file has none */
+	CHECK(!is_taken(&layout));
+}
+
+static void test_mappings(void)
+{
+	struct layout layout = good_layout();
+
+	layout.map[1].start = 0x1000; /* over the one before it */
+	CHECK(!is_taken(&layout));
+	layout = good_layout();
+	layout.map[1].end = layout.map[1].start;
+	CHECK(!is_taken(&layout));
+}
+
 static void test_numbers(void)
 {
 	struct layout layout = good_layout();
@@ -244,6 +282,8 @@ int main(void)
 	TEST(test_good);
 	TEST(test_ids);
 	TEST(test_objects);
+	TEST(test_memory_file);
+	TEST(test_mappings);
 	TEST(test_numbers);
 	TEST(test_contents);
 	return test_end();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/restore.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,27 +235,28 @@ static int add_objects(struct restore *restore, struct refusal *refusal)
 	struct objects *objects = &restore->objects;
 	uint64_t bytes;
 
-	if (objects_collect(objects, &restore->picture.maps, &restore->picture.files) < 0)
+	int r = objects_collect(objects, &restore->picture.maps, &restore->picture.files);
+
+	if (r == -EBADMSG)
+		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared memory");
+	if (r < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	int r = place_objects(restore, &bytes, refusal);
+	r = place_objects(restore, &bytes, refusal);
 
 	for (uint32_t i = 0; i < objects->count && r == 0; i++)
 		r = add_object(restore, &objects->object[i], refusal);
 	return r;
 }
 
-static int add_shared_map(struct restore *restore, const struct image_map *map,
-			  struct refusal *refusal)
+static void add_shared_map(struct restore *restore, const struct image_map *map)
 {
 	const struct object *object = objects_find(&restore->objects, map->object);
 
-	if (!object || object->is_file)
-		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared memory");
+	assert(object && !object->is_file); /* objects_collect() saw to it */
 	calls_room(&restore->calls, 1, 0);
 	calls_expect(&restore->calls, "map shared memory", (int64_t)map->start, SYS_mremap,
 		     object->at + map->offset, 0, map->end - map->start,
 		     MREMAP_MAYMOVE | MREMAP_FIXED, map->start);
-	return 0;
 }
 
 static int check_special(struct restore *restore, const struct image_map *map,
@@ -312,7 +314,8 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 		add_mmap(restore, map, protection(map), MAP_ANONYMOUS, ~0ull);
 		return 0;
 	case IMAGE_MAP_SHARED_ANON:
-		return add_shared_map(restore, map, refusal);
+		add_shared_map(restore, map);
+		return 0;
 	case IMAGE_MAP_FILE:
 		return add_file_map(restore, map, refusal);
 	case IMAGE_MAP_FOREIGN:
@@ -375,7 +378,7 @@ int restore_pages(struct restore *restore, const struct image_pages *pages, stru
 int restore_shared_pages(struct restore *restore, const struct image_shared_pages *pages,
 			 struct refusal *refusal)
 {
-	const struct object *object = objects_find(&restore->objects, pages->object);
+	const struct object *object = objects_find(&restore->objects, pages->memory);
 	uint64_t bytes = pages->count * (uint64_t)IMAGE_PAGE;
 
 	if (!object || bytes > object->bytes || pages->offset > object->bytes - bytes)

@@ -321,6 +321,8 @@ static int look_for_lock_future(struct migrate_source *source, struct refusal *r
 			  &inventory->text, refusal);
 
 	inventory->process.lock_future = skip.locked;
+	if (r == 0 && maps_add_files(&inventory->maps, &inventory->files) < 0)
+		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	return r;
 }
 
@@ -369,7 +371,7 @@ static void send_head(struct migrate_source *source, struct writer *writer)
 {
 	struct inventory *inventory = &source->inventory;
 	const struct object_tables tables = { &inventory->files, &inventory->maps,
-					      &inventory->descriptors };
+					      &inventory->descriptors, false };
 	struct image_string_head cwd = { IMAGE_STRING_CWD, (uint32_t)strlen(inventory->cwd) };
 	struct image_string_head auxv = { IMAGE_STRING_AUXV, inventory->auxv_bytes };
 

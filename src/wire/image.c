@@ -93,7 +93,8 @@ bool image_task_ok(const struct image_task *task)
 bool image_objects_ok(const struct image_objects *objects)
 {
 	return objects->magic == IMAGE_MAGIC && objects->version == IMAGE_VERSION &&
-	       objects->file_count <= IMAGE_FILES_MAX && objects->memory_count <= IMAGE_MAPS_MAX &&
+	       objects->file_count <= IMAGE_FILES_MAX &&
+	       objects->memory_count <= IMAGE_MEMORIES_MAX &&
 	       objects->description_count <= IMAGE_DESCRIPTIONS_MAX;
 }
 
@@ -122,7 +123,16 @@ bool image_file_ok(const struct image_file *file, uint32_t length)
 		return false;
 	if (length != sizeof(*file) + file->path_length || file->build_id_length > 32)
 		return false;
+	if (file->use & IMAGE_FILE_MEMORY ? (file->size == 0) != (file->memory == 0)
+					  : file->memory != 0)
+		return false;
 	return path[0] == '/' && !memchr(path, 0, file->path_length);
+}
+
+bool image_file_has(const struct image_file *file, const struct image_memory *memory)
+{
+	return file->use & IMAGE_FILE_MEMORY && file->memory == memory->id &&
+	       file->size <= memory->bytes && memory->bytes - file->size < IMAGE_PAGE;
 }
 
 bool image_map_ok(const struct image_map *map)

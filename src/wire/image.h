@@ -10,15 +10,16 @@
  * The checkpoint image: a stream of records, each a header and a payload. Two such streams cross
  * the link during a move, first the offer, while the process still runs, then the state proper.
  *
- *	offer: MACHINE OBJECTS FILE* MEMORY* TASK MAP* END      what the target must have before anything
- *							is stopped
- *	state: OBJECTS FILE* MEMORY* (DESCRIPTION CONTENTS*)* PROCESS STRING* MAP* FD* LAYOUT
+ *	offer: MACHINE OBJECTS MEMORY* FILE* DESCRIPTION* TASK MAP* END
+ *	       what the target must have before anything is stopped
+ *	state: OBJECTS MEMORY* FILE* (DESCRIPTION CONTENTS*)* PROCESS STRING* MAP* FD* LAYOUT
  *	       (PAGES | SHARED_PAGES | GUARD)* SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SIGINFO*)* END
  *
- * Objects come first: files, shared memory, and descriptions, which are what the kernel calls open file
+ * Objects come first: shared memory, files, and descriptions, which are what the kernel calls open file
  * descriptions. What a task has refers to them by their ids: a mapping to a file or memory, a descriptor to
- * a description, a description to a file. So two descriptors that dup() made refer to one record. Ids of
- * one type ascend, and each stands once.
+ * a description, a description to a file, a memory file (memfd) to the memory that holds its contents, a page of
+ * shared memory to that. So two descriptors that dup() made refer to one record. Ids of one type ascend, each
+ * stands once, and a record refers to none that follows it.
  *
  * All numbers are little-endian and the structs are the bytes: x86-64 is the only machine there is
  * (the version changes when that does). A reader checks every length, count and address; nothing
@@ -26,7 +27,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 7u
+#define IMAGE_VERSION 8u
 
 #define IMAGE_PAGE	       4096u
 #define IMAGE_THREADS_MAX      4096u
@@ -35,6 +36,7 @@
 #define IMAGE_FDS_MAX	       65536u
 #define IMAGE_DESCRIPTIONS_MAX IMAGE_FDS_MAX
 #define IMAGE_MEMFDS_MAX       1024u /* the target holds a descriptor of each until the process runs */
+#define IMAGE_MEMORIES_MAX     (IMAGE_MAPS_MAX + IMAGE_MEMFDS_MAX)
 #define IMAGE_PATH_MAX	       4096u
 #define IMAGE_XSTATE_MAX       16384u
 #define IMAGE_RUN_PAGES_MAX    32u		 /* pages in one PAGES record */
@@ -216,12 +218,13 @@ struct image_file {
 	uint32_t path_length;
 	uint32_t id; /* not 0 */
 	uint32_t pad;
+	uint64_t memory; /* of a memory file: id of its MEMORY record, 0 if it is empty */
 };
 
-/* Shared anonymous memory, be all of it mapped or not. */
+/* Shared anonymous memory, or the contents of a memory file, be all of it mapped or not. */
 struct image_memory {
-	uint64_t id; /* not 0 */
-	uint64_t bytes;
+	uint64_t id;	/* not 0 */
+	uint64_t bytes; /* whole pages */
 };
 
 enum image_map_kind {
@@ -271,10 +274,9 @@ struct image_pages {
 	uint32_t pad;
 };
 
-/* Payload of SHARED_PAGES: this, then count whole pages of shared memory, whose id is the object; or of a
- * memory file, whose inode is. */
+/* Payload of SHARED_PAGES: this, then count whole pages of shared memory. */
 struct image_shared_pages {
-	uint64_t object;
+	uint64_t memory; /* id of its MEMORY record */
 	uint64_t offset; /* bytes */
 	uint32_t count;
 	uint32_t pad;
@@ -395,7 +397,7 @@ _Static_assert(sizeof(struct image_task) == 296, "layout");
 _Static_assert(sizeof(struct image_objects) == 24, "layout");
 _Static_assert(sizeof(struct image_memory) == 16, "layout");
 _Static_assert(sizeof(struct image_process) == 816, "layout");
-_Static_assert(sizeof(struct image_file) == 112, "layout");
+_Static_assert(sizeof(struct image_file) == 120, "layout");
 _Static_assert(sizeof(struct image_map) == 152, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");
 _Static_assert(sizeof(struct image_shared_pages) == 24, "layout");
@@ -428,6 +430,9 @@ bool image_pages_ok(const struct image_pages *pages, uint32_t length);
 bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length);
 bool image_string_ok(const struct image_string_head *head, uint32_t length);
 bool image_thread_ok(const struct image_thread *thread);
+
+/* Whether the memory file has these contents. */
+bool image_file_has(const struct image_file *file, const struct image_memory *memory);
 
 /* Whether [start, end) is a page-aligned, non-empty range a program can have. */
 bool image_range_ok(uint64_t start, uint64_t end);
