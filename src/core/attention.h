@@ -61,6 +61,8 @@ void attention_costs_publish(struct node_bell *bell, struct attention_costs cost
  * COPY		most of a span that is spent for the next part, or the next copy, of somebody who makes many
  * DAEMON	the daemon's span at the node bell: the process that it rang may be waiting for its CPU
  * WARM		a node that spoke this recently may speak again at once
+ * NAP		between two looks at a line whose change rings nobody
+ * GRACE	what a call that must not wait gives a peer that is awake, to show that it is ready
  */
 static inline int64_t attention_wanted_ns(const struct attention_costs *costs)
 {
@@ -81,6 +83,8 @@ static inline int64_t attention_wanted_ns(const struct attention_costs *costs)
 #define ATTENTION_COPY_NS(costs)     (25 * (int64_t)(costs)->wake_ns)
 #define ATTENTION_DAEMON_NS(costs)   (3 * (int64_t)(costs)->wake_ns)
 #define ATTENTION_WARM_NS(costs)     (50 * (int64_t)(costs)->wake_ns)
+#define ATTENTION_NAP_NS(costs)	     (25 * (int64_t)(costs)->wake_ns)
+#define ATTENTION_GRACE_NS(costs)    (14 * (int64_t)(costs)->wake_ns)
 
 /*
  * Whether to look on at all. Nothing tells whether the other side runs, so it is learned from the outcome:

@@ -37,6 +37,8 @@ static void test_every_duration_scales(void)
 	CHECK(3 * ATTENTION_LOCAL_NS(&one) == ATTENTION_LOCAL_NS(&three));
 	CHECK(3 * ATTENTION_FAR_NS(&one) == ATTENTION_FAR_NS(&three));
 	CHECK(3 * ATTENTION_DAEMON_NS(&one) == ATTENTION_DAEMON_NS(&three));
+	CHECK(3 * ATTENTION_NAP_NS(&one) == ATTENTION_NAP_NS(&three));
+	CHECK(3 * ATTENTION_GRACE_NS(&one) == ATTENTION_GRACE_NS(&three));
 }
 
 /* A page says anything: nothing of it makes a waiter look on for ever, or divide by nothing. */

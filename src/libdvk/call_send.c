@@ -93,7 +93,7 @@ static int send_entered(struct binding *binding, int dst_ep, message *m, long ti
 	if (r)
 		return r;
 	m->m_source = binding->p_nr;
-	wait_init(&wait, binding, timeout, timeout ? 0 : post_grace_ns(channel));
+	wait_init(&wait, binding, timeout, timeout ? 0 : post_grace_ns(binding, channel));
 	wait_for_one(&wait);
 	wait.flags = SENDING;
 	wait.sendto = dst_ep;
@@ -120,7 +120,8 @@ static int reply_to_receiver(struct wait *wait, struct channel *channel, const m
 	uint64_t seq;
 	int r;
 
-	wait_init(wait, wait->binding, TIMEOUT_NOWAIT, (brief ? 1 : 10) * post_grace_ns(channel));
+	wait_init(wait, wait->binding, TIMEOUT_NOWAIT,
+		  (brief ? 1 : 10) * post_grace_ns(wait->binding, channel));
 	wait->brief = brief;
 	wait->late = EDVSPROCSTS;
 	r = post_clear(wait, channel);

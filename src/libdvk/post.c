@@ -3,13 +3,10 @@
 
 #include "os/clock.h"
 
-/* Taking an answer rings nobody, so whoever waits for that looks by itself. */
-#define ANSWER_NAP_NS	   (OS_MS_NS / 2)
 #define ROUNDS_MAX	   8 /* as a rule it is one */
 /* A call that must not wait gives the other node this many graces to say what became of its message. */
 #define RETREAT_NOW_FACTOR 5
 #define GRACE_LOCAL_NS	   (2 * OS_MS_NS)
-#define GRACE_AWAKE_NS	   (OS_MS_NS / 4)
 #define GRACE_REMOTE_NS	   (20 * OS_MS_NS)
 
 int post_destination(const struct binding *binding, int endpoint, int self)
@@ -23,20 +20,24 @@ int post_destination(const struct binding *binding, int endpoint, int self)
 	return channel_check_number(endpoint);
 }
 
-int64_t post_grace_ns(const struct channel *channel)
+int64_t post_grace_ns(const struct binding *binding, const struct channel *channel)
 {
 	const struct bell_page *bell = channel->bell;
+	int64_t awake_ns = ATTENTION_GRACE_NS(&binding->costs);
 
 	if (atomic_load_explicit(&bell->holder, memory_order_relaxed) != BELL_PROCESS)
 		return GRACE_REMOTE_NS;
-	return atomic_load_explicit(&bell->sleeping, memory_order_relaxed) ? GRACE_LOCAL_NS
-									   : GRACE_AWAKE_NS;
+	if (awake_ns > GRACE_LOCAL_NS ||
+	    atomic_load_explicit(&bell->sleeping, memory_order_relaxed))
+		return GRACE_LOCAL_NS;
+	return awake_ns;
 }
 
 /* One attempt to free the line; true if it may be free now, false if only waiting helps. */
 static bool clear_step(struct wait *wait, struct channel *channel, enum call_room room)
 {
-	wait->nap_ns = room == CALL_ROOM_AWAITED ? ANSWER_NAP_NS : 0;
+	/* Taking an answer rings nobody, so the caller that waits for that looks by itself. */
+	wait->nap_ns = room == CALL_ROOM_AWAITED ? ATTENTION_NAP_NS(&wait->binding->costs) : 0;
 	if (room == CALL_ROOM_CLOSED)
 		channel_ring_far(wait->binding, channel);
 	if (room == CALL_ROOM_ASKED)
@@ -124,7 +125,8 @@ int post_withdraw(struct binding *binding, struct channel *channel, uint64_t seq
 
 int post_withdraw_now(struct binding *binding, struct channel *channel, uint64_t seq, int why)
 {
-	return withdraw(binding, channel, seq, why, RETREAT_NOW_FACTOR * post_grace_ns(channel));
+	return withdraw(binding, channel, seq, why,
+			RETREAT_NOW_FACTOR * post_grace_ns(binding, channel));
 }
 
 /* The request was closed before the answer got through: was it the peer who took it? */

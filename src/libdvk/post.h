@@ -46,7 +46,7 @@ int post_answer(struct wait *wait, struct channel *channel, const message *m);
 int post_destination(const struct binding *binding, int endpoint, int self);
 
 /* How long a call with TIMEOUT_NOWAIT leaves a peer that is ready the time to say so. */
-int64_t post_grace_ns(const struct channel *channel);
+int64_t post_grace_ns(const struct binding *binding, const struct channel *channel);
 
 /*
  * Only a null page is recognized: a message is read and written in place, and a pointer that is bad
