@@ -47,6 +47,8 @@ void handle_dcend(struct request *request);
 void handle_addnode(struct request *request);
 void handle_delnode(struct request *request);
 void handle_shutdown(struct request *request);
+
+/* poke.c */
 void handle_wakeup(struct request *request);
 void handle_notify(struct request *request);
 

@@ -13,6 +13,7 @@
 #include "dvk.h"
 #include "base/refusal.h"
 #include "node/restart/adopt.h"
+#include "node/restart/homecoming.h"
 #include "node/move/target.h"
 #include "node/copy/copy.h"
 #include "node/task/ended.h"
@@ -103,7 +104,7 @@ static void on_link(void *ctx, int peer, int up)
 		effects_node_down(node, peer, false);
 	copy_on_link(node, peer);
 	if (up)
-		adoption_on_link(node);
+		homecoming_on_link(&node->restarts);
 }
 
 static void on_bulk(void *ctx, int from, int fd)

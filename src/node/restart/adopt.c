@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/restart/adopt.h"
+#include "node/restart/homecoming.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,8 +24,6 @@
 #include "os/self.h"
 #include "os/socket.h"
 #include "os/successor.h"
-
-#define HOME_LIMIT_US 1000000
 
 /* ---- the file ---- */
 
@@ -311,75 +310,10 @@ int adoption_rest(struct adoption *a, struct node *node)
 	return r;
 }
 
-/* ---- the answer ---- */
-
-struct homecoming {
-	struct request *request;
-	struct os_source *timer;
-	uint64_t paused_ns;
-	struct ctl_restart answer;
-};
-
-static unsigned links_down(const struct node *node)
-{
-	unsigned down = 0;
-
-	for (int peer = 0; peer < NR_NODES; peer++) {
-		struct proxy_link_stats stats;
-
-		if (peer == node->options.id || !node->order.directory.node[peer].up)
-			continue;
-		proxy_link_stats(node->proxy, peer, &stats);
-		down += !stats.up;
-	}
-	return down;
-}
-
-static void be_home(void *ctx)
-{
-	struct node *node = ctx;
-	struct homecoming *home = node->restarts.homecoming;
-
-	home->answer.links_down = links_down(node);
-	home->answer.linked_ns = (uint64_t)os_now_ns() - home->paused_ns;
-	os_source_free(home->timer);
-	node->restarts.homecoming = NULL;
-	request_end(home->request, 0, &home->answer, sizeof(home->answer), NULL, 0);
-	free(home);
-}
-
-void adoption_on_link(struct node *node)
-{
-	if (node->restarts.homecoming && !links_down(node))
-		be_home(node);
-}
-
-/* Who restarts one node after the other is not to find the links of the last one down. */
-static void come_home(struct adoption *a, struct node *node, const struct ctl_restart *answer)
-{
-	struct request *request =
-		request_adopt(&node->requests, a->asker_fd, a->asker, sizeof(*a->asker));
-
-	if (!request)
-		return;
-	node->restarts.homecoming = malloc(sizeof(*node->restarts.homecoming));
-	if (!node->restarts.homecoming) {
-		request_end(request, 0, answer, sizeof(*answer), NULL, 0);
-		return;
-	}
-	*node->restarts.homecoming = (struct homecoming){ .request = request,
-							  .paused_ns = a->head.paused_ns,
-							  .answer = *answer };
-	if (os_source_timer(node->loop, HOME_LIMIT_US, be_home, node,
-			    &node->restarts.homecoming->timer) < 0)
-		be_home(node);
-	else
-		adoption_on_link(node);
-}
-
 void adoption_answer(struct adoption *a, struct node *node)
 {
 	uint64_t now = (uint64_t)os_now_ns();
+	struct request *asker;
 	struct ctl_restart answer = { .nodeid = node->options.id,
 				      .pid = os_self_pid(),
 				      .restarts = node->restarts.count,
@@ -391,6 +325,9 @@ void adoption_answer(struct adoption *a, struct node *node)
 
 	os_log(OS_LOG_INFO, "node %d goes on as its own successor: %u processes, %u pages, %.2f ms",
 	       node->options.id, a->processes, a->pages, (double)answer.paused_ns / 1e6);
-	if (a->asker_fd >= 0 && a->asker)
-		come_home(a, node, &answer);
+	if (a->asker_fd < 0 || !a->asker)
+		return;
+	asker = request_adopt(&node->requests, a->asker_fd, a->asker, sizeof(*a->asker));
+	if (asker)
+		homecoming_begin(&node->restarts, asker, a->head.paused_ns, &answer);
 }

@@ -40,7 +40,6 @@ int adoption_group(struct adoption *adoption, struct node *node,
 int adoption_rest(struct adoption *adoption, struct node *node);
 /* Everything runs: tells the asker, if he is still there, as soon as the links are back. */
 void adoption_answer(struct adoption *adoption, struct node *node);
-void adoption_on_link(struct node *node);
 
 /* The program as an inquiry: whether it could take over the state in descriptor fd. Exit status. */
 int adopt_check_main(int fd);

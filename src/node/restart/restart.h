@@ -16,8 +16,9 @@ struct restart;
 
 /* The part of struct node. */
 struct restarts {
-	struct restart *restart;       /* under way */
-	struct homecoming *homecoming; /* of one, whose asker waits for the links; see adopt.h */
+	struct restart *restart; /* under way */
+	struct homecoming
+		*homecoming; /* of one, whose asker waits for the links; see homecoming.h */
 	uint32_t count;
 };
 
