@@ -167,19 +167,40 @@ bool line_peek(const struct line *line, struct line_image *image)
 	return line_word_is_waiting(image->word);
 }
 
+/* Fails if the owner withdrew it, or the daemon marked it meanwhile: *word says so. */
+static bool take_step(struct line *line, uint64_t *word, struct line_image *image)
+{
+	image->word = word_with(*word, LINE_TAKEN, 0);
+	image->aux = atomic_load_explicit(&line->aux, memory_order_relaxed);
+	message_load(&image->msg, &line->msg);
+	return word_swap(line, word, image->word);
+}
+
 bool line_take(struct line *line, struct line_image *image)
 {
 	uint64_t word = line_word_now(line);
 
 	for (unsigned i = 0; i < LINE_ATTEMPTS && line_word_is_waiting(word); i++) {
-		uint64_t taken = word_with(word, LINE_TAKEN, 0);
-
-		image->word = taken;
-		image->aux = atomic_load_explicit(&line->aux, memory_order_relaxed);
-		message_load(&image->msg, &line->msg);
-		/* Fails if the owner withdrew it, or the daemon marked it meanwhile. */
-		if (word_swap(line, &word, taken))
+		if (take_step(line, &word, image))
 			return true;
+	}
+	return false;
+}
+
+static bool is_same_message(uint64_t a, uint64_t b)
+{
+	return line_word_seq(a) == line_word_seq(b) && line_word_op(a) == line_word_op(b);
+}
+
+bool line_take_seen(struct line *line, uint64_t seen, struct line_image *image)
+{
+	uint64_t word = seen;
+
+	for (unsigned i = 0; i < LINE_ATTEMPTS && line_word_is_waiting(word); i++) {
+		if (take_step(line, &word, image))
+			return true;
+		if (!is_same_message(word, seen))
+			return false;
 	}
 	return false;
 }

@@ -155,6 +155,11 @@ uint64_t line_close(struct line *line, uint64_t seq, int result);
  * image->word is the word afterwards (TAKEN). Bounded retry: each needs a change by the other side.
  */
 bool line_take(struct line *line, struct line_image *image);
+/*
+ * Receiver: the same of the message that it has looked at, which this word says: not of another one that has come
+ * since. It saves a second look at the word, and a second check of what may be taken.
+ */
+bool line_take_seen(struct line *line, uint64_t seen, struct line_image *image);
 /* Receiver: looks only. */
 bool line_peek(const struct line *line, struct line_image *image);
 /* Receiver of a request: TAKEN -> DONE(0). True if it was open until now or already DONE(0). */

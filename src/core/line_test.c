@@ -145,6 +145,37 @@ static void test_send_and_take(void)
 	CHECK_EQ(line_post(&line, LINE_OP_SEND, &msg, 0), 2);
 }
 
+/* Only what was looked at: what has come instead of it is looked at again. */
+static void test_take_what_was_seen(void)
+{
+	struct line line = { 0 };
+	struct line_image image;
+	message msg = text(7);
+	uint64_t seen;
+
+	line_post(&line, LINE_OP_SEND, &msg, 0);
+	seen = line_word_now(&line);
+	/* The daemon may mark it at any time. */
+	line_mark_sent(&line);
+	CHECK(line_take_seen(&line, seen, &image));
+	CHECK_EQ(line_word_state(image.word), LINE_TAKEN);
+	CHECK_EQ(image.msg.m_type, 7);
+	CHECK(!line_take_seen(&line, seen, &image));
+	CHECK(!line_take_seen(&line, line_word_now(&line), &image));
+
+	line_post(&line, LINE_OP_SEND, &msg, 0);
+	seen = line_word_now(&line);
+	line_withdraw(&line, line_word_seq(seen));
+	CHECK(!line_take_seen(&line, seen, &image));
+	line_post(&line, LINE_OP_SEND, &msg, 0);
+	CHECK(!line_take_seen(&line, seen, &image));
+	CHECK_EQ(state_of(&line), LINE_FULL);
+	/* Of the same sequence, and another operation: a peer that scribbles. */
+	seen = line_word_now(&line);
+	atomic_store(&line.word, line_word(line_word_seq(seen), LINE_FULL, LINE_OP_ANSWER, 0));
+	CHECK(!line_take_seen(&line, seen, &image));
+}
+
 static void test_withdraw(void)
 {
 	struct line line = { 0 };
@@ -430,6 +461,7 @@ int main(void)
 	TEST(test_free);
 	TEST(test_compare);
 	TEST(test_send_and_take);
+	TEST(test_take_what_was_seen);
 	TEST(test_withdraw);
 	TEST(test_mark_and_unmark);
 	TEST(test_request);
