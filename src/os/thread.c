@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/single_threaded.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -57,6 +58,11 @@ int os_thread_hold_cancel(void)
 void os_thread_restore_cancel(int kept)
 {
 	pthread_setcancelstate(kept, NULL);
+}
+
+bool os_thread_is_only(void)
+{
+	return __libc_single_threaded;
 }
 
 unsigned os_thread_cpu(void)

@@ -27,6 +27,8 @@ void os_thread_restore_cancel(int kept);
 
 /* The CPU it runs on, or ran on a moment ago; 0 if the kernel does not say. */
 unsigned os_thread_cpu(void);
+/* False as soon as the process has had a second thread. One that was not made by pthread_create() does not count. */
+bool os_thread_is_only(void);
 /* Lets another runnable thread go first, if there is one. */
 void os_thread_yield(void);
 /* Sleeps; -EINTR when a signal handler ran. */
