@@ -269,6 +269,20 @@ bool binding_allows(const struct binding *binding, int call)
 	return allowed >> call & 1;
 }
 
+/*
+ * One call at a time. A locked instruction would hold up all that comes after it until the stores before are done, and
+ * a process with one thread needs none: a signal's handler that runs in between has left its calls when it returns.
+ */
+static bool occupy(struct binding *binding)
+{
+	if (!os_thread_is_only())
+		return !atomic_exchange_explicit(&binding->busy, 1, memory_order_acquire);
+	if (atomic_load_explicit(&binding->busy, memory_order_relaxed))
+		return false;
+	atomic_store_explicit(&binding->busy, 1, memory_order_relaxed);
+	return true;
+}
+
 static int enter(struct binding **bindingp, int call, int64_t deadline_ns)
 {
 	struct binding *binding;
@@ -276,7 +290,7 @@ static int enter(struct binding **bindingp, int call, int64_t deadline_ns)
 
 	if (r)
 		return r;
-	if (atomic_exchange_explicit(&binding->busy, 1, memory_order_acquire))
+	if (!occupy(binding))
 		return EDVSPROCRUN;
 	if (!atomic_load_explicit(&binding->attached, memory_order_relaxed))
 		r = EDVSNOTBIND; /* unbound between the look and the lock */

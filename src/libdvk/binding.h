@@ -23,6 +23,8 @@ struct channel {
 	struct bell_page *bell;	       /* the peer's */
 	const _Atomic uint32_t *ended; /* of the slot in our status page: which lives are over */
 	int life; /* the peer's, as the daemon told; what the page says is not believed */
+	uint32_t generation; /* of that */
+	int p_nr;
 	int own_side;
 	bool may_send;	  /* opened for sending, so that the daemon has agreed to it */
 	uint32_t rights;  /* of the status page, when it did */

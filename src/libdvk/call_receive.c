@@ -230,7 +230,7 @@ static bool take_from(struct receipt *receipt, struct channel *channel)
 				     receipt->source == ANY);
 	if (found == CALL_RECEIPT_REFUSED)
 		channel_ring_watcher(binding, channel);
-	return found == CALL_RECEIPT_HERE && channel_take(binding, channel, receipt->m);
+	return found == CALL_RECEIPT_HERE && channel_take(binding, channel, word, receipt->m);
 }
 
 static unsigned first_in_turn(const struct binding *binding)
@@ -292,6 +292,26 @@ static int await_source(struct receipt *receipt)
 	return r == EDVSAGAIN ? 0 : r;
 }
 
+/*
+ * The watched sender, if it has a message and nobody else has anything, nor had before: then what sorting would find
+ * is known. As a rule it is so between two that talk, and each trip pays for this look.
+ */
+static struct channel *only_watched(const struct receipt *receipt, struct channel *watched,
+				    uint64_t seen)
+{
+	const struct binding *binding = receipt->wait.binding;
+	uint64_t others = 0;
+
+	if (!watched || receipt->source != ANY || !line_word_is_waiting(seen))
+		return NULL;
+	for (int i = 0; i < SHM_NEWS_WORDS; i++)
+		others |= binding->news[i] | binding->notes[i] | binding->ready[i] |
+			  atomic_load_explicit(&binding->bell->news[i], memory_order_relaxed);
+	others |= atomic_load_explicit(&binding->status->hardware, memory_order_relaxed);
+	return others || notify_pending(note_of(watched)) || channel_is_dead(watched) ? NULL
+										      : watched;
+}
+
 /* 1: *m is filled. 0: nothing yet. */
 static int look(struct receipt *receipt)
 {
@@ -299,6 +319,10 @@ static int look(struct receipt *receipt)
 	struct channel *watched = watched_channel(wait->binding);
 	uint64_t seen = watched ? line_word_now(channel_peer(watched)) : 0;
 
+	if (only_watched(receipt, watched, seen) && take_from(receipt, watched)) {
+		watch(wait->binding, wait->binding->watched - 1);
+		return 1;
+	}
 	news_sort(wait->binding);
 	/* Sorting the news may have closed its channel. */
 	if (watched && watched->page && receipt->source == ANY) {
@@ -334,6 +358,17 @@ static const struct bell_page *expected(const struct receipt *receipt,
 	return receipt->channel ? receipt->channel->bell : NULL;
 }
 
+/* Not the wait: wait_init() fills it. */
+static void receipt_init(struct receipt *receipt, message *m, bool notes, int source)
+{
+	receipt->m = m;
+	receipt->notes = notes;
+	receipt->waited = false;
+	receipt->source = source;
+	receipt->channel = NULL;
+	receipt->life = 0;
+}
+
 static int receive_entered(struct receipt *receipt, struct binding *binding, long timeout)
 {
 	struct wait *wait = &receipt->wait;
@@ -361,12 +396,13 @@ static int receive_entered(struct receipt *receipt, struct binding *binding, lon
 
 long dvk_receive_T(int src_ep, message *m, long timeout)
 {
-	struct receipt receipt = { .m = m, .notes = true, .source = src_ep };
+	struct receipt receipt;
 	struct binding *binding;
 	int r = binding_enter_timed(&binding, DVK_RECEIVE, &timeout);
 
 	if (r)
 		return r;
+	receipt_init(&receipt, m, true, src_ep);
 	r = source_get(&receipt, binding);
 	if (r == EDVSAGAIN)
 		r = 0; /* not bound yet: it is waited for */
@@ -379,12 +415,13 @@ long dvk_receive_T(int src_ep, message *m, long timeout)
 
 long dvk_rcvrqst_T(message *m, long timeout)
 {
-	struct receipt receipt = { .m = m, .source = ANY };
+	struct receipt receipt;
 	struct binding *binding;
 	int r = binding_enter_timed(&binding, DVK_RCVRQST, &timeout);
 
 	if (r)
 		return r;
+	receipt_init(&receipt, m, false, ANY);
 	if (!atomic_load_explicit(&binding->status->sysproc, memory_order_relaxed))
 		r = EDVSTRAPDENIED;
 	else if (post_is_bad(m))

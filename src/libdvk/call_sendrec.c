@@ -21,7 +21,6 @@ struct transaction {
 	struct wait wait;
 	struct channel *channel;
 	message *m;
-	message text; /* *m is filled before it is known that the request need not be sent again */
 	struct call_request request;
 };
 
@@ -35,15 +34,14 @@ static void finish(struct transaction *t, int result)
 		channel_ring_far(t->wait.binding, t->channel);
 }
 
-/* True if *m is filled. word: of the peer's line. */
-static bool take_answer(struct transaction *t, uint64_t word)
+static bool take_waiting(struct transaction *t, uint64_t word)
 {
 	struct channel *channel = t->channel;
 	struct binding *binding = t->wait.binding;
 	enum call_answer answer;
 	bool asked;
 
-	if (!line_word_is_waiting(word) || !channel_admits(binding, channel, word))
+	if (!channel_admits(binding, channel, word))
 		return false;
 	answer = call_look_for_answer(channel->page, channel->own_side, &t->request, word, &asked);
 	if (asked)
@@ -51,11 +49,17 @@ static bool take_answer(struct transaction *t, uint64_t word)
 	if (answer == CALL_ANSWER_REFUSED)
 		channel_ring_watcher(binding, channel);
 	if (answer == CALL_ANSWER_REFUSED || answer == CALL_ANSWER_NONE ||
-	    !channel_take(binding, channel, t->m))
+	    !channel_take(binding, channel, word, t->m))
 		return false;
 	/* Where another message counts as the answer, nobody shall answer the request any more. */
 	finish(t, answer == CALL_ANSWER_HERE ? 0 : EDVSPROCSTS);
 	return true;
+}
+
+/* True if *m is filled. word: of the peer's line. */
+static inline bool take_answer(struct transaction *t, uint64_t word)
+{
+	return line_word_is_waiting(word) && take_waiting(t, word);
 }
 
 /* Posts the request. Returns 1 if the answer came before that. */
@@ -73,7 +77,7 @@ static int post(struct transaction *t)
 	/* Waiting may have taken long. */
 	if (take_answer(t, line_word_now(channel_peer(channel))))
 		return 1;
-	t->request.seq = line_post(channel_own(channel), LINE_OP_SENDREC, &t->text, os_ticks());
+	t->request.seq = line_post(channel_own(channel), LINE_OP_SENDREC, t->m, os_ticks());
 	t->request.posted = true;
 	/* A request to somebody who waits for our answer is that answer. */
 	channel_settle(t->wait.binding, channel);
@@ -95,7 +99,7 @@ static int look(struct transaction *t, uint64_t own)
 	r = call_fate(own, t->request.seq, CALL_E_BACK, EDVSPROCSTS);
 	if (!r) {
 		t->wait.flags |= SENDING;
-		t->wait.sendto = _ENDPOINT_P(t->channel->life);
+		t->wait.sendto = t->channel->p_nr;
 	}
 	if (r == CALL_E_BACK)
 		t->request.posted = false;
@@ -159,6 +163,9 @@ static int run(struct transaction *t)
 		if (r)
 			return r > 0 ? 0 : r;
 		wait_begin(wait);
+		/* As a rule this is what we have waited for, and our line need not come here to be looked at. */
+		if (take_answer(t, line_word_now(peer)))
+			return 0;
 		/* In this order: if our line has ended, an answer that came before is seen. */
 		own_word = line_word_now(own);
 		peer_word = line_word_now(peer);
@@ -201,7 +208,6 @@ static int sendrec_entered(struct binding *binding, int srcdst_ep, message *m, l
 		return r == EDVSDSTDIED ? EDVSDEADSRCDST : r;
 	m->m_source = binding->p_nr;
 	t.m = m;
-	t.text = *m;
 	t.request.posted = false;
 	wait_init(&t.wait, binding, timeout, 0);
 	wait_for_one(&t.wait);

@@ -84,6 +84,13 @@ static void channel_bury(struct binding *binding, struct channel *channel)
 	channel->lost = lost;
 }
 
+static void channel_set_life(struct channel *channel, int life)
+{
+	channel->life = life;
+	channel->generation = (uint32_t)_ENDPOINT_G(life);
+	channel->p_nr = _ENDPOINT_P(life);
+}
+
 static int channel_open(struct binding *binding, int p_nr, enum channel_use use)
 {
 	struct channel *channel = binding_channel(binding, p_nr);
@@ -107,7 +114,7 @@ static int channel_open(struct binding *binding, int p_nr, enum channel_use use)
 	control_end(&scope);
 	if (r)
 		return r;
-	channel->life = (int)control.value;
+	channel_set_life(channel, (int)control.value);
 	channel->ended = &binding->status->ended[shm_index(p_nr)];
 	channel->own_side = shm_side(binding->p_nr, p_nr);
 	channel->may_send = use == CHANNEL_SEND;
@@ -129,13 +136,11 @@ void channel_close(struct binding *binding, int index)
 	channel->lost = 0;
 }
 
-int channel_check_number(int endpoint)
+int channel_bad_number(int endpoint)
 {
 	int p_nr = _ENDPOINT_P(endpoint);
 
-	if (p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
-		return EDVSRANGE;
-	return p_nr == endpoint ? 0 : EDVSENDPOINT;
+	return p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS ? EDVSRANGE : EDVSENDPOINT;
 }
 
 bool channel_is_lost(struct binding *binding, int p_nr)
@@ -155,15 +160,8 @@ int channel_check_lost(struct binding *binding, int p_nr)
 	return EDVSDSTDIED;
 }
 
-static bool may_send(const struct binding *binding, const struct channel *channel)
-{
-	return channel->may_send &&
-	       channel->rights ==
-		       atomic_load_explicit(&binding->status->rights, memory_order_relaxed);
-}
-
-int channel_get(struct binding *binding, int endpoint, enum channel_use use,
-		struct channel **channelp)
+int channel_obtain(struct binding *binding, int endpoint, enum channel_use use,
+		   struct channel **channelp)
 {
 	struct channel *channel;
 	int r = channel_check_number(endpoint);
@@ -173,7 +171,7 @@ int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 	channel = binding_channel(binding, endpoint);
 	if (channel->page && channel_is_dead(channel))
 		channel_bury(binding, channel);
-	if (!channel->page || (use == CHANNEL_SEND && !may_send(binding, channel)))
+	if (!channel_is_usable(binding, channel, use))
 		r = channel_open(binding, endpoint, use);
 	if (r)
 		return r;
@@ -193,7 +191,7 @@ int channel_ask_again(struct binding *binding, struct channel *channel)
 	r = channel_open(binding, _ENDPOINT_P(life), CHANNEL_SEND);
 	if (channel->life == life)
 		return r;
-	channel->life = life;
+	channel_set_life(channel, life);
 	return EDVSDSTDIED;
 }
 
@@ -226,7 +224,7 @@ void channel_ring(struct binding *binding, struct channel *channel)
 	atomic_fetch_or(&bell->news[own / 64], UINT64_C(1) << own % 64);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&bell->holder, memory_order_relaxed) != BELL_PROCESS)
-		ring_node(binding, _ENDPOINT_P(channel->life));
+		ring_node(binding, channel->p_nr);
 	else
 		wake_sleeper(bell);
 }
@@ -318,19 +316,16 @@ bool channel_admits(struct binding *binding, struct channel *channel, uint64_t w
 	return false;
 }
 
-bool channel_take(struct binding *binding, struct channel *channel, message *m)
+bool channel_take(struct binding *binding, struct channel *channel, uint64_t word, message *m)
 {
 	struct line_image image;
 
 	/* What comes in is answered, or asked again, as a rule. */
 	line_expect_write(channel_own(channel));
-	if (!line_take(channel_peer(channel), &image))
-		return false;
-	/* The caller has looked, and the line was changed since: that is nobody in good faith. */
-	if (!may_take(binding, channel, image.word))
+	if (!line_take_seen(channel_peer(channel), word, &image))
 		return false;
 	/* Its next message has a turn of its own. */
-	bits_clear(binding->ready, (unsigned)shm_index(_ENDPOINT_P(channel->life)));
+	bits_clear(binding->ready, (unsigned)shm_index(channel->p_nr));
 	if (line_word_is_owed(image.word)) {
 		if (!channel->owes)
 			binding->owed++;
@@ -343,7 +338,7 @@ bool channel_take(struct binding *binding, struct channel *channel, message *m)
 	}
 	wait_found(binding);
 	*m = image.msg;
-	m->m_source = _ENDPOINT_P(channel->life); /* the channel is the identity, not the bytes */
+	m->m_source = channel->p_nr; /* the channel is the identity, not the bytes */
 	return true;
 }
 

@@ -21,12 +21,20 @@ enum channel_use {
  * Finds or opens the channel with the present life of an endpoint. The daemon is asked for those not
  * open yet; what it says is passed on: EDVSDSTDIED (free slot), EDVSRANGE, EDVSTRAPDENIED ...
  */
-int channel_get(struct binding *binding, int endpoint, enum channel_use use,
-		struct channel **channelp);
+static inline int channel_get(struct binding *binding, int endpoint, enum channel_use use,
+			      struct channel **channelp);
+/* The same, where it is not open, or not any more. */
+int channel_obtain(struct binding *binding, int endpoint, enum channel_use use,
+		   struct channel **channelp);
 void channel_close(struct binding *binding, int index);
 
-/* 0 if the number is that of a slot, in whatever life; EDVSRANGE, EDVSENDPOINT. */
-int channel_check_number(int endpoint);
+/* Of a number that no slot has: EDVSRANGE, EDVSENDPOINT. */
+int channel_bad_number(int endpoint);
+/* 0 if the number is that of a slot, in whatever life. */
+static inline int channel_check_number(int endpoint)
+{
+	return (unsigned)shm_index(endpoint) < SHM_SLOTS ? 0 : channel_bad_number(endpoint);
+}
 
 /*
  * What is about to be sent may be the answer that is owed to an earlier life of the peer: then it is
@@ -49,10 +57,10 @@ void channel_ring_far(struct binding *binding, struct channel *channel);
 void channel_ring_daemon(struct binding *binding);
 
 /*
- * Takes the message that is in the peer's line, whatever its operation, and tells the peer. False if
- * it was gone. *m gets the peer as its source.
+ * Takes the message of this word from the peer's line, and tells the peer. False if it was gone. *m gets the peer
+ * as its source. The channel has admitted the word.
  */
-bool channel_take(struct binding *binding, struct channel *channel, message *m);
+bool channel_take(struct binding *binding, struct channel *channel, uint64_t word, message *m);
 /* The peer's answer to a request that is over: gives it back. */
 void channel_refuse(struct binding *binding, struct channel *channel, uint64_t word);
 /*
@@ -85,8 +93,7 @@ static inline struct line *channel_peer(const struct channel *channel)
 static inline bool channel_is_ended(const struct channel *channel)
 {
 	/* Acquire: the daemon ended the lines before; a reader that sees the mark sees them ended. */
-	return atomic_load_explicit(channel->ended, memory_order_acquire) >
-	       (uint32_t)_ENDPOINT_G(channel->life);
+	return atomic_load_explicit(channel->ended, memory_order_acquire) > channel->generation;
 }
 
 /* The mark in the page comes along when we move; the peer can write there, and clear it. */
@@ -96,6 +103,30 @@ static inline bool channel_is_dead(const struct channel *channel)
 	       (atomic_load_explicit(&channel->page->dead, memory_order_acquire) >>
 			(1 - channel->own_side) &
 		1);
+}
+
+static inline bool channel_is_usable(const struct binding *binding, const struct channel *channel,
+				     enum channel_use use)
+{
+	if (!channel->page || use == CHANNEL_RECEIVE)
+		return channel->page;
+	return channel->may_send &&
+	       channel->rights ==
+		       atomic_load_explicit(&binding->status->rights, memory_order_relaxed);
+}
+
+static inline int channel_get(struct binding *binding, int endpoint, enum channel_use use,
+			      struct channel **channelp)
+{
+	struct channel *channel;
+
+	if (channel_check_number(endpoint))
+		return channel_bad_number(endpoint);
+	channel = binding_channel(binding, endpoint);
+	if (!channel_is_usable(binding, channel, use) || channel_is_dead(channel))
+		return channel_obtain(binding, endpoint, use, channelp);
+	*channelp = channel;
+	return 0;
 }
 
 #endif

@@ -9,15 +9,11 @@
 #define GRACE_LOCAL_NS	   (2 * OS_MS_NS)
 #define GRACE_REMOTE_NS	   (20 * OS_MS_NS)
 
-int post_destination(const struct binding *binding, int endpoint, int self)
+int post_check_destination(const struct binding *binding, int endpoint, int self)
 {
-	int p_nr = _ENDPOINT_P(endpoint);
-
-	if (p_nr == HARDWARE)
+	if (_ENDPOINT_P(endpoint) == HARDWARE)
 		return EDVSBADDEST;
-	if (endpoint == binding->p_nr)
-		return self;
-	return channel_check_number(endpoint);
+	return endpoint == binding->p_nr ? self : channel_check_number(endpoint);
 }
 
 int64_t post_grace_ns(const struct binding *binding, const struct channel *channel)
@@ -45,7 +41,7 @@ static bool clear_step(struct wait *wait, struct channel *channel, enum call_roo
 	return room == CALL_ROOM_MADE || room == CALL_ROOM_CLOSED;
 }
 
-int post_clear(struct wait *wait, struct channel *channel)
+int post_make_room(struct wait *wait, struct channel *channel)
 {
 	struct line *own = channel_own(channel);
 	unsigned rounds = 0;

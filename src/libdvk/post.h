@@ -17,7 +17,15 @@
  * Waits until our line is free. What an earlier call or an earlier image of the process left in it is
  * taken back, except an answer that the peer is waiting for. 0, EDVSDSTDIED, or as wait_step().
  */
-int post_clear(struct wait *wait, struct channel *channel);
+static inline int post_clear(struct wait *wait, struct channel *channel);
+/* The same of a line that was seen not to be free. */
+int post_make_room(struct wait *wait, struct channel *channel);
+static inline int post_clear(struct wait *wait, struct channel *channel)
+{
+	if (line_word_is_free(line_word_now(channel_own(channel))))
+		return 0;
+	return post_make_room(wait, channel);
+}
 
 /*
  * Takes our message of this sequence back, because of `why`, an EDVS number or POST_E_CLOSED. Returns why if
@@ -43,7 +51,14 @@ int post_withdraw_now(struct binding *binding, struct channel *channel, uint64_t
 int post_answer(struct wait *wait, struct channel *channel, const message *m);
 
 /* Checks a destination in the contract's order; self: what sending to oneself gives. 0 or an error. */
-int post_destination(const struct binding *binding, int endpoint, int self);
+int post_check_destination(const struct binding *binding, int endpoint, int self);
+/* The same; it costs nothing where all is well. */
+static inline int post_destination(const struct binding *binding, int endpoint, int self)
+{
+	if (!channel_check_number(endpoint) && endpoint != HARDWARE && endpoint != binding->p_nr)
+		return 0;
+	return post_check_destination(binding, endpoint, self);
+}
 
 /* How long a call with TIMEOUT_NOWAIT leaves a peer that is ready the time to say so. */
 int64_t post_grace_ns(const struct binding *binding, const struct channel *channel);

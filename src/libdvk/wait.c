@@ -43,15 +43,21 @@
 
 void wait_init(struct wait *wait, struct binding *binding, long timeout_ms, int64_t grace_ns)
 {
-	*wait = (struct wait){
-		.binding = binding,
-		.deadline_ns =
-			timeout_ms == 0 ? os_now_ns() + grace_ns : os_deadline_ns(timeout_ms),
-		.late = timeout_ms == 0 ? EDVSAGAIN : EDVSTIMEDOUT,
-		.brief = timeout_ms == 0,
-		.getfrom = NONE,
-		.sendto = NONE,
-	};
+	/* One by one: a compiler clears a struct of this size by a string instruction, which takes longer to begin. */
+	wait->binding = binding;
+	wait->deadline_ns = timeout_ms == 0 ? os_now_ns() + grace_ns : os_deadline_ns(timeout_ms);
+	wait->nap_ns = 0;
+	wait->peer = NULL;
+	wait->news = false;
+	wait->any = false;
+	wait->brief = timeout_ms == 0;
+	wait->ring_in_ns = 0;
+	wait->ring_after_ns = 0;
+	wait->firm = false;
+	wait->late = timeout_ms == 0 ? EDVSAGAIN : EDVSTIMEDOUT;
+	wait->flags = 0;
+	wait->getfrom = NONE;
+	wait->sendto = NONE;
 }
 
 void wait_for_one(struct wait *wait)
@@ -65,16 +71,6 @@ void wait_begin(struct wait *wait)
 	wait->seq = atomic_load_explicit(&wait->binding->bell->seq, memory_order_acquire);
 	wait->word[0] = NULL;
 	wait->word[1] = NULL;
-}
-
-static uint32_t is_held(const struct binding *binding)
-{
-	return atomic_load_explicit(&binding->status->hold, memory_order_acquire);
-}
-
-static bool is_unbound(const struct binding *binding)
-{
-	return atomic_load_explicit(&binding->status->unbound, memory_order_relaxed) != 0;
 }
 
 int wait_latch(struct binding *binding, bool any)
@@ -106,7 +102,7 @@ static bool is_worth(const struct wait *wait)
 	if (wait->firm)
 		return false;
 	latch = atomic_load_explicit(&wait->binding->status->latch, memory_order_relaxed);
-	return is_held(wait->binding) || is_unbound(wait->binding) || is_locked(wait) ||
+	return wait_is_held(wait->binding) || wait_is_unbound(wait->binding) || is_locked(wait) ||
 	       (latch && (wait->any || latch != EDVSWOKENUP));
 }
 
@@ -257,7 +253,7 @@ static int wait_while_held(struct binding *binding, int64_t deadline_ns)
 	binding_entered_assert(binding);
 	/* Only looked at by people, who are to see that it has stopped. */
 	atomic_store_explicit(flags, shown | MIGRATING, memory_order_relaxed);
-	while (!result && is_held(binding) && !is_unbound(binding)) {
+	while (!result && wait_is_held(binding) && !wait_is_unbound(binding)) {
 		uint32_t seq = atomic_load_explicit(&bell->seq, memory_order_acquire);
 		int32_t node = atomic_load_explicit(&binding->status->nodeid, memory_order_relaxed);
 		int64_t until = os_now_ns() + NAP_MAX_NS;
@@ -268,26 +264,26 @@ static int wait_while_held(struct binding *binding, int64_t deadline_ns)
 		atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
 		/* Partner: the daemon clears hold, counts the bell, then looks at `sleeping`. */
 		atomic_thread_fence(memory_order_seq_cst);
-		if (is_held(binding))
+		if (wait_is_held(binding))
 			r = futex_sleep(binding, seq, until);
 		atomic_store_explicit(&bell->sleeping, 0, memory_order_relaxed);
 		if (is_signal(binding, r, node))
 			result = EDVSINTR;
-		else if (deadline_ns >= 0 && os_now_ns() >= deadline_ns && is_held(binding))
+		else if (deadline_ns >= 0 && os_now_ns() >= deadline_ns && wait_is_held(binding))
 			result = WAIT_E_LATE;
 	}
 	atomic_store_explicit(flags, shown, memory_order_relaxed);
 	return result;
 }
 
-int wait_gate(struct binding *binding, int64_t deadline_ns)
+int wait_at_gate(struct binding *binding, int64_t deadline_ns)
 {
 	int r;
 
-	if (__builtin_expect(is_held(binding), 0)) {
+	if (wait_is_held(binding)) {
 		r = wait_while_held(binding, deadline_ns);
 		if (r)
 			return r;
 	}
-	return is_unbound(binding) ? EDVSNOTBIND : 0;
+	return wait_is_unbound(binding) ? EDVSNOTBIND : 0;
 }

@@ -19,8 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct bell_page;
-struct binding;
+#include "libdvk/binding.h"
 
 struct wait {
 	struct binding *binding;
@@ -63,7 +62,25 @@ void wait_found(struct binding *binding);
  * the deadline (monotonic; < 0: none) with WAIT_E_LATE.
  */
 #define WAIT_E_LATE 1
-int wait_gate(struct binding *binding, int64_t deadline_ns);
+static inline int wait_gate(struct binding *binding, int64_t deadline_ns);
+/* The same of a process that is held, or was unbound. */
+int wait_at_gate(struct binding *binding, int64_t deadline_ns);
+static inline uint32_t wait_is_held(const struct binding *binding)
+{
+	return atomic_load_explicit(&binding->status->hold, memory_order_acquire);
+}
+
+static inline bool wait_is_unbound(const struct binding *binding)
+{
+	return atomic_load_explicit(&binding->status->unbound, memory_order_relaxed) != 0;
+}
+
+static inline int wait_gate(struct binding *binding, int64_t deadline_ns)
+{
+	if (__builtin_expect(!wait_is_held(binding) && !wait_is_unbound(binding), 1))
+		return 0;
+	return wait_at_gate(binding, deadline_ns);
+}
 /* A wake-up or shutdown that was latched for us; taken. any: EDVSWOKENUP counts. */
 int wait_latch(struct binding *binding, bool any);
 
