@@ -86,7 +86,12 @@ void directory_start_apply(struct directory_change *change, const struct command
 static int commit_again_check(const struct directory_endpoint *ep, const struct command *cmd)
 {
 	CORE_ASSERT(!ep->moving);
-	if (!is_by_hand(cmd) || !ep->committed || ep->node != cmd->target)
+	if (!is_by_hand(cmd) || ep->node != cmd->target)
+		return EDVSPROCSTS;
+	/* Its process has yet to come, also if a move that was begun before that has been rolled back. */
+	if ((cmd->flags & COMMAND_FLAG_ATTACH) && !ep->attached)
+		return 0;
+	if (!ep->committed)
 		return EDVSPROCSTS;
 	if ((cmd->flags & COMMAND_FLAG_ATTACH) && ep->attached && ep->lpid != cmd->lpid)
 		return EDVSPROCSTS;
@@ -120,8 +125,9 @@ static void attach(struct directory_change *change, const struct command *cmd)
 	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
 
 	CORE_ASSERT(ep->bound);
-	CORE_ASSERT(ep->committed);
+	CORE_ASSERT(!ep->moving && !ep->attached);
 	ep->attached = 1;
+	ep->committed = 1; /* what was decided last, and may be said again */
 	ep->lpid = cmd->lpid;
 	if (cmd->vpid > 0)
 		ep->vpid = cmd->vpid;
@@ -135,7 +141,7 @@ void directory_commit_apply(struct directory_change *change, const struct comman
 	struct directory_endpoint *ep = &change->dir->dc[cmd->dcid].slot[shm_index(cmd->p_nr)];
 
 	CORE_ASSERT(ep->bound);
-	CORE_ASSERT(ep->moving || ep->committed);
+	CORE_ASSERT(ep->moving || ep->committed || !ep->attached);
 	CORE_ASSERT(directory_node_in_range(cmd->target));
 	if (ep->moving) {
 		ep->target = (int8_t)cmd->target;

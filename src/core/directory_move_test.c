@@ -159,6 +159,22 @@ static void test_by_hand_attached_at_once(void)
 	CHECK(slot(10)->attached);
 }
 
+/* Committed without a process, and begun to move once more: rolled back, it still waits for its process. */
+static void test_by_hand_attached_after_a_rollback(void)
+{
+	begin_bound();
+	CHECK_EQ(start(10, -1, BY_HAND), 0);
+	CHECK_EQ(commit(10, 2, 0, BY_HAND, 0), 0);
+	CHECK_EQ(start(10, -1, BY_HAND), 0);
+	CHECK_EQ(roll_back(10, 0), 0);
+	CHECK_EQ(commit(10, 2, 0, BY_HAND, 0), EDVSPROCSTS);
+	CHECK_EQ(commit(10, 2, 0, BY_HAND | ATTACH, 55), 0);
+	CHECK(slot(10)->attached);
+	CHECK_EQ(commit(10, 2, 0, BY_HAND | ATTACH, 55), 0);
+	CHECK_EQ(effects.count, 0);
+	CHECK_EQ(commit(10, 2, 0, BY_HAND | ATTACH, 56), EDVSPROCSTS);
+}
+
 /* The process that takes it over brings its name; without one the old name stays. */
 static void test_by_hand_names_the_process(void)
 {
@@ -257,6 +273,7 @@ int main(void)
 	TEST(test_said_again);
 	TEST(test_by_hand);
 	TEST(test_by_hand_attached_at_once);
+	TEST(test_by_hand_attached_after_a_rollback);
 	TEST(test_by_hand_names_the_process);
 	TEST(test_hand_and_plan_apart);
 	TEST(test_death_ends_the_move);
