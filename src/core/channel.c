@@ -110,6 +110,19 @@ void channel_unpack(struct channel_page *page, int side, const struct channel_im
 		atomic_store(&page->withdraw[1 - side], image->withdraw[1]);
 }
 
+void channel_begin(struct channel_page *page, int side)
+{
+	static const message nothing;
+	struct line *own = &page->line[side];
+
+	CORE_ASSERT(side == 0 || side == 1);
+	if (!line_word_is_free(line_word_now(own)))
+		return;
+	/* An answer to nothing: nobody takes one, and it is asked back at once. */
+	atomic_store(&page->withdraw[side], line_post(own, LINE_OP_ANSWER, &nothing, 0));
+	line_mark_sent(own);
+}
+
 /*
  * Does the end that is here wait for what the line says now? For a message that came; for the fate of its own
  * one. Not for its request being taken or its answer being read: as between two processes of one node, who ring

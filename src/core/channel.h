@@ -10,6 +10,7 @@
  *	hold       the end is about to leave: nobody may take anything back from it alone any more
  *	pack       what leaves with it
  *	unpack     joined into the page of the node that it comes to
+ *	begin      it is here, and is a process that knows nothing of what the endpoint had said before
  *	unhold     it is here, or stays: what was wanted back meanwhile is decided
  *	end        it is dead
  *	merge      a frame of another node is joined
@@ -45,6 +46,12 @@ void channel_pack(struct channel_page *page, int side, struct channel_image *ima
 /* peer_here: the peer is on this node, and no copy of it has been made to go elsewhere. */
 void channel_unpack(struct channel_page *page, int side, const struct channel_image *image,
 		    bool peer_here);
+
+/*
+ * The end comes to this node with nothing packed, and its peer is elsewhere: what it had posted is known there alone.
+ * Its line is busy until that node has said how it stands, so that no number is used for two messages.
+ */
+void channel_begin(struct channel_page *page, int side);
 
 /*
  * Joins the line of a side as another node tells it. here: the end that is on this node, which is not held;

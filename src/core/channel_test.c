@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/test.h"
+#include "core/call.h"
 #include "core/notify.h"
 
 #define NODE 4
@@ -203,6 +204,44 @@ static void test_carried_to_its_peer(void)
 	CHECK_EQ(far.withdraw[0], 9);
 }
 
+/* A process that comes by hand: the first number that it uses is one that nobody has seen. */
+static void test_begins_behind_the_old_one(void)
+{
+	struct channel_page here = { 0 }, there = { 0 };
+	struct channel_told told = { 0 };
+	struct line_image image;
+	message msg = { .m_type = 7 };
+	bool asked;
+	uint64_t seq;
+
+	/* The old process has sent one message, which was taken. */
+	CHECK_EQ(line_post(&there.line[0], LINE_OP_SEND, &msg, 0), 1);
+	CHECK(line_take(&there.line[0], &image));
+	channel_begin(&here, 0);
+	CHECK(!line_word_is_free(line_word_now(&here.line[0])));
+	CHECK_EQ(channel_wanted_back(&here, 0, line_word_now(&here.line[0])), 1);
+	line_snapshot(&here.line[0], &image);
+	channel_merge_line(&there, &told, 0, &image, here.withdraw[0], 1);
+	line_snapshot(&there.line[0], &image);
+	CHECK_EQ(line_word_state(image.word), LINE_TAKEN);
+	channel_merge_line(&here, &told, 0, &image, 0, 0);
+	CHECK_EQ(call_make_room(&here, 0, line_word_now(&here.line[0])), CALL_ROOM_FREE);
+	CHECK_EQ(line_post(&here.line[0], LINE_OP_SEND, &msg, 0), 2);
+	/* Nothing was sent before: what was begun with is given back unseen. */
+	memset(&here, 0, sizeof(here));
+	memset(&there, 0, sizeof(there));
+	channel_begin(&here, 0);
+	line_snapshot(&here.line[0], &image);
+	channel_merge_line(&there, &told, 0, &image, here.withdraw[0], 1);
+	CHECK_EQ(line_word_state(line_word_now(&there.line[0])), LINE_WITHDRAWN);
+	/* And a process that is in the middle of a call keeps what it has. */
+	memset(&here, 0, sizeof(here));
+	seq = line_post(&here.line[0], LINE_OP_SENDREC, &msg, 0);
+	channel_begin(&here, 0);
+	CHECK_EQ(line_word_seq(line_word_now(&here.line[0])), seq);
+	CHECK_EQ(line_word_state(call_take_back(&here, 0, seq, &asked)), LINE_WITHDRAWN);
+}
+
 static void test_told_and_taken(void)
 {
 	set_up();
@@ -296,6 +335,7 @@ int main(void)
 	TEST(test_carried_to_another_node);
 	TEST(test_packed_late);
 	TEST(test_carried_to_its_peer);
+	TEST(test_begins_behind_the_old_one);
 	TEST(test_told_and_taken);
 	TEST(test_request_taken);
 	TEST(test_wanted_back);

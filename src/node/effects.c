@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/duty.h"
 #include "dvk.h"
 #include "node/ask/forward.h"
 #include "node/ask/reattach.h"
@@ -93,34 +94,53 @@ static void offer(struct node *node, const struct directory_effect *effect)
 			    directory_endpoint_number(ep, effect->p_nr));
 }
 
-static void move_committed(struct node *node, const struct directory_effect *effect)
+static void do_duty(struct node *node, const struct directory_effect *effect, enum duty duty)
 {
-	int self = node->options.id;
+	bool is_commit = effect->kind == EFFECT_MOVE_COMMITTED;
 
-	if (effect->node == self && effect->by_hand)
+	switch (duty) {
+	case DUTY_HOLD:
+	case DUTY_LET_GO:
+		hold_by_hand(node, effect, duty == DUTY_HOLD);
+		break;
+	case DUTY_HAND_OVER:
 		by_hand_on_committed(node, effect);
-	else if (effect->node == self)
-		source_on_committed(node, effect);
-	if (effect->target == self)
-		target_on_committed(node, effect);
-	backup_on_committed(node, effect);
-	offer(node, effect);
-	copy_retry(node);
-	poke_bind_waiters(node, effect->dcid);
+		break;
+	case DUTY_TELL_SOURCE:
+		if (is_commit)
+			source_on_committed(node, effect);
+		else
+			source_on_rolled_back(node, effect);
+		break;
+	case DUTY_TELL_TARGET:
+		if (effect->kind == EFFECT_MOVE_STARTED)
+			target_on_started(node, effect);
+		else if (is_commit)
+			target_on_committed(node, effect);
+		else
+			target_on_rolled_back(node, effect);
+		break;
+	case DUTY_PROMOTE:
+		backup_on_committed(node, effect);
+		break;
+	case DUTY_OFFER:
+		offer(node, effect);
+		break;
+	}
 }
 
-static void move_rolled_back(struct node *node, const struct directory_effect *effect)
+static void move_step(struct node *node, const struct directory_effect *effect)
 {
-	int self = node->options.id;
+	enum duty duty[DUTIES_MAX];
+	uint32_t count = duty_of_move(effect, node->options.id, duty);
 
-	if (effect->by_hand && effect->node == self)
-		hold_by_hand(node, effect, 0);
-	if (effect->node == self)
-		source_on_rolled_back(node, effect);
-	if (effect->target == self)
-		target_on_rolled_back(node, effect);
-	offer(node, effect);
+	for (uint32_t i = 0; i < count; i++)
+		do_duty(node, effect, duty[i]);
+	if (effect->kind == EFFECT_MOVE_STARTED)
+		return;
 	copy_retry(node);
+	if (effect->kind == EFFECT_MOVE_COMMITTED)
+		poke_bind_waiters(node, effect->dcid);
 }
 
 void effects_node_down(struct node *node, int down, bool left)
@@ -189,16 +209,9 @@ static void carry_out(struct node *node, const struct directory_effect *effect)
 		endpoint_dead(node, effect);
 		break;
 	case EFFECT_MOVE_STARTED:
-		if (effect->by_hand && effect->node == node->options.id)
-			hold_by_hand(node, effect, 1);
-		if (effect->target == node->options.id)
-			target_on_started(node, effect);
-		break;
 	case EFFECT_MOVE_COMMITTED:
-		move_committed(node, effect);
-		break;
 	case EFFECT_MOVE_ROLLED_BACK:
-		move_rolled_back(node, effect);
+		move_step(node, effect);
 		break;
 	}
 }

@@ -57,6 +57,36 @@ timeout 50 python3 - <<-'P' || failed=1
 	    a.check(code == 0, f"attaching: {why}")
 	    a.check(third.ask(f"wait4bind 0 {SELF} 2000") == 20, "the third process is not bound")
 	    a.check(third.ask(f"receive {ANY} 2000") == 0, "the message was lost")
+	with Account("a commit that names its process again changes nothing") as a:
+	    a.check(step(1, "-c", 0, 20, 0, third.process.pid)[0] == 0, "said again")
+	    third.tell(f"receive {ANY} 2000")
+	    sender.tell("send 20 4 2000 1")
+	    got = third.hear(5)
+	    a.check(got and got[0] == 0, f"received {got}")
+	    sender.hear(2)
+	    third.process.kill()
+	    third.process.wait()
+	    for _ in range(40):
+	        if not owner(20):
+	            break
+	        time.sleep(0.05)
+	    a.check(owner(20) == [], "the endpoint outlives its process")
+	with Account("what the new process sends first is not taken for what the old one had sent") as a:
+	    before, after, peer = Puppet(1), Puppet(2), Puppet(0)
+	    before.bind(0, 23)
+	    peer.bind(0, 24)
+	    peer.tell("receive 23 2000")
+	    before.tell("send 24 1 2000 1")
+	    a.check(peer.hear(3)[0] == 0 and before.hear(3)[0] == 0, "the old one's message")
+	    a.check(step(0, "-s", 0, 23) == (0, ""), "start")
+	    a.check(step(0, "-c", 0, 23, 2, after.process.pid) == (0, ""), "commit")
+	    after.tell("send 24 2 300 2")
+	    sent = after.hear(3)
+	    a.check(sent and sent[0] == -61, f"nobody has taken it, and it is told {sent}")
+	    after.tell("send 24 3 2000 3")
+	    got = peer.ask("receive 23 2000")
+	    a.check(got == 0, f"received {got}")
+	    after.hear(3)
 	with Account("timed calls end in time while START holds the process") as a:
 	    held = Puppet(1)
 	    held.bind(0, 22)

@@ -118,7 +118,7 @@ void backup_on_committed(struct node *node, const struct directory_effect *effec
 	const struct directory_endpoint *ep =
 		order_endpoint(&node->order, effect->dcid, effect->p_nr);
 
-	if (!binding || effect->target != node->options.id)
+	if (!binding)
 		return;
 	/* Another process came, by dvs migrate or because a commit named it. */
 	if (!effect->by_hand || (ep->attached && ep->lpid != binding->task->lpid)) {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/result.h"
+#include "core/channel.h"
+#include "core/duty.h"
 #include "dvk.h"
 #include "node/bind/backup.h"
 #include "node/calls.h"
@@ -50,6 +52,25 @@ static const char *why(const struct order *order, int step, int code)
 	return order_why(order, code);
 }
 
+/* What the endpoint had said to others is known where they are: its lines are busy until those nodes have answered. */
+static void begin_channels(const struct binding *binding)
+{
+	struct node *node = binding->node;
+	struct exchange_channel *channel;
+
+	for (int index = 0; index < SHM_SLOTS; index++) {
+		int p_nr = index - SHM_TASKS;
+		const struct directory_endpoint *ep =
+			order_endpoint(&node->order, binding->dcid, p_nr);
+
+		if (!ep->bound || ep->node == node->options.id || p_nr == binding->p_nr ||
+		    exchange_channel(node->exchange, binding->dcid, binding->endpoint,
+				     directory_endpoint_number(ep, p_nr), &channel) < 0)
+			continue;
+		channel_begin(channel->page, exchange_side(channel, binding->p_nr));
+	}
+}
+
 int by_hand_take_over(struct binding *binding)
 {
 	struct node *node = binding->node;
@@ -62,22 +83,41 @@ int by_hand_take_over(struct binding *binding)
 	if (r < 0)
 		return r;
 	binding->status->page->hold = 0;
+	begin_channels(binding);
 	exchange_unhold(node->exchange, dcid, p_nr, 0);
 	binding_refresh_channels(binding);
 	proxy_offer(node->proxy, dcid, p_nr, binding->endpoint);
 	return task_watch(binding->task);
 }
 
+/* The directory says that a process has the endpoint, and there is none. */
+static void propose_unbind(struct node *node, int dcid, int p_nr)
+{
+	struct command cmd = { .kind = COMMAND_UNBIND,
+			       .dcid = dcid,
+			       .p_nr = p_nr,
+			       .generation = order_endpoint(&node->order, dcid, p_nr)->generation,
+			       .flags = COMMAND_FLAG_DIED };
+
+	order_propose(&node->order, &cmd, NULL, NULL);
+}
+
 /* The commit that named the task has been delivered. */
 static void attach(struct task *task, int dcid, int p_nr)
 {
-	const struct directory_endpoint *ep = order_endpoint(&task->node->order, dcid, p_nr);
+	struct node *node = task->node;
+	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	enum duty_attach duty = duty_of_attach(binding_find(node, dcid, p_nr), task->gone);
 	struct binding *binding;
 
-	if (task->gone ||
-	    binding_new(task, BINDING_PRIMARY, dcid, p_nr, directory_endpoint_number(ep, p_nr),
-			ep->generation, &binding) < 0)
+	if (duty == DUTY_ATTACH_NOTHING)
 		return;
+	if (duty == DUTY_ATTACH_UNBIND ||
+	    binding_new(task, BINDING_PRIMARY, dcid, p_nr, directory_endpoint_number(ep, p_nr),
+			ep->generation, &binding) < 0) {
+		propose_unbind(node, dcid, p_nr);
+		return;
+	}
 	by_hand_take_over(binding);
 	if (task->ended) /* while the order decided */
 		task_end(task);
@@ -201,6 +241,8 @@ void handle_migrate(struct request *request)
 	cmd.generation = ep->generation;
 	cmd.kind = kinds[request->head.cmd];
 	if (request->head.cmd == MIGR_COMMIT) {
+		/* And the move that is under way now, whose START holds the process. */
+		cmd.move = ep->moving && ep->by_hand ? ep->move : 0;
 		cmd.target = request->head.nodeid;
 		if (attach_target(request, &cmd, &task) < 0)
 			return;
@@ -226,5 +268,7 @@ void by_hand_on_committed(struct node *node, const struct directory_effect *effe
 	binding->task->end_reason = CTL_ENDED_MOVED;
 	os_pidfd_signal(binding->task->pidfd, OS_SIGKILL);
 	binding_detach(binding);
+	/* What is left of them here would be old news when the endpoint comes back. */
+	binding_drop_far_channels(node, effect->dcid, effect->p_nr);
 	proxy_resend(node->proxy, effect->dcid, effect->p_nr);
 }
