@@ -82,6 +82,7 @@ void checker_noted(struct world *w, int from, uint32_t from_generation, int to,
 	struct ledger *ledger = ledger_of(w, from, from_generation, to, to_generation);
 
 	assert(bit >= 0 && bit < 64);
+	world_log(w, "notification of %d for %d: bit %d", from, to, bit);
 	ledger->posts++;
 	ledger->ever |= UINT64_C(1) << bit;
 	ledger->unseen |= UINT64_C(1) << bit;
@@ -93,6 +94,8 @@ void checker_note_taken(struct world *w, int from, uint32_t from_generation, int
 {
 	struct ledger *ledger = ledger_of(w, from, from_generation, to, to_generation);
 
+	world_log(w, "notification of %d is taken by %d: %llu of %llu", from, to,
+		  (unsigned long long)note->taken, (unsigned long long)note->posted);
 	if (++ledger->takes > ledger->posts)
 		world_fail(w, "I1: endpoint %d took more notifications of %d than were posted", to,
 			   from);
@@ -284,12 +287,14 @@ static void check_copy(struct world *w, int node, int proc)
 	const struct directory_endpoint *true_ep = world_endpoint(&w->truth, proc);
 	const struct directory_endpoint *own_ep = world_endpoint(&w->node[node].directory, proc);
 
-	if (copy->state == COPY_RUNNING &&
+	/* One that is held by hand is not stopped: it says and takes nothing until its node hears of the commit. */
+	if (copy->state == COPY_RUNNING && !copy->held &&
 	    (!true_ep->bound || true_ep->generation != copy->program.generation ||
 	     true_ep->node != node))
 		world_fail(w, "I5: endpoint %d runs at node %d, the order says %s at %d", proc,
 			   node, true_ep->bound ? "it is" : "it is nowhere, last", true_ep->node);
-	if (own_ep->bound && own_ep->node == node &&
+	/* Committed by hand: the process is still to come. */
+	if (own_ep->bound && own_ep->node == node && own_ep->attached &&
 	    (copy->state == COPY_NONE || copy->program.generation != own_ep->generation))
 		world_fail(w, "I5: node %d owns endpoint %d and has no copy of it", node, proc);
 }
@@ -306,6 +311,9 @@ static void check_owner(struct world *w, int proc)
 	owner = &w->node[ep->node];
 	seen = world_endpoint(&owner->directory, proc);
 	if (!owner->up || seen->generation != ep->generation || !seen->bound || !ep->move)
+		return;
+	/* By hand it is another process, which is there when the node has heard of the commit. */
+	if (ep->lpid)
 		return;
 	if (owner->copy[proc].state == COPY_NONE && seen->node != ep->node)
 		world_fail(w, "I5: the order gave endpoint %d to node %d, which has no copy", proc,
@@ -326,6 +334,25 @@ void checker_after_step(struct world *w)
 				check_copy(w, node, proc);
 		check_owner(w, proc);
 	}
+}
+
+void checker_said_again(struct world *w, int code)
+{
+	const struct log_entry *entry = &w->log[w->log_count - 1];
+	const struct command *cmd = &entry->command, *before = &entry[-1].command;
+
+	w->last_code[1] = w->last_code[0];
+	w->last_code[0] = code;
+	if (w->log_count < 2 || !(cmd->flags & COMMAND_FLAG_BY_HAND) || cmd->kind != before->kind ||
+	    cmd->p_nr != before->p_nr || cmd->generation != before->generation ||
+	    cmd->flags != before->flags || cmd->target != before->target ||
+	    cmd->lpid != before->lpid || cmd->origin != before->origin)
+		return;
+	w->report->said_again++;
+	if (code != w->last_code[1])
+		world_fail(w,
+			   "I4: what was said by hand of endpoint %d twice was answered %d and %d",
+			   cmd->p_nr - SLOT_BASE, w->last_code[1], code);
 }
 
 void checker_applied(struct world *w, int node, uint64_t order)

@@ -81,7 +81,7 @@ static bool decides(const struct world *w, int node, int proc)
 
 void daemon_hold(struct world *w, int node, int proc)
 {
-	assert(w->node[node].copy[proc].state == COPY_FROZEN);
+	assert(w->node[node].up);
 	for (int peer = 0; peer < w->procs; peer++) {
 		struct page *page = peer == proc ? NULL : living_page(w, node, proc, peer);
 
@@ -101,6 +101,18 @@ void daemon_unhold(struct world *w, int node, int proc)
 			continue;
 		channel_unhold(&page->shm, 1 - side, node, 0);
 		page->unmarked[side] = true;
+	}
+}
+
+void daemon_begin(struct world *w, int node, int proc)
+{
+	for (int peer = 0; peer < w->procs; peer++) {
+		const struct directory_endpoint *ep =
+			world_endpoint(&w->node[node].directory, peer);
+
+		if (peer != proc && ep->bound && ep->node != node)
+			channel_begin(&daemon_page(w, node, proc, peer)->shm,
+				      world_side(proc, peer));
 	}
 }
 
@@ -149,11 +161,16 @@ void daemon_import(struct world *w, int node, const struct image *image)
 
 void daemon_release(struct world *w, int node, int proc)
 {
-	for (int peer = 0; peer < w->procs; peer++)
+	for (int peer = 0; peer < w->procs; peer++) {
+		const struct directory_endpoint *ep =
+			world_endpoint(&w->node[node].directory, peer);
+
+		if (peer == proc || daemon_hosts(w, node, proc) || (ep->bound && ep->node == node))
+			continue;
 		/* One that is on its way here has the page mapped already. */
-		if (peer != proc && !daemon_hosts(w, node, peer) && !daemon_hosts(w, node, proc) &&
-		    w->node[node].copy[peer].state != COPY_HELD)
+		if (w->node[node].copy[peer].state != COPY_HELD)
 			w->node[node].page[world_pair(proc, peer)].exists = false;
+	}
 }
 
 void daemon_forget_told(struct world *w, int node, int proc)
@@ -396,7 +413,7 @@ void daemon_on_scan(struct world *w, int node, bool everything)
 		unpack_early(w, node);
 }
 
-static void resend(struct world *w, int node, int proc)
+void daemon_resend(struct world *w, int node, int proc)
 {
 	daemon_forget_told(w, node, proc);
 	daemon_on_scan(w, node, false);
@@ -418,7 +435,7 @@ void daemon_offer(struct world *w, int node, int proc)
 		frame.offered = proc;
 		frame_send(w, &frame);
 	}
-	resend(w, node, proc);
+	daemon_resend(w, node, proc);
 }
 
 static bool frame_is_current(const struct world *w, int node, const struct frame *frame)
@@ -454,7 +471,7 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 		return;
 	}
 	if (frame->offered >= 0) {
-		resend(w, node, frame->offered);
+		daemon_resend(w, node, frame->offered);
 		return;
 	}
 	owner_here = daemon_hosts(w, node, owner);

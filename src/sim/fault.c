@@ -28,7 +28,7 @@ void fault_plan(struct world *w)
 	w->delay_us_max = delays_us[world_random(w, 0, 2)];
 	w->group_delay_us_max = group_delays_us[world_random(w, 0, 2)];
 	world_put_again(w, EVENT_MIGRATE, w->migrate_period_us);
-	world_put_again(w, EVENT_HAND_ROLLBACK, 30 * w->migrate_period_us);
+	world_put_again(w, EVENT_ASK_BY_HAND, 4 * w->migrate_period_us);
 	world_put_again(w, EVENT_CRASH, w->crash_period_us);
 	world_put_again(w, EVENT_PAUSE, 4 * w->cut_period_us);
 	world_put_again(w, EVENT_CUT, w->cut_period_us);
@@ -147,17 +147,17 @@ static void migrate(struct world *w)
 		move_request(w, ep->node, proc, target);
 }
 
-static void roll_back_by_hand(struct world *w)
+static void ask_by_hand(struct world *w)
 {
 	int proc = (int)world_random(w, 0, (uint64_t)w->procs - 1);
 	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
 
-	if (w->node[node].up && w->node[node].incarnation)
-		order_propose(w, node,
-			      (struct command){ .kind = COMMAND_MOVE_ROLLBACK,
-						.p_nr = SLOT_BASE + proc,
-						.generation = COMMAND_GENERATION_ANY,
-						.flags = COMMAND_FLAG_BY_HAND });
+	if (!w->node[node].up || !w->node[node].incarnation)
+		return;
+	if (world_chance(w, 15))
+		by_hand_roll_back(w, node, proc);
+	else
+		by_hand_start(w, node, proc);
 }
 
 static void pause_node(struct world *w, int node)
@@ -192,9 +192,9 @@ void fault_on_event(struct world *w, const struct sim_event *event)
 		migrate(w);
 		world_put_again(w, EVENT_MIGRATE, w->migrate_period_us);
 		break;
-	case EVENT_HAND_ROLLBACK:
-		roll_back_by_hand(w);
-		world_put_again(w, EVENT_HAND_ROLLBACK, 30 * w->migrate_period_us);
+	case EVENT_ASK_BY_HAND:
+		ask_by_hand(w);
+		world_put_again(w, EVENT_ASK_BY_HAND, 4 * w->migrate_period_us);
 		break;
 	case EVENT_CRASH:
 		fault_crash(w, node);

@@ -89,6 +89,7 @@ struct plan_event move_take_over(void *ctx, const struct plan_effect *effect)
 	if (copy->state != COPY_HELD)
 		return move_nothing();
 	copy->state = COPY_TAKEN;
+	copy->held = false;
 	daemon_import(w, worker->node, a->image);
 	daemon_unhold(w, worker->node, worker->proc);
 	daemon_offer(w, worker->node, worker->proc);

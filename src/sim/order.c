@@ -49,6 +49,7 @@ static void append(struct world *w, const struct command *cmd)
 	world_log(w, "order %u: %s endpoint %d node %d target %d move %u by %d = %d", w->log_count,
 		  kind_name(cmd->kind), cmd->p_nr - SLOT_BASE, cmd->node, cmd->target, cmd->move,
 		  cmd->origin, result.code);
+	checker_said_again(w, result.code);
 	checker_applied(w, -1, w->log_count);
 	for (int node = 0; node < w->nodes; node++)
 		if (w->node[node].up && w->node[node].incarnation)
@@ -98,31 +99,26 @@ void order_on_leave(struct world *w, int node, uint32_t incarnation)
 	append(w, &cmd);
 }
 
+/* The plan of the source is told what became of each of its proposals, whatever the effects have said before. */
 static void own_result(struct world *w, int node, const struct command *cmd,
 		       const struct directory_result *result)
 {
+	static const enum plan_event_kind told[COMMAND_LAST + 1] = {
+		[COMMAND_MOVE_START] = PLAN_START_APPLIED,
+		[COMMAND_MOVE_COMMIT] = PLAN_COMMIT_APPLIED,
+		[COMMAND_MOVE_ROLLBACK] = PLAN_ROLLED_BACK_APPLIED,
+	};
 	int proc = cmd->p_nr - SLOT_BASE;
 
 	assert(cmd->origin == node);
-	switch (cmd->kind) {
-	case COMMAND_MOVE_START:
-		if (w->node[node].departure[proc].generation == cmd->generation)
-			move_source_event(w, node, proc, PLAN_START_APPLIED, result->code,
-					  result->move);
-		break;
-	case COMMAND_MOVE_COMMIT:
-		if (result->code)
-			move_source_event(w, node, proc, PLAN_COMMIT_APPLIED, result->code,
-					  cmd->move);
-		break;
-	case COMMAND_MOVE_ROLLBACK:
-		if (result->code && cmd->move)
-			move_source_event(w, node, proc, PLAN_ROLLED_BACK_APPLIED, result->code,
-					  cmd->move);
-		break;
-	default:
-		break;
+	if (cmd->flags & COMMAND_FLAG_BY_HAND) {
+		if ((cmd->flags & COMMAND_FLAG_ATTACH) && !result->code)
+			by_hand_on_attached(w, node, proc);
+		return;
 	}
+	if (told[cmd->kind] && w->node[node].departure[proc].generation == cmd->generation)
+		move_source_event(w, node, proc, told[cmd->kind], result->code,
+				  cmd->kind == COMMAND_MOVE_START ? result->move : cmd->move);
 }
 
 static void endpoint_dead(struct world *w, int node, const struct directory_effect *effect)
@@ -151,6 +147,51 @@ static void node_down(struct world *w, int node, int down)
 	}
 }
 
+static void do_duty(struct world *w, int node, const struct directory_effect *effect,
+		    enum duty duty)
+{
+	static const enum plan_event_kind told[] = {
+		[EFFECT_MOVE_STARTED] = PLAN_START_APPLIED,
+		[EFFECT_MOVE_COMMITTED] = PLAN_COMMIT_APPLIED,
+		[EFFECT_MOVE_ROLLED_BACK] = PLAN_ROLLED_BACK_APPLIED,
+	};
+	int proc = effect->p_nr - SLOT_BASE;
+
+	switch (duty) {
+	case DUTY_HOLD:
+	case DUTY_LET_GO:
+		w->node[node].copy[proc].held = duty == DUTY_HOLD;
+		w->report->held += duty == DUTY_HOLD;
+		break;
+	case DUTY_HAND_OVER:
+		by_hand_hand_over(w, node, proc);
+		break;
+	case DUTY_TELL_SOURCE:
+		move_source_event(w, node, proc, told[effect->kind], 0, effect->move);
+		break;
+	case DUTY_TELL_TARGET:
+		move_target_event(w, node, proc, told[effect->kind], 0, effect->move);
+		break;
+	case DUTY_PROMOTE: /* no backups here */
+		break;
+	case DUTY_OFFER:
+		daemon_offer(w, node, proc);
+		break;
+	}
+}
+
+static void move_step(struct world *w, int node, const struct directory_effect *effect)
+{
+	enum duty duty[DUTIES_MAX];
+	uint32_t count = duty_of_move(effect, node, duty);
+
+	if (world_mutated(w, SIM_UNMARK_ON_ROLLBACK) && effect->by_hand &&
+	    effect->kind == EFFECT_MOVE_ROLLED_BACK)
+		daemon_unhold(w, node, effect->p_nr - SLOT_BASE);
+	for (uint32_t i = 0; i < count; i++)
+		do_duty(w, node, effect, duty[i]);
+}
+
 static void execute(struct world *w, int node, const struct directory_effect *effect)
 {
 	int proc = effect->p_nr - SLOT_BASE;
@@ -165,22 +206,9 @@ static void execute(struct world *w, int node, const struct directory_effect *ef
 		endpoint_dead(w, node, effect);
 		break;
 	case EFFECT_MOVE_STARTED:
-		if (effect->target == node)
-			move_target_event(w, node, proc, PLAN_START_APPLIED, 0, effect->move);
-		break;
 	case EFFECT_MOVE_COMMITTED:
-		if (effect->node == node)
-			move_source_event(w, node, proc, PLAN_COMMIT_APPLIED, 0, effect->move);
-		if (effect->target == node)
-			move_target_event(w, node, proc, PLAN_COMMIT_APPLIED, 0, effect->move);
-		daemon_offer(w, node, proc);
-		break;
 	case EFFECT_MOVE_ROLLED_BACK:
-		if (effect->node == node)
-			move_source_event(w, node, proc, PLAN_ROLLED_BACK_APPLIED, 0, effect->move);
-		if (effect->target == node)
-			move_target_event(w, node, proc, PLAN_ROLLED_BACK_APPLIED, 0, effect->move);
-		daemon_offer(w, node, proc);
+		move_step(w, node, effect);
 		break;
 	case EFFECT_NODE_DOWN:
 		node_down(w, node, effect->node);
@@ -209,10 +237,11 @@ static void apply_one(struct world *w, int node, uint64_t order, const struct co
 	if (!own)
 		abort();
 	memcpy(own, effects.item, effects.count * sizeof(*own));
-	if (cmd->origin == node && (uint32_t)(cmd->request >> 32) == w->node[node].incarnation)
-		own_result(w, node, cmd, &result);
 	for (uint32_t i = 0; i < effects.count && !w->report->failed; i++)
 		execute(w, node, &own[i]);
+	/* When the proposer looks, the node already agrees with the directory. */
+	if (cmd->origin == node && (uint32_t)(cmd->request >> 32) == w->node[node].incarnation)
+		own_result(w, node, cmd, &result);
 	free(own);
 }
 

@@ -15,6 +15,20 @@ bool process_is_busy(const struct copy *copy)
 	return copy->program.phase != PHASE_IDLE && copy->program.phase != PHASE_RECEIVE;
 }
 
+bool process_is_at_gate(const struct copy *copy)
+{
+	switch (copy->program.phase) {
+	case PHASE_IDLE:
+	case PHASE_CLEAR:
+	case PHASE_WAIT:
+	case PHASE_RECEIVE:
+	case PHASE_REPLY_CLEAR:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static struct sim_event step_event(struct world *w, int node, int proc)
 {
 	struct sim_event event = world_event(w, EVENT_PROCESS, node);
@@ -37,6 +51,7 @@ void process_begin(struct world *w, int node, int proc, uint32_t generation)
 	assert(copy->state != COPY_FROZEN);
 	memset(&copy->program, 0, sizeof(copy->program));
 	copy->state = COPY_RUNNING;
+	copy->held = false;
 	copy->program.slot = proc;
 	copy->program.generation = generation;
 	prng_init(&copy->program.prng, prng_next(&w->prng));
@@ -395,6 +410,17 @@ void process_final_call(struct world *w, int node, int proc, int peer, enum roun
 	p->round = round;
 }
 
+/* It looks at nothing until it is let go, and a time-out is none the longer for it. */
+static void while_held(struct process_ctx *c)
+{
+	if (!process_is_late(c))
+		return;
+	if (c->p->phase == PHASE_WAIT)
+		c->p->phase = PHASE_WITHDRAW;
+	else
+		process_idle(c);
+}
+
 void process_on_step(struct world *w, int node, int proc, uint32_t chain)
 {
 	static void (*const steps[])(struct process_ctx *) = {
@@ -414,7 +440,10 @@ void process_on_step(struct world *w, int node, int proc, uint32_t chain)
 
 	if (copy->state != COPY_RUNNING || copy->chain != chain)
 		return;
-	steps[copy->program.phase](&c);
+	if (copy->held && process_is_at_gate(copy))
+		while_held(&c);
+	else
+		steps[copy->program.phase](&c);
 	world_put(w, step_event(w, node, proc),
 		  process_draw(c.p, 5, process_draw(c.p, 0, 9) ? 300 : 5000));
 }

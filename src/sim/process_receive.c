@@ -51,7 +51,8 @@ void process_post_note(struct process_ctx *c, int peer)
 		peer == c->p->slot ? NULL : daemon_page(c->w, c->node, c->p->slot, peer);
 	int side = world_side(c->p->slot, peer), bit = (int)process_draw(c->p, 0, 63);
 
-	if (!page)
+	/* One that has come by hand counts anew; the caveats say that it has to be known to the peer's node first. */
+	if (!page || by_hand_counts_anew(c->w, c->node, c->p->slot, peer))
 		return;
 	checker_noted(c->w, c->p->slot, page->generation[side], peer, page->generation[1 - side],
 		      bit);

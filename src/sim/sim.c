@@ -63,6 +63,9 @@ static void on_node(struct world *w, struct sim_event *event)
 	case EVENT_CONN:
 		move_on_conn(w, event);
 		break;
+	case EVENT_BY_HAND:
+		by_hand_on_event(w, event);
+		break;
 	case EVENT_TICK:
 		move_on_tick(w, node);
 		break;
@@ -235,6 +238,16 @@ static void finish(struct world *w)
 	free(w->letter);
 }
 
+/* What tools have left behind is seen to, again and again: there may be the word of another one on its way. */
+static void settle_by_hand(struct world *w)
+{
+	uint64_t end = w->now_us + SETTLE_US;
+
+	do
+		run_until(w, w->now_us + 50000);
+	while (!w->report->failed && w->now_us < end && by_hand_tidy(w));
+}
+
 void sim_run(const struct sim_options *options, struct sim_report *report)
 {
 	struct world *w = &the_world;
@@ -246,6 +259,7 @@ void sim_run(const struct sim_options *options, struct sim_report *report)
 	if (!report->failed) {
 		calm_down(w);
 		end = w->now_us + SETTLE_US;
+		settle_by_hand(w);
 		while (!is_settled(w) && w->now_us < end && step(w))
 			;
 		check_settled(w);
@@ -279,6 +293,10 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_ANSWER_TO_NEXT_LIFE] = "answer-to-next-life",
 		[SIM_NO_OFFER] = "no-offer",
 		[SIM_OUT_OF_ORDER] = "out-of-order",
+		[SIM_COMMIT_IN_HASTE] = "commit-in-haste",
+		[SIM_NUMBERS_AGAIN] = "numbers-again",
+		[SIM_OLD_LIVES_ON] = "old-lives-on",
+		[SIM_UNMARK_ON_ROLLBACK] = "unmark-on-rollback",
 		[SIM_NO_PROGRESS] = "no-progress",
 		[SIM_NO_LIMIT] = "no-limit",
 	};

@@ -33,6 +33,10 @@ enum sim_mutation {
 	SIM_ANSWER_TO_NEXT_LIFE, /* a server answers whatever has the number of its client by now */
 	SIM_NO_OFFER,		 /* nobody asks for its lines after it has come to a node */
 	SIM_OUT_OF_ORDER,	 /* one node applies two commands in the other order */
+	SIM_COMMIT_IN_HASTE,	 /* by hand, while something is on its way between nodes */
+	SIM_NUMBERS_AGAIN,	 /* who comes by hand counts anew */
+	SIM_OLD_LIVES_ON,	 /* a commit by hand does not end the old process */
+	SIM_UNMARK_ON_ROLLBACK,	 /* a rollback gives back what is on its way to the process */
 	SIM_NO_PROGRESS,	 /* the driver does not see that a transfer gets on */
 	SIM_NO_LIMIT,		 /* nobody looks at the time while a step runs */
 	SIM_MUTATIONS,
@@ -52,6 +56,7 @@ struct sim_report {
 	uint32_t steps;
 	uint32_t messages, taken, withdrawn, answered, died, notes;
 	uint32_t replies, stepped_back;
+	uint32_t by_hand, held, said_again;
 	uint32_t committed, rolled_back, refused, possible, lost, cancelled;
 	uint32_t overdue_source, overdue_target; /* bit by state whose limit has passed */
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;

@@ -19,7 +19,7 @@
 
 struct totals {
 	uint64_t steps, messages, taken, withdrawn, answered, died, notes, replies, stepped_back;
-	uint64_t committed, rolled_back, refused, lost, crashes, cuts;
+	uint64_t committed, rolled_back, refused, lost, held, by_hand, crashes, cuts;
 	uint64_t frames, frames_lost, frames_repeated, commands;
 };
 
@@ -71,6 +71,8 @@ static void add(struct totals *t, const struct sim_report *r)
 	t->rolled_back += r->rolled_back;
 	t->refused += r->refused;
 	t->lost += r->lost;
+	t->held += r->held;
+	t->by_hand += r->by_hand;
 	t->crashes += r->crashes;
 	t->cuts += r->cuts;
 	t->frames += r->frames;
@@ -88,8 +90,9 @@ static void print_totals(const struct totals *t, uint64_t seeds)
 	       "%llu ended by a death, %llu notifications, %llu replies, %llu steps back\n",
 	       N(messages), N(taken), N(withdrawn), N(answered), N(died), N(notes), N(replies),
 	       N(stepped_back));
-	printf("moves: %llu committed, %llu rolled back, %llu refused, %llu lost their process\n",
-	       N(committed), N(rolled_back), N(refused), N(lost));
+	printf("moves: %llu committed, %llu rolled back, %llu refused, %llu lost their process; "
+	       "by hand %llu held, %llu given to another process\n",
+	       N(committed), N(rolled_back), N(refused), N(lost), N(held), N(by_hand));
 	printf("faults: %llu crashes, %llu cuts; %llu frames, %llu lost, %llu repeated\n",
 	       N(crashes), N(cuts), N(frames), N(frames_lost), N(frames_repeated));
 #undef N

@@ -9,6 +9,7 @@
  *	daemon.c    pages, far ends, frames between nodes: what proxy/ and pages/ do
  *	order.c     the group: one log, delivered to each node in its own time
  *	move.c      functions behind the driver's effects: what node/move and migrate/ do
+ *	by_hand.c   tools that move by hand, and what the nodes do for them
  *	fault.c     crashes, cuts, pauses
  *	checker.c   looks at all of it after every event
  *
@@ -21,6 +22,7 @@
 #include "core/call.h"
 #include "core/channel.h"
 #include "core/directory.h"
+#include "core/duty.h"
 #include "core/line.h"
 #include "core/notify.h"
 #include "core/driver.h"
@@ -34,24 +36,25 @@
 #define CONNS_MAX 4096
 
 enum event_kind {
-	EVENT_PROCESS = 1,   /* slot; tag = chain: a program does its next step */
-	EVENT_SPAWN,	     /* slot: a node binds a new process */
-	EVENT_SCAN,	     /* a daemon sends what changed */
-	EVENT_RESEND,	     /* a daemon sends everything, as when a link is back */
-	EVENT_FRAME,	     /* data = struct frame */
-	EVENT_PROPOSAL,	     /* data = struct command: reaches the group */
-	EVENT_DELIVER,	     /* a node applies the next commands */
-	EVENT_LEAVE,	     /* the group notices that node `a` of incarnation `tag` is gone */
-	EVENT_MIGRATE,	     /* somebody asks a node to move something */
-	EVENT_HAND_ROLLBACK, /* somebody rolls a move back by hand */
-	EVENT_WORK,	     /* slot; b = side: a worker goes on with what it is at */
-	EVENT_CONN,	     /* a = connection, b = plan event; tag = code; data = struct image */
-	EVENT_TICK,	     /* the plans of a node look at the time */
-	EVENT_CRASH,	     /* a = node */
-	EVENT_RESTART,	     /* a = node */
-	EVENT_PAUSE,	     /* a = node */
-	EVENT_CUT,	     /* a, b = nodes */
-	EVENT_HEAL,	     /* a, b */
+	EVENT_PROCESS = 1, /* slot; tag = chain: a program does its next step */
+	EVENT_SPAWN,	   /* slot: a node binds a new process */
+	EVENT_SCAN,	   /* a daemon sends what changed */
+	EVENT_RESEND,	   /* a daemon sends everything, as when a link is back */
+	EVENT_FRAME,	   /* data = struct frame */
+	EVENT_PROPOSAL,	   /* data = struct command: reaches the group */
+	EVENT_DELIVER,	   /* a node applies the next commands */
+	EVENT_LEAVE,	   /* the group notices that node `a` of incarnation `tag` is gone */
+	EVENT_MIGRATE,	   /* somebody asks a node to move something */
+	EVENT_ASK_BY_HAND, /* somebody moves something by hand, or rolls a move back */
+	EVENT_BY_HAND,	   /* slot; a = stage: a tool goes on */
+	EVENT_WORK,	   /* slot; b = side: a worker goes on with what it is at */
+	EVENT_CONN,	   /* a = connection, b = plan event; tag = code; data = struct image */
+	EVENT_TICK,	   /* the plans of a node look at the time */
+	EVENT_CRASH,	   /* a = node */
+	EVENT_RESTART,	   /* a = node */
+	EVENT_PAUSE,	   /* a = node */
+	EVENT_CUT,	   /* a, b = nodes */
+	EVENT_HEAL,	   /* a, b */
 };
 
 /* What a program is in the middle of. */
@@ -115,6 +118,7 @@ enum copy_state {
 
 struct copy {
 	enum copy_state state;
+	bool held;	/* by hand: it waits at its next call */
 	uint32_t chain; /* counts the threads of EVENT_PROCESS, so that an older one stops */
 	struct program program;
 };
@@ -170,6 +174,15 @@ struct arrival {
 	int conn;
 	uint32_t generation;
 	struct image *image; /* owned: arrived and held */
+};
+
+/* A move by hand: what the last tool that was at an endpoint is about. */
+struct tool {
+	uint32_t number;
+	uint32_t generation;
+	uint32_t move;
+	int tries;
+	struct program program; /* the memory that it has taken */
 };
 
 struct node {
@@ -265,9 +278,11 @@ struct world {
 	uint64_t link_until[NODES_MAX][NODES_MAX]; /* when the last frame arrives */
 	struct conn conn[CONNS_MAX];
 	int conns;
+	struct tool tool[PROCS_MAX];
 	struct directory truth; /* the whole log applied */
 	struct log_entry *log;
 	uint32_t log_count, log_size;
+	int last_code[2]; /* of the last command, and of the one before */
 	struct ledger ledger[PROCS_MAX][PROCS_MAX];
 	struct letter *letter; /* by number, from 1 */
 	uint32_t letter_count, letter_size;
@@ -324,8 +339,12 @@ struct page *daemon_page(struct world *w, int node, int a, int b);
 /* The page of exactly these two lives, or NULL. */
 struct page *daemon_page_of(struct world *w, int node, int a, uint32_t generation_a, int b,
 			    uint32_t generation_b);
+/* Everything is sent once more that concerns it. */
+void daemon_resend(struct world *w, int node, int proc);
 void daemon_hold(struct world *w, int node, int proc);
 void daemon_unhold(struct world *w, int node, int proc);
+/* A process that knows nothing of what the endpoint has said. */
+void daemon_begin(struct world *w, int node, int proc);
 void daemon_export(struct world *w, int node, int proc, struct image *image);
 void daemon_import(struct world *w, int node, const struct image *image);
 void daemon_release(struct world *w, int node, int proc);
@@ -346,6 +365,8 @@ void process_on_step(struct world *w, int node, int proc, uint32_t chain);
 void process_final_call(struct world *w, int node, int proc, int peer, enum round round);
 /* True while the process has a call under way that is no receive. */
 bool process_is_busy(const struct copy *copy);
+/* It is where one waits that is held by hand. */
+bool process_is_at_gate(const struct copy *copy);
 
 /* move.c */
 extern const struct driver_side move_source_side, move_target_side;
@@ -360,6 +381,18 @@ void move_on_tick(struct world *w, int node);
 /* The connections between two nodes break (to: -1 all of `from`). */
 void move_break(struct world *w, int from, int to);
 void move_forget_node(struct world *w, int node);
+
+/* by_hand.c */
+void by_hand_start(struct world *w, int node, int proc);
+void by_hand_roll_back(struct world *w, int node, int proc);
+void by_hand_on_event(struct world *w, const struct sim_event *event);
+void by_hand_hand_over(struct world *w, int node, int proc);
+/* The commit that named a process of this node has been applied. */
+void by_hand_on_attached(struct world *w, int node, int proc);
+/* The peer has been sent more notifications than the page at the sender's node says. */
+bool by_hand_counts_anew(const struct world *w, int node, int proc, int peer);
+/* True: there was something left to be seen to. */
+bool by_hand_tidy(struct world *w);
 
 /* fault.c */
 void fault_plan(struct world *w);
@@ -382,6 +415,8 @@ void checker_note_taken(struct world *w, int from, uint32_t from_generation, int
 /* At the end: nothing that was posted between two that still live has gone unseen. */
 void checker_notes_seen(struct world *w);
 void checker_fill(uint32_t number, message *msg);
+/* By hand the same may be said twice; the same is answered. */
+void checker_said_again(struct world *w, int code);
 void checker_applied(struct world *w, int node, uint64_t order);
 void checker_after_step(struct world *w);
 
