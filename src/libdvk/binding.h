@@ -54,7 +54,8 @@ struct binding {
 	uint64_t notes[SHM_NEWS_WORDS]; /* seen to have a notification */
 	uint64_t ready[SHM_NEWS_WORDS]; /* seen to have a message */
 	struct attention beside, looking, yielding, far;
-	struct attention_costs costs; /* of this machine, as last read: see look_learn() */
+	struct attention_span copying; /* looks on for the end of a data copy */
+	struct attention_costs costs;  /* of this machine, as last read: see look_learn() */
 	/* Who had the CPU, see libdvk/look.c. Times are monotonic. */
 	int64_t got_cpu_ns;		   /* since when we run */
 	int64_t ran_ns;			   /* before that, not counted as talk yet */

@@ -6,6 +6,7 @@
  */
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -250,6 +251,40 @@ static void test_copies(void)
 	play(copier, copied, NULL);
 }
 
+/* A copy that only the daemon can make, asked for by a page. */
+static int asks(void)
+{
+	char byte = 0;
+
+	join(SERVER);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(dvk_vcopy(SELF, &byte, CLIENT, &byte, 1), EDVSNOSYS);
+	return (int)test_failures;
+}
+
+static void test_copy_without_ring(void)
+{
+	node.rings_are_lost = true;
+	play(asks, NULL, NULL);
+}
+
+/* The daemon that was asked is there no more: it is in another network. */
+static int asks_nobody(void)
+{
+	char byte = 0;
+
+	join(SERVER);
+	CHECK_EQ(unshare(CLONE_NEWNET), 0);
+	CHECK_EQ(dvk_vcopy(SELF, &byte, CLIENT, &byte, 1), EDVSDVSINIT);
+	return (int)test_failures;
+}
+
+static void test_copy_without_daemon(void)
+{
+	node.copies_are_ignored = true;
+	play(asks_nobody, NULL, NULL);
+}
+
 static void *intrude(void *result)
 {
 	message m;
@@ -320,6 +355,8 @@ int main(void)
 	TEST(test_far_end);
 	TEST(test_death_on_the_way);
 	TEST(test_copies);
+	TEST(test_copy_without_ring);
+	TEST(test_copy_without_daemon);
 	TEST(test_threads);
 	fake_node_stop(&node);
 	return test_end();

@@ -204,6 +204,22 @@ static int reap(struct fake_node *node)
 	return left;
 }
 
+/* Whoever asks for a copy by its page is told that there is none here. */
+static void refuse_copies(struct fake_node *node)
+{
+	for (int i = 0; i < node->parties; i++) {
+		struct fake_party *party = &node->party[i];
+		struct copy_ask *ask = party->status ? &party->status->page->copy : NULL;
+		uint32_t number = ask ? atomic_load(&ask->number) : 0;
+
+		if (!ask || number == shm_copy_answered(atomic_load(&ask->answer)))
+			continue;
+		atomic_store(&ask->answer, shm_copy_answer(number, EDVSNOSYS));
+		if (!node->rings_are_lost)
+			exchange_poke(fake_node_bell(node, party->endpoint));
+	}
+}
+
 int fake_node_serve(struct fake_node *node)
 {
 	int failed = 0;
@@ -216,6 +232,8 @@ int fake_node_serve(struct fake_node *node)
 			if (fd >= 0)
 				serve_one(node, fd);
 		}
+		if (!node->copies_are_ignored)
+			refuse_copies(node);
 		if (node->on_tick)
 			node->on_tick(node);
 	}
@@ -234,5 +252,6 @@ int fake_node_serve(struct fake_node *node)
 	node->parties = 0;
 	node->ticks = 0;
 	node->on_tick = NULL;
+	node->rings_are_lost = node->copies_are_ignored = false;
 	return failed;
 }

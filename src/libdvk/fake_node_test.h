@@ -30,6 +30,9 @@ struct fake_node {
 	/* called every millisecond while children run */
 	void (*on_tick)(struct fake_node *node);
 	int ticks;
+	/* copies are refused with EDVSNOSYS, but: */
+	bool rings_are_lost;	 /* nobody is rung for that */
+	bool copies_are_ignored; /* not even that */
 };
 
 /* 0; positive: it cannot run here (no namespaces). */

@@ -4,7 +4,6 @@
 #include "dvk.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
-#include "node/copy/copy.h"
 #include "node/node.h"
 
 /*
@@ -33,7 +32,6 @@ static const struct call calls[] = {
 	[CTL_NODEINFO] = { handle_nodeinfo, 0 },
 	[CTL_DVSINFO] = { handle_dvsinfo, 0 },
 	[CTL_PRIV] = { handle_priv, LOCAL | OWNER },
-	[CTL_VCOPY] = { copy_start, LOCAL },
 	[CTL_WAKEUP] = { handle_wakeup, LOCAL | OWNER },
 	[CTL_NOTIFY] = { handle_notify, LOCAL | OWNER },
 	[CTL_MIGRATE] = { handle_migrate, OWNER },

@@ -112,6 +112,12 @@ static void on_bulk(void *ctx, int from, int fd)
 	target_start(ctx, from, fd);
 }
 
+static void on_rung(void *ctx, int dcid, int p_nr)
+{
+	waits_on_ring(ctx, dcid, p_nr);
+	copy_on_ring(ctx, dcid, p_nr);
+}
+
 static void on_lane(void *ctx, int from, int fd)
 {
 	stream_serve(ctx, from, fd);
@@ -200,7 +206,7 @@ static int start_doors(struct node *node, struct adoption *from)
 					     .message = on_message,
 					     .link_changed = on_link,
 					     .bulk = on_bulk,
-					     .rung = waits_on_ring,
+					     .rung = on_rung,
 					     .lane = on_lane,
 					     .ctx = node };
 	int fds[2];

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "node/copy/copy.h"
 #include "node/node.h"
 #include "os/clock.h"
 #include "os/futex.h"
@@ -36,19 +37,26 @@ struct bell_watch {
 	bool overdue;	/* a full sleep has passed without a ring */
 };
 
+/* What rings have brought so far. */
+static uint64_t brought(const struct bell_watch *watch)
+{
+	return proxy_told(watch->node->proxy) + watch->node->copies.asked;
+}
+
 static void look(struct bell_watch *watch)
 {
 	struct proxy *proxy = watch->node->proxy;
-	uint64_t told;
+	uint64_t before;
 
 	node_lock(watch->node);
-	told = proxy_told(proxy);
+	before = brought(watch);
 	proxy_scan(proxy);
-	watch->empty = proxy_told(proxy) == told ? watch->empty + 1 : 0;
+	watch->empty = brought(watch) == before ? watch->empty + 1 : 0;
 	if (watch->overdue) {
-		told = proxy_told(proxy);
+		before = brought(watch);
 		proxy_scan_all(proxy);
-		if (proxy_told(proxy) != told)
+		copy_look(watch->node);
+		if (brought(watch) != before)
 			watch->distrust_until_ns = os_now_ns() + DISTRUST_NS;
 	}
 	node_unlock(watch->node);
@@ -78,6 +86,10 @@ void *watch_main(void *arg)
 	int64_t looked_ns = 0;
 
 	watch.bell = exchange_node_bell(watch.node->exchange);
+	/* What was asked of the daemon before it executed itself anew. */
+	node_lock(watch.node);
+	copy_look(watch.node);
+	node_unlock(watch.node);
 	while (!atomic_load(&watch.node->watch.stop)) {
 		uint32_t seq = atomic_load(&watch.bell->seq);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "os/memfd.h"
 #include "pages/exchange_table.h"
 
 static int node_bell_make(struct exchange *exchange)
@@ -143,7 +144,24 @@ struct exchange_status *exchange_status_free(struct exchange *exchange,
 		place = &(*place)->next;
 	}
 	*place = status->next;
-	exchange_page_retire(exchange, status->fd, status->page, status->ino);
-	free(status);
+	exchange_page_retire(exchange, status->fd, status->kept ? NULL : status->page, status->ino);
+	status->over = true;
+	if (!status->kept)
+		free(status);
 	return NULL;
+}
+
+void exchange_status_keep(struct exchange_status *status)
+{
+	assert(!status->over);
+	status->kept++;
+}
+
+void exchange_status_let(struct exchange_status *status)
+{
+	assert(status->kept);
+	if (--status->kept || !status->over)
+		return;
+	os_memfd_unmap(status->page, SHM_PAGE_BYTES);
+	free(status);
 }

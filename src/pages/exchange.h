@@ -64,6 +64,8 @@ struct exchange_status {
 	struct status_page *page;
 	int dcid, p_nr;
 	uint64_t ino;
+	unsigned kept; /* by those who write into the page later */
+	bool over;     /* freed, but for those */
 	struct exchange_status *next;
 };
 
@@ -152,6 +154,9 @@ int exchange_status_new(struct exchange *exchange, int dcid, int p_nr,
 			struct exchange_status **statusp);
 struct exchange_status *exchange_status_free(struct exchange *exchange,
 					     struct exchange_status *status);
+/* The page stays mapped here until exchange_status_let(), whether or not it is freed meanwhile. */
+void exchange_status_keep(struct exchange_status *status);
+void exchange_status_let(struct exchange_status *status);
 
 /*
  * Far ends, for a move of the local endpoint p_nr away. hold: the daemon takes the process's ends: bell

@@ -297,8 +297,30 @@ static void test_the_end_is_shown_to_the_survivor(void)
 	tear_down();
 }
 
+/* Somebody may still have to write into the page of a binding that is over. */
+static void test_kept_status(void)
+{
+	struct exchange_status *status;
+	struct status_page *page;
+
+	set_up();
+	CHECK_EQ(exchange_status_new(exchange, 1, 3, &status), 0);
+	page = status->page;
+	exchange_status_keep(status);
+	exchange_status_keep(status);
+	exchange_status_let(status);
+	CHECK(!exchange_status_free(exchange, status));
+	CHECK(!exchange->statuses);
+	atomic_store(&page->copy.answer, shm_copy_answer(7, EDVSPERM));
+	CHECK_EQ(shm_copy_answered(atomic_load(&page->copy.answer)), 7);
+	CHECK_EQ(shm_copy_code(atomic_load(&page->copy.answer)), EDVSPERM);
+	exchange_status_let(status);
+	tear_down();
+}
+
 int main(void)
 {
+	TEST(test_kept_status);
 	TEST(test_pages);
 	TEST(test_bad_numbers);
 	TEST(test_lists);

@@ -56,8 +56,8 @@ enum ctl_call {
 	CTL_NODEINFO = 9, /* nodeid; payload: node_usr_t */
 	CTL_DVSINFO =
 		10, /* payload: dvs_usr_t; value = nodeid. cmd 1: takes name and debug mask from one */
-	CTL_PRIV = 11,	/* cmd 0 get, 1 set; payload: priv_usr_t */
-	CTL_VCOPY = 12, /* src, dst in endpoint, pid; addr[0], addr[1], bytes: the daemon copies */
+	CTL_PRIV = 11, /* cmd 0 get, 1 set; payload: priv_usr_t */
+	/* 12 was a data copy, which is asked for in a page now: struct copy_ask */
 	CTL_WAKEUP = 13,
 	CTL_NOTIFY = 14,  /* hardware notify, unbound callers */
 	CTL_MIGRATE = 15, /* dvk_migrate_X: cmd, pid, dcid, endpoint, nodeid */

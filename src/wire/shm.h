@@ -19,7 +19,7 @@
  * channel page   one per pair of endpoints and node; a line and a notify word for each direction
  * bell page      one per endpoint and node; its far end's holder sleeps on it
  * node bell      one per node; the daemon sleeps on it
- * status page    one per bound task, seen by it and the daemon only
+ * status page    one per bound task, seen by it and the daemon only; it asks there for data copies
  *
  * Sides of a channel: side 0 is the endpoint with the smaller slot. line[s] and notify[s] are
  * written by side s and taken by side 1-s. A slot's table index is p_nr + SHM_TASKS.
@@ -29,7 +29,7 @@
 
 #include "dvk.h"
 
-#define SHM_VERSION	    10
+#define SHM_VERSION	    11
 #define SHM_PAGE_BYTES	    4096u
 #define SHM_TASKS	    35	/* slots below 0: NR_TASKS */
 #define SHM_SLOTS	    256 /* NR_TASKS + NR_PROCS */
@@ -158,6 +158,43 @@ _Static_assert(sizeof(struct bell_page) <= SHM_PAGE_BYTES, "a bell fits its page
 _Static_assert(sizeof(struct node_bell) <= SHM_PAGE_BYTES, "the node bell fits its page");
 
 /*
+ * A data copy that a task asks its daemon for, by a ring of the node bell for its own slot. It asks for one at a
+ * time: a number that changes before its answer is there says that the task gives up the copy of that number.
+ *
+ *	task                            daemon
+ *	writes the rest, then number    reads number, then the rest, once
+ *	rings the node bell             copies
+ *	looks at answer, sleeps         writes answer, rings the task's bell
+ */
+struct copy_ask {
+	/* written by the task */
+	_Alignas(64) _Atomic uint32_t number; /* counted up */
+	_Atomic int32_t slot[2];	      /* source, destination */
+	_Atomic int32_t bytes;		      /* SHM_COPY_NONE: none, the last one is given up */
+	_Atomic uint64_t addr[2];
+	/* written by the daemon: shm_copy_answer() of the last copy that is over; 0: there was none */
+	_Atomic uint64_t answer;
+};
+
+#define SHM_COPY_NONE (-1)
+
+/* code: 0 or a negative EDVS number */
+static inline uint64_t shm_copy_answer(uint32_t number, int code)
+{
+	return (uint64_t)number << 32 | (uint32_t)-code;
+}
+
+static inline uint32_t shm_copy_answered(uint64_t answer)
+{
+	return (uint32_t)(answer >> 32);
+}
+
+static inline int shm_copy_code(uint64_t answer)
+{
+	return -(int)(uint32_t)answer;
+}
+
+/*
  * What one bound task shows. The task writes the upper part, the daemon the lower one. The daemon
  * sets hold and latch and rings the bell; the task looks at both whenever it enters a call, before
  * it takes or posts anything, and whenever it wakes.
@@ -209,6 +246,7 @@ struct status_page {
 	 * that is bound no longer may clear the mark in its old page, but not this.
 	 */
 	_Alignas(64) _Atomic uint32_t ended[SHM_SLOTS];
+	struct copy_ask copy;
 };
 
 _Static_assert(sizeof(struct status_page) <= SHM_PAGE_BYTES, "a status fits its page");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/copy/copy.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,13 +10,9 @@
 #include "node/copy/copy_task.h"
 #include "node/node.h"
 #include "node/state/message.h"
-#include "node/state/life.h"
 #include "node/bind/binding.h"
-#include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/copy/part.h"
-#include "node/task/task.h"
-#include "node/ask/request.h"
 #include "node/task/rights.h"
 #include "node/copy/stream.h"
 #include "node/state/counters.h"
@@ -46,28 +42,57 @@ struct copy_wire {
 	uint8_t asker[CREDENTIALS_ASKER_BYTES];
 };
 
-void copy_finish(struct copy_task *task, int code)
-{
-	struct node *node = task->request->node;
+static void look(struct binding *binding);
 
-	for (struct copy_task **link = &node->copies.tasks; *link; link = &(*link)->next) {
-		if (*link == task) {
-			*link = task->next;
-			break;
-		}
-	}
+/* The number first that it had when it was asked for: a later one is a wish of its own. */
+static void tell(struct copy_task *task, int code)
+{
+	struct exchange_bell *bell =
+		exchange_bell_find(task->node->exchange, task->status->dcid, task->status->p_nr);
+
+	/* Release: partner in ask_is_over() of the library. */
+	atomic_store(&task->status->page->copy.answer, shm_copy_answer(task->number, code));
+	if (bell)
+		exchange_poke(bell);
+	exchange_status_let(task->status);
+}
+
+/* Of the task that asked, if it is still there. */
+static struct binding *requester_of(const struct copy_task *task)
+{
+	struct binding *binding =
+		binding_find(task->node, task->dcid, _ENDPOINT_P(task->requester));
+
+	return binding && binding->endpoint == task->requester ? binding : NULL;
+}
+
+static void free_task(struct copy_task *task)
+{
 	os_source_free(task->timer);
-	if (code < 0) {
-		request_fail_number(task->request, code,
-				    "%llu bytes from endpoint %d to endpoint %d: %s",
-				    (unsigned long long)task->bytes, _ENDPOINT_P(task->endpoint[0]),
-				    _ENDPOINT_P(task->endpoint[1]), result_text(code));
-	} else {
-		counters_copied(&node->life.counters, task->bytes);
-		request_end(task->request, 0, NULL, 0, NULL, 0);
-	}
 	free(task->buf);
 	free(task);
+}
+
+void copy_finish(struct copy_task *task, int code)
+{
+	struct node *node = task->node;
+	struct copy_task **link = &node->copies.tasks;
+	struct binding *requester = requester_of(task);
+
+	while (*link != task) {
+		assert(*link);
+		link = &(*link)->next;
+	}
+	*link = task->next;
+	if (code < 0)
+		counters_refused(&node->life.counters, result_checked(code));
+	else
+		counters_copied(&node->life.counters, task->bytes);
+	tell(task, code < 0 ? result_checked(code) : 0);
+	free_task(task);
+	/* It may have asked for something else meanwhile. */
+	if (requester)
+		look(requester);
 }
 
 /*
@@ -97,13 +122,16 @@ static int copy_here(struct node *node, const struct copy_wire *wire, const stru
 
 int copy_locate(const struct copy_task *task, int side, int *code)
 {
-	int where = binding_locate(task->request->node, task->dcid, task->endpoint[side]);
+	int where = binding_locate(task->node, task->dcid, task->endpoint[side]);
 
 	if (where == PROXY_GONE)
 		*code = side == 0 ? EDVSSRCDIED : EDVSDSTDIED;
 	return where;
 }
 
+static void on_timer(void *ctx);
+
+/* The timer is made when it is needed first: most copies are never parked. */
 void copy_park(struct copy_task *task)
 {
 	task->park_us = task->park_us ? task->park_us * 2 : COPY_PARK_US;
@@ -111,13 +139,22 @@ void copy_park(struct copy_task *task)
 		task->park_us = COPY_PARK_MAX_US;
 	if (os_now_ns() > task->deadline_ns)
 		copy_finish(task, EDVSTIMEDOUT);
-	else
+	else if (task->timer)
 		os_timer_set(task->timer, task->park_us);
+	else if (os_source_timer(task->node->loop, task->park_us, on_timer, task, &task->timer) < 0)
+		copy_finish(task, EDVSALLOCMEM);
+}
+
+/* A parked one goes on at once, another one when it is parked. */
+static void hurry(const struct copy_task *task)
+{
+	if (task->timer)
+		os_timer_set(task->timer, 0);
 }
 
 static struct copy_wire wire_of(const struct copy_task *task, const struct asker *asker)
 {
-	const struct node *node = task->request->node;
+	const struct node *node = task->node;
 	struct copy_wire wire = { .id = task->id,
 				  .op = task->op,
 				  .dcid = task->dcid,
@@ -134,17 +171,17 @@ static struct copy_wire wire_of(const struct copy_task *task, const struct asker
 
 static int ask(struct copy_task *task, int node, const struct copy_wire *wire)
 {
-	return proxy_message(task->request->node->proxy, node, NODE_MESSAGE_COPY, wire,
-			     sizeof(*wire), task->buf, task->op == LANE_WRITE ? wire->bytes : 0);
+	return proxy_message(task->node->proxy, node, NODE_MESSAGE_COPY, wire, sizeof(*wire),
+			     task->buf, task->op == LANE_WRITE ? wire->bytes : 0);
 }
 
 /* Of the requester as it is now; its own memory is its own. */
 static int asker_of(const struct copy_task *task, struct asker *asker)
 {
-	*asker = (struct asker){ .uid = task->request->uid };
+	*asker = (struct asker){ .uid = task->uid };
 	if (task->endpoint[task->op - 1] == task->requester)
 		return 0;
-	return party_asker(task->request->node, task->dcid, task->requester, asker);
+	return party_asker(task->node, task->dcid, task->requester, asker);
 }
 
 static void on_part(struct node *node, struct part *part, int code);
@@ -152,7 +189,7 @@ static void on_part(struct node *node, struct part *part, int code);
 /* As far as it goes without waiting for anybody. */
 static void step(struct copy_task *task)
 {
-	struct node *node = task->request->node;
+	struct node *node = task->node;
 
 	if (task->op <= LANE_WRITE) {
 		struct asker asker;
@@ -227,98 +264,202 @@ static void on_timer(void *ctx)
 	if (task->buf && task->asked < 0 && !task->here)
 		step(task);
 	else if (!task->buf && !task->streaming)
-		stream_start(task->request->node, task);
+		stream_start(task->node, task);
 }
 
-/* Now, or by the worker that has it. */
+/* Now, or by those who have it. */
 static void end_task(struct copy_task *task, int code)
 {
-	if (task->streaming)
+	if (task->catching_up && !task->verdict)
+		task->verdict = code;
+	else if (task->streaming)
 		stream_stop(task, code);
-	else
+	else if (!task->catching_up)
 		copy_finish(task, code);
 }
 
-static void cancelled(struct request *request)
+/* What the requester may do is looked at anew after every wait. */
+static int check(const struct copy_task *task)
 {
-	end_task(request->keeper, EDVSINTR);
-}
-
-static int check(struct request *request, const struct binding *caller)
-{
-	if (!caller)
+	if (!requester_of(task))
 		return EDVSNOTBIND;
-	if (request->head.bytes < 0 || request->head.bytes > MAXCOPYLEN)
+	if (task->bytes > MAXCOPYLEN)
 		return EDVSRANGE;
-	if (request->head.endpoint == request->head.pid)
+	if (task->slot[0] == task->slot[1])
 		return EDVSENDPOINT;
-	return rights_copy_check(&request->node->tasks.rights, caller->dcid, caller->p_nr,
-				 request->head.endpoint, request->head.pid);
+	return rights_copy_check(&task->node->tasks.rights, task->dcid,
+				 _ENDPOINT_P(task->requester), task->slot[0], task->slot[1]);
 }
 
 /* The life that has the slot now: from here on no later one is meant. */
-static int life_of(const struct binding *caller, int p_nr)
+static int life_of(const struct copy_task *task, int side)
 {
-	return directory_endpoint_number(order_endpoint(&caller->node->order, caller->dcid, p_nr),
+	int p_nr = task->slot[side];
+
+	return directory_endpoint_number(order_endpoint(&task->node->order, task->dcid, p_nr),
 					 p_nr);
 }
 
-static struct copy_task *copy_new(struct request *request, const struct binding *caller)
+static int make_room(struct copy_task *task)
 {
-	const struct ctl_request *head = &request->head;
-	struct node *node = request->node;
-	struct copy_task *task = calloc(1, sizeof(*task));
-
-	if (!task)
-		return NULL;
-	*task = (struct copy_task){ .request = request,
-				    .id = ++node->copies.last_id,
-				    .dcid = caller->dcid,
-				    .requester = caller->endpoint,
-				    .endpoint = { life_of(caller, head->endpoint),
-						  life_of(caller, head->pid) },
-				    .addr = { head->addr[0], head->addr[1] },
-				    .bytes = (uint64_t)head->bytes,
-				    .op = LANE_READ,
-				    .asked = -1,
-				    .deadline_ns = os_now_ns() + COPY_LIMIT_NS };
 	if (task->bytes <= PART_BYTES_MAX)
 		task->buf = malloc(PART_BYTES_MAX);
-	if ((task->bytes <= PART_BYTES_MAX && !task->buf) ||
-	    os_source_timer(node->loop, -1, on_timer, task, &task->timer) < 0) {
-		free(task->buf);
-		free(task);
-		return NULL;
-	}
-	return task;
+	return task->bytes <= PART_BYTES_MAX && !task->buf ? EDVSALLOCMEM : 0;
 }
 
-void copy_start(struct request *request)
-{
-	struct node *node = request->node;
-	struct binding *caller = binding_of_caller(request);
-	int code = check(request, caller);
-	struct copy_task *task;
+static void begin(struct copy_task *task);
 
-	if ((code == EDVSSRCDIED || code == EDVSDSTDIED) && caller_catch_up(request, copy_start))
-		return;
-	if (code < 0) {
-		request_fail_number(request, code, "the copy is refused: %s", result_text(code));
+static void caught_up(struct order *order, void *ctx, const struct directory_result *result)
+{
+	struct copy_task *task = ctx;
+
+	(void)order;
+	(void)result; /* without quorum: what is known here has to do */
+	task->catching_up = false;
+	if (task->verdict)
+		copy_finish(task, task->verdict);
+	else
+		begin(task);
+}
+
+/* A party that is not there may be one of which this node has not heard yet. */
+static void catch_up(struct copy_task *task)
+{
+	struct command cmd = { .kind = COMMAND_SYNC };
+
+	task->caught_up = task->catching_up = true;
+	order_propose(&task->node->order, &cmd, caught_up, task);
+}
+
+static void begin(struct copy_task *task)
+{
+	int code = check(task);
+
+	if ((code == EDVSSRCDIED || code == EDVSDSTDIED) && !task->caught_up) {
+		catch_up(task);
 		return;
 	}
-	task = copy_new(request, caller);
-	if (!task) {
-		request_fail(request, EDVSALLOCMEM, "no memory for the copy");
+	if (!code)
+		code = make_room(task);
+	if (code) {
+		copy_finish(task, code);
 		return;
 	}
-	task->next = node->copies.tasks;
-	node->copies.tasks = task;
-	request->keeper = task;
-	request->cancelled = cancelled;
+	for (int side = 0; side < 2; side++)
+		task->endpoint[side] = life_of(task, side);
+	task->deadline_ns = os_now_ns() + COPY_LIMIT_NS;
 	if (task->buf)
 		step(task);
 	else
-		stream_start(node, task);
+		stream_start(task->node, task);
+}
+
+/* What the page says, read once. */
+static struct copy_task task_asked(struct binding *binding, uint32_t number)
+{
+	struct copy_ask *ask = &binding->status->page->copy;
+	struct copy_task task = { .node = binding->node,
+				  .status = binding->status,
+				  .number = number,
+				  .dcid = binding->dcid,
+				  .requester = binding->endpoint,
+				  .op = LANE_READ,
+				  .asked = -1 };
+
+	for (int side = 0; side < 2; side++) {
+		task.slot[side] = atomic_load(&ask->slot[side]);
+		task.addr[side] = atomic_load(&ask->addr[side]);
+		task.endpoint[side] = NONE;
+	}
+	/* A negative number becomes one that is too large. */
+	task.bytes = (uint64_t)(int64_t)atomic_load(&ask->bytes);
+	return task;
+}
+
+static void start(struct binding *binding, uint32_t number)
+{
+	struct node *node = binding->node;
+	struct copy_task *task = malloc(sizeof(*task));
+	struct asker asker;
+
+	exchange_status_keep(binding->status);
+	if (!task) {
+		tell(&(struct copy_task){ .node = node,
+					  .status = binding->status,
+					  .number = number },
+		     EDVSALLOCMEM);
+		return;
+	}
+	*task = task_asked(binding, number);
+	task->id = ++node->copies.last_id;
+	task->next = node->copies.tasks;
+	node->copies.tasks = task;
+	if (party_asker(node, task->dcid, task->requester, &asker)) {
+		copy_finish(task, EDVSNOTBIND);
+		return;
+	}
+	task->uid = asker.uid;
+	begin(task);
+}
+
+static struct copy_task *task_by(const struct binding *binding)
+{
+	struct copy_task *task = binding->node->copies.tasks;
+
+	while (task && (task->dcid != binding->dcid || task->requester != binding->endpoint))
+		task = task->next;
+	return task;
+}
+
+/* Has its task asked for a copy, or given one up? */
+static bool is_asking(const struct binding *binding, uint32_t *numberp)
+{
+	const struct copy_ask *ask = &binding->status->page->copy;
+
+	/* Acquire: partner in ask_post() of the library. */
+	*numberp = atomic_load(&ask->number);
+	return binding->role == BINDING_PRIMARY &&
+	       *numberp != shm_copy_answered(atomic_load(&ask->answer));
+}
+
+/* One copy at a time; what is asked for during another one gives that up. */
+static void look(struct binding *binding)
+{
+	struct copy_task *task;
+	uint32_t number;
+
+	if (!is_asking(binding, &number))
+		return;
+	task = task_by(binding);
+	if (task && task->number != number) {
+		binding->node->copies.asked++;
+		end_task(task, EDVSINTR);
+	} else if (!task && !binding->node->copies.paused) {
+		binding->node->copies.asked++;
+		start(binding, number);
+	}
+}
+
+void copy_on_ring(struct node *node, int dcid, int p_nr)
+{
+	struct binding *binding = binding_find(node, dcid, p_nr);
+
+	if (binding)
+		look(binding);
+}
+
+/* To begin a copy ends no binding. */
+void copy_look(struct node *node)
+{
+	for (struct binding *binding = node->bindings.all; binding; binding = binding->next)
+		look(binding);
+}
+
+void copy_pause(struct node *node, bool pause)
+{
+	node->copies.paused = pause;
+	if (!pause)
+		copy_look(node);
 }
 
 /* A part that another node has asked for. */
@@ -401,8 +542,8 @@ void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *
 void copy_retry(struct node *node)
 {
 	for (struct copy_task *task = node->copies.tasks; task; task = task->next)
-		if (task->asked < 0 && !task->here && !task->streaming)
-			os_timer_set(task->timer, 0);
+		if (task->asked < 0 && !task->here && !task->streaming && !task->catching_up)
+			hurry(task);
 }
 
 void copy_on_dead(struct node *node, int dcid, int endpoint)
@@ -416,6 +557,8 @@ void copy_on_dead(struct node *node, int dcid, int endpoint)
 			end_task(task, EDVSSRCDIED);
 		else if (task->dcid == dcid && task->endpoint[1] == endpoint)
 			end_task(task, EDVSDSTDIED);
+		else if (task->dcid == dcid && task->requester == endpoint)
+			end_task(task, EDVSINTR);
 		task = next;
 	}
 }
@@ -423,11 +566,16 @@ void copy_on_dead(struct node *node, int dcid, int endpoint)
 /* An answer that was lost with its link is asked for again. */
 void copy_on_link(struct node *node, int peer)
 {
-	for (struct copy_task *task = node->copies.tasks; task; task = task->next) {
+	struct copy_task *task = node->copies.tasks;
+
+	while (task) {
+		struct copy_task *next = task->next;
+
 		stream_shake(task, peer);
-		if (task->asked != peer)
-			continue;
-		task->asked = -1;
-		os_timer_set(task->timer, 0);
+		if (task->asked == peer) {
+			task->asked = -1;
+			copy_park(task);
+		}
+		task = next;
 	}
 }

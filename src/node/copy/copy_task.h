@@ -8,7 +8,7 @@
  * large one is a stream of parts that a worker takes from one side to the other (stream.c).
  *
  *	             +--> part: READ, WRITE ----+
- *	request --> task                        +--> copy_finish()
+ *	page --> task                           +--> copy_finish()
  *	             +--> queue --> worker -----+
  *	                    ^         | a party is between two nodes, a lane broke
  *	                  timer <-----+
@@ -19,27 +19,34 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "wire/lane.h"
 
 #define COPY_LIMIT_NS \
 	INT64_C(30000000000) /* as the contract: how long a migrating party is waited for */
 
+struct exchange_status;
 struct lane;
 struct node;
 struct os_source;
-struct request;
 
 struct copy_task {
 	struct copy_task *next;
-	struct request *request;
+	struct node *node;
+	struct exchange_status *status; /* kept: of the requester, where the answer goes */
+	uint32_t number;		/* of the copy, there */
 	struct os_source *timer;
 	uint64_t id;
+	uid_t uid; /* of the requester when it asked; see share.h */
 	int dcid;
 	int requester;
-	int endpoint[2]; /* source, destination */
+	int slot[2];	 /* source, destination */
+	int endpoint[2]; /* in them, from when the copy began */
 	uint64_t addr[2];
 	uint64_t bytes, done;
+	bool caught_up; /* with the order, as far as that was worth waiting for */
+	bool catching_up;
 	int64_t park_us;     /* of the last time that it was parked */
 	int64_t deadline_ns; /* how long a party that moves is waited for, from when it last got on */
 	/* small ones */
@@ -49,7 +56,7 @@ struct copy_task {
 	uint8_t *buf; /* owned, `bytes` */
 	/* large ones */
 	bool streaming; /* a worker has it, or it is in the queue */
-	int verdict;	/* EDVS number: it is over, with this result */
+	int verdict; /* EDVS number: it is over, with this result, when those who have it let go */
 	struct copy_task *next_queued;
 	struct lane *lane[2]; /* in use by the worker for this side */
 	int lane_node[2];

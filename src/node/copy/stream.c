@@ -13,6 +13,7 @@
 #include "node/ask/request.h"
 #include "node/ask/share.h"
 #include "os/clock.h"
+#include "os/futex.h"
 #include "os/thread.h"
 #include "os/threads.h"
 #include "proxy/lane.h"
@@ -23,12 +24,21 @@
 #define STREAM_E_AGAIN 1		  /* a party moves or a lane broke: from `done` on, later */
 #define STREAM_E_STALE 2		  /* the lane was an old one: at once, with a new one */
 
+/* The node bell, while a worker stands in for the bell thread. */
+struct stream_bell {
+	struct node_bell *page;
+	uint32_t seen;
+	bool ours;
+};
+
 struct stream_worker {
 	struct node *node;
 	struct copy_task *task;
 	uid_t uid;			/* the user that asked for it; see share.h */
 	struct lane *lane[2][NR_NODES]; /* by side; NULL: none yet */
 	struct attention_span look;
+	bool looking; /* for the next one, with `bell` */
+	struct stream_bell bell;
 	uint8_t *buf; /* LANE_DATA_MAX, when both sides are here */
 };
 
@@ -37,6 +47,7 @@ struct streams {
 	struct copy_task *queue, **tail;
 	_Atomic int queued;
 	int workers, idle;
+	bool looking; /* one of the idle ones looks for the next copy */
 };
 
 /* One side of an attempt. */
@@ -290,6 +301,82 @@ static int attempt(struct stream_worker *worker)
 	return r;
 }
 
+/*
+ * A task that has just had a copy made often wants the next one, or answers with what was copied. So the worker that
+ * has made it takes the node bell over from the bell thread for a moment, as the loop's thread does for messages
+ * (proxy_attend.c): then neither of the two wakes anybody.
+ */
+static void bell_take(struct stream_bell *bell, struct node *node)
+{
+	bell->page = exchange_node_bell(node->exchange);
+	bell->seen = atomic_load(&bell->page->seq);
+	/* If nobody sleeps there, somebody looks already. */
+	bell->ours = atomic_exchange(&bell->page->sleeping, 0) != 0;
+}
+
+static void bell_look(struct stream_bell *bell, struct node *node)
+{
+	uint32_t seq = atomic_load_explicit(&bell->page->seq, memory_order_acquire);
+
+	if (!bell->ours || seq == bell->seen)
+		return;
+	bell->seen = seq;
+	node_lock(node);
+	proxy_scan(node->proxy);
+	node_unlock(node);
+}
+
+static void bell_give_back(const struct stream_bell *bell)
+{
+	if (!bell->ours)
+		return;
+	/* Partner: the ringer counts seq up, then looks at sleeping. */
+	atomic_store(&bell->page->sleeping, 1);
+	if (atomic_load(&bell->page->seq) != bell->seen)
+		os_futex_wake(&bell->page->seq, 1);
+}
+
+/* With the lock. One worker at a time looks, and that before the end of its copy is told. */
+static void look_begin(struct stream_worker *worker)
+{
+	struct streams *streams = worker->node->copies.streams;
+
+	if (streams->looking)
+		return;
+	streams->looking = worker->looking = true;
+	bell_take(&worker->bell, worker->node);
+}
+
+/* For as long as that has paid, and not where others want this CPU. */
+static void look_for_task(struct stream_worker *worker)
+{
+	const struct attention_costs *costs = exchange_costs(worker->node->exchange);
+	struct streams *streams = worker->node->copies.streams;
+	int64_t since_ns = os_now_ns(), now_ns = since_ns;
+
+	if (!worker->looking)
+		return;
+	node_unlock(worker->node);
+	while (!atomic_load(&streams->queued) && now_ns - since_ns < worker->look.ns) {
+		int64_t before_ns = now_ns;
+
+		bell_look(&worker->bell, worker->node);
+		os_thread_yield();
+		now_ns = os_now_ns();
+		if (now_ns - before_ns > ATTENTION_PART_NS(costs))
+			break;
+	}
+	/* What rang since then as well: that is cheaper than a wake. */
+	bell_look(&worker->bell, worker->node);
+	bell_give_back(&worker->bell);
+	node_lock(worker->node);
+	streams->looking = worker->looking = false;
+	if (streams->queue)
+		attention_span_rewarded(&worker->look, costs, now_ns - since_ns);
+	else
+		attention_span_missed(&worker->look, costs);
+}
+
 /* As far as it goes; then, under the lock, what comes of it. */
 static void run(struct stream_worker *worker)
 {
@@ -304,6 +391,9 @@ static void run(struct stream_worker *worker)
 		node_unlock(worker->node);
 		os_thread_exit();
 	}
+	/* Before the end is told: the next copy may be asked for at once. */
+	worker->node->copies.streams->idle++;
+	look_begin(worker);
 	task->streaming = false;
 	worker->task = NULL;
 	if (task->done != before) {
@@ -325,39 +415,13 @@ static void drop_lanes(struct stream_worker *worker)
 			worker->lane[side][node] = lane_free(worker->lane[side][node]);
 }
 
-/*
- * Who has just had a copy made often wants the next one: looks for it, without the lock, for as long as
- * that has paid, and not where others want this CPU.
- */
-static void look_for_task(struct stream_worker *worker)
-{
-	const struct attention_costs *costs = exchange_costs(worker->node->exchange);
-	struct streams *streams = worker->node->copies.streams;
-	int64_t since_ns = os_now_ns(), now_ns = since_ns;
-
-	node_unlock(worker->node);
-	while (!atomic_load(&streams->queued) && now_ns - since_ns < worker->look.ns) {
-		int64_t before_ns = now_ns;
-
-		os_thread_yield();
-		now_ns = os_now_ns();
-		if (now_ns - before_ns > ATTENTION_PART_NS(costs))
-			break;
-	}
-	node_lock(worker->node);
-	if (streams->queue)
-		attention_span_rewarded(&worker->look, costs, now_ns - since_ns);
-	else
-		attention_span_missed(&worker->look, costs);
-}
-
 /* The first one whose user has not too many under way. */
 static bool take_task(struct stream_worker *worker)
 {
 	struct streams *streams = worker->node->copies.streams;
 
 	for (struct copy_task **link = &streams->queue; *link; link = &(*link)->next_queued) {
-		worker->uid = (*link)->request->uid;
+		worker->uid = (*link)->uid;
 		if (!share_take(&worker->node->requests.shares, worker->uid, SHARE_STREAMS))
 			continue;
 		worker->task = *link;
@@ -380,12 +444,12 @@ static void give_back(struct stream_worker *worker)
 		os_condition_signal(&streams->more);
 }
 
+/* It counts as idle until it has one. */
 static void wait_for_task(struct stream_worker *worker)
 {
 	struct streams *streams = worker->node->copies.streams;
 	int64_t until_ns = os_now_ns() + LANES_KEPT_NS;
 
-	streams->idle++;
 	look_for_task(worker);
 	while (!take_task(worker)) {
 		if (os_condition_wait(&streams->more, &worker->node->lock, until_ns) < 0) {
@@ -401,6 +465,7 @@ static void *work(void *ctx)
 	struct stream_worker *worker = ctx;
 
 	node_lock(worker->node);
+	worker->node->copies.streams->idle++;
 	for (;;) {
 		wait_for_task(worker);
 		node_unlock(worker->node);
@@ -464,7 +529,9 @@ void stream_start(struct node *node, struct copy_task *task)
 	*streams->tail = task;
 	streams->tail = &task->next_queued;
 	streams->queued++;
-	os_condition_signal(&streams->more);
+	/* The one that looks takes one of them. */
+	if (!streams->looking || streams->queued > 1)
+		os_condition_signal(&streams->more);
 }
 
 void stream_stop(struct copy_task *task, int code)

@@ -11,6 +11,7 @@
 #include "node/move/target.h"
 #include "node/move/source.h"
 #include "node/calls.h"
+#include "node/copy/copy.h"
 #include "node/restart/handover.h"
 #include "node/task/init.h"
 #include "node/node.h"
@@ -65,8 +66,10 @@ static void give_up(struct node *node, const struct refusal *why)
 	os_log(OS_LOG_WARN, "the daemon is not restarted: %s", why->reason);
 	os_source_free(restart->said_source);
 	os_source_free(restart->timer);
-	if (restart->quiet)
+	if (restart->quiet) {
 		door_pause(node->requests.door, false);
+		copy_pause(node, false);
+	}
 	node->restarts.restart = NULL;
 	request_refuse(restart->request, why);
 	free(restart);
@@ -168,6 +171,7 @@ static void become_quiet(struct node *node)
 	restart->deadline_ns = os_now_ns() + QUIET_LIMIT_NS;
 	restart->quiet = true;
 	door_pause(node->requests.door, true);
+	copy_pause(node, true);
 	if (os_source_timer(node->loop, 0, on_quiet_timer, node, &restart->timer) < 0) {
 		refusal_set(&why, EDVSNOMEM, "no memory for a timer");
 		give_up(node, &why);
