@@ -7,8 +7,8 @@
  * have them, on their own node and on others, so it judges as the kernel does for process_vm_readv(2)
  * (ptrace_may_access with the real user): real uid and gid against all of the other's, its permitted
  * capabilities against the caller's, its dumpable flag; CAP_SYS_PTRACE in the node's user namespace passes all
- * of these. What a security module would add (Yama's ptrace_scope) is left out: the other party waits in a
- * call for the caller, and is therefore no bystander.
+ * of these. Rules that a security module would add (Yama's ptrace_scope) are left out: the other party waits in
+ * a call for the caller, and is therefore no bystander.
  *
  * User namespaces are compared by a number; 0 is that of the node's daemon. Numbers of two nodes have nothing
  * to do with each other, so what an asker brings from elsewhere is CREDENTIALS_FOREIGN or 0.
@@ -37,7 +37,7 @@ struct credentials {
 	bool dumpable;
 };
 
-/* What the other's credentials are does not matter: may_access() says yes. */
+/* The other's credentials do not matter: may_access() says yes. */
 bool asker_may_all(const struct asker *asker);
 bool asker_may_access(const struct asker *asker, const struct credentials *other);
 

@@ -103,7 +103,7 @@ static void test_there_and_back(void)
 	}
 }
 
-/* What is root in a namespace of one node is nobody on another. */
+/* A user that is root in a namespace of one node is nobody on another. */
 static void test_a_namespace_does_not_travel(void)
 {
 	struct asker asker = { .permitted = 0xff, .user_ns = 4026531999, .may_trace = true }, back;

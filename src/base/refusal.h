@@ -8,8 +8,8 @@
 
 /*
  * Why something was refused: an error number for programs and one sentence for people, which says
- * what was refused, why, and what would help. Whoever refuses fills it in; whoever is asked by a
- * person shows it. It owns nothing and may be copied.
+ * what was refused, why, and what would help. The code that refuses fills it in; the program that a person has
+ * asked shows it. It owns nothing and may be copied.
  */
 struct refusal {
 	int error;	  /* negative EDVS number, never an errno; 0 when nothing was refused */

@@ -46,7 +46,7 @@ static void test_nobody_asks_why(void)
 	CHECK_EQ(refusal_set(NULL, EDVSIO, "unheard"), EDVSIO);
 }
 
-/* Whatever a number comes from, what is kept is one of ours. */
+/* The number that is kept is one of ours, from any source. */
 static void test_only_our_numbers_get_in(void)
 {
 	struct refusal r = REFUSAL_NONE;

@@ -159,12 +159,12 @@ enum result_constant {
 /* "EDVSTIMEDOUT" for -61; "OK" for 0 and above; "EDVSGENERIC" for a number that is not one of ours. */
 const char *result_name(int result);
 
-/* What the number means, in a few words without a capital or a full stop. */
+/* The meaning of the number, in a few words without a capital or a full stop. */
 const char *result_text(int result);
 
 /*
- * For a number that is not a literal: itself if it is one of ours, else EDVSGENERIC. What a peer sent goes
- * through this before it is used; an errno goes through result_of_errno().
+ * For a number that is not a literal: itself if it is one of ours, else EDVSGENERIC. A number that a peer sent
+ * goes through this before it is used; an errno goes through result_of_errno().
  */
 int result_checked(int result);
 

@@ -3,10 +3,10 @@
 #define DVS_CLIENT_CLIENT_H
 
 /*
- * One control request to a node daemon and its answers. Whom to ask: the node the caller names; else
- * the one $DVS_NODE names; else the daemon of this network namespace; else the lowest lab node that
- * answers. A named node is asked through its lab socket if there is a lab, else through the daemon of
- * this namespace, which passes the request on.
+ * One control request to a node daemon and its answers. The node that is asked: the one the caller names; else
+ * the one $DVS_NODE names; else the daemon of this network namespace; else the lowest lab node that answers. A
+ * named node is asked through its lab socket if there is a lab, else through the daemon of this namespace,
+ * which passes the request on.
  *
  * Errors are negative EDVS numbers, with the sentence in *refusal.
  */
@@ -21,12 +21,12 @@
 
 struct client {
 	int fd;
-	int pass_on;	 /* node for ctl_request.node; -1: whoever we are connected to */
+	int pass_on;	 /* node for ctl_request.node; -1: the daemon that we are connected to */
 	int asked;	 /* node that the caller named, -1 none */
 	uint8_t *packet; /* CTL_PACKET_MAX bytes, owned */
 };
 
-/* A request with everything unsaid set to what means so. */
+/* A request in which each field has the value that means "not said". */
 struct ctl_request client_request(enum ctl_call call);
 
 /* Connects; node is -1 or what -n said. Nothing to close when it fails. */

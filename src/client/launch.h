@@ -19,9 +19,9 @@ struct launch {
 	int dcid, endpoint;
 	int bind_type;	/* LCL_BIND, REPLICA_BIND, BKUP_BIND */
 	int primary;	/* BKUP_BIND: node of the primary */
-	int log_bytes;	/* kept of what it writes, 0: as its node has it */
+	int log_bytes;	/* of its output that are kept, 0: as its node has it */
 	unsigned umask; /* LAUNCH_UMASK_OWN: the caller's */
-	bool wait;	/* the answer goes on with what the process writes, up to its end */
+	bool wait;	/* the answer goes on with the output of the process, up to its end */
 	bool unbound;	/* it binds itself; endpoint is NONE */
 	char **argv;	/* NULL-terminated */
 };

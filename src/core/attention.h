@@ -25,7 +25,9 @@ struct attention_costs {
 	uint32_t wake_ns;   /* from a wake until the sleeper runs on another CPU */
 };
 
-/* What is assumed where nothing could be measured, and the bounds of what a page is believed. */
+/*
+ * The costs that are assumed where nothing could be measured, and the bounds within which a page is believed.
+ */
 #define ATTENTION_COSTS_DEFAULT    \
 	((struct attention_costs){ \
 		.yield_ns = 500,   \
@@ -137,7 +139,10 @@ static inline void attention_missed(struct attention *attention, int64_t took_ns
 		2 * attention->cold < ATTENTION_COLD_MAX ? 2 * attention->cold : ATTENTION_COLD_MAX;
 }
 
-/* How long to look on where it pays more or less often: a span that grows and shrinks by what came of it. */
+/*
+ * How long to look on where it pays more or less often: a span that grows with success and shrinks with
+ * failure.
+ */
 struct attention_span {
 	int64_t ns; /* 0: not used yet */
 	int64_t most_ns;

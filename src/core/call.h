@@ -14,7 +14,7 @@
  *	receive   receipt -> line_take()
  *
  * Two that call each other: the one on side 0 takes its request back and takes the other's as its answer; the
- * other then waits for the answer to what it sent. One rule for both, so that they never both step back, nor
+ * other then waits for the answer to its own message. One rule for both, so that they never both step back, nor
  * both stay.
  */
 
@@ -44,8 +44,8 @@ enum call_room {
 };
 
 /*
- * One attempt to free our line of what an earlier call or an earlier image of the process left in it. An answer
- * that the peer waits for stays. word: of our line, as last seen.
+ * One attempt to free our line of a message that an earlier call or an earlier image of the process left in it.
+ * An answer that the peer waits for stays. word: of our line, as last seen.
  */
 enum call_room call_make_room(struct channel_page *page, int side, uint64_t word);
 
@@ -59,9 +59,9 @@ uint64_t call_take_back(struct channel_page *page, int side, uint64_t seq, bool 
 #define CALL_E_ANSWERED 2 /* a request that was answered: the answer is there, or on its way */
 #define CALL_E_BACK	3 /* for `back`: it was given back, though its owner did not want that */
 /*
- * What our line says of the message of this sequence. 0: nothing is decided yet. back: it was given back, nobody
- * has seen it; lost: the line is about another message, because the peer has scribbled on it. Else one of the
- * above, or the error with which it ended.
+ * Reads from our line how the message of this sequence fares. 0: nothing is decided yet. back: it was given
+ * back, nobody has seen it; lost: the line is about another message, because the peer has scribbled on it. Else
+ * one of the above, or the error with which it ended.
  */
 int call_fate(uint64_t word, uint64_t seq, int back, int lost);
 
@@ -89,9 +89,9 @@ enum call_answer {
 };
 
 /*
- * What the peer's line has for a caller that waits for the answer, or is about to ask. peer_word: of the peer's line;
- * 0 if what is there may not be taken. *askedp: our request is asked back, ring. A request that was taken back is
- * posted no more.
+ * The message in the peer's line, for a caller that waits for the answer or is about to ask. peer_word: of the
+ * peer's line; 0 if the message there may not be taken. *askedp: our request is asked back, ring. A request
+ * that was taken back is posted no more.
  */
 enum call_answer call_look_for_answer(struct channel_page *page, int side,
 				      struct call_request *request, uint64_t peer_word,
@@ -111,7 +111,7 @@ enum call_receipt {
 	CALL_RECEIPT_HERE,    /* take it */
 };
 
-/* What the peer's line has for a receiver; any: it does not wait for just this peer. */
+/* The message in the peer's line, for a receiver; any: it does not wait for just this peer. */
 enum call_receipt call_look_to_receive(struct channel_page *page, int side, uint64_t peer_word,
 				       bool any);
 /* Gives the peer's message of this word back: WITHDRAWN and not TAKEN, so it knows that nobody had it. */

@@ -79,7 +79,7 @@ void channel_pack(struct channel_page *page, int side, struct channel_image *ima
 	line_snapshot(&page->line[side], &image->line[0]);
 	/*
 	 * A peer on this node may have posted since the hold and could still take that back by itself while the
-	 * other node delivers it: what leaves is marked first.
+	 * other node delivers it: the line is marked before it leaves.
 	 */
 	if (!line_export(&page->line[1 - side], &image->line[1]))
 		memset(&image->line[1], 0, sizeof(image->line[1]));
@@ -124,9 +124,9 @@ void channel_begin(struct channel_page *page, int side)
 }
 
 /*
- * Does the end that is here wait for what the line says now? For a message that came; for the fate of its own
- * one. Not for its request being taken or its answer being read: as between two processes of one node, who ring
- * nobody for that.
+ * Does the end that is here wait for the present state of the line? For a message that came; for the fate of
+ * its own one. Not for its request being taken or its answer being read: as between two processes of one node,
+ * who ring nobody for that.
  */
 static bool is_waited_for(const struct channel_page *page, int side, int here)
 {

@@ -5,16 +5,16 @@
 /*
  * A conversation as a daemon treats it: the two lines, two notify words and two wishes of a channel page. The
  * daemon acts for an end that is not on its node, or is being moved; `side` says which end a function is
- * about. What the ends themselves do is core/call.h.
+ * about. The steps of the ends themselves are in core/call.h.
  *
  *	hold       the end is about to leave: nobody may take anything back from it alone any more
- *	pack       what leaves with it
+ *	pack       the part of the page that leaves with it
  *	unpack     joined into the page of the node that it comes to
  *	begin      it is here, and is a process that knows nothing of what the endpoint had said before
- *	unhold     it is here, or stays: what was wanted back meanwhile is decided
+ *	unhold     it is here, or stays: wishes to have a message back are decided
  *	end        it is dead
  *	merge      a frame of another node is joined
- *	untold     what another node has not heard of yet
+ *	untold     news that another node has not heard yet
  *
  * One node decides about a message: the one with the receiver. All functions are wait-free as those of
  * core/line.h are; the caller rings where the result says that an end has to look.
@@ -26,7 +26,7 @@
 #include "core/line.h"
 #include "wire/shm.h"
 
-/* What was last said of a page to another node, by side. All zero: nothing. */
+/* The state of a page that another node was last told, by side. All zero: it was told nothing. */
 struct channel_told {
 	uint64_t word[2], withdraw[2], posted[2], taken[2];
 };
@@ -41,7 +41,10 @@ bool channel_unhold(struct channel_page *page, int side, int node, int copy_pid)
  */
 void channel_end(struct channel_page *page, int side);
 
-/* What goes with the end of this side. A line that its peer keeps changing stays out, all zero: it is offered later. */
+/*
+ * The part of the page that goes with the end of this side. A line that its peer keeps changing stays out, all
+ * zero: it is offered later.
+ */
 void channel_pack(struct channel_page *page, int side, struct channel_image *image);
 /* peer_here: the peer is on this node, and no copy of it has been made to go elsewhere. */
 void channel_unpack(struct channel_page *page, int side, const struct channel_image *image,
@@ -55,7 +58,8 @@ void channel_begin(struct channel_page *page, int side);
 
 /*
  * Joins the line of a side as another node tells it. here: the end that is on this node, which is not held;
- * withdraw: the sequence that the line's owner wants back, 0 none. True: the end waits for what the line says now.
+ * withdraw: the sequence that the line's owner wants back, 0 none. True: the end waits for the present state of
+ * the line.
  */
 bool channel_merge_line(struct channel_page *page, struct channel_told *told, int side,
 			const struct line_image *image, uint64_t withdraw, int here);

@@ -172,7 +172,7 @@ static void test_carried_to_another_node(void)
 	CHECK_EQ(line_word_state(line_withdraw(&near.line[0], seq)), LINE_SENT);
 }
 
-/* Posted after the hold: what is packed can be taken back by nobody, and what is torn stays. */
+/* Posted after the hold: nobody can take back a packed message, and a torn one stays. */
 static void test_packed_late(void)
 {
 	struct channel_image image;
@@ -251,7 +251,7 @@ static void test_told_and_taken(void)
 	CHECK(tell_far(0));
 	CHECK(!channel_line_untold(&near, &near_told, 0, 0));
 	CHECK_EQ(state(&near, 0), LINE_SENT);
-	/* What waits there is no news for the node that told it. */
+	/* A message that waits there is no news for the node that told of it. */
 	CHECK(!channel_line_untold(&far, &far_told, 0, 1));
 	CHECK(take(&far, 0));
 	CHECK(channel_line_urgent(&far, &far_told, 0, 1));

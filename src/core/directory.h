@@ -5,9 +5,8 @@
 /*
  * The replicated table: nodes, DCs, endpoints, and who is moving where (invariants I4, I5).
  * Every node applies the same commands in the same order with directory_apply(), which is a pure
- * function of the table and the command; the result goes back to whoever proposed it, and the
- * effects tell the node what to do. directory_check() is the half that may refuse and never
- * writes; apply calls it first.
+ * function of the table and the command; the result goes back to the proposer, and the effects tell the node
+ * its tasks. directory_check() is the half that may refuse and never writes; apply calls it first.
  *
  * An endpoint's *generation* is counted up whenever its slot is bound anew. The number programs see
  * is the slot, in every life; directory_endpoint_number() names one life, in lines and between daemons.

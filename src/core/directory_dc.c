@@ -6,7 +6,7 @@
 
 #include "core/directory_part.h"
 
-/* What a command asks for, with 0 replaced by the default. */
+/* The numbers that a command asks for, with 0 replaced by the default. */
 struct geometry {
 	int nr_procs, nr_tasks, nr_sysprocs, nr_nodes;
 };
@@ -86,7 +86,10 @@ static bool name_taken(const struct directory *dir, const char name[MAXDCNAME])
 	return false;
 }
 
-/* Said again: what runs has these numbers and this name already, on whatever nodes it was given since. */
+/*
+ * Said again: the DC that runs has these numbers and this name already; it may have been given other nodes
+ * since.
+ */
 static bool is_stated(const struct directory_dc *dc, const struct command *cmd,
 		      const struct geometry *g, const char name[MAXDCNAME])
 {

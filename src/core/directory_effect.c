@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What a command tells: its effects, in their order, and the result for its proposer. */
+/* The outcome of a command: its effects, in their order, and the result for its proposer. */
 
 #include "core/directory_part.h"
 

@@ -2,9 +2,9 @@
 
 /*
  * Two ways in. An odd first byte: the rest is the snapshot that a joiner is given. An even one:
- * the rest is a list of commands, 12 bytes each, applied in order. Whatever the directory is
- * afterwards must survive encoding and decoding, and every bound endpoint must have an owner that is
- * up (I5). A node that was taken out of a DC keeps what runs there.
+ * the rest is a list of commands, 12 bytes each, applied in order. The directory as it is afterwards must
+ * survive encoding and decoding, and every bound endpoint must have an owner that is up (I5). A node that was
+ * taken out of a DC keeps what runs there.
  */
 
 #include <stdlib.h>

@@ -25,7 +25,7 @@
 #define IMAGE_DC_BYTES	 (1 + 1 + 1 + 4 + 4 + 4 * 2 + 3 * 4 + IMAGE_NAME + 4)
 #define IMAGE_SLOT_BYTES (10 * 1 + 6 * 4 + IMAGE_NAME)
 
-/* Writes until size, reads until size; what does not fit sets `short_of` and is left out. */
+/* Writes until size, reads until size; a value that does not fit sets `short_of` and is left out. */
 struct image_cursor {
 	uint8_t *out;
 	const uint8_t *in;

@@ -114,7 +114,7 @@ int directory_commit_check(const struct directory *dir, const struct command *cm
 	code = target_check(dir, cmd);
 	if (code)
 		return code;
-	/* What dvs migrate began, only its own plan knows whether the copy is complete. */
+	/* Only the plan of a move that dvs migrate began knows whether the copy is complete. */
 	if (is_by_hand(cmd) != (ep->by_hand != 0) || (cmd->move && cmd->move != ep->move))
 		return EDVSMIGRATE;
 	return !ep->by_hand && ep->target != cmd->target ? EDVSMIGRATE : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Migrations in the order: who owns the endpoint after each command. */
+/* Migrations in the order: the owner of the endpoint after each command. */
 
 #include <string.h>
 
@@ -94,7 +94,7 @@ static void test_rollback(void)
 	CHECK_EQ(roll_back(10, 0), 0);
 }
 
-/* What was decided last may be said again by hand, and the other is not so. */
+/* The last decision may be said again by hand; its opposite may not. */
 static void test_said_again(void)
 {
 	begin_bound();

@@ -89,7 +89,7 @@ void directory_effect_slot(struct directory_change *change, enum directory_effec
 void directory_effect_node(struct directory_change *change, enum directory_effect_kind kind,
 			   int node, int dcid);
 
-/* What holds of each slot, DC and node between two commands. */
+/* Rules that hold of each slot, DC and node between two commands. */
 void directory_slot_assert(const struct directory *dir, int dcid, int p_nr);
 void directory_dc_assert(const struct directory *dir, int dcid);
 void directory_node_assert(const struct directory *dir, int node);

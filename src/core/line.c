@@ -34,9 +34,9 @@ _Static_assert(offsetof(struct line, msg) % sizeof(uint64_t) == 0, "messages are
 typedef uint64_t message_word __attribute__((may_alias));
 
 /*
- * The bytes of a message may be read while their owner writes them: whoever reads finds out from
- * the word afterwards. Word by word and relaxed, so that this is no data race; the order comes
- * from the accesses to the line's word.
+ * The bytes of a message may be read while their owner writes them: the reader finds out from the word
+ * afterwards. Word by word and relaxed, so that this is no data race; the order comes from the accesses to the
+ * line's word.
  */
 static void message_load(message *to, const message *from)
 {
@@ -109,8 +109,8 @@ static uint64_t word_with(uint64_t word, enum line_state state, int result)
 
 /*
  * One step of the word. Acquire: the word of the other party is followed by reading what it wrote.
- * Release: what was read or written before is complete for whoever sees the new word; the partner
- * is the acquire in every load of a word.
+ * Release: all reads and writes before it are complete for a party that sees the new word; the partner is the
+ * acquire in every load of a word.
  */
 static bool word_swap(struct line *line, uint64_t *expected, uint64_t desired)
 {
@@ -336,7 +336,7 @@ bool line_merge(struct line *line, const struct line_image *remote, bool at_rece
 		if (word_swap(line, &word, joined))
 			return true;
 	}
-	/* What another replica holds untaken has left: its owner may not withdraw it by himself. */
+	/* A message that another replica holds untaken has left: its owner may not withdraw it by himself. */
 	if (state == LINE_SENT && line_word_seq(word) == line_word_seq(joined))
 		line_mark_sent(line);
 	return false;

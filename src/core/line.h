@@ -118,7 +118,7 @@ static inline bool line_word_is_free(uint64_t word)
 	return !line_word_is_waiting(word) && !line_word_is_owed(word);
 }
 
-/* Acquire: what the other party wrote before the word is then seen; partner: release of the word. */
+/* Acquire: everything that the other party wrote before the word is then seen; partner: release of the word. */
 static inline uint64_t line_word_now(const struct line *line)
 {
 	return atomic_load_explicit(&line->word, memory_order_acquire);
@@ -179,16 +179,16 @@ bool line_export(struct line *line, struct line_image *image);
 uint64_t line_unmark_sent(struct line *line);
 /* Daemon: FULL or SENT -> WITHDRAWN for this sequence, decided at the receiver's replica. */
 uint64_t line_withdraw_here(struct line *line, uint64_t seq);
-/* Daemon: whatever is unfinished -> DONE(result): before_taken for FULL/SENT, else after_taken. */
+/* Daemon: an unfinished message -> DONE(result): before_taken for FULL/SENT, else after_taken. */
 uint64_t line_end(struct line *line, int before_taken, int after_taken);
 
 /*
  * Daemon: joins a replica received from another node, or carried by a migration, into the line:
- * the greater (sequence, state) wins; the owner's bytes come with a greater sequence. What is still
- * untaken of an older sequence is withdrawn first, so that nobody takes half of each.
- * at_receiver: this is the page the receiver looks at, so an arriving FULL or SENT is stored FULL;
- * otherwise it is stored SENT, and a FULL of the same sequence here becomes SENT too. Returns true
- * if there is something new to see (the holder must be rung).
+ * the greater (sequence, state) wins; the owner's bytes come with a greater sequence. A message of an older
+ * sequence that is still untaken is withdrawn first, so that nobody takes half of each. at_receiver: this is
+ * the page the receiver looks at, so an arriving FULL or SENT is stored FULL; otherwise it is stored SENT, and
+ * a FULL of the same sequence here becomes SENT too. Returns true if there is something new to see (the holder
+ * must be rung).
  */
 bool line_merge(struct line *line, const struct line_image *remote, bool at_receiver);
 

@@ -40,7 +40,7 @@ static void test_word(void)
 	CHECK_EQ(line_word_result(word), EDVSTIMEDOUT);
 	CHECK_EQ(line_word_result(line_word(1, LINE_DONE, LINE_OP_SEND, EDVSRESTARTSYS)),
 		 EDVSRESTARTSYS);
-	/* What a hostile page may hold reads as ended. */
+	/* A state that only a hostile page can hold reads as ended. */
 	CHECK_EQ(line_word_state(UINT64_C(0xf) << 20), LINE_DONE);
 	CHECK(line_word_is_free(UINT64_C(0xe) << 20));
 	CHECK(line_word_is_free(0));
@@ -369,7 +369,7 @@ static void test_merge_marks_for_the_owner(void)
 	CHECK_EQ(state_of(&target), LINE_FULL);
 }
 
-/* Whatever states meet, merging never lets a state fall and twice is as good as once. */
+/* Merging never lets a state fall, for any two states, and merging twice is as good as once. */
 static void test_merge_is_monotone(void)
 {
 	for (unsigned a = 0; a <= LINE_WITHDRAWN; a++)

@@ -5,7 +5,7 @@
 #include "core/assert.h"
 #include "core/link.h"
 
-/* What holds between all events. */
+/* Rules that hold between all events. */
 static void assert_sound(const struct link *link)
 {
 	CORE_ASSERT(link->node >= 0 && link->node < NR_NODES);
@@ -68,7 +68,7 @@ void link_hello(const struct link *link, struct frame_hello *hello)
 	hello->secret = link->own_life.secret;
 	hello->peer = link->peer;
 	hello->peer_incarnation = link->peer_life.incarnation;
-	/* Who answers is up by now and says what was agreed; who asks proposes. */
+	/* The node that answers is up by now and says the agreed epoch; the node that asks proposes one. */
 	hello->epoch = link->state == LINK_UP ? link->epoch : link->epoch + 1;
 	memcpy(hello->cluster, link->cluster, FRAME_CLUSTER_BYTES);
 }

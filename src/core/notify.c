@@ -13,8 +13,8 @@ void notify_post(struct notify_word *word, int nr, int value)
 	uint64_t bit = value >= 0 && value < UPDATE_BITS ? UINT64_C(1) << value : 0;
 
 	/*
-	 * Acquire: the receiver has read the bits of what it has taken. If it takes while we add, the
-	 * bits it has read come once more with this one, which an update bit allows.
+	 * Acquire: the receiver has read the bits of each notification that it has taken. If it takes while we
+	 * add, the bits it has read come once more with this one, which an update bit allows.
 	 */
 	if (atomic_load_explicit(&word->taken, memory_order_acquire) == posted)
 		atomic_store_explicit(&word->bits, bit, memory_order_relaxed);
@@ -50,7 +50,9 @@ bool notify_take(struct notify_word *word, bool waited, struct notify_image *tak
 void notify_snapshot(const struct notify_word *word, struct notify_image *image)
 {
 	image->taken = atomic_load(&word->taken);
-	/* Acquire: what it counts was written before; partner: the release in notify_post(). */
+	/*
+	 * Acquire: the notifications that it counts were written before; partner: the release in notify_post().
+	 */
 	image->posted = atomic_load_explicit(&word->posted, memory_order_acquire);
 	image->bits = atomic_load(&word->bits);
 	image->nr = atomic_load(&word->nr);
@@ -71,7 +73,7 @@ bool notify_merge(struct notify_word *word, const struct notify_image *image)
 	bool news = (int64_t)(image->posted - atomic_load(&word->posted)) > 0;
 
 	if (news) {
-		/* What is pending and what comes become one, as with a sender of this node. */
+		/* The pending notification and the new one become one, as with a sender of this node. */
 		if ((int64_t)(atomic_load(&word->posted) - atomic_load(&word->taken)) > 0)
 			atomic_fetch_or(&word->bits, image->bits);
 		else

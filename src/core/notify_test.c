@@ -38,7 +38,7 @@ static void test_pending_ones_merge(void)
 	CHECK_EQ(taken.bits, 2);
 }
 
-/* To a receiver that waits the first is delivered; what comes before its next look stays pending. */
+/* To a receiver that waits the first is delivered; those that come before its next look stay pending. */
 static void test_waited(void)
 {
 	struct notify_word here = { 0 }, there = { 0 };
@@ -82,7 +82,7 @@ static void test_replicas(void)
 	CHECK_EQ(taken.bits, 1 << 5);
 }
 
-/* The counts go round: what is greater is said by their difference. */
+/* The counts go round: their difference says which is greater. */
 static void test_serial(void)
 {
 	struct notify_word here = { .posted = UINT64_MAX, .taken = UINT64_MAX }, there = here;

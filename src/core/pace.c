@@ -10,11 +10,11 @@
 #define SAMPLE_PS    2000000000u /* or what the link carries in 2 ms: asking is not free */
 #define PS_MAX	     100000000u	 /* 10 kB/s */
 
-/* What is thought of a level before it has been tried. */
+/* The estimate of a level before it has been tried. */
 static const uint32_t cost_first_ps[PACE_LEVELS] = { 0, 2500, 14000 };
 static const uint32_t ratio_first[PACE_LEVELS] = { WHOLE, 500, 420 };
 
-/* What holds between all calls. */
+/* Rules that hold between all calls. */
 static void assert_sound(const struct pace *pace)
 {
 	CORE_ASSERT(pace->skip <= pace->skip_next);
@@ -104,7 +104,7 @@ void pace_on_packed(struct pace *pace, int level, uint32_t data, uint32_t bytes,
 		pace->skip_next = PACE_SKIP_MIN;
 		return;
 	}
-	/* What does not shrink now will hardly do so in the next part. */
+	/* Data that does not shrink now will hardly do so in the next part. */
 	pace->skip = pace->skip_next;
 	pace->skip_next = pace->skip_next < PACE_SKIP_MAX ? pace->skip_next * 2 : PACE_SKIP_MAX;
 }

@@ -24,7 +24,7 @@
 #define PACE_SKIP_MAX 64
 
 struct pace {
-	/* the link: what it had done when its speed was estimated last */
+	/* the link: its counts when its speed was estimated last */
 	uint64_t acked;
 	uint64_t busy_us;
 	uint32_t link_ps; /* picoseconds a byte; 0 not known */
@@ -37,7 +37,7 @@ struct pace {
 };
 
 void pace_init(struct pace *pace);
-/* What comes now is of another kind: what is known about packing it is forgotten, about the link not. */
+/* The next data is of another kind: the estimates of packing are forgotten, those of the link are kept. */
 void pace_on_other_data(struct pace *pace);
 /* How to send the next part. To be asked once for each. */
 int pace_level(struct pace *pace);

@@ -79,7 +79,7 @@ static void test_slow_link(void)
 	CHECK(sent[2] > 980);
 }
 
-/* A slow CPU: what is thorough takes longer than it saves. */
+/* A slow CPU: thorough packing takes longer than it saves. */
 static void test_slow_cpu(void)
 {
 	set_up(80, 9, 120);
@@ -87,7 +87,7 @@ static void test_slow_cpu(void)
 	CHECK(sent[1] > 970);
 }
 
-/* What does not shrink is tried rarely, and found when it does shrink again. */
+/* Data that does not shrink is tried rarely, and is found when it shrinks again. */
 static void test_data_that_does_not_shrink(void)
 {
 	set_up(80, 1, 10);

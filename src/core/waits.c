@@ -10,7 +10,7 @@ static bool is_slot(int p_nr)
 	return p_nr >= -SHM_TASKS && p_nr < SHM_SLOTS - SHM_TASKS;
 }
 
-/* What holds between all calls. */
+/* Rules that hold between all calls. */
 static void assert_sound(const struct wait_chase *chase)
 {
 	CORE_ASSERT(is_slot(chase->at));

@@ -4,7 +4,7 @@
 
 /*
  * Deadlock: endpoints that wait for each other in a ring. Each endpoint waits for one other at most, so
- * a chase follows these edges one by one, wherever the endpoints are; whoever runs it asks for the edge
+ * a chase follows these edges one by one, wherever the endpoints are; the daemon that runs it asks for the edge
  * of the endpoint that the chase is at and hands it in.
  *
  *	A waits for B waits for C waits for B        the ring is B C, A only hangs on it
@@ -17,8 +17,8 @@
  * An edge has two ends, and what ends a wait may be on its way between them: an edge counts if the
  * node of its target, whose replica decides, still sees it.
  *
- * A ring of two is none: who calls an endpoint takes a message of it as the answer, so one of two that
- * wait for each other goes on, and two plain senders see each other in their lines.
+ * A ring of two is none: a caller takes any message of the called endpoint as the answer, so one of two that
+ * wait for each other goes on. Two plain senders see each other in their lines.
  *
  * One member is refused, and all agree who: of those whose message nobody has taken yet, the one with
  * the greatest slot. There is such a one in every ring, because a member of it takes no messages.
@@ -51,9 +51,9 @@ enum wait_verdict {
 
 struct wait_chase {
 	int32_t at;
-	int32_t from;	  /* who was found to wait for `at`; `at` itself: nobody yet */
-	uint32_t count;	  /* edges so far */
-	uint32_t first;	  /* of the ring; count: none seen yet */
+	int32_t from;	/* the endpoint that was found to wait for `at`; `at` itself: nobody yet */
+	uint32_t count; /* edges so far */
+	uint32_t first; /* of the ring; count: none seen yet */
 	uint32_t checked; /* members of the ring found unchanged in the second round */
 	struct wait_edge victim;
 	struct wait_edge edge[SHM_SLOTS];

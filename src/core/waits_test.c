@@ -6,7 +6,7 @@
 
 #define MEMBERS 12
 
-/* A made-up container: who waits for whom. */
+/* A made-up container: which endpoint waits for which. */
 struct world {
 	struct wait_edge edge[MEMBERS];
 };

@@ -71,7 +71,7 @@ static int list(int node, bool json)
 	return status;
 }
 
-/* The nodes that are up: what "all" means when nobody says which. */
+/* The nodes that are up: "all" means these when none are named. */
 static int nodes_up(int node, unsigned *set, struct refusal *refusal)
 {
 	struct ctl_request request = client_request(CTL_NODES);
@@ -137,7 +137,7 @@ static int create(const struct verb *verb, int node, int dcid, const char *nodes
 	return DONE;
 }
 
-/* What lives in a container ends with it: that has to be meant. */
+/* The processes of a container end with it: that has to be meant. */
 static int check_empty(int node, int dcid, struct refusal *refusal)
 {
 	struct ctl_request request = client_request(CTL_DCS);

@@ -2,7 +2,7 @@
 #ifndef DVS_CTL_ENDED_H
 #define DVS_CTL_ENDED_H
 
-/* `dvs ps --all`: what runs, and what has ended, in one table or document. */
+/* `dvs ps --all`: processes that run, and those that have ended, in one table or document. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,10 @@
 #include "base/refusal.h"
 #include "wire/ctl.h"
 
-/* What is kept of dcid (-1: of all), the longest ago first; to be freed by the caller. 0 or an error. */
+/*
+ * The records that are kept of dcid (-1: of all), the longest ago first; to be freed by the caller. 0 or an
+ * error.
+ */
 int ended_ask(int node, int dcid, struct ctl_ended_row **rows, size_t *count,
 	      struct refusal *refusal);
 

@@ -10,7 +10,7 @@
 #include "ctl/verb.h"
 #include "os/self.h"
 
-/* Becomes CMD, so that whoever started us has it as its own child: signals, $! and streams are its. */
+/* Becomes CMD, so that our parent has it as its own child: signals, $! and streams are its. */
 static int become(const struct lab *lab, int id, char **argv, struct refusal *refusal)
 {
 	const struct lab_task *node = &lab->node[id];

@@ -31,7 +31,7 @@ static int print_json(const struct lab *lab, unsigned running)
 		(int)(lab_network(lab) != 0), "nodes", nodes));
 }
 
-/* What joins the nodes, where it is not as it was made. */
+/* The switch and the sequencer, where they do not run any more. */
 static void print_lost(const struct lab *lab)
 {
 	if (!lab_has_sequencer(lab))

@@ -26,7 +26,7 @@ struct sweep {
 	int nets;
 	int alive; /* found by the last look */
 	pid_t last;
-	struct task_id *found; /* REMAINS_MAX of them, or NULL: whom we have seen */
+	struct task_id *found; /* REMAINS_MAX of them, or NULL: the tasks that we have seen */
 	int count;
 };
 
@@ -137,7 +137,7 @@ int labend_kill(struct lab *lab, unsigned nodes, struct refusal *refusal)
 	return r;
 }
 
-/* Asks all daemons to end, then waits for all of them together. Whoever does not is killed later. */
+/* Asks all daemons to end, then waits for all of them together. A daemon that does not end is killed later. */
 static void end_in_order(const struct lab *lab)
 {
 	unsigned running = labnode_running(lab);

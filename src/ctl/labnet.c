@@ -95,7 +95,7 @@ void labnet_unplug(const struct lab *lab, int node)
 	run_ip(lab_network(lab), batch, &unused);
 }
 
-/* "add" of what exists is allowed, except for rules: so the chain is emptied first. */
+/* nft allows an "add" of something that exists, except for rules: so the chain is emptied first. */
 int labnet_cut(const struct lab *lab, int a, int b, bool cut, struct refusal *refusal)
 {
 	char *argv[] = { "nft", "-f", "-", NULL };

@@ -3,8 +3,8 @@
 #define DVS_CTL_LABSTATE_H
 
 /*
- * What is known about the lab of this machine, kept in one small file so that any later command, also
- * after a crash, finds everything that has to be ended. Whoever changes the lab holds the lock.
+ * The record of this machine's lab, kept in one small file. Any later command, also after a crash, finds there
+ * everything that has to be ended. A command that changes the lab holds the lock.
  *
  *	dvs-lab 1
  *	boot 5f0e...		the machine's boot: pids and namespaces of another one mean nothing

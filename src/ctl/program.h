@@ -2,7 +2,10 @@
 #ifndef DVS_CTL_PROGRAM_H
 #define DVS_CTL_PROGRAM_H
 
-/* What people call the command that runs: "dvs migrate", "dvs lab up", "dvs_run". Errors begin with it. */
+/*
+ * The name of the command that runs, as people know it: "dvs migrate", "dvs lab up", "dvs_run". Errors begin
+ * with it.
+ */
 const char *program_name(void);
 void program_set_name(const char *first, const char *second); /* second may be NULL */
 

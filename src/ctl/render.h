@@ -37,7 +37,7 @@ json_t *render_text(const char *text, size_t max);
 json_t *render_with_bytes(json_t *object, const char *key, const char *text, size_t max);
 /* Sets both, of bytes with a length, zero bytes included. */
 void render_output(json_t *object, const char *key, const char *bytes, size_t length);
-/* For people: "?" instead of what would begin a line or command a terminal. Changes and returns text. */
+/* For people: "?" instead of a byte that would begin a line or command a terminal. Changes and returns text. */
 char *render_line(char *text);
 /* The same of a copy in buf, of text that may lack its terminator within size - 1. */
 const char *render_name(const char *text, char *buf, size_t size);

@@ -38,7 +38,7 @@ static int stream_take(struct stream *stream, const void *data, size_t bytes,
 	return 0;
 }
 
-/* What the log no longer had is marked in its place. */
+/* A gap, whose bytes the log no longer had, is marked in its place. */
 static int stream_begin(struct stream *stream, uint64_t before, struct refusal *refusal)
 {
 	char mark[96];

@@ -3,8 +3,8 @@
 #define DVS_CTL_STREAM_H
 
 /*
- * What a process writes, as it comes in CTL_DATA packets: straight to standard output, or kept until
- * the end for a JSON document.
+ * The output of a process, as it comes in CTL_DATA packets: straight to standard output, or kept until the end
+ * for a JSON document.
  */
 
 #include <stdbool.h>

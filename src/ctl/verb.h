@@ -66,9 +66,9 @@ int verb_run_row(const struct verb *verb, int node, int argc, char **argv);
 void verb_expect(int argc, char **argv);
 
 /*
- * The words of a verb, taken apart: see os/options.h. GO_ON: they are right, and all that was needed is set. Anything
- * else is the exit status, to be returned at once: what is wrong was said, or help was asked for and given. A verb
- * that does not look at it does not compile.
+ * The words of a verb, taken apart: see os/options.h. GO_ON: they are right, and all that was needed is set.
+ * Anything else is the exit status, to be returned at once: the mistake was named on standard error, or help
+ * was asked for and given. A verb that does not look at it does not compile.
  */
 #define GO_ON	     (-1)
 #define VERB_LOOK_AT __attribute__((warn_unused_result))

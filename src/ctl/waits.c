@@ -30,7 +30,7 @@ int waits_for(const proc_usr_t *proc)
 	return proc->p_rts_flags & RECEIVING ? proc->p_getfrom : proc->p_waitunbind;
 }
 
-/* The row of whom this one waits for; count: of nobody here. */
+/* The row of the endpoint that this one waits for; count: of nobody here. */
 static size_t next_of(const struct ctl_proc_row *rows, size_t count, size_t at)
 {
 	size_t i = 0;

@@ -3,7 +3,7 @@
 #define DVS_CTL_WAITS_H
 
 /*
- * The wait-for graph that the rows of `dvs ps` describe: who waits for whom and how, and which of
+ * The wait-for graph that the rows of `dvs ps` describe: which endpoint waits for which and how, and which of
  * them wait in a ring. An endpoint waits for one other at most.
  */
 
@@ -15,7 +15,7 @@
 
 /* "sends to", "calls", "receives from", "waits for unbind of"; NULL: it waits for nobody. */
 const char *waits_how(const proc_usr_t *proc);
-/* Whom it waits for: an endpoint, or ANY. Only where waits_how() is not NULL. */
+/* The endpoint that it waits for: an endpoint, or ANY. Only where waits_how() is not NULL. */
 int waits_for(const proc_usr_t *proc);
 /*
  * The members of the ring that row `from` is one of, in order, beginning with it; 0 if there is none.

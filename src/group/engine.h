@@ -3,8 +3,8 @@
 #define DVS_GROUP_ENGINE_H
 
 /*
- * What an engine implements; group.c passes the calls of group.h on to it. An engine's own struct
- * starts with a struct group.
+ * The functions of an engine; group.c passes the calls of group.h on to it. An engine's own struct starts with
+ * a struct group.
  */
 
 #include "group/group.h"
@@ -23,7 +23,7 @@ struct group_engine {
 struct group {
 	const struct group_engine *engine;
 	struct seat seat;
-	struct group_buffer place; /* what group_place() gives; group.c's */
+	struct group_buffer place; /* the bytes that group_place() gives; group.c's */
 };
 
 /* local.c */

@@ -32,7 +32,7 @@ static int adopt(struct group **groupp, const char *spec, int nodeid,
 	return -EINVAL;
 }
 
-/* The seat stands before what the engine has written. */
+/* The seat stands before the engine's own bytes. */
 int group_adopt(struct group **groupp, const char *spec, int nodeid,
 		const struct group_place *place, const struct group_callbacks *callbacks)
 {

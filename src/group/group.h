@@ -3,8 +3,8 @@
 #define DVS_GROUP_GROUP_H
 
 /*
- * The group: what the nodes agree on, in one order (I4). Engines stand behind this interface and
- * pass the same tests; nothing outside group/ knows which one runs.
+ * The group: commands that all nodes apply in one order (I4). Engines stand behind this interface and pass the
+ * same tests; nothing outside group/ knows which one runs.
  *
  *	join -> state transfer (or nothing if first) -> deliver(1..) -> ...
  *	send(command) -> deliver(order, command) on every member, in the same order
@@ -51,11 +51,11 @@ struct group *group_free(struct group *group); /* leaves; returns NULL */
 
 /*
  * A member's place in the order, for a process that executes its program anew and goes on as the same
- * member: the others see nothing of it. What is ordered meanwhile waits in the connection.
+ * member: the others see nothing of it. Commands that are ordered meanwhile wait in the connection.
  */
 #define GROUP_PLACE_FDS 4
 
-struct group_place {			    /* opaque: what it is made of is the engine's */
+struct group_place {			    /* opaque: its contents are the engine's */
 	int fds[GROUP_PLACE_FDS], fd_count; /* stay the group's */
 	const uint8_t *bytes;		    /* the group's, until it is called again */
 	uint32_t len;

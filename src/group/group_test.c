@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What every engine has to pass: through group/group.h only, on the rig that the build names. */
+/* The tests that every engine has to pass: through group/group.h only, on the rig that the build names. */
 #include <fcntl.h>
 
 #include GROUP_RIG
@@ -137,7 +137,7 @@ static void test_provider_dies(void)
 
 	setup(m, 3);
 	CHECK_EQ(member_new(&m[3], 8), 0);
-	/* One of the three has been asked and none answers. Whoever it is: the last one is left. */
+	/* One of the three has been asked and none answers. For any member: the last one is left. */
 	m[0].group = group_free(m[0].group);
 	m[1].group = group_free(m[1].group);
 	PUMP_UNTIL(m, 4, m[3].joined && same(&m[2], &m[3]));
@@ -194,7 +194,7 @@ static void test_last_provider_dies_for_two(void)
 	teardown(m, 3);
 }
 
-/* One of two members does not answer: whoever is asked first, one of the two rounds meets it. */
+/* One of two members does not answer: one of the two rounds meets it, in whichever order they are asked. */
 static void test_silent_provider_is_passed_over(void)
 {
 	for (int silent = 0; silent < 2; silent++) {

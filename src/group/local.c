@@ -33,10 +33,10 @@ struct local {
 	struct group group;
 	char *path; /* of the sequencer */
 	struct group_stream stream;
-	int set; /* what the owner polls: the socket, and room in it when something waits */
+	int set; /* a descriptor that the owner polls: the socket, and room in it when something waits */
 	int set_events;
 	int broken;	      /* the connection, and why; or 0 */
-	int door, door_timer; /* what says then whether the others go on, and until when */
+	int door, door_timer; /* they say then whether the others go on, and until when */
 	int lost;	      /* 0 or why */
 };
 
@@ -171,7 +171,7 @@ static int local_dispatch(struct group *group)
 		look_at_door(l);
 	if (l->broken)
 		return l->lost;
-	/* What was delivered before the connection broke is read even if writing fails by now. */
+	/* Commands that were delivered before the connection broke are read even if writing fails by now. */
 	r = local_read(l);
 	if (r >= 0)
 		r = group_stream_flush(&l->stream);
@@ -204,7 +204,10 @@ static int append(struct group_buffer *to, const struct group_buffer *from)
 	return len ? group_buffer_add(to, from->bytes + from->from, len) : 0;
 }
 
-/* The connection; what was read and is no whole frame yet, behind its length; what could not be written yet. */
+/*
+ * The connection; the bytes that were read and are no whole frame yet, behind their length; the bytes that
+ * could not be written yet.
+ */
 static int local_place(struct group *group, struct group_place *place)
 {
 	struct local *l = local_of(group);
@@ -322,7 +325,7 @@ static int fill_from_place(struct local *l, const struct group_place *place)
 	return r;
 }
 
-/* What waits to be written goes out with the next dispatch: the descriptor is asked for room then. */
+/* Bytes that wait to be written go out with the next dispatch: the descriptor is asked for room then. */
 int group_local_adopt(struct group **groupp, const char *path, int nodeid,
 		      const struct group_place *place, const struct group_callbacks *callbacks)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What only the local engine does: it is found by a path, and its sequencer can end in more than one way. */
+/* Tests of the local engine alone: it is found by a path, and its sequencer can end in more than one way. */
 #include "group/local_rig_test.h"
 #include "group/member_test.h"
 

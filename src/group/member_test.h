@@ -3,9 +3,9 @@
 #define DVS_GROUP_MEMBER_TEST_H
 
 /*
- * What the tests of the engines stand on: members in this process, each a state machine that is nothing but a hash of
- * all it was told. They know the engine by group/group.h only; what it needs around it, and where it is (rig_spec), is
- * a rig's, which is included before. For test programs.
+ * The members on which the tests of the engines stand: members in this process, each a state machine that is
+ * nothing but a hash of all it was told. They know the engine by group/group.h only; a rig, which is included
+ * before, sets up the world that the engine needs and says where it is (rig_spec). For test programs.
  */
 
 #include <errno.h>

@@ -3,8 +3,8 @@
 #define DVS_GROUP_SEAT_H
 
 /*
- * What a member is in the order, whichever engine brings it its messages: the number that it has come to, whether
- * it has begun and is a member, the state that it takes as a joiner and gives to one. An engine says what has
+ * A member's place in the order, which is the same for every engine: the number that it has come to, whether it
+ * has begun and is a member, the state that it takes as a joiner and gives to one. An engine says what has
  * arrived; the seat checks the numbers and tells the callbacks.
  *
  *	nothing -> started (the state was restored, or the first command delivered) -> joined (own NODE_JOIN)

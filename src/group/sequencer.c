@@ -6,11 +6,11 @@
  *	                  \------ there is no member --------/
  *	any of them --------------- doomed ----------------> gone (a MEMBER: NODE_LEAVE ordered)
  *
- * A joiner is asked for at one point of the order: what comes after it is kept in `later` until the
- * state is there, and goes out behind it. Its NODE_JOIN is ordered only then, so a joiner or a
- * provider that dies half way leaves no trace in the order.
+ * A joiner is asked for at one point of the order: commands after it are kept in `later` until the state is
+ * there, and go out behind it. Its NODE_JOIN is ordered only then, so a joiner or a provider that dies half way
+ * leaves no trace in the order.
  *
- * Nothing is taken apart in the middle of a walk over the connections: whoever has to go is marked
+ * Nothing is taken apart in the middle of a walk over the connections: a connection that has to go is marked
  * doomed, and sequencer_settle() removes the doomed and orders their leaving, until none is left.
  */
 #include "group/sequencer.h"
@@ -196,7 +196,7 @@ static void order_leave(struct sequencer *seq, int node)
 	sequencer_order(seq, &leave);
 }
 
-/* Removes one doomed connection; whom it was to give the state asks another. */
+/* Removes one doomed connection; the joiner that was to get its state asks another. */
 static void sequencer_remove(struct sequencer *seq, struct connection *gone)
 {
 	bool member = gone->state == CONNECTION_MEMBER;
@@ -341,7 +341,7 @@ static int on_frame(struct connection *c, const struct group_frame *f)
 	}
 }
 
-/* Reads once and acts on what is there: 1; 0: nothing more to be had now. */
+/* Reads once and acts on the frames that are there: 1; 0: nothing more to be had now. */
 static int connection_read(struct connection *c)
 {
 	struct group_frame frame;
@@ -407,7 +407,7 @@ static void on_listener(void *ctx, int listener, int events)
 }
 
 /*
- * Whoever does not say who it is in time has to go. A member that does not answer in time is left in
+ * A connection that does not say its name in time has to go. A member that does not answer in time is left in
  * peace, but another one is asked.
  */
 static void on_check(void *ctx)

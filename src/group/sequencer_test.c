@@ -32,7 +32,7 @@ static void test_slow_member_is_expelled(void)
 	teardown(m, 3);
 }
 
-/* What is sent on a raw connection, and whether it says HELLO as node 20 before. */
+/* The bytes that are sent on a raw connection, and whether it says HELLO as node 20 before. */
 static void check_refused(struct member *m, bool hello, enum group_kind kind, const void *bytes,
 			  size_t len)
 {

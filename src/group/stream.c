@@ -10,7 +10,7 @@
 
 #define READ_BYTES 65536u
 
-/* What holds between all calls. */
+/* Rules that hold between all calls. */
 static void assert_sound(const struct group_buffer *b)
 {
 	assert(b->from <= b->to);

@@ -3,8 +3,8 @@
 #define DVS_GROUP_STREAM_H
 
 /*
- * Frames of wire/group.h over a stream socket that never blocks: what does not fit into the socket
- * waits in a bounded buffer. Both ends of the local engine stand on it.
+ * Frames of wire/group.h over a stream socket that never blocks: bytes that do not fit into the socket wait in
+ * a bounded buffer. Both ends of the local engine stand on it.
  */
 
 #include <stdbool.h>
@@ -51,7 +51,7 @@ static inline bool group_stream_waiting(const struct group_stream *s)
 
 /* Reads once. 0; -EAGAIN: nothing there; -ECONNRESET: end; other negative errno. */
 int group_stream_fill(struct group_stream *s);
-/* Next whole frame that was read: 1; 0: none; -EBADMSG: what stands there is no frame. */
+/* Next whole frame that was read: 1; 0: none; -EBADMSG: the bytes there are no frame. */
 int group_stream_next(struct group_stream *s, struct group_frame *frame);
 
 /* For the frames that a joiner gets later. */

@@ -4,8 +4,9 @@
 
 /*
  * A joiner's state on its way, whichever engine carries it. A member is asked for the state as of one point of the
- * order. What is ordered after that point is kept, and goes to the joiner behind the state. A member that leaves or
- * is silent is replaced: another one is asked, for another point, and its answer is told from a late one by the token.
+ * order. Commands that are ordered after that point are kept, and go to the joiner behind the state. A member
+ * that leaves or is silent is replaced: another one is asked, for another point, and its answer is told from a
+ * late one by the token.
  *
  *	idle --begin--> asked --keep...--> --take--> idle (state, then `later`)
  *	                  \------begin (another member)---/
@@ -25,7 +26,10 @@ struct transfer {
 	struct group_buffer later; /* owned */
 };
 
-/* Asks `provider` for the state as of `order`; token: never used before. What was kept is forgotten. */
+/*
+ * Asks `provider` for the state as of `order`; token: never used before. The commands that were kept are
+ * forgotten.
+ */
 void transfer_begin(struct transfer *transfer, int provider, uint64_t token, uint64_t order,
 		    int64_t now_ns);
 /* Keeps what was ordered after that, up to `max` bytes in all. 0; -ENOBUFS; -ENOMEM. Nothing when idle. */
