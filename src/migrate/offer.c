@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/offer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static struct image_task task_of(const struct inventory *inventory)
 		.special_count = inventory->maps.special_count,
 	};
 
+	assert(task.special_count <= IMAGE_SPECIALS);
 	memcpy(task.special, inventory->maps.special, sizeof(task.special));
 	memcpy(task.comm, inventory->comm, sizeof(task.comm));
 	return task;
@@ -130,6 +132,7 @@ static int read_objects(struct offer *offer, struct reader *reader, const void *
 
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal)
 {
+	assert(offer->maps.count == 0 && offer->files.count == 0); /* one offer is read into it */
 	const struct object_tables tables = tables_of(offer);
 	const void *payload;
 	int r = read_objects(offer, reader, &payload, refusal);
@@ -168,7 +171,12 @@ static int compare_specials(const struct offer *offer, const struct maps *own,
 				"need the same kernel",
 				there->name);
 	}
-	if (own->special_count != offer->task.special_count)
+	bool same = own->special_count == offer->task.special_count;
+
+	/* Each of ours is among the source's as well: names may stand twice in what came from outside. */
+	for (uint32_t i = 0; i < own->special_count; i++)
+		same = same && maps_special(&offer->maps, own->special[i].name);
+	if (!same)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the kernel on the target has other vdso mappings: both nodes need "
@@ -187,6 +195,8 @@ bool offer_is_local(const struct offer *offer)
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct refusal *refusal)
 {
+	assert(shell > 0);
+	assert(root >= 0);
 	uint64_t hash = 0;
 	int r = cpu_compare(&offer->machine, refusal);
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Offers as this very machine makes them, and as a hostile source would, compared with this process. */
+#include "migrate/offer.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "dvk/errors.h"
+
+/* This process, as a shell that is to become what was offered. */
+struct side {
+	struct inventory inventory;
+	struct offer offer;
+	int root;
+};
+
+static void begin(struct side *side)
+{
+	static const struct migrate_host nothing;
+	struct refusal refusal = REFUSAL_NONE;
+	struct writer writer;
+	struct reader reader;
+	int stream = memfd_create("offer", MFD_CLOEXEC);
+
+	memset(side, 0, sizeof(*side));
+	side->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK_EQ(inventory_open(&side->inventory, getpid(), &refusal), 0);
+	CHECK_EQ(maps_read(&side->inventory.maps, side->inventory.dir, NULL, &nothing, NULL,
+			   &side->inventory.text, &refusal),
+		 0);
+	/* Its files are not known then: all that is compared are the kernel's mappings. */
+	for (uint32_t i = 0; i < side->inventory.maps.count; i++)
+		side->inventory.maps.map[i].kind = IMAGE_MAP_ANON;
+	side->inventory.process.vpid = 7;
+	side->inventory.thread_count = 1;
+	CHECK_EQ(writer_init(&writer, stream), 0);
+	CHECK_EQ(offer_write(&side->inventory, &writer, &refusal), 0);
+	writer_deinit(&writer);
+	lseek(stream, 0, SEEK_SET);
+	CHECK_EQ(reader_init(&reader, stream), 0);
+	CHECK_EQ(offer_read(&side->offer, &reader, &refusal), 0);
+	reader_deinit(&reader);
+	close(stream);
+}
+
+static void end(struct side *side)
+{
+	offer_free(&side->offer);
+	inventory_close(&side->inventory);
+	close(side->root);
+}
+
+static int compare(struct side *side)
+{
+	struct refusal refusal = REFUSAL_NONE;
+
+	/* As offer_read() leaves both. */
+	memcpy(side->offer.maps.special, side->offer.task.special,
+	       sizeof(side->offer.task.special));
+	side->offer.maps.special_count = side->offer.task.special_count;
+	return offer_compare(&side->offer, getpid(), side->root, &side->inventory.maps, &refusal);
+}
+
+static void test_same(void)
+{
+	struct side side;
+
+	begin(&side);
+	CHECK(offer_is_local(&side.offer));
+	CHECK_EQ(compare(&side), 0);
+	side.offer.machine.boot_id[3] ^= 1;
+	CHECK(!offer_is_local(&side.offer));
+	side.offer.machine.vdso_hash++;
+	CHECK_EQ(compare(&side), EDVSPROCSTS);
+	end(&side);
+}
+
+/* As many mappings of the kernel, and each is one of ours: but one of ours is not among them. */
+static void test_name_twice(void)
+{
+	struct side side;
+
+	begin(&side);
+	CHECK_OR_RETURN(side.offer.task.special_count > 1);
+	side.offer.task.special[0] = side.offer.task.special[1];
+	CHECK_EQ(compare(&side), EDVSPROCSTS);
+	end(&side);
+}
+
+static void test_other_kernel(void)
+{
+	struct side side;
+
+	begin(&side);
+	side.offer.task.special[0].length += IMAGE_PAGE;
+	CHECK_EQ(compare(&side), EDVSPROCSTS);
+	side.offer.task.special[0].length -= IMAGE_PAGE;
+	side.offer.task.special_count--;
+	CHECK_EQ(compare(&side), EDVSPROCSTS);
+	end(&side);
+}
+
+int main(void)
+{
+	TEST(test_same);
+	TEST(test_name_twice);
+	TEST(test_other_kernel);
+	return test_end();
+}
