@@ -40,16 +40,19 @@ int foothold_find_syscall(pid_t pid, uint64_t start, uint64_t bytes, struct remo
 
 struct remote_ptr foothold_code(const struct foothold *foothold)
 {
+	assert(foothold->base.at);
 	return foothold->base;
 }
 
 struct remote_ptr foothold_syscall(const struct foothold *foothold)
 {
+	assert(foothold->base.at);
 	return (struct remote_ptr){ foothold->base.at + (uint64_t)(blob_syscall - blob_code) };
 }
 
 static struct remote_ptr foothold_list(const struct foothold *foothold)
 {
+	assert(foothold->base.at);
 	return (struct remote_ptr){ foothold->base.at + FOOTHOLD_CODE_BYTES };
 }
 
@@ -59,6 +62,8 @@ int foothold_open(struct foothold *foothold, struct tracee *tracee, uint64_t at)
 	const uint64_t args[6] = { at,	  FOOTHOLD_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
 				   flags, ~0ull,	  0 };
 	int64_t mapped = 0;
+	assert(!foothold->base.at); /* else it would be left in the process */
+	assert(foothold->vdso_syscall.at);
 	int r = tracee_syscall(tracee, foothold->vdso_syscall, SYS_mmap, args, &mapped);
 
 	if (r)
@@ -111,6 +116,9 @@ static void reset(struct calls *calls)
 
 void calls_begin(struct calls *calls, const struct foothold *foothold, struct tracee *tracee)
 {
+	assert(calls->buffer);
+	assert(foothold->base.at);
+	assert(tracee->borrowed);
 	calls->foothold = foothold;
 	calls->tracee = tracee;
 	calls->error = 0;
@@ -120,6 +128,7 @@ void calls_begin(struct calls *calls, const struct foothold *foothold, struct tr
 
 static size_t calls_end(const struct calls *calls, uint32_t count)
 {
+	assert(calls->count <= CALLS_MAX);
 	return LIST_HEAD + (calls->count + count) * sizeof(struct call);
 }
 
@@ -179,6 +188,7 @@ uint32_t calls_append(struct calls *calls, const char *what, unsigned mode, int6
 		calls_room(calls, 1, 0);
 	}
 	assert(calls_end(calls, 1) <= calls->top);
+	assert(mode <= CALL_EXACT);
 	struct call *call = call_at(calls, calls->count);
 
 	*call = (struct call){ .number = (uint64_t)number, .mode = mode, .expect = expect };
@@ -206,6 +216,7 @@ static int carry(struct calls *calls, bool back)
 		r = trace_read(pid, list, calls->buffer, used);
 	else
 		r = trace_write(pid, list, calls->buffer, used);
+	assert(used <= calls->top); /* calls and data do not meet */
 	if (r || data == 0)
 		return r;
 	if (back)
@@ -221,6 +232,7 @@ int calls_run(struct calls *calls)
 		return calls->error;
 	if (calls->count == 0)
 		return 0;
+	assert(!calls->ran); /* a list runs once */
 	*head = (struct list_head){ .count = calls->count };
 	int r = carry(calls, false);
 
@@ -244,10 +256,12 @@ int calls_run(struct calls *calls)
 
 int calls_refuse(const struct calls *calls, int r, const char *whose, struct refusal *refusal)
 {
+	assert(r);
 	if (r == TRACEE_E_GONE)
 		return refusal_set(refusal, EDVSSRCH, "%s has ended during the move", whose);
 	if (r != CALLS_E_FAILED)
 		return refusal_set(refusal, EDVSPROCSTS, "%s %s", whose, tracee_result_text(r));
+	assert(calls->failed_what);
 	int64_t error = calls->failed_result;
 
 	if (error < 0 && error >= -ERROR_MAX)

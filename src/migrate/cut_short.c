@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/cut_short.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "migrate/descriptors_source.h"
@@ -62,6 +63,7 @@ static bool write_bytes(struct rest *rest, uint64_t fd, uint64_t from, uint64_t 
 /* Whether the rest of a write can be written: `bytes`, or fewer. */
 static bool can_go_on(const struct inventory *inventory, uint64_t number, uint64_t bytes)
 {
+	assert(bytes);
 	return is_blocking_pipe(inventory->dir, number) &&
 	       descriptors_widen(&inventory->descriptors, inventory->pid, (int)number, bytes);
 }
@@ -99,6 +101,7 @@ static void repeat(struct rest *rest, const struct user_regs_struct *registers)
 			 : number == SYS_sendfile ? &args[3]
 						  : &args[4];
 
+	assert(rest->done);
 	if (*left <= rest->done)
 		return;
 	*left -= rest->done;
@@ -114,6 +117,7 @@ int cut_short_finish(struct tracee *tracee, struct remote_ptr at, const struct i
 	struct user_regs_struct *registers = &tracee->registers;
 	struct rest rest = { .tracee = tracee, .at = at, .done = registers->rax };
 
+	assert(tracee->borrowed);
 	if ((int64_t)registers->rax <= 0)
 		return 0;
 	switch ((long)registers->orig_rax) {

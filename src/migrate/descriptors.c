@@ -58,6 +58,7 @@ int descriptors_append(struct descriptors *descriptors, const struct image_fd *f
 	if (!grow((void **)&descriptors->fd, descriptors->count, &descriptors->capacity,
 		  sizeof(*fd)))
 		return -ENOMEM;
+	assert(descriptors_find(descriptors, fd->description)); /* descriptions come first */
 	descriptors->fd[descriptors->count++] = *fd;
 	return 0;
 }
@@ -73,6 +74,7 @@ struct description *descriptors_describe(struct descriptors *descriptors,
 		return NULL;
 	descriptors->description[count] =
 		(struct description){ .image = *image, .number = -1, .own = { -1, -1 } };
+	assert(image->id && image->kind);
 	descriptors->description_count++;
 	return &descriptors->description[count];
 }

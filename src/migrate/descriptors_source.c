@@ -5,6 +5,7 @@
  */
 #include "migrate/descriptors_source.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static int append(struct look *look, const struct opened *opened)
 		look->opened = bigger;
 		look->capacity = capacity;
 	}
+	assert(look->count < look->capacity);
 	look->opened[look->count++] = *opened;
 	return 0;
 }
@@ -175,8 +177,10 @@ static void find_shared(struct look *look, uint32_t *order, uint32_t *first)
 		order[i] = i;
 	qsort_r(order, look->count, sizeof(*order), by_description, look);
 	for (uint32_t i = 0; i < look->count; i++) {
-		bool same = i && compare_open(look->pid, &look->opened[first[order[i - 1]]],
-					      &look->opened[order[i]]) == 0;
+		/* A process that runs may close them meanwhile, so that the order is none. */
+		bool same = i && first[order[i - 1]] < order[i] &&
+			    compare_open(look->pid, &look->opened[first[order[i - 1]]],
+					 &look->opened[order[i]]) == 0;
 
 		first[order[i]] = same ? first[order[i - 1]] : order[i];
 	}
@@ -187,6 +191,7 @@ static int add_all(struct descriptors *descriptors, struct look *look, const uin
 	for (uint32_t i = 0; i < look->count; i++) {
 		struct opened *opened = &look->opened[i];
 
+		assert(first[i] <= i);
 		if (first[i] == i) {
 			opened->image.id = descriptors->description_count + 1;
 			struct description *description =
@@ -227,6 +232,7 @@ static int check(struct descriptors *descriptors, pid_t pid, struct refusal *ref
 		struct description *description = &descriptors->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
+		assert(kind);
 		if (kind->check)
 			r = kind->check(pid, descriptors, description, refusal);
 	}
@@ -257,6 +263,7 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 	free(look.opened);
 	if (r == 0)
 		r = check(descriptors, pid, refusal);
+	assert(descriptors->description_count <= descriptors->count || r);
 	if (r == 0)
 		return 0;
 	ended_refuse(dir, r, "list of descriptors", refusal);
@@ -271,6 +278,7 @@ int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refu
 		struct description *description = &descriptors->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
+		assert(kind);
 		if (kind->write)
 			r = kind->write(pid, descriptors, description, refusal);
 	}
@@ -286,6 +294,7 @@ bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int num
 			descriptors_find(descriptors, descriptors->fd[i].description);
 		const struct kind *kind = kind_of(description->image.kind);
 
+		assert(description && kind);
 		return !kind->widen || kind->widen(pid, description, bytes);
 	}
 	return true;

@@ -9,6 +9,7 @@
  */
 #include "migrate/files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,7 @@ static struct file *append(struct files *files, const char *path, size_t length)
 		files->file = bigger;
 		files->capacity = capacity;
 	}
+	assert(files->count < files->capacity);
 	struct file *file = &files->file[files->count];
 
 	*file = (struct file){ .path = strndup(path, length) };
@@ -84,6 +86,7 @@ static int open_in(int dir, const char *path, unsigned flags)
 
 int files_describe(int fd, struct image_file *image, unsigned long *type)
 {
+	assert(fd >= 0);
 	struct os_status status;
 	int r = os_status(fd, &status);
 
@@ -115,6 +118,7 @@ static int describe(int dir, const char *path, struct image_file *image, unsigne
 
 void files_build_id(int fd, struct image_file *image)
 {
+	assert(fd >= 0);
 	if ((image->mode & OS_MODE_KIND) == OS_MODE_FILE)
 		image->build_id_length = os_build_id(fd, image->build_id);
 }
@@ -255,6 +259,7 @@ static uint32_t *bucket_of(struct files *files, const char *path, uint64_t inode
 {
 	uint64_t hash = hash_bytes(HASH_SEED ^ inode, path, strlen(path));
 
+	assert(files->bucket_count);
 	return &files->bucket[hash % files->bucket_count];
 }
 
@@ -299,6 +304,7 @@ static int add_new(struct files *files, const char *path, const struct image_fil
 	file->image.path_length = length;
 	file->image.id = files->count;
 	file->older = *newest;
+	assert(file->image.id > file->older); /* the chain leads to older ones, so it ends */
 	*newest = files->count;
 	return (int)file->image.id;
 }
@@ -307,6 +313,7 @@ static int add_memory(struct files *files, int dir, const char *path,
 		      const struct files_object *object, struct image_file *image,
 		      struct refusal *refusal)
 {
+	assert(files->memory_count <= files->count);
 	int r = memfd_describe(dir, object->link, image, refusal);
 
 	if (r == 0 && files->memory_count == IMAGE_MEMFDS_MAX)
@@ -334,6 +341,7 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 
 	if (grow_table(files) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	assert(files->count < files->bucket_count);
 	for (uint32_t at = *bucket_of(files, path, object->inode); at;) {
 		struct file *known = &files->file[at - 1];
 
@@ -364,6 +372,8 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 
 int files_add_record(struct files *files, const struct image_file *image)
 {
+	assert(image->id);	      /* image_file_ok() saw to it */
+	assert(!files->bucket_count); /* a table is the source's or the target's */
 	if (files->count && image->id <= files->file[files->count - 1].image.id)
 		return -EBADMSG;
 	struct file *file = append(files, (const char *)(image + 1), image->path_length);

@@ -6,6 +6,7 @@
  */
 #include "migrate/ended.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ static int check_thread_status(const char *status, bool alone, struct refusal *r
 /* A thread must share everything with its process but its registers. */
 static int check_sharing(pid_t pid, pid_t tid, struct refusal *refusal)
 {
+	assert(tid != pid);
 	for (int i = 0; i < OTHERS_TABLES; i++) {
 		if (os_kcmp(pid, tid, others_tables[i].kind) > 0)
 			return refusal_set(refusal, EDVSPROCSTS,
@@ -83,6 +85,7 @@ static int check_sharing(pid_t pid, pid_t tid, struct refusal *refusal)
 
 static int check_threads(struct inventory *inventory, struct refusal *refusal)
 {
+	assert(inventory->thread_count);
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		pid_t tid = inventory->thread[i].tid;
 		char name[48];
@@ -175,6 +178,7 @@ static int check_namespaces(struct inventory *inventory, int init, struct refusa
 	};
 	char mine[64], theirs[64];
 
+	assert(init >= 0);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (procdir_link(inventory->dir, kinds[i].mine, mine, sizeof(mine)) < 0 ||
 		    procdir_link(init, kinds[i].init, theirs, sizeof(theirs)) < 0)
@@ -246,6 +250,7 @@ static int check_same_as_init(struct inventory *inventory, int init, struct refu
 		{ "attr/current", "has a security label of its own", same_text },
 	};
 
+	assert(init >= 0);
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
 		if (procdir_read(inventory->dir, same[i].file, &inventory->text) < 0 ||
 		    procdir_read(init, same[i].file, &inventory->more) < 0)
@@ -340,6 +345,7 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 {
 	char name[48];
 
+	assert(inventory->thread_count);
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		snprintf(name, sizeof(name), "task/%d/children", (int)inventory->thread[i].tid);
 		if (procdir_read(inventory->dir, name, &inventory->text) == 0 &&

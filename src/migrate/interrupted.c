@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/interrupted.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,8 @@ static void add(struct interrupted *interrupted, pid_t tid, long number)
 		interrupted->call = bigger;
 		interrupted->capacity = capacity;
 	}
+	assert(number != SYS_restart_syscall); /* which says nothing */
+	assert(interrupted->count < interrupted->capacity);
 	interrupted->call[interrupted->count].tid = tid;
 	interrupted->call[interrupted->count++].number = number;
 }
@@ -79,6 +82,7 @@ void interrupted_mend(struct tracee *tracee)
 				      SYS_semtimedop };
 	struct user_regs_struct *registers = &tracee->registers;
 
+	assert(tracee->borrowed);
 	if ((int64_t)registers->rax != -EINTR)
 		return;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {

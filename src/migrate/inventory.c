@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/inventory.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal)
 {
+	assert(pid > 0);
 	*inventory = (struct inventory){ .pid = pid, .dir = procdir_open(pid) };
 	if (inventory->dir == -ESRCH)
 		return refusal_set(refusal, EDVSSRCH, "there is no process %d", (int)pid);
@@ -39,6 +41,7 @@ void inventory_close(struct inventory *inventory)
 
 uint64_t inventory_stat_field(const char *stat, unsigned index)
 {
+	assert(index > 2);
 	/* Field 2 is the name in parentheses and may itself contain both. */
 	const char *at = strrchr(stat, ')');
 
@@ -83,6 +86,7 @@ static int add_thread(void *ctx, const char *name)
 		inventory->thread = bigger;
 		inventory->thread_capacity = capacity;
 	}
+	assert(inventory->thread_count < inventory->thread_capacity);
 	inventory->thread[inventory->thread_count++] =
 		(struct inventory_thread){ .tid = (pid_t)strtol(name, NULL, 10) };
 	return 0;
@@ -107,6 +111,7 @@ const struct inventory_thread *inventory_thread(const struct inventory *inventor
 
 int inventory_threads(struct inventory *inventory)
 {
+	assert(inventory->dir >= 0);
 	inventory->thread_count = 0;
 	int r = procdir_each(inventory->dir, "task", add_thread, inventory);
 
@@ -128,6 +133,7 @@ int inventory_threads(struct inventory *inventory)
 
 int inventory_refuse_threads(const struct inventory *inventory, int r, struct refusal *refusal)
 {
+	assert(r < 0);
 	if (r == -E2BIG)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has more than %u threads, which is the most that "
@@ -257,6 +263,7 @@ static int add_timer(struct inventory *inventory, const struct image_timer *time
 		inventory->timer = bigger;
 		inventory->timer_capacity = capacity;
 	}
+	assert(inventory->timer_count < inventory->timer_capacity);
 	inventory->timer[inventory->timer_count++] = *timer;
 	return 0;
 }
@@ -347,6 +354,7 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 
 	if (id < 0)
 		return id;
+	assert(id > 0); /* 0 is no id */
 	inventory->process.exe_file = (uint32_t)id;
 	r = read_link(inventory, "cwd", "working directory", inventory->cwd, &status, refusal);
 	if (r)
@@ -356,6 +364,7 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 		       IMAGE_FILE_DIRECTORY, refusal);
 	if (id < 0)
 		return id;
+	assert(id > 0);
 	inventory->process.cwd_file = (uint32_t)id;
 	return 0;
 }
@@ -366,6 +375,7 @@ int inventory_check_lack(const struct inventory *inventory, struct refusal *refu
 
 	if (!lack)
 		return 0;
+	assert(lack < 0);
 	return refusal_set_number(refusal, lack == -ENOMEM ? EDVSNOMEM : EDVSIO,
 				  "not all of the process can be looked at: %s", strerror(-lack));
 }

@@ -5,6 +5,7 @@
  */
 #include "migrate/kind.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "dvk/errors.h"
@@ -64,6 +65,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
  */
 static int find_mode(int fd, uint64_t count, uint32_t *mode)
 {
+	assert(count <= COUNT_MAX);
 	uint64_t more = count < 2 ? 2 - count : 0, taken = 0;
 	int r = os_eventfd_add(fd, more);
 
@@ -96,6 +98,7 @@ static int complete(pid_t pid, const struct descriptors *descriptors,
 				   "it cannot be found out whether the eventfd of descriptor %d is "
 				   "a semaphore: %s",
 				   description->number, strerror(-r));
+	assert(body.mode != MODE_UNKNOWN);
 	memcpy(description->image.body, &body, sizeof(body));
 	return 0;
 }
@@ -114,6 +117,7 @@ static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
 	const struct eventfd_body body = body_of(&description->image);
+	assert(body.mode != MODE_UNKNOWN); /* read_body() saw to it */
 	int fd = os_eventfd_new(body.mode == MODE_SEMAPHORE);
 	int r = fd < 0 ? fd : os_eventfd_add(fd, body.count);
 

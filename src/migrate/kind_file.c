@@ -2,6 +2,7 @@
 /* Files, directories, devices without a state, memory files: whatever has a FILE record. */
 #include "migrate/kind.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "dvk/errors.h"
@@ -89,6 +90,7 @@ static int open_here(struct restore *restore, struct description *description,
 	const struct file_body body = body_of(&description->image);
 	const struct file *file = files_find(&restore->picture.files, body.file);
 	uint32_t flags = description->image.flags;
+	assert(file); /* read_body() saw to it */
 	int fd = restore_open_file(restore, file, reopen_flags(flags), refusal);
 
 	if (fd < 0 || !body.position || flags & OS_OPEN_PATH || file->image.use & IMAGE_FILE_DEVICE)

@@ -113,6 +113,8 @@ static struct ends ends_of(const struct descriptors *descriptors,
 		ends.packets = ends.packets ||
 			       (writes(&other->image) && other->image.flags & OS_OPEN_DIRECT);
 	}
+	assert(ends.owner &&
+	       ends.owner->image.id <= description->image.id); /* it is one of its own ends */
 	return ends;
 }
 
@@ -148,6 +150,7 @@ static int take(int copy, uint32_t bytes, bool packets, struct contents *content
 {
 	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
 
+	assert(bytes);
 	while (bytes) {
 		uint32_t wanted = bytes < sizeof(piece) ? bytes : (uint32_t)sizeof(piece);
 		ssize_t got = os_pipe_read(copy, piece, wanted);
@@ -172,6 +175,7 @@ static int copy(int reader, const struct pipe_body *body, struct contents *conte
 
 	if (bytes <= 0)
 		return bytes;
+	assert(!contents->length);
 	int r = os_pipe_new(ends);
 
 	if (r < 0)
@@ -304,6 +308,7 @@ static int make(struct description *owner)
 {
 	const struct pipe_body body = body_of(&owner->image);
 
+	assert(owner->own[0] < 0 && owner->own[1] < 0); /* it would not be closed */
 	int r = os_pipe_new(owner->own);
 
 	return r ? r : fill(owner->own[1], &body, &owner->contents);
@@ -322,6 +327,7 @@ static int open_end(struct description *owner, uint32_t flags)
 		first ? os_dup(owner->own[end])
 		      : os_open_again(owner->own[end], (flags & OS_OPEN_ACCESS) | OS_OPEN_NONBLOCK);
 
+	assert(owner->own[end] >= 0);
 	owner->given[end] = owner->given[end] || first;
 	int r = fd < 0 ? fd : os_open_set_flags(fd, flags);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/landlock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ static int make_prover(struct calls *calls, const struct inventory *inventory,
 	struct finder finder = { .inventory = inventory };
 	uint64_t args[11] = { FLAGS };
 
+	assert(!prover->held);
 	calls_begin(calls, calls->foothold, calls->tracee);
 	calls_room(calls, 1, sizeof(args));
 	struct remote_ptr address = calls_put(calls, args, sizeof(args));
@@ -74,6 +76,7 @@ static int add_domains(struct calls *calls, struct tracee *prover)
 	uint32_t layer[LAYERS];
 	int added = 0;
 
+	assert(prover->borrowed);
 	calls_begin(calls, foothold, prover);
 	calls_room(calls, 2, 64);
 	struct remote_ptr address = calls_put(calls, &rules, sizeof(rules));
@@ -99,6 +102,7 @@ static int add_domains(struct calls *calls, struct tracee *prover)
 		return -ESRCH;
 	for (unsigned i = 0; i < LAYERS; i++)
 		added += calls_result(calls, layer[i]) == 0;
+	assert(added <= LAYERS);
 	return added;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "migrate/maps.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,7 @@ int maps_append(struct maps *maps, const struct image_map *map)
 		maps->map = bigger;
 		maps->capacity = capacity;
 	}
+	assert(maps->count < maps->capacity);
 	maps->map[maps->count++] = *map;
 	return 0;
 }
@@ -120,6 +122,7 @@ static bool touches(const struct maps *maps, uint64_t start, uint64_t end)
 
 uint64_t maps_find_gap(const struct maps *a, const struct maps *b, uint64_t bytes)
 {
+	assert(a);
 	for (uint64_t at = GAP_FIRST; at < 0x7e0000000000ull; at += GAP_STEP) {
 		uint64_t start = at - GAP_GUARD, end = at + bytes + GAP_GUARD;
 
@@ -309,7 +312,7 @@ static uint64_t object_bytes(const struct printed *printed, int dir)
 	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)printed->start,
 		 (unsigned long long)printed->end);
 	if (os_status_at(dir, link, &status) < 0 || status.size == 0)
-		return printed->offset + (printed->end - printed->start);
+		return whole_pages(printed->offset + (printed->end - printed->start));
 	return whole_pages(status.size);
 }
 
@@ -324,6 +327,8 @@ static int add_memory(struct maps *maps, const struct image_memory *memory)
 		maps->memory = bigger;
 		maps->memory_capacity = capacity;
 	}
+	assert(memory->bytes % IMAGE_PAGE == 0);
+	assert(maps->memory_count < maps->memory_capacity);
 	maps->memory[maps->memory_count++] = *memory;
 	return 0;
 }
@@ -366,6 +371,7 @@ static void sort_memory(struct maps *maps)
 		else if (last->bytes < maps->memory[i].bytes)
 			last->bytes = maps->memory[i].bytes;
 	}
+	assert(kept <= maps->memory_count);
 	maps->memory_count = kept;
 }
 
@@ -506,6 +512,7 @@ static int on_mapping(struct reader *reader, const struct printed *printed)
 	}
 	if (r)
 		return r;
+	assert(map.kind);
 	if (reader->maps->count == IMAGE_MAPS_MAX || maps_append(reader->maps, &map) < 0)
 		return refusal_set(reader->refusal, EDVSNOMEM, "the process has too many mappings");
 	return 0;

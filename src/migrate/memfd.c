@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/memfd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -95,6 +96,7 @@ static int refuse_new(const struct file *file, int r, struct refusal *refusal)
 
 int memfd_make(const struct file *file, struct refusal *refusal)
 {
+	assert(file->image.use & IMAGE_FILE_MEMORY);
 	size_t length = strlen(file->path), end = sizeof(SUFFIX) - 1;
 	char name[NAME_BYTES_MAX] = "";
 
@@ -117,6 +119,7 @@ int memfd_make(const struct file *file, struct refusal *refusal)
 
 int memfd_reopen(const struct file *file, int fd, uint32_t flags, struct refusal *refusal)
 {
+	assert(fd >= 0); /* made before anything is mapped or opened */
 	int opened = os_open_again(fd, flags);
 
 	return opened < 0 ? refuse_new(file, opened, refusal) : opened;
@@ -125,6 +128,7 @@ int memfd_reopen(const struct file *file, int fd, uint32_t flags, struct refusal
 int memfd_seal(const struct file *file, int fd, struct refusal *refusal)
 {
 	const struct image_file *image = &file->image;
+	assert(fd >= 0);
 	int r = os_inode_own(fd, image->uid, image->gid, image->mode & OS_MODE_RIGHTS);
 
 	if (r == 0)

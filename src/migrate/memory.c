@@ -71,6 +71,7 @@ static int on_private(void *ctx, uint64_t start, uint64_t end, unsigned kinds)
 {
 	struct sender *sender = ctx;
 
+	assert(start >= sender->map->start && end <= sender->map->end);
 	if (kinds & PAGEMAP_GUARD) {
 		struct image_guard guard = { .start = start, .end = end };
 
@@ -149,6 +150,7 @@ static int send_shared_run(struct sender *sender, int fd, const struct object *o
 static int send_object(struct sender *sender, int dir, const struct object *object)
 {
 	int fd = open_object(sender, dir, object);
+	assert(object->bytes % IMAGE_PAGE == 0);
 	uint64_t data, at = 0;
 	int r = 0;
 
@@ -228,6 +230,7 @@ int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files 
 int memory_receive(pid_t pid, uint64_t address, const void *pages, uint32_t count,
 		   struct refusal *refusal)
 {
+	assert(count && count <= IMAGE_RUN_PAGES_MAX); /* image_*_ok() saw to it */
 	int r = trace_write(pid, address, pages, count * (size_t)IMAGE_PAGE);
 
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/object_records.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "migrate/descriptors_source.h"
@@ -16,6 +17,8 @@ void object_records_send(const struct object_tables *tables, struct writer *writ
 		.description_count = tables->descriptors->description_count,
 	};
 
+	assert(tables->maps->memory_count <= IMAGE_MEMORIES_MAX);
+	assert(tables->files->count <= IMAGE_FILES_MAX);
 	writer_put(writer, IMAGE_OBJECTS, &told, sizeof(told));
 	for (uint32_t i = 0; i < tables->maps->memory_count; i++)
 		writer_put(writer, IMAGE_MEMORY, &tables->maps->memory[i],
@@ -59,6 +62,7 @@ static int take_description(const struct object_tables *tables,
 		return -EBADMSG;
 	if (count && image->id <= descriptors->description[count - 1].image.id)
 		return -EBADMSG;
+	assert(kind_of(image->kind)); /* image_description_ok() knows as many kinds as the table */
 	if (!kind_of(image->kind)->read(image, tables->files, descriptors, !tables->is_offer))
 		return -EBADMSG;
 	return descriptors_describe(descriptors, image) ? 0 : -ENOMEM;

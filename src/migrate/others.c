@@ -7,6 +7,7 @@
  */
 #include "migrate/others.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,8 @@ static int add(struct others *others, pid_t pid)
 		others->pid = bigger;
 		others->capacity = capacity;
 	}
+	assert(pid > 0);
+	assert(others->count < others->capacity);
 	others->pid[others->count++] = pid;
 	return 0;
 }
@@ -99,6 +102,7 @@ static void note_lack(struct others *others, int r)
 /* 0, or 1 if it has ended meanwhile (its children are the init's then), or a refusal. */
 static int open_other(struct others *others, pid_t pid)
 {
+	assert(pid != others->inventory->pid);
 	others->at = pid;
 	others->dir = procdir_open(pid);
 	if (others->dir >= 0)
@@ -113,6 +117,7 @@ static int open_other(struct others *others, pid_t pid)
 
 static int collect(struct others *others)
 {
+	assert(others->count == 0); /* each round lists anew */
 	int r = add(others, others->inventory->init);
 
 	for (size_t i = 0; i < others->count && r == 0; i++) {
@@ -268,6 +273,7 @@ static int collect_positions(struct others *others)
 	struct inventory *inventory = others->inventory;
 	const struct descriptors *descriptors = &inventory->descriptors;
 
+	assert(!others->position);
 	others->position = calloc(descriptors->description_count + 1, sizeof(*others->position));
 	if (!others->position)
 		return -ENOMEM;
@@ -290,6 +296,7 @@ static int collect_memory(struct others *others)
 	const struct files *files = &others->inventory->files;
 	const struct descriptors *descriptors = &others->inventory->descriptors;
 
+	assert(!others->memory);
 	others->memory = calloc((size_t)files->count + descriptors->description_count + 1,
 				sizeof(*others->memory));
 	if (!others->memory)
@@ -368,6 +375,7 @@ static int find_common(void *ctx, const char *number)
 
 static int check_positions(struct others *others)
 {
+	assert(others->dir >= 0);
 	others->common = NULL;
 	others->memory_common = NULL;
 	if (others->position_count || others->memory_count)
@@ -414,6 +422,7 @@ static int by_number(const void *a, const void *b)
 /* Looks at those that are new. Returns how many, or a refusal. */
 static int check_new(struct others *others)
 {
+	assert(others->inside <= others->count);
 	int found = 0;
 
 	for (size_t i = 0; i < others->count; i++) {

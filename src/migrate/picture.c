@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/picture.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ static void *append(void **array, uint32_t *count, uint32_t *capacity, uint32_t 
 		*array = bigger;
 		*capacity = more;
 	}
+	assert(*count < *capacity && *count < limit);
 	return (uint8_t *)*array + (*count)++ * bytes;
 }
 
@@ -115,6 +117,7 @@ static int read_objects(struct picture *picture, struct reader *reader, const vo
 			struct refusal *refusal)
 {
 	const struct object_tables tables = tables_of(picture);
+	assert(picture->maps.count == 0 && picture->files.count == 0);
 	struct image_objects told;
 	int r = reader_next(reader, payload, refusal);
 
@@ -196,6 +199,7 @@ static int take_xstate(struct picture *picture, const void *payload, uint32_t le
 	thread->xstate = calloc(1, IMAGE_XSTATE_MAX);
 	if (!thread->xstate)
 		return -ENOMEM;
+	assert(length <= IMAGE_XSTATE_MAX); /* image_length_ok() saw to it */
 	memcpy(thread->xstate, payload, length);
 	thread->xstate_bytes = length;
 	return 0;
@@ -277,6 +281,7 @@ int picture_complete(const struct picture *picture, struct refusal *refusal)
 	if (picture->thread_count != picture->process.thread_count ||
 	    picture->timer_count != picture->process.timer_count)
 		return refuse_damaged(refusal, "something is missing");
+	assert(picture->thread_count); /* image_process_ok() saw to it */
 	if (picture->thread[0].image.tid != picture->process.vpid)
 		return refuse_damaged(refusal, "its first thread is not its leader");
 	for (uint32_t i = 0; i < picture->thread_count; i++) {
@@ -288,6 +293,7 @@ int picture_complete(const struct picture *picture, struct refusal *refusal)
 
 const struct image_map *picture_map_of(const struct picture *picture, uint64_t start, uint64_t end)
 {
+	assert(start < end);
 	uint32_t low = 0, high = picture->maps.count;
 
 	while (low < high) {

@@ -10,6 +10,7 @@
  */
 #include "migrate/reopen.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "dvk/errors.h"
@@ -55,6 +56,7 @@ static int compare_other(const struct file *file, int fd, struct image_file *her
 /* 1: the very same object; 0: another that will do. */
 static int compare(const struct file *file, int fd, bool same_machine, struct refusal *refusal)
 {
+	assert(fd >= 0);
 	const struct image_file *there = &file->image;
 	struct image_file here = { 0 };
 	unsigned long type = 0;
@@ -102,6 +104,7 @@ int files_compare(const struct files *files, int root, bool same_machine, struct
 /* Takes the descriptor of the object; returns one that is opened. */
 static int open_object(const struct file *file, int fd, uint32_t flags, struct refusal *refusal)
 {
+	assert(fd >= 0);
 	if (flags & OS_OPEN_PATH)
 		return fd;
 	int opened = os_open_again(fd, flags | OS_OPEN_NO_TERMINAL);
@@ -141,6 +144,7 @@ static int open_other(const struct file *file, int root, bool same_machine,
 int files_reopen(const struct file *file, int root, bool same_machine,
 		 const struct image_opener *opener, uint32_t flags, struct refusal *refusal)
 {
+	assert(!(file->image.use & IMAGE_FILE_MEMORY)); /* which no name leads to */
 	int fd = find(file, root, refusal);
 
 	if (fd < 0)

@@ -6,6 +6,7 @@
  */
 #include "migrate/restore.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@ int restore_open_file(struct restore *restore, const struct file *file, uint32_t
 {
 	size_t index = (size_t)(file - restore->picture.files.file);
 
+	assert(index < restore->picture.files.count);
 	return file->image.use & IMAGE_FILE_MEMORY
 		       ? memfd_reopen(file, restore->memfd[index], flags, refusal)
 		       : files_reopen(file, restore->root, restore->same_machine,
@@ -61,6 +63,7 @@ int restore_send_descriptor(struct restore *restore, int fd, int expected, int s
 	const char byte = 0;
 	int r = fd < 0 ? fd : 0;
 
+	assert(restore->sent < SENT_MAX);
 	/* What was sent and not received yet must fit into the socket. */
 	if (r == 0 && ++restore->sent == SENT_MAX) {
 		restore->sent = 0;
@@ -116,6 +119,7 @@ static int add_descriptor(struct restore *restore, const struct image_fd *fd, in
 	struct description *description =
 		descriptors_find(&restore->picture.descriptors, fd->description);
 
+	assert(description); /* which was found when the number was taken */
 	calls_room(calls, 1, 0);
 	if (description->number >= 0) {
 		calls_expect(calls, "duplicate a descriptor", fd->number, SYS_dup3,
@@ -166,6 +170,7 @@ static int move_shell_fd(struct restore *restore, struct refusal *refusal)
 	calls_expect(&restore->calls, "move its socket", above, SYS_fcntl, RESTORE_SHELL_FD,
 		     F_DUPFD_CLOEXEC, (uint64_t)above);
 	calls_expect(&restore->calls, "move its socket", 0, SYS_close, RESTORE_SHELL_FD);
+	assert(above > RESTORE_SHELL_FD);
 	return above;
 }
 

@@ -2,6 +2,7 @@
 /* The memory files of the process: made before anything is mapped, sealed when nothing changes any more. */
 #include "migrate/restore.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "dvk/errors.h"
@@ -13,6 +14,7 @@ int restore_memory_files(struct restore *restore, struct refusal *refusal)
 	const struct files *files = &restore->picture.files;
 	uint32_t count = 0;
 
+	assert(!restore->memfd);
 	restore->memfd = malloc((files->count + 1) * sizeof(int));
 	if (!restore->memfd)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
@@ -36,6 +38,7 @@ int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
 	const struct files *files = &restore->picture.files;
 	int r = 0;
 
+	assert(restore->memfd);
 	for (uint32_t i = 0; i < files->count && r == 0; i++)
 		if (restore->memfd[i] >= 0)
 			r = memfd_seal(&files->file[i], restore->memfd[i], refusal);

@@ -42,6 +42,7 @@ static void add_special_moves(struct restore *restore, const struct maps *wanted
 		const struct image_special *own = &restore->own.special[i];
 		const struct image_special *there = maps_special(wanted, own->name);
 
+		assert(there && there->length == own->length); /* offer_compare() saw to it */
 		calls_expect(&restore->calls, "move the vdso", (int64_t)there->start, SYS_mremap,
 			     park, own->length, own->length, MREMAP_MAYMOVE | MREMAP_FIXED,
 			     there->start);
@@ -55,6 +56,7 @@ static void note_moves(struct restore *restore, const struct maps *wanted)
 	const struct image_special *old = maps_special(&restore->own, "vdso");
 	const struct image_special *new = maps_special(wanted, "vdso");
 
+	assert(old && new);
 	restore->foothold.vdso_syscall.at += new->start - old->start;
 	memcpy(restore->own.special, wanted->special, sizeof(restore->own.special));
 	restore->own.count = 0;
@@ -140,6 +142,7 @@ static int add_file_map(struct restore *restore, const struct image_map *map,
 			struct refusal *refusal)
 {
 	const struct file *file = files_find(&restore->picture.files, map->object);
+	assert(file); /* which was found when the mapping was taken */
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
 
 	int fd = restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, refusal);
@@ -179,6 +182,7 @@ static int place_objects(struct restore *restore, uint64_t *bytes, struct refusa
 				   .end = restore->foothold.base.at + FOOTHOLD_BYTES };
 	uint64_t at;
 
+	assert(restore->foothold.base.at);
 	*bytes = 0;
 	for (uint32_t i = 0; i < objects->count; i++) {
 		if (objects->object[i].reach > IMAGE_ADDRESS_END - *bytes)
@@ -212,6 +216,7 @@ static int add_object(struct restore *restore, const struct object *object, stru
 
 		r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 	}
+	assert(object->at && object->bytes <= object->reach);
 	calls_room(calls, 3, 0);
 	calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mmap, object->at,
 		     object->bytes, PROT_READ | PROT_WRITE,
@@ -301,6 +306,7 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 	const struct image_map *map = &restore->picture.maps.map[index];
 	uint64_t ours = restore->foothold.base.at;
 
+	assert(ours);
 	if (map->start < ours + FOOTHOLD_BYTES && ours < map->end)
 		return refusal_set(
 			refusal, EDVSBUSY,
@@ -358,6 +364,7 @@ int restore_pages(struct restore *restore, const struct image_pages *pages, stru
 	const struct image_map *map =
 		picture_map_of(&restore->picture, pages->address, pages->address + bytes);
 
+	assert(pages->count);
 	if (!map || (map->kind != IMAGE_MAP_ANON &&
 		     (map->kind != IMAGE_MAP_FILE || map->flags & IMAGE_MAP_SHARED)))
 		return refusal_set(refusal, EDVSIO,
@@ -421,6 +428,7 @@ static int add_bounds(struct restore *restore, struct refusal *refusal)
 		int32_t exe_fd;
 	} mm = { .bounds = process->bounds, .auxv_bytes = restore->picture.auxv_bytes };
 
+	assert(exe); /* which was found when the process was taken */
 	int fd = restore_open_file(restore, exe, O_RDONLY, refusal);
 	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/restore.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,7 @@ static int ignore_breakpoint(struct restore *restore, struct refusal *refusal)
 	const uint64_t args[6] = { SIGTRAP, address, 0, SIGNAL_SET_BYTES };
 	int64_t done = 0;
 
+	assert(leader->borrowed);
 	if (action->handler != HANDLER_IGNORE)
 		return 0;
 	int r = trace_write(leader->tid, address, action, sizeof(*action));
@@ -147,6 +149,7 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	const struct picture *picture = &restore->picture;
 	struct calls *calls = &restore->calls;
 
+	assert(picture->thread_count == restore->threads.count);
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
 	add_settings(restore);
 	add_limits(restore);
@@ -181,6 +184,7 @@ static int set_scheduling(struct restore *restore, pid_t tid, const struct image
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the scheduling of the process cannot be set on the target: %s",
 				   strerror(-r));
+	assert(thread->affinity_bytes <= sizeof(affinity.cpu)); /* image_thread_ok() saw to it */
 	memcpy(affinity.cpu, thread->affinity, thread->affinity_bytes);
 	if (thread->affinity_bytes && os_affinity_set(tid, &affinity) < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
@@ -235,8 +239,10 @@ int restore_outside(struct restore *restore, struct refusal *refusal)
 	for (uint32_t i = 0; i < picture->thread_count && r == 0; i++) {
 		const struct image_thread *image = &picture->thread[i].image;
 
-		r = set_scheduling(restore, restore_tracee_of(restore, image->tid)->tid, image,
-				   refusal);
+		const struct tracee *tracee = restore_tracee_of(restore, image->tid);
+
+		assert(tracee); /* restore_threads() has found all */
+		r = set_scheduling(restore, tracee->tid, image, refusal);
 	}
 	return r;
 }

@@ -12,6 +12,7 @@
  */
 #include "migrate/restore.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ static void add_clone(struct restore *restore, int32_t vtid)
 
 	calls_room(&restore->calls, 1, sizeof(args) + sizeof(vtid));
 	tid = calls_put(&restore->calls, &vtid, sizeof(vtid));
+	assert(vtid > 0); /* image_thread_ok() saw to it */
 	args.set_tid = tid.at;
 	struct remote_ptr address = calls_put(&restore->calls, &args, sizeof(args));
 
@@ -126,6 +128,7 @@ static void add_signals(struct restore *restore, const struct picture_thread *th
 	uint32_t first = leader ? 0 : thread->signal_first;
 	uint32_t end = thread->signal_first + thread->signal_count;
 
+	assert(first <= end && end <= picture->signal_count);
 	for (uint32_t i = first; i < end; i++) {
 		const struct image_siginfo *signal = &picture->signal[i];
 		int number = ((const siginfo_t *)signal->info)->si_signo;
@@ -279,6 +282,7 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
 
+	assert(restore->threads.count == 1); /* the shell */
 	restore->threads.vtid[0] = picture->process.vpid;
 	if (picture->thread_count == 1)
 		return 0;
@@ -307,6 +311,8 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 static int set_xstate(pid_t tid, const struct picture_thread *thread)
 {
 	uint8_t own[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
+	assert(thread->xstate); /* picture_complete() saw to it */
+	assert(thread->xstate_bytes <= IMAGE_XSTATE_MAX);
 	ssize_t length = trace_xstate(tid, own, sizeof(own));
 
 	if (length < 0)
@@ -322,6 +328,8 @@ static int finish_thread(struct tracee *tracee, const struct picture_thread *thr
 {
 	struct user_regs_struct registers;
 
+	assert(tracee->held);
+	assert(tracee->borrowed);
 	memcpy(&registers, &thread->image.registers, sizeof(registers));
 	int r = set_xstate(tracee->tid, thread);
 
@@ -336,6 +344,7 @@ static int finish_thread(struct tracee *tracee, const struct picture_thread *thr
 static int clear_foothold(struct restore *restore)
 {
 	struct tracee *leader = &restore->threads.tracee[0];
+	assert(restore->foothold.base.at);
 	int r = foothold_close(&restore->foothold, leader);
 
 	if (r == 0)

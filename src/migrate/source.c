@@ -75,6 +75,8 @@ void migrate_source_free(struct migrate_source *source)
 	if (!source)
 		return;
 	migrate_source_thaw(source, &ignored);
+	assert(!source->frozen);
+	assert(!source->affinity);
 	if (source->opened)
 		inventory_close(&source->inventory);
 	threads_free(&source->threads);
@@ -135,12 +137,12 @@ int migrate_source_offer(struct migrate_source *source, int sock, struct refusal
 static void pin(struct migrate_source *source)
 {
 	struct os_affinity here;
-	bool known = os_affinity_here(&here);
 
 	assert(!source->affinity);
-	os_affinity(0, &source->own_affinity);
+	if (!os_affinity_here(&here) || os_affinity(0, &source->own_affinity) < 0)
+		return;
 	source->affinity = calloc(source->threads.count, sizeof(*source->affinity));
-	if (!known || !source->affinity)
+	if (!source->affinity)
 		return;
 	for (uint32_t i = 0; i < source->threads.count; i++)
 		os_affinity(source->threads.tracee[i].tid, &source->affinity[i]);
@@ -182,6 +184,7 @@ static void ignore_breakpoint_again(struct migrate_source *source)
 /* The undo ladder of a freeze; steps that were not reached find nothing to do. */
 static void melt(struct migrate_source *source)
 {
+	assert(source->frozen);
 	if (source->threads.count)
 		ignore_breakpoint_again(source);
 	if (source->threads.count)
@@ -189,6 +192,7 @@ static void melt(struct migrate_source *source)
 	unpin(source);
 	threads_thaw(&source->threads);
 	source->foothold.base.at = 0;
+	assert(!source->affinity);
 	source->frozen = false;
 }
 
@@ -226,6 +230,7 @@ static int finish_transfers(struct migrate_source *source, struct refusal *refus
 
 static int stop_when_idle(struct migrate_source *source, struct refusal *refusal)
 {
+	assert(source->threads.count == 0);
 	for (int try = 0; try < BUSY_TRIES; try++) {
 		interrupted_note(&source->interrupted, &source->inventory);
 		int r = threads_freeze(&source->threads, &source->inventory,
@@ -255,6 +260,7 @@ static int name_threads(struct migrate_source *source, struct refusal *refusal)
 {
 	const struct inventory *inventory = &source->inventory;
 
+	assert(source->frozen);
 	for (uint32_t i = 0; i < source->threads.count; i++) {
 		const struct inventory_thread *thread =
 			inventory_thread(inventory, source->threads.tracee[i].tid);
@@ -275,6 +281,7 @@ static int enter(struct migrate_source *source, struct refusal *refusal)
 	uint64_t gap = maps_find_gap(&source->inventory.maps, NULL, FOOTHOLD_BYTES);
 	struct tracee *leader = &source->threads.tracee[0];
 
+	assert(leader->borrowed);
 	if (!vdso || !gap)
 		return refusal_set(refusal, EDVSPROCSTS, "the process has %s",
 				   vdso ? "no room in its address space" : "no vdso");
@@ -336,6 +343,7 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 
 	if (r)
 		return r;
+	assert(source->threads.count);
 	source->frozen = true;
 	source->stats.frozen_ns = (uint64_t)os_now_ns() - source->stats.freeze_ns;
 	pin(source);
@@ -439,6 +447,7 @@ static int send_process_state(struct migrate_source *source, struct writer *writ
 static int read_thread(struct migrate_source *source, uint32_t index, struct image_thread *thread,
 		       uint8_t *xstate, size_t *length, struct refusal *refusal)
 {
+	assert(index < source->threads.count);
 	*length = IMAGE_XSTATE_MAX;
 	calls_begin(&source->calls, &source->foothold, &source->threads.tracee[index]);
 	return state_read_thread(&source->calls, &source->inventory, source->threads.vtid[index],
@@ -475,6 +484,7 @@ static int send_thread(struct migrate_source *source, struct writer *writer, uin
  */
 static int check_last(const struct migrate_source *source, struct refusal *refusal)
 {
+	assert(source->frozen);
 	for (uint32_t i = 0; i < source->threads.count; i++) {
 		if (source->threads.tracee[i].stop_again)
 			return refusal_set(
@@ -583,6 +593,7 @@ int migrate_source_kill(struct migrate_source *source, uint64_t *late, struct re
 	free(source->affinity);
 	source->affinity = NULL;
 	threads_kill(&source->threads);
+	assert(source->threads.count == 0);
 	source->frozen = false;
 	source->checked = false;
 	return 0;

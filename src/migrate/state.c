@@ -5,6 +5,7 @@
  */
 #include "migrate/state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -308,6 +309,7 @@ static int read_traced(struct tracee *tracee, struct image_thread *thread, void 
 	struct trace_rseq rseq = { 0 };
 	ssize_t length = trace_xstate(tracee->tid, xstate, *xstate_bytes);
 
+	assert(tracee->borrowed);
 	if (length < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the CPU state of the process cannot be "

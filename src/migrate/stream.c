@@ -56,6 +56,8 @@ void writer_flush(struct writer *writer)
 {
 	if (writer->error || writer->used == 0)
 		return;
+	assert(writer->used <= BUFFER_BYTES);
+	assert(!writer->open); /* half a record would be sent */
 	writer->error = send_all(writer->sock, writer->buffer, writer->used);
 	writer->bytes += writer->used;
 	writer->used = 0;
@@ -140,6 +142,8 @@ void reader_deinit(struct reader *reader)
 /* Reads on until `wanted` bytes of the current record lie in the buffer from start on. */
 static int fill(struct reader *reader, size_t wanted)
 {
+	assert(reader->start <= reader->end && reader->end <= BUFFER_BYTES);
+	assert(wanted <= BUFFER_BYTES);
 	if (reader->start && reader->start + wanted > BUFFER_BYTES) {
 		memmove(reader->buffer, reader->buffer + reader->start,
 			reader->end - reader->start);
@@ -198,6 +202,7 @@ static int read_record(struct reader *reader, const void **payload, struct refus
 	r = fill(reader, total);
 	if (r < 0)
 		return refuse_link(refusal, r);
+	assert(reader->start + total <= reader->end);
 	reader->hash = hash_bytes(reader->hash, reader->buffer + reader->start, total);
 	reader->type = record.type;
 	reader->length = record.length;
@@ -209,6 +214,7 @@ static int read_record(struct reader *reader, const void **payload, struct refus
 
 int reader_next(struct reader *reader, const void **payload, struct refusal *refusal)
 {
+	assert(!reader->over);
 	int r = read_record(reader, payload, refusal);
 
 	reader->over = r != 0 || reader->type == IMAGE_END;

@@ -93,6 +93,7 @@ void migrate_target_discard(struct migrate_target *target)
 	close_one(&restore->mem);
 	close_one(&restore->root);
 	close_one(&restore->dir);
+	assert(restore->threads.count == 0 && !target->pinned);
 	target->checked = target->loaded = false;
 }
 
@@ -133,6 +134,7 @@ static int await_shell(int sock)
 
 static int seize_shell(struct restore *restore, struct refusal *refusal)
 {
+	assert(restore->threads.count == 0);
 	struct tracee *shell = threads_append(&restore->threads, restore->pid, 0);
 
 	if (!shell)
@@ -281,6 +283,7 @@ static int read_contents(struct migrate_target *target, struct reader *reader,
 static int build(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
 {
 	struct restore *restore = &target->restore;
+	assert(restore->threads.count == 1);
 	int r = picture_read_layout(&restore->picture, reader, refusal);
 
 	if (r == 0 && restore->picture.process.vpid != target->offer.task.vpid)
@@ -348,6 +351,7 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 	int r = 0;
 
 	assert(target->loaded);
+	assert(threads->count && !target->pinned);
 	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)
 		*resumed_ns = target->stats.resume_ns;

@@ -6,6 +6,7 @@
  */
 #include "migrate/threads.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 
 void threads_free(struct threads *threads)
 {
+	assert(threads->count == 0); /* let go of, or killed */
 	free(threads->tracee);
 	free(threads->vtid);
 	*threads = (struct threads){ 0 };
@@ -45,6 +47,8 @@ struct tracee *threads_append(struct threads *threads, pid_t tid, int32_t vtid)
 		threads->vtid = vtids;
 		threads->capacity = capacity;
 	}
+	assert(tid > 0);
+	assert(threads->count < threads->capacity);
 	threads->tracee[threads->count] = (struct tracee){ .tid = tid };
 	threads->vtid[threads->count] = vtid;
 	return &threads->tracee[threads->count++];
@@ -110,6 +114,7 @@ static bool is_known(const struct threads *threads, uint32_t known, pid_t tid)
 {
 	const struct tracee wanted = { .tid = tid };
 
+	assert(known <= threads->count);
 	if (known == 0)
 		return false;
 	return threads->tracee[0].tid == tid ||
@@ -153,6 +158,7 @@ static bool is_dead(struct inventory *inventory, int r)
 
 static int refuse_stop(int r, bool leader, struct inventory *inventory, struct refusal *refusal)
 {
+	assert(r);
 	if (r == TRACEE_E_GONE && leader)
 		return ended_refuse(inventory->dir, -ESRCH, "main thread", refusal);
 	if ((r == -EPERM || r == TRACEE_E_STUCK) && is_dead(inventory, r))
@@ -208,6 +214,8 @@ static int await_all(struct threads *threads, struct inventory *inventory, struc
 			return refuse_stop(r, i == 0, inventory, refusal);
 	}
 	forget_ended(threads);
+	assert(threads->count &&
+	       threads->tracee[0].held); /* the leader, whose end is refused above */
 	return 0;
 }
 
@@ -216,6 +224,7 @@ int threads_freeze(struct threads *threads, struct inventory *inventory, uint64_
 {
 	int added = 1;
 
+	assert(threads->count == 0);
 	*first_stop_ns = (uint64_t)os_now_ns();
 	for (int round = 0; added > 0 && round < ROUNDS_MAX; round++) {
 		added = seize_new(threads, inventory, refusal);
@@ -226,6 +235,7 @@ int threads_freeze(struct threads *threads, struct inventory *inventory, uint64_
 			return r;
 		}
 	}
+	assert(threads->count);
 	if (added == 0)
 		return 0;
 	threads_thaw(threads);

@@ -13,6 +13,7 @@
  */
 #include "migrate/tracee.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -50,6 +51,8 @@ const char *tracee_result_text(int r)
 
 int tracee_seize(struct tracee *tracee, pid_t tid, bool exit_kill)
 {
+	assert(tid > 0);
+	assert(!tracee->held); /* one that is held would be forgotten */
 	*tracee = (struct tracee){ .tid = tid };
 	int r = trace_seize(tid, exit_kill);
 
@@ -59,6 +62,7 @@ int tracee_seize(struct tracee *tracee, pid_t tid, bool exit_kill)
 
 int tracee_interrupt(struct tracee *tracee)
 {
+	assert(tracee->held);
 	return tracee_result(trace_interrupt(tracee->tid));
 }
 
@@ -76,6 +80,7 @@ static int64_t deadline_of(uint64_t timeout_us)
  */
 static int on_interrupt(struct tracee *tracee)
 {
+	assert(!tracee->delivering || !tracee->stopped);
 	if (trace_awaits_handler(tracee->tid)) {
 		tracee->delivering = true;
 		return trace_continue(tracee->tid, 0) ? TRACEE_E_GONE : -EAGAIN;
@@ -115,6 +120,8 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 {
 	int64_t deadline_ns = deadline_of(timeout_us);
 
+	assert(tracee->held);
+	assert(!tracee->deadline_ns); /* which is of a system call */
 	for (unsigned spins = 0;; spins++) {
 		struct trace_stop stop;
 		int r = trace_wait(tracee->tid, false, &stop);
@@ -137,6 +144,9 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 
 int tracee_borrow(struct tracee *tracee)
 {
+	assert(tracee->held);
+	assert(tracee->stopped);
+	assert(!tracee->borrowed); /* what it had would be lost */
 	int r = trace_registers(tracee->tid, &tracee->registers);
 
 	if (r == 0)
@@ -155,6 +165,7 @@ int tracee_return(struct tracee *tracee)
 {
 	if (!tracee->borrowed)
 		return 0;
+	assert(!tracee->deadline_ns);
 	tracee->borrowed = false;
 	int r = trace_set_registers(tracee->tid, &tracee->registers);
 
@@ -168,6 +179,7 @@ static void await_end(struct tracee *tracee)
 {
 	struct trace_stop stop;
 
+	assert(tracee->held);
 	while (trace_wait(tracee->tid, true, &stop) == 0 && stop.kind != TRACE_EXITED)
 		trace_continue(tracee->tid, 0);
 }
@@ -188,6 +200,7 @@ void tracee_release(struct tracee *tracee)
 			return;
 	}
 	tracee_return(tracee);
+	assert(!tracee->borrowed);
 	if (tracee->stop_again)
 		os_pid_signal(tracee->tid, OS_SIGSTOP);
 	/* Refused means that it is being killed: then its end is ours to take note of. */
@@ -244,6 +257,7 @@ int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, con
 {
 	struct user_regs_struct registers = tracee->working;
 
+	assert(tracee->borrowed); /* its own registers are kept */
 	registers.rip = at.at;
 	registers.rax = (uint64_t)number;
 	registers.orig_rax = ~0ull;
@@ -270,6 +284,8 @@ int tracee_syscall(struct tracee *tracee, struct remote_ptr at, long number, con
 int tracee_syscall_within(struct tracee *tracee, struct remote_ptr at, long number,
 			  const uint64_t args[6], uint64_t timeout_us, int64_t *r)
 {
+	assert(timeout_us);
+	assert(!tracee->deadline_ns);
 	tracee->deadline_ns = deadline_of(timeout_us);
 	int error = tracee_syscall(tracee, at, number, args, r);
 
@@ -281,6 +297,7 @@ int tracee_start(struct tracee *tracee, struct remote_ptr code, struct remote_pt
 {
 	struct user_regs_struct registers = tracee->working;
 
+	assert(tracee->borrowed);
 	registers.rip = code.at;
 	registers.rbx = list.at;
 	registers.orig_rax = ~0ull;
@@ -294,6 +311,7 @@ int tracee_start(struct tracee *tracee, struct remote_ptr code, struct remote_pt
 
 int tracee_await_breakpoint(struct tracee *tracee)
 {
+	assert(!tracee->deadline_ns); /* a list of calls has no time limit */
 	return await_stop_kind(tracee, TRACE_SIGNAL, false);
 }
 
