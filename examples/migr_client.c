@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls a migr_server, one call after the other, and keeps account of what became of each: every
- * call has a number and a checksum of the bytes that travel both ways. The account is the last line
- * of output.
+ * Calls a migr_server, one call after the other, and keeps account of the fate of each: every call has a number
+ * and a checksum of the bytes that travel both ways. The account is the last line of output.
  *
  * Usage: migr_client DCID EP SERVER_EP MAXBUF LOOPS DELAY
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server that does a little work for whoever calls it: it copies the caller's bytes in, checks
- * and changes them, and copies them back. It counts the calls of each client, and it owns memory
- * whose contents it checks as it goes. It knows nothing of nodes or of being moved between them,
- * which is what it is for: move it while clients call, and see that nobody notices.
+ * A server that does a little work for each caller: it copies the caller's bytes in, checks and changes them,
+ * and copies them back. It counts the calls of each client, and it owns memory whose contents it checks as it
+ * goes. It knows nothing of nodes or of being moved between them, which is what it is for: move it while
+ * clients call, and see that nobody notices.
  *
  * Usage: migr_server DCID EP [MEM_KB]
  */

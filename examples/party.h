@@ -15,7 +15,7 @@ int party_usage(const char *name, const char *words, int most, int argc, char **
 bool party_number(const char *what, const char *text, long min, long max, int *numberp);
 
 /*
- * Makes the caller own endpoint of dcid: binds it, unless whoever started the program has bound it
- * already. Returns the endpoint, or an error below EDVSERRCODE with a line on stderr.
+ * Makes the caller own endpoint of dcid: binds it, unless the starter of the program has bound it already.
+ * Returns the endpoint, or an error below EDVSERRCODE with a line on stderr.
  */
 long party_join(int dcid, int endpoint);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What migr_client and migr_server say to each other.
+ * The messages between migr_client and migr_server.
  *
  *		request, m_type PAYLOAD_REQUEST		answer, m_type result of the copies
  *	m1_i1	bytes					the same
@@ -24,7 +24,7 @@
 #define PAYLOAD_DAMAGED 0x1 /* the bytes that arrived are not those of the checksum */
 #define PAYLOAD_MEMORY	0x2 /* the server found its own memory changed */
 
-/* Fills bytes with what seed stands for; the same seed gives the same bytes. */
+/* Fills bytes with the pattern that seed stands for; the same seed gives the same bytes. */
 void payload_fill(unsigned char *bytes, size_t size, uint64_t seed);
 
 /* The change a server makes. */

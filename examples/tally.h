@@ -28,7 +28,7 @@ struct tally {
 
 	int answered;	  /* the last call that was answered, 0: none */
 	int failed_since; /* calls that failed after it */
-	int count;	  /* what the server had handled by then */
+	int count;	  /* the calls that the server had handled by then */
 };
 
 #define TALLY_INIT \
@@ -36,7 +36,7 @@ struct tally {
 		0  \
 	}
 
-/* What the server says with an answer. */
+/* The part of an answer that the server fills. */
 struct tally_answer {
 	int seq;
 	int seq_before;

@@ -2,7 +2,7 @@
 #ifndef DVK_H
 #define DVK_H
 /*
- * The public interface of DVS: what a program includes to talk to the other programs of its
+ * The public interface of DVS: the header that a program includes to talk to the other programs of its
  * Distributed Container. Link with -ldvk.
  *
  * This is the one header to include. Its parts, each about one thing:

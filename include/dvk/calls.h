@@ -12,9 +12,9 @@
  * EDVSAGAIN at once, a positive time gives EDVSTIMEDOUT when it is over, TIMEOUT_FOREVER (any
  * negative value) waits without limit. A signal that runs a handler ends the wait with EDVSINTR.
  *
- * Who is the caller: a thread that is bound itself acts as its endpoint, any other thread of a
- * process acts as the endpoint of its main thread. Calls marked [bound] give EDVSNOTBIND to
- * whoever is neither. Before dvk_open, and without a daemon, calls give EDVSDVSINIT.
+ * The caller: a thread that is bound itself acts as its endpoint, any other thread of a process acts as the
+ * endpoint of its main thread. Calls marked [bound] give EDVSNOTBIND to a caller that is neither. Before
+ * dvk_open, and without a daemon, calls give EDVSDVSINIT.
  *
  * A message argument may be given as message * or as an integer that holds the pointer.
  */
@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-/* What dvk_open returned, and the number of this node (-1: not asked yet). */
+/* The number that dvk_open returned, and the number of this node (-1: not asked yet). */
 DVK_EXPORT extern int dvk_fd;
 DVK_EXPORT extern int local_nodeid;
 
@@ -52,7 +52,7 @@ DVK_EXPORT long dvk_dvs_init(int nodeid, dvs_usr_t *dvsu);
  */
 DVK_EXPORT long dvk_getdvsinfo(dvs_usr_t *dvsu);
 
-/* Whoever started the daemon ends it: NOSYS. Without one, DVSINIT. */
+/* The operator that started the daemon ends it: NOSYS. Without one, DVSINIT. */
 DVK_EXPORT long dvk_dvs_end(void);
 
 /* ---- containers ---- */
@@ -146,9 +146,9 @@ DVK_EXPORT long dvk_rmtbind_N(int dcid, const char *name, int endpoint, int node
 /*
  * Releases an endpoint. The caller's own, or a backup: at once. One elsewhere: nothing is to be done
  * here. Another local process is asked
- * to end (SIGTERM) and waited for; an unbound caller gets EDVSAGAIN instead of waiting. Who waits
- * for the endpoint gets EDVSDSTDIED or EDVSSRCDIED, who waits for its unbind 0.
- * PRIVILEGES, DVSINIT, BADDCID, DCNOTRUN, ENDPOINT, NOTBIND, BADPROC, ONCOPY, MIGRATE, TIMEDOUT.
+ * to end (SIGTERM) and waited for; an unbound caller gets EDVSAGAIN instead of waiting. A call that waits for
+ * the endpoint gets EDVSDSTDIED or EDVSSRCDIED, one that waits for its unbind 0. PRIVILEGES, DVSINIT, BADDCID,
+ * DCNOTRUN, ENDPOINT, NOTBIND, BADPROC, ONCOPY, MIGRATE, TIMEDOUT.
  */
 DVK_EXPORT long dvk_unbind_T(int dcid, int endpoint, unsigned long timeout);
 #define dvk_unbind(dcid, ep) dvk_unbind_T((dcid), (ep), (unsigned long)TIMEOUT_FOREVER)

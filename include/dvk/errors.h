@@ -2,7 +2,7 @@
 #ifndef DVK_ERRORS_H
 #define DVK_ERRORS_H
 /*
- * What a call returns when it did not do its work. Part of dvk.h; include that.
+ * The numbers that a call returns when it did not do its work. Part of dvk.h; include that.
  *
  * Every call returns the negative number itself and leaves errno alone. From -50 on the numbers
  * are not those of <errno.h> (61 is "timed out" here), so strerror does not know them.

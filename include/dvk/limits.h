@@ -83,7 +83,7 @@
 
 /* ---- endpoints ---- */
 
-#define ANY		0x7ACE /* receive from whoever comes */
+#define ANY		0x7ACE /* receive from any sender */
 #define NONE		0x6ACE /* nobody */
 #define SELF		0x8ACE /* the caller */
 #define _MAX_MAGIC_PROC SELF

@@ -4,7 +4,7 @@
 /*
  * The message: 48 bytes, of which the sender fills m_type and one variant of the union. m_source is
  * written by the call that sends it. Pointers in a message travel as they are; they mean something
- * only to dvk_vcopy, in the address space of whoever owns them. Part of dvk.h; include that.
+ * only to dvk_vcopy, in the address space of their owner. Part of dvk.h; include that.
  */
 #include <time.h>
 #include "limits.h"

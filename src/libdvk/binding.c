@@ -8,10 +8,10 @@
  *	       -> the binding of the process
  *	       -> asks the daemon (HELLO): bound from outside, or by the image before exec
  *
- * A binding's memory is only given back by the thread it belongs to, so that whoever got hold of
- * the process's binding may look at it at any time; the pages it points to are only unmapped by
- * whoever holds `busy`. A child after fork() starts unbound, and with none of the pages: they are
- * mapped so that fork leaves them out.
+ * A binding's memory is only given back by the thread it belongs to, so that a thread that has found the
+ * process's binding may look at it at any time; the pages it points to are only unmapped by the thread that
+ * holds `busy`. A child after fork() starts unbound, and with none of the pages: they are mapped so that fork
+ * leaves them out.
  */
 
 #include "libdvk/binding.h"
@@ -38,7 +38,7 @@ static _Thread_local struct binding *of_thread;
 static _Thread_local int thread_number = -1; /* 0: main thread; -1: not asked yet */
 static _Thread_local bool thread_asked; /* the daemon said whether this thread is bound itself */
 
-/* In a child: what was known is the parent's. Another thread may have held the lock. */
+/* In a child: everything known so far is the parent's. Another thread may have held the lock. */
 static void forget_in_child(void)
 {
 	pthread_mutex_init(&attach_lock, NULL);
@@ -115,7 +115,7 @@ static void fill(struct binding *binding, void *const page[3])
 {
 	struct status_page *status = page[2];
 
-	/* What an earlier binding of this task had mapped: it has ended, or we would not be here. */
+	/* Pages that an earlier binding of this task had mapped: it has ended, or we would not be here. */
 	if (binding->status)
 		binding_detach(binding);
 	DVK_ASSERT(!binding->status);
@@ -352,7 +352,7 @@ void binding_show(struct binding *binding, uint32_t flags, int getfrom, int send
 	atomic_store_explicit(&status->getfrom, getfrom, memory_order_relaxed);
 	atomic_store_explicit(&status->sendto, sendto, memory_order_relaxed);
 	atomic_store_explicit(&status->rts_flags, flags, memory_order_relaxed);
-	/* We are the only writer. Who reads it reads it before and after the rest. */
+	/* We are the only writer. A reader reads it before and after the rest. */
 	atomic_store_explicit(&status->waits,
 			      atomic_load_explicit(&status->waits, memory_order_relaxed) + 1,
 			      memory_order_release);

@@ -3,8 +3,8 @@
 #define DVS_LIBDVK_BINDING_H
 
 /*
- * Who the calling thread is: the pages of its endpoint and its channels with others. A thread that
- * is bound itself acts as its endpoint, any other as the endpoint of the main thread.
+ * The identity of the calling thread: the pages of its endpoint and its channels with others. A thread that is
+ * bound itself acts as its endpoint, any other as the endpoint of the main thread.
  *
  * Everything here is ordinary memory of the process and moves with it. Nothing in it says where
  * anybody is: after a move the same addresses hold pages of the same role on the new node.
@@ -22,7 +22,7 @@ struct channel {
 	struct channel_page *page;     /* NULL: not open */
 	struct bell_page *bell;	       /* the peer's */
 	const _Atomic uint32_t *ended; /* of the slot in our status page: which lives are over */
-	int life; /* the peer's, as the daemon told; what the page says is not believed */
+	int life;	     /* the peer's, as the daemon told; the page is not believed */
 	uint32_t generation; /* of that */
 	int p_nr;
 	int own_side;
@@ -56,13 +56,13 @@ struct binding {
 	struct attention beside, looking, yielding, far;
 	struct attention_span copying; /* looks on for the end of a data copy */
 	struct attention_costs costs;  /* of this machine, as last read: see look_learn() */
-	/* Who had the CPU, see libdvk/look.c. Times are monotonic. */
+	/* Which process had the CPU, see libdvk/look.c. Times are monotonic. */
 	int64_t got_cpu_ns;		   /* since when we run */
 	int64_t ran_ns;			   /* before that, not counted as talk yet */
 	uint32_t waits;			   /* begun meanwhile */
 	unsigned asked_cpu;		   /* where we last asked who else runs, + 1; 0: never */
 	int64_t asked_ns;		   /* when */
-	uint64_t asked_talk;		   /* what had been talked there */
+	uint64_t asked_talk;		   /* the count of talk there, then */
 	struct channel channel[SHM_SLOTS]; /* by table index of the peer */
 };
 
@@ -86,7 +86,7 @@ int binding_current(struct binding **bindingp);
 int binding_enter(struct binding **bindingp, int call);
 /*
  * The same for a call with a time-out, which a hold does not prolong: EDVSTIMEDOUT, or EDVSAGAIN where
- * the call must not wait. What the hold took is taken off *timeout_ms.
+ * the call must not wait. The time of the hold is taken off *timeout_ms.
  */
 int binding_enter_timed(struct binding **bindingp, int call, long *timeout_ms);
 long binding_leave(struct binding *binding, long result);
@@ -110,11 +110,14 @@ int binding_attach(bool whole, struct control *control);
 /* The binding is over: forgets its pages. The caller is its only user. */
 void binding_detach(struct binding *binding);
 
-/* What dvs ps shows of a caller that waits; binding_leave() takes it back. */
+/* The state that dvs ps shows of a caller that waits; binding_leave() takes it back. */
 void binding_show(struct binding *binding, uint32_t flags, int getfrom, int sendto);
 void binding_misc(struct binding *binding, uint32_t set, uint32_t clear);
 
-/* What holds inside a call, between entering and leaving; for what is not done with every message. */
+/*
+ * Rules that hold inside a call, between entering and leaving. It is for work that is not done with every
+ * message.
+ */
 static inline void binding_entered_assert(const struct binding *binding)
 {
 	DVK_ASSERT(atomic_load_explicit(&binding->busy, memory_order_relaxed));

@@ -3,9 +3,9 @@
 /*
  * Opening the DVS, getting an endpoint, giving it back, and waiting for either.
  *
- * The library needs no descriptor and uses none. Programs of the original close what dvk_open returned,
- * look at what close says, open again and hand the number on by exec. So each dvk_open gives them one of
- * /dev/null, which any move can carry.
+ * The library needs no descriptor and uses none. Programs of the original close the number that dvk_open
+ * returned, look at the result of close, open again and hand the number on by exec. So each dvk_open gives them
+ * one of /dev/null, which any move can carry.
  */
 
 #include <errno.h>

@@ -114,7 +114,7 @@ long dvk_dvs_init(int nodeid, dvs_usr_t *dvsu)
 	return r ? r : here;
 }
 
-/* A node's daemon is ended by who started it, not by a program that talks through it. */
+/* A node's daemon is ended by the operator that started it, not by a program that talks through it. */
 long dvk_dvs_end(void)
 {
 	return running() ? EDVSDVSINIT : EDVSNOSYS;

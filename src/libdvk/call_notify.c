@@ -2,8 +2,8 @@
 
 /*
  * dvk_notify and its kin. A notification is a count in the channel and never waits: several to one
- * receiver merge, also across nodes. Those in the name of the hardware go through the daemon, because
- * whoever sends them need not be bound.
+ * receiver merge, also across nodes. Those in the name of the hardware go through the daemon, because their
+ * sender need not be bound.
  */
 
 #include "core/notify.h"

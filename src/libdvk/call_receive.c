@@ -4,7 +4,7 @@
  * dvk_receive and dvk_rcvrqst.
  *
  * News bits say which peers rang. Each is looked at once and sorted: it has a notification, it has a
- * message, or neither (it only took something of ours). What is not wanted now stays sorted:
+ * message, or neither (it only took something of ours). Peers whose news is not wanted now stay sorted:
  *
  *	bell.news -> news -> notes   lowest first, before every message
  *	                  -> ready   in the order in which they came
@@ -90,9 +90,9 @@ static void news_fetch(struct binding *binding)
 }
 
 /*
- * The channel of a peer that rang; NULL if there is nobody. Who is not known has to be asked for, which
- * takes time that others wait for; whoever writes into our bell can ring in the name of everybody. So
- * nobody is asked for whom the daemon does not show as a peer, which it does before the first ring.
+ * The channel of a peer that rang; NULL if there is nobody. The daemon has to be asked about an unknown peer,
+ * which takes time that others wait for; and a process that writes into our bell can ring in the name of any
+ * other. So the daemon is asked only about those that it shows as peers, which it does before their first ring.
  */
 static struct channel *channel_of(struct binding *binding, unsigned index)
 {
@@ -293,8 +293,8 @@ static int await_source(struct receipt *receipt)
 }
 
 /*
- * The watched sender, if it has a message and nobody else has anything, nor had before: then what sorting would find
- * is known. As a rule it is so between two that talk, and each trip pays for this look.
+ * The watched sender, if it has a message and nobody else has anything, nor had before: then the result of
+ * sorting is known. As a rule it is so between two that talk, and each trip pays for this look.
  */
 static struct channel *only_watched(const struct receipt *receipt, struct channel *watched,
 				    uint64_t seen)
@@ -349,7 +349,7 @@ static int look(struct receipt *receipt)
 	return channel_is_dead(receipt->channel) ? EDVSSRCDIED : 0;
 }
 
-/* Who comes next is most often who came last. */
+/* The next sender is most often the last one. */
 static const struct bell_page *expected(const struct receipt *receipt,
 					const struct binding *binding)
 {

@@ -85,7 +85,7 @@ static int post(struct transaction *t)
 	return 0;
 }
 
-/* What our line says. 0: go on waiting. Positive: taken back by nobody's wish, to be posted again. */
+/* Reads our line. 0: go on waiting. Positive: taken back by nobody's wish, to be posted again. */
 static int look(struct transaction *t, uint64_t own)
 {
 	int r;

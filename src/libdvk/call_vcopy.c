@@ -97,7 +97,7 @@ static uint32_t ask_post(struct binding *binding, const struct copy *copy)
 
 static bool ask_is_over(struct binding *binding, uint32_t number, int *code)
 {
-	/* Acquire: what was copied was written before. */
+	/* Acquire: the copied bytes were written before. */
 	uint64_t answer = atomic_load_explicit(&binding->status->copy.answer, memory_order_acquire);
 
 	if (shm_copy_answered(answer) != number)

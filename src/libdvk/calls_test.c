@@ -79,7 +79,7 @@ static int picky_receiver(void)
 	CHECK_EQ(dvk_receive(ANY, &m), OK);
 	CHECK_EQ(m.m_source, CLIENT);
 	CHECK_EQ(m.m1_i1, 42);
-	/* What was withdrawn is not there any more. */
+	/* A withdrawn message is not there any more. */
 	say(0, 2);
 	await(1, 2);
 	CHECK_EQ(dvk_receive_T(ANY, &m, TIMEOUT_NOWAIT), EDVSAGAIN);
@@ -149,7 +149,7 @@ static int late_server(void)
 	CHECK_EQ(dvk_receive(CLIENT, &m), OK);
 	m.m1_i1 = 100;
 	CHECK_EQ(dvk_reply(CLIENT, &m), OK);
-	/* A reply is for who waits for just us, be it in a receive. */
+	/* A reply is for a peer that waits for just us, be it in a receive. */
 	CHECK_EQ(dvk_reply(CLIENT, &m), EDVSPROCSTS);
 	say(0, 2);
 	pause_ms(30);

@@ -3,7 +3,7 @@
 /*
  * Opening, closing and ringing.
  *
- * Ringing says "look", never "what": the lines say what. Three strengths, by what the other side is
+ * Ringing says "look", never "what": the lines say what. Three strengths, by the places that the other side is
  * known to look at by itself:
  *
  *	channel_ring          news bit, then a wake if it sleeps: finds us among all its channels
@@ -14,9 +14,9 @@
  * that was not rung, but for one thing: that a request or an answer which it delivered was taken.
  * This it finds out by itself, so that a remote call wakes nobody for news that nobody waits for.
  *
- * The holder may change at any moment: whoever takes a bell over stores `holder` and then looks at
- * all lines and news, while we store the line and then look at `holder`, with a full fence in
- * between on both sides; so one of the two sees the other.
+ * The holder may change at any moment: the new holder of a bell stores `holder` and then looks at all lines and
+ * news, while we store the line and then look at `holder`, with a full fence in between on both sides; so one
+ * of the two sees the other.
  */
 
 #include "libdvk/channel.h"
@@ -97,7 +97,7 @@ static int channel_open(struct binding *binding, int p_nr, enum channel_use use)
 	struct control control = control_request(CTL_CHANNEL);
 	struct control_scope scope;
 	bool fresh = !channel->page;
-	/* Before the daemon is asked: what changes after that is seen the next time. */
+	/* Before the daemon is asked: a change after that is seen the next time. */
 	uint32_t rights = atomic_load_explicit(&binding->status->rights, memory_order_acquire);
 	int r;
 
@@ -320,7 +320,7 @@ bool channel_take(struct binding *binding, struct channel *channel, uint64_t wor
 {
 	struct line_image image;
 
-	/* What comes in is answered, or asked again, as a rule. */
+	/* A message that comes in is answered, or asked again, as a rule. */
 	line_expect_write(channel_own(channel));
 	if (!line_take_seen(channel_peer(channel), word, &image))
 		return false;

@@ -19,7 +19,7 @@ enum channel_use {
 
 /*
  * Finds or opens the channel with the present life of an endpoint. The daemon is asked for those not
- * open yet; what it says is passed on: EDVSDSTDIED (free slot), EDVSRANGE, EDVSTRAPDENIED ...
+ * open yet; its answer is passed on: EDVSDSTDIED (free slot), EDVSRANGE, EDVSTRAPDENIED ...
  */
 static inline int channel_get(struct binding *binding, int endpoint, enum channel_use use,
 			      struct channel **channelp);
@@ -30,21 +30,21 @@ void channel_close(struct binding *binding, int index);
 
 /* Of a number that no slot has: EDVSRANGE, EDVSENDPOINT. */
 int channel_bad_number(int endpoint);
-/* 0 if the number is that of a slot, in whatever life. */
+/* 0 if the number is that of a slot, in any life. */
 static inline int channel_check_number(int endpoint)
 {
 	return (unsigned)shm_index(endpoint) < SHM_SLOTS ? 0 : channel_bad_number(endpoint);
 }
 
 /*
- * What is about to be sent may be the answer that is owed to an earlier life of the peer: then it is
- * not for the present one. EDVSDSTDIED, once for each such answer; else 0.
+ * The message that is about to be sent may be the answer that is owed to an earlier life of the peer: then it
+ * is not for the present one. EDVSDSTDIED, once for each such answer; else 0.
  */
 int channel_check_lost(struct binding *binding, int p_nr);
 /* The same question, which counts nothing: data that belong to such an answer go with it. */
 bool channel_is_lost(struct binding *binding, int p_nr);
 
-/* News for the peer: whatever it does, it will look at this channel. */
+/* News for the peer: it will look at this channel before it sleeps. */
 void channel_ring(struct binding *binding, struct channel *channel);
 /* A message was posted: a receiver that looks at our line by itself is not rung. */
 void channel_ring_message(struct binding *binding, struct channel *channel);
@@ -89,7 +89,7 @@ static inline struct line *channel_peer(const struct channel *channel)
 	return &channel->page->line[1 - channel->own_side];
 }
 
-/* Said by the daemon alone: what comes from this life now was written after its end. */
+/* Said by the daemon alone: a message of this life that comes now was written after its end. */
 static inline bool channel_is_ended(const struct channel *channel)
 {
 	/* Acquire: the daemon ended the lines before; a reader that sees the mark sees them ended. */

@@ -34,7 +34,7 @@ void control_stay(struct binding *binding)
 
 		/*
 		 * Partner: the daemon sets quiet and then waits for in_control to be 0; and once it has
-		 * stopped the process it looks at in_control again. What follows is done on one node.
+		 * stopped the process it looks at in_control again. The steps that follow are done on one node.
 		 */
 		atomic_fetch_add(&status->in_control, 1);
 		if (!atomic_load(&status->quiet))

@@ -39,9 +39,9 @@ void control_stay(struct binding *binding);
 void control_leave(struct binding *binding);
 
 /*
- * What stands around an exchange and around whatever must be finished with it (descriptors mapped
- * and closed): no signal handler runs, the thread is not
- * cancelled, and the daemon sees that the process must not be stopped for a move just now.
+ * Stands around an exchange, and around all work that must be finished with it (descriptors mapped and closed):
+ * no signal handler runs, the thread is not cancelled, and the daemon sees that the process must not be stopped
+ * for a move just now.
  */
 struct control_scope {
 	sigset_t signals;
@@ -53,7 +53,7 @@ struct control_scope {
 void control_begin(struct control_scope *scope);
 void control_end(struct control_scope *scope);
 
-/* A request of the calling thread with everything unsaid set to what means so. */
+/* A request of the calling thread in which each field has the value that means "not said". */
 struct control control_request(enum ctl_call call);
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What the daemon does to a process that waits, peers on other nodes, copies, threads and children:
- * see libdvk/party_test.h.
+ * Acts of the daemon on a process that waits, peers on other nodes, copies, threads and children: see
+ * libdvk/party_test.h.
  */
 
 #include <pthread.h>
@@ -40,7 +40,7 @@ static int disturbed(void)
 
 	join(SERVER);
 	await(2, 1);
-	/* A wake-up is for who waits for anybody. */
+	/* A wake-up is for a process that waits for any sender. */
 	say(0, STAGE_WAKEUP);
 	CHECK_EQ(dvk_receive_T(CLIENT, &m, 50), EDVSTIMEDOUT);
 	CHECK_EQ(dvk_receive(ANY, &m), EDVSWOKENUP);

@@ -121,7 +121,7 @@ static void handle_bind(struct fake_node *node, int fd, struct fake_party *party
 	finish_pages(node, fd, party);
 }
 
-/* Endpoints from 100 on live on another node: whoever is there is played by the test. */
+/* Endpoints from 100 on live on another node: the test plays the part of all peers there. */
 static void handle_channel(struct fake_node *node, int fd, struct fake_party *party, int peer)
 {
 	struct fake_party *other = fake_node_party(node, peer);
@@ -204,7 +204,7 @@ static int reap(struct fake_node *node)
 	return left;
 }
 
-/* Whoever asks for a copy by its page is told that there is none here. */
+/* A process that asks for a copy by its page is told that there is none here. */
 static void refuse_copies(struct fake_node *node)
 {
 	for (int i = 0; i < node->parties; i++) {

@@ -2,7 +2,7 @@
 
 /*
  * A peer that writes into the lines between us all the time, as fast as it can and with words that
- * could be true. Whatever a call makes of that, it comes back when its time is over.
+ * could be true. A call may end in any way on that, but it comes back when its time is over.
  */
 
 #include <stdint.h>
@@ -19,7 +19,7 @@
 
 enum kind {
 	ALL_KINDS,
-	WITHDRAWS, /* whatever is posted is given back at once */
+	WITHDRAWS, /* each message that is posted is given back at once */
 	REQUESTS,  /* our line always holds a request that somebody has taken */
 };
 
@@ -71,7 +71,7 @@ static int writer(void)
 	for (end = now_ms() + WRITES_MS; page && now_ms() < end && !atomic_load(&shared[1]);) {
 		for (int i = 0; i < 1000; i++) {
 			write_line(&page->line[i & 1], prng_next(&prng));
-			/* What its owner wants to post next is always there before. */
+			/* The next message of its owner is always there before. */
 			if (kind != ALL_KINDS)
 				write_line(&page->line[1], 0);
 		}

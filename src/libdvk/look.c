@@ -2,7 +2,7 @@
 
 /*
  * Nothing that is looked at is written by the other side except when there is something: the hot word,
- * the news if they matter, and the bell's seq, which the daemon counts for whatever else happens.
+ * the news if they matter, and the bell's seq, which the daemon counts for every other event.
  */
 
 #include "libdvk/look.h"
@@ -193,8 +193,8 @@ static bool spin_step(const struct wait *wait, bool may_yield, bool *wantedp)
 
 /*
  * The other side may be waiting for this very CPU. If a yield comes back at once, nobody is; if it takes
- * very long because of strangers, they will not let us on for a while: a yield goes to them, and a wake to
- * who is woken, so that counts as a miss.
+ * very long because of strangers, they will not let us on for a while: a yield goes to them, and a wake to the
+ * woken process, so that counts as a miss.
  */
 static bool yield_step(const struct wait *wait, bool *wantedp)
 {

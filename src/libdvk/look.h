@@ -3,8 +3,8 @@
 #define DVS_LIBDVK_LOOK_H
 
 /*
- * Looking on: what a wait does before it sleeps, in memory alone and never for long. Which way depends
- * on where whoever it waits for is:
+ * Looking on: the part of a wait before its sleep, in memory alone and never for long. The way depends on the
+ * place of the peer that is waited for:
  *
  *	runs on another CPU now        spin: it is about to answer, and both keep their CPUs
  *	anywhere, and nobody wants     spin, asking now and then by a yield whether that is still so

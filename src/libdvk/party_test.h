@@ -3,8 +3,8 @@
 #define DVS_LIBDVK_PARTY_TEST_H
 
 /*
- * What the tests of the calls share: processes that a fake node serves, and how they tell each other
- * how far they are. A party fails by its exit status; one that hangs is ended and counts as failed.
+ * Shared by the tests of the calls: processes that a fake node serves, and how they tell each other how far
+ * they are. A party fails by its exit status; one that hangs is ended and counts as failed.
  */
 
 #include <stdatomic.h>

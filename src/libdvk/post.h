@@ -3,8 +3,7 @@
 #define DVS_LIBDVK_POST_H
 
 /*
- * What the owner of a line does with it beside waiting: gets it free, gets a message back, answers.
- * The binding is entered.
+ * Acts of a line's owner beside waiting: gets it free, gets a message back, answers. The binding is entered.
  */
 
 #include <stdint.h>
@@ -14,7 +13,7 @@
 #include "libdvk/wait.h"
 
 /*
- * Waits until our line is free. What an earlier call or an earlier image of the process left in it is
+ * Waits until our line is free. A message that an earlier call or an earlier image of the process left in it is
  * taken back, except an answer that the peer is waiting for. 0, EDVSDSTDIED, or as wait_step().
  */
 static inline int post_clear(struct wait *wait, struct channel *channel);
@@ -50,7 +49,7 @@ int post_withdraw_now(struct binding *binding, struct channel *channel, uint64_t
 #define POST_E_CLOSED 4
 int post_answer(struct wait *wait, struct channel *channel, const message *m);
 
-/* Checks a destination in the contract's order; self: what sending to oneself gives. 0 or an error. */
+/* Checks a destination in the contract's order; self: the error for sending to oneself. 0 or an error. */
 int post_check_destination(const struct binding *binding, int endpoint, int self);
 /* The same; it costs nothing where all is well. */
 static inline int post_destination(const struct binding *binding, int endpoint, int self)

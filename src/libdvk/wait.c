@@ -18,7 +18,7 @@
  *
  * Every sleep is bounded. After a full one all channels count as having news, so that even a
  * daemon that died between two stores costs a second and not a hang. If there was something, a ring
- * was lost: whoever we talk with can write into our bell, and one of them may do so all the time. Then
+ * was lost: each peer that we talk with can write into our bell, and one of them may do so all the time. Then
  * the sleeps are short for a while.
  */
 
@@ -92,7 +92,7 @@ static bool is_locked(const struct wait *wait)
 	       locked == atomic_load_explicit(&status->waits, memory_order_relaxed);
 }
 
-/* What is worth another look; the sleeper's second look. */
+/* Is there a reason for another look? the sleeper's second look. */
 static bool is_worth(const struct wait *wait)
 {
 	int32_t latch;
@@ -152,9 +152,9 @@ static int64_t nap_of(const struct wait *wait)
 }
 
 /*
- * Slept for long. Who closes a ring asks when all of it is there, so once is enough as a rule; again,
- * and ever more rarely, because somebody may have been on the move. Nobody waits for the daemon's answer:
- * if there is a ring it says so in `locked` and wakes whom it concerns.
+ * Slept for long. The process that closes a ring asks when all of it is there, so once is enough as a rule;
+ * again, and ever more rarely, because somebody may have been on the move. Nobody waits for the daemon's
+ * answer: if there is a ring it says so in `locked` and wakes whom it concerns.
  */
 static void suspect_ring(struct wait *wait, int64_t slept_ns)
 {

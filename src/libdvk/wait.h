@@ -28,7 +28,7 @@ struct wait {
 	const _Atomic uint64_t
 		*word[2]; /* a change of one is worth a look; NULL: unused. [0] is hot */
 	uint64_t seen[2];
-	/* The bell of who is most likely to end it, while its channel is open; NULL: not known. */
+	/* The bell of the peer that is most likely to end it, while its channel is open; NULL: not known. */
 	const struct bell_page *peer;
 	bool news;	       /* so is news in the bell */
 	bool any;	       /* dvk_wakeup ends it */
@@ -37,7 +37,7 @@ struct wait {
 	int64_t ring_after_ns; /* the last such period */
 	bool firm;	       /* retreating: neither signals, nor hold, nor wake-ups end it */
 	int late;	       /* error when the deadline has passed: EDVSTIMEDOUT or EDVSAGAIN */
-	/* what dvs ps shows while it waits */
+	/* the state that dvs ps shows while it waits */
 	uint32_t flags;
 	int getfrom, sendto;
 	uint32_t seq; /* of the bell, read before the look */

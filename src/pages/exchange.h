@@ -4,9 +4,9 @@
 
 /*
  * The daemon's side of the shared pages of one node: it makes, finds, maps and retires channels,
- * bells and the status pages, and holds the far end for whoever is elsewhere. No thread safety of
- * its own: the caller holds the node lock. Rings and line operations are atomic against the
- * processes that map the same pages.
+ * bells and the status pages, and holds the far end for processes that are elsewhere. No thread safety of its
+ * own: the caller holds the node lock. Rings and line operations are atomic against the processes that map the
+ * same pages.
  */
 
 #include <stdbool.h>
@@ -20,7 +20,9 @@
 
 struct exchange;
 
-/* What a memfd mapped by a process is, by identity of the file; used to carry mappings in a move. */
+/*
+ * The page behind a memfd that a process has mapped, by identity of the file; used to carry mappings in a move.
+ */
 enum page_kind {
 	PAGE_NONE,
 	PAGE_NODE_BELL,
@@ -40,7 +42,7 @@ struct page_name {
 struct exchange_bell {
 	int fd;
 	struct bell_page *page;
-	enum bell_holder holder; /* what the page says is anybody's word */
+	enum bell_holder holder; /* the page holds anybody's word */
 	int dcid, p_nr;
 	uint64_t ino; /* of the memfd */
 };
@@ -54,7 +56,7 @@ struct exchange_channel {
 	uint64_t ino;
 	struct channel_told told; /* to the other node by the proxy; reset by a resend */
 	uint64_t passed
-		[2]; /* sequence of what side s last sent away with the right to; see exchange_export() */
+		[2]; /* sequence of the last message that side s sent away with the right to; see exchange_export() */
 	struct exchange_channel *next_of[2]; /* lists by slot, one per side; see exchange_next() */
 	struct exchange_channel *next_hash;
 };
@@ -97,9 +99,9 @@ void exchange_poke(struct exchange_bell *bell);
 
 /*
  * Finds or makes the channel between two endpoints (with generations). An older channel of the same
- * slots is ended first as by a death (marked dead, kept mapped by whoever has it); -ESTALE if it is
- * the one that exists which is newer. In a new page node[] is this node for an end whose process
- * holds its bell here, else -1: the caller knows better and fills it in, and copy_pid as well.
+ * slots is ended first as by a death (marked dead, kept mapped by the processes that have it); -ESTALE if it is
+ * the one that exists which is newer. In a new page node[] is this node for an end whose process holds its bell
+ * here, else -1: the caller knows better and fills it in, and copy_pid as well.
  */
 int exchange_channel(struct exchange *exchange, int dcid, int own_endpoint, int peer_endpoint,
 		     struct exchange_channel **channelp);
@@ -111,9 +113,9 @@ int exchange_side(const struct exchange_channel *channel, int p_nr); /* 0 or 1 *
 /*
  * Death of endpoint p_nr (this generation): ends the lines of the survivors, marks dead, rings them,
  * forgets the channels. Waiting for it gives EDVSDSTDIED if it had not taken the message, else
- * EDVSSRCDIED; an answer that it had posted can still be taken, its other messages can not. The
- * caller first brings in what a dead process of this node left untold (proxy_scan_endpoint, ...),
- * and a held survivor's lines count as present: after a move in, repeat for peers that died meanwhile.
+ * EDVSSRCDIED; an answer that it had posted can still be taken, its other messages can not. The caller first
+ * brings in the news that a dead process of this node left untold (proxy_scan_endpoint, ...), and a held
+ * survivor's lines count as present: after a move in, repeat for peers that died meanwhile.
  */
 void exchange_endpoint_dead(struct exchange *exchange, int dcid, int p_nr, int endpoint);
 /*
@@ -126,8 +128,8 @@ int exchange_remnant(struct exchange *exchange, const struct page_name *name);
 void exchange_channel_drop(struct exchange *exchange, struct exchange_channel *channel);
 
 /*
- * What an endpoint of this node may not send, and to whom. NULL: it is not one of this node any more. What waits and
- * is barred now is taken back, and its owner rung.
+ * The messages that an endpoint of this node may not send, and the slots it may not send to. NULL: it is not
+ * one of this node any more. A message that waits and is barred now is taken back, and its owner rung.
  */
 struct exchange_bars {
 	uint64_t to[SHM_NEWS_WORDS]; /* bit: slot that it may send nothing to but answers */
@@ -141,8 +143,8 @@ bool exchange_barred(const struct exchange *exchange, const struct exchange_chan
 bool exchange_notify_barred(const struct exchange *exchange, const struct exchange_channel *channel,
 			    int side);
 /*
- * line_export() of the line of an endpoint of this node. A barred message is withdrawn: false. What had left before
- * the right went is for the other node to decide: that is exported as ever.
+ * line_export() of the line of an endpoint of this node. A barred message is withdrawn: false. The other node
+ * decides about a message that had left before the right went: that is exported as ever.
  */
 bool exchange_export(struct exchange *exchange, struct exchange_channel *channel, int side,
 		     struct line_image *image);

@@ -107,14 +107,14 @@ static int adopt_channel(struct exchange *exchange, const struct exchange_entry 
 	channel = calloc(1, sizeof(*channel));
 	if (!channel)
 		return -ENOMEM;
-	/* What the other nodes were told is forgotten: the links are new and offer everything. */
+	/* The states that the other nodes were told are forgotten: the links are new and offer everything. */
 	*channel = (struct exchange_channel){ .fd = entry->fd,
 					      .page = page,
 					      .dcid = name->dcid,
 					      .p_nr = { name->p_nr, name->peer_nr },
 					      .endpoint = { name->endpoint[0], name->endpoint[1] },
 					      .ino = entry->ino };
-	/* What was on its way may be at another node, which decides. */
+	/* A message that was on its way may be at another node, which decides. */
 	for (int side = 0; side < 2; side++) {
 		uint64_t word = atomic_load(&channel->page->line[side].word);
 

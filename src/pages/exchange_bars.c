@@ -123,7 +123,7 @@ static void ask_back(struct exchange *exchange, struct exchange_channel *channel
 		exchange_ring(exchange, receiver, channel->p_nr[side]);
 }
 
-/* What waits when the right goes, or the sender. */
+/* Messages that wait when the right goes, or the sender. */
 static void sweep(struct exchange *exchange, struct exchange_channel *channel, int side, bool stays)
 {
 	struct notify_word *note = &channel->page->notify[side];
@@ -148,7 +148,9 @@ void exchange_bars_set(struct exchange *exchange, int dcid, int p_nr,
 	struct exchange_channel *at = NULL;
 
 	assert(exchange_slot_valid(dcid, p_nr));
-	/* Before they are lifted, too: what an endpoint that has left has written here is not sent. */
+	/*
+	 * Before they are lifted, too: a message that an endpoint has written here after it left is not sent.
+	 */
 	*own = bars ? *bars : *own;
 	while (memcmp(own, &none, sizeof(none)) && (at = exchange_next(exchange, dcid, p_nr, at)))
 		sweep(exchange, at, exchange_side(at, p_nr), bars);

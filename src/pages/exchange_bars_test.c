@@ -83,7 +83,7 @@ static void test_what_is_barred_does_not_leave(void)
 	}
 }
 
-/* When the right goes; and when the sender does, with whom its bars go. */
+/* When the right goes; and when the sender does, and takes its bars along. */
 static void test_what_waits_and_is_barred_is_taken_back(void)
 {
 	const struct exchange_bars to_7 = bars_to(7), none = { .kinds = 0 };

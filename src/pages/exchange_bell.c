@@ -6,7 +6,7 @@
  * Ringing: news bit, then count, then a look at the holder and at whether he sleeps. The holder
  * counts on this order: announce sleep, look at seq, look at news, wait on seq. All of it is
  * sequentially consistent, so either the ringer sees the sleeper or the sleeper sees the news; the
- * same holds for a holder that has just changed, because whoever changes it looks at the news after.
+ * same holds for a holder that has just changed, because the one that changes it looks at the news after.
  */
 
 #include <assert.h>
@@ -83,7 +83,7 @@ void exchange_bell_mend(struct exchange_bell *bell)
 	if (atomic_load(&bell->page->holder) == bell->holder)
 		return;
 	exchange_bell_hold(bell, bell->holder);
-	/* Who rang meanwhile rang the wrong one. */
+	/* A sender that rang meanwhile rang the wrong one. */
 	exchange_poke(bell);
 }
 

@@ -62,7 +62,7 @@ void exchange_unhold(struct exchange *exchange, int dcid, int p_nr, int copy_pid
 
 		if (channel_unhold(at->page, side, exchange->nodeid, copy_pid))
 			exchange_ring_peer(exchange, at, side);
-		/* What is here is decided here, whether or not it was on its way elsewhere. */
+		/* A message that is here is decided here, whether or not it was on its way elsewhere. */
 		at->passed[1 - side] = 0;
 		if (bell)
 			exchange_ring(exchange, bell, at->p_nr[1 - side]);

@@ -100,7 +100,7 @@ static void scribble_somewhere(struct input *in)
 	}
 }
 
-/* What the proxy and a move do with the lines of a channel. */
+/* Acts of the proxy and of a move on the lines of a channel. */
 static void use_lines(struct input *in)
 {
 	struct exchange_channel *channel = take_channel(in);
@@ -120,7 +120,7 @@ static void use_lines(struct input *in)
 	line_answered(line, line_word_seq(image.word));
 }
 
-/* What a move reads from a page that is over: a name out of range must not pass. */
+/* A move reads a page that is over: a name out of range must not pass. */
 static void recall(struct input *in)
 {
 	struct exchange_channel *channel = take_channel(in);

@@ -5,8 +5,8 @@
  *
  * A page is a sealed memfd. While the daemon uses it, its descriptor, mapping and name stay. A process
  * may have the page mapped for longer, until it looks at the dead mark or ends, and a move that meets
- * such a mapping has to know what it was. The page itself says so. (A list of what has been would need
- * a limit, and a limit would make a quiet process immovable because others come and go.)
+ * such a mapping has to know what it was. The page itself says so. (A list of earlier pages would need a limit,
+ * and a limit would make a quiet process immovable because others come and go.)
  */
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What a page is called: while it is used, when it is over, and when another daemon takes it over. */
+/* The name of a page: while it is used, when it is over, and when another daemon takes it over. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +65,7 @@ static void test_a_page_is_recalled_after_any_number_of_others(void)
 	tear_down();
 }
 
-/* What a process writes into the page is not believed further than a name goes. */
+/* The bytes that a process writes into the page are not believed further than a name goes. */
 static void test_what_is_recalled_is_in_range(void)
 {
 	struct channel_page *page;

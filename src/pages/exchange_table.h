@@ -2,7 +2,7 @@
 #ifndef DVS_PAGES_EXCHANGE_TABLE_H
 #define DVS_PAGES_EXCHANGE_TABLE_H
 
-/* What the files of the exchange share; nobody else includes this. */
+/* Shared by the files of the exchange; nobody else includes this. */
 
 #include <stdatomic.h>
 #include <stddef.h>

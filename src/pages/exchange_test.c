@@ -179,7 +179,7 @@ static void test_withdraw_while_held(void)
 	exchange_unhold(exchange, 1, 7, 0);
 	CHECK_EQ(state(channel->page, 0), LINE_WITHDRAWN);
 	CHECK(news(bell_3, 7));
-	/* What was asked for an earlier message does not touch a later one. */
+	/* A wish about an earlier message does not touch a later one. */
 	post(0, LINE_OP_SEND, 0);
 	exchange_hold(exchange, 1, 7);
 	exchange_unhold(exchange, 1, 7, 0);

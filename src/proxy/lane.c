@@ -17,7 +17,7 @@
 #define LOSS_MS 2000 /* as for a migration: a cut is noticed within about twice that */
 
 /*
- * Waking a reader costs the writer more than what it wrote: who expects more at once looks for it for a
+ * Waking a reader costs the writer more than its write. A reader that expects more at once looks for it for a
  * while, letting others go first, and then sleeps until much has come.
  */
 #define WAKE_MAX (64 * 1024)
@@ -95,8 +95,8 @@ static int wait_for_bytes(struct lane *lane, size_t len, int timeout_ms)
 }
 
 /*
- * Looks for more for a while, or sleeps. Looking ends where others want this CPU: who yields to them
- * is served last, who sleeps is served when it is woken.
+ * Looks for more for a while, or sleeps. Looking ends where others want this CPU: a thread that yields to them
+ * is served last, one that sleeps is served when it is woken.
  */
 static int look_or_wait(struct lane *lane, int64_t since_ns, size_t len, int timeout_ms)
 {
@@ -242,7 +242,7 @@ int lane_receive(struct lane *lane, struct lane_part *part, uint8_t **datap)
 	if (!r)
 		r = lane_decode_part(part, buf);
 	*datap = lane->in;
-	/* What the sender counts as its time ends with the last byte, not with our next ask. */
+	/* The time that the sender counts ends with the last byte, not with our next ask. */
 	if (!r && part->kind == LANE_END)
 		os_tcp_acknowledge(lane->fd);
 	if (r || !part->bytes)

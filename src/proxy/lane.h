@@ -5,11 +5,11 @@
 /*
  * One end of a lane (wire/lane.h): parts of a data copy, out and in. Every call may block for
  * LANE_SILENT_MS at most, or until lane_shut(), and belongs to the thread that has the lane; only
- * lane_shut() may come from another one. No call is made with the node lock but that. What goes
- * wrong on the way is a negative errno, and the lane is to be freed then.
+ * lane_shut() may come from another one. No call is made with the node lock but that. A failure on the way is a
+ * negative errno, and the lane is to be freed then.
  *
- * How much is under way is bounded by what the socket holds; a reader that is slow holds up nobody
- * but its own copy, because each copy under way has a lane of its own.
+ * The bytes under way are bounded by the room of the socket; a reader that is slow holds up nobody but its own
+ * copy, because each copy under way has a lane of its own.
  */
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct lane;
 /* Takes the descriptor, whatever the result; copies the costs. 0 or -ENOMEM. */
 int lane_new(struct lane **lanep, int fd, const struct attention_costs *costs);
 struct lane *lane_free(struct lane *lane); /* returns NULL */
-/* Whoever waits in a call of this lane is told an error. */
+/* A thread that waits in a call of this lane is told an error. */
 void lane_shut(struct lane *lane);
 
 int lane_send_ask(struct lane *lane, const struct lane_ask *ask);

@@ -108,7 +108,7 @@ static void set_up_raw(void)
 	far_fd = fd[1];
 }
 
-/* What is no part ends the lane and is not waited for. */
+/* Bytes that are no part end the lane and are not waited for. */
 static void test_nonsense(void)
 {
 	struct lane_part part = { LANE_DATA, LANE_DATA_MAX + 1, LANE_DATA_MAX + 1, 0 };

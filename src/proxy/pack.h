@@ -3,7 +3,7 @@
 #define DVS_PROXY_PACK_H
 
 /*
- * Packs blocks of bytes with LZ4, each by itself, with a checksum: what is damaged on the way is
+ * Packs blocks of bytes with LZ4, each by itself, with a checksum: a part that is damaged on the way is
  * refused. One struct pack belongs to one thread at a time.
  */
 
@@ -26,7 +26,7 @@ uint32_t pack_block(struct pack *pack, int level, const uint8_t *data, uint32_t 
 		    uint8_t **packedp);
 /*
  * Exactly `data_bytes` (at most data_max) from `bytes` of packed ones, which may be anything at all.
- * 0 or -EBADMSG; then what stands in data is of no use.
+ * 0 or -EBADMSG; then the bytes in data are of no use.
  */
 int pack_open(struct pack *pack, const uint8_t *packed, uint32_t bytes, uint8_t *data,
 	      uint32_t data_bytes);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz with: src/proxy/pack.c -llz4 */
 
-/* Whatever is taken for packed bytes writes no further than it may, and what was packed comes back. */
+/*
+ * Bytes that are taken for packed ones never write further than they may, and packed bytes come back as they
+ * were.
+ */
 
 #include <stdlib.h>
 #include <string.h>

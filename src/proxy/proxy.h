@@ -33,8 +33,8 @@ struct proxy_callbacks {
 	/* endpoint carries its generation; an older one is PROXY_GONE. */
 	int (*locate)(void *ctx, int dcid, int endpoint);
 	/*
-	 * Which of the DCs that have had this number it is now. What comes for another one is dropped: it
-	 * is over, or this node is behind in the order and is offered it again. NULL: always the same.
+	 * Which of the DCs that have had this number it is now. A frame for another one is dropped: it is over,
+	 * or this node is behind in the order and is offered it again. NULL: always the same.
 	 */
 	uint32_t (*dc_generation)(void *ctx, int dcid);
 	/* A node message arrived. kind is the node's own; the bytes are valid during the call. */
@@ -74,7 +74,7 @@ int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exch
 struct proxy *proxy_free(struct proxy *proxy);
 
 /*
- * For a process that executes its program anew: who connects meanwhile waits at the descriptor that
+ * For a process that executes its program anew: a node that connects meanwhile waits at the descriptor that
  * stays open (the proxy's). The links themselves end and are made again; proxy_link_carry(), after
  * proxy_node_up(), lets their epochs and counters go on.
  */
@@ -100,8 +100,8 @@ void proxy_node_down(struct proxy *proxy, int node);
 void proxy_scan(struct proxy *proxy);
 /*
  * Looks at every channel with an end elsewhere, whether or not anybody rang: the node bell is
- * everybody's, and a ring can be lost there. Frames that went out so far: proxy_told(). What they
- * grow by in such a look had not been rung.
+ * everybody's, and a ring can be lost there. Frames that went out so far: proxy_told(). A count that grows in
+ * such a look is a change that had not been rung.
  */
 void proxy_scan_all(struct proxy *proxy);
 uint64_t proxy_told(const struct proxy *proxy);
@@ -128,9 +128,9 @@ void proxy_endpoint_here(struct proxy *proxy, int dcid, int p_nr, int endpoint);
 void proxy_drain(struct proxy *proxy, int node);
 
 /*
- * Queues a node message, head and body as one. Order per link and lane is kept; what is queued when
- * the link breaks is lost. -ENOTCONN: the link is down. -EMSGSIZE: longer than PROXY_MESSAGE_MAX.
- * -ENOBUFS: the other side does not keep up.
+ * Queues a node message, head and body as one. Order per link and lane is kept; frames that are queued when the
+ * link breaks are lost. -ENOTCONN: the link is down. -EMSGSIZE: longer than PROXY_MESSAGE_MAX. -ENOBUFS: the
+ * other side does not keep up.
  */
 int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head, uint32_t head_len,
 		  const void *body, uint32_t body_len);

@@ -2,7 +2,7 @@
 
 /*
  * Attention. Of the wakes that a remote call costs, the one of the thread that sleeps on the node
- * bell can be saved: who has just delivered a message is awake, and the answer often comes within
+ * bell can be saved: the thread that has just delivered a message is awake, and the answer often comes within
  * microseconds. So it takes over the bell for that long.
  *
  *	bell thread              the loop's thread              a process
@@ -40,7 +40,7 @@ static bool rung(const struct node_bell *bell, uint32_t seen)
 	return atomic_load_explicit(&bell->seq, memory_order_acquire) != seen;
 }
 
-/* What the last attention gave up waiting for has come after all: how much longer would have done? */
+/* The news that the last attention gave up waiting for has come after all: how much longer would have done? */
 void proxy_attend_late(struct proxy *proxy)
 {
 	int64_t took;
@@ -75,7 +75,7 @@ void proxy_attend_begin(struct proxy *proxy)
 	proxy->attending = atomic_exchange(&bell->sleeping, 0) != 0;
 }
 
-/* What came from the nodes that have just spoken, without a turn of the loop. */
+/* Reads from the nodes that have just spoken, without a turn of the loop. */
 static void read_warm(struct proxy *proxy, int64_t now)
 {
 	int64_t warm_ns = ATTENTION_WARM_NS(costs_of(proxy));
@@ -119,7 +119,7 @@ static void give_up(struct proxy *proxy, struct node_bell *bell)
 		os_futex_wake(&bell->seq, 1);
 }
 
-/* Written only when it changes: whoever rings wants the same cache line. */
+/* Written only when it changes: a ringing process wants the same cache line. */
 static void show_cpu(struct node_bell *bell)
 {
 	uint32_t cpu = os_thread_cpu() + 1;
@@ -128,7 +128,7 @@ static void show_cpu(struct node_bell *bell)
 		atomic_store_explicit(&bell->cpu, cpu, memory_order_relaxed);
 }
 
-/* True: what comes next is expected soon, and the loop shall look for it rather than sleep. */
+/* True: the next frame is expected soon, and the loop shall look for it rather than sleep. */
 bool proxy_attend(void *ctx)
 {
 	struct proxy *proxy = ctx;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Who looks at the node bell: a thread that sleeps on it and the loop's thread, which takes over for
- * a while. The processes are threads here, the caller at node 0 and the server at node 1; neither is
- * scanned for by the fixture, so a ring that nobody hears ends the test.
+ * Which thread looks at the node bell: a thread that sleeps on it and the loop's thread, which takes over for a
+ * while. The processes are threads here, the caller at node 0 and the server at node 1; neither is scanned for
+ * by the fixture, so a ring that nobody hears ends the test.
  */
 
 #include <pthread.h>

@@ -33,7 +33,10 @@ static bool all_there(void *ctx)
 	return true;
 }
 
-/* What rang meanwhile leaves in one write and is read in few; what rings alone leaves at once, alone. */
+/*
+ * Lines that rang meanwhile leave in one write and are read in few; a line that rings alone leaves at once,
+ * alone.
+ */
 static void test_batches(void)
 {
 	struct proxy_link_stats start, one, many, far;
@@ -82,7 +85,7 @@ static void test_slow_receiver(void)
 		CHECK(take(1, 3, 8, &image));
 		CHECK_EQ(image.msg.m_type, i);
 		CHECK(becomes(0, 3, 8, LINE_TAKEN));
-		/* Who waits for the slow one rings on; it is said once. */
+		/* A process that waits for the slow one rings on; it is said once. */
 		ring(0, 7, 3);
 	}
 	proxy_link_stats(node[0].proxy, 1, &after);
@@ -114,7 +117,7 @@ static void test_full_both_ways(void)
 		post(1, FAR + i, i, LINE_OP_SEND, i, 0);
 	}
 	CHECK(run_until(all_there, &back));
-	/* The lines did not wait for what had been queued before them. */
+	/* The lines did not wait for the frames that had been queued before them. */
 	CHECK(node[0].messages < LARGE && node[1].messages < LARGE);
 	CHECK(run_until(all_messages, NULL));
 	CHECK_EQ(node[0].bytes, LARGE * sizeof(large));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The door: connections made to our port, of every kind, until it is proven that a node made them. What
- * is asked of each costs little, and nothing else is done before:
+ * The door: connections made to our port, of every kind, until it is proven that a node made them. The checks
+ * of each cost little, and nothing else is done before:
  *
  *	its address	is that of a node which is up, and its port one that only root can have
  *	its HELLO	comes in time, whole, and names that node, both lives, and the secret of its own
@@ -25,7 +25,7 @@
 #define GREETING_US	2000000
 /* Accepted in one turn of the loop, so that a flood of them leaves time for the others. */
 #define ACCEPTED_MAX	64
-/* The log is told of what was refused, but nobody fills it from outside. */
+/* The log is told of refusals, but nobody fills it from outside. */
 #define REFUSED_TOLD_NS (10 * OS_SECOND_NS)
 
 /* Closes it. */
@@ -76,7 +76,7 @@ static int answer(const struct link *link, enum frame_kind kind, int fd)
 	return os_tcp_write(fd, buf, sizeof(buf)) == (ssize_t)sizeof(buf) ? 0 : -EIO;
 }
 
-/* A call of a node, which is proven by now: whoever it is for takes it. */
+/* A call of a node, which is proven by now: its receiver takes it. */
 static void hand_on(struct proxy *proxy, int fd, const struct frame_hello *hello)
 {
 	const struct proxy_callbacks *callbacks = &proxy->callbacks;

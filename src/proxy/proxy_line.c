@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Lines that go out. What was last told is kept in the channel, so there is no queue of changes:
- * a line is encoded as it is when there is room for it, and ten changes while the other side was
- * slow are one frame. A slot whose channels could not be encoded is marked and looked at later.
+ * Lines that go out. The state that was last told is kept in the channel, so there is no queue of changes: a
+ * line is encoded as it is when there is room for it, and ten changes while the other side was slow are one
+ * frame. A slot whose channels could not be encoded is marked and looked at later.
  *
  *	own line     made SENT first, so that nothing leaves which its owner may take back by himself
  *	their line   only once its message is taken or ended: that is what its owner waits for
@@ -11,8 +11,8 @@
  * Not every change is waited for. That a request was taken matters to nobody before it is answered,
  * and that an answer was taken to nobody before the next one: such news waits for a frame of the
  * same channel that goes anyway, and only for a short while, so that a remote call costs one write
- * each way and wakes nobody in between. Who takes a request or an answer does not even ring: what
- * was delivered is looked at now and then until it is taken.
+ * each way and wakes nobody in between. A receiver that takes a request or an answer does not even ring: the
+ * daemon looks at a delivered message now and then until it is taken.
  */
 
 #include <assert.h>
@@ -120,7 +120,9 @@ static bool put_their_line(struct peer *peer, struct exchange_channel *channel, 
 	return true;
 }
 
-/* An answer goes before the end of the request that it answers, all else after what frees a line. */
+/*
+ * An answer goes before the end of the request that it answers; all else goes after the news that frees a line.
+ */
 static bool put_lines(struct peer *peer, struct exchange_channel *channel, int own)
 {
 	if (line_word_op(line_word_now(&channel->page->line[own])) == LINE_OP_ANSWER)

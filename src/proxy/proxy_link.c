@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One connection per pair of nodes. What is to be sent is put in a queue and written at once if the
- * socket takes it; when it does not, more gathers behind it and goes out in larger writes: batches
- * form by themselves. Two lanes: a bulk frame is begun only when no control frame waits.
+ * One connection per pair of nodes. Frames to be sent are put in a queue and written at once if the socket
+ * takes them; when it does not, more gathers behind it and goes out in larger writes: batches form by
+ * themselves. Two lanes: a bulk frame is begun only when no control frame waits.
  *
  *	control  [HELLO][LINE][LINE][MESSAGE] ----+
  *	bulk     [MESSAGE..............][MESSAGE] -+--> socket
@@ -43,7 +43,7 @@ void peer_deinit(struct peer *peer)
 	peer->timer = os_source_free(peer->timer);
 }
 
-/* What is asked of the loop; a failure means that it has no memory, and the timer tries again. */
+/* The events that are asked of the loop; a failure means that it has no memory, and the timer tries again. */
 static void peer_wait_for(struct peer *peer, int events)
 {
 	if (peer->events == events || os_source_set(peer->io, events))

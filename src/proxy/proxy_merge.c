@@ -2,10 +2,10 @@
 
 /*
  * Lines that come in. Which node a line comes from does not matter: for one sequence of one life of
- * an endpoint its state only grows, so what is late changes nothing and what is early is true. What
- * matters is that the end which it is for is here: one that is held may be read and carried away at
- * this moment, and one that is not here has its replica elsewhere. Such a line is dropped; whoever
- * sent it still has it, and offers it when the order says where the end is.
+ * an endpoint its state only grows, so what is late changes nothing and what is early is true. But the end
+ * which it is for has to be here: one that is held may be read and carried away at this moment, and one that is
+ * not here has its replica elsewhere. Such a line is dropped; its sender still has it, and offers it when the
+ * order says where the end is.
  */
 
 #include <assert.h>
@@ -26,7 +26,10 @@ static int channel_of(struct peer *peer, int dcid, uint32_t dc_generation,
 	for (int side = 0; side < 2; side++)
 		at[side] = proxy_locate(proxy, dcid, endpoint[side]);
 	local = at[0] == PROXY_HERE ? 0 : 1;
-	/* Both here: what was on its way from where one of them was has been carried here since. */
+	/*
+	 * Both here: a line that was on its way from the earlier node of one of them has been carried here
+	 * since.
+	 */
 	if (at[local] != PROXY_HERE || at[1 - local] == PROXY_HERE || at[1 - local] == PROXY_GONE)
 		return -1;
 	if (exchange_channel(proxy->exchange, dcid, endpoint[local], endpoint[1 - local], channelp))

@@ -7,7 +7,7 @@
 #define PROXY_FIXTURE_NET 2u
 #include "proxy/proxy_fixture.h"
 
-/* What a migration carries of one line, from the source's page to the target's. */
+/* The image of one line that a migration carries from the source's page to the target's. */
 static void carry(int source, int target, int from, int to, int target_has_receiver)
 {
 	struct line_image image;

@@ -2,7 +2,7 @@
 #ifndef DVS_PROXY_PROXY_TABLE_H
 #define DVS_PROXY_PROXY_TABLE_H
 
-/* What the files of the proxy share; nobody else includes this. */
+/* Shared by the files of the proxy; nobody else includes this. */
 
 #include <stdbool.h>
 
@@ -17,9 +17,9 @@
 /* Connections from one address that have not said their HELLO yet; one more ends the oldest. */
 #define PROXY_GREETINGS_MAX 8
 #define PROXY_TICK_US	    250000
-/* Lines are encoded while less than this waits, so that what waits longer is sent in its last state. */
+/* Lines are encoded while less than this waits, so that a line that waits longer is sent in its last state. */
 #define PROXY_BACKLOG_BYTES (128u * 1024u)
-/* What nobody waits for travels with the next frame of its channel, or after this time alone. */
+/* News that nobody waits for travels with the next frame of its channel, or after this time alone. */
 #define PROXY_LAZY_US	    2000
 #define PROXY_LAZY_MAX_US   128000
 #define PROXY_UNSENT_BYTES  (128 * 1024)
@@ -93,7 +93,7 @@ struct proxy {
 	uint64_t refused; /* connections, as proxy_greet.c tells the log */
 	int64_t refused_told_ns;
 	uint64_t told;	/* frames of lines and notifications put so far */
-	unsigned batch; /* depth: what is queued is written when the outermost one ends */
+	unsigned batch; /* depth: queued frames are written when the outermost one ends */
 	bool any_flush;
 	bool active;	    /* something arrived or rang since the last look */
 	bool attending;	    /* the loop's thread stands in for the one at the node bell */
@@ -140,13 +140,13 @@ void proxy_batch_end(struct proxy *proxy);
 int proxy_listen(struct proxy *proxy);
 void proxy_listen_end(struct proxy *proxy);
 
-/* proxy_attend.c: who looks at the node bell */
+/* proxy_attend.c: which thread looks at the node bell */
 void proxy_attend_begin(struct proxy *proxy); /* on the loop's thread, with the lock */
 void proxy_attend_late(struct proxy *proxy);  /* with the lock: the bell thread was woken */
 bool proxy_attend(void *ctx);		      /* between two turns, without the lock */
 
 /* proxy_line.c: lines that go out */
-void proxy_on_lazy(void *ctx);		/* timer: what had time has had it */
+void proxy_on_lazy(void *ctx);		/* timer: lazy news has waited long enough */
 void peer_offer_all(struct peer *peer); /* the link is new: every line with that node */
 bool peer_fill(struct peer *peer);	/* encodes what waits for room; false if nothing did */
 /* Tells the other node what it has not been told of this channel. */

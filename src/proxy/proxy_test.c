@@ -84,7 +84,7 @@ static void call_once(int number)
 	CHECK_EQ(image.msg.m_type, -number);
 }
 
-/* What nobody waits for goes with what somebody waits for: two frames each way, in one write. */
+/* News that nobody waits for goes with news that somebody waits for: two frames each way, in one write. */
 static void test_frames_of_a_call(void)
 {
 	struct proxy_link_stats before, after;
@@ -108,7 +108,7 @@ static void cut(int a, int b)
 		os_tcp_shutdown(node[a].proxy->peer[b].fd);
 }
 
-/* Who takes a request or an answer rings nobody; it becomes known nevertheless. */
+/* A receiver that takes a request or an answer rings nobody; it becomes known nevertheless. */
 static void test_silent_take(void)
 {
 	struct line_image image;
@@ -190,7 +190,7 @@ static void test_withdraw(void)
 	tear_down();
 }
 
-/* Whatever wins, both replicas say the same, and the message is taken once or never. */
+/* Either may win: both replicas say the same, and the message is taken once or never. */
 static void test_withdraw_against_take(void)
 {
 	int taken = 0, withdrawn = 0;
@@ -344,7 +344,7 @@ static void test_messages(void)
 	free(large);
 }
 
-/* What does not fit now is sent in its last state later, not in every state it had. */
+/* A line that does not fit now is sent in its last state later, not in every state it had. */
 static void test_backlog(void)
 {
 	static uint8_t filler[PROXY_BACKLOG_BYTES];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What is looked at although nobody rang. Every process of the node can write into the node bell, so
- * one that does can keep the rings of all others from the daemon. They lose time by that, but no
- * message: all that a ring would have told stands in the lines.
+ * Lines that are looked at although nobody rang. Every process of the node can write into the node bell, so one
+ * that does can keep the rings of all others from the daemon. They lose time by that, but no message: all that
+ * a ring would have told stands in the lines.
  */
 
 #include "proxy/proxy_table.h"

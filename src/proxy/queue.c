@@ -7,9 +7,9 @@
 #include "proxy/queue.h"
 
 #define QUEUE_SIZE_MIN	4096u
-#define QUEUE_SIZE_KEPT (1024u * 1024u) /* what an empty queue may keep */
+#define QUEUE_SIZE_KEPT (1024u * 1024u) /* room that an empty queue may keep */
 
-/* What holds between all calls. */
+/* Rules that hold between all calls. */
 static void assert_sound(const struct queue *queue)
 {
 	assert(queue->head <= queue->tail);

@@ -194,7 +194,7 @@ static void test_bad_addresses(void)
 	release(b, a);
 }
 
-/* The same for copies of many parts; what stands still is copied to and from afterwards. */
+/* The same for copies of many parts; a process that stands still is copied to and from afterwards. */
 static void test_bad_addresses_of_much(void)
 {
 	struct puppet *a = stage_bound(1, 10), *b = stage_bound(0, 11), *c = stage_bound(2, 12);
@@ -338,7 +338,7 @@ static void test_rights_given_up_by_all(void)
 	engage(b, a);
 	engage(c, a);
 	copies_give(a, b, 0);
-	/* What was root's may still be in its memory. */
+	/* Secrets of root may still be in its memory. */
 	copies_give(a, c, EDVSPERM);
 	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", b->ep, b->buffer, c->ep, c->buffer), EDVSPERM);
 	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld 64", c->ep, c->buffer, b->ep, b->buffer), EDVSPERM);

@@ -4,7 +4,9 @@
 
 #include <signal.h>
 
-/* Time from a death to the error at who waits. The aim is 50 ms; a busy test machine needs some air. */
+/*
+ * Time from a death to the error at the waiting process. The aim is 50 ms; a busy test machine needs some air.
+ */
 #define NOTICE_MS 400
 
 static void hears_of_death(struct puppet *waiter, struct puppet *victim, long error)
@@ -99,8 +101,8 @@ static void test_dead_client_leaves_the_server_free(void)
 }
 
 /*
- * What a server owes to a life that has ended is never given to the next one, which has the same number:
- * the call says so, once, and what follows is the new life's own.
+ * An answer that a server owes to a life that has ended is never given to the next one, which has the same
+ * number: the call says so, once, and what follows is the new life's own.
  */
 static void test_an_answer_is_not_given_to_the_next_life(void)
 {

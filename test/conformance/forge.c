@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a puppet can do with its pages beside the calls: write a message into the line of a channel that it has, as
- * the library would, and ask nobody.
+ * Things that a puppet can do with its pages beside the calls: write a message into the line of a channel that
+ * it has, as the library would, and ask nobody.
  */
 #include <linux/futex.h>
 #include <stdatomic.h>

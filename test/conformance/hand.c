@@ -119,7 +119,7 @@ static void test_a_task_attaches_itself(void)
 	CHECK_EQ(hear_within(old, 1000), STAGE_SILENT); /* it has ended */
 }
 
-/* Who may not be its backup, and who may; test/scenarios/backup.sh shows the rest. */
+/* Tasks that may not be its backup, and those that may; test/scenarios/backup.sh shows the rest. */
 static void test_a_backup_is_promoted(void)
 {
 	struct puppet *primary = stage_bound(1, 10), *b = stage_bound(2, 11),

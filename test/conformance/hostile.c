@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes into every page that it shares with others, without end: its status, its bell, the bells of
- * those it has called, the channels with them, the node's bell. Nobody but whoever talks with it may
+ * those it has called, the channels with them, the node's bell. Nobody but a process that talks with it may
  * lose anything by that.
  *
  * Usage: hostile DCID EP KIND PAUSE_US SERVER_EP...

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A number is an address, and its holders are lives: what was between two of them is never given to the next. */
+/*
+ * A number is an address, and its holders are lives: a message between two of them is never given to the next.
+ */
 #include "conformance/stage.h"
 
 #include <signal.h>
@@ -44,7 +46,7 @@ static void goes_on(struct puppet *next)
 	CHECK_EQ(next->value[3], 3);
 }
 
-/* The present life waits for whatever comes from the server; nothing does. */
+/* The present life waits for any message of the server; nothing does. */
 static void owed(const char *call, long error)
 {
 	struct puppet *next = next_life_of_a_client();

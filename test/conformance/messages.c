@@ -298,7 +298,7 @@ static void test_two_that_send_to_each_other_are_not_stuck(void)
 	CHECK_EQ(hear(a), 0);
 }
 
-/* What a caller finds waiting from the one it calls is its answer, and its request is not sent. */
+/* A message that a caller finds waiting from the one it calls is its answer, and its request is not sent. */
 static void test_who_calls_his_caller_has_his_answer(void)
 {
 	struct puppet *a = stage_bound(0, 10), *b = stage_bound(1, 11);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the verbs of a puppet have in common; see puppet.c. */
+/* Shared by the verbs of a puppet; see puppet.c. */
 
 #define PUPPET_ARGS   8
 #define PUPPET_VALUES 16

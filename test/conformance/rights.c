@@ -239,7 +239,7 @@ static void test_rights_end_with_the_binding(void)
 	CHECK_EQ(ask(a, "send %d 7 100 1", b->ep), EDVSTIMEDOUT);
 }
 
-/* What is wrong besides is not even looked at. */
+/* Other mistakes are not even looked at. */
 static void test_a_stranger_may_look_and_no_more(void)
 {
 	struct puppet *stranger = stage_puppet(0), *a = stage_bound(1, 10);
@@ -278,7 +278,7 @@ static void test_levels_and_whom_to_warn(void)
 	CHECK_EQ(ask(a, "setpriv %d %d -1 0 -1 -1", STAGE_DCID, b->ep), EDVSBADVALUE);
 	CHECK_EQ(ask(a, "setpriv %d %d 0 %d -1 -1", STAGE_DCID, b->ep, -nr_tasks - 1), EDVSBADPROC);
 	CHECK_EQ(ask(a, "setpriv %d %d 0 %d -1 -1", STAGE_DCID, b->ep, NR_SYS_PROCS), EDVSBADPROC);
-	/* What a new row has may be written back. */
+	/* The fields of a new row may be written back. */
 	CHECK_EQ(ask(a, "setpriv %d %d 0 %d -1 -1", STAGE_DCID, b->ep, NONE), 0);
 	CHECK_EQ(ask(a, "getpriv %d %d", STAGE_DCID, b->ep), 0);
 	CHECK_EQ(a->value[3], NONE);

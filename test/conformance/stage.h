@@ -74,7 +74,7 @@ enum {
 	ROW_WAITUNBIND
 };
 
-/* What logs of puppets are named after. */
+/* The name after which logs of puppets are named. */
 const char *stage_socket_path(void);
 
 /* Node of a role in this placement, and whether two roles share one. */
@@ -84,7 +84,7 @@ bool stage_together(int role, int other);
 /* A process on the node of role, with dvk_open done; bound to slot nr. Ended when the test is over. */
 struct puppet *stage_puppet(int role);
 struct puppet *stage_bound(int role, int nr);
-/* What an order to p (thread, fork, exec) has just made. */
+/* The task that an order to p (thread, fork, exec) has just made. */
 struct puppet *stage_offspring(struct puppet *p);
 
 /* Tell and hear in one; tell only; hear within ms. The result is value[0], or STAGE_SILENT. */

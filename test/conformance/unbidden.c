@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a user without rights may try.
+ * Attempts of a user without rights.
  *
  *	unbidden size			the bytes of a request, for those that write one by themselves
  *	unbidden bind DCID SECONDS	binds an endpoint of that DC without end; says how often that was refused

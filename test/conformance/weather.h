@@ -10,7 +10,7 @@
 #define WEATHER_SENDERS	 6
 #define WEATHER_MESSAGES 400 /* of each sender */
 
-/* What became of a message, in the sender's log: one byte for each. */
+/* The fate of a message, in the sender's log: one byte for each. */
 enum weather {
 	WEATHER_NONE,
 	WEATHER_SENT,	    /* dvk_send returned 0: it was taken, once */

@@ -70,7 +70,7 @@ int main(int argc, char *argv[])
 	ep = dvk_bind(dcid, strtol(argv[2], NULL, 10));
 	if (ep < EDVSERRCODE)
 		ERROR_EXIT(ep);
-	/* What a node of old had to be told of an endpoint elsewhere. */
+	/* News of an endpoint elsewhere that a node of old had to be told. */
 	ret = dvk_rmtbind(dcid, "server", svr_ep, (dvk_getdvsinfo(&(dvs_usr_t){ 0 }) + 1) % 2);
 	if (ret < EDVSERRCODE && ret != EDVSSLOTUSED)
 		ERROR_EXIT(ret);
@@ -82,7 +82,7 @@ int main(int argc, char *argv[])
 		m_ptr->m_type = 1;
 		m_ptr->m1_i1 = i;
 		ret = dvk_sendrec_T(svr_ep, (long)m_ptr, 3000);
-		/* What the old process had taken when the new one started, nobody answers. */
+		/* Nobody answers the requests that the old process had taken when the new one started. */
 		if (ret == EDVSTIMEDOUT && !unanswered++) {
 			i--;
 			continue;
