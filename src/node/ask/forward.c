@@ -73,7 +73,7 @@ void forward_start(struct request *request, int to)
 	r = proxy_message(requests->proxy, to, NODE_MESSAGE_REQUEST, head, sizeof(head),
 			  request->payload, request->head.payload_bytes);
 	if (r < 0) {
-		if (r == -ENOTCONN && requests->on_lost(request, false))
+		if (r == -ENOTCONN && requests->on_lost(request, AGAIN_UNSENT))
 			return;
 		request_fail(request, EDVSNOTCONN,
 			     "node %d cannot be reached from node %d just now; try again when the "
@@ -196,7 +196,7 @@ void forward_on_message(struct requests *requests, int from, uint16_t kind, cons
 
 void forward_on_node_down(struct requests *requests, int down, bool left)
 {
-	bool untouched = requests->restarting >> down & 1;
+	enum again_fate fate = requests->restarting >> down & 1 ? AGAIN_UNTOUCHED : AGAIN_UNKNOWN;
 	struct request **link = &requests->forwarded;
 
 	requests->restarting &= ~(1u << down);
@@ -208,8 +208,7 @@ void forward_on_node_down(struct requests *requests, int down, bool left)
 			continue;
 		}
 		forget(lost);
-		if (!left && (requests->on_lost(lost, true) ||
-			      (untouched && requests->on_lost(lost, false))))
+		if (!left && requests->on_lost(lost, fate))
 			continue;
 		if (left)
 			request_fail(lost, EDVSNOTCONN,

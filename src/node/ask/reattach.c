@@ -26,7 +26,7 @@ bool reattach_possible(const struct request *request)
 }
 
 /* What only looks, or states how something shall be. */
-static bool may_be_asked_twice(const struct request *request)
+static bool is_harmless(const struct request *request)
 {
 	switch (request->head.call) {
 	case CTL_PROCINFO:
@@ -41,7 +41,7 @@ static bool may_be_asked_twice(const struct request *request)
 	case CTL_LOGS:
 	case CTL_STATUS:
 	case CTL_COUNTERS:
-		return !request->answered;
+		return true;
 	}
 	return false;
 }
@@ -96,20 +96,25 @@ static bool keep_for_a_while(struct request *request, uint32_t generation)
 	return true;
 }
 
-bool reattach_keep(struct request *request, bool sent)
+bool reattach_keep(struct request *request, enum again_fate fate)
 {
 	const struct directory_endpoint *ep = endpoint_of(request);
+	bool is_bound = ep && ep->bound;
+	struct again_request what = { .has_asker = request->fd >= 0,
+				      .is_follower = reattach_possible(request),
+				      .is_harmless = is_harmless(request),
+				      .is_answered = request->answered };
 
-	if (request->fd < 0)
-		return false;
-	if (sent && reattach_possible(request)) {
-		if (!ep || !ep->bound)
-			return false;
+	switch (again_of(&what, fate, is_bound)) {
+	case AGAIN_ATTACH:
 		reattach_adopt(request, request->head.node, ep->generation);
 		return true;
+	case AGAIN_ASK:
+		return keep_for_a_while(request, ep ? ep->generation : 0);
+	case AGAIN_NOT:
+		break;
 	}
-	return (!sent || may_be_asked_twice(request)) &&
-	       keep_for_a_while(request, ep ? ep->generation : 0);
+	return false;
 }
 
 /* Calls fn for those that wait for this node, and forgets them before. */

@@ -10,6 +10,8 @@
  */
 
 #include <stdbool.h>
+
+#include "core/again.h"
 #include <stdint.h>
 
 struct request;
@@ -18,10 +20,10 @@ struct requests;
 /* Whether somebody follows, and was answered far enough to be attached again. */
 bool reattach_possible(const struct request *request);
 /*
- * The link to node request->head.node is down; sent: it was passed on before that. Keeps it if that
- * makes sense. False: the request is the caller's, untouched.
+ * The link to node request->head.node is down; fate: how far the request had come. Keeps it if it may be asked
+ * again. False: the request is the caller's, untouched.
  */
-bool reattach_keep(struct request *request, bool sent);
+bool reattach_keep(struct request *request, enum again_fate fate);
 /* One who followed before this daemon was restarted, with the generation of the endpoint. */
 void reattach_adopt(struct request *request, int owner, uint32_t generation);
 /* The link to a node is up. */

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/result.h"
+#include "core/again.h"
 #include "node/ask/share.h"
 #include "wire/ctl.h"
 
@@ -38,8 +39,8 @@ struct requests {
 	void (*dispatch)(struct request *request);
 	/* Another node gives up what it asked for under this number. */
 	void (*on_cancel)(struct node *node, int from, uint64_t id);
-	/* Its node cannot be reached, before or after it was sent: true, it is kept. See reattach.h. */
-	bool (*on_lost)(struct request *request, bool sent);
+	/* Its node cannot be reached: true, it is kept. See reattach.h. */
+	bool (*on_lost)(struct request *request, enum again_fate fate);
 	struct node *node;   /* for the handlers: each request has it */
 	struct tasks *tasks; /* the same, for node/task/ */
 	struct order *order;
