@@ -174,7 +174,7 @@ static void commit(struct world *w, int node, int proc, int owner)
 {
 	int target = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
 
-	if (target == owner || !w->node[target].up || !w->node[target].incarnation) {
+	if (target == owner || !world_is_open(&w->node[target])) {
 		by_hand_roll_back(w, node, proc);
 		return;
 	}
@@ -293,10 +293,12 @@ bool by_hand_tidy(struct world *w)
 		const struct directory_endpoint *ep = world_endpoint(&w->truth, proc);
 		int node = ep->node;
 
-		if (!ep->bound || !w->node[node].up || !w->node[node].incarnation ||
+		if (!ep->bound || !w->node[node].up ||
 		    (!(ep->moving && ep->by_hand) && ep->attached))
 			continue;
 		found = true;
+		if (!world_is_open(&w->node[node]))
+			continue;
 		w->tool[proc].number++;
 		w->tool[proc].generation = ep->generation;
 		w->tool[proc].move = ep->move;

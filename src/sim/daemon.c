@@ -235,7 +235,7 @@ static void frame_send_wild(struct world *w, const struct frame *frame)
 	}
 }
 
-static void frame_send(struct world *w, struct frame *frame)
+void daemon_say(struct world *w, struct frame *frame)
 {
 	uint64_t *until = &w->link_until[frame->from][frame->to];
 	uint64_t arrives = w->now_us + world_random(w, 10, w->delay_us_max);
@@ -262,26 +262,47 @@ static bool knows(const struct world *w, int node, int peer)
 }
 
 /* A link of the strict kind is up when both ends know each other's present life. */
-static bool link_is_up(const struct world *w, int a, int b)
+bool daemon_link_is_up(const struct world *w, int a, int b)
 {
 	if (!w->strict)
 		return true;
-	return !w->cut[a][b] && !w->cut[b][a] && knows(w, a, b) && knows(w, b, a);
+	if (w->cut[a][b] || w->cut[b][a] || w->node[a].away || w->node[b].away)
+		return false;
+	return w->link_epoch[a][b] >= w->node[a].link_least[b] &&
+	       w->link_epoch[a][b] >= w->node[b].link_least[a] && knows(w, a, b) && knows(w, b, a);
 }
 
 void daemon_link_break(struct world *w, int a, int b)
 {
 	w->link_epoch[a][b]++;
 	w->link_epoch[b][a] = w->link_epoch[a][b];
+	if (a == b)
+		return;
+	ask_on_lost(w, a, b, false);
+	ask_on_lost(w, b, a, false);
+}
+
+void daemon_link_end(struct world *w, int node, int peer)
+{
+	struct sim_event end = world_event(w, EVENT_LINK_END, -1);
+	uint64_t read = w->link_until[node][peer];
+
+	end.a = node;
+	end.b = peer;
+	end.tag = w->link_epoch[node][peer];
+	w->node[node].link_least[peer] = w->link_epoch[node][peer] + 1;
+	world_put(w, end, (read > w->now_us ? read - w->now_us : 0) + 1);
 }
 
 /* Both sides offer every line that concerns the other. */
 void daemon_link_up(struct world *w, int a, int b)
 {
-	if (!link_is_up(w, a, b))
+	if (!daemon_link_is_up(w, a, b))
 		return;
-	daemon_on_scan(w, a, true);
-	daemon_on_scan(w, b, true);
+	daemon_on_scan(w, a, !world_mutated(w, SIM_TOLD_OUTLIVES));
+	daemon_on_scan(w, b, !world_mutated(w, SIM_TOLD_OUTLIVES));
+	ask_on_link(w, a, b);
+	ask_on_link(w, b, a);
 }
 
 static struct frame frame_from(const struct world *w, int node, int to)
@@ -302,7 +323,7 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 	assert(low < high);
 	assert(to != node);
 	/* Everything is offered when the link comes up. */
-	if (!link_is_up(w, node, to))
+	if (!daemon_link_is_up(w, node, to))
 		return;
 	frame.peer[0] = low;
 	frame.peer[1] = high;
@@ -319,7 +340,7 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 	page->told.withdraw[side] = frame.withdraw;
 	world_log(w, "frame %d to %d: line %d of %d-%d word %llx", node, to, side, low, high,
 		  (unsigned long long)frame.image.word);
-	frame_send(w, &frame);
+	daemon_say(w, &frame);
 }
 
 static void note_tell(struct world *w, int node, struct page *page, int low, int high, int side,
@@ -329,7 +350,7 @@ static void note_tell(struct world *w, int node, struct page *page, int low, int
 
 	assert(low < high);
 	assert(to != node);
-	if (!link_is_up(w, node, to))
+	if (!daemon_link_is_up(w, node, to))
 		return;
 	frame.peer[0] = low;
 	frame.peer[1] = high;
@@ -339,7 +360,7 @@ static void note_tell(struct world *w, int node, struct page *page, int low, int
 	notify_snapshot(&page->shm.notify[side], &frame.note);
 	page->told.posted[side] = frame.note.posted;
 	page->told.taken[side] = frame.note.taken;
-	frame_send(w, &frame);
+	daemon_say(w, &frame);
 }
 
 /* Where the far end of a line that we have one end of is; -1 if here, moving, or nowhere. */
@@ -430,10 +451,10 @@ void daemon_offer(struct world *w, int node, int proc)
 		if (world_mutated(w, SIM_NO_OFFER))
 			break;
 		if (to == node || !ep->bound || !(here || ep->node == to) ||
-		    !link_is_up(w, node, to))
+		    !daemon_link_is_up(w, node, to))
 			continue;
 		frame.offered = proc;
-		frame_send(w, &frame);
+		daemon_say(w, &frame);
 	}
 	daemon_resend(w, node, proc);
 }
@@ -446,9 +467,10 @@ static bool frame_is_current(const struct world *w, int node, const struct frame
 	    dir->node[frame->from].incarnation != frame->incarnation[0] ||
 	    w->node[node].incarnation != frame->incarnation[1])
 		return false;
-	if (w->strict && frame->epoch != w->link_epoch[frame->from][node])
+	if (w->strict && (frame->epoch != w->link_epoch[frame->from][node] ||
+			  frame->epoch < w->node[node].link_least[frame->from]))
 		return false;
-	for (int side = 0; side < 2 && frame->offered < 0; side++) {
+	for (int side = 0; side < 2 && frame->offered < 0 && !frame->talk; side++) {
 		if (!is_bound(w, node, frame->peer[side]))
 			return false;
 		if (generation_of(w, node, frame->peer[side]) != frame->generation[side] &&
@@ -468,6 +490,10 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 	assert(frame->to == node);
 	if (!frame_is_current(w, node, frame)) {
 		w->report->frames_lost += w->strict;
+		return;
+	}
+	if (frame->talk) {
+		ask_on_frame(w, node, frame);
 		return;
 	}
 	if (frame->offered >= 0) {

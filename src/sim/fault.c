@@ -28,7 +28,9 @@ void fault_plan(struct world *w)
 	w->delay_us_max = delays_us[world_random(w, 0, 2)];
 	w->group_delay_us_max = group_delays_us[world_random(w, 0, 2)];
 	world_put_again(w, EVENT_MIGRATE, w->migrate_period_us);
-	world_put_again(w, EVENT_ASK_BY_HAND, 4 * w->migrate_period_us);
+	world_put_again(w, EVENT_ASK_BY_HAND, 8 * w->migrate_period_us);
+	world_put_again(w, EVENT_ASK, w->strict ? 2 * w->migrate_period_us : 0);
+	world_put_again(w, EVENT_DAEMON, 20 * w->migrate_period_us);
 	world_put_again(w, EVENT_CRASH, w->crash_period_us);
 	world_put_again(w, EVENT_PAUSE, 4 * w->cut_period_us);
 	world_put_again(w, EVENT_CUT, w->cut_period_us);
@@ -70,6 +72,9 @@ void fault_crash(struct world *w, int node)
 		daemon_link_break(w, node, peer);
 	memset(n->page, 0, sizeof(n->page));
 	memset(n->copy, 0, sizeof(n->copy));
+	memset(n->ask, 0, sizeof(n->ask));
+	n->serving = n->proposals = n->restarting = 0;
+	n->quiet = n->away = false;
 	world_put(w, leave, world_random(w, 100, 80000));
 	world_put(w, restart, world_random(w, 1000, 300000));
 }
@@ -120,13 +125,21 @@ static void heal(struct world *w, int a, int b)
 	daemon_link_up(w, a, b);
 }
 
+/* The other side has read all that was sent before the end. */
+static void link_end(struct world *w, int a, int b, uint32_t epoch)
+{
+	if (w->link_epoch[a][b] != epoch)
+		return;
+	daemon_link_break(w, a, b);
+	daemon_link_up(w, a, b);
+}
+
 static void spawn(struct world *w, int proc)
 {
 	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
 	struct sim_event again = world_event(w, EVENT_SPAWN, -1);
 
-	if (w->node[node].up && w->node[node].incarnation &&
-	    !world_endpoint(&w->truth, proc)->bound)
+	if (world_is_open(&w->node[node]) && !world_endpoint(&w->truth, proc)->bound)
 		order_propose(w, node,
 			      (struct command){ .kind = COMMAND_BIND,
 						.p_nr = SLOT_BASE + proc,
@@ -143,7 +156,7 @@ static void migrate(struct world *w)
 	int target = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
 	const struct directory_endpoint *ep = world_endpoint(&w->truth, proc);
 
-	if (ep->bound && ep->node != target && w->node[ep->node].up)
+	if (ep->bound && ep->node != target && world_is_open(&w->node[ep->node]))
 		move_request(w, ep->node, proc, target);
 }
 
@@ -152,7 +165,7 @@ static void ask_by_hand(struct world *w)
 	int proc = (int)world_random(w, 0, (uint64_t)w->procs - 1);
 	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
 
-	if (!w->node[node].up || !w->node[node].incarnation)
+	if (!world_is_open(&w->node[node]))
 		return;
 	if (world_chance(w, 15))
 		by_hand_roll_back(w, node, proc);
@@ -179,6 +192,9 @@ void fault_on_event(struct world *w, const struct sim_event *event)
 	case EVENT_RESTART:
 		fault_restart(w, event->a);
 		return;
+	case EVENT_LINK_END:
+		link_end(w, event->a, event->b, event->tag);
+		return;
 	case EVENT_HEAL:
 		heal(w, event->a, event->b);
 		return;
@@ -192,9 +208,17 @@ void fault_on_event(struct world *w, const struct sim_event *event)
 		migrate(w);
 		world_put_again(w, EVENT_MIGRATE, w->migrate_period_us);
 		break;
+	case EVENT_ASK:
+		ask_begin(w, node);
+		world_put_again(w, EVENT_ASK, 2 * w->migrate_period_us);
+		break;
+	case EVENT_DAEMON:
+		ask_restart(w, node);
+		world_put_again(w, EVENT_DAEMON, 20 * w->migrate_period_us);
+		break;
 	case EVENT_ASK_BY_HAND:
 		ask_by_hand(w);
-		world_put_again(w, EVENT_ASK_BY_HAND, 4 * w->migrate_period_us);
+		world_put_again(w, EVENT_ASK_BY_HAND, 8 * w->migrate_period_us);
 		break;
 	case EVENT_CRASH:
 		fault_crash(w, node);

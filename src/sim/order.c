@@ -77,6 +77,7 @@ void order_propose(struct world *w, int node, struct command cmd)
 	if (arrives < from->proposals_until)
 		arrives = from->proposals_until;
 	from->proposals_until = arrives;
+	from->proposals++;
 	world_put(w, event, arrives - w->now_us);
 }
 
@@ -137,6 +138,7 @@ static void endpoint_dead(struct world *w, int node, const struct directory_effe
 
 static void node_down(struct world *w, int node, int down)
 {
+	ask_on_lost(w, node, down, true);
 	for (int proc = 0; proc < w->procs; proc++) {
 		if (w->node[node].departure[proc].worker.active &&
 		    w->node[node].departure[proc].target == down)
@@ -240,8 +242,13 @@ static void apply_one(struct world *w, int node, uint64_t order, const struct co
 	for (uint32_t i = 0; i < effects.count && !w->report->failed; i++)
 		execute(w, node, &own[i]);
 	/* When the proposer looks, the node already agrees with the directory. */
-	if (cmd->origin == node && (uint32_t)(cmd->request >> 32) == w->node[node].incarnation)
-		own_result(w, node, cmd, &result);
+	if (cmd->origin != node || (uint32_t)(cmd->request >> 32) != w->node[node].incarnation) {
+		free(own);
+		return;
+	}
+	assert(w->node[node].proposals > 0);
+	w->node[node].proposals--;
+	own_result(w, node, cmd, &result);
 	free(own);
 }
 

@@ -440,7 +440,9 @@ void process_on_step(struct world *w, int node, int proc, uint32_t chain)
 
 	if (copy->state != COPY_RUNNING || copy->chain != chain)
 		return;
-	if (copy->held && process_is_at_gate(copy))
+	if (w->node[node].away && copy->program.phase == PHASE_IDLE)
+		; /* a call that needs the daemon waits at its door */
+	else if (copy->held && process_is_at_gate(copy))
 		while_held(&c);
 	else
 		steps[copy->program.phase](&c);

@@ -63,6 +63,15 @@ static void on_node(struct world *w, struct sim_event *event)
 	case EVENT_CONN:
 		move_on_conn(w, event);
 		break;
+	case EVENT_ANSWER:
+		ask_on_answer(w, node, event->data);
+		break;
+	case EVENT_QUIET:
+		ask_on_quiet(w, node);
+		break;
+	case EVENT_SUCCESSOR:
+		ask_on_successor(w, node);
+		break;
 	case EVENT_BY_HAND:
 		by_hand_on_event(w, event);
 		break;
@@ -72,6 +81,18 @@ static void on_node(struct world *w, struct sim_event *event)
 	default:
 		break;
 	}
+}
+
+/* Programs go on while there is no daemon; all else waits at its door, but for what ends with the links. */
+static bool waits_for_successor(struct world *w, const struct node *n, struct sim_event *event)
+{
+	if (!n->away || event->kind == EVENT_PROCESS || event->kind == EVENT_SUCCESSOR)
+		return false;
+	if (event->kind != EVENT_FRAME) {
+		world_put(w, *event, 1000);
+		event->data = NULL;
+	}
+	return true;
 }
 
 static void dispatch(struct world *w, struct sim_event *event)
@@ -97,7 +118,7 @@ static void dispatch(struct world *w, struct sim_event *event)
 		event->data = NULL;
 		return;
 	}
-	if (n->up)
+	if (n->up && !waits_for_successor(w, n, event))
 		on_node(w, event);
 }
 
@@ -141,7 +162,7 @@ static bool is_settled(struct world *w)
 	for (int node = 0; node < w->nodes; node++) {
 		const struct node *n = &w->node[node];
 
-		if (!n->up || n->directory.order != w->log_count)
+		if (!n->up || n->away || n->quiet || n->directory.order != w->log_count)
 			return false;
 		for (int proc = 0; proc < w->procs; proc++) {
 			const struct copy *copy = &n->copy[proc];
@@ -297,6 +318,9 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_NUMBERS_AGAIN] = "numbers-again",
 		[SIM_OLD_LIVES_ON] = "old-lives-on",
 		[SIM_UNMARK_ON_ROLLBACK] = "unmark-on-rollback",
+		[SIM_ASK_ALWAYS_AGAIN] = "ask-always-again",
+		[SIM_RESTART_IN_HASTE] = "restart-in-haste",
+		[SIM_TOLD_OUTLIVES] = "told-outlives",
 		[SIM_NO_PROGRESS] = "no-progress",
 		[SIM_NO_LIMIT] = "no-limit",
 	};

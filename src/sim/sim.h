@@ -37,6 +37,9 @@ enum sim_mutation {
 	SIM_NUMBERS_AGAIN,	 /* who comes by hand counts anew */
 	SIM_OLD_LIVES_ON,	 /* a commit by hand does not end the old process */
 	SIM_UNMARK_ON_ROLLBACK,	 /* a rollback gives back what is on its way to the process */
+	SIM_ASK_ALWAYS_AGAIN,	 /* a request is asked again whenever the link is lost */
+	SIM_RESTART_IN_HASTE,	 /* a daemon restarts while it does what was asked */
+	SIM_TOLD_OUTLIVES,	 /* what was said over a link that has ended counts as heard */
 	SIM_NO_PROGRESS,	 /* the driver does not see that a transfer gets on */
 	SIM_NO_LIMIT,		 /* nobody looks at the time while a step runs */
 	SIM_MUTATIONS,
@@ -57,6 +60,7 @@ struct sim_report {
 	uint32_t messages, taken, withdrawn, answered, died, notes;
 	uint32_t replies, stepped_back;
 	uint32_t by_hand, held, said_again;
+	uint32_t asked, asked_again, restarts;
 	uint32_t committed, rolled_back, refused, possible, lost, cancelled;
 	uint32_t overdue_source, overdue_target; /* bit by state whose limit has passed */
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;

@@ -19,7 +19,8 @@
 
 struct totals {
 	uint64_t steps, messages, taken, withdrawn, answered, died, notes, replies, stepped_back;
-	uint64_t committed, rolled_back, refused, lost, held, by_hand, crashes, cuts;
+	uint64_t committed, rolled_back, refused, lost, held, by_hand, restarts, asked, asked_again,
+		crashes, cuts;
 	uint64_t frames, frames_lost, frames_repeated, commands;
 };
 
@@ -71,6 +72,9 @@ static void add(struct totals *t, const struct sim_report *r)
 	t->rolled_back += r->rolled_back;
 	t->refused += r->refused;
 	t->lost += r->lost;
+	t->restarts += r->restarts;
+	t->asked += r->asked;
+	t->asked_again += r->asked_again;
 	t->held += r->held;
 	t->by_hand += r->by_hand;
 	t->crashes += r->crashes;
@@ -93,6 +97,8 @@ static void print_totals(const struct totals *t, uint64_t seeds)
 	printf("moves: %llu committed, %llu rolled back, %llu refused, %llu lost their process; "
 	       "by hand %llu held, %llu given to another process\n",
 	       N(committed), N(rolled_back), N(refused), N(lost), N(held), N(by_hand));
+	printf("daemons: %llu restarts; %llu requests answered, %llu asked again\n", N(restarts),
+	       N(asked), N(asked_again));
 	printf("faults: %llu crashes, %llu cuts; %llu frames, %llu lost, %llu repeated\n",
 	       N(crashes), N(cuts), N(frames), N(frames_lost), N(frames_repeated));
 #undef N

@@ -77,6 +77,9 @@ static void test_sound(void)
 		sum.cancelled += r.cancelled;
 		sum.overdue_source |= r.overdue_source;
 		sum.overdue_target |= r.overdue_target;
+		sum.asked += r.asked;
+		sum.asked_again += r.asked_again;
+		sum.restarts += r.restarts;
 		sum.by_hand += r.by_hand;
 		sum.held += r.held;
 		sum.said_again += r.said_again;
@@ -100,6 +103,7 @@ static void test_sound(void)
 	CHECK(sum.notes > 200);
 	CHECK(sum.replies > 20 && sum.stepped_back > 50);
 	CHECK(sum.held > 100 && sum.by_hand > 20 && sum.said_again > 50);
+	CHECK(sum.restarts > 100 && sum.asked > 500 && sum.asked_again > 20);
 	CHECK(sum.crashes > 10 && sum.cuts > 50);
 	CHECK(sum.frames_lost > 100 && sum.frames_repeated > 100);
 }

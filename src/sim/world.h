@@ -10,6 +10,7 @@
  *	order.c     the group: one log, delivered to each node in its own time
  *	move.c      functions behind the driver's effects: what node/move and migrate/ do
  *	by_hand.c   tools that move by hand, and what the nodes do for them
+ *	ask.c       what daemons ask of each other, and their restarts
  *	fault.c     crashes, cuts, pauses
  *	checker.c   looks at all of it after every event
  *
@@ -34,6 +35,8 @@
 #define PAIRS_MAX (PROCS_MAX * (PROCS_MAX - 1) / 2)
 #define SLOT_BASE 10
 #define CONNS_MAX 4096
+#define ASKS_OPEN 4	/* of one node at once */
+#define ASKS_MAX  16384 /* in one run */
 
 enum event_kind {
 	EVENT_PROCESS = 1, /* slot; tag = chain: a program does its next step */
@@ -50,6 +53,12 @@ enum event_kind {
 	EVENT_WORK,	   /* slot; b = side: a worker goes on with what it is at */
 	EVENT_CONN,	   /* a = connection, b = plan event; tag = code; data = struct image */
 	EVENT_TICK,	   /* the plans of a node look at the time */
+	EVENT_ASK,	   /* a client asks a node for something that another one has */
+	EVENT_ANSWER,	   /* data = struct frame: what was asked is done */
+	EVENT_DAEMON,	   /* somebody restarts a daemon */
+	EVENT_QUIET,	   /* the daemon looks whether it can */
+	EVENT_SUCCESSOR,   /* its successor is there */
+	EVENT_LINK_END,	   /* a, b = nodes; tag = epoch: what was sent is read, and then the end */
 	EVENT_CRASH,	   /* a = node */
 	EVENT_RESTART,	   /* a = node */
 	EVENT_PAUSE,	   /* a = node */
@@ -185,6 +194,14 @@ struct tool {
 	struct program program; /* the memory that it has taken */
 };
 
+/* What the daemon of one node has asked of another one. */
+struct ask {
+	uint32_t number; /* 0: none */
+	int to;
+	bool acts; /* and does not only look */
+	bool sent; /* over the link as it is now */
+};
+
 struct node {
 	bool up;
 	uint32_t life;	      /* counted up by every start and crash */
@@ -192,6 +209,14 @@ struct node {
 	uint64_t paused_until;
 	uint64_t proposals_until; /* when the last proposal arrives at the group */
 	uint64_t next_request;
+	uint32_t proposals;  /* not decided yet */
+	uint32_t serving;    /* requests of other nodes */
+	uint32_t restarting; /* bit by node: its daemon has said so */
+	struct ask ask[ASKS_OPEN];
+	bool quiet; /* the daemon lets nobody in, to be restarted */
+	bool away;  /* it has gone, and its successor is not there yet */
+	uint64_t quiet_until;
+	uint32_t link_least[NODES_MAX]; /* links of smaller epochs have ended for this daemon */
 	struct directory directory;
 	struct page page[PAIRS_MAX];
 	struct copy copy[PROCS_MAX];
@@ -209,6 +234,14 @@ struct conn {
 	uint64_t until[2]; /* when the last message to that side arrives */
 };
 
+/* What daemons say to each other besides lines. */
+enum talk {
+	TALK_NOTHING,
+	TALK_REQUEST,
+	TALK_ANSWER,
+	TALK_RESTART, /* the last word: what is not answered has not been begun */
+};
+
 struct frame {
 	int from, to;
 	uint32_t epoch; /* of the link when it was sent */
@@ -221,6 +254,9 @@ struct frame {
 	struct line_image image;
 	bool is_note; /* the replica of a notify word, and of no line */
 	struct notify_image note;
+	enum talk talk;	 /* then nothing of the above */
+	uint32_t number; /* of the request */
+	bool acts;
 };
 
 enum told {
@@ -274,6 +310,8 @@ struct world {
 	 * the connection; then nothing is sent twice unless it is asked for or the link comes back.
 	 */
 	bool strict;
+	uint32_t asked;				   /* requests so far */
+	uint8_t executed[ASKS_MAX + 1];		   /* how often, by number */
 	uint32_t link_epoch[NODES_MAX][NODES_MAX]; /* both directions alike */
 	uint64_t link_until[NODES_MAX][NODES_MAX]; /* when the last frame arrives */
 	struct conn conn[CONNS_MAX];
@@ -323,6 +361,12 @@ static inline const struct directory_endpoint *world_endpoint(const struct direc
 	return &dir->dc[0].slot[shm_index(SLOT_BASE + proc)];
 }
 
+/* Its daemon lets clients in. */
+static inline bool world_is_open(const struct node *n)
+{
+	return n->up && n->incarnation && !n->quiet && !n->away;
+}
+
 /* order.c */
 void order_propose(struct world *w, int node, struct command cmd);
 void order_on_proposal(struct world *w, const struct command *cmd);
@@ -352,7 +396,11 @@ void daemon_end(struct world *w, int node, int proc, uint32_t generation);
 void daemon_forget_told(struct world *w, int node, int proc);
 /* An endpoint has a new place, or is to be reached again: asks for its lines, and sends ours. */
 void daemon_offer(struct world *w, int node, int proc);
+bool daemon_link_is_up(const struct world *w, int a, int b);
 void daemon_link_break(struct world *w, int a, int b);
+/* `node` ends it: the other one reads what was sent before. */
+void daemon_link_end(struct world *w, int node, int peer);
+void daemon_say(struct world *w, struct frame *frame);
 void daemon_link_up(struct world *w, int a, int b);
 void daemon_on_scan(struct world *w, int node, bool everything);
 void daemon_on_frame(struct world *w, int node, const struct frame *frame);
@@ -393,6 +441,17 @@ void by_hand_on_attached(struct world *w, int node, int proc);
 bool by_hand_counts_anew(const struct world *w, int node, int proc, int peer);
 /* True: there was something left to be seen to. */
 bool by_hand_tidy(struct world *w);
+
+/* ask.c */
+void ask_begin(struct world *w, int node);
+void ask_on_answer(struct world *w, int node, const struct frame *question);
+void ask_on_frame(struct world *w, int node, const struct frame *frame);
+/* Of both ends of a link; left: the peer is no member any more. */
+void ask_on_lost(struct world *w, int node, int peer, bool left);
+void ask_on_link(struct world *w, int node, int peer);
+void ask_restart(struct world *w, int node);
+void ask_on_quiet(struct world *w, int node);
+void ask_on_successor(struct world *w, int node);
 
 /* fault.c */
 void fault_plan(struct world *w);
