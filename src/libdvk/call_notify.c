@@ -19,14 +19,9 @@ static int is_system(struct binding *binding, int p_nr, bool *system)
 		return 0;
 	}
 	if (!binding->system_slots) {
-		struct control control = control_request(CTL_DCINFO);
 		dc_usr_t dc;
-		int r;
+		int r = (int)dvk_getdcinfo(binding->dcid, &dc);
 
-		control.request.dcid = binding->dcid;
-		control.answer = &dc;
-		control.answer_bytes = sizeof(dc);
-		r = control_call(&control);
 		if (r)
 			return r;
 		binding->system_slots = dc.dc_nr_sysprocs - dc.dc_nr_tasks;
