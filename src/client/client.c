@@ -218,6 +218,12 @@ int client_next(struct client *client, struct ctl_reply **replyp, const void **p
 	return reply->packet;
 }
 
+void client_copy(void *to, size_t size, const void *from, size_t bytes)
+{
+	memset(to, 0, size);
+	memcpy(to, from, bytes < size ? bytes : size);
+}
+
 /* Appends one row, whatever length it came in, to an array that grows by doubling. */
 static int keep_row(void **rows, size_t *count, size_t row_bytes, const void *row, size_t bytes,
 		    struct refusal *refusal)
@@ -231,9 +237,7 @@ static int keep_row(void **rows, size_t *count, size_t row_bytes, const void *ro
 			return refusal_set(refusal, EDVSNOMEM, "out of memory");
 		*rows = at;
 	}
-	at += *count * row_bytes;
-	memset(at, 0, row_bytes);
-	memcpy(at, row, bytes < row_bytes ? bytes : row_bytes);
+	client_copy(at + *count * row_bytes, row_bytes, row, bytes);
 	++*count;
 	return 0;
 }
@@ -282,10 +286,8 @@ int client_call(int node, struct ctl_request *request, const void *payload, size
 	r = client_send(&client, request, payload, payload_bytes, refusal);
 	while (r >= 0 && r != CTL_END)
 		r = client_next(&client, &reply, &got, &bytes, ANSWER_MS, refusal);
-	if (r == CTL_END && answer) {
-		memset(answer, 0, answer_bytes);
-		memcpy(answer, got, bytes < answer_bytes ? bytes : answer_bytes);
-	}
+	if (r == CTL_END && answer)
+		client_copy(answer, answer_bytes, got, bytes);
 	client_close(&client);
 	return r < 0 ? r : 0;
 }

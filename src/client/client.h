@@ -44,6 +44,9 @@ int client_send(struct client *client, struct ctl_request *request, const void *
 int client_next(struct client *client, struct ctl_reply **replyp, const void **payload,
 		size_t *payload_bytes, int timeout_ms, struct refusal *refusal);
 
+/* Copies a row or an answer of another release, whatever length it came in: cut, or zero at its end. */
+void client_copy(void *to, size_t size, const void *from, size_t bytes);
+
 /*
  * The whole of a request that is answered by rows: *rows is a new array of *count rows of row_bytes
  * each, to be freed by the caller, also when an error is returned (rows that came before it). request

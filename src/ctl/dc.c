@@ -50,8 +50,7 @@ static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
 		table_cell(table, "%d", rows[i].dc.dc_nr_tasks);
 		table_cell(table, "%d", rows[i].dc.dc_nr_sysprocs);
 	}
-	table_print(table, stdout);
-	table_free(table);
+	table_finish(table);
 	return DONE;
 }
 
@@ -176,10 +175,13 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 	const char *nodes = NULL, *name = NULL;
 	bool json = false, force = false, classic = false;
 	const struct option_row rows[] = {
-		{ "force", 0, OPTION_FLAG, &force },	 { "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node },	 { "nodes", 0, OPTION_WORD, &nodes },
-		{ "classic", 0, OPTION_FLAG, &classic }, { "name", 0, OPTION_WORD, &name },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		{ "force", 0, OPTION_FLAG, &force },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
+		{ "nodes", 0, OPTION_WORD, &nodes },
+		{ "classic", 0, OPTION_FLAG, &classic },
+		{ "name", 0, OPTION_WORD, &name },
+		VERB_OPTIONS_END,
 	};
 	struct options options;
 	int dcid, status = verb_options(verb, rows, argc, argv, &options);

@@ -31,8 +31,7 @@ static int print_table(const struct ctl_move *moves, size_t count)
 		table_cell(table, "%s", render_bytes(moves[i].image_bytes, text, sizeof(text)));
 		table_cell(table, "%s", moves[i].error ? result_name(moves[i].error) : "");
 	}
-	table_print(table, stdout);
-	table_free(table);
+	table_finish(table);
 	return DONE;
 }
 
@@ -78,10 +77,10 @@ int verb_drain(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false, dry_run = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
 		{ "dry-run", 0, OPTION_FLAG, &dry_run },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_OPTIONS_END,
 	};
 	struct ctl_request request = client_request(CTL_DRAIN);
 	struct refusal refusal = REFUSAL_NONE;

@@ -55,8 +55,8 @@ int verb_dvs_migrate(const struct verb *verb, int node, int argc, char **argv)
 		{ "start", 's', OPTION_FLAG, &start },
 		{ "rollback", 'r', OPTION_FLAG, &rollback },
 		{ "commit", 'c', OPTION_FLAG, &commit },
-		{ "json", 0, OPTION_FLAG, &json },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_OPTIONS_END,
 	};
 	struct ctl_request request = client_request(CTL_MIGRATE);
 	struct refusal refusal = REFUSAL_NONE;

@@ -16,9 +16,11 @@ int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv)
 	struct launch plan = { .node = node, .primary = -1, .umask = DAEMON_UMASK };
 	bool local = false, replica = false, backup = false, json = false;
 	const struct option_row rows[] = {
-		{ "local", 'l', OPTION_FLAG, &local },	 { "replica", 'r', OPTION_FLAG, &replica },
-		{ "backup", 'b', OPTION_FLAG, &backup }, { "json", 0, OPTION_FLAG, &json },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		{ "local", 'l', OPTION_FLAG, &local },
+		{ "replica", 'r', OPTION_FLAG, &replica },
+		{ "backup", 'b', OPTION_FLAG, &backup },
+		VERB_JSON(&json),
+		VERB_OPTIONS_END,
 	};
 	const struct operand_row operands[] = { { "DCID", &plan.dcid },
 						{ "EP", &plan.endpoint },

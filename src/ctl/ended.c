@@ -115,8 +115,7 @@ int ended_print(const struct ctl_proc_row *rows, size_t row_count,
 		print_row(table, (int[]){ e->dcid, e->p_nr, e->node, e->lpid, e->vpid }, e->name,
 			  ended_text(e, text, sizeof(text)), since);
 	}
-	table_print(table, stdout);
-	table_free(table);
+	table_finish(table);
 	return DONE;
 }
 

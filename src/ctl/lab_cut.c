@@ -26,8 +26,8 @@ static int change(const struct verb *verb, int argc, char **argv, bool cut)
 {
 	bool json = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_OPTIONS_END,
 	};
 	struct refusal refusal = REFUSAL_NONE;
 	struct lab lab;

@@ -12,8 +12,8 @@ int verb_lab_down(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false, had;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_OPTIONS_END,
 	};
 	struct refusal refusal = REFUSAL_NONE;
 	int status;

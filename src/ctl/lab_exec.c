@@ -37,8 +37,8 @@ int verb_lab_exec(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false; /* the errors are documents; the command's output is its own */
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_OPTIONS_END,
 	};
 	struct refusal refusal = REFUSAL_NONE;
 	struct options options;

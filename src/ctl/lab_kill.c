@@ -16,8 +16,8 @@
 static int parse_node(const struct verb *verb, int argc, char **argv, int *id, bool *json)
 {
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, json },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(json),
+		VERB_OPTIONS_END,
 	};
 
 	return verb_words(verb, rows,

@@ -60,8 +60,7 @@ static int print_people(const struct lab *lab, unsigned running)
 		table_cell(table, "%s", render_set(lab->cut[id], cut, sizeof(cut)));
 		table_cell(table, LAB_FOLDER "/node%d.log", id);
 	}
-	table_print(table, stdout);
-	table_free(table);
+	table_finish(table);
 	print_lost(lab);
 	return DONE;
 }
@@ -70,8 +69,8 @@ int verb_lab_status(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_OPTIONS_END,
 	};
 	struct refusal refusal = REFUSAL_NONE;
 	int status;

@@ -73,10 +73,10 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 	bool json = false;
 	int nodes = NODES_DEFAULT;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
+		VERB_JSON(&json),
 		{ "nodes", 'n', OPTION_NUMBER, &nodes },
 		{ "group", 0, OPTION_WORD, &group },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_OPTIONS_END,
 	};
 	int64_t start_ns = os_now_ns();
 	struct refusal refusal = REFUSAL_NONE;

@@ -47,19 +47,15 @@ int verb_logs(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false, follow = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
 		{ "follow", 'f', OPTION_FLAG, &follow },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_OPTIONS_END,
 	};
 	struct ctl_request request = client_request(CTL_LOGS);
 	int status;
 
-	status = verb_words(verb, rows,
-			    (const struct operand_row[]){ { "DCID", &request.dcid },
-							  { "EP", &request.endpoint },
-							  { NULL, NULL } },
-			    2, argc, argv);
+	status = verb_endpoint(verb, rows, &request, argc, argv);
 	if (status != GO_ON)
 		return status;
 	if (json && follow)

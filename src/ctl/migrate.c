@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/client.h"
+#include "client/move.h"
 #include "os/options.h"
 #include "ctl/program.h"
 #include "ctl/render.h"
 #include "ctl/verb.h"
-#include "os/self.h"
 
 static bool word_of(const char *word, const char *const *words, int *number)
 {
@@ -51,85 +50,12 @@ static void print_people(const struct ctl_move *move)
 		printf("%s\n", cpu);
 }
 
-/*
- * Waits for the answer. The first interrupt asks the owner to give the move up, and the answer then says
- * whether that was in time; the second ends the wait.
- */
-static int await(struct client *client, struct ctl_request *request, struct ctl_move *move,
-		 bool *answered, struct refusal *refusal)
+static void say(const char *sentence)
 {
-	struct ctl_reply *reply;
-	const void *row;
-	size_t bytes;
-	bool cancelled = false;
-
-	for (;;) {
-		int r = client_next(client, &reply, &row, &bytes, -1, refusal);
-
-		if (r == EDVSINTR && os_self_interrupted() && !cancelled) {
-			cancelled = true;
-			*refusal = REFUSAL_NONE;
-			fprintf(stderr, "%s: interrupted: the move is being cancelled\n",
-				program_name());
-			request->flags |= CTL_FLAG_CANCEL;
-			r = client_send(client, request, NULL, 0, refusal);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (r == CTL_ROW) {
-			memcpy(move, row, bytes < sizeof(*move) ? bytes : sizeof(*move));
-			*answered = true;
-			continue;
-		}
-		if (r == CTL_END && cancelled && move->result == CTL_MOVE_COMMITTED)
-			fprintf(stderr,
-				"%s: the interrupt came too late: the process had moved already\n",
-				program_name());
-		return r == CTL_END ? 0 : r;
-	}
+	fprintf(stderr, "%s: %s\n", program_name(), sentence);
 }
 
-/* Asks, and makes a row of an answer that is only a refusal. */
-static int ask(int node, struct ctl_request *request, struct ctl_move *move,
-	       struct refusal *refusal)
-{
-	struct client client;
-	bool answered = false;
-	int r = client_open(&client, node, refusal);
-
-	*move = (struct ctl_move){ 0 };
-	if (r >= 0) {
-		os_self_catch_interrupt();
-		r = client_send(&client, request, NULL, 0, refusal);
-		if (r >= 0)
-			r = await(&client, request, move, &answered, refusal);
-		client_close(&client);
-	}
-	if (!answered) {
-		*move = (struct ctl_move){
-			.dcid = request->dcid,
-			.endpoint = request->endpoint,
-			.from = -1,
-			.to = request->nodeid,
-			.engine = request->engine,
-			.mode = request->mode,
-			.result = CTL_MOVE_REFUSED,
-			.pid = -1,
-			.vpid = -1,
-			.dry_run = (request->flags & CTL_FLAG_DRY_RUN) != 0,
-			.error = r < 0 ? r : EDVSGENERIC,
-		};
-	}
-	if (r >= 0 && move->result != CTL_MOVE_COMMITTED)
-		r = refusal_set_number(refusal, move->error, "%.*s", CTL_SENTENCE - 1,
-				       move->reason);
-	if (r < 0 && !move->reason[0])
-		snprintf(move->reason, sizeof(move->reason), "%s", refusal->reason);
-	return r;
-}
-
-/* Cancelled is what was asked for; a process that has moved all the same is the failure. */
+/* A cancelled move is a success here; a process that has moved all the same is the failure. */
 static int report_cancel(const struct ctl_move *move, int r, bool json, struct refusal *refusal)
 {
 	if (json && render_document(render_move_json(move)) != DONE)
@@ -155,10 +81,13 @@ int verb_migrate(const struct verb *verb, int node, int argc, char **argv)
 	const char *mode = "stop", *engine = "native";
 	bool json = false, dry_run = false, cancel = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },	 { "node", 'n', OPTION_NUMBER, &node },
-		{ "mode", 0, OPTION_WORD, &mode },	 { "engine", 0, OPTION_WORD, &engine },
-		{ "dry-run", 0, OPTION_FLAG, &dry_run }, { "cancel", 0, OPTION_FLAG, &cancel },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
+		{ "mode", 0, OPTION_WORD, &mode },
+		{ "engine", 0, OPTION_WORD, &engine },
+		{ "dry-run", 0, OPTION_FLAG, &dry_run },
+		{ "cancel", 0, OPTION_FLAG, &cancel },
+		VERB_OPTIONS_END,
 	};
 	struct ctl_request request = client_request(CTL_MOVE);
 	const struct operand_row operands[] = {
@@ -185,7 +114,7 @@ int verb_migrate(const struct verb *verb, int node, int argc, char **argv)
 	if (!word_of(engine, engines, &request.engine))
 		return verb_usage(verb, "--engine is native or criu, not %s", engine);
 	request.flags = dry_run ? CTL_FLAG_DRY_RUN : cancel ? CTL_FLAG_CANCEL : 0;
-	r = ask(node, &request, &move, &refusal);
+	r = client_move(node, &request, &move, say, &refusal);
 	if (cancel)
 		return report_cancel(&move, r, json, &refusal);
 	if (json && render_document(render_move_json(&move)) != DONE)

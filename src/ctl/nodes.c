@@ -131,8 +131,7 @@ static int print_table(const struct ctl_node_row *rows, size_t count,
 		table_cell(table, "%llu", (unsigned long long)rows[i].frames_sent);
 		table_cell(table, "%llu", (unsigned long long)rows[i].frames_received);
 	}
-	table_print(table, stdout);
-	table_free(table);
+	table_finish(table);
 	printf("quorum: %s\n", state->quorum > 0 ? "yes" : "no");
 	if (!state->groups)
 		printf("node %d can make no control groups (its daemon's log says why): what a program "
@@ -145,9 +144,9 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
+		VERB_OPTIONS_END,
 	};
 	struct ctl_request request = client_request(CTL_NODES);
 	struct ctl_request ask = client_request(CTL_STATUS);

@@ -126,8 +126,7 @@ static int print_people(const struct proc_list *list)
 			table_cell(table, "%d", list->rows[i].children);
 		table_cell(table, "%s", render_misc(p->p_misc_flags, text, sizeof(text)));
 	}
-	table_print(table, stdout);
-	table_free(table);
+	table_finish(table);
 	return DONE;
 }
 
@@ -152,10 +151,14 @@ int verb_ps(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false, proc = false, stats = false, names = false, waits = false, all = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },   { "node", 'n', OPTION_NUMBER, &node },
-		{ "proc", 0, OPTION_FLAG, &proc },   { "stats", 0, OPTION_FLAG, &stats },
-		{ "names", 0, OPTION_FLAG, &names }, { "waits", 0, OPTION_FLAG, &waits },
-		{ "all", 'a', OPTION_FLAG, &all },   { NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
+		{ "proc", 0, OPTION_FLAG, &proc },
+		{ "stats", 0, OPTION_FLAG, &stats },
+		{ "names", 0, OPTION_FLAG, &names },
+		{ "waits", 0, OPTION_FLAG, &waits },
+		{ "all", 'a', OPTION_FLAG, &all },
+		VERB_OPTIONS_END,
 	};
 	struct proc_list list = { NULL, 0 };
 	struct refusal refusal = REFUSAL_NONE;

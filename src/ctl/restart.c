@@ -36,9 +36,9 @@ int verb_restart(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
+		VERB_OPTIONS_END,
 	};
 	struct options options;
 	int status = verb_options(verb, rows, argc, argv, &options);
@@ -55,8 +55,8 @@ int verb_lab_restart(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_JSON(&json),
+		VERB_OPTIONS_END,
 	};
 	int status;
 

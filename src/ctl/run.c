@@ -42,12 +42,12 @@ int verb_run(const struct verb *verb, int node, int argc, char **argv)
 		.endpoint = NONE,
 	};
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
 		{ "log-bytes", 0, OPTION_NUMBER, &log_bytes },
 		{ "unbound", 0, OPTION_FLAG, &plan.unbound },
 		{ "wait", 'w', OPTION_FLAG, &plan.wait },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_OPTIONS_END,
 	};
 	const struct operand_row operands[] = { { "DCID", &plan.dcid },
 						{ "EP", &plan.endpoint },

@@ -68,8 +68,7 @@ static int ask(struct stop *stop, int64_t end_ns)
 			break;
 		}
 		if (r == CTL_ROW) {
-			memcpy(&stop->row, row,
-			       bytes < sizeof(stop->row) ? bytes : sizeof(stop->row));
+			client_copy(&stop->row, sizeof(stop->row), row, bytes);
 			found = true;
 			stop->known = true;
 			stop->request.cmd = 0; /* it has been sent */
@@ -170,21 +169,17 @@ int verb_stop(const struct verb *verb, int node, int argc, char **argv)
 	bool json = false, killed = false;
 	int seconds = TIME_DEFAULT, r;
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
 		{ "time", 't', OPTION_NUMBER, &seconds },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_OPTIONS_END,
 	};
 	struct refusal refusal = REFUSAL_NONE;
 	struct stop stop = { .request = client_request(CTL_SIGNAL), .refusal = &refusal };
 	int64_t begin_ns = os_now_ns();
 	int status;
 
-	status = verb_words(verb, rows,
-			    (const struct operand_row[]){ { "DCID", &stop.request.dcid },
-							  { "EP", &stop.request.endpoint },
-							  { NULL, NULL } },
-			    2, argc, argv);
+	status = verb_endpoint(verb, rows, &stop.request, argc, argv);
 	if (status != GO_ON)
 		return status;
 	if (seconds < 0 || seconds > TIME_MAX)
@@ -208,10 +203,10 @@ int verb_kill(const struct verb *verb, int node, int argc, char **argv)
 	bool json = false;
 	const char *name = "KILL";
 	const struct option_row rows[] = {
-		{ "json", 0, OPTION_FLAG, &json },
-		{ "node", 'n', OPTION_NUMBER, &node },
+		VERB_JSON(&json),
+		VERB_NODE(&node),
 		{ "signal", 's', OPTION_WORD, &name },
-		{ NULL, 0, OPTION_FLAG, NULL },
+		VERB_OPTIONS_END,
 	};
 	struct refusal refusal = REFUSAL_NONE;
 	struct stop stop = { .request = client_request(CTL_SIGNAL), .refusal = &refusal };
@@ -219,11 +214,7 @@ int verb_kill(const struct verb *verb, int node, int argc, char **argv)
 	json_t *document;
 	int number, r, status;
 
-	status = verb_words(verb, rows,
-			    (const struct operand_row[]){ { "DCID", &stop.request.dcid },
-							  { "EP", &stop.request.endpoint },
-							  { NULL, NULL } },
-			    2, argc, argv);
+	status = verb_endpoint(verb, rows, &stop.request, argc, argv);
 	if (status != GO_ON)
 		return status;
 	if (!signals_number(name, &number))

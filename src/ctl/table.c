@@ -96,3 +96,9 @@ void table_print(const struct table *table, FILE *out)
 		fputs(last ? "\n" : "  ", out);
 	}
 }
+
+void table_finish(struct table *table)
+{
+	table_print(table, stdout);
+	table_free(table);
+}

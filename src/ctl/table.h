@@ -19,5 +19,6 @@ struct table *table_free(struct table *table);
 void table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void table_print(const struct table *table, FILE *out);
+void table_finish(struct table *table); /* prints it on standard output and frees it */
 
 #endif

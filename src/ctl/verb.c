@@ -123,6 +123,16 @@ int verb_words(const struct verb *verb, const struct option_row *options,
 	return status == GO_ON ? verb_operands(verb, &words, rows, needed) : status;
 }
 
+int verb_endpoint(const struct verb *verb, const struct option_row *options,
+		  struct ctl_request *request, int argc, char **argv)
+{
+	const struct operand_row rows[] = { { "DCID", &request->dcid },
+					    { "EP", &request->endpoint },
+					    { NULL, NULL } };
+
+	return verb_words(verb, options, rows, 2, argc, argv);
+}
+
 int verb_usage_table(const struct verb *table, const char *why)
 {
 	if (why)

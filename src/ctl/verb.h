@@ -19,6 +19,8 @@
 
 #define NODE_UNSAID (-1)
 
+struct ctl_request;
+
 struct verb {
 	const char *name; /* NULL ends a table */
 	const char *arguments;
@@ -73,9 +75,26 @@ void verb_expect(int argc, char **argv);
 #define GO_ON	     (-1)
 #define VERB_LOOK_AT __attribute__((warn_unused_result))
 
+/* Options that most verbs have, and the end of their table. */
+#define VERB_JSON(json)                        \
+	{                                      \
+		"json", 0, OPTION_FLAG, (json) \
+	}
+#define VERB_NODE(node)                            \
+	{                                          \
+		"node", 'n', OPTION_NUMBER, (node) \
+	}
+#define VERB_OPTIONS_END                   \
+	{                                  \
+		NULL, 0, OPTION_FLAG, NULL \
+	}
+
 /* rows: NULL: no operands. */
 int verb_words(const struct verb *verb, const struct option_row *options,
 	       const struct operand_row *rows, int needed, int argc, char **argv) VERB_LOOK_AT;
+/* The same for a verb about one endpoint, DCID EP, which goes into the request. */
+int verb_endpoint(const struct verb *verb, const struct option_row *options,
+		  struct ctl_request *request, int argc, char **argv) VERB_LOOK_AT;
 /* The same in two parts, for operands that depend on the options, or are no numbers. */
 int verb_options(const struct verb *verb, const struct option_row *options, int argc, char **argv,
 		 struct options *words) VERB_LOOK_AT;
