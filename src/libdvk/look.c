@@ -238,17 +238,13 @@ static bool far_step(const struct wait *wait, bool *missedp)
 	int64_t begin = os_now_ns(), now = begin, before;
 
 	DVK_ASSERT(!*missedp);
+	/* No pause, and no more than one look: what comes is on its way through processes that may want this CPU. */
 	do {
-		for (int i = 0; i < LOOKS_PER_CLOCK; i++) {
-			if (has_come(wait))
-				return true;
-			attention_pause();
-		}
-		before = os_now_ns();
+		before = now;
 		os_thread_yield();
-		now = os_now_ns();
 		if (has_come(wait))
 			return true;
+		now = os_now_ns();
 		if (is_late(wait, now) || is_better_asleep(wait, now - before))
 			return false;
 	} while (now - begin < ATTENTION_FAR_NS(&wait->binding->costs));
