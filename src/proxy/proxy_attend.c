@@ -80,10 +80,11 @@ static void read_warm(struct proxy *proxy, int64_t now)
 {
 	int64_t warm_ns = ATTENTION_WARM_NS(costs_of(proxy));
 
-	for (int node = 0; node < NR_NODES; node++) {
+	BITS_FOR_EACH(node, proxy->open, NR_NODES)
+	{
 		struct peer *peer = &proxy->peer[node];
 
-		if (peer->connected && now - peer->heard_ns < warm_ns && peer_read(peer))
+		if (now - peer->heard_ns < warm_ns && peer_read(peer))
 			proxy->active = true;
 	}
 }

@@ -55,6 +55,7 @@ static void peer_close(struct peer *peer)
 {
 	peer->connection++;
 	peer->connected = false;
+	bits_clear(peer->proxy->open, (unsigned)peer->node);
 	peer->io = os_source_free(peer->io);
 	peer->events = 0;
 	peer->fd = os_close(peer->fd);
@@ -68,7 +69,7 @@ static void peer_close(struct peer *peer)
 	peer->any_dirty = false;
 	memset(peer->lazy, 0, sizeof(peer->lazy));
 	peer->any_lazy = false;
-	peer->flush = false;
+	bits_clear(peer->proxy->flush, (unsigned)peer->node);
 }
 
 /* Before the order has told this node its own life, no other node would believe it. */
@@ -158,7 +159,7 @@ static void peer_write(struct peer *peer)
 {
 	int r;
 
-	peer->flush = false;
+	bits_clear(peer->proxy->flush, (unsigned)peer->node);
 	if (!peer->connected)
 		return;
 	r = write_queues(peer);
@@ -174,12 +175,10 @@ void peer_flush(struct peer *peer)
 	/* A full socket says when it has room: asking it again before is a wasted call. */
 	if (peer->events & OS_WRITE)
 		return;
-	if (peer->proxy->batch) {
-		peer->flush = true;
-		peer->proxy->any_flush = true;
-	} else {
+	if (peer->proxy->batch)
+		bits_set(peer->proxy->flush, (unsigned)peer->node);
+	else
 		peer_write(peer);
-	}
 }
 
 void proxy_batch_begin(struct proxy *proxy)
@@ -192,14 +191,11 @@ void proxy_batch_end(struct proxy *proxy)
 	assert(proxy->batch);
 	if (--proxy->batch)
 		return;
-	while (proxy->any_flush) {
-		proxy->any_flush = false;
-		for (int node = 0; node < NR_NODES; node++) {
-			if (proxy->peer[node].flush)
-				peer_write(&proxy->peer[node]);
-		}
+	/* A write may bring about frames for a node that this pass has left behind. */
+	while (!bits_empty(proxy->flush, NR_NODES)) {
+		BITS_FOR_EACH(node, proxy->flush, NR_NODES)
+		peer_write(&proxy->peer[node]);
 	}
-	assert(!proxy->any_flush);
 }
 
 static void send_hello(struct peer *peer)
@@ -386,6 +382,7 @@ static void on_connected(struct peer *peer)
 		return;
 	}
 	peer->connected = true;
+	bits_set(peer->proxy->open, (unsigned)peer->node);
 	os_tcp_limit_unsent(peer->fd, PROXY_UNSENT_BYTES);
 	peer_wait_for(peer, OS_READ);
 	send_hello(peer);
@@ -467,6 +464,7 @@ void peer_accept(struct peer *peer, int fd, const struct frame_hello *hello)
 		return;
 	peer->link = link;
 	peer->connected = true;
+	bits_set(peer->proxy->open, (unsigned)peer->node);
 	os_tcp_limit_unsent(fd, PROXY_UNSENT_BYTES);
 	proxy_batch_begin(peer->proxy);
 	send_hello(peer);

@@ -38,7 +38,6 @@ struct peer {
 	bool known;	/* the order says it is up */
 	bool connected; /* the socket is; the greeting may not be over */
 	bool reading;	/* frames are being handled: no second reader */
-	bool flush;	/* something was queued during a batch */
 	uint32_t address;
 	int64_t heard_ns; /* of the last bytes from it */
 	struct link link;
@@ -94,8 +93,10 @@ struct proxy {
 	int64_t refused_told_ns;
 	uint64_t told;	/* frames of lines and notifications put so far */
 	unsigned batch; /* depth: queued frames are written when the outermost one ends */
-	bool any_flush;
-	bool active;	    /* something arrived or rang since the last look */
+	/* By node, beside each other: each look at the links comes by here, and most nodes have none. */
+	uint64_t open[BITS_WORDS(NR_NODES)];  /* connected */
+	uint64_t flush[BITS_WORDS(NR_NODES)]; /* frames were queued during a batch */
+	bool active;			      /* something arrived or rang since the last look */
 	bool attending;	    /* the loop's thread stands in for the one at the node bell */
 	uint32_t bell_seen; /* count of the node bell when last looked at */
 	struct attention_span attention;
