@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/calls.h"
 
+#include <assert.h>
+
 #include "dvk.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/node.h"
+#include "os/lock.h"
 
 /*
  * LOCAL: acts for the task that asks or hands out descriptors, and is never passed on. OWNER: for the
@@ -74,6 +77,7 @@ void calls_dispatch(struct request *request)
 	int to = request->head.node;
 	const struct call *call;
 
+	assert(os_lock_protects());
 	if (request->head.call >= sizeof(calls) / sizeof(*calls) ||
 	    !calls[request->head.call].handle) {
 		request_fail(request, EDVSBADCALL, "the daemon has no call %u", request->head.call);

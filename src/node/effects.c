@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/effects.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/duty.h"
@@ -21,6 +22,7 @@
 #include "node/task/following.h"
 #include "node/task/task.h"
 #include "node/task/inits.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/signals.h"
@@ -35,6 +37,7 @@ void effects_task_ended(struct task *task)
 {
 	struct binding *binding = task->bindings;
 
+	assert(os_lock_protects());
 	while (binding) {
 		struct binding *next = binding->next_of_task;
 
@@ -145,6 +148,7 @@ static void move_step(struct node *node, const struct directory_effect *effect)
 
 void effects_node_down(struct node *node, int down, bool left)
 {
+	assert(os_lock_protects());
 	following_drop(&node->tasks, down);
 	if (left)
 		reattach_on_left(&node->requests, down);
@@ -249,6 +253,7 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 	struct node *node = ctx;
 	struct directory_result result = { 0 };
 
+	assert(os_lock_protects());
 	drain_links(node, cmd);
 	if (cmd->kind == COMMAND_NODE_LEAVE && directory_check(&node->order.directory, cmd) == 0)
 		ended_with_node(&node->tasks, cmd->node);
@@ -265,6 +270,7 @@ void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len
 {
 	struct node *node = ctx;
 
+	assert(os_lock_protects());
 	if (directory_decode(&node->order.directory, state, len) < 0) {
 		os_log(OS_LOG_ERROR, "the state from the group as of %llu is damaged",
 		       (unsigned long long)order);

@@ -5,6 +5,7 @@
 #include "node/state/life.h"
 #include "node/bind/binding.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@
 #include "node/watch.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/signals.h"
@@ -292,6 +294,7 @@ static int start_as_successor(struct node *node)
 
 int node_start(struct node *node, const struct node_options *options)
 {
+	assert(!os_lock_is_held());
 	node->options = *options;
 	node->life.counters.since_ns =
 		os_realtime_ns(); /* a successor takes over what was counted */
@@ -322,6 +325,7 @@ int node_run(struct node *node)
 {
 	int r = os_loop_run(node->loop);
 
+	assert(!os_lock_is_held());
 	stop_bell(node);
 	while (r == 0 && !node->life.stopping && restart_is_due(node)) {
 		restart_execute(node);

@@ -13,6 +13,7 @@
 
 #include "node/watch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -20,6 +21,7 @@
 #include "node/node.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/lock.h"
 #include "os/thread.h"
 #include "proxy/proxy.h"
 
@@ -85,6 +87,7 @@ void *watch_main(void *arg)
 	struct bell_watch watch = { .node = arg };
 	int64_t looked_ns = 0;
 
+	assert(!os_lock_is_held());
 	watch.bell = exchange_node_bell(watch.node->exchange);
 	/* What was asked of the daemon before it executed itself anew. */
 	node_lock(watch.node);

@@ -11,6 +11,7 @@
 
 static _Thread_local unsigned held;
 static atomic_uint reports;
+static atomic_bool shared; /* with other threads */
 static void (*report)(const char *what);
 
 void os_lock_watch(void (*fn)(const char *what))
@@ -39,6 +40,16 @@ void os_lock_release(pthread_mutex_t *lock)
 bool os_lock_is_held(void)
 {
 	return held > 0;
+}
+
+bool os_lock_protects(void)
+{
+	return held > 0 || !atomic_load_explicit(&shared, memory_order_relaxed);
+}
+
+void os_lock_share(void)
+{
+	atomic_store_explicit(&shared, true, memory_order_relaxed);
 }
 
 void os_lock_wait_begins(const char *what)

@@ -9,6 +9,7 @@
 int os_thread_start_joined(pthread_t *thread, os_thread_fn *fn, void *ctx)
 {
 	assert(fn);
+	os_lock_share();
 	return -pthread_create(thread, NULL, fn, ctx);
 }
 

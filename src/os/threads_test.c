@@ -15,7 +15,9 @@ static atomic_bool went_on;
 
 static void *count_end(void *ctx)
 {
+	CHECK(!os_lock_protects());
 	os_lock_take(&lock);
+	CHECK(os_lock_protects());
 	ended += *(unsigned *)ctx;
 	os_condition_signal(&changed);
 	os_lock_release(&lock);
@@ -34,12 +36,14 @@ static void test_detached(void)
 	unsigned by = 3;
 	int r = 0;
 
+	CHECK(os_lock_protects()); /* alone */
 	os_lock_take(&lock);
 	CHECK_EQ(os_thread_start(count_end, &by), 0);
 	while (ended != by && r == 0)
 		r = os_condition_wait(&changed, &lock, os_deadline_ns(10000));
 	CHECK_EQ(ended, by);
 	os_lock_release(&lock);
+	CHECK(!os_lock_protects());
 }
 
 static void test_joined(void)

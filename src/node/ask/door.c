@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/ask/door.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "node/ask/request.h"
 #include "os/file.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/socket.h"
@@ -77,6 +79,7 @@ int door_adopt(struct requests *requests, const char *path, const int fds[2], st
 	struct door *door = calloc(1, sizeof(*door));
 	int r = 0;
 
+	assert(os_lock_protects());
 	if (!door)
 		return -ENOMEM;
 	*door = (struct door){ .requests = requests,
@@ -139,6 +142,7 @@ void door_fds(const struct door *door, int fds[2])
 
 void door_pause(struct door *door, bool pause)
 {
+	assert(os_lock_protects());
 	for (int i = 0; i < 2; i++)
 		if (door->sources[i])
 			os_source_set(door->sources[i], pause ? 0 : OS_READ);
@@ -146,6 +150,7 @@ void door_pause(struct door *door, bool pause)
 
 struct door *door_free(struct door *door)
 {
+	assert(os_lock_protects());
 	if (!door)
 		return NULL;
 	os_source_free(door->overdue);

@@ -12,6 +12,7 @@
 #include "node/state/message.h"
 #include "node/state/order.h"
 #include "proxy/proxy.h"
+#include "os/lock.h"
 
 /*
  * The two ends of a request passed on: the asking node keeps it in requests->forwarded under forward_id,
@@ -64,6 +65,7 @@ void forward_start(struct request *request, int to)
 	uint8_t head[sizeof(wire) + sizeof(request->head)];
 	int r;
 
+	assert(os_lock_protects());
 	assert(request->to < 0);
 	assert(request->from < 0);
 	wire.id = request->forward_id = ++requests->last_id;
@@ -92,6 +94,7 @@ void forward_follow(struct request *request, int to)
 {
 	struct ctl_reply reply = { .packet = CTL_END, .value = to, .error = EDVSMIGRATE };
 
+	assert(os_lock_protects());
 	if (request->from >= 0) { /* the asker's node asks the new owner by itself */
 		request_pass(request, &reply, NULL);
 		return;
@@ -181,6 +184,7 @@ void forward_on_message(struct requests *requests, int from, uint16_t kind, cons
 {
 	struct forward_wire wire;
 
+	assert(os_lock_protects());
 	if (len < sizeof(wire))
 		return;
 	memcpy(&wire, bytes, sizeof(wire));
@@ -199,6 +203,7 @@ void forward_on_node_down(struct requests *requests, int down, bool left)
 	enum again_fate fate = requests->restarting >> down & 1 ? AGAIN_UNTOUCHED : AGAIN_UNKNOWN;
 	struct request **link = &requests->forwarded;
 
+	assert(os_lock_protects());
 	requests->restarting &= ~(1u << down);
 	while (*link) {
 		struct request *lost = *link;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/ask/gather.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "dvk.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/state/order.h"
+#include "os/lock.h"
 #include "os/loop.h"
 
 /*
@@ -92,6 +94,7 @@ void gather_start(struct request *parent, enum ctl_call call, gather_fn *done)
 	const struct order *order = parent->requests->order;
 	struct gather *gather = calloc(1, sizeof(*gather));
 
+	assert(os_lock_protects());
 	if (!gather) {
 		done(parent);
 		return;

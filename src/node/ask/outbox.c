@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/ask/outbox.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/socket.h"
@@ -27,6 +29,7 @@ struct outbox {
 
 struct outbox *outbox_drop(struct outbox *box)
 {
+	assert(os_lock_protects());
 	if (!box)
 		return NULL;
 	os_source_free(box->writable);
@@ -119,6 +122,7 @@ int outbox_add(struct outbox **boxp, struct os_loop *loop, int fd, const struct 
 	struct packet *packet;
 	size_t bytes = 0;
 
+	assert(os_lock_protects());
 	if (!box)
 		return -ENOMEM;
 	*boxp = box;
@@ -148,6 +152,7 @@ int outbox_add(struct outbox **boxp, struct os_loop *loop, int fd, const struct 
 
 void outbox_finish(struct outbox *box)
 {
+	assert(os_lock_protects());
 	box->finishing = true;
 	if (!box->first)
 		end(box);

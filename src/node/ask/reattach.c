@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/ask/reattach.h"
 
+#include <assert.h>
+
 #include "dvk.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/state/order.h"
+#include "os/lock.h"
 #include "os/loop.h"
 
 /* While it is kept, head.node is the node that it waits for. */
@@ -77,6 +80,7 @@ static void cancelled(struct request *request)
 
 void reattach_adopt(struct request *request, int owner, uint32_t generation)
 {
+	assert(os_lock_protects());
 	request->to = -1;
 	request->head.node = owner;
 	request->generation = generation;
@@ -105,6 +109,7 @@ bool reattach_keep(struct request *request, enum again_fate fate)
 				      .is_harmless = is_harmless(request),
 				      .is_answered = request->answered };
 
+	assert(os_lock_protects());
 	switch (again_of(&what, fate, is_bound)) {
 	case AGAIN_ATTACH:
 		reattach_adopt(request, request->head.node, ep->generation);
@@ -156,6 +161,7 @@ static void ask_again(struct request *request)
 
 void reattach_on_link(struct requests *requests, int peer)
 {
+	assert(os_lock_protects());
 	each(requests, peer, ask_again);
 }
 
@@ -170,5 +176,6 @@ static void left(struct request *request)
 
 void reattach_on_left(struct requests *requests, int peer)
 {
+	assert(os_lock_protects());
 	each(requests, peer, left);
 }

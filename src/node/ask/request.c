@@ -15,6 +15,7 @@
 #include "node/state/order.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/pid.h"
@@ -32,6 +33,7 @@ struct request *request_new(struct requests *requests)
 {
 	struct request *request = calloc(1, sizeof(*request));
 
+	assert(os_lock_protects());
 	if (request) {
 		request->requests = requests;
 		request->node = requests->node;
@@ -43,6 +45,7 @@ struct request *request_new(struct requests *requests)
 void request_keep(struct request **list, struct request *request, void *keeper,
 		  void (*cancelled)(struct request *request))
 {
+	assert(os_lock_protects());
 	request->keeper = keeper;
 	request->cancelled = cancelled;
 	request->next_kept = *list;
@@ -51,6 +54,7 @@ void request_keep(struct request **list, struct request *request, void *keeper,
 
 bool request_unkeep(struct request **list, const struct request *request)
 {
+	assert(os_lock_protects());
 	for (struct request **link = list; *link; link = &(*link)->next_kept) {
 		if (*link == request) {
 			*link = request->next_kept;
@@ -133,6 +137,7 @@ void request_pass(struct request *request, struct ctl_reply *reply, const void *
 {
 	bool last = reply->packet == CTL_END;
 
+	assert(os_lock_protects());
 	assert(!reply->fds);
 	send_packet(request, reply, payload, NULL);
 	if (last)
@@ -143,6 +148,7 @@ void request_row(struct request *request, const void *row, uint32_t bytes)
 {
 	struct ctl_reply reply = { .packet = CTL_ROW, .payload_bytes = bytes };
 
+	assert(os_lock_protects());
 	send_packet(request, &reply, row, NULL);
 }
 
@@ -150,6 +156,7 @@ void request_data(struct request *request, const void *data, uint32_t bytes)
 {
 	const uint8_t *at = data;
 
+	assert(os_lock_protects());
 	while (bytes) {
 		uint32_t part = bytes > 32768 ? 32768 : bytes;
 		struct ctl_reply reply = { .packet = CTL_DATA, .payload_bytes = part };
@@ -170,6 +177,7 @@ void request_end(struct request *request, int64_t value, const void *payload, ui
 				   .value = value,
 				   .fds = (uint16_t)fds_count };
 
+	assert(os_lock_protects());
 	if (fds_count && request->fd >= 0 && !request_caller_is_there(request)) {
 		request_fail_gone(request);
 		return;
@@ -183,6 +191,7 @@ void request_refuse(struct request *request, const struct refusal *refusal)
 	int error = result_checked(refusal->error);
 	struct ctl_reply reply = { .packet = CTL_END, .value = error, .error = error };
 
+	assert(os_lock_protects());
 	snprintf(reply.sentence, sizeof(reply.sentence), "%s", refusal->reason);
 	counters_refused(request->requests->counters, error);
 	send_packet(request, &reply, NULL, NULL);
@@ -297,6 +306,7 @@ bool request_evict_silent(struct requests *requests)
 {
 	struct request *request = oldest_silent(requests, -1);
 
+	assert(os_lock_protects());
 	if (request)
 		request_free(request);
 	return request;
@@ -308,6 +318,7 @@ bool request_drop_overdue(struct requests *requests)
 	struct request *request;
 	bool more = false;
 
+	assert(os_lock_protects());
 	for (request = requests->clients; request;) {
 		struct request *next = request->next_client;
 
@@ -349,6 +360,7 @@ void request_accept(struct requests *requests, int fd, const struct os_peer *pee
 	struct request *request = request_new(requests), *silent;
 	struct os_peer watched = *peer;
 
+	assert(os_lock_protects());
 	if (!request) {
 		os_close(fd);
 		return;
@@ -380,6 +392,7 @@ struct request *request_adopt(struct requests *requests, int fd, const void *pac
 	struct request *request;
 	struct os_peer peer;
 
+	assert(os_lock_protects());
 	if (os_unix_peer(fd, &peer) < 0) {
 		os_close(fd);
 		return NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/ask/share.h"
+#include "os/lock.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ bool share_take(struct share **shares, uid_t uid, enum share_kind kind)
 {
 	struct share **link = find(shares, uid);
 
+	assert(os_lock_protects());
 	if (uid == 0)
 		return true;
 	if (!*link)
@@ -54,6 +56,7 @@ void share_give(struct share **shares, uid_t uid, enum share_kind kind)
 	struct share **link = find(shares, uid);
 	struct share *share = *link;
 
+	assert(os_lock_protects());
 	if (uid == 0)
 		return;
 	assert(share && share->count[kind]);

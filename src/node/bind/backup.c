@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/bind/backup.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "node/state/order.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
+#include "os/lock.h"
 #include "os/pid.h"
 #include "os/signals.h"
 
@@ -24,6 +26,7 @@ struct binding *backup_find(struct node *node, int dcid, int p_nr)
 {
 	struct binding *p = node->bindings.all;
 
+	assert(os_lock_protects());
 	while (p && (p->role != BINDING_BACKUP || p->dcid != dcid || p->p_nr != p_nr))
 		p = p->next;
 	return p;
@@ -33,6 +36,7 @@ int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refu
 {
 	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 
+	assert(os_lock_protects());
 	if (!ep || !ep->bound)
 		return refusal_set(
 			why, EDVSNOTBIND,
@@ -62,6 +66,7 @@ int backup_begin(struct task *task, int dcid, int p_nr, struct binding **binding
 	struct exchange_bell *bell;
 	int r = exchange_bell(node->exchange, dcid, p_nr, &bell);
 
+	assert(os_lock_protects());
 	if (r == 0)
 		r = binding_new(task, BINDING_BACKUP, dcid, p_nr,
 				directory_endpoint_number(ep, p_nr), ep->generation, bindingp);
@@ -74,6 +79,7 @@ int backup_begin(struct task *task, int dcid, int p_nr, struct binding **binding
 
 void backup_end(struct binding *binding)
 {
+	assert(os_lock_protects());
 	binding_detach(binding);
 }
 
@@ -81,6 +87,7 @@ void backup_row(const struct binding *binding, proc_usr_t *row)
 {
 	const struct status_page *page = binding->status->page;
 
+	assert(os_lock_protects());
 	row->p_rts_flags = REMOTE;
 	row->p_misc_flags =
 		MIS_RMTBACKUP | (binding->task->lpid == binding->task->tgid ? MIS_GRPLEADER : 0);
@@ -118,6 +125,7 @@ void backup_on_committed(struct node *node, const struct directory_effect *effec
 	const struct directory_endpoint *ep =
 		order_endpoint(&node->order, effect->dcid, effect->p_nr);
 
+	assert(os_lock_protects());
 	if (!binding)
 		return;
 	/* Another process came, by dvs migrate or because a commit named it. */
@@ -133,6 +141,7 @@ void backup_on_dead(struct node *node, const struct directory_effect *effect)
 {
 	struct binding *binding = backup_find(node, effect->dcid, effect->p_nr);
 
+	assert(os_lock_protects());
 	if (!binding || binding->generation != effect->generation)
 		return;
 	if (!binding->task->managed && !node->order.directory.dc[effect->dcid].running)

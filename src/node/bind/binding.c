@@ -15,6 +15,7 @@
 #include "node/task/following.h"
 #include "node/task/rights.h"
 #include "node/task/task.h"
+#include "os/lock.h"
 
 static struct binding *find(const struct node *node, int dcid, int p_nr, enum binding_role role)
 {
@@ -27,6 +28,7 @@ static struct binding *find(const struct node *node, int dcid, int p_nr, enum bi
 
 struct binding *binding_find(const struct node *node, int dcid, int p_nr)
 {
+	assert(os_lock_protects());
 	return find(node, dcid, p_nr, BINDING_PRIMARY);
 }
 
@@ -41,6 +43,7 @@ static struct binding *newest_of(const struct task *task)
 
 struct binding *binding_of_caller_any(const struct request *request)
 {
+	assert(os_lock_protects());
 	return newest_of(caller_task(request));
 }
 
@@ -53,6 +56,7 @@ struct binding *binding_of_caller(const struct request *request)
 
 struct binding *binding_of_pid(const struct node *node, int tgid, int tid)
 {
+	assert(os_lock_protects());
 	return newest_of(task_find_or_leader(&node->tasks, tgid, tid));
 }
 
@@ -98,6 +102,7 @@ int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, i
 	struct binding *binding = calloc(1, sizeof(*binding));
 	int r;
 
+	assert(os_lock_protects());
 	if (!binding)
 		return -ENOMEM;
 	*binding = (struct binding){
@@ -121,6 +126,7 @@ int binding_adopt(struct task *task, const struct binding *image, struct binding
 	struct binding **place = &node->bindings.all, **of_task = &task->bindings;
 	struct binding *binding = malloc(sizeof(*binding));
 
+	assert(os_lock_protects());
 	if (!binding)
 		return -ENOMEM;
 	*binding = *image;
@@ -145,6 +151,7 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	struct exchange_bell *bell;
 	int r;
 
+	assert(os_lock_protects());
 	binding->role = BINDING_PRIMARY;
 	binding->state = BINDING_BOUND;
 	memcpy(binding->name, order_endpoint(&node->order, dcid, p_nr)->name,
@@ -196,6 +203,7 @@ int binding_make(struct task *task, int dcid, int p_nr, int endpoint, uint32_t g
 {
 	int r = binding_new(task, BINDING_PRIMARY, dcid, p_nr, endpoint, generation, bindingp);
 
+	assert(os_lock_protects());
 	if (r < 0)
 		return r;
 	r = binding_take(*bindingp, endpoint, generation);
@@ -219,6 +227,7 @@ void binding_detach(struct binding *binding)
 	struct request *unbinders = binding->unbinders, *request;
 	struct exchange_bell *bell;
 
+	assert(os_lock_protects());
 	binding->unbinders = NULL;
 	binding->status->page->unbound = 1;
 	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
@@ -237,6 +246,7 @@ void binding_move_away(struct binding *binding)
 	struct task *task = binding->task;
 	struct request *request;
 
+	assert(os_lock_protects());
 	while ((request = take_first(&binding->unbinders)))
 		request_fail(request, EDVSMIGRATE,
 			     "endpoint %d of DC %d has moved to another node meanwhile: ask again",
@@ -256,6 +266,7 @@ static void cancelled(struct request *request)
 
 void binding_await_end(struct binding *binding, struct request *request)
 {
+	assert(os_lock_protects());
 	request_keep(&binding->unbinders, request, binding, cancelled);
 }
 
@@ -263,6 +274,7 @@ void binding_poke(const struct binding *binding)
 {
 	struct exchange_bell *bell;
 
+	assert(os_lock_protects());
 	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) == 0)
 		exchange_poke(bell);
 }
@@ -274,6 +286,7 @@ void binding_end_with_pages(struct request *request, int64_t value, const struct
 	int fds[3] = { exchange_node_bell_fd(node->exchange) };
 	int count = 1;
 
+	assert(os_lock_protects());
 	if (binding && exchange_bell(node->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
 		fds[count++] = bell->fd;
 		fds[count++] = binding->status->fd;
@@ -286,6 +299,7 @@ void binding_refresh_channels(struct binding *binding)
 	struct node *node = binding->node;
 	struct exchange_channel *channel = NULL;
 
+	assert(os_lock_protects());
 	while ((channel = exchange_next(node->exchange, binding->dcid, binding->p_nr, channel))) {
 		int side = exchange_side(channel, binding->p_nr);
 		int peer_nr = channel->p_nr[1 - side];
@@ -312,6 +326,7 @@ void binding_drop_far_channels(struct node *node, int dcid, int p_nr)
 {
 	struct exchange_channel *channel = exchange_next(node->exchange, dcid, p_nr, NULL);
 
+	assert(os_lock_protects());
 	while (channel) {
 		struct exchange_channel *next = exchange_next(node->exchange, dcid, p_nr, channel);
 		int side = exchange_side(channel, p_nr);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/bind/by_hand.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/result.h"
@@ -17,6 +18,7 @@
 #include "node/task/task.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
+#include "os/lock.h"
 #include "os/pid.h"
 #include "os/signals.h"
 
@@ -78,6 +80,7 @@ int by_hand_take_over(struct binding *binding)
 	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	int r;
 
+	assert(os_lock_protects());
 	rights_reset(&node->tasks.rights, dcid, p_nr);
 	r = binding_take(binding, directory_endpoint_number(ep, p_nr), ep->generation);
 	if (r < 0)
@@ -262,6 +265,7 @@ void by_hand_on_committed(struct node *node, const struct directory_effect *effe
 {
 	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
 
+	assert(os_lock_protects());
 	exchange_hold(node->exchange, effect->dcid, effect->p_nr);
 	if (!binding)
 		return;

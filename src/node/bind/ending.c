@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/bind/ending.h"
 
+#include <assert.h>
+
 #include "node/bind/binding.h"
 #include "node/bind/warning.h"
 #include "node/node.h"
 #include "node/state/order.h"
 #include "node/task/following.h"
 #include "node/task/task.h"
+#include "os/lock.h"
 #include "os/loop.h"
 
 void ending_propose(struct binding *binding)
@@ -17,6 +20,7 @@ void ending_propose(struct binding *binding)
 			       .generation = binding->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
+	assert(os_lock_protects());
 	/* An answer that it posted in its last moment must leave before the news of its end. */
 	proxy_resend(binding->node->proxy, binding->dcid, binding->p_nr);
 	/* A second UNBIND of the same generation is refused: the endpoint is gone either way. */
@@ -25,6 +29,7 @@ void ending_propose(struct binding *binding)
 
 void ending_begin(struct binding *binding)
 {
+	assert(os_lock_protects());
 	if (binding->role ==
 	    BINDING_ARRIVING) /* the commit, or the discard, of its arrival sees to it */
 		return;
@@ -43,6 +48,7 @@ bool ending_of_thread(struct binding *binding)
 {
 	struct task *task = binding->task;
 
+	assert(os_lock_protects());
 	if (task->lpid == task->tgid || !warning_begin(binding))
 		return false;
 	task->ended = true;
@@ -56,6 +62,7 @@ void ending_on_source_over(struct node *node, int dcid, int p_nr, uint32_t gener
 {
 	struct binding *binding = binding_find(node, dcid, p_nr);
 
+	assert(os_lock_protects());
 	if (binding && binding->generation == generation && binding->task->ended &&
 	    binding->state != BINDING_ENDING)
 		task_end(binding->task);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/bind/waits.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "node/task/task.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
+#include "os/lock.h"
 
 /* More ask again later. */
 #define CHASES_MAX 64
@@ -188,6 +190,7 @@ void waits_on_ring(void *ctx, int dcid, int p_nr)
 	struct ring_chase *ring;
 	unsigned count = 0;
 
+	assert(os_lock_protects());
 	if (!binding || !atomic_exchange(&binding->status->page->asks, 0))
 		return;
 	for (ring = node->bindings.chases; ring; ring = ring->next) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/bind/warning.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@
 #include "node/task/task.h"
 #include "node/bind/ending.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/loop.h"
 #include "os/pid.h"
 
@@ -165,6 +167,7 @@ bool warning_begin(struct binding *binding)
 	struct warning *warning;
 	int peer = whom(binding);
 
+	assert(os_lock_protects());
 	if (peer == NONE)
 		return false;
 	warning = calloc(1, sizeof(*warning));
@@ -190,6 +193,7 @@ bool warning_begin(struct binding *binding)
 
 void warning_cancel(struct binding *binding)
 {
+	assert(os_lock_protects());
 	if (!binding->warning)
 		return;
 	os_source_free(binding->warning->timer);
@@ -199,6 +203,7 @@ void warning_cancel(struct binding *binding)
 
 void warning_end(struct binding *binding)
 {
+	assert(os_lock_protects());
 	warning_cancel(binding);
 	ending_propose(binding);
 }

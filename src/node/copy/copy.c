@@ -17,6 +17,7 @@
 #include "node/copy/stream.h"
 #include "node/state/counters.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/loop.h"
 
 /*
@@ -79,6 +80,7 @@ void copy_finish(struct copy_task *task, int code)
 	struct copy_task **link = &node->copies.tasks;
 	struct binding *requester = requester_of(task);
 
+	assert(os_lock_protects());
 	while (*link != task) {
 		assert(*link);
 		link = &(*link)->next;
@@ -124,6 +126,7 @@ int copy_locate(const struct copy_task *task, int side, int *code)
 {
 	int where = binding_locate(task->node, task->dcid, task->endpoint[side]);
 
+	assert(os_lock_protects());
 	if (where == PROXY_GONE)
 		*code = side == 0 ? EDVSSRCDIED : EDVSDSTDIED;
 	return where;
@@ -134,6 +137,7 @@ static void on_timer(void *ctx);
 /* The timer is made when it is needed first: most copies are never parked. */
 void copy_park(struct copy_task *task)
 {
+	assert(os_lock_protects());
 	task->park_us = task->park_us ? task->park_us * 2 : COPY_PARK_US;
 	if (task->park_us > COPY_PARK_MAX_US)
 		task->park_us = COPY_PARK_MAX_US;
@@ -528,6 +532,7 @@ void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *
 	struct copy_wire wire;
 	int code = 0;
 
+	assert(os_lock_protects());
 	if (len < sizeof(wire))
 		return;
 	memcpy(&wire, bytes, sizeof(wire));
@@ -541,6 +546,7 @@ void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *
 
 void copy_retry(struct node *node)
 {
+	assert(os_lock_protects());
 	for (struct copy_task *task = node->copies.tasks; task; task = task->next)
 		if (task->asked < 0 && !task->here && !task->streaming && !task->catching_up)
 			hurry(task);
@@ -550,6 +556,7 @@ void copy_on_dead(struct node *node, int dcid, int endpoint)
 {
 	struct copy_task *task = node->copies.tasks;
 
+	assert(os_lock_protects());
 	while (task) {
 		struct copy_task *next = task->next;
 
@@ -568,6 +575,7 @@ void copy_on_link(struct node *node, int peer)
 {
 	struct copy_task *task = node->copies.tasks;
 
+	assert(os_lock_protects());
 	while (task) {
 		struct copy_task *next = task->next;
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/copy/part.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "dvk.h"
 #include "node/node.h"
 #include "node/ask/share.h"
+#include "os/lock.h"
 #include "os/threads.h"
 
 #define THREADS_MAX 64
@@ -120,6 +122,7 @@ int part_start(struct node *node, struct part *part)
 	int code = check(node, &part->party);
 	struct parts *parts = node->copies.parts;
 
+	assert(os_lock_protects());
 	if (!code && !share_take(&node->requests.shares, part->uid, SHARE_PARTS))
 		code = EDVSMIGRATE;
 	if (code) {

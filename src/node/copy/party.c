@@ -9,6 +9,7 @@
 #include "node/bind/binding.h"
 #include "node/task/task.h"
 #include "os/credentials.h"
+#include "os/lock.h"
 #include "os/loop.h"
 #include "os/socket.h"
 #include "os/thread.h"
@@ -43,6 +44,7 @@ bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_gene
 	int p_nr = _ENDPOINT_P(requester);
 	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 
+	assert(os_lock_protects());
 	return ep && node->order.directory.dc[dcid].generation == dc_generation && ep->bound &&
 	       ep->node == from && directory_endpoint_number(ep, p_nr) == requester;
 }
@@ -51,6 +53,7 @@ int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
 {
 	const struct binding *binding = binding_find(node, dcid, _ENDPOINT_P(requester));
 
+	assert(os_lock_protects());
 	if (!binding || binding->endpoint != requester ||
 	    os_asker_of(binding->task->lpid, asker) < 0)
 		return EDVSNOTBIND;
@@ -70,6 +73,7 @@ int party_take(struct node *node, struct party *party)
 {
 	struct binding *binding = binding_of(node, party);
 
+	assert(os_lock_protects());
 	if (!binding || binding->state != BINDING_BOUND)
 		return EDVSMIGRATE;
 	if (party->endpoint != party->requester && !is_blocked(node, binding, party->requester))
@@ -84,6 +88,7 @@ void party_leave(struct node *node, const struct party *party)
 {
 	struct binding *binding = binding_of(node, party);
 
+	assert(os_lock_protects());
 	/* It may have ended meanwhile, and nobody waits for the copy then. */
 	if (!binding || binding->task->lpid != party->pid)
 		return;
@@ -111,6 +116,7 @@ int party_copy(const struct party *party, enum lane_op op, uint64_t addr, uint8_
 	int r = may_touch(party) ? os_process_copy(party->pid, buf, addr, bytes, op == LANE_READ)
 				 : -EPERM;
 
+	assert(!os_lock_is_held());
 	if (r == -ESRCH)
 		return op == LANE_READ ? EDVSSRCDIED : EDVSDSTDIED;
 	if (r == -EPERM)

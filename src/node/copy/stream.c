@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/copy/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "node/ask/share.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/lock.h"
 #include "os/thread.h"
 #include "os/threads.h"
 #include "proxy/lane.h"
@@ -520,6 +522,7 @@ void stream_start(struct node *node, struct copy_task *task)
 {
 	struct streams *streams = streams_of(node);
 
+	assert(os_lock_protects());
 	if (!streams || !have_worker(node, streams)) {
 		copy_finish(task, EDVSALLOCMEM);
 		return;
@@ -536,6 +539,7 @@ void stream_start(struct node *node, struct copy_task *task)
 
 void stream_stop(struct copy_task *task, int code)
 {
+	assert(os_lock_protects());
 	if (!task->verdict)
 		task->verdict = code;
 	for (int side = 0; side < 2; side++)
@@ -545,6 +549,7 @@ void stream_stop(struct copy_task *task, int code)
 
 void stream_shake(struct copy_task *task, int peer)
 {
+	assert(os_lock_protects());
 	for (int side = 0; side < 2; side++)
 		if (task->lane[side] && task->lane_node[side] == peer)
 			lane_shut(task->lane[side]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/conversations.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
+#include "os/lock.h"
 
 static uint32_t count_channels(struct binding *binding)
 {
@@ -90,6 +92,7 @@ int conversations_pack(struct binding *binding, uint32_t move, uint8_t **bytesp,
 	struct move_state *state = (struct move_state *)bytes;
 	struct move_channel *out = (struct move_channel *)(bytes + sizeof(*state));
 
+	assert(os_lock_protects());
 	if (!bytes)
 		return -ENOMEM;
 	state->move = move;
@@ -169,6 +172,7 @@ void conversations_unpack_status(struct binding *binding, const uint8_t *bytes)
 	const struct move_state *state = (const struct move_state *)bytes;
 	struct status_page *page = binding->status->page;
 
+	assert(os_lock_protects());
 	page->rts_flags = state->rts_flags;
 	page->misc_flags = state->misc_flags;
 	page->getfrom = state->getfrom;
@@ -236,6 +240,7 @@ void conversations_unpack(struct binding *binding, const uint8_t *bytes)
 	const struct move_state *state = (const struct move_state *)bytes;
 	const struct move_channel *channels = (const struct move_channel *)(bytes + sizeof(*state));
 
+	assert(os_lock_protects());
 	for (uint32_t i = 0; i < state->channel_count; i++)
 		if (channels[i].peer_nr >= -SHM_TASKS &&
 		    channels[i].peer_nr < SHM_SLOTS - SHM_TASKS)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/dialogue.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dvk.h"
+#include "os/lock.h"
 #include "os/socket.h"
 
 static int lost(struct refusal *refusal, int r)
@@ -23,6 +25,7 @@ int dialogue_send(int fd, enum move_record record, const void *payload, uint32_t
 	struct move_head head;
 	int r;
 
+	assert(!os_lock_is_held());
 	move_head_fill(&head, record, payload, bytes);
 	r = os_write_full(fd, &head, sizeof(head), timeout_ms);
 	if (r == 0 && bytes)
@@ -69,6 +72,7 @@ int dialogue_receive(int fd, enum move_record record, void *payload, uint32_t si
 	struct move_head head;
 	int r = receive_head(fd, record, timeout_ms, &head, refusal);
 
+	assert(!os_lock_is_held());
 	if (r < 0)
 		return r;
 	if (head.bytes != size)
@@ -83,6 +87,7 @@ int dialogue_receive_any(int fd, enum move_record record, uint8_t **payloadp, ui
 	int r = receive_head(fd, record, DIALOGUE_STEP, &head, refusal);
 	uint8_t *payload;
 
+	assert(!os_lock_is_held());
 	if (r < 0)
 		return r;
 	payload = malloc(head.bytes + 1);
@@ -102,6 +107,7 @@ int dialogue_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns
 {
 	struct move_verdict verdict = { .error = refusal->error, .pid = pid, .ns = ns };
 
+	assert(!os_lock_is_held());
 	snprintf(verdict.reason, sizeof(verdict.reason), "%s", refusal->reason);
 	return dialogue_send(fd, MOVE_VERDICT, &verdict, sizeof(verdict), DIALOGUE_LAST_WORDS,
 			     NULL);
@@ -112,6 +118,7 @@ int dialogue_await(int fd, struct move_verdict *verdict, int timeout_ms, struct 
 	struct move_head head;
 	int r = receive_head(fd, MOVE_VERDICT, timeout_ms, &head, refusal);
 
+	assert(!os_lock_is_held());
 	if (r == 0 && head.bytes != sizeof(*verdict))
 		r = damaged(refusal);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/shell.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "core/plan.h"
@@ -60,6 +61,7 @@ int shell_start(struct node *node, int dcid, int vpid, int cgroup, pid_t *lpid, 
 	int pair[2];
 	int r = os_self_beside("dvs-shell", path, sizeof(path));
 
+	assert(!os_lock_is_held());
 	if (r == 0)
 		r = os_unix_pair(OS_STREAM, pair);
 	if (r < 0)

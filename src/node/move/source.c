@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/source_part.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "node/ask/share.h"
 #include "node/state/counters.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/socket.h"
 #include "os/tcp.h"
 
@@ -29,6 +31,7 @@ bool source_find(const struct node *node, int dcid, int p_nr)
 {
 	const struct source *d = node->moves.sources;
 
+	assert(os_lock_protects());
 	while (d && (d->dcid != dcid || d->p_nr != p_nr))
 		d = d->next;
 	return d;
@@ -38,6 +41,7 @@ int source_count(const struct node *node)
 {
 	int count = 0;
 
+	assert(os_lock_protects());
 	for (const struct source *d = node->moves.sources; d; d = d->next)
 		count++;
 	return count;
@@ -411,6 +415,7 @@ static void asker_cancelled(struct request *request)
 
 void source_cancel_remote(struct node *node, int from, uint64_t id)
 {
+	assert(os_lock_protects());
 	for (struct source *d = node->moves.sources; d; d = d->next)
 		if (d->request && d->request->from == from && d->request->remote_id == id)
 			cancel(d);
@@ -421,6 +426,7 @@ void source_cancel(struct request *request)
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	struct source *d = request->node->moves.sources;
 
+	assert(os_lock_protects());
 	while (d && (d->dcid != dcid || d->p_nr != p_nr || driver_is_ended(&d->worker.driver)))
 		d = d->next;
 	if (!d)
@@ -445,6 +451,7 @@ void source_start(struct request *request)
 	struct binding *binding = binding_find(node, request->head.dcid, p_nr);
 	struct source *d;
 
+	assert(os_lock_protects());
 	if (!share_take(&node->requests.shares, request->uid, SHARE_MOVES)) {
 		request_fail_share(request, SHARE_MOVES);
 		return;
@@ -508,21 +515,25 @@ static void tell(struct node *node, const struct directory_effect *effect,
 /* Also told to its proposer; but a proposal whose answer was lost with the quorum has none. */
 void source_on_committed(struct node *node, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	tell(node, effect, PLAN_COMMIT_APPLIED);
 }
 
 void source_on_rolled_back(struct node *node, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	tell(node, effect, PLAN_ROLLED_BACK_APPLIED);
 }
 
 void source_on_dead(struct node *node, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	tell(node, effect, PLAN_ENDPOINT_DEAD);
 }
 
 void source_on_node_left(struct node *node, int left)
 {
+	assert(os_lock_protects());
 	for (struct source *d = node->moves.sources; d; d = d->next)
 		if (d->target == left)
 			worker_tell(&d->worker, PLAN_TARGET_NODE_LEFT, 0, 0);
@@ -530,6 +541,7 @@ void source_on_node_left(struct node *node, int left)
 
 bool source_on_process_died(struct node *node, int dcid, int p_nr)
 {
+	assert(os_lock_protects());
 	for (struct source *d = node->moves.sources; d; d = d->next) {
 		if (d->dcid != dcid || d->p_nr != p_nr)
 			continue;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/source_part.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "node/task/following.h"
 #include "node/task/task.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/pid.h"
 #include "os/loop.h"
 #include "os/socket.h"
@@ -33,6 +35,7 @@ struct binding *source_binding(struct source *d)
 {
 	struct binding *binding = binding_find(d->node, d->dcid, d->p_nr);
 
+	assert(os_lock_protects());
 	return binding && binding->generation == d->generation ? binding : NULL;
 }
 
@@ -198,6 +201,7 @@ int source_check(struct source *d)
 	/* For all tries together: a process that is stopped in an exchange with us never ends it. */
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_LOOK_AGAIN_NS;
 
+	assert(!os_lock_is_held());
 	worker_fault(&d->worker, "source-check");
 	for (;;) {
 		uint32_t before;
@@ -262,6 +266,7 @@ int source_offer(struct source *d)
 	struct move_verdict verdict;
 	int r;
 
+	assert(!os_lock_is_held());
 	node_lock(d->node);
 	offer.order = d->node->order.directory.order;
 	offer.dc_generation = d->node->order.directory.dc[d->dcid].generation;
@@ -333,6 +338,7 @@ void source_thaw(struct source *d)
 	struct refusal ignored = REFUSAL_NONE;
 	struct binding *binding;
 
+	assert(!os_lock_is_held());
 	node_lock(d->node);
 	binding = source_binding(d);
 	if (binding && binding->state == BINDING_LEAVING) {
@@ -350,6 +356,7 @@ int source_try(struct source *d)
 	struct refusal ignored = REFUSAL_NONE;
 	int r;
 
+	assert(!os_lock_is_held());
 	quieten(d);
 	r = migrate_source_freeze(d->tracee, &d->refusal);
 	if (r == 0) {
@@ -366,6 +373,7 @@ int source_freeze(struct source *d)
 {
 	int r;
 
+	assert(!os_lock_is_held());
 	quieten(d);
 	r = migrate_source_freeze(d->tracee, &d->refusal);
 	let_talk(d); /* now it cannot, and when it runs again it may */
@@ -387,6 +395,7 @@ int source_send(struct source *d)
 	uint32_t len = 0;
 	int r = -ESRCH;
 
+	assert(!os_lock_is_held());
 	node_lock(d->node);
 	binding = source_binding(d);
 	if (binding) {
@@ -416,6 +425,7 @@ bool source_has_died(struct source *d)
 	struct binding *binding;
 	bool died;
 
+	assert(!os_lock_is_held());
 	node_lock(d->node);
 	binding = source_binding(d);
 	died = !binding || binding->task->ended || os_poll(binding->task->pidfd, OS_READ, 0) == 0;
@@ -429,6 +439,7 @@ int source_await_loaded(struct source *d)
 	struct move_verdict verdict;
 	int r = dialogue_await(d->fd, &verdict, DIALOGUE_STEP, &d->refusal);
 
+	assert(!os_lock_is_held());
 	d->report.transfer_ns += (uint64_t)(os_now_ns() - begin);
 	return r;
 }
@@ -437,6 +448,7 @@ void source_release(struct source *d)
 {
 	struct binding *binding = source_binding(d);
 
+	assert(os_lock_protects());
 	if (binding) {
 		d->output = binding->task->output;
 		if (d->output)
@@ -455,6 +467,7 @@ void source_kill(struct source *d)
 	struct move_signals late = { 0 };
 	struct move_verdict verdict;
 
+	assert(!os_lock_is_held());
 	if (dialogue_await(d->fd, &verdict, DIALOGUE_LAST_WORDS, &ignored) == 0)
 		d->report.pid = verdict.pid;
 	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->tracee)->freeze_ns;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/target_part.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/result.h"
@@ -11,6 +12,7 @@
 #include "node/state/order.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -30,6 +32,7 @@ int target_count(const struct node *node)
 {
 	int count = 0;
 
+	assert(os_lock_protects());
 	/* A connection that has offered nothing yet holds up nobody: its source may ask again. */
 	for (const struct target *a = node->moves.targets; a; a = a->next)
 		count += a->offer.dcid >= 0;
@@ -296,6 +299,7 @@ void target_start(struct node *node, int from, int fd)
 {
 	struct target *a = has_room(node) ? calloc(1, sizeof(*a)) : NULL;
 
+	assert(os_lock_protects());
 	if (!a) {
 		os_close(fd);
 		return;
@@ -332,26 +336,31 @@ static void tell(struct node *node, const struct directory_effect *effect,
 /* By hand nothing of it is here, and nobody hears of it. */
 void target_on_committed(struct node *node, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	tell(node, effect, PLAN_COMMIT_APPLIED);
 }
 
 void target_on_rolled_back(struct node *node, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	tell(node, effect, PLAN_ROLLED_BACK_APPLIED);
 }
 
 void target_on_started(struct node *node, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	tell(node, effect, PLAN_START_APPLIED);
 }
 
 void target_on_dead(struct node *node, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	tell(node, effect, PLAN_ENDPOINT_DEAD);
 }
 
 void target_on_node_left(struct node *node, int left)
 {
+	assert(os_lock_protects());
 	for (struct target *a = node->moves.targets; a; a = a->next)
 		if (a->from == left)
 			worker_tell(&a->worker, PLAN_SOURCE_NODE_LEFT, 0, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/target_part.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "node/task/following.h"
 #include "node/task/task.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/socket.h"
 #include "os/thread.h"
 
@@ -155,6 +157,7 @@ int target_receive_offer(struct target *a)
 	int r = dialogue_receive(a->fd, MOVE_OFFER, &offer, sizeof(offer), DIALOGUE_STEP,
 				 &a->refusal);
 
+	assert(!os_lock_is_held());
 	if (r < 0)
 		return r;
 	offer.name[sizeof(offer.name) - 1] = 0;
@@ -173,6 +176,7 @@ int target_check(struct target *a)
 	struct migrate_host host = { .open = open_foreign, .spawn_shell = spawn_shell, .ctx = a };
 	int r;
 
+	assert(!os_lock_is_held());
 	a->target = migrate_target_new(&host);
 	if (!a->target)
 		return refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target");
@@ -256,6 +260,7 @@ int target_load(struct target *a)
 	uint32_t len;
 	int r;
 
+	assert(!os_lock_is_held());
 	worker_fault(&a->worker, "target-load");
 	r = dialogue_receive_any(a->fd, MOVE_STATE, &a->state, &len, &a->refusal);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "node/node.h"
 #include "node/state/fault.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/threads.h"
@@ -15,11 +17,13 @@
 
 void worker_wake(struct worker *worker)
 {
+	assert(os_lock_protects());
 	os_condition_signal(&worker->cond);
 }
 
 void worker_wait(struct worker *worker)
 {
+	assert(os_lock_protects());
 	os_condition_wait(&worker->cond, &worker->node->lock, 0);
 }
 
@@ -39,6 +43,7 @@ void worker_tell(struct worker *worker, enum plan_event_kind kind, int code, uin
 				    .move = move,
 				    .dry_run = worker->dry_run };
 
+	assert(os_lock_protects());
 	log_event(worker, &event);
 	driver_event(&worker->driver, &event);
 	worker_wake(worker);
@@ -95,12 +100,14 @@ static bool told(void *ctx)
 
 void worker_fault(struct worker *worker, const char *name)
 {
+	assert(!os_lock_is_held());
 	fault_step(name, worker->endpoint, told, worker);
 }
 
 void worker_init(struct worker *worker, struct node *node, const struct driver_side *side,
 		 void *ctx)
 {
+	assert(os_lock_protects());
 	worker->node = node;
 	worker->begin_ns = (uint64_t)os_now_ns();
 	os_condition_init(&worker->cond);
@@ -109,6 +116,7 @@ void worker_init(struct worker *worker, struct node *node, const struct driver_s
 
 void worker_deinit(struct worker *worker)
 {
+	assert(os_lock_protects());
 	worker->timer = os_source_free(worker->timer);
 	os_condition_deinit(&worker->cond);
 }
@@ -117,5 +125,6 @@ int worker_start(struct worker *worker)
 {
 	int r = os_source_timer(worker->node->loop, LOOK_US, look, worker, &worker->timer);
 
+	assert(os_lock_protects());
 	return r < 0 ? r : os_thread_start(work, worker);
 }

@@ -2,6 +2,7 @@
 #include "node/restart/adopt.h"
 #include "node/restart/homecoming.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "node/task/rights.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/memfd.h"
@@ -323,6 +325,7 @@ void adoption_answer(struct adoption *a, struct node *node)
 				      .total_ns = now - a->head.asked_ns,
 				      .paused_ns = now - a->head.paused_ns };
 
+	assert(os_lock_protects());
 	os_log(OS_LOG_INFO, "node %d goes on as its own successor: %u processes, %u pages, %.2f ms",
 	       node->options.id, a->processes, a->pages, (double)answer.paused_ns / 1e6);
 	if (a->asker_fd < 0 || !a->asker)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/restart/handover.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "node/task/ended.h"
 #include "wire/init.h"
 #include "os/descriptors.h"
+#include "os/lock.h"
 #include "os/memfd.h"
 #include "os/socket.h"
 #include "wire/group.h"
@@ -168,6 +170,7 @@ int handover_kind_of(const struct request *request, const struct request *asker,
 {
 	const struct node *node = request->node;
 
+	assert(os_lock_protects());
 	*number = 0;
 	if (!request->head.magic)
 		return STATE_REQUEST_UNREAD;
@@ -297,6 +300,7 @@ int handover_write(struct node *node, const struct request *asker, uint64_t aske
 	struct os_descriptors limits;
 	int r;
 
+	assert(os_lock_protects());
 	os_descriptors_before(&limits);
 	w.head = (struct state_node){ .nodeid = node->options.id,
 				      .last_id = last_id(node),

@@ -8,6 +8,7 @@
 #include "node/restart/restart.h"
 #include "node/state/order.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
 
@@ -50,6 +51,7 @@ static void be_home(void *ctx)
 
 void homecoming_on_link(struct restarts *restarts)
 {
+	assert(os_lock_protects());
 	if (restarts->homecoming && !links_down(restarts->homecoming->request->requests))
 		be_home(restarts);
 }
@@ -59,6 +61,7 @@ void homecoming_begin(struct restarts *restarts, struct request *request, uint64
 {
 	struct homecoming *home = malloc(sizeof(*home));
 
+	assert(os_lock_protects());
 	assert(!restarts->homecoming); /* a daemon has one predecessor */
 	if (!home) {
 		request_end(request, 0, answer, sizeof(*answer), NULL, 0);

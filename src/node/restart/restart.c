@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/restart/restart.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "node/ask/request.h"
 #include "node/ask/door.h"
 #include "os/clock.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/socket.h"
 #include "os/successor.h"
@@ -341,6 +343,7 @@ void handle_restart(struct request *request)
 
 bool restart_is_due(const struct node *node)
 {
+	assert(os_lock_protects());
 	return node->restarts.restart && node->restarts.restart->due;
 }
 
@@ -387,6 +390,7 @@ static void fail(struct node *node, int r)
 
 void restart_on_message(struct node *node, int from, const uint8_t *bytes, uint32_t len)
 {
+	assert(os_lock_protects());
 	if (len != 1)
 		return;
 	node->requests.restarting &= ~(1u << from);
@@ -410,6 +414,7 @@ void restart_execute(struct node *node)
 	uint64_t now = (uint64_t)os_now_ns();
 	int r;
 
+	assert(!os_lock_is_held());
 	node_lock(node);
 	restart->due = false;
 	proxy_drain(node->proxy, -1);

@@ -4,14 +4,17 @@
 #include <assert.h>
 
 #include "base/result.h"
+#include "os/lock.h"
 
 void counters_move_begun(struct ctl_counters *counters)
 {
+	assert(os_lock_protects());
 	counters->moves_begun++;
 }
 
 void counters_move_over(struct ctl_counters *counters, const struct ctl_move *report)
 {
+	assert(os_lock_protects());
 	if (report->dry_run)
 		return;
 	switch ((enum ctl_move_result)report->result) {
@@ -31,11 +34,13 @@ void counters_move_over(struct ctl_counters *counters, const struct ctl_move *re
 
 void counters_forwarded(struct ctl_counters *counters)
 {
+	assert(os_lock_protects());
 	counters->calls_forwarded++;
 }
 
 void counters_copied(struct ctl_counters *counters, uint64_t bytes)
 {
+	assert(os_lock_protects());
 	counters->copies++;
 	counters->copied_bytes += bytes;
 }
@@ -46,6 +51,7 @@ void counters_refused(struct ctl_counters *counters, int error)
 	struct ctl_refusals *refusals = counters->refusals;
 	int i = 0;
 
+	assert(os_lock_protects());
 	assert(error < 0);
 	while (i < CTL_REFUSALS_MAX - 1 && refusals[i].error && refusals[i].error != error)
 		i++;

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "dvk.h"
 #include "group/group.h"
+#include "os/lock.h"
 
 /*
  * A proposal lives from order_propose() until its command comes back in the order, found by the
@@ -37,6 +38,7 @@ void order_propose(struct order *order, const struct command *cmd, proposal_fn *
 	struct proposal *proposal = calloc(1, sizeof(*proposal));
 	struct directory_result result = { .code = proposal ? EDVSNOCONN : EDVSNOMEM };
 
+	assert(os_lock_protects());
 	/* No group: this node is leaving, and the others end what it has. */
 	if (!proposal || !order->quorum || !order->group) {
 		free(proposal);
@@ -76,6 +78,7 @@ const char *order_why(const struct order *order, int code)
 
 void order_decided(struct order *order, uint64_t request, const struct directory_result *result)
 {
+	assert(os_lock_protects());
 	for (struct proposal **link = &order->proposals; *link; link = &(*link)->next) {
 		struct proposal *proposal = *link;
 
@@ -89,6 +92,7 @@ void order_decided(struct order *order, uint64_t request, const struct directory
 
 size_t order_snapshot(const struct order *order, uint8_t *buf, size_t size)
 {
+	assert(os_lock_protects());
 	return directory_encode(&order->directory, buf, size);
 }
 
@@ -96,6 +100,7 @@ void order_quorum(struct order *order, bool have)
 {
 	struct directory_result result = { .code = EDVSINPROGRESS };
 
+	assert(os_lock_protects());
 	order->quorum = have;
 	if (have)
 		return;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/caller.h"
 
+#include <assert.h>
+
 #include "dvk.h"
 #include "node/task/named.h"
 #include "node/ask/request.h"
 #include "node/state/order.h"
 #include "node/task/task.h"
+#include "os/lock.h"
 
 struct task *caller_task(const struct request *request)
 {
+	assert(os_lock_protects());
 	if (request->fd < 0)
 		return NULL;
 	return task_find_or_leader(request->requests->tasks, request->pid, named_caller(request));
@@ -46,6 +50,7 @@ bool caller_catch_up(struct request *request, void (*handler)(struct request *))
 {
 	struct command cmd = { .kind = COMMAND_SYNC };
 
+	assert(os_lock_protects());
 	if (request->again || !may_use_order(request))
 		return false;
 	request->again = handler;
@@ -55,6 +60,7 @@ bool caller_catch_up(struct request *request, void (*handler)(struct request *))
 
 int caller_check_dc(struct request *request, int dcid, void (*handler)(struct request *))
 {
+	assert(os_lock_protects());
 	if (dcid < 0 || dcid >= SHM_DCS) {
 		request_fail(request, EDVSBADDCID, "there is no DC %d: DC numbers are 0 to %d",
 			     dcid, SHM_DCS - 1);
@@ -74,6 +80,7 @@ int caller_check_slot(struct request *request, int dcid, int p_nr, int error)
 {
 	const struct directory_dc *dc = &request->requests->order->directory.dc[dcid];
 
+	assert(os_lock_protects());
 	if (directory_slot_valid(dc, p_nr))
 		return 0;
 	/* A number that would be the slot's in a later life: such numbers are given to nobody. */

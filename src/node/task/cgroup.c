@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/cgroup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "node/state/order.h"
 #include "node/task/task.h"
 #include "os/cgroup.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/socket.h"
@@ -74,6 +76,7 @@ static void end_unknown(void *ctx, const char *found)
 
 void cgroup_adopt(struct tasks *tasks, int folder)
 {
+	assert(os_lock_protects());
 	if (folder < 0)
 		return;
 	tasks->cgroups = new_cgroups(folder);
@@ -110,6 +113,7 @@ int cgroup_make(struct tasks *tasks, int dcid, int p_nr, uint32_t generation,
 {
 	int r = tasks->cgroups ? -EEXIST : -ENOENT;
 
+	assert(os_lock_protects());
 	for (int i = 0; i < SUFFIX_MAX && r == -EEXIST; i++) {
 		int n = snprintf(name, CGROUP_NAME_MAX, "%d.%d.%u", dcid, p_nr, generation);
 
@@ -124,6 +128,7 @@ int cgroup_make(struct tasks *tasks, int dcid, int p_nr, uint32_t generation,
 
 void cgroup_kill(struct tasks *tasks, const char *name)
 {
+	assert(os_lock_protects());
 	if (tasks->cgroups && name[0])
 		os_cgroup_kill(tasks->cgroups->folder, name);
 }
@@ -151,6 +156,7 @@ void cgroup_end(struct tasks *tasks, char name[CGROUP_NAME_MAX], bool kill)
 	struct cgroups *cgroups = tasks->cgroups;
 	struct doomed *doomed;
 
+	assert(os_lock_protects());
 	if (!cgroups || !name[0])
 		return;
 	if (kill)
@@ -175,6 +181,7 @@ int cgroup_others(const struct task *task, pid_t *pids, int max)
 	int count, others = 0;
 	bool itself = false;
 
+	assert(os_lock_protects());
 	if (!cgroups || !task->cgroup[0])
 		return -1;
 	count = os_cgroup_pids(cgroups->folder, task->cgroup, all, 256);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/children.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "node/task/cgroup.h"
@@ -45,6 +46,7 @@ static int note(void *ctx, pid_t pid)
 
 void children_end(struct request *request)
 {
+	assert(os_lock_protects());
 	if (request->children)
 		free(request->children->members);
 	free(request->children);
@@ -72,6 +74,7 @@ bool children_look(struct request *request, void (*again)(struct request *))
 	struct tasks *tasks = request->requests->tasks;
 	struct look *look;
 
+	assert(os_lock_protects());
 	if (request->children || cgroup_folder(tasks) >= 0 || !tasks->all ||
 	    tasks->searches >= TASK_SEARCHES_MAX ||
 	    !share_take(&request->requests->shares, request->uid, SHARE_SEARCHES))
@@ -112,6 +115,7 @@ static int of_session(const struct look *look, const struct task *task, pid_t *p
 
 void children_fill(const struct request *request, const struct task *task, struct ctl_proc_row *row)
 {
+	assert(os_lock_protects());
 	row->children = -1;
 	if (!task || !task->managed || task->ended)
 		return;

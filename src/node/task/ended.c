@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/ended.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "node/task/task.h"
 #include "node/ask/request.h"
 #include "os/clock.h"
+#include "os/lock.h"
 
 struct ended {
 	struct ended *next;
@@ -34,6 +36,7 @@ static bool is_of(const struct ended *ended, int dcid, int p_nr)
 
 void ended_forget_output(struct tasks *tasks, int dcid, int p_nr)
 {
+	assert(os_lock_protects());
 	for (struct ended *ended = tasks->ended; ended; ended = ended->next)
 		if (is_of(ended, dcid, p_nr))
 			ended->output = output_free(ended->output);
@@ -41,6 +44,7 @@ void ended_forget_output(struct tasks *tasks, int dcid, int p_nr)
 
 void ended_forget_life(struct tasks *tasks, int dcid, int p_nr, uint32_t generation)
 {
+	assert(os_lock_protects());
 	for (struct ended **link = &tasks->ended; *link; link = &(*link)->next) {
 		if (is_of(*link, dcid, p_nr) && (*link)->row.generation == generation) {
 			drop(link);
@@ -53,6 +57,7 @@ void ended_forget_dc(struct tasks *tasks, int dcid)
 {
 	struct ended **link = &tasks->ended;
 
+	assert(os_lock_protects());
 	while (*link) {
 		if ((*link)->row.dcid == dcid)
 			drop(link);
@@ -94,6 +99,7 @@ void ended_keep(struct task *task)
 	struct tasks *tasks = task->tasks;
 	struct ended *ended = task->forgotten ? NULL : calloc(1, sizeof(*ended));
 
+	assert(os_lock_protects());
 	if (!ended)
 		return;
 	ended_forget_output(tasks, task->last.dcid, task->last.p_nr);
@@ -144,6 +150,7 @@ void ended_with_node(struct tasks *tasks, int leaving)
 {
 	int lowest = 0;
 
+	assert(os_lock_protects());
 	while (lowest < NR_NODES && (lowest == leaving || !tasks->order->directory.node[lowest].up))
 		lowest++;
 	if (lowest != tasks->order->self)
@@ -159,6 +166,7 @@ void ended_with_node(struct tasks *tasks, int leaving)
 
 void ended_walk(struct tasks *tasks, ended_walk_fn *fn, void *ctx)
 {
+	assert(os_lock_protects());
 	for (const struct ended *ended = tasks->ended; ended; ended = ended->next)
 		fn(ctx, &ended->row, ended->output, ended->before);
 }
@@ -169,6 +177,7 @@ int ended_adopt(struct tasks *tasks, const struct ctl_ended_row *row, struct out
 	struct ended *ended = malloc(sizeof(*ended));
 	struct ended **link = &tasks->ended;
 
+	assert(os_lock_protects());
 	if (!ended)
 		return -ENOMEM;
 	*ended = (struct ended){ NULL, *row, output, before };
@@ -191,6 +200,7 @@ bool ended_send(struct request *request, int dcid, int p_nr)
 	uint8_t *bytes;
 	size_t len;
 
+	assert(os_lock_protects());
 	while (ended && (!is_of(ended, dcid, p_nr) || !ended->output))
 		ended = ended->next;
 	if (!ended || !ep || !was_last(ended, ep))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/following.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "node/state/order.h"
 #include "node/task/output.h"
 #include "node/task/task.h"
+#include "os/lock.h"
 
 /* A line sent by the output: new bytes for each follower. */
 static void on_output(void *ctx, const uint8_t *bytes, size_t len)
@@ -22,6 +24,7 @@ static void on_output(void *ctx, const uint8_t *bytes, size_t len)
 
 void following_take_output(struct task *task, struct output *output, uint64_t start)
 {
+	assert(os_lock_protects());
 	task->output = output;
 	task->output_start = start;
 	output_listen(output, on_output, task);
@@ -34,6 +37,7 @@ void following_send(struct task *task, struct request *request, uint64_t from)
 	uint64_t wanted = from < total ? total - from : 0;
 	uint8_t *bytes;
 
+	assert(os_lock_protects());
 	if (wanted > kept)
 		wanted = kept;
 	request->data_sent = total - wanted;
@@ -56,16 +60,19 @@ static void cancelled(struct request *request)
 
 void following_add(struct task *task, struct request *request)
 {
+	assert(os_lock_protects());
 	request_keep(&task->followers, request, task, cancelled);
 }
 
 void following_await_end(struct task *task, struct request *request)
 {
+	assert(os_lock_protects());
 	request_keep(&task->waiters, request, task, cancelled);
 }
 
 void following_cancel(struct tasks *tasks, int from, uint64_t id)
 {
+	assert(os_lock_protects());
 	for (struct task *task = tasks->all; task; task = task->next) {
 		struct request *lists[] = { task->followers, task->waiters };
 
@@ -82,6 +89,7 @@ void following_cancel(struct tasks *tasks, int from, uint64_t id)
 
 void following_drop(struct tasks *tasks, int from)
 {
+	assert(os_lock_protects());
 	for (struct task *task = tasks->all; task; task = task->next) {
 		struct request *lists[] = { task->followers, task->waiters };
 
@@ -108,6 +116,7 @@ void following_end(struct task *task)
 {
 	struct request *request;
 
+	assert(os_lock_protects());
 	while ((request = take_first(&task->followers)))
 		request_end(request, task->wait_status, NULL, 0, NULL, 0);
 	while ((request = take_first(&task->waiters)))
@@ -118,6 +127,7 @@ void following_move(struct task *task, int to)
 {
 	struct request *request;
 
+	assert(os_lock_protects());
 	while ((request = take_first(&task->followers)))
 		forward_follow(request, to);
 	while ((request = take_first(&task->waiters)))

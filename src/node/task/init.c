@@ -21,6 +21,7 @@
 #include "wire/init.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
+#include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/pid.h"
@@ -396,6 +397,7 @@ int dc_init_start(struct dc_init **initp, struct os_loop *loop, int dcid, int no
 	struct dc_init *init = init_new(loop, dcid, events);
 	int r = init ? init_launch(init, nodeid) : -ENOMEM;
 
+	assert(os_lock_protects());
 	if (!r)
 		r = init_listen(init);
 	if (r < 0) {
@@ -408,6 +410,7 @@ int dc_init_start(struct dc_init **initp, struct os_loop *loop, int dcid, int no
 
 struct dc_init *dc_init_free(struct dc_init *init)
 {
+	assert(os_lock_protects());
 	if (!init)
 		return NULL;
 	init->holds++;
@@ -458,6 +461,7 @@ struct dc_init *dc_init_adopt(struct os_loop *loop, int dcid, const struct dc_in
 {
 	struct dc_init *init = init_new(loop, dcid, events);
 
+	assert(os_lock_protects());
 	if (!init)
 		return NULL;
 	init->pid = place->pid;
@@ -522,6 +526,7 @@ int dc_init_spawn(struct dc_init *init, const struct dc_spawn *spawn, dc_init_do
 	struct init_ask *ask;
 	int r = init_ask_spawn(&ask, spawn);
 
+	assert(os_lock_protects());
 	if (r < 0)
 		return r;
 	for (int i = 0; i < 3; i++)
@@ -534,6 +539,7 @@ int dc_init_go(struct dc_init *init, int vpid, dc_init_done *done, void *ctx)
 {
 	struct init_ask *ask = init_ask_go(vpid);
 
+	assert(os_lock_protects());
 	return ask ? submit(init, ask, NULL, 0, -1, done, ctx) : -ENOMEM;
 }
 
@@ -542,6 +548,7 @@ int dc_init_shell(struct dc_init *init, int vpid, const char *path, const int *f
 {
 	struct init_ask *ask;
 
+	assert(os_lock_protects());
 	if (vpid <= 1 || fd_count < 0 || fd_count > DC_INIT_SHELL_FDS)
 		return -EINVAL;
 	ask = init_ask_shell(vpid, path);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/inits.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "base/bits.h"
 #include "node/state/order.h"
 #include "node/task/init.h"
 #include "node/task/task.h"
+#include "os/lock.h"
 #include "os/log.h"
 
 static void on_exited(void *ctx, int dcid, const struct dc_exit *ended)
@@ -24,6 +26,7 @@ int inits_start(struct tasks *tasks, int dcid)
 {
 	const struct dc_init_events events = { on_exited, on_gone, tasks };
 
+	assert(os_lock_protects());
 	return tasks->init[dcid] ? 0
 				 : dc_init_start(&tasks->init[dcid], tasks->loop, dcid,
 						 tasks->order->self, &events);
@@ -33,6 +36,7 @@ int inits_adopt(struct tasks *tasks, int dcid, const struct dc_init_place *place
 {
 	const struct dc_init_events events = { on_exited, on_gone, tasks };
 
+	assert(os_lock_protects());
 	tasks->init[dcid] = dc_init_adopt(tasks->loop, dcid, place, &events);
 	return tasks->init[dcid] ? 0 : -ENOMEM;
 }
@@ -41,6 +45,7 @@ void inits_drop(struct tasks *tasks, int dcid)
 {
 	struct dc_init *init = tasks->init[dcid];
 
+	assert(os_lock_protects());
 	tasks->init[dcid] = NULL; /* what comes of this is not asked of it */
 	dc_init_free(init);
 	task_on_init_killed(tasks, dcid);
@@ -50,6 +55,7 @@ void inits_taken_vpids(const struct tasks *tasks, int dcid, uint64_t *taken)
 {
 	int base = dc_vpid_base(tasks->order->self);
 
+	assert(os_lock_protects());
 	for (int index = 0; index < SHM_SLOTS; index++) {
 		const struct directory_endpoint *ep = &tasks->order->directory.dc[dcid].slot[index];
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/named.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -84,6 +85,7 @@ pid_t named_caller(const struct request *request)
 	const struct task *task = request->requests->tasks->all;
 	pid_t tid;
 
+	assert(os_lock_protects());
 	if (!request->head.tid)
 		return request->pid;
 	tid = at_once(request, true);
@@ -108,6 +110,7 @@ int named_thread(struct request *request, pid_t *tid, void (*again)(struct reque
 {
 	int r = request->head.tid ? named(request, true, tid, again) : -ESRCH;
 
+	assert(os_lock_protects());
 	if (r == -ESRCH)
 		*tid = request->pid;
 	return r == NAMED_E_LATER ? r : 0;
@@ -115,5 +118,6 @@ int named_thread(struct request *request, pid_t *tid, void (*again)(struct reque
 
 int named_task(struct request *request, pid_t *tid, void (*again)(struct request *))
 {
+	assert(os_lock_protects());
 	return named(request, false, tid, again);
 }

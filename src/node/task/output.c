@@ -7,11 +7,13 @@
  */
 #include "node/task/output.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "os/inode.h"
+#include "os/lock.h"
 #include "os/loop.h"
 #include "os/memfd.h"
 #include "os/self.h"
@@ -139,6 +141,7 @@ int output_new(struct os_loop *loop, uint32_t limit, struct output **outputp)
 	int ends[2];
 	int r = limit_fits(limit) ? os_self_pipe(ends) : -EINVAL;
 
+	assert(os_lock_protects());
 	return r < 0 ? r : log_make(loop, ends, limit, outputp);
 }
 
@@ -157,6 +160,7 @@ int output_adopt(struct os_loop *loop, const struct output_place *place, struct 
 {
 	int r = log_make(loop, (int[]){ place->read_fd, place->write_fd }, place->limit, outputp);
 
+	assert(os_lock_protects());
 	if (r < 0) {
 		os_close(place->ring_fd);
 		return r;
@@ -179,6 +183,7 @@ int output_adopt(struct os_loop *loop, const struct output_place *place, struct 
 
 struct output *output_free(struct output *output)
 {
+	assert(os_lock_protects());
 	if (!output)
 		return NULL;
 	os_source_free(output->source);
@@ -192,6 +197,7 @@ struct output *output_free(struct output *output)
 
 void output_listen(struct output *output, output_fn *fn, void *ctx)
 {
+	assert(os_lock_protects());
 	output->fn = fn;
 	output->ctx = ctx;
 }
@@ -210,6 +216,7 @@ bool output_is(const struct output *output, uint64_t dev, uint64_t ino)
 
 void output_drain(struct output *output)
 {
+	assert(os_lock_protects());
 	for (int i = 0; i < DRAIN_READS && read_some(output); i++)
 		continue;
 }
@@ -221,6 +228,7 @@ uint32_t output_limit(const struct output *output)
 
 size_t output_size(const struct output *output)
 {
+	assert(os_lock_protects());
 	return output->size;
 }
 
@@ -234,6 +242,7 @@ size_t output_export(const struct output *output, uint8_t *buf, size_t size)
 	size_t len = size < output->size ? size : output->size, skip = output->size - len, first,
 	       at;
 
+	assert(os_lock_protects());
 	if (!len)
 		return 0;
 	at = (output->start + skip) % output->limit;

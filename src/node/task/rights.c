@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/rights.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "node/state/order.h"
 #include "pages/exchange.h"
+#include "os/lock.h"
 
 bool rights_is_sysproc(const struct rights *rights, int dcid, int p_nr)
 {
@@ -26,6 +28,7 @@ void rights_reset(struct rights *rights, int dcid, int p_nr)
 	priv_usr_t *priv = &rights->of[dcid][shm_index(p_nr)];
 	static const int user_calls[] = { DVK_SENDREC, DVK_UNBIND, DVK_GETEP, DVK_WAIT4BIND };
 
+	assert(os_lock_protects());
 	memset(priv, 0, sizeof(*priv));
 	priv->priv_warn = NONE;
 	priv->priv_level = USER_PRIV;
@@ -47,6 +50,7 @@ void rights_fill(const struct rights *rights, int dcid, int p_nr, struct status_
 	const priv_usr_t *priv = &rights->of[dcid][shm_index(p_nr)];
 	uint64_t calls = 0;
 
+	assert(os_lock_protects());
 	for (unsigned i = 0; i < NR_DVK_CHUNKS; i++)
 		calls |= (uint64_t)priv->priv_dvk_allowed.chunk[i] << (16 * i);
 	page->calls_allowed = calls;
@@ -96,6 +100,7 @@ void rights_show(const struct rights *rights, int dcid, int own_nr)
 	const struct directory_dc *dc = &rights->order->directory.dc[dcid];
 	struct exchange_bars bars = { .kinds = barred_kinds(rights, dcid, own_nr) };
 
+	assert(os_lock_protects());
 	for (int p_nr = -dc->nr_tasks; p_nr + dc->nr_tasks < dc->nr_sysprocs; p_nr++)
 		if (!rights_may_talk(rights, dcid, own_nr, p_nr))
 			bits_set(bars.to, (unsigned)shm_index(p_nr));
@@ -104,6 +109,7 @@ void rights_show(const struct rights *rights, int dcid, int own_nr)
 
 void rights_hide(const struct rights *rights, int dcid, int own_nr)
 {
+	assert(os_lock_protects());
 	exchange_bars_set(rights->exchange, dcid, own_nr, NULL);
 }
 
@@ -135,6 +141,7 @@ int rights_copy_check(const struct rights *rights, int dcid, int p_nr, int src_e
 	const priv_usr_t *priv = &rights->of[dcid][shm_index(p_nr)];
 	int r;
 
+	assert(os_lock_protects());
 	if (!is_allowed(priv, DVK_VCOPY))
 		return EDVSBADCALL;
 	r = slot_check(rights, dcid, src_ep);

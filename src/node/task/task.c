@@ -9,6 +9,7 @@
 #include "node/task/ended.h"
 #include "node/task/following.h"
 #include "node/task/output.h"
+#include "os/lock.h"
 #include "os/loop.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -17,6 +18,7 @@ struct task *task_find(const struct tasks *tasks, pid_t lpid)
 {
 	struct task *task = tasks->all;
 
+	assert(os_lock_protects());
 	while (task && (task->lpid != lpid || task->ended || task->loading))
 		task = task->next;
 	return task;
@@ -42,6 +44,7 @@ int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, s
 {
 	struct task *task = calloc(1, sizeof(*task));
 
+	assert(os_lock_protects());
 	if (!task)
 		return -ENOMEM;
 	if (pidfd < 0)
@@ -70,6 +73,7 @@ int task_adopt(struct tasks *tasks, const struct task *image, struct task **task
 	struct task **place = &tasks->all;
 	struct task *task = malloc(sizeof(*task));
 
+	assert(os_lock_protects());
 	if (!task)
 		return -ENOMEM;
 	*task = *image;
@@ -94,6 +98,7 @@ static void unlink_task(const struct task *task)
 
 void task_free(struct task *task)
 {
+	assert(os_lock_protects());
 	assert(!task->bindings);
 	assert(!task->gone);
 	unlink_task(task);
@@ -112,12 +117,14 @@ void task_free(struct task *task)
 
 void task_drop(struct task *task)
 {
+	assert(os_lock_protects());
 	if (!task->gone && !task->bindings && (task->ended || (!task->managed && !task->kept)))
 		task_free(task);
 }
 
 void task_keep(struct task *task)
 {
+	assert(os_lock_protects());
 	task->kept++;
 }
 
@@ -137,6 +144,7 @@ int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, struct task **task
 
 void task_let(struct task *task)
 {
+	assert(os_lock_protects());
 	assert(task->kept > 0);
 	task->kept--;
 	if (!task->gone)
@@ -155,6 +163,7 @@ static void on_pidfd(void *ctx, int fd, int events)
 
 int task_watch(struct task *task)
 {
+	assert(os_lock_protects());
 	if (task->managed || task->exit_source)
 		return 0;
 	return os_source_io(task->tasks->loop, task->pidfd, OS_READ, on_pidfd, task,
@@ -163,6 +172,7 @@ int task_watch(struct task *task)
 
 void task_end(struct task *task)
 {
+	assert(os_lock_protects());
 	task->ended = true;
 	task->exit_source = os_source_free(task->exit_source);
 	cgroup_kill(task->tasks, task->cgroup);
@@ -189,6 +199,7 @@ void task_on_init_exit(struct tasks *tasks, int dcid, int vpid, int wait_status)
 {
 	struct task *task = find_vpid(tasks, dcid, vpid);
 
+	assert(os_lock_protects());
 	/* Of a process that had this number in an earlier stay here: the one that has it now lives. */
 	if (!task || os_poll(task->pidfd, OS_READ, 0) < 0)
 		return;
@@ -199,6 +210,7 @@ void task_on_init_killed(struct tasks *tasks, int dcid)
 {
 	struct task *task = tasks->all;
 
+	assert(os_lock_protects());
 	while (task) {
 		struct task *next = task->next;
 
