@@ -48,6 +48,7 @@ static void cancelled(struct request *request)
 	struct forward_wire wire = { .id = request->forward_id,
 				     .origin = request->requests->order->self };
 
+	assert(request->to >= 0);
 	proxy_message(request->requests->proxy, request->to, NODE_MESSAGE_CANCEL, &wire,
 		      sizeof(wire), NULL, 0);
 	if (request->fd >= 0)
@@ -94,6 +95,7 @@ void forward_follow(struct request *request, int to)
 {
 	struct ctl_reply reply = { .packet = CTL_END, .value = to, .error = EDVSMIGRATE };
 
+	assert(request->to < 0);
 	assert(os_lock_protects());
 	if (request->from >= 0) { /* the asker's node asks the new owner by itself */
 		request_pass(request, &reply, NULL);
@@ -118,6 +120,7 @@ static void told(void *asker, int node, const struct ctl_reply *reply, const voi
 	struct forward_wire wire = { .id = request->remote_id, .origin = request->from };
 	uint8_t head[sizeof(wire) + sizeof(*reply)];
 
+	assert(request->from >= 0);
 	(void)node;
 	memcpy(head, &wire, sizeof(wire));
 	memcpy(head + sizeof(wire), reply, sizeof(*reply));

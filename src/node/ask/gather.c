@@ -57,6 +57,7 @@ static void on_packet(void *asker, int node, const struct ctl_reply *reply, cons
 	}
 	if (reply->packet != CTL_END)
 		return;
+	assert(gather->pending > 0);
 	gather->pending--;
 	if (gather->parent && !reply->error)
 		gather->parent->gathered |= 1u << node;

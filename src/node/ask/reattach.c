@@ -53,8 +53,9 @@ static void forget(struct request *request)
 {
 	struct request **link = &request->requests->detached;
 
-	while (*link != request)
+	while (*link && *link != request)
 		link = &(*link)->next_kept;
+	assert(*link);
 	*link = request->next_kept;
 	request->patience = os_source_free(request->patience);
 	request->cancelled = NULL;
@@ -81,7 +82,8 @@ static void cancelled(struct request *request)
 void reattach_adopt(struct request *request, int owner, uint32_t generation)
 {
 	assert(os_lock_protects());
-	request->to = -1;
+	assert(request->to < 0);
+	assert(!request->patience);
 	request->head.node = owner;
 	request->generation = generation;
 	request->cancelled = cancelled;

@@ -45,6 +45,7 @@ struct request *request_new(struct requests *requests)
 void request_keep(struct request **list, struct request *request, void *keeper,
 		  void (*cancelled)(struct request *request))
 {
+	assert(!request->cancelled);
 	assert(os_lock_protects());
 	request->keeper = keeper;
 	request->cancelled = cancelled;
@@ -68,6 +69,7 @@ static void client_link(struct request *request, int fd)
 {
 	struct requests *requests = request->requests;
 
+	assert(!request->client_link);
 	request->fd = fd;
 	request->next_client = requests->clients;
 	request->client_link = &requests->clients;
@@ -88,6 +90,8 @@ static void client_unlink(struct request *request)
 
 static void request_free(struct request *request)
 {
+	assert(!request->patience);
+	assert(request->to < 0);
 	if (request->freed)
 		request->freed(request);
 	client_unlink(request);
@@ -177,6 +181,7 @@ void request_end(struct request *request, int64_t value, const void *payload, ui
 				   .value = value,
 				   .fds = (uint16_t)fds_count };
 
+	assert(!fds_count || fds);
 	assert(os_lock_protects());
 	if (fds_count && request->fd >= 0 && !request_caller_is_there(request)) {
 		request_fail_gone(request);
@@ -232,6 +237,7 @@ void request_fail_errno(struct request *request, int number, const char *format,
 /* The client closed: whatever keeps the request is told. */
 static void client_gone(struct request *request)
 {
+	assert(request->fd >= 0);
 	request->source = os_source_free(request->source);
 	request->outbox = outbox_drop(request->outbox);
 	client_unlink(request);

@@ -66,6 +66,7 @@ int backup_begin(struct task *task, int dcid, int p_nr, struct binding **binding
 	struct exchange_bell *bell;
 	int r = exchange_bell(node->exchange, dcid, p_nr, &bell);
 
+	assert(ep && ep->bound);
 	assert(os_lock_protects());
 	if (r == 0)
 		r = binding_new(task, BINDING_BACKUP, dcid, p_nr,

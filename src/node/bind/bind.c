@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,7 @@ static void bind_done(struct order *order, void *ctx, const struct directory_res
 	struct binding *binding;
 	int r;
 
+	assert(task->kept > 0);
 	(void)order;
 
 	if (result->code < 0) {

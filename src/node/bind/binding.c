@@ -102,6 +102,7 @@ int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, i
 	struct binding *binding = calloc(1, sizeof(*binding));
 	int r;
 
+	assert(!task->gone);
 	assert(os_lock_protects());
 	if (!binding)
 		return -ENOMEM;
@@ -151,6 +152,8 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	struct exchange_bell *bell;
 	int r;
 
+	assert(!binding->warning);
+	assert(binding->state == BINDING_BOUND);
 	assert(os_lock_protects());
 	binding->role = BINDING_PRIMARY;
 	binding->state = BINDING_BOUND;
@@ -178,12 +181,14 @@ static void unlink_binding(const struct binding *binding)
 {
 	struct binding **link = &binding->node->bindings.all;
 
-	while (*link != binding)
+	while (*link && *link != binding)
 		link = &(*link)->next;
+	assert(*link);
 	*link = binding->next;
 	link = &binding->task->bindings;
-	while (*link != binding)
+	while (*link && *link != binding)
 		link = &(*link)->next_of_task;
+	assert(*link);
 	*link = binding->next_of_task;
 }
 
@@ -192,6 +197,7 @@ static void binding_free(struct binding *binding)
 	assert(!binding->unbinders);
 	unlink_binding(binding);
 	warning_cancel(binding);
+	assert(!binding->warning);
 	if (binding->role != BINDING_BACKUP)
 		rights_hide(&binding->node->tasks.rights, binding->dcid, binding->p_nr);
 	exchange_status_free(binding->node->exchange, binding->status);

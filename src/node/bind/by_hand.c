@@ -80,6 +80,7 @@ int by_hand_take_over(struct binding *binding)
 	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
 	int r;
 
+	assert(binding->role != BINDING_ARRIVING);
 	assert(os_lock_protects());
 	rights_reset(&node->tasks.rights, dcid, p_nr);
 	r = binding_take(binding, directory_endpoint_number(ep, p_nr), ep->generation);

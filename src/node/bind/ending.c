@@ -20,6 +20,8 @@ void ending_propose(struct binding *binding)
 			       .generation = binding->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
+	assert(!binding->warning);
+	assert(binding->role == BINDING_PRIMARY);
 	assert(os_lock_protects());
 	/* An answer that it posted in its last moment must leave before the news of its end. */
 	proxy_resend(binding->node->proxy, binding->dcid, binding->p_nr);
@@ -48,6 +50,7 @@ bool ending_of_thread(struct binding *binding)
 {
 	struct task *task = binding->task;
 
+	assert(binding->role == BINDING_PRIMARY);
 	assert(os_lock_protects());
 	if (task->lpid == task->tgid || !warning_begin(binding))
 		return false;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,6 +238,7 @@ static void run_failed(struct run *run)
 			       .generation = run->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
+	assert(run->task);
 	refusal_set(
 		&run->why, EDVSNOEXEC,
 		"the command could not be executed: its process or its container has just ended");
@@ -267,6 +269,7 @@ static void on_let_go(void *ctx, const struct dc_init_answer *answer)
 	struct task *task = run->task;
 	int p_nr = request->head.endpoint;
 
+	assert(task->kept > 0);
 	if (answer->error || task->gone) {
 		run->why = answer->why;
 		run_failed(run);
@@ -301,6 +304,7 @@ static void run_bound(struct order *order, void *ctx, const struct directory_res
 	struct binding *binding;
 	int r;
 
+	assert(task->kept > 0);
 	if (task->gone) {
 		run_orphaned(run, result);
 		return;
@@ -362,6 +366,7 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 			       .vpid = answer->vpid };
 	const char *base = (const char *)request->payload + sizeof(struct ctl_run);
 
+	assert(!run->task);
 	run->why = answer->why;
 	if (!answer->error && task_new(&node->tasks, answer->lpid, answer->lpid, answer->vpid,
 				       answer->pidfd, &run->task) < 0) {

@@ -134,8 +134,9 @@ static void chase_free(struct ring_chase *chase)
 {
 	struct ring_chase **link = &chase->node->bindings.chases;
 
-	while (*link != chase)
+	while (*link && *link != chase)
 		link = &(*link)->next;
+	assert(*link);
 	*link = chase->next;
 	free(chase);
 }

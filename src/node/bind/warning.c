@@ -85,6 +85,7 @@ static void post(struct binding *binding, struct exchange_channel *channel, int 
 	message m = { .m_source = binding->p_nr,
 		      .m_type = binding->node->order.directory.dc[binding->dcid].warnmsg };
 
+	assert(!warning->posted);
 	m.m1_i1 = warning->code;
 	m.m1_i2 = -1;
 	warning->seq = line_post(&channel->page->line[side], LINE_OP_SENDREC, &m, 0);
@@ -101,6 +102,7 @@ static bool is_answered(struct warning *warning, const struct exchange_channel *
 	uint64_t word = atomic_load(&channel->page->line[side].word);
 	enum line_state state = line_word_state(word);
 
+	assert(warning->posted);
 	if (line_word_seq(word) != warning->seq || state == LINE_DONE || state == LINE_WITHDRAWN)
 		return true;
 	if (state == LINE_TAKEN && !warning->taken) {
@@ -140,6 +142,7 @@ static void on_timer(void *ctx)
 	struct binding *binding = ctx;
 	struct warning *warning = binding->warning;
 
+	assert(warning);
 	if (step(binding)) {
 		warning_end(binding);
 		return;
@@ -167,6 +170,7 @@ bool warning_begin(struct binding *binding)
 	struct warning *warning;
 	int peer = whom(binding);
 
+	assert(!binding->warning);
 	assert(os_lock_protects());
 	if (peer == NONE)
 		return false;
@@ -203,6 +207,8 @@ void warning_cancel(struct binding *binding)
 
 void warning_end(struct binding *binding)
 {
+	assert(binding->state == BINDING_ENDING);
+	assert(binding->warning);
 	assert(os_lock_protects());
 	warning_cancel(binding);
 	ending_propose(binding);

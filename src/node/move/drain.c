@@ -15,6 +15,7 @@
  * A dry run asks the same nodes and moves nothing.
  */
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -118,6 +119,8 @@ static void take_in_hand(struct drain *drain, struct binding *p)
 {
 	struct node *node = drain->parent->node;
 
+	assert(p->state == BINDING_BOUND);
+	assert(drain->dcid < 0);
 	p->drain = drain->number;
 	drain->deadline_ns = 0;
 	drain->dcid = p->dcid;
@@ -142,6 +145,7 @@ static void take_in_hand(struct drain *drain, struct binding *p)
 
 static void put_down(struct drain *drain, const struct ctl_move *report)
 {
+	assert(drain->dcid >= 0);
 	request_row(drain->parent, report, sizeof(*report));
 	if (report->result == CTL_MOVE_COMMITTED)
 		drain->moved++;
@@ -168,6 +172,7 @@ static void offer(struct drain *drain, const struct binding *p, int target)
 {
 	struct request *child = request_new(&drain->parent->node->requests);
 
+	assert(!(drain->asked >> target & 1));
 	drain->asked |= 1u << target;
 	drain->last_target = target;
 	if (!child) {
@@ -192,6 +197,8 @@ static void finish(struct drain *drain, int on_way)
 	struct request *parent = drain->parent;
 	const char *moved = parent->head.flags & CTL_FLAG_DRY_RUN ? "could move" : "moved";
 
+	assert(drain->dcid < 0);
+	assert(parent->node->moves.draining > 0);
 	os_source_free(drain->timer);
 	parent->node->moves.draining--;
 	if (drain->cancelled)

@@ -72,6 +72,7 @@ static void decided(struct order *order, void *ctx, const struct directory_resul
 	uint32_t move = worker->driver.source.move;
 
 	free(ctx);
+	assert(d->proposals > 0);
 	d->proposals--;
 	worker_wake(worker);
 	/* Handed to the order and not heard of again: only the order knows, and it is lost. */
@@ -323,6 +324,9 @@ const struct driver_side source_side = {
 
 static void finish(struct source *d)
 {
+	assert(d->fd < 0);
+	assert(!d->proposals);
+	assert(!d->request);
 	for (struct source **link = &d->node->moves.sources; *link; link = &(*link)->next) {
 		if (*link == d) {
 			*link = d->next;

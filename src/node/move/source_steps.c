@@ -373,6 +373,7 @@ int source_freeze(struct source *d)
 {
 	int r;
 
+	assert(d->tracee);
 	assert(!os_lock_is_held());
 	quieten(d);
 	r = migrate_source_freeze(d->tracee, &d->refusal);
@@ -395,6 +396,7 @@ int source_send(struct source *d)
 	uint32_t len = 0;
 	int r = -ESRCH;
 
+	assert(d->tracee);
 	assert(!os_lock_is_held());
 	node_lock(d->node);
 	binding = source_binding(d);
@@ -448,6 +450,7 @@ void source_release(struct source *d)
 {
 	struct binding *binding = source_binding(d);
 
+	assert(!d->output);
 	assert(os_lock_protects());
 	if (binding) {
 		d->output = binding->task->output;

@@ -133,6 +133,7 @@ static struct plan_event do_take_over(void *ctx, const struct plan_effect *effec
 	struct binding *binding = a->binding;
 	int dcid = a->offer.dcid, p_nr = a->offer.p_nr;
 
+	assert(binding && binding->role == BINDING_ARRIVING);
 	(void)effect;
 	a->binding = NULL; /* it ends like any other from now on */
 	if (binding_take(binding, a->offer.endpoint, a->offer.generation) < 0)
@@ -152,6 +153,7 @@ static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 	struct refusal refusal = REFUSAL_NONE;
 	int r;
 
+	assert(!a->binding);
 	(void)effect;
 	worker_fault(&a->worker, "target-commit");
 	r = migrate_target_resume(a->target, NULL, &refusal);
@@ -253,6 +255,7 @@ const struct driver_side target_side = {
 
 static void finish(struct target *a)
 {
+	assert(!a->binding);
 	for (struct target **link = &a->node->moves.targets; *link; link = &(*link)->next) {
 		if (*link == a) {
 			*link = a->next;

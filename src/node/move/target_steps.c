@@ -76,6 +76,7 @@ static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 	struct target *a = ctx;
 	int cgroup, r;
 
+	assert(!os_lock_is_held());
 	if (vpid != a->offer.vpid)
 		return -EBADMSG;
 	node_lock(a->node);
@@ -176,6 +177,7 @@ int target_check(struct target *a)
 	struct migrate_host host = { .open = open_foreign, .spawn_shell = spawn_shell, .ctx = a };
 	int r;
 
+	assert(!a->target);
 	assert(!os_lock_is_held());
 	a->target = migrate_target_new(&host);
 	if (!a->target)
@@ -229,6 +231,7 @@ static int prepare_process(struct target *a)
 	struct task *task;
 	int r;
 
+	assert(!a->binding);
 	node_lock(a->node);
 	r = task_new(&a->node->tasks, lpid, lpid, a->offer.vpid, a->shell_pidfd, &task);
 	if (r == 0) {
@@ -260,6 +263,7 @@ int target_load(struct target *a)
 	uint32_t len;
 	int r;
 
+	assert(!a->state);
 	assert(!os_lock_is_held());
 	worker_fault(&a->worker, "target-load");
 	r = dialogue_receive_any(a->fd, MOVE_STATE, &a->state, &len, &a->refusal);

@@ -41,6 +41,7 @@ static void be_home(void *ctx)
 	struct restarts *restarts = ctx;
 	struct homecoming *home = restarts->homecoming;
 
+	assert(home);
 	home->answer.links_down = links_down(home->request->requests);
 	home->answer.linked_ns = (uint64_t)os_now_ns() - home->paused_ns;
 	os_source_free(home->timer);

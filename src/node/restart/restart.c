@@ -65,6 +65,7 @@ static void give_up(struct node *node, const struct refusal *why)
 {
 	struct restart *restart = restart_of(node);
 
+	assert(restart);
 	os_log(OS_LOG_WARN, "the daemon is not restarted: %s", why->reason);
 	os_source_free(restart->said_source);
 	os_source_free(restart->timer);
@@ -152,6 +153,7 @@ static void on_quiet_timer(void *ctx)
 	struct refusal why = REFUSAL_NONE;
 	int r = obstacle(node, restart->request, &why);
 
+	assert(restart->quiet);
 	if (r == EDVSMIGRATE || (r && os_now_ns() > restart->deadline_ns)) {
 		give_up(node, &why);
 	} else if (r) {
@@ -168,6 +170,7 @@ static void become_quiet(struct node *node)
 	struct restart *restart = restart_of(node);
 	struct refusal why = REFUSAL_NONE;
 
+	assert(!restart->quiet);
 	os_source_free(restart->timer);
 	restart->timer = NULL;
 	restart->deadline_ns = os_now_ns() + QUIET_LIMIT_NS;
@@ -329,6 +332,7 @@ void handle_restart(struct request *request)
 
 	if (!may_restart(request))
 		return;
+	assert(!node->restarts.restart);
 	node->restarts.restart = calloc(1, sizeof(*node->restarts.restart));
 	if (!node->restarts.restart) {
 		request_fail(request, EDVSNOMEM, "no memory");
@@ -343,7 +347,6 @@ void handle_restart(struct request *request)
 
 bool restart_is_due(const struct node *node)
 {
-	assert(os_lock_protects());
 	return node->restarts.restart && node->restarts.restart->due;
 }
 
@@ -414,6 +417,7 @@ void restart_execute(struct node *node)
 	uint64_t now = (uint64_t)os_now_ns();
 	int r;
 
+	assert(restart->due);
 	assert(!os_lock_is_held());
 	node_lock(node);
 	restart->due = false;

@@ -22,6 +22,7 @@ static void caught_up(struct order *order, void *ctx, const struct directory_res
 {
 	struct request *request = ctx;
 
+	assert(request->again);
 	(void)order;
 	(void)result; /* without quorum: what is known here has to do */
 	if (request->pid > 0 && !request_caller_is_there(request))

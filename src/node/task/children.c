@@ -60,6 +60,8 @@ static void *look_main(void *arg)
 
 	os_task_each(note, look);
 	os_lock_take(tasks->lock);
+	assert(tasks->searches > 0);
+	assert(!look->request->children);
 	tasks->searches--;
 	share_give(&look->request->requests->shares, look->request->uid, SHARE_SEARCHES);
 	look->request->children = look;

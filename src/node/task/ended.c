@@ -99,6 +99,8 @@ void ended_keep(struct task *task)
 	struct tasks *tasks = task->tasks;
 	struct ended *ended = task->forgotten ? NULL : calloc(1, sizeof(*ended));
 
+	assert(task->last.bound);
+	assert(task->ended);
 	assert(os_lock_protects());
 	if (!ended)
 		return;

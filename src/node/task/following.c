@@ -24,6 +24,7 @@ static void on_output(void *ctx, const uint8_t *bytes, size_t len)
 
 void following_take_output(struct task *task, struct output *output, uint64_t start)
 {
+	assert(!task->output);
 	assert(os_lock_protects());
 	task->output = output;
 	task->output_start = start;
@@ -37,6 +38,7 @@ void following_send(struct task *task, struct request *request, uint64_t from)
 	uint64_t wanted = from < total ? total - from : 0;
 	uint8_t *bytes;
 
+	assert(task->output);
 	assert(os_lock_protects());
 	if (wanted > kept)
 		wanted = kept;

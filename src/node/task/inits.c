@@ -36,6 +36,7 @@ int inits_adopt(struct tasks *tasks, int dcid, const struct dc_init_place *place
 {
 	const struct dc_init_events events = { on_exited, on_gone, tasks };
 
+	assert(!tasks->init[dcid]);
 	assert(os_lock_protects());
 	tasks->init[dcid] = dc_init_adopt(tasks->loop, dcid, place, &events);
 	return tasks->init[dcid] ? 0 : -ENOMEM;

@@ -33,6 +33,7 @@ static void *search_main(void *arg)
 				     : os_pid_search(search->asker, search->number);
 
 	os_lock_take(tasks->lock);
+	assert(tasks->searches > 0);
 	tasks->searches--;
 	share_give(&request->requests->shares, search->uid, SHARE_SEARCHES);
 	request->named = found > 0 ? found : -ESRCH;

@@ -91,8 +91,9 @@ static void unlink_task(const struct task *task)
 {
 	struct task **link = &task->tasks->all;
 
-	while (*link != task)
+	while (*link && *link != task)
 		link = &(*link)->next;
+	assert(*link);
 	*link = task->next;
 }
 
@@ -103,6 +104,8 @@ void task_free(struct task *task)
 	assert(!task->gone);
 	unlink_task(task);
 	following_end(task);
+	assert(!task->followers);
+	assert(!task->waiters);
 	/* Of one that has moved: as soon as its frozen copy is gone. */
 	cgroup_end(task->tasks, task->cgroup, task->ended || task->loading);
 	task->exit_source = os_source_free(task->exit_source);
@@ -124,6 +127,7 @@ void task_drop(struct task *task)
 
 void task_keep(struct task *task)
 {
+	assert(!task->gone);
 	assert(os_lock_protects());
 	task->kept++;
 }
@@ -163,6 +167,7 @@ static void on_pidfd(void *ctx, int fd, int events)
 
 int task_watch(struct task *task)
 {
+	assert(!task->gone);
 	assert(os_lock_protects());
 	if (task->managed || task->exit_source)
 		return 0;
@@ -172,6 +177,7 @@ int task_watch(struct task *task)
 
 void task_end(struct task *task)
 {
+	assert(!task->gone);
 	assert(os_lock_protects());
 	task->ended = true;
 	task->exit_source = os_source_free(task->exit_source);
@@ -188,6 +194,7 @@ void task_end(struct task *task)
 
 static void managed_ended(struct task *task, int wait_status)
 {
+	assert(task->managed);
 	task->wait_status = wait_status;
 	if (task->loading) /* the commit, or the discard, of its arrival sees to it */
 		task->ended = true;
