@@ -10,8 +10,8 @@
 #include "os/lock.h"
 
 /*
- * LOCAL: acts for the task that asks or hands out descriptors, and is never passed on. OWNER: for the
- * DC's owner and root; who asks on another node was known there by his credentials.
+ * LOCAL: acts for the task that asks or hands out descriptors, and is never passed on. OWNER: for the DC's owner and
+ * root; the other node knew its asker by the credentials.
  */
 enum call_flag {
 	LOCAL = 1,

@@ -3,15 +3,15 @@
 #define DVS_NODE_CALLS_H
 
 /*
- * The control calls: who may make each, and their handlers by the file that has them. A handler is
- * called with the node lock held and ends the request once, now or later.
+ * The control calls: the rights that each needs, and their handlers by the file that has them. A handler is called
+ * with the node lock held and ends the request once, now or later.
  */
 
 struct request;
 
 /*
- * Checks who asks and for what, then calls the handler, here or on the node that is meant: each request
- * comes by here. The hook requests.dispatch.
+ * Checks asker and call, then calls the handler, here or on the node that is meant: each request comes by here. The
+ * hook requests.dispatch.
  */
 void calls_dispatch(struct request *request);
 

@@ -220,7 +220,7 @@ static void carry_out(struct node *node, const struct directory_effect *effect)
 	}
 }
 
-/* What the one that ends had still sent must not be overtaken by the news of its end. */
+/* The news of an end must not overtake the last messages of the one that ends. */
 static void drain_links(struct node *node, const struct command *cmd)
 {
 	const struct directory_endpoint *ep;

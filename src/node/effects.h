@@ -3,8 +3,8 @@
 #define DVS_NODE_EFFECTS_H
 
 /*
- * What the total order decided, carried out in each room that it concerns (I4). With the node
- * lock held; restore and deliver are callbacks of group.h.
+ * Carries out the decisions of the total order, in each room that they concern (I4). With the node lock held; restore
+ * and deliver are callbacks of group.h.
  */
 
 #include <stdbool.h>

@@ -269,7 +269,7 @@ static int start(struct node *node, struct adoption *from)
 	/* Without the lock: there is no other thread yet, and the group may keep us waiting. */
 	r = start_parts(node, from);
 	node_lock(node);
-	/* What a predecessor had blocked has waited for its successor. */
+	/* Signals that a predecessor had blocked have waited for its successor. */
 	os_unblock_signals();
 	if (r == 0)
 		r = start_bell(node);
@@ -317,9 +317,8 @@ static void stop_bell(struct node *node)
 }
 
 /*
- * In good order: first the cluster is told (leaving ends the endpoints everywhere), then the
- * processes end with their inits. Workers of migrations under way are not waited for: what they hold
- * ends with this process.
+ * In good order: first the cluster is told (leaving ends the endpoints everywhere), then the processes end with their
+ * inits. Workers of migrations under way are not waited for: everything that they hold ends with this process.
  */
 int node_run(struct node *node)
 {

@@ -5,10 +5,10 @@
 /*
  * The daemon: the only place that wires the parts together. One struct node per process.
  *
- * Threads and the lock. The main thread runs the event loop; the bell thread sleeps on the node bell;
- * each migration has one worker thread on either side, because ptrace belongs to a thread. `lock`
- * protects everything below and is held by whoever runs node code: the loop takes it around each
- * callback, the others take it by name. It is never held while waiting: see os/lock.h.
+ * Threads and the lock. The main thread runs the event loop; the bell thread sleeps on the node bell; each migration
+ * has one worker thread on either side, because ptrace belongs to a thread. `lock` protects everything below, and
+ * each thread holds it while it runs node code: the loop takes it around each callback, the other threads take it by
+ * name. It is never held while waiting: see os/lock.h.
  *
  *	programs, dvs --> ask/door --> ask/request --> calls --> handler --> answer (now or later)
  *	                                                            |
@@ -43,7 +43,7 @@ struct node_options {
 	const char *socket_path; /* NULL: CTL_SOCKET_PATH, if it is free */
 	const char *group_spec;
 	int ready_fd;	    /* -1 none */
-	uint32_t log_bytes; /* kept of what a process wrote, where `dvs run` says no other */
+	uint32_t log_bytes; /* kept of a process's output, where `dvs run` says no other */
 	struct attention_costs costs; /* of this machine; not used by a successor */
 	int adopt_fd;	   /* -1, or the state of the daemon that this one is the successor of */
 	char *const *argv; /* as executed */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The bell thread sleeps on the node bell; the lock is taken only to look at what rang.
+ * The bell thread sleeps on the node bell; it takes the lock only to look at the bells that rang.
  *
  * Any process of the node may write into that page what it likes. So
  *

@@ -18,7 +18,7 @@ void forward_follow(struct request *request, int to);
 /* A NODE_MESSAGE_REQUEST, _PACKET or _CANCEL has come over a link. */
 void forward_on_message(struct requests *requests, int from, uint16_t kind, const uint8_t *bytes,
 			uint32_t len);
-/* The link to a node broke, or (left) the node is no member any more: what it was asked is over. */
+/* The link to a node broke, or (left) the node is no member any more: its requests are over. */
 void forward_on_node_down(struct requests *requests, int down, bool left);
 
 #endif

@@ -12,8 +12,8 @@
 #include "os/loop.h"
 
 /*
- * Each node is asked by a request of its own whose asker is the gather instead of a client. Whoever has
- * not answered in time is left out: the timer answers the parent, and what comes later finds none.
+ * Each node is asked by a request of its own whose asker is the gather instead of a client. A node that does not
+ * answer in time is left out: the timer answers the parent, and a later answer finds none.
  */
 
 #define GATHER_TIMEOUT_US 500000
@@ -51,7 +51,7 @@ static void on_packet(void *asker, int node, const struct ctl_reply *reply, cons
 	if (reply->packet == CTL_ROW && gather->parent)
 		request_row(gather->parent, payload, reply->payload_bytes);
 	if (reply->packet == CTL_DATA && gather->parent) {
-		/* What was written before it and is not kept counts for the asker, too. */
+		/* The asker counts bytes from the task's beginning, also those that are not kept any more. */
 		gather->parent->data_sent = (uint64_t)reply->value - reply->payload_bytes;
 		request_data(gather->parent, payload, reply->payload_bytes);
 	}

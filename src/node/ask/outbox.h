@@ -6,9 +6,9 @@
  * Packets for a client of the control socket that the socket had no room for. They wait here, in order, and
  * leave when the client reads. So a table may have any number of rows, and a slow reader holds up nobody.
  *
- * An outbox belongs to one connection. It ends with the request (outbox_drop), or outlives it until all
- * is sent (outbox_finish). What a client can make the daemon keep is bounded: OUTBOX_BYTES_MAX of packets, for as
- * long as it reads one of them every OUTBOX_SILENT_US.
+ * An outbox belongs to one connection. It ends with the request (outbox_drop), or outlives it until all is sent
+ * (outbox_finish). A client can make the daemon keep a bounded amount: OUTBOX_BYTES_MAX of packets, for as long as it
+ * reads one of them every OUTBOX_SILENT_US.
  */
 
 #include <stddef.h>

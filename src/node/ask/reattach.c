@@ -28,7 +28,7 @@ bool reattach_possible(const struct request *request)
 	       (request->head.call == CTL_RUN && request->answered);
 }
 
-/* What only looks, or states how something shall be. */
+/* The call only looks, or it states how something shall be. */
 static bool is_harmless(const struct request *request)
 {
 	switch (request->head.call) {

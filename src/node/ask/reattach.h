@@ -3,10 +3,10 @@
 #define DVS_NODE_ASK_REATTACH_H
 
 /*
- * Requests for another node while its link is down, for as long as its daemon takes to be restarted or
- * longer. Who follows a process there (`dvs logs -f`, `dvs run --wait`) stays attached without limit,
- * and is asked for again from the byte on that he had got to. What was not sent yet, or may be asked
- * twice, waits for a second. Everything else fails. Node lock held.
+ * Requests for another node while its link is down, for as long as its daemon takes to be restarted or longer. A
+ * follower of a process there (`dvs logs -f`, `dvs run --wait`) stays attached without limit, and its request is sent
+ * again with the byte that it had got to. A request that was not sent yet, or that may be asked twice, waits for a
+ * second. Everything else fails. Node lock held.
  */
 
 #include <stdbool.h>

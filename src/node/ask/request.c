@@ -25,7 +25,7 @@
 #define USER_MIN       16
 
 /*
- * A client that goes away is noticed by its socket becoming readable (end of file); whatever keeps its request is then
+ * A client that goes away is noticed by its socket becoming readable (end of file); the keeper of its request is then
  * told by `cancelled`.
  */
 
@@ -132,7 +132,7 @@ static void send_packet(struct request *request, struct ctl_reply *reply, const 
 	}
 	if (request->fd >= 0 && send_to_client(request, parts, 2, fds, reply->fds) < 0) {
 		os_log(OS_LOG_DEBUG, "a control client went away, or does not read");
-		/* A gap in what it is told would go unnoticed; the end of the connection does not. */
+		/* A gap in the answer would go unnoticed; the end of the connection does not. */
 		os_shutdown(request->fd);
 	}
 }
@@ -234,7 +234,7 @@ void request_fail_errno(struct request *request, int number, const char *format,
 	request_refuse(request, &why);
 }
 
-/* The client closed: whatever keeps the request is told. */
+/* The client closed: the keeper of the request is told. */
 static void client_gone(struct request *request)
 {
 	assert(request->fd >= 0);

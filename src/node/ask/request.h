@@ -3,11 +3,11 @@
 #define DVS_NODE_ASK_REQUEST_H
 
 /*
- * One control request from its arrival to its last packet. It may come from a client of this daemon
- * or, passed on, from another node; a handler does not see the difference. A handler answers at once
- * or keeps the pointer and answers later; request_end() (or request_fail()) is called exactly once and
- * frees it. If the asker goes away, `cancelled` is called once (if set) and the request must still be
- * ended by its keeper; what it sends then goes nowhere.
+ * One control request from its arrival to its last packet. It may come from a client of this daemon or, passed on,
+ * from another node; a handler does not see the difference. A handler answers at once or keeps the pointer and
+ * answers later; request_end() (or request_fail()) is called exactly once and frees it. If the asker goes away,
+ * `cancelled` is called once (if set) and the request must still be ended by its keeper; its answer then goes
+ * nowhere.
  */
 
 #include <stdbool.h>
@@ -53,7 +53,7 @@ struct requests {
 	struct request *detached;  /* while a link is down; see reattach.h */
 	uint64_t last_id;	   /* of those that were passed on */
 	uint32_t restarting;	   /* nodes that said so of themselves */
-	struct share *shares;	   /* what users have of the node; see share.h */
+	struct share *shares;	   /* the users' parts of the node; see share.h */
 };
 
 struct request {
@@ -62,9 +62,9 @@ struct request {
 	struct ctl_request head;
 	uint8_t *payload; /* payload_bytes, owned */
 	/* a client of ours */
-	int fd;					    /* -1 when passed on from another node */
-	struct os_source *source;		    /* watches for the client going away */
-	struct outbox *outbox;			    /* what the socket had no room for; or NULL */
+	int fd;			  /* -1 when passed on from another node */
+	struct os_source *source; /* watches for the client going away */
+	struct outbox *outbox;	  /* packets that the socket had no room for; or NULL */
 	struct request *next_client, **client_link; /* of all that have a client of ours */
 	pid_t pid;				    /* of the client, as this daemon sees it */
 	uid_t uid;
@@ -91,12 +91,13 @@ struct request {
 	void (*cancelled)(struct request *request);
 	/* asker of a move when it is this node itself: gets the report instead of the packets */
 	void (*moved)(struct request *request, const struct ctl_move *report);
-	void (*again)(
-		struct request *request); /* set once caller_catch_up() has been asked for it */
+	/* Set once caller_catch_up() has been asked for it. */
+	void (*again)(struct request *request);
 	pid_t named;	       /* the task that it names, once searched for: see named.h */
 	struct look *children; /* for its rows: see children.h */
-	void (*freed)(struct request *request); /* last of all: what belongs to it elsewhere */
-	void *keeper;				/* of the part that keeps the request */
+	/* Last of all: frees things elsewhere that belong to it. */
+	void (*freed)(struct request *request);
+	void *keeper; /* of the part that keeps the request */
 	struct request *next_kept;
 };
 
@@ -113,14 +114,14 @@ bool request_evict_silent(struct requests *requests);
 /* Closes those whose first words are overdue. True: there are others that have said nothing yet. */
 bool request_drop_overdue(struct requests *requests);
 /*
- * What is known of the client by its pid is true: the process that connected lives, as the same user.
- * Looked at again whenever something was waited for, and before descriptors are given.
+ * The pid still names the client: the process that connected lives, as the same user. Looked at again whenever
+ * something was waited for, and before descriptors are given.
  */
 bool request_caller_is_there(const struct request *request);
 void request_fail_gone(struct request *request);
 /*
- * The same with a request that was read before the daemon executed itself anew: whoever takes it keeps
- * or ends it. NULL: it is none, or no memory; fd is closed.
+ * The same with a request that was read before the daemon executed itself anew: the caller keeps it or ends it. NULL:
+ * it is none, or no memory; fd is closed.
  */
 struct request *request_adopt(struct requests *requests, int fd, const void *packet, size_t len);
 

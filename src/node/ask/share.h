@@ -3,8 +3,9 @@
 #define DVS_NODE_ASK_SHARE_H
 
 /*
- * One user's part of what a node has few of, so that others find enough at any time. Connections are counted where
- * they are made (request.c), in proportion to the descriptors; the rest is counted here. Root has no limit. Lock held.
+ * One user's part of each thing that a node has few of, so that other users find enough at any time. Connections are
+ * counted where they are made (request.c), in proportion to the descriptors; the rest is counted here. Root has no
+ * limit. Lock held.
  */
 
 #include <stdbool.h>

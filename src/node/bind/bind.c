@@ -171,7 +171,7 @@ static bool is_used(struct request *request, int p_nr)
 	return true;
 }
 
-/* What this node knows speaks against the bind, and it may be behind. */
+/* The directory here speaks against the bind, and this node may be behind. */
 static bool is_doubtful(struct request *request, int p_nr)
 {
 	const struct directory_endpoint *ep =
@@ -221,7 +221,7 @@ static void remote_done(struct order *order, void *ctx, const struct directory_r
 		request_end(request, request->head.endpoint, NULL, 0, NULL, 0);
 }
 
-/* States where an endpoint is, or will be; what every node knows already has to be so. */
+/* States where an endpoint is, or will be; facts that every node knows already have to agree. */
 static void bind_remote(struct request *request)
 {
 	struct command cmd = { .kind = COMMAND_BIND,

@@ -3,8 +3,8 @@
 #define DVS_NODE_BIND_BINDING_H
 
 /*
- * What ties a task of this node to an endpoint: the pages, and what is under way with it. The role says
- * whose the endpoint is:
+ * The tie between a task of this node and an endpoint: the pages, and what is under way with it. The role says whose
+ * the endpoint is:
  *
  *	BINDING_PRIMARY    the endpoint is this task's, on this node
  *	BINDING_BACKUP     stands by for a primary elsewhere: see backup.h
@@ -78,7 +78,7 @@ struct binding *binding_of_pid(const struct node *node, int tgid, int tid);
 /* Where an endpoint is, in the words of proxy.h. */
 int binding_locate(const struct node *node, int dcid, int endpoint);
 
-/* With a status page, filled by what is said here; a primary is to be taken next. 0 or negative errno. */
+/* With a status page, filled from the arguments; a primary is to be taken next. 0 or negative errno. */
 int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, int endpoint,
 		uint32_t generation, struct binding **bindingp);
 /* Enters one that was known before the daemon executed itself anew; takes what `image` owns. */

@@ -126,7 +126,7 @@ static void test_a_task_has_any_number(void)
 	tear_down();
 }
 
-/* What is not managed is known by its bindings alone, unless somebody waits with it. */
+/* A task that is not managed is known by its bindings alone, unless it is kept. */
 static void test_how_long_a_task_is_known(void)
 {
 	struct task *task;

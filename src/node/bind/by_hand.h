@@ -2,7 +2,7 @@
 #ifndef DVS_NODE_BIND_BY_HAND_H
 #define DVS_NODE_BIND_BY_HAND_H
 
-/* The three steps by hand (contract, section 6): what the order decided about one of ours. */
+/* The three steps by hand (contract, section 6): the order's decisions about an endpoint of ours. */
 
 #include "core/directory.h"
 

@@ -16,8 +16,8 @@ struct node;
 /* The task of a binding has ended, and no move sees to it. Frees a backup, and perhaps its task. */
 void ending_begin(struct binding *binding);
 /*
- * A thread that ends while its process lives on. True: whom its DC names is told of it, and that unbinds it;
- * false: there is nobody to tell, and it may be unbound now.
+ * A thread that ends while its process lives on. True: the warn process of its DC is told of it, and that unbinds it;
+ * false: there is none, and the thread may be unbound now.
  */
 bool ending_of_thread(struct binding *binding);
 /* It has ended and everybody who had to know does: the order is asked to end its binding. */

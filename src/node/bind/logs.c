@@ -11,7 +11,7 @@
 #include "node/task/following.h"
 #include "node/task/task.h"
 
-/* What the process behind an endpoint wrote, or the last one that had it. */
+/* The output of the process behind an endpoint, or of the last one that had it. */
 
 static void logs_gathered(struct request *request)
 {
@@ -22,7 +22,7 @@ static void logs_gathered(struct request *request)
 			     request->head.endpoint, request->head.dcid);
 }
 
-/* The endpoint is free: what its last process left, here or on the node that had it last. */
+/* The endpoint is free: the output that its last process left, here or on the node that had it last. */
 static void logs_of_ended(struct request *request, int dcid, int p_nr)
 {
 	if (ended_send(request, dcid, p_nr)) {
@@ -35,7 +35,7 @@ static void logs_of_ended(struct request *request, int dcid, int p_nr)
 		gather_start(request, CTL_LOGS, logs_gathered);
 }
 
-/* From byte head.bytes of what the process wrote in its life, wherever it was then. */
+/* From byte head.bytes of the process's output since it began, on whichever node it was then. */
 void handle_logs(struct request *request)
 {
 	struct node *node = request->node;
@@ -45,7 +45,7 @@ void handle_logs(struct request *request)
 	uint64_t from = (uint64_t)request->head.bytes;
 
 	if (caller_check_dc(request, dcid, handle_logs) < 0)
-		return; /* what a removed DC wrote is gone with it */
+		return; /* the output of a removed DC is gone with it */
 	if (ep && !ep->bound && request->from < 0 && caller_catch_up(request, handle_logs))
 		return;
 	if (!ep || !ep->bound) {

@@ -14,8 +14,8 @@
 /* Two calls that poke a task of this node: they change its status page, and its next look finds that. */
 
 /*
- * The process behind dcid, endpoint if it runs here; else the request is failed. `self`: what it is to
- * name oneself; 0: nothing wrong, and a system process is wanted.
+ * The process behind dcid, endpoint if it runs here; else the request is failed. `self`: the error for a caller that
+ * names itself; 0: nothing wrong, and a system process is wanted.
  */
 static struct binding *local_target(struct request *request, int self)
 {

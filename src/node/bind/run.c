@@ -278,7 +278,7 @@ static void on_let_go(void *ctx, const struct dc_init_answer *answer)
 	task->starting = false;
 	run_row(request, task, p_nr);
 	if (request->head.flags & CTL_FLAG_FOLLOW) {
-		/* What it has written since it was let go came before this answer. */
+		/* Its output since it was let go came before this answer. */
 		following_send(task, request, 0);
 		following_add(task, request);
 	} else {
@@ -461,7 +461,7 @@ static int check_slot(struct request *request, int p_nr)
 	return 0;
 }
 
-/* What this node knows speaks against the run, and it may be behind. */
+/* The directory here speaks against the run, and this node may be behind. */
 static bool is_doubtful(const struct request *request, int p_nr)
 {
 	int dcid = request->head.dcid;

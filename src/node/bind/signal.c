@@ -18,9 +18,9 @@
 #include "os/signals.h"
 
 /*
- * dvs kill and dvs stop: a signal for the process behind an endpoint, from whatever node, by the
- * descriptor that the daemon holds; so it never reaches a process that has the number next. Not while the
- * process is on its way: what is sent to the copy that stays behind would be lost with that.
+ * dvs kill and dvs stop: a signal for the process behind an endpoint, from any node. The daemon sends it by the
+ * descriptor that it holds, so the signal never reaches a later process with the same number. While the process is on
+ * its way, the call is refused: a signal for the copy that stays behind would be lost with that copy.
  */
 
 static bool life_is_over(const struct request *request, const struct directory_endpoint *ep)

@@ -45,7 +45,7 @@ static void statement_done(struct order *order, void *ctx, const struct director
 	unbind_done(order, ctx, &done);
 }
 
-/* Nobody is bound: what an RMT_BIND said of the slot is taken back. */
+/* Nobody is bound: the statement of an RMT_BIND about the slot is taken back. */
 static void unbind_stated(struct request *request, int p_nr)
 {
 	struct command cmd = { .kind = COMMAND_UNBIND,
@@ -118,8 +118,8 @@ static void tell_owner(const struct request *request, int owner)
 }
 
 /*
- * The endpoint is elsewhere: what this node has of it is a backup, or nothing that could be released.
- * But its process may have ended, and it waits only for the caller to be done with the warning of that.
+ * The endpoint is elsewhere: this node has a backup of it, or nothing that could be released. But its process may
+ * have ended, and its slot is held until the caller is done with the warning of that.
  */
 static void unbind_remote(struct request *request, const struct directory_endpoint *ep, int p_nr)
 {

@@ -42,8 +42,8 @@ static enum wait_kind kind_of(struct binding *binding, int sender_nr, int receiv
 }
 
 /*
- * For whom a process of this node waits, if from_nr (itself: no matter) really waits for it. One that
- * receives from a single peer is not in a ring: a notification of anybody may end its wait.
+ * The peer that a process of this node waits for, if from_nr really waits for the process (from_nr may be the process
+ * itself). A process that receives from a single peer is in no ring: a notification of anybody may end its wait.
  */
 static struct wait_edge edge_of(struct binding *binding, int from_nr)
 {
@@ -113,7 +113,7 @@ static void lock_told(void *asker, int node, const struct ctl_reply *reply, cons
 	(void)asker;
 	(void)node;
 	(void)reply;
-	(void)payload; /* who has moved meanwhile asks again */
+	(void)payload; /* a process that has moved meanwhile asks again */
 }
 
 static void lock(struct node *node, int dcid, const struct wait_edge *victim)

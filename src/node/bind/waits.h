@@ -3,9 +3,9 @@
 #define DVS_NODE_BIND_WAITS_H
 
 /*
- * Deadlock: a process that has waited for long for one peer asks its daemon, by its status page and
- * the node bell, whether they wait for each other in a ring. The daemon follows the edges from
- * endpoint to endpoint and from node to node; what they mean is decided in core/waits.h.
+ * Deadlock: a process that has waited for long for one peer asks its daemon, by its status page and the node bell,
+ * whether they wait for each other in a ring. The daemon follows the edges from endpoint to endpoint and from node to
+ * node; core/waits.h decides their meaning.
  */
 
 /* The node bell rang for a slot of this node; ctx is the node. */

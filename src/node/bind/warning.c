@@ -17,9 +17,9 @@
 #include "os/pid.h"
 
 /*
- * The warning takes the way of any request: it is posted in the line of the one that ended, is carried by
- * the links, moves with the warn process, and its answer ends it. What the ended one had not delivered to
- * the warn process goes first: an answer is waited for, anything else is taken back as its death would do.
+ * The warning takes the way of any request: it is posted in the line of the one that ended, is carried by the links,
+ * moves with the warn process, and its answer ends it. Requests of the ended process that the warn process has not
+ * taken yet go first: an answer is waited for, anything else is taken back, as by a death.
  *
  * Nobody rings for a process that has ended, so the line is looked at, ever less often.
  */
@@ -34,7 +34,7 @@ struct warning {
 	int64_t look_us;
 	int64_t deadline_ns;
 	int peer; /* endpoint of the warn process */
-	int code; /* what the one that ended left, as wait(2) says it */
+	int code; /* wait status of the one that ended, as of wait(2) */
 	uint64_t seq;
 	bool posted, taken;
 };
@@ -91,7 +91,7 @@ static void post(struct binding *binding, struct exchange_channel *channel, int 
 	warning->seq = line_post(&channel->page->line[side], LINE_OP_SENDREC, &m, 0);
 	warning->posted = true;
 	ring(binding);
-	/* It waits as a caller would, for whoever looks. */
+	/* The tables show it as a caller that waits. */
 	atomic_store(&page->sendto, _ENDPOINT_P(warning->peer));
 	atomic_store(&page->getfrom, _ENDPOINT_P(warning->peer));
 	atomic_store(&page->rts_flags, RECEIVING | SENDING);

@@ -217,7 +217,10 @@ static void unpack_bell(struct binding *binding, const struct move_state *state,
 	exchange_poke(bell);
 }
 
-/* Who died on the way, be it that this was seen here first and nothing of the peer was carried. */
+/*
+ * Ends the conversations with peers that died on the way, also where this node saw that first and nothing of the peer
+ * was carried.
+ */
 static void end_of_the_dead(struct binding *binding)
 {
 	struct node *node = binding->node;

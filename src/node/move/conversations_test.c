@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The conversations of a moving process between two daemons in one program: both have an exchange and a
- * directory of their own, and the commands are applied to both. What the links would carry is not there;
- * it is tested in proxy/.
+ * The conversations of a moving process between two daemons in one program: both have an exchange and a directory of
+ * their own, and the commands are applied to both. The links are not there; proxy/ tests them.
  */
 
 #include <stdlib.h>
@@ -70,7 +69,7 @@ static void tear_down(void)
 	node_tear_down(&target);
 }
 
-/* This program itself stands for whatever process is bound. */
+/* This program itself stands for each process that is bound. */
 static struct binding *process_at(struct node *node, int p_nr)
 {
 	struct binding *binding = NULL;
@@ -205,7 +204,7 @@ static void test_moves_to_its_peer(void)
 	tear_down();
 }
 
-/* Whoever asked for his message back while it moved learns at the target what became of it. */
+/* A sender that asked for its message back during the move learns the outcome at the target. */
 static void test_withdrawal_is_decided_at_the_target(void)
 {
 	message m = { .m_type = 81 };

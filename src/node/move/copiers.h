@@ -3,9 +3,9 @@
 #define DVS_NODE_MOVE_COPIERS_H
 
 /*
- * Whether anybody still copies to or from a process whose ends the daemon has just taken. A peer says
- * so in the channel; since copy_pid is 0 by then, one that speaks the truth is done within one system
- * call. A peer may also say so and never take it back, and is found out by what it does instead.
+ * Whether anybody still copies to or from a process whose ends the daemon has just taken. A peer says so in the
+ * channel; since copy_pid is 0 by then, one that speaks the truth is done within one system call. A peer may also say
+ * so and never take it back; its doings meanwhile give it away.
  */
 
 #include <stdint.h>
@@ -14,7 +14,7 @@
 
 struct node;
 
-/* What is known of each peer that says it copies, by slot. Begin with all zero. */
+/* One record for each peer that says it copies, by slot. Begin with all zero. */
 struct copiers {
 	struct {
 		uint8_t alibis;	  /* times in a row that it was seen elsewhere meanwhile */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * dvs drain: empties this node. One process after the other is offered to the nodes of its DC that are
- * up, from the one after the last that took something, until one takes it or all have refused; the row
- * then says what the last one said. Each offer is a request of our own whose asker is the drain. What
- * begins to run here meanwhile, comes here, or comes back is offered as well: at the end the drain waits a
- * while for what is on its way, and counts what still is.
+ * dvs drain: empties this node. One process after the other is offered to the nodes of its DC that are up, from the
+ * one after the last that took something, until one takes it or all have refused; the row then says what the last one
+ * said. Each offer is a request of our own whose asker is the drain. Processes that begin to run here meanwhile, come
+ * here, or come back are offered as well: at the end the drain waits a while for those that are on their way, and
+ * counts the rest.
  *
  *	next process -> offer to a target --committed--> row
  *	     ^                ^    \--refused--> the next target, or a row
@@ -32,8 +32,7 @@
 #include "os/clock.h"
 #include "os/loop.h"
 
-#define ON_WAY_WAIT_MS \
-	5000 /* what is on its way is waited for, as the plan of a move waits for a step */
+#define ON_WAY_WAIT_MS 5000  /* processes on their way are waited for, as a plan waits for a step */
 #define ON_WAY_LOOK_US 20000 /* between two looks at it */
 #define OVER_LOOK_US   1000  /* until the worker of an offer that was refused has let go */
 
@@ -41,7 +40,7 @@ struct drain {
 	struct request *parent;
 	struct os_source *timer;
 	uint64_t number;     /* of this drain on this node */
-	int64_t deadline_ns; /* of the wait for what is on its way; 0: not waiting */
+	int64_t deadline_ns; /* of the wait for processes on their way; 0: not waiting */
 	int failed, moved;
 	int last_target;
 	bool cancelled;

@@ -18,8 +18,8 @@ struct request;
 void source_start(struct request *request);
 
 /*
- * CTL_MOVE with CTL_FLAG_CANCEL: what is not committed is rolled back. Answers, like the request of the
- * move itself, when that is over.
+ * CTL_MOVE with CTL_FLAG_CANCEL: a move that is not committed is rolled back. Answers, like the request of the move
+ * itself, when that is over.
  */
 void source_cancel(struct request *request);
 /* The asker is another node's client, and it cancelled. */

@@ -24,7 +24,7 @@
 #include "os/thread.h"
 #include "proxy/proxy.h"
 
-/* What is done to a process on its way out, to its pages and on the connection to the target. */
+/* The work on a process that leaves: on the process, on its pages and on the connection to the target. */
 
 #define COPIES_LOOK_NS	1000000
 #define CLOSE_MS	1000
@@ -170,7 +170,7 @@ static void report_cpu_time(struct source *d)
 	d->report.cpu_timed = (stats->cpu_counted & MIGRATE_CPU_TIMERS) != 0;
 }
 
-/* What it left behind in sessions of its own: only its control group knows. */
+/* Children that it left behind in sessions of their own: only its control group knows them. */
 static int check_left_behind(struct source *d)
 {
 	struct binding *binding;
@@ -190,7 +190,7 @@ static int check_left_behind(struct source *d)
 			   (int)pid);
 }
 
-/* What is seen of a process that talks to us meanwhile may be our own socket: look again. */
+/* A process that talks to us during the check may show our own socket: look again. */
 int source_check(struct source *d)
 {
 	struct migrate_host host = { .identify = identify,
@@ -303,7 +303,7 @@ static int refuse_gone(struct source *d)
 			   "endpoint %d has ended or was unbound during the move", d->p_nr);
 }
 
-/* The daemon takes the far ends; who was copying to or from the process finishes first. */
+/* The daemon takes the far ends; peers that were copying to or from the process finish first. */
 static int take_far_ends(struct source *d)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_COPIES_NS;

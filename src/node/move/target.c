@@ -39,7 +39,7 @@ int target_count(const struct node *node)
 	return count;
 }
 
-/* What the source's copy was sent when its state had left already. */
+/* Signals that reached the source's copy after its state had left. */
 static void deliver_late_signals(struct target *a)
 {
 	struct refusal ignored = REFUSAL_NONE;

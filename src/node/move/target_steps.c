@@ -22,7 +22,7 @@
 #include "os/socket.h"
 #include "os/thread.h"
 
-/* What is done at the target until it holds the process: the offer, the shell, the image. */
+/* The work at the target until it holds the process: the offer, the shell, the image. */
 
 #define LOOK_NS 1000000 /* between two looks at something that is over in a moment */
 

@@ -22,7 +22,7 @@ struct adoption {
 	size_t size, bytes;
 	int fd;
 	struct state_node head;
-	int asker_fd; /* connection of who asked for the restart; -1 gone */
+	int asker_fd; /* connection of the restart's asker; -1 gone */
 	struct ctl_request *asker;
 	uint32_t pages, processes;
 };

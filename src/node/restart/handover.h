@@ -18,7 +18,7 @@ struct request;
 struct handover_file {
 	int fd; /* a memfd, close-on-exec like all of `fds` */
 	size_t bytes;
-	int *fds; /* that the successor needs; owned, but what they stand for is not */
+	int *fds; /* that the successor needs; the list is owned, the descriptors are not */
 	unsigned fd_count;
 };
 
@@ -30,7 +30,7 @@ int handover_write(struct node *node, const struct request *asker, uint64_t aske
 		   uint64_t paused_ns, struct handover_file *file);
 void handover_file_deinit(struct handover_file *file);
 
-/* What this program speaks. */
+/* The versions that this program speaks. */
 extern const struct handover_versions handover_own_versions;
 
 /*

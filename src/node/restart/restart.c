@@ -30,13 +30,13 @@
 /*
  *	ask     what the node knows now is written down, and the program file is run beside the daemon
  *	        to say whether it could take that over; meanwhile everything goes on
- *	quiet   nobody new is let in, until what is being answered is answered and what was proposed is
- *	        decided: a moment, or the restart is refused
+ *	quiet   nobody new is let in, until all requests are answered and all proposals are decided: a
+ *	        moment, or the restart is refused
  *	become  the bell thread ends, the state is written for good, its descriptors stay open, execve
  *
- * Threads that serve copies of other nodes end with execve, between two parts or in the middle of one;
- * who asked for it finds his lane broken and asks again, and writing the same bytes again is harmless.
- * Whatever fails, the node goes on as if nothing had been asked.
+ * Threads that serve copies of other nodes end with execve, between two parts or in the middle of one; the asker
+ * finds its lane broken and asks again, and writing the same bytes again is harmless. If any step fails, the node
+ * goes on as if nothing had been asked.
  */
 
 #define ASK_LIMIT_US   3000000
@@ -78,7 +78,7 @@ static void give_up(struct node *node, const struct refusal *why)
 	free(restart);
 }
 
-/* What no waiting would help, or nobody wants to wait for. */
+/* A move takes longer than an asker wants to wait. */
 static int refuse_move(const struct node *node, struct refusal *why)
 {
 	if (!source_count(node) && !target_count(node))
@@ -102,7 +102,7 @@ static int busy_request(const struct node *node, const struct request *asker, st
 				"later",
 				r->head.call, r->pid);
 	for (const struct request *r = node->requests.forwarded; r; r = r->next_forwarded)
-		if (!r->told && !reattach_possible(r)) /* whoever is told asks again by himself */
+		if (!r->told && !reattach_possible(r)) /* such an asker asks again by itself */
 			return refusal_set(
 				why, EDVSRSCBUSY,
 				"node %d has not answered yet what it was asked: see whether "
@@ -111,7 +111,7 @@ static int busy_request(const struct node *node, const struct request *asker, st
 	return 0;
 }
 
-/* What has to come to its end first. 0: the point is quiet. */
+/* Names a thing that has to come to its end first. 0: the point is quiet. */
 static int obstacle(const struct node *node, const struct request *asker, struct refusal *why)
 {
 	int r = refuse_move(node, why);
@@ -221,7 +221,7 @@ static void on_inquiry_end(void *ctx, int fd, int events)
 	asked(node, restart->late ? -ETIMEDOUT : status);
 }
 
-/* All is said, or it has been killed: what is left is its end. */
+/* All is said, or it has been killed: only its end is left. */
 static void await_inquiry_end(struct node *node)
 {
 	struct restart *restart = restart_of(node);

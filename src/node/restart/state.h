@@ -3,8 +3,8 @@
 #define DVS_NODE_RESTART_STATE_H
 
 /*
- * The records of what a daemon leaves to its successor. Each is what its part of the node gives and takes, and
- * its fields are listed once, in state.c: the list is run to write and to read.
+ * The records that a daemon leaves to its successor. Each is what its part of the node gives and takes, and its
+ * fields are listed once, in state.c: the list is run to write and to read.
  */
 
 #include "group/group.h"
@@ -21,10 +21,10 @@ struct state_node {
 	int nodeid;
 	int control_fd, path_fd, link_fd; /* listening */
 	int cgroup_fd;			  /* folder of its control groups, or -1 */
-	uint64_t last_id;   /* the highest number that this daemon gave to what it asked */
-	uint64_t asked_ns;  /* CLOCK_MONOTONIC: the restart was asked for */
-	uint64_t paused_ns; /* and the daemon began to stand still */
-	uint32_t restarts;  /* of this daemon, with the one that is under way */
+	uint64_t last_id;		  /* the highest number of a question of this daemon */
+	uint64_t asked_ns;		  /* CLOCK_MONOTONIC: the restart was asked for */
+	uint64_t paused_ns;		  /* and the daemon began to stand still */
+	uint32_t restarts;		  /* of this daemon, with the one that is under way */
 	bool quorum;
 	uint64_t soft, hard;  /* limits of descriptors that programs started here have */
 	uint64_t debug_level; /* as dvk_dvs_init gave them */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * An odd first byte: the rest is a whole state. An even one: the rest are its records, and the head is
- * made right, so that the fuzzer need not find a hash. Whatever state_next() accepts must come back
- * byte for byte from state_put(), both must have told of the same descriptors, and the walk must end.
+ * An odd first byte: the rest is a whole state. An even one: the rest are its records, and the head is made right, so
+ * that the fuzzer need not find a hash. Each record that state_next() accepts must come back byte for byte from
+ * state_put(), both must have told of the same descriptors, and the walk must end.
  *
  * fuzz with: src/node/restart/state.c
  */

@@ -3,8 +3,8 @@
 #define DVS_NODE_SHOW_SNAPSHOT_H
 
 /*
- * What this node knows at one moment. It is filled in one place, with the node lock held; the tables, the documents
- * of the commands and everything else that shows the node only render it.
+ * The node at one moment. It is filled in one place, with the node lock held; the tables, the documents of the
+ * commands and everything else that shows the node only render it.
  */
 
 #include <stddef.h>

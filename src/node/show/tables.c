@@ -65,7 +65,7 @@ void handle_proctable(struct request *request)
 	answer_rows(request, request->head.cmd == 1 ? SNAPSHOT_OWN : SNAPSHOT_TABLE);
 }
 
-/* What the directory alone says, for owners that did not answer. */
+/* Rows of the directory alone, for owners that did not answer. */
 static void finish_ps(struct request *request)
 {
 	answer_rows(request, SNAPSHOT_STAND_IN);

@@ -3,8 +3,8 @@
 #define DVS_NODE_STATE_COUNTERS_H
 
 /*
- * What the node has done since it was started; kept over a restart of the daemon. Node lock held. What each number
- * means is said where it is shown: struct ctl_counters.
+ * Counts of the node's work since it was started; kept over a restart of the daemon. Node lock held. struct
+ * ctl_counters says the meaning of each number.
  */
 
 #include <stdint.h>

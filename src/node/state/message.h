@@ -12,8 +12,8 @@ enum node_message {
 	NODE_MESSAGE_COPY = PROXY_LANE_BULK | 4,   /* struct copy_wire + data */
 	NODE_MESSAGE_COPIED = PROXY_LANE_BULK | 5, /* struct copy_wire + data */
 	/*
-	 * u8 1: its daemon is about to be restarted; what it was asked over this link and has not
-	 * answered it has not begun. 0: it goes on after all.
+	 * u8 1: the sender's daemon is about to be restarted, and it has not begun any request of this link that it
+	 * has not answered. 0: it goes on after all.
 	 */
 	NODE_MESSAGE_RESTART = 6,
 };

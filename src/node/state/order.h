@@ -3,8 +3,8 @@
 #define DVS_NODE_STATE_ORDER_H
 
 /*
- * Proposing commands to the total order (I4). What it decides is carried out by node/effects.c. All of
- * it runs with the node lock held.
+ * Proposing commands to the total order (I4). node/effects.c carries out its decisions. All of it runs with the node
+ * lock held.
  */
 
 #include <stdbool.h>
@@ -64,7 +64,7 @@ const char *order_why(const struct order *order, int code);
 /* The command with that request number of ours has been applied, and its effects are carried out. */
 void order_decided(struct order *order, uint64_t request, const struct directory_result *result);
 
-/* As the group says by its callbacks; what is decided comes to node/effects.h. */
+/* As the group says by its callbacks; decisions come to node/effects.h. */
 size_t order_snapshot(const struct order *order, uint8_t *buf, size_t size);
 void order_quorum(struct order *order, bool have);
 

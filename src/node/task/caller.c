@@ -24,7 +24,7 @@ static void caught_up(struct order *order, void *ctx, const struct directory_res
 
 	assert(request->again);
 	(void)order;
-	(void)result; /* without quorum: what is known here has to do */
+	(void)result; /* without quorum: the directory here has to do */
 	if (request->pid > 0 && !request_caller_is_there(request))
 		request_fail_gone(request);
 	else
@@ -32,8 +32,8 @@ static void caught_up(struct order *order, void *ctx, const struct directory_res
 }
 
 /*
- * Root, a task that is bound, and the owner of a DC that runs: every node follows what they ask. What
- * anybody else asks is judged by what this node knows.
+ * Root, a task that is bound, and the owner of a DC that runs: every node follows their calls. Calls of other askers
+ * are judged by the directory of this node.
  */
 static bool may_use_order(struct request *request)
 {

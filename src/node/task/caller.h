@@ -14,9 +14,9 @@ struct task;
 struct task *caller_task(const struct request *request);
 
 /*
- * This node may be behind: what was bound before the request was made may not have been applied here
- * yet. Before a handler says that something does not exist, it asks to be called again when all that
- * was ordered by now has been applied. False: this is that second call, and it may say so.
+ * This node may be behind: a bind from before the request may not have been applied here yet. Before a handler says
+ * that something does not exist, it asks to be called again when all that was ordered by now has been applied. False:
+ * this is that second call, and it may say so.
  */
 bool caller_catch_up(struct request *request, void (*handler)(struct request *));
 

@@ -15,7 +15,7 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
-#define LOOK_US 10000 /* until what was killed has ended */
+#define LOOK_US 10000 /* until killed processes have ended */
 #define SUFFIX_MAX \
 	10 /* of one life: it comes, goes, and comes back before its first group is gone */
 

@@ -3,10 +3,10 @@
 #define DVS_NODE_TASK_CGROUP_H
 
 /*
- * A control group for each process that this node starts or takes in, so that what it leaves behind (children,
- * daemons that forked twice, sessions of their own) can be counted and ends with it. They are called
- * DC.SLOT.LIFE and lie in the daemon's folder; see os/cgroup.h. Where the machine lets none be made all of this
- * does nothing, and the sessions of init_orphans.c remain. Node lock held, but in cgroup_close().
+ * A control group for each process that this node starts or takes in, so that the processes that it leaves behind
+ * (children, daemons that forked twice, sessions of their own) can be counted and end with it. They are called
+ * DC.SLOT.LIFE and lie in the daemon's folder; see os/cgroup.h. Where the machine lets none be made all of this does
+ * nothing, and the sessions of init_orphans.c remain. Node lock held, but in cgroup_close().
  */
 
 #include <stdbool.h>

@@ -3,9 +3,9 @@
 #define DVS_NODE_TASK_CHILDREN_H
 
 /*
- * The processes that came from a process of this node and live, for `dvs ps`: what is in its control group,
- * or, where there are none, in its session. For that all processes of the machine are looked at, by a
- * thread without the node lock.
+ * The processes that came from a process of this node and live, for `dvs ps`: those in its control group, or, where
+ * there are none, in its session. For that all processes of the machine are looked at, by a thread without the node
+ * lock.
  */
 
 #include <stdbool.h>

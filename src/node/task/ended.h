@@ -28,11 +28,11 @@ void ended_keep(struct task *task);
  * directory is told.
  */
 void ended_with_node(struct tasks *tasks, int leaving);
-/* The slot has another process: what the earlier ones wrote is not asked for any more. */
+/* The slot has another process: the output of the earlier ones is not asked for any more. */
 void ended_forget_output(struct tasks *tasks, int dcid, int p_nr);
 /* A life in which nothing was executed: there is nothing to tell. */
 void ended_forget_life(struct tasks *tasks, int dcid, int p_nr, uint32_t generation);
-/* The DC is removed: what its processes wrote is not for the one that has its number next. */
+/* The DC is removed: the output of its processes is not for the DC that has its number next. */
 void ended_forget_dc(struct tasks *tasks, int dcid);
 /*
  * Sends what the last process that had the slot wrote, and true; or false: that is not kept here. The request is
@@ -40,7 +40,7 @@ void ended_forget_dc(struct tasks *tasks, int dcid);
  */
 bool ended_send(struct request *request, int dcid, int p_nr);
 
-/* What is kept, the newest first; and its way back in a daemon that executes itself anew. */
+/* The kept ones, the newest first; and its way back in a daemon that executes itself anew. */
 /* before: bytes that it had written on other nodes and that are not in the output. */
 typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct output *output,
 			   uint64_t before);

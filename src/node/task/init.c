@@ -135,7 +135,7 @@ static void answer(struct dc_init *init, int error, const struct init_reply *rep
 	init_ask_free(ask);
 }
 
-/* All that was asked by now; what the answers lead to is asked of another one, or later. */
+/* All that was asked by now; further questions go to another one, or later. */
 static void refuse_all(struct dc_init *init, int error)
 {
 	struct init_ask *last = init->asks;
@@ -197,7 +197,7 @@ static void pump(struct dc_init *init)
 	let_go(init);
 }
 
-/* Asked for before it was silent for too long: what it has started is not wanted any more. */
+/* Asked for before it was silent for too long: its process is not wanted any more. */
 static void undo(struct dc_init *init, int pidfd)
 {
 	init->owes = false;

@@ -16,12 +16,11 @@
  *	 done()  <--- 0, or why not ---
  *	exited() <------ event socket --------  reaped
  *
- * Nobody waits for an init with the node lock held: what is asked of it is queued, goes out one by one
- * as the init answers, and its answer comes from the loop. An init that has answered nothing for
- * DC_INIT_TIMEOUT_MS (it may be stopped) lives on, with all in it, but what was asked of it is refused
- * (-ETIMEDOUT); what it still does of that when it goes on is undone. Only one that does not even
- * come up is ended. The caller serialises (the node lock). Pids in the namespace (vpids) come from the
- * node's own range, so that they are unique in the cluster.
+ * Nobody waits for an init with the node lock held: questions to it are queued and go out one by one as the init
+ * answers, and its answers come from the loop. An init that has answered nothing for DC_INIT_TIMEOUT_MS (it may be
+ * stopped) lives on, with all in it, but the questions to it are refused (-ETIMEDOUT); the work that it still does
+ * for them when it goes on is undone. Only one that does not even come up is ended. The caller serialises (the node
+ * lock). Pids in the namespace (vpids) come from the node's own range, so that they are unique in the cluster.
  */
 
 #include <stdbool.h>
@@ -44,7 +43,7 @@ static inline int dc_vpid_base(int nodeid)
 struct dc_init;
 struct os_loop;
 
-/* What to execute. All memory and descriptors stay the caller's. */
+/* The command to execute. All memory and descriptors stay the caller's. */
 struct dc_spawn {
 	char *const *argv; /* ends with NULL; argv[0] is looked for in the PATH of envp */
 	char *const *envp;
@@ -65,19 +64,19 @@ struct dc_exit {
 	int status; /* as from wait(2) */
 };
 
-/* What an init tells by itself, from the loop. dc_init_free() may be called in both. */
+/* News that an init tells by itself, from the loop. dc_init_free() may be called in both. */
 struct dc_init_events {
 	void (*exited)(void *ctx, int dcid, const struct dc_exit *ended);
 	void (*gone)(void *ctx, int dcid); /* it has ended, or does not come up: free it */
 	void *ctx;
 };
 
-/* What comes of a question: from the loop or from dc_init_free(), exactly once, never from the question. */
+/* The answer to a question: from the loop or from dc_init_free(), exactly once, never from the question. */
 struct dc_init_answer {
 	int error; /* 0, or why says more */
 	int vpid;
 	pid_t lpid;
-	int pidfd; /* of what was started: the callee's; or -1 */
+	int pidfd; /* of the process that was started: the callee's; or -1 */
 	struct refusal why;
 };
 typedef void dc_init_done(void *ctx, const struct dc_init_answer *answer);
@@ -90,8 +89,8 @@ typedef void dc_init_done(void *ctx, const struct dc_init_answer *answer);
 int dc_init_start(struct dc_init **initp, struct os_loop *loop, int dcid, int nodeid,
 		  const struct dc_init_events *events);
 /*
- * Kills the init and with it all in the namespace; what was asked of it is refused (-ECONNRESET). It is
- * collected when it has ended; until then a new init of its DC starts nothing. Returns NULL.
+ * Kills the init and with it all in the namespace; the questions to it are refused (-ECONNRESET). It is collected
+ * when it has ended; until then a new init of its DC starts nothing. Returns NULL.
  */
 struct dc_init *dc_init_free(struct dc_init *init);
 /* Waits until all that were freed have ended. Without the lock, when the loop does not run any more. */
@@ -102,8 +101,8 @@ pid_t dc_init_pid(const struct dc_init *init);
 bool dc_init_is_asked(const struct dc_init *init);
 
 /*
- * For a daemon that executes its program anew: what it knows of an init that runs on, and taking it
- * over with the same descriptors. NULL: no memory; the descriptors stay the caller's then.
+ * For a daemon that executes its program anew: its knowledge of an init that runs on, and taking the init over with
+ * the same descriptors. NULL: no memory; the descriptors stay the caller's then.
  */
 struct dc_init_place {
 	pid_t pid;

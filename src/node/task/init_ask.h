@@ -28,8 +28,8 @@ struct init_ask *init_ask_shell(int vpid, const char *path);
 struct init_ask *init_ask_free(struct init_ask *ask); /* returns NULL */
 
 /*
- * The sentence for an error: what the init said itself, or without a reply what happened to the init,
- * which is process `pid`, of DC dcid. The EDVS number.
+ * The sentence for an error: the init's own words, or without a reply the fate of the init, which is process `pid`,
+ * of DC dcid. The EDVS number.
  */
 int init_ask_explain(const struct init_ask *ask, pid_t pid, int dcid, int error,
 		     const struct init_reply *reply, struct refusal *why);

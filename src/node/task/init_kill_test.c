@@ -65,7 +65,7 @@ static void test_init_stopped(void)
 	kill(dc_init_pid(dc), SIGCONT);
 	c = start(&spawn);
 	CHECK(c.vpid);
-	/* One question was on its way: what came of it is undone. */
+	/* One question was on its way: its outcome is undone. */
 	wait_for(NULL, 2, WAIT_MS);
 	CHECK_EQ(exit_count, 2);
 	for (unsigned i = 0; i < exit_count; i++)
@@ -113,7 +113,7 @@ static void test_freed_while_asked(void)
 	}
 }
 
-/* What a DC's earlier init had started is over before its next one starts anything. */
+/* The processes of a DC's earlier init are over before its next init starts anything. */
 static void test_successor_waits(void)
 {
 	char *sleeper[] = { "sleep", "100", NULL }, *argv[] = { "true", NULL };
@@ -186,7 +186,7 @@ static void *killer(void *arg)
 	return NULL;
 }
 
-/* Whatever it was doing: an answer or an error at once, nothing left over. */
+/* In each state of the init: an answer or an error at once, nothing left over. */
 static void test_init_killed_at_any_moment(void)
 {
 	char *argv[] = { "true", NULL };

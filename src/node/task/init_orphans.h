@@ -3,10 +3,10 @@
 #define DVS_NODE_TASK_INIT_ORPHANS_H
 
 /*
- * What a program leaves behind when it ends, on the init's side. The processes that the init starts are
- * its *leaders*: each has a session of its own, which its descendants inherit. When a leader ends, what
- * is left of its session ends with it. A descendant that made another session cannot be told from those
- * of other leaders: it ends with the last leader of the DC on this node, or with the init.
+ * Processes that a program leaves behind when it ends, on the init's side. The processes that the init starts are its
+ * *leaders*: each has a session of its own, which its descendants inherit. When a leader ends, what is left of its
+ * session ends with it. A descendant that made another session cannot be told from those of other leaders: it ends
+ * with the last leader of the DC on this node, or with the init.
  */
 
 /* The init has started vpid. */

@@ -3,8 +3,8 @@
 #define DVS_NODE_TASK_INIT_RIG_TEST_H
 
 /*
- * What the tests of the inits stand on. Such a test program is its own init: started with
- * DC_INIT_ARGUMENT it serves, as the daemon does.
+ * The ground of the tests of the inits. Such a test program is its own init: started with DC_INIT_ARGUMENT it serves,
+ * as the daemon does.
  */
 
 #include <errno.h>
@@ -31,7 +31,7 @@ static struct dc_init *dc;
 static struct os_loop *loop;
 static char *no_env[] = { NULL };
 
-/* What the init has told by itself and nobody has looked at yet. */
+/* News of the init that no test has looked at yet. */
 static struct dc_exit exits[2048];
 static unsigned exit_count, exit_next;
 static bool gone;

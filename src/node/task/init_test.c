@@ -77,7 +77,7 @@ static void test_init_itself(void)
 	CHECK_EQ(errno, ECHILD);
 }
 
-/* TEST_VICTIM report: what it finds around itself, on one line. */
+/* TEST_VICTIM report: a description of its surroundings, on one line. */
 static int victim_report(void)
 {
 	struct sigaction action;
@@ -133,7 +133,8 @@ static void test_process_is_prepared(void)
 	getrlimit(RLIMIT_MSGQUEUE, &old);
 	limit = (struct rlimit){ 4096, old.rlim_max };
 	setrlimit(RLIMIT_MSGQUEUE, &limit);
-	signal(SIGPIPE, SIG_IGN); /* what the daemon ignores its processes do not */
+	signal(SIGPIPE,
+	       SIG_IGN); /* its processes do not ignore the signals that the daemon ignores */
 	setup();
 	setrlimit(RLIMIT_MSGQUEUE, &old);
 	spawn.envp = envp;

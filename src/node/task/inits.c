@@ -47,7 +47,7 @@ void inits_drop(struct tasks *tasks, int dcid)
 	struct dc_init *init = tasks->init[dcid];
 
 	assert(os_lock_protects());
-	tasks->init[dcid] = NULL; /* what comes of this is not asked of it */
+	tasks->init[dcid] = NULL; /* nothing of the following is asked of it */
 	dc_init_free(init);
 	task_on_init_killed(tasks, dcid);
 }

@@ -33,8 +33,8 @@ typedef void output_fn(void *ctx, const uint8_t *bytes, size_t len);
 /* 0 or negative errno; -EINVAL: such a limit is not allowed. */
 int output_new(struct os_loop *loop, uint32_t limit, struct output **outputp);
 /*
- * For a daemon that executes itself anew: what it knows of a output, and taking it over with the same
- * descriptors. Nothing is copied: what is kept lies in a memfd.
+ * For a daemon that executes itself anew: its knowledge of an output, and taking that over with the same descriptors.
+ * Nothing is copied: the kept bytes lie in a memfd.
  */
 struct output_place {
 	int read_fd, write_fd; /* of the pipe */
@@ -47,7 +47,7 @@ void output_place(const struct output *output, struct output_place *place);
 int output_adopt(struct os_loop *loop, const struct output_place *place, struct output **outputp);
 struct output *output_free(struct output *output); /* output may be NULL; returns NULL */
 
-/* One listener, told of what arrives from now on; NULL: none. */
+/* One listener, told of the bytes that arrive from now on; NULL: none. */
 void output_listen(struct output *output, output_fn *fn, void *ctx);
 
 /* The end that the process writes to; close-on-exec, stays the output's. */

@@ -3,9 +3,9 @@
 #define DVS_NODE_TASK_RIGHTS_H
 
 /*
- * Who may call what, and whom: the privileges of the contract (section 4.7), kept at the owner's node.
- * Enforced where a process cannot get round it: no channel for sending is handed out to an endpoint that its
- * privileges exclude, and what it writes into a channel that it has is taken by nobody (pages/exchange_bars.c).
+ * The privileges of the contract (section 4.7), kept at the owner's node: which calls a process may make, and to
+ * which peers. Enforced where a process cannot get round it: no channel for sending is handed out to an endpoint that
+ * its privileges exclude, and what it writes into a channel that it has is taken by nobody (pages/exchange_bars.c).
  */
 
 #include <stdbool.h>
