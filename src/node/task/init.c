@@ -121,6 +121,7 @@ static void answer(struct dc_init *init, int error, const struct init_reply *rep
 	struct init_ask *ask = init->asks;
 
 	init->asks = ask->next;
+	ask->next = NULL;
 	if (reply)
 		a.vpid = reply->vpid;
 	if (!error && ask->request.call != INIT_GO) {

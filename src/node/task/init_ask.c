@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/init_ask.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ struct init_ask *init_ask_free(struct init_ask *ask)
 {
 	if (!ask)
 		return NULL;
+	assert(!ask->next); /* it was taken out of the queue, or was the last */
 	while (ask->fd_count > 0)
 		os_close(ask->fds[--ask->fd_count]);
 	free(ask->strings);

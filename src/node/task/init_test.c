@@ -133,8 +133,7 @@ static void test_process_is_prepared(void)
 	getrlimit(RLIMIT_MSGQUEUE, &old);
 	limit = (struct rlimit){ 4096, old.rlim_max };
 	setrlimit(RLIMIT_MSGQUEUE, &limit);
-	signal(SIGPIPE,
-	       SIG_IGN); /* its processes do not ignore the signals that the daemon ignores */
+	signal(SIGPIPE, SIG_IGN); /* the daemon ignores it; its processes do not */
 	setup();
 	setrlimit(RLIMIT_MSGQUEUE, &old);
 	spawn.envp = envp;
