@@ -36,7 +36,7 @@ struct act {
 	pid_t pid;
 };
 
-/* What the engine has killed is dead, but it is the init that buries it, as soon as it gets to run. */
+/* The process that the engine has killed is dead, but the init buries it as soon as the init gets to run. */
 TEST_LOOKS_UNUSED static bool is_buried(struct stage *stage, int side)
 {
 	pid_t left = 0;

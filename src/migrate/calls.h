@@ -41,8 +41,8 @@ struct remote_ptr foothold_syscall(const struct foothold *foothold);
  *	...
  *	result = calls_run(&calls);
  *
- * What calls_put() and calls_space() return is an address over there; calls_at() is where its copy
- * lies here, which holds what came back after calls_run() until the next call is added.
+ * calls_put() and calls_space() return an address over there. calls_at() returns the address of the copy here, which
+ * holds the answers after calls_run() until the next call is added.
  */
 #define CALLS_MAX 1024u
 

@@ -21,7 +21,7 @@
 
 #define SECOND	  1000000000ll
 #define NEW_TIME  0x80 /* CLONE_NEWTIME */
-/* What passes between the offer's look at the clock and ours is not to be a step back. */
+/* The time between the offer's look at the clock and ours must not become a step back. */
 #define MARGIN_NS 10000000ll
 
 struct offsets {

@@ -7,12 +7,12 @@
 
 /*
  * CLOCK_MONOTONIC and CLOCK_BOOTTIME count from the start of a machine, and programs keep moments of
- * them. So that they go on where they were, the process gets a time namespace on the target, whose
- * clocks are ahead of or behind the machine's by what is needed; on one machine, by what it had.
+ * them. The process gets a time namespace on the target, so that its clocks go on where they were. They differ from
+ * the target's by the difference between the two machines; on one machine, by the offset that the process had.
  */
 struct restore;
 
-/* Source: what the process with /proc directory `dir` sees now. */
+/* Source: the clocks that the process with /proc directory `dir` sees now. */
 void clocks_describe(int dir, struct image_machine *image);
 
 /* Target, the shell entered: gives the shell the clocks of the image. */

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* What is in an open file description, as the payloads of CONTENTS records: a number of bytes, then these. */
+/* The bytes in an open file description, as the payloads of CONTENTS records: a number of bytes, then these. */
 struct contents {
 	uint8_t *bytes; /* owned */
 	uint32_t length, capacity;

@@ -7,7 +7,7 @@
 #include "dvk/errors.h"
 
 #define XSAVE_HEADER_END 576u
-#define XFEATURES_USER	 0x2ffull /* x87, SSE, AVX, MPX, AVX-512, PKRU: what a thread may hold */
+#define XFEATURES_USER	 0x2ffull /* x87, SSE, AVX, MPX, AVX-512, PKRU: all that a thread may hold */
 
 /* One word of CPUID: which leaf and register, and the bits a program can make use of. */
 static const struct word {

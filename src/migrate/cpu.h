@@ -6,8 +6,8 @@
 #include "wire/image.h"
 
 /*
- * What a program may have learnt about its CPU: libraries choose their code by it once, at start,
- * so the target must have all of it, with the components of the xsave area at the same places.
+ * Properties of a CPU that a program may have learnt: libraries choose their code by them once, at start,
+ * so the target must have all of them, with the components of the xsave area at the same places.
  */
 
 /* Fills xfeatures, xsave_bytes, xoffset, xlength and cpu of the record, for this machine. */

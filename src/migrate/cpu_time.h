@@ -5,12 +5,12 @@
 #include "migrate/inventory.h"
 
 /*
- * CPU time begins anew on the target, because no kernel lets it be set. So that a move gives no new
- * time to a process whose time is limited (RLIMIT_CPU), the limit goes down by what was used. It counts
- * whole seconds; what is left over is owed, goes along, and is taken off by a later move.
+ * CPU time begins anew on the target, because no kernel lets it be set. A move must give no new time to a process
+ * whose time is limited (RLIMIT_CPU), so the limit goes down by the time that was used. The limit counts whole
+ * seconds. The rest of a second is owed: it goes along, and a later move takes it off.
  */
 
-/* Source: what counts the CPU time of the process (enum migrate_cpu) as far as /proc tells. */
+/* Source: limits and timers that count the CPU time of the process (enum migrate_cpu), as far as /proc tells. */
 uint32_t cpu_time_counted(const struct inventory *inventory);
 
 /* Source, frozen, the state read: the same, interval timers included. */

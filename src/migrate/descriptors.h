@@ -8,14 +8,14 @@
 #include "migrate/contents.h"
 #include "wire/image.h"
 
-/* An open file description: what several descriptors made by dup() have in common. */
+/* An open file description: the part that several descriptors made by dup() have in common. */
 struct description {
 	struct image_description image;
 	struct contents contents;
 	int number;	 /* the lowest of its descriptors; target: -1 until that one is made */
-	uint64_t device; /* source: of what it refers to */
+	uint64_t device; /* source: of the object that it refers to */
 	uint64_t inode;
-	int own[2];    /* target: what its kind needs until all are made; -1 */
+	int own[2];    /* target: descriptors that its kind needs until all are made; -1 */
 	bool given[2]; /* whether the process has it already */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/PID/fd says what each descriptor refers to, fdinfo its position and flags, kcmp which of
- * them share one open file description. What each is its kind says (migrate/kind.h).
+ * /proc/PID/fd names the object of each descriptor, and fdinfo its position and flags; kcmp tells which of
+ * them share one open file description. Its kind (migrate/kind.h) knows how a description is carried.
  */
 #include "migrate/descriptors_source.h"
 

@@ -10,14 +10,14 @@
 #include "os/procdir.h"
 
 /*
- * Source: reads the descriptors of process pid with /proc directory `dir`; what cannot be carried is
- * refused, with its kind and number in the sentence.
+ * Source: reads the descriptors of process pid with /proc directory `dir`. One that cannot be
+ * carried is refused, with its kind and number in the sentence.
  */
 int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
 		     const struct migrate_host *host, struct procdir_text *buffer,
 		     struct refusal *refusal);
 
-/* Source, frozen: what each description has beside that. */
+/* Source, frozen: completes each description by the state that only a frozen process tells. */
 int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refusal *refusal);
 
 /*
@@ -27,7 +27,7 @@ int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refu
 bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int number,
 		       uint64_t bytes);
 
-/* The records of descriptions with what is in them; of descriptors. */
+/* The records of descriptions, and of descriptors. contents: the bytes in the descriptions as well. */
 void descriptors_send(const struct descriptors *descriptors, bool contents, struct writer *writer);
 void descriptors_send_numbers(const struct descriptors *descriptors, struct writer *writer);
 

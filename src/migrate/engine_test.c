@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moves real programs between two pid namespaces: those that check what is carried, to and fro; and each
- * again while the move is made to fail at every named point, or is hit by what may happen to it.
+ * Moves real programs between two pid namespaces: those that check the carried state, to and fro; and each
+ * again while the move is made to fail at every named point, or is hit by one of the events that may hit it.
  *
  *	DVS_ONLY_CARRIED	set: only what moves, with its times
  */

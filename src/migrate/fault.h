@@ -32,7 +32,7 @@ enum fault_point {
 /* The name of a point, as in DVS_FAULT; NULL for FAULT_NONE and beyond. */
 const char *fault_name(enum fault_point point);
 
-/* 0, or the refusal that stands for whatever might fail here. */
+/* 0, or the refusal that stands for any failure at this place. */
 int fault_here(enum fault_point point, struct refusal *refusal);
 
 #endif

@@ -227,7 +227,7 @@ static int check_kind(const char *path, unsigned long type, struct image_file *i
 	return check_system(path, type, refusal);
 }
 
-/* No file of that path is the object. What the object says of itself is the reason. */
+/* No file of that path is the object. The object itself tells the reason. */
 static int refuse_missing(int dir, const char *path, const struct files_object *object,
 			  struct refusal *refusal)
 {

@@ -24,7 +24,7 @@ struct files {
 	uint32_t bucket_count;
 };
 
-/* What a process has open, whatever has become of its name. */
+/* A file that a process has open. Its name may lead elsewhere by now. */
 struct files_object {
 	const char *link; /* "fd/7": leads to it from the process directory */
 	uint64_t device;  /* 0: not known */
@@ -37,7 +37,7 @@ void files_clear(struct files *files);
 /*
  * Source: the file at path as the process with /proc directory `dir` sees it must be the object.
  * Returns its id, or refuses: deleted, replaced, of a kind that cannot be carried. use is added to
- * what is known of it.
+ * the uses that are known.
  */
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
 	      uint32_t use, struct refusal *refusal);
@@ -48,7 +48,7 @@ int files_add_record(struct files *files, const struct image_file *image);
 /* The file with this id, or NULL. */
 struct file *files_find(const struct files *files, uint64_t id);
 
-/* What the open object is (O_PATH will do), and the magic number of its file system. 0 or -errno. */
+/* The properties of the open object (O_PATH will do), and the magic number of its file system. 0 or -errno. */
 int files_describe(int fd, struct image_file *image, unsigned long *type);
 
 /* The build id of the open object (O_PATH will do), if it has one. */

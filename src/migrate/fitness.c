@@ -2,7 +2,7 @@
 /*
  * Whether a process is of the kind that can move: the questions about the task itself, not about
  * its memory or descriptors. Everything here reads /proc or compares kernel objects (kcmp); nothing
- * touches the process. What only the process itself can say is asked when it is frozen (state.c).
+ * touches the process. State that only the process itself can tell is asked for when it is frozen (state.c).
  */
 #include "migrate/ended.h"
 

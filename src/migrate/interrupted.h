@@ -11,7 +11,7 @@
  * registers alone; except where this file mends them.
  */
 
-/* Threads that were interrupted before and now execute restart_syscall, and what that stands for. */
+/* Threads that were interrupted before and now execute restart_syscall, and the call that it stands for. */
 struct interrupted {
 	struct {
 		pid_t tid;
@@ -20,7 +20,7 @@ struct interrupted {
 	uint32_t count, capacity;
 };
 
-/* Before the freeze: notes them anew. What cannot be known is left out. */
+/* Before the freeze: notes them anew. A call that cannot be found out is left out. */
 void interrupted_note(struct interrupted *interrupted, struct inventory *inventory);
 void interrupted_free(struct interrupted *interrupted);
 

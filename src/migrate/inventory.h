@@ -30,7 +30,7 @@ struct inventory {
 	struct descriptors descriptors;
 	struct image_timer *timer; /* owned; times not filled in */
 	uint32_t timer_count, timer_capacity;
-	struct image_process process; /* what /proc tells of it */
+	struct image_process process; /* its settings, as far as /proc tells */
 	char cwd[IMAGE_PATH_MAX];
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
@@ -51,7 +51,7 @@ int inventory_threads(struct inventory *inventory);
 /* The one with this number as seen here, or NULL. The leader is first, the others are sorted. */
 const struct inventory_thread *inventory_thread(const struct inventory *inventory, pid_t tid);
 
-/* The sentence for what inventory_threads() returned. */
+/* The sentence for an error of inventory_threads(). */
 int inventory_refuse_threads(const struct inventory *inventory, int r, struct refusal *refusal);
 
 /*

@@ -24,18 +24,18 @@ struct kind_seen {
 	int dir; /* /proc/PID */
 	int number;
 	const char *entry; /* "fd/7", below dir */
-	const char *link;  /* what it leads to */
+	const char *link;  /* its target */
 	const struct os_status *status;
 	const char *info; /* its fdinfo */
 	struct files *files;
 	const struct migrate_host *host;
 };
 
-/* With what a process that stays must not have the description in common. */
+/* How much a process that stays may share with the one that moves. */
 enum kind_share {
-	KIND_SHARE_FREE,	/* it may */
-	KIND_SHARE_DESCRIPTION, /* the description itself */
-	KIND_SHARE_OBJECT,	/* what it refers to, by whichever description */
+	KIND_SHARE_FREE,	/* the description, too */
+	KIND_SHARE_DESCRIPTION, /* not the description itself */
+	KIND_SHARE_OBJECT,	/* not even the object that it refers to, by any description */
 };
 
 struct kind {
@@ -73,10 +73,10 @@ struct kind {
 	int (*open)(struct restore *restore, struct description *description,
 		    struct refusal *refusal);
 
-	/* Source: what must not be shared. */
+	/* Source: how much may be shared. */
 	enum kind_share (*share)(const struct image_description *image, const struct files *files);
 
-	/* Source: what it is called in a sentence where `name` is too little. NULL: never. */
+	/* Source: its name in a sentence, where `name` is too little. NULL: `name` will do. */
 	const char *(*label)(const struct image_description *image, const struct files *files);
 };
 

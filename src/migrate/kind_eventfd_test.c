@@ -40,7 +40,7 @@ static int find(const char *link, const char *info, struct description *descript
 	return kind_eventfd.find(&seen, &description->image, &refusal);
 }
 
-/* What another kernel says of the eventfd, and what becomes of it on the other side. */
+/* The eventfd as another kernel describes it, and its copy on the other side. */
 static void carry(uint64_t count, bool semaphore, bool told)
 {
 	int flags = EFD_NONBLOCK | (semaphore ? EFD_SEMAPHORE : 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files, directories, devices without a state, memory files: whatever has a FILE record. */
+/* Files, directories, devices without a state, memory files: all that have a FILE record. */
 #include "migrate/kind.h"
 
 #include <assert.h>
@@ -29,8 +29,8 @@ static struct file_body body_of(const struct image_description *image)
 }
 
 /*
- * Who watches a directory with F_NOTIFY is its owner for signals; nothing else makes a directory have
- * one, but for F_SETOWN, which would be lost as well.
+ * A process that watches a directory with F_NOTIFY becomes its owner for signals. Nothing else gives a directory an
+ * owner but F_SETOWN, which would be lost as well.
  */
 static bool is_watched(pid_t pid, int number)
 {
@@ -75,7 +75,7 @@ static bool read_body(const struct image_description *image, const struct files 
 	return files_find(files, body_of(image).file) != NULL;
 }
 
-/* What the program asked for when it opened the file, without what was done with that. */
+/* The flags that the program opened the file with, but for those that took effect in the moment of opening. */
 static uint32_t reopen_flags(uint32_t flags)
 {
 	if (flags & OS_OPEN_NAMELESS)

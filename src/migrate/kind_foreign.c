@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the host knows as its own: the node's pages and pipes. The target's take their place. */
+/* Objects that the host knows as its own: the node's pages and pipes. Those of the target take their place. */
 #include "migrate/kind.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pipe that nothing but the process has, with what is in it. A description is one end of it, or both (one that
+ * A pipe that only this process has, with the bytes in it. A description is one end of it, or both (one that
  * was opened through /proc). The first description of a pipe, its owner, carries the contents: they are
  * read from a copy, so that the source keeps them. A thread that waits in a read or write is carried as any
  * other interrupted call is.
@@ -89,7 +89,7 @@ static bool is_of(const struct description *other, const struct description *des
 	return other->image.kind == description->image.kind && other->inode == description->inode;
 }
 
-/* What is to be known of all descriptions of one pipe. */
+/* Facts about all descriptions of one pipe. */
 struct ends {
 	const struct description *owner, *reader, *writer; /* the first of each, or NULL */
 	bool packets;
@@ -235,7 +235,10 @@ static bool widen(pid_t pid, const struct description *description, uint64_t byt
 	return wider;
 }
 
-/* What nothing can read any more is left. A pipe for notifications lets nobody set its size, not even the same. */
+/*
+ * A pipe without a reader keeps its contents, which are lost anyway. The kernel lets nobody set the size of a pipe
+ * for notifications, not even to the same.
+ */
 static int complete(pid_t pid, const struct descriptors *descriptors,
 		    struct description *description, struct refusal *refusal)
 {

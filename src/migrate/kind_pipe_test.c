@@ -64,7 +64,7 @@ static void end(struct both *both)
 	close(both->end[1]);
 }
 
-/* What the source sends; 0 or a refusal. */
+/* Completes the descriptions that the source sends; 0 or a refusal. */
 static int complete(struct both *both)
 {
 	const struct descriptors *descriptors = &both->restore->picture.descriptors;

@@ -17,7 +17,7 @@ static const char *socket_name(pid_t pid, int number)
 	return name;
 }
 
-/* What stands behind a link that is no path; NULL: a path. */
+/* The name of the object behind a link that is no path; NULL: a path. */
 static const char *object_name(pid_t pid, int number, const char *link)
 {
 	static const struct {

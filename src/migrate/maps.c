@@ -468,7 +468,7 @@ static int classify_kernel(struct maps *maps, const struct printed *printed, str
 	return 0;
 }
 
-struct reader {
+struct reading {
 	struct maps *maps;
 	int dir;
 	struct files *files;
@@ -482,7 +482,7 @@ static bool is_kernel_mapping(const char *path)
 	return strcmp(path, "[vdso]") == 0 || strncmp(path, "[vvar", 5) == 0;
 }
 
-static int on_mapping(struct reader *reader, const struct printed *printed)
+static int on_mapping(struct reading *reading, const struct printed *printed)
 {
 	struct image_map map = { .start = printed->start, .end = printed->end };
 	const char *rights = printed->rights;
@@ -495,33 +495,34 @@ static int on_mapping(struct reader *reader, const struct printed *printed)
 		    (rights[2] == 'x' ? IMAGE_MAP_EXEC : 0u) |
 		    (rights[3] == 's' ? IMAGE_MAP_SHARED : 0u);
 	if (is_kernel_mapping(printed->path)) {
-		r = classify_kernel(reader->maps, printed, &map, reader->refusal);
+		r = classify_kernel(reading->maps, printed, &map, reading->refusal);
 	} else {
-		r = read_flags(printed, &map, reader->refusal);
+		r = read_flags(printed, &map, reading->refusal);
 		if (r)
 			return r;
-		if (reader->skip && map.start == reader->skip->start) {
-			reader->skip->locked = map.flags & IMAGE_MAP_LOCKED;
+		if (reading->skip && map.start == reading->skip->start) {
+			reading->skip->locked = map.flags & IMAGE_MAP_LOCKED;
 			return 0;
 		}
 		if (printed->inode == 0)
-			r = classify_nameless(printed, &map, reader->refusal);
+			r = classify_nameless(printed, &map, reading->refusal);
 		else
-			r = classify_object(reader->maps, printed, &map, reader->dir, reader->files,
-					    reader->host, reader->refusal);
+			r = classify_object(reading->maps, printed, &map, reading->dir,
+					    reading->files, reading->host, reading->refusal);
 	}
 	if (r)
 		return r;
 	assert(map.kind);
-	if (reader->maps->count == IMAGE_MAPS_MAX || maps_append(reader->maps, &map) < 0)
-		return refusal_set(reader->refusal, EDVSNOMEM, "the process has too many mappings");
+	if (reading->maps->count == IMAGE_MAPS_MAX || maps_append(reading->maps, &map) < 0)
+		return refusal_set(reading->refusal, EDVSNOMEM,
+				   "the process has too many mappings");
 	return 0;
 }
 
 int maps_read(struct maps *maps, int dir, struct files *files, const struct migrate_host *host,
 	      struct maps_skip *skip, struct procdir_text *buffer, struct refusal *refusal)
 {
-	struct reader reader = { maps, dir, files, host, skip, refusal };
+	struct reading reading = { maps, dir, files, host, skip, refusal };
 	struct printed printed;
 	bool open = false;
 	int r = procdir_read(dir, "smaps", buffer);
@@ -537,13 +538,13 @@ int maps_read(struct maps *maps, int dir, struct files *files, const struct migr
 			parse_field(line, &printed);
 		} else {
 			if (open)
-				r = on_mapping(&reader, &printed);
+				r = on_mapping(&reading, &printed);
 			open = parse_opening(line, &printed);
 		}
 		line = next ? next + 1 : NULL;
 	}
 	if (open && r == 0)
-		r = on_mapping(&reader, &printed);
+		r = on_mapping(&reading, &printed);
 	if (r == 0 && maps->count == 0)
 		return refusal_set(refusal, EDVSSRCH, "the process has no memory: it is ending");
 	sort_memory(maps);

@@ -14,7 +14,7 @@
 struct maps {
 	struct image_map *map; /* owned */
 	uint32_t count, capacity;
-	struct image_memory *memory; /* owned: what mappings and memory files refer to, by id */
+	struct image_memory *memory; /* owned; by id: mappings and memory files refer to it */
 	uint32_t memory_count, memory_capacity;
 	struct image_special special[IMAGE_SPECIALS]; /* the kernel's own mappings, by name */
 	uint32_t special_count;
@@ -33,7 +33,7 @@ const struct image_memory *maps_memory(const struct maps *maps, uint64_t id);
 /*
  * Reads the mappings of the process with /proc directory `dir`. Refuses what cannot be carried. The
  * range [skip, skip + skip_bytes) is left out; whether it is locked goes to *skip_locked (NULL: not
- * wanted). buffer is scratch. With files NULL whatever has an object is taken for a file.
+ * wanted). buffer is scratch. With files NULL each mapping of an object is taken for one of a file.
  */
 struct procdir_text;
 struct maps_skip {

@@ -14,7 +14,7 @@
 /* Whether a link of /proc looks like one. */
 bool memfd_is_link(const char *path);
 
-/* Source: what dir/link is. Refuses what is a memory file of another kind, or none. */
+/* Source: describes the memory file dir/link. Refuses one of another kind, and another object. */
 int memfd_describe(int dir, const char *link, struct image_file *image, struct refusal *refusal);
 
 /* Target: an empty one of the right size, the caller's. */
@@ -23,7 +23,7 @@ int memfd_make(const struct file *file, struct refusal *refusal);
 /* Target: opened once more, with the flags of a descriptor of the process. */
 int memfd_reopen(const struct file *file, int fd, uint32_t flags, struct refusal *refusal);
 
-/* Target, when the contents are in and nothing is mapped but what the process has: times and seals. */
+/* Target, when the contents are in and only the mappings of the process are left: times and seals. */
 int memfd_seal(const struct file *file, int fd, struct refusal *refusal);
 
 #endif

@@ -144,8 +144,8 @@ static int send_shared_run(struct sender *sender, int fd, const struct object *o
 }
 
 /*
- * The object of a shared anonymous mapping is a file: its data ranges are what was ever written, and
- * all of it is sent, because what is not mapped now may be mapped again.
+ * The object of a shared anonymous mapping is a file: its data ranges are the parts that were ever written.
+ * All of them are sent, because the process may map again a part that is not mapped now.
  */
 static int send_object(struct sender *sender, int dir, const struct object *object)
 {

@@ -30,7 +30,7 @@
  * thread; they block, for milliseconds as a rule, on the process, on the socket and on the host.
  * Needed: root (CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE). No other thread of this
  * program may wait for children with waitpid(-1): it would take this one's news of its tracees. The
- * thread should end after the move: that lets go of whatever could not be let go of before.
+ * thread should end after the move: the kernel then lets go of tracees that could not be let go of before.
  */
 
 /* Names an object of the node that a process has mapped or open; only the host reads it. */
@@ -64,7 +64,7 @@ struct migrate_host {
 	int (*spawn_shell)(void *ctx, int vpid, pid_t *lpid, int *sock);
 
 	/*
-	 * Source, all threads stopped: whether the process is in the middle of a short exchange with
+	 * Source, all threads stopped: whether the process is in the middle of a short talk with
 	 * its daemon, which must be finished first. NULL: never.
 	 */
 	bool (*busy)(void *ctx);
@@ -73,10 +73,10 @@ struct migrate_host {
 	void *ctx;
 };
 
-/* What counts the CPU time of a process, which begins anew on the target. */
+/* Limits and timers that count the CPU time of a process, which begins anew on the target. */
 enum migrate_cpu {
-	MIGRATE_CPU_LIMIT = 1,	/* RLIMIT_CPU, which is lowered by what was used */
-	MIGRATE_CPU_TIMERS = 2, /* timers, which keep what they had left */
+	MIGRATE_CPU_LIMIT = 1,	/* RLIMIT_CPU, which is lowered by the time that was used */
+	MIGRATE_CPU_TIMERS = 2, /* timers, which keep the time that they had left */
 };
 
 struct migrate_stats {
@@ -107,12 +107,12 @@ struct migrate_source *migrate_source_new(pid_t pid, const struct migrate_host *
 void migrate_source_free(struct migrate_source *source);
 
 /*
- * Reads /proc only; the process is not touched and does not notice. What only the process itself can say
- * is found by migrate_source_freeze() and migrate_source_try().
+ * Reads /proc only; the process is not touched and does not notice. Reasons to refuse that
+ * only the process itself can tell are found by migrate_source_freeze() and migrate_source_try().
  */
 int migrate_source_check(struct migrate_source *source, struct refusal *refusal);
 
-/* After check: writes what the target must have. */
+/* After check: writes the needs of the process for the target. */
 int migrate_source_offer(struct migrate_source *source, int sock, struct refusal *refusal);
 
 /*
@@ -129,7 +129,7 @@ int migrate_source_try(struct migrate_source *source, struct refusal *refusal);
 
 /*
  * Frozen: streams the process. After an error the caller thaws; the socket is then shut for writing,
- * and what the target has to say can still be read from it.
+ * and the answer of the target can still be read from it.
  */
 int migrate_source_send(struct migrate_source *source, int sock, struct refusal *refusal);
 
@@ -138,8 +138,8 @@ int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal);
 
 /*
  * Ends the frozen process for good and waits until it is gone. If late_signals is given it receives
- * the signals (bit n-1 for signal n) that arrived after the state was sent: they died with it, and
- * whoever wants them kept sends them to the new process.
+ * the signals (bit n-1 for signal n) that arrived after the state was sent: they died with it. A
+ * caller that wants them kept sends them to the new process.
  */
 int migrate_source_kill(struct migrate_source *source, uint64_t *late_signals,
 			struct refusal *refusal);

@@ -9,8 +9,8 @@
 
 /*
  * The objects of an image, which come before the tasks that refer to them, and the mappings of a task, which an
- * offer has as well. What is in descriptions changes until the freeze, so that an offer has no CONTENTS, and bodies
- * lack what is only found out then.
+ * offer has as well. The contents of descriptions change until the freeze, so that an offer has no CONTENTS, and
+ * bodies may lack state that only a frozen process tells.
  */
 struct object_tables {
 	struct files *files;

@@ -6,16 +6,14 @@
 
 /*
  * The shared anonymous memory and the memory files of a process, each object once. An object is larger
- * than what is mapped of it where the process has unmapped a part, and smaller where a mapping goes on
- * beyond its end.
+ * than its mappings together if the process has unmapped a part, and smaller if a mapping goes on beyond its end.
  */
 struct object {
 	uint64_t id;	/* of its MEMORY record */
 	uint64_t bytes; /* the object's own size */
 	uint64_t reach; /* where its furthest mapping ends, at least bytes */
 	uint64_t at;	/* target: where it is mapped as a whole, until the memory settles */
-	uint32_t
-		first; /* the lowest of its mappings as such; of a memory file: its index in the table */
+	uint32_t first; /* the lowest of those mappings; of a memory file: its index */
 	uint32_t flags; /* those of all its mappings together */
 	bool is_file;	/* a memory file, which is mapped as a file */
 	bool is_mapped; /* as anonymous memory */
@@ -27,7 +25,7 @@ struct objects {
 };
 
 /* 0, -ENOMEM, or -EBADMSG: two memory files have one memory, or it is
- * mapped as anonymous memory as well. What was in objects is freed first. */
+ * mapped as anonymous memory as well. Objects of an earlier call are freed first. */
 int objects_collect(struct objects *objects, const struct maps *maps, const struct files *files);
 void objects_free(struct objects *objects);
 struct object *objects_find(const struct objects *objects, uint64_t id); /* or NULL */

@@ -173,7 +173,7 @@ static int compare_specials(const struct offer *offer, const struct maps *own,
 	}
 	bool same = own->special_count == offer->task.special_count;
 
-	/* Each of ours is among the source's as well: names may stand twice in what came from outside. */
+	/* Each of ours is among the source's as well: an offer comes from outside, and may have a name twice. */
 	for (uint32_t i = 0; i < own->special_count; i++)
 		same = same && maps_special(&offer->maps, own->special[i].name);
 	if (!same)

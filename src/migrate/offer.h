@@ -7,11 +7,11 @@
 #include "migrate/stream.h"
 
 /*
- * The offer: what the target must have, told before anything is stopped.
+ * The offer: all that the target must have for the process, told before anything is stopped.
  */
 int offer_write(struct inventory *inventory, struct writer *writer, struct refusal *refusal);
 
-/* What was read of an offer; its tables belong to it. */
+/* An offer that was read; its tables belong to it. */
 struct offer {
 	struct image_machine machine;
 	struct image_task task;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An offer as a hostile source would send it: what is accepted refers to nothing that is not there. Only its
+ * An offer as a hostile source would send it: an offer that is accepted refers only to objects that it has. Only its
  * reader is called, and of the kinds of descriptors only the check of a body, so what the rest needs is left out.
  *
  * fuzz with: src/migrate/descriptors.c src/migrate/contents.c src/migrate/files.c src/migrate/maps.c

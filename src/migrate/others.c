@@ -26,7 +26,7 @@
 #define PATH_SHOWN 60 /* of a path in a sentence */
 #define ROUNDS_MAX 5
 
-/* What is ours and others could have, too. */
+/* An object of ours that others could have, too. */
 struct position {
 	uint64_t device, inode;
 	const struct description *description; /* NULL: of a memory file */
@@ -44,8 +44,8 @@ struct others {
 	size_t position_count;
 	struct position *memory; /* owned, sorted: our memory files, and other objects */
 	size_t memory_count;
-	const struct position *memory_common; /* what was found */
-	const struct description *common;     /* what was found */
+	const struct position *memory_common; /* the one that was found */
+	const struct description *common;     /* the one that was found */
 	pid_t at;			      /* the one that is looked at */
 	int dir;
 };
@@ -389,7 +389,7 @@ static int check_positions(struct others *others)
 
 /* ---- both ---- */
 
-/* What the init's list of its children was: an orphan comes to be in it. */
+/* A hash of the init's list of its children. An orphan comes to be in that list. */
 static uint64_t children_of_init(struct inventory *inventory)
 {
 	char name[64];
@@ -443,8 +443,8 @@ static int check_new(struct others *others)
 }
 
 /*
- * A process may hand what it has in common with us on to a child, and end or close it, between two of our
- * looks: so the container is listed again until nobody is new. A container that starts processes all the
+ * Between two of our looks, a process may hand an object that it shares with us on to a child, and end or close
+ * it: so the container is listed again until no process is new. A container that starts processes all the
  * time is no reason to refuse: a few rounds find a process that hands something on once.
  */
 static int check_rounds(struct others *others, bool outside)

@@ -4,7 +4,7 @@
 
 #include "migrate/inventory.h"
 
-/* What all threads of a process have in common, and no process with another: kcmp(2). */
+/* Tables that all threads of a process share, and no two processes: kcmp(2). */
 #define OTHERS_TABLES 4
 struct others_table {
 	int kind; /* KCMP_VM ... */
@@ -13,9 +13,8 @@ struct others_table {
 extern const struct others_table others_tables[OTHERS_TABLES];
 
 /*
- * The other processes of the container, its init among them: they stay when the process moves. What
- * the process has in common with one of them is a reason to refuse: a table, memory, or an open file
- * with one position for both.
+ * The other processes of the container, its init among them: they stay when the process moves. The
+ * process is refused if it shares with one of them a table, memory, or an open file with one position for both.
  */
 int others_check(struct inventory *inventory, struct refusal *refusal);
 

@@ -6,8 +6,8 @@
 #include "migrate/inventory.h"
 
 /*
- * What a thread may have for itself and no image carries: namespaces, memory policy, keyrings, ...
- * It is asked of every thread, because each belongs to the thread and not to the process.
+ * Settings that a thread may have for itself and that no image carries: namespaces, memory policy, keyrings, ...
+ * Every thread is asked for them, because each belongs to the thread and not to the process.
  */
 #define PECULIAR_ORDINARIES 4
 #define PECULIAR_KEYRINGS   3

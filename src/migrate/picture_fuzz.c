@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stream of image records as a hostile source would send it, into the picture. Whatever is accepted must
+ * A stream of image records as a hostile source would send it, into the picture. A stream that is accepted must
  * hang together. Of the kinds of descriptors only the check of a body is called, so what the rest of them
  * needs is left out.
  *

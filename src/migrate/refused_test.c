@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must be refused, by name and by the same sentence in a dry run, and is unharmed by it.
+ * Processes that must be refused, by name and by the same sentence in a dry run, and are unharmed by it.
  *
  *	DVS_ONLY_REFUSED	set: only the kinds of test/victims/refused.c
  */
@@ -44,7 +44,7 @@ static void try_refused(const char *kind, const char *word)
 		printf("  %s: the sentence has no \"%s\"\n", kind, word);
 		CHECK(!"named in the sentence");
 	}
-	/* What the source refuses, a dry run refuses by the same sentence. */
+	/* A dry run refuses by the same sentence as the source of a move. */
 	if (!move.target.reason[0] && strcmp(dry.reason, move.source.reason)) {
 		printf("  %s: the dry run says \"%s\"\n", kind, dry.reason);
 		CHECK(!"the same in a dry run");

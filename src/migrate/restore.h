@@ -36,7 +36,7 @@ struct restore {
 	struct threads threads; /* the shell, then the process's threads */
 	struct foothold foothold;
 	struct calls calls;
-	struct maps own; /* what the shell has mapped beside the foothold */
+	struct maps own; /* mappings of the shell beside the foothold */
 	int *memfd; /* owned: of each memory file of the table, by index, else -1; NULL: not made yet */
 	struct objects objects; /* shared memory, each mapped as a whole until it settles */
 	pid_t pid;

@@ -64,7 +64,7 @@ int restore_send_descriptor(struct restore *restore, int fd, int expected, int s
 	int r = fd < 0 ? fd : 0;
 
 	assert(restore->sent < SENT_MAX);
-	/* What was sent and not received yet must fit into the socket. */
+	/* Descriptors that were sent and not received yet must fit into the socket. */
 	if (r == 0 && ++restore->sent == SENT_MAX) {
 		restore->sent = 0;
 		r = restore_run(restore, refusal);

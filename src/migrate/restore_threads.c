@@ -228,7 +228,7 @@ static void add_capabilities(struct calls *calls, const struct image_credentials
 			  1);
 }
 
-/* What the shell has, which every thread starts with. */
+/* The credentials of the shell, which every thread starts with. */
 static void shell_credentials(struct restore *restore, struct image_credentials *own)
 {
 	struct procdir_text text = { 0 };

@@ -570,7 +570,7 @@ int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal)
 	return 0;
 }
 
-/* Signals that came in after the image was made; what is on its way to one thread counts too. */
+/* Signals that came in after the image was made; those on their way to one thread count, too. */
 static uint64_t late_signals(struct migrate_source *source)
 {
 	uint64_t pending = 0;

@@ -7,7 +7,7 @@
 /*
  * A stage for tests of the engine: two pid namespaces on this machine, each with an init of its own
  * that starts programs with the wanted pid, a page that all victims share with the test, and a pipe
- * for what they print.
+ * for their output.
  *
  *	test --+-- init 0 -- victim (1000)         page: struct stage_page, MAP_SHARED everywhere
  *	       |                |  moves           pipe: standard output and error
@@ -68,7 +68,7 @@ bool stage_await(const uint32_t *word, uint32_t value);
 
 /*
  * One move, both sides in this program. The target runs in a thread of its own. Each hook, if given,
- * runs on the source's thread: what it does there is done to a move in that state.
+ * runs on the source's thread, and so acts on a move in that state.
  */
 struct stage_move {
 	struct stage *stage;
@@ -81,7 +81,7 @@ struct stage_move {
 	bool busy_once;
 	bool no_target; /* source's check only */
 	/* results */
-	int result; /* 0, or of whatever failed first */
+	int result; /* 0, or of the step that failed first */
 	struct refusal source, target;
 	pid_t arrived;
 	pid_t shell; /* while the move is on */

@@ -7,8 +7,8 @@
 #include "wire/image.h"
 
 /*
- * Source: what only the process itself can say, asked from inside by lists of system calls, and
- * what is read from outside of a thread that stands. Both may find what cannot be carried and refuse.
+ * Source: state that only the process itself can tell, asked from inside by lists of system calls, and the state
+ * of a stopped thread, read from outside. Both refuse state that cannot be carried.
  */
 
 /* Run on the leader: completes inventory->process and its timers, reads the signal handlers. */

@@ -11,7 +11,7 @@
 
 /*
  * The two ends of a stream of image records over a socket (blocking or not), or a file. Both keep a
- * buffer and the hash of what went through; both fail for good at the first error.
+ * buffer and the hash of all bytes so far; both fail for good at the first error.
  */
 #define STREAM_TIMEOUT_MS 30000
 

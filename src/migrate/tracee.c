@@ -5,8 +5,8 @@
  *	seize -> interrupt -> await_stop -> borrow -> (syscall | run)* -> return -> release
  *
  * While a thread is borrowed all its signals are blocked but SIGTRAP, whose breakpoint ends a run: a
- * breakpoint whose signal is blocked would reset the program's handler. What cannot be blocked and
- * arrives meanwhile, SIGSTOP, is held back and sent again on release. The kernel keeps the state of
+ * breakpoint whose signal is blocked would reset the program's handler. A SIGSTOP cannot be
+ * blocked: one that arrives meanwhile is held back and sent again on release. The kernel keeps the state of
  * an interrupted system call in the registers (orig_rax, and -ERESTART* in rax), so putting them
  * back makes it restart the call exactly as if nobody had looked. No run may end by sigreturn: that
  * would forget the restart block.
@@ -146,7 +146,7 @@ int tracee_borrow(struct tracee *tracee)
 {
 	assert(tracee->held);
 	assert(tracee->stopped);
-	assert(!tracee->borrowed); /* what it had would be lost */
+	assert(!tracee->borrowed); /* the registers of the program would be lost */
 	int r = trace_registers(tracee->tid, &tracee->registers);
 
 	if (r == 0)
@@ -193,7 +193,7 @@ void tracee_release(struct tracee *tracee)
 		tracee_interrupt(tracee);
 		int r = tracee_await_stop(tracee, RELEASE_TIMEOUT_US);
 
-		/* What never stops is let go by the kernel when the calling thread ends. */
+		/* The kernel lets go of a task that never stops when the calling thread ends. */
 		if (r == TRACEE_E_STUCK)
 			tracee->held = false;
 		if (r == TRACEE_E_STUCK || r == TRACEE_E_GONE)

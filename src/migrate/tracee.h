@@ -12,7 +12,7 @@ enum tracee_result {
 	TRACEE_E_GONE = 1,   /* the task has ended or is being killed: an ordinary outcome */
 	TRACEE_E_GROUP_STOP, /* it is stopped by a job-control signal (SIGSTOP and the like) */
 	TRACEE_E_STUCK,	     /* it did not stop in time: it waits in the kernel, uninterruptibly */
-	TRACEE_E_STRAYED,    /* it ran into something else than what it was sent to do */
+	TRACEE_E_STRAYED,    /* it did something else than it was sent to do */
 };
 
 /* An address in the other process. Never to be dereferenced here. */
@@ -44,14 +44,14 @@ int tracee_interrupt(struct tracee *tracee);
 int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us);
 
 /*
- * Borrowing: from here on the tracee runs what it is given, with every signal but the breakpoint's
+ * Borrowing: from here on the tracee runs code that it is given, with every signal but the breakpoint's
  * blocked; tracee_return() puts registers and mask back as they were.
  */
 int tracee_borrow(struct tracee *tracee);
 int tracee_return(struct tracee *tracee);
 
 /*
- * Puts back what was borrowed and lets it run on. Safe for one that is gone. One that cannot be
+ * Puts back registers and mask, and lets it run on. Safe for one that is gone. One that cannot be
  * stopped stays traced until the calling thread ends, which lets it go too.
  */
 void tracee_release(struct tracee *tracee);

@@ -2,7 +2,7 @@
 #ifndef DVS_OS_ACTIVITY_H
 #define DVS_OS_ACTIVITY_H
 
-/* What a process is doing at this moment, seen from outside. */
+/* The activity of a process at this moment, seen from outside. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -55,7 +55,7 @@ static void test_found(void)
 	CHECK_EQ(find(), 0);
 }
 
-/* What a hostile file says of itself leads nowhere beyond its first bytes. */
+/* The offsets in a hostile file lead nowhere beyond its first bytes. */
 static void test_hostile(void)
 {
 	begin();

@@ -60,7 +60,7 @@ static int open_own(void)
 		line[0] = 0;
 	fclose(file);
 	line[strcspn(line, "\n")] = 0;
-	/* "/.." is outside of what this namespace may see. */
+	/* "/.." is outside of the part that this namespace may see. */
 	if (!line[0] || strncmp(line + 3, "/..", 3) == 0)
 		return -ENOENT;
 	snprintf(path, sizeof(path), "%s%s", at, line + 3);

@@ -9,7 +9,7 @@
  *	<own group>/dvs.NODE[-N]/NAME
  *
  * The folder is locked as long as its daemon lives, over an execve too: a program that can lock it knows that
- * what is in there was left behind. All results are 0 or more, or negative errno.
+ * the groups in there were left behind. All results are 0 or more, or negative errno.
  */
 
 #include <stdbool.h>
@@ -20,8 +20,8 @@
 
 /*
  * Makes the folder of a daemon and locks it: a descriptor, the caller's. Those beside it whose daemons have ended
- * are removed, with what runs there. -ENOENT where there is no
- * version 2 hierarchy, -EROFS, -EACCES or the like where nothing may be made in it.
+ * are removed, with the processes in them. -ENOENT where there is no version 2 hierarchy, -EROFS,
+ * -EACCES or the like where nothing may be made in it.
  */
 int os_cgroup_claim(int node);
 /* "dvs.0" of it. */

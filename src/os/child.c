@@ -51,8 +51,8 @@ static void child_start(const struct child_plan *plan, int channel)
 	if (write(channel, &zero, sizeof(zero)) != sizeof(zero))
 		_exit(127);
 	if (read(channel, &go, 1) != 1)
-		_exit(127); /* whoever wanted this has gone or changed its mind */
-	/* A daemon lives long: it must not keep what our own caller had open, a lock for instance. */
+		_exit(127); /* the caller has gone or changed its mind */
+	/* A daemon lives long: it must not keep descriptors that our own caller had open, of a lock for instance. */
 	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (plan->ready_fd >= 0 && fcntl(plan->ready_fd, F_SETFD, 0) < 0)
 		child_fail(channel, errno);

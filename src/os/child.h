@@ -29,7 +29,7 @@ int os_child_go(int go);
 
 /*
  * Runs a program to its end in the network namespace of process `netns_pid` (0: the caller's), with
- * `input` on its standard input; what it says on either output goes to `output` (cut to its size,
+ * `input` on its standard input; its standard output and error go to `output` (cut to its size,
  * always terminated). Returns its exit status (128 + signal if killed).
  */
 int os_child_run(char *const *argv, pid_t netns_pid, const char *input, char *output, size_t size);

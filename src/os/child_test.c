@@ -56,7 +56,7 @@ static void test_hold_and_go(void)
 	pid_t pid = 0;
 
 	CHECK_EQ(os_self_pipe(ready), 0);
-	CHECK_EQ(dup2(STDOUT_FILENO, 50), 50); /* what the caller has open stays its own */
+	CHECK_EQ(dup2(STDOUT_FILENO, 50), 50); /* descriptors of the caller stay its own */
 	CHECK_OR_RETURN(hold_shell(ready[1], &pid, &go) == 0);
 	os_close(50);
 	os_close(ready[1]);

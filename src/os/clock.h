@@ -4,7 +4,7 @@
 
 /*
  * Time as the rest of the tree uses it: nanoseconds in a signed 64-bit number. The monotonic clock is
- * for intervals and deadlines, the real-time one only for what people read.
+ * for intervals and deadlines, the real-time one only for times that people read.
  */
 
 #include <stdint.h>

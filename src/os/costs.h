@@ -3,7 +3,7 @@
 #define DVS_OS_COSTS_H
 
 /*
- * What it costs on this machine to let another process have the CPU. A waiter that has to choose
+ * The costs on this machine of letting another process have the CPU. A waiter that has to choose
  * between looking on, yielding and sleeping compares these costs, and no constant fits all machines:
  * a switch takes 0.6 us on one and 2 us on another, a wake of an idle CPU 2 us or 50.
  */

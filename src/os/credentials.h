@@ -3,7 +3,7 @@
 #define DVS_OS_CREDENTIALS_H
 
 /*
- * What a task's credentials are now, as /proc has them. The caller sees to it that the number still is that
+ * The credentials of a task now, as /proc has them. The caller sees to it that the number still is that
  * of the task it means. 0 or -ESRCH.
  */
 

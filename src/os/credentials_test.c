@@ -19,11 +19,11 @@
 
 static char secret[16] = "of this process";
 
-/* What a child is, after it has done something to itself. */
+/* A child that has done something to itself. */
 struct child {
 	pid_t pid;
 	int in, out;
-	char said; /* what the function gave: 0, or 77 where this cannot be done here */
+	char said; /* the result of the function: 0, or 77 where this cannot be done here */
 };
 
 static struct child child_that(int (*does)(void))
@@ -133,7 +133,7 @@ static void test_rights_that_were_given_up(void)
 	CHECK(!asker.may_trace);
 	CHECK_EQ(os_credentials_of(root.pid, &credentials), 0);
 	CHECK(!asker_may_access(&asker, &credentials));
-	/* What was root's is in its memory: the kernel hides it until the process says otherwise. */
+	/* Secrets of root are in its memory: the kernel hides that until the process says otherwise. */
 	CHECK_EQ(os_credentials_of(child.pid, &credentials), 0);
 	CHECK(!credentials.dumpable);
 	CHECK(!asker_may_access(&nobody, &credentials));

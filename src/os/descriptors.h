@@ -15,7 +15,7 @@ int os_descriptors_restore(pid_t pid);
 /* How many this process may have now. */
 uint64_t os_descriptors_limit(void);
 
-/* What the limits were before they were raised, for a successor that finds them raised. */
+/* The limits before they were raised, for a successor that finds them raised. */
 struct os_descriptors {
 	uint64_t soft, hard;
 };

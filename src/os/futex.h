@@ -3,8 +3,8 @@
 #define DVS_OS_FUTEX_H
 
 /*
- * Futexes on words in pages that processes share. Waiting may end for no reason: the caller looks
- * at what it waits for again, always.
+ * Futexes on words in pages that processes share. Waiting may end for no reason: the caller always
+ * looks again whether its condition is true.
  */
 
 #include <stdint.h>

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The identity of an open file: what /proc/PID/maps shows of a mapping of it. */
+/* The identity of an open file, as /proc/PID/maps shows it for a mapping of the file. */
 struct os_inode {
 	dev_t dev;
 	ino_t ino;
@@ -28,7 +28,7 @@ enum os_mode {
 	OS_MODE_FILE = 0100000,
 };
 
-/* What a file is, whatever name leads to it. */
+/* The properties of a file, by any name. */
 struct os_status {
 	uint64_t device, inode;
 	uint64_t size;
@@ -51,7 +51,7 @@ uint32_t os_device_major(uint64_t device);
 uint32_t os_device_minor(uint64_t device);
 uint64_t os_device(uint32_t device_major, uint32_t device_minor);
 
-/* What a new file gets, to be as another one is. 0 or negative errno. */
+/* For a new file that is to be like another one: its owner and rights, size, time. 0 or negative errno. */
 int os_inode_own(int fd, uint32_t uid, uint32_t gid, uint32_t rights);
 int os_inode_resize(int fd, uint64_t bytes);
 int os_inode_set_mtime(int fd, int64_t s, uint32_t ns);

@@ -5,7 +5,7 @@
 /*
  * The kernel's own words: numbers of system calls, flags, structures. They are for the few files of the engine
  * that put together lists of system calls for another process, or read which one it was in (scripts/lint names
- * them). What this program asks of the kernel itself goes through the nouns of os/, there as everywhere.
+ * them). System calls of this program itself go through the nouns of os/, there as everywhere.
  */
 #include <fcntl.h>
 #include <sched.h>

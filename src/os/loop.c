@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One libevent base. Each source owns up to two events: one for reading (or the timer, or the signal)
- * and one for writing, so that what is waited for changes without re-making an event.
+ * and one for writing, so that a change of the conditions makes no event anew.
  *
  *	loop thread                            another thread, holding the lock
  *	libevent picks an active event
@@ -47,7 +47,7 @@ struct os_source {
 	os_timer_fn *fn;
 	void *ctx;
 	int64_t deadline_ns; /* timer: below 0 disarmed */
-	int events;	     /* io: what is waited for */
+	int events;	     /* io: OS_READ, OS_WRITE that are waited for */
 	bool dead;
 };
 
@@ -88,7 +88,7 @@ static void loop_wake(struct os_loop *loop)
 	(void)n;
 }
 
-/* Runs what had been posted by now; what these post runs in the next turn. */
+/* Runs the functions that had been posted by now. Those that they post run in the next turn. */
 static void run_posted(struct os_loop *loop)
 {
 	struct posted *item = loop->posted;

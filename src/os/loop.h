@@ -7,8 +7,8 @@
  * os_loop_new() held (taken just before, released just after), so that node code run from the loop and
  * from other threads (bell thread, migration workers) excludes each other; the loop never holds it
  * while it waits. Sources may be added and freed from any thread that holds the lock; a source that
- * was freed, or is no longer set for what happened, is not called any more, even when its callback was
- * already waiting for the lock. By then another thread may have read what was there: descriptors are
+ * was freed, or is no longer set for that event, is not called any more, even when its callback was
+ * already waiting for the lock. By then another thread may have read the bytes that were there: descriptors are
  * to be non-blocking. Without a lock (NULL) everything stays on one thread but os_loop_stop().
  */
 
@@ -45,8 +45,8 @@ struct os_source *
 os_source_free(struct os_source *source); /* returns NULL; allowed in its callback */
 /*
  * Runs fn after every turn, before the loop waits again, *without* the lock; fn takes it with
- * os_loop_lock() for what needs it. For what is cheaper to look at than to be woken for: true means
- * that the next turn shall not wait, only look. Added and ended while the loop does not run, or by its
+ * os_loop_lock() where it needs it. It is for conditions that are cheaper to look at than to be woken for: true
+ * means that the next turn shall not wait, only look. Added and ended while the loop does not run, or by its
  * own thread. 0 or -ENOSPC.
  */
 typedef bool os_between_fn(void *ctx);
@@ -56,7 +56,7 @@ void os_loop_lock(struct os_loop *loop);
 void os_loop_unlock(struct os_loop *loop);
 /*
  * Runs fn once on the loop, soon, from any thread holding the lock: in the order posted, never from
- * inside this call. What was posted and has not run when the loop is freed never runs.
+ * inside this call. A function that has not run when the loop is freed never runs.
  */
 int os_loop_post(struct os_loop *loop, os_timer_fn *fn, void *ctx);
 

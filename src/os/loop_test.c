@@ -13,7 +13,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct os_loop *loop;
 
-/* What the callbacks of one test saw. */
+/* The events that the callbacks of one test saw. */
 static struct {
 	struct os_source *source, *other;
 	int calls, limit;

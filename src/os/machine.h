@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What this machine and its kernel are. */
+/* Properties of this machine and its kernel. */
 
 /* The machine's boot, another one after each; zeros: not to be known. */
 void os_boot_id(uint8_t id[16]);

@@ -39,10 +39,10 @@ int os_open_at(int folder, const char *name, unsigned flags);
 /* As a process with this root directory opens the path, links included. */
 int os_open_below(int root, const char *path, unsigned flags);
 
-/* What fd refers to, opened once more; OS_OPEN_PATH is enough for fd. */
+/* Opens the file of fd once more; OS_OPEN_PATH is enough for fd. */
 int os_open_again(int fd, unsigned flags);
 
-/* Changes OS_OPEN_APPEND, NONBLOCK, DIRECT and ASYNC to what they are in the flags. 0. */
+/* Changes OS_OPEN_APPEND, NONBLOCK, DIRECT and ASYNC to their state in the flags. 0. */
 int os_open_set_flags(int fd, unsigned flags);
 
 /* Whether a process is told of its events by signals (F_SETOWN, F_NOTIFY). */

@@ -54,7 +54,7 @@ bool options_operands(struct options *options, const struct operand_row *rows, i
 /* A whole decimal number between min and max. */
 bool options_number(const char *text, int min, int max, int *value);
 
-/* Any whole number; what is out of range for its purpose is refused by whoever knows the range. */
+/* Any whole number; the caller, which knows the range, refuses one that is out of it. */
 bool options_integer(const char *text, int *value);
 
 /* "0,2,5-7" as a bit map of numbers below 32. */

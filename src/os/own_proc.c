@@ -13,7 +13,7 @@
 
 /*
  * Whether the caller has another root than that of its mount namespace, which is new. Paths that /proc tells of
- * its processes would then begin outside of what the node sees. root: "/", opened in the old namespace.
+ * its processes would then begin outside of the part that the node sees. root: "/", opened in the old namespace.
  */
 static bool has_changed_root(int root)
 {

@@ -19,7 +19,7 @@ enum pagemap_kind {
 
 struct pagemap {
 	int fd;
-	unsigned kinds; /* what this kernel can tell of; 0: only the old interface is there */
+	unsigned kinds; /* those that this kernel can tell of; 0: only the old interface is there */
 };
 
 /* The page map of a process; 0 or -errno. */

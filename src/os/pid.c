@@ -125,7 +125,7 @@ static pid_t find_in(const char *path, pid_t want, uint64_t pidns)
 	return found;
 }
 
-/* What the namespace of `asker` calls `number`. */
+/* The task that has this number in the namespace of `asker`. */
 static pid_t translate(pid_t asker, pid_t number)
 {
 	OS_CLEANUP_FD int fd = -1;

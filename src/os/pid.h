@@ -28,7 +28,7 @@ pid_t os_pid_here(pid_t asker, pid_t pid);
 /* The same by looking at one task after the other. The cost grows with them: not under a lock. */
 pid_t os_tid_search(pid_t pid, pid_t tid);
 pid_t os_pid_search(pid_t asker, pid_t pid);
-/* What a task that has ended and was not reaped yet left, as wait(2) says it; -1: not to be known. */
+/* The exit status, as of wait(2), of a task that has ended and was not reaped yet; -1: not to be known. */
 int os_exit_status_of(pid_t tid);
 /* Effective user of a task; negative errno. */
 int64_t os_euid_of(pid_t tid);
@@ -41,7 +41,7 @@ struct os_peer;
 
 /* Owned by the caller; thread: name the thread rather than its process. -errno. */
 int os_pidfd_open(pid_t pid, bool thread);
-/* A descriptor of ours for what descriptor `number` of the process is, close-on-exec; -errno. */
+/* A descriptor of ours for the open file of descriptor `number` of the process, close-on-exec; -errno. */
 int os_pid_descriptor(pid_t pid, int number);
 /* Whether it has a Unix socket whose other end is, or will be when it is accepted, the caller's. */
 bool os_pid_is_connected_here(pid_t pid);

@@ -3,8 +3,8 @@
 #define DVS_OS_POLLSET_H
 
 /*
- * A descriptor that stands for others: it is readable when one of those is ready for what is waited
- * for. It lets a part wait for room to write while it shows its owner one descriptor to read.
+ * A descriptor that stands for others: it is readable when one of those is ready. It lets a part wait for
+ * room to write while it shows its owner one descriptor to read.
  */
 
 #include "os/loop.h"

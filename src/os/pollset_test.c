@@ -38,7 +38,7 @@ static void test_time(void)
 
 	CHECK_OR_RETURN(!os_unix_pair(OS_STREAM, pair));
 	CHECK_EQ(os_pollset_add(set, pair[0], OS_READ), 0);
-	close(pair[1]); /* what has ended can be read for ever */
+	close(pair[1]); /* a stream that has ended can be read for ever */
 	CHECK_EQ(os_poll(set, OS_READ, 0), 0);
 	os_pollset_remove(set, pair[0]);
 	CHECK_EQ(os_poll(set, OS_READ, 0), -ETIMEDOUT);

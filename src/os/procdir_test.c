@@ -81,7 +81,7 @@ static void test_not_ended_without_main_thread(void)
 	close(dir);
 }
 
-/* What cannot be looked at has not ended for that. */
+/* A process that cannot be looked at has not ended for that. */
 static void test_not_ended_without_descriptors(void)
 {
 	struct rlimit limit, none;

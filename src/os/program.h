@@ -3,7 +3,7 @@
 #define DVS_OS_PROGRAM_H
 
 /*
- * What the daemon and the programs beside it do with their words: "--help" prints the usage on standard
+ * The words of a command line, for the daemon and the programs beside it: "--help" prints the usage on standard
  * output and ends with 0, a wrong word is named on standard error and ends with 2.
  */
 

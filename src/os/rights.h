@@ -16,7 +16,7 @@ struct os_rights_wanted {
 	uint32_t group_count;
 };
 
-/* What the thread had, until it is given back. */
+/* The thread's own rights, until they are given back. */
 struct os_rights;
 
 /* 0, or -EPERM or -ENOMEM: nothing has changed then. */

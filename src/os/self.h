@@ -3,7 +3,7 @@
 #define DVS_OS_SELF_H
 
 /*
- * What a command inherits from whoever runs it, and what it may become.
+ * This process: its folder, environment and rights, and the program that it may become.
  */
 
 #include <stdbool.h>
@@ -21,8 +21,8 @@ unsigned os_self_umask(void);
 char **os_self_environment(void); /* NULL-terminated; not owned */
 bool os_self_is_root(void);
 /*
- * For a program that serves: of the signals that may come to it only TERM and KILL end it. What it
- * starts gets the defaults (os/spawn.h).
+ * For a program that serves: of the signals that may come to it only TERM and KILL end it. Programs that it
+ * starts get the defaults (os/spawn.h).
  */
 void os_self_keep_running(void);
 /*

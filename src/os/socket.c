@@ -80,8 +80,8 @@ static int remove_leftover(const char *path, enum os_socket_kind kind)
 }
 
 /*
- * A stranger that connects may send descriptors along, and the last one to close a file may wait for what stands
- * behind it. They are refused to the sender where the kernel can (before 6.16 it cannot).
+ * A stranger that connects may send descriptors along, and the last one to close a file may wait for the device or
+ * server behind it. The kernel refuses them to the sender if it can (before 6.16 it cannot).
  */
 static void refuse_descriptors(int fd)
 {

@@ -52,7 +52,7 @@ int os_unix_pair(enum os_socket_kind kind, int fds[2]);
 int os_unix_open_to_all(const char *path);
 /* Removes the socket file of a listener that is closed. */
 void os_unix_remove(const char *path);
-/* Who made the connection (or the listening end, seen from the connecting one). */
+/* The process that made the connection (or the listening end, seen from the connecting one). */
 int os_unix_peer(int fd, struct os_peer *peer);
 /* Root, or the user that this process runs as. */
 bool os_peer_trusted(const struct os_peer *peer);
@@ -78,7 +78,7 @@ ssize_t os_packet_recv_fewer(int fd, void *buf, size_t size, int fds[OS_FDS_MAX]
 int os_read_full(int fd, void *buf, size_t len, int timeout_ms);
 int os_write_full(int fd, const void *buf, size_t len, int timeout_ms);
 
-/* What is there or fits now, on non-blocking ones: > 0, -EAGAIN, -ECONNRESET at the end of file. */
+/* As many bytes as are there or fit now, on non-blocking ones: > 0, -EAGAIN, -ECONNRESET at the end of file. */
 ssize_t os_read_some(int fd, void *buf, size_t len);
 ssize_t os_write_some(int fd, const void *buf, size_t len);
 
@@ -87,18 +87,18 @@ int os_poll(int fd, int events, int timeout_ms);
 
 int os_set_nonblock(int fd, int on);
 int os_dup(int fd); /* close-on-exec; the descriptor or negative errno */
-/* Ends both directions: whoever waits on it is woken. fd may be negative. */
+/* Ends both directions: threads that wait on it are woken. fd may be negative. */
 void os_shutdown(int fd);
 /* Ends one direction: the other side reads to the end. */
 void os_shutdown_writing(int fd);
 
 /*
- * Room for so many bytes in one direction: more than a user may have where the caller has the right to it. It does
- * nothing to what is no socket.
+ * Room for so many bytes in one direction: more than a user may have where the caller has the right to it. Another
+ * file is left alone.
  */
 void os_socket_widen(int fd, bool sending, int bytes);
 
-/* What kind of socket it is, for a sentence: "a TCP socket". */
+/* The kind of the socket, for a sentence: "a TCP socket". */
 const char *os_socket_text(int fd);
 int os_close(int fd); /* fd may be negative; returns -1, errno is kept */
 

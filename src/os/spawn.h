@@ -53,7 +53,7 @@ enum os_spawn_step {
 	OS_SPAWN_STEPS,
 };
 
-/* What was tried in that step, to be followed by the error: "enter the working directory". */
+/* The attempt of that step, to be followed by the error: "enter the working directory". */
 const char *os_spawn_step_text(enum os_spawn_step step);
 
 struct os_spawned {

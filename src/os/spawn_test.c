@@ -148,7 +148,7 @@ static void test_steps(void)
 	check_step(&plan, OS_SPAWN_USER, -EINVAL);
 }
 
-/* What the starter ignores, the C library's own signals too, and how much stack it wants. */
+/* Signals that the starter ignores, the C library's own too, and the stack that it wants. */
 static void test_signals_and_stack(void)
 {
 	char *argv[] = {

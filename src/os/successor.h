@@ -3,7 +3,7 @@
 #define DVS_OS_SUCCESSOR_H
 
 /*
- * Another program in this very process: what it is, whether it wants to be that, and becoming it. The
+ * Another program in this very process: finding it, asking it whether it can follow, and becoming it. The
  * process keeps its number, its children and the descriptors that it is told to keep.
  */
 

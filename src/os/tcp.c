@@ -12,7 +12,7 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
-/* Whoever floods the port must not keep others from being seen until the daemon gets to accepting. */
+/* A flood of connections must not hide others until the daemon gets to accepting. */
 #define LISTEN_BACKLOG 1024
 #define RESERVED_PORTS 512 /* as bindresvport(3) has them */
 

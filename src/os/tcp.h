@@ -61,24 +61,24 @@ void os_tcp_close_at_once(int fd);
 /* How many bytes: 0 only at the end of the stream. -EAGAIN, or negative errno; no SIGPIPE. */
 ssize_t os_tcp_read(int fd, void *buf, size_t size);
 ssize_t os_tcp_write(int fd, const void *buf, size_t len);
-/* Keeps what the kernel holds unsent below `bytes`: what is urgent then finds a short queue. */
+/* Keeps the unsent bytes in the kernel below `bytes`: an urgent frame then finds a short queue. */
 void os_tcp_limit_unsent(int fd, int bytes);
 /*
- * What the connection has done so far: bytes acknowledged, and how long some were not. Both 0 if that
+ * The progress of the connection: bytes acknowledged, and the time in which some were not. Both 0 if that
  * is not known.
  */
 void os_tcp_progress(int fd, uint64_t *acked, uint64_t *busy_us);
-/* Bytes that have come, and that have been acknowledged, so far. 0 for what is no connection. */
+/* Bytes that have come, and that have been acknowledged, so far. 0: it is no connection. */
 uint64_t os_tcp_moved(int fd);
 /* Acknowledges now what has come, although nothing is to be sent. */
 void os_tcp_acknowledge(int fd);
-/* Whoever waits to read is woken by that many bytes (or the end of the stream), not by each packet. */
+/* A reader is woken by that many bytes (or the end of the stream), not by each packet. */
 void os_tcp_wake_at(int fd, int bytes);
-/* Ends both directions; whoever reads or writes it is told. */
+/* Ends both directions; its readers and writers are told. */
 void os_tcp_shutdown(int fd);
 
 /*
- * A connection on which nothing is acknowledged for that long is broken: whoever waits on it is told
+ * A connection on which nothing is acknowledged for that long is broken: its readers and writers are told
  * -ETIMEDOUT. A silent peer is asked, so that a cut is noticed within about twice that time even when
  * nothing is sent.
  */

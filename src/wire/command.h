@@ -29,7 +29,7 @@ enum command_kind {
 	COMMAND_MOVE_START = 9,	  /* dcid, p_nr, generation (or ANY), target (-1 unknown), flags */
 	COMMAND_MOVE_COMMIT = 10, /* dcid, p_nr, generation, target, move, lpid (by hand) */
 	COMMAND_MOVE_ROLLBACK = 11, /* dcid, p_nr, generation, move */
-	COMMAND_SYNC = 12, /* changes nothing: who sees it applied has seen all that came before */
+	COMMAND_SYNC = 12, /* changes nothing: a node that applies it has applied all before it */
 	COMMAND_LAST = 12,
 };
 
@@ -38,7 +38,7 @@ enum command_kind {
 #define COMMAND_FLAG_ATTACH    2u  /* MOVE_COMMIT: lpid on target takes the endpoint over */
 #define COMMAND_FLAG_EXACT     8u  /* DC_CREATE: nr_tasks 0 is none and not the default */
 #define COMMAND_FLAG_SERVE     16u /* DC_CREATE: every endpoint has the rights of a system process */
-/* DC_CREATE: one that runs with the same numbers is no error. UNBIND: of what an RMT_BIND said in advance */
+/* DC_CREATE: one that runs with the same numbers is no error. UNBIND: of an endpoint named in advance (RMT_BIND) */
 #define COMMAND_FLAG_STATED    32u
 #define COMMAND_FLAG_DIED      4u /* UNBIND: the process on `origin` ended; void if not the owner */
 
@@ -72,7 +72,7 @@ struct command {
 _Static_assert(sizeof(struct command) == COMMAND_BYTES, "a command has one size");
 
 /*
- * Checks version, kind, padding and termination of what arrived; on refusal *cmd is untouched.
+ * Checks version, kind, padding and termination of bytes that arrived; on refusal *cmd is untouched.
  * Numbers out of range pass: directory_check() names them. 0 or -EBADMSG.
  */
 int command_decode(struct command *cmd, const uint8_t *buf, size_t len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Whatever command_decode() accepts must come back byte for byte from command_encode(). Only what
- * stands after the end of the name may have been anything; it comes back as zeros.
+ * All bytes that command_decode() accepts must come back byte for byte from command_encode(). Only the
+ * bytes after the end of the name may have been anything; it comes back as zeros.
  */
 
 #include <stdlib.h>

@@ -80,13 +80,14 @@ enum ctl_call {
 	CTL_SHUTDOWN = 40, /* end the daemon in good order */
 	CTL_STATUS = 41,   /* ready? value = nodeid; payload: struct ctl_node_status */
 	CTL_SIGNAL = 42,   /* dcid, endpoint, cmd = signal or 0; row: struct ctl_signal_row */
-	CTL_ENDED = 43,	   /* dcid -1 all; what ended; rows: struct ctl_ended_row */
-	CTL_COUNTERS = 44, /* what this daemon has counted; payload: struct ctl_counters */
+	CTL_ENDED = 43,	   /* processes that have ended; dcid -1: all; rows: struct ctl_ended_row */
+	CTL_COUNTERS = 44, /* the counters of this daemon; payload: struct ctl_counters */
 	CTL_RESTART = 48,  /* the daemon executes its program anew; payload: struct ctl_restart */
 };
 
 enum ctl_waits {
-	CTL_WAITS_EDGE = 0, /* for whom does it wait, if slot `pid` does for it? struct wait_edge */
+	CTL_WAITS_EDGE =
+		0, /* the slot that it waits for, if `pid` waits for it: struct wait_edge */
 	CTL_WAITS_LOCK = 1, /* its wait number addr[0] is in a ring and is to end: EDVSLOCKED */
 };
 
@@ -109,7 +110,7 @@ struct ctl_request {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t call; /* enum ctl_call */
-	int32_t node;  /* whom to ask; -1 this one */
+	int32_t node;  /* the node to ask; -1 this one */
 	int32_t tid;   /* calling thread in the caller's own pid namespace; 0: the process */
 	int32_t dcid;
 	int32_t endpoint;
@@ -140,11 +141,11 @@ struct ctl_reply {
 	int64_t value; /* END: >= 0 or endpoint; meaning per call */
 	int32_t error; /* END: 0 or a negative EDVS number */
 	uint32_t payload_bytes;
-	char sentence[CTL_SENTENCE]; /* END with an error: what, why, remedy; no newline */
+	char sentence[CTL_SENTENCE]; /* END with an error: matter, reason, remedy; no newline */
 };
 
 /* Payload of CTL_RUN: counts, then argc + envc strings and the working directory, each ended by 0. */
-/* How much of what a process writes is kept, in bytes. */
+/* How much of the output of a process is kept, in bytes. */
 #define CTL_LOG_LEAST	4096
 #define CTL_LOG_DEFAULT (1 << 20)
 #define CTL_LOG_MOST	(4 << 20)
@@ -154,7 +155,7 @@ struct ctl_run {
 	uint32_t envc;
 	uint32_t uid, gid; /* filled by the daemon from the peer credentials */
 	uint32_t umask;
-	uint32_t log_bytes; /* kept of what it writes; 0: as the daemon has it */
+	uint32_t log_bytes; /* kept of its output; 0: as the daemon has it */
 };
 
 /* First row of a CTL_RUN answer; with FOLLOW the log and at last an END with the wait status follow. */
@@ -267,9 +268,9 @@ struct ctl_refusals {
 };
 
 /*
- * What a daemon and its predecessors have counted since the node was started. A move is counted where the process
- * was; begun are those that the order has let begin, and refused those that it has not, or the target. Moves by hand
- * and dry runs are not counted. Times are those of committed moves.
+ * Numbers that a daemon and its predecessors have counted since the node was started. A move is counted where
+ * the process was. "Begun" counts the moves that the order has let begin, "refused" those that the order or the target
+ * has not. Moves by hand and dry runs are not counted. Times are those of committed moves.
  */
 struct ctl_counters {
 	int64_t since_ns; /* real time of the node's start */

@@ -97,7 +97,7 @@ static bool node_valid(int node)
 	return node >= 0 && node < NR_NODES;
 }
 
-/* Of all that stands before it: what was damaged on its way is no HELLO. */
+/* Of all that stands before it: a body that was damaged on its way is no HELLO. */
 static uint64_t hello_hash(const uint8_t *body)
 {
 	return hash_bytes(HASH_SEED, body, FRAME_HELLO_BYTES - 8);

@@ -3,13 +3,13 @@
 #define DVS_WIRE_FRAME_H
 
 /*
- * What travels on the TCP connection between two nodes. Little-endian, no alignment. A frame is a
+ * The bytes on a TCP connection between two nodes. Little-endian, no alignment. A frame is a
  * head and a body:
  *
  *	u16 version | u16 type | u32 body bytes | body
  *
- * The first frame in each direction is HELLO, on a link, on a bulk connection and on a lane alike. What
- * follows on the latter two is not frames; on a link everything else may come in any order:
+ * The first frame in each direction is HELLO, on a link, on a bulk connection and on a lane alike. No
+ * frames follow on the latter two; on a link everything else may come in any order:
  *
  *	LINE     the replica of one line: state and message
  *	NOTIFY   the replica of one notify word
@@ -17,7 +17,7 @@
  *	PING     answer with a PONG of the same value
  *	MESSAGE  between the two daemons: u16 kind, u16 0, u32 0, then their bytes
  *
- * A decoder checks lengths and ranges; what a line's word means is checked by who merges it.
+ * A decoder checks lengths and ranges; the merge checks the meaning of a line's word.
  */
 
 #include <stddef.h>
@@ -38,7 +38,7 @@
 #define FRAME_PING_BYTES	 8u
 #define FRAME_MESSAGE_HEAD_BYTES 8u
 
-/* Bytes of one node message; longer ones are cut by whoever sends them. */
+/* Bytes of one node message; the sender cuts longer ones. */
 #define FRAME_MESSAGE_MAX (256u * 1024u)
 #define FRAME_BODY_MAX	  (FRAME_MESSAGE_HEAD_BYTES + FRAME_MESSAGE_MAX)
 #define FRAME_BYTES_MAX	  (FRAME_HEAD_BYTES + FRAME_BODY_MAX)

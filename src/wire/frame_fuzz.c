@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A stream of frames as a hostile peer would send it, cut as a link cuts it. What is decoded must
- * come back byte for byte when it is encoded again.
+ * A stream of frames as a hostile peer would send it, cut as a link cuts it. A frame that is decoded
+ * must come back byte for byte when it is encoded again.
  */
 
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #define DVS_WIRE_GROUP_H
 
 /*
- * What the members of the `local` group engine and its sequencer say to each other, over a stream
- * socket. Little-endian. Every frame is a header and a payload:
+ * The protocol between the members of the `local` group engine and its sequencer, over a stream socket.
+ * Little-endian. Every frame is a header and a payload:
  *
  *	 0   2      4              8
  *	+---+------+--------------+-----------

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Reads a stream of frames as both ends of the group protocol do: what a header accepts must be a
- * length that its kind can have, and what the decoders accept must come back byte for byte.
+ * Reads a stream of frames as both ends of the group protocol do: a length that a header accepts
+ * must be one that its kind can have, and a body that a decoder accepts must come back byte for byte.
  */
 
 #include <stdlib.h>

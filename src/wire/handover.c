@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Fields, records and the head of what a daemon leaves to its successor. What the fields of each kind of record
- * are is said once, for both directions, where what they describe is known (node/restart/state.c).
+ * Fields, records and the head of the state that a daemon leaves to its successor. The fields of each kind of record
+ * are listed once, for both directions, beside the structures that they describe (node/restart/state.c).
  */
 
 #include "wire/handover.h"
@@ -105,7 +105,7 @@ void handover_slot(struct handover_cursor *c, int32_t *dcid, int32_t *p_nr)
 	handover_p_nr(c, p_nr);
 }
 
-/* What stands behind the end of a text is no part of it. */
+/* Bytes behind the end of a text are no part of it. */
 void handover_text(struct handover_cursor *c, char *text, size_t size)
 {
 	bool ended = false;

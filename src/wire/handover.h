@@ -3,7 +3,7 @@
 #define DVS_WIRE_HANDOVER_H
 
 /*
- * What a daemon that executes its program file anew leaves to itself: a memfd with everything that its
+ * The state that a daemon leaves to itself when it executes its program file anew: a memfd with everything that its
  * memory held and the numbers of the descriptors that stay open. Little-endian:
  *
  *	 0     4       8     16     24     28      32    36      40
@@ -13,10 +13,10 @@
  *
  *	record: kind u32 | bytes u32 | fields | tail
  *
- * bytes counts everything, hash covers what follows it. Who reads a version that is not its own, of
- * this layout or of what the running processes, the inits and the sequencer speak, refuses it; and it
- * is asked before the old program is gone (dvsd --check-state). Descriptors are numbers, -1 none; a
- * number says nothing about what is open there.
+ * bytes counts everything, hash covers what follows it. A daemon refuses a version that is not
+ * its own, of this layout or of the protocols with the running processes, the inits and the sequencer. It is asked
+ * before the old program is gone (dvsd --check-state). Descriptors are numbers, -1 none; a number does not tell
+ * which file is open there.
  */
 
 #include <stdbool.h>
@@ -49,14 +49,14 @@ enum handover_kind {
 	HANDOVER_KIND_LAST = 12,
 };
 
-/* Versions of what others speak with the daemon and go on speaking with its successor. */
+/* Versions of the protocols that others speak with the daemon and go on speaking with its successor. */
 struct handover_versions {
 	uint32_t shm, inits, ctl, group;
 };
 
 /*
  * A record on its way. The same calls in the same order write its fields and read them: the direction is the
- * cursor's. What is read is checked against the range that is given with the field; the first failure makes
+ * cursor's. A value that is read is checked against the range that is given with the field; the first failure makes
  * the whole record bad.
  */
 struct handover_cursor {
@@ -74,8 +74,8 @@ struct handover_cursor {
 extern const uint32_t handover_version;
 
 /*
- * Writing. The cursor's `at` begins at HANDOVER_HEAD_BYTES; a record stands between begin and end. What does
- * not fit is counted and not written, so that a first run without a buffer says how large it is to be.
+ * Writing. The cursor's `at` begins at HANDOVER_HEAD_BYTES; a record stands between begin and end. A field
+ * that does not fit is counted and not written, so that a first run without a buffer tells its size.
  */
 void handover_begin(struct handover_cursor *c, enum handover_kind kind);
 void handover_end(struct handover_cursor *c);
@@ -98,7 +98,7 @@ int handover_next(const uint8_t *buf, size_t bytes, size_t *at, enum handover_ki
 int handover_done(const struct handover_cursor *c);
 
 bool handover_is_reading(const struct handover_cursor *c);
-void handover_refuse(struct handover_cursor *c); /* what was read makes no sense */
+void handover_refuse(struct handover_cursor *c); /* a value that was read makes no sense */
 
 void handover_u64(struct handover_cursor *c, uint64_t *value);
 void handover_u32(struct handover_cursor *c, uint32_t *value);
@@ -111,7 +111,7 @@ void handover_slot(struct handover_cursor *c, int32_t *dcid, int32_t *p_nr);
 void handover_p_nr(struct handover_cursor *c, int32_t *p_nr);
 /* Terminated; nothing is behind its end. */
 void handover_text(struct handover_cursor *c, char *text, size_t size);
-/* The rest of the record. What was read lies inside the buffer. */
+/* The rest of the record; when it is read, the tail lies inside the buffer. */
 void handover_tail(struct handover_cursor *c, const uint8_t **tail, uint32_t *bytes);
 
 #endif

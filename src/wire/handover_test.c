@@ -81,7 +81,7 @@ static void test_comes_back(void)
 	CHECK_OR_RETURN(bytes < sizeof(state));
 	CHECK_EQ(write_samples(state, bytes), bytes);
 	handover_seal(state, bytes, &versions);
-	CHECK_EQ(open_state(sizeof(state)), 0); /* a file may be longer than what is in it */
+	CHECK_EQ(open_state(sizeof(state)), 0); /* a file may be longer than the state in it */
 	for (int i = 0; i < 3; i++) {
 		struct sample got = { 0 };
 
@@ -133,7 +133,7 @@ static void test_damage_is_found(void)
 	CHECK_EQ(open_state(bytes), 0);
 }
 
-/* One record of the sample's fields but its tail. What handover_done() says of it. */
+/* One record of the sample's fields but its tail. Returns the result of handover_done(). */
 static int accepts(const struct sample *s, size_t cut)
 {
 	struct handover_cursor c = { .out = state, .at = 0, .size = sizeof(state) };
@@ -174,7 +174,7 @@ static void test_ranges(void)
 	CHECK_EQ(accepts(&s, 0), 0);
 }
 
-/* What the writer would not write. */
+/* Texts that the writer would not write. */
 static void test_bad_texts(void)
 {
 	static const char bad[3][4] = { { 'a', 'b', 'c', 'd' },

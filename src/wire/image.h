@@ -16,7 +16,7 @@
  *	       (PAGES | SHARED_PAGES | GUARD)* SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SIGINFO*)* END
  *
  * Objects come first: shared memory, files, and descriptions, which are what the kernel calls open file
- * descriptions. What a task has refers to them by their ids: a mapping to a file or memory, a descriptor to
+ * descriptions. The records of a task refer to them by their ids: a mapping to a file or memory, a descriptor to
  * a description, a description to a file, a memory file (memfd) to the memory that holds its contents, a page of
  * shared memory to that. So two descriptors that dup() made refer to one record. Ids of one type ascend, each
  * stands once, and a record refers to none that follows it.
@@ -97,13 +97,13 @@ struct image_machine {
 	uint64_t vdso_hash;
 	uint8_t boot_id[16]; /* of the machine: same machine, same files */
 	uint64_t
-		monotonic_ns; /* what the clocks of the tasks showed, and how far they are ahead of */
+		monotonic_ns; /* as the clocks of the tasks showed, and how far they are ahead of */
 	uint64_t boottime_ns; /* the machine's */
 	int64_t monotonic_offset_ns;
 	int64_t boottime_offset_ns;
 };
 
-/* Of an offer: what the target must know of a process. */
+/* Of an offer: the properties of a process that the target must know. */
 struct image_task {
 	int32_t vpid;
 	uint32_t thread_count;

@@ -3,9 +3,9 @@
 #define DVS_WIRE_INIT_H
 
 /*
- * What the daemon and the inits it starts say to each other. Both are on one machine: host layout.
- * An init outlives a restart of the daemon, whose new program then speaks to it: who changes anything
- * here counts INIT_WIRE_VERSION up, and such a restart is refused.
+ * The protocol between the daemon and the inits that it starts. Both are on one machine: host layout.
+ * An init outlives a restart of the daemon, whose new program then speaks to it. A change here
+ * counts INIT_WIRE_VERSION up, and such a restart is refused.
  *
  * Two packet sockets, at fixed numbers in the init: requests with their replies, and the events. The
  * init's first packet is a reply with error 0: it is ready.

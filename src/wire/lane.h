@@ -3,14 +3,14 @@
 #define DVS_WIRE_LANE_H
 
 /*
- * What travels on a lane: a TCP connection that one daemon has made to another for data copies, after
+ * The bytes on a lane, which is a TCP connection that one daemon has made to another for data copies, after
  * a HELLO of FRAME_KIND_COPY. Little-endian, no alignment. One copy at a time:
  *
  *	READ     asker: ASK                         server: DATA* END(bytes, result)
  *	WRITE    asker: ASK DATA* END(bytes, 0)     server: END(bytes written, result)
  *
- * The server of a WRITE may send its END before it has seen the asker's; what still comes until that
- * one is thrown away. DATA whose bytes are fewer than its data's is packed (proxy/pack.h).
+ * The server of a WRITE may send its END before it has seen the asker's; it throws DATA
+ * away that still comes until then. DATA whose bytes are fewer than its data's is packed (proxy/pack.h).
  */
 
 #include <stdint.h>
@@ -56,7 +56,7 @@ struct lane_part {
 	int32_t result; /* END: 0 or an EDVS number */
 };
 
-/* buf has LANE_ASK_BYTES, LANE_PART_BYTES. 0, or -EBADMSG for what no sender of ours says. */
+/* buf has LANE_ASK_BYTES, LANE_PART_BYTES. 0, or -EBADMSG for bytes that no sender of ours sends. */
 int lane_decode_ask(struct lane_ask *ask, const uint8_t *buf);
 int lane_decode_part(struct lane_part *part, const uint8_t *buf);
 void lane_encode_ask(uint8_t *buf, const struct lane_ask *ask);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What is decoded comes back byte for byte, and is within its limits. */
+/* A message that is decoded comes back byte for byte, and is within its limits. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #define DVS_WIRE_MOVE_H
 
 /*
- * What the two daemons of a migration say to each other on its own connection, around the checkpoint
+ * The dialogue of the two daemons of a migration on its own connection, around the checkpoint
  * records of wire/image.h:
  *
  *	source                              target
@@ -19,8 +19,8 @@
  * Fixed widths, little-endian; each record is a head and `bytes` of payload. The head stands under a
  * checksum of its own, so that a damaged length makes nobody wait for bytes that never come, and the
  * payload under another. Both find damage; that it is a node at the other end the door has proven
- * (proxy/proxy_greet.c). What identifies the process stands in the offer and in the state, and is compared
- * with the directory.
+ * (proxy/proxy_greet.c). The offer and the state name the process, and the target compares them with
+ * the directory.
  */
 
 #include <stdint.h>
@@ -46,7 +46,7 @@ struct move_head {
 	uint32_t bytes;
 	uint32_t pad;
 	uint64_t payload_hash; /* base/hash.h */
-	uint64_t head_hash;    /* of what stands before it */
+	uint64_t head_hash;    /* of all fields before it */
 };
 
 struct move_offer {
@@ -96,8 +96,7 @@ struct move_state {
 	uint32_t waitbind, hardware;
 	int32_t latch;
 	uint32_t log_limit; /* of log_bytes, wherever the process goes */
-	uint32_t
-		rights; /* the count goes on: what was asked for before the move is asked for again */
+	uint32_t rights;    /* the count goes on: a request from before the move is made again */
 	uint32_t attached, pad;
 	uint64_t lclsent, rmtsent, lclcopy, rmtcopy, waits;
 	priv_usr_t priv;

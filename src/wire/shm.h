@@ -4,7 +4,7 @@
 
 /*
  * The pages that programs and the node daemon share. All are memfds made by the daemon and mapped
- * MAP_SHARED; whoever is given a page may write anything into it at any time, so every reader
+ * MAP_SHARED. A process that is given a page may write anything into it at any time, so every reader
  * reads once, checks, then uses, and nothing read from a page is trusted as an index or a length.
  *
  *    process A                 node N's daemon                  process B
@@ -36,7 +36,7 @@
 #define SHM_DCS		    32
 #define SHM_NEWS_WORDS	    (SHM_SLOTS / 64)
 #define SHM_TALK_CPUS	    32
-#define SHM_BARS	    4 /* what can be barred, by enum line_op; 0: notifications */
+#define SHM_BARS	    4 /* operations that can be barred, by enum line_op; 0: notifications */
 #define SHM_NODE_NEWS_WORDS (SHM_DCS * SHM_SLOTS / 64)
 
 #define SHM_MAGIC_CHANNEL 0x43535644u /* "DVSC" */
@@ -65,7 +65,7 @@ struct line {
 	message msg;
 };
 
-/* A copy of a line outside the shared page: what is sent, stored and merged. */
+/* A copy of a line outside the shared page: the form that is sent, stored and merged. */
 struct line_image {
 	uint64_t word;
 	uint64_t aux;
@@ -195,7 +195,7 @@ static inline int shm_copy_code(uint64_t answer)
 }
 
 /*
- * What one bound task shows. The task writes the upper part, the daemon the lower one. The daemon
+ * The state that one bound task shows. The task writes the upper part, the daemon the lower one. The daemon
  * sets hold and latch and rings the bell; the task looks at both whenever it enters a call, before
  * it takes or posts anything, and whenever it wakes.
  */

@@ -23,7 +23,7 @@
 #define CALL_MODE   64
 #define CALL_EXPECT 72
 
-#define CALL_ANY   0 /* whatever it returns */
+#define CALL_ANY   0 /* every result will do */
 #define CALL_OK	   1 /* no error */
 #define CALL_EXACT 2 /* exactly `expect` */
 

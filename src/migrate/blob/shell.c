@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process shell: what a moved process is before it is one. The DC's init starts it with the
+ * The process shell: the program that a moved process is at first. The DC's init starts it with the
  * wanted pid and one end of a Unix socket pair as descriptor 3; the migration engine then takes it
  * over through ptrace and turns it into the process. All it does by itself is to wait, and to end
  * if the other end of the socket is closed before it was taken over.
