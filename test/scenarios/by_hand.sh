@@ -71,6 +71,11 @@ timeout 50 python3 - <<-'P' || failed=1
 	            break
 	        time.sleep(0.05)
 	    a.check(owner(20) == [], "the endpoint outlives its process")
+	    third = Puppet(0)
+	    third.bind(0, 20)
+	    sender.tell("send 20 4 2000 1")
+	    a.check(third.ask(f"receive {ANY} 2000") == 0, "the next one that has the number is not found")
+	    sender.hear(2)
 	with Account("what the new process sends first is not taken for what the old one had sent") as a:
 	    before, after, peer = Puppet(1), Puppet(2), Puppet(0)
 	    before.bind(0, 23)
@@ -79,9 +84,13 @@ timeout 50 python3 - <<-'P' || failed=1
 	    before.tell("send 24 1 2000 1")
 	    a.check(peer.hear(3)[0] == 0 and before.hear(3)[0] == 0, "the old one's message")
 	    a.check(step(0, "-s", 0, 23) == (0, ""), "start")
-	    a.check(step(0, "-c", 0, 23, 2, after.process.pid) == (0, ""), "commit")
-	    after.tell("send 24 2 300 2")
-	    sent = after.hear(3)
+	    subprocess.run(["dvs", "lab", "cut", "0", "2"], timeout=10, stdout=subprocess.DEVNULL)
+	    a.check(step(2, "-c", 0, 23, 2, after.process.pid) == (0, ""), "commit")
+	    # The peer's node hears of the new process and of its message at the same time.
+	    after.tell("send 24 2 4000 2")
+	    a.check(after.hear(0.3) is None, "told of something while its peer's node is out of reach")
+	    subprocess.run(["dvs", "lab", "heal", "0", "2"], timeout=10, stdout=subprocess.DEVNULL)
+	    sent = after.hear(6)
 	    a.check(sent and sent[0] == -61, f"nobody has taken it, and it is told {sent}")
 	    after.tell("send 24 3 2000 3")
 	    got = peer.ask("receive 23 2000")
