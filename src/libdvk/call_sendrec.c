@@ -68,7 +68,6 @@ static int post(struct transaction *t)
 	struct channel *channel = t->channel;
 	int r;
 
-	DVK_ASSERT(!t->request.posted);
 	if (take_answer(t, line_word_now(channel_peer(channel))))
 		return 1;
 	r = post_clear(&t->wait, channel);
@@ -90,7 +89,6 @@ static int look(struct transaction *t, uint64_t own)
 {
 	int r;
 
-	DVK_ASSERT(t->request.posted);
 	/* It died while we were on our way here: the page never had the request. */
 	if (line_word_seq(own) != t->request.seq && channel_is_dead(t->channel))
 		return t->wait.flags & SENDING ? EDVSDSTDIED : EDVSSRCDIED;

@@ -128,6 +128,7 @@ static int ask_sleep(struct binding *binding, uint32_t number, int64_t until_ns)
 	uint32_t seq = atomic_load_explicit(&bell->seq, memory_order_acquire);
 	int code, r = 0;
 
+	binding_entered_assert(binding);
 	atomic_store_explicit(&bell->sleeping, 1, memory_order_relaxed);
 	/* Partner: the daemon stores the answer, counts the bell, then looks at `sleeping`. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -159,6 +160,7 @@ static int ask_whether_there(const struct binding *binding)
 /* Nobody rang for long: a ring may have been lost, or the daemon. */
 static int ask_again(struct binding *binding)
 {
+	binding_entered_assert(binding);
 	channel_ring_daemon(binding);
 	/* Unbound: the daemon knows us no more, and is about to end the copy. */
 	return atomic_load(&binding->status->unbound) ? 0 : ask_whether_there(binding);
