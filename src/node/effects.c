@@ -42,7 +42,7 @@ void effects_task_ended(struct task *task)
 		struct binding *next = binding->next_of_task;
 
 		if (binding->role != BINDING_PRIMARY ||
-		    !source_on_process_died(binding->node, binding->dcid, binding->p_nr))
+		    !source_on_process_died(&binding->node->moves, binding->dcid, binding->p_nr))
 			ending_begin(binding);
 		binding = next;
 	}
@@ -60,13 +60,13 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 {
 	struct directory_endpoint ended = { .generation = effect->generation };
 	int endpoint = directory_endpoint_number(&ended, effect->p_nr);
-	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = binding_find(&node->bindings, effect->dcid, effect->p_nr);
 
 	/* Its DC was removed: a process not of our init, which goes with the DC, is asked to end. */
 	if (binding && !binding->task->managed && !node->order.directory.dc[effect->dcid].running)
 		os_pidfd_signal(binding->task->pidfd, OS_SIGTERM);
-	source_on_dead(node, effect);
-	target_on_dead(node, effect);
+	source_on_dead(&node->moves, effect);
+	target_on_dead(&node->moves, effect);
 	exchange_endpoint_dead(node->exchange, effect->dcid, effect->p_nr, endpoint);
 	copy_on_dead(node, effect->dcid, endpoint);
 	if (binding && binding->generation == effect->generation)
@@ -78,7 +78,7 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 /* The owner's node holds the process by hand at its next call, or lets it go on. */
 static void hold_by_hand(struct node *node, const struct directory_effect *effect, uint32_t hold)
 {
-	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = binding_find(&node->bindings, effect->dcid, effect->p_nr);
 
 	if (!binding)
 		return;
@@ -111,17 +111,17 @@ static void do_duty(struct node *node, const struct directory_effect *effect, en
 		break;
 	case DUTY_TELL_SOURCE:
 		if (is_commit)
-			source_on_committed(node, effect);
+			source_on_committed(&node->moves, effect);
 		else
-			source_on_rolled_back(node, effect);
+			source_on_rolled_back(&node->moves, effect);
 		break;
 	case DUTY_TELL_TARGET:
 		if (effect->kind == EFFECT_MOVE_STARTED)
-			target_on_started(node, effect);
+			target_on_started(&node->moves, effect);
 		else if (is_commit)
-			target_on_committed(node, effect);
+			target_on_committed(&node->moves, effect);
 		else
-			target_on_rolled_back(node, effect);
+			target_on_rolled_back(&node->moves, effect);
 		break;
 	case DUTY_PROMOTE:
 		backup_on_committed(node, effect);
@@ -163,8 +163,8 @@ static void node_changed(struct node *node, const struct directory_effect *effec
 	}
 	if (effect->node == node->options.id)
 		return;
-	source_on_node_left(node, effect->node);
-	target_on_node_left(node, effect->node);
+	source_on_node_left(&node->moves, effect->node);
+	target_on_node_left(&node->moves, effect->node);
 	proxy_node_down(node->proxy, effect->node);
 	effects_node_down(node, effect->node, true);
 	copy_on_link(node, effect->node);

@@ -92,7 +92,7 @@ static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
 static void on_cancel(struct node *node, int from, uint64_t id)
 {
 	following_cancel(&node->tasks, from, id);
-	source_cancel_remote(node, from, id);
+	source_cancel_remote(&node->moves, from, id);
 }
 
 static void on_link(void *ctx, int peer, int up)

@@ -22,9 +22,9 @@
  * holder change.
  */
 
-struct binding *backup_find(struct node *node, int dcid, int p_nr)
+struct binding *backup_find(const struct bindings *bindings, int dcid, int p_nr)
 {
-	struct binding *p = node->bindings.all;
+	struct binding *p = bindings->all;
 
 	assert(os_lock_protects());
 	while (p && (p->role != BINDING_BACKUP || p->dcid != dcid || p->p_nr != p_nr))
@@ -51,7 +51,7 @@ int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refu
 		return refusal_set(why, EDVSNONODE,
 				   "endpoint %d of DC %d runs on node %d, not on node %d", p_nr,
 				   dcid, ep->node, primary);
-	if (backup_find(node, dcid, p_nr))
+	if (backup_find(&node->bindings, dcid, p_nr))
 		return refusal_set(why, EDVSSLOTUSED,
 				   "endpoint %d of DC %d has a backup on this node already (dvs ps "
 				   "%d --proc)",
@@ -122,7 +122,7 @@ static void propose_attached(const struct binding *binding)
 
 void backup_on_committed(struct node *node, const struct directory_effect *effect)
 {
-	struct binding *binding = backup_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = backup_find(&node->bindings, effect->dcid, effect->p_nr);
 	const struct directory_endpoint *ep =
 		order_endpoint(&node->order, effect->dcid, effect->p_nr);
 
@@ -140,7 +140,7 @@ void backup_on_committed(struct node *node, const struct directory_effect *effec
 
 void backup_on_dead(struct node *node, const struct directory_effect *effect)
 {
-	struct binding *binding = backup_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = backup_find(&node->bindings, effect->dcid, effect->p_nr);
 
 	assert(os_lock_protects());
 	if (!binding || binding->generation != effect->generation)

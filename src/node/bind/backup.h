@@ -15,6 +15,7 @@
 #include "dvk.h"
 
 struct directory_effect;
+struct bindings;
 struct node;
 struct binding;
 struct refusal;
@@ -22,7 +23,7 @@ struct request;
 struct task;
 
 /* The backup of this slot on this node, or NULL. At most one. */
-struct binding *backup_find(struct node *node, int dcid, int p_nr);
+struct binding *backup_find(const struct bindings *bindings, int dcid, int p_nr);
 
 /*
  * May a task of this node become the backup of slot p_nr, primary on node `primary`? 0 or the error

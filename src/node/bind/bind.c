@@ -255,7 +255,7 @@ static void bind_backup(struct request *request, struct task *task)
 static bool leader_is_elsewhere(struct request *request, pid_t tgid, pid_t tid)
 {
 	const struct binding *leader =
-		tid == tgid ? NULL : binding_of_pid(request->node, tgid, tgid);
+		tid == tgid ? NULL : binding_of_pid(&request->node->tasks, tgid, tgid);
 
 	if (!leader || leader->dcid == request->head.dcid)
 		return false;

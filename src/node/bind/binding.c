@@ -17,19 +17,20 @@
 #include "node/task/task.h"
 #include "os/lock.h"
 
-static struct binding *find(const struct node *node, int dcid, int p_nr, enum binding_role role)
+static struct binding *find(const struct bindings *bindings, int dcid, int p_nr,
+			    enum binding_role role)
 {
-	struct binding *binding = node->bindings.all;
+	struct binding *binding = bindings->all;
 
 	while (binding && (binding->role != role || binding->dcid != dcid || binding->p_nr != p_nr))
 		binding = binding->next;
 	return binding;
 }
 
-struct binding *binding_find(const struct node *node, int dcid, int p_nr)
+struct binding *binding_find(const struct bindings *bindings, int dcid, int p_nr)
 {
 	assert(os_lock_protects());
-	return find(node, dcid, p_nr, BINDING_PRIMARY);
+	return find(bindings, dcid, p_nr, BINDING_PRIMARY);
 }
 
 static struct binding *newest_of(const struct task *task)
@@ -54,10 +55,10 @@ struct binding *binding_of_caller(const struct request *request)
 	return binding && binding->role == BINDING_PRIMARY ? binding : NULL;
 }
 
-struct binding *binding_of_pid(const struct node *node, int tgid, int tid)
+struct binding *binding_of_pid(const struct tasks *tasks, int tgid, int tid)
 {
 	assert(os_lock_protects());
-	return newest_of(task_find_or_leader(&node->tasks, tgid, tid));
+	return newest_of(task_find_or_leader(tasks, tgid, tid));
 }
 
 int binding_locate(const struct node *node, int dcid, int endpoint)
@@ -70,7 +71,7 @@ int binding_locate(const struct node *node, int dcid, int endpoint)
 		return PROXY_GONE;
 	if (ep->node != node->options.id)
 		return ep->moving ? PROXY_HELD : ep->node;
-	binding = binding_find(node, dcid, p_nr);
+	binding = binding_find(&node->bindings, dcid, p_nr);
 	return binding && binding->state != BINDING_LEAVING ? PROXY_HERE : PROXY_HELD;
 }
 
@@ -309,7 +310,7 @@ void binding_refresh_channels(struct binding *binding)
 	while ((channel = exchange_next(node->exchange, binding->dcid, binding->p_nr, channel))) {
 		int side = exchange_side(channel, binding->p_nr);
 		int peer_nr = channel->p_nr[1 - side];
-		const struct binding *peer = binding_find(node, binding->dcid, peer_nr);
+		const struct binding *peer = binding_find(&node->bindings, binding->dcid, peer_nr);
 		const struct directory_endpoint *far =
 			order_endpoint(&node->order, binding->dcid, peer_nr);
 		bool held = binding->state != BINDING_BOUND;
@@ -343,7 +344,7 @@ void binding_drop_far_channels(struct node *node, int dcid, int p_nr)
 		if (peer && peer->bound && peer->node == node->options.id)
 			channel->page->node[side] = self->node;
 		/* One that arrives and is loaded maps our pages already, so they must be those that it gets. */
-		else if (!find(node, dcid, peer_nr, BINDING_ARRIVING))
+		else if (!find(&node->bindings, dcid, peer_nr, BINDING_ARRIVING))
 			exchange_channel_drop(node->exchange, channel);
 		channel = next;
 	}

@@ -31,6 +31,7 @@ struct node;
 struct request;
 struct ring_chase;
 struct task;
+struct tasks;
 struct warning;
 
 /* The part of struct node. */
@@ -69,12 +70,12 @@ struct binding {
 };
 
 /* The endpoint's binding here: a primary, or NULL. */
-struct binding *binding_find(const struct node *node, int dcid, int p_nr);
+struct binding *binding_find(const struct bindings *bindings, int dcid, int p_nr);
 /* The newest of the task that asks, or of its process: a primary; of any role that is here. NULL. */
 struct binding *binding_of_caller(const struct request *request);
 struct binding *binding_of_caller_any(const struct request *request);
 /* The newest of a task or of its process, of any role that is here. */
-struct binding *binding_of_pid(const struct node *node, int tgid, int tid);
+struct binding *binding_of_pid(const struct tasks *tasks, int tgid, int tid);
 /* Where an endpoint is, in the words of proxy.h. */
 int binding_locate(const struct node *node, int dcid, int endpoint);
 

@@ -81,10 +81,10 @@ static void test_roles(void)
 
 		set_up();
 		CHECK_EQ(binding_new(new_task(false), roles[i], 0, FIRST, FIRST, 0, &binding), 0);
-		CHECK(!binding_find(&node, 0, FIRST));
+		CHECK(!binding_find(&node.bindings, 0, FIRST));
 		CHECK(!binding->task->last.bound);
 		CHECK_EQ(binding_take(binding, FIRST, 0), 0);
-		CHECK(binding_find(&node, 0, FIRST) == binding);
+		CHECK(binding_find(&node.bindings, 0, FIRST) == binding);
 		CHECK_EQ(binding->role, BINDING_PRIMARY);
 		CHECK(binding->task->last.bound);
 		CHECK_EQ(binding->task->last.p_nr, FIRST);
@@ -100,9 +100,9 @@ static void test_backup_beside_primary(void)
 	set_up();
 	CHECK_EQ(binding_new(new_task(false), BINDING_BACKUP, 0, FIRST, FIRST, 0, &backup), 0);
 	primary = bind(new_task(false), FIRST);
-	CHECK(binding_find(&node, 0, FIRST) == primary);
+	CHECK(binding_find(&node.bindings, 0, FIRST) == primary);
 	binding_detach(primary);
-	CHECK(!binding_find(&node, 0, FIRST));
+	CHECK(!binding_find(&node.bindings, 0, FIRST));
 	CHECK(node.bindings.all == backup);
 	tear_down();
 }
@@ -117,9 +117,9 @@ static void test_a_task_has_any_number(void)
 	task = new_task(false);
 	first = bind(task, FIRST);
 	second = bind(task, SECOND);
-	CHECK(binding_of_pid(&node, pid, pid) == second);
+	CHECK(binding_of_pid(&node.tasks, pid, pid) == second);
 	binding_detach(second);
-	CHECK(binding_of_pid(&node, pid, pid) == first);
+	CHECK(binding_of_pid(&node.tasks, pid, pid) == first);
 	CHECK(node.tasks.all == task);
 	binding_detach(first);
 	CHECK(!node.tasks.all);
@@ -171,12 +171,12 @@ static void test_a_task_that_ends(void)
 	CHECK_EQ(ends, 0);
 	ending_begin(binding);
 	CHECK_EQ(binding->state, BINDING_BOUND);
-	CHECK(!binding_of_pid(&node, pid, pid));
+	CHECK(!binding_of_pid(&node.tasks, pid, pid));
 	CHECK_EQ(binding_take(binding, FIRST, 0), 0);
 	task_end(task);
 	CHECK_EQ(ends, 1);
-	CHECK(!binding_of_pid(&node, pid, pid));
-	CHECK(binding_find(&node, 0, FIRST) == binding);
+	CHECK(!binding_of_pid(&node.tasks, pid, pid));
+	CHECK(binding_find(&node.bindings, 0, FIRST) == binding);
 	tear_down();
 }
 

@@ -111,7 +111,8 @@ static void attach(struct task *task, int dcid, int p_nr)
 {
 	struct node *node = task->node;
 	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
-	enum duty_attach duty = duty_of_attach(binding_find(node, dcid, p_nr), task->gone);
+	enum duty_attach duty =
+		duty_of_attach(binding_find(&node->bindings, dcid, p_nr), task->gone);
 	struct binding *binding;
 
 	if (duty == DUTY_ATTACH_NOTHING)
@@ -186,7 +187,7 @@ static int promote_target(struct request *request, struct command *cmd,
 static int attach_target(struct request *request, struct command *cmd, struct task **taskp)
 {
 	struct node *node = request->node;
-	const struct binding *backup = backup_find(node, cmd->dcid, cmd->p_nr);
+	const struct binding *backup = backup_find(&node->bindings, cmd->dcid, cmd->p_nr);
 	pid_t tid = 0;
 
 	*taskp = NULL;
@@ -264,7 +265,7 @@ void handle_migrate(struct request *request)
 
 void by_hand_on_committed(struct node *node, const struct directory_effect *effect)
 {
-	struct binding *binding = binding_find(node, effect->dcid, effect->p_nr);
+	struct binding *binding = binding_find(&node->bindings, effect->dcid, effect->p_nr);
 
 	assert(os_lock_protects());
 	exchange_hold(node->exchange, effect->dcid, effect->p_nr);

@@ -63,7 +63,7 @@ bool ending_of_thread(struct binding *binding)
 
 void ending_on_source_over(struct node *node, int dcid, int p_nr, uint32_t generation)
 {
-	struct binding *binding = binding_find(node, dcid, p_nr);
+	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 
 	assert(os_lock_protects());
 	if (binding && binding->generation == generation && binding->task->ended &&

@@ -41,7 +41,7 @@ void handle_logs(struct request *request)
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
-	struct binding *binding = binding_find(node, dcid, p_nr);
+	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 	uint64_t from = (uint64_t)request->head.bytes;
 
 	if (caller_check_dc(request, dcid, handle_logs) < 0)

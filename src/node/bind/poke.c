@@ -30,7 +30,7 @@ static struct binding *local_target(struct request *request, int self)
 	    caller_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
 		return NULL;
 	ep = order_endpoint(&node->order, dcid, p_nr);
-	binding = binding_find(node, dcid, p_nr);
+	binding = binding_find(&node->bindings, dcid, p_nr);
 	if (p_nr == HARDWARE)
 		error = self ? EDVSDSTDIED : EDVSBADDEST;
 	else if (self && binding && binding == caller)

@@ -17,7 +17,7 @@ static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wan
 	struct node *node = request->node;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct directory_dc *dc = &node->order.directory.dc[dcid];
-	struct binding *binding = binding_find(node, dcid, p_nr);
+	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 
 	/* NONE is what dvk_getpriv gives until another one is set. */
 	if (wanted->priv_warn != NONE &&

@@ -71,7 +71,7 @@ static int send_signal(const struct request *request, struct binding *binding)
 static void signal_here(struct request *request, const struct directory_endpoint *ep)
 {
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	struct binding *binding = binding_find(request->node, dcid, p_nr);
+	struct binding *binding = binding_find(&request->node->bindings, dcid, p_nr);
 	bool until_gone = request->head.flags & CTL_FLAG_UNTIL_GONE;
 	int r;
 

@@ -123,7 +123,7 @@ static void tell_owner(const struct request *request, int owner)
  */
 static void unbind_remote(struct request *request, const struct directory_endpoint *ep, int p_nr)
 {
-	struct binding *backup = backup_find(request->node, request->head.dcid, p_nr);
+	struct binding *backup = backup_find(&request->node->bindings, request->head.dcid, p_nr);
 
 	if (owes(binding_of_caller(request), p_nr))
 		tell_owner(request, ep->node);
@@ -135,7 +135,7 @@ static void unbind_remote(struct request *request, const struct directory_endpoi
 /* Another node's warn process is done with one of ours. */
 static void unbind_for_other_node(struct request *request, int p_nr)
 {
-	struct binding *target = binding_find(request->node, request->head.dcid, p_nr);
+	struct binding *target = binding_find(&request->node->bindings, request->head.dcid, p_nr);
 
 	if (target && target->warning)
 		warning_end(target);
@@ -145,7 +145,7 @@ static void unbind_for_other_node(struct request *request, int p_nr)
 static void unbind_local(struct request *request, const struct directory_endpoint *ep, int p_nr)
 {
 	struct node *node = request->node;
-	struct binding *target = binding_find(node, request->head.dcid, p_nr);
+	struct binding *target = binding_find(&node->bindings, request->head.dcid, p_nr);
 	struct command cmd = { .kind = COMMAND_UNBIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = p_nr,
@@ -201,7 +201,7 @@ void handle_getep(struct request *request)
 
 	if (request->head.pid > 0 && named_task(request, &tid, handle_getep) == NAMED_E_LATER)
 		return;
-	p = tid > 0 ? binding_of_pid(request->node, os_tgid_of(tid), tid) : NULL;
+	p = tid > 0 ? binding_of_pid(&request->node->tasks, os_tgid_of(tid), tid) : NULL;
 	if (tid <= 0 || os_tgid_of(tid) <= 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d here", request->head.pid);
 		return;

@@ -71,7 +71,7 @@ static struct wait_edge edge_of(struct binding *binding, int from_nr)
 
 static struct binding *waiter(struct node *node, int dcid, int p_nr)
 {
-	struct binding *binding = binding_find(node, dcid, p_nr);
+	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 
 	return binding && !binding->task->ended ? binding : NULL;
 }
@@ -187,7 +187,7 @@ static void on_edge(void *asker, int node, const struct ctl_reply *reply, const 
 void waits_on_ring(void *ctx, int dcid, int p_nr)
 {
 	struct node *node = ctx;
-	struct binding *binding = binding_find(node, dcid, p_nr);
+	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 	struct ring_chase *ring;
 	unsigned count = 0;
 

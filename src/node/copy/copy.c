@@ -62,7 +62,7 @@ static void tell(struct copy_task *task, int code)
 static struct binding *requester_of(const struct copy_task *task)
 {
 	struct binding *binding =
-		binding_find(task->node, task->dcid, _ENDPOINT_P(task->requester));
+		binding_find(&task->node->bindings, task->dcid, _ENDPOINT_P(task->requester));
 
 	return binding && binding->endpoint == task->requester ? binding : NULL;
 }
@@ -446,7 +446,7 @@ static void look(struct binding *binding)
 
 void copy_on_ring(struct node *node, int dcid, int p_nr)
 {
-	struct binding *binding = binding_find(node, dcid, p_nr);
+	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 
 	if (binding)
 		look(binding);

@@ -33,7 +33,8 @@ static bool is_blocked(struct node *node, const struct binding *binding, int req
 
 static struct binding *binding_of(struct node *node, const struct party *party)
 {
-	struct binding *binding = binding_find(node, party->dcid, _ENDPOINT_P(party->endpoint));
+	struct binding *binding =
+		binding_find(&node->bindings, party->dcid, _ENDPOINT_P(party->endpoint));
 
 	return binding && binding->endpoint == party->endpoint ? binding : NULL;
 }
@@ -51,7 +52,7 @@ bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_gene
 
 int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
 {
-	const struct binding *binding = binding_find(node, dcid, _ENDPOINT_P(requester));
+	const struct binding *binding = binding_find(&node->bindings, dcid, _ENDPOINT_P(requester));
 
 	assert(os_lock_protects());
 	if (!binding || binding->endpoint != requester ||
@@ -64,7 +65,8 @@ int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
 /* Threads of one process share the memory anyway. */
 static bool is_own(struct node *node, const struct binding *binding, int requester)
 {
-	const struct binding *asker = binding_find(node, binding->dcid, _ENDPOINT_P(requester));
+	const struct binding *asker =
+		binding_find(&node->bindings, binding->dcid, _ENDPOINT_P(requester));
 
 	return asker && asker->endpoint == requester && asker->task->tgid == binding->task->tgid;
 }

@@ -137,7 +137,8 @@ int conversations_check(const uint8_t *bytes, uint32_t len)
 static bool peer_is_here(const struct binding *binding, const struct directory_endpoint *peer,
 			 int peer_nr)
 {
-	const struct binding *there = binding_find(binding->node, binding->dcid, peer_nr);
+	const struct binding *there =
+		binding_find(&binding->node->bindings, binding->dcid, peer_nr);
 
 	return peer->node == binding->node->options.id && there && there->state == BINDING_BOUND;
 }

@@ -36,7 +36,7 @@ static pid_t marked_pid(struct node *node, int dcid, int p_nr, int peer_nr)
 
 	node_lock(node);
 	if (is_marked(node, dcid, p_nr, peer_nr))
-		peer = binding_find(node, dcid, peer_nr);
+		peer = binding_find(&node->bindings, dcid, peer_nr);
 	if (peer && !peer->task->ended)
 		pid = peer->task->tgid;
 	node_unlock(node);

@@ -54,7 +54,8 @@ struct drain {
 
 static bool has_departure(const struct drain *drain)
 {
-	return drain->dcid >= 0 && source_find(drain->parent->node, drain->dcid, drain->p_nr);
+	return drain->dcid >= 0 &&
+	       source_find(&drain->parent->node->moves, drain->dcid, drain->p_nr);
 }
 
 /* A node that could not be reached is asked again when no other is left. */
@@ -97,7 +98,7 @@ static struct binding *next_process(const struct drain *drain)
 
 static struct binding *process_at_hand(const struct drain *drain)
 {
-	struct binding *p = binding_find(drain->parent->node, drain->dcid, drain->p_nr);
+	struct binding *p = binding_find(&drain->parent->node->bindings, drain->dcid, drain->p_nr);
 
 	return p && p->generation == drain->generation && !p->task->ended ? p : NULL;
 }
@@ -105,7 +106,7 @@ static struct binding *process_at_hand(const struct drain *drain)
 /* Leaving by another command, coming here, or started and not bound yet. */
 static int count_on_way(const struct node *node)
 {
-	int count = target_count(node);
+	int count = target_count(&node->moves);
 
 	for (const struct binding *p = node->bindings.all; p; p = p->next)
 		count += is_endpoint(p) && p->state == BINDING_LEAVING;

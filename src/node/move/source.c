@@ -27,9 +27,9 @@
  * each effect is done, in a table, and what the plan is told.
  */
 
-bool source_find(const struct node *node, int dcid, int p_nr)
+bool source_find(const struct moves *moves, int dcid, int p_nr)
 {
-	const struct source *d = node->moves.sources;
+	const struct source *d = moves->sources;
 
 	assert(os_lock_protects());
 	while (d && (d->dcid != dcid || d->p_nr != p_nr))
@@ -37,12 +37,12 @@ bool source_find(const struct node *node, int dcid, int p_nr)
 	return d;
 }
 
-int source_count(const struct node *node)
+int source_count(const struct moves *moves)
 {
 	int count = 0;
 
 	assert(os_lock_protects());
-	for (const struct source *d = node->moves.sources; d; d = d->next)
+	for (const struct source *d = moves->sources; d; d = d->next)
 		count++;
 	return count;
 }
@@ -417,10 +417,10 @@ static void asker_cancelled(struct request *request)
 	cancel(request->keeper);
 }
 
-void source_cancel_remote(struct node *node, int from, uint64_t id)
+void source_cancel_remote(struct moves *moves, int from, uint64_t id)
 {
 	assert(os_lock_protects());
-	for (struct source *d = node->moves.sources; d; d = d->next)
+	for (struct source *d = moves->sources; d; d = d->next)
 		if (d->request && d->request->from == from && d->request->remote_id == id)
 			cancel(d);
 }
@@ -452,7 +452,7 @@ void source_start(struct request *request)
 	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep =
 		order_endpoint(&node->order, request->head.dcid, p_nr);
-	struct binding *binding = binding_find(node, request->head.dcid, p_nr);
+	struct binding *binding = binding_find(&node->bindings, request->head.dcid, p_nr);
 	struct source *d;
 
 	assert(os_lock_protects());
@@ -507,46 +507,46 @@ void source_start(struct request *request)
 }
 
 /* Each move of that life of the endpoint hears of it; its plan knows whether it is concerned. */
-static void tell(struct node *node, const struct directory_effect *effect,
+static void tell(struct moves *moves, const struct directory_effect *effect,
 		 enum plan_event_kind kind)
 {
-	for (struct source *d = node->moves.sources; d; d = d->next)
+	for (struct source *d = moves->sources; d; d = d->next)
 		if (d->dcid == effect->dcid && d->p_nr == effect->p_nr &&
 		    d->generation == effect->generation)
 			worker_tell(&d->worker, kind, 0, effect->move);
 }
 
 /* Also told to its proposer; but a proposal whose answer was lost with the quorum has none. */
-void source_on_committed(struct node *node, const struct directory_effect *effect)
+void source_on_committed(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	tell(node, effect, PLAN_COMMIT_APPLIED);
+	tell(moves, effect, PLAN_COMMIT_APPLIED);
 }
 
-void source_on_rolled_back(struct node *node, const struct directory_effect *effect)
+void source_on_rolled_back(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	tell(node, effect, PLAN_ROLLED_BACK_APPLIED);
+	tell(moves, effect, PLAN_ROLLED_BACK_APPLIED);
 }
 
-void source_on_dead(struct node *node, const struct directory_effect *effect)
+void source_on_dead(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	tell(node, effect, PLAN_ENDPOINT_DEAD);
+	tell(moves, effect, PLAN_ENDPOINT_DEAD);
 }
 
-void source_on_node_left(struct node *node, int left)
+void source_on_node_left(struct moves *moves, int left)
 {
 	assert(os_lock_protects());
-	for (struct source *d = node->moves.sources; d; d = d->next)
+	for (struct source *d = moves->sources; d; d = d->next)
 		if (d->target == left)
 			worker_tell(&d->worker, PLAN_TARGET_NODE_LEFT, 0, 0);
 }
 
-bool source_on_process_died(struct node *node, int dcid, int p_nr)
+bool source_on_process_died(struct moves *moves, int dcid, int p_nr)
 {
 	assert(os_lock_protects());
-	for (struct source *d = node->moves.sources; d; d = d->next) {
+	for (struct source *d = moves->sources; d; d = d->next) {
 		if (d->dcid != dcid || d->p_nr != p_nr)
 			continue;
 		worker_tell(&d->worker, PLAN_PROCESS_DIED, EDVSSRCDIED, 0);

@@ -11,6 +11,7 @@
 
 #include "core/directory.h"
 
+struct moves;
 struct node;
 struct request;
 
@@ -23,16 +24,16 @@ void source_start(struct request *request);
  */
 void source_cancel(struct request *request);
 /* The asker is another node's client, and it cancelled. */
-void source_cancel_remote(struct node *node, int from, uint64_t id);
+void source_cancel_remote(struct moves *moves, int from, uint64_t id);
 
-void source_on_committed(struct node *node, const struct directory_effect *effect);
-void source_on_rolled_back(struct node *node, const struct directory_effect *effect);
-void source_on_dead(struct node *node, const struct directory_effect *effect);
-void source_on_node_left(struct node *node, int left);
+void source_on_committed(struct moves *moves, const struct directory_effect *effect);
+void source_on_rolled_back(struct moves *moves, const struct directory_effect *effect);
+void source_on_dead(struct moves *moves, const struct directory_effect *effect);
+void source_on_node_left(struct moves *moves, int left);
 /* True: a migration under way sees to the endpoint's end. */
-bool source_on_process_died(struct node *node, int dcid, int p_nr);
-int source_count(const struct node *node);
+bool source_on_process_died(struct moves *moves, int dcid, int p_nr);
+int source_count(const struct moves *moves);
 /* Whether one of that slot is under way, or its worker has not let go of everything yet. */
-bool source_find(const struct node *node, int dcid, int p_nr);
+bool source_find(const struct moves *moves, int dcid, int p_nr);
 
 #endif

@@ -33,7 +33,7 @@
 
 struct binding *source_binding(struct source *d)
 {
-	struct binding *binding = binding_find(d->node, d->dcid, d->p_nr);
+	struct binding *binding = binding_find(&d->node->bindings, d->dcid, d->p_nr);
 
 	assert(os_lock_protects());
 	return binding && binding->generation == d->generation ? binding : NULL;

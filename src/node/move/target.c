@@ -28,13 +28,13 @@
 
 #define ARRIVALS_MAX 256 /* at once; each has a thread */
 
-int target_count(const struct node *node)
+int target_count(const struct moves *moves)
 {
 	int count = 0;
 
 	assert(os_lock_protects());
 	/* A connection that has offered nothing yet holds up nobody: its source may ask again. */
-	for (const struct target *a = node->moves.targets; a; a = a->next)
+	for (const struct target *a = moves->targets; a; a = a->next)
 		count += a->offer.dcid >= 0;
 	return count;
 }
@@ -289,18 +289,18 @@ static void end(void *ctx)
 	node_unlock(node);
 }
 
-static bool has_room(const struct node *node)
+static bool has_room(const struct moves *moves)
 {
 	int count = 0;
 
-	for (const struct target *a = node->moves.targets; a; a = a->next)
+	for (const struct target *a = moves->targets; a; a = a->next)
 		count++;
 	return count < ARRIVALS_MAX;
 }
 
 void target_start(struct node *node, int from, int fd)
 {
-	struct target *a = has_room(node) ? calloc(1, sizeof(*a)) : NULL;
+	struct target *a = has_room(&node->moves) ? calloc(1, sizeof(*a)) : NULL;
 
 	assert(os_lock_protects());
 	if (!a) {
@@ -327,44 +327,44 @@ void target_start(struct node *node, int from, int fd)
 }
 
 /* Each move of that life of the endpoint hears of it; its plan knows whether it is concerned. */
-static void tell(struct node *node, const struct directory_effect *effect,
+static void tell(struct moves *moves, const struct directory_effect *effect,
 		 enum plan_event_kind kind)
 {
-	for (struct target *a = node->moves.targets; a; a = a->next)
+	for (struct target *a = moves->targets; a; a = a->next)
 		if (a->offer.dcid == effect->dcid && a->offer.p_nr == effect->p_nr &&
 		    a->offer.generation == effect->generation)
 			worker_tell(&a->worker, kind, 0, effect->move);
 }
 
 /* By hand nothing of it is here, and nobody hears of it. */
-void target_on_committed(struct node *node, const struct directory_effect *effect)
+void target_on_committed(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	tell(node, effect, PLAN_COMMIT_APPLIED);
+	tell(moves, effect, PLAN_COMMIT_APPLIED);
 }
 
-void target_on_rolled_back(struct node *node, const struct directory_effect *effect)
+void target_on_rolled_back(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	tell(node, effect, PLAN_ROLLED_BACK_APPLIED);
+	tell(moves, effect, PLAN_ROLLED_BACK_APPLIED);
 }
 
-void target_on_started(struct node *node, const struct directory_effect *effect)
+void target_on_started(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	tell(node, effect, PLAN_START_APPLIED);
+	tell(moves, effect, PLAN_START_APPLIED);
 }
 
-void target_on_dead(struct node *node, const struct directory_effect *effect)
+void target_on_dead(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	tell(node, effect, PLAN_ENDPOINT_DEAD);
+	tell(moves, effect, PLAN_ENDPOINT_DEAD);
 }
 
-void target_on_node_left(struct node *node, int left)
+void target_on_node_left(struct moves *moves, int left)
 {
 	assert(os_lock_protects());
-	for (struct target *a = node->moves.targets; a; a = a->next)
+	for (struct target *a = moves->targets; a; a = a->next)
 		if (a->from == left)
 			worker_tell(&a->worker, PLAN_SOURCE_NODE_LEFT, 0, 0);
 }

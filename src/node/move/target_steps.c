@@ -143,7 +143,7 @@ static int check_offer(struct target *a)
 			"what node %d offers is not what the order says of endpoint %d; try "
 			"again",
 			a->from, offer->p_nr);
-	else if (backup_find(a->node, offer->dcid, offer->p_nr))
+	else if (backup_find(&a->node->bindings, offer->dcid, offer->p_nr))
 		r = refusal_set(&a->refusal, EDVSSLOTUSED,
 				"a backup of endpoint %d stands by on node %d: make it the process "
 				"with dvs_migrate, or end it",

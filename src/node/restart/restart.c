@@ -81,7 +81,7 @@ static void give_up(struct node *node, const struct refusal *why)
 /* A move takes longer than an asker wants to wait. */
 static int refuse_move(const struct node *node, struct refusal *why)
 {
-	if (!source_count(node) && !target_count(node))
+	if (!source_count(&node->moves) && !target_count(&node->moves))
 		return 0;
 	return refusal_set(
 		why, EDVSMIGRATE,

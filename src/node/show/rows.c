@@ -86,7 +86,7 @@ static void show_status(const struct binding *binding, proc_usr_t *row)
 void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 {
 	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
-	struct binding *binding = binding_find((struct node *)node, dcid, p_nr);
+	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 
 	memset(row, 0, sizeof(*row));
 	row->p_nr = p_nr;
@@ -105,7 +105,7 @@ void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	memcpy(row->p_name, ep->name, sizeof(row->p_name));
 	if (ep->node != node->options.id) {
 		row->p_rts_flags = REMOTE;
-		binding = backup_find((struct node *)node, dcid, p_nr);
+		binding = backup_find(&node->bindings, dcid, p_nr);
 		if (binding)
 			backup_row(binding, row);
 	} else {

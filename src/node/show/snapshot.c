@@ -42,7 +42,7 @@ static void fill_status(const struct node *node, struct ctl_node_status *status)
 	}
 	for (const struct task *task = node->tasks.all; task; task = task->next)
 		status->processes++;
-	status->moves = source_count(node) + target_count(node);
+	status->moves = source_count(&node->moves) + target_count(&node->moves);
 }
 
 static void fill_node(const struct node *node, int i, struct ctl_node_row *row)
@@ -125,7 +125,7 @@ static size_t each_row(const struct node *node, unsigned parts, int only,
 			row->owner = ep->node;
 			row->generation = ep->generation;
 			row->children = -1;
-			binding = binding_find(node, dcid, index - SHM_TASKS);
+			binding = binding_find(&node->bindings, dcid, index - SHM_TASKS);
 			if (asker && binding)
 				children_fill(asker, binding->task, row);
 		}
