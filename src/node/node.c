@@ -83,8 +83,6 @@ static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
 
 	if (kind == NODE_MESSAGE_RESTART)
 		restart_on_message(node, from, bytes, len);
-	else if (kind == NODE_MESSAGE_COPY || kind == NODE_MESSAGE_COPIED)
-		copy_on_message(node, from, kind, bytes, len);
 	else
 		forward_on_message(&node->requests, from, kind, bytes, len);
 }

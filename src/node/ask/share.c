@@ -18,7 +18,7 @@ static const struct {
 	[SHARE_SEARCHES] = { 2, "searches for processes" },
 	[SHARE_MOVES] = { 64, "moves" },
 	[SHARE_STREAMS] = { 3, "large copies" },
-	[SHARE_PARTS] = { 32, "copies" },
+	[SHARE_PARTS] = { 32, "small copies" },
 	[SHARE_REQUESTS] = { 256, "requests of other nodes" },
 };
 

@@ -17,7 +17,7 @@ enum share_kind {
 	SHARE_SEARCHES, /* among the tasks of the machine: a thread each, of TASK_SEARCHES_MAX */
 	SHARE_MOVES,	/* away from this node: a thread each */
 	SHARE_STREAMS,	/* large copies under way: a worker each, and its lanes */
-	SHARE_PARTS,	/* small copies under way: a thread each, if the memory is slow */
+	SHARE_PARTS,	/* small ones */
 	SHARE_REQUESTS, /* that other nodes have passed on and that are not answered yet */
 	SHARE_KINDS
 };

@@ -3,17 +3,15 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/result.h"
 #include "dvk.h"
 #include "node/copy/copy_task.h"
 #include "node/node.h"
-#include "node/state/message.h"
 #include "node/bind/binding.h"
 #include "node/state/order.h"
-#include "node/copy/part.h"
 #include "node/task/rights.h"
+#include "node/copy/party.h"
 #include "node/copy/stream.h"
 #include "node/state/counters.h"
 #include "os/clock.h"
@@ -21,27 +19,12 @@
 #include "os/loop.h"
 
 /*
- * A small copy is one part: read at the source's owner into `buf`, written at the destination's owner,
- * each by a thread (part.c).
- * A step whose party is between two nodes is parked and tried again when the order has moved on, and
+ * A copy whose party is between two nodes is parked and tried again when the order has moved on, and
  * soon, then less soon, because the other node may be a few commands behind or ahead.
  */
 
 #define COPY_PARK_US	 1000
 #define COPY_PARK_MAX_US 32000
-
-struct copy_wire {
-	uint64_t id;
-	uint32_t op;	/* enum lane_op */
-	int32_t result; /* COPIED */
-	int32_t dcid, endpoint;
-	uint64_t addr;
-	uint32_t bytes;
-	uint32_t requester; /* endpoint that asked, 32 bits as they are */
-	uint32_t dc_generation;
-	uint32_t pad;
-	uint8_t asker[CREDENTIALS_ASKER_BYTES];
-};
 
 static void look(struct binding *binding);
 
@@ -67,13 +50,6 @@ static struct binding *requester_of(const struct copy_task *task)
 	return binding && binding->endpoint == task->requester ? binding : NULL;
 }
 
-static void free_task(struct copy_task *task)
-{
-	os_source_free(task->timer);
-	free(task->buf);
-	free(task);
-}
-
 void copy_finish(struct copy_task *task, int code)
 {
 	struct node *node = task->node;
@@ -91,35 +67,11 @@ void copy_finish(struct copy_task *task, int code)
 	else
 		counters_copied(&node->life.counters, task->bytes);
 	tell(task, code < 0 ? result_checked(code) : 0);
-	free_task(task);
+	os_source_free(task->timer);
+	free(task);
 	/* It may have asked for something else meanwhile. */
 	if (requester)
 		look(requester);
-}
-
-/*
- * Memory of an endpoint of this node. 0: done() is called. EDVSMIGRATE: it is not here, or not now. What
- * is written is copied.
- */
-static int copy_here(struct node *node, const struct copy_wire *wire, const struct asker *asker,
-		     const uint8_t *data, part_done *done, void *ctx)
-{
-	struct part *part = part_new(wire->bytes);
-
-	if (!part)
-		return EDVSALLOCMEM;
-	part->party = (struct party){ .dcid = wire->dcid,
-				      .endpoint = wire->endpoint,
-				      .requester = (int)wire->requester,
-				      .asker = *asker };
-	part->uid = asker->uid;
-	part->op = (enum lane_op)wire->op;
-	part->addr = wire->addr;
-	part->done = done;
-	part->ctx = ctx;
-	if (part->op == LANE_WRITE && part->bytes)
-		memcpy(part->buf, data, part->bytes);
-	return part_start(node, part);
 }
 
 int copy_locate(const struct copy_task *task, int side, int *code)
@@ -156,118 +108,11 @@ static void hurry(const struct copy_task *task)
 		os_timer_set(task->timer, 0);
 }
 
-static struct copy_wire wire_of(const struct copy_task *task, const struct asker *asker)
-{
-	const struct node *node = task->node;
-	struct copy_wire wire = { .id = task->id,
-				  .op = task->op,
-				  .dcid = task->dcid,
-				  .endpoint = task->endpoint[task->op - 1],
-				  .addr = task->addr[task->op - 1],
-				  .bytes = (uint32_t)task->bytes,
-				  .requester = (uint32_t)task->requester,
-				  .dc_generation =
-					  node->order.directory.dc[task->dcid].generation };
-
-	asker_encode(wire.asker, asker);
-	return wire;
-}
-
-static int ask(struct copy_task *task, int node, const struct copy_wire *wire)
-{
-	return proxy_message(task->node->proxy, node, NODE_MESSAGE_COPY, wire, sizeof(*wire),
-			     task->buf, task->op == LANE_WRITE ? wire->bytes : 0);
-}
-
-/* Of the requester as it is now; its own memory is its own. */
-static int asker_of(const struct copy_task *task, struct asker *asker)
-{
-	*asker = (struct asker){ .uid = task->uid };
-	if (task->endpoint[task->op - 1] == task->requester)
-		return 0;
-	return party_asker(task->node, task->dcid, task->requester, asker);
-}
-
-static void on_part(struct node *node, struct part *part, int code);
-
-/* As far as it goes without waiting for anybody. */
-static void step(struct copy_task *task)
-{
-	struct node *node = task->node;
-
-	if (task->op <= LANE_WRITE) {
-		struct asker asker;
-		struct copy_wire wire;
-		int code = asker_of(task, &asker);
-		int where = code ? PROXY_GONE : copy_locate(task, task->op - 1, &code);
-
-		wire = wire_of(task, &asker);
-		if (where >= 0 && ask(task, where, &wire) == 0) {
-			task->asked = where;
-			return;
-		}
-		if (!code && where == PROXY_HERE) {
-			code = copy_here(node, &wire, &asker, task->buf, on_part,
-					 (void *)(uintptr_t)task->id);
-			task->here = !code;
-			if (task->here)
-				return;
-		} else if (!code) {
-			code = EDVSMIGRATE;
-		}
-		if (code == EDVSMIGRATE)
-			copy_park(task);
-		else
-			copy_finish(task, code);
-		return;
-	}
-	copy_finish(task, 0);
-}
-
-/* One side of a small copy has been read or written, here or elsewhere. */
-static void side_done(struct copy_task *task, int code, const uint8_t *data)
-{
-	if (code == EDVSMIGRATE) {
-		copy_park(task);
-		return;
-	}
-	if (code < 0) {
-		copy_finish(task, code);
-		return;
-	}
-	if (task->op == LANE_READ && task->bytes)
-		memcpy(task->buf, data, task->bytes);
-	task->op++;
-	step(task);
-}
-
-static struct copy_task *task_of(const struct node *node, uint64_t id)
-{
-	struct copy_task *task = node->copies.tasks;
-
-	while (task && task->id != id)
-		task = task->next;
-	return task;
-}
-
-/* Its task may have ended meanwhile. */
-static void on_part(struct node *node, struct part *part, int code)
-{
-	struct copy_task *task = task_of(node, (uintptr_t)part->ctx);
-
-	if (!task)
-		return;
-	task->here = false;
-	side_done(task, code, part->buf);
-}
-
 static void on_timer(void *ctx)
 {
 	struct copy_task *task = ctx;
 
-	if (task->buf && task->asked < 0 && !task->here)
-		step(task);
-	else if (!task->buf && !task->streaming)
+	if (!task->streaming)
 		stream_start(task->node, task);
 }
 
@@ -304,13 +149,6 @@ static int life_of(const struct copy_task *task, int side)
 					 p_nr);
 }
 
-static int make_room(struct copy_task *task)
-{
-	if (task->bytes <= PART_BYTES_MAX)
-		task->buf = malloc(PART_BYTES_MAX);
-	return task->bytes <= PART_BYTES_MAX && !task->buf ? EDVSALLOCMEM : 0;
-}
-
 static void begin(struct copy_task *task);
 
 static void caught_up(struct order *order, void *ctx, const struct directory_result *result)
@@ -343,8 +181,6 @@ static void begin(struct copy_task *task)
 		catch_up(task);
 		return;
 	}
-	if (!code)
-		code = make_room(task);
 	if (code) {
 		copy_finish(task, code);
 		return;
@@ -352,10 +188,7 @@ static void begin(struct copy_task *task)
 	for (int side = 0; side < 2; side++)
 		task->endpoint[side] = life_of(task, side);
 	task->deadline_ns = os_now_ns() + COPY_LIMIT_NS;
-	if (task->buf)
-		step(task);
-	else
-		stream_start(task->node, task);
+	stream_start(task->node, task);
 }
 
 /* What the page says, read once. */
@@ -366,9 +199,7 @@ static struct copy_task task_asked(struct binding *binding, uint32_t number)
 				  .status = binding->status,
 				  .number = number,
 				  .dcid = binding->dcid,
-				  .requester = binding->endpoint,
-				  .op = LANE_READ,
-				  .asked = -1 };
+				  .requester = binding->endpoint };
 
 	for (int side = 0; side < 2; side++) {
 		task.slot[side] = atomic_load(&ask->slot[side]);
@@ -395,7 +226,6 @@ static void start(struct binding *binding, uint32_t number)
 		return;
 	}
 	*task = task_asked(binding, number);
-	task->id = ++node->copies.last_id;
 	task->next = node->copies.tasks;
 	node->copies.tasks = task;
 	if (party_asker(node, task->dcid, task->requester, &asker)) {
@@ -448,6 +278,7 @@ void copy_on_ring(struct node *node, int dcid, int p_nr)
 {
 	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 
+	assert(os_lock_protects());
 	if (binding)
 		look(binding);
 }
@@ -455,100 +286,24 @@ void copy_on_ring(struct node *node, int dcid, int p_nr)
 /* To begin a copy ends no binding. */
 void copy_look(struct node *node)
 {
+	assert(os_lock_protects());
 	for (struct binding *binding = node->bindings.all; binding; binding = binding->next)
 		look(binding);
 }
 
 void copy_pause(struct node *node, bool pause)
 {
+	assert(os_lock_protects());
 	node->copies.paused = pause;
 	if (!pause)
 		copy_look(node);
-}
-
-/* A part that another node has asked for. */
-struct served {
-	int from;
-	struct copy_wire asked;
-};
-
-static void answer(struct node *node, int from, const struct copy_wire *asked, int result,
-		   const uint8_t *data)
-{
-	struct copy_wire wire = *asked;
-
-	wire.result = result;
-	proxy_message(node->proxy, from, NODE_MESSAGE_COPIED, &wire, sizeof(wire), data,
-		      result == 0 && asked->op == LANE_READ ? asked->bytes : 0);
-}
-
-static void on_served(struct node *node, struct part *part, int code)
-{
-	struct served *served = part->ctx;
-
-	answer(node, served->from, &served->asked, code, part->buf);
-	free(served);
-}
-
-static int serve(struct node *node, int from, const struct copy_wire *asked, const uint8_t *data,
-		 uint32_t len)
-{
-	struct served *served;
-	struct asker asker;
-	int code;
-
-	if (!asker_decode(&asker, asked->asker) || asked->bytes > PART_BYTES_MAX ||
-	    len != (asked->op == LANE_READ ? 0 : asked->bytes) ||
-	    (asked->op != LANE_READ && asked->op != LANE_WRITE))
-		return EDVSBADREQUEST;
-	if (!party_may_ask(node, from, asked->dcid, asked->dc_generation, (int)asked->requester))
-		return EDVSMIGRATE;
-	served = malloc(sizeof(*served));
-	if (!served)
-		return EDVSALLOCMEM;
-	*served = (struct served){ from, *asked };
-	code = copy_here(node, asked, &asker, data, on_served, served);
-	if (code)
-		free(served);
-	return code;
-}
-
-static void on_copied(struct node *node, int from, const struct copy_wire *answer,
-		      const uint8_t *data, uint32_t len)
-{
-	struct copy_task *task = task_of(node, answer->id);
-	int code = answer->result;
-
-	if (!task || !task->buf || task->asked != from || task->op != answer->op)
-		return;
-	task->asked = -1;
-	if (code > 0 || (code == 0 && len != (task->op == LANE_READ ? task->bytes : 0)))
-		code = EDVSMSGSIZE;
-	side_done(task, code, data);
-}
-
-void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes, uint32_t len)
-{
-	struct copy_wire wire;
-	int code = 0;
-
-	assert(os_lock_protects());
-	if (len < sizeof(wire))
-		return;
-	memcpy(&wire, bytes, sizeof(wire));
-	if (kind == NODE_MESSAGE_COPY)
-		code = serve(node, from, &wire, bytes + sizeof(wire), len - (uint32_t)sizeof(wire));
-	else
-		on_copied(node, from, &wire, bytes + sizeof(wire), len - (uint32_t)sizeof(wire));
-	if (code)
-		answer(node, from, &wire, code, NULL);
 }
 
 void copy_retry(struct node *node)
 {
 	assert(os_lock_protects());
 	for (struct copy_task *task = node->copies.tasks; task; task = task->next)
-		if (task->asked < 0 && !task->here && !task->streaming && !task->catching_up)
+		if (!task->streaming && !task->catching_up)
 			hurry(task);
 }
 
@@ -570,20 +325,9 @@ void copy_on_dead(struct node *node, int dcid, int endpoint)
 	}
 }
 
-/* An answer that was lost with its link is asked for again. */
 void copy_on_link(struct node *node, int peer)
 {
-	struct copy_task *task = node->copies.tasks;
-
 	assert(os_lock_protects());
-	while (task) {
-		struct copy_task *next = task->next;
-
+	for (struct copy_task *task = node->copies.tasks; task; task = task->next)
 		stream_shake(task, peer);
-		if (task->asked == peer) {
-			task->asked = -1;
-			copy_park(task);
-		}
-		task = next;
-	}
 }

@@ -16,17 +16,14 @@
 
 struct copy_task;
 struct node;
-struct parts;
 struct streams;
 
 /* The part of struct node. */
 struct copies {
 	struct copy_task *tasks; /* under way */
-	uint64_t last_id;	 /* of these */
 	bool paused;		 /* none is begun: see copy_pause() */
 	uint64_t asked;		 /* begun or given up so far, for the bell thread */
-	struct streams *streams; /* the workers of the large ones */
-	struct parts *parts;	 /* and the small ones */
+	struct streams *streams; /* the workers */
 	/* threads of stream_serve.c: all, and by the node that they serve */
 	_Atomic int lanes_served, lanes_of[NR_NODES];
 };
@@ -37,8 +34,6 @@ void copy_on_ring(struct node *node, int dcid, int p_nr);
 void copy_look(struct node *node);
 /* While it is paused no copy is begun, and what is asked for waits in its page. */
 void copy_pause(struct node *node, bool pause);
-void copy_on_message(struct node *node, int from, uint16_t kind, const uint8_t *bytes,
-		     uint32_t len);
 /* Something moved, came back or was attached: chunks that were parked go on. */
 void copy_retry(struct node *node);
 void copy_on_dead(struct node *node, int dcid, int endpoint);

@@ -3,13 +3,10 @@
 #define DVS_NODE_COPY_COPY_TASK_H
 
 /*
- * One dvk_vcopy that a daemon does for a process of its node. A small one is one part, read and
- * written by a thread (part.c), asked for in a message of the link if it is elsewhere (copy.c). A
- * large one is a stream of parts that a worker takes from one side to the other (stream.c).
+ * One dvk_vcopy that a daemon does for a process of its node: a stream of parts that a worker takes from one
+ * side to the other (stream.c).
  *
- *	             +--> part: READ, WRITE ----+
- *	page --> task                           +--> copy_finish()
- *	             +--> queue --> worker -----+
+ *	page --> task --> queue --> worker --> copy_finish()
  *	                    ^         | a party is between two nodes, a lane broke
  *	                  timer <-----+
  *
@@ -37,7 +34,6 @@ struct copy_task {
 	struct exchange_status *status; /* kept: of the requester, where the answer goes */
 	uint32_t number;		/* of the copy, there */
 	struct os_source *timer;
-	uint64_t id;
 	uid_t uid; /* of the requester when it asked; see share.h */
 	int dcid;
 	int requester;
@@ -49,13 +45,7 @@ struct copy_task {
 	bool catching_up;
 	int64_t park_us;     /* of the last time that it was parked */
 	int64_t deadline_ns; /* how long a party that moves is waited for, from when it last got on */
-	/* small ones */
-	enum lane_op op;
-	int asked;    /* node whose answer is awaited, -1 */
-	bool here;    /* a part of this node is under way */
-	uint8_t *buf; /* owned, `bytes` */
-	/* large ones */
-	bool streaming; /* a worker has it, or it is in the queue */
+	bool streaming;	     /* a worker has it, or it is in the queue */
 	int verdict; /* EDVS number: it is over, with this result, when those who have it let go */
 	struct copy_task *next_queued;
 	struct lane *lane[2]; /* in use by the worker for this side */

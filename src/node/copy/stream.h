@@ -3,8 +3,9 @@
 #define DVS_NODE_COPY_STREAM_H
 
 /*
- * Large data copies: a few workers, each with lanes of its own to other nodes, take parts of a copy
- * from the source to the destination. While one part is read here the parts before it are on their
+ * Data copies: workers, each with lanes of its own to other nodes, take parts of a copy
+ * from the source to the destination. The memory may be that of a file, or of a page that its process brings
+ * by itself: how long its pages take is in others' hands. While one part is read here the parts before it are on their
  * way and are written there, because sockets hold some. Called with the node lock.
  */
 

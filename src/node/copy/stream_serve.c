@@ -17,8 +17,8 @@
 #include "os/threads.h"
 #include "proxy/lane.h"
 
-#define SERVED_MAX  64 /* lanes that others have to us */
-#define OF_NODE_MAX 16 /* of one of them, which has two for each of its workers */
+#define SERVED_MAX  256 /* lanes that others have to us */
+#define OF_NODE_MAX 80	/* of one of them, which has one or two for each of its workers */
 
 struct serving {
 	struct node *node;
@@ -54,6 +54,8 @@ static int serve_read(struct serving *s, const struct lane_ask *ask)
 {
 	uint64_t done = 0;
 
+	if (!ask->bytes)
+		return lane_send_end(s->lane, 0, copy_part(s, ask, 0, lane_room(s->lane), 0));
 	while (done < ask->bytes) {
 		uint64_t left = ask->bytes - done;
 		uint32_t bytes = left < LANE_DATA_MAX ? (uint32_t)left : LANE_DATA_MAX;
@@ -82,8 +84,11 @@ static int serve_write(struct serving *s, const struct lane_ask *ask)
 
 		if (r)
 			return r;
-		if (part.kind == LANE_END)
+		if (part.kind == LANE_END && ask->bytes)
 			return code ? 0 : lane_send_end(s->lane, (uint32_t)done, 0);
+		/* To write nothing may be forbidden all the same. */
+		if (part.kind == LANE_END)
+			return lane_send_end(s->lane, 0, copy_part(s, ask, 0, data, 0));
 		if (code)
 			continue; /* on its way before it was told */
 		if (part.data > ask->bytes - done)

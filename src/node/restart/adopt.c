@@ -303,7 +303,7 @@ int adoption_rest(struct adoption *a, struct node *node)
 			rights_show(&node->tasks.rights, b->dcid, b->p_nr);
 	/* They are raised all the time, or a program with many descriptors could not even be loaded. */
 	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
-	node->order.last_request = node->requests.last_id = node->copies.last_id = a->head.last_id;
+	node->order.last_request = node->requests.last_id = a->head.last_id;
 	node->restarts.count = a->head.restarts;
 	cgroup_adopt(&node->tasks, a->head.cgroup_fd);
 	node->life.debug_level = a->head.debug_level;

@@ -289,8 +289,7 @@ static uint64_t last_id(const struct node *node)
 {
 	uint64_t last = node->order.last_request;
 
-	last = node->requests.last_id > last ? node->requests.last_id : last;
-	return node->copies.last_id > last ? node->copies.last_id : last;
+	return node->requests.last_id > last ? node->requests.last_id : last;
 }
 
 int handover_write(struct node *node, const struct request *asker, uint64_t asked_ns,

@@ -6,11 +6,9 @@
 
 /* Kinds of node messages on a link (proxy_message). */
 enum node_message {
-	NODE_MESSAGE_REQUEST = 1,		   /* struct forward_wire + ctl_request + payload */
-	NODE_MESSAGE_PACKET = 2,		   /* struct forward_wire + ctl_reply + payload */
-	NODE_MESSAGE_CANCEL = 3,		   /* struct forward_wire */
-	NODE_MESSAGE_COPY = PROXY_LANE_BULK | 4,   /* struct copy_wire + data */
-	NODE_MESSAGE_COPIED = PROXY_LANE_BULK | 5, /* struct copy_wire + data */
+	NODE_MESSAGE_REQUEST = 1, /* struct forward_wire + ctl_request + payload */
+	NODE_MESSAGE_PACKET = 2,  /* struct forward_wire + ctl_reply + payload */
+	NODE_MESSAGE_CANCEL = 3,  /* struct forward_wire */
 	/*
 	 * u8 1: the sender's daemon is about to be restarted, and it has not begun any request of this link that it
 	 * has not answered. 0: it goes on after all.
