@@ -68,7 +68,6 @@ void forward_start(struct request *request, int to)
 
 	assert(os_lock_protects());
 	assert(request->to < 0);
-	assert(request->from < 0);
 	wire.id = request->forward_id = ++requests->last_id;
 	request->head.node = to;
 	memcpy(head, &wire, sizeof(wire));
