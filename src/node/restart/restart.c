@@ -102,7 +102,8 @@ static int busy_request(const struct node *node, const struct request *asker, st
 				"later",
 				r->head.call, r->pid);
 	for (const struct request *r = node->requests.forwarded; r; r = r->next_forwarded)
-		if (!r->told && !reattach_possible(r)) /* such an asker asks again by itself */
+		/* An asker inside this daemon asks again by itself; another node may have asked for a move. */
+		if ((!r->told || r->from >= 0) && !reattach_possible(r))
 			return refusal_set(
 				why, EDVSRSCBUSY,
 				"node %d has not answered yet what it was asked: see whether "
