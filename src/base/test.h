@@ -21,7 +21,9 @@
  * status: 0 passed, 1 failed, 77 skipped. Only test programs may include this header.
  */
 
+#include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static unsigned test_failures;
 static unsigned test_skips;
@@ -42,6 +44,15 @@ TEST_LOOKS_UNUSED static void test_fail_eq(const char *file, int line, const cha
 	printf("%s:%d: failed: %s: have %lld (0x%llx), want %lld (0x%llx)\n", file, line, text,
 	       have, (unsigned long long)have, want, (unsigned long long)want);
 	fflush(stdout);
+}
+
+/*
+ * Loopback addresses of this process alone, 0 to 3, network order: the same test may run twice at one time in one
+ * network, from two trees for example, and each has its ports to itself.
+ */
+TEST_LOOKS_UNUSED static uint32_t test_address(unsigned number)
+{
+	return __builtin_bswap32(0x7f000000u | ((uint32_t)getpid() & 0x3fffff) << 2 | number);
 }
 
 #define CHECK(cond)                                           \

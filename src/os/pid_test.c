@@ -53,11 +53,13 @@ static void test_gone(void)
 	CHECK_EQ(os_pidfd_open(child, false), -ESRCH);
 }
 
+static char listening[64]; /* the name of a socket, of this process alone */
+
 /* Whose connection it is: while the process that made it lives, and as the user that it was. */
 static void test_peer(void)
 {
-	OS_CLEANUP_FD int listener = os_unix_listen("@dvs pid test", OS_PACKET);
-	OS_CLEANUP_FD int kept = os_unix_connect("@dvs pid test", OS_PACKET, 1000);
+	OS_CLEANUP_FD int listener = os_unix_listen(listening, OS_PACKET);
+	OS_CLEANUP_FD int kept = os_unix_connect(listening, OS_PACKET, 1000);
 	OS_CLEANUP_FD int own = os_unix_accept(listener);
 	OS_CLEANUP_FD int theirs = -1;
 	struct os_peer peer, other;
@@ -71,7 +73,7 @@ static void test_peer(void)
 	CHECK(!os_peer_is_there(own, &other));
 	child = fork();
 	if (!child)
-		_exit(os_unix_connect("@dvs pid test", OS_PACKET, 1000) < 0);
+		_exit(os_unix_connect(listening, OS_PACKET, 1000) < 0);
 	CHECK_EQ(os_poll(listener, OS_READ, 5000), 0);
 	theirs = os_unix_accept(listener);
 	CHECK_OR_RETURN(os_unix_peer(theirs, &other) == 0);
@@ -226,7 +228,7 @@ static void test_other_namespace(void)
 /* On kernels before 6.5. From here on in this program. */
 static void test_peer_by_start_time(void)
 {
-	OS_CLEANUP_FD int listener = os_unix_listen("@dvs pid test", OS_PACKET);
+	OS_CLEANUP_FD int listener = os_unix_listen(listening, OS_PACKET);
 	OS_CLEANUP_FD int theirs = -1;
 	struct os_peer peer, other;
 	pid_t child;
@@ -234,7 +236,7 @@ static void test_peer_by_start_time(void)
 	os_peer_without_pidfd();
 	child = fork();
 	if (!child) {
-		if (os_unix_connect("@dvs pid test", OS_PACKET, 1000) >= 0)
+		if (os_unix_connect(listening, OS_PACKET, 1000) >= 0)
 			pause();
 		_exit(1);
 	}
@@ -276,6 +278,7 @@ static void test_exit_status(void)
 
 int main(void)
 {
+	snprintf(listening, sizeof(listening), "@dvs-pid-test-%d", (int)getpid());
 	alarm(20);
 	TEST(test_oneself);
 	TEST(test_gone);

@@ -15,6 +15,7 @@
 #include "os/loop.h"
 
 static char dir[] = "/tmp/dvs-socket-XXXXXX", path[64], abstract[64];
+static char own_name[80], taken_name[80]; /* of this process alone, as abstract is */
 
 static void check_talk(const char *name, enum os_socket_kind kind)
 {
@@ -82,8 +83,8 @@ static void test_second_listener_is_refused(void)
 /* A name that another user took first is told nothing. */
 static void test_squatted_name(void)
 {
-	OS_CLEANUP_FD int listener = os_unix_listen("@dvs socket test, own", OS_PACKET);
-	OS_CLEANUP_FD int own = os_unix_connect_trusted("@dvs socket test, own", OS_PACKET, 1000);
+	OS_CLEANUP_FD int listener = os_unix_listen(own_name, OS_PACKET);
+	OS_CLEANUP_FD int own = os_unix_connect_trusted(own_name, OS_PACKET, 1000);
 	int ready[2];
 	char byte;
 	pid_t child;
@@ -95,18 +96,17 @@ static void test_squatted_name(void)
 	CHECK_OR_RETURN(pipe(ready) == 0);
 	child = fork();
 	if (!child) {
-		if (setuid(65534) || os_unix_listen("@dvs socket test, taken", OS_PACKET) < 0 ||
+		if (setuid(65534) || os_unix_listen(taken_name, OS_PACKET) < 0 ||
 		    write(ready[1], "r", 1) != 1)
 			_exit(1);
 		pause();
 		_exit(0);
 	}
+	close(ready[1]);
 	CHECK_EQ(read(ready[0], &byte, 1), 1);
-	CHECK_EQ(os_unix_connect_trusted("@dvs socket test, taken", OS_PACKET, 1000),
-		 -EKEYREJECTED);
+	CHECK_EQ(os_unix_connect_trusted(taken_name, OS_PACKET, 1000), -EKEYREJECTED);
 	CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
 	close(ready[0]);
-	close(ready[1]);
 }
 
 static void test_full_backlog_is_bounded(void)
@@ -314,6 +314,8 @@ int main(void)
 		return 1;
 	snprintf(path, sizeof(path), "%s/s", dir);
 	snprintf(abstract, sizeof(abstract), "@dvs-socket-test-%d", (int)getpid());
+	snprintf(own_name, sizeof(own_name), "%s, own", abstract);
+	snprintf(taken_name, sizeof(taken_name), "%s, taken", abstract);
 	TEST(test_names);
 	TEST(test_bad_names);
 	TEST(test_second_listener_is_refused);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -13,22 +12,17 @@
 
 #define PORT 17651
 
-static uint32_t address(const char *text)
-{
-	return inet_addr(text);
-}
-
 static void test_talk(void)
 {
-	int listener = os_tcp_listen(address("127.0.0.9"), PORT);
+	int listener = os_tcp_listen(test_address(1), PORT);
 	int here, there;
-	const struct os_tcp_route route = { .to = address("127.0.0.9"), .port = PORT };
+	const struct os_tcp_route route = { .to = test_address(1), .port = PORT };
 	struct os_tcp_caller caller = { 0 };
 	char buf[8] = "";
 
 	CHECK_OR_RETURN(listener >= 0);
 	CHECK_EQ(os_tcp_accept(listener, &caller), -EAGAIN);
-	CHECK_EQ(os_tcp_listen(address("127.0.0.9"), PORT), -EADDRINUSE);
+	CHECK_EQ(os_tcp_listen(test_address(1), PORT), -EADDRINUSE);
 	here = os_tcp_connect(&route, 1000);
 	CHECK_OR_RETURN(here >= 0);
 	CHECK_EQ(os_poll(listener, POLLIN, 1000), 0);
@@ -51,7 +45,7 @@ static void test_talk(void)
 
 static void test_nobody(void)
 {
-	const struct os_tcp_route route = { .to = address("127.0.0.9"), .port = PORT + 1 };
+	const struct os_tcp_route route = { .to = test_address(1), .port = PORT + 1 };
 	int fd = os_tcp_connect_start(&route);
 
 	if (fd >= 0) {
@@ -70,10 +64,10 @@ static void test_nobody(void)
  */
 static void test_reserved_ports(void)
 {
-	const struct os_tcp_route route = { .to = address("127.0.0.9"),
+	const struct os_tcp_route route = { .to = test_address(1),
 					    .port = PORT,
-					    .from = address("127.0.0.8") };
-	int listener = os_tcp_listen(address("127.0.0.9"), PORT);
+					    .from = test_address(0) };
+	int listener = os_tcp_listen(test_address(1), PORT);
 	int count = 0;
 
 	CHECK_OR_RETURN(listener >= 0);
@@ -87,8 +81,7 @@ static void test_reserved_ports(void)
 		os_tcp_close_at_once(here);
 		there = os_tcp_accept(listener, &caller);
 		CHECK_OR_RETURN(there >= 0);
-		count +=
-			os_tcp_port_reserved(caller.port) && caller.address == address("127.0.0.8");
+		count += os_tcp_port_reserved(caller.port) && caller.address == test_address(0);
 		os_close(i % 2 ? here : there);
 		os_close(i % 2 ? there : here);
 	}

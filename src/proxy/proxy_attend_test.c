@@ -12,7 +12,6 @@
 #include "base/test.h"
 #include "os/futex.h"
 
-#define PROXY_FIXTURE_NET 3u
 #include "proxy/proxy_fixture.h"
 
 #define CALLS 400

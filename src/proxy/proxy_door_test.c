@@ -7,7 +7,6 @@
 
 #include "base/test.h"
 
-#define PROXY_FIXTURE_NET 5u
 #include "proxy/proxy_fixture.h"
 
 struct connecting {
@@ -53,7 +52,7 @@ static void test_bulk(void)
 
 static uint32_t elsewhere(void)
 {
-	return __builtin_bswap32(0x7f0000c8u + (PROXY_FIXTURE_NET << 8));
+	return test_address(NODES);
 }
 
 static int knock(uint32_t from, const void *words, size_t len)

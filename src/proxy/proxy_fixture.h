@@ -124,7 +124,7 @@ UNUSED static void run_for(int64_t ns)
 
 static uint32_t address_of(int id)
 {
-	return __builtin_bswap32(0x7f000001u + (PROXY_FIXTURE_NET << 8) + (uint32_t)id);
+	return test_address((unsigned)id);
 }
 
 UNUSED static bool all_up(void *ctx)

@@ -4,7 +4,6 @@
 
 #include "base/test.h"
 
-#define PROXY_FIXTURE_NET 4u
 #include "proxy/proxy_fixture.h"
 
 #define PAIRS 60 /* endpoints 0 to 59 here, 100 to 159 there */

@@ -4,7 +4,6 @@
 
 #include "base/test.h"
 
-#define PROXY_FIXTURE_NET 2u
 #include "proxy/proxy_fixture.h"
 
 /* The image of one line that a migration carries from the source's page to the target's. */

@@ -10,7 +10,6 @@
 #include "os/socket.h"
 #include "os/tcp.h"
 
-#define PROXY_FIXTURE_NET 1u
 #include "proxy/proxy_fixture.h"
 
 static void test_request_and_answer(void)
