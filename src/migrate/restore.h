@@ -51,9 +51,25 @@ struct restore {
 
 #define RESTORE_SHELL_FD 3 /* the shell's end of sock */
 
-int restore_enter(struct restore *restore, const struct maps *wanted, struct refusal *refusal);
+/* restore_common.c */
+/* Runs the calls added so far; the sentence says that the target could not do it. */
+int restore_run(struct restore *restore, struct refusal *refusal);
+
+/* A descriptor of the file, or of the host's object, that the caller owns; or a refusal. */
+int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
+		      struct refusal *refusal);
+int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
+			 struct refusal *refusal);
+
+/*
+ * Sends a descriptor of ours, which is closed then, to be `expected` in the shell; adds calls. A refusal
+ * in its place is returned.
+ */
+int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
+			    struct refusal *refusal);
 
 /* restore_memory.c */
+int restore_enter(struct restore *restore, const struct maps *wanted, struct refusal *refusal);
 int restore_layout(struct restore *restore, struct refusal *refusal);
 int restore_pages(struct restore *restore, const struct image_pages *pages,
 		  struct refusal *refusal);
@@ -69,19 +85,6 @@ void restore_deinit(struct restore *restore);
 /* restore_files.c */
 int restore_files(struct restore *restore, struct refusal *refusal);
 
-/* A descriptor of the file, or of the host's object, that the caller owns; or a refusal. */
-int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
-		      struct refusal *refusal);
-int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
-			 struct refusal *refusal);
-
-/*
- * Sends a descriptor of ours, which is closed then, to be `expected` in the shell; adds calls. A refusal
- * in its place is returned.
- */
-int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
-			    struct refusal *refusal);
-
 /* restore_threads.c */
 int restore_threads(struct restore *restore, struct refusal *refusal);
 /* The thread with this number, or NULL; the leader is first, the others are sorted by it. */
@@ -93,8 +96,5 @@ int restore_leave(struct restore *restore, struct refusal *refusal);
 /* restore_task.c */
 int restore_task(struct restore *restore, struct refusal *refusal);
 int restore_outside(struct restore *restore, struct refusal *refusal);
-
-/* Runs the calls added so far; the sentence says that the target could not do it. */
-int restore_run(struct restore *restore, struct refusal *refusal);
 
 #endif

@@ -17,13 +17,6 @@
 #define CLOSE_ALL	0xffffffffull
 #define CALLS_PER_MAP	16
 
-int restore_run(struct restore *restore, struct refusal *refusal)
-{
-	int r = calls_run(&restore->calls);
-
-	return r ? calls_refuse(&restore->calls, r, "the process shell on the target", refusal) : 0;
-}
-
 /* Moves the kernel's mappings next to the foothold, then to where the process had them. */
 static void add_special_moves(struct restore *restore, const struct maps *wanted)
 {

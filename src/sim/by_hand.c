@@ -78,30 +78,6 @@ static bool lags(const struct page *page, const struct page *owner, int side)
 	       note->taken != owner->shm.notify[side].taken;
 }
 
-static bool is_on_the_move(const struct world *w, int proc)
-{
-	for (int node = 0; node < w->nodes; node++)
-		if (w->node[node].up && world_endpoint(&w->node[node].directory, proc)->moving)
-			return true;
-	return world_endpoint(&w->truth, proc)->moving;
-}
-
-bool by_hand_counts_anew(const struct world *w, int node, int proc, int peer)
-{
-	const struct page *own = &w->node[node].page[world_pair(proc, peer)];
-	int side = world_side(proc, peer);
-
-	for (int other = 0; other < w->nodes; other++) {
-		const struct page *page = &w->node[other].page[world_pair(proc, peer)];
-
-		if (w->node[other].up && page->exists &&
-		    !memcmp(page->generation, own->generation, sizeof(page->generation)) &&
-		    page->shm.notify[side].posted > own->shm.notify[side].posted)
-			return true;
-	}
-	return is_on_the_move(w, peer);
-}
-
 /* Of one conversation: what the old process has left of its own is over, and each node knows as much as the owner's. */
 static bool is_quiet_with(struct world *w, int owner, int proc, int peer)
 {
@@ -131,7 +107,7 @@ static bool is_quiet(struct world *w, int owner, int proc)
 {
 	for (int peer = 0; peer < w->procs; peer++)
 		if (peer != proc &&
-		    (is_on_the_move(w, peer) || !is_quiet_with(w, owner, proc, peer)))
+		    (world_is_on_the_move(w, peer) || !is_quiet_with(w, owner, proc, peer)))
 			return false;
 	return true;
 }

@@ -61,7 +61,7 @@ void move_source_run_on(struct move_worker *worker);
 struct plan_event move_take_over(void *ctx, const struct plan_effect *effect);
 struct plan_event move_resume(void *ctx, const struct plan_effect *effect);
 
-/* move.c */
+/* move_event.c */
 void move_propose_died(struct move_worker *worker, uint32_t generation);
 
 #endif

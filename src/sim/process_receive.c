@@ -2,6 +2,8 @@
 
 /* What a program does to be given messages and notifications. */
 
+#include <string.h>
+
 #include "sim/process_part.h"
 
 static bool receive_from(struct process_ctx *c, int peer)
@@ -45,6 +47,23 @@ static bool take_notes(struct process_ctx *c)
 	return taken;
 }
 
+/* The peer has been sent more notifications than the page at the sender's node says. */
+static bool counts_anew(const struct world *w, int node, int proc, int peer)
+{
+	const struct page *own = &w->node[node].page[world_pair(proc, peer)];
+	int side = world_side(proc, peer);
+
+	for (int other = 0; other < w->nodes; other++) {
+		const struct page *page = &w->node[other].page[world_pair(proc, peer)];
+
+		if (w->node[other].up && page->exists &&
+		    !memcmp(page->generation, own->generation, sizeof(page->generation)) &&
+		    page->shm.notify[side].posted > own->shm.notify[side].posted)
+			return true;
+	}
+	return world_is_on_the_move(w, peer);
+}
+
 void process_post_note(struct process_ctx *c, int peer)
 {
 	struct page *page =
@@ -52,7 +71,7 @@ void process_post_note(struct process_ctx *c, int peer)
 	int side = world_side(c->p->slot, peer), bit = (int)process_draw(c->p, 0, 63);
 
 	/* One that has come by hand counts anew; the caveats say that it has to be known to the peer's node first. */
-	if (!page || by_hand_counts_anew(c->w, c->node, c->p->slot, peer))
+	if (!page || counts_anew(c->w, c->node, c->p->slot, peer))
 		return;
 	checker_noted(c->w, c->p->slot, page->generation[side], peer, page->generation[1 - side],
 		      bit);

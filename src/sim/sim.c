@@ -55,7 +55,7 @@ static void on_node(struct world *w, struct sim_event *event)
 		daemon_on_frame(w, node, event->data);
 		break;
 	case EVENT_DELIVER:
-		order_on_deliver(w, node);
+		effects_on_deliver(w, node);
 		break;
 	case EVENT_WORK:
 		move_on_work(w, event);

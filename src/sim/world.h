@@ -7,7 +7,8 @@
  *
  *	process.c   programs: one small step of a call at a time
  *	daemon.c    pages, far ends, frames between nodes: what proxy/ and pages/ do
- *	order.c     the group: one log, delivered to each node in its own time
+ *	order.c     the group: one log
+ *	effects.c   the log is delivered to each node in its own time
  *	move.c      functions behind the driver's effects: what node/move and migrate/ do
  *	by_hand.c   tools that move by hand, and what the nodes do for them
  *	ask.c       what daemons ask of each other, and their restarts
@@ -367,13 +368,24 @@ static inline bool world_is_open(const struct node *n)
 	return n->up && n->incarnation && !n->quiet && !n->away;
 }
 
+/* A replica of the directory, or the log itself, says so. */
+static inline bool world_is_on_the_move(const struct world *w, int proc)
+{
+	for (int node = 0; node < w->nodes; node++)
+		if (w->node[node].up && world_endpoint(&w->node[node].directory, proc)->moving)
+			return true;
+	return world_endpoint(&w->truth, proc)->moving;
+}
+
 /* order.c */
 void order_propose(struct world *w, int node, struct command cmd);
 void order_on_proposal(struct world *w, const struct command *cmd);
 void order_on_leave(struct world *w, int node, uint32_t incarnation);
-void order_on_deliver(struct world *w, int node);
 void order_start_node(struct world *w, int node);
 void order_found(struct world *w);
+
+/* effects.c */
+void effects_on_deliver(struct world *w, int node);
 
 /* daemon.c */
 /* Whether the endpoint lives on this node, as its daemon sees it: owned and running or frozen. */
@@ -416,13 +428,15 @@ bool process_is_busy(const struct copy *copy);
 /* It is where one waits that is held by hand. */
 bool process_is_at_gate(const struct copy *copy);
 
-/* move.c */
-extern const struct driver_side move_source_side, move_target_side;
-void move_request(struct world *w, int node, int proc, int target);
+/* move_event.c */
 void move_source_event(struct world *w, int node, int proc, enum plan_event_kind kind, int code,
 		       uint32_t move);
 void move_target_event(struct world *w, int node, int proc, enum plan_event_kind kind, int code,
 		       uint32_t move);
+
+/* move.c */
+extern const struct driver_side move_source_side, move_target_side;
+void move_request(struct world *w, int node, int proc, int target);
 void move_on_work(struct world *w, const struct sim_event *event);
 void move_on_conn(struct world *w, struct sim_event *event);
 void move_on_tick(struct world *w, int node);
@@ -437,8 +451,6 @@ void by_hand_on_event(struct world *w, const struct sim_event *event);
 void by_hand_hand_over(struct world *w, int node, int proc);
 /* The commit that named a process of this node has been applied. */
 void by_hand_on_attached(struct world *w, int node, int proc);
-/* The peer has been sent more notifications than the page at the sender's node says. */
-bool by_hand_counts_anew(const struct world *w, int node, int proc, int peer);
 /* True: there was something left to be seen to. */
 bool by_hand_tidy(struct world *w);
 

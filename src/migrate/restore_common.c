@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stages have this in common: they run calls in the shell, open descriptors, and send them to the shell. */
+#include "migrate/restore.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/memfd.h"
+#include "migrate/reopen.h"
+#include "os/kernel.h"
+#include "os/socket.h"
+
+#define SENT_MAX 100
+
+int restore_run(struct restore *restore, struct refusal *refusal)
+{
+	int r = calls_run(&restore->calls);
+
+	return r ? calls_refuse(&restore->calls, r, "the process shell on the target", refusal) : 0;
+}
+
+int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
+		      struct refusal *refusal)
+{
+	size_t index = (size_t)(file - restore->picture.files.file);
+
+	assert(index < restore->picture.files.count);
+	return file->image.use & IMAGE_FILE_MEMORY
+		       ? memfd_reopen(file, restore->memfd[index], flags, refusal)
+		       : files_reopen(file, restore->root, restore->same_machine,
+				      &restore->picture.process.opener, flags, refusal);
+}
+
+/* Calls that receive one descriptor, whose number must be `expected`. */
+static void add_receive(struct restore *restore, int expected, int shell_fd)
+{
+	struct calls *calls = &restore->calls;
+
+	calls_room(calls, 3, 256);
+	struct remote_ptr byte = calls_space(calls, 8);
+	struct remote_ptr control = calls_space(calls, CMSG_SPACE(sizeof(int)));
+	struct iovec io = { .iov_base = (void *)byte.at, .iov_len = 1 };
+	struct remote_ptr vector = calls_put(calls, &io, sizeof(io));
+	struct msghdr message = {
+		.msg_iov = (void *)vector.at,
+		.msg_iovlen = 1,
+		.msg_control = (void *)control.at,
+		.msg_controllen = CMSG_SPACE(sizeof(int)),
+	};
+	struct remote_ptr head = calls_put(calls, &message, sizeof(message));
+
+	calls_expect(calls, "receive a descriptor", 1, SYS_recvmsg, (uint64_t)shell_fd, head.at, 0);
+	/* Proves that it came and where: it is not close-on-exec. */
+	calls_expect(calls, "receive a descriptor", 0, SYS_fcntl, (uint64_t)expected, F_GETFD, 0);
+}
+
+int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
+			    struct refusal *refusal)
+{
+	const char byte = 0;
+	int r = fd < 0 ? fd : 0;
+
+	assert(restore->sent < SENT_MAX);
+	/* Descriptors that were sent and not received yet must fit into the socket. */
+	if (r == 0 && ++restore->sent == SENT_MAX) {
+		restore->sent = 0;
+		r = restore_run(restore, refusal);
+	}
+	if (r == 0) {
+		r = os_packet_send(restore->sock, &byte, sizeof(byte), &fd, 1);
+		if (r < 0)
+			r = refusal_set(
+				refusal, EDVSPROCSTS,
+				"the process shell on the target cannot be given a descriptor: %s",
+				strerror(-r));
+	}
+	os_close(fd);
+	if (r == 0)
+		add_receive(restore, expected, shell_fd);
+	return r;
+}
+
+int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
+			 struct refusal *refusal)
+{
+	struct foreign_name foreign;
+
+	memcpy(foreign.bytes, name, sizeof(foreign.bytes));
+	if (!restore->host->open)
+		return refusal_set(refusal, EDVSNOSYS, "the target knows no foreign objects");
+	int fd = restore->host->open(restore->host->ctx, &foreign);
+
+	if (fd >= 0)
+		return fd;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target has no page or pipe to take the place of the "
+			   "source's: %s",
+			   strerror(-fd));
+}
