@@ -6,13 +6,14 @@
  * The bytes on a lane, which is a TCP connection that one daemon has made to another for data copies, after
  * a HELLO of FRAME_KIND_COPY. Little-endian, no alignment. One copy at a time:
  *
- *	READ     asker: ASK               server: DATA* [END(bytes, result)]
- *	WRITE    asker: ASK DATA* [END(bytes, 0)]     server: END(bytes written, result)
+ *	READ     asker: ASK                         server: DATA* [END(bytes, result)]
+ *	WRITE    asker: ASK DATA* [END(bytes, 0)]   server: END(bytes written, result)
  *
  * DATA says that its bytes were read, all right. Its sender is done with the last byte of the copy and says no more;
  * an END in brackets comes only in the place of bytes that do not come, or where the copy is of none.
  * The server of a WRITE may send its END before the last byte has come; it throws DATA
- * away that still comes until then, or until the asker's END. DATA whose bytes are fewer than its data's is packed (proxy/pack.h).
+ * away that still comes until then, or until the asker's END. DATA whose bytes are fewer than its data's is packed
+ * (proxy/pack.h).
  */
 
 #include <stdint.h>

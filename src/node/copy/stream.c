@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "node/copy/copy_task.h"
+#include "node/copy/limit.h"
 #include "node/copy/stream_worker.h"
 #include "node/node.h"
-#include "node/ask/share.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/lock.h"
@@ -16,20 +16,14 @@
 #include "os/threads.h"
 #include "proxy/lane.h"
 
-/* Others do not wait for a copy of so many bytes, unless its memory is slow. */
-#define SMALL_BYTES   (32u * 1024)
-#define LARGE_MAX     4 /* larger copies at one time */
-#define WORKERS_MAX   (64 + LARGE_MAX)
-#define OF_ONE_MAX    8 /* small ones at one process at a time, whose pages may take long */
 #define LANES_KEPT_NS (5 * OS_SECOND_NS) /* idle for longer: the lanes are given up */
 
 struct streams {
 	pthread_cond_t more; /* with the node lock */
 	struct copy_task *queue, **tail;
-	_Atomic int queued;
-	int workers, idle;
-	int large;    /* under way */
-	bool looking; /* one of the idle ones looks for the next copy */
+	struct limit limit;
+	_Atomic bool waits; /* is anything in the queue? */
+	bool looking;	    /* one of the idle ones looks for the next copy */
 };
 
 /*
@@ -88,7 +82,7 @@ static void look_for_task(struct stream_worker *worker)
 	if (!worker->looking)
 		return;
 	node_unlock(worker->node);
-	while (!atomic_load(&streams->queued) && now_ns - since_ns < worker->look.ns) {
+	while (!atomic_load(&streams->waits) && now_ns - since_ns < worker->look.ns) {
 		int64_t before_ns = now_ns;
 
 		bell_look(&worker->bell, worker->node);
@@ -124,7 +118,7 @@ static void run(struct stream_worker *worker)
 		os_thread_exit();
 	}
 	/* Before the end is told: the next copy may be asked for at once. */
-	worker->node->copies.streams->idle++;
+	worker->node->copies.streams->limit.idle++;
 	look_begin(worker);
 	task->streaming = false;
 	worker->task = NULL;
@@ -147,27 +141,9 @@ static void drop_lanes(struct stream_worker *worker)
 			worker->lane[side][node] = lane_free(worker->lane[side][node]);
 }
 
-static bool is_small(const struct copy_task *task)
+static struct share **shares_of(struct node *node)
 {
-	return task->bytes <= SMALL_BYTES;
-}
-
-static struct share **shares_of(const struct stream_worker *worker)
-{
-	return &worker->node->requests.shares;
-}
-
-/* A small one has its share already. Of the large ones few at a time, and not too many of one user. */
-static bool may_take(struct stream_worker *worker, const struct copy_task *task)
-{
-	struct streams *streams = worker->node->copies.streams;
-
-	if (is_small(task))
-		return true;
-	if (streams->large == LARGE_MAX || !share_take(shares_of(worker), task->uid, SHARE_STREAMS))
-		return false;
-	streams->large++;
-	return true;
+	return &node->requests.shares;
 }
 
 static bool take_task(struct stream_worker *worker)
@@ -175,15 +151,16 @@ static bool take_task(struct stream_worker *worker)
 	struct streams *streams = worker->node->copies.streams;
 
 	for (struct copy_task **link = &streams->queue; *link; link = &(*link)->next_queued) {
-		if (!may_take(worker, *link))
+		if (!limit_take(&streams->limit, shares_of(worker->node), *link))
 			continue;
 		worker->task = *link;
 		worker->uid = worker->task->uid;
-		worker->small = is_small(worker->task);
+		worker->small = limit_is_small(worker->task);
 		*link = worker->task->next_queued;
 		if (!*link)
 			streams->tail = link;
-		streams->queued--;
+		streams->limit.queued--;
+		streams->waits = streams->queue;
 		return true;
 	}
 	return false;
@@ -194,9 +171,7 @@ static void give_back(struct stream_worker *worker)
 {
 	struct streams *streams = worker->node->copies.streams;
 
-	share_give(shares_of(worker), worker->uid, worker->small ? SHARE_PARTS : SHARE_STREAMS);
-	streams->large -= !worker->small;
-	assert(streams->large >= 0);
+	limit_give(&streams->limit, shares_of(worker->node), worker->uid, worker->small);
 	if (streams->queue)
 		os_condition_signal(&streams->more);
 }
@@ -214,7 +189,7 @@ static void wait_for_task(struct stream_worker *worker)
 			until_ns = 0;
 		}
 	}
-	streams->idle--;
+	streams->limit.idle--;
 }
 
 /*
@@ -235,7 +210,7 @@ static void *work(void *ctx)
 	struct stream_worker *worker = ctx;
 
 	node_lock(worker->node);
-	worker->node->copies.streams->idle++;
+	worker->node->copies.streams->limit.idle++;
 	for (;;) {
 		wait_for_task(worker);
 		node_unlock(worker->node);
@@ -268,14 +243,14 @@ static bool have_worker(struct node *node, struct streams *streams)
 {
 	struct stream_worker *worker;
 
-	if (streams->idle > streams->queued || streams->workers == WORKERS_MAX)
+	if (!limit_wants_worker(&streams->limit))
 		return true;
 	worker = calloc(1, sizeof(*worker));
 	if (worker)
 		worker->buf = malloc(LANE_DATA_MAX);
 	if (!worker || !worker->buf) {
 		free(worker);
-		return streams->workers;
+		return streams->limit.workers;
 	}
 	worker->node = node;
 	attention_span_begin(&worker->look, exchange_costs(node->exchange),
@@ -283,28 +258,10 @@ static bool have_worker(struct node *node, struct streams *streams)
 	if (os_thread_start(work, worker) < 0) {
 		free(worker->buf);
 		free(worker);
-		return streams->workers;
+		return streams->limit.workers;
 	}
-	streams->workers++;
+	streams->limit.workers++;
 	return true;
-}
-
-static bool is_at(const struct copy_task *task, int dcid, int endpoint)
-{
-	return task->streaming && is_small(task) && task->dcid == dcid &&
-	       (task->endpoint[0] == endpoint || task->endpoint[1] == endpoint);
-}
-
-/* Takes a part of what its user may have. False: either process, or the user, has enough to do. */
-static bool small_may_begin(struct node *node, const struct copy_task *task)
-{
-	int count[2] = { 0, 0 };
-
-	for (const struct copy_task *t = node->copies.tasks; t; t = t->next)
-		for (int side = 0; side < 2; side++)
-			count[side] += is_at(t, task->dcid, task->endpoint[side]);
-	return count[0] < OF_ONE_MAX && count[1] < OF_ONE_MAX &&
-	       share_take(&node->requests.shares, task->uid, SHARE_PARTS);
 }
 
 void stream_start(struct node *node, struct copy_task *task)
@@ -317,7 +274,7 @@ void stream_start(struct node *node, struct copy_task *task)
 		copy_finish(task, EDVSALLOCMEM);
 		return;
 	}
-	if (is_small(task) && !small_may_begin(node, task)) {
+	if (!limit_queue(node->copies.tasks, shares_of(node), task)) {
 		copy_park(task);
 		return;
 	}
@@ -325,9 +282,10 @@ void stream_start(struct node *node, struct copy_task *task)
 	task->next_queued = NULL;
 	*streams->tail = task;
 	streams->tail = &task->next_queued;
-	streams->queued++;
+	streams->limit.queued++;
+	streams->waits = true;
 	/* The one that looks takes one of them. */
-	if (!streams->looking || streams->queued > 1)
+	if (!streams->looking || streams->limit.queued > 1)
 		os_condition_signal(&streams->more);
 }
 
