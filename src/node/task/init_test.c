@@ -480,18 +480,19 @@ static void test_shell_over_remains(void)
 	setup();
 	CHECK_OR_RETURN(!os_unix_pair(OS_STREAM, pair));
 	CHECK_EQ(rig_shell(SHELL_VPID, self_path, &pair[1], 1, &c), 0);
-	os_close(pair[1]);
 	CHECK_EQ(os_read_full(pair[0], text, 9, WAIT_MS), 0);
 	CHECK_EQ(ptrace(PTRACE_SEIZE, c.lpid, NULL, NULL), 0);
 	CHECK_EQ(os_pidfd_signal(c.pidfd, SIGKILL), 0);
 	CHECK_EQ(os_poll(c.pidfd, OS_READ, WAIT_MS), 0);
 	CHECK_EQ(rig_shell(SHELL_VPID, self_path, NULL, 0, &again), -EBUSY);
 	CHECK_EQ(waitpid(c.lpid, NULL, __WALL), c.lpid);
-	/* Now it is the init's, which need not have heard of it. */
-	CHECK_EQ(rig_shell(SHELL_VPID, self_path, NULL, 0, &again), 0);
+	/* Now it is the init's, which need not have heard of it. A shell without a descriptor would end by itself. */
+	CHECK_EQ(rig_shell(SHELL_VPID, self_path, &pair[1], 1, &again), 0);
 	CHECK_EQ(next_exit().vpid, SHELL_VPID);
-	CHECK_EQ(next_exit().vpid, SHELL_VPID); /* without a descriptor it ends by itself */
+	CHECK_EQ(os_pidfd_signal(again.pidfd, SIGKILL), 0);
+	CHECK_EQ(next_exit().vpid, SHELL_VPID);
 	os_close(pair[0]);
+	os_close(pair[1]);
 	os_close(c.pidfd);
 	os_close(again.pidfd);
 	teardown();
