@@ -164,6 +164,38 @@ bool channel_merge_line(struct channel_page *page, struct channel_told *told, in
 	return waited_for;
 }
 
+static bool merge_fate(struct channel_page *page, struct channel_told *told, uint64_t fate,
+		       int here)
+{
+	const struct line_image image = { .word = fate };
+	uint64_t word = line_word_now(&page->line[here]);
+
+	CORE_ASSERT(here == 0 || here == 1);
+	/* Nothing of the message comes with it: one that is not here must not be made of it. */
+	if (!fate || line_word_seq(fate) != line_word_seq(word) ||
+	    line_word_state(word) == LINE_FREE || line_word_is_waiting(fate))
+		return false;
+	return channel_merge_line(page, told, here, &image, 0, here);
+}
+
+bool channel_merge_both(struct channel_page *page, struct channel_told *told,
+			const struct line_image *image, uint64_t withdraw, uint64_t fate, int here)
+{
+	bool waited_for = false;
+
+	CORE_ASSERT(here == 0 || here == 1);
+	/*
+	 * An answer comes before the end of the request that it answers: the end finds it. A message comes after
+	 * the news that frees the line which its answer needs.
+	 */
+	if (line_word_op(image->word) != LINE_OP_ANSWER)
+		waited_for = merge_fate(page, told, fate, here);
+	waited_for |= channel_merge_line(page, told, 1 - here, image, withdraw, here);
+	if (line_word_op(image->word) == LINE_OP_ANSWER)
+		waited_for |= merge_fate(page, told, fate, here);
+	return waited_for;
+}
+
 bool channel_merge_notify(struct channel_page *page, struct channel_told *told, int side,
 			  const struct notify_image *image, int here)
 {
@@ -202,6 +234,16 @@ bool channel_line_untold(const struct channel_page *page, const struct channel_t
 		return true;
 	wanted = side == here ? channel_wanted_back(page, side, word) : 0;
 	return wanted && wanted != told->withdraw[side];
+}
+
+uint64_t channel_fate(const struct channel_page *page, const struct channel_told *told, int side)
+{
+	uint64_t word = line_word_now(&page->line[side]);
+
+	CORE_ASSERT(side == 0 || side == 1);
+	if (!told->word[side] || word == told->word[side] || line_word_is_waiting(word))
+		return 0;
+	return line_word_seq(word) == line_word_seq(told->word[side]) ? word : 0;
 }
 
 bool channel_line_urgent(const struct channel_page *page, const struct channel_told *told, int side,

@@ -63,6 +63,13 @@ void channel_begin(struct channel_page *page, int side);
  */
 bool channel_merge_line(struct channel_page *page, struct channel_told *told, int side,
 			const struct line_image *image, uint64_t withdraw, int here);
+/*
+ * A line of the far end, and beside it how the message fared that the end here had sent last: its line's word as
+ * channel_fate() said it, 0 nothing. The message itself is known here alone, so the fate of another one changes
+ * nothing.
+ */
+bool channel_merge_both(struct channel_page *page, struct channel_told *told,
+			const struct line_image *image, uint64_t withdraw, uint64_t fate, int here);
 /* The same of a notify word. */
 bool channel_merge_notify(struct channel_page *page, struct channel_told *told, int side,
 			  const struct notify_image *image, int here);
@@ -72,6 +79,11 @@ uint64_t channel_wanted_back(const struct channel_page *page, int side, uint64_t
 /* Is there something about the line of this side that the other node does not know? */
 bool channel_line_untold(const struct channel_page *page, const struct channel_told *told, int side,
 			 int here);
+/*
+ * What there is to tell of the line of this side, whose owner is at the other node, if the word alone says it:
+ * that node has told the message on this connection. 0: nothing, or the whole line is to be told.
+ */
+uint64_t channel_fate(const struct channel_page *page, const struct channel_told *told, int side);
 /* And does somebody at the other node wait for it? */
 bool channel_line_urgent(const struct channel_page *page, const struct channel_told *told, int side,
 			 int here);

@@ -278,6 +278,54 @@ static void test_request_taken(void)
 	CHECK_EQ(state(&near, 0), LINE_TAKEN);
 }
 
+/* One frame is an answer and the end of its request, or a request and the end of the former answer. */
+static void test_message_and_fate(void)
+{
+	struct line_image image;
+	uint64_t seq, fate, stray;
+
+	set_up();
+	seq = post(&near, 0, LINE_OP_SENDREC, 0);
+	CHECK(tell_far(0));
+	/* A message that waits has no fate. */
+	CHECK_EQ(channel_fate(&far, &far_told, 0), 0);
+	CHECK(take(&far, 0));
+	post(&far, 1, LINE_OP_ANSWER, seq);
+	CHECK(line_answered(&far.line[0], seq));
+	CHECK(line_export(&far.line[1], &image));
+	fate = channel_fate(&far, &far_told, 0);
+	CHECK_EQ(line_word_state(fate), LINE_DONE);
+	/* Of a message that this end has not, and of one that waits: nothing. */
+	stray = line_word(seq + 1, LINE_DONE, LINE_OP_SENDREC, 0);
+	CHECK(channel_merge_both(&near, &near_told, &image, 0, stray, 0));
+	CHECK_EQ(state(&near, 0), LINE_SENT);
+	stray = line_word(seq, LINE_FULL, LINE_OP_SENDREC, 0);
+	channel_merge_both(&near, &near_told, &image, 0, stray, 0);
+	CHECK_EQ(state(&near, 0), LINE_SENT);
+	CHECK(!channel_merge_both(&near, &near_told, &image, 0, fate, 0));
+	CHECK_EQ(state(&near, 0), LINE_DONE);
+	CHECK_EQ(state(&near, 1), LINE_FULL);
+	CHECK_EQ(near.line[0].msg.m_type, 42);
+	CHECK(!channel_line_untold(&near, &near_told, 0, 0));
+	far_told.word[0] = fate;
+	CHECK(!channel_line_untold(&far, &far_told, 0, 1));
+	CHECK_EQ(channel_fate(&far, &far_told, 0), 0);
+
+	CHECK(take(&near, 1));
+	fate = channel_fate(&near, &near_told, 1);
+	CHECK_EQ(line_word_state(fate), LINE_TAKEN);
+	post(&near, 0, LINE_OP_SENDREC, 0);
+	CHECK(line_export(&near.line[0], &image));
+	CHECK(channel_merge_both(&far, &far_told, &image, 0, fate, 1));
+	CHECK_EQ(state(&far, 1), LINE_TAKEN);
+	CHECK_EQ(state(&far, 0), LINE_FULL);
+	/* On a new connection nothing has been told: the whole line goes. */
+	CHECK(take(&far, 0));
+	far_told = (struct channel_told){ 0 };
+	CHECK(channel_line_untold(&far, &far_told, 0, 1));
+	CHECK_EQ(channel_fate(&far, &far_told, 0), 0);
+}
+
 /* The receiver's node decides, and says so again if it is asked again. */
 static void test_wanted_back(void)
 {
@@ -338,6 +386,7 @@ int main(void)
 	TEST(test_begins_behind_the_old_one);
 	TEST(test_told_and_taken);
 	TEST(test_request_taken);
+	TEST(test_message_and_fate);
 	TEST(test_wanted_back);
 	TEST(test_notifications);
 	return test_end();

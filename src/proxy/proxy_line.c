@@ -65,7 +65,7 @@ static void commit_frame(struct peer *peer, size_t bytes)
 
 /* False: no memory for it now. */
 static bool put_line(struct peer *peer, const struct exchange_channel *channel, int side,
-		     const struct line_image *image, uint64_t withdraw)
+		     const struct line_image *image, uint64_t withdraw, uint64_t fate)
 {
 	uint8_t *buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_LINE_BYTES);
 	struct frame_line frame = {
@@ -76,6 +76,7 @@ static bool put_line(struct peer *peer, const struct exchange_channel *channel, 
 		.word = image->word,
 		.aux = image->aux,
 		.withdraw = withdraw,
+		.fate = fate,
 		.msg = image->msg,
 	};
 
@@ -88,21 +89,28 @@ static bool put_line(struct peer *peer, const struct exchange_channel *channel, 
 
 static bool put_own_line(struct peer *peer, struct exchange_channel *channel, int side)
 {
+	struct channel_told *told = &channel->told;
 	struct line_image image;
-	uint64_t wanted;
+	uint64_t wanted, fate;
 
 	assert(side == 0 || side == 1);
-	if (!channel_line_untold(channel->page, &channel->told, side, side))
+	if (!channel_line_untold(channel->page, told, side, side))
 		return true;
+	fate = channel_fate(channel->page, told, 1 - side);
 	/* Its owner is at it just now, and rings when it is done; or the message is barred. */
 	if (!exchange_export(peer->proxy->exchange, channel, side, &image))
 		return true;
+	/* The end of a request, if its answer is there; of all else the state that it had before this message. */
+	if (line_word_op(image.word) == LINE_OP_ANSWER)
+		fate = channel_fate(channel->page, told, 1 - side);
 	wanted = channel_wanted_back(channel->page, side, image.word);
-	if (!put_line(peer, channel, side, &image, wanted))
+	if (!put_line(peer, channel, side, &image, wanted, fate))
 		return false;
-	channel->told.word[side] = image.word;
+	told->word[side] = image.word;
 	if (wanted)
-		channel->told.withdraw[side] = wanted;
+		told->withdraw[side] = wanted;
+	if (fate)
+		told->word[1 - side] = fate;
 	return true;
 }
 
@@ -114,7 +122,7 @@ static bool put_their_line(struct peer *peer, struct exchange_channel *channel, 
 	if (!channel_line_untold(channel->page, &channel->told, side, 1 - side))
 		return true;
 	line_snapshot(&channel->page->line[side], &image);
-	if (!put_line(peer, channel, side, &image, 0))
+	if (!put_line(peer, channel, side, &image, 0, 0))
 		return false;
 	channel->told.word[side] = image.word;
 	return true;
@@ -122,10 +130,12 @@ static bool put_their_line(struct peer *peer, struct exchange_channel *channel, 
 
 /*
  * An answer goes before the end of the request that it answers; all else goes after the news that frees a line.
+ * As a rule that news is a word in the frame of the message, which is joined in the same order.
  */
 static bool put_lines(struct peer *peer, struct exchange_channel *channel, int own)
 {
-	if (line_word_op(line_word_now(&channel->page->line[own])) == LINE_OP_ANSWER)
+	if (line_word_op(line_word_now(&channel->page->line[own])) == LINE_OP_ANSWER ||
+	    channel_fate(channel->page, &channel->told, 1 - own))
 		return put_own_line(peer, channel, own) && put_their_line(peer, channel, 1 - own);
 	return put_their_line(peer, channel, 1 - own) && put_own_line(peer, channel, own);
 }

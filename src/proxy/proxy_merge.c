@@ -67,6 +67,7 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 	struct exchange_channel *channel;
 	int local = channel_of(peer, frame->dcid, frame->dc_generation, frame->endpoint, &channel);
 	int side = (int)frame->side;
+	bool waited_for;
 
 	assert(frame->side <= 1);
 	if (local < 0) {
@@ -77,7 +78,13 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 	if (side != local && (line_word_op(image.word) == LINE_OP_SEND ||
 			      line_word_op(image.word) == LINE_OP_SENDREC))
 		image.aux = os_ticks();
-	if (channel_merge_line(channel->page, &channel->told, side, &image, frame->withdraw, local))
+	if (side == local)
+		waited_for = channel_merge_line(channel->page, &channel->told, side, &image,
+						frame->withdraw, local);
+	else
+		waited_for = channel_merge_both(channel->page, &channel->told, &image,
+						frame->withdraw, frame->fate, local);
+	if (waited_for)
 		ring_local(peer, channel, local);
 	reply(peer, channel, local);
 }

@@ -319,6 +319,7 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 {
 	struct frame frame = frame_from(w, node, to);
 	bool owner_here = daemon_hosts(w, node, side ? high : low);
+	uint64_t fate = owner_here ? channel_fate(&page->shm, &page->told, 1 - side) : 0;
 
 	assert(low < high);
 	assert(to != node);
@@ -336,6 +337,11 @@ static void line_tell(struct world *w, int node, struct page *page, int low, int
 		line_snapshot(&page->shm.line[side], &frame.image);
 	}
 	frame.withdraw = owner_here ? channel_wanted_back(&page->shm, side, frame.image.word) : 0;
+	if (owner_here && line_word_op(frame.image.word) == LINE_OP_ANSWER)
+		fate = channel_fate(&page->shm, &page->told, 1 - side);
+	frame.fate = fate;
+	if (fate)
+		page->told.word[1 - side] = fate;
 	page->told.word[side] = frame.image.word;
 	page->told.withdraw[side] = frame.withdraw;
 	world_log(w, "frame %d to %d: line %d of %d-%d word %llx", node, to, side, low, high,
@@ -512,8 +518,11 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 	page = daemon_page(w, node, owner, receiver);
 	if (frame->is_note)
 		channel_merge_notify(&page->shm, &page->told, frame->side, &frame->note, here);
-	else
+	else if (owner_here)
 		channel_merge_line(&page->shm, &page->told, frame->side, &frame->image,
 				   frame->withdraw, here);
+	else
+		channel_merge_both(&page->shm, &page->told, &frame->image, frame->withdraw,
+				   frame->fate, here);
 	scan_line(w, node, frame->peer[0], frame->peer[1], frame->side, false);
 }

@@ -251,7 +251,7 @@ struct frame {
 	int peer[2];		 /* by side: places in the list */
 	uint32_t generation[2];
 	int side; /* whose line */
-	uint64_t withdraw;
+	uint64_t withdraw, fate;
 	struct line_image image;
 	bool is_note; /* the replica of a notify word, and of no line */
 	struct notify_image note;

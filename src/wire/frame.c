@@ -203,6 +203,7 @@ int frame_decode_line(struct frame_line *line, const uint8_t *body)
 	line->word = get(&r, 8);
 	line->aux = get(&r, 8);
 	line->withdraw = get(&r, 8);
+	line->fate = get(&r, 8);
 	memcpy(&line->msg, r.at, sizeof(line->msg));
 	assert(r.at + sizeof(line->msg) == body + FRAME_LINE_BYTES);
 	return 0;
@@ -216,6 +217,7 @@ size_t frame_encode_line(uint8_t *buf, const struct frame_line *line)
 	put(&w, line->word, 8);
 	put(&w, line->aux, 8);
 	put(&w, line->withdraw, 8);
+	put(&w, line->fate, 8);
 	memcpy(w.at, &line->msg, sizeof(line->msg));
 	assert(w.at + sizeof(line->msg) == buf + FRAME_HEAD_BYTES + FRAME_LINE_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_LINE_BYTES;

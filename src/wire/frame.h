@@ -11,7 +11,7 @@
  * The first frame in each direction is HELLO, on a link, on a bulk connection and on a lane alike. No
  * frames follow on the latter two; on a link everything else may come in any order:
  *
- *	LINE     the replica of one line: state and message
+ *	LINE     the replica of one line: state and message; and how the line that runs the other way stands
  *	NOTIFY   the replica of one notify word
  *	OFFER    please send me all your lines with this endpoint
  *	PING     answer with a PONG of the same value
@@ -32,7 +32,7 @@
 
 #define FRAME_HEAD_BYTES	 8u
 #define FRAME_HELLO_BYTES	 80u
-#define FRAME_LINE_BYTES	 92u
+#define FRAME_LINE_BYTES	 100u
 #define FRAME_NOTIFY_BYTES	 48u
 #define FRAME_OFFER_BYTES	 12u
 #define FRAME_PING_BYTES	 8u
@@ -90,6 +90,7 @@ struct frame_line {
 	uint64_t word;
 	uint64_t aux;
 	uint64_t withdraw; /* the owner wants the message of this sequence back; 0 no */
+	uint64_t fate; /* word of the other line, whose message ended or was taken; 0 nothing new */
 	message msg;
 };
 

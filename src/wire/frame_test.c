@@ -18,6 +18,7 @@ static struct frame_line a_line(void)
 		.word = 0x123456789abcdef0ull,
 		.aux = 0xfedcba9876543210ull,
 		.withdraw = 77,
+		.fate = 0x0f1e2d3c4b5a6978ull,
 		.msg = { .m_source = 1, .m_type = -61 },
 	};
 
@@ -62,6 +63,7 @@ static void test_line(void)
 	CHECK_EQ(out.word, in.word);
 	CHECK_EQ(out.aux, in.aux);
 	CHECK_EQ(out.withdraw, 77);
+	CHECK_EQ(out.fate, in.fate);
 	CHECK(!memcmp(&out.msg, &in.msg, sizeof(message)));
 	/* Little-endian: the word's lowest byte stands first. */
 	CHECK_EQ(buf[FRAME_HEAD_BYTES + 20], 0xf0);
