@@ -36,8 +36,11 @@ static void test_one_sentence(void)
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 	len = read(ends[0], got, sizeof(got) - 1);
+	CHECK(!strncmp(got, sentence, strlen(sentence)));
+#ifndef __SANITIZE_THREAD__ /* its runtime flushes what the program had printed when that aborts */
 	CHECK_EQ(len, (ssize_t)strlen(sentence));
-	CHECK(!strcmp(got, sentence));
+#endif
+	CHECK(len > 0);
 	close(ends[0]);
 }
 
