@@ -18,7 +18,7 @@ static void test_what_looks(void)
 	struct again_request request = { .has_asker = true, .is_harmless = true };
 
 	CHECK_EQ(again_of(&request, AGAIN_UNKNOWN, true), AGAIN_ASK);
-	/* What has been shown would be shown twice. */
+	/* Rows that have been shown would be shown twice. */
 	request.is_answered = true;
 	CHECK_EQ(again_of(&request, AGAIN_UNKNOWN, true), AGAIN_NOT);
 }

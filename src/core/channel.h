@@ -10,7 +10,7 @@
  *	hold       the end is about to leave: nobody may take anything back from it alone any more
  *	pack       the part of the page that leaves with it
  *	unpack     joined into the page of the node that it comes to
- *	begin      it is here, and is a process that knows nothing of what the endpoint had said before
+ *	begin      it is here, and is a process that knows none of the endpoint's earlier messages
  *	unhold     it is here, or stays: wishes to have a message back are decided
  *	end        it is dead
  *	merge      a frame of another node is joined
@@ -51,7 +51,7 @@ void channel_unpack(struct channel_page *page, int side, const struct channel_im
 		    bool peer_here);
 
 /*
- * The end comes to this node with nothing packed, and its peer is elsewhere: what it had posted is known there alone.
+ * The end comes to this node with nothing packed, and its peer is elsewhere: that node alone knows its posts.
  * Its line is busy until that node has said how it stands, so that no number is used for two messages.
  */
 void channel_begin(struct channel_page *page, int side);

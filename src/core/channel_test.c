@@ -227,7 +227,7 @@ static void test_begins_behind_the_old_one(void)
 	channel_merge_line(&here, &told, 0, &image, 0, 0);
 	CHECK_EQ(call_make_room(&here, 0, line_word_now(&here.line[0])), CALL_ROOM_FREE);
 	CHECK_EQ(line_post(&here.line[0], LINE_OP_SEND, &msg, 0), 2);
-	/* Nothing was sent before: what was begun with is given back unseen. */
+	/* Nothing was sent before: the first state is given back unseen. */
 	memset(&here, 0, sizeof(here));
 	memset(&there, 0, sizeof(there));
 	channel_begin(&here, 0);

@@ -127,7 +127,7 @@ static void attach(struct directory_change *change, const struct command *cmd)
 	CORE_ASSERT(ep->bound);
 	CORE_ASSERT(!ep->moving && !ep->attached);
 	ep->attached = 1;
-	ep->committed = 1; /* what was decided last, and may be said again */
+	ep->committed = 1; /* the last decision, which may be said again */
 	ep->lpid = cmd->lpid;
 	if (cmd->vpid > 0)
 		ep->vpid = cmd->vpid;

@@ -46,7 +46,7 @@ const char *driver_state_name(const struct driver *driver)
 				       : plan_target_state_name(driver->target.state);
 }
 
-/* The plan has gone on: what it waited for is not waited for any more. */
+/* The plan has gone on, and waits for no earlier event any more. */
 static void supersede(struct driver *driver)
 {
 	uint32_t kept = 0;

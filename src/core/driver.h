@@ -3,7 +3,7 @@
 #define DVS_CORE_DRIVER_H
 
 /*
- * One side of a move at work: a plan (core/plan.h) and what it has asked for. The product and the
+ * One side of a move at work: a plan (core/plan.h) and the effects that it has asked for. The product and the
  * simulator run the same driver, each with its own functions behind the effects.
  *
  *	events --> driver_event() --> plan --> effects --+-- at once: executed inside driver_event()
@@ -15,10 +15,10 @@
  * An event is stepped when it comes, also while the worker is in a step: nothing queues up events, so
  * none is lost. The plan waits for the outcome of a *step*. When the plan asks for something else
  * meanwhile, the step has become pointless: one that has not begun is taken off the list, and one that
- * runs is told to end (driver_told(), and the side's interrupt()); its outcome is a late event. What is
- * done *in turn* is done in any case.
+ * runs is told to end (driver_told(), and the side's interrupt()); its outcome is a late event. A step
+ * that is due *in turn* is done in any case.
  *
- * All functions but driver_told() are called with whatever excludes the others held (the node lock).
+ * All functions but driver_told() are called with the lock held that excludes the others (the node lock).
  */
 
 #include <stdatomic.h>
@@ -35,7 +35,7 @@ enum driver_where {
 
 #define DRIVER_EVENT(kind) (UINT64_C(1) << (kind))
 
-/* What is done for an effect. The outcome: of kind 0 if there is none; dry_run, code and move are read. */
+/* The function behind an effect. Its outcome: of kind 0 if there is none; dry_run, code and move are read. */
 struct driver_row {
 	enum plan_effect_kind effect;
 	enum driver_where where;

@@ -4,8 +4,8 @@
 
 /*
  * Whether a side's table is whole: each effect that its plan can ask for is executed, each event that
- * changes something in its plan is produced, and nothing else stands in the table. What the plans can do
- * is found by giving them every event in every state. Only test programs include this, after base/test.h.
+ * changes something in its plan is produced, and nothing else stands in the table. The plans are
+ * given every event in every state. Only test programs include this, after base/test.h.
  */
 
 #include <string.h>
@@ -64,7 +64,7 @@ static void fixture_explore(bool is_source, uint64_t *events_used, uint64_t *eff
 				*effects_used |= UINT64_C(1) << effects.item[e].kind;
 			if (effects.count || memcmp(&next, &fixture_plans[at], sizeof(next)))
 				*events_used |= DRIVER_EVENT(event.kind);
-			/* Time is not part of what is explored, only whether there is a limit. */
+			/* Times are not explored, only whether there is a limit. */
 			if (is_source)
 				next.source.deadline_ns = next.source.deadline_ns ? 11 : 0;
 			else

@@ -169,7 +169,7 @@ static void test_limit_while_a_step_runs(void)
 	CHECK_EQ(taken.code, EDVSTIMEDOUT);
 }
 
-/* What has gone through the connection since the last look is progress. */
+/* Bytes that went through the connection since the last look are progress. */
 static void test_progress(void)
 {
 	begin_sending();
@@ -184,7 +184,7 @@ static void test_progress(void)
 	CHECK(driver_told(&driver));
 }
 
-/* What has not begun is not begun when it is of no use any more; what undoes is done in any case. */
+/* A step that has become useless is not begun; a step that undoes another is done in any case. */
 static void test_superseded_before_it_began(void)
 {
 	begin_sending();

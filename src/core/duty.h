@@ -3,11 +3,11 @@
 #define DVS_CORE_DUTY_H
 
 /*
- * What one node has to do when the order has delivered a step of a move. The product and the simulator ask the
+ * The duties of one node when the order has delivered a step of a move. The product and the simulator ask the
  * same functions and carry out the answers, each in its own world.
  *
  * A move of dvs migrate has a plan on either side (core/plan.h), which is told and knows the rest. One by hand
- * has none: whoever asked for it brings the process, and the nodes of the old and the new owner do what follows.
+ * has none: its tool brings the process, and the nodes of the old and the new owner do what follows.
  *
  *	           START            ROLLBACK          COMMIT
  *	owner      hold             let go            hand over, offer
@@ -27,7 +27,7 @@ enum duty {
 	DUTY_TELL_SOURCE, /* the plan of this side, if one is under way */
 	DUTY_TELL_TARGET,
 	DUTY_PROMOTE, /* a backup that stands by here becomes the process, or ends */
-	DUTY_OFFER, /* ask the others for what concerns the endpoint, and send them what is here */
+	DUTY_OFFER,   /* ask the others for their lines of the endpoint, and send them ours */
 	DUTY_LAST = DUTY_OFFER,
 };
 

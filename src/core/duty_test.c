@@ -29,7 +29,7 @@ static void test_by_hand(void)
 	CHECK_EQ(duties(EFFECT_MOVE_ROLLED_BACK, true, SOURCE, duty), 3);
 	CHECK_EQ(duty[0], DUTY_LET_GO);
 	CHECK_EQ(duty[2], DUTY_OFFER);
-	/* What was held is handed over before anything is offered. */
+	/* Held packets are handed over before anything is offered. */
 	CHECK_EQ(duties(EFFECT_MOVE_COMMITTED, true, SOURCE, duty), 2);
 	CHECK_EQ(duty[0], DUTY_HAND_OVER);
 	CHECK_EQ(duty[1], DUTY_OFFER);

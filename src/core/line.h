@@ -157,7 +157,7 @@ uint64_t line_close(struct line *line, uint64_t seq, int result);
 bool line_take(struct line *line, struct line_image *image);
 /*
  * Receiver: the same of the message that it has looked at, which this word says: not of another one that has come
- * since. It saves a second look at the word, and a second check of what may be taken.
+ * since. It saves a second look at the word, and a second check of the message.
  */
 bool line_take_seen(struct line *line, uint64_t seen, struct line_image *image);
 /* Receiver: looks only. */

@@ -145,7 +145,7 @@ static void test_send_and_take(void)
 	CHECK_EQ(line_post(&line, LINE_OP_SEND, &msg, 0), 2);
 }
 
-/* Only what was looked at: what has come instead of it is looked at again. */
+/* Only the message that was looked at: another one in its place is looked at again. */
 static void test_take_what_was_seen(void)
 {
 	struct line line = { 0 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Names of what a plan is, is told and asks for. */
+/* Names of the states, events and effects of plans. */
 
 #include "core/plan.h"
 

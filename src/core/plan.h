@@ -8,7 +8,7 @@
  * its time goes in, an ordered list of effects comes out. The driver of that side (core/driver.h)
  * executes them: some at once, the others one after another on the migration's worker, and their
  * outcome comes back as an event. A plan goes on while a step runs: when its limit has passed, or the
- * order decided, the plan asks for what is next, and the driver tells the step to end.
+ * order decided, the plan asks for the next effect, and the driver tells the step to end.
  *
  * Source:
  *
@@ -35,11 +35,11 @@
  *	                                         refused              DISCARD <-----------------+
  *	                                                                  rolled back, endpoint dead
  *
- * What carries I5. Before COMMIT is proposed the source may always thaw, because nobody else can
+ * The plans carry I5. Before COMMIT is proposed the source may always thaw, because nobody else can
  * propose it (a commit by hand is refused for such a move). From then on the order alone decides:
  * a lost connection, a time-out, a failure told by the target neither thaws nor kills. A target
  * that said LOADED keeps its copy stopped until the order says whose it is, connection or not. A copy
- * that ends meanwhile is an ended process of whoever owns it then.
+ * that ends meanwhile is an ended process of its owner at that time.
  *
  * The events *_applied are given when this node applies the command, and when the group knows it
  * to be held by a quorum, not when it is merely delivered. Events that a state does not expect
@@ -76,7 +76,7 @@ enum plan_event_kind {
 	/* both */
 	PLAN_CHECKED,		  /* code: 0 it can move, else why not */
 	PLAN_COMMIT_APPLIED,	  /* code, move. The target is told code 0 only. */
-	PLAN_ROLLED_BACK_APPLIED, /* code of an own proposal, move; whoever proposed it */
+	PLAN_ROLLED_BACK_APPLIED, /* code of an own proposal, move; any node may have proposed it */
 	PLAN_ENDPOINT_DEAD,	  /* this generation ended */
 	PLAN_CONNECTION_LOST,	  /* code, 0 = EDVSNOTCONN */
 	PLAN_TICK,		  /* time only */
@@ -112,7 +112,7 @@ enum plan_effect_kind {
 	PLAN_DO_RESUME,	 /* the copy runs */
 	PLAN_DO_DISCARD, /* end the shell or the copy, leave nothing behind */
 	PLAN_DO_CLOSE,	 /* the migration's connection */
-	PLAN_DO_REPORT,	 /* result, code: to whoever asked; exactly once */
+	PLAN_DO_REPORT,	 /* result, code: to the asker; exactly once */
 };
 
 enum plan_result {
@@ -144,7 +144,7 @@ struct plan_effects {
 struct plan_limits {
 	uint64_t prepare_ns;  /* receive an offer, check, offer, start */
 	uint64_t transfer_ns; /* freeze, send, load; each PROGRESS begins it anew */
-	uint64_t decide_ns;   /* until whoever asked is told although the order is silent */
+	uint64_t decide_ns;   /* until the asker is told although the order is silent */
 };
 
 #define PLAN_LIMITS_DEFAULT                                         \
@@ -154,7 +154,7 @@ struct plan_limits {
 
 /*
  * Inside the phases: how often and how long something is tried that may be over in a moment. Each is
- * shorter than the limit of its phase, so that what is in the way is named.
+ * shorter than the limit of its phase, so that the obstacle is named.
  */
 #define PLAN_CONNECT_NS	 UINT64_C(2000000000) /* until the target is reached */
 #define PLAN_CATCH_UP_NS UINT64_C(2000000000) /* until this node knows what the source knew */

@@ -272,7 +272,7 @@ static void on_rolled_back(struct step *s)
 	}
 }
 
-/* Whoever unbound it did not end the process: it runs on and will find out. */
+/* It was unbound, and its process was not ended: it runs on and will find out. */
 static void on_endpoint_dead(struct step *s)
 {
 	if (s->plan->state == PLAN_SOURCE_IDLE || s->plan->state == PLAN_SOURCE_ENDED)
@@ -312,7 +312,7 @@ static void on_tick(struct step *s)
 		report(s, PLAN_LOST, s->plan->reason);
 	else
 		give_up(s, EDVSTIMEDOUT);
-	/* The order is silent and nothing was touched: whoever asked need not wait for it. */
+	/* The order is silent and nothing was touched: the asker need not wait for it. */
 	if (s->plan->state == PLAN_SOURCE_STARTING)
 		report(s, PLAN_REFUSED, s->plan->reason);
 }

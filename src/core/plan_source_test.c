@@ -258,7 +258,7 @@ static void test_time_outs(void)
 }
 
 /*
- * Everything that can happen, in every state that can be reached: what was asked for so far is
+ * Everything that can happen, in every state that can be reached: the effects asked for so far are
  * carried along, and the combinations that I5 forbids are looked for.
  */
 struct history {
@@ -336,7 +336,7 @@ static void test_everything_everywhere(void)
 					event.now_ns = UINT64_MAX / 2;
 				plan_source_step(&next.plan, &event, &effects);
 				account(&next, &event);
-				/* Time is not part of what is explored, only whether there is a limit. */
+				/* Times are not explored, only whether there is a limit. */
 				next.plan.deadline_ns = next.plan.deadline_ns != 0;
 				remember(&next);
 			}

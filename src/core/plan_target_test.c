@@ -112,7 +112,7 @@ static void test_holding_waits_for_the_order(void)
 	ON(PLAN_ENDPOINT_DEAD, "discard, close");
 }
 
-/* What a faulty source may do. */
+/* A faulty source may do these. */
 static void test_commit_of_an_unfinished_copy(void)
 {
 	begin_loading();

@@ -238,7 +238,7 @@ static bool far_step(const struct wait *wait, bool *missedp)
 	int64_t begin = os_now_ns(), now = begin, before;
 
 	DVK_ASSERT(!*missedp);
-	/* No pause, and no more than one look: what comes is on its way through processes that may want this CPU. */
+	/* No pause, and no more than one look: a message is on its way through processes that may want this CPU. */
 	do {
 		before = now;
 		os_thread_yield();

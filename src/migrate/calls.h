@@ -74,7 +74,7 @@ struct remote_ptr calls_put(struct calls *calls, const void *data, size_t bytes)
 struct remote_ptr calls_space(struct calls *calls, size_t bytes);
 void *calls_at(struct calls *calls, struct remote_ptr address);
 
-/* Arguments are converted to uint64_t; missing ones are 0. what: "map the file". */
+/* Arguments are converted to uint64_t; missing ones are 0. The text is as "map the file". */
 #define calls_add(calls, what, mode, number, ...) \
 	calls_append(calls, what, mode, 0, number, (const uint64_t[6]){ __VA_ARGS__ })
 #define calls_expect(calls, what, expect, number, ...) \

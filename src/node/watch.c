@@ -39,7 +39,7 @@ struct bell_watch {
 	bool overdue;	/* a full sleep has passed without a ring */
 };
 
-/* What rings have brought so far. */
+/* The news that rings have brought so far. */
 static uint64_t brought(const struct bell_watch *watch)
 {
 	return proxy_told(watch->node->proxy) + watch->node->copies.asked;
@@ -89,7 +89,7 @@ void *watch_main(void *arg)
 
 	assert(!os_lock_is_held());
 	watch.bell = exchange_node_bell(watch.node->exchange);
-	/* What was asked of the daemon before it executed itself anew. */
+	/* The requests that the daemon was sent before it executed itself anew. */
 	node_lock(watch.node);
 	copy_look(watch.node);
 	node_unlock(watch.node);

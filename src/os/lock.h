@@ -17,7 +17,7 @@ void os_lock_init(pthread_mutex_t *lock);
 void os_lock_take(pthread_mutex_t *lock);
 void os_lock_release(pthread_mutex_t *lock);
 bool os_lock_is_held(void); /* by this thread */
-/* What the lock protects is this thread's now: it holds one, or there is no other thread yet. For assertions. */
+/* This thread may use all that the lock protects: it holds one, or is the only thread yet. For assertions. */
 bool os_lock_protects(void);
 /* A second thread is about to begin. */
 void os_lock_share(void);

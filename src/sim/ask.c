@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What daemons ask of each other for their clients, and a daemon that follows itself (dvs restart). The pages,
- * the life of the node and its place in the order stay; the links end, and what was told over them is forgotten.
- * It begins when nothing of this node is half done, and its last word over each link is that what it has not
+ * Questions of daemons to each other for their clients, and a daemon that follows itself (dvs restart). The pages,
+ * the life of the node and its place in the order stay; the links end, and the words said over them are forgotten.
+ * It begins when nothing of this node is half done, and its last word over each link is that a request that it has not
  * answered has not been begun. Whether a request is asked again is the product's rule (core/again.h).
  */
 
@@ -83,7 +83,7 @@ static void on_request(struct world *w, int node, const struct frame *frame)
 	world_put(w, event, world_random(w, 1, 8000));
 }
 
-/* What was asked is done, and the answer goes where the question came from, if the link is the same. */
+/* The request is done, and the answer goes where the question came from, if the link is the same. */
 void ask_on_answer(struct world *w, int node, const struct frame *question)
 {
 	struct frame answer = word(w, node, question->from, TALK_ANSWER);
@@ -207,7 +207,7 @@ static void go_away(struct world *w, int node)
 	}
 	n->away = true;
 	n->restarting = 0;
-	/* What is on its way to it is lost, and the others see the end of the link behind its last word. */
+	/* Frames on their way to it are lost, and the others see the end of the link behind its last word. */
 	for (int peer = 0; peer < w->nodes; peer++)
 		if (peer != node)
 			daemon_link_end(w, node, peer);
@@ -229,7 +229,7 @@ void ask_on_quiet(struct world *w, int node)
 	}
 }
 
-/* It reads what the daemon before it has written down; what was told to others it does not know. */
+/* It reads the records of the daemon before it; it does not know that daemon's words to others. */
 void ask_on_successor(struct world *w, int node)
 {
 	static uint8_t bytes[1 << 20];

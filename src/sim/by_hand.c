@@ -3,9 +3,9 @@
 /*
  * Moves by hand: a tool that brings its own checkpointer. It is a program on some node, which it ends with. It
  * says START, waits until the process is held, takes its memory, and says ROLLBACK, or COMMIT to some node
- * where the memory becomes a process again. That process is at the beginning of a call, whatever the old one
- * was in the middle of. What a commit carries is the endpoint and none of its conversations, so a careful tool
- * waits until every node has heard of the same.
+ * where the memory becomes a process again. The old one may have been in the middle of a call; that process is at
+ * the beginning of one. A commit carries the endpoint and none of its conversations, so a careful tool waits until
+ * every node has heard of the same.
  */
 
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void say(struct world *w, int node, int proc, struct command cmd)
 	cmd.generation = w->tool[proc].generation;
 	cmd.flags |= COMMAND_FLAG_BY_HAND;
 	order_propose(w, node, cmd);
-	/* What was decided last may be said again. */
+	/* The last decision may be said again. */
 	if (world_chance(w, 25))
 		order_propose(w, node, cmd);
 }
@@ -78,7 +78,7 @@ static bool lags(const struct page *page, const struct page *owner, int side)
 	       note->taken != owner->shm.notify[side].taken;
 }
 
-/* Of one conversation: what the old process has left of its own is over, and each node knows as much as the owner's. */
+/* Of one conversation: the old process's own message is over, and each node knows as much as the owner's. */
 static bool is_quiet_with(struct world *w, int owner, int proc, int peer)
 {
 	const struct page *own = &w->node[owner].page[world_pair(proc, peer)];
@@ -112,7 +112,7 @@ static bool is_quiet(struct world *w, int owner, int proc)
 	return true;
 }
 
-/* The memory as it is restored: between two calls, and with what the old process had not answered. */
+/* The memory as it is restored: between two calls, and with the requests that the old process had not answered. */
 static void take_memory(struct tool *tool, const struct program *program)
 {
 	tool->program = *program;
@@ -206,7 +206,7 @@ void by_hand_on_event(struct world *w, const struct sim_event *event)
 		look_later(w, node, proc, STAGE_ATTACH);
 }
 
-/* What by_hand.c of the product does for the process that the commit has named. */
+/* As by_hand.c of the product does for the process that the commit has named. */
 void by_hand_on_attached(struct world *w, int node, int proc)
 {
 	struct copy *copy = &w->node[node].copy[proc];
@@ -241,7 +241,7 @@ void by_hand_on_attached(struct world *w, int node, int proc)
 	}
 }
 
-/* The owner until now: what is here is sent to where the endpoint is. */
+/* The owner until now sends its lines to the endpoint's node. */
 void by_hand_hand_over(struct world *w, int node, int proc)
 {
 	struct copy *copy = &w->node[node].copy[proc];
@@ -260,7 +260,7 @@ void by_hand_hand_over(struct world *w, int node, int proc)
 	daemon_resend(w, node, proc);
 }
 
-/* After the faults somebody looks after what a tool has left: all is rolled back, or given its process. */
+/* After the faults somebody looks after the moves that a tool has left: all is rolled back, or given its process. */
 bool by_hand_tidy(struct world *w)
 {
 	bool found = false;

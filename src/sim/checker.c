@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What must hold after every step.
+ * These must hold after every step.
  *
  * I1  A message is taken at most once, whole, by the endpoint it was sent to. A sender that was told
  *     "taken" is right, and one that was told "withdrawn" is right for ever.
@@ -10,7 +10,7 @@
  * I2  A word never falls, except SENT to FULL by the daemon that knows its replica to be the only
  *     one; and no two replicas disagree whether a message was taken or withdrawn.
  * I4  Directories at the same order number are equal.
- * I5  Whatever runs is owned by the node it runs on, as the whole log says; and what the log says to
+ * I5  A running copy is owned by the node it runs on, as the whole log says; and a copy that the log says to
  *     be owned by a node exists there.
  */
 

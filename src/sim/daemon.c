@@ -4,7 +4,7 @@
  * Pages and far ends of each node, and the frames between nodes. A frame is one line with its
  * owner's wish to have the message back. It is for the node that has the receiver (which merges,
  * decides the wish, and tells how the line stands) or for the one that has the owner (which merges).
- * Everything else is stale and dropped: whoever sent it will send again.
+ * Everything else is stale and dropped: its sender will send again.
  */
 
 #include <stdatomic.h>
@@ -70,7 +70,7 @@ static struct page *living_page(struct world *w, int node, int a, int b)
 }
 
 /*
- * Whether this node's replica of what is sent to an endpoint is the one that decides: it lives here,
+ * Whether this node's replica of the messages to an endpoint is the one that decides: it lives here,
  * and no copy of it has been made to go elsewhere.
  */
 static bool decides(const struct world *w, int node, int proc)
@@ -375,7 +375,7 @@ static int elsewhere(const struct world *w, int node, int here, int there)
 	const struct directory *dir = &w->node[node].directory;
 	const struct directory_endpoint *b = world_endpoint(dir, there);
 
-	/* What goes to and comes from an endpoint on the move is held until the order is known. */
+	/* Frames to and from an endpoint on the move are held until the order is known. */
 	if (!decides(w, node, here) || !b->bound || b->moving || b->node == node)
 		return -1;
 	return dir->node[b->node].up ? b->node : -1;
@@ -414,7 +414,7 @@ static void scan_note(struct world *w, int node, int low, int high, int side, bo
 		note_tell(w, node, page, low, high, side, to);
 }
 
-/* The mutation: what has been carried here is joined and decided before the order gives the process to this node. */
+/* The mutation: the carried lines are joined and decided before the order gives the process to this node. */
 static void unpack_early(struct world *w, int node)
 {
 	for (int proc = 0; proc < w->procs; proc++) {

@@ -142,7 +142,7 @@ static void apply_one(struct world *w, int node, uint64_t order, const struct co
 
 	directory_apply(&w->node[node].directory, order, cmd, &effects, &result);
 	checker_applied(w, node, order);
-	/* What is done now may put further commands in the log, which uses the same memory. */
+	/* The execution may put further commands in the log, which uses the same memory. */
 	own = malloc((effects.count + 1) * sizeof(*own));
 	if (!own)
 		abort();

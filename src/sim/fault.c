@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What goes wrong, and when: each seed draws what it suffers from and how much. */
+/* Faults and their times: each seed draws the faults that it suffers from. */
 
 #include <string.h>
 

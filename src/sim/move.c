@@ -2,7 +2,7 @@
 
 /*
  * Moves: the product's driver and plans (core/driver.h) with made-up functions behind the effects. A worker
- * (worker.c) carries them out; what is said to the other side goes over the migration's connection
+ * (worker.c) carries them out; words to the other side go over the migration's connection
  * (conn.c), in order until it breaks.
  */
 
@@ -120,7 +120,7 @@ static void on_offered(struct world *w, int conn, uint32_t generation)
 	move_target_event(w, node, c->slot, PLAN_CALLED, 0, 0);
 }
 
-/* The mutations: what happens if a lost connection is allowed to decide. */
+/* The mutations: a lost connection is allowed to decide. */
 static void on_lost(struct world *w, const struct conn *c, int side)
 {
 	struct departure *d = move_departure(w, c->node[side], c->slot);

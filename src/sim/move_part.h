@@ -2,7 +2,7 @@
 #ifndef DVS_SIM_MOVE_PART_H
 #define DVS_SIM_MOVE_PART_H
 
-/* What the files of a made-up move share. */
+/* Shared by the files of a made-up move. */
 
 #include "sim/world.h"
 
@@ -36,16 +36,16 @@ static inline struct plan_event move_nothing(void)
 
 /* worker.c */
 const char *worker_side_name(const struct move_worker *worker);
-/* The worker goes on with what it is at, at most so much later. */
+/* The worker goes on with its step, at most so much later. */
 void worker_put(struct move_worker *worker, uint64_t us_max);
 /* Begins the next thing that the driver has for it, if there is one. */
 void worker_go_on(struct move_worker *worker);
-/* The step waits: until it is woken by what it waits for, or told. */
+/* The step waits until the awaited event wakes it, or it is told. */
 void worker_sleep(struct move_worker *worker);
 void worker_interrupt(void *ctx);
 /* A part of a long transfer has gone through: both sides see that it gets on. */
 void worker_got_on(struct world *w, struct move_worker *worker);
-/* What the other side has said, and was not looked at yet. */
+/* A word of the other side that was not looked at yet. */
 struct plan_event worker_take_heard(struct move_worker *worker);
 
 /* conn.c */

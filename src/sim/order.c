@@ -2,7 +2,7 @@
 
 /*
  * The group: one log. Proposals of one node arrive in their order, each node applies the log in its
- * own time, and a node that joins gets the directory as of one point. What arrives from a life that
+ * own time, and a node that joins gets the directory as of one point. A proposal that arrives from a life that
  * the log has ended is dropped, as a sequencer does with a connection that is closed.
  */
 

@@ -140,7 +140,7 @@ void process_post(struct process_ctx *c, enum line_op op, uint32_t request, uint
 		  p->slot, p->peer, op, (unsigned long long)p->call.seq, c->node);
 }
 
-/* A message of the peer has come, in whatever call. */
+/* A message of the peer has come, in any call. */
 void process_took(struct process_ctx *c, const struct line_image *image, bool any)
 {
 	uint32_t number = (uint32_t)image->msg.m_type;

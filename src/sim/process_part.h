@@ -2,7 +2,7 @@
 #ifndef DVS_SIM_PROCESS_PART_H
 #define DVS_SIM_PROCESS_PART_H
 
-/* What the files of a program share. */
+/* Shared by the files of a program. */
 
 #include "sim/world.h"
 
@@ -26,7 +26,7 @@ bool process_find_page(struct process_ctx *c);
 bool process_is_dead(const struct process_ctx *c);
 int process_fate(const struct process_ctx *c, uint64_t word);
 void process_post(struct process_ctx *c, enum line_op op, uint32_t request, uint64_t aux);
-/* A message of the peer has come, in whatever call. */
+/* A message of the peer has come, in any call. */
 void process_took(struct process_ctx *c, const struct line_image *image, bool any);
 
 /* process_receive.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What a program does to be given messages and notifications. */
+/* A program is given messages and notifications. */
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What a program does to answer. */
+/* A program answers. */
 
 #include "sim/process_part.h"
 

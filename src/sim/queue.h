@@ -3,9 +3,9 @@
 #define DVS_SIM_QUEUE_H
 
 /*
- * What is going to happen, by virtual time; of two events at one time the one that was put first
+ * The coming events, by virtual time; of two events at one time the one that was put first
  * comes first, so that a run repeats exactly. Each event may own one block of memory (data), which
- * whoever pops it frees.
+ * the caller of the pop frees.
  */
 
 #include <stdbool.h>

@@ -83,7 +83,7 @@ static void on_node(struct world *w, struct sim_event *event)
 	}
 }
 
-/* Programs go on while there is no daemon; all else waits at its door, but for what ends with the links. */
+/* Programs go on while there is no daemon; all else waits at its door, but for waits that end with the links. */
 static bool waits_for_successor(struct world *w, const struct node *n, struct sim_event *event)
 {
 	if (!n->away || event->kind == EVENT_PROCESS || event->kind == EVENT_SUCCESSOR)
@@ -259,7 +259,7 @@ static void finish(struct world *w)
 	free(w->letter);
 }
 
-/* What tools have left behind is seen to, again and again: there may be the word of another one on its way. */
+/* Moves that tools have left behind are ended, again and again: the word of another tool may be on its way. */
 static void settle_by_hand(struct world *w)
 {
 	uint64_t end = w->now_us + SETTLE_US;

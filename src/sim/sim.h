@@ -34,12 +34,12 @@ enum sim_mutation {
 	SIM_NO_OFFER,		 /* nobody asks for its lines after it has come to a node */
 	SIM_OUT_OF_ORDER,	 /* one node applies two commands in the other order */
 	SIM_COMMIT_IN_HASTE,	 /* by hand, while something is on its way between nodes */
-	SIM_NUMBERS_AGAIN,	 /* who comes by hand counts anew */
+	SIM_NUMBERS_AGAIN,	 /* a process that comes by hand counts anew */
 	SIM_OLD_LIVES_ON,	 /* a commit by hand does not end the old process */
 	SIM_UNMARK_ON_ROLLBACK,	 /* a rollback gives back what is on its way to the process */
 	SIM_ASK_ALWAYS_AGAIN,	 /* a request is asked again whenever the link is lost */
 	SIM_RESTART_IN_HASTE,	 /* a daemon restarts while it does what was asked */
-	SIM_TOLD_OUTLIVES,	 /* what was said over a link that has ended counts as heard */
+	SIM_TOLD_OUTLIVES,	 /* a word over a link that has ended counts as heard */
 	SIM_NO_PROGRESS,	 /* the driver does not see that a transfer gets on */
 	SIM_NO_LIMIT,		 /* nobody looks at the time while a step runs */
 	SIM_MUTATIONS,
@@ -54,7 +54,7 @@ struct sim_options {
 
 struct sim_report {
 	bool failed;
-	char violation[400]; /* what was broken, when failed */
+	char violation[400]; /* the broken invariant, when failed */
 	uint64_t time_us;    /* virtual, at the end */
 	uint32_t steps;
 	uint32_t messages, taken, withdrawn, answered, died, notes;

@@ -6,12 +6,12 @@
  * The made-up world. Everything in it happens in one of its events, one event at a time:
  *
  *	process.c   programs: one small step of a call at a time
- *	daemon.c    pages, far ends, frames between nodes: what proxy/ and pages/ do
+ *	daemon.c    pages, far ends, frames between nodes: as proxy/ and pages/
  *	order.c     the group: one log
  *	effects.c   the log is delivered to each node in its own time
- *	move.c      functions behind the driver's effects: what node/move and migrate/ do
- *	by_hand.c   tools that move by hand, and what the nodes do for them
- *	ask.c       what daemons ask of each other, and their restarts
+ *	move.c      functions behind the driver's effects: as node/move and migrate/
+ *	by_hand.c   tools that move by hand, and the nodes' part in it
+ *	ask.c       questions of daemons to each other, and their restarts
  *	fault.c     crashes, cuts, pauses
  *	checker.c   looks at all of it after every event
  *
@@ -51,23 +51,23 @@ enum event_kind {
 	EVENT_MIGRATE,	   /* somebody asks a node to move something */
 	EVENT_ASK_BY_HAND, /* somebody moves something by hand, or rolls a move back */
 	EVENT_BY_HAND,	   /* slot; a = stage: a tool goes on */
-	EVENT_WORK,	   /* slot; b = side: a worker goes on with what it is at */
+	EVENT_WORK,	   /* slot; b = side: a worker goes on with its step */
 	EVENT_CONN,	   /* a = connection, b = plan event; tag = code; data = struct image */
 	EVENT_TICK,	   /* the plans of a node look at the time */
 	EVENT_ASK,	   /* a client asks a node for something that another one has */
-	EVENT_ANSWER,	   /* data = struct frame: what was asked is done */
+	EVENT_ANSWER,	   /* data = struct frame: the request is done */
 	EVENT_DAEMON,	   /* somebody restarts a daemon */
 	EVENT_QUIET,	   /* the daemon looks whether it can */
 	EVENT_SUCCESSOR,   /* its successor is there */
-	EVENT_LINK_END,	   /* a, b = nodes; tag = epoch: what was sent is read, and then the end */
-	EVENT_CRASH,	   /* a = node */
-	EVENT_RESTART,	   /* a = node */
-	EVENT_PAUSE,	   /* a = node */
-	EVENT_CUT,	   /* a, b = nodes */
-	EVENT_HEAL,	   /* a, b */
+	EVENT_LINK_END, /* a, b = nodes; tag = epoch: the sent frames are read, and then the end */
+	EVENT_CRASH,	/* a = node */
+	EVENT_RESTART,	/* a = node */
+	EVENT_PAUSE,	/* a = node */
+	EVENT_CUT,	/* a, b = nodes */
+	EVENT_HEAL,	/* a, b */
 };
 
-/* What a program is in the middle of. */
+/* The call that a program is in the middle of. */
 enum phase {
 	PHASE_IDLE,
 	PHASE_CLEAR,	   /* its line is not free yet */
@@ -142,7 +142,7 @@ struct page {
 	struct channel_page shm;
 };
 
-/* What a migration's stream carries. */
+/* The load of a migration's stream. */
 struct image {
 	struct program program;
 	uint32_t move;
@@ -186,7 +186,7 @@ struct arrival {
 	struct image *image; /* owned: arrived and held */
 };
 
-/* A move by hand: what the last tool that was at an endpoint is about. */
+/* A move by hand: the purpose of the last tool that was at an endpoint. */
 struct tool {
 	uint32_t number;
 	uint32_t generation;
@@ -195,7 +195,7 @@ struct tool {
 	struct program program; /* the memory that it has taken */
 };
 
-/* What the daemon of one node has asked of another one. */
+/* A question of one node's daemon to another one. */
 struct ask {
 	uint32_t number; /* 0: none */
 	int to;
@@ -235,12 +235,12 @@ struct conn {
 	uint64_t until[2]; /* when the last message to that side arrives */
 };
 
-/* What daemons say to each other besides lines. */
+/* The words of daemons to each other besides lines. */
 enum talk {
 	TALK_NOTHING,
 	TALK_REQUEST,
 	TALK_ANSWER,
-	TALK_RESTART, /* the last word: what is not answered has not been begun */
+	TALK_RESTART, /* the last word: a request that is not answered has not been begun */
 };
 
 struct frame {
@@ -270,7 +270,7 @@ enum told {
 	TOLD_SUPERSEDED /* nothing: another message ended the call */
 };
 
-/* What the checkers know about each message. */
+/* The checkers' knowledge of each message. */
 struct letter {
 	int from, to;
 	uint32_t generation[2]; /* of from, to */
@@ -282,7 +282,7 @@ struct letter {
 	enum told told;
 };
 
-/* What the checkers know about the notifications of one life of an endpoint to one of another. */
+/* The checkers' knowledge of the notifications of one life of an endpoint to one of another. */
 struct ledger {
 	uint32_t generation[2]; /* of from, to */
 	uint64_t posts, takes;
@@ -399,7 +399,7 @@ struct page *daemon_page_of(struct world *w, int node, int a, uint32_t generatio
 void daemon_resend(struct world *w, int node, int proc);
 void daemon_hold(struct world *w, int node, int proc);
 void daemon_unhold(struct world *w, int node, int proc);
-/* A process that knows nothing of what the endpoint has said. */
+/* A process that knows none of the endpoint's messages. */
 void daemon_begin(struct world *w, int node, int proc);
 void daemon_export(struct world *w, int node, int proc, struct image *image);
 void daemon_import(struct world *w, int node, const struct image *image);

@@ -49,7 +49,7 @@ static void test_root_has_no_limit(void)
 	CHECK(!shares);
 }
 
-/* What was refused is not counted, and leaves nothing. */
+/* A refused request is not counted, and leaves nothing. */
 static void test_nothing_is_left(void)
 {
 	unsigned count = take_all(1000, SHARE_SEARCHES);

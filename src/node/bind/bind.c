@@ -19,7 +19,7 @@
 #include "os/socket.h"
 
 /*
- * What ties a task to an endpoint. The caller is the process named by the socket's credentials; a
+ * A bind ties a task to an endpoint. The caller is the process named by the socket's credentials; a
  * thread is named by its id in the caller's own pid namespace and must belong to that process. A binding
  * exists when the order has delivered it; the pages are handed out with the answer.
  */

@@ -155,7 +155,7 @@ static void test_how_long_a_task_is_known(void)
 	tear_down();
 }
 
-/* Its end goes by the hook; what has ended, or is being loaded, is nobody's caller. */
+/* Its end goes by the hook; an ended process, or one that is being loaded, is nobody's caller. */
 static void test_a_task_that_ends(void)
 {
 	int pid = os_process_id();

@@ -54,7 +54,7 @@ static const char *why(const struct order *order, int step, int code)
 	return order_why(order, code);
 }
 
-/* What the endpoint had said to others is known where they are: its lines are busy until those nodes have answered. */
+/* The nodes of the others know the endpoint's messages to them: its lines are busy until those nodes have answered. */
 static void begin_channels(const struct binding *binding)
 {
 	struct node *node = binding->node;
@@ -274,7 +274,7 @@ void by_hand_on_committed(struct node *node, const struct directory_effect *effe
 	binding->task->end_reason = CTL_ENDED_MOVED;
 	os_pidfd_signal(binding->task->pidfd, OS_SIGKILL);
 	binding_detach(binding);
-	/* What is left of them here would be old news when the endpoint comes back. */
+	/* The rest of them here would be old news when the endpoint comes back. */
 	binding_drop_far_channels(node, effect->dcid, effect->p_nr);
 	proxy_resend(node->proxy, effect->dcid, effect->p_nr);
 }

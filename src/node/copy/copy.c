@@ -127,7 +127,7 @@ static void end_task(struct copy_task *task, int code)
 		copy_finish(task, code);
 }
 
-/* What the requester may do is looked at anew after every wait. */
+/* The rights of the requester are looked at anew after every wait. */
 static int check(const struct copy_task *task)
 {
 	if (!requester_of(task))
@@ -156,7 +156,7 @@ static void caught_up(struct order *order, void *ctx, const struct directory_res
 	struct copy_task *task = ctx;
 
 	(void)order;
-	(void)result; /* without quorum: what is known here has to do */
+	(void)result; /* without quorum: this node's knowledge has to do */
 	task->catching_up = false;
 	if (task->verdict)
 		copy_finish(task, task->verdict);
@@ -191,7 +191,7 @@ static void begin(struct copy_task *task)
 	stream_start(task->node, task);
 }
 
-/* What the page says, read once. */
+/* The fields of the page, read once. */
 static struct copy_task task_asked(struct binding *binding, uint32_t number)
 {
 	struct copy_ask *ask = &binding->status->page->copy;
@@ -256,7 +256,7 @@ static bool is_asking(const struct binding *binding, uint32_t *numberp)
 	       *numberp != shm_copy_answered(atomic_load(&ask->answer));
 }
 
-/* One copy at a time; what is asked for during another one gives that up. */
+/* One copy at a time; a request during another one gives that up. */
 static void look(struct binding *binding)
 {
 	struct copy_task *task;

@@ -37,7 +37,7 @@ void copy_pause(struct node *node, bool pause);
 /* Something moved, came back or was attached: chunks that were parked go on. */
 void copy_retry(struct node *node);
 void copy_on_dead(struct node *node, int dcid, int endpoint);
-/* The link to a node broke or came back, or the node left: what it was asked is asked anew. */
+/* The link to a node broke or came back, or the node left: its questions are asked anew. */
 void copy_on_link(struct node *node, int peer);
 
 #endif

@@ -10,7 +10,7 @@
  *	                    ^         | a party is between two nodes, a lane broke
  *	                  timer <-----+
  *
- * All of it under the node lock but what a worker copies, sends and receives. While `streaming` only
+ * All of it under the node lock but the copying, sending and receiving of a worker. While `streaming` only
  * the worker may finish the task; others tell it by stream_stop().
  */
 

@@ -99,7 +99,7 @@ void party_leave(struct node *node, const struct party *party)
 }
 
 /*
- * The daemon could copy from and to anybody. What the other is is looked at before each part: it may have
+ * The daemon could copy from and to anybody. The other is looked at anew before each part: it may have
  * executed a program that has more rights.
  */
 static bool may_touch(const struct party *party)

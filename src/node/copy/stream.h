@@ -15,9 +15,9 @@ struct streams;
 
 /* A worker does it, sooner or later; it ends by copy_finish(), or by copy_park() for another turn. */
 void stream_start(struct node *node, struct copy_task *task);
-/* It is over with this result: whoever has it lets go within one part. */
+/* It is over with this result: its worker lets go within one part. */
 void stream_stop(struct copy_task *task, int code);
-/* What is on its way between here and that node is not answered any more: tried again. */
+/* Parts on their way between here and that node are not answered any more: they are tried again. */
 void stream_shake(struct copy_task *task, int peer);
 
 /* stream_serve.c: a lane was made to us; takes the descriptor. */

@@ -2,7 +2,7 @@
 #ifndef DVS_NODE_COPY_STREAM_WORKER_H
 #define DVS_NODE_COPY_STREAM_WORKER_H
 
-/* What a worker has (stream.c), and one attempt to take a copy from one side to the other (stream_attempt.c). */
+/* The state of a worker (stream.c), and one attempt to take a copy from one side to the other (stream_attempt.c). */
 
 #include <stdbool.h>
 #include <stdint.h>

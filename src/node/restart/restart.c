@@ -402,7 +402,7 @@ void restart_on_message(struct node *node, int from, const uint8_t *bytes, uint3
 		node->requests.restarting |= 1u << from;
 }
 
-/* Whoever cannot be told believes that the link broke. */
+/* A node that cannot be told believes that the link broke. */
 static void tell_peers(struct node *node, uint8_t going)
 {
 	for (int peer = 0; peer < NR_NODES; peer++)

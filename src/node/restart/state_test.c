@@ -142,7 +142,7 @@ static void test_comes_back(void)
 	CHECK_EQ(state_next(state, bytes, &at, NULL, &record), 0);
 }
 
-/* One record, sealed; what state_next() says of it. */
+/* One record, sealed; the verdict of state_next(). */
 static int accepts(const struct state_record *record)
 {
 	struct handover_cursor c = { .out = state,

@@ -191,10 +191,10 @@ static void drop(void)
 	dc_init_settle(WAIT_MS);
 }
 
-/* Ends a process that is not the test itself, with the result of what it ran instead. */
+/* Ends a process that is not the test itself, with the result of its function. */
 static _Noreturn void end_as(int result)
 {
-	/* Not exit(): what a sanitizer does there it cannot do in another pid namespace. */
+	/* Not exit(): the end of a sanitizer does not work in another pid namespace. */
 	fflush(stdout);
 	_exit(result);
 }
