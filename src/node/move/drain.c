@@ -164,7 +164,13 @@ static void on_report(struct request *child, const struct ctl_move *report)
 		drain->refused = *report;
 	if (report->result == CTL_MOVE_REFUSED && report->error == EDVSNOTCONN)
 		drain->silent |= 1u << report->to;
-	/* Its worker has a little to do yet, and the next step may be about the same process. */
+}
+
+/* With a report or without; its worker may have a little to do yet, and the next step may be about the same process. */
+static void on_over(struct request *child)
+{
+	struct drain *drain = child->keeper;
+
 	os_timer_set(drain->timer, 0);
 }
 
@@ -175,9 +181,10 @@ static void offer(struct drain *drain, const struct binding *p, int target)
 	assert(!(drain->asked >> target & 1));
 	drain->asked |= 1u << target;
 	drain->last_target = target;
+	/* Until a report says better. */
+	drain->refused.error = EDVSALLOCMEM;
+	snprintf(drain->refused.reason, sizeof(drain->refused.reason), "no memory");
 	if (!child) {
-		drain->refused.error = EDVSALLOCMEM;
-		snprintf(drain->refused.reason, sizeof(drain->refused.reason), "no memory");
 		put_down(drain, &drain->refused);
 		os_timer_set(drain->timer, 0);
 		return;
@@ -189,6 +196,7 @@ static void offer(struct drain *drain, const struct binding *p, int target)
 	child->head.nodeid = target;
 	child->keeper = drain;
 	child->moved = on_report;
+	child->freed = on_over;
 	source_start(child);
 }
 

@@ -131,6 +131,7 @@ static void answer(struct source *d)
 {
 	struct request *request = d->request;
 
+	assert(request);
 	d->request = NULL;
 	d->report.error = d->refusal.error;
 	counters_move_over(&d->node->life.counters, &d->report);
@@ -140,8 +141,6 @@ static void answer(struct source *d)
 		request_end(d->canceller, 0, NULL, 0, NULL, 0);
 		d->canceller = NULL;
 	}
-	if (!request)
-		return;
 	if (request->moved) {
 		request->moved(request, &d->report);
 		request_end(request, 0, NULL, 0, NULL, 0);
@@ -327,6 +326,7 @@ static void finish(struct source *d)
 	assert(d->fd < 0);
 	assert(!d->proposals);
 	assert(!d->request);
+	assert(!d->canceller);
 	for (struct source **link = &d->node->moves.sources; *link; link = &(*link)->next) {
 		if (*link == d) {
 			*link = d->next;
@@ -438,6 +438,11 @@ void source_cancel(struct request *request)
 			     "endpoint %d is not on its way to another node: nothing to cancel "
 			     "(a move by hand is rolled back with dvs_migrate -r)",
 			     request->head.endpoint);
+	else if (!d->request) /* answer() has been, and comes only once */
+		request_fail(
+			request, EDVSRSCBUSY,
+			"the outcome of this move has been reported already, and the group has "
+			"still to confirm its end: see whether the nodes are up (dvs nodes)");
 	else if (d->canceller)
 		request_fail(request, EDVSRSCBUSY, "this move is being cancelled already");
 	else {
