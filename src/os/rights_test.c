@@ -66,7 +66,7 @@ static bool can_become_others(void)
 	return status_of_child(pid) == 0;
 }
 
-/* What open() says with these rights, while another thread of the program has its own. */
+/* The result of open() with these rights, while another thread of the program has its own. */
 static int open_with(uint64_t effective, unsigned gid, const uint32_t *group, uint32_t count)
 {
 	const struct os_rights_wanted wanted = { .uid = USER,

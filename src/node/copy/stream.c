@@ -27,7 +27,7 @@ struct streams {
 };
 
 /*
- * A task that has just had a copy made often wants the next one, or answers with what was copied. So the worker that
+ * A task that has just had a copy made often wants the next one, or answers with the copied bytes. So the worker that
  * has made it takes the node bell over from the bell thread for a moment, as the loop's thread does for messages
  * (proxy_attend.c): then neither of the two wakes anybody.
  */
@@ -91,7 +91,7 @@ static void look_for_task(struct stream_worker *worker)
 		if (now_ns - before_ns > ATTENTION_PART_NS(costs))
 			break;
 	}
-	/* What rang since then as well: that is cheaper than a wake. */
+	/* Later rings are taken as well: that is cheaper than a wake. */
 	bell_look(&worker->bell, worker->node);
 	bell_give_back(&worker->bell);
 	node_lock(worker->node);

@@ -157,7 +157,7 @@ static int copy_here(struct stream_worker *worker, struct side *side, uint8_t *b
 	return code;
 }
 
-/* What the other node says at the end of its side. */
+/* The other node's word at the end of its side. */
 static int end_of(struct side *side, const struct lane_part *part)
 {
 	side->open = false;

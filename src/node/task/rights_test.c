@@ -151,7 +151,7 @@ static void test_peers(void)
 	CHECK(rights_may_talk(&rights, DC, SERVER, HELPER)); /* another one's map */
 	of(USER)->priv_ipc_to = (ipc_map_t){ { 0 } };
 	CHECK(!rights_may_talk(&rights, DC, USER, SERVER));
-	CHECK(rights_may_talk(&rights, DC, USER, LAST)); /* of whom the map says nothing */
+	CHECK(rights_may_talk(&rights, DC, USER, LAST)); /* the map does not name it */
 	tear_down();
 }
 
@@ -179,7 +179,7 @@ static void test_shown(void)
 	rights_show(&rights, DC, HELPER);
 	for (int op = 0; op < SHM_BARS; op++)
 		CHECK(!is_shown_barred((enum line_op)op, HELPER));
-	forbid_peer(HELPER, -TASKS); /* who is not the one that looks */
+	forbid_peer(HELPER, -TASKS); /* another one than the one that looks */
 	rights_show(&rights, DC, HELPER);
 	CHECK(!is_shown_barred(LINE_OP_SEND, HELPER));
 	forbid_peer(HELPER, SERVER);
