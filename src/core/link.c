@@ -98,7 +98,10 @@ int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t no
 
 	if (refusal)
 		return refusal;
+	if (hello->epoch > LINK_EPOCH_MAX)
+		return LINK_E_EPOCH;
 	CORE_ASSERT(link_life_known(&link->own_life));
+	CORE_ASSERT(link->epoch < UINT32_MAX);
 	link->epoch = hello->epoch > link->epoch ? hello->epoch : link->epoch + 1;
 	link->retry_us = LINK_RETRY_MIN_US;
 	enter(link, LINK_UP, now_ns);

@@ -32,6 +32,7 @@
 #define LINK_RETRY_MAX_US 1000000
 #define LINK_IDLE_NS	  INT64_C(1000000000) /* silent for so long: ask for a sign of life */
 #define LINK_SILENT_NS	  INT64_C(5000000000) /* silent for so long: broken */
+#define LINK_EPOCH_MAX	  (UINT32_MAX / 2) /* a link that comes up all the time gets there in a year */
 #define LINK_GREETING_NS  INT64_C(2000000000) /* no HELLO for so long: broken */
 
 enum link_state {
@@ -49,6 +50,7 @@ enum link_refusal {
 	LINK_E_KIND = 5,
 	LINK_E_STATE = 6,  /* a HELLO on a link that is up */
 	LINK_E_SECRET = 7, /* it names the life, but does not know its secret */
+	LINK_E_EPOCH = 8,  /* it names an epoch that no link reaches by coming up */
 };
 
 enum link_action {

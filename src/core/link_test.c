@@ -66,6 +66,27 @@ static void test_epochs_grow(void)
 	CHECK_EQ(low.epoch, high.epoch);
 }
 
+/* No peer can make the next epoch 0. */
+static void test_epochs_end(void)
+{
+	struct frame_hello hello;
+
+	set_up();
+	link_greet(&low, 0);
+	link_greet(&high, 0);
+	link_hello(&high, &hello);
+	hello.epoch = UINT32_MAX;
+	CHECK_EQ(link_on_hello(&low, &hello, 0), LINK_E_EPOCH);
+	CHECK_EQ(low.epoch, 0);
+	CHECK_EQ(low.state, LINK_GREETING);
+	hello.epoch = LINK_EPOCH_MAX - 1;
+	CHECK_EQ(link_on_hello(&low, &hello, 0), 0);
+	link_on_lost(&low, 0);
+	CHECK_EQ(meet(0), 0);
+	CHECK_EQ(low.epoch, LINK_EPOCH_MAX);
+	CHECK_EQ(high.epoch, LINK_EPOCH_MAX);
+}
+
 static void test_refusals(void)
 {
 	struct frame_hello hello;
@@ -204,6 +225,7 @@ int main(void)
 	TEST(test_calls);
 	TEST(test_meet);
 	TEST(test_epochs_grow);
+	TEST(test_epochs_end);
 	TEST(test_refusals);
 	TEST(test_unknown_lives_fit_none);
 	TEST(test_secrets);

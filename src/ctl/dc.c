@@ -40,7 +40,7 @@ static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
 	}
 	table = table_new(">DC NAME NODES >ENDPOINTS >PROCS >TASKS >SYSPROCS");
 	if (!table)
-		return REFUSED;
+		return verb_no_memory();
 	for (size_t i = 0; i < count; i++) {
 		table_cell(table, "%d", rows[i].dc.dc_dcid);
 		table_cell(table, "%.*s", MAXDCNAME, rows[i].dc.dc_name);

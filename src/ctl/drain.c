@@ -18,7 +18,7 @@ static int print_table(const struct ctl_move *moves, size_t count)
 	char text[32];
 
 	if (!table)
-		return REFUSED;
+		return verb_no_memory();
 	for (size_t i = 0; i < count; i++) {
 		table_cell(table, "%d", moves[i].dcid);
 		table_cell(table, "%d", moves[i].endpoint);

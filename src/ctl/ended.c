@@ -98,7 +98,7 @@ int ended_print(const struct ctl_proc_row *rows, size_t row_count,
 
 	assert(rows || !row_count);
 	if (!table)
-		return REFUSED;
+		return verb_no_memory();
 	for (size_t i = 0; i < row_count; i++) {
 		const proc_usr_t *p = &rows[i].proc;
 

@@ -49,7 +49,7 @@ static int print_people(const struct lab *lab, unsigned running)
 	char cut[64];
 
 	if (!table)
-		return REFUSED;
+		return verb_no_memory();
 	for (int id = 0; id < LAB_NODES_MAX; id++) {
 		if (!lab->node[id].used)
 			continue;

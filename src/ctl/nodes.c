@@ -120,7 +120,7 @@ static int print_table(const struct ctl_node_row *rows, size_t count,
 	char text[64];
 
 	if (!table)
-		return REFUSED;
+		return verb_no_memory();
 	for (size_t i = 0; i < count; i++) {
 		table_cell(table, "%d", rows[i].node.n_nodeid);
 		table_cell(table, "%.*s", MAXNODENAME, rows[i].node.n_name);

@@ -104,7 +104,7 @@ static int print_people(const struct proc_list *list)
 	char text[128];
 
 	if (!table)
-		return REFUSED;
+		return verb_no_memory();
 	for (size_t i = 0; i < list->count; i++) {
 		const proc_usr_t *p = &list->rows[i].proc;
 

@@ -153,3 +153,14 @@ int verb_refuse(const struct refusal *refusal)
 	document_error(name, why);
 	return REFUSED;
 }
+
+int verb_no_memory(void)
+{
+	struct refusal refusal = REFUSAL_NONE;
+
+	refusal_set(
+		&refusal, EDVSNOMEM,
+		"out of memory: the answer came, and cannot be shown; end other programs, or raise the "
+		"limit of this shell (ulimit -v)");
+	return verb_refuse(&refusal);
+}

@@ -117,4 +117,7 @@ void verb_print_table(const struct verb *table, bool to_stderr);
 /* Shows a refusal on standard error in one line with the error's name, and returns REFUSED. */
 int verb_refuse(const struct refusal *refusal);
 
+/* The same for memory that this command itself has not got. */
+int verb_no_memory(void);
+
 #endif

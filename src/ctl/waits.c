@@ -80,7 +80,7 @@ int waits_print(const struct ctl_proc_row *rows, size_t count)
 	if (!table || !members) {
 		table_free(table);
 		free(members);
-		return REFUSED;
+		return verb_no_memory();
 	}
 	for (size_t i = 0; i < count; i++) {
 		const proc_usr_t *p = &rows[i].proc;

@@ -39,19 +39,21 @@ int os_file_write(const char *path, const char *text)
 {
 	char next[256];
 	FILE *file;
+	int r;
 
 	if (snprintf(next, sizeof(next), "%s.next", path) >= (int)sizeof(next))
 		return -ENAMETOOLONG;
 	file = fopen(next, "we");
 	if (!file)
 		return -errno;
-	if (fputs(text, file) < 0) {
-		fclose(file);
-		return -EIO;
-	}
-	if (fclose(file) || rename(next, path) < 0)
-		return -errno;
-	return 0;
+	r = fputs(text, file) < 0 ? -EIO : 0;
+	if (fclose(file) && !r)
+		r = -errno;
+	if (!r && rename(next, path) < 0)
+		r = -errno;
+	if (r)
+		unlink(next);
+	return r;
 }
 
 int os_folder_make(const char *path)

@@ -37,6 +37,11 @@ static void test_write_and_read(void)
 	CHECK_EQ(os_file_read(in_folder("a"), text, sizeof(text)), -EFBIG);
 	CHECK_EQ(os_file_read(in_folder("none"), text, sizeof(text)), -ENOENT);
 	CHECK_EQ(os_file_write(in_folder("none/a"), "x"), -ENOENT);
+	/* One that cannot take its place is not left beside it. */
+	CHECK_EQ(os_folder_make(in_folder("taken")), 0);
+	CHECK_EQ(os_file_write(in_folder("taken"), "x"), -EISDIR);
+	CHECK_EQ(access(in_folder("taken.next"), F_OK), -1);
+	CHECK_EQ(os_folder_remove(in_folder("taken")), 0);
 }
 
 static void test_folder(void)
