@@ -47,7 +47,7 @@ static int make_dc(int nodes, struct refusal *refusal)
 	return r;
 }
 
-static int up(int nodes, struct refusal *refusal)
+static int up(int nodes, int log_bytes, struct refusal *refusal)
 {
 	struct refusal unused = REFUSAL_NONE;
 	struct lab lab;
@@ -55,6 +55,7 @@ static int up(int nodes, struct refusal *refusal)
 
 	if (r < 0)
 		return r;
+	lab.log_bytes = log_bytes;
 	r = labnode_start_switch(&lab, refusal);
 	if (!r)
 		r = labnode_start(&lab, (1u << nodes) - 1, START_MS, refusal);
@@ -71,11 +72,12 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 {
 	const char *group = "local";
 	bool json = false;
-	int nodes = NODES_DEFAULT;
+	int nodes = NODES_DEFAULT, log_bytes = -1;
 	const struct option_row rows[] = {
 		VERB_JSON(&json),
 		{ "nodes", 'n', OPTION_NUMBER, &nodes },
 		{ "group", 0, OPTION_WORD, &group },
+		{ "log-bytes", 0, OPTION_NUMBER, &log_bytes },
 		VERB_OPTIONS_END,
 	};
 	int64_t start_ns = os_now_ns();
@@ -88,12 +90,15 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 		return status;
 	if (nodes < 1 || nodes > LAB_NODES_MAX)
 		return verb_usage(verb, "--nodes is a number from 1 to %d", LAB_NODES_MAX);
+	if (log_bytes >= 0 && (log_bytes < CTL_LOG_LEAST || log_bytes > CTL_LOG_MOST))
+		return verb_usage(verb, "--log-bytes is a number from %d to %d, not %d",
+				  CTL_LOG_LEAST, CTL_LOG_MOST, log_bytes);
 	if (!strcmp(group, "corosync"))
 		refusal_set(&refusal, EDVSNOSYS,
 			    "the group engine corosync is not built in: use --group local");
 	else if (strcmp(group, "local"))
 		return verb_usage(verb, "--group is local, not %s", group);
-	if (refusal.error || up(nodes, &refusal) < 0)
+	if (refusal.error || up(nodes, log_bytes < 0 ? 0 : log_bytes, &refusal) < 0)
 		return verb_refuse(&refusal);
 	if (json)
 		return render_document(json_pack("{s:i, s:s, s:I}", "nodes", nodes, "group", group,

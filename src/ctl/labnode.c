@@ -159,13 +159,15 @@ int labnode_start_switch(struct lab *lab, struct refusal *refusal)
 static int hold_node(struct lab *lab, int id, struct labnode_start *start, struct refusal *refusal)
 {
 	char program[] = "dvsd", number[12], address[20], port[12], ready[12] = "", name[16];
-	char path[64], log[64], group[] = "local:" LAB_GROUP;
+	char path[64], log[64], group[] = "local:" LAB_GROUP, kept[12];
+	char option[] = "--log-bytes", *log_bytes = lab->log_bytes ? option : NULL;
 	char *argv[] = { program, "--id",	number, "--name",   name, "--address",
 			 address, "--port",	port,	"--socket", path, "--group",
-			 group,	  "--ready-fd", ready,	NULL };
+			 group,	  "--ready-fd", ready,	log_bytes,  kept, NULL };
 
 	assert(id >= 0 && id < LAB_NODES_MAX);
 	snprintf(number, sizeof(number), "%d", id);
+	snprintf(kept, sizeof(kept), "%d", lab->log_bytes);
 	snprintf(name, sizeof(name), "node%d", id);
 	snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
 	snprintf(port, sizeof(port), "%d", LABNET_PORT);

@@ -48,7 +48,9 @@ bool lab_print(const struct lab *lab, const char *boot, char *text, size_t size)
 				return false;
 		}
 	}
-	return true;
+	if (lab->log_bytes)
+		len += (size_t)snprintf(text + len, size - len, "log-bytes %d\n", lab->log_bytes);
+	return len < size;
 }
 
 static bool parse_task(struct lab_task *task, const char *text)
@@ -81,6 +83,10 @@ static bool parse_line(struct lab *lab, const char *boot, const char *line)
 		return parse_task(&lab->sequencer, line + 10);
 	if (sscanf(line, "node %d %n", &a, &at) == 1 && at)
 		return a >= 0 && a < LAB_NODES_MAX && parse_task(&lab->node[a], line + at);
+	if (sscanf(line, "log-bytes %d", &a) == 1) {
+		lab->log_bytes = a;
+		return a >= CTL_LOG_LEAST && a <= CTL_LOG_MOST;
+	}
 	if (sscanf(line, "cut %d %d", &a, &b) == 2) {
 		if (a < 0 || b < 0 || a >= LAB_NODES_MAX || b >= LAB_NODES_MAX)
 			return false;

@@ -40,6 +40,7 @@ struct lab {
 	struct lab_task sequencer;
 	struct lab_task node[LAB_NODES_MAX];
 	uint16_t cut[LAB_NODES_MAX]; /* symmetric bit maps */
+	int log_bytes; /* for each daemon, also one that is started again; 0: its own choice */
 };
 
 /* A new lab, locked; refuses if there is one, or if the caller is not root. */

@@ -83,6 +83,17 @@ timeout 20 dvs migrate 0 17 1 >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
 [[ $(wc -l <"$tmp/out") == 1 ]] || fail "migrate: $(cat -v "$tmp/out")"
 end
 
+begin "the nodes of a lab keep as much of a log as lab up says, also one that is started again"
+timeout 30 dvs lab down >/dev/null
+timeout 30 dvs lab up --nodes 2 --log-bytes 4096 >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
+timeout 10 dvs lab kill 1 >/dev/null && timeout 30 dvs lab start 1 >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
+for node in 0 1; do
+	timeout 10 dvs -n $node run 0 16 -- sh -c 'head -c 12000 /dev/zero | tr "\\0" y; exec sleep 1000' >/dev/null || fail "run"
+	until_true 5 is_kept 7904 4096 || fail "node $node: $(kept)"
+	timeout 10 dvs stop 0 16 >/dev/null
+done
+end
+
 begin "a table of 300 rows is whole, from each node and in each form"
 lab 2
 standing=$build/test/bench/standing

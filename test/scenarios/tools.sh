@@ -98,6 +98,7 @@ x dvs ps x
 x dvs run x 10
 EP dvs run 0
 5 dvs run --log-bytes 5 0 20 true
+5 dvs lab up --log-bytes 5
 x dvs_migrate -s 0 x
 NODE dvs_migrate -c 0 10
 x dvs_migrate -c 0 10 1 x
