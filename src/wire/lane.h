@@ -29,6 +29,7 @@
  * do, so parts are small; each costs system calls and the lock on both sides, so they are not smaller.
  */
 #define LANE_DATA_MAX	(128u * 1024u)
+#define LANE_DATA_FIRST (32u * 1024u)
 
 enum lane_op {
 	LANE_READ = 1,
@@ -59,6 +60,11 @@ struct lane_part {
 	int32_t result; /* END: 0 or an EDVS number */
 };
 
+/*
+ * How many bytes the next part has: few at first, so that both ends soon have something to do, and few at the end,
+ * where one end works and the other waits.
+ */
+uint32_t lane_part_bytes(uint64_t done, uint64_t left);
 /* buf has LANE_ASK_BYTES, LANE_PART_BYTES. 0, or -EBADMSG for bytes that no sender of ours sends. */
 int lane_decode_ask(struct lane_ask *ask, const uint8_t *buf);
 int lane_decode_part(struct lane_part *part, const uint8_t *buf);

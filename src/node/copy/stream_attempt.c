@@ -249,7 +249,7 @@ static int carry(struct stream_worker *worker, struct side *from, struct side *t
 
 	while (!r && left && !(to->lane && lane_peek(to->lane))) {
 		uint32_t bytes =
-			left < LANE_DATA_MAX || from->lane ? (uint32_t)left : LANE_DATA_MAX;
+			from->lane ? (uint32_t)left : lane_part_bytes(from->ask.bytes - left, left);
 		uint8_t *data;
 
 		r = read_part(worker, from, room, &data, &bytes);

@@ -57,8 +57,7 @@ static int serve_read(struct serving *s, const struct lane_ask *ask)
 	if (!ask->bytes)
 		return lane_send_end(s->lane, 0, copy_part(s, ask, 0, lane_room(s->lane), 0));
 	while (done < ask->bytes) {
-		uint64_t left = ask->bytes - done;
-		uint32_t bytes = left < LANE_DATA_MAX ? (uint32_t)left : LANE_DATA_MAX;
+		uint32_t bytes = lane_part_bytes(done, ask->bytes - done);
 		int code = copy_part(s, ask, done, lane_room(s->lane), bytes);
 		int r;
 
