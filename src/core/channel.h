@@ -80,7 +80,7 @@ uint64_t channel_wanted_back(const struct channel_page *page, int side, uint64_t
 bool channel_line_untold(const struct channel_page *page, const struct channel_told *told, int side,
 			 int here);
 /*
- * What there is to tell of the line of this side, whose owner is at the other node, if the word alone says it:
+ * The news of the line of this side, whose owner is at the other node, if the word alone says it:
  * that node has told the message on this connection. 0: nothing, or the whole line is to be told.
  */
 uint64_t channel_fate(const struct channel_page *page, const struct channel_told *told, int side);
