@@ -8,7 +8,7 @@
  *
  * fuzz with: src/libdvk/binding.c src/libdvk/call_notify.c src/libdvk/call_receive.c src/libdvk/call_send.c
  * fuzz with: src/libdvk/call_sendrec.c src/libdvk/channel.c src/libdvk/control.c src/libdvk/look.c
- * fuzz with: src/libdvk/post.c src/libdvk/wait.c
+ * fuzz with: src/libdvk/call_info.c src/libdvk/post.c src/libdvk/wait.c
  * fuzz with: src/os/fatal.c src/os/lock.c src/os/memfd.c src/os/socket.c src/os/thread.c
  * fuzz flags: -Dclock_gettime=made_up_time
  */
@@ -27,6 +27,8 @@
 #include "os/memfd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int local_nodeid = -1; /* the name is call_bind.c's, which is not linked */
 
 #define SELF_NR	  20
 #define LOW_NR	  3
