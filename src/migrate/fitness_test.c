@@ -52,10 +52,10 @@ static void have_a_child(void)
 {
 	if (fork() == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
+		stay(); /* its parent is ended from here on only */
 	}
-	stay();
+	for (;;)
+		pause();
 }
 
 /* A filter that lets all pass. */
