@@ -145,11 +145,11 @@ static void test_calls(void)
 	party_start(&caller, 0, 3, 7, call_main);
 	run_for(30 * OS_SECOND_NS);
 	pthread_join(caller.thread, NULL);
+	pthread_join(server.thread, NULL);
 	CHECK_EQ(atomic_load(&caller.count), CALLS);
 	CHECK_EQ(atomic_load(&server.count), CALLS);
 	/* Not more than one wake per party and call, and fewer where the loop's thread was quicker. */
 	CHECK(atomic_load(&bells[1].wakes) <= CALLS + 20);
-	pthread_join(server.thread, NULL);
 	bells_stop();
 	scanning = true;
 	tear_down();
