@@ -242,17 +242,15 @@ int lane_receive(struct lane *lane, struct lane_part *part, uint8_t **datap)
 	if (!r)
 		r = lane_decode_part(part, buf);
 	*datap = lane->in;
+	/* The time that the sender counts ends with the last byte, not with our next ask. */
+	if (!r && part->kind == LANE_END)
+		os_tcp_acknowledge(lane->fd);
 	if (r || !part->bytes)
 		return r;
 	if (part->kind == LANE_DATA)
 		return read_full(lane, lane->in, part->bytes, LANE_SILENT_MS);
 	r = read_full(lane, lane->packed, part->bytes, LANE_SILENT_MS);
 	return r ? r : pack_open(lane->pack, lane->packed, part->bytes, lane->in, part->data);
-}
-
-void lane_acknowledge(struct lane *lane)
-{
-	os_tcp_acknowledge(lane->fd);
 }
 
 bool lane_peek(struct lane *lane)

@@ -39,8 +39,6 @@ int lane_send_end(struct lane *lane, uint32_t done, int result);
 
 /* The next part; data of it, already unpacked, is at *datap until the next call. */
 int lane_receive(struct lane *lane, struct lane_part *part, uint8_t **datap);
-/* Bytes that came are confirmed now, not with our next part. */
-void lane_acknowledge(struct lane *lane);
 /* Has the other side said something? */
 bool lane_peek(struct lane *lane);
 

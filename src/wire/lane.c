@@ -112,12 +112,3 @@ void lane_encode_part(uint8_t *buf, const struct lane_part *part)
 	buf = put(buf, (uint32_t)part->result, 4);
 	assert(buf == begin + LANE_PART_BYTES);
 }
-
-uint32_t lane_part_bytes(uint64_t done, uint64_t left)
-{
-	uint64_t bytes = done < left / 2 ? done : left / 2;
-
-	if (bytes < LANE_DATA_FIRST)
-		bytes = LANE_DATA_FIRST < left ? LANE_DATA_FIRST : left;
-	return bytes < LANE_DATA_MAX ? (uint32_t)bytes : LANE_DATA_MAX;
-}

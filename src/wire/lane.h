@@ -6,14 +6,11 @@
  * The bytes on a lane, which is a TCP connection that one daemon has made to another for data copies, after
  * a HELLO of FRAME_KIND_COPY. Little-endian, no alignment. One copy at a time:
  *
- *	READ     asker: ASK                         server: DATA* [END(bytes, result)]
- *	WRITE    asker: ASK DATA* [END(bytes, 0)]   server: END(bytes written, result)
+ *	READ     asker: ASK                         server: DATA* END(bytes, result)
+ *	WRITE    asker: ASK DATA* END(bytes, 0)     server: END(bytes written, result)
  *
- * DATA says that its bytes were read, all right. Its sender is done with the last byte of the copy and says no more;
- * an END in brackets comes only in the place of bytes that do not come, or where the copy is of none.
- * The server of a WRITE may send its END before the last byte has come; it throws DATA
- * away that still comes until then, or until the asker's END. DATA whose bytes are fewer than its data's is packed
- * (proxy/pack.h).
+ * The server of a WRITE may send its END before it has seen the asker's; it throws DATA
+ * away that still comes until then. DATA whose bytes are fewer than its data's is packed (proxy/pack.h).
  */
 
 #include <stdint.h>
@@ -29,7 +26,6 @@
  * do, so parts are small; each costs system calls and the lock on both sides, so they are not smaller.
  */
 #define LANE_DATA_MAX	(128u * 1024u)
-#define LANE_DATA_FIRST (32u * 1024u)
 
 enum lane_op {
 	LANE_READ = 1,
@@ -60,11 +56,6 @@ struct lane_part {
 	int32_t result; /* END: 0 or an EDVS number */
 };
 
-/*
- * How many bytes the next part has: few at first, so that both ends soon have something to do, and few at the end,
- * where one end works and the other waits.
- */
-uint32_t lane_part_bytes(uint64_t done, uint64_t left);
 /* buf has LANE_ASK_BYTES, LANE_PART_BYTES. 0, or -EBADMSG for bytes that no sender of ours sends. */
 int lane_decode_ask(struct lane_ask *ask, const uint8_t *buf);
 int lane_decode_part(struct lane_part *part, const uint8_t *buf);

@@ -96,39 +96,10 @@ static void test_parts(void)
 	CHECK_EQ(decoded_part(0, 0, 0, 0), -EBADMSG);
 }
 
-/* All bytes, in parts of which none is empty, too large, or as large as what both ends have not done by then. */
-static void check_sizes(uint64_t all)
-{
-	uint64_t done = 0;
-	unsigned parts = 0;
-
-	while (done < all) {
-		uint64_t bytes = lane_part_bytes(done, all - done);
-
-		CHECK(bytes > 0 && bytes <= LANE_DATA_MAX && bytes <= all - done);
-		CHECK(bytes <= LANE_DATA_FIRST || (bytes <= done && bytes <= (all - done) / 2));
-		done += bytes;
-		parts++;
-	}
-	CHECK_EQ(done, all);
-	CHECK(parts <= all / LANE_DATA_MAX + 5);
-}
-
-static void test_sizes(void)
-{
-	for (uint64_t all = 1; all < MAXCOPYLEN; all += 4093)
-		check_sizes(all);
-	check_sizes(MAXCOPYLEN);
-	CHECK_EQ(lane_part_bytes(0, MAXCOPYLEN), LANE_DATA_FIRST);
-	CHECK_EQ(lane_part_bytes(MAXCOPYLEN / 2, MAXCOPYLEN / 2), LANE_DATA_MAX);
-	CHECK_EQ(lane_part_bytes(0, LANE_DATA_FIRST), LANE_DATA_FIRST);
-}
-
 int main(void)
 {
 	TEST(test_ask);
 	TEST(test_bad_asks);
 	TEST(test_parts);
-	TEST(test_sizes);
 	return test_end();
 }

@@ -109,10 +109,9 @@ static void run(struct stream_worker *worker)
 	uint64_t before = task->done;
 	int r = stream_attempt(worker);
 
-	if (r == STREAM_E_STALE) {
-		node_unlock(worker->node);
+	if (r == STREAM_E_STALE)
 		r = stream_attempt(worker);
-	}
+	node_lock(worker->node);
 	if (worker->node->life.stopping) { /* the request may be gone, and the process soon is */
 		node_unlock(worker->node);
 		os_thread_exit();
@@ -192,19 +191,6 @@ static void wait_for_task(struct stream_worker *worker)
 	streams->limit.idle--;
 }
 
-/*
- * The time that a sender counts ends with the last byte, not with our next ask. The end of the copy has been told by
- * now, which is more urgent.
- */
-static void acknowledge(struct stream_worker *worker)
-{
-	struct lane *lane = worker->read;
-
-	worker->read = NULL;
-	if (lane)
-		lane_acknowledge(lane);
-}
-
 static void *work(void *ctx)
 {
 	struct stream_worker *worker = ctx;
@@ -216,9 +202,6 @@ static void *work(void *ctx)
 		node_unlock(worker->node);
 		run(worker); /* comes back with the lock */
 		give_back(worker);
-		node_unlock(worker->node);
-		acknowledge(worker);
-		node_lock(worker->node);
 	}
 	return NULL;
 }

@@ -19,8 +19,7 @@ struct side {
 	struct lane_ask ask;
 	struct lane *lane;
 	bool fresh; /* the lane was made just now */
-	bool open;  /* the lane is shown, and its copy has not come to its end */
-	bool taken; /* the party, after the last part */
+	bool open;  /* the lane has a copy under way that has not come to its end */
 	struct proxy_call call;
 };
 
@@ -59,44 +58,27 @@ static int side_locate(struct copy_task *task, struct node *node, struct side *s
 		       : 0;
 }
 
-/* With the lock. From now on a thread that stops the task ends the lane, too. */
-static void show_lane(struct stream_worker *worker, struct side *side, int which)
-{
-	side->lane = worker->lane[which][side->where];
-	side->open = true;
-	worker->task->lane[which] = side->lane;
-	worker->task->lane_node[which] = side->where;
-}
-
-/* Where both sides are; the lanes that there are already are shown at once. */
 static int locate(struct stream_worker *worker, struct side side[2])
 {
 	struct copy_task *task = worker->task;
 	int r;
 
-	worker->read = NULL;
 	node_lock(worker->node);
 	r = task->verdict;
 	for (int i = 0; i < 2 && !r; i++)
 		r = side_locate(task, worker->node, &side[i], i);
-	for (int i = 0; i < 2 && !r; i++)
-		if (side[i].where != PROXY_HERE && worker->lane[i][side[i].where])
-			show_lane(worker, &side[i], i);
 	node_unlock(worker->node);
 	return r;
 }
 
-static int make_lane(struct stream_worker *worker, struct side *side, int which)
+/* From now on whoever stops the task ends the lane, too. */
+static int show_lane(struct stream_worker *worker, const struct side *side, int which)
 {
-	int fd = proxy_call_connect(&side->call, CONNECT_MS);
 	int r;
 
-	if (fd < 0 ||
-	    lane_new(&worker->lane[which][side->where], fd, exchange_costs(worker->node->exchange)))
-		return STREAM_E_AGAIN;
-	side->fresh = true;
 	node_lock(worker->node);
-	show_lane(worker, side, which);
+	worker->task->lane[which] = side->lane;
+	worker->task->lane_node[which] = side->where;
 	r = worker->task->verdict;
 	node_unlock(worker->node);
 	return r;
@@ -104,37 +86,36 @@ static int make_lane(struct stream_worker *worker, struct side *side, int which)
 
 static int side_open(struct stream_worker *worker, struct side *side, int which)
 {
-	int r = side->lane ? 0 : make_lane(worker, side, which);
+	struct lane **lane = &worker->lane[which][side->where];
+	int fd, r;
 
+	side->fresh = !*lane;
+	if (side->fresh) {
+		fd = proxy_call_connect(&side->call, CONNECT_MS);
+		if (fd < 0 || lane_new(lane, fd, exchange_costs(worker->node->exchange)))
+			return STREAM_E_AGAIN;
+	}
+	side->lane = *lane;
+	r = show_lane(worker, side, which);
 	if (r)
 		return r;
+	side->open = true;
 	return lane_send_ask(side->lane, &side->ask) ? STREAM_E_AGAIN : 0;
 }
 
-/* A lane in the middle of something is of no more use. Comes back with the lock. */
-static void close_sides(struct stream_worker *worker, struct side side[2])
+/* A lane in the middle of something is of no more use. */
+static void side_close(struct stream_worker *worker, struct side *side, int which)
 {
-	node_lock(worker->node);
-	for (int i = 0; i < 2; i++) {
-		worker->task->lane[i] = NULL;
-		if (side[i].taken)
-			party_leave(worker->node, &side[i].party);
-	}
-	if (!side[0].open && !side[1].open)
+	if (!side->lane)
 		return;
-	node_unlock(worker->node);
-	for (int i = 0; i < 2; i++)
-		if (side[i].open)
-			worker->lane[i][side[i].where] = lane_free(side[i].lane);
 	node_lock(worker->node);
+	worker->task->lane[which] = NULL;
+	node_unlock(worker->node);
+	if (side->open)
+		worker->lane[which][side->where] = lane_free(side->lane);
 }
 
-/*
- * `last`: nothing is waited for any more before the sides are closed, which lets the party go. Else it is let go at
- * once, because its move waits meanwhile.
- */
-static int copy_here(struct stream_worker *worker, struct side *side, uint8_t *buf, uint32_t bytes,
-		     bool last)
+static int copy_here(struct stream_worker *worker, struct side *side, uint8_t *buf, uint32_t bytes)
 {
 	struct node *node = worker->node;
 	int code;
@@ -148,9 +129,6 @@ static int copy_here(struct stream_worker *worker, struct side *side, uint8_t *b
 		return code == EDVSMIGRATE ? STREAM_E_AGAIN : code;
 	code = party_copy(&side->party, side->op, side->ask.addr, buf, bytes);
 	side->ask.addr += bytes;
-	side->taken = last;
-	if (last)
-		return code;
 	node_lock(node);
 	party_leave(node, &side->party);
 	node_unlock(node);
@@ -176,7 +154,7 @@ static int read_part(struct stream_worker *worker, struct side *from, uint8_t *r
 
 	if (!from->lane) {
 		*datap = room;
-		return copy_here(worker, from, room, *bytes, false);
+		return copy_here(worker, from, room, *bytes);
 	}
 	if (lane_receive(from->lane, &part, datap))
 		return STREAM_E_AGAIN;
@@ -186,20 +164,17 @@ static int read_part(struct stream_worker *worker, struct side *from, uint8_t *r
 	}
 	if (part.data > *bytes)
 		return STREAM_E_AGAIN;
-	/* With the last byte the other node has said that all of them were read. */
-	from->open = part.data < *bytes;
-	worker->read = from->open ? NULL : from->lane;
 	*bytes = part.data;
 	return 0;
 }
 
 static int write_part(struct stream_worker *worker, struct side *to, uint8_t *room, uint8_t *data,
-		      uint32_t bytes, bool last)
+		      uint32_t bytes)
 {
 	int r;
 
 	if (!to->lane) {
-		r = copy_here(worker, to, data, bytes, last);
+		r = copy_here(worker, to, data, bytes);
 		if (!r)
 			worker->task->done += bytes;
 		return r;
@@ -209,35 +184,35 @@ static int write_part(struct stream_worker *worker, struct side *to, uint8_t *ro
 	return lane_send(to->lane, bytes) ? STREAM_E_AGAIN : 0;
 }
 
-/* The other node says how much it has written, and how that went. It is told of an end before the last byte. */
+/* The other node says how much it has written, and how that went. */
 static int end_write(struct stream_worker *worker, struct side *to, uint32_t sent, int r)
 {
 	struct lane_part part;
 	uint8_t *data;
 	int theirs;
 
-	if (((sent < to->ask.bytes || !sent) && lane_send_end(to->lane, sent, 0)) ||
-	    lane_receive(to->lane, &part, &data) || part.kind != LANE_END || part.data > sent)
+	if (lane_send_end(to->lane, sent, 0) || lane_receive(to->lane, &part, &data) ||
+	    part.kind != LANE_END || part.data > sent)
 		return r ? r : STREAM_E_AGAIN;
 	theirs = end_of(to, &part);
 	worker->task->done += part.data;
 	return theirs && (!r || r == STREAM_E_AGAIN) ? theirs : r;
 }
 
-/* A copy of nothing asks all the same whether it may be made. */
-static int copy_nothing(struct stream_worker *worker, struct side *from, struct side *to)
+static int end_read(struct side *from)
 {
 	struct lane_part part;
 	uint8_t *data;
-	int r;
 
-	if (!from->lane)
-		r = copy_here(worker, from, worker->buf, 0, false);
-	else if (lane_receive(from->lane, &part, &data) || part.kind != LANE_END)
-		r = STREAM_E_AGAIN;
-	else
-		r = end_of(from, &part);
-	return r || to->lane ? r : copy_here(worker, to, worker->buf, 0, false);
+	if (lane_receive(from->lane, &part, &data) || part.kind != LANE_END)
+		return STREAM_E_AGAIN;
+	return end_of(from, &part);
+}
+
+/* A copy of nothing asks all the same whether it may be made; a lane's server does so by itself. */
+static int copy_nothing(struct stream_worker *worker, struct side *side)
+{
+	return side->lane ? 0 : copy_here(worker, side, worker->buf, 0);
 }
 
 static int carry(struct stream_worker *worker, struct side *from, struct side *to)
@@ -249,19 +224,23 @@ static int carry(struct stream_worker *worker, struct side *from, struct side *t
 
 	while (!r && left && !(to->lane && lane_peek(to->lane))) {
 		uint32_t bytes =
-			from->lane ? (uint32_t)left : lane_part_bytes(from->ask.bytes - left, left);
+			left < LANE_DATA_MAX || from->lane ? (uint32_t)left : LANE_DATA_MAX;
 		uint8_t *data;
 
 		r = read_part(worker, from, room, &data, &bytes);
 		if (!r)
-			r = write_part(worker, to, room, data, bytes, bytes == left);
+			r = write_part(worker, to, room, data, bytes);
 		if (r)
 			break;
 		left -= bytes;
 		sent += bytes;
 	}
-	if (!from->ask.bytes)
-		r = copy_nothing(worker, from, to);
+	if (!from->ask.bytes && !r)
+		r = copy_nothing(worker, from);
+	if (from->lane && from->open && !r && !left)
+		r = end_read(from);
+	if (!from->ask.bytes && !r)
+		r = copy_nothing(worker, to);
 	if (to->lane)
 		r = end_write(worker, to, sent, r);
 	return r;
@@ -282,8 +261,9 @@ int stream_attempt(struct stream_worker *worker)
 	}
 	if (!r)
 		r = carry(worker, &side[0], &side[1]);
-	close_sides(worker, side);
-	/* A node that says that it is done although it is not is not believed. */
+	for (int i = 0; i < 2; i++)
+		side_close(worker, &side[i], i);
+	/* Whoever says that it is done although it is not is not believed. */
 	if (!r && worker->task->done < worker->task->bytes)
 		r = STREAM_E_AGAIN;
 	if (r == STREAM_E_AGAIN && !fresh && worker->task->done == before)

@@ -57,7 +57,8 @@ static int serve_read(struct serving *s, const struct lane_ask *ask)
 	if (!ask->bytes)
 		return lane_send_end(s->lane, 0, copy_part(s, ask, 0, lane_room(s->lane), 0));
 	while (done < ask->bytes) {
-		uint32_t bytes = lane_part_bytes(done, ask->bytes - done);
+		uint64_t left = ask->bytes - done;
+		uint32_t bytes = left < LANE_DATA_MAX ? (uint32_t)left : LANE_DATA_MAX;
 		int code = copy_part(s, ask, done, lane_room(s->lane), bytes);
 		int r;
 
@@ -68,43 +69,36 @@ static int serve_read(struct serving *s, const struct lane_ask *ask)
 			return r;
 		done += bytes;
 	}
-	return 0;
-}
-
-/* The asker stops before its last byte, or has none. To write nothing may be forbidden all the same. */
-static int serve_end(struct serving *s, const struct lane_ask *ask, uint64_t done)
-{
-	int code = ask->bytes ? 0 : copy_part(s, ask, 0, lane_room(s->lane), 0);
-
-	return lane_send_end(s->lane, (uint32_t)done, code);
+	return lane_send_end(s->lane, (uint32_t)done, 0);
 }
 
 static int serve_write(struct serving *s, const struct lane_ask *ask)
 {
-	uint64_t done = 0, came = 0;
+	uint64_t done = 0;
 	int code = 0;
 
-	do {
+	for (;;) {
 		struct lane_part part;
 		uint8_t *data;
 		int r = lane_receive(s->lane, &part, &data);
 
 		if (r)
 			return r;
+		if (part.kind == LANE_END && ask->bytes)
+			return code ? 0 : lane_send_end(s->lane, (uint32_t)done, 0);
+		/* To write nothing may be forbidden all the same. */
 		if (part.kind == LANE_END)
-			return code ? 0 : serve_end(s, ask, done);
-		if (part.data > ask->bytes - came)
-			return -EBADMSG;
-		came += part.data;
+			return lane_send_end(s->lane, 0, copy_part(s, ask, 0, data, 0));
 		if (code)
 			continue; /* on its way before it was told */
+		if (part.data > ask->bytes - done)
+			return -EBADMSG;
 		code = copy_part(s, ask, done, data, part.data);
 		if (!code)
 			done += part.data;
 		else if (lane_send_end(s->lane, (uint32_t)done, code))
 			return -ECONNRESET;
-	} while (came < ask->bytes);
-	return code ? 0 : lane_send_end(s->lane, (uint32_t)done, 0);
+	}
 }
 
 static void *serve(void *ctx)

@@ -34,11 +34,10 @@ struct stream_worker {
 	struct attention_span look;
 	bool looking; /* for the next one, with `bell` */
 	struct stream_bell bell;
-	struct lane *read; /* came to its end just now, and its last bytes are not confirmed yet */
-	uint8_t *buf;	   /* LANE_DATA_MAX, when both sides are here */
+	uint8_t *buf; /* LANE_DATA_MAX, when both sides are here */
 };
 
-/* Without the lock, comes back with it. 0, STREAM_E_AGAIN, STREAM_E_STALE or an EDVS number. */
+/* Without the lock. 0, STREAM_E_AGAIN, STREAM_E_STALE or an EDVS number. */
 int stream_attempt(struct stream_worker *worker);
 
 #endif
