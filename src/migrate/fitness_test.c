@@ -222,7 +222,7 @@ static void test_parent(void)
 	end();
 }
 
-/* What may change until the freeze. */
+/* These things may change until the freeze. */
 static void test_again(void)
 {
 	begin(be_plain);

@@ -116,7 +116,7 @@ static int open_again(struct both *both, const struct image_description *image)
 	return kind_file.open(both->restore, &description, &both->refusal);
 }
 
-/* The position is carried; what took effect in the moment of opening is not done again. */
+/* The position is carried; a flag that took effect in the moment of opening is not set again. */
 static void test_position(void)
 {
 	struct image_description image;

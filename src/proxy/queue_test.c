@@ -49,7 +49,8 @@ static void test_order(void)
 		out += less;
 		CHECK_OR_RETURN(has(out, in - out));
 	}
-	CHECK(queue.size <= 4 * FIRST_SIZE); /* by what waits at a time, not by all that came */
+	CHECK(queue.size <=
+	      4 * FIRST_SIZE); /* by the frames that wait at a time, not by all that came */
 	queue_reset(&queue);
 	CHECK(!queue.bytes && !queue.size && !queue_count(&queue));
 }
@@ -82,7 +83,7 @@ static void test_moved(void)
 	queue_reset(&queue);
 }
 
-/* What is above is refused, and what waits is unharmed. */
+/* A frame above the limit is refused, and those that wait are unharmed. */
 static void test_limit(void)
 {
 	CHECK(!queue_reserve(&queue, QUEUE_BYTES_MAX + 1u));

@@ -102,6 +102,13 @@ static bool keep_for_a_while(struct request *request, uint32_t generation)
 	return true;
 }
 
+bool reattach_without(const struct request *request)
+{
+	if (request->from >= 0) /* its node asks again, but not for what may have begun */
+		return is_harmless(request);
+	return request->told || reattach_possible(request);
+}
+
 bool reattach_keep(struct request *request, enum again_fate fate)
 {
 	const struct directory_endpoint *ep = endpoint_of(request);

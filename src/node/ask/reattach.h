@@ -20,6 +20,12 @@ struct requests;
 /* Whether somebody follows, and was answered far enough to be attached again. */
 bool reattach_possible(const struct request *request);
 /*
+ * May a restarted daemon know nothing of this request, which another node has not answered yet? Askers inside this
+ * daemon and followers ask again, and so does another node, which this one only passed the request on for, if the call
+ * changes nothing.
+ */
+bool reattach_without(const struct request *request);
+/*
  * The link to node request->head.node is down; fate: how far the request had come. Keeps it if it may be asked
  * again. False: the request is the caller's, untouched.
  */

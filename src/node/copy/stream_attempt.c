@@ -71,7 +71,7 @@ static int locate(struct stream_worker *worker, struct side side[2])
 	return r;
 }
 
-/* From now on whoever stops the task ends the lane, too. */
+/* From now on a thread that stops the task ends the lane, too. */
 static int show_lane(struct stream_worker *worker, const struct side *side, int which)
 {
 	int r;
@@ -263,7 +263,7 @@ int stream_attempt(struct stream_worker *worker)
 		r = carry(worker, &side[0], &side[1]);
 	for (int i = 0; i < 2; i++)
 		side_close(worker, &side[i], i);
-	/* Whoever says that it is done although it is not is not believed. */
+	/* A node that says that it is done although it is not is not believed. */
 	if (!r && worker->task->done < worker->task->bytes)
 		r = STREAM_E_AGAIN;
 	if (r == STREAM_E_AGAIN && !fresh && worker->task->done == before)

@@ -102,8 +102,7 @@ static int busy_request(const struct node *node, const struct request *asker, st
 				"later",
 				r->head.call, r->pid);
 	for (const struct request *r = node->requests.forwarded; r; r = r->next_forwarded)
-		/* An asker inside this daemon asks again by itself; another node may have asked for a move. */
-		if ((!r->told || r->from >= 0) && !reattach_possible(r))
+		if (!reattach_without(r))
 			return refusal_set(
 				why, EDVSRSCBUSY,
 				"node %d has not answered yet what it was asked: see whether "
