@@ -258,6 +258,10 @@ int main(void)
 		test_skip("this program runs under seccomp itself");
 		return test_end();
 	}
+#ifdef __SANITIZE_THREAD__
+	test_skip("the thread sanitizer has a thread of its own in each child");
+	return test_end();
+#endif
 	TEST(test_stopped);
 	TEST(test_traced);
 	TEST(test_ended);
