@@ -126,13 +126,15 @@ static int slot_check(const struct rights *rights, int dcid, int endpoint)
 		return EDVSBADDEST;
 	if (!directory_slot_valid(&rights->order->directory.dc[dcid], p_nr))
 		return EDVSRANGE;
-	return p_nr == endpoint ? 0 : EDVSENDPOINT;
+	return 0;
 }
 
 static int party_check(const struct rights *rights, int dcid, int endpoint, int died)
 {
 	int p_nr = _ENDPOINT_P(endpoint);
 
+	if (p_nr != endpoint)
+		return EDVSENDPOINT;
 	return order_endpoint(rights->order, dcid, p_nr)->bound ? 0 : died;
 }
 
