@@ -92,6 +92,17 @@ TEST_LOOKS_UNUSED static void test_skip(const char *why)
 	printf("skip: %s\n", why);
 }
 
+/* TEST() of a function that counts the threads of its children. */
+#ifdef __SANITIZE_THREAD__
+#define TEST_OF_THREADS(fn)                                                    \
+	do {                                                                   \
+		(void)(fn);                                                    \
+		test_skip(#fn ": the sanitizer has a thread in each process"); \
+	} while (0)
+#else
+#define TEST_OF_THREADS(fn) TEST(fn)
+#endif
+
 TEST_LOOKS_UNUSED static int test_end(void)
 {
 	if (test_failures)

@@ -258,18 +258,14 @@ int main(void)
 		test_skip("this program runs under seccomp itself");
 		return test_end();
 	}
-#ifdef __SANITIZE_THREAD__
-	test_skip("the thread sanitizer has a thread of its own in each child");
-	return test_end();
-#endif
 	TEST(test_stopped);
 	TEST(test_traced);
-	TEST(test_ended);
+	TEST_OF_THREADS(test_ended);
 	TEST(test_filtered);
 	TEST(test_child);
 	TEST(test_session);
 	TEST(test_parent);
 	TEST(test_again);
-	TEST(test_semaphores);
+	TEST_OF_THREADS(test_semaphores);
 	return test_end();
 }

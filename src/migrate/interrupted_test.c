@@ -176,6 +176,6 @@ int main(void)
 {
 	TEST(test_mended);
 	TEST(test_translated);
-	TEST(test_noted);
+	TEST_OF_THREADS(test_noted);
 	return test_end();
 }
