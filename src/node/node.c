@@ -114,8 +114,13 @@ static void on_bulk(void *ctx, int from, int fd)
 
 static void on_rung(void *ctx, int dcid, int p_nr)
 {
-	waits_on_ring(ctx, dcid, p_nr);
-	copy_on_ring(ctx, dcid, p_nr);
+	const struct node *node = ctx;
+	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
+
+	if (!binding)
+		return;
+	waits_on_ring(binding);
+	copy_on_ring(binding);
 }
 
 static void on_lane(void *ctx, int from, int fd)

@@ -24,12 +24,7 @@
 
 struct binding *backup_find(const struct bindings *bindings, int dcid, int p_nr)
 {
-	struct binding *p = bindings->all;
-
-	assert(os_lock_protects());
-	while (p && (p->role != BINDING_BACKUP || p->dcid != dcid || p->p_nr != p_nr))
-		p = p->next;
-	return p;
+	return binding_find_as(bindings, dcid, p_nr, BINDING_BACKUP);
 }
 
 int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refusal *why)

@@ -17,20 +17,23 @@
 #include "node/task/task.h"
 #include "os/lock.h"
 
-static struct binding *find(const struct bindings *bindings, int dcid, int p_nr,
-			    enum binding_role role)
+struct binding *binding_find_as(const struct bindings *bindings, int dcid, int p_nr,
+				enum binding_role role)
 {
-	struct binding *binding = bindings->all;
+	struct binding *binding;
 
-	while (binding && (binding->role != role || binding->dcid != dcid || binding->p_nr != p_nr))
-		binding = binding->next;
+	assert(os_lock_protects());
+	if (dcid < 0 || dcid >= SHM_DCS || p_nr < -SHM_TASKS || p_nr >= SHM_SLOTS - SHM_TASKS)
+		return NULL;
+	binding = bindings->at[dcid][shm_index(p_nr)];
+	while (binding && binding->role != role)
+		binding = binding->next_at;
 	return binding;
 }
 
 struct binding *binding_find(const struct bindings *bindings, int dcid, int p_nr)
 {
-	assert(os_lock_protects());
-	return find(bindings, dcid, p_nr, BINDING_PRIMARY);
+	return binding_find_as(bindings, dcid, p_nr, BINDING_PRIMARY);
 }
 
 static struct binding *newest_of(const struct task *task)
@@ -89,12 +92,19 @@ static void fill(struct binding *binding, int endpoint, uint32_t generation)
 	rights_fill(&binding->node->tasks.rights, binding->dcid, binding->p_nr, page);
 }
 
+static struct binding **slot_of(const struct binding *binding)
+{
+	return &binding->node->bindings.at[binding->dcid][shm_index(binding->p_nr)];
+}
+
 static void link_binding(struct binding *binding)
 {
 	binding->next = binding->node->bindings.all;
 	binding->node->bindings.all = binding;
 	binding->next_of_task = binding->task->bindings;
 	binding->task->bindings = binding;
+	binding->next_at = *slot_of(binding);
+	*slot_of(binding) = binding;
 }
 
 int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, int endpoint,
@@ -125,7 +135,7 @@ int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, i
 int binding_adopt(struct task *task, const struct binding *image, struct binding **bindingp)
 {
 	struct node *node = task->node;
-	struct binding **place = &node->bindings.all, **of_task = &task->bindings;
+	struct binding **place = &node->bindings.all, **of_task = &task->bindings, **at;
 	struct binding *binding = malloc(sizeof(*binding));
 
 	assert(os_lock_protects());
@@ -134,13 +144,16 @@ int binding_adopt(struct task *task, const struct binding *image, struct binding
 	*binding = *image;
 	binding->task = task;
 	binding->node = node;
-	binding->next = binding->next_of_task = NULL;
+	binding->next = binding->next_of_task = binding->next_at = NULL;
 	while (*place)
 		place = &(*place)->next;
 	*place = binding;
 	while (*of_task)
 		of_task = &(*of_task)->next_of_task;
 	*of_task = binding;
+	for (at = slot_of(binding); *at; at = &(*at)->next_at)
+		continue;
+	*at = binding;
 	*bindingp = binding;
 	return 0;
 }
@@ -191,6 +204,11 @@ static void unlink_binding(const struct binding *binding)
 		link = &(*link)->next_of_task;
 	assert(*link);
 	*link = binding->next_of_task;
+	link = slot_of(binding);
+	while (*link && *link != binding)
+		link = &(*link)->next_at;
+	assert(*link);
+	*link = binding->next_at;
 }
 
 static void binding_free(struct binding *binding)
@@ -344,7 +362,7 @@ void binding_drop_far_channels(struct node *node, int dcid, int p_nr)
 		if (peer && peer->bound && peer->node == node->options.id)
 			channel->page->node[side] = self->node;
 		/* One that arrives and is loaded maps our pages already, so they must be those that it gets. */
-		else if (!find(&node->bindings, dcid, peer_nr, BINDING_ARRIVING))
+		else if (!binding_find_as(&node->bindings, dcid, peer_nr, BINDING_ARRIVING))
 			exchange_channel_drop(node->exchange, channel);
 		channel = next;
 	}

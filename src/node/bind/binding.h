@@ -36,7 +36,9 @@ struct warning;
 
 /* The part of struct node. */
 struct bindings {
-	struct binding *all;	   /* of tasks of this node, the newest first */
+	struct binding *all; /* of tasks of this node, the newest first */
+	/* The same by slot: each message looks for the process of an endpoint. */
+	struct binding *at[SHM_DCS][SHM_SLOTS];
 	struct ring_chase *chases; /* looking for endpoints that wait for each other; see waits.h */
 };
 
@@ -55,6 +57,7 @@ enum binding_state {
 struct binding {
 	struct binding *next;	      /* of the node; the newest first */
 	struct binding *next_of_task; /* the same */
+	struct binding *next_at;      /* the same */
 	struct task *task;
 	struct node *node;
 	enum binding_role role;
@@ -71,6 +74,9 @@ struct binding {
 
 /* The endpoint's binding here: a primary, or NULL. */
 struct binding *binding_find(const struct bindings *bindings, int dcid, int p_nr);
+/* The newest of this role in a slot, which need not exist; or NULL. */
+struct binding *binding_find_as(const struct bindings *bindings, int dcid, int p_nr,
+				enum binding_role role);
 /* The newest of the task that asks, or of its process: a primary; of any role that is here. NULL. */
 struct binding *binding_of_caller(const struct request *request);
 struct binding *binding_of_caller_any(const struct request *request);

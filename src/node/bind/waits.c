@@ -184,15 +184,15 @@ static void on_edge(void *asker, int node, const struct ctl_reply *reply, const 
 	run(ring, wait_chase_on_edge(&ring->chase, &edge));
 }
 
-void waits_on_ring(void *ctx, int dcid, int p_nr)
+void waits_on_ring(struct binding *binding)
 {
-	struct node *node = ctx;
-	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
+	struct node *node = binding->node;
+	int dcid = binding->dcid, p_nr = binding->p_nr;
 	struct ring_chase *ring;
 	unsigned count = 0;
 
 	assert(os_lock_protects());
-	if (!binding || !atomic_exchange(&binding->status->page->asks, 0))
+	if (!atomic_exchange(&binding->status->page->asks, 0))
 		return;
 	for (ring = node->bindings.chases; ring; ring = ring->next) {
 		if (++count == CHASES_MAX || (ring->dcid == dcid && ring->asker == p_nr))

@@ -8,7 +8,9 @@
  * node; core/waits.h decides their meaning.
  */
 
-/* The node bell rang for a slot of this node; ctx is the node. */
-void waits_on_ring(void *ctx, int dcid, int p_nr);
+struct binding;
+
+/* The node bell rang for the slot of this binding. */
+void waits_on_ring(struct binding *binding);
 
 #endif

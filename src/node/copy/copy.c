@@ -54,7 +54,8 @@ void copy_finish(struct copy_task *task, int code)
 {
 	struct node *node = task->node;
 	struct copy_task **link = &node->copies.tasks;
-	struct binding *requester = requester_of(task);
+	/* A task that gave this copy up may have asked for another one, and has rung for that already. */
+	struct binding *next = task->given_up ? requester_of(task) : NULL;
 
 	assert(os_lock_protects());
 	while (*link != task) {
@@ -69,9 +70,8 @@ void copy_finish(struct copy_task *task, int code)
 	tell(task, code < 0 ? result_checked(code) : 0);
 	os_source_free(task->timer);
 	free(task);
-	/* It may have asked for something else meanwhile. */
-	if (requester)
-		look(requester);
+	if (next)
+		look(next);
 }
 
 int copy_locate(const struct copy_task *task, int side, int *code)
@@ -267,6 +267,7 @@ static void look(struct binding *binding)
 	task = task_by(binding);
 	if (task && task->number != number) {
 		binding->node->copies.asked++;
+		task->given_up = true;
 		end_task(task, EDVSINTR);
 	} else if (!task && !binding->node->copies.paused) {
 		binding->node->copies.asked++;
@@ -274,13 +275,10 @@ static void look(struct binding *binding)
 	}
 }
 
-void copy_on_ring(struct node *node, int dcid, int p_nr)
+void copy_on_ring(struct binding *binding)
 {
-	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
-
 	assert(os_lock_protects());
-	if (binding)
-		look(binding);
+	look(binding);
 }
 
 /* To begin a copy ends no binding. */

@@ -14,6 +14,7 @@
 
 #include "wire/shm.h"
 
+struct binding;
 struct copy_task;
 struct node;
 struct streams;
@@ -29,7 +30,7 @@ struct copies {
 };
 
 /* A task has rung for itself: does it ask for a copy, or give one up (struct copy_ask)? */
-void copy_on_ring(struct node *node, int dcid, int p_nr);
+void copy_on_ring(struct binding *binding);
 /* The same for all, rung or not. */
 void copy_look(struct node *node);
 /* While it is paused no copy is begun, and what is asked for waits in its page. */

@@ -33,6 +33,7 @@ struct copy_task {
 	struct node *node;
 	struct exchange_status *status; /* kept: of the requester, where the answer goes */
 	uint32_t number;		/* of the copy, there */
+	bool given_up;			/* the number there is another one */
 	struct os_source *timer;
 	uid_t uid; /* of the requester when it asked; see share.h */
 	int dcid;
