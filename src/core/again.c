@@ -15,3 +15,11 @@ enum again again_of(const struct again_request *request, enum again_fate fate, b
 	return request->is_harmless && !request->is_follower && !request->is_answered ? AGAIN_ASK
 										      : AGAIN_NOT;
 }
+
+bool again_without(const struct again_request *request)
+{
+	CORE_ASSERT(!request->is_inside || !request->is_passed_on);
+	if (request->is_passed_on)
+		return request->is_harmless;
+	return request->is_inside || request->is_follower;
+}

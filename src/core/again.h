@@ -18,10 +18,12 @@ enum again_fate {
 };
 
 struct again_request {
-	bool has_asker;	  /* a client waits for the answer */
-	bool is_follower; /* it follows a process, and can be attached to it anew */
-	bool is_harmless; /* it only looks, or states how something shall be */
-	bool is_answered; /* in part */
+	bool has_asker;	   /* a client waits for the answer */
+	bool is_follower;  /* it follows a process, and can be attached to it anew */
+	bool is_harmless;  /* it only looks, or states how something shall be */
+	bool is_answered;  /* in part */
+	bool is_inside;	   /* the asker is this daemon */
+	bool is_passed_on; /* the asker is at another node, which this one has asked for */
 };
 
 enum again {
@@ -32,5 +34,11 @@ enum again {
 
 /* is_bound: the endpoint that it follows lives, as far as this node knows. */
 enum again again_of(const struct again_request *request, enum again_fate fate, bool is_bound);
+
+/*
+ * May this daemon be restarted, and know nothing of the request afterwards? Its own questions are asked again by their
+ * askers and followers are attached again; another node asks again for a request that is harmless.
+ */
+bool again_without(const struct again_request *request);
 
 #endif

@@ -44,11 +44,30 @@ static void test_nobody_waits(void)
 	CHECK_EQ(again_of(&request, AGAIN_UNTOUCHED, true), AGAIN_NOT);
 }
 
+/* Requests that a restart may lose. */
+static void test_a_restart(void)
+{
+	struct again_request request = { .has_asker = true };
+
+	CHECK(!again_without(&request)); /* a client would get no answer */
+	request.is_harmless = true;
+	CHECK(!again_without(&request));
+	request.is_follower = true;
+	CHECK(again_without(&request));
+	request = (struct again_request){ .is_inside = true };
+	CHECK(again_without(&request));
+	request = (struct again_request){ .is_passed_on = true };
+	CHECK(!again_without(&request)); /* a move, say: its node would ask for it once more */
+	request.is_harmless = true;
+	CHECK(again_without(&request));
+}
+
 int main(void)
 {
 	TEST(test_what_acts);
 	TEST(test_what_looks);
 	TEST(test_what_follows);
 	TEST(test_nobody_waits);
+	TEST(test_a_restart);
 	return test_end();
 }

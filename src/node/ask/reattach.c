@@ -102,24 +102,31 @@ static bool keep_for_a_while(struct request *request, uint32_t generation)
 	return true;
 }
 
+static struct again_request rule_of(const struct request *request)
+{
+	return (struct again_request){ .has_asker = request->fd >= 0,
+				       .is_follower = reattach_possible(request),
+				       .is_harmless = is_harmless(request),
+				       .is_answered = request->answered,
+				       .is_inside = request->told && request->from < 0,
+				       .is_passed_on = request->from >= 0 };
+}
+
 bool reattach_without(const struct request *request)
 {
-	if (request->from >= 0) /* its node asks again, but not for what may have begun */
-		return is_harmless(request);
-	return request->told || reattach_possible(request);
+	const struct again_request rule = rule_of(request);
+
+	return again_without(&rule);
 }
 
 bool reattach_keep(struct request *request, enum again_fate fate)
 {
 	const struct directory_endpoint *ep = endpoint_of(request);
 	bool is_bound = ep && ep->bound;
-	struct again_request what = { .has_asker = request->fd >= 0,
-				      .is_follower = reattach_possible(request),
-				      .is_harmless = is_harmless(request),
-				      .is_answered = request->answered };
+	const struct again_request rule = rule_of(request);
 
 	assert(os_lock_protects());
-	switch (again_of(&what, fate, is_bound)) {
+	switch (again_of(&rule, fate, is_bound)) {
 	case AGAIN_ATTACH:
 		reattach_adopt(request, request->head.node, ep->generation);
 		return true;
