@@ -9,20 +9,11 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "os/sleeper_test.h"
 
 static const enum os_kcmp kinds[] = { OS_KCMP_VM,      OS_KCMP_FILES, OS_KCMP_FS,
 				      OS_KCMP_SIGHAND, OS_KCMP_IO,    OS_KCMP_SYSVSEM };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		for (;;)
-			pause();
-	return pid;
-}
 
 static void end(pid_t pid)
 {

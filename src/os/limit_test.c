@@ -8,17 +8,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
-
-/* One whose limits are its own to lose. */
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		for (;;)
-			pause();
-	return pid;
-}
+#include "os/sleeper_test.h"
 
 static void test_read(void)
 {

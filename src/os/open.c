@@ -27,10 +27,11 @@ _Static_assert(OS_FOLDER_CURRENT == AT_FDCWD, "folder");
 
 int os_open_at(int folder, const char *name, unsigned flags)
 {
-	int fd = openat(folder, name, (int)flags | O_CLOEXEC);
+	int fd;
 
-	assert(!(flags & (O_CREAT | O_TMPFILE) &
-		 ~O_DIRECTORY)); /* there are no rights for a new one */
+	/* There are no rights for a new one. */
+	assert(!(flags & (O_CREAT | O_TMPFILE) & ~O_DIRECTORY));
+	fd = openat(folder, name, (int)flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -7,16 +7,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
-
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		for (;;)
-			pause();
-	return pid;
-}
+#include "os/sleeper_test.h"
 
 static void test_identity(void)
 {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_SLEEPER_TEST_H
+#define DVS_OS_SLEEPER_TEST_H
+
+/* For tests: a child that does nothing, until it is ended. */
+
+#include <unistd.h>
+
+static pid_t sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	return pid;
+}
+
+#endif
