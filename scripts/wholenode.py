@@ -8,8 +8,14 @@ from density import functions_of
 HEADER, STRUCT = "src/node/node.h", "node"
 MOST_MEMBERS = 14
 # Rooms whose functions know their own parts and never the whole.
-PARTS_ONLY = {"node/state", "node/ask", "node/task"}
+PARTS_ONLY = {"node/state", "node/ask", "node/task", "node/copy"}
 WHOLE = re.compile(r"\bstruct node \*")
+
+
+def includers(texts):
+    """Files of those rooms that include the whole structure: a function could reach it by a pointer of its part."""
+    return sorted(name for name, text in texts.items()
+                  if "/".join(Path(name).parts[1:-1]) in PARTS_ONLY and re.search(r'^#include "node/node\.h"$', text, re.M))
 
 
 def members(code):

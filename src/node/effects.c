@@ -68,7 +68,7 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 	source_on_dead(&node->moves, effect);
 	target_on_dead(&node->moves, effect);
 	exchange_endpoint_dead(node->exchange, effect->dcid, effect->p_nr, endpoint);
-	copy_on_dead(node, effect->dcid, endpoint);
+	copy_on_dead(&node->copies, effect->dcid, endpoint);
 	if (binding && binding->generation == effect->generation)
 		binding_detach(binding);
 	backup_on_dead(node, effect);
@@ -141,7 +141,7 @@ static void move_step(struct node *node, const struct directory_effect *effect)
 		do_duty(node, effect, duty[i]);
 	if (effect->kind == EFFECT_MOVE_STARTED)
 		return;
-	copy_retry(node);
+	copy_retry(&node->copies);
 	if (effect->kind == EFFECT_MOVE_COMMITTED)
 		poke_bind_waiters(node, effect->dcid);
 }
@@ -167,7 +167,7 @@ static void node_changed(struct node *node, const struct directory_effect *effec
 	target_on_node_left(&node->moves, effect->node);
 	proxy_node_down(node->proxy, effect->node);
 	effects_node_down(node, effect->node, true);
-	copy_on_link(node, effect->node);
+	copy_on_link(&node->copies, effect->node);
 }
 
 /* Its pid namespace here is made now: the first process to arrive shall not have to wait for it. */

@@ -48,6 +48,8 @@ void node_wire(struct node *node)
 {
 	struct requests *requests = &node->requests;
 	struct tasks *tasks = &node->tasks;
+	struct bindings *bindings = &node->bindings;
+	struct copies *copies = &node->copies;
 
 	node->order.self = node->options.id;
 	node->life.loop = node->loop;
@@ -63,11 +65,24 @@ void node_wire(struct node *node)
 	tasks->order = &node->order;
 	tasks->rights.order = &node->order;
 	tasks->rights.exchange = node->exchange;
+	bindings->order = &node->order;
+	bindings->exchange = node->exchange;
+	copies->lock = &node->lock;
+	copies->loop = node->loop;
+	copies->order = &node->order;
+	copies->life = &node->life;
+	copies->exchange = node->exchange;
+	copies->proxy = node->proxy;
+	copies->bindings = bindings;
+	copies->rights = &tasks->rights;
+	copies->shares = &requests->shares;
 }
 
 static int locate(void *ctx, int dcid, int endpoint)
 {
-	return binding_locate(ctx, dcid, endpoint);
+	const struct node *node = ctx;
+
+	return binding_locate(&node->bindings, dcid, endpoint);
 }
 
 static uint32_t dc_generation(void *ctx, int dcid)
@@ -102,7 +117,7 @@ static void on_link(void *ctx, int peer, int up)
 		reattach_on_link(&node->requests, peer);
 	else
 		effects_node_down(node, peer, false);
-	copy_on_link(node, peer);
+	copy_on_link(&node->copies, peer);
 	if (up)
 		homecoming_on_link(&node->restarts);
 }
@@ -114,18 +129,20 @@ static void on_bulk(void *ctx, int from, int fd)
 
 static void on_rung(void *ctx, int dcid, int p_nr)
 {
-	const struct node *node = ctx;
+	struct node *node = ctx;
 	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
 
 	if (!binding)
 		return;
 	waits_on_ring(binding);
-	copy_on_ring(binding);
+	copy_on_ring(&node->copies, binding);
 }
 
 static void on_lane(void *ctx, int from, int fd)
 {
-	stream_serve(ctx, from, fd);
+	struct node *node = ctx;
+
+	stream_serve(&node->copies, from, fd);
 }
 
 static size_t snapshot(void *ctx, uint8_t *buf, size_t size)

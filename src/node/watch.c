@@ -57,7 +57,7 @@ static void look(struct bell_watch *watch)
 	if (watch->overdue) {
 		before = brought(watch);
 		proxy_scan_all(proxy);
-		copy_look(watch->node);
+		copy_look(&watch->node->copies);
 		if (brought(watch) != before)
 			watch->distrust_until_ns = os_now_ns() + DISTRUST_NS;
 	}
@@ -91,7 +91,7 @@ void *watch_main(void *arg)
 	watch.bell = exchange_node_bell(watch.node->exchange);
 	/* The requests that the daemon was sent before it executed itself anew. */
 	node_lock(watch.node);
-	copy_look(watch.node);
+	copy_look(&watch.node->copies);
 	node_unlock(watch.node);
 	while (!atomic_load(&watch.node->watch.stop)) {
 		uint32_t seq = atomic_load(&watch.bell->seq);

@@ -64,17 +64,17 @@ struct binding *binding_of_pid(const struct tasks *tasks, int tgid, int tid)
 	return newest_of(task_find_or_leader(tasks, tgid, tid));
 }
 
-int binding_locate(const struct node *node, int dcid, int endpoint)
+int binding_locate(const struct bindings *bindings, int dcid, int endpoint)
 {
 	int p_nr = _ENDPOINT_P(endpoint);
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
 	const struct binding *binding;
 
 	if (!ep || !ep->bound || directory_endpoint_number(ep, p_nr) != endpoint)
 		return PROXY_GONE;
-	if (ep->node != node->options.id)
+	if (ep->node != bindings->order->self)
 		return ep->moving ? PROXY_HELD : ep->node;
-	binding = binding_find(&node->bindings, dcid, p_nr);
+	binding = binding_find(bindings, dcid, p_nr);
 	return binding && binding->state != BINDING_LEAVING ? PROXY_HERE : PROXY_HELD;
 }
 
@@ -117,9 +117,12 @@ int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, i
 	assert(os_lock_protects());
 	if (!binding)
 		return -ENOMEM;
-	*binding = (struct binding){
-		.task = task, .node = task->node, .role = role, .dcid = dcid, .p_nr = p_nr
-	};
+	*binding = (struct binding){ .task = task,
+				     .bindings = &task->node->bindings,
+				     .node = task->node,
+				     .role = role,
+				     .dcid = dcid,
+				     .p_nr = p_nr };
 	r = exchange_status_new(task->node->exchange, dcid, p_nr, &binding->status);
 	if (r < 0) {
 		free(binding);
@@ -143,6 +146,7 @@ int binding_adopt(struct task *task, const struct binding *image, struct binding
 		return -ENOMEM;
 	*binding = *image;
 	binding->task = task;
+	binding->bindings = &node->bindings;
 	binding->node = node;
 	binding->next = binding->next_of_task = binding->next_at = NULL;
 	while (*place)

@@ -28,6 +28,7 @@
 #include "pages/exchange.h"
 
 struct node;
+struct order;
 struct request;
 struct ring_chase;
 struct task;
@@ -36,6 +37,8 @@ struct warning;
 
 /* The part of struct node. */
 struct bindings {
+	struct order *order;
+	struct exchange *exchange;
 	struct binding *all; /* of tasks of this node, the newest first */
 	/* The same by slot: each message looks for the process of an endpoint. */
 	struct binding *at[SHM_DCS][SHM_SLOTS];
@@ -59,6 +62,7 @@ struct binding {
 	struct binding *next_of_task; /* the same */
 	struct binding *next_at;      /* the same */
 	struct task *task;
+	struct bindings *bindings;
 	struct node *node;
 	enum binding_role role;
 	enum binding_state state;
@@ -83,7 +87,7 @@ struct binding *binding_of_caller_any(const struct request *request);
 /* The newest of a task or of its process, of any role that is here. */
 struct binding *binding_of_pid(const struct tasks *tasks, int tgid, int tid);
 /* Where an endpoint is, in the words of proxy.h. */
-int binding_locate(const struct node *node, int dcid, int endpoint);
+int binding_locate(const struct bindings *bindings, int dcid, int endpoint);
 
 /* With a status page, filled from the arguments; a primary is to be taken next. 0 or negative errno. */
 int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, int endpoint,

@@ -7,16 +7,17 @@
 #include "base/result.h"
 #include "dvk.h"
 #include "node/copy/copy_task.h"
-#include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/state/order.h"
 #include "node/task/rights.h"
 #include "node/copy/party.h"
 #include "node/copy/stream.h"
 #include "node/state/counters.h"
+#include "node/state/life.h"
 #include "os/clock.h"
 #include "os/lock.h"
 #include "os/loop.h"
+#include "proxy/proxy.h"
 
 /*
  * A copy whose party is between two nodes is parked and tried again when the order has moved on, and
@@ -26,13 +27,13 @@
 #define COPY_PARK_US	 1000
 #define COPY_PARK_MAX_US 32000
 
-static void look(struct binding *binding);
+static void look(struct copies *copies, struct binding *binding);
 
 /* The number first that it had when it was asked for: a later one is a wish of its own. */
 static void tell(struct copy_task *task, int code)
 {
 	struct exchange_bell *bell =
-		exchange_bell_find(task->node->exchange, task->status->dcid, task->status->p_nr);
+		exchange_bell_find(task->copies->exchange, task->status->dcid, task->status->p_nr);
 
 	/* Release: partner in ask_is_over() of the library. */
 	atomic_store(&task->status->page->copy.answer, shm_copy_answer(task->number, code));
@@ -45,15 +46,15 @@ static void tell(struct copy_task *task, int code)
 static struct binding *requester_of(const struct copy_task *task)
 {
 	struct binding *binding =
-		binding_find(&task->node->bindings, task->dcid, _ENDPOINT_P(task->requester));
+		binding_find(task->copies->bindings, task->dcid, _ENDPOINT_P(task->requester));
 
 	return binding && binding->endpoint == task->requester ? binding : NULL;
 }
 
 void copy_finish(struct copy_task *task, int code)
 {
-	struct node *node = task->node;
-	struct copy_task **link = &node->copies.tasks;
+	struct copies *copies = task->copies;
+	struct copy_task **link = &copies->tasks;
 	/* A task that gave this copy up may have asked for another one, and has rung for that already. */
 	struct binding *next = task->given_up ? requester_of(task) : NULL;
 
@@ -64,19 +65,19 @@ void copy_finish(struct copy_task *task, int code)
 	}
 	*link = task->next;
 	if (code < 0)
-		counters_refused(&node->life.counters, result_checked(code));
+		counters_refused(&copies->life->counters, result_checked(code));
 	else
-		counters_copied(&node->life.counters, task->bytes);
+		counters_copied(&copies->life->counters, task->bytes);
 	tell(task, code < 0 ? result_checked(code) : 0);
 	os_source_free(task->timer);
 	free(task);
 	if (next)
-		look(next);
+		look(copies, next);
 }
 
 int copy_locate(const struct copy_task *task, int side, int *code)
 {
-	int where = binding_locate(task->node, task->dcid, task->endpoint[side]);
+	int where = binding_locate(task->copies->bindings, task->dcid, task->endpoint[side]);
 
 	assert(os_lock_protects());
 	if (where == PROXY_GONE)
@@ -97,7 +98,8 @@ void copy_park(struct copy_task *task)
 		copy_finish(task, EDVSTIMEDOUT);
 	else if (task->timer)
 		os_timer_set(task->timer, task->park_us);
-	else if (os_source_timer(task->node->loop, task->park_us, on_timer, task, &task->timer) < 0)
+	else if (os_source_timer(task->copies->loop, task->park_us, on_timer, task, &task->timer) <
+		 0)
 		copy_finish(task, EDVSALLOCMEM);
 }
 
@@ -113,7 +115,7 @@ static void on_timer(void *ctx)
 	struct copy_task *task = ctx;
 
 	if (!task->streaming)
-		stream_start(task->node, task);
+		stream_start(task);
 }
 
 /* Now, or by those who have it. */
@@ -136,8 +138,8 @@ static int check(const struct copy_task *task)
 		return EDVSRANGE;
 	if (task->slot[0] == task->slot[1])
 		return EDVSENDPOINT;
-	return rights_copy_check(&task->node->tasks.rights, task->dcid,
-				 _ENDPOINT_P(task->requester), task->slot[0], task->slot[1]);
+	return rights_copy_check(task->copies->rights, task->dcid, _ENDPOINT_P(task->requester),
+				 task->slot[0], task->slot[1]);
 }
 
 /* The life that has the slot now: from here on no later one is meant. */
@@ -145,7 +147,7 @@ static int life_of(const struct copy_task *task, int side)
 {
 	int p_nr = task->slot[side];
 
-	return directory_endpoint_number(order_endpoint(&task->node->order, task->dcid, p_nr),
+	return directory_endpoint_number(order_endpoint(task->copies->order, task->dcid, p_nr),
 					 p_nr);
 }
 
@@ -170,7 +172,7 @@ static void catch_up(struct copy_task *task)
 	struct command cmd = { .kind = COMMAND_SYNC };
 
 	task->caught_up = task->catching_up = true;
-	order_propose(&task->node->order, &cmd, caught_up, task);
+	order_propose(task->copies->order, &cmd, caught_up, task);
 }
 
 static void begin(struct copy_task *task)
@@ -188,14 +190,14 @@ static void begin(struct copy_task *task)
 	for (int side = 0; side < 2; side++)
 		task->endpoint[side] = life_of(task, side);
 	task->deadline_ns = os_now_ns() + COPY_LIMIT_NS;
-	stream_start(task->node, task);
+	stream_start(task);
 }
 
 /* The fields of the page, read once. */
-static struct copy_task task_asked(struct binding *binding, uint32_t number)
+static struct copy_task task_asked(struct copies *copies, struct binding *binding, uint32_t number)
 {
 	struct copy_ask *ask = &binding->status->page->copy;
-	struct copy_task task = { .node = binding->node,
+	struct copy_task task = { .copies = copies,
 				  .status = binding->status,
 				  .number = number,
 				  .dcid = binding->dcid,
@@ -211,24 +213,23 @@ static struct copy_task task_asked(struct binding *binding, uint32_t number)
 	return task;
 }
 
-static void start(struct binding *binding, uint32_t number)
+static void start(struct copies *copies, struct binding *binding, uint32_t number)
 {
-	struct node *node = binding->node;
 	struct copy_task *task = malloc(sizeof(*task));
 	struct asker asker;
 
 	exchange_status_keep(binding->status);
 	if (!task) {
-		tell(&(struct copy_task){ .node = node,
+		tell(&(struct copy_task){ .copies = copies,
 					  .status = binding->status,
 					  .number = number },
 		     EDVSALLOCMEM);
 		return;
 	}
-	*task = task_asked(binding, number);
-	task->next = node->copies.tasks;
-	node->copies.tasks = task;
-	if (party_asker(node, task->dcid, task->requester, &asker)) {
+	*task = task_asked(copies, binding, number);
+	task->next = copies->tasks;
+	copies->tasks = task;
+	if (party_asker(copies->bindings, task->dcid, task->requester, &asker)) {
 		copy_finish(task, EDVSNOTBIND);
 		return;
 	}
@@ -236,9 +237,9 @@ static void start(struct binding *binding, uint32_t number)
 	begin(task);
 }
 
-static struct copy_task *task_by(const struct binding *binding)
+static struct copy_task *task_by(const struct copies *copies, const struct binding *binding)
 {
-	struct copy_task *task = binding->node->copies.tasks;
+	struct copy_task *task = copies->tasks;
 
 	while (task && (task->dcid != binding->dcid || task->requester != binding->endpoint))
 		task = task->next;
@@ -257,57 +258,57 @@ static bool is_asking(const struct binding *binding, uint32_t *numberp)
 }
 
 /* One copy at a time; a request during another one gives that up. */
-static void look(struct binding *binding)
+static void look(struct copies *copies, struct binding *binding)
 {
 	struct copy_task *task;
 	uint32_t number;
 
 	if (!is_asking(binding, &number))
 		return;
-	task = task_by(binding);
+	task = task_by(copies, binding);
 	if (task && task->number != number) {
-		binding->node->copies.asked++;
+		copies->asked++;
 		task->given_up = true;
 		end_task(task, EDVSINTR);
-	} else if (!task && !binding->node->copies.paused) {
-		binding->node->copies.asked++;
-		start(binding, number);
+	} else if (!task && !copies->paused) {
+		copies->asked++;
+		start(copies, binding, number);
 	}
 }
 
-void copy_on_ring(struct binding *binding)
+void copy_on_ring(struct copies *copies, struct binding *binding)
 {
 	assert(os_lock_protects());
-	look(binding);
+	look(copies, binding);
 }
 
 /* To begin a copy ends no binding. */
-void copy_look(struct node *node)
+void copy_look(struct copies *copies)
 {
 	assert(os_lock_protects());
-	for (struct binding *binding = node->bindings.all; binding; binding = binding->next)
-		look(binding);
+	for (struct binding *binding = copies->bindings->all; binding; binding = binding->next)
+		look(copies, binding);
 }
 
-void copy_pause(struct node *node, bool pause)
+void copy_pause(struct copies *copies, bool pause)
 {
 	assert(os_lock_protects());
-	node->copies.paused = pause;
+	copies->paused = pause;
 	if (!pause)
-		copy_look(node);
+		copy_look(copies);
 }
 
-void copy_retry(struct node *node)
+void copy_retry(struct copies *copies)
 {
 	assert(os_lock_protects());
-	for (struct copy_task *task = node->copies.tasks; task; task = task->next)
+	for (struct copy_task *task = copies->tasks; task; task = task->next)
 		if (!task->streaming && !task->catching_up)
 			hurry(task);
 }
 
-void copy_on_dead(struct node *node, int dcid, int endpoint)
+void copy_on_dead(struct copies *copies, int dcid, int endpoint)
 {
-	struct copy_task *task = node->copies.tasks;
+	struct copy_task *task = copies->tasks;
 
 	assert(os_lock_protects());
 	while (task) {
@@ -323,9 +324,9 @@ void copy_on_dead(struct node *node, int dcid, int endpoint)
 	}
 }
 
-void copy_on_link(struct node *node, int peer)
+void copy_on_link(struct copies *copies, int peer)
 {
 	assert(os_lock_protects());
-	for (struct copy_task *task = node->copies.tasks; task; task = task->next)
+	for (struct copy_task *task = copies->tasks; task; task = task->next)
 		stream_shake(task, peer);
 }

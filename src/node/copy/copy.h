@@ -11,16 +11,33 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h> /* pthread_mutex_t */
 
 #include "wire/shm.h"
 
 struct binding;
+struct bindings;
 struct copy_task;
-struct node;
+struct exchange;
+struct life;
+struct order;
+struct os_loop;
+struct proxy;
+struct rights;
+struct share;
 struct streams;
 
 /* The part of struct node. */
 struct copies {
+	pthread_mutex_t *lock; /* the node's, for the workers */
+	struct os_loop *loop;
+	struct order *order;
+	struct life *life;
+	struct exchange *exchange;
+	struct proxy *proxy;
+	struct bindings *bindings;
+	const struct rights *rights;
+	struct share **shares;	 /* the users' parts of the node */
 	struct copy_task *tasks; /* under way */
 	bool paused;		 /* none is begun: see copy_pause() */
 	uint64_t asked;		 /* begun or given up so far, for the bell thread */
@@ -30,15 +47,15 @@ struct copies {
 };
 
 /* A task has rung for itself: does it ask for a copy, or give one up (struct copy_ask)? */
-void copy_on_ring(struct binding *binding);
+void copy_on_ring(struct copies *copies, struct binding *binding);
 /* The same for all, rung or not. */
-void copy_look(struct node *node);
+void copy_look(struct copies *copies);
 /* While it is paused no copy is begun, and what is asked for waits in its page. */
-void copy_pause(struct node *node, bool pause);
+void copy_pause(struct copies *copies, bool pause);
 /* Something moved, came back or was attached: chunks that were parked go on. */
-void copy_retry(struct node *node);
-void copy_on_dead(struct node *node, int dcid, int endpoint);
+void copy_retry(struct copies *copies);
+void copy_on_dead(struct copies *copies, int dcid, int endpoint);
 /* The link to a node broke or came back, or the node left: its questions are asked anew. */
-void copy_on_link(struct node *node, int peer);
+void copy_on_link(struct copies *copies, int peer);
 
 #endif

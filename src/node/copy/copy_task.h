@@ -23,14 +23,14 @@
 #define COPY_LIMIT_NS \
 	INT64_C(30000000000) /* as the contract: how long a migrating party is waited for */
 
+struct copies;
 struct exchange_status;
 struct lane;
-struct node;
 struct os_source;
 
 struct copy_task {
 	struct copy_task *next;
-	struct node *node;
+	struct copies *copies;
 	struct exchange_status *status; /* kept: of the requester, where the answer goes */
 	uint32_t number;		/* of the copy, there */
 	bool given_up;			/* the number there is another one */

@@ -5,8 +5,8 @@
 #include <errno.h>
 
 #include "base/result.h"
-#include "node/node.h"
 #include "node/bind/binding.h"
+#include "node/state/order.h"
 #include "node/task/task.h"
 #include "os/credentials.h"
 #include "os/lock.h"
@@ -15,10 +15,10 @@
 #include "os/thread.h"
 
 /* Blocked in a call, and therefore in no state to be surprised: toward the requester or by its own word. */
-static bool is_blocked(struct node *node, const struct binding *binding, int requester)
+static bool is_blocked(const struct binding *binding, int requester)
 {
-	struct exchange_channel *channel =
-		exchange_find(node->exchange, binding->dcid, binding->p_nr, _ENDPOINT_P(requester));
+	struct exchange_channel *channel = exchange_find(binding->bindings->exchange, binding->dcid,
+							 binding->p_nr, _ENDPOINT_P(requester));
 	uint64_t word;
 
 	/* A request that waits or is being served says so before the status page does. */
@@ -31,28 +31,27 @@ static bool is_blocked(struct node *node, const struct binding *binding, int req
 	return binding->status->page->rts_flags & RECEIVING;
 }
 
-static struct binding *binding_of(struct node *node, const struct party *party)
+static struct binding *binding_of(const struct bindings *bindings, const struct party *party)
 {
-	struct binding *binding =
-		binding_find(&node->bindings, party->dcid, _ENDPOINT_P(party->endpoint));
+	struct binding *binding = binding_find(bindings, party->dcid, _ENDPOINT_P(party->endpoint));
 
 	return binding && binding->endpoint == party->endpoint ? binding : NULL;
 }
 
-bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_generation,
+bool party_may_ask(const struct order *order, int from, int dcid, uint32_t dc_generation,
 		   int requester)
 {
 	int p_nr = _ENDPOINT_P(requester);
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(order, dcid, p_nr);
 
 	assert(os_lock_protects());
-	return ep && node->order.directory.dc[dcid].generation == dc_generation && ep->bound &&
+	return ep && order->directory.dc[dcid].generation == dc_generation && ep->bound &&
 	       ep->node == from && directory_endpoint_number(ep, p_nr) == requester;
 }
 
-int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
+int party_asker(const struct bindings *bindings, int dcid, int requester, struct asker *asker)
 {
-	const struct binding *binding = binding_find(&node->bindings, dcid, _ENDPOINT_P(requester));
+	const struct binding *binding = binding_find(bindings, dcid, _ENDPOINT_P(requester));
 
 	assert(os_lock_protects());
 	if (!binding || binding->endpoint != requester ||
@@ -63,32 +62,32 @@ int party_asker(struct node *node, int dcid, int requester, struct asker *asker)
 }
 
 /* Threads of one process share the memory anyway. */
-static bool is_own(struct node *node, const struct binding *binding, int requester)
+static bool is_own(const struct binding *binding, int requester)
 {
 	const struct binding *asker =
-		binding_find(&node->bindings, binding->dcid, _ENDPOINT_P(requester));
+		binding_find(binding->bindings, binding->dcid, _ENDPOINT_P(requester));
 
 	return asker && asker->endpoint == requester && asker->task->tgid == binding->task->tgid;
 }
 
-int party_take(struct node *node, struct party *party)
+int party_take(const struct bindings *bindings, struct party *party)
 {
-	struct binding *binding = binding_of(node, party);
+	struct binding *binding = binding_of(bindings, party);
 
 	assert(os_lock_protects());
 	if (!binding || binding->state != BINDING_BOUND)
 		return EDVSMIGRATE;
-	if (party->endpoint != party->requester && !is_blocked(node, binding, party->requester))
+	if (party->endpoint != party->requester && !is_blocked(binding, party->requester))
 		return EDVSPROCSTS;
 	binding->copying++;
 	party->pid = binding->task->lpid;
-	party->own = is_own(node, binding, party->requester);
+	party->own = is_own(binding, party->requester);
 	return 0;
 }
 
-void party_leave(struct node *node, const struct party *party)
+void party_leave(const struct bindings *bindings, const struct party *party)
 {
-	struct binding *binding = binding_of(node, party);
+	struct binding *binding = binding_of(bindings, party);
 
 	assert(os_lock_protects());
 	/* It may have ended meanwhile, and nobody waits for the copy then. */

@@ -14,7 +14,8 @@
 #include "base/credentials.h"
 #include "wire/lane.h"
 
-struct node;
+struct bindings;
+struct order;
 
 struct party {
 	int dcid;
@@ -29,21 +30,21 @@ struct party {
  * With the node lock. The credentials that the requester, a process of this node, has now: those of its task, from
  * the kernel. Asked for with each attempt, and kept no longer: it may give up rights at any time. 0 or EDVSNOTBIND.
  */
-int party_asker(struct node *node, int dcid, int requester, struct asker *asker);
+int party_asker(const struct bindings *bindings, int dcid, int requester, struct asker *asker);
 
 /*
  * With the node lock. May that node ask, for this requester of that DC? One of the two nodes may be
  * behind in the order. The requester may be about to move: its move waits for the copy, which
  * therefore must not wait for the move.
  */
-bool party_may_ask(const struct node *node, int from, int dcid, uint32_t dc_generation,
+bool party_may_ask(const struct order *order, int from, int dcid, uint32_t dc_generation,
 		   int requester);
 /*
  * With the node lock. 0: taken. EDVSMIGRATE: it is not here, or not now. EDVSPROCSTS: it is not
  * blocked, and its memory is its own.
  */
-int party_take(struct node *node, struct party *party);
-void party_leave(struct node *node, const struct party *party);
+int party_take(const struct bindings *bindings, struct party *party);
+void party_leave(const struct bindings *bindings, const struct party *party);
 /*
  * While it is taken, with or without the lock: 0 or an EDVS number. EDVSPERM: the kernel would not let the requester
  * touch this memory.

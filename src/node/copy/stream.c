@@ -5,16 +5,20 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "dvk.h"
+#include "node/copy/copy.h"
 #include "node/copy/copy_task.h"
 #include "node/copy/limit.h"
 #include "node/copy/stream_worker.h"
-#include "node/node.h"
+#include "node/state/life.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/lock.h"
 #include "os/thread.h"
 #include "os/threads.h"
+#include "pages/exchange.h"
 #include "proxy/lane.h"
+#include "proxy/proxy.h"
 
 #define LANES_KEPT_NS (5 * OS_SECOND_NS) /* idle for longer: the lanes are given up */
 
@@ -31,24 +35,24 @@ struct streams {
  * has made it takes the node bell over from the bell thread for a moment, as the loop's thread does for messages
  * (proxy_attend.c): then neither of the two wakes anybody.
  */
-static void bell_take(struct stream_bell *bell, struct node *node)
+static void bell_take(struct stream_bell *bell, const struct copies *copies)
 {
-	bell->page = exchange_node_bell(node->exchange);
+	bell->page = exchange_node_bell(copies->exchange);
 	bell->seen = atomic_load(&bell->page->seq);
 	/* If nobody sleeps there, somebody looks already. */
 	bell->ours = atomic_exchange(&bell->page->sleeping, 0) != 0;
 }
 
-static void bell_look(struct stream_bell *bell, struct node *node)
+static void bell_look(struct stream_bell *bell, const struct copies *copies)
 {
 	uint32_t seq = atomic_load_explicit(&bell->page->seq, memory_order_acquire);
 
 	if (!bell->ours || seq == bell->seen)
 		return;
 	bell->seen = seq;
-	node_lock(node);
-	proxy_scan(node->proxy);
-	node_unlock(node);
+	os_lock_take(copies->lock);
+	proxy_scan(copies->proxy);
+	os_lock_release(copies->lock);
 }
 
 static void bell_give_back(const struct stream_bell *bell)
@@ -64,37 +68,37 @@ static void bell_give_back(const struct stream_bell *bell)
 /* With the lock. One worker at a time looks, and that before the end of its copy is told. */
 static void look_begin(struct stream_worker *worker)
 {
-	struct streams *streams = worker->node->copies.streams;
+	struct streams *streams = worker->copies->streams;
 
 	if (streams->looking)
 		return;
 	streams->looking = worker->looking = true;
-	bell_take(&worker->bell, worker->node);
+	bell_take(&worker->bell, worker->copies);
 }
 
 /* For as long as that has paid, and not where others want this CPU. */
 static void look_for_task(struct stream_worker *worker)
 {
-	const struct attention_costs *costs = exchange_costs(worker->node->exchange);
-	struct streams *streams = worker->node->copies.streams;
+	const struct attention_costs *costs = exchange_costs(worker->copies->exchange);
+	struct streams *streams = worker->copies->streams;
 	int64_t since_ns = os_now_ns(), now_ns = since_ns;
 
 	if (!worker->looking)
 		return;
-	node_unlock(worker->node);
+	os_lock_release(worker->copies->lock);
 	while (!atomic_load(&streams->waits) && now_ns - since_ns < worker->look.ns) {
 		int64_t before_ns = now_ns;
 
-		bell_look(&worker->bell, worker->node);
+		bell_look(&worker->bell, worker->copies);
 		os_thread_yield();
 		now_ns = os_now_ns();
 		if (now_ns - before_ns > ATTENTION_PART_NS(costs))
 			break;
 	}
 	/* Later rings are taken as well: that is cheaper than a wake. */
-	bell_look(&worker->bell, worker->node);
+	bell_look(&worker->bell, worker->copies);
 	bell_give_back(&worker->bell);
-	node_lock(worker->node);
+	os_lock_take(worker->copies->lock);
 	streams->looking = worker->looking = false;
 	if (streams->queue)
 		attention_span_rewarded(&worker->look, costs, now_ns - since_ns);
@@ -111,13 +115,13 @@ static void run(struct stream_worker *worker)
 
 	if (r == STREAM_E_STALE)
 		r = stream_attempt(worker);
-	node_lock(worker->node);
-	if (worker->node->life.stopping) { /* the request may be gone, and the process soon is */
-		node_unlock(worker->node);
+	os_lock_take(worker->copies->lock);
+	if (worker->copies->life->stopping) { /* the request may be gone, and the process soon is */
+		os_lock_release(worker->copies->lock);
 		os_thread_exit();
 	}
 	/* Before the end is told: the next copy may be asked for at once. */
-	worker->node->copies.streams->limit.idle++;
+	worker->copies->streams->limit.idle++;
 	look_begin(worker);
 	task->streaming = false;
 	worker->task = NULL;
@@ -140,17 +144,12 @@ static void drop_lanes(struct stream_worker *worker)
 			worker->lane[side][node] = lane_free(worker->lane[side][node]);
 }
 
-static struct share **shares_of(struct node *node)
-{
-	return &node->requests.shares;
-}
-
 static bool take_task(struct stream_worker *worker)
 {
-	struct streams *streams = worker->node->copies.streams;
+	struct streams *streams = worker->copies->streams;
 
 	for (struct copy_task **link = &streams->queue; *link; link = &(*link)->next_queued) {
-		if (!limit_take(&streams->limit, shares_of(worker->node), *link))
+		if (!limit_take(&streams->limit, worker->copies->shares, *link))
 			continue;
 		worker->task = *link;
 		worker->uid = worker->task->uid;
@@ -168,9 +167,9 @@ static bool take_task(struct stream_worker *worker)
 /* Another one of the same user may begin. */
 static void give_back(struct stream_worker *worker)
 {
-	struct streams *streams = worker->node->copies.streams;
+	struct streams *streams = worker->copies->streams;
 
-	limit_give(&streams->limit, shares_of(worker->node), worker->uid, worker->small);
+	limit_give(&streams->limit, worker->copies->shares, worker->uid, worker->small);
 	if (streams->queue)
 		os_condition_signal(&streams->more);
 }
@@ -178,12 +177,12 @@ static void give_back(struct stream_worker *worker)
 /* It counts as idle until it has one. */
 static void wait_for_task(struct stream_worker *worker)
 {
-	struct streams *streams = worker->node->copies.streams;
+	struct streams *streams = worker->copies->streams;
 	int64_t until_ns = os_now_ns() + LANES_KEPT_NS;
 
 	look_for_task(worker);
 	while (!take_task(worker)) {
-		if (os_condition_wait(&streams->more, &worker->node->lock, until_ns) < 0) {
+		if (os_condition_wait(&streams->more, worker->copies->lock, until_ns) < 0) {
 			drop_lanes(worker);
 			until_ns = 0;
 		}
@@ -195,20 +194,20 @@ static void *work(void *ctx)
 {
 	struct stream_worker *worker = ctx;
 
-	node_lock(worker->node);
-	worker->node->copies.streams->limit.idle++;
+	os_lock_take(worker->copies->lock);
+	worker->copies->streams->limit.idle++;
 	for (;;) {
 		wait_for_task(worker);
-		node_unlock(worker->node);
+		os_lock_release(worker->copies->lock);
 		run(worker); /* comes back with the lock */
 		give_back(worker);
 	}
 	return NULL;
 }
 
-static struct streams *streams_of(struct node *node)
+static struct streams *streams_of(struct copies *copies)
 {
-	struct streams *streams = node->copies.streams;
+	struct streams *streams = copies->streams;
 
 	if (streams)
 		return streams;
@@ -217,12 +216,12 @@ static struct streams *streams_of(struct node *node)
 		return NULL;
 	streams->tail = &streams->queue;
 	os_condition_init(&streams->more);
-	node->copies.streams = streams;
+	copies->streams = streams;
 	return streams;
 }
 
 /* One more, if all are busy and there may be more. False: there is none at all. */
-static bool have_worker(struct node *node, struct streams *streams)
+static bool have_worker(struct copies *copies, struct streams *streams)
 {
 	struct stream_worker *worker;
 
@@ -235,9 +234,9 @@ static bool have_worker(struct node *node, struct streams *streams)
 		free(worker);
 		return streams->limit.workers;
 	}
-	worker->node = node;
-	attention_span_begin(&worker->look, exchange_costs(node->exchange),
-			     ATTENTION_COPY_NS(exchange_costs(node->exchange)));
+	worker->copies = copies;
+	attention_span_begin(&worker->look, exchange_costs(copies->exchange),
+			     ATTENTION_COPY_NS(exchange_costs(copies->exchange)));
 	if (os_thread_start(work, worker) < 0) {
 		free(worker->buf);
 		free(worker);
@@ -247,17 +246,18 @@ static bool have_worker(struct node *node, struct streams *streams)
 	return true;
 }
 
-void stream_start(struct node *node, struct copy_task *task)
+void stream_start(struct copy_task *task)
 {
-	struct streams *streams = streams_of(node);
+	struct copies *copies = task->copies;
+	struct streams *streams = streams_of(copies);
 
 	assert(os_lock_protects());
 	assert(!task->streaming);
-	if (!streams || !have_worker(node, streams)) {
+	if (!streams || !have_worker(copies, streams)) {
 		copy_finish(task, EDVSALLOCMEM);
 		return;
 	}
-	if (!limit_queue(node->copies.tasks, shares_of(node), task)) {
+	if (!limit_queue(copies->tasks, copies->shares, task)) {
 		copy_park(task);
 		return;
 	}

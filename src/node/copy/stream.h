@@ -9,18 +9,18 @@
  * way and are written there, because sockets hold some. Called with the node lock.
  */
 
+struct copies;
 struct copy_task;
-struct node;
 struct streams;
 
 /* A worker does it, sooner or later; it ends by copy_finish(), or by copy_park() for another turn. */
-void stream_start(struct node *node, struct copy_task *task);
+void stream_start(struct copy_task *task);
 /* It is over with this result: its worker lets go within one part. */
 void stream_stop(struct copy_task *task, int code);
 /* Parts on their way between here and that node are not answered any more: they are tried again. */
 void stream_shake(struct copy_task *task, int peer);
 
 /* stream_serve.c: a lane was made to us; takes the descriptor. */
-void stream_serve(struct node *node, int from, int fd);
+void stream_serve(struct copies *copies, int from, int fd);
 
 #endif

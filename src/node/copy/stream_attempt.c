@@ -6,8 +6,13 @@
 
 #include "node/copy/copy_task.h"
 #include "node/copy/party.h"
-#include "node/node.h"
+#include "node/bind/binding.h"
+#include "node/copy/copy.h"
+#include "node/state/order.h"
+#include "os/lock.h"
+#include "pages/exchange.h"
 #include "proxy/lane.h"
+#include "proxy/proxy.h"
 
 #define CONNECT_MS 1000
 
@@ -23,8 +28,9 @@ struct side {
 	struct proxy_call call;
 };
 
-static int side_locate(struct copy_task *task, struct node *node, struct side *side, int which)
+static int side_locate(struct copy_task *task, struct side *side, int which)
 {
+	const struct copies *copies = task->copies;
 	struct asker asker = { 0 };
 	int code = 0;
 
@@ -35,25 +41,25 @@ static int side_locate(struct copy_task *task, struct node *node, struct side *s
 	if (side->where == PROXY_HELD)
 		return STREAM_E_AGAIN;
 	if (task->endpoint[which] != task->requester)
-		code = party_asker(node, task->dcid, task->requester, &asker);
+		code = party_asker(copies->bindings, task->dcid, task->requester, &asker);
 	if (code)
 		return code;
 	side->party = (struct party){ .dcid = task->dcid,
 				      .endpoint = task->endpoint[which],
 				      .requester = task->requester,
 				      .asker = asker };
-	side->ask =
-		(struct lane_ask){ .op = side->op,
-				   .dcid = task->dcid,
-				   .dc_generation = node->order.directory.dc[task->dcid].generation,
-				   .endpoint = task->endpoint[which],
-				   .requester = task->requester,
-				   .asker = asker,
-				   .addr = task->addr[which] + task->done,
-				   .bytes = task->bytes - task->done };
+	side->ask = (struct lane_ask){ .op = side->op,
+				       .dcid = task->dcid,
+				       .dc_generation =
+					       copies->order->directory.dc[task->dcid].generation,
+				       .endpoint = task->endpoint[which],
+				       .requester = task->requester,
+				       .asker = asker,
+				       .addr = task->addr[which] + task->done,
+				       .bytes = task->bytes - task->done };
 	if (side->where == PROXY_HERE)
 		return 0;
-	return proxy_call_prepare(node->proxy, side->where, FRAME_KIND_COPY, &side->call)
+	return proxy_call_prepare(copies->proxy, side->where, FRAME_KIND_COPY, &side->call)
 		       ? STREAM_E_AGAIN
 		       : 0;
 }
@@ -63,11 +69,11 @@ static int locate(struct stream_worker *worker, struct side side[2])
 	struct copy_task *task = worker->task;
 	int r;
 
-	node_lock(worker->node);
+	os_lock_take(worker->copies->lock);
 	r = task->verdict;
 	for (int i = 0; i < 2 && !r; i++)
-		r = side_locate(task, worker->node, &side[i], i);
-	node_unlock(worker->node);
+		r = side_locate(task, &side[i], i);
+	os_lock_release(worker->copies->lock);
 	return r;
 }
 
@@ -76,11 +82,11 @@ static int show_lane(struct stream_worker *worker, const struct side *side, int 
 {
 	int r;
 
-	node_lock(worker->node);
+	os_lock_take(worker->copies->lock);
 	worker->task->lane[which] = side->lane;
 	worker->task->lane_node[which] = side->where;
 	r = worker->task->verdict;
-	node_unlock(worker->node);
+	os_lock_release(worker->copies->lock);
 	return r;
 }
 
@@ -92,7 +98,7 @@ static int side_open(struct stream_worker *worker, struct side *side, int which)
 	side->fresh = !*lane;
 	if (side->fresh) {
 		fd = proxy_call_connect(&side->call, CONNECT_MS);
-		if (fd < 0 || lane_new(lane, fd, exchange_costs(worker->node->exchange)))
+		if (fd < 0 || lane_new(lane, fd, exchange_costs(worker->copies->exchange)))
 			return STREAM_E_AGAIN;
 	}
 	side->lane = *lane;
@@ -108,30 +114,30 @@ static void side_close(struct stream_worker *worker, struct side *side, int whic
 {
 	if (!side->lane)
 		return;
-	node_lock(worker->node);
+	os_lock_take(worker->copies->lock);
 	worker->task->lane[which] = NULL;
-	node_unlock(worker->node);
+	os_lock_release(worker->copies->lock);
 	if (side->open)
 		worker->lane[which][side->where] = lane_free(side->lane);
 }
 
 static int copy_here(struct stream_worker *worker, struct side *side, uint8_t *buf, uint32_t bytes)
 {
-	struct node *node = worker->node;
+	const struct copies *copies = worker->copies;
 	int code;
 
-	node_lock(node);
+	os_lock_take(copies->lock);
 	code = worker->task->verdict;
 	if (!code)
-		code = party_take(node, &side->party);
-	node_unlock(node);
+		code = party_take(copies->bindings, &side->party);
+	os_lock_release(copies->lock);
 	if (code)
 		return code == EDVSMIGRATE ? STREAM_E_AGAIN : code;
 	code = party_copy(&side->party, side->op, side->ask.addr, buf, bytes);
 	side->ask.addr += bytes;
-	node_lock(node);
-	party_leave(node, &side->party);
-	node_unlock(node);
+	os_lock_take(copies->lock);
+	party_leave(copies->bindings, &side->party);
+	os_lock_release(copies->lock);
 	return code;
 }
 

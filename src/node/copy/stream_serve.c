@@ -10,18 +10,21 @@
 #include <stdlib.h>
 
 #include "base/result.h"
-#include "node/node.h"
+#include "node/bind/binding.h"
+#include "node/copy/copy.h"
 #include "node/copy/party.h"
 #include "node/copy/stream.h"
+#include "os/lock.h"
 #include "os/socket.h"
 #include "os/threads.h"
+#include "pages/exchange.h"
 #include "proxy/lane.h"
 
 #define SERVED_MAX  256 /* lanes that others have to us */
 #define OF_NODE_MAX 80	/* of one of them, which has one or two for each of its workers */
 
 struct serving {
-	struct node *node;
+	struct copies *copies;
 	struct lane *lane;
 	int from;
 };
@@ -30,23 +33,23 @@ struct serving {
 static int copy_part(struct serving *s, const struct lane_ask *ask, uint64_t done, uint8_t *data,
 		     uint32_t bytes)
 {
-	struct node *node = s->node;
+	const struct copies *copies = s->copies;
 	struct party party = { .dcid = ask->dcid,
 			       .endpoint = ask->endpoint,
 			       .requester = ask->requester,
 			       .asker = ask->asker };
 	int code = EDVSMIGRATE;
 
-	node_lock(node);
-	if (party_may_ask(node, s->from, ask->dcid, ask->dc_generation, ask->requester))
-		code = party_take(node, &party);
-	node_unlock(node);
+	os_lock_take(copies->lock);
+	if (party_may_ask(copies->order, s->from, ask->dcid, ask->dc_generation, ask->requester))
+		code = party_take(copies->bindings, &party);
+	os_lock_release(copies->lock);
 	if (code)
 		return code;
 	code = party_copy(&party, (enum lane_op)ask->op, ask->addr + done, data, bytes);
-	node_lock(node);
-	party_leave(node, &party);
-	node_unlock(node);
+	os_lock_take(copies->lock);
+	party_leave(copies->bindings, &party);
+	os_lock_release(copies->lock);
 	return code;
 }
 
@@ -113,32 +116,31 @@ static void *serve(void *ctx)
 			r = ask.op == LANE_READ ? serve_read(s, &ask) : serve_write(s, &ask);
 	}
 	lane_free(s->lane);
-	s->node->copies.lanes_of[s->from]--;
-	s->node->copies.lanes_served--;
+	s->copies->lanes_of[s->from]--;
+	s->copies->lanes_served--;
 	free(s);
 	return NULL;
 }
 
-void stream_serve(struct node *node, int from, int fd)
+void stream_serve(struct copies *copies, int from, int fd)
 {
-	bool room =
-		node->copies.lanes_served < SERVED_MAX && node->copies.lanes_of[from] < OF_NODE_MAX;
+	bool room = copies->lanes_served < SERVED_MAX && copies->lanes_of[from] < OF_NODE_MAX;
 	struct serving *s = room ? malloc(sizeof(*s)) : NULL;
 
 	if (!s) {
 		os_close(fd);
 		return;
 	}
-	*s = (struct serving){ .node = node, .from = from };
-	if (lane_new(&s->lane, fd, exchange_costs(s->node->exchange))) {
+	*s = (struct serving){ .copies = copies, .from = from };
+	if (lane_new(&s->lane, fd, exchange_costs(copies->exchange))) {
 		free(s);
 		return;
 	}
-	node->copies.lanes_served++;
-	node->copies.lanes_of[from]++;
+	copies->lanes_served++;
+	copies->lanes_of[from]++;
 	if (os_thread_start(serve, s) < 0) {
-		node->copies.lanes_of[from]--;
-		node->copies.lanes_served--;
+		copies->lanes_of[from]--;
+		copies->lanes_served--;
 		lane_free(s->lane);
 		free(s);
 	}

@@ -14,9 +14,9 @@
 #define STREAM_E_AGAIN 1 /* a party moves or a lane broke: from `done` on, later */
 #define STREAM_E_STALE 2 /* the lane was an old one: at once, with a new one */
 
+struct copies;
 struct copy_task;
 struct lane;
-struct node;
 
 /* The node bell, while a worker stands in for the bell thread. */
 struct stream_bell {
@@ -26,7 +26,7 @@ struct stream_bell {
 };
 
 struct stream_worker {
-	struct node *node;
+	struct copies *copies;
 	struct copy_task *task;
 	uid_t uid; /* the user that asked for it; see share.h */
 	bool small;

@@ -233,7 +233,7 @@ static void end_of_the_dead(struct binding *binding)
 		int dead = channel->endpoint[side];
 
 		channel = exchange_next(node->exchange, binding->dcid, binding->p_nr, channel);
-		if (binding_locate(node, binding->dcid, dead) == PROXY_GONE)
+		if (binding_locate(&node->bindings, binding->dcid, dead) == PROXY_GONE)
 			exchange_endpoint_dead(node->exchange, binding->dcid, _ENDPOINT_P(dead),
 					       dead);
 	}

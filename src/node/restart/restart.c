@@ -71,7 +71,7 @@ static void give_up(struct node *node, const struct refusal *why)
 	os_source_free(restart->timer);
 	if (restart->quiet) {
 		door_pause(node->requests.door, false);
-		copy_pause(node, false);
+		copy_pause(&node->copies, false);
 	}
 	node->restarts.restart = NULL;
 	request_refuse(restart->request, why);
@@ -176,7 +176,7 @@ static void become_quiet(struct node *node)
 	restart->deadline_ns = os_now_ns() + QUIET_LIMIT_NS;
 	restart->quiet = true;
 	door_pause(node->requests.door, true);
-	copy_pause(node, true);
+	copy_pause(&node->copies, true);
 	if (os_source_timer(node->loop, 0, on_quiet_timer, node, &restart->timer) < 0) {
 		refusal_set(&why, EDVSNOMEM, "no memory for a timer");
 		give_up(node, &why);
