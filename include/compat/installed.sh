@@ -21,4 +21,12 @@ for depth in ../include ../../include; do
 		failed=1
 	done
 done
+command -v pkg-config >/dev/null || exit $failed
+pc=$(dirname "$(find "$out/root" -name dvk.pc)")
+printf '#include <dvk.h>\nint main(void) { return dvk_open() >= 0; }\n' >"$out/linked.c"
+# shellcheck disable=SC2046 # one word per flag
+gcc -o "$out/linked" "$out/linked.c" \
+	$(PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$out/root pkg-config --cflags --libs dvk) &&
+	readelf -d "$out/linked" | grep -q 'NEEDED.*\[libdvk\.so\.1\]' &&
+	LD_LIBRARY_PATH=$(dirname "$pc") "$out/linked" || { echo "not ok - linked as dvk.pc says"; failed=1; }
 exit $failed

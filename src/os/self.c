@@ -17,7 +17,7 @@
 
 int os_self_beside(const char *name, char *path, size_t size)
 {
-	static const char *const folders[] = { "", "/../sbin", "/../bin", "/../libexec/dvs" };
+	static const char *const folders[] = { "", "/../libexec/dvs", "/../sbin", "/../bin" };
 	char exe[512], *slash;
 	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
