@@ -34,7 +34,7 @@ void handle_procinfo(struct request *request)
 		request_fail(request, EDVSBADDCID, "there is no DC %d", dcid);
 		return;
 	}
-	dc = &request->node->order.directory.dc[dcid];
+	dc = &request->requests->order->directory.dc[dcid];
 	if (!dc->running) {
 		request_fail(request, EDVSDCNOTRUN, "DC %d is not running", dcid);
 		return;
@@ -43,7 +43,7 @@ void handle_procinfo(struct request *request)
 		request_fail(request, EDVSBADPROC, "DC %d has no slot %d", dcid, p_nr);
 		return;
 	}
-	rows_proc(request->node, dcid, p_nr, &row);
+	rows_proc(request->requests->order, &request->node->bindings, dcid, p_nr, &row);
 	request_end(request, 0, &row, sizeof(row), NULL, 0);
 }
 
@@ -56,27 +56,27 @@ void handle_dcinfo(struct request *request)
 		request_fail(request, EDVSBADDCID, "there is no DC %d", dcid);
 		return;
 	}
-	rows_dc(request->node, dcid, &row);
+	rows_dc(request->requests->order, request->requests->tasks, dcid, &row);
 	request_end(request, 0, &row, sizeof(row), NULL, 0);
 }
 
 void handle_nodeinfo(struct request *request)
 {
-	int nodeid = request->head.nodeid == -1 ? request->node->options.id : request->head.nodeid;
+	int nodeid =
+		request->head.nodeid == -1 ? request->requests->order->self : request->head.nodeid;
 	node_usr_t row;
 
 	if (nodeid < 0 || nodeid >= NR_NODES) {
 		request_fail(request, EDVSBADNODEID, "there is no node %d", nodeid);
 		return;
 	}
-	rows_node(request->node, nodeid, &row);
+	rows_node(request->requests->order, request->requests->proxy, nodeid, &row);
 	request_end(request, 0, &row, sizeof(row), NULL, 0);
 }
 
 /* dvk_dvs_init: the name and the debug mask are kept. To say what is so needs no right. */
-static int dvs_set(struct request *request)
+static int dvs_set(struct request *request, struct life *life)
 {
-	struct node *node = request->node;
 	dvs_usr_t wanted;
 
 	if (request->head.payload_bytes != sizeof(wanted)) {
@@ -85,17 +85,16 @@ static int dvs_set(struct request *request)
 	}
 	memcpy(&wanted, request->payload, sizeof(wanted));
 	wanted.d_name[sizeof(wanted.d_name) - 1] = 0;
-	if (!strcmp(wanted.d_name, node->life.dvs_name) &&
-	    wanted.d_dbglvl == node->life.debug_level)
+	if (!strcmp(wanted.d_name, life->dvs_name) && wanted.d_dbglvl == life->debug_level)
 		return 0;
 	if (request->uid) {
 		request_fail(request, EDVSPRIVILEGES,
 			     "uid %u may not name the DVS; root may (sudo)", request->uid);
 		return -1;
 	}
-	memset(node->life.dvs_name, 0, sizeof(node->life.dvs_name));
-	snprintf(node->life.dvs_name, sizeof(node->life.dvs_name), "%s", wanted.d_name);
-	node->life.debug_level = wanted.d_dbglvl;
+	memset(life->dvs_name, 0, sizeof(life->dvs_name));
+	snprintf(life->dvs_name, sizeof(life->dvs_name), "%s", wanted.d_name);
+	life->debug_level = wanted.d_dbglvl;
 	return 0;
 }
 
@@ -103,8 +102,8 @@ void handle_dvsinfo(struct request *request)
 {
 	dvs_usr_t row;
 
-	if (request->head.cmd == 1 && dvs_set(request) < 0)
+	if (request->head.cmd == 1 && dvs_set(request, &request->node->life) < 0)
 		return;
-	rows_dvs(request->node, &row);
-	request_end(request, request->node->options.id, &row, sizeof(row), NULL, 0);
+	rows_dvs(&request->node->life, &row);
+	request_end(request, request->requests->order->self, &row, sizeof(row), NULL, 0);
 }

@@ -6,31 +6,33 @@
 
 #include "node/bind/backup.h"
 #include "node/task/init.h"
-#include "node/node.h"
+#include "node/state/life.h"
+#include "node/state/order.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
 #include "os/clock.h"
+#include "proxy/proxy.h"
 
 /*
  * MIGRATING, NEEDMIG and WAITMIGR are nobody's own state: a process may not know that it, or its peer,
  * is being moved. They are derived here from the directory.
  */
 
-static void show_moves(const struct node *node, const struct directory_endpoint *ep, int dcid,
+static void show_moves(const struct order *order, const struct directory_endpoint *ep, int dcid,
 		       proc_usr_t *row)
 {
 	const struct directory_endpoint *peer = NULL;
 
 	if (ep->moving) {
-		if (row->p_rts_flags || !ep->by_hand || ep->node != node->options.id)
+		if (row->p_rts_flags || !ep->by_hand || ep->node != order->self)
 			row->p_rts_flags |= MIGRATING;
 		else
 			row->p_misc_flags |= MIS_NEEDMIG;
 	}
 	if (row->p_rts_flags & SENDING && row->p_sendto != NONE)
-		peer = order_endpoint(&node->order, dcid, _ENDPOINT_P(row->p_sendto));
+		peer = order_endpoint(order, dcid, _ENDPOINT_P(row->p_sendto));
 	else if (row->p_rts_flags & RECEIVING && row->p_getfrom != ANY && row->p_getfrom != NONE)
-		peer = order_endpoint(&node->order, dcid, _ENDPOINT_P(row->p_getfrom));
+		peer = order_endpoint(order, dcid, _ENDPOINT_P(row->p_getfrom));
 	/* As in the original, nothing else of the wait is shown until the move is over. */
 	if (peer && peer->bound && peer->moving) {
 		row->p_waitmigr = row->p_rts_flags & SENDING ? row->p_sendto : row->p_getfrom;
@@ -52,7 +54,7 @@ static bool is_taken(const struct binding *binding, const struct status_page *pa
 
 	if (!(page->rts_flags & SENDING) || !(page->rts_flags & RECEIVING))
 		return false;
-	channel = exchange_find(binding->node->exchange, binding->dcid, p_nr,
+	channel = exchange_find(binding->task->tasks->rights.exchange, binding->dcid, p_nr,
 				_ENDPOINT_P(page->sendto));
 	if (!channel)
 		return false;
@@ -83,10 +85,11 @@ static void show_status(const struct binding *binding, proc_usr_t *row)
 		row->p_misc_flags |= MIS_WOKENUP;
 }
 
-void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
+void rows_proc(const struct order *order, const struct bindings *bindings, int dcid, int p_nr,
+	       proc_usr_t *row)
 {
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
-	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(order, dcid, p_nr);
+	struct binding *binding = binding_find(bindings, dcid, p_nr);
 
 	memset(row, 0, sizeof(*row));
 	row->p_nr = p_nr;
@@ -95,7 +98,7 @@ void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	row->p_lpid = row->p_vpid = row->p_nodeid = -1;
 	row->p_getfrom = row->p_sendto = row->p_waitmigr = NONE;
 	row->p_waitunbind = row->p_proxy = NONE;
-	if (!ep || (!ep->bound && !order_stated_elsewhere(&node->order, ep))) {
+	if (!ep || (!ep->bound && !order_stated_elsewhere(order, ep))) {
 		row->p_rts_flags = SLOT_FREE;
 		snprintf(row->p_name, sizeof(row->p_name), "$noname");
 		return;
@@ -103,9 +106,9 @@ void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 	row->p_nodeid = ep->node;
 	row->p_nodemap = ep->bound ? ep->nodemap : 1u << ep->node;
 	memcpy(row->p_name, ep->name, sizeof(row->p_name));
-	if (ep->node != node->options.id) {
+	if (ep->node != order->self) {
 		row->p_rts_flags = REMOTE;
-		binding = backup_find(&node->bindings, dcid, p_nr);
+		binding = backup_find(bindings, dcid, p_nr);
 		if (binding)
 			backup_row(binding, row);
 	} else {
@@ -113,12 +116,12 @@ void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row)
 		if (binding)
 			show_status(binding, row);
 	}
-	show_moves(node, ep, dcid, row);
+	show_moves(order, ep, dcid, row);
 }
 
-void rows_dc(const struct node *node, int dcid, dc_usr_t *row)
+void rows_dc(const struct order *order, const struct tasks *tasks, int dcid, dc_usr_t *row)
 {
-	const struct directory_dc *dc = &node->order.directory.dc[dcid];
+	const struct directory_dc *dc = &order->directory.dc[dcid];
 
 	memset(row, 0, sizeof(*row));
 	row->dc_dcid = dcid;
@@ -130,15 +133,15 @@ void rows_dc(const struct node *node, int dcid, dc_usr_t *row)
 	row->dc_nodes = dc->nodes;
 	row->dc_warn2proc = dc->warn2proc;
 	row->dc_warnmsg = dc->warnmsg;
-	row->dc_pid = node->tasks.init[dcid] ? dc_init_pid(node->tasks.init[dcid]) : -1;
+	row->dc_pid = tasks->init[dcid] ? dc_init_pid(tasks->init[dcid]) : -1;
 	memcpy(row->dc_name, dc->name, sizeof(row->dc_name));
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		CPU_SET(cpu, &row->dc_cpumask);
 }
 
-void rows_node(const struct node *node, int nodeid, node_usr_t *row)
+void rows_node(const struct order *order, const struct proxy *proxy, int nodeid, node_usr_t *row)
 {
-	const struct directory_node *entry = &node->order.directory.node[nodeid];
+	const struct directory_node *entry = &order->directory.node[nodeid];
 	struct proxy_link_stats stats = { 0 };
 
 	memset(row, 0, sizeof(*row));
@@ -149,14 +152,14 @@ void rows_node(const struct node *node, int nodeid, node_usr_t *row)
 		return;
 	memcpy(row->n_name, entry->name, sizeof(row->n_name));
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
-		if (node->order.directory.dc[dcid].running &&
-		    node->order.directory.dc[dcid].nodes >> nodeid & 1)
+		if (order->directory.dc[dcid].running &&
+		    order->directory.dc[dcid].nodes >> nodeid & 1)
 			row->n_dcs |= 1ul << dcid;
 	row->n_flags = NODE_ATTACHED | NODE_SCONNECTED;
-	if (nodeid == node->options.id)
+	if (nodeid == order->self)
 		return;
 	row->n_proxies = nodeid;
-	proxy_link_stats(node->proxy, nodeid, &stats);
+	proxy_link_stats(proxy, nodeid, &stats);
 	row->n_flags = NODE_ATTACHED | (stats.up ? NODE_SCONNECTED | NODE_RCONNECTED : 0);
 	row->n_pxsent = stats.frames_sent;
 	row->n_pxrcvd = stats.frames_received;
@@ -164,7 +167,7 @@ void rows_node(const struct node *node, int nodeid, node_usr_t *row)
 	row->n_rtimestamp = os_timespec((int64_t)stats.received_ns);
 }
 
-void rows_dvs(const struct node *node, dvs_usr_t *row)
+void rows_dvs(const struct life *life, dvs_usr_t *row)
 {
 	*row = (dvs_usr_t){
 		.d_nr_dcs = NR_DCS,
@@ -176,8 +179,8 @@ void rows_dvs(const struct node *node, dvs_usr_t *row)
 		.d_max_copylen = MAXCOPYLEN,
 		.d_version = DVS_VERSION,
 		.d_flags = DVK_INITIALIZED,
-		.d_dbglvl = node->life.debug_level,
+		.d_dbglvl = life->debug_level,
 		.d_size_proc = sizeof(proc_usr_t),
 	};
-	memcpy(row->d_name, node->life.dvs_name, sizeof(row->d_name));
+	memcpy(row->d_name, life->dvs_name, sizeof(row->d_name));
 }

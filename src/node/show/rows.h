@@ -6,12 +6,17 @@
 
 #include "wire/ctl.h"
 
-struct node;
+struct bindings;
+struct life;
+struct order;
+struct proxy;
+struct tasks;
 
 /* dcid and p_nr must be in range. A free slot gives a row with SLOT_FREE. */
-void rows_proc(const struct node *node, int dcid, int p_nr, proc_usr_t *row);
-void rows_dc(const struct node *node, int dcid, dc_usr_t *row);
-void rows_node(const struct node *node, int nodeid, node_usr_t *row);
-void rows_dvs(const struct node *node, dvs_usr_t *row);
+void rows_proc(const struct order *order, const struct bindings *bindings, int dcid, int p_nr,
+	       proc_usr_t *row);
+void rows_dc(const struct order *order, const struct tasks *tasks, int dcid, dc_usr_t *row);
+void rows_node(const struct order *order, const struct proxy *proxy, int nodeid, node_usr_t *row);
+void rows_dvs(const struct life *life, dvs_usr_t *row);
 
 #endif

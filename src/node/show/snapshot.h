@@ -3,7 +3,7 @@
 #define DVS_NODE_SHOW_SNAPSHOT_H
 
 /*
- * The node at one moment. It is filled in one place, with the node lock held; the tables, the documents of the
+ * The node at one moment, filled from the parts of the node with the node lock held; the tables, the documents of the
  * commands and everything else that shows the node only render it.
  */
 
@@ -13,25 +13,21 @@
 #include "wire/ctl.h"
 #include "wire/shm.h"
 
-struct node;
+struct bindings;
+struct moves;
+struct order;
+struct proxy;
 struct request;
+struct tasks;
 
-enum snapshot_part {
-	SNAPSHOT_STATUS = 1,   /* quorum, order, how much there is */
-	SNAPSHOT_COUNTERS = 2, /* moves and their times, refusals, calls, copies */
-	SNAPSHOT_NODES = 4,    /* and the links to them */
-	SNAPSHOT_DCS = 8,
-	SNAPSHOT_OWN = 16, /* rows of the endpoints of this node */
-	SNAPSHOT_TABLE =
-		32, /* rows of all endpoints, as the original's table: those elsewhere are REMOTE */
-	SNAPSHOT_STAND_IN =
-		64, /* rows of endpoints elsewhere whose owners are not in `asker->gathered` */
-	SNAPSHOT_ENDED = 128, /* processes that are no more, as far as they are kept here */
+/* The endpoints that have a row. */
+enum snapshot_rows {
+	SNAPSHOT_OWN = 1,  /* those of this node */
+	SNAPSHOT_TABLE,	   /* all, as in the original's table: those elsewhere are REMOTE */
+	SNAPSHOT_STAND_IN, /* those elsewhere whose owners are not in `asker->gathered` */
 };
 
 struct snapshot {
-	struct ctl_node_status status;
-	struct ctl_counters counters;
 	int node_count, dc_count;
 	struct ctl_node_row node[NR_NODES];
 	struct ctl_dc_row dc[SHM_DCS];
@@ -40,12 +36,23 @@ struct snapshot {
 	size_t row_count, ended_count;
 };
 
+/* Quorum, order, how much there is. */
+void snapshot_status(struct ctl_node_status *status, const struct order *order,
+		     const struct proxy *proxy, const struct tasks *tasks,
+		     const struct moves *moves);
+
 /*
- * dcid: rows and ended of this DC, -1: of all. asker: knows the children of processes (children_look()); NULL: they
- * are not known. 0 or -ENOMEM, which leaves nothing to free.
+ * Each fills its part of a snapshot that is all zero at first; 0 or -ENOMEM, and snapshot_deinit() afterwards. The
+ * rows are of the DC that the asker names, -1: of all; the asker knows the children of processes (children_look()).
  */
-int snapshot_fill(struct snapshot *snapshot, struct node *node, unsigned parts, int dcid,
+void snapshot_nodes(struct snapshot *snapshot, const struct order *order,
+		    const struct proxy *proxy);
+void snapshot_dcs(struct snapshot *snapshot, const struct order *order, const struct tasks *tasks);
+int snapshot_rows(struct snapshot *snapshot, const struct order *order,
+		  const struct bindings *bindings, enum snapshot_rows rows,
 		  const struct request *asker);
+/* Processes that are no more, as far as they are kept here. */
+int snapshot_ended(struct snapshot *snapshot, const struct tasks *tasks, int dcid);
 void snapshot_deinit(struct snapshot *snapshot);
 
 #endif

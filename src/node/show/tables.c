@@ -13,31 +13,43 @@
  * one that cannot be reached is stood in for by our own row of the directory.
  */
 
-/* Sends the rows that there are; the request goes on. False: no memory, and it is over. */
-static bool send_rows(struct request *request, unsigned parts)
+/* Sends what there is, or without memory (r < 0) a refusal, which ends the request. True: it goes on. */
+static bool send(struct request *request, struct snapshot *s, int r)
 {
-	struct snapshot s;
-
-	if (snapshot_fill(&s, request->node, parts, request->head.dcid, request) < 0) {
+	for (int i = 0; r == 0 && i < s->node_count; i++)
+		request_row(request, &s->node[i], sizeof(s->node[i]));
+	for (int i = 0; r == 0 && i < s->dc_count; i++)
+		request_row(request, &s->dc[i], sizeof(s->dc[i]));
+	for (size_t i = 0; r == 0 && i < s->row_count; i++)
+		request_row(request, &s->row[i], sizeof(s->row[i]));
+	for (size_t i = 0; r == 0 && i < s->ended_count; i++)
+		request_row(request, &s->ended[i], sizeof(s->ended[i]));
+	snapshot_deinit(s);
+	if (r < 0)
 		request_fail(request, EDVSNOMEM, "no memory for the rows");
-		return false;
-	}
-	for (int i = 0; i < s.node_count; i++)
-		request_row(request, &s.node[i], sizeof(s.node[i]));
-	for (int i = 0; i < s.dc_count; i++)
-		request_row(request, &s.dc[i], sizeof(s.dc[i]));
-	for (size_t i = 0; i < s.row_count; i++)
-		request_row(request, &s.row[i], sizeof(s.row[i]));
-	for (size_t i = 0; i < s.ended_count; i++)
-		request_row(request, &s.ended[i], sizeof(s.ended[i]));
-	snapshot_deinit(&s);
-	return true;
+	return r == 0;
 }
 
-static void answer_rows(struct request *request, unsigned parts)
+static bool send_rows(struct request *request, enum snapshot_rows rows)
 {
-	if (send_rows(request, parts))
-		request_end(request, 0, NULL, 0, NULL, 0);
+	struct snapshot s = { 0 };
+	int r = snapshot_rows(&s, request->requests->order, &request->node->bindings, rows,
+			      request);
+
+	return send(request, &s, r);
+}
+
+static bool send_ended(struct request *request)
+{
+	struct snapshot s = { 0 };
+	int r = snapshot_ended(&s, request->requests->tasks, request->head.dcid);
+
+	return send(request, &s, r);
+}
+
+static void finish(struct request *request)
+{
+	request_end(request, 0, NULL, 0, NULL, 0);
 }
 
 static bool dc_exists(struct request *request)
@@ -49,7 +61,7 @@ static bool dc_exists(struct request *request)
 	if (dcid < 0 || dcid >= SHM_DCS)
 		request_fail(request, EDVSBADDCID,
 			     "DC %d is not running; `dvs dc` lists the ones that are", dcid);
-	else if (!request->node->order.directory.dc[dcid].running)
+	else if (!request->requests->order->directory.dc[dcid].running)
 		request_fail(request, EDVSDCNOTRUN,
 			     "DC %d is not running; `dvs dc` lists the ones that are", dcid);
 	else
@@ -62,13 +74,15 @@ void handle_proctable(struct request *request)
 	if (!dc_exists(request) || children_look(request, handle_proctable))
 		return;
 	/* cmd 1, from another node: only what this one owns */
-	answer_rows(request, request->head.cmd == 1 ? SNAPSHOT_OWN : SNAPSHOT_TABLE);
+	if (send_rows(request, request->head.cmd == 1 ? SNAPSHOT_OWN : SNAPSHOT_TABLE))
+		finish(request);
 }
 
 /* Rows of the directory alone, for owners that did not answer. */
 static void finish_ps(struct request *request)
 {
-	answer_rows(request, SNAPSHOT_STAND_IN);
+	if (send_rows(request, SNAPSHOT_STAND_IN))
+		finish(request);
 }
 
 void handle_ps(struct request *request)
@@ -80,43 +94,47 @@ void handle_ps(struct request *request)
 	gather_start(request, CTL_PROCTABLE, finish_ps);
 }
 
-static void finish_ended(struct request *request)
-{
-	request_end(request, 0, NULL, 0, NULL, 0);
-}
-
 void handle_ended(struct request *request)
 {
-	if (!dc_exists(request))
+	if (!dc_exists(request) || !send_ended(request))
 		return;
 	if (request->head.cmd == 1) /* from another node: only what is kept here */
-		answer_rows(request, SNAPSHOT_ENDED);
-	else if (send_rows(request, SNAPSHOT_ENDED))
-		gather_start(request, CTL_ENDED, finish_ended);
+		finish(request);
+	else
+		gather_start(request, CTL_ENDED, finish);
 }
 
 void handle_nodes(struct request *request)
 {
-	answer_rows(request, SNAPSHOT_NODES);
+	struct snapshot s = { 0 };
+
+	snapshot_nodes(&s, request->requests->order, request->requests->proxy);
+	if (send(request, &s, 0))
+		finish(request);
 }
 
 void handle_dcs(struct request *request)
 {
-	answer_rows(request, SNAPSHOT_DCS);
+	struct snapshot s = { 0 };
+
+	snapshot_dcs(&s, request->requests->order, request->requests->tasks);
+	if (send(request, &s, 0))
+		finish(request);
 }
 
 void handle_status(struct request *request)
 {
-	struct snapshot s;
+	struct ctl_node_status status;
 
-	snapshot_fill(&s, request->node, SNAPSHOT_STATUS, -1, NULL);
-	request_end(request, s.status.nodeid, &s.status, sizeof(s.status), NULL, 0);
+	snapshot_status(&status, request->requests->order, request->requests->proxy,
+			request->requests->tasks, &request->node->moves);
+	request_end(request, status.nodeid, &status, sizeof(status), NULL, 0);
 }
 
 void handle_counters(struct request *request)
 {
-	struct snapshot s;
+	const struct requests *requests = request->requests;
 
-	snapshot_fill(&s, request->node, SNAPSHOT_COUNTERS, -1, NULL);
-	request_end(request, request->node->options.id, &s.counters, sizeof(s.counters), NULL, 0);
+	request_end(request, requests->order->self, requests->counters, sizeof(*requests->counters),
+		    NULL, 0);
 }

@@ -166,7 +166,7 @@ void ended_with_node(struct tasks *tasks, int leaving)
 	}
 }
 
-void ended_walk(struct tasks *tasks, ended_walk_fn *fn, void *ctx)
+void ended_walk(const struct tasks *tasks, ended_walk_fn *fn, void *ctx)
 {
 	assert(os_lock_protects());
 	for (const struct ended *ended = tasks->ended; ended; ended = ended->next)

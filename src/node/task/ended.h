@@ -44,7 +44,7 @@ bool ended_send(struct request *request, int dcid, int p_nr);
 /* before: bytes that it had written on other nodes and that are not in the output. */
 typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct output *output,
 			   uint64_t before);
-void ended_walk(struct tasks *tasks, ended_walk_fn *fn, void *ctx);
+void ended_walk(const struct tasks *tasks, ended_walk_fn *fn, void *ctx);
 int ended_adopt(struct tasks *tasks, const struct ctl_ended_row *row, struct output *output,
 		uint64_t before); /* takes output; in order */
 
