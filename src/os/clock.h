@@ -37,6 +37,17 @@ static inline uint64_t os_ticks(void)
 	return __builtin_ia32_rdtsc();
 #else
 	return (uint64_t)os_now_ns();
+	/* Milliseconds left until the deadline, rounded up; -1: it is never. */
+	static inline int os_left_ms(int64_t deadline_ns)
+	{
+		int64_t left;
+
+		if (deadline_ns < 0)
+			return -1;
+		left = deadline_ns - os_now_ns();
+		return left <= 0 ? 0 : (int)((left + OS_MS_NS - 1) / OS_MS_NS);
+	}
+
 #endif
 }
 
@@ -54,6 +65,17 @@ static inline struct timespec os_timespec(int64_t ns)
 static inline int64_t os_deadline_ns(int64_t timeout_ms)
 {
 	return timeout_ms < 0 ? -1 : os_now_ns() + timeout_ms * OS_MS_NS;
+}
+
+/* Milliseconds left until the deadline, rounded up; -1: it is never. */
+static inline int os_left_ms(int64_t deadline_ns)
+{
+	int64_t left;
+
+	if (deadline_ns < 0)
+		return -1;
+	left = deadline_ns - os_now_ns();
+	return left <= 0 ? 0 : (int)((left + OS_MS_NS - 1) / OS_MS_NS);
 }
 
 #endif

@@ -346,17 +346,6 @@ int os_poll(int fd, int events, int timeout_ms)
 	}
 }
 
-/* Milliseconds left until the deadline, rounded up; -1: no limit. */
-static int ms_left(int64_t deadline_ns)
-{
-	int64_t left;
-
-	if (deadline_ns < 0)
-		return -1;
-	left = deadline_ns - os_now_ns();
-	return left <= 0 ? 0 : (int)((left + OS_MS_NS - 1) / OS_MS_NS);
-}
-
 ssize_t os_read_some(int fd, void *buf, size_t len)
 {
 	ssize_t n;
@@ -388,7 +377,7 @@ int os_read_full(int fd, void *buf, size_t len, int timeout_ms)
 	char *at = buf;
 
 	while (len) {
-		int r = os_poll(fd, OS_READ, ms_left(deadline));
+		int r = os_poll(fd, OS_READ, os_left_ms(deadline));
 		ssize_t n;
 
 		if (r < 0)
@@ -422,7 +411,7 @@ int os_write_full(int fd, const void *buf, size_t len, int timeout_ms)
 		}
 		if (n < 0 && n != -EAGAIN)
 			return (int)n;
-		r = os_poll(fd, OS_WRITE, ms_left(deadline));
+		r = os_poll(fd, OS_WRITE, os_left_ms(deadline));
 		if (r < 0)
 			return r;
 	}

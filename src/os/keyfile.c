@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/keyfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/random.h"
+#include "os/socket.h"
+
+static int check_owner(int fd, const char *path, struct refusal *refusal)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return refusal_set_errno(refusal, errno, "the key file %.100s cannot be read: %s",
+					 path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return refusal_set(refusal, EDVSINVAL, "the key file %.100s is no plain file",
+				   path);
+	if (status.st_uid && status.st_uid != geteuid())
+		return refusal_set(refusal, EDVSPERM,
+				   "the key file %.100s belongs to another user, who could change "
+				   "it: give it to root (chown root)",
+				   path);
+	if (status.st_mode & 077)
+		return refusal_set(refusal, EDVSPERM,
+				   "the key file %.100s may be read or written by others than its "
+				   "owner (mode %03o): chmod 600, and make a new key if that was "
+				   "so for long",
+				   path, (unsigned)status.st_mode & 07777);
+	return 0;
+}
+
+static int parse(const char *text, size_t len, const char *path, struct keyring *keyring,
+		 struct refusal *refusal)
+{
+	int line;
+	const char *why = keyring_parse(keyring, text, len, &line);
+
+	if (!why)
+		return 0;
+	if (line)
+		return refusal_set(refusal, EDVSINVAL, "line %d of the key file %.100s: %s", line,
+				   path, why);
+	return refusal_set(refusal, EDVSINVAL, "the key file %.100s: %s", path, why);
+}
+
+int os_keyfile_read(const char *path, struct keyring *keyring, struct refusal *refusal)
+{
+	/* Neither a link's target nor a pipe that says something else each time. */
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
+	char text[KEYRING_TEXT_MAX + 1];
+	ssize_t n;
+
+	if (fd < 0)
+		return refusal_set_errno(refusal, errno, "the key file %.100s cannot be read: %s",
+					 path, strerror(errno));
+	r = check_owner(fd, path, refusal);
+	n = r ? 0 : read(fd, text, sizeof(text));
+	if (n < 0)
+		r = refusal_set_errno(refusal, errno, "the key file %.100s cannot be read: %s",
+				      path, strerror(errno));
+	os_close(fd);
+	if (!r)
+		r = parse(text, (size_t)n, path, keyring, refusal);
+	OPENSSL_cleanse(text, sizeof(text));
+	return r;
+}
+
+static void fill_key(struct keyring_key *key)
+{
+	while (!key->id)
+		key->id = (uint32_t)os_random();
+	for (size_t i = 0; i < sizeof(key->secret); i += sizeof(uint64_t)) {
+		uint64_t word = os_random();
+
+		memcpy(key->secret + i, &word, sizeof(word));
+	}
+}
+
+int os_keyfile_make(const char *path)
+{
+	struct keyring keyring = { .count = 1 };
+	char text[KEYRING_TEXT_MAX];
+	size_t len;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), r;
+
+	if (fd < 0)
+		return -errno;
+	fill_key(&keyring.key[0]);
+	len = keyring_print(&keyring, text);
+	r = os_write_full(fd, text, len, -1);
+	if (!r && fsync(fd) < 0)
+		r = -errno;
+	os_close(fd);
+	OPENSSL_cleanse(text, sizeof(text));
+	OPENSSL_cleanse(&keyring, sizeof(keyring));
+	if (r)
+		unlink(path);
+	return r;
+}

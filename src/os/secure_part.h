@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_SECURE_PART_H
+#define DVS_OS_SECURE_PART_H
+
+/* Shared by secure.c (bytes), secure_greet.c (the handshake) and secure_keys.c (keys); nobody else includes this. */
+
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+
+#include "os/secure.h"
+
+struct secure_keys {
+	atomic_uint shares;
+	struct keyring keyring;
+	char cluster[IDENTITY_CLUSTER_BYTES];
+	SSL_CTX *ctx;
+	BIO_METHOD *method; /* bytes between TLS and our buffers */
+};
+
+struct bytes {
+	uint8_t *bytes;
+	size_t size;
+	size_t start, end; /* the bytes between them are there */
+};
+
+struct secure {
+	int fd;
+	struct secure_keys *keys;
+	SSL *ssl; /* NULL: bytes pass as they are */
+	bool proven;
+	int node; /* the called end's */
+	struct identity identity;
+	const char *why; /* a sentence, for a person */
+	size_t greeted;	 /* bytes read before all was proven */
+	struct bytes in, out;
+	bool dry;  /* the descriptor had no more when it was read last */
+	bool more; /* a read ended because its room was filled */
+	int error; /* sticky */
+};
+
+/* The secret of a connection with this identity. 0 or -EIO. */
+int secure_derive(const struct secure_keys *keys, const struct identity *identity,
+		  uint8_t secret[KEYRING_SECRET_BYTES]);
+/* Callbacks of TLS for the two ends. */
+int secure_on_call(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *id_len,
+		   SSL_SESSION **session);
+int secure_on_answer(SSL *ssl, const unsigned char *id, size_t id_len, SSL_SESSION **session);
+/* More room, for bulk, once the other side is proven. */
+int secure_grow(struct secure *secure);
+BIO_METHOD *secure_method(void);
+
+#endif
