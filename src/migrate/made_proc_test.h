@@ -3,8 +3,9 @@
 #define DVS_MIGRATE_MADE_PROC_TEST_H
 
 /*
- * For tests: a folder with the texts and links that /proc/PID would have. The engine reads a process below the descriptor
- * of such a folder, so a test can say anything of a process that does not exist. Include this after base/test.h.
+ * For tests: a folder with the texts and links that /proc/PID would have. The engine reads a process below the
+ * descriptor of such a folder, so a test can say anything of a process that does not exist. Include this after
+ * base/test.h.
  */
 
 #include <fcntl.h>
