@@ -33,7 +33,7 @@
  * order, and then the proposer is told: when it looks, the node already agrees with the directory.
  */
 
-void effects_task_ended(struct task *task)
+void effects_task_ended(struct node *node, struct task *task)
 {
 	struct binding *binding = task->bindings;
 
@@ -42,7 +42,7 @@ void effects_task_ended(struct task *task)
 		struct binding *next = binding->next_of_task;
 
 		if (binding->role != BINDING_PRIMARY ||
-		    !source_on_process_died(&binding->node->moves, binding->dcid, binding->p_nr))
+		    !source_on_process_died(&node->moves, binding->dcid, binding->p_nr))
 			ending_begin(binding);
 		binding = next;
 	}
@@ -71,7 +71,7 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 	copy_on_dead(&node->copies, effect->dcid, endpoint);
 	if (binding && binding->generation == effect->generation)
 		binding_detach(binding);
-	backup_on_dead(node, effect);
+	backup_on_dead(&node->bindings, effect);
 	poke_bind_waiters(node, effect->dcid);
 }
 
@@ -107,7 +107,7 @@ static void do_duty(struct node *node, const struct directory_effect *effect, en
 		hold_by_hand(node, effect, duty == DUTY_HOLD);
 		break;
 	case DUTY_HAND_OVER:
-		by_hand_on_committed(node, effect);
+		by_hand_on_committed(&node->bindings, effect);
 		break;
 	case DUTY_TELL_SOURCE:
 		if (is_commit)
@@ -124,7 +124,7 @@ static void do_duty(struct node *node, const struct directory_effect *effect, en
 			target_on_rolled_back(&node->moves, effect);
 		break;
 	case DUTY_PROMOTE:
-		backup_on_committed(node, effect);
+		backup_on_committed(&node->bindings, effect);
 		break;
 	case DUTY_OFFER:
 		offer(node, effect);

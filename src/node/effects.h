@@ -15,7 +15,7 @@ struct node;
 struct task;
 
 /* The hook tasks.on_end: its bindings end, but for those that the source of a move sees to. */
-void effects_task_ended(struct task *task);
+void effects_task_ended(struct node *node, struct task *task);
 /* The link to a node broke, or (left) the node is no member any more. */
 void effects_node_down(struct node *node, int down, bool left);
 void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len);

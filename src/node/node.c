@@ -60,6 +60,7 @@ void node_wire(struct node *node)
 	requests->proxy = node->proxy;
 	requests->counters = &node->life.counters;
 	tasks->node = node;
+	tasks->bindings = bindings;
 	tasks->lock = &node->lock;
 	tasks->loop = node->loop;
 	tasks->order = &node->order;
@@ -67,6 +68,12 @@ void node_wire(struct node *node)
 	tasks->rights.exchange = node->exchange;
 	bindings->order = &node->order;
 	bindings->exchange = node->exchange;
+	bindings->proxy = node->proxy;
+	bindings->loop = node->loop;
+	bindings->life = &node->life;
+	bindings->tasks = tasks;
+	bindings->requests = requests;
+	bindings->log_bytes = node->options.log_bytes;
 	copies->lock = &node->lock;
 	copies->loop = node->loop;
 	copies->order = &node->order;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/refusal.h"
+#include "dvk.h"
 #include "node/bind/by_hand.h"
-#include "node/node.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
@@ -27,9 +27,9 @@ struct binding *backup_find(const struct bindings *bindings, int dcid, int p_nr)
 	return binding_find_as(bindings, dcid, p_nr, BINDING_BACKUP);
 }
 
-int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refusal *why)
+int backup_check(struct bindings *bindings, int dcid, int p_nr, int primary, struct refusal *why)
 {
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
 
 	assert(os_lock_protects());
 	if (!ep || !ep->bound)
@@ -37,7 +37,7 @@ int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refu
 			why, EDVSNOTBIND,
 			"endpoint %d of DC %d has no primary: bind that first, on node %d", p_nr,
 			dcid, primary);
-	if (ep->node == node->options.id)
+	if (ep->node == bindings->order->self)
 		return refusal_set(why, EDVSSLOTUSED,
 				   "endpoint %d of DC %d runs on this node; its backup belongs on "
 				   "another",
@@ -46,7 +46,7 @@ int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refu
 		return refusal_set(why, EDVSNONODE,
 				   "endpoint %d of DC %d runs on node %d, not on node %d", p_nr,
 				   dcid, ep->node, primary);
-	if (backup_find(&node->bindings, dcid, p_nr))
+	if (backup_find(bindings, dcid, p_nr))
 		return refusal_set(why, EDVSSLOTUSED,
 				   "endpoint %d of DC %d has a backup on this node already (dvs ps "
 				   "%d --proc)",
@@ -56,10 +56,10 @@ int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refu
 
 int backup_begin(struct task *task, int dcid, int p_nr, struct binding **bindingp)
 {
-	struct node *node = task->node;
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	struct bindings *bindings = task->tasks->bindings;
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
 	struct exchange_bell *bell;
-	int r = exchange_bell(node->exchange, dcid, p_nr, &bell);
+	int r = exchange_bell(bindings->exchange, dcid, p_nr, &bell);
 
 	assert(ep && ep->bound);
 	assert(os_lock_protects());
@@ -100,26 +100,26 @@ void backup_row(const struct binding *binding, proc_usr_t *row)
 /* The commit named nobody: the directory learns who has taken the endpoint over. */
 static void propose_attached(const struct binding *binding)
 {
-	struct node *node = binding->node;
+	struct bindings *bindings = binding->bindings;
 	struct command cmd = { .kind = COMMAND_MOVE_COMMIT,
 			       .dcid = binding->dcid,
 			       .p_nr = binding->p_nr,
 			       .generation = binding->generation,
-			       .target = node->options.id,
+			       .target = bindings->order->self,
 			       .flags = COMMAND_FLAG_BY_HAND | COMMAND_FLAG_ATTACH,
 			       .lpid = binding->task->lpid,
 			       .vpid = binding->task->vpid };
 
 	memcpy(cmd.name, binding->name, sizeof(cmd.name));
 	/* Refused, if the endpoint ended or moved on; then its effects say so. */
-	order_propose(&node->order, &cmd, NULL, NULL);
+	order_propose(bindings->order, &cmd, NULL, NULL);
 }
 
-void backup_on_committed(struct node *node, const struct directory_effect *effect)
+void backup_on_committed(struct bindings *bindings, const struct directory_effect *effect)
 {
-	struct binding *binding = backup_find(&node->bindings, effect->dcid, effect->p_nr);
+	struct binding *binding = backup_find(bindings, effect->dcid, effect->p_nr);
 	const struct directory_endpoint *ep =
-		order_endpoint(&node->order, effect->dcid, effect->p_nr);
+		order_endpoint(bindings->order, effect->dcid, effect->p_nr);
 
 	assert(os_lock_protects());
 	if (!binding)
@@ -133,14 +133,14 @@ void backup_on_committed(struct node *node, const struct directory_effect *effec
 		propose_attached(binding);
 }
 
-void backup_on_dead(struct node *node, const struct directory_effect *effect)
+void backup_on_dead(struct bindings *bindings, const struct directory_effect *effect)
 {
-	struct binding *binding = backup_find(&node->bindings, effect->dcid, effect->p_nr);
+	struct binding *binding = backup_find(bindings, effect->dcid, effect->p_nr);
 
 	assert(os_lock_protects());
 	if (!binding || binding->generation != effect->generation)
 		return;
-	if (!binding->task->managed && !node->order.directory.dc[effect->dcid].running)
+	if (!binding->task->managed && !bindings->order->directory.dc[effect->dcid].running)
 		os_pidfd_signal(binding->task->pidfd, OS_SIGTERM);
 	backup_end(binding);
 }

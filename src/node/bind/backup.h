@@ -15,9 +15,8 @@
 #include "dvk.h"
 
 struct directory_effect;
-struct bindings;
-struct node;
 struct binding;
+struct bindings;
 struct refusal;
 struct request;
 struct task;
@@ -30,7 +29,7 @@ struct binding *backup_find(const struct bindings *bindings, int dcid, int p_nr)
  * with its sentence: EDVSNOTBIND no primary, EDVSNONODE it runs elsewhere, EDVSSLOTUSED it runs here or
  * there is a backup.
  */
-int backup_check(struct node *node, int dcid, int p_nr, int primary, struct refusal *why);
+int backup_check(struct bindings *bindings, int dcid, int p_nr, int primary, struct refusal *why);
 /* Makes a task one. 0 or negative errno. */
 int backup_begin(struct task *task, int dcid, int p_nr, struct binding **bindingp);
 /* It is none any more; its calls give EDVSNOTBIND. Its task is forgotten if it may be. */
@@ -40,7 +39,7 @@ void backup_end(struct binding *binding);
 void backup_row(const struct binding *binding, proc_usr_t *row);
 
 /* Effects of the order. */
-void backup_on_committed(struct node *node, const struct directory_effect *effect);
-void backup_on_dead(struct node *node, const struct directory_effect *effect);
+void backup_on_committed(struct bindings *bindings, const struct directory_effect *effect);
+void backup_on_dead(struct bindings *bindings, const struct directory_effect *effect);
 
 #endif

@@ -9,14 +9,15 @@
 #include "node/bind/backup.h"
 #include "node/calls.h"
 #include "node/task/named.h"
-#include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
 #include "node/ask/request.h"
 #include "node/task/rights.h"
+#include "node/task/task.h"
 #include "os/pid.h"
 #include "os/socket.h"
+#include "proxy/proxy.h"
 
 /*
  * A bind ties a task to an endpoint. The caller is the process named by the socket's credentials; a
@@ -31,7 +32,7 @@ void handle_hello(struct request *request)
 	/* A thread that asks for itself is not told what it borrows: that is asked for as a process. */
 	if (request->head.tid && p && p->task->lpid != named_caller(request))
 		p = NULL;
-	binding_end_with_pages(request, request->node->options.id, p);
+	binding_end_with_pages(request, request->requests->order->self, p);
 }
 
 /* A binding on its way through the order. */
@@ -56,10 +57,10 @@ static void bind_failed(struct pending *pending, int code)
 			p_nr, dcid, dcid);
 	else if (code == EDVSNODCNODE)
 		request_fail_number(request, code, "node %d does not belong to DC %d",
-				    request->node->options.id, dcid);
+				    request->requests->order->self, dcid);
 	else
 		request_fail_number(request, code, "endpoint %d of DC %d cannot be bound: %s", p_nr,
-				    dcid, order_why(&request->node->order, code));
+				    dcid, order_why(request->requests->order, code));
 }
 
 /* The process ended before its binding came: the binding is nobody's. */
@@ -73,7 +74,7 @@ static void bind_orphaned(struct pending *pending, const struct directory_result
 			       .flags = COMMAND_FLAG_DIED };
 
 	/* Refused, if it is unbound already, with its DC. */
-	order_propose(&request->node->order, &cmd, NULL, NULL);
+	order_propose(request->requests->order, &cmd, NULL, NULL);
 	task_let(pending->task);
 	free(pending);
 	request_fail(request, EDVSBADPID, "the process has ended meanwhile");
@@ -98,12 +99,13 @@ static void bind_done(struct order *order, void *ctx, const struct directory_res
 		bind_orphaned(pending, result);
 		return;
 	}
-	rights_reset(&request->node->tasks.rights, pending->dcid, pending->p_nr);
+	rights_reset(&request->requests->tasks->rights, pending->dcid, pending->p_nr);
 	r = binding_make(task, pending->dcid, pending->p_nr, result->value, result->generation,
 			 &binding);
 	free(pending);
 	if (r == 0) {
-		proxy_offer(request->node->proxy, binding->dcid, binding->p_nr, binding->endpoint);
+		proxy_offer(request->requests->proxy, binding->dcid, binding->p_nr,
+			    binding->endpoint);
 		r = task_watch(task);
 	}
 	if (r < 0)
@@ -123,7 +125,7 @@ static bool is_elsewhere(const struct request *request)
 /* Of the contract's list, in its order, what comes before the task is looked for. */
 static int bind_check(struct request *request, int p_nr)
 {
-	const struct node *node = request->node;
+	const struct bindings *bindings = binding_part(request);
 	int cmd = request->head.cmd, dcid = request->head.dcid, nodeid = request->head.nodeid;
 	const struct directory_dc *dc;
 
@@ -132,8 +134,9 @@ static int bind_check(struct request *request, int p_nr)
 			     "uid %u may bind itself only; root may bind others", request->uid);
 		return -1;
 	}
-	if (is_elsewhere(request) ? nodeid < 0 || nodeid >= NR_NODES || nodeid == node->options.id
-				  : nodeid != LOCALNODE) {
+	if (is_elsewhere(request)
+		    ? nodeid < 0 || nodeid >= NR_NODES || nodeid == bindings->order->self
+		    : nodeid != LOCALNODE) {
 		request_fail(request, EDVSBADNODEID,
 			     is_elsewhere(request) ? "node %d is none, or this one; bind it here"
 						   : "node %d: it is bound where it runs",
@@ -147,11 +150,13 @@ static int bind_check(struct request *request, int p_nr)
 	if (caller_check_dc(request, dcid, handle_bind) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSBADDCID) < 0)
 		return -1;
-	dc = &node->order.directory.dc[dcid];
-	if (!(dc->nodes >> node->options.id & 1) ||
+	dc = &bindings->order->directory.dc[dcid];
+	if (!(dc->nodes >> bindings->order->self & 1) ||
 	    (is_elsewhere(request) && !(dc->nodes >> nodeid & 1))) {
 		request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
-			     dc->nodes >> node->options.id & 1 ? nodeid : node->options.id, dcid);
+			     dc->nodes >> bindings->order->self & 1 ? nodeid
+								    : bindings->order->self,
+			     dcid);
 		return -1;
 	}
 	return 0;
@@ -161,7 +166,7 @@ static int bind_check(struct request *request, int p_nr)
 static bool is_used(struct request *request, int p_nr)
 {
 	const struct directory_endpoint *ep =
-		order_endpoint(&request->node->order, request->head.dcid, p_nr);
+		order_endpoint(request->requests->order, request->head.dcid, p_nr);
 
 	if (!ep->bound || is_elsewhere(request) || request->head.cmd == REPLICA_BIND)
 		return false;
@@ -175,11 +180,11 @@ static bool is_used(struct request *request, int p_nr)
 static bool is_doubtful(struct request *request, int p_nr)
 {
 	const struct directory_endpoint *ep =
-		order_endpoint(&request->node->order, request->head.dcid, p_nr);
+		order_endpoint(request->requests->order, request->head.dcid, p_nr);
 
 	if (!ep)
 		return false; /* nothing that is ordered makes that number a slot */
-	if (!request->node->order.directory.dc[request->head.dcid].running)
+	if (!request->requests->order->directory.dc[request->head.dcid].running)
 		return true;
 	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
 					      : ep->bound;
@@ -231,7 +236,7 @@ static void bind_remote(struct request *request)
 			       .bind_kind = RMT_BIND };
 
 	memcpy(cmd.name, request->head.name, sizeof(cmd.name));
-	order_propose(&request->node->order, &cmd, remote_done, request);
+	order_propose(request->requests->order, &cmd, remote_done, request);
 }
 
 static void bind_backup(struct request *request, struct task *task)
@@ -240,7 +245,7 @@ static void bind_backup(struct request *request, struct task *task)
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	struct binding *binding;
 
-	if (backup_check(request->node, dcid, p_nr, request->head.nodeid, &why) < 0)
+	if (backup_check(binding_part(request), dcid, p_nr, request->head.nodeid, &why) < 0)
 		request_refuse(request, &why);
 	else if (backup_begin(task, dcid, p_nr, &binding) < 0 || task_watch(task) < 0)
 		request_fail(request, EDVSALLOCMEM, "no memory for the pages of the binding");
@@ -255,7 +260,7 @@ static void bind_backup(struct request *request, struct task *task)
 static bool leader_is_elsewhere(struct request *request, pid_t tgid, pid_t tid)
 {
 	const struct binding *leader =
-		tid == tgid ? NULL : binding_of_pid(&request->node->tasks, tgid, tgid);
+		tid == tgid ? NULL : binding_of_pid(request->requests->tasks, tgid, tgid);
 
 	if (!leader || leader->dcid == request->head.dcid)
 		return false;
@@ -268,7 +273,7 @@ static void propose_bind(struct request *request, struct task *task)
 	struct command cmd = { .kind = COMMAND_BIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = request->head.endpoint,
-			       .node = request->node->options.id,
+			       .node = request->requests->order->self,
 			       .bind_kind = request->head.cmd,
 			       .lpid = task->lpid,
 			       .vpid = task->vpid,
@@ -286,7 +291,7 @@ static void propose_bind(struct request *request, struct task *task)
 	if (request->head.cmd == USERMODE_BIND)
 		cmd.misc |= MIS_USERMODE;
 	os_comm_of(task->lpid, cmd.name, sizeof(cmd.name));
-	order_propose(&request->node->order, &cmd, bind_done, pending);
+	order_propose(request->requests->order, &cmd, bind_done, pending);
 }
 
 void handle_bind(struct request *request)
@@ -311,14 +316,14 @@ void handle_bind(struct request *request)
 		return;
 	if (r < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
-			     request->head.pid, request->node->options.id);
+			     request->head.pid, request->requests->order->self);
 		return;
 	}
 	if (leader_is_elsewhere(request, tgid, tid))
 		return;
-	if (task_keep_for(&request->node->tasks, tgid, tid, &task) < 0) {
+	if (task_keep_for(request->requests->tasks, tgid, tid, &task) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
-			     request->head.pid, request->node->options.id);
+			     request->head.pid, request->requests->order->self);
 		return;
 	}
 	/* Its descriptor was opened by number: it is the caller's if the caller lives now. */
@@ -339,7 +344,7 @@ void handle_bind(struct request *request)
  */
 void handle_channel(struct request *request)
 {
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	struct binding *caller = binding_of_caller(request);
 	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep;
@@ -359,12 +364,12 @@ void handle_channel(struct request *request)
 	}
 	/* To hear from anybody needs no right. */
 	if (request->head.cmd != 1 &&
-	    !rights_may_talk(&node->tasks.rights, caller->dcid, caller->p_nr, p_nr)) {
+	    !rights_may_talk(&bindings->tasks->rights, caller->dcid, caller->p_nr, p_nr)) {
 		request_fail(request, EDVSTRAPDENIED, "endpoint %d may not talk to endpoint %d",
 			     caller->p_nr, p_nr);
 		return;
 	}
-	ep = order_endpoint(&node->order, caller->dcid, p_nr);
+	ep = order_endpoint(bindings->order, caller->dcid, p_nr);
 	number = directory_endpoint_number(ep, p_nr);
 	if (ep->stated && request->head.cmd == 1) {
 		request_fail(request, EDVSAGAIN, "endpoint %d is not bound yet", p_nr);
@@ -376,9 +381,9 @@ void handle_channel(struct request *request)
 		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound", p_nr);
 		return;
 	}
-	if (exchange_channel(node->exchange, caller->dcid, caller->endpoint, number, &channel) <
+	if (exchange_channel(bindings->exchange, caller->dcid, caller->endpoint, number, &channel) <
 		    0 ||
-	    exchange_bell(node->exchange, caller->dcid, p_nr, &bell) < 0) {
+	    exchange_bell(bindings->exchange, caller->dcid, p_nr, &bell) < 0) {
 		request_fail(request, EDVSALLOCMEM, "no memory for a channel");
 		return;
 	}

@@ -9,13 +9,19 @@
 #include "dvk.h"
 #include "node/ask/request.h"
 #include "node/bind/warning.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/caller.h"
 #include "node/task/ended.h"
 #include "node/task/following.h"
 #include "node/task/rights.h"
 #include "node/task/task.h"
 #include "os/lock.h"
+#include "proxy/proxy.h"
+
+struct bindings *binding_part(const struct request *request)
+{
+	return request->requests->tasks->bindings;
+}
 
 struct binding *binding_find_as(const struct bindings *bindings, int dcid, int p_nr,
 				enum binding_role role)
@@ -87,20 +93,20 @@ static void fill(struct binding *binding, int endpoint, uint32_t generation)
 	page->dcid = binding->dcid;
 	page->p_nr = binding->p_nr;
 	page->endpoint = endpoint;
-	page->nodeid = binding->node->options.id;
+	page->nodeid = binding->bindings->order->self;
 	page->vpid = binding->task->vpid;
-	rights_fill(&binding->node->tasks.rights, binding->dcid, binding->p_nr, page);
+	rights_fill(&binding->bindings->tasks->rights, binding->dcid, binding->p_nr, page);
 }
 
 static struct binding **slot_of(const struct binding *binding)
 {
-	return &binding->node->bindings.at[binding->dcid][shm_index(binding->p_nr)];
+	return &binding->bindings->at[binding->dcid][shm_index(binding->p_nr)];
 }
 
 static void link_binding(struct binding *binding)
 {
-	binding->next = binding->node->bindings.all;
-	binding->node->bindings.all = binding;
+	binding->next = binding->bindings->all;
+	binding->bindings->all = binding;
 	binding->next_of_task = binding->task->bindings;
 	binding->task->bindings = binding;
 	binding->next_at = *slot_of(binding);
@@ -118,12 +124,11 @@ int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, i
 	if (!binding)
 		return -ENOMEM;
 	*binding = (struct binding){ .task = task,
-				     .bindings = &task->node->bindings,
-				     .node = task->node,
+				     .bindings = task->tasks->bindings,
 				     .role = role,
 				     .dcid = dcid,
 				     .p_nr = p_nr };
-	r = exchange_status_new(task->node->exchange, dcid, p_nr, &binding->status);
+	r = exchange_status_new(binding->bindings->exchange, dcid, p_nr, &binding->status);
 	if (r < 0) {
 		free(binding);
 		return r;
@@ -137,8 +142,8 @@ int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, i
 
 int binding_adopt(struct task *task, const struct binding *image, struct binding **bindingp)
 {
-	struct node *node = task->node;
-	struct binding **place = &node->bindings.all, **of_task = &task->bindings, **at;
+	struct bindings *bindings = task->tasks->bindings;
+	struct binding **place = &bindings->all, **of_task = &task->bindings, **at;
 	struct binding *binding = malloc(sizeof(*binding));
 
 	assert(os_lock_protects());
@@ -146,8 +151,7 @@ int binding_adopt(struct task *task, const struct binding *image, struct binding
 		return -ENOMEM;
 	*binding = *image;
 	binding->task = task;
-	binding->bindings = &node->bindings;
-	binding->node = node;
+	binding->bindings = bindings;
 	binding->next = binding->next_of_task = binding->next_at = NULL;
 	while (*place)
 		place = &(*place)->next;
@@ -164,7 +168,7 @@ int binding_adopt(struct task *task, const struct binding *image, struct binding
 
 int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 {
-	struct node *node = binding->node;
+	struct bindings *bindings = binding->bindings;
 	struct task *task = binding->task;
 	int dcid = binding->dcid, p_nr = binding->p_nr;
 	struct exchange_bell *bell;
@@ -175,7 +179,7 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	assert(os_lock_protects());
 	binding->role = BINDING_PRIMARY;
 	binding->state = BINDING_BOUND;
-	memcpy(binding->name, order_endpoint(&node->order, dcid, p_nr)->name,
+	memcpy(binding->name, order_endpoint(bindings->order, dcid, p_nr)->name,
 	       sizeof(binding->name));
 	fill(binding, endpoint, generation);
 	task->loading = false;
@@ -184,11 +188,11 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	task->last.p_nr = p_nr;
 	task->last.generation = generation;
 	memcpy(task->last.name, binding->name, sizeof(task->last.name));
-	r = exchange_bell(node->exchange, dcid, p_nr, &bell);
+	r = exchange_bell(bindings->exchange, dcid, p_nr, &bell);
 	if (r < 0)
 		return r;
-	ended_forget_output(&node->tasks, dcid, p_nr);
-	rights_show(&node->tasks.rights, dcid, p_nr);
+	ended_forget_output(bindings->tasks, dcid, p_nr);
+	rights_show(&bindings->tasks->rights, dcid, p_nr);
 	exchange_bell_hold(bell, BELL_PROCESS);
 	binding_refresh_channels(binding);
 	exchange_poke(bell);
@@ -197,7 +201,7 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 
 static void unlink_binding(const struct binding *binding)
 {
-	struct binding **link = &binding->node->bindings.all;
+	struct binding **link = &binding->bindings->all;
 
 	while (*link && *link != binding)
 		link = &(*link)->next;
@@ -222,8 +226,8 @@ static void binding_free(struct binding *binding)
 	warning_cancel(binding);
 	assert(!binding->warning);
 	if (binding->role != BINDING_BACKUP)
-		rights_hide(&binding->node->tasks.rights, binding->dcid, binding->p_nr);
-	exchange_status_free(binding->node->exchange, binding->status);
+		rights_hide(&binding->bindings->tasks->rights, binding->dcid, binding->p_nr);
+	exchange_status_free(binding->bindings->exchange, binding->status);
 	free(binding);
 }
 
@@ -259,7 +263,7 @@ void binding_detach(struct binding *binding)
 	assert(os_lock_protects());
 	binding->unbinders = NULL;
 	binding->status->page->unbound = 1;
-	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
+	if (exchange_bell(binding->bindings->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
 		exchange_poke(bell);
 		if (binding->role != BINDING_BACKUP)
 			exchange_bell_hold(bell, BELL_DAEMON);
@@ -304,19 +308,20 @@ void binding_poke(const struct binding *binding)
 	struct exchange_bell *bell;
 
 	assert(os_lock_protects());
-	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) == 0)
+	if (exchange_bell(binding->bindings->exchange, binding->dcid, binding->p_nr, &bell) == 0)
 		exchange_poke(bell);
 }
 
 void binding_end_with_pages(struct request *request, int64_t value, const struct binding *binding)
 {
-	struct node *node = request->node;
+	const struct bindings *bindings = binding_part(request);
 	struct exchange_bell *bell;
-	int fds[3] = { exchange_node_bell_fd(node->exchange) };
+	int fds[3] = { exchange_node_bell_fd(bindings->exchange) };
 	int count = 1;
 
 	assert(os_lock_protects());
-	if (binding && exchange_bell(node->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
+	if (binding &&
+	    exchange_bell(bindings->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
 		fds[count++] = bell->fd;
 		fds[count++] = binding->status->fd;
 	}
@@ -325,19 +330,20 @@ void binding_end_with_pages(struct request *request, int64_t value, const struct
 
 void binding_refresh_channels(struct binding *binding)
 {
-	struct node *node = binding->node;
+	struct bindings *bindings = binding->bindings;
 	struct exchange_channel *channel = NULL;
 
 	assert(os_lock_protects());
-	while ((channel = exchange_next(node->exchange, binding->dcid, binding->p_nr, channel))) {
+	while ((channel =
+			exchange_next(bindings->exchange, binding->dcid, binding->p_nr, channel))) {
 		int side = exchange_side(channel, binding->p_nr);
 		int peer_nr = channel->p_nr[1 - side];
-		const struct binding *peer = binding_find(&node->bindings, binding->dcid, peer_nr);
+		const struct binding *peer = binding_find(bindings, binding->dcid, peer_nr);
 		const struct directory_endpoint *far =
-			order_endpoint(&node->order, binding->dcid, peer_nr);
+			order_endpoint(bindings->order, binding->dcid, peer_nr);
 		bool held = binding->state != BINDING_BOUND;
 
-		channel->page->node[side] = node->options.id;
+		channel->page->node[side] = bindings->order->self;
 		channel->page->node[1 - side] = far && far->bound ? far->node : -1;
 		if (peer && peer->state == BINDING_BOUND && !held) {
 			channel->page->copy_pid[side] =
@@ -351,23 +357,25 @@ void binding_refresh_channels(struct binding *binding)
 	}
 }
 
-void binding_drop_far_channels(struct node *node, int dcid, int p_nr)
+void binding_drop_far_channels(struct bindings *bindings, int dcid, int p_nr)
 {
-	struct exchange_channel *channel = exchange_next(node->exchange, dcid, p_nr, NULL);
+	struct exchange_channel *channel = exchange_next(bindings->exchange, dcid, p_nr, NULL);
 
 	assert(os_lock_protects());
 	while (channel) {
-		struct exchange_channel *next = exchange_next(node->exchange, dcid, p_nr, channel);
+		struct exchange_channel *next =
+			exchange_next(bindings->exchange, dcid, p_nr, channel);
 		int side = exchange_side(channel, p_nr);
 		int peer_nr = channel->p_nr[1 - side];
-		const struct directory_endpoint *self = order_endpoint(&node->order, dcid, p_nr);
-		const struct directory_endpoint *peer = order_endpoint(&node->order, dcid, peer_nr);
+		const struct directory_endpoint *self = order_endpoint(bindings->order, dcid, p_nr);
+		const struct directory_endpoint *peer =
+			order_endpoint(bindings->order, dcid, peer_nr);
 
-		if (peer && peer->bound && peer->node == node->options.id)
+		if (peer && peer->bound && peer->node == bindings->order->self)
 			channel->page->node[side] = self->node;
 		/* One that arrives and is loaded maps our pages already, so they must be those that it gets. */
-		else if (!binding_find_as(&node->bindings, dcid, peer_nr, BINDING_ARRIVING))
-			exchange_channel_drop(node->exchange, channel);
+		else if (!binding_find_as(bindings, dcid, peer_nr, BINDING_ARRIVING))
+			exchange_channel_drop(bindings->exchange, channel);
 		channel = next;
 	}
 }

@@ -27,9 +27,12 @@
 #include "dvk.h"
 #include "pages/exchange.h"
 
-struct node;
+struct life;
 struct order;
+struct os_loop;
+struct proxy;
 struct request;
+struct requests;
 struct ring_chase;
 struct task;
 struct tasks;
@@ -39,7 +42,13 @@ struct warning;
 struct bindings {
 	struct order *order;
 	struct exchange *exchange;
-	struct binding *all; /* of tasks of this node, the newest first */
+	struct proxy *proxy;
+	struct os_loop *loop;
+	struct life *life;
+	struct tasks *tasks;
+	struct requests *requests; /* asks other nodes by these */
+	uint32_t log_bytes;	   /* kept of a process's output, where `dvs run` says no other */
+	struct binding *all;	   /* of tasks of this node, the newest first */
 	/* The same by slot: each message looks for the process of an endpoint. */
 	struct binding *at[SHM_DCS][SHM_SLOTS];
 	struct ring_chase *chases; /* looking for endpoints that wait for each other; see waits.h */
@@ -63,7 +72,6 @@ struct binding {
 	struct binding *next_at;      /* the same */
 	struct task *task;
 	struct bindings *bindings;
-	struct node *node;
 	enum binding_role role;
 	enum binding_state state;
 	int dcid, p_nr, endpoint;
@@ -76,6 +84,8 @@ struct binding {
 	struct request *unbinders; /* wait for its end; by next_kept */
 };
 
+/* Those of the node that has the request. */
+struct bindings *binding_part(const struct request *request);
 /* The endpoint's binding here: a primary, or NULL. */
 struct binding *binding_find(const struct bindings *bindings, int dcid, int p_nr);
 /* The newest of this role in a slot, which need not exist; or NULL. */
@@ -114,6 +124,6 @@ void binding_end_with_pages(struct request *request, int64_t value, const struct
 /* Fills copy_pid and node of every channel that it is an end of. */
 void binding_refresh_channels(struct binding *binding);
 /* p_nr is not on this node (any more): its channels with others that are not are dropped. */
-void binding_drop_far_channels(struct node *node, int dcid, int p_nr);
+void binding_drop_far_channels(struct bindings *bindings, int dcid, int p_nr);
 
 #endif

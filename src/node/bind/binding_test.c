@@ -10,7 +10,7 @@
 #include "base/test.h"
 #include "dvk.h"
 #include "node/bind/ending.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/ended.h"
 #include "node/task/rights.h"
 #include "node/task/task.h"
@@ -19,37 +19,44 @@
 #define FIRST  10
 #define SECOND 11
 
-static struct node node;
+static struct order order;
+static struct tasks tasks;
+static struct bindings bindings;
 static int ends;
 
-static void note_end(struct task *task)
+static void note_end(struct node *node, struct task *task)
 {
+	(void)node;
 	(void)task;
 	ends++;
 }
 
 static void set_up(void)
 {
-	struct directory_dc *dc = &node.order.directory.dc[0];
+	struct directory_dc *dc = &order.directory.dc[0];
+	struct exchange *exchange = NULL;
 
-	memset(&node, 0, sizeof(node));
-	node.tasks.on_end = note_end;
 	ends = 0;
-	directory_init(&node.order.directory);
+	order = (struct order){ 0 };
+	directory_init(&order.directory);
 	dc->running = true;
 	dc->nr_procs = 32;
-	CHECK_EQ(exchange_new(&node.exchange, 0), 0);
-	node_wire(&node);
+	CHECK_EQ(exchange_new(&exchange, 0), 0);
+	tasks = (struct tasks){ .order = &order,
+				.rights = { .order = &order, .exchange = exchange },
+				.on_end = note_end,
+				.bindings = &bindings };
+	bindings = (struct bindings){ .order = &order, .exchange = exchange, .tasks = &tasks };
 }
 
 static void tear_down(void)
 {
-	while (node.bindings.all)
-		binding_move_away(node.bindings.all);
-	while (node.tasks.all)
-		task_free(node.tasks.all);
-	ended_forget_dc(&node.tasks, 0);
-	node.exchange = exchange_free(node.exchange);
+	while (bindings.all)
+		binding_move_away(bindings.all);
+	while (tasks.all)
+		task_free(tasks.all);
+	ended_forget_dc(&tasks, 0);
+	bindings.exchange = exchange_free(bindings.exchange);
 }
 
 static struct task *new_task(bool managed)
@@ -57,7 +64,7 @@ static struct task *new_task(bool managed)
 	int pid = os_process_id();
 	struct task *task = NULL;
 
-	CHECK_EQ(task_new(&node.tasks, pid, pid, pid, -1, &task), 0);
+	CHECK_EQ(task_new(&tasks, pid, pid, pid, -1, &task), 0);
 	task->managed = managed;
 	return task;
 }
@@ -66,7 +73,7 @@ static struct binding *bind(struct task *task, int p_nr)
 {
 	struct binding *binding = NULL;
 
-	rights_reset(&node.tasks.rights, 0, p_nr);
+	rights_reset(&tasks.rights, 0, p_nr);
 	CHECK_EQ(binding_make(task, 0, p_nr, p_nr, 0, &binding), 0);
 	return binding;
 }
@@ -81,10 +88,10 @@ static void test_roles(void)
 
 		set_up();
 		CHECK_EQ(binding_new(new_task(false), roles[i], 0, FIRST, FIRST, 0, &binding), 0);
-		CHECK(!binding_find(&node.bindings, 0, FIRST));
+		CHECK(!binding_find(&bindings, 0, FIRST));
 		CHECK(!binding->task->last.bound);
 		CHECK_EQ(binding_take(binding, FIRST, 0), 0);
-		CHECK(binding_find(&node.bindings, 0, FIRST) == binding);
+		CHECK(binding_find(&bindings, 0, FIRST) == binding);
 		CHECK_EQ(binding->role, BINDING_PRIMARY);
 		CHECK(binding->task->last.bound);
 		CHECK_EQ(binding->task->last.p_nr, FIRST);
@@ -100,10 +107,10 @@ static void test_backup_beside_primary(void)
 	set_up();
 	CHECK_EQ(binding_new(new_task(false), BINDING_BACKUP, 0, FIRST, FIRST, 0, &backup), 0);
 	primary = bind(new_task(false), FIRST);
-	CHECK(binding_find(&node.bindings, 0, FIRST) == primary);
+	CHECK(binding_find(&bindings, 0, FIRST) == primary);
 	binding_detach(primary);
-	CHECK(!binding_find(&node.bindings, 0, FIRST));
-	CHECK(node.bindings.all == backup);
+	CHECK(!binding_find(&bindings, 0, FIRST));
+	CHECK(bindings.all == backup);
 	tear_down();
 }
 
@@ -117,12 +124,12 @@ static void test_a_task_has_any_number(void)
 	task = new_task(false);
 	first = bind(task, FIRST);
 	second = bind(task, SECOND);
-	CHECK(binding_of_pid(&node.tasks, pid, pid) == second);
+	CHECK(binding_of_pid(&tasks, pid, pid) == second);
 	binding_detach(second);
-	CHECK(binding_of_pid(&node.tasks, pid, pid) == first);
-	CHECK(node.tasks.all == task);
+	CHECK(binding_of_pid(&tasks, pid, pid) == first);
+	CHECK(tasks.all == task);
 	binding_detach(first);
-	CHECK(!node.tasks.all);
+	CHECK(!tasks.all);
 	tear_down();
 }
 
@@ -134,22 +141,22 @@ static void test_how_long_a_task_is_known(void)
 	set_up();
 	task = new_task(true);
 	binding_detach(bind(task, FIRST));
-	CHECK(node.tasks.all == task);
+	CHECK(tasks.all == task);
 	task->ended = true;
 	binding_detach(bind(task, FIRST));
-	CHECK(!node.tasks.all);
+	CHECK(!tasks.all);
 
 	task = new_task(false);
 	task_keep(task);
 	binding_detach(bind(task, FIRST));
-	CHECK(node.tasks.all == task && !task->gone);
+	CHECK(tasks.all == task && !task->gone);
 	task_let(task);
-	CHECK(!node.tasks.all);
+	CHECK(!tasks.all);
 
 	task = new_task(true);
 	task_keep(task);
 	task_end(task); /* it has no binding */
-	CHECK(!node.tasks.all && task->gone);
+	CHECK(!tasks.all && task->gone);
 	task_let(task);
 	CHECK_EQ(ends, 0);
 	tear_down();
@@ -166,17 +173,17 @@ static void test_a_task_that_ends(void)
 	task = new_task(true);
 	CHECK_EQ(binding_new(task, BINDING_ARRIVING, 0, FIRST, FIRST, 0, &binding), 0);
 	task->loading = true;
-	task_on_init_killed(&node.tasks, -1);
+	task_on_init_killed(&tasks, -1);
 	CHECK(task->ended); /* its arrival sees to it */
 	CHECK_EQ(ends, 0);
 	ending_begin(binding);
 	CHECK_EQ(binding->state, BINDING_BOUND);
-	CHECK(!binding_of_pid(&node.tasks, pid, pid));
+	CHECK(!binding_of_pid(&tasks, pid, pid));
 	CHECK_EQ(binding_take(binding, FIRST, 0), 0);
 	task_end(task);
 	CHECK_EQ(ends, 1);
-	CHECK(!binding_of_pid(&node.tasks, pid, pid));
-	CHECK(binding_find(&node.bindings, 0, FIRST) == binding);
+	CHECK(!binding_of_pid(&tasks, pid, pid));
+	CHECK(binding_find(&bindings, 0, FIRST) == binding);
 	tear_down();
 }
 

@@ -11,7 +11,6 @@
 #include "node/bind/backup.h"
 #include "node/calls.h"
 #include "node/task/named.h"
-#include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
@@ -21,6 +20,7 @@
 #include "os/lock.h"
 #include "os/pid.h"
 #include "os/signals.h"
+#include "proxy/proxy.h"
 
 /*
  * For those who bring their own checkpointer. One call on any node speaks for all: it is a command of
@@ -57,16 +57,16 @@ static const char *why(const struct order *order, int step, int code)
 /* The nodes of the others know the endpoint's messages to them: its lines are busy until those nodes have answered. */
 static void begin_channels(const struct binding *binding)
 {
-	struct node *node = binding->node;
+	struct bindings *bindings = binding->bindings;
 	struct exchange_channel *channel;
 
 	for (int index = 0; index < SHM_SLOTS; index++) {
 		int p_nr = index - SHM_TASKS;
 		const struct directory_endpoint *ep =
-			order_endpoint(&node->order, binding->dcid, p_nr);
+			order_endpoint(bindings->order, binding->dcid, p_nr);
 
-		if (!ep->bound || ep->node == node->options.id || p_nr == binding->p_nr ||
-		    exchange_channel(node->exchange, binding->dcid, binding->endpoint,
+		if (!ep->bound || ep->node == bindings->order->self || p_nr == binding->p_nr ||
+		    exchange_channel(bindings->exchange, binding->dcid, binding->endpoint,
 				     directory_endpoint_number(ep, p_nr), &channel) < 0)
 			continue;
 		channel_begin(channel->page, exchange_side(channel, binding->p_nr));
@@ -75,44 +75,44 @@ static void begin_channels(const struct binding *binding)
 
 int by_hand_take_over(struct binding *binding)
 {
-	struct node *node = binding->node;
+	struct bindings *bindings = binding->bindings;
 	int dcid = binding->dcid, p_nr = binding->p_nr;
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
 	int r;
 
 	assert(binding->role != BINDING_ARRIVING);
 	assert(os_lock_protects());
-	rights_reset(&node->tasks.rights, dcid, p_nr);
+	rights_reset(&bindings->tasks->rights, dcid, p_nr);
 	r = binding_take(binding, directory_endpoint_number(ep, p_nr), ep->generation);
 	if (r < 0)
 		return r;
 	binding->status->page->hold = 0;
 	begin_channels(binding);
-	exchange_unhold(node->exchange, dcid, p_nr, 0);
+	exchange_unhold(bindings->exchange, dcid, p_nr, 0);
 	binding_refresh_channels(binding);
-	proxy_offer(node->proxy, dcid, p_nr, binding->endpoint);
+	proxy_offer(bindings->proxy, dcid, p_nr, binding->endpoint);
 	return task_watch(binding->task);
 }
 
 /* The directory says that a process has the endpoint, and there is none. */
-static void propose_unbind(struct node *node, int dcid, int p_nr)
+static void propose_unbind(struct bindings *bindings, int dcid, int p_nr)
 {
 	struct command cmd = { .kind = COMMAND_UNBIND,
 			       .dcid = dcid,
 			       .p_nr = p_nr,
-			       .generation = order_endpoint(&node->order, dcid, p_nr)->generation,
+			       .generation =
+				       order_endpoint(bindings->order, dcid, p_nr)->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
-	order_propose(&node->order, &cmd, NULL, NULL);
+	order_propose(bindings->order, &cmd, NULL, NULL);
 }
 
 /* The commit that named the task has been delivered. */
 static void attach(struct task *task, int dcid, int p_nr)
 {
-	struct node *node = task->node;
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
-	enum duty_attach duty =
-		duty_of_attach(binding_find(&node->bindings, dcid, p_nr), task->gone);
+	struct bindings *bindings = task->tasks->bindings;
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
+	enum duty_attach duty = duty_of_attach(binding_find(bindings, dcid, p_nr), task->gone);
 	struct binding *binding;
 
 	if (duty == DUTY_ATTACH_NOTHING)
@@ -120,7 +120,7 @@ static void attach(struct task *task, int dcid, int p_nr)
 	if (duty == DUTY_ATTACH_UNBIND ||
 	    binding_new(task, BINDING_PRIMARY, dcid, p_nr, directory_endpoint_number(ep, p_nr),
 			ep->generation, &binding) < 0) {
-		propose_unbind(node, dcid, p_nr);
+		propose_unbind(bindings, dcid, p_nr);
 		return;
 	}
 	by_hand_take_over(binding);
@@ -150,7 +150,7 @@ static void by_hand_done(struct order *order, void *ctx, const struct directory_
 static int no_such_pid(struct request *request)
 {
 	request_fail(request, EDVSBADPID, "there is no process %d on node %d", request->head.pid,
-		     request->node->options.id);
+		     request->requests->order->self);
 	return -1;
 }
 
@@ -176,7 +176,8 @@ static int promote_target(struct request *request, struct command *cmd,
 	if (tid != backup->task->lpid) {
 		request_fail(request, EDVSBADPID,
 			     "process %d is the backup of endpoint %d on node %d: name it, or none",
-			     backup->task->lpid, request->head.endpoint, request->node->options.id);
+			     backup->task->lpid, request->head.endpoint,
+			     request->requests->order->self);
 		return -1;
 	}
 	name_target(cmd, backup->task->lpid, backup->task->vpid);
@@ -186,12 +187,12 @@ static int promote_target(struct request *request, struct command *cmd,
 /* The process that takes the endpoint over: the caller, or a pid that it names. */
 static int attach_target(struct request *request, struct command *cmd, struct task **taskp)
 {
-	struct node *node = request->node;
-	const struct binding *backup = backup_find(&node->bindings, cmd->dcid, cmd->p_nr);
+	struct bindings *bindings = binding_part(request);
+	const struct binding *backup = backup_find(bindings, cmd->dcid, cmd->p_nr);
 	pid_t tid = 0;
 
 	*taskp = NULL;
-	if (request->head.nodeid != node->options.id)
+	if (request->head.nodeid != bindings->order->self)
 		return 0;
 	if (backup)
 		return promote_target(request, cmd, backup);
@@ -203,7 +204,7 @@ static int attach_target(struct request *request, struct command *cmd, struct ta
 	} else {
 		tid = request->pid;
 	}
-	if (tid <= 0 || task_keep_for(&node->tasks, os_tgid_of(tid), tid, taskp) < 0)
+	if (tid <= 0 || task_keep_for(bindings->tasks, os_tgid_of(tid), tid, taskp) < 0)
 		return no_such_pid(request);
 	name_target(cmd, tid, (*taskp)->vpid);
 	return 0;
@@ -228,7 +229,7 @@ void handle_migrate(struct request *request)
 	static const uint16_t kinds[] = { [MIGR_START] = COMMAND_MOVE_START,
 					  [MIGR_COMMIT] = COMMAND_MOVE_COMMIT,
 					  [MIGR_ROLLBACK] = COMMAND_MOVE_ROLLBACK };
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	struct command cmd = { .dcid = request->head.dcid,
 			       .p_nr = request->head.endpoint,
 			       .target = -1,
@@ -239,7 +240,7 @@ void handle_migrate(struct request *request)
 
 	if (check(request) < 0)
 		return;
-	ep = order_endpoint(&node->order, cmd.dcid, cmd.p_nr);
+	ep = order_endpoint(bindings->order, cmd.dcid, cmd.p_nr);
 	if (!ep->bound && caller_catch_up(request, handle_migrate))
 		return;
 	/* The life that has the slot now, and none that takes it before the order decides. */
@@ -260,21 +261,21 @@ void handle_migrate(struct request *request)
 		return;
 	}
 	*hand = (struct hand){ request, task };
-	order_propose(&node->order, &cmd, by_hand_done, hand);
+	order_propose(bindings->order, &cmd, by_hand_done, hand);
 }
 
-void by_hand_on_committed(struct node *node, const struct directory_effect *effect)
+void by_hand_on_committed(struct bindings *bindings, const struct directory_effect *effect)
 {
-	struct binding *binding = binding_find(&node->bindings, effect->dcid, effect->p_nr);
+	struct binding *binding = binding_find(bindings, effect->dcid, effect->p_nr);
 
 	assert(os_lock_protects());
-	exchange_hold(node->exchange, effect->dcid, effect->p_nr);
+	exchange_hold(bindings->exchange, effect->dcid, effect->p_nr);
 	if (!binding)
 		return;
 	binding->task->end_reason = CTL_ENDED_MOVED;
 	os_pidfd_signal(binding->task->pidfd, OS_SIGKILL);
 	binding_detach(binding);
 	/* The rest of them here would be old news when the endpoint comes back. */
-	binding_drop_far_channels(node, effect->dcid, effect->p_nr);
-	proxy_resend(node->proxy, effect->dcid, effect->p_nr);
+	binding_drop_far_channels(bindings, effect->dcid, effect->p_nr);
+	proxy_resend(bindings->proxy, effect->dcid, effect->p_nr);
 }

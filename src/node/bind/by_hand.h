@@ -6,11 +6,11 @@
 
 #include "core/directory.h"
 
-struct node;
 struct binding;
+struct bindings;
 
 /* The endpoint's owner is another node now: its old process here is ended, the endpoint stays. */
-void by_hand_on_committed(struct node *node, const struct directory_effect *effect);
+void by_hand_on_committed(struct bindings *bindings, const struct directory_effect *effect);
 
 /*
  * The order has given the endpoint to this node, and this binding to the endpoint: attaches it, lets it go

@@ -3,8 +3,8 @@
 
 #include "base/result.h"
 #include "dvk.h"
+#include "node/bind/binding.h"
 #include "node/calls.h"
-#include "node/node.h"
 #include "node/state/life.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
@@ -56,12 +56,12 @@ static bool may_change(struct request *request)
 	return false;
 }
 
-static int nodes_up(const struct node *node)
+static int nodes_up(const struct order *order)
 {
 	int count = 0;
 
 	for (int i = 0; i < NR_NODES; i++)
-		count += node->order.directory.node[i].up;
+		count += order->directory.node[i].up;
 	return count;
 }
 
@@ -70,7 +70,7 @@ static int dc_check(struct request *request, const dc_usr_t *dc)
 {
 	if (dc->dc_dcid < 0 || dc->dc_dcid >= SHM_DCS) /* BADRANGE to a program: see dvk_dc_init */
 		request_fail(request, EDVSBADDCID, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(&request->node->order, EDVSBADDCID));
+			     why(request->requests->order, EDVSBADDCID));
 	else if (dc->dc_nr_procs < 1 || dc->dc_nr_procs > NR_PROCS || dc->dc_nr_tasks < 0 ||
 		 dc->dc_nr_tasks > NR_TASKS || dc->dc_nr_sysprocs < 0 ||
 		 dc->dc_nr_sysprocs > NR_SYS_PROCS || dc->dc_nr_nodes < 1 ||
@@ -78,10 +78,10 @@ static int dc_check(struct request *request, const dc_usr_t *dc)
 		 dc->dc_nr_sysprocs >= dc->dc_nr_procs + dc->dc_nr_tasks ||
 		 dc->dc_nr_sysprocs <= dc->dc_nr_tasks)
 		request_fail(request, EDVSBADRANGE, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(&request->node->order, EDVSBADRANGE));
+			     why(request->requests->order, EDVSBADRANGE));
 	else if (!memchr(dc->dc_name, 0, sizeof(dc->dc_name)))
 		request_fail(request, EDVSNAMESIZE, "DC %d was not changed: %s", dc->dc_dcid,
-			     why(&request->node->order, EDVSNAMESIZE));
+			     why(request->requests->order, EDVSNAMESIZE));
 	else
 		return 0;
 	return -1;
@@ -110,8 +110,8 @@ void handle_dcinit(struct request *request)
 			cmd.flags |= COMMAND_FLAG_STATED;
 		else if (!(request->head.flags & CTL_FLAG_CLASSIC))
 			cmd.flags |= COMMAND_FLAG_SERVE;
-		if (!cmd.nodes && nodes_up(request->node) > dc.dc_nr_nodes)
-			cmd.nodes = 1u << request->node->options.id;
+		if (!cmd.nodes && nodes_up(request->requests->order) > dc.dc_nr_nodes)
+			cmd.nodes = 1u << request->requests->order->self;
 		cmd.dcid = dc.dc_dcid;
 		request->head.dcid = dc.dc_dcid;
 		cmd.nr_procs = (int16_t)dc.dc_nr_procs;
@@ -125,7 +125,7 @@ void handle_dcinit(struct request *request)
 		memcpy(cmd.name, request->head.name, sizeof(cmd.name));
 	}
 	cmd.name[sizeof(cmd.name) - 1] = 0;
-	order_propose(&request->node->order, &cmd, changed, request);
+	order_propose(request->requests->order, &cmd, changed, request);
 }
 
 static void propose(struct request *request, enum command_kind kind)
@@ -135,7 +135,7 @@ static void propose(struct request *request, enum command_kind kind)
 			       .node = request->head.nodeid };
 
 	if (may_change(request))
-		order_propose(&request->node->order, &cmd, changed, request);
+		order_propose(request->requests->order, &cmd, changed, request);
 }
 
 void handle_dcend(struct request *request)
@@ -155,10 +155,10 @@ void handle_delnode(struct request *request)
 
 void handle_shutdown(struct request *request)
 {
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 
 	if (!may_change(request))
 		return;
 	request_end(request, 0, NULL, 0, NULL, 0);
-	life_stop(&node->life);
+	life_stop(bindings->life);
 }

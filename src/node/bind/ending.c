@@ -5,12 +5,12 @@
 
 #include "node/bind/binding.h"
 #include "node/bind/warning.h"
-#include "node/node.h"
 #include "node/state/order.h"
 #include "node/task/following.h"
 #include "node/task/task.h"
 #include "os/lock.h"
 #include "os/loop.h"
+#include "proxy/proxy.h"
 
 void ending_propose(struct binding *binding)
 {
@@ -24,9 +24,9 @@ void ending_propose(struct binding *binding)
 	assert(binding->role == BINDING_PRIMARY);
 	assert(os_lock_protects());
 	/* An answer that it posted in its last moment must leave before the news of its end. */
-	proxy_resend(binding->node->proxy, binding->dcid, binding->p_nr);
+	proxy_resend(binding->bindings->proxy, binding->dcid, binding->p_nr);
 	/* A second UNBIND of the same generation is refused: the endpoint is gone either way. */
-	order_propose(&binding->node->order, &cmd, NULL, NULL);
+	order_propose(binding->bindings->order, &cmd, NULL, NULL);
 }
 
 void ending_begin(struct binding *binding)
@@ -61,9 +61,9 @@ bool ending_of_thread(struct binding *binding)
 	return true;
 }
 
-void ending_on_source_over(struct node *node, int dcid, int p_nr, uint32_t generation)
+void ending_on_source_over(struct bindings *bindings, int dcid, int p_nr, uint32_t generation)
 {
-	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
+	struct binding *binding = binding_find(bindings, dcid, p_nr);
 
 	assert(os_lock_protects());
 	if (binding && binding->generation == generation && binding->task->ended &&

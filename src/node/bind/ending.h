@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct binding;
-struct node;
+struct bindings;
 
 /* The task of a binding has ended, and no move sees to it. Frees a backup, and perhaps its task. */
 void ending_begin(struct binding *binding);
@@ -23,6 +23,6 @@ bool ending_of_thread(struct binding *binding);
 /* It has ended and everybody who had to know does: the order is asked to end its binding. */
 void ending_propose(struct binding *binding);
 /* No migration sees to it any more: if the task has ended meanwhile its endpoint is unbound now. */
-void ending_on_source_over(struct node *node, int dcid, int p_nr, uint32_t generation);
+void ending_on_source_over(struct bindings *bindings, int dcid, int p_nr, uint32_t generation);
 
 #endif

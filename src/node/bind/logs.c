@@ -5,7 +5,7 @@
 #include "node/ask/request.h"
 #include "node/bind/binding.h"
 #include "node/calls.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/caller.h"
 #include "node/task/ended.h"
 #include "node/task/following.h"
@@ -38,10 +38,10 @@ static void logs_of_ended(struct request *request, int dcid, int p_nr)
 /* From byte head.bytes of the process's output since it began, on whichever node it was then. */
 void handle_logs(struct request *request)
 {
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
-	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
+	struct binding *binding = binding_find(bindings, dcid, p_nr);
 	uint64_t from = (uint64_t)request->head.bytes;
 
 	if (caller_check_dc(request, dcid, handle_logs) < 0)
@@ -52,7 +52,7 @@ void handle_logs(struct request *request)
 		logs_of_ended(request, dcid, p_nr);
 		return;
 	}
-	if (ep->node != node->options.id) {
+	if (ep->node != bindings->order->self) {
 		forward_start(request, ep->node);
 		return;
 	}

@@ -6,10 +6,10 @@
 #include "node/ask/request.h"
 #include "node/bind/binding.h"
 #include "node/calls.h"
-#include "node/node.h"
 #include "node/state/order.h"
 #include "node/task/caller.h"
 #include "node/task/rights.h"
+#include "node/task/task.h"
 
 /* Two calls that poke a task of this node: they change its status page, and its next look finds that. */
 
@@ -19,7 +19,7 @@
  */
 static struct binding *local_target(struct request *request, int self)
 {
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
 	const struct binding *caller = binding_of_caller(request);
 	const struct directory_endpoint *ep;
@@ -29,8 +29,8 @@ static struct binding *local_target(struct request *request, int self)
 	if (caller_check_dc(request, dcid, NULL) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
 		return NULL;
-	ep = order_endpoint(&node->order, dcid, p_nr);
-	binding = binding_find(&node->bindings, dcid, p_nr);
+	ep = order_endpoint(bindings->order, dcid, p_nr);
+	binding = binding_find(bindings, dcid, p_nr);
 	if (p_nr == HARDWARE)
 		error = self ? EDVSDSTDIED : EDVSBADDEST;
 	else if (self && binding && binding == caller)
@@ -39,9 +39,9 @@ static struct binding *local_target(struct request *request, int self)
 		error = EDVSDSTDIED;
 	else if (ep->moving)
 		error = EDVSMIGRATE;
-	else if (!self && !rights_is_sysproc(&node->tasks.rights, dcid, p_nr))
+	else if (!self && !rights_is_sysproc(&bindings->tasks->rights, dcid, p_nr))
 		error = EDVSPRIVILEGES;
-	else if (ep->node != node->options.id || !binding)
+	else if (ep->node != bindings->order->self || !binding)
 		error = EDVSRMTPROC;
 	if (!error)
 		return binding;

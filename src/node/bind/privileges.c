@@ -6,18 +6,19 @@
 #include "node/ask/request.h"
 #include "node/bind/binding.h"
 #include "node/calls.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/task/caller.h"
 #include "node/task/rights.h"
+#include "node/task/task.h"
 
 /* dvk_getpriv and dvk_setpriv: on the node where the endpoint is. */
 
 static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wanted)
 {
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_dc *dc = &node->order.directory.dc[dcid];
-	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
+	const struct directory_dc *dc = &bindings->order->directory.dc[dcid];
+	struct binding *binding = binding_find(bindings, dcid, p_nr);
 
 	/* NONE is what dvk_getpriv gives until another one is set. */
 	if (wanted->priv_warn != NONE &&
@@ -36,17 +37,17 @@ static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wan
 	priv->priv_ipc_to = wanted->priv_ipc_to;
 	priv->priv_dvk_allowed = wanted->priv_dvk_allowed;
 	if (binding) {
-		rights_fill(&node->tasks.rights, dcid, p_nr, binding->status->page);
-		rights_show(&node->tasks.rights, dcid, p_nr);
+		rights_fill(&bindings->tasks->rights, dcid, p_nr, binding->status->page);
+		rights_show(&bindings->tasks->rights, dcid, p_nr);
 	}
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
 
 void handle_priv(struct request *request)
 {
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
 	priv_usr_t *priv, wanted;
 
 	if (caller_check_dc(request, dcid, handle_priv) < 0 ||
@@ -59,7 +60,7 @@ void handle_priv(struct request *request)
 			     request->head.endpoint);
 		return;
 	}
-	if (ep->node != node->options.id) {
+	if (ep->node != bindings->order->self) {
 		if (request->from < 0)
 			forward_start(request, ep->node);
 		else
@@ -67,7 +68,7 @@ void handle_priv(struct request *request)
 				     request->head.endpoint, ep->node);
 		return;
 	}
-	priv = &node->tasks.rights.of[dcid][shm_index(p_nr)];
+	priv = &bindings->tasks->rights.of[dcid][shm_index(p_nr)];
 	if (request->head.cmd == 0) {
 		request_end(request, 0, priv, sizeof(*priv), NULL, 0);
 		return;

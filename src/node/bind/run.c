@@ -16,7 +16,6 @@
 #include "node/calls.h"
 #include "node/task/init.h"
 #include "node/task/output.h"
-#include "node/node.h"
 #include "node/state/life.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
@@ -30,6 +29,7 @@
 #include "os/pid.h"
 #include "os/signals.h"
 #include "os/socket.h"
+#include "proxy/proxy.h"
 
 /*
  * Starting a command bound to an endpoint, and what it writes. The process waits, all prepared, until
@@ -81,12 +81,12 @@ static int parse_arguments(struct request *request, struct arguments *args)
 }
 
 /* By which path the program reaches this daemon where its abstract name is not: in another network. */
-static void add_socket(const struct node *node, struct arguments *args)
+static void add_socket(const struct bindings *bindings, struct arguments *args)
 {
 	char **end = args->envp;
 
 	snprintf(args->socket, sizeof(args->socket), CTL_SOCKET_VARIABLE "=%s",
-		 door_path(node->requests.door));
+		 door_path(bindings->requests->door));
 	while (*end)
 		end++;
 	*end = args->socket;
@@ -94,7 +94,7 @@ static void add_socket(const struct node *node, struct arguments *args)
 
 /* One `dvs run`, from its first question to the init until it is answered. */
 struct run {
-	struct node *node;
+	struct bindings *bindings;
 	struct request *request;
 	struct task *task;	      /* kept; NULL: not started yet */
 	struct output *output;	      /* until the process has it */
@@ -108,7 +108,7 @@ static void run_free(struct run *run)
 	if (run->task)
 		task_let(run->task);
 	output_free(run->output);
-	cgroup_end(&run->node->tasks, run->cgroup, true);
+	cgroup_end(run->bindings->tasks, run->cgroup, true);
 	free(run);
 }
 
@@ -129,17 +129,17 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer);
 /* That of the endpoint to come; of one that has none yet, a number like no other. */
 static uint32_t life_of(const struct request *request)
 {
-	const struct directory_endpoint *ep =
-		order_endpoint(&request->node->order, request->head.dcid, request->head.endpoint);
+	const struct directory_endpoint *ep = order_endpoint(
+		request->requests->order, request->head.dcid, request->head.endpoint);
 
-	return ep ? ep->generation : (uint32_t)++request->node->requests.last_id;
+	return ep ? ep->generation : (uint32_t)++request->requests->last_id;
 }
 
 /* Asks the init for a process. */
 static int spawn(struct run *run)
 {
 	struct request *request = run->request;
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	int dcid = request->head.dcid, r;
 	uint64_t taken[BITS_WORDS(DC_VPID_COUNT)] = { 0 };
 	struct arguments args = { 0 };
@@ -154,15 +154,15 @@ static int spawn(struct run *run)
 		r = -EINVAL;
 	}
 	if (r == 0)
-		add_socket(node, &args);
+		add_socket(bindings, &args);
 	if (r == 0)
-		r = inits_start(&node->tasks, dcid);
+		r = inits_start(bindings->tasks, dcid);
 	if (r == 0)
-		r = output_new(node->loop,
-			       args.head.log_bytes ? args.head.log_bytes : node->options.log_bytes,
+		r = output_new(bindings->loop,
+			       args.head.log_bytes ? args.head.log_bytes : bindings->log_bytes,
 			       &run->output);
 	if (r == 0) {
-		inits_taken_vpids(&node->tasks, dcid, taken);
+		inits_taken_vpids(bindings->tasks, dcid, taken);
 		spawn = (struct dc_spawn){ .argv = args.argv,
 					   .envp = args.envp,
 					   .cwd = args.cwd,
@@ -172,15 +172,15 @@ static int spawn(struct run *run)
 					   .taken = taken,
 					   .fds = { -1, output_fd(run->output),
 						    output_fd(run->output) } };
-		spawn.cgroup = cgroup_make(&node->tasks, dcid, request->head.endpoint,
+		spawn.cgroup = cgroup_make(bindings->tasks, dcid, request->head.endpoint,
 					   life_of(request), run->cgroup);
-		r = dc_init_spawn(node->tasks.init[dcid], &spawn, on_spawned, run);
+		r = dc_init_spawn(bindings->tasks->init[dcid], &spawn, on_spawned, run);
 		os_close(spawn.cgroup);
 	}
 	free(args.argv);
 	if (r < 0)
 		refusal_set_errno(&run->why, r, "the command could not be started on node %d: %s",
-				  node->options.id, strerror(-r));
+				  bindings->order->self, strerror(-r));
 	return r;
 }
 
@@ -190,9 +190,9 @@ static void run_row(struct request *request, const struct task *task, int p_nr)
 	struct ctl_run_row row = { .lpid = task->lpid,
 				   .vpid = task->vpid,
 				   .endpoint = unbound ? NONE : p_nr,
-				   .node = request->node->options.id,
+				   .node = request->requests->order->self,
 				   .serves = unbound ||
-					     rights_is_sysproc(&request->node->tasks.rights,
+					     rights_is_sysproc(&request->requests->tasks->rights,
 							       request->head.dcid, p_nr) };
 
 	request_row(request, &row, sizeof(row));
@@ -210,7 +210,7 @@ static void run_orphaned(struct run *run, const struct directory_result *result)
 
 	/* Refused, if it is unbound already, with its DC. */
 	if (result->code >= 0)
-		order_propose(&request->node->order, &cmd, NULL, NULL);
+		order_propose(request->requests->order, &cmd, NULL, NULL);
 	refusal_set(&run->why, EDVSSRCDIED,
 		    "the process for endpoint %d of DC %d ended before it could execute its "
 		    "command: it was killed, or the DC was removed meanwhile (dvs dc list)",
@@ -246,7 +246,7 @@ static void run_failed(struct run *run)
 		run->task->forgotten = true;
 		kill_held(run->task);
 	} else if (!(request->head.flags & CTL_FLAG_UNBOUND)) {
-		ended_forget_life(&request->node->tasks, cmd.dcid, cmd.p_nr, cmd.generation);
+		ended_forget_life(request->requests->tasks, cmd.dcid, cmd.p_nr, cmd.generation);
 	}
 	if (request->head.cmd == BKUP_BIND) { /* no command of the order, and free here */
 		if (run->task->bindings)
@@ -258,7 +258,7 @@ static void run_failed(struct run *run)
 		run_refuse(run);
 		return;
 	}
-	order_propose(&request->node->order, &cmd, run_over, run);
+	order_propose(request->requests->order, &cmd, run_over, run);
 }
 
 /* The init has let it go, or could not. */
@@ -289,8 +289,8 @@ static void on_let_go(void *ctx, const struct dc_init_answer *answer)
 
 static void let_go(struct run *run)
 {
-	struct node *node = run->request->node;
-	struct dc_init *init = node->tasks.init[run->task->dcid];
+	struct bindings *bindings = run->bindings;
+	struct dc_init *init = bindings->tasks->init[run->task->dcid];
 
 	if (!init || dc_init_go(init, run->task->vpid, on_let_go, run) < 0)
 		run_failed(run);
@@ -319,14 +319,14 @@ static void run_bound(struct order *order, void *ctx, const struct directory_res
 		return;
 	}
 	run->generation = result->generation;
-	rights_reset(&request->node->tasks.rights, request->head.dcid, request->head.endpoint);
+	rights_reset(&request->requests->tasks->rights, request->head.dcid, request->head.endpoint);
 	r = binding_make(task, request->head.dcid, request->head.endpoint, result->value,
 			 result->generation, &binding);
 	if (r < 0) {
 		run_failed(run);
 		return;
 	}
-	proxy_offer(request->node->proxy, binding->dcid, binding->p_nr, binding->endpoint);
+	proxy_offer(request->requests->proxy, binding->dcid, binding->p_nr, binding->endpoint);
 	let_go(run);
 }
 
@@ -336,7 +336,7 @@ static void run_backup(struct run *run, const struct command *cmd)
 	struct request *request = run->request;
 	struct binding *binding;
 	int dcid = request->head.dcid;
-	int r = backup_check(request->node, dcid, cmd->p_nr, request->head.nodeid, &run->why);
+	int r = backup_check(run->bindings, dcid, cmd->p_nr, request->head.nodeid, &run->why);
 
 	if (r == 0 && backup_begin(run->task, dcid, cmd->p_nr, &binding) < 0)
 		r = refusal_set(&run->why, EDVSALLOCMEM, "no memory for the pages of the binding");
@@ -355,11 +355,11 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 {
 	struct run *run = ctx;
 	struct request *request = run->request;
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	struct command cmd = { .kind = COMMAND_BIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = request->head.endpoint,
-			       .node = node->options.id,
+			       .node = bindings->order->self,
 			       .bind_kind = request->head.cmd,
 			       .misc = MIS_GRPLEADER,
 			       .lpid = answer->lpid,
@@ -368,12 +368,12 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 
 	assert(!run->task);
 	run->why = answer->why;
-	if (!answer->error && task_new(&node->tasks, answer->lpid, answer->lpid, answer->vpid,
+	if (!answer->error && task_new(bindings->tasks, answer->lpid, answer->lpid, answer->vpid,
 				       answer->pidfd, &run->task) < 0) {
 		os_pidfd_signal(answer->pidfd, OS_SIGKILL);
 		os_close(answer->pidfd);
 		refusal_set(&run->why, EDVSALLOCMEM, "no memory for a process on node %d",
-			    node->options.id);
+			    bindings->order->self);
 	}
 	if (!run->task) {
 		run_refuse(run);
@@ -398,20 +398,20 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	}
 	if (request->head.cmd == REPLICA_BIND)
 		cmd.misc |= MIS_REPLICATED;
-	order_propose(&node->order, &cmd, run_bound, run);
+	order_propose(bindings->order, &cmd, run_bound, run);
 }
 
 /* The contract's nodes of a backup: another one, and both belong to the DC. */
 static int check_primary(struct request *request)
 {
-	const struct node *node = request->node;
-	const struct directory_dc *dc = &node->order.directory.dc[request->head.dcid];
+	const struct bindings *bindings = binding_part(request);
+	const struct directory_dc *dc = &bindings->order->directory.dc[request->head.dcid];
 	int primary = request->head.nodeid;
 
-	if (primary < 0 || primary >= NR_NODES || primary == node->options.id)
+	if (primary < 0 || primary >= NR_NODES || primary == bindings->order->self)
 		request_fail(request, EDVSBADNODEID,
 			     "the primary runs on another node than %d, not on %d",
-			     node->options.id, primary);
+			     bindings->order->self, primary);
 	else if (!(dc->nodes >> primary & 1))
 		request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d", primary,
 			     request->head.dcid);
@@ -422,23 +422,23 @@ static int check_primary(struct request *request)
 
 static int check_slot(struct request *request, int p_nr)
 {
-	const struct node *node = request->node;
+	const struct bindings *bindings = binding_part(request);
 	int dcid = request->head.dcid;
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
 	const struct directory_dc *dc;
 
-	if (dcid < 0 || dcid >= SHM_DCS || !node->order.directory.dc[dcid].running) {
+	if (dcid < 0 || dcid >= SHM_DCS || !bindings->order->directory.dc[dcid].running) {
 		request_fail_number(request,
 				    dcid < 0 || dcid >= SHM_DCS ? EDVSBADDCID : EDVSDCNOTRUN,
 				    "DC %d is not running; create it with: dvs dc create %d", dcid,
 				    dcid);
 		return -1;
 	}
-	dc = &node->order.directory.dc[dcid];
+	dc = &bindings->order->directory.dc[dcid];
 	if (request->head.flags & CTL_FLAG_UNBOUND) {
-		if (!(dc->nodes >> node->options.id & 1)) {
+		if (!(dc->nodes >> bindings->order->self & 1)) {
 			request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
-				     node->options.id, dcid);
+				     bindings->order->self, dcid);
 			return -1;
 		}
 		if (p_nr == NONE)
@@ -465,13 +465,13 @@ static int check_slot(struct request *request, int p_nr)
 static bool is_doubtful(const struct request *request, int p_nr)
 {
 	int dcid = request->head.dcid;
-	const struct directory_endpoint *ep = order_endpoint(&request->node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(request->requests->order, dcid, p_nr);
 
 	if (p_nr == NONE && dcid >= 0 && dcid < SHM_DCS)
-		return !request->node->order.directory.dc[dcid].running;
+		return !request->requests->order->directory.dc[dcid].running;
 	if (!ep)
 		return false; /* nothing that is ordered makes that number a slot */
-	if (!request->node->order.directory.dc[dcid].running)
+	if (!request->requests->order->directory.dc[dcid].running)
 		return true;
 	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
 					      : ep->bound;
@@ -490,7 +490,7 @@ void handle_run(struct request *request)
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
-	run->node = request->node;
+	run->bindings = binding_part(request);
 	run->request = request;
 	if (spawn(run) < 0)
 		run_refuse(run);

@@ -5,7 +5,6 @@
 #include "base/result.h"
 #include "dvk.h"
 #include "node/calls.h"
-#include "node/node.h"
 #include "node/state/life.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
@@ -33,10 +32,10 @@ static bool life_is_over(const struct request *request, const struct directory_e
 static void send_row(struct request *request, const struct binding *binding)
 {
 	const struct directory_endpoint *ep =
-		order_endpoint(&request->node->order, binding->dcid, binding->p_nr);
+		order_endpoint(request->requests->order, binding->dcid, binding->p_nr);
 	struct ctl_signal_row row = { .dcid = binding->dcid,
 				      .endpoint = binding->p_nr,
-				      .node = request->node->options.id,
+				      .node = request->requests->order->self,
 				      .lpid = binding->task->lpid,
 				      .generation = binding->generation };
 
@@ -71,7 +70,7 @@ static int send_signal(const struct request *request, struct binding *binding)
 static void signal_here(struct request *request, const struct directory_endpoint *ep)
 {
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	struct binding *binding = binding_find(&request->node->bindings, dcid, p_nr);
+	struct binding *binding = binding_find(binding_part(request), dcid, p_nr);
 	bool until_gone = request->head.flags & CTL_FLAG_UNTIL_GONE;
 	int r;
 
@@ -106,9 +105,9 @@ static void signal_here(struct request *request, const struct directory_endpoint
 
 void handle_signal(struct request *request)
 {
-	struct node *node = request->node;
+	struct bindings *bindings = binding_part(request);
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, p_nr);
 
 	if (caller_check_dc(request, dcid, handle_signal) < 0)
 		return;
@@ -123,7 +122,7 @@ void handle_signal(struct request *request)
 			     p_nr, dcid, dcid);
 		return;
 	}
-	if (ep->node != node->options.id)
+	if (ep->node != bindings->order->self)
 		forward_start(request, ep->node);
 	else
 		signal_here(request, ep);

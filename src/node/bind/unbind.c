@@ -5,7 +5,6 @@
 #include "node/bind/backup.h"
 #include "node/calls.h"
 #include "node/task/named.h"
-#include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
@@ -53,7 +52,7 @@ static void unbind_stated(struct request *request, int p_nr)
 			       .p_nr = p_nr,
 			       .flags = COMMAND_FLAG_STATED };
 
-	order_propose(&request->node->order, &cmd, statement_done, request);
+	order_propose(request->requests->order, &cmd, statement_done, request);
 }
 
 static bool is_waiting(const struct binding *binding)
@@ -84,7 +83,7 @@ static void unbind_other(struct request *request, struct binding *target)
 static bool owes(const struct binding *caller, int p_nr)
 {
 	const struct exchange_channel *channel =
-		caller ? exchange_find(caller->node->exchange, caller->dcid, caller->p_nr, p_nr)
+		caller ? exchange_find(caller->bindings->exchange, caller->dcid, caller->p_nr, p_nr)
 		       : NULL;
 	uint64_t word;
 
@@ -105,7 +104,7 @@ static void word_told(void *asker, int node, const struct ctl_reply *reply, cons
 /* The caller is done with a warning of that node. It does not wait for a node that may be silent. */
 static void tell_owner(const struct request *request, int owner)
 {
-	struct request *word = request_new(&request->node->requests);
+	struct request *word = request_new(request->requests);
 
 	if (!word)
 		return;
@@ -123,7 +122,7 @@ static void tell_owner(const struct request *request, int owner)
  */
 static void unbind_remote(struct request *request, const struct directory_endpoint *ep, int p_nr)
 {
-	struct binding *backup = backup_find(&request->node->bindings, request->head.dcid, p_nr);
+	struct binding *backup = backup_find(binding_part(request), request->head.dcid, p_nr);
 
 	if (owes(binding_of_caller(request), p_nr))
 		tell_owner(request, ep->node);
@@ -135,7 +134,7 @@ static void unbind_remote(struct request *request, const struct directory_endpoi
 /* Another node's warn process is done with one of ours. */
 static void unbind_for_other_node(struct request *request, int p_nr)
 {
-	struct binding *target = binding_find(&request->node->bindings, request->head.dcid, p_nr);
+	struct binding *target = binding_find(binding_part(request), request->head.dcid, p_nr);
 
 	if (target && target->warning)
 		warning_end(target);
@@ -144,8 +143,8 @@ static void unbind_for_other_node(struct request *request, int p_nr)
 
 static void unbind_local(struct request *request, const struct directory_endpoint *ep, int p_nr)
 {
-	struct node *node = request->node;
-	struct binding *target = binding_find(&node->bindings, request->head.dcid, p_nr);
+	struct bindings *bindings = binding_part(request);
+	struct binding *target = binding_find(bindings, request->head.dcid, p_nr);
 	struct command cmd = { .kind = COMMAND_UNBIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = p_nr,
@@ -155,7 +154,7 @@ static void unbind_local(struct request *request, const struct directory_endpoin
 	    ending_of_thread(target))
 		request_end(request, 0, NULL, 0, NULL, 0);
 	else if (!target || target->task->ended || target == binding_of_caller(request))
-		order_propose(&node->order, &cmd, unbind_done, request);
+		order_propose(bindings->order, &cmd, unbind_done, request);
 	else if (target->copying || target->status->page->rts_flags & ONCOPY)
 		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",
 			     request->head.endpoint);
@@ -175,10 +174,10 @@ void handle_unbind(struct request *request)
 	if (caller_check_dc(request, dcid, handle_unbind) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSENDPOINT) < 0)
 		return;
-	ep = order_endpoint(&request->node->order, dcid, p_nr);
+	ep = order_endpoint(request->requests->order, dcid, p_nr);
 	if (!ep->bound && caller_catch_up(request, handle_unbind))
 		return;
-	if (!ep->bound && !order_stated_elsewhere(&request->node->order, ep))
+	if (!ep->bound && !order_stated_elsewhere(request->requests->order, ep))
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound",
 			     request->head.endpoint, dcid);
 	else if (caller && caller->dcid != dcid)
@@ -187,7 +186,7 @@ void handle_unbind(struct request *request)
 		unbind_stated(request, p_nr);
 	else if (request->from >= 0)
 		unbind_for_other_node(request, p_nr);
-	else if (ep->node != request->node->options.id)
+	else if (ep->node != request->requests->order->self)
 		unbind_remote(request, ep, p_nr);
 	else
 		unbind_local(request, ep, p_nr);
@@ -201,7 +200,7 @@ void handle_getep(struct request *request)
 
 	if (request->head.pid > 0 && named_task(request, &tid, handle_getep) == NAMED_E_LATER)
 		return;
-	p = tid > 0 ? binding_of_pid(&request->node->tasks, os_tgid_of(tid), tid) : NULL;
+	p = tid > 0 ? binding_of_pid(request->requests->tasks, os_tgid_of(tid), tid) : NULL;
 	if (tid <= 0 || os_tgid_of(tid) <= 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d here", request->head.pid);
 		return;
@@ -226,11 +225,11 @@ static void wait_for_other(struct request *request, const struct binding *caller
 
 	if (caller_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
 		return;
-	ep = order_endpoint(&request->node->order, caller->dcid, p_nr);
+	ep = order_endpoint(request->requests->order, caller->dcid, p_nr);
 	if (!ep->bound && caller_catch_up(request, handle_wait4bind))
 		return;
 	/* As in the original, what is stated to be elsewhere counts as bound. */
-	bound = ep->bound || order_stated_elsewhere(&request->node->order, ep);
+	bound = ep->bound || order_stated_elsewhere(request->requests->order, ep);
 	if (request->head.cmd == WAIT_UNBIND)
 		request_end(request,
 			    bound && (!life || life == 1 + (uint64_t)ep->generation)

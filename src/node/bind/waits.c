@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "core/waits.h"
+#include "dvk.h"
 #include "node/calls.h"
-#include "node/node.h"
 #include "node/bind/binding.h"
+#include "node/state/order.h"
 #include "node/task/task.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
@@ -20,7 +21,7 @@
 
 struct ring_chase {
 	struct ring_chase *next;
-	struct node *node;
+	struct bindings *bindings;
 	int dcid;
 	int asker; /* slot */
 	struct wait_chase chase;
@@ -30,7 +31,7 @@ struct ring_chase {
 static enum wait_kind kind_of(struct binding *binding, int sender_nr, int receiver_nr)
 {
 	const struct exchange_channel *channel =
-		exchange_find(binding->node->exchange, binding->dcid, sender_nr, receiver_nr);
+		exchange_find(binding->bindings->exchange, binding->dcid, sender_nr, receiver_nr);
 	uint64_t word;
 
 	if (!channel)
@@ -69,31 +70,31 @@ static struct wait_edge edge_of(struct binding *binding, int from_nr)
 	return edge;
 }
 
-static struct binding *waiter(struct node *node, int dcid, int p_nr)
+static struct binding *waiter(struct bindings *bindings, int dcid, int p_nr)
 {
-	struct binding *binding = binding_find(&node->bindings, dcid, p_nr);
+	struct binding *binding = binding_find(bindings, dcid, p_nr);
 
 	return binding && !binding->task->ended ? binding : NULL;
 }
 
-static void lock_here(struct node *node, int dcid, int p_nr, uint64_t nr)
+static void lock_here(struct bindings *bindings, int dcid, int p_nr, uint64_t nr)
 {
-	struct binding *binding = waiter(node, dcid, p_nr);
+	struct binding *binding = waiter(bindings, dcid, p_nr);
 	struct exchange_bell *bell;
 
 	if (!binding)
 		return;
 	atomic_store(&binding->status->page->locked, nr);
-	if (exchange_bell(node->exchange, dcid, p_nr, &bell) == 0)
+	if (exchange_bell(bindings->exchange, dcid, p_nr, &bell) == 0)
 		exchange_poke(bell);
 }
 
 /* A question to the daemon of another node. It is always answered, if only by the loss of the link. */
-static void ask(struct node *node, int to, const struct ctl_request *head,
+static void ask(struct bindings *bindings, int to, const struct ctl_request *head,
 		void (*told)(void *, int, const struct ctl_reply *, const void *), void *asker)
 {
 	struct ctl_reply failed = { .packet = CTL_END, .error = EDVSNOMEM };
-	struct request *request = request_new(&node->requests);
+	struct request *request = request_new(bindings->requests);
 
 	if (!request) {
 		told(asker, to, &failed, NULL);
@@ -116,23 +117,23 @@ static void lock_told(void *asker, int node, const struct ctl_reply *reply, cons
 	(void)payload; /* a process that has moved meanwhile asks again */
 }
 
-static void lock(struct node *node, int dcid, const struct wait_edge *victim)
+static void lock(struct bindings *bindings, int dcid, const struct wait_edge *victim)
 {
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, victim->p_nr);
+	const struct directory_endpoint *ep = order_endpoint(bindings->order, dcid, victim->p_nr);
 	struct ctl_request head = { .cmd = CTL_WAITS_LOCK,
 				    .dcid = dcid,
 				    .endpoint = victim->p_nr,
 				    .addr = { victim->nr } };
 
-	if (ep->node == node->options.id)
-		lock_here(node, dcid, victim->p_nr, victim->nr);
+	if (ep->node == bindings->order->self)
+		lock_here(bindings, dcid, victim->p_nr, victim->nr);
 	else
-		ask(node, ep->node, &head, lock_told, NULL);
+		ask(bindings, ep->node, &head, lock_told, NULL);
 }
 
 static void chase_free(struct ring_chase *chase)
 {
-	struct ring_chase **link = &chase->node->bindings.chases;
+	struct ring_chase **link = &chase->bindings->chases;
 
 	while (*link && *link != chase)
 		link = &(*link)->next;
@@ -146,20 +147,20 @@ static void on_edge(void *asker, int node, const struct ctl_reply *reply, const 
 /* Goes on from a verdict until another node has to be asked, or to the end. */
 static void run(struct ring_chase *ring, enum wait_verdict verdict)
 {
-	struct node *node = ring->node;
+	struct bindings *bindings = ring->bindings;
 
 	while (verdict == WAIT_ASK) {
 		const struct directory_endpoint *ep =
-			order_endpoint(&node->order, ring->dcid, ring->chase.at);
+			order_endpoint(bindings->order, ring->dcid, ring->chase.at);
 		struct ctl_request head = { .cmd = CTL_WAITS_EDGE,
 					    .dcid = ring->dcid,
 					    .endpoint = ring->chase.at,
 					    .pid = ring->chase.from };
 		struct wait_edge edge = { .kind = WAIT_NOBODY };
-		struct binding *binding = waiter(node, ring->dcid, ring->chase.at);
+		struct binding *binding = waiter(bindings, ring->dcid, ring->chase.at);
 
-		if (ep && ep->bound && ep->node != node->options.id) {
-			ask(node, ep->node, &head, on_edge, ring); /* may end it at once */
+		if (ep && ep->bound && ep->node != bindings->order->self) {
+			ask(bindings, ep->node, &head, on_edge, ring); /* may end it at once */
 			return;
 		}
 		if (binding)
@@ -167,7 +168,7 @@ static void run(struct ring_chase *ring, enum wait_verdict verdict)
 		verdict = wait_chase_on_edge(&ring->chase, &edge);
 	}
 	if (verdict == WAIT_LOCKED)
-		lock(node, ring->dcid, &ring->chase.victim);
+		lock(bindings, ring->dcid, &ring->chase.victim);
 	chase_free(ring);
 }
 
@@ -186,7 +187,7 @@ static void on_edge(void *asker, int node, const struct ctl_reply *reply, const 
 
 void waits_on_ring(struct binding *binding)
 {
-	struct node *node = binding->node;
+	struct bindings *bindings = binding->bindings;
 	int dcid = binding->dcid, p_nr = binding->p_nr;
 	struct ring_chase *ring;
 	unsigned count = 0;
@@ -194,7 +195,7 @@ void waits_on_ring(struct binding *binding)
 	assert(os_lock_protects());
 	if (!atomic_exchange(&binding->status->page->asks, 0))
 		return;
-	for (ring = node->bindings.chases; ring; ring = ring->next) {
+	for (ring = bindings->chases; ring; ring = ring->next) {
 		if (++count == CHASES_MAX || (ring->dcid == dcid && ring->asker == p_nr))
 			return;
 	}
@@ -202,9 +203,9 @@ void waits_on_ring(struct binding *binding)
 	if (!ring)
 		return;
 	*ring = (struct ring_chase){
-		.next = node->bindings.chases, .node = node, .dcid = dcid, .asker = p_nr
+		.next = bindings->chases, .bindings = bindings, .dcid = dcid, .asker = p_nr
 	};
-	node->bindings.chases = ring;
+	bindings->chases = ring;
 	wait_chase_begin(&ring->chase, p_nr);
 	run(ring, WAIT_ASK);
 }
@@ -219,13 +220,13 @@ void handle_waits(struct request *request)
 		request_fail(request, EDVSBADCALL, "this call is for daemons only");
 		return;
 	}
-	binding = waiter(request->node, dcid, p_nr);
+	binding = waiter(binding_part(request), dcid, p_nr);
 	if (!binding) {
 		request_fail(request, EDVSRMTPROC, "endpoint %d of DC %d is not here", p_nr, dcid);
 		return;
 	}
 	if (request->head.cmd == CTL_WAITS_LOCK) {
-		lock_here(request->node, dcid, p_nr, request->head.addr[0]);
+		lock_here(binding_part(request), dcid, p_nr, request->head.addr[0]);
 		request_end(request, 0, NULL, 0, NULL, 0);
 		return;
 	}

@@ -7,8 +7,9 @@
 
 #include "core/call.h"
 #include "dvk.h"
-#include "node/node.h"
 #include "node/bind/binding.h"
+#include "node/state/life.h"
+#include "node/state/order.h"
 #include "node/task/task.h"
 #include "node/bind/ending.h"
 #include "os/clock.h"
@@ -43,7 +44,7 @@ static struct exchange_channel *channel_of(struct binding *binding)
 {
 	struct exchange_channel *channel;
 
-	if (exchange_channel(binding->node->exchange, binding->dcid, binding->endpoint,
+	if (exchange_channel(binding->bindings->exchange, binding->dcid, binding->endpoint,
 			     binding->warning->peer, &channel) < 0)
 		return NULL;
 	return channel;
@@ -51,7 +52,7 @@ static struct exchange_channel *channel_of(struct binding *binding)
 
 static void ring(struct binding *binding)
 {
-	struct exchange *exchange = binding->node->exchange;
+	struct exchange *exchange = binding->bindings->exchange;
 	struct exchange_bell *bell;
 
 	if (exchange_bell(exchange, binding->dcid, _ENDPOINT_P(binding->warning->peer), &bell) == 0)
@@ -83,7 +84,7 @@ static void post(struct binding *binding, struct exchange_channel *channel, int 
 	struct warning *warning = binding->warning;
 	struct status_page *page = binding->status->page;
 	message m = { .m_source = binding->p_nr,
-		      .m_type = binding->node->order.directory.dc[binding->dcid].warnmsg };
+		      .m_type = binding->bindings->order->directory.dc[binding->dcid].warnmsg };
 
 	assert(!warning->posted);
 	m.m1_i1 = warning->code;
@@ -117,7 +118,7 @@ static bool is_there(const struct binding *binding)
 {
 	int p_nr = _ENDPOINT_P(binding->warning->peer);
 	const struct directory_endpoint *ep =
-		order_endpoint(&binding->node->order, binding->dcid, p_nr);
+		order_endpoint(binding->bindings->order, binding->dcid, p_nr);
 
 	return ep && ep->bound && directory_endpoint_number(ep, p_nr) == binding->warning->peer;
 }
@@ -155,13 +156,13 @@ static void on_timer(void *ctx)
 /* The endpoint to be told, or NONE. */
 static int whom(const struct binding *binding)
 {
-	const struct directory_dc *dc = &binding->node->order.directory.dc[binding->dcid];
+	const struct directory_dc *dc = &binding->bindings->order->directory.dc[binding->dcid];
 	const struct directory_endpoint *ep;
 
 	if (!dc->running || dc->warn2proc == NONE || dc->warn2proc == binding->p_nr ||
-	    !directory_slot_valid(dc, dc->warn2proc) || binding->node->life.stopping)
+	    !directory_slot_valid(dc, dc->warn2proc) || binding->bindings->life->stopping)
 		return NONE;
-	ep = order_endpoint(&binding->node->order, binding->dcid, dc->warn2proc);
+	ep = order_endpoint(binding->bindings->order, binding->dcid, dc->warn2proc);
 	return ep->bound ? directory_endpoint_number(ep, dc->warn2proc) : NONE;
 }
 
@@ -183,7 +184,7 @@ bool warning_begin(struct binding *binding)
 	if (binding->task->ended) /* a thread that ends by itself leaves nothing */
 		warning->code = task_wait_status(binding->task);
 	binding->warning = warning;
-	if (os_source_timer(binding->node->loop, warning->look_us, on_timer, binding,
+	if (os_source_timer(binding->bindings->loop, warning->look_us, on_timer, binding,
 			    &warning->timer) < 0) {
 		warning_cancel(binding);
 		return false;

@@ -8,18 +8,20 @@
 #include <string.h>
 
 #include "core/channel.h"
+#include "dvk.h"
+#include "node/state/order.h"
 #include "node/task/output.h"
-#include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
 #include "os/lock.h"
+#include "proxy/proxy.h"
 
 static uint32_t count_channels(struct binding *binding)
 {
 	struct exchange_channel *channel = NULL;
 	uint32_t count = 0;
 
-	while ((channel = exchange_next(binding->node->exchange, binding->dcid, binding->p_nr,
+	while ((channel = exchange_next(binding->bindings->exchange, binding->dcid, binding->p_nr,
 					channel)))
 		count++;
 	return count;
@@ -51,7 +53,7 @@ static void pack_channel(const struct binding *binding, struct exchange_channel 
 	out->peer_nr = channel->p_nr[1 - own];
 	out->peer_endpoint = channel->endpoint[1 - own];
 	channel_pack(channel->page, own, &out->image);
-	keep_barred(binding->node->exchange, channel, own, &out->image);
+	keep_barred(binding->bindings->exchange, channel, own, &out->image);
 }
 
 static void pack_status(const struct binding *binding, struct move_state *state)
@@ -74,8 +76,8 @@ static void pack_status(const struct binding *binding, struct move_state *state)
 	state->waits = page->waits;
 	state->rights = page->rights;
 	state->attached = page->attached;
-	state->priv = binding->node->tasks.rights.of[binding->dcid][shm_index(binding->p_nr)];
-	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) < 0)
+	state->priv = binding->bindings->tasks->rights.of[binding->dcid][shm_index(binding->p_nr)];
+	if (exchange_bell(binding->bindings->exchange, binding->dcid, binding->p_nr, &bell) < 0)
 		return;
 	state->bell_seq = bell->page->seq;
 	for (int i = 0; i < SHM_NEWS_WORDS; i++)
@@ -108,7 +110,7 @@ int conversations_pack(struct binding *binding, uint32_t move, uint8_t **bytesp,
 		state->log_start = binding->task->output_start +
 				   output_total(binding->task->output) - log_bytes;
 	pack_status(binding, state);
-	while ((channel = exchange_next(binding->node->exchange, binding->dcid, binding->p_nr,
+	while ((channel = exchange_next(binding->bindings->exchange, binding->dcid, binding->p_nr,
 					channel)))
 		pack_channel(binding, channel, out++);
 	if (binding->task->output)
@@ -137,23 +139,23 @@ int conversations_check(const uint8_t *bytes, uint32_t len)
 static bool peer_is_here(const struct binding *binding, const struct directory_endpoint *peer,
 			 int peer_nr)
 {
-	const struct binding *there =
-		binding_find(&binding->node->bindings, binding->dcid, peer_nr);
+	const struct binding *there = binding_find(binding->bindings, binding->dcid, peer_nr);
 
-	return peer->node == binding->node->options.id && there && there->state == BINDING_BOUND;
+	return peer->node == binding->bindings->order->self && there &&
+	       there->state == BINDING_BOUND;
 }
 
 static void unpack_channel(struct binding *binding, const struct move_channel *in)
 {
-	struct node *node = binding->node;
+	struct bindings *bindings = binding->bindings;
 	const struct directory_endpoint *peer =
-		order_endpoint(&node->order, binding->dcid, in->peer_nr);
+		order_endpoint(bindings->order, binding->dcid, in->peer_nr);
 	struct exchange_channel *channel;
 	struct exchange_bell *bell;
 	bool here;
 	int own;
 
-	if (!peer || exchange_channel(node->exchange, binding->dcid, binding->endpoint,
+	if (!peer || exchange_channel(bindings->exchange, binding->dcid, binding->endpoint,
 				      in->peer_endpoint, &channel) < 0)
 		return;
 	own = exchange_side(channel, binding->p_nr);
@@ -164,8 +166,8 @@ static void unpack_channel(struct binding *binding, const struct move_channel *i
 		channel->passed[own] = line_word_seq(in->image.line[0].word);
 	if (here && peer->bound &&
 	    directory_endpoint_number(peer, in->peer_nr) == in->peer_endpoint &&
-	    exchange_bell(node->exchange, binding->dcid, in->peer_nr, &bell) == 0)
-		exchange_ring(node->exchange, bell, binding->p_nr);
+	    exchange_bell(bindings->exchange, binding->dcid, in->peer_nr, &bell) == 0)
+		exchange_ring(bindings->exchange, bell, binding->p_nr);
 }
 
 void conversations_unpack_status(struct binding *binding, const uint8_t *bytes)
@@ -189,7 +191,7 @@ void conversations_unpack_status(struct binding *binding, const uint8_t *bytes)
 	page->waits = state->waits;
 	page->attached = state->attached != 0;
 	page->rights = state->rights;
-	binding->node->tasks.rights.of[binding->dcid][shm_index(binding->p_nr)] = state->priv;
+	binding->bindings->tasks->rights.of[binding->dcid][shm_index(binding->p_nr)] = state->priv;
 }
 
 /*
@@ -202,7 +204,7 @@ static void unpack_bell(struct binding *binding, const struct move_state *state,
 	struct exchange_bell *bell;
 	uint32_t seq;
 
-	if (exchange_bell(binding->node->exchange, binding->dcid, binding->p_nr, &bell) < 0)
+	if (exchange_bell(binding->bindings->exchange, binding->dcid, binding->p_nr, &bell) < 0)
 		return;
 	seq = bell->page->seq;
 	while ((int32_t)(state->bell_seq + 1 - seq) > 0 &&
@@ -224,17 +226,17 @@ static void unpack_bell(struct binding *binding, const struct move_state *state,
  */
 static void end_of_the_dead(struct binding *binding)
 {
-	struct node *node = binding->node;
+	struct bindings *bindings = binding->bindings;
 	struct exchange_channel *channel =
-		exchange_next(node->exchange, binding->dcid, binding->p_nr, NULL);
+		exchange_next(bindings->exchange, binding->dcid, binding->p_nr, NULL);
 
 	while (channel) {
 		int side = 1 - exchange_side(channel, binding->p_nr);
 		int dead = channel->endpoint[side];
 
-		channel = exchange_next(node->exchange, binding->dcid, binding->p_nr, channel);
-		if (binding_locate(&node->bindings, binding->dcid, dead) == PROXY_GONE)
-			exchange_endpoint_dead(node->exchange, binding->dcid, _ENDPOINT_P(dead),
+		channel = exchange_next(bindings->exchange, binding->dcid, binding->p_nr, channel);
+		if (binding_locate(bindings, binding->dcid, dead) == PROXY_GONE)
+			exchange_endpoint_dead(bindings->exchange, binding->dcid, _ENDPOINT_P(dead),
 					       dead);
 	}
 }

@@ -107,7 +107,7 @@ static struct binding *move(struct binding *mover)
 	apply((struct command){
 		.kind = COMMAND_MOVE_COMMIT, .p_nr = MOVER, .target = 1, .move = 1 });
 	binding_move_away(mover);
-	binding_drop_far_channels(&source, 0, MOVER);
+	binding_drop_far_channels(&source.bindings, 0, MOVER);
 	arrived = process_at(&target, MOVER);
 	conversations_unpack_status(arrived, bytes);
 	conversations_unpack(arrived, bytes);

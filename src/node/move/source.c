@@ -360,7 +360,7 @@ static void end(void *ctx)
 	while (d->proposals)	 /* their answers name this move */
 		worker_wait(&d->worker);
 	finish(d);
-	ending_on_source_over(node, dcid, p_nr, generation);
+	ending_on_source_over(&node->bindings, dcid, p_nr, generation);
 	node_unlock(node);
 }
 

@@ -460,7 +460,7 @@ void source_release(struct source *d)
 		following_move(binding->task, d->target);
 		binding_move_away(binding); /* the worker kills the frozen copy */
 	}
-	binding_drop_far_channels(d->node, d->dcid, d->p_nr);
+	binding_drop_far_channels(&d->node->bindings, d->dcid, d->p_nr);
 }
 
 /* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */

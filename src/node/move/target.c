@@ -183,7 +183,7 @@ static struct plan_event do_discard(void *ctx, const struct plan_effect *effect)
 	if (a->binding) {
 		binding_move_away(a->binding);
 		a->binding = NULL;
-		binding_drop_far_channels(a->node, a->offer.dcid, a->offer.p_nr);
+		binding_drop_far_channels(&a->node->bindings, a->offer.dcid, a->offer.p_nr);
 	}
 	node_unlock(a->node);
 	return nothing();

@@ -54,7 +54,7 @@ static bool is_taken(const struct binding *binding, const struct status_page *pa
 
 	if (!(page->rts_flags & SENDING) || !(page->rts_flags & RECEIVING))
 		return false;
-	channel = exchange_find(binding->task->tasks->rights.exchange, binding->dcid, p_nr,
+	channel = exchange_find(binding->bindings->exchange, binding->dcid, p_nr,
 				_ENDPOINT_P(page->sendto));
 	if (!channel)
 		return false;

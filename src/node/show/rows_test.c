@@ -37,7 +37,9 @@ static void set_up(void)
 {
 	order = (struct order){ .self = OWN };
 	page = (struct status_page){ .getfrom = ANY, .sendto = NONE };
-	binding = (struct binding){ .task = &task, .status = &status, .dcid = DC, .p_nr = HERE };
+	binding = (struct binding){
+		.task = &task, .bindings = &bindings, .status = &status, .dcid = DC, .p_nr = HERE
+	};
 	bindings.at[DC][shm_index(HERE)] = &binding;
 	order.directory.dc[DC].running = 1;
 	*slot(HERE) = (struct directory_endpoint){ .bound = 1, .node = OWN, .nodemap = 1 << OWN };
@@ -155,8 +157,8 @@ static void test_a_request_that_was_taken(void)
 	struct exchange_channel *channel = NULL;
 
 	set_up();
-	CHECK_EQ(exchange_new(&tasks.rights.exchange, OWN), 0);
-	CHECK_EQ(exchange_channel(tasks.rights.exchange, DC, HERE, PEER, &channel), 0);
+	CHECK_EQ(exchange_new(&bindings.exchange, OWN), 0);
+	CHECK_EQ(exchange_channel(bindings.exchange, DC, HERE, PEER, &channel), 0);
 	page.rts_flags = SENDING | RECEIVING;
 	page.sendto = page.getfrom = PEER;
 	channel->page->line[exchange_side(channel, HERE)].word =
@@ -166,7 +168,7 @@ static void test_a_request_that_was_taken(void)
 		line_word(1, LINE_TAKEN, LINE_OP_SEND, 0);
 	CHECK_EQ(row_of(HERE)->p_rts_flags, RECEIVING);
 	CHECK_EQ(row.p_sendto, NONE);
-	tasks.rights.exchange = exchange_free(tasks.rights.exchange);
+	bindings.exchange = exchange_free(tasks.rights.exchange);
 }
 
 static void test_a_node(void)

@@ -55,7 +55,6 @@ int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, s
 	}
 	*task = (struct task){ .next = tasks->all,
 			       .tasks = tasks,
-			       .node = tasks->node,
 			       .dcid = -1,
 			       .starting = true,
 			       .lpid = lpid,
@@ -78,7 +77,6 @@ int task_adopt(struct tasks *tasks, const struct task *image, struct task **task
 		return -ENOMEM;
 	*task = *image;
 	task->tasks = tasks;
-	task->node = tasks->node;
 	task->next = NULL;
 	while (*place)
 		place = &(*place)->next;
@@ -187,7 +185,7 @@ void task_end(struct task *task)
 	if (task->output)
 		output_drain(task->output);
 	if (task->bindings)
-		task->tasks->on_end(task);
+		task->tasks->on_end(task->tasks->node, task);
 	else
 		task_free(task);
 }

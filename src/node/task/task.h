@@ -27,6 +27,7 @@ struct request;
 struct output;
 struct os_source;
 struct binding;
+struct bindings;
 struct task;
 struct dc_init;
 struct ended;
@@ -36,14 +37,15 @@ struct cgroups;
 
 /* The part of struct node. */
 struct tasks {
-	struct node *node;     /* of each task, for the rooms above */
 	pthread_mutex_t *lock; /* the node's, for threads that look at all processes */
 	struct os_loop *loop;
 	struct order *order;
 	struct rights rights;
 	struct task *all; /* the newest first */
 	/* A task that has bindings has ended: the hook ends them, and the task may be freed with the last. */
-	void (*on_end)(struct task *task);
+	void (*on_end)(struct node *node, struct task *task);
+	struct node *node;	   /* for that hook */
+	struct bindings *bindings; /* of the tasks, for the rooms above */
 	struct dc_init
 		*init[SHM_DCS];	 /* pid namespace of each DC, started at first need: inits.h */
 	struct ended *ended;	 /* tasks that are no more, and their logs */
@@ -54,7 +56,6 @@ struct tasks {
 struct task {
 	struct task *next;
 	struct tasks *tasks;
-	struct node *node;
 	pid_t lpid;	/* as the daemon sees it (a thread id for dvk_tbind) */
 	pid_t tgid;	/* its process */
 	int vpid;	/* in its own pid namespace */
