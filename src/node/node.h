@@ -25,6 +25,7 @@
 #include "node/copy/copy.h"
 #include "node/move/move.h"
 #include "node/restart/restart.h"
+#include "node/settings.h"
 #include "node/state/life.h"
 #include "node/state/order.h"
 #include "node/task/task.h"
@@ -36,6 +37,7 @@
 #include "wire/ctl.h"
 
 struct node_options {
+	struct node_settings settings; /* as they were read */
 	int id;
 	char name[MAXNODENAME];
 	uint32_t address; /* network order */
@@ -46,7 +48,7 @@ struct node_options {
 	uint32_t log_bytes; /* kept of a process's output, where `dvs run` says no other */
 	struct attention_costs costs; /* of this machine; not used by a successor */
 	int adopt_fd;	   /* -1, or the state of the daemon that this one is the successor of */
-	char *const *argv; /* as executed */
+	char *const *argv; /* of a successor, without what it adopts */
 	char program[512]; /* its file */
 };
 

@@ -360,7 +360,7 @@ static int keep_open(const struct handover_file *file, bool keep)
 	return r;
 }
 
-/* The same arguments, and where the state is. */
+/* The settings that it lives with, and where the state is. */
 static int become(struct node *node, const struct handover_file *file)
 {
 	const struct node_options *options = &node->options;
@@ -370,8 +370,6 @@ static int become(struct node *node, const struct handover_file *file)
 
 	while (options->argv[count])
 		count++;
-	if (options->adopt_fd >= 0)
-		count -= 2; /* the last two say it of us */
 	if (count + 3 > (int)(sizeof(argv) / sizeof(*argv)))
 		return -E2BIG;
 	memcpy(argv, options->argv, (size_t)count * sizeof(*argv));
