@@ -13,7 +13,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check bench lint measure format asan ubsan tsan clang models fuzz killed install clean help
+.PHONY: all setup demo check bench lint measure format asan ubsan tsan clang models fuzz killed install deb clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -53,6 +53,7 @@ help:
 	@echo 'make fuzz       run every fuzzer for FUZZ_SECONDS (default 20)'
 	@echo 'make killed     kill a process at POINTS instructions of each call (default 200; 0: all) (root)'
 	@echo 'make install    install under PREFIX (default /usr/local); DESTDIR is honoured'
+	@echo 'make deb        build the Debian packages, in build/deb'
 	@echo 'make clean      remove build/'
 
 demo: setup-run all
@@ -102,6 +103,9 @@ install: all
 	@[ -L '$(DESTDIR)$(PREFIX)/share/dvs/include' ] || rm -rf '$(DESTDIR)$(PREFIX)/share/dvs/include'
 	@DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild --quiet
 	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig
+
+deb: setup-build+package
+	@scripts/deb $(BUILD)
 
 clean:
 	@rm -rf $(BUILD)
