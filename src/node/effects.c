@@ -65,8 +65,8 @@ static void endpoint_dead(struct node *node, const struct directory_effect *effe
 	/* Its DC was removed: a process not of our init, which goes with the DC, is asked to end. */
 	if (binding && !binding->task->managed && !node->order.directory.dc[effect->dcid].running)
 		os_pidfd_signal(binding->task->pidfd, OS_SIGTERM);
-	source_on_dead(&node->moves, effect);
-	target_on_dead(&node->moves, effect);
+	source_on_effect(&node->moves, effect);
+	target_on_effect(&node->moves, effect);
 	exchange_endpoint_dead(node->exchange, effect->dcid, effect->p_nr, endpoint);
 	copy_on_dead(&node->copies, effect->dcid, endpoint);
 	if (binding && binding->generation == effect->generation)
@@ -99,8 +99,6 @@ static void offer(struct node *node, const struct directory_effect *effect)
 
 static void do_duty(struct node *node, const struct directory_effect *effect, enum duty duty)
 {
-	bool is_commit = effect->kind == EFFECT_MOVE_COMMITTED;
-
 	switch (duty) {
 	case DUTY_HOLD:
 	case DUTY_LET_GO:
@@ -110,18 +108,10 @@ static void do_duty(struct node *node, const struct directory_effect *effect, en
 		by_hand_on_committed(&node->bindings, effect);
 		break;
 	case DUTY_TELL_SOURCE:
-		if (is_commit)
-			source_on_committed(&node->moves, effect);
-		else
-			source_on_rolled_back(&node->moves, effect);
+		source_on_effect(&node->moves, effect);
 		break;
 	case DUTY_TELL_TARGET:
-		if (effect->kind == EFFECT_MOVE_STARTED)
-			target_on_started(&node->moves, effect);
-		else if (is_commit)
-			target_on_committed(&node->moves, effect);
-		else
-			target_on_rolled_back(&node->moves, effect);
+		target_on_effect(&node->moves, effect);
 		break;
 	case DUTY_PROMOTE:
 		backup_on_committed(&node->bindings, effect);

@@ -50,6 +50,7 @@ void node_wire(struct node *node)
 	struct tasks *tasks = &node->tasks;
 	struct bindings *bindings = &node->bindings;
 	struct copies *copies = &node->copies;
+	struct moves *moves = &node->moves;
 
 	node->order.self = node->options.id;
 	node->life.loop = node->loop;
@@ -66,6 +67,14 @@ void node_wire(struct node *node)
 	tasks->order = &node->order;
 	tasks->rights.order = &node->order;
 	tasks->rights.exchange = node->exchange;
+	moves->lock = &node->lock;
+	moves->order = &node->order;
+	moves->exchange = node->exchange;
+	moves->proxy = node->proxy;
+	moves->requests = requests;
+	moves->tasks = tasks;
+	moves->bindings = bindings;
+	requests->moves = moves;
 	bindings->order = &node->order;
 	bindings->exchange = node->exchange;
 	bindings->proxy = node->proxy;
@@ -131,7 +140,9 @@ static void on_link(void *ctx, int peer, int up)
 
 static void on_bulk(void *ctx, int from, int fd)
 {
-	target_start(ctx, from, fd);
+	struct node *node = ctx;
+
+	target_start(&node->moves, from, fd);
 }
 
 static void on_rung(void *ctx, int dcid, int p_nr)

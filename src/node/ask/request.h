@@ -28,6 +28,7 @@ struct os_source;
 struct proxy;
 struct door;
 struct look;
+struct moves;
 struct outbox;
 struct refusal;
 struct share;
@@ -43,6 +44,7 @@ struct requests {
 	bool (*on_lost)(struct request *request, enum again_fate fate);
 	struct node *node;   /* for the handlers: each request has it */
 	struct tasks *tasks; /* the same, for node/task/ */
+	struct moves *moves; /* and for node/move/ */
 	struct order *order;
 	struct os_loop *loop;
 	struct proxy *proxy;

@@ -11,8 +11,9 @@
 #include "base/test.h"
 #include "dvk.h"
 #include "node/move/conversations.h"
-#include "node/node.h"
 #include "node/bind/binding.h"
+#include "node/state/order.h"
+#include "node/task/task.h"
 #include "node/task/rights.h"
 #include "os/pid.h"
 #include "os/thread.h"
@@ -20,42 +21,54 @@
 #define MOVER 10
 #define PEER  11
 
-static struct node source, target;
+/* The parts of a daemon that conversations know. */
+struct side {
+	struct order order;
+	struct exchange *exchange;
+	struct tasks tasks;
+	struct bindings bindings;
+};
+
+static struct side source, target;
 
 static void apply(struct command cmd)
 {
 	struct directory_result result;
-	struct node *nodes[] = { &source, &target };
+	struct side *sides[] = { &source, &target };
 
 	for (int i = 0; i < 2; i++) {
-		directory_apply(&nodes[i]->order.directory, nodes[i]->order.directory.order + 1,
-				&cmd, &nodes[i]->order.effects, &result);
+		directory_apply(&sides[i]->order.directory, sides[i]->order.directory.order + 1,
+				&cmd, &sides[i]->order.effects, &result);
 		CHECK(result.code >= 0);
 	}
 }
 
-static void node_set_up(struct node *node, int id)
+static void side_set_up(struct side *side, int id)
 {
-	memset(node, 0, sizeof(*node));
-	node->options.id = id;
-	directory_init(&node->order.directory);
-	node->order.effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*node->order.effects.item));
-	CHECK_EQ(exchange_new(&node->exchange, id), 0);
-	node_wire(node);
+	memset(side, 0, sizeof(*side));
+	side->order.self = id;
+	directory_init(&side->order.directory);
+	side->order.effects.item = calloc(DIRECTORY_EFFECTS_MAX, sizeof(*side->order.effects.item));
+	CHECK_EQ(exchange_new(&side->exchange, id), 0);
+	side->tasks.order = side->bindings.order = &side->order;
+	side->tasks.rights.order = &side->order;
+	side->tasks.rights.exchange = side->bindings.exchange = side->exchange;
+	side->tasks.bindings = &side->bindings;
+	side->bindings.tasks = &side->tasks;
 }
 
-static void node_tear_down(struct node *node)
+static void side_tear_down(struct side *side)
 {
-	while (node->bindings.all)
-		binding_move_away(node->bindings.all);
-	node->exchange = exchange_free(node->exchange);
-	free(node->order.effects.item);
+	while (side->bindings.all)
+		binding_move_away(side->bindings.all);
+	side->exchange = exchange_free(side->exchange);
+	free(side->order.effects.item);
 }
 
 static void set_up(int peer_node)
 {
-	node_set_up(&source, 0);
-	node_set_up(&target, 1);
+	side_set_up(&source, 0);
+	side_set_up(&target, 1);
 	apply((struct command){ .kind = COMMAND_NODE_JOIN, .node = 0 });
 	apply((struct command){ .kind = COMMAND_NODE_JOIN, .node = 1 });
 	apply((struct command){ .kind = COMMAND_DC_CREATE, .nodes = 3 });
@@ -65,28 +78,28 @@ static void set_up(int peer_node)
 
 static void tear_down(void)
 {
-	node_tear_down(&source);
-	node_tear_down(&target);
+	side_tear_down(&source);
+	side_tear_down(&target);
 }
 
 /* This program itself stands for each process that is bound. */
-static struct binding *process_at(struct node *node, int p_nr)
+static struct binding *process_at(struct side *side, int p_nr)
 {
 	struct binding *binding = NULL;
 	struct task *task = NULL;
 	int pid = os_process_id();
 
-	CHECK_EQ(task_new(&node->tasks, pid, pid, pid, -1, &task), 0);
-	rights_reset(&node->tasks.rights, 0, p_nr);
+	CHECK_EQ(task_new(&side->tasks, pid, pid, pid, -1, &task), 0);
+	rights_reset(&side->tasks.rights, 0, p_nr);
 	CHECK_EQ(binding_make(task, 0, p_nr, p_nr, 0, &binding), 0);
 	return binding;
 }
 
-static struct channel_page *page_at(struct node *node)
+static struct channel_page *page_at(struct side *side)
 {
 	struct exchange_channel *channel = NULL;
 
-	CHECK_EQ(exchange_channel(node->exchange, 0, MOVER, PEER, &channel), 0);
+	CHECK_EQ(exchange_channel(side->exchange, 0, MOVER, PEER, &channel), 0);
 	return channel->page;
 }
 

@@ -13,64 +13,63 @@
 
 #include <stdatomic.h>
 
-#include "node/node.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
 #include "os/activity.h"
+#include "os/lock.h"
 
 #define ALIBIS_ENOUGH 3
 #define USER_MS_MAX   50
 
-static bool is_marked(struct node *node, int dcid, int p_nr, int peer_nr)
+static bool is_marked(struct exchange *exchange, int dcid, int p_nr, int peer_nr)
 {
-	struct exchange_channel *channel = exchange_find(node->exchange, dcid, p_nr, peer_nr);
+	struct exchange_channel *channel = exchange_find(exchange, dcid, p_nr, peer_nr);
 
 	return channel && atomic_load(&channel->page->copy_busy[exchange_side(channel, p_nr)]);
 }
 
 /* The process of a peer whose mark stands; 0: there is none. */
-static pid_t marked_pid(struct node *node, int dcid, int p_nr, int peer_nr)
+static pid_t marked_pid(const struct bindings *bindings, pthread_mutex_t *lock, int dcid, int p_nr,
+			int peer_nr)
 {
 	struct binding *peer = NULL;
 	pid_t pid = 0;
 
-	node_lock(node);
-	if (is_marked(node, dcid, p_nr, peer_nr))
-		peer = binding_find(&node->bindings, dcid, peer_nr);
+	os_lock_take(lock);
+	if (is_marked(bindings->exchange, dcid, p_nr, peer_nr))
+		peer = binding_find(bindings, dcid, peer_nr);
 	if (peer && !peer->task->ended)
 		pid = peer->task->tgid;
-	node_unlock(node);
+	os_lock_release(lock);
 	return pid;
 }
 
-static bool may_copy(struct copiers *copiers, unsigned index, pid_t pid)
+bool copiers_may_copy(struct copiers *copiers, unsigned index, const struct activity *activity)
 {
-	struct activity activity;
-
-	if (os_activity(pid, &activity) < 0)
-		return false;
 	if (!copiers->of[index].user_ms)
-		copiers->of[index].user_ms = activity.user_ms + 1;
-	if (activity.user_ms >= copiers->of[index].user_ms + USER_MS_MAX)
+		copiers->of[index].user_ms = activity->user_ms + 1;
+	if (activity->user_ms >= copiers->of[index].user_ms + USER_MS_MAX)
 		return false;
-	if (activity.running || activity.copying)
+	if (activity->running || activity->copying)
 		copiers->of[index].alibis = 0;
 	else
 		copiers->of[index].alibis++;
 	return copiers->of[index].alibis < ALIBIS_ENOUGH;
 }
 
-int copiers_count(struct copiers *copiers, struct node *node, int dcid, int p_nr)
+int copiers_count(struct copiers *copiers, const struct bindings *bindings, pthread_mutex_t *lock,
+		  int dcid, int p_nr)
 {
 	int count = 0;
 
 	for (unsigned index = 0; index < SHM_SLOTS; index++) {
-		pid_t pid = marked_pid(node, dcid, p_nr, (int)index - SHM_TASKS);
+		pid_t pid = marked_pid(bindings, lock, dcid, p_nr, (int)index - SHM_TASKS);
+		struct activity activity;
 
 		if (!pid)
 			copiers->of[index].alibis = 0;
-		else
-			count += may_copy(copiers, index, pid);
+		else if (os_activity(pid, &activity) == 0)
+			count += copiers_may_copy(copiers, index, &activity);
 	}
 	return count;
 }

@@ -8,11 +8,14 @@
  * so and never take it back; its doings meanwhile give it away.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h> /* pthread_mutex_t */
 
 #include "wire/shm.h"
 
-struct node;
+struct activity;
+struct bindings;
 
 /* One record for each peer that says it copies, by slot. Begin with all zero. */
 struct copiers {
@@ -23,9 +26,13 @@ struct copiers {
 };
 
 /*
- * How many peers of p_nr copy, liars not counted. Takes the node lock and looks into /proc without it;
+ * How many peers of p_nr copy, liars not counted. Takes the node's lock and looks into /proc without it;
  * to be asked again every millisecond or so, until 0.
  */
-int copiers_count(struct copiers *copiers, struct node *node, int dcid, int p_nr);
+int copiers_count(struct copiers *copiers, const struct bindings *bindings, pthread_mutex_t *lock,
+		  int dcid, int p_nr);
+
+/* Whether the peer in that place, whose mark stands, may copy, by what its process was seen to do just now. */
+bool copiers_may_copy(struct copiers *copiers, unsigned index, const struct activity *activity);
 
 #endif

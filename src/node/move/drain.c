@@ -24,7 +24,7 @@
 #include "node/move/source.h"
 #include "node/calls.h"
 #include "node/move/move.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
 #include "node/ask/forward.h"
@@ -37,6 +37,7 @@
 #define OVER_LOOK_US   1000  /* until the worker of an offer that was refused has let go */
 
 struct drain {
+	struct moves *moves;
 	struct request *parent;
 	struct os_source *timer;
 	uint64_t number;     /* of this drain on this node */
@@ -54,21 +55,20 @@ struct drain {
 
 static bool has_departure(const struct drain *drain)
 {
-	return drain->dcid >= 0 &&
-	       source_find(&drain->parent->node->moves, drain->dcid, drain->p_nr);
+	return drain->dcid >= 0 && source_find(drain->moves, drain->dcid, drain->p_nr);
 }
 
 /* A node that could not be reached is asked again when no other is left. */
 static int target_but(const struct drain *drain, uint32_t but)
 {
-	const struct node *node = drain->parent->node;
+	const struct order *order = drain->moves->order;
 
 	for (int i = 1; i <= NR_NODES; i++) {
 		int target = (drain->last_target + i) % NR_NODES;
 		uint32_t bit = 1u << target;
 
-		if (target != node->options.id && node->order.directory.node[target].up &&
-		    node->order.directory.dc[drain->dcid].nodes & bit && !(but & bit))
+		if (target != order->self && order->directory.node[target].up &&
+		    order->directory.dc[drain->dcid].nodes & bit && !(but & bit))
 			return target;
 	}
 	return -1;
@@ -89,7 +89,7 @@ static bool is_endpoint(const struct binding *binding)
 /* One that this drain has not had in hand yet; one that left and came back is another one. */
 static struct binding *next_process(const struct drain *drain)
 {
-	struct binding *p = drain->parent->node->bindings.all;
+	struct binding *p = drain->moves->bindings->all;
 
 	while (p && (!is_endpoint(p) || p->state != BINDING_BOUND || p->drain == drain->number))
 		p = p->next;
@@ -98,26 +98,26 @@ static struct binding *next_process(const struct drain *drain)
 
 static struct binding *process_at_hand(const struct drain *drain)
 {
-	struct binding *p = binding_find(&drain->parent->node->bindings, drain->dcid, drain->p_nr);
+	struct binding *p = binding_find(drain->moves->bindings, drain->dcid, drain->p_nr);
 
 	return p && p->generation == drain->generation && !p->task->ended ? p : NULL;
 }
 
 /* Leaving by another command, coming here, or started and not bound yet. */
-static int count_on_way(const struct node *node)
+static int count_on_way(const struct moves *moves)
 {
-	int count = target_count(&node->moves);
+	int count = target_count(moves);
 
-	for (const struct binding *p = node->bindings.all; p; p = p->next)
+	for (const struct binding *p = moves->bindings->all; p; p = p->next)
 		count += is_endpoint(p) && p->state == BINDING_LEAVING;
-	for (const struct task *task = node->tasks.all; task; task = task->next)
+	for (const struct task *task = moves->tasks->all; task; task = task->next)
 		count += task->starting && !task->loading && !task->ended;
 	return count;
 }
 
 static void take_in_hand(struct drain *drain, struct binding *p)
 {
-	struct node *node = drain->parent->node;
+	const struct order *order = drain->moves->order;
 
 	assert(p->state == BINDING_BOUND);
 	assert(drain->dcid < 0);
@@ -130,14 +130,14 @@ static void take_in_hand(struct drain *drain, struct binding *p)
 	drain->refused =
 		(struct ctl_move){ .dcid = p->dcid,
 				   .endpoint = p->p_nr,
-				   .from = node->options.id,
+				   .from = order->self,
 				   .to = -1,
 				   .result = CTL_MOVE_REFUSED,
 				   .vpid = p->task->vpid,
 				   .error = EDVSBADNODEID,
 				   .dry_run = drain->parent->head.flags & CTL_FLAG_DRY_RUN };
 	snprintf(drain->refused.name, sizeof(drain->refused.name), "%s",
-		 order_endpoint(&node->order, p->dcid, p->p_nr)->name);
+		 order_endpoint(order, p->dcid, p->p_nr)->name);
 	snprintf(drain->refused.reason, sizeof(drain->refused.reason),
 		 "no other node of DC %d is up that could take it; start one, or add one to the DC",
 		 p->dcid);
@@ -176,7 +176,7 @@ static void on_over(struct request *child)
 
 static void offer(struct drain *drain, const struct binding *p, int target)
 {
-	struct request *child = request_new(&drain->parent->node->requests);
+	struct request *child = request_new(drain->moves->requests);
 
 	assert(!(drain->asked >> target & 1));
 	drain->asked |= 1u << target;
@@ -197,7 +197,7 @@ static void offer(struct drain *drain, const struct binding *p, int target)
 	child->keeper = drain;
 	child->moved = on_report;
 	child->freed = on_over;
-	source_start(child);
+	source_start(drain->moves, child);
 }
 
 static void finish(struct drain *drain, int on_way)
@@ -206,9 +206,9 @@ static void finish(struct drain *drain, int on_way)
 	const char *moved = parent->head.flags & CTL_FLAG_DRY_RUN ? "could move" : "moved";
 
 	assert(drain->dcid < 0);
-	assert(parent->node->moves.draining > 0);
+	assert(drain->moves->draining > 0);
 	os_source_free(drain->timer);
-	parent->node->moves.draining--;
+	drain->moves->draining--;
 	if (drain->cancelled)
 		request_fail(parent, EDVSINTR, "%d %s, then it was asked to stop", drain->moved,
 			     moved);
@@ -231,7 +231,7 @@ static void finish(struct drain *drain, int on_way)
 /* Nothing to offer now. */
 static void wait_or_finish(struct drain *drain)
 {
-	int on_way = count_on_way(drain->parent->node);
+	int on_way = count_on_way(drain->moves);
 
 	if (!drain->deadline_ns)
 		drain->deadline_ns = os_deadline_ns(ON_WAY_WAIT_MS);
@@ -275,16 +275,16 @@ static void on_cancelled(struct request *request)
 
 void handle_drain(struct request *request)
 {
-	struct node *node = request->node;
+	struct moves *moves = request->requests->moves;
 	int emptied = request->head.nodeid;
 	struct drain *drain;
 
-	if (emptied < 0 || emptied >= NR_NODES || !node->order.directory.node[emptied].up) {
+	if (emptied < 0 || emptied >= NR_NODES || !moves->order->directory.node[emptied].up) {
 		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
 			     emptied);
 		return;
 	}
-	if (emptied != node->options.id) {
+	if (emptied != moves->order->self) {
 		forward_start(request, emptied);
 		return;
 	}
@@ -296,15 +296,16 @@ void handle_drain(struct request *request)
 		return;
 	}
 	drain = calloc(1, sizeof(*drain));
-	if (!drain || os_source_timer(node->loop, 0, on_step, drain, &drain->timer) < 0) {
+	if (!drain || os_source_timer(moves->tasks->loop, 0, on_step, drain, &drain->timer) < 0) {
 		free(drain);
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
+	drain->moves = moves;
 	drain->parent = request;
-	drain->number = ++node->moves.drains;
-	node->moves.draining++;
-	drain->last_target = node->options.id;
+	drain->number = ++moves->drains;
+	moves->draining++;
+	drain->last_target = moves->order->self;
 	drain->dcid = -1;
 	request->keeper = drain;
 	request->cancelled = on_cancelled;

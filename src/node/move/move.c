@@ -3,7 +3,6 @@
 #include "node/move/source.h"
 #include "node/calls.h"
 #include "node/move/move.h"
-#include "node/node.h"
 #include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/ask/forward.h"
@@ -13,14 +12,14 @@
 
 static bool target_usable(struct request *request, int dcid, int target)
 {
-	const struct node *node = request->node;
+	const struct directory *directory = &request->requests->order->directory;
 
-	if (target < 0 || target >= NR_NODES || !node->order.directory.node[target].up) {
+	if (target < 0 || target >= NR_NODES || !directory->node[target].up) {
 		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
 			     target);
 		return false;
 	}
-	if (!(node->order.directory.dc[dcid].nodes >> target & 1)) {
+	if (!(directory->dc[dcid].nodes >> target & 1)) {
 		request_fail(request, EDVSDCNODE, "node %d does not belong to DC %d", target, dcid);
 		return false;
 	}
@@ -44,9 +43,9 @@ bool move_method_known(struct request *request)
 
 void handle_move(struct request *request)
 {
-	struct node *node = request->node;
+	const struct order *order = request->requests->order;
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	const struct directory_endpoint *ep = order_endpoint(&node->order, dcid, p_nr);
+	const struct directory_endpoint *ep = order_endpoint(order, dcid, p_nr);
 	bool cancels = request->head.flags & CTL_FLAG_CANCEL;
 
 	if (caller_check_dc(request, dcid, handle_move) < 0)
@@ -61,10 +60,10 @@ void handle_move(struct request *request)
 	if (!cancels &&
 	    (!target_usable(request, dcid, request->head.nodeid) || !move_method_known(request)))
 		return;
-	if (ep->node != node->options.id)
+	if (ep->node != order->self)
 		forward_start(request, ep->node);
 	else if (cancels)
-		source_cancel(request);
+		source_cancel(request->requests->moves, request);
 	else
-		source_start(request);
+		source_start(request->requests->moves, request);
 }

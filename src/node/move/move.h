@@ -3,15 +3,28 @@
 #define DVS_NODE_MOVE_MOVE_H
 
 #include <stdbool.h>
-
 #include <stdint.h>
+#include <sys/types.h> /* pthread_mutex_t */
 
+struct bindings;
+struct exchange;
+struct order;
+struct proxy;
 struct request;
+struct requests;
 struct source;
 struct target;
+struct tasks;
 
 /* The part of struct node. */
 struct moves {
+	pthread_mutex_t *lock; /* the node's, for the workers */
+	struct order *order;
+	struct exchange *exchange;
+	struct proxy *proxy;
+	struct requests *requests;
+	struct tasks *tasks;
+	struct bindings *bindings;
 	struct source *sources; /* migrations from this node */
 	struct target *targets; /* migrations to this node */
 	uint64_t drains;	/* begun so far */

@@ -6,8 +6,8 @@
 
 #include "core/plan.h"
 #include "node/task/init.h"
-#include "node/node.h"
 #include "node/task/inits.h"
+#include "node/task/task.h"
 #include "os/clock.h"
 #include "os/lock.h"
 #include "os/self.h"
@@ -32,27 +32,27 @@ static void on_answer(void *ctx, const struct dc_init_answer *answer)
 	os_condition_signal(&question->cond);
 }
 
-static int ask(struct node *node, int dcid, int vpid, const char *path, int sock, int cgroup,
+static int ask(struct tasks *tasks, int dcid, int vpid, const char *path, int sock, int cgroup,
 	       struct dc_init_answer *answer)
 {
 	struct question question = { .answered = false };
 	int r;
 
 	os_condition_init(&question.cond);
-	node_lock(node);
-	r = inits_start(&node->tasks, dcid);
+	os_lock_take(tasks->lock);
+	r = inits_start(tasks, dcid);
 	if (r == 0)
-		r = dc_init_shell(node->tasks.init[dcid], vpid, path, &sock, 1, cgroup, on_answer,
+		r = dc_init_shell(tasks->init[dcid], vpid, path, &sock, 1, cgroup, on_answer,
 				  &question);
 	while (r == 0 && !question.answered) /* the loop sees to it, whatever the init does */
-		os_condition_wait(&question.cond, &node->lock, 0);
-	node_unlock(node);
+		os_condition_wait(&question.cond, tasks->lock, 0);
+	os_lock_release(tasks->lock);
 	os_condition_deinit(&question.cond);
 	*answer = question.answer;
 	return r < 0 ? r : answer->error;
 }
 
-int shell_start(struct node *node, int dcid, int vpid, int cgroup, pid_t *lpid, int *pidfd,
+int shell_start(struct tasks *tasks, int dcid, int vpid, int cgroup, pid_t *lpid, int *pidfd,
 		int *sock, struct refusal *why)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_SHELL_NS;
@@ -66,11 +66,11 @@ int shell_start(struct node *node, int dcid, int vpid, int cgroup, pid_t *lpid, 
 		r = os_unix_pair(OS_STREAM, pair);
 	if (r < 0)
 		return r;
-	r = ask(node, dcid, vpid, path, pair[1], cgroup, &answer);
+	r = ask(tasks, dcid, vpid, path, pair[1], cgroup, &answer);
 	/* The process itself may have been here a moment ago, and its end there be under way still. */
 	while (r == -EBUSY && os_now_ns() < deadline) {
 		os_thread_sleep_ns(LOOK_NS);
-		r = ask(node, dcid, vpid, path, pair[1], cgroup, &answer);
+		r = ask(tasks, dcid, vpid, path, pair[1], cgroup, &answer);
 	}
 	os_close(pair[1]);
 	if (r < 0) {

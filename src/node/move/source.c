@@ -9,7 +9,6 @@
 #include "base/result.h"
 #include "dvk.h"
 #include "node/task/output.h"
-#include "node/node.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
 #include "node/bind/ending.h"
@@ -81,7 +80,7 @@ static void decided(struct order *order, void *ctx, const struct directory_resul
 		return;
 	if (asked.outcome == PLAN_START_APPLIED && result->code == 0) {
 		move = result->move;
-		counters_move_begun(&d->node->life.counters);
+		counters_move_begun(d->moves->requests->counters);
 	}
 	if (result->code < 0)
 		refusal_set_number(&d->refusal, result->code, "the cluster refused a step: %s",
@@ -119,11 +118,11 @@ static struct plan_event do_propose(void *ctx, const struct plan_effect *effect)
 					    .code = EDVSALLOCMEM,
 					    .move = d->worker.driver.source.move };
 	*asked = (struct asked){ d, event };
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	cmd.move = d->worker.driver.source.move;
 	d->proposals++;
-	order_propose(&d->node->order, &cmd, decided, asked);
-	node_unlock(d->node);
+	order_propose(d->moves->order, &cmd, decided, asked);
+	os_lock_release(d->moves->lock);
 	return nothing();
 }
 
@@ -134,7 +133,7 @@ static void answer(struct source *d)
 	assert(request);
 	d->request = NULL;
 	d->report.error = d->refusal.error;
-	counters_move_over(&d->node->life.counters, &d->report);
+	counters_move_over(d->moves->requests->counters, &d->report);
 	snprintf(d->report.reason, sizeof(d->report.reason), "%s", d->refusal.reason);
 	if (d->canceller) {
 		request_row(d->canceller, &d->report, sizeof(d->report));
@@ -166,7 +165,7 @@ static void name_reason(struct source *d, const struct plan_effect *effect)
 	if (effect->code == EDVSINTR)
 		refusal_set(&d->refusal, EDVSINTR,
 			    "the move was cancelled; the process goes on on node %d",
-			    d->node->options.id);
+			    d->moves->order->self);
 	else if (effect->code == EDVSTIMEDOUT && plan->overdue)
 		refusal_set(&d->refusal, EDVSTIMEDOUT,
 			    "the migration was given up: nothing came of it for %u s while %s; %s",
@@ -183,7 +182,7 @@ static struct plan_event do_report(void *ctx, const struct plan_effect *effect)
 
 	d->report.total_ns = (uint64_t)os_now_ns() - d->worker.begin_ns;
 	d->report.rounds = 1;
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	if (effect->result == PLAN_COMMITTED || effect->result == PLAN_POSSIBLE) {
 		refusal_clear(&d->refusal);
 		d->report.result = CTL_MOVE_COMMITTED;
@@ -193,7 +192,7 @@ static struct plan_event do_report(void *ctx, const struct plan_effect *effect)
 		name_reason(d, effect);
 	}
 	answer(d);
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	return nothing();
 }
 
@@ -275,9 +274,9 @@ static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
 	struct source *d = ctx;
 
 	(void)effect;
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	d->fd = os_close(d->fd);
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	return nothing();
 }
 
@@ -327,13 +326,13 @@ static void finish(struct source *d)
 	assert(!d->proposals);
 	assert(!d->request);
 	assert(!d->canceller);
-	for (struct source **link = &d->node->moves.sources; *link; link = &(*link)->next) {
+	for (struct source **link = &d->moves->sources; *link; link = &(*link)->next) {
 		if (*link == d) {
 			*link = d->next;
 			break;
 		}
 	}
-	share_give(&d->node->requests.shares, d->uid, SHARE_MOVES);
+	share_give(&d->moves->requests->shares, d->uid, SHARE_MOVES);
 	output_free(d->output);
 	worker_deinit(&d->worker);
 	free(d);
@@ -350,24 +349,25 @@ static uint64_t moved(void *ctx)
 static void end(void *ctx)
 {
 	struct source *d = ctx;
-	struct node *node = d->node;
+	struct moves *moves = d->moves;
 	int dcid = d->dcid, p_nr = d->p_nr;
 	uint32_t generation = d->generation;
 
 	migrate_source_free(d->tracee);
-	node_lock(node);
+	os_lock_take(moves->lock);
 	d->fd = os_close(d->fd); /* a lost connection is not closed by the plan */
 	while (d->proposals)	 /* their answers name this move */
 		worker_wait(&d->worker);
 	finish(d);
-	ending_on_source_over(&node->bindings, dcid, p_nr, generation);
-	node_unlock(node);
+	ending_on_source_over(moves->bindings, dcid, p_nr, generation);
+	os_lock_release(moves->lock);
 }
 
 /* Another thread of the process that is bound for itself: one move carries one endpoint. */
-static const struct binding *bound_beside(const struct node *node, const struct binding *binding)
+static const struct binding *bound_beside(const struct bindings *bindings,
+					  const struct binding *binding)
 {
-	const struct binding *p = node->bindings.all;
+	const struct binding *p = bindings->all;
 
 	while (p && (p == binding || p->task->tgid != binding->task->tgid ||
 		     p->role == BINDING_ARRIVING || p->task->ended))
@@ -377,9 +377,9 @@ static const struct binding *bound_beside(const struct node *node, const struct 
 
 static int refuse_early(struct source *d, struct binding *binding, bool moving)
 {
-	const struct binding *beside = binding ? bound_beside(d->node, binding) : NULL;
+	const struct binding *beside = binding ? bound_beside(d->moves->bindings, binding) : NULL;
 
-	if (d->target == d->node->options.id)
+	if (d->target == d->moves->order->self)
 		return refusal_set(&d->refusal, EDVSLCLPROC,
 				   "endpoint %d is on node %d already; name another node", d->p_nr,
 				   d->target);
@@ -425,10 +425,10 @@ void source_cancel_remote(struct moves *moves, int from, uint64_t id)
 			cancel(d);
 }
 
-void source_cancel(struct request *request)
+void source_cancel(struct moves *moves, struct request *request)
 {
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
-	struct source *d = request->node->moves.sources;
+	struct source *d = moves->sources;
 
 	assert(os_lock_protects());
 	while (d && (d->dcid != dcid || d->p_nr != p_nr || driver_is_ended(&d->worker.driver)))
@@ -451,27 +451,26 @@ void source_cancel(struct request *request)
 	}
 }
 
-void source_start(struct request *request)
+void source_start(struct moves *moves, struct request *request)
 {
-	struct node *node = request->node;
 	int p_nr = request->head.endpoint;
 	const struct directory_endpoint *ep =
-		order_endpoint(&node->order, request->head.dcid, p_nr);
-	struct binding *binding = binding_find(&node->bindings, request->head.dcid, p_nr);
+		order_endpoint(moves->order, request->head.dcid, p_nr);
+	struct binding *binding = binding_find(moves->bindings, request->head.dcid, p_nr);
 	struct source *d;
 
 	assert(os_lock_protects());
-	if (!share_take(&node->requests.shares, request->uid, SHARE_MOVES)) {
+	if (!share_take(&moves->requests->shares, request->uid, SHARE_MOVES)) {
 		request_fail_share(request, SHARE_MOVES);
 		return;
 	}
 	d = calloc(1, sizeof(*d));
 	if (!d) {
-		share_give(&node->requests.shares, request->uid, SHARE_MOVES);
+		share_give(&moves->requests->shares, request->uid, SHARE_MOVES);
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
-	*d = (struct source){ .node = node,
+	*d = (struct source){ .moves = moves,
 			      .request = request,
 			      .uid = request->uid,
 			      .dcid = request->head.dcid,
@@ -485,18 +484,18 @@ void source_start(struct request *request)
 			      .vpid = binding ? binding->task->vpid : 0 };
 	d->report = (struct ctl_move){ .dcid = d->dcid,
 				       .endpoint = d->p_nr,
-				       .from = node->options.id,
+				       .from = moves->order->self,
 				       .to = d->target,
 				       .vpid = d->vpid,
 				       .dry_run = d->dry_run };
 	memcpy(d->report.name, ep->name, sizeof(d->report.name));
-	worker_init(&d->worker, node, &source_side, d);
+	worker_init(&d->worker, moves->lock, moves->tasks->loop, &source_side, d);
 	d->worker.endpoint = p_nr;
 	d->worker.dry_run = d->dry_run;
 	d->worker.moved = moved;
 	d->worker.end = end;
-	d->next = node->moves.sources;
-	node->moves.sources = d;
+	d->next = moves->sources;
+	moves->sources = d;
 	request->keeper = request->moved ? request->keeper : d;
 	request->cancelled = request->moved ? request->cancelled : asker_cancelled;
 	if (refuse_early(d, binding, ep->moving) == 0) {
@@ -511,33 +510,17 @@ void source_start(struct request *request)
 	finish(d);
 }
 
-/* Each move of that life of the endpoint hears of it; its plan knows whether it is concerned. */
-static void tell(struct moves *moves, const struct directory_effect *effect,
-		 enum plan_event_kind kind)
+/*
+ * A commit is told to its proposer, too; but a proposal whose answer was lost with the quorum has none. Each move of
+ * that life of the endpoint hears of it; its plan knows whether it is concerned.
+ */
+void source_on_effect(struct moves *moves, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	for (struct source *d = moves->sources; d; d = d->next)
 		if (d->dcid == effect->dcid && d->p_nr == effect->p_nr &&
 		    d->generation == effect->generation)
-			worker_tell(&d->worker, kind, 0, effect->move);
-}
-
-/* Also told to its proposer; but a proposal whose answer was lost with the quorum has none. */
-void source_on_committed(struct moves *moves, const struct directory_effect *effect)
-{
-	assert(os_lock_protects());
-	tell(moves, effect, PLAN_COMMIT_APPLIED);
-}
-
-void source_on_rolled_back(struct moves *moves, const struct directory_effect *effect)
-{
-	assert(os_lock_protects());
-	tell(moves, effect, PLAN_ROLLED_BACK_APPLIED);
-}
-
-void source_on_dead(struct moves *moves, const struct directory_effect *effect)
-{
-	assert(os_lock_protects());
-	tell(moves, effect, PLAN_ENDPOINT_DEAD);
+			worker_hear(&d->worker, effect);
 }
 
 void source_on_node_left(struct moves *moves, int left)

@@ -12,23 +12,21 @@
 #include "core/directory.h"
 
 struct moves;
-struct node;
 struct request;
 
 /* CTL_MOVE for an endpoint owned here; answers when it is committed, rolled back or refused. */
-void source_start(struct request *request);
+void source_start(struct moves *moves, struct request *request);
 
 /*
  * CTL_MOVE with CTL_FLAG_CANCEL: a move that is not committed is rolled back. Answers, like the request of the move
  * itself, when that is over.
  */
-void source_cancel(struct request *request);
+void source_cancel(struct moves *moves, struct request *request);
 /* The asker is another node's client, and it cancelled. */
 void source_cancel_remote(struct moves *moves, int from, uint64_t id);
 
-void source_on_committed(struct moves *moves, const struct directory_effect *effect);
-void source_on_rolled_back(struct moves *moves, const struct directory_effect *effect);
-void source_on_dead(struct moves *moves, const struct directory_effect *effect);
+/* A move is committed or rolled back, or its endpoint is dead. */
+void source_on_effect(struct moves *moves, const struct directory_effect *effect);
 void source_on_node_left(struct moves *moves, int left);
 /* True: a migration under way sees to the endpoint's end. */
 bool source_on_process_died(struct moves *moves, int dcid, int p_nr);

@@ -11,6 +11,7 @@
 #include "base/refusal.h"
 #include "core/plan.h"
 #include "migrate/migrate.h"
+#include "node/move/move.h"
 #include "node/move/source.h"
 #include "node/move/worker.h"
 #include "wire/ctl.h"
@@ -21,7 +22,7 @@ struct request;
 
 struct source {
 	struct source *next;
-	struct node *node;
+	struct moves *moves;
 	struct request *request;
 	uid_t uid; /* the user that asked; see share.h */
 	int dcid, p_nr, endpoint, target;

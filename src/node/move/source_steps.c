@@ -11,8 +11,8 @@
 #include "node/move/copiers.h"
 #include "node/move/foreign.h"
 #include "node/task/output.h"
-#include "node/node.h"
 #include "node/bind/binding.h"
+#include "node/state/order.h"
 #include "node/task/following.h"
 #include "node/task/task.h"
 #include "os/clock.h"
@@ -33,7 +33,7 @@
 
 struct binding *source_binding(struct source *d)
 {
-	struct binding *binding = binding_find(&d->node->bindings, d->dcid, d->p_nr);
+	struct binding *binding = binding_find(d->moves->bindings, d->dcid, d->p_nr);
 
 	assert(os_lock_protects());
 	return binding && binding->generation == d->generation ? binding : NULL;
@@ -48,16 +48,16 @@ static bool identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_
 	struct binding *binding;
 	bool found;
 
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	if (binding && binding->task->output && output_is(binding->task->output, device, inode)) {
 		foreign.kind = FOREIGN_LOG;
 		found = true;
 	} else {
-		found = exchange_identify(d->node->exchange, device, inode, &foreign.page);
+		found = exchange_identify(d->moves->exchange, device, inode, &foreign.page);
 		foreign.kind = foreign.page.kind;
 	}
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	if (found)
 		foreign_encode(&foreign, name);
 	return found;
@@ -86,7 +86,7 @@ static bool is_asking(struct source *d, uint32_t *countp)
 	pid_t pid = 0;
 
 	*countp = 0;
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	if (binding) {
 		pid = binding->task->tgid;
@@ -95,7 +95,7 @@ static bool is_asking(struct source *d, uint32_t *countp)
 		*countp =
 			binding->status->page->exchanges + attached; /* the first one attached it */
 	}
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	return asking || (!attached && os_pid_is_connected_here(pid));
 }
 
@@ -125,11 +125,11 @@ static void quieten(struct source *d)
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_QUIET_NS;
 	struct binding *binding;
 
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	if (binding)
 		atomic_store(&binding->status->page->quiet, 1);
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	while (busy(d) && os_now_ns() < deadline && !worker_told(&d->worker))
 		os_thread_sleep_ns(QUIET_LOOK_NS);
 }
@@ -139,14 +139,14 @@ static void let_talk(struct source *d)
 	struct exchange_bell *bell;
 	struct binding *binding;
 
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	if (binding) {
 		atomic_store(&binding->status->page->quiet, 0);
-		if (exchange_bell(d->node->exchange, d->dcid, d->p_nr, &bell) == 0)
+		if (exchange_bell(d->moves->exchange, d->dcid, d->p_nr, &bell) == 0)
 			exchange_poke(bell);
 	}
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 }
 
 static uint64_t cpu_owed(struct source *d)
@@ -154,10 +154,10 @@ static uint64_t cpu_owed(struct source *d)
 	const struct binding *binding;
 	uint64_t owed_ns;
 
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	owed_ns = binding ? binding->task->cpu_owed_ns : 0;
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	return owed_ns;
 }
 
@@ -177,11 +177,11 @@ static int check_left_behind(struct source *d)
 	pid_t pid = 0;
 	int others = 0;
 
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	if (binding)
 		others = cgroup_others(binding->task, &pid, 1);
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	if (others <= 0)
 		return 0;
 	return refusal_set(&d->refusal, EDVSPROCSTS,
@@ -241,9 +241,9 @@ static int connect_to_target(struct source *d)
 		struct proxy_call call;
 		int r;
 
-		node_lock(d->node);
-		r = proxy_call_prepare(d->node->proxy, d->target, FRAME_KIND_BULK, &call);
-		node_unlock(d->node);
+		os_lock_take(d->moves->lock);
+		r = proxy_call_prepare(d->moves->proxy, d->target, FRAME_KIND_BULK, &call);
+		os_lock_release(d->moves->lock);
 		if (r == 0)
 			r = proxy_call_connect(&call, (int)(PLAN_CONNECT_NS / OS_MS_NS));
 		if ((r != -ENOTCONN && r != -EACCES) || os_now_ns() > deadline ||
@@ -261,18 +261,18 @@ int source_offer(struct source *d)
 				    .vpid = d->vpid,
 				    .generation = d->generation,
 				    .dry_run = d->dry_run,
-				    .source = d->node->options.id,
+				    .source = d->moves->order->self,
 				    .target = d->target };
 	struct move_verdict verdict;
 	int r;
 
 	assert(!os_lock_is_held());
-	node_lock(d->node);
-	offer.order = d->node->order.directory.order;
-	offer.dc_generation = d->node->order.directory.dc[d->dcid].generation;
-	memcpy(offer.name, order_endpoint(&d->node->order, d->dcid, d->p_nr)->name,
+	os_lock_take(d->moves->lock);
+	offer.order = d->moves->order->directory.order;
+	offer.dc_generation = d->moves->order->directory.dc[d->dcid].generation;
+	memcpy(offer.name, order_endpoint(d->moves->order, d->dcid, d->p_nr)->name,
 	       sizeof(offer.name));
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	worker_fault(&d->worker, "source-offer");
 	r = connect_to_target(d);
 	if (r < 0)
@@ -280,11 +280,11 @@ int source_offer(struct source *d)
 				   "node %d cannot be reached (%s); try again when the link is up",
 				   d->target,
 				   r == -EACCES ? "it does not know this node yet" : strerror(-r));
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	d->fd = r;
 	if (worker_told(&d->worker)) /* before there was something to shut down */
 		os_shutdown(d->fd);
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	os_tcp_notice_loss(d->fd, DIALOGUE_LOSS_MS);
 	r = dialogue_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), DIALOGUE_STEP, &d->refusal);
 	if (r == 0)
@@ -312,17 +312,18 @@ static int take_far_ends(struct source *d)
 	int copies = 1;
 
 	while (copies) {
-		node_lock(d->node);
+		os_lock_take(d->moves->lock);
 		binding = source_binding(d);
 		if (!binding) {
-			node_unlock(d->node);
+			os_lock_release(d->moves->lock);
 			return refuse_gone(d);
 		}
 		binding->state = BINDING_LEAVING;
-		copies = exchange_hold(d->node->exchange, d->dcid, d->p_nr) + binding->copying;
-		node_unlock(d->node);
+		copies = exchange_hold(d->moves->exchange, d->dcid, d->p_nr) + binding->copying;
+		os_lock_release(d->moves->lock);
 		if (copies)
-			copies = copiers_count(&copiers, d->node, d->dcid, d->p_nr);
+			copies = copiers_count(&copiers, d->moves->bindings, d->moves->lock,
+					       d->dcid, d->p_nr);
 		if (!copies)
 			break;
 		if (os_now_ns() > deadline || worker_told(&d->worker))
@@ -339,15 +340,15 @@ void source_thaw(struct source *d)
 	struct binding *binding;
 
 	assert(!os_lock_is_held());
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	if (binding && binding->state == BINDING_LEAVING) {
 		binding->state = BINDING_BOUND;
-		exchange_unhold(d->node->exchange, d->dcid, d->p_nr, 0);
+		exchange_unhold(d->moves->exchange, d->dcid, d->p_nr, 0);
 		binding_refresh_channels(binding);
-		proxy_offer(d->node->proxy, d->dcid, d->p_nr, d->endpoint);
+		proxy_offer(d->moves->proxy, d->dcid, d->p_nr, d->endpoint);
 	}
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	migrate_source_thaw(d->tracee, &ignored);
 }
 
@@ -398,14 +399,14 @@ int source_send(struct source *d)
 
 	assert(d->tracee);
 	assert(!os_lock_is_held());
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	if (binding) {
 		if (binding->task->output)
 			output_drain(binding->task->output);
 		r = conversations_pack(binding, d->worker.driver.source.move, &bytes, &len);
 	}
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	if (r < 0)
 		return r == -ENOMEM ? refusal_set(&d->refusal, EDVSALLOCMEM,
 						  "no memory for the state of the process")
@@ -428,10 +429,10 @@ bool source_has_died(struct source *d)
 	bool died;
 
 	assert(!os_lock_is_held());
-	node_lock(d->node);
+	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	died = !binding || binding->task->ended || os_poll(binding->task->pidfd, OS_READ, 0) == 0;
-	node_unlock(d->node);
+	os_lock_release(d->moves->lock);
 	return died;
 }
 
@@ -460,7 +461,7 @@ void source_release(struct source *d)
 		following_move(binding->task, d->target);
 		binding_move_away(binding); /* the worker kills the frozen copy */
 	}
-	binding_drop_far_channels(&d->node->bindings, d->dcid, d->p_nr);
+	binding_drop_far_channels(d->moves->bindings, d->dcid, d->p_nr);
 }
 
 /* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */

@@ -8,7 +8,6 @@
 #include "dvk.h"
 #include "node/move/dialogue.h"
 #include "node/move/conversations.h"
-#include "node/node.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
 #include "node/task/task.h"
@@ -129,7 +128,6 @@ static struct plan_event do_say_refused(void *ctx, const struct plan_effect *eff
 static struct plan_event do_take_over(void *ctx, const struct plan_effect *effect)
 {
 	struct target *a = ctx;
-	struct node *node = a->node;
 	struct binding *binding = a->binding;
 	int dcid = a->offer.dcid, p_nr = a->offer.p_nr;
 
@@ -139,7 +137,7 @@ static struct plan_event do_take_over(void *ctx, const struct plan_effect *effec
 	if (binding_take(binding, a->offer.endpoint, a->offer.generation) < 0)
 		os_log(OS_LOG_ERROR, "endpoint %d has no bell here", a->offer.endpoint);
 	conversations_unpack(binding, a->state);
-	exchange_unhold(node->exchange, dcid, p_nr, 0);
+	exchange_unhold(a->moves->exchange, dcid, p_nr, 0);
 	binding_refresh_channels(binding);
 	if (binding->task->ended) /* while it was held */
 		task_end(binding->task);
@@ -164,10 +162,10 @@ static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 		migrate_target_discard(a->target); /* its exit unbinds it */
 		return nothing();
 	}
-	node_lock(a->node);
-	if (exchange_bell(a->node->exchange, a->offer.dcid, a->offer.p_nr, &bell) == 0)
+	os_lock_take(a->moves->lock);
+	if (exchange_bell(a->moves->exchange, a->offer.dcid, a->offer.p_nr, &bell) == 0)
 		exchange_poke(bell);
-	node_unlock(a->node);
+	os_lock_release(a->moves->lock);
 	deliver_late_signals(a);
 	return nothing();
 }
@@ -179,13 +177,13 @@ static struct plan_event do_discard(void *ctx, const struct plan_effect *effect)
 	(void)effect;
 	if (a->target)
 		migrate_target_discard(a->target);
-	node_lock(a->node);
+	os_lock_take(a->moves->lock);
 	if (a->binding) {
 		binding_move_away(a->binding);
 		a->binding = NULL;
-		binding_drop_far_channels(&a->node->bindings, a->offer.dcid, a->offer.p_nr);
+		binding_drop_far_channels(a->moves->bindings, a->offer.dcid, a->offer.p_nr);
 	}
-	node_unlock(a->node);
+	os_lock_release(a->moves->lock);
 	return nothing();
 }
 
@@ -200,9 +198,9 @@ static struct plan_event do_propose_unbind(void *ctx, const struct plan_effect *
 			       .flags = COMMAND_FLAG_DIED };
 
 	(void)effect;
-	node_lock(a->node);
-	order_propose(&a->node->order, &cmd, NULL, NULL);
-	node_unlock(a->node);
+	os_lock_take(a->moves->lock);
+	order_propose(a->moves->order, &cmd, NULL, NULL);
+	os_lock_release(a->moves->lock);
 	return nothing();
 }
 
@@ -211,9 +209,9 @@ static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
 	struct target *a = ctx;
 
 	(void)effect;
-	node_lock(a->node);
+	os_lock_take(a->moves->lock);
 	a->fd = os_close(a->fd);
-	node_unlock(a->node);
+	os_lock_release(a->moves->lock);
 	return nothing();
 }
 
@@ -256,13 +254,13 @@ const struct driver_side target_side = {
 static void finish(struct target *a)
 {
 	assert(!a->binding);
-	for (struct target **link = &a->node->moves.targets; *link; link = &(*link)->next) {
+	for (struct target **link = &a->moves->targets; *link; link = &(*link)->next) {
 		if (*link == a) {
 			*link = a->next;
 			break;
 		}
 	}
-	cgroup_end(&a->node->tasks, a->cgroup, true);
+	cgroup_end(a->moves->tasks, a->cgroup, true);
 	os_close(a->shell_pidfd);
 	os_close(a->pidfd);
 	os_close(a->fd);
@@ -281,12 +279,12 @@ static uint64_t moved(void *ctx)
 static void end(void *ctx)
 {
 	struct target *a = ctx;
-	struct node *node = a->node;
+	struct moves *moves = a->moves;
 
 	migrate_target_free(a->target);
-	node_lock(node);
+	os_lock_take(moves->lock);
 	finish(a);
-	node_unlock(node);
+	os_lock_release(moves->lock);
 }
 
 static bool has_room(const struct moves *moves)
@@ -298,26 +296,26 @@ static bool has_room(const struct moves *moves)
 	return count < ARRIVALS_MAX;
 }
 
-void target_start(struct node *node, int from, int fd)
+void target_start(struct moves *moves, int from, int fd)
 {
-	struct target *a = has_room(&node->moves) ? calloc(1, sizeof(*a)) : NULL;
+	struct target *a = has_room(moves) ? calloc(1, sizeof(*a)) : NULL;
 
 	assert(os_lock_protects());
 	if (!a) {
 		os_close(fd);
 		return;
 	}
-	*a = (struct target){ .next = node->moves.targets,
-			      .node = node,
+	*a = (struct target){ .next = moves->targets,
+			      .moves = moves,
 			      .from = from,
 			      .fd = fd,
 			      .shell_pidfd = -1,
 			      .pidfd = -1,
 			      .offer = { .dcid = -1 } };
-	worker_init(&a->worker, node, &target_side, a);
+	worker_init(&a->worker, moves->lock, moves->tasks->loop, &target_side, a);
 	a->worker.moved = moved;
 	a->worker.end = end;
-	node->moves.targets = a;
+	moves->targets = a;
 	os_set_nonblock(fd, 0);
 	os_tcp_notice_loss(fd, DIALOGUE_LOSS_MS);
 	if (worker_start(&a->worker) == 0)
@@ -326,39 +324,17 @@ void target_start(struct node *node, int from, int fd)
 		finish(a);
 }
 
-/* Each move of that life of the endpoint hears of it; its plan knows whether it is concerned. */
-static void tell(struct moves *moves, const struct directory_effect *effect,
-		 enum plan_event_kind kind)
+/*
+ * Each move of that life of the endpoint hears of it; its plan knows whether it is concerned. Of a move by hand nothing
+ * is here, and nobody hears of it.
+ */
+void target_on_effect(struct moves *moves, const struct directory_effect *effect)
 {
+	assert(os_lock_protects());
 	for (struct target *a = moves->targets; a; a = a->next)
 		if (a->offer.dcid == effect->dcid && a->offer.p_nr == effect->p_nr &&
 		    a->offer.generation == effect->generation)
-			worker_tell(&a->worker, kind, 0, effect->move);
-}
-
-/* By hand nothing of it is here, and nobody hears of it. */
-void target_on_committed(struct moves *moves, const struct directory_effect *effect)
-{
-	assert(os_lock_protects());
-	tell(moves, effect, PLAN_COMMIT_APPLIED);
-}
-
-void target_on_rolled_back(struct moves *moves, const struct directory_effect *effect)
-{
-	assert(os_lock_protects());
-	tell(moves, effect, PLAN_ROLLED_BACK_APPLIED);
-}
-
-void target_on_started(struct moves *moves, const struct directory_effect *effect)
-{
-	assert(os_lock_protects());
-	tell(moves, effect, PLAN_START_APPLIED);
-}
-
-void target_on_dead(struct moves *moves, const struct directory_effect *effect)
-{
-	assert(os_lock_protects());
-	tell(moves, effect, PLAN_ENDPOINT_DEAD);
+			worker_hear(&a->worker, effect);
 }
 
 void target_on_node_left(struct moves *moves, int left)

@@ -10,15 +10,12 @@
 #include "core/directory.h"
 
 struct moves;
-struct node;
 
 /* Takes the connection; starts the worker. */
-void target_start(struct node *node, int from, int fd);
+void target_start(struct moves *moves, int from, int fd);
 
-void target_on_committed(struct moves *moves, const struct directory_effect *effect);
-void target_on_started(struct moves *moves, const struct directory_effect *effect);
-void target_on_rolled_back(struct moves *moves, const struct directory_effect *effect);
-void target_on_dead(struct moves *moves, const struct directory_effect *effect);
+/* A move is started, committed or rolled back, or its endpoint is dead. */
+void target_on_effect(struct moves *moves, const struct directory_effect *effect);
 void target_on_node_left(struct moves *moves, int left);
 int target_count(const struct moves *moves);
 

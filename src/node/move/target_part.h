@@ -9,17 +9,17 @@
 
 #include "base/refusal.h"
 #include "migrate/migrate.h"
+#include "node/move/move.h"
 #include "node/move/target.h"
 #include "node/move/worker.h"
 #include "node/task/cgroup.h"
 #include "wire/move.h"
 
-struct node;
 struct binding;
 
 struct target {
 	struct target *next;
-	struct node *node;
+	struct moves *moves;
 	int from, fd;
 	struct move_offer offer;
 	struct migrate_target *target;

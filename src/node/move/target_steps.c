@@ -8,11 +8,11 @@
 
 #include "dvk.h"
 #include "node/bind/backup.h"
+#include "node/state/order.h"
 #include "node/move/dialogue.h"
 #include "node/move/conversations.h"
 #include "node/move/foreign.h"
 #include "node/move/shell.h"
-#include "node/node.h"
 #include "node/task/output.h"
 #include "node/bind/binding.h"
 #include "node/task/following.h"
@@ -30,7 +30,7 @@
 
 static int open_page(struct target *a, const struct foreign *foreign)
 {
-	struct exchange *exchange = a->node->exchange;
+	struct exchange *exchange = a->moves->exchange;
 	const struct page_name *page = &foreign->page;
 	struct exchange_channel *channel;
 	struct exchange_bell *bell;
@@ -61,13 +61,13 @@ static int open_foreign(void *ctx, const struct foreign_name *name)
 	int fd;
 
 	foreign_decode(name, &foreign);
-	node_lock(a->node);
+	os_lock_take(a->moves->lock);
 	fd = foreign.kind == PAGE_CHANNEL && foreign.page.over ? -ESTALE : open_page(a, &foreign);
 	if (fd == -ESTALE)
-		fd = exchange_remnant(a->node->exchange, &foreign.page);
+		fd = exchange_remnant(a->moves->exchange, &foreign.page);
 	else if (fd >= 0)
 		fd = os_dup(fd);
-	node_unlock(a->node);
+	os_lock_release(a->moves->lock);
 	return fd;
 }
 
@@ -79,11 +79,11 @@ static int spawn_shell(void *ctx, int vpid, pid_t *lpid, int *sock)
 	assert(!os_lock_is_held());
 	if (vpid != a->offer.vpid)
 		return -EBADMSG;
-	node_lock(a->node);
-	cgroup = cgroup_make(&a->node->tasks, a->offer.dcid, a->offer.p_nr, a->offer.generation,
+	os_lock_take(a->moves->lock);
+	cgroup = cgroup_make(a->moves->tasks, a->offer.dcid, a->offer.p_nr, a->offer.generation,
 			     a->cgroup);
-	node_unlock(a->node);
-	r = shell_start(a->node, a->offer.dcid, vpid, cgroup, lpid, &a->shell_pidfd, sock,
+	os_lock_release(a->moves->lock);
+	r = shell_start(a->moves->tasks, a->offer.dcid, vpid, cgroup, lpid, &a->shell_pidfd, sock,
 			&a->refusal);
 	os_close(cgroup);
 	return r;
@@ -101,9 +101,9 @@ static void catch_up(struct target *a)
 	bool behind = true;
 
 	while (behind && os_now_ns() < deadline && !worker_told(&a->worker)) {
-		node_lock(a->node);
-		behind = a->node->order.directory.order < a->offer.order;
-		node_unlock(a->node);
+		os_lock_take(a->moves->lock);
+		behind = a->moves->order->directory.order < a->offer.order;
+		os_lock_release(a->moves->lock);
 		if (behind)
 			os_thread_sleep_ns(LOOK_NS);
 	}
@@ -112,14 +112,14 @@ static void catch_up(struct target *a)
 /* Whether it is of the very process that the order knows, and says so of both nodes. */
 static bool is_as_ordered(const struct target *a, const struct directory_endpoint *ep)
 {
-	const struct node *node = a->node;
+	const struct order *order = a->moves->order;
 	const struct move_offer *offer = &a->offer;
 
 	return ep->bound && ep->node == a->from && ep->generation == offer->generation &&
 	       directory_endpoint_number(ep, offer->p_nr) == offer->endpoint &&
 	       ep->vpid == offer->vpid && !memcmp(ep->name, offer->name, sizeof(ep->name)) &&
-	       offer->source == a->from && offer->target == node->options.id &&
-	       offer->dc_generation == node->order.directory.dc[offer->dcid].generation;
+	       offer->source == a->from && offer->target == order->self &&
+	       offer->dc_generation == order->directory.dc[offer->dcid].generation;
 }
 
 static int check_offer(struct target *a)
@@ -129,26 +129,26 @@ static int check_offer(struct target *a)
 	int r = 0;
 
 	catch_up(a);
-	node_lock(a->node);
-	ep = order_endpoint(&a->node->order, offer->dcid, offer->p_nr);
-	if (!ep || !a->node->order.directory.dc[offer->dcid].running)
+	os_lock_take(a->moves->lock);
+	ep = order_endpoint(a->moves->order, offer->dcid, offer->p_nr);
+	if (!ep || !a->moves->order->directory.dc[offer->dcid].running)
 		r = refusal_set(&a->refusal, EDVSDCNOTRUN, "DC %d does not run on node %d",
-				offer->dcid, a->node->options.id);
-	else if (!(a->node->order.directory.dc[offer->dcid].nodes >> a->node->options.id & 1))
+				offer->dcid, a->moves->order->self);
+	else if (!(a->moves->order->directory.dc[offer->dcid].nodes >> a->moves->order->self & 1))
 		r = refusal_set(&a->refusal, EDVSDCNODE, "node %d does not belong to DC %d",
-				a->node->options.id, offer->dcid);
+				a->moves->order->self, offer->dcid);
 	else if (!is_as_ordered(a, ep))
 		r = refusal_set(
 			&a->refusal, EDVSMIGRATE,
 			"what node %d offers is not what the order says of endpoint %d; try "
 			"again",
 			a->from, offer->p_nr);
-	else if (backup_find(&a->node->bindings, offer->dcid, offer->p_nr))
+	else if (backup_find(a->moves->bindings, offer->dcid, offer->p_nr))
 		r = refusal_set(&a->refusal, EDVSSLOTUSED,
 				"a backup of endpoint %d stands by on node %d: make it the process "
 				"with dvs_migrate, or end it",
-				offer->p_nr, a->node->options.id);
-	node_unlock(a->node);
+				offer->p_nr, a->moves->order->self);
+	os_lock_release(a->moves->lock);
 	return r;
 }
 
@@ -165,10 +165,10 @@ int target_receive_offer(struct target *a)
 	if (offer.dcid < 0 || offer.dcid >= SHM_DCS || offer.p_nr < -SHM_TASKS ||
 	    offer.p_nr >= SHM_SLOTS - SHM_TASKS)
 		return refusal_set(&a->refusal, EDVSBADREQUEST, "the offer is malformed");
-	node_lock(a->node); /* from now on the order's effects find this move */
+	os_lock_take(a->moves->lock); /* from now on the order's effects find this move */
 	a->offer = offer;
 	a->worker.endpoint = offer.p_nr;
-	node_unlock(a->node);
+	os_lock_release(a->moves->lock);
 	return 0;
 }
 
@@ -203,15 +203,15 @@ static int check_state(struct target *a)
 	while (!known && !over && os_now_ns() < deadline && !worker_told(&a->worker)) {
 		const struct directory_endpoint *ep;
 
-		node_lock(a->node);
-		ep = order_endpoint(&a->node->order, a->offer.dcid, a->offer.p_nr);
+		os_lock_take(a->moves->lock);
+		ep = order_endpoint(a->moves->order, a->offer.dcid, a->offer.p_nr);
 		known = ep->moving && ep->move == state->move &&
-			ep->target == a->node->options.id && ep->generation == state->generation &&
-			ep->node == a->from;
+			ep->target == a->moves->order->self &&
+			ep->generation == state->generation && ep->node == a->from;
 		/* The source, or this life of the endpoint, has ended: the word will not come. */
-		over = !a->node->order.directory.node[a->from].up ||
+		over = !a->moves->order->directory.node[a->from].up ||
 		       (int32_t)(ep->generation - state->generation) > 0;
-		node_unlock(a->node);
+		os_lock_release(a->moves->lock);
 		if (!known && !over)
 			os_thread_sleep_ns(LOOK_NS / 10);
 	}
@@ -232,8 +232,8 @@ static int prepare_process(struct target *a)
 	int r;
 
 	assert(!a->binding);
-	node_lock(a->node);
-	r = task_new(&a->node->tasks, lpid, lpid, a->offer.vpid, a->shell_pidfd, &task);
+	os_lock_take(a->moves->lock);
+	r = task_new(a->moves->tasks, lpid, lpid, a->offer.vpid, a->shell_pidfd, &task);
 	if (r == 0) {
 		a->pidfd = os_dup(a->shell_pidfd);
 		a->shell_pidfd = -1;
@@ -248,13 +248,13 @@ static int prepare_process(struct target *a)
 			task_free(task);
 	}
 	if (r == 0)
-		r = output_new(a->node->loop, state->log_limit, &output);
+		r = output_new(a->moves->tasks->loop, state->log_limit, &output);
 	if (r == 0) {
 		output_import(output, log_bytes, state->log_bytes);
 		following_take_output(task, output, state->log_start);
 		conversations_unpack_status(a->binding, a->state);
 	}
-	node_unlock(a->node);
+	os_lock_release(a->moves->lock);
 	return r < 0 ? refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target") : 0;
 }
 

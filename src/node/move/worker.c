@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "node/node.h"
+#include "core/directory.h"
 #include "node/state/fault.h"
 #include "os/clock.h"
 #include "os/lock.h"
@@ -24,7 +24,7 @@ void worker_wake(struct worker *worker)
 void worker_wait(struct worker *worker)
 {
 	assert(os_lock_protects());
-	os_condition_wait(&worker->cond, &worker->node->lock, 0);
+	os_condition_wait(&worker->cond, worker->lock, 0);
 }
 
 static void log_event(const struct worker *worker, const struct plan_event *event)
@@ -49,6 +49,20 @@ void worker_tell(struct worker *worker, enum plan_event_kind kind, int code, uin
 	worker_wake(worker);
 }
 
+void worker_hear(struct worker *worker, const struct directory_effect *effect)
+{
+	static const enum plan_event_kind events[] = {
+		[EFFECT_MOVE_STARTED] = PLAN_START_APPLIED,
+		[EFFECT_MOVE_COMMITTED] = PLAN_COMMIT_APPLIED,
+		[EFFECT_MOVE_ROLLED_BACK] = PLAN_ROLLED_BACK_APPLIED,
+		[EFFECT_ENDPOINT_DEAD] = PLAN_ENDPOINT_DEAD,
+	};
+
+	assert(effect->kind < sizeof(events) / sizeof(*events));
+	assert(events[effect->kind]);
+	worker_tell(worker, events[effect->kind], 0, effect->move);
+}
+
 static void look(void *ctx)
 {
 	struct worker *worker = ctx;
@@ -67,9 +81,8 @@ static void *work(void *arg)
 {
 	struct worker *worker = arg;
 	struct driver *driver = &worker->driver;
-	struct node *node = worker->node;
 
-	node_lock(node);
+	os_lock_take(worker->lock);
 	while (!driver_is_over(driver)) {
 		struct plan_effect effect;
 		const struct driver_row *row = driver_take(driver, &effect);
@@ -79,16 +92,16 @@ static void *work(void *arg)
 			worker_wait(worker);
 			continue;
 		}
-		node_unlock(node);
+		os_lock_release(worker->lock);
 		outcome = row->run(driver->ctx, &effect);
-		node_lock(node);
+		os_lock_take(worker->lock);
 		outcome.now_ns = (uint64_t)os_now_ns();
 		if (outcome.kind)
 			log_event(worker, &outcome);
 		driver_done(driver, &outcome);
 	}
 	worker->timer = os_source_free(worker->timer);
-	node_unlock(node);
+	os_lock_release(worker->lock);
 	worker->end(driver->ctx);
 	return NULL;
 }
@@ -104,11 +117,12 @@ void worker_fault(struct worker *worker, const char *name)
 	fault_step(name, worker->endpoint, told, worker);
 }
 
-void worker_init(struct worker *worker, struct node *node, const struct driver_side *side,
-		 void *ctx)
+void worker_init(struct worker *worker, pthread_mutex_t *lock, struct os_loop *loop,
+		 const struct driver_side *side, void *ctx)
 {
 	assert(os_lock_protects());
-	worker->node = node;
+	worker->lock = lock;
+	worker->loop = loop;
 	worker->begin_ns = (uint64_t)os_now_ns();
 	os_condition_init(&worker->cond);
 	driver_init(&worker->driver, side, &PLAN_LIMITS_DEFAULT, ctx);
@@ -123,7 +137,7 @@ void worker_deinit(struct worker *worker)
 
 int worker_start(struct worker *worker)
 {
-	int r = os_source_timer(worker->node->loop, LOOK_US, look, worker, &worker->timer);
+	int r = os_source_timer(worker->loop, LOOK_US, look, worker, &worker->timer);
 
 	assert(os_lock_protects());
 	return r < 0 ? r : os_thread_start(work, worker);

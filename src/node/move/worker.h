@@ -11,11 +11,13 @@
 #include "core/driver.h"
 #include "os/lock.h"
 
-struct node;
+struct directory_effect;
+struct os_loop;
 struct os_source;
 
 struct worker {
-	struct node *node;
+	pthread_mutex_t *lock; /* the node's */
+	struct os_loop *loop;
 	struct driver driver;
 	int endpoint; /* for the log and the fault points */
 	bool dry_run;
@@ -27,13 +29,15 @@ struct worker {
 };
 
 /* All with the lock held. */
-void worker_init(struct worker *worker, struct node *node, const struct driver_side *side,
-		 void *ctx);
+void worker_init(struct worker *worker, pthread_mutex_t *lock, struct os_loop *loop,
+		 const struct driver_side *side, void *ctx);
 void worker_deinit(struct worker *worker);
 /* 0, or negative errno: there is no thread for it, and end() is not called. */
 int worker_start(struct worker *worker);
 /* An event from elsewhere. Before worker_start() too. */
 void worker_tell(struct worker *worker, enum plan_event_kind kind, int code, uint32_t move);
+/* The order has changed the endpoint: the same. */
+void worker_hear(struct worker *worker, const struct directory_effect *effect);
 void worker_wake(struct worker *worker);
 /* In end(): until somebody wakes it. */
 void worker_wait(struct worker *worker);

@@ -4,9 +4,10 @@
 
 #include "dvk.h"
 #include "node/calls.h"
-#include "node/node.h"
-#include "node/task/caller.h"
 #include "node/bind/binding.h"
+#include "node/state/life.h"
+#include "node/state/order.h"
+#include "node/task/caller.h"
 #include "node/ask/request.h"
 #include "node/show/rows.h"
 
@@ -43,7 +44,7 @@ void handle_procinfo(struct request *request)
 		request_fail(request, EDVSBADPROC, "DC %d has no slot %d", dcid, p_nr);
 		return;
 	}
-	rows_proc(request->requests->order, &request->node->bindings, dcid, p_nr, &row);
+	rows_proc(request->requests->order, binding_part(request), dcid, p_nr, &row);
 	request_end(request, 0, &row, sizeof(row), NULL, 0);
 }
 
@@ -102,8 +103,8 @@ void handle_dvsinfo(struct request *request)
 {
 	dvs_usr_t row;
 
-	if (request->head.cmd == 1 && dvs_set(request, &request->node->life) < 0)
+	if (request->head.cmd == 1 && dvs_set(request, binding_part(request)->life) < 0)
 		return;
-	rows_dvs(&request->node->life, &row);
+	rows_dvs(binding_part(request)->life, &row);
 	request_end(request, request->requests->order->self, &row, sizeof(row), NULL, 0);
 }

@@ -10,16 +10,23 @@
 #include "dvk.h"
 #include "node/ask/asker_test.h"
 #include "node/calls.h"
-#include "node/node.h"
+#include "node/bind/binding.h"
+#include "node/state/life.h"
+#include "node/state/order.h"
+#include "node/task/task.h"
 
 #define OWN 2
 
-static struct node *node;
+static struct order order;
+static struct life life;
+static struct bindings bindings;
+static struct tasks tasks = { .order = &order, .bindings = &bindings };
+static struct requests requests = { .order = &order, .tasks = &tasks, .counters = &life.counters };
 static struct answer answer;
 
 static int ask_proc(int dcid, int p_nr)
 {
-	struct request *request = asker_request(&node->requests, CTL_PROCINFO, &answer);
+	struct request *request = asker_request(&requests, CTL_PROCINFO, &answer);
 
 	request->head.dcid = dcid;
 	request->head.endpoint = p_nr;
@@ -43,7 +50,7 @@ static void test_a_slot(void)
 
 static int ask_dc(int dcid)
 {
-	struct request *request = asker_request(&node->requests, CTL_DCINFO, &answer);
+	struct request *request = asker_request(&requests, CTL_DCINFO, &answer);
 
 	request->head.dcid = dcid;
 	handle_dcinfo(request);
@@ -62,7 +69,7 @@ static void test_a_dc(void)
 
 static int ask_node(int id)
 {
-	struct request *request = asker_request(&node->requests, CTL_NODEINFO, &answer);
+	struct request *request = asker_request(&requests, CTL_NODEINFO, &answer);
 
 	request->head.nodeid = id;
 	handle_nodeinfo(request);
@@ -80,7 +87,7 @@ static void test_a_node(void)
 
 static int set_dvs(const char *name, unsigned long level, uid_t uid, uint32_t bytes)
 {
-	struct request *request = asker_request(&node->requests, CTL_DVSINFO, &answer);
+	struct request *request = asker_request(&requests, CTL_DVSINFO, &answer);
 	dvs_usr_t *wanted = calloc(1, sizeof(*wanted));
 
 	snprintf(wanted->d_name, sizeof(wanted->d_name), "%s", name);
@@ -99,26 +106,25 @@ static void test_the_dvs(void)
 {
 	CHECK_EQ(set_dvs("NEW", 7, 0, 3), EDVSBADREQUEST);
 	CHECK_EQ(set_dvs("NEW", 7, 1000, sizeof(dvs_usr_t)), EDVSPRIVILEGES);
-	CHECK(!strcmp(node->life.dvs_name, ""));
+	CHECK(!strcmp(life.dvs_name, ""));
 	CHECK_EQ(set_dvs("NEW", 7, 0, sizeof(dvs_usr_t)), 0);
-	CHECK(!strcmp(node->life.dvs_name, "NEW"));
-	CHECK_EQ(node->life.debug_level, 7);
+	CHECK(!strcmp(life.dvs_name, "NEW"));
+	CHECK_EQ(life.debug_level, 7);
 	CHECK_EQ(answer.value, OWN);
 	CHECK(!strcmp(((const dvs_usr_t *)answer.payload)->d_name, "NEW"));
 	CHECK_EQ(set_dvs("NEW", 7, 1000, sizeof(dvs_usr_t)), 0);
 	CHECK_EQ(set_dvs("NEW", 8, 1000, sizeof(dvs_usr_t)), EDVSPRIVILEGES);
-	CHECK_EQ(node->life.debug_level, 7);
+	CHECK_EQ(life.debug_level, 7);
 }
 
 int main(void)
 {
 	struct directory_dc *dc;
 
-	node = calloc(1, sizeof(*node));
-	node->options.id = OWN;
-	node_wire(node);
-	directory_init(&node->order.directory);
-	dc = &node->order.directory.dc[1];
+	order.self = OWN;
+	bindings.life = &life;
+	directory_init(&order.directory);
+	dc = &order.directory.dc[1];
 	dc->running = 1;
 	dc->nr_procs = 20;
 	dc->nr_tasks = 4;
@@ -126,6 +132,5 @@ int main(void)
 	TEST(test_a_dc);
 	TEST(test_a_node);
 	TEST(test_the_dvs);
-	free(node);
 	return test_end();
 }

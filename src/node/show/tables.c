@@ -3,7 +3,8 @@
 #include "node/ask/gather.h"
 #include "node/ask/request.h"
 #include "node/calls.h"
-#include "node/node.h"
+#include "node/bind/binding.h"
+#include "node/state/order.h"
 #include "node/show/snapshot.h"
 #include "node/task/children.h"
 
@@ -33,8 +34,7 @@ static bool send(struct request *request, struct snapshot *s, int r)
 static bool send_rows(struct request *request, enum snapshot_rows rows)
 {
 	struct snapshot s = { 0 };
-	int r = snapshot_rows(&s, request->requests->order, &request->node->bindings, rows,
-			      request);
+	int r = snapshot_rows(&s, request->requests->order, binding_part(request), rows, request);
 
 	return send(request, &s, r);
 }
@@ -127,7 +127,7 @@ void handle_status(struct request *request)
 	struct ctl_node_status status;
 
 	snapshot_status(&status, request->requests->order, request->requests->proxy,
-			request->requests->tasks, &request->node->moves);
+			request->requests->tasks, request->requests->moves);
 	request_end(request, status.nodeid, &status, sizeof(status), NULL, 0);
 }
 

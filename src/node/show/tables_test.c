@@ -8,17 +8,27 @@
 #include "dvk.h"
 #include "node/ask/asker_test.h"
 #include "node/calls.h"
-#include "node/node.h"
+#include "node/bind/binding.h"
+#include "node/move/move.h"
+#include "node/state/order.h"
 #include "node/task/ended.h"
+#include "node/task/task.h"
 
 #define OWN 2
 
-static struct node *node;
+static struct order order;
+static struct ctl_counters counters = { .since_ns = 4711 };
+static struct moves moves;
+static struct bindings bindings;
+static struct tasks tasks = { .order = &order, .bindings = &bindings };
+static struct requests requests = {
+	.order = &order, .tasks = &tasks, .moves = &moves, .counters = &counters
+};
 static struct answer answer;
 
 static const struct answer *ask(void (*handle)(struct request *), int dcid, int cmd)
 {
-	struct request *request = asker_request(&node->requests, CTL_PS, &answer);
+	struct request *request = asker_request(&requests, CTL_PS, &answer);
 
 	request->head.dcid = dcid;
 	request->head.cmd = cmd;
@@ -56,14 +66,13 @@ static void test_ended(void)
 {
 	const struct ctl_ended_row row = { .dcid = 1, .p_nr = 5 };
 
-	CHECK_EQ(ended_adopt(&node->tasks, &row, NULL, 0), 0);
+	CHECK_EQ(ended_adopt(&tasks, &row, NULL, 0), 0);
 	CHECK_EQ(ask(handle_ended, 1, 0)->rows, 1);
 	CHECK_EQ(ask(handle_ended, -1, 1)->rows, 1);
 }
 
 static void test_status_and_counters(void)
 {
-	node->life.counters.since_ns = 4711;
 	CHECK_EQ(ask(handle_status, -1, 0)->value, OWN);
 	CHECK_EQ(answer.bytes, sizeof(struct ctl_node_status));
 	CHECK_EQ(ask(handle_counters, -1, 0)->value, OWN);
@@ -74,12 +83,10 @@ int main(void)
 {
 	struct directory_dc *dc;
 
-	node = calloc(1, sizeof(*node));
-	node->options.id = OWN;
-	node_wire(node);
-	directory_init(&node->order.directory);
-	node->order.directory.node[OWN] = (struct directory_node){ .up = 1, .incarnation = 1 };
-	dc = &node->order.directory.dc[1];
+	order.self = OWN;
+	directory_init(&order.directory);
+	order.directory.node[OWN] = (struct directory_node){ .up = 1, .incarnation = 1 };
+	dc = &order.directory.dc[1];
 	dc->running = 1;
 	dc->slot[shm_index(0)] = (struct directory_endpoint){ .bound = 1, .node = OWN };
 	dc->slot[shm_index(1)] = (struct directory_endpoint){ .bound = 1, .node = 4 };
@@ -87,6 +94,5 @@ int main(void)
 	TEST(test_rows);
 	TEST(test_ended);
 	TEST(test_status_and_counters);
-	free(node);
 	return test_end();
 }
