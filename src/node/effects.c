@@ -14,6 +14,7 @@
 #include "node/move/target.h"
 #include "node/move/source.h"
 #include "node/node.h"
+#include "node/service.h"
 #include "node/state/life.h"
 #include "node/state/order.h"
 #include "node/task/ended.h"
@@ -230,6 +231,7 @@ static void joined(struct node *node)
 	uint8_t ready = 1;
 
 	os_log(OS_LOG_INFO, "node %d is a member", node->options.id);
+	service_ready(node);
 	if (node->options.ready_fd < 0 || node->life.ready_told)
 		return;
 	node->life.ready_told = true;

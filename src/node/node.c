@@ -31,11 +31,13 @@
 #include "node/bind/waits.h"
 #include "node/calls.h"
 #include "node/move/source.h"
+#include "node/service.h"
 #include "node/watch.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/lock.h"
 #include "os/log.h"
+#include "os/notify.h"
 #include "os/pid.h"
 #include "os/signals.h"
 #include "os/socket.h"
@@ -281,6 +283,8 @@ static int start_parts(struct node *node, struct adoption *from)
 	if (r == 0)
 		r = os_source_signal(node->loop, OS_SIGTERM, stop_signal, &node->life, &ignored);
 	if (r == 0)
+		r = service_start(node);
+	if (r == 0)
 		r = start_group(node, from);
 	if (r == 0 && !from)
 		cgroup_open(&node->tasks);
@@ -372,6 +376,7 @@ int node_run(struct node *node)
 		r = os_loop_run(node->loop);
 		stop_bell(node);
 	}
+	os_notify_stopping("its processes are ended");
 	node_lock(node);
 	node->order.source = os_source_free(node->order.source);
 	node->order.late = os_source_free(node->order.late);

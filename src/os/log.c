@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "os/notify.h"
 
 #define LINE_MAX_BYTES 1024
 
@@ -25,6 +26,7 @@ static struct {
 	pthread_mutex_t lock;
 	char prefix[32];
 	enum os_log_level level;
+	bool journal;
 	struct bucket bucket[OS_LOG_LEVELS];
 } sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .prefix = "dvs", .level = OS_LOG_INFO };
 
@@ -32,6 +34,15 @@ void os_log_init(const char *prefix, enum os_log_level level)
 {
 	pthread_mutex_lock(&sink.lock);
 	snprintf(sink.prefix, sizeof(sink.prefix), "%s", prefix);
+	sink.level = level;
+	sink.journal = os_notify_is_journal();
+	pthread_mutex_unlock(&sink.lock);
+}
+
+void os_log_set_level(enum os_log_level level)
+{
+	assert((unsigned)level < OS_LOG_LEVELS);
+	pthread_mutex_lock(&sink.lock);
 	sink.level = level;
 	pthread_mutex_unlock(&sink.lock);
 }
@@ -49,15 +60,18 @@ static int bucket_take(struct bucket *b, int64_t now_ns)
 	return 1;
 }
 
-/* "14:05:27.123456 W dvsd 2: " */
+/* "14:05:27.123456 W dvsd 2: ", or for the journal "<4>dvsd 2: ". */
 static int format_head(char *line, size_t size, enum os_log_level level)
 {
 	static const char letter[OS_LOG_LEVELS] = { 'E', 'W', 'I', 'D' };
+	static const char priority[OS_LOG_LEVELS] = { '3', '4', '6', '7' }; /* of syslog(3) */
 	int64_t now = os_realtime_ns();
 	time_t seconds = (time_t)(now / OS_SECOND_NS);
 	struct tm tm;
 
 	assert((unsigned)level < OS_LOG_LEVELS);
+	if (sink.journal)
+		return snprintf(line, size, "<%c>%s: ", priority[level], sink.prefix);
 	localtime_r(&seconds, &tm);
 	return snprintf(line, size, "%02d:%02d:%02d.%06d %c %s: ", tm.tm_hour, tm.tm_min, tm.tm_sec,
 			(int)(now % OS_SECOND_NS / 1000), letter[level], sink.prefix);

@@ -3,7 +3,8 @@
 #define DVS_OS_LOG_H
 
 /*
- * The log of a daemon: lines on standard error, each with its time, level and the program's name. A
+ * The log of a daemon: lines on standard error, each with its time, level and the program's name; if that is the
+ * journal's, which has the time itself, with the priority as the journal takes it (<3> and the like). A
  * flood is cut: of one level at most OS_LOG_BURST lines at once and OS_LOG_PER_SECOND from then on; how
  * many were dropped is said with the next line. Errors are never dropped. Any thread may log.
  */
@@ -21,6 +22,7 @@ enum os_log_level {
 
 /* prefix, such as "dvsd 2", is copied; levels above `level` are not shown. */
 void os_log_init(const char *prefix, enum os_log_level level);
+void os_log_set_level(enum os_log_level level);
 
 /* One sentence without a newline; errno is kept. */
 void os_log(enum os_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

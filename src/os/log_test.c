@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -56,6 +59,33 @@ static void test_levels_and_prefix(void)
 	CHECK(!strstr(out, "third"));
 }
 
+static void say_to_journal(void)
+{
+	struct stat st;
+	char stream[64];
+
+	fstat(STDERR_FILENO, &st);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	os_log_init("dvsd 2", OS_LOG_INFO);
+	os_log(OS_LOG_ERROR, "first");
+	os_log(OS_LOG_WARN, "second");
+	os_log(OS_LOG_INFO, "third");
+	os_log_set_level(OS_LOG_DEBUG);
+	os_log(OS_LOG_DEBUG, "fourth");
+	unsetenv("JOURNAL_STREAM");
+	os_log_init("dvsd 2", OS_LOG_INFO);
+}
+
+/* The journal has the time, and takes the priority from the begin of the line. */
+static void test_journal(void)
+{
+	usleep(1100000 / OS_LOG_PER_SECOND); /* after the flood there is leave for one line */
+	CHECK(!strcmp(captured(say_to_journal), "<3>dvsd 2: first\n<4>dvsd 2: second\n"
+						"<6>dvsd 2: third\n<7>dvsd 2: fourth\n"));
+}
+
 static void say_much(void)
 {
 	os_log_init("dvsd", OS_LOG_INFO);
@@ -101,5 +131,6 @@ int main(void)
 	TEST(test_levels_and_prefix);
 	TEST(test_flood_is_cut);
 	TEST(test_long_line_is_cut);
+	TEST(test_journal);
 	return test_end();
 }

@@ -20,7 +20,8 @@
 #include "os/signals.h"
 #include "os/socket.h"
 
-_Static_assert(OS_SIGKILL == SIGKILL && OS_SIGTERM == SIGTERM, "as the kernel says");
+_Static_assert(OS_SIGHUP == SIGHUP && OS_SIGKILL == SIGKILL && OS_SIGTERM == SIGTERM,
+	       "as the kernel says");
 _Static_assert(OS_SIGCHLD == SIGCHLD && OS_SIGCONT == SIGCONT, "as the kernel says");
 _Static_assert(OS_SIGNAL_LAST == _NSIG - 1, "as the kernel says");
 

@@ -152,6 +152,11 @@ static char *read_line(char *buffer, int size, void *ctx)
 		      source->name, source->line, SETTINGS_LINE_MAX);
 		return NULL;
 	}
+	if (len && *source->at == '[') {
+		wrong(source->settings, "%s:%d: there are no sections here: remove the line %.*s",
+		      source->name, source->line, len < 40 ? (int)len : 40, source->at);
+		return NULL;
+	}
 	memcpy(buffer, source->at, len);
 	memcpy(buffer + len, "\n", 2);
 	source->at = end < source->end ? end + 1 : end;
@@ -188,10 +193,7 @@ static int on_line(void *ctx, const char *section, const char *name, const char 
 {
 	struct source *source = ctx;
 
-	if (section[0])
-		return wrong(source->settings,
-			     "%s:%d: there are no sections here: remove the line [%.40s]",
-			     source->name, source->line, section);
+	(void)section;
 	return take_line(source, name, text ? text : "");
 }
 

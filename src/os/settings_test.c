@@ -72,7 +72,7 @@ static void test_refusals(void)
 	CHECK(is_refused("fd = 3", "f:1: there is no setting \"fd\""));
 	CHECK(is_refused("--count = 3", "f:1: there is no setting"));
 	CHECK(is_refused("[part]\ncount = 1",
-			 "f:2: there are no sections here: remove the line [part]"));
+			 "f:1: there are no sections here: remove the line [part]"));
 	CHECK(is_refused("\ncount\n", "f:2: the line is not of the form"));
 	CHECK(is_refused("name = 123456789",
 			 "f:1: name is \"123456789\", and has to be of 1 to 8 characters"));

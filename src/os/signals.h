@@ -7,6 +7,7 @@
  * compare them with the kernel's.
  */
 enum os_signal {
+	OS_SIGHUP = 1,
 	OS_SIGTRAP = 5,
 	OS_SIGKILL = 9,
 	OS_SIGTERM = 15,

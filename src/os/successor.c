@@ -111,16 +111,17 @@ int os_successor_keep(int fd, bool keep)
 
 int os_successor_become(const char *path, char *const *argv)
 {
-	sigset_t both;
+	sigset_t three;
 	int r;
 
 	assert(argv && argv[0]);
-	sigemptyset(&both);
-	sigaddset(&both, SIGTERM);
-	sigaddset(&both, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &both, NULL);
+	sigemptyset(&three);
+	sigaddset(&three, SIGTERM);
+	sigaddset(&three, SIGINT);
+	sigaddset(&three, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &three, NULL);
 	execv(path, argv);
 	r = -errno;
-	pthread_sigmask(SIG_UNBLOCK, &both, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &three, NULL);
 	return r;
 }

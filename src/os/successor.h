@@ -41,7 +41,7 @@ int os_successor_keep(int fd, bool keep);
 
 /*
  * Becomes it; all other threads end. By the main thread, because children that end with their parent
- * end with the thread that has started them. SIGTERM and SIGINT wait until the successor unblocks them.
+ * end with the thread that has started them. SIGTERM, SIGINT and SIGHUP wait until the successor unblocks them.
  * Returns only on failure: negative errno, everything as it was.
  */
 int os_successor_become(const char *path, char *const *argv);

@@ -12,6 +12,7 @@
 
 struct order;
 struct os_loop;
+struct os_source;
 struct proxy;
 
 /* The part of struct node: how far this node is in its life, and what is remembered of it. */
@@ -20,6 +21,10 @@ struct life {
 	bool ready_told;
 	bool stopping;
 	bool failed;
+	struct os_source *watchdog,
+		*hangup;     /* what a service manager is told, and asks: see service.c */
+	int64_t watchdog_us; /* between two signs of life; 0: none is wanted */
+	bool reloading;
 	struct ctl_counters counters;
 	uint64_t debug_level; /* this and the name as dvk_dvs_init gave them */
 	char dvs_name[MAXDCNAME];

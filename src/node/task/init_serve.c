@@ -26,6 +26,7 @@
 #include "os/own_proc.h"
 #include "os/pid.h"
 #include "os/reap.h"
+#include "os/self.h"
 #include "os/signals.h"
 #include "os/socket.h"
 #include "os/spawn.h"
@@ -385,6 +386,8 @@ int dc_init_main(int argc, char **argv)
 		return 2;
 	for (int i = 0; i < INIT_WAITING_MAX; i++)
 		self.waiting[i] = (struct waiting){ .go_fd = -1, .pidfd = -1 };
+	/* The daemon catches SIGHUP, which would be back to ending an init. */
+	os_self_keep_running();
 	os_unblock_signals();
 	snprintf(prefix, sizeof(prefix), "dvs-init %.10s", argv[2]);
 	os_log_init(prefix, OS_LOG_INFO);

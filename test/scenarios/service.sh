@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The daemon as a service: its file of settings, what it tells the manager that has started it, and what that may ask of
+# it. One node, whose manager is a socket.
+. "$(dirname "$0")/lib.bash"
+conf=$tmp/dvs.conf socket=$tmp/order.sock
+trap 'kill $daemon $order $manager 2>/dev/null; rm -rf "$tmp"' EXIT
+
+settings() { # LINE...
+	printf '%s\n' "address = 127.0.0.1" "group = local:$socket" "$@" >"$conf"
+}
+told() { # WORDS: within some seconds they are in FILE
+	for _ in {1..60}; do
+		grep -q -e "$1" "$2" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+cat >"$tmp/manager.py" <<'P'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True:
+    print(s.recv(4096).decode().replace("\n", " "), flush=True)
+P
+python3 "$tmp/manager.py" "$tmp/notify" >"$tmp/told" & manager=$!
+dvs-sequencer --socket "$socket" 2>/dev/null & order=$!
+until [[ -S $tmp/notify && -S $socket ]]; do sleep 0.05; done
+
+begin "a wrong line of the file is named, with its number and a remedy, and the status is 2"
+while IFS='|' read -r line words; do
+	settings "id = 0" "$line"
+	timeout 10 dvsd --config "$conf" --check >"$tmp/out" 2>"$tmp/err"
+	status=$?
+	[[ $status == 2 ]] || fail "\"$line\": status $status"
+	[[ $(wc -l <"$tmp/err") == 1 ]] && grep -q -e "$conf:4: .*$words.*\(change\|remove\) " "$tmp/err" || fail "\"$line\": $(<"$tmp/err")"
+done <<'LIST'
+port = 0|port is "0", and has to be a number from 1 to 65535
+prot = 7700|no setting "prot"
+id = 1|id stands in line 3 already
+[node]|there are no sections here
+log-level = loud|error, warn, info or debug
+name = a name of many characters|1 to 15 characters
+LIST
+settings
+dvsd --config "$conf" --check 2>&1 | grep -q "$conf: id is missing: add a line such as" || fail "no id"
+end
+
+begin "a file that others than root can write to is refused"
+settings "id = 0"
+timeout 10 dvsd --config "$conf" --check >/dev/null || fail "refused as it should be"
+chmod g+w "$conf"
+dvsd --config "$conf" --check 2>&1 | grep -q 'chmod go-w' || fail "writable for a group"
+chmod 644 "$conf" && chown 4711 "$conf"
+dvsd --config "$conf" --check 2>&1 | grep -q 'chown root' || fail "of another user"
+chown root "$conf"
+end
+
+begin "the sample is complete: with its examples put in it is right"
+dvsd --sample | sed 's/^#\([a-z-]* = \)/\1/' >"$conf"
+timeout 10 dvsd --config "$conf" --check >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
+dvsd --help | grep -oE '^  --[a-z-]+ [A-Z]+' | awk '{ print substr($1, 3) }' | grep -vxE 'config|ready-fd' | while read -r name; do
+	grep -q "^$name = " "$conf" || echo "$name"
+done >"$tmp/missing"
+[[ -s $tmp/missing ]] && fail "not in the sample: $(<"$tmp/missing")"
+end
+
+settings "id = 0" "name = alpha"
+NOTIFY_SOCKET=$tmp/notify WATCHDOG_USEC=400000 dvsd --config "$conf" 2>"$tmp/log" & daemon=$!
+begin "the manager is told that the node is a member, and again and again that the daemon lives"
+if ! told READY=1 "$tmp/told"; then
+	if ldd "$build/bin/dvsd" | grep -q libsystemd; then fail "not told: $(<"$tmp/log")"; else
+		echo "skip - this build is without libsystemd"
+		exit 77
+	fi
+fi
+told 'STATUS=node 0 is a member' "$tmp/told" || fail "$(<"$tmp/told")"
+sleep 1.5
+alive=$(grep -c WATCHDOG=1 "$tmp/told")
+((alive >= 4)) || fail "alive $alive times in 1.5 s, with 0.4 s wanted"
+timeout 10 dvs nodes | grep -q ' alpha ' || fail "it is not called alpha"
+end
+
+begin "a stopped daemon does not tell that it lives"
+kill -STOP "$daemon"
+sleep 0.3
+before=$(grep -c WATCHDOG=1 "$tmp/told")
+sleep 1
+[[ $(grep -c WATCHDOG=1 "$tmp/told") == "$before" ]] || fail "it does"
+kill -CONT "$daemon"
+end
+
+begin "SIGHUP has the file read again; what cannot change is named, and a wrong file changes nothing"
+settings "id = 0" "name = alpha" "log-level = debug"
+kill -HUP "$daemon"
+told RELOADING=1 "$tmp/told" && told 'was read again' "$tmp/log" || fail "not read: $(<"$tmp/log")"
+settings "id = 0" "name = beta"
+kill -HUP "$daemon"
+told "$conf:4: name is other than the one" "$tmp/log" || fail "$(<"$tmp/log")"
+settings "id = zero"
+kill -HUP "$daemon"
+told "$conf:3: id is \"zero\".*stay as they were" "$tmp/log" || fail "$(<"$tmp/log")"
+kill -0 "$daemon" || fail "the daemon has ended"
+end
+
+begin "a restart goes on with the node's settings, whatever stands in the file by now"
+timeout 10 dvs dc create 0 >/dev/null
+timeout 10 dvs run 0 10 -- sleep 1000 >/dev/null || fail "run"
+for text in "id = 7" "nonsense"; do
+	settings "$text" "name = gamma"
+	timeout 20 dvs restart >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
+	timeout 10 dvs nodes | grep -q '^ *0  alpha ' || fail "after \"$text\": $(timeout 10 dvs nodes)"
+done
+timeout 10 dvs ps | grep -q sleep || fail "its process is gone"
+settings "id = 0" "name = alpha"
+kill -HUP "$daemon"
+for _ in {1..50}; do (($(grep -c 'was read again' "$tmp/log") >= 2)) && break; sleep 0.1; done
+(($(grep -c 'was read again' "$tmp/log") >= 2)) || fail "a successor does not read its file: $(<"$tmp/log")"
+kill -0 "$(timeout 10 dvs ps 0 --json | grep -o '"lpid": *[0-9]*' | grep -o '[0-9]*' | head -n 1)" || fail "the process has ended"
+end
+
+begin "it tells that it stops"
+kill "$daemon"
+wait "$daemon" || fail "status $?"
+told STOPPING=1 "$tmp/told" || fail "not told"
+end
+
+finish
