@@ -168,7 +168,7 @@ static void test_a_request_that_was_taken(void)
 		line_word(1, LINE_TAKEN, LINE_OP_SEND, 0);
 	CHECK_EQ(row_of(HERE)->p_rts_flags, RECEIVING);
 	CHECK_EQ(row.p_sendto, NONE);
-	bindings.exchange = exchange_free(tasks.rights.exchange);
+	bindings.exchange = exchange_free(bindings.exchange);
 }
 
 static void test_a_node(void)
