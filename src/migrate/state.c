@@ -354,8 +354,12 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 
 	memset(thread, 0, sizeof(*thread));
 	thread->tid = vtid;
+	/* First: one with deadline scheduling may make no thread that proves anything of it. */
+	int r = read_scheduling(inventory->dir, tid, thread, refusal);
 	struct peculiar_questions peculiar;
 
+	if (r)
+		return r;
 	calls_room(calls, 8 + PECULIAR_CALLS, 256 + PECULIAR_BYTES);
 	struct remote_ptr stack = calls_space(calls, sizeof(stack_t));
 	struct remote_ptr clear = calls_space(calls, 8), death = calls_space(calls, 8);
@@ -367,7 +371,7 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	uint32_t bits =
 		calls_add(calls, "read its security bits", CALL_OK, SYS_prctl, PR_GET_SECUREBITS);
 	peculiar_ask(calls, &peculiar);
-	int r = calls_run(calls);
+	r = calls_run(calls);
 
 	if (r)
 		return calls_refuse(calls, r, "the process", refusal);
@@ -387,8 +391,6 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	r = read_traced(tracee, thread, xstate, xstate_bytes, refusal);
 	if (r == 0)
 		r = read_credentials(inventory, tid, thread, refusal);
-	if (r == 0)
-		r = read_scheduling(inventory->dir, tid, thread, refusal);
 	if (r)
 		return r;
 	trace_robust_list(tid, &thread->robust_list, &thread->robust_length);
