@@ -26,11 +26,11 @@ struct group {
 	struct group_buffer place; /* the bytes that group_place() gives; group.c's */
 };
 
-/* local.c */
-int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_t address,
-		    const char *name, const struct group_callbacks *callbacks);
+/* local.c. deputy: at the path is a deputy of the corosync engine and not a sequencer. */
+int group_local_new(struct group **groupp, const char *path, bool deputy, int nodeid,
+		    uint32_t address, const char *name, const struct group_callbacks *callbacks);
 /* place: only what the engine itself has written; the seat is filled in by group.c after that. */
-int group_local_adopt(struct group **groupp, const char *path, int nodeid,
+int group_local_adopt(struct group **groupp, const char *path, bool deputy, int nodeid,
 		      const struct group_place *place, const struct group_callbacks *callbacks);
 
 #endif

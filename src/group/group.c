@@ -8,25 +8,38 @@
 #include "group/engine.h"
 #include "os/socket.h"
 
-#define LOCAL_SPEC "local:"
+/* The path of a spec, or NULL; *deputy: its engine is corosync and not local. */
+static const char *spec_path(const char *spec, bool *deputy)
+{
+	static const char *const engine[] = { "local:", "corosync:" };
+
+	for (int i = 0; i < 2; i++) {
+		*deputy = i;
+		if (!strncmp(spec, engine[i], strlen(engine[i])))
+			return spec + strlen(engine[i]);
+	}
+	return NULL;
+}
 
 int group_new(struct group **groupp, const char *spec, int nodeid, uint32_t address,
 	      const char *name, const struct group_callbacks *callbacks)
 {
-	if (nodeid < 0 || nodeid >= NR_NODES)
+	bool deputy;
+	const char *path = spec_path(spec, &deputy);
+
+	if (nodeid < 0 || nodeid >= NR_NODES || !path)
 		return -EINVAL;
-	if (!strncmp(spec, LOCAL_SPEC, strlen(LOCAL_SPEC)))
-		return group_local_new(groupp, spec + strlen(LOCAL_SPEC), nodeid, address, name,
-				       callbacks);
-	return -EINVAL;
+	return group_local_new(groupp, path, deputy, nodeid, address, name, callbacks);
 }
 
 static int adopt(struct group **groupp, const char *spec, int nodeid,
 		 const struct group_place *place, const struct group_callbacks *callbacks)
 {
-	if (!strncmp(spec, LOCAL_SPEC, strlen(LOCAL_SPEC)))
-		return group_local_adopt(groupp, spec + strlen(LOCAL_SPEC), nodeid, place,
-					 callbacks);
+	bool deputy;
+	const char *path = spec_path(spec, &deputy);
+
+	if (path)
+		return group_local_adopt(groupp, path, deputy, nodeid, place, callbacks);
 	for (int i = 0; i < place->fd_count; i++)
 		os_close(place->fds[i]);
 	return -EINVAL;

@@ -38,7 +38,7 @@ struct group_callbacks {
 };
 
 /*
- * spec: "local:PATH" (sequencer on a Unix socket). nodeid: this node; address: its IPv4 address in
+ * spec: "local:PATH" (a sequencer on a Unix socket) or "corosync:PATH" (a deputy, dvs-corosync, on one). nodeid: this node; address: its IPv4 address in
  * network order, and name (cut to 15 bytes): carried in the NODE_JOIN. Waits, a few seconds at most, to
  * be let in; the rest of joining happens in group_dispatch(): quorum(true), restore (not for the first
  * member), deliveries, and among them the own NODE_JOIN. Returns 0 and *groupp, or negative errno

@@ -11,8 +11,8 @@ static void test_bad_arguments(void)
 	struct group *group = NULL;
 
 	CHECK_EQ(group_new(&group, "paper", 0, 0, "n", &call), -EINVAL);
-	CHECK_EQ(group_new(&group, rig_spec, -1, 0, "n", &call), -EINVAL);
-	CHECK_EQ(group_new(&group, rig_spec, NR_NODES, 0, "n", &call), -EINVAL);
+	CHECK_EQ(group_new(&group, rig_spec(0), -1, 0, "n", &call), -EINVAL);
+	CHECK_EQ(group_new(&group, rig_spec(0), NR_NODES, 0, "n", &call), -EINVAL);
 	CHECK(group == NULL);
 	CHECK(group_free(NULL) == NULL);
 }
@@ -22,7 +22,7 @@ static void test_first_member_starts_empty(void)
 	struct member m[1];
 
 	rig_start();
-	CHECK_EQ(member_new(&m[0], 5), 0);
+	CHECK_EQ(member_new(&m[0], 3), 0);
 	CHECK(!m[0].quorum);
 	CHECK_EQ(send_one(&m[0], 1), -EAGAIN); /* not a member yet */
 	PUMP_UNTIL(m, 1, m[0].joined);
@@ -70,7 +70,7 @@ static void test_join_in_a_stream(void)
 	for (; request < 300; request++) {
 		CHECK_EQ(send_one(&m[0], request + 1), 0);
 		if (request == 100)
-			CHECK_EQ(member_new(&m[2], 7), 0);
+			CHECK_EQ(member_new(&m[2], 2), 0);
 		pump(m, 3, 0);
 	}
 	PUMP_UNTIL(m, 3,
@@ -120,11 +120,11 @@ static void test_killed_member_leaves_at_once(void)
 	pid_t pid;
 
 	setup(m, 2);
-	pid = member_process(9);
-	PUMP_UNTIL(m, 2, m[0].joins & m[1].joins & 1ull << 9);
+	pid = member_process(3);
+	PUMP_UNTIL(m, 2, m[0].joins & m[1].joins & 1ull << 3);
 	start = os_now_ns();
 	kill(pid, SIGKILL);
-	PUMP_UNTIL(m, 2, m[0].leaves & m[1].leaves & 1ull << 9);
+	PUMP_UNTIL(m, 2, m[0].leaves & m[1].leaves & 1ull << 3);
 	CHECK(os_now_ns() - start < 500 * OS_MS_NS);
 	CHECK(same(&m[0], &m[1]));
 	waitpid(pid, NULL, 0);
@@ -136,7 +136,7 @@ static void test_provider_dies(void)
 	struct member m[4];
 
 	setup(m, 3);
-	CHECK_EQ(member_new(&m[3], 8), 0);
+	CHECK_EQ(member_new(&m[3], 3), 0);
 	/* One of the three has been asked and none answers. For any member: the last one is left. */
 	m[0].group = group_free(m[0].group);
 	m[1].group = group_free(m[1].group);
@@ -247,7 +247,7 @@ static void leave_and_come_back(struct member *m, struct member *other, uint64_t
 	for (int i = 0; i < 10; i++)
 		CHECK_EQ(send_one(other, request + (uint64_t)i), 0);
 	PUMP_UNTIL(other, 1, other->last_request == request + 9);
-	CHECK_EQ(group_adopt(&m->group, rig_spec, m->node, &place, &call), 0);
+	CHECK_EQ(group_adopt(&m->group, rig_spec(m->node), m->node, &place, &call), 0);
 }
 
 static void test_place_is_kept(void)
@@ -288,12 +288,12 @@ static void test_damaged_place_is_refused(void)
 		cut.len = len;
 		for (int i = 0; i < cut.fd_count; i++)
 			cut.fds[i] = os_dup(cut.fds[i]);
-		CHECK_EQ(group_adopt(&group, rig_spec, 0, &cut, &call), -EBADMSG);
+		CHECK_EQ(group_adopt(&group, rig_spec(0), 0, &cut, &call), -EBADMSG);
 		for (int i = 0; i < cut.fd_count; i++)
 			CHECK_EQ(fcntl(cut.fds[i], F_GETFD), -1);
 	}
 	cut = (struct group_place){ .bytes = bytes, .len = place.len };
-	CHECK_EQ(group_adopt(&group, rig_spec, 0, &cut, &call), -EBADMSG); /* no connection */
+	CHECK_EQ(group_adopt(&group, rig_spec(0), 0, &cut, &call), -EBADMSG); /* no connection */
 	teardown(m, 1);
 }
 
@@ -324,9 +324,9 @@ static void test_latency(void)
 	teardown(m, 3);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	rig_init();
+	rig_init(argc, argv);
 	TEST(test_bad_arguments);
 	TEST(test_first_member_starts_empty);
 	TEST(test_all_see_one_order);

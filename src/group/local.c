@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The member's side of the local engine: a client of dvs-sequencer.
+ * The member's side of the engines: a client of dvs-sequencer, or of the deputy dvs-corosync (group/deputy.h).
  *
  *	connect, HELLO -> WELCOME        group_new(), waits
  *	[RESTORE]                        the state, unless this is the first member
  *	DELIVER ...                      among them the own NODE_JOIN: joined from then on
  *	ASK -> STATE                     at any time: somebody else joins
+ *	QUORUM, OUT                      of a deputy alone
  *
  * The stream is in order, so the state sent for an ASK is the one as of the last DELIVER before it.
  */
@@ -38,6 +39,7 @@ struct local {
 	int broken;	      /* the connection, and why; or 0 */
 	int door, door_timer; /* they say then whether the others go on, and until when */
 	int lost;	      /* 0 or why */
+	bool deputy; /* a deputy of the corosync engine is at the other end, and not a sequencer */
 };
 
 static struct local *local_of(struct group *group)
@@ -92,6 +94,10 @@ static void local_break(struct local *l, int why)
 {
 	os_pollset_remove(l->set, l->stream.fd);
 	l->broken = why;
+	if (l->deputy) { /* with it this member has left the group, which goes on */
+		local_lose(l, -ESTALE);
+		return;
+	}
 	l->door = os_unix_connect_trusted(l->path, OS_STREAM, 0);
 	if (l->door < 0) {
 		local_lose(l, l->door == -EAGAIN ? -ESTALE : why);
@@ -139,6 +145,11 @@ static int on_frame(struct local *l, const struct group_frame *f)
 				    f->payload + 8);
 	case GROUP_ASK:
 		return on_ask(l, f);
+	case GROUP_QUORUM:
+		seat_quorum(&l->group.seat, group_number_decode(f->payload));
+		return 0;
+	case GROUP_OUT:
+		return -ESTALE;
 	default:
 		return -EBADMSG;
 	}
@@ -259,7 +270,7 @@ static int say_hello(int fd, const struct group_hello *hello)
 }
 
 /* A member that speaks over fd; takes it when it succeeds. */
-static int local_new(struct local **lp, const char *path, int fd, int nodeid,
+static int local_new(struct local **lp, const char *path, bool deputy, int fd, int nodeid,
 		     const struct group_callbacks *callbacks)
 {
 	OS_CLEANUP_FD int set = os_pollset_new();
@@ -279,6 +290,7 @@ static int local_new(struct local **lp, const char *path, int fd, int nodeid,
 		return -ENOMEM;
 	}
 	l->group.engine = &local_engine;
+	l->deputy = deputy;
 	seat_init(&l->group.seat, nodeid, callbacks);
 	l->set = set;
 	l->set_events = OS_READ;
@@ -289,8 +301,8 @@ static int local_new(struct local **lp, const char *path, int fd, int nodeid,
 	return 0;
 }
 
-int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_t address,
-		    const char *name, const struct group_callbacks *callbacks)
+int group_local_new(struct group **groupp, const char *path, bool deputy, int nodeid,
+		    uint32_t address, const char *name, const struct group_callbacks *callbacks)
 {
 	struct group_hello hello = { .node = nodeid, .address = address };
 	OS_CLEANUP_FD int fd = -1;
@@ -303,7 +315,7 @@ int group_local_new(struct group **groupp, const char *path, int nodeid, uint32_
 		return fd;
 	r = say_hello(fd, &hello);
 	if (!r)
-		r = local_new(&l, path, fd, nodeid, callbacks);
+		r = local_new(&l, path, deputy, fd, nodeid, callbacks);
 	if (r < 0)
 		return r;
 	fd = -1;
@@ -326,7 +338,7 @@ static int fill_from_place(struct local *l, const struct group_place *place)
 }
 
 /* Bytes that wait to be written go out with the next dispatch: the descriptor is asked for room then. */
-int group_local_adopt(struct group **groupp, const char *path, int nodeid,
+int group_local_adopt(struct group **groupp, const char *path, bool deputy, int nodeid,
 		      const struct group_place *place, const struct group_callbacks *callbacks)
 {
 	OS_CLEANUP_FD int fd = place->fd_count ? place->fds[0] : -1;
@@ -335,7 +347,7 @@ int group_local_adopt(struct group **groupp, const char *path, int nodeid,
 
 	for (int i = 1; i < place->fd_count; i++)
 		os_close(place->fds[i]);
-	r = place->fd_count == 1 ? local_new(&l, path, fd, nodeid, callbacks) : -EBADMSG;
+	r = place->fd_count == 1 ? local_new(&l, path, deputy, fd, nodeid, callbacks) : -EBADMSG;
 	if (r < 0)
 		return r;
 	fd = -1;

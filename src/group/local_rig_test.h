@@ -19,8 +19,17 @@
 	SEQUENCER_STATE_TIMEOUT_MS /* a member that does not give its state is passed over then */
 #define RIG_LOST (-ECONNRESET)	   /* the group is lost for all */
 
-static char dir[] = "/tmp/dvs-group-XXXXXX", path[80], rig_spec[96];
+static char dir[] = "/tmp/dvs-group-XXXXXX", path[80];
 static pid_t server;
+
+static const char *rig_spec(int node)
+{
+	static char spec[96];
+
+	(void)node;
+	snprintf(spec, sizeof(spec), "local:%s", path);
+	return spec;
+}
 
 static void server_run(int ready)
 {
@@ -62,13 +71,14 @@ static void rig_stop(void)
 }
 
 /* Before the first test. */
-static void rig_init(void)
+static void rig_init(int argc, char **argv)
 {
+	(void)argc;
+	(void)argv;
 	alarm(55);
 	if (!mkdtemp(dir))
 		exit(1);
 	snprintf(path, sizeof(path), "%s/seq", dir);
-	snprintf(rig_spec, sizeof(rig_spec), "local:%s", path);
 }
 
 static int rig_end(void)

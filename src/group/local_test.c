@@ -46,9 +46,9 @@ static void test_sequencer_ends_slowly(void)
 	teardown(m, 2);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	rig_init();
+	rig_init(argc, argv);
 	TEST(test_nobody_there);
 	TEST(test_path_is_needed);
 	TEST(test_sequencer_ends_slowly);

@@ -5,7 +5,7 @@
 /*
  * The members on which the tests of the engines stand: members in this process, each a state machine that is
  * nothing but a hash of all it was told. They know the engine by group/group.h only; a rig, which is included
- * before, sets up the world that the engine needs and says where it is (rig_spec). For test programs.
+ * before, sets up the world that the engine needs and says where each node finds it (rig_spec()). For test programs.
  */
 
 #include <errno.h>
@@ -93,7 +93,8 @@ static int member_new(struct member *m, int node)
 	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
 
 	*m = (struct member){ .node = node };
-	return group_new(&m->group, rig_spec, node, 0x0a000001u + (uint32_t)node, "node", &call);
+	return group_new(&m->group, rig_spec(node), node, 0x0a000001u + (uint32_t)node, "node",
+			 &call);
 }
 
 /* Dispatches what is there for `count` members, waiting up to timeout_ms for something. */

@@ -10,6 +10,7 @@
 #define STATE_FIRST  65536u /* size of the buffer that a snapshot is tried with first */
 #define SEAT_STARTED 1u
 #define SEAT_JOINED  2u
+#define SEAT_PAUSED  4u /* started, and without a quorum */
 
 void seat_init(struct seat *seat, int nodeid, const struct group_callbacks *callbacks)
 {
@@ -24,7 +25,7 @@ static void start(struct seat *seat)
 	assert(!seat->lost);
 	if (seat->started)
 		return;
-	seat->started = true;
+	seat->started = seat->quorum = true;
 	seat->call.quorum(seat->call.ctx, true);
 }
 
@@ -45,7 +46,7 @@ int seat_deliver(struct seat *seat, uint64_t order, const uint8_t bytes[COMMAND_
 
 	if (r < 0)
 		return r;
-	if (order != seat->order + 1)
+	if (order != seat->order + 1 || (seat->started && !seat->quorum))
 		return -EBADMSG;
 	start(seat);
 	seat->order = order;
@@ -57,7 +58,7 @@ int seat_deliver(struct seat *seat, uint64_t order, const uint8_t bytes[COMMAND_
 
 int seat_give_state(struct seat *seat, uint8_t **state, size_t *len)
 {
-	if (!seat->joined)
+	if (!seat->started)
 		return -EBADMSG;
 	for (size_t size = STATE_FIRST; size <= GROUP_STATE_MAX; size *= 4) {
 		*state = malloc(size);
@@ -77,7 +78,7 @@ int seat_sign(const struct seat *seat, const struct command *cmd, uint8_t bytes[
 {
 	struct command copy = *cmd;
 
-	if (!seat->joined || seat->lost)
+	if (!seat->joined || !seat->quorum || seat->lost)
 		return -EAGAIN;
 	copy.version = COMMAND_VERSION;
 	copy.origin = seat->nodeid;
@@ -89,25 +90,39 @@ void seat_lose(struct seat *seat)
 {
 	assert(!seat->lost);
 	seat->lost = true;
-	seat->call.quorum(seat->call.ctx, false);
+	if (seat->quorum || !seat->started)
+		seat->call.quorum(seat->call.ctx, false);
+	seat->quorum = false;
+}
+
+void seat_quorum(struct seat *seat, bool have)
+{
+	assert(!seat->lost);
+	if (!seat->started || seat->quorum == have)
+		return;
+	seat->quorum = have;
+	seat->call.quorum(seat->call.ctx, have);
 }
 
 void seat_encode(const struct seat *seat, uint8_t bytes[SEAT_BYTES])
 {
 	assert(!seat->lost);
 	group_number_encode(bytes, seat->order);
-	group_number_encode(bytes + 8,
-			    (seat->started ? SEAT_STARTED : 0) | (seat->joined ? SEAT_JOINED : 0));
+	group_number_encode(bytes + 8, (seat->started ? SEAT_STARTED : 0) |
+					       (seat->started && !seat->quorum ? SEAT_PAUSED : 0) |
+					       (seat->joined ? SEAT_JOINED : 0));
 }
 
 int seat_decode(struct seat *seat, const uint8_t bytes[SEAT_BYTES])
 {
 	uint64_t flags = group_number_decode(bytes + 8);
 
-	if (flags > (SEAT_STARTED | SEAT_JOINED) || flags == SEAT_JOINED)
+	if (flags > (SEAT_STARTED | SEAT_JOINED | SEAT_PAUSED) ||
+	    (flags && !(flags & SEAT_STARTED)))
 		return -EBADMSG;
 	seat->order = group_number_decode(bytes);
 	seat->started = flags & SEAT_STARTED;
+	seat->quorum = seat->started && !(flags & SEAT_PAUSED);
 	seat->joined = flags & SEAT_JOINED;
 	return 0;
 }

@@ -8,7 +8,7 @@
  * arrived; the seat checks the numbers and tells the callbacks.
  *
  *	nothing -> started (the state was restored, or the first command delivered) -> joined (own NODE_JOIN)
- *	                                                              any of them -> lost
+ * Once started it may be without a quorum for a while.                           any of them -> lost
  */
 
 #include "group/group.h"
@@ -19,7 +19,8 @@ struct seat {
 	struct group_callbacks call;
 	int nodeid;
 	uint64_t order; /* last one delivered or restored */
-	bool started;	/* quorum(true) was told */
+	bool started;	/* it was told a state, or a command */
+	bool quorum;	/* as it was told */
 	bool joined;
 	bool lost; /* quorum(false) was told */
 };
@@ -34,12 +35,14 @@ int seat_restore(struct seat *seat, uint64_t order, const uint8_t *state, size_t
  */
 int seat_deliver(struct seat *seat, uint64_t order, const uint8_t bytes[COMMAND_BYTES]);
 /*
- * A joiner asks for the state as of seat->order: in *state, which the caller frees. -EBADMSG: this is no member
- * that could know it; -ENOMEM, also when it is larger than a state may be.
+ * A joiner asks for the state as of seat->order: in *state, which the caller frees. -EBADMSG: this one has not
+ * started, and does not know it; -ENOMEM, also when it is larger than a state may be.
  */
 int seat_give_state(struct seat *seat, uint8_t **state, size_t *len);
 /* Makes a command this member's and encodes it. -EAGAIN: it is no member. */
 int seat_sign(const struct seat *seat, const struct command *cmd, uint8_t bytes[COMMAND_BYTES]);
+/* Of one that has not started nothing is told. */
+void seat_quorum(struct seat *seat, bool have);
 void seat_lose(struct seat *seat);
 
 /* For a program that executes itself anew. Not of a lost one. -EBADMSG: it is none. */

@@ -192,7 +192,7 @@ static void test_program(void)
 int main(int argc, char **argv)
 {
 	program = argc > 1 ? argv[1] : NULL;
-	rig_init();
+	rig_init(argc, argv);
 	TEST(test_slow_member_is_expelled);
 	TEST(test_hostile_connections);
 	TEST(test_nonsense);

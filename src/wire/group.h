@@ -3,7 +3,8 @@
 #define DVS_WIRE_GROUP_H
 
 /*
- * The protocol between the members of the `local` group engine and its sequencer, over a stream socket.
+ * The protocol between a member and the sequencer of the `local` group engine, or the deputy that it has in the
+ * `corosync` one, over a stream socket.
  * Little-endian. Every frame is a header and a payload:
  *
  *	 0   2      4              8
@@ -19,6 +20,8 @@
  *	ASK      sequencer -> member   token 8: your state as of the last DELIVER before this
  *	STATE    member -> sequencer   token 8, order 8, state
  *	RESTORE  sequencer -> member   order 8, state
+ *	QUORUM   deputy -> member      have 8: 1, or 0: nothing is decided until it is there again
+ *	OUT      deputy -> member      0 8: the others go on without this member
  */
 
 #include <stddef.h>
@@ -34,6 +37,7 @@
 #define GROUP_WELCOME_BYTES 8u
 #define GROUP_DELIVER_BYTES (8u + COMMAND_BYTES)
 #define GROUP_ASK_BYTES	    8u
+#define GROUP_QUORUM_BYTES  8u
 #define GROUP_STATE_HEAD    16u
 #define GROUP_RESTORE_HEAD  8u
 
@@ -45,7 +49,9 @@ enum group_kind {
 	GROUP_ASK = 5,
 	GROUP_STATE = 6,
 	GROUP_RESTORE = 7,
-	GROUP_KIND_LAST = 7,
+	GROUP_QUORUM = 8,
+	GROUP_OUT = 9,
+	GROUP_KIND_LAST = 9,
 };
 
 struct group_header {

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* By hand, message by message; group/envoy_test.c does it by thousands of seeds. */
+#include "core/council.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/test.h"
+
+#define NODES	 3
+#define MAJORITY 2
+#define LOG_MAX	 512
+
+static struct member {
+	struct council council;
+	int node;
+	uint64_t order;
+	int numbered, begun;
+	bool quorum, out;
+	struct council_point seen;
+} member[NODES];
+
+/* All that was multicast, in its order. */
+static struct council_message said[LOG_MAX];
+static uint8_t payload[LOG_MAX][COMMAND_BYTES];
+static unsigned said_count;
+
+static void on_send(void *ctx, const struct council_message *m)
+{
+	(void)ctx;
+	CHECK_OR_RETURN(said_count < LOG_MAX);
+	said[said_count] = *m;
+	if (m->bytes)
+		memcpy(payload[said_count], m->payload, COMMAND_BYTES);
+	said[said_count].payload = payload[said_count];
+	said_count++;
+}
+
+static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES])
+{
+	struct member *m = ctx;
+
+	CHECK(command);
+	CHECK_EQ(order, m->order + 1);
+	CHECK(m->quorum);
+	m->order = order;
+}
+
+static void on_quorum(void *ctx, bool have)
+{
+	((struct member *)ctx)->quorum = have;
+}
+
+static void on_began(void *ctx)
+{
+	((struct member *)ctx)->begun++;
+}
+
+static void on_numbered(void *ctx)
+{
+	((struct member *)ctx)->numbered++;
+}
+
+static void on_out(void *ctx, struct council_point seen)
+{
+	((struct member *)ctx)->out = true;
+	((struct member *)ctx)->seen = seen;
+}
+
+static void fresh(int node, struct council_point seen)
+{
+	static const struct council_calls calls = { on_send,  on_deliver,  on_quorum,
+						    on_began, on_numbered, on_out };
+	struct command join = {
+		.version = COMMAND_VERSION, .kind = COMMAND_NODE_JOIN, .origin = node, .node = node
+	};
+	static uint64_t life;
+	uint8_t bytes[COMMAND_BYTES];
+
+	member[node] = (struct member){ .node = node };
+	command_encode(&join, bytes);
+	council_init(&member[node].council, node, ++life, seen, bytes, &calls, &member[node]);
+}
+
+/* The members of the set hear what was said from there on, and what they say of it, and so on. */
+static void hear_all(uint32_t set, unsigned from)
+{
+	for (; from < said_count; from++)
+		for (int i = 0; i < NODES; i++) {
+			if (!(set >> i & 1) || member[i].out)
+				continue;
+			council_hear(&member[i].council, &said[from]);
+			council_settle(&member[i].council);
+		}
+}
+
+static void form(uint64_t ring, uint32_t set, bool quorate)
+{
+	unsigned from = said_count;
+
+	for (int i = 0; i < NODES; i++)
+		if (set >> i & 1) {
+			council_view(&member[i].council, ring, set);
+			council_quorum(&member[i].council, ring, quorate, MAJORITY);
+		}
+	hear_all(set, from);
+}
+
+/* A joiner gets what another one has, at one point of the order. */
+static void give(int giver, int joiner)
+{
+	static uint8_t image[COUNCIL_IMAGE_MAX];
+	unsigned from = said_count;
+	size_t len = council_encode(&member[giver].council, image);
+
+	CHECK_EQ(council_decode(&member[joiner].council, image, len), 0);
+	member[joiner].order = member[giver].order;
+	member[joiner].quorum = true;
+	council_settle(&member[joiner].council);
+	hear_all(7, from);
+}
+
+static void three(void)
+{
+	said_count = 0;
+	for (int i = 0; i < NODES; i++)
+		fresh(i, (struct council_point){ 0 });
+	form(100, 7, true);
+	give(0, 1);
+	give(0, 2);
+	for (int i = 0; i < NODES; i++) {
+		CHECK_EQ(member[i].order, 3);
+		CHECK(member[i].quorum && council_takes(&member[i].council));
+	}
+}
+
+static void propose(int node)
+{
+	struct command cmd = { .version = COMMAND_VERSION, .kind = COMMAND_SYNC, .origin = node };
+	uint8_t bytes[COMMAND_BYTES];
+
+	command_encode(&cmd, bytes);
+	council_propose(&member[node].council, bytes);
+}
+
+static void test_lowest_begins(void)
+{
+	three();
+	CHECK_EQ(member[0].council.roll, 7);
+	CHECK(member[1].begun == 1 && member[2].begun == 1);
+}
+
+/* Agreed delivery is not safe: one that heard it alone may not act on it. */
+static void test_a_majority_has_to_hold_it(void)
+{
+	unsigned from;
+
+	three();
+	from = said_count;
+	propose(0);
+	council_hear(&member[0].council, &said[from]);
+	council_settle(&member[0].council);
+	CHECK_EQ(member[0].numbered, 1);
+	CHECK_EQ(member[0].order, 3); /* heard, and not decided */
+	form(200, 6, true);	      /* the others go on and never hear it */
+	CHECK_EQ(member[1].council.roll, 6);
+	CHECK_EQ(member[1].order, 4); /* node 0 has left */
+	form(300, 7, true);
+	CHECK(member[0].out);
+	CHECK_EQ(member[0].order, 3);
+	CHECK_EQ(member[0].seen.epoch, 200);
+	CHECK_EQ(member[0].seen.heard, 4);
+}
+
+static void test_decided_by_two_of_three(void)
+{
+	unsigned from;
+
+	three();
+	from = said_count;
+	propose(0);
+	hear_all(3, from); /* node 2 hears nothing */
+	CHECK(member[0].order == 4 && member[1].order == 4);
+	CHECK_EQ(member[2].order, 3);
+	form(200, 6,
+	     true); /* and is with one that holds it: that one knows more, so node 2 is out */
+	CHECK(member[2].out && !member[1].out);
+	CHECK_EQ(member[1].council.heard, 6); /* both others have left */
+	CHECK(!member[1].quorum);	      /* alone it decides nothing */
+	CHECK_EQ(member[1].order, 4);
+	fresh(2, member[2].seen);
+	form(300, 6, true);
+	give(1, 2);
+	CHECK(member[1].quorum && member[2].quorum);
+	CHECK(member[1].order == 7 && member[2].order == 7);
+}
+
+static void test_minority_waits(void)
+{
+	three();
+	form(200, 4, false);
+	CHECK(!member[2].quorum && !council_takes(&member[2].council));
+	CHECK(!member[2].out);
+	form(201, 3, true);
+	CHECK_EQ(member[0].order, 4);
+	form(300, 7, true);
+	CHECK(member[2].out && !member[0].out);
+}
+
+/* All fall apart, nobody goes on, and nothing was lost by it. */
+static void test_all_minorities_come_back(void)
+{
+	three();
+	for (int i = 0; i < NODES; i++)
+		form(200 + (uint64_t)i, 1u << i, false);
+	form(300, 7, true);
+	for (int i = 0; i < NODES; i++)
+		CHECK(!member[i].out && member[i].quorum && member[i].order == 3);
+	CHECK_EQ(member[0].council.roll, 7);
+}
+
+/* Those that were put out know what put them out: less than that does not begin. */
+static void test_less_does_not_begin(void)
+{
+	three();
+	form(200, 3, true); /* 0 and 1 go on: node 2 is behind */
+	form(201, 4, false);
+	fresh(0, (struct council_point){ 200, 4 });
+	fresh(1, (struct council_point){ 200, 4 });
+	form(300, 7, true);
+	CHECK(!member[2].council.running && !member[2].out);
+	CHECK(!member[0].council.has_state);
+}
+
+static void test_process_leaves(void)
+{
+	three();
+	for (int i = 0; i < 2; i++)
+		council_present(&member[i].council, 3);
+	for (int i = 0; i < 2; i++)
+		council_settle(&member[i].council);
+	hear_all(3, said_count - 2);
+	CHECK(member[0].order == 4 && member[1].order == 4);
+	CHECK_EQ(member[0].council.roll, 3);
+}
+
+static void test_messages_of_no_member(void)
+{
+	struct council_message m;
+	unsigned from;
+
+	three();
+	from = said_count;
+	propose(0);
+	m = said[from];
+	m.ring = 99; /* of another epoch */
+	council_hear(&member[1].council, &m);
+	m = said[from];
+	m.node = 1; /* in another one's name */
+	council_hear(&member[1].council, &m);
+	m.kind = COUNCIL_HELD;
+	m.heard = 1000;
+	council_hear(&member[1].council, &m);
+	CHECK_EQ(member[1].council.heard, 3);
+	CHECK_EQ(member[1].council.held[1], 3);
+}
+
+static void test_damaged_image(void)
+{
+	static uint8_t image[COUNCIL_IMAGE_MAX];
+	size_t len;
+
+	three();
+	propose(0);
+	council_hear(&member[0].council, &said[said_count - 1]);
+	len = council_encode(&member[0].council, image);
+	CHECK_EQ(len, COUNCIL_IMAGE_HEAD + COMMAND_BYTES);
+	fresh(1, (struct council_point){ 0 });
+	member[1].council.ring = 100;
+	for (size_t cut = 0; cut < len; cut++)
+		CHECK_EQ(council_decode(&member[1].council, image, cut), -EBADMSG);
+	image[0] ^= 1; /* of another view */
+	CHECK_EQ(council_decode(&member[1].council, image, len), -EBADMSG);
+	image[0] ^= 1;
+	image[COUNCIL_IMAGE_HEAD + 2] = 0xff; /* a command of no kind */
+	CHECK_EQ(council_decode(&member[1].council, image, len), -EBADMSG);
+	CHECK(!member[1].council.has_state);
+}
+
+int main(void)
+{
+	TEST(test_lowest_begins);
+	TEST(test_a_majority_has_to_hold_it);
+	TEST(test_decided_by_two_of_three);
+	TEST(test_minority_waits);
+	TEST(test_all_minorities_come_back);
+	TEST(test_less_does_not_begin);
+	TEST(test_process_leaves);
+	TEST(test_messages_of_no_member);
+	TEST(test_damaged_image);
+	return test_end();
+}

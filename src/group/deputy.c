@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "group/deputy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "group/envoy.h"
+#include "group/stream.h"
+#include "group/totem.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/loop.h"
+#include "os/random.h"
+#include "os/socket.h"
+#include "wire/group.h"
+
+#define OUT_MAX	   (GROUP_STATE_MAX + (4u << 20))
+#define HELLO_MS   2000 /* for a daemon to say which node it is */
+#define LAST_READS 16	/* of 64 KiB, in search of the end of a connection */
+
+struct deputy {
+	struct os_loop *loop;
+	struct os_source *listener, *connection, *timer;
+	int fd;
+	struct group_stream daemon; /* fd -1: none */
+	int doomed;		    /* 0 or why the daemon's connection ends */
+	struct envoy *envoy;	    /* NULL: it has not said who it is */
+	struct totem *totem;
+	struct council_point seen; /* of the life before, if that was put out */
+};
+
+static void doom(struct deputy *d, int why)
+{
+	assert(why < 0);
+	if (!d->doomed)
+		d->doomed = why;
+}
+
+static void wrote(struct deputy *d, int r)
+{
+	if (r < 0)
+		doom(d, r);
+}
+
+static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload, size_t bytes)
+{
+	struct deputy *d = ctx;
+
+	if (d->totem)
+		totem_send(d->totem, head, COUNCIL_HEAD, payload, bytes);
+}
+
+static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
+{
+	struct deputy *d = ctx;
+	uint8_t head[GROUP_RESTORE_HEAD];
+
+	assert(len <= GROUP_STATE_MAX);
+	group_number_encode(head, order);
+	wrote(d, group_stream_put(&d->daemon, GROUP_RESTORE, head, sizeof(head), state, len));
+}
+
+static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES])
+{
+	struct deputy *d = ctx;
+	uint8_t head[8];
+
+	group_number_encode(head, order);
+	wrote(d, group_stream_put(&d->daemon, GROUP_DELIVER, head, sizeof(head), command,
+				  COMMAND_BYTES));
+}
+
+static void on_ask(void *ctx, uint64_t token)
+{
+	struct deputy *d = ctx;
+	uint8_t head[GROUP_ASK_BYTES];
+
+	group_number_encode(head, token);
+	wrote(d, group_stream_put(&d->daemon, GROUP_ASK, head, sizeof(head), NULL, 0));
+}
+
+static void on_quorum(void *ctx, bool have)
+{
+	struct deputy *d = ctx;
+	uint8_t head[8];
+
+	os_log(OS_LOG_INFO, have ? "there is a quorum" : "there is no quorum");
+	group_number_encode(head, have);
+	wrote(d, group_stream_put(&d->daemon, GROUP_QUORUM, head, sizeof(head), NULL, 0));
+}
+
+/* The daemon has to know before its connection ends; that it does, or does not, ends this life. */
+static void on_out(void *ctx, struct council_point seen)
+{
+	struct deputy *d = ctx;
+	uint8_t head[8] = { 0 };
+
+	os_log(OS_LOG_WARN, "the group goes on without this node");
+	d->seen = seen;
+	wrote(d, group_stream_put(&d->daemon, GROUP_OUT, head, sizeof(head), NULL, 0));
+	doom(d, -ESTALE);
+}
+
+static void close_daemon(struct deputy *d)
+{
+	d->totem = totem_free(d->totem);
+	d->envoy = envoy_free(d->envoy);
+	d->connection = os_source_free(d->connection);
+	group_stream_deinit(&d->daemon);
+	d->daemon.fd = -1;
+	d->doomed = 0;
+	assert(!d->connection && !d->envoy && !d->totem);
+	os_timer_set(d->timer, -1);
+}
+
+static void settle(struct deputy *d)
+{
+	int64_t again_ns = d->envoy ? envoy_settle(d->envoy, os_now_ns()) : -1;
+	int events = !d->envoy || envoy_has_room(d->envoy) ? OS_READ : 0;
+
+	if (d->doomed) {
+		if (d->envoy)
+			os_log(OS_LOG_INFO, "the daemon left: %s", strerror(-d->doomed));
+		close_daemon(d);
+		return;
+	}
+	if (d->daemon.fd < 0)
+		return;
+	if (again_ns >= 0)
+		os_timer_set(d->timer, again_ns / 1000);
+	os_source_set(d->connection, group_stream_waiting(&d->daemon) ? events | OS_WRITE : events);
+}
+
+static void on_settle(void *ctx)
+{
+	settle(ctx);
+}
+
+static void on_unsettle(void *ctx)
+{
+	envoy_unsettle(((struct deputy *)ctx)->envoy);
+}
+
+static void on_cut(void *ctx)
+{
+	envoy_cut(((struct deputy *)ctx)->envoy);
+}
+
+static void on_view(void *ctx, uint64_t ring, uint32_t present)
+{
+	envoy_view(((struct deputy *)ctx)->envoy, ring, present);
+}
+
+static void on_present(void *ctx, uint32_t present)
+{
+	envoy_present(((struct deputy *)ctx)->envoy, present);
+}
+
+static void on_machines(void *ctx, uint64_t ring, bool have, uint32_t majority)
+{
+	envoy_quorum(((struct deputy *)ctx)->envoy, ring, have, majority);
+}
+
+static void on_hear(void *ctx, int from, const uint8_t *bytes, size_t len)
+{
+	envoy_hear(((struct deputy *)ctx)->envoy, from, bytes, len);
+}
+
+static int begin_life(struct deputy *d, const struct group_hello *hello)
+{
+	static const struct envoy_calls outward = { on_multicast, on_restore, on_deliver,
+						    on_ask,	  on_quorum,  on_out };
+	static const struct totem_calls inward = { on_unsettle, on_cut,	 on_view,  on_present,
+						   on_machines, on_hear, on_settle };
+	struct command join = { .version = COMMAND_VERSION,
+				.kind = COMMAND_NODE_JOIN,
+				.origin = hello->node,
+				.node = hello->node,
+				.value = hello->address,
+				.secret = os_random() };
+	int r;
+
+	assert(!d->envoy && !d->totem);
+	_Static_assert(sizeof(join.name) == sizeof(hello->name), "a node's name fits");
+	memcpy(join.name, hello->name, sizeof(join.name));
+	r = envoy_new(&d->envoy, hello->node, os_random() | 1, d->seen, &join, &outward, d);
+	return r < 0 ? r : totem_new(&d->totem, d->loop, hello->node, &inward, d);
+}
+
+static int on_hello(struct deputy *d, const struct group_frame *f)
+{
+	uint8_t welcome[GROUP_WELCOME_BYTES];
+	struct group_hello hello;
+	int r = d->envoy ? -EBADMSG : group_hello_decode(&hello, f->payload);
+
+	if (r < 0)
+		return r;
+	r = begin_life(d, &hello);
+	group_welcome_encode(welcome, r);
+	wrote(d, group_stream_put(&d->daemon, GROUP_WELCOME, welcome, sizeof(welcome), NULL, 0));
+	return r;
+}
+
+static int on_frame(struct deputy *d, const struct group_frame *f)
+{
+	if (f->kind == GROUP_HELLO)
+		return on_hello(d, f);
+	if (!d->envoy)
+		return -EBADMSG;
+	if (f->kind == GROUP_COMMAND) {
+		envoy_propose(d->envoy, f->payload);
+		return 0;
+	}
+	if (f->kind != GROUP_STATE)
+		return -EBADMSG;
+	envoy_state(d->envoy, group_number_decode(f->payload), group_number_decode(f->payload + 8),
+		    f->payload + GROUP_STATE_HEAD, f->bytes - GROUP_STATE_HEAD);
+	return 0;
+}
+
+/* The frames that are there, as far as there is room for commands. */
+static void take_frames(struct deputy *d)
+{
+	struct group_frame frame;
+	int r = 0;
+
+	while (!d->doomed && (!d->envoy || envoy_has_room(d->envoy)) &&
+	       (r = group_stream_next(&d->daemon, &frame)) > 0) {
+		r = on_frame(d, &frame);
+		if (r < 0)
+			doom(d, r);
+	}
+	if (r < 0)
+		doom(d, r);
+}
+
+static bool read_daemon(struct deputy *d)
+{
+	int r = group_stream_fill(&d->daemon);
+
+	if (r == -EAGAIN)
+		return false;
+	if (r < 0)
+		doom(d, r);
+	return !d->doomed;
+}
+
+static void on_daemon(void *ctx, int fd, int events)
+{
+	struct deputy *d = ctx;
+
+	(void)fd;
+	if (events & OS_WRITE)
+		wrote(d, group_stream_flush(&d->daemon));
+	if (events & OS_READ)
+		read_daemon(d);
+	take_frames(d);
+	settle(d);
+}
+
+/* Time for a joiner to ask again, or for a daemon that has not said who it is to go. */
+static void on_timer(void *ctx)
+{
+	struct deputy *d = ctx;
+
+	if (d->daemon.fd >= 0 && !d->envoy)
+		doom(d, -ETIMEDOUT);
+	settle(d);
+}
+
+/* The one that is there already may have ended and not been read to its end. */
+static bool has_daemon(struct deputy *d)
+{
+	if (d->daemon.fd < 0)
+		return false;
+	for (int i = 0; i < LAST_READS && read_daemon(d); i++)
+		take_frames(d);
+	settle(d);
+	return d->daemon.fd >= 0;
+}
+
+static void refuse(int fd, int why)
+{
+	uint8_t welcome[GROUP_HEADER_BYTES + GROUP_WELCOME_BYTES];
+
+	group_header_encode(welcome, GROUP_WELCOME, GROUP_WELCOME_BYTES);
+	group_welcome_encode(welcome + GROUP_HEADER_BYTES, why);
+	os_write_full(fd, welcome, sizeof(welcome), 0);
+	os_close(fd);
+}
+
+static void on_listener(void *ctx, int listener, int events)
+{
+	struct deputy *d = ctx;
+	int fd = os_unix_accept(listener);
+	struct os_peer peer;
+
+	(void)events;
+	if (fd < 0)
+		return;
+	if (os_unix_peer(fd, &peer) < 0 || !os_peer_trusted(&peer)) {
+		os_close(fd);
+		return;
+	}
+	if (has_daemon(d)) {
+		refuse(fd, -EEXIST);
+		return;
+	}
+	group_stream_init(&d->daemon, fd, OUT_MAX);
+	if (os_source_io(d->loop, fd, OS_READ, on_daemon, d, &d->connection) < 0)
+		close_daemon(d);
+	else
+		os_timer_set(d->timer, HELLO_MS * 1000);
+}
+
+int deputy_new(struct deputy **deputyp, struct os_loop *loop, const char *path)
+{
+	struct deputy *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	d->loop = loop;
+	d->daemon.fd = -1;
+	r = d->fd = os_unix_listen(path, OS_STREAM);
+	if (r >= 0)
+		r = os_source_timer(loop, -1, on_timer, d, &d->timer);
+	if (r >= 0)
+		r = os_source_io(loop, d->fd, OS_READ, on_listener, d, &d->listener);
+	if (r < 0)
+		deputy_free(d);
+	else
+		*deputyp = d;
+	return r < 0 ? r : 0;
+}
+
+struct deputy *deputy_free(struct deputy *d)
+{
+	if (d->daemon.fd >= 0)
+		close_daemon(d);
+	assert(!d->envoy && !d->totem);
+	os_source_free(d->listener);
+	os_source_free(d->timer);
+	os_close(d->fd);
+	free(d);
+	return NULL;
+}

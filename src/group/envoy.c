@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "group/envoy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/council.h"
+#include "group/stream.h"
+#include "os/clock.h"
+#include "wire/group.h"
+
+#define OUTBOX	     1024u	       /* commands; a power of 2 */
+#define SILENT_NS    (1000 * OS_MS_NS) /* without a part of the state: another member is asked */
+#define JOURNAL_MAX  (8u << 20)
+#define PACKAGE_HEAD 16u
+#define PACKAGE_MAX  (PACKAGE_HEAD + COUNCIL_IMAGE_MAX + GROUP_STATE_MAX)
+
+/* What this member owes a joiner: the council at the place of the ASK. The daemon's state comes later. */
+struct offer {
+	struct offer *next;
+	uint64_t own_token, token, ring;
+	int joiner;
+	bool asked; /* the daemon */
+	size_t len;
+	uint8_t image[];
+};
+
+struct envoy {
+	struct council council;
+	struct envoy_calls call;
+	void *ctx;
+
+	uint8_t outbox[OUTBOX][COMMAND_BYTES];
+	uint64_t first, next; /* first..next wait to be numbered */
+	uint64_t sent;	      /* first..sent were sent in this epoch */
+	uint64_t forgotten;   /* sent before those, and of no interest any more */
+	uint64_t undecided;   /* own ones that have a number */
+
+	bool can_give; /* the daemon has a state: it was told one, or a command */
+	struct offer *offers;
+	uint64_t last_offer;
+
+	bool want, asked; /* a state; the ASK is on its way or answered */
+	bool keeping;	  /* the ASK has its place, and what follows is kept */
+	uint64_t token;
+	int64_t asked_ns;
+	int provider;	   /* -1: not known yet */
+	uint32_t present;  /* at the place of the ASK */
+	uint64_t restored; /* order of the state */
+	struct group_buffer journal, package;
+};
+
+/* What the journal holds: a message, or that the members changed. */
+struct kept {
+	uint32_t bytes; /* 0: the members changed */
+	uint32_t present;
+};
+
+static void drop_offers(struct envoy *e)
+{
+	while (e->offers) {
+		struct offer *offer = e->offers;
+
+		e->offers = offer->next;
+		free(offer);
+	}
+	assert(!e->offers);
+}
+
+/* Whatever was on its way is of no use any more. */
+static void ask_anew(struct envoy *e)
+{
+	if (e->council.has_state)
+		return;
+	e->want = true;
+	e->asked = e->keeping = false;
+	e->provider = -1;
+	group_buffer_deinit(&e->journal);
+	group_buffer_deinit(&e->package);
+}
+
+static void on_send(void *ctx, const struct council_message *m)
+{
+	struct envoy *e = ctx;
+	uint8_t head[COUNCIL_HEAD];
+
+	assert(m->bytes <= COUNCIL_PART_MAX);
+	council_message_encode(head, m);
+	e->call.multicast(e->ctx, head, m->payload, m->bytes);
+}
+
+static void ask_daemon(struct envoy *e)
+{
+	assert(e->can_give);
+	for (struct offer *offer = e->offers; offer; offer = offer->next) {
+		if (!offer->asked)
+			e->call.ask(e->ctx, offer->own_token);
+		offer->asked = true;
+	}
+}
+
+static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES])
+{
+	struct envoy *e = ctx;
+	struct command cmd = { 0 };
+
+	if (command_decode(&cmd, command, COMMAND_BYTES) == 0 && e->undecided &&
+	    cmd.origin == e->council.self && cmd.kind != COMMAND_NODE_JOIN)
+		e->undecided--;
+	if (order > e->restored)
+		e->call.deliver(e->ctx, order, command);
+	e->can_give = true;
+}
+
+/* Commands that have no number yet are forgotten: their proposers are told so by this. */
+static void on_quorum(void *ctx, bool have)
+{
+	struct envoy *e = ctx;
+
+	if (!have) {
+		assert(e->sent >= e->first);
+		e->forgotten += e->sent - e->first;
+		e->first = e->sent = e->next;
+	}
+	e->call.quorum(e->ctx, have);
+}
+
+static void on_began(void *ctx)
+{
+	struct envoy *e = ctx;
+
+	e->sent = e->first; /* what was sent before is dropped by all */
+	e->forgotten = 0;
+	ask_anew(e);
+}
+
+static void on_numbered(void *ctx)
+{
+	struct envoy *e = ctx;
+
+	e->undecided++;
+	if (e->forgotten) {
+		e->forgotten--;
+		return;
+	}
+	assert(e->first < e->sent);
+	e->first++;
+}
+
+static void on_out(void *ctx, struct council_point seen)
+{
+	struct envoy *e = ctx;
+
+	drop_offers(e);
+	e->call.out(e->ctx, seen);
+}
+
+int envoy_new(struct envoy **envoyp, int self, uint64_t life, struct council_point seen,
+	      const struct command *join, const struct envoy_calls *call, void *ctx)
+{
+	static const struct council_calls calls = { on_send,  on_deliver,  on_quorum,
+						    on_began, on_numbered, on_out };
+	struct envoy *e = calloc(1, sizeof(*e));
+	uint8_t bytes[COMMAND_BYTES];
+
+	assert(join->kind == COMMAND_NODE_JOIN && join->node == self);
+	if (!e)
+		return -ENOMEM;
+	command_encode(join, bytes);
+	council_init(&e->council, self, life, seen, bytes, &calls, e);
+	e->call = *call;
+	e->ctx = ctx;
+	ask_anew(e);
+	*envoyp = e;
+	return 0;
+}
+
+struct envoy *envoy_free(struct envoy *e)
+{
+	if (e) {
+		drop_offers(e);
+		group_buffer_deinit(&e->journal);
+		group_buffer_deinit(&e->package);
+		free(e);
+	}
+	return NULL;
+}
+
+void envoy_unsettle(struct envoy *e)
+{
+	council_unsettle(&e->council);
+	drop_offers(e);
+	ask_anew(e);
+}
+
+void envoy_cut(struct envoy *e)
+{
+	council_cut(&e->council);
+	drop_offers(e);
+	ask_anew(e);
+}
+
+void envoy_view(struct envoy *e, uint64_t ring, uint32_t present)
+{
+	drop_offers(e);
+	ask_anew(e);
+	council_view(&e->council, ring, present);
+}
+
+void envoy_quorum(struct envoy *e, uint64_t ring, bool have, uint32_t majority)
+{
+	council_quorum(&e->council, ring, have, majority);
+}
+
+static void keep(struct envoy *e, const uint8_t *bytes, size_t len)
+{
+	struct kept kept = { (uint32_t)len, e->council.present };
+
+	if (!e->keeping || e->council.has_state)
+		return;
+	if (group_buffer_size(&e->journal) + len > JOURNAL_MAX ||
+	    group_buffer_add(&e->journal, &kept, sizeof(kept)) < 0 ||
+	    (len && group_buffer_add(&e->journal, bytes, len) < 0))
+		ask_anew(e);
+}
+
+void envoy_present(struct envoy *e, uint32_t present)
+{
+	uint32_t gone = e->council.present & ~present;
+
+	council_present(&e->council, present);
+	if (gone && e->asked && (e->provider < 0 || gone >> e->provider & 1))
+		ask_anew(e);
+	keep(e, NULL, 0);
+}
+
+/* Every member that is placed knows which one answers; this one may be it. */
+static void on_ask(struct envoy *e, const struct council_message *m)
+{
+	struct council *c = &e->council;
+	struct offer *offer, **last = &e->offers;
+
+	if (m->ring != c->ring || c->is_out)
+		return;
+	if (m->node == c->self) {
+		if (c->has_state || m->token != e->token || !e->asked)
+			return;
+		e->keeping = true;
+		e->present = c->present;
+		return;
+	}
+	if (council_provider(c, m->node, m->token) != c->self)
+		return;
+	offer = malloc(sizeof(*offer) + COUNCIL_IMAGE_HEAD +
+		       (c->heard - c->decided) * COMMAND_BYTES);
+	if (!offer)
+		return; /* another one is asked */
+	*offer = (struct offer){
+		.own_token = ++e->last_offer, .token = m->token, .ring = c->ring, .joiner = m->node
+	};
+	offer->len = council_encode(c, offer->image);
+	while (*last)
+		last = &(*last)->next;
+	*last = offer;
+	if (e->can_give)
+		ask_daemon(e);
+}
+
+static void give(struct envoy *e, const struct offer *offer, const struct group_buffer *package)
+{
+	size_t total = group_buffer_size(package);
+
+	assert(total <= PACKAGE_MAX);
+	for (size_t at = 0; at < total; at += COUNCIL_PART_MAX) {
+		struct council_message m = { .kind = COUNCIL_STATE,
+					     .node = e->council.self,
+					     .ring = offer->ring,
+					     .heard = total,
+					     .token = offer->token,
+					     .to = (uint32_t)offer->joiner,
+					     .offset = at,
+					     .payload = package->bytes + package->from + at };
+
+		m.bytes = (uint32_t)(total - at < COUNCIL_PART_MAX ? total - at : COUNCIL_PART_MAX);
+		on_send(e, &m);
+	}
+}
+
+void envoy_state(struct envoy *e, uint64_t token, uint64_t order, const uint8_t *state, size_t len)
+{
+	struct offer **link = &e->offers, *offer;
+	struct group_buffer package = { 0 };
+	uint8_t head[PACKAGE_HEAD];
+
+	while (*link && (*link)->own_token != token)
+		link = &(*link)->next;
+	offer = *link;
+	if (!offer || len > GROUP_STATE_MAX)
+		return;
+	*link = offer->next;
+	group_number_encode(head, offer->len);
+	group_number_encode(head + 8, order);
+	if (offer->ring == e->council.ring && group_buffer_add(&package, head, sizeof(head)) == 0 &&
+	    group_buffer_add(&package, offer->image, offer->len) == 0 &&
+	    group_buffer_add(&package, state, len) == 0)
+		give(e, offer, &package);
+	group_buffer_deinit(&package);
+	free(offer);
+}
+
+/* What was heard since the ASK, once more. */
+static void hear_again(struct envoy *e)
+{
+	struct group_buffer journal = e->journal;
+	const uint8_t *at = journal.bytes + journal.from, *end = journal.bytes + journal.to;
+	struct council_message m;
+	struct kept kept;
+
+	e->journal = (struct group_buffer){ 0 };
+	while (at < end && !e->council.is_out) {
+		memcpy(&kept, at, sizeof(kept));
+		at += sizeof(kept);
+		if (!kept.bytes)
+			council_present(&e->council, kept.present);
+		else if (council_message_decode(&m, at, kept.bytes) == 0)
+			council_hear(&e->council, &m);
+		at += kept.bytes;
+	}
+	group_buffer_deinit(&journal);
+}
+
+/* The state is whole. A member that gives nonsense is passed over as if it were silent. */
+static void restore(struct envoy *e)
+{
+	const uint8_t *bytes = e->package.bytes + e->package.from;
+	size_t total = group_buffer_size(&e->package), image;
+	uint32_t present = e->council.present;
+
+	image = total < PACKAGE_HEAD ? SIZE_MAX : (size_t)group_number_decode(bytes);
+	if (total < PACKAGE_HEAD || image > total - PACKAGE_HEAD) {
+		ask_anew(e);
+		return;
+	}
+	e->council.present = e->present;
+	if (council_decode(&e->council, bytes + PACKAGE_HEAD, image) < 0) {
+		e->council.present = present;
+		ask_anew(e);
+		return;
+	}
+	e->want = e->asked = e->keeping = false;
+	e->restored = group_number_decode(bytes + 8);
+	e->can_give = true;
+	e->call.restore(e->ctx, e->restored, bytes + PACKAGE_HEAD + image,
+			total - PACKAGE_HEAD - image);
+	group_buffer_deinit(&e->package);
+	hear_again(e);
+	assert(e->council.is_out || e->council.present == present);
+}
+
+static void on_part(struct envoy *e, const struct council_message *m)
+{
+	assert(m->kind == COUNCIL_STATE);
+	if (e->council.has_state || !e->keeping || m->to != (uint32_t)e->council.self ||
+	    m->token != e->token || m->ring != e->council.ring || m->heard > PACKAGE_MAX ||
+	    m->offset != group_buffer_size(&e->package) || m->bytes > m->heard - m->offset ||
+	    (m->offset && e->provider != m->node))
+		return;
+	e->provider = m->node;
+	e->asked_ns = 0; /* it is not silent: counted from now on */
+	if (group_buffer_add(&e->package, m->payload, m->bytes) < 0)
+		ask_anew(e);
+	else if (m->offset + m->bytes == m->heard)
+		restore(e);
+}
+
+void envoy_hear(struct envoy *e, int from, const uint8_t *bytes, size_t len)
+{
+	struct council_message m;
+
+	if (council_message_decode(&m, bytes, len) < 0 || m.node != from)
+		return;
+	if (m.kind == COUNCIL_ASK) {
+		on_ask(e, &m);
+	} else if (m.kind == COUNCIL_STATE) {
+		on_part(e, &m);
+	} else {
+		council_hear(&e->council, &m);
+		keep(e, bytes, len);
+	}
+}
+
+static int64_t settle_asking(struct envoy *e, int64_t now_ns)
+{
+	struct council *c = &e->council;
+	struct council_message ask = { .kind = COUNCIL_ASK, .node = c->self, .ring = c->ring };
+
+	if (c->has_state || !c->settled || c->judged != c->ring || !c->quorate || c->is_out)
+		return -1;
+	if (!e->asked_ns)
+		e->asked_ns = now_ns;
+	if (e->asked && now_ns - e->asked_ns > SILENT_NS)
+		ask_anew(e);
+	if (e->want) {
+		e->want = false;
+		e->asked = true;
+		e->asked_ns = now_ns;
+		ask.token = ++e->token;
+		on_send(e, &ask);
+	}
+	return SILENT_NS;
+}
+
+int64_t envoy_settle(struct envoy *e, int64_t now_ns)
+{
+	assert(e->first <= e->sent && e->sent <= e->next);
+	if (e->council.is_out)
+		return -1;
+	council_settle(&e->council);
+	while (e->sent < e->next && council_takes(&e->council) &&
+	       e->sent - e->first + e->undecided < COUNCIL_OWN_MAX)
+		council_propose(&e->council, e->outbox[e->sent++ % OUTBOX]);
+	if (e->can_give)
+		ask_daemon(e);
+	return settle_asking(e, now_ns);
+}
+
+bool envoy_has_room(const struct envoy *e)
+{
+	return e->next - e->first < OUTBOX;
+}
+
+void envoy_propose(struct envoy *e, const uint8_t command[COMMAND_BYTES])
+{
+	assert(envoy_has_room(e));
+	memcpy(e->outbox[e->next++ % OUTBOX], command, COMMAND_BYTES);
+}

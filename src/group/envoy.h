@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_GROUP_ENVOY_H
+#define DVS_GROUP_ENVOY_H
+
+/*
+ * A member of a council (core/council.h) with what that leaves to its surroundings: memory, the commands that wait to
+ * be numbered, and a joiner's state. It knows neither the multicast nor the member's daemon.
+ *
+ * A joiner multicasts ASK. One member, which all know to be the one, gives the daemon's state and what the council
+ * agreed on at the place of the ASK in the order. The joiner keeps what it hears after its ASK, and hears it once
+ * more when it has the state.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/council.h"
+
+struct envoy;
+
+struct envoy_calls {
+	void (*multicast)(void *ctx, const uint8_t *head, const uint8_t *payload, size_t bytes);
+	void (*restore)(void *ctx, uint64_t order, const uint8_t *state, size_t len);
+	void (*deliver)(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES]);
+	/* The daemon's state as of the last deliver, or later: envoy_state(). */
+	void (*ask)(void *ctx, uint64_t token);
+	void (*quorum)(void *ctx, bool have);
+	/* The others have gone on without this member; seen: for its next life. */
+	void (*out)(void *ctx, struct council_point seen);
+};
+
+/* join: the own NODE_JOIN; life, seen: as in core/council.h. 0 or -ENOMEM. */
+int envoy_new(struct envoy **envoyp, int self, uint64_t life, struct council_point seen,
+	      const struct command *join, const struct envoy_calls *call, void *ctx);
+struct envoy *envoy_free(struct envoy *envoy); /* returns NULL */
+
+/* What the multicast says, as in core/council.h. */
+void envoy_unsettle(struct envoy *envoy);
+void envoy_cut(struct envoy *envoy);
+void envoy_view(struct envoy *envoy, uint64_t ring, uint32_t present);
+void envoy_present(struct envoy *envoy, uint32_t present);
+void envoy_quorum(struct envoy *envoy, uint64_t ring, bool have, uint32_t majority);
+/* A message in its place. One that is none, or that speaks for another node, is dropped. */
+void envoy_hear(struct envoy *envoy, int from, const uint8_t *bytes, size_t len);
+/* After a batch of these, and again when the time is over that it returns (ns from now; -1: never). */
+int64_t envoy_settle(struct envoy *envoy, int64_t now_ns);
+
+/* A command of this node. False: so many wait that this one has to wait outside. */
+bool envoy_has_room(const struct envoy *envoy);
+void envoy_propose(struct envoy *envoy, const uint8_t command[COMMAND_BYTES]);
+/* The daemon's answer. */
+void envoy_state(struct envoy *envoy, uint64_t token, uint64_t order, const uint8_t *state,
+		 size_t len);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Members on a multicast that is made here, with machines that fall apart into rings in every way and come together
+ * again: thousands of seeds. What is decided is one history, whatever happens (I4).
+ */
+#include "group/envoy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/prng.h"
+#include "base/test.h"
+#include "os/clock.h"
+#include "wire/group.h"
+
+#define MACHINES    5
+#define MAJORITY    3
+#define RINGS_MAX   4096
+#define HISTORY_MAX 65536
+
+struct event {
+	struct event *next;
+	int from; /* -1: the members changed */
+	uint32_t present;
+	size_t len;
+	uint8_t bytes[];
+};
+
+/* What was multicast in one ring, in its order. */
+struct ring {
+	uint64_t number;
+	uint32_t machines;
+	uint32_t present; /* as of the end of the log */
+	struct event *first, **last;
+};
+
+struct member {
+	struct envoy *envoy;
+	int node;
+	struct ring *ring;   /* of its machine */
+	struct event **next; /* it has heard what is before */
+	bool up, joined, out, told;
+	uint64_t asks[64]; /* tokens that were not answered yet */
+	int ask_count;
+	uint64_t order, hash, request, came_back;
+	int restores;
+	struct council_point seen;
+};
+
+static struct world {
+	struct prng prng;
+	struct member member[MACHINES];
+	struct ring ring[RINGS_MAX];
+	unsigned rings;
+	uint64_t number, lives;
+	int64_t now;
+	uint64_t decided[HISTORY_MAX], most; /* hashes of the history */
+} world;
+
+static struct event *event_new(int from, uint32_t present, const uint8_t *head,
+			       const uint8_t *payload, size_t bytes)
+{
+	struct event *event = calloc(1, sizeof(*event) + COUNCIL_HEAD + bytes);
+
+	if (!event)
+		exit(1);
+	event->from = from;
+	event->present = present;
+	if (head) {
+		event->len = COUNCIL_HEAD + bytes;
+		memcpy(event->bytes, head, COUNCIL_HEAD);
+		if (bytes)
+			memcpy(event->bytes + COUNCIL_HEAD, payload, bytes);
+	}
+	return event;
+}
+
+static void ring_add(struct ring *ring, struct event *event)
+{
+	*ring->last = event;
+	ring->last = &event->next;
+	if (event->from < 0)
+		ring->present = event->present;
+}
+
+static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload, size_t bytes)
+{
+	struct member *m = ctx;
+	struct event *event = event_new(m->node, 0, head, payload, bytes);
+
+	if (m->up && m->ring) {
+		ring_add(m->ring, event);
+	} else {
+		free(event);
+	}
+}
+
+static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
+{
+	struct member *m = ctx;
+
+	CHECK_EQ(m->order, 0);
+	CHECK(len >= sizeof(m->hash) && len < 100000);
+	m->restores++;
+	m->told = true; /* a state is given by a quorum */
+	m->order = order;
+	memcpy(&m->hash, state, sizeof(m->hash));
+	CHECK(order < HISTORY_MAX && m->hash == world.decided[order]);
+}
+
+static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES])
+{
+	struct member *m = ctx;
+	struct command cmd;
+
+	CHECK_EQ(command_decode(&cmd, command, COMMAND_BYTES), 0);
+	CHECK_EQ(order, m->order + 1);
+	CHECK(!m->out);
+	m->order = order;
+	m->hash = hash_bytes(hash_word(m->hash, order), command, COMMAND_BYTES);
+	if (order > world.most) {
+		world.most = order;
+		world.decided[order] = m->hash;
+	}
+	CHECK(m->hash == world.decided[order]);
+	if (cmd.kind == COMMAND_NODE_JOIN && cmd.node == m->node)
+		m->joined = true;
+	else if (m->joined && cmd.origin == m->node && cmd.kind == COMMAND_UNBIND) {
+		CHECK(cmd.request > m->came_back);
+		m->came_back = cmd.request;
+	}
+}
+
+static void on_ask(void *ctx, uint64_t token)
+{
+	struct member *m = ctx;
+
+	CHECK(m->ask_count < 64);
+	m->asks[m->ask_count++] = token;
+}
+
+static void on_quorum(void *ctx, bool have)
+{
+	struct member *m = ctx;
+
+	m->told = have;
+}
+
+static void on_out(void *ctx, struct council_point seen)
+{
+	struct member *m = ctx;
+
+	m->out = true;
+	m->seen = seen;
+}
+
+static void member_settle(struct member *m)
+{
+	uint8_t state[60000] = { 0 };
+
+	memcpy(state, &m->hash, sizeof(m->hash));
+	for (int i = 0; i < m->ask_count && !m->out; i++)
+		envoy_state(m->envoy, m->asks[i], m->order, state,
+			    prng_below(&world.prng, 2) ? sizeof(state) : 8);
+	m->ask_count = 0;
+	envoy_settle(m->envoy, world.now);
+}
+
+/* Hears the next event of its ring. False: there is none. */
+static bool member_hear(struct member *m)
+{
+	struct event *event = m->up && m->ring ? *m->next : NULL;
+
+	if (!event)
+		return false;
+	m->next = &event->next;
+	if (event->from < 0)
+		envoy_present(m->envoy, event->present);
+	else
+		envoy_hear(m->envoy, event->from, event->bytes, event->len);
+	return true;
+}
+
+static void member_start(struct member *m)
+{
+	static const struct envoy_calls calls = { on_multicast, on_restore, on_deliver,
+						  on_ask,	on_quorum,  on_out };
+	struct command join = { .version = COMMAND_VERSION,
+				.kind = COMMAND_NODE_JOIN,
+				.origin = m->node,
+				.node = m->node,
+				.secret = ++world.lives };
+	struct ring *ring = m->ring;
+	struct council_point seen = m->seen;
+
+	*m = (struct member){ .node = m->node, .up = true, .ring = ring };
+	CHECK_EQ(envoy_new(&m->envoy, m->node, world.lives, seen, &join, &calls, m), 0);
+	ring_add(ring, event_new(-1, ring->present | 1u << m->node, NULL, NULL, 0));
+	m->next = ring->last;
+	envoy_view(m->envoy, ring->number, ring->present);
+	envoy_quorum(m->envoy, ring->number, __builtin_popcount(ring->machines) >= MAJORITY,
+		     MAJORITY);
+}
+
+static void member_stop(struct member *m)
+{
+	m->envoy = envoy_free(m->envoy);
+	m->up = false;
+	ring_add(m->ring, event_new(-1, m->ring->present & ~(1u << m->node), NULL, NULL, 0));
+}
+
+/* Of those that go together from one ring to another each hears the same of the first one. */
+static void cut_together(struct ring *old, uint32_t machines)
+{
+	struct member *farthest = NULL;
+	unsigned longest = 0;
+
+	for (int i = 0; i < MACHINES; i++) {
+		struct member *m = &world.member[i];
+		unsigned length = 0;
+
+		if (!(machines >> i & 1) || m->ring != old || !m->up)
+			continue;
+		for (struct event *event = old->first; event && m->next != &event->next;
+		     event = event->next)
+			length++;
+		if (m->next == &old->first)
+			length = 0;
+		else
+			length++;
+		if (!farthest || length > longest) {
+			farthest = m;
+			longest = length;
+		}
+	}
+	for (unsigned more = farthest ? (unsigned)prng_below(&world.prng, 4) : 0; more; more--)
+		member_hear(farthest);
+	for (int i = 0; i < MACHINES; i++) {
+		struct member *m = &world.member[i];
+
+		if (machines >> i & 1 && m->ring == old && m->up)
+			while (m->next != farthest->next && member_hear(m))
+				continue;
+	}
+}
+
+/* Own messages that nobody here has got in the old ring are sent in the new one. */
+static void send_rest(struct member *m, struct ring *ring)
+{
+	for (struct event *event = *m->next; event; event = event->next)
+		if (event->from == m->node)
+			ring_add(ring,
+				 event_new(m->node, 0, event->bytes, event->bytes + COUNCIL_HEAD,
+					   event->len - COUNCIL_HEAD));
+}
+
+static void ring_form(uint32_t machines)
+{
+	struct ring *ring = &world.ring[world.rings++];
+	bool quorate = __builtin_popcount(machines) >= MAJORITY, early;
+
+	if (world.rings == RINGS_MAX)
+		exit(1);
+	world.number += 64;
+	*ring = (struct ring){ .number = world.number, .machines = machines };
+	ring->last = &ring->first;
+	for (int i = 0; i < MACHINES; i++)
+		if (machines >> i & 1 && world.member[i].ring)
+			cut_together(world.member[i].ring, machines);
+	for (int i = 0; i < MACHINES; i++)
+		if (machines >> i & 1 && world.member[i].up)
+			ring->present |= 1u << i;
+	for (int i = 0; i < MACHINES; i++) {
+		struct member *m = &world.member[i];
+
+		if (!(machines >> i & 1))
+			continue;
+		if (m->up) {
+			early = prng_below(&world.prng, 2);
+			if (early)
+				envoy_quorum(m->envoy, ring->number, quorate, MAJORITY);
+			envoy_unsettle(m->envoy);
+			send_rest(m, ring);
+			m->ring = ring;
+			envoy_view(m->envoy, ring->number, ring->present);
+			if (!early)
+				envoy_quorum(m->envoy, ring->number, quorate, MAJORITY);
+		}
+		m->ring = ring;
+		m->next = &ring->first;
+	}
+}
+
+static void fall_apart(void)
+{
+	uint32_t side = (uint32_t)prng_below(&world.prng, 1u << MACHINES);
+	uint32_t third = (uint32_t)prng_below(&world.prng, 1u << MACHINES) & side;
+	uint32_t all = (1u << MACHINES) - 1;
+
+	if (all & ~side)
+		ring_form(all & ~side);
+	if (side & ~third)
+		ring_form(side & ~third);
+	if (third)
+		ring_form(third);
+}
+
+static void propose(struct member *m)
+{
+	struct command cmd = { .version = COMMAND_VERSION,
+			       .kind = COMMAND_UNBIND,
+			       .origin = m->node,
+			       .request = ++m->request };
+	uint8_t bytes[COMMAND_BYTES];
+
+	if (!m->joined || !m->told || m->out || !envoy_has_room(m->envoy))
+		return;
+	command_encode(&cmd, bytes);
+	envoy_propose(m->envoy, bytes);
+}
+
+static void step(struct member *m)
+{
+	if (!m->up)
+		return;
+	if (m->out) {
+		member_stop(m);
+		member_start(m);
+	}
+	for (uint64_t i = prng_below(&world.prng, 6); i; i--)
+		member_hear(m);
+	if (prng_below(&world.prng, 3) == 0)
+		propose(m);
+	if (prng_below(&world.prng, 3))
+		member_settle(m);
+}
+
+/* Everything is whole again, and quiet. */
+static void heal(void)
+{
+	ring_form((1u << MACHINES) - 1);
+	for (int i = 0; i < 3000; i++) {
+		world.now += OS_MS_NS;
+		for (int k = 0; k < MACHINES; k++) {
+			struct member *m = &world.member[k];
+
+			if (!m->up)
+				continue;
+			if (m->out) {
+				member_stop(m);
+				member_start(m);
+			}
+			while (member_hear(m))
+				continue;
+			member_settle(m);
+		}
+	}
+	for (int k = 0; k < MACHINES; k++) {
+		struct member *m = &world.member[k];
+
+		CHECK(!m->up || (m->joined && m->told));
+		CHECK(!m->up || m->order == world.most);
+	}
+}
+
+static void begin_world(uint64_t seed, int members)
+{
+	memset(&world, 0, sizeof(world));
+	prng_init(&world.prng, seed);
+	for (int i = 0; i < MACHINES; i++)
+		world.member[i].node = i;
+	ring_form((1u << MACHINES) - 1);
+	for (int i = 0; i < members; i++)
+		member_start(&world.member[i]);
+}
+
+static void end_world(void)
+{
+	for (int i = 0; i < MACHINES; i++)
+		world.member[i].envoy = envoy_free(world.member[i].envoy);
+	for (unsigned i = 0; i < world.rings; i++)
+		while (world.ring[i].first) {
+			struct event *event = world.ring[i].first;
+
+			world.ring[i].first = event->next;
+			free(event);
+		}
+}
+
+static void run_seed(uint64_t seed, int changes)
+{
+	unsigned failures = test_failures;
+
+	begin_world(seed, MACHINES);
+	heal();
+	for (int i = 0; i < changes; i++) {
+		for (uint64_t k = prng_below(&world.prng, 200); k; k--) {
+			world.now += OS_MS_NS;
+			step(&world.member[prng_below(&world.prng, MACHINES)]);
+		}
+		if (prng_below(&world.prng, 3))
+			fall_apart();
+		else
+			ring_form((1u << MACHINES) - 1);
+	}
+	heal();
+	CHECK(world.most > MACHINES);
+	end_world();
+	if (test_failures > failures)
+		printf("seed %llu failed\n", (unsigned long long)seed);
+}
+
+static void test_partitions(void)
+{
+	for (uint64_t seed = 1; seed <= 300 && !test_failures; seed++)
+		run_seed(seed, 12);
+}
+
+static void test_first_alone(void)
+{
+	begin_world(1, 1);
+	heal();
+	CHECK_EQ(world.most, 1);
+	CHECK_EQ(world.member[0].restores, 0);
+	member_start(&world.member[1]);
+	heal();
+	CHECK_EQ(world.most, 2);
+	CHECK_EQ(world.member[1].restores, 1);
+	end_world();
+}
+
+int main(void)
+{
+	TEST(test_first_alone);
+	TEST(test_partitions);
+	return test_end();
+}
