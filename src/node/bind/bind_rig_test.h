@@ -110,6 +110,7 @@ TEST_LOOKS_UNUSED static void rig_begin(void)
 	CHECK_EQ(proxy_new(&bindings->proxy, bindings->loop, bindings->exchange, RIG_SELF,
 			   test_address(1), 4000, &callbacks),
 		 0);
+	rig.life.loop = bindings->loop;
 	bindings->order = &rig.order;
 	bindings->life = &rig.life;
 	bindings->tasks = &rig.tasks;
