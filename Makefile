@@ -13,7 +13,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check bench lint measure format asan ubsan tsan clang models fuzz killed install deb clean help
+.PHONY: all setup demo check bench lint measure format asan ubsan tsan clang models fuzz killed install deb deb-test clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -54,6 +54,7 @@ help:
 	@echo 'make killed     kill a process at POINTS instructions of each call (default 200; 0: all) (root)'
 	@echo 'make install    install under PREFIX (default /usr/local); DESTDIR is honoured'
 	@echo 'make deb        build the Debian packages, in build/deb'
+	@echo 'make deb-test   install them into a new Debian root, use them there and remove them (root)'
 	@echo 'make clean      remove build/'
 
 demo: setup-run all
@@ -106,6 +107,9 @@ install: all
 
 deb: setup-build+package
 	@scripts/deb $(BUILD)
+
+deb-test: deb
+	@test/packages/run $(BUILD) $(SUITE)
 
 clean:
 	@rm -rf $(BUILD)

@@ -6,6 +6,7 @@
 #include "group/sequencer.h"
 #include "os/log.h"
 #include "os/loop.h"
+#include "os/notify.h"
 #include "os/program.h"
 #include "os/self.h"
 #include "os/signals.h"
@@ -31,7 +32,7 @@ static void on_stop(void *ctx)
 	os_loop_stop(ctx);
 }
 
-/* Says that it listens: one byte, then the descriptor is closed. */
+/* Says that it listens: one byte, then the descriptor is closed; and to the service manager. */
 static int tell_ready(void)
 {
 	int r = 0;
@@ -39,6 +40,7 @@ static int tell_ready(void)
 	if (options.ready_fd >= 0)
 		r = os_write_full(options.ready_fd, "1", 1, 1000);
 	os_close(options.ready_fd);
+	os_notify_ready("listening");
 	return r;
 }
 
