@@ -6,7 +6,7 @@
 #include "dvk.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
-#include "node/node.h"
+#include "node/state/order.h"
 #include "os/lock.h"
 
 /*
@@ -67,13 +67,13 @@ static bool may_call(const struct request *request, const struct call *call)
 
 	if (!(call->flags & OWNER) || request->uid == 0 || dcid < 0 || dcid >= SHM_DCS)
 		return true;
-	dc = &request->node->order.directory.dc[dcid];
+	dc = &request->requests->order->directory.dc[dcid];
 	return !dc->running || dc->owner_uid == request->uid;
 }
 
 void calls_dispatch(struct request *request)
 {
-	struct node *node = request->node;
+	const struct order *order = request->requests->order;
 	int to = request->head.node;
 	const struct call *call;
 
@@ -95,11 +95,11 @@ void calls_dispatch(struct request *request)
 			     request->uid, request->head.dcid);
 		return;
 	}
-	if (to < 0 || to == node->options.id || call->flags & LOCAL || request->from >= 0) {
+	if (to < 0 || to == order->self || call->flags & LOCAL || request->from >= 0) {
 		call->handle(request);
 		return;
 	}
-	if (to >= NR_NODES || !node->order.directory.node[to].up) {
+	if (to >= NR_NODES || !order->directory.node[to].up) {
 		request_fail(request, EDVSBADNODEID, "node %d is not up (dvs nodes lists them)",
 			     to);
 		return;

@@ -14,6 +14,7 @@
 #include "dvk.h"
 #include "base/refusal.h"
 #include "node/restart/adopt.h"
+#include "node/succession.h"
 #include "node/restart/homecoming.h"
 #include "node/move/target.h"
 #include "node/copy/copy.h"
@@ -53,10 +54,10 @@ void node_wire(struct node *node)
 	struct bindings *bindings = &node->bindings;
 	struct copies *copies = &node->copies;
 	struct moves *moves = &node->moves;
+	struct restarts *restarts = &node->restarts;
 
 	node->order.self = node->options.id;
 	node->life.loop = node->loop;
-	requests->node = node;
 	requests->tasks = tasks;
 	requests->order = &node->order;
 	requests->loop = node->loop;
@@ -77,6 +78,13 @@ void node_wire(struct node *node)
 	moves->tasks = tasks;
 	moves->bindings = bindings;
 	requests->moves = moves;
+	requests->restarts = restarts;
+	restarts->requests = requests;
+	restarts->moves = moves;
+	restarts->copies = copies;
+	restarts->node = node;
+	restarts->program = node->options.program;
+	restarts->argv = node->options.argv;
 	bindings->order = &node->order;
 	bindings->exchange = node->exchange;
 	bindings->proxy = node->proxy;
@@ -115,15 +123,15 @@ static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
 	struct node *node = ctx;
 
 	if (kind == NODE_MESSAGE_RESTART)
-		restart_on_message(node, from, bytes, len);
+		restart_on_message(&node->requests, from, bytes, len);
 	else
 		forward_on_message(&node->requests, from, kind, bytes, len);
 }
 
-static void on_cancel(struct node *node, int from, uint64_t id)
+static void on_cancel(struct requests *requests, int from, uint64_t id)
 {
-	following_cancel(&node->tasks, from, id);
-	source_cancel_remote(&node->moves, from, id);
+	following_cancel(requests->tasks, from, id);
+	source_cancel_remote(requests->moves, from, id);
 }
 
 static void on_link(void *ctx, int peer, int up)
@@ -228,7 +236,7 @@ static int start_group(struct node *node, struct adoption *from)
 	int r;
 
 	if (from)
-		r = adoption_group(from, node, &callbacks);
+		r = adoption_group(from, &node->order, options->group_spec, &callbacks);
 	else
 		r = group_new(&node->order.group, options->group_spec, options->id,
 			      options->address, options->name, &callbacks);
@@ -272,7 +280,7 @@ static int start_parts(struct node *node, struct adoption *from)
 
 	node_wire(node);
 	if (r == 0)
-		r = from ? adoption_pages(from, node)
+		r = from ? adoption_pages(from, node->options.id, &node->exchange)
 			 : exchange_new(&node->exchange, node->options.id);
 	node_wire(node);
 	/* A successor goes on with the costs that stand in the page which it has taken over. */
@@ -289,7 +297,7 @@ static int start_parts(struct node *node, struct adoption *from)
 	if (r == 0 && !from)
 		cgroup_open(&node->tasks);
 	if (r == 0 && from)
-		r = adoption_rest(from, node);
+		r = succession_take(node, from);
 	return r;
 }
 
@@ -316,7 +324,7 @@ static int start(struct node *node, struct adoption *from)
 	if (r == 0)
 		r = start_bell(node);
 	if (r == 0 && from)
-		adoption_answer(from, node);
+		adoption_answer(from, &node->restarts);
 	node_unlock(node);
 	return r;
 }
@@ -341,6 +349,7 @@ int node_start(struct node *node, const struct node_options *options)
 	node->life.counters.since_ns =
 		os_realtime_ns(); /* a successor takes over what was counted */
 	node->tasks.on_end = effects_task_ended;
+	node->restarts.write = succession_write;
 	node->requests.dispatch = calls_dispatch;
 	node->requests.on_cancel = on_cancel;
 	node->requests.on_lost = reattach_keep;
@@ -368,8 +377,10 @@ int node_run(struct node *node)
 
 	assert(!os_lock_is_held());
 	stop_bell(node);
-	while (r == 0 && !node->life.stopping && restart_is_due(node)) {
-		restart_execute(node);
+	while (r == 0 && !node->life.stopping && restart_is_due(&node->restarts)) {
+		node_lock(node);
+		restart_execute(&node->restarts);
+		node_unlock(node);
 		r = start_bell(node);
 		if (r < 0)
 			break;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/again.h"
+#include "core/quiet.h"
 #include "sim/world.h"
 
 #define QUIET_LOOK_US  1000
@@ -157,16 +158,6 @@ void ask_on_link(struct world *w, int node, int peer)
 
 /* ---- the restart ---- */
 
-static bool is_half_done(const struct world *w, int node)
-{
-	const struct node *n = &w->node[node];
-
-	for (int i = 0; i < ASKS_OPEN; i++)
-		if (n->ask[i].number)
-			return true;
-	return n->proposals || (n->serving && !world_mutated(w, SIM_RESTART_IN_HASTE));
-}
-
 static bool has_moves(const struct world *w, int node)
 {
 	for (int proc = 0; proc < w->procs; proc++)
@@ -174,6 +165,19 @@ static bool has_moves(const struct world *w, int node)
 		    w->node[node].arrival[proc].worker.active)
 			return true;
 	return false;
+}
+
+static struct quiet_view view(const struct world *w, int node)
+{
+	const struct node *n = &w->node[node];
+	struct quiet_view view = { .is_moving = has_moves(w, node),
+				   .has_proposal = n->proposals > 0,
+				   .serves =
+					   n->serving && !world_mutated(w, SIM_RESTART_IN_HASTE) };
+
+	for (int i = 0; i < ASKS_OPEN; i++)
+		view.asks_node |= n->ask[i].number != 0;
+	return view;
 }
 
 static void look_again(struct world *w, int node)
@@ -217,15 +221,20 @@ static void go_away(struct world *w, int node)
 void ask_on_quiet(struct world *w, int node)
 {
 	struct node *n = &w->node[node];
+	struct quiet_view seen = view(w, node);
 
-	if (!is_half_done(w, node) && !has_moves(w, node)) {
+	switch (quiet_next(quiet_find(&seen), w->now_us > n->quiet_until)) {
+	case QUIET_GO:
 		n->quiet = false;
 		go_away(w, node);
-	} else if (has_moves(w, node) || w->now_us > n->quiet_until) {
+		break;
+	case QUIET_LOOK_AGAIN:
+		look_again(w, node);
+		break;
+	case QUIET_GIVE_UP:
 		n->quiet = false;
 		world_log(w, "the daemon of node %d is not restarted", node);
-	} else {
-		look_again(w, node);
+		break;
 	}
 }
 

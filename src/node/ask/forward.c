@@ -197,7 +197,7 @@ void forward_on_message(struct requests *requests, int from, uint16_t kind, cons
 	else if (kind == NODE_MESSAGE_PACKET)
 		on_packet(requests, &wire, bytes, len);
 	else
-		requests->on_cancel(requests->node, from, wire.id);
+		requests->on_cancel(requests, from, wire.id);
 }
 
 void forward_on_node_down(struct requests *requests, int down, bool left)

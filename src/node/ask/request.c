@@ -36,7 +36,6 @@ struct request *request_new(struct requests *requests)
 	assert(os_lock_protects());
 	if (request) {
 		request->requests = requests;
-		request->node = requests->node;
 		request->fd = request->from = request->to = -1;
 	}
 	return request;

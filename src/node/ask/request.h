@@ -19,8 +19,8 @@
 #include "node/ask/share.h"
 #include "wire/ctl.h"
 
-struct node;
 struct request;
+struct requests;
 struct os_peer;
 struct order;
 struct os_loop;
@@ -31,6 +31,7 @@ struct look;
 struct moves;
 struct outbox;
 struct refusal;
+struct restarts;
 struct share;
 struct tasks;
 
@@ -39,12 +40,13 @@ struct requests {
 	/* Checks a request and has it handled; set by node/calls.h. */
 	void (*dispatch)(struct request *request);
 	/* Another node gives up what it asked for under this number. */
-	void (*on_cancel)(struct node *node, int from, uint64_t id);
+	void (*on_cancel)(struct requests *requests, int from, uint64_t id);
 	/* Its node cannot be reached: true, it is kept. See reattach.h. */
 	bool (*on_lost)(struct request *request, enum again_fate fate);
-	struct node *node;   /* for the handlers: each request has it */
-	struct tasks *tasks; /* the same, for node/task/ */
-	struct moves *moves; /* and for node/move/ */
+	/* The parts that handlers of the rooms above take, each its own. */
+	struct tasks *tasks;
+	struct moves *moves;
+	struct restarts *restarts;
 	struct order *order;
 	struct os_loop *loop;
 	struct proxy *proxy;
@@ -60,7 +62,6 @@ struct requests {
 
 struct request {
 	struct requests *requests;
-	struct node *node;
 	struct ctl_request head;
 	uint8_t *payload; /* payload_bytes, owned */
 	/* a client of ours */

@@ -8,17 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/node.h"
 #include "node/restart/handover.h"
+#include "node/restart/restart.h"
 #include "node/state/life.h"
+#include "node/state/order.h"
 #include "node/task/ended.h"
 #include "node/task/following.h"
-#include "node/task/inits.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
-#include "node/task/rights.h"
+#include "node/task/task.h"
 #include "os/clock.h"
-#include "os/descriptors.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -120,105 +119,114 @@ static void own(void *ctx, int fd)
 	os_successor_keep(fd, false);
 }
 
-static int take_page(struct adoption *a, struct node *node, const struct exchange_entry *entry)
-{
-	a->pages += entry->fd >= 0;
-	return exchange_adopt(node->exchange, entry);
-}
-
-int adoption_pages(struct adoption *a, struct node *node)
+int adoption_pages(struct adoption *a, int self, struct exchange **exchangep)
 {
 	size_t at = HANDOVER_HEAD_BYTES;
 	struct state_record record;
-	int r = exchange_adopt_new(&node->exchange, node->options.id);
+	int r = exchange_adopt_new(exchangep, self);
 
-	while (r == 0 && state_next(a->map, a->bytes, &at, own, &record) > 0)
-		if (record.kind == HANDOVER_PAGE)
-			r = take_page(a, node, &record.page);
-	if (r == 0 && !exchange_node_bell(node->exchange))
+	while (r == 0 && state_next(a->map, a->bytes, &at, own, &record) > 0) {
+		if (record.kind != HANDOVER_PAGE)
+			continue;
+		a->pages += record.page.fd >= 0;
+		r = exchange_adopt(*exchangep, &record.page);
+	}
+	if (r == 0 && !exchange_node_bell(*exchangep))
 		r = -EBADF;
 	return r;
 }
 
-int adoption_group(struct adoption *a, struct node *node, const struct group_callbacks *callbacks)
+int adoption_group(struct adoption *a, struct order *order, const char *spec,
+		   const struct group_callbacks *callbacks)
 {
 	size_t at = HANDOVER_HEAD_BYTES;
 	struct state_record record;
 
-	node->order.quorum = a->head.quorum;
-	while (state_next(a->map, a->bytes, &at, own, &record) > 0) {
-		if (record.kind != HANDOVER_GROUP)
-			continue;
-		return group_adopt(&node->order.group, node->options.group_spec, node->options.id,
-				   &record.group, callbacks);
-	}
+	order->quorum = a->head.quorum;
+	while (state_next(a->map, a->bytes, &at, own, &record) > 0)
+		if (record.kind == HANDOVER_GROUP)
+			return group_adopt(&order->group, spec, order->self, &record.group,
+					   callbacks);
 	return 0; /* it was lost before, and is */
 }
 
-static int take_output(struct node *node, const struct state_output *output,
+int adoption_rest(struct adoption *a, adoption_take_fn *take, void *ctx)
+{
+	size_t at = HANDOVER_HEAD_BYTES;
+	struct state_record record;
+	int r;
+
+	while ((r = state_next(a->map, a->bytes, &at, own, &record)) > 0) {
+		r = take(a, ctx, &record);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static int take_output(const struct tasks *tasks, const struct state_output *output,
 		       struct output **outputp)
 {
 	*outputp = NULL;
-	return output->place.read_fd < 0 ? 0 : output_adopt(node->loop, &output->place, outputp);
+	return output->place.read_fd < 0 ? 0 : output_adopt(tasks->loop, &output->place, outputp);
 }
 
-static int take_task(struct adoption *a, struct node *node, const struct state_task *record)
+int adoption_take_task(struct adoption *a, struct tasks *tasks, const struct state_task *record)
 {
 	struct task *task;
 	struct output *output;
-	int r = take_output(node, &record->output, &output);
+	int r = take_output(tasks, &record->output, &output);
 
 	if (r == 0)
-		r = task_adopt(&node->tasks, &record->task, &task);
+		r = task_adopt(tasks, &record->task, &task);
 	if (r == 0 && output)
 		following_take_output(task, output, record->output.before);
 	a->processes++;
 	return r;
 }
 
-static struct task *task_number(const struct node *node, int number)
+static struct task *task_number(const struct tasks *tasks, int number)
 {
-	struct task *task = node->tasks.all;
+	struct task *task = tasks->all;
 
 	while (task && number--)
 		task = task->next;
 	return task;
 }
 
-static int take_binding(struct node *node, const struct state_binding *record)
+int adoption_take_binding(struct tasks *tasks, const struct state_binding *record)
 {
-	struct task *task = task_number(node, record->task);
+	struct task *task = task_number(tasks, record->task);
 	struct binding image = record->binding, *binding;
 	int r;
 
-	image.status = exchange_adopted_status(node->exchange, record->status_fd);
+	image.status = exchange_adopted_status(tasks->rights.exchange, record->status_fd);
 	if (!task || !image.status)
 		return -EBADF;
 	r = binding_adopt(task, &image, &binding);
 	return r == 0 && !task->ended ? task_watch(task) : r;
 }
 
-static int take_ended(struct node *node, const struct state_ended *record)
+int adoption_take_ended(struct tasks *tasks, const struct state_ended *record)
 {
 	struct output *output;
-	int r = take_output(node, &record->output, &output);
+	int r = take_output(tasks, &record->output, &output);
 
-	return r < 0 ? r : ended_adopt(&node->tasks, &record->row, output, record->output.before);
+	return r < 0 ? r : ended_adopt(tasks, &record->row, output, record->output.before);
 }
 
 /* The links' other ends are known by the table; the links themselves begin anew. */
-static int take_directory(struct node *node, const struct state_directory *record)
+int adoption_take_directory(struct order *order, struct proxy *proxy,
+			    const struct state_directory *record)
 {
-	int r = directory_decode(&node->order.directory, record->image, record->bytes);
-	int self = node->options.id;
+	int r = directory_decode(&order->directory, record->image, record->bytes);
 
 	if (r < 0)
 		return r;
-	life_link_up(&node->order, node->proxy, self);
-	for (int i = 0; i < NR_NODES; i++) {
-		if (node->order.directory.node[i].up && i != self)
-			life_link_up(&node->order, node->proxy, i);
-	}
+	life_link_up(order, proxy, order->self);
+	for (int i = 0; i < NR_NODES; i++)
+		if (order->directory.node[i].up && i != order->self)
+			life_link_up(order, proxy, i);
 	return 0;
 }
 
@@ -231,16 +239,17 @@ static void take_asker(struct adoption *a, const struct state_request *from)
 }
 
 /* A client that cannot be kept sees its connection end. */
-static void take_request(struct adoption *a, struct node *node, const struct state_request *from)
+void adoption_take_request(struct adoption *a, struct requests *requests,
+			   const struct state_request *from)
 {
-	struct task *task = task_number(node, from->number);
+	struct task *task = task_number(requests->tasks, from->number);
 	struct request *request;
 
 	if (from->kind == STATE_REQUEST_RESTART) {
 		take_asker(a, from);
 		return;
 	}
-	request = request_adopt(&node->requests, from->fd, from->head, from->head_bytes);
+	request = request_adopt(requests, from->fd, from->head, from->head_bytes);
 	if (!request)
 		return;
 	request->data_sent = from->data_sent;
@@ -253,72 +262,14 @@ static void take_request(struct adoption *a, struct node *node, const struct sta
 		request_end(request, 0, NULL, 0, NULL, 0);
 }
 
-static int take(struct adoption *a, struct node *node, const struct state_record *record)
+void adoption_answer(struct adoption *a, struct restarts *restarts)
 {
-	switch (record->kind) {
-	case HANDOVER_NODE:
-	case HANDOVER_GROUP:
-	case HANDOVER_PAGE:
-		return 0; /* before */
-	case HANDOVER_DIRECTORY:
-		return take_directory(node, &record->directory);
-	case HANDOVER_INIT:
-		return inits_adopt(&node->tasks, record->init.dcid, &record->init.place);
-	case HANDOVER_TASK:
-		return take_task(a, node, &record->task);
-	case HANDOVER_BINDING:
-		return take_binding(node, &record->binding);
-	case HANDOVER_ENDED:
-		return take_ended(node, &record->ended);
-	case HANDOVER_RIGHTS:
-		node->tasks.rights.of[record->rights.dcid][shm_index(record->rights.p_nr)] =
-			record->rights.rights;
-		return 0;
-	case HANDOVER_LINK:
-		proxy_link_carry(node->proxy, record->link.node, &record->link.stats);
-		return 0;
-	case HANDOVER_REQUEST:
-		take_request(a, node, &record->request);
-		return 0;
-	case HANDOVER_COUNTERS:
-		node->life.counters = record->counters;
-		return 0;
-	}
-	return -EBADMSG;
-}
-
-int adoption_rest(struct adoption *a, struct node *node)
-{
-	size_t at = HANDOVER_HEAD_BYTES;
-	struct state_record record;
-	int r;
-
-	while ((r = state_next(a->map, a->bytes, &at, own, &record)) > 0) {
-		r = take(a, node, &record);
-		if (r < 0)
-			return r;
-	}
-	for (const struct binding *b = node->bindings.all; b; b = b->next)
-		if (b->role == BINDING_PRIMARY)
-			rights_show(&node->tasks.rights, b->dcid, b->p_nr);
-	/* They are raised all the time, or a program with many descriptors could not even be loaded. */
-	os_descriptors_inherit(&(struct os_descriptors){ a->head.soft, a->head.hard });
-	node->order.last_request = node->requests.last_id = a->head.last_id;
-	node->restarts.count = a->head.restarts;
-	cgroup_adopt(&node->tasks, a->head.cgroup_fd);
-	node->life.debug_level = a->head.debug_level;
-	memcpy(node->life.dvs_name, a->head.dvs_name, sizeof(node->life.dvs_name));
-	node->life.ready_told = true;
-	return r;
-}
-
-void adoption_answer(struct adoption *a, struct node *node)
-{
+	struct requests *requests = restarts->requests;
 	uint64_t now = (uint64_t)os_now_ns();
 	struct request *asker;
-	struct ctl_restart answer = { .nodeid = node->options.id,
+	struct ctl_restart answer = { .nodeid = requests->order->self,
 				      .pid = os_self_pid(),
-				      .restarts = node->restarts.count,
+				      .restarts = restarts->count,
 				      .processes = a->processes,
 				      .pages = a->pages,
 				      .state_bytes = a->bytes,
@@ -327,10 +278,10 @@ void adoption_answer(struct adoption *a, struct node *node)
 
 	assert(os_lock_protects());
 	os_log(OS_LOG_INFO, "node %d goes on as its own successor: %u processes, %u pages, %.2f ms",
-	       node->options.id, a->processes, a->pages, (double)answer.paused_ns / 1e6);
+	       answer.nodeid, a->processes, a->pages, (double)answer.paused_ns / 1e6);
 	if (a->asker_fd < 0 || !a->asker)
 		return;
-	asker = request_adopt(&node->requests, a->asker_fd, a->asker, sizeof(*a->asker));
+	asker = request_adopt(requests, a->asker_fd, a->asker, sizeof(*a->asker));
 	if (asker)
-		homecoming_begin(&node->restarts, asker, a->head.paused_ns, &answer);
+		homecoming_begin(restarts, asker, a->head.paused_ns, &answer);
 }

@@ -13,9 +13,13 @@
 #include "base/refusal.h"
 #include "node/restart/state.h"
 
-struct node;
+struct exchange;
 struct group_callbacks;
-struct proxy_callbacks;
+struct order;
+struct proxy;
+struct requests;
+struct restarts;
+struct tasks;
 
 struct adoption {
 	void *map;
@@ -33,13 +37,28 @@ void adoption_close(struct adoption *adoption);
 /* Looks at all of it: whether this program could take it over. 0, or negative with the sentence. */
 int adoption_check(const struct adoption *adoption, struct refusal *why);
 
-/* 0 or negative errno each. */
-int adoption_pages(struct adoption *adoption, struct node *node);
-int adoption_group(struct adoption *adoption, struct node *node,
+/* 0 or negative errno each, as of all that follow. */
+int adoption_pages(struct adoption *adoption, int self, struct exchange **exchangep);
+int adoption_group(struct adoption *adoption, struct order *order, const char *spec,
 		   const struct group_callbacks *callbacks);
-int adoption_rest(struct adoption *adoption, struct node *node);
+
+/* Gives each record, one after the other, to the part that it is of; the first failure ends it. */
+typedef int adoption_take_fn(struct adoption *adoption, void *ctx,
+			     const struct state_record *record);
+int adoption_rest(struct adoption *adoption, adoption_take_fn *take, void *ctx);
+
+int adoption_take_directory(struct order *order, struct proxy *proxy,
+			    const struct state_directory *record);
+int adoption_take_task(struct adoption *adoption, struct tasks *tasks,
+		       const struct state_task *record);
+/* After the tasks, which it names by number. */
+int adoption_take_binding(struct tasks *tasks, const struct state_binding *record);
+int adoption_take_ended(struct tasks *tasks, const struct state_ended *record);
+/* The client of the restart itself is kept for adoption_answer(). */
+void adoption_take_request(struct adoption *adoption, struct requests *requests,
+			   const struct state_request *record);
 /* Everything runs: tells the asker, if he is still there, as soon as the links are back. */
-void adoption_answer(struct adoption *adoption, struct node *node);
+void adoption_answer(struct adoption *adoption, struct restarts *restarts);
 
 /* The program as an inquiry: whether it could take over the state in descriptor fd. Exit status. */
 int adopt_check_main(int fd);

@@ -6,14 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/node.h"
-#include "node/ask/door.h"
 #include "node/ask/reattach.h"
 #include "node/ask/request.h"
+#include "node/bind/binding.h"
 #include "node/restart/state.h"
+#include "node/state/order.h"
 #include "node/task/ended.h"
 #include "wire/init.h"
-#include "os/descriptors.h"
 #include "os/lock.h"
 #include "os/memfd.h"
 #include "os/socket.h"
@@ -27,10 +26,7 @@
 const struct handover_versions handover_own_versions = { SHM_VERSION, INIT_WIRE_VERSION,
 							 CTL_VERSION, GROUP_VERSION };
 
-struct writer {
-	struct node *node;
-	const struct request *asker;
-	struct state_node head;
+struct handover_writer {
 	struct handover_cursor cursor;
 	struct handover_file *file;
 	unsigned room; /* of file->fds */
@@ -40,7 +36,7 @@ struct writer {
 /* Notes that the successor needs it. */
 static void keep(void *ctx, int fd)
 {
-	struct writer *w = ctx;
+	struct handover_writer *w = ctx;
 	struct handover_file *file = w->file;
 	int *fds;
 
@@ -57,7 +53,7 @@ static void keep(void *ctx, int fd)
 	file->fds[file->fd_count++] = fd;
 }
 
-static void put(struct writer *w, struct state_record *record)
+static void put(struct handover_writer *w, struct state_record *record)
 {
 	state_put(&w->cursor, record);
 }
@@ -67,10 +63,10 @@ static void put_page(void *ctx, const struct exchange_entry *entry)
 	put(ctx, &(struct state_record){ .kind = HANDOVER_PAGE, .page = *entry });
 }
 
-static void put_group(struct writer *w)
+static void put_group(struct handover_writer *w, struct group *group)
 {
 	struct state_record record = { .kind = HANDOVER_GROUP };
-	int r = w->node->order.group ? group_place(w->node->order.group, &record.group) : -ENOTCONN;
+	int r = group ? group_place(group, &record.group) : -ENOTCONN;
 
 	/* Without a group the node goes on as it does: nothing can be bound or moved. */
 	if (r == 0)
@@ -79,7 +75,7 @@ static void put_group(struct writer *w)
 		w->error = r;
 }
 
-static void put_directory(struct writer *w)
+static void put_directory(struct handover_writer *w, const struct directory *directory)
 {
 	struct state_record record = { .kind = HANDOVER_DIRECTORY };
 	size_t bound = directory_encode_bound();
@@ -90,17 +86,16 @@ static void put_directory(struct writer *w)
 		return;
 	}
 	record.directory.image = image;
-	record.directory.bytes =
-		(uint32_t)directory_encode(&w->node->order.directory, image, bound);
+	record.directory.bytes = (uint32_t)directory_encode(directory, image, bound);
 	put(w, &record);
 	free(image);
 }
 
-static void put_init(struct writer *w, int dcid)
+static void put_init(struct handover_writer *w, int dcid, const struct dc_init *init)
 {
 	struct state_record record = { .kind = HANDOVER_INIT, .init = { .dcid = dcid } };
 
-	dc_init_place(w->node->tasks.init[dcid], &record.init.place);
+	dc_init_place(init, &record.init.place);
 	put(w, &record);
 }
 
@@ -113,7 +108,7 @@ static struct state_output output_of(const struct output *output, uint64_t befor
 	return record;
 }
 
-static void put_task(struct writer *w, const struct task *task)
+static void put_task(struct handover_writer *w, const struct task *task)
 {
 	put(w, &(struct state_record){
 		       .kind = HANDOVER_TASK,
@@ -121,7 +116,7 @@ static void put_task(struct writer *w, const struct task *task)
 				 .output = output_of(task->output, task->output_start) } });
 }
 
-static void put_bindings(struct writer *w, const struct task *task, int number)
+static void put_bindings(struct handover_writer *w, const struct task *task, int number)
 {
 	for (const struct binding *b = task->bindings; b; b = b->next_of_task)
 		put(w, &(struct state_record){ .kind = HANDOVER_BINDING,
@@ -137,25 +132,25 @@ static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct o
 					 .ended = { *row, output_of(output, before) } });
 }
 
-static void put_rights(struct writer *w, int dcid)
+static void put_rights(struct handover_writer *w, const struct rights *rights, int dcid)
 {
 	static const priv_usr_t none;
 
 	for (int index = 0; index < SHM_SLOTS; index++) {
-		const priv_usr_t *rights = &w->node->tasks.rights.of[dcid][index];
+		const priv_usr_t *of = &rights->of[dcid][index];
 
-		if (memcmp(rights, &none, sizeof(none)))
-			put(w, &(struct state_record){
-				       .kind = HANDOVER_RIGHTS,
-				       .rights = { dcid, index - SHM_TASKS, *rights } });
+		if (memcmp(of, &none, sizeof(none)))
+			put(w,
+			    &(struct state_record){ .kind = HANDOVER_RIGHTS,
+						    .rights = { dcid, index - SHM_TASKS, *of } });
 	}
 }
 
-static void put_link(struct writer *w, int peer)
+static void put_link(struct handover_writer *w, const struct proxy *proxy, int peer)
 {
 	struct state_record record = { .kind = HANDOVER_LINK, .link = { .node = peer } };
 
-	proxy_link_stats(w->node->proxy, peer, &record.link.stats);
+	proxy_link_stats(proxy, peer, &record.link.stats);
 	put(w, &record);
 }
 
@@ -168,7 +163,7 @@ static bool is_in(const struct request *request, const struct request *list)
 
 int handover_kind_of(const struct request *request, const struct request *asker, int *number)
 {
-	const struct node *node = request->node;
+	const struct requests *requests = request->requests;
 
 	assert(os_lock_protects());
 	*number = 0;
@@ -176,28 +171,28 @@ int handover_kind_of(const struct request *request, const struct request *asker,
 		return STATE_REQUEST_UNREAD;
 	if (request == asker)
 		return STATE_REQUEST_RESTART;
-	for (const struct task *task = node->tasks.all; task; task = task->next, ++*number)
+	for (const struct task *task = requests->tasks->all; task; task = task->next, ++*number)
 		if (is_in(request, task->followers))
 			return STATE_REQUEST_FOLLOWER;
 	*number = request->head.node;
-	if ((request->to >= 0 || is_in(request, node->requests.detached)) &&
-	    reattach_possible(request))
+	if ((request->to >= 0 || is_in(request, requests->detached)) && reattach_possible(request))
 		return STATE_REQUEST_FORWARDED;
 	return 0;
 }
 
-static void put_request(struct writer *w, const struct request *request)
+static void put_request(struct handover_writer *w, const struct request *request,
+			const struct request *asker)
 {
 	struct state_record record = { .kind = HANDOVER_REQUEST };
-	const struct directory_endpoint *ep =
-		order_endpoint(&w->node->order, request->head.dcid, request->head.endpoint);
+	const struct directory_endpoint *ep = order_endpoint(
+		request->requests->order, request->head.dcid, request->head.endpoint);
 	struct ctl_request head = request->head;
 
 	record.request = (struct state_request){ .fd = request->fd,
 						 .generation = ep ? ep->generation : 0,
 						 .data_sent = request->data_sent };
-	record.request.kind = handover_kind_of(request, w->asker, &record.request.number);
-	if (is_in(request, w->node->requests.detached))
+	record.request.kind = handover_kind_of(request, asker, &record.request.number);
+	if (is_in(request, request->requests->detached))
 		record.request.generation = request->generation;
 	head.payload_bytes = 0; /* a command's arguments are of no more use */
 	if (record.request.kind != STATE_REQUEST_UNREAD) {
@@ -207,54 +202,59 @@ static void put_request(struct writer *w, const struct request *request)
 	put(w, &record);
 }
 
-static void put_clients(struct writer *w)
+void handover_put_head(struct handover_writer *w, const struct state_node *head)
 {
-	for (const struct request *r = w->node->requests.clients; r; r = r->next_client)
-		put_request(w, r);
+	put(w, &(struct state_record){ .kind = HANDOVER_NODE, .node = *head });
 }
 
-static void put_head(struct writer *w)
+void handover_put_pages(struct handover_writer *w, struct exchange *exchange)
 {
-	struct state_record record = { .kind = HANDOVER_NODE, .node = w->head };
-	int fds[2];
-
-	door_fds(w->node->requests.door, fds);
-	record.node.control_fd = fds[0];
-	record.node.path_fd = fds[1];
-	record.node.cgroup_fd = cgroup_folder(&w->node->tasks);
-	record.node.link_fd = proxy_listen_fd(w->node->proxy);
-	put(w, &record);
+	exchange_walk(exchange, put_page, w);
 }
 
-static void put_all(struct writer *w)
+void handover_put_order(struct handover_writer *w, const struct order *order)
 {
-	struct node *node = w->node;
+	put_directory(w, &order->directory);
+	put_group(w, order->group);
+}
+
+void handover_put_tasks(struct handover_writer *w, const struct tasks *tasks)
+{
 	int number = 0;
 
-	put_head(w);
-	exchange_walk(node->exchange, put_page, w);
-	put_directory(w);
-	put_group(w);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		if (node->tasks.init[dcid])
-			put_init(w, dcid);
-		put_rights(w, dcid);
+		if (tasks->init[dcid])
+			put_init(w, dcid, tasks->init[dcid]);
+		put_rights(w, &tasks->rights, dcid);
 	}
-	for (const struct task *task = node->tasks.all; task; task = task->next)
+	for (const struct task *task = tasks->all; task; task = task->next)
 		put_task(w, task);
-	for (const struct task *task = node->tasks.all; task; task = task->next)
+	for (const struct task *task = tasks->all; task; task = task->next)
 		put_bindings(w, task, number++);
-	ended_walk(&node->tasks, put_ended, w);
-	put(w,
-	    &(struct state_record){ .kind = HANDOVER_COUNTERS, .counters = node->life.counters });
-	for (int peer = 0; peer < NR_NODES; peer++)
-		if (peer != node->options.id && node->order.directory.node[peer].up)
-			put_link(w, peer);
-	if (w->asker)
-		put_clients(w);
+	ended_walk(tasks, put_ended, w);
 }
 
-static int write_file(struct writer *w)
+void handover_put_counters(struct handover_writer *w, const struct ctl_counters *counters)
+{
+	put(w, &(struct state_record){ .kind = HANDOVER_COUNTERS, .counters = *counters });
+}
+
+void handover_put_links(struct handover_writer *w, const struct proxy *proxy,
+			const struct order *order)
+{
+	for (int peer = 0; peer < NR_NODES; peer++)
+		if (peer != order->self && order->directory.node[peer].up)
+			put_link(w, proxy, peer);
+}
+
+void handover_put_requests(struct handover_writer *w, const struct requests *requests,
+			   const struct request *asker)
+{
+	for (const struct request *r = requests->clients; r; r = r->next_client)
+		put_request(w, r, asker);
+}
+
+static int write_file(struct handover_writer *w, handover_fill_fn *fill, void *ctx)
 {
 	struct handover_file *file = w->file;
 	size_t bytes;
@@ -263,7 +263,7 @@ static int write_file(struct writer *w)
 
 	w->cursor =
 		(struct handover_cursor){ .at = HANDOVER_HEAD_BYTES, .descriptor = keep, .ctx = w };
-	put_all(w);
+	fill(w, ctx);
 	if (w->error)
 		return w->error;
 	file->bytes = bytes = w->cursor.at;
@@ -275,7 +275,7 @@ static int write_file(struct writer *w)
 		return r;
 	w->cursor =
 		(struct handover_cursor){ .out = map, .at = HANDOVER_HEAD_BYTES, .size = bytes };
-	put_all(w);
+	fill(w, ctx);
 	if (w->cursor.at != bytes)
 		w->error = -EAGAIN; /* it was no quiet point */
 	else
@@ -284,35 +284,14 @@ static int write_file(struct writer *w)
 	return w->error;
 }
 
-/* The successor counts on from there, in each part. */
-static uint64_t last_id(const struct node *node)
+int handover_write(handover_fill_fn *fill, void *ctx, struct handover_file *file)
 {
-	uint64_t last = node->order.last_request;
-
-	return node->requests.last_id > last ? node->requests.last_id : last;
-}
-
-int handover_write(struct node *node, const struct request *asker, uint64_t asked_ns,
-		   uint64_t paused_ns, struct handover_file *file)
-{
-	struct writer w = { .node = node, .asker = asker, .file = file };
-	struct os_descriptors limits;
+	struct handover_writer w = { .file = file };
 	int r;
 
 	assert(os_lock_protects());
-	os_descriptors_before(&limits);
-	w.head = (struct state_node){ .nodeid = node->options.id,
-				      .last_id = last_id(node),
-				      .asked_ns = asked_ns,
-				      .paused_ns = paused_ns,
-				      .restarts = node->restarts.count + 1,
-				      .quorum = node->order.quorum,
-				      .soft = limits.soft,
-				      .hard = limits.hard,
-				      .debug_level = node->life.debug_level };
-	memcpy(w.head.dvs_name, node->life.dvs_name, sizeof(w.head.dvs_name));
 	*file = (struct handover_file){ .fd = -1 };
-	r = write_file(&w);
+	r = write_file(&w, fill, ctx);
 	if (r < 0)
 		handover_file_deinit(file);
 	return r;

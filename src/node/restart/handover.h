@@ -12,8 +12,15 @@
 
 #include "wire/handover.h"
 
-struct node;
+struct ctl_counters;
+struct exchange;
+struct handover_writer;
+struct order;
+struct proxy;
 struct request;
+struct requests;
+struct state_node;
+struct tasks;
 
 struct handover_file {
 	int fd; /* a memfd, close-on-exec like all of `fds` */
@@ -22,13 +29,24 @@ struct handover_file {
 	unsigned fd_count;
 };
 
-/*
- * 0 or negative errno. asker: of the restart; its client may have gone. NULL: without the requests, at
- * no quiet point, only to be looked at by the program that may become the successor.
- */
-int handover_write(struct node *node, const struct request *asker, uint64_t asked_ns,
-		   uint64_t paused_ns, struct handover_file *file);
+/* Puts each part of the node, in the order in which a successor takes them. */
+typedef void handover_fill_fn(struct handover_writer *writer, void *ctx);
+/* 0 or negative errno. fill is called twice: first to see how much there is. */
+int handover_write(handover_fill_fn *fill, void *ctx, struct handover_file *file);
 void handover_file_deinit(struct handover_file *file);
+
+void handover_put_head(struct handover_writer *writer, const struct state_node *head);
+void handover_put_pages(struct handover_writer *writer, struct exchange *exchange);
+/* The directory, and the place in the group unless that is lost. */
+void handover_put_order(struct handover_writer *writer, const struct order *order);
+/* With their inits, rights, bindings and outputs, and those that have ended. */
+void handover_put_tasks(struct handover_writer *writer, const struct tasks *tasks);
+void handover_put_counters(struct handover_writer *writer, const struct ctl_counters *counters);
+void handover_put_links(struct handover_writer *writer, const struct proxy *proxy,
+			const struct order *order);
+/* Of clients; asker: of the restart. */
+void handover_put_requests(struct handover_writer *writer, const struct requests *requests,
+			   const struct request *asker);
 
 /* The versions that this program speaks. */
 extern const struct handover_versions handover_own_versions;

@@ -9,23 +9,21 @@
 
 #include "base/refusal.h"
 #include "dvk.h"
-#include "node/move/target.h"
-#include "node/move/source.h"
 #include "node/calls.h"
 #include "node/copy/copy.h"
 #include "node/restart/handover.h"
-#include "node/task/init.h"
-#include "node/node.h"
+#include "node/restart/obstacle.h"
+#include "node/state/order.h"
 #include "node/state/message.h"
-#include "node/bind/binding.h"
-#include "node/ask/reattach.h"
 #include "node/ask/request.h"
 #include "node/ask/door.h"
 #include "os/clock.h"
 #include "os/lock.h"
 #include "os/log.h"
+#include "os/loop.h"
 #include "os/socket.h"
 #include "os/successor.h"
+#include "proxy/proxy.h"
 
 /*
  *	ask     what the node knows now is written down, and the program file is run beside the daemon
@@ -55,119 +53,56 @@ struct restart {
 	bool due;
 };
 
-static struct restart *restart_of(struct node *node)
-{
-	return node->restarts.restart;
-}
-
 /* The end of it, unless exec succeeded. */
-static void give_up(struct node *node, const struct refusal *why)
+static void give_up(struct restarts *restarts, const struct refusal *why)
 {
-	struct restart *restart = restart_of(node);
+	struct restart *restart = restarts->restart;
 
 	assert(restart);
 	os_log(OS_LOG_WARN, "the daemon is not restarted: %s", why->reason);
 	os_source_free(restart->said_source);
 	os_source_free(restart->timer);
 	if (restart->quiet) {
-		door_pause(node->requests.door, false);
-		copy_pause(&node->copies, false);
+		door_pause(restarts->requests->door, false);
+		copy_pause(restarts->copies, false);
 	}
-	node->restarts.restart = NULL;
+	restarts->restart = NULL;
 	request_refuse(restart->request, why);
 	free(restart);
 }
 
-/* A move takes longer than an asker wants to wait. */
-static int refuse_move(const struct node *node, struct refusal *why)
+static enum quiet_obstacle find_obstacle(const struct restarts *restarts, struct refusal *why)
 {
-	if (!source_count(&node->moves) && !target_count(&node->moves))
-		return 0;
-	return refusal_set(
-		why, EDVSMIGRATE,
-		"a process is on its way from or to node %d: ask again when it has arrived "
-		"(dvs ps)",
-		node->options.id);
-}
-
-static int busy_request(const struct node *node, const struct request *asker, struct refusal *why)
-{
-	int number;
-
-	for (const struct request *r = node->requests.clients; r; r = r->next_client)
-		if (!handover_kind_of(r, asker, &number))
-			return refusal_set(
-				why, EDVSRSCBUSY,
-				"call %u of process %d is still being answered: ask again "
-				"later",
-				r->head.call, r->pid);
-	for (const struct request *r = node->requests.forwarded; r; r = r->next_forwarded)
-		if (!reattach_without(r))
-			return refusal_set(
-				why, EDVSRSCBUSY,
-				"node %d has not answered yet what it was asked: see whether "
-				"its link is up (dvs nodes)",
-				r->to);
-	return 0;
-}
-
-/* Names a thing that has to come to its end first. 0: the point is quiet. */
-static int obstacle(const struct node *node, const struct request *asker, struct refusal *why)
-{
-	int r = refuse_move(node, why);
-
-	if (r == 0 && node->order.proposals)
-		r = refusal_set(why, EDVSRSCBUSY,
-				"a command of node %d is not decided yet: see whether the group's "
-				"sequencer answers",
-				node->options.id);
-	if (r == 0 && node->moves.draining)
-		r = refusal_set(why, EDVSMIGRATE,
-				"node %d is being emptied (dvs drain): ask again when that is over",
-				node->options.id);
-	if (r == 0 && node->copies.tasks)
-		r = refusal_set(why, EDVSRSCBUSY,
-				"a data copy is still under way between nodes: ask again later");
-	for (int dcid = 0; dcid < SHM_DCS && r == 0; dcid++)
-		if (node->tasks.init[dcid] && dc_init_is_asked(node->tasks.init[dcid]))
-			r = refusal_set(
-				why, EDVSRSCBUSY,
-				"process %d, the init of DC %d, has not answered yet: if it is "
-				"stopped, let it go on (kill -CONT %d), or ask again later",
-				dc_init_pid(node->tasks.init[dcid]), dcid,
-				dc_init_pid(node->tasks.init[dcid]));
-	for (const struct binding *p = node->bindings.all; p && r == 0; p = p->next)
-		if (p->warning)
-			r = refusal_set(
-				why, EDVSRSCBUSY,
-				"the end of endpoint %d is still being told to the process that its "
-				"container names: ask again later",
-				p->p_nr);
-	return r ? r : busy_request(node, asker, why);
+	return obstacle_find(restarts->requests, restarts->moves, restarts->copies,
+			     restarts->restart->request, why);
 }
 
 static void on_quiet_timer(void *ctx)
 {
-	struct node *node = ctx;
-	struct restart *restart = restart_of(node);
+	struct restarts *restarts = ctx;
+	struct restart *restart = restarts->restart;
 	struct refusal why = REFUSAL_NONE;
-	int r = obstacle(node, restart->request, &why);
+	enum quiet_obstacle obstacle = find_obstacle(restarts, &why);
 
 	assert(restart->quiet);
-	if (r == EDVSMIGRATE || (r && os_now_ns() > restart->deadline_ns)) {
-		give_up(node, &why);
-	} else if (r) {
+	switch (quiet_next(obstacle, os_now_ns() > restart->deadline_ns)) {
+	case QUIET_GIVE_UP:
+		give_up(restarts, &why);
+		break;
+	case QUIET_LOOK_AGAIN:
 		os_timer_set(restart->timer, QUIET_LOOK_US);
-	} else {
+		break;
+	case QUIET_GO:
 		restart->due = true;
-		os_loop_stop(node->loop);
+		os_loop_stop(restarts->requests->loop);
+		break;
 	}
 }
 
 /* The program is the right one: nobody is let in any more. */
-static void become_quiet(struct node *node)
+static void become_quiet(struct restarts *restarts)
 {
-	struct restart *restart = restart_of(node);
+	struct restart *restart = restarts->restart;
 	struct refusal why = REFUSAL_NONE;
 
 	assert(!restart->quiet);
@@ -175,11 +110,12 @@ static void become_quiet(struct node *node)
 	restart->timer = NULL;
 	restart->deadline_ns = os_now_ns() + QUIET_LIMIT_NS;
 	restart->quiet = true;
-	door_pause(node->requests.door, true);
-	copy_pause(&node->copies, true);
-	if (os_source_timer(node->loop, 0, on_quiet_timer, node, &restart->timer) < 0) {
+	door_pause(restarts->requests->door, true);
+	copy_pause(restarts->copies, true);
+	if (os_source_timer(restarts->requests->loop, 0, on_quiet_timer, restarts,
+			    &restart->timer) < 0) {
 		refusal_set(&why, EDVSNOMEM, "no memory for a timer");
-		give_up(node, &why);
+		give_up(restarts, &why);
 	}
 }
 
@@ -190,52 +126,52 @@ static void trim(struct restart *restart)
 	restart->said[strcspn(restart->said, "\n")] = '\0';
 }
 
-static void asked(struct node *node, int status)
+static void asked(struct restarts *restarts, int status)
 {
-	struct restart *restart = restart_of(node);
+	struct restart *restart = restarts->restart;
 	struct refusal why = REFUSAL_NONE;
 
 	trim(restart);
 	if (status == 0) {
-		become_quiet(node);
+		become_quiet(restarts);
 		return;
 	}
 	refusal_set(&why, EDVSPROTONOSUPPORT,
 		    "%.100s would not take over from this daemon: %s: install the one that belongs "
 		    "to it, or stop the node and start it anew",
-		    node->options.program,
+		    restarts->program,
 		    restart->said[0] ? restart->said : "it ended without a word");
-	give_up(node, &why);
+	give_up(restarts, &why);
 }
 
 static void on_inquiry_end(void *ctx, int fd, int events)
 {
-	struct node *node = ctx;
-	struct restart *restart = restart_of(node);
+	struct restarts *restarts = ctx;
+	struct restart *restart = restarts->restart;
 	int status;
 
 	(void)fd;
 	(void)events;
 	restart->said_source = os_source_free(restart->said_source);
 	status = os_inquiry_end(&restart->inquiry);
-	asked(node, restart->late ? -ETIMEDOUT : status);
+	asked(restarts, restart->late ? -ETIMEDOUT : status);
 }
 
 /* All is said, or it has been killed: only its end is left. */
-static void await_inquiry_end(struct node *node)
+static void await_inquiry_end(struct restarts *restarts)
 {
-	struct restart *restart = restart_of(node);
+	struct restart *restart = restarts->restart;
 
 	restart->said_source = os_source_free(restart->said_source);
-	if (os_source_io(node->loop, restart->inquiry.pidfd, OS_READ, on_inquiry_end, node,
-			 &restart->said_source) < 0)
+	if (os_source_io(restarts->requests->loop, restart->inquiry.pidfd, OS_READ, on_inquiry_end,
+			 restarts, &restart->said_source) < 0)
 		os_timer_set(restart->timer, 0);
 }
 
 static void on_said(void *ctx, int fd, int events)
 {
-	struct node *node = ctx;
-	struct restart *restart = restart_of(node);
+	struct restarts *restarts = ctx;
+	struct restart *restart = restarts->restart;
 	char rest[256];
 	size_t room = sizeof(restart->said) - 1 - restart->said_len;
 	ssize_t n = room ? os_read_some(fd, restart->said + restart->said_len, room)
@@ -247,18 +183,18 @@ static void on_said(void *ctx, int fd, int events)
 	if (n > 0)
 		restart->said_len += room ? (size_t)n : 0;
 	else
-		await_inquiry_end(node);
+		await_inquiry_end(restarts);
 }
 
 static void on_ask_timer(void *ctx)
 {
-	struct node *node = ctx;
-	struct restart *restart = restart_of(node);
+	struct restarts *restarts = ctx;
+	struct restart *restart = restarts->restart;
 
 	if (restart->late) { /* it does not even end */
 		restart->said_source = os_source_free(restart->said_source);
 		os_inquiry_end(&restart->inquiry);
-		asked(node, -ETIMEDOUT);
+		asked(restarts, -ETIMEDOUT);
 		return;
 	}
 	restart->late = true;
@@ -267,59 +203,60 @@ static void on_ask_timer(void *ctx)
 	restart->said_len = strlen(restart->said);
 	os_inquiry_kill(&restart->inquiry);
 	os_timer_set(restart->timer, ASK_LIMIT_US);
-	await_inquiry_end(node);
+	await_inquiry_end(restarts);
 }
 
 /* Asks the program file whether it could be the successor. */
-static int ask(struct node *node, struct refusal *why)
+static int ask(struct restarts *restarts, struct refusal *why)
 {
-	struct restart *restart = restart_of(node);
+	struct restart *restart = restarts->restart;
+	struct os_loop *loop = restarts->requests->loop;
 	char name[] = "dvsd", option[] = "--check-state", number[] = "3";
 	char *argv[] = { name, option, number, NULL };
 	struct handover_file file;
-	int r = os_successor_check(node->options.program);
+	int r = os_successor_check(restarts->program);
 
 	if (r < 0)
 		return refusal_set(why, EDVSNOEXEC, "%.120s cannot be executed: %s: put it back",
-				   node->options.program, strerror(-r));
-	r = handover_write(node, NULL, (uint64_t)restart->asked_ns, 0, &file);
+				   restarts->program, strerror(-r));
+	r = restarts->write(restarts->node, NULL, restart->asked_ns, 0, &file);
 	if (r == 0) {
-		r = os_inquiry_start(&restart->inquiry, node->options.program, argv, file.fd);
+		r = os_inquiry_start(&restart->inquiry, restarts->program, argv, file.fd);
 		handover_file_deinit(&file);
 	}
 	if (r == 0)
-		r = os_source_io(node->loop, restart->inquiry.out_fd, OS_READ, on_said, node,
+		r = os_source_io(loop, restart->inquiry.out_fd, OS_READ, on_said, restarts,
 				 &restart->said_source);
 	if (r == 0)
-		r = os_source_timer(node->loop, ASK_LIMIT_US, on_ask_timer, node, &restart->timer);
+		r = os_source_timer(loop, ASK_LIMIT_US, on_ask_timer, restarts, &restart->timer);
 	if (r < 0)
 		return refusal_set(why, EDVSGENERIC, "the program file could not be asked: %s",
 				   strerror(-r));
 	return 0;
 }
 
-static bool may_restart(struct request *request)
+static bool may_restart(const struct restarts *restarts, struct request *request)
 {
-	struct node *node = request->node;
+	const struct order *order = request->requests->order;
 	struct refusal why = REFUSAL_NONE;
 	int to = request->head.node;
 
-	if (to >= 0 && to != node->options.id)
+	if (to >= 0 && to != order->self)
 		refusal_set(
 			&why, EDVSBADNODEID,
 			"this is node %d, and a daemon is restarted where it runs: run dvs restart "
 			"on node %d",
-			node->options.id, to);
+			order->self, to);
 	else if (request->uid)
 		refusal_set(&why, EDVSPRIVILEGES,
 			    "uid %u may not restart a daemon; root may (sudo)", request->uid);
-	else if (node->restarts.restart)
+	else if (restarts->restart)
 		refusal_set(&why, EDVSRSCBUSY, "a restart is under way already");
-	else if (!node->order.directory.node[node->options.id].up)
+	else if (!order->directory.node[order->self].up)
 		refusal_set(&why, EDVSNOTREADY, "node %d is no member yet: ask again later",
-			    node->options.id);
+			    order->self);
 	else
-		refuse_move(node, &why);
+		obstacle_move(restarts->requests, restarts->moves, &why);
 	if (why.error)
 		request_refuse(request, &why);
 	return !why.error;
@@ -327,27 +264,27 @@ static bool may_restart(struct request *request)
 
 void handle_restart(struct request *request)
 {
-	struct node *node = request->node;
+	struct restarts *restarts = request->requests->restarts;
 	struct refusal why = REFUSAL_NONE;
 
-	if (!may_restart(request))
+	if (!may_restart(restarts, request))
 		return;
-	assert(!node->restarts.restart);
-	node->restarts.restart = calloc(1, sizeof(*node->restarts.restart));
-	if (!node->restarts.restart) {
+	assert(!restarts->restart);
+	restarts->restart = calloc(1, sizeof(*restarts->restart));
+	if (!restarts->restart) {
 		request_fail(request, EDVSNOMEM, "no memory");
 		return;
 	}
-	*node->restarts.restart = (struct restart){ .request = request,
-						    .inquiry = { .out_fd = -1, .pidfd = -1 },
-						    .asked_ns = os_now_ns() };
-	if (ask(node, &why) < 0)
-		give_up(node, &why);
+	*restarts->restart = (struct restart){ .request = request,
+					       .inquiry = { .out_fd = -1, .pidfd = -1 },
+					       .asked_ns = os_now_ns() };
+	if (ask(restarts, &why) < 0)
+		give_up(restarts, &why);
 }
 
-bool restart_is_due(const struct node *node)
+bool restart_is_due(const struct restarts *restarts)
 {
-	return node->restarts.restart && node->restarts.restart->due;
+	return restarts->restart && restarts->restart->due;
 }
 
 /* Of all, or of those that came before the one that failed. */
@@ -361,82 +298,81 @@ static int keep_open(const struct handover_file *file, bool keep)
 }
 
 /* The settings that it lives with, and where the state is. */
-static int become(struct node *node, const struct handover_file *file)
+static int become(const struct restarts *restarts, const struct handover_file *file)
 {
-	const struct node_options *options = &node->options;
+	char *const *old = restarts->argv;
 	char option[] = "--adopt", number[12];
 	char *argv[64];
 	int count = 0;
 
-	while (options->argv[count])
+	while (old[count])
 		count++;
 	if (count + 3 > (int)(sizeof(argv) / sizeof(*argv)))
 		return -E2BIG;
-	memcpy(argv, options->argv, (size_t)count * sizeof(*argv));
+	memcpy(argv, old, (size_t)count * sizeof(*argv));
 	snprintf(number, sizeof(number), "%d", file->fd);
 	argv[count] = option;
 	argv[count + 1] = number;
 	argv[count + 2] = NULL;
-	return os_successor_become(options->program, argv);
+	return os_successor_become(restarts->program, argv);
 }
 
-static void fail(struct node *node, int r)
+static void fail(struct restarts *restarts, int r)
 {
 	struct refusal why = REFUSAL_NONE;
 
 	refusal_set(&why, EDVSNOEXEC, "%.120s could not be executed: %s: node %d goes on as before",
-		    node->options.program, strerror(-r), node->options.id);
-	give_up(node, &why);
+		    restarts->program, strerror(-r), restarts->requests->order->self);
+	give_up(restarts, &why);
 }
 
-void restart_on_message(struct node *node, int from, const uint8_t *bytes, uint32_t len)
+void restart_on_message(struct requests *requests, int from, const uint8_t *bytes, uint32_t len)
 {
 	assert(os_lock_protects());
 	if (len != 1)
 		return;
-	node->requests.restarting &= ~(1u << from);
+	requests->restarting &= ~(1u << from);
 	if (bytes[0])
-		node->requests.restarting |= 1u << from;
+		requests->restarting |= 1u << from;
 }
 
 /* A node that cannot be told believes that the link broke. */
-static void tell_peers(struct node *node, uint8_t going)
+static void tell_peers(struct proxy *proxy, uint8_t going)
 {
 	for (int peer = 0; peer < NR_NODES; peer++)
-		proxy_message(node->proxy, peer, NODE_MESSAGE_RESTART, &going, sizeof(going), NULL,
-			      0);
+		proxy_message(proxy, peer, NODE_MESSAGE_RESTART, &going, sizeof(going), NULL, 0);
 }
 
-void restart_execute(struct node *node)
+void restart_execute(struct restarts *restarts)
 {
-	struct restart *restart = restart_of(node);
+	struct restart *restart = restarts->restart;
+	struct proxy *proxy = restarts->requests->proxy;
 	struct refusal unused = REFUSAL_NONE;
 	struct handover_file file;
-	uint64_t now = (uint64_t)os_now_ns();
+	int64_t now = os_now_ns();
 	int r;
 
 	assert(restart->due);
-	assert(!os_lock_is_held());
-	node_lock(node);
+	assert(os_lock_protects());
 	restart->due = false;
-	proxy_drain(node->proxy, -1);
-	if (obstacle(node, restart->request, &unused)) { /* between the look and the loop's end */
+	proxy_drain(proxy, -1);
+	/* Something may have begun between the look and the loop's end. */
+	if (find_obstacle(restarts, &unused) != QUIET_NONE) {
 		os_timer_set(restart->timer, QUIET_LOOK_US);
-		node_unlock(node);
 		return;
 	}
-	r = handover_write(node, restart->request, (uint64_t)restart->asked_ns, now, &file);
+	r = restarts->write(restarts->node, restart->request, restart->asked_ns, now, &file);
 	if (r == 0) {
-		os_log(OS_LOG_INFO, "node %d executes %s", node->options.id, node->options.program);
+		os_log(OS_LOG_INFO, "node %d executes %s", restarts->requests->order->self,
+		       restarts->program);
 		r = keep_open(&file, true);
 		if (r == 0) {
-			tell_peers(node, 1);
-			r = become(node, &file);
-			tell_peers(node, 0);
+			tell_peers(proxy, 1);
+			r = become(restarts, &file);
+			tell_peers(proxy, 0);
 		}
 		keep_open(&file, false);
 		handover_file_deinit(&file);
 	}
-	fail(node, r);
-	node_unlock(node);
+	fail(restarts, r);
 }

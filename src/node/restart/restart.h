@@ -10,27 +10,41 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct copies;
+struct handover_file;
 struct homecoming;
+struct moves;
 struct node;
+struct request;
+struct requests;
 struct restart;
 
 /* The part of struct node. */
 struct restarts {
-	struct restart *restart; /* under way */
-	struct homecoming
-		*homecoming; /* of one, whose asker waits for the links; see homecoming.h */
+	struct requests *requests;
+	struct moves *moves;
+	struct copies *copies;
+	/* Writes down what the node knows; see handover.h. A restart that is only asked for has no asker. */
+	int (*write)(struct node *node, const struct request *asker, int64_t asked_ns,
+		     int64_t paused_ns, struct handover_file *file);
+	struct node *node; /* for that hook */
+	/* As this daemon was executed. */
+	const char *program;
+	char *const *argv;
+	struct restart *restart;       /* under way */
+	struct homecoming *homecoming; /* of one, whose asker waits for the links */
 	uint32_t count;
 };
 
 /* Another node's daemon says that it is about to be restarted, or goes on. */
-void restart_on_message(struct node *node, int from, const uint8_t *bytes, uint32_t len);
+void restart_on_message(struct requests *requests, int from, const uint8_t *bytes, uint32_t len);
 
 /* The loop was stopped so that the restart can go on. */
-bool restart_is_due(const struct node *node);
+bool restart_is_due(const struct restarts *restarts);
 /*
- * On the main thread, without the lock, when the bell thread has ended. Returns only if the node goes
+ * On the main thread, with the lock, when the bell thread has ended. Returns only if the node goes
  * on as it was: either the restart waits for a quieter moment, or it was refused.
  */
-void restart_execute(struct node *node);
+void restart_execute(struct restarts *restarts);
 
 #endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_SUCCESSION_H
+#define DVS_NODE_SUCCESSION_H
+
+/*
+ * All parts of the node, left to a successor and taken by it: which record is of which part. The rooms write and take
+ * their own records; see node/restart/. Node lock held.
+ */
+
+#include <stdint.h>
+
+struct adoption;
+struct handover_file;
+struct node;
+struct request;
+
+/* Writes down what the node knows: the hook restarts.write. 0 or negative errno. */
+int succession_write(struct node *node, const struct request *asker, int64_t asked_ns,
+		     int64_t paused_ns, struct handover_file *file);
+/* What is left when pages, links, doors and the group are there. 0 or negative errno. */
+int succession_take(struct node *node, struct adoption *from);
+
+#endif
