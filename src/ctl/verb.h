@@ -38,11 +38,16 @@ int verb_kill(const struct verb *verb, int node, int argc, char **argv);
 int verb_migrate(const struct verb *verb, int node, int argc, char **argv);
 int verb_drain(const struct verb *verb, int node, int argc, char **argv);
 int verb_restart(const struct verb *verb, int node, int argc, char **argv);
+int verb_key(const struct verb *verb, int node, int argc, char **argv);
 int verb_lab(const struct verb *verb, int node, int argc, char **argv);
 
 /* The commands with names of their own. */
 int verb_dvs_migrate(const struct verb *verb, int node, int argc, char **argv);
 int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv);
+
+/* The verbs of `dvs key`. */
+int verb_key_make(const struct verb *verb, int node, int argc, char **argv);
+int verb_key_show(const struct verb *verb, int node, int argc, char **argv);
 
 /* The verbs of `dvs lab`. */
 int verb_lab_up(const struct verb *verb, int node, int argc, char **argv);
