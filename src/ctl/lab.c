@@ -12,8 +12,9 @@
 #include "ctl/verb.h"
 
 static const struct verb lab_verbs[] = {
-	{ "up", "[--nodes N] [--group local] [--log-bytes N] [--json]",
-	  "make a cluster of N nodes (2) with container 0 on all of them; --log-bytes as of dvsd",
+	{ "up", "[--nodes N] [--group local] [--links plain] [--log-bytes N] [--json]",
+	  "make a cluster of N nodes (2) with container 0 on all of them, and a key for it; --log-bytes and "
+	  "--links as of dvsd",
 	  verb_lab_up },
 	{ "down", "[--json]", "end it and leave nothing behind", verb_lab_down },
 	{ "status", "[--json]", "its nodes, their processes and the links that are cut",

@@ -11,6 +11,7 @@
 #include "ctl/render.h"
 #include "ctl/verb.h"
 #include "os/clock.h"
+#include "os/keyfile.h"
 #include "os/self.h"
 
 #define NODES_DEFAULT 2
@@ -47,7 +48,14 @@ static int make_dc(int nodes, struct refusal *refusal)
 	return r;
 }
 
-static int up(int nodes, int log_bytes, struct refusal *refusal)
+static int make_key(struct refusal *refusal)
+{
+	int r = os_keyfile_make(LAB_KEY);
+
+	return r ? refusal_set_errno(refusal, -r, "cannot make " LAB_KEY ": %s", strerror(-r)) : 0;
+}
+
+static int up(int nodes, int log_bytes, bool plain, struct refusal *refusal)
 {
 	struct refusal unused = REFUSAL_NONE;
 	struct lab lab;
@@ -56,7 +64,10 @@ static int up(int nodes, int log_bytes, struct refusal *refusal)
 	if (r < 0)
 		return r;
 	lab.log_bytes = log_bytes;
-	r = labnode_start_switch(&lab, refusal);
+	lab.plain = plain;
+	r = plain ? 0 : make_key(refusal);
+	if (!r)
+		r = labnode_start_switch(&lab, refusal);
 	if (!r)
 		r = labnode_start(&lab, (1u << nodes) - 1, START_MS, refusal);
 	if (!r)
@@ -70,13 +81,14 @@ static int up(int nodes, int log_bytes, struct refusal *refusal)
 
 int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 {
-	const char *group = "local";
+	const char *group = "local", *links = NULL;
 	bool json = false;
 	int nodes = NODES_DEFAULT, log_bytes = -1;
 	const struct option_row rows[] = {
 		VERB_JSON(&json),
 		{ "nodes", 'n', OPTION_NUMBER, &nodes },
 		{ "group", 0, OPTION_WORD, &group },
+		{ "links", 0, OPTION_WORD, &links },
 		{ "log-bytes", 0, OPTION_NUMBER, &log_bytes },
 		VERB_OPTIONS_END,
 	};
@@ -93,12 +105,15 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 	if (log_bytes >= 0 && (log_bytes < CTL_LOG_LEAST || log_bytes > CTL_LOG_MOST))
 		return verb_usage(verb, "--log-bytes is a number from %d to %d, not %d",
 				  CTL_LOG_LEAST, CTL_LOG_MOST, log_bytes);
+	if (links && strcmp(links, "plain") != 0)
+		return verb_usage(verb, "--links is plain, not %s; without it links prove a key",
+				  links);
 	if (!strcmp(group, "corosync"))
 		refusal_set(&refusal, EDVSNOSYS,
 			    "the group engine corosync is not built in: use --group local");
 	else if (strcmp(group, "local"))
 		return verb_usage(verb, "--group is local, not %s", group);
-	if (refusal.error || up(nodes, log_bytes < 0 ? 0 : log_bytes, &refusal) < 0)
+	if (refusal.error || up(nodes, log_bytes < 0 ? 0 : log_bytes, links, &refusal) < 0)
 		return verb_refuse(&refusal);
 	if (json)
 		return render_document(json_pack("{s:i, s:s, s:I}", "nodes", nodes, "group", group,

@@ -161,9 +161,27 @@ static int hold_node(struct lab *lab, int id, struct labnode_start *start, struc
 	char program[] = "dvsd", number[12], address[20], port[12], ready[12] = "", name[16];
 	char path[64], log[64], group[] = "local:" LAB_GROUP, kept[12];
 	char option[] = "--log-bytes", *log_bytes = lab->log_bytes ? option : NULL;
-	char *argv[] = { program, "--id",	number, "--name",   name, "--address",
-			 address, "--port",	port,	"--socket", path, "--group",
-			 group,	  "--ready-fd", ready,	log_bytes,  kept, NULL };
+	char key[] = "--key", key_path[] = LAB_KEY, links[] = "--links", plain[] = "plain";
+	char *argv[] = { program,
+			 "--id",
+			 number,
+			 "--name",
+			 name,
+			 "--address",
+			 address,
+			 "--port",
+			 port,
+			 "--socket",
+			 path,
+			 "--group",
+			 group,
+			 lab->plain ? links : key,
+			 lab->plain ? plain : key_path,
+			 "--ready-fd",
+			 ready,
+			 log_bytes,
+			 kept,
+			 NULL };
 
 	assert(id >= 0 && id < LAB_NODES_MAX);
 	snprintf(number, sizeof(number), "%d", id);

@@ -50,6 +50,8 @@ bool lab_print(const struct lab *lab, const char *boot, char *text, size_t size)
 	}
 	if (lab->log_bytes)
 		len += (size_t)snprintf(text + len, size - len, "log-bytes %d\n", lab->log_bytes);
+	if (lab->plain && len < size)
+		len += (size_t)snprintf(text + len, size - len, "plain\n");
 	return len < size;
 }
 
@@ -83,6 +85,10 @@ static bool parse_line(struct lab *lab, const char *boot, const char *line)
 		return parse_task(&lab->sequencer, line + 10);
 	if (sscanf(line, "node %d %n", &a, &at) == 1 && at)
 		return a >= 0 && a < LAB_NODES_MAX && parse_task(&lab->node[a], line + at);
+	if (!strcmp(line, "plain")) {
+		lab->plain = true;
+		return true;
+	}
 	if (sscanf(line, "log-bytes %d", &a) == 1) {
 		lab->log_bytes = a;
 		return a >= CTL_LOG_LEAST && a <= CTL_LOG_MOST;

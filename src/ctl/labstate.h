@@ -12,6 +12,8 @@
  *	sequencer PID START INODE COOKIE	in the same network, which thus outlives either
  *	node ID PID START INODE COOKIE	PID 0: killed
  *	cut A B
+ *	log-bytes N		for every daemon
+ *	plain			for every daemon: no key
  */
 
 #include <stdbool.h>
@@ -26,6 +28,7 @@
 #define LAB_NODES_MAX 16
 #define LAB_STATE     LAB_FOLDER "/state"
 #define LAB_GROUP     LAB_FOLDER "/group.sock"
+#define LAB_KEY	      LAB_FOLDER "/key" /* only root can read it */
 
 struct lab_task {
 	bool used; /* belongs to the lab; task.pid 0: not running, by `lab kill` */
@@ -40,6 +43,7 @@ struct lab {
 	struct lab_task sequencer;
 	struct lab_task node[LAB_NODES_MAX];
 	uint16_t cut[LAB_NODES_MAX]; /* symmetric bit maps */
+	bool plain;		     /* the daemons have no key, for a measurement */
 	int log_bytes; /* for each daemon, also one that is started again; 0: its own choice */
 };
 

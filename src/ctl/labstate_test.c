@@ -15,6 +15,7 @@ static void test_round_trip(void)
 	lab.node[0] = (struct lab_task){ true, { 11, 21 }, { 31, 41 } };
 	lab.node[15] = (struct lab_task){ true, { 0, 0 }, { 4026532000ull, 1ull << 60 } };
 	lab.log_bytes = 5000;
+	lab.plain = true;
 	lab.cut[0] = 1u << 15;
 	lab.cut[15] = 1u << 0;
 	CHECK_OR_RETURN(lab_print(&lab, "b-1", text, sizeof(text)));
@@ -26,6 +27,7 @@ static void test_round_trip(void)
 	CHECK(back.node[15].used && back.node[15].task.pid == 0);
 	CHECK(back.node[15].net.cookie == 1ull << 60 && !back.node[1].used);
 	CHECK_EQ(back.log_bytes, 5000);
+	CHECK(back.plain);
 	CHECK(back.cut[0] == 1u << 15 && back.cut[15] == 1);
 	CHECK(!lab_print(&lab, "b-1", text, 60));
 }
@@ -48,7 +50,9 @@ static void test_wrong(void)
 	CHECK(!lab_parse(&lab, "b", "dvs-lab 1\nnode 1 1 2 3\n"));
 	CHECK(!lab_parse(&lab, "b", "dvs-lab 1\ncut 0 16\n"));
 	CHECK(!lab_parse(&lab, "b", "dvs-lab 1\nlog-bytes 100\n"));
+	CHECK(!lab_parse(&lab, "b", "dvs-lab 1\nplainly\n"));
 	CHECK(!lab_parse(&lab, "b", "dvs-lab 1\nwhat is this\n"));
+	CHECK(lab_parse(&lab, "b", "dvs-lab 1\n") && !lab.plain);
 }
 
 int main(void)

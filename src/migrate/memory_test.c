@@ -14,6 +14,7 @@
 #include "base/test.h"
 #include "dvk/errors.h"
 #include "migrate/made_proc_test.h"
+#include "migrate/over_test.h"
 #include "os/procdir.h"
 
 #define PAGES	    80	/* of a mapping: more than two records hold */
@@ -77,14 +78,14 @@ static void send_all(struct sent *sent, const struct maps *maps, const struct fi
 	const void *payload;
 
 	*sent = (struct sent){ 0 };
-	CHECK_EQ(writer_init(&writer, stream), 0);
+	CHECK_EQ(writer_init(&writer, over(stream)), 0);
 	memset(writer.buffer, 0xee, IMAGE_RECORD_MAX);
 	sent->result =
 		memory_send(getpid(), dir, maps, files, &writer, &sent->counted, &sent->refusal);
 	CHECK_EQ(writer_end(&writer), 0);
 	writer_deinit(&writer);
 	CHECK_EQ(lseek(stream, 0, SEEK_SET), 0);
-	CHECK_EQ(reader_init(&reader, stream), 0);
+	CHECK_EQ(reader_init(&reader, over(stream)), 0);
 	struct refusal refusal = REFUSAL_NONE;
 
 	while (!reader.over && reader_next(&reader, &payload, &refusal) == 0)
@@ -304,7 +305,7 @@ static void test_ended(void)
 	uint64_t count = 0;
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-	CHECK_EQ(writer_init(&writer, null), 0);
+	CHECK_EQ(writer_init(&writer, over(null)), 0);
 	CHECK(is_refusal(memory_send(0x7fffffff, -1, &maps, &files, &writer, &count, &refusal),
 			 &refusal, EDVSSRCH, "cannot be listed"));
 	writer_deinit(&writer);

@@ -98,6 +98,7 @@ struct migrate_stats {
 
 /* ---- source ---- */
 
+struct secure;
 struct migrate_source;
 
 /* pid as this program sees it. host is copied, its ctx is not. NULL: out of memory. */
@@ -113,7 +114,7 @@ void migrate_source_free(struct migrate_source *source);
 int migrate_source_check(struct migrate_source *source, struct refusal *refusal);
 
 /* After check: writes the needs of the process for the target. */
-int migrate_source_offer(struct migrate_source *source, int sock, struct refusal *refusal);
+int migrate_source_offer(struct migrate_source *source, struct secure *to, struct refusal *refusal);
 
 /*
  * Stops all threads and looks again. Refusals leave the process running. EDVSBUSY if the host said
@@ -131,7 +132,7 @@ int migrate_source_try(struct migrate_source *source, struct refusal *refusal);
  * Frozen: streams the process. After an error the caller thaws; the socket is then shut for writing,
  * and the answer of the target can still be read from it.
  */
-int migrate_source_send(struct migrate_source *source, int sock, struct refusal *refusal);
+int migrate_source_send(struct migrate_source *source, struct secure *to, struct refusal *refusal);
 
 /* Runs on where it was. Harmless if it was not frozen. */
 int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal);
@@ -156,13 +157,15 @@ struct migrate_target *migrate_target_new(const struct migrate_host *host);
 void migrate_target_free(struct migrate_target *target);
 
 /* Reads the offer; starts the process shell, so that the pid is reserved; compares. */
-int migrate_target_check(struct migrate_target *target, int sock, struct refusal *refusal);
+int migrate_target_check(struct migrate_target *target, struct secure *from,
+			 struct refusal *refusal);
 
 /*
  * Reads the stream and rebuilds the process, held before its first instruction. After an error the
  * rest of the stream has been read too, so that the source is not held up.
  */
-int migrate_target_load(struct migrate_target *target, int sock, struct refusal *refusal);
+int migrate_target_load(struct migrate_target *target, struct secure *from,
+			struct refusal *refusal);
 
 /* Lets it run. *resumed_ns (may be NULL) receives CLOCK_MONOTONIC. */
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,

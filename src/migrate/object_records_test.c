@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/object_records.h"
+#include "migrate/over_test.h"
 
 #include <errno.h>
 #include <string.h>
@@ -238,12 +239,12 @@ static void carry(bool is_offer)
 	begin(&target, is_offer);
 	fill(&source);
 	CHECK_EQ(contents_append(&source.descriptors.description[0].contents, "abc", 3), 0);
-	CHECK_EQ(writer_init(&writer, fd), 0);
+	CHECK_EQ(writer_init(&writer, over(fd)), 0);
 	object_records_send(&source.tables, &writer);
 	CHECK_EQ(writer_end(&writer), 0);
 	writer_deinit(&writer);
 	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
-	CHECK_EQ(reader_init(&reader, fd), 0);
+	CHECK_EQ(reader_init(&reader, over(fd)), 0);
 	CHECK_EQ(reader_next(&reader, &payload, &refusal), 0);
 	CHECK_EQ(reader.type, IMAGE_OBJECTS);
 	memcpy(&told, payload, sizeof(told));

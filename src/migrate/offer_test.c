@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Offers as this very machine makes them, and as a hostile source would, compared with this process. */
 #include "migrate/offer.h"
+#include "migrate/over_test.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -36,11 +37,11 @@ static void begin(struct side *side)
 		side->inventory.maps.map[i].kind = IMAGE_MAP_ANON;
 	side->inventory.process.vpid = 7;
 	side->inventory.thread_count = 1;
-	CHECK_EQ(writer_init(&writer, stream), 0);
+	CHECK_EQ(writer_init(&writer, over(stream)), 0);
 	CHECK_EQ(offer_write(&side->inventory, &writer, &refusal), 0);
 	writer_deinit(&writer);
 	lseek(stream, 0, SEEK_SET);
-	CHECK_EQ(reader_init(&reader, stream), 0);
+	CHECK_EQ(reader_init(&reader, over(stream)), 0);
 	CHECK_EQ(offer_read(&side->offer, &reader, &refusal), 0);
 	reader_deinit(&reader);
 	close(stream);

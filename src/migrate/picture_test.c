@@ -2,6 +2,7 @@
 /* The records of files, descriptions and descriptors: every id must be known, and stand once. */
 #include "base/test.h"
 #include "migrate/picture.h"
+#include "migrate/over_test.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -63,7 +64,7 @@ static void write_layout(const struct layout *layout, int fd)
 	} cwd = { { IMAGE_STRING_CWD, 1 }, "/" };
 	struct writer writer;
 
-	CHECK_EQ(writer_init(&writer, fd), 0);
+	CHECK_EQ(writer_init(&writer, over(fd)), 0);
 	writer_put(&writer, IMAGE_OBJECTS, &objects, sizeof(objects));
 	for (uint32_t i = 0; i < layout->memories; i++)
 		writer_put(&writer, IMAGE_MEMORY, &layout->memory[i], sizeof(layout->memory[i]));
@@ -100,7 +101,7 @@ static bool take(const struct layout *layout, struct picture *picture)
 	memset(picture, 0, sizeof(*picture));
 	write_layout(layout, fd);
 	lseek(fd, 0, SEEK_SET);
-	CHECK_EQ(reader_init(&reader, fd), 0);
+	CHECK_EQ(reader_init(&reader, over(fd)), 0);
 	int result = picture_read_layout(picture, &reader, &refusal);
 
 	CHECK(result == 0 || strstr(refusal.reason, "damaged"));

@@ -111,7 +111,7 @@ int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 	return r;
 }
 
-int migrate_source_offer(struct migrate_source *source, int sock, struct refusal *refusal)
+int migrate_source_offer(struct migrate_source *source, struct secure *to, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
 	struct writer writer;
@@ -122,7 +122,7 @@ int migrate_source_offer(struct migrate_source *source, int sock, struct refusal
 
 	if (r)
 		return r;
-	if (writer_init(&writer, sock) < 0)
+	if (writer_init(&writer, to) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	r = offer_write(&source->inventory, &writer, refusal);
 	source->stats.offer_bytes = writer.bytes;
@@ -525,7 +525,7 @@ static int send_all(struct migrate_source *source, struct writer *writer, struct
 	return 0;
 }
 
-int migrate_source_send(struct migrate_source *source, int sock, struct refusal *refusal)
+int migrate_source_send(struct migrate_source *source, struct secure *to, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
 	uint64_t started = (uint64_t)os_now_ns();
@@ -533,14 +533,14 @@ int migrate_source_send(struct migrate_source *source, int sock, struct refusal 
 
 	refusal = refusal ? refusal : &own;
 	assert(source->frozen);
-	if (writer_init(&writer, sock) < 0)
+	if (writer_init(&writer, to) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	source->pending_sent = 0;
 	int r = send_all(source, &writer, refusal);
 
 	/* Half a stream is of no use: the target learns at once that there is no more. */
 	if (r)
-		os_shutdown_writing(sock);
+		os_shutdown_writing(secure_fd(to));
 	source->stats.image_bytes = writer.bytes;
 	source->stats.send_ns = (uint64_t)os_now_ns() - started;
 	writer_deinit(&writer);

@@ -2,6 +2,7 @@
 #include "migrate/stage_test.h"
 
 #include "os/procdir.h"
+#include "os/secure.h"
 #include "migrate/inventory.h"
 
 #include <errno.h>
@@ -428,7 +429,7 @@ bool stage_await(const uint32_t *word, uint32_t value)
 struct target_thread {
 	struct stage_move *move;
 	struct migrate_target *target;
-	int sock;
+	struct secure *secure;
 	int result;
 	bool resume;
 	pthread_barrier_t meet;
@@ -439,12 +440,12 @@ static void *run_target(void *argument)
 	struct target_thread *thread = argument;
 	struct refusal *refusal = &thread->move->target;
 
-	thread->result = migrate_target_check(thread->target, thread->sock, refusal);
+	thread->result = migrate_target_check(thread->target, thread->secure, refusal);
 	thread->move->shell = migrate_target_pid(thread->target);
 	pthread_barrier_wait(&thread->meet);
 	pthread_barrier_wait(&thread->meet);
 	if (thread->result == 0)
-		thread->result = migrate_target_load(thread->target, thread->sock, refusal);
+		thread->result = migrate_target_load(thread->target, thread->secure, refusal);
 	pthread_barrier_wait(&thread->meet);
 	pthread_barrier_wait(&thread->meet); /* the decision */
 	if (thread->result == 0 && thread->resume) {
@@ -476,9 +477,10 @@ static uint64_t now_ns(void)
 
 /* From the offer on; returns the first result that was not 0. */
 static int run_source(struct stage_move *move, struct migrate_source *source,
-		      struct target_thread *thread, int sock)
+		      struct target_thread *thread, struct secure *secure)
 {
-	int result = migrate_source_offer(source, sock, &move->source);
+	int result = migrate_source_offer(source, secure, &move->source);
+	int sock = secure_fd(secure);
 
 	if (result)
 		shutdown(sock, SHUT_RDWR);
@@ -494,7 +496,7 @@ static int run_source(struct stage_move *move, struct migrate_source *source,
 	pthread_barrier_wait(&thread->meet);
 	if (result == 0) {
 		call_hook(move, move->when_frozen, sock);
-		result = migrate_source_send(source, sock, &move->source);
+		result = migrate_source_send(source, secure, &move->source);
 		if (result)
 			shutdown(sock, SHUT_RDWR);
 	}
@@ -522,6 +524,7 @@ void stage_move(struct stage_move *move)
 	struct target_thread thread = { .move = move };
 	uint64_t started = now_ns();
 	pthread_t worker;
+	struct secure *secure;
 	int pair[2];
 
 	move->result = migrate_source_check(source, &move->source);
@@ -531,10 +534,11 @@ void stage_move(struct stage_move *move)
 	}
 	socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
 	thread.target = migrate_target_new(&target_host);
-	thread.sock = pair[1];
+	secure = secure_plain(pair[0]);
+	thread.secure = secure_plain(pair[1]);
 	pthread_barrier_init(&thread.meet, NULL, 2);
 	pthread_create(&worker, NULL, run_target, &thread);
-	move->result = run_source(move, source, &thread, pair[0]);
+	move->result = run_source(move, source, &thread, secure);
 	move->sent = *migrate_source_stats(source);
 	if (move->result == 0) {
 		move->frozen_ns = move->received.resume_ns - move->sent.freeze_ns;
@@ -545,6 +549,6 @@ void stage_move(struct stage_move *move)
 	pthread_barrier_destroy(&thread.meet);
 	migrate_source_free(source);
 	migrate_target_free(thread.target);
-	close(pair[0]);
-	close(pair[1]);
+	secure_free(secure);
+	secure_free(thread.secure);
 }

@@ -8,11 +8,11 @@
 
 #include "base/hash.h"
 #include "dvk/errors.h"
-#include "os/loop.h"
 #include "os/socket.h"
 
 /* Room for a small process at once, so that neither side waits for the other page by page. */
 #define SOCKET_BYTES (4 << 20)
+#define PIECE_BYTES  (64 * 1024)
 #define BUFFER_BYTES (2 * (IMAGE_RECORD_MAX + 64))
 
 static size_t padded(size_t length)
@@ -20,10 +20,10 @@ static size_t padded(size_t length)
 	return (length + 7) & ~(size_t)7;
 }
 
-int writer_init(struct writer *writer, int sock)
+int writer_init(struct writer *writer, struct secure *to)
 {
-	os_socket_widen(sock, true, SOCKET_BYTES);
-	*writer = (struct writer){ .sock = sock, .hash = HASH_SEED };
+	os_socket_widen(secure_fd(to), true, SOCKET_BYTES);
+	*writer = (struct writer){ .to = to, .hash = HASH_SEED };
 	writer->buffer = malloc(BUFFER_BYTES);
 	return writer->buffer ? 0 : -ENOMEM;
 }
@@ -34,20 +34,17 @@ void writer_deinit(struct writer *writer)
 	*writer = (struct writer){ 0 };
 }
 
-static int send_all(int sock, const uint8_t *bytes, size_t length)
+/* Each piece in time, however many there are. */
+static int send_all(struct writer *writer, const uint8_t *bytes, size_t length)
 {
 	while (length) {
-		ssize_t done = os_write_some(sock, bytes, length);
-		int r = done == -EAGAIN ? os_poll(sock, OS_WRITE, STREAM_TIMEOUT_MS) : 0;
+		size_t piece = length < PIECE_BYTES ? length : PIECE_BYTES;
+		int r = secure_write_full(writer->to, bytes, piece, STREAM_TIMEOUT_MS);
 
-		if (done < 0 && done != -EAGAIN)
-			return (int)done;
 		if (r < 0)
 			return r;
-		if (done > 0) {
-			bytes += done;
-			length -= (size_t)done;
-		}
+		bytes += piece;
+		length -= piece;
 	}
 	return 0;
 }
@@ -58,7 +55,7 @@ void writer_flush(struct writer *writer)
 		return;
 	assert(writer->used <= BUFFER_BYTES);
 	assert(!writer->open); /* half a record would be sent */
-	writer->error = send_all(writer->sock, writer->buffer, writer->used);
+	writer->error = send_all(writer, writer->buffer, writer->used);
 	writer->bytes += writer->used;
 	writer->used = 0;
 }
@@ -125,10 +122,10 @@ int writer_end(struct writer *writer)
 	return writer->error;
 }
 
-int reader_init(struct reader *reader, int sock)
+int reader_init(struct reader *reader, struct secure *from)
 {
-	os_socket_widen(sock, false, SOCKET_BYTES);
-	*reader = (struct reader){ .sock = sock, .hash = HASH_SEED };
+	os_socket_widen(secure_fd(from), false, SOCKET_BYTES);
+	*reader = (struct reader){ .from = from, .hash = HASH_SEED };
 	reader->buffer = malloc(BUFFER_BYTES);
 	return reader->buffer ? 0 : -ENOMEM;
 }
@@ -152,8 +149,8 @@ static int fill(struct reader *reader, size_t wanted)
 	}
 	while (reader->end - reader->start < wanted) {
 		size_t missing = wanted - (reader->end - reader->start);
-		ssize_t got = os_read_some(reader->sock, reader->buffer + reader->end, missing);
-		int r = got == -EAGAIN ? os_poll(reader->sock, OS_READ, STREAM_TIMEOUT_MS) : 0;
+		ssize_t got = secure_read(reader->from, reader->buffer + reader->end, missing);
+		int r = got == -EAGAIN ? secure_wait(reader->from, STREAM_TIMEOUT_MS) : 0;
 
 		if (got < 0 && got != -EAGAIN)
 			return (int)got;

@@ -7,17 +7,18 @@
 #include <stdint.h>
 
 #include "base/refusal.h"
+#include "os/secure.h"
 #include "wire/image.h"
 
 /*
- * The two ends of a stream of image records over a socket (blocking or not), or a file. Both keep a
+ * The two ends of a stream of image records over a connection, or a file. Both keep a
  * buffer and the hash of all bytes so far; both fail for good at the first error.
  */
 #define STREAM_TIMEOUT_MS 30000
 
 struct writer {
-	int sock;	 /* not owned */
-	uint8_t *buffer; /* owned */
+	struct secure *to; /* not owned */
+	uint8_t *buffer;   /* owned */
 	size_t used;
 	struct image_record *open; /* reserved and not yet committed */
 	uint64_t hash;
@@ -25,7 +26,7 @@ struct writer {
 	int error;
 };
 
-int writer_init(struct writer *writer, int sock); /* 0 or -ENOMEM */
+int writer_init(struct writer *writer, struct secure *to); /* 0 or -ENOMEM */
 void writer_deinit(struct writer *writer);
 
 /*
@@ -47,8 +48,8 @@ void writer_flush(struct writer *writer);
 int writer_end(struct writer *writer);
 
 struct reader {
-	int sock;
-	uint8_t *buffer; /* owned */
+	struct secure *from; /* not owned */
+	uint8_t *buffer;     /* owned */
 	size_t start, end;
 	uint64_t hash;
 	uint64_t bytes;
@@ -57,7 +58,7 @@ struct reader {
 	uint32_t length;
 };
 
-int reader_init(struct reader *reader, int sock);
+int reader_init(struct reader *reader, struct secure *from);
 void reader_deinit(struct reader *reader);
 
 /*

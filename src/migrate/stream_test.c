@@ -13,6 +13,7 @@
 #include "base/test.h"
 #include "dvk/errors.h"
 #include "migrate/made_proc_test.h"
+#include "migrate/over_test.h"
 
 #define GUARD_BYTES sizeof(struct image_guard)
 
@@ -22,13 +23,13 @@ static void begin(struct writer *writer)
 {
 	stream = memfd_create("stream", MFD_CLOEXEC);
 	CHECK(stream >= 0);
-	CHECK_EQ(writer_init(writer, stream), 0);
+	CHECK_EQ(writer_init(writer, over(stream)), 0);
 }
 
 static void rewind_for(struct reader *reader)
 {
 	CHECK_EQ(lseek(stream, 0, SEEK_SET), 0);
-	CHECK_EQ(reader_init(reader, stream), 0);
+	CHECK_EQ(reader_init(reader, over(stream)), 0);
 }
 
 /* A stream of one guard, whose end is right. */
@@ -205,7 +206,7 @@ static void test_writer_fails_for_good(void)
 	signal(SIGPIPE, SIG_IGN);
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	close(ends[1]);
-	CHECK_EQ(writer_init(&writer, ends[0]), 0);
+	CHECK_EQ(writer_init(&writer, over(ends[0])), 0);
 	writer_put(&writer, IMAGE_LAYOUT, NULL, 0);
 	CHECK_EQ(writer.error, 0); /* it is in the buffer still */
 	writer_flush(&writer);

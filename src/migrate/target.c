@@ -210,7 +210,8 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	return r ? r : fault_here(FAULT_TARGET_CLEARED, refusal);
 }
 
-int migrate_target_check(struct migrate_target *target, int sock, struct refusal *refusal)
+int migrate_target_check(struct migrate_target *target, struct secure *from,
+			 struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
 	struct reader reader;
@@ -221,7 +222,7 @@ int migrate_target_check(struct migrate_target *target, int sock, struct refusal
 
 	if (r)
 		return r;
-	if (reader_init(&reader, sock) < 0)
+	if (reader_init(&reader, from) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	r = offer_read(&target->offer, &reader, refusal);
 	target->stats.offer_bytes = reader.bytes;
@@ -316,7 +317,7 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 	return r ? r : fault_here(FAULT_TARGET_LOADED, refusal);
 }
 
-int migrate_target_load(struct migrate_target *target, int sock, struct refusal *refusal)
+int migrate_target_load(struct migrate_target *target, struct secure *from, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
 	uint64_t started = (uint64_t)os_now_ns();
@@ -324,7 +325,7 @@ int migrate_target_load(struct migrate_target *target, int sock, struct refusal 
 
 	refusal = refusal ? refusal : &own;
 	assert(target->checked && !target->loaded);
-	if (reader_init(&reader, sock) < 0)
+	if (reader_init(&reader, from) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	int r = build(target, &reader, refusal);
 

@@ -33,6 +33,7 @@ static void options_from(struct node_options *options, const struct node_setting
 		.port = (uint16_t)values->port,
 		.socket_path = values->socket[0] ? values->socket : NULL,
 		.group_spec = values->group,
+		.key_path = values->links ? NULL : values->key,
 		/* Of an adoption the one that waited there was told. */
 		.ready_fd = values->adopt_fd < 0 ? values->ready_fd : -1,
 		.log_bytes = (uint32_t)values->log_bytes,

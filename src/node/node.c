@@ -36,10 +36,12 @@
 #include "node/watch.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/keyfile.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/notify.h"
 #include "os/pid.h"
+#include "os/secure.h"
 #include "os/signals.h"
 #include "os/socket.h"
 #include "os/spawn.h"
@@ -148,11 +150,11 @@ static void on_link(void *ctx, int peer, int up)
 		homecoming_on_link(&node->restarts);
 }
 
-static void on_bulk(void *ctx, int from, int fd)
+static void on_bulk(void *ctx, int from, struct secure *secure)
 {
 	struct node *node = ctx;
 
-	target_start(&node->moves, from, fd);
+	target_start(&node->moves, from, secure);
 }
 
 static void on_rung(void *ctx, int dcid, int p_nr)
@@ -166,11 +168,11 @@ static void on_rung(void *ctx, int dcid, int p_nr)
 	copy_on_ring(&node->copies, binding);
 }
 
-static void on_lane(void *ctx, int from, int fd)
+static void on_lane(void *ctx, int from, struct secure *secure)
 {
 	struct node *node = ctx;
 
-	stream_serve(&node->copies, from, fd);
+	stream_serve(&node->copies, from, secure);
 }
 
 static size_t snapshot(void *ctx, uint8_t *buf, size_t size)
@@ -248,6 +250,28 @@ static int start_group(struct node *node, struct adoption *from)
 			    &node->order.source);
 }
 
+/* NULL without a key file. */
+static int load_keys(const struct node_options *options, struct secure_keys **keysp)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct keyring keyring;
+	int r;
+
+	if (!options->key_path) {
+		os_log(OS_LOG_WARN,
+		       "connections between nodes prove nothing and are read by anybody on the "
+		       "way: --links plain is for measurement");
+		return 0;
+	}
+	if (os_keyfile_read(options->key_path, &keyring, &refusal)) {
+		os_log(OS_LOG_ERROR, "%s", refusal.reason);
+		return -EKEYREJECTED;
+	}
+	r = secure_keys_new(keysp, &keyring, FRAME_CLUSTER_DEFAULT);
+	explicit_bzero(&keyring, sizeof(keyring));
+	return r;
+}
+
 static int start_doors(struct node *node, struct adoption *from)
 {
 	const struct node_options *options = &node->options;
@@ -259,10 +283,15 @@ static int start_doors(struct node *node, struct adoption *from)
 					     .rung = on_rung,
 					     .lane = on_lane,
 					     .ctx = node };
-	int fds[2];
-	int r = proxy_adopt(&node->proxy, node->loop, node->exchange, options->id, options->address,
-			    options->port, from ? from->head.link_fd : -1, &callbacks);
+	struct gate_place place = { .node = options->id,
+				    .address = options->address,
+				    .port = options->port,
+				    .listen_fd = from ? from->head.link_fd : -1 };
+	int r = load_keys(options, &place.keys), fds[2];
 
+	if (!r)
+		r = proxy_new(&node->proxy, node->loop, node->exchange, &place, &callbacks);
+	secure_keys_free(place.keys);
 	node_wire(node);
 	if (r < 0 || !from)
 		return r < 0 ? r
@@ -323,6 +352,8 @@ static int start(struct node *node, struct adoption *from)
 	os_unblock_signals();
 	if (r == 0)
 		r = start_bell(node);
+	if (r == 0)
+		r = proxy_open(node->proxy);
 	if (r == 0 && from)
 		adoption_answer(from, &node->restarts);
 	node_unlock(node);

@@ -44,8 +44,9 @@ struct node_options {
 	uint16_t port;
 	const char *socket_path; /* NULL: CTL_SOCKET_PATH, if it is free */
 	const char *group_spec;
-	int ready_fd;	    /* -1 none */
-	uint32_t log_bytes; /* kept of a process's output, where `dvs run` says no other */
+	const char *key_path; /* NULL: connections prove nothing */
+	int ready_fd;	      /* -1 none */
+	uint32_t log_bytes;   /* kept of a process's output, where `dvs run` says no other */
 	struct attention_costs costs; /* of this machine; not used by a successor */
 	int adopt_fd;	   /* -1, or the state of the daemon that this one is the successor of */
 	char *const *argv; /* of a successor, without what it adopts */

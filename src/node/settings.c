@@ -19,6 +19,7 @@
 #define CONFIG 0
 #define ADOPT  1
 
+static const char *const links[] = { "secure", "plain", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
 
 /* clang-format off */
@@ -44,6 +45,13 @@ const struct setting node_settings_table[] = {
 	{ "group", "SPEC", SETTING_WORD, SETTING_NEEDED, 1, NODE_PATH_MOST, NULL, NULL, "local:/run/dvs/sequencer.sock",
 	  "the engine that puts the commands of all nodes in order: local:PATH, the socket of a dvs-sequencer",
 	  OF(group) },
+	{ "key", "FILE", SETTING_WORD, 0, 1, NODE_PATH_MOST, NULL, NULL, "/etc/dvs/key",
+	  "the key of the cluster, which every connection between nodes proves: a file that only root can read, the same on every "
+	  "node; `dvs key make` makes one",
+	  OF(key) },
+	{ "links", "KIND", SETTING_CHOICE, 0, 0, 0, links, "secure", NULL,
+	  "plain goes without a key, for measurement only: then whatever reaches the port of the links has this node",
+	  OF(links) },
 	{ "socket", "PATH", SETTING_WORD, 0, 1, 107, NULL, NULL, CTL_SOCKET_FOLDER "/dvsd.sock",
 	  "control socket beside the abstract one, for the command line and for programs of other network namespaces; "
 	  "without a path it is " CTL_SOCKET_FOLDER "/dvsd.sock, if no other daemon has that",
@@ -72,7 +80,7 @@ const struct program *node_settings_program(void)
 		return &program;
 	settings_usage(
 		node_settings_table,
-		"usage: dvsd --id N --address A --group SPEC [OPTION VALUE]...\n"
+		"usage: dvsd --id N --address A --group SPEC --key FILE [OPTION VALUE]...\n"
 		"       dvsd --config FILE [OPTION VALUE]... [--check]\n"
 		"       dvsd --sample | --costs | --version | --help\n\n",
 		"  --check            only look whether the settings are complete and right\n"
@@ -124,6 +132,23 @@ static bool read_all(struct settings *settings, struct node_settings *values, in
 	return settings_complete(settings, word[CONFIG] ? values->config : NULL);
 }
 
+/* Rules that hold between settings. False: settings->why. */
+static bool fit(struct settings *settings, const struct node_settings *values)
+{
+	const char *why = NULL;
+
+	if (!values->links && !values->key[0])
+		why = "key is missing: `dvs key make FILE` makes one (links plain goes without, "
+		      "for measurement only)";
+	else if (values->links && values->key[0])
+		why = "key and links plain exclude each other";
+	if (why && values->config[0])
+		snprintf(settings->why, sizeof(settings->why), "%s: %s", values->config, why);
+	else if (why)
+		snprintf(settings->why, sizeof(settings->why), "--%s", why);
+	return !why;
+}
+
 int node_settings_read(struct node_settings *values, int argc, char **argv)
 {
 	const struct program *program = node_settings_program();
@@ -131,7 +156,7 @@ int node_settings_read(struct node_settings *values, int argc, char **argv)
 
 	*values = (struct node_settings){ .id = -1, .ready_fd = -1, .adopt_fd = -1 };
 	settings_init(&settings, node_settings_table, values);
-	if (read_all(&settings, values, argc, argv)) {
+	if (read_all(&settings, values, argc, argv) && fit(&settings, values)) {
 		if (!values->name[0])
 			snprintf(values->name, sizeof(values->name), "node%d", values->id);
 		return -1;

@@ -18,9 +18,10 @@
 
 struct node_settings {
 	int id, port, log_bytes, log_level, ready_fd, adopt_fd;
+	int links;	  /* 0: they prove the key; 1: plain */
 	uint32_t address; /* network order */
 	char name[MAXNODENAME];
-	char group[NODE_PATH_MOST + 1], socket[NODE_PATH_MOST + 1];
+	char group[NODE_PATH_MOST + 1], socket[NODE_PATH_MOST + 1], key[NODE_PATH_MOST + 1];
 	char config[NODE_PATH_MOST + 1]; /* "": no file is read */
 	bool check;			 /* only look whether all is right */
 	uint32_t on_line; /* bit: the row of the table was given on the command line */

@@ -40,25 +40,41 @@ static int read_words(char *const *words)
 
 static void test_line(void)
 {
-	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x"), -1);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--key=k"), -1);
 	CHECK_EQ(values.id, 3);
 	CHECK_EQ(values.port, 7700);
 	CHECK_EQ(values.adopt_fd, -1);
 	CHECK(!strcmp(values.name, "node3") && !strcmp(values.group, "local:x") &&
 	      !values.socket[0]);
 	CHECK_EQ(READ("--id", "3"), 2);
-	CHECK_EQ(READ("--id", "32", "--address", "10.0.0.3", "--group=local:x"), 2);
+	CHECK_EQ(READ("--id", "32", "--address", "10.0.0.3", "--group=local:x", "--key=k"), 2);
+}
+
+static void test_key(void)
+{
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x"), 2);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--links=secure"),
+		 2);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--links=clear"), 2);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--links=plain",
+		      "--key=k"),
+		 2);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--links=plain"),
+		 -1);
+	CHECK(values.links && !values.key[0]);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--key=/k"), -1);
+	CHECK(!values.links && !strcmp(values.key, "/k"));
 }
 
 static void test_file(void)
 {
-	put("id = 1\naddress = 10.0.0.1\ngroup = local:x\nname = alpha\nport = 7701\n");
+	put("id = 1\naddress = 10.0.0.1\ngroup = local:x\nkey = k\nname = alpha\nport = 7701\n");
 	CHECK_EQ(READ("--config", path, "--port", "7702"), -1);
 	CHECK_EQ(values.port, 7702);
 	CHECK(!strcmp(values.name, "alpha"));
 	put("id = 1\naddress = 10.0.0.1\n");
 	CHECK_EQ(READ("--config", path), 2);
-	CHECK_EQ(READ("--config", path, "--group", "local:x"), -1);
+	CHECK_EQ(READ("--config", path, "--group", "local:x", "--key", "k"), -1);
 	put("id = 1\nidd = 1\n");
 	CHECK_EQ(READ("--config", path), 2);
 }
@@ -69,7 +85,7 @@ static void test_successor(void)
 	char *words[64], *const *next;
 	int n;
 
-	put("id = 1\naddress = 10.0.0.1\ngroup = local:x\nname = alpha\nlog-level = warn\n");
+	put("id = 1\naddress = 10.0.0.1\ngroup = local:x\nkey = k\nname = alpha\nlog-level = warn\n");
 	CHECK_EQ(READ("--config", path, "--port", "7702", "--ready-fd", "9"), -1);
 	for (int life = 0; life < 3; life++) {
 		put(life == 1 ? "nonsense" : "id = 2\nname = beta\nlog-level = debug\n");
@@ -97,13 +113,13 @@ static void test_again(void)
 {
 	char why[512];
 
-	put("id = 1\naddress = 10.0.0.1\ngroup = local:x\n");
+	put("id = 1\naddress = 10.0.0.1\ngroup = local:x\nkey = k\n");
 	CHECK_EQ(READ("--config", path, "--log-bytes", "8192"), -1);
-	put("id = 1\naddress = 10.0.0.1\ngroup = local:x\nlog-level = debug\nlog-bytes = 4096\n");
+	put("id = 1\naddress = 10.0.0.1\ngroup = local:x\nkey = k\nlog-level = debug\nlog-bytes = 4096\n");
 	CHECK(node_settings_again(&values, why, sizeof(why)) && !why[0]);
 	CHECK_EQ(values.log_level, 3);
 	CHECK_EQ(values.log_bytes, 8192); /* the command line goes before */
-	put("id = 1\naddress = 10.0.0.2\ngroup = local:x\nlog-level = warn\n");
+	put("id = 1\naddress = 10.0.0.2\ngroup = local:x\nkey = k\nlog-level = warn\n");
 	CHECK(node_settings_again(&values, why, sizeof(why)) &&
 	      strstr(why, ":2: address is other"));
 	CHECK(!memcmp(&values.address, "\12\0\0\1", 4));
@@ -121,6 +137,7 @@ int main(void)
 	if (fd < 0)
 		return 1;
 	TEST(test_line);
+	TEST(test_key);
 	TEST(test_file);
 	TEST(test_successor);
 	TEST(test_again);

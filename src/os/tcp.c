@@ -14,7 +14,6 @@
 
 /* A flood of connections must not hide others until the daemon gets to accepting. */
 #define LISTEN_BACKLOG 1024
-#define RESERVED_PORTS 512 /* as bindresvport(3) has them */
 
 /* Since Linux 6.15; older ones refuse it. */
 #ifndef TCP_RTO_MAX_MS
@@ -86,16 +85,16 @@ int os_tcp_accept(int fd, struct os_tcp_caller *caller)
 	return r;
 }
 
-/* A reserved port, shared with our connections to other places; each call tries the next one. */
-static int bind_reserved(int fd, uint32_t address)
+/* The port is chosen when it is known where to: the same one serves towards many places. */
+static int bind_address(int fd, uint32_t address)
 {
 	struct sockaddr_in name = tcp_name(address, 0);
 
-	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	return bindresvport(fd, &name) ? -errno : 0;
+	set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	return bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ? -errno : 0;
 }
 
-static int try_to_connect(const struct os_tcp_route *route)
+int os_tcp_connect_start(const struct os_tcp_route *route)
 {
 	struct sockaddr_in name = tcp_name(route->to, route->port);
 	int fd = tcp_new(SOCK_NONBLOCK);
@@ -104,23 +103,13 @@ static int try_to_connect(const struct os_tcp_route *route)
 	if (fd < 0)
 		return fd;
 	set_prompt(fd);
-	r = route->from ? bind_reserved(fd, route->from) : 0;
+	r = route->from ? bind_address(fd, route->from) : 0;
 	if (!r && connect(fd, (struct sockaddr *)&name, sizeof(name)) && errno != EINPROGRESS)
 		r = -errno;
 	if (!r)
 		return fd;
 	os_close(fd);
 	return r;
-}
-
-int os_tcp_connect_start(const struct os_tcp_route *route)
-{
-	int fd = try_to_connect(route);
-
-	/* The port has a connection to there, or had one a moment ago. */
-	for (int i = 1; fd == -EADDRNOTAVAIL && route->from && i < RESERVED_PORTS; i++)
-		fd = try_to_connect(route);
-	return fd;
 }
 
 int os_tcp_connected(int fd)
@@ -216,14 +205,6 @@ void os_tcp_wake_at(int fd, int bytes)
 {
 	assert(bytes > 0);
 	set_option(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
-}
-
-void os_tcp_close_at_once(int fd)
-{
-	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-
-	assert(fd >= 0);
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
 void os_tcp_shutdown(int fd)

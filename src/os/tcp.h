@@ -20,43 +20,25 @@ struct os_tcp_caller {
 	uint16_t port;
 };
 
-/* A port that only root can have had, if the caller's machine is as Linux comes. */
-static inline bool os_tcp_port_reserved(uint16_t port)
-{
-	return port && port < 1024;
-}
-
 /*
  * Next connection, non-blocking, and its caller. The descriptor, -EAGAIN if there is none, or negative
  * errno.
  */
 int os_tcp_accept(int fd, struct os_tcp_caller *caller);
 
-/*
- * Where to, and where from: address 0 is any, with any port; another one is called from with a
- * reserved port.
- */
+/* Where to, and which address from; 0 is any. */
 struct os_tcp_route {
 	uint32_t to;
 	uint16_t port;
 	uint32_t from;
 };
 
-/*
- * Starts to connect, non-blocking: wait for writing, then ask os_tcp_connected(). -EACCES: this
- * process may have no reserved port. -EADDRNOTAVAIL: all of them are in use towards there.
- */
+/* Starts to connect, non-blocking: wait for writing, then ask os_tcp_connected(). */
 int os_tcp_connect_start(const struct os_tcp_route *route);
 /* 0: connected. -EINPROGRESS: not yet. Else why it failed. */
 int os_tcp_connected(int fd);
 /* Connects, waiting up to timeout_ms. The socket is blocking. -ETIMEDOUT or negative errno. */
 int os_tcp_connect(const struct os_tcp_route *route, int timeout_ms);
-/*
- * From now on closing forgets what is unsent and tells the other end so. There are a few hundred
- * reserved ports, and one whose connection was closed first from here would be of no use for a minute.
- * The other end should therefore have all, or have closed, when this end is closed.
- */
-void os_tcp_close_at_once(int fd);
 
 /* How many bytes: 0 only at the end of the stream. -EAGAIN, or negative errno; no SIGPIPE. */
 ssize_t os_tcp_read(int fd, void *buf, size_t size);

@@ -23,7 +23,7 @@
 #define WAKE_MAX (64 * 1024)
 
 struct lane {
-	int fd;
+	struct secure *secure;
 	int wake_at;  /* bytes that wake us */
 	uint8_t *out; /* head and data of a part */
 	uint8_t *in;
@@ -37,12 +37,12 @@ struct lane {
 
 _Static_assert(PACK_HEAD_ROOM == LANE_PART_BYTES, "the head of a part goes with its data");
 
-int lane_new(struct lane **lanep, int fd, const struct attention_costs *costs)
+int lane_new(struct lane **lanep, struct secure *secure, const struct attention_costs *costs)
 {
 	struct lane *lane = calloc(1, sizeof(*lane));
 
 	if (lane) {
-		lane->fd = fd;
+		lane->secure = secure;
 		lane->out = malloc(LANE_PART_BYTES + LANE_DATA_MAX);
 		lane->in = malloc(LANE_DATA_MAX);
 		lane->packed = malloc(LANE_DATA_MAX);
@@ -53,11 +53,10 @@ int lane_new(struct lane **lanep, int fd, const struct attention_costs *costs)
 		if (lane)
 			lane_free(lane);
 		else
-			os_close(fd);
+			secure_free(secure);
 		return -ENOMEM;
 	}
-	os_tcp_notice_loss(fd, LOSS_MS);
-	os_set_nonblock(fd, 1);
+	os_tcp_notice_loss(secure_fd(secure), LOSS_MS);
 	lane->wake_at = 1;
 	lane->costs = *costs;
 	attention_span_begin(&lane->look, costs, ATTENTION_COPY_NS(costs));
@@ -69,7 +68,7 @@ struct lane *lane_free(struct lane *lane)
 {
 	if (!lane)
 		return NULL;
-	os_close(lane->fd);
+	secure_free(lane->secure);
 	free(lane->out);
 	free(lane->in);
 	free(lane->packed);
@@ -80,18 +79,18 @@ struct lane *lane_free(struct lane *lane)
 
 void lane_shut(struct lane *lane)
 {
-	os_shutdown(lane->fd);
+	os_shutdown(secure_fd(lane->secure));
 }
 
 static int wait_for_bytes(struct lane *lane, size_t len, int timeout_ms)
 {
-	int wake_at = len < WAKE_MAX ? (int)len : WAKE_MAX;
+	int wake_at = secure_wake_at(lane->secure, len < WAKE_MAX ? len : WAKE_MAX);
 
 	assert(len > 0);
 	if (wake_at != lane->wake_at)
-		os_tcp_wake_at(lane->fd, wake_at);
+		os_tcp_wake_at(secure_fd(lane->secure), wake_at);
 	lane->wake_at = wake_at;
-	return os_poll(lane->fd, OS_READ, timeout_ms);
+	return secure_wait(lane->secure, timeout_ms);
 }
 
 /*
@@ -127,7 +126,7 @@ static int read_full(struct lane *lane, uint8_t *buf, size_t len, int timeout_ms
 	int64_t since_ns = 0;
 
 	while (len) {
-		ssize_t n = os_tcp_read(lane->fd, buf, len);
+		ssize_t n = secure_read(lane->secure, buf, len);
 		int r;
 
 		if (n > 0) {
@@ -137,7 +136,7 @@ static int read_full(struct lane *lane, uint8_t *buf, size_t len, int timeout_ms
 			continue;
 		}
 		if (n != -EAGAIN)
-			return n ? (int)n : -ECONNRESET;
+			return (int)n;
 		if (!since_ns)
 			since_ns = os_now_ns();
 		r = look_or_wait(lane, since_ns, len, timeout_ms);
@@ -162,7 +161,7 @@ int lane_send_ask(struct lane *lane, const struct lane_ask *ask)
 
 	note_ask(lane, ask);
 	lane_encode_ask(buf, ask);
-	return os_write_full(lane->fd, buf, sizeof(buf), LANE_SILENT_MS);
+	return secure_write_full(lane->secure, buf, sizeof(buf), LANE_SILENT_MS);
 }
 
 int lane_wait_ask(struct lane *lane, struct lane_ask *ask)
@@ -215,10 +214,10 @@ int lane_send(struct lane *lane, uint32_t bytes)
 	int r;
 
 	lane_encode_part(buf, &part);
-	r = os_write_full(lane->fd, buf, LANE_PART_BYTES + part.bytes, LANE_SILENT_MS);
+	r = secure_write_full(lane->secure, buf, LANE_PART_BYTES + part.bytes, LANE_SILENT_MS);
 	/* Asking stops the connection for a moment. */
 	if (pace_on_sent(&lane->pace, part.bytes)) {
-		os_tcp_progress(lane->fd, &acked, &busy_us);
+		os_tcp_progress(secure_fd(lane->secure), &acked, &busy_us);
 		pace_on_link(&lane->pace, acked, busy_us);
 	}
 	return r;
@@ -231,7 +230,7 @@ int lane_send_end(struct lane *lane, uint32_t done, int result)
 
 	assert(result <= 0);
 	lane_encode_part(buf, &part);
-	return os_write_full(lane->fd, buf, sizeof(buf), LANE_SILENT_MS);
+	return secure_write_full(lane->secure, buf, sizeof(buf), LANE_SILENT_MS);
 }
 
 int lane_receive(struct lane *lane, struct lane_part *part, uint8_t **datap)
@@ -244,7 +243,7 @@ int lane_receive(struct lane *lane, struct lane_part *part, uint8_t **datap)
 	*datap = lane->in;
 	/* The time that the sender counts ends with the last byte, not with our next ask. */
 	if (!r && part->kind == LANE_END)
-		os_tcp_acknowledge(lane->fd);
+		os_tcp_acknowledge(secure_fd(lane->secure));
 	if (r || !part->bytes)
 		return r;
 	if (part->kind == LANE_DATA)
@@ -256,7 +255,7 @@ int lane_receive(struct lane *lane, struct lane_part *part, uint8_t **datap)
 bool lane_peek(struct lane *lane)
 {
 	if (lane->wake_at != 1)
-		os_tcp_wake_at(lane->fd, 1);
+		os_tcp_wake_at(secure_fd(lane->secure), 1);
 	lane->wake_at = 1;
-	return os_poll(lane->fd, OS_READ, 0) == 0;
+	return secure_is_readable(lane->secure);
 }

@@ -16,14 +16,15 @@
 #include <stdint.h>
 
 #include "core/attention.h"
+#include "os/secure.h"
 #include "wire/lane.h"
 
 #define LANE_SILENT_MS 10000
 
 struct lane;
 
-/* Takes the descriptor, whatever the result; copies the costs. 0 or -ENOMEM. */
-int lane_new(struct lane **lanep, int fd, const struct attention_costs *costs);
+/* Takes the connection, whatever the result; copies the costs. 0 or -ENOMEM. */
+int lane_new(struct lane **lanep, struct secure *secure, const struct attention_costs *costs);
 struct lane *lane_free(struct lane *lane); /* returns NULL */
 /* A thread that waits in a call of this lane is told an error. */
 void lane_shut(struct lane *lane);

@@ -17,15 +17,31 @@
 
 static const struct attention_costs costs = ATTENTION_COSTS_DEFAULT;
 static struct lane *near, *far;
-static int far_fd; /* of the far end while there is no lane */
+static struct secure_keys *keys; /* NULL: plain */
+static int far_fd;		 /* of the far end while there is no lane */
+
+/* Both ends of a connection, proven if there are keys. */
+static void pair(struct secure *end[2])
+{
+	const struct identity identity = { .purpose = 3, .from = 1, .to = 2 };
+	int fd[2], r[2] = { 1, 1 };
+
+	CHECK_EQ(os_unix_pair(OS_STREAM, fd), 0);
+	end[0] = secure_call(keys, &identity, fd[0]);
+	end[1] = secure_answer(keys, 2, fd[1]);
+	for (int i = 0; i < 8 && (r[0] > 0 || r[1] > 0); i++)
+		r[i % 2] = secure_greet(end[i % 2]);
+	CHECK_EQ(r[0], 0);
+	CHECK_EQ(r[1], 0);
+}
 
 static void set_up(void)
 {
-	int fd[2];
+	struct secure *end[2];
 
-	CHECK_EQ(os_unix_pair(OS_STREAM, fd), 0);
-	CHECK_EQ(lane_new(&near, fd[0], &costs), 0);
-	CHECK_EQ(lane_new(&far, fd[1], &costs), 0);
+	pair(end);
+	CHECK_EQ(lane_new(&near, end[0], &costs), 0);
+	CHECK_EQ(lane_new(&far, end[1], &costs), 0);
 }
 
 static void tear_down(void)
@@ -104,7 +120,7 @@ static void set_up_raw(void)
 	int fd[2];
 
 	CHECK_EQ(os_unix_pair(OS_STREAM, fd), 0);
-	CHECK_EQ(lane_new(&near, fd[0], &costs), 0);
+	CHECK_EQ(lane_new(&near, secure_plain(fd[0]), &costs), 0);
 	far_fd = fd[1];
 }
 
@@ -181,8 +197,15 @@ static void test_shut(void)
 
 int main(void)
 {
+	const struct keyring ring = { .count = 1, .key[0].id = 1 };
+
 	TEST(test_parts);
 	TEST(test_ask);
+	CHECK_EQ(secure_keys_new(&keys, &ring, "dvs"), 0);
+	TEST(test_parts);
+	TEST(test_ask);
+	TEST(test_shut);
+	keys = secure_keys_free(keys);
 	TEST(test_nonsense);
 	TEST(test_packed);
 	TEST(test_shut);

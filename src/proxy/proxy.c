@@ -12,15 +12,9 @@
 
 _Static_assert(PROXY_MESSAGE_MAX == FRAME_MESSAGE_MAX, "one node message is one frame");
 
-int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange, int nodeid,
-	      uint32_t address, uint16_t port, const struct proxy_callbacks *callbacks)
-{
-	return proxy_adopt(proxyp, loop, exchange, nodeid, address, port, -1, callbacks);
-}
-
 int proxy_listen_fd(const struct proxy *proxy)
 {
-	return proxy->listen_fd;
+	return gate_listen_fd(proxy->gate);
 }
 
 void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_stats *stats)
@@ -35,14 +29,29 @@ void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_sta
 	peer->link.epoch = stats->epoch;
 }
 
-int proxy_adopt(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange, int nodeid,
-		uint32_t address, uint16_t port, int listen_fd,
-		const struct proxy_callbacks *callbacks)
+static int start(struct proxy *proxy)
 {
-	struct proxy *proxy;
+	const struct gate_callbacks callbacks = { .called = proxy_on_called,
+						  .made = proxy_on_made,
+						  .ctx = proxy };
 	int r = 0;
 
-	if (nodeid < 0 || nodeid >= NR_NODES || !callbacks->locate)
+	for (int node = 0; node < NR_NODES && !r; node++)
+		r = peer_init(&proxy->peer[node], proxy, node);
+	if (!r)
+		r = os_source_timer(proxy->loop, -1, proxy_on_lazy, proxy, &proxy->lazy_timer);
+	if (!r)
+		r = os_loop_between(proxy->loop, proxy_attend, proxy);
+	return r ? r : gate_new(&proxy->gate, proxy->loop, &proxy->place, &callbacks);
+}
+
+int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange,
+	      const struct gate_place *place, const struct proxy_callbacks *callbacks)
+{
+	struct proxy *proxy;
+	int r;
+
+	if (place->node < 0 || place->node >= NR_NODES || !callbacks->locate)
 		return -EINVAL;
 	proxy = calloc(1, sizeof(*proxy));
 	if (!proxy)
@@ -50,25 +59,21 @@ int proxy_adopt(struct proxy **proxyp, struct os_loop *loop, struct exchange *ex
 	proxy->loop = loop;
 	proxy->exchange = exchange;
 	proxy->callbacks = *callbacks;
-	proxy->node = nodeid;
-	proxy->address = address;
-	proxy->port = port;
-	proxy->listen_fd = listen_fd;
+	proxy->node = place->node;
+	proxy->place = *place;
 	proxy->lazy_us = PROXY_LAZY_US;
-	for (int node = 0; node < NR_NODES && !r; node++)
-		r = peer_init(&proxy->peer[node], proxy, node);
-	if (!r)
-		r = os_source_timer(loop, -1, proxy_on_lazy, proxy, &proxy->lazy_timer);
-	if (!r)
-		r = os_loop_between(loop, proxy_attend, proxy);
-	if (!r)
-		r = proxy_listen(proxy);
+	r = start(proxy);
 	if (r) {
 		proxy_free(proxy);
 		return r;
 	}
 	*proxyp = proxy;
 	return 0;
+}
+
+int proxy_open(struct proxy *proxy)
+{
+	return gate_open(proxy->gate);
 }
 
 struct proxy *proxy_free(struct proxy *proxy)
@@ -78,14 +83,12 @@ struct proxy *proxy_free(struct proxy *proxy)
 	assert(!proxy->batch);
 	/* Nobody is to be told any more. */
 	proxy->callbacks.link_changed = NULL;
+	proxy->gate = gate_free(proxy->gate);
 	for (int node = 0; node < NR_NODES; node++) {
 		if (proxy->peer[node].timer)
 			peer_deinit(&proxy->peer[node]);
 	}
 	os_loop_between_end(proxy->loop, proxy_attend, proxy);
-	proxy_listen_end(proxy);
-	assert(!proxy->greetings);
-	assert(!proxy->greeting_count);
 	proxy->lazy_timer = os_source_free(proxy->lazy_timer);
 	free(proxy);
 	return NULL;
@@ -130,14 +133,17 @@ void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct
 	link_init(&peer->link, proxy->node, node, FRAME_CLUSTER_DEFAULT);
 	link_set_lives(&peer->link, &proxy->life, life);
 	peer_start(peer);
+	gate_know(proxy->gate, node, address);
 	assert(peer->known);
-	assert(peer->fd < 0);
+	assert(!peer->secure);
 }
 
 void proxy_node_down(struct proxy *proxy, int node)
 {
-	if (node >= 0 && node < NR_NODES && node != proxy->node)
-		peer_stop(&proxy->peer[node]);
+	if (node < 0 || node >= NR_NODES || node == proxy->node)
+		return;
+	peer_stop(&proxy->peer[node]);
+	gate_know(proxy->gate, node, 0);
 }
 
 int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head, uint32_t head_len,
@@ -167,59 +173,6 @@ int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head
 	peer->stats.frames_sent++;
 	peer_flush(peer);
 	return 0;
-}
-
-int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind,
-		       struct proxy_call *call)
-{
-	assert(kind != FRAME_KIND_LINK);
-	if (node < 0 || node >= NR_NODES || !peer_is_up(&proxy->peer[node]))
-		return -ENOTCONN;
-	*call = (struct proxy_call){
-		.route = { .to = proxy->peer[node].address,
-			   .port = proxy->port,
-			   .from = proxy->address },
-		.kind = kind,
-		.link = proxy->peer[node].link,
-	};
-	return 0;
-}
-
-static int call_greet(const struct proxy_call *call, int fd, int timeout_ms)
-{
-	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
-	struct frame_hello hello;
-	int r;
-
-	link_call_hello(&call->link, call->kind, &hello);
-	frame_encode_hello(buf, &hello);
-	r = os_write_full(fd, buf, sizeof(buf), timeout_ms);
-	if (!r)
-		r = os_read_full(fd, buf, sizeof(buf), timeout_ms);
-	/* A node that does not believe us closes, whatever is still on its way to it. */
-	if (r == -ECONNRESET || r == -EPIPE)
-		return -EACCES;
-	if (r)
-		return r;
-	if (frame_read_hello(&hello, buf) || link_check_call(&call->link, call->kind, &hello))
-		return -EACCES;
-	return 0;
-}
-
-int proxy_call_connect(const struct proxy_call *call, int timeout_ms)
-{
-	int fd = os_tcp_connect(&call->route, timeout_ms);
-	int r;
-
-	assert(call->kind != FRAME_KIND_LINK);
-	if (fd < 0)
-		return fd;
-	os_tcp_close_at_once(fd);
-	r = call_greet(call, fd, timeout_ms);
-	if (!r)
-		return fd;
-	os_close(fd);
-	return r;
 }
 
 void proxy_drain(struct proxy *proxy, int node)

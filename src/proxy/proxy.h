@@ -17,6 +17,7 @@
 #include "core/link.h"
 #include "pages/exchange.h"
 #include "os/tcp.h"
+#include "proxy/gate.h"
 #include "wire/frame.h"
 
 struct proxy;
@@ -44,11 +45,11 @@ struct proxy_callbacks {
 	void (*rung)(void *ctx, int dcid, int p_nr);
 	/*
 	 * Another connection than a link was made to our port, by the node `from` in the life that the
-	 * order knows: takes the descriptor, which is blocking; nothing behind the HELLO has been read.
+	 * order knows: takes the connection, of which nothing behind the HELLO was given out.
 	 */
-	void (*bulk)(void *ctx, int from, int fd);
+	void (*bulk)(void *ctx, int from, struct secure *secure);
 	/* The same for a lane (proxy/lane.h). */
-	void (*lane)(void *ctx, int from, int fd);
+	void (*lane)(void *ctx, int from, struct secure *secure);
 	void *ctx;
 };
 
@@ -68,9 +69,14 @@ struct proxy_link_stats {
 
 struct os_loop;
 
-/* Listens on address:port (network order / host order); peers are connected to as they come up. */
-int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange, int nodeid,
-	      uint32_t address, uint16_t port, const struct proxy_callbacks *callbacks);
+/*
+ * Listens at the place, whose listening descriptor it takes; peers are connected to as they come up. Every connection
+ * proves the place's keys, which it shares (proxy/gate.h); without keys none is asked for.
+ */
+int proxy_new(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange,
+	      const struct gate_place *place, const struct proxy_callbacks *callbacks);
+/* Connections are made and accepted from now on, by a thread of their own. 0 or negative errno. */
+int proxy_open(struct proxy *proxy);
 struct proxy *proxy_free(struct proxy *proxy);
 
 /*
@@ -79,10 +85,6 @@ struct proxy *proxy_free(struct proxy *proxy);
  * proxy_node_up(), lets their epochs and counters go on.
  */
 int proxy_listen_fd(const struct proxy *proxy);
-/* As proxy_new() with that descriptor, which it takes. */
-int proxy_adopt(struct proxy **proxyp, struct os_loop *loop, struct exchange *exchange, int nodeid,
-		uint32_t address, uint16_t port, int listen_fd,
-		const struct proxy_callbacks *callbacks);
 void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_stats *stats);
 
 /*
@@ -137,18 +139,19 @@ int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head
 /*
  * A connection of its own to a node, for a move or a lane, in two steps: the first, with the lock, says
  * -ENOTCONN if the link is down; the second, without it, connects and has each side prove to the
- * other which node it is. The socket, blocking, or negative errno; -EACCES: the other side is not
- * that node, or does not know us yet, which is worth another try.
+ * other which node it is. 0 and the connection, which is the caller's, or negative errno; -EACCES: the other side
+ * is not that node, or does not know us yet, which is worth another try.
  */
 struct proxy_call {
 	struct os_tcp_route route;
 	enum frame_kind kind;
 	struct link link;
+	struct secure_keys *keys; /* the proxy's */
 };
 
 int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind,
 		       struct proxy_call *call);
-int proxy_call_connect(const struct proxy_call *call, int timeout_ms);
+int proxy_call_connect(const struct proxy_call *call, int timeout_ms, struct secure **securep);
 
 void proxy_link_stats(const struct proxy *proxy, int node, struct proxy_link_stats *stats);
 

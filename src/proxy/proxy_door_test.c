@@ -12,27 +12,28 @@
 struct connecting {
 	pthread_t thread;
 	struct proxy_call call;
-	int fd;
+	struct secure *secure;
+	int r;
 };
 
 static void *connect_bulk(void *ctx)
 {
 	struct connecting *c = ctx;
 
-	c->fd = proxy_call_connect(&c->call, 2000);
-	if (c->fd >= 0)
-		os_write_full(c->fd, "behind", 6, 1000);
+	c->r = proxy_call_connect(&c->call, 2000, &c->secure);
+	if (!c->r)
+		secure_write_full(c->secure, "behind", 6, 1000);
 	return NULL;
 }
 
 static bool bulk_there(void *ctx)
 {
-	return ((struct node *)ctx)->bulk_fd >= 0;
+	return ((struct node *)ctx)->bulk;
 }
 
 static void test_bulk(void)
 {
-	struct connecting c = { .fd = -1 };
+	struct connecting c = { .r = 1 };
 	char buf[6];
 
 	set_up();
@@ -40,15 +41,15 @@ static void test_bulk(void)
 	CHECK_EQ(pthread_create(&c.thread, NULL, connect_bulk, &c), 0);
 	CHECK(run_until(bulk_there, &node[1]));
 	pthread_join(c.thread, NULL);
+	CHECK_EQ(c.r, 0);
 	CHECK_EQ(node[1].bulk_from, 0);
-	CHECK_EQ(os_read_full(node[1].bulk_fd, buf, sizeof(buf), 1000), 0);
+	CHECK_EQ(secure_read_full(node[1].bulk, buf, sizeof(buf), 1000), 0);
 	CHECK(!memcmp(buf, "behind", 6));
-	os_close(c.fd);
-	os_close(node[1].bulk_fd);
+	secure_free(c.secure);
 	tear_down();
 }
 
-/* ---- strangers: from an address, with or without one of root's ports, with these first words ---- */
+/* ---- strangers: from an address, with these first words and no key ---- */
 
 static uint32_t elsewhere(void)
 {
@@ -65,141 +66,224 @@ static int knock(uint32_t from, const void *words, size_t len)
 	return fd;
 }
 
-static bool is_closed(int fd)
+/* Whether nothing came of it, and all is as before. */
+static bool nothing_happened(uint32_t epoch)
 {
-	char c;
-
-	return os_read_full(fd, &c, 1, 1) != -ETIMEDOUT;
+	return !node[1].bulk && gate_unproven(node[1].proxy->gate) == 0 &&
+	       node[1].proxy->peer[0].link.epoch == epoch && all_up(NULL);
 }
 
-/* Whether node 1 believed nothing of it, and sent nothing but an end. */
+/* It gets an alert of TLS at most, and then the end. */
+static bool is_closed(int fd)
+{
+	char words[64];
+	ssize_t n;
+
+	while ((n = os_read_some(fd, words, sizeof(words))) > 0)
+		;
+	return n != -EAGAIN;
+}
+
 static bool is_refused(uint32_t from, const void *words, size_t len)
 {
 	uint32_t epoch = node[1].proxy->peer[0].link.epoch;
 	int fd = knock(from, words, len);
 	bool refused;
 
-	run_for(5 * OS_MS_NS);
-	refused = fd < 0 || is_closed(fd);
-	refused &= node[1].bulk_fd < 0 && node[1].proxy->greeting_count == 0;
-	refused &= node[1].proxy->peer[0].link.epoch == epoch && all_up(NULL);
+	CHECK(fd >= 0);
+	os_set_nonblock(fd, 1);
+	run_for(10 * OS_MS_NS);
+	refused = is_closed(fd) && nothing_happened(epoch);
 	os_close(fd);
 	return refused;
-}
-
-static size_t encoded(const struct frame_hello *hello, uint8_t buf[128])
-{
-	return frame_encode_hello(buf, hello);
 }
 
 static void test_noise(void)
 {
 	static const char noise[] = "GET / HTTP/1.1\r\nHost: somewhere\r\nAccept: everything and "
 				    "more of it than a greeting has bytes\r\n\r\n";
+	uint8_t buf[128];
+	struct frame_hello hello;
+	size_t len;
 
 	set_up();
 	CHECK(is_refused(0, noise, sizeof(noise)));
 	CHECK(is_refused(address_of(0), noise, sizeof(noise)));
-	tear_down();
-}
-
-/* For each kind of connection: one thing that is wrong is enough, and without it all is well. */
-static void test_strangers(void)
-{
-	uint8_t buf[128];
-
-	set_up();
+	/* The greeting itself, with the secret of a life, as it was before there were keys. */
 	for (int kind = FRAME_KIND_LINK; kind <= FRAME_KIND_COPY; kind++) {
-		struct frame_hello right, wrong;
-		size_t len;
-
-		link_call_hello(&node[0].proxy->peer[1].link, (enum frame_kind)kind, &right);
-		len = encoded(&right, buf);
-		CHECK(is_refused(0, buf, len));		    /* not one of root's ports */
-		CHECK(is_refused(elsewhere(), buf, len));   /* nobody's address */
-		CHECK(is_refused(address_of(1), buf, len)); /* from the node itself */
-		CHECK(is_refused(address_of(2), buf, len)); /* from another node */
-		wrong = right;
-		wrong.secret ^= 1;
-		CHECK(is_refused(address_of(0), buf, encoded(&wrong, buf)));
-		wrong = right;
-		wrong.incarnation = 0;
-		CHECK(is_refused(address_of(0), buf, encoded(&wrong, buf)));
-		wrong = right;
-		wrong.incarnation++;
-		CHECK(is_refused(address_of(0), buf, encoded(&wrong, buf)));
-		wrong = right;
-		wrong.peer_incarnation = 0;
-		CHECK(is_refused(address_of(0), buf, encoded(&wrong, buf)));
-		wrong = right;
-		wrong.node = 2;
-		CHECK(is_refused(address_of(0), buf, encoded(&wrong, buf)));
-		wrong = right;
-		wrong.node = 1;
-		CHECK(is_refused(address_of(0), buf, encoded(&wrong, buf)));
-		len = encoded(&right, buf);
-		buf[20] ^= 0x10;
+		link_call_hello(&node[0].proxy->peer[1].link, (enum frame_kind)kind, &hello);
+		len = frame_encode_hello(buf, &hello);
 		CHECK(is_refused(address_of(0), buf, len));
 	}
 	tear_down();
 }
 
-/* A hundred connections that say nothing keep no node from being heard. */
-static void test_silent_connections(void)
+/* ---- somebody with a key ---- */
+
+struct proof {
+	struct secure_keys *keys;
+	uint32_t from;
+	struct identity identity;
+	struct frame_hello hello;
+};
+
+static struct proof right_proof(int kind)
 {
-	struct connecting c = { .fd = -1 };
-	int fd[100];
+	const struct link *link = &node[0].proxy->peer[1].link;
+	struct proof proof = { .keys = keys,
+			       .from = address_of(0),
+			       .identity = proxy_identity(link, (enum frame_kind)kind) };
+
+	link_call_hello(link, (enum frame_kind)kind, &proof.hello);
+	return proof;
+}
+
+/* 0: answered by a HELLO. -EACCES: not believed. */
+static int prove(const struct proof *proof)
+{
+	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
+	struct secure *secure =
+		secure_call(proof->keys, &proof->identity, knock(proof->from, "", 0));
+	size_t len = frame_encode_hello(buf, &proof->hello);
+	int r = secure_greet_full(secure, 1000);
+
+	if (!r)
+		r = secure_write_full(secure, buf, len, 1000);
+	run_for(10 * OS_MS_NS);
+	if (!r)
+		r = secure_read_full(secure, buf, len, 1);
+	secure_free(secure);
+	return r;
+}
+
+static bool is_not_believed(const struct proof *proof)
+{
+	uint32_t epoch = node[1].proxy->peer[0].link.epoch;
+	int r = prove(proof);
+
+	if (r && r != -ETIMEDOUT && nothing_happened(epoch))
+		return true;
+	printf("# %d, unproven %u, bulk %d\n", r, gate_unproven(node[1].proxy->gate),
+	       !!node[1].bulk);
+	return false;
+}
+
+/* Nothing is wrong: from whatever address, with the key it is a node. */
+static void test_right(void)
+{
+	set_up();
+	for (int kind = FRAME_KIND_BULK; kind <= FRAME_KIND_COPY; kind++) {
+		struct proof proof = right_proof(kind);
+
+		CHECK_EQ(prove(&proof), 0);
+		CHECK(node[1].bulk);
+		node[1].bulk = secure_free(node[1].bulk);
+		proof.from = elsewhere();
+		CHECK_EQ(prove(&proof), 0);
+		node[1].bulk = secure_free(node[1].bulk);
+	}
+	tear_down();
+}
+
+#define WRONG(change)                                   \
+	do {                                            \
+		struct proof proof = right_proof(kind); \
+		change;                                 \
+		CHECK(is_not_believed(&proof));         \
+	} while (0)
+
+/* For each kind of connection: one thing that is wrong is enough. */
+static void test_strangers(void)
+{
+	struct secure_keys *wrong, *other;
 
 	set_up();
-	for (int i = 0; i < 100; i++) {
-		fd[i] = knock(i % 2 ? address_of(0) : 0, "", 0);
+	wrong = keys_of(1, 0x55);
+	other = keys_of(2, 0xa1);
+	for (int kind = FRAME_KIND_LINK; kind <= FRAME_KIND_COPY; kind++) {
+		WRONG(proof.keys = wrong);
+		WRONG(proof.keys = other);
+		/* What is proven, and what is said, are the same. */
+		WRONG(proof.identity.from = 2);
+		WRONG(proof.identity.to = 2);
+		WRONG(proof.identity.purpose = (uint16_t)(kind % 3 + 1));
+		WRONG(proof.identity.from_life++);
+		WRONG(proof.identity.to_life++);
+		WRONG(proof.hello.secret ^= 1);
+		WRONG(proof.hello.incarnation++);
+		WRONG(proof.hello.peer_incarnation++);
+		WRONG(proof.hello.node = 2);
+		/* And what both say is what the order knows. */
+		WRONG(proof.hello.incarnation = ++proof.identity.from_life);
+		WRONG(proof.hello.peer_incarnation = ++proof.identity.to_life);
+		WRONG(proof.hello.node = proof.identity.from = 7);
+		WRONG(proof.hello.node = proof.identity.from = 1);
+	}
+	secure_keys_free(wrong);
+	secure_keys_free(other);
+	tear_down();
+}
+
+static bool all_gone(void *ctx)
+{
+	(void)ctx;
+	return gate_unproven(node[1].proxy->gate) == 0;
+}
+
+/* Hundreds of connections that say nothing, or not enough, keep no node from being heard. */
+static void test_silent_connections(void)
+{
+	struct connecting c = { .r = 1 };
+	static int fd[200];
+
+	set_up();
+	for (int i = 0; i < 200; i++) {
+		fd[i] = knock(i % 2 ? address_of(0) : elsewhere(), "\x16\3\1\2", i % 3 ? 0 : 4);
 		if (i % 10 == 0)
 			run_for(OS_MS_NS);
 	}
-	run_for(5 * OS_MS_NS);
-	CHECK(node[1].proxy->greeting_count <= PROXY_GREETINGS_MAX);
+	run_for(10 * OS_MS_NS);
+	CHECK(gate_unproven(node[1].proxy->gate) <= 2 * GATE_OF_ADDRESS_MAX);
 	CHECK_EQ(proxy_call_prepare(node[0].proxy, 1, FRAME_KIND_BULK, &c.call), 0);
 	CHECK_EQ(pthread_create(&c.thread, NULL, connect_bulk, &c), 0);
 	CHECK(run_until(bulk_there, &node[1]));
 	pthread_join(c.thread, NULL);
-	CHECK(c.fd >= 0);
-	os_close(c.fd);
-	os_close(node[1].bulk_fd);
-	run_for(2100 * OS_MS_NS);
-	CHECK_EQ(node[1].proxy->greeting_count, 0);
-	for (int i = 0; i < 100; i++)
+	CHECK_EQ(c.r, 0);
+	secure_free(c.secure);
+	CHECK(run_until(all_gone, NULL));
+	CHECK(all_up(NULL));
+	for (int i = 0; i < 200; i++)
 		os_close(fd[i]);
 	tear_down();
 }
 
-/* A listener that is no node: it hears our HELLO and gets nothing more, whatever it answers. */
+/* A listener that is no node: it hears a proof that proves nothing to it, and gets nothing more. */
 static void *answer_wrongly(void *ctx)
 {
 	int listener = *(int *)ctx;
-	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
-	struct frame_hello heard, said;
+	struct secure_keys *wrong = keys_of(1, 0x55);
 	struct os_tcp_caller caller;
-	int fd;
+	struct secure *secure;
+	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
+	int r;
 
-	if (os_poll(listener, OS_READ, 2000))
-		return NULL;
-	fd = os_tcp_accept(listener, &caller);
-	if (!os_read_full(fd, buf, sizeof(buf), 1000) && !frame_read_hello(&heard, buf)) {
-		said = heard;
-		said.node = heard.peer;
-		said.incarnation = heard.peer_incarnation;
-		said.peer = heard.node;
-		said.peer_incarnation = heard.incarnation;
-		frame_encode_hello(buf, &said);
-		os_write_full(fd, buf, sizeof(buf), 1000);
+	for (int i = 0; i < 2; i++) {
+		if (os_poll(listener, OS_READ, 2000))
+			break;
+		secure = secure_answer(i ? NULL : wrong, 1, os_tcp_accept(listener, &caller));
+		r = secure_greet_full(secure, 1000);
+		CHECK_EQ(r, i ? 0 : -EACCES);
+		if (!r && secure_read_full(secure, buf, sizeof(buf), 1000) == 0)
+			secure_write_full(secure, buf, sizeof(buf), 1000);
+		secure_free(secure);
 	}
-	os_read_full(fd, buf, 1, 1000);
-	os_close(fd);
+	secure_keys_free(wrong);
 	return NULL;
 }
 
 static void test_squatter(void)
 {
+	struct secure *secure = NULL;
 	struct proxy_call call;
 	pthread_t thread;
 	int listener;
@@ -210,7 +294,9 @@ static void test_squatter(void)
 	listener = os_tcp_listen(address_of(1), PORT + 1);
 	CHECK_OR_RETURN(listener >= 0);
 	CHECK_EQ(pthread_create(&thread, NULL, answer_wrongly, &listener), 0);
-	CHECK_EQ(proxy_call_connect(&call, 1000), -EACCES);
+	CHECK_EQ(proxy_call_connect(&call, 1000, &secure), -EACCES);
+	CHECK_EQ(proxy_call_connect(&call, 1000, &secure), -EACCES);
+	CHECK(!secure);
 	pthread_join(thread, NULL);
 	os_close(listener);
 	tear_down();
@@ -220,6 +306,7 @@ int main(void)
 {
 	TEST(test_bulk);
 	TEST(test_noise);
+	TEST(test_right);
 	TEST(test_strangers);
 	TEST(test_silent_connections);
 	TEST(test_squatter);

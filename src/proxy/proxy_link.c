@@ -30,14 +30,13 @@ int peer_init(struct peer *peer, struct proxy *proxy, int node)
 	assert(node >= 0 && node < NR_NODES);
 	peer->proxy = proxy;
 	peer->node = node;
-	peer->fd = -1;
 	return os_source_timer(proxy->loop, -1, on_peer_timer, peer, &peer->timer);
 }
 
 void peer_deinit(struct peer *peer)
 {
 	peer_stop(peer);
-	assert(peer->fd < 0);
+	assert(!peer->secure);
 	assert(!peer->io);
 	assert(!peer->in);
 	peer->timer = os_source_free(peer->timer);
@@ -54,11 +53,12 @@ static void peer_wait_for(struct peer *peer, int events)
 static void peer_close(struct peer *peer)
 {
 	peer->connection++;
+	peer->calling = false;
 	peer->connected = false;
 	bits_clear(peer->proxy->open, (unsigned)peer->node);
 	peer->io = os_source_free(peer->io);
 	peer->events = 0;
-	peer->fd = os_close(peer->fd);
+	peer->secure = secure_free(peer->secure);
 	for (int lane = 0; lane < LANES; lane++)
 		queue_reset(&peer->out[lane]);
 	peer->bulk_left = 0;
@@ -94,7 +94,7 @@ void peer_lost(struct peer *peer)
 	int64_t wait_us = link_on_lost(&peer->link, os_now_ns());
 
 	peer_close(peer);
-	assert(peer->fd < 0);
+	assert(!peer->secure);
 	os_timer_set(peer->timer, peer_connects(peer) ? wait_us : -1);
 	if (was_up)
 		tell_link(peer, 0);
@@ -103,16 +103,16 @@ void peer_lost(struct peer *peer)
 void peer_stop(struct peer *peer)
 {
 	peer->known = false;
-	if (peer->fd >= 0)
+	if (peer->secure || peer->calling)
 		peer_lost(peer);
 	os_timer_set(peer->timer, -1);
 }
 
-/* 0: all of it is written; -EAGAIN: the socket is full; other: it is broken. */
+/* 0: some of it is written; -EAGAIN: the socket is full; other: it is broken. */
 static int write_part(struct peer *peer, enum proxy_lane lane, size_t len)
 {
 	struct queue *queue = &peer->out[lane];
-	ssize_t n = os_tcp_write(peer->fd, queue_front(queue), len);
+	ssize_t n = secure_write(peer->secure, queue_front(queue), len);
 
 	assert(len <= queue_count(queue));
 	if (n < 0)
@@ -124,7 +124,7 @@ static int write_part(struct peer *peer, enum proxy_lane lane, size_t len)
 	}
 	peer->stats.bytes_sent += (uint64_t)n;
 	peer->stats.writes++;
-	return (size_t)n < len ? -EAGAIN : 0;
+	return 0;
 }
 
 static size_t bulk_frame_bytes(const struct queue *queue)
@@ -152,7 +152,8 @@ static int write_queues(struct peer *peer)
 			break;
 		}
 	}
-	return r;
+	/* What was taken may not have left yet. */
+	return r ? r : secure_flush(peer->secure);
 }
 
 static void peer_write(struct peer *peer)
@@ -327,14 +328,14 @@ static int handle_frames(struct peer *peer)
 static int read_some(struct peer *peer)
 {
 	size_t room = PROXY_IN_BYTES - peer->in_count;
-	ssize_t n = os_tcp_read(peer->fd, peer->in + peer->in_count, room);
+	ssize_t n = secure_read(peer->secure, peer->in + peer->in_count, room);
 	uint64_t connection = peer->connection;
 	int r;
 
 	/* A whole frame is smaller than the buffer, and whole frames do not stay in it. */
 	assert(room > 0);
 	if (n <= 0)
-		return n ? (int)n : -ECONNRESET;
+		return (int)n;
 	peer->in_count += (size_t)n;
 	peer->stats.bytes_received += (uint64_t)n;
 	peer->stats.reads++;
@@ -358,7 +359,8 @@ bool peer_read(struct peer *peer)
 	peer->reading = true;
 	assert(peer->in);
 	proxy_batch_begin(peer->proxy);
-	for (int i = 0; i < READS_MAX && !r; i++)
+	/* The descriptor does not tell of what was read from it already. */
+	for (int i = 0; !r && (i < READS_MAX || secure_has_more(peer->secure)); i++)
 		r = read_some(peer);
 	heard = peer->stats.bytes_received != before;
 	if (heard)
@@ -370,32 +372,13 @@ bool peer_read(struct peer *peer)
 	return heard;
 }
 
-static void on_connected(struct peer *peer)
-{
-	int r = os_tcp_connected(peer->fd);
-
-	assert(!peer->connected);
-	if (r == -EINPROGRESS)
-		return;
-	if (r) {
-		peer_lost(peer);
-		return;
-	}
-	peer->connected = true;
-	bits_set(peer->proxy->open, (unsigned)peer->node);
-	os_tcp_limit_unsent(peer->fd, PROXY_UNSENT_BYTES);
-	peer_wait_for(peer, OS_READ);
-	send_hello(peer);
-}
-
 static void on_peer_io(void *ctx, int fd, int events)
 {
 	struct peer *peer = ctx;
 
 	(void)fd;
-	if (!peer->connected) {
-		on_connected(peer);
-	} else if (events & OS_WRITE) {
+	assert(peer->connected);
+	if (events & OS_WRITE) {
 		peer_write(peer);
 	} else {
 		proxy_attend_begin(peer->proxy);
@@ -403,24 +386,29 @@ static void on_peer_io(void *ctx, int fd, int events)
 	}
 }
 
-static int peer_adopt(struct peer *peer, int fd, int events)
+/* Takes the connection, whatever the result. */
+static int peer_adopt(struct peer *peer, struct secure *secure)
 {
-	int r;
+	int fd = secure_fd(secure), r;
 
-	assert(peer->fd < 0);
+	assert(!peer->secure);
 	assert(!peer->io);
 	assert(!peer->in);
 	peer->in = malloc(PROXY_IN_BYTES);
-	r = peer->in ? os_source_io(peer->proxy->loop, fd, events, on_peer_io, peer, &peer->io)
+	r = peer->in ? os_source_io(peer->proxy->loop, fd, OS_READ, on_peer_io, peer, &peer->io)
 		     : -ENOMEM;
 	if (r) {
 		free(peer->in);
 		peer->in = NULL;
-		os_close(fd);
+		secure_free(secure);
 		return r;
 	}
-	peer->fd = fd;
-	peer->events = events;
+	peer->secure = secure;
+	peer->events = OS_READ;
+	peer->calling = false;
+	peer->connected = true;
+	bits_set(peer->proxy->open, (unsigned)peer->node);
+	os_tcp_limit_unsent(fd, PROXY_UNSENT_BYTES);
 	os_timer_set(peer->timer, PROXY_TICK_US);
 	return 0;
 }
@@ -428,48 +416,62 @@ static int peer_adopt(struct peer *peer, int fd, int events)
 static void peer_connect(struct peer *peer)
 {
 	const struct os_tcp_route route = { .to = peer->address,
-					    .port = peer->proxy->port,
-					    .from = peer->proxy->address };
-	int fd = os_tcp_connect_start(&route);
+					    .port = peer->proxy->place.port,
+					    .from = peer->proxy->place.address };
+	const struct identity identity = proxy_identity(&peer->link, FRAME_KIND_LINK);
 
 	assert(peer->known);
 	assert(link_connects(&peer->link));
+	peer->calling = true;
+	os_timer_set(peer->timer, GATE_CALL_US);
+	if (gate_call(peer->proxy->gate, &route, &identity, peer->connection))
+		peer_lost(peer);
+}
+
+void peer_made(struct peer *peer, uint64_t number, struct secure *secure)
+{
+	if (!peer->calling || number != peer->connection) {
+		secure_free(secure);
+		return;
+	}
 	link_greet(&peer->link, os_now_ns());
-	if (fd < 0 || peer_adopt(peer, fd, OS_WRITE))
+	if (secure && !peer_adopt(peer, secure))
+		send_hello(peer);
+	else
 		peer_lost(peer);
 }
 
 void peer_start(struct peer *peer)
 {
-	assert(peer->fd < 0);
+	assert(!peer->secure);
+	assert(!peer->calling);
 	peer->known = true;
 	if (peer_connects(peer))
 		os_timer_set(peer->timer, 0);
 }
 
-void peer_accept(struct peer *peer, int fd, const struct frame_hello *hello)
+void peer_accept(struct peer *peer, struct secure *secure, const struct frame_hello *hello)
 {
 	struct link link = peer->link;
 	int64_t now = os_now_ns();
 
 	link_greet(&link, now);
 	if (!peer->known || link_connects(&link) || link_on_hello(&link, hello, now)) {
-		os_close(fd);
+		secure_free(secure);
 		return;
 	}
 	/* The other side has given up the older connection, or it would not make a new one. */
-	if (peer->fd >= 0)
+	if (peer->secure)
 		peer_lost(peer);
-	if (peer_adopt(peer, fd, OS_READ))
+	if (peer_adopt(peer, secure))
 		return;
 	peer->link = link;
-	peer->connected = true;
-	bits_set(peer->proxy->open, (unsigned)peer->node);
-	os_tcp_limit_unsent(fd, PROXY_UNSENT_BYTES);
 	proxy_batch_begin(peer->proxy);
 	send_hello(peer);
 	come_up(peer);
 	proxy_batch_end(peer->proxy);
+	/* What came with the HELLO is in no socket any more. */
+	peer_read(peer);
 }
 
 static void on_peer_timer(void *ctx)
@@ -477,8 +479,10 @@ static void on_peer_timer(void *ctx)
 	struct peer *peer = ctx;
 	enum link_action action;
 
-	if (peer->fd < 0) {
-		if (peer_connects(peer))
+	if (!peer->secure) {
+		if (peer->calling)
+			peer_lost(peer);
+		else if (peer_connects(peer))
 			peer_connect(peer);
 		return;
 	}

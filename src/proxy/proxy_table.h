@@ -14,8 +14,6 @@
 #include "proxy/queue.h"
 #include "wire/frame.h"
 
-/* Connections from one address that have not said their HELLO yet; one more ends the oldest. */
-#define PROXY_GREETINGS_MAX 8
 #define PROXY_TICK_US	    250000
 /* Lines are encoded while less than this waits, so that a line that waits longer is sent in its last state. */
 #define PROXY_BACKLOG_BYTES (128u * 1024u)
@@ -36,14 +34,15 @@ struct peer {
 	struct proxy *proxy;
 	int node;
 	bool known;	/* the order says it is up */
-	bool connected; /* the socket is; the greeting may not be over */
+	bool calling;	/* the gate connects, and says what came of it */
+	bool connected; /* and both sides are proven; the HELLOs may not be over */
 	bool reading;	/* frames are being handled: no second reader */
 	uint32_t address;
 	int64_t heard_ns; /* of the last bytes from it */
 	struct link link;
-	uint64_t connection; /* counted up whenever one ends */
-	int fd;
-	int events; /* waited for on fd */
+	uint64_t connection; /* counted up whenever one, or a call for one, ends */
+	struct secure *secure;
+	int events; /* waited for */
 	struct os_source *io;
 	struct os_source *timer;
 	struct queue out[LANES];
@@ -62,35 +61,17 @@ struct peer {
 	struct proxy_link_stats stats;
 };
 
-/* A connection made to us of which the HELLO has not come completely. */
-struct greeting {
-	struct proxy *proxy;
-	uint32_t address; /* it comes from */
-	int fd;
-	struct os_source *io;
-	struct os_source *timer;
-	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
-	size_t count;
-	struct greeting *next;
-};
-
 struct proxy {
 	struct os_loop *loop;
 	struct exchange *exchange;
 	struct proxy_callbacks callbacks;
 	int node;
 	struct link_life life;
-	uint32_t address;
-	uint16_t port;
-	int listen_fd;
-	struct os_source *listen_io;
+	struct gate_place place;
+	struct gate *gate;
 	struct os_source *lazy_timer;
 	int64_t lazy_us; /* how long the lazy timer was set for */
 	bool lazy_armed;
-	struct greeting *greetings; /* the newest first */
-	unsigned greeting_count;
-	uint64_t refused; /* connections, as proxy_greet.c tells the log */
-	int64_t refused_told_ns;
 	uint64_t told;	/* frames of lines and notifications put so far */
 	unsigned batch; /* depth: queued frames are written when the outermost one ends */
 	/* By node, beside each other: each look at the links comes by here, and most nodes have none. */
@@ -130,16 +111,20 @@ void peer_start(struct peer *peer); /* connect now, or wait to be connected to *
 void peer_lost(struct peer *peer);  /* the connection is of no use any more; tries again later */
 void peer_stop(struct peer *peer);  /* the same, and does not try again */
 /* Takes over a connection whose HELLO fits; closes it if it does not. */
-void peer_accept(struct peer *peer, int fd, const struct frame_hello *hello);
+void peer_accept(struct peer *peer, struct secure *secure, const struct frame_hello *hello);
+/* What came of the gate's call with this number; secure NULL: nothing. */
+void peer_made(struct peer *peer, uint64_t number, struct secure *secure);
 bool peer_read(struct peer *peer);
 /* Something was queued: write it, at once or at the end of the batch. */
 void peer_flush(struct peer *peer);
 void proxy_batch_begin(struct proxy *proxy);
 void proxy_batch_end(struct proxy *proxy);
 
-/* proxy_greet.c: connections made to us */
-int proxy_listen(struct proxy *proxy);
-void proxy_listen_end(struct proxy *proxy);
+/* proxy_call.c: connections as the gate hands them over, and those of threads of their own */
+struct identity proxy_identity(const struct link *link, enum frame_kind kind);
+void proxy_on_called(void *ctx, struct secure *secure, const struct frame_hello *hello,
+		     uint32_t address);
+void proxy_on_made(void *ctx, int node, uint64_t number, struct secure *secure);
 
 /* proxy_attend.c: which thread looks at the node bell */
 void proxy_attend_begin(struct proxy *proxy); /* on the loop's thread, with the lock */

@@ -103,8 +103,8 @@ static void test_frames_of_a_call(void)
 
 static void cut(int a, int b)
 {
-	if (node[a].proxy->peer[b].fd >= 0)
-		os_tcp_shutdown(node[a].proxy->peer[b].fd);
+	if (node[a].proxy->peer[b].secure)
+		os_tcp_shutdown(secure_fd(node[a].proxy->peer[b].secure));
 }
 
 /* A receiver that takes a request or an answer rings nobody; it becomes known nevertheless. */

@@ -18,8 +18,8 @@
  *
  * Fixed widths, little-endian; each record is a head and `bytes` of payload. The head stands under a
  * checksum of its own, so that a damaged length makes nobody wait for bytes that never come, and the
- * payload under another. Both find damage; that it is a node at the other end the door has proven
- * (proxy/proxy_greet.c). The offer and the state name the process, and the target compares them with
+ * payload under another. Both find damage; that it is a node at the other end the gate has proven
+ * (proxy/gate.h). The offer and the state name the process, and the target compares them with
  * the directory.
  */
 

@@ -7,8 +7,9 @@
 conf=$tmp/dvs.conf socket=$tmp/order.sock
 trap 'kill $daemon $order $manager 2>/dev/null; rm -rf "$tmp"' EXIT
 
+dvs key make "$tmp/key" >/dev/null || exit 1
 settings() { # LINE...
-	printf '%s\n' "address = 127.0.0.1" "group = local:$socket" "$@" >"$conf"
+	printf '%s\n' "address = 127.0.0.1" "group = local:$socket" "key = $tmp/key" "$@" >"$conf"
 }
 told() { # WORDS: within some seconds they are in FILE
 	for _ in {1..60}; do
@@ -35,11 +36,11 @@ while IFS='|' read -r line words; do
 	timeout 10 dvsd --config "$conf" --check >"$tmp/out" 2>"$tmp/err"
 	status=$?
 	[[ $status == 2 ]] || fail "\"$line\": status $status"
-	[[ $(wc -l <"$tmp/err") == 1 ]] && grep -q -e "$conf:4: .*$words.*\(change\|remove\) " "$tmp/err" || fail "\"$line\": $(<"$tmp/err")"
+	[[ $(wc -l <"$tmp/err") == 1 ]] && grep -q -e "$conf:5: .*$words.*\(change\|remove\) " "$tmp/err" || fail "\"$line\": $(<"$tmp/err")"
 done <<'LIST'
 port = 0|port is "0", and has to be a number from 1 to 65535
 prot = 7700|no setting "prot"
-id = 1|id stands in line 3 already
+id = 1|id stands in line 4 already
 [node]|there are no sections here
 log-level = loud|error, warn, info or debug
 name = a name of many characters|1 to 15 characters
@@ -98,10 +99,10 @@ kill -HUP "$daemon"
 told RELOADING=1 "$tmp/told" && told 'was read again' "$tmp/log" || fail "not read: $(<"$tmp/log")"
 settings "id = 0" "name = beta"
 kill -HUP "$daemon"
-told "$conf:4: name is other than the one" "$tmp/log" || fail "$(<"$tmp/log")"
+told "$conf:5: name is other than the one" "$tmp/log" || fail "$(<"$tmp/log")"
 settings "id = zero"
 kill -HUP "$daemon"
-told "$conf:3: id is \"zero\".*stay as they were" "$tmp/log" || fail "$(<"$tmp/log")"
+told "$conf:4: id is \"zero\".*stay as they were" "$tmp/log" || fail "$(<"$tmp/log")"
 kill -0 "$daemon" || fail "the daemon has ended"
 end
 

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What strangers do at a node's port (strangers.sh), in the format of wire/frame.h.
+"""What strangers do at a node's port (strangers.sh).
 
-between TO FROM FOLDER         passes what comes to port 9999 on to the node TO, as from FROM. Of a move it
-                               writes the first HELLO to FOLDER/hello and the bytes of each way to
-                               FOLDER/totals, and flips the bit that FOLDER/how names: "WAY BYTE BIT"
-                               (way 0 is to the target).
-knock TO FROM PORT HELLO CHANGE...   one connection with the HELLO in that file, changed. FROM - is any
-                               address; PORT is "low", one of root's, or "high". Says "answered" or "closed".
-flood TO FROM PORT HELLO N SECONDS   N connections that say the HELLO ("-" nothing) and wait.
+between TO FOLDER     passes what comes to port 9999 on to the node TO. Of a move it writes the bytes of the first way to
+                      FOLDER/said and the number of each way's to FOLDER/totals, and flips the bit that FOLDER/how names:
+                      "WAY BYTE BIT" (way 0 is to the target).
+say TO WORDS FILE     one connection with these words: hello1, hello2, hello3 (what a link, a move, a lane said before there
+                      were keys), http, noise, tls12, tls13 (without a key), replay and drip (FILE, at once or slowly),
+                      half. Says "closed" and after how many seconds, and with how many bytes; or "open".
+flood TO FILE N SECONDS   N connections that say the first words of FILE ("-" nothing) and wait.
 """
-import os, socket, struct, sys, threading, time
+import os, socket, ssl, struct, sys, threading, time
 
+MARK = b"DVSkey 1"  # base/identity.c: an identity, which is shown before anything is secret
 MASK, SEED, MULTIPLIER = (1 << 64) - 1, 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
-FIELDS = "magic kind zero node incarnation peer peer_incarnation epoch zero2 secret cluster".split()
-FORMAT, BYTES = "<IHHiIiIIIQ32s", 88
 
 
 def hash_word(h, word):
@@ -28,55 +27,61 @@ def hash_words(data):  # base/hash.h; whole words only
     return hash_word(h, SEED)
 
 
-def changed(hello, changes):
-    fields = dict(zip(FIELDS, struct.unpack(FORMAT, hello[8:80])))
-    for change in changes:
-        name, value = change.split("=")
-        fields[name] = int(value)
-    body = struct.pack(FORMAT, *fields.values())
-    return hello[:8] + body + struct.pack("<Q", hash_words(body))
+def plain_hello(kind):
+    body = struct.pack("<IHHiIiIIIQ32s", 0x4B4C5644, kind, 0, 0, 1, 1, 1, 1, 0, 12345, b"dvs")
+    return struct.pack("<HHI", 6, 1, 80) + body + struct.pack("<Q", hash_words(body))
 
 
-def connect(to, source, port):
-    for low in range(700, 1000):
-        s = socket.socket()
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.settimeout(5)
-        try:
-            if port == "low" or source != "-":
-                s.bind(("" if source == "-" else source, low if port == "low" else 0))
-            s.connect((to, 7700))
-            return s
-        except OSError:
-            s.close()
-            if port != "low":
-                raise
-    sys.exit("no port")
-
-
-def full(s):
-    data = b""
-    while len(data) < BYTES and (more := s.recv(BYTES - len(data))):
-        data += more
-    return data
-
-
-def knock(to, source, port, path, *changes):
-    hello = changed(open(path, "rb").read(), changes)
+def tls(version):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
     try:
-        s = connect(to, source, port)
-        s.sendall(hello)
-        print("answered" if s.recv(1) else "closed")
-    except (ConnectionError, BrokenPipeError):
-        print("closed")
+        context.wrap_bio(incoming, outgoing).do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.read()
 
 
-def flood(to, source, port, path, count, seconds):
-    words = b"" if path == "-" else open(path, "rb").read()
+def words_of(name, path):
+    if name.startswith("hello"):
+        return plain_hello(int(name[5]))
+    if name in ("replay", "drip"):
+        return open(path, "rb").read()
+    return {
+        "http": b"GET / HTTP/1.1\r\nHost: somewhere\r\n\r\n",
+        "noise": os.urandom(4096),
+        "half": b"\x16\x03\x01\x01",
+        "tls12": tls(ssl.TLSVersion.TLSv1_2) if name == "tls12" else b"",
+        "tls13": tls(ssl.TLSVersion.TLSv1_3) if name == "tls13" else b"",
+    }[name]
+
+
+def say(to, name, path):
+    words, start, got = words_of(name, path), time.time(), 0
+    s = socket.create_connection((to, 7700), timeout=5)
+    try:
+        for i in range(0, len(words), 1 if name == "drip" else len(words)):
+            s.sendall(words[i : i + (1 if name == "drip" else len(words))])
+            if name == "drip":
+                time.sleep(0.02)
+        s.settimeout(5)
+        while data := s.recv(65536):
+            got += len(data)
+    except TimeoutError:
+        print("open")
+        return
+    except OSError:
+        pass
+    print("closed", round(time.time() - start), got)
+
+
+def flood(to, path, count, seconds):
+    words = b"" if path == "-" else open(path, "rb").read()[:200]
     held = []
     for _ in range(int(count)):
         try:
-            s = connect(to, source, port)
+            s = socket.create_connection((to, 7700), timeout=5)
             held.append(s)
             s.sendall(words)
         except OSError:
@@ -88,25 +93,25 @@ def flood(to, source, port, path, count, seconds):
 class Passing:
     """One connection: its two ways, the bytes of each, and the bit to flip."""
 
-    def __init__(self, near, to, source, folder):
-        self.total, self.folder = [0, 0], folder
-        hello = full(near)
-        self.move = len(hello) == BYTES and struct.unpack_from("<H", hello, 12)[0] == 2
+    def __init__(self, near, to, folder):
+        self.total, self.folder, self.said = [0, 0], folder, b""
+        first = b""
+        while MARK not in first and (more := near.recv(65536)):
+            first += more
+        at = first.find(MARK)
+        self.move = at >= 0 and struct.unpack_from(">H", first, at + 12)[0] == 2
         how = open(folder + "/how").read().split() if self.move else []
         self.how = [int(n) for n in how] if how else None
-        if self.move and not os.path.exists(folder + "/hello"):
-            with open(folder + "/hello", "wb") as f:
-                f.write(hello)
-        far = connect(to, source, "low")
-        far.settimeout(None)
-        self.send(0, far, hello)
+        far = socket.create_connection((to, 7700))
+        self.send(0, far, first)
         other = threading.Thread(target=self.pump, args=(1, far, near))
         other.start()
         self.pump(0, near, far)
         other.join()
-        if self.move:
-            with open(folder + "/totals", "w") as f:
-                print(*self.total, file=f)
+        if self.move and not self.how:
+            for name, data in (("said", self.said), ("totals", b"%d %d\n" % tuple(self.total))):
+                with open(folder + "/" + name, "wb") as f:
+                    f.write(data)
 
     def send(self, way, to, data):
         if self.how and self.how[0] == way and 0 <= self.how[1] - self.total[way] < len(data):
@@ -114,6 +119,8 @@ class Passing:
             data[self.how[1] - self.total[way]] ^= 1 << self.how[2]
             print("flipped", *self.how, flush=True)
         self.total[way] += len(data)
+        if way == 0 and self.move:
+            self.said += data
         to.sendall(data)
 
     def pump(self, way, source, to):
@@ -129,7 +136,7 @@ class Passing:
                 pass
 
 
-def between(to, source, folder):
+def between(to, folder):
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("0.0.0.0", 9999))
@@ -137,7 +144,7 @@ def between(to, source, folder):
     print("ready", flush=True)
     while True:
         near = listener.accept()[0]
-        threading.Thread(target=Passing, args=(near, to, source, folder), daemon=True).start()
+        threading.Thread(target=Passing, args=(near, to, folder), daemon=True).start()
 
 
-{"between": between, "knock": knock, "flood": flood}[sys.argv[1]](*sys.argv[2:])
+{"between": between, "say": say, "flood": flood}[sys.argv[1]](*sys.argv[2:])

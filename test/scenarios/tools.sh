@@ -166,6 +166,9 @@ dvs lab exec
 dvs lab exec 0
 dvs lab cut
 dvs lab heal
+dvs key
+dvs key make
+dvs key show
 dvs lab kill
 dvs lab start
 dvs lab restart
@@ -194,14 +197,20 @@ verb dvs
 --id dvsd
 --bogus dvsd --bogus
 extra dvsd --id 0 extra
-99 dvsd --id 99 --address 10.0.0.1 --group local:x
+99 dvsd --id 99 --address 10.0.0.1 --group local:x --links plain
 x dvsd --id x
 address dvsd --id 0 --group local:x
-300.1.1.1 dvsd --id 0 --address 300.1.1.1 --group local:x
-70000 dvsd --id 0 --address 10.0.0.1 --group local:x --port 70000
+300.1.1.1 dvsd --id 0 --address 300.1.1.1 --group local:x --links plain
+70000 dvsd --id 0 --address 10.0.0.1 --group local:x --port 70000 --links plain
 --group dvsd --id 0 --address 10.0.0.1
-log-bytes dvsd --id 0 --address 10.0.0.1 --group local:x --log-bytes 100
-name dvsd --id 0 --address 10.0.0.1 --group local:x --name 0123456789abcdef
+--key dvsd --id 0 --address 10.0.0.1 --group local:x
+plain dvsd --id 0 --address 10.0.0.1 --group local:x --links secure
+exclude dvsd --id 0 --address 10.0.0.1 --group local:x --links plain --key x
+FILE dvs key make
+one dvs key show a b
+--links dvs lab up --links secure
+log-bytes dvsd --id 0 --address 10.0.0.1 --group local:x --log-bytes 100 --links plain
+name dvsd --id 0 --address 10.0.0.1 --group local:x --name 0123456789abcdef --links plain
 --costs dvsd --costs --id 0
 --socket dvs-sequencer
 --bogus dvs-sequencer --bogus

@@ -84,6 +84,9 @@ TEST_LOOKS_UNUSED static int rig_locate(void *ctx, int dcid, int endpoint)
 
 TEST_LOOKS_UNUSED static void rig_begin(void)
 {
+	const struct gate_place place = {
+		.node = RIG_SELF, .address = test_address(1), .port = 4000, .listen_fd = -1
+	};
 	struct proxy_callbacks callbacks = { .locate = rig_locate, .ctx = &rig.bindings };
 	struct directory_dc *dc = &rig.order.directory.dc[RIG_DC];
 	struct bindings *bindings = &rig.bindings;
@@ -107,8 +110,8 @@ TEST_LOOKS_UNUSED static void rig_begin(void)
 	dc->warn2proc = NONE;
 	CHECK_EQ(exchange_new(&bindings->exchange, RIG_SELF), 0);
 	CHECK_EQ(os_loop_new(&bindings->loop, &rig.lock), 0);
-	CHECK_EQ(proxy_new(&bindings->proxy, bindings->loop, bindings->exchange, RIG_SELF,
-			   test_address(1), 4000, &callbacks),
+	CHECK_EQ(proxy_new(&bindings->proxy, bindings->loop, bindings->exchange, &place,
+			   &callbacks),
 		 0);
 	rig.life.loop = bindings->loop;
 	bindings->order = &rig.order;

@@ -11,6 +11,7 @@
 
 struct copies;
 struct copy_task;
+struct secure;
 struct streams;
 
 /* A worker does it, sooner or later; it ends by copy_finish(), or by copy_park() for another turn. */
@@ -20,7 +21,7 @@ void stream_stop(struct copy_task *task, int code);
 /* Parts on their way between here and that node are not answered any more: they are tried again. */
 void stream_shake(struct copy_task *task, int peer);
 
-/* stream_serve.c: a lane was made to us; takes the descriptor. */
-void stream_serve(struct copies *copies, int from, int fd);
+/* stream_serve.c: a lane was made to us; takes the connection. */
+void stream_serve(struct copies *copies, int from, struct secure *secure);
 
 #endif

@@ -93,12 +93,13 @@ static int show_lane(struct stream_worker *worker, const struct side *side, int 
 static int side_open(struct stream_worker *worker, struct side *side, int which)
 {
 	struct lane **lane = &worker->lane[which][side->where];
-	int fd, r;
+	struct secure *secure;
+	int r;
 
 	side->fresh = !*lane;
 	if (side->fresh) {
-		fd = proxy_call_connect(&side->call, CONNECT_MS);
-		if (fd < 0 || lane_new(lane, fd, exchange_costs(worker->copies->exchange)))
+		if (proxy_call_connect(&side->call, CONNECT_MS, &secure) ||
+		    lane_new(lane, secure, exchange_costs(worker->copies->exchange)))
 			return STREAM_E_AGAIN;
 	}
 	side->lane = *lane;

@@ -122,17 +122,17 @@ static void *serve(void *ctx)
 	return NULL;
 }
 
-void stream_serve(struct copies *copies, int from, int fd)
+void stream_serve(struct copies *copies, int from, struct secure *secure)
 {
 	bool room = copies->lanes_served < SERVED_MAX && copies->lanes_of[from] < OF_NODE_MAX;
 	struct serving *s = room ? malloc(sizeof(*s)) : NULL;
 
 	if (!s) {
-		os_close(fd);
+		secure_free(secure);
 		return;
 	}
 	*s = (struct serving){ .copies = copies, .from = from };
-	if (lane_new(&s->lane, fd, exchange_costs(copies->exchange))) {
+	if (lane_new(&s->lane, secure, exchange_costs(copies->exchange))) {
 		free(s);
 		return;
 	}

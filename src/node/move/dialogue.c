@@ -9,7 +9,6 @@
 
 #include "dvk.h"
 #include "os/lock.h"
-#include "os/socket.h"
 
 static int lost(struct refusal *refusal, int r)
 {
@@ -19,17 +18,17 @@ static int lost(struct refusal *refusal, int r)
 	return r;
 }
 
-int dialogue_send(int fd, enum move_record record, const void *payload, uint32_t bytes,
-		  int timeout_ms, struct refusal *refusal)
+int dialogue_send(struct secure *secure, enum move_record record, const void *payload,
+		  uint32_t bytes, int timeout_ms, struct refusal *refusal)
 {
 	struct move_head head;
 	int r;
 
 	assert(!os_lock_is_held());
 	move_head_fill(&head, record, payload, bytes);
-	r = os_write_full(fd, &head, sizeof(head), timeout_ms);
+	r = secure_write_full(secure, &head, sizeof(head), timeout_ms);
 	if (r == 0 && bytes)
-		r = os_write_full(fd, payload, bytes, timeout_ms);
+		r = secure_write_full(secure, payload, bytes, timeout_ms);
 	return r < 0 ? lost(refusal, r) : 0;
 }
 
@@ -41,10 +40,10 @@ static int damaged(struct refusal *refusal)
 	return -EBADMSG;
 }
 
-static int receive_head(int fd, enum move_record record, int timeout_ms, struct move_head *head,
-			struct refusal *refusal)
+static int receive_head(struct secure *secure, enum move_record record, int timeout_ms,
+			struct move_head *head, struct refusal *refusal)
 {
-	int r = os_read_full(fd, head, sizeof(*head), timeout_ms);
+	int r = secure_read_full(secure, head, sizeof(*head), timeout_ms);
 
 	if (r < 0)
 		return lost(refusal, r);
@@ -56,35 +55,35 @@ static int receive_head(int fd, enum move_record record, int timeout_ms, struct 
 	return r == -EBADMSG ? damaged(refusal) : r;
 }
 
-static int receive_payload(int fd, const struct move_head *head, void *payload, int timeout_ms,
-			   struct refusal *refusal)
+static int receive_payload(struct secure *secure, const struct move_head *head, void *payload,
+			   int timeout_ms, struct refusal *refusal)
 {
-	int r = os_read_full(fd, payload, head->bytes, timeout_ms);
+	int r = secure_read_full(secure, payload, head->bytes, timeout_ms);
 
 	if (r < 0)
 		return lost(refusal, r);
 	return move_payload_check(head, payload) < 0 ? damaged(refusal) : 0;
 }
 
-int dialogue_receive(int fd, enum move_record record, void *payload, uint32_t size, int timeout_ms,
-		     struct refusal *refusal)
+int dialogue_receive(struct secure *secure, enum move_record record, void *payload, uint32_t size,
+		     int timeout_ms, struct refusal *refusal)
 {
 	struct move_head head;
-	int r = receive_head(fd, record, timeout_ms, &head, refusal);
+	int r = receive_head(secure, record, timeout_ms, &head, refusal);
 
 	assert(!os_lock_is_held());
 	if (r < 0)
 		return r;
 	if (head.bytes != size)
 		return damaged(refusal);
-	return receive_payload(fd, &head, payload, timeout_ms, refusal);
+	return receive_payload(secure, &head, payload, timeout_ms, refusal);
 }
 
-int dialogue_receive_any(int fd, enum move_record record, uint8_t **payloadp, uint32_t *bytes,
-			 struct refusal *refusal)
+int dialogue_receive_any(struct secure *secure, enum move_record record, uint8_t **payloadp,
+			 uint32_t *bytes, struct refusal *refusal)
 {
 	struct move_head head;
-	int r = receive_head(fd, record, DIALOGUE_STEP, &head, refusal);
+	int r = receive_head(secure, record, DIALOGUE_STEP, &head, refusal);
 	uint8_t *payload;
 
 	assert(!os_lock_is_held());
@@ -93,7 +92,7 @@ int dialogue_receive_any(int fd, enum move_record record, uint8_t **payloadp, ui
 	payload = malloc(head.bytes + 1);
 	if (!payload)
 		return lost(refusal, -ENOMEM);
-	r = receive_payload(fd, &head, payload, DIALOGUE_STEP, refusal);
+	r = receive_payload(secure, &head, payload, DIALOGUE_STEP, refusal);
 	if (r < 0) {
 		free(payload);
 		return r;
@@ -103,26 +102,27 @@ int dialogue_receive_any(int fd, enum move_record record, uint8_t **payloadp, ui
 	return 0;
 }
 
-int dialogue_verdict(int fd, const struct refusal *refusal, int pid, uint64_t ns)
+int dialogue_verdict(struct secure *secure, const struct refusal *refusal, int pid, uint64_t ns)
 {
 	struct move_verdict verdict = { .error = refusal->error, .pid = pid, .ns = ns };
 
 	assert(!os_lock_is_held());
 	snprintf(verdict.reason, sizeof(verdict.reason), "%s", refusal->reason);
-	return dialogue_send(fd, MOVE_VERDICT, &verdict, sizeof(verdict), DIALOGUE_LAST_WORDS,
+	return dialogue_send(secure, MOVE_VERDICT, &verdict, sizeof(verdict), DIALOGUE_LAST_WORDS,
 			     NULL);
 }
 
-int dialogue_await(int fd, struct move_verdict *verdict, int timeout_ms, struct refusal *refusal)
+int dialogue_await(struct secure *secure, struct move_verdict *verdict, int timeout_ms,
+		   struct refusal *refusal)
 {
 	struct move_head head;
-	int r = receive_head(fd, MOVE_VERDICT, timeout_ms, &head, refusal);
+	int r = receive_head(secure, MOVE_VERDICT, timeout_ms, &head, refusal);
 
 	assert(!os_lock_is_held());
 	if (r == 0 && head.bytes != sizeof(*verdict))
 		r = damaged(refusal);
 	if (r == 0)
-		r = receive_payload(fd, &head, verdict, timeout_ms, refusal);
+		r = receive_payload(secure, &head, verdict, timeout_ms, refusal);
 	if (r < 0)
 		return r;
 	verdict->reason[sizeof(verdict->reason) - 1] = 0;

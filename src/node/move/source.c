@@ -18,6 +18,7 @@
 #include "node/state/counters.h"
 #include "os/clock.h"
 #include "os/lock.h"
+#include "os/secure.h"
 #include "os/socket.h"
 #include "os/tcp.h"
 
@@ -275,7 +276,7 @@ static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
 
 	(void)effect;
 	os_lock_take(d->moves->lock);
-	d->fd = os_close(d->fd);
+	d->secure = secure_free(d->secure);
 	os_lock_release(d->moves->lock);
 	return nothing();
 }
@@ -284,7 +285,7 @@ static void interrupt(void *ctx)
 {
 	struct source *d = ctx;
 
-	os_shutdown(d->fd);
+	os_shutdown(secure_fd(d->secure));
 }
 
 #define EVENT DRIVER_EVENT
@@ -322,7 +323,7 @@ const struct driver_side source_side = {
 
 static void finish(struct source *d)
 {
-	assert(d->fd < 0);
+	assert(!d->secure);
 	assert(!d->proposals);
 	assert(!d->request);
 	assert(!d->canceller);
@@ -342,7 +343,7 @@ static uint64_t moved(void *ctx)
 {
 	struct source *d = ctx;
 
-	return os_tcp_moved(d->fd);
+	return os_tcp_moved(secure_fd(d->secure));
 }
 
 /* A process that died when the plan had ended already was left to us, and the plan did not hear of it. */
@@ -355,8 +356,8 @@ static void end(void *ctx)
 
 	migrate_source_free(d->tracee);
 	os_lock_take(moves->lock);
-	d->fd = os_close(d->fd); /* a lost connection is not closed by the plan */
-	while (d->proposals)	 /* their answers name this move */
+	d->secure = secure_free(d->secure); /* a lost connection is not closed by the plan */
+	while (d->proposals)		    /* their answers name this move */
 		worker_wait(&d->worker);
 	finish(d);
 	ending_on_source_over(moves->bindings, dcid, p_nr, generation);
@@ -478,7 +479,6 @@ void source_start(struct moves *moves, struct request *request)
 			      .endpoint = directory_endpoint_number(ep, p_nr),
 			      .target = request->head.nodeid,
 			      .generation = ep->generation,
-			      .fd = -1,
 			      .dry_run = request->head.flags & CTL_FLAG_DRY_RUN,
 			      .lpid = binding ? binding->task->lpid : 0,
 			      .vpid = binding ? binding->task->vpid : 0 };

@@ -31,7 +31,7 @@ struct source {
 	int vpid;
 	struct output *output; /* of the process; kept until the copy has gone */
 	struct migrate_source *tracee;
-	int fd; /* set and closed with the lock held: interrupt() shuts it down */
+	struct secure *secure; /* set and freed with the lock held: interrupt() shuts it down */
 	bool dry_run;
 	struct request *canceller; /* dvs migrate --cancel; is told how it ended */
 	struct worker worker;

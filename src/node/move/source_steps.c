@@ -19,6 +19,7 @@
 #include "os/lock.h"
 #include "os/pid.h"
 #include "os/loop.h"
+#include "os/secure.h"
 #include "os/socket.h"
 #include "os/tcp.h"
 #include "os/thread.h"
@@ -27,7 +28,6 @@
 /* The work on a process that leaves: on the process, on its pages and on the connection to the target. */
 
 #define COPIES_LOOK_NS	1000000
-#define CLOSE_MS	1000
 #define CONNECT_LOOK_NS 20000000
 #define QUIET_LOOK_NS	20000
 
@@ -233,7 +233,7 @@ int source_check(struct source *d)
  * The link may be on its way to being there again, after a restart for instance, or the target may be
  * about to hear of this node's life from the order: a while for that.
  */
-static int connect_to_target(struct source *d)
+static int connect_to_target(struct source *d, struct secure **securep)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_CONNECT_NS;
 
@@ -245,7 +245,7 @@ static int connect_to_target(struct source *d)
 		r = proxy_call_prepare(d->moves->proxy, d->target, FRAME_KIND_BULK, &call);
 		os_lock_release(d->moves->lock);
 		if (r == 0)
-			r = proxy_call_connect(&call, (int)(PLAN_CONNECT_NS / OS_MS_NS));
+			r = proxy_call_connect(&call, (int)(PLAN_CONNECT_NS / OS_MS_NS), securep);
 		if ((r != -ENOTCONN && r != -EACCES) || os_now_ns() > deadline ||
 		    worker_told(&d->worker))
 			return r;
@@ -263,6 +263,7 @@ int source_offer(struct source *d)
 				    .dry_run = d->dry_run,
 				    .source = d->moves->order->self,
 				    .target = d->target };
+	struct secure *secure;
 	struct move_verdict verdict;
 	int r;
 
@@ -274,23 +275,23 @@ int source_offer(struct source *d)
 	       sizeof(offer.name));
 	os_lock_release(d->moves->lock);
 	worker_fault(&d->worker, "source-offer");
-	r = connect_to_target(d);
+	r = connect_to_target(d, &secure);
 	if (r < 0)
 		return refusal_set(&d->refusal, EDVSNOTCONN,
 				   "node %d cannot be reached (%s); try again when the link is up",
 				   d->target,
 				   r == -EACCES ? "it does not know this node yet" : strerror(-r));
 	os_lock_take(d->moves->lock);
-	d->fd = r;
+	d->secure = secure;
 	if (worker_told(&d->worker)) /* before there was something to shut down */
-		os_shutdown(d->fd);
+		os_shutdown(secure_fd(d->secure));
 	os_lock_release(d->moves->lock);
-	os_tcp_notice_loss(d->fd, DIALOGUE_LOSS_MS);
-	r = dialogue_send(d->fd, MOVE_OFFER, &offer, sizeof(offer), DIALOGUE_STEP, &d->refusal);
+	os_tcp_notice_loss(secure_fd(d->secure), DIALOGUE_LOSS_MS);
+	r = dialogue_send(d->secure, MOVE_OFFER, &offer, sizeof(offer), DIALOGUE_STEP, &d->refusal);
 	if (r == 0)
-		r = migrate_source_offer(d->tracee, d->fd, &d->refusal);
+		r = migrate_source_offer(d->tracee, d->secure, &d->refusal);
 	if (r == 0)
-		r = dialogue_await(d->fd, &verdict, DIALOGUE_STEP, &d->refusal);
+		r = dialogue_await(d->secure, &verdict, DIALOGUE_STEP, &d->refusal);
 	if (r == 0)
 		d->report.pid = verdict.pid;
 	return r;
@@ -411,10 +412,10 @@ int source_send(struct source *d)
 		return r == -ENOMEM ? refusal_set(&d->refusal, EDVSALLOCMEM,
 						  "no memory for the state of the process")
 				    : refuse_gone(d);
-	r = dialogue_send(d->fd, MOVE_STATE, bytes, len, DIALOGUE_STEP, &d->refusal);
+	r = dialogue_send(d->secure, MOVE_STATE, bytes, len, DIALOGUE_STEP, &d->refusal);
 	free(bytes);
 	if (r == 0)
-		r = migrate_source_send(d->tracee, d->fd, &d->refusal);
+		r = migrate_source_send(d->tracee, d->secure, &d->refusal);
 	d->report.image_bytes = migrate_source_stats(d->tracee)->image_bytes;
 	report_cpu_time(d);
 	d->report.sent_bytes = d->report.image_bytes + len;
@@ -440,7 +441,7 @@ int source_await_loaded(struct source *d)
 {
 	int64_t begin = os_now_ns();
 	struct move_verdict verdict;
-	int r = dialogue_await(d->fd, &verdict, DIALOGUE_STEP, &d->refusal);
+	int r = dialogue_await(d->secure, &verdict, DIALOGUE_STEP, &d->refusal);
 
 	assert(!os_lock_is_held());
 	d->report.transfer_ns += (uint64_t)(os_now_ns() - begin);
@@ -472,11 +473,9 @@ void source_kill(struct source *d)
 	struct move_verdict verdict;
 
 	assert(!os_lock_is_held());
-	if (dialogue_await(d->fd, &verdict, DIALOGUE_LAST_WORDS, &ignored) == 0)
+	if (dialogue_await(d->secure, &verdict, DIALOGUE_LAST_WORDS, &ignored) == 0)
 		d->report.pid = verdict.pid;
 	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->tracee)->freeze_ns;
 	migrate_source_kill(d->tracee, &late.bits, &ignored);
-	dialogue_send(d->fd, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS, &ignored);
-	/* Closing forgets what is on its way: the target closes when it has it. */
-	os_poll(d->fd, OS_READ, CLOSE_MS);
+	dialogue_send(d->secure, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS, &ignored);
 }

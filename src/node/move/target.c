@@ -12,6 +12,7 @@
 #include "node/bind/binding.h"
 #include "node/task/task.h"
 #include "os/lock.h"
+#include "os/secure.h"
 #include "os/log.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -44,7 +45,7 @@ static void deliver_late_signals(struct target *a)
 	struct refusal ignored = REFUSAL_NONE;
 	struct move_signals late;
 
-	if (dialogue_receive(a->fd, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS,
+	if (dialogue_receive(a->secure, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS,
 			     &ignored) < 0)
 		return;
 	for (int signo = 1; signo <= 64; signo++)
@@ -102,8 +103,9 @@ static struct plan_event say(struct target *a)
 {
 	pid_t pid = a->refusal.error ? 0 : migrate_target_pid(a->target);
 
-	return dialogue_verdict(a->fd, &a->refusal, pid, 0) < 0 ? outcome(PLAN_CONNECTION_LOST, 0)
-								: nothing();
+	return dialogue_verdict(a->secure, &a->refusal, pid, 0) < 0
+		       ? outcome(PLAN_CONNECTION_LOST, 0)
+		       : nothing();
 }
 
 static struct plan_event do_say(void *ctx, const struct plan_effect *effect)
@@ -155,7 +157,7 @@ static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 	(void)effect;
 	worker_fault(&a->worker, "target-commit");
 	r = migrate_target_resume(a->target, NULL, &refusal);
-	dialogue_verdict(a->fd, &refusal, migrate_target_pid(a->target), 0);
+	dialogue_verdict(a->secure, &refusal, migrate_target_pid(a->target), 0);
 	if (r < 0) {
 		os_log(OS_LOG_ERROR, "endpoint %d cannot go on here: %s", a->offer.endpoint,
 		       refusal.reason);
@@ -210,7 +212,7 @@ static struct plan_event do_close(void *ctx, const struct plan_effect *effect)
 
 	(void)effect;
 	os_lock_take(a->moves->lock);
-	a->fd = os_close(a->fd);
+	a->secure = secure_free(a->secure);
 	os_lock_release(a->moves->lock);
 	return nothing();
 }
@@ -219,7 +221,7 @@ static void interrupt(void *ctx)
 {
 	struct target *a = ctx;
 
-	os_shutdown(a->fd);
+	os_shutdown(secure_fd(a->secure));
 }
 
 #define EVENT DRIVER_EVENT
@@ -263,7 +265,7 @@ static void finish(struct target *a)
 	cgroup_end(a->moves->tasks, a->cgroup, true);
 	os_close(a->shell_pidfd);
 	os_close(a->pidfd);
-	os_close(a->fd);
+	secure_free(a->secure);
 	worker_deinit(&a->worker);
 	free(a->state);
 	free(a);
@@ -273,7 +275,7 @@ static uint64_t moved(void *ctx)
 {
 	struct target *a = ctx;
 
-	return os_tcp_moved(a->fd);
+	return os_tcp_moved(secure_fd(a->secure));
 }
 
 static void end(void *ctx)
@@ -296,19 +298,19 @@ static bool has_room(const struct moves *moves)
 	return count < ARRIVALS_MAX;
 }
 
-void target_start(struct moves *moves, int from, int fd)
+void target_start(struct moves *moves, int from, struct secure *secure)
 {
 	struct target *a = has_room(moves) ? calloc(1, sizeof(*a)) : NULL;
 
 	assert(os_lock_protects());
 	if (!a) {
-		os_close(fd);
+		secure_free(secure);
 		return;
 	}
 	*a = (struct target){ .next = moves->targets,
 			      .moves = moves,
 			      .from = from,
-			      .fd = fd,
+			      .secure = secure,
 			      .shell_pidfd = -1,
 			      .pidfd = -1,
 			      .offer = { .dcid = -1 } };
@@ -316,8 +318,7 @@ void target_start(struct moves *moves, int from, int fd)
 	a->worker.moved = moved;
 	a->worker.end = end;
 	moves->targets = a;
-	os_set_nonblock(fd, 0);
-	os_tcp_notice_loss(fd, DIALOGUE_LOSS_MS);
+	os_tcp_notice_loss(secure_fd(secure), DIALOGUE_LOSS_MS);
 	if (worker_start(&a->worker) == 0)
 		worker_tell(&a->worker, PLAN_CALLED, 0, 0);
 	else

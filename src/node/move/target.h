@@ -9,10 +9,11 @@
 
 #include "core/directory.h"
 
+struct secure;
 struct moves;
 
 /* Takes the connection; starts the worker. */
-void target_start(struct moves *moves, int from, int fd);
+void target_start(struct moves *moves, int from, struct secure *secure);
 
 /* A move is started, committed or rolled back, or its endpoint is dead. */
 void target_on_effect(struct moves *moves, const struct directory_effect *effect);

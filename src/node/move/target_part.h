@@ -20,7 +20,8 @@ struct binding;
 struct target {
 	struct target *next;
 	struct moves *moves;
-	int from, fd;
+	int from;
+	struct secure *secure;
 	struct move_offer offer;
 	struct migrate_target *target;
 	struct binding *binding;      /* made before the load, bound by the commit */

@@ -19,6 +19,7 @@
 #include "node/task/task.h"
 #include "os/clock.h"
 #include "os/lock.h"
+#include "os/secure.h"
 #include "os/socket.h"
 #include "os/thread.h"
 
@@ -155,7 +156,7 @@ static int check_offer(struct target *a)
 int target_receive_offer(struct target *a)
 {
 	struct move_offer offer;
-	int r = dialogue_receive(a->fd, MOVE_OFFER, &offer, sizeof(offer), DIALOGUE_STEP,
+	int r = dialogue_receive(a->secure, MOVE_OFFER, &offer, sizeof(offer), DIALOGUE_STEP,
 				 &a->refusal);
 
 	assert(!os_lock_is_held());
@@ -185,7 +186,7 @@ int target_check(struct target *a)
 	worker_fault(&a->worker, "target-check");
 	r = check_offer(a);
 	if (r == 0)
-		r = migrate_target_check(a->target, a->fd, &a->refusal);
+		r = migrate_target_check(a->target, a->secure, &a->refusal);
 	worker_fault(&a->worker, "target-checked");
 	return r;
 }
@@ -266,7 +267,7 @@ int target_load(struct target *a)
 	assert(!a->state);
 	assert(!os_lock_is_held());
 	worker_fault(&a->worker, "target-load");
-	r = dialogue_receive_any(a->fd, MOVE_STATE, &a->state, &len, &a->refusal);
+	r = dialogue_receive_any(a->secure, MOVE_STATE, &a->state, &len, &a->refusal);
 
 	if (r == 0 && conversations_check(a->state, len) < 0)
 		r = refusal_set(&a->refusal, EDVSBADREQUEST,
@@ -274,7 +275,7 @@ int target_load(struct target *a)
 	if (r == 0)
 		r = prepare_process(a);
 	if (r == 0)
-		r = migrate_target_load(a->target, a->fd, &a->refusal);
+		r = migrate_target_load(a->target, a->secure, &a->refusal);
 	if (r == 0)
 		r = check_state(a);
 	if (r == 0)

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_PROXY_GATE_PART_H
+#define DVS_PROXY_GATE_PART_H
+
+/* Shared by gate.c (both threads), gate_called.c and gate_calling.c (the gate's own); nobody else includes this. */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "os/loop.h"
+#include "proxy/gate.h"
+
+/* A connection that proves nothing is in nobody's way for longer than this. */
+#define GATE_GREETING_US 2000000
+#define GATE_TOLD_MAX	 16
+
+enum note_kind {
+	NOTE_KNOW,    /* to the gate: node, address */
+	NOTE_CALL,    /* to the gate: route, identity, number */
+	NOTE_REFUSED, /* to the gate: address, why */
+	NOTE_CALLED,  /* from the gate: secure, hello, address */
+	NOTE_MADE,    /* from the gate: node, number, secure or NULL */
+};
+
+struct note {
+	enum note_kind kind;
+	int node;
+	uint32_t address;
+	uint64_t number;
+	struct os_tcp_route route;
+	struct identity identity;
+	const char *why; /* a literal */
+	struct frame_hello hello;
+	struct secure *secure;
+};
+
+/* A connection made to us, of which the HELLO has not come completely. */
+struct knock {
+	struct gate *gate;
+	struct secure *secure;
+	uint32_t address;
+	bool of_node; /* the order knows that address */
+	struct os_source *io, *timer;
+	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
+	size_t count;
+	struct knock *next;
+};
+
+/* A connection that we make. */
+struct dial {
+	struct gate *gate;
+	struct secure *secure;
+	int fd; /* while it is not connected */
+	uint32_t address;
+	struct identity identity;
+	uint64_t number;
+	struct os_source *io, *timer;
+	struct dial *next;
+};
+
+/* The last time that the log was told of an address. */
+struct told {
+	uint32_t address;
+	int64_t ns; /* 0: this place is free */
+};
+
+struct gate {
+	struct gate_place place;
+	int listen_fd;
+	struct gate_callbacks callbacks;
+	int in[2], out[2]; /* notes to the gate and from it: [1] writes, [0] reads */
+	struct os_source *out_io;
+	pthread_t thread;
+	bool running;
+	atomic_uint unproven;
+	/* All that follows belongs to the gate's thread. */
+	struct os_loop *loop;
+	struct os_source *in_io, *listen_io;
+	uint32_t known[NR_NODES];
+	struct knock *knocks; /* the newest first */
+	struct dial *dials;
+	uint64_t refused;
+	struct told told[GATE_TOLD_MAX];
+};
+
+/* From the gate's thread to the node. What cannot be said is over, connection included. */
+void gate_tell(struct gate *gate, const struct note *note);
+void gate_log_refusal(struct gate *gate, uint32_t address, const char *way, const char *why);
+
+int gate_listen(struct gate *gate);
+void gate_listen_end(struct gate *gate);
+
+void gate_dial(struct gate *gate, const struct note *note);
+void gate_dial_end(struct gate *gate);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Connections whose both sides know the cluster's key, and whether they are of the nodes, in the lives, that the order
+ * knows. The secret in a HELLO tells two lives of one node apart.
+ */
+
+#include <assert.h>
+#include <errno.h>
+
+#include "os/clock.h"
+#include "proxy/proxy_table.h"
+
+struct identity proxy_identity(const struct link *link, enum frame_kind kind)
+{
+	return (struct identity){ .purpose = (uint16_t)kind,
+				  .from = (uint16_t)link->node,
+				  .to = (uint16_t)link->peer,
+				  .from_life = link->own_life.incarnation,
+				  .to_life = link->peer_life.incarnation };
+}
+
+static int answer(const struct link *link, enum frame_kind kind, struct secure *secure)
+{
+	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
+	struct frame_hello hello;
+
+	link_call_hello(link, kind, &hello);
+	frame_encode_hello(buf, &hello);
+	/* A new connection has room for it. */
+	return secure_write(secure, buf, sizeof(buf)) == (ssize_t)sizeof(buf) ? 0 : -EIO;
+}
+
+/* A call of a node, which is proven by now: its receiver takes it. */
+static void hand_on(struct proxy *proxy, struct secure *secure, const struct frame_hello *hello)
+{
+	const struct proxy_callbacks *callbacks = &proxy->callbacks;
+	void (*take)(void *ctx, int from, struct secure *secure) =
+		hello->kind == FRAME_KIND_COPY ? callbacks->lane : callbacks->bulk;
+
+	assert(hello->kind != FRAME_KIND_LINK);
+	if (take && !answer(&proxy->peer[hello->node].link, (enum frame_kind)hello->kind, secure))
+		take(callbacks->ctx, hello->node, secure);
+	else
+		secure_free(secure);
+}
+
+void proxy_on_called(void *ctx, struct secure *secure, const struct frame_hello *hello,
+		     uint32_t address)
+{
+	struct proxy *proxy = ctx;
+	struct peer *peer = &proxy->peer[hello->node];
+	const char *why = NULL;
+
+	assert(hello->node >= 0 && hello->node < NR_NODES);
+	if (hello->node == proxy->node || !peer->known)
+		why = "it says to be a node that is not there";
+	else if (link_check_call(&peer->link, (enum frame_kind)hello->kind, hello))
+		why = "it is of another life or cluster than the order knows";
+	if (why) {
+		gate_refused(proxy->gate, address, why);
+		secure_free(secure);
+	} else if (hello->kind == FRAME_KIND_LINK) {
+		peer_accept(peer, secure, hello);
+	} else {
+		hand_on(proxy, secure, hello);
+	}
+}
+
+void proxy_on_made(void *ctx, int node, uint64_t number, struct secure *secure)
+{
+	struct proxy *proxy = ctx;
+
+	assert(node >= 0 && node < NR_NODES);
+	peer_made(&proxy->peer[node], number, secure);
+}
+
+int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind,
+		       struct proxy_call *call)
+{
+	assert(kind != FRAME_KIND_LINK);
+	if (node < 0 || node >= NR_NODES || !peer_is_up(&proxy->peer[node]))
+		return -ENOTCONN;
+	*call = (struct proxy_call){
+		.route = { .to = proxy->peer[node].address,
+			   .port = proxy->place.port,
+			   .from = proxy->place.address },
+		.kind = kind,
+		.link = proxy->peer[node].link,
+		.keys = proxy->place.keys,
+	};
+	return 0;
+}
+
+static int call_greet(const struct proxy_call *call, struct secure *secure, int timeout_ms)
+{
+	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
+	int r = secure_greet_full(secure, timeout_ms);
+	struct frame_hello hello;
+
+	link_call_hello(&call->link, call->kind, &hello);
+	frame_encode_hello(buf, &hello);
+	if (!r)
+		r = secure_write_full(secure, buf, sizeof(buf), timeout_ms);
+	if (!r)
+		r = secure_read_full(secure, buf, sizeof(buf), timeout_ms);
+	/* A node that does not believe us closes, whatever is still on its way to it. */
+	if (r == -ECONNRESET || r == -EPIPE)
+		return -EACCES;
+	if (r)
+		return r;
+	if (frame_read_hello(&hello, buf) || link_check_call(&call->link, call->kind, &hello))
+		return -EACCES;
+	return 0;
+}
+
+int proxy_call_connect(const struct proxy_call *call, int timeout_ms, struct secure **securep)
+{
+	const struct identity identity = proxy_identity(&call->link, call->kind);
+	int64_t deadline_ns = os_deadline_ns(timeout_ms);
+	int fd = os_tcp_connect(&call->route, timeout_ms), r;
+
+	assert(call->kind != FRAME_KIND_LINK);
+	if (fd < 0)
+		return fd;
+	*securep = secure_call(call->keys, &identity, fd);
+	if (!*securep)
+		return -ENOMEM;
+	r = call_greet(call, *securep, os_left_ms(deadline_ns));
+	if (r)
+		*securep = secure_free(*securep);
+	return r;
+}
