@@ -2,17 +2,21 @@
 #ifndef DVS_OS_SLEEPER_TEST_H
 #define DVS_OS_SLEEPER_TEST_H
 
-/* For tests: a child that does nothing, until it is ended. */
+/* For tests: a child that does nothing, until it is ended, or the test is. */
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static pid_t sleeper(void)
 {
 	pid_t pid = fork();
 
-	if (pid == 0)
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
+	}
 	return pid;
 }
 
