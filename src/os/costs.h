@@ -20,7 +20,8 @@ struct os_costs {
  * Measures with two child processes of its own, which end before it returns; takes some milliseconds
  * and never more than limit_ms. With one CPU wake_ns is what a wake and a switch take there. Each figure
  * is the lower quartile of its samples, so that other load of the machine hardly shows. Safe with
- * several threads. 0; -ETIMEDOUT when the machine was too busy; or negative errno.
+ * several threads. Processes of one program that measure at one time do so in turn, for which half of the limit is
+ * spent at most. 0; -ETIMEDOUT when the machine was too busy; or negative errno.
  */
 int os_costs_measure(struct os_costs *costs, int limit_ms);
 

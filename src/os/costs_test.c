@@ -2,6 +2,9 @@
 #include "os/costs.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "os/clock.h"
@@ -27,9 +30,38 @@ static void test_limit_holds(void)
 	CHECK(os_now_ns() - begin < OS_SECOND_NS);
 }
 
+/* One that holds the turn for ever, or a stranger: it is measured all the same. */
+static void test_turn(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct os_costs costs = { 0 };
+	int64_t begin = os_now_ns();
+
+	CHECK_OR_RETURN(fd >= 0);
+	CHECK_EQ(flock(fd, LOCK_EX), 0);
+	CHECK_EQ(os_costs_measure(&costs, 2000), 0);
+	CHECK(os_now_ns() - begin >= OS_SECOND_NS);
+	CHECK(costs.yield_ns > 0);
+	close(fd);
+}
+
+/* The turn is given back. */
+static void test_turn_ends(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct os_costs costs = { 0 };
+
+	CHECK_OR_RETURN(fd >= 0);
+	CHECK_EQ(os_costs_measure(&costs, 5000), 0);
+	CHECK_EQ(flock(fd, LOCK_EX | LOCK_NB), 0);
+	close(fd);
+}
+
 int main(void)
 {
 	TEST(test_costs_are_in_order);
 	TEST(test_limit_holds);
+	TEST(test_turn);
+	TEST(test_turn_ends);
 	return test_end();
 }
