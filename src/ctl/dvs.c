@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "os/options.h"
+#include "ctl/labcorosync.h"
 #include "ctl/labnode.h"
 #include "ctl/program.h"
 #include "ctl/verb.h"
@@ -121,6 +122,8 @@ static int run(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], LAB_SWITCH_ARGUMENT))
 		return lab_switch_main(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], LAB_COROSYNC_ARGUMENT))
+		return lab_corosync_main(argc, argv);
 	if (verb) {
 		program_set_name(name, NULL);
 		return verb_run_row(verb, node, argc - 1, argv + 1);

@@ -24,11 +24,12 @@ static int print_json(const struct lab *lab, unsigned running)
 					 "address", address, "cut", render_set_json(lab->cut[id]),
 					 "netns", (json_int_t)lab->node[id].net.inode));
 	}
-	return render_document(json_pack(
-		"{s:s, s:i, s:b, s:i, s:b, s:b, s:o}", "group", "local", "switch",
-		lab->hub.task.pid, "switch_up", (int)os_task_alive(&lab->hub.task), "sequencer",
-		lab->sequencer.task.pid, "sequencer_up", (int)lab_has_sequencer(lab), "network_up",
-		(int)(lab_network(lab) != 0), "nodes", nodes));
+	return render_document(
+		json_pack("{s:s, s:i, s:b, s:i, s:b, s:b, s:o}", "group",
+			  lab->corosync ? "corosync" : "local", "switch", lab->hub.task.pid,
+			  "switch_up", (int)os_task_alive(&lab->hub.task), "sequencer",
+			  lab->sequencer.task.pid, "sequencer_up", (int)lab_has_sequencer(lab),
+			  "network_up", (int)(lab_network(lab) != 0), "nodes", nodes));
 }
 
 /* The switch and the sequencer, where they do not run any more. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/dc.h"
+#include "ctl/labcorosync.h"
 #include "ctl/labend.h"
 #include "ctl/labnode.h"
 #include "os/options.h"
@@ -55,7 +56,7 @@ static int make_key(struct refusal *refusal)
 	return r ? refusal_set_errno(refusal, -r, "cannot make " LAB_KEY ": %s", strerror(-r)) : 0;
 }
 
-static int up(int nodes, int log_bytes, bool plain, struct refusal *refusal)
+static int up(int nodes, bool corosync, int log_bytes, bool plain, struct refusal *refusal)
 {
 	struct refusal unused = REFUSAL_NONE;
 	struct lab lab;
@@ -65,7 +66,10 @@ static int up(int nodes, int log_bytes, bool plain, struct refusal *refusal)
 		return r;
 	lab.log_bytes = log_bytes;
 	lab.plain = plain;
+	lab.corosync = corosync;
 	r = plain ? 0 : make_key(refusal);
+	if (!r && corosync)
+		r = labcorosync_prepare((1u << nodes) - 1, refusal);
 	if (!r)
 		r = labnode_start_switch(&lab, refusal);
 	if (!r)
@@ -82,7 +86,7 @@ static int up(int nodes, int log_bytes, bool plain, struct refusal *refusal)
 int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 {
 	const char *group = "local", *links = NULL;
-	bool json = false;
+	bool json = false, corosync;
 	int nodes = NODES_DEFAULT, log_bytes = -1;
 	const struct option_row rows[] = {
 		VERB_JSON(&json),
@@ -108,12 +112,10 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 	if (links && strcmp(links, "plain") != 0)
 		return verb_usage(verb, "--links is plain, not %s; without it links prove a key",
 				  links);
-	if (!strcmp(group, "corosync"))
-		refusal_set(&refusal, EDVSNOSYS,
-			    "the group engine corosync is not built in: use --group local");
-	else if (strcmp(group, "local"))
-		return verb_usage(verb, "--group is local, not %s", group);
-	if (refusal.error || up(nodes, log_bytes < 0 ? 0 : log_bytes, links, &refusal) < 0)
+	corosync = !strcmp(group, "corosync");
+	if (!corosync && strcmp(group, "local"))
+		return verb_usage(verb, "--group is local or corosync, not %s", group);
+	if (up(nodes, corosync, log_bytes < 0 ? 0 : log_bytes, links, &refusal) < 0)
 		return verb_refuse(&refusal);
 	if (json)
 		return render_document(json_pack("{s:i, s:s, s:I}", "nodes", nodes, "group", group,

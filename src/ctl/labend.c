@@ -218,12 +218,13 @@ static int note_daemon(void *ctx, pid_t pid)
 
 	assert(sweep->nets <= NETS_MAX);
 	if (sweep->nets == NETS_MAX || pid == os_self_pid() || !os_task_is_of_root_here(pid) ||
-	    os_task_words(pid, words, sizeof(words)) <= 0 || !strstr(words, LAB_GROUP "\n"))
+	    os_task_words(pid, words, sizeof(words)) <= 0 || !strstr(words, LAB_GROUP))
 		return 0;
 	end = strchr(words, '\n');
 	*end = '\0';
 	end = strrchr(words, '/') ? strrchr(words, '/') + 1 : words;
-	if ((strcmp(end, "dvsd") && strcmp(end, "dvs-sequencer") && strcmp(end, "dvs")) ||
+	if ((strcmp(end, "dvsd") && strcmp(end, "dvs-sequencer") && strcmp(end, "dvs-corosync") &&
+	     strcmp(end, "dvs")) ||
 	    os_netns_of(pid, &net) < 0 || os_netns_of(os_self_pid(), &own) < 0 ||
 	    net.inode == own.inode)
 		return 0;

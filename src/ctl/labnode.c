@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/labcorosync.h"
 #include "ctl/labnet.h"
 #include "ctl/labnode.h"
 #include "os/child.h"
@@ -145,6 +146,24 @@ static int start_beside(struct lab *lab, struct lab_task *task, const char *name
 	return r;
 }
 
+int labnode_start_in(pid_t netns_pid, const char *name, char **argv, char *ready, const char *log,
+		     struct refusal *refusal)
+{
+	struct labnode_start start = { -1, -1 };
+	struct lab_task task = { 0 };
+	int r;
+
+	assert(netns_pid > 0);
+	r = hold(&task, netns_pid, argv, ready, log, &start, refusal);
+	if (!r)
+		r = let_go(name, &start, refusal);
+	if (!r)
+		r = await_ready(name, log, &start, SWITCH_MS, refusal);
+	os_close(start.go);
+	os_close(start.ready);
+	return r;
+}
+
 int labnode_start_switch(struct lab *lab, struct refusal *refusal)
 {
 	char dvs[] = "dvs", sequencer[] = "dvs-sequencer", path[] = LAB_GROUP, ready[12] = "";
@@ -153,13 +172,15 @@ int labnode_start_switch(struct lab *lab, struct refusal *refusal)
 	char *argv[] = { sequencer, "--socket", path, "--ready-fd", ready, NULL };
 	int r = start_beside(lab, &lab->hub, "the lab's switch", hub_argv, ready, refusal);
 
-	return r ? r : start_beside(lab, &lab->sequencer, sequencer, argv, ready, refusal);
+	if (r < 0 || lab->corosync)
+		return r;
+	return start_beside(lab, &lab->sequencer, sequencer, argv, ready, refusal);
 }
 
 static int hold_node(struct lab *lab, int id, struct labnode_start *start, struct refusal *refusal)
 {
 	char program[] = "dvsd", number[12], address[20], port[12], ready[12] = "", name[16];
-	char path[64], log[64], group[] = "local:" LAB_GROUP, kept[12];
+	char path[64], log[64], group[80] = "local:" LAB_GROUP, kept[12];
 	char option[] = "--log-bytes", *log_bytes = lab->log_bytes ? option : NULL;
 	char key[] = "--key", key_path[] = LAB_KEY, links[] = "--links", plain[] = "plain";
 	char *argv[] = { program,
@@ -191,6 +212,8 @@ static int hold_node(struct lab *lab, int id, struct labnode_start *start, struc
 	snprintf(port, sizeof(port), "%d", LABNET_PORT);
 	snprintf(path, sizeof(path), LAB_FOLDER "/node%d.sock", id);
 	snprintf(log, sizeof(log), LAB_FOLDER "/node%d.log", id);
+	if (lab->corosync)
+		snprintf(group, sizeof(group), "corosync:" LABCOROSYNC_SOCKET, id);
 	return hold(&lab->node[id], 0, argv, ready, log, start, refusal);
 }
 
@@ -245,6 +268,9 @@ static int start_all(struct lab *lab, unsigned nodes, struct labnode_start *star
 		r = lab_save(lab, refusal);
 	if (!r)
 		r = labnet_plug(lab, nodes, refusal);
+	for (int id = 0; !r && lab->corosync && id < LAB_NODES_MAX; id++)
+		if (nodes >> id & 1)
+			r = labcorosync_start(lab, id, refusal);
 	for (int id = 0; !r && id < LAB_NODES_MAX; id++) {
 		snprintf(name, sizeof(name), "the daemon of node %d", id);
 		if (nodes >> id & 1)

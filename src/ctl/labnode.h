@@ -15,7 +15,14 @@ struct labnode_start {
 	int go, ready; /* descriptors, owned */
 };
 
-/* Starts the switch with its bridge, and the sequencer, and waits until that listens. */
+/*
+ * Starts a program beside this one in the network of a process, and waits until it is ready; argv[0] is its name,
+ * `ready` the word of argv that will be its ready-fd.
+ */
+int labnode_start_in(pid_t netns_pid, const char *name, char **argv, char *ready, const char *log,
+		     struct refusal *refusal);
+
+/* Starts the switch with its bridge, and, in a lab that has one, the sequencer; waits until that listens. */
 int labnode_start_switch(struct lab *lab, struct refusal *refusal);
 
 /* The switch itself, see lab_switch.c: its words, and its exit status. */

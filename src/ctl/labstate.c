@@ -48,7 +48,9 @@ bool lab_print(const struct lab *lab, const char *boot, char *text, size_t size)
 				return false;
 		}
 	}
-	if (lab->log_bytes)
+	if (lab->corosync)
+		len += (size_t)snprintf(text + len, size - len, "corosync\n");
+	if (len < size && lab->log_bytes)
 		len += (size_t)snprintf(text + len, size - len, "log-bytes %d\n", lab->log_bytes);
 	if (lab->plain && len < size)
 		len += (size_t)snprintf(text + len, size - len, "plain\n");
@@ -83,6 +85,8 @@ static bool parse_line(struct lab *lab, const char *boot, const char *line)
 		return parse_task(&lab->hub, line + 7);
 	if (!strncmp(line, "sequencer ", 10))
 		return parse_task(&lab->sequencer, line + 10);
+	if (!strcmp(line, "corosync"))
+		return lab->corosync = true;
 	if (sscanf(line, "node %d %n", &a, &at) == 1 && at)
 		return a >= 0 && a < LAB_NODES_MAX && parse_task(&lab->node[a], line + at);
 	if (!strcmp(line, "plain")) {
@@ -214,7 +218,7 @@ pid_t lab_network(const struct lab *lab)
 
 bool lab_has_sequencer(const struct lab *lab)
 {
-	return living(&lab->sequencer) != 0;
+	return lab->corosync || living(&lab->sequencer) != 0;
 }
 
 int lab_save(const struct lab *lab, struct refusal *refusal)

@@ -10,6 +10,7 @@
  *	boot 5f0e...		the machine's boot: pids and namespaces of another one mean nothing
  *	switch PID START INODE COOKIE		keeps the network that joins the nodes
  *	sequencer PID START INODE COOKIE	in the same network, which thus outlives either
+ *	corosync				the group engine, in place of a sequencer
  *	node ID PID START INODE COOKIE	PID 0: killed
  *	cut A B
  *	log-bytes N		for every daemon
@@ -41,6 +42,7 @@ struct lab {
 	bool other_boot;
 	struct lab_task hub; /* the switch */
 	struct lab_task sequencer;
+	bool corosync; /* each node has a Corosync, and there is no sequencer */
 	struct lab_task node[LAB_NODES_MAX];
 	uint16_t cut[LAB_NODES_MAX]; /* symmetric bit maps */
 	bool plain;		     /* the daemons have no key, for a measurement */
@@ -52,6 +54,7 @@ int lab_create(struct lab *lab, struct refusal *refusal);
 
 /* A process that keeps the network between the nodes; 0: both that did have ended, and it with them. */
 pid_t lab_network(const struct lab *lab);
+/* True too where there need not be one. */
 bool lab_has_sequencer(const struct lab *lab);
 
 /* The lab there is, locked if asked. EDVSNOENT in the refusal: there is none. */

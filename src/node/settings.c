@@ -43,7 +43,8 @@ const struct setting node_settings_table[] = {
 	  "TCP port of the links, the same on every node",
 	  OF(port) },
 	{ "group", "SPEC", SETTING_WORD, SETTING_NEEDED, 1, NODE_PATH_MOST, NULL, NULL, "local:/run/dvs/sequencer.sock",
-	  "the engine that puts the commands of all nodes in order: local:PATH, the socket of a dvs-sequencer",
+	  "the engine that puts the commands of all nodes in order: local:PATH, the socket of a dvs-sequencer, or "
+	  "corosync:PATH, that of a dvs-corosync on this machine",
 	  OF(group) },
 	{ "key", "FILE", SETTING_WORD, 0, 1, NODE_PATH_MOST, NULL, NULL, "/etc/dvs/key",
 	  "the key of the cluster, which every connection between nodes proves: a file that only root can read, the same on every "

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/labcorosync.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/labnet.h"
+#include "ctl/labnode.h"
+#include "ctl/verb.h"
+#include "os/child.h"
+#include "os/file.h"
+#include "os/options.h"
+#include "os/self.h"
+#include "os/socket.h"
+
+#define CONF	 LAB_FOLDER "/corosync.conf"
+#define KEY	 LAB_FOLDER "/corosync.key"
+#define CONF_MAX 8192
+
+/* A token of 1 s: what Corosync took before its third version. Real-time scheduling is not for a lab. */
+static const char head[] = "totem {\n  version: 2\n  cluster_name: dvs-lab\n  transport: knet\n"
+			   "  crypto_cipher: aes256\n  crypto_hash: sha256\n"
+			   "  keyfile: /run/corosync.key\n  token: 1000\n}\n"
+			   "system {\n  state_dir: /run/state\n  sched_rr: no\n"
+			   "  move_to_root_cgroup: no\n}\n"
+			   "logging {\n  to_stderr: yes\n  to_syslog: no\n  to_logfile: no\n"
+			   "  timestamp: hires\n}\n"
+			   "quorum {\n  provider: corosync_votequorum\n}\nnodelist {\n";
+
+/* The namespace has a /run of its own: Corosync lets nobody else have its lock in there. */
+static const char script[] =
+	"umask 077; exec 3<" CONF " 4<" KEY "; mount -t tmpfs none /run || exit; mkdir /run/state\n"
+	"cat <&3 >/run/corosync.conf; cat <&4 >/run/corosync.key; exec 3<&- 4<&-\n"
+	"while :; do corosync -f -c /run/corosync.conf; sleep 1; done";
+
+static int write_conf(unsigned nodes, struct refusal *refusal)
+{
+	char text[CONF_MAX], address[24];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", head);
+	int r;
+
+	assert(nodes && !(nodes >> LAB_NODES_MAX));
+	for (int id = 0; id < LAB_NODES_MAX && len < sizeof(text); id++) {
+		if (!(nodes >> id & 1))
+			continue;
+		snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"  node {\n    nodeid: %d\n    name: node%d\n"
+					"    ring0_addr: %s\n  }\n",
+					id + 1, id, address);
+	}
+	if (len < sizeof(text))
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "}\n");
+	r = len < sizeof(text) ? os_file_write(CONF, text) : -EFBIG;
+	if (r < 0)
+		return refusal_set(refusal, EDVSIO, "cannot write " CONF ": %s", strerror(-r));
+	return 0;
+}
+
+int labcorosync_prepare(unsigned nodes, struct refusal *refusal)
+{
+	char *find[] = { "sh", "-c", "command -v corosync unshare", NULL };
+	char *key[] = { "sh", "-c", "umask 077; head -c 256 /dev/urandom >" KEY, NULL };
+	char path[512], output[160];
+
+	if (os_child_run(find, 0, NULL, output, sizeof(output)))
+		return refusal_set(refusal, EDVSNOENT,
+				   "Corosync is not installed: `apt install corosync`, or use "
+				   "--group local");
+	if (os_self_beside("dvs-corosync", path, sizeof(path)) < 0)
+		return refusal_set(
+			refusal, EDVSNOSYS,
+			"the group engine corosync is not built in, because libcpg-dev, "
+			"libquorum-dev and libvotequorum-dev were not there: use --group "
+			"local");
+	if (os_child_run(key, 0, NULL, output, sizeof(output)))
+		return refusal_set(refusal, EDVSIO, "cannot write " KEY ": %.100s", output);
+	return write_conf(nodes, refusal);
+}
+
+int labcorosync_start(const struct lab *lab, int id, struct refusal *refusal)
+{
+	char dvs[] = "dvs", what[] = LAB_COROSYNC_ARGUMENT, deputy[] = "dvs-corosync";
+	char path[64], log[64], ready[12] = "";
+	char *corosync_argv[] = { dvs, what, ready, NULL };
+	char *argv[] = { deputy, "--socket", path, "--ready-fd", ready, NULL };
+	int r;
+
+	assert(lab->corosync && lab->node[id].task.pid);
+	snprintf(path, sizeof(path), LABCOROSYNC_SOCKET, id);
+	snprintf(log, sizeof(log), LAB_FOLDER "/corosync%d.log", id);
+	r = labnode_start_in(lab->node[id].task.pid, "Corosync", corosync_argv, ready, log,
+			     refusal);
+	return r ? r : labnode_start_in(lab->node[id].task.pid, deputy, argv, ready, log, refusal);
+}
+
+int lab_corosync_main(int argc, char **argv)
+{
+	char *become[] = { "unshare", "--mount", "sh", "-c", (char *)(uintptr_t)script, NULL };
+	int ready_fd;
+
+	if (argc != 3 || !options_number(argv[2], 3, 1 << 20, &ready_fd)) {
+		fprintf(stderr, "dvs: " LAB_COROSYNC_ARGUMENT " is for `dvs lab up` alone\n");
+		return WRONG_USAGE;
+	}
+	os_write_full(ready_fd, "1", 1, 1000);
+	os_close(ready_fd);
+	fprintf(stderr, "dvs: cannot run %s: %s\n", become[0], strerror(-os_self_become(become)));
+	return REFUSED;
+}
