@@ -200,8 +200,9 @@ static void hear_group(void *ctx)
 		return;
 	node->order.source = os_source_free(node->order.source);
 	if (r == -ESTALE) { /* I5: for the others its processes have ended */
-		os_log(OS_LOG_ERROR, "the group goes on without this node");
-		life_fail(&node->life);
+		os_log(OS_LOG_ERROR, "the group goes on without this node: what it has is ended");
+		node->life.begins_anew = true;
+		life_stop(&node->life);
 		return;
 	}
 	os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");

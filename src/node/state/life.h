@@ -21,6 +21,7 @@ struct life {
 	bool ready_told;
 	bool stopping;
 	bool failed;
+	bool begins_anew; /* the others went on without it: it ends what it has, and joins as a new life */
 	struct os_source *watchdog,
 		*hangup;     /* what a service manager is told, and asks: see service.c */
 	int64_t watchdog_us; /* between two signs of life; 0: none is wanted */
