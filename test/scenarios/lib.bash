@@ -40,7 +40,7 @@ lab() { # NODES
 	nodes=$1
 	no_wait_with_lock
 	timeout 30 dvs lab down >/dev/null 2>"$tmp/err" &&
-		timeout 30 dvs lab up --nodes "$1" >/dev/null 2>"$tmp/err" && return
+		timeout 30 dvs lab up --nodes "$1" --group "${DVS_LAB_GROUP:-local}" >/dev/null 2>"$tmp/err" && return
 	not_ok "lab of $1 nodes" "$(<"$tmp/err")"
 	exit 1
 }
