@@ -401,7 +401,7 @@ static void greet_late(struct council *c, const struct council_message *m)
 
 static void on_hello(struct council *c, const struct council_message *m)
 {
-	if (!c->settled || m->ring != c->ring || !(c->present & bit(m->node)))
+	if (!c->settled || m->ring != c->ring || !m->set || !(c->present & bit(m->node)))
 		return;
 	if (c->running && c->has_state)
 		greet_late(c, m);

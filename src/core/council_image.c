@@ -93,6 +93,8 @@ int council_decode(struct council *c, const uint8_t *buf, size_t len)
 	for (int node = 0; node < NR_NODES; node++) {
 		c->lives[node] = get(&in);
 		c->held[node] = get(&in);
+		if (c->held[node] > c->heard) /* it cannot */
+			c->held[node] = 0;
 	}
 	for (uint64_t n = c->decided + 1; n <= c->heard; n++, in += COMMAND_BYTES)
 		memcpy(c->tail[n % COUNCIL_TAIL], in, COMMAND_BYTES);

@@ -46,6 +46,8 @@ struct member {
 	uint64_t order, hash, request, came_back;
 	int restores;
 	struct council_point seen;
+	uint64_t forgiven; /* own commands up to there may be lost, because the quorum was */
+	struct event *queue, **queue_last; /* to be multicast */
 };
 
 static struct world {
@@ -84,16 +86,28 @@ static void ring_add(struct ring *ring, struct event *event)
 		ring->present = event->present;
 }
 
+/* Flow control may hold messages back, also into the next ring. */
+static void member_flush(struct member *m)
+{
+	while (m->queue) {
+		struct event *event = m->queue;
+
+		m->queue = event->next;
+		event->next = NULL;
+		ring_add(m->ring, event);
+	}
+	m->queue_last = &m->queue;
+}
+
 static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload, size_t bytes)
 {
 	struct member *m = ctx;
 	struct event *event = event_new(m->node, 0, head, payload, bytes);
 
-	if (m->up && m->ring) {
-		ring_add(m->ring, event);
-	} else {
-		free(event);
-	}
+	*m->queue_last = event;
+	m->queue_last = &event->next;
+	if (prng_below(&world.prng, 4))
+		member_flush(m);
 }
 
 static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
@@ -145,6 +159,8 @@ static void on_quorum(void *ctx, bool have)
 	struct member *m = ctx;
 
 	m->told = have;
+	if (!have)
+		m->forgiven = m->request;
 }
 
 static void on_out(void *ctx, struct council_point seen)
@@ -198,6 +214,7 @@ static void member_start(struct member *m)
 	CHECK_EQ(envoy_new(&m->envoy, m->node, world.lives, seen, &join, &calls, m), 0);
 	ring_add(ring, event_new(-1, ring->present | 1u << m->node, NULL, NULL, 0));
 	m->next = ring->last;
+	m->queue_last = &m->queue;
 	envoy_view(m->envoy, ring->number, ring->present);
 	envoy_quorum(m->envoy, ring->number, __builtin_popcount(ring->machines) >= MAJORITY,
 		     MAJORITY);
@@ -207,6 +224,7 @@ static void member_stop(struct member *m)
 {
 	m->envoy = envoy_free(m->envoy);
 	m->up = false;
+	member_flush(m);
 	ring_add(m->ring, event_new(-1, m->ring->present & ~(1u << m->node), NULL, NULL, 0));
 }
 
@@ -311,11 +329,12 @@ static void propose(struct member *m)
 	struct command cmd = { .version = COMMAND_VERSION,
 			       .kind = COMMAND_UNBIND,
 			       .origin = m->node,
-			       .request = ++m->request };
+			       .request = m->request + 1 };
 	uint8_t bytes[COMMAND_BYTES];
 
 	if (!m->joined || !m->told || m->out || !envoy_has_room(m->envoy))
 		return;
+	m->request++;
 	command_encode(&cmd, bytes);
 	envoy_propose(m->envoy, bytes);
 }
@@ -328,6 +347,8 @@ static void step(struct member *m)
 		member_stop(m);
 		member_start(m);
 	}
+	if (prng_below(&world.prng, 3) == 0)
+		member_flush(m);
 	for (uint64_t i = prng_below(&world.prng, 6); i; i--)
 		member_hear(m);
 	if (prng_below(&world.prng, 3) == 0)
@@ -354,6 +375,7 @@ static void heal(void)
 			while (member_hear(m))
 				continue;
 			member_settle(m);
+			member_flush(m);
 		}
 	}
 	for (int k = 0; k < MACHINES; k++) {
@@ -361,6 +383,7 @@ static void heal(void)
 
 		CHECK(!m->up || (m->joined && m->told));
 		CHECK(!m->up || m->order == world.most);
+		CHECK(!m->up || m->came_back == m->request || m->forgiven == m->request);
 	}
 }
 
@@ -378,7 +401,8 @@ static void begin_world(uint64_t seed, int members)
 static void end_world(void)
 {
 	for (int i = 0; i < MACHINES; i++)
-		world.member[i].envoy = envoy_free(world.member[i].envoy);
+		if (world.member[i].up)
+			member_stop(&world.member[i]);
 	for (unsigned i = 0; i < world.rings; i++)
 		while (world.ring[i].first) {
 			struct event *event = world.ring[i].first;
@@ -413,8 +437,30 @@ static void run_seed(uint64_t seed, int changes)
 
 static void test_partitions(void)
 {
-	for (uint64_t seed = 1; seed <= 300 && !test_failures; seed++)
+	for (uint64_t seed = 1; seed <= 200 && !test_failures; seed++)
 		run_seed(seed, 12);
+}
+
+/* Members end and begin anew without a memory, one at a time and never while the machines are apart. */
+static void test_crashes(void)
+{
+	for (uint64_t seed = 1; seed <= 60 && !test_failures; seed++) {
+		begin_world(seed, MACHINES);
+		heal();
+		for (int i = 0; i < 8; i++) {
+			struct member *m = &world.member[prng_below(&world.prng, MACHINES)];
+
+			for (uint64_t k = prng_below(&world.prng, 100); k; k--)
+				step(&world.member[prng_below(&world.prng, MACHINES)]);
+			if (m->up) {
+				member_stop(m);
+				m->seen = (struct council_point){ 0 };
+				member_start(m);
+			}
+			heal();
+		}
+		end_world();
+	}
 }
 
 static void test_first_alone(void)
@@ -434,5 +480,6 @@ int main(void)
 {
 	TEST(test_first_alone);
 	TEST(test_partitions);
+	TEST(test_crashes);
 	return test_end();
 }
