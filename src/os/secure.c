@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Bytes of a connection. TLS never touches the descriptor: it takes its bytes from a buffer that we fill with what the
- * socket has at one time, and puts them into one that we send with one call, however many records these are.
+ * Bytes of a connection. TLS never touches the descriptor: it takes what the socket has at one time, and puts its words
+ * into a buffer that we send with one call, however many records these are.
  *
- *	secure_write() -> TLS -> out -> socket -> in -> TLS -> secure_read()
+ *	secure_write() -> TLS -> out -> socket -> TLS -> secure_read()
  *
  * So TLS never waits for room, a read asks the socket once, and what is left inside is known (secure_has_more()).
  */
@@ -48,56 +48,40 @@ static int bytes_grow(struct bytes *bytes, size_t size)
 
 int secure_grow(struct secure *secure)
 {
-	int r = bytes_grow(&secure->in, BULK_BYTES);
-
-	return r ? r : bytes_grow(&secure->out, BULK_BYTES);
+	SSL_set_default_read_buffer_len(secure->ssl, BULK_BYTES);
+	return bytes_grow(&secure->out, BULK_BYTES);
 }
 
 /* ---- what TLS sees ---- */
 
-/* Asks the descriptor, once until it is asked to be asked again. False: there is nothing, or secure->error. */
-static bool fill(struct secure *secure)
-{
-	struct bytes *in = &secure->in;
-	size_t room = in->size;
-	ssize_t n;
-
-	assert(!count(in));
-	if (!secure->proven && room > SECURE_GREETING_BYTES - secure->greeted)
-		room = SECURE_GREETING_BYTES - secure->greeted;
-	if (secure->dry || secure->error)
-		return false;
-	/* Nobody's handshake is that long. */
-	n = room ? os_read_some(secure->fd, in->bytes, room) : -EMSGSIZE;
-	secure->dry = n < (ssize_t)room;
-	if (n < 0) {
-		if (n != -EAGAIN)
-			secure->error = (int)n;
-		return false;
-	}
-	in->start = 0;
-	in->end = (size_t)n;
-	if (!secure->proven)
-		secure->greeted += (size_t)n;
-	return true;
-}
-
+/*
+ * TLS reads ahead, and asks for as much as it has room for. The descriptor is asked until it has had less than that;
+ * after that it has nothing until somebody reads again.
+ */
 static int on_bio_read(BIO *bio, char *buf, int len)
 {
 	struct secure *secure = BIO_get_data(bio);
-	struct bytes *in = &secure->in;
-	size_t n;
+	size_t room = (size_t)len;
+	ssize_t n;
 
 	assert(len >= 0);
 	BIO_clear_retry_flags(bio);
-	if (!count(in) && !fill(secure)) {
-		if (!secure->error)
-			BIO_set_retry_read(bio);
+	if (!secure->proven && room > SECURE_GREETING_BYTES - secure->greeted)
+		room = SECURE_GREETING_BYTES - secure->greeted;
+	secure->wide |= room > 2 * RECORD_BYTES;
+	if (secure->error)
 		return -1;
-	}
-	n = count(in) < (size_t)len ? count(in) : (size_t)len;
-	memcpy(buf, in->bytes + in->start, n);
-	in->start += n;
+	/* Nobody's handshake is that long. */
+	n = secure->dry ? -EAGAIN : room ? os_read_some(secure->fd, buf, room) : -EMSGSIZE;
+	secure->dry = n < (ssize_t)room;
+	if (n == -EAGAIN)
+		BIO_set_retry_read(bio);
+	else if (n < 0)
+		secure->error = (int)n;
+	if (n < 0)
+		return -1;
+	if (!secure->proven)
+		secure->greeted += (size_t)n;
 	return (int)n;
 }
 
@@ -153,8 +137,6 @@ static int add_tls(struct secure *secure)
 	BIO_set_init(bio, 1);
 	SSL_set_bio(secure->ssl, bio, bio);
 	SSL_set_app_data(secure->ssl, secure);
-	if (bytes_grow(&secure->in, SECURE_GREETING_BYTES))
-		return -ENOMEM;
 	return bytes_grow(&secure->out, SECURE_GREETING_BYTES);
 }
 
@@ -211,7 +193,6 @@ struct secure *secure_free(struct secure *secure)
 	SSL_free(secure->ssl);
 	secure_keys_free(secure->keys);
 	os_close(secure->fd);
-	free(secure->in.bytes);
 	free(secure->out.bytes);
 	free(secure);
 	return NULL;
@@ -252,6 +233,11 @@ ssize_t secure_read(struct secure *secure, void *buf, size_t size)
 	secure->more = r == 1;
 	if (r != 1)
 		r = failed(secure, r);
+	/* From now on the buffers are as large as they get: they are not given back and made anew for each record. */
+	if (secure->wide && !secure->kept) {
+		SSL_clear_mode(secure->ssl, SSL_MODE_RELEASE_BUFFERS);
+		secure->kept = true;
+	}
 	/* TLS may have had to answer. */
 	secure_flush(secure);
 	return at ? (ssize_t)at : r;

@@ -39,6 +39,7 @@ static int set_up(SSL_CTX *ctx)
 	SSL_CTX_clear_options(ctx, SSL_OP_ENABLE_MIDDLEBOX_COMPAT | SSL_OP_ALLOW_NO_DHE_KEX);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_psk_use_session_callback(ctx, secure_on_call);
 	SSL_CTX_set_psk_find_session_callback(ctx, secure_on_answer);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&

@@ -32,10 +32,11 @@ struct secure {
 	struct identity identity;
 	const char *why; /* a sentence, for a person */
 	size_t greeted;	 /* bytes read before all was proven */
-	struct bytes in, out;
-	bool dry;  /* the descriptor had no more when it was read last */
-	bool more; /* a read ended because its room was filled */
-	int error; /* sticky */
+	struct bytes out;
+	bool dry;	 /* the descriptor had no more when it was read last */
+	bool wide, kept; /* TLS has its large buffer for reading, and keeps it */
+	bool more;	 /* a read ended because its room was filled */
+	int error;	 /* sticky */
 };
 
 /* The secret of a connection with this identity. 0 or -EIO. */
