@@ -5,6 +5,7 @@
 /* For tests: a child that does nothing, until it is ended, or the test is. */
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@ static pid_t sleeper(void)
 {
 	pid_t pid = fork();
 
+	if (pid < 0) /* as a number for kill(2) it would mean all processes */
+		abort();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)

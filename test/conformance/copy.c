@@ -2,6 +2,8 @@
 /* vcopy: bytes between address spaces, for the caller or between two others. */
 #include "conformance/stage.h"
 
+#include <signal.h>
+
 #define BEYOND_MEMORY 8 /* an address where no process has anything */
 
 /* Blocks client in a sendrec that server has taken. */
@@ -92,6 +94,40 @@ static void test_copy_between_two_others(void)
 	release(b, a);
 	release(c, a);
 	CHECK_EQ(ask(c, "compare 9 %d", bytes), 0);
+	CHECK_EQ(c->value[1], 0);
+}
+
+/*
+ * The asker is killed at some moment of its copy: the two others hear of that as of any death of their server, keep
+ * nothing of the copy, and the next process of the slot may copy between them.
+ */
+static void test_the_asker_between_two_others_dies(void)
+{
+	struct puppet *b = stage_bound(0, 11), *c = stage_bound(2, 12), *a;
+
+	CHECK_EQ(ask(b, "fill 9 %d", MAXCOPYLEN), 0);
+	for (unsigned us = 0; us < 16000; us = 2 * us + 200) {
+		a = stage_bound(1, 10);
+		engage(b, a);
+		engage(c, a);
+		tell(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, c->ep, c->buffer, MAXCOPYLEN);
+		stage_sleep_us(us);
+		stage_kill(a, SIGKILL);
+		CHECK_EQ(hear_within(b, 3000), EDVSSRCDIED);
+		CHECK_EQ(hear_within(c, 3000), EDVSSRCDIED);
+		CHECK(row_becomes(0, 10, ROW_FLAGS, ~0L, SLOT_FREE, 2000));
+		CHECK(row_becomes(0, 11, ROW_FLAGS, ONCOPY, 0, 2000));
+		stage_dismiss(a);
+	}
+	a = stage_bound(1, 10);
+	CHECK_EQ(ask(c, "fill 1 0"), 0);
+	engage(b, a);
+	engage(c, a);
+	CHECK_EQ(ask(a, "vcopy %d %ld %d %ld %d", b->ep, b->buffer, c->ep, c->buffer, MAXCOPYLEN),
+		 0);
+	release(b, a);
+	release(c, a);
+	CHECK_EQ(ask(c, "compare 9 %d", MAXCOPYLEN), 0);
 	CHECK_EQ(c->value[1], 0);
 }
 
@@ -395,6 +431,7 @@ int main(int argc, char **argv)
 		STAGE_TEST(test_copy_out_many_blocks),
 		STAGE_TEST(test_copy_out_the_most),
 		STAGE_TEST(test_copy_between_two_others),
+		STAGE_TEST(test_the_asker_between_two_others_dies),
 		STAGE_TEST(test_a_user_process_may_be_party),
 		STAGE_TEST(test_a_copy_of_nothing),
 		STAGE_TEST(test_the_other_must_be_blocked),
