@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* When a task may stand by for an endpoint, and what the order's decisions make of it. */
+/* When a task may stand by for an endpoint, and the effects of the order's decisions on it. */
 
 #include "node/bind/backup.h"
 

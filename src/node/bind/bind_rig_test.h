@@ -3,8 +3,8 @@
 #define DVS_NODE_BIND_BIND_RIG_TEST_H
 
 /*
- * The bindings of a node that has no group and no peers, for tests of one process that includes this once. What is
- * proposed to the order is noted, and the test decides it; what is passed on to another node is noted, and not
+ * The bindings of a node that has no group and no peers, for tests of one process that includes this once. Commands
+ * for the order are noted, and the test decides them; requests that are passed on to another node are noted, and not
  * answered. One DC runs, on this node and another one.
  */
 
@@ -140,7 +140,7 @@ TEST_LOOKS_UNUSED static void rig_begin(void)
 	rig.requests.on_lost = rig_lost;
 }
 
-/* What is still under way is given up. */
+/* Proposals that are still under way are given up. */
 TEST_LOOKS_UNUSED static void rig_end(void)
 {
 	order_quorum(&rig.order, false);

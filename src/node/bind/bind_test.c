@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Binding: what is refused, in the contract's order; what the order is asked for; and what comes of its decision. */
+/* Binding: its refusals, in the contract's order; the command for the order; and the effect of each decision. */
 
 #include <signal.h>
 #include <stdlib.h>
@@ -124,7 +124,7 @@ static void test_kinds(void)
 	CHECK_EQ(rig.sent.lpid, child);
 	CHECK_EQ(rig_apply(), 0);
 	CHECK_EQ(rig.answer.value, SLOT);
-	/* Whoever has the slot: the order knows. */
+	/* The slot may be used: that is for the order to decide. */
 	CHECK_EQ(bind(REPLICA_BIND, USED, child, LOCALNODE), 1);
 	CHECK_EQ(rig.sent.misc, MIS_GRPLEADER | MIS_REPLICATED);
 	rig_decide(EDVSSLOTUSED);

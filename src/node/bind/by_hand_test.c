@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The three steps by hand: which command the order is asked for, and what its decision does to the processes here. */
+/* The three steps by hand: the command for the order, and the effect of its decision on the processes here. */
 
 #include "node/bind/by_hand.h"
 

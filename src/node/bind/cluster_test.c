@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Calls that change the shared state: who may, which numbers are refused here, and which command is proposed. */
+/* Calls that change the shared state: the rights, numbers that are refused here, and the command for the order. */
 
 #include <stdlib.h>
 #include <string.h>

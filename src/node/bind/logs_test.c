@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* dvs logs: on which node an output is, and what is said if there is none. */
+/* dvs logs: the node that has an output, and the refusals if there is none. */
 
 #include "node/bind/bind_rig_test.h"
 #include "node/calls.h"
@@ -53,7 +53,7 @@ static void test_where_it_is(void)
 	rig_end();
 }
 
-/* The slot is free: all nodes are asked for what the last process left, and a node that is asked so asks none. */
+/* The slot is free: all nodes are asked for the output of its last process, and a node that is asked so asks none. */
 static void test_a_free_slot(void)
 {
 	struct request *request;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Which process may be poked, by which name it is refused, and what its page says afterwards. */
+/* Which process may be poked, by which name it is refused, and how its page looks afterwards. */
 
 #include "node/bind/bind_rig_test.h"
 #include "node/calls.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* dvk_getpriv and dvk_setpriv: where they are answered, and what may be set. */
+/* dvk_getpriv and dvk_setpriv: the node that answers, and the values that may be set. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * dvs run: what is refused before anything is started, and how it ends wherever it fails after that. The init of the DC
- * is not there: what it is asked is noted, and the test answers.
+ * dvs run: refusals before anything is started, and the end of a run wherever it fails after that. The init of the DC
+ * is not there: each question to it is noted, and the test answers.
  */
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The end of a binding by request: whose it may be, who is asked first; and the questions who is bound. */
+/* The end of a binding by request: the processes that it may be of, and those that are asked first; and questions. */
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -110,7 +110,7 @@ static void test_another_process(void)
 	tear_down();
 }
 
-/* What is only stated to be elsewhere is taken back, unless somebody is bound by then: that was the statement's aim. */
+/* A statement that a slot is elsewhere is taken back, unless a process is bound by then: that was its aim. */
 static void test_a_statement(void)
 {
 	set_up();

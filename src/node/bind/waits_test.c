@@ -119,7 +119,7 @@ static void test_two(void)
 	rig_end();
 }
 
-/* What it says of itself counts only if its message is there. */
+/* A process that says that it sends counts only if its message is there. */
 static void test_a_message_that_was_taken(void)
 {
 	struct exchange_channel *channel;

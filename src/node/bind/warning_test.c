@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Exit warnings: whom they go to, what the warn process is sent, and what ends one. */
+/* Exit warnings: their receiver, the message, and their end. */
 
 #include "node/bind/warning.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What a page asks for, and what becomes of it. The workers are not there: what would be given to one is noted, and the
- * test says how far that one comes.
+ * The wishes of a page, and their answers. The workers are not there: each copy for them is noted, and the test ends it
+ * in their place.
  */
 
 #include "node/copy/copy.h"

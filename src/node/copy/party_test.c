@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Who may be one side of a copy, when, and whose rights count. */
+/* Processes that may be one side of a copy, the moments when they may, and the rights that count. */
 
 #include "node/copy/party.h"
 

@@ -2,7 +2,7 @@
 
 /*
  * One attempt of a copy: between two processes here, and with one side on another node, whose end of the lane the test
- * has: what it says is there before it is asked.
+ * has: the words of that node are there before it is asked.
  */
 
 #include <stdlib.h>
@@ -97,7 +97,7 @@ static void test_a_copy(void)
 	tear_down();
 }
 
-/* What was done before is not done again: it may have been changed since. */
+/* Bytes that were copied before are not copied again: they may have been changed since. */
 static void test_it_goes_on(void)
 {
 	set_up();
@@ -248,7 +248,7 @@ static void test_a_refusal_from_elsewhere(void)
 	tear_down();
 }
 
-/* What it cannot be believed: such a lane is over, and the copy is not done. */
+/* Words that are not believed: the copy is not done, and a lane that breaks its rules is over. */
 static void test_lies_from_elsewhere(void)
 {
 	set_up_far(0);

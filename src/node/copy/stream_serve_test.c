@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What another node is given through a lane, and what it is not: the test is that node, at the far end. */
+/* A lane's server gives another node the memory that it may have, and no other. The test is that node. */
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The queue and its workers: which copies go on at one time, and what becomes of a copy when its worker comes back. An
+ * The queue and its workers: which copies go on at one time, and the end of a copy when its worker comes back. An
  * attempt is played: it lasts until the test gives its result. The workers stay, so all tests share one rig.
  */
 
@@ -117,7 +117,7 @@ static void test_an_old_lane(void)
 	CHECK_EQ(finished[n], 0);
 }
 
-/* The first verdict counts, whatever the worker says. */
+/* The first verdict counts, and not the worker's result. */
 static void test_a_verdict(void)
 {
 	static const int how[] = { 0, EDVSFAULT, STREAM_E_AGAIN };
