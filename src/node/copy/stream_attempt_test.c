@@ -271,6 +271,12 @@ static void test_lies_from_elsewhere(void)
 	CHECK_EQ(task.done, 0);
 	CHECK(!worker.lane[1][RIG_FAR]);
 	tear_down();
+
+	set_up_far(1);
+	lane_send_end(far, 0, 0); /* all is well, and nothing is written */
+	CHECK_EQ(attempt(), STREAM_E_STALE);
+	CHECK_EQ(task.done, 0);
+	tear_down();
 }
 
 /* Its far end is gone: an old lane, so at once with a new one. */

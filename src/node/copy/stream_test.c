@@ -28,14 +28,16 @@
 static struct copies copies;
 static struct copy_task task[COPIES];
 static _Atomic int result[COPIES], attempts[COPIES], finished[COPIES], parked[COPIES], code[COPIES];
-static _Atomic int progress; /* of each attempt */
-static int count;	     /* numbers so far: each copy has one of its own */
+static _Atomic int progress;		   /* of each attempt */
+static struct stream_worker *_Atomic last; /* which no one frees where the daemon ends */
+static int count;			   /* numbers so far: each copy has one of its own */
 
 int stream_attempt(struct stream_worker *worker)
 {
 	uint32_t n = worker->task->number;
 
 	CHECK(!os_lock_is_held());
+	last = worker;
 	attempts[n]++;
 	while (result[n] == LASTS)
 		os_thread_sleep_ns(OS_MS_NS);
