@@ -22,6 +22,7 @@
 
 #define GAP_FIRST 0x100000000000ull /* where neither programs nor mmap go by themselves */
 #define GAP_STEP  0x000400000000ull
+#define GAP_END	  0x7e0000000000ull
 #define GAP_GUARD 0x10000000ull
 
 static const struct flag_row {
@@ -123,7 +124,7 @@ static bool touches(const struct maps *maps, uint64_t start, uint64_t end)
 uint64_t maps_find_gap(const struct maps *a, const struct maps *b, uint64_t bytes)
 {
 	assert(a);
-	for (uint64_t at = GAP_FIRST; at < 0x7e0000000000ull; at += GAP_STEP) {
+	for (uint64_t at = GAP_FIRST; at < GAP_END && bytes <= GAP_END - at; at += GAP_STEP) {
 		uint64_t start = at - GAP_GUARD, end = at + bytes + GAP_GUARD;
 
 		if (!touches(a, start, end) && !(b && touches(b, start, end)))

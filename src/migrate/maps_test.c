@@ -354,6 +354,13 @@ static void test_gap(void)
 	other.special[other.special_count++] =
 		(struct image_special){ .start = second, .length = IMAGE_PAGE };
 	CHECK(maps_find_gap(&maps, &other, bytes) > second);
+	/* None is as large as this, or goes on beyond the last address. */
+	CHECK_EQ(maps_find_gap(&other, NULL, IMAGE_ADDRESS_END), 0);
+	CHECK_EQ(maps_find_gap(&other, NULL, ~0ull), 0);
+	map = (struct image_map){ .start = 0x400000000000, .end = 0x400000001000 };
+	CHECK_EQ(maps_append(&maps, &map), 0);
+	CHECK_EQ(maps_find_gap(&maps, NULL, 0x400000000000), 0);
+	CHECK(maps_find_gap(&maps, NULL, 0x200000000000));
 	map = (struct image_map){ .start = IMAGE_PAGE, .end = IMAGE_ADDRESS_END };
 	CHECK_EQ(maps_append(&maps, &map), 0);
 	CHECK_EQ(maps_find_gap(&maps, NULL, bytes), 0);
