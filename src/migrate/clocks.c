@@ -24,27 +24,32 @@
 /* The time between the offer's look at the clock and ours must not become a step back. */
 #define MARGIN_NS 10000000ll
 
-struct offsets {
-	int64_t monotonic_ns, boottime_ns;
-};
+bool clocks_parse(const char *text, struct clocks *clocks)
+{
+	long long s[2] = { 0 }, ns[2] = { 0 };
+	bool found = sscanf(text, "monotonic %lld %lld boottime %lld %lld", &s[0], &ns[0], &s[1],
+			    &ns[1]) == 4;
 
-static bool read_offsets(int dir, const char *name, struct offsets *offsets)
+	*clocks = (struct clocks){ 0 };
+	if (found)
+		*clocks = (struct clocks){ s[0] * SECOND + ns[0], s[1] * SECOND + ns[1] };
+	return found;
+}
+
+static bool read_offsets(int dir, const char *name, struct clocks *offsets)
 {
 	struct procdir_text text = { 0 };
-	long long s[2] = { 0 }, ns[2] = { 0 };
-	bool found = procdir_read(dir, name, &text) == 0 &&
-		     sscanf(text.text, "monotonic %lld %lld boottime %lld %lld", &s[0], &ns[0],
-			    &s[1], &ns[1]) == 4;
+	bool found = procdir_read(dir, name, &text) == 0;
 
+	found = clocks_parse(found ? text.text : "", offsets);
 	procdir_text_free(&text);
-	*offsets = (struct offsets){ s[0] * SECOND + ns[0], s[1] * SECOND + ns[1] };
 	return found;
 }
 
 /* The machine's clocks, whatever time namespace this program itself is in. */
-static void read_machine(struct offsets *machine)
+static void read_machine(struct clocks *machine)
 {
-	struct offsets own;
+	struct clocks own;
 
 	read_offsets(OS_FOLDER_CURRENT, "/proc/self/timens_offsets", &own);
 	machine->monotonic_ns = os_clock_ns(CLOCK_MONOTONIC) - own.monotonic_ns;
@@ -53,7 +58,7 @@ static void read_machine(struct offsets *machine)
 
 void clocks_describe(int dir, struct image_machine *image)
 {
-	struct offsets offsets, machine;
+	struct clocks offsets, machine;
 
 	read_offsets(dir, "timens_offsets", &offsets);
 	read_machine(&machine);
@@ -86,15 +91,23 @@ static struct parts parts_of(long long ns)
 	return parts;
 }
 
-static int write_offsets(struct restore *restore, const struct offsets *wanted)
+void clocks_print(const struct clocks *clocks, char text[CLOCKS_TEXT_BYTES])
 {
-	char text[128];
-	const struct parts monotonic = parts_of(wanted->monotonic_ns);
-	const struct parts boottime = parts_of(wanted->boottime_ns);
+	const struct parts monotonic = parts_of(clocks->monotonic_ns);
+	const struct parts boottime = parts_of(clocks->boottime_ns);
 
-	snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n", monotonic.s,
+	snprintf(text, CLOCKS_TEXT_BYTES, "monotonic %lld %lld\nboottime %lld %lld\n", monotonic.s,
 		 monotonic.ns, boottime.s, boottime.ns);
-	return procdir_write(restore->dir, "timens_offsets", text);
+}
+
+struct clocks clocks_wanted(const struct image_machine *image, const struct clocks *machine)
+{
+	if (!machine)
+		return (struct clocks){ image->monotonic_offset_ns, image->boottime_offset_ns };
+	return (struct clocks){
+		(int64_t)image->monotonic_ns - machine->monotonic_ns + MARGIN_NS,
+		(int64_t)image->boottime_ns - machine->boottime_ns + MARGIN_NS,
+	};
 }
 
 static int enter_namespace(struct restore *restore, struct refusal *refusal)
@@ -116,16 +129,14 @@ static int enter_namespace(struct restore *restore, struct refusal *refusal)
 int clocks_restore(struct restore *restore, const struct image_machine *image, bool same_machine,
 		   struct refusal *refusal)
 {
-	struct offsets wanted = { image->monotonic_offset_ns, image->boottime_offset_ns };
-	struct offsets own, machine;
+	struct clocks own, machine;
 	bool known = read_offsets(restore->dir, "timens_offsets", &own);
+	char text[CLOCKS_TEXT_BYTES];
 
-	if (!same_machine) {
+	if (!same_machine)
 		read_machine(&machine);
-		wanted.monotonic_ns =
-			(int64_t)image->monotonic_ns - machine.monotonic_ns + MARGIN_NS;
-		wanted.boottime_ns = (int64_t)image->boottime_ns - machine.boottime_ns + MARGIN_NS;
-	}
+	struct clocks wanted = clocks_wanted(image, same_machine ? NULL : &machine);
+
 	if (own.monotonic_ns == wanted.monotonic_ns && own.boottime_ns == wanted.boottime_ns)
 		return 0;
 	if (!known)
@@ -136,6 +147,7 @@ int clocks_restore(struct restore *restore, const struct image_machine *image, b
 
 	if (r)
 		return r;
-	r = write_offsets(restore, &wanted);
+	clocks_print(&wanted, text);
+	r = procdir_write(restore->dir, "timens_offsets", text);
 	return r < 0 ? refuse_clocks(refusal, r) : enter_namespace(restore, refusal);
 }

@@ -254,7 +254,8 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 	descriptors_clear(descriptors);
 	int r = procdir_each(dir, "fd", collect_number, &numbers);
 
-	qsort(numbers.number, numbers.count, sizeof(int), ascending);
+	if (numbers.count)
+		qsort(numbers.number, numbers.count, sizeof(int), ascending);
 	for (size_t i = 0; i < numbers.count && r == 0; i++)
 		r = on_descriptor(&look, numbers.number[i]);
 	free(numbers.number);

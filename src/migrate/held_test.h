@@ -50,7 +50,7 @@ TEST_LOOKS_UNUSED static void held_stay(void)
 		pause();
 }
 
-/* The child, running; what() says that it is ready. False: it has ended instead. */
+/* The child, running; its function says that it is ready. False: it has ended instead. */
 static bool held_start(struct held *held, void (*what)(void))
 {
 	char byte;

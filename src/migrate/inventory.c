@@ -217,7 +217,7 @@ static void read_opener(const char *status, struct image_opener *opener)
 	}
 }
 
-static int read_process(struct inventory *inventory, struct refusal *refusal)
+int inventory_read_process(struct inventory *inventory, struct refusal *refusal)
 {
 	struct image_process *process = &inventory->process;
 
@@ -304,7 +304,7 @@ static int parse_timer(struct inventory *inventory, const char *text, struct ref
 	return add_timer(inventory, &timer) ? refusal_set(refusal, EDVSNOMEM, "out of memory") : 0;
 }
 
-static int read_timers(struct inventory *inventory, struct refusal *refusal)
+int inventory_read_timers(struct inventory *inventory, struct refusal *refusal)
 {
 	int r = 0;
 
@@ -391,14 +391,14 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	files_clear(&inventory->files);
 	inventory->needs = 0;
 	read_vtids(inventory);
-	r = read_process(inventory, refusal);
+	r = inventory_read_process(inventory, refusal);
 	if (r == 0)
 		r = first ? fitness_check(inventory, refusal)
 			  : fitness_check_again(inventory, refusal);
 	if (r == 0)
 		r = read_paths(inventory, refusal);
 	if (r == 0)
-		r = read_timers(inventory, refusal);
+		r = inventory_read_timers(inventory, refusal);
 	if (r == 0)
 		r = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, skip,
 			      &inventory->text, refusal);

@@ -61,6 +61,10 @@ int inventory_refuse_threads(const struct inventory *inventory, int r, struct re
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,
 		   struct maps_skip *skip, struct refusal *refusal);
 
+/* Parts of that: the settings and bounds, and, after the threads with their own numbers, the POSIX timers. */
+int inventory_read_process(struct inventory *inventory, struct refusal *refusal);
+int inventory_read_timers(struct inventory *inventory, struct refusal *refusal);
+
 /* fitness.c: refuses a process that is not of the kind that can move: children, seccomp, ... */
 int fitness_check(struct inventory *inventory, struct refusal *refusal);
 

@@ -15,7 +15,7 @@
 #include "migrate/calls.h"
 
 #define LISTED_NOBODY \
-	0x7fffffff /* no process has this number: what is sent to it comes back with -ESRCH */
+	0x7fffffff /* no process has this number: a list that is sent to it comes back with -ESRCH */
 #define LISTED_BASE 0x10000000u
 #define LISTED_NONE UINT32_MAX
 

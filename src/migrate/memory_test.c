@@ -21,7 +21,7 @@
 #define GUARD_BIT   102 /* MADV_GUARD_INSTALL */
 #define SIZE(count) ((size_t)(count)*IMAGE_PAGE)
 
-/* What a stream has of each page of one mapping. */
+/* The pages of one mapping, as a stream has them. */
 struct sent {
 	uint8_t first_byte[PAGES], last_byte[PAGES];
 	unsigned times[PAGES], guard[PAGES];

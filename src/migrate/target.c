@@ -139,8 +139,12 @@ static int seize_shell(struct restore *restore, struct refusal *refusal)
 
 	if (!shell)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	int r = await_shell(restore->sock);
+	int r = tracee_result(await_shell(restore->sock));
 
+	if (r < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process shell on the target does not begin: %s",
+				   strerror(-r));
 	if (r == 0)
 		r = tracee_seize(shell, restore->pid, true);
 	if (r == 0)

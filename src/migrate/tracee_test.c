@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A child of the test, held: what it does while it is borrowed, and that it does not notice. */
+/* A child of the test, held: it executes our calls while it is borrowed, and does not notice. */
 #include "migrate/tracee.h"
 
 #include <errno.h>
@@ -175,7 +175,7 @@ static void test_group_stop(void)
 	end();
 }
 
-/* A child that is killed is gone, at whatever step; and that is no error. */
+/* A child that is killed is gone, at each step; and that is no error. */
 static void test_gone(void)
 {
 	const uint64_t none[6] = { 0 };

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transfers of a child of the test that the stop has cut short: the registers are as the kernel leaves them then. */
+#include "migrate/cut_short.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/test.h"
+#include "migrate/held_test.h"
+
+#define BYTES 16
+
+static struct held held;
+static int ends[2]; /* a pipe of both */
+static char bytes[BYTES + 1] = "0123456789abcdef";
+static struct iovec segments[3] = { { bytes, 3 }, { NULL, 0 }, { bytes + 8, 5 } };
+static uint8_t filled[128];
+
+static bool begin(int flags)
+{
+	CHECK_EQ(pipe2(ends, flags), 0);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	bool good = held_start(&held, held_stay) && held_stop(&held) && held_find_syscall(&held);
+
+	if (!good)
+		held_end(&held);
+	return good;
+}
+
+static void end(void)
+{
+	held_end(&held);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* As after a call that has moved `done` bytes. Returns how many the program sees. */
+static int64_t finish(long number, int64_t done, const uint64_t args[6])
+{
+	struct user_regs_struct *registers = &held.tracee.registers;
+
+	registers->orig_rax = (uint64_t)number;
+	registers->rax = (uint64_t)done;
+	registers->rdi = args[0];
+	registers->rsi = args[1];
+	registers->rdx = args[2];
+	registers->r10 = args[3];
+	registers->r8 = args[4];
+	registers->r9 = args[5];
+	CHECK_EQ(cut_short_finish(&held.tracee, held.foothold.vdso_syscall, &held.inventory), 0);
+	return (int64_t)registers->rax;
+}
+
+/* All that is in the pipe is this. */
+static bool has(const char *wanted)
+{
+	char found[BYTES + 1] = "";
+	ssize_t got = read(ends[0], found, BYTES);
+
+	if (got < 0)
+		got = 0;
+	return (size_t)got == strlen(wanted) && memcmp(found, wanted, (size_t)got) == 0;
+}
+
+static void test_write(void)
+{
+	if (!begin(O_CLOEXEC))
+		return;
+	const uint64_t args[6] = { (uint64_t)ends[1], (uint64_t)bytes, 10 };
+
+	CHECK_EQ(finish(SYS_write, 4, args), 10);
+	CHECK(has("456789"));
+	CHECK_EQ(finish(SYS_write, 10, args), 10); /* whole already */
+	CHECK(has(""));
+	CHECK_EQ(finish(SYS_write, -EPIPE, args), -EPIPE);
+	CHECK_EQ(finish(SYS_write, 0, args), 0);
+	CHECK(has(""));
+	/* A read that was cut short is what the program asked for. */
+	CHECK_EQ(finish(SYS_read, 4, args), 4);
+	CHECK_EQ(finish(-1, 4, args), 4); /* in no call */
+	CHECK(has(""));
+	end();
+}
+
+static void test_write_segments(void)
+{
+	if (!begin(O_CLOEXEC))
+		return;
+	const uint64_t args[6] = { (uint64_t)ends[1], (uint64_t)segments, 3 };
+
+	CHECK_EQ(finish(SYS_writev, 2, args), 8);
+	CHECK(has("289abc"));
+	CHECK_EQ(finish(SYS_writev, 3, args), 8);
+	CHECK(has("89abc"));
+	CHECK_EQ(finish(SYS_writev, 6, args), 8);
+	CHECK(has("bc"));
+	CHECK_EQ(finish(SYS_writev, 8, args), 8);
+	CHECK(has(""));
+	/* Segments that cannot be read, and more than there can be. */
+	const uint64_t nowhere[6] = { (uint64_t)ends[1], 8, 3 };
+	const uint64_t many[6] = { (uint64_t)ends[1], (uint64_t)segments, 1025 };
+
+	CHECK_EQ(finish(SYS_writev, 2, nowhere), 2);
+	CHECK_EQ(finish(SYS_writev, 2, many), 2);
+	CHECK(has(""));
+	end();
+}
+
+/* A program that asked not to wait, or writes to a file, has got the answer that it wants. */
+static void test_not_cut(void)
+{
+	int file = memfd_create("file", MFD_CLOEXEC);
+
+	if (!begin(O_CLOEXEC | O_NONBLOCK)) {
+		close(file);
+		return;
+	}
+	const uint64_t args[6] = { (uint64_t)ends[1], (uint64_t)bytes, 10 };
+	const uint64_t to_file[6] = { (uint64_t)file, (uint64_t)bytes, 10 };
+	const uint64_t closed[6] = { 9999, (uint64_t)bytes, 10 };
+
+	CHECK_EQ(finish(SYS_write, 4, args), 4);
+	CHECK(has(""));
+	CHECK_EQ(finish(SYS_write, 4, to_file), 4);
+	CHECK_EQ(lseek(file, 0, SEEK_END), 0);
+	CHECK_EQ(finish(SYS_write, 4, closed), 4);
+	end();
+	close(file);
+}
+
+/* A pipe that nobody reads for a second leaves the short count, and not one byte more than fits. */
+static void test_nobody_reads(void)
+{
+	static char full[65536];
+	struct held *child = &held;
+
+	if (!begin(O_CLOEXEC))
+		return;
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	while (write(ends[1], full, sizeof(full)) > 0)
+		continue;
+	CHECK_EQ(errno, EAGAIN);
+	fcntl(ends[1], F_SETFL, 0);
+	const uint64_t args[6] = { (uint64_t)ends[1], (uint64_t)bytes, 10 };
+
+	CHECK_EQ(finish(SYS_write, 4, args), 4);
+	CHECK(child->tracee.borrowed);
+	end();
+}
+
+/* The rest goes behind what is there. */
+static void test_random(void)
+{
+	uint8_t there[sizeof(filled)];
+	unsigned changed = 0;
+
+	if (!begin(O_CLOEXEC))
+		return;
+	const uint64_t args[6] = { (uint64_t)filled, 100, 0 };
+
+	CHECK_EQ(finish(SYS_getrandom, 40, args), 100);
+	CHECK_EQ(trace_read(held.pid, (uint64_t)filled, there, sizeof(there)), 0);
+	for (size_t i = 0; i < sizeof(there); i++) {
+		CHECK(!there[i] || (i >= 40 && i < 100));
+		changed += there[i] != 0;
+	}
+	CHECK(changed > 40);
+	CHECK_EQ(finish(SYS_getrandom, 100, args), 100);
+	end();
+}
+
+/* The kernel keeps the positions of both files: only what is left is asked for. */
+static void test_between_files(void)
+{
+	int from = memfd_create("from", MFD_CLOEXEC), to = memfd_create("to", MFD_CLOEXEC);
+	char found[BYTES + 1] = "";
+
+	CHECK_EQ(pwrite(from, bytes, BYTES, 0), BYTES);
+	if (begin(O_CLOEXEC)) {
+		const uint64_t args[6] = { (uint64_t)to, (uint64_t)from, 0, 10 };
+		const uint64_t copy[6] = { (uint64_t)from, 0, (uint64_t)to, 0, 9 };
+
+		CHECK_EQ(lseek(from, 4, SEEK_SET), 4);
+		CHECK_EQ(finish(SYS_sendfile, 4, args), 10);
+		CHECK_EQ(lseek(from, 0, SEEK_CUR), 10);
+		CHECK_EQ(finish(SYS_copy_file_range, 6, copy), 9);
+		CHECK_EQ(pread(to, found, BYTES, 0), 9);
+		CHECK(strcmp(found, "456789abc") == 0);
+		end();
+	}
+	close(from);
+	close(to);
+}
+
+int main(void)
+{
+	TEST(test_write);
+	TEST(test_write_segments);
+	TEST(test_not_cut);
+	TEST(test_nobody_reads);
+	TEST(test_random);
+	TEST(test_between_files);
+	return test_end();
+}
