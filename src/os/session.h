@@ -4,7 +4,10 @@
 
 #include <sys/types.h>
 
-/* Kills all processes of a session but its leader, as /proc shows them. For process 1 of a pid namespace. */
+/*
+ * Kills the processes that the leader of a session, which has ended, has left in it, as /proc shows them. For process 1
+ * of a pid namespace.
+ */
 void os_session_end(pid_t session);
 /* Kills all processes that the caller may kill, but not itself: for process 1, its whole namespace. */
 void os_session_end_all(void);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/machine.h"
+
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/test.h"
+
+#define TIMER_RESTORE_IDS 77
+
+/* As the kernel prints it, byte by byte. */
+static void test_boot_id(void)
+{
+	uint8_t id[16], again[16], expected[16] = { 0 };
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	char text[64] = "";
+
+	CHECK_OR_RETURN(file && fgets(text, sizeof(text), file));
+	fclose(file);
+	unsigned bytes = 0;
+
+	for (const char *at = text; bytes < 16 && *at; bytes++, at += 2) {
+		at += *at == '-';
+		char pair[3] = { at[0], at[1], 0 };
+
+		expected[bytes] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	os_boot_id(id);
+	os_boot_id(again);
+	CHECK_EQ(memcmp(id, again, sizeof(id)), 0);
+	CHECK_EQ(bytes, 16);
+	CHECK_EQ(memcmp(id, expected, sizeof(id)), 0);
+}
+
+static int in_child(int (*what)(void))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(what());
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* In a namespace of its own, where nobody else has any. */
+static int count_sets(void)
+{
+	if (unshare(CLONE_NEWIPC))
+		return 77;
+	if (os_semaphore_sets() != 0)
+		return 1;
+	int one = semget(IPC_PRIVATE, 3, 0600), other = semget(IPC_PRIVATE, 1, 0600);
+
+	if (one < 0 || other < 0)
+		return 77;
+	if (os_semaphore_sets() != 2)
+		return 2;
+	semctl(one, 0, IPC_RMID);
+	return os_semaphore_sets() == 1 ? 0 : 3;
+}
+
+static void test_semaphore_sets(void)
+{
+	int r = in_child(count_sets);
+
+	if (r == 77)
+		test_skip("needs an IPC namespace of its own");
+	else
+		CHECK_EQ(r, 0);
+}
+
+/* Asking is no choice. */
+static void test_timer_ids(void)
+{
+	if (os_timer_ids_can_be_chosen())
+		CHECK_EQ(prctl(TIMER_RESTORE_IDS, 2, 0, 0, 0), 0);
+	else
+		CHECK(prctl(TIMER_RESTORE_IDS, 1, 0, 0, 0) < 0);
+}
+
+/* A keyring is not made by asking for it; the one that a program joins is found. */
+static int join_keyring(void)
+{
+	int32_t before = os_session_keyring();
+
+	if (os_session_keyring() != before)
+		return 1;
+	long joined = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+
+	if (joined < 0)
+		return 77;
+	return os_session_keyring() == (int32_t)joined && joined != before ? 0 : 2;
+}
+
+static void test_session_keyring(void)
+{
+	int r = in_child(join_keyring);
+
+	if (r == 77)
+		test_skip("keyrings cannot be used here");
+	else
+		CHECK_EQ(r, 0);
+}
+
+/* /proc counts in them: no kernel of this machine has others. */
+static void test_ticks(void)
+{
+	CHECK_EQ(os_ticks_per_second(), 100);
+}
+
+int main(void)
+{
+	TEST(test_boot_id);
+	TEST(test_semaphore_sets);
+	TEST(test_timer_ids);
+	TEST(test_session_keyring);
+	TEST(test_ticks);
+	return test_end();
+}
