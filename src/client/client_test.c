@@ -135,7 +135,7 @@ static void test_environment(void)
 	rig_call(open_by_environment);
 	CHECK_EQ(rig->note[1], 9);
 	CHECK_EQ(error(), 0);
-	node = 3; /* what was said goes before it */
+	node = 3; /* a node that the caller names goes before it */
 	rig_call(open_by_environment);
 	CHECK_EQ(rig->note[1], 3);
 	node = -1;

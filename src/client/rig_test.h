@@ -3,11 +3,10 @@
 #define DVS_CLIENT_RIG_TEST_H
 
 /*
- * A daemon that is the test, for whatever asks one. Each run is a process of its own, as with people: its exit
+ * A daemon that is the test, for any client. Each run is a process of its own, as with people: its exit
  * status, what it printed and what it asked come out. Connections are real sockets, whose other end the test's
  * function `daemon` answers on as soon as a request is sent.
  */
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -29,9 +28,9 @@ struct rig_request {
 /* All in memory that the run and the test share. */
 struct rig {
 	unsigned asked;
-	struct rig_request request[RIG_REQUESTS];
+	struct rig_request request[RIG_REQUESTS]; /* the first of them, and the last */
 	char out[RIG_TEXT], err[RIG_TEXT];
-	int note[8]; /* what a test's own fakes of a run tell it */
+	int note[8]; /* numbers from the fakes of a test, which ran in the other process */
 	char text[512];
 };
 
@@ -56,6 +55,8 @@ int rig_call(int (*function)(void));
 
 bool rig_said(const char *text);  /* on standard output */
 bool rig_wrong(const char *text); /* on standard error */
+/* Adds text at the end of another, as much of it as fits. */
+void rig_append(char *to, size_t size, const char *text);
 /* One packet as it stands, whatever it says of itself. */
 void rig_packet(const void *packet, size_t bytes);
 

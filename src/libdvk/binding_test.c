@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Who the caller is, which pages are believed, and who gets into a call. */
+/* The identity of the caller, the pages that are believed, and the one caller that gets into a call. */
 
 #include <errno.h>
 #include <pthread.h>
@@ -58,7 +58,7 @@ static void test_wrong_pages(void)
 	CHECK_EQ(attach_with(3), EDVSVERSION);
 	rig.status->p_nr = RIG_SELF;
 	CHECK(!binding_known());
-	/* Bells are written by anybody: what they say of themselves does not matter. */
+	/* Bells are written by anybody: their own words about themselves do not matter. */
 	rig.bell->magic = rig.node_bell->magic = 1;
 	CHECK_EQ(attach_with(3), 0);
 	CHECK(binding_known());

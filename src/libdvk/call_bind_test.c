@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Opening, binding, waiting for a bind, unbinding: what is asked, for whom, and what is left when it fails. */
+/* Opening, binding, waiting for a bind, unbinding: each question and its failures. */
 
 #include <errno.h>
 
@@ -56,7 +56,7 @@ static void test_bind(void)
 	CHECK_EQ(asked(CTL_HELLO), 0); /* the answer said who we are */
 	rig.refuse[CTL_BIND] = EDVSSLOTUSED;
 	CHECK_EQ(dvk_bind(RIG_DC, RIG_SELF), EDVSSLOTUSED);
-	CHECK(binding_known() != NULL); /* what was before is still so */
+	CHECK(binding_known() != NULL); /* the earlier binding stays */
 }
 
 static void only_number(void)

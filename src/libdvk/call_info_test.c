@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The calls that ask the daemon for a row or give it an order: what is checked here, and in which order. */
+/* The calls that ask the daemon for a row or give it an order: the checks on the way, and their order. */
 
 #include <errno.h>
 

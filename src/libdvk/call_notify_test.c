@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* dvk_notify and its kin: whom they may be sent to, and what of them goes through the daemon. */
+/* dvk_notify and its kin: the endpoints that take them, and the notifications that go through the daemon. */
 
 #include "libdvk/rig_test.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* dvk_receive and dvk_rcvrqst: who is served and in which order, and what is not for a receiver. */
+/* dvk_receive and dvk_rcvrqst: the order of service, and the messages that are not for a receiver. */
 
 #include <errno.h>
 
@@ -86,7 +86,7 @@ static void test_lost_ring(void)
 
 /* ---- the order ---- */
 
-/* Found at one look: the one that came to this node first, by what the messages say. */
+/* Found at one look: the one that says that it came to this node first. */
 static void test_order_of_arrival(void)
 {
 	rig_post(&rig.low, LINE_OP_SEND, 1, 2000);

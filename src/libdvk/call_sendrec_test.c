@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* dvk_sendrec, the peer being the test: what counts as the answer, and what becomes of a request without one. */
+/* dvk_sendrec, the peer being the test: the messages that count as the answer, and the end of a request without one. */
 
 #include <errno.h>
 
@@ -120,7 +120,7 @@ static int sends_instead(void)
 	return 0;
 }
 
-/* The rings until now are of no interest: the peer is elsewhere, and its daemon is to hear of what comes. */
+/* The rings until now are of no interest: the peer is elsewhere, and its daemon is to hear of the next ones. */
 static void listen_far(void)
 {
 	peer->bell->holder = BELL_DAEMON;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* dvk_vcopy: what the caller copies by itself, what it asks the daemon for, and what it does when nobody answers. */
+/* dvk_vcopy: copies by the caller itself, copies by the daemon, and a daemon that does not answer. */
 
 #include <errno.h>
 
@@ -189,7 +189,7 @@ static void test_by_pid(void)
 	CHECK_EQ(rig.status->copy.number, 1);
 }
 
-/* Who does not wait for us might go away in the middle: the daemon looks after that. */
+/* A peer that does not wait for us might go away in the middle: the daemon looks after that. */
 static void test_not_blocked(void)
 {
 	message m;

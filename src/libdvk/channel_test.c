@@ -268,7 +268,7 @@ static void test_watched(void)
 	end();
 }
 
-/* What the binding says of its DC and slot goes into an index: the daemon's page holds all of them. */
+/* DC and slot of the binding become an index, which stays within the daemon's page. */
 static void test_ring_daemon(void)
 {
 	begin(&rig.high);
@@ -359,7 +359,7 @@ static void test_bars(void)
 	end();
 }
 
-/* What comes after the end of a life was written by a process that is bound no longer. */
+/* A message after the end of a life was written by a process that is bound no longer. */
 static void test_undead(void)
 {
 	begin(&rig.low);

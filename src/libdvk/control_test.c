@@ -131,7 +131,7 @@ static void rows_first(void)
 	rig_say(0, 3, rig.page_fd, 1);
 }
 
-/* What comes before the end is of no interest; its descriptors are not kept. */
+/* Packets before the last are of no interest; their descriptors are not kept. */
 static void test_rows(void)
 {
 	rig.daemon = rows_first;

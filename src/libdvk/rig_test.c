@@ -355,7 +355,7 @@ void rig_begin(void)
 	rig_begin_unbound();
 	rig.bound = true;
 	CHECK_EQ(binding_current(&binding), 0);
-	/* What earlier tests have taught it. */
+	/* The lessons of earlier tests. */
 	binding->overdue = false;
 	binding->distrust = 0;
 	binding->watched = binding->last_served = binding->served_in_row = 0;

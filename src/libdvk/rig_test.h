@@ -61,7 +61,7 @@ struct rig {
 
 	/* the kernel */
 	int64_t now_ns;
-	/* What happens during a sleep: RIG_TO_ITS_END, 0, or -EINTR. NULL: nothing */
+	/* Called in each sleep; says how that ends: RIG_TO_ITS_END, 0, or -EINTR. NULL: the first */
 	int (*on_sleep)(void);
 	void (*on_yield)(void);
 	void (*on_wake)(void);
@@ -123,7 +123,7 @@ bool rig_daemon_was_rung(int p_nr);
 /* Our binding, entered; the test leaves it. */
 struct binding *rig_enter(void);
 
-/* TEST() in a fresh world; what the rig found wrong counts as the test's. */
+/* TEST() in a fresh world; failed checks of the rig count as the test's. */
 #define RIG_TEST_IN(begin, function)                                                        \
 	do {                                                                                \
 		unsigned before_ = test_failures;                                           \

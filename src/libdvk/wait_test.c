@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What ends a wait, how long a sleep is, and what is done when nobody rang. */
+/* The ends of a wait, the length of a sleep, and rings that were lost. */
 
 #include <errno.h>
 

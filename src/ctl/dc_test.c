@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* dvs dc: which words are which request, and what keeps a container from being removed. */
+
+#include "ctl/dc.h"
+
+#include "ctl/rig_test.h"
+
+static int endpoints;
+
+static void serve(const struct ctl_request *request)
+{
+	struct ctl_dc_row dc = { .dc = { .dc_dcid = 3, .dc_nodes = 7, .dc_name = "three" },
+				 .endpoints = endpoints };
+	struct ctl_dc_row other = { .dc = { .dc_dcid = 4, .dc_name = "four" }, .endpoints = 9 };
+	struct ctl_node_row node = { .node = { .n_nodeid = 0 }, .up = 1 };
+
+	switch (request->call) {
+	case CTL_DCS:
+		rig_row(&dc, sizeof(dc));
+		rig_row(&other, sizeof(other));
+		break;
+	case CTL_NODES:
+		rig_row(&node, sizeof(node));
+		node.node.n_nodeid = 2;
+		rig_row(&node, sizeof(node));
+		node.node.n_nodeid = 3;
+		node.up = 0;
+		rig_row(&node, sizeof(node));
+		node.node.n_nodeid = NR_NODES + 1; /* no bit of a set of nodes */
+		node.up = 1;
+		rig_row(&node, sizeof(node));
+		break;
+	default:
+		break;
+	}
+	rig_end(0);
+}
+
+static void test_words(void)
+{
+	rig_daemon = serve;
+	CHECK_EQ(rig_run(verb_dc, "make", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("list, create or rm, not \"make\""));
+	CHECK_EQ(rig_run(verb_dc, "list", "3", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_dc, "create", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_dc, "rm", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_dc, "create", "x", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("need a container's number, not x"));
+	CHECK_EQ(rig_run(verb_dc, "rm", "3", "4", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("unexpected word \"4\""));
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--nodes", "0,x", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--name", "a-name-of-16-let", NULL), WRONG_USAGE);
+	CHECK_EQ(rig->asked, 0);
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--name", "a-name-of-15-le", NULL), DONE);
+}
+
+static void test_list(void)
+{
+	endpoints = 5;
+	CHECK_EQ(rig_run(verb_dc, NULL), DONE);
+	CHECK(rig_said("three  0-2") || rig_said("three 0-2"));
+	CHECK_EQ(rig_run(verb_dc, "list", "--json", NULL), DONE);
+	CHECK_EQ(rig->request[0].head.call, CTL_DCS);
+	CHECK(rig_has_number("dcid", 3));
+	CHECK(rig_has_number("endpoints", 5));
+	CHECK(rig_has_text("name", "three"));
+}
+
+static dc_usr_t made(const struct rig_request *request)
+{
+	dc_usr_t dc;
+
+	memcpy(&dc, request->payload, sizeof(dc));
+	return dc;
+}
+
+static void test_create(void)
+{
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--nodes", "0,2", "--name", "x", NULL), DONE);
+	CHECK_EQ(rig->asked, 1);
+	CHECK_EQ(rig->request[0].head.call, CTL_DCINIT);
+	CHECK_EQ(rig->request[0].head.dcid, 3);
+	CHECK_EQ(rig->request[0].head.bytes, 5);
+	CHECK_EQ(rig->request[0].head.flags, CTL_FLAG_CREATE);
+	CHECK_EQ(made(&rig->request[0]).dc_nodes, 5);
+	CHECK(!strcmp(made(&rig->request[0]).dc_name, "x"));
+	CHECK(rig_said("container 3 runs on nodes 0,2"));
+	/* Nobody is named: those that are up. */
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--classic", "--json", NULL), DONE);
+	CHECK_EQ(rig->asked, 2);
+	CHECK_EQ(rig->request[1].head.bytes, 5);
+	CHECK_EQ(rig->request[1].head.flags, CTL_FLAG_CREATE | CTL_FLAG_CLASSIC);
+	CHECK(!strcmp(made(&rig->request[1]).dc_name, "DC3"));
+	CHECK(rig_has_number("dcid", 3));
+}
+
+static void test_remove(void)
+{
+	endpoints = 5;
+	CHECK_EQ(rig_run(verb_dc, "rm", "3", NULL), REFUSED);
+	CHECK_EQ(rig->asked, 1);
+	CHECK(rig_wrong("container 3 has 5 endpoints"));
+	CHECK(rig_wrong("EDVSBUSY"));
+	CHECK_EQ(rig_run(verb_dc, "rm", "3", "--force", NULL), DONE);
+	CHECK_EQ(rig->asked, 1);
+	CHECK_EQ(rig->request[0].head.call, CTL_DCEND);
+	CHECK_EQ(rig->request[0].head.dcid, 3);
+	endpoints = 0; /* the other one's do not matter */
+	CHECK_EQ(rig_run(verb_dc, "rm", "3", "--json", NULL), DONE);
+	CHECK(rig_has_number("dcid", 3));
+	CHECK_EQ(rig->asked, 2);
+}
+
+static void refuses(const struct ctl_request *request)
+{
+	if (request->call == CTL_NODES)
+		rig_end(0);
+	else
+		rig_refuse(EDVSPRIVILEGES, "only root may: use sudo");
+}
+
+static void test_refused(void)
+{
+	rig_daemon = refuses;
+	CHECK_EQ(rig_run(verb_dc, NULL), REFUSED);
+	CHECK_EQ(rig_run(verb_dc, "create", "3", NULL), REFUSED);
+	CHECK(rig_wrong("only root may: use sudo"));
+	CHECK_EQ(rig_run(verb_dc, "rm", "3", "--force", "--json", NULL), REFUSED);
+	CHECK(rig_has_text("error", "EDVSPRIVILEGES"));
+	CHECK_EQ(rig_run(verb_dc, "rm", "3", NULL), REFUSED);
+	CHECK_EQ(rig->asked, 1); /* not known to be empty: not removed */
+}
+
+int main(void)
+{
+	TEST(test_words);
+	TEST(test_list);
+	TEST(test_create);
+	TEST(test_remove);
+	TEST(test_refused);
+	return test_end();
+}
