@@ -221,7 +221,8 @@ static int note_daemon(void *ctx, pid_t pid)
 	    os_task_words(pid, words, sizeof(words)) <= 0 || !strstr(words, LAB_GROUP))
 		return 0;
 	end = strchr(words, '\n');
-	*end = '\0';
+	if (end) /* not in a title that a process gave itself */
+		*end = '\0';
 	end = strrchr(words, '/') ? strrchr(words, '/') + 1 : words;
 	if ((strcmp(end, "dvsd") && strcmp(end, "dvs-sequencer") && strcmp(end, "dvs-corosync") &&
 	     strcmp(end, "dvs")) ||

@@ -269,8 +269,11 @@ static void test_does_not_end(void)
 static void test_whole_lab(void)
 {
 	begin();
+	add(42, 2, 200, "beside the switch\n");
+	find(OWN_PID)->inode = 3; /* called from inside node 0 */
+	find(OWN_PID)->cookie = 300;
 	CHECK_EQ(labend_remove(&lab, &refusal), 0);
-	CHECK(all_gone((pid_t[]){ 20, 30, 31, 40, 41, 0 }));
+	CHECK(all_gone((pid_t[]){ 20, 30, 31, 40, 41, 42, 0 }));
 	CHECK(find(OWN_PID) && find(50) && find(60));
 	CHECK(forgotten && !unlocked);
 	/* Of another boot: its numbers mean nothing now. */
@@ -297,6 +300,7 @@ static void test_clear(void)
 	bool had = false;
 
 	begin();
+	find(41)->words = "/x/dvs-corosync\n--socket\n" LAB_GROUP ".1\n";
 	CHECK(cleared(&had) && had && forgotten);
 	CHECK(all_gone((pid_t[]){ 20, 30, 31, 40, 41, 0 }));
 	CHECK(find(OWN_PID) && find(50) && find(60));
@@ -309,9 +313,8 @@ static void test_clear(void)
 static void test_clear_is_careful(void)
 {
 	static const char *const words[] = {
-		"/x/dvsd\n--group\nlocal:/tmp/other.sock\n",
-		"/x/editor\n" LAB_GROUP "\n",
-		"/x/dvsd\n--group\nlocal:" LAB_GROUP ".old\n",
+		"/x/dvsd\n--group\nlocal:/tmp/other.sock\n", "/x/editor\n" LAB_GROUP "\n",
+		"/x/program that gave itself a title " LAB_GROUP, /* without any end of a word */
 	};
 	bool had = true;
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ctl/labcorosync.h"
 #include "ctl/labnet.h"
 #include "ctl/rig_test.h"
 #include "os/child.h"
@@ -47,6 +48,7 @@ int __wrap_lab_save(const struct lab *of, struct refusal *why);
 pid_t __wrap_lab_network(const struct lab *of);
 int __wrap_labnet_switch(const struct lab *of, struct refusal *why);
 int __wrap_labnet_plug(const struct lab *of, unsigned nodes, struct refusal *why);
+int __wrap_labcorosync_start(const struct lab *of, int id, struct refusal *why);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 
 int __wrap_os_child_hold(const struct child_plan *plan, pid_t *pidp, int *gop)
@@ -145,6 +147,15 @@ int __wrap_labnet_plug(const struct lab *of, unsigned nodes, struct refusal *why
 	return lab_step(name, why);
 }
 
+int __wrap_labcorosync_start(const struct lab *of, int id, struct refusal *why)
+{
+	char name[32];
+
+	CHECK(of->node[id].task.pid > 0); /* its network is that of the daemon, which is held */
+	snprintf(name, sizeof(name), "corosync%d", id);
+	return lab_step(name, why);
+}
+
 /* ---- the daemons that answer ---- */
 
 static struct ctl_node_status status;
@@ -187,6 +198,15 @@ static int start(void)
 	return test_failures != 0;
 }
 
+static int start_switch(void)
+{
+	rig->note[0] = labnode_start_switch(&lab, &refusal);
+	rig->note[1] = joined;
+	snprintf(rig->text, sizeof(rig->text), "%s", steps);
+	printf("%s\n", words);
+	return test_failures != 0;
+}
+
 static void test_sets(void)
 {
 	begin();
@@ -209,7 +229,7 @@ static void test_started(void)
 	CHECK(!strcmp(rig->text, "beside hold netns beside hold netns save plug3 go go "));
 	CHECK(rig_said(
 		"/bin/dvsd --id 1 --name node1 --address 10.77.0.2 --port 7700 --socket " LAB_FOLDER
-		"/node1.sock --group local:" LAB_GROUP " --ready-fd "));
+		"/node1.sock --group local:" LAB_GROUP " --key " LAB_KEY " --ready-fd "));
 	CHECK(!strstr(rig->out, "--log-bytes"));
 	CHECK_EQ(rig->asked, 2); /* each of them sees all */
 	lab.log_bytes = 5000;
@@ -219,6 +239,33 @@ static void test_started(void)
 	CHECK_EQ(rig_call(start), 0);
 	CHECK_EQ(rig->note[0], 0);
 	CHECK(rig_said("--log-bytes 5000 "));
+	lab.plain = true;
+	CHECK_EQ(rig_call(start), 0);
+	CHECK(rig_said("--links plain "));
+	CHECK(!strstr(rig->out, "--key"));
+}
+
+/* Each node has a Corosync, which joins the network of its daemon before that is let go; no sequencer. */
+static void test_corosync(void)
+{
+	begin();
+	lab.corosync = true;
+	wanted = 1 << 1;
+	status.nodes_up = 1;
+	status.links_up = 0;
+	CHECK_EQ(rig_call(start), 0);
+	CHECK_EQ(rig->note[0], 0);
+	CHECK(!strcmp(rig->text, "beside hold netns save plug2 corosync1 go "));
+	CHECK(rig_said("--group corosync:" LAB_GROUP ".1 "));
+	fails = "corosync1";
+	CHECK_EQ(rig_call(start), 0);
+	CHECK_EQ(rig->note[0], EDVSPERM);
+	CHECK(!strcmp(rig->text, "beside hold netns save plug2 corosync1 "));
+	begin();
+	lab.corosync = true;
+	CHECK_EQ(rig_call(start_switch), 0);
+	CHECK_EQ(rig->note[0], 0);
+	CHECK(!strcmp(rig->text, "beside hold netns save switch go "));
 }
 
 static void test_failures_of_steps(void)
@@ -281,15 +328,6 @@ static void test_no_links(void)
 	CHECK_EQ(rig->note[0], EDVSTIMEDOUT);
 }
 
-static int start_switch(void)
-{
-	rig->note[0] = labnode_start_switch(&lab, &refusal);
-	rig->note[1] = joined;
-	snprintf(rig->text, sizeof(rig->text), "%s", steps);
-	printf("%s\n", words);
-	return test_failures != 0;
-}
-
 /* The first of the two has the network made, the second joins it. */
 static void test_switch(void)
 {
@@ -314,5 +352,6 @@ int main(void)
 	TEST(test_not_ready);
 	TEST(test_no_links);
 	TEST(test_switch);
+	TEST(test_corosync);
 	return test_end();
 }
