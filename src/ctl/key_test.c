@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* dvs key: a new key in a new file, and never a key on the screen. */
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/rig_test.h"
+
+static char folder[] = "/tmp/dvs-key-XXXXXX";
+static char path[64], nowhere[64];
+
+static void test_words(void)
+{
+	CHECK_EQ(rig_run(verb_key, NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_key, "fly", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("unknown verb fly"));
+	CHECK_EQ(rig_run(verb_key, "--help", NULL), DONE);
+	CHECK(rig_said("make "));
+	CHECK_EQ(rig_run(verb_key, "make", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("FILE is missing"));
+	CHECK_EQ(rig_run(verb_key, "show", path, path, NULL), WRONG_USAGE);
+	CHECK(rig_wrong("there is one FILE"));
+	CHECK_EQ(rig_run(verb_key_show, "--what", NULL), WRONG_USAGE);
+}
+
+static void test_make_and_show(void)
+{
+	struct stat status;
+	char made[RIG_TEXT];
+
+	CHECK_EQ(rig_run(verb_key, "make", path, NULL), DONE);
+	CHECK_EQ(stat(path, &status), 0);
+	CHECK_EQ(status.st_mode & 0777, status.st_mode & 0700); /* nobody else's */
+	CHECK(!strncmp(rig->out, "primary ", 8));
+	CHECK_EQ(strlen(rig->out), 8 + 8 + 1); /* its number, and nothing of the key */
+	snprintf(made, sizeof(made), "%s", rig->out);
+	CHECK_EQ(rig_run(verb_key, "show", path, NULL), DONE);
+	CHECK(!strcmp(rig->out, made));
+	CHECK_EQ(rig_run(verb_key, "show", path, "--json", NULL), DONE);
+	CHECK_EQ(rig_elements(), 1);
+	CHECK(rig_has_number("primary", 1));
+	/* One that is there stays. */
+	CHECK_EQ(rig_run(verb_key, "make", path, NULL), REFUSED);
+	CHECK(rig_wrong("is there already: a key that is in use is not replaced"));
+	CHECK(rig_wrong("EDVSEXIST"));
+	CHECK_EQ(rig_run(verb_key, "show", path, NULL), DONE);
+	CHECK(!strcmp(rig->out, made));
+}
+
+static void test_refused(void)
+{
+	CHECK_EQ(rig_run(verb_key, "make", nowhere, "--json", NULL), REFUSED);
+	CHECK(rig_has_text("error", "EDVSNOENT"));
+	CHECK_EQ(rig_run(verb_key, "show", nowhere, NULL), REFUSED);
+	CHECK_EQ(chmod(path, 0644), 0);
+	CHECK_EQ(rig_run(verb_key, "show", path, NULL), REFUSED); /* everybody could have read it */
+	CHECK_EQ(rig->out[0], 0);
+}
+
+int main(void)
+{
+	if (geteuid()) {
+		test_skip("a key file is root's");
+		return test_end();
+	}
+	if (!mkdtemp(folder))
+		return 1;
+	snprintf(path, sizeof(path), "%s/key", folder);
+	snprintf(nowhere, sizeof(nowhere), "%s/no/key", folder);
+	TEST(test_words);
+	TEST(test_make_and_show);
+	TEST(test_refused);
+	unlink(path);
+	rmdir(folder);
+	return test_end();
+}
