@@ -90,7 +90,7 @@ clang: setup-run+analyse
 models: setup-analyse
 	@scripts/check-models
 
-fuzz: setup-analyse
+fuzz: setup-build+analyse
 	@scripts/run-fuzzers $(FUZZ_SECONDS)
 
 killed: setup-run all
