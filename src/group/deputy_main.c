@@ -6,6 +6,7 @@
 #include "group/deputy.h"
 #include "os/log.h"
 #include "os/loop.h"
+#include "os/notify.h"
 #include "os/program.h"
 #include "os/self.h"
 #include "os/signals.h"
@@ -39,6 +40,7 @@ static int tell_ready(void)
 	if (options.ready_fd >= 0)
 		r = os_write_full(options.ready_fd, "1", 1, 1000);
 	os_close(options.ready_fd);
+	os_notify_ready("listening");
 	return r;
 }
 

@@ -42,7 +42,7 @@ const struct setting node_settings_table[] = {
 	{ "port", "P", SETTING_NUMBER, 0, 1, 65535, NULL, "7700", NULL,
 	  "TCP port of the links, the same on every node",
 	  OF(port) },
-	{ "group", "SPEC", SETTING_WORD, SETTING_NEEDED, 1, NODE_PATH_MOST, NULL, NULL, "local:/run/dvs/sequencer.sock",
+	{ "group", "SPEC", SETTING_WORD, SETTING_NEEDED, 1, NODE_PATH_MOST, NULL, NULL, "corosync:/run/dvs/order.sock",
 	  "the engine that puts the commands of all nodes in order: local:PATH, the socket of a dvs-sequencer, or "
 	  "corosync:PATH, that of a dvs-corosync on this machine",
 	  OF(group) },
