@@ -16,10 +16,11 @@ struct answer {
 	int error;
 	int64_t value;
 	char sentence[CTL_SENTENCE];
-	uint8_t payload[ANSWER_BYTES];
+	_Alignas(16) uint8_t payload[ANSWER_BYTES];
 	uint32_t bytes;
+	uint64_t data; /* bytes of CTL_DATA */
 	unsigned rows; /* of the last one: */
-	uint8_t row[ANSWER_BYTES];
+	_Alignas(16) uint8_t row[ANSWER_BYTES];
 };
 
 TEST_LOOKS_UNUSED static void answer_told(void *asker, int node, const struct ctl_reply *reply,
@@ -33,6 +34,8 @@ TEST_LOOKS_UNUSED static void answer_told(void *asker, int node, const struct ct
 		answer->rows++;
 		memcpy(answer->row, payload, reply->payload_bytes);
 	}
+	if (reply->packet == CTL_DATA)
+		answer->data += reply->payload_bytes;
 	if (reply->packet != CTL_END)
 		return;
 	answer->ends++;

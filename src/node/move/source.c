@@ -376,7 +376,7 @@ static const struct binding *bound_beside(const struct bindings *bindings,
 	return p;
 }
 
-static int refuse_early(struct source *d, struct binding *binding, bool moving)
+int source_may_leave(struct source *d, const struct binding *binding, bool moving)
 {
 	const struct binding *beside = binding ? bound_beside(d->moves->bindings, binding) : NULL;
 
@@ -498,7 +498,7 @@ void source_start(struct moves *moves, struct request *request)
 	moves->sources = d;
 	request->keeper = request->moved ? request->keeper : d;
 	request->cancelled = request->moved ? request->cancelled : asker_cancelled;
-	if (refuse_early(d, binding, ep->moving) == 0) {
+	if (source_may_leave(d, binding, ep->moving) == 0) {
 		if (worker_start(&d->worker) == 0) {
 			worker_tell(&d->worker, PLAN_REQUESTED, 0, 0);
 			return;

@@ -40,6 +40,9 @@ struct source {
 	struct refusal refusal;
 };
 
+/* What the daemon alone can say against a move: 0, or negative with d->refusal filled. Lock held. */
+int source_may_leave(struct source *d, const struct binding *binding, bool moving);
+
 /* Its process, or NULL once that has left or ended; lock held. */
 struct binding *source_binding(struct source *d);
 
@@ -58,6 +61,8 @@ int source_check(struct source *d);
 int source_try(struct source *d);
 int source_offer(struct source *d);
 int source_freeze(struct source *d);
+/* A part of it: the daemon takes the far ends; peers that were copying to or from the process finish first. */
+int source_take_far_ends(struct source *d);
 int source_send(struct source *d);
 /* Waits until the target says that it holds the process. */
 int source_await_loaded(struct source *d);

@@ -304,14 +304,14 @@ static int refuse_gone(struct source *d)
 			   "endpoint %d has ended or was unbound during the move", d->p_nr);
 }
 
-/* The daemon takes the far ends; peers that were copying to or from the process finish first. */
-static int take_far_ends(struct source *d)
+int source_take_far_ends(struct source *d)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_COPIES_NS;
 	struct copiers copiers = { 0 };
 	struct binding *binding;
 	int copies = 1;
 
+	assert(!os_lock_is_held());
 	while (copies) {
 		os_lock_take(d->moves->lock);
 		binding = source_binding(d);
@@ -384,7 +384,7 @@ int source_freeze(struct source *d)
 	if (r == 0)
 		r = check_left_behind(d);
 	if (r == 0)
-		r = take_far_ends(d);
+		r = source_take_far_ends(d);
 	if (r < 0)
 		source_thaw(d);
 	return r;

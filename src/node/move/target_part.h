@@ -45,4 +45,8 @@ int target_receive_offer(struct target *a);
 int target_check(struct target *a);
 int target_load(struct target *a);
 
+/* Parts of the last two: the offer, and then the state, are of the very process and move that the order knows. */
+int target_check_offer(struct target *a);
+int target_check_state(struct target *a);
+
 #endif

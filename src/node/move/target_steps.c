@@ -123,7 +123,7 @@ static bool is_as_ordered(const struct target *a, const struct directory_endpoin
 	       offer->dc_generation == order->directory.dc[offer->dcid].generation;
 }
 
-static int check_offer(struct target *a)
+int target_check_offer(struct target *a)
 {
 	const struct move_offer *offer = &a->offer;
 	const struct directory_endpoint *ep;
@@ -184,7 +184,7 @@ int target_check(struct target *a)
 	if (!a->target)
 		return refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target");
 	worker_fault(&a->worker, "target-check");
-	r = check_offer(a);
+	r = target_check_offer(a);
 	if (r == 0)
 		r = migrate_target_check(a->target, a->secure, &a->refusal);
 	worker_fault(&a->worker, "target-checked");
@@ -192,7 +192,7 @@ int target_check(struct target *a)
 }
 
 /* The state is that of the offer, of the move that the order has started; its word may come a moment later. */
-static int check_state(struct target *a)
+int target_check_state(struct target *a)
 {
 	const struct move_state *state = (const struct move_state *)a->state;
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_CATCH_UP_NS;
@@ -277,7 +277,7 @@ int target_load(struct target *a)
 	if (r == 0)
 		r = migrate_target_load(a->target, a->secure, &a->refusal);
 	if (r == 0)
-		r = check_state(a);
+		r = target_check_state(a);
 	if (r == 0)
 		a->binding->task->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
 	worker_fault(&a->worker, "target-loaded");

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/state/order.h"
+
+#include <string.h>
+
+#include "dvk.h"
+#include "group/group.h"
+#include "group/local_rig_test.h"
+#include "os/clock.h"
+
+#define OWN 3
+
+static struct order order;
+static bool is_member, has_quorum;
+static uint64_t delivered; /* number of the last command of this node */
+static int codes[8];
+static unsigned told;
+
+static void on_restore(void *ctx, uint64_t number, const uint8_t *state, size_t len)
+{
+	(void)ctx;
+	(void)number;
+	(void)state;
+	(void)len;
+}
+
+static void on_deliver(void *ctx, uint64_t number, const struct command *cmd)
+{
+	(void)ctx;
+	(void)number;
+	is_member = is_member || cmd->kind == COMMAND_NODE_JOIN;
+	if (cmd->kind == COMMAND_SYNC) {
+		CHECK_EQ(cmd->origin, OWN);
+		CHECK_EQ(cmd->version, COMMAND_VERSION);
+		delivered = cmd->request;
+	}
+}
+
+static size_t on_snapshot(void *ctx, uint8_t *buf, size_t size)
+{
+	(void)ctx;
+	(void)buf;
+	(void)size;
+	return 0;
+}
+
+static void on_quorum(void *ctx, bool have)
+{
+	(void)ctx;
+	has_quorum = have;
+}
+
+static void note(struct order *ours, void *ctx, const struct directory_result *result)
+{
+	CHECK(ours == &order);
+	CHECK(ctx == &told);
+	codes[told++ % 8] = result->code;
+}
+
+static void propose(void)
+{
+	const struct command cmd = { .kind = COMMAND_SYNC };
+
+	order_propose(&order, &cmd, note, &told);
+}
+
+static void pump(const bool *until)
+{
+	int64_t deadline = os_now_ns() + 3 * OS_SECOND_NS;
+
+	while (!*until && os_now_ns() < deadline) {
+		os_poll(group_fd(order.group), OS_READ, 100);
+		CHECK(group_dispatch(order.group) >= 0);
+	}
+	CHECK(*until);
+}
+
+static void set_up(void)
+{
+	order = (struct order){ .self = OWN, .quorum = true };
+	told = 0;
+	delivered = 0;
+	is_member = has_quorum = false;
+}
+
+/* It is told before the call returns: the command is in no order. */
+static void test_no_order(void)
+{
+	set_up();
+	propose();
+	CHECK_EQ(told, 1);
+	CHECK_EQ(codes[0], EDVSNOCONN);
+	order.quorum = false;
+	order.group = (struct group *)&order;
+	propose();
+	CHECK_EQ(told, 2);
+	CHECK_EQ(codes[1], EDVSNOCONN);
+	CHECK(!order.proposals);
+	CHECK_EQ(order.last_request, 0);
+}
+
+static void join(void)
+{
+	const struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum,
+					      NULL };
+
+	rig_start();
+	CHECK_EQ(group_new(&order.group, rig_spec(OWN), OWN, 0, "own", &call), 0);
+}
+
+static void leave(void)
+{
+	order.group = group_free(order.group);
+	rig_stop();
+}
+
+static void test_a_decision(void)
+{
+	const struct directory_result good = { .code = 7 };
+
+	set_up();
+	join();
+	propose(); /* not a member yet */
+	CHECK_EQ(told, 1);
+	CHECK_EQ(codes[0], EDVSNOCONN);
+	CHECK(!order.proposals);
+	pump(&is_member);
+	CHECK(has_quorum);
+	propose();
+	propose();
+	CHECK_EQ(told, 1);
+	while (delivered < order.last_request)
+		CHECK(group_dispatch(order.group) >= 0);
+	order_decided(&order, order.last_request - 1, &good); /* in the order of their numbers */
+	CHECK_EQ(told, 2);
+	CHECK_EQ(codes[1], 7);
+	order_decided(&order, order.last_request - 1, &good);
+	order_decided(&order, 999, &good);
+	CHECK_EQ(told, 2);
+	order_decided(&order, order.last_request, &good);
+	CHECK_EQ(told, 3);
+	CHECK(!order.proposals);
+	leave();
+}
+
+/* They may have been ordered all the same: their proposers may undo nothing. */
+static void test_the_quorum_is_lost(void)
+{
+	set_up();
+	join();
+	pump(&is_member);
+	propose();
+	propose();
+	order_quorum(&order, true);
+	CHECK_EQ(told, 0);
+	order_quorum(&order, false);
+	CHECK_EQ(told, 2);
+	CHECK_EQ(codes[0], EDVSINPROGRESS);
+	CHECK_EQ(codes[1], EDVSINPROGRESS);
+	CHECK(!order.proposals);
+	leave();
+}
+
+/* A lost group does not come back; without a quorum one may be had again. */
+static void test_reasons(void)
+{
+	set_up();
+	order.quorum = false;
+	order.source = (struct os_source *)&order;
+	CHECK(!order_is_lost(&order));
+	CHECK(strstr(order_why(&order, EDVSNOCONN), "no quorum"));
+	order.source = NULL;
+	CHECK(order_is_lost(&order));
+	CHECK(strstr(order_why(&order, EDVSNOCONN), "sequencer has ended"));
+	CHECK(strstr(order_why(&order, EDVSINPROGRESS), "before this was decided"));
+	CHECK(!strstr(order_why(&order, EDVSBADPROC), "order"));
+	order.quorum = true;
+	CHECK(!order_is_lost(&order));
+}
+
+int main(int argc, char **argv)
+{
+	rig_init(argc, argv);
+	TEST(test_no_order);
+	TEST(test_a_decision);
+	TEST(test_the_quorum_is_lost);
+	TEST(test_reasons);
+	return rig_end();
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/task/task.h"
+
+#include <string.h>
+
+#include "base/test.h"
+#include "node/state/order.h"
+#include "node/task/ended.h"
+#include "os/loop.h"
+#include "os/pid.h"
+#include "os/self.h"
+#include "os/socket.h"
+
+static struct os_loop *loop;
+static struct order order;
+static struct tasks tasks;
+static struct task *ended_task; /* the hook was called for it */
+
+static void on_end(struct node *node, struct task *task)
+{
+	(void)node;
+	ended_task = task;
+}
+
+static void set_up(void)
+{
+	CHECK_EQ(os_loop_new(&loop, NULL), 0);
+	order = (struct order){ .self = 2 };
+	tasks = (struct tasks){ .order = &order, .loop = loop, .on_end = on_end };
+	ended_task = NULL;
+}
+
+static void tear_down(void)
+{
+	while (tasks.all) {
+		tasks.all->bindings = NULL;
+		task_free(tasks.all);
+	}
+	for (int dcid = 0; dcid < SHM_DCS; dcid++)
+		ended_forget_dc(&tasks, dcid);
+	loop = os_loop_free(loop);
+}
+
+/* This program stands for each of them; the pidfd is one end of a pair, which is readable when the other is closed. */
+static struct task *new_task(pid_t lpid, pid_t tgid, int *end)
+{
+	struct task *task = NULL;
+	int pair[2];
+
+	CHECK_EQ(os_unix_pair(OS_STREAM, pair), 0);
+	CHECK_EQ(task_new(&tasks, lpid, tgid, 7, pair[0], &task), 0);
+	if (end)
+		*end = pair[1];
+	else
+		os_close(pair[1]);
+	return task;
+}
+
+static void test_finding(void)
+{
+	struct task *leader, *thread;
+
+	set_up();
+	leader = new_task(70, 70, NULL);
+	thread = new_task(71, 70, NULL);
+	CHECK(task_find(&tasks, 71) == thread);
+	CHECK(task_find_or_leader(&tasks, 70, 71) == thread);
+	CHECK(task_find_or_leader(&tasks, 70, 99) == leader);
+	CHECK(!task_find_or_leader(&tasks, 80, 71)); /* a number of another process's thread */
+	thread->ended = true;
+	CHECK(!task_find(&tasks, 71));
+	CHECK(task_find_or_leader(&tasks, 70, 71) == leader);
+	leader->loading = true; /* an arrival's */
+	CHECK(!task_find(&tasks, 70));
+	leader->loading = false;
+	tear_down();
+}
+
+/* It is known for as long as it has a binding, or somebody waits for something of it. */
+static void test_forgetting(void)
+{
+	struct task *task, *same;
+
+	set_up();
+	task = new_task(os_self_pid(), os_self_pid(), NULL);
+	CHECK_EQ(task_keep_for(&tasks, os_self_pid(), os_self_pid(), &same), 0);
+	CHECK(same == task);
+	task_drop(task);
+	CHECK(tasks.all == task);
+	task->bindings = (struct binding *)task;
+	task_let(task);
+	CHECK(tasks.all == task);
+	task->bindings = NULL;
+	task_drop(task);
+	CHECK(!tasks.all);
+	/* One that an init of ours has started lives on without a binding, until it has ended. */
+	task = new_task(70, 70, NULL);
+	task->managed = true;
+	task_drop(task);
+	CHECK(tasks.all == task);
+	task->ended = true;
+	task_drop(task);
+	CHECK(!tasks.all);
+	tear_down();
+}
+
+/* Freed while it is kept: the entry stays until that is over, and says so. */
+static void test_gone_while_kept(void)
+{
+	struct task *task;
+
+	set_up();
+	task = new_task(70, 70, NULL);
+	task_keep(task);
+	task_keep(task);
+	task_free(task);
+	CHECK(task->gone);
+	CHECK(!tasks.all);
+	task_let(task);
+	CHECK(task->gone);
+	task_let(task);
+	tear_down();
+}
+
+static int rows;
+
+static void count(void *ctx, const struct ctl_ended_row *row, const struct output *output,
+		  uint64_t before)
+{
+	(void)ctx;
+	(void)row;
+	(void)output;
+	(void)before;
+	rows++;
+}
+
+/* An endpoint is noted; its bindings are ended by the hook, and without one it is forgotten at once. */
+static void test_its_end(void)
+{
+	struct task *task;
+
+	set_up();
+	task = new_task(70, 70, NULL);
+	task->managed = true;
+	task->bindings = (struct binding *)task;
+	CHECK_EQ(task_wait_status(task), -1);
+	task_end(task);
+	CHECK(ended_task == task);
+	CHECK(tasks.all == task);
+	task->bindings = NULL;
+	task->last.bound = true;
+	ended_task = NULL;
+	task_end(task);
+	CHECK(!ended_task);
+	CHECK(!tasks.all);
+	rows = 0;
+	ended_walk(&tasks, count, NULL);
+	CHECK_EQ(rows, 1);
+	tear_down();
+}
+
+/* A number may have been of a process that was here before and moved away: the one that has it now lives. */
+static void test_an_init_tells(void)
+{
+	struct task *task;
+	int end;
+
+	set_up();
+	task = new_task(70, 70, &end);
+	task->managed = true;
+	task->dcid = 1;
+	task->bindings = (struct binding *)task;
+	task_on_init_exit(&tasks, 1, 7, 256);
+	CHECK(!task->ended);
+	os_close(end);
+	task_on_init_exit(&tasks, 2, 7, 256);
+	task_on_init_exit(&tasks, 1, 8, 256);
+	CHECK(!task->ended);
+	task_on_init_exit(&tasks, 1, 7, 256);
+	CHECK(task->ended);
+	CHECK(ended_task == task);
+	CHECK_EQ(task_wait_status(task), 256);
+	tear_down();
+}
+
+/* The commit or the discard of an arrival sees to its end. */
+static void test_an_arrival_ends(void)
+{
+	struct task *task;
+
+	set_up();
+	task = new_task(70, 70, NULL);
+	task->managed = task->loading = true;
+	task->dcid = 1;
+	task_on_init_exit(&tasks, 1, 7, 256);
+	CHECK(tasks.all == task);
+	CHECK(task->ended);
+	CHECK(!ended_task);
+	tear_down();
+}
+
+static void test_an_init_is_killed(void)
+{
+	struct task *of_dc, *of_other, *stranger;
+
+	set_up();
+	of_dc = new_task(70, 70, NULL);
+	of_other = new_task(71, 71, NULL);
+	stranger = new_task(72, 72, NULL);
+	of_dc->managed = of_other->managed = true;
+	of_dc->dcid = stranger->dcid = 1;
+	of_other->dcid = 2;
+	of_dc->bindings = of_other->bindings = stranger->bindings = (struct binding *)of_dc;
+	task_on_init_killed(&tasks, 1);
+	CHECK(of_dc->ended && !of_other->ended && !stranger->ended);
+	CHECK_EQ(of_dc->end_reason, CTL_ENDED_INIT);
+	CHECK_EQ(of_dc->wait_status, 9);
+	tear_down();
+}
+
+/* In its own namespace by its own number, in the daemon's by the daemon's, and nowhere else. */
+static void test_numbers(void)
+{
+	struct task task = { .lpid = 70, .vpid = 7, .pidns = 4711 };
+
+	CHECK_EQ(task_pid_for(&task, 4711), 7);
+	CHECK_EQ(task_pid_for(&task, os_pidns_of(0)), 70);
+	CHECK_EQ(task_pid_for(&task, 4712), 0);
+}
+
+int main(void)
+{
+	TEST(test_finding);
+	TEST(test_forgetting);
+	TEST(test_gone_while_kept);
+	TEST(test_its_end);
+	TEST(test_an_init_tells);
+	TEST(test_an_arrival_ends);
+	TEST(test_an_init_is_killed);
+	TEST(test_numbers);
+	return test_end();
+}
