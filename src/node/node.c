@@ -81,6 +81,10 @@ void node_wire(struct node *node)
 	moves->bindings = bindings;
 	requests->moves = moves;
 	requests->restarts = restarts;
+	node->watch.lock = &node->lock;
+	node->watch.exchange = node->exchange;
+	node->watch.proxy = node->proxy;
+	node->watch.copies = copies;
 	restarts->requests = requests;
 	restarts->moves = moves;
 	restarts->copies = copies;
@@ -334,7 +338,7 @@ static int start_parts(struct node *node, struct adoption *from)
 static int start_bell(struct node *node)
 {
 	atomic_store(&node->watch.stop, false);
-	return os_thread_start_joined(&node->watch.thread, watch_main, node);
+	return os_thread_start_joined(&node->watch.thread, watch_main, &node->watch);
 }
 
 static int start(struct node *node, struct adoption *from)

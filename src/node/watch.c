@@ -18,11 +18,11 @@
 #include <stdatomic.h>
 
 #include "node/copy/copy.h"
-#include "node/node.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/lock.h"
 #include "os/thread.h"
+#include "pages/exchange.h"
 #include "proxy/proxy.h"
 
 #define NAP_NS		OS_SECOND_NS
@@ -31,80 +31,101 @@
 #define EMPTY_MAX	64
 #define EMPTY_PAUSE_NS	OS_MS_NS
 
-struct bell_watch {
-	struct node *node;
-	struct node_bell *bell;
-	int64_t distrust_until_ns;
-	unsigned empty; /* rings in a row that brought nothing */
-	bool overdue;	/* a full sleep has passed without a ring */
-};
+int64_t watch_nap_ns(const struct watch_rule *rule, int64_t now_ns)
+{
+	return now_ns < rule->distrust_until_ns ? NAP_DISTRUST_NS : NAP_NS;
+}
+
+void watch_looked(struct watch_rule *rule, bool brought)
+{
+	rule->empty = brought ? 0 : rule->empty + 1;
+}
+
+void watch_swept(struct watch_rule *rule, bool brought, int64_t now_ns)
+{
+	assert(rule->overdue);
+	rule->swept_ns = now_ns;
+	if (brought)
+		rule->distrust_until_ns = now_ns + DISTRUST_NS;
+}
+
+void watch_slept(struct watch_rule *rule, bool to_the_end)
+{
+	rule->overdue = to_the_end;
+	if (to_the_end)
+		rule->empty = 0;
+}
+
+int64_t watch_pause_ns(const struct watch_rule *rule)
+{
+	return rule->empty < EMPTY_MAX ? 0 : EMPTY_PAUSE_NS;
+}
+
+void watch_paused(struct watch_rule *rule, int64_t now_ns)
+{
+	/* It never sleeps for long enough, and rings may be lost all the same. */
+	rule->overdue = rule->overdue || now_ns - rule->swept_ns > NAP_DISTRUST_NS;
+}
 
 /* The news that rings have brought so far. */
-static uint64_t brought(const struct bell_watch *watch)
+static uint64_t brought(const struct watch *watch)
 {
-	return proxy_told(watch->node->proxy) + watch->node->copies.asked;
+	return proxy_told(watch->proxy) + watch->copies->asked;
 }
 
-static void look(struct bell_watch *watch)
+static void look(const struct watch *watch, struct watch_rule *rule)
 {
-	struct proxy *proxy = watch->node->proxy;
 	uint64_t before;
 
-	node_lock(watch->node);
+	os_lock_take(watch->lock);
 	before = brought(watch);
-	proxy_scan(proxy);
-	watch->empty = brought(watch) == before ? watch->empty + 1 : 0;
-	if (watch->overdue) {
+	proxy_scan(watch->proxy);
+	watch_looked(rule, brought(watch) != before);
+	if (rule->overdue) {
 		before = brought(watch);
-		proxy_scan_all(proxy);
-		copy_look(&watch->node->copies);
-		if (brought(watch) != before)
-			watch->distrust_until_ns = os_now_ns() + DISTRUST_NS;
+		proxy_scan_all(watch->proxy);
+		copy_look(watch->copies);
+		watch_swept(rule, brought(watch) != before, os_now_ns());
 	}
-	node_unlock(watch->node);
+	os_lock_release(watch->lock);
 }
 
-static void sleep_on(struct bell_watch *watch, uint32_t seq)
+static void sleep_on(struct node_bell *bell, uint32_t seq, struct watch_rule *rule)
 {
-	struct node_bell *bell = watch->bell;
 	int64_t now = os_now_ns();
-	int64_t nap = now < watch->distrust_until_ns ? NAP_DISTRUST_NS : NAP_NS;
 	int r = 0;
 
 	atomic_store(&bell->sleeping, 1);
 	/* Partner: the ringer counts seq up, then looks at sleeping. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load(&bell->seq) == seq)
-		r = os_futex_wait(&bell->seq, seq, now + nap);
+		r = os_futex_wait(&bell->seq, seq, now + watch_nap_ns(rule, now));
 	atomic_store(&bell->sleeping, 0);
-	watch->overdue = r == -ETIMEDOUT;
-	if (watch->overdue)
-		watch->empty = 0;
+	watch_slept(rule, r == -ETIMEDOUT);
 }
 
 void *watch_main(void *arg)
 {
-	struct bell_watch watch = { .node = arg };
-	int64_t looked_ns = 0;
+	const struct watch *watch = arg;
+	struct node_bell *bell = exchange_node_bell(watch->exchange);
+	struct watch_rule rule = { 0 };
 
 	assert(!os_lock_is_held());
-	watch.bell = exchange_node_bell(watch.node->exchange);
 	/* The requests that the daemon was sent before it executed itself anew. */
-	node_lock(watch.node);
-	copy_look(&watch.node->copies);
-	node_unlock(watch.node);
-	while (!atomic_load(&watch.node->watch.stop)) {
-		uint32_t seq = atomic_load(&watch.bell->seq);
+	os_lock_take(watch->lock);
+	copy_look(watch->copies);
+	os_lock_release(watch->lock);
+	while (!atomic_load(&watch->stop)) {
+		uint32_t seq = atomic_load(&bell->seq);
+		int64_t pause_ns;
 
-		look(&watch);
-		if (watch.overdue)
-			looked_ns = os_now_ns();
-		sleep_on(&watch, seq);
-		if (watch.empty < EMPTY_MAX)
+		look(watch, &rule);
+		sleep_on(bell, seq, &rule);
+		pause_ns = watch_pause_ns(&rule);
+		if (!pause_ns)
 			continue;
-		os_thread_sleep_ns(EMPTY_PAUSE_NS);
-		/* It never sleeps for long enough, and rings may be lost all the same. */
-		watch.overdue = watch.overdue || os_now_ns() - looked_ns > NAP_DISTRUST_NS;
+		os_thread_sleep_ns(pause_ns);
+		watch_paused(&rule, os_now_ns());
 	}
 	return NULL;
 }

@@ -49,6 +49,9 @@ static int accept_next(struct door *door, int fd)
 
 	if (client != -EMFILE && client != -ENFILE)
 		return client;
+	/* The kernel takes a descriptor before it looks whether anybody waits. */
+	if (os_poll(fd, OS_READ, 0) < 0)
+		return -EAGAIN;
 	if (request_evict_silent(door->requests))
 		return os_unix_accept(fd);
 	turn_away(door, fd);
