@@ -314,11 +314,15 @@ void envoy_state(struct envoy *e, uint64_t token, uint64_t order, const uint8_t 
 static void hear_again(struct envoy *e)
 {
 	struct group_buffer journal = e->journal;
-	const uint8_t *at = journal.bytes + journal.from, *end = journal.bytes + journal.to;
+	const uint8_t *at, *end;
 	struct council_message m;
 	struct kept kept;
 
 	e->journal = (struct group_buffer){ 0 };
+	if (!journal.bytes)
+		return;
+	at = journal.bytes + journal.from;
+	end = journal.bytes + journal.to;
 	while (at < end && !e->council.is_out) {
 		memcpy(&kept, at, sizeof(kept));
 		at += sizeof(kept);
