@@ -7,11 +7,20 @@
 #define ID_DIGITS     8
 #define SECRET_DIGITS (2 * (size_t)KEYRING_SECRET_BYTES)
 
-/* By the place of the key. */
+#define WORDS 3
+
 static const struct {
 	const char *text;
 	size_t len;
-} word[KEYRING_KEYS] = { { "primary ", 8 }, { "old ", 4 } };
+	unsigned place;
+} word[WORDS] = { { "primary ", 8, 0 }, { "old ", 4, 1 }, { "next ", 5, 1 } };
+
+/* Of the key at this place. */
+static unsigned word_at(const struct keyring *keyring, unsigned place)
+{
+	assert(place < keyring->count);
+	return place + (place && keyring->next);
+}
 
 static int digit_of(char c)
 {
@@ -49,19 +58,22 @@ static bool parse_key(struct keyring_key *key, const char *text, size_t len)
 static const char *parse_line(struct keyring *keyring, bool have[KEYRING_KEYS], const char *text,
 			      size_t len)
 {
-	unsigned place = 0;
+	unsigned which = 0, place;
 
 	assert(len > 0);
-	while (place < KEYRING_KEYS &&
-	       (len < word[place].len || memcmp(text, word[place].text, word[place].len) != 0))
-		place++;
-	if (place == KEYRING_KEYS)
-		return "a line begins with \"primary \", \"old \" or \"#\"";
+	while (which < WORDS &&
+	       (len < word[which].len || memcmp(text, word[which].text, word[which].len) != 0))
+		which++;
+	if (which == WORDS)
+		return "a line begins with \"primary \", \"next \", \"old \" or \"#\"";
+	place = word[which].place;
 	if (have[place])
-		return place ? "it is a second old key" : "it is a second primary key";
-	if (!parse_key(&keyring->key[place], text + word[place].len, len - word[place].len))
+		return place ? "there is a next or an old key already"
+			     : "it is a second primary key";
+	if (!parse_key(&keyring->key[place], text + word[which].len, len - word[which].len))
 		return "a key is a number of 8 and a secret of 64 hexadecimal digits (0-9, a-f)";
 	have[place] = true;
+	keyring->next |= which == WORDS - 1;
 	return NULL;
 }
 
@@ -117,8 +129,8 @@ size_t keyring_print(const struct keyring *keyring, char text[KEYRING_TEXT_MAX])
 		const uint8_t id[] = { (uint8_t)(key->id >> 24), (uint8_t)(key->id >> 16),
 				       (uint8_t)(key->id >> 8), (uint8_t)key->id };
 
-		memcpy(at, word[i].text, word[i].len);
-		at = print_bytes(at + word[i].len, id, sizeof(id));
+		memcpy(at, word[word_at(keyring, i)].text, word[word_at(keyring, i)].len);
+		at = print_bytes(at + word[word_at(keyring, i)].len, id, sizeof(id));
 		*at++ = ' ';
 		at = print_bytes(at, key->secret, sizeof(key->secret));
 		*at++ = '\n';
@@ -135,4 +147,30 @@ const struct keyring_key *keyring_find(const struct keyring *keyring, uint32_t i
 		if (keyring->key[i].id == id)
 			return &keyring->key[i];
 	return NULL;
+}
+
+const char *keyring_word(const struct keyring *keyring, unsigned place)
+{
+	static const char *const names[WORDS] = { "primary", "old", "next" };
+
+	return names[word_at(keyring, place)];
+}
+
+void keyring_turn(struct keyring *keyring, const struct keyring_key *fresh)
+{
+	assert(keyring->count >= 1 && keyring->count <= KEYRING_KEYS);
+	if (keyring->count == 1) {
+		keyring->key[1] = *fresh;
+		keyring->count = 2;
+		keyring->next = true;
+	} else if (keyring->next) {
+		const struct keyring_key old = keyring->key[0];
+
+		keyring->key[0] = keyring->key[1];
+		keyring->key[1] = old;
+		keyring->next = false;
+	} else {
+		keyring->key[1] = (struct keyring_key){ .id = 0 };
+		keyring->count = 1;
+	}
 }

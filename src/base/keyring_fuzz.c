@@ -11,8 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char text[KEYRING_TEXT_MAX];
+	char text[KEYRING_TEXT_MAX], other[KEYRING_TEXT_MAX];
 	struct keyring once, again;
+	size_t len;
 	int line;
 
 	if (keyring_parse(&once, (const char *)data, size, &line)) {
@@ -20,8 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		return 0;
 	}
-	if (keyring_parse(&again, text, keyring_print(&once, text), &line) ||
-	    memcmp(&once, &again, sizeof(once)) != 0)
+	len = keyring_print(&once, text);
+	if (keyring_parse(&again, text, len, &line) || keyring_print(&again, other) != len ||
+	    memcmp(text, other, len) != 0)
 		abort();
 	return 0;
 }

@@ -42,6 +42,31 @@ static void test_two(void)
 	CHECK_EQ(ring.count, 2);
 }
 
+/* Two nodes, of which one is a step behind, have the primary key of the other. */
+static void test_turn(void)
+{
+	const struct keyring_key fresh = { .id = 9, .secret = { 1, 2, 3 } };
+	const char *const words[] = { "next", "old" };
+	char text[KEYRING_TEXT_MAX];
+
+	CHECK(!parse("primary 00000001 " SECRET_A "\n"));
+	for (int step = 0; step < 3; step++) {
+		struct keyring behind = ring;
+
+		keyring_turn(&ring, &fresh);
+		CHECK(keyring_find(&behind, ring.key[0].id) &&
+		      keyring_find(&ring, behind.key[0].id));
+		CHECK_EQ(ring.count, step < 2 ? 2 : 1);
+		CHECK(step == 2 || !strcmp(keyring_word(&ring, 1), words[step]));
+		keyring_print(&ring, text);
+		CHECK(!parse(text) && ring.next == (step == 0));
+	}
+	CHECK_EQ(ring.key[0].id, 9);
+	CHECK_EQ(ring.key[0].secret[2], 3);
+	CHECK(!keyring_find(&ring, 1));
+	CHECK(!strcmp(keyring_word(&ring, 0), "primary"));
+}
+
 static bool is_wrong(const char *text, int where)
 {
 	return parse(text) && line == where && !ring.count;
@@ -65,6 +90,9 @@ static void test_wrong(void)
 		       "\nold 00000003 " SECRET_B "\n",
 		       3));
 	CHECK(is_wrong("primary 00000001 " SECRET_A "\nold 00000001 " SECRET_B "\n", 0));
+	CHECK(is_wrong("primary 00000001 " SECRET_A "\nold 00000002 " SECRET_B
+		       "\nnext 00000003 " SECRET_B "\n",
+		       3));
 }
 
 static void test_long(void)
@@ -80,6 +108,7 @@ int main(void)
 {
 	TEST(test_one);
 	TEST(test_two);
+	TEST(test_turn);
 	TEST(test_wrong);
 	TEST(test_long);
 	return test_end();

@@ -50,7 +50,7 @@ static const struct verb verbs[] = {
 	{ "drain", "NODE [--dry-run] [--json]", "move everything away from NODE", verb_drain },
 	{ "restart", "[--json]",
 	  "let a node's daemon execute its program anew, under what runs there", verb_restart },
-	{ "key", "make FILE | show FILE",
+	{ "key", "make FILE | rotate FILE | show FILE",
 	  "the key that connections between nodes prove; `dvs key` says more", verb_key },
 	{ "lab", "up | down | status | exec | cut | heal | kill | start | restart ...",
 	  "a cluster of nodes on this machine; `dvs lab` says more", verb_lab },

@@ -16,6 +16,10 @@
 static const struct verb key_verbs[] = {
 	{ "make", "FILE [--json]",
 	  "make a new key in a new file, which the other nodes get a copy of", verb_key_make },
+	{ "rotate", "FILE [--json]",
+	  "one step of an exchange of keys: a new key is accepted as well; then it is used; then the old one "
+	  "goes. After each, every node gets the file and `dvs -n NODE restart`",
+	  verb_key_rotate },
 	{ "show", "FILE [--json]", "the numbers of the keys in a file, and never the keys",
 	  verb_key_show },
 	{ NULL, NULL, NULL, NULL },
@@ -40,6 +44,7 @@ static int show(const char *path, bool json)
 {
 	struct refusal refusal = REFUSAL_NONE;
 	struct keyring keyring;
+	const char *word[KEYRING_KEYS];
 	char number[KEYRING_KEYS][12];
 	json_t *list;
 
@@ -47,16 +52,18 @@ static int show(const char *path, bool json)
 		return verb_refuse(&refusal);
 	for (unsigned i = 0; i < keyring.count; i++)
 		snprintf(number[i], sizeof(number[i]), "%08x", keyring.key[i].id);
+	for (unsigned i = 0; i < keyring.count; i++)
+		word[i] = keyring_word(&keyring, i);
 	explicit_bzero(&keyring.key, sizeof(keyring.key));
 	if (json) {
 		list = json_array();
 		for (unsigned i = 0; i < keyring.count; i++)
-			json_array_append_new(list, json_pack("{s:s, s:b}", "key", number[i],
-							      "primary", i == 0));
+			json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "key", number[i],
+							      "use", word[i], "primary", i == 0));
 		return render_document(list);
 	}
 	for (unsigned i = 0; i < keyring.count; i++)
-		printf("%s %s\n", i ? "old    " : "primary", number[i]);
+		printf("%-7s %s\n", word[i], number[i]);
 	return DONE;
 }
 
@@ -68,6 +75,19 @@ int verb_key_show(const struct verb *verb, int node, int argc, char **argv)
 
 	(void)node;
 	return status == GO_ON ? show(path, json) : status;
+}
+
+int verb_key_rotate(const struct verb *verb, int node, int argc, char **argv)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	const char *path;
+	bool json = false;
+	int status = file_word(verb, &json, argc, argv, &path);
+
+	(void)node;
+	if (status != GO_ON)
+		return status;
+	return os_keyfile_turn(path, &refusal) ? verb_refuse(&refusal) : show(path, json);
 }
 
 int verb_key_make(const struct verb *verb, int node, int argc, char **argv)

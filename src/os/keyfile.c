@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,24 +83,58 @@ static void fill_key(struct keyring_key *key)
 	}
 }
 
-int os_keyfile_make(const char *path)
+/* Into a new file that only this user can read. */
+static int write_keys(const char *path, const struct keyring *keyring)
 {
-	struct keyring keyring = { .count = 1 };
 	char text[KEYRING_TEXT_MAX];
 	size_t len;
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), r;
 
 	if (fd < 0)
 		return -errno;
-	fill_key(&keyring.key[0]);
-	len = keyring_print(&keyring, text);
+	len = keyring_print(keyring, text);
 	r = os_write_full(fd, text, len, -1);
 	if (!r && fsync(fd) < 0)
 		r = -errno;
 	os_close(fd);
 	OPENSSL_cleanse(text, sizeof(text));
-	OPENSSL_cleanse(&keyring, sizeof(keyring));
 	if (r)
 		unlink(path);
 	return r;
+}
+
+int os_keyfile_make(const char *path)
+{
+	struct keyring keyring = { .count = 1 };
+	int r;
+
+	fill_key(&keyring.key[0]);
+	r = write_keys(path, &keyring);
+	OPENSSL_cleanse(&keyring, sizeof(keyring));
+	return r;
+}
+
+int os_keyfile_turn(const char *path, struct refusal *refusal)
+{
+	struct keyring_key fresh = { .id = 0 };
+	struct keyring keyring;
+	char beside[512];
+	int r = os_keyfile_read(path, &keyring, refusal);
+
+	if (r)
+		return r;
+	if (snprintf(beside, sizeof(beside), "%s.new", path) >= (int)sizeof(beside))
+		return refusal_set(refusal, EDVSNAMETOOLONG, "the name %.60s... is too long", path);
+	fill_key(&fresh);
+	keyring_turn(&keyring, &fresh);
+	r = write_keys(beside, &keyring);
+	if (!r && rename(beside, path) < 0) {
+		r = -errno;
+		unlink(beside);
+	}
+	OPENSSL_cleanse(&fresh, sizeof(fresh));
+	OPENSSL_cleanse(&keyring, sizeof(keyring));
+	return r ? refusal_set_errno(refusal, -r, "%.100s cannot be written: %s", beside,
+				     strerror(-r))
+		 : 0;
 }

@@ -14,4 +14,7 @@ int os_keyfile_read(const char *path, struct keyring *keyring, struct refusal *r
 /* A new key of its own, in a new file that only this user can read. 0 or negative errno; -EEXIST: there is one. */
 int os_keyfile_make(const char *path);
 
+/* One step of an exchange of keys in this file (keyring_turn()), which is replaced whole. 0 or the refusal's number. */
+int os_keyfile_turn(const char *path, struct refusal *refusal);
+
 #endif

@@ -50,6 +50,26 @@ static void test_made(void)
 	CHECK(memcmp(&ring, &other, sizeof(ring)) != 0);
 }
 
+static void test_turn(void)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct keyring first, now;
+	struct stat status;
+
+	CHECK_EQ(os_keyfile_read(path, &first, &refusal), 0);
+	for (int step = 0; step < 3; step++) {
+		CHECK_EQ(os_keyfile_turn(path, &refusal), 0);
+		CHECK_EQ(stat(path, &status), 0);
+		CHECK_EQ(status.st_mode & 07777, 0600);
+		CHECK_EQ(os_keyfile_read(path, &now, &refusal), 0);
+		CHECK((now.key[0].id == first.key[0].id) == (step == 0));
+	}
+	CHECK_EQ(now.count, 1);
+	chmod(path, 0644);
+	CHECK(os_keyfile_turn(path, &refusal) != 0);
+	chmod(path, 0600);
+}
+
 static void test_owner_and_mode(void)
 {
 	chmod(path, 0640);
@@ -104,6 +124,7 @@ int main(void)
 		return 1;
 	snprintf(path, sizeof(path), "%s/key", folder);
 	TEST(test_made);
+	TEST(test_turn);
 	TEST(test_owner_and_mode);
 	TEST(test_kinds);
 	TEST(test_contents);

@@ -168,6 +168,7 @@ dvs lab cut
 dvs lab heal
 dvs key
 dvs key make
+dvs key rotate
 dvs key show
 dvs lab kill
 dvs lab start
