@@ -32,7 +32,11 @@ def members(code):
 
 
 def users(codes, member):
-    folder, used = str(Path(HEADER).parent) + "/", re.compile(rf"\b{STRUCT}(?:->|\.){member}\b")
+    """Files of node/ that use it by name, or by an inline function of the header."""
+    folder, name = str(Path(HEADER).parent) + "/", rf"\b{STRUCT}(?:->|\.){member}\b"
+    inlines = [re.search(r"(\w+)\s*\(", head).group(1) for head, body in functions_of(codes.get(HEADER, ""))
+               if re.search(name, body)]
+    used = re.compile("|".join([name] + [rf"\b{inline}\s*\(" for inline in inlines]))
     return sorted(n for n, code in codes.items() if n.startswith(folder) and n != HEADER and used.search(code))
 
 

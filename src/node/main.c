@@ -48,31 +48,12 @@ static void on_wait(const char *what)
 	os_log(OS_LOG_ERROR, "%s waits with the lock held", what);
 }
 
-/* The same program with the same settings, but for what was about its first start or its last restart. */
+/* The same program with the same settings; those of its first start or its last restart alone are not among them. */
 static int begin_anew(const struct node_options *options)
 {
-	static const char *const dropped[] = { "--ready-fd", "--adopt" };
-	char *argv[64];
-	int count = 0;
-
-	for (char *const *word = options->argv; *word && count < 63; word++) {
-		bool drop = false;
-
-		for (int i = 0; i < 2 && !drop; i++) {
-			size_t len = strlen(dropped[i]);
-
-			drop = !strncmp(*word, dropped[i], len) &&
-			       (!(*word)[len] || (*word)[len] == '=');
-			if (drop && !(*word)[len] && word[1])
-				word++;
-		}
-		if (!drop)
-			argv[count++] = *word;
-	}
-	argv[count] = NULL;
 	os_log(OS_LOG_INFO, "the node begins a new life");
 	os_log(OS_LOG_ERROR, "it cannot: %s",
-	       strerror(-os_successor_become(options->program, argv)));
+	       strerror(-os_successor_become(options->program, options->argv)));
 	return 1;
 }
 

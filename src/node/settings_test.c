@@ -93,7 +93,7 @@ static void test_successor(void)
 		n = count(next);
 		for (int i = 0; i < n; i++) {
 			words[i] = strdup(next[i]);
-			CHECK(strcmp(words[i], "--ready-fd"));
+			CHECK(strcmp(words[i], "--ready-fd") && strcmp(words[i], "--adopt"));
 		}
 		words[n] = "--adopt";
 		words[n + 1] = "7";
