@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +34,6 @@
 #include "node/service.h"
 #include "node/watch.h"
 #include "os/clock.h"
-#include "os/futex.h"
 #include "os/keyfile.h"
 #include "os/lock.h"
 #include "os/log.h"
@@ -45,7 +43,6 @@
 #include "os/signals.h"
 #include "os/socket.h"
 #include "os/spawn.h"
-#include "os/threads.h"
 
 #define ORDER_LATE_US 50000
 
@@ -81,10 +78,6 @@ void node_wire(struct node *node)
 	moves->bindings = bindings;
 	requests->moves = moves;
 	requests->restarts = restarts;
-	node->watch.lock = &node->lock;
-	node->watch.exchange = node->exchange;
-	node->watch.proxy = node->proxy;
-	node->watch.copies = copies;
 	restarts->requests = requests;
 	restarts->moves = moves;
 	restarts->copies = copies;
@@ -335,12 +328,6 @@ static int start_parts(struct node *node, struct adoption *from)
 	return r;
 }
 
-static int start_bell(struct node *node)
-{
-	atomic_store(&node->watch.stop, false);
-	return os_thread_start_joined(&node->watch.thread, watch_main, &node->watch);
-}
-
 static int start(struct node *node, struct adoption *from)
 {
 	int r;
@@ -355,8 +342,6 @@ static int start(struct node *node, struct adoption *from)
 	node_lock(node);
 	/* Signals that a predecessor had blocked have waited for its successor. */
 	os_unblock_signals();
-	if (r == 0)
-		r = start_bell(node);
 	if (r == 0)
 		r = proxy_open(node->proxy);
 	if (r == 0 && from)
@@ -393,14 +378,22 @@ int node_start(struct node *node, const struct node_options *options)
 	return options->adopt_fd >= 0 ? start_as_successor(node) : start(node, NULL);
 }
 
-static void stop_bell(struct node *node)
+/* With a bell thread beside it. 0, or the errno for which it ends. */
+static int run_loop(struct node *node)
 {
-	struct node_bell *bell = exchange_node_bell(node->exchange);
+	struct watch watch = { .lock = &node->lock,
+			       .exchange = node->exchange,
+			       .proxy = node->proxy,
+			       .copies = &node->copies };
+	int r = watch_start(&watch);
 
-	atomic_store(&node->watch.stop, true);
-	atomic_fetch_add(&bell->seq, 1);
-	os_futex_wake(&bell->seq, 1);
-	os_thread_join(node->watch.thread);
+	if (r < 0) {
+		os_log(OS_LOG_ERROR, "cannot watch the node bell: %s", strerror(-r));
+		return r;
+	}
+	r = os_loop_run(node->loop);
+	watch_stop(&watch);
+	return r;
 }
 
 /*
@@ -409,19 +402,14 @@ static void stop_bell(struct node *node)
  */
 int node_run(struct node *node)
 {
-	int r = os_loop_run(node->loop);
+	int r = run_loop(node);
 
 	assert(!os_lock_is_held());
-	stop_bell(node);
 	while (r == 0 && !node->life.stopping && restart_is_due(&node->restarts)) {
 		node_lock(node);
 		restart_execute(&node->restarts);
 		node_unlock(node);
-		r = start_bell(node);
-		if (r < 0)
-			break;
-		r = os_loop_run(node->loop);
-		stop_bell(node);
+		r = run_loop(node);
 	}
 	os_notify_stopping("its processes are ended");
 	node_lock(node);

@@ -29,7 +29,6 @@
 #include "node/state/life.h"
 #include "node/state/order.h"
 #include "node/task/task.h"
-#include "node/watch.h"
 #include "pages/exchange.h"
 #include "os/lock.h"
 #include "os/loop.h"
@@ -68,7 +67,6 @@ struct node {
 	struct moves moves;
 	struct copies copies;
 	struct restarts restarts;
-	struct watch watch;
 };
 
 static inline void node_lock(struct node *node)

@@ -22,6 +22,7 @@
 #include "os/futex.h"
 #include "os/lock.h"
 #include "os/thread.h"
+#include "os/threads.h"
 #include "pages/exchange.h"
 #include "proxy/proxy.h"
 
@@ -104,7 +105,7 @@ static void sleep_on(struct node_bell *bell, uint32_t seq, struct watch_rule *ru
 	watch_slept(rule, r == -ETIMEDOUT);
 }
 
-void *watch_main(void *arg)
+static void *run(void *arg)
 {
 	const struct watch *watch = arg;
 	struct node_bell *bell = exchange_node_bell(watch->exchange);
@@ -128,4 +129,22 @@ void *watch_main(void *arg)
 		watch_paused(&rule, os_now_ns());
 	}
 	return NULL;
+}
+
+int watch_start(struct watch *watch)
+{
+	assert(!os_lock_is_held());
+	atomic_store(&watch->stop, false);
+	return os_thread_start_joined(&watch->thread, run, watch);
+}
+
+void watch_stop(struct watch *watch)
+{
+	struct node_bell *bell = exchange_node_bell(watch->exchange);
+
+	assert(!os_lock_is_held());
+	atomic_store(&watch->stop, true);
+	atomic_fetch_add(&bell->seq, 1);
+	os_futex_wake(&bell->seq, 1);
+	os_thread_join(watch->thread);
 }

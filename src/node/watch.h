@@ -10,7 +10,7 @@ struct copies;
 struct exchange;
 struct proxy;
 
-/* The part of struct node. */
+/* The bell thread, and the parts that it looks at. The first four are given. */
 struct watch {
 	pthread_mutex_t *lock; /* the node's */
 	struct exchange *exchange;
@@ -20,8 +20,10 @@ struct watch {
 	_Atomic bool stop;
 };
 
-/* The bell thread: looks at the node bell until watch->stop. arg: struct watch; for os/threads.h. */
-void *watch_main(void *arg);
+/* Looks at the node bell from now on. Lock not held. 0 or negative errno. */
+int watch_start(struct watch *watch);
+/* And no longer, until it is started again: the thread has ended. Lock not held. */
+void watch_stop(struct watch *watch);
 
 /* How long it sleeps, and when it looks at all channels. Pure; all zero at first. */
 struct watch_rule {
