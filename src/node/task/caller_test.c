@@ -60,6 +60,36 @@ static void test_catching_up(void)
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
 
+/* A client that went away meanwhile: its number may be another process's by now. */
+static void test_a_client_that_is_gone(void)
+{
+	struct request *request;
+
+	set_up();
+	request = request_of(0);
+	request->pid = 70;
+	CHECK(caller_catch_up(request, handler));
+	CHECK_EQ(again, 0);
+	CHECK_EQ(answer.error, EDVSBADPID);
+}
+
+/* A number that another node has passed on means no task of this one. */
+static void test_a_number_from_afar(void)
+{
+	struct task task = { .tasks = &tasks, .lpid = 70, .tgid = 70 };
+	struct request *request;
+
+	set_up();
+	tasks.all = &task;
+	request = request_of(0);
+	request->pid = 70;
+	CHECK(!caller_task(request));
+	request->fd = 99;
+	CHECK(caller_task(request) == &task);
+	request->fd = -1;
+	request_end(request, 0, NULL, 0, NULL, 0);
+}
+
 /* Strangers make no command for all nodes. */
 static void test_who_may_ask_the_order(void)
 {
@@ -74,6 +104,10 @@ static void test_who_may_ask_the_order(void)
 	request->head.dcid = DC + 1; /* it does not run, so it has no owner */
 	CHECK(!caller_catch_up(request, handler));
 	request->head.dcid = SHM_DCS;
+	CHECK(!caller_catch_up(request, handler));
+	request->head.dcid = INT32_MAX;
+	CHECK(!caller_catch_up(request, handler));
+	request->head.dcid = INT32_MIN;
 	CHECK(!caller_catch_up(request, handler));
 	request->head.dcid = DC;
 	CHECK(caller_catch_up(request, handler));
@@ -130,11 +164,16 @@ static void test_a_slot(void)
 	CHECK_EQ(check_slot(-5), EDVSBADPROC);
 	CHECK_EQ(check_slot(20), EDVSBADPROC);
 	CHECK_EQ(check_slot(_ENDPOINT_GENERATION_SIZE + 7), EDVSENDPOINT);
+	CHECK_EQ(check_slot(_ENDPOINT_GENERATION_SIZE + 20), EDVSBADPROC);
+	CHECK_EQ(check_slot(INT32_MAX), EDVSBADPROC);
+	CHECK_EQ(check_slot(INT32_MIN), EDVSBADPROC);
 }
 
 int main(void)
 {
 	TEST(test_catching_up);
+	TEST(test_a_client_that_is_gone);
+	TEST(test_a_number_from_afar);
 	TEST(test_who_may_ask_the_order);
 	TEST(test_a_dc);
 	TEST(test_a_slot);

@@ -14,6 +14,8 @@
 #define OWN 2
 #define DC  1
 
+#define BEFORE 100 /* bytes that a process wrote on other nodes */
+
 static struct os_loop *loop;
 static struct order order;
 static struct tasks tasks;
@@ -59,6 +61,7 @@ static struct task task_of(int p_nr, uint32_t generation, const char *text)
 	task.last.generation = generation;
 	if (text)
 		task.output = output_of(text);
+	task.output_start = BEFORE;
 	return task;
 }
 
@@ -112,6 +115,30 @@ static void test_reasons(void)
 	tear_down();
 }
 
+static int reason(enum ctl_end_reason said, int signalled, int wait_status)
+{
+	struct task task = task_of(5, 3, NULL);
+
+	task.end_reason = said;
+	task.signalled = signalled;
+	task.wait_status = wait_status;
+	ended_keep(&task);
+	count();
+	return newest.reason;
+}
+
+/* Only a process that would have ended by itself was ended by dvs kill, and only by the signal that was sent. */
+static void test_killed_or_not(void)
+{
+	set_up();
+	CHECK_EQ(reason(CTL_ENDED_ITSELF, 11, 11 | 0x80), CTL_ENDED_KILL); /* with a core */
+	CHECK_EQ(reason(CTL_ENDED_ITSELF, 15, 15 << 8), CTL_ENDED_ITSELF); /* exit status 15 */
+	CHECK_EQ(reason(CTL_ENDED_ITSELF, 0, 0), CTL_ENDED_ITSELF);
+	CHECK_EQ(reason(CTL_ENDED_STOP, 15, 15), CTL_ENDED_STOP);
+	CHECK_EQ(reason(CTL_ENDED_INIT, 9, 9), CTL_ENDED_INIT);
+	tear_down();
+}
+
 /* Of a slot only the newest output is asked for. */
 static void test_outputs(void)
 {
@@ -120,6 +147,9 @@ static void test_outputs(void)
 	keep(6, 1, "other");
 	keep(5, 4, "second");
 	CHECK_EQ(count(), 3);
+	CHECK_EQ(outputs, 2);
+	ended_forget_output(&tasks, DC + 1, 6);
+	count();
 	CHECK_EQ(outputs, 2);
 	ended_forget_output(&tasks, DC, 6);
 	CHECK_EQ(count(), 3);
@@ -154,8 +184,10 @@ static bool is_sent(int p_nr)
 	struct request *request = asker_request(&requests, CTL_LOGS, &answer);
 	bool sent = ended_send(request, DC, p_nr);
 
-	if (sent)
-		CHECK_EQ(request->data_sent, 5);
+	if (sent) { /* a follower goes on there after a move */
+		CHECK_EQ(answer.data, 5);
+		CHECK_EQ(request->data_sent, BEFORE + 5);
+	}
 	request_end(request, 0, NULL, 0, NULL, 0);
 	return sent;
 }
@@ -174,6 +206,8 @@ static void test_only_the_last_life_is_asked_for(void)
 		0; /* they begin anew after the last */
 	keep(6, _ENDPOINT_MAX_GENERATION, "world");
 	CHECK(is_sent(6));
+	keep(NR_PROCS, 0, "none");
+	CHECK(!is_sent(NR_PROCS)); /* no DC has such a slot */
 	tear_down();
 }
 
@@ -227,6 +261,7 @@ static void test_a_dc_is_removed(void)
 int main(void)
 {
 	TEST(test_reasons);
+	TEST(test_killed_or_not);
 	TEST(test_outputs);
 	TEST(test_limits);
 	TEST(test_only_the_last_life_is_asked_for);

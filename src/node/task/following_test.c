@@ -2,6 +2,7 @@
 #include "node/task/following.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "dvk.h"
@@ -114,13 +115,48 @@ static void test_a_client_goes_away(void)
 	tear_down();
 }
 
+/* A task that is forgotten while it runs has no wait status to wait for. */
+static void test_forgotten(void)
+{
+	struct answer a;
+
+	set_up();
+	waiter(&a, -1, 0);
+	following_end(&task);
+	CHECK_EQ(a.ends, 1);
+	CHECK_EQ(a.value, -1);
+	tear_down();
+}
+
+/* Each follower hears of new bytes; a request that waits for the end does not. */
+static void test_new_bytes(void)
+{
+	struct output *output = NULL;
+	struct answer a, b, c;
+
+	set_up();
+	CHECK_EQ(output_new(loop, OUTPUT_LEAST, &output), 0);
+	following_take_output(&task, output, 500);
+	follower(&a, -1, 0);
+	follower(&b, 5, 77);
+	waiter(&c, -1, 0);
+	CHECK_EQ(write(output_fd(output), "new", 3), 3);
+	output_drain(output);
+	CHECK_EQ(a.data, 3);
+	CHECK_EQ(b.data, 3);
+	CHECK_EQ(c.data, 0);
+	following_end(&task);
+	tear_down();
+}
+
 /* A follower goes on at the new owner (here: this node once more); what waits for the end is told to ask again. */
 static void test_a_move(void)
 {
 	struct request *request;
-	struct answer a, b;
+	struct answer a, b, c;
 
 	set_up();
+	follower(&c, 5, 77);
 	request = follower(&a, -1, 0);
 	request->data_sent = 1000;
 	waiter(&b, -1, 0);
@@ -131,6 +167,8 @@ static void test_a_move(void)
 	CHECK_EQ(request->head.bytes, 1000);
 	CHECK_EQ(a.ends, 0);
 	CHECK_EQ(b.error, EDVSMIGRATE);
+	CHECK_EQ(c.error, EDVSMIGRATE); /* its own node goes on there */
+	CHECK_EQ(c.value, OWN);
 	request_end(request, 0, NULL, 0, NULL, 0);
 	tear_down();
 }
@@ -168,6 +206,8 @@ int main(void)
 	TEST(test_the_end);
 	TEST(test_a_cancel_from_afar);
 	TEST(test_a_client_goes_away);
+	TEST(test_forgotten);
+	TEST(test_new_bytes);
 	TEST(test_a_move);
 	TEST(test_where_it_begins);
 	return test_end();

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/task/task.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "node/state/order.h"
@@ -122,6 +125,32 @@ static void test_gone_while_kept(void)
 	tear_down();
 }
 
+/* Those of the program before keep their order: the newest first. */
+static void test_adopting(void)
+{
+	struct task image = { .lpid = 71, .pidfd = -1 }, *task, *adopted = NULL;
+
+	set_up();
+	task = new_task(70, 70, NULL);
+	image.next = task; /* as the program before had it */
+	CHECK_EQ(task_adopt(&tasks, &image, &adopted), 0);
+	CHECK(tasks.all == task && task->next == adopted && !adopted->next);
+	CHECK(adopted->tasks == &tasks);
+	tear_down();
+}
+
+static void test_a_number_of_no_process(void)
+{
+	const pid_t none = 0x7ffffffe; /* above the most that a kernel gives */
+	struct task *task = NULL;
+
+	set_up();
+	CHECK_EQ(task_new(&tasks, none, none, 1, -1, &task), -ESRCH);
+	CHECK_EQ(task_keep_for(&tasks, none, none, &task), -ESRCH);
+	CHECK(!task && !tasks.all);
+	tear_down();
+}
+
 static int rows;
 
 static void count(void *ctx, const struct ctl_ended_row *row, const struct output *output,
@@ -159,6 +188,42 @@ static void test_its_end(void)
 	tear_down();
 }
 
+/* The init of a task that it has started tells of the end; of any other task the pidfd does. */
+static void test_watching(void)
+{
+	struct task *managed, *task;
+
+	set_up();
+	managed = new_task(70, 70, NULL);
+	managed->managed = true;
+	task = new_task(71, 71, NULL);
+	CHECK_EQ(task_watch(managed), 0);
+	CHECK(!managed->exit_source);
+	CHECK_EQ(task_watch(task), 0);
+	CHECK(task->exit_source);
+	tear_down();
+}
+
+/* The status of a task that no init reaps is read before its parent takes note of the end. */
+static void test_its_wait_status(void)
+{
+	siginfo_t info;
+	struct task *task;
+	pid_t pid = fork();
+
+	CHECK_OR_RETURN(pid >= 0);
+	if (!pid)
+		_exit(3);
+	CHECK_EQ(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	set_up();
+	task = new_task(pid, pid, NULL);
+	task->bindings = (struct binding *)task;
+	task_end(task);
+	CHECK_EQ(task_wait_status(task), 3 << 8);
+	tear_down();
+	waitpid(pid, NULL, 0);
+}
+
 /* A number may have been of a process that was here before and moved away: the one that has it now lives. */
 static void test_an_init_tells(void)
 {
@@ -175,7 +240,10 @@ static void test_an_init_tells(void)
 	os_close(end);
 	task_on_init_exit(&tasks, 2, 7, 256);
 	task_on_init_exit(&tasks, 1, 8, 256);
+	task->managed = false; /* a number of another namespace */
+	task_on_init_exit(&tasks, 1, 7, 256);
 	CHECK(!task->ended);
+	task->managed = true;
 	task_on_init_exit(&tasks, 1, 7, 256);
 	CHECK(task->ended);
 	CHECK(ended_task == task);
@@ -201,7 +269,7 @@ static void test_an_arrival_ends(void)
 
 static void test_an_init_is_killed(void)
 {
-	struct task *of_dc, *of_other, *stranger;
+	struct task *of_dc, *of_other, *stranger, *over;
 
 	set_up();
 	of_dc = new_task(70, 70, NULL);
@@ -210,11 +278,17 @@ static void test_an_init_is_killed(void)
 	of_dc->managed = of_other->managed = true;
 	of_dc->dcid = stranger->dcid = 1;
 	of_other->dcid = 2;
+	over = new_task(73, 73, NULL); /* its bindings are on their way out */
+	over->managed = over->ended = true;
+	over->dcid = 1;
+	over->bindings = (struct binding *)over;
 	of_dc->bindings = of_other->bindings = stranger->bindings = (struct binding *)of_dc;
 	task_on_init_killed(&tasks, 1);
 	CHECK(of_dc->ended && !of_other->ended && !stranger->ended);
 	CHECK_EQ(of_dc->end_reason, CTL_ENDED_INIT);
 	CHECK_EQ(of_dc->wait_status, 9);
+	CHECK_EQ(over->end_reason, CTL_ENDED_ITSELF);
+	CHECK_EQ(over->wait_status, 0);
 	tear_down();
 }
 
@@ -233,7 +307,11 @@ int main(void)
 	TEST(test_finding);
 	TEST(test_forgetting);
 	TEST(test_gone_while_kept);
+	TEST(test_adopting);
+	TEST(test_a_number_of_no_process);
 	TEST(test_its_end);
+	TEST(test_watching);
+	TEST(test_its_wait_status);
 	TEST(test_an_init_tells);
 	TEST(test_an_arrival_ends);
 	TEST(test_an_init_is_killed);
