@@ -60,7 +60,7 @@ static void set_quorum(struct council *c, bool have)
 	c->call.quorum(c->ctx, have);
 }
 
-/* seen: what the others know at least, who go on. */
+/* seen: the point that the members that go on have reached at least. */
 static void go_out(struct council *c, struct council_point seen)
 {
 	CORE_ASSERT(!c->is_out);
@@ -96,7 +96,7 @@ static void say_hello(struct council *c)
 	say(c, &m);
 }
 
-/* How many of the roll are known to hold command n. What this member has heard it holds. */
+/* How many of the roll are known to hold command n. This member holds all commands that it has heard. */
 static unsigned holders(const struct council *c, uint64_t n)
 {
 	uint32_t left = c->roll & c->placed;

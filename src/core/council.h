@@ -21,7 +21,8 @@
  * gone on without it, so its node has left for them. It begins anew without a state, but states what the most knowing
  * one knew (`seen`): it counts as knowing that, and no epoch begins that knows less. A member without a
  * state takes it from another one (group/envoy.h); if there has been none at all then the lowest node begins with an
- * empty one. What a majority of machines forgets at one time, by crashes, is lost.
+ * empty one. Commands are lost if a majority of machines
+ * forgets them at one time, by crashes.
  *
  *	unsettled --view--> settled --HELLOs--> running (an epoch) --view breaks--> unsettled
  */
@@ -78,17 +79,18 @@ struct council {
 	bool has_state;
 	bool grown; /* the roll has been a majority of the machines */
 	uint64_t epoch, heard, decided;
-	uint64_t base_epoch, base; /* what a member had that was there when the epoch began */
-	uint32_t roll, placed;	   /* placed: has the state, and hears the epoch */
-	uint64_t lives[NR_NODES];  /* of the roll */
-	uint64_t held[NR_NODES];   /* by those placed */
-	uint64_t said_held;	   /* by this one */
-	uint64_t join_epoch;	   /* in which the own JOIN was sent */
+	uint64_t base_epoch,
+		base;	       /* the point of the members that were there when the epoch began */
+	uint32_t roll, placed; /* placed: has the state, and hears the epoch */
+	uint64_t lives[NR_NODES]; /* of the roll */
+	uint64_t held[NR_NODES];  /* by those placed */
+	uint64_t said_held;	  /* by this one */
+	uint64_t join_epoch;	  /* in which the own JOIN was sent */
 	/* decided+1 .. heard, at their number % COUNCIL_TAIL */
 	uint8_t tail[COUNCIL_TAIL][COMMAND_BYTES];
 };
 
-/* join: this node's NODE_JOIN, encoded. life: random, not 0. seen: what a former life was told that was put out. */
+/* join: this node's NODE_JOIN, encoded. life: random, not 0. seen: how far a former life of this node had come. */
 void council_init(struct council *c, int self, uint64_t life, struct council_point seen,
 		  const uint8_t join[COMMAND_BYTES], const struct council_calls *call, void *ctx);
 
@@ -103,7 +105,7 @@ void council_present(struct council *c, uint32_t present);
 /* majority: so many of all the machines that there should be. */
 void council_quorum(struct council *c, uint64_t ring, bool have, uint32_t majority);
 
-/* Anything but ASK and STATE, in its place in the order. What is not of this epoch is dropped. */
+/* Anything but ASK and STATE, in its place in the order. A message of another epoch is dropped. */
 void council_hear(struct council *c, const struct council_message *m);
 /* After a batch of the calls above: says what has to be said about it. */
 void council_settle(struct council *c);

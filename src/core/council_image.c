@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a joiner is given of a council: everything that the members agree on at one point of the order. */
+/* The part of a council that a joiner is given: everything that the members agree on at one point of the order. */
 #include "core/council.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ size_t council_encode(const struct council *c, uint8_t *buf)
 		bool self = node == c->self;
 
 		out = put(out, c->lives[node]);
-		/* What the giver has heard itself is known to itself alone until it says so. */
+		/* Only the giver knows how far it has heard, until it says so. */
 		out = put(out, self ? c->said_held : c->held[node]);
 	}
 	CORE_ASSERT(out == buf + COUNCIL_IMAGE_HEAD);

@@ -4,12 +4,12 @@
 
 /*
  * A daemon is restarted at a quiet point: nothing of the node is half done but such things as its successor goes on
- * with. What stands in the way, and whether that is waited for. The product and the simulator ask this.
+ * with. An obstacle either ends by itself, and the restart waits for it, or it refuses the restart. The product and the simulator ask this.
  */
 
 #include <stdbool.h>
 
-/* What the node has under way. */
+/* The work that a node has under way. */
 struct quiet_view {
 	bool is_moving;	   /* a process is on its way from or to the node */
 	bool has_proposal; /* a command of the node is not decided yet */

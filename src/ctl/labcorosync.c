@@ -19,7 +19,7 @@
 #define KEY	 LAB_FOLDER "/corosync.key"
 #define CONF_MAX 8192
 
-/* A token of 1 s: what Corosync took before its third version. Real-time scheduling is not for a lab. */
+/* A token of 1 s, which was Corosync's default before its third version. Real-time scheduling is not for a lab. */
 static const char head[] = "totem {\n  version: 2\n  cluster_name: dvs-lab\n  transport: knet\n"
 			   "  crypto_cipher: aes256\n  crypto_hash: sha256\n"
 			   "  keyfile: /run/corosync.key\n  token: 1000\n}\n"

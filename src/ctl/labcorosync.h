@@ -10,7 +10,7 @@
 #include "base/refusal.h"
 #include "ctl/labstate.h"
 
-/* Where the deputy of a node listens; what names the lab's group for `dvs lab down` as well. */
+/* Where the deputy of a node listens. `dvs lab down` finds the lab's processes by this name too. */
 #define LABCOROSYNC_SOCKET LAB_GROUP ".%d"
 
 /* Configuration and key of all of them, for the nodes of the bit map. Refuses where Corosync is not installed. */

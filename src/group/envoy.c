@@ -17,7 +17,7 @@
 #define PACKAGE_HEAD 16u
 #define PACKAGE_MAX  (PACKAGE_HEAD + COUNCIL_IMAGE_MAX + GROUP_STATE_MAX)
 
-/* What this member owes a joiner: the council at the place of the ASK. The daemon's state comes later. */
+/* The debt of this member to a joiner: the council at the place of the ASK. The daemon's state comes later. */
 struct offer {
 	struct offer *next;
 	uint64_t own_token, token, ring;
@@ -52,7 +52,7 @@ struct envoy {
 	struct group_buffer journal, package;
 };
 
-/* What the journal holds: a message, or that the members changed. */
+/* An entry of the journal: a message, or the note that the members changed. */
 struct kept {
 	uint32_t bytes; /* 0: the members changed */
 	uint32_t present;
@@ -69,7 +69,7 @@ static void drop_offers(struct envoy *e)
 	assert(!e->offers);
 }
 
-/* Whatever was on its way is of no use any more. */
+/* Messages that were on their way are of no use any more. */
 static void ask_anew(struct envoy *e)
 {
 	if (e->council.has_state)
@@ -131,7 +131,7 @@ static void on_began(void *ctx)
 {
 	struct envoy *e = ctx;
 
-	e->sent = e->first; /* what was sent before is dropped by all */
+	e->sent = e->first; /* all members drop the messages that were sent before */
 	e->forgotten = 0;
 	ask_anew(e);
 }
@@ -310,7 +310,7 @@ void envoy_state(struct envoy *e, uint64_t token, uint64_t order, const uint8_t 
 	free(offer);
 }
 
-/* What was heard since the ASK, once more. */
+/* The messages that came since the ASK, once more. */
 static void hear_again(struct envoy *e)
 {
 	struct group_buffer journal = e->journal;

@@ -3,7 +3,7 @@
 #define DVS_GROUP_ENVOY_H
 
 /*
- * A member of a council (core/council.h) with what that leaves to its surroundings: memory, the commands that wait to
+ * A member of a council (core/council.h) with all that the pure part leaves to its surroundings: memory, the commands that wait to
  * be numbered, and a joiner's state. It knows neither the multicast nor the member's daemon.
  *
  * A joiner multicasts ASK. One member, which all know to be the one, gives the daemon's state and what the council
@@ -35,7 +35,7 @@ int envoy_new(struct envoy **envoyp, int self, uint64_t life, struct council_poi
 	      const struct command *join, const struct envoy_calls *call, void *ctx);
 struct envoy *envoy_free(struct envoy *envoy); /* returns NULL */
 
-/* What the multicast says, as in core/council.h. */
+/* The reports of the multicast, as in core/council.h. */
 void envoy_unsettle(struct envoy *envoy);
 void envoy_cut(struct envoy *envoy);
 void envoy_view(struct envoy *envoy, uint64_t ring, uint32_t present);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Members on a multicast that is made here, with machines that fall apart into rings in every way and come together
- * again: thousands of seeds. What is decided is one history, whatever happens (I4).
+ * again: thousands of seeds. The decided commands are one history under all these faults (I4).
  */
 #include "group/envoy.h"
 
@@ -27,7 +27,7 @@ struct event {
 	uint8_t bytes[];
 };
 
-/* What was multicast in one ring, in its order. */
+/* The messages of one ring, in their order. */
 struct ring {
 	uint64_t number;
 	uint32_t machines;

@@ -29,7 +29,7 @@ struct totem {
 	struct totem_calls call;
 	void *ctx;
 	bool connected, told; /* told: that it cannot be reached */
-	bool full;	      /* there is no memory for what is to be sent */
+	bool full;	      /* there is no memory for messages to be sent */
 	cpg_handle_t cpg;
 	quorum_handle_t quorum;
 	votequorum_handle_t votes;

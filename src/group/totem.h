@@ -33,7 +33,7 @@ struct totem_calls {
 int totem_new(struct totem **totemp, struct os_loop *loop, int node, const struct totem_calls *call,
 	      void *ctx);
 struct totem *totem_free(struct totem *totem); /* leaves; returns NULL */
-/* Sends in this order as soon as flow control lets it. What waits while Corosync is lost is dropped. */
+/* Sends in this order as soon as flow control lets it. Messages that wait while Corosync is lost are dropped. */
 void totem_send(struct totem *totem, const uint8_t *head, size_t head_bytes, const uint8_t *payload,
 		size_t bytes);
 

@@ -17,7 +17,7 @@ struct request;
 /* Writes down what the node knows: the hook restarts.write. 0 or negative errno. */
 int succession_write(struct node *node, const struct request *asker, int64_t asked_ns,
 		     int64_t paused_ns, struct handover_file *file);
-/* What is left when pages, links, doors and the group are there. 0 or negative errno. */
+/* Takes the rest, when pages, links, doors and the group are there. 0 or negative errno. */
 int succession_take(struct node *node, struct adoption *from);
 
 #endif

@@ -3,14 +3,14 @@
 #define DVS_OS_NOTIFY_H
 
 /*
- * What a daemon tells the service manager that has started it, by libsystemd. Without a manager that wants to know, or
+ * Messages of a daemon to the service manager that has started it, by libsystemd. Without a manager that wants to know, or
  * without that library, nothing is told. None of these waits.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-void os_notify_ready(const char *status); /* it serves, and status says in what state */
+void os_notify_ready(const char *status); /* it serves; status: its state in words */
 void os_notify_reloading(void);		  /* until os_notify_ready() */
 void os_notify_stopping(const char *status);
 void os_notify_alive(void); /* for the watchdog */

@@ -12,7 +12,7 @@
 
 static int manager = -1;
 
-/* What a manager hears next, as a string; "" if it hears nothing. */
+/* The next message to the manager, as a string; "" if it hears nothing. */
 static const char *heard(void)
 {
 	static char text[512];

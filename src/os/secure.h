@@ -25,7 +25,7 @@
 struct secure;
 struct secure_keys;
 
-/* What secure_greet() may have read of a stranger, and thus what is kept for one at most. */
+/* The bytes that secure_greet() reads of a stranger at most, and thus keeps at most. */
 #define SECURE_GREETING_BYTES 4096
 
 /* The keys of a cluster, made ready; they never change, and many threads may use them. 0 or negative errno. */

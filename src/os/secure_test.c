@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Two ends in one process, over a pair of sockets, and ends that have no key, another one, or old words. Whatever is
- * wrong, nothing that the other end says afterwards is read.
+ * Two ends in one process, over a pair of sockets, and ends that have no key, another one, or old words. After
+ * a fault of any kind nothing that the other end says is read.
  */
 
 #include "os/secure.h"
@@ -234,7 +234,7 @@ static void test_wrong_keys(void)
 	secure_keys_free(neighbour);
 }
 
-/* Bytes of somebody, to a called end; what it comes to. */
+/* Bytes of a stranger, to a called end. Returns the result of its greeting. */
 static int answer_to(const void *bytes, size_t len, const char *words)
 {
 	int fd[2], r = 1;
@@ -292,7 +292,7 @@ static void test_noise(void)
 
 		hello[i] ^= 0x10;
 		r = answer_to(hello, len, NULL);
-		/* A length that has grown waits for what never comes; nothing is ever believed. */
+		/* A length that has grown waits for bytes that never come; nothing is ever believed. */
 		CHECK(r == -EACCES || r == OS_READ || r == -EMSGSIZE);
 		hello[i] ^= 0x10;
 	}
@@ -307,7 +307,7 @@ static void test_noise(void)
 	CHECK(answer_to(noise, sizeof(noise), NULL) < 0);
 }
 
-/* What was recorded of both directions of a whole conversation is said again, in the same order. */
+/* The recorded bytes of both directions of a whole conversation are said again, in the same order. */
 static void test_replay(void)
 {
 	uint8_t hello[1024], rest[4096], answer[4096];

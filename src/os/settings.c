@@ -114,7 +114,7 @@ bool settings_set(struct settings *settings, const struct setting *row, const ch
 	return wrong(settings, "--%s: %s is wanted, not \"%.60s\"", row->name, range, text);
 }
 
-/* What libinih reads from, one line after the other. */
+/* The text that libinih reads, one line after the other. */
 struct source {
 	struct settings *settings;
 	const char *name, *at, *end;

@@ -41,7 +41,7 @@ struct setting {
 	int least, most;
 	const char *const *choices; /* NULL-terminated */
 	const char *initial; /* the default; NULL: the value is not set, or the daemon finds one */
-	const char *sample;  /* what the sample shows if there is no default */
+	const char *sample;  /* for the sample file, if there is no default */
 	const char *help;
 	size_t offset; /* of the value in the structure of values */
 };

@@ -2,7 +2,7 @@
 #ifndef DVS_PROXY_ALONE_TEST_H
 #define DVS_PROXY_ALONE_TEST_H
 
-/* The links of a node that knows no other: what is sent goes nowhere. For tests of the parts above. Lock held. */
+/* The links of a node that knows no other: messages go nowhere. For tests of the parts above. Lock held. */
 
 #include "base/test.h"
 #include "pages/exchange.h"

@@ -74,7 +74,7 @@ static void on_words(struct knock *knock)
 	gate_tell(gate, &note);
 }
 
-/* As far as it goes with what has come. */
+/* Goes on as far as the bytes that have come allow. */
 static void step(struct knock *knock)
 {
 	int r = secure_greet(knock->secure);

@@ -84,7 +84,7 @@ struct gate {
 	struct told told[GATE_TOLD_MAX];
 };
 
-/* From the gate's thread to the node. What cannot be said is over, connection included. */
+/* From the gate's thread to the node. A note that cannot be sent is dropped and its connection closed. */
 void gate_tell(struct gate *gate, const struct note *note);
 void gate_log_refusal(struct gate *gate, uint32_t address, const char *way, const char *why);
 

@@ -168,7 +168,7 @@ static bool is_not_believed(const struct proof *proof)
 	return false;
 }
 
-/* Nothing is wrong: from whatever address, with the key it is a node. */
+/* Nothing is wrong: a caller with the key is a node, from any address. */
 static void test_right(void)
 {
 	set_up();
@@ -203,7 +203,7 @@ static void test_strangers(void)
 	for (int kind = FRAME_KIND_LINK; kind <= FRAME_KIND_COPY; kind++) {
 		WRONG(proof.keys = wrong);
 		WRONG(proof.keys = other);
-		/* What is proven, and what is said, are the same. */
+		/* The proven identity and the one in the greeting are the same. */
 		WRONG(proof.identity.from = 2);
 		WRONG(proof.identity.to = 2);
 		WRONG(proof.identity.purpose = (uint16_t)(kind % 3 + 1));

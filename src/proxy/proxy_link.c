@@ -152,7 +152,7 @@ static int write_queues(struct peer *peer)
 			break;
 		}
 	}
-	/* What was taken may not have left yet. */
+	/* Bytes that were taken may not have left yet. */
 	return r ? r : secure_flush(peer->secure);
 }
 
@@ -359,7 +359,7 @@ bool peer_read(struct peer *peer)
 	peer->reading = true;
 	assert(peer->in);
 	proxy_batch_begin(peer->proxy);
-	/* The descriptor does not tell of what was read from it already. */
+	/* The descriptor does not tell of bytes that were read from it already. */
 	for (int i = 0; !r && (i < READS_MAX || secure_has_more(peer->secure)); i++)
 		r = read_some(peer);
 	heard = peer->stats.bytes_received != before;
@@ -470,7 +470,7 @@ void peer_accept(struct peer *peer, struct secure *secure, const struct frame_he
 	send_hello(peer);
 	come_up(peer);
 	proxy_batch_end(peer->proxy);
-	/* What came with the HELLO is in no socket any more. */
+	/* Bytes that came with the HELLO are in no socket any more. */
 	peer_read(peer);
 }
 

@@ -112,7 +112,7 @@ void peer_lost(struct peer *peer);  /* the connection is of no use any more; tri
 void peer_stop(struct peer *peer);  /* the same, and does not try again */
 /* Takes over a connection whose HELLO fits; closes it if it does not. */
 void peer_accept(struct peer *peer, struct secure *secure, const struct frame_hello *hello);
-/* What came of the gate's call with this number; secure NULL: nothing. */
+/* The result of the gate's call with this number; secure NULL: nothing. */
 void peer_made(struct peer *peer, uint64_t number, struct secure *secure);
 bool peer_read(struct peer *peer);
 /* Something was queued: write it, at once or at the end of the batch. */

@@ -3,12 +3,12 @@
 #define DVS_WIRE_COUNCIL_H
 
 /*
- * What the members of a group multicast to each other where no sequencer stands above them (core/council.h). All of
+ * Messages that the members of a group multicast to each other where no sequencer stands above them (core/council.h). All of
  * it goes through one total order. Little-endian; every message is a head and a payload:
  *
  *	0 version 2, kind 2      4 node 4 (the sender)
  *	8 ring 8     the view that it belongs to (HELLO), or the epoch (all others)
- *	16 epoch 8   HELLO: of what the sender knows; 0: nothing
+ *	16 epoch 8   HELLO: the last one that the sender knows; 0: none
  *	24 heard 8   commands that the sender has heard; STATE: bytes of the whole state
  *	32 life 8    HELLO, JOIN: random number of this life of the sender
  *	40 token 8   ASK, STATE: of the question; HELLO: 1: the sender has a state

@@ -2,7 +2,7 @@
 #ifndef DVS_NODE_ASK_ASKER_TEST_H
 #define DVS_NODE_ASK_ASKER_TEST_H
 
-/* An asker that notes its answer, for the tests of handlers: what a client would be sent comes here. */
+/* An asker that notes its answer, for the tests of handlers: an answer to a client comes here. */
 
 #include <string.h>
 

@@ -172,7 +172,7 @@ static void hear_packet(uint64_t id, struct ctl_reply reply, uint32_t extra)
 	hear(NODE_MESSAGE_PACKET, id, 0, bytes, sizeof(reply) + extra);
 }
 
-/* What does not fit is nobody's answer. */
+/* A packet that does not fit is nobody's answer. */
 static void test_packets(void)
 {
 	struct request *request;

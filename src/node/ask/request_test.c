@@ -201,7 +201,7 @@ static void note_part(void *asker, int node, const struct ctl_reply *reply, cons
 	reaches = reply->value;
 }
 
-/* What is long goes in parts, and each says how far it reaches. */
+/* Long data goes in parts, and each part says how far it reaches. */
 static void test_data(void)
 {
 	static uint8_t bytes[100000];

@@ -32,7 +32,7 @@ struct copiers {
 int copiers_count(struct copiers *copiers, const struct bindings *bindings, pthread_mutex_t *lock,
 		  int dcid, int p_nr);
 
-/* Whether the peer in that place, whose mark stands, may copy, by what its process was seen to do just now. */
+/* Whether the peer in that place, whose mark stands, may copy. activity: of its process, read just now. */
 bool copiers_may_copy(struct copiers *copiers, unsigned index, const struct activity *activity);
 
 #endif

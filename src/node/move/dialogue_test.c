@@ -48,7 +48,7 @@ static void test_a_record(void)
 	tear_down();
 }
 
-/* Of another size, or damaged on its way: what it says is not used. */
+/* A record of another size, or one that was damaged on its way, is not used. */
 static void test_a_record_that_is_none(void)
 {
 	struct move_offer offer = { .dcid = 7 }, got;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* dvs migrate before the owner's node takes over: what is refused, and by which name. */
+/* dvs migrate before the owner's node takes over: its refusals, and the name of each. */
 
 #include "node/move/move.h"
 

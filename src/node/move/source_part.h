@@ -40,7 +40,7 @@ struct source {
 	struct refusal refusal;
 };
 
-/* What the daemon alone can say against a move: 0, or negative with d->refusal filled. Lock held. */
+/* Objections to a move that only the daemon knows: 0, or negative with d->refusal filled. Lock held. */
 int source_may_leave(struct source *d, const struct binding *binding, bool moving);
 
 /* Its process, or NULL once that has left or ended; lock held. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The source of a move without its thread: what is refused early, what the plan is told, and the report's words. */
+/* The source of a move without its thread: early refusals, the events for the plan, and the report's words. */
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What an arriving process has to be: the offer and the state, against the order. */
+/* The checks of an arriving process: its offer and its state, against the order. */
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What is left to a successor, read by the successor's own side: adopt.c. */
+/* The record for a successor, read by the successor's own side: adopt.c. */
 
 #include "node/restart/handover.h"
 
@@ -70,7 +70,7 @@ static void test_kinds_of_requests(void)
 	requests.detached = &far;
 	CHECK_EQ(handover_kind_of(&far, &asker, &number), STATE_REQUEST_FORWARDED);
 	CHECK_EQ(handover_kind_of(&other, &asker, &number), 0);
-	other.to = 6; /* what it does there may be done by then */
+	other.to = 6; /* its effect there may be complete by then */
 	CHECK_EQ(handover_kind_of(&other, &asker, &number), 0);
 }
 

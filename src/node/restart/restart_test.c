@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A restart until the program is to be executed: what is refused, what is waited for, and that a node that goes on has
- * everything as before. The program that is asked is a small one of the system; nothing is executed in place.
+ * A restart until the program is to be executed: the refusals, the waits, and that a node that goes on has everything
+ * as before. The program that is asked is a small one of the system; nothing is executed in place.
  */
 
 #include "node/restart/restart.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The info calls: what is refused, and by which name. */
+/* The info calls: their refusals, and the name of each. */
 
 #include <stdio.h>
 #include <stdlib.h>

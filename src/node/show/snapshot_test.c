@@ -123,7 +123,7 @@ static void test_nodes(void)
 	CHECK(!strcmp(s.node[0].node.n_name, "self"));
 }
 
-/* What was decided while there was an order stays; that it is lost is another thing than to be few. */
+/* Commands that were decided while there was an order stay. A lost order is shown otherwise than a minority. */
 static void test_status(void)
 {
 	struct task task = { .lpid = 1 };

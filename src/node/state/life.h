@@ -22,9 +22,8 @@ struct life {
 	bool stopping;
 	bool failed;
 	bool begins_anew; /* the others went on without it: it ends what it has, and joins as a new life */
-	struct os_source *watchdog,
-		*hangup;     /* what a service manager is told, and asks: see service.c */
-	int64_t watchdog_us; /* between two signs of life; 0: none is wanted */
+	struct os_source *watchdog, *hangup; /* the talk with a service manager: see service.c */
+	int64_t watchdog_us;		     /* between two signs of life; 0: none is wanted */
 	bool reloading;
 	struct ctl_counters counters;
 	uint64_t debug_level; /* this and the name as dvk_dvs_init gave them */

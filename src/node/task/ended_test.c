@@ -50,7 +50,7 @@ static struct output *output_of(const char *text)
 	return output;
 }
 
-/* A process of that slot and life ends; text: what it has written, or NULL. */
+/* A process of that slot and life ends; text: its output, or NULL. */
 static struct task task_of(int p_nr, uint32_t generation, const char *text)
 {
 	struct task task = { .tasks = &tasks, .lpid = 70, .ended = true };

@@ -149,7 +149,7 @@ static void test_new_bytes(void)
 	tear_down();
 }
 
-/* A follower goes on at the new owner (here: this node once more); what waits for the end is told to ask again. */
+/* A follower goes on at the new owner (here: this node once more); an asker that waits is told to ask again. */
 static void test_a_move(void)
 {
 	struct request *request;

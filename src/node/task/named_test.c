@@ -95,7 +95,7 @@ static void test_a_search(void)
 	os_lock_take(&lock);
 	CHECK(called_again == request);
 	CHECK_EQ(tasks.searches, 0);
-	CHECK_EQ(named_thread(request, &tid, again), 0); /* what was found is kept */
+	CHECK_EQ(named_thread(request, &tid, again), 0); /* the result is kept */
 	CHECK_EQ(tid, os_self_pid());
 	end(request);
 	/* One that there is not. */
