@@ -84,6 +84,7 @@ static void relay_start(struct page *page, int fd)
 	if (pid)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setsid(); /* as a daemon does: the scheduler shares the CPU between sessions (autogroups) */
 	relay(page, fd);
 	_exit(0);
 }

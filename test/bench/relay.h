@@ -9,7 +9,7 @@
  *
  *	client  <- page ->  relay  <- TCP ->  relay  <- page ->  server
  *
- * cpu: of the client or server; the relays run on any.
+ * cpu: of the client or server; the relays run on any, each in a session of its own, as daemons do.
  */
 int relay_serve(int port, int cpu);
 int relay_call(const char *address, int port, int count, int cpu);
