@@ -6,7 +6,7 @@
  * The keys of a cluster, as the key file has them: one in each line, with its number and its secret in hexadecimal
  * digits. Empty lines and lines that begin with '#' mean nothing.
  *
- *	primary 7f3a91c2 5f0e...		what this node proves itself with: exactly one
+ *	primary 7f3a91c2 5f0e...		the key by which this node proves itself: exactly one
  *	next 11aa22bb 90c1...		will be primary: accepted as well, so that nodes may change by turns
  *	old 11aa22bb 90c1...		was primary: the same; there is one of these two at most
  */

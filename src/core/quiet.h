@@ -4,7 +4,8 @@
 
 /*
  * A daemon is restarted at a quiet point: nothing of the node is half done but such things as its successor goes on
- * with. An obstacle either ends by itself, and the restart waits for it, or it refuses the restart. The product and the simulator ask this.
+ * with. An obstacle either ends by itself, and the restart waits for it, or it refuses the restart. The product and the
+ * simulator ask this.
  */
 
 #include <stdbool.h>

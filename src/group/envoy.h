@@ -3,7 +3,7 @@
 #define DVS_GROUP_ENVOY_H
 
 /*
- * A member of a council (core/council.h) with all that the pure part leaves to its surroundings: memory, the commands that wait to
+ * A member of a council (core/council.h) with all that this leaves to others: memory, the commands that wait to
  * be numbered, and a joiner's state. It knows neither the multicast nor the member's daemon.
  *
  * A joiner multicasts ASK. One member, which all know to be the one, gives the daemon's state and what the council

@@ -3,7 +3,7 @@
 #define DVS_OS_NOTIFY_H
 
 /*
- * Messages of a daemon to the service manager that has started it, by libsystemd. Without a manager that wants to know, or
+ * Messages of a daemon to the service manager that has started it. Without a manager that wants to know, or
  * without that library, nothing is told. None of these waits.
  */
 

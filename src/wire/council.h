@@ -3,7 +3,7 @@
 #define DVS_WIRE_COUNCIL_H
 
 /*
- * Messages that the members of a group multicast to each other where no sequencer stands above them (core/council.h). All of
+ * Messages of the members of a group to each other where no sequencer stands above them (core/council.h). All of
  * it goes through one total order. Little-endian; every message is a head and a payload:
  *
  *	0 version 2, kind 2      4 node 4 (the sender)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The target of a move without its thread: the processes that are let in, the events for the plan, and the words of a refusal. */
+/* The target of a move without its thread: callers that are let in, events for the plan, words of a refusal. */
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef DVS_NODE_RESTART_OBSTACLE_H
 #define DVS_NODE_RESTART_OBSTACLE_H
 
-/* Work of the node that is half done and that a restart would tear (core/quiet.h), with a sentence for people. Node lock held. */
+/* Half done work that a restart would tear (core/quiet.h), with a sentence for people. Node lock held. */
 
 #include "core/quiet.h"
 
