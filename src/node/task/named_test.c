@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "dvk.h"
@@ -13,8 +15,13 @@
 #include "os/lock.h"
 #include "os/loop.h"
 #include "os/self.h"
+#include "os/socket.h"
+#include "os/sleeper_test.h"
+#include "os/thread.h"
+#include "os/threads.h"
 
 static pthread_mutex_t lock;
+static int until[2]; /* a pipe: the second thread ends when it is closed */
 static struct os_loop *loop;
 static struct order order;
 static struct tasks tasks;
@@ -22,6 +29,7 @@ static struct requests requests;
 static struct ctl_counters counters;
 static struct answer answer;
 static struct request *called_again;
+static _Atomic pid_t second; /* a thread of this program */
 
 /* DVS_FAULT is "search" where the kernel cannot translate a number. */
 static void set_up(const char *fault)
@@ -46,6 +54,27 @@ static void again(struct request *request)
 {
 	called_again = request;
 	os_loop_stop(loop);
+}
+
+static void *second_main(void *ctx)
+{
+	char byte;
+
+	second = os_thread_id();
+	CHECK_EQ(read(until[0], &byte, 1), 0);
+	return ctx;
+}
+
+static pthread_t start_second(void)
+{
+	pthread_t thread;
+
+	CHECK_EQ(pipe(until), 0);
+	second = 0;
+	CHECK_EQ(os_thread_start_joined(&thread, second_main, NULL), 0);
+	while (!second)
+		os_thread_yield();
+	return thread;
 }
 
 /* This program asks, and names itself. */
@@ -109,6 +138,67 @@ static void test_a_search(void)
 	tear_down();
 }
 
+static pid_t run_search(struct request *request,
+			int (*fn)(struct request *, pid_t *, void (*)(struct request *)))
+{
+	pid_t tid = -1;
+	int r;
+
+	CHECK_EQ(fn(request, &tid, again), NAMED_E_LATER);
+	os_lock_release(&lock);
+	CHECK_EQ(os_loop_run(loop), 0);
+	os_lock_take(&lock);
+	CHECK(called_again == request);
+	CHECK_EQ(tasks.searches, 0);
+	CHECK(!requests.shares); /* the user's share is given back */
+	r = fn(request, &tid, again);
+	end(request);
+	return r ? r : tid;
+}
+
+/* A thread is looked for among those of the asker, a task among all: another process is no thread of it. */
+static void test_whose_number(void)
+{
+	const char *const ways[] = { "search", "" };
+	pid_t child = sleeper(), tid = 0;
+	struct request *request;
+
+	for (int i = 0; i < 2; i++) {
+		pthread_t thread;
+
+		set_up(ways[i]);
+		thread = start_second();
+		if (!i) {
+			CHECK_EQ(run_search(request_of(child, second), named_thread),
+				 os_self_pid());
+			CHECK_EQ(run_search(request_of(second, child), named_thread), second);
+			CHECK_EQ(run_search(request_of(second, child), named_task), child);
+		} else {
+			request = request_of(child, second);
+			CHECK_EQ(named_thread(request, &tid, again), 0);
+			CHECK_EQ(tid, os_self_pid());
+			CHECK_EQ(named_caller(request), os_self_pid());
+			end(request);
+			request = request_of(second, child);
+			CHECK_EQ(named_thread(request, &tid, again), 0);
+			CHECK_EQ(tid, second);
+			CHECK_EQ(named_caller(request), second);
+			CHECK_EQ(named_task(request, &tid, again), 0);
+			CHECK_EQ(tid, child);
+			end(request);
+			request = request_of(0, 999999999);
+			CHECK_EQ(named_task(request, &tid, again), -ESRCH);
+			end(request);
+		}
+		os_close(until[1]);
+		os_thread_join(thread);
+		os_close(until[0]);
+		tear_down();
+	}
+	kill(child, SIGKILL);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
 static void test_too_many_searches(void)
 {
 	struct request *request;
@@ -154,6 +244,7 @@ int main(void)
 {
 	TEST(test_no_thread_is_named);
 	TEST(test_a_search);
+	TEST(test_whose_number);
 	TEST(test_too_many_searches);
 	TEST(test_a_caller_that_is_bound);
 	return test_end();
