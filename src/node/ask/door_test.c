@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+
+/* The door: connections come in, wait before it, or find that no descriptor is left. */
+
 #include "node/ask/door.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/test.h"
 #include "node/ask/request.h"
@@ -12,127 +14,225 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
-static struct os_loop *loop;
-static struct order order;
 static struct requests requests;
-static char name[40];
+static struct order order;
+static struct ctl_counters counters;
+static struct door *door;
+static char name[64], folder[] = "/tmp/dvs.door.XXXXXX", path[64];
+static unsigned dispatched;
 
-static void set_up(void)
+static void dispatch(struct request *request)
+{
+	dispatched++;
+	request_end(request, 7, NULL, 0, NULL, 0);
+}
+
+/* with_path: the command line's socket as well. */
+static void set_up(bool with_path)
 {
 	int fds[2] = { -1, -1 };
 
-	CHECK_EQ(os_loop_new(&loop, NULL), 0);
-	requests = (struct requests){ .order = &order, .loop = loop };
-	snprintf(name, sizeof(name), "@dvs-door-test-%d", getpid());
+	memset(&requests, 0, sizeof(requests));
+	requests.order = &order;
+	requests.counters = &counters;
+	requests.dispatch = dispatch;
+	dispatched = 0;
+	CHECK_EQ(os_loop_new(&requests.loop, NULL), 0);
 	fds[0] = os_unix_listen(name, OS_PACKET);
 	CHECK(fds[0] >= 0);
-	CHECK_EQ(door_adopt(&requests, "", fds, &requests.door), 0);
+	if (with_path)
+		fds[1] = os_unix_listen(path, OS_PACKET);
+	CHECK_EQ(door_adopt(&requests, path, fds, &door), 0);
+}
+
+static void on_time(void *ctx)
+{
+	os_loop_stop(ctx);
+}
+
+/* Every connection that waits is looked at. */
+static void turn(void)
+{
+	struct os_source *timer;
+
+	CHECK_EQ(os_source_timer(requests.loop, 1000, on_time, requests.loop, &timer), 0);
+	CHECK_EQ(os_loop_run(requests.loop), 0);
+	os_source_free(timer);
 }
 
 static void tear_down(void)
 {
-	requests.door = door_free(requests.door);
-	while (request_evict_silent(&requests))
-		;
+	turn();
 	CHECK(!requests.clients);
-	loop = os_loop_free(loop);
+	door = door_free(door);
+	os_loop_free(requests.loop);
 }
 
-static void stop(void *ctx)
+static int connects(const char *to)
 {
-	(void)ctx;
-	os_loop_stop(loop);
-}
+	int fd = os_unix_connect(to, OS_PACKET, 1000);
 
-static int clients(void)
-{
-	struct os_source *timer;
-	int count = 0;
-
-	CHECK_EQ(os_source_timer(loop, 20000, stop, NULL, &timer), 0);
-	CHECK_EQ(os_loop_run(loop), 0);
-	os_source_free(timer);
-	for (const struct request *r = requests.clients; r; r = r->next_client)
-		count++;
-	return count;
-}
-
-static void test_who_connects_is_let_in(void)
-{
-	int first, second;
-
-	set_up();
-	first = os_unix_connect(name, OS_PACKET, 0);
-	second = os_unix_connect(name, OS_PACKET, 0);
-	CHECK_EQ(clients(), 2);
-	CHECK_EQ(requests.clients->pid, getpid());
-	CHECK_EQ(requests.clients->uid, getuid());
-	CHECK(!strcmp(door_path(requests.door), "")); /* it has none in the file system */
-	os_close(first);
-	os_close(second);
-	CHECK_EQ(clients(), 0);
-	tear_down();
-}
-
-/* Nobody is turned away meanwhile. */
-static void test_a_pause(void)
-{
-	int fd;
-
-	set_up();
-	door_pause(requests.door, true);
-	fd = os_unix_connect(name, OS_PACKET, 0);
 	CHECK(fd >= 0);
-	CHECK_EQ(clients(), 0);
-	door_pause(requests.door, false);
-	CHECK_EQ(clients(), 1);
-	os_close(fd);
+	os_set_nonblock(fd, 1);
+	return fd;
+}
+
+/* It asks: whether it was answered. */
+static bool is_served(int client)
+{
+	struct ctl_request head = { .magic = CTL_MAGIC, .version = CTL_VERSION, .call = CTL_PS };
+	struct ctl_reply reply = { 0 };
+
+	if (os_packet_send(client, &head, sizeof(head), NULL, 0) < 0)
+		return false;
+	turn();
+	return os_packet_recv(client, &reply, sizeof(reply), NULL, NULL) == sizeof(reply) &&
+	       reply.value == 7;
+}
+
+static bool is_closed(int client)
+{
+	uint8_t byte;
+
+	return os_packet_recv(client, &byte, 1, NULL, NULL) == 0;
+}
+
+static void test_both_sockets_let_in(void)
+{
+	int client[3], fds[2];
+
+	set_up(true);
+	CHECK(!strcmp(door_path(door), path));
+	door_fds(door, fds);
+	CHECK(fds[0] >= 0 && fds[1] >= 0);
+	for (int i = 0; i < 3; i++) /* all that wait, at once */
+		client[i] = connects(i == 1 ? path : name);
+	for (int i = 0; i < 3; i++) {
+		CHECK(is_served(client[i]));
+		os_close(client[i]);
+	}
+	CHECK_EQ(dispatched, 3);
+	tear_down();
+	CHECK(access(path, F_OK) != 0); /* the next daemon finds no leftover */
+}
+
+static void test_without_a_path(void)
+{
+	int client;
+
+	set_up(false);
+	CHECK(!strcmp(door_path(door), ""));
+	client = connects(name);
+	turn();
+	CHECK(requests.clients && requests.clients->pid == getpid());
+	CHECK(requests.clients && requests.clients->uid == getuid());
+	CHECK(is_served(client));
+	os_close(client);
 	tear_down();
 }
 
-/* One that has said nothing makes room; without such a one the newcomer is turned away, and the loop can sleep. */
+static void test_clients_wait_at_the_door(void)
+{
+	int client[2];
+
+	set_up(true);
+	door_pause(door, true);
+	client[0] = connects(name);
+	client[1] = connects(path);
+	for (int i = 0; i < 2; i++)
+		CHECK(!is_served(client[i]));
+	CHECK(!requests.clients);
+	door_pause(door, false);
+	turn(); /* they come in, and their words are read then */
+	turn();
+	CHECK_EQ(dispatched, 2);
+	for (int i = 0; i < 2; i++)
+		os_close(client[i]);
+	tear_down();
+}
+
+/* This process may open no more descriptors than it has. */
+static struct rlimit limit_to_those_open(void)
+{
+	struct rlimit limit = { 0 }, now;
+	int next = os_dup(STDOUT_FILENO);
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	now = limit;
+	now.rlim_cur = (rlim_t)next;
+	os_close(next);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &now), 0);
+	return limit;
+}
+
+/* One that has said nothing goes; if there is none, the new one is closed, and the loop does not turn for ever. */
 static void test_descriptors_run_out(void)
 {
-	struct rlimit before, none;
-	int old, wanting, refused, lowest;
-	char byte;
+	struct rlimit limit;
+	int silent, next, last;
 
-	set_up();
-	old = os_unix_connect(name, OS_PACKET, 0);
-	CHECK_EQ(clients(), 1);
-	wanting = os_unix_connect(name, OS_PACKET, 0);
-	lowest = os_dup(wanting);
-	os_close(lowest);
-	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
-	none = before;
-	none.rlim_cur = (rlim_t)lowest;
-	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-	CHECK_EQ(clients(), 1);
-	CHECK_EQ(os_read_full(old, &byte, 1, 0) < 0, 1); /* the old one's end */
-	CHECK(os_poll(old, OS_READ, 0) == 0);
-	CHECK(os_poll(wanting, OS_READ, 0) < 0);
-	requests.clients->head.magic = CTL_MAGIC; /* it has said something */
-	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
-	refused = os_unix_connect(name, OS_PACKET, 0);
-	lowest = os_dup(refused);
-	os_close(lowest);
-	none.rlim_cur = (rlim_t)lowest;
-	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-	CHECK_EQ(clients(), 1);
-	CHECK(os_poll(wanting, OS_READ, 0) < 0);
-	CHECK(os_poll(refused, OS_READ, 0) == 0);
-	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+	set_up(false);
+	silent = connects(name);
+	turn();
+	CHECK(requests.clients);
+	next = connects(name);
+	limit = limit_to_those_open();
+	turn();
+	CHECK(is_closed(silent));
+	CHECK(requests.clients && !requests.clients->next_client);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	requests.clients->head.magic = CTL_MAGIC; /* it has asked, and waits */
+	last = connects(name);
+	limit = limit_to_those_open();
+	turn();
+	CHECK(is_closed(last));
+	CHECK(!is_closed(next));
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	os_close(last);
+	last = connects(name); /* the spare descriptor is there again */
+	limit = limit_to_those_open();
+	turn();
+	CHECK(is_closed(last));
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	os_close(last);
+	os_close(silent);
 	requests.clients->head.magic = 0;
-	os_close(old);
-	os_close(wanting);
-	os_close(refused);
+	os_close(next);
+	tear_down();
+}
+
+/* As long as there are connections that have said nothing, they are looked at every two seconds. */
+static void test_first_words_are_overdue(void)
+{
+	struct os_source *timer;
+	int client;
+
+	set_up(false);
+	client = connects(name);
+	turn();
+	CHECK_OR_RETURN(requests.clients);
+	requests.clients->since_ns -= INT64_C(10000000000);
+	CHECK(!is_closed(client));
+	CHECK_EQ(os_source_timer(requests.loop, 2300000, on_time, requests.loop, &timer), 0);
+	CHECK_EQ(os_loop_run(requests.loop), 0);
+	os_source_free(timer);
+	CHECK(is_closed(client));
+	CHECK(!requests.clients);
+	os_close(client);
 	tear_down();
 }
 
 int main(void)
 {
-	TEST(test_who_connects_is_let_in);
-	TEST(test_a_pause);
+	if (!mkdtemp(folder))
+		return 1;
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	snprintf(name, sizeof(name), "@dvs.door.%d", (int)getpid());
+	TEST(test_both_sockets_let_in);
+	TEST(test_without_a_path);
+	TEST(test_clients_wait_at_the_door);
 	TEST(test_descriptors_run_out);
+	TEST(test_first_words_are_overdue);
+	rmdir(folder);
 	return test_end();
 }

@@ -1,268 +1,352 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Requests that go to another node, and come from one. No link is up: a message goes nowhere. */
+/* Requests that are passed on, on the asking node and the answering one: which answers count, and each kind of loss. */
 
 #include "node/ask/forward.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/test.h"
 #include "dvk.h"
-#include "node/ask/asker_test.h"
-#include "node/ask/share.h"
-#include "node/state/message.h"
-#include "node/state/order.h"
-#include "os/lock.h"
-#include "os/loop.h"
-#include "proxy/alone_test.h"
+#include "node/ask/peers_test.h"
 
-#define OWN 2
-#define FAR 4
+#define FAR   1
+#define THIRD 2
 
-/* The head of each message between the nodes. */
-struct wire {
-	uint64_t id;
-	int32_t origin;
-	uint32_t uid, gid, pad;
-};
-
-static pthread_mutex_t lock;
-static struct os_loop *loop;
-static struct order order;
-static struct requests requests;
-static struct ctl_counters counters;
-static struct answer answer;
-static struct request *dispatched, *lost;
-static enum again_fate fate;
-static bool is_kept;
-static uint64_t cancelled_id;
-static int cancelled_from;
-
-static void dispatch(struct request *request)
+/* Asked at FAR. */
+static struct request *ask(int call)
 {
-	dispatched = request;
-}
+	struct request *request = peers_ask(call);
 
-static void on_cancel(struct requests *ours, int from, uint64_t id)
-{
-	CHECK(ours == &requests);
-	cancelled_from = from;
-	cancelled_id = id;
-}
-
-static bool on_lost(struct request *request, enum again_fate its_fate)
-{
-	lost = request;
-	fate = its_fate;
-	return is_kept;
-}
-
-static void set_up(void)
-{
-	os_lock_init(&lock);
-	CHECK_EQ(os_loop_new(&loop, &lock), 0);
-	order = (struct order){ .self = OWN };
-	requests = (struct requests){ .order = &order,
-				      .loop = loop,
-				      .dispatch = dispatch,
-				      .on_cancel = on_cancel,
-				      .on_lost = on_lost,
-				      .counters = &counters };
-	dispatched = lost = NULL;
-	is_kept = false;
-	os_lock_take(&lock);
-	requests.proxy = alone_new(loop, OWN);
-}
-
-static void tear_down(void)
-{
-	requests.proxy = alone_free(requests.proxy);
-	os_lock_release(&lock);
-	loop = os_loop_free(loop);
-}
-
-/* One that node FAR has been asked, under this number. */
-static struct request *asked(uint64_t id, int call)
-{
-	struct request *request = asker_request(&requests, call, &answer);
-
-	request->to = FAR;
-	request->forward_id = id;
-	request->next_forwarded = requests.forwarded;
-	requests.forwarded = request;
+	request->uid = 1000;
+	request->gid = 1001;
+	forward_start(request, FAR);
 	return request;
 }
 
-static void test_no_link(void)
+static void test_the_whole_request_is_passed_on(void)
 {
+	static uint8_t payload[] = "words";
 	struct request *request;
 
-	set_up();
-	forward_start(asker_request(&requests, CTL_SIGNAL, &answer), FAR);
-	CHECK_EQ(answer.error, EDVSNOTCONN);
-	CHECK_EQ(fate, AGAIN_UNSENT);
-	is_kept = true;
-	request = asker_request(&requests, CTL_SIGNAL, &answer);
+	peers_begin();
+	request = peers_ask(CTL_RUN);
+	request->uid = 1000;
+	request->gid = 1001;
+	request->payload = malloc(sizeof(payload));
+	memcpy(request->payload, payload, sizeof(payload));
+	request->head.payload_bytes = sizeof(payload);
 	forward_start(request, FAR);
-	CHECK(lost == request);
-	CHECK_EQ(answer.ends, 0);
-	CHECK_EQ(request->head.node, FAR);
-	CHECK_EQ(counters.calls_forwarded, 0);
-	request_end(request, 0, NULL, 0, NULL, 0);
-	tear_down();
-}
-
-static void hear(uint16_t kind, uint64_t id, uint32_t uid, const void *bytes, uint32_t len)
-{
-	uint8_t message[4096];
-	struct wire wire = { .id = id, .origin = FAR, .uid = uid, .gid = uid + 1 };
-
-	memcpy(message, &wire, sizeof(wire));
-	if (len)
-		memcpy(message + sizeof(wire), bytes, len);
-	forward_on_message(&requests, FAR, kind, message, sizeof(wire) + len);
-}
-
-static void test_a_request_of_another_node(void)
-{
-	struct ctl_request head = { .magic = CTL_MAGIC,
-				    .version = CTL_VERSION,
-				    .call = CTL_SIGNAL };
-
-	set_up();
-	hear(NODE_MESSAGE_REQUEST, 55, 1000, &head, sizeof(head));
-	CHECK_OR_RETURN(dispatched);
-	CHECK_EQ(dispatched->from, FAR);
-	CHECK_EQ(dispatched->remote_id, 55);
-	CHECK_EQ(dispatched->uid, 1000);
-	CHECK_EQ(dispatched->gid, 1001);
-	CHECK_EQ(dispatched->fd, -1);
-	request_end(dispatched, 0, NULL, 0, NULL, 0);
-	dispatched = NULL;
-	head.version++;
-	hear(NODE_MESSAGE_REQUEST, 56, 1000, &head, sizeof(head));
-	CHECK(!dispatched);
-	CHECK_EQ(counters.refusals[1].error, EDVSVERSION);
-	head.version--;
-	for (unsigned i = 0; i < share_most(SHARE_REQUESTS); i++)
-		CHECK(share_take(&requests.shares, 1000, SHARE_REQUESTS));
-	hear(NODE_MESSAGE_REQUEST, 57, 1000, &head, sizeof(head));
-	CHECK(!dispatched);
-	for (unsigned i = 0; i < share_most(SHARE_REQUESTS); i++)
-		share_give(&requests.shares, 1000, SHARE_REQUESTS);
-	forward_on_message(&requests, FAR, NODE_MESSAGE_REQUEST, (const uint8_t *)"short", 5);
-	CHECK(!dispatched);
-	tear_down();
-}
-
-static void test_a_cancel(void)
-{
-	set_up();
-	hear(NODE_MESSAGE_CANCEL, 66, 0, NULL, 0);
-	CHECK_EQ(cancelled_id, 66);
-	CHECK_EQ(cancelled_from, FAR);
-	tear_down();
-}
-
-static void hear_packet(uint64_t id, struct ctl_reply reply, uint32_t extra)
-{
-	uint8_t bytes[sizeof(reply) + 64] = { 0 };
-
-	memcpy(bytes, &reply, sizeof(reply));
-	hear(NODE_MESSAGE_PACKET, id, 0, bytes, sizeof(reply) + extra);
-}
-
-/* A packet that does not fit is nobody's answer. */
-static void test_packets(void)
-{
-	struct request *request;
-
-	set_up();
-	request = asked(7, CTL_PS);
-	hear_packet(8, (struct ctl_reply){ .packet = CTL_END }, 0);
-	hear_packet(7, (struct ctl_reply){ .packet = CTL_END, .payload_bytes = 9 }, 8);
-	hear(NODE_MESSAGE_PACKET, 7, 0, "short", 5);
-	CHECK_EQ(answer.ends, 0);
-	CHECK(!request->answered);
-	hear_packet(7, (struct ctl_reply){ .packet = CTL_ROW, .payload_bytes = 8 }, 8);
-	CHECK_EQ(answer.rows, 1);
+	CHECK_EQ(peers.count, 1);
+	CHECK_EQ(peers_last(0)->to, FAR);
+	CHECK_EQ(peers_last(0)->kind, NODE_MESSAGE_REQUEST);
+	CHECK_EQ(peers_last(0)->wire.uid, 1000);
+	CHECK_EQ(peers_last(0)->wire.gid, 1001);
+	CHECK_EQ(peers_last(0)->request.call, CTL_RUN);
+	CHECK_EQ(peers_last(0)->request.node, FAR);
+	CHECK_EQ(peers_last(0)->bytes, sizeof(payload));
+	CHECK(!memcmp(peers_last(0)->body, payload, sizeof(payload)));
+	CHECK_EQ(peers.counters.calls_forwarded, 1);
+	CHECK(!peers.answer.ends);
+	peers_reply(FAR, peers_last(0)->wire.id, CTL_ROW, 0, 0, "row");
+	CHECK_EQ(peers.answer.rows, 1);
+	CHECK(!memcmp(peers.answer.row, "row", 3));
 	CHECK(request->answered);
-	hear_packet(7, (struct ctl_reply){ .packet = CTL_DATA, .payload_bytes = 8, .value = 500 },
-		    8);
-	CHECK_EQ(request->data_sent, 500);
-	/* A number that is no error, and descriptors that cannot come this way. */
-	hear_packet(7, (struct ctl_reply){ .packet = CTL_END, .error = -99999, .fds = 3 }, 0);
-	CHECK_EQ(answer.ends, 1);
-	CHECK_EQ(answer.error, EDVSGENERIC);
-	CHECK(!requests.forwarded);
-	tear_down();
+	peers_reply(FAR, peers_last(0)->wire.id, CTL_END, 42, 0, "end");
+	CHECK_EQ(peers.answer.ends, 1);
+	CHECK_EQ(peers.answer.value, 42);
+	CHECK_EQ(peers.answer.bytes, 3);
+	CHECK(!peers.requests.forwarded);
 }
 
-/* A follower goes after its process; here it comes to this very node. */
-static void test_a_process_that_has_moved(void)
+/* A message is an answer only if it is whole, and to a question of this node. */
+static void test_answers_that_do_not_count(void)
+{
+	struct ctl_reply reply = { .magic = CTL_MAGIC, .packet = CTL_END };
+	struct peers_wire wire = { 0 };
+	struct request *request;
+
+	peers_begin();
+	request = ask(CTL_PS);
+	wire.id = request->forward_id;
+	peers_reply(FAR, wire.id + 1, CTL_END, 0, 0, "");
+	peers_say(FAR, NODE_MESSAGE_PACKET, &wire, &reply, sizeof(reply) - 1, NULL, 0);
+	reply.payload_bytes = 1;
+	peers_say(FAR, NODE_MESSAGE_PACKET, &wire, &reply, sizeof(reply), NULL, 0);
+	reply.payload_bytes = 0;
+	peers_say(FAR, NODE_MESSAGE_PACKET, &wire, &reply, sizeof(reply), "x", 1);
+	forward_on_message(&peers.requests, FAR, NODE_MESSAGE_PACKET, (const uint8_t *)&wire,
+			   sizeof(wire) - 1);
+	CHECK_EQ(peers.answer.ends, 0);
+	CHECK(!request->answered);
+	CHECK(peers.requests.forwarded == request);
+	/* A number that is no error of ours becomes one. */
+	peers_reply(FAR, wire.id, CTL_END, 0, -31999, "");
+	CHECK_EQ(peers.answer.ends, 1);
+	CHECK_EQ(peers.answer.error, EDVSGENERIC);
+	peers_reply(FAR, wire.id, CTL_END, 0, 0, ""); /* a second end finds none */
+	CHECK_EQ(peers.answer.ends, 1);
+}
+
+/* Each answer finds its question, whichever comes first. */
+static void test_two_questions(void)
+{
+	struct answer first = { 0 };
+	uint64_t id;
+
+	peers_begin();
+	id = ask(CTL_PS)->forward_id;
+	first = peers.answer;
+	peers.requests.forwarded->asker = &first;
+	CHECK(ask(CTL_PS)->forward_id != id);
+	peers_reply(FAR, id, CTL_END, 1, 0, "");
+	CHECK_EQ(first.ends, 1);
+	CHECK_EQ(peers.answer.ends, 0);
+	peers_reply(FAR, peers_last(0)->wire.id, CTL_END, 2, 0, "");
+	CHECK_EQ(first.ends, 1);
+	CHECK_EQ(peers.answer.value, 2);
+}
+
+/* Nothing was sent: it may wait for the link, and otherwise the asker hears that nothing was begun. */
+static void test_out_of_reach(void)
 {
 	struct request *request;
 
-	set_up();
-	request = asked(7, CTL_RUN);
-	request->head.flags = CTL_FLAG_FOLLOW;
-	request->data_sent = 500;
-	hear_packet(7, (struct ctl_reply){ .packet = CTL_END, .error = EDVSMIGRATE, .value = OWN },
-		    0);
-	CHECK(dispatched == request);
-	CHECK_EQ(request->head.call, CTL_LOGS);
-	CHECK_EQ(request->head.bytes, 500);
+	peers_begin();
+	peers.error = -ENOTCONN;
+	peers.keeps = true;
+	request = ask(CTL_PS);
+	CHECK_EQ(peers.losses, 1);
+	CHECK_EQ(peers.fate, AGAIN_UNSENT);
+	CHECK_EQ(peers.answer.ends, 0);
+	CHECK(!peers.requests.forwarded);
 	request_end(request, 0, NULL, 0, NULL, 0);
-	asked(8, CTL_SIGNAL); /* it does not follow */
-	hear_packet(8, (struct ctl_reply){ .packet = CTL_END, .error = EDVSMIGRATE }, 0);
-	CHECK_EQ(answer.error, EDVSMIGRATE);
-	tear_down();
+	peers.keeps = false;
+	ask(CTL_PS);
+	CHECK_EQ(peers.losses, 2);
+	CHECK_EQ(peers.answer.error, EDVSNOTCONN);
+	CHECK(strstr(peers.answer.sentence, "node 1 cannot be reached from node 0"));
+	peers.error = -ENOBUFS; /* the link is up, and full: nobody waits for it to come up */
+	peers.keeps = true;
+	ask(CTL_PS);
+	CHECK_EQ(peers.losses, 2);
+	CHECK_EQ(peers.answer.error, EDVSNOTCONN);
+	CHECK_EQ(peers.counters.calls_forwarded, 0);
 }
 
-/* Only its requests; and only one that has left has lost them for ever. */
-static void test_a_node_goes(void)
+static void test_the_link_breaks(void)
 {
-	struct request *request, *other;
+	struct request *request;
 
-	set_up();
-	other = asked(6, CTL_PS);
-	other->to = FAR + 1;
-	request = asked(7, CTL_PS);
-	is_kept = true;
-	forward_on_node_down(&requests, FAR, false);
-	CHECK(lost == request);
-	CHECK_EQ(fate, AGAIN_UNKNOWN);
-	CHECK(requests.forwarded == other);
+	peers_begin();
+	ask(CTL_PS);
+	forward_on_node_down(&peers.requests, THIRD, false);
+	CHECK_EQ(peers.losses, 0);
+	CHECK_EQ(peers.answer.ends, 0);
+	forward_on_node_down(&peers.requests, FAR, false);
+	CHECK_EQ(peers.losses, 1);
+	CHECK_EQ(peers.fate, AGAIN_UNKNOWN);
+	CHECK_EQ(peers.answer.error, EDVSNOTCONN);
+	CHECK(strstr(peers.answer.sentence, "the link to node 1 broke"));
+	peers.keeps = true;
+	request = ask(CTL_PS);
+	forward_on_node_down(&peers.requests, FAR, false);
+	CHECK(peers.lost == request);
+	CHECK_EQ(peers.answer.ends, 0);
+	CHECK(!peers.requests.forwarded);
+	CHECK(!request->cancelled && request->to == -1);
 	request_end(request, 0, NULL, 0, NULL, 0);
-	request = asked(8, CTL_PS);
-	requests.restarting = 1u << FAR | 1u << 9;
-	forward_on_node_down(&requests, FAR, false);
-	CHECK_EQ(fate, AGAIN_UNTOUCHED);
-	CHECK_EQ(requests.restarting, 1u << 9);
+}
+
+/* A node that has said that it restarts has begun nothing: once, and of itself only. */
+static void test_the_other_daemon_restarts(void)
+{
+	peers_begin();
+	peers.requests.restarting = 1u << FAR | 1u << THIRD;
+	ask(CTL_PS);
+	forward_on_node_down(&peers.requests, FAR, false);
+	CHECK_EQ(peers.fate, AGAIN_UNTOUCHED);
+	CHECK_EQ(peers.requests.restarting, 1u << THIRD);
+	ask(CTL_PS);
+	forward_on_node_down(&peers.requests, FAR, false);
+	CHECK_EQ(peers.fate, AGAIN_UNKNOWN);
+}
+
+/* It does not come back, so nobody waits for it, not even where it had said that it restarts. */
+static void test_the_node_leaves(void)
+{
+	peers_begin();
+	peers.keeps = true;
+	peers.requests.restarting = 1u << FAR;
+	ask(CTL_PS);
+	forward_on_node_down(&peers.requests, FAR, true);
+	CHECK_EQ(peers.losses, 0);
+	CHECK_EQ(peers.answer.error, EDVSNOTCONN);
+	CHECK(strstr(peers.answer.sentence, "node 1 left the cluster"));
+	CHECK_EQ(peers.requests.restarting, 0);
+}
+
+/* An asker without a connection wants no answer any more; a client that waits hears how it ends. */
+static void test_cancelled(void)
+{
+	struct request *request;
+	uint64_t id;
+
+	peers_begin();
+	request = ask(CTL_MOVE);
+	id = request->forward_id;
+	request->cancelled(request);
+	CHECK_EQ(peers_last(0)->kind, NODE_MESSAGE_CANCEL);
+	CHECK_EQ(peers_last(0)->to, FAR);
+	CHECK_EQ(peers_last(0)->wire.id, id);
+	CHECK_EQ(peers.answer.ends, 1);
+	CHECK(!peers.requests.forwarded);
+	request = ask(CTL_MOVE);
+	request->fd = 1000000; /* no descriptor is so high: none is closed */
+	request->cancelled(request);
+	CHECK_EQ(peers_last(0)->kind, NODE_MESSAGE_CANCEL);
+	CHECK_EQ(peers.answer.ends, 0);
+	CHECK(peers.requests.forwarded == request);
+	request->fd = -1;
+	peers_reply(FAR, request->forward_id, CTL_END, 0, EDVSINTR, "");
+	CHECK_EQ(peers.answer.error, EDVSINTR);
+}
+
+/* The task has moved: its follower is attached to the new owner, from the byte on that comes next. */
+static void test_followed_to_the_next_owner(void)
+{
+	struct request *request;
+
+	peers_begin();
+	request = ask(CTL_RUN);
+	request->head.flags = CTL_FLAG_FOLLOW;
+	peers_reply(FAR, request->forward_id, CTL_DATA, 4711, 0, "output");
+	CHECK_EQ(request->data_sent, 4711);
+	peers_reply(FAR, request->forward_id, CTL_END, THIRD, EDVSMIGRATE, "");
+	CHECK_EQ(peers.answer.ends, 0);
+	CHECK_EQ(peers_last(0)->to, THIRD);
+	CHECK_EQ(peers_last(0)->request.call, CTL_LOGS);
+	CHECK_EQ(peers_last(0)->request.flags, CTL_FLAG_FOLLOW);
+	CHECK_EQ(peers_last(0)->request.bytes, 4711);
+	peers_reply(THIRD, request->forward_id, CTL_END, peers.order.self, EDVSMIGRATE, "");
+	CHECK_EQ(peers.answer.ends, 0);
+	CHECK(peers.dispatched == request); /* it came here */
+	CHECK(!peers.requests.forwarded);
 	request_end(request, 0, NULL, 0, NULL, 0);
-	asked(9, CTL_PS);
-	lost = NULL;
-	forward_on_node_down(&requests, FAR, true);
-	CHECK(!lost);
-	CHECK_EQ(answer.error, EDVSNOTCONN);
-	CHECK(strstr(answer.sentence, "left the cluster"));
-	is_kept = false;
-	asked(10, CTL_PS);
-	forward_on_node_down(&requests, FAR, false);
-	CHECK_EQ(answer.error, EDVSNOTCONN);
-	CHECK(strstr(answer.sentence, "broke"));
-	forward_on_node_down(&requests, FAR + 1, true);
-	CHECK(!requests.forwarded);
-	tear_down();
+	ask(CTL_MOVE); /* follows nothing: it is an answer as others are */
+	peers_reply(FAR, peers_last(0)->wire.id, CTL_END, THIRD, EDVSMIGRATE, "");
+	CHECK_EQ(peers.answer.error, EDVSMIGRATE);
+}
+
+/* A question of another node for this one. */
+static void hear(int from, uint64_t id, uint32_t uid, uint16_t version)
+{
+	struct peers_wire wire = { .id = id, .origin = from, .uid = uid, .gid = 7 };
+	struct ctl_request head = { .magic = CTL_MAGIC, .version = version, .call = CTL_PS };
+
+	peers.dispatched = NULL;
+	peers_say(from, NODE_MESSAGE_REQUEST, &wire, &head, sizeof(head), NULL, 0);
+}
+
+static void test_asked_by_another_node(void)
+{
+	struct request *request;
+
+	peers_begin();
+	hear(THIRD, 77, 1000, CTL_VERSION);
+	request = peers.dispatched;
+	CHECK_OR_RETURN(request);
+	CHECK_EQ(request->from, THIRD);
+	CHECK_EQ(request->uid, 1000);
+	CHECK_EQ(request->gid, 7);
+	CHECK_EQ(request->head.call, CTL_PS);
+	request_row(request, "row", 3);
+	CHECK_EQ(peers_last(0)->to, THIRD);
+	CHECK_EQ(peers_last(0)->kind, NODE_MESSAGE_PACKET);
+	CHECK_EQ(peers_last(0)->wire.id, 77);
+	CHECK_EQ(peers_last(0)->reply.packet, CTL_ROW);
+	CHECK(!memcmp(peers_last(0)->body, "row", 3));
+	/* Its task has moved on: the asker's node asks the next owner. */
+	forward_follow(request, FAR);
+	CHECK_EQ(peers_last(0)->to, THIRD);
+	CHECK_EQ(peers_last(0)->reply.packet, CTL_END);
+	CHECK_EQ(peers_last(0)->reply.error, EDVSMIGRATE);
+	CHECK_EQ(peers_last(0)->reply.value, FAR);
+	CHECK_EQ(peers.count, 2);
+	CHECK(!peers.requests.shares);
+}
+
+static void test_another_protocol_is_refused(void)
+{
+	peers_begin();
+	hear(THIRD, 77, 1000, CTL_VERSION + 1);
+	CHECK(!peers.dispatched);
+	CHECK_EQ(peers_last(0)->wire.id, 77);
+	CHECK_EQ(peers_last(0)->reply.error, EDVSVERSION);
+	CHECK(!peers.requests.shares); /* it is not counted any more */
+}
+
+/* One user has a part of the requests that other nodes pass on; root has no limit, and another user has a part too. */
+static void test_a_user_has_a_share(void)
+{
+	static struct request *kept[1024];
+	unsigned most = share_most(SHARE_REQUESTS), count = 0;
+
+	peers_begin();
+	CHECK_OR_RETURN(most + 3 < 1024);
+	while (count < most) {
+		hear(FAR, count, 1000, CTL_VERSION);
+		CHECK_OR_RETURN(peers.dispatched);
+		kept[count++] = peers.dispatched;
+	}
+	CHECK_EQ(peers.count, 0);
+	hear(THIRD, 9999, 1000, CTL_VERSION);
+	CHECK(!peers.dispatched);
+	CHECK_EQ(peers_last(0)->to, THIRD);
+	CHECK_EQ(peers_last(0)->wire.id, 9999);
+	CHECK_EQ(peers_last(0)->reply.error, EDVSUSERFULL);
+	for (uint32_t uid = 0; uid <= 1001; uid += 1001) {
+		hear(FAR, 1, uid, CTL_VERSION);
+		CHECK_OR_RETURN(peers.dispatched);
+		kept[count++] = peers.dispatched;
+	}
+	request_end(kept[0], 0, NULL, 0, NULL, 0);
+	hear(FAR, 1, 1000, CTL_VERSION); /* there is room again */
+	CHECK_OR_RETURN(peers.dispatched);
+	kept[0] = peers.dispatched;
+	while (count)
+		request_end(kept[--count], 0, NULL, 0, NULL, 0);
+	CHECK(!peers.requests.shares);
+}
+
+static void test_another_node_gives_up(void)
+{
+	struct peers_wire wire = { .id = 55 };
+
+	peers_begin();
+	forward_on_message(&peers.requests, THIRD, NODE_MESSAGE_CANCEL, (const uint8_t *)&wire,
+			   sizeof(wire) - 1);
+	CHECK_EQ(peers.cancel_from, -1);
+	peers_say(THIRD, NODE_MESSAGE_CANCEL, &wire, NULL, 0, NULL, 0);
+	CHECK_EQ(peers.cancel_from, THIRD);
+	CHECK_EQ(peers.cancel_id, 55);
 }
 
 int main(void)
 {
-	TEST(test_no_link);
-	TEST(test_a_request_of_another_node);
-	TEST(test_a_cancel);
-	TEST(test_packets);
-	TEST(test_a_process_that_has_moved);
-	TEST(test_a_node_goes);
+	TEST(test_the_whole_request_is_passed_on);
+	TEST(test_answers_that_do_not_count);
+	TEST(test_two_questions);
+	TEST(test_out_of_reach);
+	TEST(test_the_link_breaks);
+	TEST(test_the_other_daemon_restarts);
+	TEST(test_the_node_leaves);
+	TEST(test_cancelled);
+	TEST(test_followed_to_the_next_owner);
+	TEST(test_asked_by_another_node);
+	TEST(test_another_protocol_is_refused);
+	TEST(test_a_user_has_a_share);
+	TEST(test_another_node_gives_up);
 	return test_end();
 }

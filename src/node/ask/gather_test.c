@@ -1,154 +1,181 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Nodes that are asked by a request each. No link is up; the hook keeps the questions, and the test answers them. */
+/* One question for all other nodes: which are asked, when the asker gets its answer, and which nodes are counted in. */
 
 #include "node/ask/gather.h"
 
-#include "base/test.h"
+#include <errno.h>
+#include <string.h>
+
 #include "dvk.h"
-#include "node/ask/asker_test.h"
-#include "node/state/order.h"
+#include "node/ask/peers_test.h"
 #include "os/clock.h"
-#include "os/lock.h"
 #include "os/loop.h"
-#include "proxy/alone_test.h"
 
-#define OWN 2
+#define A    1
+#define B    3
+#define DOWN 2
 
-static pthread_mutex_t lock;
-static struct os_loop *loop;
-static struct order order;
-static struct requests requests;
-static struct ctl_counters counters;
-static struct answer answer;
-static struct request *asked[NR_NODES];
-static bool is_kept;
-static unsigned done;
-static uint32_t gathered;
+static uint32_t gathered; /* at the end; all bits before */
 
-static bool on_lost(struct request *request, enum again_fate fate)
+static void done(struct request *parent)
 {
-	CHECK_EQ(fate, AGAIN_UNSENT);
-	if (is_kept)
-		asked[request->head.node] = request;
-	return is_kept;
-}
-
-static void on_done(struct request *parent)
-{
-	done++;
+	CHECK_EQ(gathered, UINT32_MAX); /* once */
 	gathered = parent->gathered;
 	request_end(parent, 0, NULL, 0, NULL, 0);
-	os_loop_stop(loop);
+	if (peers.requests.loop)
+		os_loop_stop(peers.requests.loop);
 }
 
 static void set_up(void)
 {
-	os_lock_init(&lock);
-	CHECK_EQ(os_loop_new(&loop, &lock), 0);
-	order = (struct order){ .self = OWN };
-	order.directory.node[OWN].up = 1;
-	requests = (struct requests){
-		.order = &order, .loop = loop, .on_lost = on_lost, .counters = &counters
-	};
-	is_kept = true;
-	done = 0;
-	os_lock_take(&lock);
-	requests.proxy = alone_new(loop, OWN);
+	peers_begin();
+	peers.order.directory.node[0].up = 1;
+	peers.order.directory.node[A].up = peers.order.directory.node[B].up = 1;
+	CHECK_EQ(os_loop_new(&peers.requests.loop, NULL), 0);
+	gathered = UINT32_MAX;
+}
+
+static struct request *start(void)
+{
+	struct request *parent = peers_ask(CTL_PS);
+
+	parent->uid = 1000;
+	parent->gid = 1001;
+	parent->head.dcid = 4;
+	parent->head.endpoint = 17;
+	gather_start(parent, CTL_LOGS, done);
+	return parent;
+}
+
+/* Of the message that it was asked by. */
+static uint64_t id_of(int node)
+{
+	for (unsigned i = 0; i < peers.count; i++)
+		if (peers_last(i)->to == node)
+			return peers_last(i)->wire.id;
+	return 0;
 }
 
 static void tear_down(void)
 {
-	requests.proxy = alone_free(requests.proxy);
-	os_lock_release(&lock);
-	loop = os_loop_free(loop);
+	CHECK(!peers.requests.forwarded);
+	os_loop_free(peers.requests.loop);
 }
 
-static void start(void)
-{
-	struct request *parent = asker_request(&requests, CTL_PS, &answer);
-
-	parent->head.dcid = 1;
-	parent->head.endpoint = 5;
-	parent->uid = 1000;
-	gather_start(parent, CTL_PROCTABLE, on_done);
-}
-
-static void test_a_node_alone(void)
+static void test_every_other_node_that_is_up_is_asked(void)
 {
 	set_up();
 	start();
-	CHECK_EQ(done, 1);
+	CHECK_EQ(peers.count, 2);
+	CHECK(id_of(A) && id_of(B) && !id_of(DOWN) && !id_of(0));
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_EQ(peers_last(i)->kind, NODE_MESSAGE_REQUEST);
+		CHECK_EQ(peers_last(i)->wire.uid, 1000);
+		CHECK_EQ(peers_last(i)->wire.gid, 1001);
+		CHECK_EQ(peers_last(i)->request.call, CTL_LOGS);
+		CHECK_EQ(peers_last(i)->request.cmd, 1);
+		CHECK_EQ(peers_last(i)->request.dcid, 4);
+		CHECK_EQ(peers_last(i)->request.endpoint, 17);
+	}
+	peers_reply(B, id_of(B), CTL_ROW, 0, 0, "of B");
+	CHECK_EQ(peers.answer.rows, 1);
+	CHECK(!memcmp(peers.answer.row, "of B", 4));
+	peers_reply(B, id_of(B), CTL_END, 0, 0, "");
+	CHECK_EQ(peers.answer.ends, 0);
+	peers_reply(A, id_of(A), CTL_END, 0, 0, "");
+	CHECK_EQ(peers.answer.ends, 1);
+	CHECK_EQ(gathered, 1u << A | 1u << B);
+	tear_down();
+}
+
+/* Its rows came, perhaps not all of them: it is not counted in, and the others are. */
+static void test_a_node_that_refuses(void)
+{
+	set_up();
+	start();
+	peers_reply(A, id_of(A), CTL_ROW, 0, 0, "of A");
+	peers_reply(A, id_of(A), CTL_END, 0, EDVSBUSY, "");
+	peers_reply(B, id_of(B), CTL_END, 0, 0, "");
+	CHECK_EQ(peers.answer.rows, 1);
+	CHECK_EQ(peers.answer.error, 0);
+	CHECK_EQ(gathered, 1u << B);
+	tear_down();
+}
+
+static void test_a_link_that_breaks(void)
+{
+	set_up();
+	start();
+	forward_on_node_down(&peers.requests, A, false);
+	CHECK_EQ(peers.answer.ends, 0);
+	peers_reply(B, id_of(B), CTL_END, 0, 0, "");
+	CHECK_EQ(gathered, 1u << B);
+	tear_down();
+}
+
+static void test_nobody_to_ask(void)
+{
+	set_up();
+	peers.order.directory.node[A].up = peers.order.directory.node[B].up = 0;
+	start();
+	CHECK_EQ(peers.answer.ends, 1);
+	CHECK_EQ(gathered, 0);
+	tear_down();
+	/* All of them are out of reach: the first one's failure must not be the end. */
+	set_up();
+	peers.error = -ENOTCONN;
+	start();
+	CHECK_EQ(peers.losses, 2);
+	CHECK_EQ(peers.answer.ends, 1);
 	CHECK_EQ(gathered, 0);
 	tear_down();
 }
 
-/* A node that cannot be asked is left out at once. */
-static void test_none_is_reached(void)
+/* The asker waits for half a second and no longer; the answers that come later go nowhere. */
+static void test_a_node_that_is_silent(void)
 {
+	int64_t began = os_now_ns();
+
 	set_up();
-	order.directory.node[4].up = order.directory.node[6].up = 1;
-	is_kept = false;
 	start();
-	CHECK_EQ(done, 1);
-	CHECK_EQ(gathered, 0);
+	peers_reply(A, id_of(A), CTL_END, 0, 0, "");
+	CHECK_EQ(os_loop_run(peers.requests.loop), 0);
+	CHECK(os_now_ns() - began >= 490 * OS_MS_NS);
+	CHECK_EQ(peers.answer.ends, 1);
+	CHECK_EQ(gathered, 1u << A);
+	peers_reply(B, id_of(B), CTL_ROW, 0, 0, "late");
+	peers_reply(B, id_of(B), CTL_DATA, 4, 0, "late");
+	peers_reply(B, id_of(B), CTL_END, 0, 0, "");
+	CHECK_EQ(peers.answer.rows, 0);
+	CHECK_EQ(peers.answer.ends, 1);
 	tear_down();
 }
 
-/* Rows pass as they come; a node that answers with an error has not answered. */
-static void test_answers(void)
+/* The place of each byte is counted from the beginning of the output, as the other node says, kept there or not. */
+static void test_output_has_its_place(void)
 {
-	const uint64_t row = 4711;
+	struct request *parent;
 
 	set_up();
-	order.directory.node[4].up = order.directory.node[6].up = 1;
-	start();
-	CHECK_EQ(done, 0);
-	CHECK_EQ(asked[4]->head.call, CTL_PROCTABLE);
-	CHECK_EQ(asked[4]->head.cmd, 1);
-	CHECK_EQ(asked[4]->head.dcid, 1);
-	CHECK_EQ(asked[4]->head.endpoint, 5);
-	CHECK_EQ(asked[4]->uid, 1000);
-	request_row(asked[4], &row, sizeof(row));
-	request_row(asked[6], &row, sizeof(row));
-	CHECK_EQ(answer.rows, 2);
-	request_end(asked[4], 0, NULL, 0, NULL, 0);
-	CHECK_EQ(done, 0);
-	request_fail(asked[6], EDVSRSCBUSY, "not now");
-	CHECK_EQ(done, 1);
-	CHECK_EQ(gathered, 1u << 4);
-	tear_down();
-}
-
-/* One that does not answer is waited for half a second; a later answer finds nobody. */
-static void test_one_is_silent(void)
-{
-	const uint64_t row = 4711;
-	int64_t begin;
-
-	set_up();
-	order.directory.node[4].up = order.directory.node[6].up = 1;
-	start();
-	request_end(asked[6], 0, NULL, 0, NULL, 0);
-	os_lock_release(&lock);
-	begin = os_now_ns();
-	CHECK_EQ(os_loop_run(loop), 0);
-	CHECK(os_now_ns() - begin < 10 * OS_SECOND_NS);
-	os_lock_take(&lock);
-	CHECK_EQ(done, 1);
-	CHECK_EQ(gathered, 1u << 6);
-	request_row(asked[4], &row, sizeof(row));
-	request_end(asked[4], 0, NULL, 0, NULL, 0);
-	CHECK_EQ(done, 1);
-	CHECK_EQ(answer.rows, 0);
+	parent = start();
+	peers_reply(A, id_of(A), CTL_DATA, 1004, 0, "kept");
+	CHECK_EQ(parent->data_sent, 1004);
+	peers_reply(A, id_of(A), CTL_DATA, 1010, 0, "behind");
+	CHECK_EQ(parent->data_sent, 1010);
+	peers_reply(A, id_of(A), CTL_END, 0, 0, "");
+	peers_reply(B, id_of(B), CTL_END, 0, 0, "");
+	CHECK_EQ(peers.answer.ends, 1);
 	tear_down();
 }
 
 int main(void)
 {
-	TEST(test_a_node_alone);
-	TEST(test_none_is_reached);
-	TEST(test_answers);
-	TEST(test_one_is_silent);
+	TEST(test_every_other_node_that_is_up_is_asked);
+	TEST(test_a_node_that_refuses);
+	TEST(test_a_link_that_breaks);
+	TEST(test_nobody_to_ask);
+	TEST(test_a_node_that_is_silent);
+	TEST(test_output_has_its_place);
 	return test_end();
 }
