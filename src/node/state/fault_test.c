@@ -67,20 +67,34 @@ static void test_hanging(void)
 	CHECK_EQ(looks, 0);
 }
 
-static void test_a_death(void)
+/* A child passes the point: whether it ends there as by SIGKILL. */
+static bool dies_at(const char *fault, const char *name)
 {
 	int status = 0;
 	pid_t pid;
 
-	setenv("DVS_FAULT", "init-collect:exit", 1);
+	setenv("DVS_FAULT", fault, 1);
 	pid = fork();
 	if (pid == 0) {
-		fault_point("init-collected");
-		fault_point("init-collect");
+		fault_point(name);
 		_exit(0);
 	}
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == 9);
+	CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == 9 : status == 0);
+	return WIFSIGNALED(status);
+}
+
+/* A name and an action are whole words, and of two entries for a place the first one counts. */
+static void test_a_death(void)
+{
+	CHECK(dies_at("init-collect:exit", "init-collect"));
+	CHECK(dies_at("a:sleep,init-collect:exit", "init-collect"));
+	CHECK(dies_at("init-collect:exit,init-collect:sleep", "init-collect"));
+	CHECK(!dies_at("init-collect:sleep,init-collect:exit", "init-collect"));
+	CHECK(!dies_at("init-collect:exit", "init-collected"));
+	CHECK(!dies_at("init-collect-exit", "init-collect"));
+	CHECK(!dies_at("init-collect:exits", "init-collect"));
+	CHECK(!dies_at("init-collect@5:exit", "init-collect"));
 }
 
 static void test_words(void)

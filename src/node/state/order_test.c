@@ -57,6 +57,15 @@ static void note(struct order *ours, void *ctx, const struct directory_result *r
 	codes[told++ % 8] = result->code;
 }
 
+/* One that proposes again as soon as it is told. */
+static void note_and_propose(struct order *ours, void *ctx, const struct directory_result *result)
+{
+	const struct command cmd = { .kind = COMMAND_SYNC };
+
+	note(ours, ctx, result);
+	order_propose(ours, &cmd, note, ctx);
+}
+
 static void propose(void)
 {
 	const struct command cmd = { .kind = COMMAND_SYNC };
@@ -86,7 +95,10 @@ static void set_up(void)
 /* It is told before the call returns: the command is in no order. */
 static void test_no_order(void)
 {
+	const struct command cmd = { .kind = COMMAND_SYNC };
+
 	set_up();
+	order_propose(&order, &cmd, NULL, NULL); /* nobody wants to be told */
 	propose();
 	CHECK_EQ(told, 1);
 	CHECK_EQ(codes[0], EDVSNOCONN);
@@ -161,6 +173,35 @@ static void test_the_quorum_is_lost(void)
 	leave();
 }
 
+/* The second command of a proposer that is told waits for its own decision, or is in no order at all. */
+static void test_told_one_proposes_again(void)
+{
+	const struct command cmd = { .kind = COMMAND_SYNC };
+	const struct directory_result good = { .code = 7 };
+
+	set_up();
+	join();
+	pump(&is_member);
+	order_propose(&order, &cmd, note_and_propose, &told);
+	order_propose(&order, &cmd, NULL, NULL);
+	order_decided(&order, 2, &good);
+	CHECK_EQ(told, 0);
+	order_decided(&order, 1, &good);
+	CHECK_EQ(told, 1);
+	order_decided(&order, 1, &good);
+	CHECK_EQ(told, 1);
+	order_decided(&order, 3, &good);
+	CHECK_EQ(told, 2);
+	CHECK(!order.proposals);
+	order_propose(&order, &cmd, note_and_propose, &told);
+	order_quorum(&order, false);
+	CHECK_EQ(told, 4);
+	CHECK_EQ(codes[2], EDVSINPROGRESS);
+	CHECK_EQ(codes[3], EDVSNOCONN);
+	CHECK(!order.proposals);
+	leave();
+}
+
 /* A lost group does not come back; without a quorum one may be had again. */
 static void test_reasons(void)
 {
@@ -184,6 +225,7 @@ int main(int argc, char **argv)
 	TEST(test_no_order);
 	TEST(test_a_decision);
 	TEST(test_the_quorum_is_lost);
+	TEST(test_told_one_proposes_again);
 	TEST(test_reasons);
 	return rig_end();
 }
