@@ -114,6 +114,16 @@ void link_call_hello(const struct link *link, enum frame_kind kind, struct frame
 	hello->kind = (uint16_t)kind;
 }
 
+struct identity link_identity(const struct link *link, enum frame_kind kind)
+{
+	CORE_ASSERT(link->node != link->peer);
+	return (struct identity){ .purpose = (uint16_t)kind,
+				  .from = (uint16_t)link->node,
+				  .to = (uint16_t)link->peer,
+				  .from_life = link->own_life.incarnation,
+				  .to_life = link->peer_life.incarnation };
+}
+
 uint32_t link_on_lost(struct link *link, int64_t now_ns)
 {
 	uint32_t wait_us = link->retry_us;

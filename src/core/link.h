@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/identity.h"
 #include "wire/frame.h"
 
 #define LINK_RETRY_MIN_US 20000
@@ -100,6 +101,8 @@ int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t no
 /* A call of that kind: its HELLO, either side's, and whether the other's fits. 0 or LINK_E_. */
 void link_call_hello(const struct link *link, enum frame_kind kind, struct frame_hello *hello);
 int link_check_call(const struct link *link, enum frame_kind kind, const struct frame_hello *hello);
+/* The identity with which this node makes a connection of that kind, the link's own included. */
+struct identity link_identity(const struct link *link, enum frame_kind kind);
 /* The connection is gone. Returns how long to wait before the next attempt, in microseconds. */
 uint32_t link_on_lost(struct link *link, int64_t now_ns);
 void link_on_heard(struct link *link, int64_t now_ns);

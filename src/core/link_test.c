@@ -220,9 +220,28 @@ static void test_calls(void)
 	}
 }
 
+/* The identity of the caller says what its HELLO says, so that the called node can compare the two. */
+static void test_identity(void)
+{
+	set_up();
+	for (int kind = FRAME_KIND_LINK; kind <= FRAME_KIND_COPY; kind++) {
+		struct identity identity = link_identity(&low, (enum frame_kind)kind);
+		struct frame_hello hello;
+
+		link_call_hello(&low, (enum frame_kind)kind, &hello);
+		CHECK_EQ(identity.purpose, hello.kind);
+		CHECK_EQ(identity.from, hello.node);
+		CHECK_EQ(identity.to, hello.peer);
+		CHECK_EQ(identity.from_life, hello.incarnation);
+		CHECK_EQ(identity.to_life, hello.peer_incarnation);
+		CHECK(identity.from_life != identity.to_life);
+	}
+}
+
 int main(void)
 {
 	TEST(test_calls);
+	TEST(test_identity);
 	TEST(test_meet);
 	TEST(test_epochs_grow);
 	TEST(test_epochs_end);

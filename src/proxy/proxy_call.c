@@ -11,15 +11,6 @@
 #include "os/clock.h"
 #include "proxy/proxy_table.h"
 
-struct identity proxy_identity(const struct link *link, enum frame_kind kind)
-{
-	return (struct identity){ .purpose = (uint16_t)kind,
-				  .from = (uint16_t)link->node,
-				  .to = (uint16_t)link->peer,
-				  .from_life = link->own_life.incarnation,
-				  .to_life = link->peer_life.incarnation };
-}
-
 static int answer(const struct link *link, enum frame_kind kind, struct secure *secure)
 {
 	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
@@ -116,7 +107,7 @@ static int call_greet(const struct proxy_call *call, struct secure *secure, int 
 
 int proxy_call_connect(const struct proxy_call *call, int timeout_ms, struct secure **securep)
 {
-	const struct identity identity = proxy_identity(&call->link, call->kind);
+	const struct identity identity = link_identity(&call->link, call->kind);
 	int64_t deadline_ns = os_deadline_ns(timeout_ms);
 	int fd = os_tcp_connect(&call->route, timeout_ms), r;
 

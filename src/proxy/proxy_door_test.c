@@ -132,7 +132,7 @@ static struct proof right_proof(int kind)
 	const struct link *link = &node[0].proxy->peer[1].link;
 	struct proof proof = { .keys = keys,
 			       .from = address_of(0),
-			       .identity = proxy_identity(link, (enum frame_kind)kind) };
+			       .identity = link_identity(link, (enum frame_kind)kind) };
 
 	link_call_hello(link, (enum frame_kind)kind, &proof.hello);
 	return proof;

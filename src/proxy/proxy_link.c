@@ -418,7 +418,7 @@ static void peer_connect(struct peer *peer)
 	const struct os_tcp_route route = { .to = peer->address,
 					    .port = peer->proxy->place.port,
 					    .from = peer->proxy->place.address };
-	const struct identity identity = proxy_identity(&peer->link, FRAME_KIND_LINK);
+	const struct identity identity = link_identity(&peer->link, FRAME_KIND_LINK);
 
 	assert(peer->known);
 	assert(link_connects(&peer->link));

@@ -121,7 +121,6 @@ void proxy_batch_begin(struct proxy *proxy);
 void proxy_batch_end(struct proxy *proxy);
 
 /* proxy_call.c: connections as the gate hands them over, and those of threads of their own */
-struct identity proxy_identity(const struct link *link, enum frame_kind kind);
 void proxy_on_called(void *ctx, struct secure *secure, const struct frame_hello *hello,
 		     uint32_t address);
 void proxy_on_made(void *ctx, int node, uint64_t number, struct secure *secure);
