@@ -91,9 +91,10 @@ static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 	if (quorum == CTL_QUORUM_LOST)
 		return refusal_set(
 			refusal, EDVSNOCONN,
-			"the group is lost, because its sequencer has ended: messages go on, "
-			"and nothing can be bound or moved until the daemons are started anew "
-			"(a lab: dvs lab down, dvs lab up)");
+			"the node has no group any more: either its sequencer has ended, and messages go "
+			"on, but nothing can be bound or moved until the daemons are started anew (a lab: "
+			"dvs lab down, dvs lab up), or the group goes on without this node, and its daemon "
+			"begins anew by itself");
 	if (!quorum)
 		return refusal_set(refusal, EDVSNOCONN,
 				   "this side of the cluster has no quorum: nothing that is shared "

@@ -71,8 +71,10 @@ const char *order_why(const struct order *order, int code)
 	if (code != EDVSNOCONN)
 		return result_text(code);
 	return order_is_lost(order)
-		       ? "the group is lost, because its sequencer has ended: what is shared stays as "
-			 "it is until the daemons are started anew (a lab: dvs lab down, dvs lab up)"
+		       ? "this node has no group any more: either its sequencer has ended, and the shared "
+			 "state stays as it is until the daemons are started anew (a lab: dvs lab down, "
+			 "dvs lab up), or the group goes on without this node, and its daemon begins anew "
+			 "by itself"
 		       : "the cluster has no quorum just now; try again when it is back";
 }
 

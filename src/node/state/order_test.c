@@ -213,6 +213,7 @@ static void test_reasons(void)
 	order.source = NULL;
 	CHECK(order_is_lost(&order));
 	CHECK(strstr(order_why(&order, EDVSNOCONN), "sequencer has ended"));
+	CHECK(strstr(order_why(&order, EDVSNOCONN), "goes on without this node"));
 	CHECK(strstr(order_why(&order, EDVSINPROGRESS), "before this was decided"));
 	CHECK(!strstr(order_why(&order, EDVSBADPROC), "order"));
 	order.quorum = true;
