@@ -115,11 +115,17 @@ static void close_daemon(struct deputy *d)
 	os_timer_set(d->timer, -1);
 }
 
+static void take_frames(struct deputy *d);
+
+/* Room for commands may have come about: those that were read and had to wait then make no event of their own. */
 static void settle(struct deputy *d)
 {
-	int64_t again_ns = d->envoy ? envoy_settle(d->envoy, os_now_ns()) : -1;
-	int events = !d->envoy || envoy_has_room(d->envoy) ? OS_READ : 0;
+	int64_t again_ns;
+	int events;
 
+	take_frames(d);
+	again_ns = d->envoy ? envoy_settle(d->envoy, os_now_ns()) : -1;
+	events = !d->envoy || envoy_has_room(d->envoy) ? OS_READ : 0;
 	if (d->doomed) {
 		if (d->envoy)
 			os_log(OS_LOG_INFO, "the daemon left: %s", strerror(-d->doomed));
@@ -256,7 +262,6 @@ static void on_daemon(void *ctx, int fd, int events)
 		wrote(d, group_stream_flush(&d->daemon));
 	if (events & OS_READ)
 		read_daemon(d);
-	take_frames(d);
 	settle(d);
 }
 
