@@ -2,7 +2,10 @@
 #ifndef DVS_PROXY_GATE_PART_H
 #define DVS_PROXY_GATE_PART_H
 
-/* Shared by gate.c (both threads), gate_called.c and gate_calling.c (the gate's own); nobody else includes this. */
+/*
+ * Shared by gate.c (both threads), gate_called.c and gate_calling.c (the gate's own). Beside them only their tests
+ * include this.
+ */
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -16,6 +16,7 @@
 
 #include "os/clock.h"
 #include "os/socket.h"
+#include "proxy/keys_fixture.h"
 #include "proxy/proxy_table.h"
 
 #define UNUSED __attribute__((unused))
@@ -176,16 +177,6 @@ UNUSED static void up(int viewer, int id, uint32_t incarnation)
 	struct link_life life = life_of(id, incarnation);
 
 	proxy_node_up(node[viewer].proxy, id, address_of(id), &life);
-}
-
-UNUSED static struct secure_keys *keys_of(uint32_t id, uint8_t byte)
-{
-	struct keyring ring = { .count = 1, .key[0].id = id };
-	struct secure_keys *made = NULL;
-
-	memset(ring.key[0].secret, byte, sizeof(ring.key[0].secret));
-	CHECK_EQ(secure_keys_new(&made, &ring, FRAME_CLUSTER_DEFAULT), 0);
-	return made;
 }
 
 UNUSED static void set_up(void)

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The notes between the node and the thread of its gate, and the lines that the log gets. */
+
+#include "base/test.h"
+
+#include "proxy/gate_fixture.h"
+
+/* Addresses of nobody, for the log alone. */
+static uint32_t stranger(int number)
+{
+	return __builtin_bswap32(0x0a000100u + (uint32_t)number);
+}
+
+static int knock(void)
+{
+	const struct os_tcp_route route = { .to = address_of(NODE),
+					    .port = PORT,
+					    .from = address_of(2) };
+
+	return os_tcp_connect(&route, 1000);
+}
+
+/* Of one address the log hears once, although each refusal is counted. */
+static void test_one_line_for_an_address(void)
+{
+	set_up();
+	for (int i = 0; i < 5; i++)
+		gate_refused(here.gate, stranger(1), "first reason");
+	gate_refused(here.gate, stranger(2), "second reason");
+	run_notes();
+	CHECK_EQ(log_count("was refused"), 2);
+	CHECK_EQ(log_count("a connection from 10.0.1.1 was refused: first reason (1 so far)"), 1);
+	CHECK_EQ(log_count("a connection from 10.0.1.2 was refused: second reason (6 so far)"), 1);
+	tear_down();
+}
+
+/* Of many addresses at once the log hears of as many as there are places. */
+static void test_many_addresses(void)
+{
+	set_up();
+	for (int i = 0; i < 2 * GATE_TOLD_MAX; i++)
+		gate_refused(here.gate, stranger(i), "a reason");
+	run_notes();
+	CHECK_EQ(log_count("was refused"), GATE_TOLD_MAX);
+	tear_down();
+}
+
+/* After ten seconds the log hears of an address again, and its place is free for another one. */
+static void test_told_again(void)
+{
+	int64_t now;
+
+	set_up_closed(keys_of(1, 0xa1));
+	now = os_now_ns();
+	for (int i = 0; i < GATE_TOLD_MAX; i++)
+		here.gate->told[i] = (struct told){ stranger(i), now - 5 * OS_SECOND_NS };
+	here.gate->told[3].ns = here.gate->told[8].ns = now - 10 * OS_SECOND_NS;
+	CHECK_EQ(gate_open(here.gate), 0);
+	gate_refused(here.gate, stranger(2), "too early");
+	gate_refused(here.gate, stranger(3), "in time");
+	gate_refused(here.gate, stranger(3), "too early");
+	gate_refused(here.gate, stranger(100), "another");
+	gate_refused(here.gate, stranger(101), "no place");
+	run_notes();
+	CHECK_EQ(log_count("10.0.1.3 was refused: in time"), 1);
+	CHECK_EQ(log_count("10.0.1.100 was refused: another"), 1);
+	CHECK_EQ(log_count("was refused"), 2);
+	tear_down();
+}
+
+/* Until the gate is open callers wait, and so do calls; then both are heard. */
+static void test_opened_later(void)
+{
+	const struct os_tcp_route route = { .to = address_of(CALLER), .port = NOBODY };
+	const struct identity identity = { .purpose = FRAME_KIND_LINK, .from = NODE, .to = CALLER };
+	int fd;
+
+	set_up_closed(keys_of(1, 0xa1));
+	fd = knock();
+	CHECK(fd >= 0);
+	CHECK_EQ(gate_call(here.gate, &route, &identity, 77), 0);
+	run_for(20 * OS_MS_NS);
+	CHECK_EQ(here.made, 0);
+	CHECK_EQ(gate_unproven(here.gate), 0);
+	CHECK_EQ(gate_open(here.gate), 0);
+	CHECK(run_until(is_made));
+	CHECK_EQ(here.number, 77);
+	CHECK_EQ(here.node, CALLER);
+	for (int i = 0; i < 1000 && gate_unproven(here.gate) == 0; i++)
+		run_for(OS_MS_NS);
+	CHECK_EQ(gate_unproven(here.gate), 1);
+	os_close(fd);
+	tear_down();
+}
+
+/* A gate that does not get on refuses calls, instead of waiting or keeping them all. */
+static void test_too_many_calls(void)
+{
+	const struct os_tcp_route route = { .to = address_of(CALLER), .port = NOBODY };
+	const struct identity identity = { .purpose = FRAME_KIND_LINK, .from = NODE, .to = CALLER };
+	int r = 0, count;
+
+	set_up_closed(keys_of(1, 0xa1));
+	for (count = 0; count < 1000000 && !r; count++)
+		r = gate_call(here.gate, &route, &identity, (uint64_t)count);
+	CHECK_EQ(r, -EAGAIN);
+	CHECK(count > 16);
+	tear_down();
+}
+
+/* A connection for which the node has no room is over, and the one that had room belongs to the node. */
+static void test_node_is_full(void)
+{
+	struct note note = { .kind = NOTE_MADE, .node = CALLER };
+	int fd[2], other[2];
+
+	set_up_closed(keys_of(1, 0xa1));
+	CHECK_EQ(os_unix_pair(OS_STREAM, fd), 0);
+	CHECK_EQ(os_unix_pair(OS_STREAM, other), 0);
+	note.secure = secure_plain(other[0]);
+	gate_tell(here.gate, &note);
+	note.secure = NULL;
+	for (int i = 0; i < 100000; i++)
+		gate_tell(here.gate, &note);
+	note.secure = secure_plain(fd[0]);
+	gate_tell(here.gate, &note);
+	CHECK(ends_within(fd[1], 0));
+	CHECK(!ends_within(other[1], 0));
+	CHECK(run_until(is_made));
+	CHECK(here.made < 100000);
+	CHECK(ends_within(other[1], 1000)); /* the fixture keeps the last one only */
+	os_close(fd[1]);
+	os_close(other[1]);
+	tear_down();
+}
+
+/* Connections that the node did not fetch end with the gate, and no callback is called any more. */
+static void test_end_with_notes(void)
+{
+	struct note note = { .kind = NOTE_CALLED };
+	int fd[2];
+
+	set_up_closed(keys_of(1, 0xa1));
+	CHECK_EQ(os_unix_pair(OS_STREAM, fd), 0);
+	note.secure = secure_plain(fd[0]);
+	gate_tell(here.gate, &note);
+	CHECK(!ends_within(fd[1], 0));
+	tear_down();
+	CHECK(ends_within(fd[1], 0));
+	CHECK_EQ(here.called, 0);
+	os_close(fd[1]);
+}
+
+/* The socket that another life of the daemon has left is taken; a port that is in use is refused by name. */
+static void test_listen_fd(void)
+{
+	const struct gate_callbacks callbacks = { .called = on_called, .made = on_made };
+	struct gate_place place = { .node = NODE, .address = address_of(NODE), .port = PORT };
+	struct gate *second = NULL;
+	int fd, left;
+
+	set_up_closed(NULL);
+	place.listen_fd = -1;
+	CHECK_EQ(gate_new(&second, here.loop, &place, &callbacks), -EADDRINUSE);
+	CHECK(!second);
+	left = os_dup(gate_listen_fd(here.gate));
+	CHECK(left >= 0);
+	here.gate = gate_free(here.gate);
+	place.listen_fd = left;
+	CHECK_EQ(gate_new(&here.gate, here.loop, &place, &callbacks), 0);
+	CHECK_EQ(gate_listen_fd(here.gate), left);
+	CHECK_EQ(gate_open(here.gate), 0);
+	fd = knock();
+	CHECK(fd >= 0);
+	for (int i = 0; i < 1000 && gate_unproven(here.gate) == 0; i++)
+		run_for(OS_MS_NS);
+	CHECK_EQ(gate_unproven(here.gate), 1);
+	os_close(fd);
+	tear_down();
+}
+
+int main(void)
+{
+	TEST(test_one_line_for_an_address);
+	TEST(test_many_addresses);
+	TEST(test_told_again);
+	TEST(test_opened_later);
+	TEST(test_too_many_calls);
+	TEST(test_node_is_full);
+	TEST(test_end_with_notes);
+	TEST(test_listen_fd);
+	return test_end();
+}
