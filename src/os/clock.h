@@ -37,17 +37,6 @@ static inline uint64_t os_ticks(void)
 	return __builtin_ia32_rdtsc();
 #else
 	return (uint64_t)os_now_ns();
-	/* Milliseconds left until the deadline, rounded up; -1: it is never. */
-	static inline int os_left_ms(int64_t deadline_ns)
-	{
-		int64_t left;
-
-		if (deadline_ns < 0)
-			return -1;
-		left = deadline_ns - os_now_ns();
-		return left <= 0 ? 0 : (int)((left + OS_MS_NS - 1) / OS_MS_NS);
-	}
-
 #endif
 }
 
