@@ -339,9 +339,9 @@ static void test_second_daemon(void)
 	group_stream_deinit(&second.stream);
 	CHECK_EQ(put_command(&first, 1), 0);
 	TURN_UNTIL(&first, first.delivers == 2);
-	/* The end of the first one, and the second one, are found in the same turn. */
-	group_stream_deinit(&first.stream);
+	/* Both are found in the same turn, and the end of the first one after the second one. */
 	second = daemon_connect();
+	group_stream_deinit(&first.stream);
 	say_hello(&second);
 	TURN_UNTIL(&second, second.welcomes);
 	CHECK_EQ(second.result, 0);
@@ -389,7 +389,10 @@ static void check_refused(bool hello, enum group_kind kind, const void *bytes, s
 		CHECK_EQ(group_stream_put(&d.stream, kind, bytes, len, NULL, 0), 0);
 	else
 		CHECK_EQ(group_stream_put_raw(&d.stream, bytes, len), 0);
+	if (!hello)
+		say_hello(&d); /* too late */
 	TURN_UNTIL(&d, d.ended);
+	CHECK_EQ(d.welcomes, hello);
 	CHECK(!totem);
 	CHECK_EQ(d.outs, 0);
 	group_stream_deinit(&d.stream);

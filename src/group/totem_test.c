@@ -323,6 +323,7 @@ static void check_loss(bool of_quorum)
 	corosync.first = corosync.last;
 	corosync.full = false;
 	corosync.connect_error = corosync.dispatch_error = corosync.quorum_dispatch_error = CS_OK;
+	send_number(2, 0); /* while there is none */
 	TURN_UNTIL(corosync.joins == 2);
 	tell_members(NODEID, 0); /* the old ring is nothing any more */
 	wake(corosync.order_fds);
