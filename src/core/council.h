@@ -19,10 +19,9 @@
  *
  * The most knowing member, by (epoch, heard), is in the right. A member with another state is *out*: the others have
  * gone on without it, so its node has left for them. It begins anew without a state, but states what the most knowing
- * one knew (`seen`): it counts as knowing that, and no epoch begins that knows less. A member without a
- * state takes it from another one (group/envoy.h); if there has been none at all then the lowest node begins with an
- * empty one. Commands are lost if a majority of machines
- * forgets them at one time, by crashes.
+ * one knew (`seen`): it counts as knowing that, and no epoch begins that knows less. A member without a state takes it
+ * from another one (group/envoy.h); if there has been none at all then the lowest node begins with an empty one.
+ * Commands are lost if a majority of machines forgets them at one time, by crashes.
  *
  *	unsettled --view--> settled --HELLOs--> running (an epoch) --view breaks--> unsettled
  */
@@ -44,15 +43,14 @@ struct council_point {
 };
 
 struct council_calls {
-	void (*send)(void *ctx,
-		     const struct council_message *message); /* multicast it, in this order */
+	/* Multicasts it, in this order. */
+	void (*send)(void *ctx, const struct council_message *message);
 	void (*deliver)(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES]);
 	void (*quorum)(void *ctx, bool have);
 	void (*began)(void *ctx);    /* an epoch: a member without a state asks for it now */
 	void (*numbered)(void *ctx); /* the oldest command of council_propose() that was not yet */
-	void (*out)(void *ctx,
-		    struct council_point
-			    seen); /* the others go on without this member: the last call */
+	/* The others go on without this member: the last call. */
+	void (*out)(void *ctx, struct council_point seen);
 };
 
 struct council {
@@ -79,9 +77,9 @@ struct council {
 	bool has_state;
 	bool grown; /* the roll has been a majority of the machines */
 	uint64_t epoch, heard, decided;
-	uint64_t base_epoch,
-		base;	       /* the point of the members that were there when the epoch began */
-	uint32_t roll, placed; /* placed: has the state, and hears the epoch */
+	/* The point of the members that were there when the epoch began. */
+	uint64_t base_epoch, base;
+	uint32_t roll, placed;	  /* placed: has the state, and hears the epoch */
 	uint64_t lives[NR_NODES]; /* of the roll */
 	uint64_t held[NR_NODES];  /* by those placed */
 	uint64_t said_held;	  /* by this one */
