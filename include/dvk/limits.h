@@ -106,8 +106,9 @@
 #define _ENDPOINT_GENERATION_SIZE (NR_TASKS + _MAX_MAGIC_PROC + 1)
 #define _ENDPOINT_MAX_GENERATION  (0x7FFFFFFF / _ENDPOINT_GENERATION_SIZE - 1)
 #define _ENDPOINT(g, p)		  ((g)*_ENDPOINT_GENERATION_SIZE + (p))
-#define _ENDPOINT_G(e)		  (((e) + NR_TASKS) / _ENDPOINT_GENERATION_SIZE)
-#define _ENDPOINT_P(e)		  ((((e) + NR_TASKS) % _ENDPOINT_GENERATION_SIZE) - NR_TASKS)
+/* Any int may be asked: 0LL keeps the sum from an overflow at the end of int. */
+#define _ENDPOINT_G(e)		  ((int)(((e) + 0LL + NR_TASKS) / _ENDPOINT_GENERATION_SIZE))
+#define _ENDPOINT_P(e)		  ((int)(((e) + 0LL + NR_TASKS) % _ENDPOINT_GENERATION_SIZE - NR_TASKS))
 
 /* ---- notifications: fields of the message that arrives ---- */
 

@@ -238,6 +238,19 @@ static void test_kinds(void)
 	}
 }
 
+/* A program may ask the contract's macros about any number. */
+static void test_numbers_at_the_ends(void)
+{
+	volatile int32_t most = INT32_MAX, least = INT32_MIN;
+
+	CHECK(_ENDPOINT_P(most) >= -NR_TASKS && _ENDPOINT_P(most) <= _MAX_MAGIC_PROC);
+	CHECK(_ENDPOINT_G(most) > _ENDPOINT_MAX_GENERATION);
+	CHECK(_ENDPOINT_P(least) < -NR_TASKS);
+	CHECK(_ENDPOINT_G(least) < 0);
+	CHECK_EQ(_ENDPOINT_P(-NR_TASKS), -NR_TASKS);
+	CHECK_EQ(_ENDPOINT_G(_ENDPOINT(3, 10)), 3);
+}
+
 static void test_generations(void)
 {
 	begin();
@@ -367,6 +380,7 @@ int main(void)
 	TEST(test_stated_ends_with_its_node);
 	TEST(test_kinds);
 	TEST(test_generations);
+	TEST(test_numbers_at_the_ends);
 	TEST(test_leave);
 	TEST(test_join_again);
 	TEST(test_unknown_kind);

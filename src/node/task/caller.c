@@ -85,7 +85,7 @@ int caller_check_slot(struct request *request, int dcid, int p_nr, int error)
 	if (directory_slot_valid(dc, p_nr))
 		return 0;
 	/* A number that would be the slot's in a later life: such numbers are given to nobody. */
-	if (p_nr <= INT32_MAX - NR_TASKS && directory_slot_valid(dc, _ENDPOINT_P(p_nr)))
+	if (directory_slot_valid(dc, _ENDPOINT_P(p_nr)))
 		error = EDVSENDPOINT;
 	request_fail_number(request, error, "DC %d has slots %d to %d, not %d", dcid, -dc->nr_tasks,
 			    dc->nr_procs - 1, p_nr);
