@@ -152,13 +152,14 @@ static void on_request(struct requests *requests, int from, const struct forward
 		requests->dispatch(request);
 }
 
-static void on_packet(struct requests *requests, const struct forward_wire *wire,
+/* Only the node that was asked may answer. */
+static void on_packet(struct requests *requests, int from, const struct forward_wire *wire,
 		      const uint8_t *bytes, uint32_t len)
 {
 	struct request *request = requests->forwarded;
 	struct ctl_reply reply;
 
-	while (request && request->forward_id != wire->id)
+	while (request && (request->to != from || request->forward_id != wire->id))
 		request = request->next_forwarded;
 	if (!request || len < sizeof(reply))
 		return;
@@ -195,7 +196,7 @@ void forward_on_message(struct requests *requests, int from, uint16_t kind, cons
 	if (kind == NODE_MESSAGE_REQUEST)
 		on_request(requests, from, &wire, bytes, len);
 	else if (kind == NODE_MESSAGE_PACKET)
-		on_packet(requests, &wire, bytes, len);
+		on_packet(requests, from, &wire, bytes, len);
 	else
 		requests->on_cancel(requests, from, wire.id);
 }

@@ -71,6 +71,7 @@ static void test_answers_that_do_not_count(void)
 	request = ask(CTL_PS);
 	wire.id = request->forward_id;
 	peers_reply(FAR, wire.id + 1, CTL_END, 0, 0, "");
+	peers_reply(THIRD, wire.id, CTL_END, 0, 0, ""); /* which was not asked */
 	peers_say(FAR, NODE_MESSAGE_PACKET, &wire, &reply, sizeof(reply) - 1, NULL, 0);
 	reply.payload_bytes = 1;
 	peers_say(FAR, NODE_MESSAGE_PACKET, &wire, &reply, sizeof(reply), NULL, 0);
