@@ -258,7 +258,8 @@ static int say_hello(int fd, const struct group_hello *hello)
 	group_header_encode(out, GROUP_HELLO, GROUP_HELLO_BYTES);
 	group_hello_encode(out + GROUP_HEADER_BYTES, hello);
 	r = os_write_full(fd, out, sizeof(out), WELCOME_TIMEOUT_MS);
-	if (!r)
+	/* A server that refuses may say so and close before it is asked: its answer is there to be read. */
+	if (!r || r == -EPIPE)
 		r = os_read_full(fd, in, sizeof(in), WELCOME_TIMEOUT_MS);
 	if (!r)
 		r = group_header_decode(&header, in);

@@ -46,11 +46,43 @@ static void test_sequencer_ends_slowly(void)
 	teardown(m, 2);
 }
 
+/* It says that it refuses, and closes, while the member says HELLO. */
+static void test_refused_before_the_hello(void)
+{
+	uint8_t welcome[GROUP_HEADER_BYTES + GROUP_WELCOME_BYTES];
+	int fd = os_unix_listen(path, OS_STREAM);
+	struct member m;
+	pid_t door;
+
+	CHECK_OR_RETURN(fd >= 0);
+	group_header_encode(welcome, GROUP_WELCOME, GROUP_WELCOME_BYTES);
+	group_welcome_encode(welcome + GROUP_HEADER_BYTES, -EEXIST);
+	door = fork();
+	if (!door) {
+		for (;;) {
+			int caller;
+
+			os_poll(fd, OS_READ, WAIT_MS);
+			caller = os_unix_accept(fd);
+			os_write_full(caller, welcome, sizeof(welcome), WAIT_MS);
+			os_close(caller);
+		}
+	}
+	CHECK_OR_RETURN(door > 0);
+	for (int i = 0; i < 500; i++)
+		CHECK_EQ(member_new(&m, 0), -EEXIST);
+	kill(door, SIGKILL);
+	waitpid(door, NULL, 0);
+	os_close(fd);
+	unlink(path);
+}
+
 int main(int argc, char **argv)
 {
 	rig_init(argc, argv);
 	TEST(test_nobody_there);
 	TEST(test_path_is_needed);
 	TEST(test_sequencer_ends_slowly);
+	TEST(test_refused_before_the_hello);
 	return rig_end();
 }
