@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Offers as this very machine makes them, and as a hostile source would, compared with this process. */
+/* Offers as this very machine makes them, and as a hostile source would, compared with one process. */
 #include "migrate/offer.h"
 #include "migrate/over_test.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "os/sleeper_test.h"
 
-/* This process, as a shell that is to become what was offered. */
+/* A process that stands still, as a shell that is to become what was offered: its maps are read more than once. */
 struct side {
+	pid_t pid;
 	struct inventory inventory;
 	struct offer offer;
 	int root;
@@ -27,8 +30,9 @@ static void begin(struct side *side)
 	int stream = memfd_create("offer", MFD_CLOEXEC);
 
 	memset(side, 0, sizeof(*side));
+	side->pid = sleeper();
 	side->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CHECK_EQ(inventory_open(&side->inventory, getpid(), &refusal), 0);
+	CHECK_EQ(inventory_open(&side->inventory, side->pid, &refusal), 0);
 	CHECK_EQ(maps_read(&side->inventory.maps, side->inventory.dir, NULL, &nothing, NULL,
 			   &side->inventory.text, &refusal),
 		 0);
@@ -52,6 +56,8 @@ static void end(struct side *side)
 	offer_free(&side->offer);
 	inventory_close(&side->inventory);
 	close(side->root);
+	kill(side->pid, SIGKILL);
+	waitpid(side->pid, NULL, 0);
 }
 
 static int compare(struct side *side)
@@ -62,7 +68,7 @@ static int compare(struct side *side)
 	memcpy(side->offer.maps.special, side->offer.task.special,
 	       sizeof(side->offer.task.special));
 	side->offer.maps.special_count = side->offer.task.special_count;
-	return offer_compare(&side->offer, getpid(), side->root, &side->inventory.maps, &refusal);
+	return offer_compare(&side->offer, side->pid, side->root, &side->inventory.maps, &refusal);
 }
 
 static void test_same(void)
