@@ -581,6 +581,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	socket_path = argv[1];
+	setvbuf(stdout, NULL, _IOLBF, 0); /* it is killed: its words are to be seen */
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* it may be blocked in a call for ever */
 	sigaction(SIGUSR1, &action, NULL);
 	fd = connect_anew();
