@@ -74,6 +74,9 @@ static enum weather call_one(int sender, int i, int ep, long timeout)
 	result = dvk_sendrec_T(ep, &m, timeout);
 	if (result == EDVSAGAIN || result == EDVSTIMEDOUT)
 		return WEATHER_UNANSWERED;
+	/* In a ring with receivers that answer by a send of their own; a member whose request nobody has is refused. */
+	if (result == EDVSLOCKED)
+		return WEATHER_KEPT;
 	if (!result && m.m_source == ep && m.m_type == TYPE_ANSWER && m.m1_i1 == sender) {
 		if (m.m1_i2 == i)
 			return WEATHER_ANSWERED;

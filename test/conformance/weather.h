@@ -14,7 +14,7 @@
 enum weather {
 	WEATHER_NONE,
 	WEATHER_SENT,	    /* dvk_send returned 0: it was taken, once */
-	WEATHER_KEPT,	    /* dvk_send timed out: nobody has it */
+	WEATHER_KEPT,	    /* dvk_send timed out, or a call was refused: nobody has it */
 	WEATHER_ANSWERED,   /* dvk_sendrec returned its answer: it was taken, once */
 	WEATHER_UNANSWERED, /* dvk_sendrec timed out: it was taken once or never */
 	WEATHER_UNKNOWN, /* dvk_send must not wait and could not know: it was taken once or never */

@@ -50,8 +50,8 @@ while read -r ep step state; do
 	grep -q EDVSTIMEDOUT "$tmp/err.$ep" || fail "no EDVSTIMEDOUT: $(<"$tmp/err.$ep")"
 	grep -qE "while ($state)" "$tmp/err.$ep" || fail "not by name: $(<"$tmp/err.$ep")"
 	took=$(awk '{ printf "%d", ($2 - $1) * 1000 }' "$tmp/time.$ep")
-	# The limit is 5 s from the last sign of life, which is looked for twice in a second.
-	((took > 4900 && took < 7500)) || fail "it took $took ms"
+	# The limit is 5 s from the last sign of life, which is looked for twice in a second; a busy machine is slower.
+	((took > 4900 && took < 15000)) || fail "it took $took ms"
 	end
 done <<<"$steps"
 
