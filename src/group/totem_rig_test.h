@@ -28,7 +28,7 @@ enum event_kind {
 	RING
 };
 
-/* What the next dispatch of the order tells. */
+/* The news of the next dispatch of the order. */
 struct event {
 	enum event_kind kind;
 	uint32_t nodeid;

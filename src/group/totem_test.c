@@ -301,7 +301,7 @@ static void test_try_again(void)
 	tear_down();
 }
 
-/* What waits while Corosync ends is not sent in the next life of it, where it would have another place. */
+/* Messages that wait while Corosync ends are not sent in its next life, where they would have another place. */
 static void check_loss(bool of_quorum)
 {
 	set_up_in_ring();
@@ -311,7 +311,7 @@ static void check_loss(bool of_quorum)
 		corosync.quorum_dispatch_error = CS_ERR_LIBRARY;
 	else
 		corosync.dispatch_error = CS_ERR_LIBRARY;
-	tell_message(1, 9, 1); /* what came before the end is heard */
+	tell_message(1, 9, 1); /* messages from before the end are heard */
 	corosync.connect_error = CS_ERR_TRY_AGAIN;
 	wake(of_quorum ? corosync.quorum_fds : corosync.order_fds);
 	TURN_UNTIL(heard.cuts == 1);

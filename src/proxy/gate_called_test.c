@@ -254,7 +254,7 @@ static void test_greeting_without_end(void)
 
 /*
  * Three that keep the gate waiting, from three addresses: with nothing at all, with one byte after another, and with a
- * HELLO, behind a right handshake, that lacks a byte. None lives longer by what it says.
+ * HELLO, behind a right handshake, that lacks a byte. No bytes of a caller make it live longer.
  */
 static void test_late(void)
 {

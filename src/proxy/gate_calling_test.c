@@ -124,7 +124,7 @@ static void test_wrong(void)
 	secure_keys_free(wrong);
 }
 
-/* Whatever a listener says that is no node: the call ends at once, and the node sees none of it. */
+/* All words of a listener that is no node: the call ends at once, and the node sees none of it. */
 static void test_noise(void)
 {
 	static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";

@@ -194,7 +194,7 @@ UNUSED static void run_notes(void)
 	here.made = before;
 }
 
-/* Whether the other side has ended the connection by then; what it says before that does not count. */
+/* Whether the other side has ended the connection by then; its words before that do not count. */
 UNUSED static bool ends_within(int fd, int timeout_ms)
 {
 	int64_t deadline_ns = os_deadline_ns(timeout_ms);

@@ -100,7 +100,7 @@ static void stop(void *ctx)
 	os_loop_stop(loop);
 }
 
-/* What the init tells is read. */
+/* The init's words are read. */
 static void run_loop(void)
 {
 	struct os_source *timer = NULL;
