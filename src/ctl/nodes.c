@@ -91,10 +91,9 @@ static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 	if (quorum == CTL_QUORUM_LOST)
 		return refusal_set(
 			refusal, EDVSNOCONN,
-			"the node has no group any more: either its sequencer has ended, and messages go "
-			"on, but nothing can be bound or moved until the daemons are started anew (a lab: "
-			"dvs lab down, dvs lab up), or the group goes on without this node, and its daemon "
-			"begins anew by itself");
+			"the node has no group: its sequencer has ended (messages go on; start the "
+			"daemons anew to bind or move; a lab: dvs lab down, dvs lab up), or the group "
+			"goes on without it (its daemon begins anew by itself)");
 	if (!quorum)
 		return refusal_set(refusal, EDVSNOCONN,
 				   "this side of the cluster has no quorum: nothing that is shared "

@@ -87,7 +87,7 @@ static void test_links(void)
 	status.quorum = CTL_QUORUM_LOST;
 	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
 	CHECK(rig_wrong("its sequencer has ended"));
-	CHECK(rig_wrong("goes on without this node"));
+	CHECK(rig_wrong("goes on without it"));
 }
 
 static void test_document(void)

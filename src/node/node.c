@@ -248,7 +248,7 @@ static int start_group(struct node *node, struct adoption *from)
 			    &node->order.source);
 }
 
-/* NULL without a key file. */
+/* NULL with links plain. */
 static int load_keys(const struct node_options *options, struct secure_keys **keysp)
 {
 	struct refusal refusal = REFUSAL_NONE;
@@ -261,7 +261,11 @@ static int load_keys(const struct node_options *options, struct secure_keys **ke
 		       "way: --links plain is for measurement");
 		return 0;
 	}
-	if (os_keyfile_read(options->key_path, &keyring, &refusal)) {
+	if (!options->key_path[0]) {
+		os_log(OS_LOG_WARN, "no key was given: this node has links to no other (dvs key "
+				    "make FILE makes one, --key FILE gives it)");
+		os_keyfile_alone(&keyring);
+	} else if (os_keyfile_read(options->key_path, &keyring, &refusal)) {
 		os_log(OS_LOG_ERROR, "%s", refusal.reason);
 		return -EKEYREJECTED;
 	}

@@ -48,7 +48,7 @@ const struct setting node_settings_table[] = {
 	  OF(group) },
 	{ "key", "FILE", SETTING_WORD, 0, 1, NODE_PATH_MOST, NULL, NULL, "/etc/dvs/key",
 	  "the key of the cluster, which every connection between nodes proves: a file that only root can read, the same on every "
-	  "node; `dvs key make` makes one",
+	  "node; `dvs key make` makes one. Without it this node has links to no other",
 	  OF(key) },
 	{ "links", "KIND", SETTING_CHOICE, 0, 0, 0, links, "secure", NULL,
 	  "plain goes without a key, for measurement only: then whatever reaches the port of the links has this node",
@@ -81,7 +81,7 @@ const struct program *node_settings_program(void)
 		return &program;
 	settings_usage(
 		node_settings_table,
-		"usage: dvsd --id N --address A --group SPEC --key FILE [OPTION VALUE]...\n"
+		"usage: dvsd --id N --address A --group SPEC [OPTION VALUE]...\n"
 		"       dvsd --config FILE [OPTION VALUE]... [--check]\n"
 		"       dvsd --sample | --costs | --version | --help\n\n",
 		"  --check            only look whether the settings are complete and right\n"
@@ -138,10 +138,7 @@ static bool fit(struct settings *settings, const struct node_settings *values)
 {
 	const char *why = NULL;
 
-	if (!values->links && !values->key[0])
-		why = "key is missing: `dvs key make FILE` makes one (links plain goes without, "
-		      "for measurement only)";
-	else if (values->links && values->key[0])
+	if (values->links && values->key[0])
 		why = "key and links plain exclude each other";
 	if (why && values->config[0])
 		snprintf(settings->why, sizeof(settings->why), "%s: %s", values->config, why);

@@ -52,9 +52,9 @@ static void test_line(void)
 
 static void test_key(void)
 {
-	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x"), 2);
-	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--links=secure"),
-		 2);
+	/* Without a key: secure, with nobody. */
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x"), -1);
+	CHECK(!values.links && !values.key[0]);
 	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--links=clear"), 2);
 	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--links=plain",
 		      "--key=k"),

@@ -83,6 +83,13 @@ static void fill_key(struct keyring_key *key)
 	}
 }
 
+void os_keyfile_alone(struct keyring *keyring)
+{
+	memset(keyring, 0, sizeof(*keyring));
+	keyring->count = 1;
+	fill_key(&keyring->key[0]);
+}
+
 /* Into a new file that only this user can read. */
 static int write_keys(const char *path, const struct keyring *keyring)
 {

@@ -17,4 +17,7 @@ int os_keyfile_make(const char *path);
 /* One step of an exchange of keys in this file (keyring_turn()), which is replaced whole. 0 or the refusal's number. */
 int os_keyfile_turn(const char *path, struct refusal *refusal);
 
+/* Without a file: a key that nobody else knows, so that no other node is believed and none believes this one. */
+void os_keyfile_alone(struct keyring *keyring);
+
 #endif

@@ -118,6 +118,18 @@ static void test_contents(void)
 	unlink(path);
 }
 
+/* Two daemons without a file do not believe each other. */
+static void test_alone(void)
+{
+	struct keyring one, other;
+
+	os_keyfile_alone(&one);
+	os_keyfile_alone(&other);
+	CHECK_EQ(one.count, 1);
+	CHECK(one.key[0].id != 0);
+	CHECK(memcmp(one.key[0].secret, other.key[0].secret, sizeof(one.key[0].secret)) != 0);
+}
+
 int main(void)
 {
 	if (!mkdtemp(folder))
@@ -129,5 +141,6 @@ int main(void)
 	TEST(test_kinds);
 	TEST(test_contents);
 	rmdir(folder);
+	TEST(test_alone);
 	return test_end();
 }

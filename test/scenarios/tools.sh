@@ -204,8 +204,6 @@ address dvsd --id 0 --group local:x
 300.1.1.1 dvsd --id 0 --address 300.1.1.1 --group local:x --links plain
 70000 dvsd --id 0 --address 10.0.0.1 --group local:x --port 70000 --links plain
 --group dvsd --id 0 --address 10.0.0.1
---key dvsd --id 0 --address 10.0.0.1 --group local:x
-plain dvsd --id 0 --address 10.0.0.1 --group local:x --links secure
 exclude dvsd --id 0 --address 10.0.0.1 --group local:x --links plain --key x
 FILE dvs key make
 one dvs key show a b
