@@ -213,16 +213,14 @@ static int failed(struct secure *secure, int r)
 	return secure->error;
 }
 
-ssize_t secure_read(struct secure *secure, void *buf, size_t size)
+/* dry: the descriptor is not asked. */
+static ssize_t read_tls(struct secure *secure, void *buf, size_t size, bool dry)
 {
 	size_t at = 0, n;
 	int r = 1;
 
-	assert(size > 0);
-	if (!secure->ssl)
-		return os_read_some(secure->fd, buf, size);
 	assert(secure->proven);
-	secure->dry = false;
+	secure->dry = dry;
 	ERR_clear_error();
 	while (at < size) {
 		r = SSL_read_ex(secure->ssl, (uint8_t *)buf + at, size - at, &n);
@@ -241,6 +239,19 @@ ssize_t secure_read(struct secure *secure, void *buf, size_t size)
 	/* TLS may have had to answer. */
 	secure_flush(secure);
 	return at ? (ssize_t)at : r;
+}
+
+ssize_t secure_read(struct secure *secure, void *buf, size_t size)
+{
+	assert(size > 0);
+	return secure->ssl ? read_tls(secure, buf, size, false)
+			   : os_read_some(secure->fd, buf, size);
+}
+
+ssize_t secure_read_rest(struct secure *secure, void *buf, size_t size)
+{
+	assert(size > 0);
+	return secure->ssl ? read_tls(secure, buf, size, true) : -EAGAIN;
 }
 
 bool secure_has_more(const struct secure *secure)

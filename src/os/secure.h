@@ -56,6 +56,8 @@ const struct identity *secure_identity(const struct secure *secure);
 
 /* As many bytes as are there: > 0, -EAGAIN, -ECONNRESET at the end, or another negative errno. */
 ssize_t secure_read(struct secure *secure, void *buf, size_t size);
+/* The same without a look at the descriptor: of bytes that are here already. */
+ssize_t secure_read_rest(struct secure *secure, void *buf, size_t size);
 /* There may be more than was read, although the descriptor is silent. */
 bool secure_has_more(const struct secure *secure);
 /*

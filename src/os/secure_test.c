@@ -107,6 +107,27 @@ static void test_proven(void)
 	part();
 }
 
+/* A reader's turn ends with the bytes that are here, however fast the other end sends. */
+static void test_rest(void)
+{
+	char buf[8];
+	int a, b;
+
+	pair(keys, &who, keys);
+	greet(&a, &b);
+	CHECK_EQ(secure_write(near, "first", 5), 5);
+	CHECK_EQ(secure_read(far, buf, 2), 2);
+	CHECK_EQ(secure_write(near, "next", 4), 4);
+	CHECK(secure_has_more(far));
+	CHECK_EQ(secure_read_rest(far, buf, sizeof(buf)), 3);
+	CHECK(!memcmp(buf, "rst", 3));
+	CHECK(!secure_has_more(far));
+	CHECK_EQ(secure_read_rest(far, buf, sizeof(buf)), -EAGAIN);
+	CHECK_EQ(secure_wait(far, 0), 0); /* the descriptor tells of the next bytes */
+	CHECK_EQ(secure_read(far, buf, sizeof(buf)), 4);
+	part();
+}
+
 static void *send_big(void *ctx)
 {
 	(void)ctx;
@@ -440,6 +461,7 @@ int main(void)
 
 	keys = keys_of(&ring, "dvs");
 	TEST(test_proven);
+	TEST(test_rest);
 	TEST(test_bulk);
 	TEST(test_full);
 	TEST(test_two_keys);

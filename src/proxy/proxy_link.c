@@ -325,10 +325,10 @@ static int handle_frames(struct peer *peer)
 }
 
 /* 0: there may be more; -EAGAIN: that was all; other: broken. */
-static int read_some(struct peer *peer)
+static int read_some(struct peer *peer, ssize_t (*read)(struct secure *, void *, size_t))
 {
 	size_t room = PROXY_IN_BYTES - peer->in_count;
-	ssize_t n = secure_read(peer->secure, peer->in + peer->in_count, room);
+	ssize_t n = read(peer->secure, peer->in + peer->in_count, room);
 	uint64_t connection = peer->connection;
 	int r;
 
@@ -359,9 +359,11 @@ bool peer_read(struct peer *peer)
 	peer->reading = true;
 	assert(peer->in);
 	proxy_batch_begin(peer->proxy);
-	/* The descriptor does not tell of bytes that were read from it already. */
-	for (int i = 0; !r && (i < READS_MAX || secure_has_more(peer->secure)); i++)
-		r = read_some(peer);
+	for (int i = 0; !r && i < READS_MAX; i++)
+		r = read_some(peer, secure_read);
+	/* The descriptor does not tell of bytes that were read from it already. No others: the turn ends here. */
+	while (!r && secure_has_more(peer->secure))
+		r = read_some(peer, secure_read_rest);
 	heard = peer->stats.bytes_received != before;
 	if (heard)
 		peer->stats.received_ns = (uint64_t)os_realtime_ns();
