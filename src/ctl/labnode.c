@@ -122,6 +122,19 @@ static int let_go(const char *name, struct labnode_start *start, struct refusal 
 	return 0;
 }
 
+/* Last steps of a start that has come to r: the program goes on, and is ready. */
+static int finish_start(int r, const char *name, const char *log, struct labnode_start *start,
+			struct refusal *refusal)
+{
+	if (!r)
+		r = let_go(name, start, refusal);
+	if (!r)
+		r = await_ready(name, log, start, SWITCH_MS, refusal);
+	os_close(start->go);
+	os_close(start->ready);
+	return r;
+}
+
 /* Starts a program of the switch's network. The first of them has the network made. */
 static int start_beside(struct lab *lab, struct lab_task *task, const char *name, char **argv,
 			char *ready, struct refusal *refusal)
@@ -137,13 +150,7 @@ static int start_beside(struct lab *lab, struct lab_task *task, const char *name
 		r = lab_save(lab, refusal);
 	if (!r && !netns_pid)
 		r = labnet_switch(lab, refusal);
-	if (!r)
-		r = let_go(name, &start, refusal);
-	if (!r)
-		r = await_ready(name, log, &start, SWITCH_MS, refusal);
-	os_close(start.go);
-	os_close(start.ready);
-	return r;
+	return finish_start(r, name, log, &start, refusal);
 }
 
 int labnode_start_in(pid_t netns_pid, const char *name, char **argv, char *ready, const char *log,
@@ -155,13 +162,7 @@ int labnode_start_in(pid_t netns_pid, const char *name, char **argv, char *ready
 
 	assert(netns_pid > 0);
 	r = hold(&task, netns_pid, argv, ready, log, &start, refusal);
-	if (!r)
-		r = let_go(name, &start, refusal);
-	if (!r)
-		r = await_ready(name, log, &start, SWITCH_MS, refusal);
-	os_close(start.go);
-	os_close(start.ready);
-	return r;
+	return finish_start(r, name, log, &start, refusal);
 }
 
 int labnode_start_switch(struct lab *lab, struct refusal *refusal)
