@@ -24,6 +24,8 @@ lab 3
 server 0 10 16
 client 0 11 10 400 0.005
 client 1 12 10 400 0.005
+are_bound() { [[ $(owner 11) == 0 && $(owner 12) == 1 ]]; }
+until_true 10 are_bound || fail "the clients have no endpoints"
 lose sequencer
 until_true 5 grep -q 'the group is lost' /run/dvs/lab/node1.log || fail "nobody noticed"
 works dvs lab exec 1 -- true
