@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* How a move ends for the one who asked for it, also when it is interrupted. */
+/* The end of a move at its asker, also of one that is interrupted. */
 
 #include "client/move.h"
 
