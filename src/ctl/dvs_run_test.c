@@ -2,25 +2,7 @@
 
 /* The original's dvs_run: as itself, a replica, or a backup, and whose words are whose. */
 
-#include "ctl/rig_test.h"
-
-static void starts(const struct ctl_request *request)
-{
-	struct ctl_run_row row = { .lpid = 77, .endpoint = request->endpoint, .serves = 1 };
-
-	rig_row(&row, sizeof(row));
-	rig_end(0);
-}
-
-#define HEAD (rig->request[0].head)
-
-static struct ctl_run sent(void)
-{
-	struct ctl_run run;
-
-	memcpy(&run, rig->request[0].payload, sizeof(run));
-	return run;
-}
+#include "ctl/starts_test.h"
 
 static const char *command(void)
 {

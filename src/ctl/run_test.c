@@ -2,25 +2,7 @@
 
 /* dvs run: which words are its own, and which the command's. */
 
-#include "ctl/rig_test.h"
-
-static void starts(const struct ctl_request *request)
-{
-	struct ctl_run_row row = { .lpid = 77, .endpoint = request->endpoint, .serves = 1 };
-
-	rig_row(&row, sizeof(row));
-	rig_end(0);
-}
-
-#define HEAD (rig->request[0].head)
-
-static struct ctl_run sent(void)
-{
-	struct ctl_run run;
-
-	memcpy(&run, rig->request[0].payload, sizeof(run));
-	return run;
-}
+#include "ctl/starts_test.h"
 
 /* Word `index` of the command that was asked for. */
 static const char *word(unsigned index)

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "base/test.h"
+#include "os/turn_test.h"
 #include "node/ask/request.h"
 #include "node/state/order.h"
 #include "os/loop.h"
@@ -45,24 +46,9 @@ static void set_up(bool with_path)
 	CHECK_EQ(door_adopt(&requests, path, fds, &door), 0);
 }
 
-static void on_time(void *ctx)
-{
-	os_loop_stop(ctx);
-}
-
-/* Every connection that waits is looked at. */
-static void turn(void)
-{
-	struct os_source *timer;
-
-	CHECK_EQ(os_source_timer(requests.loop, 1000, on_time, requests.loop, &timer), 0);
-	CHECK_EQ(os_loop_run(requests.loop), 0);
-	os_source_free(timer);
-}
-
 static void tear_down(void)
 {
-	turn();
+	turn_of(requests.loop);
 	CHECK(!requests.clients);
 	door = door_free(door);
 	os_loop_free(requests.loop);
@@ -85,7 +71,7 @@ static bool is_served(int client)
 
 	if (os_packet_send(client, &head, sizeof(head), NULL, 0) < 0)
 		return false;
-	turn();
+	turn_of(requests.loop);
 	return os_packet_recv(client, &reply, sizeof(reply), NULL, NULL) == sizeof(reply) &&
 	       reply.value == 7;
 }
@@ -123,7 +109,7 @@ static void test_without_a_path(void)
 	set_up(false);
 	CHECK(!strcmp(door_path(door), ""));
 	client = connects(name);
-	turn();
+	turn_of(requests.loop);
 	CHECK(requests.clients && requests.clients->pid == getpid());
 	CHECK(requests.clients && requests.clients->uid == getuid());
 	CHECK(is_served(client));
@@ -143,8 +129,8 @@ static void test_clients_wait_at_the_door(void)
 		CHECK(!is_served(client[i]));
 	CHECK(!requests.clients);
 	door_pause(door, false);
-	turn(); /* they come in, and their words are read then */
-	turn();
+	turn_of(requests.loop); /* they come in, and their words are read then */
+	turn_of(requests.loop);
 	CHECK_EQ(dispatched, 2);
 	for (int i = 0; i < 2; i++)
 		os_close(client[i]);
@@ -173,25 +159,25 @@ static void test_descriptors_run_out(void)
 
 	set_up(false);
 	silent = connects(name);
-	turn();
+	turn_of(requests.loop);
 	CHECK(requests.clients);
 	next = connects(name);
 	limit = limit_to_those_open();
-	turn();
+	turn_of(requests.loop);
 	CHECK(is_closed(silent));
 	CHECK(requests.clients && !requests.clients->next_client);
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	requests.clients->head.magic = CTL_MAGIC; /* it has asked, and waits */
 	last = connects(name);
 	limit = limit_to_those_open();
-	turn();
+	turn_of(requests.loop);
 	CHECK(is_closed(last));
 	CHECK(!is_closed(next));
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	os_close(last);
 	last = connects(name); /* the spare descriptor is there again */
 	limit = limit_to_those_open();
-	turn();
+	turn_of(requests.loop);
 	CHECK(is_closed(last));
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	os_close(last);
@@ -209,11 +195,11 @@ static void test_first_words_are_overdue(void)
 
 	set_up(false);
 	client = connects(name);
-	turn();
+	turn_of(requests.loop);
 	CHECK_OR_RETURN(requests.clients);
 	requests.clients->since_ns -= INT64_C(10000000000);
 	CHECK(!is_closed(client));
-	CHECK_EQ(os_source_timer(requests.loop, 2300000, on_time, requests.loop, &timer), 0);
+	CHECK_EQ(os_source_timer(requests.loop, 2300000, turn_stop, requests.loop, &timer), 0);
 	CHECK_EQ(os_loop_run(requests.loop), 0);
 	os_source_free(timer);
 	CHECK(is_closed(client));

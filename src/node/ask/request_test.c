@@ -11,6 +11,7 @@
 
 #include "base/refusal.h"
 #include "base/test.h"
+#include "os/turn_test.h"
 #include "dvk.h"
 #include "node/ask/asker_test.h"
 #include "node/state/order.h"
@@ -57,26 +58,11 @@ static void set_up(void)
 	dispatched = cancelled = NULL;
 }
 
-static void on_time(void *ctx)
-{
-	os_loop_stop(ctx);
-}
-
-/* Everything that has come in is read. */
-static void turn(void)
-{
-	struct os_source *timer;
-
-	CHECK_EQ(os_source_timer(requests.loop, 1000, on_time, requests.loop, &timer), 0);
-	CHECK_EQ(os_loop_run(requests.loop), 0);
-	os_source_free(timer);
-}
-
 static void tear_down(void)
 {
 	while (count)
 		os_close(client[--count]);
-	turn();
+	turn_of(requests.loop);
 	CHECK(!requests.clients);
 	os_loop_free(requests.loop);
 }
@@ -108,7 +94,7 @@ static struct request *says(int number, const struct ctl_request *head)
 {
 	dispatched = NULL;
 	CHECK_EQ(os_packet_send(client[number], head, sizeof(*head), NULL, 0), 0);
-	turn();
+	turn_of(requests.loop);
 	return dispatched;
 }
 
@@ -210,7 +196,7 @@ static void test_words_are_a_request(void)
 	memcpy(packet + sizeof(head), "more", 4);
 	connects(USER);
 	CHECK_EQ(os_packet_send(client[0], packet, sizeof(packet), NULL, 0), 0);
-	turn();
+	turn_of(requests.loop);
 	request = dispatched;
 	if (request) {
 		CHECK_EQ(request->head.call, CTL_PS);
@@ -241,7 +227,7 @@ static void test_words_that_are_none(void)
 	CHECK_EQ(refused(2), EDVSVERSION);
 	connects(USER);
 	CHECK_EQ(os_packet_send(client[3], &head, sizeof(head) - 1, NULL, 0), 0);
-	turn();
+	turn_of(requests.loop);
 	CHECK(!dispatched);
 	CHECK_EQ(refused(3), EDVSVERSION);
 	CHECK(!requests.clients);
@@ -256,12 +242,12 @@ static void test_client_goes_away(void)
 	set_up();
 	connects(USER);
 	client[0] = os_close(client[0]);
-	turn();
+	turn_of(requests.loop);
 	CHECK(!requests.clients); /* it had not said anything */
 	request = asks(connects(USER), CTL_LOGS);
 	request->cancelled = on_cancel;
 	client[1] = os_close(client[1]);
-	turn();
+	turn_of(requests.loop);
 	CHECK(cancelled == request);
 	CHECK_EQ(request->fd, -1);
 	CHECK(!requests.clients);

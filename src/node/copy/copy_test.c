@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "base/result.h"
-#include "node/bind/bind_rig_test.h"
+#include "node/copy/copies_rig_test.h"
 #include "node/copy/copy_task.h"
 #include "node/copy/stream.h"
 #include "os/clock.h"
@@ -51,15 +51,7 @@ void stream_shake(struct copy_task *task, int peer)
 static void set_up(void)
 {
 	rig_begin();
-	copies = (struct copies){ .lock = &rig.lock,
-				  .loop = rig.bindings.loop,
-				  .order = &rig.order,
-				  .life = &rig.life,
-				  .exchange = rig.bindings.exchange,
-				  .proxy = rig.bindings.proxy,
-				  .bindings = &rig.bindings,
-				  .rights = &rig.tasks.rights,
-				  .shares = &rig.requests.shares };
+	copies = rig_copies();
 	asker = rig_bind(ASKER, rig_task(os_process_id()));
 	rig_bound(SOURCE, RIG_FAR);
 	rig_bound(TARGET, RIG_FAR);

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "node/ask/share.h"
-#include "node/bind/bind_rig_test.h"
+#include "node/copy/copies_rig_test.h"
 #include "node/copy/copy.h"
 #include "node/copy/copy_task.h"
 #include "node/copy/limit.h"
@@ -233,15 +233,7 @@ static void test_the_end(void)
 int main(void)
 {
 	rig_begin();
-	copies = (struct copies){ .lock = &rig.lock,
-				  .loop = rig.bindings.loop,
-				  .order = &rig.order,
-				  .life = &rig.life,
-				  .exchange = rig.bindings.exchange,
-				  .proxy = rig.bindings.proxy,
-				  .bindings = &rig.bindings,
-				  .rights = &rig.tasks.rights,
-				  .shares = &rig.requests.shares };
+	copies = rig_copies();
 	os_lock_release(&rig.lock);
 	TEST(test_results);
 	TEST(test_an_old_lane);
