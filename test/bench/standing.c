@@ -100,6 +100,7 @@ static int bind_many(int dcid, int count)
 			r = dvk_bind(dcid, i);
 		if (r < EDVSERRCODE) {
 			fprintf(stderr, "standing: endpoint %d of DC %d: %ld\n", i, dcid, r);
+			(void)!write(ready[1], "f", 1);
 			_exit(1);
 		}
 		if (write(ready[1], "r", 1) != 1)
@@ -109,8 +110,8 @@ static int bind_many(int dcid, int count)
 	}
 	close(ready[1]);
 	for (int i = 0; i < count; i++)
-		if (read(ready[0], &byte, 1) != 1)
-			return fail("a child");
+		if (read(ready[0], &byte, 1) != 1 || byte != 'r')
+			return 1;
 	stand();
 }
 
