@@ -167,8 +167,8 @@ struct secure *secure_call(struct secure_keys *keys, const struct identity *iden
 	if (!secure || !keys)
 		return secure;
 	secure->identity = *identity;
-	secure->identity.key = keys->keyring.key[0].id;
 	memcpy(secure->identity.cluster, keys->cluster, sizeof(keys->cluster));
+	secure_keys_add(secure, true);
 	/* Nobody is trusted for a certificate: there is no authority that could have made one. */
 	SSL_set_verify(secure->ssl, SSL_VERIFY_PEER, NULL);
 	SSL_set_connect_state(secure->ssl);
@@ -182,6 +182,7 @@ struct secure *secure_answer(struct secure_keys *keys, int node, int fd)
 	if (!secure || !keys)
 		return secure;
 	secure->node = node;
+	secure_keys_add(secure, false);
 	SSL_set_accept_state(secure->ssl);
 	return secure;
 }
@@ -190,6 +191,9 @@ struct secure *secure_free(struct secure *secure)
 {
 	if (!secure)
 		return NULL;
+	/* Before its descriptor may be that of another. */
+	secure_keys_remove(secure);
+	assert(!secure->link);
 	SSL_free(secure->ssl);
 	secure_keys_free(secure->keys);
 	os_close(secure->fd);

@@ -28,8 +28,13 @@ struct secure_keys;
 /* The bytes that secure_greet() reads of a stranger at most, and thus keeps at most. */
 #define SECURE_GREETING_BYTES 4096
 
-/* The keys of a cluster, made ready; they never change, and many threads may use them. 0 or negative errno. */
+/* The keys of a cluster, made ready; many threads may use them. 0 or negative errno. */
 int secure_keys_new(struct secure_keys **keysp, const struct keyring *keyring, const char *cluster);
+/*
+ * Other keys from now on. A connection goes on under the secrets that it has as long as its key is among them; one
+ * whose key is not is shut down, and its owner hears of its end. How many were.
+ */
+unsigned secure_keys_change(struct secure_keys *keys, const struct keyring *keyring);
 struct secure_keys *secure_keys_share(struct secure_keys *keys); /* NULL: none, which is NULL */
 struct secure_keys *secure_keys_free(struct secure_keys *keys);	 /* one share; returns NULL */
 
@@ -53,6 +58,8 @@ int secure_greet_full(struct secure *secure, int timeout_ms); /* never OS_READ o
 const char *secure_why(const struct secure *secure);
 /* The identity that was proven; NULL without keys. */
 const struct identity *secure_identity(const struct secure *secure);
+/* A connection that is made now has another key: this one should be made anew. */
+bool secure_is_outdated(const struct secure *secure);
 
 /* As many bytes as are there: > 0, -EAGAIN, -ECONNRESET at the end, or another negative errno. */
 ssize_t secure_read(struct secure *secure, void *buf, size_t size);

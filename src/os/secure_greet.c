@@ -55,8 +55,6 @@ static const char *check_identity(const struct secure *secure, const struct iden
 {
 	if (memcmp(identity->cluster, secure->keys->cluster, sizeof(identity->cluster)) != 0)
 		return "it is of another cluster";
-	if (!keyring_find(&secure->keys->keyring, identity->key))
-		return "its key is none of ours";
 	if (identity->to != secure->node || identity->from == secure->node)
 		return "it calls another node";
 	return NULL;
@@ -73,9 +71,10 @@ int secure_on_answer(SSL *ssl, const unsigned char *id, size_t id_len, SSL_SESSI
 		return 1;
 	}
 	secure->why = check_identity(secure, &identity);
+	if (!secure->why && !secure_keys_shown(secure, &identity))
+		secure->why = "its key is none of ours";
 	if (secure->why)
 		return 1;
-	secure->identity = identity;
 	*session = session_of(ssl, secure);
 	return *session != NULL;
 }

@@ -218,6 +218,71 @@ static void test_two_keys(void)
 	secure_keys_free(all);
 }
 
+/* Whether a word gets from one end to the other. */
+static bool is_open(void)
+{
+	char buf[8];
+
+	return secure_write_full(near, "word", 4, 1000) == 0 &&
+	       secure_read_full(far, buf, 4, 1000) == 0 && !memcmp(buf, "word", 4);
+}
+
+static bool is_ended(void)
+{
+	char buf[8];
+
+	return secure_read(far, buf, sizeof(buf)) == -ECONNRESET &&
+	       secure_read(near, buf, sizeof(buf)) == -ECONNRESET;
+}
+
+/* A step of an exchange of keys ends nothing; a key that is gone ends what was made with it. */
+static void test_keys_change(void)
+{
+	struct keyring ring = ring_of(1, 0xa1), fresh = ring_of(2, 0xb2);
+	struct secure_keys *changing = keys_of(&ring, "dvs");
+	int a, b;
+
+	pair(changing, &who, changing);
+	greet(&a, &b);
+	CHECK_EQ(a + b, 0);
+	for (int step = 1; step <= 2; step++) {
+		CHECK(!secure_is_outdated(near));
+		keyring_turn(&ring, &fresh.key[0]);
+		CHECK_EQ(secure_keys_change(changing, &ring), 0);
+		CHECK(is_open());
+	}
+	CHECK(secure_is_outdated(near));
+	CHECK(secure_is_outdated(far));
+	keyring_turn(&ring, &fresh.key[0]);
+	CHECK_EQ(ring.key[0].id, 2);
+	CHECK_EQ(secure_keys_change(changing, &ring), 2);
+	CHECK(is_ended());
+	part();
+	pair(changing, &who, changing);
+	greet(&a, &b);
+	CHECK_EQ(secure_identity(far)->key, 2);
+	CHECK(!secure_is_outdated(near));
+	/* Another key with the same number is another key. */
+	ring = ring_of(2, 0xb3);
+	CHECK_EQ(secure_keys_change(changing, &ring), 2);
+	CHECK(is_ended());
+	part();
+	/* In the middle of a greeting, when one side has shown what it knows. */
+	pair(changing, &who, changing);
+	CHECK_EQ(secure_greet(near), OS_READ);
+	ring = ring_of(3, 0xc4);
+	CHECK_EQ(secure_keys_change(changing, &ring), 1);
+	greet(&a, &b);
+	CHECK(a < 0);
+	CHECK(b < 0);
+	CHECK(!secure_identity(far));
+	part();
+	pair(NULL, &who, NULL);
+	CHECK(!secure_is_outdated(near));
+	part();
+	secure_keys_free(changing);
+}
+
 static bool is_refused(struct secure_keys *callers, const struct identity *identity,
 		       const char *words)
 {
@@ -465,6 +530,7 @@ int main(void)
 	TEST(test_bulk);
 	TEST(test_full);
 	TEST(test_two_keys);
+	TEST(test_keys_change);
 	TEST(test_wrong_keys);
 	TEST(test_noise);
 	TEST(test_replay);
