@@ -77,6 +77,11 @@ struct lane *lane_free(struct lane *lane)
 	return NULL;
 }
 
+bool lane_is_outdated(const struct lane *lane)
+{
+	return secure_is_outdated(lane->secure);
+}
+
 void lane_shut(struct lane *lane)
 {
 	os_shutdown(secure_fd(lane->secure));

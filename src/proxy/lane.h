@@ -26,6 +26,8 @@ struct lane;
 /* Takes the connection, whatever the result; copies the costs. 0 or -ENOMEM. */
 int lane_new(struct lane **lanep, struct secure *secure, const struct attention_costs *costs);
 struct lane *lane_free(struct lane *lane); /* returns NULL */
+/* It was made with another key than one that is made now. */
+bool lane_is_outdated(const struct lane *lane);
 /* A thread that waits in a call of this lane is told an error. */
 void lane_shut(struct lane *lane);
 

@@ -43,7 +43,7 @@ struct node {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct os_loop *loop;
 static struct node node[NODES];
-static struct secure_keys *keys;
+static struct secure_keys *keys, *keys_of_0; /* NULL: node 0 has those of the others */
 static bool (*until)(void *ctx);
 static void *until_ctx;
 static int64_t until_ns;
@@ -155,9 +155,11 @@ UNUSED static void node_start(int id)
 					     .dc_generation = on_dc_generation,
 					     .ctx = n };
 
-	const struct gate_place place = {
-		.node = id, .address = address_of(id), .port = PORT, .listen_fd = -1, .keys = keys
-	};
+	const struct gate_place place = { .node = id,
+					  .address = address_of(id),
+					  .port = PORT,
+					  .listen_fd = -1,
+					  .keys = id == 0 && keys_of_0 ? keys_of_0 : keys };
 
 	*n = (struct node){ .id = id };
 	for (int i = 0; i < SHM_SLOTS; i++)
@@ -201,6 +203,7 @@ UNUSED static void tear_down(void)
 		node[id].bulk = secure_free(node[id].bulk);
 	}
 	keys = secure_keys_free(keys);
+	keys_of_0 = secure_keys_free(keys_of_0);
 	ticker = os_source_free(ticker);
 	loop = os_loop_free(loop);
 }

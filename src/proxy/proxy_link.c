@@ -415,7 +415,8 @@ static int peer_adopt(struct peer *peer, struct secure *secure)
 	return 0;
 }
 
-static void peer_connect(struct peer *peer)
+/* The gate connects: peer_made() hears of it. 0 or -EAGAIN. */
+static int peer_call(struct peer *peer)
 {
 	const struct os_tcp_route route = { .to = peer->address,
 					    .port = peer->proxy->place.port,
@@ -424,10 +425,36 @@ static void peer_connect(struct peer *peer)
 
 	assert(peer->known);
 	assert(link_connects(&peer->link));
-	peer->calling = true;
-	os_timer_set(peer->timer, GATE_CALL_US);
-	if (gate_call(peer->proxy->gate, &route, &identity, peer->connection))
+	assert(!peer->calling);
+	peer->calling = !gate_call(peer->proxy->gate, &route, &identity, peer->connection);
+	return peer->calling ? 0 : -EAGAIN;
+}
+
+static void peer_connect(struct peer *peer)
+{
+	if (peer_call(peer))
 		peer_lost(peer);
+	else
+		os_timer_set(peer->timer, GATE_CALL_US);
+}
+
+/*
+ * The keys were exchanged: another connection is made with the one of now, and takes the place of this one once both
+ * sides have proven it. A node that does not know that key yet keeps this one meanwhile.
+ */
+static void peer_renew(struct peer *peer)
+{
+	int64_t now_ns = os_now_ns();
+
+	assert(peer->secure);
+	if (now_ns < peer->renew_ns || !peer_is_up(peer) || !peer_connects(peer) ||
+	    !secure_is_outdated(peer->secure))
+		return;
+	peer->renew_ns = now_ns + PROXY_RENEW_NS;
+	/* A call that was made before would have ended by now. */
+	_Static_assert(PROXY_RENEW_NS / 1000 > GATE_CALL_US, "one after the other");
+	peer->calling = false;
+	peer_call(peer);
 }
 
 void peer_made(struct peer *peer, uint64_t number, struct secure *secure)
@@ -435,6 +462,13 @@ void peer_made(struct peer *peer, uint64_t number, struct secure *secure)
 	if (!peer->calling || number != peer->connection) {
 		secure_free(secure);
 		return;
+	}
+	peer->calling = false;
+	if (!secure && peer->secure)
+		return;
+	if (peer->secure) {
+		peer_lost(peer);
+		assert(peer->known);
 	}
 	link_greet(&peer->link, os_now_ns());
 	if (secure && !peer_adopt(peer, secure))
@@ -489,6 +523,7 @@ static void on_peer_timer(void *ctx)
 		return;
 	}
 	os_timer_set(peer->timer, PROXY_TICK_US);
+	peer_renew(peer);
 	action = link_on_tick(&peer->link, os_now_ns());
 	if (action == LINK_DEAD)
 		peer_lost(peer);

@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "core/link.h"
 #include "core/attention.h"
+#include "os/clock.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
 #include "proxy/queue.h"
@@ -21,6 +22,8 @@
 #define PROXY_LAZY_US	    2000
 #define PROXY_LAZY_MAX_US   128000
 #define PROXY_UNSENT_BYTES  (128 * 1024)
+/* A link that could not be made anew with another key is tried again after this time. */
+#define PROXY_RENEW_NS	    (4 * OS_SECOND_NS)
 #define PROXY_IN_BYTES	    (FRAME_BYTES_MAX + 64u * 1024u)
 
 enum proxy_lane {
@@ -33,12 +36,13 @@ enum proxy_lane {
 struct peer {
 	struct proxy *proxy;
 	int node;
-	bool known;	/* the order says it is up */
-	bool calling;	/* the gate connects, and says what came of it */
+	bool known; /* the order says it is up */
+	bool calling; /* the gate connects, and says what came of it; also beside a connection that is there */
 	bool connected; /* and both sides are proven; the HELLOs may not be over */
 	bool reading;	/* frames are being handled: no second reader */
 	uint32_t address;
 	int64_t heard_ns; /* of the last bytes from it */
+	int64_t renew_ns; /* not made anew before this time */
 	struct link link;
 	uint64_t connection; /* counted up whenever one, or a call for one, ends */
 	struct secure *secure;

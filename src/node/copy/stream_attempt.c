@@ -96,6 +96,9 @@ static int side_open(struct stream_worker *worker, struct side *side, int which)
 	struct secure *secure;
 	int r;
 
+	/* The keys were exchanged since it was made. */
+	if (*lane && lane_is_outdated(*lane))
+		*lane = lane_free(*lane);
 	side->fresh = !*lane;
 	if (side->fresh) {
 		if (proxy_call_connect(&side->call, CONNECT_MS, &secure) ||
