@@ -19,6 +19,7 @@
 
 /* The log is told of refusals, but nobody fills it from outside. */
 #define TOLD_NS (10 * OS_SECOND_NS)
+#define TOLD_US (TOLD_NS / 1000)
 
 static int note_send(int fd, const struct note *note)
 {
@@ -82,6 +83,19 @@ void gate_log_refusal(struct gate *gate, uint32_t address, const char *way, cons
 	if (may_tell(gate, address, os_now_ns()))
 		os_log(OS_LOG_WARN, "a connection %s %u.%u.%u.%u was refused: %s (%llu so far)",
 		       way, a[0], a[1], a[2], a[3], why, (unsigned long long)gate->refused);
+	else if (!gate->untold++)
+		os_timer_set(gate->untold_timer, TOLD_US);
+}
+
+/* The end of a flood: its size is told, one line for all. */
+static void on_untold(void *ctx)
+{
+	struct gate *gate = ctx;
+
+	assert(gate->untold > 0);
+	os_log(OS_LOG_WARN, "%llu connections more were refused (%llu so far)",
+	       (unsigned long long)gate->untold, (unsigned long long)gate->refused);
+	gate->untold = 0;
 }
 
 static void on_in(void *ctx, int fd, int events)
@@ -92,13 +106,19 @@ static void on_in(void *ctx, int fd, int events)
 	(void)events;
 	while (note_take(fd, &note)) {
 		assert(note.kind < NOTE_CALLED);
-		if (note.kind == NOTE_KNOW)
-			gate->known[note.node] = note.address;
-		else if (note.kind == NOTE_CALL)
+		if (note.kind == NOTE_CALL)
 			gate_dial(gate, &note);
 		else
 			gate_log_refusal(gate, note.address, "from", note.why);
 	}
+}
+
+static void end_sources(struct gate *gate)
+{
+	gate_dial_end(gate);
+	gate_listen_end(gate);
+	gate->in_io = os_source_free(gate->in_io);
+	gate->untold_timer = os_source_free(gate->untold_timer);
 }
 
 static void *run(void *ctx)
@@ -106,9 +126,7 @@ static void *run(void *ctx)
 	struct gate *gate = ctx;
 
 	os_loop_run(gate->loop);
-	gate_dial_end(gate);
-	gate_listen_end(gate);
-	gate->in_io = os_source_free(gate->in_io);
+	end_sources(gate);
 	return NULL;
 }
 
@@ -145,6 +163,8 @@ static int prepare(struct gate *gate, struct os_loop *loop)
 	}
 	if (!r)
 		r = os_source_io(gate->loop, gate->in[0], OS_READ, on_in, gate, &gate->in_io);
+	if (!r)
+		r = os_source_timer(gate->loop, -1, on_untold, gate, &gate->untold_timer);
 	if (!r)
 		r = os_source_io(loop, gate->out[0], OS_READ, on_out, gate, &gate->out_io);
 	if (!r)
@@ -204,8 +224,7 @@ struct gate *gate_free(struct gate *gate)
 		os_loop_stop(gate->loop);
 		os_thread_join(gate->thread);
 	} else {
-		gate_listen_end(gate);
-		gate->in_io = os_source_free(gate->in_io);
+		end_sources(gate);
 	}
 	assert(!gate->knocks);
 	assert(!gate->dials);
@@ -231,10 +250,9 @@ int gate_listen_fd(const struct gate *gate)
 
 void gate_know(struct gate *gate, int node, uint32_t address)
 {
-	const struct note note = { .kind = NOTE_KNOW, .node = node, .address = address };
-
 	assert(node >= 0 && node < NR_NODES);
-	note_send(gate->in[1], &note);
+	/* Not a note, for which there might be no room: no other memory is told by it. */
+	atomic_store_explicit(&gate->known[node], address, memory_order_relaxed);
 }
 
 int gate_call(struct gate *gate, const struct os_tcp_route *route, const struct identity *identity,

@@ -14,7 +14,8 @@
  *
  * Strangers are bounded: so many connections for each address, so many in all, each for so long and with so many
  * bytes. The addresses of nodes have places of their own, which no other address takes. A refusal is told to the log
- * once for each address and interval.
+ * once for each address and interval, and the number of the others once for each interval; so is a call of ours that
+ * nobody answers in time.
  *
  * All functions are called with the node lock held.
  */

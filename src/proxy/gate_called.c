@@ -114,7 +114,7 @@ static void on_io(void *ctx, int fd, int events)
 static bool is_of_node(const struct gate *gate, uint32_t address)
 {
 	for (int node = 0; node < NR_NODES; node++)
-		if (gate->known[node] == address)
+		if (atomic_load_explicit(&gate->known[node], memory_order_relaxed) == address)
 			return true;
 	return false;
 }

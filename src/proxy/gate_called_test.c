@@ -115,6 +115,29 @@ static void test_right(void)
 	}
 }
 
+/* A HELLO that comes in two pieces is one HELLO; until it is whole the node hears nothing. */
+static void test_pieces(void)
+{
+	uint8_t buf[WORDS];
+	struct secure *secure;
+	struct caller caller;
+
+	set_up();
+	caller = right_caller(FRAME_KIND_BULK);
+	frame_encode_hello(buf, &caller.hello);
+	caller.cut = 30;
+	secure = call(&caller, address_of(CALLER));
+	run_for(50 * OS_MS_NS);
+	CHECK_EQ(here.called, 0);
+	CHECK_EQ(gate_unproven(here.gate), 1);
+	CHECK_EQ(secure_write_full(secure, buf + WORDS - 30, 30, 1000), 0);
+	CHECK(run_until(is_called));
+	CHECK_EQ(here.hello.secret, 0x1234);
+	CHECK_EQ(log_count("refused"), 0);
+	secure_free(secure);
+	tear_down();
+}
+
 /* Without keys a HELLO is all that there is. */
 static void test_plain(void)
 {
@@ -419,6 +442,7 @@ static void test_node_is_gone(void)
 int main(void)
 {
 	TEST(test_right);
+	TEST(test_pieces);
 	TEST(test_plain);
 	TEST(test_no_clock_for_the_node);
 	TEST(test_wrong_keys);

@@ -34,7 +34,12 @@ static void dial_done(struct dial *dial, struct secure *secure)
 
 static void on_late(void *ctx)
 {
-	dial_done(ctx, NULL);
+	struct dial *dial = ctx;
+
+	gate_log_refusal(dial->gate, dial->address, "to",
+			 dial->secure ? "its greeting did not come in time"
+				      : "nothing answers there");
+	dial_done(dial, NULL);
 }
 
 static void on_io(void *ctx, int fd, int events)

@@ -197,6 +197,8 @@ static void test_late(void)
 		}
 		CHECK(os_now_ns() - began_ns < 6 * OS_SECOND_NS);
 		check_nothing();
+		CHECK_EQ(log_count("a connection to 127."), 1);
+		CHECK_EQ(log_count("its greeting did not come in time"), 1);
 		CHECK(ends_within(fd, 1000));
 		os_close(fd);
 		end_far();

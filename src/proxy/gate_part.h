@@ -19,7 +19,6 @@
 #define GATE_TOLD_MAX	 16
 
 enum note_kind {
-	NOTE_KNOW,    /* to the gate: node, address */
 	NOTE_CALL,    /* to the gate: route, identity, number */
 	NOTE_REFUSED, /* to the gate: address, why */
 	NOTE_CALLED,  /* from the gate: secure, hello, address */
@@ -77,18 +76,20 @@ struct gate {
 	pthread_t thread;
 	bool running;
 	atomic_uint unproven;
+	_Atomic uint32_t known[NR_NODES]; /* set by the node; 0: none */
 	/* All that follows belongs to the gate's thread. */
 	struct os_loop *loop;
-	struct os_source *in_io, *listen_io;
-	uint32_t known[NR_NODES];
+	struct os_source *in_io, *listen_io, *untold_timer;
 	struct knock *knocks; /* the newest first */
 	struct dial *dials;
 	uint64_t refused;
+	uint64_t untold; /* of these, since the log heard of their number */
 	struct told told[GATE_TOLD_MAX];
 };
 
 /* From the gate's thread to the node. A note that cannot be sent is dropped and its connection closed. */
 void gate_tell(struct gate *gate, const struct note *note);
+/* The log is told, or hears of it as one of a number. */
 void gate_log_refusal(struct gate *gate, uint32_t address, const char *way, const char *why);
 
 int gate_listen(struct gate *gate);

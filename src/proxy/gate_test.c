@@ -43,6 +43,33 @@ static void test_many_addresses(void)
 		gate_refused(here.gate, stranger(i), "a reason");
 	run_notes();
 	CHECK_EQ(log_count("was refused"), GATE_TOLD_MAX);
+	CHECK_EQ(log_count("more were refused"), 0);
+	tear_down();
+}
+
+static bool is_counted(void)
+{
+	return log_count("connections more were refused") > 0;
+}
+
+/*
+ * Those without a line of their own are told as a number, once, when the time for lines has passed (here: a part of it,
+ * which began before).
+ */
+static void test_the_others_are_counted(void)
+{
+	set_up_closed(keys_of(1, 0xa1));
+	here.gate->untold = 90;
+	here.gate->refused = 91;
+	os_timer_set(here.gate->untold_timer, 50000);
+	CHECK_EQ(gate_open(here.gate), 0);
+	for (int i = 0; i < 10; i++)
+		gate_refused(here.gate, stranger(1), "a reason");
+	run_notes();
+	CHECK_EQ(log_count("was refused: a reason (92 so far)"), 1);
+	CHECK_EQ(log_count("was refused"), 1);
+	CHECK(run_until(is_counted));
+	CHECK_EQ(log_count("99 connections more were refused (101 so far)"), 1);
 	tear_down();
 }
 
@@ -184,6 +211,7 @@ int main(void)
 {
 	TEST(test_one_line_for_an_address);
 	TEST(test_many_addresses);
+	TEST(test_the_others_are_counted);
 	TEST(test_told_again);
 	TEST(test_opened_later);
 	TEST(test_too_many_calls);
