@@ -60,6 +60,59 @@ static void test_refused(void)
 	CHECK_EQ(rig->out[0], 0);
 }
 
+static struct ctl_keys daemon_keys;
+static int daemon_error;
+
+static void serve(const struct ctl_request *request)
+{
+	CHECK_EQ(request->call, CTL_KEYS);
+	if (daemon_error)
+		rig_refuse(daemon_error, "line 1 of the key file: no");
+	else
+		rig_end_with(&daemon_keys, sizeof(daemon_keys));
+}
+
+static void test_reload(void)
+{
+	rig_daemon = serve;
+	daemon_error = 0;
+	daemon_keys =
+		(struct ctl_keys){ .nodeid = 2, .count = 2, .key = { 0xab, 0xcd }, .path = "/k" };
+	CHECK_EQ(rig_run(verb_key, "reload", "file", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_key, "reload", NULL), DONE);
+	CHECK(rig_said("node 2 has read /k: primary 000000ab, old 000000cd; 0 connections"));
+	CHECK_EQ(rig_run(verb_key, "reload", "--json", NULL), DONE);
+	CHECK(rig_has_number("primary", 0xab));
+	daemon_error = EDVSINVAL;
+	CHECK_EQ(rig_run(verb_key, "reload", NULL), REFUSED);
+	CHECK(rig_wrong("EDVSINVAL"));
+}
+
+/* The step is made in the file whatever the daemon says, and the administrator hears what that is. */
+static void test_rotate(void)
+{
+	char number[16];
+
+	rig_daemon = serve;
+	daemon_error = 0;
+	daemon_keys = (struct ctl_keys){ .nodeid = 2, .count = 2, .path = "/elsewhere" };
+	CHECK_EQ(rig_run(verb_key, "rotate", path, NULL), DONE);
+	CHECK(rig_said("next "));
+	CHECK(rig_wrong("node 2 reads another file, /elsewhere"));
+	CHECK_EQ(rig_run(verb_key, "rotate", path, NULL), DONE);
+	CHECK(rig_said("old "));
+	snprintf(number, sizeof(number), "%.8s", rig->out + strlen("primary "));
+	daemon_keys.key[0] = (uint32_t)strtoul(number, NULL, 16);
+	daemon_keys.count = 1;
+	CHECK_EQ(rig_run(verb_key, "rotate", path, NULL), DONE);
+	CHECK_EQ(strlen(rig->out), 8 + 8 + 1);
+	CHECK_EQ(rig->err[0], 0);
+	daemon_error = EDVSINVAL;
+	CHECK_EQ(rig_run(verb_key, "rotate", path, NULL), REFUSED);
+	CHECK(rig_said("next "));
+	daemon_error = 0;
+}
+
 int main(void)
 {
 	if (geteuid()) {
@@ -73,6 +126,9 @@ int main(void)
 	TEST(test_words);
 	TEST(test_make_and_show);
 	TEST(test_refused);
+	CHECK_EQ(chmod(path, 0600), 0);
+	TEST(test_reload);
+	TEST(test_rotate);
 	unlink(path);
 	rmdir(folder);
 	return test_end();

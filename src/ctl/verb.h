@@ -47,6 +47,7 @@ int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv);
 
 /* The verbs of `dvs key`. */
 int verb_key_make(const struct verb *verb, int node, int argc, char **argv);
+int verb_key_reload(const struct verb *verb, int node, int argc, char **argv);
 int verb_key_rotate(const struct verb *verb, int node, int argc, char **argv);
 int verb_key_show(const struct verb *verb, int node, int argc, char **argv);
 

@@ -56,6 +56,7 @@ static const struct call calls[] = {
 	[CTL_ENDED] = { handle_ended, 0 },
 	[CTL_STATUS] = { handle_status, 0 },
 	[CTL_COUNTERS] = { handle_counters, 0 },
+	[CTL_KEYS] = { handle_keys, 0 },
 	[CTL_RESTART] = { handle_restart, LOCAL },
 };
 

@@ -65,6 +65,9 @@ void handle_logs(struct request *request);
 /* signal.c */
 void handle_signal(struct request *request);
 
+/* keys.c */
+void handle_keys(struct request *request);
+
 /* restart.c */
 void handle_restart(struct request *request);
 

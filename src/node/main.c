@@ -20,8 +20,8 @@
 
 /*
  * dvsd, the node daemon. In the foreground; its log is standard error. Two options are not for people:
- * --check-state 3 asks whether this program could take over the state in that descriptor, and --adopt
- * FD has it done: see restart.c.
+ * --check-state 3 [KEY] asks whether this program could take over the state in that descriptor with that key file, and
+ * --adopt FD has it done: see restart.c.
  */
 
 static void options_from(struct node_options *options, const struct node_settings *values)
@@ -67,8 +67,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], DC_INIT_ARGUMENT))
 		return dc_init_main(argc, argv);
-	if (argc == 3 && !strcmp(argv[1], "--check-state"))
-		return adopt_check_main((int)strtol(argv[2], NULL, 10));
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "--check-state"))
+		return adopt_check_main((int)strtol(argv[2], NULL, 10), argv[3]);
 	if (argc == 2 && !strcmp(argv[1], "--costs"))
 		return costs_main();
 	if (argc == 2 && !strcmp(argv[1], "--version")) {

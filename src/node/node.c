@@ -34,7 +34,6 @@
 #include "node/service.h"
 #include "node/watch.h"
 #include "os/clock.h"
-#include "os/keyfile.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/notify.h"
@@ -62,6 +61,8 @@ void node_wire(struct node *node)
 	requests->loop = node->loop;
 	requests->proxy = node->proxy;
 	requests->counters = &node->life.counters;
+	requests->keys = &node->keys;
+	node->keys.lock = &node->lock;
 	tasks->node = node;
 	tasks->bindings = bindings;
 	tasks->lock = &node->lock;
@@ -84,6 +85,7 @@ void node_wire(struct node *node)
 	restarts->node = node;
 	restarts->program = node->options.program;
 	restarts->argv = node->options.argv;
+	restarts->key_path = node->options.key_path;
 	bindings->order = &node->order;
 	bindings->exchange = node->exchange;
 	bindings->proxy = node->proxy;
@@ -248,32 +250,6 @@ static int start_group(struct node *node, struct adoption *from)
 			    &node->order.source);
 }
 
-/* NULL with links plain. */
-static int load_keys(const struct node_options *options, struct secure_keys **keysp)
-{
-	struct refusal refusal = REFUSAL_NONE;
-	struct keyring keyring;
-	int r;
-
-	if (!options->key_path) {
-		os_log(OS_LOG_WARN,
-		       "connections between nodes prove nothing and are read by anybody on the "
-		       "way: --links plain is for measurement");
-		return 0;
-	}
-	if (!options->key_path[0]) {
-		os_log(OS_LOG_WARN, "no key was given: this node has links to no other (dvs key "
-				    "make FILE makes one, --key FILE gives it)");
-		os_keyfile_alone(&keyring);
-	} else if (os_keyfile_read(options->key_path, &keyring, &refusal)) {
-		os_log(OS_LOG_ERROR, "%s", refusal.reason);
-		return -EKEYREJECTED;
-	}
-	r = secure_keys_new(keysp, &keyring, FRAME_CLUSTER_DEFAULT);
-	explicit_bzero(&keyring, sizeof(keyring));
-	return r;
-}
-
 static int start_doors(struct node *node, struct adoption *from)
 {
 	const struct node_options *options = &node->options;
@@ -289,11 +265,11 @@ static int start_doors(struct node *node, struct adoption *from)
 				    .address = options->address,
 				    .port = options->port,
 				    .listen_fd = from ? from->head.link_fd : -1 };
-	int r = load_keys(options, &place.keys), fds[2];
+	int r = keys_start(&node->keys, options), fds[2];
 
+	place.keys = node->keys.secure;
 	if (!r)
 		r = proxy_new(&node->proxy, node->loop, node->exchange, &place, &callbacks);
-	secure_keys_free(place.keys);
 	node_wire(node);
 	if (r < 0 || !from)
 		return r < 0 ? r

@@ -23,6 +23,7 @@
 #include "node/ask/request.h"
 #include "node/bind/binding.h"
 #include "node/copy/copy.h"
+#include "node/keys.h"
 #include "node/move/move.h"
 #include "node/restart/restart.h"
 #include "node/settings.h"
@@ -59,6 +60,7 @@ struct node {
 	struct os_loop *loop;
 	struct exchange *exchange;
 	struct proxy *proxy;
+	struct keys keys;
 	struct order order;
 	struct life life;
 	struct requests requests;

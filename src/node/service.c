@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/refusal.h"
 #include "node/node.h"
 #include "os/lock.h"
 #include "os/log.h"
@@ -42,17 +43,18 @@ static void take_over(struct node *node, const struct node_settings *now)
 	node->options.argv = node_settings_words(&node->options.settings);
 }
 
-/* In a thread of its own, because the disk may keep it waiting. */
-static void *reload(void *ctx)
+static void read_settings(struct node *node)
 {
 	struct node_settings now;
-	struct node *node = ctx;
 	char why[512];
 	bool good;
 
+	assert(!os_lock_is_held());
 	node_lock(node);
 	now = node->options.settings;
 	node_unlock(node);
+	if (!now.config[0])
+		return;
 	good = node_settings_again(&now, why, sizeof(why));
 	node_lock(node);
 	if (good)
@@ -61,9 +63,30 @@ static void *reload(void *ctx)
 		os_log(OS_LOG_INFO, "%s was read again", now.config);
 	else
 		os_log(OS_LOG_WARN, "%s%s", why, good ? "" : "; the settings stay as they were");
-	node->life.reloading = false;
-	service_ready(node);
 	node_unlock(node);
+}
+
+/* In a thread of its own, because the disk may keep it waiting. */
+static void *reload(void *ctx)
+{
+	struct node *node = ctx;
+	struct refusal logged = REFUSAL_NONE;
+	struct ctl_keys keys;
+	bool again;
+
+	do {
+		read_settings(node);
+		if (keys_have_file(&node->keys))
+			keys_read_again(&node->keys, &keys, &logged);
+		node_lock(node);
+		again = node->life.reload_again;
+		node->life.reload_again = false;
+		if (!again) {
+			node->life.reloading = false;
+			service_ready(node);
+		}
+		node_unlock(node);
+	} while (again);
 	return NULL;
 }
 
@@ -71,11 +94,12 @@ static void on_hangup(void *ctx)
 {
 	struct node *node = ctx;
 
-	if (!node->options.settings.config[0]) {
-		os_log(OS_LOG_INFO, "there is no file of settings to read again");
+	if (!node->options.settings.config[0] && !keys_have_file(&node->keys)) {
+		os_log(OS_LOG_INFO, "there is no file of settings or keys to read again");
 		return;
 	}
-	/* The manager asks for one reload after the other. */
+	/* The file may have changed since it was read. */
+	node->life.reload_again = node->life.reloading;
 	if (node->life.reloading)
 		return;
 	os_notify_reloading();

@@ -4,7 +4,7 @@
 
 /*
  * The daemon as a service: it tells the manager that it is a member, that it lives and that it stops, and reads its
- * file of settings again when it is asked to (SIGHUP). Node lock held.
+ * file of settings and its keys again when it is asked to (SIGHUP). Node lock held.
  */
 
 struct node;

@@ -157,6 +157,21 @@ static void test_without_a_file(void)
 	tear_down();
 }
 
+/* Without settings of a file its key file alone is a reason; what it says is known to node/keys. */
+static void test_keys_are_read_again(void)
+{
+	char nowhere[] = "/nonexistent/key";
+
+	set_up(false);
+	node.keys.lock = &node.lock;
+	node.keys.path = nowhere;
+	hang_up(true);
+	CHECK_EQ(reloading, 1);
+	CHECK_EQ(node.keys.reads, 1);
+	CHECK_EQ(node.keys.taken, 0);
+	tear_down();
+}
+
 /* The one that is under way ends with the word that the manager waits for. */
 static void test_one_at_a_time(void)
 {
@@ -164,6 +179,7 @@ static void test_one_at_a_time(void)
 	node.life.reloading = true;
 	hang_up(false);
 	CHECK_EQ(reloading, 0);
+	CHECK(node.life.reload_again); /* its file may be another one now */
 	tear_down();
 }
 
@@ -191,6 +207,7 @@ int main(void)
 	TEST(test_settings_are_read_again);
 	TEST(test_a_wrong_file_changes_nothing);
 	TEST(test_without_a_file);
+	TEST(test_keys_are_read_again);
 	TEST(test_one_at_a_time);
 	TEST(test_watchdog);
 	unlink(path);

@@ -89,7 +89,8 @@ const struct program *node_settings_program(void)
 		"  --costs            alone: measure by what costs of this machine waiters decide\n"
 		"  --version          alone: which release, and which versions a restart may not "
 		"change\n\n"
-		"SIGHUP has the file read again: log-bytes and log-level take effect at once.\n",
+		"SIGHUP has the files read again: keys, log-bytes and log-level take effect at "
+		"once.\n",
 		text, sizeof(text));
 	program.usage = text;
 	return &program;

@@ -82,6 +82,7 @@ enum ctl_call {
 	CTL_SIGNAL = 42,   /* dcid, endpoint, cmd = signal or 0; row: struct ctl_signal_row */
 	CTL_ENDED = 43,	   /* processes that have ended; dcid -1: all; rows: struct ctl_ended_row */
 	CTL_COUNTERS = 44, /* the counters of this daemon; payload: struct ctl_counters */
+	CTL_KEYS = 45,	   /* the daemon reads its key file again; payload: struct ctl_keys */
 	CTL_RESTART = 48,  /* the daemon executes its program anew; payload: struct ctl_restart */
 };
 
@@ -282,6 +283,16 @@ struct ctl_counters {
 		copied_bytes; /* data copies that the daemon has done for processes of its node */
 	/* Answers that were refusals, by number, first come first; a number without room counts as EDVSGENERIC. */
 	struct ctl_refusals refusals[CTL_REFUSALS_MAX];
+};
+
+/* The keys that a daemon has now, by their numbers. */
+struct ctl_keys {
+	int32_t nodeid;
+	uint32_t count;
+	uint32_t key[2]; /* the primary one first */
+	int32_t next;	 /* 1: the second one is to be the primary one; 0: it was */
+	uint32_t ended;	 /* connections, because their key is gone */
+	char path[256];	 /* of its file */
 };
 
 /* How the daemon became its successor; the answer comes from that one. */

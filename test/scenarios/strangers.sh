@@ -50,7 +50,12 @@ say() { # NODE WORDS MOST_SECONDS MOST_BYTES
 	read -r how seconds bytes <<<"$said"
 	[[ $how == closed ]] && ((seconds <= $3 && bytes <= $4)) || fail "$2, said on node $1: ${said:-$(tail -n 1 "$tmp/err")}"
 }
+refusals() { grep -c "connection from .* was refused" /run/dvs/lab/node1.log; }
+threads() { ls "/proc/$(daemon_pid 1)/task" | wc -l; }
+descriptors() { ls "/proc/$(daemon_pid 1)/fd" | wc -l; }
+fewer() { (($($1) <= $2)); }
 begin "nothing that a stranger says is answered, new or old, his own or recorded"
+told=$(refusals) threads=$(threads) open=$(descriptors) start=$SECONDS
 for node in 0 2; do
 	for words in hello1 hello2 hello3 http noise tls12 tls13; do say $node $words 1 16; done
 	# What a node's end says to recorded words cannot be told from noise without the key, and is its last.
@@ -59,12 +64,14 @@ for node in 0 2; do
 	say $node half 3 0
 done
 [[ $(owner 10) == 0 ]] || fail "a recorded move was made"
+# One line for each address in ten seconds, and a number for the rest.
+((now = $(refusals) - told, now >= 2 && now <= 2 * ((SECONDS - start) / 10 + 1))) || fail "the log tells $now times of two addresses"
+until_true 12 grep -q 'connections more were refused' /run/dvs/lab/node1.log || fail "the log does not count the others"
+until_true 3 fewer threads "$threads" || fail "node 1 keeps $(threads) threads, $threads before"
+until_true 3 fewer descriptors "$open" || fail "node 1 keeps $(descriptors) descriptors, $open before"
 end
 
-refusals() { grep -c "connection from .* was refused" /run/dvs/lab/node1.log; }
 begin "a thousand connections hold up neither moves, drains nor restarts, nor do they fill the log"
-threads() { ls "/proc/$(daemon_pid 1)/task" | wc -l; }
-descriptors() { ls "/proc/$(daemon_pid 1)/fd" | wc -l; }
 before=$(threads) open=$(descriptors) told=$(refusals)
 dvs lab exec 2 -- "${as_nobody[@]}" "$python" "$strangers" flood 10.77.0.2 "$tmp/seen/said" 600 8 >"$tmp/flood.1" 2>&1 &
 dvs lab exec 2 -- "$python" "$strangers" flood 10.77.0.2 - 400 8 >"$tmp/flood.2" 2>&1 &

@@ -44,6 +44,7 @@ static bool is_harmless(const struct request *request)
 	case CTL_LOGS:
 	case CTL_STATUS:
 	case CTL_COUNTERS:
+	case CTL_KEYS:
 		return true;
 	}
 	return false;

@@ -27,6 +27,7 @@ struct os_loop;
 struct os_source;
 struct proxy;
 struct door;
+struct keys;
 struct look;
 struct moves;
 struct outbox;
@@ -51,6 +52,7 @@ struct requests {
 	struct os_loop *loop;
 	struct proxy *proxy;
 	struct ctl_counters *counters;
+	struct keys *keys;
 	struct door *door;	   /* where clients come in */
 	struct request *clients;   /* of programs and commands on this machine, read or not */
 	struct request *forwarded; /* waiting for another node's answer; see forward.h */

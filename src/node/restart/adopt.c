@@ -18,6 +18,7 @@
 #include "node/ask/request.h"
 #include "node/task/task.h"
 #include "os/clock.h"
+#include "os/keyfile.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -96,15 +97,19 @@ int adoption_check(const struct adoption *a, struct refusal *why)
 	return 0;
 }
 
-int adopt_check_main(int fd)
+int adopt_check_main(int fd, const char *key_path)
 {
 	struct refusal why = REFUSAL_NONE;
 	struct adoption adoption;
+	struct keyring keyring;
 	int r = adoption_open(&adoption, fd, &why);
 
 	if (r == 0)
 		r = adoption_check(&adoption, &why);
 	adoption_close(&adoption);
+	if (r == 0 && key_path)
+		r = os_keyfile_read(key_path, &keyring, &why);
+	explicit_bzero(&keyring, sizeof(keyring));
 	if (r < 0)
 		fprintf(stderr, "%s\n", why.reason);
 	return r < 0 ? 1 : 0;

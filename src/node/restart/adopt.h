@@ -60,7 +60,7 @@ void adoption_take_request(struct adoption *adoption, struct requests *requests,
 /* Everything runs: tells the asker, if he is still there, as soon as the links are back. */
 void adoption_answer(struct adoption *adoption, struct restarts *restarts);
 
-/* The program as an inquiry: whether it could take over the state in descriptor fd. Exit status. */
-int adopt_check_main(int fd);
+/* The program as an inquiry: whether it could take over the state in descriptor fd, with that key file. Exit status. */
+int adopt_check_main(int fd, const char *key_path);
 
 #endif

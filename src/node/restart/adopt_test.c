@@ -95,9 +95,10 @@ static void test_a_state_without_the_table(void)
 	CHECK_EQ(adoption_check(&adoption, &why), EDVSPROTONOSUPPORT);
 	CHECK_EQ(why.error, EDVSPROTONOSUPPORT);
 	adoption_close(&adoption);
-	CHECK_EQ(adopt_check_main(state_fd(-1)), 1);
+	CHECK_EQ(adopt_check_main(state_fd(-1), NULL), 1);
 	with_directory = true;
-	CHECK_EQ(adopt_check_main(state_fd(-1)), 0);
+	CHECK_EQ(adopt_check_main(state_fd(-1), NULL), 0);
+	CHECK_EQ(adopt_check_main(state_fd(-1), "/nonexistent/key"), 1);
 }
 
 static int take_one(struct adoption *adoption, void *ctx, const struct state_record *record)

@@ -211,11 +211,16 @@ static int ask(struct restarts *restarts, struct refusal *why)
 {
 	struct restart *restart = restarts->restart;
 	struct os_loop *loop = restarts->requests->loop;
-	char name[] = "dvsd", option[] = "--check-state", number[] = "3";
-	char *argv[] = { name, option, number, NULL };
+	char name[] = "dvsd", option[] = "--check-state", number[] = "3", key[256] = "";
+	char *argv[] = { name, option, number, NULL, NULL };
 	struct handover_file file;
 	int r = os_successor_check(restarts->program);
 
+	/* It could not go on with a key file that is wrong, as this one does. */
+	if (restarts->key_path && restarts->key_path[0]) {
+		snprintf(key, sizeof(key), "%s", restarts->key_path);
+		argv[3] = key;
+	}
 	if (r < 0)
 		return refusal_set(why, EDVSNOEXEC, "%.120s cannot be executed: %s: put it back",
 				   restarts->program, strerror(-r));

@@ -31,6 +31,8 @@ struct restarts {
 	/* As this daemon was executed. */
 	const char *program;
 	char *const *argv;
+	const char
+		*key_path; /* of the key file, that the successor reads as well; NULL or "": none */
 	struct restart *restart;       /* under way */
 	struct homecoming *homecoming; /* of one, whose asker waits for the links */
 	uint32_t count;

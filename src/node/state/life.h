@@ -24,7 +24,7 @@ struct life {
 	bool begins_anew; /* the others went on without it: it ends what it has, and joins as a new life */
 	struct os_source *watchdog, *hangup; /* the talk with a service manager: see service.c */
 	int64_t watchdog_us;		     /* between two signs of life; 0: none is wanted */
-	bool reloading;
+	bool reloading, reload_again;
 	struct ctl_counters counters;
 	uint64_t debug_level; /* this and the name as dvk_dvs_init gave them */
 	char dvs_name[MAXDCNAME];
