@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
-#include <string.h>
+
+/* As a part of this file, so that the pure floors and the programs that link libdvk need no library for it. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "base/hash.h"
 
@@ -17,19 +20,6 @@ uint64_t hash_word(uint64_t hash, uint64_t word)
 
 uint64_t hash_bytes(uint64_t seed, const void *data, size_t len_bytes)
 {
-	const unsigned char *at = data;
-	uint64_t hash = hash_word(seed, len_bytes);
-	uint64_t word;
-
 	assert(data || !len_bytes);
-	for (; len_bytes >= sizeof(word); at += sizeof(word), len_bytes -= sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		hash = hash_word(hash, word);
-	}
-	if (len_bytes) {
-		word = 0;
-		memcpy(&word, at, len_bytes);
-		hash = hash_word(hash, word);
-	}
-	return hash_word(hash, HASH_SEED);
+	return XXH3_64bits_withSeed(data, len_bytes, seed);
 }

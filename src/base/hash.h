@@ -7,10 +7,9 @@
 
 /*
  * A 64-bit checksum that finds accidents: lost, torn or swapped bytes. It is no defence against
- * somebody who wants two inputs to agree. Eight bytes are folded at a time by multiplication, so a
- * page costs well under a microsecond. The value is the same on every run. It covers the length:
- * hashing two halves with the first one's hash as the seed of the second is not the same as hashing
- * the whole.
+ * somebody who wants two inputs to agree. It is XXH3 of libxxhash, whose values are the same on every
+ * run and on every machine: a page costs about as much as copying it. It covers the length: hashing two
+ * halves with the first one's hash as the seed of the second is not the same as hashing the whole.
  */
 #define HASH_SEED 0x9e3779b97f4a7c15ull
 

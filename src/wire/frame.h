@@ -25,7 +25,7 @@
 
 #include "wire/shm.h"
 
-#define FRAME_VERSION	      6
+#define FRAME_VERSION	      7
 #define FRAME_MAGIC	      0x4b4c5644u /* "DVLK" */
 #define FRAME_CLUSTER_BYTES   32u
 #define FRAME_CLUSTER_DEFAULT "dvs"

@@ -27,7 +27,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 8u
+#define IMAGE_VERSION 9u
 
 #define IMAGE_PAGE	       4096u
 #define IMAGE_THREADS_MAX      4096u

@@ -29,7 +29,7 @@
 #include "wire/shm.h"
 
 #define MOVE_MAGIC     0x4d535644u
-#define MOVE_VERSION   4
+#define MOVE_VERSION   5
 #define MOVE_STATE_MAX (4u << 20)
 
 enum move_record {
