@@ -3,74 +3,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "os/socket.h"
 
 #define READ_BYTES 65536u
-
-/* Rules that hold between all calls. */
-static void assert_sound(const struct group_buffer *b)
-{
-	assert(b->from <= b->to);
-	assert(b->to <= b->room);
-	assert(b->bytes || !b->room);
-}
-
-/* Makes room for len bytes more at the end. */
-static int buffer_reserve(struct group_buffer *b, size_t len)
-{
-	size_t used = b->to - b->from, room = b->room ? b->room : 4096;
-	uint8_t *bytes;
-
-	assert_sound(b);
-	if (b->room - b->to >= len)
-		return 0;
-	if (b->from) {
-		memmove(b->bytes, b->bytes + b->from, used);
-		b->from = 0;
-		b->to = used;
-	}
-	while (room - used < len)
-		room *= 2;
-	if (room == b->room)
-		return 0;
-	bytes = realloc(b->bytes, room);
-	if (!bytes)
-		return -ENOMEM;
-	b->bytes = bytes;
-	b->room = room;
-	return 0;
-}
-
-int group_buffer_add(struct group_buffer *b, const void *bytes, size_t len)
-{
-	int r = buffer_reserve(b, len);
-
-	if (r < 0)
-		return r;
-	assert(b->room - b->to >= len);
-	if (len)
-		memcpy(b->bytes + b->to, bytes, len);
-	b->to += len;
-	return 0;
-}
-
-void group_buffer_deinit(struct group_buffer *b)
-{
-	free(b->bytes);
-	*b = (struct group_buffer){ 0 };
-}
-
-static void buffer_take(struct group_buffer *b, size_t len)
-{
-	assert(len <= b->to - b->from);
-	b->from += len;
-	if (b->from == b->to)
-		b->from = b->to = 0;
-	assert_sound(b);
-}
 
 void group_stream_init(struct group_stream *s, int fd, size_t out_max)
 {
@@ -95,7 +32,7 @@ int group_stream_flush(struct group_stream *s)
 			return 0;
 		if (n < 0)
 			return (int)n;
-		buffer_take(&s->out, (size_t)n);
+		group_buffer_take(&s->out, (size_t)n);
 	}
 	return 0;
 }
@@ -134,7 +71,7 @@ int group_stream_put(struct group_stream *s, enum group_kind kind, const void *h
 		return group_stream_put_raw(s, small, GROUP_HEADER_BYTES + head_bytes);
 	if (old + GROUP_HEADER_BYTES + payload > s->out_max)
 		return -ENOBUFS;
-	r = buffer_reserve(&s->out, GROUP_HEADER_BYTES + payload);
+	r = group_buffer_reserve(&s->out, GROUP_HEADER_BYTES + payload);
 	if (r < 0)
 		return r;
 	group_buffer_add(&s->out, small, GROUP_HEADER_BYTES + head_bytes);
@@ -144,7 +81,7 @@ int group_stream_put(struct group_stream *s, enum group_kind kind, const void *h
 
 int group_stream_fill(struct group_stream *s)
 {
-	int r = buffer_reserve(&s->in, READ_BYTES);
+	int r = group_buffer_reserve(&s->in, READ_BYTES);
 	ssize_t n;
 
 	if (r < 0)
@@ -153,7 +90,7 @@ int group_stream_fill(struct group_stream *s)
 	if (n < 0)
 		return (int)n;
 	s->in.to += (size_t)n;
-	assert_sound(&s->in);
+	assert(s->in.to <= s->in.room);
 	return 0;
 }
 
@@ -174,6 +111,6 @@ int group_stream_next(struct group_stream *s, struct group_frame *frame)
 				       .payload = at + GROUP_HEADER_BYTES,
 				       .bytes = header.bytes };
 	/* The bytes stay where they are until the buffer is filled again. */
-	buffer_take(&s->in, GROUP_HEADER_BYTES + header.bytes);
+	group_buffer_take(&s->in, GROUP_HEADER_BYTES + header.bytes);
 	return 1;
 }

@@ -11,12 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "group/buffer.h"
 #include "wire/group.h"
-
-struct group_buffer {
-	uint8_t *bytes;
-	size_t from, to, room; /* from..to is what is in it */
-};
 
 struct group_stream {
 	int fd;		/* owned; -1 none */
@@ -53,13 +49,5 @@ static inline bool group_stream_waiting(const struct group_stream *s)
 int group_stream_fill(struct group_stream *s);
 /* Next whole frame that was read: 1; 0: none; -EBADMSG: the bytes there are no frame. */
 int group_stream_next(struct group_stream *s, struct group_frame *frame);
-
-/* For the frames that a joiner gets later. */
-int group_buffer_add(struct group_buffer *b, const void *bytes, size_t len); /* 0 or -ENOMEM */
-void group_buffer_deinit(struct group_buffer *b);
-static inline size_t group_buffer_size(const struct group_buffer *b)
-{
-	return b->to - b->from;
-}
 
 #endif

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "group/stream.h"
+#include "group/buffer.h"
 
 struct transfer {
 	bool asked;
