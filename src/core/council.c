@@ -78,7 +78,8 @@ static void say_hello(struct council *c)
 				     .epoch = c->epoch,
 				     .heard = c->heard,
 				     .life = c->life,
-				     .token = c->has_state,
+				     .token = (c->has_state ? COUNCIL_HAS_STATE : 0) |
+					      (c->grown ? COUNCIL_HAS_GROWN : 0),
 				     .set = c->majority,
 				     .to = c->present };
 
@@ -367,6 +368,7 @@ static void try_begin(struct council *c)
 	bool all = (c->greeted & c->present) == c->present;
 	struct council_point point;
 	uint32_t know;
+	bool enough;
 	int most;
 
 	know = knowing(c, &point, &most);
@@ -379,14 +381,17 @@ static void try_begin(struct council *c)
 	if (most < 0 || c->running)
 		return;
 	CORE_ASSERT(know & bit(most));
-	if (all || count_of(know) >= c->hello[most].majority)
+	/* What a majority has decided is known to one of any majority. Fewer may have missed it. */
+	enough = !c->hello[most].grown || count_of(c->greeted) >= c->hello[most].majority;
+	if ((all && enough) || count_of(know) >= c->hello[most].majority)
 		begin(c, most);
 }
 
 /* The HELLO of a member that was not heard when the epoch began. */
 static void greet_late(struct council *c, const struct council_message *m)
 {
-	bool same = m->token && m->epoch == c->base_epoch && m->heard == c->base;
+	bool same =
+		m->token & COUNCIL_HAS_STATE && m->epoch == c->base_epoch && m->heard == c->base;
 
 	if (!c->has_state || (c->placed & bit(m->node)))
 		return;
@@ -409,7 +414,8 @@ static void on_hello(struct council *c, const struct council_message *m)
 		return;
 	c->greeted |= bit(m->node);
 	c->hello[m->node].point = (struct council_point){ m->epoch, m->heard };
-	c->hello[m->node].has_state = m->token;
+	c->hello[m->node].has_state = m->token & COUNCIL_HAS_STATE;
+	c->hello[m->node].grown = m->token & COUNCIL_HAS_GROWN;
 	c->hello[m->node].life = m->life;
 	c->hello[m->node].majority = m->set;
 	try_begin(c);
@@ -506,6 +512,12 @@ void council_settle(struct council *c)
 	c->said_held = c->heard;
 	if (c->roll & ~bit(c->self)) /* nobody else asks */
 		say(c, &held);
+}
+
+bool council_is_placed(const struct council *c)
+{
+	CORE_ASSERT(!c->running || !c->is_out);
+	return c->running && is_placed(c);
 }
 
 bool council_takes(const struct council *c)

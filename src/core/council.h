@@ -15,13 +15,14 @@
  * large as a majority, which is while a cluster starts, all of it has to hold a command. An epoch begins
  *
  *	(a) when as many members as a majority have stated what they know, or
- *	(b) when all members of the view have.
+ *	(b) when all members of the view have, and these are a majority, or there has never been one.
  *
  * The most knowing member, by (epoch, heard), is in the right. A member with another state is *out*: the others have
  * gone on without it, so its node has left for them. It begins anew without a state, but states what the most knowing
  * one knew (`seen`): it counts as knowing that, and no epoch begins that knows less. A member without a state takes it
  * from another one (group/envoy.h); if there has been none at all then the lowest node begins with an empty one.
- * Commands are lost if a majority of machines forgets them at one time, by crashes.
+ * Commands are lost if all machines that heard them, and that go on, have forgotten them by crashes. So one crash is
+ * enough, where the others that heard them are apart from those that go on.
  *
  *	unsettled --view--> settled --HELLOs--> running (an epoch) --view breaks--> unsettled
  */
@@ -69,7 +70,7 @@ struct council {
 	uint32_t greeted; /* they have said HELLO in this view */
 	struct {
 		struct council_point point; /* it knows everything up to there */
-		bool has_state;
+		bool has_state, grown;
 		uint64_t life;
 		uint32_t majority;
 	} hello[NR_NODES];
@@ -108,6 +109,8 @@ void council_hear(struct council *c, const struct council_message *m);
 /* After a batch of the calls above: says what has to be said about it. */
 void council_settle(struct council *c);
 
+/* It runs with the state that the others have. */
+bool council_is_placed(const struct council *c);
 /* Can a command of this node be sent now? */
 bool council_takes(const struct council *c);
 void council_propose(struct council *c, const uint8_t command[COMMAND_BYTES]);

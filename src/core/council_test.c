@@ -232,6 +232,27 @@ static void test_less_does_not_begin(void)
 	CHECK(!member[0].council.has_state);
 }
 
+/* One that missed what the majority decided begins nothing: its machines are a quorum, but it is alone on them. */
+static void test_one_alone_does_not_begin(void)
+{
+	unsigned from;
+
+	three();
+	form(200, 6, true); /* node 0 has left */
+	form(201, 1, false);
+	fresh(1, (struct council_point){ 200, 4 });
+	form(300, 1, true); /* machines 0 and 1: the daemon of the second is not there yet */
+	CHECK(!member[0].council.running);
+	from = said_count;
+	for (int i = 0; i < 2; i++)
+		council_present(&member[i].council, 3);
+	council_view(&member[1].council, 300, 3);
+	council_quorum(&member[1].council, 300, true, MAJORITY);
+	hear_all(3, from);
+	CHECK(!member[0].council.running && !member[1].council.running);
+	CHECK_EQ(member[0].order, 3);
+}
+
 static void test_process_leaves(void)
 {
 	three();
@@ -295,6 +316,7 @@ int main(void)
 	TEST(test_minority_waits);
 	TEST(test_all_minorities_come_back);
 	TEST(test_less_does_not_begin);
+	TEST(test_one_alone_does_not_begin);
 	TEST(test_process_leaves);
 	TEST(test_messages_of_no_member);
 	TEST(test_damaged_image);
