@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "core/council.h"
-#include "group/stream.h"
-#include "os/clock.h"
+#include "core/proposal.h"
+#include "group/buffer.h"
 #include "wire/group.h"
 
-#define OUTBOX	     1024u	       /* commands; a power of 2 */
-#define SILENT_NS    (1000 * OS_MS_NS) /* without a part of the state: another member is asked */
+#define OUTBOX	     1024u		 /* commands; a power of 2 */
+#define SILENT_NS    INT64_C(1000000000) /* without a part of the state: another member is asked */
 #define JOURNAL_MAX  (8u << 20)
 #define PACKAGE_HEAD 16u
 #define PACKAGE_MAX  (PACKAGE_HEAD + COUNCIL_IMAGE_MAX + GROUP_STATE_MAX)
@@ -33,9 +33,10 @@ struct envoy {
 	void *ctx;
 
 	uint8_t outbox[OUTBOX][COMMAND_BYTES];
+	bool given_up
+		[OUTBOX]; /* its proposer has been told that nobody knows: it is not sent again */
 	uint64_t first, next; /* first..next wait to be numbered */
 	uint64_t sent;	      /* first..sent were sent in this epoch */
-	uint64_t forgotten;   /* sent before those, and of no interest any more */
 	uint64_t undecided;   /* own ones that have a number */
 
 	bool can_give; /* the daemon has a state: it was told one, or a command */
@@ -114,25 +115,44 @@ static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_
 	e->can_give = true;
 }
 
-/* Commands that have no number yet are forgotten: their proposers are told so by this. */
+/* Of the commands from that place on only those stay that are not given up. */
+static void tidy(struct envoy *e, uint64_t from)
+{
+	uint64_t to = from;
+
+	assert(from >= e->first && from <= e->next);
+	for (; from < e->next; from++) {
+		if (e->given_up[from % OUTBOX])
+			continue;
+		if (to != from)
+			memcpy(e->outbox[to % OUTBOX], e->outbox[from % OUTBOX], COMMAND_BYTES);
+		e->given_up[to++ % OUTBOX] = false;
+	}
+	e->next = to;
+}
+
+/* Most commands that have no number yet are given up: their proposers are told so by this. */
 static void on_quorum(void *ctx, bool have)
 {
 	struct envoy *e = ctx;
+	struct command cmd;
 
-	if (!have) {
-		assert(e->sent >= e->first);
-		e->forgotten += e->sent - e->first;
-		e->first = e->sent = e->next;
-	}
+	for (uint64_t n = e->first; n < e->next && !have; n++)
+		if (command_decode(&cmd, e->outbox[n % OUTBOX], COMMAND_BYTES) < 0 ||
+		    !proposal_stays(&cmd))
+			e->given_up[n % OUTBOX] = true;
+	assert(e->sent >= e->first);
+	tidy(e, e->sent);
 	e->call.quorum(e->ctx, have);
 }
 
+/* All members drop the messages that were sent before. */
 static void on_began(void *ctx)
 {
 	struct envoy *e = ctx;
 
-	e->sent = e->first; /* all members drop the messages that were sent before */
-	e->forgotten = 0;
+	e->sent = e->first;
+	tidy(e, e->first);
 	ask_anew(e);
 }
 
@@ -141,10 +161,6 @@ static void on_numbered(void *ctx)
 	struct envoy *e = ctx;
 
 	e->undecided++;
-	if (e->forgotten) {
-		e->forgotten--;
-		return;
-	}
 	assert(e->first < e->sent);
 	e->first++;
 }
@@ -430,6 +446,11 @@ int64_t envoy_settle(struct envoy *e, int64_t now_ns)
 	return settle_asking(e, now_ns);
 }
 
+bool envoy_is_placed(const struct envoy *e)
+{
+	return council_is_placed(&e->council);
+}
+
 bool envoy_has_room(const struct envoy *e)
 {
 	return e->next - e->first < OUTBOX;
@@ -438,5 +459,6 @@ bool envoy_has_room(const struct envoy *e)
 void envoy_propose(struct envoy *e, const uint8_t command[COMMAND_BYTES])
 {
 	assert(envoy_has_room(e));
+	e->given_up[e->next % OUTBOX] = false;
 	memcpy(e->outbox[e->next++ % OUTBOX], command, COMMAND_BYTES);
 }

@@ -46,7 +46,12 @@ void envoy_hear(struct envoy *envoy, int from, const uint8_t *bytes, size_t len)
 /* After a batch of these, and again when the time is over that it returns (ns from now; -1: never). */
 int64_t envoy_settle(struct envoy *envoy, int64_t now_ns);
 
-/* A command of this node. False: so many wait that this one has to wait outside. */
+/* It has what the others have, and takes part in the present view. */
+bool envoy_is_placed(const struct envoy *envoy);
+
+/*
+ * A command of this node. It is decided once; but if the quorum is lost before it has a number then it may be given up,
+ * unless core/proposal.h says that it stays. False: so many wait that this one has to wait outside. */
 bool envoy_has_room(const struct envoy *envoy);
 void envoy_propose(struct envoy *envoy, const uint8_t command[COMMAND_BYTES]);
 /* The daemon's answer. */

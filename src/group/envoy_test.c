@@ -44,6 +44,7 @@ struct member {
 	uint64_t asks[64]; /* tokens that were not answered yet */
 	int ask_count;
 	uint64_t order, hash, request, came_back;
+	unsigned staying; /* proposed, and not come back */
 	int restores;
 	struct council_point seen;
 	uint64_t forgiven; /* own commands up to there may be lost, because the quorum was */
@@ -143,6 +144,7 @@ static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_
 	else if (m->joined && cmd.origin == m->node && cmd.kind == COMMAND_UNBIND) {
 		CHECK(cmd.request > m->came_back);
 		m->came_back = cmd.request;
+		m->staying -= cmd.flags == COMMAND_FLAG_DIED;
 	}
 }
 
@@ -329,12 +331,14 @@ static void propose(struct member *m)
 	struct command cmd = { .version = COMMAND_VERSION,
 			       .kind = COMMAND_UNBIND,
 			       .origin = m->node,
-			       .request = m->request + 1 };
+			       .request = m->request + 1,
+			       .flags = prng_below(&world.prng, 2) ? COMMAND_FLAG_DIED : 0 };
 	uint8_t bytes[COMMAND_BYTES];
 
 	if (!m->joined || !m->told || m->out || !envoy_has_room(m->envoy))
 		return;
 	m->request++;
+	m->staying += cmd.flags == COMMAND_FLAG_DIED;
 	command_encode(&cmd, bytes);
 	envoy_propose(m->envoy, bytes);
 }
@@ -384,6 +388,8 @@ static void heal(void)
 		CHECK(!m->up || (m->joined && m->told));
 		CHECK(!m->up || m->order == world.most);
 		CHECK(!m->up || m->came_back == m->request || m->forgiven == m->request);
+		CHECK(!m->up ||
+		      !m->staying); /* each once, whatever became of the quorum meanwhile */
 	}
 }
 

@@ -198,6 +198,7 @@ static void hear_group(void *ctx)
 	if (r >= 0 || node->life.stopping)
 		return;
 	node->order.source = os_source_free(node->order.source);
+	order_lost(&node->order);
 	if (r == -ESTALE) { /* I5: for the others its processes have ended */
 		os_log(OS_LOG_ERROR, "the group goes on without this node: what it has is ended");
 		node->life.begins_anew = true;

@@ -5,18 +5,20 @@
 #include <stdlib.h>
 
 #include "base/result.h"
+#include "core/proposal.h"
 #include "dvk.h"
 #include "group/group.h"
 #include "os/lock.h"
 
 /*
  * A proposal lives from order_propose() until its command comes back in the order, found by the
- * request number that the command carries.
+ * request number that the command carries. One that is not sent waits for a quorum.
  */
 
 struct proposal {
-	struct proposal *next;
-	uint64_t request;
+	struct proposal *next; /* older */
+	struct command command;
+	bool sent;
 	proposal_fn *done;
 	void *ctx;
 };
@@ -32,26 +34,33 @@ static void tell(struct order *order, struct proposal *proposal,
 		told.done(order, told.ctx, result);
 }
 
+static bool send(struct order *order, struct proposal *proposal)
+{
+	assert(!proposal->sent);
+	proposal->sent = order->quorum && group_send(order->group, &proposal->command) == 0;
+	return proposal->sent;
+}
+
 void order_propose(struct order *order, const struct command *cmd, proposal_fn *done, void *ctx)
 {
-	struct command copy = *cmd;
+	bool waits = proposal_waits(cmd) && !order_is_lost(order);
 	struct proposal *proposal = calloc(1, sizeof(*proposal));
 	struct directory_result result = { .code = proposal ? EDVSNOCONN : EDVSNOMEM };
 
 	assert(os_lock_protects());
 	/* No group: this node is leaving, and the others end what it has. */
-	if (!proposal || !order->quorum || !order->group) {
+	if (!proposal || !order->group || (!order->quorum && !waits)) {
 		free(proposal);
 		if (done)
 			done(order, ctx, &result);
 		return;
 	}
-	*proposal = (struct proposal){ order->proposals, ++order->last_request, done, ctx };
+	*proposal = (struct proposal){ order->proposals, *cmd, false, done, ctx };
 	order->proposals = proposal;
-	copy.version = COMMAND_VERSION;
-	copy.origin = order->self;
-	copy.request = proposal->request;
-	if (group_send(order->group, &copy) < 0) {
+	proposal->command.version = COMMAND_VERSION;
+	proposal->command.origin = order->self;
+	proposal->command.request = ++order->last_request;
+	if (!send(order, proposal) && !waits) {
 		assert(order->proposals == proposal);
 		order->proposals = proposal->next;
 		tell(order, proposal, &result);
@@ -84,7 +93,7 @@ void order_decided(struct order *order, uint64_t request, const struct directory
 	for (struct proposal **link = &order->proposals; *link; link = &(*link)->next) {
 		struct proposal *proposal = *link;
 
-		if (proposal->request != request)
+		if (proposal->command.request != request)
 			continue;
 		*link = proposal->next;
 		tell(order, proposal, result);
@@ -98,19 +107,52 @@ size_t order_snapshot(const struct order *order, uint8_t *buf, size_t size)
 	return directory_encode(&order->directory, buf, size);
 }
 
-void order_quorum(struct order *order, bool have)
+/* Undecided commands may still have been ordered: their proposers may not undo anything. */
+static void give_up(struct order *order, bool all)
 {
 	struct directory_result result = { .code = EDVSINPROGRESS };
+	struct proposal **link = &order->proposals;
 
+	while (*link) {
+		struct proposal *proposal = *link;
+
+		if (!all && proposal_stays(&proposal->command)) {
+			link = &proposal->next;
+			continue;
+		}
+		*link = proposal->next;
+		tell(order, proposal, &result);
+		link = &order->proposals; /* which may have changed */
+	}
+}
+
+/* Those that wait are sent in the order in which they were proposed. */
+static void send_waiting(struct order *order)
+{
+	struct proposal *oldest;
+
+	assert(order->quorum);
+	do {
+		oldest = NULL;
+		for (struct proposal *p = order->proposals; p; p = p->next)
+			oldest = p->sent ? oldest : p;
+	} while (oldest && send(order, oldest));
+}
+
+void order_quorum(struct order *order, bool have)
+{
 	assert(os_lock_protects());
 	order->quorum = have;
 	if (have)
-		return;
-	/* Undecided commands may still have been ordered: their proposers may not undo anything. */
-	while (order->proposals) {
-		struct proposal *proposal = order->proposals;
+		send_waiting(order);
+	else
+		give_up(order, false);
+}
 
-		order->proposals = proposal->next;
-		tell(order, proposal, &result);
-	}
+void order_lost(struct order *order)
+{
+	assert(os_lock_protects());
+	assert(order_is_lost(order));
+	give_up(order, true);
+	assert(!order->proposals);
 }

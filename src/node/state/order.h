@@ -50,8 +50,8 @@ typedef void proposal_fn(struct order *order, void *ctx, const struct directory_
 /*
  * Proposes; done() is called when the command was applied here (after its effects were carried out),
  * with EDVSNOCONN if it never reached the order (then before order_propose() returns), or with
- * EDVSINPROGRESS if the group was lost before its fate was known: it may yet have been decided.
- * done may be NULL.
+ * EDVSINPROGRESS if the quorum was lost before its fate was known: it may yet have been decided. A command that stays,
+ * or waits, without a quorum (core/proposal.h) is told so when the group itself is lost. done may be NULL.
  */
 void order_propose(struct order *order, const struct command *cmd, proposal_fn *done, void *ctx);
 
@@ -67,5 +67,7 @@ void order_decided(struct order *order, uint64_t request, const struct directory
 /* As the group says by its callbacks; decisions come to node/effects.h. */
 size_t order_snapshot(const struct order *order, uint8_t *buf, size_t size);
 void order_quorum(struct order *order, bool have);
+/* There will be no decisions any more. */
+void order_lost(struct order *order);
 
 #endif

@@ -29,7 +29,7 @@ static void on_deliver(void *ctx, uint64_t number, const struct command *cmd)
 	(void)ctx;
 	(void)number;
 	is_member = is_member || cmd->kind == COMMAND_NODE_JOIN;
-	if (cmd->kind == COMMAND_SYNC) {
+	if (cmd->kind != COMMAND_NODE_JOIN) {
 		CHECK_EQ(cmd->origin, OWN);
 		CHECK_EQ(cmd->version, COMMAND_VERSION);
 		delivered = cmd->request;
@@ -173,6 +173,52 @@ static void test_the_quorum_is_lost(void)
 	leave();
 }
 
+static void told_of_end(struct order *ours, void *ctx, const struct directory_result *result)
+{
+	const struct command rollback = { .kind = COMMAND_MOVE_ROLLBACK };
+
+	note(ours, ctx, result);
+	order_propose(ours, &rollback, note, ctx);
+}
+
+/* The end of a process, and the steps of a move, are decided when there is a quorum again. */
+static void test_they_wait_for_a_quorum(void)
+{
+	const struct command died = { .kind = COMMAND_UNBIND, .flags = COMMAND_FLAG_DIED };
+	const struct command commit = { .kind = COMMAND_MOVE_COMMIT };
+	const struct directory_result good = { .code = 7 };
+
+	set_up();
+	join();
+	pump(&is_member);
+	order.source = (struct os_source *)&order;
+	order_propose(&order, &commit, note, &told);
+	propose();
+	order_quorum(&order, false);
+	CHECK_EQ(told, 1); /* the other one */
+	order_propose(&order, &commit, note, &told);
+	CHECK_EQ(told, 2); /* a move is not committed late */
+	CHECK_EQ(codes[1], EDVSNOCONN);
+	order_propose(&order, &died, told_of_end, &told);
+	CHECK_EQ(told, 2);
+	order_quorum(&order, true);
+	CHECK_EQ(told, 2);
+	while (delivered < order.last_request)
+		CHECK(group_dispatch(order.group) >= 0);
+	order_decided(&order, 1, &good);
+	order_decided(&order, order.last_request, &good);
+	CHECK_EQ(told, 4);
+	CHECK_EQ(codes[3], 7);
+	order_quorum(&order, false);
+	CHECK_EQ(told, 4);
+	order.source = NULL;
+	order_lost(&order);
+	CHECK_EQ(told, 5);
+	CHECK_EQ(codes[4], EDVSINPROGRESS);
+	CHECK(!order.proposals);
+	leave();
+}
+
 /* The second command of a proposer that is told waits for its own decision, or is in no order at all. */
 static void test_told_one_proposes_again(void)
 {
@@ -226,6 +272,7 @@ int main(int argc, char **argv)
 	TEST(test_no_order);
 	TEST(test_a_decision);
 	TEST(test_the_quorum_is_lost);
+	TEST(test_they_wait_for_a_quorum);
 	TEST(test_told_one_proposes_again);
 	TEST(test_reasons);
 	return rig_end();
