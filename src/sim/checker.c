@@ -9,9 +9,10 @@
  *     No notification is lost, nor taken more often than it was posted.
  * I2  A word never falls, except SENT to FULL by the daemon that knows its replica to be the only
  *     one; and no two replicas disagree whether a message was taken or withdrawn.
- * I4  Directories at the same order number are equal.
+ * I4  Directories at the same order number are equal. A council decides one history, and each command of a node once.
  * I5  A running copy is owned by the node it runs on, as the whole log says; and a copy that the log says to
- *     be owned by a node exists there.
+ *     be owned by a node exists there. A node that the council has put out, and that has not heard of it, may run
+ *     what it had; but no process runs twice.
  */
 
 #include <stdatomic.h>
@@ -64,13 +65,16 @@ uint32_t checker_letter(struct world *w, int from, int to, uint32_t from_generat
 	return w->letter_count;
 }
 
-/* The ledger of these two lives; begun anew for new ones. */
+/* The ledger of these two lives; begun anew for new ones. NULL: a stale node has an earlier life still. */
 static struct ledger *ledger_of(struct world *w, int from, uint32_t from_generation, int to,
 				uint32_t to_generation)
 {
 	struct ledger *ledger = &w->ledger[from][to];
 
 	assert(from != to);
+	if (w->council &&
+	    (ledger->generation[0] > from_generation || ledger->generation[1] > to_generation))
+		return NULL;
 	if (ledger->generation[0] != from_generation || ledger->generation[1] != to_generation)
 		*ledger = (struct ledger){ .generation = { from_generation, to_generation } };
 	return ledger;
@@ -82,6 +86,8 @@ void checker_noted(struct world *w, int from, uint32_t from_generation, int to,
 	struct ledger *ledger = ledger_of(w, from, from_generation, to, to_generation);
 
 	assert(bit >= 0 && bit < 64);
+	if (!ledger)
+		return;
 	world_log(w, "notification of %d for %d: bit %d", from, to, bit);
 	ledger->posts++;
 	ledger->ever |= UINT64_C(1) << bit;
@@ -96,6 +102,8 @@ void checker_note_taken(struct world *w, int from, uint32_t from_generation, int
 
 	world_log(w, "notification of %d is taken by %d: %llu of %llu", from, to,
 		  (unsigned long long)note->taken, (unsigned long long)note->posted);
+	if (!ledger)
+		return;
 	if (++ledger->takes > ledger->posts)
 		world_fail(w, "I1: endpoint %d took more notifications of %d than were posted", to,
 			   from);
@@ -281,6 +289,33 @@ static void check_replicas(struct world *w, int pair)
 		}
 }
 
+/* The log has ended this life of the node, which has not been told so. */
+static bool is_stale(const struct world *w, int node)
+{
+	const struct directory_node *known = &w->truth.node[node];
+
+	return w->council && (!known->up || known->incarnation != w->node[node].incarnation);
+}
+
+static bool runs(const struct world *w, int node, int proc)
+{
+	const struct copy *copy = &w->node[node].copy[proc];
+
+	return w->node[node].up && copy->state == COPY_RUNNING && !copy->held;
+}
+
+static void check_twins(struct world *w, int proc)
+{
+	assert(w->council);
+	for (int a = 0; a < w->nodes; a++)
+		for (int b = 0; b < a; b++)
+			if (runs(w, a, proc) && runs(w, b, proc) &&
+			    w->node[a].copy[proc].program.generation ==
+				    w->node[b].copy[proc].program.generation)
+				world_fail(w, "I5: endpoint %d runs at nodes %d and %d", proc, a,
+					   b);
+}
+
 static void check_copy(struct world *w, int node, int proc)
 {
 	const struct copy *copy = &w->node[node].copy[proc];
@@ -288,7 +323,7 @@ static void check_copy(struct world *w, int node, int proc)
 	const struct directory_endpoint *own_ep = world_endpoint(&w->node[node].directory, proc);
 
 	/* One that is held by hand is not stopped: it says and takes nothing until its node hears of the commit. */
-	if (copy->state == COPY_RUNNING && !copy->held &&
+	if (runs(w, node, proc) && !is_stale(w, node) &&
 	    (!true_ep->bound || true_ep->generation != copy->program.generation ||
 	     true_ep->node != node))
 		world_fail(w, "I5: endpoint %d runs at node %d, the order says %s at %d", proc,
@@ -310,7 +345,8 @@ static void check_owner(struct world *w, int proc)
 		return;
 	owner = &w->node[ep->node];
 	seen = world_endpoint(&owner->directory, proc);
-	if (!owner->up || seen->generation != ep->generation || !seen->bound || !ep->move)
+	if (!owner->up || is_stale(w, ep->node) || seen->generation != ep->generation ||
+	    !seen->bound || !ep->move)
 		return;
 	/* By hand it is another process, which is there when the node has heard of the commit. */
 	if (ep->lpid)
@@ -333,6 +369,8 @@ void checker_after_step(struct world *w)
 			if (w->node[node].up && w->node[node].incarnation)
 				check_copy(w, node, proc);
 		check_owner(w, proc);
+		if (w->council)
+			check_twins(w, proc);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dvk.h"
 #include "sim/world.h"
 
 static struct directory_effect effect_memory[DIRECTORY_EFFECTS_MAX];
@@ -108,7 +109,8 @@ static void execute(struct world *w, int node, const struct directory_effect *ef
 
 	switch ((enum directory_effect_kind)effect->kind) {
 	case EFFECT_ENDPOINT_BOUND:
-		if (effect->node == node)
+		/* Its process waits with the proposal; that of an earlier life is gone. */
+		if (effect->node == node && w->node[node].is_proposer)
 			process_begin(w, node, proc, effect->generation);
 		daemon_offer(w, node, proc);
 		break;
@@ -124,7 +126,8 @@ static void execute(struct world *w, int node, const struct directory_effect *ef
 		node_down(w, node, effect->node);
 		break;
 	case EFFECT_NODE_UP:
-		daemon_link_up(w, node, effect->node);
+		if (effect->node != node)
+			daemon_link_up(w, node, effect->node);
 		break;
 	case EFFECT_DC_CREATED:
 	case EFFECT_DC_REMOVED:
@@ -134,12 +137,60 @@ static void execute(struct world *w, int node, const struct directory_effect *ef
 	}
 }
 
-static void apply_one(struct world *w, int node, uint64_t order, const struct command *cmd)
+/* Its own JOIN has been applied: the links to all the others may come up. */
+static void joined(struct world *w, int node)
+{
+	w->node[node].incarnation = w->node[node].directory.node[node].incarnation;
+	w->node[node].next_request = 0;
+	w->forgetful &= ~(1u << node);
+	world_log(w, "node %d is a member, incarnation %u", node, w->node[node].incarnation);
+	for (int peer = 0; peer < w->nodes; peer++)
+		if (peer != node)
+			daemon_link_up(w, node, peer);
+}
+
+static bool is_own(struct world *w, int node, const struct command *cmd)
+{
+	if (cmd->origin != node || cmd->kind == COMMAND_NODE_JOIN)
+		return false;
+	if (w->council)
+		return member_takes(w, node, cmd);
+	if ((uint32_t)(cmd->request >> 32) != w->node[node].incarnation)
+		return false;
+	assert(w->node[node].proposals > 0);
+	w->node[node].proposals--;
+	return true;
+}
+
+void effects_told(struct world *w, int node, const struct command *cmd, int code)
+{
+	struct sim_event event = world_event(w, EVENT_OUTCOME, node);
+	struct command *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		abort();
+	assert(code < 0);
+	*copy = *cmd;
+	event.tag = (uint32_t)-code;
+	event.data = copy;
+	world_put(w, event, 1);
+}
+
+void effects_on_outcome(struct world *w, int node, const struct command *cmd, int code)
+{
+	struct directory_result result = { .code = code };
+
+	if (code != EDVSINPROGRESS || cmd->kind == COMMAND_MOVE_START)
+		own_result(w, node, cmd, &result);
+}
+
+void effects_apply(struct world *w, int node, uint64_t order, const struct command *cmd)
 {
 	struct directory_effects effects = { .item = effect_memory };
 	struct directory_result result;
 	struct directory_effect *own;
 
+	w->node[node].is_proposer = is_own(w, node, cmd);
 	directory_apply(&w->node[node].directory, order, cmd, &effects, &result);
 	checker_applied(w, node, order);
 	/* The execution may put further commands in the log, which uses the same memory. */
@@ -147,16 +198,15 @@ static void apply_one(struct world *w, int node, uint64_t order, const struct co
 	if (!own)
 		abort();
 	memcpy(own, effects.item, effects.count * sizeof(*own));
+	/* That of an earlier life may come before the end of that life. */
+	if (w->council && cmd->kind == COMMAND_NODE_JOIN && cmd->node == node &&
+	    cmd->secret == w->member[node].secret)
+		joined(w, node);
 	for (uint32_t i = 0; i < effects.count && !w->report->failed; i++)
 		execute(w, node, &own[i]);
 	/* When the proposer looks, the node already agrees with the directory. */
-	if (cmd->origin != node || (uint32_t)(cmd->request >> 32) != w->node[node].incarnation) {
-		free(own);
-		return;
-	}
-	assert(w->node[node].proposals > 0);
-	w->node[node].proposals--;
-	own_result(w, node, cmd, &result);
+	if (w->node[node].is_proposer)
+		own_result(w, node, cmd, &result);
 	free(own);
 }
 
@@ -164,15 +214,19 @@ void effects_on_deliver(struct world *w, int node)
 {
 	uint64_t next = w->node[node].directory.order + 1;
 
+	if (w->council) {
+		member_on_deliver(w, node);
+		return;
+	}
 	assert(next <= w->log_count + 1);
 	if (next > w->log_count)
 		return;
 	if (world_mutated(w, SIM_OUT_OF_ORDER) && node == 1 && !w->reordered &&
 	    next < w->log_count && next > 20) {
 		w->reordered = true;
-		apply_one(w, node, next, &w->log[next].command);
-		apply_one(w, node, next + 1, &w->log[next - 1].command);
+		effects_apply(w, node, next, &w->log[next].command);
+		effects_apply(w, node, next + 1, &w->log[next - 1].command);
 		return;
 	}
-	apply_one(w, node, next, &w->log[next - 1].command);
+	effects_apply(w, node, next, &w->log[next - 1].command);
 }

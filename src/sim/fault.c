@@ -34,6 +34,7 @@ void fault_plan(struct world *w)
 	world_put_again(w, EVENT_CRASH, w->crash_period_us);
 	world_put_again(w, EVENT_PAUSE, 4 * w->cut_period_us);
 	world_put_again(w, EVENT_CUT, w->cut_period_us);
+	assert(w->procs <= PROCS_MAX);
 	for (int proc = 0; proc < w->procs; proc++) {
 		struct sim_event event = world_event(w, EVENT_SPAWN, -1);
 
@@ -51,19 +52,12 @@ static int nodes_up(const struct world *w)
 	return up;
 }
 
-void fault_crash(struct world *w, int node)
+/* Nothing is left of what the node has in memory. */
+static void wipe(struct world *w, int node)
 {
 	struct node *n = &w->node[node];
-	struct sim_event leave = world_event(w, EVENT_LEAVE, -1);
-	struct sim_event restart = world_event(w, EVENT_RESTART, -1);
 
-	assert(!n->up || n->life);
-	if (!n->up || nodes_up(w) < 2)
-		return;
-	world_log(w, "node %d crashes", node);
-	w->report->crashes++;
-	leave.a = restart.a = node;
-	leave.tag = n->incarnation;
+	assert(n->up);
 	n->up = false;
 	n->life++;
 	n->incarnation = 0;
@@ -75,8 +69,61 @@ void fault_crash(struct world *w, int node)
 	memset(n->ask, 0, sizeof(n->ask));
 	n->serving = n->proposals = n->restarting = 0;
 	n->quiet = n->away = false;
-	world_put(w, leave, world_random(w, 100, 80000));
-	world_put(w, restart, world_random(w, 1000, 300000));
+}
+
+static void restart_later(struct world *w, int node, uint64_t least_us, uint64_t most_us)
+{
+	struct sim_event restart = world_event(w, EVENT_RESTART, -1);
+
+	restart.a = node;
+	world_put(w, restart, world_random(w, least_us, most_us));
+}
+
+/* A machine, or its daemon and deputy alone. */
+static void crash_member(struct world *w, int node)
+{
+	assert(w->council);
+	w->forgetful |= 1u << node;
+	member_stop(w, node);
+	w->member[node].seen = (struct council_point){ 0 };
+	if (w->machine[node].works && world_chance(w, 50))
+		ring_stop(w, node, true);
+}
+
+void fault_crash(struct world *w, int node)
+{
+	struct node *n = &w->node[node];
+	struct sim_event leave = world_event(w, EVENT_LEAVE, -1);
+
+	assert(!n->up || n->life);
+	if (!n->up || nodes_up(w) < 2 || (w->council && !ring_is_whole(w)))
+		return;
+	world_log(w, "node %d crashes", node);
+	w->report->crashes++;
+	leave.a = node;
+	leave.tag = n->incarnation;
+	wipe(w, node);
+	if (w->council)
+		crash_member(w, node);
+	else
+		world_put(w, leave, world_random(w, 100, 80000));
+	restart_later(w, node, 1000, 300000);
+}
+
+void fault_fence(struct world *w, int node)
+{
+	struct council_point seen = w->member[node].seen;
+	struct copy stale[PROCS_MAX];
+
+	world_log(w, "the others go on without node %d", node);
+	w->report->fenced++;
+	memcpy(stale, w->node[node].copy, sizeof(stale));
+	wipe(w, node);
+	if (world_mutated(w, SIM_STALE_RUN_ON))
+		memcpy(w->node[node].copy, stale, sizeof(stale));
+	member_stop(w, node);
+	w->member[node].seen = seen;
+	restart_later(w, node, 1000, 20000);
 }
 
 /* Also at the beginning of the world, when there is no order to join yet. */
@@ -90,8 +137,12 @@ void fault_restart(struct world *w, int node)
 	n->up = true;
 	n->life++;
 	n->paused_until = n->proposals_until = 0;
-	if (w->log_count)
+	if (w->council) {
+		ring_go_on(w, node);
+		member_start(w, node);
+	} else if (w->log_count) {
 		order_start_node(w, node);
+	}
 	world_put(w, world_event(w, EVENT_SCAN, node), world_random(w, 1, 300));
 	if (!w->strict)
 		world_put(w, world_event(w, EVENT_RESEND, node), world_random(w, 1, 40000));
@@ -123,6 +174,23 @@ static void heal(struct world *w, int a, int b)
 	world_log(w, "link %d-%d is back", a, b);
 	w->cut[a][b] = w->cut[b][a] = false;
 	daemon_link_up(w, a, b);
+}
+
+void fault_reach(struct world *w, int a, int b, bool reach)
+{
+	assert(a != b);
+	if (reach) {
+		if (w->cut[a][b] || w->cut[b][a])
+			heal(w, a, b);
+		return;
+	}
+	if (w->cut[a][b] && w->cut[b][a])
+		return;
+	w->report->cuts++;
+	w->cut[a][b] = w->cut[b][a] = true;
+	world_log(w, "link %d-%d is cut", a, b);
+	move_break(w, a, b);
+	daemon_link_break(w, a, b);
 }
 
 /* The other side has read all that was sent before the end. */

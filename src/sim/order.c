@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The group: one log. Proposals of one node arrive in their order, each node applies the log in its
+ * The group: one log. With a sequencer: Proposals of one node arrive in their order, each node applies the log in its
  * own time, and a node that joins gets the directory as of one point. A proposal that arrives from a life that
  * the log has ended is dropped, as a sequencer does with a connection that is closed.
  */
@@ -51,34 +51,45 @@ static void append(struct world *w, const struct command *cmd)
 		  cmd->origin, result.code);
 	checker_said_again(w, result.code);
 	checker_applied(w, -1, w->log_count);
-	for (int node = 0; node < w->nodes; node++)
+	for (int node = 0; node < w->nodes && !w->council; node++)
 		if (w->node[node].up && w->node[node].incarnation)
 			world_put(w, world_event(w, EVENT_DELIVER, node),
 				  world_random(w, 1, w->group_delay_us_max));
 	w->report->commands++;
 }
 
-void order_propose(struct world *w, int node, struct command cmd)
+static void to_sequencer(struct world *w, int node, const struct command *cmd)
 {
 	struct node *from = &w->node[node];
 	struct sim_event event = world_event(w, EVENT_PROPOSAL, world_chance(w, 50) ? node : -1);
 	struct command *copy = malloc(sizeof(*copy));
 	uint64_t arrives = w->now_us + world_random(w, 1, w->group_delay_us_max);
 
-	assert(from->up);
-	assert(from->incarnation);
 	if (!copy)
 		abort();
-	cmd.version = COMMAND_VERSION;
-	cmd.origin = node;
-	cmd.request = (uint64_t)from->incarnation << 32 | ++from->next_request;
-	*copy = cmd;
+	*copy = *cmd;
 	event.data = copy;
 	if (arrives < from->proposals_until)
 		arrives = from->proposals_until;
 	from->proposals_until = arrives;
 	from->proposals++;
+	assert(!w->council);
 	world_put(w, event, arrives - w->now_us);
+}
+
+void order_propose(struct world *w, int node, struct command cmd)
+{
+	struct node *from = &w->node[node];
+
+	assert(from->up);
+	assert(from->incarnation);
+	cmd.version = COMMAND_VERSION;
+	cmd.origin = node;
+	cmd.request = (uint64_t)from->incarnation << 32 | ++from->next_request;
+	if (w->council)
+		member_propose(w, node, &cmd);
+	else
+		to_sequencer(w, node, &cmd);
 }
 
 void order_on_proposal(struct world *w, const struct command *cmd)
@@ -98,6 +109,32 @@ void order_on_leave(struct world *w, int node, uint32_t incarnation)
 			       .origin = -1 };
 
 	append(w, &cmd);
+}
+
+/* Own commands of one life of a node are numbered once each, in the order in which they were proposed. */
+static void check_once(struct world *w, const struct command *cmd)
+{
+	uint64_t *last;
+
+	if (cmd->origin < 0 || cmd->kind == COMMAND_NODE_JOIN)
+		return;
+	last = &w->last_request[cmd->origin];
+	if (cmd->request <= *last)
+		world_fail(w, "I4: request %llx of node %d is decided twice, or too late",
+			   (unsigned long long)cmd->request, cmd->origin);
+	*last = cmd->request;
+}
+
+void order_decided(struct world *w, int node, uint64_t order, const struct command *cmd)
+{
+	assert(w->council);
+	if (order == w->log_count + 1u) {
+		check_once(w, cmd);
+		append(w, cmd);
+	} else if (order > w->log_count || memcmp(&w->log[order - 1].command, cmd, sizeof(*cmd))) {
+		world_fail(w, "I4: node %d is told another command %llu than others were", node,
+			   (unsigned long long)order);
+	}
 }
 
 void order_start_node(struct world *w, int node)
@@ -124,6 +161,8 @@ void order_found(struct world *w)
 
 	assert(!w->log_count);
 	directory_init(&w->truth);
+	if (w->council)
+		return;
 	for (int node = 0; node < w->nodes; node++) {
 		struct command join = { .version = COMMAND_VERSION,
 					.kind = COMMAND_NODE_JOIN,

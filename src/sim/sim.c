@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "sim/world.h"
 
 /* After the faults: for the moves to end, and for one call of the last round. */
@@ -29,6 +30,12 @@ static void found(struct world *w, const struct sim_options *options, struct sim
 	w->procs = (int)world_random(w, 2, PROCS_MAX);
 	w->group_delay_us_max = 100;
 	w->strict = world_chance(w, 50);
+	w->council = options->engine == SIM_COUNCIL ||
+		     (!options->engine && (hash_word(HASH_SEED, options->seed) >> 32) % 3 == 0);
+	if (w->council) {
+		w->forgetful = (1u << w->nodes) - 1;
+		ring_begin(w);
+	}
 	for (int node = 0; node < w->nodes; node++)
 		fault_restart(w, node);
 	order_found(w);
@@ -76,7 +83,12 @@ static void on_node(struct world *w, struct sim_event *event)
 		by_hand_on_event(w, event);
 		break;
 	case EVENT_TICK:
+		if (w->council)
+			member_on_tick(w, node);
 		move_on_tick(w, node);
+		break;
+	case EVENT_OUTCOME:
+		effects_on_outcome(w, node, event->data, -(int)event->tag);
 		break;
 	default:
 		break;
@@ -107,6 +119,10 @@ static void dispatch(struct world *w, struct sim_event *event)
 	}
 	if (event->kind == EVENT_LEAVE) {
 		order_on_leave(w, event->a, event->tag);
+		return;
+	}
+	if (event->kind >= EVENT_HEAR) {
+		ring_on_event(w, event);
 		return;
 	}
 	if (!n) {
@@ -153,6 +169,8 @@ static void calm_down(struct world *w)
 	for (int a = 0; a < w->nodes; a++)
 		for (int b = 0; b < a; b++)
 			daemon_link_up(w, a, b);
+	if (w->council)
+		ring_heal(w);
 	w->delay_us_max = 1000;
 	w->group_delay_us_max = 1000;
 }
@@ -162,7 +180,8 @@ static bool is_settled(struct world *w)
 	for (int node = 0; node < w->nodes; node++) {
 		const struct node *n = &w->node[node];
 
-		if (!n->up || n->away || n->quiet || n->directory.order != w->log_count)
+		if (!n->up || !n->incarnation || n->away || n->quiet ||
+		    n->directory.order != w->log_count)
 			return false;
 		for (int proc = 0; proc < w->procs; proc++) {
 			const struct copy *copy = &n->copy[proc];
@@ -198,7 +217,7 @@ static void check_settled(struct world *w)
 					   (int)n->copy[proc].program.phase);
 		}
 	for (int node = 0; node < w->nodes; node++)
-		if (w->node[node].directory.order != w->log_count)
+		if (w->node[node].directory.order != w->log_count || !w->node[node].incarnation)
 			world_fail(w, "I4: node %d does not follow the order", node);
 }
 
@@ -252,6 +271,10 @@ static void finish(struct world *w)
 	assert(w->report->steps);
 	w->report->time_us = w->now_us;
 	queue_deinit(&w->queue);
+	for (int node = 0; node < w->nodes && w->council; node++)
+		member_stop(w, node);
+	if (w->council)
+		ring_deinit(w);
 	for (int node = 0; node < w->nodes; node++)
 		for (int proc = 0; proc < w->procs; proc++)
 			free(w->node[node].arrival[proc].image);
@@ -323,6 +346,13 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_TOLD_OUTLIVES] = "told-outlives",
 		[SIM_NO_PROGRESS] = "no-progress",
 		[SIM_NO_LIMIT] = "no-limit",
+		[SIM_AGREED_IS_DECIDED] = "agreed-is-decided",
+		[SIM_MINORITY_GOES_ON] = "minority-goes-on",
+		[SIM_RING_UNMATCHED] = "ring-unmatched",
+		[SIM_OTHER_POINT] = "other-point",
+		[SIM_STALE_RUN_ON] = "stale-run-on",
+		[SIM_NOTHING_STAYS] = "nothing-stays",
+		[SIM_HEARD_AGAIN] = "heard-again",
 	};
 
 	return mutation < SIM_MUTATIONS ? names[mutation] : "?";

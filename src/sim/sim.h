@@ -5,9 +5,9 @@
 /*
  * A cluster in one process, on virtual time: the lines, the directory, the plans and the driver of moves
  * of core/ as they are, in a made-up world with nodes that crash, links that lose, delay, reorder, repeat
- * and are cut, and a group that delivers late. A seed gives the same run on every machine. After every
- * step the checkers look for a broken invariant (I1, I2, I4, I5); at the end the faults stop and every
- * endpoint has to get an answer from every other.
+ * and are cut, and a group that delivers late, or is a council whose machines fall apart. A seed gives the
+ * same run on every machine. After every step the checkers look for a broken invariant (I1, I2, I4, I5); at
+ * the end the faults stop and every endpoint has to get an answer from every other.
  */
 
 #include <stdbool.h>
@@ -42,11 +42,28 @@ enum sim_mutation {
 	SIM_TOLD_OUTLIVES,	 /* a word over a link that has ended counts as heard */
 	SIM_NO_PROGRESS,	 /* the driver does not see that a transfer gets on */
 	SIM_NO_LIMIT,		 /* nobody looks at the time while a step runs */
+	/* of a council */
+	SIM_FIRST_OF_COUNCIL,
+	SIM_AGREED_IS_DECIDED =
+		SIM_FIRST_OF_COUNCIL, /* a command is acted upon before a quorum holds it */
+	SIM_MINORITY_GOES_ON,	      /* machines that are no quorum decide */
+	SIM_RING_UNMATCHED,	      /* the quorum of one ring counts for another one */
+	SIM_OTHER_POINT,	      /* a joiner's state is of another point than it says */
+	SIM_STALE_RUN_ON,	      /* a node that was put out does not stop its processes */
+	SIM_NOTHING_STAYS,	      /* all proposers give up when the quorum is lost */
+	SIM_HEARD_AGAIN,	      /* a message of an earlier ring counts in a later one */
 	SIM_MUTATIONS,
+};
+
+enum sim_engine {
+	SIM_BY_SEED = 0,
+	SIM_SEQUENCER,
+	SIM_COUNCIL,
 };
 
 struct sim_options {
 	uint64_t seed;
+	enum sim_engine engine;
 	uint32_t steps; /* events until the faults stop; 0: the default */
 	bool verbose;	/* print every event */
 	enum sim_mutation mutation;
@@ -61,6 +78,7 @@ struct sim_report {
 	uint32_t replies, stepped_back;
 	uint32_t by_hand, held, said_again;
 	uint32_t asked, asked_again, restarts;
+	uint32_t rings, minorities, fenced, states; /* of a council */
 	uint32_t committed, rolled_back, refused, possible, lost, cancelled;
 	uint32_t overdue_source, overdue_target; /* bit by state whose limit has passed */
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;

@@ -4,7 +4,7 @@
  * dvs-sim: runs seeds of the simulator. A seed that breaks an invariant is run again with every
  * event printed, the last part of which is shown with the command that repeats it.
  *
- *	dvs-sim [--seed N] [--seeds N] [--steps N] [--mutation NAME] [--verbose]
+ *	dvs-sim [--seed N] [--seeds N] [--steps N] [--engine NAME] [--mutation NAME] [--verbose]
  *
  * It stands on the pure floors alone, and so parses its few words itself.
  */
@@ -22,12 +22,14 @@ struct totals {
 	uint64_t committed, rolled_back, refused, lost, held, by_hand, restarts, asked, asked_again,
 		crashes, cuts;
 	uint64_t frames, frames_lost, frames_repeated, commands;
+	uint64_t rings, minorities, fenced, states;
 };
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: dvs-sim [--seed N] [--seeds N] [--steps N] [--mutation NAME] "
-		     "[--verbose]\nmutations:");
+	fprintf(out,
+		"usage: dvs-sim [--seed N] [--seeds N] [--steps N] [--engine sequencer|council] "
+		"[--mutation NAME] [--verbose]\nmutations:");
 	for (int m = 0; m < SIM_MUTATIONS; m++)
 		fprintf(out, " %s", sim_mutation_name((enum sim_mutation)m));
 	fputc('\n', out);
@@ -83,6 +85,10 @@ static void add(struct totals *t, const struct sim_report *r)
 	t->frames_lost += r->frames_lost;
 	t->frames_repeated += r->frames_repeated;
 	t->commands += r->commands;
+	t->rings += r->rings;
+	t->minorities += r->minorities;
+	t->fenced += r->fenced;
+	t->states += r->states;
 }
 
 static void print_totals(const struct totals *t, uint64_t seeds)
@@ -101,6 +107,8 @@ static void print_totals(const struct totals *t, uint64_t seeds)
 	       N(asked), N(asked_again));
 	printf("faults: %llu crashes, %llu cuts; %llu frames, %llu lost, %llu repeated\n",
 	       N(crashes), N(cuts), N(frames), N(frames_lost), N(frames_repeated));
+	printf("councils: %llu rings, a quorum lost %llu times, %llu nodes put out, %llu states given\n",
+	       N(rings), N(minorities), N(fenced), N(states));
 #undef N
 }
 
@@ -115,12 +123,51 @@ static int failed(const struct sim_options *options, const struct sim_report *re
 	}
 	printf("seed %llu broke the rules after %u steps: %s\n", (unsigned long long)options->seed,
 	       report->steps, report->violation);
-	printf("to see it again: dvs-sim --seed %llu --steps %u%s%s --verbose\n",
+	printf("to see it again: dvs-sim --seed %llu --steps %u%s%s%s --verbose\n",
 	       (unsigned long long)options->seed,
 	       options->steps ? options->steps : SIM_STEPS_DEFAULT,
+	       options->engine == SIM_COUNCIL	  ? " --engine council"
+	       : options->engine == SIM_SEQUENCER ? " --engine sequencer"
+						  : "",
 	       options->mutation ? " --mutation " : "",
 	       options->mutation ? sim_mutation_name(options->mutation) : "");
 	return 1;
+}
+
+static int engine_of(const char *name)
+{
+	return !strcmp(name, "sequencer") ? SIM_SEQUENCER
+	       : !strcmp(name, "council") ? SIM_COUNCIL
+					  : -1;
+}
+
+/* The value of an option is taken. NULL, or what is wrong with it. */
+static const char *take(struct sim_options *options, uint64_t *seeds, const char *word,
+			const char *value)
+{
+	uint64_t number;
+
+	if (!strcmp(word, "--mutation")) {
+		if (mutation_of(value) < 0)
+			return "no such mutation:";
+		options->mutation = (enum sim_mutation)mutation_of(value);
+		return NULL;
+	}
+	if (!strcmp(word, "--engine")) {
+		if (engine_of(value) < 0)
+			return "no such engine:";
+		options->engine = (enum sim_engine)engine_of(value);
+		return NULL;
+	}
+	if (!number_of(value, !strcmp(word, "--steps") ? UINT32_MAX : UINT64_MAX, &number))
+		return "not a number of the range:";
+	if (!strcmp(word, "--seed"))
+		options->seed = number;
+	else if (!strcmp(word, "--seeds"))
+		*seeds = number;
+	else
+		options->steps = (uint32_t)number;
+	return NULL;
 }
 
 /* -1: go on; else the exit status. */
@@ -128,8 +175,7 @@ static int parse(struct sim_options *options, uint64_t *seeds, int argc, char **
 {
 	for (int i = 1; i < argc; i++) {
 		const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
-		bool mutation = !strcmp(word, "--mutation");
-		uint64_t number;
+		const char *fault;
 
 		if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
 			usage(stdout);
@@ -139,24 +185,14 @@ static int parse(struct sim_options *options, uint64_t *seeds, int argc, char **
 			options->verbose = true;
 			continue;
 		}
-		if (!mutation && strcmp(word, "--seed") && strcmp(word, "--seeds") &&
-		    strcmp(word, "--steps"))
+		if (strcmp(word, "--mutation") && strcmp(word, "--engine") &&
+		    strcmp(word, "--seed") && strcmp(word, "--seeds") && strcmp(word, "--steps"))
 			return wrong(word[0] == '-' ? "unknown option" : "unexpected word", word);
 		if (!value)
 			return wrong("a value is missing after", word);
-		if (mutation ? mutation_of(value) < 0
-			     : !number_of(value, !strcmp(word, "--steps") ? UINT32_MAX : UINT64_MAX,
-					  &number))
-			return wrong(mutation ? "no such mutation:" : "not a number of the range:",
-				     value);
-		if (mutation)
-			options->mutation = (enum sim_mutation)mutation_of(value);
-		else if (!strcmp(word, "--seed"))
-			options->seed = number;
-		else if (!strcmp(word, "--seeds"))
-			*seeds = number;
-		else
-			options->steps = (uint32_t)number;
+		fault = take(options, seeds, word, value);
+		if (fault)
+			return wrong(fault, value);
 		i++;
 	}
 	return -1;

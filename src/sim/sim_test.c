@@ -14,9 +14,9 @@
 /* Some faults need a rare meeting: one seed in several hundred has it. */
 #define SEEDS_MUTATED_MAX 4000
 
-static struct sim_report run(uint64_t seed, enum sim_mutation mutation)
+static struct sim_report run(uint64_t seed, enum sim_engine engine, enum sim_mutation mutation)
 {
-	struct sim_options options = { .seed = seed, .mutation = mutation };
+	struct sim_options options = { .seed = seed, .engine = engine, .mutation = mutation };
 	struct sim_report report;
 
 	sim_run(&options, &report);
@@ -25,9 +25,9 @@ static struct sim_report run(uint64_t seed, enum sim_mutation mutation)
 
 static void test_repeats_exactly(void)
 {
-	for (uint64_t seed = 1; seed < 6; seed++) {
-		struct sim_report first = run(seed, SIM_SOUND);
-		struct sim_report second = run(seed, SIM_SOUND);
+	for (uint64_t seed = 1; seed < 12; seed++) {
+		struct sim_report first = run(seed, SIM_BY_SEED, SIM_SOUND);
+		struct sim_report second = run(seed, SIM_BY_SEED, SIM_SOUND);
 
 		CHECK(memcmp(&first, &second, sizeof(first)) == 0);
 	}
@@ -57,7 +57,7 @@ static void test_sound(void)
 	/* Some limits pass rarely: until each has, or it has to be said that one never does. */
 	for (uint64_t seed = 1;
 	     seed <= SEEDS_SOUND || (has_more_limits(&sum) && seed <= SEEDS_MUTATED_MAX); seed++) {
-		struct sim_report r = run(seed, SIM_SOUND);
+		struct sim_report r = run(seed, SIM_SEQUENCER, SIM_SOUND);
 
 		if (r.failed)
 			printf("seed %llu: %s\n", (unsigned long long)seed, r.violation);
@@ -108,6 +108,33 @@ static void test_sound(void)
 	CHECK(sum.frames_lost > 100 && sum.frames_repeated > 100);
 }
 
+/* The rules of the sequencer's worlds, where a council decides; and it has been through all kinds of trouble. */
+static void test_council(void)
+{
+	struct sim_report sum = { 0 };
+
+	for (uint64_t seed = 1; seed <= SEEDS_SOUND; seed++) {
+		struct sim_report r = run(seed, SIM_COUNCIL, SIM_SOUND);
+
+		if (r.failed)
+			printf("seed %llu: %s\n", (unsigned long long)seed, r.violation);
+		CHECK(!r.failed);
+		sum.taken += r.taken;
+		sum.committed += r.committed;
+		sum.rolled_back += r.rolled_back;
+		sum.by_hand += r.by_hand;
+		sum.restarts += r.restarts;
+		sum.crashes += r.crashes;
+		sum.rings += r.rings;
+		sum.minorities += r.minorities;
+		sum.fenced += r.fenced;
+		sum.states += r.states;
+	}
+	CHECK(sum.taken > 1000 && sum.committed > 200 && sum.rolled_back > 50);
+	CHECK(sum.by_hand > 5 && sum.restarts > 50 && sum.crashes > 10);
+	CHECK(sum.rings > 500 && sum.minorities > 200 && sum.fenced > 50 && sum.states > 200);
+}
+
 static void test_tables(void)
 {
 	check_side(&move_source_side);
@@ -118,11 +145,12 @@ static void test_mutations(void)
 {
 	for (int m = SIM_SOUND + 1; m < SIM_MUTATIONS; m++) {
 		const char *name = sim_mutation_name((enum sim_mutation)m);
+		enum sim_engine engine = m >= SIM_FIRST_OF_COUNCIL ? SIM_COUNCIL : SIM_SEQUENCER;
 		struct sim_report report = { 0 };
 		uint64_t seed = 0;
 
 		while (!report.failed && seed < SEEDS_MUTATED_MAX)
-			report = run(++seed, (enum sim_mutation)m);
+			report = run(++seed, engine, (enum sim_mutation)m);
 		printf("   %s: %s (seed %llu)\n", name,
 		       report.failed ? report.violation : "not noticed", (unsigned long long)seed);
 		CHECK(report.failed);
@@ -133,6 +161,7 @@ int main(void)
 {
 	TEST(test_repeats_exactly);
 	TEST(test_sound);
+	TEST(test_council);
 	TEST(test_tables);
 	TEST(test_mutations);
 	return test_end();

@@ -7,7 +7,9 @@
  *
  *	process.c   programs: one small step of a call at a time
  *	daemon.c    pages, far ends, frames between nodes: as proxy/ and pages/
- *	order.c     the group: one log
+ *	order.c     the group: one log, which a sequencer makes, or the members of a council decide
+ *	ring.c      the machines of a council, and the multicast between them
+ *	member.c    a node's part in a council: the product's envoy and seat
  *	effects.c   the log is delivered to each node in its own time
  *	move.c      functions behind the driver's effects: as node/move and migrate/
  *	by_hand.c   tools that move by hand, and the nodes' part in it
@@ -28,16 +30,20 @@
 #include "core/line.h"
 #include "core/notify.h"
 #include "core/driver.h"
+#include "group/envoy.h"
+#include "group/seat.h"
 #include "sim/queue.h"
+#include "sim/ring.h"
 #include "sim/sim.h"
 
-#define NODES_MAX 5
-#define PROCS_MAX 5
-#define PAIRS_MAX (PROCS_MAX * (PROCS_MAX - 1) / 2)
-#define SLOT_BASE 10
-#define CONNS_MAX 4096
-#define ASKS_OPEN 4	/* of one node at once */
-#define ASKS_MAX  16384 /* in one run */
+#define NODES_MAX   5
+#define PROCS_MAX   5
+#define PAIRS_MAX   (PROCS_MAX * (PROCS_MAX - 1) / 2)
+#define SLOT_BASE   10
+#define CONNS_MAX   4096
+#define ASKS_OPEN   4	  /* of one node at once */
+#define ASKS_MAX    16384 /* in one run */
+#define PENDING_MAX 64
 
 enum event_kind {
 	EVENT_PROCESS = 1, /* slot; tag = chain: a program does its next step */
@@ -65,6 +71,13 @@ enum event_kind {
 	EVENT_PAUSE,	/* a = node */
 	EVENT_CUT,	/* a, b = nodes */
 	EVENT_HEAL,	/* a, b */
+	EVENT_OUTCOME, /* data = struct command: what became of a proposal that is not decided; tag = code */
+	/* of a council's machines */
+	EVENT_HEAR,	      /* a = machine: it takes the next of its ring's log */
+	EVENT_REFORM,	      /* machines find each other */
+	EVENT_APART,	      /* or lose each other */
+	EVENT_MULTICAST_LOST, /* the multicast's program ends at some machine */
+	EVENT_MULTICAST_BACK, /* a = machine */
 };
 
 /* The call that a program is in the middle of. */
@@ -217,12 +230,28 @@ struct node {
 	bool quiet; /* the daemon lets nobody in, to be restarted */
 	bool away;  /* it has gone, and its successor is not there yet */
 	uint64_t quiet_until;
+	bool is_proposer; /* of the command that it applies just now, and waits for it */
 	uint32_t link_least[NODES_MAX]; /* links of smaller epochs have ended for this daemon */
 	struct directory directory;
 	struct page page[PAIRS_MAX];
 	struct copy copy[PROCS_MAX];
 	struct departure departure[PROCS_MAX];
 	struct arrival arrival[PROCS_MAX];
+};
+
+/* A node's part in a council: its deputy, and the daemon's side of the connection to it. */
+struct member {
+	struct world *w;
+	struct envoy *envoy; /* NULL: the deputy has ended this life of the node */
+	bool out;	 /* the others go on without it; its daemon may not have heard of that */
+	uint64_t secret; /* of its JOIN */
+	uint64_t ring;	 /* of its last view */
+	struct council_point seen; /* for the next life */
+	struct parcels told;	   /* the daemon has not read it */
+	struct seat seat;
+	struct command pending[PENDING_MAX]; /* proposals that are not decided */
+	bool waits[PENDING_MAX];	     /* for a quorum, to be sent */
+	int pendings;
 };
 
 /* The connection of one migration: in order, without loss, until it breaks. */
@@ -319,6 +348,13 @@ struct world {
 	int conns;
 	struct tool tool[PROCS_MAX];
 	struct directory truth; /* the whole log applied */
+	bool council;		/* the order is made by a council, and not by a sequencer */
+	struct machine machine[NODES_MAX];
+	struct member member[NODES_MAX];
+	uint64_t ring_number, secrets;
+	uint64_t last_request[NODES_MAX]; /* that was decided */
+	uint32_t forgetful; /* nodes that have not got a memory, or not got it back after a crash */
+	uint32_t apart_period_us;
 	struct log_entry *log;
 	uint32_t log_count, log_size;
 	int last_code[2]; /* of the last command, and of the one before */
@@ -383,9 +419,26 @@ void order_on_proposal(struct world *w, const struct command *cmd);
 void order_on_leave(struct world *w, int node, uint32_t incarnation);
 void order_start_node(struct world *w, int node);
 void order_found(struct world *w);
+/* A deputy tells its daemon that this command has that number. */
+void order_decided(struct world *w, int node, uint64_t order, const struct command *cmd);
+
+/* member.c */
+void member_start(struct world *w, int node);
+void member_stop(struct world *w, int node);
+/* The reports of its machine; all: of both connections, and nothing is left to wait. */
+void member_hear(struct world *w, int node, bool all);
+void member_on_deliver(struct world *w, int node);
+void member_on_tick(struct world *w, int node);
+void member_propose(struct world *w, int node, const struct command *cmd);
+/* The proposal has been decided. False: its proposer has been told something else before. */
+bool member_takes(struct world *w, int node, const struct command *cmd);
 
 /* effects.c */
 void effects_on_deliver(struct world *w, int node);
+void effects_apply(struct world *w, int node, uint64_t order, const struct command *cmd);
+/* A proposal of the node has not been decided, or nobody knows: its proposer is told so a moment later. */
+void effects_told(struct world *w, int node, const struct command *cmd, int code);
+void effects_on_outcome(struct world *w, int node, const struct command *cmd, int code);
 
 /* daemon.c */
 /* Whether the endpoint lives on this node, as its daemon sees it: owned and running or frozen. */
@@ -469,6 +522,10 @@ void ask_on_successor(struct world *w, int node);
 void fault_plan(struct world *w);
 void fault_crash(struct world *w, int node);
 void fault_restart(struct world *w, int node);
+/* The others go on without the node: its processes are stopped, and it begins anew. */
+void fault_fence(struct world *w, int node);
+/* Two nodes reach each other by their links, or do not. */
+void fault_reach(struct world *w, int a, int b, bool reach);
 void fault_on_event(struct world *w, const struct sim_event *event);
 
 /* checker.c */

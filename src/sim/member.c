@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A node's part in the group. The deputy is the product's envoy (group/envoy.h) on the made-up multicast; what it
+ * tells the daemon waits in their connection, and the daemon takes it by the product's seat (group/seat.h). What has
+ * been decided first by any deputy is the log.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/proposal.h"
+#include "dvk.h"
+#include "sim/world.h"
+
+static void hear_quorum(struct world *w, int node, const struct parcel *parcel)
+{
+	struct member *m = &w->member[node];
+	uint32_t majority = (uint32_t)w->nodes / 2 + 1;
+	uint64_t ring = parcel->number;
+	bool have = parcel->have;
+
+	if (world_mutated(w, SIM_AGREED_IS_DECIDED))
+		majority = 1;
+	if (world_mutated(w, SIM_MINORITY_GOES_ON) && !have) {
+		have = true;
+		majority = 1;
+	}
+	if (world_mutated(w, SIM_RING_UNMATCHED) && m->ring)
+		ring = m->ring;
+	envoy_quorum(m->envoy, ring, have, majority);
+}
+
+static void hear(struct world *w, int node, const struct parcel *parcel)
+{
+	struct member *m = &w->member[node];
+
+	switch (parcel->kind) {
+	case PARCEL_MESSAGE:
+		envoy_hear(m->envoy, parcel->from, parcel->bytes, parcel->len);
+		break;
+	case PARCEL_PRESENT:
+		envoy_present(m->envoy, parcel->set);
+		break;
+	case PARCEL_UNSETTLE:
+		envoy_unsettle(m->envoy);
+		break;
+	case PARCEL_VIEW:
+		m->ring = parcel->number;
+		envoy_view(m->envoy, parcel->number, parcel->set);
+		break;
+	case PARCEL_CUT:
+		m->ring = 0;
+		envoy_cut(m->envoy);
+		break;
+	case PARCEL_QUORUM:
+		hear_quorum(w, node, parcel);
+		break;
+	default:
+		assert(!"a report of a machine");
+	}
+}
+
+static void settle(struct world *w, int node)
+{
+	struct member *m = &w->member[node];
+
+	if (m->out) {
+		ring_leave(w, node);
+		m->envoy = envoy_free(m->envoy);
+	} else {
+		envoy_settle(m->envoy, (int64_t)w->now_us * 1000);
+	}
+}
+
+void member_hear(struct world *w, int node, bool all)
+{
+	struct member *m = &w->member[node];
+	struct machine *machine = &w->machine[node];
+	struct parcel *parcel;
+
+	if (!m->envoy || w->now_us < w->node[node].paused_until)
+		return;
+	do {
+		/* Two connections: neither waits for the other, but both are made anew after a cut. */
+		bool is_cut = machine->reports.first && machine->reports.first->kind == PARCEL_CUT;
+		bool quorum = machine->quorums.first && !is_cut && (all || world_chance(w, 30));
+
+		parcel = ring_parcels_take(quorum ? &machine->quorums : &machine->reports);
+		if (!parcel)
+			break;
+		if (!m->out)
+			hear(w, node, parcel);
+		free(parcel);
+	} while (!m->out);
+	if (all)
+		ring_flush(w, node);
+	if (all || world_chance(w, 70) || m->out)
+		settle(w, node);
+}
+
+/* ---- what the deputy says ---- */
+
+static struct member *member_of(void *ctx, struct world **w, int *node)
+{
+	struct member *m = ctx;
+
+	*w = m->w;
+	*node = (int)(m - m->w->member);
+	return m;
+}
+
+static void say(void *ctx, const struct parcel *like, const void *head, size_t head_bytes)
+{
+	struct world *w;
+	int node;
+	struct member *m = member_of(ctx, &w, &node);
+
+	ring_parcels_add(&m->told, like, head, head_bytes, NULL, 0);
+	world_put(w, world_event(w, EVENT_DELIVER, node), world_random(w, 1, 300));
+}
+
+static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload, size_t bytes)
+{
+	struct world *w;
+	int node;
+
+	member_of(ctx, &w, &node);
+	ring_multicast(w, node, head, payload, bytes);
+}
+
+static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
+{
+	say(ctx, &(struct parcel){ .kind = PARCEL_RESTORE, .number = order }, state, len);
+}
+
+static void on_decided(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES])
+{
+	struct command cmd;
+	struct world *w;
+	int node;
+
+	member_of(ctx, &w, &node);
+	if (command_decode(&cmd, command, COMMAND_BYTES) < 0)
+		abort();
+	order_decided(w, node, order, &cmd);
+	say(ctx, &(struct parcel){ .kind = PARCEL_DELIVER, .number = order }, command,
+	    COMMAND_BYTES);
+}
+
+static void on_ask(void *ctx, uint64_t token)
+{
+	say(ctx, &(struct parcel){ .kind = PARCEL_ASK, .number = token }, NULL, 0);
+}
+
+static void on_quorum(void *ctx, bool have)
+{
+	say(ctx, &(struct parcel){ .kind = PARCEL_TOLD, .have = have }, NULL, 0);
+}
+
+static void on_out(void *ctx, struct council_point seen)
+{
+	struct member *m = ctx;
+
+	m->out = true;
+	m->seen = seen;
+	say(ctx, &(struct parcel){ .kind = PARCEL_OUT }, NULL, 0);
+}
+
+/* ---- what the daemon makes of it ---- */
+
+static void restored(void *ctx, uint64_t order, const uint8_t *state, size_t len)
+{
+	struct world *w;
+	int node;
+
+	member_of(ctx, &w, &node);
+	if (directory_decode(&w->node[node].directory, state, len))
+		world_fail(w, "I4: node %d cannot read the directory", node);
+	else if (!world_mutated(w, SIM_OTHER_POINT) && w->node[node].directory.order != order)
+		world_fail(w, "I4: node %d got a state of another point", node);
+	else
+		checker_applied(w, node, order);
+}
+
+static void delivered(void *ctx, uint64_t order, const struct command *cmd)
+{
+	struct world *w;
+	int node;
+
+	member_of(ctx, &w, &node);
+	effects_apply(w, node, order, cmd);
+}
+
+static size_t snapshot(void *ctx, uint8_t *buf, size_t size)
+{
+	struct world *w;
+	int node;
+
+	member_of(ctx, &w, &node);
+	return directory_encode(&w->node[node].directory, buf, size);
+}
+
+static void hand_over(struct world *w, int node, int i)
+{
+	struct member *m = &w->member[node];
+	uint8_t bytes[COMMAND_BYTES];
+
+	m->waits[i] = seat_sign(&m->seat, &m->pending[i], bytes) < 0;
+	/* A deputy that is out has not told its daemon yet. */
+	if (!m->waits[i] && m->envoy && !m->out && envoy_has_room(m->envoy))
+		envoy_propose(m->envoy, bytes);
+}
+
+static void remove_pending(struct world *w, int node, int i)
+{
+	struct member *m = &w->member[node];
+	size_t after = (size_t)(m->pendings - i - 1);
+
+	assert(i >= 0 && i < m->pendings);
+	memmove(&m->pending[i], &m->pending[i + 1], sizeof(m->pending[0]) * after);
+	memmove(&m->waits[i], &m->waits[i + 1], sizeof(m->waits[0]) * after);
+	m->pendings--;
+	w->node[node].proposals = (uint32_t)m->pendings;
+}
+
+/* As node/state/order.c does it. */
+static void quorum_told(void *ctx, bool have)
+{
+	struct world *w;
+	int node;
+	struct member *m = member_of(ctx, &w, &node);
+
+	world_log(w, have ? "node %d has a quorum" : "node %d has no quorum", node);
+	w->report->minorities += !have;
+	for (int i = 0; i < m->pendings; i++)
+		if (have && m->waits[i])
+			hand_over(w, node, i);
+	for (int i = m->pendings - 1; i >= 0 && !have; i--) {
+		if (proposal_stays(&m->pending[i]) && !world_mutated(w, SIM_NOTHING_STAYS))
+			continue;
+		effects_told(w, node, &m->pending[i], EDVSINPROGRESS);
+		remove_pending(w, node, i);
+	}
+}
+
+static void give_state(struct world *w, int node, uint64_t token)
+{
+	struct member *m = &w->member[node];
+	uint8_t *state;
+	size_t len;
+
+	if (!m->envoy || m->out)
+		return;
+	if (seat_give_state(&m->seat, &state, &len) < 0) {
+		world_fail(w, "I4: node %d is asked for a state and has none", node);
+		return;
+	}
+	w->report->states++;
+	envoy_state(m->envoy, token, m->seat.order + world_mutated(w, SIM_OTHER_POINT), state, len);
+	free(state);
+}
+
+static void hear_deputy(struct world *w, int node, const struct parcel *parcel)
+{
+	struct member *m = &w->member[node];
+	int r = 0;
+
+	switch (parcel->kind) {
+	case PARCEL_RESTORE:
+		r = seat_restore(&m->seat, parcel->number, parcel->bytes, parcel->len);
+		break;
+	case PARCEL_DELIVER:
+		r = seat_deliver(&m->seat, parcel->number, parcel->bytes);
+		break;
+	case PARCEL_ASK:
+		give_state(w, node, parcel->number);
+		break;
+	case PARCEL_TOLD:
+		seat_quorum(&m->seat, parcel->have);
+		break;
+	case PARCEL_OUT:
+		fault_fence(w, node);
+		break;
+	default:
+		assert(!"a word of a deputy");
+	}
+	if (r < 0)
+		world_fail(w, "I4: node %d is told what has not the next number", node);
+}
+
+void member_on_deliver(struct world *w, int node)
+{
+	struct parcel *parcel = ring_parcels_take(&w->member[node].told);
+
+	if (!parcel)
+		return;
+	hear_deputy(w, node, parcel);
+	free(parcel);
+}
+
+/* ---- its life, and its commands ---- */
+
+void member_start(struct world *w, int node)
+{
+	static const struct envoy_calls deputy = { on_multicast, on_restore, on_decided,
+						   on_ask,	 on_quorum,  on_out };
+	struct member *m = &w->member[node];
+	struct group_callbacks daemon = { restored, delivered, snapshot, quorum_told, m };
+	struct council_point seen = m->seen;
+	struct command join = { .version = COMMAND_VERSION,
+				.kind = COMMAND_NODE_JOIN,
+				.origin = node,
+				.node = node,
+				.secret = ++w->secrets };
+
+	assert(!m->envoy);
+	*m = (struct member){ .w = w, .secret = join.secret };
+	ring_parcels_init(&m->told);
+	directory_init(&w->node[node].directory);
+	seat_init(&m->seat, node, &daemon);
+	if (envoy_new(&m->envoy, node, join.secret, seen, &join, &deputy, m) < 0)
+		abort();
+	ring_join(w, node);
+}
+
+void member_stop(struct world *w, int node)
+{
+	struct member *m = &w->member[node];
+
+	if (m->envoy)
+		ring_leave(w, node);
+	m->envoy = envoy_free(m->envoy);
+	if (m->w)
+		ring_parcels_deinit(&m->told);
+	m->pendings = 0;
+	assert(!m->told.first);
+}
+
+void member_propose(struct world *w, int node, const struct command *cmd)
+{
+	struct member *m = &w->member[node];
+
+	if (m->pendings == PENDING_MAX) {
+		world_fail(w, "I4: node %d has proposals without end", node);
+		return;
+	}
+	m->pending[m->pendings++] = *cmd;
+	w->node[node].proposals = (uint32_t)m->pendings;
+	hand_over(w, node, m->pendings - 1);
+	if (!m->waits[m->pendings - 1] || proposal_waits(cmd))
+		return;
+	remove_pending(w, node, m->pendings - 1);
+	effects_told(w, node, cmd, EDVSNOCONN);
+}
+
+bool member_takes(struct world *w, int node, const struct command *cmd)
+{
+	const struct member *m = &w->member[node];
+
+	for (int i = 0; i < m->pendings; i++) {
+		if (m->pending[i].request != cmd->request)
+			continue;
+		remove_pending(w, node, i);
+		return true;
+	}
+	return false;
+}
+
+/* Whatever its processes need of the group, when it has become a member. */
+void member_on_tick(struct world *w, int node)
+{
+	const struct node *n = &w->node[node];
+	const struct directory_dc *dc = &n->directory.dc[0];
+	bool asks = w->member[node].pendings;
+
+	member_hear(w, node, true);
+	if (!n->incarnation || !w->member[node].seat.quorum || asks)
+		return;
+	if (!dc->running)
+		order_propose(w, node, (struct command){ .kind = COMMAND_DC_CREATE });
+	else if (!(dc->nodes >> node & 1))
+		order_propose(w, node, (struct command){ .kind = COMMAND_ADD_NODE, .node = node });
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/council.h"
+#include "sim/world.h"
+
+#define RING_STEP 64 /* of the numbers, as group/totem.c makes them */
+
+void ring_parcels_init(struct parcels *list)
+{
+	list->first = NULL;
+	list->last = &list->first;
+}
+
+void ring_parcels_add(struct parcels *list, const struct parcel *like, const void *head,
+		      size_t head_bytes, const void *body, size_t body_bytes)
+{
+	struct parcel *parcel = malloc(sizeof(*parcel) + head_bytes + body_bytes);
+
+	if (!parcel)
+		abort();
+	assert(like->kind);
+	*parcel = *like;
+	parcel->next = NULL;
+	parcel->len = head_bytes + body_bytes;
+	if (head_bytes)
+		memcpy(parcel->bytes, head, head_bytes);
+	if (body_bytes)
+		memcpy(parcel->bytes + head_bytes, body, body_bytes);
+	*list->last = parcel;
+	list->last = &parcel->next;
+}
+
+struct parcel *ring_parcels_take(struct parcels *list)
+{
+	struct parcel *parcel = list->first;
+
+	if (!parcel)
+		return NULL;
+	list->first = parcel->next;
+	if (!list->first)
+		list->last = &list->first;
+	return parcel;
+}
+
+void ring_parcels_deinit(struct parcels *list)
+{
+	struct parcel *parcel;
+
+	while ((parcel = ring_parcels_take(list)))
+		free(parcel);
+	assert(!list->first);
+}
+
+static uint32_t all_machines(const struct world *w)
+{
+	return (1u << w->nodes) - 1;
+}
+
+static void put_hear(struct world *w, int node)
+{
+	struct sim_event event = world_event(w, EVENT_HEAR, -1);
+
+	event.a = node;
+	world_put(w, event, world_random(w, 1, w->group_delay_us_max));
+}
+
+static void log_add(struct world *w, struct ring *ring, const struct parcel *like, const void *head,
+		    size_t head_bytes, const void *body, size_t body_bytes)
+{
+	ring_parcels_add(&ring->log, like, head, head_bytes, body, body_bytes);
+	ring->count++;
+	if (like->kind == PARCEL_PRESENT)
+		ring->present = like->set;
+	for (int node = 0; node < w->nodes; node++)
+		if (ring->machines >> node & 1 && w->machine[node].ring == ring)
+			put_hear(w, node);
+}
+
+/* The machine takes the next entry of its ring's log. False: there is none. */
+static bool take_next(struct machine *m)
+{
+	struct parcel *parcel = m->ring ? *m->next : NULL;
+
+	if (!parcel)
+		return false;
+	m->next = &parcel->next;
+	m->taken++;
+	assert(m->taken <= m->ring->count);
+	if (m->has_member)
+		ring_parcels_add(&m->reports, parcel, parcel->bytes, parcel->len, NULL, 0);
+	return true;
+}
+
+static void report_view(struct world *w, int node)
+{
+	struct machine *m = &w->machine[node];
+	struct parcel view = { .kind = PARCEL_VIEW,
+			       .number = m->ring->number,
+			       .set = m->ring->present };
+	struct parcel quorum = {
+		.kind = PARCEL_QUORUM,
+		.number = m->ring->number,
+		.have = __builtin_popcount(m->ring->machines) > w->nodes / 2,
+	};
+
+	assert(m->has_member);
+	ring_parcels_add(&m->quorums, &quorum, NULL, 0, NULL, 0);
+	ring_parcels_add(&m->reports, &view, NULL, 0, NULL, 0);
+	put_hear(w, node);
+}
+
+void ring_flush(struct world *w, int node)
+{
+	struct machine *m = &w->machine[node];
+	struct parcel *parcel;
+
+	while (m->ring && (parcel = ring_parcels_take(&m->unsent))) {
+		log_add(w, m->ring, parcel, parcel->bytes, parcel->len, NULL, 0);
+		free(parcel);
+	}
+}
+
+void ring_multicast(struct world *w, int node, const uint8_t *head, const uint8_t *payload,
+		    size_t bytes)
+{
+	struct machine *m = &w->machine[node];
+	struct parcel like = { .kind = PARCEL_MESSAGE, .from = node };
+
+	assert(m->has_member);
+	if (!m->works)
+		return;
+	ring_parcels_add(&m->unsent, &like, head, COUNCIL_HEAD, payload, bytes);
+	if (world_chance(w, 80))
+		ring_flush(w, node);
+}
+
+void ring_join(struct world *w, int node)
+{
+	struct machine *m = &w->machine[node];
+	struct parcel like = { .kind = PARCEL_PRESENT };
+
+	assert(!m->has_member);
+	m->has_member = true;
+	if (!m->ring)
+		return;
+	like.set = m->ring->present | 1u << node;
+	log_add(w, m->ring, &like, NULL, 0, NULL, 0);
+	m->next = m->ring->log.last;
+	m->taken = m->ring->count;
+	report_view(w, node);
+}
+
+void ring_leave(struct world *w, int node)
+{
+	struct machine *m = &w->machine[node];
+	struct parcel like = { .kind = PARCEL_PRESENT };
+
+	assert(m->has_member);
+	ring_flush(w, node);
+	m->has_member = false;
+	ring_parcels_deinit(&m->unsent);
+	ring_parcels_deinit(&m->reports);
+	ring_parcels_deinit(&m->quorums);
+	if (!m->ring)
+		return;
+	like.set = m->ring->present & ~(1u << node);
+	log_add(w, m->ring, &like, NULL, 0, NULL, 0);
+}
+
+/* ---- rings ---- */
+
+static void ring_drop(struct machine *m)
+{
+	struct ring *ring = m->ring;
+
+	m->ring = NULL;
+	m->next = NULL;
+	m->taken = 0;
+	if (!ring)
+		return;
+	assert(ring->users > 0);
+	if (--ring->users)
+		return;
+	ring_parcels_deinit(&ring->log);
+	free(ring);
+}
+
+/* Of those that go together from one ring to another each takes the same of the first one. */
+static void cut_together(struct world *w, struct ring *old, uint32_t machines)
+{
+	struct machine *farthest = NULL;
+
+	for (int node = 0; node < w->nodes; node++) {
+		struct machine *m = &w->machine[node];
+
+		if (machines >> node & 1 && m->ring == old &&
+		    (!farthest || m->taken > farthest->taken))
+			farthest = m;
+	}
+	assert(farthest);
+	for (uint64_t more = world_random(w, 0, 3); more; more--)
+		take_next(farthest);
+	for (int node = 0; node < w->nodes; node++) {
+		struct machine *m = &w->machine[node];
+
+		while (machines >> node & 1 && m->ring == old && m->taken < farthest->taken)
+			take_next(m);
+	}
+}
+
+/* The mutation: the last own command of the old ring, as if it were one of the new ring. */
+static void hear_again(struct world *w, int node, struct ring *ring)
+{
+	const struct parcel *last = NULL;
+
+	for (const struct parcel *p = w->machine[node].ring->log.first; p; p = p->next)
+		if (p->kind == PARCEL_MESSAGE && p->from == node && p->len > COUNCIL_HEAD)
+			last = p;
+	if (!last)
+		return;
+	log_add(w, ring, last, last->bytes, last->len, NULL, 0);
+	assert(ring->log.first);
+	for (struct parcel *p = ring->log.first; p; p = p->next)
+		for (int i = 0; i < 8 && !p->next; i++)
+			p->bytes[8 + i] = (uint8_t)(ring->number >> 8 * i);
+}
+
+/* Own messages that nobody here has got in the old ring are sent in the new one. */
+static void send_rest(struct world *w, int node, struct ring *ring)
+{
+	const struct machine *m = &w->machine[node];
+
+	if (world_mutated(w, SIM_HEARD_AGAIN))
+		hear_again(w, node, ring);
+	for (struct parcel *p = m->next ? *m->next : NULL; p; p = p->next)
+		if (p->kind == PARCEL_MESSAGE && p->from == node)
+			log_add(w, ring, p, p->bytes, p->len, NULL, 0);
+}
+
+static void ring_form(struct world *w, uint32_t machines)
+{
+	struct ring *ring = calloc(1, sizeof(*ring));
+	struct parcel unsettle = { .kind = PARCEL_UNSETTLE };
+
+	if (!ring)
+		abort();
+	assert(machines);
+	w->ring_number += RING_STEP;
+	ring->number = w->ring_number;
+	ring->machines = machines;
+	ring_parcels_init(&ring->log);
+	world_log(w, "machines %x are a ring, %llu", machines, (unsigned long long)ring->number);
+	w->report->rings++;
+	for (int node = 0; node < w->nodes; node++) {
+		if (machines >> node & 1 && w->machine[node].ring)
+			cut_together(w, w->machine[node].ring, machines);
+		if (machines >> node & 1 && w->machine[node].has_member)
+			ring->present |= 1u << node;
+	}
+	for (int node = 0; node < w->nodes; node++) {
+		struct machine *m = &w->machine[node];
+
+		if (!(machines >> node & 1))
+			continue;
+		if (m->has_member && m->ring) {
+			ring_parcels_add(&m->reports, &unsettle, NULL, 0, NULL, 0);
+			send_rest(w, node, ring);
+		}
+		ring_drop(m);
+		m->ring = ring;
+		ring->users++;
+		m->next = &ring->log.first;
+		if (m->has_member)
+			report_view(w, node);
+	}
+}
+
+/* The machines of each side find each other. */
+static void reform(struct world *w)
+{
+	for (int side = 0; side < w->nodes; side++) {
+		uint32_t set = 0;
+		bool same = true;
+
+		for (int node = 0; node < w->nodes; node++)
+			if (w->machine[node].works && w->machine[node].side == side)
+				set |= 1u << node;
+		for (int node = 0; node < w->nodes; node++)
+			if (set >> node & 1 &&
+			    (!w->machine[node].ring || w->machine[node].ring->machines != set))
+				same = false;
+		if (set && !same)
+			ring_form(w, set);
+	}
+}
+
+static void reform_later(struct world *w, uint64_t most_us)
+{
+	struct sim_event event = world_event(w, EVENT_REFORM, -1);
+
+	world_put(w, event, world_random(w, 1, most_us));
+}
+
+static void put_again(struct world *w, int kind, uint32_t period_us)
+{
+	if (period_us && !w->calm)
+		world_put(w, world_event(w, kind, -1), world_random(w, 1, 2 * (uint64_t)period_us));
+}
+
+bool ring_is_whole(const struct world *w)
+{
+	const struct ring *ring = w->machine[0].ring;
+
+	if (w->forgetful || !ring || ring->machines != all_machines(w))
+		return false;
+	for (int node = 0; node < w->nodes; node++)
+		if (!w->node[node].incarnation || !w->member[node].envoy ||
+		    !envoy_is_placed(w->member[node].envoy))
+			return false;
+	return true;
+}
+
+/* They fall apart, or come together. They do not fall apart while a node without a memory has not got one. */
+static void apart(struct world *w)
+{
+	int sides = w->forgetful ? 1 : (int)world_random(w, 1, w->nodes < 3 ? 2 : 3);
+
+	for (int node = 0; node < w->nodes; node++)
+		w->machine[node].side = (int)world_random(w, 0, (uint64_t)sides - 1);
+	/* The cable that the links use is another one, or the same. */
+	for (int a = 0; a < w->nodes; a++)
+		for (int b = 0; b < a; b++)
+			if (world_chance(w, 50))
+				fault_reach(w, a, b, w->machine[a].side == w->machine[b].side);
+	reform_later(w, 20000);
+}
+
+void ring_stop(struct world *w, int node, bool is_machine)
+{
+	struct machine *m = &w->machine[node];
+	struct parcel cut = { .kind = PARCEL_CUT };
+
+	assert(m->works);
+	world_log(w, is_machine ? "machine %d ends" : "the multicast at machine %d ends", node);
+	m->works = false;
+	ring_drop(m);
+	ring_parcels_deinit(&m->unsent);
+	ring_parcels_deinit(&m->reports);
+	ring_parcels_deinit(&m->quorums);
+	if (m->has_member) {
+		ring_parcels_add(&m->reports, &cut, NULL, 0, NULL, 0);
+		put_hear(w, node);
+	}
+	reform_later(w, 50000);
+}
+
+void ring_go_on(struct world *w, int node)
+{
+	struct machine *m = &w->machine[node];
+
+	if (m->works)
+		return;
+	world_log(w, "the multicast at machine %d is back", node);
+	m->works = true;
+	reform_later(w, 20000);
+}
+
+static void lose_multicast(struct world *w)
+{
+	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+	struct sim_event event = world_event(w, EVENT_MULTICAST_BACK, -1);
+
+	if (!w->machine[node].works || w->forgetful)
+		return;
+	ring_stop(w, node, false);
+	event.a = node;
+	world_put(w, event, world_random(w, 1000, 200000));
+}
+
+void ring_on_event(struct world *w, const struct sim_event *event)
+{
+	switch (event->kind) {
+	case EVENT_HEAR:
+		take_next(&w->machine[event->a]);
+		member_hear(w, event->a, false);
+		break;
+	case EVENT_REFORM:
+		reform(w);
+		break;
+	case EVENT_MULTICAST_BACK:
+		ring_go_on(w, event->a);
+		break;
+	case EVENT_APART:
+		if (!w->calm)
+			apart(w);
+		put_again(w, EVENT_APART, w->apart_period_us);
+		break;
+	case EVENT_MULTICAST_LOST:
+		if (!w->calm)
+			lose_multicast(w);
+		put_again(w, EVENT_MULTICAST_LOST, 3 * w->apart_period_us);
+		break;
+	default:
+		assert(!"an event of the rings");
+	}
+}
+
+void ring_begin(struct world *w)
+{
+	static const uint32_t periods_us[] = { 0, 15000, 60000, 250000 };
+	bool scattered = world_chance(w, 40);
+
+	w->apart_period_us = periods_us[world_random(w, 0, 3)];
+	for (int node = 0; node < w->nodes; node++) {
+		struct machine *m = &w->machine[node];
+
+		ring_parcels_init(&m->unsent);
+		ring_parcels_init(&m->reports);
+		ring_parcels_init(&m->quorums);
+		m->works = true;
+		if (scattered)
+			m->side = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+	}
+	reform(w);
+	put_again(w, EVENT_APART, scattered && !w->apart_period_us ? 60000 : w->apart_period_us);
+	put_again(w, EVENT_MULTICAST_LOST, 3 * w->apart_period_us);
+}
+
+void ring_heal(struct world *w)
+{
+	assert(w->calm);
+	for (int node = 0; node < w->nodes; node++) {
+		w->machine[node].side = 0;
+		w->machine[node].works = true;
+	}
+	reform(w);
+}
+
+void ring_deinit(struct world *w)
+{
+	for (int node = 0; node < w->nodes; node++) {
+		struct machine *m = &w->machine[node];
+
+		ring_parcels_deinit(&m->unsent);
+		ring_parcels_deinit(&m->reports);
+		ring_parcels_deinit(&m->quorums);
+		ring_drop(m);
+	}
+}
