@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/socket.h"
 
 int os_file_read(const char *path, char *buf, size_t size)
 {
@@ -56,6 +57,21 @@ int os_file_write(const char *path, const char *text)
 	return r;
 }
 
+int os_file_make(const char *path, unsigned mode, const void *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode), r;
+
+	if (fd < 0)
+		return -errno;
+	r = os_write_full(fd, bytes, len, -1);
+	if (!r && fsync(fd) < 0)
+		r = -errno;
+	close(fd);
+	if (r)
+		unlink(path);
+	return r;
+}
+
 int os_folder_make(const char *path)
 {
 	return mkdir(path, 0755) < 0 ? -errno : 0;
@@ -91,6 +107,13 @@ bool os_folder_exists(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool os_file_is_same(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return !stat(one, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 int os_folder_lock(const char *path)

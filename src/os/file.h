@@ -15,6 +15,9 @@ int os_file_read(const char *path, char *buf, size_t size);
 /* Replaces the file in one step: a reader sees the old or the new text. */
 int os_file_write(const char *path, const char *text);
 
+/* A new file with this mode and these bytes, on the disk when this returns. -EEXIST: the name is taken. */
+int os_file_make(const char *path, unsigned mode, const void *bytes, size_t len);
+
 /* Makes a folder with mode 0755; its parent must exist. */
 int os_folder_make(const char *path);
 
@@ -25,6 +28,9 @@ int os_folder_remove(const char *path);
 void os_folder_remove_empty(const char *path);
 
 bool os_folder_exists(const char *path);
+
+/* Whether both names are of one file or folder. */
+bool os_file_is_same(const char *one, const char *other);
 
 /*
  * Takes the folder as a lock that ends with the returned descriptor. Waits for it. -ENOENT when the

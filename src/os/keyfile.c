@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/file.h"
 #include "os/random.h"
 #include "os/socket.h"
 
@@ -94,19 +95,9 @@ void os_keyfile_alone(struct keyring *keyring)
 static int write_keys(const char *path, const struct keyring *keyring)
 {
 	char text[KEYRING_TEXT_MAX];
-	size_t len;
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), r;
+	int r = os_file_make(path, 0600, text, keyring_print(keyring, text));
 
-	if (fd < 0)
-		return -errno;
-	len = keyring_print(keyring, text);
-	r = os_write_full(fd, text, len, -1);
-	if (!r && fsync(fd) < 0)
-		r = -errno;
-	os_close(fd);
 	OPENSSL_cleanse(text, sizeof(text));
-	if (r)
-		unlink(path);
 	return r;
 }
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/machine.h"
 
+#include <ifaddrs.h>
 #include <linux/keyctl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -59,4 +63,34 @@ int32_t os_session_keyring(void)
 	long key = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
 
 	return key > 0 ? (int32_t)key : 0;
+}
+
+void os_machine_name(char *name, size_t size)
+{
+	char text[256] = "";
+
+	if (gethostname(text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	text[strcspn(text, ".")] = '\0';
+	snprintf(name, size, "%s", text);
+}
+
+unsigned os_machine_addresses(uint32_t *address, unsigned most)
+{
+	struct ifaddrs *all;
+	unsigned count = 0;
+
+	if (getifaddrs(&all) < 0)
+		return 0;
+	for (struct ifaddrs *at = all; at && count < most; at = at->ifa_next) {
+		struct sockaddr_in in;
+
+		if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET ||
+		    !(at->ifa_flags & IFF_UP) || at->ifa_flags & IFF_LOOPBACK)
+			continue;
+		memcpy(&in, at->ifa_addr, sizeof(in));
+		address[count++] = in.sin_addr.s_addr;
+	}
+	freeifaddrs(all);
+	return count;
 }

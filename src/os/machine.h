@@ -3,6 +3,7 @@
 #define DVS_OS_MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Properties of this machine and its kernel. */
@@ -21,5 +22,11 @@ uint64_t os_ticks_per_second(void);
 
 /* The session keyring of this program; 0: it has none. */
 int32_t os_session_keyring(void);
+
+/* Its name up to the first dot, cut to the size. */
+void os_machine_name(char *name, size_t size);
+
+/* IPv4 addresses of its interfaces that are up, in network order, without the loopback: how many, at most `most`. */
+unsigned os_machine_addresses(uint32_t *address, unsigned most);
 
 #endif

@@ -117,6 +117,28 @@ static void test_ticks(void)
 	CHECK_EQ(os_ticks_per_second(), 100);
 }
 
+static void test_name(void)
+{
+	char name[64], cut[4];
+
+	os_machine_name(name, sizeof(name));
+	os_machine_name(cut, sizeof(cut));
+	CHECK(!strchr(name, '.'));
+	CHECK(!strncmp(name, cut, 3));
+	CHECK(strlen(cut) <= 3);
+}
+
+/* Whatever this machine has: none of them is its own, and no more than were asked for come. */
+static void test_addresses(void)
+{
+	uint32_t address[64];
+	unsigned count = os_machine_addresses(address, 64);
+
+	for (unsigned i = 0; i < count; i++)
+		CHECK(*(const uint8_t *)&address[i] != 127);
+	CHECK_EQ(os_machine_addresses(address, 1), count > 0);
+}
+
 int main(void)
 {
 	TEST(test_boot_id);
@@ -124,5 +146,7 @@ int main(void)
 	TEST(test_timer_ids);
 	TEST(test_session_keyring);
 	TEST(test_ticks);
+	TEST(test_name);
+	TEST(test_addresses);
 	return test_end();
 }

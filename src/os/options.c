@@ -95,6 +95,19 @@ static const struct option_row *find_row(const struct option_row *rows, const ch
 	return NULL;
 }
 
+static bool add_word(struct options *options, const struct option_row *row, const char *value)
+{
+	struct option_words *words = row->value;
+
+	if (words->count == OPTION_WORDS_MAX) {
+		snprintf(options->why, sizeof(options->why), "--%s may be given %d times at most",
+			 row->name, OPTION_WORDS_MAX);
+		return false;
+	}
+	words->word[words->count++] = value;
+	return true;
+}
+
 /* One option at argv[*at], with its value perhaps in the next word. */
 static bool parse_option(struct options *options, const struct option_row *rows, int argc,
 			 char **argv, int *at)
@@ -131,6 +144,8 @@ static bool parse_option(struct options *options, const struct option_row *rows,
 		*(const char **)row->value = value;
 		return true;
 	}
+	if (row->kind == OPTION_WORDS)
+		return add_word(options, row, value);
 	if (!options_number(value, 0, INT_MAX, row->value)) {
 		snprintf(options->why, sizeof(options->why), "%.40s: not a number: %.40s", word,
 			 value);

@@ -14,14 +14,23 @@
 enum option_kind {
 	OPTION_FLAG,
 	OPTION_NUMBER,
-	OPTION_WORD
+	OPTION_WORD,
+	OPTION_WORDS
+};
+
+#define OPTION_WORDS_MAX 4
+
+/* The values of an option that may be given several times. */
+struct option_words {
+	unsigned count;
+	const char *word[OPTION_WORDS_MAX];
 };
 
 struct option_row {
 	const char *name; /* "json" for --json; NULL ends a table */
 	char letter;	  /* also -j; 0: none */
 	enum option_kind kind;
-	void *value; /* bool *, int * or const char ** by kind; untouched when not given */
+	void *value; /* bool *, int *, const char ** or struct option_words * by kind; untouched when not given */
 };
 
 struct options {

@@ -20,10 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool flag = false;
 	int number = -1, rest_after, argc = 0;
 	const char *word = NULL;
+	struct option_words several = { 0 };
 	const struct option_row rows[] = {
-		{ "json", 'j', OPTION_FLAG, &flag },
-		{ "nodes", 'n', OPTION_NUMBER, &number },
-		{ "mode", 0, OPTION_WORD, &word },
+		{ "json", 'j', OPTION_FLAG, &flag }, { "nodes", 'n', OPTION_NUMBER, &number },
+		{ "mode", 0, OPTION_WORD, &word },   { "address", 0, OPTION_WORDS, &several },
 		{ NULL, 0, OPTION_FLAG, NULL },
 	};
 	char *text, *argv[WORDS_MAX + 1];

@@ -41,6 +41,24 @@ static void test_anywhere(void)
 	CHECK(json && !wait_too && nodes == 3 && !strcmp(mode, "pre"));
 }
 
+static void test_several_times(void)
+{
+	struct option_words words = { 0 };
+	const struct option_row some[] = { { "address", 'a', OPTION_WORDS, &words },
+					   { NULL, 0, OPTION_FLAG, NULL } };
+	char *argv[] = WORDS("--address", "a", "-a", "b", "--address=c", "rest");
+	char *many[] = WORDS("-a", "1", "-a", "2");
+	struct options o;
+
+	CHECK_OR_RETURN(options_parse(&o, some, -1, COUNT(argv), argv));
+	CHECK_EQ(o.count, 1);
+	CHECK_EQ(words.count, 3);
+	CHECK(!strcmp(words.word[0], "a") && !strcmp(words.word[1], "b") &&
+	      !strcmp(words.word[2], "c"));
+	CHECK(!options_parse(&o, some, -1, COUNT(many), many));
+	CHECK(strstr(o.why, "--address may be given 4 times at most"));
+}
+
 static void test_negative_operand(void)
 {
 	char *argv[] = WORDS("0", "-2", "--", "--json");
@@ -142,6 +160,7 @@ static void test_operands(void)
 int main(void)
 {
 	TEST(test_anywhere);
+	TEST(test_several_times);
 	TEST(test_negative_operand);
 	TEST(test_rest);
 	TEST(test_wrong);

@@ -118,6 +118,13 @@ void os_self_kill(void)
 	_exit(128 + SIGKILL);
 }
 
+void os_self_read_line(char *line, size_t size)
+{
+	if (!fgets(line, (int)size, stdin))
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+}
+
 void os_self_sleep_ms(unsigned ms)
 {
 	struct timespec delay = os_timespec(ms * OS_MS_NS);

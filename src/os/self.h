@@ -40,6 +40,9 @@ _Noreturn void os_self_kill(void); /* at once, as by SIGKILL from outside */
 
 void os_self_sleep_ms(unsigned ms);
 
+/* One line of standard input, cut to the size and without its end; "" at the end of the input. */
+void os_self_read_line(char *line, size_t size);
+
 /* A pipe whose ends close on exec. 0 or negative errno. */
 int os_self_pipe(int ends[2]);
 

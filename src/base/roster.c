@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/roster.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define NUMBER_DIGITS 10
+
+/* A part of a line that ends at a blank. */
+struct word {
+	const char *text;
+	size_t len;
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Takes the next word of a line; its length is 0 at the end. */
+static struct word next_word(const char **at, const char *end)
+{
+	struct word word;
+
+	assert(*at <= end);
+	while (*at < end && is_blank(**at))
+		++*at;
+	word.text = *at;
+	while (*at < end && !is_blank(**at))
+		++*at;
+	word.len = (size_t)(*at - word.text);
+	return word;
+}
+
+static bool word_is(const struct word *word, const char *text)
+{
+	for (size_t i = 0; i < word->len; i++)
+		if (!text[i] || text[i] != word->text[i])
+			return false;
+	return !text[word->len];
+}
+
+/* Digits alone, up to a greatest number. */
+static bool parse_number(const struct word *word, uint64_t most, uint64_t *number)
+{
+	uint64_t value = 0;
+
+	if (!word->len || word->len > NUMBER_DIGITS || (word->len > 1 && word->text[0] == '0'))
+		return false;
+	for (size_t i = 0; i < word->len; i++) {
+		if (word->text[i] < '0' || word->text[i] > '9')
+			return false;
+		value = 10 * value + (uint64_t)(word->text[i] - '0');
+	}
+	*number = value;
+	return value <= most;
+}
+
+int roster_address(const char *text, size_t len, uint32_t *address)
+{
+	uint8_t byte[4];
+	size_t at = 0;
+
+	for (int i = 0; i < 4; i++) {
+		struct word word = { text + at, 0 };
+		uint64_t number;
+
+		while (at + word.len < len && text[at + word.len] != '.')
+			word.len++;
+		if (!parse_number(&word, 255, &number))
+			return -1;
+		byte[i] = (uint8_t)number;
+		at += word.len;
+		if (i < 3 && (at == len || text[at++] != '.'))
+			return -1;
+	}
+	/* 0.x is nobody; from 224 on there are groups, and all. */
+	if (at != len || byte[0] == 0 || byte[0] >= 224)
+		return -1;
+	memcpy(address, byte, sizeof(*address));
+	return 0;
+}
+
+const char *roster_check_name(const char *name, size_t len)
+{
+	static const char rule[] = "a name has 1 to 15 letters, digits, \"-\", \"_\" or \".\", and "
+				   "begins with a letter";
+
+	for (size_t i = 0; i < len; i++) {
+		char c = name[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		if (!letter && (!i || ((c < '0' || c > '9') && c != '-' && c != '_' && c != '.')))
+			return rule;
+	}
+	return len && len < MAXNODENAME ? NULL : rule;
+}
+
+static const char *parse_addresses(struct roster_node *node, const char *at, const char *end)
+{
+	struct word word = next_word(&at, end);
+
+	while (word.len) {
+		if (node->count == ROSTER_ADDRESSES)
+			return "a node has four addresses at most";
+		if (roster_address(word.text, word.len, &node->address[node->count]))
+			return "an address is an IPv4 address such as 192.0.2.10";
+		node->count++;
+		word = next_word(&at, end);
+	}
+	return node->count ? NULL : "the node has no address";
+}
+
+static const char *parse_node(struct roster *roster, const char *at, const char *end)
+{
+	struct word number = next_word(&at, end), name = next_word(&at, end);
+	struct roster_node node = { 0 };
+	uint64_t id;
+	const char *why;
+
+	if (!parse_number(&number, NR_NODES - 1, &id))
+		return "the number of a node is one from 0 to 31";
+	if (roster->node[id].count)
+		return "there is a node of that number already";
+	why = roster_check_name(name.text, name.len);
+	if (why)
+		return why;
+	memcpy(node.name, name.text, name.len);
+	if (roster_find(roster, node.name) >= 0)
+		return "there is a node of that name already";
+	why = parse_addresses(&node, at, end);
+	if (why)
+		return why;
+	for (unsigned i = 1; i < node.count; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (node.address[i] == node.address[j])
+				return "the node has an address twice";
+	if (roster_owner(roster, &node) >= 0)
+		return "another node has that address already";
+	roster->node[id] = node;
+	return NULL;
+}
+
+static const char *parse_line(struct roster *roster, bool *numbered, const char *at,
+			      const char *end)
+{
+	struct word word = next_word(&at, end);
+	uint64_t number;
+
+	if (!word.len || word.text[0] == '#')
+		return NULL;
+	if (word_is(&word, "node"))
+		return parse_node(roster, at, end);
+	if (!word_is(&word, "change"))
+		return "a line begins with \"node\", \"change\" or \"#\"";
+	word = next_word(&at, end);
+	if (*numbered || !parse_number(&word, UINT32_MAX, &number) || next_word(&at, end).len)
+		return "there is one line \"change\", with one number";
+	*numbered = true;
+	roster->change = (uint32_t)number;
+	return NULL;
+}
+
+const char *roster_parse(struct roster *roster, const char *text, size_t len, int *line)
+{
+	const char *at = text, *limit = text + len;
+	bool numbered = false;
+
+	memset(roster, 0, sizeof(*roster));
+	*line = 0;
+	if (len >= ROSTER_TEXT_MAX)
+		return "it is longer than a list of machines is";
+	while (at < limit) {
+		const char *end = memchr(at, '\n', (size_t)(limit - at));
+		const char *why;
+
+		++*line;
+		end = end ? end : limit;
+		why = parse_line(roster, &numbered, at, end);
+		if (why)
+			return why;
+		at = end < limit ? end + 1 : limit;
+	}
+	*line = 0;
+	return roster_count(roster) ? NULL : "it has no node";
+}
+
+/* Appends; there is always room, see below. */
+struct paper {
+	char *text;
+	size_t len;
+};
+
+static void put(struct paper *paper, const char *text)
+{
+	for (; *text; text++)
+		paper->text[paper->len++] = *text;
+	assert(paper->len < ROSTER_TEXT_MAX);
+	paper->text[paper->len] = '\0';
+}
+
+static void put_number(struct paper *paper, uint32_t number)
+{
+	char text[NUMBER_DIGITS + 1], *at = text + NUMBER_DIGITS;
+
+	*at = '\0';
+	do {
+		*--at = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	put(paper, at);
+}
+
+static void put_address(struct paper *paper, uint32_t address)
+{
+	uint8_t byte[4];
+
+	memcpy(byte, &address, sizeof(byte));
+	for (int i = 0; i < 4; i++) {
+		put(paper, i ? "." : " ");
+		put_number(paper, byte[i]);
+	}
+}
+
+static const char head[] =
+	"# The machines of this cluster, the same list on each of them. `dvs join` and `dvs leave` "
+	"change it.\n";
+
+/* "node 31 NAME" and addresses of 15 characters. */
+#define NODE_LINE_MAX (8 + MAXNODENAME + 16 * ROSTER_ADDRESSES + 2)
+_Static_assert(sizeof(head) + 32 + NR_NODES * NODE_LINE_MAX < ROSTER_TEXT_MAX,
+	       "all nodes have room");
+
+size_t roster_print(const struct roster *roster, char text[ROSTER_TEXT_MAX])
+{
+	struct paper paper = { text, 0 };
+
+	put(&paper, head);
+	put(&paper, "change ");
+	put_number(&paper, roster->change);
+	for (uint32_t id = 0; id < NR_NODES; id++) {
+		const struct roster_node *node = &roster->node[id];
+
+		if (!node->count)
+			continue;
+		assert(node->count <= ROSTER_ADDRESSES);
+		put(&paper, "\nnode ");
+		put_number(&paper, id);
+		put(&paper, " ");
+		put(&paper, node->name);
+		for (unsigned i = 0; i < node->count; i++)
+			put_address(&paper, node->address[i]);
+	}
+	put(&paper, "\n");
+	return paper.len;
+}
+
+unsigned roster_count(const struct roster *roster)
+{
+	unsigned count = 0;
+
+	for (int id = 0; id < NR_NODES; id++)
+		count += roster->node[id].count != 0;
+	return count;
+}
+
+static bool same(const char *one, const char *other)
+{
+	for (; *one && *one == *other; one++)
+		other++;
+	return *one == *other;
+}
+
+int roster_find(const struct roster *roster, const char *name)
+{
+	for (int id = 0; id < NR_NODES; id++)
+		if (roster->node[id].count && same(roster->node[id].name, name))
+			return id;
+	return -1;
+}
+
+static bool meet(const struct roster_node *one, const struct roster_node *other)
+{
+	for (unsigned i = 0; i < one->count; i++)
+		for (unsigned j = 0; j < other->count; j++)
+			if (one->address[i] == other->address[j])
+				return true;
+	return false;
+}
+
+int roster_owner(const struct roster *roster, const struct roster_node *node)
+{
+	assert(node->count <= ROSTER_ADDRESSES);
+	for (int id = 0; id < NR_NODES; id++)
+		if (meet(&roster->node[id], node))
+			return id;
+	return -1;
+}
+
+int roster_free(const struct roster *roster)
+{
+	for (int id = 0; id < NR_NODES; id++)
+		if (!roster->node[id].count)
+			return id;
+	return -1;
+}
