@@ -58,6 +58,7 @@ static const struct call calls[] = {
 	[CTL_COUNTERS] = { handle_counters, 0 },
 	[CTL_KEYS] = { handle_keys, 0 },
 	[CTL_RESTART] = { handle_restart, LOCAL },
+	[CTL_ROSTER] = { handle_roster, 0 },
 };
 
 /* A DC that does not run has no owner: the handler says what is wrong with it. */

@@ -48,6 +48,9 @@ void handle_addnode(struct request *request);
 void handle_delnode(struct request *request);
 void handle_shutdown(struct request *request);
 
+/* roster.c */
+void handle_roster(struct request *request);
+
 /* poke.c */
 void handle_wakeup(struct request *request);
 void handle_notify(struct request *request);

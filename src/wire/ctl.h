@@ -83,6 +83,7 @@ enum ctl_call {
 	CTL_ENDED = 43,	   /* processes that have ended; dcid -1: all; rows: struct ctl_ended_row */
 	CTL_COUNTERS = 44, /* the counters of this daemon; payload: struct ctl_counters */
 	CTL_KEYS = 45,	   /* the daemon reads its key file again; payload: struct ctl_keys */
+	CTL_ROSTER = 46,   /* another list of machines, for this node's files; payload: its text */
 	CTL_RESTART = 48,  /* the daemon executes its program anew; payload: struct ctl_restart */
 };
 

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/refusal.h"
+#include "node/ask/request.h"
+#include "node/calls.h"
+#include "node/state/order.h"
+#include "os/lock.h"
+#include "os/loop.h"
+#include "os/membership.h"
+#include "os/threads.h"
+
+/*
+ * Another list of the cluster's machines, which `dvs invite` and `dvs leave` give to every node. The nodes learn of
+ * each other from the order and need no list; it is for Corosync, and for the next machine that joins.
+ */
+
+struct change {
+	struct request *request;
+	struct os_loop *loop;
+	struct roster roster;
+};
+
+/* One at a time: they are rare, and each waits for the disk. */
+static atomic_bool busy;
+
+/* Without the lock: the disk may take its time. */
+static void *write_main(void *ctx)
+{
+	struct change *change = ctx;
+	struct refusal refusal = REFUSAL_NONE;
+	int r = membership_change("", &change->roster, &refusal);
+
+	os_loop_lock(change->loop);
+	if (r)
+		request_refuse(change->request, &refusal);
+	else
+		request_end(change->request, 0, NULL, 0, NULL, 0);
+	atomic_store(&busy, false);
+	os_loop_unlock(change->loop);
+	free(change);
+	return NULL;
+}
+
+/* The list that came, if it is one for this node. False: the request has ended. */
+static bool read_list(struct request *request, struct roster *roster)
+{
+	const struct order *order = request->requests->order;
+	const char *name = order->directory.node[order->self].name, *why;
+	int line;
+
+	why = roster_parse(roster, (const char *)request->payload, request->head.payload_bytes,
+			   &line);
+	if (why)
+		request_fail(request, EDVSINVAL, "line %d of the list of machines: %s", line, why);
+	else if (roster_find(roster, name) != order->self)
+		request_fail(
+			request, EDVSINVAL,
+			"the list of machines has no node %d of the name %s, which this node is",
+			order->self, name);
+	else
+		return true;
+	return false;
+}
+
+void handle_roster(struct request *request)
+{
+	struct change *change;
+
+	assert(os_lock_protects());
+	if (request->uid) {
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may not change the list of machines; root may (sudo)",
+			     request->uid);
+		return;
+	}
+	change = malloc(sizeof(*change));
+	if (!change) {
+		request_fail(request, EDVSNOMEM, "the node has no memory for a list of machines");
+		return;
+	}
+	*change = (struct change){ .request = request, .loop = request->requests->loop };
+	if (!read_list(request, &change->roster)) {
+		free(change);
+	} else if (atomic_exchange(&busy, true)) {
+		request_fail(request, EDVSAGAIN,
+			     "another change of the list of machines is under way: try again");
+		free(change);
+	} else if (os_thread_start(write_main, change) < 0) {
+		atomic_store(&busy, false);
+		request_fail(request, EDVSAGAIN, "the node has no thread for this: try again");
+		free(change);
+	}
+}
