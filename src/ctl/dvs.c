@@ -50,6 +50,23 @@ static const struct verb verbs[] = {
 	{ "drain", "NODE [--dry-run] [--json]", "move everything away from NODE", verb_drain },
 	{ "restart", "[--json]",
 	  "let a node's daemon execute its program anew, under what runs there", verb_restart },
+	{ "init",
+	  "[--name NAME] [--address A]... [--group corosync|local] [--root FOLDER] [--json]",
+	  "make this machine the first node of a new cluster: its key and all settings",
+	  verb_init },
+	{ "invite", "[--time SECONDS] [--port P] [--root FOLDER] [--json]",
+	  "let one machine join the cluster: shows a token for it, and waits for it (600 s)",
+	  verb_invite },
+	{ "join",
+	  "ADDRESS [--token TOKEN] [--name NAME] [--address A]... [--port P] [--root FOLDER] [--json] | "
+	  "--files FOLDER [--name NAME] [--root FOLDER] [--json]",
+	  "make this machine a node of the cluster that invites at ADDRESS; or with the files key and "
+	  "cluster of another machine, also to take over a list of machines that was changed there",
+	  verb_join },
+	{ "leave", "[NODE] [--root FOLDER] [--json]",
+	  "take this machine out of its cluster: its processes move away, its services end, its files go; "
+	  "with NODE, take another machine off the list, which has left or is lost",
+	  verb_leave },
 	{ "key", "make FILE | rotate FILE | show FILE",
 	  "the key that connections between nodes prove; `dvs key` says more", verb_key },
 	{ "lab", "up | down | status | exec | cut | heal | kill | start | restart ...",

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "client/client.h"
+#include "os/membership.h"
 #include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
@@ -140,6 +141,32 @@ static int print_table(const struct ctl_node_row *rows, size_t count,
 	return DONE;
 }
 
+/* Whether the node that answers is one of the list. */
+static bool is_of(const struct roster *roster, const struct ctl_node_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].self)
+			return roster_find(roster, rows[i].node.n_name) == rows[i].node.n_nodeid;
+	return false;
+}
+
+/* A machine that has left and is not on this machine's list any more is no matter of the cluster. */
+static size_t drop_left(struct ctl_node_row *rows, size_t count)
+{
+	struct roster roster;
+	size_t kept = 0;
+
+	if (membership_roster(MEMBERSHIP_ROSTER, &roster, NULL) || !is_of(&roster, rows, count))
+		return count;
+	for (size_t i = 0; i < count; i++) {
+		int id = rows[i].node.n_nodeid;
+
+		if (rows[i].up || (id >= 0 && id < NR_NODES && roster.node[id].count))
+			rows[kept++] = rows[i];
+	}
+	return kept;
+}
+
 int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 {
 	bool json = false;
@@ -169,6 +196,7 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 		free(found);
 		return verb_refuse(&refusal);
 	}
+	rows_count = drop_left(found, rows_count);
 	if (json) {
 		json_t *list = json_array();
 

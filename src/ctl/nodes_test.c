@@ -3,6 +3,20 @@
 /* dvs nodes: the table is shown in any case, and the first thing that is not well is the exit status. */
 
 #include "ctl/rig_test.h"
+#include "os/membership.h"
+
+int __wrap_membership_roster(const char *path, struct roster *roster, struct refusal *refusal);
+
+static const char *list;
+
+int __wrap_membership_roster(const char *path, struct roster *roster, struct refusal *refusal)
+{
+	int line;
+
+	(void)refusal;
+	CHECK(!strcmp(path, "/etc/dvs/cluster"));
+	return list && !roster_parse(roster, list, strlen(list), &line) ? 0 : EDVSNOENT;
+}
 
 static struct ctl_node_row row[2];
 static struct ctl_node_status status;
@@ -62,6 +76,32 @@ static void test_well(void)
 	status.groups = 0;
 	CHECK_EQ(rig_run(verb_nodes, NULL), DONE);
 	CHECK(rig_said("can make no control groups"));
+}
+
+/* A node that has left and is off the list is not missed; one of the list, or of another cluster, is. */
+static void test_left(void)
+{
+	static const struct {
+		const char *list;
+		int status;
+	} tries[] = {
+		{ NULL, REFUSED },
+		{ "node 0 name0 10.0.0.1\n", DONE },
+		{ "node 0 name0 10.0.0.1\nnode 1 name1 10.0.0.2\n", REFUSED },
+		{ "node 0 other 10.0.0.1\n", REFUSED },
+	};
+
+	all_is_well();
+	row[1].up = row[1].link_up = 0;
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+		list = tries[i].list;
+		CHECK_EQ(rig_run(verb_nodes, NULL), tries[i].status);
+		CHECK_EQ(rig_said("name1"), tries[i].status == REFUSED);
+	}
+	list = "node 0 name0 10.0.0.1\n";
+	row[1].up = 1; /* it is still there */
+	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
+	list = NULL;
 }
 
 static void test_links(void)
@@ -128,6 +168,7 @@ static void test_refused(void)
 int main(void)
 {
 	TEST(test_well);
+	TEST(test_left);
 	TEST(test_links);
 	TEST(test_document);
 	TEST(test_refused);

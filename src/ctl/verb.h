@@ -38,6 +38,10 @@ int verb_kill(const struct verb *verb, int node, int argc, char **argv);
 int verb_migrate(const struct verb *verb, int node, int argc, char **argv);
 int verb_drain(const struct verb *verb, int node, int argc, char **argv);
 int verb_restart(const struct verb *verb, int node, int argc, char **argv);
+int verb_init(const struct verb *verb, int node, int argc, char **argv);
+int verb_invite(const struct verb *verb, int node, int argc, char **argv);
+int verb_join(const struct verb *verb, int node, int argc, char **argv);
+int verb_leave(const struct verb *verb, int node, int argc, char **argv);
 int verb_key(const struct verb *verb, int node, int argc, char **argv);
 int verb_lab(const struct verb *verb, int node, int argc, char **argv);
 

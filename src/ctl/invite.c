@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * `dvs invite`: one machine may join, with a token that is shown here. This process is the invitation: it waits for the
+ * newcomer, and nothing of the token is left when it ends.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/client.h"
+#include "ctl/invitation.h"
+#include "ctl/members.h"
+#include "ctl/newcomer.h"
+#include "ctl/program.h"
+#include "ctl/render.h"
+#include "ctl/verb.h"
+#include "os/clock.h"
+#include "os/keyfile.h"
+#include "os/self.h"
+#include "os/socket.h"
+#include "os/tcp.h"
+
+#define SECONDS_MOST 86400
+/* A stranger that proves nothing holds the newcomer up for no longer than this. */
+#define GREETING_MS  1000
+
+struct host {
+	const char *root; /* "": files are the machine's own */
+	int seconds, port;
+	bool json;
+	struct membership membership; /* with the list as it is before */
+	struct join_token token;
+	struct secure_keys *keys;
+	int fd;
+	int64_t deadline_ns;
+};
+
+static int read_files(const char *root, struct membership *membership, struct refusal *refusal)
+{
+	char path[MEMBERSHIP_PATH_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "%s" MEMBERSHIP_ROSTER, root);
+	r = membership_roster(path, &membership->roster, refusal);
+	if (r)
+		return r;
+	if (!membership_is_shared(root))
+		return refusal_set(
+			refusal, EDVSINVAL,
+			"the cluster is of one machine alone, because its order is (--group "
+			"local): `dvs leave`, and `dvs init --group corosync` makes one of "
+			"several");
+	snprintf(path, sizeof(path), "%s" MEMBERSHIP_KEY, root);
+	r = os_keyfile_read(path, &membership->keyring, refusal);
+	if (r)
+		return r;
+	r = membership_authkey(root, membership);
+	return r ? refusal_set_errno(refusal, r, "%s" MEMBERSHIP_AUTHKEY " cannot be read: %s",
+				     root, strerror(-r))
+		 : 0;
+}
+
+static int check_node(const struct membership *membership, struct refusal *refusal)
+{
+	struct ctl_request request = client_request(CTL_STATUS);
+	struct ctl_node_status state;
+	int r = client_call(-1, &request, NULL, 0, &state, sizeof(state), refusal);
+
+	if (!r && state.quorum <= 0)
+		r = refusal_set(
+			refusal, EDVSNOCONN,
+			"this side of the cluster has no quorum: nobody can join until enough nodes "
+			"are back");
+	return r ? r : members_check_up(&membership->roster, 0, refusal);
+}
+
+static int begin(struct host *host, struct refusal *refusal)
+{
+	int r = read_files(host->root, &host->membership, refusal);
+
+	if (!r)
+		r = check_node(&host->membership, refusal);
+	if (r)
+		return r;
+	invitation_make(&host->token);
+	r = invitation_keys(&host->token, &host->keys);
+	if (r)
+		return refusal_set_errno(refusal, r, "no key can be made: %s", strerror(-r));
+	host->fd = os_tcp_listen(0, (uint16_t)host->port);
+	if (host->fd == -EADDRINUSE)
+		return refusal_set(
+			refusal, EDVSADDRINUSE,
+			"port %d is in use: another `dvs invite` waits here; end that, or take "
+			"another --port here and there",
+			host->port);
+	if (host->fd < 0)
+		return refusal_set_errno(refusal, host->fd, "nobody can be heard at port %d: %s",
+					 host->port, strerror(-host->fd));
+	host->deadline_ns = os_deadline_ns(1000ll * host->seconds);
+	return 0;
+}
+
+/* An address of this machine at which the newcomer may call. */
+static const char *own_address(const struct host *host, char text[NEWCOMER_ADDRESS])
+{
+	struct ctl_request request = client_request(CTL_STATUS);
+	struct ctl_node_status state = { 0 };
+	const struct roster *roster = &host->membership.roster;
+
+	if (client_call(-1, &request, NULL, 0, &state, sizeof(state), NULL) || state.nodeid < 0 ||
+	    state.nodeid >= NR_NODES || !roster->node[state.nodeid].count)
+		return "ADDRESS";
+	return newcomer_address(roster->node[state.nodeid].address[0], text);
+}
+
+static void tell(const struct host *host)
+{
+	char token[JOIN_TOKEN_TEXT + 1], address[NEWCOMER_ADDRESS], port[16] = "", line[160];
+
+	assert(host->token.id);
+	join_print_token(&host->token, token);
+	if (host->port != JOIN_PORT)
+		snprintf(port, sizeof(port), " --port %d", host->port);
+	snprintf(line, sizeof(line), "dvs join %s%s --token %s", own_address(host, address), port,
+		 token);
+	if (host->json)
+		render_document(json_pack("{s:s, s:s, s:i, s:i}", "token", token, "command", line,
+					  "port", host->port, "seconds", host->seconds));
+	else
+		printf("on the new machine, once, within %d s:\n    %s\n", host->seconds, line);
+	fflush(stdout);
+}
+
+/* All members and the newcomer have the new list; Corosync reads it when the newcomer has its files. */
+static int admit(struct host *host, struct secure *secure, const struct roster_node *newcomer,
+		 struct refusal *refusal)
+{
+	struct membership next = host->membership;
+	uint32_t up;
+	int r = members_up(&up, refusal);
+
+	if (!r)
+		r = read_files(host->root, &next, refusal);
+	host->membership.roster = next.roster;
+	if (!r)
+		r = members_add(&host->membership.roster, newcomer, up, &next.roster, refusal);
+	next.node = r;
+	if (r >= 0)
+		r = members_check_up(&next.roster, 1u << next.node, refusal);
+	if (!r)
+		r = members_tell(&next.roster, members_all(&next.roster) & ~(1u << next.node),
+				 refusal);
+	if (r)
+		invitation_refuse(secure, refusal);
+	else
+		r = invitation_welcome(secure, &next, refusal);
+	host->membership.node = next.node;
+	explicit_bzero(&next.keyring, sizeof(next.keyring));
+	return r < 0 ? r : 0;
+}
+
+/* After the list was changed. */
+static int settle(struct host *host, struct secure *secure, const struct roster_node *newcomer,
+		  struct refusal *refusal)
+{
+	struct refusal why = REFUSAL_NONE;
+
+	assert(host->membership.node >= 0);
+	if (invitation_wait(secure, &why))
+		return refusal_set_number(
+			refusal, why.error,
+			"%s (node %d) is on the list, and did not say that it has its files: "
+			"`dvs join` there once more with a new token, or `dvs leave %s` here",
+			newcomer->name, host->membership.node, newcomer->name);
+	if (members_reload(refusal))
+		return refusal->error;
+	invitation_settled(secure);
+	if (!host->json)
+		printf("%s is node %d now: it is there when its services run\n", newcomer->name,
+		       host->membership.node);
+	return 0;
+}
+
+/* One connection. 1: it was none of a newcomer, or was refused, and the next may come; 0 or a refusal: it is over. */
+static int serve(struct host *host, int fd, struct refusal *refusal)
+{
+	struct refusal why = REFUSAL_NONE;
+	struct roster_node newcomer;
+	struct secure *secure = invitation_answer(host->keys, fd, GREETING_MS, &why);
+	int r = secure ? invitation_hear(secure, &newcomer, &why) : why.error;
+
+	if (!r)
+		r = admit(host, secure, &newcomer, &why);
+	if (r) {
+		fprintf(stderr, "%s: a machine was refused: %s\n", program_name(), why.reason);
+		secure_free(secure);
+		return 1;
+	}
+	r = settle(host, secure, &newcomer, refusal);
+	secure_free(secure);
+	return r;
+}
+
+static int wait_for_one(struct host *host, struct refusal *refusal)
+{
+	int r = 1;
+
+	assert(host->fd >= 0);
+	assert(host->keys);
+	while (r > 0) {
+		struct os_tcp_caller caller;
+		int fd, left = os_left_ms(host->deadline_ns);
+
+		r = left ? os_self_wait(host->fd, left) : -ETIMEDOUT;
+		if (r == -EINTR)
+			return refusal_set(refusal, EDVSINTR,
+					   "interrupted: the token is worth nothing any more");
+		if (r)
+			return refusal_set(
+				refusal, EDVSTIMEDOUT,
+				"nobody has joined in time: the token is worth nothing any more");
+		fd = os_tcp_accept(host->fd, &caller);
+		r = fd < 0 ? 1 : serve(host, fd, refusal);
+	}
+	return r;
+}
+
+int verb_invite(const struct verb *verb, int node, int argc, char **argv)
+{
+	struct host host = { .root = "", .seconds = 600, .port = JOIN_PORT, .fd = -1 };
+	const struct option_row rows[] = {
+		{ "time", 0, OPTION_NUMBER, &host.seconds },
+		{ "port", 0, OPTION_NUMBER, &host.port },
+		{ "root", 0, OPTION_WORD, &host.root },
+		VERB_JSON(&host.json),
+		VERB_OPTIONS_END,
+	};
+	struct refusal refusal = REFUSAL_NONE;
+	int status = verb_words(verb, rows, NULL, 0, argc, argv), r;
+
+	(void)node;
+	if (status != GO_ON)
+		return status;
+	if (host.seconds < 1 || host.seconds > SECONDS_MOST)
+		return verb_usage(verb, "--time is from 1 to %d", SECONDS_MOST);
+	if (host.port < 1 || host.port > 65535)
+		return verb_usage(verb, "--port is from 1 to 65535");
+	r = begin(&host, &refusal);
+	if (!r) {
+		os_self_catch_interrupt();
+		tell(&host);
+		r = wait_for_one(&host, &refusal);
+	}
+	os_close(host.fd);
+	secure_keys_free(host.keys);
+	explicit_bzero(&host, sizeof(host));
+	return r ? verb_refuse(&refusal) : DONE;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/newcomer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/render.h"
+#include "ctl/verb.h"
+#include "os/machine.h"
+
+const char *newcomer_address(uint32_t address, char text[NEWCOMER_ADDRESS])
+{
+	const uint8_t *a = (const uint8_t *)&address;
+
+	snprintf(text, NEWCOMER_ADDRESS, "%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
+	return text;
+}
+
+static int find_name(const struct newcomer *newcomer, struct roster_node *node,
+		     struct refusal *refusal)
+{
+	char own[64];
+	const char *name = newcomer->name, *why;
+
+	if (!name) {
+		os_machine_name(own, sizeof(own));
+		name = own;
+	}
+	why = roster_check_name(name, strlen(name));
+	if (why && newcomer->name)
+		return refusal_set(refusal, EDVSINVAL, "--name: \"%.40s\" is no name of a node: %s",
+				   name, why);
+	if (why)
+		return refusal_set(
+			refusal, EDVSINVAL,
+			"the name of this machine, \"%.40s\", is none for a node: %s; choose "
+			"one with --name",
+			name, why);
+	memcpy(node->name, name, strlen(name));
+	return 0;
+}
+
+static int own_address(struct roster_node *node, struct refusal *refusal)
+{
+	uint32_t address[2];
+	unsigned count = os_machine_addresses(address, 2);
+
+	if (count == 1) {
+		node->address[node->count++] = address[0];
+		return 0;
+	}
+	return refusal_set(
+		refusal, EDVSINVAL,
+		count ? "this machine has several addresses: say with --address at which one "
+			"the other nodes reach it, once for each network"
+		      : "this machine has no address in a network: say with --address at which "
+			"one the other nodes reach it");
+}
+
+int newcomer_node(const struct newcomer *newcomer, struct roster_node *node,
+		  struct refusal *refusal)
+{
+	const struct option_words *words = &newcomer->addresses;
+	int r;
+
+	_Static_assert(OPTION_WORDS_MAX == ROSTER_ADDRESSES, "each has its place");
+	*node = (struct roster_node){ .count = 0 };
+	r = find_name(newcomer, node, refusal);
+	if (r || !words->count)
+		return r ? r : own_address(node, refusal);
+	for (unsigned i = 0; i < words->count; i++) {
+		uint32_t *address = &node->address[node->count];
+
+		if (roster_address(words->word[i], strlen(words->word[i]), address))
+			return refusal_set(
+				refusal, EDVSINVAL,
+				"--address: \"%.40s\" is no IPv4 address such as 192.0.2.10",
+				words->word[i]);
+		for (unsigned j = 0; j < node->count; j++)
+			if (node->address[j] == *address)
+				return refusal_set(refusal, EDVSINVAL,
+						   "--address: %.40s was given twice",
+						   words->word[i]);
+		node->count++;
+	}
+	return 0;
+}
+
+static json_t *list_of(const char *root, const char *const *text)
+{
+	json_t *list = json_array();
+	char line[MEMBERSHIP_PATH_MAX];
+
+	for (; *text; text++) {
+		snprintf(line, sizeof(line), "%s%s", root, *text);
+		json_array_append_new(list, json_string(line));
+	}
+	return list;
+}
+
+int newcomer_done(const struct newcomer *newcomer, const struct membership *membership,
+		  const char *const *wrote, const char *const *next)
+{
+	const struct roster_node *node = &membership->roster.node[membership->node];
+	char text[NEWCOMER_ADDRESS];
+	json_t *addresses;
+
+	assert(node->count);
+	if (newcomer->json) {
+		addresses = json_array();
+		for (unsigned i = 0; i < node->count; i++)
+			json_array_append_new(
+				addresses, json_string(newcomer_address(node->address[i], text)));
+		return render_document(json_pack("{s:i, s:s, s:o, s:o, s:o}", "node",
+						 membership->node, "name", node->name, "addresses",
+						 addresses, "wrote", list_of(newcomer->root, wrote),
+						 "next", list_of("", next)));
+	}
+	printf("this machine is node %d, %s, at %s", membership->node, node->name,
+	       newcomer_address(node->address[0], text));
+	for (unsigned i = 1; i < node->count; i++)
+		printf(", %s", newcomer_address(node->address[i], text));
+	printf("\nwritten:\n");
+	for (; *wrote; wrote++)
+		printf("    %s%s\n", newcomer->root, *wrote);
+	printf("next:\n");
+	for (; *next; next++)
+		printf("    %s\n", *next);
+	return DONE;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A newcomer's name and addresses, as it was told or as its machine has them. */
+
+#include "ctl/newcomer.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/test.h"
+#include "os/machine.h"
+
+static const char *own_name = "alpha";
+static uint32_t own[3];
+static unsigned owned;
+
+void __wrap_os_machine_name(char *name, size_t size);
+unsigned __wrap_os_machine_addresses(uint32_t *address, unsigned most);
+
+void __wrap_os_machine_name(char *name, size_t size)
+{
+	snprintf(name, size, "%s", own_name);
+}
+
+unsigned __wrap_os_machine_addresses(uint32_t *address, unsigned most)
+{
+	unsigned count = owned < most ? owned : most;
+
+	memcpy(address, own, count * sizeof(*own));
+	return count;
+}
+
+static struct roster_node node;
+static struct refusal refusal;
+
+static int fill(const char *name, unsigned count, const char *first, const char *second)
+{
+	const struct newcomer newcomer = { .name = name,
+					   .addresses = { count, { first, second } } };
+
+	refusal_clear(&refusal);
+	return newcomer_node(&newcomer, &node, &refusal);
+}
+
+static bool is_refused(int r, const char *words)
+{
+	return r == EDVSINVAL && strstr(refusal.reason, words);
+}
+
+static void test_told(void)
+{
+	char text[NEWCOMER_ADDRESS];
+
+	CHECK_EQ(fill("beta", 2, "192.0.2.11", "198.51.100.11"), 0);
+	CHECK(!strcmp(node.name, "beta"));
+	CHECK_EQ(node.count, 2);
+	CHECK(!strcmp(newcomer_address(node.address[1], text), "198.51.100.11"));
+	CHECK(is_refused(fill("be ta", 1, "192.0.2.11", NULL), "--name: \"be ta\" is no name"));
+	CHECK(is_refused(fill("beta", 1, "192.0.2.256", NULL),
+			 "\"192.0.2.256\" is no IPv4 address"));
+	CHECK(is_refused(fill("beta", 2, "192.0.2.1", "192.0.2.1"), "was given twice"));
+}
+
+static void test_found(void)
+{
+	owned = 1;
+	own[0] = 0x0a0b0c0d;
+	CHECK_EQ(fill(NULL, 0, NULL, NULL), 0);
+	CHECK(!strcmp(node.name, "alpha"));
+	CHECK_EQ(node.count, 1);
+	CHECK_EQ(node.address[0], own[0]);
+	owned = 2;
+	CHECK(is_refused(fill(NULL, 0, NULL, NULL), "has several addresses: say with --address"));
+	CHECK_EQ(fill(NULL, 1, "192.0.2.11", NULL), 0);
+	owned = 0;
+	CHECK(is_refused(fill(NULL, 0, NULL, NULL), "has no address in a network"));
+	own_name = "7up";
+	CHECK(is_refused(fill(NULL, 1, "192.0.2.11", NULL), "the name of this machine, \"7up\""));
+}
+
+int main(void)
+{
+	TEST(test_told);
+	TEST(test_found);
+	return test_end();
+}
