@@ -91,21 +91,31 @@ static int check_absent(const char *root, const char *name, struct refusal *refu
 		path);
 }
 
-/* The sample that the package of Corosync comes with joins nothing: its one address is 127.0.0.1. */
-static bool joins_nothing(const char *text)
+/* A line that names an address of a machine, other than the machine's own 127.0.0.1. */
+static bool names_machine(const char *line)
 {
 	static const char *const names[] = { "ring0_addr:", "ring1_addr:", "bindnetaddr:",
 					     "mcastaddr:" };
 
+	line += strspn(line, " \t");
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const char *at = text;
+		const char *at = line + strlen(names[i]);
 
-		while ((at = strstr(at, names[i]))) {
-			at += strlen(names[i]);
-			at += strspn(at, " \t");
-			if (strncmp(at, "127.0.0.1\n", 10) != 0)
-				return false;
-		}
+		if (strncmp(line, names[i], strlen(names[i])) != 0)
+			continue;
+		at += strspn(at, " \t");
+		return strncmp(at, "127.0.0.1\n", 10) != 0;
+	}
+	return false;
+}
+
+/* The sample that the package of Corosync comes with names one machine, which is this one to itself. */
+static bool joins_nothing(const char *text)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (names_machine(line))
+			return false;
 	}
 	return true;
 }

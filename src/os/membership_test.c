@@ -178,8 +178,8 @@ static void test_in_the_way(void)
 /* What Corosync's package brings is no cluster; it is kept, and put back. */
 static void test_sample(void)
 {
-	static const char sample[] = "totem {\n}\nnodelist {\n\tnode {\n\t\tring0_addr: 127.0.0.1\n"
-				     "\t}\n}\n";
+	static const char sample[] = "# bindnetaddr: 10.0.0.1 is no line\ntotem {\n}\nnodelist {\n"
+				     "\tnode {\n\t\tring0_addr: 127.0.0.1\n\t}\n}\n";
 
 	set_up(ALPHA);
 	CHECK_EQ(os_file_write(path_of(MEMBERSHIP_COROSYNC), sample), 0);
