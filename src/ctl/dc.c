@@ -119,10 +119,11 @@ static int create(const struct verb *verb, int node, int dcid, const char *nodes
 {
 	struct refusal refusal = REFUSAL_NONE;
 	unsigned set = 0;
-	char text[64];
+	char text[64], why[160];
 
-	if (nodes && !options_set(nodes, &set))
-		return verb_usage(verb, "--nodes needs nodes like 0,1,2, not %s", nodes);
+	if (nodes && !nodename_set(nodes, &set, why, sizeof(why)))
+		return verb_usage(verb, "--nodes needs nodes like 0,1,2 or names, not %s: %s",
+				  nodes, why);
 	if (name && strlen(name) >= MAXDCNAME)
 		return verb_usage(verb, "a container's name has at most %d letters", MAXDCNAME - 1);
 	if (!nodes && nodes_up(node, &set, &refusal) < 0)

@@ -30,7 +30,7 @@ static void test_words(void)
 {
 	rig_daemon = serve;
 	CHECK_EQ(rig_run(verb_drain, NULL), WRONG_USAGE);
-	CHECK_EQ(rig_run(verb_drain, "x", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_drain, "3x", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_drain, "1", "2", NULL), WRONG_USAGE);
 	CHECK_EQ(rig->asked, 0);
 	CHECK_EQ(rig_run(verb_drain, "1", NULL), DONE);

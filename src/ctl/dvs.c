@@ -88,7 +88,8 @@ static const struct verb names[] = {
 static int help(void)
 {
 	printf("usage: dvs [-n NODE] VERB [ARGUMENT...]\n\n"
-	       "  -n NODE  ask that node; else $DVS_NODE; else this machine's own\n"
+	       "  -n NODE  ask that node; else $DVS_NODE; else this machine's own. A node is a number, or a name\n"
+	       "           as `dvs nodes` shows it\n"
 	       "  --json   with every verb that prints: one JSON document, also of an error: error, reason.\n"
 	       "           Names and output that are no UTF-8 have \"?\" for the bytes that are none, and\n"
 	       "           all their bytes as numbers beside: name_bytes, reason_bytes, log_bytes\n"
@@ -120,7 +121,9 @@ static int leading_options(int argc, char **argv, int *node, char *why, size_t s
 			return -1;
 		}
 		value = argv[at][2] ? argv[at] + 2 : at + 1 < argc ? argv[++at] : "";
-		if (!options_number(value, 0, NR_NODES - 1, node)) {
+		if (value[0] && !nodename_find(value, node, why, size))
+			return -1;
+		if (!value[0] || *node < 0 || *node >= NR_NODES) {
 			snprintf(why, size, "-n needs a node from 0 to %d, not \"%.20s\"",
 				 NR_NODES - 1, value);
 			return -1;
@@ -135,7 +138,7 @@ static int run(int argc, char **argv)
 	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
 	const struct verb *verb = verb_find(names, name);
 	int node = NODE_UNSAID, skip;
-	char why[96];
+	char why[160];
 
 	if (argc > 1 && !strcmp(argv[1], LAB_SWITCH_ARGUMENT))
 		return lab_switch_main(argc, argv);

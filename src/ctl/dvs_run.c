@@ -26,6 +26,7 @@ int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv)
 						{ "EP", &plan.endpoint },
 						{ NULL, NULL } };
 	struct options options;
+	char why[160];
 	int status = verb_options_command(verb, rows, 2, argc, argv, &options);
 
 	if (status != GO_ON)
@@ -38,9 +39,8 @@ int verb_dvs_run(const struct verb *verb, int node, int argc, char **argv)
 	plan.argv = options.rest;
 	if (backup && !plan.argv[0])
 		return verb_usage(verb, "-b needs the node of the primary");
-	if (backup && !options_integer(*plan.argv++, &plan.primary))
-		return verb_usage(verb, "NODE of the primary is a number, not \"%.40s\"",
-				  plan.argv[-1]);
+	if (backup && !nodename_find(*plan.argv++, &plan.primary, why, sizeof(why)))
+		return verb_usage(verb, "NODE of the primary: %s", why);
 	if (!plan.argv[0])
 		return verb_usage(verb, "a command is needed");
 	plan.bind_type = local ? LCL_BIND : replica ? REPLICA_BIND : BKUP_BIND;

@@ -20,8 +20,8 @@ static void test_words(void)
 	CHECK_EQ(rig_run(verb_dvs_run, "-l", "2", "x", "cmd", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_dvs_run, "-b", "2", "20", NULL), WRONG_USAGE);
 	CHECK(rig_wrong("-b needs the node of the primary"));
-	CHECK_EQ(rig_run(verb_dvs_run, "-b", "2", "20", "cmd", NULL), WRONG_USAGE);
-	CHECK(rig_wrong("NODE of the primary is a number, not \"cmd\""));
+	CHECK_EQ(rig_run(verb_dvs_run, "-b", "2", "20", "3x", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("NODE of the primary: a node is a number or a name, not \"3x\""));
 	CHECK_EQ(rig_run(verb_dvs_run, "-b", "2", "20", "1", NULL), WRONG_USAGE);
 	CHECK_EQ(rig->asked, 0);
 }

@@ -63,7 +63,7 @@ static void test_words(void)
 	CHECK_EQ(rig_run(verb_lab_exec, NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_lab_exec, "2", NULL), WRONG_USAGE);
 	CHECK(rig_wrong("a command is needed"));
-	CHECK_EQ(rig_run(verb_lab_exec, "x", "cmd", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_lab_exec, "3x", "cmd", NULL), WRONG_USAGE);
 	CHECK_EQ(rig->note[0], 0);
 	CHECK_EQ(rig_run(verb_lab_exec, "2", "cmd", "--json", "-x", NULL), 42);
 	CHECK_EQ(rig->note[0], 77);

@@ -22,7 +22,7 @@ static void test_words(void)
 	CHECK_EQ(rig_run(verb_restart, "1", NULL), WRONG_USAGE);
 	CHECK(rig_wrong("unexpected word 1: -n names the node"));
 	CHECK_EQ(rig_run(verb_lab_restart, NULL), WRONG_USAGE);
-	CHECK_EQ(rig_run(verb_lab_restart, "x", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_lab_restart, "3x", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_lab_restart, "-1", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_lab_restart, "32", NULL), WRONG_USAGE);
 	CHECK(rig_wrong("NODE is a number from 0 to 31, not 32"));

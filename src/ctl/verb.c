@@ -107,8 +107,19 @@ int verb_operands(const struct verb *verb, struct options *words, const struct o
 		  int needed)
 {
 	static const struct operand_row none[] = { { NULL, NULL } };
+	static char number[12];
+	char why[160];
+	int node;
 
 	assert(needed >= 0);
+	for (int at = 0; rows && rows[at].name && at < words->count; at++) {
+		if (strcmp(rows[at].name, "NODE") != 0)
+			continue;
+		if (!nodename_find(words->operand[at], &node, why, sizeof(why)))
+			return verb_usage(verb, "%s", why);
+		snprintf(number, sizeof(number), "%d", node);
+		words->operand[at] = number;
+	}
 	return options_operands(words, rows ? rows : none, needed)
 		       ? GO_ON
 		       : verb_usage(verb, "%s", words->why);

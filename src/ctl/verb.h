@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/refusal.h"
+#include "ctl/nodename.h"
 #include "os/options.h"
 
 /* Exit statuses. */
@@ -91,16 +92,20 @@ void verb_expect(int argc, char **argv);
 	{                                      \
 		"json", 0, OPTION_FLAG, (json) \
 	}
-#define VERB_NODE(node)                            \
-	{                                          \
-		"node", 'n', OPTION_NUMBER, (node) \
+/* Inside a function: the row points to a part of its own. */
+#define VERB_NODE(number)                                         \
+	{                                                         \
+		"node", 'n', OPTION_FOUND, &(struct option_found) \
+		{                                                 \
+			(number), nodename_find                   \
+		}                                                 \
 	}
 #define VERB_OPTIONS_END                   \
 	{                                  \
 		NULL, 0, OPTION_FLAG, NULL \
 	}
 
-/* rows: NULL: no operands. */
+/* rows: NULL: no operands. An operand of the name NODE may be a node's name. */
 int verb_words(const struct verb *verb, const struct option_row *options,
 	       const struct operand_row *rows, int needed, int argc, char **argv) VERB_LOOK_AT;
 /* The same for a verb about one endpoint, DCID EP, which goes into the request. */

@@ -146,6 +146,11 @@ static bool parse_option(struct options *options, const struct option_row *rows,
 	}
 	if (row->kind == OPTION_WORDS)
 		return add_word(options, row, value);
+	if (row->kind == OPTION_FOUND) {
+		const struct option_found *found = row->value;
+
+		return found->find(value, found->number, options->why, sizeof(options->why));
+	}
 	if (!options_number(value, 0, INT_MAX, row->value)) {
 		snprintf(options->why, sizeof(options->why), "%.40s: not a number: %.40s", word,
 			 value);

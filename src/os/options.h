@@ -15,7 +15,8 @@ enum option_kind {
 	OPTION_FLAG,
 	OPTION_NUMBER,
 	OPTION_WORD,
-	OPTION_WORDS
+	OPTION_WORDS,
+	OPTION_FOUND
 };
 
 #define OPTION_WORDS_MAX 4
@@ -26,11 +27,17 @@ struct option_words {
 	const char *word[OPTION_WORDS_MAX];
 };
 
+/* A number that may be said otherwise: `find` knows how, or says why not. */
+struct option_found {
+	int *number;
+	bool (*find)(const char *text, int *number, char *why, size_t size);
+};
+
 struct option_row {
 	const char *name; /* "json" for --json; NULL ends a table */
 	char letter;	  /* also -j; 0: none */
 	enum option_kind kind;
-	void *value; /* bool *, int *, const char ** or struct option_words * by kind; untouched when not given */
+	void *value; /* bool *, int *, const char **, or a structure; by kind. Untouched when not given */
 };
 
 struct options {

@@ -59,6 +59,29 @@ static void test_several_times(void)
 	CHECK(strstr(o.why, "--address may be given 4 times at most"));
 }
 
+static bool find_twelve(const char *text, int *number, char *why, size_t size)
+{
+	if (strcmp(text, "dozen") != 0)
+		snprintf(why, size, "%s is no dozen", text);
+	*number = 12;
+	return !strcmp(text, "dozen");
+}
+
+static void test_found(void)
+{
+	int number = 0;
+	struct option_found found = { &number, find_twelve };
+	const struct option_row some[] = { { "node", 'n', OPTION_FOUND, &found },
+					   { NULL, 0, OPTION_FLAG, NULL } };
+	char *argv[] = WORDS("-n", "dozen"), *wrong[] = WORDS("--node=ten");
+	struct options o;
+
+	CHECK(options_parse(&o, some, -1, COUNT(argv), argv));
+	CHECK_EQ(number, 12);
+	CHECK(!options_parse(&o, some, -1, COUNT(wrong), wrong));
+	CHECK(!strcmp(o.why, "ten is no dozen"));
+}
+
 static void test_negative_operand(void)
 {
 	char *argv[] = WORDS("0", "-2", "--", "--json");
@@ -161,6 +184,7 @@ int main(void)
 {
 	TEST(test_anywhere);
 	TEST(test_several_times);
+	TEST(test_found);
 	TEST(test_negative_operand);
 	TEST(test_rest);
 	TEST(test_wrong);
