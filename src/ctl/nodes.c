@@ -59,8 +59,22 @@ static json_t *counters_json(const struct ctl_counters *c)
 			 refusals_json(c->refusals));
 }
 
+/* All that the list of machines has; without one the address that the order knows. */
+static json_t *addresses_json(const struct ctl_node_row *row, const struct roster_node *listed)
+{
+	json_t *list = json_array();
+	char text[ADDRESS_TEXT];
+
+	for (unsigned i = 0; listed && i < listed->count; i++)
+		json_array_append_new(list, json_string(address_text(listed->address[i], text)));
+	if (!json_array_size(list))
+		json_array_append_new(list, json_string(address_text(row->address, text)));
+	return list;
+}
+
+/* listed: its line in the list of machines, or NULL. */
 static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_status *state,
-			const struct ctl_counters *counters)
+			const struct ctl_counters *counters, const struct roster_node *listed)
 {
 	char address[ADDRESS_TEXT];
 
@@ -77,6 +91,7 @@ static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_st
 		(json_int_t)row->bytes_received, "proxies", row->node.n_proxies, "quorum",
 		state->quorum > 0);
 
+	json_object_set_new(object, "addresses", addresses_json(row, listed));
 	/* Only its own daemon knows. */
 	json_object_set_new(object, "control_groups",
 			    row->self ? json_boolean(state->groups) : json_null());
@@ -150,21 +165,33 @@ static bool is_of(const struct roster *roster, const struct ctl_node_row *rows, 
 	return false;
 }
 
-/* A machine that has left and is not on this machine's list any more is no matter of the cluster. */
-static size_t drop_left(struct ctl_node_row *rows, size_t count)
+/* The list on this machine, if the node that answers is one of it. */
+static bool read_list(struct roster *roster, const struct ctl_node_row *rows, size_t count)
 {
-	struct roster roster;
+	return !membership_roster(MEMBERSHIP_ROSTER, roster, NULL) && is_of(roster, rows, count);
+}
+
+/* A machine that has left and is not on the list any more is no matter of the cluster. */
+static size_t drop_left(const struct roster *roster, struct ctl_node_row *rows, size_t count)
+{
 	size_t kept = 0;
 
-	if (membership_roster(MEMBERSHIP_ROSTER, &roster, NULL) || !is_of(&roster, rows, count))
-		return count;
+	assert(rows || !count);
 	for (size_t i = 0; i < count; i++) {
 		int id = rows[i].node.n_nodeid;
 
-		if (rows[i].up || (id >= 0 && id < NR_NODES && roster.node[id].count))
+		if (rows[i].up || (id >= 0 && id < NR_NODES && roster->node[id].count))
 			rows[kept++] = rows[i];
 	}
 	return kept;
+}
+
+static const struct roster_node *line_of(const struct roster *roster,
+					 const struct ctl_node_row *row)
+{
+	int id = row->node.n_nodeid;
+
+	return id >= 0 && id < NR_NODES ? &roster->node[id] : NULL;
 }
 
 int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
@@ -181,6 +208,8 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 	struct ctl_node_status state;
 	struct ctl_counters counters = { 0 };
 	struct refusal refusal = REFUSAL_NONE;
+	struct ctl_node_row *row;
+	struct roster roster;
 	void *found;
 	size_t rows_count;
 	int status;
@@ -196,13 +225,17 @@ int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
 		free(found);
 		return verb_refuse(&refusal);
 	}
-	rows_count = drop_left(found, rows_count);
+	if (read_list(&roster, found, rows_count))
+		rows_count = drop_left(&roster, found, rows_count);
+	else
+		roster = (struct roster){ .change = 0 };
 	if (json) {
 		json_t *list = json_array();
 
+		row = found;
 		for (size_t i = 0; i < rows_count; i++)
-			json_array_append_new(list, row_json((struct ctl_node_row *)found + i,
-							     &state, &counters));
+			json_array_append_new(list, row_json(&row[i], &state, &counters,
+							     line_of(&roster, &row[i])));
 		status = render_document(list);
 	} else {
 		status = print_table(found, rows_count, &state);

@@ -143,11 +143,16 @@ static void test_document(void)
 	CHECK_EQ(json_integer_value(
 			 json_object_get(json_object_get(counted, "refusals"), "EDVSNONODE")),
 		 3);
+	CHECK_EQ(json_array_size(json_object_get(json_array_get(document, 1), "addresses")), 1);
 	/* Only its own daemon knows these. */
 	CHECK(json_is_null(json_object_get(json_array_get(document, 1), "counters")));
 	CHECK(json_is_null(json_object_get(json_array_get(document, 1), "control_groups")));
 	CHECK(json_is_true(json_object_get(json_array_get(document, 0), "control_groups")));
 	json_decref(document);
+	list = "node 0 name0 10.0.0.1\nnode 1 name1 10.0.0.2 10.0.1.2\n";
+	CHECK_EQ(rig_run(verb_nodes, "--json", NULL), DONE);
+	CHECK(rig_said("\"addresses\": [\"10.0.0.2\", \"10.0.1.2\"]"));
+	list = NULL;
 	row[1].up = 0; /* one document, and the failure is on standard error alone */
 	CHECK_EQ(rig_run(verb_nodes, "--json", NULL), REFUSED);
 	CHECK(rig_has_text("name", "name0"));

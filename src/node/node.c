@@ -4,6 +4,7 @@
 #include "node/effects.h"
 #include "node/state/life.h"
 #include "node/bind/binding.h"
+#include "node/bind/roster.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -35,6 +36,7 @@
 #include "node/watch.h"
 #include "os/clock.h"
 #include "os/lock.h"
+#include "os/membership.h"
 #include "os/log.h"
 #include "os/notify.h"
 #include "os/pid.h"
@@ -267,11 +269,20 @@ static int start_doors(struct node *node, struct adoption *from)
 				    .port = options->port,
 				    .listen_fd = from ? from->head.link_fd : -1 };
 	int r = keys_start(&node->keys, options), fds[2];
+	struct roster roster;
+	bool listed = roster_of_node(MEMBERSHIP_ROSTER, options->id, options->name,
+				     options->address, &roster);
 
 	place.keys = node->keys.secure;
+	place.every = listed && roster.node[options->id].count > 1;
 	if (!r)
 		r = proxy_new(&node->proxy, node->loop, node->exchange, &place, &callbacks);
 	node_wire(node);
+	if (!r && listed) {
+		os_lock_take(&node->lock);
+		roster_tell(node->proxy, &roster);
+		os_lock_release(&node->lock);
+	}
 	if (r < 0 || !from)
 		return r < 0 ? r
 			     : door_new(&node->requests, options->socket_path,

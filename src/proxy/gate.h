@@ -53,6 +53,7 @@ struct gate_place {
 	int node; /* this one */
 	uint32_t address;
 	uint16_t port;
+	bool every;    /* it listens at each address of this machine */
 	int listen_fd; /* that another life of this daemon has left; -1: none */
 	struct secure_keys *keys;
 };

@@ -190,7 +190,8 @@ static void on_listen(void *ctx, int fd, int events)
 int gate_listen(struct gate *gate)
 {
 	if (gate->listen_fd < 0)
-		gate->listen_fd = os_tcp_listen(gate->place.address, gate->place.port);
+		gate->listen_fd = os_tcp_listen(gate->place.every ? 0 : gate->place.address,
+						gate->place.port);
 	if (gate->listen_fd < 0)
 		return gate->listen_fd;
 	return os_source_io(gate->loop, gate->listen_fd, OS_READ, on_listen, gate,

@@ -130,12 +130,25 @@ void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct
 	peer_stop(peer);
 	memset(&peer->stats, 0, sizeof(peer->stats));
 	peer->address = address;
+	peer->way = 0;
 	link_init(&peer->link, proxy->node, node, FRAME_CLUSTER_DEFAULT);
 	link_set_lives(&peer->link, &proxy->life, life);
 	peer_start(peer);
 	gate_know(proxy->gate, node, address);
 	assert(peer->known);
 	assert(!peer->secure);
+}
+
+void proxy_node_ways(struct proxy *proxy, int node, const uint32_t *address, unsigned count)
+{
+	struct peer *peer;
+
+	assert(node >= 0 && node < NR_NODES);
+	assert(count <= PROXY_WAYS_MAX);
+	peer = &proxy->peer[node];
+	memcpy(peer->ways, address, count * sizeof(*address));
+	peer->ways_count = count;
+	peer->way = 0;
 }
 
 void proxy_node_down(struct proxy *proxy, int node)

@@ -92,6 +92,14 @@ void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_sta
  * this node itself it tells the life, and no link is made before that is known.
  */
 void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct link_life *life);
+
+/*
+ * All addresses of a node, up or not; the one that the order knows comes first, whether it is among them or not. A link
+ * that does not come about at one of them is tried at the next.
+ */
+#define PROXY_WAYS_MAX 4
+void proxy_node_ways(struct proxy *proxy, int node, const uint32_t *address, unsigned count);
+
 void proxy_node_down(struct proxy *proxy, int node);
 
 /*

@@ -73,9 +73,7 @@ int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind
 	if (node < 0 || node >= NR_NODES || !peer_is_up(&proxy->peer[node]))
 		return -ENOTCONN;
 	*call = (struct proxy_call){
-		.route = { .to = proxy->peer[node].address,
-			   .port = proxy->place.port,
-			   .from = proxy->place.address },
+		.route = peer_route(&proxy->peer[node]),
 		.kind = kind,
 		.link = proxy->peer[node].link,
 		.keys = proxy->place.keys,

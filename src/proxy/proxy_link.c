@@ -415,12 +415,32 @@ static int peer_adopt(struct peer *peer, struct secure *secure)
 	return 0;
 }
 
+struct os_tcp_route peer_route(const struct peer *peer)
+{
+	const struct gate_place *place = &peer->proxy->place;
+	bool first = !peer->way;
+
+	assert(peer->way <= peer->ways_count);
+	return (struct os_tcp_route){
+		.to = first ? peer->address : peer->ways[peer->way - 1],
+		.port = place->port,
+		/* Of another network the kernel knows our address. */
+		.from = first ? place->address : 0,
+	};
+}
+
+/* After a call that came to nothing. An address that is the order's was tried already. */
+static void next_way(struct peer *peer)
+{
+	do
+		peer->way = peer->way < peer->ways_count ? peer->way + 1 : 0;
+	while (peer->way && peer->ways[peer->way - 1] == peer->address);
+}
+
 /* The gate connects: peer_made() hears of it. 0 or -EAGAIN. */
 static int peer_call(struct peer *peer)
 {
-	const struct os_tcp_route route = { .to = peer->address,
-					    .port = peer->proxy->place.port,
-					    .from = peer->proxy->place.address };
+	const struct os_tcp_route route = peer_route(peer);
 	const struct identity identity = link_identity(&peer->link, FRAME_KIND_LINK);
 
 	assert(peer->known);
@@ -471,6 +491,8 @@ void peer_made(struct peer *peer, uint64_t number, struct secure *secure)
 		assert(peer->known);
 	}
 	link_greet(&peer->link, os_now_ns());
+	if (!secure)
+		next_way(peer);
 	if (secure && !peer_adopt(peer, secure))
 		send_hello(peer);
 	else
@@ -516,10 +538,12 @@ static void on_peer_timer(void *ctx)
 	enum link_action action;
 
 	if (!peer->secure) {
-		if (peer->calling)
+		if (peer->calling) {
+			next_way(peer);
 			peer_lost(peer);
-		else if (peer_connects(peer))
+		} else if (peer_connects(peer)) {
 			peer_connect(peer);
+		}
 		return;
 	}
 	os_timer_set(peer->timer, PROXY_TICK_US);

@@ -38,11 +38,13 @@ struct peer {
 	int node;
 	bool known; /* the order says it is up */
 	bool calling; /* the gate connects, and says what came of it; also beside a connection that is there */
-	bool connected; /* and both sides are proven; the HELLOs may not be over */
-	bool reading;	/* frames are being handled: no second reader */
-	uint32_t address;
-	int64_t heard_ns; /* of the last bytes from it */
-	int64_t renew_ns; /* not made anew before this time */
+	bool connected;		       /* and both sides are proven; the HELLOs may not be over */
+	bool reading;		       /* frames are being handled: no second reader */
+	uint32_t address;	       /* that the order knows */
+	uint32_t ways[PROXY_WAYS_MAX]; /* others */
+	unsigned ways_count, way;      /* 0: the order's; else ways[way - 1] */
+	int64_t heard_ns;	       /* of the last bytes from it */
+	int64_t renew_ns;	       /* not made anew before this time */
 	struct link link;
 	uint64_t connection; /* counted up whenever one, or a call for one, ends */
 	struct secure *secure;
@@ -115,6 +117,8 @@ void peer_start(struct peer *peer); /* connect now, or wait to be connected to *
 void peer_lost(struct peer *peer);  /* the connection is of no use any more; tries again later */
 void peer_stop(struct peer *peer);  /* the same, and does not try again */
 /* Takes over a connection whose HELLO fits; closes it if it does not. */
+/* To the address whose turn it is. */
+struct os_tcp_route peer_route(const struct peer *peer);
 void peer_accept(struct peer *peer, struct secure *secure, const struct frame_hello *hello);
 /* The result of the gate's call with this number; secure NULL: nothing. */
 void peer_made(struct peer *peer, uint64_t number, struct secure *secure);

@@ -397,6 +397,23 @@ static void test_lives(void)
 	tear_down();
 }
 
+/* Nobody answers at the address that the order knows: the link comes about at another one of the node. */
+static void test_ways(void)
+{
+	const uint32_t nobody = test_address(NODES), ways[] = { nobody, address_of(1) };
+	const struct link_life life = life_of(1, 1);
+
+	set_up();
+	proxy_node_down(node[0].proxy, 1);
+	CHECK(run_until(zero_down, NULL));
+	proxy_node_ways(node[0].proxy, 1, ways, 2);
+	proxy_node_up(node[0].proxy, 1, nobody, &life);
+	CHECK(run_until(all_up, NULL));
+	CHECK_EQ(peer_route(&node[0].proxy->peer[1]).to, address_of(1));
+	CHECK_EQ(peer_route(&node[0].proxy->peer[1]).from, 0);
+	tear_down();
+}
+
 int main(void)
 {
 	TEST(test_request_and_answer);
@@ -412,5 +429,6 @@ int main(void)
 	TEST(test_messages);
 	TEST(test_backlog);
 	TEST(test_lives);
+	TEST(test_ways);
 	return test_end();
 }

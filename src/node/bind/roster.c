@@ -6,21 +6,46 @@
 
 #include "base/refusal.h"
 #include "node/ask/request.h"
+#include "node/bind/roster.h"
 #include "node/calls.h"
 #include "node/state/order.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "os/membership.h"
 #include "os/threads.h"
+#include "proxy/proxy.h"
 
 /*
  * Another list of the cluster's machines, which `dvs invite` and `dvs leave` give to every node. The nodes learn of
- * each other from the order and need no list; it is for Corosync, and for the next machine that joins.
+ * each other from the order, with one address each; the list is for Corosync, for the next machine that joins, and for
+ * further addresses.
  */
+
+void roster_tell(struct proxy *proxy, const struct roster *roster)
+{
+	assert(os_lock_protects());
+	for (int id = 0; id < NR_NODES; id++)
+		proxy_node_ways(proxy, id, roster->node[id].address, roster->node[id].count);
+}
+
+bool roster_of_node(const char *path, int id, const char *name, uint32_t address,
+		    struct roster *roster)
+{
+	const struct roster_node *node = &roster->node[id];
+
+	assert(id >= 0 && id < NR_NODES);
+	if (membership_roster(path, roster, NULL) || roster_find(roster, name) != id)
+		return false;
+	for (unsigned i = 0; i < node->count; i++)
+		if (node->address[i] == address)
+			return true;
+	return false;
+}
 
 struct change {
 	struct request *request;
 	struct os_loop *loop;
+	struct proxy *proxy;
 	struct roster roster;
 };
 
@@ -39,6 +64,8 @@ static void *write_main(void *ctx)
 		request_refuse(change->request, &refusal);
 	else
 		request_end(change->request, 0, NULL, 0, NULL, 0);
+	if (!r)
+		roster_tell(change->proxy, &change->roster);
 	atomic_store(&busy, false);
 	os_loop_unlock(change->loop);
 	free(change);
@@ -82,7 +109,9 @@ void handle_roster(struct request *request)
 		request_fail(request, EDVSNOMEM, "the node has no memory for a list of machines");
 		return;
 	}
-	*change = (struct change){ .request = request, .loop = request->requests->loop };
+	*change = (struct change){ .request = request,
+				   .loop = request->requests->loop,
+				   .proxy = request->requests->proxy };
 	if (!read_list(request, &change->roster)) {
 		free(change);
 	} else if (atomic_exchange(&busy, true)) {

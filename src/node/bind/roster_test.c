@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "node/bind/bind_rig_test.h"
+#include "node/bind/roster.h"
 #include "node/calls.h"
 
 static int ask(uid_t uid, const char *text)
@@ -37,8 +38,43 @@ static void test_refused(void)
 	rig_end();
 }
 
+static const char *file_with(const char *text)
+{
+	static char path[] = "/tmp/dvs-roster-test";
+	static char name[64];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s-%d", path, (int)getpid());
+	file = fopen(name, "w");
+	if (file) {
+		fputs(text, file);
+		fclose(file);
+	}
+	return name;
+}
+
+/* A list of another cluster, or of another machine, is not this node's. */
+static void test_of_node(void)
+{
+	const char *path = file_with("node 1 beta 192.0.2.11 198.51.100.11\n");
+	struct roster roster;
+	uint32_t first, second, other;
+
+	CHECK_EQ(roster_address("192.0.2.11", 10, &first), 0);
+	CHECK_EQ(roster_address("198.51.100.11", 13, &second), 0);
+	CHECK_EQ(roster_address("192.0.2.12", 10, &other), 0);
+	CHECK(roster_of_node(path, 1, "beta", first, &roster));
+	CHECK(roster_of_node(path, 1, "beta", second, &roster));
+	CHECK(!roster_of_node(path, 1, "beta", other, &roster));
+	CHECK(!roster_of_node(path, 0, "beta", first, &roster));
+	CHECK(!roster_of_node(path, 1, "alpha", first, &roster));
+	CHECK_EQ(unlink(path), 0);
+	CHECK(!roster_of_node(path, 1, "beta", first, &roster));
+}
+
 int main(void)
 {
+	TEST(test_of_node);
 	TEST(test_refused);
 	return test_end();
 }
