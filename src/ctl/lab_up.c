@@ -112,6 +112,10 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 	if (links && strcmp(links, "plain") != 0)
 		return verb_usage(verb, "--links is plain, not %s; without it links prove a key",
 				  links);
+	if (links)
+		fprintf(stderr,
+			"dvs lab up: links are plain, which is for measuring only: whatever "
+			"reaches the port of a node has it\n");
 	corosync = !strcmp(group, "corosync");
 	if (!corosync && strcmp(group, "local"))
 		return verb_usage(verb, "--group is local or corosync, not %s", group);
