@@ -144,7 +144,7 @@ static void on_out(void *ctx, int fd, int events)
 		if (note.kind == NOTE_CALLED)
 			callbacks->called(callbacks->ctx, note.secure, &note.hello, note.address);
 		else
-			callbacks->made(callbacks->ctx, note.node, note.number, note.secure);
+			callbacks->made(callbacks->ctx, &note.identity, note.number, note.secure);
 	}
 }
 

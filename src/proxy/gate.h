@@ -34,6 +34,13 @@ struct os_loop;
 /* And of all addresses at which the order knows no node. */
 #define GATE_STRANGERS_MAX  64
 
+/*
+ * Connections for moves and lanes of which a node has proven its key and says its HELLO later: they are ready for it,
+ * so many for each node and for so long.
+ */
+#define GATE_READY_OF_NODE_MAX 4
+#define GATE_READY_US	       40000000
+
 /* A gate_call() that has said nothing for so long will say nothing. */
 #define GATE_CALL_US 3000000
 
@@ -45,7 +52,8 @@ struct gate_callbacks {
 	void (*called)(void *ctx, struct secure *secure, const struct frame_hello *hello,
 		       uint32_t address);
 	/* The end of a gate_call(): the connection, proven, which belongs to the receiver, or NULL. */
-	void (*made)(void *ctx, int node, uint64_t number, struct secure *secure);
+	void (*made)(void *ctx, const struct identity *identity, uint64_t number,
+		     struct secure *secure);
 	void *ctx;
 };
 

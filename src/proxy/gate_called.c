@@ -26,11 +26,11 @@ static struct secure *knock_end(struct knock *knock)
 	struct knock **place = &gate->knocks;
 	struct secure *secure = knock->secure;
 
-	assert(gate->unproven > 0);
+	assert(knock->ready || gate->unproven > 0);
 	while (*place != knock)
 		place = &(*place)->next;
 	*place = knock->next;
-	gate->unproven--;
+	gate->unproven -= !knock->ready;
 	knock->io = os_source_free(knock->io);
 	knock->timer = os_source_free(knock->timer);
 	free(knock);
@@ -45,7 +45,38 @@ static void refuse(struct knock *knock, const char *why)
 
 static void on_late(void *ctx)
 {
-	refuse(ctx, "its greeting did not come in time");
+	struct knock *knock = ctx;
+
+	if (knock->ready) /* it was not needed */
+		secure_free(knock_end(knock));
+	else
+		refuse(knock, "its greeting did not come in time");
+}
+
+/* What was proven for a move or a lane is kept until it is needed; of one node the oldest makes room. */
+static void keep_ready(struct knock *knock)
+{
+	struct gate *gate = knock->gate;
+	const struct identity *identity = secure_identity(knock->secure);
+	struct knock *oldest = NULL;
+	int count = 0;
+
+	assert(!knock->ready);
+	if (!identity || identity->purpose == FRAME_KIND_LINK)
+		return;
+	for (struct knock *k = gate->knocks; k; k = k->next) {
+		if (k->ready && secure_identity(k->secure)->from == identity->from) {
+			count++;
+			oldest = k;
+		}
+	}
+	assert(count <= GATE_READY_OF_NODE_MAX);
+	if (count == GATE_READY_OF_NODE_MAX)
+		secure_free(knock_end(oldest));
+	knock->ready = true;
+	assert(gate->unproven > 0);
+	gate->unproven--;
+	os_timer_set(knock->timer, GATE_READY_US);
 }
 
 /* Whether the HELLO says what was proven. */
@@ -87,6 +118,8 @@ static void step(struct knock *knock)
 		refuse(knock, r == -EACCES ? secure_why(knock->secure) : "it greets without end");
 		return;
 	}
+	if (!r && !knock->ready)
+		keep_ready(knock);
 	while (!r && knock->count < sizeof(knock->buf)) {
 		ssize_t n = secure_read(knock->secure, knock->buf + knock->count,
 					sizeof(knock->buf) - knock->count);
@@ -129,6 +162,8 @@ static void make_room(struct gate *gate, uint32_t address, bool of_node)
 	unsigned count = 0, strangers = 0;
 
 	for (struct knock *k = gate->knocks; k; k = k->next) {
+		if (k->ready)
+			continue;
 		if (k->address == address) {
 			count++;
 			oldest = k;

@@ -123,7 +123,7 @@ static void test_pieces(void)
 	struct caller caller;
 
 	set_up();
-	caller = right_caller(FRAME_KIND_BULK);
+	caller = right_caller(FRAME_KIND_LINK);
 	frame_encode_hello(buf, &caller.hello);
 	caller.cut = 30;
 	secure = call(&caller, address_of(CALLER));
@@ -135,6 +135,37 @@ static void test_pieces(void)
 	CHECK_EQ(here.hello.secret, 0x1234);
 	CHECK_EQ(log_count("refused"), 0);
 	secure_free(secure);
+	tear_down();
+}
+
+/* What was proven for a move is kept for it, beside all strangers, and of one node so many. */
+static void test_kept_ready(void)
+{
+	struct secure *ready[GATE_READY_OF_NODE_MAX + 1];
+	uint8_t buf[WORDS];
+	struct caller caller;
+
+	set_up();
+	caller = right_caller(FRAME_KIND_BULK);
+	frame_encode_hello(buf, &caller.hello);
+	caller.cut = WORDS;
+	for (int i = 0; i <= GATE_READY_OF_NODE_MAX; i++) {
+		ready[i] = call(&caller, address_of(CALLER));
+		CHECK_EQ(secure_greet(ready[i]), 0);
+		run_for(20 * OS_MS_NS);
+	}
+	CHECK_EQ(gate_unproven(here.gate), 0);
+	CHECK(ends_within(secure_fd(ready[0]), 1000));
+	CHECK(!ends_within(secure_fd(ready[1]), 0));
+	/* Longer than a stranger would have. */
+	run_for(GATE_GREETING_US * 1000 + OS_SECOND_NS / 5);
+	CHECK_EQ(here.called, 0);
+	CHECK_EQ(secure_write_full(ready[1], buf, WORDS, 1000), 0);
+	CHECK(run_until(is_called));
+	CHECK_EQ(here.hello.secret, 0x1234);
+	CHECK_EQ(log_count("refused"), 0);
+	for (int i = 0; i <= GATE_READY_OF_NODE_MAX; i++)
+		secure_free(ready[i]);
 	tear_down();
 }
 
@@ -443,6 +474,7 @@ int main(void)
 {
 	TEST(test_right);
 	TEST(test_pieces);
+	TEST(test_kept_ready);
 	TEST(test_plain);
 	TEST(test_no_clock_for_the_node);
 	TEST(test_wrong_keys);

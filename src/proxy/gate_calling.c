@@ -15,7 +15,7 @@ static void dial_done(struct dial *dial, struct secure *secure)
 	struct gate *gate = dial->gate;
 	struct dial **place = &gate->dials;
 	const struct note note = { .kind = NOTE_MADE,
-				   .node = dial->identity.to,
+				   .identity = dial->identity,
 				   .number = dial->number,
 				   .secure = secure };
 
@@ -73,7 +73,7 @@ void gate_dial(struct gate *gate, const struct note *note)
 {
 	struct dial *dial = calloc(1, sizeof(*dial));
 	const struct note failed = { .kind = NOTE_MADE,
-				     .node = note->identity.to,
+				     .identity = note->identity,
 				     .number = note->number };
 
 	if (!dial) {

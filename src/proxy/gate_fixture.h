@@ -65,13 +65,14 @@ static void on_called(void *ctx, struct secure *secure, const struct frame_hello
 	here.address = address;
 }
 
-static void on_made(void *ctx, int node, uint64_t number, struct secure *secure)
+static void on_made(void *ctx, const struct identity *identity, uint64_t number,
+		    struct secure *secure)
 {
 	(void)ctx;
 	here.made++;
 	secure_free(here.secure);
 	here.secure = secure;
-	here.node = node;
+	here.node = identity->to;
 	here.number = number;
 }
 

@@ -22,12 +22,11 @@ enum note_kind {
 	NOTE_CALL,    /* to the gate: route, identity, number */
 	NOTE_REFUSED, /* to the gate: address, why */
 	NOTE_CALLED,  /* from the gate: secure, hello, address */
-	NOTE_MADE,    /* from the gate: node, number, secure or NULL */
+	NOTE_MADE,    /* from the gate: identity, number, secure or NULL */
 };
 
 struct note {
 	enum note_kind kind;
-	int node;
 	uint32_t address;
 	uint64_t number;
 	struct os_tcp_route route;
@@ -43,6 +42,7 @@ struct knock {
 	struct secure *secure;
 	uint32_t address;
 	bool of_node; /* the order knows that address */
+	bool ready;   /* its key is proven, and its HELLO comes when it is needed */
 	struct os_source *io, *timer;
 	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
 	size_t count;

@@ -139,7 +139,7 @@ static void test_too_many_calls(void)
 /* A connection for which the node has no room is over, and the one that had room belongs to the node. */
 static void test_node_is_full(void)
 {
-	struct note note = { .kind = NOTE_MADE, .node = CALLER };
+	struct note note = { .kind = NOTE_MADE, .identity.to = CALLER };
 	int fd[2], other[2];
 
 	set_up_closed(keys_of(1, 0xa1));

@@ -155,11 +155,15 @@ struct proxy_call {
 	enum frame_kind kind;
 	struct link link;
 	struct secure_keys *keys; /* the proxy's */
+	struct secure *ready;	  /* that was made before, or NULL */
 };
 
-int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind,
+/* A move to that node is likely, or begins: a connection for it is made meanwhile, and kept for a while. */
+void proxy_make_ready(struct proxy *proxy, int node);
+/* To be followed by proxy_call_connect(), to which a connection that is ready belongs from now on. */
+int proxy_call_prepare(struct proxy *proxy, int node, enum frame_kind kind,
 		       struct proxy_call *call);
-int proxy_call_connect(const struct proxy_call *call, int timeout_ms, struct secure **securep);
+int proxy_call_connect(struct proxy_call *call, int timeout_ms, struct secure **securep);
 
 void proxy_link_stats(const struct proxy *proxy, int node, struct proxy_link_stats *stats);
 

@@ -58,16 +58,19 @@ void proxy_on_called(void *ctx, struct secure *secure, const struct frame_hello 
 	}
 }
 
-void proxy_on_made(void *ctx, int node, uint64_t number, struct secure *secure)
+void proxy_on_made(void *ctx, const struct identity *identity, uint64_t number,
+		   struct secure *secure)
 {
 	struct proxy *proxy = ctx;
 
-	assert(node >= 0 && node < NR_NODES);
-	peer_made(&proxy->peer[node], number, secure);
+	assert(identity->to < NR_NODES);
+	if (identity->purpose == FRAME_KIND_LINK)
+		peer_made(&proxy->peer[identity->to], number, secure);
+	else
+		peer_ready_made(&proxy->peer[identity->to], number, secure);
 }
 
-int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind,
-		       struct proxy_call *call)
+int proxy_call_prepare(struct proxy *proxy, int node, enum frame_kind kind, struct proxy_call *call)
 {
 	assert(kind != FRAME_KIND_LINK);
 	if (node < 0 || node >= NR_NODES || !peer_is_up(&proxy->peer[node]))
@@ -77,25 +80,23 @@ int proxy_call_prepare(const struct proxy *proxy, int node, enum frame_kind kind
 		.kind = kind,
 		.link = proxy->peer[node].link,
 		.keys = proxy->place.keys,
+		.ready = kind == FRAME_KIND_BULK ? peer_ready_take(&proxy->peer[node]) : NULL,
 	};
 	return 0;
 }
 
-static int call_greet(const struct proxy_call *call, struct secure *secure, int timeout_ms)
+/* The HELLOs of both sides, once the key is proven. */
+static int call_hello(const struct proxy_call *call, struct secure *secure, int timeout_ms)
 {
 	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
-	int r = secure_greet_full(secure, timeout_ms);
 	struct frame_hello hello;
+	int r;
 
 	link_call_hello(&call->link, call->kind, &hello);
 	frame_encode_hello(buf, &hello);
-	if (!r)
-		r = secure_write_full(secure, buf, sizeof(buf), timeout_ms);
+	r = secure_write_full(secure, buf, sizeof(buf), timeout_ms);
 	if (!r)
 		r = secure_read_full(secure, buf, sizeof(buf), timeout_ms);
-	/* A node that does not believe us closes, whatever is still on its way to it. */
-	if (r == -ECONNRESET || r == -EPIPE)
-		return -EACCES;
 	if (r)
 		return r;
 	if (frame_read_hello(&hello, buf) || link_check_call(&call->link, call->kind, &hello))
@@ -103,20 +104,38 @@ static int call_greet(const struct proxy_call *call, struct secure *secure, int 
 	return 0;
 }
 
-int proxy_call_connect(const struct proxy_call *call, int timeout_ms, struct secure **securep)
+static int connect_anew(const struct proxy_call *call, int timeout_ms, struct secure **securep)
 {
 	const struct identity identity = link_identity(&call->link, call->kind);
 	int64_t deadline_ns = os_deadline_ns(timeout_ms);
 	int fd = os_tcp_connect(&call->route, timeout_ms), r;
 
-	assert(call->kind != FRAME_KIND_LINK);
 	if (fd < 0)
 		return fd;
 	*securep = secure_call(call->keys, &identity, fd);
 	if (!*securep)
 		return -ENOMEM;
-	r = call_greet(call, *securep, os_left_ms(deadline_ns));
+	r = secure_greet_full(*securep, os_left_ms(deadline_ns));
+	if (!r)
+		r = call_hello(call, *securep, os_left_ms(deadline_ns));
+	/* A node that does not believe us closes, whatever is still on its way to it. */
+	if (r == -ECONNRESET || r == -EPIPE)
+		r = -EACCES;
 	if (r)
 		*securep = secure_free(*securep);
 	return r;
+}
+
+int proxy_call_connect(struct proxy_call *call, int timeout_ms, struct secure **securep)
+{
+	int64_t deadline_ns = os_deadline_ns(timeout_ms);
+
+	assert(call->kind != FRAME_KIND_LINK);
+	*securep = call->ready;
+	call->ready = NULL;
+	/* One that has ended meanwhile, or is of a link that has, is not worth all of the time. */
+	if (*securep && !call_hello(call, *securep, timeout_ms / 2))
+		return 0;
+	secure_free(*securep);
+	return connect_anew(call, os_left_ms(deadline_ns), securep);
 }

@@ -59,6 +59,7 @@ static void peer_close(struct peer *peer)
 	peer->io = os_source_free(peer->io);
 	peer->events = 0;
 	peer->secure = secure_free(peer->secure);
+	peer_ready_end(peer);
 	for (int lane = 0; lane < LANES; lane++)
 		queue_reset(&peer->out[lane]);
 	peer->bulk_left = 0;
@@ -437,17 +438,24 @@ static void next_way(struct peer *peer)
 	while (peer->way && peer->ways[peer->way - 1] == peer->address);
 }
 
+int peer_gate_call(struct peer *peer, enum frame_kind kind)
+{
+	const struct os_tcp_route route = peer_route(peer);
+	const struct identity identity = link_identity(&peer->link, kind);
+
+	assert(peer->known);
+	return gate_call(peer->proxy->gate, &route, &identity, peer->connection);
+}
+
 /* The gate connects: peer_made() hears of it. 0 or -EAGAIN. */
 static int peer_call(struct peer *peer)
 {
-	const struct os_tcp_route route = peer_route(peer);
-	const struct identity identity = link_identity(&peer->link, FRAME_KIND_LINK);
+	int r = peer_gate_call(peer, FRAME_KIND_LINK);
 
-	assert(peer->known);
 	assert(link_connects(&peer->link));
 	assert(!peer->calling);
-	peer->calling = !gate_call(peer->proxy->gate, &route, &identity, peer->connection);
-	return peer->calling ? 0 : -EAGAIN;
+	peer->calling = !r;
+	return r;
 }
 
 static void peer_connect(struct peer *peer)
@@ -548,6 +556,7 @@ static void on_peer_timer(void *ctx)
 	}
 	os_timer_set(peer->timer, PROXY_TICK_US);
 	peer_renew(peer);
+	peer_ready_tick(peer);
 	action = link_on_tick(&peer->link, os_now_ns());
 	if (action == LINK_DEAD)
 		peer_lost(peer);

@@ -24,6 +24,8 @@
 #define PROXY_UNSENT_BYTES  (128 * 1024)
 /* A link that could not be made anew with another key is tried again after this time. */
 #define PROXY_RENEW_NS	    (4 * OS_SECOND_NS)
+/* A connection that was made ready for a move and is not used is given up, before the other side does. */
+#define PROXY_READY_NS	    (30 * OS_SECOND_NS)
 #define PROXY_IN_BYTES	    (FRAME_BYTES_MAX + 64u * 1024u)
 
 enum proxy_lane {
@@ -48,7 +50,10 @@ struct peer {
 	struct link link;
 	uint64_t connection; /* counted up whenever one, or a call for one, ends */
 	struct secure *secure;
-	int events; /* waited for */
+	struct secure *ready; /* for the next move there, proven; or NULL */
+	int64_t ready_ns;     /* it was wanted last */
+	int64_t readying_ns;  /* the gate makes it since then; 0: it does not */
+	int events;	      /* waited for */
 	struct os_source *io;
 	struct os_source *timer;
 	struct queue out[LANES];
@@ -131,7 +136,16 @@ void proxy_batch_end(struct proxy *proxy);
 /* proxy_call.c: connections as the gate hands them over, and those of threads of their own */
 void proxy_on_called(void *ctx, struct secure *secure, const struct frame_hello *hello,
 		     uint32_t address);
-void proxy_on_made(void *ctx, int node, uint64_t number, struct secure *secure);
+void proxy_on_made(void *ctx, const struct identity *identity, uint64_t number,
+		   struct secure *secure);
+
+/* proxy_ready.c: a connection for the next move to a node */
+void peer_ready_made(struct peer *peer, uint64_t number, struct secure *secure);
+void peer_ready_tick(struct peer *peer); /* what is not of use any more is given up */
+void peer_ready_end(struct peer *peer);
+struct secure *peer_ready_take(struct peer *peer); /* NULL: there is none */
+/* Has the gate make one, for this purpose, with the number of the link's connection. 0 or -EAGAIN. */
+int peer_gate_call(struct peer *peer, enum frame_kind kind);
 
 /* proxy_attend.c: which thread looks at the node bell */
 void proxy_attend_begin(struct proxy *proxy); /* on the loop's thread, with the lock */

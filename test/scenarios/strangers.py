@@ -3,7 +3,8 @@
 
 between TO FOLDER     passes what comes to port 9999 on to the node TO. Of a move it writes the bytes of the first way to
                       FOLDER/said and the number of each way's to FOLDER/totals, and flips the bit that FOLDER/how names:
-                      "WAY BYTE BIT" (way 0 is to the target).
+                      "WAY BYTE BIT" (way 0 is to the target). When FOLDER/how changes it ends the connections
+                      that are ready for moves, which were made before.
 say TO WORDS FILE     one connection with these words: hello1, hello2, hello3 (what a link, a move, a lane said before there
                       were keys), http, noise, tls12, tls13 (without a key), replay and drip (FILE, at once or slowly),
                       half. Says "closed" and after how many seconds, and with how many bytes; or "open".
@@ -90,8 +91,23 @@ def flood(to, path, count, seconds):
     time.sleep(float(seconds))
 
 
+READY_BYTES = 4096  # a connection by which no process has moved has said less
+
+
 class Passing:
     """One connection: its two ways, the bytes of each, and the bit to flip."""
+
+    ready = []
+
+    @staticmethod
+    def end_ready():
+        while Passing.ready:
+            near, passing = Passing.ready.pop()
+            if passing.total[0] <= READY_BYTES:
+                try:
+                    near.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
 
     def __init__(self, near, to, folder):
         self.total, self.folder, self.said = [0, 0], folder, b""
@@ -102,13 +118,15 @@ class Passing:
         self.move = at >= 0 and struct.unpack_from(">H", first, at + 12)[0] == 2
         how = open(folder + "/how").read().split() if self.move else []
         self.how = [int(n) for n in how] if how else None
+        if self.move:
+            Passing.ready.append((near, self))
         far = socket.create_connection((to, 7700))
         self.send(0, far, first)
         other = threading.Thread(target=self.pump, args=(1, far, near))
         other.start()
         self.pump(0, near, far)
         other.join()
-        if self.move and not self.how:
+        if self.move and not self.how and self.total[0] > READY_BYTES:
             for name, data in (("said", self.said), ("totals", b"%d %d\n" % tuple(self.total))):
                 with open(folder + "/" + name, "wb") as f:
                     f.write(data)
@@ -136,7 +154,18 @@ class Passing:
                 pass
 
 
+def watch(path):
+    before = None
+    while True:
+        now = os.stat(path).st_mtime_ns
+        if now != before:
+            Passing.end_ready()
+        before = now
+        time.sleep(0.01)
+
+
 def between(to, folder):
+    threading.Thread(target=watch, args=(folder + "/how",), daemon=True).start()
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("0.0.0.0", 9999))

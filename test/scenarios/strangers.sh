@@ -90,6 +90,7 @@ end
 flip() { # WAY BYTE BIT
 	local at
 	echo "$*" >"$tmp/how"
+	sleep 0.1
 	timeout 10 dvs migrate 0 10 1 >"$tmp/out" 2>&1 && fail "bit $3 of byte $2, way $1, was taken: $(<"$tmp/out")"
 	: >"$tmp/how"
 	grep -q "^flipped $*$" "$tmp/between" || fail "bit $3 of byte $2, way $1, did not come by: $(<"$tmp/out")"

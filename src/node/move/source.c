@@ -21,6 +21,7 @@
 #include "os/secure.h"
 #include "os/socket.h"
 #include "os/tcp.h"
+#include "proxy/proxy.h"
 
 /*
  * The source side: one worker thread a migration. All decisions are the plan's (core/plan.h); here is how
@@ -351,7 +352,7 @@ static void end(void *ctx)
 {
 	struct source *d = ctx;
 	struct moves *moves = d->moves;
-	int dcid = d->dcid, p_nr = d->p_nr;
+	int dcid = d->dcid, p_nr = d->p_nr, target = d->target;
 	uint32_t generation = d->generation;
 
 	migrate_source_free(d->tracee);
@@ -361,6 +362,7 @@ static void end(void *ctx)
 		worker_wait(&d->worker);
 	finish(d);
 	ending_on_source_over(moves->bindings, dcid, p_nr, generation);
+	proxy_make_ready(moves->proxy, target);
 	os_lock_release(moves->lock);
 }
 
@@ -501,6 +503,8 @@ void source_start(struct moves *moves, struct request *request)
 	if (source_may_leave(d, binding, ep->moving) == 0) {
 		if (worker_start(&d->worker) == 0) {
 			worker_tell(&d->worker, PLAN_REQUESTED, 0, 0);
+			/* While the process is looked at. */
+			proxy_make_ready(moves->proxy, d->target);
 			return;
 		}
 		refusal_set(&d->refusal, EDVSALLOCMEM, "no thread for the migration could be made");

@@ -17,6 +17,7 @@
 #include "os/pid.h"
 #include "os/socket.h"
 #include "os/tcp.h"
+#include "proxy/proxy.h"
 
 /*
  * The target side: one worker thread a migration. All decisions are the plan's (core/plan.h); here is how
@@ -282,10 +283,12 @@ static void end(void *ctx)
 {
 	struct target *a = ctx;
 	struct moves *moves = a->moves;
+	int from = a->from;
 
 	migrate_target_free(a->target);
 	os_lock_take(moves->lock);
 	finish(a);
+	proxy_make_ready(moves->proxy, from); /* it may go back */
 	os_lock_release(moves->lock);
 }
 
