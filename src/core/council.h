@@ -22,7 +22,7 @@
  * one knew (`seen`): it counts as knowing that, and no epoch begins that knows less. A member without a state takes it
  * from another one (group/envoy.h); if there has been none at all then the lowest node begins with an empty one.
  * Commands are lost if all machines that heard them, and that go on, have forgotten them by crashes. So one crash is
- * enough, where the others that heard them are apart from those that go on.
+ * enough, where the others that heard them are apart from those that go on: core/council.pml is the model of it.
  *
  *	unsettled --view--> settled --HELLOs--> running (an epoch) --view breaks--> unsettled
  */
