@@ -270,11 +270,11 @@ static void finish(struct world *w)
 {
 	assert(w->report->steps);
 	w->report->time_us = w->now_us;
-	queue_deinit(&w->queue);
 	for (int node = 0; node < w->nodes && w->council; node++)
 		member_stop(w, node);
 	if (w->council)
 		ring_deinit(w);
+	queue_deinit(&w->queue); /* members that leave have put events as well */
 	for (int node = 0; node < w->nodes; node++)
 		for (int proc = 0; proc < w->procs; proc++)
 			free(w->node[node].arrival[proc].image);
