@@ -70,6 +70,11 @@ static void go_out(struct council *c, struct council_point seen)
 	c->call.out(c->ctx, seen);
 }
 
+static bool misses_some(const struct council *c)
+{
+	return c->apart && !c->waited && c->has_state && !c->running && (c->roll & ~c->present);
+}
+
 /* A member that is placed in a running epoch has nothing to state. */
 static void say_hello(struct council *c)
 {
@@ -79,7 +84,8 @@ static void say_hello(struct council *c)
 				     .heard = c->heard,
 				     .life = c->life,
 				     .token = (c->has_state ? COUNCIL_HAS_STATE : 0) |
-					      (c->grown ? COUNCIL_HAS_GROWN : 0),
+					      (c->grown ? COUNCIL_HAS_GROWN : 0) |
+					      (misses_some(c) ? COUNCIL_WAITS : 0),
 				     .set = c->majority,
 				     .to = c->present };
 
@@ -214,6 +220,8 @@ void council_unsettle(struct council *c)
 void council_cut(struct council *c)
 {
 	council_unsettle(c);
+	c->apart = true;
+	c->waited = false;
 	c->ring = c->judged = 0;
 	c->present = 0;
 	if (!c->is_out)
@@ -244,6 +252,10 @@ void council_quorum(struct council *c, uint64_t ring, bool have, uint32_t majori
 	c->judged = ring;
 	c->quorate = have;
 	c->majority = majority;
+	if (!have) {
+		c->apart = true;
+		c->waited = false;
+	}
 	if (!c->settled || ring != c->ring)
 		return;
 	if (!have)
@@ -335,6 +347,7 @@ static void begin(struct council *c, int most)
 	CORE_ASSERT(!c->running);
 	CORE_ASSERT(c->greeted & bit(most));
 	c->running = true;
+	c->apart = false;
 	if (!c->has_state) {
 		c->call.began(c->ctx);
 		return;
@@ -363,11 +376,22 @@ static void begin(struct council *c, int most)
 		c->call.began(c->ctx);
 }
 
+static uint32_t waiting(const struct council *c)
+{
+	uint32_t set = 0;
+
+	for (uint32_t left = c->greeted; left; left &= left - 1)
+		if (c->hello[lowest_of(left)].waits)
+			set |= left & -left;
+	CORE_ASSERT(!(set & ~c->greeted));
+	return set;
+}
+
 static void try_begin(struct council *c)
 {
 	bool all = (c->greeted & c->present) == c->present;
 	struct council_point point;
-	uint32_t know;
+	uint32_t know, wait = waiting(c);
 	bool enough;
 	int most;
 
@@ -383,7 +407,7 @@ static void try_begin(struct council *c)
 	CORE_ASSERT(know & bit(most));
 	/* What a majority has decided is known to one of any majority. Fewer may have missed it. */
 	enough = !c->hello[most].grown || count_of(c->greeted) >= c->hello[most].majority;
-	if ((all && enough) || count_of(know) >= c->hello[most].majority)
+	if ((all && enough && !wait) || count_of(know & ~wait) >= c->hello[most].majority)
 		begin(c, most);
 }
 
@@ -416,6 +440,7 @@ static void on_hello(struct council *c, const struct council_message *m)
 	c->hello[m->node].point = (struct council_point){ m->epoch, m->heard };
 	c->hello[m->node].has_state = m->token & COUNCIL_HAS_STATE;
 	c->hello[m->node].grown = m->token & COUNCIL_HAS_GROWN;
+	c->hello[m->node].waits = m->token & COUNCIL_WAITS;
 	c->hello[m->node].life = m->life;
 	c->hello[m->node].majority = m->set;
 	try_begin(c);
@@ -518,6 +543,19 @@ bool council_is_placed(const struct council *c)
 {
 	CORE_ASSERT(!c->running || !c->is_out);
 	return c->running && is_placed(c);
+}
+
+bool council_waits(const struct council *c)
+{
+	return misses_some(c) && c->settled && c->judged == c->ring && c->quorate && !c->is_out;
+}
+
+void council_waited(struct council *c)
+{
+	CORE_ASSERT(council_waits(c));
+	c->waited = true;
+	CORE_ASSERT(!council_waits(c));
+	say_hello(c);
 }
 
 bool council_takes(const struct council *c)

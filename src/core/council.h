@@ -17,6 +17,11 @@
  *	(a) when as many members as a majority have stated what they know, or
  *	(b) when all members of the view have, and these are a majority, or there has never been one.
  *
+ * A member that has been without a quorum of machines, or without its multicast, may find some of the roll before
+ * it finds all. It says in its HELLO that it *waits* for the others, counts as one that has stated nothing, and stops
+ * waiting when it is told to: so machines that all fell apart come together again, and none is out because it came
+ * last.
+ *
  * The most knowing member, by (epoch, heard), is in the right. A member with another state is *out*: the others have
  * gone on without it, so its node has left for them. It begins anew without a state, but states what the most knowing
  * one knew (`seen`): it counts as knowing that, and no epoch begins that knows less. A member without a state takes it
@@ -70,10 +75,12 @@ struct council {
 	uint32_t greeted; /* they have said HELLO in this view */
 	struct {
 		struct council_point point; /* it knows everything up to there */
-		bool has_state, grown;
+		bool has_state, grown, waits;
 		uint64_t life;
 		uint32_t majority;
 	} hello[NR_NODES];
+	bool apart; /* it was without a quorum of machines since the last epoch, or without the multicast */
+	bool waited; /* long enough for others */
 
 	bool has_state;
 	bool grown; /* the roll has been a majority of the machines */
@@ -111,6 +118,10 @@ void council_settle(struct council *c);
 
 /* It runs with the state that the others have. */
 bool council_is_placed(const struct council *c);
+/* It waits for members of the roll: council_waited() ends that. */
+bool council_waits(const struct council *c);
+void council_waited(struct council *c);
+
 /* Can a command of this node be sent now? */
 bool council_takes(const struct council *c);
 void council_propose(struct council *c, const uint8_t command[COMMAND_BYTES]);

@@ -219,6 +219,67 @@ static void test_all_minorities_come_back(void)
 	CHECK_EQ(member[0].council.roll, 7);
 }
 
+/* All fall apart, and two of them find each other before the third is there: they wait for it, and not for ever. */
+static void test_those_that_were_apart_wait(void)
+{
+	for (int late = 0; late < NODES; late++) {
+		uint32_t first = 7 & ~(1u << late);
+
+		three();
+		for (int i = 0; i < NODES; i++) {
+			if (i == late)
+				council_cut(&member[i].council);
+			else
+				form(200 + (uint64_t)i, 1u << i, false);
+		}
+		form(300, first, true);
+		for (int i = 0; i < NODES; i++) {
+			CHECK_EQ(council_waits(&member[i].council), i != late);
+			CHECK_EQ(member[i].council.roll, 7);
+			CHECK(!member[i].council.running);
+		}
+		form(301, 7, true);
+		for (int i = 0; i < NODES; i++)
+			CHECK(!member[i].out && member[i].quorum && member[i].order == 3);
+		form(400, first, true); /* one that fails now is not waited for */
+		CHECK_EQ(member[(late + 1) % NODES].order, 4);
+	}
+}
+
+/* The first that has waited long enough goes on with those that miss nobody, or have waited as well. */
+static void test_waiting_ends(void)
+{
+	unsigned from;
+
+	three();
+	for (int i = 0; i < NODES; i++)
+		form(200 + (uint64_t)i, 1u << i, false);
+	form(300, 3, true);
+	for (int i = 0; i < 2; i++) {
+		CHECK(council_waits(&member[i].council));
+		from = said_count;
+		council_waited(&member[i].council);
+		CHECK(!council_waits(&member[i].council));
+		hear_all(3, from);
+		CHECK_EQ(member[1].council.running, i == 1);
+	}
+	CHECK(member[0].order == 4 && member[1].order == 4);
+	CHECK_EQ(member[0].council.roll, 3);
+	form(400, 7, true);
+	CHECK(member[2].out);
+}
+
+/* A member that alone was without its multicast is not waited with: the others have gone on, or will. */
+static void test_a_majority_that_was_not_apart_goes_on(void)
+{
+	three();
+	council_cut(&member[2].council);
+	form(200, 3, true);
+	CHECK(member[0].order == 4 && member[1].order == 4);
+	form(300, 7, true);
+	CHECK(member[2].out && !member[0].out);
+}
+
 /* Those that were put out know what put them out: less than that does not begin. */
 static void test_less_does_not_begin(void)
 {
@@ -315,6 +376,9 @@ int main(void)
 	TEST(test_decided_by_two_of_three);
 	TEST(test_minority_waits);
 	TEST(test_all_minorities_come_back);
+	TEST(test_those_that_were_apart_wait);
+	TEST(test_waiting_ends);
+	TEST(test_a_majority_that_was_not_apart_goes_on);
 	TEST(test_less_does_not_begin);
 	TEST(test_one_alone_does_not_begin);
 	TEST(test_process_leaves);

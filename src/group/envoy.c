@@ -11,8 +11,9 @@
 #include "group/buffer.h"
 #include "wire/group.h"
 
-#define OUTBOX	     1024u		 /* commands; a power of 2 */
-#define SILENT_NS    INT64_C(1000000000) /* without a part of the state: another member is asked */
+#define OUTBOX	     1024u		  /* commands; a power of 2 */
+#define SILENT_NS    INT64_C(1000000000)  /* without a part of the state: another member is asked */
+#define PATIENCE_NS  INT64_C(10000000000) /* for members that were apart as well to be back */
 #define JOURNAL_MAX  (8u << 20)
 #define PACKAGE_HEAD 16u
 #define PACKAGE_MAX  (PACKAGE_HEAD + COUNCIL_IMAGE_MAX + GROUP_STATE_MAX)
@@ -38,6 +39,8 @@ struct envoy {
 	uint64_t first, next; /* first..next wait to be numbered */
 	uint64_t sent;	      /* first..sent were sent in this epoch */
 	uint64_t undecided;   /* own ones that have a number */
+
+	int64_t waits_ns; /* since when the council waits for members; 0: it does not */
 
 	bool can_give; /* the daemon has a state: it was told one, or a command */
 	struct offer *offers;
@@ -432,8 +435,25 @@ static int64_t settle_asking(struct envoy *e, int64_t now_ns)
 	return SILENT_NS;
 }
 
+/* Members that were apart are not all back at one time: a restart of all Corosyncs, a switch that was off. */
+static int64_t settle_waiting(struct envoy *e, int64_t now_ns)
+{
+	if (!council_waits(&e->council)) {
+		e->waits_ns = 0;
+		return -1;
+	}
+	if (!e->waits_ns)
+		e->waits_ns = now_ns;
+	if (now_ns - e->waits_ns < PATIENCE_NS)
+		return e->waits_ns + PATIENCE_NS - now_ns;
+	council_waited(&e->council);
+	return -1;
+}
+
 int64_t envoy_settle(struct envoy *e, int64_t now_ns)
 {
+	int64_t again_ns;
+
 	assert(e->first <= e->sent && e->sent <= e->next);
 	if (e->council.is_out)
 		return -1;
@@ -443,7 +463,8 @@ int64_t envoy_settle(struct envoy *e, int64_t now_ns)
 		council_propose(&e->council, e->outbox[e->sent++ % OUTBOX]);
 	if (e->can_give)
 		ask_daemon(e);
-	return settle_asking(e, now_ns);
+	again_ns = settle_waiting(e, now_ns);
+	return again_ns >= 0 ? again_ns : settle_asking(e, now_ns);
 }
 
 bool envoy_is_placed(const struct envoy *e)

@@ -11,7 +11,7 @@
  *	16 epoch 8   HELLO: the last one that the sender knows; 0: none
  *	24 heard 8   commands that the sender has heard; STATE: bytes of the whole state
  *	32 life 8    HELLO, JOIN: random number of this life of the sender
- *	40 token 8   ASK, STATE: of the question; HELLO: COUNCIL_HAS_STATE, COUNCIL_HAS_GROWN
+ *	40 token 8   ASK, STATE: of the question; HELLO: COUNCIL_HAS_STATE, COUNCIL_HAS_GROWN, COUNCIL_WAITS
  *	48 set 4     HELLO: machines that are a majority
  *	52 to 4      HELLO: the members that the sender sees; STATE: the joiner
  *	56 offset 8  STATE: of this part
@@ -29,10 +29,11 @@
 
 #include "wire/command.h"
 
-#define COUNCIL_VERSION	    1
+#define COUNCIL_VERSION	    2
 #define COUNCIL_HEAD	    64u
 #define COUNCIL_HAS_STATE   1u	   /* the sender has a state */
 #define COUNCIL_HAS_GROWN   2u	   /* and in it a majority was there once */
+#define COUNCIL_WAITS	    4u	   /* the sender waits for members that it does not see yet */
 #define COUNCIL_PART_MAX    32768u /* bytes of a state in one message */
 #define COUNCIL_MESSAGE_MAX (COUNCIL_HEAD + COUNCIL_PART_MAX)
 
