@@ -35,6 +35,10 @@ static const char script[] =
 	"cat <&3 >/run/corosync.conf; cat <&4 >/run/corosync.key; exec 3<&- 4<&-\n"
 	"while :; do corosync -f -c /run/corosync.conf; sleep 1; done";
 
+/* PROGRAM SOCKET FD: the first one says there that it is ready. */
+static const char again[] = "ready=\"--ready-fd $3\"\n"
+			    "while :; do \"$1\" --socket \"$2\" $ready; ready=; sleep 0.2; done";
+
 static int write_conf(unsigned nodes, struct refusal *refusal)
 {
 	char text[CONF_MAX], address[24];
@@ -82,10 +86,9 @@ int labcorosync_prepare(unsigned nodes, struct refusal *refusal)
 
 int labcorosync_start(const struct lab *lab, int id, struct refusal *refusal)
 {
-	char dvs[] = "dvs", what[] = LAB_COROSYNC_ARGUMENT, deputy[] = "dvs-corosync";
-	char path[64], log[64], ready[12] = "";
+	char dvs[] = "dvs", what[] = LAB_COROSYNC_ARGUMENT, path[64], log[64], ready[12] = "";
 	char *corosync_argv[] = { dvs, what, ready, NULL };
-	char *argv[] = { deputy, "--socket", path, "--ready-fd", ready, NULL };
+	char *argv[] = { dvs, what, ready, path, NULL };
 	int r;
 
 	assert(lab->corosync && lab->node[id].task.pid);
@@ -93,20 +96,36 @@ int labcorosync_start(const struct lab *lab, int id, struct refusal *refusal)
 	snprintf(log, sizeof(log), LAB_FOLDER "/corosync%d.log", id);
 	r = labnode_start_in(lab->node[id].task.pid, "Corosync", corosync_argv, ready, log,
 			     refusal);
-	return r ? r : labnode_start_in(lab->node[id].task.pid, deputy, argv, ready, log, refusal);
+	return r ? r
+		 : labnode_start_in(lab->node[id].task.pid, "dvs-corosync", argv, ready, log,
+				    refusal);
+}
+
+static int become(char **argv)
+{
+	fprintf(stderr, "dvs: cannot run %s: %s\n", argv[0], strerror(-os_self_become(argv)));
+	return REFUSED;
 }
 
 int lab_corosync_main(int argc, char **argv)
 {
-	char *become[] = { "unshare", "--mount", "sh", "-c", (char *)(uintptr_t)script, NULL };
+	char deputy[512], *ready = argc > 2 ? argv[2] : NULL, *socket = argc > 3 ? argv[3] : NULL;
+	char *corosync_argv[] = {
+		"unshare", "--mount", "sh", "-c", (char *)(uintptr_t)script, NULL
+	};
+	char *deputy_argv[] = { "sh",		"-c",	(char *)(uintptr_t)again,
+				"dvs-corosync", deputy, socket,
+				ready,		NULL };
 	int ready_fd;
 
-	if (argc != 3 || !options_number(argv[2], 3, 1 << 20, &ready_fd)) {
+	if (argc < 3 || argc > 4 || !options_number(ready, 3, 1 << 20, &ready_fd) ||
+	    os_self_beside("dvs-corosync", deputy, sizeof(deputy)) < 0) {
 		fprintf(stderr, "dvs: " LAB_COROSYNC_ARGUMENT " is for `dvs lab up` alone\n");
 		return WRONG_USAGE;
 	}
+	if (socket)
+		return become(deputy_argv);
 	os_write_full(ready_fd, "1", 1, 1000);
 	os_close(ready_fd);
-	fprintf(stderr, "dvs: cannot run %s: %s\n", become[0], strerror(-os_self_become(become)));
-	return REFUSED;
+	return become(corosync_argv);
 }

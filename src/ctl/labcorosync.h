@@ -19,8 +19,8 @@ int labcorosync_prepare(unsigned nodes, struct refusal *refusal);
 int labcorosync_start(const struct lab *lab, int id, struct refusal *refusal);
 
 /*
- * Corosync itself: `dvs lab up` starts it as `dvs --lab-corosync FD`, which is not for people. It is started again when
- * it ends, as a service manager would.
+ * `dvs lab up` starts Corosync as `dvs --lab-corosync FD` and the deputy as `dvs --lab-corosync FD SOCKET`, which are
+ * not for people. Each of the two is started again when it ends, as a service manager would.
  */
 #define LAB_COROSYNC_ARGUMENT "--lab-corosync"
 int lab_corosync_main(int argc, char **argv);

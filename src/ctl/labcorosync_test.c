@@ -19,7 +19,9 @@ static int beside, written;
 static char conf[8192];
 static char started[256];
 static const char *fails;
+static char became[512];
 
+int __wrap_os_self_become(char **argv);
 int __wrap_os_child_run(char *const *argv, pid_t netns_pid, const char *input, char *output,
 			size_t size);
 int __wrap_os_self_beside(const char *name, char *path, size_t size);
@@ -35,6 +37,16 @@ int __wrap_os_child_run(char *const *argv, pid_t netns_pid, const char *input, c
 	CHECK_EQ(netns_pid, 0);
 	snprintf(output, size, "no room");
 	return ++runs == not_at ? 1 : 0;
+}
+
+int __wrap_os_self_become(char **argv)
+{
+	became[0] = '\0';
+	for (; *argv; argv++) {
+		rig_append(became, sizeof(became), *argv);
+		rig_append(became, sizeof(became), "|");
+	}
+	return -ENOENT;
 }
 
 int __wrap_os_self_beside(const char *name, char *path, size_t size)
@@ -57,7 +69,9 @@ int __wrap_labnode_start_in(pid_t netns_pid, const char *name, char **argv, char
 
 	(void)ready;
 	CHECK(!strcmp(log, LAB_FOLDER "/corosync3.log"));
-	snprintf(line, sizeof(line), "%d %s %s %s;", netns_pid, name, argv[0], argv[2]);
+	CHECK(!strcmp(argv[1], LAB_COROSYNC_ARGUMENT));
+	snprintf(line, sizeof(line), "%d %s %s %s %s;", netns_pid, name, argv[0], argv[2],
+		 argv[3] ? argv[3] : "");
 	rig_append(started, sizeof(started), line);
 	return fails && !strcmp(name, fails) ? refusal_set(why, EDVSDVSINIT, "it ended") : 0;
 }
@@ -110,11 +124,34 @@ static void test_start(void)
 	begin();
 	CHECK_EQ(labcorosync_start(&lab, 3, &refusal), 0);
 	CHECK(!strncmp(started, "77 Corosync dvs ", 16));
-	CHECK(strstr(started, ";77 dvs-corosync dvs-corosync " LAB_GROUP ".3;"));
+	CHECK(strstr(started, ";77 dvs-corosync dvs  " LAB_GROUP ".3;"));
 	begin();
 	fails = "Corosync";
 	CHECK_EQ(labcorosync_start(&lab, 3, &refusal), EDVSDVSINIT);
 	CHECK(!strstr(started, "dvs-corosync"));
+}
+
+static int become(int argc, char *fd, char *socket)
+{
+	char *argv[] = { "dvs", LAB_COROSYNC_ARGUMENT, fd, socket, NULL };
+
+	became[0] = '\0';
+	return lab_corosync_main(argc, argv);
+}
+
+/* Both go on as a shell that starts them again and again; the deputy is told where it says that it is ready. */
+static void test_what_it_becomes(void)
+{
+	begin();
+	CHECK_EQ(become(3, "900", NULL), 1);
+	CHECK(strstr(became, "unshare|--mount|sh|-c|") && strstr(became, "do corosync "));
+	CHECK_EQ(become(4, "900", "/s"), 1);
+	CHECK(strstr(became, "|/x/dvs-corosync|/s|900|") && strstr(became, "while :; do "));
+	CHECK_EQ(become(2, NULL, NULL), 2);
+	CHECK_EQ(become(3, "one", NULL), 2);
+	beside = -ENOENT;
+	CHECK_EQ(become(4, "900", "/s"), 2);
+	CHECK_EQ(became[0], 0);
 }
 
 int main(void)
@@ -122,5 +159,6 @@ int main(void)
 	TEST(test_configuration);
 	TEST(test_refused);
 	TEST(test_start);
+	TEST(test_what_it_becomes);
 	return test_end();
 }

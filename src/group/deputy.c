@@ -29,6 +29,7 @@ struct deputy {
 	struct envoy *envoy;	    /* NULL: it has not said who it is */
 	struct totem *totem;
 	struct council_point seen; /* of the life before, if that was put out */
+	bool quorum;
 };
 
 static void doom(struct deputy *d, int why)
@@ -58,6 +59,7 @@ static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t l
 	uint8_t head[GROUP_RESTORE_HEAD];
 
 	assert(len <= GROUP_STATE_MAX);
+	d->quorum = true; /* it is given by one, and the daemon takes it so */
 	group_number_encode(head, order);
 	wrote(d, group_stream_put(&d->daemon, GROUP_RESTORE, head, sizeof(head), state, len));
 }
@@ -81,14 +83,22 @@ static void on_ask(void *ctx, uint64_t token)
 	wrote(d, group_stream_put(&d->daemon, GROUP_ASK, head, sizeof(head), NULL, 0));
 }
 
+static void tell_quorum(struct deputy *d)
+{
+	uint8_t head[8];
+
+	assert(d->envoy);
+	group_number_encode(head, d->quorum);
+	wrote(d, group_stream_put(&d->daemon, GROUP_QUORUM, head, sizeof(head), NULL, 0));
+}
+
 static void on_quorum(void *ctx, bool have)
 {
 	struct deputy *d = ctx;
-	uint8_t head[8];
 
 	os_log(OS_LOG_INFO, have ? "there is a quorum" : "there is no quorum");
-	group_number_encode(head, have);
-	wrote(d, group_stream_put(&d->daemon, GROUP_QUORUM, head, sizeof(head), NULL, 0));
+	d->quorum = have;
+	tell_quorum(d);
 }
 
 /* The daemon has to know before its connection ends; that it does, or does not, ends this life. */
@@ -191,6 +201,7 @@ static int begin_life(struct deputy *d, const struct group_hello *hello)
 	assert(!d->envoy && !d->totem);
 	_Static_assert(sizeof(join.name) == sizeof(hello->name), "a node's name fits");
 	memcpy(join.name, hello->name, sizeof(join.name));
+	d->quorum = false;
 	r = envoy_new(&d->envoy, hello->node, os_random() | 1, d->seen, &join, &outward, d);
 	return r < 0 ? r : totem_new(&d->totem, d->loop, hello->node, &inward, d);
 }
@@ -217,6 +228,11 @@ static int on_frame(struct deputy *d, const struct group_frame *f)
 		return -EBADMSG;
 	if (f->kind == GROUP_COMMAND) {
 		envoy_propose(d->envoy, f->payload);
+		return 0;
+	}
+	if (f->kind == GROUP_PING) {
+		totem_ask(d->totem);
+		tell_quorum(d);
 		return 0;
 	}
 	if (f->kind != GROUP_STATE)

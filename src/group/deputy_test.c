@@ -54,7 +54,7 @@ static char dir[] = "/tmp/dvs-deputy-XXXXXX", path[80];
 static struct totem *totem;
 static struct packet *messages, **last_message = &messages;
 static struct council_message greeting; /* the last HELLO */
-static int totems, totem_error;
+static int totems, totem_error, totem_asks;
 static bool distrusted;
 
 bool __wrap_os_peer_trusted(const struct os_peer *peer);
@@ -78,6 +78,12 @@ int totem_new(struct totem **totemp, struct os_loop *on, int node, const struct 
 	*totemp = totem;
 	totems++;
 	return 0;
+}
+
+void totem_ask(struct totem *t)
+{
+	CHECK(t == totem);
+	totem_asks++;
 }
 
 static void drop_messages(void)
@@ -305,6 +311,27 @@ static void test_a_daemon(void)
 	d = daemon_in_group(); /* the next one is a new life, with an order of its own */
 	CHECK_EQ(d.order, 1);
 	CHECK_EQ(totems, 2);
+	daemon_leave(&d);
+	tear_down();
+}
+
+static void test_ping(void)
+{
+	uint8_t bytes[GROUP_QUORUM_BYTES] = { 0 };
+	struct daemon d;
+
+	set_up();
+	d = daemon_in_group();
+	totem_asks = 0;
+	for (int have = 1, before; have >= 0; have--) {
+		before = d.quorums;
+		CHECK_EQ(group_stream_put(&d.stream, GROUP_PING, bytes, sizeof(bytes), NULL, 0), 0);
+		TURN_UNTIL(&d, d.quorums == before + 1);
+		CHECK_EQ(d.quorum, have);
+		totem->call.cut(totem->ctx);
+		TURN_UNTIL(&d, !d.quorum);
+	}
+	CHECK_EQ(totem_asks, 2); /* Corosync has answered before */
 	daemon_leave(&d);
 	tear_down();
 }
@@ -554,6 +581,7 @@ int main(void)
 		return 1;
 	snprintf(path, sizeof(path), "%s/deputy", dir);
 	TEST(test_a_daemon);
+	TEST(test_ping);
 	TEST(test_another_user);
 	TEST(test_second_daemon);
 	TEST(test_no_totem);

@@ -218,6 +218,9 @@ static void test_group_lost(void)
 
 	setup(m, 2);
 	rig_stop();
+	PUMP_UNTIL(m, 2, !m[0].quorum && !m[1].quorum);
+	CHECK_EQ(group_place(m[0].group, &(struct group_place){ 0 }), -ENOTCONN);
+	rig_come_back();
 	PUMP_UNTIL(m, 2, m[0].lost && m[1].lost);
 	for (int i = 0; i < 2; i++) {
 		CHECK_EQ(m[i].lost, RIG_LOST);
@@ -264,7 +267,7 @@ static void test_place_is_kept(void)
 	CHECK_EQ(m[1].leaves, 0);
 	CHECK_EQ(m[1].joins, 2);
 	rig_stop();
-	PUMP_UNTIL(m, 2, m[0].lost);
+	PUMP_UNTIL(m, 2, !m[0].quorum);
 	CHECK_EQ(group_place(m[0].group, &(struct group_place){ 0 }), -ENOTCONN);
 	teardown(m, 2);
 }

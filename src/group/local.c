@@ -7,6 +7,10 @@
  *	DELIVER ...                      among them the own NODE_JOIN: joined from then on
  *	ASK -> STATE                     at any time: somebody else joins
  *	QUORUM, OUT                      of a deputy alone
+ *	PING -> QUORUM                   each second, with a deputy alone
+ *
+ * A deputy that is silent, or has gone, is a quorum that is lost. A new one has no state of the member, and the group
+ * has gone on without it.
  *
  * The stream is in order, so the state sent for an ASK is the one as of the last DELIVER before it.
  */
@@ -25,6 +29,9 @@
 
 #define WELCOME_TIMEOUT_MS 5000
 #define DOOR_MS		   250
+#define LOOK_MS		   200 /* for a deputy that has gone */
+#define PING_MS		   1000 /* a program that has the CPU may keep a deputy from it for so long */
+#define SILENT_PINGS	   2
 #define OUT_MAX		   (GROUP_STATE_MAX + (1u << 20))
 #define COMMANDS_MAX	   (256u << 10) /* bytes of commands that may wait to be written */
 #define PLACE_HEAD	   8u
@@ -40,6 +47,8 @@ struct local {
 	int door, door_timer; /* they say then whether the others go on, and until when */
 	int lost;	      /* 0 or why */
 	bool deputy; /* a deputy of the corosync engine is at the other end, and not a sequencer */
+	int ping_timer;
+	unsigned pings; /* not answered */
 };
 
 static struct local *local_of(struct group *group)
@@ -54,6 +63,7 @@ static void local_free(struct group *group)
 	group_stream_deinit(&l->stream);
 	os_close(l->door);
 	os_close(l->door_timer);
+	os_close(l->ping_timer);
 	os_close(l->set);
 	free(l->path);
 	free(l);
@@ -80,9 +90,71 @@ static void local_lose(struct local *l, int why)
 	l->lost = why;
 	l->door = os_close(l->door);
 	l->door_timer = os_close(l->door_timer);
+	l->ping_timer = os_close(l->ping_timer);
 	os_log(OS_LOG_WARN, "the group is lost: %s",
 	       why == -ESTALE ? "it goes on without this node" : strerror(-why));
 	seat_lose(&l->group.seat);
+}
+
+/* A service manager starts it again. It is a stranger to this member, whose node has left with the one before it. */
+static void look_for_deputy(struct local *l)
+{
+	int fd;
+
+	assert(l->deputy && l->broken);
+	if (l->door_timer >= 0 && os_poll(l->door_timer, OS_READ, 0) < 0)
+		return;
+	os_close(l->door_timer);
+	l->door_timer = -1;
+	fd = os_unix_connect_trusted(l->path, OS_STREAM, 0);
+	if (fd < 0 && fd != -EAGAIN)
+		l->door_timer = os_pollset_timer(l->set, LOOK_MS);
+	os_close(fd);
+	if (l->door_timer < 0)
+		local_lose(l, -ESTALE);
+}
+
+static void break_deputy(struct local *l, int why)
+{
+	if (why == -ESTALE) {
+		local_lose(l, why);
+		return;
+	}
+	os_log(OS_LOG_WARN,
+	       "dvs-corosync has ended: %s; there is no quorum until it is started again",
+	       strerror(-why));
+	l->ping_timer = os_close(l->ping_timer);
+	seat_quorum(&l->group.seat, false);
+	look_for_deputy(l);
+}
+
+/* A deputy whose Corosync hangs says nothing at all. */
+static void ping_deputy(struct local *l)
+{
+	uint8_t head[8] = { 0 };
+
+	if (os_poll(l->ping_timer, OS_READ, 0) < 0)
+		return;
+	os_close(l->ping_timer);
+	l->ping_timer = os_pollset_timer(l->set, PING_MS);
+	if (l->pings == SILENT_PINGS) {
+		if (l->group.seat.quorum)
+			os_log(OS_LOG_WARN,
+			       "dvs-corosync does not answer: there is no quorum until it does");
+		seat_quorum(&l->group.seat, false);
+	}
+	if (l->pings < SILENT_PINGS &&
+	    group_stream_put(&l->stream, GROUP_PING, head, sizeof(head), NULL, 0) == 0)
+		l->pings++;
+}
+
+/* It answers again. Commands that it delivers were decided by a quorum. */
+static void hear_deputy(struct local *l, const struct group_frame *f)
+{
+	assert(l->deputy);
+	l->pings = 0;
+	if (f->kind == GROUP_DELIVER)
+		seat_quorum(&l->group.seat, true);
 }
 
 /*
@@ -94,8 +166,8 @@ static void local_break(struct local *l, int why)
 {
 	os_pollset_remove(l->set, l->stream.fd);
 	l->broken = why;
-	if (l->deputy) { /* with it this member has left the group, which goes on */
-		local_lose(l, -ESTALE);
+	if (l->deputy) {
+		break_deputy(l, why);
 		return;
 	}
 	l->door = os_unix_connect_trusted(l->path, OS_STREAM, 0);
@@ -136,6 +208,8 @@ static int on_ask(struct local *l, const struct group_frame *f)
 
 static int on_frame(struct local *l, const struct group_frame *f)
 {
+	if (l->deputy)
+		hear_deputy(l, f);
 	switch (f->kind) {
 	case GROUP_RESTORE:
 		return seat_restore(&l->group.seat, group_number_decode(f->payload),
@@ -178,12 +252,18 @@ static int local_dispatch(struct group *group)
 	struct local *l = local_of(group);
 	int r;
 
-	if (l->broken && !l->lost)
-		look_at_door(l);
+	if (l->broken && !l->lost) {
+		if (l->deputy)
+			look_for_deputy(l);
+		else
+			look_at_door(l);
+	}
 	if (l->broken)
 		return l->lost;
 	/* Commands that were delivered before the connection broke are read even if writing fails by now. */
 	r = local_read(l);
+	if (r >= 0 && l->deputy)
+		ping_deputy(l);
 	if (r >= 0)
 		r = group_stream_flush(&l->stream);
 	if (r < 0)
@@ -296,6 +376,7 @@ static int local_new(struct local **lp, const char *path, bool deputy, int fd, i
 	l->set = set;
 	l->set_events = OS_READ;
 	l->door = l->door_timer = -1;
+	l->ping_timer = deputy ? os_pollset_timer(set, PING_MS) : -1;
 	group_stream_init(&l->stream, fd, OUT_MAX);
 	set = -1;
 	*lp = l;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tests of the local engine alone: it is found by a path, and its sequencer can end in more than one way. */
+/*
+ * Tests of the member's side alone: it is found by a path, and its sequencer or deputy can end, or hang, in more than
+ * one way.
+ */
 #include "group/local_rig_test.h"
 #include "group/member_test.h"
 
@@ -77,6 +80,107 @@ static void test_refused_before_the_hello(void)
 	unlink(path);
 }
 
+/* ---- a deputy that is made up: it lets the member in, and does then as it is told ---- */
+
+static int deputy_listen(void)
+{
+	int fd = os_unix_listen(path, OS_STREAM);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static void deputy_say(int fd, enum group_kind kind, uint64_t number, const struct command *cmd)
+{
+	uint8_t frame[GROUP_HEADER_BYTES + GROUP_DELIVER_BYTES];
+	uint32_t bytes = cmd ? GROUP_DELIVER_BYTES : 8;
+
+	group_header_encode(frame, kind, bytes);
+	group_number_encode(frame + GROUP_HEADER_BYTES, number);
+	if (cmd)
+		command_encode(cmd, frame + GROUP_HEADER_BYTES + 8);
+	if (os_write_full(fd, frame, GROUP_HEADER_BYTES + bytes, WAIT_MS) < 0)
+		_exit(1);
+}
+
+static void deputy_await(int fd, enum group_kind kind, uint32_t bytes)
+{
+	uint8_t frame[GROUP_HEADER_BYTES + GROUP_HELLO_BYTES];
+	struct group_header header;
+
+	if (os_read_full(fd, frame, GROUP_HEADER_BYTES + bytes, WAIT_MS) < 0 ||
+	    group_header_decode(&header, frame) < 0 || header.kind != kind)
+		_exit(2);
+}
+
+/* Answers one PING, and no other one until there is something to read from `go`; ends at the next. */
+static void deputy_run(int listener, int go)
+{
+	struct command join = { .version = COMMAND_VERSION, .kind = COMMAND_NODE_JOIN, .node = 0 };
+	int fd;
+	char c;
+
+	os_poll(listener, OS_READ, WAIT_MS);
+	fd = os_unix_accept(listener);
+	deputy_await(fd, GROUP_HELLO, GROUP_HELLO_BYTES);
+	deputy_say(fd, GROUP_WELCOME, 0, NULL);
+	deputy_say(fd, GROUP_DELIVER, 1, &join);
+	deputy_await(fd, GROUP_PING, GROUP_QUORUM_BYTES);
+	deputy_say(fd, GROUP_QUORUM, 1, NULL);
+	if (os_read_full(go, &c, 1, 2 * WAIT_MS) < 0)
+		_exit(3);
+	join.kind = COMMAND_SYNC;
+	join.request = 1;
+	deputy_say(fd, GROUP_DELIVER, 2, &join); /* it hung, and goes on with what was decided */
+	deputy_say(fd, GROUP_QUORUM, 1, NULL);
+	os_read_full(go, &c, 1, 2 * WAIT_MS);
+	_exit(0);
+}
+
+/* A deputy that hangs, one that goes on, and one that has gone: lost quorums, until another is there. */
+static void test_deputy_hangs_and_ends(void)
+{
+	struct group_callbacks call;
+	struct member m = { .node = 0 };
+	int listener = deputy_listen(), go[2], status = 0;
+	char spec[96];
+	pid_t child;
+
+	CHECK_EQ(pipe(go), 0);
+	child = fork();
+	if (!child)
+		deputy_run(listener, go[0]);
+	os_close(listener);
+	call = (struct group_callbacks){ on_restore, on_deliver, on_snapshot, on_quorum, &m };
+	snprintf(spec, sizeof(spec), "corosync:%s", path);
+	CHECK_EQ(group_new(&m.group, spec, 0, 0x0a000001u, "node", &call), 0);
+	PUMP_UNTIL(&m, 1, m.joined);
+	CHECK(m.quorum);
+	for (int64_t until = os_deadline_ns(2 * WAIT_MS); m.quorum && os_now_ns() < until;)
+		pump(&m, 1, 10);
+	CHECK(!m.quorum);
+	CHECK(!m.lost);
+	CHECK_EQ(send_one(&m, 1), -EAGAIN);
+	CHECK_EQ(write(go[1], "1", 1), 1);
+	PUMP_UNTIL(&m, 1, m.quorum && m.order == 2);
+	CHECK_EQ(send_one(&m, 1), 0);
+	CHECK_EQ(write(go[1], "2", 1), 1);
+	PUMP_UNTIL(&m, 1, !m.quorum);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+	for (int i = 0; i < 30; i++)
+		pump(&m, 1, 10);
+	CHECK(!m.lost); /* there is none, and the member stays */
+	listener = deputy_listen();
+	PUMP_UNTIL(&m, 1, m.lost);
+	CHECK_EQ(m.lost, -ESTALE);
+	CHECK_EQ(m.quorum_calls, 4);
+	m.group = group_free(m.group);
+	os_close(listener);
+	os_close(go[0]);
+	os_close(go[1]);
+}
+
 int main(int argc, char **argv)
 {
 	rig_init(argc, argv);
@@ -84,5 +188,6 @@ int main(int argc, char **argv)
 	TEST(test_path_is_needed);
 	TEST(test_sequencer_ends_slowly);
 	TEST(test_refused_before_the_hello);
+	TEST(test_deputy_hangs_and_ends);
 	return rig_end();
 }

@@ -294,6 +294,16 @@ static void look(void *ctx)
 	t->told = false;
 }
 
+/* A connection that is lost is found by the next dispatch. */
+void totem_ask(struct totem *t)
+{
+	unsigned nodeid;
+
+	assert(!t->connected || t->cpg);
+	if (t->connected)
+		cpg_local_get(t->cpg, &nodeid);
+}
+
 /* Sends what waits, as far as Corosync takes it. */
 static void send_queue(void *ctx)
 {

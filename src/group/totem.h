@@ -33,6 +33,8 @@ struct totem_calls {
 int totem_new(struct totem **totemp, struct os_loop *loop, int node, const struct totem_calls *call,
 	      void *ctx);
 struct totem *totem_free(struct totem *totem); /* leaves; returns NULL */
+/* Returns when Corosync has answered, or at once where there is none. It hangs as long as Corosync does. */
+void totem_ask(struct totem *totem);
 /* Sends in this order as soon as flow control lets it. Messages that wait while Corosync is lost are dropped. */
 void totem_send(struct totem *totem, const uint8_t *head, size_t head_bytes, const uint8_t *payload,
 		size_t bytes);

@@ -411,6 +411,7 @@ int node_run(struct node *node)
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		if (node->tasks.init[dcid])
 			inits_drop(&node->tasks, dcid);
+	binding_tell_end(&node->bindings);
 	node->requests.door = door_free(node->requests.door);
 	node_unlock(node);
 	dc_init_settle(DC_INIT_TIMEOUT_MS);

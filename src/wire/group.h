@@ -22,6 +22,7 @@
  *	RESTORE  sequencer -> member   order 8, state
  *	QUORUM   deputy -> member      have 8: 1, or 0: nothing is decided until it is there again
  *	OUT      deputy -> member      0 8: the others go on without this member
+ *	PING     member -> deputy      0 8: say QUORUM, after Corosync has answered you
  */
 
 #include <stddef.h>
@@ -29,7 +30,7 @@
 
 #include "wire/command.h"
 
-#define GROUP_VERSION	    2
+#define GROUP_VERSION	    3
 #define GROUP_HEADER_BYTES  8u
 #define GROUP_STATE_MAX	    (4u << 20)
 #define GROUP_NAME_BYTES    16u
@@ -51,7 +52,8 @@ enum group_kind {
 	GROUP_RESTORE = 7,
 	GROUP_QUORUM = 8,
 	GROUP_OUT = 9,
-	GROUP_KIND_LAST = 9,
+	GROUP_PING = 10,
+	GROUP_KIND_LAST = 10,
 };
 
 struct group_header {

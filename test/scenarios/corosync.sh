@@ -6,35 +6,7 @@
 # A lab on Corosync: what is decided is decided by a majority of its machines. A node that is cut off changes nothing and
 # says so; when it is back, what it had has ended, and it is a new life of the node.
 . "$(dirname "$0")/lib.bash"
-[[ -e $build/bin/dvs-corosync ]] && command -v corosync >/dev/null || exit 77
-export DVS_LAB_GROUP=corosync
-
-quorum() { # NODE WORD
-	[[ $(timeout 10 dvs -n "$1" nodes 2>/dev/null) == *"quorum: $2"* ]]
-}
-node_pid() { timeout 10 dvs lab status --json | python3 -c 'import json,sys
-print(next(n["pid"] for n in json.load(sys.stdin)["nodes"] if n["node"]==int(sys.argv[1])))' "$1"; }
-# The processes of that name in the network of a node.
-of_node() { # NODE NAME
-	local pid net
-	net=$(readlink "/proc/$(node_pid "$1")/ns/net")
-	for pid in $(pgrep -x "$2"); do
-		[[ $(readlink "/proc/$pid/ns/net") != "$net" ]] || echo "$pid"
-	done
-}
-whole() { # every node sees all others
-	local n
-	for n in 0 1 2; do
-		timeout 10 dvs -n "$n" nodes >/dev/null 2>&1 || return 1
-	done
-}
-
-of_one_mind() { # every node's table is that of node 0
-	local rows
-	rows=$(timeout 10 dvs -n 0 ps --proc 0 --json | python3 -c 'import json,sys
-print(*("%d=%d" % (r["p_nr"], r["node"]) for r in json.load(sys.stdin)))')
-	tables_agree $rows
-}
+. "$(dirname "$0")/corosync.bash"
 
 lab 3
 begin "a server moves while it is called"

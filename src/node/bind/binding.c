@@ -274,6 +274,18 @@ void binding_detach(struct binding *binding)
 	task_drop(task);
 }
 
+void binding_tell_end(struct bindings *bindings)
+{
+	struct exchange_bell *bell;
+
+	assert(os_lock_protects());
+	for (struct binding *binding = bindings->all; binding; binding = binding->next) {
+		binding->status->page->unbound = 1;
+		if (exchange_bell(bindings->exchange, binding->dcid, binding->p_nr, &bell) == 0)
+			exchange_poke(bell);
+	}
+}
+
 void binding_move_away(struct binding *binding)
 {
 	struct task *task = binding->task;

@@ -111,6 +111,11 @@ int binding_make(struct task *task, int dcid, int p_nr, int endpoint, uint32_t g
 		 struct binding **bindingp);
 /* The binding is over (unbound, died, moved by hand): calls give EDVSNOTBIND. Its task is forgotten if it may be. */
 void binding_detach(struct binding *binding);
+/*
+ * The life of the node is over. Tasks of its containers end with it; those that were bound from outside live on, and
+ * their calls give EDVSNOTBIND, also those that wait. Frees nothing.
+ */
+void binding_tell_end(struct bindings *bindings);
 /* Its task goes on on another node, or nowhere (an arrival that is discarded). */
 void binding_move_away(struct binding *binding);
 

@@ -133,6 +133,23 @@ static void test_a_task_has_any_number(void)
 	tear_down();
 }
 
+/* The life of the node is over: each is told, and none is freed. */
+static void test_all_are_told_of_the_end(void)
+{
+	struct binding *first, *second;
+	struct task *task;
+
+	set_up();
+	task = new_task(false);
+	first = bind(task, FIRST);
+	second = bind(task, SECOND);
+	CHECK(!first->status->page->unbound && !second->status->page->unbound);
+	binding_tell_end(&bindings);
+	CHECK(first->status->page->unbound && second->status->page->unbound);
+	CHECK(bindings.all == second && second->next == first);
+	tear_down();
+}
+
 /* A task that is not managed is known by its bindings alone, unless it is kept. */
 static void test_how_long_a_task_is_known(void)
 {
@@ -192,6 +209,7 @@ int main(void)
 	TEST(test_roles);
 	TEST(test_backup_beside_primary);
 	TEST(test_a_task_has_any_number);
+	TEST(test_all_are_told_of_the_end);
 	TEST(test_how_long_a_task_is_known);
 	TEST(test_a_task_that_ends);
 	return test_end();
