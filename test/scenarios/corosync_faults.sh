@@ -57,8 +57,10 @@ check_tables 10=1 14=0 15=0 110=0
 end
 
 begin "a deputy that is killed is started again, and its daemon joins by a snapshot"
+client_ok 110
 server 2 12 64
 client 2 112 12 1000000 0.002
+client 0 113 10 200 0.02
 sleep 0.3
 kill -KILL $(of_node 2 dvs-corosync)
 until_true 5 says 2 "dvs-corosync has ended" || fail "node 2 says nothing of it"
@@ -67,10 +69,10 @@ be_whole 2
 [[ $(daemon_pid 2) == "$daemon" ]] || fail "the daemon of node 2 was started anew"
 until_true 5 of_one_mind || fail "tables: $(<"$tmp/tables")"
 wait "${client_pid[112]}"
-check_tables 10=1 14=0 15=0 110=0
+client_ok 113
+check_tables 10=1 14=0 15=0
 server 2 16 64
 move 16 0
-check_tables 10=1 14=0 15=0 16=0 110=0
-client_ok 110
+check_tables 10=1 14=0 15=0 16=0
 end
 finish
