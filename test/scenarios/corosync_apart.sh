@@ -37,6 +37,7 @@ be_whole
 move 10 1
 move 10 0
 end
+before=$(lives)
 
 begin "machines that lost each other come together one by one: nobody is put out"
 fall_apart
