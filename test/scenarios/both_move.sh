@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 60
+# engines: local corosync
 #
 # The client moves instead of the server; then both at once.
 . "$(dirname "$0")/lib.bash"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # alone
+# engines: corosync
 # timeout: 240
 #
 # A lab on Corosync: what is decided is decided by a majority of its machines. A node that is cut off changes nothing and

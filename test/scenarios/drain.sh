@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# engines: local corosync
 #
 # A node is emptied while a client on another one calls one of its servers; what cannot leave is named.
 . "$(dirname "$0")/lib.bash"

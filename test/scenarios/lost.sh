@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
+# engines: local
 #
 # What joins the nodes of a lab is lost: its sequencer, its switch, or both. What does not need it works on, and the
 # commands say truly what is lost.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 180
+# engines: local corosync
 #
 # Custody while everybody moves: senders and receivers with time-outs of a few milliseconds on all nodes,
 # and all of them moved about; then again with links that fail for a moment. Each message is taken once,
