@@ -11,6 +11,7 @@
 #include "node/task/init.h"
 #include "node/node.h"
 #include "node/settings.h"
+#include "os/confine.h"
 #include "os/descriptors.h"
 #include "os/lock.h"
 #include "os/log.h"
@@ -95,6 +96,10 @@ int main(int argc, char **argv)
 		fputs("dvsd: needs root for pid namespaces and ptrace; start it with sudo "
 		      "(EDVSPRIVILEGES)\n",
 		      stderr);
+		return 1;
+	}
+	if (os_confine_process() < 0) {
+		fputs("dvsd: the kernel does not let it give up capabilities (EDVSPERM)\n", stderr);
 		return 1;
 	}
 	os_self_keep_running();

@@ -10,8 +10,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "os/clock.h"
+#include "os/confine.h"
 #include "os/log.h"
 #include "os/socket.h"
 #include "os/threads.h"
@@ -124,7 +126,12 @@ static void end_sources(struct gate *gate)
 static void *run(void *ctx)
 {
 	struct gate *gate = ctx;
+	int r = os_confine_thread();
 
+	if (r < 0)
+		os_log(OS_LOG_WARN,
+		       "the thread that hears strangers has more rights than it needs: %s",
+		       strerror(-r));
 	os_loop_run(gate->loop);
 	end_sources(gate);
 	return NULL;
