@@ -115,29 +115,59 @@ static void sync_apply(struct directory_change *change, const struct command *cm
 	(void)cmd;
 }
 
+enum judged {
+	JUDGED_NOT = 1, /* a member's own news, or nothing that changes */
+	JUDGED_CLUSTER, /* root may */
+	JUDGED_DC,	/* of the DC that it names, the right to change it */
+};
+
+/* Without a `judged`, a command is nobody's. */
 static const struct {
+	enum judged judged;
 	directory_check_fn *check;
 	directory_apply_fn *apply;
 } halves[COMMAND_LAST + 1] = {
-	[COMMAND_NODE_JOIN] = { join_check, join_apply },
-	[COMMAND_NODE_LEAVE] = { leave_check, leave_apply },
-	[COMMAND_DC_CREATE] = { directory_dc_create_check, directory_dc_create_apply },
-	[COMMAND_DC_REMOVE] = { directory_dc_remove_check, directory_dc_remove_apply },
-	[COMMAND_ADD_NODE] = { directory_add_node_check, directory_add_node_apply },
-	[COMMAND_DEL_NODE] = { directory_del_node_check, directory_del_node_apply },
-	[COMMAND_BIND] = { directory_bind_check, directory_bind_apply },
-	[COMMAND_UNBIND] = { directory_unbind_check, directory_unbind_apply },
-	[COMMAND_MOVE_START] = { directory_start_check, directory_start_apply },
-	[COMMAND_MOVE_COMMIT] = { directory_commit_check, directory_commit_apply },
-	[COMMAND_MOVE_ROLLBACK] = { directory_rollback_check, directory_rollback_apply },
-	[COMMAND_SYNC] = { sync_check, sync_apply },
+	[COMMAND_NODE_JOIN] = { JUDGED_NOT, join_check, join_apply },
+	[COMMAND_NODE_LEAVE] = { JUDGED_NOT, leave_check, leave_apply },
+	[COMMAND_DC_CREATE] = { JUDGED_CLUSTER, directory_dc_create_check,
+				directory_dc_create_apply },
+	[COMMAND_DC_REMOVE] = { JUDGED_CLUSTER, directory_dc_remove_check,
+				directory_dc_remove_apply },
+	[COMMAND_ADD_NODE] = { JUDGED_CLUSTER, directory_add_node_check, directory_add_node_apply },
+	[COMMAND_DEL_NODE] = { JUDGED_CLUSTER, directory_del_node_check, directory_del_node_apply },
+	[COMMAND_BIND] = { JUDGED_DC, directory_bind_check, directory_bind_apply },
+	[COMMAND_UNBIND] = { JUDGED_DC, directory_unbind_check, directory_unbind_apply },
+	[COMMAND_MOVE_START] = { JUDGED_DC, directory_start_check, directory_start_apply },
+	[COMMAND_MOVE_COMMIT] = { JUDGED_DC, directory_commit_check, directory_commit_apply },
+	[COMMAND_MOVE_ROLLBACK] = { JUDGED_DC, directory_rollback_check, directory_rollback_apply },
+	[COMMAND_SYNC] = { JUDGED_NOT, sync_check, sync_apply },
 };
+
+/* A DC that does not run is nobody's: the check says what is wrong with it. */
+static bool may(const struct directory *dir, const struct command *cmd)
+{
+	const struct right_user by = { .uid = cmd->by_uid, .gid = cmd->by_gid };
+	const struct directory_dc *dc;
+
+	switch (halves[cmd->kind].judged) {
+	case JUDGED_NOT:
+		return true;
+	case JUDGED_DC:
+		dc = cmd->dcid < 0 || cmd->dcid >= SHM_DCS ? NULL : &dir->dc[cmd->dcid];
+		return !dc || !dc->running || right_may(&dc->owner, &by, RIGHT_CHANGE);
+	case JUDGED_CLUSTER:
+		break;
+	}
+	return by.uid == 0;
+}
 
 int directory_check(const struct directory *dir, const struct command *cmd)
 {
 	CORE_ASSERT(dir->next_move);
 	if (cmd->kind > COMMAND_LAST || !halves[cmd->kind].check)
 		return EDVSNOSYS;
+	if (!may(dir, cmd))
+		return EDVSPRIVILEGES;
 	return halves[cmd->kind].check(dir, cmd);
 }
 

@@ -8,6 +8,9 @@
  * function of the table and the command; the result goes back to the proposer, and the effects tell the node
  * its tasks. directory_check() is the half that may refuse and never writes; apply calls it first.
  *
+ * A command says for which user it was proposed, and is judged by the DC as it is when the command is applied: a DC
+ * that was removed and made anew since then may have another owner.
+ *
  * An endpoint's *generation* is counted up whenever its slot is bound anew. The number programs see
  * is the slot, in every life; directory_endpoint_number() names one life, in lines and between daemons.
  *
@@ -32,6 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/right.h"
 #include "wire/command.h"
 
 enum endpoint_kind {
@@ -66,7 +70,7 @@ struct directory_dc {
 	uint32_t generation; /* counted up by every create */
 	int32_t nr_procs, nr_tasks, nr_sysprocs, nr_nodes;
 	int32_t warn2proc, warnmsg;
-	uint32_t owner_uid;
+	struct right_owner owner;
 	char name[MAXDCNAME];
 	struct directory_endpoint slot[SHM_SLOTS]; /* by table index */
 };

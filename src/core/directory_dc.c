@@ -46,6 +46,7 @@ void directory_dc_assert(const struct directory *dir, int dcid)
 	CORE_ASSERT(dc->nr_procs >= 0 && dc->nr_procs <= NR_PROCS);
 	CORE_ASSERT(dc->nr_tasks >= 0 && dc->nr_tasks <= NR_TASKS);
 	CORE_ASSERT(dc->nr_nodes >= 0 && dc->nr_nodes <= NR_NODES);
+	CORE_ASSERT(dc->owner.mode <= RIGHT_MODE_MOST);
 	CORE_ASSERT(!dc->name[MAXDCNAME - 1]);
 }
 
@@ -97,7 +98,7 @@ static bool is_stated(const struct directory_dc *dc, const struct command *cmd,
 	return cmd->flags & COMMAND_FLAG_STATED && dc->running && dc->nr_procs == g->nr_procs &&
 	       dc->nr_tasks == g->nr_tasks && dc->nr_sysprocs == g->nr_sysprocs &&
 	       dc->nr_nodes == g->nr_nodes && dc->warn2proc == cmd->warn2proc &&
-	       dc->warnmsg == cmd->warnmsg && dc->owner_uid == cmd->uid &&
+	       dc->warnmsg == cmd->warnmsg && dc->owner.uid == cmd->uid &&
 	       !memcmp(dc->name, name, MAXDCNAME);
 }
 
@@ -110,6 +111,8 @@ int directory_dc_create_check(const struct directory *dir, const struct command 
 		return EDVSBADDCID;
 	if (!geometry_valid(&g))
 		return EDVSBADRANGE;
+	if (cmd->mode > RIGHT_MODE_MOST)
+		return EDVSBADVALUE;
 	dc_name(cmd, name);
 	if (is_stated(&dir->dc[cmd->dcid], cmd, &g, name))
 		return 0;
@@ -145,7 +148,7 @@ void directory_dc_create_apply(struct directory_change *change, const struct com
 	dc->nr_nodes = g.nr_nodes;
 	dc->warn2proc = cmd->warn2proc;
 	dc->warnmsg = cmd->warnmsg;
-	dc->owner_uid = cmd->uid;
+	dc->owner = (struct right_owner){ cmd->uid, cmd->gid, cmd->mode };
 	dc_name(cmd, dc->name);
 	directory_effect_node(change, EFFECT_DC_CREATED, -1, cmd->dcid);
 	directory_dc_assert(change->dir, cmd->dcid);

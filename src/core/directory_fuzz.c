@@ -42,6 +42,9 @@ static void make_command(struct command *cmd, const uint8_t *in)
 	cmd->bind_kind = in[9] % 8;
 	cmd->nodes = in[10] % 16;
 	cmd->value = in[11] % 4;
+	cmd->mode = (uint16_t)(in[11] / 4 * 8 + in[9] / 8 % 8);
+	cmd->uid = in[9] / 64;
+	cmd->by_uid = in[10] / 128;
 	cmd->lpid = 100 + in[3];
 	cmd->vpid = cmd->lpid;
 	memcpy(cmd->name, "fuzz", 5);

@@ -7,7 +7,8 @@
  *	magic u32 | version u32 | order u64 | next move u32
  *	nodes u32 | each: number u8, up u8, incarnation u32, address u32, secret u64, name 16
  *	DCs u32   | each: number u8, running u8, serve u8, nodes u32, generation u32, procs, tasks, sysprocs,
- *	          |       nodes u16, warn2proc u32, warnmsg u32, uid u32, name 16,
+ *	          |       nodes u16, warn2proc u32, warnmsg u32, uid u32, gid u32, mode u16,
+ *	          |       name 16,
  *	          |       slots u32 | each: index u8, bound, moving, by hand, committed, kind, attached, stated,
  *	          |       node, target u8, generation, move, nodemap, lpid, vpid, misc u32, name 16
  */
@@ -18,11 +19,11 @@
 #include "core/directory_part.h"
 
 #define IMAGE_MAGIC	 0x44535644u /* "DVSD" */
-#define IMAGE_VERSION	 5u
+#define IMAGE_VERSION	 6u
 #define IMAGE_NAME	 16
 #define IMAGE_HEAD_BYTES (4 + 4 + 8 + 4 + 4 + 4)
 #define IMAGE_NODE_BYTES (1 + 1 + 4 + 4 + 8 + IMAGE_NAME)
-#define IMAGE_DC_BYTES	 (1 + 1 + 1 + 4 + 4 + 4 * 2 + 3 * 4 + IMAGE_NAME + 4)
+#define IMAGE_DC_BYTES	 (1 + 1 + 1 + 4 + 4 + 4 * 2 + 4 * 4 + 2 + IMAGE_NAME + 4)
 #define IMAGE_SLOT_BYTES (10 * 1 + 6 * 4 + IMAGE_NAME)
 
 /* Writes until size, reads until size; a value that does not fit sets `short_of` and is left out. */
@@ -135,7 +136,9 @@ static void put_dc(struct image_cursor *c, const struct directory_dc *dc, int dc
 	put(c, (uint64_t)dc->nr_nodes, 2);
 	put(c, (uint32_t)dc->warn2proc, 4);
 	put(c, (uint32_t)dc->warnmsg, 4);
-	put(c, dc->owner_uid, 4);
+	put(c, dc->owner.uid, 4);
+	put(c, dc->owner.gid, 4);
+	put(c, dc->owner.mode, 2);
 	put_name(c, dc->name);
 	for (int i = 0; i < SHM_SLOTS; i++)
 		used += slot_is_used(&dc->slot[i]);
@@ -254,7 +257,7 @@ static bool dc_is_valid(const struct directory_dc *dc)
 	return dc->running <= 1 && dc->serve <= 1 && dc->generation && dc->nr_procs >= 1 &&
 	       dc->nr_procs <= NR_PROCS && dc->nr_tasks >= 0 && dc->nr_tasks <= NR_TASKS &&
 	       dc->nr_sysprocs >= 1 && dc->nr_sysprocs <= NR_SYS_PROCS && dc->nr_nodes >= 1 &&
-	       dc->nr_nodes <= NR_NODES;
+	       dc->nr_nodes <= NR_NODES && dc->owner.mode <= RIGHT_MODE_MOST;
 }
 
 static bool get_dc(struct image_cursor *c, struct directory *dir, int *last)
@@ -277,7 +280,9 @@ static bool get_dc(struct image_cursor *c, struct directory *dir, int *last)
 	dc->nr_nodes = (int32_t)get(c, 2);
 	dc->warn2proc = (int32_t)get32(c);
 	dc->warnmsg = (int32_t)get32(c);
-	dc->owner_uid = get32(c);
+	dc->owner.uid = get32(c);
+	dc->owner.gid = get32(c);
+	dc->owner.mode = (uint32_t)get(c, 2);
 	if (!get_name(c, dc->name) || c->short_of || !dc_is_valid(dc))
 		return false;
 	return get_slots(c, dc);

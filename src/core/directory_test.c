@@ -367,8 +367,68 @@ static void test_sync(void)
 	CHECK_EQ(dir.order, before + 1);
 }
 
+/* The commands of a user in DC 0, by kind; the group is the one that counts. */
+static int by(uint16_t kind, uint32_t uid, uint32_t gid)
+{
+	return apply((struct command){ .kind = kind,
+				       .p_nr = 10,
+				       .node = 1,
+				       .target = 2,
+				       .lpid = 7,
+				       .generation = ANY_GENERATION,
+				       .flags = COMMAND_FLAG_BY_HAND,
+				       .by_uid = uid,
+				       .by_gid = gid });
+}
+
+static void test_the_user_of_a_command(void)
+{
+	static const uint16_t dc[] = { COMMAND_BIND,	      COMMAND_MOVE_START,
+				       COMMAND_MOVE_ROLLBACK, COMMAND_MOVE_START,
+				       COMMAND_MOVE_COMMIT,   COMMAND_UNBIND };
+	static const uint16_t cluster[] = { COMMAND_ADD_NODE, COMMAND_DEL_NODE, COMMAND_DC_REMOVE };
+	struct command make = { .kind = COMMAND_DC_CREATE, .uid = 1000, .gid = 50, .mode = 0720 };
+
+	begin();
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_DC_REMOVE }), 0);
+	/* No DC runs: the check says so. */
+	CHECK_EQ(by(COMMAND_BIND, 1001, 60), EDVSDCNOTRUN);
+	make.by_uid = 1000;
+	CHECK_EQ(apply(make), EDVSPRIVILEGES);
+	make.by_uid = 0;
+	CHECK_EQ(apply(make), 0);
+	CHECK_EQ(dir.dc[0].owner.uid, 1000);
+	CHECK_EQ(dir.dc[0].owner.gid, 50);
+	CHECK_EQ(dir.dc[0].owner.mode, 0720);
+	for (unsigned i = 0; i < sizeof(dc) / sizeof(*dc); i++) {
+		CHECK_EQ(by(dc[i], 1001, 60), EDVSPRIVILEGES);
+		CHECK_EQ(by(dc[i], i % 2 ? 1000 : 1001, i % 2 ? 60 : 50), 0);
+	}
+	for (unsigned i = 0; i < sizeof(cluster) / sizeof(*cluster); i++) {
+		CHECK_EQ(by(cluster[i], 1000, 50), EDVSPRIVILEGES);
+		CHECK_EQ(by(cluster[i], 0, 0), 0);
+	}
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_SYNC, .by_uid = 1001 }), 0);
+	/* Its next life has another owner: what was asked of the old one is refused. */
+	make.uid = 1002;
+	make.mode = 0700;
+	CHECK_EQ(apply(make), 0);
+	CHECK_EQ(by(COMMAND_BIND, 1000, 50), EDVSPRIVILEGES);
+	CHECK_EQ(by(COMMAND_BIND, 1002, 60), 0);
+}
+
+static void test_a_mode_out_of_range(void)
+{
+	begin();
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_DC_CREATE, .dcid = 1, .mode = 01000 }),
+		 EDVSBADVALUE);
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_DC_CREATE, .dcid = 1, .mode = 0777 }), 0);
+}
+
 int main(void)
 {
+	TEST(test_the_user_of_a_command);
+	TEST(test_a_mode_out_of_range);
 	TEST(test_create);
 	TEST(test_create_refused);
 	TEST(test_remove);

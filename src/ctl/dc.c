@@ -4,24 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/right.h"
 #include "client/client.h"
 #include "ctl/dc.h"
+#include "os/account.h"
 #include "os/options.h"
 #include "ctl/render.h"
 #include "ctl/table.h"
 #include "ctl/verb.h"
 
+/* As they stand on the command line; NULL: unsaid. */
+struct dc_words {
+	const char *nodes, *name, *owner, *group, *mode;
+	bool classic;
+};
+
 static json_t *row_json(const struct ctl_dc_row *row)
 {
 	const dc_usr_t *dc = &row->dc;
 
-	json_t *object =
-		json_pack("{s:i, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "dcid",
-			  dc->dc_dcid, "name", render_text(dc->dc_name, sizeof(dc->dc_name)),
-			  "flags", dc->dc_flags, "nodes", render_set_json(dc->dc_nodes), "nr_procs",
-			  dc->dc_nr_procs, "nr_tasks", dc->dc_nr_tasks, "nr_sysprocs",
-			  dc->dc_nr_sysprocs, "nr_nodes", dc->dc_nr_nodes, "endpoints",
-			  row->endpoints, "warn2proc", dc->dc_warn2proc, "warnmsg", dc->dc_warnmsg);
+	char mode[8];
+	json_t *object;
+
+	snprintf(mode, sizeof(mode), "%04o", row->mode & RIGHT_MODE_MOST);
+	object = json_pack("{s:i, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:s}",
+			   "dcid", dc->dc_dcid, "name",
+			   render_text(dc->dc_name, sizeof(dc->dc_name)), "flags", dc->dc_flags,
+			   "nodes", render_set_json(dc->dc_nodes), "nr_procs", dc->dc_nr_procs,
+			   "nr_tasks", dc->dc_nr_tasks, "nr_sysprocs", dc->dc_nr_sysprocs,
+			   "nr_nodes", dc->dc_nr_nodes, "endpoints", row->endpoints, "warn2proc",
+			   dc->dc_warn2proc, "warnmsg", dc->dc_warnmsg, "owner",
+			   (json_int_t)row->uid, "group", (json_int_t)row->gid, "mode", mode);
 
 	return render_with_bytes(object, "name", dc->dc_name, sizeof(dc->dc_name));
 }
@@ -38,7 +51,7 @@ static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
 			json_array_append_new(list, row_json(&rows[i]));
 		return render_document(list);
 	}
-	table = table_new(">DC NAME NODES >ENDPOINTS >PROCS >TASKS >SYSPROCS");
+	table = table_new(">DC NAME NODES >ENDPOINTS >PROCS >TASKS >SYSPROCS >OWNER >GROUP MODE");
 	if (!table)
 		return verb_no_memory();
 	for (size_t i = 0; i < count; i++) {
@@ -49,6 +62,9 @@ static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
 		table_cell(table, "%d", rows[i].dc.dc_nr_procs);
 		table_cell(table, "%d", rows[i].dc.dc_nr_tasks);
 		table_cell(table, "%d", rows[i].dc.dc_nr_sysprocs);
+		table_cell(table, "%u", rows[i].uid);
+		table_cell(table, "%u", rows[i].gid);
+		table_cell(table, "%04o", rows[i].mode & RIGHT_MODE_MOST);
 	}
 	table_finish(table);
 	return DONE;
@@ -90,50 +106,88 @@ static int nodes_up(int node, unsigned *set, struct refusal *refusal)
 	return r;
 }
 
-int dc_create(int node, int dcid, unsigned nodes, const char *name, bool classic,
-	      struct refusal *refusal)
+int dc_create(int node, const struct dc_wanted *wanted, struct refusal *refusal)
 {
 	struct ctl_request request = client_request(CTL_DCINIT);
-	dc_usr_t dc = {
-		.dc_dcid = dcid,
-		.dc_nr_procs = NR_PROCS,
-		.dc_nr_tasks = NR_TASKS,
-		.dc_nr_sysprocs = NR_SYS_PROCS,
-		.dc_nr_nodes = NR_NODES,
-		.dc_nodes = nodes,
-		.dc_warn2proc = NONE,
+	struct ctl_dc_make make = {
+		.dc = {
+			.dc_dcid = wanted->dcid,
+			.dc_nr_procs = NR_PROCS,
+			.dc_nr_tasks = NR_TASKS,
+			.dc_nr_sysprocs = NR_SYS_PROCS,
+			.dc_nr_nodes = NR_NODES,
+			.dc_nodes = wanted->nodes,
+			.dc_warn2proc = NONE,
+		},
+		.uid = wanted->uid,
+		.gid = wanted->gid,
+		.mode = wanted->mode,
 	};
 
-	if (name)
-		snprintf(dc.dc_name, sizeof(dc.dc_name), "%s", name);
+	if (wanted->name)
+		snprintf(make.dc.dc_name, sizeof(make.dc.dc_name), "%s", wanted->name);
 	else
-		snprintf(dc.dc_name, sizeof(dc.dc_name), "DC%d", dcid);
-	request.dcid = dcid;
-	request.bytes = nodes;
-	request.flags = CTL_FLAG_CREATE | (classic ? CTL_FLAG_CLASSIC : 0);
-	return client_call(node, &request, &dc, sizeof(dc), NULL, 0, refusal);
+		snprintf(make.dc.dc_name, sizeof(make.dc.dc_name), "DC%d", wanted->dcid);
+	request.dcid = wanted->dcid;
+	request.bytes = wanted->nodes;
+	request.flags = CTL_FLAG_CREATE | (wanted->classic ? CTL_FLAG_CLASSIC : 0);
+	return client_call(node, &request, &make, sizeof(make), NULL, 0, refusal);
 }
 
-static int create(const struct verb *verb, int node, int dcid, const char *nodes, const char *name,
-		  bool classic, bool json)
+/* The words of --owner, --group and --mode, each NULL if it is unsaid. False: `why` says which is wrong. */
+static bool take_owner(const struct dc_words *words, struct dc_wanted *wanted, char *why,
+		       size_t size)
 {
-	struct refusal refusal = REFUSAL_NONE;
-	unsigned set = 0;
-	char text[64], why[160];
+	if (words->owner && !os_account_user(words->owner, &wanted->uid)) {
+		snprintf(why, size, "--owner: there is no user \"%.40s\" on this machine",
+			 words->owner);
+		return false;
+	}
+	if (words->group && !os_account_group(words->group, &wanted->gid)) {
+		snprintf(why, size, "--group: there is no group \"%.40s\" on this machine",
+			 words->group);
+		return false;
+	}
+	if (words->mode)
+		wanted->mode = (uint32_t)strtoul(words->mode, NULL, 8);
+	if (words->mode &&
+	    (strspn(words->mode, "01234567") != strlen(words->mode) || !*words->mode ||
+	     strlen(words->mode) > 4 || wanted->mode > RIGHT_MODE_MOST)) {
+		snprintf(why, size, "--mode needs digits of 0 to 7 like 0750, not \"%.40s\"",
+			 words->mode);
+		return false;
+	}
+	return true;
+}
 
-	if (nodes && !nodename_set(nodes, &set, why, sizeof(why)))
+static int create(const struct verb *verb, int node, int dcid, const struct dc_words *words,
+		  bool json)
+{
+	struct dc_wanted wanted = { .dcid = dcid,
+				    .name = words->name,
+				    .classic = words->classic,
+				    .uid = CTL_UNSAID,
+				    .gid = CTL_UNSAID,
+				    .mode = CTL_UNSAID };
+	struct refusal refusal = REFUSAL_NONE;
+	char text[160];
+
+	if (words->nodes && !nodename_set(words->nodes, &wanted.nodes, text, sizeof(text)))
 		return verb_usage(verb, "--nodes needs nodes like 0,1,2 or names, not %s: %s",
-				  nodes, why);
-	if (name && strlen(name) >= MAXDCNAME)
+				  words->nodes, text);
+	if (words->name && strlen(words->name) >= MAXDCNAME)
 		return verb_usage(verb, "a container's name has at most %d letters", MAXDCNAME - 1);
-	if (!nodes && nodes_up(node, &set, &refusal) < 0)
+	if (!take_owner(words, &wanted, text, sizeof(text)))
+		return verb_usage(verb, "%s", text);
+	if (!words->nodes && nodes_up(node, &wanted.nodes, &refusal) < 0)
 		return verb_refuse(&refusal);
-	if (dc_create(node, dcid, set, name, classic, &refusal) < 0)
+	if (dc_create(node, &wanted, &refusal) < 0)
 		return verb_refuse(&refusal);
 	if (json)
-		return render_document(
-			json_pack("{s:i, s:o}", "dcid", dcid, "nodes", render_set_json(set)));
-	printf("container %d runs on nodes %s\n", dcid, render_set(set, text, sizeof(text)));
+		return render_document(json_pack("{s:i, s:o}", "dcid", dcid, "nodes",
+						 render_set_json(wanted.nodes)));
+	printf("container %d runs on nodes %s\n", dcid,
+	       render_set(wanted.nodes, text, sizeof(text)));
 	return DONE;
 }
 
@@ -173,15 +227,18 @@ static int end(int node, int dcid, bool force, bool json)
 
 int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 {
-	const char *nodes = NULL, *name = NULL;
-	bool json = false, force = false, classic = false;
+	struct dc_words words = { NULL };
+	bool json = false, force = false;
 	const struct option_row rows[] = {
 		{ "force", 0, OPTION_FLAG, &force },
 		VERB_JSON(&json),
 		VERB_NODE(&node),
-		{ "nodes", 0, OPTION_WORD, &nodes },
-		{ "classic", 0, OPTION_FLAG, &classic },
-		{ "name", 0, OPTION_WORD, &name },
+		{ "nodes", 0, OPTION_WORD, &words.nodes },
+		{ "classic", 0, OPTION_FLAG, &words.classic },
+		{ "name", 0, OPTION_WORD, &words.name },
+		{ "owner", 0, OPTION_WORD, &words.owner },
+		{ "group", 0, OPTION_WORD, &words.group },
+		{ "mode", 0, OPTION_WORD, &words.mode },
 		VERB_OPTIONS_END,
 	};
 	struct options options;
@@ -202,6 +259,6 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 				  options.count == 2 ? ", not " : "",
 				  options.count == 2 ? options.operand[1] : "");
 	if (!strcmp(options.operand[0], "create"))
-		return create(verb, node, dcid, nodes, name, classic, json);
+		return create(verb, node, dcid, &words, json);
 	return end(node, dcid, force, json);
 }

@@ -3,14 +3,19 @@
 #define DVS_CTL_DC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/refusal.h"
 
-/*
- * Makes a container on the nodes of the bit map `nodes`, asking `node` (-1: any). name may be NULL.
- * 0 or a negative EDVS number.
- */
-int dc_create(int node, int dcid, unsigned nodes, const char *name, bool classic,
-	      struct refusal *refusal);
+struct dc_wanted {
+	int dcid;
+	unsigned nodes;	  /* bit map */
+	const char *name; /* or NULL */
+	bool classic;
+	uint32_t uid, gid, mode; /* CTL_UNSAID: the asker's, and the default mode */
+};
+
+/* Makes a container, asking `node` (-1: any). 0 or a negative EDVS number. */
+int dc_create(int node, const struct dc_wanted *wanted, struct refusal *refusal);
 
 #endif

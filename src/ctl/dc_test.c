@@ -11,7 +11,10 @@ static int endpoints;
 static void serve(const struct ctl_request *request)
 {
 	struct ctl_dc_row dc = { .dc = { .dc_dcid = 3, .dc_nodes = 7, .dc_name = "three" },
-				 .endpoints = endpoints };
+				 .endpoints = endpoints,
+				 .uid = 1000,
+				 .gid = 4294967294u,
+				 .mode = 0750 };
 	struct ctl_dc_row other = { .dc = { .dc_dcid = 4, .dc_name = "four" }, .endpoints = 9 };
 	struct ctl_node_row node = { .node = { .n_nodeid = 0 }, .up = 1 };
 
@@ -60,19 +63,55 @@ static void test_list(void)
 	endpoints = 5;
 	CHECK_EQ(rig_run(verb_dc, NULL), DONE);
 	CHECK(rig_said("three  0-2") || rig_said("three 0-2"));
+	CHECK(rig_said("0750"));
 	CHECK_EQ(rig_run(verb_dc, "list", "--json", NULL), DONE);
 	CHECK_EQ(rig->request[0].head.call, CTL_DCS);
 	CHECK(rig_has_number("dcid", 3));
 	CHECK(rig_has_number("endpoints", 5));
+	CHECK(rig_has_number("owner", 1000));
+	CHECK(rig_has_number("group", 4294967294));
+	CHECK(rig_has_text("mode", "0750"));
 	CHECK(rig_has_text("name", "three"));
+}
+
+static struct ctl_dc_make make_of(const struct rig_request *request)
+{
+	struct ctl_dc_make make;
+
+	memcpy(&make, request->payload, sizeof(make));
+	return make;
 }
 
 static dc_usr_t made(const struct rig_request *request)
 {
-	dc_usr_t dc;
+	return make_of(request).dc;
+}
 
-	memcpy(&dc, request->payload, sizeof(dc));
-	return dc;
+static void test_owner(void)
+{
+	struct ctl_dc_make make;
+
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--nodes", "0", "--owner", "1000", "--group",
+			 "root", "--mode", "0750", NULL),
+		 DONE);
+	make = make_of(&rig->request[0]);
+	CHECK_EQ(make.uid, 1000);
+	CHECK_EQ(make.gid, 0);
+	CHECK_EQ(make.mode, 0750);
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--nodes", "0", "--mode", "7", NULL), DONE);
+	make = make_of(&rig->request[0]);
+	CHECK_EQ(make.uid, CTL_UNSAID);
+	CHECK_EQ(make.gid, CTL_UNSAID);
+	CHECK_EQ(make.mode, 7);
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--owner", "-1", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("there is no user \"-1\""));
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--group", "no-such-group", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("there is no group \"no-such-group\""));
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--mode", "0800", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--mode", "1777", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--mode", "", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--mode", "-7", NULL), WRONG_USAGE);
+	CHECK_EQ(rig->asked, 0);
 }
 
 static void test_create(void)
@@ -137,6 +176,7 @@ int main(void)
 	TEST(test_words);
 	TEST(test_list);
 	TEST(test_create);
+	TEST(test_owner);
 	TEST(test_remove);
 	TEST(test_refused);
 	return test_end();

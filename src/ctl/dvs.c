@@ -20,7 +20,7 @@
 static const struct verb verbs[] = {
 	{ "nodes", "[--json]", "the nodes of the cluster", verb_nodes },
 	{ "dc",
-	  "[list | create DCID [--nodes 0,1,2] [--name NAME] [--classic] | rm DCID [--force]] [--json]",
+	  "[list | create DCID [--nodes 0,1,2] [--name NAME] [--classic] [--owner USER] [--group GROUP] [--mode 0700] | rm DCID [--force]] [--json]",
 	  "the containers: show, make on all or some nodes, remove", verb_dc },
 	{ "ps", "[DCID] [--all | --proc | --stats | --waits] [--names] [--json]",
 	  "every endpoint at its owner; --all: also what has ended, and how; --proc, --stats: one node's own table, in the original's form; "

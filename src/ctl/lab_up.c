@@ -35,7 +35,11 @@ static int has_dc(int id, bool *has, struct refusal *refusal)
 
 static int make_dc(int nodes, struct refusal *refusal)
 {
-	int r = dc_create(0, 0, nodes >= 32 ? ~0u : (1u << nodes) - 1, NULL, false, refusal);
+	const struct dc_wanted wanted = { .nodes = nodes >= 32 ? ~0u : (1u << nodes) - 1,
+					  .uid = CTL_UNSAID,
+					  .gid = CTL_UNSAID,
+					  .mode = CTL_UNSAID };
+	int r = dc_create(0, &wanted, refusal);
 
 	assert(nodes >= 1 && nodes <= LAB_NODES_MAX);
 	for (int id = 0, look = 0; r >= 0 && id < nodes && look < DC_LOOKS; look++) {

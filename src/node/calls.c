@@ -3,74 +3,117 @@
 
 #include <assert.h>
 
+#include "base/right.h"
 #include "dvk.h"
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
+#include "node/bind/judge.h"
 #include "node/state/order.h"
 #include "os/lock.h"
 
-/*
- * LOCAL: acts for the task that asks or hands out descriptors, and is never passed on. OWNER: for the DC's owner and
- * root; the other node knew its asker by the credentials.
- */
+/* LOCAL: acts for the task that asks or hands out descriptors, and is never passed on. */
 enum call_flag {
-	LOCAL = 1,
-	OWNER = 2
+	LOCAL = 1
+};
+
+/*
+ * What the user of a request has to be allowed (base/right.h), in the DC that it names; the node that answers judges
+ * again, by its own directory. Rows of tables are judged one by one by those who fill them.
+ */
+enum call_right {
+	ANYBODY =
+		8, /* of DCs it concerns nothing but the asking process itself, or rows that are judged */
+	ROOT = 16,    /* it concerns more than one DC */
+	DAEMONS = 32, /* is asked by other nodes, and by nobody else */
+	SEE = RIGHT_SEE,
+	CHANGE = RIGHT_CHANGE,
+	USE = RIGHT_USE,
 };
 
 struct call {
 	void (*handle)(struct request *request);
 	unsigned flags;
+	enum call_right right;
 };
+
+/* A row without a right does not compile. */
+#define CALL(handler, flags, right)   \
+	{                             \
+		handler, flags, right \
+	}
 
 static const struct call calls[] = {
-	[CTL_HELLO] = { handle_hello, LOCAL },
-	[CTL_BIND] = { handle_bind, LOCAL | OWNER },
-	[CTL_UNBIND] = { handle_unbind, LOCAL | OWNER },
-	[CTL_CHANNEL] = { handle_channel, LOCAL },
-	[CTL_GETEP] = { handle_getep, LOCAL },
-	[CTL_WAIT4BIND] = { handle_wait4bind, LOCAL },
-	[CTL_PROCINFO] = { handle_procinfo, 0 },
-	[CTL_DCINFO] = { handle_dcinfo, 0 },
-	[CTL_NODEINFO] = { handle_nodeinfo, 0 },
-	[CTL_DVSINFO] = { handle_dvsinfo, 0 },
-	[CTL_PRIV] = { handle_priv, LOCAL | OWNER },
-	[CTL_WAKEUP] = { handle_wakeup, LOCAL | OWNER },
-	[CTL_NOTIFY] = { handle_notify, LOCAL | OWNER },
-	[CTL_MIGRATE] = { handle_migrate, OWNER },
-	[CTL_DCINIT] = { handle_dcinit, 0 },
-	[CTL_DCEND] = { handle_dcend, 0 },
-	[CTL_ADDNODE] = { handle_addnode, 0 },
-	[CTL_DELNODE] = { handle_delnode, 0 },
-	[CTL_WAITS] = { handle_waits, 0 },
-	[CTL_PS] = { handle_ps, 0 },
-	[CTL_NODES] = { handle_nodes, 0 },
-	[CTL_DCS] = { handle_dcs, 0 },
-	[CTL_PROCTABLE] = { handle_proctable, 0 },
-	[CTL_RUN] = { handle_run, OWNER },
-	[CTL_LOGS] = { handle_logs, OWNER },
-	[CTL_MOVE] = { handle_move, OWNER },
-	[CTL_DRAIN] = { handle_drain, 0 },
-	[CTL_SHUTDOWN] = { handle_shutdown, 0 },
-	[CTL_SIGNAL] = { handle_signal, OWNER },
-	[CTL_ENDED] = { handle_ended, 0 },
-	[CTL_STATUS] = { handle_status, 0 },
-	[CTL_COUNTERS] = { handle_counters, 0 },
-	[CTL_KEYS] = { handle_keys, 0 },
-	[CTL_RESTART] = { handle_restart, LOCAL },
-	[CTL_ROSTER] = { handle_roster, 0 },
+	[CTL_HELLO] = CALL(handle_hello, LOCAL, ANYBODY),
+	[CTL_BIND] = CALL(handle_bind, LOCAL, CHANGE),
+	[CTL_UNBIND] = CALL(handle_unbind, LOCAL, CHANGE),
+	[CTL_CHANNEL] = CALL(handle_channel, LOCAL, USE),
+	[CTL_GETEP] = CALL(handle_getep, LOCAL, ANYBODY),
+	[CTL_WAIT4BIND] = CALL(handle_wait4bind, LOCAL, ANYBODY),
+	[CTL_PROCINFO] = CALL(handle_procinfo, 0, SEE),
+	[CTL_DCINFO] = CALL(handle_dcinfo, 0, SEE),
+	[CTL_NODEINFO] = CALL(handle_nodeinfo, 0, ANYBODY),
+	[CTL_DVSINFO] = CALL(handle_dvsinfo, 0, ANYBODY),
+	[CTL_PRIV] = CALL(handle_priv, LOCAL, CHANGE),
+	[CTL_WAKEUP] = CALL(handle_wakeup, LOCAL, CHANGE),
+	[CTL_NOTIFY] = CALL(handle_notify, LOCAL, USE),
+	[CTL_MIGRATE] = CALL(handle_migrate, 0, CHANGE),
+	[CTL_DCINIT] = CALL(handle_dcinit, 0, ROOT),
+	[CTL_DCEND] = CALL(handle_dcend, 0, ROOT),
+	[CTL_ADDNODE] = CALL(handle_addnode, 0, ROOT),
+	[CTL_DELNODE] = CALL(handle_delnode, 0, ROOT),
+	[CTL_WAITS] = CALL(handle_waits, 0, DAEMONS),
+	[CTL_PS] = CALL(handle_ps, 0, SEE),
+	[CTL_NODES] = CALL(handle_nodes, 0, ANYBODY),
+	[CTL_DCS] = CALL(handle_dcs, 0, ANYBODY),
+	[CTL_PROCTABLE] = CALL(handle_proctable, 0, SEE),
+	[CTL_RUN] = CALL(handle_run, 0, CHANGE),
+	[CTL_LOGS] = CALL(handle_logs, 0, SEE),
+	[CTL_MOVE] = CALL(handle_move, 0, CHANGE),
+	[CTL_DRAIN] = CALL(handle_drain, 0, ROOT),
+	[CTL_SHUTDOWN] = CALL(handle_shutdown, 0, ROOT),
+	[CTL_SIGNAL] = CALL(handle_signal, 0, CHANGE),
+	[CTL_ENDED] = CALL(handle_ended, 0, SEE),
+	[CTL_STATUS] = CALL(handle_status, 0, ANYBODY),
+	[CTL_COUNTERS] = CALL(handle_counters, 0, ANYBODY),
+	[CTL_KEYS] = CALL(handle_keys, 0, ROOT),
+	[CTL_RESTART] = CALL(handle_restart, LOCAL, ROOT),
+	[CTL_ROSTER] = CALL(handle_roster, 0, ROOT),
 };
 
-/* A DC that does not run has no owner: the handler says what is wrong with it. */
-static bool may_call(const struct request *request, const struct call *call)
+/* False: it was refused. */
+static bool judge(struct request *request, enum call_right right)
 {
-	int dcid = request->head.dcid;
-	const struct directory_dc *dc;
+	static const char *const texts[] = {
+		[SEE] = "look into", [CHANGE] = "change what runs in", [USE] = "use"
+	};
 
-	if (!(call->flags & OWNER) || request->uid == 0 || dcid < 0 || dcid >= SHM_DCS)
+	assert(right);
+	switch (right) {
+	case ANYBODY:
 		return true;
-	dc = &request->requests->order->directory.dc[dcid];
-	return !dc->running || dc->owner_uid == request->uid;
+	case DAEMONS:
+		if (request->from >= 0)
+			return true;
+		request_fail(request, EDVSBADCALL, "this call is for daemons only");
+		return false;
+	case ROOT:
+		if (request->uid == 0)
+			return true;
+		request_fail(request, EDVSPRIVILEGES,
+			     "uid %u may not change the cluster; root may (sudo)", request->uid);
+		return false;
+	case SEE:
+	case CHANGE:
+	case USE:
+		break;
+	}
+	if (judge_may(request, request->head.dcid, right))
+		return true;
+	request_fail(request, EDVSPRIVILEGES,
+		     "uid %u may not %s DC %d; its owner may, and root (sudo), who gives a DC its "
+		     "owner, group and mode when it is made (dvs dc create)",
+		     request->uid, texts[right], request->head.dcid);
+	return false;
 }
 
 void calls_dispatch(struct request *request)
@@ -91,12 +134,8 @@ void calls_dispatch(struct request *request)
 		request_fail_gone(request);
 		return;
 	}
-	if (!may_call(request, call)) {
-		request_fail(request, EDVSPRIVILEGES,
-			     "uid %u may not do this in DC %d; its owner and root may (sudo)",
-			     request->uid, request->head.dcid);
+	if (!judge(request, call->right))
 		return;
-	}
 	if (to < 0 || to == order->self || call->flags & LOCAL || request->from >= 0) {
 		call->handle(request);
 		return;

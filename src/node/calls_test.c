@@ -39,14 +39,74 @@ static int ask(unsigned call, uid_t uid, int dcid, int to)
 	return error;
 }
 
-static void test_owner_and_root_may(void)
+static bool may(unsigned call, uid_t uid)
 {
-	CHECK_EQ(ask(CTL_SIGNAL, OTHER, 0, -1), EDVSPRIVILEGES);
-	CHECK_EQ(ask(CTL_LOGS, OTHER, 0, -1), EDVSPRIVILEGES);
-	CHECK_EQ(ask(CTL_MOVE, OTHER, 0, -1), EDVSPRIVILEGES);
-	CHECK(ask(CTL_SIGNAL, OWNER, 0, -1) != EDVSPRIVILEGES);
-	CHECK(ask(CTL_SIGNAL, 0, 0, -1) != EDVSPRIVILEGES);
-	CHECK(ask(CTL_PS, OTHER, 0, -1) != EDVSPRIVILEGES);
+	return ask(call, uid, 0, -1) != EDVSPRIVILEGES;
+}
+
+/* Each call that names a DC, and the one bit of the mode that it takes. */
+static void test_the_right_of_each_call(void)
+{
+	static const unsigned see[] = { CTL_PROCINFO, CTL_DCINFO, CTL_LOGS };
+	static const unsigned change[] = { CTL_BIND,	CTL_UNBIND, CTL_PRIV, CTL_WAKEUP,
+					   CTL_MIGRATE, CTL_RUN,    CTL_MOVE, CTL_SIGNAL };
+	static const unsigned use[] = { CTL_NOTIFY, CTL_CHANNEL };
+	static const struct {
+		const unsigned *call;
+		size_t count;
+		unsigned right;
+	} lists[] = { { see, sizeof(see) / sizeof(*see), RIGHT_SEE },
+		      { change, sizeof(change) / sizeof(*change), RIGHT_CHANGE },
+		      { use, sizeof(use) / sizeof(*use), RIGHT_USE } };
+	struct right_owner *owner = &node->order.directory.dc[0].owner;
+
+	for (unsigned i = 0; i < 3; i++) {
+		for (size_t j = 0; j < lists[i].count; j++) {
+			unsigned call = lists[i].call[j];
+
+			owner->mode = lists[i].right << 6;
+			CHECK(may(call, OWNER));
+			CHECK(!may(call, OTHER));
+			CHECK(may(call, 0));
+			owner->mode = (7 & ~lists[i].right) * 0111;
+			CHECK(!may(call, OWNER));
+			CHECK(!may(call, OTHER));
+			owner->mode = lists[i].right;
+			CHECK(may(call, OTHER));
+		}
+	}
+	owner->mode = RIGHT_MODE_DEFAULT;
+}
+
+/* Root's, whatever the mode of a DC says. */
+static void test_the_cluster_is_roots(void)
+{
+	static const unsigned calls[] = { CTL_DCINIT, CTL_DCEND,    CTL_ADDNODE, CTL_DELNODE,
+					  CTL_DRAIN,  CTL_SHUTDOWN, CTL_RESTART, CTL_KEYS };
+
+	node->order.directory.dc[0].owner.mode = 0777;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		CHECK_EQ(ask(calls[i], OWNER, 0, -1), EDVSPRIVILEGES);
+		CHECK_EQ(ask(calls[i], OTHER, 0, 5), EDVSPRIVILEGES);
+	}
+	CHECK(!node->life.stopping);
+	node->order.directory.dc[0].owner.mode = RIGHT_MODE_DEFAULT;
+}
+
+/* Also not by way of this daemon, to another one. */
+static void test_what_daemons_ask_each_other(void)
+{
+	CHECK_EQ(ask(CTL_WAITS, 0, 0, -1), EDVSBADCALL);
+	CHECK_EQ(ask(CTL_WAITS, 0, 0, 5), EDVSBADCALL);
+}
+
+static void test_everybody_may(void)
+{
+	static const unsigned calls[] = { CTL_GETEP, CTL_WAIT4BIND, CTL_NODEINFO, CTL_DVSINFO,
+					  CTL_COUNTERS };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		CHECK(may(calls[i], OTHER));
 }
 
 /* The handler says what is wrong with it. */
@@ -95,9 +155,12 @@ int main(void)
 	directory_init(&node->order.directory);
 	dc = &node->order.directory.dc[0];
 	dc->running = true;
-	dc->owner_uid = OWNER;
+	dc->owner = (struct right_owner){ .uid = OWNER, .mode = RIGHT_MODE_DEFAULT };
 	dc->nr_procs = 16;
-	TEST(test_owner_and_root_may);
+	TEST(test_the_right_of_each_call);
+	TEST(test_the_cluster_is_roots);
+	TEST(test_what_daemons_ask_each_other);
+	TEST(test_everybody_may);
 	TEST(test_a_dc_that_does_not_run_has_no_owner);
 	TEST(test_what_is_no_call);
 	TEST(test_a_node_that_is_not_up);

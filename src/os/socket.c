@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -196,6 +197,26 @@ int os_unix_peer(int fd, struct os_peer *peer)
 		return -errno;
 	*peer = (struct os_peer){ .pid = cred.pid, .uid = cred.uid, .gid = cred.gid };
 	return 0;
+}
+
+int os_unix_peer_groups(int fd, uint32_t *groups, unsigned most)
+{
+	static const socklen_t each = sizeof(gid_t);
+	gid_t *all;
+	socklen_t len = 0;
+	unsigned count;
+
+	/* It says how many bytes there are, and gives all or nothing. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
+		return 0;
+	all = malloc(len);
+	if (!all || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, all, &len) < 0)
+		len = 0;
+	count = len / each < most ? len / each : most;
+	if (count)
+		memcpy(groups, all, count * each);
+	free(all);
+	return (int)count;
 }
 
 bool os_peer_trusted(const struct os_peer *peer)

@@ -54,6 +54,10 @@ int os_unix_open_to_all(const char *path);
 void os_unix_remove(const char *path);
 /* The process that made the connection (or the listening end, seen from the connecting one). */
 int os_unix_peer(int fd, struct os_peer *peer);
+/*
+ * The supplementary groups that it had then, at most `most`; how many. 0 where the kernel does not say.
+ */
+int os_unix_peer_groups(int fd, uint32_t *groups, unsigned most);
 /* Root, or the user that this process runs as. */
 bool os_peer_trusted(const struct os_peer *peer);
 

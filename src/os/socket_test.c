@@ -17,6 +17,20 @@
 static char dir[] = "/tmp/dvs-socket-XXXXXX", path[64], abstract[64];
 static char own_name[80], taken_name[80]; /* of this process alone, as abstract is */
 
+/* Those of this process, which made the connection; and no more of them than there is room for. */
+static void check_groups(int server)
+{
+	gid_t own[256];
+	uint32_t groups[256] = { 0 }, few[1] = { 0 };
+	int count = getgroups(256, own);
+
+	CHECK_EQ(os_unix_peer_groups(server, groups, 256), count);
+	for (int i = 0; i < count; i++)
+		CHECK_EQ(groups[i], own[i]);
+	CHECK_EQ(os_unix_peer_groups(server, few, 1), count ? 1 : 0);
+	CHECK_EQ(os_unix_peer_groups(-1, groups, 256), 0);
+}
+
 static void check_talk(const char *name, enum os_socket_kind kind)
 {
 	OS_CLEANUP_FD int listener = os_unix_listen(name, kind);
@@ -38,6 +52,7 @@ static void check_talk(const char *name, enum os_socket_kind kind)
 	CHECK_EQ(peer.pid, getpid());
 	CHECK_EQ(peer.uid, geteuid());
 	CHECK_EQ(peer.gid, getegid());
+	check_groups(server);
 	CHECK_EQ(os_write_full(client, "hello", 5, 1000), 0);
 	CHECK_EQ(os_read_full(server, buf, 5, 1000), 0);
 	CHECK(!strcmp(buf, "hello"));

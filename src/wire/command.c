@@ -91,6 +91,10 @@ void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES])
 	memcpy(c.out, cmd->name, name_length);
 	c.out += sizeof(cmd->name);
 	put64(&c, cmd->secret);
+	put32(&c, cmd->by_uid);
+	put32(&c, cmd->by_gid);
+	put32(&c, cmd->gid);
+	put16(&c, cmd->mode);
 	assert(c.out + sizeof(cmd->pad) == buf + COMMAND_BYTES);
 }
 
@@ -123,6 +127,10 @@ static void command_get(struct command *cmd, struct cursor *c)
 	memcpy(cmd->name, c->in, sizeof(cmd->name));
 	c->in += sizeof(cmd->name);
 	cmd->secret = get64(c);
+	cmd->by_uid = get32(c);
+	cmd->by_gid = get32(c);
+	cmd->gid = get32(c);
+	cmd->mode = get16(c);
 }
 
 int command_decode(struct command *cmd, const uint8_t *buf, size_t len)

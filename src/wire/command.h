@@ -12,7 +12,7 @@
 
 #include "wire/shm.h"
 
-#define COMMAND_VERSION 2
+#define COMMAND_VERSION 3
 #define COMMAND_BYTES	128u
 
 enum command_kind {
@@ -20,7 +20,8 @@ enum command_kind {
 	/* node, value = address, secret of this life of it; made by the engine on joining */
 	COMMAND_NODE_JOIN = 1,
 	COMMAND_NODE_LEAVE = 2, /* node, value = incarnation (0 any); made by the engine */
-	COMMAND_DC_CREATE = 3,	/* dcid, nodes, name, geometry, warn, uid; nodes 0 = all up */
+	COMMAND_DC_CREATE =
+		3, /* dcid, nodes, name, geometry, warn, uid, gid, mode; nodes 0 = all up */
 	COMMAND_DC_REMOVE = 4,
 	COMMAND_ADD_NODE = 5,
 	COMMAND_DEL_NODE = 6,
@@ -60,13 +61,17 @@ struct command {
 	int32_t misc;
 	uint32_t nodes;
 	uint32_t value;
-	uint32_t uid;
+	uint32_t uid; /* DC_CREATE: of its owner */
 	int16_t nr_procs, nr_tasks, nr_sysprocs,
 		nr_nodes; /* DC_CREATE; 0 = defaults 221 35 64 32 */
 	int32_t warn2proc, warnmsg;
 	char name[16];
 	uint64_t secret; /* NODE_JOIN: random; a node shows it to the others (wire/frame.h) */
-	uint8_t pad[16];
+	/* The user for whom it was proposed, by the group that counts (base/right.h); 0: a daemon by itself. */
+	uint32_t by_uid, by_gid;
+	uint32_t gid;  /* DC_CREATE: of the DC */
+	uint16_t mode; /* DC_CREATE */
+	uint8_t pad[2];
 };
 
 _Static_assert(sizeof(struct command) == COMMAND_BYTES, "a command has one size");

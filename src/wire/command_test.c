@@ -36,6 +36,10 @@ static struct command sample(void)
 		.warnmsg = -1,
 		.name = "fifteen-letters",
 		.secret = UINT64_C(0x99aabbccddeeff00),
+		.by_uid = 1001,
+		.by_gid = 0xfffffffe,
+		.gid = 50,
+		.mode = 0750,
 	};
 
 	return cmd;

@@ -61,7 +61,7 @@ enum ctl_call {
 	CTL_WAKEUP = 13,
 	CTL_NOTIFY = 14,  /* hardware notify, unbound callers */
 	CTL_MIGRATE = 15, /* dvk_migrate_X: cmd, pid, dcid, endpoint, nodeid */
-	CTL_DCINIT = 16,  /* payload: dc_usr_t */
+	CTL_DCINIT = 16,  /* payload: dc_usr_t, or struct ctl_dc_make */
 	CTL_DCEND = 17,
 	CTL_ADDNODE = 18,
 	CTL_DELNODE = 19,
@@ -221,8 +221,17 @@ struct ctl_node_row {
 
 struct ctl_dc_row {
 	dc_usr_t dc;
-	int32_t endpoints; /* bound now */
-	int32_t pad;
+	int32_t endpoints;	 /* bound now */
+	uint32_t uid, gid, mode; /* base/right.h */
+};
+
+#define CTL_UNSAID UINT32_MAX
+
+/* Of CTL_DCINIT of the command line. What is unsaid is the asker's, and the mode the default one. */
+struct ctl_dc_make {
+	dc_usr_t dc;
+	uint32_t uid, gid, mode;
+	uint32_t pad;
 };
 
 enum ctl_move_result {

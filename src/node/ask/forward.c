@@ -25,8 +25,6 @@
 struct forward_wire {
 	uint64_t id;
 	int32_t origin;
-	uint32_t uid;
-	uint32_t gid;
 	uint32_t pad;
 };
 
@@ -60,10 +58,8 @@ static void cancelled(struct request *request)
 void forward_start(struct request *request, int to)
 {
 	struct requests *requests = request->requests;
-	struct forward_wire wire = { .origin = requests->order->self,
-				     .uid = request->uid,
-				     .gid = request->gid };
-	uint8_t head[sizeof(wire) + sizeof(request->head)];
+	struct forward_wire wire = { .origin = requests->order->self };
+	uint8_t head[sizeof(wire) + sizeof(request->user) + sizeof(request->head)];
 	int r;
 
 	assert(os_lock_protects());
@@ -71,7 +67,8 @@ void forward_start(struct request *request, int to)
 	wire.id = request->forward_id = ++requests->last_id;
 	request->head.node = to;
 	memcpy(head, &wire, sizeof(wire));
-	memcpy(head + sizeof(wire), &request->head, sizeof(request->head));
+	memcpy(head + sizeof(wire), &request->user, sizeof(request->user));
+	memcpy(head + sizeof(wire) + sizeof(request->user), &request->head, sizeof(request->head));
 	r = proxy_message(requests->proxy, to, NODE_MESSAGE_REQUEST, head, sizeof(head),
 			  request->payload, request->head.payload_bytes);
 	if (r < 0) {
@@ -131,19 +128,26 @@ static void on_request(struct requests *requests, int from, const struct forward
 		       const uint8_t *bytes, uint32_t len)
 {
 	struct request *request = request_new(requests);
+	bool right = len >= sizeof(request->user);
 
 	if (!request)
 		return;
-	request->uid = wire->uid;
-	request->gid = wire->gid;
+	/* Without a user that could be read, it is nobody's: no number is given out that says "no user". */
+	request->user = (struct right_user){ .uid = UINT32_MAX, .gid = UINT32_MAX };
+	if (right) {
+		memcpy(&request->user, bytes, sizeof(request->user));
+		bytes += sizeof(request->user);
+		len -= (uint32_t)sizeof(request->user);
+		right = request->user.group_count <= RIGHT_GROUPS_MAX;
+	}
 	request->from = from;
 	request->remote_id = wire->id;
 	request->told = told;
 	request->asker = request;
-	request->counted = share_take(&requests->shares, wire->uid, SHARE_REQUESTS);
+	request->counted = share_take(&requests->shares, request->uid, SHARE_REQUESTS);
 	if (!request->counted)
 		request_fail_share(request, SHARE_REQUESTS);
-	else if (request_parse(request, bytes, len) < 0)
+	else if (!right || request_parse(request, bytes, len) < 0)
 		request_fail(
 			request, EDVSVERSION,
 			"node %d speaks another control protocol: install the same release there",

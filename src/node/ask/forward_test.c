@@ -34,6 +34,8 @@ static void test_the_whole_request_is_passed_on(void)
 	request = peers_ask(CTL_RUN);
 	request->uid = 1000;
 	request->gid = 1001;
+	request->user.group_count = 2;
+	request->user.group[1] = 55;
 	request->payload = malloc(sizeof(payload));
 	memcpy(request->payload, payload, sizeof(payload));
 	request->head.payload_bytes = sizeof(payload);
@@ -41,8 +43,10 @@ static void test_the_whole_request_is_passed_on(void)
 	CHECK_EQ(peers.count, 1);
 	CHECK_EQ(peers_last(0)->to, FAR);
 	CHECK_EQ(peers_last(0)->kind, NODE_MESSAGE_REQUEST);
-	CHECK_EQ(peers_last(0)->wire.uid, 1000);
-	CHECK_EQ(peers_last(0)->wire.gid, 1001);
+	CHECK_EQ(peers_last(0)->user.uid, 1000);
+	CHECK_EQ(peers_last(0)->user.gid, 1001);
+	CHECK_EQ(peers_last(0)->user.group_count, 2);
+	CHECK_EQ(peers_last(0)->user.group[1], 55);
 	CHECK_EQ(peers_last(0)->request.call, CTL_RUN);
 	CHECK_EQ(peers_last(0)->request.node, FAR);
 	CHECK_EQ(peers_last(0)->bytes, sizeof(payload));
@@ -241,13 +245,41 @@ static void test_followed_to_the_next_owner(void)
 }
 
 /* A question of another node for this one. */
-static void hear(int from, uint64_t id, uint32_t uid, uint16_t version)
+static void hear_groups(int from, uint64_t id, uint32_t uid, uint32_t groups, uint16_t version)
 {
-	struct peers_wire wire = { .id = id, .origin = from, .uid = uid, .gid = 7 };
+	struct peers_wire wire = { .id = id, .origin = from };
+	struct right_user user = { .uid = uid, .gid = 7, .group_count = groups, .group = { 55 } };
 	struct ctl_request head = { .magic = CTL_MAGIC, .version = version, .call = CTL_PS };
 
 	peers.dispatched = NULL;
-	peers_say(from, NODE_MESSAGE_REQUEST, &wire, &head, sizeof(head), NULL, 0);
+	peers_say(from, NODE_MESSAGE_REQUEST, &wire, &user, sizeof(user), &head, sizeof(head));
+}
+
+static void hear(int from, uint64_t id, uint32_t uid, uint16_t version)
+{
+	hear_groups(from, id, uid, 1, version);
+}
+
+/* Nothing is done for a user that cannot be read, and nobody counts as root for it. */
+static void test_a_user_that_is_cut_off(void)
+{
+	struct right_user user = { .uid = 0 };
+	struct peers_wire wire = { .id = 77, .origin = THIRD };
+
+	peers_begin();
+	for (size_t bytes = 0; bytes <= sizeof(user); bytes += 20) {
+		peers.dispatched = NULL;
+		peers_say(THIRD, NODE_MESSAGE_REQUEST, &wire, &user, bytes, NULL, 0);
+		CHECK(!peers.dispatched);
+		CHECK_EQ(peers_last(0)->reply.error, EDVSVERSION);
+	}
+	hear_groups(THIRD, 77, 0, RIGHT_GROUPS_MAX + 1, CTL_VERSION);
+	CHECK(!peers.dispatched);
+	CHECK_EQ(peers_last(0)->reply.error, EDVSVERSION);
+	CHECK(!peers.requests.shares);
+	hear_groups(THIRD, 77, 1000, RIGHT_GROUPS_MAX, CTL_VERSION);
+	CHECK_OR_RETURN(peers.dispatched);
+	request_end(peers.dispatched, 0, NULL, 0, NULL, 0);
 }
 
 static void test_asked_by_another_node(void)
@@ -261,6 +293,8 @@ static void test_asked_by_another_node(void)
 	CHECK_EQ(request->from, THIRD);
 	CHECK_EQ(request->uid, 1000);
 	CHECK_EQ(request->gid, 7);
+	CHECK_EQ(request->user.group_count, 1);
+	CHECK_EQ(request->user.group[0], 55);
 	CHECK_EQ(request->head.call, CTL_PS);
 	request_row(request, "row", 3);
 	CHECK_EQ(peers_last(0)->to, THIRD);
@@ -347,6 +381,7 @@ int main(void)
 	TEST(test_followed_to_the_next_owner);
 	TEST(test_asked_by_another_node);
 	TEST(test_another_protocol_is_refused);
+	TEST(test_a_user_that_is_cut_off);
 	TEST(test_a_user_has_a_share);
 	TEST(test_another_node_gives_up);
 	return test_end();

@@ -77,8 +77,7 @@ static void ask(struct gather *gather, int node, enum ctl_call call)
 		return;
 	child->told = on_packet;
 	child->asker = gather;
-	child->uid = gather->parent->uid;
-	child->gid = gather->parent->gid;
+	child->user = gather->parent->user;
 	child->head = (struct ctl_request){ .magic = CTL_MAGIC,
 					    .version = CTL_VERSION,
 					    .call = (uint16_t)call,

@@ -71,8 +71,8 @@ static void test_every_other_node_that_is_up_is_asked(void)
 	CHECK(id_of(A) && id_of(B) && !id_of(DOWN) && !id_of(0));
 	for (unsigned i = 0; i < 2; i++) {
 		CHECK_EQ(peers_last(i)->kind, NODE_MESSAGE_REQUEST);
-		CHECK_EQ(peers_last(i)->wire.uid, 1000);
-		CHECK_EQ(peers_last(i)->wire.gid, 1001);
+		CHECK_EQ(peers_last(i)->user.uid, 1000);
+		CHECK_EQ(peers_last(i)->user.gid, 1001);
 		CHECK_EQ(peers_last(i)->request.call, CTL_LOGS);
 		CHECK_EQ(peers_last(i)->request.cmd, 1);
 		CHECK_EQ(peers_last(i)->request.dcid, 4);

@@ -21,13 +21,14 @@
 struct peers_wire {
 	uint64_t id;
 	int32_t origin;
-	uint32_t uid, gid, pad;
+	uint32_t pad;
 };
 
 struct peers_message {
 	int to;
 	uint16_t kind;
 	struct peers_wire wire;
+	struct right_user user; /* of a request */
 	union {
 		struct ctl_request request;
 		struct ctl_reply reply;
@@ -66,7 +67,13 @@ int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head
 	message->to = node;
 	message->kind = kind;
 	memcpy(&message->wire, head, sizeof(message->wire));
-	memcpy(&message->request, (const uint8_t *)head + sizeof(message->wire), behind);
+	head = (const uint8_t *)head + sizeof(message->wire);
+	if (kind == NODE_MESSAGE_REQUEST) {
+		memcpy(&message->user, head, sizeof(message->user));
+		head = (const uint8_t *)head + sizeof(message->user);
+		behind -= sizeof(message->user);
+	}
+	memcpy(&message->request, head, behind);
 	CHECK(body_len <= ANSWER_BYTES);
 	message->bytes = body_len;
 	if (body_len && body_len <= ANSWER_BYTES)

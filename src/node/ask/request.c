@@ -374,6 +374,8 @@ void request_accept(struct requests *requests, int fd, const struct os_peer *pee
 	request->pid = peer->pid;
 	request->uid = peer->uid;
 	request->gid = peer->gid;
+	request->user.group_count =
+		(uint32_t)os_unix_peer_groups(fd, request->user.group, RIGHT_GROUPS_MAX);
 	os_peer_watch(fd, &watched);
 	request->start = watched.start;
 	request->since_ns = os_now_ns();

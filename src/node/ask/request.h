@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/result.h"
+#include "base/right.h"
 #include "core/again.h"
 #include "node/ask/share.h"
 #include "wire/ctl.h"
@@ -72,8 +73,12 @@ struct request {
 	struct outbox *outbox;	  /* packets that the socket had no room for; or NULL */
 	struct request *next_client, **client_link; /* of all that have a client of ours */
 	pid_t pid;				    /* of the client, as this daemon sees it */
-	uid_t uid;
-	gid_t gid;
+	union {
+		struct right_user user;
+		struct {
+			uint32_t uid, gid; /* the same, in short */
+		};
+	};
 	uint64_t start;	  /* of the client, as in os_peer */
 	int64_t since_ns; /* of the connection */
 	/* passed on from another node */

@@ -112,7 +112,7 @@ static void propose_attached(const struct binding *binding)
 
 	memcpy(cmd.name, binding->name, sizeof(cmd.name));
 	/* Refused, if the endpoint ended or moved on; then its effects say so. */
-	order_propose(bindings->order, &cmd, NULL, NULL);
+	order_propose(bindings->order, &cmd, &right_root, NULL, NULL);
 }
 
 void backup_on_committed(struct bindings *bindings, const struct directory_effect *effect)

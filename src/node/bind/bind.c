@@ -74,7 +74,7 @@ static void bind_orphaned(struct pending *pending, const struct directory_result
 			       .flags = COMMAND_FLAG_DIED };
 
 	/* Refused, if it is unbound already, with its DC. */
-	order_propose(request->requests->order, &cmd, NULL, NULL);
+	order_propose(request->requests->order, &cmd, &right_root, NULL, NULL);
 	task_let(pending->task);
 	free(pending);
 	request_fail(request, EDVSBADPID, "the process has ended meanwhile");
@@ -236,7 +236,7 @@ static void bind_remote(struct request *request)
 			       .bind_kind = RMT_BIND };
 
 	memcpy(cmd.name, request->head.name, sizeof(cmd.name));
-	order_propose(request->requests->order, &cmd, remote_done, request);
+	order_propose(request->requests->order, &cmd, &request->user, remote_done, request);
 }
 
 static void bind_backup(struct request *request, struct task *task)
@@ -291,7 +291,7 @@ static void propose_bind(struct request *request, struct task *task)
 	if (request->head.cmd == USERMODE_BIND)
 		cmd.misc |= MIS_USERMODE;
 	os_comm_of(task->lpid, cmd.name, sizeof(cmd.name));
-	order_propose(request->requests->order, &cmd, bind_done, pending);
+	order_propose(request->requests->order, &cmd, &request->user, bind_done, pending);
 }
 
 void handle_bind(struct request *request)

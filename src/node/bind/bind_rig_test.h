@@ -113,7 +113,7 @@ TEST_LOOKS_UNUSED static void rig_begin(void)
 	dc->nr_procs = 20;
 	dc->nr_sysprocs = 15;
 	dc->nr_nodes = NR_NODES;
-	dc->owner_uid = RIG_OWNER;
+	dc->owner = (struct right_owner){ .uid = RIG_OWNER, .mode = RIGHT_MODE_DEFAULT };
 	dc->warn2proc = NONE;
 	CHECK_EQ(exchange_new(&bindings->exchange, RIG_SELF), 0);
 	CHECK_EQ(os_loop_new(&bindings->loop, &rig.lock), 0);

@@ -104,7 +104,7 @@ static void propose_unbind(struct bindings *bindings, int dcid, int p_nr)
 				       order_endpoint(bindings->order, dcid, p_nr)->generation,
 			       .flags = COMMAND_FLAG_DIED };
 
-	order_propose(bindings->order, &cmd, NULL, NULL);
+	order_propose(bindings->order, &cmd, &right_root, NULL, NULL);
 }
 
 /* The commit that named the task has been delivered. */
@@ -261,7 +261,7 @@ void handle_migrate(struct request *request)
 		return;
 	}
 	*hand = (struct hand){ request, task };
-	order_propose(bindings->order, &cmd, by_hand_done, hand);
+	order_propose(bindings->order, &cmd, &request->user, by_hand_done, hand);
 }
 
 void by_hand_on_committed(struct bindings *bindings, const struct directory_effect *effect)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/result.h"
+#include "base/right.h"
 #include "dvk.h"
 #include "node/bind/binding.h"
 #include "node/calls.h"
@@ -29,6 +30,8 @@ static const char *why(const struct order *order, int code)
 		return "the node is not up";
 	case EDVSBADRANGE:
 		return "the numbers of slots do not fit together";
+	case EDVSBADVALUE:
+		return "a mode has three digits of 0 to 7, as that of a file";
 	case EDVSNAMESIZE:
 		return "the name is longer than 15 characters";
 	}
@@ -45,15 +48,6 @@ static void changed(struct order *order, void *ctx, const struct directory_resul
 	else
 		request_end(request, request->head.call == CTL_DCINIT ? order->self : 0, NULL, 0,
 			    NULL, 0);
-}
-
-static bool may_change(struct request *request)
-{
-	if (request->uid == 0)
-		return true;
-	request_fail(request, EDVSPRIVILEGES, "uid %u may not change the cluster; root may (sudo)",
-		     request->uid);
-	return false;
 }
 
 static int nodes_up(const struct order *order)
@@ -87,6 +81,17 @@ static int dc_check(struct request *request, const dc_usr_t *dc)
 	return -1;
 }
 
+/* Where the command line says no other, the DC is the asker's. */
+static void set_owner(struct command *cmd, const struct ctl_dc_make *make)
+{
+	if (make->uid != CTL_UNSAID)
+		cmd->uid = make->uid;
+	if (make->gid != CTL_UNSAID)
+		cmd->gid = make->gid;
+	if (make->mode != CTL_UNSAID)
+		cmd->mode = (uint16_t)(make->mode > RIGHT_MODE_MOST ? UINT16_MAX : make->mode);
+}
+
 /* bytes: bitmap of nodes for the command line; a program's DC begins on all nodes
  * that are up, or here if it cannot have so many. */
 void handle_dcinit(struct request *request)
@@ -95,12 +100,18 @@ void handle_dcinit(struct request *request)
 			       .dcid = request->head.dcid,
 			       .nodes = (uint32_t)request->head.bytes,
 			       .uid = request->uid,
+			       .gid = request->gid,
+			       .mode = RIGHT_MODE_DEFAULT,
 			       .warn2proc = NONE,
 			       .warnmsg = -1 };
+	struct ctl_dc_make make;
 	dc_usr_t dc;
 
-	if (!may_change(request))
-		return;
+	if (request->head.payload_bytes == sizeof(make)) {
+		memcpy(&make, request->payload, sizeof(make));
+		set_owner(&cmd, &make);
+		request->head.payload_bytes = sizeof(dc); /* which comes first */
+	}
 	if (request->head.payload_bytes == sizeof(dc)) {
 		memcpy(&dc, request->payload, sizeof(dc));
 		if (dc_check(request, &dc) < 0)
@@ -125,7 +136,7 @@ void handle_dcinit(struct request *request)
 		memcpy(cmd.name, request->head.name, sizeof(cmd.name));
 	}
 	cmd.name[sizeof(cmd.name) - 1] = 0;
-	order_propose(request->requests->order, &cmd, changed, request);
+	order_propose(request->requests->order, &cmd, &request->user, changed, request);
 }
 
 static void propose(struct request *request, enum command_kind kind)
@@ -134,8 +145,7 @@ static void propose(struct request *request, enum command_kind kind)
 			       .dcid = request->head.dcid,
 			       .node = request->head.nodeid };
 
-	if (may_change(request))
-		order_propose(request->requests->order, &cmd, changed, request);
+	order_propose(request->requests->order, &cmd, &request->user, changed, request);
 }
 
 void handle_dcend(struct request *request)
@@ -157,8 +167,6 @@ void handle_shutdown(struct request *request)
 {
 	struct bindings *bindings = binding_part(request);
 
-	if (!may_change(request))
-		return;
 	request_end(request, 0, NULL, 0, NULL, 0);
 	life_stop(bindings->life);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Calls that change the shared state: the rights, numbers that are refused here, and the command for the order. */
+/* Calls that change the shared state: numbers that are refused here, and the command for the order. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +8,9 @@
 #include "node/bind/bind_rig_test.h"
 #include "node/calls.h"
 
-static void test_who_may(void)
+static void test_shutdown(void)
 {
-	static void (*const handle[])(struct request * request) = { handle_dcinit, handle_dcend,
-								    handle_addnode, handle_delnode,
-								    handle_shutdown };
-
 	rig_begin();
-	for (size_t i = 0; i < sizeof(handle) / sizeof(*handle); i++) {
-		struct request *request = rig_ask(0, 0);
-
-		request->uid = RIG_OWNER; /* also of the DC */
-		CHECK_EQ(rig_run(handle[i], request), EDVSPRIVILEGES);
-	}
-	CHECK_EQ(rig.proposals, 0);
-	CHECK(!rig.life.stopping);
 	CHECK_EQ(rig_run(handle_shutdown, rig_ask(CTL_SHUTDOWN, 0)), 0);
 	CHECK(rig.life.stopping);
 	rig_end();
@@ -115,6 +103,43 @@ static void test_the_command(void)
 	rig_end();
 }
 
+static int make(uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	const struct ctl_dc_make make = { numbers(), uid, gid, mode, 0 };
+	struct request *request = rig_ask(CTL_DCINIT, 0);
+
+	request->gid = 7;
+	request->head.flags = CTL_FLAG_CREATE;
+	request->head.payload_bytes = sizeof(make);
+	request->payload = malloc(sizeof(make));
+	memcpy(request->payload, &make, sizeof(make));
+	return rig_run(handle_dcinit, request);
+}
+
+static void test_the_owner(void)
+{
+	rig_begin();
+	CHECK_EQ(make(1000, 50, 0750), 1);
+	CHECK_EQ(rig.sent.uid, 1000);
+	CHECK_EQ(rig.sent.gid, 50);
+	CHECK_EQ(rig.sent.mode, 0750);
+	CHECK_EQ(rig.sent.by_uid, 0);
+	CHECK(!strcmp(rig.sent.name, "DC2"));
+	rig_decide(0);
+	/* Unsaid: the asker's. */
+	CHECK_EQ(make(CTL_UNSAID, CTL_UNSAID, CTL_UNSAID), 1);
+	CHECK_EQ(rig.sent.uid, 0);
+	CHECK_EQ(rig.sent.gid, 7);
+	CHECK_EQ(rig.sent.mode, 0700);
+	rig_decide(0);
+	/* Too large for the field of the command: it is not cut to one that is right. */
+	CHECK_EQ(make(1000, 50, 0x10000), 1);
+	CHECK(rig.sent.mode > RIGHT_MODE_MOST);
+	rig_decide(EDVSBADVALUE);
+	CHECK(strstr(rig.answer.sentence, "three digits"));
+	rig_end();
+}
+
 static void test_nodes_of_a_dc(void)
 {
 	struct request *request;
@@ -145,7 +170,8 @@ static void test_nodes_of_a_dc(void)
 
 int main(void)
 {
-	TEST(test_who_may);
+	TEST(test_shutdown);
+	TEST(test_the_owner);
 	TEST(test_numbers);
 	TEST(test_the_command);
 	TEST(test_nodes_of_a_dc);

@@ -26,7 +26,7 @@ void ending_propose(struct binding *binding)
 	/* An answer that it posted in its last moment must leave before the news of its end. */
 	proxy_resend(binding->bindings->proxy, binding->dcid, binding->p_nr);
 	/* A second UNBIND of the same generation is refused: the endpoint is gone either way. */
-	order_propose(binding->bindings->order, &cmd, NULL, NULL);
+	order_propose(binding->bindings->order, &cmd, &right_root, NULL, NULL);
 }
 
 void ending_begin(struct binding *binding)

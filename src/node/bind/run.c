@@ -169,6 +169,8 @@ static int spawn(struct run *run)
 					   .umask = args.head.umask,
 					   .uid = request->uid,
 					   .gid = request->gid,
+					   .groups = request->user.group,
+					   .group_count = (int)request->user.group_count,
 					   .taken = taken,
 					   .fds = { -1, output_fd(run->output),
 						    output_fd(run->output) } };
@@ -210,7 +212,7 @@ static void run_orphaned(struct run *run, const struct directory_result *result)
 
 	/* Refused, if it is unbound already, with its DC. */
 	if (result->code >= 0)
-		order_propose(request->requests->order, &cmd, NULL, NULL);
+		order_propose(request->requests->order, &cmd, &right_root, NULL, NULL);
 	refusal_set(&run->why, EDVSSRCDIED,
 		    "the process for endpoint %d of DC %d ended before it could execute its "
 		    "command: it was killed, or the DC was removed meanwhile (dvs dc list)",
@@ -258,7 +260,7 @@ static void run_failed(struct run *run)
 		run_refuse(run);
 		return;
 	}
-	order_propose(request->requests->order, &cmd, run_over, run);
+	order_propose(request->requests->order, &cmd, &right_root, run_over, run);
 }
 
 /* The init has let it go, or could not. */
@@ -398,7 +400,7 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	}
 	if (request->head.cmd == REPLICA_BIND)
 		cmd.misc |= MIS_REPLICATED;
-	order_propose(bindings->order, &cmd, run_bound, run);
+	order_propose(bindings->order, &cmd, &request->user, run_bound, run);
 }
 
 /* The contract's nodes of a backup: another one, and both belong to the DC. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdatomic.h>
 
+#include "base/right.h"
 #include "dvk.h"
 #include "node/bind/backup.h"
 #include "node/calls.h"
@@ -8,6 +9,7 @@
 #include "node/task/caller.h"
 #include "node/state/order.h"
 #include "node/bind/binding.h"
+#include "node/bind/judge.h"
 #include "node/task/task.h"
 #include "node/bind/ending.h"
 #include "node/ask/forward.h"
@@ -52,7 +54,7 @@ static void unbind_stated(struct request *request, int p_nr)
 			       .p_nr = p_nr,
 			       .flags = COMMAND_FLAG_STATED };
 
-	order_propose(request->requests->order, &cmd, statement_done, request);
+	order_propose(request->requests->order, &cmd, &request->user, statement_done, request);
 }
 
 static bool is_waiting(const struct binding *binding)
@@ -110,8 +112,7 @@ static void tell_owner(const struct request *request, int owner)
 		return;
 	word->head = request->head;
 	word->head.payload_bytes = 0;
-	word->uid = request->uid;
-	word->gid = request->gid;
+	word->user = request->user;
 	word->told = word_told;
 	forward_start(word, owner);
 }
@@ -154,7 +155,7 @@ static void unbind_local(struct request *request, const struct directory_endpoin
 	    ending_of_thread(target))
 		request_end(request, 0, NULL, 0, NULL, 0);
 	else if (!target || target->task->ended || target == binding_of_caller(request))
-		order_propose(bindings->order, &cmd, unbind_done, request);
+		order_propose(bindings->order, &cmd, &request->user, unbind_done, request);
 	else if (target->copying || target->status->page->rts_flags & ONCOPY)
 		request_fail(request, EDVSONCOPY, "endpoint %d is copying; try again",
 			     request->head.endpoint);
@@ -205,7 +206,8 @@ void handle_getep(struct request *request)
 		request_fail(request, EDVSBADPID, "there is no process %d here", request->head.pid);
 		return;
 	}
-	if (!p || (!caller && p->task->tgid != request->pid)) {
+	if (!p || (!caller && p->task->tgid != request->pid) ||
+	    !judge_may(request, p->dcid, RIGHT_SEE)) {
 		request_fail(request, EDVSNOTBIND, "process %d is not bound", request->head.pid);
 		return;
 	}

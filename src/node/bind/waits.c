@@ -216,10 +216,6 @@ void handle_waits(struct request *request)
 	struct binding *binding;
 	struct wait_edge edge;
 
-	if (request->from < 0) {
-		request_fail(request, EDVSBADCALL, "this call is for daemons only");
-		return;
-	}
 	binding = waiter(binding_part(request), dcid, p_nr);
 	if (!binding) {
 		request_fail(request, EDVSRMTPROC, "endpoint %d of DC %d is not here", p_nr, dcid);

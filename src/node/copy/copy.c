@@ -172,7 +172,7 @@ static void catch_up(struct copy_task *task)
 	struct command cmd = { .kind = COMMAND_SYNC };
 
 	task->caught_up = task->catching_up = true;
-	order_propose(task->copies->order, &cmd, caught_up, task);
+	order_propose(task->copies->order, &cmd, &right_root, caught_up, task);
 }
 
 static void begin(struct copy_task *task)

@@ -123,7 +123,9 @@ static struct plan_event do_propose(void *ctx, const struct plan_effect *effect)
 	os_lock_take(d->moves->lock);
 	cmd.move = d->worker.driver.source.move;
 	d->proposals++;
-	order_propose(d->moves->order, &cmd, decided, asked);
+	order_propose(d->moves->order, &cmd,
+		      effect->kind == PLAN_DO_PROPOSE_START ? &d->user : &right_root, decided,
+		      asked);
 	os_lock_release(d->moves->lock);
 	return nothing();
 }
@@ -334,7 +336,7 @@ static void finish(struct source *d)
 			break;
 		}
 	}
-	share_give(&d->moves->requests->shares, d->uid, SHARE_MOVES);
+	share_give(&d->moves->requests->shares, d->user.uid, SHARE_MOVES);
 	output_free(d->output);
 	worker_deinit(&d->worker);
 	free(d);
@@ -475,7 +477,7 @@ void source_start(struct moves *moves, struct request *request)
 	}
 	*d = (struct source){ .moves = moves,
 			      .request = request,
-			      .uid = request->uid,
+			      .user = request->user,
 			      .dcid = request->head.dcid,
 			      .p_nr = p_nr,
 			      .endpoint = directory_endpoint_number(ep, p_nr),

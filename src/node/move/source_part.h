@@ -24,7 +24,7 @@ struct source {
 	struct source *next;
 	struct moves *moves;
 	struct request *request;
-	uid_t uid; /* the user that asked; see share.h */
+	struct right_user user; /* that asked; see share.h, and the order judges its START */
 	int dcid, p_nr, endpoint, target;
 	uint32_t generation;
 	pid_t lpid;

@@ -202,7 +202,7 @@ static struct plan_event do_propose_unbind(void *ctx, const struct plan_effect *
 
 	(void)effect;
 	os_lock_take(a->moves->lock);
-	order_propose(a->moves->order, &cmd, NULL, NULL);
+	order_propose(a->moves->order, &cmd, &right_root, NULL, NULL);
 	os_lock_release(a->moves->lock);
 	return nothing();
 }

@@ -252,9 +252,6 @@ static bool may_restart(const struct restarts *restarts, struct request *request
 			"this is node %d, and a daemon is restarted where it runs: run dvs restart "
 			"on node %d",
 			order->self, to);
-	else if (request->uid)
-		refusal_set(&why, EDVSPRIVILEGES,
-			    "uid %u may not restart a daemon; root may (sudo)", request->uid);
 	else if (restarts->restart)
 		refusal_set(&why, EDVSRSCBUSY, "a restart is under way already");
 	else if (!order->directory.node[order->self].up)

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/right.h"
 #include "dvk.h"
 #include "node/move/target.h"
 #include "node/move/source.h"
 #include "node/ask/request.h"
+#include "node/bind/judge.h"
 #include "node/show/rows.h"
 #include "node/state/order.h"
 #include "node/task/cgroup.h"
@@ -74,16 +76,21 @@ void snapshot_nodes(struct snapshot *s, const struct order *order, const struct 
 			fill_node(order, proxy, i, &s->node[s->node_count++]);
 }
 
-void snapshot_dcs(struct snapshot *s, const struct order *order, const struct tasks *tasks)
+void snapshot_dcs(struct snapshot *s, const struct order *order, const struct tasks *tasks,
+		  const struct request *asker)
 {
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		const struct directory_dc *dc = &order->directory.dc[dcid];
 		struct ctl_dc_row *row = &s->dc[s->dc_count];
 
-		if (!order->directory.dc[dcid].running)
+		if (!dc->running || !judge_may(asker, dcid, RIGHT_SEE))
 			continue;
+		row->uid = dc->owner.uid;
+		row->gid = dc->owner.gid;
+		row->mode = dc->owner.mode;
 		rows_dc(order, tasks, dcid, &row->dc);
 		for (int index = 0; index < SHM_SLOTS; index++)
-			row->endpoints += order->directory.dc[dcid].slot[index].bound;
+			row->endpoints += dc->slot[index].bound;
 		s->dc_count++;
 	}
 }
@@ -125,7 +132,8 @@ static size_t each_row(const struct order *order, const struct bindings *binding
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
 		const struct directory_dc *dc = &order->directory.dc[dcid];
 
-		if (!dc->running || (only != -1 && only != dcid))
+		if (!dc->running || (only != -1 && only != dcid) ||
+		    !judge_may(asker, dcid, RIGHT_SEE))
 			continue;
 		for (int index = 0; index < SHM_SLOTS; index++) {
 			if (!wanted(order, rows, &dc->slot[index], asker->gathered))
@@ -152,7 +160,7 @@ int snapshot_rows(struct snapshot *s, const struct order *order, const struct bi
 
 struct ended_fill {
 	struct snapshot *snapshot;
-	int dcid;
+	const struct request *asker;
 };
 
 /* Without an array it only counts. */
@@ -161,19 +169,22 @@ static void fill_ended_row(void *ctx, const struct ctl_ended_row *row, const str
 {
 	struct ended_fill *fill = ctx;
 	struct snapshot *s = fill->snapshot;
+	int only = fill->asker->head.dcid;
 
 	(void)output;
 	(void)before;
-	if (fill->dcid != -1 && row->dcid != fill->dcid)
+	if (only != -1 && row->dcid != only)
+		return;
+	if (!judge_may(fill->asker, row->dcid, RIGHT_SEE))
 		return;
 	if (s->ended)
 		s->ended[s->ended_count] = *row;
 	s->ended_count++;
 }
 
-int snapshot_ended(struct snapshot *s, const struct tasks *tasks, int dcid)
+int snapshot_ended(struct snapshot *s, const struct tasks *tasks, const struct request *asker)
 {
-	struct ended_fill fill = { s, dcid };
+	struct ended_fill fill = { s, asker };
 
 	ended_walk(tasks, fill_ended_row, &fill);
 	s->ended = calloc(s->ended_count ? s->ended_count : 1, sizeof(*s->ended));

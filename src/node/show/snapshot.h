@@ -43,16 +43,19 @@ void snapshot_status(struct ctl_node_status *status, const struct order *order,
 
 /*
  * Each fills its part of a snapshot that is all zero at first; 0 or -ENOMEM, and snapshot_deinit() afterwards. The
- * rows are of the DC that the asker names, -1: of all; the asker knows the children of processes (children_look()).
+ * rows are of the DC that the asker names, -1: of all that it may see; the asker knows the children of processes
+ * (children_look()).
  */
 void snapshot_nodes(struct snapshot *snapshot, const struct order *order,
 		    const struct proxy *proxy);
-void snapshot_dcs(struct snapshot *snapshot, const struct order *order, const struct tasks *tasks);
+void snapshot_dcs(struct snapshot *snapshot, const struct order *order, const struct tasks *tasks,
+		  const struct request *asker);
 int snapshot_rows(struct snapshot *snapshot, const struct order *order,
 		  const struct bindings *bindings, enum snapshot_rows rows,
 		  const struct request *asker);
 /* Processes that are no more, as far as they are kept here. */
-int snapshot_ended(struct snapshot *snapshot, const struct tasks *tasks, int dcid);
+int snapshot_ended(struct snapshot *snapshot, const struct tasks *tasks,
+		   const struct request *asker);
 void snapshot_deinit(struct snapshot *snapshot);
 
 #endif

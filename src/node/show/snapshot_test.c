@@ -19,6 +19,7 @@
 #define FARTHER 6
 
 static struct order order;
+static struct requests requests = { .order = &order };
 static struct tasks tasks;
 static struct bindings bindings;
 static struct moves moves;
@@ -34,7 +35,8 @@ static void bind_slot(int dcid, int p_nr, int node)
 static void set_up(void)
 {
 	order = (struct order){ .self = OWN };
-	asker = (struct request){ .head = { .dcid = -1 } };
+	asker = (struct request){ .head = { .dcid = -1 }, .requests = &requests, .fd = -1 };
+	requests.tasks = &tasks;
 	memset(&s, 0, sizeof(s));
 	order.directory.dc[1].running = order.directory.dc[3].running = 1;
 	bind_slot(1, 5, OWN);
@@ -101,7 +103,7 @@ static void test_stand_ins(void)
 static void test_dcs(void)
 {
 	set_up();
-	snapshot_dcs(&s, &order, &tasks);
+	snapshot_dcs(&s, &order, &tasks, &asker);
 	CHECK_EQ(s.dc_count, 2);
 	CHECK_EQ(s.dc[0].dc.dc_dcid, 1);
 	CHECK_EQ(s.dc[0].endpoints, 4);
@@ -156,12 +158,45 @@ static void test_ended(void)
 	set_up();
 	CHECK_EQ(ended_adopt(&tasks, &first, NULL, 0), 0);
 	CHECK_EQ(ended_adopt(&tasks, &second, NULL, 0), 0);
-	CHECK_EQ(snapshot_ended(&s, &tasks, -1), 0);
+	CHECK_EQ(snapshot_ended(&s, &tasks, &asker), 0);
 	CHECK_EQ(s.ended_count, 2);
 	snapshot_deinit(&s);
-	CHECK_EQ(snapshot_ended(&s, &tasks, 3), 0);
+	asker.head.dcid = 3;
+	CHECK_EQ(snapshot_ended(&s, &tasks, &asker), 0);
 	CHECK_EQ(s.ended_count, 1);
 	CHECK_EQ(s.ended[0].p_nr, 6);
+	snapshot_deinit(&s);
+}
+
+/* Of all tables the rows of the DCs that the user may see. */
+static void test_a_user_sees_its_own(void)
+{
+	const struct ctl_ended_row first = { .dcid = 1, .p_nr = 5 };
+	const struct ctl_ended_row second = { .dcid = 3, .p_nr = 6 };
+
+	set_up();
+	order.directory.dc[3].owner = (struct right_owner){ 1000, 50, 0740 };
+	asker.user = (struct right_user){ .uid = 1001, .gid = 50 };
+	CHECK_EQ(count_rows(SNAPSHOT_TABLE), 1);
+	CHECK_EQ(s.row[0].proc.p_dcid, 3);
+	snapshot_deinit(&s);
+	asker.head.dcid = 1;
+	CHECK_EQ(count_rows(SNAPSHOT_TABLE), 0);
+	snapshot_deinit(&s);
+	asker.head.dcid = -1;
+	snapshot_dcs(&s, &order, &tasks, &asker);
+	CHECK_EQ(s.dc_count, 1);
+	CHECK_EQ(s.dc[0].dc.dc_dcid, 3);
+	CHECK_EQ(s.dc[0].uid, 1000);
+	CHECK_EQ(s.dc[0].gid, 50);
+	CHECK_EQ(s.dc[0].mode, 0740);
+	ended_forget_dc(&tasks, 1);
+	ended_forget_dc(&tasks, 3);
+	CHECK_EQ(ended_adopt(&tasks, &first, NULL, 0), 0);
+	CHECK_EQ(ended_adopt(&tasks, &second, NULL, 0), 0);
+	CHECK_EQ(snapshot_ended(&s, &tasks, &asker), 0);
+	CHECK_EQ(s.ended_count, 1);
+	CHECK_EQ(s.ended[0].dcid, 3);
 	snapshot_deinit(&s);
 }
 
@@ -175,5 +210,6 @@ int main(void)
 	TEST(test_nodes);
 	TEST(test_status);
 	TEST(test_ended);
+	TEST(test_a_user_sees_its_own);
 	return test_end();
 }

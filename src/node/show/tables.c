@@ -42,7 +42,7 @@ static bool send_rows(struct request *request, enum snapshot_rows rows)
 static bool send_ended(struct request *request)
 {
 	struct snapshot s = { 0 };
-	int r = snapshot_ended(&s, request->requests->tasks, request->head.dcid);
+	int r = snapshot_ended(&s, request->requests->tasks, request);
 
 	return send(request, &s, r);
 }
@@ -117,7 +117,7 @@ void handle_dcs(struct request *request)
 {
 	struct snapshot s = { 0 };
 
-	snapshot_dcs(&s, request->requests->order, request->requests->tasks);
+	snapshot_dcs(&s, request->requests->order, request->requests->tasks, request);
 	if (send(request, &s, 0))
 		finish(request);
 }

@@ -6,7 +6,7 @@
 
 /* Kinds of node messages on a link (proxy_message). */
 enum node_message {
-	NODE_MESSAGE_REQUEST = 1, /* struct forward_wire + ctl_request + payload */
+	NODE_MESSAGE_REQUEST = 1, /* struct forward_wire + right_user + ctl_request + payload */
 	NODE_MESSAGE_PACKET = 2,  /* struct forward_wire + ctl_reply + payload */
 	NODE_MESSAGE_CANCEL = 3,  /* struct forward_wire */
 	/*

@@ -41,7 +41,17 @@ static bool send(struct order *order, struct proposal *proposal)
 	return proposal->sent;
 }
 
-void order_propose(struct order *order, const struct command *cmd, proposal_fn *done, void *ctx)
+/* The user, and the group by which it counts in the DC as it is now. */
+static void name_user(const struct order *order, struct command *cmd, const struct right_user *by)
+{
+	bool is_slot = cmd->dcid >= 0 && cmd->dcid < SHM_DCS;
+
+	cmd->by_uid = by->uid;
+	cmd->by_gid = is_slot ? right_group(&order->directory.dc[cmd->dcid].owner, by) : by->gid;
+}
+
+void order_propose(struct order *order, const struct command *cmd, const struct right_user *by,
+		   proposal_fn *done, void *ctx)
 {
 	bool waits = proposal_waits(cmd) && !order_is_lost(order);
 	struct proposal *proposal = calloc(1, sizeof(*proposal));
@@ -60,6 +70,7 @@ void order_propose(struct order *order, const struct command *cmd, proposal_fn *
 	proposal->command.version = COMMAND_VERSION;
 	proposal->command.origin = order->self;
 	proposal->command.request = ++order->last_request;
+	name_user(order, &proposal->command, by);
 	if (!send(order, proposal) && !waits) {
 		assert(order->proposals == proposal);
 		order->proposals = proposal->next;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/right.h"
 #include "core/directory.h"
 
 struct group;
@@ -52,8 +53,11 @@ typedef void proposal_fn(struct order *order, void *ctx, const struct directory_
  * with EDVSNOCONN if it never reached the order (then before order_propose() returns), or with
  * EDVSINPROGRESS if the quorum was lost before its fate was known: it may yet have been decided. A command that stays,
  * or waits, without a quorum (core/proposal.h) is told so when the group itself is lost. done may be NULL.
+ * `by`: the user for whom it is proposed, and who is judged once more when the command is applied (EDVSPRIVILEGES);
+ * &right_root for what follows from something that was decided or has happened, and is nobody's wish.
  */
-void order_propose(struct order *order, const struct command *cmd, proposal_fn *done, void *ctx);
+void order_propose(struct order *order, const struct command *cmd, const struct right_user *by,
+		   proposal_fn *done, void *ctx);
 
 /* The order has ended for this daemon: a lost group does not come back. */
 bool order_is_lost(const struct order *order);

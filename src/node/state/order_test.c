@@ -63,14 +63,14 @@ static void note_and_propose(struct order *ours, void *ctx, const struct directo
 	const struct command cmd = { .kind = COMMAND_SYNC };
 
 	note(ours, ctx, result);
-	order_propose(ours, &cmd, note, ctx);
+	order_propose(ours, &cmd, &right_root, note, ctx);
 }
 
 static void propose(void)
 {
 	const struct command cmd = { .kind = COMMAND_SYNC };
 
-	order_propose(&order, &cmd, note, &told);
+	order_propose(&order, &cmd, &right_root, note, &told);
 }
 
 static void pump(const bool *until)
@@ -98,7 +98,7 @@ static void test_no_order(void)
 	const struct command cmd = { .kind = COMMAND_SYNC };
 
 	set_up();
-	order_propose(&order, &cmd, NULL, NULL); /* nobody wants to be told */
+	order_propose(&order, &cmd, &right_root, NULL, NULL); /* nobody wants to be told */
 	propose();
 	CHECK_EQ(told, 1);
 	CHECK_EQ(codes[0], EDVSNOCONN);
@@ -178,7 +178,7 @@ static void told_of_end(struct order *ours, void *ctx, const struct directory_re
 	const struct command rollback = { .kind = COMMAND_MOVE_ROLLBACK };
 
 	note(ours, ctx, result);
-	order_propose(ours, &rollback, note, ctx);
+	order_propose(ours, &rollback, &right_root, note, ctx);
 }
 
 /* The end of a process, and the steps of a move, are decided when there is a quorum again. */
@@ -192,14 +192,14 @@ static void test_they_wait_for_a_quorum(void)
 	join();
 	pump(&is_member);
 	order.source = (struct os_source *)&order;
-	order_propose(&order, &commit, note, &told);
+	order_propose(&order, &commit, &right_root, note, &told);
 	propose();
 	order_quorum(&order, false);
 	CHECK_EQ(told, 1); /* the other one */
-	order_propose(&order, &commit, note, &told);
+	order_propose(&order, &commit, &right_root, note, &told);
 	CHECK_EQ(told, 2); /* a move is not committed late */
 	CHECK_EQ(codes[1], EDVSNOCONN);
-	order_propose(&order, &died, told_of_end, &told);
+	order_propose(&order, &died, &right_root, told_of_end, &told);
 	CHECK_EQ(told, 2);
 	order_quorum(&order, true);
 	CHECK_EQ(told, 2);
@@ -228,8 +228,8 @@ static void test_told_one_proposes_again(void)
 	set_up();
 	join();
 	pump(&is_member);
-	order_propose(&order, &cmd, note_and_propose, &told);
-	order_propose(&order, &cmd, NULL, NULL);
+	order_propose(&order, &cmd, &right_root, note_and_propose, &told);
+	order_propose(&order, &cmd, &right_root, NULL, NULL);
 	order_decided(&order, 2, &good);
 	CHECK_EQ(told, 0);
 	order_decided(&order, 1, &good);
@@ -239,7 +239,7 @@ static void test_told_one_proposes_again(void)
 	order_decided(&order, 3, &good);
 	CHECK_EQ(told, 2);
 	CHECK(!order.proposals);
-	order_propose(&order, &cmd, note_and_propose, &told);
+	order_propose(&order, &cmd, &right_root, note_and_propose, &told);
 	order_quorum(&order, false);
 	CHECK_EQ(told, 4);
 	CHECK_EQ(codes[2], EDVSINPROGRESS);

@@ -32,8 +32,8 @@ static void caught_up(struct order *order, void *ctx, const struct directory_res
 }
 
 /*
- * Root, a task that is bound, and the owner of a DC that runs: every node follows their calls. Calls of other askers
- * are judged by the directory of this node.
+ * Root, a task that is bound, and a user who may change a DC that runs: every node follows their calls. Calls of other
+ * askers are judged by the directory of this node.
  */
 static bool may_use_order(struct request *request)
 {
@@ -44,7 +44,7 @@ static bool may_use_order(struct request *request)
 	if (request->uid == 0 || (task && task->bindings))
 		return true;
 	dc = dcid < 0 || dcid >= SHM_DCS ? NULL : &request->requests->order->directory.dc[dcid];
-	return dc && dc->running && dc->owner_uid == request->uid;
+	return dc && dc->running && right_may(&dc->owner, &request->user, RIGHT_CHANGE);
 }
 
 bool caller_catch_up(struct request *request, void (*handler)(struct request *))
@@ -55,7 +55,7 @@ bool caller_catch_up(struct request *request, void (*handler)(struct request *))
 	if (request->again || !may_use_order(request))
 		return false;
 	request->again = handler;
-	order_propose(request->requests->order, &cmd, caught_up, request);
+	order_propose(request->requests->order, &cmd, &right_root, caught_up, request);
 	return true;
 }
 

@@ -24,7 +24,7 @@ static void set_up(void)
 	tasks = (struct tasks){ .order = &order };
 	requests = (struct requests){ .order = &order, .tasks = &tasks, .counters = &counters };
 	dc->running = 1;
-	dc->owner_uid = 1000;
+	dc->owner = (struct right_owner){ .uid = 1000, .mode = RIGHT_MODE_DEFAULT };
 	dc->nr_tasks = 4;
 	dc->nr_procs = 20;
 	again = 0;
@@ -100,7 +100,8 @@ static void test_who_may_ask_the_order(void)
 	request = request_of(1001);
 	CHECK(!caller_catch_up(request, handler));
 	request->uid = 1000;
-	order.directory.dc[DC + 1].owner_uid = 1000;
+	order.directory.dc[DC + 1].owner =
+		(struct right_owner){ .uid = 1000, .mode = RIGHT_MODE_DEFAULT };
 	request->head.dcid = DC + 1; /* it does not run, so it has no owner */
 	CHECK(!caller_catch_up(request, handler));
 	request->head.dcid = SHM_DCS;

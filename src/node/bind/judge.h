@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_NODE_BIND_JUDGE_H
+#define DVS_NODE_BIND_JUDGE_H
+
+/*
+ * May the user of a request do that in a DC (base/right.h)? A process that is bound in the DC belongs to it, and may
+ * see and use it whatever its user may. A DC that does not run has no owner: its handler says what is wrong with it.
+ * Node lock held.
+ */
+
+#include <stdbool.h>
+
+struct request;
+
+bool judge_may(const struct request *request, int dcid, unsigned rights);
+
+#endif
