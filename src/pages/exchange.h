@@ -106,6 +106,8 @@ void exchange_poke(struct exchange_bell *bell);
 int exchange_channel(struct exchange *exchange, int dcid, int own_endpoint, int peer_endpoint,
 		     struct exchange_channel **channelp);
 struct exchange_channel *exchange_find(struct exchange *exchange, int dcid, int nr_a, int nr_b);
+/* How many there are of a DC. */
+unsigned exchange_channels(const struct exchange *exchange, int dcid);
 /* Next live channel that has p_nr as one of its ends; start with NULL. Drop only one already left. */
 struct exchange_channel *exchange_next(struct exchange *exchange, int dcid, int p_nr,
 				       struct exchange_channel *after);

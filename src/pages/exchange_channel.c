@@ -47,6 +47,11 @@ struct exchange_channel *exchange_find(struct exchange *exchange, int dcid, int 
 	return at;
 }
 
+unsigned exchange_channels(const struct exchange *exchange, int dcid)
+{
+	return dcid >= 0 && dcid < SHM_DCS ? exchange->channels[dcid] : 0;
+}
+
 struct exchange_channel *exchange_next(struct exchange *exchange, int dcid, int p_nr,
 				       struct exchange_channel *after)
 {
@@ -64,6 +69,7 @@ void exchange_channel_link(struct exchange *exchange, struct exchange_channel *c
 	assert(!exchange_find(exchange, channel->dcid, channel->p_nr[0], channel->p_nr[1]));
 	channel->next_hash = *place;
 	*place = channel;
+	exchange->channels[channel->dcid]++;
 	for (int side = 0; side < 2; side++) {
 		place = &exchange->first[channel->dcid][shm_index(channel->p_nr[side])];
 		channel->next_of[side] = *place;
@@ -81,6 +87,8 @@ static void channel_unlink(struct exchange *exchange, struct exchange_channel *c
 		place = &(*place)->next_hash;
 	}
 	*place = channel->next_hash;
+	assert(exchange->channels[channel->dcid]);
+	exchange->channels[channel->dcid]--;
 	for (int side = 0; side < 2; side++) {
 		int p_nr = channel->p_nr[side];
 

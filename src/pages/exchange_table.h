@@ -28,6 +28,7 @@ struct exchange {
 	struct exchange_bell *bell[SHM_DCS][SHM_SLOTS];
 	struct exchange_channel *first[SHM_DCS][SHM_SLOTS]; /* of each slot's list */
 	struct exchange_channel *by_slots[EXCHANGE_BUCKETS];
+	unsigned channels[SHM_DCS]; /* how many of each DC are linked */
 	struct exchange_status *statuses;
 	struct exchange_bars bars[SHM_DCS][SHM_SLOTS]; /* of senders of this node */
 	struct exchange_name *by_ino[EXCHANGE_BUCKETS];

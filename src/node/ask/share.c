@@ -19,6 +19,7 @@ static const struct {
 	[SHARE_MOVES] = { 64, "moves" },
 	[SHARE_STREAMS] = { 3, "large copies" },
 	[SHARE_PARTS] = { 32, "small copies" },
+	[SHARE_STARTS] = { 32, "commands that start" },
 	[SHARE_REQUESTS] = { 256, "requests of other nodes" },
 };
 

@@ -18,6 +18,7 @@ enum share_kind {
 	SHARE_MOVES,	/* away from this node: a thread each */
 	SHARE_STREAMS,	/* large copies under way: a worker each, and its lanes */
 	SHARE_PARTS,	/* small ones */
+	SHARE_STARTS,	/* of commands, until they execute; an init has room for 64 */
 	SHARE_REQUESTS, /* that other nodes have passed on and that are not answered yet */
 	SHARE_KINDS
 };

@@ -7,6 +7,7 @@
 #include "base/refusal.h"
 #include "dvk.h"
 #include "node/bind/backup.h"
+#include "node/bind/charge.h"
 #include "node/calls.h"
 #include "node/task/named.h"
 #include "node/task/caller.h"
@@ -381,6 +382,9 @@ void handle_channel(struct request *request)
 		request_fail(request, EDVSDSTDIED, "endpoint %d is not bound", p_nr);
 		return;
 	}
+	if (!exchange_find(bindings->exchange, caller->dcid, caller->p_nr, p_nr) &&
+	    !charge_channel(request, caller->dcid))
+		return;
 	if (exchange_channel(bindings->exchange, caller->dcid, caller->endpoint, number, &channel) <
 		    0 ||
 	    exchange_bell(bindings->exchange, caller->dcid, p_nr, &bell) < 0) {

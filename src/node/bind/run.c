@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "dvk.h"
 #include "node/bind/backup.h"
+#include "node/bind/charge.h"
 #include "node/task/ended.h"
 #include "node/task/following.h"
 #include "node/bind/binding.h"
@@ -96,6 +97,7 @@ static void add_socket(const struct bindings *bindings, struct arguments *args)
 struct run {
 	struct bindings *bindings;
 	struct request *request;
+	uid_t uid;		      /* that has a share of the starts */
 	struct task *task;	      /* kept; NULL: not started yet */
 	struct output *output;	      /* until the process has it */
 	char cgroup[CGROUP_NAME_MAX]; /* the same */
@@ -109,6 +111,7 @@ static void run_free(struct run *run)
 		task_let(run->task);
 	output_free(run->output);
 	cgroup_end(run->bindings->tasks, run->cgroup, true);
+	share_give(&run->bindings->requests->shares, run->uid, SHARE_STARTS);
 	free(run);
 }
 
@@ -485,15 +488,21 @@ void handle_run(struct request *request)
 
 	if (is_doubtful(request, request->head.endpoint) && caller_catch_up(request, handle_run))
 		return;
-	if (check_slot(request, request->head.endpoint) < 0)
+	if (check_slot(request, request->head.endpoint) < 0 || !charge_process(request))
 		return;
+	if (!share_take(&request->requests->shares, request->uid, SHARE_STARTS)) {
+		request_fail_share(request, SHARE_STARTS);
+		return;
+	}
 	run = calloc(1, sizeof(*run));
 	if (!run) {
+		share_give(&request->requests->shares, request->uid, SHARE_STARTS);
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
 	run->bindings = binding_part(request);
 	run->request = request;
+	run->uid = request->uid;
 	if (spawn(run) < 0)
 		run_refuse(run);
 }
