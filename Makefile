@@ -13,7 +13,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check check-corosync histories bench lint measure format asan ubsan tsan clang models fuzz killed install deb deb-test clean help
+.PHONY: all setup demo check check-corosync histories bench lint measure format asan ubsan tsan clang models fuzz killed install deb deb-test machines clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -57,6 +57,7 @@ help:
 	@echo 'make install    install under PREFIX (default /usr/local); DESTDIR is honoured'
 	@echo 'make deb        build the Debian packages, in build/deb'
 	@echo 'make deb-test   install them into a new Debian root, use them there and remove them (root)'
+	@echo 'make machines   whole Debian machines: install the packages, form a cluster, break it; SHORT=1 for two (root)'
 	@echo 'make clean      remove build/'
 
 demo: setup-run all
@@ -119,6 +120,10 @@ deb: setup-build+package
 
 deb-test: deb
 	@test/packages/run $(BUILD) $(SUITE)
+
+# Whole machines; SHORT=1: two of them, for some minutes; ONLY=NAME: one scenario of test/machines/story.py.
+machines:
+	@test/machines/run $(BUILD) $(if $(SHORT),--short) $(addprefix --only ,$(ONLY))
 
 clean:
 	@rm -rf $(BUILD)
