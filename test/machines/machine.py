@@ -64,7 +64,7 @@ class Machine:
         self.disk = disks / f"{name}.qcow2"
         self.console = logs / f"{name}.console"
         self.log = logs / f"{name}.log"
-        self.qemu = self.qmp = self.connection = None
+        self.qemu = self.connection = None
         self.boot_seconds = None
         for tap, bridge in ((name, CLUSTER), (name + "-c", CONTROL)):
             ip("tuntap", "add", "dev", tap, "mode", "tap")
@@ -105,27 +105,22 @@ class Machine:
 
     def monitor(self, verb, **arguments):
         """A command of QEMU's monitor, which works whatever state the machine is in."""
-        if not self.qmp:
-            link = socket.socket(socket.AF_UNIX)
-            link.settimeout(30)
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(60)
             link.connect(str(SOCKETS / f"{self.name}.qmp"))
-            self.qmp = link.makefile("rw")
-            self.qmp.readline()
-            self.monitor("qmp_capabilities")
-        self.qmp.write(json.dumps({"execute": verb, "arguments": arguments}) + "\n")
-        self.qmp.flush()
-        while True:
-            answer = json.loads(self.qmp.readline())
-            if "error" in answer:
-                raise Failed(f"{self.name}: {verb}: {answer['error']['desc']}")
-            if "return" in answer:
-                return answer["return"]
+            qmp = link.makefile("rw")
+            for words in ({"execute": "qmp_capabilities"}, {"execute": verb, "arguments": arguments}):
+                qmp.write(json.dumps(words) + "\n")
+                qmp.flush()
+                answer = next(said for said in map(json.loads, qmp) if "return" in said or "error" in said)
+        if "error" in answer:
+            raise Failed(f"{self.name}: {verb}: {answer['error']['desc']}")
+        return answer["return"]
 
     def kill(self):
         """Power off, without a word to anybody."""
         self.qemu.kill()
         self.qemu.wait()
-        self.qmp = None
         self.disconnect()
 
     def plug(self, plugged):
@@ -136,7 +131,7 @@ class Machine:
             ip("link", "set", self.name, "nomaster")
 
     def ssh(self, *options):
-        return ["ssh", "-F", "none", "-i", str(self.root.folder / "ssh"), "-o", "BatchMode=yes",
+        return ["ssh", "-F", "none", "-i", str(self.root.key), "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
                 "-o", "ConnectTimeout=20", "-S", str(SOCKETS / f"{self.name}.ssh"), *options, f"root@{self.control}"]
 

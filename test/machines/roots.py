@@ -95,6 +95,7 @@ class Root:
         self.folder = cache / release
         self.path = self.folder / "root"
         self.deb = self.folder / "deb"
+        self.key = cache / "ssh"
         self.log = logs / f"{release}.log"
 
     def make(self):
@@ -120,13 +121,16 @@ class Root:
         self.write("etc/hosts", "127.0.0.1 localhost\n192.0.2.10 alpha\n192.0.2.11 beta\n192.0.2.12 gamma\n")
         self.write("etc/ssh/sshd_config.d/machine.conf", "PermitRootLogin prohibit-password\nUseDNS no\n"
                    "MaxSessions 64\nMaxStartups 64\n")
-        logged(self.log, ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "ssh"])
-        # One key for the test and for the machines among each other.
-        self.write("root/.ssh/authorized_keys", (self.folder / "ssh.pub").read_text())
-        self.write("root/.ssh/id_ed25519", (self.folder / "ssh").read_text(), 0o600)
         self.write("root/.ssh/config", "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n")
         self.chroot("systemctl enable machine-network; systemctl mask systemd-timesyncd apt-daily.timer "
                     "apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; true")
+
+    def key_for_all(self):
+        """One key for the test and for the machines among each other, of whatever release."""
+        if not self.key.exists():
+            logged(self.log, ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key])
+        self.write("root/.ssh/authorized_keys", self.key.with_suffix(".pub").read_text())
+        self.write("root/.ssh/id_ed25519", self.key.read_text(), 0o600)
 
     def write(self, name, text, mode=0o644):
         path = self.path / name
@@ -190,7 +194,8 @@ class Root:
     def disk(self):
         """A disk with the root and the packages to be installed. Nothing is installed yet; it only need not be fetched."""
         image, stamp = self.folder / "disk.img", self.folder / "disk.stamp"
-        now = "".join((self.folder / name).read_text() for name in ("root.stamp", "deb.stamp"))
+        self.key_for_all()
+        now = "".join((self.folder / name).read_text() for name in ("root.stamp", "deb.stamp", "../ssh.pub"))
         if image.exists() and stamp.exists() and stamp.read_text() == now:
             return image
         build = self.path / CLONE / "build"
