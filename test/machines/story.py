@@ -63,30 +63,26 @@ class Story:
             print(f"# {machine.name}: Linux {kernel.strip()} after {machine.boot_seconds:.0f} s", flush=True)
 
     def install(self):
-        """the packages install, and the files of a cluster are made, as OPERATIONS.md says"""
+        """the packages install as OPERATIONS.md says"""
         self.cluster.everywhere(self.doc.block("The packages"), 4)
-        files = self.doc.block("Three files", "dvs key make")
-        self.alpha.must(files)
-        corosync = self.doc.block("Three files", "totem")
-        if self.gamma:
-            self.alpha.must(for_gamma(files, "scp"))
-            corosync = with_gamma(corosync)
-        for machine in self.machines:
-            machine.put("/etc/corosync/corosync.conf", corosync)
-            machine.put("/etc/dvs/dvs.conf", self.settings(machine))
-            machine.must("dvsd --config /etc/dvs/dvs.conf --check")
-
-    def settings(self, machine):
-        if machine is not self.gamma:
-            return self.doc.block("The settings", f"name = {machine.name}")
-        beta = self.doc.block("The settings", "name = beta")
-        return beta.replace("id = 1", "id = 2").replace("192.0.2.11", "192.0.2.12").replace("beta", "gamma")
 
     def form(self):
-        """the machines are one cluster"""
-        self.cluster.everywhere(self.doc.block("Start"))
+        """the machines become one cluster as OPERATIONS.md says: the first is made, the others are invited"""
+        self.alpha.must(self.doc.block("The first machine"))
+        for machine in self.machines[1:]:
+            self.invite(machine)
         self.cluster.whole()
         self.alpha.must("dvs dc create 0")
+
+    def invite(self, machine):
+        """With the token that this invitation shows, and the name and address of this machine, in the command of beta."""
+        invite = self.doc.block("Each further machine", "dvs invite").strip()
+        self.alpha.must(f"{invite} >/root/invited 2>&1 & until grep -q -e --token /root/invited; do sleep 0.2; done")
+        token = re.search(r"--token (\S+)", self.alpha.must("cat /root/invited"))[1]
+        join = re.sub(r"--token \S+", f"--token {token}", self.doc.block("Each further machine", "dvs join"))
+        join = join.replace("beta", machine.name).replace("192.0.2.11", machine.address)
+        # Its last line is the health check, which is as well as the whole cluster: see form().
+        machine.must(join.replace("dvs nodes", "dvs nodes || true"))
 
     # What a cluster is for.
 
@@ -236,10 +232,14 @@ class Story:
 
     def removed(self):
         """a machine leaves and its packages are removed, as OPERATIONS.md says, and the others go on"""
-        client = Client(self.gamma, 50, 10)
         self.cluster.migrate(10, 1)
-        self.alpha.must(self.doc.block("Stop and remove"), 4 * self.alpha.patience())
+        client = Client(self.gamma, 50, 10)
+        self.alpha.must(self.doc.block("Leave and remove", "apt remove"), 4 * self.alpha.patience())
         expect(not self.alpha.run("pgrep 'dvs|migr'"), "something of DVS still runs")
+        client.goes_on()
+        self.beta.must(self.doc.block("Leave and remove", "dvs leave beta").replace("beta", "alpha"))
+        self.cluster.machines = [self.beta, self.gamma]
+        self.cluster.whole()
         client.goes_on()
         client.ends_well()
 
@@ -254,14 +254,3 @@ class Story:
         self.cluster.whole()
         self.alpha.must(self.cluster.until_ended(20))
         expect(not self.beta.run("pgrep -x migr_server"), "beta has its former server again")
-
-
-def for_gamma(block, word):
-    """The lines with a word, for a third machine."""
-    return "".join(line.replace("192.0.2.11", "192.0.2.12") + "\n" for line in block.splitlines() if word in line)
-
-
-def with_gamma(corosync):
-    node = re.search(r"\tnode \{[^}]*beta[^}]*\}\n", corosync)[0]
-    third = node.replace("192.0.2.11", "192.0.2.12").replace("beta", "gamma").replace("nodeid: 2", "nodeid: 3")
-    return corosync.replace(node, node + third)
