@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "group/envoy.h"
+#include "group/history.h"
 #include "group/stream.h"
 #include "group/totem.h"
 #include "os/clock.h"
@@ -25,11 +26,16 @@ struct deputy {
 	struct os_source *listener, *connection, *timer;
 	int fd;
 	struct group_stream daemon; /* fd -1: none */
-	int doomed;		    /* 0 or why the daemon's connection ends */
-	struct envoy *envoy;	    /* NULL: it has not said who it is */
+	/* One that has come while the other's connection stands, and has not said its first words. */
+	struct group_stream next;
+	struct os_source *next_connection, *next_timer;
+	int doomed;	     /* 0 or why the daemon's connection ends */
+	struct envoy *envoy; /* NULL: it has not said who it is */
 	struct totem *totem;
 	struct council_point seen; /* of the life before, if that was put out */
-	bool quorum;
+	int32_t node;
+	bool quorum; /* as the daemon was told */
+	struct history history;
 };
 
 static void doom(struct deputy *d, int why)
@@ -60,6 +66,7 @@ static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t l
 
 	assert(len <= GROUP_STATE_MAX);
 	d->quorum = true; /* it is given by one, and the daemon takes it so */
+	history_clear(&d->history);
 	group_number_encode(head, order);
 	wrote(d, group_stream_put(&d->daemon, GROUP_RESTORE, head, sizeof(head), state, len));
 }
@@ -69,6 +76,7 @@ static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_
 	struct deputy *d = ctx;
 	uint8_t head[8];
 
+	history_add(&d->history, order, command);
 	group_number_encode(head, order);
 	wrote(d, group_stream_put(&d->daemon, GROUP_DELIVER, head, sizeof(head), command,
 				  COMMAND_BYTES));
@@ -121,8 +129,18 @@ static void close_daemon(struct deputy *d)
 	group_stream_deinit(&d->daemon);
 	d->daemon.fd = -1;
 	d->doomed = 0;
+	d->quorum = false;
+	history_clear(&d->history);
 	assert(!d->connection && !d->envoy && !d->totem);
 	os_timer_set(d->timer, -1);
+}
+
+static void close_next(struct deputy *d)
+{
+	d->next_connection = os_source_free(d->next_connection);
+	d->next_timer = os_source_free(d->next_timer);
+	group_stream_deinit(&d->next);
+	assert(d->next.fd < 0);
 }
 
 static void take_frames(struct deputy *d);
@@ -202,6 +220,7 @@ static int begin_life(struct deputy *d, const struct group_hello *hello)
 	_Static_assert(sizeof(join.name) == sizeof(hello->name), "a node's name fits");
 	memcpy(join.name, hello->name, sizeof(join.name));
 	d->quorum = false;
+	d->node = hello->node;
 	r = envoy_new(&d->envoy, hello->node, os_random() | 1, d->seen, &join, &outward, d);
 	return r < 0 ? r : totem_new(&d->totem, d->loop, hello->node, &inward, d);
 }
@@ -302,14 +321,92 @@ static bool has_daemon(struct deputy *d)
 	return d->daemon.fd >= 0;
 }
 
-static void refuse(int fd, int why)
+/* The answer to the first words of the one that has come; true: it stays. */
+static bool welcome_next(struct deputy *d, int result)
 {
-	uint8_t welcome[GROUP_HEADER_BYTES + GROUP_WELCOME_BYTES];
+	uint8_t welcome[GROUP_WELCOME_BYTES];
 
-	group_header_encode(welcome, GROUP_WELCOME, GROUP_WELCOME_BYTES);
-	group_welcome_encode(welcome + GROUP_HEADER_BYTES, why);
-	os_write_full(fd, welcome, sizeof(welcome), 0);
-	os_close(fd);
+	group_welcome_encode(welcome, result);
+	return group_stream_put(&d->next, GROUP_WELCOME, welcome, sizeof(welcome), NULL, 0) == 0 &&
+	       !result;
+}
+
+static int put_missed(struct deputy *d, uint64_t order)
+{
+	uint8_t quorum[GROUP_QUORUM_BYTES];
+	int r = 0;
+
+	while (!r && order < d->history.last)
+		r = group_stream_put(&d->next, GROUP_DELIVER,
+				     history_delivery(&d->history, ++order), GROUP_DELIVER_BYTES,
+				     NULL, 0);
+	group_number_encode(quorum, d->quorum);
+	return r ? r : group_stream_put(&d->next, GROUP_QUORUM, quorum, sizeof(quorum), NULL, 0);
+}
+
+static void on_daemon(void *ctx, int fd, int events);
+
+/* A daemon in the place of one that died: the group sees nothing of it. */
+static void resume(struct deputy *d, int32_t node, uint64_t order)
+{
+	bool can =
+		has_daemon(d) && d->envoy && d->node == node && history_reaches(&d->history, order);
+	int fd = d->next.fd;
+
+	if (!welcome_next(d, can ? 0 : -ESTALE) || put_missed(d, order) < 0) {
+		close_next(d);
+		return;
+	}
+	os_log(OS_LOG_INFO, "another daemon goes on");
+	d->next_connection = os_source_free(d->next_connection);
+	d->next_timer = os_source_free(d->next_timer);
+	d->connection = os_source_free(d->connection);
+	group_stream_deinit(&d->daemon);
+	d->daemon = d->next;
+	d->next = (struct group_stream){ .fd = -1 };
+	wrote(d, os_source_io(d->loop, fd, OS_READ, on_daemon, d, &d->connection));
+	settle(d);
+}
+
+/* The first words of one that has come while another one's connection stands. */
+static void on_next(void *ctx, int fd, int events)
+{
+	struct deputy *d = ctx;
+	struct group_frame f;
+	uint64_t order;
+	int32_t node;
+	int r = group_stream_fill(&d->next);
+
+	(void)fd;
+	(void)events;
+	if (r == -EAGAIN)
+		return;
+	if (!r)
+		r = group_stream_next(&d->next, &f);
+	if (!r)
+		return;
+	if (r > 0 && f.kind == GROUP_RESUME && !group_resume_decode(&node, &order, f.payload)) {
+		resume(d, node, order);
+		return;
+	}
+	if (r > 0)
+		welcome_next(d, -EEXIST);
+	close_next(d);
+}
+
+static void on_next_late(void *ctx)
+{
+	close_next(ctx);
+}
+
+static void take_next(struct deputy *d, int fd)
+{
+	if (d->next.fd >= 0)
+		close_next(d);
+	group_stream_init(&d->next, fd, OUT_MAX);
+	if (os_source_io(d->loop, fd, OS_READ, on_next, d, &d->next_connection) < 0 ||
+	    os_source_timer(d->loop, HELLO_MS * 1000, on_next_late, d, &d->next_timer) < 0)
+		close_next(d);
 }
 
 static void on_listener(void *ctx, int listener, int events)
@@ -326,7 +423,7 @@ static void on_listener(void *ctx, int listener, int events)
 		return;
 	}
 	if (has_daemon(d)) {
-		refuse(fd, -EEXIST);
+		take_next(d, fd);
 		return;
 	}
 	group_stream_init(&d->daemon, fd, OUT_MAX);
@@ -344,7 +441,7 @@ int deputy_new(struct deputy **deputyp, struct os_loop *loop, const char *path)
 	if (!d)
 		return -ENOMEM;
 	d->loop = loop;
-	d->daemon.fd = -1;
+	d->daemon.fd = d->next.fd = -1;
 	r = d->fd = os_unix_listen(path, OS_STREAM);
 	if (r >= 0)
 		r = os_source_timer(loop, -1, on_timer, d, &d->timer);
@@ -361,6 +458,7 @@ struct deputy *deputy_free(struct deputy *d)
 {
 	if (d->daemon.fd >= 0)
 		close_daemon(d);
+	close_next(d);
 	assert(!d->envoy && !d->totem);
 	os_source_free(d->listener);
 	os_source_free(d->timer);

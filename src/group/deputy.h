@@ -10,7 +10,8 @@
  *
  *	daemon --socket--> deputy: envoy + council --libcpg, libquorum--> Corosync
  *
- * A daemon that goes has left the group. The next one that comes is a new life of the node.
+ * A daemon that goes has left the group. The next one that comes is a new life of the node, unless it comes while the
+ * connection of the one before still stands, because a keeper holds it (os/keeper.h), and goes on in its place.
  */
 
 struct deputy;

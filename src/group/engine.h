@@ -16,6 +16,7 @@ struct group_engine {
 	int (*fd)(const struct group *group);
 	int (*dispatch)(struct group *group);
 	int (*send)(struct group *group, const struct command *cmd);
+	bool (*is_behind)(const struct group *group);
 	/* Sets the descriptors and appends to group->place what its adopt function needs. */
 	int (*place)(struct group *group, struct group_place *place);
 };
@@ -32,5 +33,9 @@ int group_local_new(struct group **groupp, const char *path, bool deputy, int no
 /* place: only what the engine itself has written; the seat is filled in by group.c after that. */
 int group_local_adopt(struct group **groupp, const char *path, bool deputy, int nodeid,
 		      const struct group_place *place, const struct group_callbacks *callbacks);
+
+/* order: that the place is of; the seat is filled in by group.c, before anything is delivered. */
+int group_local_resume(struct group **groupp, const char *path, bool deputy, int nodeid,
+		       uint64_t order, const struct group_callbacks *callbacks);
 
 #endif

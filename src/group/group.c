@@ -68,6 +68,47 @@ int group_adopt(struct group **groupp, const char *spec, int nodeid,
 	return r;
 }
 
+/* Nothing is delivered before the caller asks for it, so that the seat is in time. */
+static int resume(struct group **groupp, const char *spec, int nodeid,
+		  const struct group_place *place, const struct group_callbacks *callbacks)
+{
+	bool deputy;
+	const char *path = spec_path(spec, &deputy);
+	struct seat seat;
+	int r;
+
+	seat_init(&seat, nodeid, callbacks);
+	if (!path)
+		return -EINVAL;
+	if (place->len < SEAT_BYTES || seat_decode(&seat, place->bytes) < 0)
+		return -EBADMSG;
+	if (!seat.joined)
+		return -ESTALE;
+	r = group_local_resume(groupp, path, deputy, nodeid, seat.order, callbacks);
+	if (r < 0)
+		return r;
+	(*groupp)->seat = seat;
+	/* What is ordered behind the place was decided by a quorum; whether there is one now is told after that. */
+	seat_quorum(&(*groupp)->seat, true);
+	return 0;
+}
+
+int group_resume(struct group **groupp, const char *spec, int nodeid,
+		 const struct group_place *place, const struct group_callbacks *callbacks)
+{
+	int r = resume(groupp, spec, nodeid, place, callbacks);
+
+	/* Not before: a connection that ends means that the member does. */
+	for (int i = 0; i < place->fd_count; i++)
+		os_close(place->fds[i]);
+	return r;
+}
+
+bool group_is_behind(const struct group *group)
+{
+	return group->engine->is_behind(group);
+}
+
 int group_place(struct group *group, struct group_place *place)
 {
 	uint8_t seat[SEAT_BYTES];

@@ -70,6 +70,16 @@ int group_place(struct group *group, struct group_place *place);
 int group_adopt(struct group **groupp, const char *spec, int nodeid,
 		const struct group_place *place, const struct group_callbacks *callbacks);
 
+/*
+ * Goes on from a place that lies back: of a member whose process has died while its connection stayed open elsewhere
+ * (os/keeper.h). That connection is closed. Waits as group_new(); then group_dispatch() delivers all that was ordered
+ * behind the place, and only after that group_is_behind() is false. Commands that were sent and not ordered are lost.
+ * -ESTALE: the others have gone on without this member, or it lies too far back; as of group_dispatch().
+ */
+int group_resume(struct group **groupp, const char *spec, int nodeid,
+		 const struct group_place *place, const struct group_callbacks *callbacks);
+bool group_is_behind(const struct group *group);
+
 /* Descriptor to poll for reading; call group_dispatch() when it is readable. */
 int group_fd(const struct group *group);
 /*

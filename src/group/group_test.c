@@ -272,6 +272,121 @@ static void test_place_is_kept(void)
 	teardown(m, 2);
 }
 
+/* A place of the member as it is now, with bytes[] of its own. */
+static struct group_place place_of(struct member *m, uint8_t bytes[4096])
+{
+	struct group_place place = { 0 };
+
+	CHECK_EQ(group_place(m->group, &place), 0);
+	CHECK(place.len <= 4096);
+	memcpy(bytes, place.bytes, place.len <= 4096 ? place.len : 0);
+	place.bytes = bytes;
+	for (int i = 0; i < place.fd_count; i++)
+		place.fds[i] = os_dup(place.fds[i]);
+	return place;
+}
+
+/* In the place of a process that has died with its connection open; `old` is what it knew then. */
+static int follow(struct member *m, const struct member *old, const struct group_place *place)
+{
+	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
+
+	*m = *old;
+	return group_resume(&m->group, rig_spec(m->node), m->node, place, &call);
+}
+
+/* The next process is told what the dead one had heard after that place, and what it had not: each once, in order. */
+static void test_resume(void)
+{
+	struct member m[2], dead, then;
+	struct group_place place;
+	uint8_t bytes[4096];
+
+	setup(m, 2);
+	for (uint64_t round = 0; round < 4; round++) {
+		then = m[0];
+		place = place_of(&m[0], bytes);
+		for (uint64_t i = 1; i <= 10; i++)
+			CHECK_EQ(send_one(&m[round % 2], 10 * (round / 2) + i), 0);
+		if (round < 2) /* it hears some of them, or all, or none */
+			PUMP_UNTIL(m, 2, m[0].order == then.order + 10);
+		dead = m[0];
+		PUMP_UNTIL(&m[1], 1, m[1].order == then.order + 10);
+		CHECK_EQ(follow(&m[0], &then, &place), 0);
+		CHECK(group_is_behind(m[0].group));
+		PUMP_UNTIL(m, 2, !group_is_behind(m[0].group));
+		CHECK(same(&m[0], &m[1]));
+		dead.group = group_free(dead.group);
+	}
+	CHECK_EQ(send_one(&m[0], 21), 0);
+	PUMP_UNTIL(m, 2, m[0].last_request == 21 && same(&m[0], &m[1]));
+	CHECK(!m[0].leaves && !m[1].leaves);
+	CHECK(m[1].joins == 2 && m[1].quorum_calls == 1);
+	teardown(m, 2);
+}
+
+/* The only member of its group, whose state nobody else has. */
+static void test_resume_alone(void)
+{
+	struct member m[1], dead, then;
+	struct group_place place;
+	uint8_t bytes[4096];
+
+	setup(m, 1);
+	then = m[0];
+	place = place_of(&m[0], bytes);
+	CHECK_EQ(send_one(&m[0], 1), 0);
+	PUMP_UNTIL(m, 1, m[0].last_request == 1);
+	dead = m[0];
+	CHECK_EQ(follow(&m[0], &then, &place), 0);
+	PUMP_UNTIL(m, 1, !group_is_behind(m[0].group));
+	CHECK(same(&m[0], &dead));
+	dead.group = group_free(dead.group);
+	teardown(m, 1);
+}
+
+/* A joiner that the dead process was to give the state is given it all the same. */
+static void test_resume_under_a_joiner(void)
+{
+	struct member m[2], dead;
+	struct group_place place;
+	uint8_t bytes[4096];
+
+	setup(m, 1);
+	place = place_of(&m[0], bytes);
+	CHECK_EQ(member_new(&m[1], 1), 0);
+	dead = m[0];
+	CHECK_EQ(follow(&m[0], &dead, &place), 0);
+	PUMP_UNTIL(m, 2, m[1].joined && same(&m[0], &m[1]));
+	CHECK_EQ(m[1].restores, 1);
+	CHECK(!m[0].leaves);
+	dead.group = group_free(dead.group);
+	teardown(m, 2);
+}
+
+/* One whose end the others have been told does not go on, and closes what it was given. */
+static void test_resume_too_late(void)
+{
+	struct member m[2], gone;
+	struct group_place place;
+	uint8_t bytes[4096];
+	int probe;
+
+	setup(m, 2);
+	place = place_of(&m[1], bytes);
+	for (int i = 0; i < place.fd_count; i++) {
+		os_close(place.fds[i]);
+		place.fds[i] = os_dup(0);
+	}
+	probe = place.fds[0];
+	m[1].group = group_free(m[1].group);
+	PUMP_UNTIL(m, 1, m[0].leaves == 2);
+	gone = m[1];
+	CHECK_EQ(follow(&gone, &m[1], &place), -ESTALE);
+	CHECK_EQ(fcntl(probe, F_GETFD), -1);
+	teardown(m, 1);
+}
+
 /* Cut short anywhere it is refused or it is another whole place; the descriptors are closed each time. */
 static void test_damaged_place_is_refused(void)
 {
@@ -344,6 +459,10 @@ int main(int argc, char **argv)
 	TEST(test_group_lost);
 	TEST(test_place_is_kept);
 	TEST(test_damaged_place_is_refused);
+	TEST(test_resume);
+	TEST(test_resume_alone);
+	TEST(test_resume_under_a_joiner);
+	TEST(test_resume_too_late);
 	TEST(test_latency);
 	return rig_end();
 }

@@ -12,6 +12,8 @@
  * A deputy that is silent, or has gone, is a quorum that is lost. A new one has no state of the member, and the group
  * has gone on without it.
  *
+ *	connect, RESUME -> WELCOME, DELIVER ..., QUORUM    group_resume()
+ *
  * The stream is in order, so the state sent for an ASK is the one as of the last DELIVER before it.
  */
 #include <assert.h>
@@ -46,6 +48,7 @@ struct local {
 	int broken;	      /* the connection, and why; or 0 */
 	int door, door_timer; /* they say then whether the others go on, and until when */
 	int lost;	      /* 0 or why */
+	bool behind;	      /* resumed, and not told yet all that it missed */
 	bool deputy; /* a deputy of the corosync engine is at the other end, and not a sequencer */
 	int ping_timer;
 	unsigned pings; /* not answered */
@@ -220,6 +223,7 @@ static int on_frame(struct local *l, const struct group_frame *f)
 	case GROUP_ASK:
 		return on_ask(l, f);
 	case GROUP_QUORUM:
+		l->behind = false;
 		seat_quorum(&l->group.seat, group_number_decode(f->payload));
 		return 0;
 	case GROUP_OUT:
@@ -318,26 +322,31 @@ static int local_place(struct group *group, struct group_place *place)
 	return r;
 }
 
+static bool local_is_behind(const struct group *group)
+{
+	const struct local *l = (const struct local *)group;
+
+	return l->behind && !l->broken;
+}
+
 static const struct group_engine local_engine = {
 	.free = local_free,
 	.fd = local_fd,
 	.dispatch = local_dispatch,
 	.send = local_send,
+	.is_behind = local_is_behind,
 	.place = local_place,
 };
 
-/* HELLO and its answer, on a blocking socket. */
-static int say_hello(int fd, const struct group_hello *hello)
+/* The first words, a whole frame, and their answer, on a blocking socket. */
+static int say_first(int fd, const uint8_t *out, size_t len)
 {
-	uint8_t out[GROUP_HEADER_BYTES + GROUP_HELLO_BYTES];
 	uint8_t in[GROUP_HEADER_BYTES + GROUP_WELCOME_BYTES];
 	struct group_header header;
 	int32_t result;
 	int r;
 
-	group_header_encode(out, GROUP_HELLO, GROUP_HELLO_BYTES);
-	group_hello_encode(out + GROUP_HEADER_BYTES, hello);
-	r = os_write_full(fd, out, sizeof(out), WELCOME_TIMEOUT_MS);
+	r = os_write_full(fd, out, len, WELCOME_TIMEOUT_MS);
 	/* A server that refuses may say so and close before it is asked: its answer is there to be read. */
 	if (!r || r == -EPIPE)
 		r = os_read_full(fd, in, sizeof(in), WELCOME_TIMEOUT_MS);
@@ -348,6 +357,27 @@ static int say_hello(int fd, const struct group_hello *hello)
 	if (!r)
 		r = group_welcome_decode(&result, in + GROUP_HEADER_BYTES);
 	return r < 0 ? r : result;
+}
+
+static int say_hello(int fd, const struct group_hello *hello)
+{
+	uint8_t out[GROUP_HEADER_BYTES + GROUP_HELLO_BYTES];
+
+	group_header_encode(out, GROUP_HELLO, GROUP_HELLO_BYTES);
+	group_hello_encode(out + GROUP_HEADER_BYTES, hello);
+	return say_first(fd, out, sizeof(out));
+}
+
+/* One that does not know the word ends the connection: this member is out of the order that it was in. */
+static int say_resume(int fd, int nodeid, uint64_t order)
+{
+	uint8_t out[GROUP_HEADER_BYTES + GROUP_RESUME_BYTES];
+	int r;
+
+	group_header_encode(out, GROUP_RESUME, GROUP_RESUME_BYTES);
+	group_resume_encode(out + GROUP_HEADER_BYTES, nodeid, order);
+	r = say_first(fd, out, sizeof(out));
+	return r == -ECONNRESET ? -ESTALE : r;
 }
 
 /* A member that speaks over fd; takes it when it succeeds. */
@@ -439,6 +469,23 @@ int group_local_adopt(struct group **groupp, const char *path, bool deputy, int 
 		return r;
 	}
 	local_watch(l);
+	*groupp = &l->group;
+	return 0;
+}
+
+int group_local_resume(struct group **groupp, const char *path, bool deputy, int nodeid,
+		       uint64_t order, const struct group_callbacks *callbacks)
+{
+	OS_CLEANUP_FD int fd = os_unix_connect_trusted(path, OS_STREAM, WELCOME_TIMEOUT_MS);
+	struct local *l;
+	int r = fd < 0 ? fd : say_resume(fd, nodeid, order);
+
+	if (!r)
+		r = local_new(&l, path, deputy, fd, nodeid, callbacks);
+	if (r < 0)
+		return r;
+	fd = -1;
+	l->behind = true;
 	*groupp = &l->group;
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "group/history.h"
 #include "group/stream.h"
 #include "group/transfer.h"
 #include "os/clock.h"
@@ -56,6 +57,7 @@ struct sequencer {
 	uint64_t last_token;
 	unsigned next_provider; /* place where the search for one starts */
 	struct connection place[SEQUENCER_CONNECTIONS_MAX];
+	struct history history;
 };
 
 #define FOR_EACH_CONNECTION(c, seq)                                                             \
@@ -115,6 +117,7 @@ static void sequencer_order(struct sequencer *seq, const struct command *cmd)
 	group_header_encode(frame, GROUP_DELIVER, GROUP_DELIVER_BYTES);
 	group_number_encode(frame + GROUP_HEADER_BYTES, ++seq->order);
 	command_encode(cmd, frame + GROUP_HEADER_BYTES + 8);
+	history_add(&seq->history, seq->order, frame + GROUP_HEADER_BYTES + 8);
 	FOR_EACH_CONNECTION(c, seq)
 	{
 		if (c->doomed)
@@ -177,6 +180,7 @@ static void start_transfer(struct sequencer *seq, struct connection *joiner)
 	if (!provider) {
 		transfer_deinit(&joiner->transfer);
 		seq->order = 0;
+		history_clear(&seq->history);
 		sequencer_admit(seq, joiner);
 		return;
 	}
@@ -273,6 +277,49 @@ static int on_hello(struct connection *c, const struct group_frame *f)
 	return 0;
 }
 
+/* Why this daemon cannot go on as its predecessor, or 0. */
+static int may_resume(struct connection *c, int node, uint64_t order, struct connection **oldp)
+{
+	if (c->state != CONNECTION_NEW)
+		return -EBADMSG;
+	*oldp = find_node(c->seq, node);
+	if (!*oldp || (*oldp)->state != CONNECTION_MEMBER ||
+	    !history_reaches(&c->seq->history, order))
+		return -ESTALE;
+	return 0;
+}
+
+/* A daemon in the place of one that died: the order sees nothing of it. */
+static int on_resume(struct connection *c, const struct group_frame *f)
+{
+	const struct history *history = &c->seq->history;
+	uint8_t welcome[GROUP_WELCOME_BYTES], quorum[GROUP_QUORUM_BYTES];
+	struct connection *old;
+	uint64_t order;
+	int32_t node;
+	int r = group_resume_decode(&node, &order, f->payload);
+
+	if (r < 0)
+		return r;
+	r = may_resume(c, node, order, &old);
+	group_welcome_encode(welcome, r);
+	connection_put(c, GROUP_WELCOME, welcome, sizeof(welcome), NULL, 0);
+	if (r < 0)
+		return r;
+	while (order < history->last)
+		connection_put(c, GROUP_DELIVER, history_delivery(history, ++order),
+			       GROUP_DELIVER_BYTES, NULL, 0);
+	group_number_encode(quorum, 1);
+	connection_put(c, GROUP_QUORUM, quorum, sizeof(quorum), NULL, 0);
+	os_log(OS_LOG_INFO, "node %d has another daemon", node);
+	c->hello = old->hello;
+	c->state = CONNECTION_MEMBER;
+	/* The old connection goes as one of nobody; the joiners that it was to give a state ask another member. */
+	old->state = CONNECTION_NEW;
+	connection_doom(old, -ECONNRESET);
+	return 0;
+}
+
 static int on_command(struct connection *c, const struct group_frame *f)
 {
 	struct command cmd;
@@ -332,6 +379,8 @@ static int on_frame(struct connection *c, const struct group_frame *f)
 	switch (f->kind) {
 	case GROUP_HELLO:
 		return on_hello(c, f);
+	case GROUP_RESUME:
+		return on_resume(c, f);
 	case GROUP_COMMAND:
 		return on_command(c, f);
 	case GROUP_STATE:

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/keep.h"
 #include "dvk.h"
 #include "node/restart/adopt.h"
 #include "node/costs.h"
@@ -11,8 +12,10 @@
 #include "node/task/init.h"
 #include "node/node.h"
 #include "node/settings.h"
+#include "os/clock.h"
 #include "os/confine.h"
 #include "os/descriptors.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/pid.h"
@@ -20,9 +23,10 @@
 #include "os/successor.h"
 
 /*
- * dvsd, the node daemon. In the foreground; its log is standard error. Two options are not for people:
- * --check-state 3 [KEY] asks whether this program could take over the state in that descriptor with that key file, and
- * --adopt FD has it done: see restart.c.
+ * dvsd, the node daemon. In the foreground; its log is standard error. The process that is started is the keeper
+ * of the node, and the daemon its child. Three options are not for people: --check-state 3 [KEY] asks whether this
+ * program could take over the state in that descriptor with that key file, --adopt FD has it done, and --after PID
+ * ends the daemon before: see restart.c.
  */
 
 static void options_from(struct node_options *options, const struct node_settings *values)
@@ -54,8 +58,17 @@ static int begin_anew(const struct node_options *options)
 {
 	os_log(OS_LOG_INFO, "the node begins a new life");
 	os_log(OS_LOG_ERROR, "it cannot: %s",
-	       strerror(-os_successor_become(options->program, options->argv)));
+	       strerror(-os_keeper_become(options->program, options->argv)));
 	return 1;
+}
+
+static bool another(void *ctx, const struct os_keeper_end *end)
+{
+	const struct keep_end over = { .was_killed = end->signo != 0,
+				       .left_state = end->left_state,
+				       .is_stopping = end->is_stopping };
+
+	return keep_another(ctx, &over, os_now_ns());
 }
 
 int main(int argc, char **argv)
@@ -63,8 +76,9 @@ int main(int argc, char **argv)
 	static struct node node = { .life.dvs_name = "DVS_IPC" }; /* large, and one a process */
 	struct node_settings settings;
 	struct node_options options;
+	struct keep keep = { .deaths = 0 };
 	char prefix[32];
-	int r;
+	int r, state_fd;
 
 	if (argc > 1 && !strcmp(argv[1], DC_INIT_ARGUMENT))
 		return dc_init_main(argc, argv);
@@ -114,6 +128,8 @@ int main(int argc, char **argv)
 	r = os_successor_path(options.program, sizeof(options.program));
 	if (r == 0 && options.adopt_fd < 0)
 		options.costs = costs_find();
+	if (r == 0)
+		r = os_keeper_split(settings.after, another, &keep, &state_fd);
 	if (r == 0)
 		r = node_start(&node, &options);
 	if (r < 0) {

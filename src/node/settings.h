@@ -17,7 +17,7 @@
 #define NODE_PATH_MOST 255
 
 struct node_settings {
-	int id, port, log_bytes, log_level, ready_fd, adopt_fd;
+	int id, port, log_bytes, log_level, ready_fd, adopt_fd, after;
 	int links;	  /* 0: they prove the key; 1: plain */
 	uint32_t address; /* network order */
 	char name[MAXNODENAME];

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/wait.h>
 
+#include "os/keeper.h"
 #include "os/loop.h"
 #include "os/socket.h"
 
@@ -49,5 +50,8 @@ int os_reap_pidfd(int pidfd, int timeout_ms)
 
 	if (r < 0)
 		return r;
-	return waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0 ? -errno : 0;
+	/* The children of a keeper are collected by it. */
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0)
+		return os_keeper_pid() && errno == ECHILD ? 0 : -errno;
+	return 0;
 }

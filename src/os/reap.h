@@ -15,7 +15,10 @@
 int os_reap_peek(pid_t *pid, int *status);
 void os_reap(pid_t pid);
 
-/* Waits for the end of the child behind a pidfd and collects it. 0, -ETIMEDOUT, negative errno. */
+/*
+ * Waits for the end of the child, its own or its keeper's, behind a pidfd and collects it. 0, -ETIMEDOUT, negative
+ * errno.
+ */
 int os_reap_pidfd(int pidfd, int timeout_ms);
 
 #endif

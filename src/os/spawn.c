@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "os/keeper.h"
 #include "os/reap.h"
 #include "os/socket.h"
 
@@ -61,7 +62,7 @@ static pid_t clone_with(uint64_t flags, pid_t pid, int cgroup, int *pidfd)
 	struct clone_args args = {
 		.flags = flags | CLONE_PIDFD | (cgroup > 0 ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
-		.exit_signal = SIGCHLD,
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD, /* that of its brother */
 		.set_tid = pid ? (uint64_t)(uintptr_t)&pid : 0,
 		.set_tid_size = pid ? 1 : 0,
 		.cgroup = cgroup > 0 ? (uint64_t)cgroup : 0,
@@ -318,7 +319,8 @@ static _Noreturn void self_run(char *const *argv, const int *fds, int fd_count, 
 
 int os_spawn_self(char *const *argv, const int *fds, int fd_count, pid_t *pidp, int *pidfdp)
 {
-	bool follow = syscall(SYS_gettid) == getpid();
+	bool has_keeper = os_keeper_pid() != 0;
+	bool follow = has_keeper || syscall(SYS_gettid) == getpid();
 	sigset_t all, old;
 	pid_t pid;
 
@@ -328,7 +330,7 @@ int os_spawn_self(char *const *argv, const int *fds, int fd_count, pid_t *pidp, 
 	/* No handler of ours may run in the copy. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = clone_with(CLONE_NEWPID, 0, 0, pidfdp);
+	pid = clone_with(CLONE_NEWPID | (has_keeper ? CLONE_PARENT : 0), 0, 0, pidfdp);
 	if (!pid)
 		self_run(argv, fds, fd_count, follow);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

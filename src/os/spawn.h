@@ -75,8 +75,9 @@ int os_spawn_go(int go_fd, int timeout_ms);
 /*
  * Executes this program's file with argv (argv[0] is just a name) as process 1 of a new pid namespace
  * inside the caller's other ones; fds[] become descriptors 3 and up, standard input and output
- * /dev/null, and all signals are blocked until it calls os_unblock_signals(). If the caller is the
- * main thread the kernel kills it when the caller ends. *pidfdp is the caller's. Negative errno.
+ * /dev/null, and all signals are blocked until it calls os_unblock_signals(). If the caller has a keeper it is the
+ * keeper's child, and the kernel kills it when the keeper ends; else, if the caller is the main thread, when that ends.
+ * *pidfdp is the caller's. Negative errno.
  */
 int os_spawn_self(char *const *argv, const int *fds, int fd_count, pid_t *pidp, int *pidfdp);
 

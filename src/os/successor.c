@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,21 +106,4 @@ int os_successor_keep(int fd, bool keep)
 {
 	assert(fd >= 0);
 	return fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0 ? -errno : 0;
-}
-
-int os_successor_become(const char *path, char *const *argv)
-{
-	sigset_t three;
-	int r;
-
-	assert(argv && argv[0]);
-	sigemptyset(&three);
-	sigaddset(&three, SIGTERM);
-	sigaddset(&three, SIGINT);
-	sigaddset(&three, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &three, NULL);
-	execv(path, argv);
-	r = -errno;
-	pthread_sigmask(SIG_UNBLOCK, &three, NULL);
-	return r;
 }

@@ -3,8 +3,8 @@
 #define DVS_OS_SUCCESSOR_H
 
 /*
- * Another program in this very process: finding it, asking it whether it can follow, and becoming it. The
- * process keeps its number, its children and the descriptors that it is told to keep.
+ * The program that is to follow this one: finding it, asking it whether it can, and what stays open for it. The keeper
+ * becomes it (os/keeper.h).
  */
 
 #include <stdbool.h>
@@ -36,14 +36,7 @@ void os_inquiry_kill(const struct os_inquiry *inquiry);
  */
 int os_inquiry_end(struct os_inquiry *inquiry);
 
-/* Whether the descriptor stays open. 0 or negative errno. */
+/* Whether the descriptor stays open when the keeper becomes it. 0 or negative errno. */
 int os_successor_keep(int fd, bool keep);
-
-/*
- * Becomes it; all other threads end. By the main thread, because children that end with their parent
- * end with the thread that has started them. SIGTERM, SIGINT and SIGHUP wait until the successor unblocks them.
- * Returns only on failure: negative errno, everything as it was.
- */
-int os_successor_become(const char *path, char *const *argv);
 
 #endif

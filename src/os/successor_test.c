@@ -175,7 +175,7 @@ static void test_inquiry_of_no_program(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 126);
 }
 
-/* ---- becoming it ---- */
+/* ---- what stays open for it ---- */
 
 static void test_keep(void)
 {
@@ -187,41 +187,6 @@ static void test_keep(void)
 	CHECK_EQ(fcntl(fd, F_GETFD), 0);
 	close(fd);
 	CHECK_EQ(os_successor_keep(fd, true), -EBADF);
-}
-
-static bool is_blocked(int signo)
-{
-	sigset_t mask;
-
-	sigprocmask(SIG_SETMASK, NULL, &mask);
-	return sigismember(&mask, signo);
-}
-
-static void test_not_become(void)
-{
-	char *argv[] = { (char *)"x", NULL };
-
-	CHECK_EQ(os_successor_become("/no/such/program", argv), -ENOENT);
-	CHECK(!is_blocked(SIGTERM) && !is_blocked(SIGINT) && !is_blocked(SIGHUP)); /* as it was */
-}
-
-/* The process keeps its number; TERM, INT and HUP wait until the successor wants them. */
-static void test_become(void)
-{
-	char script[] = "kill -TERM $$; kill -INT $$; kill -HUP $$; exit $(($$ == $0 ? 9 : 8))",
-	     number[16];
-	char *argv[] = { (char *)"sh", (char *)"-c", script, number, NULL };
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		snprintf(number, sizeof(number), "%d", (int)getpid());
-		os_successor_become(SHELL, argv);
-		_exit(1);
-	}
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK(WIFEXITED(status));
-	CHECK_EQ(WEXITSTATUS(status), 9);
 }
 
 int main(int argc, char **argv)
@@ -242,7 +207,5 @@ int main(int argc, char **argv)
 	TEST(test_inquiry_left);
 	TEST(test_inquiry_of_no_program);
 	TEST(test_keep);
-	TEST(test_not_become);
-	TEST(test_become);
 	return test_end();
 }

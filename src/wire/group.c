@@ -47,6 +47,7 @@ int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEA
 		[GROUP_QUORUM] = { GROUP_QUORUM_BYTES, GROUP_QUORUM_BYTES },
 		[GROUP_OUT] = { GROUP_QUORUM_BYTES, GROUP_QUORUM_BYTES },
 		[GROUP_PING] = { GROUP_QUORUM_BYTES, GROUP_QUORUM_BYTES },
+		[GROUP_RESUME] = { GROUP_RESUME_BYTES, GROUP_RESUME_BYTES },
 		[GROUP_RESTORE] = { GROUP_RESTORE_HEAD, GROUP_RESTORE_HEAD + GROUP_STATE_MAX },
 	};
 	uint32_t word = get32(buf), kind = word >> 16, bytes = get32(buf + 4);
@@ -93,5 +94,24 @@ int group_welcome_decode(int32_t *result, const uint8_t buf[GROUP_WELCOME_BYTES]
 	if (value > 0 || value < -4095 || get32(buf + 4))
 		return -EBADMSG;
 	*result = value;
+	return 0;
+}
+
+void group_resume_encode(uint8_t buf[GROUP_RESUME_BYTES], int32_t node, uint64_t order)
+{
+	assert(order);
+	put32(buf, (uint32_t)node);
+	put32(buf + 4, 0);
+	group_number_encode(buf + 8, order);
+}
+
+int group_resume_decode(int32_t *node, uint64_t *order, const uint8_t buf[GROUP_RESUME_BYTES])
+{
+	uint32_t number = get32(buf);
+
+	*order = group_number_decode(buf + 8);
+	if (number >= NR_NODES || get32(buf + 4) || !*order)
+		return -EBADMSG;
+	*node = (int32_t)number;
 	return 0;
 }

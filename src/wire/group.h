@@ -23,6 +23,10 @@
  *	QUORUM   deputy -> member      have 8: 1, or 0: nothing is decided until it is there again
  *	OUT      deputy -> member      0 8: the others go on without this member
  *	PING     member -> deputy      0 8: say QUORUM, after Corosync has answered you
+ *	RESUME   member -> sequencer   node 4, 0 4, order 8: in place of HELLO, by the daemon that follows one that died
+ *
+ * A RESUME is answered by a WELCOME, the DELIVERs behind that order, and a QUORUM: from there on it is as with any
+ * member.
  */
 
 #include <stddef.h>
@@ -36,6 +40,7 @@
 #define GROUP_NAME_BYTES    16u
 #define GROUP_HELLO_BYTES   (8u + GROUP_NAME_BYTES)
 #define GROUP_WELCOME_BYTES 8u
+#define GROUP_RESUME_BYTES  16u
 #define GROUP_DELIVER_BYTES (8u + COMMAND_BYTES)
 #define GROUP_ASK_BYTES	    8u
 #define GROUP_QUORUM_BYTES  8u
@@ -53,7 +58,8 @@ enum group_kind {
 	GROUP_QUORUM = 8,
 	GROUP_OUT = 9,
 	GROUP_PING = 10,
-	GROUP_KIND_LAST = 10,
+	GROUP_RESUME = 11,
+	GROUP_KIND_LAST = 11,
 };
 
 struct group_header {
@@ -78,6 +84,10 @@ int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_
 void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], int32_t result);
 /* *result is 0 or a negative number; 0 or -EBADMSG. */
 int group_welcome_decode(int32_t *result, const uint8_t buf[GROUP_WELCOME_BYTES]);
+
+void group_resume_encode(uint8_t buf[GROUP_RESUME_BYTES], int32_t node, uint64_t order);
+/* 0 or -EBADMSG: the node is no node number, or nobody can have come to that order as a member. */
+int group_resume_decode(int32_t *node, uint64_t *order, const uint8_t buf[GROUP_RESUME_BYTES]);
 
 /* Orders and tokens. */
 void group_number_encode(uint8_t buf[8], uint64_t number);

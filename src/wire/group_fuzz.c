@@ -44,6 +44,19 @@ static void check_command(const uint8_t *payload)
 		abort();
 }
 
+static void check_resume(const uint8_t *payload)
+{
+	uint8_t again[GROUP_RESUME_BYTES];
+	uint64_t order;
+	int32_t node;
+
+	if (group_resume_decode(&node, &order, payload))
+		return;
+	group_resume_encode(again, node, order);
+	if (node < 0 || node >= NR_NODES || memcmp(again, payload, sizeof(again)))
+		abort();
+}
+
 static void check_payload(const struct group_header *header, const uint8_t *payload)
 {
 	uint8_t number[8];
@@ -60,6 +73,9 @@ static void check_payload(const struct group_header *header, const uint8_t *payl
 		break;
 	case GROUP_DELIVER:
 		check_command(payload + 8);
+		break;
+	case GROUP_RESUME:
+		check_resume(payload);
 		break;
 	default:
 		group_number_encode(number, group_number_decode(payload));

@@ -88,6 +88,24 @@ static void test_number(void)
 	CHECK(group_number_decode(buf) == 0x0102030405060708ull);
 }
 
+static void test_resume(void)
+{
+	uint8_t buf[GROUP_RESUME_BYTES];
+	uint64_t order;
+	int32_t node;
+
+	group_resume_encode(buf, 31, 1ull << 40 | 7);
+	CHECK_EQ(group_resume_decode(&node, &order, buf), 0);
+	CHECK(node == 31 && order == (1ull << 40 | 7));
+	buf[0] = NR_NODES;
+	CHECK_EQ(group_resume_decode(&node, &order, buf), -EBADMSG);
+	group_resume_encode(buf, 0, 1);
+	buf[5] = 1;
+	CHECK_EQ(group_resume_decode(&node, &order, buf), -EBADMSG);
+	memset(buf, 0, sizeof(buf));
+	CHECK_EQ(group_resume_decode(&node, &order, buf), -EBADMSG);
+}
+
 int main(void)
 {
 	TEST(test_header_layout);
@@ -95,5 +113,6 @@ int main(void)
 	TEST(test_hello);
 	TEST(test_welcome);
 	TEST(test_number);
+	TEST(test_resume);
 	return test_end();
 }

@@ -181,9 +181,12 @@ check_processes() { # COMM NODE...
 	fail "processes $1 on nodes '$have', not '$want'"
 }
 
-daemon_pid() { # NODE
+# The keeper of a node, with which all of the node ends, and the daemon, its child.
+keeper_pid() { # NODE
 	timeout 10 dvs lab status --json | python3 -c 'import json,sys
 print(*[n["pid"] for n in json.load(sys.stdin)["nodes"] if n["node"]==int(sys.argv[1])])' "$1"
 }
+daemon_below() { pgrep -P "$1" -x dvsd; } # KEEPER
+daemon_pid() { daemon_below "$(keeper_pid "$1")"; } # NODE
 daemon_fds() { ls "/proc/$(daemon_pid "$1")/fd" | wc -l; }
 daemon_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$(daemon_pid "$1")/status"; }

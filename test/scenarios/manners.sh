@@ -6,15 +6,14 @@
 # full device behind standard output, output that is no text, tables with hundreds of rows.
 . "$(dirname "$0")/lib.bash"
 
-daemon_of() { dvs lab status --json | python3 -c 'import json, sys; print([n["pid"] for n in json.load(sys.stdin)["nodes"] if n["node"] == int(sys.argv[1])][0])' "$1"; }
 runs() { [[ $(timeout 10 dvs ps 0 --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))') == "$1" ]]; }
 
 begin "signals other than TERM and KILL end neither daemon nor sequencer nor what runs"
 lab 2
 timeout 10 dvs run 0 10 -- sleep 1000 >/dev/null
-daemon=$(daemon_of 0)
+daemon=$(daemon_pid 0)
 for signal in HUP INT QUIT PIPE ALRM USR1 USR2 TSTP RTMIN RTMAX; do
-	kill -"$signal" "$daemon" "$(pgrep -f 'dvs-sequencer' | head -n 1)"
+	kill -"$signal" "$(keeper_pid 0)" "$daemon" "$(pgrep -f 'dvs-sequencer' | head -n 1)"
 done
 sleep 0.3
 kill -0 "$daemon" 2>/dev/null || fail "the daemon has ended"

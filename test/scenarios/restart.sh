@@ -44,7 +44,7 @@ lab 3
 begin "twenty restarts under calls from all nodes: none is lost, no process ends"
 server 1 10 512
 server 1 14 0
-pid=$(daemon_pid 1) lpid=$(lpid_of 10)
+pid=$(keeper_pid 1) lpid=$(lpid_of 10)
 client 0 11 10 1500 0.003
 client 1 12 10 1500 0.003
 client 2 13 10 1500 0.003 65536
@@ -60,7 +60,7 @@ for _ in {1..20}; do
 	[[ -v fds ]] || fds=$(daemon_fds 1)
 done
 [[ $(field restarts <"$tmp/restarted") == 20 ]] || fail "not the 20th: $(<"$tmp/restarted")"
-[[ $(daemon_pid 1) == "$pid" && $(lpid_of 10) == "$lpid" ]] || fail "pids have changed"
+[[ $(keeper_pid 1) == "$pid" && $(lpid_of 10) == "$lpid" ]] || fail "pids have changed"
 client_ok 11 12 13 15
 end
 

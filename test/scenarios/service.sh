@@ -85,12 +85,12 @@ timeout 10 dvs nodes | grep -q ' alpha ' || fail "it is not called alpha"
 end
 
 begin "a stopped daemon does not tell that it lives"
-kill -STOP "$daemon"
+kill -STOP "$(daemon_below "$daemon")"
 sleep 0.3
 before=$(grep -c WATCHDOG=1 "$tmp/told")
 sleep 1
 [[ $(grep -c WATCHDOG=1 "$tmp/told") == "$before" ]] || fail "it does"
-kill -CONT "$daemon"
+kill -CONT "$(daemon_below "$daemon")"
 end
 
 begin "SIGHUP has the file read again; what cannot change is named, and a wrong file changes nothing"

@@ -18,12 +18,12 @@
 #include "node/ask/request.h"
 #include "node/task/task.h"
 #include "os/clock.h"
+#include "os/keeper.h"
 #include "os/keyfile.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/memfd.h"
-#include "os/self.h"
 #include "os/socket.h"
 #include "os/successor.h"
 
@@ -273,7 +273,7 @@ void adoption_answer(struct adoption *a, struct restarts *restarts)
 	uint64_t now = (uint64_t)os_now_ns();
 	struct request *asker;
 	struct ctl_restart answer = { .nodeid = requests->order->self,
-				      .pid = os_self_pid(),
+				      .pid = os_keeper_pid(),
 				      .restarts = restarts->count,
 				      .processes = a->processes,
 				      .pages = a->pages,

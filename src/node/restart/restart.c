@@ -18,6 +18,7 @@
 #include "node/ask/request.h"
 #include "node/ask/door.h"
 #include "os/clock.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -30,9 +31,10 @@
  *	        to say whether it could take that over; meanwhile everything goes on
  *	quiet   nobody new is let in, until all requests are answered and all proposals are decided: a
  *	        moment, or the restart is refused
- *	become  the bell thread ends, the state is written for good, its descriptors stay open, execve
+ *	become  the bell thread ends, the state is written for good, its descriptors stay open, and the keeper
+ *	        (os/keeper.h) executes the program, ends this daemon and makes the next one
  *
- * Threads that serve copies of other nodes end with execve, between two parts or in the middle of one; the asker
+ * Threads that serve copies of other nodes end with this daemon, between two parts or in the middle of one; the asker
  * finds its lane broken and asks again, and writing the same bytes again is harmless. If any step fails, the node
  * goes on as if nothing had been asked.
  */
@@ -316,7 +318,7 @@ static int become(const struct restarts *restarts, const struct handover_file *f
 	argv[count] = option;
 	argv[count + 1] = number;
 	argv[count + 2] = NULL;
-	return os_successor_become(restarts->program, argv);
+	return os_keeper_become(restarts->program, argv);
 }
 
 static void fail(struct restarts *restarts, int r)
