@@ -67,6 +67,7 @@ static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t l
 	assert(len <= GROUP_STATE_MAX);
 	d->quorum = true; /* it is given by one, and the daemon takes it so */
 	history_clear(&d->history);
+	d->quorum = true; /* goes without saying with a state */
 	group_number_encode(head, order);
 	wrote(d, group_stream_put(&d->daemon, GROUP_RESTORE, head, sizeof(head), state, len));
 }

@@ -85,8 +85,9 @@ static int resume(struct group **groupp, const char *spec, int nodeid,
 	if (!seat.joined)
 		return -ESTALE;
 	r = group_local_resume(groupp, path, deputy, nodeid, seat.order, callbacks);
+	/* Where no sequencer is the group is lost for all; a deputy that is not there has left it alone. */
 	if (r < 0)
-		return r;
+		return !deputy && (r == -ECONNREFUSED || r == -ENOENT) ? r : -ESTALE;
 	(*groupp)->seat = seat;
 	/* What is ordered behind the place was decided by a quorum; whether there is one now is told after that. */
 	seat_quorum(&(*groupp)->seat, true);

@@ -345,6 +345,26 @@ static void test_resume_alone(void)
 	teardown(m, 1);
 }
 
+/* One that began with a state. */
+static void test_resume_of_a_joiner(void)
+{
+	struct member m[2], dead;
+	struct group_place place;
+	uint8_t bytes[4096];
+
+	setup(m, 2);
+	place = place_of(&m[1], bytes);
+	dead = m[1];
+	CHECK_EQ(follow(&m[1], &dead, &place), 0);
+	PUMP_UNTIL(m, 2, !group_is_behind(m[1].group));
+	CHECK_EQ(send_one(&m[0], 1), 0);
+	CHECK_EQ(send_one(&m[1], 1), 0);
+	PUMP_UNTIL(m, 2, m[0].order == dead.order + 2 && same(&m[0], &m[1]));
+	CHECK(!m[0].leaves && !m[1].lost && m[1].quorum);
+	dead.group = group_free(dead.group);
+	teardown(m, 2);
+}
+
 /* A joiner that the dead process was to give the state is given it all the same. */
 static void test_resume_under_a_joiner(void)
 {
@@ -461,6 +481,7 @@ int main(int argc, char **argv)
 	TEST(test_damaged_place_is_refused);
 	TEST(test_resume);
 	TEST(test_resume_alone);
+	TEST(test_resume_of_a_joiner);
 	TEST(test_resume_under_a_joiner);
 	TEST(test_resume_too_late);
 	TEST(test_latency);

@@ -18,6 +18,7 @@
 /* The daemon is quick; should it end meanwhile, nobody is stuck. */
 #define QUIET_MAX_NS	   (2 * OS_SECOND_NS)
 #define QUIET_NAP_NS	   OS_MS_NS
+#define ASKED_MAX	   4 /* times, as daemons die */
 #define ANSWER_BYTES_MAX   1024
 
 /*
@@ -190,14 +191,48 @@ static int reach_daemon(void)
 	return other == -EINVAL || other == -ENOENT ? fd : other;
 }
 
-int control_ask(struct control *control, int *errnop)
+/* What may be asked twice: it looks, or it gives what the process has already. */
+static bool is_harmless(uint16_t call)
+{
+	switch (call) {
+	case CTL_HELLO:
+	case CTL_CHANNEL:
+	case CTL_GETEP:
+	case CTL_PROCINFO:
+	case CTL_DCINFO:
+	case CTL_NODEINFO:
+	case CTL_DVSINFO:
+	case CTL_PRIV:
+		return true;
+	}
+	return false;
+}
+
+static int ask_once(struct control *control, int *error)
 {
 	int fd = reach_daemon();
-	int error = 0;
-	int r = fd < 0 ? fd : exchange(fd, control, &error);
+	int r = fd < 0 ? fd : exchange(fd, control, error);
 
 	DVK_ASSERT(r <= 0);
 	os_close(fd);
+	if (r < 0)
+		close_all(control);
+	return r;
+}
+
+/*
+ * A daemon that dies closes the connections of those that it was about to answer as soon as the next one is there,
+ * which its keeper sees to. Where the node has ended as well nobody is found at the next attempt.
+ */
+int control_ask(struct control *control, int *errnop)
+{
+	int error = 0, r = -ECONNRESET;
+
+	for (int i = 0; i < ASKED_MAX && (r == -ECONNRESET || r == -EPIPE); i++) {
+		r = ask_once(control, &error);
+		if (!is_harmless(control->request.call))
+			break;
+	}
 	if (errnop)
 		*errnop = r;
 	if (r < 0)

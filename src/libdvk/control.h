@@ -57,8 +57,10 @@ void control_end(struct control_scope *scope);
 struct control control_request(enum ctl_call call);
 
 /*
- * Asks. Inside a scope; blocks until the daemon has answered. 0 or the daemon's negative EDVS
- * number; EDVSDVSINIT when no daemon serves this node, *errnop (may be NULL) then says why.
+ * Asks. Inside a scope; blocks until the daemon has answered. A call that may be made twice is made again if the
+ * daemon dies over it; after the death of one that was asked for something else nobody knows whether it is done. 0
+ * or the daemon's negative EDVS number; EDVSDVSINIT when no daemon serves this node, *errnop (may be NULL) then
+ * says why.
  */
 int control_ask(struct control *control, int *errnop);
 

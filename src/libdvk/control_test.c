@@ -124,6 +124,40 @@ static void test_bad_answers(void)
 	}
 }
 
+static int deaths;
+
+static void dies_first(void)
+{
+	struct rig_packet *packet = rig_say(0, 5, NULL, 0);
+
+	if (deaths-- > 0)
+		packet->error = -ECONNRESET;
+}
+
+static int asked_of_the_dying(enum ctl_call call, int times)
+{
+	int before = rig.asked[call];
+
+	deaths = times;
+	rig.daemon = dies_first;
+	why = ask(call);
+	return rig.asked[call] - before;
+}
+
+/* The daemon dies over a question: the next one is asked, but not what might be done twice, and not for ever. */
+static void test_daemon_dies(void)
+{
+	CHECK_EQ(asked_of_the_dying(CTL_CHANNEL, 2), 3);
+	CHECK_EQ(why, 0);
+	CHECK_EQ(control.value, 5);
+	CHECK_EQ(asked_of_the_dying(CTL_CHANNEL, 100), 4);
+	CHECK_EQ(why, EDVSDVSINIT);
+	CHECK_EQ(asked_of_the_dying(CTL_BIND, 1), 1);
+	CHECK_EQ(why, EDVSDVSINIT);
+	CHECK_EQ(asked_of_the_dying(CTL_MIGRATE, 1), 1);
+	CHECK_EQ(why, EDVSDVSINIT);
+}
+
 static void rows_first(void)
 {
 	rig_say(0, 1, rig.page_fd, 2)->head.packet = CTL_ROW;
@@ -305,6 +339,7 @@ int main(void)
 	RIG_TEST(test_request);
 	RIG_TEST(test_no_daemon);
 	RIG_TEST(test_bad_answers);
+	RIG_TEST(test_daemon_dies);
 	RIG_TEST(test_rows);
 	RIG_TEST(test_descriptors);
 	RIG_TEST(test_payload);

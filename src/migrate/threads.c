@@ -188,7 +188,7 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 
 		if (!tracee)
 			return refusal_set(refusal, EDVSNOMEM, "out of memory");
-		r = tracee_seize(tracee, tid, false);
+		r = tracee_seize(tracee, tid, true);
 		if (r == 0)
 			r = tracee_interrupt(tracee);
 		if (r == TRACEE_E_GONE && threads->count > 1) {

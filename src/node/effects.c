@@ -14,6 +14,7 @@
 #include "node/move/target.h"
 #include "node/move/source.h"
 #include "node/node.h"
+#include "node/restart/recovery.h"
 #include "node/service.h"
 #include "node/state/life.h"
 #include "node/state/order.h"
@@ -23,6 +24,7 @@
 #include "node/task/following.h"
 #include "node/task/task.h"
 #include "node/task/inits.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/pid.h"
@@ -247,6 +249,7 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 
 	assert(os_lock_protects());
 	drain_links(node, cmd);
+	os_keeper_note();
 	if (cmd->kind == COMMAND_NODE_LEAVE && directory_check(&node->order.directory, cmd) == 0)
 		ended_with_node(&node->tasks, cmd->node);
 	directory_apply(&node->order.directory, order, cmd, &node->order.effects, &result);
@@ -254,6 +257,9 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 		carry_out(node, &node->order.effects.item[i]);
 	if (cmd->origin == node->options.id && cmd->request)
 		order_decided(&node->order, cmd->request, &result);
+	if (cmd->origin == node->options.id && cmd->request &&
+	    cmd->request <= node->order.inherited)
+		recovery_look(&node->bindings, cmd->dcid, cmd->p_nr);
 	if (cmd->kind == COMMAND_NODE_JOIN && cmd->node == node->options.id)
 		joined(node);
 }
@@ -263,6 +269,7 @@ void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len
 	struct node *node = ctx;
 
 	assert(os_lock_protects());
+	os_keeper_note();
 	if (directory_decode(&node->order.directory, state, len) < 0) {
 		os_log(OS_LOG_ERROR, "the state from the group as of %llu is damaged",
 		       (unsigned long long)order);

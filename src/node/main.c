@@ -130,6 +130,10 @@ int main(int argc, char **argv)
 		options.costs = costs_find();
 	if (r == 0)
 		r = os_keeper_split(settings.after, another, &keep, &state_fd);
+	if (r == 0 && state_fd >= 0) {
+		options.died = true;
+		options.adopt_fd = state_fd;
+	}
 	if (r == 0)
 		r = node_start(&node, &options);
 	if (r < 0) {

@@ -16,6 +16,7 @@
 #include "node/restart/adopt.h"
 #include "node/succession.h"
 #include "node/restart/homecoming.h"
+#include "node/restart/recovery.h"
 #include "node/move/target.h"
 #include "node/copy/copy.h"
 #include "node/task/ended.h"
@@ -35,6 +36,7 @@
 #include "node/service.h"
 #include "node/watch.h"
 #include "os/clock.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/membership.h"
 #include "os/log.h"
@@ -142,6 +144,7 @@ static void on_link(void *ctx, int peer, int up)
 	struct node *node = ctx;
 
 	os_log(OS_LOG_INFO, "link to node %d is %s", peer, up ? "up" : "down");
+	os_keeper_note();
 	if (up)
 		reattach_on_link(&node->requests, peer);
 	else
@@ -190,6 +193,14 @@ static void on_quorum(void *ctx, bool have)
 	order_quorum(&node->order, have);
 }
 
+/* The others go on without this node (I5): for them its processes have ended. */
+static void begin_anew(struct node *node)
+{
+	os_log(OS_LOG_ERROR, "the group goes on without this node: what it has is ended");
+	node->life.begins_anew = true;
+	life_stop(&node->life);
+}
+
 static void hear_group(void *ctx)
 {
 	struct node *node = ctx;
@@ -201,10 +212,8 @@ static void hear_group(void *ctx)
 		return;
 	node->order.source = os_source_free(node->order.source);
 	order_lost(&node->order);
-	if (r == -ESTALE) { /* I5: for the others its processes have ended */
-		os_log(OS_LOG_ERROR, "the group goes on without this node: what it has is ended");
-		node->life.begins_anew = true;
-		life_stop(&node->life);
+	if (r == -ESTALE) {
+		begin_anew(node);
 		return;
 	}
 	os_log(OS_LOG_ERROR, "the group is lost: nothing can be bound or moved any more");
@@ -245,6 +254,13 @@ static int start_group(struct node *node, struct adoption *from)
 	else
 		r = group_new(&node->order.group, options->group_spec, options->id,
 			      options->address, options->name, &callbacks);
+	if (from && from->died && r == -ESTALE)
+		begin_anew(node);
+	/* A daemon that follows a death goes on without a group that is lost, as the one before would have. */
+	if (from && from->died && r < 0) {
+		node->order.quorum = false;
+		return 0;
+	}
 	if (r < 0 || !node->order.group)
 		return r;
 	if (fault_is("order-late"))
@@ -292,6 +308,17 @@ static int start_doors(struct node *node, struct adoption *from)
 	return door_adopt(&node->requests, options->socket_path, fds, &node->requests.door);
 }
 
+/* What the order has decided since is honoured before anybody is let in. */
+static void follow_death(struct node *node)
+{
+	int r = node->life.begins_anew ? 0 : recovery_catch_up(&node->order);
+
+	if (r == -ESTALE)
+		begin_anew(node);
+	if (!node->life.begins_anew)
+		recovery_run(&node->bindings, &node->tasks);
+}
+
 static int start_parts(struct node *node, struct adoption *from)
 {
 	struct os_source *ignored;
@@ -317,6 +344,8 @@ static int start_parts(struct node *node, struct adoption *from)
 		cgroup_open(&node->tasks);
 	if (r == 0 && from)
 		r = succession_take(node, from);
+	if (r == 0 && from && from->died)
+		follow_death(node);
 	return r;
 }
 
@@ -338,6 +367,8 @@ static int start(struct node *node, struct adoption *from)
 		r = proxy_open(node->proxy);
 	if (r == 0 && from)
 		adoption_answer(from, &node->restarts);
+	if (r == 0 && !node->life.stopping)
+		keeping_begin(&node->restarts);
 	node_unlock(node);
 	return r;
 }
@@ -346,10 +377,12 @@ static int start_as_successor(struct node *node)
 {
 	struct refusal why = REFUSAL_NONE;
 	struct adoption adoption;
-	int r = adoption_open(&adoption, node->options.adopt_fd, &why);
+	int r = adoption_open(&adoption, node->options.adopt_fd, node->options.died, &why);
 
 	if (r < 0)
 		os_log(OS_LOG_ERROR, "%s", why.reason);
+	if (r == 0 && adoption.died)
+		recovery_close_others(&adoption);
 	r = r < 0 ? -EPROTONOSUPPORT : start(node, &adoption);
 	adoption_close(&adoption);
 	return r;
@@ -363,6 +396,7 @@ int node_start(struct node *node, const struct node_options *options)
 		os_realtime_ns(); /* a successor takes over what was counted */
 	node->tasks.on_end = effects_task_ended;
 	node->restarts.write = succession_write;
+	node->restarts.keep = succession_keep;
 	node->requests.dispatch = calls_dispatch;
 	node->requests.on_cancel = on_cancel;
 	node->requests.on_lost = reattach_keep;
@@ -394,7 +428,7 @@ static int run_loop(struct node *node)
  */
 int node_run(struct node *node)
 {
-	int r = run_loop(node);
+	int r = node->life.stopping ? 0 : run_loop(node);
 
 	assert(!os_lock_is_held());
 	while (r == 0 && !node->life.stopping && restart_is_due(&node->restarts)) {
@@ -405,6 +439,7 @@ int node_run(struct node *node)
 	}
 	os_notify_stopping("its processes are ended");
 	node_lock(node);
+	keeping_end(&node->restarts);
 	node->order.source = os_source_free(node->order.source);
 	node->order.late = os_source_free(node->order.late);
 	node->order.group = group_free(node->order.group);

@@ -48,6 +48,7 @@ struct node_options {
 	int ready_fd;	      /* -1 none */
 	uint32_t log_bytes;   /* kept of a process's output, where `dvs run` says no other */
 	struct attention_costs costs; /* of this machine; not used by a successor */
+	bool died;		      /* which died, and was not ready for it */
 	int adopt_fd;	   /* -1, or the state of the daemon that this one is the successor of */
 	char *const *argv; /* of a successor, without --adopt */
 	char program[512]; /* its file */

@@ -11,6 +11,10 @@
 #include "node/task/inits.h"
 #include "os/descriptors.h"
 
+/* More than a daemon can have used between the last state that it left and its death. */
+#define EPOCHS_UNKNOWN	1000u
+#define NUMBERS_UNKNOWN (UINT64_C(1) << 32)
+
 struct leaving {
 	const struct node *node;
 	const struct request *asker;
@@ -67,6 +71,32 @@ int succession_write(struct node *node, const struct request *asker, int64_t ask
 	return handover_write(put_all, &leaving, file);
 }
 
+static void put_kept(struct handover_writer *writer, void *ctx)
+{
+	const struct leaving *leaving = ctx;
+
+	put_all(writer, ctx);
+	handover_put_requests(writer, &leaving->node->requests, NULL);
+}
+
+int succession_keep(struct node *node, size_t room, struct handover_file *file)
+{
+	struct leaving leaving = { node, NULL, head_of(node, 0, 0) };
+
+	int r = handover_write_at_once(put_kept, &leaving, room, file);
+
+	return r == -ENOSPC ? handover_write_at_once(put_kept, &leaving, file->bytes, file) : r;
+}
+
+static int take_link(struct node *node, const struct adoption *from, const struct state_link *link)
+{
+	struct proxy_link_stats stats = link->stats;
+
+	stats.epoch += from->died ? EPOCHS_UNKNOWN : 0;
+	proxy_link_carry(node->proxy, link->node, &stats);
+	return 0;
+}
+
 static int take(struct adoption *from, void *ctx, const struct state_record *record)
 {
 	struct node *node = ctx;
@@ -79,7 +109,8 @@ static int take(struct adoption *from, void *ctx, const struct state_record *rec
 	case HANDOVER_DIRECTORY:
 		return adoption_take_directory(&node->order, node->proxy, &record->directory);
 	case HANDOVER_INIT:
-		return inits_adopt(&node->tasks, record->init.dcid, &record->init.place);
+		return inits_adopt(&node->tasks, record->init.dcid, &record->init.place,
+				   from->died);
 	case HANDOVER_TASK:
 		return adoption_take_task(from, &node->tasks, &record->task);
 	case HANDOVER_BINDING:
@@ -91,8 +122,7 @@ static int take(struct adoption *from, void *ctx, const struct state_record *rec
 			record->rights.rights;
 		return 0;
 	case HANDOVER_LINK:
-		proxy_link_carry(node->proxy, record->link.node, &record->link.stats);
-		return 0;
+		return take_link(node, from, &record->link);
 	case HANDOVER_REQUEST:
 		adoption_take_request(from, &node->requests, &record->request);
 		return 0;
@@ -115,7 +145,9 @@ int succession_take(struct node *node, struct adoption *from)
 			rights_show(&node->tasks.rights, b->dcid, b->p_nr);
 	/* They are raised all the time, or a program with many descriptors could not even be loaded. */
 	os_descriptors_inherit(&(struct os_descriptors){ head->soft, head->hard });
-	node->order.last_request = node->requests.last_id = head->last_id;
+	node->order.last_request = node->requests.last_id =
+		head->last_id + (from->died ? NUMBERS_UNKNOWN : 0);
+	node->order.inherited = from->died ? node->order.last_request : 0;
 	node->restarts.count = head->restarts;
 	cgroup_adopt(&node->tasks, head->cgroup_fd);
 	node->life.debug_level = head->debug_level;

@@ -7,6 +7,7 @@
  * their own records; see node/restart/. Node lock held.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct adoption;
@@ -17,6 +18,8 @@ struct request;
 /* Writes down what the node knows: the hook restarts.write. 0 or negative errno. */
 int succession_write(struct node *node, const struct request *asker, int64_t asked_ns,
 		     int64_t paused_ns, struct handover_file *file);
+/* What a daemon needs that follows this one's death, which may come to `room` bytes: the hook restarts.keep. */
+int succession_keep(struct node *node, size_t room, struct handover_file *file);
 /* Takes the rest, when pages, links, doors and the group are there. 0 or negative errno. */
 int succession_take(struct node *node, struct adoption *from);
 

@@ -2,8 +2,10 @@
 #include "os/descriptors.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static struct rlimit before;
 
@@ -41,4 +43,31 @@ uint64_t os_descriptors_limit(void)
 	struct rlimit limit;
 
 	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : limit.rlim_cur;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void close_between(unsigned first, unsigned end)
+{
+	if (first < end)
+		syscall(SYS_close_range, first, end - 1, 0);
+}
+
+void os_descriptors_close_others(int *fds, size_t count)
+{
+	unsigned next = 3;
+
+	qsort(fds, count, sizeof(*fds), by_number);
+	for (size_t i = 0; i < count; i++) {
+		if (fds[i] < (int)next)
+			continue;
+		close_between(next, (unsigned)fds[i]);
+		next = (unsigned)fds[i] + 1;
+	}
+	close_between(next, ~0u);
 }

@@ -2,10 +2,11 @@
 #ifndef DVS_OS_DESCRIPTORS_H
 #define DVS_OS_DESCRIPTORS_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How many descriptors a process may have open. */
+/* The descriptors of a process: how many it may have open, and which. */
 
 /* Raises this process's limit to the most it may have. 0 or negative errno. */
 int os_descriptors_raise(void);
@@ -21,5 +22,8 @@ struct os_descriptors {
 };
 void os_descriptors_before(struct os_descriptors *limits);
 void os_descriptors_inherit(const struct os_descriptors *limits);
+
+/* Closes all but 0 to 2 and these, which are put in order. */
+void os_descriptors_close_others(int *fds, size_t count);
 
 #endif

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "os/descriptors.h"
@@ -29,8 +32,32 @@ static void test_raise_and_restore(void)
 	CHECK_EQ(soft(), 64);
 }
 
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void test_close_others(void)
+{
+	int fds[8], kept[4];
+
+	for (int i = 0; i < 8; i++)
+		fds[i] = dup(0);
+	kept[0] = fds[5];
+	kept[1] = fds[1];
+	kept[2] = fds[5]; /* said twice */
+	kept[3] = 1;
+	os_descriptors_close_others(kept, 4);
+	for (int i = 0; i < 8; i++)
+		CHECK_EQ(is_open(fds[i]), i == 1 || i == 5);
+	CHECK(is_open(0) && is_open(1) && is_open(2));
+	os_descriptors_close_others(kept, 0);
+	CHECK(!is_open(fds[1]) && is_open(2));
+}
+
 int main(void)
 {
 	TEST(test_raise_and_restore);
+	TEST(test_close_others);
 	return test_end();
 }

@@ -225,11 +225,29 @@ pid_t os_keeper_pid(void)
 	return self.pid;
 }
 
+void os_keeper_kill(void)
+{
+	if (self.pid)
+		kill(self.pid, SIGKILL);
+}
+
 void os_keeper_leave_state(int fd)
 {
 	assert(fd >= -1);
 	if (self.pid)
 		atomic_store(&self.page->state_fd, fd);
+}
+
+static _Atomic uint64_t changes;
+
+void os_keeper_note(void)
+{
+	atomic_fetch_add_explicit(&changes, 1, memory_order_relaxed);
+}
+
+uint64_t os_keeper_changes(void)
+{
+	return atomic_load_explicit(&changes, memory_order_relaxed);
 }
 
 int os_keeper_become(const char *path, char *const *argv)

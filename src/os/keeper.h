@@ -19,6 +19,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct os_keeper_end {
@@ -41,8 +42,19 @@ int os_keeper_split(pid_t predecessor, os_keeper_another_fn *another, void *ctx,
 /* Of the daemon. 0: this process has no keeper. */
 pid_t os_keeper_pid(void);
 
+/* For tests: the death of the keeper, which is the node's. Nothing without one. */
+void os_keeper_kill(void);
+
 /* The next daemon, should this one die, begins with what this descriptor holds; -1: none follows. At once. */
 void os_keeper_leave_state(int fd);
+
+/*
+ * Something has changed that the next daemon has to know: what was left as a state is not true any more. Any
+ * thread, with the lock of the daemon, which leaves a new state before it gives the lock back.
+ * os_keeper_changes(): how often, so far.
+ */
+void os_keeper_note(void);
+uint64_t os_keeper_changes(void);
 
 /*
  * The keeper becomes another program with the descriptors that do not close on exec. It finds the number of this

@@ -217,9 +217,9 @@ static void spawns(int state_fd)
 	int pidfd;
 
 	(void)state_fd;
+	say('d', getpid());
 	if (os_spawn_self(argv, &said[1], 1, &child, &pidfd))
 		_exit(94);
-	say('d', getpid());
 	wait_for_ever();
 }
 

@@ -13,10 +13,18 @@ static _Thread_local unsigned held;
 static atomic_uint reports;
 static atomic_bool shared; /* with other threads */
 static void (*report)(const char *what);
+static void (*on_release)(void *ctx);
+static void *release_ctx;
 
 void os_lock_watch(void (*fn)(const char *what))
 {
 	report = fn;
+}
+
+void os_lock_on_release(void (*fn)(void *ctx), void *ctx)
+{
+	on_release = fn;
+	release_ctx = ctx;
 }
 
 void os_lock_init(pthread_mutex_t *lock)
@@ -33,6 +41,8 @@ void os_lock_take(pthread_mutex_t *lock)
 void os_lock_release(pthread_mutex_t *lock)
 {
 	assert(held > 0);
+	if (on_release && held == 1)
+		on_release(release_ctx);
 	held--;
 	pthread_mutex_unlock(lock);
 }

@@ -23,6 +23,8 @@ bool os_lock_protects(void);
 void os_lock_share(void);
 /* Sets the function that is told of such a wait; there is none at first. Before there are threads. */
 void os_lock_watch(void (*fn)(const char *what));
+/* Sets the function that is called with the lock held when it is about to be given back. Before there are threads. */
+void os_lock_on_release(void (*fn)(void *ctx), void *ctx);
 /* `what` is about to wait, or may. */
 void os_lock_wait_begins(const char *what);
 

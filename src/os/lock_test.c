@@ -103,6 +103,28 @@ static void test_callbacks_hold_it(void)
 	os_loop_free(loop);
 }
 
+static int given_back;
+
+static void on_release(void *ctx)
+{
+	CHECK(os_lock_is_held());
+	++*(int *)ctx;
+}
+
+/* Once each time, with the lock. */
+static void test_release(void)
+{
+	os_lock_on_release(on_release, &given_back);
+	os_lock_take(&lock);
+	CHECK_EQ(given_back, 0);
+	os_lock_release(&lock);
+	CHECK_EQ(given_back, 1);
+	os_lock_on_release(NULL, NULL);
+	os_lock_take(&lock);
+	os_lock_release(&lock);
+	CHECK_EQ(given_back, 1);
+}
+
 int main(void)
 {
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
@@ -111,6 +133,7 @@ int main(void)
 	TEST(test_looks_are_no_waits);
 	TEST(test_other_threads_may_wait);
 	TEST(test_callbacks_hold_it);
+	TEST(test_release);
 	TEST(test_waits_are_seen);
 	return test_end();
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "pages/exchange_table.h"
+#include "os/keeper.h"
 #include "os/futex.h"
 
 void exchange_bell_free(struct exchange *exchange, struct exchange_bell *bell)
@@ -69,6 +70,7 @@ void exchange_bell_hold(struct exchange_bell *bell, enum bell_holder holder)
 
 	assert(bell->page);
 	bell->holder = holder;
+	os_keeper_note();
 	/* Partner: the ringer's look at the holder after its news; see above. */
 	atomic_store(&bell->page->holder, holder);
 	/* Its sender may have left a message without a ring, for a holder that is no more. */

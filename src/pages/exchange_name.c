@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "pages/exchange_table.h"
+#include "os/keeper.h"
 #include "os/inode.h"
 #include "os/memfd.h"
 #include "os/socket.h"
@@ -57,6 +58,7 @@ int exchange_name_add(struct exchange *exchange, dev_t dev, uint64_t ino,
 	struct exchange_name **place = name_find(exchange, ino);
 	struct exchange_name *name;
 
+	os_keeper_note();
 	/* The kernel gives a number again only when nobody maps the older file. */
 	if (*place)
 		name_free(exchange, *place);
@@ -100,6 +102,7 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 
 void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino)
 {
+	os_keeper_note();
 	os_memfd_unmap(page, SHM_PAGE_BYTES);
 	os_close(fd);
 	if (*name_find(exchange, ino))

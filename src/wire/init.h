@@ -15,7 +15,7 @@
 
 #include "wire/ctl.h"
 
-#define INIT_WIRE_VERSION  3
+#define INIT_WIRE_VERSION  4
 #define INIT_REQUEST_FD	   3
 #define INIT_EVENT_FD	   4
 #define INIT_PACKET_MAX	   (CTL_PACKET_MAX + 4096)
@@ -27,8 +27,12 @@
 enum init_call {
 	INIT_SPAWN = 1,
 	INIT_GO = 2,
-	INIT_SHELL = 3
+	INIT_SHELL = 3,
+	INIT_NOTHING =
+		4, /* answered by INIT_NOTHING_DONE, which nothing else is: all answers before are known */
 };
+
+#define INIT_NOTHING_DONE 1
 
 /*
  * SPAWN: strings are argc arguments, envc variables and the folder, each ended by 0; descriptors are

@@ -83,6 +83,7 @@ void forward_start(struct request *request, int to)
 	counters_forwarded(requests->counters);
 	request->to = to;
 	request->cancelled = cancelled;
+	request_note(request);
 	request->next_forwarded = requests->forwarded;
 	requests->forwarded = request;
 }
@@ -176,6 +177,7 @@ static void on_packet(struct requests *requests, int from, const struct forward_
 	request->answered = true;
 	if (reply.packet == CTL_DATA)
 		request->data_sent = (uint64_t)reply.value;
+	request_note(request);
 	if (reply.packet == CTL_END) {
 		forget(request);
 		if (reply.error == EDVSMIGRATE && request->head.flags & CTL_FLAG_FOLLOW) {

@@ -7,6 +7,7 @@
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/state/order.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/loop.h"
 
@@ -54,6 +55,7 @@ static void forget(struct request *request)
 {
 	struct request **link = &request->requests->detached;
 
+	os_keeper_note();
 	while (*link && *link != request)
 		link = &(*link)->next_kept;
 	assert(*link);
@@ -88,6 +90,7 @@ void reattach_adopt(struct request *request, int owner, uint32_t generation)
 	request->head.node = owner;
 	request->generation = generation;
 	request->cancelled = cancelled;
+	os_keeper_note();
 	request->next_kept = request->requests->detached;
 	request->requests->detached = request;
 }

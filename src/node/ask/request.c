@@ -13,6 +13,7 @@
 #include "node/ask/share.h"
 #include "node/state/counters.h"
 #include "node/state/order.h"
+#include "os/keeper.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/lock.h"
@@ -87,12 +88,19 @@ static void client_unlink(struct request *request)
 	request->client_link = NULL;
 }
 
+void request_note(const struct request *request)
+{
+	if (request->head.flags & CTL_FLAG_FOLLOW)
+		os_keeper_note();
+}
+
 static void request_free(struct request *request)
 {
 	assert(!request->patience);
 	assert(request->to < 0);
 	if (request->freed)
 		request->freed(request);
+	request_note(request);
 	client_unlink(request);
 	os_source_free(request->source);
 	if (request->fd >= 0 && request->outbox)
@@ -239,6 +247,7 @@ static void client_gone(struct request *request)
 	assert(request->fd >= 0);
 	request->source = os_source_free(request->source);
 	request->outbox = outbox_drop(request->outbox);
+	request_note(request);
 	client_unlink(request);
 	os_close(request->fd);
 	request->fd = -1;

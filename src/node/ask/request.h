@@ -162,4 +162,7 @@ void request_pass(struct request *request, struct ctl_reply *reply, const void *
 /* Takes head and payload from bytes that a client or another node sent. 0 or negative errno. */
 int request_parse(struct request *request, const uint8_t *packet, size_t len);
 
+/* One that follows a process lives on when the daemon dies, and something of it changes (os/keeper.h). */
+void request_note(const struct request *request);
+
 #endif

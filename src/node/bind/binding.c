@@ -15,6 +15,7 @@
 #include "node/task/following.h"
 #include "node/task/rights.h"
 #include "node/task/task.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "proxy/proxy.h"
 
@@ -106,6 +107,7 @@ static struct binding **slot_of(const struct binding *binding)
 static void link_binding(struct binding *binding)
 {
 	binding->next = binding->bindings->all;
+	os_keeper_note();
 	binding->bindings->all = binding;
 	binding->next_of_task = binding->task->bindings;
 	binding->task->bindings = binding;
@@ -177,6 +179,7 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	assert(!binding->warning);
 	assert(binding->state == BINDING_BOUND);
 	assert(os_lock_protects());
+	os_keeper_note();
 	binding->role = BINDING_PRIMARY;
 	binding->state = BINDING_BOUND;
 	memcpy(binding->name, order_endpoint(bindings->order, dcid, p_nr)->name,
@@ -203,6 +206,7 @@ static void unlink_binding(const struct binding *binding)
 {
 	struct binding **link = &binding->bindings->all;
 
+	os_keeper_note();
 	while (*link && *link != binding)
 		link = &(*link)->next;
 	assert(*link);

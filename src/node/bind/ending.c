@@ -8,6 +8,7 @@
 #include "node/state/order.h"
 #include "node/task/following.h"
 #include "node/task/task.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
@@ -40,6 +41,7 @@ void ending_begin(struct binding *binding)
 		return;
 	}
 	binding->state = BINDING_ENDING;
+	os_keeper_note();
 	if (warning_begin(binding)) /* the slot is held for that; the process is gone */
 		following_end(binding->task);
 	else

@@ -47,8 +47,9 @@ int dc_init_start(struct dc_init **initp, struct os_loop *loop, int dcid, int no
 }
 
 struct dc_init *dc_init_adopt(struct os_loop *loop, int dcid, const struct dc_init_place *place,
-			      const struct dc_init_events *events)
+			      const struct dc_init_events *events, bool after_death)
 {
+	(void)after_death;
 	(void)loop;
 	(void)dcid;
 	(void)place;

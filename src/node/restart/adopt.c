@@ -24,6 +24,7 @@
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/memfd.h"
+#include "os/pid.h"
 #include "os/socket.h"
 #include "os/successor.h"
 
@@ -42,7 +43,7 @@ static int refuse_open(int r, uint32_t version, struct refusal *why)
 	return refusal_set(why, EDVSGENERIC, "the state is damaged");
 }
 
-int adoption_open(struct adoption *a, int fd, struct refusal *why)
+int adoption_open(struct adoption *a, int fd, bool died, struct refusal *why)
 {
 	ssize_t size = os_memfd_size(fd);
 	struct state_record record;
@@ -50,14 +51,14 @@ int adoption_open(struct adoption *a, int fd, struct refusal *why)
 	uint32_t version;
 	int r;
 
-	*a = (struct adoption){ .fd = fd, .asker_fd = -1 };
+	*a = (struct adoption){ .died = died, .fd = fd, .asker_fd = -1 };
 	r = size <= 0 ? -EBADF : os_memfd_map(fd, (size_t)size, 0, &a->map);
 	if (r < 0)
 		return refusal_set(why, EDVSGENERIC, "descriptor %d holds no state", fd);
 	a->size = a->bytes = (size_t)size;
 	r = handover_open(a->map, a->bytes, &handover_own_versions, &version);
-	if (r == 0 &&
-	    (state_next(a->map, a->bytes, &at, NULL, &record) <= 0 || record.kind != HANDOVER_NODE))
+	if (r == 0 && (state_next(a->map, a->bytes, &at, NULL, NULL, &record) <= 0 ||
+		       record.kind != HANDOVER_NODE))
 		r = -EBADMSG;
 	if (r < 0)
 		return refuse_open(r, version, why);
@@ -81,7 +82,7 @@ int adoption_check(const struct adoption *a, struct refusal *why)
 	bool found = false;
 	int r;
 
-	while ((r = state_next(a->map, a->bytes, &at, NULL, &record)) > 0) {
+	while ((r = state_next(a->map, a->bytes, &at, NULL, NULL, &record)) > 0) {
 		if (record.kind != HANDOVER_DIRECTORY)
 			continue;
 		found = true;
@@ -102,7 +103,7 @@ int adopt_check_main(int fd, const char *key_path)
 	struct refusal why = REFUSAL_NONE;
 	struct adoption adoption;
 	struct keyring keyring;
-	int r = adoption_open(&adoption, fd, &why);
+	int r = adoption_open(&adoption, fd, false, &why);
 
 	if (r == 0)
 		r = adoption_check(&adoption, &why);
@@ -130,7 +131,7 @@ int adoption_pages(struct adoption *a, int self, struct exchange **exchangep)
 	struct state_record record;
 	int r = exchange_adopt_new(exchangep, self);
 
-	while (r == 0 && state_next(a->map, a->bytes, &at, own, &record) > 0) {
+	while (r == 0 && state_next(a->map, a->bytes, &at, own, NULL, &record) > 0) {
 		if (record.kind != HANDOVER_PAGE)
 			continue;
 		a->pages += record.page.fd >= 0;
@@ -148,8 +149,11 @@ int adoption_group(struct adoption *a, struct order *order, const char *spec,
 	struct state_record record;
 
 	order->quorum = a->head.quorum;
-	while (state_next(a->map, a->bytes, &at, own, &record) > 0)
-		if (record.kind == HANDOVER_GROUP)
+	while (state_next(a->map, a->bytes, &at, own, NULL, &record) > 0)
+		if (record.kind == HANDOVER_GROUP && a->died)
+			return group_resume(&order->group, spec, order->self, &record.group,
+					    callbacks);
+		else if (record.kind == HANDOVER_GROUP)
 			return group_adopt(&order->group, spec, order->self, &record.group,
 					   callbacks);
 	return 0; /* it was lost before, and is */
@@ -161,7 +165,7 @@ int adoption_rest(struct adoption *a, adoption_take_fn *take, void *ctx)
 	struct state_record record;
 	int r;
 
-	while ((r = state_next(a->map, a->bytes, &at, own, &record)) > 0) {
+	while ((r = state_next(a->map, a->bytes, &at, own, NULL, &record)) > 0) {
 		r = take(a, ctx, &record);
 		if (r < 0)
 			return r;
@@ -176,12 +180,22 @@ static int take_output(const struct tasks *tasks, const struct state_output *out
 	return output->place.read_fd < 0 ? 0 : output_adopt(tasks->loop, &output->place, outputp);
 }
 
+/* The number may have been given anew in the moment in which the predecessor died. */
+static int check_pidfd(const struct task *task)
+{
+	pid_t pid = os_pidfd_pid(task->pidfd);
+
+	return pid == task->lpid || pid == -ESRCH ? 0 : -EBADF;
+}
+
 int adoption_take_task(struct adoption *a, struct tasks *tasks, const struct state_task *record)
 {
 	struct task *task;
 	struct output *output;
-	int r = take_output(tasks, &record->output, &output);
+	int r = a->died ? check_pidfd(&record->task) : 0;
 
+	if (r == 0)
+		r = take_output(tasks, &record->output, &output);
 	if (r == 0)
 		r = task_adopt(tasks, &record->task, &task);
 	if (r == 0 && output)
@@ -258,6 +272,9 @@ void adoption_take_request(struct adoption *a, struct requests *requests,
 	if (!request)
 		return;
 	request->data_sent = from->data_sent;
+	/* All that its output has was sent to it, in the same moment. */
+	if (a->died && from->kind == STATE_REQUEST_FOLLOWER && task && task->output)
+		request->data_sent = task->output_start + output_total(task->output);
 	request->answered = true;
 	if (from->kind == STATE_REQUEST_FOLLOWER && task)
 		following_add(task, request);
@@ -282,6 +299,11 @@ void adoption_answer(struct adoption *a, struct restarts *restarts)
 				      .paused_ns = now - a->head.paused_ns };
 
 	assert(os_lock_protects());
+	if (a->died) {
+		os_log(OS_LOG_INFO, "node %d goes on after its daemon died: %u processes, %u pages",
+		       answer.nodeid, a->processes, a->pages);
+		return;
+	}
 	os_log(OS_LOG_INFO, "node %d goes on as its own successor: %u processes, %u pages, %.2f ms",
 	       answer.nodeid, a->processes, a->pages, (double)answer.paused_ns / 1e6);
 	if (a->asker_fd < 0 || !a->asker)

@@ -7,6 +7,7 @@
  * In this order, with the node lock held; the first failure is the end of the node.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct restarts;
 struct tasks;
 
 struct adoption {
+	bool died; /* of a predecessor that was not ready for it: see recovery.h */
 	void *map;
 	size_t size, bytes;
 	int fd;
@@ -32,13 +34,14 @@ struct adoption {
 };
 
 /* Maps and checks a state; takes fd. 0, or negative with the sentence. */
-int adoption_open(struct adoption *adoption, int fd, struct refusal *why);
+int adoption_open(struct adoption *adoption, int fd, bool died, struct refusal *why);
 void adoption_close(struct adoption *adoption);
 /* Looks at all of it: whether this program could take it over. 0, or negative with the sentence. */
 int adoption_check(const struct adoption *adoption, struct refusal *why);
 
 /* 0 or negative errno each, as of all that follow. */
 int adoption_pages(struct adoption *adoption, int self, struct exchange **exchangep);
+/* After a death, -ESTALE: the others have gone on without this node. */
 int adoption_group(struct adoption *adoption, struct order *order, const char *spec,
 		   const struct group_callbacks *callbacks);
 
@@ -60,7 +63,10 @@ void adoption_take_request(struct adoption *adoption, struct requests *requests,
 /* Everything runs: tells the asker, if he is still there, as soon as the links are back. */
 void adoption_answer(struct adoption *adoption, struct restarts *restarts);
 
-/* The program as an inquiry: whether it could take over the state in descriptor fd, with that key file. Exit status. */
+/*
+ * The program as an inquiry: whether it could take over the state in descriptor fd, with that key file. Exit
+ * status.
+ */
 int adopt_check_main(int fd, const char *key_path);
 
 #endif

@@ -63,7 +63,7 @@ static int open_error(int fd)
 	struct refusal why = REFUSAL_NONE;
 	struct adoption adoption;
 
-	if (adoption_open(&adoption, fd, &why) == 0)
+	if (adoption_open(&adoption, fd, false, &why) == 0)
 		CHECK_EQ(why.error, 0);
 	adoption_close(&adoption);
 	return why.error;
@@ -87,11 +87,11 @@ static void test_a_state_without_the_table(void)
 	struct adoption adoption;
 
 	set_up();
-	CHECK_EQ(adoption_open(&adoption, state_fd(-1), &why), 0);
+	CHECK_EQ(adoption_open(&adoption, state_fd(-1), false, &why), 0);
 	CHECK_EQ(adoption_check(&adoption, &why), 0);
 	adoption_close(&adoption);
 	with_directory = false;
-	CHECK_EQ(adoption_open(&adoption, state_fd(-1), &why), 0);
+	CHECK_EQ(adoption_open(&adoption, state_fd(-1), false, &why), 0);
 	CHECK_EQ(adoption_check(&adoption, &why), EDVSPROTONOSUPPORT);
 	CHECK_EQ(why.error, EDVSPROTONOSUPPORT);
 	adoption_close(&adoption);
@@ -116,7 +116,7 @@ static void test_the_first_failure_ends_it(void)
 	struct adoption adoption;
 
 	set_up();
-	CHECK_EQ(adoption_open(&adoption, state_fd(-1), &why), 0);
+	CHECK_EQ(adoption_open(&adoption, state_fd(-1), false, &why), 0);
 	CHECK_EQ(adoption_rest(&adoption, take_one, NULL), -EBADF);
 	CHECK_EQ(taken, 1);
 	adoption_close(&adoption);

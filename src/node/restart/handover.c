@@ -31,6 +31,7 @@ struct handover_writer {
 	struct handover_file *file;
 	unsigned room; /* of file->fds */
 	int error;
+	bool often; /* it is to be quick */
 };
 
 /* Notes that the successor needs it. */
@@ -108,6 +109,12 @@ static struct state_output output_of(const struct output *output, uint64_t befor
 	return record;
 }
 
+/* An arrival ends with the daemon. */
+static bool is_put(const struct task *task)
+{
+	return !task->loading;
+}
+
 static void put_task(struct handover_writer *w, const struct task *task)
 {
 	put(w, &(struct state_record){
@@ -119,10 +126,11 @@ static void put_task(struct handover_writer *w, const struct task *task)
 static void put_bindings(struct handover_writer *w, const struct task *task, int number)
 {
 	for (const struct binding *b = task->bindings; b; b = b->next_of_task)
-		put(w, &(struct state_record){ .kind = HANDOVER_BINDING,
-					       .binding = { .task = number,
-							    .binding = *b,
-							    .status_fd = b->status->fd } });
+		if (b->role != BINDING_ARRIVING)
+			put(w, &(struct state_record){ .kind = HANDOVER_BINDING,
+						       .binding = { .task = number,
+								    .binding = *b,
+								    .status_fd = b->status->fd } });
 }
 
 static void put_ended(void *ctx, const struct ctl_ended_row *row, const struct output *output,
@@ -171,9 +179,11 @@ int handover_kind_of(const struct request *request, const struct request *asker,
 		return STATE_REQUEST_UNREAD;
 	if (request == asker)
 		return STATE_REQUEST_RESTART;
-	for (const struct task *task = requests->tasks->all; task; task = task->next, ++*number)
+	for (const struct task *task = requests->tasks->all; task; task = task->next) {
 		if (is_in(request, task->followers))
 			return STATE_REQUEST_FOLLOWER;
+		*number += is_put(task);
+	}
 	*number = request->head.node;
 	if ((request->to >= 0 || is_in(request, requests->detached)) && reattach_possible(request))
 		return STATE_REQUEST_FORWARDED;
@@ -192,6 +202,9 @@ static void put_request(struct handover_writer *w, const struct request *request
 						 .generation = ep ? ep->generation : 0,
 						 .data_sent = request->data_sent };
 	record.request.kind = handover_kind_of(request, asker, &record.request.number);
+	/* For one that follows a death: these see their connection end, and others may have their numbers by then. */
+	if (!asker && (!record.request.kind || record.request.kind == STATE_REQUEST_UNREAD))
+		return;
 	if (is_in(request, request->requests->detached))
 		record.request.generation = request->generation;
 	head.payload_bytes = 0; /* a command's arguments are of no more use */
@@ -223,14 +236,18 @@ void handover_put_tasks(struct handover_writer *w, const struct tasks *tasks)
 	int number = 0;
 
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		if (tasks->init[dcid])
+		if (w->often && !tasks->order->directory.dc[dcid].generation)
+			continue; /* there never was one */
+		if (tasks->init[dcid] && dc_init_is_ready(tasks->init[dcid]))
 			put_init(w, dcid, tasks->init[dcid]);
 		put_rights(w, &tasks->rights, dcid);
 	}
 	for (const struct task *task = tasks->all; task; task = task->next)
-		put_task(w, task);
+		if (is_put(task))
+			put_task(w, task);
 	for (const struct task *task = tasks->all; task; task = task->next)
-		put_bindings(w, task, number++);
+		if (is_put(task))
+			put_bindings(w, task, number++);
 	ended_walk(tasks, put_ended, w);
 }
 
@@ -254,34 +271,42 @@ void handover_put_requests(struct handover_writer *w, const struct requests *req
 		put_request(w, r, asker);
 }
 
-static int write_file(struct handover_writer *w, handover_fill_fn *fill, void *ctx)
+/* Into a file of that size: how much it came to, which may be more. Negative errno. */
+static ssize_t write_into(struct handover_writer *w, handover_fill_fn *fill, void *ctx, size_t room)
 {
 	struct handover_file *file = w->file;
-	size_t bytes;
 	void *map;
 	int r;
+
+	file->fd = os_memfd_new("dvs-handover", room);
+	if (file->fd < 0)
+		return file->fd;
+	r = os_memfd_map(file->fd, room, 0, &map);
+	if (r < 0)
+		return r;
+	w->cursor = (struct handover_cursor){ .out = map, .at = HANDOVER_HEAD_BYTES, .size = room };
+	fill(w, ctx);
+	file->bytes = w->cursor.at;
+	if (file->bytes <= room)
+		handover_seal(map, file->bytes, &handover_own_versions);
+	os_memfd_unmap(map, room);
+	return w->error ? w->error : (ssize_t)file->bytes;
+}
+
+static int write_file(struct handover_writer *w, handover_fill_fn *fill, void *ctx)
+{
+	size_t bytes;
+	ssize_t n;
 
 	w->cursor =
 		(struct handover_cursor){ .at = HANDOVER_HEAD_BYTES, .descriptor = keep, .ctx = w };
 	fill(w, ctx);
 	if (w->error)
 		return w->error;
-	file->bytes = bytes = w->cursor.at;
-	file->fd = os_memfd_new("dvs-handover", bytes);
-	if (file->fd < 0)
-		return file->fd;
-	r = os_memfd_map(file->fd, bytes, 0, &map);
-	if (r < 0)
-		return r;
-	w->cursor =
-		(struct handover_cursor){ .out = map, .at = HANDOVER_HEAD_BYTES, .size = bytes };
-	fill(w, ctx);
-	if (w->cursor.at != bytes)
-		w->error = -EAGAIN; /* it was no quiet point */
-	else
-		handover_seal(map, bytes, &handover_own_versions);
-	os_memfd_unmap(map, bytes);
-	return w->error;
+	bytes = w->cursor.at;
+	n = write_into(w, fill, ctx, bytes);
+	/* If it has become another one it was no quiet point. */
+	return n < 0 ? (int)n : (size_t)n == bytes ? 0 : -EAGAIN;
 }
 
 int handover_write(handover_fill_fn *fill, void *ctx, struct handover_file *file)
@@ -295,6 +320,21 @@ int handover_write(handover_fill_fn *fill, void *ctx, struct handover_file *file
 	if (r < 0)
 		handover_file_deinit(file);
 	return r;
+}
+
+int handover_write_at_once(handover_fill_fn *fill, void *ctx, size_t room,
+			   struct handover_file *file)
+{
+	struct handover_writer w = { .file = file, .often = true };
+	ssize_t n;
+
+	assert(os_lock_protects());
+	assert(room >= HANDOVER_HEAD_BYTES);
+	*file = (struct handover_file){ .fd = -1 };
+	n = write_into(&w, fill, ctx, room);
+	if (n < 0 || (size_t)n > room)
+		handover_file_deinit(file);
+	return n < 0 ? (int)n : (size_t)n > room ? -ENOSPC : 0;
 }
 
 void handover_file_deinit(struct handover_file *file)

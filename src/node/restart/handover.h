@@ -33,6 +33,12 @@ struct handover_file {
 typedef void handover_fill_fn(struct handover_writer *writer, void *ctx);
 /* 0 or negative errno. fill is called twice: first to see how much there is. */
 int handover_write(handover_fill_fn *fill, void *ctx, struct handover_file *file);
+/*
+ * For one who writes it again and again: fills once, into a file of `room` bytes, and lists no descriptors. -ENOSPC: it
+ * needs file->bytes.
+ */
+int handover_write_at_once(handover_fill_fn *fill, void *ctx, size_t room,
+			   struct handover_file *file);
 void handover_file_deinit(struct handover_file *file);
 
 void handover_put_head(struct handover_writer *writer, const struct state_node *head);
@@ -44,7 +50,7 @@ void handover_put_tasks(struct handover_writer *writer, const struct tasks *task
 void handover_put_counters(struct handover_writer *writer, const struct ctl_counters *counters);
 void handover_put_links(struct handover_writer *writer, const struct proxy *proxy,
 			const struct order *order);
-/* Of clients; asker: of the restart. */
+/* Of clients; asker: of the restart, or NULL in a state that is left for a death. */
 void handover_put_requests(struct handover_writer *writer, const struct requests *requests,
 			   const struct request *asker);
 
@@ -52,8 +58,8 @@ void handover_put_requests(struct handover_writer *writer, const struct requests
 extern const struct handover_versions handover_own_versions;
 
 /*
- * How a request of a client is kept (enum state_request_kind), and *process (see state.h); 0: it is being answered and
- * cannot be.
+ * How a request of a client is kept (enum state_request_kind), and *process (see state.h); 0: it is being answered
+ * and cannot be.
  */
 int handover_kind_of(const struct request *request, const struct request *asker, int *number);
 

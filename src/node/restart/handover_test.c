@@ -126,7 +126,7 @@ static void test_the_parts_come_through(void)
 	CHECK(has(&file, 40) && has(&file, 41) && has(&file, 50) && has(&file, 61) &&
 	      has(&file, 62));
 	CHECK_EQ(file.fd_count, 5);
-	CHECK_EQ(adoption_open(&adoption, os_dup(file.fd), &why), 0);
+	CHECK_EQ(adoption_open(&adoption, os_dup(file.fd), false, &why), 0);
 	CHECK_EQ(adoption.head.nodeid, 3);
 	CHECK_EQ(adoption_check(&adoption, &why), 0);
 	CHECK_EQ(adoption_rest(&adoption, count, NULL), 0);
@@ -143,6 +143,30 @@ static void test_the_parts_come_through(void)
 	adoption_close(&adoption);
 	handover_file_deinit(&file);
 	ended_forget_dc(&tasks, 1);
+}
+
+/* By one who does not know how much it will be. */
+static void test_at_once(void)
+{
+	struct request asker = request_of(61, CTL_RESTART, 0);
+	struct refusal why = REFUSAL_NONE;
+	struct adoption adoption;
+	struct handover_file file;
+
+	set_up();
+	directory_init(&order.directory);
+	requests.clients = &asker;
+	CHECK_EQ(handover_write_at_once(put_some, &asker, 64, &file), -ENOSPC);
+	CHECK_EQ(file.fd, -1);
+	CHECK(file.bytes > 64);
+	for (size_t more = 0; more <= 5000; more += 5000) {
+		CHECK_EQ(handover_write_at_once(put_some, &asker, file.bytes + more, &file), 0);
+		CHECK(!file.fds);
+		CHECK_EQ(adoption_open(&adoption, os_dup(file.fd), true, &why), 0);
+		CHECK_EQ(adoption_check(&adoption, &why), 0);
+		adoption_close(&adoption);
+		handover_file_deinit(&file);
+	}
 }
 
 /* The state changed between the two walks over it. */
@@ -172,6 +196,7 @@ int main(void)
 {
 	TEST(test_kinds_of_requests);
 	TEST(test_the_parts_come_through);
+	TEST(test_at_once);
 	TEST(test_no_quiet_point);
 	return test_end();
 }

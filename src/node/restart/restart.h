@@ -8,7 +8,10 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "node/restart/keeping.h"
 
 struct copies;
 struct handover_file;
@@ -27,7 +30,10 @@ struct restarts {
 	/* Writes down what the node knows; see handover.h. A restart that is only asked for has no asker. */
 	int (*write)(struct node *node, const struct request *asker, int64_t asked_ns,
 		     int64_t paused_ns, struct handover_file *file);
-	struct node *node; /* for that hook */
+	/* The same at any moment, for a daemon that follows this one's death. */
+	int (*keep)(struct node *node, size_t room, struct handover_file *file);
+	struct node *node; /* for these hooks */
+	struct keeping keeping;
 	/* As this daemon was executed. */
 	const char *program;
 	char *const *argv;

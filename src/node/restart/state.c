@@ -250,7 +250,7 @@ void state_put(struct handover_cursor *c, struct state_record *record)
 	handover_end(c);
 }
 
-int state_next(const uint8_t *buf, size_t bytes, size_t *at, state_descriptor_fn *own,
+int state_next(const uint8_t *buf, size_t bytes, size_t *at, state_descriptor_fn *own, void *ctx,
 	       struct state_record *record)
 {
 	struct handover_cursor c;
@@ -262,6 +262,7 @@ int state_next(const uint8_t *buf, size_t bytes, size_t *at, state_descriptor_fn
 	memset(record, 0, sizeof(*record));
 	record->kind = kind;
 	c.descriptor = own;
+	c.ctx = ctx;
 	fields(&c, record);
 	r = handover_done(&c);
 	return r < 0 ? r : 1;

@@ -113,10 +113,10 @@ void state_put(struct handover_cursor *c, struct state_record *record);
 
 typedef void state_descriptor_fn(void *ctx, int fd);
 /*
- * The next record at *at, as handover_next(), with fields that are in their ranges. own: is told of each of
- * its descriptors; may be NULL.
+ * The next record at *at, as handover_next(), with fields that are in their ranges. own: is told with ctx of
+ * each of its descriptors; may be NULL.
  */
-int state_next(const uint8_t *buf, size_t bytes, size_t *at, state_descriptor_fn *own,
+int state_next(const uint8_t *buf, size_t bytes, size_t *at, state_descriptor_fn *own, void *ctx,
 	       struct state_record *record);
 
 #endif

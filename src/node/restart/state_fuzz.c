@@ -36,7 +36,7 @@ static void walk(const uint8_t *state, size_t bytes)
 	struct state_record record;
 	uint64_t told;
 
-	while (fds_sum = 0, state_next(state, bytes, &at, count_fd, &record) > 0) {
+	while (fds_sum = 0, state_next(state, bytes, &at, count_fd, NULL, &record) > 0) {
 		struct handover_cursor c = { .out = again,
 					     .size = sizeof(again),
 					     .descriptor = count_fd };

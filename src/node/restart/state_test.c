@@ -135,11 +135,11 @@ static void test_comes_back(void)
 	CHECK_EQ(handover_open(state, sizeof(state), &versions, &version), 0);
 	fds = fds_sum = 0;
 	for (size_t i = 0; i < SAMPLES; i++) {
-		CHECK_EQ(state_next(state, bytes, &at, on_descriptor, &record), 1);
+		CHECK_EQ(state_next(state, bytes, &at, on_descriptor, NULL, &record), 1);
 		compare(&record, &samples[i]);
 	}
 	CHECK_EQ(fds, 15);
-	CHECK_EQ(state_next(state, bytes, &at, NULL, &record), 0);
+	CHECK_EQ(state_next(state, bytes, &at, NULL, NULL, &record), 0);
 }
 
 /* One record, sealed; the verdict of state_next(). */
@@ -152,7 +152,7 @@ static int accepts(const struct state_record *record)
 
 	state_put(&c, &copy);
 	handover_seal(state, c.at, &versions);
-	return state_next(state, c.at, &(size_t){ HANDOVER_HEAD_BYTES }, NULL, &copy);
+	return state_next(state, c.at, &(size_t){ HANDOVER_HEAD_BYTES }, NULL, NULL, &copy);
 }
 
 static void test_ranges(void)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/keeper.h"
 #include "os/log.h"
 #include "os/self.h"
 
@@ -35,6 +36,8 @@ static void act(const char *name, const char *action)
 {
 	os_log(OS_LOG_WARN, "fault point %s", name);
 	if (is(action, "exit"))
+		os_keeper_kill();
+	if (is(action, "exit") || is(action, "die"))
 		os_self_kill();
 	os_self_sleep_ms(is(action, "stop") ? 1000 : 200);
 }

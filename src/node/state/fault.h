@@ -6,8 +6,9 @@
 
 /*
  * Named places at which a test lets something happen. DVS_FAULT in the daemon's environment is
- * "NAME:ACTION", or several with commas between, ACTION being `exit` (the daemon dies there, as by
- * SIGKILL), `sleep` (200 ms) or `stop` (1 s). Without the variable a point costs one comparison.
+ * "NAME:ACTION", or several with commas between, ACTION being `exit` (the node dies there: its keeper,
+ * as by SIGKILL), `die` (the daemon alone), `sleep` (200 ms) or `stop` (1 s). Without the variable a point costs
+ * one comparison.
  *
  *	init-collect (in the init of a DC)
  */

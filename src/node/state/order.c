@@ -8,6 +8,7 @@
 #include "core/proposal.h"
 #include "dvk.h"
 #include "group/group.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 
 /*
@@ -154,6 +155,7 @@ void order_quorum(struct order *order, bool have)
 {
 	assert(os_lock_protects());
 	order->quorum = have;
+	os_keeper_note();
 	if (have)
 		send_waiting(order);
 	else

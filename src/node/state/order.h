@@ -30,6 +30,7 @@ struct order {
 	bool quorum;
 	struct proposal *proposals; /* own commands not delivered yet */
 	uint64_t last_request;	    /* number of the newest */
+	uint64_t inherited;	    /* up to this number they are of a daemon that died */
 };
 
 /* The directory's entry, or NULL when out of range; may be unbound. */

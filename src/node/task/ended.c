@@ -11,6 +11,7 @@
 #include "node/task/task.h"
 #include "node/ask/request.h"
 #include "os/clock.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 
 struct ended {
@@ -24,6 +25,7 @@ static void drop(struct ended **link)
 {
 	struct ended *ended = *link;
 
+	os_keeper_note();
 	*link = ended->next;
 	output_free(ended->output);
 	free(ended);
@@ -102,6 +104,7 @@ void ended_keep(struct task *task)
 	assert(task->last.bound);
 	assert(task->ended);
 	assert(os_lock_protects());
+	os_keeper_note();
 	if (!ended)
 		return;
 	ended_forget_output(tasks, task->last.dcid, task->last.p_nr);

@@ -11,6 +11,7 @@
 #include "node/state/order.h"
 #include "node/task/output.h"
 #include "node/task/task.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 
 /* A line sent by the output: new bytes for each follower. */
@@ -64,6 +65,7 @@ void following_add(struct task *task, struct request *request)
 {
 	assert(os_lock_protects());
 	request_keep(&task->followers, request, task, cancelled);
+	os_keeper_note();
 }
 
 void following_await_end(struct task *task, struct request *request)
@@ -109,6 +111,7 @@ static struct request *take_first(struct request **list)
 {
 	struct request *request = *list;
 
+	os_keeper_note();
 	if (request)
 		*list = request->next_kept;
 	return request;

@@ -21,6 +21,7 @@
 #include "wire/init.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -45,11 +46,12 @@ struct dc_init {
 	struct init_ask *asks; /* the first one is on its way if `sent` */
 	bool ready;	       /* has come up */
 	bool sent;
-	bool owes;  /* an answer that nobody waits for any more */
-	bool lost;  /* no more questions */
-	bool freed; /* its owner has let go of it */
-	bool old;   /* and has waited for its end long enough */
-	int holds;  /* callbacks that it may have been freed in */
+	bool owes;    /* an answer that nobody waits for any more */
+	bool follows; /* `owes` ends with the answer to INIT_NOTHING */
+	bool lost;    /* no more questions */
+	bool freed;   /* its owner has let go of it */
+	bool old;     /* and has waited for its end long enough */
+	int holds;    /* callbacks that it may have been freed in */
 };
 
 static struct dc_init *inits; /* of this process, also those that are ending */
@@ -60,6 +62,7 @@ static void init_bury(struct dc_init *init)
 {
 	struct dc_init **link = &inits;
 
+	os_keeper_note();
 	if (init->holds)
 		return;
 	while (*link != init)
@@ -199,10 +202,12 @@ static void pump(struct dc_init *init)
 }
 
 /* Asked for before it was silent for too long: its process is not wanted any more. */
-static void undo(struct dc_init *init, int pidfd)
+static void undo(struct dc_init *init, const struct init_reply *reply, int pidfd)
 {
-	init->owes = false;
-	os_log(OS_LOG_INFO, "the init of DC %d answers again", init->dcid);
+	init->owes = init->follows && reply->error != INIT_NOTHING_DONE;
+	if (!init->follows)
+		os_log(OS_LOG_INFO, "the init of DC %d answers again", init->dcid);
+	init->follows = init->owes;
 	if (pidfd >= 0)
 		os_pidfd_signal(pidfd, 9);
 	os_close(pidfd);
@@ -219,6 +224,7 @@ static void come_up(struct dc_init *init, const struct init_reply *reply)
 	if (!r)
 		r = os_descriptors_restore(init->pid);
 	init->ready = true;
+	os_keeper_note();
 	if (!r)
 		return;
 	os_log(OS_LOG_ERROR, "the init of DC %d does not come up: %s", init->dcid, strerror(-r));
@@ -244,7 +250,7 @@ static int read_reply(struct dc_init *init)
 	if (!init->ready) {
 		come_up(init, &reply);
 	} else if (init->owes) {
-		undo(init, count ? fds[0] : -1);
+		undo(init, &reply, count ? fds[0] : -1);
 	} else {
 		init->sent = false;
 		answer(init, reply.error, &reply, count ? fds[0] : -1);
@@ -414,6 +420,7 @@ struct dc_init *dc_init_free(struct dc_init *init)
 	assert(os_lock_protects());
 	if (!init)
 		return NULL;
+	os_keeper_note();
 	init->holds++;
 	init->lost = init->freed = true;
 	init->requests = os_source_free(init->requests);
@@ -457,8 +464,22 @@ void dc_init_place(const struct dc_init *init, struct dc_init_place *place)
 	*place = (struct dc_init_place){ init->pid, init->pidfd, init->request_fd, init->event_fd };
 }
 
+/*
+ * The predecessor has died, and may have asked for something. The init answers in order: all answers before that to
+ * this question are the predecessor's.
+ */
+static int settle_with(struct dc_init *init)
+{
+	struct init_request nothing = { .call = INIT_NOTHING };
+	struct iovec part = { &nothing, sizeof(nothing) };
+	int r = os_packet_sendv(init->request_fd, &part, 1, NULL, 0);
+
+	init->owes = init->follows = r == 0;
+	return r;
+}
+
 struct dc_init *dc_init_adopt(struct os_loop *loop, int dcid, const struct dc_init_place *place,
-			      const struct dc_init_events *events)
+			      const struct dc_init_events *events, bool after_death)
 {
 	struct dc_init *init = init_new(loop, dcid, events);
 
@@ -470,12 +491,19 @@ struct dc_init *dc_init_adopt(struct os_loop *loop, int dcid, const struct dc_in
 	init->request_fd = place->request_fd;
 	init->event_fd = place->event_fd;
 	init->ready = true;
-	return init_listen(init) < 0 ? dc_init_free(init) : init;
+	if (init_listen(init) < 0 || (after_death && settle_with(init) < 0))
+		return dc_init_free(init);
+	return init;
 }
 
 pid_t dc_init_pid(const struct dc_init *init)
 {
 	return init->pid;
+}
+
+bool dc_init_is_ready(const struct dc_init *init)
+{
+	return init->ready;
 }
 
 bool dc_init_is_asked(const struct dc_init *init)

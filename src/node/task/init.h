@@ -5,7 +5,7 @@
 /*
  * The init of a DC on this node: process 1 of a pid namespace of its own, in which all processes run
  * that `dvs run` or a migration starts for that DC here. It is this same program, executed again
- * with DC_INIT_ARGUMENT, and ends with the daemon, however that ends; the kernel then ends all in the
+ * with DC_INIT_ARGUMENT, and ends with the keeper of the node, however that ends; the kernel then ends all in the
  * namespace.
  *
  *	daemon                               init                            process
@@ -97,12 +97,15 @@ struct dc_init *dc_init_free(struct dc_init *init);
 void dc_init_settle(int timeout_ms);
 
 pid_t dc_init_pid(const struct dc_init *init);
+/* Whether it has come up. */
+bool dc_init_is_ready(const struct dc_init *init);
 /* Whether it owes an answer. */
 bool dc_init_is_asked(const struct dc_init *init);
 
 /*
  * For a daemon that executes its program anew: its knowledge of an init that runs on, and taking the init over with
- * the same descriptors. NULL: no memory; the descriptors stay the caller's then.
+ * the same descriptors. NULL: no memory; the descriptors stay the caller's then. after_death: the daemon before
+ * has died, and what it had asked for and was not told is undone.
  */
 struct dc_init_place {
 	pid_t pid;
@@ -110,7 +113,7 @@ struct dc_init_place {
 };
 void dc_init_place(const struct dc_init *init, struct dc_init_place *place);
 struct dc_init *dc_init_adopt(struct os_loop *loop, int dcid, const struct dc_init_place *place,
-			      const struct dc_init_events *events);
+			      const struct dc_init_events *events, bool after_death);
 
 /*
  * Starts a process that waits, all prepared, before it executes anything: its own session and process

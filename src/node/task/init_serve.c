@@ -314,6 +314,8 @@ static void serve(size_t len, const int *fds, int fd_count)
 		serve_shell(request, text, fds, fd_count);
 	else if (whole && request->call == INIT_GO)
 		serve_go(request);
+	else if (whole && request->call == INIT_NOTHING)
+		reply(INIT_NOTHING_DONE, 0, OS_SPAWN_NONE, -1);
 	else
 		reply(-EBADMSG, 0, OS_SPAWN_NONE, -1);
 }

@@ -32,13 +32,13 @@ int inits_start(struct tasks *tasks, int dcid)
 						 tasks->order->self, &events);
 }
 
-int inits_adopt(struct tasks *tasks, int dcid, const struct dc_init_place *place)
+int inits_adopt(struct tasks *tasks, int dcid, const struct dc_init_place *place, bool after_death)
 {
 	const struct dc_init_events events = { on_exited, on_gone, tasks };
 
 	assert(!tasks->init[dcid]);
 	assert(os_lock_protects());
-	tasks->init[dcid] = dc_init_adopt(tasks->loop, dcid, place, &events);
+	tasks->init[dcid] = dc_init_adopt(tasks->loop, dcid, place, &events, after_death);
 	return tasks->init[dcid] ? 0 : -ENOMEM;
 }
 

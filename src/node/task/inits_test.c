@@ -59,7 +59,7 @@ static void on_end(struct node *node, struct task *task)
 }
 
 /* An init of the program before: a child that does nothing. Its sockets are the test's at their other ends. */
-static void adopt_init(void)
+static void adopt_init_of(bool dead)
 {
 	int requests[2], events[2];
 	struct dc_init_place place;
@@ -75,8 +75,13 @@ static void adopt_init(void)
 	place = (struct dc_init_place){ init, os_pidfd_open(init, false), requests[0], events[0] };
 	request_end_fd = requests[1];
 	event_end_fd = events[1];
-	CHECK_EQ(inits_adopt(&tasks, DC, &place), 0);
+	CHECK_EQ(inits_adopt(&tasks, DC, &place, dead), 0);
 	CHECK(tasks.init[DC]);
+}
+
+static void adopt_init(void)
+{
+	adopt_init_of(false);
 }
 
 /* With a pidfd that says that it has ended. */
@@ -178,11 +183,43 @@ static void test_it_is_gone(void)
 	tear_down();
 }
 
+static void reply(int error, int vpid, int pidfd)
+{
+	const struct init_reply words = { .error = error, .vpid = vpid };
+
+	CHECK_EQ(os_packet_send(request_end_fd, &words, sizeof(words), &pidfd, pidfd >= 0), 0);
+	os_close(pidfd);
+	run_loop();
+}
+
+/* What a daemon that died had asked for is undone, and not taken for an answer to its successor. */
+static void test_of_a_dead_daemon(void)
+{
+	struct init_request request;
+	pid_t unwanted = sleeper();
+	int status = 0;
+
+	adopt_init_of(true);
+	CHECK_EQ(os_packet_recv(request_end_fd, &request, sizeof(request), NULL, NULL),
+		 sizeof(request));
+	CHECK_EQ(request.call, INIT_NOTHING);
+	CHECK(dc_init_is_asked(tasks.init[DC]));
+	reply(0, 1007, os_pidfd_open(unwanted, false));
+	CHECK(dc_init_is_asked(tasks.init[DC]));
+	CHECK_EQ(waitpid(unwanted, &status, 0), unwanted);
+	CHECK(WIFSIGNALED(status));
+	reply(INIT_NOTHING_DONE, 0, -1);
+	CHECK(!dc_init_is_asked(tasks.init[DC]));
+	inits_drop(&tasks, DC);
+	tear_down();
+}
+
 int main(void)
 {
 	TEST(test_taken_numbers);
 	TEST(test_an_init);
 	TEST(test_its_end);
 	TEST(test_it_is_gone);
+	TEST(test_of_a_dead_daemon);
 	return test_end();
 }

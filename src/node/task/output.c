@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of the last bytes, in a memfd made for the first byte: only what was written takes
- * memory, and a restart of the daemon hands it over as it is. The daemon keeps the writing end of the
- * pipe open too, so the reading end never shows an end of file, and a child that outlives its process
- * may still be heard.
+ * A ring of the last bytes, in a memfd made for the first byte: only what was written takes memory, and a restart
+ * of the daemon hands it over as it is. Its marks stand behind the bytes, for a daemon that follows one that died:
+ * what was handed over may be older than the last bytes. The daemon keeps the writing end of the pipe open too, so
+ * the reading end never shows an end of file, and a child that outlives its process may still be heard.
  */
 #include "node/task/output.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "os/inode.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "os/memfd.h"
@@ -21,6 +22,11 @@
 
 #define READ_BYTES  65536u
 #define DRAIN_READS 64 /* more than the largest pipe holds: somebody writes as fast as we read */
+
+struct marks {
+	uint64_t total;
+	uint32_t start, size;
+};
 
 struct output {
 	int read_fd, write_fd, ring_fd;
@@ -33,10 +39,37 @@ struct output {
 	uint64_t total;
 };
 
+static size_t ring_bytes(uint32_t limit)
+{
+	return limit + sizeof(struct marks);
+}
+
+static void marks_set(struct output *output)
+{
+	const struct marks marks = { output->total, (uint32_t)output->start,
+				     (uint32_t)output->size };
+
+	memcpy(output->ring + output->limit, &marks, sizeof(marks));
+}
+
+/* What was handed over stays where they make no sense. */
+static void marks_take(struct output *output)
+{
+	struct marks marks;
+
+	memcpy(&marks, output->ring + output->limit, sizeof(marks));
+	if (marks.total < output->total || marks.start >= output->limit ||
+	    marks.size > output->limit)
+		return;
+	output->total = marks.total;
+	output->start = marks.start;
+	output->size = marks.size;
+}
+
 static int ring_map(struct output *output)
 {
 	void *ring;
-	int r = os_memfd_map(output->ring_fd, output->limit, OS_MAP_NOFORK, &ring);
+	int r = os_memfd_map(output->ring_fd, ring_bytes(output->limit), OS_MAP_NOFORK, &ring);
 
 	if (!r)
 		output->ring = ring;
@@ -49,7 +82,8 @@ static bool ring_make(struct output *output)
 	if (output->ring)
 		return true;
 	if (output->ring_fd < 0)
-		output->ring_fd = os_memfd_new("dvs-log", output->limit);
+		output->ring_fd = os_memfd_new("dvs-log", ring_bytes(output->limit));
+	os_keeper_note();
 	return output->ring_fd >= 0 && ring_map(output) == 0;
 }
 
@@ -78,6 +112,7 @@ static void ring_append(struct output *output, const uint8_t *bytes, size_t len)
 		bytes += n;
 		len -= n;
 	}
+	marks_set(output);
 }
 
 /* One read; false: the pipe is empty. */
@@ -178,6 +213,8 @@ int output_adopt(struct os_loop *loop, const struct output_place *place, struct 
 	}
 	(*outputp)->start = place->start;
 	(*outputp)->size = place->size;
+	if ((*outputp)->ring)
+		marks_take(*outputp);
 	return 0;
 }
 
@@ -186,10 +223,11 @@ struct output *output_free(struct output *output)
 	assert(os_lock_protects());
 	if (!output)
 		return NULL;
+	os_keeper_note();
 	os_source_free(output->source);
 	os_close(output->read_fd);
 	os_close(output->write_fd);
-	os_memfd_unmap(output->ring, output->limit);
+	os_memfd_unmap(output->ring, ring_bytes(output->limit));
 	os_close(output->ring_fd);
 	free(output);
 	return NULL;

@@ -255,6 +255,30 @@ static void test_a_log_is_adopted(void)
 	teardown();
 }
 
+/* As after a death: the place is older than the last bytes, which are in the ring all the same. */
+static void test_an_old_place(void)
+{
+	struct output_place place;
+
+	setup();
+	say("first ", 6);
+	output_drain(process_log);
+	output_place(process_log, &place);
+	place.read_fd = os_dup(place.read_fd);
+	place.write_fd = os_dup(place.write_fd);
+	place.ring_fd = os_dup(place.ring_fd);
+	say("second ", 7);
+	output_drain(process_log);
+	process_log = output_free(process_log);
+	CHECK_EQ(output_adopt(loop, &place, &process_log), 0);
+	CHECK_EQ(output_total(process_log), 13);
+	CHECK(kept("first second "));
+	say("third", 5);
+	output_drain(process_log);
+	CHECK(kept("first second third"));
+	teardown();
+}
+
 static void test_a_damaged_place_is_refused(void)
 {
 	struct output_place place;
@@ -280,6 +304,7 @@ static void test_a_damaged_place_is_refused(void)
 int main(void)
 {
 	TEST(test_a_log_is_adopted);
+	TEST(test_an_old_place);
 	TEST(test_a_damaged_place_is_refused);
 	TEST(test_drain);
 	TEST(test_loop_reads);

@@ -9,6 +9,7 @@
 #include "node/task/ended.h"
 #include "node/task/following.h"
 #include "node/task/output.h"
+#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "os/pid.h"
@@ -63,6 +64,7 @@ int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, s
 			       .pidfd = pidfd,
 			       .pidns = os_pidns_of(lpid) };
 	tasks->all = task;
+	os_keeper_note();
 	*taskp = task;
 	return 0;
 }
@@ -100,6 +102,7 @@ void task_free(struct task *task)
 	assert(os_lock_protects());
 	assert(!task->bindings);
 	assert(!task->gone);
+	os_keeper_note();
 	unlink_task(task);
 	following_end(task);
 	assert(!task->followers);
@@ -178,6 +181,7 @@ void task_end(struct task *task)
 	assert(!task->gone);
 	assert(os_lock_protects());
 	task->ended = true;
+	os_keeper_note();
 	task->exit_source = os_source_free(task->exit_source);
 	cgroup_kill(task->tasks, task->cgroup);
 	if (!task->managed) /* at once, before its parent takes note of it */
@@ -193,6 +197,7 @@ void task_end(struct task *task)
 static void managed_ended(struct task *task, int wait_status)
 {
 	assert(task->managed);
+	os_keeper_note();
 	task->wait_status = wait_status;
 	if (task->loading) /* the commit, or the discard, of its arrival sees to it */
 		task->ended = true;
