@@ -19,6 +19,7 @@ static const struct {
 	{ CAP_SYS_ADMIN, "makes pid namespaces and enters those of processes" },
 	{ CAP_SYS_CHROOT, "enters mount namespaces" },
 	{ CAP_CHECKPOINT_RESTORE, "gives a moved process the numbers that it had" },
+	{ CAP_SYS_TIME, "gives a process from another machine the clocks that it had there" },
 	{ CAP_SYS_RESOURCE, "has more descriptors, and pipes as large as those that it builds" },
 	{ CAP_SYS_NICE, "gives threads their CPUs and their scheduling" },
 	{ CAP_KILL, "sends signals to processes of all users" },
