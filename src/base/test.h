@@ -23,6 +23,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static unsigned test_failures;
@@ -48,11 +49,23 @@ TEST_LOOKS_UNUSED static void test_fail_eq(const char *file, int line, const cha
 
 /*
  * Loopback addresses of this process alone, 0 to 3, network order: the same test may run twice at one time in one
- * network, from two trees for example, and each has its ports to itself.
+ * network, from two trees for example, and each has its ports to itself. Processes of two pid namespaces may have one
+ * number: the namespace's own number spreads them (the odd factor sends neighbours far apart).
  */
+TEST_LOOKS_UNUSED static uint32_t test_address_in(uint64_t pidns, uint32_t pid, unsigned number)
+{
+	uint32_t place = (uint32_t)(pidns * UINT64_C(0x9e3779b1)) + pid;
+
+	return __builtin_bswap32(0x7f000000u | (place & 0x3fffff) << 2 | number);
+}
+
 TEST_LOOKS_UNUSED static uint32_t test_address(unsigned number)
 {
-	return __builtin_bswap32(0x7f000000u | ((uint32_t)getpid() & 0x3fffff) << 2 | number);
+	struct stat pidns = { 0 };
+
+	if (stat("/proc/self/ns/pid", &pidns))
+		pidns.st_ino = 0; /* no /proc: one namespace is all that is known */
+	return test_address_in(pidns.st_ino, (uint32_t)getpid(), number);
 }
 
 #define CHECK(cond)                                           \

@@ -74,8 +74,23 @@ static void test_from(void)
 	os_close(listener);
 }
 
+/* Namespaces that were made one after the other have neighbouring numbers, and processes of the same numbers. */
+static void test_addresses(void)
+{
+	const uint64_t first = 4026531836;
+
+	CHECK_EQ(test_address(1), test_address(1));
+	for (unsigned i = 1; i < 4; i++)
+		CHECK(test_address_in(first, 7, i) != test_address_in(first, 7, 0));
+	for (unsigned step = 1; step < 64; step++)
+		for (uint32_t pid = 2; pid < 66; pid++)
+			CHECK(test_address_in(first, 7, 1) !=
+			      test_address_in(first + step, pid, 1));
+}
+
 int main(void)
 {
+	TEST(test_addresses);
 	TEST(test_talk);
 	TEST(test_nobody);
 	TEST(test_from);
