@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "wire/protocol.h"
 
 static uint32_t bit(int node)
 {
@@ -87,7 +88,8 @@ static void say_hello(struct council *c)
 					      (c->grown ? COUNCIL_HAS_GROWN : 0) |
 					      (misses_some(c) ? COUNCIL_WAITS : 0),
 				     .set = c->majority,
-				     .to = c->present };
+				     .to = c->present,
+				     .offset = PROTOCOL_LEAST | PROTOCOL_MOST << 16 };
 
 	if (!c->settled || c->judged != c->ring || !c->quorate || c->is_out)
 		return;

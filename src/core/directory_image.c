@@ -17,9 +17,9 @@
 #include <string.h>
 
 #include "core/directory_part.h"
+#include "wire/protocol.h"
 
 #define IMAGE_MAGIC	 0x44535644u /* "DVSD" */
-#define IMAGE_VERSION	 6u
 #define IMAGE_NAME	 16
 #define IMAGE_HEAD_BYTES (4 + 4 + 8 + 4 + 4 + 4)
 #define IMAGE_NODE_BYTES (1 + 1 + 4 + 4 + 8 + IMAGE_NAME)
@@ -177,7 +177,7 @@ size_t directory_encode(const struct directory *dir, uint8_t *buf, size_t size)
 
 	CORE_ASSERT(dir->next_move);
 	put(&c, IMAGE_MAGIC, 4);
-	put(&c, IMAGE_VERSION, 4);
+	put(&c, DIRECTORY_VERSION, 4);
 	put(&c, dir->order, 8);
 	put(&c, dir->next_move, 4);
 	put_nodes(&c, dir);
@@ -317,7 +317,7 @@ static bool get_directory(struct image_cursor *c, struct directory *dir)
 	int last = -1;
 
 	CORE_ASSERT(c->at == 0 && !c->short_of);
-	if (get32(c) != IMAGE_MAGIC || get32(c) != IMAGE_VERSION)
+	if (get32(c) != IMAGE_MAGIC || get32(c) != DIRECTORY_VERSION)
 		return false;
 	dir->order = get(c, 8);
 	dir->next_move = get32(c);

@@ -49,7 +49,7 @@ static void enter(struct link *link, enum link_state state, int64_t now_ns)
 	link->state = state;
 	link->since_ns = now_ns;
 	link->heard_ns = now_ns;
-	link->pinged_ns = now_ns;
+	link->pinged_ns = now_ns - LINK_MEASURE_NS;
 	assert_sound(link);
 }
 
@@ -71,6 +71,7 @@ void link_hello(const struct link *link, struct frame_hello *hello)
 	/* The node that answers is up by now and says the agreed epoch; the node that asks proposes one. */
 	hello->epoch = link->state == LINK_UP ? link->epoch : link->epoch + 1;
 	memcpy(hello->cluster, link->cluster, FRAME_CLUSTER_BYTES);
+	hello->speaker = protocol_own;
 }
 
 int link_check_call(const struct link *link, enum frame_kind kind, const struct frame_hello *hello)
@@ -81,6 +82,8 @@ int link_check_call(const struct link *link, enum frame_kind kind, const struct 
 		return LINK_E_CLUSTER;
 	if (hello->node != link->peer || hello->peer != link->node)
 		return LINK_E_STRANGER;
+	if (!protocol_common(&hello->speaker, &protocol_own))
+		return LINK_E_VERSION;
 	if (!link_life_known(&link->own_life) || !link_life_known(&link->peer_life))
 		return LINK_E_EARLY;
 	if (hello->incarnation != link->peer_life.incarnation)
@@ -103,6 +106,8 @@ int link_on_hello(struct link *link, const struct frame_hello *hello, int64_t no
 	CORE_ASSERT(link_life_known(&link->own_life));
 	CORE_ASSERT(link->epoch < UINT32_MAX);
 	link->epoch = hello->epoch > link->epoch ? hello->epoch : link->epoch + 1;
+	link->protocol = protocol_common(&hello->speaker, &protocol_own);
+	CORE_ASSERT(link->protocol);
 	link->retry_us = LINK_RETRY_MIN_US;
 	enter(link, LINK_UP, now_ns);
 	return 0;
@@ -149,7 +154,8 @@ enum link_action link_on_tick(struct link *link, int64_t now_ns)
 		return LINK_NOTHING;
 	if (now_ns - link->heard_ns >= LINK_SILENT_NS)
 		return LINK_DEAD;
-	if (now_ns - link->heard_ns < LINK_IDLE_NS || now_ns - link->pinged_ns < LINK_IDLE_NS)
+	if (now_ns - link->pinged_ns < LINK_MEASURE_NS &&
+	    (now_ns - link->heard_ns < LINK_IDLE_NS || now_ns - link->pinged_ns < LINK_IDLE_NS))
 		return LINK_NOTHING;
 	link->pinged_ns = now_ns;
 	return LINK_PING;

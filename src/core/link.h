@@ -33,8 +33,10 @@
 #define LINK_RETRY_MAX_US 1000000
 #define LINK_IDLE_NS	  INT64_C(1000000000) /* silent for so long: ask for a sign of life */
 #define LINK_SILENT_NS	  INT64_C(5000000000) /* silent for so long: broken */
-#define LINK_EPOCH_MAX	  (UINT32_MAX / 2) /* a link that comes up all the time gets there in a year */
-#define LINK_GREETING_NS  INT64_C(2000000000) /* no HELLO for so long: broken */
+#define LINK_MEASURE_NS \
+	INT64_C(10000000000) /* asked so long ago: ask for the time, also where all is heard */
+#define LINK_EPOCH_MAX	 (UINT32_MAX / 2) /* a link that comes up all the time gets there in a year */
+#define LINK_GREETING_NS INT64_C(2000000000) /* no HELLO for so long: broken */
 
 enum link_state {
 	LINK_DOWN,
@@ -49,9 +51,10 @@ enum link_refusal {
 	LINK_E_EARLY = 3,    /* of a later life than we know, or it knows us by another: later */
 	LINK_E_CLUSTER = 4,
 	LINK_E_KIND = 5,
-	LINK_E_STATE = 6,  /* a HELLO on a link that is up */
-	LINK_E_SECRET = 7, /* it names the life, but does not know its secret */
-	LINK_E_EPOCH = 8,  /* it names an epoch that no link reaches by coming up */
+	LINK_E_STATE = 6,   /* a HELLO on a link that is up */
+	LINK_E_SECRET = 7,  /* it names the life, but does not know its secret */
+	LINK_E_EPOCH = 8,   /* it names an epoch that no link reaches by coming up */
+	LINK_E_VERSION = 9, /* there is no protocol that both speak */
 };
 
 enum link_action {
@@ -76,8 +79,9 @@ struct link {
 	uint32_t retry_us; /* how long to wait before connecting next */
 	int64_t since_ns;  /* state entered */
 	int64_t heard_ns;  /* last sign of life */
-	int64_t pinged_ns;
+	int64_t pinged_ns; /* last asked for a sign of life; it comes up as if that were long ago */
 	char cluster[FRAME_CLUSTER_BYTES]; /* filled up with zeros */
+	uint16_t protocol;		   /* of the current or last connection; 0: none yet */
 };
 
 /* A cluster's name is cut after FRAME_CLUSTER_BYTES - 1. */

@@ -44,6 +44,21 @@ static void test_meet(void)
 	CHECK_EQ(low.state, LINK_UP);
 	CHECK_EQ(high.state, LINK_UP);
 	CHECK_EQ(low.epoch, high.epoch);
+	CHECK_EQ(low.protocol, protocol_own.most);
+	CHECK_EQ(high.protocol, protocol_own.most);
+}
+
+/* A later release that still speaks ours is spoken to. */
+static void test_later_release(void)
+{
+	struct frame_hello hello;
+
+	set_up();
+	link_greet(&high, 0);
+	link_hello(&low, &hello);
+	hello.speaker.most += 5;
+	CHECK_EQ(link_on_hello(&high, &hello, 0), 0);
+	CHECK_EQ(high.protocol, protocol_own.most);
 }
 
 /* The epoch is always greater than either has seen, also when one of the two has forgotten. */
@@ -110,6 +125,11 @@ static void test_refusals(void)
 	low.peer = 5;
 	CHECK_EQ(meet(0), LINK_E_STRANGER);
 	low.peer = 4;
+	link_hello(&low, &hello);
+	hello.speaker.least = hello.speaker.most = protocol_own.most + 1;
+	CHECK_EQ(link_on_hello(&high, &hello, 0), LINK_E_VERSION);
+	CHECK_EQ(high.state, LINK_GREETING);
+	CHECK_EQ(high.protocol, 0);
 	link_hello(&low, &hello);
 	hello.kind = FRAME_KIND_BULK;
 	CHECK_EQ(link_on_hello(&high, &hello, 0), LINK_E_KIND);
@@ -184,6 +204,7 @@ static void test_silence(void)
 	CHECK_EQ(link_on_tick(&low, 1900 * MS), LINK_NOTHING);
 	CHECK_EQ(link_on_tick(&low, 2000 * MS), LINK_DEAD);
 	CHECK_EQ(meet(0), 0);
+	CHECK_EQ(link_on_tick(&low, 0), LINK_PING); /* for the clocks, and then when it is silent */
 	CHECK_EQ(link_on_tick(&low, 900 * MS), LINK_NOTHING);
 	CHECK_EQ(link_on_tick(&low, 1000 * MS), LINK_PING);
 	CHECK_EQ(link_on_tick(&low, 1500 * MS), LINK_NOTHING);
@@ -197,6 +218,20 @@ static void test_silence(void)
 	}
 	CHECK_EQ(pings, 4);
 	CHECK_EQ(link_on_tick(&low, 6600 * MS), LINK_DEAD);
+}
+
+/* A link that is never silent is asked for the time as well. */
+static void test_busy(void)
+{
+	int pings = 0;
+
+	set_up();
+	CHECK_EQ(meet(0), 0);
+	for (int64_t t = 0; t < 30000; t += 100) {
+		link_on_heard(&low, t * MS);
+		pings += link_on_tick(&low, t * MS) == LINK_PING;
+	}
+	CHECK_EQ(pings, 3);
 }
 
 /* Calls are of and by the same lives only, of the kind that is expected, and both sides are asked. */
@@ -243,6 +278,7 @@ int main(void)
 	TEST(test_calls);
 	TEST(test_identity);
 	TEST(test_meet);
+	TEST(test_later_release);
 	TEST(test_epochs_grow);
 	TEST(test_epochs_end);
 	TEST(test_refusals);
@@ -250,5 +286,6 @@ int main(void)
 	TEST(test_secrets);
 	TEST(test_retry_backs_off);
 	TEST(test_silence);
+	TEST(test_busy);
 	return test_end();
 }

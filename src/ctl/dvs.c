@@ -18,7 +18,11 @@
 #include "wire/ctl.h"
 
 static const struct verb verbs[] = {
-	{ "nodes", "[--json]", "the nodes of the cluster", verb_nodes },
+	{ "nodes", "[--json]",
+	  "the nodes of the cluster, as one of them sees them, and whether all is well: ends with 0 if there is a "
+	  "quorum, every node and link is up, all speak one protocol and the clocks agree within 0.5 s; else "
+	  "with 1 and the first thing that is not well; with 2 if the command was wrong",
+	  verb_nodes },
 	{ "dc",
 	  "[list | create DCID [--nodes 0,1,2] [--name NAME] [--classic] [--owner USER] [--group GROUP] [--mode 0700] | rm DCID [--force]] [--json]",
 	  "the containers: show, make on all or some nodes, remove", verb_dc },

@@ -24,7 +24,15 @@ static const char *address_text(uint32_t address, char *buf)
 }
 
 /* A link that has not been heard of for longer than a sign of life takes; it is given up after 5 s. */
-#define SILENT_MS 2000
+#define SILENT_MS      2000
+/* Moved processes notice more than that; a machine with a time daemon is far below. */
+#define CLOCK_LIMIT_NS 500000000ll
+
+/* Both speak, and no protocol is the same. */
+static bool is_foreign(const struct ctl_node_row *row)
+{
+	return row->speaker.least && !row->protocol;
+}
 
 static const char *link_text(const struct ctl_node_row *row)
 {
@@ -32,7 +40,44 @@ static const char *link_text(const struct ctl_node_row *row)
 		return "self";
 	if (row->link_up)
 		return row->silent_ms < SILENT_MS ? "up" : "silent";
-	return "down";
+	return is_foreign(row) ? "refused" : "down";
+}
+
+static const char *release_text(const struct ctl_node_row *row)
+{
+	return row->speaker.release[0] ? row->speaker.release : "-";
+}
+
+static const char *protocol_text(const struct ctl_node_row *row, char *buf, size_t size)
+{
+	if (!row->speaker.least)
+		snprintf(buf, size, "-");
+	else if (row->speaker.least == row->speaker.most)
+		snprintf(buf, size, "%u", row->speaker.most);
+	else
+		snprintf(buf, size, "%u-%u", row->speaker.least, row->speaker.most);
+	return buf;
+}
+
+/* "+0.2+-0.1ms": ahead by so much, give or take. */
+static const char *clock_text(const struct ctl_node_row *row, char *buf, size_t size)
+{
+	if (row->self)
+		snprintf(buf, size, "self");
+	else if (!row->clock_known)
+		snprintf(buf, size, "-");
+	else
+		snprintf(buf, size, "%+.1f+-%.1fms", (double)row->clock_ahead_ns / 1e6,
+			 (double)row->clock_error_ns / 1e6);
+	return buf;
+}
+
+/* By more than the measurement may be wrong. */
+static bool clock_is_off(const struct ctl_node_row *row)
+{
+	long long off = row->clock_ahead_ns < 0 ? -row->clock_ahead_ns : row->clock_ahead_ns;
+
+	return row->clock_known && off - row->clock_error_ns > CLOCK_LIMIT_NS;
 }
 
 static json_t *refusals_json(const struct ctl_refusals *refusals)
@@ -92,6 +137,16 @@ static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_st
 		state->quorum > 0);
 
 	json_object_set_new(object, "addresses", addresses_json(row, listed));
+	json_object_set_new(object, "link", json_string(link_text(row)));
+	json_object_set_new(object, "release",
+			    row->speaker.least ? json_string(row->speaker.release) : json_null());
+	json_object_set_new(object, "protocol_least", json_integer(row->speaker.least));
+	json_object_set_new(object, "protocol_most", json_integer(row->speaker.most));
+	json_object_set_new(object, "protocol", json_integer(row->protocol));
+	json_object_set_new(object, "clock_ahead_ns",
+			    row->clock_known ? json_integer(row->clock_ahead_ns) : json_null());
+	json_object_set_new(object, "clock_error_ns",
+			    row->clock_known ? json_integer(row->clock_error_ns) : json_null());
 	/* Only its own daemon knows. */
 	json_object_set_new(object, "control_groups",
 			    row->self ? json_boolean(state->groups) : json_null());
@@ -99,7 +154,18 @@ static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_st
 	return render_with_bytes(object, "name", row->node.n_name, sizeof(row->node.n_name));
 }
 
-/* Quorum, every node and every link: the first thing that is not well is the refusal. */
+static int refuse_foreign(const struct ctl_node_row *row, struct refusal *refusal)
+{
+	char theirs[16];
+
+	return refusal_set(
+		refusal, EDVSPROTONOSUPPORT,
+		"node %d (dvs %s) speaks protocol %s, and this node no such: install one "
+		"release of dvs on both",
+		row->node.n_nodeid, release_text(row), protocol_text(row, theirs, sizeof(theirs)));
+}
+
+/* Quorum, every node, link and clock: the first thing that is not well is the refusal. */
 static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 		      struct refusal *refusal)
 {
@@ -120,11 +186,20 @@ static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 		if (!rows[i].up)
 			return refusal_set(refusal, EDVSNONODE,
 					   "node %d is not up: start its daemon", id);
+		if (!rows[i].link_up && is_foreign(&rows[i]))
+			return refuse_foreign(&rows[i], refusal);
 		if (!rows[i].link_up)
 			return refusal_set(refusal, EDVSNOTCONN,
 					   "the link to node %d is down: see whether its address "
 					   "can be reached",
 					   id);
+		if (clock_is_off(&rows[i]))
+			return refusal_set(
+				refusal, EDVSGENERIC,
+				"the clock of node %d is %+.1f s ahead of this node's: set "
+				"the clocks, by a time daemon best (processes that move "
+				"see the step)",
+				id, (double)rows[i].clock_ahead_ns / 1e9);
 	}
 	return 0;
 }
@@ -132,7 +207,8 @@ static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 static int print_table(const struct ctl_node_row *rows, size_t count,
 		       const struct ctl_node_status *state)
 {
-	struct table *table = table_new(">NODE NAME STATE ADDRESS LINK DCS >SENT >RECEIVED");
+	struct table *table = table_new(
+		">NODE NAME STATE ADDRESS LINK CLOCK RELEASE PROTOCOL DCS >SENT >RECEIVED");
 	char text[64];
 
 	if (!table)
@@ -143,6 +219,9 @@ static int print_table(const struct ctl_node_row *rows, size_t count,
 		table_cell(table, "%s", rows[i].up ? "up" : "down");
 		table_cell(table, "%s", address_text(rows[i].address, text));
 		table_cell(table, "%s", link_text(&rows[i]));
+		table_cell(table, "%s", clock_text(&rows[i], text, sizeof(text)));
+		table_cell(table, "%s", release_text(&rows[i]));
+		table_cell(table, "%s", protocol_text(&rows[i], text, sizeof(text)));
 		table_cell(table, "%s", render_set(rows[i].node.n_dcs, text, sizeof(text)));
 		table_cell(table, "%llu", (unsigned long long)rows[i].frames_sent);
 		table_cell(table, "%llu", (unsigned long long)rows[i].frames_received);

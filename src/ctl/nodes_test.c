@@ -53,6 +53,8 @@ static void all_is_well(void)
 		row[i].node.n_nodeid = i;
 		snprintf(row[i].node.n_name, sizeof(row[i].node.n_name), "name%d", i);
 		row[i].up = row[i].link_up = 1;
+		row[i].speaker = (struct protocol_speaker){ 3, 3, "1.2.3" };
+		row[i].protocol = 3;
 		row[i].address = 0x0100000au + (unsigned)i * 0x01000000u;
 	}
 	row[0].self = 1;
@@ -130,6 +132,49 @@ static void test_links(void)
 	CHECK(rig_wrong("goes on without it"));
 }
 
+/* A difference counts as far as it is sure. */
+static void test_clocks(void)
+{
+	all_is_well();
+	CHECK_EQ(rig_run(verb_nodes, NULL), DONE);
+	row[1].clock_known = 1;
+	row[1].clock_ahead_ns = -2500000;
+	row[1].clock_error_ns = 150000;
+	CHECK_EQ(rig_run(verb_nodes, NULL), DONE);
+	CHECK(rig_said("-2.5+-0.1ms") || rig_said("-2.5+-0.2ms"));
+	row[1].clock_ahead_ns = 600000000;
+	row[1].clock_error_ns = 100000001;
+	CHECK_EQ(rig_run(verb_nodes, NULL), DONE);
+	row[1].clock_error_ns = 99999999;
+	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
+	CHECK(rig_wrong("the clock of node 1 is +0.6 s ahead"));
+	row[1].clock_ahead_ns = -600000000;
+	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
+	row[1].clock_known = 0;
+	CHECK_EQ(rig_run(verb_nodes, NULL), DONE);
+}
+
+static void test_releases(void)
+{
+	all_is_well();
+	row[1].speaker = (struct protocol_speaker){ 3, 5, "1.3.0" };
+	CHECK_EQ(rig_run(verb_nodes, NULL), DONE);
+	CHECK(rig_said("1.2.3"));
+	CHECK(rig_said("1.3.0"));
+	CHECK(rig_said("3-5"));
+	row[1].speaker.least = 4;
+	row[1].protocol = 0;
+	row[1].link_up = 0;
+	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
+	CHECK(rig_said("refused"));
+	CHECK(rig_wrong("node 1 (dvs 1.3.0) speaks protocol 4-5"));
+	CHECK(rig_wrong("EDVSPROTONOSUPPORT"));
+	/* It has not met this node yet. */
+	row[1].speaker = (struct protocol_speaker){ 0 };
+	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
+	CHECK(rig_wrong("the link to node 1 is down"));
+}
+
 static void test_document(void)
 {
 	json_t *document, *counted;
@@ -148,6 +193,10 @@ static void test_document(void)
 	CHECK(json_is_null(json_object_get(json_array_get(document, 1), "counters")));
 	CHECK(json_is_null(json_object_get(json_array_get(document, 1), "control_groups")));
 	CHECK(json_is_true(json_object_get(json_array_get(document, 0), "control_groups")));
+	CHECK_EQ(json_integer_value(json_object_get(json_array_get(document, 1), "protocol")), 3);
+	CHECK(!strcmp(json_string_value(json_object_get(json_array_get(document, 1), "release")),
+		      "1.2.3"));
+	CHECK(json_is_null(json_object_get(json_array_get(document, 1), "clock_ahead_ns")));
 	json_decref(document);
 	list = "node 0 name0 10.0.0.1\nnode 1 name1 10.0.0.2 10.0.1.2\n";
 	CHECK_EQ(rig_run(verb_nodes, "--json", NULL), DONE);
@@ -175,6 +224,8 @@ int main(void)
 	TEST(test_well);
 	TEST(test_left);
 	TEST(test_links);
+	TEST(test_clocks);
+	TEST(test_releases);
 	TEST(test_document);
 	TEST(test_refused);
 	return test_end();

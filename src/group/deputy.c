@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ struct deputy {
 	int32_t node;
 	bool quorum; /* as the daemon was told */
 	struct history history;
+	uint32_t foreign;	   /* nodes that are known to speak another protocol */
 };
 
 static void doom(struct deputy *d, int why)
@@ -111,6 +113,23 @@ static void on_quorum(void *ctx, bool have)
 }
 
 /* The daemon has to know before its connection ends; that it does, or does not, ends this life. */
+static void on_foreign(void *ctx, int node, const struct protocol_speaker *speaker)
+{
+	struct deputy *d = ctx;
+	char theirs[48] = "another version of it";
+
+	if (d->foreign >> node & 1)
+		return;
+	d->foreign |= 1u << node;
+	if (speaker)
+		snprintf(theirs, sizeof(theirs), "protocol %u to %u", speaker->least,
+			 speaker->most);
+	os_log(OS_LOG_WARN,
+	       "the daemon of node %d is in the process group and speaks %s, this one (dvs %s) %u to %u: both "
+	       "are of no one group until every node has one release of dvs",
+	       node, theirs, protocol_own.release, protocol_own.least, protocol_own.most);
+}
+
 static void on_out(void *ctx, struct council_point seen)
 {
 	struct deputy *d = ctx;
@@ -205,8 +224,8 @@ static void on_hear(void *ctx, int from, const uint8_t *bytes, size_t len)
 
 static int begin_life(struct deputy *d, const struct group_hello *hello)
 {
-	static const struct envoy_calls outward = { on_multicast, on_restore, on_deliver,
-						    on_ask,	  on_quorum,  on_out };
+	static const struct envoy_calls outward = { on_multicast, on_restore, on_deliver, on_ask,
+						    on_quorum,	  on_out,     on_foreign };
 	static const struct totem_calls inward = { on_unsettle, on_cut,	 on_view,  on_present,
 						   on_machines, on_hear, on_settle };
 	struct command join = { .version = COMMAND_VERSION,
@@ -218,6 +237,7 @@ static int begin_life(struct deputy *d, const struct group_hello *hello)
 	int r;
 
 	assert(!d->envoy && !d->totem);
+	d->foreign = 0;
 	_Static_assert(sizeof(join.name) == sizeof(hello->name), "a node's name fits");
 	memcpy(join.name, hello->name, sizeof(join.name));
 	d->quorum = false;
@@ -226,17 +246,26 @@ static int begin_life(struct deputy *d, const struct group_hello *hello)
 	return r < 0 ? r : totem_new(&d->totem, d->loop, hello->node, &inward, d);
 }
 
+/* Both are of one package: one of them was started before it was installed. */
+static void tell_version(void)
+{
+	os_log(OS_LOG_WARN,
+	       "the daemon was refused: it is of another release than this program, which is of dvs "
+	       "%s: restart both",
+	       protocol_own.release);
+}
+
 static int on_hello(struct deputy *d, const struct group_frame *f)
 {
-	uint8_t welcome[GROUP_WELCOME_BYTES];
 	struct group_hello hello;
 	int r = d->envoy ? -EBADMSG : group_hello_decode(&hello, f->payload);
 
 	if (r < 0)
 		return r;
-	r = begin_life(d, &hello);
-	group_welcome_encode(welcome, r);
-	wrote(d, group_stream_put(&d->daemon, GROUP_WELCOME, welcome, sizeof(welcome), NULL, 0));
+	r = protocol_common(&hello.speaker, &protocol_own) ? begin_life(d, &hello) : -EPROTO;
+	if (r == -EPROTO)
+		tell_version();
+	wrote(d, group_stream_welcome(&d->daemon, r, protocol_own.most));
 	return r;
 }
 
@@ -273,6 +302,10 @@ static void take_frames(struct deputy *d)
 		r = on_frame(d, &frame);
 		if (r < 0)
 			doom(d, r);
+	}
+	if (r == -EPROTO && !d->envoy && !d->doomed) {
+		tell_version();
+		wrote(d, group_stream_welcome(&d->daemon, r, protocol_own.most));
 	}
 	if (r < 0)
 		doom(d, r);
@@ -325,11 +358,7 @@ static bool has_daemon(struct deputy *d)
 /* The answer to the first words of the one that has come; true: it stays. */
 static bool welcome_next(struct deputy *d, int result)
 {
-	uint8_t welcome[GROUP_WELCOME_BYTES];
-
-	group_welcome_encode(welcome, result);
-	return group_stream_put(&d->next, GROUP_WELCOME, welcome, sizeof(welcome), NULL, 0) == 0 &&
-	       !result;
+	return group_stream_welcome(&d->next, result, protocol_own.most) == 0 && !result;
 }
 
 static int put_missed(struct deputy *d, uint64_t order)

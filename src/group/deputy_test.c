@@ -150,6 +150,7 @@ static void on_stopper(void *ctx)
 
 static void daemon_read(struct daemon *d)
 {
+	struct group_welcome welcome;
 	struct group_frame f;
 	int r = group_stream_fill(&d->stream);
 
@@ -158,7 +159,8 @@ static void daemon_read(struct daemon *d)
 	while ((r = group_stream_next(&d->stream, &f)) > 0) {
 		if (f.kind == GROUP_WELCOME) {
 			d->welcomes++;
-			CHECK_EQ(group_welcome_decode(&d->result, f.payload), 0);
+			CHECK_EQ(group_welcome_decode(&welcome, f.payload), 0);
+			d->result = welcome.result;
 		} else if (f.kind == GROUP_DELIVER) {
 			CHECK_EQ(group_number_decode(f.payload), d->order + 1);
 			d->order = group_number_decode(f.payload);
@@ -227,7 +229,7 @@ static struct daemon daemon_connect(void)
 
 static void say_hello(struct daemon *d)
 {
-	struct group_hello hello = { .node = NODE, .name = "first" };
+	struct group_hello hello = { .node = NODE, .name = "first", .speaker = protocol_own };
 	uint8_t bytes[GROUP_HELLO_BYTES];
 
 	group_hello_encode(bytes, &hello);
@@ -285,7 +287,9 @@ static void hear_other(uint64_t ring, struct council_point point)
 				     .life = 4711,
 				     .token = 1,
 				     .set = 2,
-				     .to = 1u << NODE | 1u << OTHER };
+				     .to = 1u << NODE | 1u << OTHER,
+				     .offset = protocol_own.least | (uint64_t)protocol_own.most
+									    << 16 };
 	uint8_t bytes[COUNCIL_HEAD];
 
 	CHECK_OR_RETURN(totem);
@@ -490,7 +494,7 @@ static void check_refused(bool hello, enum group_kind kind, const void *bytes, s
 
 static void test_hostile_daemon(void)
 {
-	struct group_hello hello = { .node = NODE, .name = "again" };
+	struct group_hello hello = { .node = NODE, .name = "again", .speaker = protocol_own };
 	uint8_t bytes[COMMAND_BYTES] = { 0 }, header[GROUP_HEADER_BYTES];
 
 	set_up();

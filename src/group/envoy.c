@@ -400,10 +400,20 @@ static void on_part(struct envoy *e, const struct council_message *m)
 
 void envoy_hear(struct envoy *e, int from, const uint8_t *bytes, size_t len)
 {
+	struct protocol_speaker speaker;
 	struct council_message m;
+	int r = council_message_decode(&m, bytes, len);
 
-	if (council_message_decode(&m, bytes, len) < 0 || m.node != from)
+	if (r == -EPROTO)
+		e->call.foreign(e->ctx, from, NULL);
+	if (r < 0 || m.node != from)
 		return;
+	speaker = (struct protocol_speaker){ .least = (uint16_t)m.offset,
+					     .most = (uint16_t)(m.offset >> 16) };
+	if (m.kind == COUNCIL_HELLO && !protocol_common(&speaker, &protocol_own)) {
+		e->call.foreign(e->ctx, from, &speaker);
+		return;
+	}
 	if (m.kind == COUNCIL_ASK) {
 		on_ask(e, &m);
 	} else if (m.kind == COUNCIL_STATE) {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "core/council.h"
+#include "wire/protocol.h"
 
 struct envoy;
 
@@ -28,6 +29,8 @@ struct envoy_calls {
 	void (*quorum)(void *ctx, bool have);
 	/* The others have gone on without this member; seen: for its next life. */
 	void (*out)(void *ctx, struct council_point seen);
+	/* A member speaks another protocol (speaker NULL: which, is not to be understood), and is not heard. */
+	void (*foreign)(void *ctx, int node, const struct protocol_speaker *speaker);
 };
 
 /* join: the own NODE_JOIN; life, seen: as in core/council.h. 0 or -ENOMEM. */

@@ -200,10 +200,19 @@ static bool member_hear(struct member *m)
 	return true;
 }
 
+static int foreigners;
+
+static void on_foreign(void *ctx, int node, const struct protocol_speaker *speaker)
+{
+	(void)ctx;
+	CHECK_EQ(node, 5);
+	foreigners += speaker ? 1 : 100;
+}
+
 static void member_start(struct member *m)
 {
-	static const struct envoy_calls calls = { on_multicast, on_restore, on_deliver,
-						  on_ask,	on_quorum,  on_out };
+	static const struct envoy_calls calls = { on_multicast, on_restore, on_deliver, on_ask,
+						  on_quorum,	on_out,	    on_foreign };
 	struct command join = { .version = COMMAND_VERSION,
 				.kind = COMMAND_NODE_JOIN,
 				.origin = m->node,
@@ -489,8 +498,34 @@ static void test_first_alone(void)
 	end_world();
 }
 
+/* It is named by the number that it has in the process group, and is not heard. */
+static void test_foreign(void)
+{
+	struct council_message m = { .kind = COUNCIL_HELLO,
+				     .node = 5,
+				     .offset = (protocol_own.most + 1u) * 0x10001u };
+	uint8_t bytes[COUNCIL_HEAD];
+	struct envoy *e;
+
+	begin_world(1, 1);
+	e = world.member[0].envoy;
+	council_message_encode(bytes, &m);
+	envoy_hear(e, 5, bytes, sizeof(bytes));
+	CHECK_EQ(foreigners, 1);
+	bytes[0]++; /* the version of the council's messages */
+	envoy_hear(e, 5, bytes, sizeof(bytes));
+	CHECK_EQ(foreigners, 101);
+	bytes[0]--;
+	m.offset = protocol_own.most * 0x10001u;
+	council_message_encode(bytes, &m);
+	envoy_hear(e, 5, bytes, sizeof(bytes));
+	CHECK_EQ(foreigners, 101);
+	end_world();
+}
+
 int main(void)
 {
+	TEST(test_foreign);
 	TEST(test_first_alone);
 	TEST(test_partitions);
 	TEST(test_crashes);

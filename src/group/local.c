@@ -338,12 +338,25 @@ static const struct group_engine local_engine = {
 	.place = local_place,
 };
 
+/* protocol: of the group; 0: its server says nothing that this program understands. */
+static void tell_version(uint16_t protocol)
+{
+	char theirs[32] = "another protocol";
+
+	if (protocol)
+		snprintf(theirs, sizeof(theirs), "protocol %u", protocol);
+	os_log(OS_LOG_ERROR,
+	       "the group speaks %s and this daemon (dvs %s) speaks %u to %u: install one release of dvs on "
+	       "every node (EDVSPROTONOSUPPORT)",
+	       theirs, protocol_own.release, protocol_own.least, protocol_own.most);
+}
+
 /* The first words, a whole frame, and their answer, on a blocking socket. */
 static int say_first(int fd, const uint8_t *out, size_t len)
 {
 	uint8_t in[GROUP_HEADER_BYTES + GROUP_WELCOME_BYTES];
+	struct group_welcome welcome = { 0 };
 	struct group_header header;
-	int32_t result;
 	int r;
 
 	r = os_write_full(fd, out, len, WELCOME_TIMEOUT_MS);
@@ -355,8 +368,10 @@ static int say_first(int fd, const uint8_t *out, size_t len)
 	if (!r && header.kind != GROUP_WELCOME)
 		r = -EBADMSG;
 	if (!r)
-		r = group_welcome_decode(&result, in + GROUP_HEADER_BYTES);
-	return r < 0 ? r : result;
+		r = group_welcome_decode(&welcome, in + GROUP_HEADER_BYTES);
+	if (r == -EPROTO || (!r && welcome.result == -EPROTO))
+		tell_version(r ? 0 : welcome.protocol);
+	return r < 0 ? r : welcome.result;
 }
 
 static int say_hello(int fd, const struct group_hello *hello)
@@ -416,7 +431,7 @@ static int local_new(struct local **lp, const char *path, bool deputy, int fd, i
 int group_local_new(struct group **groupp, const char *path, bool deputy, int nodeid,
 		    uint32_t address, const char *name, const struct group_callbacks *callbacks)
 {
-	struct group_hello hello = { .node = nodeid, .address = address };
+	struct group_hello hello = { .node = nodeid, .address = address, .speaker = protocol_own };
 	OS_CLEANUP_FD int fd = -1;
 	struct local *l;
 	int r;

@@ -59,7 +59,8 @@ static void test_refused_before_the_hello(void)
 
 	CHECK_OR_RETURN(fd >= 0);
 	group_header_encode(welcome, GROUP_WELCOME, GROUP_WELCOME_BYTES);
-	group_welcome_encode(welcome + GROUP_HEADER_BYTES, -EEXIST);
+	group_welcome_encode(welcome + GROUP_HEADER_BYTES,
+			     &(struct group_welcome){ .result = -EEXIST });
 	door = fork();
 	if (!door) {
 		for (;;) {

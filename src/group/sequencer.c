@@ -56,6 +56,7 @@ struct sequencer {
 	uint64_t order; /* last number given */
 	uint64_t last_token;
 	unsigned next_provider; /* place where the search for one starts */
+	uint16_t protocol;	/* of the group; 0: it has had no member */
 	struct connection place[SEQUENCER_CONNECTIONS_MAX];
 	struct history history;
 };
@@ -251,9 +252,35 @@ static struct connection *find_node(struct sequencer *seq, int node)
 	return NULL;
 }
 
+/* The first member brings the protocol of the group, and those that do not speak it stay outside. */
+static int check_protocol(struct sequencer *seq, const struct group_hello *hello)
+{
+	struct protocol_speaker group = { .least = seq->protocol, .most = seq->protocol };
+	bool is_first = true;
+
+	FOR_EACH_CONNECTION(c, seq)
+	is_first &= c->state == CONNECTION_NEW || c->doomed;
+	if (is_first)
+		seq->protocol = hello->speaker.most;
+	else if (!protocol_common(&hello->speaker, &group)) {
+		os_log(OS_LOG_WARN,
+		       "node %d (dvs %s) was refused: it speaks protocol %u to %u and the group speaks "
+		       "%u: install one release of dvs on every node",
+		       hello->node, hello->speaker.release, hello->speaker.least,
+		       hello->speaker.most, seq->protocol);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+static void put_welcome(struct connection *c, int result)
+{
+	if (!c->doomed)
+		connection_wrote(c, group_stream_welcome(&c->stream, result, c->seq->protocol));
+}
+
 static int on_hello(struct connection *c, const struct group_frame *f)
 {
-	uint8_t welcome[GROUP_WELCOME_BYTES];
 	struct group_hello hello;
 	int r;
 
@@ -262,9 +289,8 @@ static int on_hello(struct connection *c, const struct group_frame *f)
 	r = group_hello_decode(&hello, f->payload);
 	if (r < 0)
 		return r;
-	r = find_node(c->seq, hello.node) ? -EEXIST : 0;
-	group_welcome_encode(welcome, r);
-	connection_put(c, GROUP_WELCOME, welcome, sizeof(welcome), NULL, 0);
+	r = find_node(c->seq, hello.node) ? -EEXIST : check_protocol(c->seq, &hello);
+	put_welcome(c, r);
 	if (r < 0)
 		return r;
 	/* The leaving of its former life comes before its state is asked for. */
@@ -390,6 +416,16 @@ static int on_frame(struct connection *c, const struct group_frame *f)
 	}
 }
 
+/* It is of a release whose frames cannot be read; what it can be told is that. */
+static void refuse_version(struct connection *c)
+{
+	os_log(OS_LOG_WARN,
+	       "a daemon was refused: it is of another release than this sequencer, which is of dvs %s: "
+	       "install one release of dvs, and start both",
+	       protocol_own.release);
+	put_welcome(c, -EPROTO);
+}
+
 /* Reads once and acts on the frames that are there: 1; 0: nothing more to be had now. */
 static int connection_read(struct connection *c)
 {
@@ -398,8 +434,15 @@ static int connection_read(struct connection *c)
 
 	if (r == -EAGAIN)
 		return 0;
-	while (r >= 0 && !c->doomed && (r = group_stream_next(&c->stream, &frame)) > 0)
+	while (r >= 0 && !c->doomed && (r = group_stream_next(&c->stream, &frame)) > 0) {
 		r = on_frame(c, &frame);
+		if (r < 0) {
+			connection_doom(c, r);
+			return 0;
+		}
+	}
+	if (r == -EPROTO)
+		refuse_version(c);
 	if (r < 0)
 		connection_doom(c, r);
 	return !c->doomed;

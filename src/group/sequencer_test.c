@@ -36,7 +36,7 @@ static void test_slow_member_is_expelled(void)
 static void check_refused(struct member *m, bool hello, enum group_kind kind, const void *bytes,
 			  size_t len)
 {
-	struct group_hello h = { .node = 20, .name = "raw" };
+	struct group_hello h = { .node = 20, .name = "raw", .speaker = protocol_own };
 	uint8_t buf[GROUP_HELLO_BYTES], sink[4096];
 	struct group_stream s;
 	int r;
@@ -98,7 +98,7 @@ static void send_nonsense(struct prng *prng, int fd)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)prng_next(prng);
 	if (prng_chance(prng, (struct prng_ratio){ 3, 4 })) {
-		struct group_hello hello = { .node = 20 };
+		struct group_hello hello = { .node = 20, .speaker = protocol_own };
 
 		group_header_encode(bytes, (enum group_kind)prng_between(prng, 1, GROUP_KIND_LAST),
 				    (uint32_t)prng_between(prng, 0, GROUP_DELIVER_BYTES));
@@ -108,6 +108,40 @@ static void send_nonsense(struct prng *prng, int fd)
 		}
 	}
 	os_write_some(fd, bytes, len);
+}
+
+/* Another protocol: refused with that of the group, which goes on; bytes of another version: refused as well. */
+static void test_other_protocol(void)
+{
+	struct group_hello hello = { .node = 20,
+				     .name = "later",
+				     .speaker = { protocol_own.most + 1u, protocol_own.most + 1u,
+						  "9.9.9" } };
+	uint8_t bytes[GROUP_HEADER_BYTES + GROUP_HELLO_BYTES],
+		answer[GROUP_HEADER_BYTES + GROUP_WELCOME_BYTES];
+	struct group_header header;
+	struct group_welcome welcome;
+	struct member m;
+
+	setup(&m, 1);
+	for (int i = 0; i < 2; i++) {
+		int fd = os_unix_connect(path, OS_STREAM, 1000);
+
+		group_header_encode(bytes, GROUP_HELLO, GROUP_HELLO_BYTES);
+		group_hello_encode(bytes + GROUP_HEADER_BYTES, &hello);
+		bytes[0] = (uint8_t)(bytes[0] + i);
+		CHECK_EQ(os_write_full(fd, bytes, sizeof(bytes), WAIT_MS), 0);
+		CHECK_EQ(os_read_full(fd, answer, sizeof(answer), WAIT_MS), 0);
+		CHECK_EQ(group_header_decode(&header, answer), 0);
+		CHECK_EQ(group_welcome_decode(&welcome, answer + GROUP_HEADER_BYTES), 0);
+		CHECK_EQ(welcome.result, -EPROTO);
+		CHECK_EQ(welcome.protocol, protocol_own.most);
+		CHECK_EQ(os_read_full(fd, answer, 1, WAIT_MS), -ECONNRESET);
+		os_close(fd);
+	}
+	CHECK_EQ(m.joins, 1ull << 0);
+	CHECK_EQ(m.leaves, 0);
+	teardown(&m, 1);
 }
 
 static void test_nonsense(void)
@@ -195,6 +229,7 @@ int main(int argc, char **argv)
 	rig_init(argc, argv);
 	TEST(test_slow_member_is_expelled);
 	TEST(test_hostile_connections);
+	TEST(test_other_protocol);
 	TEST(test_nonsense);
 	TEST(test_silent_connection_is_closed);
 	TEST(test_program);

@@ -79,6 +79,16 @@ int group_stream_put(struct group_stream *s, enum group_kind kind, const void *h
 	return group_stream_flush(s);
 }
 
+int group_stream_welcome(struct group_stream *s, int result, uint16_t protocol)
+{
+	const struct group_welcome welcome = { result, protocol };
+	uint8_t bytes[GROUP_WELCOME_BYTES];
+
+	assert(result <= 0);
+	group_welcome_encode(bytes, &welcome);
+	return group_stream_put(s, GROUP_WELCOME, bytes, sizeof(bytes), NULL, 0);
+}
+
 int group_stream_fill(struct group_stream *s)
 {
 	int r = group_buffer_reserve(&s->in, READ_BYTES);
@@ -99,12 +109,14 @@ int group_stream_next(struct group_stream *s, struct group_frame *frame)
 	size_t have = group_buffer_size(&s->in);
 	struct group_header header;
 	const uint8_t *at;
+	int r;
 
 	if (have < GROUP_HEADER_BYTES)
 		return 0;
 	at = s->in.bytes + s->in.from;
-	if (group_header_decode(&header, at) < 0)
-		return -EBADMSG;
+	r = group_header_decode(&header, at);
+	if (r < 0)
+		return r;
 	if (have - GROUP_HEADER_BYTES < header.bytes)
 		return 0;
 	*frame = (struct group_frame){ .kind = (enum group_kind)header.kind,

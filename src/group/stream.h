@@ -36,6 +36,8 @@ void group_stream_deinit(struct group_stream *s);
  */
 int group_stream_put(struct group_stream *s, enum group_kind kind, const void *head,
 		     size_t head_bytes, const void *body, size_t body_bytes);
+/* The answer to a HELLO. */
+int group_stream_welcome(struct group_stream *s, int result, uint16_t protocol);
 /* The same with frames that are encoded already. */
 int group_stream_put_raw(struct group_stream *s, const void *bytes, size_t len);
 /* Writes what fits. 0, or negative errno of the connection. */
@@ -47,7 +49,7 @@ static inline bool group_stream_waiting(const struct group_stream *s)
 
 /* Reads once. 0; -EAGAIN: nothing there; -ECONNRESET: end; other negative errno. */
 int group_stream_fill(struct group_stream *s);
-/* Next whole frame that was read: 1; 0: none; -EBADMSG: the bytes there are no frame. */
+/* Next whole frame that was read: 1; 0: none; -EPROTO: of another version; -EBADMSG: no frame. */
 int group_stream_next(struct group_stream *s, struct group_frame *frame);
 
 #endif

@@ -21,6 +21,7 @@
 #include "os/pid.h"
 #include "os/self.h"
 #include "os/successor.h"
+#include "wire/protocol.h"
 
 /*
  * dvsd, the node daemon. In the foreground; its log is standard error. The process that is started is the keeper
@@ -71,6 +72,17 @@ static bool another(void *ctx, const struct os_keeper_end *end)
 	return keep_another(ctx, &over, os_now_ns());
 }
 
+/* A restart and the other nodes may refuse another one: what that depends on. */
+static void print_versions(void)
+{
+	printf("dvsd " DVS_RELEASE ": protocol %u to %u", protocol_own.least, protocol_own.most);
+	for (size_t i = 0; i < protocol_format_count; i++)
+		printf(", %s %u", protocol_formats[i].name,
+		       strcmp(protocol_formats[i].name, "handover") ? protocol_formats[i].version
+								    : handover_version);
+	putchar('\n');
+}
+
 int main(int argc, char **argv)
 {
 	static struct node node = { .life.dvs_name = "DVS_IPC" }; /* large, and one a process */
@@ -87,10 +99,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "--costs"))
 		return costs_main();
 	if (argc == 2 && !strcmp(argv[1], "--version")) {
-		printf("dvsd " DVS_RELEASE
-		       ": handover %u, pages %u, inits %u, control %u, group %u\n",
-		       handover_version, handover_own_versions.shm, handover_own_versions.inits,
-		       handover_own_versions.ctl, handover_own_versions.group);
+		print_versions();
 		return os_self_finish("dvsd", 0);
 	}
 	if (argc == 2 && !strcmp(argv[1], "--sample")) {

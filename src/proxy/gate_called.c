@@ -93,8 +93,13 @@ static void on_words(struct knock *knock)
 	struct note note = { .kind = NOTE_CALLED, .address = knock->address };
 	struct gate *gate = knock->gate;
 
-	if (frame_read_hello(&note.hello, knock->buf)) {
-		refuse(knock, "its greeting is none of ours");
+	int r = frame_read_hello(&note.hello, knock->buf);
+
+	if (r) {
+		refuse(knock, r == -EPROTO
+				      ? "it is of another release of dvs, whose greeting cannot be "
+					"read: install one release on both nodes"
+				      : "its greeting is none of ours");
 		return;
 	}
 	if (!is_proven(&note.hello, secure_identity(knock->secure))) {

@@ -40,6 +40,7 @@ struct caller {
 	struct frame_hello hello;
 	const char *behind; /* its HELLO; NULL: nothing */
 	size_t cut;	    /* bytes of its HELLO that it keeps back */
+	uint8_t later;	    /* its HELLO is so many versions ahead */
 };
 
 static struct caller right_caller(enum frame_kind kind)
@@ -57,7 +58,8 @@ static struct caller right_caller(enum frame_kind kind)
 					   .peer_incarnation = LIFE_OWN,
 					   .epoch = 3,
 					   .secret = 0x1234,
-					   .cluster = FRAME_CLUSTER_DEFAULT } };
+					   .cluster = FRAME_CLUSTER_DEFAULT,
+					   .speaker = protocol_own } };
 }
 
 /* The connection, whose handshake and words went out as far as the gate let them. */
@@ -67,6 +69,7 @@ static struct secure *call(const struct caller *caller, uint32_t from)
 	struct secure *secure = secure_call(caller->keys, &caller->identity, knock(from, "", 0));
 	size_t len = frame_encode_hello(buf, &caller->hello) - caller->cut;
 
+	buf[0] = (uint8_t)(buf[0] + caller->later);
 	if (caller->behind) {
 		memcpy(buf + len, caller->behind, strlen(caller->behind));
 		len += strlen(caller->behind);
@@ -255,6 +258,9 @@ static void test_other_words(void)
 	REFUSED(caller.identity.from = 2, why);
 	REFUSED(caller.identity.from_life++, why);
 	REFUSED(caller.identity.to_life++, why);
+	REFUSED(caller.later = 1,
+		"it is of another release of dvs, whose greeting cannot be read: install "
+		"one release on both nodes");
 	REFUSED(caller.hello.kind = 99, "its greeting is none of ours");
 	REFUSED(caller.hello.node = -1, "its greeting is none of ours");
 }

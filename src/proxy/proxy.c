@@ -208,4 +208,6 @@ void proxy_link_stats(const struct proxy *proxy, int node, struct proxy_link_sta
 	*stats = peer->stats;
 	if (peer_is_up(peer))
 		stats->silent_ns = os_now_ns() - peer->link.heard_ns;
+	if (stats->clock.known)
+		stats->clock_error_ns = clock_error_ns(&stats->clock, os_now_ns());
 }

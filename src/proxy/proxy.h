@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "core/clock.h"
 #include "core/link.h"
 #include "pages/exchange.h"
 #include "os/tcp.h"
@@ -64,7 +65,11 @@ struct proxy_link_stats {
 	uint64_t writes, reads; /* calls of the socket in which these went */
 	uint64_t dropped;	/* lines for or from an endpoint that is not there, or is held */
 	int64_t silent_ns;	/* how long nothing has been heard; 0 when it is down */
-	uint64_t sent_ns, received_ns; /* CLOCK_REALTIME of the last frame, for node_usr_t */
+	uint64_t sent_ns, received_ns;	 /* CLOCK_REALTIME of the last frame, for node_usr_t */
+	struct protocol_speaker speaker; /* its last greeting; least 0: there was none */
+	uint16_t protocol;		 /* that both speak; 0: not known, or there is none */
+	struct clock_difference clock;
+	int64_t clock_error_ns; /* by now */
 };
 
 struct os_loop;

@@ -36,21 +36,35 @@ static void hand_on(struct proxy *proxy, struct secure *secure, const struct fra
 		secure_free(secure);
 }
 
+/* The other side has to see what this node speaks, so that it can say the same. */
+static void refuse_version(struct peer *peer, struct secure *secure,
+			   const struct frame_hello *hello)
+{
+	peer_note_speaker(peer, &hello->speaker);
+	peer_tell_version(peer, &hello->speaker);
+	answer(&peer->link, (enum frame_kind)hello->kind, secure);
+	secure_free(secure);
+}
+
 void proxy_on_called(void *ctx, struct secure *secure, const struct frame_hello *hello,
 		     uint32_t address)
 {
 	struct proxy *proxy = ctx;
 	struct peer *peer = &proxy->peer[hello->node];
 	const char *why = NULL;
+	int r;
 
 	assert(hello->node >= 0 && hello->node < NR_NODES);
+	r = link_check_call(&peer->link, (enum frame_kind)hello->kind, hello);
 	if (hello->node == proxy->node || !peer->known)
 		why = "it says to be a node that is not there";
-	else if (link_check_call(&peer->link, (enum frame_kind)hello->kind, hello))
+	else if (r && r != LINK_E_VERSION)
 		why = "it is of another life or cluster than the order knows";
 	if (why) {
 		gate_refused(proxy->gate, address, why);
 		secure_free(secure);
+	} else if (r == LINK_E_VERSION) {
+		refuse_version(peer, secure, hello);
 	} else if (hello->kind == FRAME_KIND_LINK) {
 		peer_accept(peer, secure, hello);
 	} else {

@@ -224,6 +224,49 @@ static void test_strangers(void)
 	tear_down();
 }
 
+/* A node of another release is told what this one speaks, so that it can say so as well. */
+static void test_other_protocol(void)
+{
+	struct proxy_link_stats stats;
+
+	set_up();
+	for (int kind = FRAME_KIND_LINK; kind <= FRAME_KIND_COPY; kind++) {
+		struct proof proof = right_proof(kind);
+		uint32_t epoch = node[1].proxy->peer[0].link.epoch;
+
+		proof.hello.speaker.least = proof.hello.speaker.most = protocol_own.most + 1;
+		CHECK_EQ(prove(&proof), 0);
+		CHECK(nothing_happened(epoch));
+		proxy_link_stats(node[1].proxy, 0, &stats);
+		CHECK_EQ(stats.speaker.most, protocol_own.most + 1);
+		CHECK_EQ(stats.protocol, 0);
+	}
+	tear_down();
+}
+
+static bool clocks_known(void *ctx)
+{
+	(void)ctx;
+	return node[0].proxy->peer[1].stats.clock.known && node[1].proxy->peer[0].stats.clock.known;
+}
+
+/* All nodes of this test have one clock: what is said of it has to hold. */
+static void test_clock(void)
+{
+	struct proxy_link_stats stats;
+
+	set_up();
+	CHECK(run_until(clocks_known, NULL));
+	for (int id = 0; id < 2; id++) {
+		proxy_link_stats(node[id].proxy, 1 - id, &stats);
+		CHECK(stats.clock.ahead_ns <= stats.clock_error_ns);
+		CHECK(-stats.clock.ahead_ns <= stats.clock_error_ns);
+		CHECK(stats.clock_error_ns < OS_SECOND_NS);
+		CHECK_EQ(stats.protocol, protocol_own.most);
+	}
+	tear_down();
+}
+
 static bool all_gone(void *ctx)
 {
 	(void)ctx;
@@ -308,6 +351,8 @@ int main(void)
 	TEST(test_noise);
 	TEST(test_right);
 	TEST(test_strangers);
+	TEST(test_other_protocol);
+	TEST(test_clock);
 	TEST(test_silent_connections);
 	TEST(test_squatter);
 	return test_end();

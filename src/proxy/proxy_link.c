@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,13 +215,13 @@ static void send_hello(struct peer *peer)
 	peer_flush(peer);
 }
 
-static void send_ping(struct peer *peer, enum frame_type type, uint64_t value)
+static void send_ping(struct peer *peer, enum frame_type type, const struct frame_ping *ping)
 {
 	uint8_t *buf = queue_reserve(&peer->out[LANE_CONTROL], FRAME_HEAD_BYTES + FRAME_PING_BYTES);
 
 	if (!buf)
 		return;
-	queue_commit(&peer->out[LANE_CONTROL], frame_encode_ping(buf, type, value));
+	queue_commit(&peer->out[LANE_CONTROL], frame_encode_ping(buf, type, ping));
 	peer->stats.frames_sent++;
 	peer_flush(peer);
 }
@@ -245,14 +246,68 @@ static void on_node_message(struct peer *peer, const struct frame_head *head, co
 				   head->body_bytes - FRAME_MESSAGE_HEAD_BYTES);
 }
 
+void peer_note_speaker(struct peer *peer, const struct protocol_speaker *speaker)
+{
+	peer->stats.speaker = *speaker;
+	peer->stats.protocol = protocol_common(speaker, &protocol_own);
+}
+
+void peer_tell_version(struct peer *peer, const struct protocol_speaker *speaker)
+{
+	char why[160];
+
+	snprintf(
+		why, sizeof(why),
+		"node %d (dvs %s) speaks protocol %u to %u, and node %d (dvs %s) %u to %u: install one "
+		"release of dvs on both",
+		peer->node, speaker->release, speaker->least, speaker->most, peer->proxy->node,
+		protocol_own.release, protocol_own.least, protocol_own.most);
+	gate_refused(peer->proxy->gate, peer->address, why);
+}
+
 static int on_hello(struct peer *peer, const uint8_t *body)
 {
 	struct frame_hello hello;
+	int r = frame_decode_hello(&hello, body);
 
-	if (frame_decode_hello(&hello, body) || link_on_hello(&peer->link, &hello, os_now_ns()))
+	if (r)
+		return r;
+	r = link_on_hello(&peer->link, &hello, os_now_ns());
+	if (!r || r == LINK_E_VERSION)
+		peer_note_speaker(peer, &hello.speaker);
+	if (r == LINK_E_VERSION)
+		peer_tell_version(peer, &hello.speaker);
+	if (r)
 		return -EBADMSG;
 	come_up(peer);
 	return 0;
+}
+
+static void on_ping(struct peer *peer, const uint8_t *body)
+{
+	struct frame_ping ping;
+
+	frame_decode_ping(&ping, body);
+	ping.clock_ns = os_realtime_ns();
+	send_ping(peer, FRAME_PONG, &ping);
+}
+
+static void on_pong(struct peer *peer, const uint8_t *body)
+{
+	struct frame_ping pong;
+
+	frame_decode_ping(&pong, body);
+	if (pong.value == peer->asked_ns) /* no other was asked */
+		clock_on_answer(&peer->stats.clock, (int64_t)pong.value, os_now_ns(),
+				os_realtime_ns(), pong.clock_ns);
+}
+
+static void ask_for_sign(struct peer *peer)
+{
+	const struct frame_ping ping = { .value = (uint64_t)os_now_ns() };
+
+	peer->asked_ns = ping.value;
+	send_ping(peer, FRAME_PING, &ping);
 }
 
 /* One whole frame. Negative: this is no peer of ours, or one that speaks another language. */
@@ -285,12 +340,13 @@ static int on_frame(struct peer *peer, const struct frame_head *head, const uint
 			peer_resend(peer, &offer);
 		break;
 	case FRAME_PING:
-		send_ping(peer, FRAME_PONG, frame_decode_ping(body));
+		on_ping(peer, body);
 		break;
 	case FRAME_MESSAGE:
 		on_node_message(peer, head, body);
 		break;
-	default: /* PONG: that it came is what was wanted */
+	default:
+		on_pong(peer, body);
 		break;
 	}
 	return r;
@@ -532,6 +588,7 @@ void peer_accept(struct peer *peer, struct secure *secure, const struct frame_he
 	if (peer_adopt(peer, secure))
 		return;
 	peer->link = link;
+	peer_note_speaker(peer, &hello->speaker);
 	proxy_batch_begin(peer->proxy);
 	send_hello(peer);
 	come_up(peer);
@@ -561,5 +618,5 @@ static void on_peer_timer(void *ctx)
 	if (action == LINK_DEAD)
 		peer_lost(peer);
 	else if (action == LINK_PING)
-		send_ping(peer, FRAME_PING, (uint64_t)os_now_ns());
+		ask_for_sign(peer);
 }

@@ -47,6 +47,7 @@ struct peer {
 	unsigned ways_count, way;      /* 0: the order's; else ways[way - 1] */
 	int64_t heard_ns;	       /* of the last bytes from it */
 	int64_t renew_ns;	       /* not made anew before this time */
+	uint64_t asked_ns;	       /* value of the last PING */
 	struct link link;
 	uint64_t connection; /* counted up whenever one, or a call for one, ends */
 	struct secure *secure;
@@ -121,10 +122,14 @@ void peer_deinit(struct peer *peer);
 void peer_start(struct peer *peer); /* connect now, or wait to be connected to */
 void peer_lost(struct peer *peer);  /* the connection is of no use any more; tries again later */
 void peer_stop(struct peer *peer);  /* the same, and does not try again */
-/* Takes over a connection whose HELLO fits; closes it if it does not. */
 /* To the address whose turn it is. */
 struct os_tcp_route peer_route(const struct peer *peer);
+/* Takes over a connection whose HELLO fits; closes it if it does not. */
 void peer_accept(struct peer *peer, struct secure *secure, const struct frame_hello *hello);
+/* What a greeting says of its speaker. */
+void peer_note_speaker(struct peer *peer, const struct protocol_speaker *speaker);
+/* For the log, by one of our sentences: there is no protocol that both nodes speak. */
+void peer_tell_version(struct peer *peer, const struct protocol_speaker *speaker);
 /* The result of the gate's call with this number; secure NULL: nothing. */
 void peer_made(struct peer *peer, uint64_t number, struct secure *secure);
 bool peer_read(struct peer *peer);

@@ -301,10 +301,18 @@ void member_on_deliver(struct world *w, int node)
 
 /* ---- its life, and its commands ---- */
 
+/* All members of a world are of this release. */
+static void on_foreign(void *ctx, int node, const struct protocol_speaker *speaker)
+{
+	(void)ctx;
+	(void)speaker;
+	assert(node < 0);
+}
+
 void member_start(struct world *w, int node)
 {
-	static const struct envoy_calls deputy = { on_multicast, on_restore, on_decided,
-						   on_ask,	 on_quorum,  on_out };
+	static const struct envoy_calls deputy = { on_multicast, on_restore, on_decided, on_ask,
+						   on_quorum,	 on_out,     on_foreign };
 	struct member *m = &w->member[node];
 	struct group_callbacks daemon = { restored, delivered, snapshot, quorum_told, m };
 	struct council_point seen = m->seen;

@@ -47,8 +47,10 @@ int council_message_decode(struct council_message *m, const uint8_t *buf, size_t
 	};
 	struct council_message got;
 
-	if (len < COUNCIL_HEAD || len > COUNCIL_MESSAGE_MAX || get(buf, 2) != COUNCIL_VERSION)
+	if (len < COUNCIL_HEAD || len > COUNCIL_MESSAGE_MAX)
 		return -EBADMSG;
+	if (get(buf, 2) != COUNCIL_VERSION)
+		return -EPROTO;
 	got = (struct council_message){
 		.kind = (uint16_t)get(buf + 2, 2),
 		.ring = get(buf + 8, 8),

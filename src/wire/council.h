@@ -14,7 +14,7 @@
  *	40 token 8   ASK, STATE: of the question; HELLO: COUNCIL_HAS_STATE, COUNCIL_HAS_GROWN, COUNCIL_WAITS
  *	48 set 4     HELLO: machines that are a majority
  *	52 to 4      HELLO: the members that the sender sees; STATE: the joiner
- *	56 offset 8  STATE: of this part
+ *	56 offset 8  STATE: of this part; HELLO: the protocols that the sender speaks, least | most << 16
  *
  *	HELLO    -                 how far my state goes
  *	COMMAND  command 128       shall be numbered
@@ -57,7 +57,10 @@ struct council_message {
 };
 
 void council_message_encode(uint8_t buf[COUNCIL_HEAD], const struct council_message *m);
-/* Checks version, kind, node, and that the kind can have that length. payload points into buf. 0 or -EBADMSG. */
+/*
+ * Checks version, kind, node, and that the kind can have that length. payload points into buf. 0;
+ * -EPROTO: of another version; -EBADMSG.
+ */
 int council_message_decode(struct council_message *m, const uint8_t *buf, size_t len);
 
 #endif

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "dvk.h"
+#include "wire/protocol.h"
 
 #define CTL_ABSTRACT_NAME   "dvs" /* after the leading zero byte */
 /*
@@ -217,6 +218,11 @@ struct ctl_node_row {
 	int32_t link_up;  /* link from the answering node */
 	int32_t silent_ms; /* nothing was heard over it for so long; a sign of life is due every second */
 	uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
+	struct protocol_speaker
+		speaker;     /* as it said itself; least 0: it has not met this node yet */
+	uint32_t protocol;   /* that both speak; 0: none, or not known */
+	int32_t clock_known; /* 1: the clock of the node is so far ahead, give or take */
+	int64_t clock_ahead_ns, clock_error_ns;
 };
 
 struct ctl_dc_row {

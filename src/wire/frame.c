@@ -87,9 +87,9 @@ int frame_decode_head(struct frame_head *head, const uint8_t *buf)
 
 	head->type = (uint16_t)get(&r, 2);
 	head->body_bytes = (uint32_t)get(&r, 4);
-	if (version != FRAME_VERSION || !length_fits(head->type, head->body_bytes))
-		return -EBADMSG;
-	return 0;
+	if (version != FRAME_VERSION)
+		return -EPROTO;
+	return length_fits(head->type, head->body_bytes) ? 0 : -EBADMSG;
 }
 
 static bool node_valid(int node)
@@ -121,6 +121,9 @@ int frame_decode_hello(struct frame_hello *hello, const uint8_t *body)
 	hello->secret = get(&r, 8);
 	memcpy(hello->cluster, r.at, FRAME_CLUSTER_BYTES);
 	r.at += FRAME_CLUSTER_BYTES;
+	if (protocol_decode(&hello->speaker, r.at))
+		return -EBADMSG;
+	r.at += PROTOCOL_BYTES;
 	if (get(&r, 8) != hello_hash(body))
 		return -EBADMSG;
 	if (hello->kind < FRAME_KIND_LINK || hello->kind > FRAME_KIND_COPY)
@@ -136,8 +139,10 @@ int frame_read_hello(struct frame_hello *hello, const uint8_t *buf)
 {
 	struct frame_head head;
 
-	if (frame_decode_head(&head, buf) || head.type != FRAME_HELLO)
-		return -EBADMSG;
+	int r = frame_decode_head(&head, buf);
+
+	if (r || head.type != FRAME_HELLO)
+		return r ? r : -EBADMSG;
 	return frame_decode_hello(hello, buf + FRAME_HEAD_BYTES);
 }
 
@@ -157,6 +162,8 @@ size_t frame_encode_hello(uint8_t *buf, const struct frame_hello *hello)
 	put(&w, hello->secret, 8);
 	memcpy(w.at, hello->cluster, FRAME_CLUSTER_BYTES);
 	w.at += FRAME_CLUSTER_BYTES;
+	protocol_encode(w.at, &hello->speaker);
+	w.at += PROTOCOL_BYTES;
 	put(&w, hello_hash(buf + FRAME_HEAD_BYTES), 8);
 	assert(w.at == buf + FRAME_HEAD_BYTES + FRAME_HELLO_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_HELLO_BYTES;
@@ -272,19 +279,22 @@ size_t frame_encode_offer(uint8_t *buf, const struct frame_offer *offer)
 	return FRAME_HEAD_BYTES + FRAME_OFFER_BYTES;
 }
 
-uint64_t frame_decode_ping(const uint8_t *body)
+void frame_decode_ping(struct frame_ping *ping, const uint8_t *body)
 {
 	struct reader r = { body };
 
-	return get(&r, 8);
+	ping->value = get(&r, 8);
+	ping->clock_ns = (int64_t)get(&r, 8);
+	assert(r.at == body + FRAME_PING_BYTES);
 }
 
-size_t frame_encode_ping(uint8_t *buf, enum frame_type type, uint64_t value)
+size_t frame_encode_ping(uint8_t *buf, enum frame_type type, const struct frame_ping *ping)
 {
 	struct writer w = head_put(buf, type, FRAME_PING_BYTES);
 
 	assert(type == FRAME_PING || type == FRAME_PONG);
-	put(&w, value, 8);
+	put(&w, ping->value, 8);
+	put(&w, (uint64_t)ping->clock_ns, 8);
 	assert(w.at == buf + FRAME_HEAD_BYTES + FRAME_PING_BYTES);
 	return FRAME_HEAD_BYTES + FRAME_PING_BYTES;
 }

@@ -14,7 +14,7 @@
  *	LINE     the replica of one line: state and message; and how the line that runs the other way stands
  *	NOTIFY   the replica of one notify word
  *	OFFER    please send me all your lines with this endpoint
- *	PING     answer with a PONG of the same value
+ *	PING     answer with a PONG of the same value, and with your clock
  *	MESSAGE  between the two daemons: u16 kind, u16 0, u32 0, then their bytes
  *
  * A decoder checks lengths and ranges; the merge checks the meaning of a line's word.
@@ -23,19 +23,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/protocol.h"
 #include "wire/shm.h"
 
-#define FRAME_VERSION	      7
+#define FRAME_VERSION	      8
 #define FRAME_MAGIC	      0x4b4c5644u /* "DVLK" */
 #define FRAME_CLUSTER_BYTES   32u
 #define FRAME_CLUSTER_DEFAULT "dvs"
 
 #define FRAME_HEAD_BYTES	 8u
-#define FRAME_HELLO_BYTES	 80u
+#define FRAME_HELLO_BYTES	 (80u + PROTOCOL_BYTES)
 #define FRAME_LINE_BYTES	 100u
 #define FRAME_NOTIFY_BYTES	 48u
 #define FRAME_OFFER_BYTES	 12u
-#define FRAME_PING_BYTES	 8u
+#define FRAME_PING_BYTES	 16u
 #define FRAME_MESSAGE_HEAD_BYTES 8u
 
 /* Bytes of one node message; the sender cuts longer ones. */
@@ -79,6 +80,7 @@ struct frame_hello {
 	uint32_t epoch;	 /* of this link: one more than that of the last the speaker has seen */
 	uint64_t secret; /* of the speaker's life; only members of the cluster know it */
 	char cluster[FRAME_CLUSTER_BYTES];
+	struct protocol_speaker speaker;
 };
 
 /* Numbers of DCs are used again: each frame says which of the DCs with that number it means. */
@@ -111,17 +113,22 @@ struct frame_offer {
 	int32_t endpoint;
 };
 
-/* buf has FRAME_HEAD_BYTES. 0, or -EBADMSG: version, type, or a length its type cannot have. */
+struct frame_ping {
+	uint64_t value;
+	int64_t clock_ns; /* PONG: CLOCK_REALTIME of its sender; PING: 0 */
+};
+
+/* buf has FRAME_HEAD_BYTES. 0; -EPROTO: of another version; -EBADMSG: a type, or a length that it cannot have. */
 int frame_decode_head(struct frame_head *head, const uint8_t *buf);
 
 /* body has head.body_bytes of its type, which frame_decode_head() checked. 0 or -EBADMSG. */
 int frame_decode_hello(struct frame_hello *hello, const uint8_t *body);
-/* Head and body, FRAME_HEAD_BYTES + FRAME_HELLO_BYTES, which were both not looked at. */
+/* Head and body, FRAME_HEAD_BYTES + FRAME_HELLO_BYTES, which were both not looked at. Also -EPROTO. */
 int frame_read_hello(struct frame_hello *hello, const uint8_t *buf);
 int frame_decode_line(struct frame_line *line, const uint8_t *body);
 int frame_decode_notify(struct frame_notify *notify, const uint8_t *body);
 int frame_decode_offer(struct frame_offer *offer, const uint8_t *body);
-uint64_t frame_decode_ping(const uint8_t *body);
+void frame_decode_ping(struct frame_ping *ping, const uint8_t *body);
 /* The bytes of the message follow the first FRAME_MESSAGE_HEAD_BYTES of the body. */
 int frame_decode_message(uint16_t *kind, const uint8_t *body);
 
@@ -130,7 +137,7 @@ size_t frame_encode_hello(uint8_t *buf, const struct frame_hello *hello);
 size_t frame_encode_line(uint8_t *buf, const struct frame_line *line);
 size_t frame_encode_notify(uint8_t *buf, const struct frame_notify *notify);
 size_t frame_encode_offer(uint8_t *buf, const struct frame_offer *offer);
-size_t frame_encode_ping(uint8_t *buf, enum frame_type type, uint64_t value);
+size_t frame_encode_ping(uint8_t *buf, enum frame_type type, const struct frame_ping *ping);
 /* Heads only; `bytes` of the message (at most FRAME_MESSAGE_MAX) must follow. */
 size_t frame_encode_message(uint8_t *buf, uint16_t kind, uint32_t bytes);
 

@@ -20,6 +20,8 @@ static size_t again(uint8_t *buf, const struct frame_head *head, const uint8_t *
 	struct frame_offer offer;
 	uint16_t kind;
 
+	struct frame_ping ping;
+
 	switch (head->type) {
 	case FRAME_HELLO:
 		return frame_decode_hello(&hello, body) ? 0 : frame_encode_hello(buf, &hello);
@@ -31,7 +33,8 @@ static size_t again(uint8_t *buf, const struct frame_head *head, const uint8_t *
 		return frame_decode_offer(&offer, body) ? 0 : frame_encode_offer(buf, &offer);
 	case FRAME_PING:
 	case FRAME_PONG:
-		return frame_encode_ping(buf, head->type, frame_decode_ping(body));
+		frame_decode_ping(&ping, body);
+		return frame_encode_ping(buf, head->type, &ping);
 	case FRAME_MESSAGE:
 		if (frame_decode_message(&kind, body))
 			return 0;

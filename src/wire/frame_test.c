@@ -26,6 +26,8 @@ static struct frame_line a_line(void)
 	return line;
 }
 
+static const struct frame_ping ping = { 1ull << 63, -5 };
+
 static struct frame_hello a_hello(void)
 {
 	return (struct frame_hello){
@@ -37,6 +39,7 @@ static struct frame_hello a_hello(void)
 		.epoch = 0xffffffff,
 		.secret = 0x0123456789abcdefull,
 		.cluster = FRAME_CLUSTER_DEFAULT,
+		.speaker = { 1, 0x0203, "9.9.9" },
 	};
 }
 
@@ -103,24 +106,30 @@ static void test_hello(void)
 	CHECK_EQ(out.epoch, 0xffffffff);
 	CHECK_EQ(out.secret, 0x0123456789abcdefull);
 	CHECK(!strcmp(out.cluster, FRAME_CLUSTER_DEFAULT));
+	CHECK_EQ(out.speaker.least, 1);
+	CHECK_EQ(out.speaker.most, 0x0203);
+	CHECK(!strcmp(out.speaker.release, "9.9.9"));
 	in.kind = FRAME_KIND_BULK;
 	frame_encode_hello(buf, &in);
 	CHECK_EQ(frame_read_hello(&out, buf), 0);
 	CHECK_EQ(out.kind, FRAME_KIND_BULK);
-	frame_encode_ping(buf, FRAME_PING, 1);
+	frame_encode_ping(buf, FRAME_PING, &ping);
 	CHECK_EQ(frame_read_hello(&out, buf), -EBADMSG);
 }
 
 static void test_small_ones(void)
 {
 	struct frame_offer in = { .dcid = 31, .endpoint = 220 }, out;
+	struct frame_ping pong;
 	uint16_t kind;
 
 	check_head(FRAME_OFFER, frame_encode_offer(buf, &in));
 	CHECK_EQ(frame_decode_offer(&out, buf + FRAME_HEAD_BYTES), 0);
 	CHECK_EQ(out.endpoint, 220);
-	check_head(FRAME_PONG, frame_encode_ping(buf, FRAME_PONG, 1ull << 63));
-	CHECK_EQ(frame_decode_ping(buf + FRAME_HEAD_BYTES), 1ull << 63);
+	check_head(FRAME_PONG, frame_encode_ping(buf, FRAME_PONG, &ping));
+	frame_decode_ping(&pong, buf + FRAME_HEAD_BYTES);
+	CHECK_EQ(pong.value, 1ull << 63);
+	CHECK_EQ(pong.clock_ns, -5);
 	check_head(FRAME_MESSAGE, frame_encode_message(buf, 0xbeef, 100) + 100);
 	CHECK_EQ(frame_decode_message(&kind, buf + FRAME_HEAD_BYTES), 0);
 	CHECK_EQ(kind, 0xbeef);
@@ -159,8 +168,8 @@ static void test_lengths(void)
 	CHECK_EQ(head_of(FRAME_VERSION, FRAME_MESSAGE, FRAME_BODY_MAX + 1), -EBADMSG);
 	CHECK_EQ(head_of(FRAME_VERSION, FRAME_NONE, 0), -EBADMSG);
 	CHECK_EQ(head_of(FRAME_VERSION, FRAME_TYPES, 8), -EBADMSG);
-	CHECK_EQ(head_of(FRAME_VERSION + 1, FRAME_PING, FRAME_PING_BYTES), -EBADMSG);
-	CHECK_EQ(head_of(0, FRAME_PING, FRAME_PING_BYTES), -EBADMSG);
+	CHECK_EQ(head_of(FRAME_VERSION + 1, FRAME_PING, FRAME_PING_BYTES), -EPROTO);
+	CHECK_EQ(head_of(0, FRAME_PING, FRAME_PING_BYTES), -EPROTO);
 }
 
 static int line_with(int dcid, int endpoint_0, int endpoint_1, uint32_t side)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define VERSION_MOST 0xff
+
 static void put32(uint8_t *out, uint32_t v)
 {
 	for (int i = 0; i < 4; i++)
@@ -52,8 +54,11 @@ int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEA
 	};
 	uint32_t word = get32(buf), kind = word >> 16, bytes = get32(buf + 4);
 
-	if ((word & 0xffff) != GROUP_VERSION || !kind || kind > GROUP_KIND_LAST)
+	/* A version says that it is one: nonsense is no other release. */
+	if (!kind || kind > GROUP_KIND_LAST || (word & 0xffff) > VERSION_MOST)
 		return -EBADMSG;
+	if ((word & 0xffff) != GROUP_VERSION)
+		return -EPROTO;
 	if (bytes < length[kind].least || bytes > length[kind].most)
 		return -EBADMSG;
 	header->kind = (uint16_t)kind;
@@ -67,6 +72,7 @@ void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello
 	put32(buf, (uint32_t)hello->node);
 	put32(buf + 4, hello->address);
 	memcpy(buf + 8, hello->name, GROUP_NAME_BYTES);
+	protocol_encode(buf + 8 + GROUP_NAME_BYTES, &hello->speaker);
 }
 
 int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_BYTES])
@@ -78,22 +84,25 @@ int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_
 	hello->node = (int32_t)node;
 	hello->address = get32(buf + 4);
 	memcpy(hello->name, buf + 8, GROUP_NAME_BYTES);
-	return 0;
+	return protocol_decode(&hello->speaker, buf + 8 + GROUP_NAME_BYTES);
 }
 
-void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], int32_t result)
+void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], const struct group_welcome *welcome)
 {
-	put32(buf, (uint32_t)result);
-	put32(buf + 4, 0);
+	put32(buf, (uint32_t)welcome->result);
+	put32(buf + 4, welcome->protocol);
 }
 
-int group_welcome_decode(int32_t *result, const uint8_t buf[GROUP_WELCOME_BYTES])
+int group_welcome_decode(struct group_welcome *welcome, const uint8_t buf[GROUP_WELCOME_BYTES])
 {
 	int32_t value = (int32_t)get32(buf);
 
-	if (value > 0 || value < -4095 || get32(buf + 4))
+	uint32_t protocol = get32(buf + 4);
+
+	if (value > 0 || value < -4095 || protocol > UINT16_MAX)
 		return -EBADMSG;
-	*result = value;
+	welcome->result = value;
+	welcome->protocol = (uint16_t)protocol;
 	return 0;
 }
 

@@ -13,8 +13,8 @@
  *	|   | kind |              |
  *	+---+------+--------------+-----------
  *
- *	HELLO    member -> sequencer   node 4, address 4, name 16
- *	WELCOME  sequencer -> member   result 4 (0 or negative errno; then the connection ends), 0 4
+ *	HELLO    member -> sequencer   node 4, address 4, name 16, speaker 16
+ *	WELCOME  sequencer -> member   result 4 (0 or negative errno; then the connection ends), protocol 4
  *	COMMAND  member -> sequencer   command 128
  *	DELIVER  sequencer -> member   order 8, command 128
  *	ASK      sequencer -> member   token 8: your state as of the last DELIVER before this
@@ -33,12 +33,13 @@
 #include <stdint.h>
 
 #include "wire/command.h"
+#include "wire/protocol.h"
 
 #define GROUP_VERSION	    3
 #define GROUP_HEADER_BYTES  8u
 #define GROUP_STATE_MAX	    (4u << 20)
 #define GROUP_NAME_BYTES    16u
-#define GROUP_HELLO_BYTES   (8u + GROUP_NAME_BYTES)
+#define GROUP_HELLO_BYTES   (8u + GROUP_NAME_BYTES + PROTOCOL_BYTES)
 #define GROUP_WELCOME_BYTES 8u
 #define GROUP_RESUME_BYTES  16u
 #define GROUP_DELIVER_BYTES (8u + COMMAND_BYTES)
@@ -71,19 +72,26 @@ struct group_hello {
 	int32_t node;
 	uint32_t address; /* IPv4, network order, as a number that is carried unchanged */
 	char name[GROUP_NAME_BYTES]; /* terminated */
+	struct protocol_speaker speaker;
+};
+
+/* result -EPROTO: the group speaks that protocol, and the member does not. */
+struct group_welcome {
+	int32_t result;
+	uint16_t protocol; /* of the group */
 };
 
 void group_header_encode(uint8_t buf[GROUP_HEADER_BYTES], enum group_kind kind, uint32_t bytes);
-/* Checks version, kind, and that the kind can have that length. 0 or -EBADMSG. */
+/* Checks version, kind, and that the kind can have that length. 0; -EPROTO: of another version; -EBADMSG. */
 int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEADER_BYTES]);
 
 void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello *hello);
 /* 0 or -EBADMSG: the node is no node number, or the name does not end. */
 int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_BYTES]);
 
-void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], int32_t result);
-/* *result is 0 or a negative number; 0 or -EBADMSG. */
-int group_welcome_decode(int32_t *result, const uint8_t buf[GROUP_WELCOME_BYTES]);
+void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], const struct group_welcome *welcome);
+/* The result is 0 or a negative number; 0 or -EBADMSG. */
+int group_welcome_decode(struct group_welcome *welcome, const uint8_t buf[GROUP_WELCOME_BYTES]);
 
 void group_resume_encode(uint8_t buf[GROUP_RESUME_BYTES], int32_t node, uint64_t order);
 /* 0 or -EBADMSG: the node is no node number, or nobody can have come to that order as a member. */

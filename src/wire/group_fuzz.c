@@ -27,12 +27,12 @@ static void check_hello(const uint8_t *payload)
 static void check_welcome(const uint8_t *payload)
 {
 	uint8_t again[GROUP_WELCOME_BYTES];
-	int32_t result;
+	struct group_welcome welcome;
 
-	if (group_welcome_decode(&result, payload))
+	if (group_welcome_decode(&welcome, payload))
 		return;
-	group_welcome_encode(again, result);
-	if (result > 0 || memcmp(again, payload, sizeof(again)))
+	group_welcome_encode(again, &welcome);
+	if (welcome.result > 0 || memcmp(again, payload, sizeof(again)))
 		abort();
 }
 

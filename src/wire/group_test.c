@@ -26,7 +26,7 @@ static void test_header_layout(void)
 	CHECK_EQ(header.kind, GROUP_DELIVER);
 	CHECK_EQ(header.bytes, GROUP_DELIVER_BYTES);
 	buf[0] = GROUP_VERSION + 1;
-	CHECK_EQ(group_header_decode(&header, buf), -EBADMSG);
+	CHECK_EQ(group_header_decode(&header, buf), -EPROTO);
 }
 
 static void test_lengths_are_checked(void)
@@ -47,7 +47,11 @@ static void test_lengths_are_checked(void)
 
 static void test_hello(void)
 {
-	struct group_hello hello = { .node = 31, .address = 0x0100000a, .name = "node31" }, back;
+	struct group_hello hello = { .node = 31,
+				     .address = 0x0100000a,
+				     .name = "node31",
+				     .speaker = { 1, 2, "9.9.9" } },
+			   back;
 	uint8_t buf[GROUP_HELLO_BYTES];
 
 	group_hello_encode(buf, &hello);
@@ -66,16 +70,19 @@ static void test_hello(void)
 static void test_welcome(void)
 {
 	uint8_t buf[GROUP_WELCOME_BYTES];
-	int32_t result = 1;
+	struct group_welcome in = { -EEXIST, 0xfedc }, out = { 1, 0 };
 
-	group_welcome_encode(buf, -EEXIST);
-	CHECK_EQ(group_welcome_decode(&result, buf), 0);
-	CHECK_EQ(result, -EEXIST);
-	group_welcome_encode(buf, 1);
-	CHECK_EQ(group_welcome_decode(&result, buf), -EBADMSG);
-	group_welcome_encode(buf, 0);
+	group_welcome_encode(buf, &in);
+	CHECK_EQ(group_welcome_decode(&out, buf), 0);
+	CHECK_EQ(out.result, -EEXIST);
+	CHECK_EQ(out.protocol, 0xfedc);
+	in.result = 1;
+	group_welcome_encode(buf, &in);
+	CHECK_EQ(group_welcome_decode(&out, buf), -EBADMSG);
+	in.result = 0;
+	group_welcome_encode(buf, &in);
 	buf[7] = 1;
-	CHECK_EQ(group_welcome_decode(&result, buf), -EBADMSG);
+	CHECK_EQ(group_welcome_decode(&out, buf), -EBADMSG);
 }
 
 static void test_number(void)

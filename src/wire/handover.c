@@ -160,7 +160,7 @@ static void versions_fields(struct handover_cursor *c, struct handover_versions 
 	handover_u32(c, &v->shm);
 	handover_u32(c, &v->inits);
 	handover_u32(c, &v->ctl);
-	handover_u32(c, &v->group);
+	handover_u32(c, &v->protocol);
 }
 
 void handover_seal(uint8_t *buf, size_t bytes, const struct handover_versions *versions)

@@ -8,15 +8,15 @@
  *
  *	 0     4       8     16     24     28      32    36      40
  *	+-----+-------+-----+------+------+-------+-----+-------+---------
- *	|magic|version|bytes| hash | shm  | inits | ctl | group | records
+ *	|magic|version|bytes| hash | shm  | inits | ctl | proto | records
  *	+-----+-------+-----+------+------+-------+-----+-------+---------
  *
  *	record: kind u32 | bytes u32 | fields | tail
  *
  * bytes counts everything, hash covers what follows it. A daemon refuses a version that is not
- * its own, of this layout or of the protocols with the running processes, the inits and the sequencer. It is asked
- * before the old program is gone (dvsd --check-state). Descriptors are numbers, -1 none; a number does not tell
- * which file is open there.
+ * its own, of this layout or of the protocols with the running processes, the inits and the cluster (`proto`,
+ * wire/protocol.h). It is asked before the old program is gone (dvsd --check-state). Descriptors are numbers, -1 none;
+ * a number does not tell which file is open there.
  */
 
 #include <stdbool.h>
@@ -51,7 +51,7 @@ enum handover_kind {
 
 /* Versions of the protocols that others speak with the daemon and go on speaking with its successor. */
 struct handover_versions {
-	uint32_t shm, inits, ctl, group;
+	uint32_t shm, inits, ctl, protocol;
 };
 
 /*

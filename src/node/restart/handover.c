@@ -16,7 +16,7 @@
 #include "os/lock.h"
 #include "os/memfd.h"
 #include "os/socket.h"
-#include "wire/group.h"
+#include "wire/protocol.h"
 
 /*
  * Written twice by the same code: first without a buffer, which says how large the file is to be and
@@ -24,7 +24,7 @@
  */
 
 const struct handover_versions handover_own_versions = { SHM_VERSION, INIT_WIRE_VERSION,
-							 CTL_VERSION, GROUP_VERSION };
+							 CTL_VERSION, PROTOCOL_MOST };
 
 struct handover_writer {
 	struct handover_cursor cursor;

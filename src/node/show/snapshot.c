@@ -67,6 +67,11 @@ static void fill_node(const struct order *order, const struct proxy *proxy, int 
 	row->frames_received = stats.frames_received;
 	row->bytes_sent = stats.bytes_sent;
 	row->bytes_received = stats.bytes_received;
+	row->speaker = row->self ? protocol_own : stats.speaker;
+	row->protocol = row->self ? protocol_own.most : stats.protocol;
+	row->clock_known = row->self || (stats.up && stats.clock.known);
+	row->clock_ahead_ns = row->self ? 0 : stats.clock.ahead_ns;
+	row->clock_error_ns = row->self ? 0 : stats.clock_error_ns;
 }
 
 void snapshot_nodes(struct snapshot *s, const struct order *order, const struct proxy *proxy)
