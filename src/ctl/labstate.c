@@ -230,7 +230,8 @@ int lab_save(const struct lab *lab, struct refusal *refusal)
 	read_boot(boot);
 	r = lab_print(lab, boot, text, sizeof(text)) ? os_file_write(LAB_STATE, text) : -EFBIG;
 	if (r < 0)
-		return refusal_set(refusal, EDVSIO, "cannot write " LAB_STATE ": %s", strerror(-r));
+		return refusal_set_errno(refusal, r, "cannot write " LAB_STATE ": %s",
+					 strerror(-r));
 	return 0;
 }
 

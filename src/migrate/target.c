@@ -182,9 +182,9 @@ static int start_shell(struct migrate_target *target, struct refusal *refusal)
 		return refusal_set(refusal, EDVSBADPID, "process number %d is taken on the target",
 				   vpid);
 	if (r < 0)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the target cannot start a process with number %d: %s", vpid,
-				   strerror(-r));
+		return refusal_set_errno(refusal, r,
+					 "the target cannot start a process with number %d: %s",
+					 vpid, strerror(-r));
 	return seize_shell(restore, refusal);
 }
 

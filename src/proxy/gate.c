@@ -193,6 +193,7 @@ int gate_new(struct gate **gatep, struct os_loop *loop, const struct gate_place 
 	assert(callbacks->made);
 	gate->place = *place;
 	gate->listen_fd = place->listen_fd;
+	gate->spare = -1;
 	gate->callbacks = *callbacks;
 	secure_keys_share(place->keys);
 	gate->in[0] = gate->in[1] = gate->out[0] = gate->out[1] = -1;

@@ -212,6 +212,34 @@ static void knock_new(struct gate *gate, int fd, uint32_t address)
 		step(knock);
 }
 
+/*
+ * No descriptor is left, and a connection that cannot be taken would wake the loop for ever. The oldest one that has
+ * proven nothing makes room; if there is none then the new one is taken and closed, and its node tries again.
+ */
+static void make_descriptor(struct gate *gate, int fd)
+{
+	static const char why[] = "all descriptors of the daemon are in use";
+	struct knock *oldest = gate->knocks;
+	struct os_tcp_caller caller;
+	int r;
+
+	/* The kernel takes a descriptor before it looks whether anybody waits. */
+	if (os_poll(fd, OS_READ, 0) < 0)
+		return;
+	while (oldest && oldest->next)
+		oldest = oldest->next;
+	if (oldest) {
+		refuse(oldest, why);
+		return;
+	}
+	gate->spare = os_close(gate->spare);
+	r = os_tcp_accept(fd, &caller);
+	if (r >= 0)
+		gate_log_refusal(gate, caller.address, "from", why);
+	os_close(r);
+	gate->spare = os_dup(fd);
+}
+
 static void on_listen(void *ctx, int fd, int events)
 {
 	struct gate *gate = ctx;
@@ -221,6 +249,8 @@ static void on_listen(void *ctx, int fd, int events)
 		struct os_tcp_caller caller;
 		int r = os_tcp_accept(fd, &caller);
 
+		if (r == -EMFILE || r == -ENFILE)
+			make_descriptor(gate, fd);
 		if (r < 0)
 			return;
 		knock_new(gate, r, caller.address);
@@ -234,6 +264,7 @@ int gate_listen(struct gate *gate)
 						gate->place.port);
 	if (gate->listen_fd < 0)
 		return gate->listen_fd;
+	gate->spare = os_dup(gate->listen_fd);
 	return os_source_io(gate->loop, gate->listen_fd, OS_READ, on_listen, gate,
 			    &gate->listen_io);
 }
@@ -244,4 +275,5 @@ void gate_listen_end(struct gate *gate)
 		secure_free(knock_end(gate->knocks));
 	assert(!gate->unproven);
 	gate->listen_io = os_source_free(gate->listen_io);
+	gate->spare = os_close(gate->spare);
 }

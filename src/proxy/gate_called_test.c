@@ -5,8 +5,9 @@
  * only thing that the node ever gets, a connection whose HELLO says what its handshake has proven.
  */
 
-#include "base/test.h"
+#include <sys/resource.h>
 
+#include "base/test.h"
 #include "proxy/gate_fixture.h"
 
 static unsigned wanted;
@@ -310,6 +311,58 @@ static void test_greeting_without_end(void)
 	tear_down();
 }
 
+/* ---- no descriptor is left ---- */
+
+/* Only so many may be opened from now on. */
+static struct rlimit leave_descriptors(unsigned count)
+{
+	struct rlimit before, now;
+	int lowest = os_dup(0);
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+	now = before;
+	now.rlim_cur = (rlim_t)lowest + count;
+	os_close(lowest);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &now), 0);
+	return before;
+}
+
+/* The caller has the last one: it is turned away, once, and the thread of the gate does not run in vain. */
+static void test_no_descriptor(void)
+{
+	struct rlimit before;
+	struct rusage rusage;
+	int64_t used_us;
+	int fd, second;
+
+	set_up();
+	before = leave_descriptors(1);
+	fd = knock(address_of(CALLER), "", 0);
+	CHECK(ends_within(fd, 1000));
+	getrusage(RUSAGE_SELF, &rusage);
+	used_us = rusage.ru_utime.tv_usec + rusage.ru_stime.tv_usec +
+		  1000000 * (rusage.ru_utime.tv_sec + rusage.ru_stime.tv_sec);
+	CHECK_EQ(os_poll(fd, 0, 300), -ETIMEDOUT);
+	getrusage(RUSAGE_SELF, &rusage);
+	CHECK(rusage.ru_utime.tv_usec + rusage.ru_stime.tv_usec +
+		      1000000 * (rusage.ru_utime.tv_sec + rusage.ru_stime.tv_sec) - used_us <
+	      150000);
+	check_refused("all descriptors of the daemon are in use");
+	os_close(fd);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+	/* One that proves nothing makes room for the next one. */
+	fd = knock(address_of(CALLER), "", 0);
+	CHECK(holds(1));
+	before = leave_descriptors(1);
+	second = knock(address_of(CALLER), "", 0);
+	CHECK(ends_within(fd, 1000));
+	CHECK(holds(1));
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+	os_close(fd);
+	os_close(second);
+	tear_down();
+}
+
 /* ---- too late, and gone ---- */
 
 /*
@@ -487,6 +540,7 @@ int main(void)
 	TEST(test_other_words);
 	TEST(test_noise);
 	TEST(test_greeting_without_end);
+	TEST(test_no_descriptor);
 	TEST(test_late);
 	TEST(test_gone);
 	TEST(test_end_under_way);

@@ -70,6 +70,7 @@ struct told {
 struct gate {
 	struct gate_place place;
 	int listen_fd;
+	int spare; /* given up for a moment to turn a caller away when descriptors run out */
 	struct gate_callbacks callbacks;
 	int in[2], out[2]; /* notes to the gate and from it: [1] writes, [0] reads */
 	struct os_source *out_io;

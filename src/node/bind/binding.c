@@ -258,6 +258,25 @@ static struct request *take_first(struct request **list)
 	return request;
 }
 
+/* Its next look at its status page says so. */
+static void tell_end(struct binding *binding, struct exchange_bell **bellp)
+{
+	binding->status->page->unbound = 1;
+	if (exchange_bell(binding->bindings->exchange, binding->dcid, binding->p_nr, bellp))
+		*bellp = NULL;
+	else
+		exchange_poke(*bellp);
+}
+
+void binding_tell_end(struct bindings *bindings)
+{
+	struct exchange_bell *bell;
+
+	assert(os_lock_protects());
+	for (struct binding *binding = bindings->all; binding; binding = binding->next)
+		tell_end(binding, &bell);
+}
+
 void binding_detach(struct binding *binding)
 {
 	struct task *task = binding->task;
@@ -266,28 +285,13 @@ void binding_detach(struct binding *binding)
 
 	assert(os_lock_protects());
 	binding->unbinders = NULL;
-	binding->status->page->unbound = 1;
-	if (exchange_bell(binding->bindings->exchange, binding->dcid, binding->p_nr, &bell) == 0) {
-		exchange_poke(bell);
-		if (binding->role != BINDING_BACKUP)
-			exchange_bell_hold(bell, BELL_DAEMON);
-	}
+	tell_end(binding, &bell);
+	if (bell && binding->role != BINDING_BACKUP)
+		exchange_bell_hold(bell, BELL_DAEMON);
 	binding_free(binding);
 	while ((request = take_first(&unbinders)))
 		request_end(request, 0, NULL, 0, NULL, 0);
 	task_drop(task);
-}
-
-void binding_tell_end(struct bindings *bindings)
-{
-	struct exchange_bell *bell;
-
-	assert(os_lock_protects());
-	for (struct binding *binding = bindings->all; binding; binding = binding->next) {
-		binding->status->page->unbound = 1;
-		if (exchange_bell(bindings->exchange, binding->dcid, binding->p_nr, &bell) == 0)
-			exchange_poke(bell);
-	}
 }
 
 void binding_move_away(struct binding *binding)
