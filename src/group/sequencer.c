@@ -319,7 +319,7 @@ static int may_resume(struct connection *c, int node, uint64_t order, struct con
 static int on_resume(struct connection *c, const struct group_frame *f)
 {
 	const struct history *history = &c->seq->history;
-	uint8_t welcome[GROUP_WELCOME_BYTES], quorum[GROUP_QUORUM_BYTES];
+	uint8_t quorum[GROUP_QUORUM_BYTES];
 	struct connection *old;
 	uint64_t order;
 	int32_t node;
@@ -328,8 +328,7 @@ static int on_resume(struct connection *c, const struct group_frame *f)
 	if (r < 0)
 		return r;
 	r = may_resume(c, node, order, &old);
-	group_welcome_encode(welcome, r);
-	connection_put(c, GROUP_WELCOME, welcome, sizeof(welcome), NULL, 0);
+	connection_wrote(c, group_stream_welcome(&c->stream, r, c->seq->protocol));
 	if (r < 0)
 		return r;
 	while (order < history->last)

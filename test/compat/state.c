@@ -182,7 +182,7 @@ static int read_handover(const struct compat_sample *sample, const uint8_t *buf,
 
 	if (r)
 		return r;
-	if (state_next(buf, len, &at, NULL, &got) != 1 || got.kind != want->kind)
+	if (state_next(buf, len, &at, NULL, NULL, &got) != 1 || got.kind != want->kind)
 		return -EBADMSG;
 	return write_record(&got, again) != len || !!memcmp(buf, again, len);
 }

@@ -113,7 +113,7 @@ static void propose(struct bindings *bindings, int kind, int dcid, int p_nr)
 		cmd.flags = COMMAND_FLAG_DIED;
 	else
 		cmd.move = ep->move;
-	order_propose(bindings->order, &cmd, NULL, NULL);
+	order_propose(bindings->order, &cmd, &right_root, NULL, NULL);
 }
 
 static void stop(struct binding *binding)
