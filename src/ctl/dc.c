@@ -227,7 +227,7 @@ static int end(int node, int dcid, bool force, bool json)
 
 int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 {
-	struct dc_words words = { NULL };
+	struct dc_words words = { .classic = false };
 	bool json = false, force = false;
 	const struct option_row rows[] = {
 		{ "force", 0, OPTION_FLAG, &force },

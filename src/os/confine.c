@@ -125,7 +125,7 @@ static int add_rules(scmp_filter_ctx filter)
 		r = add_all(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
 	if (!r)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_EQ, AF_INET));
+				     SCMP_A0(SCMP_CMP_MASKED_EQ, UINT64_MAX, AF_INET));
 	/* Memory, but no code. */
 	if (!r)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
