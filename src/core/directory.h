@@ -148,7 +148,7 @@ int directory_endpoint_number(const struct directory_endpoint *ep, int p_nr);
 /*
  * Snapshot for a joiner: versioned, checked byte form (only used entries); equal tables give equal
  * bytes. Encode returns the length, 0 if size is too small (directory_encode_bound() never is).
- * Decode returns 0, or -EBADMSG and the table as after directory_init().
+ * Decode returns 0, or -EBADMSG (-EPROTO: it is of another version) and the table as after directory_init().
  */
 size_t directory_encode_bound(void);
 size_t directory_encode(const struct directory *dir, uint8_t *buf, size_t size);

@@ -332,9 +332,11 @@ static bool get_directory(struct image_cursor *c, struct directory *dir)
 
 int directory_decode(struct directory *dir, const uint8_t *buf, size_t len)
 {
-	struct image_cursor c = { .in = buf, .size = len };
+	struct image_cursor c = { .in = buf, .size = len }, head = c;
 
 	directory_init(dir);
+	if (get32(&head) == IMAGE_MAGIC && get32(&head) != DIRECTORY_VERSION && !head.short_of)
+		return -EPROTO;
 	if (get_directory(&c, dir))
 		return 0;
 	directory_init(dir);

@@ -37,7 +37,7 @@ struct deputy {
 	int32_t node;
 	bool quorum; /* as the daemon was told */
 	struct history history;
-	uint32_t foreign;	   /* nodes that are known to speak another protocol */
+	uint32_t foreign; /* nodes that are known to speak another protocol */
 };
 
 static void doom(struct deputy *d, int why)

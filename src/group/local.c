@@ -128,7 +128,10 @@ static void break_deputy(struct local *l, int why)
 	       strerror(-why));
 	l->ping_timer = os_close(l->ping_timer);
 	seat_quorum(&l->group.seat, false);
-	look_for_deputy(l);
+	/* Not at once: the door of one that is ending may close after its connections. */
+	l->door_timer = os_pollset_timer(l->set, LOOK_MS);
+	if (l->door_timer < 0)
+		local_lose(l, -ESTALE);
 }
 
 /* A deputy whose Corosync hangs says nothing at all. */

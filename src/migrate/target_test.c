@@ -77,8 +77,11 @@ static void test_no_shell(void)
 			 "process number 7 is taken on the target"));
 	CHECK_EQ(wanted_vpid, 7);
 	spawn_result = -EAGAIN;
-	CHECK(is_refusal(check(&host, &refusal), &refusal, EDVSPROCSTS,
+	CHECK(is_refusal(check(&host, &refusal), &refusal, EDVSAGAIN,
 			 "cannot start a process with number 7: Resource temporarily"));
+	spawn_result = -EMFILE;
+	CHECK(is_refusal(check(&host, &refusal), &refusal, EDVSMFILE,
+			 "cannot start a process with number 7: Too many open files"));
 	close(offered);
 }
 

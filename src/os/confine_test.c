@@ -171,7 +171,7 @@ static int has_none(void)
 
 static int after_the_process(void)
 {
-	static const unsigned gone[] = { CAP_SYS_MODULE, CAP_SYS_TIME, CAP_SYS_RAWIO, CAP_MKNOD,
+	static const unsigned gone[] = { CAP_SYS_MODULE, CAP_SYS_BOOT, CAP_SYS_RAWIO, CAP_MKNOD,
 					 CAP_SETPCAP };
 	uint64_t had = effective();
 
