@@ -143,7 +143,7 @@ int command_decode(struct command *cmd, const uint8_t *buf, size_t len)
 	command_get(&read, &c);
 	assert(c.in + sizeof(read.pad) == buf + COMMAND_BYTES);
 	if (read.version != COMMAND_VERSION)
-		return -EBADMSG;
+		return -EPROTO;
 	if (read.kind == COMMAND_NONE || read.kind > COMMAND_LAST)
 		return -EBADMSG;
 	if (!memchr(read.name, 0, sizeof(read.name)))

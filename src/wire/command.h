@@ -78,7 +78,7 @@ _Static_assert(sizeof(struct command) == COMMAND_BYTES, "a command has one size"
 
 /*
  * Checks version, kind, padding and termination of bytes that arrived; on refusal *cmd is untouched.
- * Numbers out of range pass: directory_check() names them. 0 or -EBADMSG.
+ * Numbers out of range pass: directory_check() names them. 0, -EPROTO (it is of another version) or -EBADMSG.
  */
 int command_decode(struct command *cmd, const uint8_t *buf, size_t len);
 void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES]);
