@@ -326,6 +326,7 @@ static void found(struct council *c)
 	int founder = lowest_of(c->present);
 
 	c->running = true;
+	c->apart = false;
 	if (founder != c->self) {
 		c->call.began(c->ctx);
 		return;

@@ -125,6 +125,9 @@ static void three(void)
 	said_count = 0;
 	for (int i = 0; i < NODES; i++)
 		fresh(i, (struct council_point){ 0 });
+	/* Each Corosync is alone until it has found the others. */
+	for (int i = 0; i < NODES; i++)
+		form(1 + (uint64_t)i, 1u << i, false);
 	form(100, 7, true);
 	give(0, 1);
 	give(0, 2);

@@ -81,8 +81,9 @@ static void test_the_right_of_each_call(void)
 /* Root's, whatever the mode of a DC says. */
 static void test_the_cluster_is_roots(void)
 {
-	static const unsigned calls[] = { CTL_DCINIT, CTL_DCEND,    CTL_ADDNODE, CTL_DELNODE,
-					  CTL_DRAIN,  CTL_SHUTDOWN, CTL_RESTART, CTL_KEYS };
+	static const unsigned calls[] = { CTL_DCINIT,  CTL_DCEND, CTL_ADDNODE,
+					  CTL_DELNODE, CTL_DRAIN, CTL_SHUTDOWN,
+					  CTL_RESTART, CTL_KEYS,  CTL_ROSTER };
 
 	node->order.directory.dc[0].owner.mode = 0777;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {

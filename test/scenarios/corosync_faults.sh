@@ -27,7 +27,7 @@ server 1 10 64
 client 0 110 10 1500 0.02
 server 2 12 64
 client 2 112 12 1000000 0.002
-daemon=$(daemon_pid 2)
+keeper=$(keeper_pid 2)
 
 begin "a deputy that hangs is a lost quorum, and the same life of the node goes on when it does"
 server12=$(lpid_of 12)
@@ -67,7 +67,7 @@ kill -KILL $(of_node 2 dvs-corosync)
 until_true 5 says 2 "dvs-corosync has ended" || fail "node 2 says nothing of it"
 until_true 10 says 2 "begins a new life" || fail "node 2 does not begin anew"
 be_whole 2
-[[ $(daemon_pid 2) == "$daemon" ]] || fail "the daemon of node 2 was started anew"
+[[ $(keeper_pid 2) == "$keeper" ]] || fail "node 2 was started anew"
 until_true 5 of_one_mind || fail "tables: $(<"$tmp/tables")"
 wait "${client_pid[112]}"
 client_ok 113

@@ -199,7 +199,7 @@ end
 begin "the daemon has the capabilities of its table, its thread for strangers none and a filter; what it starts has its user's"
 caps() { awk '/^CapEff/ { print $2 }' "$1"; }
 daemon=$(daemon_pid 0)
-((0x$(caps "/proc/$daemon/status") & (1 << 16 | 1 << 17 | 1 << 22 | 1 << 25 | 1 << 27))) && fail "the daemon has $(caps "/proc/$daemon/status")"
+((0x$(caps "/proc/$daemon/status") & (1 << 16 | 1 << 17 | 1 << 22 | 1 << 27))) && fail "the daemon has $(caps "/proc/$daemon/status")"
 confined=0
 for task in /proc/"$daemon"/task/*; do
 	if grep -q '^Seccomp:[[:space:]]*2' "$task/status"; then

@@ -144,6 +144,7 @@ TEST_LOOKS_UNUSED static void rig_begin(void)
 TEST_LOOKS_UNUSED static void rig_end(void)
 {
 	order_quorum(&rig.order, false);
+	order_lost(&rig.order); /* also those that would wait for a quorum are given up */
 	while (rig.bindings.all)
 		binding_move_away(rig.bindings.all);
 	while (rig.tasks.all)
