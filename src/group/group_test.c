@@ -315,7 +315,7 @@ static void test_resume(void)
 		CHECK_EQ(follow(&m[0], &then, &place), 0);
 		CHECK(group_is_behind(m[0].group));
 		PUMP_UNTIL(m, 2, !group_is_behind(m[0].group));
-		CHECK(same(&m[0], &m[1]));
+		PUMP_UNTIL(m, 2, same(&m[0], &m[1]));
 		dead.group = group_free(dead.group);
 	}
 	CHECK_EQ(send_one(&m[0], 21), 0);
@@ -387,24 +387,24 @@ static void test_resume_under_a_joiner(void)
 /* One whose end the others have been told does not go on, and closes what it was given. */
 static void test_resume_too_late(void)
 {
-	struct member m[2], gone;
+	struct member m[3], gone;
 	struct group_place place;
 	uint8_t bytes[4096];
 	int probe;
 
-	setup(m, 2);
-	place = place_of(&m[1], bytes);
+	setup(m, 3); /* two that stay are a quorum */
+	place = place_of(&m[2], bytes);
 	for (int i = 0; i < place.fd_count; i++) {
 		os_close(place.fds[i]);
 		place.fds[i] = os_dup(0);
 	}
 	probe = place.fds[0];
-	m[1].group = group_free(m[1].group);
-	PUMP_UNTIL(m, 1, m[0].leaves == 2);
-	gone = m[1];
-	CHECK_EQ(follow(&gone, &m[1], &place), -ESTALE);
+	m[2].group = group_free(m[2].group);
+	PUMP_UNTIL(m, 2, m[0].leaves == 4);
+	gone = m[2];
+	CHECK_EQ(follow(&gone, &m[2], &place), -ESTALE);
 	CHECK_EQ(fcntl(probe, F_GETFD), -1);
-	teardown(m, 1);
+	teardown(m, 2);
 }
 
 /* Cut short anywhere it is refused or it is another whole place; the descriptors are closed each time. */
