@@ -62,7 +62,7 @@ static void test_several_times(void)
 static bool find_twelve(const char *text, int *number, char *why, size_t size)
 {
 	if (strcmp(text, "dozen") != 0)
-		snprintf(why, size, "%s is no dozen", text);
+		snprintf(why, size, "%.9s is no dozen", text ? text : "");
 	*number = 12;
 	return !strcmp(text, "dozen");
 }

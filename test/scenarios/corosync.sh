@@ -33,7 +33,7 @@ end
 
 begin "a minority changes nothing and keeps its local messages; the others go on"
 server 2 12 64
-client 2 112 12 4000 0.001
+client 2 112 12 20000 0.001
 server 0 13 64
 for n in 0 1; do timeout 10 dvs lab cut 2 $n >/dev/null || fail "lab cut"; done
 until_true 10 quorum 2 no || fail "node 2 says nothing of its quorum"

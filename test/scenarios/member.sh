@@ -63,7 +63,7 @@ until_true 5 well 0 || fail "$(<"$tmp/out")"
 server 2 10 64
 client 0 110 10 1000000 0.001
 until_true 15 has_called 110 10 || fail "the client does not call"
-kill -KILL "$(daemon_pid 2)"
+timeout 20 dvs lab kill 2 >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
 until_true 5 ended "${client_pid[110]}" || kill "${client_pid[110]}"
 grep -q 'error' "$tmp/client.110" || fail "the client was told nothing: $(tail -n 1 "$tmp/client.110")"
 check_processes migr_server
