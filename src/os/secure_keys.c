@@ -62,14 +62,17 @@ void secure_keys_add(struct secure *secure, bool calls)
 
 void secure_keys_remove(struct secure *secure)
 {
-	if (!secure->link)
+	if (!secure->keys)
 		return;
+	/* Also to look: the neighbour in the list, which another thread removes, writes to its link. */
 	pthread_mutex_lock(&secure->keys->lock);
-	assert(*secure->link == secure);
-	*secure->link = secure->next;
-	if (secure->next)
-		secure->next->link = secure->link;
-	secure->link = NULL;
+	if (secure->link) {
+		assert(*secure->link == secure);
+		*secure->link = secure->next;
+		if (secure->next)
+			secure->next->link = secure->link;
+		secure->link = NULL;
+	}
 	pthread_mutex_unlock(&secure->keys->lock);
 }
 
