@@ -13,7 +13,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check check-corosync histories bench lint measure format asan ubsan tsan clang models fuzz killed install deb deb-test machines clean help
+.PHONY: all setup demo check check-cluster check-corosync histories bench lint measure format asan ubsan tsan clang models fuzz killed install deb deb-test machines clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -43,7 +43,8 @@ help:
 	@echo 'make            build everything: programs in build/bin, libraries in build/lib'
 	@echo 'make demo       show a server moving between two nodes while a client calls it (root)'
 	@echo 'make check      all tests: unit, lint, and the scenarios in a lab of nodes (root)'
-	@echo 'make check-corosync  the scenarios that make check runs on the engine local alone, on Corosync (root)'
+	@echo 'make check-cluster   the longer scenarios of a cluster, and moves, faults and a storm on Corosync (root)'
+	@echo 'make check-corosync  all other scenarios on Corosync (root)'
 	@echo 'make histories  random faults for SECONDS (default 600) on Corosync, judged by a checker; SEED=N repeats (root)'
 	@echo 'make bench      measure; results in build/bench/results.json (root)'
 	@echo 'make lint       only the style and layer checks'
@@ -65,6 +66,9 @@ demo: setup-run all
 
 check: setup-run+check all
 	@scripts/run-tests $(BUILD) $(if $(DVS_TOTALS),--label check --totals $(DVS_TOTALS))
+
+check-cluster: setup-run+check all
+	@scripts/run-tests $(BUILD) --cluster $(if $(DVS_TOTALS),--label cluster --totals $(DVS_TOTALS))
 
 check-corosync: setup-run+check all
 	@scripts/run-tests $(BUILD) --corosync

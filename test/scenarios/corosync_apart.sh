@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 150
+# cluster
 # engines: corosync
 #
 # All machines lose each other at one time: nobody has gone on meanwhile, so nobody is put out when they come together,

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 150
+# cluster
 # engines: corosync
 #
 # A Corosync or a deputy that hangs or ends is a quorum that its node has lost, and nobody has to start a daemon for it.

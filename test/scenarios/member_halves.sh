@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # alone
 # timeout: 120
+# cluster
 #
 # Machines on Corosync, two on each side of a cut: no side has a quorum, and both say so. And a machine that stood still
 # for longer than the others wait: it finds out before it speaks.

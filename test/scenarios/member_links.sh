@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 60
+# cluster
 #
 # The members of a lab while links flap, work one way only, or end at a daemon or node that stands still: messages wait,
 # and none is lost or given twice.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # alone
+# engines: local corosync
 # timeout: 60
 #
 # A server moves while its client calls: the original's three scenarios.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# engines: local corosync
 # timeout: 150
 #
 # The process that moves 1 -> 2 is killed, or stopped by a signal, at every step of its migration.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 240
+# cluster
 #
 # Strangers on the network, and bits that change on it. A program stands between two nodes and sees all that they say;
 # others try to be a node with words of their own, old ones and recorded ones, and one bit after the other of a move is
