@@ -472,37 +472,6 @@ static int peer_adopt(struct peer *peer, struct secure *secure)
 	return 0;
 }
 
-struct os_tcp_route peer_route(const struct peer *peer)
-{
-	const struct gate_place *place = &peer->proxy->place;
-	bool first = !peer->way;
-
-	assert(peer->way <= peer->ways_count);
-	return (struct os_tcp_route){
-		.to = first ? peer->address : peer->ways[peer->way - 1],
-		.port = place->port,
-		/* Of another network the kernel knows our address. */
-		.from = first ? place->address : 0,
-	};
-}
-
-/* After a call that came to nothing. An address that is the order's was tried already. */
-static void next_way(struct peer *peer)
-{
-	do
-		peer->way = peer->way < peer->ways_count ? peer->way + 1 : 0;
-	while (peer->way && peer->ways[peer->way - 1] == peer->address);
-}
-
-int peer_gate_call(struct peer *peer, enum frame_kind kind)
-{
-	const struct os_tcp_route route = peer_route(peer);
-	const struct identity identity = link_identity(&peer->link, kind);
-
-	assert(peer->known);
-	return gate_call(peer->proxy->gate, &route, &identity, peer->connection);
-}
-
 /* The gate connects: peer_made() hears of it. 0 or -EAGAIN. */
 static int peer_call(struct peer *peer)
 {
@@ -556,7 +525,7 @@ void peer_made(struct peer *peer, uint64_t number, struct secure *secure)
 	}
 	link_greet(&peer->link, os_now_ns());
 	if (!secure)
-		next_way(peer);
+		peer_next_way(peer);
 	if (secure && !peer_adopt(peer, secure))
 		send_hello(peer);
 	else
@@ -604,7 +573,7 @@ static void on_peer_timer(void *ctx)
 
 	if (!peer->secure) {
 		if (peer->calling) {
-			next_way(peer);
+			peer_next_way(peer);
 			peer_lost(peer);
 		} else if (peer_connects(peer)) {
 			peer_connect(peer);

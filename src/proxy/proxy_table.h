@@ -124,6 +124,8 @@ void peer_lost(struct peer *peer);  /* the connection is of no use any more; tri
 void peer_stop(struct peer *peer);  /* the same, and does not try again */
 /* To the address whose turn it is. */
 struct os_tcp_route peer_route(const struct peer *peer);
+/* After a call that came to nothing. */
+void peer_next_way(struct peer *peer);
 /* Takes over a connection whose HELLO fits; closes it if it does not. */
 void peer_accept(struct peer *peer, struct secure *secure, const struct frame_hello *hello);
 /* What a greeting says of its speaker. */

@@ -378,10 +378,15 @@ bool member_takes(struct world *w, int node, const struct command *cmd)
 /* Whatever its processes need of the group, when it has become a member. */
 void member_on_tick(struct world *w, int node)
 {
-	const struct node *n = &w->node[node];
-	const struct directory_dc *dc = &n->directory.dc[0];
-	bool asks = w->member[node].pendings;
+	const struct directory_dc *dc;
+	const struct node *n;
+	bool asks;
 
+	assert(node >= 0);
+	assert(node < NODES_MAX);
+	n = &w->node[node];
+	dc = &n->directory.dc[0];
+	asks = w->member[node].pendings;
 	member_hear(w, node, true);
 	if (!n->incarnation || !w->member[node].seat.quorum || asks)
 		return;

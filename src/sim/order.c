@@ -87,7 +87,7 @@ void order_propose(struct world *w, int node, struct command cmd)
 	cmd.origin = node;
 	cmd.request = (uint64_t)from->incarnation << 32 | ++from->next_request;
 	if (w->council)
-		member_propose(w, node, &cmd);
+		w->propose(w, node, &cmd);
 	else
 		to_sequencer(w, node, &cmd);
 }

@@ -34,6 +34,7 @@ static void found(struct world *w, const struct sim_options *options, struct sim
 		     (!options->engine && (hash_word(HASH_SEED, options->seed) >> 32) % 3 == 0);
 	if (w->council) {
 		w->forgetful = (1u << w->nodes) - 1;
+		w->propose = member_propose;
 		ring_begin(w);
 	}
 	for (int node = 0; node < w->nodes; node++)

@@ -349,6 +349,8 @@ struct world {
 	struct tool tool[PROCS_MAX];
 	struct directory truth; /* the whole log applied */
 	bool council;		/* the order is made by a council, and not by a sequencer */
+	/* Hands a proposal of the node to the council: member.c. */
+	void (*propose)(struct world *w, int node, const struct command *cmd);
 	struct machine machine[NODES_MAX];
 	struct member member[NODES_MAX];
 	uint64_t ring_number, secrets;
