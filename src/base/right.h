@@ -3,16 +3,16 @@
 #define DVS_BASE_RIGHT_H
 
 /*
- * Who may do what in a DC. A DC has an owner, a group and a mode, as a file has, and here alone stands what the bits
- * of the mode mean:
+ * The rights of users in a DC. A DC has an owner, a group and a mode, as a file has, and here alone
+ * stands the meaning of the bits of the mode:
  *
  *	4  r  see: the DC in `dvs dc`, its processes in `dvs ps`, their output in `dvs logs`
  *	2  w  change: run, bind into, stop, kill, move, unbind, privileges
  *	1  x  use: wait for its endpoints, open channels, notify
  *
- * 0700 gives them to the owner, 0070 to members of the group, 0007 to everybody. A class only ever adds: the owner has
- * its own bits, those of the group where it is a member, and everybody's. So a user of whom some groups are not known
- * has fewer rights and never more. User 0 may all, on all nodes.
+ * 0700 gives them to the owner, 0070 to members of the group, 0007 to everybody. A class only ever
+ * adds: the owner has its own bits, those of the group where it is a member, and everybody's. So a
+ * user with some unknown groups has fewer rights and never more. User 0 may all, on all nodes.
  *
  * The numbers are the cluster's: a user has the same number on every node.
  */
@@ -36,12 +36,12 @@ struct right_user {
 	uint32_t group[RIGHT_GROUPS_MAX]; /* supplementary ones */
 };
 
-/* What is asked for has this. */
+/* A DC that is asked for has these numbers. */
 struct right_owner {
 	uint32_t uid, gid, mode;
 };
 
-/* For what the daemon does by itself. */
+/* The user for actions that the daemon takes by itself. */
 extern const struct right_user right_root;
 
 /* May it do all of that (RIGHT_* together)? */

@@ -35,7 +35,7 @@ static void test_all_combinations(void)
 		  true },
 		{ { .uid = OWNER, .gid = OTHERS }, true, false },
 		{ { .uid = OWNER, .gid = GROUP }, true, true },
-		/* What lies behind the count is no group. */
+		/* An entry behind the count is no group. */
 		{ { .uid = STRANGER, .gid = OTHERS, .group_count = 1, .group = { OTHERS, GROUP } },
 		  false,
 		  false },

@@ -2,7 +2,10 @@
 #ifndef DVS_BASE_WORDS_H
 #define DVS_BASE_WORDS_H
 
-/* A list of words as bytes: each ends with a zero byte. What a reader makes of it points into the bytes. */
+/*
+ * A list of words as bytes: each ends with a zero byte. The words that a reader decodes point into
+ * the bytes.
+ */
 
 #include <stddef.h>
 

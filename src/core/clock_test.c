@@ -28,7 +28,7 @@ static void test_bound(void)
 	CHECK_EQ(c.error_ns, 10 * MS);
 }
 
-/* Whatever the ways take, the truth is inside the bound. */
+/* The truth is inside the bound, however long the ways take. */
 static void test_truth_is_inside(void)
 {
 	struct prng prng;

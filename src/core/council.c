@@ -408,7 +408,10 @@ static void try_begin(struct council *c)
 	if (most < 0 || c->running)
 		return;
 	CORE_ASSERT(know & bit(most));
-	/* What a majority has decided is known to one of any majority. Fewer may have missed it. */
+	/*
+	 * A command that a majority has decided is known to one member of any majority. Fewer may
+	 * have missed it.
+	 */
 	enough = !c->hello[most].grown || count_of(c->greeted) >= c->hello[most].majority;
 	if ((all && enough && !wait) || count_of(know & ~wait) >= c->hello[most].majority)
 		begin(c, most);

@@ -409,7 +409,7 @@ static void test_the_user_of_a_command(void)
 		CHECK_EQ(by(cluster[i], 0, 0), 0);
 	}
 	CHECK_EQ(apply((struct command){ .kind = COMMAND_SYNC, .by_uid = 1001 }), 0);
-	/* Its next life has another owner: what was asked of the old one is refused. */
+	/* Its next life has another owner: a command of the old one is refused. */
 	make.uid = 1002;
 	make.mode = 0700;
 	CHECK_EQ(apply(make), 0);

@@ -3,13 +3,14 @@
 #define DVS_CORE_RECOVER_H
 
 /*
- * What a daemon does about an endpoint when it follows one that died: it compares what the order has decided by
- * now with the process that is there. A move that was under way comes to this:
+ * The choice that a daemon makes about an endpoint when it follows one that died: it compares the
+ * decisions of the order up to now with the process that is there. A move that was under way comes
+ * to this:
  *
  *	this node was    the daemon died                 the process
  *	the source       before it was frozen            stays, and the move is rolled back
  *	                 frozen, before the commit       has been killed with its tracer: its endpoint ends
- *	                 after the commit                is the target's; what is left of it here is killed
+ *	                 after the commit                is the target's; its remnant here is killed
  *	the target       before the commit               stays at the source, which rolls the move back
  *	                 after the commit                has been killed with its tracer: its endpoint ends
  *

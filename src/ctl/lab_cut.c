@@ -50,7 +50,7 @@ static int change(const struct verb *verb, int argc, char **argv, bool cut)
 		lab.cut[a] = (uint16_t)(cut ? lab.cut[a] | in_a : lab.cut[a] & ~in_a);
 		lab.cut[b] = (uint16_t)(cut ? lab.cut[b] | in_b : lab.cut[b] & ~in_b);
 		r = lab_save(&lab, &refusal);
-		if (r < 0) { /* what is refused is not done */
+		if (r < 0) { /* a refused change is not done */
 			struct refusal unused = REFUSAL_NONE;
 
 			labnet_cut(&lab, a, b, !cut, &unused);

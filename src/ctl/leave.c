@@ -141,7 +141,7 @@ static int strike(struct leaving *leaving, struct refusal *refusal)
 	return r ? r : reload(refusal);
 }
 
-/* What cannot be stopped is said, and stopped by hand. */
+/* A service that cannot be stopped is reported, and stopped by hand. */
 static bool stop_services(bool shared)
 {
 	char systemctl[] = "systemctl", disable[] = "disable", now[] = "--now", dvsd[] = "dvsd",

@@ -89,7 +89,10 @@ static int resume(struct group **groupp, const char *spec, int nodeid,
 	if (r < 0)
 		return !deputy && (r == -ECONNREFUSED || r == -ENOENT) ? r : -ESTALE;
 	(*groupp)->seat = seat;
-	/* What is ordered behind the place was decided by a quorum; whether there is one now is told after that. */
+	/*
+	 * A command ordered behind the place was decided by a quorum; whether there is one now is
+	 * told after that.
+	 */
 	seat_quorum(&(*groupp)->seat, true);
 	return 0;
 }

@@ -132,7 +132,7 @@ static void deputy_run(int listener, int go)
 		_exit(3);
 	join.kind = COMMAND_SYNC;
 	join.request = 1;
-	deputy_say(fd, GROUP_DELIVER, 2, &join); /* it hung, and goes on with what was decided */
+	deputy_say(fd, GROUP_DELIVER, 2, &join); /* it hung, and goes on with the decided command */
 	deputy_say(fd, GROUP_QUORUM, 1, NULL);
 	os_read_full(go, &c, 1, 2 * WAIT_MS);
 	_exit(0);

@@ -415,7 +415,7 @@ static int on_frame(struct connection *c, const struct group_frame *f)
 	}
 }
 
-/* It is of a release whose frames cannot be read; what it can be told is that. */
+/* The frames of its release cannot be read; it can be told this fact alone. */
 static void refuse_version(struct connection *c)
 {
 	os_log(OS_LOG_WARN,

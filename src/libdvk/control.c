@@ -191,7 +191,7 @@ static int reach_daemon(void)
 	return other == -EINVAL || other == -ENOENT ? fd : other;
 }
 
-/* What may be asked twice: it looks, or it gives what the process has already. */
+/* The calls that may be asked twice: each looks, or gives a thing that the process has already. */
 static bool is_harmless(uint16_t call)
 {
 	switch (call) {

@@ -17,8 +17,9 @@ enum call_flag {
 };
 
 /*
- * What the user of a request has to be allowed (base/right.h), in the DC that it names; the node that answers judges
- * again, by its own directory. Rows of tables are judged one by one by those who fill them.
+ * The right that the user of a request has to have (base/right.h), in the DC that it names; the
+ * node that answers judges again, by its own directory. Rows of tables are judged one by one by
+ * those who fill them.
  */
 enum call_right {
 	ANYBODY =

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The key file of a running node: what it says is taken, and what is wrong with it leaves the keys as they were. */
+/*
+ * The key file of a running node: its content is taken, and a fault in it leaves the keys as they
+ * were.
+ */
 
 #include "node/keys.h"
 

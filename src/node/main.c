@@ -72,7 +72,7 @@ static bool another(void *ctx, const struct os_keeper_end *end)
 	return keep_another(ctx, &over, os_now_ns());
 }
 
-/* A restart and the other nodes may refuse another one: what that depends on. */
+/* The versions that decide whether a restart and the other nodes refuse another daemon. */
 static void print_versions(void)
 {
 	printf("dvsd " DVS_RELEASE ": protocol %u to %u", protocol_own.least, protocol_own.most);

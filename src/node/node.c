@@ -308,7 +308,7 @@ static int start_doors(struct node *node, struct adoption *from)
 	return door_adopt(&node->requests, options->socket_path, fds, &node->requests.door);
 }
 
-/* What the order has decided since is honoured before anybody is let in. */
+/* The later decisions of the order are honoured before anybody is let in. */
 static void follow_death(struct node *node)
 {
 	int r = node->life.begins_anew ? 0 : recovery_catch_up(&node->order);

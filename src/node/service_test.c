@@ -157,7 +157,7 @@ static void test_without_a_file(void)
 	tear_down();
 }
 
-/* Without settings of a file its key file alone is a reason; what it says is known to node/keys. */
+/* Without settings of a file its key file alone is a reason; its content is known to node/keys. */
 static void test_keys_are_read_again(void)
 {
 	char nowhere[] = "/nonexistent/key";

@@ -18,7 +18,10 @@ struct request;
 /* Writes down what the node knows: the hook restarts.write. 0 or negative errno. */
 int succession_write(struct node *node, const struct request *asker, int64_t asked_ns,
 		     int64_t paused_ns, struct handover_file *file);
-/* What a daemon needs that follows this one's death, which may come to `room` bytes: the hook restarts.keep. */
+/*
+ * The state that a successor needs after this daemon's death, which may come to `room` bytes: the
+ * hook restarts.keep.
+ */
 int succession_keep(struct node *node, size_t room, struct handover_file *file);
 /* Takes the rest, when pages, links, doors and the group are there. 0 or negative errno. */
 int succession_take(struct node *node, struct adoption *from);

@@ -3,9 +3,10 @@
 #define DVS_NODE_BIND_CHARGE_H
 
 /*
- * What the DCs of one owner make this node keep, whoever asked for it: processes that `dvs run` has started, and
- * channels between endpoints, each of which takes a descriptor of the daemon. It is counted in what there is, so no
- * move, restart or end can lose count. DCs of root have no limit. Node lock held.
+ * The resources that the DCs of one owner make this node keep, at the request of any user:
+ * processes that `dvs run` has started, and channels between endpoints, each of which takes a
+ * descriptor of the daemon. The count is taken of those that exist, so no move, restart or end can
+ * lose count. DCs of root have no limit. Node lock held.
  */
 
 #include <stdbool.h>

@@ -3,9 +3,9 @@
 #define DVS_NODE_RESTART_RECOVERY_H
 
 /*
- * A daemon that follows one that died. What was left to it is the state as of some moment before: it hears first
- * what the order has decided since, and then sees to every endpoint of this node (core/recover.h). Nobody is let
- * in before.
+ * A daemon that follows one that died. The state that was left to it is that of some moment before:
+ * it hears first the later decisions of the order, and then sees to every endpoint of this node
+ * (core/recover.h). Nobody is let in before.
  */
 
 struct adoption;
@@ -27,7 +27,7 @@ int recovery_catch_up(struct order *order);
 
 /* Node lock held. A command of the dead has been decided, which may be late, and nobody waits for it. */
 void recovery_look(struct bindings *bindings, int dcid, int p_nr);
-/* The same of all endpoints, and of what was not finished. */
+/* The same of all endpoints, and of operations that were not finished. */
 void recovery_run(struct bindings *bindings, struct tasks *tasks);
 
 #endif

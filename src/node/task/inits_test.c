@@ -192,7 +192,10 @@ static void reply(int error, int vpid, int pidfd)
 	run_loop();
 }
 
-/* What a daemon that died had asked for is undone, and not taken for an answer to its successor. */
+/*
+ * A process that a dead daemon had asked for is killed, and not taken for an answer to the daemon's
+ * successor.
+ */
 static void test_of_a_dead_daemon(void)
 {
 	struct init_request request;

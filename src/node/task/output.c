@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of the last bytes, in a memfd made for the first byte: only what was written takes memory, and a restart
- * of the daemon hands it over as it is. Its marks stand behind the bytes, for a daemon that follows one that died:
- * what was handed over may be older than the last bytes. The daemon keeps the writing end of the pipe open too, so
- * the reading end never shows an end of file, and a child that outlives its process may still be heard.
+ * A ring of the last bytes, in a memfd made for the first byte: only what was written takes memory,
+ * and a restart of the daemon hands it over as it is. Its marks stand behind the bytes, for a
+ * daemon that follows one that died: the values that were handed over may be older than the last
+ * bytes. The daemon keeps the writing end of the pipe open too, so the reading end never shows an
+ * end of file, and a child that outlives its process may still be heard.
  */
 #include "node/task/output.h"
 
@@ -52,7 +53,7 @@ static void marks_set(struct output *output)
 	memcpy(output->ring + output->limit, &marks, sizeof(marks));
 }
 
-/* What was handed over stays where they make no sense. */
+/* The values that were handed over stay where the marks make no sense. */
 static void marks_take(struct output *output)
 {
 	struct marks marks;
