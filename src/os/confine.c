@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-/* What the daemon does with each. All that are not here are given up. */
+/* The daemon keeps each of these capabilities for its reason. It gives up all others. */
 static const struct {
 	unsigned capability;
 	const char *reason;

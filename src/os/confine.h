@@ -8,8 +8,9 @@
  */
 
 /*
- * Keeps of the capabilities those of the table in confine.c, for this thread and the ones that it starts later. What
- * root executes has all of them again, as the bounding set is left alone. 0 or negative errno.
+ * Keeps of the capabilities those of the table in confine.c, for this thread and the ones that it
+ * starts later. A program that root executes has all of them again, as the bounding set is left
+ * alone. 0 or negative errno.
  */
 int os_confine_process(void);
 

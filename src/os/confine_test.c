@@ -66,7 +66,7 @@ static int works(void)
 	if (bind(listener, (struct sockaddr *)&address, len) ||
 	    getsockname(listener, (struct sockaddr *)&address, &len))
 		return 2;
-	/* listen() is done before a thread is confined; what is left of it is refused. */
+	/* listen() is done before a thread is confined; a later call is refused. */
 	if (listen(listener, 1) == 0 || errno != EPERM)
 		return 3;
 	fd = connect(caller, (struct sockaddr *)&address, len);
@@ -165,7 +165,7 @@ static uint64_t effective(void)
 
 static int has_none(void)
 {
-	/* The filter has no capget: /proc is not open either. So by what it may not do. */
+	/* The filter has no capget, and /proc is not open. A call that needs a capability tells. */
 	return setpriority(PRIO_PROCESS, 0, -5) < 0 ? 0 : 1;
 }
 
@@ -180,7 +180,7 @@ static int after_the_process(void)
 	for (unsigned i = 0; i < sizeof(gone) / sizeof(*gone); i++)
 		if (effective() & 1ull << gone[i])
 			return 2;
-	/* What it never had it does not get, and what it needs it keeps. */
+	/* The process gets no capability that it never had, and keeps those that it needs. */
 	if (effective() & ~had || (had & ~effective()) & 1ull << CAP_SYS_PTRACE)
 		return 3;
 	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) ? 4 : 0;
@@ -201,7 +201,7 @@ static void test_a_process_keeps_what_it_needs(void)
 	CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
-/* A program that root executes has all again: what `dvs run` starts is as root's programs are. */
+/* A program that root executes has all again: a program of `dvs run` is as root's others are. */
 static void test_what_is_executed_is_not_confined(void)
 {
 	uint64_t had = effective();

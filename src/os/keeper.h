@@ -32,10 +32,11 @@ struct os_keeper_end {
 typedef bool os_keeper_another_fn(void *ctx, const struct os_keeper_end *end);
 
 /*
- * By a program's only thread. Returns 0 in the daemon and in each one that follows; the keeper itself never returns.
- * *state_fd: what the one before has left, or -1. predecessor: the daemon of the program that this keeper was before
- * os_keeper_become(), which is ended first; or 0. SIGTERM, SIGHUP, SIGCHLD and SIGUSR1 are blocked in the daemon.
- * Negative errno: there is one process as before.
+ * By a program's only thread. Returns 0 in the daemon and in each one that follows; the keeper
+ * itself never returns. *state_fd: the state that the daemon before has left, or -1. predecessor:
+ * the daemon of the program that this keeper was before os_keeper_become(), which is ended first;
+ * or 0. SIGTERM, SIGHUP, SIGCHLD and SIGUSR1 are blocked in the daemon. Negative errno: there is
+ * one process as before.
  */
 int os_keeper_split(pid_t predecessor, os_keeper_another_fn *another, void *ctx, int *state_fd);
 
@@ -45,12 +46,16 @@ pid_t os_keeper_pid(void);
 /* For tests: the death of the keeper, which is the node's. Nothing without one. */
 void os_keeper_kill(void);
 
-/* The next daemon, should this one die, begins with what this descriptor holds; -1: none follows. At once. */
+/*
+ * The next daemon, should this one die, begins with the state in this descriptor; -1: none follows.
+ * At once.
+ */
 void os_keeper_leave_state(int fd);
 
 /*
- * Something has changed that the next daemon has to know: what was left as a state is not true any more. Any
- * thread, with the lock of the daemon, which leaves a new state before it gives the lock back.
+ * Something has changed that the next daemon has to know: the state that was left is not true any
+ * more. Any thread, with the lock of the daemon, which leaves a new state before it gives the lock
+ * back.
  * os_keeper_changes(): how often, so far.
  */
 void os_keeper_note(void);

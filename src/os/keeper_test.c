@@ -19,7 +19,7 @@
 
 #define WAIT_MS 5000
 
-/* What daemons say, one letter and a number each. */
+/* The pipe for the words of daemons, one letter and a number each. */
 static int said[2];
 
 static void say(char letter, int number)
@@ -267,7 +267,7 @@ static void becomes(int state_fd)
 	argv[i] = NULL;
 	say('e', os_keeper_become("/no/such/program", argv));
 	argv[i++] = (char *)"-c";
-	/* What the keeper adds stands behind: $1 and $2 of a shell whose $0 is the last word here. */
+	/* The keeper's words stand behind: $1 and $2 of a shell whose $0 is the last word here. */
 	snprintf(script, sizeof(script), "[ $1$2 = --after%d ] && echo x >&%d && exit 8",
 		 (int)getpid(), said[1]);
 	argv[i++] = script;

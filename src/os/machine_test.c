@@ -128,7 +128,7 @@ static void test_name(void)
 	CHECK(strlen(cut) <= 3);
 }
 
-/* Whatever this machine has: none of them is its own, and no more than were asked for come. */
+/* On any machine, no address is a loopback one, and no more come than were asked for. */
 static void test_addresses(void)
 {
 	uint32_t address[64];

@@ -175,7 +175,7 @@ static void test_in_the_way(void)
 	CHECK(is_refused(check(true, false), EDVSEXIST, "etc/dvs/cluster is there already"));
 }
 
-/* What Corosync's package brings is no cluster; it is kept, and put back. */
+/* The file that Corosync's package brings is no cluster; it is kept, and put back. */
 static void test_sample(void)
 {
 	static const char sample[] = "# bindnetaddr: 10.0.0.1 is no line\ntotem {\n}\nnodelist {\n"

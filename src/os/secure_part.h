@@ -15,7 +15,7 @@ struct secure_keys {
 	char cluster[IDENTITY_CLUSTER_BYTES];
 	SSL_CTX *ctx;
 	BIO_METHOD *method;   /* bytes between TLS and our buffers */
-	pthread_mutex_t lock; /* of all that follows, and of what connections have of it */
+	pthread_mutex_t lock; /* of the fields below, and of their parts in the connections */
 	struct keyring keyring;
 	struct secure *all; /* connections */
 };

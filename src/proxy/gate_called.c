@@ -53,7 +53,10 @@ static void on_late(void *ctx)
 		refuse(knock, "its greeting did not come in time");
 }
 
-/* What was proven for a move or a lane is kept until it is needed; of one node the oldest makes room. */
+/*
+ * A connection that was proven for a move or a lane is kept until it is needed; of one node the
+ * oldest makes room.
+ */
 static void keep_ready(struct knock *knock)
 {
 	struct gate *gate = knock->gate;

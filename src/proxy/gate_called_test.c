@@ -142,7 +142,10 @@ static void test_pieces(void)
 	tear_down();
 }
 
-/* What was proven for a move is kept for it, beside all strangers, and of one node so many. */
+/*
+ * A connection that was proven for a move is kept for it, beside all strangers, and of one node so
+ * many.
+ */
 static void test_kept_ready(void)
 {
 	struct secure *ready[GATE_READY_OF_NODE_MAX + 1];

@@ -250,7 +250,7 @@ static bool clocks_known(void *ctx)
 	return node[0].proxy->peer[1].stats.clock.known && node[1].proxy->peer[0].stats.clock.known;
 }
 
-/* All nodes of this test have one clock: what is said of it has to hold. */
+/* All nodes of this test have one clock: a link's numbers about it have to hold. */
 static void test_clock(void)
 {
 	struct proxy_link_stats stats;

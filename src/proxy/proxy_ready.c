@@ -59,6 +59,6 @@ struct secure *peer_ready_take(struct peer *peer)
 	struct secure *ready = peer->ready;
 
 	peer->ready = NULL;
-	/* The other side has nothing to say before our HELLO: what comes is its end. */
+	/* The other side has nothing to say before our HELLO: a readable connection has ended. */
 	return ready && secure_is_readable(ready) ? secure_free(ready) : ready;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The connection for the next move: made before it is wanted, used once, and given up with what it was made for. */
+/*
+ * The connection for the next move: made before it is wanted, used once, and given up with the link
+ * or the key that it was made for.
+ */
 
 #include <pthread.h>
 

@@ -62,7 +62,7 @@ static void test_made_anew(void)
 	tear_down();
 }
 
-/* What is not over is not made anew with a key that the other nodes do not know. */
+/* A link that is not over is not made anew with a key that the other nodes do not know. */
 static void test_kept(void)
 {
 	uint32_t key = 2;

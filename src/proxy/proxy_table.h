@@ -128,7 +128,7 @@ struct os_tcp_route peer_route(const struct peer *peer);
 void peer_next_way(struct peer *peer);
 /* Takes over a connection whose HELLO fits; closes it if it does not. */
 void peer_accept(struct peer *peer, struct secure *secure, const struct frame_hello *hello);
-/* What a greeting says of its speaker. */
+/* Notes the release and the protocols that a greeting names for its speaker. */
 void peer_note_speaker(struct peer *peer, const struct protocol_speaker *speaker);
 /* For the log, by one of our sentences: there is no protocol that both nodes speak. */
 void peer_tell_version(struct peer *peer, const struct protocol_speaker *speaker);
@@ -148,7 +148,7 @@ void proxy_on_made(void *ctx, const struct identity *identity, uint64_t number,
 
 /* proxy_ready.c: a connection for the next move to a node */
 void peer_ready_made(struct peer *peer, uint64_t number, struct secure *secure);
-void peer_ready_tick(struct peer *peer); /* what is not of use any more is given up */
+void peer_ready_tick(struct peer *peer); /* gives up a connection of no more use */
 void peer_ready_end(struct peer *peer);
 struct secure *peer_ready_take(struct peer *peer); /* NULL: there is none */
 /* Has the gate make one, for this purpose, with the number of the link's connection. 0 or -EAGAIN. */

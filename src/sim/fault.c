@@ -52,7 +52,7 @@ static int nodes_up(const struct world *w)
 	return up;
 }
 
-/* Nothing is left of what the node has in memory. */
+/* The node loses all of its memory. */
 static void wipe(struct world *w, int node)
 {
 	struct node *n = &w->node[node];

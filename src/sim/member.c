@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A node's part in the group. The deputy is the product's envoy (group/envoy.h) on the made-up multicast; what it
- * tells the daemon waits in their connection, and the daemon takes it by the product's seat (group/seat.h). What has
- * been decided first by any deputy is the log.
+ * A node's part in the group. The deputy is the product's envoy (group/envoy.h) on the made-up
+ * multicast; its messages to the daemon wait in their connection, and the daemon takes them by the
+ * product's seat (group/seat.h). The log has each decision as the first deputy made it.
  */
 
 #include <stdlib.h>
@@ -375,7 +375,7 @@ bool member_takes(struct world *w, int node, const struct command *cmd)
 	return false;
 }
 
-/* Whatever its processes need of the group, when it has become a member. */
+/* A node that has become a member proposes the commands that its processes need. */
 void member_on_tick(struct world *w, int node)
 {
 	const struct directory_dc *dc;

@@ -3,10 +3,11 @@
 #define DVS_SIM_RING_H
 
 /*
- * The machines of the group and a multicast between them, as Corosync's closed process groups are: machines that reach
- * each other are a ring. Each ring has one log of messages and of members that come and go, and every machine takes
- * the log in its own time. Machines that go together from one ring to the next have taken the same of the old one. What
- * a machine has taken waits for its member; what it says of the quorum waits beside that, and may come before or after.
+ * The machines of the group and a multicast between them, as Corosync's closed process groups are:
+ * machines that reach each other are a ring. Each ring has one log of messages and of members that
+ * come and go, and every machine takes the log in its own time. Machines that go together from one
+ * ring to the next have taken the same of the old one. An entry that a machine has taken waits for
+ * its member; the machine's news of the quorum waits beside that, and may come before or after.
  */
 
 #include <stdbool.h>
@@ -84,7 +85,7 @@ void ring_join(struct world *w, int node);
 void ring_leave(struct world *w, int node);
 void ring_multicast(struct world *w, int node, const uint8_t *head, const uint8_t *payload,
 		    size_t bytes);
-/* What the multicast did not take is tried once more. */
+/* A message that the multicast did not take is tried once more. */
 void ring_flush(struct world *w, int node);
 /* A machine ends, or the multicast's program on it does; and is there again. */
 void ring_stop(struct world *w, int node, bool is_machine);

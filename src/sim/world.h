@@ -71,7 +71,7 @@ enum event_kind {
 	EVENT_PAUSE,	/* a = node */
 	EVENT_CUT,	/* a, b = nodes */
 	EVENT_HEAL,	/* a, b */
-	EVENT_OUTCOME, /* data = struct command: what became of a proposal that is not decided; tag = code */
+	EVENT_OUTCOME,	/* data = struct command: the end of an undecided proposal; tag = code */
 	/* of a council's machines */
 	EVENT_HEAR,	      /* a = machine: it takes the next of its ring's log */
 	EVENT_REFORM,	      /* machines find each other */

@@ -67,7 +67,10 @@ struct command {
 	int32_t warn2proc, warnmsg;
 	char name[16];
 	uint64_t secret; /* NODE_JOIN: random; a node shows it to the others (wire/frame.h) */
-	/* The user for whom it was proposed, by the group that counts (base/right.h); 0: a daemon by itself. */
+	/*
+	 * The user that the proposal is for, by the group that counts (base/right.h); 0: a daemon
+	 * by itself.
+	 */
 	uint32_t by_uid, by_gid;
 	uint32_t gid;  /* DC_CREATE: of the DC */
 	uint16_t mode; /* DC_CREATE */

@@ -233,7 +233,10 @@ struct ctl_dc_row {
 
 #define CTL_UNSAID UINT32_MAX
 
-/* Of CTL_DCINIT of the command line. What is unsaid is the asker's, and the mode the default one. */
+/*
+ * Of CTL_DCINIT of the command line. A user or group that is not given is the asker's; a mode that
+ * is not given is the default one.
+ */
 struct ctl_dc_make {
 	dc_usr_t dc;
 	uint32_t uid, gid, mode;

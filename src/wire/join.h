@@ -3,8 +3,9 @@
 #define DVS_WIRE_JOIN_H
 
 /*
- * What a machine that joins a cluster (`dvs join`) and the one that has invited it (`dvs invite`) say to each other, on
- * a connection on which both have proven that they know the token of the invitation. Little-endian, no alignment.
+ * A machine that joins a cluster (`dvs join`) and the one that has invited it (`dvs invite`) send
+ * each other these messages, on a connection on which both have proven that they know the token of
+ * the invitation. Little-endian, no alignment.
  *
  *	newcomer: ASK		its name and addresses
  *	member: ANSWER + texts	the key, the list with the newcomer in it, and Corosync's key; or a sentence

@@ -19,7 +19,7 @@ static struct roster_node beta(void)
 	return newcomer;
 }
 
-/* What comes of a message of which one byte is another. */
+/* Decodes a message of which one byte is another. */
 static int with(size_t at, uint8_t byte)
 {
 	const struct roster_node newcomer = beta();
