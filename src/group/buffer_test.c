@@ -33,7 +33,7 @@ static void test_order_of_bytes(void)
 	CHECK(!b.bytes && !b.room);
 }
 
-/* Room that was taken from the beginning is used again: it does not grow with what passes. */
+/* Room that was taken from the beginning is used again: the bytes that pass do not make it grow. */
 static void test_room_is_used_again(void)
 {
 	struct group_buffer b = { 0 };

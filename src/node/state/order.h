@@ -54,7 +54,7 @@ typedef void proposal_fn(struct order *order, void *ctx, const struct directory_
  * with EDVSNOCONN if it never reached the order (then before order_propose() returns), or with
  * EDVSINPROGRESS if the quorum was lost before its fate was known: it may yet have been decided. A command that stays,
  * or waits, without a quorum (core/proposal.h) is told so when the group itself is lost. done may be NULL.
- * `by`: the user for whom it is proposed; the rights of this user are judged once more when the
+ * `by`: its proposer; the rights of this user are judged once more when the
  * command is applied (EDVSPRIVILEGES); &right_root for a command that follows from a decision or an
  * event, and that no user asked for.
  */
