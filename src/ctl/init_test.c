@@ -2,16 +2,10 @@
 
 /* dvs init: the files of a new cluster, and nothing that was there. */
 
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "ctl/newcomer.h"
 #include "ctl/rig_test.h"
-#include "os/file.h"
 #include "os/machine.h"
-
-static char root[] = "/tmp/dvs-init-XXXXXX";
+#include "os/made_root_test.h"
 
 void __wrap_os_machine_name(char *name, size_t size);
 unsigned __wrap_os_machine_addresses(uint32_t *address, unsigned most);
@@ -27,21 +21,6 @@ unsigned __wrap_os_machine_addresses(uint32_t *address, unsigned most)
 	return roster_address("192.0.2.10", 10, address) ? 0 : 1;
 }
 
-static const char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s%s", root, name);
-	return path;
-}
-
-static bool file_has(const char *name, const char *words)
-{
-	char text[MEMBERSHIP_COROSYNC_MAX];
-
-	return os_file_read(path_of(name), text, sizeof(text)) > 0 && strstr(text, words);
-}
-
 static void test_words(void)
 {
 	CHECK_EQ(rig_run(verb_init, "alpha", NULL), WRONG_USAGE);
@@ -53,7 +32,7 @@ static void test_words(void)
 	CHECK(rig_wrong("\"a b\" is no name of a node"));
 	CHECK_EQ(rig_run(verb_init, "--root", root, "--address", "here", NULL), REFUSED);
 	CHECK(rig_wrong("\"here\" is no IPv4 address"));
-	CHECK_EQ(access(path_of(MEMBERSHIP_KEY), F_OK), -1);
+	CHECK(!is_there(MEMBERSHIP_KEY));
 }
 
 static void test_made(void)
@@ -88,18 +67,11 @@ static void test_document(void)
 
 int main(void)
 {
-	if (!mkdtemp(root))
+	if (!root_make())
 		return 1;
-	mkdir(path_of("/etc"), 0700);
-	mkdir(path_of("/etc/dvs"), 0700);
-	mkdir(path_of("/etc/corosync"), 0700);
 	TEST(test_words);
 	TEST(test_made);
 	TEST(test_document);
-	membership_end(root);
-	os_folder_remove(path_of("/etc/corosync"));
-	os_folder_remove(path_of("/etc/dvs"));
-	os_folder_remove(path_of("/etc"));
-	os_folder_remove(root);
+	root_remove();
 	return test_end();
 }

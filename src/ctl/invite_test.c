@@ -4,27 +4,14 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "ctl/invitation.h"
 #include "ctl/rig_test.h"
-#include "os/file.h"
 #include "os/keyfile.h"
+#include "os/made_root_test.h"
 #include "os/socket.h"
 #include "os/tcp.h"
 #include "os/threads.h"
-
-static char root[] = "/tmp/dvs-invite-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s%s", root, name);
-	return path;
-}
 
 /* ---- who calls ---- */
 
@@ -267,21 +254,14 @@ int main(void)
 		test_skip("a key file is root's");
 		return test_end();
 	}
-	if (!mkdtemp(root))
+	if (!root_make())
 		return 1;
-	mkdir(path_of("/etc"), 0700);
-	mkdir(path_of("/etc/dvs"), 0700);
-	mkdir(path_of("/etc/corosync"), 0700);
 	TEST(test_words);
 	TEST(test_not_now);
 	TEST(test_joined);
 	TEST(test_name_taken);
 	TEST(test_gone);
 	TEST(test_document);
-	membership_end(root);
-	os_folder_remove(path_of("/etc/corosync"));
-	os_folder_remove(path_of("/etc/dvs"));
-	os_folder_remove(path_of("/etc"));
-	os_folder_remove(root);
+	root_remove();
 	return test_end();
 }

@@ -2,40 +2,21 @@
 
 /* dvs join: a node with two files of another machine, and a list that was changed. */
 
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "ctl/newcomer.h"
 #include "ctl/rig_test.h"
-#include "os/file.h"
 #include "os/keyfile.h"
 #include "os/machine.h"
+#include "os/made_root_test.h"
 
-static char root[] = "/tmp/dvs-join-XXXXXX", folder[64];
+static char folder[64];
 
 void __wrap_os_machine_name(char *name, size_t size);
 
 void __wrap_os_machine_name(char *name, size_t size)
 {
 	snprintf(name, size, "beta");
-}
-
-static const char *path_of(const char *name)
-{
-	static char path[2][128];
-	static unsigned turn;
-
-	turn ^= 1;
-	snprintf(path[turn], sizeof(path[turn]), "%s%s", root, name);
-	return path[turn];
-}
-
-static bool file_has(const char *name, const char *words)
-{
-	char text[MEMBERSHIP_COROSYNC_MAX];
-
-	return os_file_read(path_of(name), text, sizeof(text)) > 0 && strstr(text, words);
 }
 
 static int join_as(const char *name)
@@ -78,7 +59,7 @@ static void test_nobody(void)
 		 REFUSED);
 	CHECK(rig_wrong("nobody invites at 127.0.0.1, port 1"));
 	CHECK(rig_wrong("ask for a new token"));
-	CHECK_EQ(access(path_of(MEMBERSHIP_KEY), F_OK), -1);
+	CHECK(!is_there(MEMBERSHIP_KEY));
 }
 
 static void test_bad_files(void)
@@ -99,7 +80,7 @@ static void test_bad_files(void)
 	CHECK_EQ(join_as(NULL), REFUSED);
 	CHECK(rig_wrong("may be read or written by others"));
 	CHECK_EQ(chmod(path_of("/from/key"), 0600), 0);
-	CHECK_EQ(access(path_of(MEMBERSHIP_KEY), F_OK), -1);
+	CHECK(!is_there(MEMBERSHIP_KEY));
 }
 
 static void test_joined(void)
@@ -143,24 +124,16 @@ static void test_in_place(void)
 
 int main(void)
 {
-	if (!mkdtemp(root))
+	if (!root_make() || os_folder_make(path_of("/from")))
 		return 1;
 	snprintf(folder, sizeof(folder), "%s/from", root);
-	mkdir(folder, 0700);
-	mkdir(path_of("/etc"), 0700);
-	mkdir(path_of("/etc/dvs"), 0700);
-	mkdir(path_of("/etc/corosync"), 0700);
 	TEST(test_words);
 	TEST(test_nobody);
 	TEST(test_bad_files);
 	TEST(test_joined);
 	TEST(test_changed);
 	TEST(test_in_place);
-	membership_end(root);
 	os_folder_remove(path_of("/from"));
-	os_folder_remove(path_of("/etc/corosync"));
-	os_folder_remove(path_of("/etc/dvs"));
-	os_folder_remove(path_of("/etc"));
-	os_folder_remove(root);
+	root_remove();
 	return test_end();
 }

@@ -2,24 +2,9 @@
 
 /* dvs leave: nothing is given up before the processes have moved and the others know; and a machine that is gone. */
 
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "ctl/rig_test.h"
-#include "os/file.h"
 #include "os/keyfile.h"
-#include "os/membership.h"
-
-static char root[] = "/tmp/dvs-leave-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s%s", root, name);
-	return path;
-}
+#include "os/made_root_test.h"
 
 int __wrap_os_child_run(char *const *argv, pid_t netns_pid, const char *input, char *output,
 			size_t size);
@@ -82,11 +67,6 @@ static int leave(const char *node)
 	return rig_run(verb_leave, "--root", root, node, NULL);
 }
 
-static bool is_there(void)
-{
-	return access(path_of(MEMBERSHIP_KEY), F_OK) == 0;
-}
-
 static void set_up(const char *list, int id)
 {
 	struct membership membership = { .corosync = true, .node = id };
@@ -121,7 +101,7 @@ static void test_stays(void)
 	CHECK(rig_wrong("endpoint 20 of container 2 stays here, and so does the node"));
 	CHECK_EQ(rig->asked, 2);
 	CHECK_EQ(rig->text[0], 0);
-	CHECK(is_there());
+	CHECK(is_there(MEMBERSHIP_KEY));
 	one_stays = false;
 	self = 7;
 	CHECK_EQ(leave(NULL), REFUSED);
@@ -140,7 +120,7 @@ static void test_left(void)
 	CHECK(rig_said("this machine is not node 1 (beta) any more\n"));
 	CHECK(!strstr(rig->out, "systemctl"));
 	CHECK(rig_said("    dvs leave beta      # on another machine"));
-	CHECK(!is_there());
+	CHECK(!is_there(MEMBERSHIP_KEY));
 }
 
 /* The last machine: there is nobody to tell, and nowhere to move to. */
@@ -156,7 +136,7 @@ static void test_last(void)
 	CHECK_EQ(rig->asked, 1);
 	CHECK(rig_said("    systemctl disable --now dvsd dvs-corosync; systemctl stop corosync\n"));
 	CHECK(!strstr(rig->out, "dvs leave")); /* there is nobody else */
-	CHECK(!is_there());
+	CHECK(!is_there(MEMBERSHIP_KEY));
 	systemctl_status = 0;
 }
 
@@ -177,7 +157,7 @@ static void test_another(void)
 	CHECK(rig_has_text("name", "beta"));
 	CHECK(rig_has_number("self", 0));
 	CHECK(!strcmp(rig->text, "corosync-cfgtool -R; "));
-	CHECK(is_there());
+	CHECK(is_there(MEMBERSHIP_KEY));
 	CHECK_EQ(leave("beta"), DONE);
 	CHECK(rig_said("node 1 (beta) is off the list"));
 	/* A Corosync that does not notice the loss: it is tried for a while. */
@@ -193,21 +173,13 @@ static void test_another(void)
 
 int main(void)
 {
-	if (!mkdtemp(root))
+	if (!root_make())
 		return 1;
-	mkdir(path_of("/etc"), 0700);
-	mkdir(path_of("/etc/dvs"), 0700);
-	mkdir(path_of("/etc/corosync"), 0700);
 	TEST(test_words);
 	TEST(test_stays);
 	TEST(test_left);
 	TEST(test_last);
 	TEST(test_another);
-	membership_end(root);
-	unlink(path_of(MEMBERSHIP_SETTINGS));
-	os_folder_remove(path_of("/etc/corosync"));
-	os_folder_remove(path_of("/etc/dvs"));
-	os_folder_remove(path_of("/etc"));
-	os_folder_remove(root);
+	root_remove();
 	return test_end();
 }

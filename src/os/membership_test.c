@@ -2,50 +2,19 @@
 #include "os/membership.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/test.h"
-#include "os/file.h"
 #include "os/keyfile.h"
+#include "os/made_root_test.h"
 
-static char root[] = "/tmp/dvs-member-XXXXXX";
 static struct membership membership;
 static const char *wrote[MEMBERSHIP_FILES_MOST + 1];
 static struct refusal refusal;
 
-static const char *path_of(const char *name)
-{
-	static char path[2][128];
-	static unsigned turn;
-
-	turn ^= 1;
-	snprintf(path[turn], sizeof(path[turn]), "%s%s", root, name);
-	return path[turn];
-}
-
-static const char *text_of(const char *name)
-{
-	static char text[2][MEMBERSHIP_COROSYNC_MAX];
-	static unsigned turn;
-
-	turn ^= 1;
-	text[turn][0] = '\0';
-	os_file_read(path_of(name), text[turn], sizeof(text[turn]));
-	return text[turn];
-}
-
-static bool has(const char *name)
-{
-	return access(path_of(name), F_OK) == 0;
-}
-
 static bool has_nothing(void)
 {
-	return !has(MEMBERSHIP_KEY) && !has(MEMBERSHIP_ROSTER) && !has(MEMBERSHIP_AUTHKEY);
+	return !is_there(MEMBERSHIP_KEY) && !is_there(MEMBERSHIP_ROSTER) && !is_there(MEMBERSHIP_AUTHKEY);
 }
 
 static bool is_refused(int r, int error, const char *words)
@@ -121,7 +90,7 @@ static void test_made(void)
 	CHECK(!membership_is_node(root, &membership));
 	/* And away again. */
 	membership_end(root);
-	CHECK(has_nothing() && !has(MEMBERSHIP_COROSYNC));
+	CHECK(has_nothing() && !is_there(MEMBERSHIP_COROSYNC));
 	CHECK(!strcmp(text_of(MEMBERSHIP_SETTINGS), "# all\n#id = 7\n\n"));
 	CHECK_EQ(check(true, false), 0);
 }
@@ -132,7 +101,7 @@ static void test_local(void)
 	membership.corosync = false;
 	CHECK_EQ(make(), 0);
 	CHECK(strstr(text_of(MEMBERSHIP_SETTINGS), "\ngroup = local:/run/dvs/sequencer.sock\n"));
-	CHECK(!has(MEMBERSHIP_AUTHKEY) && !has(MEMBERSHIP_COROSYNC));
+	CHECK(!is_there(MEMBERSHIP_AUTHKEY) && !is_there(MEMBERSHIP_COROSYNC));
 	CHECK(is_refused(check(false, false), EDVSEXIST, "is set up as a node already"));
 }
 
@@ -199,7 +168,7 @@ static void test_undone(void)
 	set_up(ALPHA);
 	CHECK_EQ(mkdir(path_of(MEMBERSHIP_SETTINGS), 0700), 0);
 	CHECK(is_refused(make(), EDVSISDIR, "dvs.conf cannot be written"));
-	CHECK(has_nothing() && !has(MEMBERSHIP_COROSYNC));
+	CHECK(has_nothing() && !is_there(MEMBERSHIP_COROSYNC));
 	CHECK(!wrote[0]);
 	rmdir(path_of(MEMBERSHIP_SETTINGS));
 	rename(path_of("/etc/corosync"), path_of("/etc/away"));
@@ -273,11 +242,8 @@ static void test_bad_list(void)
 
 int main(void)
 {
-	if (!mkdtemp(root))
+	if (!root_make())
 		return 1;
-	mkdir(path_of("/etc"), 0700);
-	mkdir(path_of("/etc/dvs"), 0700);
-	mkdir(path_of("/etc/corosync"), 0700);
 	TEST(test_made);
 	TEST(test_local);
 	TEST(test_authkey);
@@ -287,12 +253,6 @@ int main(void)
 	TEST(test_change);
 	TEST(test_rings);
 	TEST(test_bad_list);
-	membership_end(root);
-	unlink(path_of(MEMBERSHIP_SETTINGS));
-	unlink(path_of("/list"));
-	os_folder_remove(path_of("/etc/corosync"));
-	os_folder_remove(path_of("/etc/dvs"));
-	os_folder_remove(path_of("/etc"));
-	os_folder_remove(root);
+	root_remove();
 	return test_end();
 }

@@ -3,11 +3,11 @@
 /* A list of machines that another command has sent: the lists that are refused before any file is touched. */
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "node/bind/bind_rig_test.h"
 #include "node/bind/roster.h"
 #include "node/calls.h"
+#include "os/made_root_test.h"
 
 static int ask(const char *text)
 {
@@ -33,28 +33,14 @@ static void test_refused(void)
 	rig_end();
 }
 
-static const char *file_with(const char *text)
-{
-	static char path[] = "/tmp/dvs-roster-test";
-	static char name[64];
-	FILE *file;
-
-	snprintf(name, sizeof(name), "%s-%d", path, (int)getpid());
-	file = fopen(name, "w");
-	if (file) {
-		fputs(text, file);
-		fclose(file);
-	}
-	return name;
-}
-
 /* A list of another cluster, or of another machine, is not this node's. */
 static void test_of_node(void)
 {
-	const char *path = file_with("node 1 beta 192.0.2.11 198.51.100.11\n");
+	const char *path = path_of("/list");
 	struct roster roster;
 	uint32_t first, second, other;
 
+	CHECK_EQ(os_file_write(path, "node 1 beta 192.0.2.11 198.51.100.11\n"), 0);
 	CHECK_EQ(roster_address("192.0.2.11", 10, &first), 0);
 	CHECK_EQ(roster_address("198.51.100.11", 13, &second), 0);
 	CHECK_EQ(roster_address("192.0.2.12", 10, &other), 0);
@@ -69,7 +55,10 @@ static void test_of_node(void)
 
 int main(void)
 {
+	if (!root_make())
+		return 1;
 	TEST(test_of_node);
 	TEST(test_refused);
+	root_remove();
 	return test_end();
 }
