@@ -139,18 +139,15 @@ static struct secure *knock(const struct door *door, const struct join_token *to
 }
 
 /* The files come first, the members' Corosyncs after them: a machine without files costs the others no quorum. */
-static int take_place(const struct newcomer *newcomer, struct secure *secure,
+static int take_place(const char *root, const struct roster_node *node, struct secure *secure,
 		      struct membership *membership, const char **wrote, struct refusal *refusal)
 {
-	struct roster_node node;
-	int r = newcomer_node(newcomer, &node, refusal);
+	int r = invitation_ask(secure, node, refusal);
 
-	if (!r)
-		r = invitation_ask(secure, &node, refusal);
 	if (!r)
 		r = invitation_take(secure, membership, refusal);
 	if (!r)
-		r = membership_make(newcomer->root, membership, wrote, refusal);
+		r = membership_make(root, membership, wrote, refusal);
 	return r ? r : invitation_settle(secure, refusal);
 }
 
@@ -172,7 +169,7 @@ static int join_network(const struct newcomer *newcomer, const struct door *door
 	if (!r)
 		secure = knock(door, &token, &refusal);
 	if (secure)
-		take_place(newcomer, secure, &membership, wrote, &refusal);
+		take_place(newcomer->root, &node, secure, &membership, wrote, &refusal);
 	secure_free(secure);
 	explicit_bzero(&token, sizeof(token));
 	explicit_bzero(&membership.keyring, sizeof(membership.keyring));
