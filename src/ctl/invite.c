@@ -31,7 +31,7 @@ struct host {
 	const char *root; /* "": files are the machine's own */
 	int seconds, port;
 	bool json;
-	struct membership membership; /* with the list as it is before */
+	struct membership membership; /* as it is without the newcomer */
 	struct join_token token;
 	struct secure_keys *keys;
 	int fd;
@@ -63,7 +63,7 @@ static int read_files(const char *root, struct membership *membership, struct re
 		 : 0;
 }
 
-static int check_node(const struct membership *membership, struct refusal *refusal)
+static int check_node(struct membership *membership, struct refusal *refusal)
 {
 	struct ctl_request request = client_request(CTL_STATUS);
 	struct ctl_node_status state;
@@ -74,7 +74,10 @@ static int check_node(const struct membership *membership, struct refusal *refus
 			refusal, EDVSNOCONN,
 			"this side of the cluster has no quorum: nobody can join until enough nodes "
 			"are back");
-	return r ? r : members_check_up(&membership->roster, 0, refusal);
+	if (r)
+		return r;
+	membership->node = state.nodeid;
+	return members_check_up(&membership->roster, 0, refusal);
 }
 
 static int begin(struct host *host, struct refusal *refusal)
@@ -106,14 +109,12 @@ static int begin(struct host *host, struct refusal *refusal)
 /* An address of this machine at which the newcomer may call. */
 static const char *own_address(const struct host *host, char text[NEWCOMER_ADDRESS])
 {
-	struct ctl_request request = client_request(CTL_STATUS);
-	struct ctl_node_status state = { 0 };
 	const struct roster *roster = &host->membership.roster;
+	int id = host->membership.node;
 
-	if (client_call(-1, &request, NULL, 0, &state, sizeof(state), NULL) || state.nodeid < 0 ||
-	    state.nodeid >= NR_NODES || !roster->node[state.nodeid].count)
+	if (id < 0 || id >= NR_NODES || !roster->node[id].count)
 		return "ADDRESS";
-	return newcomer_address(roster->node[state.nodeid].address[0], text);
+	return newcomer_address(roster->node[id].address[0], text);
 }
 
 static void tell(const struct host *host)
@@ -134,17 +135,21 @@ static void tell(const struct host *host)
 	fflush(stdout);
 }
 
-/* All members and the newcomer have the new list; Corosync reads it when the newcomer has its files. */
+/*
+ * All members and the newcomer have the new list; Corosync reads it when the newcomer has its files. The newcomer's
+ * number, or the refusal's.
+ */
 static int admit(struct host *host, struct secure *secure, const struct roster_node *newcomer,
 		 struct refusal *refusal)
 {
-	struct membership next = host->membership;
+	struct membership next;
 	uint32_t up;
 	int r = members_up(&up, refusal);
 
+	/* It may have changed while nobody came. */
 	if (!r)
-		r = read_files(host->root, &next, refusal);
-	host->membership.roster = next.roster;
+		r = read_files(host->root, &host->membership, refusal);
+	next = host->membership;
 	if (!r)
 		r = members_add(&host->membership.roster, newcomer, up, &next.roster, refusal);
 	next.node = r;
@@ -157,30 +162,29 @@ static int admit(struct host *host, struct secure *secure, const struct roster_n
 		invitation_refuse(secure, refusal);
 	else
 		r = invitation_welcome(secure, &next, refusal);
-	host->membership.node = next.node;
 	explicit_bzero(&next.keyring, sizeof(next.keyring));
-	return r < 0 ? r : 0;
+	return r ? r : next.node;
 }
 
 /* After the list was changed. */
-static int settle(struct host *host, struct secure *secure, const struct roster_node *newcomer,
-		  struct refusal *refusal)
+static int settle(const struct host *host, struct secure *secure,
+		  const struct roster_node *newcomer, int node, struct refusal *refusal)
 {
 	struct refusal why = REFUSAL_NONE;
 
-	assert(host->membership.node >= 0);
+	assert(node >= 0);
 	if (invitation_wait(secure, &why))
 		return refusal_set_number(
 			refusal, why.error,
 			"%s (node %d) is on the list, and did not say that it has its files: "
 			"`dvs join` there once more with a new token, or `dvs leave %s` here",
-			newcomer->name, host->membership.node, newcomer->name);
+			newcomer->name, node, newcomer->name);
 	if (members_reload(refusal))
 		return refusal->error;
 	invitation_settled(secure);
 	if (!host->json)
 		printf("%s is node %d now: it is there when its services run\n", newcomer->name,
-		       host->membership.node);
+		       node);
 	return 0;
 }
 
@@ -190,16 +194,16 @@ static int serve(struct host *host, int fd, struct refusal *refusal)
 	struct refusal why = REFUSAL_NONE;
 	struct roster_node newcomer;
 	struct secure *secure = invitation_answer(host->keys, fd, GREETING_MS, &why);
-	int r = secure ? invitation_hear(secure, &newcomer, &why) : why.error;
+	int node = secure ? invitation_hear(secure, &newcomer, &why) : why.error, r;
 
-	if (!r)
-		r = admit(host, secure, &newcomer, &why);
-	if (r) {
+	if (!node)
+		node = admit(host, secure, &newcomer, &why);
+	if (node < 0) {
 		fprintf(stderr, "%s: a machine was refused: %s\n", program_name(), why.reason);
 		secure_free(secure);
 		return 1;
 	}
-	r = settle(host, secure, &newcomer, refusal);
+	r = settle(host, secure, &newcomer, node, refusal);
 	secure_free(secure);
 	return r;
 }
