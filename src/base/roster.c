@@ -2,10 +2,11 @@
 #include "base/roster.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define NUMBER_DIGITS 10
+
+static const char no_address[] = "an address is an IPv4 address such as 192.0.2.10";
 
 /* A part of a line that ends at a blank. */
 struct word {
@@ -57,6 +58,15 @@ static bool parse_number(const struct word *word, uint64_t most, uint64_t *numbe
 	return value <= most;
 }
 
+/* 0.x is nobody; from 224 on there are groups, and all. */
+static bool is_of_machine(uint32_t address)
+{
+	uint8_t first;
+
+	memcpy(&first, &address, sizeof(first));
+	return first > 0 && first < 224;
+}
+
 int roster_address(const char *text, size_t len, uint32_t *address)
 {
 	uint8_t byte[4];
@@ -75,11 +85,40 @@ int roster_address(const char *text, size_t len, uint32_t *address)
 		if (i < 3 && (at == len || text[at++] != '.'))
 			return -1;
 	}
-	/* 0.x is nobody; from 224 on there are groups, and all. */
-	if (at != len || byte[0] == 0 || byte[0] >= 224)
+	if (at != len)
 		return -1;
 	memcpy(address, byte, sizeof(*address));
-	return 0;
+	return is_of_machine(*address) ? 0 : -1;
+}
+
+bool roster_has_address(const struct roster_node *node, uint32_t address)
+{
+	assert(node->count <= ROSTER_ADDRESSES);
+	for (unsigned i = 0; i < node->count; i++)
+		if (node->address[i] == address)
+			return true;
+	return false;
+}
+
+bool roster_meet(const struct roster_node *one, const struct roster_node *other)
+{
+	assert(other->count <= ROSTER_ADDRESSES);
+	for (unsigned i = 0; i < other->count; i++)
+		if (roster_has_address(one, other->address[i]))
+			return true;
+	return false;
+}
+
+const char *roster_add_address(struct roster_node *node, uint32_t address)
+{
+	if (node->count == ROSTER_ADDRESSES)
+		return "a node has four addresses at most";
+	if (!is_of_machine(address))
+		return no_address;
+	if (roster_has_address(node, address))
+		return "the node has an address twice";
+	node->address[node->count++] = address;
+	return NULL;
 }
 
 const char *roster_check_name(const char *name, size_t len)
@@ -99,17 +138,16 @@ const char *roster_check_name(const char *name, size_t len)
 
 static const char *parse_addresses(struct roster_node *node, const char *at, const char *end)
 {
-	struct word word = next_word(&at, end);
+	const char *why = NULL;
 
-	while (word.len) {
-		if (node->count == ROSTER_ADDRESSES)
-			return "a node has four addresses at most";
-		if (roster_address(word.text, word.len, &node->address[node->count]))
-			return "an address is an IPv4 address such as 192.0.2.10";
-		node->count++;
-		word = next_word(&at, end);
+	for (struct word word = next_word(&at, end); word.len && !why; word = next_word(&at, end)) {
+		uint32_t address;
+
+		why = roster_address(word.text, word.len, &address) ?
+			      no_address :
+			      roster_add_address(node, address);
 	}
-	return node->count ? NULL : "the node has no address";
+	return why || node->count ? why : "the node has no address";
 }
 
 static const char *parse_node(struct roster *roster, const char *at, const char *end)
@@ -132,10 +170,6 @@ static const char *parse_node(struct roster *roster, const char *at, const char 
 	why = parse_addresses(&node, at, end);
 	if (why)
 		return why;
-	for (unsigned i = 1; i < node.count; i++)
-		for (unsigned j = 0; j < i; j++)
-			if (node.address[i] == node.address[j])
-				return "the node has an address twice";
 	if (roster_owner(roster, &node) >= 0)
 		return "another node has that address already";
 	roster->node[id] = node;
@@ -280,20 +314,10 @@ int roster_find(const struct roster *roster, const char *name)
 	return -1;
 }
 
-static bool meet(const struct roster_node *one, const struct roster_node *other)
-{
-	for (unsigned i = 0; i < one->count; i++)
-		for (unsigned j = 0; j < other->count; j++)
-			if (one->address[i] == other->address[j])
-				return true;
-	return false;
-}
-
 int roster_owner(const struct roster *roster, const struct roster_node *node)
 {
-	assert(node->count <= ROSTER_ADDRESSES);
 	for (int id = 0; id < NR_NODES; id++)
-		if (meet(&roster->node[id], node))
+		if (roster_meet(&roster->node[id], node))
 			return id;
 	return -1;
 }

@@ -11,6 +11,7 @@
  *	node 1 beta 192.0.2.11 198.51.100.11
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,11 @@ struct roster {
 
 /* "A.B.C.D" of len bytes, which is no address of all or of nobody. 0 or -1. */
 int roster_address(const char *text, size_t len, uint32_t *address);
+/* The node has one address more. NULL, or why it cannot have it, as the end of a sentence. */
+const char *roster_add_address(struct roster_node *node, uint32_t address);
+bool roster_has_address(const struct roster_node *node, uint32_t address);
+/* Both have some address. */
+bool roster_meet(const struct roster_node *one, const struct roster_node *other);
 /* NULL, or what a name of len bytes has to be, as the end of a sentence. */
 const char *roster_check_name(const char *name, size_t len);
 

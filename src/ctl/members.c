@@ -89,23 +89,13 @@ int members_reload(struct refusal *refusal)
 		output);
 }
 
-/* The same name, and one address in common. */
-static bool is_same(const struct roster_node *node, const struct roster_node *newcomer)
-{
-	for (unsigned i = 0; i < node->count; i++)
-		for (unsigned j = 0; j < newcomer->count; j++)
-			if (node->address[i] == newcomer->address[j])
-				return !strcmp(node->name, newcomer->name);
-	return false;
-}
-
 int members_add(const struct roster *roster, const struct roster_node *newcomer, uint32_t up,
 		struct roster *next, struct refusal *refusal)
 {
 	int id = roster_find(roster, newcomer->name), owner;
 
 	assert(newcomer->count);
-	if (id >= 0 && (!is_same(&roster->node[id], newcomer) || up >> id & 1))
+	if (id >= 0 && (!roster_meet(&roster->node[id], newcomer) || up >> id & 1))
 		return refusal_set(
 			refusal, EDVSEXIST,
 			"the cluster has a node %s already (number %d%s): choose another "

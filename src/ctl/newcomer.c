@@ -62,6 +62,7 @@ int newcomer_node(const struct newcomer *newcomer, struct roster_node *node,
 		  struct refusal *refusal)
 {
 	const struct option_words *words = &newcomer->addresses;
+	const char *why;
 	int r;
 
 	_Static_assert(OPTION_WORDS_MAX == ROSTER_ADDRESSES, "each has its place");
@@ -70,19 +71,17 @@ int newcomer_node(const struct newcomer *newcomer, struct roster_node *node,
 	if (r || !words->count)
 		return r ? r : own_address(node, refusal);
 	for (unsigned i = 0; i < words->count; i++) {
-		uint32_t *address = &node->address[node->count];
+		uint32_t address;
 
-		if (roster_address(words->word[i], strlen(words->word[i]), address))
+		if (roster_address(words->word[i], strlen(words->word[i]), &address))
 			return refusal_set(
 				refusal, EDVSINVAL,
 				"--address: \"%.40s\" is no IPv4 address such as 192.0.2.10",
 				words->word[i]);
-		for (unsigned j = 0; j < node->count; j++)
-			if (node->address[j] == *address)
-				return refusal_set(refusal, EDVSINVAL,
-						   "--address: %.40s was given twice",
-						   words->word[i]);
-		node->count++;
+		why = roster_add_address(node, address);
+		if (why)
+			return refusal_set(refusal, EDVSINVAL, "--address %.40s: %s",
+					   words->word[i], why);
 	}
 	return 0;
 }

@@ -58,7 +58,8 @@ static void test_told(void)
 	CHECK(is_refused(fill("be ta", 1, "192.0.2.11", NULL), "--name: \"be ta\" is no name"));
 	CHECK(is_refused(fill("beta", 1, "192.0.2.256", NULL),
 			 "\"192.0.2.256\" is no IPv4 address"));
-	CHECK(is_refused(fill("beta", 2, "192.0.2.1", "192.0.2.1"), "was given twice"));
+	CHECK(is_refused(fill("beta", 2, "192.0.2.1", "192.0.2.1"),
+			 "--address 192.0.2.1: the node has an address twice"));
 }
 
 static void test_found(void)

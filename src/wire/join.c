@@ -56,33 +56,24 @@ static bool get_name(const uint8_t **at, char name[MAXNODENAME])
 	return !roster_check_name(name, len);
 }
 
-/* An address that a list can have, and the newcomer has not shown yet. */
-static bool is_right(const struct roster_node *newcomer, unsigned place)
-{
-	const uint8_t *byte = (const uint8_t *)&newcomer->address[place];
-
-	for (unsigned i = 0; i < place; i++)
-		if (newcomer->address[i] == newcomer->address[place])
-			return false;
-	return byte[0] > 0 && byte[0] < 224;
-}
-
 int join_decode_ask(struct roster_node *newcomer, const uint8_t buf[JOIN_ASK_BYTES])
 {
 	const uint8_t *at = buf;
 	int r = get_head(&at);
+	unsigned count;
 
 	if (r)
 		return r;
 	memset(newcomer, 0, sizeof(*newcomer));
-	newcomer->count = get(&at, 2);
-	if (!newcomer->count || newcomer->count > ROSTER_ADDRESSES ||
-	    !get_name(&at, newcomer->name))
+	count = get(&at, 2);
+	if (!count || count > ROSTER_ADDRESSES || !get_name(&at, newcomer->name))
 		return -EBADMSG;
 	for (unsigned i = 0; i < ROSTER_ADDRESSES; i++) {
-		memcpy(&newcomer->address[i], at, 4);
+		uint32_t address;
+
+		memcpy(&address, at, 4);
 		at += 4;
-		if (i < newcomer->count ? !is_right(newcomer, i) : newcomer->address[i] != 0)
+		if (i < count ? roster_add_address(newcomer, address) != NULL : address != 0)
 			return -EBADMSG;
 	}
 	assert(at == buf + JOIN_ASK_BYTES);

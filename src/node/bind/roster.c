@@ -31,15 +31,9 @@ void roster_tell(struct proxy *proxy, const struct roster *roster)
 bool roster_of_node(const char *path, int id, const char *name, uint32_t address,
 		    struct roster *roster)
 {
-	const struct roster_node *node = &roster->node[id];
-
 	assert(id >= 0 && id < NR_NODES);
-	if (membership_roster(path, roster, NULL) || roster_find(roster, name) != id)
-		return false;
-	for (unsigned i = 0; i < node->count; i++)
-		if (node->address[i] == address)
-			return true;
-	return false;
+	return !membership_roster(path, roster, NULL) && roster_find(roster, name) == id &&
+	       roster_has_address(&roster->node[id], address);
 }
 
 struct change {
