@@ -246,15 +246,18 @@ static void put_number(struct paper *paper, uint32_t number)
 	put(paper, at);
 }
 
-static void put_address(struct paper *paper, uint32_t address)
+const char *roster_print_address(uint32_t address, char text[ROSTER_ADDRESS_TEXT])
 {
+	struct paper paper = { text, 0 };
 	uint8_t byte[4];
 
 	memcpy(byte, &address, sizeof(byte));
 	for (int i = 0; i < 4; i++) {
-		put(paper, i ? "." : " ");
-		put_number(paper, byte[i]);
+		put(&paper, i ? "." : "");
+		put_number(&paper, byte[i]);
 	}
+	assert(paper.len < ROSTER_ADDRESS_TEXT);
+	return text;
 }
 
 static const char head[] =
@@ -269,6 +272,7 @@ _Static_assert(sizeof(head) + 32 + NR_NODES * NODE_LINE_MAX < ROSTER_TEXT_MAX,
 size_t roster_print(const struct roster *roster, char text[ROSTER_TEXT_MAX])
 {
 	struct paper paper = { text, 0 };
+	char address[ROSTER_ADDRESS_TEXT];
 
 	put(&paper, head);
 	put(&paper, "change ");
@@ -283,8 +287,10 @@ size_t roster_print(const struct roster *roster, char text[ROSTER_TEXT_MAX])
 		put_number(&paper, id);
 		put(&paper, " ");
 		put(&paper, node->name);
-		for (unsigned i = 0; i < node->count; i++)
-			put_address(&paper, node->address[i]);
+		for (unsigned i = 0; i < node->count; i++) {
+			put(&paper, " ");
+			put(&paper, roster_print_address(node->address[i], address));
+		}
 	}
 	put(&paper, "\n");
 	return paper.len;

@@ -34,6 +34,9 @@ struct roster {
 
 /* "A.B.C.D" of len bytes, which is no address of all or of nobody. 0 or -1. */
 int roster_address(const char *text, size_t len, uint32_t *address);
+/* The same text, in one of the caller. */
+#define ROSTER_ADDRESS_TEXT 16
+const char *roster_print_address(uint32_t address, char text[ROSTER_ADDRESS_TEXT]);
 /* The node has one address more. NULL, or why it cannot have it, as the end of a sentence. */
 const char *roster_add_address(struct roster_node *node, uint32_t address);
 bool roster_has_address(const struct roster_node *node, uint32_t address);

@@ -72,12 +72,14 @@ static void test_addresses(void)
 	static const char *const wrong[] = { "1.2.3",	  "1.2.3.4.", "1.2.3.4.5", "1.2.3.256",
 					     "1..3.4",	  "",	      "01.2.3.4",  "0.0.0.0",
 					     "224.0.0.1", "a.b.c.d",  "1.2.3.4x",  ".1.2.3" };
+	char text[ROSTER_ADDRESS_TEXT];
 	uint32_t address;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		CHECK(roster_address(wrong[i], strlen(wrong[i]), &address) < 0);
 	CHECK_EQ(roster_address("10.255.0.1", 10, &address), 0);
 	CHECK(!memcmp(&address, "\x0a\xff\0\x01", 4));
+	CHECK(!strcmp(roster_print_address(address, text), "10.255.0.1"));
 }
 
 /* The longest list there can be is printed, and read as the same. */

@@ -107,19 +107,19 @@ static int begin(struct host *host, struct refusal *refusal)
 }
 
 /* An address of this machine at which the newcomer may call. */
-static const char *own_address(const struct host *host, char text[NEWCOMER_ADDRESS])
+static const char *own_address(const struct host *host, char text[ROSTER_ADDRESS_TEXT])
 {
 	const struct roster *roster = &host->membership.roster;
 	int id = host->membership.node;
 
 	if (id < 0 || id >= NR_NODES || !roster->node[id].count)
 		return "ADDRESS";
-	return newcomer_address(roster->node[id].address[0], text);
+	return roster_print_address(roster->node[id].address[0], text);
 }
 
 static void tell(const struct host *host)
 {
-	char token[JOIN_TOKEN_TEXT + 1], address[NEWCOMER_ADDRESS], port[16] = "", line[160];
+	char token[JOIN_TOKEN_TEXT + 1], address[ROSTER_ADDRESS_TEXT], port[16] = "", line[160];
 
 	assert(host->token.id);
 	join_print_token(&host->token, token);

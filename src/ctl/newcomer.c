@@ -9,14 +9,6 @@
 #include "ctl/verb.h"
 #include "os/machine.h"
 
-const char *newcomer_address(uint32_t address, char text[NEWCOMER_ADDRESS])
-{
-	const uint8_t *a = (const uint8_t *)&address;
-
-	snprintf(text, NEWCOMER_ADDRESS, "%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
-	return text;
-}
-
 static int find_name(const struct newcomer *newcomer, struct roster_node *node,
 		     struct refusal *refusal)
 {
@@ -102,7 +94,7 @@ int newcomer_done(const struct newcomer *newcomer, const struct membership *memb
 		  const char *const *wrote, const char *const *next)
 {
 	const struct roster_node *node = &membership->roster.node[membership->node];
-	char text[NEWCOMER_ADDRESS];
+	char text[ROSTER_ADDRESS_TEXT];
 	json_t *addresses;
 
 	assert(node->count);
@@ -110,16 +102,16 @@ int newcomer_done(const struct newcomer *newcomer, const struct membership *memb
 		addresses = json_array();
 		for (unsigned i = 0; i < node->count; i++)
 			json_array_append_new(
-				addresses, json_string(newcomer_address(node->address[i], text)));
+				addresses, json_string(roster_print_address(node->address[i], text)));
 		return render_document(json_pack("{s:i, s:s, s:o, s:o, s:o}", "node",
 						 membership->node, "name", node->name, "addresses",
 						 addresses, "wrote", list_of(newcomer->root, wrote),
 						 "next", list_of("", next)));
 	}
 	printf("this machine is node %d, %s, at %s", membership->node, node->name,
-	       newcomer_address(node->address[0], text));
+	       roster_print_address(node->address[0], text));
 	for (unsigned i = 1; i < node->count; i++)
-		printf(", %s", newcomer_address(node->address[i], text));
+		printf(", %s", roster_print_address(node->address[i], text));
 	printf("\nwritten:\n");
 	for (; *wrote; wrote++)
 		printf("    %s%s\n", newcomer->root, *wrote);

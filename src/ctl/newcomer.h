@@ -38,8 +38,4 @@ int newcomer_node(const struct newcomer *newcomer, struct roster_node *node,
 int newcomer_done(const struct newcomer *newcomer, const struct membership *membership,
 		  const char *const *wrote, const char *const *next);
 
-/* "A.B.C.D", in a text of the caller. */
-#define NEWCOMER_ADDRESS 16
-const char *newcomer_address(uint32_t address, char text[NEWCOMER_ADDRESS]);
-
 #endif

@@ -49,12 +49,12 @@ static bool is_refused(int r, const char *words)
 
 static void test_told(void)
 {
-	char text[NEWCOMER_ADDRESS];
+	char text[ROSTER_ADDRESS_TEXT];
 
 	CHECK_EQ(fill("beta", 2, "192.0.2.11", "198.51.100.11"), 0);
 	CHECK(!strcmp(node.name, "beta"));
 	CHECK_EQ(node.count, 2);
-	CHECK(!strcmp(newcomer_address(node.address[1], text), "198.51.100.11"));
+	CHECK(!strcmp(roster_print_address(node.address[1], text), "198.51.100.11"));
 	CHECK(is_refused(fill("be ta", 1, "192.0.2.11", NULL), "--name: \"be ta\" is no name"));
 	CHECK(is_refused(fill("beta", 1, "192.0.2.256", NULL),
 			 "\"192.0.2.256\" is no IPv4 address"));

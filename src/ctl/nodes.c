@@ -12,17 +12,6 @@
 #include "ctl/table.h"
 #include "ctl/verb.h"
 
-#define ADDRESS_TEXT 16
-
-/* IPv4 in network order. */
-static const char *address_text(uint32_t address, char *buf)
-{
-	const uint8_t *b = (const uint8_t *)&address;
-
-	snprintf(buf, ADDRESS_TEXT, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
-	return buf;
-}
-
 /* A link that has not been heard of for longer than a sign of life takes; it is given up after 5 s. */
 #define SILENT_MS      2000
 /* Moved processes notice more than that; a machine with a time daemon is far below. */
@@ -108,12 +97,12 @@ static json_t *counters_json(const struct ctl_counters *c)
 static json_t *addresses_json(const struct ctl_node_row *row, const struct roster_node *listed)
 {
 	json_t *list = json_array();
-	char text[ADDRESS_TEXT];
+	char text[ROSTER_ADDRESS_TEXT];
 
 	for (unsigned i = 0; listed && i < listed->count; i++)
-		json_array_append_new(list, json_string(address_text(listed->address[i], text)));
+		json_array_append_new(list, json_string(roster_print_address(listed->address[i], text)));
 	if (!json_array_size(list))
-		json_array_append_new(list, json_string(address_text(row->address, text)));
+		json_array_append_new(list, json_string(roster_print_address(row->address, text)));
 	return list;
 }
 
@@ -121,14 +110,14 @@ static json_t *addresses_json(const struct ctl_node_row *row, const struct roste
 static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_status *state,
 			const struct ctl_counters *counters, const struct roster_node *listed)
 {
-	char address[ADDRESS_TEXT];
+	char address[ROSTER_ADDRESS_TEXT];
 
 	json_t *object = json_pack(
 		"{s:i, s:o, s:b, s:I, s:s, s:b, s:b, s:I, s:o, s:i, s:I, s:I, s:I, s:I, s:i, s:b}",
 		"node", row->node.n_nodeid, "name",
 		render_text(row->node.n_name, sizeof(row->node.n_name)), "up", row->up != 0,
 		"incarnation", (json_int_t)row->incarnation, "address",
-		address_text(row->address, address), "self", row->self != 0, "link_up",
+		roster_print_address(row->address, address), "self", row->self != 0, "link_up",
 		row->link_up != 0, "flags", (json_int_t)row->node.n_flags, "dcs",
 		render_set_json(row->node.n_dcs), "silent_ms", row->silent_ms, "frames_sent",
 		(json_int_t)row->frames_sent, "frames_received", (json_int_t)row->frames_received,
@@ -217,7 +206,7 @@ static int print_table(const struct ctl_node_row *rows, size_t count,
 		table_cell(table, "%d", rows[i].node.n_nodeid);
 		table_cell(table, "%.*s", MAXNODENAME, rows[i].node.n_name);
 		table_cell(table, "%s", rows[i].up ? "up" : "down");
-		table_cell(table, "%s", address_text(rows[i].address, text));
+		table_cell(table, "%s", roster_print_address(rows[i].address, text));
 		table_cell(table, "%s", link_text(&rows[i]));
 		table_cell(table, "%s", clock_text(&rows[i], text, sizeof(text)));
 		table_cell(table, "%s", release_text(&rows[i]));

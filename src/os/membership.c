@@ -221,13 +221,6 @@ static void put(struct paper *paper, const char *format, ...)
 	assert(paper->len < paper->size);
 }
 
-static void put_address(struct paper *paper, const char *before, uint32_t address)
-{
-	const uint8_t *a = (const uint8_t *)&address;
-
-	put(paper, "%s%u.%u.%u.%u", before, a[0], a[1], a[2], a[3]);
-}
-
 /* Corosync wants as many addresses of each machine as of any. */
 static unsigned rings_of(const struct roster *roster)
 {
@@ -242,6 +235,7 @@ static unsigned rings_of(const struct roster *roster)
 size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COROSYNC_MAX])
 {
 	struct paper paper = { text, MEMBERSHIP_COROSYNC_MAX, 0 };
+	char address[ROSTER_ADDRESS_TEXT];
 
 	put(&paper,
 	    "%stotem {\n\tversion: 2\n\tcluster_name: dvs\n\ttransport: knet\n"
@@ -253,11 +247,9 @@ size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COR
 		if (!node->count)
 			continue;
 		put(&paper, "\tnode {\n\t\tnodeid: %d\n\t\tname: %s\n", id + 1, node->name);
-		for (unsigned i = 0; i < rings_of(roster); i++) {
-			put(&paper, "\t\tring%u_addr:", i);
-			put_address(&paper, " ", node->address[i]);
-			put(&paper, "\n");
-		}
+		for (unsigned i = 0; i < rings_of(roster); i++)
+			put(&paper, "\t\tring%u_addr: %s\n", i,
+			    roster_print_address(node->address[i], address));
 		put(&paper, "\t}\n");
 	}
 	put(&paper,
@@ -268,10 +260,11 @@ size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COR
 static void print_settings(struct paper *paper, const struct membership *membership)
 {
 	const struct roster_node *node = &membership->roster.node[membership->node];
+	char address[ROSTER_ADDRESS_TEXT];
 
-	put(paper, "%sid = %d\nname = %s\n", mark, membership->node, node->name);
-	put_address(paper, "address = ", node->address[0]);
-	put(paper, "\ngroup = %s\nkey = " MEMBERSHIP_KEY "\n",
+	put(paper, "%sid = %d\nname = %s\naddress = %s\n", mark, membership->node, node->name,
+	    roster_print_address(node->address[0], address));
+	put(paper, "group = %s\nkey = " MEMBERSHIP_KEY "\n",
 	    membership->corosync ? "corosync:/run/dvs/order.sock"
 				 : "local:/run/dvs/sequencer.sock");
 }
