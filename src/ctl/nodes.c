@@ -101,7 +101,7 @@ static json_t *addresses_json(const struct ctl_node_row *row, const struct roste
 
 	for (unsigned i = 0; listed && i < listed->count; i++)
 		json_array_append_new(list, json_string(roster_print_address(listed->address[i], text)));
-	if (!json_array_size(list))
+	if (!listed)
 		json_array_append_new(list, json_string(roster_print_address(row->address, text)));
 	return list;
 }
@@ -239,27 +239,25 @@ static bool read_list(struct roster *roster, const struct ctl_node_row *rows, si
 	return !membership_roster(MEMBERSHIP_ROSTER, roster, NULL) && is_of(roster, rows, count);
 }
 
+/* Its line in the list; NULL: it has none. */
+static const struct roster_node *line_of(const struct roster *roster,
+					 const struct ctl_node_row *row)
+{
+	int id = row->node.n_nodeid;
+
+	return id >= 0 && id < NR_NODES && roster->node[id].count ? &roster->node[id] : NULL;
+}
+
 /* A machine that has left and is not on the list any more is no matter of the cluster. */
 static size_t drop_left(const struct roster *roster, struct ctl_node_row *rows, size_t count)
 {
 	size_t kept = 0;
 
 	assert(rows || !count);
-	for (size_t i = 0; i < count; i++) {
-		int id = rows[i].node.n_nodeid;
-
-		if (rows[i].up || (id >= 0 && id < NR_NODES && roster->node[id].count))
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].up || line_of(roster, &rows[i]))
 			rows[kept++] = rows[i];
-	}
 	return kept;
-}
-
-static const struct roster_node *line_of(const struct roster *roster,
-					 const struct ctl_node_row *row)
-{
-	int id = row->node.n_nodeid;
-
-	return id >= 0 && id < NR_NODES ? &roster->node[id] : NULL;
 }
 
 int verb_nodes(const struct verb *verb, int node, int argc, char **argv)
