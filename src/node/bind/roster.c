@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,8 +42,8 @@ struct change {
 	struct roster roster;
 };
 
-/* One at a time: they are rare, and each waits for the disk. */
-static atomic_bool busy;
+/* One at a time: they are rare, and each waits for the disk. By the node lock. */
+static bool busy;
 
 /* Without the lock: the disk may take its time. */
 static void *write_main(void *ctx)
@@ -60,7 +59,7 @@ static void *write_main(void *ctx)
 		request_end(change->request, 0, NULL, 0, NULL, 0);
 	if (!r)
 		roster_tell(change->proxy, &change->roster);
-	atomic_store(&busy, false);
+	busy = false;
 	os_loop_unlock(change->loop);
 	free(change);
 	return NULL;
@@ -102,13 +101,14 @@ void handle_roster(struct request *request)
 				   .proxy = request->requests->proxy };
 	if (!read_list(request, &change->roster)) {
 		free(change);
-	} else if (atomic_exchange(&busy, true)) {
+	} else if (busy) {
 		request_fail(request, EDVSAGAIN,
 			     "another change of the list of machines is under way: try again");
 		free(change);
 	} else if (os_thread_start(write_main, change) < 0) {
-		atomic_store(&busy, false);
 		request_fail(request, EDVSAGAIN, "the node has no thread for this: try again");
 		free(change);
+	} else {
+		busy = true;
 	}
 }
