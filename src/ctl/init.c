@@ -31,7 +31,7 @@ static int init(const struct newcomer *newcomer, bool corosync)
 	if (!r) {
 		os_keyfile_alone(&membership.keyring);
 		r = membership_make(newcomer->root, &membership, wrote, &refusal);
-		explicit_bzero(&membership.keyring, sizeof(membership.keyring));
+		membership_forget(&membership);
 	}
 	return r ? verb_refuse(&refusal)
 		 : newcomer_done(newcomer, &membership, wrote,

@@ -185,10 +185,11 @@ int invitation_take(struct secure *secure, struct membership *membership, struct
 	if (!r)
 		r = secure_read_full(secure, texts, join_texts(&answer), INVITATION_STEP_MS);
 	if (r)
-		return broken(refusal, r);
-	if (answer.error)
-		return refusal_set_number(refusal, answer.error, "%.*s", (int)answer.why, texts);
-	r = take_texts(membership, &answer, texts, refusal);
+		r = broken(refusal, r);
+	else if (answer.error)
+		r = refusal_set_number(refusal, answer.error, "%.*s", (int)answer.why, texts);
+	else
+		r = take_texts(membership, &answer, texts, refusal);
 	explicit_bzero(texts, sizeof(texts));
 	return r;
 }

@@ -162,7 +162,7 @@ static int admit(struct host *host, struct secure *secure, const struct roster_n
 		invitation_refuse(secure, refusal);
 	else
 		r = invitation_welcome(secure, &next, refusal);
-	explicit_bzero(&next.keyring, sizeof(next.keyring));
+	membership_forget(&next);
 	return r ? r : next.node;
 }
 

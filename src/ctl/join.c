@@ -76,7 +76,7 @@ static int join_files(const struct newcomer *newcomer, const char *folder)
 		r = membership_check(newcomer->root, true, kept, &refusal);
 	if (!r && !known)
 		r = membership_make(newcomer->root, &membership, wrote, &refusal);
-	explicit_bzero(&membership.keyring, sizeof(membership.keyring));
+	membership_forget(&membership);
 	if (r)
 		return verb_refuse(&refusal);
 	return newcomer_done(newcomer, &membership, known ? changed : wrote,
@@ -172,7 +172,7 @@ static int join_network(const struct newcomer *newcomer, const struct door *door
 		take_place(newcomer->root, &node, secure, &membership, wrote, &refusal);
 	secure_free(secure);
 	explicit_bzero(&token, sizeof(token));
-	explicit_bzero(&membership.keyring, sizeof(membership.keyring));
+	membership_forget(&membership);
 	return refusal.error ? verb_refuse(&refusal)
 			     : newcomer_done(newcomer, &membership, wrote, next_new);
 }

@@ -362,6 +362,12 @@ static void take_back(const char *root, const char *name)
 		unlink(path);
 }
 
+void membership_forget(struct membership *membership)
+{
+	OPENSSL_cleanse(&membership->keyring, sizeof(membership->keyring));
+	OPENSSL_cleanse(membership->authkey, sizeof(membership->authkey));
+}
+
 int membership_make(const char *root, const struct membership *membership,
 		    const char *wrote[MEMBERSHIP_FILES_MOST + 1], struct refusal *refusal)
 {
@@ -376,7 +382,7 @@ int membership_make(const char *root, const struct membership *membership,
 		r = cannot(refusal, MEMBERSHIP_AUTHKEY, "made", r);
 	else
 		r = write_all(&writer, &whole);
-	OPENSSL_cleanse(&whole, sizeof(whole));
+	membership_forget(&whole);
 	/* The settings come last, and are whole or as they were. */
 	while (r && writer.count)
 		take_back(root, wrote[--writer.count]);

@@ -78,6 +78,9 @@ int membership_change(const char *root, const struct roster *roster, struct refu
 /* Takes away what membership_make() wrote, and what stands behind it in the settings. */
 void membership_end(const char *root);
 
+/* Its keys are not in memory any more. */
+void membership_forget(struct membership *membership);
+
 /* The key that Corosync has here; or, where there is none, the one derived. 0 or negative errno. */
 int membership_authkey(const char *root, struct membership *membership);
 

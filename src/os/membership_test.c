@@ -125,6 +125,8 @@ static void test_authkey(void)
 	CHECK_EQ(membership_authkey(root, &membership), 0);
 	CHECK_EQ(membership.authkey_len, 3);
 	CHECK(!memcmp(membership.authkey, "abc", 3));
+	membership_forget(&membership);
+	CHECK(!membership.keyring.count && !membership.authkey[0]);
 }
 
 static void test_in_the_way(void)
