@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 #define ID_DIGITS     8
 #define SECRET_DIGITS (2 * (size_t)KEYRING_SECRET_BYTES)
 
@@ -22,34 +24,13 @@ static unsigned word_at(const struct keyring *keyring, unsigned place)
 	return place + (place && keyring->next);
 }
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* So many bytes of two digits each. */
-static bool parse_bytes(const char *text, uint8_t *bytes, size_t count)
-{
-	assert(count > 0);
-	for (size_t i = 0; i < count; i++) {
-		int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		bytes[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
-}
-
 static bool parse_key(struct keyring_key *key, const char *text, size_t len)
 {
 	uint8_t id[ID_DIGITS / 2];
 
 	if (len != ID_DIGITS + 1 + SECRET_DIGITS || text[ID_DIGITS] != ' ' ||
-	    !parse_bytes(text, id, sizeof(id)) ||
-	    !parse_bytes(text + ID_DIGITS + 1, key->secret, sizeof(key->secret)))
+	    !hex_parse(text, id, sizeof(id)) ||
+	    !hex_parse(text + ID_DIGITS + 1, key->secret, sizeof(key->secret)))
 		return false;
 	key->id = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
 	return key->id != 0;
@@ -108,17 +89,6 @@ const char *keyring_parse(struct keyring *keyring, const char *text, size_t len,
 	return NULL;
 }
 
-static char *print_bytes(char *at, const uint8_t *bytes, size_t count)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < count; i++) {
-		*at++ = digits[bytes[i] >> 4];
-		*at++ = digits[bytes[i] & 15];
-	}
-	return at;
-}
-
 size_t keyring_print(const struct keyring *keyring, char text[KEYRING_TEXT_MAX])
 {
 	char *at = text;
@@ -130,9 +100,9 @@ size_t keyring_print(const struct keyring *keyring, char text[KEYRING_TEXT_MAX])
 				       (uint8_t)(key->id >> 8), (uint8_t)key->id };
 
 		memcpy(at, word[word_at(keyring, i)].text, word[word_at(keyring, i)].len);
-		at = print_bytes(at + word[word_at(keyring, i)].len, id, sizeof(id));
+		at = hex_print(at + word[word_at(keyring, i)].len, id, sizeof(id));
 		*at++ = ' ';
-		at = print_bytes(at, key->secret, sizeof(key->secret));
+		at = hex_print(at, key->secret, sizeof(key->secret));
 		*at++ = '\n';
 	}
 	*at = '\0';

@@ -6,9 +6,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 #define MAGIC	     0x4e4a5644u /* "DVJN" */
 #define RESULT_LEAST (-4095)
-#define GROUP_BYTES  4 /* of the token, between two dashes */
+#define GROUP_BYTES  4 /* of the secret, between two dashes */
 
 static uint8_t *put(uint8_t *at, uint32_t value, unsigned bytes)
 {
@@ -139,59 +141,35 @@ size_t join_texts(const struct join_answer *answer)
 
 /* ---- the token ---- */
 
-static char *print_byte(char *at, uint8_t byte)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	*at++ = digits[byte >> 4];
-	*at++ = digits[byte & 15];
-	return at;
-}
-
 void join_print_token(const struct join_token *token, char text[JOIN_TOKEN_TEXT + 1])
 {
-	char *at = text;
+	const uint8_t id[] = { (uint8_t)(token->id >> 24), (uint8_t)(token->id >> 16),
+			       (uint8_t)(token->id >> 8), (uint8_t)token->id };
+	char *at = hex_print(text, id, sizeof(id));
 
 	assert(token->id);
-	for (unsigned shift = 32; shift; shift -= 8)
-		at = print_byte(at, (uint8_t)(token->id >> (shift - 8)));
-	for (unsigned i = 0; i < JOIN_SECRET_BYTES; i++) {
-		if (i % GROUP_BYTES == 0)
-			*at++ = '-';
-		at = print_byte(at, token->secret[i]);
+	for (unsigned i = 0; i < JOIN_SECRET_BYTES; i += GROUP_BYTES) {
+		*at++ = '-';
+		at = hex_print(at, token->secret + i, GROUP_BYTES);
 	}
 	*at = '\0';
 	assert(at == text + JOIN_TOKEN_TEXT);
 }
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int join_parse_token(struct join_token *token, const char *text, size_t len)
 {
-	uint8_t bytes[GROUP_BYTES + JOIN_SECRET_BYTES];
-	size_t at = 0;
+	const char *at = text;
+	uint8_t id[4];
 
-	if (len != JOIN_TOKEN_TEXT)
+	if (len != JOIN_TOKEN_TEXT || !hex_parse(at, id, sizeof(id)))
 		return -1;
-	for (size_t i = 0; i < sizeof(bytes); i++) {
-		int high, low;
-
-		if (i && i % GROUP_BYTES == 0 && text[at++] != '-')
+	at += 2 * sizeof(id);
+	for (unsigned i = 0; i < JOIN_SECRET_BYTES; i += GROUP_BYTES) {
+		if (*at != '-' || !hex_parse(at + 1, token->secret + i, GROUP_BYTES))
 			return -1;
-		high = digit_of(text[at++]);
-		low = digit_of(text[at++]);
-		if (high < 0 || low < 0)
-			return -1;
-		bytes[i] = (uint8_t)(high << 4 | low);
+		at += 1 + 2 * GROUP_BYTES;
 	}
-	assert(at == len);
-	token->id = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-		    bytes[3];
-	memcpy(token->secret, bytes + GROUP_BYTES, JOIN_SECRET_BYTES);
+	assert(at == text + len);
+	token->id = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
 	return token->id ? 0 : -1;
 }
