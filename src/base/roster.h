@@ -37,15 +37,15 @@ int roster_address(const char *text, size_t len, uint32_t *address);
 /* The same text, in one of the caller. */
 #define ROSTER_ADDRESS_TEXT 16
 const char *roster_print_address(uint32_t address, char text[ROSTER_ADDRESS_TEXT]);
-/* The node has one address more. NULL, or why it cannot have it, as the end of a sentence. */
+/* The node has one address more. NULL, or the rule against it, as the end of a sentence. */
 const char *roster_add_address(struct roster_node *node, uint32_t address);
 bool roster_has_address(const struct roster_node *node, uint32_t address);
 /* Both have some address. */
 bool roster_meet(const struct roster_node *one, const struct roster_node *other);
-/* NULL, or what a name of len bytes has to be, as the end of a sentence. */
+/* NULL, or the rule that a name of len bytes breaks, as the end of a sentence. */
 const char *roster_check_name(const char *name, size_t len);
 
-/* NULL, or what is wrong, as the end of a sentence, and in *line where (0: in the file as a whole). */
+/* NULL, or the fault, as the end of a sentence, and its line in *line (0: it is one of the whole file). */
 const char *roster_parse(struct roster *roster, const char *text, size_t len, int *line);
 /* The text of it, terminated; its length. */
 size_t roster_print(const struct roster *roster, char text[ROSTER_TEXT_MAX]);

@@ -132,7 +132,7 @@ int invitation_welcome(struct secure *secure, const struct membership *membershi
 	int r;
 
 	assert(membership->authkey_len && membership->authkey_len <= JOIN_AUTHKEY_MAX);
-	_Static_assert(JOIN_AUTHKEY_MAX == MEMBERSHIP_AUTHKEY_MAX, "whatever Corosync has");
+	_Static_assert(JOIN_AUTHKEY_MAX == MEMBERSHIP_AUTHKEY_MAX, "each key of Corosync has room");
 	answer.key = (uint16_t)keyring_print(&membership->keyring, texts);
 	answer.roster = (uint16_t)roster_print(&membership->roster, texts + answer.key);
 	memcpy(texts + answer.key + answer.roster, membership->authkey, membership->authkey_len);

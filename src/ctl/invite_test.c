@@ -13,7 +13,7 @@
 #include "os/tcp.h"
 #include "os/threads.h"
 
-/* ---- who calls ---- */
+/* ---- callers ---- */
 
 enum caller {
 	STRANGER, /* closes at once */

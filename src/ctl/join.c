@@ -83,7 +83,7 @@ static int join_files(const struct newcomer *newcomer, const char *folder)
 			     known ? next_known : next_new);
 }
 
-/* Where `dvs invite` waits, and what it says there. */
+/* The place where `dvs invite` waits, and the token that it has shown. */
 struct door {
 	const char *address, *token;
 	int port;

@@ -88,7 +88,7 @@ static void test_reload(void)
 	CHECK(rig_wrong("EDVSINVAL"));
 }
 
-/* The step is made in the file whatever the daemon says, and the administrator hears what that is. */
+/* No answer of the daemon keeps the file from its step; the administrator sees the answer. */
 static void test_rotate(void)
 {
 	char number[16];

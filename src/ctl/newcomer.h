@@ -3,8 +3,7 @@
 #define DVS_CTL_NEWCOMER_H
 
 /*
- * A machine that becomes a node, by `dvs init` or `dvs join`: its name and addresses, and what is said when its files
- * are there.
+ * A machine that becomes a node, by `dvs init` or `dvs join`: its name and addresses, and the report about its files.
  */
 
 #include <stdbool.h>

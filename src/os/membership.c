@@ -37,7 +37,7 @@ static int cannot(struct refusal *refusal, const char *path, const char *what, i
 	return refusal_set_errno(refusal, r, "%.100s cannot be %s: %s", path, what, strerror(-r));
 }
 
-/* ---- what is there ---- */
+/* ---- files that are there ---- */
 
 /* The first line that sets something, or 0. */
 static int first_setting(const char *text)
@@ -314,7 +314,7 @@ static int write_corosync(struct writer *writer, const struct roster *roster)
 	return done(writer, MEMBERSHIP_COROSYNC, path, r);
 }
 
-/* Behind what is in the file. */
+/* Behind the lines that the file has. */
 static int write_settings(struct writer *writer, const struct membership *membership)
 {
 	char path[MEMBERSHIP_PATH_MAX], *text = malloc(SETTINGS_FILE_MAX + 1024);

@@ -75,7 +75,7 @@ size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COR
  */
 int membership_change(const char *root, const struct roster *roster, struct refusal *refusal);
 
-/* Takes away what membership_make() wrote, and what stands behind it in the settings. */
+/* Removes the files of membership_make(), and its lines in the settings with all lines behind them. */
 void membership_end(const char *root);
 
 /* Its keys are not in memory any more. */
