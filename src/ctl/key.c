@@ -87,8 +87,10 @@ int verb_key_show(const struct verb *verb, int node, int argc, char **argv)
 static int ask_daemon(int node, struct ctl_keys *done, struct refusal *refusal)
 {
 	struct ctl_request request = client_request(CTL_KEYS);
+	int r = client_call(node, &request, NULL, 0, done, sizeof(*done), refusal);
 
-	return client_call(node, &request, NULL, 0, done, sizeof(*done), refusal);
+	done->path[sizeof(done->path) - 1] = '\0';
+	return r;
 }
 
 int verb_key_reload(const struct verb *verb, int node, int argc, char **argv)
@@ -106,7 +108,6 @@ int verb_key_reload(const struct verb *verb, int node, int argc, char **argv)
 		return verb_usage(verb, "unexpected word %s: -n names the node", words.operand[0]);
 	if (ask_daemon(node, &done, &refusal) < 0)
 		return verb_refuse(&refusal);
-	done.path[sizeof(done.path) - 1] = '\0';
 	if (json)
 		return render_document(json_pack(
 			"{s:i, s:s, s:I, s:I, s:b, s:i}", "node", done.nodeid, "file", done.path,
@@ -135,7 +136,6 @@ static int tell_daemon(int node, const char *path, const struct keyring *keyring
 	}
 	if (r < 0)
 		return verb_refuse(&refusal);
-	done.path[sizeof(done.path) - 1] = '\0';
 	if (done.count != keyring->count || done.key[0] != keyring->key[0].id)
 		fprintf(stderr,
 			"dvs key rotate: node %d reads another file, %s: copy %s there, and tell it "
