@@ -66,20 +66,26 @@ static int knock(uint32_t from, const void *words, size_t len)
 	return fd;
 }
 
+static bool all_gone(void *ctx)
+{
+	(void)ctx;
+	return gate_unproven(node[1].proxy->gate) == 0;
+}
+
 /* Whether nothing came of it, and all is as before. */
 static bool nothing_happened(uint32_t epoch)
 {
-	return !node[1].bulk && gate_unproven(node[1].proxy->gate) == 0 &&
+	return run_until(all_gone, NULL) && !node[1].bulk &&
 	       node[1].proxy->peer[0].link.epoch == epoch && all_up(NULL);
 }
 
 /* It gets an alert of TLS at most, and then the end. */
-static bool is_closed(int fd)
+static bool is_closed(void *fd)
 {
 	char words[64];
 	ssize_t n;
 
-	while ((n = os_read_some(fd, words, sizeof(words))) > 0)
+	while ((n = os_read_some(*(int *)fd, words, sizeof(words))) > 0)
 		;
 	return n != -EAGAIN;
 }
@@ -92,8 +98,7 @@ static bool is_refused(uint32_t from, const void *words, size_t len)
 
 	CHECK(fd >= 0);
 	os_set_nonblock(fd, 1);
-	run_for(10 * OS_MS_NS);
-	refused = is_closed(fd) && nothing_happened(epoch);
+	refused = run_until(is_closed, &fd) && nothing_happened(epoch);
 	os_close(fd);
 	return refused;
 }
@@ -138,6 +143,12 @@ static struct proof right_proof(int kind)
 	return proof;
 }
 
+/* A HELLO, or the end. */
+static bool is_answered(void *secure)
+{
+	return os_poll(secure_fd(secure), OS_READ, 0) == 0;
+}
+
 /* 0: answered by a HELLO. -EACCES: not believed. */
 static int prove(const struct proof *proof)
 {
@@ -149,9 +160,10 @@ static int prove(const struct proof *proof)
 
 	if (!r)
 		r = secure_write_full(secure, buf, len, 1000);
-	run_for(10 * OS_MS_NS);
+	if (!r && !run_until(is_answered, secure))
+		r = -ETIMEDOUT;
 	if (!r)
-		r = secure_read_full(secure, buf, len, 1);
+		r = secure_read_full(secure, buf, len, 1000);
 	secure_free(secure);
 	return r;
 }
@@ -265,12 +277,6 @@ static void test_clock(void)
 		CHECK_EQ(stats.protocol, protocol_own.most);
 	}
 	tear_down();
-}
-
-static bool all_gone(void *ctx)
-{
-	(void)ctx;
-	return gate_unproven(node[1].proxy->gate) == 0;
 }
 
 /* Hundreds of connections that say nothing, or not enough, keep no node from being heard. */

@@ -291,6 +291,21 @@ UNUSED static bool wish_granted(void *ctx)
 	return state_at(w->id, w->from, w->to) == w->state;
 }
 
+/* Lines that a node dropped of those that came from another one. */
+struct dropped {
+	int node, from;
+	uint64_t least;
+};
+
+UNUSED static bool has_dropped(void *ctx)
+{
+	const struct dropped *wanted = ctx;
+	struct proxy_link_stats stats;
+
+	proxy_link_stats(node[wanted->node].proxy, wanted->from, &stats);
+	return stats.dropped >= wanted->least;
+}
+
 UNUSED static bool becomes(int id, int from, int to, enum line_state state)
 {
 	struct wish wish = { id, from, to, state };
