@@ -143,9 +143,9 @@ static const char *parse_addresses(struct roster_node *node, const char *at, con
 	for (struct word word = next_word(&at, end); word.len && !why; word = next_word(&at, end)) {
 		uint32_t address;
 
-		why = roster_address(word.text, word.len, &address) ?
-			      no_address :
-			      roster_add_address(node, address);
+		why = roster_address(word.text, word.len, &address)
+			      ? no_address
+			      : roster_add_address(node, address);
 	}
 	return why || node->count ? why : "the node has no address";
 }

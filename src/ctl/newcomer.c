@@ -101,8 +101,8 @@ int newcomer_done(const struct newcomer *newcomer, const struct membership *memb
 	if (newcomer->json) {
 		addresses = json_array();
 		for (unsigned i = 0; i < node->count; i++)
-			json_array_append_new(
-				addresses, json_string(roster_print_address(node->address[i], text)));
+			json_array_append_new(addresses, json_string(roster_print_address(
+								 node->address[i], text)));
 		return render_document(json_pack("{s:i, s:s, s:o, s:o, s:o}", "node",
 						 membership->node, "name", node->name, "addresses",
 						 addresses, "wrote", list_of(newcomer->root, wrote),

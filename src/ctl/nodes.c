@@ -100,7 +100,8 @@ static json_t *addresses_json(const struct ctl_node_row *row, const struct roste
 	char text[ROSTER_ADDRESS_TEXT];
 
 	for (unsigned i = 0; listed && i < listed->count; i++)
-		json_array_append_new(list, json_string(roster_print_address(listed->address[i], text)));
+		json_array_append_new(list,
+				      json_string(roster_print_address(listed->address[i], text)));
 	if (!listed)
 		json_array_append_new(list, json_string(roster_print_address(row->address, text)));
 	return list;

@@ -14,7 +14,8 @@ static struct refusal refusal;
 
 static bool has_nothing(void)
 {
-	return !is_there(MEMBERSHIP_KEY) && !is_there(MEMBERSHIP_ROSTER) && !is_there(MEMBERSHIP_AUTHKEY);
+	return !is_there(MEMBERSHIP_KEY) && !is_there(MEMBERSHIP_ROSTER) &&
+	       !is_there(MEMBERSHIP_AUTHKEY);
 }
 
 static bool is_refused(int r, int error, const char *words)
