@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -276,8 +277,9 @@ int gate_call(struct gate *gate, const struct os_tcp_route *route, const struct 
 
 void gate_refused(struct gate *gate, uint32_t address, const char *why)
 {
-	const struct note note = { .kind = NOTE_REFUSED, .address = address, .why = why };
+	struct note note = { .kind = NOTE_REFUSED, .address = address };
 
+	snprintf(note.why, sizeof(note.why), "%s", why);
 	note_send(gate->in[1], &note);
 }
 

@@ -79,7 +79,8 @@ void gate_know(struct gate *gate, int node, uint32_t address);
 /* Calls a node; made() says what came of it, with this number. 0 or -EAGAIN. */
 int gate_call(struct gate *gate, const struct os_tcp_route *route, const struct identity *identity,
 	      uint64_t number);
-/* For the log: a connection from there was refused after all. */
+/* For the log: a connection from there was refused after all. The words are copied, so many bytes of them. */
+#define GATE_WHY_BYTES 192
 void gate_refused(struct gate *gate, uint32_t address, const char *why);
 /* Connections that have proven nothing yet. */
 unsigned gate_unproven(const struct gate *gate);

@@ -31,7 +31,7 @@ struct note {
 	uint64_t number;
 	struct os_tcp_route route;
 	struct identity identity;
-	const char *why; /* a literal */
+	char why[GATE_WHY_BYTES];
 	struct frame_hello hello;
 	struct secure *secure;
 };

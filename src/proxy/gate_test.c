@@ -35,6 +35,19 @@ static void test_one_line_for_an_address(void)
 	tear_down();
 }
 
+/* The reason is the caller's: it may be another one before the gate's thread comes to it. */
+static void test_words_are_copied(void)
+{
+	char why[16] = "of its own";
+
+	set_up();
+	gate_refused(here.gate, stranger(1), why);
+	memset(why, '#', sizeof(why) - 1);
+	run_notes();
+	CHECK_EQ(log_count("10.0.1.1 was refused: of its own (1 so far)"), 1);
+	tear_down();
+}
+
 /* Of many addresses at once the log hears of as many as there are places. */
 static void test_many_addresses(void)
 {
@@ -210,6 +223,7 @@ static void test_listen_fd(void)
 int main(void)
 {
 	TEST(test_one_line_for_an_address);
+	TEST(test_words_are_copied);
 	TEST(test_many_addresses);
 	TEST(test_the_others_are_counted);
 	TEST(test_told_again);
