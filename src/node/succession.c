@@ -79,13 +79,11 @@ static void put_kept(struct handover_writer *writer, void *ctx)
 	handover_put_requests(writer, &leaving->node->requests, NULL);
 }
 
-int succession_keep(struct node *node, size_t room, struct handover_file *file)
+ssize_t succession_keep(struct node *node, void *out, size_t room)
 {
 	struct leaving leaving = { node, NULL, head_of(node, 0, 0) };
 
-	int r = handover_write_at_once(put_kept, &leaving, room, file);
-
-	return r == -ENOSPC ? handover_write_at_once(put_kept, &leaving, file->bytes, file) : r;
+	return handover_write_into(put_kept, &leaving, out, room);
 }
 
 static int take_link(struct node *node, const struct adoption *from, const struct state_link *link)

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct adoption;
 struct handover_file;
@@ -19,10 +20,10 @@ struct request;
 int succession_write(struct node *node, const struct request *asker, int64_t asked_ns,
 		     int64_t paused_ns, struct handover_file *file);
 /*
- * The state that a successor needs after this daemon's death, which may come to `room` bytes: the
- * hook restarts.keep.
+ * The state that a successor needs after this daemon's death: the hook restarts.keep. The bytes that it comes to, of
+ * which more than `room` are not there, or negative errno.
  */
-int succession_keep(struct node *node, size_t room, struct handover_file *file);
+ssize_t succession_keep(struct node *node, void *out, size_t room);
 /* Takes the rest, when pages, links, doors and the group are there. 0 or negative errno. */
 int succession_take(struct node *node, struct adoption *from);
 

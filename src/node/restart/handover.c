@@ -271,42 +271,39 @@ void handover_put_requests(struct handover_writer *w, const struct requests *req
 		put_request(w, r, asker);
 }
 
-/* Into a file of that size: how much it came to, which may be more. Negative errno. */
-static ssize_t write_into(struct handover_writer *w, handover_fill_fn *fill, void *ctx, size_t room)
+static ssize_t write_into(struct handover_writer *w, handover_fill_fn *fill, void *ctx, void *out,
+			  size_t room)
 {
-	struct handover_file *file = w->file;
-	void *map;
-	int r;
-
-	file->fd = os_memfd_new("dvs-handover", room);
-	if (file->fd < 0)
-		return file->fd;
-	r = os_memfd_map(file->fd, room, 0, &map);
-	if (r < 0)
-		return r;
-	w->cursor = (struct handover_cursor){ .out = map, .at = HANDOVER_HEAD_BYTES, .size = room };
+	w->cursor = (struct handover_cursor){ .out = out, .at = HANDOVER_HEAD_BYTES, .size = room };
 	fill(w, ctx);
-	file->bytes = w->cursor.at;
-	if (file->bytes <= room)
-		handover_seal(map, file->bytes, &handover_own_versions);
-	os_memfd_unmap(map, room);
-	return w->error ? w->error : (ssize_t)file->bytes;
+	if (!w->error && w->cursor.at <= room)
+		handover_seal(out, w->cursor.at, &handover_own_versions);
+	return w->error ? w->error : (ssize_t)w->cursor.at;
 }
 
 static int write_file(struct handover_writer *w, handover_fill_fn *fill, void *ctx)
 {
-	size_t bytes;
+	struct handover_file *file = w->file;
+	void *map;
 	ssize_t n;
+	int r;
 
 	w->cursor =
 		(struct handover_cursor){ .at = HANDOVER_HEAD_BYTES, .descriptor = keep, .ctx = w };
 	fill(w, ctx);
 	if (w->error)
 		return w->error;
-	bytes = w->cursor.at;
-	n = write_into(w, fill, ctx, bytes);
+	file->bytes = w->cursor.at;
+	file->fd = os_memfd_new("dvs-handover", file->bytes);
+	if (file->fd < 0)
+		return file->fd;
+	r = os_memfd_map(file->fd, file->bytes, 0, &map);
+	if (r < 0)
+		return r;
+	n = write_into(w, fill, ctx, map, file->bytes);
+	os_memfd_unmap(map, file->bytes);
 	/* If it has become another one it was no quiet point. */
-	return n < 0 ? (int)n : (size_t)n == bytes ? 0 : -EAGAIN;
+	return n < 0 ? (int)n : (size_t)n == file->bytes ? 0 : -EAGAIN;
 }
 
 int handover_write(handover_fill_fn *fill, void *ctx, struct handover_file *file)
@@ -322,19 +319,13 @@ int handover_write(handover_fill_fn *fill, void *ctx, struct handover_file *file
 	return r;
 }
 
-int handover_write_at_once(handover_fill_fn *fill, void *ctx, size_t room,
-			   struct handover_file *file)
+ssize_t handover_write_into(handover_fill_fn *fill, void *ctx, void *out, size_t room)
 {
-	struct handover_writer w = { .file = file, .often = true };
-	ssize_t n;
+	struct handover_writer w = { .often = true };
 
 	assert(os_lock_protects());
 	assert(room >= HANDOVER_HEAD_BYTES);
-	*file = (struct handover_file){ .fd = -1 };
-	n = write_into(&w, fill, ctx, room);
-	if (n < 0 || (size_t)n > room)
-		handover_file_deinit(file);
-	return n < 0 ? (int)n : (size_t)n > room ? -ENOSPC : 0;
+	return write_into(&w, fill, ctx, out, room);
 }
 
 void handover_file_deinit(struct handover_file *file)

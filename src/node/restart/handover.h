@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "wire/handover.h"
 
@@ -34,11 +35,10 @@ typedef void handover_fill_fn(struct handover_writer *writer, void *ctx);
 /* 0 or negative errno. fill is called twice: first to see how much there is. */
 int handover_write(handover_fill_fn *fill, void *ctx, struct handover_file *file);
 /*
- * For one who writes it again and again: fills once, into a file of `room` bytes, and lists no descriptors. -ENOSPC: it
- * needs file->bytes.
+ * Fills once, into these `room` bytes, and lists no descriptors: for a state that is written again and again. Returns
+ * the bytes that it comes to, of which more than `room` are not there, or negative errno.
  */
-int handover_write_at_once(handover_fill_fn *fill, void *ctx, size_t room,
-			   struct handover_file *file);
+ssize_t handover_write_into(handover_fill_fn *fill, void *ctx, void *out, size_t room);
 void handover_file_deinit(struct handover_file *file);
 
 void handover_put_head(struct handover_writer *writer, const struct state_node *head);

@@ -145,28 +145,32 @@ static void test_the_parts_come_through(void)
 	ended_forget_dc(&tasks, 1);
 }
 
-/* By one who does not know how much it will be. */
-static void test_at_once(void)
+/* Into room that may be too small, or of which the rest stays as it was. */
+static void test_into_room(void)
 {
 	struct request asker = request_of(61, CTL_RESTART, 0);
 	struct refusal why = REFUSAL_NONE;
 	struct adoption adoption;
-	struct handover_file file;
+	ssize_t bytes;
+	void *map;
+	int fd;
 
 	set_up();
 	directory_init(&order.directory);
 	requests.clients = &asker;
-	CHECK_EQ(handover_write_at_once(put_some, &asker, 64, &file), -ENOSPC);
-	CHECK_EQ(file.fd, -1);
-	CHECK(file.bytes > 64);
+	fd = os_memfd_new("room", 65536);
+	CHECK_EQ(os_memfd_map(fd, 65536, 0, &map), 0);
+	bytes = handover_write_into(put_some, &asker, map, 64);
+	CHECK(bytes > 64);
 	for (size_t more = 0; more <= 5000; more += 5000) {
-		CHECK_EQ(handover_write_at_once(put_some, &asker, file.bytes + more, &file), 0);
-		CHECK(!file.fds);
-		CHECK_EQ(adoption_open(&adoption, os_dup(file.fd), true, &why), 0);
+		memset(map, 0xa5, 65536);
+		CHECK_EQ(handover_write_into(put_some, &asker, map, (size_t)bytes + more), bytes);
+		CHECK_EQ(adoption_open(&adoption, os_dup(fd), true, &why), 0);
 		CHECK_EQ(adoption_check(&adoption, &why), 0);
 		adoption_close(&adoption);
-		handover_file_deinit(&file);
 	}
+	os_memfd_unmap(map, 65536);
+	os_close(fd);
 }
 
 /* The state changed between the two walks over it. */
@@ -196,7 +200,7 @@ int main(void)
 {
 	TEST(test_kinds_of_requests);
 	TEST(test_the_parts_come_through);
-	TEST(test_at_once);
+	TEST(test_into_room);
 	TEST(test_no_quiet_point);
 	return test_end();
 }

@@ -11,51 +11,78 @@
 #include "os/keeper.h"
 #include "os/lock.h"
 #include "os/log.h"
+#include "os/memfd.h"
 #include "os/socket.h"
 
 #define FIRST_BYTES 4096u
 
-/* The new one is left before the old one is closed; after a failure there is none, because an old one is not true. */
-static void leave(struct keeping *keeping, int fd)
+static void file_deinit(struct keeping_file *file)
 {
-	int old = keeping->fd;
-
-	assert(fd < 0 || fd != old);
-	keeping->fd = fd;
-	os_keeper_leave_state(fd);
-	os_close(old);
+	file->map = os_memfd_unmap(file->map, file->room);
+	file->fd = os_close(file->fd);
+	file->room = 0;
 }
 
+/* Nothing of it is kept. 0 or negative errno. */
+static int file_grow(struct keeping_file *file, size_t room)
+{
+	int r;
+
+	assert(room > file->room);
+	file_deinit(file);
+	file->fd = os_memfd_new("dvs-handover", room);
+	if (file->fd < 0)
+		return file->fd;
+	r = os_memfd_map(file->fd, room, 0, &file->map);
+	if (r == 0)
+		file->room = room;
+	else
+		file->fd = os_close(file->fd);
+	return r;
+}
+
+/* 0 or negative errno. */
+static int write_down(const struct restarts *restarts, struct keeping_file *file)
+{
+	ssize_t n;
+	int r = file->room ? 0 : file_grow(file, FIRST_BYTES);
+
+	while (r == 0) {
+		n = restarts->keep(restarts->node, file->map, file->room);
+		if (n < 0 || (size_t)n <= file->room)
+			return n < 0 ? (int)n : 0;
+		r = file_grow(file, (size_t)n + (size_t)n / 4);
+	}
+	return r;
+}
+
+/* After a failure there is none, because an old one is not true. */
 static void save(void *ctx)
 {
 	struct restarts *restarts = ctx;
 	struct keeping *keeping = &restarts->keeping;
 	const struct order *order = restarts->requests->order;
+	struct keeping_file *next = &keeping->file[!keeping->newest];
 	uint64_t changes = os_keeper_changes();
-	struct handover_file file;
 	int r;
 
 	if (changes == keeping->changes || !order->directory.node[order->self].up)
 		return;
 	keeping->changes = changes;
-	r = restarts->keep(restarts->node, keeping->bytes + keeping->bytes / 4, &file);
+	r = write_down(restarts, next);
 	if (r < 0 && !keeping->has_failed)
 		os_log(OS_LOG_ERROR,
 		       "no state can be left for a next daemon (%s): the node would end with "
 		       "this one",
 		       strerror(-r));
 	keeping->has_failed = r < 0;
-	leave(keeping, r < 0 ? -1 : file.fd);
-	if (r == 0) {
-		keeping->bytes = file.bytes;
-		file.fd = -1;
-		handover_file_deinit(&file);
-	}
+	os_keeper_leave_state(r < 0 ? -1 : next->fd);
+	keeping->newest = !keeping->newest;
 }
 
 void keeping_begin(struct restarts *restarts)
 {
-	restarts->keeping = (struct keeping){ .fd = -1, .bytes = FIRST_BYTES };
+	restarts->keeping = (struct keeping){ .file = { { .fd = -1 }, { .fd = -1 } } };
 	if (!os_keeper_pid())
 		return;
 	os_keeper_note();
@@ -65,5 +92,7 @@ void keeping_begin(struct restarts *restarts)
 void keeping_end(struct restarts *restarts)
 {
 	os_lock_on_release(NULL, NULL);
-	leave(&restarts->keeping, -1);
+	os_keeper_leave_state(-1);
+	for (unsigned i = 0; i < 2; i++)
+		file_deinit(&restarts->keeping.file[i]);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "node/restart/keeping.h"
 
@@ -31,7 +32,7 @@ struct restarts {
 	int (*write)(struct node *node, const struct request *asker, int64_t asked_ns,
 		     int64_t paused_ns, struct handover_file *file);
 	/* The same at any moment, for a daemon that follows this one's death. */
-	int (*keep)(struct node *node, size_t room, struct handover_file *file);
+	ssize_t (*keep)(struct node *node, void *out, size_t room);
 	struct node *node; /* for these hooks */
 	struct keeping keeping;
 	/* As this daemon was executed. */
