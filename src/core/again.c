@@ -2,6 +2,31 @@
 #include "core/again.h"
 
 #include "core/assert.h"
+#include "wire/ctl.h"
+
+bool again_is_harmless(unsigned call)
+{
+	switch (call) {
+	case CTL_HELLO:
+	case CTL_CHANNEL:
+	case CTL_GETEP:
+	case CTL_PROCINFO:
+	case CTL_DCINFO:
+	case CTL_NODEINFO:
+	case CTL_DVSINFO:
+	case CTL_PRIV:
+	case CTL_PS:
+	case CTL_NODES:
+	case CTL_DCS:
+	case CTL_PROCTABLE:
+	case CTL_LOGS:
+	case CTL_STATUS:
+	case CTL_COUNTERS:
+	case CTL_KEYS:
+		return true;
+	}
+	return false;
+}
 
 enum again again_of(const struct again_request *request, enum again_fate fate, bool is_bound)
 {

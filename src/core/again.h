@@ -9,6 +9,12 @@
 
 #include <stdbool.h>
 
+/*
+ * May this control call (enum ctl_call) be asked twice? It only looks, or states how something shall be, or gives a
+ * thing that the asker may have already. Daemons ask this, and libdvk, whose daemon may have died.
+ */
+bool again_is_harmless(unsigned call);
+
 /* How far the request had come. */
 enum again_fate {
 	AGAIN_UNSENT = 1, /* it never left this node */
@@ -20,7 +26,7 @@ enum again_fate {
 struct again_request {
 	bool has_asker;	   /* a client waits for the answer */
 	bool is_follower;  /* it follows a process, and can be attached to it anew */
-	bool is_harmless;  /* it only looks, or states how something shall be */
+	bool is_harmless;  /* again_is_harmless() */
 	bool is_answered;  /* in part */
 	bool is_inside;	   /* the asker is this daemon */
 	bool is_passed_on; /* the asker is at another node, which this one has asked for */

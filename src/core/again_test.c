@@ -2,6 +2,7 @@
 #include "core/again.h"
 
 #include "base/test.h"
+#include "wire/ctl.h"
 
 static void test_what_acts(void)
 {
@@ -11,6 +12,18 @@ static void test_what_acts(void)
 	CHECK_EQ(again_of(&request, AGAIN_UNTOUCHED, true), AGAIN_ASK);
 	/* It may be done already. */
 	CHECK_EQ(again_of(&request, AGAIN_UNKNOWN, true), AGAIN_NOT);
+}
+
+/* A call that acts is done once, and one that nobody knows is not harmless. */
+static void test_calls(void)
+{
+	static const unsigned act[] = { CTL_BIND,    CTL_UNBIND, CTL_RUN,    CTL_MOVE,
+					CTL_MIGRATE, CTL_SIGNAL, CTL_NOTIFY, CTL_RESTART,
+					CTL_DCINIT,  0,		 999 };
+
+	for (unsigned i = 0; i < sizeof(act) / sizeof(*act); i++)
+		CHECK(!again_is_harmless(act[i]));
+	CHECK(again_is_harmless(CTL_PROCINFO) && again_is_harmless(CTL_CHANNEL));
 }
 
 static void test_what_looks(void)
@@ -65,6 +78,7 @@ static void test_a_restart(void)
 int main(void)
 {
 	TEST(test_what_acts);
+	TEST(test_calls);
 	TEST(test_what_looks);
 	TEST(test_what_follows);
 	TEST(test_nobody_waits);

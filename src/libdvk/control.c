@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/again.h"
 #include "libdvk/binding.h"
 #include "os/clock.h"
 #include "os/futex.h"
@@ -191,23 +192,6 @@ static int reach_daemon(void)
 	return other == -EINVAL || other == -ENOENT ? fd : other;
 }
 
-/* The calls that may be asked twice: each looks, or gives a thing that the process has already. */
-static bool is_harmless(uint16_t call)
-{
-	switch (call) {
-	case CTL_HELLO:
-	case CTL_CHANNEL:
-	case CTL_GETEP:
-	case CTL_PROCINFO:
-	case CTL_DCINFO:
-	case CTL_NODEINFO:
-	case CTL_DVSINFO:
-	case CTL_PRIV:
-		return true;
-	}
-	return false;
-}
-
 static int ask_once(struct control *control, int *error)
 {
 	int fd = reach_daemon();
@@ -230,7 +214,7 @@ int control_ask(struct control *control, int *errnop)
 
 	for (int i = 0; i < ASKED_MAX && (r == -ECONNRESET || r == -EPIPE); i++) {
 		r = ask_once(control, &error);
-		if (!is_harmless(control->request.call))
+		if (!again_is_harmless(control->request.call))
 			break;
 	}
 	if (errnop)

@@ -29,28 +29,6 @@ bool reattach_possible(const struct request *request)
 	       (request->head.call == CTL_RUN && request->answered);
 }
 
-/* The call only looks, or it states how something shall be. */
-static bool is_harmless(const struct request *request)
-{
-	switch (request->head.call) {
-	case CTL_PROCINFO:
-	case CTL_DCINFO:
-	case CTL_NODEINFO:
-	case CTL_DVSINFO:
-	case CTL_PRIV:
-	case CTL_PS:
-	case CTL_NODES:
-	case CTL_DCS:
-	case CTL_PROCTABLE:
-	case CTL_LOGS:
-	case CTL_STATUS:
-	case CTL_COUNTERS:
-	case CTL_KEYS:
-		return true;
-	}
-	return false;
-}
-
 static void forget(struct request *request)
 {
 	struct request **link = &request->requests->detached;
@@ -110,7 +88,7 @@ static struct again_request rule_of(const struct request *request)
 {
 	return (struct again_request){ .has_asker = request->fd >= 0,
 				       .is_follower = reattach_possible(request),
-				       .is_harmless = is_harmless(request),
+				       .is_harmless = again_is_harmless(request->head.call),
 				       .is_answered = request->answered,
 				       .is_inside = request->told && request->from < 0,
 				       .is_passed_on = request->from >= 0 };
