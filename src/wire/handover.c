@@ -28,25 +28,25 @@ void handover_refuse(struct handover_cursor *c)
 	c->bad |= handover_is_reading(c);
 }
 
-static void field(struct handover_cursor *c, uint64_t *value, size_t bytes)
-{
-	uint64_t got = 0;
+/* In the byte order of x86-64, which is that of the form: a state is written again at each change. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "another order needs its bytes turned");
 
+static inline void field(struct handover_cursor *c, uint64_t *value, size_t bytes)
+{
 	assert(bytes <= sizeof(*value));
 	assert(!c->in || c->at <= c->size);
-	if (handover_is_reading(c) && c->size - c->at < bytes) {
+	if (c->in && c->size - c->at < bytes) {
 		handover_refuse(c);
 		*value = 0;
 		return;
 	}
-	for (size_t i = 0; i < bytes; i++, c->at++) {
-		if (handover_is_reading(c))
-			got |= (uint64_t)c->in[c->at] << 8 * i;
-		else if (c->out && c->at < c->size)
-			c->out[c->at] = (uint8_t)(*value >> 8 * i);
+	if (c->in) {
+		*value = 0;
+		memcpy(value, c->in + c->at, bytes);
+	} else if (c->out && c->at + bytes <= c->size) {
+		memcpy(c->out + c->at, value, bytes);
 	}
-	if (handover_is_reading(c))
-		*value = got;
+	c->at += bytes;
 }
 
 void handover_u64(struct handover_cursor *c, uint64_t *value)
@@ -105,24 +105,44 @@ void handover_slot(struct handover_cursor *c, int32_t *dcid, int32_t *p_nr)
 	handover_p_nr(c, p_nr);
 }
 
+static void read_text(struct handover_cursor *c, char *text, size_t size)
+{
+	const char *end;
+
+	if (c->size - c->at < size) {
+		handover_refuse(c);
+		memset(text, 0, size);
+		return;
+	}
+	memcpy(text, c->in + c->at, size);
+	c->at += size;
+	end = memchr(text, 0, size);
+	if (!end)
+		handover_refuse(c);
+	for (; end && end < text + size; end++)
+		if (*end)
+			handover_refuse(c);
+	text[size - 1] = 0;
+}
+
 /* Bytes behind the end of a text are no part of it. */
 void handover_text(struct handover_cursor *c, char *text, size_t size)
 {
-	bool ended = false;
+	const char *end;
+	size_t length;
 
 	assert(size > 0);
-	for (size_t i = 0; i < size; i++) {
-		uint64_t byte = ended || i == size - 1 ? 0 : (uint8_t)text[i];
-
-		field(c, &byte, 1);
-		if (handover_is_reading(c))
-			text[i] = (char)byte;
-		if (ended && byte)
-			handover_refuse(c);
-		ended |= !byte;
+	if (handover_is_reading(c)) {
+		read_text(c, text, size);
+		return;
 	}
-	if (!ended)
-		handover_refuse(c);
+	end = memchr(text, 0, size - 1);
+	length = end ? (size_t)(end - text) : size - 1;
+	if (c->out && c->at + size <= c->size) {
+		memcpy(c->out + c->at, text, length);
+		memset(c->out + c->at + length, 0, size - length);
+	}
+	c->at += size;
 }
 
 void handover_tail(struct handover_cursor *c, const uint8_t **tail, uint32_t *bytes)
