@@ -311,14 +311,25 @@ static bool get_nodes(struct image_cursor *c, struct directory *dir)
 	return !c->short_of;
 }
 
+static int get_version(struct image_cursor *c)
+{
+	uint32_t version;
+
+	CORE_ASSERT(c->at == 0 && !c->short_of);
+	if (get32(c) != IMAGE_MAGIC)
+		return -EBADMSG;
+	version = get32(c);
+	if (c->short_of)
+		return -EBADMSG;
+	return version == DIRECTORY_VERSION ? 0 : -EPROTO;
+}
+
 static bool get_directory(struct image_cursor *c, struct directory *dir)
 {
 	uint32_t count;
 	int last = -1;
 
-	CORE_ASSERT(c->at == 0 && !c->short_of);
-	if (get32(c) != IMAGE_MAGIC || get32(c) != DIRECTORY_VERSION)
-		return false;
+	CORE_ASSERT(!c->short_of);
 	dir->order = get(c, 8);
 	dir->next_move = get32(c);
 	if (!dir->next_move || !get_nodes(c, dir))
@@ -332,13 +343,14 @@ static bool get_directory(struct image_cursor *c, struct directory *dir)
 
 int directory_decode(struct directory *dir, const uint8_t *buf, size_t len)
 {
-	struct image_cursor c = { .in = buf, .size = len }, head = c;
+	struct image_cursor c = { .in = buf, .size = len };
+	int r;
 
 	directory_init(dir);
-	if (get32(&head) == IMAGE_MAGIC && get32(&head) != DIRECTORY_VERSION && !head.short_of)
-		return -EPROTO;
-	if (get_directory(&c, dir))
-		return 0;
-	directory_init(dir);
-	return -EBADMSG;
+	r = get_version(&c);
+	if (!r && !get_directory(&c, dir)) {
+		directory_init(dir);
+		r = -EBADMSG;
+	}
+	return r;
 }
