@@ -150,8 +150,8 @@ static int refuse_foreign(const struct ctl_node_row *row, struct refusal *refusa
 
 	return refusal_set(
 		refusal, EDVSPROTONOSUPPORT,
-		"node %d (dvs %s) speaks protocol %s, and this node no such: install one "
-		"release of dvs on both",
+		"node %d (dvs %s) speaks protocol %s, and this node speaks none of these: install "
+		"the same release of dvs on both",
 		row->node.n_nodeid, release_text(row), protocol_text(row, theirs, sizeof(theirs)));
 }
 
