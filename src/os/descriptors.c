@@ -7,6 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define PARTS	   8
+#define PART_LEAST 16
+
 static struct rlimit before;
 
 int os_descriptors_raise(void)
@@ -38,11 +41,13 @@ void os_descriptors_inherit(const struct os_descriptors *limits)
 	before = (struct rlimit){ limits->soft, limits->hard };
 }
 
-uint64_t os_descriptors_limit(void)
+uint64_t os_descriptors_part(void)
 {
 	struct rlimit limit;
 
-	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : limit.rlim_cur;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / PARTS < PART_LEAST)
+		return PART_LEAST;
+	return limit.rlim_cur / PARTS;
 }
 
 static int by_number(const void *a, const void *b)

@@ -13,8 +13,11 @@ int os_descriptors_raise(void);
 /* Gives a process the limit that this one had before it raised its own; nothing if it has not. */
 int os_descriptors_restore(pid_t pid);
 
-/* How many this process may have now. */
-uint64_t os_descriptors_limit(void);
+/*
+ * One user's part of those that this process may have now: an eighth, so that some users together take no more than
+ * others need, and at least 16.
+ */
+uint64_t os_descriptors_part(void);
 
 /* The limits before they were raised, for a successor that finds them raised. */
 struct os_descriptors {

@@ -32,6 +32,19 @@ static void test_raise_and_restore(void)
 	CHECK_EQ(soft(), 64);
 }
 
+static void test_part_of_a_user(void)
+{
+	struct rlimit limit;
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 64;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_EQ(os_descriptors_part(), 16);
+	limit.rlim_cur = 160;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_EQ(os_descriptors_part(), 20);
+}
+
 static bool is_open(int fd)
 {
 	return fcntl(fd, F_GETFD) >= 0;
@@ -58,6 +71,7 @@ static void test_close_others(void)
 int main(void)
 {
 	TEST(test_raise_and_restore);
+	TEST(test_part_of_a_user);
 	TEST(test_close_others);
 	return test_end();
 }

@@ -23,7 +23,6 @@
 #include "os/socket.h"
 
 #define FIRST_WORDS_NS INT64_C(10000000000) /* a client connects and asks in one breath */
-#define USER_MIN       16
 
 /*
  * A client that goes away is noticed by its socket becoming readable (end of file); the keeper of its request is then
@@ -345,14 +344,15 @@ bool request_drop_overdue(struct requests *requests)
 	return more;
 }
 
-/* One user's part: an eighth of all, so that some users together take no more than others need. */
 static bool has_too_many(const struct requests *requests, uid_t uid)
 {
-	uint64_t most = os_descriptors_limit() / 8, have = 0;
+	uint64_t have = 0;
 
-	for (const struct request *r = requests->clients; uid && r; r = r->next_client)
+	if (uid == 0)
+		return false;
+	for (const struct request *r = requests->clients; r; r = r->next_client)
 		have += r->uid == uid;
-	return have > (most < USER_MIN ? USER_MIN : most);
+	return have > os_descriptors_part();
 }
 
 bool request_caller_is_there(const struct request *request)

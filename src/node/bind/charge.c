@@ -11,9 +11,6 @@
 #include "os/descriptors.h"
 #include "os/lock.h"
 
-#define CHANNELS_PART  8 /* of the descriptors */
-#define CHANNELS_LEAST 16
-
 static uint32_t owner_of(const struct request *request, int dcid)
 {
 	assert(dcid >= 0 && dcid < SHM_DCS);
@@ -48,8 +45,8 @@ bool charge_process(struct request *request)
 
 bool charge_channel(struct request *request, int dcid)
 {
-	uint64_t most = os_descriptors_limit() / CHANNELS_PART, have = 0;
 	uint32_t uid = owner_of(request, dcid);
+	unsigned have = 0;
 
 	assert(os_lock_protects());
 	if (uid == 0)
@@ -57,11 +54,11 @@ bool charge_channel(struct request *request, int dcid)
 	for (int i = 0; i < SHM_DCS; i++)
 		if (is_owners(request, i, uid))
 			have += exchange_channels(binding_part(request)->exchange, i);
-	if (have < (most < CHANNELS_LEAST ? CHANNELS_LEAST : most))
+	if (have < os_descriptors_part())
 		return true;
 	request_fail(request, EDVSUSERFULL,
 		     "the DCs of uid %u have %u channels on node %d, as many as one user's may: "
 		     "end endpoints that talk first (dvs ps)",
-		     uid, (unsigned)have, request->requests->order->self);
+		     uid, have, request->requests->order->self);
 	return false;
 }

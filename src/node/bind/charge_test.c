@@ -72,7 +72,7 @@ static void test_processes(void)
 static void test_channels(void)
 {
 	struct exchange_channel *channel;
-	uint64_t most = os_descriptors_limit() / 8;
+	uint64_t most = os_descriptors_part();
 
 	rig_begin();
 	if (most > 64) { /* more than this test can make */
