@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/result.h"
@@ -92,6 +93,37 @@ static void set_owner(struct command *cmd, const struct ctl_dc_make *make)
 		cmd->mode = (uint16_t)(make->mode > RIGHT_MODE_MOST ? UINT16_MAX : make->mode);
 }
 
+static void set_numbers(struct command *cmd, const struct request *request, const dc_usr_t *dc)
+{
+	cmd->flags = COMMAND_FLAG_EXACT;
+	if (!(request->head.flags & CTL_FLAG_CREATE))
+		cmd->flags |= COMMAND_FLAG_STATED;
+	else if (!(request->head.flags & CTL_FLAG_CLASSIC))
+		cmd->flags |= COMMAND_FLAG_SERVE;
+	if (!cmd->nodes && nodes_up(request->requests->order) > dc->dc_nr_nodes)
+		cmd->nodes = 1u << request->requests->order->self;
+	cmd->dcid = dc->dc_dcid;
+	cmd->nr_procs = (int16_t)dc->dc_nr_procs;
+	cmd->nr_tasks = (int16_t)dc->dc_nr_tasks;
+	cmd->nr_sysprocs = (int16_t)dc->dc_nr_sysprocs;
+	cmd->nr_nodes = (int16_t)dc->dc_nr_nodes;
+	cmd->warn2proc = dc->dc_warn2proc;
+	cmd->warnmsg = dc->dc_warnmsg;
+	memcpy(cmd->name, dc->dc_name, sizeof(cmd->name));
+}
+
+/* A program says the numbers alone, with which the words of the command line begin. False: none of both came. */
+static bool take_make(const struct request *request, struct ctl_dc_make *make)
+{
+	size_t len = request->head.payload_bytes;
+
+	_Static_assert(!offsetof(struct ctl_dc_make, dc), "the numbers come first");
+	if (len != sizeof(make->dc) && len != sizeof(*make))
+		return false;
+	memcpy(make, request->payload, len);
+	return true;
+}
+
 /* bytes: bitmap of nodes for the command line; a program's DC begins on all nodes
  * that are up, or here if it cannot have so many. */
 void handle_dcinit(struct request *request)
@@ -104,34 +136,14 @@ void handle_dcinit(struct request *request)
 			       .mode = RIGHT_MODE_DEFAULT,
 			       .warn2proc = NONE,
 			       .warnmsg = -1 };
-	struct ctl_dc_make make;
-	dc_usr_t dc;
+	struct ctl_dc_make make = { .uid = CTL_UNSAID, .gid = CTL_UNSAID, .mode = CTL_UNSAID };
 
-	if (request->head.payload_bytes == sizeof(make)) {
-		memcpy(&make, request->payload, sizeof(make));
-		set_owner(&cmd, &make);
-		request->head.payload_bytes = sizeof(dc); /* which comes first */
-	}
-	if (request->head.payload_bytes == sizeof(dc)) {
-		memcpy(&dc, request->payload, sizeof(dc));
-		if (dc_check(request, &dc) < 0)
+	if (take_make(request, &make)) {
+		if (dc_check(request, &make.dc) < 0)
 			return;
-		cmd.flags = COMMAND_FLAG_EXACT;
-		if (!(request->head.flags & CTL_FLAG_CREATE))
-			cmd.flags |= COMMAND_FLAG_STATED;
-		else if (!(request->head.flags & CTL_FLAG_CLASSIC))
-			cmd.flags |= COMMAND_FLAG_SERVE;
-		if (!cmd.nodes && nodes_up(request->requests->order) > dc.dc_nr_nodes)
-			cmd.nodes = 1u << request->requests->order->self;
-		cmd.dcid = dc.dc_dcid;
-		request->head.dcid = dc.dc_dcid;
-		cmd.nr_procs = (int16_t)dc.dc_nr_procs;
-		cmd.nr_tasks = (int16_t)dc.dc_nr_tasks;
-		cmd.nr_sysprocs = (int16_t)dc.dc_nr_sysprocs;
-		cmd.nr_nodes = (int16_t)dc.dc_nr_nodes;
-		cmd.warn2proc = dc.dc_warn2proc;
-		cmd.warnmsg = dc.dc_warnmsg;
-		memcpy(cmd.name, dc.dc_name, sizeof(cmd.name));
+		set_numbers(&cmd, request, &make.dc);
+		set_owner(&cmd, &make);
+		request->head.dcid = make.dc.dc_dcid;
 	} else {
 		memcpy(cmd.name, request->head.name, sizeof(cmd.name));
 	}
