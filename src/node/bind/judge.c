@@ -9,23 +9,39 @@
 #include "node/state/order.h"
 #include "os/lock.h"
 
-static bool belongs_to(const struct request *request, int dcid)
+/* The DC that the asking process is bound in, or -1. Looks through the tasks. */
+static int own_dc(const struct request *request)
 {
 	const struct binding *binding = binding_of_caller_any(request);
 
-	return binding && binding->dcid == dcid;
+	return binding ? binding->dcid : -1;
+}
+
+/* To the user, whatever its process is bound in. */
+static bool is_open(const struct request *request, int dcid, unsigned rights)
+{
+	const struct directory_dc *dc = &request->requests->order->directory.dc[dcid];
+
+	assert(rights);
+	return !dc->running || right_may(&dc->owner, &request->user, rights);
 }
 
 bool judge_may(const struct request *request, int dcid, unsigned rights)
 {
-	const struct directory_dc *dc;
-
 	assert(os_lock_protects());
-	assert(rights);
-	if (dcid < 0 || dcid >= SHM_DCS)
+	if (dcid < 0 || dcid >= SHM_DCS || is_open(request, dcid, rights))
 		return true;
-	dc = &request->requests->order->directory.dc[dcid];
-	if (!dc->running || right_may(&dc->owner, &request->user, rights))
-		return true;
-	return !(rights & RIGHT_CHANGE) && belongs_to(request, dcid);
+	return !(rights & RIGHT_CHANGE) && own_dc(request) == dcid;
+}
+
+uint32_t judge_visible(const struct request *request)
+{
+	int own = own_dc(request);
+	uint32_t visible = 0;
+
+	_Static_assert(SHM_DCS <= 32, "a bit for each DC");
+	for (int dcid = 0; dcid < SHM_DCS; dcid++)
+		if (dcid == own || is_open(request, dcid, RIGHT_SEE))
+			visible |= 1u << dcid;
+	return visible;
 }

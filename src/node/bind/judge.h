@@ -9,9 +9,12 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct request;
 
 bool judge_may(const struct request *request, int dcid, unsigned rights);
+/* The DCs that the user may see, a bit for each: for tables, so that the process that asks is looked for once. */
+uint32_t judge_visible(const struct request *request);
 
 #endif

@@ -58,6 +58,40 @@ static bool member_may(int fd, int dcid, unsigned rights)
 	return answer;
 }
 
+static uint32_t visible_to(int fd, uint32_t uid)
+{
+	struct request *request = rig_ask(CTL_PS, 0);
+	uint32_t visible;
+
+	request->pid = getpid();
+	request->uid = uid;
+	request->fd = fd;
+	visible = judge_visible(request);
+	request->fd = -1;
+	request_end(request, 0, NULL, 0, NULL, 0);
+	return visible;
+}
+
+/* The same as the answers for each DC. */
+static void test_the_dcs_that_a_user_may_see(void)
+{
+	struct directory_dc *other;
+	uint32_t idle;
+
+	rig_begin();
+	other = &rig.order.directory.dc[RIG_DC + 1];
+	other->running = 1;
+	other->owner = (struct right_owner){ .uid = RIG_OWNER + 1, .mode = RIGHT_MODE_DEFAULT };
+	idle = ~(3u << RIG_DC);
+	CHECK_EQ(visible_to(99, 0), UINT32_MAX);
+	CHECK_EQ(visible_to(99, RIG_OWNER), idle | 1u << RIG_DC);
+	CHECK_EQ(visible_to(99, STRANGER), idle);
+	rig_bind(5, rig_task(getpid()));
+	CHECK_EQ(visible_to(99, STRANGER), idle | 1u << RIG_DC);
+	CHECK_EQ(visible_to(-1, STRANGER), idle);
+	rig_end();
+}
+
 static void test_a_bound_process_belongs_to_its_dc(void)
 {
 	struct directory_dc *other;
@@ -80,6 +114,7 @@ int main(void)
 {
 	TEST(test_the_mode_counts);
 	TEST(test_a_dc_that_does_not_run_is_nobodys);
+	TEST(test_the_dcs_that_a_user_may_see);
 	TEST(test_a_bound_process_belongs_to_its_dc);
 	return test_end();
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/show/snapshot.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/right.h"
 #include "dvk.h"
 #include "node/move/target.h"
 #include "node/move/source.h"
@@ -84,11 +84,13 @@ void snapshot_nodes(struct snapshot *s, const struct order *order, const struct 
 void snapshot_dcs(struct snapshot *s, const struct order *order, const struct tasks *tasks,
 		  const struct request *asker)
 {
+	uint32_t visible = judge_visible(asker);
+
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
 		const struct directory_dc *dc = &order->directory.dc[dcid];
 		struct ctl_dc_row *row = &s->dc[s->dc_count];
 
-		if (!dc->running || !judge_may(asker, dcid, RIGHT_SEE))
+		if (!dc->running || !(visible >> dcid & 1))
 			continue;
 		row->uid = dc->owner.uid;
 		row->gid = dc->owner.gid;
@@ -98,6 +100,17 @@ void snapshot_dcs(struct snapshot *s, const struct order *order, const struct ta
 			row->endpoints += dc->slot[index].bound;
 		s->dc_count++;
 	}
+}
+
+/* The DCs whose rows the asker wants, as far as it may see them; a bit for each. */
+static uint32_t wanted_dcs(const struct request *asker)
+{
+	uint32_t visible = judge_visible(asker);
+	int only = asker->head.dcid;
+
+	if (only == -1)
+		return visible;
+	return only >= 0 && only < SHM_DCS ? visible & 1u << only : 0;
 }
 
 static bool wanted(const struct order *order, enum snapshot_rows rows,
@@ -128,17 +141,15 @@ static void fill_row(const struct order *order, const struct bindings *bindings,
 
 /* Without an array it only counts. */
 static size_t each_row(const struct order *order, const struct bindings *bindings,
-		       enum snapshot_rows rows, const struct request *asker,
+		       enum snapshot_rows rows, const struct request *asker, uint32_t dcs,
 		       struct ctl_proc_row *row)
 {
 	size_t count = 0;
-	int only = asker->head.dcid;
 
 	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
 		const struct directory_dc *dc = &order->directory.dc[dcid];
 
-		if (!dc->running || (only != -1 && only != dcid) ||
-		    !judge_may(asker, dcid, RIGHT_SEE))
+		if (!dc->running || !(dcs >> dcid & 1))
 			continue;
 		for (int index = 0; index < SHM_SLOTS; index++) {
 			if (!wanted(order, rows, &dc->slot[index], asker->gathered))
@@ -155,17 +166,19 @@ static size_t each_row(const struct order *order, const struct bindings *binding
 int snapshot_rows(struct snapshot *s, const struct order *order, const struct bindings *bindings,
 		  enum snapshot_rows rows, const struct request *asker)
 {
-	s->row_count = each_row(order, bindings, rows, asker, NULL);
+	uint32_t dcs = wanted_dcs(asker);
+
+	s->row_count = each_row(order, bindings, rows, asker, dcs, NULL);
 	s->row = calloc(s->row_count ? s->row_count : 1, sizeof(*s->row));
 	if (!s->row)
 		return -ENOMEM;
-	each_row(order, bindings, rows, asker, s->row);
+	each_row(order, bindings, rows, asker, dcs, s->row);
 	return 0;
 }
 
 struct ended_fill {
 	struct snapshot *snapshot;
-	const struct request *asker;
+	uint32_t dcs;
 };
 
 /* Without an array it only counts. */
@@ -174,13 +187,11 @@ static void fill_ended_row(void *ctx, const struct ctl_ended_row *row, const str
 {
 	struct ended_fill *fill = ctx;
 	struct snapshot *s = fill->snapshot;
-	int only = fill->asker->head.dcid;
 
 	(void)output;
 	(void)before;
-	if (only != -1 && row->dcid != only)
-		return;
-	if (!judge_may(fill->asker, row->dcid, RIGHT_SEE))
+	assert(row->dcid >= 0 && row->dcid < SHM_DCS);
+	if (!(fill->dcs >> row->dcid & 1))
 		return;
 	if (s->ended)
 		s->ended[s->ended_count] = *row;
@@ -189,7 +200,7 @@ static void fill_ended_row(void *ctx, const struct ctl_ended_row *row, const str
 
 int snapshot_ended(struct snapshot *s, const struct tasks *tasks, const struct request *asker)
 {
-	struct ended_fill fill = { s, asker };
+	struct ended_fill fill = { s, wanted_dcs(asker) };
 
 	ended_walk(tasks, fill_ended_row, &fill);
 	s->ended = calloc(s->ended_count ? s->ended_count : 1, sizeof(*s->ended));
