@@ -43,14 +43,18 @@ static void refuse(struct knock *knock, const char *why)
 	secure_free(knock_end(knock));
 }
 
-static void on_late(void *ctx)
+/* One that is ready has proven its key: its end is no refusal, and its node makes another one. */
+static void give_up(struct knock *knock, const char *why)
 {
-	struct knock *knock = ctx;
-
-	if (knock->ready) /* it was not needed */
+	if (knock->ready)
 		secure_free(knock_end(knock));
 	else
-		refuse(knock, "its greeting did not come in time");
+		refuse(knock, why);
+}
+
+static void on_late(void *ctx)
+{
+	give_up(ctx, "its greeting did not come in time");
 }
 
 /*
@@ -95,7 +99,6 @@ static void on_words(struct knock *knock)
 {
 	struct note note = { .kind = NOTE_CALLED, .address = knock->address };
 	struct gate *gate = knock->gate;
-
 	int r = frame_read_hello(&note.hello, knock->buf);
 
 	if (r) {
@@ -216,8 +219,8 @@ static void knock_new(struct gate *gate, int fd, uint32_t address)
 }
 
 /*
- * No descriptor is left, and a connection that cannot be taken would wake the loop for ever. The oldest one that has
- * proven nothing makes room; if there is none then the new one is taken and closed, and its node tries again.
+ * No descriptor is left, and a connection that cannot be taken would wake the loop for ever. The oldest one that the
+ * gate still has makes room; if there is none then the new one is taken and closed, and its node tries again.
  */
 static void make_descriptor(struct gate *gate, int fd)
 {
@@ -232,7 +235,7 @@ static void make_descriptor(struct gate *gate, int fd)
 	while (oldest && oldest->next)
 		oldest = oldest->next;
 	if (oldest) {
-		refuse(oldest, why);
+		give_up(oldest, why);
 		return;
 	}
 	gate->spare = os_close(gate->spare);

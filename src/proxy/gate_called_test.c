@@ -371,6 +371,31 @@ static void test_no_descriptor(void)
 	tear_down();
 }
 
+/* A connection that is ready for a move makes room as well, and the log hears of no refusal. */
+static void test_no_descriptor_beside_a_ready_one(void)
+{
+	struct rlimit before;
+	struct secure *ready;
+	struct caller caller;
+	int fd;
+
+	set_up();
+	caller = right_caller(FRAME_KIND_BULK);
+	caller.cut = WORDS;
+	ready = call(&caller, address_of(CALLER));
+	CHECK_EQ(secure_greet(ready), 0);
+	CHECK(holds(0));
+	before = leave_descriptors(1);
+	fd = knock(address_of(CALLER), "", 0);
+	CHECK(ends_within(secure_fd(ready), 1000));
+	CHECK(holds(1));
+	CHECK_EQ(log_count("refused"), 0);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+	os_close(fd);
+	secure_free(ready);
+	tear_down();
+}
+
 /* ---- too late, and gone ---- */
 
 /*
@@ -549,6 +574,7 @@ int main(void)
 	TEST(test_noise);
 	TEST(test_greeting_without_end);
 	TEST(test_no_descriptor);
+	TEST(test_no_descriptor_beside_a_ready_one);
 	TEST(test_late);
 	TEST(test_gone);
 	TEST(test_end_under_way);
