@@ -122,10 +122,6 @@ void peer_deinit(struct peer *peer);
 void peer_start(struct peer *peer); /* connect now, or wait to be connected to */
 void peer_lost(struct peer *peer);  /* the connection is of no use any more; tries again later */
 void peer_stop(struct peer *peer);  /* the same, and does not try again */
-/* To the address whose turn it is. */
-struct os_tcp_route peer_route(const struct peer *peer);
-/* After a call that came to nothing. */
-void peer_next_way(struct peer *peer);
 /* Takes over a connection whose HELLO fits; closes it if it does not. */
 void peer_accept(struct peer *peer, struct secure *secure, const struct frame_hello *hello);
 /* Notes the release and the protocols that a greeting names for its speaker. */
@@ -151,7 +147,12 @@ void peer_ready_made(struct peer *peer, uint64_t number, struct secure *secure);
 void peer_ready_tick(struct peer *peer); /* gives up a connection of no more use */
 void peer_ready_end(struct peer *peer);
 struct secure *peer_ready_take(struct peer *peer); /* NULL: there is none */
-/* Has the gate make one, for this purpose, with the number of the link's connection. 0 or -EAGAIN. */
+
+/* proxy_way.c: the addresses of a node, and calls to the one whose turn it is */
+struct os_tcp_route peer_route(const struct peer *peer);
+/* After a call that came to nothing. */
+void peer_next_way(struct peer *peer);
+/* Has the gate make a connection for this purpose, with the number of the link's one. 0 or -EAGAIN. */
 int peer_gate_call(struct peer *peer, enum frame_kind kind);
 
 /* proxy_attend.c: which thread looks at the node bell */
