@@ -109,11 +109,8 @@ int main(int argc, char **argv)
 	r = node_settings_read(&settings, argc, argv);
 	if (r >= 0)
 		return r;
-	if (settings.check) {
-		printf("%s: all settings are right\n",
-		       settings.config[0] ? settings.config : "dvsd");
-		return os_self_finish("dvsd", 0);
-	}
+	if (settings.check)
+		return node_settings_check(&settings);
 	options_from(&options, &settings);
 	if (!os_self_is_root()) {
 		fputs("dvsd: needs root for pid namespaces and ptrace; start it with sudo "

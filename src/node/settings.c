@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/refusal.h"
+#include "base/result.h"
+#include "os/keyfile.h"
 #include "os/log.h"
 #include "os/self.h"
 #include "wire/ctl.h"
@@ -87,7 +90,8 @@ const struct program *node_settings_program(void)
 		"usage: dvsd --id N --address A --group SPEC [OPTION VALUE]...\n"
 		"       dvsd --config FILE [OPTION VALUE]... [--check]\n"
 		"       dvsd --sample | --costs | --version | --help\n\n",
-		"  --check            only look whether the settings are complete and right\n"
+		"  --check            only look whether the settings are complete and right, and the key\n"
+		"                     file as well\n"
 		"  --sample           alone: print a file with all settings, explained\n"
 		"  --costs            alone: measure by what costs of this machine waiters decide\n"
 		"  --version          alone: which release, and which versions a restart may not "
@@ -172,6 +176,24 @@ int node_settings_read(struct node_settings *values, int argc, char **argv)
 		return program_refuse(program, "%s", settings.why);
 	fprintf(stderr, "dvsd: %s\n", settings.why);
 	return WRONG_USAGE;
+}
+
+int node_settings_check(const struct node_settings *values)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct keyring keyring;
+	int r = 0;
+
+	assert(!values->links || !values->key[0]);
+	if (values->key[0])
+		r = os_keyfile_read(values->key, &keyring, &refusal);
+	explicit_bzero(&keyring, sizeof(keyring));
+	if (r) {
+		fprintf(stderr, "dvsd: %s (%s)\n", refusal.reason, result_name(r));
+		return 1;
+	}
+	printf("%s: all settings are right\n", values->config[0] ? values->config : "dvsd");
+	return os_self_finish("dvsd", 0);
 }
 
 /* The value as text. */

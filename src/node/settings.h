@@ -40,6 +40,12 @@ const struct program *node_settings_program(void);
 int node_settings_read(struct node_settings *values, int argc, char **argv);
 
 /*
+ * What --check looks at beside the settings: the key file, as the daemon reads it. Says whether all is right, and
+ * returns the exit status of the program. May wait for the disk.
+ */
+int node_settings_check(const struct node_settings *values);
+
+/*
  * The command line of a successor: every setting that may not change while the node lives, and what the first command
  * line had. Strings and array stay the module's. For one thread.
  */

@@ -3,8 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/test.h"
+#include "os/keyfile.h"
 
 static struct node_settings values;
 static char path[] = "/tmp/dvs.conf.XXXXXX";
@@ -130,18 +133,43 @@ static void test_again(void)
 	CHECK_EQ(values.log_level, 1);
 }
 
+static char key[] = "/tmp/dvs.key.XXXXXX";
+
+/* As the daemon reads it: what it would refuse is no success. */
+static void test_check_of_the_key_file(void)
+{
+	unlink(key);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--key", key,
+		      "--check"),
+		 -1);
+	CHECK(values.check);
+	CHECK_EQ(node_settings_check(&values), 1);
+	CHECK_EQ(os_keyfile_make(key), 0);
+	CHECK_EQ(node_settings_check(&values), 0);
+	CHECK_EQ(chmod(key, 0644), 0);
+	CHECK_EQ(node_settings_check(&values), 1);
+	CHECK_EQ(chmod(key, 0600), 0);
+	CHECK_EQ(truncate(key, 20), 0);
+	CHECK_EQ(node_settings_check(&values), 1);
+	unlink(key);
+	values.key[0] = '\0'; /* a node without a key is one */
+	CHECK_EQ(node_settings_check(&values), 0);
+}
+
 int main(void)
 {
-	int fd = mkstemp(path);
+	int fd = mkstemp(path), key_fd = mkstemp(key);
 
-	if (fd < 0)
+	if (fd < 0 || key_fd < 0)
 		return 1;
 	TEST(test_line);
 	TEST(test_key);
 	TEST(test_file);
 	TEST(test_successor);
 	TEST(test_again);
+	TEST(test_check_of_the_key_file);
 	unlink(path);
 	close(fd);
+	close(key_fd);
 	return test_end();
 }

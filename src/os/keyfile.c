@@ -13,15 +13,33 @@
 #include "os/random.h"
 #include "os/socket.h"
 
+/* The reason of the kernel, and what helps. */
+static int cannot_read(const char *path, int error, struct refusal *refusal)
+{
+	const char *remedy = "";
+
+	if (error == ENOENT)
+		remedy =
+			": dvs key make makes the first key of a cluster, and each other node gets a "
+			"copy";
+	else if (error == ELOOP)
+		remedy = ": it is a link; name the file itself";
+	else if (error == EACCES)
+		remedy = ": only its owner may, so ask as root";
+	return refusal_set_errno(refusal, error, "the key file %.100s cannot be read: %s%s", path,
+				 strerror(error), remedy);
+}
+
 static int check_owner(int fd, const char *path, struct refusal *refusal)
 {
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
-		return refusal_set_errno(refusal, errno, "the key file %.100s cannot be read: %s",
-					 path, strerror(errno));
+		return cannot_read(path, errno, refusal);
 	if (!S_ISREG(status.st_mode))
-		return refusal_set(refusal, EDVSINVAL, "the key file %.100s is no plain file",
+		return refusal_set(refusal, EDVSINVAL,
+				   "the key file %.100s is no plain file: name the file that dvs "
+				   "key make has made",
 				   path);
 	if (status.st_uid && status.st_uid != geteuid())
 		return refusal_set(refusal, EDVSPERM,
@@ -59,13 +77,11 @@ int os_keyfile_read(const char *path, struct keyring *keyring, struct refusal *r
 	ssize_t n;
 
 	if (fd < 0)
-		return refusal_set_errno(refusal, errno, "the key file %.100s cannot be read: %s",
-					 path, strerror(errno));
+		return cannot_read(path, errno, refusal);
 	r = check_owner(fd, path, refusal);
 	n = r ? 0 : read(fd, text, sizeof(text));
 	if (n < 0)
-		r = refusal_set_errno(refusal, errno, "the key file %.100s cannot be read: %s",
-				      path, strerror(errno));
+		r = cannot_read(path, errno, refusal);
 	os_close(fd);
 	if (!r)
 		r = parse(text, (size_t)n, path, keyring, refusal);

@@ -59,8 +59,25 @@ dvsd --config "$conf" --check 2>&1 | grep -q 'chown root' || fail "of another us
 chown root "$conf"
 end
 
+begin "--check looks at the key file as the daemon does, and names the file and the remedy; the status is 1"
+settings "id = 0"
+key_is_refused() { # WORDS
+	timeout 10 dvsd --config "$conf" --check >"$tmp/out" 2>"$tmp/err"
+	local status=$?
+	[[ $status == 1 && $(wc -l <"$tmp/err") == 1 && ! -s $tmp/out ]] || fail "not \"$1\": status $status, $(cat "$tmp/out" "$tmp/err")"
+	grep -q -e "$tmp/key.*$1.*(EDVS[A-Z]*)$" "$tmp/err" || fail "not \"$1\": $(<"$tmp/err")"
+}
+chmod 640 "$tmp/key" && key_is_refused '(mode 640): chmod 600'
+chmod 600 "$tmp/key" && chown 4711 "$tmp/key" && key_is_refused 'chown root'
+chown root "$tmp/key" && mv "$tmp/key" "$tmp/right" && key_is_refused 'dvs key make makes'
+ln -s right "$tmp/key" && key_is_refused 'name the file itself'
+rm "$tmp/key" && cat "$tmp/right" "$tmp/right" "$tmp/right" >"$tmp/key" && chmod 600 "$tmp/key" && key_is_refused 'it is a second primary key'
+mv "$tmp/right" "$tmp/key"
+timeout 10 dvsd --config "$conf" --check >/dev/null 2>"$tmp/err" || fail "the right one: $(<"$tmp/err")"
+end
+
 begin "the sample is complete: with its examples put in it is right"
-dvsd --sample | sed 's/^#\([a-z-]* = \)/\1/' >"$conf"
+dvsd --sample | sed "s/^#\([a-z-]* = \)/\1/; s|^key = .*|key = $tmp/key|" >"$conf"
 timeout 10 dvsd --config "$conf" --check >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
 dvsd --help | grep -oE '^  --[a-z-]+ [A-Z]+' | awk '{ print substr($1, 3) }' | grep -vxE 'config|ready-fd' | while read -r name; do
 	grep -q "^$name = " "$conf" || echo "$name"
