@@ -233,19 +233,28 @@ static void test_group_lost(void)
 	teardown(m, 2);
 }
 
+/* A place of the member as it is now, with bytes[] of its own. */
+static struct group_place place_of(struct member *m, uint8_t bytes[4096])
+{
+	struct group_place place = { 0 };
+
+	CHECK_EQ(group_place(m->group, &place), 0);
+	CHECK(place.len <= 4096);
+	memcpy(bytes, place.bytes, place.len <= 4096 ? place.len : 0);
+	place.bytes = bytes;
+	for (int i = 0; i < place.fd_count; i++)
+		place.fds[i] = os_dup(place.fds[i]);
+	return place;
+}
+
 /* As a program that executes itself anew: the connection stays, the memory does not. */
 static void leave_and_come_back(struct member *m, struct member *other, uint64_t request)
 {
 	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
-	struct group_place place;
 	uint8_t bytes[4096];
+	struct group_place place = place_of(m, bytes);
 
-	CHECK_EQ(group_place(m->group, &place), 0);
-	CHECK_OR_RETURN(place.len <= sizeof(bytes) && place.fd_count > 0);
-	memcpy(bytes, place.bytes, place.len);
-	place.bytes = bytes;
-	for (int i = 0; i < place.fd_count; i++)
-		place.fds[i] = os_dup(place.fds[i]);
+	CHECK_OR_RETURN(place.fd_count > 0);
 	m->group = group_free(m->group);
 	for (int i = 0; i < 10; i++)
 		CHECK_EQ(send_one(other, request + (uint64_t)i), 0);
@@ -272,20 +281,6 @@ static void test_place_is_kept(void)
 	teardown(m, 2);
 }
 
-/* A place of the member as it is now, with bytes[] of its own. */
-static struct group_place place_of(struct member *m, uint8_t bytes[4096])
-{
-	struct group_place place = { 0 };
-
-	CHECK_EQ(group_place(m->group, &place), 0);
-	CHECK(place.len <= 4096);
-	memcpy(bytes, place.bytes, place.len <= 4096 ? place.len : 0);
-	place.bytes = bytes;
-	for (int i = 0; i < place.fd_count; i++)
-		place.fds[i] = os_dup(place.fds[i]);
-	return place;
-}
-
 /* In the place of a process that has died with its connection open; `old` is what it knew then. */
 static int follow(struct member *m, const struct member *old, const struct group_place *place)
 {
@@ -293,6 +288,17 @@ static int follow(struct member *m, const struct member *old, const struct group
 
 	*m = *old;
 	return group_resume(&m->group, rig_spec(m->node), m->node, place, &call);
+}
+
+/* The process dies now, and another one follows; returns the dead one, whose connection the caller closes. */
+static struct member follow_at_once(struct member *m)
+{
+	struct member dead = *m;
+	uint8_t bytes[4096];
+	struct group_place place = place_of(m, bytes);
+
+	CHECK_EQ(follow(m, &dead, &place), 0);
+	return dead;
 }
 
 /* The next process is told what the dead one had heard after that place, and what it had not: each once, in order. */
@@ -349,13 +355,9 @@ static void test_resume_alone(void)
 static void test_resume_of_a_joiner(void)
 {
 	struct member m[2], dead;
-	struct group_place place;
-	uint8_t bytes[4096];
 
 	setup(m, 2);
-	place = place_of(&m[1], bytes);
-	dead = m[1];
-	CHECK_EQ(follow(&m[1], &dead, &place), 0);
+	dead = follow_at_once(&m[1]);
 	PUMP_UNTIL(m, 2, !group_is_behind(m[1].group));
 	CHECK_EQ(send_one(&m[0], 1), 0);
 	CHECK_EQ(send_one(&m[1], 1), 0);
@@ -369,14 +371,10 @@ static void test_resume_of_a_joiner(void)
 static void test_resume_under_a_joiner(void)
 {
 	struct member m[2], dead;
-	struct group_place place;
-	uint8_t bytes[4096];
 
 	setup(m, 1);
-	place = place_of(&m[0], bytes);
 	CHECK_EQ(member_new(&m[1], 1), 0);
-	dead = m[0];
-	CHECK_EQ(follow(&m[0], &dead, &place), 0);
+	dead = follow_at_once(&m[0]);
 	PUMP_UNTIL(m, 2, m[1].joined && same(&m[0], &m[1]));
 	CHECK_EQ(m[1].restores, 1);
 	CHECK(!m[0].leaves);

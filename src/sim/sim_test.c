@@ -49,6 +49,45 @@ static bool has_more_limits(const struct sim_report *sum)
 	return more;
 }
 
+/* One run in which no rule is left out; what it has seen is added. */
+static void run_sound(uint64_t seed, enum sim_engine engine, struct sim_report *sum)
+{
+	struct sim_report r = run(seed, engine, SIM_SOUND);
+
+	if (r.failed)
+		printf("seed %llu: %s\n", (unsigned long long)seed, r.violation);
+	CHECK(!r.failed);
+	sum->taken += r.taken;
+	sum->withdrawn += r.withdrawn;
+	sum->answered += r.answered;
+	sum->died += r.died;
+	sum->notes += r.notes;
+	sum->replies += r.replies;
+	sum->stepped_back += r.stepped_back;
+	sum->committed += r.committed;
+	sum->rolled_back += r.rolled_back;
+	sum->refused += r.refused;
+	sum->lost += r.lost;
+	sum->possible += r.possible;
+	sum->cancelled += r.cancelled;
+	sum->asked += r.asked;
+	sum->asked_again += r.asked_again;
+	sum->restarts += r.restarts;
+	sum->by_hand += r.by_hand;
+	sum->held += r.held;
+	sum->said_again += r.said_again;
+	sum->crashes += r.crashes;
+	sum->cuts += r.cuts;
+	sum->frames_lost += r.frames_lost;
+	sum->frames_repeated += r.frames_repeated;
+	sum->rings += r.rings;
+	sum->minorities += r.minorities;
+	sum->fenced += r.fenced;
+	sum->states += r.states;
+	sum->overdue_source |= r.overdue_source;
+	sum->overdue_target |= r.overdue_target;
+}
+
 /* The rules hold, and the runs have seen something: every kind of trouble and every kind of end. */
 static void test_sound(void)
 {
@@ -56,38 +95,8 @@ static void test_sound(void)
 
 	/* Some limits pass rarely: until each has, or it has to be said that one never does. */
 	for (uint64_t seed = 1;
-	     seed <= SEEDS_SOUND || (has_more_limits(&sum) && seed <= SEEDS_MUTATED_MAX); seed++) {
-		struct sim_report r = run(seed, SIM_SEQUENCER, SIM_SOUND);
-
-		if (r.failed)
-			printf("seed %llu: %s\n", (unsigned long long)seed, r.violation);
-		CHECK(!r.failed);
-		sum.taken += r.taken;
-		sum.withdrawn += r.withdrawn;
-		sum.answered += r.answered;
-		sum.died += r.died;
-		sum.notes += r.notes;
-		sum.replies += r.replies;
-		sum.stepped_back += r.stepped_back;
-		sum.committed += r.committed;
-		sum.rolled_back += r.rolled_back;
-		sum.refused += r.refused;
-		sum.lost += r.lost;
-		sum.possible += r.possible;
-		sum.cancelled += r.cancelled;
-		sum.overdue_source |= r.overdue_source;
-		sum.overdue_target |= r.overdue_target;
-		sum.asked += r.asked;
-		sum.asked_again += r.asked_again;
-		sum.restarts += r.restarts;
-		sum.by_hand += r.by_hand;
-		sum.held += r.held;
-		sum.said_again += r.said_again;
-		sum.crashes += r.crashes;
-		sum.cuts += r.cuts;
-		sum.frames_lost += r.frames_lost;
-		sum.frames_repeated += r.frames_repeated;
-	}
+	     seed <= SEEDS_SOUND || (has_more_limits(&sum) && seed <= SEEDS_MUTATED_MAX); seed++)
+		run_sound(seed, SIM_SEQUENCER, &sum);
 	CHECK(sum.taken > 1000 && sum.withdrawn > 100 && sum.answered > 100 && sum.died > 10);
 	CHECK(sum.committed > 500 && sum.rolled_back > 50 && sum.refused > 50 && sum.lost > 0);
 	CHECK(sum.possible > 10 && sum.cancelled > 10);
@@ -113,23 +122,8 @@ static void test_council(void)
 {
 	struct sim_report sum = { 0 };
 
-	for (uint64_t seed = 1; seed <= SEEDS_SOUND; seed++) {
-		struct sim_report r = run(seed, SIM_COUNCIL, SIM_SOUND);
-
-		if (r.failed)
-			printf("seed %llu: %s\n", (unsigned long long)seed, r.violation);
-		CHECK(!r.failed);
-		sum.taken += r.taken;
-		sum.committed += r.committed;
-		sum.rolled_back += r.rolled_back;
-		sum.by_hand += r.by_hand;
-		sum.restarts += r.restarts;
-		sum.crashes += r.crashes;
-		sum.rings += r.rings;
-		sum.minorities += r.minorities;
-		sum.fenced += r.fenced;
-		sum.states += r.states;
-	}
+	for (uint64_t seed = 1; seed <= SEEDS_SOUND; seed++)
+		run_sound(seed, SIM_COUNCIL, &sum);
 	CHECK(sum.taken > 1000 && sum.committed > 200 && sum.rolled_back > 50);
 	CHECK(sum.by_hand > 5 && sum.restarts > 50 && sum.crashes > 10);
 	CHECK(sum.rings > 500 && sum.minorities > 200 && sum.fenced > 50 && sum.states > 200);
