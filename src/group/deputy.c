@@ -69,7 +69,6 @@ static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t l
 	assert(len <= GROUP_STATE_MAX);
 	d->quorum = true; /* it is given by one, and the daemon takes it so */
 	history_clear(&d->history);
-	d->quorum = true; /* goes without saying with a state */
 	group_number_encode(head, order);
 	wrote(d, group_stream_put(&d->daemon, GROUP_RESTORE, head, sizeof(head), state, len));
 }
@@ -228,18 +227,11 @@ static int begin_life(struct deputy *d, const struct group_hello *hello)
 						    on_quorum,	  on_out,     on_foreign };
 	static const struct totem_calls inward = { on_unsettle, on_cut,	 on_view,  on_present,
 						   on_machines, on_hear, on_settle };
-	struct command join = { .version = COMMAND_VERSION,
-				.kind = COMMAND_NODE_JOIN,
-				.origin = hello->node,
-				.node = hello->node,
-				.value = hello->address,
-				.secret = os_random() };
+	const struct command join = group_hello_join(hello, os_random());
 	int r;
 
 	assert(!d->envoy && !d->totem);
 	d->foreign = 0;
-	_Static_assert(sizeof(join.name) == sizeof(hello->name), "a node's name fits");
-	memcpy(join.name, hello->name, sizeof(join.name));
 	d->quorum = false;
 	d->node = hello->node;
 	r = envoy_new(&d->envoy, hello->node, os_random() | 1, d->seen, &join, &outward, d);
@@ -361,21 +353,6 @@ static bool welcome_next(struct deputy *d, int result)
 	return group_stream_welcome(&d->next, result, protocol_own.most) == 0 && !result;
 }
 
-static int put_missed(struct deputy *d, uint64_t order)
-{
-	uint8_t quorum[GROUP_QUORUM_BYTES];
-	int r = 0;
-
-	while (!r && order < d->history.last)
-		r = group_stream_put(&d->next, GROUP_DELIVER,
-				     history_delivery(&d->history, ++order), GROUP_DELIVER_BYTES,
-				     NULL, 0);
-	group_number_encode(quorum, d->quorum);
-	return r ? r : group_stream_put(&d->next, GROUP_QUORUM, quorum, sizeof(quorum), NULL, 0);
-}
-
-static void on_daemon(void *ctx, int fd, int events);
-
 /* A daemon in the place of one that died: the group sees nothing of it. */
 static void resume(struct deputy *d, int32_t node, uint64_t order)
 {
@@ -383,7 +360,8 @@ static void resume(struct deputy *d, int32_t node, uint64_t order)
 		has_daemon(d) && d->envoy && d->node == node && history_reaches(&d->history, order);
 	int fd = d->next.fd;
 
-	if (!welcome_next(d, can ? 0 : -ESTALE) || put_missed(d, order) < 0) {
+	if (!welcome_next(d, can ? 0 : -ESTALE) ||
+	    history_put(&d->history, &d->next, order, d->quorum) < 0) {
 		close_next(d);
 		return;
 	}

@@ -34,8 +34,8 @@ struct envoy {
 	void *ctx;
 
 	uint8_t outbox[OUTBOX][COMMAND_BYTES];
-	bool given_up
-		[OUTBOX]; /* its proposer has been told that nobody knows: it is not sent again */
+	/* Its proposer has been told that nobody knows: it is not sent again. */
+	bool given_up[OUTBOX];
 	uint64_t first, next; /* first..next wait to be numbered */
 	uint64_t sent;	      /* first..sent were sent in this epoch */
 	uint64_t undecided;   /* own ones that have a number */

@@ -54,7 +54,8 @@ bool envoy_is_placed(const struct envoy *envoy);
 
 /*
  * A command of this node. It is decided once; but if the quorum is lost before it has a number then it may be given up,
- * unless core/proposal.h says that it stays. False: so many wait that this one has to wait outside. */
+ * unless core/proposal.h says that it stays. False: so many wait that this one has to wait outside.
+ */
 bool envoy_has_room(const struct envoy *envoy);
 void envoy_propose(struct envoy *envoy, const uint8_t command[COMMAND_BYTES]);
 /* The daemon's answer. */

@@ -36,3 +36,17 @@ const uint8_t *history_delivery(const struct history *history, uint64_t order)
 	assert(group_number_decode(delivery) == order);
 	return delivery;
 }
+
+int history_put(const struct history *history, struct group_stream *stream, uint64_t order,
+		bool quorum)
+{
+	uint8_t number[GROUP_QUORUM_BYTES];
+	int r = 0;
+
+	assert(history_reaches(history, order));
+	while (!r && order < history->last)
+		r = group_stream_put(stream, GROUP_DELIVER, history_delivery(history, ++order),
+				     GROUP_DELIVER_BYTES, NULL, 0);
+	group_number_encode(number, quorum);
+	return r ? r : group_stream_put(stream, GROUP_QUORUM, number, sizeof(number), NULL, 0);
+}

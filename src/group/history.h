@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "group/stream.h"
 #include "wire/group.h"
 
 #define HISTORY_MAX 4096u
@@ -29,5 +30,11 @@ void history_add(struct history *history, uint64_t order, const uint8_t command[
 bool history_reaches(const struct history *history, uint64_t order);
 /* One that history_reaches() covers. */
 const uint8_t *history_delivery(const struct history *history, uint64_t order);
+/*
+ * Puts on the stream all that came behind `order`, which history_reaches() covers, and then whether there is a quorum.
+ * As group_stream_put().
+ */
+int history_put(const struct history *history, struct group_stream *stream, uint64_t order,
+		bool quorum);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "group/history.h"
 
-#include "base/test.h"
-
+#include <errno.h>
 #include <string.h>
+
+#include "base/test.h"
+#include "os/socket.h"
 
 static struct history history;
 
@@ -65,11 +67,44 @@ static void test_anew(void)
 	CHECK(!history_reaches(&history, 0)); /* of no member */
 }
 
+/* What came behind a place goes out in its order, and the quorum after it. */
+static void test_put(void)
+{
+	struct group_stream here, there;
+	struct group_frame f;
+	int pair[2];
+
+	CHECK_OR_RETURN(!os_unix_pair(OS_STREAM, pair));
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(os_set_nonblock(pair[i], 1), 0);
+	group_stream_init(&here, pair[0], 1 << 20);
+	group_stream_init(&there, pair[1], 1 << 20);
+	history_clear(&history);
+	add(1, 9);
+	for (uint64_t from = 7; from <= 9; from++) {
+		CHECK_EQ(history_put(&history, &here, from, from == 9), 0);
+		CHECK_EQ(group_stream_fill(&there), 0);
+		for (uint64_t order = from + 1; order <= 9; order++) {
+			CHECK_EQ(group_stream_next(&there, &f), 1);
+			CHECK_EQ(f.kind, GROUP_DELIVER);
+			CHECK_EQ(group_number_decode(f.payload), order);
+		}
+		CHECK_EQ(group_stream_next(&there, &f), 1);
+		CHECK_EQ(f.kind, GROUP_QUORUM);
+		CHECK_EQ(group_number_decode(f.payload), from == 9);
+		CHECK_EQ(group_stream_next(&there, &f), 0);
+	}
+	group_stream_deinit(&here);
+	CHECK_EQ(history_put(&history, &there, 9, true), -EPIPE);
+	group_stream_deinit(&there);
+}
+
 int main(void)
 {
 	TEST(test_nothing);
 	TEST(test_few);
 	TEST(test_many);
 	TEST(test_anew);
+	TEST(test_put);
 	return test_end();
 }

@@ -133,17 +133,10 @@ static void sequencer_order(struct sequencer *seq, const struct command *cmd)
 /* The joiner has its state: from now on it is one of them. */
 static void sequencer_admit(struct sequencer *seq, struct connection *c)
 {
-	struct command join = { .version = COMMAND_VERSION,
-				.kind = COMMAND_NODE_JOIN,
-				.origin = c->hello.node,
-				.node = c->hello.node,
-				.value = c->hello.address,
-				.secret = os_random() };
+	const struct command join = group_hello_join(&c->hello, os_random());
 
 	assert(c->state == CONNECTION_JOINING);
 	assert(!c->doomed);
-	_Static_assert(sizeof(join.name) == sizeof(c->hello.name), "a node's name fits");
-	memcpy(join.name, c->hello.name, sizeof(join.name));
 	c->state = CONNECTION_MEMBER;
 	sequencer_order(seq, &join);
 	os_log(OS_LOG_INFO, "node %d joined, order %llu", c->hello.node,
@@ -318,8 +311,6 @@ static int may_resume(struct connection *c, int node, uint64_t order, struct con
 /* A daemon in the place of one that died: the order sees nothing of it. */
 static int on_resume(struct connection *c, const struct group_frame *f)
 {
-	const struct history *history = &c->seq->history;
-	uint8_t quorum[GROUP_QUORUM_BYTES];
 	struct connection *old;
 	uint64_t order;
 	int32_t node;
@@ -331,11 +322,7 @@ static int on_resume(struct connection *c, const struct group_frame *f)
 	connection_wrote(c, group_stream_welcome(&c->stream, r, c->seq->protocol));
 	if (r < 0)
 		return r;
-	while (order < history->last)
-		connection_put(c, GROUP_DELIVER, history_delivery(history, ++order),
-			       GROUP_DELIVER_BYTES, NULL, 0);
-	group_number_encode(quorum, 1);
-	connection_put(c, GROUP_QUORUM, quorum, sizeof(quorum), NULL, 0);
+	connection_wrote(c, history_put(&c->seq->history, &c->stream, order, true));
 	os_log(OS_LOG_INFO, "node %d has another daemon", node);
 	c->hello = old->hello;
 	c->state = CONNECTION_MEMBER;

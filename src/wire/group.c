@@ -87,6 +87,20 @@ int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_
 	return protocol_decode(&hello->speaker, buf + 8 + GROUP_NAME_BYTES);
 }
 
+struct command group_hello_join(const struct group_hello *hello, uint64_t secret)
+{
+	struct command join = { .version = COMMAND_VERSION,
+				.kind = COMMAND_NODE_JOIN,
+				.origin = hello->node,
+				.node = hello->node,
+				.value = hello->address,
+				.secret = secret };
+
+	_Static_assert(sizeof(join.name) == sizeof(hello->name), "a node's name fits");
+	memcpy(join.name, hello->name, sizeof(join.name));
+	return join;
+}
+
 void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], const struct group_welcome *welcome)
 {
 	put32(buf, (uint32_t)welcome->result);

@@ -88,6 +88,8 @@ int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEA
 void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello *hello);
 /* 0 or -EBADMSG: the node is no node number, or the name does not end. */
 int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_BYTES]);
+/* The NODE_JOIN of the one that says it. */
+struct command group_hello_join(const struct group_hello *hello, uint64_t secret);
 
 void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], const struct group_welcome *welcome);
 /* The result is 0 or a negative number; 0 or -EBADMSG. */

@@ -53,10 +53,15 @@ static void test_hello(void)
 				     .speaker = { 1, 2, "9.9.9" } },
 			   back;
 	uint8_t buf[GROUP_HELLO_BYTES];
+	struct command join;
 
 	group_hello_encode(buf, &hello);
 	CHECK_EQ(group_hello_decode(&back, buf), 0);
 	CHECK(!memcmp(&hello, &back, sizeof(hello)));
+	join = group_hello_join(&hello, 7);
+	CHECK(join.kind == COMMAND_NODE_JOIN && join.version == COMMAND_VERSION);
+	CHECK(join.origin == 31 && join.node == 31 && join.value == hello.address);
+	CHECK(join.secret == 7 && !strcmp(join.name, "node31"));
 	buf[8 + GROUP_NAME_BYTES - 1] = 'x';
 	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
 	hello.node = 32;
