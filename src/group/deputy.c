@@ -227,14 +227,14 @@ static int begin_life(struct deputy *d, const struct group_hello *hello)
 						    on_quorum,	  on_out,     on_foreign };
 	static const struct totem_calls inward = { on_unsettle, on_cut,	 on_view,  on_present,
 						   on_machines, on_hear, on_settle };
-	const struct command join = group_hello_join(hello, os_random());
+	const struct command join = group_hello_join(hello);
 	int r;
 
 	assert(!d->envoy && !d->totem);
 	d->foreign = 0;
 	d->quorum = false;
 	d->node = hello->node;
-	r = envoy_new(&d->envoy, hello->node, os_random() | 1, d->seen, &join, &outward, d);
+	r = envoy_new(&d->envoy, hello->node, os_random(), d->seen, &join, &outward, d);
 	return r < 0 ? r : totem_new(&d->totem, d->loop, hello->node, &inward, d);
 }
 

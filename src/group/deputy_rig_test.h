@@ -24,6 +24,7 @@
 #define WAIT_MS 5000
 #define NODE	0
 #define OTHER	1
+#define SECRET	4711u
 
 /* A daemon's end of the connection, and the frames that it was sent. */
 struct daemon {
@@ -230,7 +231,9 @@ static struct daemon daemon_connect(void)
 
 static void say_hello(struct daemon *d)
 {
-	struct group_hello hello = { .node = NODE, .name = "first", .speaker = protocol_own };
+	struct group_hello hello = {
+		.node = NODE, .secret = SECRET, .name = "first", .speaker = protocol_own
+	};
 	uint8_t bytes[GROUP_HELLO_BYTES];
 
 	group_hello_encode(bytes, &hello);

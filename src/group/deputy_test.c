@@ -139,7 +139,9 @@ static void check_refused(bool hello, enum group_kind kind, const void *bytes, s
 
 static void test_hostile_daemon(void)
 {
-	struct group_hello hello = { .node = NODE, .name = "again", .speaker = protocol_own };
+	struct group_hello hello = {
+		.node = NODE, .secret = SECRET, .name = "again", .speaker = protocol_own
+	};
 	uint8_t bytes[COMMAND_BYTES] = { 0 }, header[GROUP_HEADER_BYTES];
 
 	set_up();

@@ -30,12 +30,11 @@ struct group {
 /* local.c. deputy: at the path is a deputy of the corosync engine and not a sequencer. */
 int group_local_new(struct group **groupp, const char *path, bool deputy, int nodeid,
 		    uint32_t address, const char *name, const struct group_callbacks *callbacks);
-/* place: only what the engine itself has written; the seat is filled in by group.c after that. */
-int group_local_adopt(struct group **groupp, const char *path, bool deputy, int nodeid,
-		      const struct group_place *place, const struct group_callbacks *callbacks);
-
-/* order: that the place is of; the seat is filled in by group.c, before anything is delivered. */
+/* The seat of these two is filled in by group.c, before anything is delivered. place: what the engine has written. */
+int group_local_adopt(struct group **groupp, const char *path, bool deputy,
+		      const struct group_place *place);
+/* order: that the place is of. */
 int group_local_resume(struct group **groupp, const char *path, bool deputy, int nodeid,
-		       uint64_t order, const struct group_callbacks *callbacks);
+		       uint64_t order);
 
 #endif

@@ -32,40 +32,41 @@ int group_new(struct group **groupp, const char *spec, int nodeid, uint32_t addr
 	return group_local_new(groupp, path, deputy, nodeid, address, name, callbacks);
 }
 
-static int adopt(struct group **groupp, const char *spec, int nodeid,
-		 const struct group_place *place, const struct group_callbacks *callbacks)
+static void close_place(const struct group_place *place)
 {
-	bool deputy;
-	const char *path = spec_path(spec, &deputy);
-
-	if (path)
-		return group_local_adopt(groupp, path, deputy, nodeid, place, callbacks);
 	for (int i = 0; i < place->fd_count; i++)
 		os_close(place->fds[i]);
-	return -EINVAL;
 }
 
-/* The seat stands before the engine's own bytes. */
+/* It stands before the engine's own bytes. */
+static int read_seat(struct seat *seat, int nodeid, const struct group_callbacks *callbacks,
+		     const struct group_place *place)
+{
+	seat_init(seat, nodeid, 0, callbacks);
+	return place->len < SEAT_BYTES ? -EBADMSG : seat_decode(seat, place->bytes);
+}
+
 int group_adopt(struct group **groupp, const char *spec, int nodeid,
 		const struct group_place *place, const struct group_callbacks *callbacks)
 {
 	struct group_place own = *place;
-	struct group *group;
-	int r;
+	struct seat seat;
+	bool deputy;
+	const char *path = spec_path(spec, &deputy);
+	int r = path ? read_seat(&seat, nodeid, callbacks, place) : -EINVAL;
 
-	assert(callbacks->restore && callbacks->deliver);
-	assert(callbacks->snapshot && callbacks->quorum);
 	assert(place->fd_count >= 0 && place->fd_count <= GROUP_PLACE_FDS);
-	own.len = place->len < SEAT_BYTES ? 0 : place->len - SEAT_BYTES;
-	own.bytes = own.len ? place->bytes + SEAT_BYTES : NULL;
-	r = adopt(&group, spec, nodeid, &own, callbacks);
+	if (r < 0) {
+		close_place(place);
+		return r;
+	}
+	own.len -= SEAT_BYTES;
+	own.bytes += SEAT_BYTES;
+	r = group_local_adopt(groupp, path, deputy, &own);
 	if (r < 0)
 		return r;
-	r = place->len < SEAT_BYTES ? -EBADMSG : seat_decode(&group->seat, place->bytes);
-	if (r < 0)
-		group = group_free(group);
-	*groupp = group;
-	return r;
+	(*groupp)->seat = seat;
+	return 0;
 }
 
 /* Nothing is delivered before the caller asks for it, so that the seat is in time. */
@@ -75,16 +76,13 @@ static int resume(struct group **groupp, const char *spec, int nodeid,
 	bool deputy;
 	const char *path = spec_path(spec, &deputy);
 	struct seat seat;
-	int r;
+	int r = path ? read_seat(&seat, nodeid, callbacks, place) : -EINVAL;
 
-	seat_init(&seat, nodeid, callbacks);
-	if (!path)
-		return -EINVAL;
-	if (place->len < SEAT_BYTES || seat_decode(&seat, place->bytes) < 0)
-		return -EBADMSG;
+	if (r < 0)
+		return r;
 	if (!seat.joined)
 		return -ESTALE;
-	r = group_local_resume(groupp, path, deputy, nodeid, seat.order, callbacks);
+	r = group_local_resume(groupp, path, deputy, nodeid, seat.order);
 	/* Where no sequencer is the group is lost for all; a deputy that is not there has left it alone. */
 	if (r < 0)
 		return !deputy && (r == -ECONNREFUSED || r == -ENOENT) ? r : -ESTALE;
@@ -103,14 +101,18 @@ int group_resume(struct group **groupp, const char *spec, int nodeid,
 	int r = resume(groupp, spec, nodeid, place, callbacks);
 
 	/* Not before: a connection that ends means that the member does. */
-	for (int i = 0; i < place->fd_count; i++)
-		os_close(place->fds[i]);
+	close_place(place);
 	return r;
 }
 
 bool group_is_behind(const struct group *group)
 {
 	return group->engine->is_behind(group);
+}
+
+bool group_is_member(const struct group *group)
+{
+	return group->seat.joined;
 }
 
 int group_place(struct group *group, struct group_place *place)

@@ -80,6 +80,12 @@ int group_resume(struct group **groupp, const char *spec, int nodeid,
 		 const struct group_place *place, const struct group_callbacks *callbacks);
 bool group_is_behind(const struct group *group);
 
+/*
+ * The own NODE_JOIN of this life has been delivered. Before that a member may be told commands of an earlier life of
+ * its node, the NODE_JOIN and the NODE_LEAVE of that life among them.
+ */
+bool group_is_member(const struct group *group);
+
 /* Descriptor to poll for reading; call group_dispatch() when it is readable. */
 int group_fd(const struct group *group);
 /*

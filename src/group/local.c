@@ -27,6 +27,7 @@
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/pollset.h"
+#include "os/random.h"
 #include "os/socket.h"
 
 #define WELCOME_TIMEOUT_MS 5000
@@ -398,9 +399,8 @@ static int say_resume(int fd, int nodeid, uint64_t order)
 	return r == -ECONNRESET ? -ESTALE : r;
 }
 
-/* A member that speaks over fd; takes it when it succeeds. */
-static int local_new(struct local **lp, const char *path, bool deputy, int fd, int nodeid,
-		     const struct group_callbacks *callbacks)
+/* A member that speaks over fd; takes it when it succeeds. Its seat is the caller's to fill in. */
+static int local_new(struct local **lp, const char *path, bool deputy, int fd)
 {
 	OS_CLEANUP_FD int set = os_pollset_new();
 	struct local *l;
@@ -420,7 +420,6 @@ static int local_new(struct local **lp, const char *path, bool deputy, int fd, i
 	}
 	l->group.engine = &local_engine;
 	l->deputy = deputy;
-	seat_init(&l->group.seat, nodeid, callbacks);
 	l->set = set;
 	l->set_events = OS_READ;
 	l->door = l->door_timer = -1;
@@ -434,7 +433,9 @@ static int local_new(struct local **lp, const char *path, bool deputy, int fd, i
 int group_local_new(struct group **groupp, const char *path, bool deputy, int nodeid,
 		    uint32_t address, const char *name, const struct group_callbacks *callbacks)
 {
-	struct group_hello hello = { .node = nodeid, .address = address, .speaker = protocol_own };
+	struct group_hello hello = {
+		.node = nodeid, .address = address, .secret = os_random(), .speaker = protocol_own
+	};
 	OS_CLEANUP_FD int fd = -1;
 	struct local *l;
 	int r;
@@ -445,10 +446,11 @@ int group_local_new(struct group **groupp, const char *path, bool deputy, int no
 		return fd;
 	r = say_hello(fd, &hello);
 	if (!r)
-		r = local_new(&l, path, deputy, fd, nodeid, callbacks);
+		r = local_new(&l, path, deputy, fd);
 	if (r < 0)
 		return r;
 	fd = -1;
+	seat_init(&l->group.seat, nodeid, hello.secret, callbacks);
 	*groupp = &l->group;
 	return 0;
 }
@@ -468,8 +470,8 @@ static int fill_from_place(struct local *l, const struct group_place *place)
 }
 
 /* Bytes that wait to be written go out with the next dispatch: the descriptor is asked for room then. */
-int group_local_adopt(struct group **groupp, const char *path, bool deputy, int nodeid,
-		      const struct group_place *place, const struct group_callbacks *callbacks)
+int group_local_adopt(struct group **groupp, const char *path, bool deputy,
+		      const struct group_place *place)
 {
 	OS_CLEANUP_FD int fd = place->fd_count ? place->fds[0] : -1;
 	struct local *l;
@@ -477,7 +479,7 @@ int group_local_adopt(struct group **groupp, const char *path, bool deputy, int 
 
 	for (int i = 1; i < place->fd_count; i++)
 		os_close(place->fds[i]);
-	r = place->fd_count == 1 ? local_new(&l, path, deputy, fd, nodeid, callbacks) : -EBADMSG;
+	r = place->fd_count == 1 ? local_new(&l, path, deputy, fd) : -EBADMSG;
 	if (r < 0)
 		return r;
 	fd = -1;
@@ -492,14 +494,14 @@ int group_local_adopt(struct group **groupp, const char *path, bool deputy, int 
 }
 
 int group_local_resume(struct group **groupp, const char *path, bool deputy, int nodeid,
-		       uint64_t order, const struct group_callbacks *callbacks)
+		       uint64_t order)
 {
 	OS_CLEANUP_FD int fd = os_unix_connect_trusted(path, OS_STREAM, WELCOME_TIMEOUT_MS);
 	struct local *l;
 	int r = fd < 0 ? fd : say_resume(fd, nodeid, order);
 
 	if (!r)
-		r = local_new(&l, path, deputy, fd, nodeid, callbacks);
+		r = local_new(&l, path, deputy, fd);
 	if (r < 0)
 		return r;
 	fd = -1;

@@ -104,29 +104,35 @@ static void deputy_say(int fd, enum group_kind kind, uint64_t number, const stru
 		_exit(1);
 }
 
-static void deputy_await(int fd, enum group_kind kind, uint32_t bytes)
+static void deputy_await(int fd, enum group_kind kind, uint8_t *payload, uint32_t bytes)
 {
-	uint8_t frame[GROUP_HEADER_BYTES + GROUP_HELLO_BYTES];
+	uint8_t head[GROUP_HEADER_BYTES];
 	struct group_header header;
 
-	if (os_read_full(fd, frame, GROUP_HEADER_BYTES + bytes, WAIT_MS) < 0 ||
-	    group_header_decode(&header, frame) < 0 || header.kind != kind)
+	if (os_read_full(fd, head, sizeof(head), WAIT_MS) < 0 ||
+	    group_header_decode(&header, head) < 0 || header.kind != kind ||
+	    header.bytes != bytes || os_read_full(fd, payload, bytes, WAIT_MS) < 0)
 		_exit(2);
 }
 
 /* Answers one PING, and no other one until there is something to read from `go`; ends at the next. */
 static void deputy_run(int listener, int go)
 {
-	struct command join = { .version = COMMAND_VERSION, .kind = COMMAND_NODE_JOIN, .node = 0 };
+	uint8_t payload[GROUP_HELLO_BYTES];
+	struct group_hello hello;
+	struct command join;
 	int fd;
 	char c;
 
 	os_poll(listener, OS_READ, WAIT_MS);
 	fd = os_unix_accept(listener);
-	deputy_await(fd, GROUP_HELLO, GROUP_HELLO_BYTES);
+	deputy_await(fd, GROUP_HELLO, payload, GROUP_HELLO_BYTES);
+	if (group_hello_decode(&hello, payload) < 0)
+		_exit(4);
+	join = group_hello_join(&hello);
 	deputy_say(fd, GROUP_WELCOME, 0, NULL);
 	deputy_say(fd, GROUP_DELIVER, 1, &join);
-	deputy_await(fd, GROUP_PING, GROUP_QUORUM_BYTES);
+	deputy_await(fd, GROUP_PING, payload, GROUP_QUORUM_BYTES);
 	deputy_say(fd, GROUP_QUORUM, 1, NULL);
 	if (os_read_full(go, &c, 1, 2 * WAIT_MS) < 0)
 		_exit(3);

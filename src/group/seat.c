@@ -12,12 +12,13 @@
 #define SEAT_JOINED  2u
 #define SEAT_PAUSED  4u /* started, and without a quorum */
 
-void seat_init(struct seat *seat, int nodeid, const struct group_callbacks *callbacks)
+void seat_init(struct seat *seat, int nodeid, uint64_t secret,
+	       const struct group_callbacks *callbacks)
 {
 	assert(nodeid >= 0 && nodeid < NR_NODES);
 	assert(callbacks->restore && callbacks->deliver);
 	assert(callbacks->snapshot && callbacks->quorum);
-	*seat = (struct seat){ .nodeid = nodeid, .call = *callbacks };
+	*seat = (struct seat){ .nodeid = nodeid, .secret = secret, .call = *callbacks };
 }
 
 static void start(struct seat *seat)
@@ -44,13 +45,14 @@ int seat_deliver(struct seat *seat, uint64_t order, const uint8_t bytes[COMMAND_
 	struct command cmd;
 	int r = command_decode(&cmd, bytes, COMMAND_BYTES);
 
+	assert(seat->secret);
 	if (r < 0)
 		return r;
 	if (order != seat->order + 1 || (seat->started && !seat->quorum))
 		return -EBADMSG;
 	start(seat);
 	seat->order = order;
-	if (cmd.kind == COMMAND_NODE_JOIN && cmd.node == seat->nodeid)
+	if (cmd.kind == COMMAND_NODE_JOIN && cmd.node == seat->nodeid && cmd.secret == seat->secret)
 		seat->joined = true;
 	seat->call.deliver(seat->call.ctx, order, &cmd);
 	return 0;
@@ -111,15 +113,17 @@ void seat_encode(const struct seat *seat, uint8_t bytes[SEAT_BYTES])
 	group_number_encode(bytes + 8, (seat->started ? SEAT_STARTED : 0) |
 					       (seat->started && !seat->quorum ? SEAT_PAUSED : 0) |
 					       (seat->joined ? SEAT_JOINED : 0));
+	group_number_encode(bytes + 16, seat->secret);
 }
 
 int seat_decode(struct seat *seat, const uint8_t bytes[SEAT_BYTES])
 {
-	uint64_t flags = group_number_decode(bytes + 8);
+	uint64_t flags = group_number_decode(bytes + 8), secret = group_number_decode(bytes + 16);
 
-	if (flags > (SEAT_STARTED | SEAT_JOINED | SEAT_PAUSED) ||
+	if (!secret || flags > (SEAT_STARTED | SEAT_JOINED | SEAT_PAUSED) ||
 	    (flags && !(flags & SEAT_STARTED)))
 		return -EBADMSG;
+	seat->secret = secret;
 	seat->order = group_number_decode(bytes);
 	seat->started = flags & SEAT_STARTED;
 	seat->quorum = seat->started && !(flags & SEAT_PAUSED);

@@ -5,7 +5,8 @@
 /*
  * A member's place in the order, which is the same for every engine: the number that it has come to, whether it
  * has begun and is a member, the state that it takes as a joiner and gives to one. An engine says what has
- * arrived; the seat checks the numbers and tells the callbacks.
+ * arrived; the seat checks the numbers and tells the callbacks. The member has chosen a secret for this life: by it
+ * the seat tells the own NODE_JOIN from that of an earlier life of the node, which may be decided late.
  *
  *	nothing -> started (the state was restored, or the first command delivered) -> joined (own NODE_JOIN)
  * Once started it may be without a quorum for a while.                           any of them -> lost
@@ -13,19 +14,22 @@
 
 #include "group/group.h"
 
-#define SEAT_BYTES 16u /* of its encoding */
+#define SEAT_BYTES 24u /* of its encoding */
 
 struct seat {
 	struct group_callbacks call;
 	int nodeid;
-	uint64_t order; /* last one delivered or restored */
-	bool started;	/* it was told a state, or a command */
-	bool quorum;	/* as it was told */
+	uint64_t secret; /* of the own NODE_JOIN */
+	uint64_t order;	 /* last one delivered or restored */
+	bool started;	 /* it was told a state, or a command */
+	bool quorum;	 /* as it was told */
 	bool joined;
 	bool lost; /* quorum(false) was told */
 };
 
-void seat_init(struct seat *seat, int nodeid, const struct group_callbacks *callbacks);
+/* secret: not 0, or seat_decode() follows. */
+void seat_init(struct seat *seat, int nodeid, uint64_t secret,
+	       const struct group_callbacks *callbacks);
 
 /* The state as of `order` has come. -EBADMSG: there is one already. */
 int seat_restore(struct seat *seat, uint64_t order, const uint8_t *state, size_t len);

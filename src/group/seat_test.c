@@ -9,6 +9,7 @@
 #include "wire/group.h"
 
 #define MEMBER 3
+#define SECRET 4711u
 
 static struct heard {
 	int quorums, restores, delivers;
@@ -56,19 +57,27 @@ static struct seat fresh(void)
 	struct seat seat;
 
 	heard = (struct heard){ .state_bytes = 10 };
-	seat_init(&seat, MEMBER, &call);
+	seat_init(&seat, MEMBER, SECRET, &call);
 	return seat;
 }
 
-static int deliver(struct seat *seat, uint64_t order, enum command_kind kind, int node)
+static int deliver_of(struct seat *seat, uint64_t order, enum command_kind kind, int node,
+		      uint64_t secret)
 {
-	struct command cmd = {
-		.version = COMMAND_VERSION, .kind = (uint16_t)kind, .origin = node, .node = node
-	};
+	struct command cmd = { .version = COMMAND_VERSION,
+			       .kind = (uint16_t)kind,
+			       .origin = node,
+			       .node = node,
+			       .secret = secret };
 	uint8_t bytes[COMMAND_BYTES];
 
 	command_encode(&cmd, bytes);
 	return seat_deliver(seat, order, bytes);
+}
+
+static int deliver(struct seat *seat, uint64_t order, enum command_kind kind, int node)
+{
+	return deliver_of(seat, order, kind, node, SECRET);
 }
 
 static void test_first_member(void)
@@ -111,6 +120,30 @@ static void test_joiner(void)
 	CHECK_EQ(deliver(&seat, 42, COMMAND_NODE_JOIN, MEMBER), 0);
 	CHECK(seat.joined);
 	CHECK_EQ(heard.quorums, 1);
+}
+
+/* An earlier life of the node had a number for its NODE_JOIN, and that is decided now: it is not the own one. */
+static void test_earlier_life(void)
+{
+	struct command cmd = { .kind = COMMAND_UNBIND };
+	struct seat seat = fresh(), again;
+	uint8_t bytes[COMMAND_BYTES], place[SEAT_BYTES];
+
+	CHECK_EQ(seat_restore(&seat, 40, (const uint8_t *)"state", 5), 0);
+	CHECK_EQ(deliver_of(&seat, 41, COMMAND_NODE_JOIN, MEMBER, SECRET - 1), 0);
+	CHECK(!seat.joined);
+	CHECK_EQ(seat_sign(&seat, &cmd, bytes), -EAGAIN);
+	CHECK_EQ(deliver(&seat, 42, COMMAND_NODE_LEAVE, MEMBER), 0);
+	CHECK_EQ(deliver_of(&seat, 43, COMMAND_NODE_JOIN, MEMBER + 1, SECRET), 0);
+	CHECK(!seat.joined);
+	seat_encode(&seat, place); /* it knows its own one also when it has come back */
+	again = seat;
+	again.secret = 0;
+	CHECK_EQ(seat_decode(&again, place), 0);
+	CHECK_EQ(deliver(&again, 44, COMMAND_NODE_JOIN, MEMBER), 0);
+	CHECK(again.joined);
+	CHECK_EQ(seat_sign(&again, &cmd, bytes), 0);
+	CHECK_EQ(heard.delivers, 4);
 }
 
 static void test_state_of_any_size(void)
@@ -195,12 +228,16 @@ static void test_comes_back(void)
 		CHECK_EQ(seat_decode(&again, bytes),
 			 flags == 0 || (flags < 8 && flags & 1) ? 0 : -EBADMSG);
 	}
+	seat_encode(&seat, bytes);
+	memset(bytes + 16, 0, 8); /* no secret */
+	CHECK_EQ(seat_decode(&again, bytes), -EBADMSG);
 }
 
 int main(void)
 {
 	TEST(test_first_member);
 	TEST(test_joiner);
+	TEST(test_earlier_life);
 	TEST(test_state_of_any_size);
 	TEST(test_lost);
 	TEST(test_quorum_comes_and_goes);

@@ -26,7 +26,6 @@
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/loop.h"
-#include "os/random.h"
 #include "os/socket.h"
 
 #define CHECK_PERIOD_US 250000
@@ -133,7 +132,7 @@ static void sequencer_order(struct sequencer *seq, const struct command *cmd)
 /* The joiner has its state: from now on it is one of them. */
 static void sequencer_admit(struct sequencer *seq, struct connection *c)
 {
-	const struct command join = group_hello_join(&c->hello, os_random());
+	const struct command join = group_hello_join(&c->hello);
 
 	assert(c->state == CONNECTION_JOINING);
 	assert(!c->doomed);

@@ -36,7 +36,7 @@ static void test_slow_member_is_expelled(void)
 static void check_refused(struct member *m, bool hello, enum group_kind kind, const void *bytes,
 			  size_t len)
 {
-	struct group_hello h = { .node = 20, .name = "raw", .speaker = protocol_own };
+	struct group_hello h = { .node = 20, .secret = 1, .name = "raw", .speaker = protocol_own };
 	uint8_t buf[GROUP_HELLO_BYTES], sink[4096];
 	struct group_stream s;
 	int r;
@@ -98,7 +98,7 @@ static void send_nonsense(struct prng *prng, int fd)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)prng_next(prng);
 	if (prng_chance(prng, (struct prng_ratio){ 3, 4 })) {
-		struct group_hello hello = { .node = 20, .speaker = protocol_own };
+		struct group_hello hello = { .node = 20, .secret = 1, .speaker = protocol_own };
 
 		group_header_encode(bytes, (enum group_kind)prng_between(prng, 1, GROUP_KIND_LAST),
 				    (uint32_t)prng_between(prng, 0, GROUP_DELIVER_BYTES));
@@ -114,6 +114,7 @@ static void send_nonsense(struct prng *prng, int fd)
 static void test_other_protocol(void)
 {
 	struct group_hello hello = { .node = 20,
+				     .secret = 1,
 				     .name = "later",
 				     .speaker = { protocol_own.most + 1u, protocol_own.most + 1u,
 						  "9.9.9" } };

@@ -6,6 +6,7 @@
 
 #include "core/duty.h"
 #include "dvk.h"
+#include "group/group.h"
 #include "node/ask/forward.h"
 #include "node/ask/reattach.h"
 #include "node/bind/backup.h"
@@ -255,12 +256,14 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 	directory_apply(&node->order.directory, order, cmd, &node->order.effects, &result);
 	for (uint32_t i = 0; i < node->order.effects.count; i++)
 		carry_out(node, &node->order.effects.item[i]);
-	if (cmd->origin == node->options.id && cmd->request)
+	/* Others of this node are of an earlier life, whose requests have the same numbers. */
+	if (cmd->origin != node->options.id || !group_is_member(node->order.group))
+		return;
+	if (cmd->request)
 		order_decided(&node->order, cmd->request, &result);
-	if (cmd->origin == node->options.id && cmd->request &&
-	    cmd->request <= node->order.inherited)
+	if (cmd->request && cmd->request <= node->order.inherited)
 		recovery_look(&node->bindings, cmd->dcid, cmd->p_nr);
-	if (cmd->kind == COMMAND_NODE_JOIN && cmd->node == node->options.id)
+	if (cmd->kind == COMMAND_NODE_JOIN)
 		joined(node);
 }
 

@@ -200,7 +200,7 @@ void effects_apply(struct world *w, int node, uint64_t order, const struct comma
 	memcpy(own, effects.item, effects.count * sizeof(*own));
 	/* That of an earlier life may come before the end of that life. */
 	if (w->council && cmd->kind == COMMAND_NODE_JOIN && cmd->node == node &&
-	    cmd->secret == w->member[node].secret)
+	    w->member[node].seat.joined)
 		joined(w, node);
 	for (uint32_t i = 0; i < effects.count && !w->report->failed; i++)
 		execute(w, node, &own[i]);

@@ -261,6 +261,16 @@ static void give_state(struct world *w, int node, uint64_t token)
 	free(state);
 }
 
+/* As by a rule that knows the node alone. */
+static void take_any_life(struct seat *seat, const struct parcel *parcel)
+{
+	struct command cmd;
+
+	if (!command_decode(&cmd, parcel->bytes, parcel->len) && cmd.kind == COMMAND_NODE_JOIN &&
+	    cmd.node == seat->nodeid)
+		seat->secret = cmd.secret;
+}
+
 static void hear_deputy(struct world *w, int node, const struct parcel *parcel)
 {
 	struct member *m = &w->member[node];
@@ -271,6 +281,8 @@ static void hear_deputy(struct world *w, int node, const struct parcel *parcel)
 		r = seat_restore(&m->seat, parcel->number, parcel->bytes, parcel->len);
 		break;
 	case PARCEL_DELIVER:
+		if (world_mutated(w, SIM_ANY_LIFE))
+			take_any_life(&m->seat, parcel);
 		r = seat_deliver(&m->seat, parcel->number, parcel->bytes);
 		break;
 	case PARCEL_ASK:
@@ -323,10 +335,10 @@ void member_start(struct world *w, int node)
 				.secret = ++w->secrets };
 
 	assert(!m->envoy);
-	*m = (struct member){ .w = w, .secret = join.secret };
+	*m = (struct member){ .w = w };
 	ring_parcels_init(&m->told);
 	directory_init(&w->node[node].directory);
-	seat_init(&m->seat, node, &daemon);
+	seat_init(&m->seat, node, join.secret, &daemon);
 	if (envoy_new(&m->envoy, node, join.secret, seen, &join, &deputy, m) < 0)
 		abort();
 	ring_join(w, node);

@@ -354,6 +354,7 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_STALE_RUN_ON] = "stale-run-on",
 		[SIM_NOTHING_STAYS] = "nothing-stays",
 		[SIM_HEARD_AGAIN] = "heard-again",
+		[SIM_ANY_LIFE] = "any-life",
 	};
 
 	return mutation < SIM_MUTATIONS ? names[mutation] : "?";

@@ -52,6 +52,7 @@ enum sim_mutation {
 	SIM_STALE_RUN_ON,	      /* a node that was put out does not stop its processes */
 	SIM_NOTHING_STAYS,	      /* all proposers give up when the quorum is lost */
 	SIM_HEARD_AGAIN,	      /* a message of an earlier ring counts in a later one */
+	SIM_ANY_LIFE, /* a node takes the NODE_JOIN of its earlier life for its own */
 	SIM_MUTATIONS,
 };
 

@@ -243,9 +243,8 @@ struct node {
 struct member {
 	struct world *w;
 	struct envoy *envoy; /* NULL: the deputy has ended this life of the node */
-	bool out;	 /* the others go on without it; its daemon may not have heard of that */
-	uint64_t secret; /* of its JOIN */
-	uint64_t ring;	 /* of its last view */
+	bool out;      /* the others go on without it; its daemon may not have heard of that */
+	uint64_t ring; /* of its last view */
 	struct council_point seen; /* for the next life */
 	struct parcels told;	   /* the daemon has not read it */
 	struct seat seat;

@@ -17,7 +17,7 @@
 
 enum command_kind {
 	COMMAND_NONE = 0,
-	/* node, value = address, secret of this life of it; made by the engine on joining */
+	/* node, value = address, secret of this life of it; made by the engine, but for the secret */
 	COMMAND_NODE_JOIN = 1,
 	COMMAND_NODE_LEAVE = 2, /* node, value = incarnation (0 any); made by the engine */
 	COMMAND_DC_CREATE =

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define VERSION_MOST 0xff
+#define VERSION_MOST  0xff
+#define HELLO_NAME_AT 16u
 
 static void put32(uint8_t *out, uint32_t v)
 {
@@ -71,30 +72,33 @@ void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello
 	assert(!hello->name[GROUP_NAME_BYTES - 1]);
 	put32(buf, (uint32_t)hello->node);
 	put32(buf + 4, hello->address);
-	memcpy(buf + 8, hello->name, GROUP_NAME_BYTES);
-	protocol_encode(buf + 8 + GROUP_NAME_BYTES, &hello->speaker);
+	group_number_encode(buf + 8, hello->secret);
+	memcpy(buf + HELLO_NAME_AT, hello->name, GROUP_NAME_BYTES);
+	protocol_encode(buf + HELLO_NAME_AT + GROUP_NAME_BYTES, &hello->speaker);
 }
 
 int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_BYTES])
 {
+	uint64_t secret = group_number_decode(buf + 8);
 	uint32_t node = get32(buf);
 
-	if (node >= NR_NODES || buf[8 + GROUP_NAME_BYTES - 1])
+	if (node >= NR_NODES || !secret || buf[HELLO_NAME_AT + GROUP_NAME_BYTES - 1])
 		return -EBADMSG;
 	hello->node = (int32_t)node;
 	hello->address = get32(buf + 4);
-	memcpy(hello->name, buf + 8, GROUP_NAME_BYTES);
-	return protocol_decode(&hello->speaker, buf + 8 + GROUP_NAME_BYTES);
+	hello->secret = secret;
+	memcpy(hello->name, buf + HELLO_NAME_AT, GROUP_NAME_BYTES);
+	return protocol_decode(&hello->speaker, buf + HELLO_NAME_AT + GROUP_NAME_BYTES);
 }
 
-struct command group_hello_join(const struct group_hello *hello, uint64_t secret)
+struct command group_hello_join(const struct group_hello *hello)
 {
 	struct command join = { .version = COMMAND_VERSION,
 				.kind = COMMAND_NODE_JOIN,
 				.origin = hello->node,
 				.node = hello->node,
 				.value = hello->address,
-				.secret = secret };
+				.secret = hello->secret };
 
 	_Static_assert(sizeof(join.name) == sizeof(hello->name), "a node's name fits");
 	memcpy(join.name, hello->name, sizeof(join.name));

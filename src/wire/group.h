@@ -13,7 +13,7 @@
  *	|   | kind |              |
  *	+---+------+--------------+-----------
  *
- *	HELLO    member -> sequencer   node 4, address 4, name 16, speaker 16
+ *	HELLO    member -> sequencer   node 4, address 4, secret 8, name 16, speaker 16
  *	WELCOME  sequencer -> member   result 4 (0 or negative errno; then the connection ends), protocol 4
  *	COMMAND  member -> sequencer   command 128
  *	DELIVER  sequencer -> member   order 8, command 128
@@ -35,11 +35,11 @@
 #include "wire/command.h"
 #include "wire/protocol.h"
 
-#define GROUP_VERSION	    3
+#define GROUP_VERSION	    4
 #define GROUP_HEADER_BYTES  8u
 #define GROUP_STATE_MAX	    (4u << 20)
 #define GROUP_NAME_BYTES    16u
-#define GROUP_HELLO_BYTES   (8u + GROUP_NAME_BYTES + PROTOCOL_BYTES)
+#define GROUP_HELLO_BYTES   (16u + GROUP_NAME_BYTES + PROTOCOL_BYTES)
 #define GROUP_WELCOME_BYTES 8u
 #define GROUP_RESUME_BYTES  16u
 #define GROUP_DELIVER_BYTES (8u + COMMAND_BYTES)
@@ -71,6 +71,7 @@ struct group_header {
 struct group_hello {
 	int32_t node;
 	uint32_t address; /* IPv4, network order, as a number that is carried unchanged */
+	uint64_t secret;  /* of its NODE_JOIN, by which the member knows that one; not 0 */
 	char name[GROUP_NAME_BYTES]; /* terminated */
 	struct protocol_speaker speaker;
 };
@@ -86,10 +87,10 @@ void group_header_encode(uint8_t buf[GROUP_HEADER_BYTES], enum group_kind kind, 
 int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEADER_BYTES]);
 
 void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello *hello);
-/* 0 or -EBADMSG: the node is no node number, or the name does not end. */
+/* 0 or -EBADMSG: the node is no node number, there is no secret, or the name does not end. */
 int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_BYTES]);
 /* The NODE_JOIN of the one that says it. */
-struct command group_hello_join(const struct group_hello *hello, uint64_t secret);
+struct command group_hello_join(const struct group_hello *hello);
 
 void group_welcome_encode(uint8_t buf[GROUP_WELCOME_BYTES], const struct group_welcome *welcome);
 /* The result is 0 or a negative number; 0 or -EBADMSG. */

@@ -22,6 +22,8 @@ static void check_hello(const uint8_t *payload)
 	group_hello_encode(again, &hello);
 	if (memcmp(again, payload, sizeof(again)) || strlen(hello.name) >= GROUP_NAME_BYTES)
 		abort();
+	if (!hello.secret || group_hello_join(&hello).secret != hello.secret)
+		abort();
 }
 
 static void check_welcome(const uint8_t *payload)

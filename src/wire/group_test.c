@@ -49,6 +49,7 @@ static void test_hello(void)
 {
 	struct group_hello hello = { .node = 31,
 				     .address = 0x0100000a,
+				     .secret = 0x0102030405060708,
 				     .name = "node31",
 				     .speaker = { 1, 2, "9.9.9" } },
 			   back;
@@ -58,11 +59,15 @@ static void test_hello(void)
 	group_hello_encode(buf, &hello);
 	CHECK_EQ(group_hello_decode(&back, buf), 0);
 	CHECK(!memcmp(&hello, &back, sizeof(hello)));
-	join = group_hello_join(&hello, 7);
+	join = group_hello_join(&hello);
 	CHECK(join.kind == COMMAND_NODE_JOIN && join.version == COMMAND_VERSION);
 	CHECK(join.origin == 31 && join.node == 31 && join.value == hello.address);
-	CHECK(join.secret == 7 && !strcmp(join.name, "node31"));
-	buf[8 + GROUP_NAME_BYTES - 1] = 'x';
+	CHECK(join.secret == hello.secret && !strcmp(join.name, "node31"));
+	CHECK(buf[8] == 8 && buf[15] == 1 && !strcmp((char *)buf + 16, "node31"));
+	buf[16 + GROUP_NAME_BYTES - 1] = 'x';
+	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
+	buf[16 + GROUP_NAME_BYTES - 1] = 0;
+	memset(buf + 8, 0, 8); /* no secret */
 	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
 	hello.node = 32;
 	group_hello_encode(buf, &hello);

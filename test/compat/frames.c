@@ -316,9 +316,11 @@ static int read_numbers(const struct compat_sample *sample, const uint8_t *buf, 
 	return r ? r : compat_compare(sample, &got);
 }
 
-static const struct group_hello group_hello = {
-	.node = 3, .address = 0x0a4d0004, .name = "delta", .speaker = { 3, 0x0405, "0.1.0" }
-};
+static const struct group_hello group_hello = { .node = 3,
+						.address = 0x0a4d0004,
+						.secret = 0x0102030405060708,
+						.name = "delta",
+						.speaker = { 3, 0x0405, "0.1.0" } };
 static const struct group_welcome welcome = { -17, 0x0607 };
 static const struct numbers ask = { GROUP_ASK, { 0x0102030405060708 }, 1 };
 static const struct numbers state = { GROUP_STATE, { 5, 99 }, 2 };
