@@ -259,8 +259,7 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 	/* Others of this node are of an earlier life, whose requests have the same numbers. */
 	if (cmd->origin != node->options.id || !group_is_member(node->order.group))
 		return;
-	if (cmd->request)
-		order_decided(&node->order, cmd->request, &result);
+	order_decided(&node->order, cmd->request, &result);
 	if (cmd->request && cmd->request <= node->order.inherited)
 		recovery_look(&node->bindings, cmd->dcid, cmd->p_nr);
 	if (cmd->kind == COMMAND_NODE_JOIN)

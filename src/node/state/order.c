@@ -13,7 +13,8 @@
 
 /*
  * A proposal lives from order_propose() until its command comes back in the order, found by the
- * request number that the command carries. One that is not sent waits for a quorum.
+ * request number that the command carries. One that is not sent waits for a quorum, for room in the
+ * connection to the group, or for the own NODE_JOIN.
  */
 
 struct proposal {
@@ -99,18 +100,33 @@ const char *order_why(const struct order *order, int code)
 		       : "the cluster has no quorum just now; try again when it is back";
 }
 
+/* Those that wait are sent in the order in which they were proposed. */
+static void send_waiting(struct order *order)
+{
+	struct proposal *oldest;
+
+	assert(order->quorum);
+	do {
+		oldest = NULL;
+		for (struct proposal *p = order->proposals; p; p = p->next)
+			oldest = p->sent ? oldest : p;
+	} while (oldest && send(order, oldest));
+}
+
 void order_decided(struct order *order, uint64_t request, const struct directory_result *result)
 {
-	assert(os_lock_protects());
-	for (struct proposal **link = &order->proposals; *link; link = &(*link)->next) {
-		struct proposal *proposal = *link;
+	struct proposal **link = &order->proposals, *proposal;
 
-		if (proposal->command.request != request)
-			continue;
+	assert(os_lock_protects());
+	while (*link && (*link)->command.request != request)
+		link = &(*link)->next;
+	proposal = *link;
+	if (proposal) {
 		*link = proposal->next;
 		tell(order, proposal, result);
-		return;
 	}
+	if (order->quorum)
+		send_waiting(order);
 }
 
 size_t order_snapshot(const struct order *order, uint8_t *buf, size_t size)
@@ -136,19 +152,6 @@ static void give_up(struct order *order, bool all)
 		tell(order, proposal, &result);
 		link = &order->proposals; /* which may have changed */
 	}
-}
-
-/* Those that wait are sent in the order in which they were proposed. */
-static void send_waiting(struct order *order)
-{
-	struct proposal *oldest;
-
-	assert(order->quorum);
-	do {
-		oldest = NULL;
-		for (struct proposal *p = order->proposals; p; p = p->next)
-			oldest = p->sent ? oldest : p;
-	} while (oldest && send(order, oldest));
 }
 
 void order_quorum(struct order *order, bool have)

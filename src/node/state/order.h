@@ -67,7 +67,10 @@ bool order_is_lost(const struct order *order);
 /* Why a proposal ended with this code, for a refusal: also what it means that there is no order. */
 const char *order_why(const struct order *order, int code);
 
-/* The command with that request number of ours has been applied, and its effects are carried out. */
+/*
+ * The command with that request number of ours has been applied, and its effects are carried out; 0: the own NODE_JOIN.
+ * Proposals that have waited for that are sent.
+ */
 void order_decided(struct order *order, uint64_t request, const struct directory_result *result);
 
 /* As the group says by its callbacks; decisions come to node/effects.h. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/state/order.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "dvk.h"
@@ -8,7 +9,8 @@
 #include "group/local_rig_test.h"
 #include "os/clock.h"
 
-#define OWN 3
+#define OWN  3
+#define MANY 8000u /* commands are more than the connection holds */
 
 static struct order order;
 static bool is_member, has_quorum;
@@ -219,6 +221,63 @@ static void test_they_wait_for_a_quorum(void)
 	leave();
 }
 
+/* More ends of processes than the connection takes at once: those that were not sent are when others are decided. */
+static void test_they_wait_for_room(void)
+{
+	const struct command died = { .kind = COMMAND_UNBIND, .flags = COMMAND_FLAG_DIED };
+	const struct directory_result good = { .code = 7 };
+	int64_t until;
+
+	set_up();
+	join();
+	pump(&is_member);
+	order.source = (struct os_source *)&order;
+	kill(server, SIGSTOP);
+	for (unsigned i = 0; i < MANY; i++)
+		order_propose(&order, &died, &right_root, note, &told);
+	CHECK_EQ(group_send(order.group, &died), -EAGAIN);
+	CHECK_EQ(told, 0);
+	kill(server, SIGCONT);
+	until = os_deadline_ns(10000);
+	for (uint64_t decided = 0; told < MANY && os_now_ns() < until;) {
+		os_poll(group_fd(order.group), OS_READ, 100);
+		CHECK(group_dispatch(order.group) >= 0);
+		while (decided < delivered)
+			order_decided(&order, ++decided, &good);
+	}
+	CHECK_EQ(told, MANY);
+	CHECK(!order.proposals);
+	leave();
+}
+
+/* One that is proposed before this node is a member is sent when it is one. */
+static void test_they_wait_for_the_join(void)
+{
+	const struct command died = { .kind = COMMAND_UNBIND, .flags = COMMAND_FLAG_DIED };
+	const struct directory_result good = { .code = 7 };
+	bool is_told = false;
+
+	set_up();
+	join();
+	order.source = (struct os_source *)&order;
+	order_propose(&order, &died, &right_root, note, &told);
+	CHECK_EQ(told, 0);
+	pump(&is_member);
+	CHECK_EQ(delivered, 0);
+	order_decided(&order, 0, &good);
+	CHECK_EQ(told, 0);
+	for (int64_t until = os_deadline_ns(3000); !is_told && os_now_ns() < until;) {
+		os_poll(group_fd(order.group), OS_READ, 100);
+		CHECK(group_dispatch(order.group) >= 0);
+		is_told = delivered == 1;
+	}
+	CHECK(is_told);
+	order_decided(&order, 1, &good);
+	CHECK_EQ(told, 1);
+	CHECK(!order.proposals);
+	leave();
+}
+
 /* The second command of a proposer that is told waits for its own decision, or is in no order at all. */
 static void test_told_one_proposes_again(void)
 {
@@ -273,6 +332,8 @@ int main(int argc, char **argv)
 	TEST(test_a_decision);
 	TEST(test_the_quorum_is_lost);
 	TEST(test_they_wait_for_a_quorum);
+	TEST(test_they_wait_for_room);
+	TEST(test_they_wait_for_the_join);
 	TEST(test_told_one_proposes_again);
 	TEST(test_reasons);
 	return rig_end();
