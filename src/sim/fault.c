@@ -6,12 +6,6 @@
 
 #include "sim/world.h"
 
-static void world_put_again(struct world *w, int kind, uint32_t period_us)
-{
-	if (period_us && !w->calm)
-		world_put(w, world_event(w, kind, -1), world_random(w, 1, 2 * (uint64_t)period_us));
-}
-
 void fault_plan(struct world *w)
 {
 	static const uint32_t losses[] = { 0, 0, 2, 20 };

@@ -305,12 +305,6 @@ static void reform_later(struct world *w, uint64_t most_us)
 	world_put(w, event, world_random(w, 1, most_us));
 }
 
-static void put_again(struct world *w, int kind, uint32_t period_us)
-{
-	if (period_us && !w->calm)
-		world_put(w, world_event(w, kind, -1), world_random(w, 1, 2 * (uint64_t)period_us));
-}
-
 bool ring_is_whole(const struct world *w)
 {
 	const struct ring *ring = w->machine[0].ring;
@@ -397,12 +391,12 @@ void ring_on_event(struct world *w, const struct sim_event *event)
 	case EVENT_APART:
 		if (!w->calm)
 			apart(w);
-		put_again(w, EVENT_APART, w->apart_period_us);
+		world_put_again(w, EVENT_APART, w->apart_period_us);
 		break;
 	case EVENT_MULTICAST_LOST:
 		if (!w->calm)
 			lose_multicast(w);
-		put_again(w, EVENT_MULTICAST_LOST, 3 * w->apart_period_us);
+		world_put_again(w, EVENT_MULTICAST_LOST, 3 * w->apart_period_us);
 		break;
 	default:
 		assert(!"an event of the rings");
@@ -426,8 +420,9 @@ void ring_begin(struct world *w)
 			m->side = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
 	}
 	reform(w);
-	put_again(w, EVENT_APART, scattered && !w->apart_period_us ? 60000 : w->apart_period_us);
-	put_again(w, EVENT_MULTICAST_LOST, 3 * w->apart_period_us);
+	world_put_again(w, EVENT_APART,
+			scattered && !w->apart_period_us ? 60000 : w->apart_period_us);
+	world_put_again(w, EVENT_MULTICAST_LOST, 3 * w->apart_period_us);
 }
 
 void ring_heal(struct world *w)

@@ -59,3 +59,9 @@ void world_put(struct world *w, struct sim_event event, uint64_t delay_us)
 	event.time_us = w->now_us + delay_us;
 	queue_put(&w->queue, &event);
 }
+
+void world_put_again(struct world *w, int kind, uint32_t period_us)
+{
+	if (period_us && !w->calm)
+		world_put(w, world_event(w, kind, -1), world_random(w, 1, 2 * (uint64_t)period_us));
+}

@@ -378,6 +378,8 @@ void world_fail(struct world *w, const char *format, ...) __attribute__((format(
 /* Puts an event that happens on a node in its present life, delay_us from now. */
 struct sim_event world_event(const struct world *w, int kind, int node);
 void world_put(struct world *w, struct sim_event event, uint64_t delay_us);
+/* Puts the next event of a kind that comes about once in a period, on no node; 0: never. Not after the faults. */
+void world_put_again(struct world *w, int kind, uint32_t period_us);
 static inline bool world_mutated(const struct world *w, enum sim_mutation mutation)
 {
 	return w->options.mutation == mutation;
