@@ -314,7 +314,7 @@ static void send_queue(void *ctx)
 		lose(t, "memory", CS_ERR_NO_MEMORY);
 		return;
 	}
-	while (t->connected && t->queue.from < t->queue.to) {
+	while (t->connected && group_buffer_size(&t->queue)) {
 		cpg_flow_control_state_t full = CPG_FLOW_CONTROL_DISABLED;
 		struct iovec part;
 		uint32_t len;
@@ -329,9 +329,7 @@ static void send_queue(void *ctx)
 			error = cpg_mcast_joined(t->cpg, CPG_TYPE_AGREED, &part, 1);
 		if (error != CS_OK)
 			break;
-		t->queue.from += sizeof(len) + len;
-		if (t->queue.from == t->queue.to)
-			t->queue.from = t->queue.to = 0;
+		group_buffer_take(&t->queue, sizeof(len) + len);
 	}
 	/* A connection that is lost is found by the next dispatch, which hears what came before. */
 	if (error == CS_ERR_TRY_AGAIN)
@@ -342,7 +340,7 @@ void totem_send(struct totem *t, const uint8_t *head, size_t head_bytes, const u
 		size_t bytes)
 {
 	uint32_t len = (uint32_t)(head_bytes + bytes);
-	bool was_empty = t->queue.from == t->queue.to;
+	bool was_empty = !group_buffer_size(&t->queue);
 
 	assert(head_bytes);
 	if (!t->connected || t->full)
