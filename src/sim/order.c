@@ -137,15 +137,21 @@ void order_decided(struct world *w, int node, uint64_t order, const struct comma
 	}
 }
 
-void order_start_node(struct world *w, int node)
+static void append_join(struct world *w, int node)
 {
-	struct command cmd = {
+	struct command join = {
 		.version = COMMAND_VERSION, .kind = COMMAND_NODE_JOIN, .node = node, .origin = -1
 	};
+
+	append(w, &join);
+}
+
+void order_start_node(struct world *w, int node)
+{
 	size_t len;
 
 	assert(!w->node[node].incarnation);
-	append(w, &cmd);
+	append_join(w, node);
 	len = directory_encode(&w->truth, snapshot, sizeof(snapshot));
 	if (!len || directory_decode(&w->node[node].directory, snapshot, len))
 		world_fail(w, "I4: node %d cannot read the directory", node);
@@ -163,14 +169,8 @@ void order_found(struct world *w)
 	directory_init(&w->truth);
 	if (w->council)
 		return;
-	for (int node = 0; node < w->nodes; node++) {
-		struct command join = { .version = COMMAND_VERSION,
-					.kind = COMMAND_NODE_JOIN,
-					.node = node,
-					.origin = -1 };
-
-		append(w, &join);
-	}
+	for (int node = 0; node < w->nodes; node++)
+		append_join(w, node);
 	append(w, &cmd);
 	for (int node = 0; node < w->nodes; node++) {
 		w->node[node].directory = w->truth;
