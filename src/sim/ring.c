@@ -124,6 +124,18 @@ void ring_flush(struct world *w, int node)
 	}
 }
 
+/* As if it were one of the new ring, when the new epoch has begun: a member says HELD then, and not before. */
+static void hear_again(struct machine *m, const uint8_t *head)
+{
+	struct parcel *last = head[2] == COUNCIL_HELD ? ring_parcels_take(&m->again) : NULL;
+
+	if (!last)
+		return;
+	memcpy(last->bytes + 8, head + 8, 8);
+	ring_parcels_add(&m->unsent, last, last->bytes, last->len, NULL, 0);
+	free(last);
+}
+
 void ring_multicast(struct world *w, int node, const uint8_t *head, const uint8_t *payload,
 		    size_t bytes)
 {
@@ -134,6 +146,7 @@ void ring_multicast(struct world *w, int node, const uint8_t *head, const uint8_
 	if (!m->works)
 		return;
 	ring_parcels_add(&m->unsent, &like, head, COUNCIL_HEAD, payload, bytes);
+	hear_again(m, head);
 	if (world_chance(w, 80))
 		ring_flush(w, node);
 }
@@ -163,6 +176,7 @@ void ring_leave(struct world *w, int node)
 	ring_flush(w, node);
 	m->has_member = false;
 	ring_parcels_deinit(&m->unsent);
+	ring_parcels_deinit(&m->again);
 	ring_parcels_deinit(&m->reports);
 	ring_parcels_deinit(&m->quorums);
 	if (!m->ring)
@@ -212,30 +226,27 @@ static void cut_together(struct world *w, struct ring *old, uint32_t machines)
 	}
 }
 
-/* The mutation: the last own command of the old ring, as if it were one of the new ring. */
-static void hear_again(struct world *w, int node, struct ring *ring)
+/* The mutation: the last own command of the old ring is kept, to be heard once more. */
+static void keep_last(struct machine *m, int node)
 {
 	const struct parcel *last = NULL;
 
-	for (const struct parcel *p = w->machine[node].ring->log.first; p; p = p->next)
+	for (const struct parcel *p = m->ring->log.first; p; p = p->next)
 		if (p->kind == PARCEL_MESSAGE && p->from == node && p->len > COUNCIL_HEAD)
 			last = p;
-	if (!last)
-		return;
-	log_add(w, ring, last, last->bytes, last->len, NULL, 0);
-	assert(ring->log.first);
-	for (struct parcel *p = ring->log.first; p; p = p->next)
-		for (int i = 0; i < 8 && !p->next; i++)
-			p->bytes[8 + i] = (uint8_t)(ring->number >> 8 * i);
+	ring_parcels_deinit(&m->again);
+	if (last)
+		ring_parcels_add(&m->again, last, last->bytes, last->len, NULL, 0);
+	assert(!m->again.first == !last);
 }
 
 /* Own messages that nobody here has got in the old ring are sent in the new one. */
 static void send_rest(struct world *w, int node, struct ring *ring)
 {
-	const struct machine *m = &w->machine[node];
+	struct machine *m = &w->machine[node];
 
 	if (world_mutated(w, SIM_HEARD_AGAIN))
-		hear_again(w, node, ring);
+		keep_last(m, node);
 	for (struct parcel *p = m->next ? *m->next : NULL; p; p = p->next)
 		if (p->kind == PARCEL_MESSAGE && p->from == node)
 			log_add(w, ring, p, p->bytes, p->len, NULL, 0);
@@ -274,6 +285,9 @@ static void ring_form(struct world *w, uint32_t machines)
 		m->ring = ring;
 		ring->users++;
 		m->next = &ring->log.first;
+		/* Those that came to the ring before have sent what it is to take as well. */
+		for (uint64_t i = 0; i < ring->count; i++)
+			put_hear(w, node);
 		if (m->has_member)
 			report_view(w, node);
 	}
@@ -343,6 +357,7 @@ void ring_stop(struct world *w, int node, bool is_machine)
 	m->works = false;
 	ring_drop(m);
 	ring_parcels_deinit(&m->unsent);
+	ring_parcels_deinit(&m->again);
 	ring_parcels_deinit(&m->reports);
 	ring_parcels_deinit(&m->quorums);
 	if (m->has_member) {
@@ -413,6 +428,7 @@ void ring_begin(struct world *w)
 		struct machine *m = &w->machine[node];
 
 		ring_parcels_init(&m->unsent);
+		ring_parcels_init(&m->again);
 		ring_parcels_init(&m->reports);
 		ring_parcels_init(&m->quorums);
 		m->works = true;
@@ -441,6 +457,7 @@ void ring_deinit(struct world *w)
 		struct machine *m = &w->machine[node];
 
 		ring_parcels_deinit(&m->unsent);
+		ring_parcels_deinit(&m->again);
 		ring_parcels_deinit(&m->reports);
 		ring_parcels_deinit(&m->quorums);
 		ring_drop(m);

@@ -63,6 +63,7 @@ struct machine {
 	struct parcel **next;
 	uint64_t taken;
 	struct parcels unsent; /* the multicast takes no message just now */
+	struct parcels again;  /* of a mutation: at most one */
 	struct parcels reports, quorums;
 };
 

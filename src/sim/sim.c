@@ -176,8 +176,20 @@ static void calm_down(struct world *w)
 	w->group_delay_us_max = 1000;
 }
 
+/* Some wait for a quorum, and do what they are to do when the faults have ended already. */
+static bool has_proposals(const struct world *w)
+{
+	bool any = false;
+
+	for (int node = 0; node < w->nodes && w->council; node++)
+		any = any || w->node[node].proposals;
+	return any;
+}
+
 static bool is_settled(struct world *w)
 {
+	if (has_proposals(w))
+		return false;
 	for (int node = 0; node < w->nodes; node++) {
 		const struct node *n = &w->node[node];
 
@@ -290,7 +302,7 @@ static void settle_by_hand(struct world *w)
 
 	do
 		run_until(w, w->now_us + 50000);
-	while (!w->report->failed && w->now_us < end && by_hand_tidy(w));
+	while (!w->report->failed && w->now_us < end && (by_hand_tidy(w) || has_proposals(w)));
 }
 
 void sim_run(const struct sim_options *options, struct sim_report *report)
