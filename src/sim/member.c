@@ -11,6 +11,7 @@
 
 #include "core/proposal.h"
 #include "dvk.h"
+#include "group/contract.h"
 #include "sim/world.h"
 
 static void hear_quorum(struct world *w, int node, const struct parcel *parcel)
@@ -169,16 +170,25 @@ static void on_out(void *ctx, struct council_point seen)
 
 /* ---- what the daemon makes of it ---- */
 
+/* After each event of a member: its engine has kept to what group/contract.h demands of every engine. */
+static void check_contract(struct world *w)
+{
+	const char *broken = contract_broken(w->contract);
+
+	if (broken)
+		world_fail(w, "I4: %s", broken);
+}
+
 static void restored(void *ctx, uint64_t order, const uint8_t *state, size_t len)
 {
 	struct world *w;
 	int node;
 
 	member_of(ctx, &w, &node);
+	contract_restored(w->contract, node, order, state, len);
+	check_contract(w);
 	if (directory_decode(&w->node[node].directory, state, len))
 		world_fail(w, "I4: node %d cannot read the directory", node);
-	else if (!world_mutated(w, SIM_OTHER_POINT) && w->node[node].directory.order != order)
-		world_fail(w, "I4: node %d got a state of another point", node);
 	else
 		checker_applied(w, node, order);
 }
@@ -187,18 +197,25 @@ static void delivered(void *ctx, uint64_t order, const struct command *cmd)
 {
 	struct world *w;
 	int node;
+	struct member *m = member_of(ctx, &w, &node);
 
-	member_of(ctx, &w, &node);
-	effects_apply(w, node, order, cmd);
+	contract_delivered(w->contract, node, order, cmd, m->seat.joined);
+	check_contract(w);
+	if (!w->report->failed)
+		effects_apply(w, node, order, cmd);
 }
 
 static size_t snapshot(void *ctx, uint8_t *buf, size_t size)
 {
 	struct world *w;
+	size_t len;
 	int node;
 
 	member_of(ctx, &w, &node);
-	return directory_encode(&w->node[node].directory, buf, size);
+	len = directory_encode(&w->node[node].directory, buf, size);
+	if (len)
+		contract_gave(w->contract, node, buf, len);
+	return len;
 }
 
 static void hand_over(struct world *w, int node, int i)
@@ -207,6 +224,8 @@ static void hand_over(struct world *w, int node, int i)
 	uint8_t bytes[COMMAND_BYTES];
 
 	m->waits[i] = seat_sign(&m->seat, &m->pending[i], bytes) < 0;
+	if (!m->waits[i])
+		contract_sent(w->contract, node, &m->pending[i]);
 	/* A deputy that is out has not told its daemon yet. */
 	if (!m->waits[i] && m->envoy && !m->out && envoy_has_room(m->envoy))
 		envoy_propose(m->envoy, bytes);
@@ -231,6 +250,8 @@ static void quorum_told(void *ctx, bool have)
 	int node;
 	struct member *m = member_of(ctx, &w, &node);
 
+	contract_quorum(w->contract, node, have);
+	check_contract(w);
 	world_log(w, have ? "node %d has a quorum" : "node %d has no quorum", node);
 	w->report->minorities += !have;
 	for (int i = 0; i < m->pendings; i++)
@@ -292,6 +313,9 @@ static void hear_deputy(struct world *w, int node, const struct parcel *parcel)
 		seat_quorum(&m->seat, parcel->have);
 		break;
 	case PARCEL_OUT:
+		seat_lose(&m->seat);
+		contract_lost(w->contract, node);
+		check_contract(w);
 		fault_fence(w, node);
 		break;
 	default:
@@ -339,6 +363,7 @@ void member_start(struct world *w, int node)
 	ring_parcels_init(&m->told);
 	directory_init(&w->node[node].directory);
 	seat_init(&m->seat, node, join.secret, &daemon);
+	contract_begin(w->contract, node);
 	if (envoy_new(&m->envoy, node, join.secret, seen, &join, &deputy, m) < 0)
 		abort();
 	ring_join(w, node);
@@ -351,6 +376,7 @@ void member_stop(struct world *w, int node)
 	if (m->envoy)
 		ring_leave(w, node);
 	m->envoy = envoy_free(m->envoy);
+	contract_end(w->contract, node);
 	if (m->w)
 		ring_parcels_deinit(&m->told);
 	m->pendings = 0;
@@ -372,6 +398,12 @@ void member_propose(struct world *w, int node, const struct command *cmd)
 		return;
 	remove_pending(w, node, m->pendings - 1);
 	effects_told(w, node, cmd, EDVSNOCONN);
+}
+
+void member_rest(struct world *w)
+{
+	contract_rest(w->contract, (1u << w->nodes) - 1);
+	check_contract(w);
 }
 
 bool member_takes(struct world *w, int node, const struct command *cmd)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "group/contract.h"
 #include "sim/world.h"
 
 /* After the faults: for the moves to end, and for one call of the last round. */
@@ -35,6 +36,9 @@ static void found(struct world *w, const struct sim_options *options, struct sim
 	if (w->council) {
 		w->forgetful = (1u << w->nodes) - 1;
 		w->propose = member_propose;
+		w->contract = contract_new();
+		if (!w->contract)
+			abort();
 		ring_begin(w);
 	}
 	for (int node = 0; node < w->nodes; node++)
@@ -232,6 +236,8 @@ static void check_settled(struct world *w)
 	for (int node = 0; node < w->nodes; node++)
 		if (w->node[node].directory.order != w->log_count || !w->node[node].incarnation)
 			world_fail(w, "I4: node %d does not follow the order", node);
+	if (w->council)
+		member_rest(w);
 }
 
 static struct copy *copy_of(struct world *w, int proc)
@@ -287,6 +293,7 @@ static void finish(struct world *w)
 		member_stop(w, node);
 	if (w->council)
 		ring_deinit(w);
+	w->contract = contract_free(w->contract);
 	queue_deinit(&w->queue); /* members that leave have put events as well */
 	for (int node = 0; node < w->nodes; node++)
 		for (int proc = 0; proc < w->procs; proc++)

@@ -353,7 +353,7 @@ struct world {
 	struct machine machine[NODES_MAX];
 	struct member member[NODES_MAX];
 	uint64_t ring_number, secrets;
-	uint64_t last_request[NODES_MAX]; /* that was decided */
+	struct contract *contract; /* of the council's members with it */
 	uint32_t forgetful; /* nodes that have not got a memory, or not got it back after a crash */
 	uint32_t apart_period_us;
 	struct log_entry *log;
@@ -432,6 +432,8 @@ void member_stop(struct world *w, int node);
 void member_hear(struct world *w, int node, bool all);
 void member_on_deliver(struct world *w, int node);
 void member_on_tick(struct world *w, int node);
+/* The world has settled: all of them are members that have heard all. */
+void member_rest(struct world *w);
 void member_propose(struct world *w, int node, const struct command *cmd);
 /* The proposal has been decided. False: its proposer has been told something else before. */
 bool member_takes(struct world *w, int node, const struct command *cmd);
