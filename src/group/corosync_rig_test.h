@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "os/socket.h"
 
 #define RIG_MACHINES  4
+#define RIG_CUTS      1		/* times that a test cuts machines off; 0: none can be */
 #define RIG_SILENT_MS 3000	/* a member that does not give its state is passed over then */
 #define RIG_LOST      (-ESTALE) /* a member with another deputy: the others go on */
 
@@ -45,6 +47,7 @@ static void deputy_run(int node, int ready)
 
 	snprintf(netns, sizeof(netns), "/run/netns/m%d", node + 1);
 	snprintf(number, sizeof(number), "%d", ready);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test is killed */
 	fd = open(netns, O_RDONLY);
 	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
 		_exit(1);
@@ -86,6 +89,29 @@ static void rig_stop(void)
 static inline void rig_come_back(void)
 {
 	rig_start();
+}
+
+static void rig_cable(int node, const char *state)
+{
+	char cable[8];
+	int status = -1;
+	pid_t pid;
+
+	snprintf(cable, sizeof(cable), "n%d", node + 1);
+	pid = fork();
+	if (!pid) {
+		execlp("ip", "ip", "link", "set", cable, state, NULL);
+		_exit(1);
+	}
+	waitpid(pid, &status, 0);
+	CHECK_EQ(status, 0);
+}
+
+/* Bit by node: these reach nobody, and all others each other. */
+static void rig_cut(uint32_t alone)
+{
+	for (int node = 0; node < RIG_MACHINES; node++)
+		rig_cable(node, alone >> node & 1 ? "down" : "up");
 }
 
 /* Before the first test. */

@@ -90,7 +90,7 @@ static void test_second_of_a_node_is_refused(void)
 	CHECK_EQ(send_one(&m[1], 1), 0);
 	PUMP_UNTIL(m, 2, m[0].order == 3 && m[1].order == 3);
 	/* One that goes and comes at once is let in: its leaving is ordered first. */
-	m[1].group = group_free(m[1].group);
+	member_leave(&m[1]);
 	CHECK_EQ(member_new(&m[1], 1), 0);
 	PUMP_UNTIL(m, 2, m[1].joined && same(&m[0], &m[1]));
 	CHECK_EQ(m[0].leaves, 1ull << 1);
@@ -138,8 +138,8 @@ static void test_provider_dies(void)
 	setup(m, 3);
 	CHECK_EQ(member_new(&m[3], 3), 0);
 	/* One of the three has been asked and none answers. For any member: the last one is left. */
-	m[0].group = group_free(m[0].group);
-	m[1].group = group_free(m[1].group);
+	member_leave(&m[0]);
+	member_leave(&m[1]);
 	PUMP_UNTIL(m, 4, m[3].joined && same(&m[2], &m[3]));
 	CHECK_EQ(m[3].restores, 1);
 	CHECK_EQ(m[2].leaves, 3);
@@ -152,7 +152,7 @@ static void test_joiner_dies(void)
 
 	setup(m, 1);
 	CHECK_EQ(member_new(&m[1], 1), 0);
-	m[1].group = group_free(m[1].group); /* while its state is being asked for */
+	member_leave(&m[1]); /* while its state is being asked for */
 	CHECK_EQ(send_one(&m[0], 1), 0);
 	PUMP_UNTIL(m, 1, m[0].last_request == 1);
 	CHECK_EQ(m[0].order, 2); /* neither its coming nor its going was ordered */
@@ -169,7 +169,7 @@ static void test_last_provider_dies(void)
 	CHECK_EQ(send_one(&m[0], 1), 0);
 	PUMP_UNTIL(m, 1, m[0].order == 2);
 	CHECK_EQ(member_new(&m[1], 1), 0);
-	m[0].group = group_free(m[0].group);
+	member_leave(&m[0]);
 	PUMP_UNTIL(m, 2, m[1].joined);
 	CHECK_EQ(m[1].restores, 0); /* nobody knows the state any more: a new group */
 	CHECK_EQ(m[1].order, 1);
@@ -187,7 +187,7 @@ static void test_last_provider_dies_for_two(void)
 	PUMP_UNTIL(m, 1, m[0].order == 21);
 	CHECK_EQ(member_new(&m[1], 1), 0);
 	CHECK_EQ(member_new(&m[2], 2), 0);
-	m[0].group = group_free(m[0].group);
+	member_leave(&m[0]);
 	PUMP_UNTIL(m, 3, m[1].joined && m[2].joined && same(&m[1], &m[2]));
 	CHECK_EQ(m[1].restores + m[2].restores, 1);
 	CHECK_EQ(m[1].order, 2);
@@ -286,8 +286,15 @@ static int follow(struct member *m, const struct member *old, const struct group
 {
 	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
 
+	int r;
+
 	*m = *old;
-	return group_resume(&m->group, rig_spec(m->node), m->node, place, &call);
+	r = group_resume(&m->group, rig_spec(m->node), m->node, place, &call);
+	if (r)
+		return r;
+	m->behind = true;
+	contract_resume(contract, m->node, old->order);
+	return 0;
 }
 
 /* The process dies now, and another one follows; returns the dead one, whose connection the caller closes. */
@@ -397,7 +404,7 @@ static void test_resume_too_late(void)
 		place.fds[i] = os_dup(0);
 	}
 	probe = place.fds[0];
-	m[2].group = group_free(m[2].group);
+	member_leave(&m[2]);
 	PUMP_UNTIL(m, 2, m[0].leaves == 4);
 	gone = m[2];
 	CHECK_EQ(follow(&gone, &m[2], &place), -ESTALE);
@@ -432,6 +439,98 @@ static void test_damaged_place_is_refused(void)
 	CHECK_EQ(group_adopt(&group, rig_spec(0), 0, &cut, &call), -EBADMSG); /* no connection */
 	teardown(m, 1);
 }
+
+#if RIG_CUTS
+/* One of three is cut off: it says so and changes nothing. It is put out when it is back, and begins anew. */
+static void test_minority(void)
+{
+	struct member m[3];
+
+	setup(m, 3);
+	rig_cut(1u << 2);
+	PUMP_UNTIL(m, 3, !m[2].quorum && m[0].leaves & m[1].leaves & 4);
+	CHECK_EQ(send_one(&m[2], 1), -EAGAIN);
+	CHECK_EQ(send_one(&m[0], 1), 0);
+	CHECK_EQ(send_one(&m[1], 1), 0);
+	rest(m, 3);
+	CHECK(!m[2].lost);
+	rig_cut(0);
+	PUMP_UNTIL(m, 3, m[2].lost);
+	CHECK_EQ(m[2].lost, -ESTALE);
+	member_leave(&m[2]);
+	CHECK_EQ(member_new(&m[2], 2), 0);
+	PUMP_UNTIL(m, 3, m[2].joined);
+	CHECK_EQ(m[2].restores, 1);
+	CHECK(m[0].quorum_calls == 1 && m[1].quorum_calls == 1);
+	teardown(m, 3);
+}
+
+/* No two reach each other: nothing is decided, nobody is put out, and all go on when they are together again. */
+static void test_all_apart(void)
+{
+	struct member m[3];
+
+	setup(m, 3);
+	rig_cut(7);
+	PUMP_UNTIL(m, 3, !m[0].quorum && !m[1].quorum && !m[2].quorum);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(send_one(&m[i], 1), -EAGAIN);
+	rest(m, 3);
+	rig_cut(0);
+	PUMP_UNTIL(m, 3, m[0].quorum && m[1].quorum && m[2].quorum);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(send_one(&m[i], 1), 0);
+	rest(m, 3);
+	CHECK(!m[0].leaves && !m[0].lost && !m[1].lost && !m[2].lost);
+	teardown(m, 3);
+}
+
+/* Each sends; those that have no quorum, or are no members, do not. */
+static void send_some(struct member *m, int count)
+{
+	for (int i = 0; i < count; i++)
+		for (int k = 0; k < 20 && m[i].group && !m[i].lost; k++)
+			if (send_one(&m[i], m[i].sent + 1))
+				break;
+}
+
+static bool all_have_settled(const struct member *m, int count)
+{
+	bool all = true;
+
+	for (int i = 0; i < count; i++)
+		all = all && (m[i].lost || (m[i].quorum && m[i].joined));
+	return all;
+}
+
+/* Commands are under way when a machine is cut off, and when it comes back; one that is put out begins anew. */
+static void test_cuts_in_a_stream(void)
+{
+	struct member m[3];
+
+	setup(m, 3);
+	for (int round = 0; round < RIG_CUTS; round++) {
+		int cut = round % 3;
+
+		send_some(m, 3);
+		rig_cut(1u << cut);
+		PUMP_UNTIL(m, 3, !m[cut].quorum);
+		send_some(m, 3);
+		rig_cut(0);
+		PUMP_UNTIL(m, 3, all_have_settled(m, 3));
+		CHECK_OR_RETURN(all_have_settled(m, 3));
+		for (int i = 0; i < 3; i++) {
+			if (!m[i].lost)
+				continue;
+			member_leave(&m[i]);
+			CHECK_EQ(member_new(&m[i], i), 0);
+			PUMP_UNTIL(m, 3, m[i].joined);
+		}
+		rest(m, 3);
+	}
+	teardown(m, 3);
+}
+#endif
 
 static int by_time(const void *a, const void *b)
 {
@@ -482,6 +581,11 @@ int main(int argc, char **argv)
 	TEST(test_resume_of_a_joiner);
 	TEST(test_resume_under_a_joiner);
 	TEST(test_resume_too_late);
+#if RIG_CUTS
+	TEST(test_minority);
+	TEST(test_all_apart);
+	TEST(test_cuts_in_a_stream);
+#endif
 	TEST(test_latency);
 	return rig_end();
 }

@@ -15,6 +15,7 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
+#define RIG_CUTS 0 /* all of it is on one machine */
 #define RIG_SILENT_MS \
 	SEQUENCER_STATE_TIMEOUT_MS /* a member that does not give its state is passed over then */
 #define RIG_LOST (-ECONNRESET)	   /* the group is lost for all */

@@ -4,6 +4,7 @@
 #include "group/local_rig_test.h"
 #include "group/member_test.h"
 #include "group/stream.h"
+#include "os/random.h"
 
 static const char *program; /* dvs-sequencer */
 
@@ -36,7 +37,9 @@ static void test_slow_member_is_expelled(void)
 static void check_refused(struct member *m, bool hello, enum group_kind kind, const void *bytes,
 			  size_t len)
 {
-	struct group_hello h = { .node = 20, .secret = 1, .name = "raw", .speaker = protocol_own };
+	struct group_hello h = {
+		.node = 20, .secret = os_random(), .name = "raw", .speaker = protocol_own
+	};
 	uint8_t buf[GROUP_HELLO_BYTES], sink[4096];
 	struct group_stream s;
 	int r;
@@ -98,7 +101,9 @@ static void send_nonsense(struct prng *prng, int fd)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)prng_next(prng);
 	if (prng_chance(prng, (struct prng_ratio){ 3, 4 })) {
-		struct group_hello hello = { .node = 20, .secret = 1, .speaker = protocol_own };
+		struct group_hello hello = { .node = 20,
+					     .secret = os_random(),
+					     .speaker = protocol_own };
 
 		group_header_encode(bytes, (enum group_kind)prng_between(prng, 1, GROUP_KIND_LAST),
 				    (uint32_t)prng_between(prng, 0, GROUP_DELIVER_BYTES));
@@ -114,7 +119,7 @@ static void send_nonsense(struct prng *prng, int fd)
 static void test_other_protocol(void)
 {
 	struct group_hello hello = { .node = 20,
-				     .secret = 1,
+				     .secret = os_random(),
 				     .name = "later",
 				     .speaker = { protocol_own.most + 1u, protocol_own.most + 1u,
 						  "9.9.9" } };
