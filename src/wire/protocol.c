@@ -13,23 +13,25 @@
 #include "wire/handover.h"
 #include "wire/image.h"
 #include "wire/init.h"
+#include "wire/join.h"
 #include "wire/move.h"
 #include "wire/shm.h"
 
 /* Another version of any of these is another protocol: raise PROTOCOL_MOST, and record (test/compat/compat.c). */
 _Static_assert(PROTOCOL_MOST == 3 && FRAME_VERSION == 8 && LANE_VERSION == 1 && MOVE_VERSION == 5 &&
 		       IMAGE_VERSION == 9 && COMMAND_VERSION == 3 && DIRECTORY_VERSION == 6 &&
-		       COUNCIL_VERSION == 2 && GROUP_VERSION == 4,
+		       COUNCIL_VERSION == 2 && GROUP_VERSION == 4 && JOIN_VERSION == 1,
 	       "a protocol is a version of each format");
 _Static_assert(PROTOCOL_LEAST &&PROTOCOL_LEAST <= PROTOCOL_MOST, "a range");
 
 const struct protocol_format protocol_formats[] = {
-	{ "frame", FRAME_VERSION, true },	 { "lane", LANE_VERSION, true },
-	{ "move", MOVE_VERSION, true },		 { "image", IMAGE_VERSION, true },
-	{ "command", COMMAND_VERSION, true },	 { "directory", DIRECTORY_VERSION, true },
-	{ "council", COUNCIL_VERSION, true },	 { "group", GROUP_VERSION, true },
-	{ "handover", HANDOVER_VERSION, false }, { "pages", SHM_VERSION, false },
-	{ "inits", INIT_WIRE_VERSION, false },	 { "control", CTL_VERSION, false },
+	{ "frame", FRAME_VERSION, true },     { "lane", LANE_VERSION, true },
+	{ "move", MOVE_VERSION, true },	      { "image", IMAGE_VERSION, true },
+	{ "command", COMMAND_VERSION, true }, { "directory", DIRECTORY_VERSION, true },
+	{ "council", COUNCIL_VERSION, true }, { "group", GROUP_VERSION, true },
+	{ "join", JOIN_VERSION, true },	      { "handover", HANDOVER_VERSION, false },
+	{ "pages", SHM_VERSION, false },      { "inits", INIT_WIRE_VERSION, false },
+	{ "control", CTL_VERSION, false },
 };
 const size_t protocol_format_count = sizeof(protocol_formats) / sizeof(*protocol_formats);
 

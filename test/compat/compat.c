@@ -25,8 +25,8 @@
 #define LICENSE	    "# SPDX-License-Identifier: Apache-2.0\n"
 
 static const struct compat_format *const formats[] = {
-	&compat_frame,	   &compat_lane, &compat_group, &compat_command,  &compat_council,
-	&compat_directory, &compat_move, &compat_image, &compat_handover,
+	&compat_frame,	   &compat_lane, &compat_group, &compat_command, &compat_council,
+	&compat_directory, &compat_move, &compat_image, &compat_join,	 &compat_handover,
 };
 #define FORMATS (sizeof(formats) / sizeof(*formats))
 
