@@ -12,6 +12,7 @@
 #include "group/stream.h"
 #include "group/totem.h"
 #include "os/clock.h"
+#include "os/listener.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/random.h"
@@ -24,8 +25,8 @@
 
 struct deputy {
 	struct os_loop *loop;
-	struct os_source *listener, *connection, *timer;
-	int fd;
+	struct os_listener *listener;
+	struct os_source *connection, *timer;
 	struct group_stream daemon; /* fd -1: none */
 	/* One that has come while the other's connection stands, and has not said its first words. */
 	struct group_stream next;
@@ -417,19 +418,10 @@ static void take_next(struct deputy *d, int fd)
 		close_next(d);
 }
 
-static void on_listener(void *ctx, int listener, int events)
+static void on_accepted(void *ctx, int fd)
 {
 	struct deputy *d = ctx;
-	int fd = os_unix_accept(listener);
-	struct os_peer peer;
 
-	(void)events;
-	if (fd < 0)
-		return;
-	if (os_unix_peer(fd, &peer) < 0 || !os_peer_trusted(&peer)) {
-		os_close(fd);
-		return;
-	}
 	if (has_daemon(d)) {
 		take_next(d, fd);
 		return;
@@ -450,11 +442,9 @@ int deputy_new(struct deputy **deputyp, struct os_loop *loop, const char *path)
 		return -ENOMEM;
 	d->loop = loop;
 	d->daemon.fd = d->next.fd = -1;
-	r = d->fd = os_unix_listen(path, OS_STREAM);
+	r = os_source_timer(loop, -1, on_timer, d, &d->timer);
 	if (r >= 0)
-		r = os_source_timer(loop, -1, on_timer, d, &d->timer);
-	if (r >= 0)
-		r = os_source_io(loop, d->fd, OS_READ, on_listener, d, &d->listener);
+		r = os_listener_new(loop, path, OS_STREAM, on_accepted, d, &d->listener);
 	if (r < 0)
 		deputy_free(d);
 	else
@@ -468,9 +458,8 @@ struct deputy *deputy_free(struct deputy *d)
 		close_daemon(d);
 	close_next(d);
 	assert(!d->envoy && !d->totem);
-	os_source_free(d->listener);
+	os_listener_free(d->listener);
 	os_source_free(d->timer);
-	os_close(d->fd);
 	free(d);
 	return NULL;
 }

@@ -24,6 +24,7 @@
 #include "group/stream.h"
 #include "group/transfer.h"
 #include "os/clock.h"
+#include "os/listener.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/socket.h"
@@ -50,8 +51,8 @@ struct connection {
 
 struct sequencer {
 	struct os_loop *loop;
-	struct os_source *listener, *checker;
-	int fd;
+	struct os_listener *listener;
+	struct os_source *checker;
 	uint64_t order; /* last number given */
 	uint64_t last_token;
 	unsigned next_provider; /* place where the search for one starts */
@@ -448,14 +449,9 @@ static void on_connection(void *ctx, int fd, int events)
 
 static int connection_new(struct sequencer *seq, int fd)
 {
-	struct os_peer peer;
-	int r = os_unix_peer(fd, &peer);
-
-	if (r < 0 || !os_peer_trusted(&peer)) {
-		os_close(fd);
-		return r < 0 ? r : -EPERM;
-	}
 	for (struct connection *c = seq->place; c < seq->place + SEQUENCER_CONNECTIONS_MAX; c++) {
+		int r;
+
 		if (c->seq)
 			continue;
 		*c = (struct connection){ .seq = seq, .accepted_ns = os_now_ns() };
@@ -470,15 +466,10 @@ static int connection_new(struct sequencer *seq, int fd)
 	return -EUSERS;
 }
 
-static void on_listener(void *ctx, int listener, int events)
+static void on_accepted(void *ctx, int fd)
 {
-	struct sequencer *seq = ctx;
-	int fd = os_unix_accept(listener), r;
+	int r = connection_new(ctx, fd);
 
-	(void)events;
-	if (fd == -EAGAIN)
-		return;
-	r = fd < 0 ? fd : connection_new(seq, fd);
 	if (r < 0)
 		os_log(OS_LOG_WARN, "a connection was not accepted: %s", strerror(-r));
 }
@@ -517,11 +508,9 @@ int sequencer_new(struct sequencer **seqp, struct os_loop *loop, const char *pat
 	if (!seq)
 		return -ENOMEM;
 	seq->loop = loop;
-	r = seq->fd = os_unix_listen(path, OS_STREAM);
+	r = os_source_timer(loop, -1, on_check, seq, &seq->checker);
 	if (r >= 0)
-		r = os_source_io(loop, seq->fd, OS_READ, on_listener, seq, &seq->listener);
-	if (r >= 0)
-		r = os_source_timer(loop, -1, on_check, seq, &seq->checker);
+		r = os_listener_new(loop, path, OS_STREAM, on_accepted, seq, &seq->listener);
 	if (r < 0) {
 		sequencer_free(seq);
 		return r;
@@ -537,9 +526,8 @@ struct sequencer *sequencer_free(struct sequencer *seq)
 		connection_close(c);
 		assert(!c->seq);
 	}
-	os_source_free(seq->listener);
+	os_listener_free(seq->listener);
 	os_source_free(seq->checker);
-	os_close(seq->fd);
 	free(seq);
 	return NULL;
 }
