@@ -44,9 +44,8 @@ int verb_lab_kill(const struct verb *verb, int node, int argc, char **argv)
 		return r;
 	if (lab_load_node(&lab, true, node, &refusal) < 0)
 		return verb_refuse(&refusal);
+	/* The record stays: it names the task, and each reader of it sees that this task has ended. */
 	r = labend_kill(&lab, 1u << node, &refusal);
-	if (r >= 0)
-		r = lab_save(&lab, &refusal);
 	lab_unlock(&lab);
 	if (r < 0)
 		return verb_refuse(&refusal);

@@ -20,7 +20,8 @@ static int print_json(const struct lab *lab, unsigned running)
 		snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
 		json_array_append_new(
 			nodes, json_pack("{s:i, s:b, s:i, s:s, s:o, s:I}", "node", id, "up",
-					 (int)(running >> id & 1), "pid", lab->node[id].task.pid,
+					 (int)(running >> id & 1), "pid",
+					 (int)(running >> id & 1 ? lab->node[id].task.pid : 0),
 					 "address", address, "cut", render_set_json(lab->cut[id]),
 					 "netns", (json_int_t)lab->node[id].net.inode));
 	}
@@ -56,7 +57,7 @@ static int print_people(const struct lab *lab, unsigned running)
 			continue;
 		table_cell(table, "%d", id);
 		table_cell(table, "%s", running >> id & 1 ? "up" : "down");
-		table_cell(table, "%d", lab->node[id].task.pid);
+		table_cell(table, "%d", running >> id & 1 ? lab->node[id].task.pid : 0);
 		table_cell(table, LABNET_ADDRESS, id + 1);
 		table_cell(table, "%s", render_set(lab->cut[id], cut, sizeof(cut)));
 		table_cell(table, LAB_FOLDER "/node%d.log", id);

@@ -11,7 +11,7 @@
  *	switch PID START INODE COOKIE		keeps the network that joins the nodes
  *	sequencer PID START INODE COOKIE	in the same network, which thus outlives either
  *	corosync				the group engine, in place of a sequencer
- *	node ID PID START INODE COOKIE	PID 0: killed
+ *	node ID PID START INODE COOKIE	PID 0: its start failed
  *	cut A B
  *	log-bytes N		for every daemon
  *	plain			for every daemon: no key
@@ -32,7 +32,7 @@
 #define LAB_KEY	      LAB_FOLDER "/key" /* only root can read it */
 
 struct lab_task {
-	bool used; /* belongs to the lab; task.pid 0: not running, by `lab kill` */
+	bool used; /* belongs to the lab; task.pid 0: not running; nor is one that has ended */
 	struct task_id task;
 	struct netns_id net; /* its own; kept after its end: something may live in it still */
 };

@@ -12,8 +12,7 @@ mkdir -p /run/dvs && mount -t tmpfs -o size=2m tmpfs /run/dvs || exit 77
 . "$(dirname "$0")/lib.bash"
 well() { timeout 10 dvs -n "$1" nodes >"$tmp/out" 2>&1; }
 
-timeout 30 dvs lab up --nodes 3 >/dev/null 2>"$tmp/err" || { not_ok "a lab" "$(<"$tmp/err")"; exit 1; }
-nodes=3
+lab 3
 begin "on a full disk processes, messages and moves go on"
 server 1 10 256
 client 0 110 10 1500 0.002
@@ -34,7 +33,13 @@ begin "what needs a file is refused by name, and works when there is room"
 if ! timeout 20 dvs lab cut 0 1 >"$tmp/out" 2>&1; then
 	grep -q 'No space left on device.*EDVSNOSPC' "$tmp/out" || fail "lab cut: $(<"$tmp/out")"
 fi
+timeout 20 dvs lab kill 1 >"$tmp/out" 2>&1 || fail "lab kill: $(<"$tmp/out")"
+timeout 10 dvs -n 0 nodes >/dev/null 2>"$tmp/err" && fail "node 1 lives"
+grep -q 'node 1 is not up.*EDVSNONODE' "$tmp/err" || fail "nodes: $(<"$tmp/err")"
+timeout 20 dvs lab start 1 >/dev/null 2>"$tmp/err" && fail "a node was started without a record"
+grep -q 'No space left on device.*EDVSNOSPC' "$tmp/err" || fail "lab start: $(<"$tmp/err")"
 rm /run/dvs/filler
+timeout 20 dvs lab start 1 >/dev/null 2>"$tmp/err" || fail "lab start: $(<"$tmp/err")"
 timeout 20 dvs lab heal 0 1 >/dev/null 2>"$tmp/err" || fail "lab heal: $(<"$tmp/err")"
 until_true 5 well 0 || fail "$(<"$tmp/out")"
 timeout 20 dvs lab kill 1 >/dev/null 2>"$tmp/err" || fail "lab kill: $(<"$tmp/err")"
