@@ -75,4 +75,32 @@ begin "draining a node that is not there"
 timeout 10 dvs drain 9 2>"$tmp/err" && fail "drained node 9"
 grep -q "EDVSBADNODEID" "$tmp/err" || fail "no named error: $(<"$tmp/err")"
 end
+
+begin "a node is emptied although commands are started on it all the time, and takes none meanwhile"
+starts() { # EP...: one after the other, until told to end
+	local ep
+	while [[ ! -e $tmp/enough ]]; do
+		for ep; do
+			timeout 10 dvs -n 0 run 0 "$ep" -- sleep 1000 >/dev/null 2>"$tmp/starts.$1" && continue
+			grep -q "EDVSSLOTUSED\|being emptied.*EDVSRSCBUSY" "$tmp/starts.$1" || cp "$tmp/starts.$1" "$tmp/wrong"
+			grep -qs "EDVSRSCBUSY" "$tmp/starts.$1" && touch "$tmp/refused"
+		done
+	done
+}
+for i in {40..49}; do timeout 10 dvs -n 0 run 0 $i -- sleep 1000 >/dev/null || fail "run $i"; done
+for i in 5 6; do starts ${i}0 ${i}1 ${i}2 ${i}3 ${i}4 & done
+sleep 0.3
+timeout 30 dvs drain 0 >"$tmp/out" 2>"$tmp/err" || fail "drain: $(<"$tmp/err") $(grep stays "$tmp/out")"
+touch "$tmp/enough"
+wait %% 2>/dev/null
+wait $(jobs -p) 2>/dev/null
+[[ ! -e $tmp/wrong ]] || fail "a start was refused otherwise: $(<"$tmp/wrong")"
+[[ -e $tmp/refused ]] || fail "no start was refused"
+for i in {40..49}; do [[ $(owner $i) != 0 ]] || fail "endpoint $i is on node 0"; done
+timeout 10 dvs -n 0 run 0 60 -- sleep 1000 >/dev/null 2>"$tmp/err" || grep -q EDVSSLOTUSED "$tmp/err" || fail "after the drain: $(<"$tmp/err")"
+dvs ps 0 --json | python3 -c 'import json,sys
+for r in json.load(sys.stdin):
+    if 40 <= r["p_nr"] < 70: print(r["p_nr"], r["node"], r["lpid"])' >"$tmp/rows"
+while read -r _ _ lpid; do kill -KILL "$lpid"; done <"$tmp/rows"
+end
 finish

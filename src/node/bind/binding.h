@@ -48,6 +48,7 @@ struct bindings {
 	struct tasks *tasks;
 	struct requests *requests; /* asks other nodes by these */
 	uint32_t log_bytes;	   /* kept of a process's output, where `dvs run` says no other */
+	unsigned emptied;	   /* by so many drains: no command begins here meanwhile */
 	struct binding *all;	   /* of tasks of this node, the newest first */
 	/* The same by slot: each message looks for the process of an endpoint. */
 	struct binding *at[SHM_DCS][SHM_SLOTS];

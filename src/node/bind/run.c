@@ -486,6 +486,14 @@ void handle_run(struct request *request)
 {
 	struct run *run;
 
+	if (binding_part(request)->emptied) {
+		request_fail(
+			request, EDVSRSCBUSY,
+			"node %d is being emptied (dvs drain) and begins nothing meanwhile; run "
+			"it on another node, or here when the drain is over",
+			request->requests->order->self);
+		return;
+	}
 	if (is_doubtful(request, request->head.endpoint) && caller_catch_up(request, handle_run))
 		return;
 	if (check_slot(request, request->head.endpoint) < 0 || !charge_process(request))

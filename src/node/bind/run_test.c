@@ -155,6 +155,18 @@ static bool is_killed(void)
 	return ended;
 }
 
+/* It begins nothing while it is emptied, not even the process of a free slot. */
+static void test_an_emptied_node(void)
+{
+	set_up();
+	rig.bindings.emptied = 1;
+	CHECK_EQ(run(SLOT, SELF_BIND, 0), EDVSRSCBUSY);
+	CHECK_EQ(run(NONE, SELF_BIND, CTL_FLAG_UNBOUND), EDVSRSCBUSY);
+	CHECK_EQ(init.spawns, 0);
+	rig.bindings.emptied = 0;
+	tear_down();
+}
+
 static void test_slots(void)
 {
 	struct directory_dc *dc = &rig.order.directory.dc[RIG_DC];
@@ -384,6 +396,7 @@ static void test_a_backup(void)
 
 int main(void)
 {
+	TEST(test_an_emptied_node);
 	TEST(test_slots);
 	TEST(test_the_primary_of_a_backup);
 	TEST(test_arguments);

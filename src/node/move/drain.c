@@ -3,9 +3,9 @@
 /*
  * dvs drain: empties this node. One process after the other is offered to the nodes of its DC that are up, from the
  * one after the last that took something, until one takes it or all have refused; the row then says what the last one
- * said. Each offer is a request of our own whose asker is the drain. Processes that begin to run here meanwhile, come
- * here, or come back are offered as well: at the end the drain waits a while for those that are on their way, and
- * counts the rest.
+ * said. Each offer is a request of our own whose asker is the drain. Meanwhile this node starts no command and takes no
+ * process from another one: so a drain ends, whatever load there is. Those that were on their way here before it, or
+ * come back, are offered as well: at the end the drain waits a while for them, and counts the rest.
  *
  *	next process -> offer to a target --committed--> row
  *	     ^                ^    \--refused--> the next target, or a row
@@ -53,6 +53,11 @@ struct drain {
 	struct ctl_move refused;
 };
 
+static bool is_dry(const struct request *request)
+{
+	return request->head.flags & CTL_FLAG_DRY_RUN;
+}
+
 static bool has_departure(const struct drain *drain)
 {
 	return drain->dcid >= 0 && source_find(drain->moves, drain->dcid, drain->p_nr);
@@ -86,12 +91,16 @@ static bool is_endpoint(const struct binding *binding)
 	return binding->role == BINDING_PRIMARY && !binding->task->ended;
 }
 
-/* One that this drain has not had in hand yet; one that left and came back is another one. */
+/*
+ * One that this drain has not had in hand yet; one that left and came back is another one. A process that has not
+ * executed its command yet has descriptors of its init open, and is waited for.
+ */
 static struct binding *next_process(const struct drain *drain)
 {
 	struct binding *p = drain->moves->bindings->all;
 
-	while (p && (!is_endpoint(p) || p->state != BINDING_BOUND || p->drain == drain->number))
+	while (p && (!is_endpoint(p) || p->state != BINDING_BOUND || p->task->starting ||
+		     p->drain == drain->number))
 		p = p->next;
 	return p;
 }
@@ -127,15 +136,14 @@ static void take_in_hand(struct drain *drain, struct binding *p)
 	drain->p_nr = p->p_nr;
 	drain->generation = p->generation;
 	drain->asked = 0;
-	drain->refused =
-		(struct ctl_move){ .dcid = p->dcid,
-				   .endpoint = p->p_nr,
-				   .from = order->self,
-				   .to = -1,
-				   .result = CTL_MOVE_REFUSED,
-				   .vpid = p->task->vpid,
-				   .error = EDVSBADNODEID,
-				   .dry_run = drain->parent->head.flags & CTL_FLAG_DRY_RUN };
+	drain->refused = (struct ctl_move){ .dcid = p->dcid,
+					    .endpoint = p->p_nr,
+					    .from = order->self,
+					    .to = -1,
+					    .result = CTL_MOVE_REFUSED,
+					    .vpid = p->task->vpid,
+					    .error = EDVSBADNODEID,
+					    .dry_run = is_dry(drain->parent) };
 	snprintf(drain->refused.name, sizeof(drain->refused.name), "%s",
 		 order_endpoint(order, p->dcid, p->p_nr)->name);
 	snprintf(drain->refused.reason, sizeof(drain->refused.reason),
@@ -203,12 +211,16 @@ static void offer(struct drain *drain, const struct binding *p, int target)
 static void finish(struct drain *drain, int on_way)
 {
 	struct request *parent = drain->parent;
-	const char *moved = parent->head.flags & CTL_FLAG_DRY_RUN ? "could move" : "moved";
+	const char *moved = is_dry(parent) ? "could move" : "moved";
 
 	assert(drain->dcid < 0);
 	assert(drain->moves->draining > 0);
 	os_source_free(drain->timer);
 	drain->moves->draining--;
+	if (!is_dry(parent)) {
+		assert(drain->moves->bindings->emptied > 0);
+		drain->moves->bindings->emptied--;
+	}
 	if (drain->cancelled)
 		request_fail(parent, EDVSINTR, "%d %s, then it was asked to stop", drain->moved,
 			     moved);
@@ -235,7 +247,7 @@ static void wait_or_finish(struct drain *drain)
 
 	if (!drain->deadline_ns)
 		drain->deadline_ns = os_deadline_ns(ON_WAY_WAIT_MS);
-	if (on_way && !drain->cancelled && !(drain->parent->head.flags & CTL_FLAG_DRY_RUN) &&
+	if (on_way && !drain->cancelled && !is_dry(drain->parent) &&
 	    os_now_ns() < drain->deadline_ns)
 		os_timer_set(drain->timer, ON_WAY_LOOK_US);
 	else
@@ -300,6 +312,8 @@ void handle_drain(struct request *request)
 	drain->parent = request;
 	drain->number = ++moves->drains;
 	moves->draining++;
+	if (!is_dry(request))
+		moves->bindings->emptied++;
 	drain->last_target = moves->order->self;
 	drain->dcid = -1;
 	request->keeper = drain;

@@ -75,6 +75,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	CHECK_EQ(moves.draining, 0);
+	CHECK_EQ(bindings.emptied, 0);
 	loop = os_loop_free(loop);
 }
 
@@ -190,9 +191,12 @@ static void test_those_that_are_none(void)
 	tear_down();
 }
 
+static unsigned emptied; /* as it was seen under way */
+
 static void arrive(void *ctx)
 {
 	(void)ctx;
+	emptied = bindings.emptied;
 	moves.targets = NULL;
 }
 
@@ -207,9 +211,17 @@ static void test_on_their_way(void)
 	CHECK_EQ(drain(CTL_FLAG_DRY_RUN, NULL), EDVSMIGRATE);
 	CHECK(strstr(answer.sentence, "1 are on their way"));
 	CHECK(os_now_ns() - begin < 3 * OS_SECOND_NS);
+	CHECK_EQ(bindings.emptied, 0);
 	CHECK_EQ(drain(0, arrive), 0);
+	CHECK_EQ(emptied, 1); /* nothing begins here meanwhile */
 	CHECK(os_now_ns() - begin >= 30 * OS_MS_NS);
 	bind_slot(0, 7);
+	task[0].starting = true; /* it is bound, and has not executed its command */
+	tasks.all = &task[0];
+	CHECK_EQ(drain(CTL_FLAG_DRY_RUN, NULL), EDVSMIGRATE);
+	CHECK_EQ(answer.rows, 0);
+	task[0].starting = false;
+	tasks.all = NULL;
 	binding[0].state = BINDING_LEAVING;
 	CHECK_EQ(drain(CTL_FLAG_DRY_RUN, NULL), EDVSMIGRATE);
 	CHECK_EQ(answer.rows, 0);

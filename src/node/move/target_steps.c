@@ -132,7 +132,11 @@ int target_check_offer(struct target *a)
 	catch_up(a);
 	os_lock_take(a->moves->lock);
 	ep = order_endpoint(a->moves->order, offer->dcid, offer->p_nr);
-	if (!ep || !a->moves->order->directory.dc[offer->dcid].running)
+	if (a->moves->bindings->emptied)
+		r = refusal_set(&a->refusal, EDVSRSCBUSY,
+				"node %d is being emptied (dvs drain) and takes nothing meanwhile",
+				a->moves->order->self);
+	else if (!ep || !a->moves->order->directory.dc[offer->dcid].running)
 		r = refusal_set(&a->refusal, EDVSDCNOTRUN, "DC %d does not run on node %d",
 				offer->dcid, a->moves->order->self);
 	else if (!(a->moves->order->directory.dc[offer->dcid].nodes >> a->moves->order->self & 1))

@@ -125,6 +125,13 @@ static void test_an_offer_of_another(void)
 	CHECK_EQ(offer_error(), EDVSMIGRATE);
 }
 
+static void test_this_node_is_emptied(void)
+{
+	set_up();
+	bindings.emptied = 2;
+	CHECK_EQ(offer_error(), EDVSRSCBUSY);
+}
+
 static void test_a_backup_stands_by(void)
 {
 	struct binding backup = { .role = BINDING_BACKUP };
@@ -222,6 +229,7 @@ int main(void)
 	os_lock_init(&lock);
 	TEST(test_an_offer_as_ordered);
 	TEST(test_an_offer_of_another);
+	TEST(test_this_node_is_emptied);
 	TEST(test_a_backup_stands_by);
 	TEST(test_a_state_of_another);
 	TEST(test_a_move_that_is_not_started);
