@@ -14,6 +14,13 @@
 #define KEEP_DEATHS_MAX 5 /* within KEEP_WINDOW_NS: the last of them ends the node */
 #define KEEP_WINDOW_NS	(INT64_C(60) * 1000000000)
 
+/*
+ * A daemon that is stopped cannot hear that the group goes on without its node, and what runs there runs on. So after
+ * this time its keeper kills it, and the next daemon honours what the group decided. Links to other nodes are down by
+ * then, and a daemon that is continued sooner goes on as if nothing had been.
+ */
+#define KEEP_STOPPED_S 10u
+
 struct keep {
 	int64_t death_ns[KEEP_DEATHS_MAX]; /* the last ones, in a ring */
 	uint32_t deaths;

@@ -134,6 +134,7 @@ int main(int argc, char **argv)
 	r = os_successor_path(options.program, sizeof(options.program));
 	if (r == 0 && options.adopt_fd < 0)
 		options.costs = costs_find();
+	os_keeper_end_stopped(KEEP_STOPPED_S);
 	if (r == 0)
 		r = os_keeper_split(settings.after, another, &keep, &state_fd);
 	if (r == 0 && state_fd >= 0) {

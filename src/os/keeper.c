@@ -38,6 +38,9 @@ static struct {
 	pid_t pid;    /* of the keeper, in the daemon; else 0 */
 	pid_t daemon; /* in the keeper */
 	bool is_stopping;
+	bool is_stopped;	/* the daemon, by a signal */
+	unsigned looks;		/* at the stopped daemon */
+	unsigned looks_at_most; /* 0: any number */
 	os_keeper_another_fn *another;
 	void *ctx;
 } self;
@@ -74,6 +77,7 @@ static int make_daemon(void)
 	if (r < 0)
 		return -errno;
 	self.daemon = (pid_t)r;
+	self.is_stopped = false;
 	if (r)
 		return 0;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -114,15 +118,19 @@ static int on_daemon_end(int status)
 	return r;
 }
 
-/* All that have ended, and perhaps the daemon. 1: this is the next daemon. */
+/* All that have ended, were stopped or continued, and perhaps the daemon. 1: this is the next daemon. */
 static int collect(void)
 {
 	int status, over = 0;
 	bool is_over = false;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
 		if (pid != self.daemon)
+			continue;
+		self.is_stopped = WIFSTOPPED(status);
+		self.looks = 0;
+		if (self.is_stopped || WIFCONTINUED(status))
 			continue;
 		is_over = true;
 		over = status;
@@ -156,6 +164,29 @@ static void on_asked(void)
 	syscall(SYS_futex, &self.page->answer, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
+/* Looks are counted, not time: while the keeper is stopped as well, it takes none. */
+static void look_at_stopped(void)
+{
+	assert(self.is_stopped);
+	if (!self.looks_at_most || ++self.looks < self.looks_at_most)
+		return;
+	os_log(OS_LOG_ERROR, "the daemon has been stopped for %u seconds, and is ended",
+	       self.looks);
+	self.looks = 0;
+	kill(self.daemon, SIGKILL);
+}
+
+static int next_signal(const sigset_t *signals)
+{
+	static const struct timespec look = { .tv_sec = 1 };
+	int signo =
+		self.is_stopped ? sigtimedwait(signals, NULL, &look) : sigwaitinfo(signals, NULL);
+
+	if (signo < 0 && errno == EAGAIN)
+		look_at_stopped();
+	return signo;
+}
+
 /* Returns in the next daemon. */
 static void keep(void)
 {
@@ -164,7 +195,7 @@ static void keep(void)
 	own_signals(&signals);
 	prctl(PR_SET_NAME, "dvs-keeper");
 	for (;;) {
-		int signo = sigwaitinfo(&signals, NULL);
+		int signo = next_signal(&signals);
 
 		self.is_stopping |= signo == SIGTERM;
 		if (signo == SIGTERM || signo == SIGHUP)
@@ -187,6 +218,12 @@ static void end_predecessor(pid_t pid)
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
+}
+
+void os_keeper_end_stopped(unsigned seconds)
+{
+	assert(!self.page);
+	self.looks_at_most = seconds;
 }
 
 int os_keeper_split(pid_t predecessor, os_keeper_another_fn *another, void *ctx, int *state_fd)

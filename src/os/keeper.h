@@ -40,6 +40,12 @@ typedef bool os_keeper_another_fn(void *ctx, const struct os_keeper_end *end);
  */
 int os_keeper_split(pid_t predecessor, os_keeper_another_fn *another, void *ctx, int *state_fd);
 
+/*
+ * Before the split: a daemon that a signal has stopped is killed after so many seconds, in which the keeper
+ * itself was not stopped; 0, as before the first call: never. One that a debugger holds is not stopped.
+ */
+void os_keeper_end_stopped(unsigned seconds);
+
 /* Of the daemon. 0: this process has no keeper. */
 pid_t os_keeper_pid(void);
 

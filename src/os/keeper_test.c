@@ -169,6 +169,34 @@ static void test_another(void)
 	CHECK_EQ(status_of(pid), 128 + SIGKILL);
 }
 
+/* One that stands still is ended, and another one follows; one that goes on in time stays. */
+static void test_stopped(void)
+{
+	pid_t pid;
+	int first;
+
+	os_keeper_end_stopped(1);
+	pid = program(if_killed, leaves_state);
+	first = hear('d');
+	CHECK_EQ(kill(first, SIGSTOP), 0);
+	CHECK_EQ(kill(first, SIGCONT), 0);
+	CHECK(is_silent());
+	CHECK_EQ(kill(first, 0), 0);
+	CHECK_EQ(kill(first, SIGSTOP), 0);
+	CHECK_EQ(hear('r'), 'x');
+	CHECK_EQ(kill(hear('d'), SIGKILL), 0);
+	CHECK_EQ(status_of(pid), 128 + SIGKILL);
+	os_keeper_end_stopped(0);
+	pid = program(if_killed, leaves_state);
+	first = hear('d');
+	CHECK_EQ(kill(first, SIGSTOP), 0);
+	CHECK(is_silent()); /* nobody has said that it is to be ended */
+	CHECK_EQ(kill(first, SIGKILL), 0);
+	CHECK_EQ(hear('r'), 'x');
+	CHECK_EQ(kill(hear('d'), SIGKILL), 0);
+	CHECK_EQ(status_of(pid), 128 + SIGKILL);
+}
+
 static void on_term(int signo)
 {
 	say('t', signo);
@@ -305,6 +333,7 @@ int main(int argc, char **argv)
 	TEST(test_ends_as_its_daemon);
 	TEST(test_killed);
 	TEST(test_another);
+	TEST(test_stopped);
 	TEST(test_signals);
 	TEST(test_killed_when_stopping);
 	TEST(test_become);

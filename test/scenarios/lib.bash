@@ -35,14 +35,56 @@ fail() {
 }
 end() { ((failures)) || ok "$name"; }
 
+# The seconds, rounded up, after which the failure detector of the lab's engine says that a node is dead. `local` sees a
+# closed connection. Corosync waits for its token, then for the consensus of the others: both numbers are asked of it.
+detector=0
+detector_of_corosync() {
+	local key sum=0 value
+	for key in token consensus; do
+		value=$(timeout 10 dvs lab exec 0 -- corosync-cmapctl -g runtime.config.totem.$key 2>&1)
+		[[ $value =~ =\ ([0-9]+)$ ]] || fail "no $key of Corosync: $value" || return
+		((sum += BASH_REMATCH[1]))
+	done
+	detector=$(((sum + 999) / 1000))
+}
+
 # A fresh lab; without one nothing that follows makes sense.
 lab() { # NODES
 	nodes=$1
 	no_wait_with_lock
 	timeout 30 dvs lab down >/dev/null 2>"$tmp/err" &&
-		timeout 30 dvs lab up --nodes "$1" --group "${DVS_LAB_GROUP:-local}" >/dev/null 2>"$tmp/err" && return
-	not_ok "lab of $1 nodes" "$(<"$tmp/err")"
-	exit 1
+		timeout 30 dvs lab up --nodes "$1" --group "${DVS_LAB_GROUP:-local}" >/dev/null 2>"$tmp/err" || {
+		not_ok "lab of $1 nodes" "$(<"$tmp/err")"
+		exit 1
+	}
+	[[ ${DVS_LAB_GROUP:-local} != corosync ]] || name=lab failures=0 detector_of_corosync
+}
+
+# What node A sends on its connections to node B is lost, and the group reaches both.
+cut_one_way() { # A B
+	timeout 10 dvs lab exec "$1" -- nft -f - <<-N || fail "nft"
+		table inet cut$2 {
+			chain out { type filter hook output priority 0; ip daddr 10.77.0.$(($2 + 1)) ip protocol tcp drop; }
+		}
+	N
+}
+heal_one_way() { timeout 10 dvs lab exec "$1" -- nft delete table inet "cut$2" || fail "nft"; }
+
+# The connections between two nodes are cut while the group reaches both. `dvs lab cut` does that where the group is
+# beside the network; with Corosync it would also put one of the two machines out.
+cut_links() { # A B
+	if [[ ${DVS_LAB_GROUP:-local} == local ]]; then
+		timeout 10 dvs lab cut "$1" "$2" >/dev/null || fail "lab cut"
+	else
+		cut_one_way "$1" "$2" && cut_one_way "$2" "$1"
+	fi
+}
+heal_links() { # A B
+	if [[ ${DVS_LAB_GROUP:-local} == local ]]; then
+		timeout 10 dvs lab heal "$1" "$2" >/dev/null || fail "lab heal"
+	else
+		heal_one_way "$1" "$2" && heal_one_way "$2" "$1"
+	fi
 }
 
 # Container 0 as the contract has it: the user range may only call.
@@ -149,6 +191,25 @@ tables_agree() {
 		            sys.exit(f"{where}: REMOTE is wrong, flags {r['flags']:x}")
 	P
 }
+
+# A node of which another one knows that it is dead.
+dead_to() { # NODE DEAD
+	timeout 10 dvs -n "$1" nodes 2>&1 | grep -q "node $2 is not up"
+}
+await_death() { # NODE DEAD: within the time of the failure detector, and a second for everything else
+	until_true $((1 + detector)) dead_to "$1" "$2" || fail "node $1 does not know that node $2 is dead: $(timeout 10 dvs -n "$1" nodes 2>&1)"
+}
+
+# What puts commands in order stands still, and goes on.
+orderers() {
+	if [[ ${DVS_LAB_GROUP:-local} == local ]]; then
+		timeout 10 dvs lab status --json | field sequencer
+	else
+		pgrep -x dvs-corosync
+	fi
+}
+silence_group() { silent_orderers=$(orderers) && kill -STOP $silent_orderers; }
+end_silence() { kill -CONT $silent_orderers; }
 
 # The processes of this name, each in the network namespace of a node: "NODE NODE ...", sorted.
 nodes_of() { # COMM
