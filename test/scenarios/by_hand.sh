@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib.bash"
 lab 3
 
+export -f cut_links heal_links cut_one_way heal_one_way fail not_ok
 timeout 50 python3 - <<-'P' || failed=1
 	import subprocess, sys, time
 	sys.path.insert(0, "test/scenarios")
@@ -17,6 +18,9 @@ timeout 50 python3 - <<-'P' || failed=1
 	    done = subprocess.run(["dvs", "lab", "exec", str(node), "--", "dvs_migrate", *map(str, words)],
 	                          stderr=subprocess.PIPE, text=True, timeout=10)
 	    return done.returncode, done.stderr.strip()
+
+	def by_shell(command):
+	    subprocess.run(["bash", "-c", command], timeout=10, check=True)
 
 	def owner(slot):
 	    rows = subprocess.check_output(["dvs", "-n", "0", "ps", "0", "--proc", "--json"], text=True)
@@ -84,12 +88,12 @@ timeout 50 python3 - <<-'P' || failed=1
 	    before.tell("send 24 1 2000 1")
 	    a.check(peer.hear(3)[0] == 0 and before.hear(3)[0] == 0, "the old one's message")
 	    a.check(step(0, "-s", 0, 23) == (0, ""), "start")
-	    subprocess.run(["dvs", "lab", "cut", "0", "2"], timeout=10, stdout=subprocess.DEVNULL)
+	    by_shell("cut_links 0 2")
 	    a.check(step(2, "-c", 0, 23, 2, after.process.pid) == (0, ""), "commit")
 	    # The peer's node hears of the new process and of its message at the same time.
 	    after.tell("send 24 2 4000 2")
 	    a.check(after.hear(0.3) is None, "told of something while its peer's node is out of reach")
-	    subprocess.run(["dvs", "lab", "heal", "0", "2"], timeout=10, stdout=subprocess.DEVNULL)
+	    by_shell("heal_links 0 2")
 	    sent = after.hear(6)
 	    a.check(sent and sent[0] == -61, f"nobody has taken it, and it is told {sent}")
 	    after.tell("send 24 3 2000 3")

@@ -9,13 +9,12 @@ lab 2
 
 begin "a move that was reported while the group is silent is not cancelled any more, and the canceller hears so"
 server 0 10 0
-order=$(timeout 10 dvs lab status --json | field sequencer)
-kill -STOP "$order"
+silence_group
 timeout 20 dvs -n 0 migrate 0 10 1 >"$tmp/moved" 2>&1
 moved=$?
 timeout 5 dvs -n 0 migrate 0 10 --cancel >"$tmp/cancelled" 2>&1
 cancelled=$?
-kill -CONT "$order"
+end_silence
 ((moved == 1)) || fail "migrate: status $moved: $(<"$tmp/moved")"
 ((cancelled == 1)) || fail "cancel: status $cancelled: $(<"$tmp/cancelled")"
 grep -q "reported already.*(EDVSRSCBUSY)" "$tmp/cancelled" || fail "cancel: $(<"$tmp/cancelled")"

@@ -27,9 +27,9 @@ for ((turn = 1; turn <= 8; turn++)); do
 	move 10 $to || break
 done
 for _ in 1 2; do
-	timeout 10 dvs lab cut 0 2 >/dev/null || fail "lab cut"
+	cut_links 0 2
 	sleep 0.3
-	timeout 10 dvs lab heal 0 2 >/dev/null || fail "lab heal"
+	heal_links 0 2
 	sleep 0.2
 done
 client_ok 11 12 13 14 31

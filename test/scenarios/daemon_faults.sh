@@ -28,10 +28,11 @@ die_at() { # STEP NODE: the daemon of NODE dies when it, or the other side, is a
 	wait $moving
 	result=$(field result <"$tmp/moved")
 	timeout 10 dvs lab kill "$2" >/dev/null
-	sleep 0.2
+	await_death 0 "$2"
 	at=$(owner 10)
 	if [[ -z $at ]]; then
 		# the owner died: nobody may have it any more, and everybody knows
+		client_is_told 110 10
 		check_tables
 		check_processes migr_server
 		[[ $2 == 2 && $result != committed && $1 != target-commit ]] &&
@@ -41,9 +42,9 @@ die_at() { # STEP NODE: the daemon of NODE dies when it, or the other side, is a
 		check_processes migr_server "$at"
 		client 0 111 10 20 0
 		client_ok 111
+		client_is_told 110 10
 	fi
 	[[ $result == committed ]] || grep -q 'EDVS' "$tmp/err" || fail "no named error: $(<"$tmp/err")"
-	client_is_told 110 10
 	end
 }
 

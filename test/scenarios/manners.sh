@@ -12,8 +12,9 @@ begin "signals other than TERM and KILL end neither daemon nor sequencer nor wha
 lab 2
 timeout 10 dvs run 0 10 -- sleep 1000 >/dev/null
 daemon=$(daemon_pid 0)
+orderers=$(orderers)
 for signal in HUP INT QUIT PIPE ALRM USR1 USR2 TSTP RTMIN RTMAX; do
-	kill -"$signal" "$(keeper_pid 0)" "$daemon" "$(pgrep -f 'dvs-sequencer' | head -n 1)"
+	kill -"$signal" "$(keeper_pid 0)" "$daemon" $orderers
 done
 sleep 0.3
 kill -0 "$daemon" 2>/dev/null || fail "the daemon has ended"

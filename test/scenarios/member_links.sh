@@ -37,12 +37,12 @@ end
 begin "a link that works one way only is silent on both sides, and calls wait for it"
 client 0 112 10 400 0.002
 until_true 15 has_called 112 20 || fail "the client does not call"
-timeout 10 dvs lab exec 0 -- ip route add blackhole 10.77.0.3/32 || fail "no route"
+cut_one_way 0 2
 until_true 8 not_well 0 || fail "node 0: $(<"$tmp/out")"
 grep -q 'node 2 is down.*EDVSNOTCONN' "$tmp/out" || fail "node 0: $(<"$tmp/out")"
 until_true 8 not_well 2 || fail "node 2: $(<"$tmp/out")"
 well 1 || fail "node 1: $(<"$tmp/out")"
-timeout 10 dvs lab exec 0 -- ip route del blackhole 10.77.0.3/32 || fail "no route"
+heal_one_way 0 2
 client_ok 112
 until_true 5 well 0 || fail "node 0: $(<"$tmp/out")"
 end
@@ -55,7 +55,8 @@ client 2 114 12 2000 0.005
 client 0 115 13 400 0.002
 for ep in 113 115; do until_true 15 has_called $ep 20 || fail "client $ep does not call"; done
 pid=$(daemon_pid 2)
-stopped=$(of_node 1)
+# A machine that stands still as a whole is out for Corosync: member_halves shows that.
+[[ ${DVS_LAB_GROUP:-local} == local ]] && stopped=$(of_node 1) || stopped=$(daemon_pid 1)
 kill -STOP "$pid" $stopped
 knows() { not_well 0 && grep -q 'link to node 1 is down.*EDVSNOTCONN' "$tmp/out" && [[ $(<"$tmp/out") == *" node2 "*" down "* ]]; }
 until_true 9 knows || fail "node 0: $(<"$tmp/out")"

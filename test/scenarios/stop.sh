@@ -4,7 +4,7 @@
 #
 # dvs stop and dvs kill: from any node, with a reason, during moves, and never another life; and dvs ps --all.
 . "$(dirname "$0")/lib.bash"
-lab 2
+lab 3
 
 start() { # NODE EP WORDS...
 	timeout 10 dvs -n "$1" run 0 "$2" -- "${@:3}" >/dev/null || fail "endpoint $2 not started"
@@ -112,7 +112,7 @@ rows=[r for r in json.load(sys.stdin) if r["p_nr"]==int(sys.argv[1]) and r["stat
 print(max(rows, key=lambda r: r["ended_ns"])[sys.argv[2]] if rows else "no row")' "$1" "$2"
 }
 ends_as() { # EP REASON
-	until_true 5 reason_is "$@" || fail "endpoint $1: $(of_ended "$1" reason)"
+	until_true $((5 + detector)) reason_is "$@" || fail "endpoint $1: $(of_ended "$1" reason)"
 }
 reason_is() { [[ $(of_ended "$1" reason) == "$2" ]]; }
 run1() { timeout 10 dvs -n "$1" run 1 "$2" -- "${@:3}" >/dev/null || fail "not started: ${*:3}"; }

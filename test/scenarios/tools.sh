@@ -237,10 +237,11 @@ timeout 10 dvs dc rm 5 --force >/dev/null || fail "not removed"
 end
 
 begin "dvs nodes shows the quorum, and its status whether all is well"
+lab 3
 timeout 10 dvs nodes >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
 grep -q '^quorum: yes' "$tmp/out" || fail "$(<"$tmp/out")"
 timeout 20 dvs lab kill 1 >/dev/null
-sleep 1
+await_death 0 1
 timeout 10 dvs -n 0 nodes --json >"$tmp/out" 2>"$tmp/err" && fail "a lost node is well"
 grep -q 'node 1.*EDVS' "$tmp/err" || fail "$(<"$tmp/err")"
 python3 -c 'import json, sys; sys.exit(json.load(sys.stdin)[0]["quorum"] is not True)' <"$tmp/out" || fail "$(<"$tmp/out")"

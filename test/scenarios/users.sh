@@ -146,15 +146,14 @@ more=$(($(woken) - before - idle))
 end
 
 begin "a process that ends, and a container that is removed, while they are started end no daemon"
-order=$(timeout 10 dvs lab status --json | field sequencer)
 for i in 1 2; do
-	kill -STOP "$order"
+	silence_group
 	timeout 10 dvs -n 0 run 0 2$i -- sleep 5 >/dev/null 2>&1 &
 	run=$!
 	sleep 0.4
 	pid=$(pgrep -nf '^sleep 5$')
 	[[ -z $pid ]] || kill -KILL "$pid"
-	kill -CONT "$order"
+	end_silence
 	wait $run
 	daemons_live || fail "killed while its start waited for the order"
 done
