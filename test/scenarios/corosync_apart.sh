@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 150
+# timeout: 240
 # cluster
 # engines: corosync
 #
@@ -81,5 +81,23 @@ client_ok 113
 be_whole 2
 until_true 5 of_one_mind || fail "tables: $(<"$tmp/tables")"
 check_tables 10=1 11=1 13=0
+end
+
+# Each machine may think otherwise of the others, and it may change while the cable is so.
+begin "a cable that works one way only: whatever is put out, one process is left of each, where all say that it is"
+server 2 14 64
+client 1 114 10 200 0.02
+timeout 10 dvs lab exec 0 -- ip route add blackhole 10.77.0.3/32 || fail "no route"
+not_whole() { ! whole; }
+until_true 15 not_whole || fail "nobody sees it"
+sleep $((2 * detector))
+timeout 10 dvs lab exec 0 -- ip route del blackhole 10.77.0.3/32 || fail "no route"
+be_whole 2
+until_true 5 of_one_mind || fail "tables: $(<"$tmp/tables")"
+wait "${client_pid[114]}"
+check_processes migr_server $(timeout 10 dvs -n 0 ps --proc 0 --json | python3 -c 'import json,sys
+print(*sorted(r["node"] for r in json.load(sys.stdin) if r["name"] == "migr_server"))')
+server 0 15 64
+move 15 2
 end
 finish

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 150
+# timeout: 240
 # cluster
 # engines: corosync
 #
@@ -75,6 +75,33 @@ client_ok 113
 check_tables 10=1 14=0 15=0
 server 2 16 64
 move 16 0
+check_tables 10=1 14=0 15=0 16=0
+end
+
+# As `systemctl restart corosync` does it: one is told to end, and the next one is there at once.
+begin "a Corosync that is restarted leaves a node that comes back by itself"
+client 0 114 10 400 0.02
+for how in TERM tool; do
+	old=$(of_node 2 corosync)
+	world=$(ps -o ppid= -p "$old")
+	if [[ $how == tool ]]; then
+		timeout 10 dvs lab exec 2 -- corosync-cfgtool -H --force >/dev/null || fail "corosync-cfgtool"
+	else
+		kill -TERM "$old"
+	fi
+	until_true 10 ended "$old" || fail "Corosync does not end"
+	nsenter -t ${world// /} -m -n corosync -f -c /run/corosync.conf >/dev/null 2>&1 &
+	without_2() { ! whole; }
+	until_true 10 without_2 || fail "nobody sees that it was away"
+	be_whole 2
+	server 2 17 64
+	move 17 1
+	kill "$(lpid_of 17)"
+	until_true 5 eval '[[ $(rows_of 17) == "[]" ]]' || fail "endpoint 17 does not end"
+done
+client_ok 114
+[[ $(keeper_pid 2) == "$keeper" ]] || fail "node 2 was started anew"
+until_true 5 of_one_mind || fail "tables: $(<"$tmp/tables")"
 check_tables 10=1 14=0 15=0 16=0
 end
 finish

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 120
+# timeout: 150
 #
 # The link between source and target is cut at every step of a migration, and healed later. The process
 # lives on exactly one node, its clients on the third node go on, and nothing is lost.

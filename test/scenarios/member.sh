@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 60
+# timeout: 90
 #
 # What `dvs nodes` says of the members: releases, protocols, clocks, and whether all is well. A node that speaks another
 # protocol stays outside; one that begins anew is another life; one without descriptors or on a full disk goes on.
@@ -43,6 +43,7 @@ end
 
 begin "a node that speaks another protocol is not let in, and both sides say so"
 timeout 20 dvs lab kill 2 >/dev/null || fail "lab kill"
+await_death 0 2
 says 1 'node 2 is not up.*EDVSNONODE' dvs -n 0 nodes
 cp "$tmp/bin/dvsd" "$tmp/dvsd.good"
 cp "$build/src/node/dvsd_of_another_protocol" "$tmp/bin/dvsd.new" && mv "$tmp/bin/dvsd.new" "$tmp/bin/dvsd"
@@ -80,7 +81,7 @@ begin "without a free descriptor a daemon refuses by name, and goes on"
 pid=$(daemon_pid 1)
 limits=$(prlimit --pid "$pid" --nofile --noheadings -o SOFT,HARD --raw | tr ' ' ':')
 server 1 12 64
-client 0 112 12 400 0.005
+client 0 112 12 400 0.005 0 # a copy needs a descriptor for a moment
 until_true 15 has_called 112 10 || fail "the client does not call"
 highest=$(ls "/proc/$pid/fd" | sort -n | tail -n 1)
 prlimit --pid "$pid" --nofile="$((highest + 2)):${limits#*:}" || fail "prlimit"
@@ -101,5 +102,32 @@ move 10 1
 client 0 113 24 50 0
 client 0 114 10 50 0
 client_ok 113 114
+end
+
+begin "what orders the commands sleeps while it has no descriptor for a connection, and takes it when it has"
+order=$(orderers | head -n 1)
+limits=$(prlimit --pid "$order" --nofile --noheadings -o SOFT,HARD --raw | tr ' ' ':')
+free=0
+while [[ -e /proc/$order/fd/$free ]]; do free=$((free + 1)); done
+prlimit --pid "$order" --nofile="$free:${limits#*:}" || fail "prlimit"
+ticks() { awk '{ print $14 + $15 }' "/proc/$order/stat"; }
+before=$(ticks)
+python3 - "$(tr '\0' '\n' <"/proc/$order/cmdline" | grep -A 1 -x -e --socket | tail -n 1)" <<-'P' &
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+	s.connect(sys.argv[1])
+	s.settimeout(20)
+	s.recv(1)  # it is let in, says nothing, and is put out for that
+P
+asker=$!
+sleep 2
+spent=$(($(ticks) - before))
+((spent < 40)) || fail "it used $spent of 200 ticks of a CPU"
+kill -0 $asker 2>/dev/null || fail "the connection does not wait"
+server 1 25 64
+prlimit --pid "$order" --nofile="$limits"
+wait $asker || fail "the connection was not taken"
+server 1 26 64
+well 1 || fail "$(<"$tmp/out")"
 end
 finish

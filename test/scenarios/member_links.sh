@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 60
+# timeout: 90
 # cluster
 #
 # The members of a lab while links flap, work one way only, or end at a daemon or node that stands still: messages wait,
