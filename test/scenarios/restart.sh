@@ -105,6 +105,8 @@ done
 timeout 10 dvs -n 2 run 0 22 -- migr_server 0 22 64 >/dev/null || fail "run 22"
 restart 2
 timeout 10 dvs lab kill 2 >/dev/null || fail "lab kill"
+await_death 0 2
+await_death 1 2
 check_tables 10=1 14=0
 check_processes migr_server 0 1
 timeout 20 dvs lab start 2 >/dev/null || fail "lab start"
@@ -150,7 +152,7 @@ done
 end
 
 timeout 30 dvs lab down >/dev/null
-export DVS_FAULT=source-frozen:slow
+export DVS_FAULT=source-frozen:stop
 lab 3
 unset DVS_FAULT
 begin "a restart while a process is on its way is refused, at both ends, and the move goes on"
