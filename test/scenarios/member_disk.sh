@@ -34,8 +34,7 @@ if ! timeout 20 dvs lab cut 0 1 >"$tmp/out" 2>&1; then
 	grep -q 'No space left on device.*EDVSNOSPC' "$tmp/out" || fail "lab cut: $(<"$tmp/out")"
 fi
 timeout 20 dvs lab kill 1 >"$tmp/out" 2>&1 || fail "lab kill: $(<"$tmp/out")"
-timeout 10 dvs -n 0 nodes >/dev/null 2>"$tmp/err" && fail "node 1 lives"
-grep -q 'node 1 is not up.*EDVSNONODE' "$tmp/err" || fail "nodes: $(<"$tmp/err")"
+await_death 0 1
 timeout 20 dvs lab start 1 >/dev/null 2>"$tmp/err" && fail "a node was started without a record"
 grep -q 'No space left on device.*EDVSNOSPC' "$tmp/err" || fail "lab start: $(<"$tmp/err")"
 rm /run/dvs/filler
