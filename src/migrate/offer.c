@@ -200,6 +200,9 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 	uint64_t hash = 0;
 	int r = cpu_compare(&offer->machine, refusal);
 
+	/* Another release of the system differs in files and in its kernel: the refusal that names a file says more. */
+	if (r == 0)
+		r = files_compare(&offer->files, root, offer_is_local(offer), refusal);
 	if (r == 0)
 		r = compare_specials(offer, own, refusal);
 	if (r)
@@ -214,5 +217,5 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 			refusal, EDVSPROCSTS,
 			"the process has POSIX timers, whose numbers can be kept only with "
 			"Linux 6.15 or newer on the target");
-	return files_compare(&offer->files, root, offer_is_local(offer), refusal);
+	return 0;
 }

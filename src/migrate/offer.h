@@ -28,7 +28,8 @@ bool offer_is_local(const struct offer *offer);
 
 /*
  * Target: whether the process shell with root directory `root` and mappings `own` can become the
- * process: same files, a CPU with as much, the same vdso.
+ * process: a CPU with as much, the same files, the same vdso. The first of these that is not so is the refusal's
+ * reason.
  */
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct refusal *refusal);

@@ -110,10 +110,32 @@ static void test_other_kernel(void)
 	end(&side);
 }
 
+/* A machine of another release has other files and another kernel: the refusal names the file. */
+static void test_other_release(void)
+{
+	static char path[] = "/no/such/library.so";
+	struct file library = { .path = path };
+	struct refusal refusal = REFUSAL_NONE;
+	struct side side;
+
+	begin(&side);
+	CHECK_EQ(side.offer.files.count, 0);
+	side.offer.machine.vdso_hash++;
+	side.offer.task.special[0].length += IMAGE_PAGE;
+	side.offer.files.file = &library;
+	side.offer.files.count = 1;
+	CHECK_EQ(offer_compare(&side.offer, side.pid, side.root, &side.inventory.maps, &refusal),
+		 EDVSNOENT);
+	CHECK(strstr(refusal.reason, path));
+	side.offer.files = (struct files){ .count = 0 };
+	end(&side);
+}
+
 int main(void)
 {
 	TEST(test_same);
 	TEST(test_name_twice);
 	TEST(test_other_kernel);
+	TEST(test_other_release);
 	return test_end();
 }
