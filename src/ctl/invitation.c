@@ -46,17 +46,16 @@ int invitation_keys(const struct join_token *token, struct secure_keys **keys)
 	return r;
 }
 
-static struct secure *refuse_greeting(struct secure *secure, int r, struct refusal *refusal)
+static int refuse_greeting(const struct secure *secure, int r, struct refusal *refusal)
 {
 	assert(r < 0);
 	if (r == -EACCES)
-		refusal_set(refusal, EDVSPERM, "the tokens of both sides are not the same: %s",
-			    secure_why(secure));
-	else
-		refusal_set_errno(refusal, r,
-				  "the connection ended before both had proven the token: %s",
-				  strerror(-r));
-	return secure_free(secure);
+		return refusal_set(refusal, EDVSPERM,
+				   "the tokens of both sides are not the same: %s",
+				   secure_why(secure));
+	return refusal_set_errno(refusal, r,
+				 "the connection ended before both had proven the token: %s",
+				 strerror(-r));
 }
 
 struct secure *invitation_call(struct secure_keys *keys, int fd, struct refusal *refusal)
@@ -65,16 +64,22 @@ struct secure *invitation_call(struct secure_keys *keys, int fd, struct refusal 
 	struct secure *secure = secure_call(keys, &identity, fd);
 	int r = secure ? secure_greet_full(secure, INVITATION_STEP_MS) : -ENOMEM;
 
-	return r ? refuse_greeting(secure, r, refusal) : secure;
+	if (!r)
+		return secure;
+	refuse_greeting(secure, r, refusal);
+	return secure_free(secure);
 }
 
-struct secure *invitation_answer(struct secure_keys *keys, int fd, int timeout_ms,
-				 struct refusal *refusal)
+struct secure *invitation_answer(struct secure_keys *keys, int fd)
 {
-	struct secure *secure = secure_answer(keys, MEMBER, fd);
-	int r = secure ? secure_greet_full(secure, timeout_ms) : -ENOMEM;
+	return secure_answer(keys, MEMBER, fd);
+}
 
-	return r ? refuse_greeting(secure, r, refusal) : secure;
+int invitation_greet(struct secure *secure, struct refusal *refusal)
+{
+	int r = secure_greet(secure);
+
+	return r < 0 ? refuse_greeting(secure, r, refusal) : r;
 }
 
 static int broken(struct refusal *refusal, int r)

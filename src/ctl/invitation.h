@@ -7,7 +7,7 @@
  * invites keeps neither token nor key anywhere but in this process, which ends when it has served one newcomer or its
  * time is over.
  *
- *	newcomer: invitation_call()		member: invitation_answer()
+ *	newcomer: invitation_call()		member: invitation_answer(), invitation_greet() (ctl/knocks.h)
  *	invitation_ask()    ----------------->	invitation_hear()
  *	invitation_take()   <-----------------	invitation_welcome() or invitation_refuse()
  *	(its files)
@@ -32,10 +32,12 @@ void invitation_make(struct join_token *token);
 /* The keys that it gives. 0 or negative errno. */
 int invitation_keys(const struct join_token *token, struct secure_keys **keys);
 
-/* Both take the descriptor; NULL: `refusal` says why. The newcomer's end and the other one. */
+/* The newcomer's end, when both have proven the token. It takes the descriptor; NULL: `refusal` says why. */
 struct secure *invitation_call(struct secure_keys *keys, int fd, struct refusal *refusal);
-struct secure *invitation_answer(struct secure_keys *keys, int fd, int timeout_ms,
-				 struct refusal *refusal);
+/* The member's end, where nothing is proven yet. It takes the descriptor; NULL: no memory. */
+struct secure *invitation_answer(struct secure_keys *keys, int fd);
+/* Goes on with it, as secure_greet(): 0: both have proven the token; OS_READ or OS_WRITE; or the refusal's number. */
+int invitation_greet(struct secure *secure, struct refusal *refusal);
 
 /* The newcomer. Each 0 or the refusal's number; invitation_take() fills in all but `corosync`. */
 int invitation_ask(struct secure *secure, const struct roster_node *newcomer,

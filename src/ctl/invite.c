@@ -12,6 +12,7 @@
 
 #include "client/client.h"
 #include "ctl/invitation.h"
+#include "ctl/knocks.h"
 #include "ctl/members.h"
 #include "ctl/newcomer.h"
 #include "ctl/program.h"
@@ -24,8 +25,6 @@
 #include "os/tcp.h"
 
 #define SECONDS_MOST 86400
-/* A stranger that proves nothing holds the newcomer up for no longer than this. */
-#define GREETING_MS  1000
 
 struct host {
 	const char *root; /* "": files are the machine's own */
@@ -188,12 +187,14 @@ static int settle(const struct host *host, struct secure *secure,
 	return 0;
 }
 
-/* One connection. 1: it was none of a newcomer, or was refused, and the next may come; 0 or a refusal: it is over. */
-static int serve(struct host *host, int fd, struct refusal *refusal)
+/*
+ * A caller that has proven the token; NULL: the refusal says why it did not. 1: it was none of a newcomer, or was
+ * refused, and the next may come; 0 or a refusal: it is over.
+ */
+static int serve(struct host *host, struct secure *secure, struct refusal why,
+		 struct refusal *refusal)
 {
-	struct refusal why = REFUSAL_NONE;
 	struct roster_node newcomer;
-	struct secure *secure = invitation_answer(host->keys, fd, GREETING_MS, &why);
 	int node = secure ? invitation_hear(secure, &newcomer, &why) : why.error, r;
 
 	if (!node)
@@ -210,25 +211,29 @@ static int serve(struct host *host, int fd, struct refusal *refusal)
 
 static int wait_for_one(struct host *host, struct refusal *refusal)
 {
-	int r = 1;
+	struct knocks *knocks;
+	int r = knocks_new(&knocks, host->fd, host->keys);
 
 	assert(host->fd >= 0);
 	assert(host->keys);
-	while (r > 0) {
-		struct os_tcp_caller caller;
-		int fd, left = os_left_ms(host->deadline_ns);
+	if (r)
+		return refusal_set_errno(refusal, r, "nobody can be heard: %s", strerror(-r));
+	do {
+		struct refusal why = REFUSAL_NONE;
+		struct secure *secure;
 
-		r = left ? os_self_wait(host->fd, left) : -ETIMEDOUT;
+		r = knocks_next(knocks, host->deadline_ns, &secure, &why);
 		if (r == -EINTR)
-			return refusal_set(refusal, EDVSINTR,
-					   "interrupted: the token is worth nothing any more");
-		if (r)
-			return refusal_set(
+			r = refusal_set(refusal, EDVSINTR,
+					"interrupted: the token is worth nothing any more");
+		else if (r)
+			r = refusal_set(
 				refusal, EDVSTIMEDOUT,
 				"nobody has joined in time: the token is worth nothing any more");
-		fd = os_tcp_accept(host->fd, &caller);
-		r = fd < 0 ? 1 : serve(host, fd, refusal);
-	}
+		else
+			r = serve(host, secure, why, refusal);
+	} while (r > 0);
+	knocks_free(knocks);
 	return r;
 }
 

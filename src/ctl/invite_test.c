@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "ctl/invitation.h"
 #include "ctl/rig_test.h"
@@ -16,7 +17,9 @@
 /* ---- callers ---- */
 
 enum caller {
+	NOBODY,
 	STRANGER, /* closes at once */
+	SILENT,	  /* says nothing */
 	BETA,
 	LEAVER, /* as beta, and goes away before it has its files */
 	STOP	/* the administrator interrupts */
@@ -28,6 +31,7 @@ static int listened;
 static struct {
 	int fd;
 	bool leaves;
+	pid_t pid;
 } newcomer;
 
 int __wrap_os_tcp_listen(uint32_t address, uint16_t port);
@@ -97,18 +101,22 @@ int __wrap_os_tcp_accept(int fd, struct os_tcp_caller *caller)
 	int fds[2];
 
 	caller->address = 0;
-	if (*callers == STOP) { /* and nobody waits any more */
-		CHECK_EQ(os_read_full(fd, &byte, 1, 0), 0);
-		kill(getpid(), SIGTERM);
+	if (*callers == NOBODY || *callers == STOP) {
+		/* The administrator sees first what becomes of the newcomer. */
+		if (*callers == STOP && !waitpid(newcomer.pid, NULL, WNOHANG))
+			return -EAGAIN;
+		if (!os_read_full(fd, &byte, 1, 0) && *callers == STOP)
+			kill(getpid(), SIGTERM);
 		return -EAGAIN;
 	}
 	CHECK_EQ(os_unix_pair(OS_STREAM, fds), 0);
 	if (*callers == STRANGER) {
 		os_close(fds[1]);
-	} else {
+	} else if (*callers != SILENT) {
 		newcomer.fd = fds[1];
 		newcomer.leaves = *callers == LEAVER;
-		if (!fork()) {
+		newcomer.pid = fork();
+		if (!newcomer.pid) {
 			os_close(fds[0]);
 			join();
 			_exit(0);
@@ -198,7 +206,7 @@ static void test_not_now(void)
 /* Strangers first; the newcomer gets the free number, each member the list, and then Corosync is told. */
 static void test_joined(void)
 {
-	static const enum caller who[] = { STRANGER, STRANGER, BETA };
+	static const enum caller who[] = { STRANGER, SILENT, SILENT, BETA, NOBODY };
 	unsigned last;
 
 	CHECK_EQ(invite(who), DONE);
@@ -230,7 +238,7 @@ static void test_name_taken(void)
 
 static void test_gone(void)
 {
-	static const enum caller who[] = { LEAVER };
+	static const enum caller who[] = { LEAVER, NOBODY };
 
 	CHECK_EQ(invite(who), REFUSED);
 	CHECK(rig_wrong("beta (node 1) is on the list, and did not say that it has its files"));
@@ -239,7 +247,7 @@ static void test_gone(void)
 
 static void test_document(void)
 {
-	static const enum caller who[] = { BETA };
+	static const enum caller who[] = { BETA, NOBODY };
 
 	callers = who;
 	CHECK_EQ(rig_run(verb_invite, "--root", root, "--json", "--port", "7800", NULL), DONE);
