@@ -19,7 +19,8 @@
 static const char authkey_salt[] = "dvs corosync authkey 1";
 #define AUTHKEY_BYTES 256
 
-/* The lines of the settings from this one on are ours. */
+/* The lines of the settings behind this one are ours as long as they have names of this list. */
+static const char *const own_names[] = { "id", "name", "address", "group", "key" };
 static const char mark[] = "# This node, as `dvs init` or `dvs join` made it:\n";
 static const char corosync_mark[] =
 	"# Made of " MEMBERSHIP_ROSTER " by dvs, and anew with each change of it.\n";
@@ -39,15 +40,25 @@ static int cannot(struct refusal *refusal, const char *path, const char *what, i
 
 /* ---- files that are there ---- */
 
-/* The first line that sets something, or 0. */
-static int first_setting(const char *text)
+static bool sets_own(const char *line)
+{
+	size_t len;
+
+	line += strspn(line, " \t");
+	len = strcspn(line, " \t\r\n=");
+	for (size_t i = 0; i < sizeof(own_names) / sizeof(*own_names); i++)
+		if (strlen(own_names[i]) == len && !strncmp(line, own_names[i], len))
+			return true;
+	return false;
+}
+
+/* The first line that says which node this machine is, or 0. Other settings are an administrator's, and stay. */
+static int first_own(const char *text)
 {
 	int number = 1;
 
 	for (const char *line = text; *line; number++) {
-		const char *at = line + strspn(line, " \t\r");
-
-		if (*at && *at != '\n' && *at != '#' && *at != ';')
+		if (sets_own(line))
 			return number;
 		line = strchr(line, '\n');
 		if (!line)
@@ -65,7 +76,7 @@ static int check_settings(const char *root, struct refusal *refusal)
 	if (!text)
 		return refusal_set(refusal, EDVSNOMEM, "there is no memory to read the settings");
 	r = os_file_read(path_of(root, MEMBERSHIP_SETTINGS, path), text, SETTINGS_FILE_MAX);
-	line = r > 0 ? first_setting(text) : 0;
+	line = r > 0 ? first_own(text) : 0;
 	free(text);
 	if (r < 0 && r != -ENOENT)
 		return cannot(refusal, path, "read", r);
@@ -460,9 +471,28 @@ int membership_change(const char *root, const struct roster *roster, struct refu
 	return r ? cannot(refusal, conf, "written", r) : 0;
 }
 
+/* Our lines go, with the empty one that was put before them. Whether there were any. */
+static bool cut_settings(char *text)
+{
+	char *ours = strstr(text, mark), *rest;
+
+	if (!ours)
+		return false;
+	rest = ours + strlen(mark);
+	while (sets_own(rest)) {
+		char *end = strchr(rest, '\n');
+
+		rest = end ? end + 1 : rest + strlen(rest);
+	}
+	if (ours - text >= 2 && ours[-1] == '\n' && ours[-2] == '\n')
+		ours--;
+	memmove(ours, rest, strlen(rest) + 1);
+	return true;
+}
+
 void membership_end(const char *root)
 {
-	char path[MEMBERSHIP_PATH_MAX], *text = malloc(SETTINGS_FILE_MAX), *ours;
+	char path[MEMBERSHIP_PATH_MAX], *text = malloc(SETTINGS_FILE_MAX);
 
 	if (is_ours(path_of(root, MEMBERSHIP_COROSYNC, path))) {
 		take_back(root, MEMBERSHIP_COROSYNC);
@@ -471,12 +501,7 @@ void membership_end(const char *root)
 	take_back(root, MEMBERSHIP_ROSTER);
 	take_back(root, MEMBERSHIP_KEY);
 	path_of(root, MEMBERSHIP_SETTINGS, path);
-	if (text && os_file_read(path, text, SETTINGS_FILE_MAX) > 0) {
-		ours = strstr(text, mark);
-		if (ours) {
-			*ours = '\0';
-			os_file_write(path, text);
-		}
-	}
+	if (text && os_file_read(path, text, SETTINGS_FILE_MAX) > 0 && cut_settings(text))
+		os_file_write(path, text);
 	free(text);
 }

@@ -75,7 +75,7 @@ size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COR
  */
 int membership_change(const char *root, const struct roster *roster, struct refusal *refusal);
 
-/* Removes the files of membership_make(), and its lines in the settings with all lines behind them. */
+/* Removes the files of membership_make(), and its lines in the settings; other lines there stay. */
 void membership_end(const char *root);
 
 /* Its keys are not in memory any more. */

@@ -92,8 +92,35 @@ static void test_made(void)
 	/* And away again. */
 	membership_end(root);
 	CHECK(has_nothing() && !is_there(MEMBERSHIP_COROSYNC));
-	CHECK(!strcmp(text_of(MEMBERSHIP_SETTINGS), "# all\n#id = 7\n\n"));
+	CHECK(!strcmp(text_of(MEMBERSHIP_SETTINGS), "# all\n#id = 7\n"));
 	CHECK_EQ(check(true, false), 0);
+}
+
+/* What an administrator has set stays when the node goes, before our lines and behind them, and is in nobody's way. */
+static void test_other_settings(void)
+{
+	static const char before[] = "identity = 1\nlog-level = debug\n";
+	char text[1024];
+
+	set_up(ALPHA);
+	CHECK_EQ(os_file_write(path_of(MEMBERSHIP_SETTINGS), before), 0);
+	CHECK_EQ(check(true, false), 0);
+	CHECK_EQ(make(), 0);
+	snprintf(text, sizeof(text), "%sport = 7800\n\n# mine\nname-of = 2\n",
+		 text_of(MEMBERSHIP_SETTINGS));
+	CHECK_EQ(os_file_write(path_of(MEMBERSHIP_SETTINGS), text), 0);
+	membership_end(root);
+	CHECK(!strcmp(text_of(MEMBERSHIP_SETTINGS), "identity = 1\nlog-level = debug\n"
+						    "port = 7800\n\n# mine\nname-of = 2\n"));
+	CHECK_EQ(check(true, false), 0);
+	CHECK_EQ(make(), 0);
+	membership_end(root);
+	CHECK_EQ(check(true, false), 0);
+	/* Lines of ours that another hand has written are in the way, and stay. */
+	CHECK_EQ(os_file_write(path_of(MEMBERSHIP_SETTINGS), "#\n  key=/k"), 0);
+	CHECK(is_refused(check(true, false), EDVSEXIST, "dvs.conf:2: this machine is set up"));
+	membership_end(root);
+	CHECK(!strcmp(text_of(MEMBERSHIP_SETTINGS), "#\n  key=/k"));
 }
 
 static void test_local(void)
@@ -248,6 +275,7 @@ int main(void)
 	if (!root_make())
 		return 1;
 	TEST(test_made);
+	TEST(test_other_settings);
 	TEST(test_local);
 	TEST(test_authkey);
 	TEST(test_in_the_way);
