@@ -130,4 +130,32 @@ until_true 20 is_well || fail "$(<"$tmp/out")"
 grep -q beta "$tmp/out" && fail "$(<"$tmp/out")"
 on alpha dvs dc create 1 >"$tmp/out" 2>&1 || fail "alone: $(<"$tmp/out")"
 end
+
+joins() { # beta, and its services start
+	invite
+	on beta dvs join 10.77.0.1 --token "$token" >"$tmp/joined" 2>&1 || fail "$(<"$tmp/joined")"
+	invite_ends 0
+	grep -q 'this machine is node 1, beta' "$tmp/joined" || fail "$(<"$tmp/joined")"
+	on beta rm -f /run/dvs/order.sock
+	start beta
+	until_true 20 both_are_well || fail "$(<"$tmp/out") $(on beta tail -n 3 /run/dvsd.log /run/dvs-corosync.log)"
+}
+has_no_quorum() { on alpha dvs nodes 2>/dev/null | grep -q 'quorum: no'; }
+
+begin "a machine that crashed is taken off the list, and another one in its place gets its name and number"
+joins
+on alpha dvs run 0 12 -n 1 -- migr_server 0 12 64 >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
+on alpha dvs leave beta >"$tmp/out" 2>&1 && fail "it leaves although it is up"
+grep -q 'is up: run `dvs leave` there' "$tmp/out" || fail "$(<"$tmp/out")"
+on beta bash -c 'kill -KILL -1'
+until_true 30 has_no_quorum || fail "$(on alpha dvs nodes 2>&1)"
+on alpha dvs leave beta >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
+grep -q 'node 1 (beta) is off the list' "$tmp/out" || fail "$(<"$tmp/out")"
+until_true 20 is_well || fail "$(<"$tmp/out")"
+grep -q beta "$tmp/out" && fail "$(<"$tmp/out")"
+on alpha dvs ps 0 --json | grep -q '"p_nr": *12\b' && fail "its server is there: $(on alpha dvs ps 0)"
+on beta bash -c 'rm -f /etc/dvs/* /etc/corosync/*; rm -rf /var/lib/corosync/*'
+joins
+on alpha dvs run 0 12 -n 1 -- migr_server 0 12 64 >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
+end
 exit $failed
