@@ -40,7 +40,6 @@
 #include "os/lock.h"
 #include "os/membership.h"
 #include "os/log.h"
-#include "os/notify.h"
 #include "os/pid.h"
 #include "os/secure.h"
 #include "os/signals.h"
@@ -437,8 +436,8 @@ int node_run(struct node *node)
 		node_unlock(node);
 		r = run_loop(node);
 	}
-	os_notify_stopping("its processes are ended");
 	node_lock(node);
+	service_stopping(node);
 	keeping_end(&node->restarts);
 	node->order.source = os_source_free(node->order.source);
 	node->order.late = os_source_free(node->order.late);

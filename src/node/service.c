@@ -23,6 +23,13 @@ void service_ready(const struct node *node)
 	os_notify_ready(status);
 }
 
+void service_stopping(const struct node *node)
+{
+	assert(os_lock_protects());
+	if (!node->life.begins_anew)
+		os_notify_stopping("its processes are ended");
+}
+
 /* Run by the loop with the lock held: a thread that keeps the lock keeps the watchdog from hearing of us. */
 static void on_watchdog(void *ctx)
 {

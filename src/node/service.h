@@ -13,5 +13,10 @@ struct node;
 int service_start(struct node *node);
 /* The node is a member now, or again. */
 void service_ready(const struct node *node);
+/*
+ * The node ends. A manager that hears of an end waits for that of the unit's process, and kills it after a while: it is
+ * not told of one after which the same process begins anew.
+ */
+void service_stopping(const struct node *node);
 
 #endif

@@ -19,7 +19,7 @@
 static struct node node;
 static char path[] = "/tmp/dvs.service.XXXXXX";
 static int64_t watchdog_us;
-static unsigned ready, reloading, alive;
+static unsigned ready, reloading, alive, stopping;
 static char status[64];
 
 /* In place of those that tell the manager. */
@@ -38,6 +38,7 @@ void os_notify_reloading(void)
 void os_notify_stopping(const char *now)
 {
 	(void)now;
+	stopping++;
 }
 
 void os_notify_alive(void)
@@ -74,7 +75,7 @@ static void set_up(bool with_file)
 	memset(&node, 0, sizeof(node));
 	os_lock_init(&node.lock);
 	node_lock(&node);
-	ready = reloading = alive = 0;
+	ready = reloading = alive = stopping = 0;
 	node.options.id = 3;
 	put(GOOD "log-bytes = 4096\nlog-level = error\n");
 	CHECK_EQ(node_settings_read(&node.options.settings, 3, words), -1);
@@ -197,6 +198,19 @@ static void test_watchdog(void)
 	tear_down();
 }
 
+/* A manager that was told would kill the next life. */
+static void test_end_is_told_unless_it_begins_anew(void)
+{
+	set_up(true);
+	node.life.begins_anew = true;
+	service_stopping(&node);
+	CHECK_EQ(stopping, 0);
+	node.life.begins_anew = false;
+	service_stopping(&node);
+	CHECK_EQ(stopping, 1);
+	tear_down();
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -210,6 +224,7 @@ int main(void)
 	TEST(test_keys_are_read_again);
 	TEST(test_one_at_a_time);
 	TEST(test_watchdog);
+	TEST(test_end_is_told_unless_it_begins_anew);
 	unlink(path);
 	return test_end();
 }
