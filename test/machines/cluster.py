@@ -2,11 +2,11 @@
 """The machines as one cluster: what its tables say, and clients that keep account of their calls."""
 import json
 import re
-import time
 
 from machine import until
 from roots import Failed
 
+CLOCK = "date +%s.%N"
 GOOD = re.compile(r"calls=([1-9]\d*) failed=0 lost=0 duplicated=0 reordered=0 corrupted=0 ")
 
 
@@ -32,6 +32,14 @@ class Cluster:
 
     def nodes(self, machine):
         return json.loads(machine.run("dvs nodes --json 2>/dev/null").out or "[]")
+
+    def set_clock(self, machine):
+        """What a time daemon does for a machine whose clock has stood still: by what the first machine says of it."""
+        def ahead():
+            row = next((row for row in self.nodes(self.machines[0]) if row["name"] == machine.name), {})
+            return row.get("clock_ahead_ns") if row.get("link") == "up" else None
+        until(f"{machine.name} has a link", lambda: ahead() is not None, machine.patience())
+        machine.must(f"date -s 'now {-ahead() / 1e9:+.3f} seconds'")
 
     def rows(self, machine):
         return json.loads(machine.must("dvs ps --json"))
@@ -60,18 +68,27 @@ class Cluster:
         return f"until ! dvs ps 0 --json | grep -qE '\"p_nr\": *{endpoint}\\b'; do sleep 0.05; done"
 
     def watch_end(self, machine, endpoint):
-        return machine.begin(self.until_ended(endpoint))
+        """Its last word is the time, by the clock of the machine."""
+        return machine.begin(f"{self.until_ended(endpoint)}; {CLOCK}")
 
-    def failure_seconds(self, machines):
-        """What Corosync has for finding out that a machine is dead, and as much again as this test takes to look."""
-        wanted, looks = 0, 0
-        for machine in machines:
-            words = machine.must("corosync-cmapctl | grep -E '^runtime.config.totem.(token|consensus) '")
-            wanted = max(wanted, sum(map(int, re.findall(r"= (\d+)", words))) / 1000)
-            start = time.monotonic()
-            machine.must("dvs ps 0 --json")
-            looks = max(looks, time.monotonic() - start)
-        return 1.2 * wanted + 5 * looks
+    def clock(self, machine):
+        return float(machine.must(CLOCK))
+
+    def look_seconds(self, machine):
+        """How long one look at the table takes there."""
+        first, last = machine.must(f"{CLOCK}; dvs ps 0 --json >/dev/null; {CLOCK}").split()
+        return float(last) - float(first)
+
+    def view_changed(self, machine, since):
+        """When Corosync there had a view without some machine, by its own journal."""
+        lines = machine.must(f"journalctl -u corosync -o short-unix --no-pager --since @{since:.0f}").splitlines()
+        times = [float(line.split()[0]) for line in lines if "A new membership" in line and " left: " in line]
+        return next((at for at in times if at > since), float("inf"))
+
+    def detector(self, machine):
+        """What Corosync there has for finding out that a machine is dead."""
+        words = machine.must("corosync-cmapctl | grep -E '^runtime.config.totem.(token|consensus) '")
+        return " and ".join(f"{name} {int(ms) / 1000:.1f} s" for name, ms in re.findall(r"totem\.(\w+) .*= (\d+)", words))
 
     def keep_journals(self):
         """What the machines said, beside the other logs."""
