@@ -80,10 +80,11 @@ class Cluster:
         return float(last) - float(first)
 
     def view_changed(self, machine, since):
-        """When Corosync there had a view without some machine, by its own journal."""
-        lines = machine.must(f"journalctl -u corosync -o short-unix --no-pager --since @{since:.0f}").splitlines()
-        times = [float(line.split()[0]) for line in lines if "A new membership" in line and " left: " in line]
-        return next((at for at in times if at > since), float("inf"))
+        """When Corosync there had told its clients of a view without some machine, by its own journal."""
+        lines = iter(machine.must(f"journalctl -u corosync -o short-unix --no-pager --since @{since:.0f}").splitlines())
+        for words in (" left: ", "Completed service synchronization"):
+            line = next((line for line in lines if words in line), None)
+        return float(line.split()[0]) if line else float("inf")
 
     def detector(self, machine):
         """What Corosync there has for finding out that a machine is dead."""

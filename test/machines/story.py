@@ -32,8 +32,8 @@ class Story:
         stages = (self.boot,) if self.only == ["boot"] else (self.boot, self.install, self.form)
         if not all(self.check(scenario) for scenario in stages):
             return 1
-        full = (self.move, self.other_release, self.drain, self.rotate, self.upgrade, self.killed, self.stopped,
-                self.cut, self.removed)
+        full = (self.move, self.other_release, self.drain, self.rotate, self.rotate_corosync, self.upgrade, self.killed, self.stopped,
+                self.cut, self.replaced, self.removed)
         for scenario in full if self.gamma else (self.move, self.killed_of_two):
             if not self.only or scenario.__name__ in self.only:
                 self.check(scenario)
@@ -140,6 +140,22 @@ class Story:
         for machine in self.machines:
             expect(first not in machine.must(f"dvs key show {KEY}"), f"{machine.name} has the first key still")
 
+    def rotate_corosync(self):
+        """Corosync's key is exchanged under calls, and no machine is put out"""
+        client, lives = Client(self.gamma, 19, 10), [self.cluster.incarnation(node) for node in range(3)]
+        digest = lambda: {machine.must("sha256sum /etc/corosync/authkey") for machine in self.machines}
+        former = digest()
+        for line in self.doc.block("Exchange the key", "authkey").splitlines():
+            for address in (self.beta.address, self.gamma.address) if self.beta.address in line else ("",):
+                self.alpha.must(line.replace(self.beta.address, address))
+        expect(len(digest()) == 1 and digest() != former, "the machines have not one new key")
+        client.goes_on()
+        self.cluster.server(self.beta, 24)
+        self.alpha.must("dvs stop 0 24")
+        self.cluster.whole()
+        client.ends_well()
+        expect(lives == [self.cluster.incarnation(node) for node in range(3)], "a machine was put out")
+
     def upgrade(self):
         """an upgrade of the packages changes the daemons under their conversations"""
         client = Client(self.gamma, 18, 10)
@@ -243,6 +259,26 @@ class Story:
         expect(len(tables) == 1, f"the machines have different tables: {tables}")
         expect((10, 0) in next(iter(tables)) and (43, 0) in next(iter(tables)), tables)
         self.alpha.must("dvs stop 0 43")
+
+    def replaced(self):
+        """a machine is lost, and a new one in its place joins with its name, address and number"""
+        self.cluster.migrate(10, 0)
+        self.cluster.server(self.beta, 52)
+        client = Client(self.gamma, 51, 10)
+        self.beta.kill()
+        for machine in (self.alpha, self.gamma):
+            machine.must(self.cluster.until_ended(52))
+        self.beta.make_disk(self.beta.root.image)
+        self.beta.start()
+        self.beta.booted()
+        self.beta.must(self.doc.block("The packages"), 4 * self.beta.patience())
+        self.invite(self.beta)
+        self.cluster.whole()
+        expect([row["name"] for row in self.cluster.nodes(self.gamma)] == ["alpha", "beta", "gamma"],
+               self.gamma.run("dvs nodes").out)
+        client.goes_on()
+        self.cluster.migrate(10, 1)
+        client.ends_well()
 
     def removed(self):
         """a machine leaves and its packages are removed, as OPERATIONS.md says, and the others go on"""
