@@ -31,6 +31,7 @@ struct host {
 	int seconds, port;
 	bool json;
 	struct membership membership; /* as it is without the newcomer */
+	int lost; /* the one node that is not up, whose place is the only one that is free; or -1 */
 	struct join_token token;
 	struct secure_keys *keys;
 	int fd;
@@ -62,10 +63,13 @@ static int read_files(const char *root, struct membership *membership, struct re
 		 : 0;
 }
 
-static int check_node(struct membership *membership, struct refusal *refusal)
+/* A newcomer may take the place of one node that is not up; if more are not, no list can be changed. */
+static int check_node(struct host *host, struct refusal *refusal)
 {
 	struct ctl_request request = client_request(CTL_STATUS);
+	struct membership *membership = &host->membership;
 	struct ctl_node_status state;
+	uint32_t up, down;
 	int r = client_call(-1, &request, NULL, 0, &state, sizeof(state), refusal);
 
 	if (!r && state.quorum <= 0)
@@ -73,10 +77,14 @@ static int check_node(struct membership *membership, struct refusal *refusal)
 			refusal, EDVSNOCONN,
 			"this side of the cluster has no quorum: nobody can join until enough nodes "
 			"are back");
+	if (!r)
+		r = members_up(&up, refusal);
 	if (r)
 		return r;
 	membership->node = state.nodeid;
-	return members_check_up(&membership->roster, 0, refusal);
+	down = members_all(&membership->roster) & ~up;
+	host->lost = down && !(down & (down - 1)) ? __builtin_ctz(down) : -1;
+	return members_check_up(&membership->roster, host->lost < 0 ? 0 : down, refusal);
 }
 
 static int begin(struct host *host, struct refusal *refusal)
@@ -84,7 +92,7 @@ static int begin(struct host *host, struct refusal *refusal)
 	int r = read_files(host->root, &host->membership, refusal);
 
 	if (!r)
-		r = check_node(&host->membership, refusal);
+		r = check_node(host, refusal);
 	if (r)
 		return r;
 	invitation_make(&host->token);
@@ -116,16 +124,43 @@ static const char *own_address(const struct host *host, char text[ROSTER_ADDRESS
 	return roster_print_address(roster->node[id].address[0], text);
 }
 
+/* The words of `dvs join` by which a machine takes the place of the lost one; or none. */
+#define PLACE_MAX                           \
+	(sizeof(" --name ") + MAXNODENAME + \
+	 ROSTER_ADDRESSES * (sizeof(" --address ") + ROSTER_ADDRESS_TEXT))
+static void print_place(const struct host *host, char text[PLACE_MAX])
+{
+	const struct roster_node *node =
+		&host->membership.roster.node[host->lost < 0 ? 0 : host->lost];
+	char address[ROSTER_ADDRESS_TEXT];
+	int len = 0;
+
+	text[0] = '\0';
+	if (host->lost < 0)
+		return;
+	assert(node->count);
+	len = snprintf(text, PLACE_MAX, " --name %s", node->name);
+	for (unsigned i = 0; i < node->count; i++)
+		len += snprintf(text + len, PLACE_MAX - (size_t)len, " --address %s",
+				roster_print_address(node->address[i], address));
+	assert(len < (int)PLACE_MAX);
+}
+
 static void tell(const struct host *host)
 {
-	char token[JOIN_TOKEN_TEXT + 1], address[ROSTER_ADDRESS_TEXT], port[16] = "", line[160];
+	char token[JOIN_TOKEN_TEXT + 1], address[ROSTER_ADDRESS_TEXT], port[16] = "";
+	char place[PLACE_MAX], line[160 + PLACE_MAX];
 
 	assert(host->token.id);
 	join_print_token(&host->token, token);
+	print_place(host, place);
 	if (host->port != JOIN_PORT)
 		snprintf(port, sizeof(port), " --port %d", host->port);
-	snprintf(line, sizeof(line), "dvs join %s%s --token %s", own_address(host, address), port,
-		 token);
+	snprintf(line, sizeof(line), "dvs join %s%s --token %s%s", own_address(host, address), port,
+		 token, place);
+	if (host->lost >= 0 && !host->json)
+		printf("node %d (%s) is not up: only a machine in its place can join now\n",
+		       host->lost, host->membership.roster.node[host->lost].name);
 	if (host->json)
 		render_document(json_pack("{s:s, s:s, s:i, s:i}", "token", token, "command", line,
 					  "port", host->port, "seconds", host->seconds));
@@ -239,7 +274,7 @@ static int wait_for_one(struct host *host, struct refusal *refusal)
 
 int verb_invite(const struct verb *verb, int node, int argc, char **argv)
 {
-	struct host host = { .root = "", .seconds = 600, .port = JOIN_PORT, .fd = -1 };
+	struct host host = { .root = "", .seconds = 600, .port = JOIN_PORT, .fd = -1, .lost = -1 };
 	const struct option_row rows[] = {
 		{ "time", 0, OPTION_NUMBER, &host.seconds },
 		{ "port", 0, OPTION_NUMBER, &host.port },

@@ -193,7 +193,7 @@ static void test_not_now(void)
 	CHECK_EQ(invite(NULL), REFUSED);
 	CHECK(rig_wrong("has no quorum: nobody can join"));
 	quorum = 1;
-	list_is("change 1\nnode 0 alpha 192.0.2.10\nnode 1 beta 192.0.2.11\n");
+	list_is("change 1\nnode 0 alpha 192.0.2.10\nnode 1 beta 192.0.2.11\nnode 2 gamma 192.0.2.12\n");
 	CHECK_EQ(invite(NULL), REFUSED);
 	CHECK(rig_wrong("node 1 (beta) is not up"));
 	list_is("change 1\nnode 0 alpha 192.0.2.10\n");
@@ -245,6 +245,30 @@ static void test_gone(void)
 	CHECK_EQ(rig->note[0], 0); /* no quorum is lost for it */
 }
 
+/* One member is lost: a machine with its name and addresses gets its number, and no other machine a place. */
+static void test_replaced(void)
+{
+	static const enum caller who[] = { BETA, NOBODY }, other[] = { BETA, STOP };
+	static const char list[] = "change 4\nnode 0 alpha 192.0.2.10\nnode 1 beta 192.0.2.11\n";
+	unsigned last;
+
+	list_is(list);
+	name = "gamma";
+	CHECK_EQ(invite(other), REFUSED);
+	CHECK(rig_wrong("a machine was refused: "));
+	CHECK_EQ(rig->note[0], 0);
+	name = "beta";
+	CHECK_EQ(invite(who), DONE);
+	CHECK(rig_said("node 1 (beta) is not up: only a machine in its place can join now"));
+	CHECK(rig_said("-67452301 --name beta --address 192.0.2.11\n"));
+	CHECK(rig_said("beta is node 1 now"));
+	CHECK_EQ(rig->note[0], 1);
+	last = rig->asked - 1;
+	CHECK(asked_for(last, CTL_ROSTER) && !asked_for(last - 1, CTL_ROSTER)); /* node 0 alone */
+	CHECK(strstr((const char *)rig->request[last].payload, "change 5\nnode 0 alpha"));
+	list_is("change 1\nnode 0 alpha 192.0.2.10\n");
+}
+
 static void test_document(void)
 {
 	static const enum caller who[] = { BETA, NOBODY };
@@ -269,6 +293,7 @@ int main(void)
 	TEST(test_joined);
 	TEST(test_name_taken);
 	TEST(test_gone);
+	TEST(test_replaced);
 	TEST(test_document);
 	root_remove();
 	return test_end();

@@ -162,11 +162,17 @@ class Machine:
             answer = Answer(child.returncode, out)
         except subprocess.TimeoutExpired:
             child.kill()
-            out, _ = child.communicate()
-            answer = Answer(124, out + f"\nstill running after {limit:.0f} s")
+            answer = Answer(124, f"{self.rest(child)}\nstill running after {limit:.0f} s")
         if not quiet or answer:
             self.note(f"{answer.out.rstrip()}\n= {answer.status}")
         return answer
+
+    def rest(self, child):
+        """What a script that was ended had said. The shared connection holds the end of its output for as long as it runs there."""
+        try:
+            return child.communicate(timeout=5)[0]
+        except subprocess.TimeoutExpired as late:
+            return (late.stdout or b"").decode(errors="replace")
 
     def run(self, script, limit=None, quiet=False):
         return self.end(self.begin(script), limit or self.patience(), quiet)

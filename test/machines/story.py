@@ -77,7 +77,8 @@ class Story:
     def invite(self, machine):
         """With the token that this invitation shows, and the name and address of this machine, in the command of beta."""
         invite = self.doc.block("Each further machine", "dvs invite").strip()
-        self.alpha.must(f"{invite} >/root/invited 2>&1 & until grep -q -e --token /root/invited; do sleep 0.2; done")
+        self.alpha.must(f"{invite} >/root/invited 2>&1 & until grep -q -e --token /root/invited; do "
+                        "kill -0 $! || { cat /root/invited; exit 1; }; sleep 0.2; done")
         token = re.search(r"--token (\S+)", self.alpha.must("cat /root/invited"))[1]
         join = re.sub(r"--token \S+", f"--token {token}", self.doc.block("Each further machine", "dvs join"))
         join = join.replace("beta", machine.name).replace("192.0.2.11", machine.address)
