@@ -45,7 +45,7 @@ class Story:
             scenario()
             print(f"ok - {scenario.__doc__} ({time.monotonic() - start:.0f} s)", flush=True)
             return True
-        except (Failed, LookupError, OSError) as why:
+        except (Failed, LookupError, ValueError, OSError) as why:
             self.failed += 1
             print(f"not ok - {scenario.__doc__}: {why}", flush=True)
             self.cluster.keep_journals()
@@ -286,7 +286,7 @@ class Story:
         self.cluster.migrate(10, 1)
         client = Client(self.gamma, 50, 10)
         self.alpha.must(self.doc.block("Leave and remove", "apt remove"), 4 * self.alpha.patience())
-        expect(not self.alpha.run("pgrep 'dvs|migr'"), "something of DVS still runs")
+        expect(not self.alpha.run("pgrep 'dvs|migr_'"), "something of DVS still runs")
         client.goes_on()
         self.beta.must(self.doc.block("Leave and remove", "dvs leave beta").replace("beta", "alpha"))
         self.cluster.machines = [self.beta, self.gamma]
