@@ -46,7 +46,7 @@ int knocks_new(struct knocks **knocksp, int fd, struct secure_keys *keys)
 	return 0;
 }
 
-/* The caller is none of ours any more; what becomes of its connection is the receiver's. */
+/* The caller leaves the set. Its connection belongs to the receiver. */
 static struct secure *take(struct knocks *knocks, unsigned at)
 {
 	struct secure *secure = knocks->caller[at].secure;

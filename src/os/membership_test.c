@@ -96,7 +96,7 @@ static void test_made(void)
 	CHECK_EQ(check(true, false), 0);
 }
 
-/* What an administrator has set stays when the node goes, before our lines and behind them, and is in nobody's way. */
+/* Other settings stay when the node goes, those before our lines and those behind them, and are in no node's way. */
 static void test_other_settings(void)
 {
 	static const char before[] = "identity = 1\nlog-level = debug\n";
