@@ -7,6 +7,8 @@ from machine import until
 from roots import Failed
 
 CLOCK = "date +%s.%N"
+# Seconds; dvs nodes speaks of half a second.
+CLOCKS_AGREE = 0.3
 GOOD = re.compile(r"calls=([1-9]\d*) failed=0 lost=0 duplicated=0 reordered=0 corrupted=0 ")
 
 
@@ -24,6 +26,7 @@ class Cluster:
         """Waits until every machine sees quorum, all nodes and all links."""
         for machine in self.machines:
             def well():
+                self.keep_time()
                 return machine.run("dvs nodes >/dev/null") and sum(row["up"] for row in self.nodes(machine)) == len(self.machines)
             try:
                 until("the cluster is whole", well, machine.patience())
@@ -33,13 +36,13 @@ class Cluster:
     def nodes(self, machine):
         return json.loads(machine.run("dvs nodes --json 2>/dev/null").out or "[]")
 
-    def set_clock(self, machine):
-        """What a time daemon does for a machine whose clock has stood still: by what the first machine says of it."""
-        def ahead():
-            row = next((row for row in self.nodes(self.machines[0]) if row["name"] == machine.name), {})
-            return row.get("clock_ahead_ns") if row.get("link") == "up" else None
-        until(f"{machine.name} has a link", lambda: ahead() is not None, machine.patience())
-        machine.must(f"date -s 'now {-ahead() / 1e9:+.3f} seconds'")
+    def keep_time(self):
+        """What a time daemon does: a machine starts with the seconds of its clock alone, and one that is stopped has none."""
+        for row in self.nodes(self.machines[0]):
+            ahead = (row.get("clock_ahead_ns") or 0) / 1e9 if row["link"] == "up" else 0
+            if abs(ahead) > CLOCKS_AGREE:
+                machine = next(machine for machine in self.machines if machine.name == row["name"])
+                machine.run(f"date -s 'now {-ahead:+.3f} seconds'")
 
     def rows(self, machine):
         return json.loads(machine.must("dvs ps --json"))

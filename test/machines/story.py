@@ -218,7 +218,6 @@ class Story:
         client.goes_on()
         self.beta.monitor("cont")
         until("beta has a new life", lambda: self.cluster.incarnation(1) != life, self.beta.patience())
-        self.cluster.set_clock(self.beta)
         self.cluster.whole()
         left = [pid for pid in former if self.beta.run(f"grep -q migr /proc/{pid}/comm")]
         expect(not left, f"processes {left} of the former life run on beta")
