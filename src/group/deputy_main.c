@@ -27,6 +27,7 @@ static const struct serve serve = {
 	  "  --ready-fd FD  one byte is written here when it listens\n" },
 	start,
 	end,
+	.opens_files = true,
 };
 
 int main(int argc, char **argv)

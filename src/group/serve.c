@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "os/confine.h"
 #include "os/log.h"
 #include "os/loop.h"
 #include "os/notify.h"
@@ -41,6 +42,9 @@ static int run(const struct serve *serve, struct os_loop *loop)
 
 	if (!r)
 		r = serve->start(&server, loop, options.socket);
+	/* What a member or Corosync sends is read from here on only. */
+	if (!r)
+		r = os_confine_server(serve->opens_files);
 	if (!r)
 		r = tell_ready();
 	if (!r)

@@ -13,6 +13,7 @@ struct serve {
 	/* Listens at path and serves on the loop. 0 or negative errno. */
 	int (*start)(void **server, struct os_loop *loop, const char *path);
 	void (*end)(void *server);
+	bool opens_files; /* while it serves: see os_confine_server() */
 };
 
 /* Serves until SIGTERM; tells the starter and a service manager when it listens. Returns the exit status. */

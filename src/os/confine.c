@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 
 /* The daemon keeps each of these capabilities for its reason. It gives up all others. */
 static const struct {
@@ -76,7 +77,22 @@ static const int allowed[] = {
 	SCMP_SYS(exit),		 SCMP_SYS(exit_group),
 };
 
-/* No part of the daemon calls them on such a thread: it has been taken over. */
+/* A server takes away its socket at the end, and says to the service manager that it stops. */
+static const int of_server[] = {
+	SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),
+};
+
+/* Corosync is reached by files in /dev/shm, which its library makes as long as wanted, maps, and takes away. */
+static const int of_files[] = {
+	SCMP_SYS(open),	      SCMP_SYS(openat),	  SCMP_SYS(access),    SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2), SCMP_SYS(stat),	  SCMP_SYS(lstat),     SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat), SCMP_SYS(statx),	  SCMP_SYS(fstatfs),   SCMP_SYS(lseek),
+	SCMP_SYS(ftruncate),  SCMP_SYS(truncate), SCMP_SYS(fallocate), SCMP_SYS(rmdir),
+	SCMP_SYS(getuid),     SCMP_SYS(geteuid),  SCMP_SYS(getgid),    SCMP_SYS(getegid),
+};
+
+/* No part of a confined thread or server calls them: it has been taken over. */
 static const int deadly[] = {
 	SCMP_SYS(execve),
 	SCMP_SYS(execveat),
@@ -117,7 +133,8 @@ static int add_all(scmp_filter_ctx filter, uint32_t action, const int *calls, si
 	return r;
 }
 
-static int add_rules(scmp_filter_ctx filter)
+/* What all filters let through, with sockets of one family. */
+static int add_rules(scmp_filter_ctx filter, unsigned family)
 {
 	int r = add_all(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
 
@@ -125,7 +142,7 @@ static int add_rules(scmp_filter_ctx filter)
 		r = add_all(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
 	if (!r)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_MASKED_EQ, UINT64_MAX, AF_INET));
+				     SCMP_A0(SCMP_CMP_MASKED_EQ, UINT64_MAX, family));
 	/* Memory, but no code. */
 	if (!r)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -136,6 +153,12 @@ static int add_rules(scmp_filter_ctx filter)
 	return r;
 }
 
+static int no_capabilities(void)
+{
+	capng_clear(CAPNG_SELECT_CAPS);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
 int os_confine_thread(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -143,11 +166,40 @@ int os_confine_thread(void)
 
 	if (!filter)
 		return -ENOMEM;
-	r = add_rules(filter);
-	capng_clear(CAPNG_SELECT_CAPS);
-	if (!r && capng_apply(CAPNG_SELECT_CAPS) < 0)
-		r = -EPERM;
+	r = add_rules(filter, AF_INET);
 	if (!r)
+		r = no_capabilities();
+	if (!r)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r;
+}
+
+/* At its end the runtime of a sanitizer starts a process that traces this one. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define SANITIZED false
+#endif
+
+int os_confine_server(bool opens_files)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r;
+
+	if (!filter)
+		return -ENOMEM;
+	tzset(); /* reads a file, for the times of the log */
+	r = add_rules(filter, AF_UNIX);
+	if (!r)
+		r = add_all(filter, SCMP_ACT_ALLOW, of_server, COUNT(of_server));
+	if (!r && opens_files)
+		r = add_all(filter, SCMP_ACT_ALLOW, of_files, COUNT(of_files));
+	if (!r)
+		r = no_capabilities();
+	if (!r && !SANITIZED)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
 	return r;

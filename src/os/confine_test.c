@@ -16,7 +16,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -31,6 +33,20 @@ static void *confined(void *act)
 	if (os_confine_thread() < 0)
 		_exit(BAD);
 	_exit((*(act_fn **)act)());
+}
+
+static int status_of_server(act_fn *act, bool opens_files)
+{
+	const struct rlimit no_core = { 0, 0 };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &no_core);
+		_exit(os_confine_server(opens_files) < 0 ? BAD : act());
+	}
+	waitpid(pid, &status, 0);
+	return status;
 }
 
 static int status_of(act_fn *act)
@@ -229,6 +245,64 @@ static void test_what_is_executed_is_not_confined(void)
 	close(ends[0]);
 }
 
+/* As dvs-sequencer and dvs-corosync do. */
+static int serves(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/nobody/is/here" };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0 || errno != ENOENT)
+		return 1;
+	if (unlink("/nobody/is/here") == 0 || errno != ENOENT)
+		return 2;
+	if (!localtime_r(&now, &tm) || close(fd))
+		return 3;
+	return 0;
+}
+
+static int uses_files(void)
+{
+	char path[] = "/dev/shm/dvs-confine-XXXXXX";
+	int fd = mkstemp(path);
+	void *memory;
+
+	if (fd < 0)
+		return 1;
+	memory = ftruncate(fd, 4096) ? MAP_FAILED
+				     : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return unlink(path) || memory == MAP_FAILED ? 2 : 0;
+}
+
+static int makes_tcp_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM ? 0 : 1;
+}
+
+static void test_a_server(void)
+{
+	static act_fn *const allowed[] = { serves,     opens, makes_tcp_socket,
+					   makes_code, kills, has_none };
+	static act_fn *const of_files[] = { serves,	uses_files, makes_tcp_socket,
+					    makes_code, kills,	    has_none };
+	static act_fn *const deadly[] = { executes, forks, traces, becomes_another_user };
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	test_skip("a build with a sanitizer has no filter for servers");
+	return;
+#endif
+	for (int files = 0; files < 2; files++) {
+		for (unsigned i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
+			CHECK_EQ(status_of_server(files ? of_files[i] : allowed[i], files), 0);
+		for (unsigned i = 0; i < sizeof(deadly) / sizeof(*deadly); i++) {
+			int status = status_of_server(deadly[i], files);
+
+			CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+		}
+	}
+}
+
 int main(void)
 {
 	TEST(test_a_thread_does_its_work);
@@ -236,5 +310,6 @@ int main(void)
 	TEST(test_calls_that_kill);
 	TEST(test_a_process_keeps_what_it_needs);
 	TEST(test_what_is_executed_is_not_confined);
+	TEST(test_a_server);
 	return test_end();
 }

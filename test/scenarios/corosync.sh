@@ -10,6 +10,12 @@
 . "$(dirname "$0")/corosync.bash"
 
 lab 3
+begin "the servers of the order have no capability and a filter"
+for n in 0 1 2; do
+	is_confined "$(of_node $n dvs-corosync)"
+done
+end
+
 begin "a server moves while it is called"
 server 1 10 2560
 client 0 110 10 600 0.002

@@ -48,6 +48,13 @@ detector_of_corosync() {
 	detector=$(((sum + 999) / 1000))
 }
 
+# A server beside the daemons: it has given up what it does not need.
+is_confined() { # PID
+	local has
+	has=$(awk '/^(CapPrm|CapEff|NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$1/status" | tr '\n' ' ')
+	[[ $has == "0000000000000000 0000000000000000 1 2 " ]] || fail "process $1 has capabilities, new privileges, filter: $has"
+}
+
 # A fresh lab; without one nothing that follows makes sense.
 lab() { # NODES
 	nodes=$1

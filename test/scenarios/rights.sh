@@ -196,6 +196,10 @@ if [[ ! $(findmnt -nT "$tmp" -o OPTIONS) =~ nosuid ]]; then
 fi
 end
 
+begin "the server of the order has no capability and a filter"
+is_confined "$(pgrep -xn dvs-sequencer)"
+end
+
 begin "the daemon has the capabilities of its table, its thread for strangers none and a filter; what it starts has its user's"
 caps() { awk '/^CapEff/ { print $2 }' "$1"; }
 daemon=$(daemon_pid 0)
