@@ -26,6 +26,8 @@
 
 #define RIGHT_MODE_DEFAULT 0700u
 #define RIGHT_MODE_MOST	   0777u
+/* The number by which the kernel means no group. */
+#define RIGHT_NO_GROUP	   UINT32_MAX
 /* Of a user with more groups, as many are known. */
 #define RIGHT_GROUPS_MAX   32u
 

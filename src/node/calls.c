@@ -135,6 +135,15 @@ void calls_dispatch(struct request *request)
 		request_fail_gone(request);
 		return;
 	}
+	if (request->from < 0 && !judge_may_ask(request)) {
+		request_fail(
+			request, EDVSPRIVILEGES,
+			"uid %u may not ask the daemon of node %d, which hears root and the "
+			"users of group %u alone (users in dvs.conf); root can put a user into it "
+			"(usermod -aG)",
+			request->uid, order->self, request->requests->users);
+		return;
+	}
 	if (!judge(request, call->right))
 		return;
 	if (to < 0 || to == order->self || call->flags & LOCAL || request->from >= 0) {

@@ -146,12 +146,40 @@ static void test_an_asker_that_has_ended(void)
 	CHECK_EQ(error, EDVSBADPID);
 }
 
+#define ASKERS 77
+
+/* Where a group is set, nothing is answered to other users, and the owner of a DC is one of them. */
+static void test_only_a_group_may_ask(void)
+{
+	struct request *request;
+
+	node->requests.users = ASKERS;
+	for (unsigned call = 1; call < 64; call++)
+		if (ask(call, OWNER, 0, -1) != EDVSBADCALL)
+			CHECK_EQ(ask(call, OWNER, 0, -1), EDVSPRIVILEGES);
+	CHECK_EQ(ask(CTL_STATUS, 0, 0, -1), 0);
+	/* Its own daemon has judged it. */
+	request = request_new(&node->requests);
+	request->told = note;
+	request->uid = OWNER;
+	request->gid = OWNER;
+	request->from = 1;
+	request->head.call = CTL_STATUS;
+	request->head.node = -1;
+	error = 0;
+	calls_dispatch(request);
+	CHECK_EQ(error, 0);
+	node->requests.users = RIGHT_NO_GROUP;
+	CHECK_EQ(ask(CTL_STATUS, OWNER, 0, -1), 0);
+}
+
 int main(void)
 {
 	struct directory_dc *dc;
 
 	node = calloc(1, sizeof(*node));
 	node->requests.dispatch = calls_dispatch;
+	node->requests.users = RIGHT_NO_GROUP;
 	node_wire(node);
 	directory_init(&node->order.directory);
 	dc = &node->order.directory.dc[0];
@@ -164,6 +192,7 @@ int main(void)
 	TEST(test_everybody_may);
 	TEST(test_a_dc_that_does_not_run_has_no_owner);
 	TEST(test_what_is_no_call);
+	TEST(test_only_a_group_may_ask);
 	TEST(test_a_node_that_is_not_up);
 	TEST(test_an_asker_that_has_ended);
 	free(node);

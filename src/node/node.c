@@ -65,6 +65,7 @@ void node_wire(struct node *node)
 	requests->proxy = node->proxy;
 	requests->counters = &node->life.counters;
 	requests->keys = &node->keys;
+	requests->users = node->options.settings.users;
 	node->keys.lock = &node->lock;
 	tasks->node = node;
 	tasks->bindings = bindings;

@@ -63,6 +63,10 @@ const struct setting node_settings_table[] = {
 	  "control socket beside the abstract one, for the command line and for programs of other network namespaces; "
 	  "without a path it is " CTL_SOCKET_FOLDER "/dvsd.sock, if no other daemon has that",
 	  OF(socket) },
+	{ "users", "GROUP", SETTING_GROUP, 0, 0, 0, NULL, NULL, "dvs",
+	  "besides root, only users of this group may ask the daemon, the same group number on every node; without it every user "
+	  "may. What they then may do is a matter of the containers",
+	  OF(users) },
 	{ "log-bytes", "N", SETTING_NUMBER, SETTING_RELOADED, CTL_LOG_LEAST, CTL_LOG_MOST, NULL, "1048576", NULL,
 	  "how many bytes of the output of a process are kept for `dvs logs`, the last ones, where `dvs run` says no other number",
 	  OF(log_bytes) },
@@ -160,7 +164,9 @@ int node_settings_read(struct node_settings *values, int argc, char **argv)
 	const struct program *program = node_settings_program();
 	struct settings settings;
 
-	*values = (struct node_settings){ .id = -1, .ready_fd = -1, .adopt_fd = -1 };
+	*values = (struct node_settings){
+		.id = -1, .ready_fd = -1, .adopt_fd = -1, .users = RIGHT_NO_GROUP
+	};
 	settings_init(&settings, node_settings_table, values);
 	if (read_all(&settings, values, argc, argv) && fit(&settings, values)) {
 		if (!values->name[0])
@@ -210,6 +216,11 @@ static const char *show(const struct setting *row, const struct node_settings *v
 		return row->choices[*(const int *)value];
 	case SETTING_NUMBER:
 		snprintf(number, size, "%d", *(const int *)value);
+		return number;
+	case SETTING_GROUP: /* its number: the name may mean another one by then */
+		if (*(const uint32_t *)value == RIGHT_NO_GROUP)
+			return "";
+		snprintf(number, size, "%u", *(const uint32_t *)value);
 		return number;
 	case SETTING_ADDRESS:
 		snprintf(number, size, "%u.%u.%u.%u", byte[0], byte[1], byte[2], byte[3]);

@@ -82,6 +82,29 @@ static void test_file(void)
 	CHECK_EQ(READ("--config", path), 2);
 }
 
+/* A group by its name, which a successor is told by its number. */
+static void test_users(void)
+{
+	char *const *words;
+	bool told = false;
+
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x"), -1);
+	CHECK_EQ(values.users, RIGHT_NO_GROUP);
+	for (words = node_settings_words(&values); *words; words++)
+		CHECK(strcmp(*words, "--users"));
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--users=root"), -1);
+	CHECK_EQ(values.users, 0);
+	for (words = node_settings_words(&values); *words; words++)
+		if (!strcmp(*words, "--users"))
+			told = words[1] && !strcmp(words[1], "0");
+	CHECK(told);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x", "--users=nobody's"),
+		 2);
+	CHECK_EQ(READ("--id", "3", "--address", "10.0.0.3", "--group=local:x",
+		      "--users=4294967295"),
+		 2);
+}
+
 /* Its settings are those of its predecessor, whatever has become of the file; and so are those of its successor. */
 static void test_successor(void)
 {
@@ -165,6 +188,7 @@ int main(void)
 	TEST(test_line);
 	TEST(test_key);
 	TEST(test_file);
+	TEST(test_users);
 	TEST(test_successor);
 	TEST(test_again);
 	TEST(test_check_of_the_key_file);

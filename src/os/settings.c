@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/account.h"
 #include "os/options.h"
 #include "os/socket.h"
 #include "os/tcp.h"
@@ -53,6 +54,9 @@ static void print_range(const struct setting *row, char *text, size_t size)
 	case SETTING_ADDRESS:
 		snprintf(text, size, "an IPv4 address");
 		return;
+	case SETTING_GROUP:
+		snprintf(text, size, "a group of this machine (groupadd --system makes one)");
+		return;
 	case SETTING_CHOICE:
 		text[0] = '\0';
 		for (int i = 0; row->choices[i] && len < size; i++)
@@ -81,6 +85,8 @@ static bool take(const struct settings *settings, const struct setting *row, con
 		return true;
 	case SETTING_ADDRESS:
 		return os_tcp_address(text, value) == 0;
+	case SETTING_GROUP:
+		return os_account_group(text, value);
 	case SETTING_CHOICE:
 		for (int i = 0; row->choices[i]; i++)
 			if (!strcmp(row->choices[i], text)) {

@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ "count", "N", SETTING_NUMBER, 0, 1, 10, NULL, "3", NULL, "", 0 },
 		{ "level", "L", SETTING_CHOICE, 0, 0, 0, levels, "high", NULL, "",
 		  offsetof(struct values, level) },
+		{ "users", "GROUP", SETTING_GROUP, 0, 0, 0, NULL, NULL, NULL, "", 0 },
 		{ "address", "A", SETTING_ADDRESS, 0, 0, 0, NULL, NULL, NULL, "",
 		  offsetof(struct values, address) },
 		{ "name", "NAME", SETTING_WORD, 0, 1, 8, NULL, "plain", NULL, "",

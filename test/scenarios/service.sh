@@ -44,6 +44,7 @@ id = 1|id stands in line 4 already
 [node]|there are no sections here
 log-level = loud|error, warn, info or debug
 name = a name of many characters|1 to 15 characters
+users = nobodys|a group of this machine
 LIST
 settings
 dvsd --config "$conf" --check 2>&1 | grep -q "$conf: id is missing: add a line such as" || fail "no id"
@@ -77,7 +78,7 @@ timeout 10 dvsd --config "$conf" --check >/dev/null 2>"$tmp/err" || fail "the ri
 end
 
 begin "the sample is complete: with its examples put in it is right"
-dvsd --sample | sed "s/^#\([a-z-]* = \)/\1/; s|^key = .*|key = $tmp/key|" >"$conf"
+dvsd --sample | sed "s/^#\([a-z-]* = \)/\1/; s|^key = .*|key = $tmp/key|; s|^users = .*|users = root|" >"$conf"
 timeout 10 dvsd --config "$conf" --check >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
 dvsd --help | grep -oE '^  --[a-z-]+ [A-Z]+' | awk '{ print substr($1, 3) }' | grep -vxE 'config|ready-fd' | while read -r name; do
 	grep -q "^$name = " "$conf" || echo "$name"
@@ -139,10 +140,32 @@ for _ in {1..50}; do (($(grep -c 'was read again' "$tmp/log") >= 2)) && break; s
 kill -0 "$(timeout 10 dvs ps 0 --json | grep -o '"lpid": *[0-9]*' | grep -o '[0-9]*' | head -n 1)" || fail "the process has ended"
 end
 
+cp "$build/bin/dvs" "$tmp" && chmod 755 "$tmp"
+as_user() { # GROUP WORDS OF dvs...
+	timeout 20 setpriv --reuid 4711 --regid 4711 --groups "$1" "$tmp/dvs" "${@:2}" >"$tmp/out" 2>"$tmp/err"
+}
+begin "without a group of users, any user may ask"
+as_user 4712 nodes || fail "$(<"$tmp/err")"
+end
+
 begin "it tells that it stops"
 kill "$daemon"
 wait "$daemon" || fail "status $?"
 told STOPPING=1 "$tmp/told" || fail "not told"
+end
+
+begin "with a group of users, others are refused each request, by a sentence that names the group, also after a restart"
+settings "id = 0" "name = alpha" "users = 4720"
+NOTIFY_SOCKET=$tmp/notify WATCHDOG_USEC=400000 dvsd --config "$conf" 2>"$tmp/log" & daemon=$!
+until_true 10 eval 'timeout 5 dvs nodes >/dev/null 2>&1' || fail "$(<"$tmp/log")"
+for life in 1 2; do
+	for words in nodes ps "dc list" "run 0 9 -- sleep 1" restart; do
+		as_user 4712 $words && fail "life $life: a stranger may: dvs $words"
+		grep -q 'uid 4711 may not ask the daemon of node 0.*users of group 4720.*usermod.*EDVSPRIVILEGES' "$tmp/err" || fail "dvs $words: $(<"$tmp/err")"
+	done
+	as_user 4720 nodes || fail "life $life: a member: $(<"$tmp/err")"
+	timeout 20 dvs restart >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
+done
 end
 
 finish

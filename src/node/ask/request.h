@@ -61,6 +61,7 @@ struct requests {
 	uint64_t last_id;	   /* of those that were passed on */
 	uint32_t restarting;	   /* nodes that said so of themselves */
 	struct share *shares;	   /* the users' parts of the node; see share.h */
+	uint32_t users;		   /* the group that may ask, or RIGHT_NO_GROUP: every user may */
 };
 
 struct request {

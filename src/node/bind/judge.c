@@ -34,6 +34,16 @@ bool judge_may(const struct request *request, int dcid, unsigned rights)
 	return !(rights & RIGHT_CHANGE) && own_dc(request) == dcid;
 }
 
+bool judge_may_ask(const struct request *request)
+{
+	const struct right_owner door = { .uid = 0, .gid = request->requests->users, .mode = 0770 };
+
+	assert(os_lock_protects());
+	assert(request->from < 0);
+	return door.gid == RIGHT_NO_GROUP || right_may(&door, &request->user, RIGHT_USE) ||
+	       own_dc(request) >= 0;
+}
+
 uint32_t judge_visible(const struct request *request)
 {
 	int own = own_dc(request);

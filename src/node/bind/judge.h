@@ -14,6 +14,11 @@
 struct request;
 
 bool judge_may(const struct request *request, int dcid, unsigned rights);
+/*
+ * May it ask this daemon at all? Its user is root or in the group that may, or the process is bound, and has come from
+ * another node perhaps. For requests of this machine.
+ */
+bool judge_may_ask(const struct request *request);
 /* The DCs that the user may see, a bit for each: for tables, so that the process that asks is looked for once. */
 uint32_t judge_visible(const struct request *request);
 

@@ -110,11 +110,46 @@ static void test_a_bound_process_belongs_to_its_dc(void)
 	rig_end();
 }
 
+static bool may_ask(int fd, uint32_t uid, uint32_t group)
+{
+	struct request *request = rig_ask(CTL_NODES, 0);
+	bool answer;
+
+	request->pid = getpid();
+	request->user =
+		(struct right_user){ .uid = uid, .gid = 7, .group_count = 1, .group = { group } };
+	request->fd = fd;
+	answer = judge_may_ask(request);
+	request->fd = -1;
+	request_end(request, 0, NULL, 0, NULL, 0);
+	return answer;
+}
+
+static void test_the_group_that_may_ask(void)
+{
+	rig_begin();
+	rig.requests.users = RIGHT_NO_GROUP;
+	CHECK(may_ask(99, STRANGER, 0));
+	rig.requests.users = GROUP;
+	CHECK(!may_ask(99, STRANGER, 0));
+	CHECK(!may_ask(99, STRANGER, RIGHT_NO_GROUP));
+	CHECK(may_ask(99, STRANGER, GROUP));
+	CHECK(may_ask(99, 0, 0));
+	rig.requests.users = 7; /* the first group of each */
+	CHECK(may_ask(99, STRANGER, 0));
+	rig.requests.users = GROUP;
+	rig_bind(5, rig_task(getpid()));
+	CHECK(may_ask(99, STRANGER, 0)); /* bound, and moved here perhaps */
+	CHECK(!may_ask(-1, STRANGER, 0));
+	rig_end();
+}
+
 int main(void)
 {
 	TEST(test_the_mode_counts);
 	TEST(test_a_dc_that_does_not_run_is_nobodys);
 	TEST(test_the_dcs_that_a_user_may_see);
 	TEST(test_a_bound_process_belongs_to_its_dc);
+	TEST(test_the_group_that_may_ask);
 	return test_end();
 }
