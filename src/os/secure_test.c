@@ -7,7 +7,9 @@
 
 #include "os/secure.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +285,20 @@ static void test_keys_change(void)
 	secure_keys_free(changing);
 }
 
+static int exchanges;
+
+/* TLS computes the secret of a Diffie-Hellman exchange by this function of its library: here it is counted first. */
+int EVP_PKEY_derive(EVP_PKEY_CTX *ctx, unsigned char *key, size_t *len)
+{
+	static int (*next)(EVP_PKEY_CTX *, unsigned char *, size_t *);
+
+	if (!next)
+		next = (int (*)(EVP_PKEY_CTX *, unsigned char *, size_t *))dlsym(RTLD_NEXT,
+										 "EVP_PKEY_derive");
+	exchanges += key != NULL;
+	return next(ctx, key, len);
+}
+
 static bool is_refused(struct secure_keys *callers, const struct identity *identity,
 		       const char *words)
 {
@@ -307,6 +323,7 @@ static void test_wrong_keys(void)
 	struct keyring right = ring_of(1, 0xa1);
 	struct identity not_us = who, from_us = who;
 
+	exchanges = 0;
 	neighbour = keys_of(&right, "house");
 	not_us.to = CALLED + 1;
 	from_us.from = CALLED;
@@ -315,6 +332,7 @@ static void test_wrong_keys(void)
 	CHECK(is_refused(neighbour, &who, "another cluster"));
 	CHECK(is_refused(keys, &not_us, "calls another node"));
 	CHECK(is_refused(keys, &from_us, "calls another node"));
+	CHECK_EQ(exchanges, 0); /* a stranger costs no more than hashes */
 	secure_keys_free(liar);
 	secure_keys_free(stranger);
 	secure_keys_free(neighbour);
@@ -352,6 +370,44 @@ static size_t record(uint8_t *buf, size_t size)
 	near = secure_free(near);
 	os_close(fd[1]);
 	return n > 0 ? (size_t)n : 0;
+}
+
+/*
+ * Each connection has a Diffie-Hellman exchange of its own, so that the key alone, known later, opens no record of it:
+ * no other mode is offered, and both ends add a share that is another one each time.
+ */
+static void test_forward_secrecy(void)
+{
+	/* psk_key_exchange_modes with one mode, psk_dhe_ke; key_share of the called end, x25519. */
+	static const uint8_t modes[] = { 0, 45, 0, 2, 1, 1 }, share[] = { 0, 51, 0, 36, 0, 29 };
+	uint8_t hello[1024], other[1024], answer[4096];
+	size_t len = record(hello, sizeof(hello));
+	ssize_t n;
+	int fd[2], shares = 0, a, b;
+
+	CHECK(memmem(hello, len, modes, sizeof(modes)));
+	CHECK_EQ(record(other, sizeof(other)), len);
+	for (size_t i = 0; i + 36 <= len; i++) {
+		if (memcmp(hello + i, "\0\35\0\40", 4) != 0) /* x25519, of 32 bytes */
+			continue;
+		CHECK(memcmp(hello + i + 4, other + i + 4, 32) != 0);
+		shares++;
+	}
+	CHECK_EQ(shares, 1);
+	CHECK_EQ(os_unix_pair(OS_STREAM, fd), 0);
+	far = secure_answer(keys, CALLED, fd[1]);
+	CHECK_EQ(os_write_full(fd[0], hello, len, 1000), 0);
+	CHECK_EQ(secure_greet(far), OS_READ);
+	n = os_read_some(fd[0], answer, sizeof(answer));
+	CHECK(n > 0 && memmem(answer, (size_t)n, share, sizeof(share)));
+	far = secure_free(far);
+	os_close(fd[0]);
+	exchanges = 0;
+	pair(keys, &who, keys);
+	greet(&a, &b);
+	CHECK_EQ(a + b, 0);
+	CHECK_EQ(exchanges, 2); /* one at each end */
+	part();
 }
 
 static void test_noise(void)
@@ -532,6 +588,7 @@ int main(void)
 	TEST(test_two_keys);
 	TEST(test_keys_change);
 	TEST(test_wrong_keys);
+	TEST(test_forward_secrecy);
 	TEST(test_noise);
 	TEST(test_replay);
 	TEST(test_damaged);

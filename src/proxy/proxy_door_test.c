@@ -228,6 +228,8 @@ static void test_strangers(void)
 		/* And what both say is what the order knows. */
 		WRONG(proof.hello.incarnation = ++proof.identity.from_life);
 		WRONG(proof.hello.peer_incarnation = ++proof.identity.to_life);
+		WRONG(proof.hello.incarnation = proof.identity.from_life = 0);
+		WRONG(proof.hello.peer_incarnation = proof.identity.to_life = 0);
 		WRONG(proof.hello.node = proof.identity.from = 7);
 		WRONG(proof.hello.node = proof.identity.from = 1);
 	}
