@@ -196,8 +196,30 @@ if [[ ! $(findmnt -nT "$tmp" -o OPTIONS) =~ nosuid ]]; then
 fi
 end
 
-begin "the server of the order has no capability and a filter"
+begin "the server of the order has no capability and a filter, and hears no other user"
 is_confined "$(pgrep -xn dvs-sequencer)"
+cat >"$tmp/order.py" <<'P'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+s.settimeout(float(sys.argv[2]))
+try:
+    s.connect(sys.argv[1])
+    print("answered" if s.recv(64) else "closed")
+except PermissionError:
+    print("no right")
+except ConnectionResetError:
+    print("closed")
+except TimeoutError:
+    print("heard")
+P
+order=/run/dvs/lab/group.sock
+mode=$(stat -c %a $order)
+[[ $(python3 "$tmp/order.py" $order 0.3) == heard ]] || fail "root is not heard"
+[[ $(as $alice python3 "$tmp/order.py" $order 5) == "no right" ]] || fail "its socket has mode $mode"
+chmod 666 $order # it looks at the user as well
+[[ $(as $alice python3 "$tmp/order.py" $order 5) == closed ]] || fail "a user is heard"
+chmod "$mode" $order
+timeout 10 dvs -n 0 nodes >/dev/null || fail "$(timeout 10 dvs -n 0 nodes 2>&1)"
 end
 
 begin "the daemon has the capabilities of its table, its thread for strangers none and a filter; what it starts has its user's"

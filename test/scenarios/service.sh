@@ -86,6 +86,13 @@ done >"$tmp/missing"
 [[ -s $tmp/missing ]] && fail "not in the sample: $(<"$tmp/missing")"
 end
 
+begin "a daemon without keys says so, whatever level its log has, and one without a key of others"
+timeout 5 dvsd --id 5 --address 127.0.0.9 --group "local:$tmp/none" --links plain --log-level error >"$tmp/out" 2>&1
+grep -q 'E dvsd 5: links are plain, which is for measuring only' "$tmp/out" || fail "$(<"$tmp/out")"
+timeout 5 dvsd --id 5 --address 127.0.0.9 --group "local:$tmp/none" >"$tmp/out" 2>&1
+grep -q 'no key was given: this node has links to no other' "$tmp/out" || fail "$(<"$tmp/out")"
+end
+
 settings "id = 0" "name = alpha"
 NOTIFY_SOCKET=$tmp/notify WATCHDOG_USEC=400000 dvsd --config "$conf" 2>"$tmp/log" & daemon=$!
 begin "the manager is told that the node is a member, and again and again that the daemon lives"
