@@ -42,11 +42,11 @@ static int run(const struct serve *serve, struct os_loop *loop)
 
 	if (!r)
 		r = serve->start(&server, loop, options.socket);
+	if (!r)
+		r = tell_ready();
 	/* What a member or Corosync sends is read from here on only. */
 	if (!r)
 		r = os_confine_server(serve->opens_files);
-	if (!r)
-		r = tell_ready();
 	if (!r)
 		r = os_loop_run(loop);
 	if (server)
