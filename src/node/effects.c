@@ -25,7 +25,6 @@
 #include "node/task/following.h"
 #include "node/task/task.h"
 #include "node/task/inits.h"
-#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/pid.h"
@@ -250,10 +249,10 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 
 	assert(os_lock_protects());
 	drain_links(node, cmd);
-	os_keeper_note();
 	if (cmd->kind == COMMAND_NODE_LEAVE && directory_check(&node->order.directory, cmd) == 0)
 		ended_with_node(&node->tasks, cmd->node);
 	directory_apply(&node->order.directory, order, cmd, &node->order.effects, &result);
+	order_note_applied(&node->order, order, cmd);
 	for (uint32_t i = 0; i < node->order.effects.count; i++)
 		carry_out(node, &node->order.effects.item[i]);
 	/* Others of this node are of an earlier life, whose requests have the same numbers. */
@@ -271,7 +270,7 @@ void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len
 	struct node *node = ctx;
 
 	assert(os_lock_protects());
-	os_keeper_note();
+	order_note_directory(&node->order);
 	if (directory_decode(&node->order.directory, state, len) < 0) {
 		os_log(OS_LOG_ERROR, "the state from the group as of %llu is damaged",
 		       (unsigned long long)order);

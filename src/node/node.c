@@ -37,6 +37,7 @@
 #include "node/watch.h"
 #include "os/clock.h"
 #include "os/keeper.h"
+#include "os/kept.h"
 #include "os/lock.h"
 #include "os/membership.h"
 #include "os/log.h"
@@ -144,7 +145,7 @@ static void on_link(void *ctx, int peer, int up)
 	struct node *node = ctx;
 
 	os_log(OS_LOG_INFO, "link to node %d is %s", peer, up ? "up" : "down");
-	os_keeper_note();
+	os_kept_note_other(); /* the numbers of the link */
 	if (up)
 		reattach_on_link(&node->requests, peer);
 	else

@@ -55,7 +55,8 @@ static void put_all(struct handover_writer *writer, void *ctx)
 
 	handover_put_head(writer, &leaving->head);
 	handover_put_pages(writer, node->exchange);
-	handover_put_order(writer, &node->order);
+	handover_put_directory(writer, &node->order);
+	handover_put_group(writer, &node->order);
 	handover_put_tasks(writer, &node->tasks);
 	handover_put_counters(writer, &node->life.counters);
 	handover_put_links(writer, node->proxy, &node->order);
@@ -79,11 +80,24 @@ static void put_kept(struct handover_writer *writer, void *ctx)
 	handover_put_requests(writer, &leaving->node->requests, NULL);
 }
 
-ssize_t succession_keep(struct node *node, void *out, size_t room)
+static void put_changes(struct handover_writer *writer, void *ctx)
+{
+	const struct leaving *leaving = ctx;
+	const struct node *node = leaving->node;
+
+	handover_put_head(writer, &leaving->head);
+	handover_put_group(writer, &node->order);
+	handover_put_counters(writer, &node->life.counters);
+	handover_put_links(writer, node->proxy, &node->order);
+	handover_put_changes(writer, &node->tasks);
+}
+
+ssize_t succession_keep(struct node *node, bool whole, void *out, size_t room,
+			struct handover_alone *alone)
 {
 	struct leaving leaving = { node, NULL, head_of(node, 0, 0) };
 
-	return handover_write_into(put_kept, &leaving, out, room);
+	return handover_write_into(whole ? put_kept : put_changes, &leaving, out, room, alone);
 }
 
 static int take_link(struct node *node, const struct adoption *from, const struct state_link *link)
@@ -110,11 +124,11 @@ static int take(struct adoption *from, void *ctx, const struct state_record *rec
 		return inits_adopt(&node->tasks, record->init.dcid, &record->init.place,
 				   from->died);
 	case HANDOVER_TASK:
-		return adoption_take_task(from, &node->tasks, &record->task);
+		return adoption_take_task(from, &node->tasks, record->number, &record->task);
 	case HANDOVER_BINDING:
-		return adoption_take_binding(&node->tasks, &record->binding);
+		return adoption_take_binding(&node->tasks, record->number, &record->binding);
 	case HANDOVER_ENDED:
-		return adoption_take_ended(&node->tasks, &record->ended);
+		return adoption_take_ended(&node->tasks, record->number, &record->ended);
 	case HANDOVER_RIGHTS:
 		node->tasks.rights.of[record->rights.dcid][shm_index(record->rights.p_nr)] =
 			record->rights.rights;
@@ -127,6 +141,9 @@ static int take(struct adoption *from, void *ctx, const struct state_record *rec
 	case HANDOVER_COUNTERS:
 		node->life.counters = record->counters;
 		return 0;
+	case HANDOVER_GONE:
+	case HANDOVER_COMMAND:
+		break; /* of a journal, and no state has any */
 	}
 	return -EBADMSG;
 }

@@ -7,11 +7,13 @@
  * their own records; see node/restart/. Node lock held.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct adoption;
+struct handover_alone;
 struct handover_file;
 struct node;
 struct request;
@@ -20,10 +22,11 @@ struct request;
 int succession_write(struct node *node, const struct request *asker, int64_t asked_ns,
 		     int64_t paused_ns, struct handover_file *file);
 /*
- * The state that a successor needs after this daemon's death: the hook restarts.keep. The bytes that it comes to, of
- * which more than `room` are not there, or negative errno.
+ * The state that a successor needs after this daemon's death, or what has changed of it: the hook restarts.keep. As
+ * handover_write_into().
  */
-ssize_t succession_keep(struct node *node, void *out, size_t room);
+ssize_t succession_keep(struct node *node, bool whole, void *out, size_t room,
+			struct handover_alone *alone);
 /* Takes the rest, when pages, links, doors and the group are there. 0 or negative errno. */
 int succession_take(struct node *node, struct adoption *from);
 

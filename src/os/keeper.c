@@ -275,18 +275,6 @@ void os_keeper_leave_state(int fd)
 		atomic_store(&self.page->state_fd, fd);
 }
 
-static _Atomic uint64_t changes;
-
-void os_keeper_note(void)
-{
-	atomic_fetch_add_explicit(&changes, 1, memory_order_relaxed);
-}
-
-uint64_t os_keeper_changes(void)
-{
-	return atomic_load_explicit(&changes, memory_order_relaxed);
-}
-
 int os_keeper_become(const char *path, char *const *argv)
 {
 	struct page *page = self.page;

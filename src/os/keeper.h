@@ -59,15 +59,6 @@ void os_keeper_kill(void);
 void os_keeper_leave_state(int fd);
 
 /*
- * Something has changed that the next daemon has to know: the state that was left is not true any
- * more. Any thread, with the lock of the daemon, which leaves a new state before it gives the lock
- * back.
- * os_keeper_changes(): how often, so far.
- */
-void os_keeper_note(void);
-uint64_t os_keeper_changes(void);
-
-/*
  * The keeper becomes another program with the descriptors that do not close on exec. It finds the number of this
  * daemon, which it has to end, behind the words as "--after NUMBER". Waits for that end, and returns only on
  * failure: negative errno, everything as it was.

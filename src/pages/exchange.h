@@ -19,6 +19,7 @@
 #include "wire/shm.h"
 
 struct exchange;
+struct exchange_name;
 
 /*
  * The page behind a memfd that a process has mapped, by identity of the file; used to carry mappings in a move.
@@ -44,7 +45,8 @@ struct exchange_bell {
 	struct bell_page *page;
 	enum bell_holder holder; /* the page holds anybody's word */
 	int dcid, p_nr;
-	uint64_t ino; /* of the memfd */
+	uint64_t ino;		     /* of the memfd */
+	struct exchange_name *named; /* its name in the exchange */
 };
 
 struct exchange_channel {

@@ -12,26 +12,28 @@
 
 /* ---- the list ---- */
 
-static void tell_held(struct exchange *exchange, uint64_t ino, int fd, enum bell_holder holder,
-		      exchange_walk_fn *fn, void *ctx)
+void exchange_entry_of(const struct os_kept *in_state, struct exchange_entry *entry)
 {
-	const struct exchange_name *name = exchange->by_ino[ino % EXCHANGE_BUCKETS];
-	struct exchange_entry entry = { .fd = fd, .ino = ino };
+	const struct exchange_name *name = OS_KEPT_OWNER(in_state, const struct exchange_name);
 
-	while (name && name->ino != ino)
-		name = name->next_hash;
-	if (!name)
-		return;
-	entry.name = name->name;
+	*entry = (struct exchange_entry){ .name = name->name,
+					  .fd = name->fd,
+					  .dev = name->dev,
+					  .ino = name->ino,
+					  .number = in_state->number };
 	if (name->name.kind == PAGE_BELL)
-		entry.name.peer_nr = (int32_t)holder;
-	entry.dev = name->dev;
-	fn(ctx, &entry);
+		entry->name.peer_nr = (int32_t)name->holder;
 }
 
-static void tell(struct exchange *exchange, uint64_t ino, int fd, exchange_walk_fn *fn, void *ctx)
+static void tell(struct exchange *exchange, uint64_t ino, exchange_walk_fn *fn, void *ctx)
 {
-	tell_held(exchange, ino, fd, BELL_DAEMON, fn, ctx);
+	const struct exchange_name *name = exchange_name_of(exchange, ino);
+	struct exchange_entry entry;
+
+	if (!name)
+		return;
+	exchange_entry_of(&name->in_state, &entry);
+	fn(ctx, &entry);
 }
 
 static void walk_slot(struct exchange *exchange, int dcid, int index, exchange_walk_fn *fn,
@@ -42,20 +44,20 @@ static void walk_slot(struct exchange *exchange, int dcid, int index, exchange_w
 	int p_nr = index - SHM_TASKS;
 
 	if (bell)
-		tell_held(exchange, bell->ino, bell->fd, bell->holder, fn, ctx);
+		tell(exchange, bell->ino, fn, ctx);
 	for (; at; at = at->next_of[exchange_side(at, p_nr)])
 		if (at->p_nr[0] == p_nr) /* it is in the list of its other side, too */
-			tell(exchange, at->ino, at->fd, fn, ctx);
+			tell(exchange, at->ino, fn, ctx);
 }
 
 void exchange_walk(struct exchange *exchange, exchange_walk_fn *fn, void *ctx)
 {
-	tell(exchange, exchange->node_ino, exchange->node_fd, fn, ctx);
+	tell(exchange, exchange->node_ino, fn, ctx);
 	for (int dcid = 0; dcid < SHM_DCS; dcid++)
 		for (int index = 0; index < SHM_SLOTS; index++)
 			walk_slot(exchange, dcid, index, fn, ctx);
 	for (struct exchange_status *at = exchange->statuses; at; at = at->next)
-		tell(exchange, at->ino, at->fd, fn, ctx);
+		tell(exchange, at->ino, fn, ctx);
 }
 
 /* ---- taking over ---- */
@@ -89,7 +91,9 @@ static int adopt_bell(struct exchange *exchange, const struct exchange_entry *en
 										      : BELL_DAEMON,
 					.dcid = dcid,
 					.p_nr = p_nr,
-					.ino = entry->ino };
+					.ino = entry->ino,
+					.named = exchange_name_of(exchange, entry->ino) };
+	bell->named->holder = bell->holder;
 	exchange->bell[dcid][shm_index(p_nr)] = bell;
 	return 0;
 }
@@ -185,7 +189,7 @@ static int adopt_page(struct exchange *exchange, const struct exchange_entry *en
 	if (!r)
 		r = os_memfd_map(entry->fd, SHM_PAGE_BYTES, OS_MAP_NOFORK, &page);
 	if (!r)
-		r = exchange_name_add(exchange, entry->dev, entry->ino, &entry->name);
+		r = exchange_name_add(exchange, entry->fd, entry->dev, entry->ino, &entry->name);
 	if (!r)
 		r = adopt_mapped(exchange, entry, page);
 	if (r) {

@@ -16,7 +16,12 @@ struct exchange_entry {
 	int fd; /* stays the exchange's */
 	dev_t dev;
 	uint64_t ino;
+	uint64_t number; /* of its os_kept, which is of the kind HANDOVER_PAGE */
 };
+
+struct os_kept;
+/* Of a page that has changed. */
+void exchange_entry_of(const struct os_kept *in_state, struct exchange_entry *entry);
 
 typedef void exchange_walk_fn(void *ctx, const struct exchange_entry *entry);
 /* Every page, the node bell first. */

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 
 #include "pages/exchange_table.h"
-#include "os/keeper.h"
 #include "os/futex.h"
 
 void exchange_bell_free(struct exchange *exchange, struct exchange_bell *bell)
@@ -52,6 +51,7 @@ int exchange_bell(struct exchange *exchange, int dcid, int p_nr, struct exchange
 		return r;
 	}
 	bell->page = page;
+	bell->named = exchange_name_of(exchange, bell->ino);
 	bell->dcid = dcid;
 	bell->p_nr = p_nr;
 	bell->page->magic = SHM_MAGIC_BELL;
@@ -69,8 +69,8 @@ void exchange_bell_hold(struct exchange_bell *bell, enum bell_holder holder)
 	uint32_t watched = atomic_exchange(&bell->page->watched, 0);
 
 	assert(bell->page);
-	bell->holder = holder;
-	os_keeper_note();
+	bell->holder = bell->named->holder = holder;
+	os_kept_note(&bell->named->in_state);
 	/* Partner: the ringer's look at the holder after its news; see above. */
 	atomic_store(&bell->page->holder, holder);
 	/* Its sender may have left a message without a ring, for a holder that is no more. */

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "pages/exchange_table.h"
-#include "os/keeper.h"
+#include "wire/handover.h"
 #include "os/inode.h"
 #include "os/memfd.h"
 #include "os/socket.h"
@@ -49,16 +49,21 @@ static void name_free(struct exchange *exchange, struct exchange_name *name)
 {
 	assert(*name_find(exchange, name->ino) == name);
 	*name_find(exchange, name->ino) = name->next_hash;
+	os_kept_end(&name->in_state);
 	free(name);
 }
 
-int exchange_name_add(struct exchange *exchange, dev_t dev, uint64_t ino,
+struct exchange_name *exchange_name_of(struct exchange *exchange, uint64_t ino)
+{
+	return *name_find(exchange, ino);
+}
+
+int exchange_name_add(struct exchange *exchange, int fd, dev_t dev, uint64_t ino,
 		      const struct page_name *page)
 {
 	struct exchange_name **place = name_find(exchange, ino);
 	struct exchange_name *name;
 
-	os_keeper_note();
 	/* The kernel gives a number again only when nobody maps the older file. */
 	if (*place)
 		name_free(exchange, *place);
@@ -67,10 +72,13 @@ int exchange_name_add(struct exchange *exchange, dev_t dev, uint64_t ino,
 		return -ENOMEM;
 	name->dev = dev;
 	name->ino = ino;
+	name->fd = fd;
+	name->holder = BELL_DAEMON;
 	name->name = *page;
 	place = &exchange->by_ino[name->ino % EXCHANGE_BUCKETS];
 	name->next_hash = *place;
 	*place = name;
+	os_kept_begin(&name->in_state, HANDOVER_PAGE);
 	return 0;
 }
 
@@ -88,7 +96,7 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 	if (!r)
 		r = os_inode(fd, &inode);
 	if (!r)
-		r = exchange_name_add(exchange, inode.dev, inode.ino, name);
+		r = exchange_name_add(exchange, fd, inode.dev, inode.ino, name);
 	if (r) {
 		os_memfd_unmap(page, SHM_PAGE_BYTES);
 		os_close(fd);
@@ -102,7 +110,6 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 
 void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino)
 {
-	os_keeper_note();
 	os_memfd_unmap(page, SHM_PAGE_BYTES);
 	os_close(fd);
 	if (*name_find(exchange, ino))

@@ -7,14 +7,18 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "os/kept.h"
 #include "pages/exchange.h"
 
 #define EXCHANGE_BUCKETS 4096u /* of channels by slots, and of page names by inode */
 
-/* The name of one memfd that is in use. */
+/* The name of one memfd that is in use, and all that the next daemon has to know of it. */
 struct exchange_name {
+	struct os_kept in_state;
 	dev_t dev;
 	uint64_t ino;
+	int fd;			 /* the page's */
+	enum bell_holder holder; /* of a bell: as in struct exchange_bell */
 	struct page_name name;
 	struct exchange_name *next_hash;
 };
@@ -44,8 +48,11 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 		      void **pagep, uint64_t *inop);
 /* Closes, unmaps and forgets; exchange_recall() still knows what it was. */
 void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino);
-int exchange_name_add(struct exchange *exchange, dev_t dev, uint64_t ino,
+/* fd stays the caller's. */
+int exchange_name_add(struct exchange *exchange, int fd, dev_t dev, uint64_t ino,
 		      const struct page_name *page);
+/* That of a file, or NULL. */
+struct exchange_name *exchange_name_of(struct exchange *exchange, uint64_t ino);
 /* The bell of a slot that nobody uses any more. */
 void exchange_bell_free(struct exchange *exchange, struct exchange_bell *bell);
 /* Enters a channel that is filled in. */

@@ -13,7 +13,7 @@
 
 #include "base/hash.h"
 
-#define RECORD_HEAD_BYTES 8u
+#define RECORD_HEAD_BYTES 16u
 #define HASHED_FROM	  24u
 
 const uint32_t handover_version = HANDOVER_VERSION;
@@ -156,14 +156,15 @@ void handover_tail(struct handover_cursor *c, const uint8_t **tail, uint32_t *by
 	c->at += *bytes;
 }
 
-void handover_begin(struct handover_cursor *c, enum handover_kind kind)
+void handover_begin(struct handover_cursor *c, enum handover_kind kind, uint64_t number)
 {
-	uint32_t number = kind, none = 0;
+	uint32_t word = kind, none = 0;
 
 	assert(!handover_is_reading(c));
 	c->mark = c->at;
-	handover_u32(c, &number);
+	handover_u32(c, &word);
 	handover_u32(c, &none);
+	handover_u64(c, &number);
 }
 
 void handover_end(struct handover_cursor *c)
@@ -231,7 +232,7 @@ int handover_open(const uint8_t *buf, size_t bytes, const struct handover_versio
 	return memcmp(&theirs, own, sizeof(theirs)) ? -EPROTO : 0;
 }
 
-static size_t total_of(const uint8_t *buf, size_t bytes)
+size_t handover_bytes(const uint8_t *buf, size_t bytes)
 {
 	struct handover_cursor c = { .in = buf, .at = 8, .size = bytes };
 	uint64_t all = 0;
@@ -241,21 +242,22 @@ static size_t total_of(const uint8_t *buf, size_t bytes)
 }
 
 int handover_next(const uint8_t *buf, size_t bytes, size_t *at, enum handover_kind *kind,
-		  struct handover_cursor *c)
+		  uint64_t *number, struct handover_cursor *c)
 {
-	size_t all = total_of(buf, bytes);
-	uint32_t number = 0, length = 0;
+	size_t all = handover_bytes(buf, bytes);
+	uint32_t word = 0, length = 0;
 
 	*c = (struct handover_cursor){ .in = buf, .at = *at, .size = all };
 	if (*at == all)
 		return 0;
 	if (*at > all)
 		return -EBADMSG;
-	handover_u32(c, &number);
+	handover_u32(c, &word);
 	handover_u32(c, &length);
-	if (c->bad || number < 1 || number > HANDOVER_KIND_LAST || length > all - c->at)
+	handover_u64(c, number);
+	if (c->bad || word < 1 || word > HANDOVER_KIND_LAST || length > all - c->at)
 		return -EBADMSG;
-	*kind = (enum handover_kind)number;
+	*kind = (enum handover_kind)word;
 	c->size = c->at + length;
 	*at = c->size;
 	return 1;

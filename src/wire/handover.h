@@ -11,7 +11,9 @@
  *	|magic|version|bytes| hash | shm  | inits | ctl | proto | records
  *	+-----+-------+-----+------+------+-------+-----+-------+---------
  *
- *	record: kind u32 | bytes u32 | fields | tail
+ *	record: kind u32 | bytes u32 | number u64 | fields | tail
+ *
+ * A record's number is its own among those of its kind; that of a younger thing is higher.
  *
  * bytes counts everything, hash covers what follows it. A daemon refuses a version that is not
  * its own, of this layout or of the protocols with the running processes, the inits and the cluster (`proto`,
@@ -46,7 +48,11 @@ enum handover_kind {
 	HANDOVER_REQUEST = 10, /* tail: struct ctl_request, empty if it was not read yet */
 	HANDOVER_COUNTERS = 11,
 	HANDOVER_BINDING = 12, /* of a task that stands before */
-	HANDOVER_KIND_LAST = 12,
+	/* Only among changes (node/restart/journal.h): */
+	HANDOVER_GONE =
+		13, /* the record of this number and the kind that it names is none any more */
+	HANDOVER_COMMAND = 14, /* tail: the next command of the directory */
+	HANDOVER_KIND_LAST = 14,
 };
 
 /* Versions of the protocols that others speak with the daemon and go on speaking with its successor. */
@@ -77,7 +83,7 @@ extern const uint32_t handover_version;
  * Writing. The cursor's `at` begins at HANDOVER_HEAD_BYTES; a record stands between begin and end. A field
  * that does not fit is counted and not written, so that a first run without a buffer tells its size.
  */
-void handover_begin(struct handover_cursor *c, enum handover_kind kind);
+void handover_begin(struct handover_cursor *c, enum handover_kind kind, uint64_t number);
 void handover_end(struct handover_cursor *c);
 /* Writes the head when all records stand: `bytes` in all. */
 void handover_seal(uint8_t *buf, size_t bytes, const struct handover_versions *versions);
@@ -89,11 +95,13 @@ void handover_seal(uint8_t *buf, size_t bytes, const struct handover_versions *v
 int handover_open(const uint8_t *buf, size_t bytes, const struct handover_versions *own,
 		  uint32_t *version);
 /*
- * The record at *at of an opened state; begins at HANDOVER_HEAD_BYTES. 1: *kind, and a cursor for its fields,
+ * The record at *at of an opened state; begins at HANDOVER_HEAD_BYTES. 1: *kind, *number, and a cursor for its fields,
  * whose `descriptor` is nobody's; 0: that was all; -EBADMSG: it is of no known kind, or longer than the rest.
  */
 int handover_next(const uint8_t *buf, size_t bytes, size_t *at, enum handover_kind *kind,
-		  struct handover_cursor *c);
+		  uint64_t *number, struct handover_cursor *c);
+/* The bytes of an opened state, which may lie in a longer file. */
+size_t handover_bytes(const uint8_t *buf, size_t bytes);
 /* All fields are read: 0; -EBADMSG: one was out of its range, or there is more than fields. */
 int handover_done(const struct handover_cursor *c);
 

@@ -58,7 +58,7 @@ static size_t write_samples(uint8_t *buf, size_t size)
 	struct sample copy = sample;
 
 	for (int i = 0; i < 3; i++) {
-		handover_begin(&c, HANDOVER_LINK);
+		handover_begin(&c, HANDOVER_LINK, 70 + (uint64_t)i);
 		fields(&c, &copy);
 		handover_end(&c);
 	}
@@ -77,6 +77,7 @@ static void test_comes_back(void)
 	size_t bytes = write_samples(NULL, 0), at = HANDOVER_HEAD_BYTES;
 	struct handover_cursor c;
 	enum handover_kind kind;
+	uint64_t number;
 
 	CHECK_OR_RETURN(bytes < sizeof(state));
 	CHECK_EQ(write_samples(state, bytes), bytes);
@@ -85,7 +86,8 @@ static void test_comes_back(void)
 	for (int i = 0; i < 3; i++) {
 		struct sample got = { 0 };
 
-		CHECK_EQ(handover_next(state, bytes, &at, &kind, &c), 1);
+		CHECK_EQ(handover_next(state, bytes, &at, &kind, &number, &c), 1);
+		CHECK_EQ(number, 70 + (uint64_t)i);
 		CHECK_EQ(kind, HANDOVER_LINK);
 		told_fd = 0;
 		c.descriptor = tell;
@@ -101,7 +103,8 @@ static void test_comes_back(void)
 		CHECK(!memcmp(got.text, sample.text, sizeof(got.text)));
 		CHECK(got.tail_bytes == 4 && !memcmp(got.tail, "tail", 4));
 	}
-	CHECK_EQ(handover_next(state, bytes, &at, &kind, &c), 0);
+	CHECK_EQ(handover_next(state, bytes, &at, &kind, &number, &c), 0);
+	CHECK_EQ(handover_bytes(state, sizeof(state)), bytes);
 }
 
 static void test_other_versions_are_refused(void)

@@ -197,6 +197,7 @@ static const struct compat_sample handovers[] = {
 	HANDOVER(3, "page"),	HANDOVER(4, "init"),	  HANDOVER(5, "task"),
 	HANDOVER(6, "ended"),	HANDOVER(7, "rights"),	  HANDOVER(8, "link"),
 	HANDOVER(9, "request"), HANDOVER(10, "counters"), HANDOVER(11, "binding"),
+	HANDOVER(12, "gone"),	HANDOVER(13, "command"),
 };
 _Static_assert(sizeof(handovers) / sizeof(*handovers) == SAMPLES, "every kind of record");
 _Static_assert(SAMPLES == HANDOVER_KIND_LAST, "every kind of record");

@@ -55,6 +55,15 @@ static void cancelled(struct request *request)
 	request_end(request, 0, NULL, 0, NULL, 0);
 }
 
+/* Of the endpoint that it follows: of one that is bound next, if that has not been heard of here yet. */
+static void note_life(struct request *request)
+{
+	const struct directory_endpoint *ep = order_endpoint(
+		request->requests->order, request->head.dcid, request->head.endpoint);
+
+	request->generation = ep ? ep->generation : 0;
+}
+
 void forward_start(struct request *request, int to)
 {
 	struct requests *requests = request->requests;
@@ -83,6 +92,7 @@ void forward_start(struct request *request, int to)
 	counters_forwarded(requests->counters);
 	request->to = to;
 	request->cancelled = cancelled;
+	note_life(request);
 	request_note(request);
 	request->next_forwarded = requests->forwarded;
 	requests->forwarded = request;
@@ -174,6 +184,8 @@ static void on_packet(struct requests *requests, int from, const struct forward_
 	reply.fds = 0; /* none can come over a link, whatever it says */
 	if (reply.error)
 		reply.error = result_checked(reply.error);
+	if (!request->answered)
+		note_life(request);
 	request->answered = true;
 	if (reply.packet == CTL_DATA)
 		request->data_sent = (uint64_t)reply.value;

@@ -7,7 +7,6 @@
 #include "node/ask/forward.h"
 #include "node/ask/request.h"
 #include "node/state/order.h"
-#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/loop.h"
 
@@ -33,7 +32,9 @@ static void forget(struct request *request)
 {
 	struct request **link = &request->requests->detached;
 
-	os_keeper_note();
+	assert(request->is_detached);
+	request->is_detached = false;
+	request_note(request);
 	while (*link && *link != request)
 		link = &(*link)->next_kept;
 	assert(*link);
@@ -68,7 +69,8 @@ void reattach_adopt(struct request *request, int owner, uint32_t generation)
 	request->head.node = owner;
 	request->generation = generation;
 	request->cancelled = cancelled;
-	os_keeper_note();
+	request->is_detached = true;
+	request_note(request);
 	request->next_kept = request->requests->detached;
 	request->requests->detached = request;
 }

@@ -13,7 +13,6 @@
 #include "node/ask/share.h"
 #include "node/state/counters.h"
 #include "node/state/order.h"
-#include "os/keeper.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/lock.h"
@@ -21,6 +20,7 @@
 #include "os/loop.h"
 #include "os/pid.h"
 #include "os/socket.h"
+#include "wire/handover.h"
 
 #define FIRST_WORDS_NS INT64_C(10000000000) /* a client connects and asks in one breath */
 
@@ -87,10 +87,12 @@ static void client_unlink(struct request *request)
 	request->client_link = NULL;
 }
 
-void request_note(const struct request *request)
+void request_note(struct request *request)
 {
-	if (request->head.flags & CTL_FLAG_FOLLOW)
-		os_keeper_note();
+	if (request->in_state.number)
+		os_kept_note(&request->in_state);
+	else if (request->followed || request->head.flags & CTL_FLAG_FOLLOW)
+		os_kept_begin(&request->in_state, HANDOVER_REQUEST);
 }
 
 static void request_free(struct request *request)
@@ -99,7 +101,7 @@ static void request_free(struct request *request)
 	assert(request->to < 0);
 	if (request->freed)
 		request->freed(request);
-	request_note(request);
+	os_kept_end(&request->in_state);
 	client_unlink(request);
 	os_source_free(request->source);
 	if (request->fd >= 0 && request->outbox)

@@ -18,6 +18,7 @@
 #include "base/right.h"
 #include "core/again.h"
 #include "node/ask/share.h"
+#include "os/kept.h"
 #include "wire/ctl.h"
 
 struct request;
@@ -92,7 +93,8 @@ struct request {
 	bool answered; /* something of its answer has come from there */
 	struct request *next_forwarded;
 	/* while that node is out of reach: see reattach.h */
-	uint32_t generation;	    /* of the endpoint that it follows */
+	bool is_detached;    /* it is in that list */
+	uint32_t generation; /* of the endpoint that it follows, also while it is passed on */
 	struct os_source *patience; /* limits the wait, or NULL */
 	/* The asker when it is no client: is given each packet. */
 	void (*told)(void *asker, int node, const struct ctl_reply *reply, const void *payload);
@@ -110,6 +112,8 @@ struct request {
 	void (*freed)(struct request *request);
 	void *keeper; /* of the part that keeps the request */
 	struct request *next_kept;
+	struct task *followed;	 /* one of this node, whose output it is given: see following.h */
+	struct os_kept in_state; /* HANDOVER_REQUEST, of one that follows a process */
 };
 
 /* A request without an asker yet; NULL without memory. */
@@ -163,7 +167,7 @@ void request_pass(struct request *request, struct ctl_reply *reply, const void *
 /* Takes head and payload from bytes that a client or another node sent. 0 or negative errno. */
 int request_parse(struct request *request, const uint8_t *packet, size_t len);
 
-/* One that follows a process lives on when the daemon dies, and something of it changes (os/keeper.h). */
-void request_note(const struct request *request);
+/* Of one that follows a process, and lives on when the daemon dies, something has changed. */
+void request_note(struct request *request);
 
 #endif

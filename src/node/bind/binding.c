@@ -15,9 +15,9 @@
 #include "node/task/following.h"
 #include "node/task/rights.h"
 #include "node/task/task.h"
-#include "os/keeper.h"
 #include "os/lock.h"
 #include "proxy/proxy.h"
+#include "wire/handover.h"
 
 struct bindings *binding_part(const struct request *request)
 {
@@ -107,12 +107,12 @@ static struct binding **slot_of(const struct binding *binding)
 static void link_binding(struct binding *binding)
 {
 	binding->next = binding->bindings->all;
-	os_keeper_note();
 	binding->bindings->all = binding;
 	binding->next_of_task = binding->task->bindings;
 	binding->task->bindings = binding;
 	binding->next_at = *slot_of(binding);
 	*slot_of(binding) = binding;
+	os_kept_begin(&binding->in_state, HANDOVER_BINDING);
 }
 
 int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, int endpoint,
@@ -138,6 +138,7 @@ int binding_new(struct task *task, enum binding_role role, int dcid, int p_nr, i
 	fill(binding, endpoint, generation);
 	link_binding(binding);
 	task->starting = false;
+	os_kept_note(&task->in_state);
 	*bindingp = binding;
 	return 0;
 }
@@ -152,6 +153,8 @@ int binding_adopt(struct task *task, const struct binding *image, struct binding
 	if (!binding)
 		return -ENOMEM;
 	*binding = *image;
+	binding->in_state = (struct os_kept){ 0 };
+	os_kept_adopt(&binding->in_state, HANDOVER_BINDING, image->in_state.number);
 	binding->task = task;
 	binding->bindings = bindings;
 	binding->next = binding->next_of_task = binding->next_at = NULL;
@@ -179,7 +182,8 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	assert(!binding->warning);
 	assert(binding->state == BINDING_BOUND);
 	assert(os_lock_protects());
-	os_keeper_note();
+	os_kept_note(&binding->in_state);
+	os_kept_note(&task->in_state);
 	binding->role = BINDING_PRIMARY;
 	binding->state = BINDING_BOUND;
 	memcpy(binding->name, order_endpoint(bindings->order, dcid, p_nr)->name,
@@ -202,11 +206,11 @@ int binding_take(struct binding *binding, int endpoint, uint32_t generation)
 	return 0;
 }
 
-static void unlink_binding(const struct binding *binding)
+static void unlink_binding(struct binding *binding)
 {
 	struct binding **link = &binding->bindings->all;
 
-	os_keeper_note();
+	os_kept_end(&binding->in_state);
 	while (*link && *link != binding)
 		link = &(*link)->next;
 	assert(*link);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "dvk.h"
+#include "os/kept.h"
 #include "pages/exchange.h"
 
 struct life;
@@ -68,6 +69,7 @@ enum binding_state {
 };
 
 struct binding {
+	struct os_kept in_state;      /* HANDOVER_BINDING; not while it is ARRIVING */
 	struct binding *next;	      /* of the node; the newest first */
 	struct binding *next_of_task; /* the same */
 	struct binding *next_at;      /* the same */

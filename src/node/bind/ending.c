@@ -8,7 +8,6 @@
 #include "node/state/order.h"
 #include "node/task/following.h"
 #include "node/task/task.h"
-#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "proxy/proxy.h"
@@ -41,7 +40,7 @@ void ending_begin(struct binding *binding)
 		return;
 	}
 	binding->state = BINDING_ENDING;
-	os_keeper_note();
+	os_kept_note(&binding->in_state);
 	if (warning_begin(binding)) /* the slot is held for that; the process is gone */
 		following_end(binding->task);
 	else

@@ -9,7 +9,6 @@
 #include "node/state/order.h"
 #include "node/task/caller.h"
 #include "node/task/rights.h"
-#include "os/keeper.h"
 #include "node/task/task.h"
 
 /* dvk_getpriv and dvk_setpriv: on the node where the endpoint is. */
@@ -33,7 +32,7 @@ static void set(struct request *request, priv_usr_t *priv, const priv_usr_t *wan
 			     wanted->priv_level, PROXY_PRIV);
 		return;
 	}
-	os_keeper_note();
+	rights_note(&bindings->tasks->rights, dcid, p_nr);
 	priv->priv_warn = wanted->priv_warn;
 	priv->priv_level = wanted->priv_level;
 	priv->priv_ipc_to = wanted->priv_ipc_to;

@@ -281,6 +281,7 @@ static void on_let_go(void *ctx, const struct dc_init_answer *answer)
 		return;
 	}
 	task->starting = false;
+	os_kept_note(&task->in_state);
 	run_row(request, task, p_nr);
 	if (request->head.flags & CTL_FLAG_FOLLOW) {
 		/* Its output since it was let go came before this answer. */
@@ -352,6 +353,7 @@ static void run_backup(struct run *run, const struct command *cmd)
 	}
 	/* Not that of the init, which it still is. */
 	memcpy(binding->name, cmd->name, sizeof(binding->name));
+	os_kept_note(&binding->in_state);
 	let_go(run);
 }
 
@@ -391,6 +393,7 @@ static void on_spawned(void *ctx, const struct dc_init_answer *answer)
 	run->output = NULL;
 	memcpy(run->task->cgroup, run->cgroup, sizeof(run->cgroup));
 	run->cgroup[0] = 0;
+	os_kept_note(&run->task->in_state);
 	base = strrchr(base, '/') ? strrchr(base, '/') + 1 : base;
 	memcpy(cmd.name, base, strnlen(base, sizeof(cmd.name) - 1));
 	if (request->head.flags & CTL_FLAG_UNBOUND) {

@@ -174,6 +174,7 @@ void conversations_unpack_status(struct binding *binding, const uint8_t *bytes)
 {
 	const struct move_state *state = (const struct move_state *)bytes;
 	struct status_page *page = binding->status->page;
+	struct rights *rights = &binding->bindings->tasks->rights;
 
 	assert(os_lock_protects());
 	page->rts_flags = state->rts_flags;
@@ -191,7 +192,8 @@ void conversations_unpack_status(struct binding *binding, const uint8_t *bytes)
 	page->waits = state->waits;
 	page->attached = state->attached != 0;
 	page->rights = state->rights;
-	binding->bindings->tasks->rights.of[binding->dcid][shm_index(binding->p_nr)] = state->priv;
+	rights->of[binding->dcid][shm_index(binding->p_nr)] = state->priv;
+	rights_note(rights, binding->dcid, binding->p_nr);
 }
 
 /*

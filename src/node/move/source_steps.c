@@ -16,7 +16,6 @@
 #include "node/task/following.h"
 #include "node/task/task.h"
 #include "os/clock.h"
-#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/pid.h"
 #include "os/loop.h"
@@ -321,7 +320,7 @@ int source_take_far_ends(struct source *d)
 			return refuse_gone(d);
 		}
 		binding->state = BINDING_LEAVING;
-		os_keeper_note();
+		os_kept_note(&binding->in_state);
 		copies = exchange_hold(d->moves->exchange, d->dcid, d->p_nr) + binding->copying;
 		os_lock_release(d->moves->lock);
 		if (copies)
@@ -347,7 +346,7 @@ void source_thaw(struct source *d)
 	binding = source_binding(d);
 	if (binding && binding->state == BINDING_LEAVING) {
 		binding->state = BINDING_BOUND;
-		os_keeper_note();
+		os_kept_note(&binding->in_state);
 		exchange_unhold(d->moves->exchange, d->dcid, d->p_nr, 0);
 		binding_refresh_channels(binding);
 		proxy_offer(d->moves->proxy, d->dcid, d->p_nr, d->endpoint);

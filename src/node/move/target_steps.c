@@ -247,6 +247,7 @@ static int prepare_process(struct target *a)
 		task->dcid = a->offer.dcid;
 		memcpy(task->cgroup, a->cgroup, sizeof(a->cgroup));
 		a->cgroup[0] = 0;
+		os_kept_note(&task->in_state);
 		r = binding_new(task, BINDING_ARRIVING, a->offer.dcid, a->offer.p_nr,
 				a->offer.endpoint, a->offer.generation, &a->binding);
 		if (r < 0)

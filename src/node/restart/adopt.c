@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "node/restart/handover.h"
+#include "node/restart/journal.h"
 #include "node/restart/restart.h"
 #include "node/state/life.h"
 #include "node/state/order.h"
@@ -52,12 +53,18 @@ int adoption_open(struct adoption *a, int fd, bool died, struct refusal *why)
 	int r;
 
 	*a = (struct adoption){ .died = died, .fd = fd, .asker_fd = -1 };
-	r = size <= 0 ? -EBADF : os_memfd_map(fd, (size_t)size, 0, &a->map);
+	r = size <= 0 ? -EBADF : os_memfd_map(fd, (size_t)size, 0, &a->file);
 	if (r < 0)
 		return refusal_set(why, EDVSGENERIC, "descriptor %d holds no state", fd);
 	a->size = a->bytes = (size_t)size;
-	r = handover_open(a->map, a->bytes, &handover_own_versions, &version);
-	if (r == 0 && (state_next(a->map, a->bytes, &at, NULL, NULL, &record) <= 0 ||
+	if (!died)
+		a->state = a->file;
+	else
+		r = journal_read(a->file, a->size, &handover_own_versions, &a->state, &a->bytes,
+				 &version);
+	if (r == 0)
+		r = handover_open(a->state, a->bytes, &handover_own_versions, &version);
+	if (r == 0 && (state_next(a->state, a->bytes, &at, NULL, NULL, &record) <= 0 ||
 		       record.kind != HANDOVER_NODE))
 		r = -EBADMSG;
 	if (r < 0)
@@ -68,7 +75,10 @@ int adoption_open(struct adoption *a, int fd, bool died, struct refusal *why)
 
 void adoption_close(struct adoption *a)
 {
-	a->map = os_memfd_unmap(a->map, a->size);
+	if (a->died)
+		free(a->state);
+	a->state = NULL;
+	a->file = os_memfd_unmap(a->file, a->size);
 	a->fd = os_close(a->fd);
 	free(a->asker);
 	a->asker = NULL;
@@ -82,7 +92,7 @@ int adoption_check(const struct adoption *a, struct refusal *why)
 	bool found = false;
 	int r;
 
-	while ((r = state_next(a->map, a->bytes, &at, NULL, NULL, &record)) > 0) {
+	while ((r = state_next(a->state, a->bytes, &at, NULL, NULL, &record)) > 0) {
 		if (record.kind != HANDOVER_DIRECTORY)
 			continue;
 		found = true;
@@ -131,7 +141,7 @@ int adoption_pages(struct adoption *a, int self, struct exchange **exchangep)
 	struct state_record record;
 	int r = exchange_adopt_new(exchangep, self);
 
-	while (r == 0 && state_next(a->map, a->bytes, &at, own, NULL, &record) > 0) {
+	while (r == 0 && state_next(a->state, a->bytes, &at, own, NULL, &record) > 0) {
 		if (record.kind != HANDOVER_PAGE)
 			continue;
 		a->pages += record.page.fd >= 0;
@@ -149,7 +159,7 @@ int adoption_group(struct adoption *a, struct order *order, const char *spec,
 	struct state_record record;
 
 	order->quorum = a->head.quorum;
-	while (state_next(a->map, a->bytes, &at, own, NULL, &record) > 0)
+	while (state_next(a->state, a->bytes, &at, own, NULL, &record) > 0)
 		if (record.kind == HANDOVER_GROUP && a->died)
 			return group_resume(&order->group, spec, order->self, &record.group,
 					    callbacks);
@@ -165,7 +175,7 @@ int adoption_rest(struct adoption *a, adoption_take_fn *take, void *ctx)
 	struct state_record record;
 	int r;
 
-	while ((r = state_next(a->map, a->bytes, &at, own, NULL, &record)) > 0) {
+	while ((r = state_next(a->state, a->bytes, &at, own, NULL, &record)) > 0) {
 		r = take(a, ctx, &record);
 		if (r < 0)
 			return r;
@@ -188,37 +198,40 @@ static int check_pidfd(const struct task *task)
 	return pid == task->lpid || pid == -ESRCH ? 0 : -EBADF;
 }
 
-int adoption_take_task(struct adoption *a, struct tasks *tasks, const struct state_task *record)
+int adoption_take_task(struct adoption *a, struct tasks *tasks, uint64_t number,
+		       const struct state_task *record)
 {
-	struct task *task;
+	struct task image = record->task, *task;
 	struct output *output;
 	int r = a->died ? check_pidfd(&record->task) : 0;
 
 	if (r == 0)
 		r = take_output(tasks, &record->output, &output);
+	image.in_state.number = number;
 	if (r == 0)
-		r = task_adopt(tasks, &record->task, &task);
+		r = task_adopt(tasks, &image, &task);
 	if (r == 0 && output)
 		following_take_output(task, output, record->output.before);
 	a->processes++;
 	return r;
 }
 
-static struct task *task_number(const struct tasks *tasks, int number)
+static struct task *task_number(const struct tasks *tasks, uint64_t number)
 {
 	struct task *task = tasks->all;
 
-	while (task && number--)
+	while (task && task->in_state.number != number)
 		task = task->next;
 	return task;
 }
 
-int adoption_take_binding(struct tasks *tasks, const struct state_binding *record)
+int adoption_take_binding(struct tasks *tasks, uint64_t number, const struct state_binding *record)
 {
 	struct task *task = task_number(tasks, record->task);
 	struct binding image = record->binding, *binding;
 	int r;
 
+	image.in_state.number = number;
 	image.status = exchange_adopted_status(tasks->rights.exchange, record->status_fd);
 	if (!task || !image.status)
 		return -EBADF;
@@ -226,12 +239,12 @@ int adoption_take_binding(struct tasks *tasks, const struct state_binding *recor
 	return r == 0 && !task->ended ? task_watch(task) : r;
 }
 
-int adoption_take_ended(struct tasks *tasks, const struct state_ended *record)
+int adoption_take_ended(struct tasks *tasks, uint64_t number, const struct state_ended *record)
 {
 	struct output *output;
 	int r = take_output(tasks, &record->output, &output);
 
-	return r < 0 ? r : ended_adopt(tasks, &record->row, output, record->output.before);
+	return r < 0 ? r : ended_adopt(tasks, number, &record->row, output, record->output.before);
 }
 
 /* The links' other ends are known by the table; the links themselves begin anew. */
@@ -279,7 +292,7 @@ void adoption_take_request(struct adoption *a, struct requests *requests,
 	if (from->kind == STATE_REQUEST_FOLLOWER && task)
 		following_add(task, request);
 	else if (from->kind == STATE_REQUEST_FORWARDED)
-		reattach_adopt(request, from->number, from->generation);
+		reattach_adopt(request, (int)from->number, from->generation);
 	else
 		request_end(request, 0, NULL, 0, NULL, 0);
 }

@@ -24,8 +24,10 @@ struct tasks;
 
 struct adoption {
 	bool died; /* of a predecessor that was not ready for it: see recovery.h */
-	void *map;
-	size_t size, bytes;
+	void *file;
+	size_t size;	/* of the file */
+	uint8_t *state; /* in the file; of one that died owned: read from a journal */
+	size_t bytes;
 	int fd;
 	struct state_node head;
 	int asker_fd; /* connection of the restart's asker; -1 gone */
@@ -33,7 +35,7 @@ struct adoption {
 	uint32_t pages, processes;
 };
 
-/* Maps and checks a state; takes fd. 0, or negative with the sentence. */
+/* Maps and checks a state, or reads the journal of one that died; takes fd. 0, or negative with the sentence. */
 int adoption_open(struct adoption *adoption, int fd, bool died, struct refusal *why);
 void adoption_close(struct adoption *adoption);
 /* Looks at all of it: whether this program could take it over. 0, or negative with the sentence. */
@@ -52,11 +54,12 @@ int adoption_rest(struct adoption *adoption, adoption_take_fn *take, void *ctx);
 
 int adoption_take_directory(struct order *order, struct proxy *proxy,
 			    const struct state_directory *record);
-int adoption_take_task(struct adoption *adoption, struct tasks *tasks,
+/* With the number of the record, which the thing goes on having. */
+int adoption_take_task(struct adoption *adoption, struct tasks *tasks, uint64_t number,
 		       const struct state_task *record);
 /* After the tasks, which it names by number. */
-int adoption_take_binding(struct tasks *tasks, const struct state_binding *record);
-int adoption_take_ended(struct tasks *tasks, const struct state_ended *record);
+int adoption_take_binding(struct tasks *tasks, uint64_t number, const struct state_binding *record);
+int adoption_take_ended(struct tasks *tasks, uint64_t number, const struct state_ended *record);
 /* The client of the restart itself is kept for adoption_answer(). */
 void adoption_take_request(struct adoption *adoption, struct requests *requests,
 			   const struct state_request *record);

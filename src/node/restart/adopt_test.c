@@ -38,7 +38,7 @@ static void put(struct handover_writer *writer, void *ctx)
 	(void)ctx;
 	handover_put_head(writer, &head);
 	if (with_directory)
-		handover_put_order(writer, &order);
+		handover_put_directory(writer, &order);
 }
 
 /* A state of ours, with one byte changed (-1: none). */
@@ -126,14 +126,14 @@ static void test_the_first_failure_ends_it(void)
 static void test_a_binding_of_no_task(void)
 {
 	struct state_binding record = { .task = 1, .status_fd = 99 };
-	struct task task = { .tasks = &tasks };
+	struct task task = { .tasks = &tasks, .in_state = { .number = 7 } };
 
 	set_up();
 	CHECK_EQ(exchange_new(&tasks.rights.exchange, 3), 0);
 	tasks.all = &task;
-	CHECK_EQ(adoption_take_binding(&tasks, &record), -EBADF);
-	record.task = 0;
-	CHECK_EQ(adoption_take_binding(&tasks, &record), -EBADF);
+	CHECK_EQ(adoption_take_binding(&tasks, 20, &record), -EBADF);
+	record.task = 7;
+	CHECK_EQ(adoption_take_binding(&tasks, 20, &record), -EBADF);
 	CHECK(!task.bindings);
 	tasks.rights.exchange = exchange_free(tasks.rights.exchange);
 }

@@ -52,22 +52,21 @@ static void test_kinds_of_requests(void)
 	struct request follower = request_of(7, CTL_LOGS, CTL_FLAG_FOLLOW);
 	struct request far = request_of(8, CTL_LOGS, CTL_FLAG_FOLLOW);
 	struct request other = request_of(9, CTL_SIGNAL, 0);
-	struct task second = { .followers = &follower };
-	struct task first = { .next = &second };
-	int number;
+	struct task task = { .in_state = { .number = 77 } };
+	uint64_t number;
 
 	set_up();
-	tasks.all = &first;
+	follower.followed = &task;
 	CHECK_EQ(handover_kind_of(&unread, &asker, &number), STATE_REQUEST_UNREAD);
 	CHECK_EQ(handover_kind_of(&asker, &asker, &number), STATE_REQUEST_RESTART);
 	CHECK_EQ(handover_kind_of(&follower, &asker, &number), STATE_REQUEST_FOLLOWER);
-	CHECK_EQ(number, 1);
+	CHECK_EQ(number, 77);
 	CHECK_EQ(handover_kind_of(&far, &asker, &number), 0);
 	far.to = 6;
 	CHECK_EQ(handover_kind_of(&far, &asker, &number), STATE_REQUEST_FORWARDED);
 	CHECK_EQ(number, 6);
 	far.to = -1;
-	requests.detached = &far;
+	far.is_detached = true;
 	CHECK_EQ(handover_kind_of(&far, &asker, &number), STATE_REQUEST_FORWARDED);
 	CHECK_EQ(handover_kind_of(&other, &asker, &number), 0);
 	other.to = 6; /* its effect there may be complete by then */
@@ -79,7 +78,8 @@ static void put_some(struct handover_writer *writer, void *ctx)
 	static const struct ctl_counters counters = { .since_ns = 17 };
 
 	handover_put_head(writer, &head);
-	handover_put_order(writer, &order);
+	handover_put_directory(writer, &order);
+	handover_put_group(writer, &order);
 	handover_put_tasks(writer, &tasks);
 	handover_put_counters(writer, &counters);
 	handover_put_requests(writer, &requests, ctx);
@@ -118,7 +118,7 @@ static void test_the_parts_come_through(void)
 	directory_init(&order.directory);
 	tasks.all = &task;
 	tasks.rights.of[1][shm_index(7)].priv_level = 3;
-	CHECK_EQ(ended_adopt(&tasks, &ended, NULL, 0), 0);
+	CHECK_EQ(ended_adopt(&tasks, 9, &ended, NULL, 0), 0);
 	asker.next_client = &unread;
 	requests.clients = &asker;
 	CHECK_EQ(handover_write(put_some, &asker, &file), 0);
@@ -150,6 +150,7 @@ static void test_into_room(void)
 {
 	struct request asker = request_of(61, CTL_RESTART, 0);
 	struct refusal why = REFUSAL_NONE;
+	struct handover_alone alone = { 0 };
 	struct adoption adoption;
 	ssize_t bytes;
 	void *map;
@@ -160,12 +161,14 @@ static void test_into_room(void)
 	requests.clients = &asker;
 	fd = os_memfd_new("room", 65536);
 	CHECK_EQ(os_memfd_map(fd, 65536, 0, &map), 0);
-	bytes = handover_write_into(put_some, &asker, map, 64);
+	bytes = handover_write_into(put_some, &asker, map, 64, &alone);
 	CHECK(bytes > 64);
 	for (size_t more = 0; more <= 5000; more += 5000) {
 		memset(map, 0xa5, 65536);
-		CHECK_EQ(handover_write_into(put_some, &asker, map, (size_t)bytes + more), bytes);
-		CHECK_EQ(adoption_open(&adoption, os_dup(fd), true, &why), 0);
+		alone = (struct handover_alone){ 0 };
+		CHECK_EQ(handover_write_into(put_some, &asker, map, (size_t)bytes + more, &alone),
+			 bytes);
+		CHECK_EQ(adoption_open(&adoption, os_dup(fd), false, &why), 0);
 		CHECK_EQ(adoption_check(&adoption, &why), 0);
 		adoption_close(&adoption);
 	}

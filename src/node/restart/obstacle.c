@@ -39,7 +39,7 @@ static void look_at_inits(const struct tasks *tasks, struct seen *seen)
 static struct seen look(const struct requests *requests, const struct request *asker)
 {
 	struct seen seen = { .init = NULL };
-	int number;
+	uint64_t number;
 
 	look_at_inits(requests->tasks, &seen);
 	for (const struct binding *b = requests->tasks->bindings->all; b && !seen.warning;

@@ -49,7 +49,7 @@ static void note_all(const struct adoption *adoption, struct kept *kept)
 
 	kept->count = 0;
 	note(kept, adoption->fd);
-	while (state_next(adoption->map, adoption->bytes, &at, note, kept, &record) > 0)
+	while (state_next(adoption->state, adoption->bytes, &at, note, kept, &record) > 0)
 		continue;
 }
 
@@ -134,6 +134,7 @@ static void take_back(struct binding *binding)
 	struct bindings *bindings = binding->bindings;
 
 	binding->state = BINDING_BOUND;
+	os_kept_note(&binding->in_state);
 	exchange_unhold(bindings->exchange, binding->dcid, binding->p_nr, 0);
 	proxy_offer(bindings->proxy, binding->dcid, binding->p_nr, binding->endpoint);
 }

@@ -31,8 +31,9 @@ struct restarts {
 	/* Writes down what the node knows; see handover.h. A restart that is only asked for has no asker. */
 	int (*write)(struct node *node, const struct request *asker, int64_t asked_ns,
 		     int64_t paused_ns, struct handover_file *file);
-	/* The same at any moment, for a daemon that follows this one's death. */
-	ssize_t (*keep)(struct node *node, void *out, size_t room);
+	/* The same at any moment, for a daemon that follows this one's death: all of it, or what has changed. */
+	ssize_t (*keep)(struct node *node, bool whole, void *out, size_t room,
+			struct handover_alone *alone);
 	struct node *node; /* for these hooks */
 	struct keeping keeping;
 	/* As this daemon was executed. */

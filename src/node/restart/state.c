@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "wire/command.h"
+
 /*
  * Each kind of record has one function, which names its fields in order. It is run to write and to read, so that
  * the two cannot differ; a descriptor cannot be forgotten, because its field tells the cursor.
@@ -110,7 +112,7 @@ static void binding_fields(struct handover_cursor *c, struct state_binding *reco
 	struct binding *binding = &record->binding;
 	int role = (int)binding->role, state = (int)binding->state;
 
-	handover_range(c, &record->task, 0, INT32_MAX);
+	handover_u64(c, &record->task);
 	handover_range(c, &role, BINDING_PRIMARY,
 		       BINDING_BACKUP); /* an arrival is no quiet point */
 	handover_range(c, &state, BINDING_BOUND, BINDING_ENDING);
@@ -171,8 +173,9 @@ static void request_fields(struct handover_cursor *c, struct state_request *r)
 {
 	handover_range(c, &r->kind, STATE_REQUEST_UNREAD, STATE_REQUEST_RESTART);
 	handover_fd(c, &r->fd, 0);
-	handover_range(c, &r->number, 0,
-		       r->kind == STATE_REQUEST_FORWARDED ? NR_NODES - 1 : INT32_MAX);
+	handover_u64(c, &r->number);
+	if (r->kind == STATE_REQUEST_FORWARDED && r->number >= NR_NODES)
+		handover_refuse(c);
 	handover_u32(c, &r->generation);
 	handover_u64(c, &r->data_sent);
 	handover_tail(c, &r->head, &r->head_bytes);
@@ -199,6 +202,18 @@ static void counters_fields(struct handover_cursor *c, struct ctl_counters *coun
 		handover_u64(c, &counters->refusals[i].count);
 	}
 	counters->since_ns = (int64_t)since_ns;
+}
+
+static void gone_fields(struct handover_cursor *c, struct state_gone *gone)
+{
+	handover_range(c, &gone->kind, HANDOVER_NODE, HANDOVER_KIND_LAST);
+}
+
+static void command_fields(struct handover_cursor *c, struct state_command *record)
+{
+	handover_tail(c, &record->command, &record->bytes);
+	if (record->bytes != COMMAND_BYTES)
+		handover_refuse(c);
 }
 
 static void fields(struct handover_cursor *c, struct state_record *record)
@@ -240,12 +255,18 @@ static void fields(struct handover_cursor *c, struct state_record *record)
 	case HANDOVER_COUNTERS:
 		counters_fields(c, &record->counters);
 		break;
+	case HANDOVER_GONE:
+		gone_fields(c, &record->gone);
+		break;
+	case HANDOVER_COMMAND:
+		command_fields(c, &record->command);
+		break;
 	}
 }
 
 void state_put(struct handover_cursor *c, struct state_record *record)
 {
-	handover_begin(c, record->kind);
+	handover_begin(c, record->kind, record->number);
 	fields(c, record);
 	handover_end(c);
 }
@@ -255,12 +276,14 @@ int state_next(const uint8_t *buf, size_t bytes, size_t *at, state_descriptor_fn
 {
 	struct handover_cursor c;
 	enum handover_kind kind;
-	int r = handover_next(buf, bytes, at, &kind, &c);
+	uint64_t number;
+	int r = handover_next(buf, bytes, at, &kind, &number, &c);
 
 	if (r <= 0)
 		return r;
 	memset(record, 0, sizeof(*record));
 	record->kind = kind;
+	record->number = number;
 	c.descriptor = own;
 	c.ctx = ctx;
 	fields(&c, record);

@@ -47,7 +47,7 @@ struct state_task {
 };
 
 struct state_binding {
-	int task;		/* number of its task in this state, from 0 */
+	uint64_t task;		/* number of its task's record */
 	struct binding binding; /* as above */
 	int status_fd;		/* its status page, which has a record of its own */
 };
@@ -69,7 +69,7 @@ struct state_link {
 
 enum state_request_kind {
 	STATE_REQUEST_UNREAD = 1,    /* connected, and nothing was read */
-	STATE_REQUEST_FOLLOWER = 2,  /* attached to task `number` of this state */
+	STATE_REQUEST_FOLLOWER = 2,  /* attached to the task whose record has this number */
 	STATE_REQUEST_FORWARDED = 3, /* attached to a task of node `number` */
 	STATE_REQUEST_RESTART = 4,   /* the one that asked for all this */
 };
@@ -77,7 +77,7 @@ enum state_request_kind {
 struct state_request {
 	int kind; /* enum state_request_kind */
 	int fd;
-	int number;
+	uint64_t number;
 	uint32_t generation; /* FORWARDED: of the endpoint */
 	uint64_t data_sent;
 	const uint8_t
@@ -90,9 +90,22 @@ struct state_directory {
 	uint32_t bytes;
 };
 
+struct state_gone {
+	int kind; /* enum handover_kind */
+};
+
+/* The record's number is the command's in the order. */
+struct state_command {
+	const uint8_t *command; /* COMMAND_BYTES; of one that was read they lie inside the buffer */
+	uint32_t bytes;
+};
+
 struct state_record {
 	enum handover_kind kind;
+	uint64_t number;
 	union {
+		struct state_gone gone;
+		struct state_command command;
 		struct state_node node;
 		struct state_directory directory;
 		struct group_place group;

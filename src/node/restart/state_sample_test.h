@@ -5,8 +5,12 @@
 /* One record of each kind that a daemon leaves to its successor, with known values. Only test programs include this. */
 
 #include "node/restart/state.h"
+#include "wire/command.h"
 
 static const struct ctl_request asked = { .magic = CTL_MAGIC, .call = CTL_RESTART };
+
+/* As it stands in a record, which does not look into it. */
+static const uint8_t command_bytes[COMMAND_BYTES] = { 3, 0, 7 };
 
 static const struct state_record samples[] = {
 	{ .kind = HANDOVER_NODE,
@@ -59,6 +63,7 @@ static const struct state_record samples[] = {
 			.copied_bytes = UINT64_MAX,
 			.refusals = { { -61, 0, 5 }, { -332, 0, 6 } } } },
 	{ .kind = HANDOVER_BINDING,
+	  .number = UINT64_MAX,
 	  .binding = { .task = 7,
 		       .binding = { .role = BINDING_BACKUP,
 				    .state = BINDING_BOUND,
@@ -66,6 +71,8 @@ static const struct state_record samples[] = {
 				    .endpoint = 10,
 				    .name = "stand-by" },
 		       .status_fd = 8 } },
+	{ .kind = HANDOVER_GONE, .number = 9, .gone = { HANDOVER_TASK } },
+	{ .kind = HANDOVER_COMMAND, .number = 10, .command = { command_bytes, COMMAND_BYTES } },
 };
 #define SAMPLES (sizeof(samples) / sizeof(*samples))
 

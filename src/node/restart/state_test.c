@@ -53,6 +53,9 @@ static void compare(struct state_record *got, const struct state_record *want)
 			     want->directory.bytes);
 	if (got->kind == HANDOVER_GROUP)
 		compare_tail(&got->group.bytes, got->group.len, want->group.bytes, want->group.len);
+	if (got->kind == HANDOVER_COMMAND)
+		compare_tail(&got->command.command, got->command.bytes, want->command.command,
+			     want->command.bytes);
 	if (got->kind == HANDOVER_REQUEST)
 		compare_tail(&got->request.head, got->request.head_bytes, want->request.head,
 			     want->request.head_bytes);
@@ -152,6 +155,12 @@ static void test_ranges(void)
 	CHECK_EQ(accepts(&r), -EBADMSG);
 	r = samples[9];
 	r.request.head_bytes--;
+	CHECK_EQ(accepts(&r), -EBADMSG);
+	r = samples[12];
+	r.gone.kind = 0;
+	CHECK_EQ(accepts(&r), -EBADMSG);
+	r = samples[13];
+	r.command.bytes--;
 	CHECK_EQ(accepts(&r), -EBADMSG);
 }
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "os/keeper.h"
+#include "os/kept.h"
 #include "dvk.h"
 #include "node/calls.h"
 #include "node/bind/binding.h"
@@ -97,7 +97,7 @@ static int dvs_set(struct request *request, struct life *life)
 	memset(life->dvs_name, 0, sizeof(life->dvs_name));
 	snprintf(life->dvs_name, sizeof(life->dvs_name), "%s", wanted.d_name);
 	life->debug_level = wanted.d_dbglvl;
-	os_keeper_note();
+	os_kept_note_other();
 	return 0;
 }
 

@@ -156,8 +156,8 @@ static void test_ended(void)
 	const struct ctl_ended_row second = { .dcid = 3, .p_nr = 6 };
 
 	set_up();
-	CHECK_EQ(ended_adopt(&tasks, &first, NULL, 0), 0);
-	CHECK_EQ(ended_adopt(&tasks, &second, NULL, 0), 0);
+	CHECK_EQ(ended_adopt(&tasks, 9, &first, NULL, 0), 0);
+	CHECK_EQ(ended_adopt(&tasks, 9, &second, NULL, 0), 0);
 	CHECK_EQ(snapshot_ended(&s, &tasks, &asker), 0);
 	CHECK_EQ(s.ended_count, 2);
 	snapshot_deinit(&s);
@@ -192,8 +192,8 @@ static void test_a_user_sees_its_own(void)
 	CHECK_EQ(s.dc[0].mode, 0740);
 	ended_forget_dc(&tasks, 1);
 	ended_forget_dc(&tasks, 3);
-	CHECK_EQ(ended_adopt(&tasks, &first, NULL, 0), 0);
-	CHECK_EQ(ended_adopt(&tasks, &second, NULL, 0), 0);
+	CHECK_EQ(ended_adopt(&tasks, 9, &first, NULL, 0), 0);
+	CHECK_EQ(ended_adopt(&tasks, 9, &second, NULL, 0), 0);
 	CHECK_EQ(snapshot_ended(&s, &tasks, &asker), 0);
 	CHECK_EQ(s.ended_count, 1);
 	CHECK_EQ(s.ended[0].dcid, 3);

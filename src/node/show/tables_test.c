@@ -66,7 +66,7 @@ static void test_ended(void)
 {
 	const struct ctl_ended_row row = { .dcid = 1, .p_nr = 5 };
 
-	CHECK_EQ(ended_adopt(&tasks, &row, NULL, 0), 0);
+	CHECK_EQ(ended_adopt(&tasks, 9, &row, NULL, 0), 0);
 	CHECK_EQ(ask(handle_ended, 1, 0)->rows, 1);
 	CHECK_EQ(ask(handle_ended, -1, 1)->rows, 1);
 }

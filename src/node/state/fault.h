@@ -29,6 +29,7 @@ void fault_step(const char *name, int p_nr, bool (*told)(void *ctx), void *ctx);
  *
  *	search (translates no pid)  peer-pidfd (knows clients by their start time)
  *	order-late (hears of each command 50 ms late)
+ *	keep-check (compares what it leaves to a next daemon with all that there is, at each change)
  */
 bool fault_is(const char *name);
 

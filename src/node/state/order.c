@@ -8,8 +8,8 @@
 #include "core/proposal.h"
 #include "dvk.h"
 #include "group/group.h"
-#include "os/keeper.h"
 #include "os/lock.h"
+#include "wire/handover.h"
 
 /*
  * A proposal lives from order_propose() until its command comes back in the order, found by the
@@ -129,6 +129,30 @@ void order_decided(struct order *order, uint64_t request, const struct directory
 		send_waiting(order);
 }
 
+void order_note_directory(struct order *order)
+{
+	if (order->in_state.number)
+		os_kept_note(&order->in_state);
+	else
+		os_kept_begin(&order->in_state, HANDOVER_DIRECTORY);
+}
+
+void order_note_applied(struct order *order, uint64_t number, const struct command *cmd)
+{
+	assert(order->applied_count <= ORDER_APPLIED_MAX);
+	os_kept_note_other();
+	if (order->applied_count == ORDER_APPLIED_MAX)
+		order_note_directory(order);
+	else
+		order->applied[order->applied_count++] = (struct order_applied){ number, *cmd };
+}
+
+void order_settle(struct order *order)
+{
+	assert(os_lock_protects());
+	order->applied_count = 0;
+}
+
 size_t order_snapshot(const struct order *order, uint8_t *buf, size_t size)
 {
 	assert(os_lock_protects());
@@ -158,7 +182,7 @@ void order_quorum(struct order *order, bool have)
 {
 	assert(os_lock_protects());
 	order->quorum = have;
-	os_keeper_note();
+	os_kept_note_other(); /* the group's place, and whether there is a quorum */
 	if (have)
 		send_waiting(order);
 	else

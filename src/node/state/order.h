@@ -13,11 +13,19 @@
 
 #include "base/right.h"
 #include "core/directory.h"
+#include "os/kept.h"
+
+#define ORDER_APPLIED_MAX 32u
 
 struct group;
 struct order;
 struct os_source;
 struct proposal;
+
+struct order_applied {
+	uint64_t order;
+	struct command command;
+};
 
 /* The part of struct node: the order, and what it has decided so far. */
 struct order {
@@ -31,7 +39,20 @@ struct order {
 	struct proposal *proposals; /* own commands not delivered yet */
 	uint64_t last_request;	    /* number of the newest */
 	uint64_t inherited;	    /* up to this number they are of a daemon that died */
+	/* What the next daemon has to know of the directory (os/kept.h). */
+	struct os_kept in_state; /* HANDOVER_DIRECTORY, when it has become another one */
+	unsigned applied_count;	 /* commands applied since the state was left */
+	struct order_applied applied[ORDER_APPLIED_MAX];
 };
+
+/*
+ * The directory is as it was after this command, or is another one: for the state that is left to the next daemon,
+ * which applies the same commands. More of them than ORDER_APPLIED_MAX are another directory.
+ */
+void order_note_applied(struct order *order, uint64_t number, const struct command *cmd);
+void order_note_directory(struct order *order);
+/* The state with all that was left. */
+void order_settle(struct order *order);
 
 /* The directory's entry, or NULL when out of range; may be unbound. */
 static inline const struct directory_endpoint *order_endpoint(const struct order *order, int dcid,

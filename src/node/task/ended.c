@@ -11,11 +11,13 @@
 #include "node/task/task.h"
 #include "node/ask/request.h"
 #include "os/clock.h"
-#include "os/keeper.h"
+#include "os/kept.h"
 #include "os/lock.h"
+#include "wire/handover.h"
 
 struct ended {
 	struct ended *next;
+	struct os_kept in_state;
 	struct ctl_ended_row row;
 	struct output *output; /* owned; NULL: there was none, or it is forgotten */
 	uint64_t before;       /* bytes of it that other nodes had and did not send */
@@ -25,7 +27,7 @@ static void drop(struct ended **link)
 {
 	struct ended *ended = *link;
 
-	os_keeper_note();
+	os_kept_end(&ended->in_state);
 	*link = ended->next;
 	output_free(ended->output);
 	free(ended);
@@ -104,7 +106,6 @@ void ended_keep(struct task *task)
 	assert(task->last.bound);
 	assert(task->ended);
 	assert(os_lock_protects());
-	os_keeper_note();
 	if (!ended)
 		return;
 	ended_forget_output(tasks, task->last.dcid, task->last.p_nr);
@@ -125,7 +126,10 @@ void ended_keep(struct task *task)
 	ended->output = task->output;
 	ended->before = task->output_start;
 	task->output = NULL;
+	if (ended->output)
+		output_belong(ended->output, &ended->in_state);
 	tasks->ended = ended;
+	os_kept_begin(&ended->in_state, HANDOVER_ENDED);
 	keep_to_limits(tasks, task->last.dcid);
 }
 
@@ -148,6 +152,7 @@ static void note_lost(struct tasks *tasks, int dcid, int p_nr)
 					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
 	memcpy(ended->row.name, ep->name, strnlen(ep->name, sizeof(ended->row.name) - 1));
 	tasks->ended = ended;
+	os_kept_begin(&ended->in_state, HANDOVER_ENDED);
 	keep_to_limits(tasks, dcid);
 }
 
@@ -176,8 +181,27 @@ void ended_walk(const struct tasks *tasks, ended_walk_fn *fn, void *ctx)
 		fn(ctx, &ended->row, ended->output, ended->before);
 }
 
-int ended_adopt(struct tasks *tasks, const struct ctl_ended_row *row, struct output *output,
-		uint64_t before)
+struct ended *ended_next(const struct tasks *tasks, const struct ended *ended)
+{
+	assert(os_lock_protects());
+	return ended ? ended->next : tasks->ended;
+}
+
+const struct os_kept *ended_in_state(const struct ended *ended)
+{
+	return &ended->in_state;
+}
+
+void ended_tell(const struct os_kept *in_state, ended_walk_fn *fn, void *ctx)
+{
+	const struct ended *ended = OS_KEPT_OWNER(in_state, const struct ended);
+
+	assert(os_lock_protects());
+	fn(ctx, &ended->row, ended->output, ended->before);
+}
+
+int ended_adopt(struct tasks *tasks, uint64_t number, const struct ctl_ended_row *row,
+		struct output *output, uint64_t before)
 {
 	struct ended *ended = malloc(sizeof(*ended));
 	struct ended **link = &tasks->ended;
@@ -185,7 +209,10 @@ int ended_adopt(struct tasks *tasks, const struct ctl_ended_row *row, struct out
 	assert(os_lock_protects());
 	if (!ended)
 		return -ENOMEM;
-	*ended = (struct ended){ NULL, *row, output, before };
+	*ended = (struct ended){ .row = *row, .output = output, .before = before };
+	os_kept_adopt(&ended->in_state, HANDOVER_ENDED, number);
+	if (output)
+		output_belong(output, &ended->in_state);
 	while (*link)
 		link = &(*link)->next;
 	*link = ended;

@@ -16,6 +16,8 @@
 #define ENDED_MAX      64 /* in each DC */
 #define ENDED_LOGS_MAX 64 /* on the node: each may have a MiB */
 
+struct ended;
+struct os_kept;
 struct tasks;
 struct output;
 struct task;
@@ -45,7 +47,13 @@ bool ended_send(struct request *request, int dcid, int p_nr);
 typedef void ended_walk_fn(void *ctx, const struct ctl_ended_row *row, const struct output *output,
 			   uint64_t before);
 void ended_walk(const struct tasks *tasks, ended_walk_fn *fn, void *ctx);
-int ended_adopt(struct tasks *tasks, const struct ctl_ended_row *row, struct output *output,
-		uint64_t before); /* takes output; in order */
+int ended_adopt(struct tasks *tasks, uint64_t number, const struct ctl_ended_row *row,
+		struct output *output, uint64_t before); /* takes output; in order */
+
+/* The same of each alone, of which the next daemon has to know: HANDOVER_ENDED. */
+struct ended *ended_next(const struct tasks *tasks,
+			 const struct ended *ended); /* NULL: the first */
+const struct os_kept *ended_in_state(const struct ended *ended);
+void ended_tell(const struct os_kept *in_state, ended_walk_fn *fn, void *ctx);
 
 #endif

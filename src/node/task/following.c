@@ -11,7 +11,6 @@
 #include "node/state/order.h"
 #include "node/task/output.h"
 #include "node/task/task.h"
-#include "os/keeper.h"
 #include "os/lock.h"
 
 /* A line sent by the output: new bytes for each follower. */
@@ -29,6 +28,8 @@ void following_take_output(struct task *task, struct output *output, uint64_t st
 	assert(os_lock_protects());
 	task->output = output;
 	task->output_start = start;
+	output_belong(output, &task->in_state);
+	os_kept_note(&task->in_state);
 	output_listen(output, on_output, task);
 }
 
@@ -57,15 +58,18 @@ static void cancelled(struct request *request)
 {
 	struct task *task = request->keeper;
 
-	if (request_unkeep(&task->followers, request) || request_unkeep(&task->waiters, request))
+	if (request_unkeep(&task->followers, request) || request_unkeep(&task->waiters, request)) {
+		request->followed = NULL;
 		request_end(request, 0, NULL, 0, NULL, 0);
+	}
 }
 
 void following_add(struct task *task, struct request *request)
 {
 	assert(os_lock_protects());
 	request_keep(&task->followers, request, task, cancelled);
-	os_keeper_note();
+	request->followed = task;
+	request_note(request);
 }
 
 void following_await_end(struct task *task, struct request *request)
@@ -111,9 +115,11 @@ static struct request *take_first(struct request **list)
 {
 	struct request *request = *list;
 
-	os_keeper_note();
-	if (request)
-		*list = request->next_kept;
+	if (!request)
+		return NULL;
+	*list = request->next_kept;
+	request->followed = NULL;
+	request_note(request);
 	return request;
 }
 

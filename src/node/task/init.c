@@ -21,7 +21,7 @@
 #include "wire/init.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
-#include "os/keeper.h"
+#include "os/kept.h"
 #include "os/lock.h"
 #include "os/log.h"
 #include "os/loop.h"
@@ -29,11 +29,13 @@
 #include "os/reap.h"
 #include "os/socket.h"
 #include "os/spawn.h"
+#include "wire/handover.h"
 
 #define ASKS_MAX   1024 /* at one time: as many runs and targets */
 #define TIMEOUT_US (DC_INIT_TIMEOUT_MS * INT64_C(1000))
 
 struct dc_init {
+	struct os_kept in_state; /* HANDOVER_INIT, of one that is ready and has not been freed */
 	struct dc_init *next;
 	int dcid;
 	pid_t pid;
@@ -62,7 +64,6 @@ static void init_bury(struct dc_init *init)
 {
 	struct dc_init **link = &inits;
 
-	os_keeper_note();
 	if (init->holds)
 		return;
 	while (*link != init)
@@ -224,7 +225,7 @@ static void come_up(struct dc_init *init, const struct init_reply *reply)
 	if (!r)
 		r = os_descriptors_restore(init->pid);
 	init->ready = true;
-	os_keeper_note();
+	os_kept_note(&init->in_state);
 	if (!r)
 		return;
 	os_log(OS_LOG_ERROR, "the init of DC %d does not come up: %s", init->dcid, strerror(-r));
@@ -381,6 +382,7 @@ static struct dc_init *init_new(struct os_loop *loop, int dcid, const struct dc_
 				  .loop = loop,
 				  .events = *events };
 	inits = init;
+	os_kept_begin(&init->in_state, HANDOVER_INIT);
 	return init;
 }
 
@@ -420,7 +422,7 @@ struct dc_init *dc_init_free(struct dc_init *init)
 	assert(os_lock_protects());
 	if (!init)
 		return NULL;
-	os_keeper_note();
+	os_kept_end(&init->in_state);
 	init->holds++;
 	init->lost = init->freed = true;
 	init->requests = os_source_free(init->requests);
@@ -499,6 +501,11 @@ struct dc_init *dc_init_adopt(struct os_loop *loop, int dcid, const struct dc_in
 pid_t dc_init_pid(const struct dc_init *init)
 {
 	return init->pid;
+}
+
+const struct os_kept *dc_init_in_state(const struct dc_init *init)
+{
+	return &init->in_state;
 }
 
 bool dc_init_is_ready(const struct dc_init *init)

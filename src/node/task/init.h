@@ -41,6 +41,7 @@ static inline int dc_vpid_base(int nodeid)
 }
 
 struct dc_init;
+struct os_kept;
 struct os_loop;
 
 /* The command to execute. All memory and descriptors stay the caller's. */
@@ -99,6 +100,8 @@ void dc_init_settle(int timeout_ms);
 pid_t dc_init_pid(const struct dc_init *init);
 /* Whether it has come up. */
 bool dc_init_is_ready(const struct dc_init *init);
+/* The part of it that carries its changes: HANDOVER_INIT. */
+const struct os_kept *dc_init_in_state(const struct dc_init *init);
 /* Whether it owes an answer. */
 bool dc_init_is_asked(const struct dc_init *init);
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "os/inode.h"
-#include "os/keeper.h"
+#include "os/kept.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "os/memfd.h"
@@ -32,6 +32,7 @@ struct marks {
 struct output {
 	int read_fd, write_fd, ring_fd;
 	struct os_source *source;
+	struct os_kept *owner; /* or NULL */
 	output_fn *fn;
 	void *ctx;
 	uint8_t *ring;
@@ -77,6 +78,12 @@ static int ring_map(struct output *output)
 	return r;
 }
 
+static void note(const struct output *output)
+{
+	if (output->owner)
+		os_kept_note(output->owner);
+}
+
 /* False: no memory; then nothing is kept. */
 static bool ring_make(struct output *output)
 {
@@ -84,7 +91,7 @@ static bool ring_make(struct output *output)
 		return true;
 	if (output->ring_fd < 0)
 		output->ring_fd = os_memfd_new("dvs-log", ring_bytes(output->limit));
-	os_keeper_note();
+	note(output);
 	return output->ring_fd >= 0 && ring_map(output) == 0;
 }
 
@@ -224,7 +231,7 @@ struct output *output_free(struct output *output)
 	assert(os_lock_protects());
 	if (!output)
 		return NULL;
-	os_keeper_note();
+	note(output);
 	os_source_free(output->source);
 	os_close(output->read_fd);
 	os_close(output->write_fd);
@@ -232,6 +239,12 @@ struct output *output_free(struct output *output)
 	os_close(output->ring_fd);
 	free(output);
 	return NULL;
+}
+
+void output_belong(struct output *output, struct os_kept *owner)
+{
+	assert(os_lock_protects());
+	output->owner = owner;
 }
 
 void output_listen(struct output *output, output_fn *fn, void *ctx)

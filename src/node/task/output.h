@@ -24,6 +24,7 @@
 #define OUTPUT_BYTES ((uint32_t)CTL_LOG_DEFAULT)
 #define OUTPUT_MOST  ((uint32_t)CTL_LOG_MOST)
 
+struct os_kept;
 struct os_loop;
 struct output;
 
@@ -46,6 +47,9 @@ void output_place(const struct output *output, struct output_place *place);
 /* Takes the descriptors. 0 or negative errno. */
 int output_adopt(struct os_loop *loop, const struct output_place *place, struct output **outputp);
 struct output *output_free(struct output *output); /* output may be NULL; returns NULL */
+
+/* A part of this thing, of which the next daemon has to know; until the output belongs to another one, or is freed. */
+void output_belong(struct output *output, struct os_kept *owner);
 
 /* One listener, told of the bytes that arrive from now on; NULL: none. */
 void output_listen(struct output *output, output_fn *fn, void *ctx);

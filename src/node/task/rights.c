@@ -9,6 +9,7 @@
 #include "node/state/order.h"
 #include "pages/exchange.h"
 #include "os/lock.h"
+#include "wire/handover.h"
 
 bool rights_is_sysproc(const struct rights *rights, int dcid, int p_nr)
 {
@@ -22,6 +23,17 @@ static void allow(dvk_map_t *map, int call)
 	map->chunk[call / 16] |= (bitchunk_t)(1u << call % 16);
 }
 
+void rights_note(struct rights *rights, int dcid, int p_nr)
+{
+	struct os_kept *slot = &rights->in_state[dcid][shm_index(p_nr)];
+	uint64_t number = (uint64_t)(slot - &rights->in_state[0][0]) + 1;
+
+	if (slot->number)
+		os_kept_note(slot);
+	else
+		os_kept_adopt(slot, HANDOVER_RIGHTS, number);
+}
+
 void rights_reset(struct rights *rights, int dcid, int p_nr)
 {
 	const struct directory_dc *dc = &rights->order->directory.dc[dcid];
@@ -29,6 +41,7 @@ void rights_reset(struct rights *rights, int dcid, int p_nr)
 	static const int user_calls[] = { DVK_SENDREC, DVK_UNBIND, DVK_GETEP, DVK_WAIT4BIND };
 
 	assert(os_lock_protects());
+	rights_note(rights, dcid, p_nr);
 	memset(priv, 0, sizeof(*priv));
 	priv->priv_warn = NONE;
 	priv->priv_level = USER_PRIV;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "dvk.h"
+#include "os/kept.h"
 #include "wire/shm.h"
 
 struct exchange;
@@ -23,7 +24,12 @@ struct rights {
 	struct exchange *exchange;
 	/* as set by dvk_setpriv on this node; see bind/privileges.c */
 	priv_usr_t of[SHM_DCS][SHM_SLOTS];
+	struct os_kept in_state[SHM_DCS]
+			       [SHM_SLOTS]; /* HANDOVER_RIGHTS, of those that have changed */
 };
+
+/* Those of a slot have changed. */
+void rights_note(struct rights *rights, int dcid, int p_nr);
 
 /* Sets the defaults of a fresh binding. */
 void rights_reset(struct rights *rights, int dcid, int p_nr);

@@ -9,11 +9,11 @@
 #include "node/task/ended.h"
 #include "node/task/following.h"
 #include "node/task/output.h"
-#include "os/keeper.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "os/pid.h"
 #include "os/socket.h"
+#include "wire/handover.h"
 
 struct task *task_find(const struct tasks *tasks, pid_t lpid)
 {
@@ -64,7 +64,7 @@ int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, s
 			       .pidfd = pidfd,
 			       .pidns = os_pidns_of(lpid) };
 	tasks->all = task;
-	os_keeper_note();
+	os_kept_begin(&task->in_state, HANDOVER_TASK);
 	*taskp = task;
 	return 0;
 }
@@ -80,6 +80,8 @@ int task_adopt(struct tasks *tasks, const struct task *image, struct task **task
 	*task = *image;
 	task->tasks = tasks;
 	task->next = NULL;
+	task->in_state = (struct os_kept){ 0 };
+	os_kept_adopt(&task->in_state, HANDOVER_TASK, image->in_state.number);
 	while (*place)
 		place = &(*place)->next;
 	*place = task;
@@ -102,7 +104,7 @@ void task_free(struct task *task)
 	assert(os_lock_protects());
 	assert(!task->bindings);
 	assert(!task->gone);
-	os_keeper_note();
+	os_kept_end(&task->in_state);
 	unlink_task(task);
 	following_end(task);
 	assert(!task->followers);
@@ -181,7 +183,7 @@ void task_end(struct task *task)
 	assert(!task->gone);
 	assert(os_lock_protects());
 	task->ended = true;
-	os_keeper_note();
+	os_kept_note(&task->in_state);
 	task->exit_source = os_source_free(task->exit_source);
 	cgroup_kill(task->tasks, task->cgroup);
 	if (!task->managed) /* at once, before its parent takes note of it */
@@ -197,7 +199,7 @@ void task_end(struct task *task)
 static void managed_ended(struct task *task, int wait_status)
 {
 	assert(task->managed);
-	os_keeper_note();
+	os_kept_note(&task->in_state);
 	task->wait_status = wait_status;
 	if (task->loading) /* the commit, or the discard, of its arrival sees to it */
 		task->ended = true;

@@ -17,6 +17,7 @@
 
 #include "node/task/cgroup.h"
 #include "node/task/rights.h"
+#include "os/kept.h"
 #include "wire/shm.h"
 #include "wire/ctl.h"
 
@@ -56,11 +57,12 @@ struct tasks {
 struct task {
 	struct task *next;
 	struct tasks *tasks;
-	pid_t lpid;	/* as the daemon sees it (a thread id for dvk_tbind) */
-	pid_t tgid;	/* its process */
-	int vpid;	/* in its own pid namespace */
-	uint64_t pidns; /* identity of that namespace */
-	int pidfd;	/* owned; readable when it has ended */
+	struct os_kept in_state; /* HANDOVER_TASK; of `loading` ones only once they are here */
+	pid_t lpid;		 /* as the daemon sees it (a thread id for dvk_tbind) */
+	pid_t tgid;		 /* its process */
+	int vpid;		 /* in its own pid namespace */
+	uint64_t pidns;		 /* identity of that namespace */
+	int pidfd;		 /* owned; readable when it has ended */
 	struct os_source *exit_source;
 	bool managed;  /* child of a DC init: its wait status comes from there */
 	int dcid;      /* the DC of that init; -1: not managed */
