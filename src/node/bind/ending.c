@@ -57,7 +57,9 @@ bool ending_of_thread(struct binding *binding)
 		return false;
 	task->ended = true;
 	task->wait_status = -1;
+	os_kept_note(&task->in_state);
 	binding->state = BINDING_ENDING;
+	os_kept_note(&binding->in_state);
 	task->exit_source = os_source_free(task->exit_source);
 	return true;
 }
