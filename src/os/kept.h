@@ -19,7 +19,7 @@
 struct os_kept {
 	struct os_kept *next, **link; /* of those that have changed; link NULL: it has not */
 	uint64_t number;	      /* among those of its kind; the younger a thing the higher */
-	uint32_t kind;		      /* the owner's word for what it is a part of */
+	uint32_t kind;		      /* the owner's word for the thing that it is a part of */
 };
 
 /* The thing that it is a part of, as `in_state`. */

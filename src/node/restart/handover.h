@@ -67,7 +67,7 @@ void handover_put_links(struct handover_writer *writer, const struct proxy *prox
 void handover_put_requests(struct handover_writer *writer, const struct requests *requests,
 			   const struct request *asker);
 /*
- * What has changed since the last time (os/kept.h), of all but head, group, counters and links. -ENOBUFS: it is too
+ * The changes since the last time (os/kept.h), of all but head, group, counters and links. -ENOBUFS: it is too
  * much, and all is to be written.
  */
 void handover_put_changes(struct handover_writer *writer, const struct tasks *tasks);

@@ -3,7 +3,7 @@
 #define DVS_NODE_RESTART_JOURNAL_H
 
 /*
- * The state that a daemon leaves all the time, in a file that grows by what changes:
+ * The state that a daemon leaves all the time, in a file that grows by the changes:
  *
  *	 0       64
  *	+-------+---------------+---------+---------+---------+- - -

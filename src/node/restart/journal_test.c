@@ -239,7 +239,7 @@ static void change(struct journal *journal)
 #define BEFORE "1 1 1; 2 1 0; 6 12 112; 6 11 111; "
 #define AFTER  "1 1 1; 2 1 0; 6 14 114; 6 11 211; "
 
-/* Stores in any order but the last one: what stands behind the end is nobody's. */
+/* Stores in any order but the last one: bytes behind the end are nobody's. */
 static void test_any_stores_behind_the_end(void)
 {
 	struct journal journal = whole();

@@ -6,7 +6,7 @@
  * The daemon leaves its state to the one that follows it if it dies (os/keeper.h): always the one of the last
  * moment at which the lock was given back after a change. A thing of which a successor has to know notes each
  * change of it (os/kept.h). So what is told to anybody after the lock was given back is known to the next
- * daemon. What has changed is written behind the state that was left before (journal.h). A full journal is followed by
+ * daemon. The changes are written behind the state that was left before (journal.h). A full journal is followed by
  * the whole state in another file, which becomes the one that is left when it is complete. So a change costs what
  * it changes, and a state is whole at every moment.
  */

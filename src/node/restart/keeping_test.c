@@ -26,7 +26,7 @@ static struct restarts restarts;
 static struct task *made[TASKS_MAX];
 static pthread_mutex_t lock;
 
-/* What the daemon wrote. */
+/* The bytes that the daemon wrote. */
 static size_t written;
 static unsigned wholes, parts;
 

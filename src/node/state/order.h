@@ -39,7 +39,7 @@ struct order {
 	struct proposal *proposals; /* own commands not delivered yet */
 	uint64_t last_request;	    /* number of the newest */
 	uint64_t inherited;	    /* up to this number they are of a daemon that died */
-	/* What the next daemon has to know of the directory (os/kept.h). */
+	/* The changes of the directory, for the next daemon (os/kept.h). */
 	struct os_kept in_state; /* HANDOVER_DIRECTORY, when it has become another one */
 	unsigned applied_count;	 /* commands applied since the state was left */
 	struct order_applied applied[ORDER_APPLIED_MAX];
