@@ -7,14 +7,12 @@
 #include <stdlib.h>
 
 #include "core/recover.h"
-#include "group/group.h"
 #include "node/bind/binding.h"
 #include "node/bind/ending.h"
 #include "node/restart/adopt.h"
 #include "node/state/order.h"
 #include "node/task/init.h"
 #include "node/task/task.h"
-#include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/lock.h"
 #include "os/log.h"
@@ -23,8 +21,6 @@
 #include "os/signals.h"
 #include "os/socket.h"
 #include "proxy/proxy.h"
-
-#define CATCH_UP_MS 5000
 
 /* ---- descriptors ---- */
 
@@ -64,23 +60,6 @@ void recovery_close_others(const struct adoption *adoption)
 	if (kept.fds)
 		os_descriptors_close_others(kept.fds, kept.count);
 	free(kept.fds);
-}
-
-/* ---- the order ---- */
-
-int recovery_catch_up(struct order *order)
-{
-	int64_t deadline_ns = os_deadline_ns(CATCH_UP_MS);
-	int r = 0;
-
-	while (r >= 0 && order->group && group_is_behind(order->group)) {
-		int64_t left_ms = (deadline_ns - os_now_ns()) / OS_MS_NS;
-
-		r = left_ms > 0 ? os_poll(group_fd(order->group), OS_READ, (int)left_ms) : -ESTALE;
-		if (r == 0)
-			r = group_dispatch(order->group);
-	}
-	return r < 0 ? r : 0;
 }
 
 /* ---- endpoints ---- */
