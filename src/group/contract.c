@@ -108,7 +108,7 @@ void contract_begin(struct contract *contract, int node)
 
 	if (life->lives)
 		fail(contract, "node %d is let in twice", node);
-	/* What its earlier life has sent may be decided late. */
+	/* Messages that its earlier life has sent may be decided late. */
 	*life = (struct life){ .lives = true,
 			       .sent = life->sent,
 			       .sent_first = life->sent_first,

@@ -3,8 +3,8 @@
 #define DVS_GROUP_CONTRACT_H
 
 /*
- * What every engine owes to the members of a group (group/group.h), as a checker. A test, or the simulator, tells it
- * each event of each member as it happens; the checker keeps the one history that all of them have to see, and the
+ * The duties of every engine to the members of a group (group/group.h), as a checker. A test, or the simulator, tells
+ * it each event of each member as it happens; the checker keeps the one history that all of them have to see, and the
  * sentence of the first rule that is broken.
  *
  *	engine --callbacks--> member (of a test, or of the simulator's world) --contract_...()--> checker

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The deputy of one daemon: what it does for it, and what it refuses. */
+/* The deputy of one daemon: its services and its refusals. */
 #include "group/deputy_rig_test.h"
 
 #include "base/prng.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Members on a multicast that is made here, with machines that fall apart into rings in every way and come together
- * again: hundreds of seeds. What the members are told keeps to group/contract.h under all these faults (I4).
+ * again: hundreds of seeds. The messages to the members keep to group/contract.h under all these faults (I4).
  */
 #include "group/envoy.h"
 

@@ -67,7 +67,7 @@ static void test_anew(void)
 	CHECK(!history_reaches(&history, 0)); /* of no member */
 }
 
-/* What came behind a place goes out in its order, and the quorum after it. */
+/* The commands behind a place go out in their order, and the quorum after them. */
 static void test_put(void)
 {
 	struct group_stream here, there;

@@ -23,7 +23,7 @@
 #include "group/group.h"
 #include "os/clock.h"
 
-#define WAIT_MS 15000 /* for what must happen, and on a loaded machine late */
+#define WAIT_MS 15000 /* for an event that must happen, on a loaded machine late */
 
 struct member {
 	struct group *group;

@@ -114,7 +114,7 @@ static void tell_view(struct totem *t)
 	t->call.quorum(t->ctx, ring, quorate, RIG_MAJORITY);
 }
 
-/* What was sent, and members that have come to their machine. */
+/* The messages that were sent, and the members that have come to their machine. */
 static void turn(void *ctx)
 {
 	(void)ctx;
@@ -193,7 +193,7 @@ void totem_send(struct totem *t, const uint8_t *head, size_t head_bytes, const u
 	turn_soon();
 }
 
-/* Machines are cut off, each from all others, or all come together: new rings, after what was sent in the old ones. */
+/* Machines are cut off, each from all others, or all come together: new rings, after the messages of the old ones. */
 static void on_order(void *ctx, int fd, int events)
 {
 	uint64_t ring[RIG_MACHINES];

@@ -44,7 +44,7 @@ static int run(const struct serve *serve, struct os_loop *loop)
 		r = serve->start(&server, loop, options.socket);
 	if (!r)
 		r = tell_ready();
-	/* What a member or Corosync sends is read from here on only. */
+	/* Messages of members and of Corosync are read from here on only. */
 	if (!r)
 		r = os_confine_server(serve->opens_files);
 	if (!r)

@@ -42,7 +42,7 @@ const struct program *node_settings_program(void);
 int node_settings_read(struct node_settings *values, int argc, char **argv);
 
 /*
- * What --check looks at beside the settings: the key file, as the daemon reads it. Says whether all is right, and
+ * --check looks at the key file as well, as the daemon reads it. Says whether all is right, and
  * returns the exit status of the program. May wait for the disk.
  */
 int node_settings_check(const struct node_settings *values);

@@ -158,7 +158,7 @@ static void test_again(void)
 
 static char key[] = "/tmp/dvs.key.XXXXXX";
 
-/* As the daemon reads it: what it would refuse is no success. */
+/* The daemon reads it the same way: a key file that the daemon would refuse is no success. */
 static void test_check_of_the_key_file(void)
 {
 	unlink(key);

@@ -133,7 +133,7 @@ static int add_all(scmp_filter_ctx filter, uint32_t action, const int *calls, si
 	return r;
 }
 
-/* What all filters let through, with sockets of one family. */
+/* The calls that all filters let through, with sockets of one family. */
 static int add_rules(scmp_filter_ctx filter, unsigned family)
 {
 	int r = add_all(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));

@@ -170,7 +170,7 @@ static void on_out(void *ctx, struct council_point seen)
 
 /* ---- what the daemon makes of it ---- */
 
-/* After each event of a member: its engine has kept to what group/contract.h demands of every engine. */
+/* After each event of a member: its engine has kept to the rules of group/contract.h. */
 static void check_contract(struct world *w)
 {
 	const char *broken = contract_broken(w->contract);

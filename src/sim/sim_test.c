@@ -49,7 +49,7 @@ static bool has_more_limits(const struct sim_report *sum)
 	return more;
 }
 
-/* One run in which no rule is left out; what it has seen is added. */
+/* One run in which no rule is left out; its counts are added to sum. */
 static void run_sound(uint64_t seed, enum sim_engine engine, struct sim_report *sum)
 {
 	struct sim_report r = run(seed, engine, SIM_SOUND);
