@@ -167,6 +167,9 @@ void keeping_begin(struct restarts *restarts)
 					      .journal = { { .fd = -1 }, { .fd = -1 } } };
 	if (!os_keeper_pid())
 		return;
+	/* Both from the beginning: no request makes a descriptor more. A failure is seen at the first state. */
+	for (unsigned i = 0; i < 2; i++)
+		journal_init(&restarts->keeping.journal[i], FIRST_BYTES);
 	os_kept_watch(true);
 	os_kept_note_other();
 	os_lock_on_release(save, restarts);
