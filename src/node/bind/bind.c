@@ -185,7 +185,9 @@ static bool is_doubtful(struct request *request, int p_nr)
 
 	if (!ep)
 		return false; /* nothing that is ordered makes that number a slot */
-	if (!request->requests->order->directory.dc[request->head.dcid].running)
+	if (!caller_knows_nodes(request, request->head.dcid,
+				is_elsewhere(request) ? request->head.nodeid
+						      : request->requests->order->self))
 		return true;
 	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
 					      : ep->bound;

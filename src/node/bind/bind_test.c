@@ -75,7 +75,9 @@ static void test_the_order_of_refusals(void)
 	CHECK_EQ(rig_run(handle_bind, request), EDVSDCNOTRUN);
 	dc->nodes = 1 << RIG_FAR;
 	CHECK_EQ(bind(LCL_BIND, 20, INT32_MAX, LOCALNODE), EDVSBADDCID);
+	rig.sent.kind = COMMAND_NONE;
 	CHECK_EQ(bind(LCL_BIND, USED, INT32_MAX, LOCALNODE), EDVSNODCNODE);
+	CHECK_EQ(rig.sent.kind, COMMAND_SYNC); /* it may have been added by now */
 	dc->nodes |= 1 << RIG_SELF;
 	CHECK_EQ(bind(LCL_BIND, USED, INT32_MAX, LOCALNODE), EDVSSLOTUSED);
 	CHECK_EQ(bind(LCL_BIND, SLOT, INT32_MAX, LOCALNODE), EDVSBADPID);
@@ -89,7 +91,9 @@ static void test_nodes(void)
 	CHECK_EQ(bind(RMT_BIND, SLOT, 0, RIG_SELF), EDVSBADNODEID);
 	CHECK_EQ(bind(RMT_BIND, SLOT, 0, -1), EDVSBADNODEID);
 	CHECK_EQ(bind(RMT_BIND, SLOT, 0, NR_NODES), EDVSBADNODEID);
+	rig.sent.kind = COMMAND_NONE;
 	CHECK_EQ(bind(RMT_BIND, SLOT, 0, 5), EDVSNODCNODE);
+	CHECK_EQ(rig.sent.kind, COMMAND_SYNC);
 	CHECK_EQ(bind(SELF_BIND, SLOT, 0, RIG_FAR), EDVSBADNODEID);
 	tear_down();
 }

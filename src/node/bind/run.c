@@ -474,12 +474,14 @@ static bool is_doubtful(const struct request *request, int p_nr)
 {
 	int dcid = request->head.dcid;
 	const struct directory_endpoint *ep = order_endpoint(request->requests->order, dcid, p_nr);
+	int primary = request->head.cmd == BKUP_BIND ? request->head.nodeid
+						     : request->requests->order->self;
 
 	if (p_nr == NONE && dcid >= 0 && dcid < SHM_DCS)
-		return !request->requests->order->directory.dc[dcid].running;
+		return !caller_knows_nodes(request, dcid, primary);
 	if (!ep)
 		return false; /* nothing that is ordered makes that number a slot */
-	if (!request->requests->order->directory.dc[dcid].running)
+	if (!caller_knows_nodes(request, dcid, primary))
 		return true;
 	return request->head.cmd == BKUP_BIND ? !ep->bound || ep->node != request->head.nodeid
 					      : ep->bound;

@@ -183,7 +183,9 @@ static void test_slots(void)
 	request->head.dcid = SHM_DCS;
 	CHECK_EQ(rig_run(handle_run, request), EDVSBADDCID);
 	dc->nodes = 1 << RIG_FAR;
+	rig.sent.kind = COMMAND_NONE;
 	CHECK_EQ(run(NONE, SELF_BIND, CTL_FLAG_UNBOUND), EDVSNODCNODE);
+	CHECK_EQ(rig.sent.kind, COMMAND_SYNC);
 	dc->running = 0;
 	CHECK_EQ(run(SLOT, SELF_BIND, 0), EDVSDCNOTRUN);
 	CHECK_EQ(run(NONE, SELF_BIND, CTL_FLAG_UNBOUND), EDVSDCNOTRUN);
@@ -204,7 +206,9 @@ static void test_the_primary_of_a_backup(void)
 	set_up();
 	CHECK_EQ(run_backup(FAR, RIG_SELF), EDVSBADNODEID);
 	CHECK_EQ(run_backup(FAR, NR_NODES), EDVSBADNODEID);
+	rig.sent.kind = COMMAND_NONE;
 	CHECK_EQ(run_backup(FAR, 5), EDVSNODCNODE);
+	CHECK_EQ(rig.sent.kind, COMMAND_SYNC);
 	CHECK_EQ(init.spawns, 0);
 	/* Whether it has one is known when there is a process. */
 	CHECK_EQ(run_backup(SLOT, RIG_FAR), 1);

@@ -10,6 +10,13 @@
 
 /* dvs migrate, up to the point where the owner's node takes over (source.c). */
 
+/* As far as this node knows, which may be behind. */
+static bool is_known(const struct directory *directory, int dcid, int target)
+{
+	return target >= 0 && target < NR_NODES && directory->node[target].up &&
+	       (directory->dc[dcid].nodes >> target & 1);
+}
+
 static bool target_usable(struct request *request, int dcid, int target)
 {
 	const struct directory *directory = &request->requests->order->directory;
@@ -50,7 +57,10 @@ void handle_move(struct request *request)
 
 	if (caller_check_dc(request, dcid, handle_move) < 0)
 		return;
-	if (ep && !ep->bound && caller_catch_up(request, handle_move))
+	if (ep &&
+	    (!ep->bound ||
+	     (!cancels && !is_known(&order->directory, dcid, request->head.nodeid))) &&
+	    caller_catch_up(request, handle_move))
 		return;
 	if (!ep || !ep->bound) {
 		request_fail(request, EDVSNOTBIND, "endpoint %d of DC %d is not bound (dvs ps %d)",

@@ -82,6 +82,21 @@ static void test_endpoint_and_target(void)
 	CHECK_EQ(move(DC, P_NR, FAR), EDVSNOTBIND); /* by the source: no process is attached */
 }
 
+/* A node that came, or was added, a moment ago is not refused by one that has not heard of it yet. */
+static void test_a_node_that_is_behind(void)
+{
+	static const int targets[] = { DOWN, ELSE };
+
+	set_up();
+	for (unsigned i = 0; i < 2; i++) {
+		struct request *request = request_of(DC, P_NR, targets[i]);
+
+		request->again = NULL;
+		handle_move(request);
+		CHECK(request->again == handle_move);
+	}
+}
+
 static void test_ways_that_are_not_known(void)
 {
 	struct request *request;
@@ -112,6 +127,7 @@ static void test_a_cancel(void)
 int main(void)
 {
 	TEST(test_endpoint_and_target);
+	TEST(test_a_node_that_is_behind);
 	TEST(test_ways_that_are_not_known);
 	TEST(test_a_cancel);
 	return test_end();

@@ -59,6 +59,22 @@ bool caller_catch_up(struct request *request, void (*handler)(struct request *))
 	return true;
 }
 
+static bool spans(const struct directory_dc *dc, int nodeid)
+{
+	return nodeid >= 0 && nodeid < NR_NODES && (dc->nodes >> nodeid & 1);
+}
+
+bool caller_knows_nodes(const struct request *request, int dcid, int nodeid)
+{
+	const struct order *order = request->requests->order;
+	const struct directory_dc *dc = &order->directory.dc[dcid];
+
+	assert(os_lock_protects());
+	assert(dcid >= 0);
+	assert(dcid < SHM_DCS);
+	return dc->running && spans(dc, order->self) && spans(dc, nodeid);
+}
+
 int caller_check_dc(struct request *request, int dcid, void (*handler)(struct request *))
 {
 	assert(os_lock_protects());

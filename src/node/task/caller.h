@@ -20,6 +20,9 @@ struct task *caller_task(const struct request *request);
  */
 bool caller_catch_up(struct request *request, void (*handler)(struct request *));
 
+/* As far as this node knows, the DC runs on both this node and that one, which may be this one or none at all. */
+bool caller_knows_nodes(const struct request *request, int dcid, int nodeid);
+
 /*
  * 0, or the request is failed: EDVSBADDCID or EDVSDCNOTRUN; `error`. This node may be behind: before it says that a DC
  * does not run, it catches up with the order, and the handler (NULL: it does not) is called again.
