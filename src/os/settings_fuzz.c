@@ -2,7 +2,7 @@
 /*
  * Any bytes are either values in their ranges, or refused with a sentence that begins with the file's name.
  *
- * fuzz with: src/os/options.c src/os/tcp.c src/os/socket.c src/os/lock.c
+ * fuzz with: src/os/account.c src/os/options.c src/os/tcp.c src/os/socket.c src/os/lock.c
  * fuzz flags: -linih
  */
 
@@ -14,7 +14,7 @@
 
 struct values {
 	int count, level;
-	uint32_t address;
+	uint32_t users, address;
 	char name[9];
 };
 
@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ "count", "N", SETTING_NUMBER, 0, 1, 10, NULL, "3", NULL, "", 0 },
 		{ "level", "L", SETTING_CHOICE, 0, 0, 0, levels, "high", NULL, "",
 		  offsetof(struct values, level) },
-		{ "users", "GROUP", SETTING_GROUP, 0, 0, 0, NULL, NULL, NULL, "", 0 },
+		{ "users", "GROUP", SETTING_GROUP, 0, 0, 0, NULL, NULL, NULL, "",
+		  offsetof(struct values, users) },
 		{ "address", "A", SETTING_ADDRESS, 0, 0, 0, NULL, NULL, NULL, "",
 		  offsetof(struct values, address) },
 		{ "name", "NAME", SETTING_WORD, 0, 1, 8, NULL, "plain", NULL, "",

@@ -6,7 +6,7 @@
  *
  * fuzz with: src/pages/exchange.c src/pages/exchange_channel.c src/pages/exchange_far.c src/pages/exchange_adopt.c
  * fuzz with: src/pages/exchange_bars.c src/pages/exchange_bell.c src/pages/exchange_name.c
- * fuzz with: src/os/futex.c src/os/inode.c src/os/keeper.c src/os/lock.c src/os/log.c src/os/memfd.c
+ * fuzz with: src/os/futex.c src/os/inode.c src/os/keeper.c src/os/kept.c src/os/lock.c src/os/log.c src/os/memfd.c
  * fuzz with: src/os/notify.c src/os/self.c src/os/socket.c
  */
 
