@@ -96,11 +96,14 @@ static void test_endpoint_and_target(void)
 /* A node that came, or was added, a moment ago is not refused by one that has not heard of it yet. */
 static void test_a_node_that_is_behind(void)
 {
-	static const int targets[] = { DOWN, ELSE };
+	static const struct {
+		int target, error;
+	} refused[] = { { DOWN, EDVSBADNODEID }, { ELSE, EDVSDCNODE } };
+	const struct directory_result result = { 0 };
 
 	set_up();
 	for (unsigned i = 0; i < 2; i++) {
-		struct request *request = request_of(DC, P_NR, targets[i]);
+		struct request *request = request_of(DC, P_NR, refused[i].target);
 
 		order.group = (struct group *)&order;
 		order.quorum = true;
@@ -109,6 +112,10 @@ static void test_a_node_that_is_behind(void)
 		handle_move(request);
 		CHECK_EQ(sent.kind, COMMAND_SYNC);
 		CHECK(!answer.ends);
+		/* It has heard all, and nothing of that. */
+		order_decided(&order, sent.request, &result);
+		CHECK_EQ(answer.ends, 1);
+		CHECK_EQ(answer.error, refused[i].error);
 	}
 }
 
