@@ -126,6 +126,9 @@ static void test_signals_wait(void)
 	const uint64_t none[6] = { 0 };
 	int64_t r;
 
+#ifdef __SANITIZE_THREAD__
+	return; /* its runtime may keep a signal for the program's next call, which comes with the next byte only */
+#endif
 	if (!begin())
 		return;
 	kill(held.pid, SIGUSR1);
