@@ -12,15 +12,13 @@
  */
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/test.h"
+#include "group/child_rig_test.h"
 #include "group/deputy.h"
 #include "group/totem.h"
 #include "os/loop.h"
@@ -35,8 +33,6 @@
 #define RIG_LOST      (-ESTALE) /* a member with another deputy: the others go on */
 
 static char dir[] = "/tmp/dvs-ring-XXXXXX";
-static pid_t server;
-static int rig_orders; /* to the child */
 
 static const char *rig_path(int node)
 {
@@ -243,19 +239,7 @@ static void server_run(int orders)
 
 static void rig_start(void)
 {
-	int fds[2];
-	char c;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
-		exit(1);
-	server = fork();
-	if (!server) {
-		close(fds[0]);
-		server_run(fds[1]);
-	}
-	close(fds[1]);
-	rig_orders = fds[0];
-	CHECK_EQ(os_read_full(rig_orders, &c, 1, 3000), 0);
+	server_start(server_run);
 }
 
 /* Bit by node: these reach nobody, and all others each other. */
@@ -263,19 +247,8 @@ static void rig_cut(uint32_t alone)
 {
 	uint8_t order = (uint8_t)alone;
 
-	CHECK_EQ(write(rig_orders, &order, 1), 1);
-	CHECK_EQ(os_read_full(rig_orders, &order, 1, 3000), 0);
-}
-
-/* Also when it does not run. The members find that the group is lost. */
-static void rig_stop(void)
-{
-	if (!server)
-		return;
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
-	server = 0;
-	close(rig_orders);
+	CHECK_EQ(write(server_orders, &order, 1), 1);
+	CHECK_EQ(os_read_full(server_orders, &order, 1, 3000), 0);
 }
 
 static inline void rig_come_back(void)
