@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/sanitized.h"
+
 /* The daemon keeps each of these capabilities for its reason. It gives up all others. */
 static const struct {
 	unsigned capability;
@@ -180,15 +182,6 @@ int os_confine_thread(void)
 	return r;
 }
 
-/* At its end the runtime of a sanitizer starts a process that traces this one. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define SANITIZED false
-#endif
-
 int os_confine_server(bool opens_files)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -204,6 +197,7 @@ int os_confine_server(bool opens_files)
 		r = add_all(filter, SCMP_ACT_ALLOW, of_files, COUNT(of_files));
 	if (!r)
 		r = no_capabilities();
+	/* At its end the runtime of a sanitizer starts a process that traces this one. */
 	if (!r && !SANITIZED)
 		r = seccomp_load(filter);
 	seccomp_release(filter);

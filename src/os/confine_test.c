@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/sanitized.h"
 #include "base/test.h"
 
 /* Each act is done by a thread of a process of its own, whose exit status it returns; BAD: it was not confined. */
@@ -279,14 +280,6 @@ static int makes_tcp_socket(void)
 {
 	return socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM ? 0 : 1;
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define SANITIZED false
-#endif
 
 static void test_a_server(void)
 {
