@@ -11,7 +11,7 @@
 
 /*
  * May this control call (enum ctl_call) be asked twice? It only looks, or states how something shall be, or gives a
- * thing that the asker may have already. Daemons ask this, and libdvk, whose daemon may have died.
+ * thing that the asker may have already. A daemon decides by it about a call to a daemon that died, and so does libdvk.
  */
 bool again_is_harmless(unsigned call);
 
