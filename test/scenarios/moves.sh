@@ -10,6 +10,7 @@
 #	2	client 1, server 1 -> 0		together, then apart
 #	3	client 0, server 1 -> 2		to a third node
 . "$(dirname "$0")/lib.bash"
+export DVS_FAULT=keep-check # its daemons compare what they leave to a next one with all that there is
 lab 3
 
 moves_while_called() { # NAME EP CLIENT_EP CLIENT_NODE TO

@@ -6,6 +6,7 @@
 # refused, a moved process keeps its ids, and what a stranger tries leaves nothing behind; also with forged numbers, as
 # root of a user namespace, and by a program with the set-user-ID bit. The daemon itself has no more than it needs.
 . "$(dirname "$0")/lib.bash"
+export DVS_FAULT=keep-check # its daemons compare what they leave to a next one with all that there is
 alice=4711 bob=4712 carol=4713 team=4720
 chmod 755 "$tmp"
 # Where a user can read them, wherever the tree is.
