@@ -6,7 +6,9 @@
 
 #define NUMBER_DIGITS 10
 
-static const char no_address[] = "an address is an IPv4 address such as 192.0.2.10";
+static const char no_network[] =
+	"the nodes have no family of addresses in common: give each of them one of IPv4, or "
+	"each one of IPv6";
 
 /* A part of a line that ends at a blank. */
 struct word {
@@ -58,44 +60,11 @@ static bool parse_number(const struct word *word, uint64_t most, uint64_t *numbe
 	return value <= most;
 }
 
-/* 0.x is nobody; from 224 on there are groups, and all. */
-static bool is_of_machine(uint32_t address)
-{
-	uint8_t first;
-
-	memcpy(&first, &address, sizeof(first));
-	return first > 0 && first < 224;
-}
-
-int roster_address(const char *text, size_t len, uint32_t *address)
-{
-	uint8_t byte[4];
-	size_t at = 0;
-
-	for (int i = 0; i < 4; i++) {
-		struct word word = { text + at, 0 };
-		uint64_t number;
-
-		while (at + word.len < len && text[at + word.len] != '.')
-			word.len++;
-		if (!parse_number(&word, 255, &number))
-			return -1;
-		byte[i] = (uint8_t)number;
-		at += word.len;
-		if (i < 3 && (at == len || text[at++] != '.'))
-			return -1;
-	}
-	if (at != len)
-		return -1;
-	memcpy(address, byte, sizeof(*address));
-	return is_of_machine(*address) ? 0 : -1;
-}
-
-bool roster_has_address(const struct roster_node *node, uint32_t address)
+bool roster_has_address(const struct roster_node *node, struct address address)
 {
 	assert(node->count <= ROSTER_ADDRESSES);
 	for (unsigned i = 0; i < node->count; i++)
-		if (node->address[i] == address)
+		if (address_same(node->address[i], address))
 			return true;
 	return false;
 }
@@ -109,12 +78,12 @@ bool roster_meet(const struct roster_node *one, const struct roster_node *other)
 	return false;
 }
 
-const char *roster_add_address(struct roster_node *node, uint32_t address)
+const char *roster_add_address(struct roster_node *node, struct address address)
 {
 	if (node->count == ROSTER_ADDRESSES)
 		return "a node has four addresses at most";
-	if (!is_of_machine(address))
-		return no_address;
+	if (address_check(address))
+		return address_check(address);
 	if (roster_has_address(node, address))
 		return "the node has an address twice";
 	node->address[node->count++] = address;
@@ -141,11 +110,11 @@ static const char *parse_addresses(struct roster_node *node, const char *at, con
 	const char *why = NULL;
 
 	for (struct word word = next_word(&at, end); word.len && !why; word = next_word(&at, end)) {
-		uint32_t address;
+		struct address address;
 
-		why = roster_address(word.text, word.len, &address)
-			      ? no_address
-			      : roster_add_address(node, address);
+		why = address_parse(&address, word.text, word.len);
+		if (!why)
+			why = roster_add_address(node, address);
 	}
 	return why || node->count ? why : "the node has no address";
 }
@@ -199,6 +168,7 @@ static const char *parse_line(struct roster *roster, bool *numbered, const char 
 const char *roster_parse(struct roster *roster, const char *text, size_t len, int *line)
 {
 	const char *at = text, *limit = text + len;
+	struct roster_network network[ROSTER_ADDRESSES];
 	bool numbered = false;
 
 	memset(roster, 0, sizeof(*roster));
@@ -217,7 +187,9 @@ const char *roster_parse(struct roster *roster, const char *text, size_t len, in
 		at = end < limit ? end + 1 : limit;
 	}
 	*line = 0;
-	return roster_count(roster) ? NULL : "it has no node";
+	if (!roster_count(roster))
+		return "it has no node";
+	return roster_networks(roster, network) ? NULL : no_network;
 }
 
 /* Appends; there is always room, see below. */
@@ -246,33 +218,19 @@ static void put_number(struct paper *paper, uint32_t number)
 	put(paper, at);
 }
 
-const char *roster_print_address(uint32_t address, char text[ROSTER_ADDRESS_TEXT])
-{
-	struct paper paper = { text, 0 };
-	uint8_t byte[4];
-
-	memcpy(byte, &address, sizeof(byte));
-	for (int i = 0; i < 4; i++) {
-		put(&paper, i ? "." : "");
-		put_number(&paper, byte[i]);
-	}
-	assert(paper.len < ROSTER_ADDRESS_TEXT);
-	return text;
-}
-
 static const char head[] =
 	"# The machines of this cluster, the same list on each of them. `dvs join` and `dvs leave` "
 	"change it.\n";
 
-/* "node 31 NAME" and addresses of 15 characters. */
-#define NODE_LINE_MAX (8 + MAXNODENAME + 16 * ROSTER_ADDRESSES + 2)
+/* "node 31 NAME" and addresses. */
+#define NODE_LINE_MAX (8 + MAXNODENAME + ADDRESS_TEXT * ROSTER_ADDRESSES + 2)
 _Static_assert(sizeof(head) + 32 + NR_NODES * NODE_LINE_MAX < ROSTER_TEXT_MAX,
 	       "all nodes have room");
 
 size_t roster_print(const struct roster *roster, char text[ROSTER_TEXT_MAX])
 {
 	struct paper paper = { text, 0 };
-	char address[ROSTER_ADDRESS_TEXT];
+	char address[ADDRESS_TEXT];
 
 	put(&paper, head);
 	put(&paper, "change ");
@@ -289,11 +247,49 @@ size_t roster_print(const struct roster *roster, char text[ROSTER_TEXT_MAX])
 		put(&paper, node->name);
 		for (unsigned i = 0; i < node->count; i++) {
 			put(&paper, " ");
-			put(&paper, roster_print_address(node->address[i], address));
+			put(&paper, address_print(node->address[i], address));
 		}
 	}
 	put(&paper, "\n");
 	return paper.len;
+}
+
+const struct address *roster_address_in(const struct roster_node *node,
+					const struct roster_network *network)
+{
+	unsigned nth = 0;
+
+	assert(node->count <= ROSTER_ADDRESSES);
+	for (unsigned i = 0; i < node->count; i++)
+		if (address_is_v4(node->address[i]) == network->is_v4 && nth++ == network->nth)
+			return &node->address[i];
+	return NULL;
+}
+
+static bool is_shared(const struct roster *roster, const struct roster_network *network)
+{
+	for (int id = 0; id < NR_NODES; id++)
+		if (roster->node[id].count && !roster_address_in(&roster->node[id], network))
+			return false;
+	return true;
+}
+
+unsigned roster_networks(const struct roster *roster,
+			 struct roster_network network[ROSTER_ADDRESSES])
+{
+	const struct roster_node *first = roster->node;
+	unsigned count = 0, of_family[2] = { 0 };
+
+	assert(roster_count(roster));
+	while (!first->count)
+		first++;
+	for (unsigned i = 0; i < first->count; i++) {
+		bool is_v4 = address_is_v4(first->address[i]);
+
+		network[count] = (struct roster_network){ is_v4, of_family[is_v4]++ };
+		count += is_shared(roster, &network[count]);
+	}
+	return count;
 }
 
 unsigned roster_count(const struct roster *roster)

@@ -24,12 +24,13 @@ static bool refused(const char *text, int where, const char *why)
 static void test_read(void)
 {
 	CHECK(!parse("# machines\n\nchange 7\nnode 0 alpha 192.0.2.10\n"
-		     " node 31\tbeta-2.x_Y 192.0.2.11  198.51.100.11\r\n"));
+		     " node 31\tbeta-2.x_Y 2001:DB8:0::11  192.0.2.11\r\n"));
 	CHECK_EQ(roster.change, 7);
 	CHECK_EQ(roster_count(&roster), 2);
 	CHECK(!strcmp(roster.node[31].name, "beta-2.x_Y"));
 	CHECK_EQ(roster.node[31].count, 2);
-	CHECK(!memcmp(&roster.node[31].address[1], "\xc6\x33\x64\x0b", 4));
+	CHECK(!memcmp(&roster.node[31].address[0], "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x11", 16));
+	CHECK(!memcmp(&roster.node[31].address[1].byte[12], "\xc0\0\2\x0b", 4));
 	CHECK_EQ(roster_find(&roster, "alpha"), 0);
 	CHECK_EQ(roster_find(&roster, "alph"), -1);
 	CHECK_EQ(roster_free(&roster), 1);
@@ -55,6 +56,9 @@ static void test_refused(void)
 	CHECK(refused("node 0 a", 1, "has no address"));
 	CHECK(refused("node 0 a 1.2.3.4 1.2.3.5 1.2.3.6 1.2.3.7 1.2.3.8", 1,
 		      "four addresses at most"));
+	CHECK(refused("node 0 a 1.2.3.4 ::ffff:1.2.3.4", 1, "an address twice"));
+	CHECK(refused("node 0 a 1.2.3.256", 1, "an address is one of a machine"));
+	CHECK(refused("node 0 a fe80::1", 1, "an address of one link"));
 	CHECK(refused("node 0", 1, "a name has"));
 	CHECK(refused("node 0 7a 1.2.3.4", 1, "a name has"));
 	CHECK(refused("node 0 a;b 1.2.3.4", 1, "a name has"));
@@ -67,19 +71,39 @@ static void test_refused(void)
 	CHECK_EQ(line, 0);
 }
 
-static void test_addresses(void)
+static bool network_is(unsigned nth, int id, const char *text)
 {
-	static const char *const wrong[] = { "1.2.3",	  "1.2.3.4.", "1.2.3.4.5", "1.2.3.256",
-					     "1..3.4",	  "",	      "01.2.3.4",  "0.0.0.0",
-					     "224.0.0.1", "a.b.c.d",  "1.2.3.4x",  ".1.2.3" };
-	char text[ROSTER_ADDRESS_TEXT];
-	uint32_t address;
+	struct roster_network network[ROSTER_ADDRESSES];
+	unsigned count = roster_networks(&roster, network);
+	char have[ADDRESS_TEXT];
 
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
-		CHECK(roster_address(wrong[i], strlen(wrong[i]), &address) < 0);
-	CHECK_EQ(roster_address("10.255.0.1", 10, &address), 0);
-	CHECK(!memcmp(&address, "\x0a\xff\0\x01", 4));
-	CHECK(!strcmp(roster_print_address(address, text), "10.255.0.1"));
+	return nth < count &&
+	       !strcmp(text,
+		       address_print(*roster_address_in(&roster.node[id], &network[nth]), have));
+}
+
+static unsigned networks(void)
+{
+	struct roster_network network[ROSTER_ADDRESSES];
+
+	return roster_networks(&roster, network);
+}
+
+/* Addresses of one family meet, the first with the first, wherever they stand among the others. */
+static void test_networks(void)
+{
+	CHECK(!parse("node 2 a 192.0.2.1 fd00::1 192.0.3.1\nnode 5 b fd00::2 fd01::2 192.0.2.2\n"));
+	CHECK_EQ(networks(), 2);
+	CHECK(network_is(0, 2, "192.0.2.1"));
+	CHECK(network_is(0, 5, "192.0.2.2"));
+	CHECK(network_is(1, 2, "fd00::1"));
+	CHECK(network_is(1, 5, "fd00::2"));
+	CHECK(!parse("node 0 a 192.0.2.1 192.0.3.1\nnode 1 b 192.0.2.2\n"));
+	CHECK_EQ(networks(), 1);
+	CHECK(!parse("node 0 a fd00::1"));
+	CHECK_EQ(networks(), 1);
+	CHECK(refused("node 0 a 192.0.2.1\nnode 1 b fd00::1", 0,
+		      "no family of addresses in common"));
 }
 
 /* The longest list there can be is printed, and read as the same. */
@@ -95,9 +119,11 @@ static void test_full(void)
 		full.node[id].name[13] = (char)('a' + id / 10);
 		full.node[id].name[14] = (char)('0' + id % 10);
 		for (uint8_t i = 0; i < ROSTER_ADDRESSES; i++) {
-			const uint8_t byte[] = { 199, 100 + i, 200, 200 + id };
+			struct address *address = &full.node[id].address[i];
 
-			memcpy(&full.node[id].address[i], byte, sizeof(byte));
+			memset(address, 0xdd, sizeof(*address));
+			address->byte[14] = (uint8_t)(0x10 + i);
+			address->byte[15] = (uint8_t)(0x10 + id);
 		}
 	}
 	CHECK_EQ(roster_free(&full), -1);
@@ -111,7 +137,7 @@ int main(void)
 {
 	TEST(test_read);
 	TEST(test_refused);
-	TEST(test_addresses);
+	TEST(test_networks);
 	TEST(test_full);
 	return test_end();
 }

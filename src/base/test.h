@@ -26,6 +26,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/address.h"
+
 static unsigned test_failures;
 static unsigned test_skips;
 
@@ -48,18 +50,21 @@ TEST_LOOKS_UNUSED static void test_fail_eq(const char *file, int line, const cha
 }
 
 /*
- * Loopback addresses of this process alone, 0 to 3, network order: the same test may run twice at one time in one
+ * Loopback addresses of IPv4 for this process alone, 0 to 3: the same test may run twice at one time in one
  * network, from two trees for example, and each has its ports to itself. Processes of two pid namespaces may have one
  * number: the namespace's own number spreads them (the odd factor sends neighbours far apart).
  */
-TEST_LOOKS_UNUSED static uint32_t test_address_in(uint64_t pidns, uint32_t pid, unsigned number)
+TEST_LOOKS_UNUSED static struct address test_address_in(uint64_t pidns, uint32_t pid,
+							unsigned number)
 {
-	uint32_t place = (uint32_t)(pidns * UINT64_C(0x9e3779b1)) + pid;
+	const uint32_t place = (uint32_t)(pidns * UINT64_C(0x9e3779b1)) + pid;
+	const uint32_t low = (place & 0x3fffff) << 2 | number;
+	const uint8_t byte[] = { 127, (uint8_t)(low >> 16), (uint8_t)(low >> 8), (uint8_t)low };
 
-	return __builtin_bswap32(0x7f000000u | (place & 0x3fffff) << 2 | number);
+	return address_v4(byte);
 }
 
-TEST_LOOKS_UNUSED static uint32_t test_address(unsigned number)
+TEST_LOOKS_UNUSED static struct address test_address(unsigned number)
 {
 	struct stat pidns = { 0 };
 

@@ -90,7 +90,7 @@ static void join_apply(struct directory_change *change, const struct command *cm
 		node_end(change, cmd->node);
 	node->up = 1;
 	node->incarnation++;
-	node->address = cmd->value;
+	node->address = cmd->address;
 	node->secret = cmd->secret;
 	directory_copy_name(node->name, cmd->name);
 	change->result->value = (int32_t)node->incarnation;

@@ -77,9 +77,9 @@ struct directory_dc {
 
 struct directory_node {
 	uint8_t up;
-	uint32_t incarnation; /* counted up by every join */
-	uint32_t address;     /* IPv4, network order; where its links come from */
-	uint64_t secret;      /* of this life; for the daemons alone, in no answer to a program */
+	uint32_t incarnation;	/* counted up by every join */
+	struct address address; /* where its links come from */
+	uint64_t secret;	/* of this life; for the daemons alone, in no answer to a program */
 	char name[MAXNODENAME];
 };
 

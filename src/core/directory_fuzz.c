@@ -42,6 +42,8 @@ static void make_command(struct command *cmd, const uint8_t *in)
 	cmd->bind_kind = in[9] % 8;
 	cmd->nodes = in[10] % 16;
 	cmd->value = in[11] % 4;
+	if (cmd->kind == COMMAND_NODE_JOIN)
+		cmd->address.byte[15] = in[11];
 	cmd->mode = (uint16_t)(in[11] / 4 * 8 + in[9] / 8 % 8);
 	cmd->uid = in[9] / 64;
 	cmd->by_uid = in[10] / 128;

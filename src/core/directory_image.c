@@ -5,7 +5,7 @@
  * that was never used; equal tables give equal bytes.
  *
  *	magic u32 | version u32 | order u64 | next move u32
- *	nodes u32 | each: number u8, up u8, incarnation u32, address u32, secret u64, name 16
+ *	nodes u32 | each: number u8, up u8, incarnation u32, address 16, secret u64, name 16
  *	DCs u32   | each: number u8, running u8, serve u8, nodes u32, generation u32, procs, tasks, sysprocs,
  *	          |       nodes u16, warn2proc u32, warnmsg u32, uid u32, gid u32, mode u16,
  *	          |       name 16,
@@ -22,7 +22,7 @@
 #define IMAGE_MAGIC	 0x44535644u /* "DVSD" */
 #define IMAGE_NAME	 16
 #define IMAGE_HEAD_BYTES (4 + 4 + 8 + 4 + 4 + 4)
-#define IMAGE_NODE_BYTES (1 + 1 + 4 + 4 + 8 + IMAGE_NAME)
+#define IMAGE_NODE_BYTES (1 + 1 + 4 + ADDRESS_BYTES + 8 + IMAGE_NAME)
 #define IMAGE_DC_BYTES	 (1 + 1 + 1 + 4 + 4 + 4 * 2 + 4 * 4 + 2 + IMAGE_NAME + 4)
 #define IMAGE_SLOT_BYTES (10 * 1 + 6 * 4 + IMAGE_NAME)
 
@@ -81,6 +81,21 @@ static bool get_name(struct image_cursor *c, char name[IMAGE_NAME])
 	for (size_t i = 0; i < IMAGE_NAME; i++)
 		name[i] = (char)get(c, 1);
 	return !name[IMAGE_NAME - 1];
+}
+
+static void put_address(struct image_cursor *c, struct address address)
+{
+	for (size_t i = 0; i < ADDRESS_BYTES; i++)
+		put(c, address.byte[i], 1);
+}
+
+static struct address get_address(struct image_cursor *c)
+{
+	struct address address;
+
+	for (size_t i = 0; i < ADDRESS_BYTES; i++)
+		address.byte[i] = (uint8_t)get(c, 1);
+	return address;
 }
 
 size_t directory_encode_bound(void)
@@ -164,7 +179,7 @@ static void put_nodes(struct image_cursor *c, const struct directory *dir)
 		put(c, (uint64_t)node, 1);
 		put(c, dir->node[node].up, 1);
 		put(c, dir->node[node].incarnation, 4);
-		put(c, dir->node[node].address, 4);
+		put_address(c, dir->node[node].address);
 		put(c, dir->node[node].secret, 8);
 		put_name(c, dir->node[node].name);
 	}
@@ -303,7 +318,7 @@ static bool get_nodes(struct image_cursor *c, struct directory *dir)
 		node = &dir->node[number];
 		node->up = (uint8_t)get(c, 1);
 		node->incarnation = get32(c);
-		node->address = get32(c);
+		node->address = get_address(c);
 		node->secret = get(c, 8);
 		if (!get_name(c, node->name) || node->up > 1 || !node->incarnation)
 			return false;

@@ -8,17 +8,17 @@
 #include "os/made_root_test.h"
 
 void __wrap_os_machine_name(char *name, size_t size);
-unsigned __wrap_os_machine_addresses(uint32_t *address, unsigned most);
+unsigned __wrap_os_machine_addresses(struct address *address, unsigned most);
 
 void __wrap_os_machine_name(char *name, size_t size)
 {
 	snprintf(name, size, "alpha");
 }
 
-unsigned __wrap_os_machine_addresses(uint32_t *address, unsigned most)
+unsigned __wrap_os_machine_addresses(struct address *address, unsigned most)
 {
 	(void)most;
-	return roster_address("192.0.2.10", 10, address) ? 0 : 1;
+	return address_parse(address, "192.0.2.10", 10) ? 0 : 1;
 }
 
 static void test_words(void)
@@ -31,7 +31,7 @@ static void test_words(void)
 	CHECK_EQ(rig_run(verb_init, "--root", root, "--name", "a b", NULL), REFUSED);
 	CHECK(rig_wrong("\"a b\" is no name of a node"));
 	CHECK_EQ(rig_run(verb_init, "--root", root, "--address", "here", NULL), REFUSED);
-	CHECK(rig_wrong("\"here\" is no IPv4 address"));
+	CHECK(rig_wrong("--address here: an address is one of a machine, in IPv4 or IPv6"));
 	CHECK(!is_there(MEMBERSHIP_KEY));
 }
 

@@ -111,8 +111,13 @@ int invitation_ask(struct secure *secure, const struct roster_node *newcomer,
 int invitation_hear(struct secure *secure, struct roster_node *newcomer, struct refusal *refusal)
 {
 	uint8_t buf[JOIN_ASK_BYTES];
-	int r = secure_read_full(secure, buf, sizeof(buf), INVITATION_STEP_MS);
+	int r = secure_read_full(secure, buf, JOIN_HEAD_BYTES, INVITATION_STEP_MS);
 
+	if (!r)
+		r = join_check_head(buf);
+	if (!r)
+		r = secure_read_full(secure, buf + JOIN_HEAD_BYTES, sizeof(buf) - JOIN_HEAD_BYTES,
+				     INVITATION_STEP_MS);
 	if (!r)
 		r = join_decode_ask(newcomer, buf);
 	return r ? broken(refusal, r) : 0;

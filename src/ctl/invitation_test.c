@@ -18,6 +18,7 @@ struct newcomer {
 	struct join_token token;
 	int fd;
 	bool mute; /* it goes away after the greeting */
+	bool old;  /* it is of another release, whose question is shorter */
 	struct roster_node node;
 	struct membership got;
 	struct refusal refusal;
@@ -39,9 +40,16 @@ static void *run(void *ctx)
 	CHECK_EQ(invitation_keys(&newcomer.token, &keys), 0);
 	secure = invitation_call(keys, newcomer.fd, &newcomer.refusal);
 	secure_keys_free(keys);
-	if (secure && !newcomer.mute &&
-	    !invitation_ask(secure, &newcomer.node, &newcomer.refusal) &&
-	    !invitation_take(secure, &newcomer.got, &newcomer.refusal))
+	if (secure && newcomer.old) {
+		uint8_t ask[JOIN_ASK_BYTES], byte;
+
+		join_encode_ask(ask, &newcomer.node);
+		ask[4] ^= 1;
+		CHECK_EQ(secure_write_full(secure, ask, JOIN_HEAD_BYTES + 2, 10000), 0);
+		CHECK(secure_read_full(secure, &byte, 1, 10000));
+	} else if (secure && !newcomer.mute &&
+		   !invitation_ask(secure, &newcomer.node, &newcomer.refusal) &&
+		   !invitation_take(secure, &newcomer.got, &newcomer.refusal))
 		newcomer.settled = !invitation_settle(secure, &newcomer.refusal);
 	secure_free(secure);
 	return NULL;
@@ -68,8 +76,8 @@ static struct secure *meet(void)
 	refusal_clear(&refusal);
 	memset(&newcomer.refusal, 0, sizeof(newcomer.refusal));
 	newcomer.settled = false;
-	newcomer.node =
-		(struct roster_node){ .count = 1, .name = "beta", .address = { 0x0b0200c0 } };
+	newcomer.node = (struct roster_node){ .count = 1, .name = "beta" };
+	CHECK(!address_parse(&newcomer.node.address[0], "192.0.2.11", 10));
 	CHECK_EQ(os_unix_pair(OS_STREAM, fds), 0);
 	newcomer.fd = fds[1];
 	CHECK_EQ(invitation_keys(&token, &keys), 0);
@@ -166,6 +174,21 @@ static void test_gone(void)
 	newcomer.mute = false;
 }
 
+/* Its release is told although it says less than one of ours, and waits for an answer. */
+static void test_other_release(void)
+{
+	struct secure *secure;
+
+	newcomer.token = token;
+	newcomer.old = true;
+	secure = meet();
+	CHECK_OR_RETURN(secure);
+	CHECK_EQ(invitation_hear(secure, &heard, &refusal), EDVSPROTONOSUPPORT);
+	secure_free(secure);
+	os_thread_join(thread);
+	newcomer.old = false;
+}
+
 /* A stranger that says something which is none of ours. */
 static void test_stranger(void)
 {
@@ -194,6 +217,7 @@ int main(void)
 	TEST(test_refused);
 	TEST(test_wrong_token);
 	TEST(test_gone);
+	TEST(test_other_release);
 	TEST(test_stranger);
 	return test_end();
 }

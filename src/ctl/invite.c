@@ -99,7 +99,7 @@ static int begin(struct host *host, struct refusal *refusal)
 	r = invitation_keys(&host->token, &host->keys);
 	if (r)
 		return refusal_set_errno(refusal, r, "no key can be made: %s", strerror(-r));
-	host->fd = os_tcp_listen(0, (uint16_t)host->port);
+	host->fd = os_tcp_listen(ADDRESS_NONE, (uint16_t)host->port);
 	if (host->fd == -EADDRINUSE)
 		return refusal_set(
 			refusal, EDVSADDRINUSE,
@@ -114,25 +114,25 @@ static int begin(struct host *host, struct refusal *refusal)
 }
 
 /* An address of this machine at which the newcomer may call. */
-static const char *own_address(const struct host *host, char text[ROSTER_ADDRESS_TEXT])
+static const char *own_address(const struct host *host, char text[ADDRESS_TEXT])
 {
 	const struct roster *roster = &host->membership.roster;
 	int id = host->membership.node;
 
 	if (id < 0 || id >= NR_NODES || !roster->node[id].count)
 		return "ADDRESS";
-	return roster_print_address(roster->node[id].address[0], text);
+	return address_print(roster->node[id].address[0], text);
 }
 
 /* The words of `dvs join` by which a machine takes the place of the lost one; or none. */
 #define PLACE_MAX                           \
 	(sizeof(" --name ") + MAXNODENAME + \
-	 ROSTER_ADDRESSES * (sizeof(" --address ") + ROSTER_ADDRESS_TEXT))
+	 ROSTER_ADDRESSES * (sizeof(" --address ") + ADDRESS_TEXT))
 static void print_place(const struct host *host, char text[PLACE_MAX])
 {
 	const struct roster_node *node =
 		&host->membership.roster.node[host->lost < 0 ? 0 : host->lost];
-	char address[ROSTER_ADDRESS_TEXT];
+	char address[ADDRESS_TEXT];
 	int len = 0;
 
 	text[0] = '\0';
@@ -142,13 +142,13 @@ static void print_place(const struct host *host, char text[PLACE_MAX])
 	len = snprintf(text, PLACE_MAX, " --name %s", node->name);
 	for (unsigned i = 0; i < node->count; i++)
 		len += snprintf(text + len, PLACE_MAX - (size_t)len, " --address %s",
-				roster_print_address(node->address[i], address));
+				address_print(node->address[i], address));
 	assert(len < (int)PLACE_MAX);
 }
 
 static void tell(const struct host *host)
 {
-	char token[JOIN_TOKEN_TEXT + 1], address[ROSTER_ADDRESS_TEXT], port[16] = "";
+	char token[JOIN_TOKEN_TEXT + 1], address[ADDRESS_TEXT], port[16] = "";
 	char place[PLACE_MAX], line[160 + PLACE_MAX];
 
 	assert(host->token.id);

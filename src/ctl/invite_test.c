@@ -34,13 +34,13 @@ static struct {
 	pid_t pid;
 } newcomer;
 
-int __wrap_os_tcp_listen(uint32_t address, uint16_t port);
+int __wrap_os_tcp_listen(struct address address, uint16_t port);
 int __wrap_os_tcp_accept(int fd, struct os_tcp_caller *caller);
 uint64_t __wrap_os_random(void);
 int __wrap_os_child_run(char *const *argv, pid_t netns_pid, const char *input, char *output,
 			size_t size);
 
-int __wrap_os_tcp_listen(uint32_t address, uint16_t port)
+int __wrap_os_tcp_listen(struct address address, uint16_t port)
 {
 	int fds[2];
 
@@ -77,13 +77,15 @@ int __wrap_os_child_run(char *const *argv, pid_t netns_pid, const char *input, c
 /* In a process of its own, as a newcomer is. */
 static void join(void)
 {
-	struct roster_node node = { .count = 1, .address = { 0x0b0200c0 } };
+	struct roster_node node = { .count = 1 };
 	struct membership membership;
 	struct refusal refusal = REFUSAL_NONE;
 	struct secure_keys *keys;
 	struct secure *secure;
 
 	snprintf(node.name, sizeof(node.name), "%s", name);
+	if (address_parse(&node.address[0], "192.0.2.11", 10))
+		abort();
 	if (invitation_keys(&token, &keys))
 		abort();
 	secure = invitation_call(keys, newcomer.fd, &refusal);
@@ -100,7 +102,7 @@ int __wrap_os_tcp_accept(int fd, struct os_tcp_caller *caller)
 	char byte;
 	int fds[2];
 
-	caller->address = 0;
+	caller->address = ADDRESS_NONE;
 	if (*callers == NOBODY || *callers == STOP) {
 		/* The administrator sees first what becomes of the newcomer. */
 		if (*callers == STOP && !waitpid(newcomer.pid, NULL, WNOHANG))

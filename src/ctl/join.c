@@ -85,7 +85,8 @@ static int join_files(const struct newcomer *newcomer, const char *folder)
 
 /* The place where `dvs invite` waits, and the token that it has shown. */
 struct door {
-	const char *address, *token;
+	struct address address;
+	const char *token;
 	int port;
 };
 
@@ -111,20 +112,20 @@ static int read_token(const struct door *door, struct join_token *token, struct 
 static struct secure *knock(const struct door *door, const struct join_token *token,
 			    struct refusal *refusal)
 {
-	struct os_tcp_route route = { .port = (uint16_t)door->port };
+	struct os_tcp_route route = { .to = door->address, .port = (uint16_t)door->port };
+	char text[ADDRESS_TEXT];
 	struct secure_keys *keys;
 	struct secure *secure;
 	int r, fd;
 
 	assert(door->port > 0);
-	roster_address(door->address, strlen(door->address), &route.to);
 	fd = os_tcp_connect(&route, INVITATION_STEP_MS);
 	if (fd < 0) {
 		refusal_set_errno(
 			refusal, fd,
-			"nobody invites at %.20s, port %d (%s): `dvs invite` waits there for one "
+			"nobody invites at %s, port %d (%s): `dvs invite` waits there for one "
 			"machine and some minutes; ask for a new token",
-			door->address, door->port, strerror(-fd));
+			address_print(door->address, text), door->port, strerror(-fd));
 		return NULL;
 	}
 	r = invitation_keys(token, &keys);
@@ -187,7 +188,7 @@ int verb_join(const struct verb *verb, int node, int argc, char **argv)
 					   { "port", 0, OPTION_NUMBER, &door.port },
 					   NEWCOMER_OPTIONS(newcomer) };
 	struct options words;
-	uint32_t address;
+	const char *why;
 	int status = verb_options(verb, rows, argc, argv, &words);
 
 	(void)node;
@@ -203,12 +204,11 @@ int verb_join(const struct verb *verb, int node, int argc, char **argv)
 			verb, "--files goes without --address and --token: all is in the files");
 	if (folder)
 		return join_files(&newcomer, folder);
-	door.address = words.operand[0];
-	if (roster_address(door.address, strlen(door.address), &address))
-		return verb_usage(verb,
-				  "ADDRESS is an IPv4 address such as 192.0.2.10, not \"%.40s\"",
-				  door.address);
+	why = address_parse(&door.address, words.operand[0], strlen(words.operand[0]));
+	if (why)
+		return verb_usage(verb, "ADDRESS \"%.45s\": %s", words.operand[0], why);
 	if (door.port < 1 || door.port > 65535)
 		return verb_usage(verb, "--port is from 1 to 65535");
+	newcomer.called = door.address;
 	return join_network(&newcomer, &door);
 }

@@ -40,7 +40,7 @@ static void test_words(void)
 		 WRONG_USAGE);
 	CHECK(rig_wrong("--files goes without --address and --token"));
 	CHECK_EQ(rig_run(verb_join, "192.0.2", NULL), WRONG_USAGE);
-	CHECK(rig_wrong("ADDRESS is an IPv4 address such as 192.0.2.10, not \"192.0.2\""));
+	CHECK(rig_wrong("ADDRESS \"192.0.2\": an address is one of a machine, in IPv4 or IPv6"));
 	CHECK_EQ(rig_run(verb_join, "127.0.0.1", "--port", "65536", NULL), WRONG_USAGE);
 	CHECK(rig_wrong("--port is from 1 to 65535"));
 }

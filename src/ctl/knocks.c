@@ -14,7 +14,7 @@
 
 struct knock {
 	struct secure *secure;
-	uint32_t address;
+	struct address address;
 	int64_t deadline_ns;
 };
 
@@ -71,11 +71,19 @@ struct knocks *knocks_free(struct knocks *knocks)
 	return NULL;
 }
 
-/* The one that gives way to a caller from this address. */
-static unsigned oldest(const struct knocks *knocks, uint32_t address)
+/*
+ * The one that gives way to a caller from this address: of this address, of its network, or of any. A machine has as
+ * many addresses of IPv6 as it wants, and none but its own network suffers by that.
+ */
+static unsigned oldest(const struct knocks *knocks, struct address address)
 {
+	struct address network = address_network(address);
+
 	for (unsigned i = 0; i < knocks->count; i++)
-		if (knocks->caller[i].address == address)
+		if (address_same(knocks->caller[i].address, address))
+			return i;
+	for (unsigned i = 0; i < knocks->count; i++)
+		if (address_same(address_network(knocks->caller[i].address), network))
 			return i;
 	return 0;
 }

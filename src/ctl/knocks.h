@@ -5,7 +5,8 @@
 /*
  * The callers at the port of an invitation that have not proven its token yet. Many are heard at once, so that a caller
  * that says nothing, or many of them, are in no newcomer's way. They are bounded: each has KNOCKS_GREETING_MS, and one
- * caller more than KNOCKS_MOST takes the place of the oldest from its own address, or else of the oldest of all.
+ * caller more than KNOCKS_MOST takes the place of the oldest from its own address or network, or else of the oldest of
+ * all.
  */
 
 #include <stdint.h>

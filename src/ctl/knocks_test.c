@@ -56,8 +56,21 @@ int __wrap_os_tcp_accept(int fd, struct os_tcp_caller *caller)
 	return waiting_fd[taken++];
 }
 
+static struct address number(uint8_t last)
+{
+	const uint8_t byte[] = { 192, 0, 2, last };
+
+	return address_v4(byte);
+}
+
+/* Of a machine with a /64 of its own. */
+static struct address of_network(uint8_t network, uint8_t last)
+{
+	return (struct address){ { 0x20, 1, 0x0d, 0xb8, [7] = network, [15] = last } };
+}
+
 /* Its own end. */
-static int call_from(uint32_t address)
+static int call_from(struct address address)
 {
 	int fds[2];
 
@@ -106,7 +119,7 @@ static int next(int timeout_ms)
 }
 
 /* A caller from this address that knows the token is the one that comes of it. */
-static void newcomer_is_heard(uint32_t address)
+static void newcomer_is_heard(struct address address)
 {
 	struct newcomer newcomer = { .fd = call_from(address) };
 	pthread_t thread;
@@ -135,22 +148,45 @@ static void test_silent(void)
 	int first, fd[KNOCKS_MOST];
 
 	set_up();
-	first = call_from(1);
+	first = call_from(number(1));
 	for (unsigned i = 1; i < KNOCKS_MOST; i++)
-		fd[i] = call_from(2);
-	newcomer_is_heard(2);
+		fd[i] = call_from(number(2));
+	newcomer_is_heard(number(2));
 	CHECK(is_open(first));
 	CHECK(!is_open(fd[1]));
 	CHECK(is_open(fd[2]));
 	/* The newcomer's place is free, and after that one the oldest of all goes. */
-	fd[0] = call_from(3);
-	newcomer_is_heard(4);
+	fd[0] = call_from(number(3));
+	newcomer_is_heard(number(4));
 	CHECK(!is_open(first));
 	CHECK(is_open(fd[0]));
 	take_down();
 	CHECK(!is_open(fd[2]));
 	os_close(first);
 	for (unsigned i = 0; i < KNOCKS_MOST; i++)
+		os_close(fd[i]);
+}
+
+/* A machine with many addresses pushes out its own callers, and of another network none. */
+static void test_network(void)
+{
+	int fd[KNOCKS_MOST + 1];
+
+	set_up();
+	fd[0] = call_from(of_network(1, 1));
+	for (unsigned i = 1; i < KNOCKS_MOST; i++)
+		fd[i] = call_from(of_network(2, (uint8_t)i));
+	fd[KNOCKS_MOST] = call_from(of_network(2, KNOCKS_MOST));
+	CHECK_EQ(next(10), -ETIMEDOUT);
+	CHECK(is_open(fd[0]));
+	CHECK(!is_open(fd[1]));
+	CHECK(is_open(fd[2]));
+	/* The oldest of its own address goes, also if its network has an older one. */
+	newcomer_is_heard(of_network(2, 5));
+	CHECK(is_open(fd[2]));
+	CHECK(!is_open(fd[5]));
+	take_down();
+	for (unsigned i = 0; i <= KNOCKS_MOST; i++)
 		os_close(fd[i]);
 }
 
@@ -161,14 +197,14 @@ static void test_turned_away(void)
 	int silent, fd;
 
 	set_up();
-	silent = call_from(1);
-	fd = call_from(1);
+	silent = call_from(number(1));
+	fd = call_from(number(1));
 	CHECK_EQ(os_write_full(fd, noise, sizeof(noise), 0), 0);
 	CHECK_EQ(next(MINUTE_MS), 0);
 	CHECK(!secure);
 	CHECK_EQ(refusal.error, EDVSPERM);
 	os_close(fd);
-	os_close(call_from(1));
+	os_close(call_from(number(1)));
 	CHECK_EQ(next(MINUTE_MS), 0);
 	CHECK(!secure);
 	CHECK(strstr(refusal.reason, "ended before both had proven"));
@@ -189,10 +225,10 @@ static void test_end_of_time(void)
 
 	set_up();
 	CHECK_EQ(next(10), -ETIMEDOUT);
-	fd = call_from(1);
+	fd = call_from(number(1));
 	CHECK_EQ(next(10), -ETIMEDOUT);
 	CHECK(!secure);
-	newcomer_is_heard(2);
+	newcomer_is_heard(number(2));
 	os_close(fd);
 	take_down();
 }
@@ -202,6 +238,7 @@ int main(void)
 	invitation_make(&token);
 	CHECK_EQ(invitation_keys(&token, &keys), 0);
 	TEST(test_silent);
+	TEST(test_network);
 	TEST(test_turned_away);
 	TEST(test_end_of_time);
 	secure_keys_free(keys);

@@ -93,6 +93,7 @@ int members_add(const struct roster *roster, const struct roster_node *newcomer,
 		struct roster *next, struct refusal *refusal)
 {
 	int id = roster_find(roster, newcomer->name), owner;
+	struct roster_network network[ROSTER_ADDRESSES];
 
 	assert(newcomer->count);
 	if (id >= 0 && (!roster_meet(&roster->node[id], newcomer) || up >> id & 1))
@@ -121,6 +122,12 @@ int members_add(const struct roster *roster, const struct roster_node *newcomer,
 			NR_NODES);
 	assert(!next->node[id].count);
 	next->node[id] = *newcomer;
+	if (!roster_networks(next, network))
+		return refusal_set(
+			refusal, EDVSINVAL,
+			"%s has no address of a family, IPv4 or IPv6, of which all nodes "
+			"have one: give it one of theirs with --address",
+			newcomer->name);
 	next->change++;
 	return id;
 }

@@ -56,6 +56,9 @@ static void test_place(void)
 	CHECK(is_refused(add("node 0 alpha 192.0.2.11", 5), EDVSEXIST, "a node alpha already"));
 	CHECK(is_refused(add("node 0 beta 10.0.0.12", 5), EDVSEXIST,
 			 "node 2 (gamma) has that address already"));
+	CHECK(is_refused(add("node 0 beta fd00::11", 5), EDVSINVAL,
+			 "beta has no address of a family, IPv4 or IPv6, of which all nodes"));
+	CHECK_EQ(add("node 0 beta fd00::11 192.0.2.11", 5), 1);
 }
 
 /* The machine was made anew, and has its number again; while it is up, another one only says so. */

@@ -33,13 +33,23 @@ static int find_name(const struct newcomer *newcomer, struct roster_node *node,
 	return 0;
 }
 
-static int own_address(struct roster_node *node, struct refusal *refusal)
-{
-	uint32_t address[2];
-	unsigned count = os_machine_addresses(address, 2);
+/* More than these are several in any case. */
+#define OWN_MOST 16
 
+/* The only one of a family: that of the call to the member, or else IPv4 if there is one of it. */
+static int own_address(struct address called, struct roster_node *node, struct refusal *refusal)
+{
+	struct address address[OWN_MOST], *chosen = address;
+	unsigned all = os_machine_addresses(address, OWN_MOST), count = 0;
+
+	while (count < all && address_is_v4(address[count]))
+		count++;
+	if (!count || (address_is_set(called) && !address_is_v4(called))) {
+		chosen += count;
+		count = all - count;
+	}
 	if (count == 1) {
-		node->address[node->count++] = address[0];
+		node->address[node->count++] = *chosen;
 		return 0;
 	}
 	return refusal_set(
@@ -61,18 +71,15 @@ int newcomer_node(const struct newcomer *newcomer, struct roster_node *node,
 	*node = (struct roster_node){ .count = 0 };
 	r = find_name(newcomer, node, refusal);
 	if (r || !words->count)
-		return r ? r : own_address(node, refusal);
+		return r ? r : own_address(newcomer->called, node, refusal);
 	for (unsigned i = 0; i < words->count; i++) {
-		uint32_t address;
+		struct address address;
 
-		if (roster_address(words->word[i], strlen(words->word[i]), &address))
-			return refusal_set(
-				refusal, EDVSINVAL,
-				"--address: \"%.40s\" is no IPv4 address such as 192.0.2.10",
-				words->word[i]);
-		why = roster_add_address(node, address);
+		why = address_parse(&address, words->word[i], strlen(words->word[i]));
+		if (!why)
+			why = roster_add_address(node, address);
 		if (why)
-			return refusal_set(refusal, EDVSINVAL, "--address %.40s: %s",
+			return refusal_set(refusal, EDVSINVAL, "--address %.45s: %s",
 					   words->word[i], why);
 	}
 	return 0;
@@ -94,24 +101,24 @@ int newcomer_done(const struct newcomer *newcomer, const struct membership *memb
 		  const char *const *wrote, const char *const *next)
 {
 	const struct roster_node *node = &membership->roster.node[membership->node];
-	char text[ROSTER_ADDRESS_TEXT];
+	char text[ADDRESS_TEXT];
 	json_t *addresses;
 
 	assert(node->count);
 	if (newcomer->json) {
 		addresses = json_array();
 		for (unsigned i = 0; i < node->count; i++)
-			json_array_append_new(addresses, json_string(roster_print_address(
-								 node->address[i], text)));
+			json_array_append_new(addresses,
+					      json_string(address_print(node->address[i], text)));
 		return render_document(json_pack("{s:i, s:s, s:o, s:o, s:o}", "node",
 						 membership->node, "name", node->name, "addresses",
 						 addresses, "wrote", list_of(newcomer->root, wrote),
 						 "next", list_of("", next)));
 	}
 	printf("this machine is node %d, %s, at %s", membership->node, node->name,
-	       roster_print_address(node->address[0], text));
+	       address_print(node->address[0], text));
 	for (unsigned i = 1; i < node->count; i++)
-		printf(", %s", roster_print_address(node->address[i], text));
+		printf(", %s", address_print(node->address[i], text));
 	printf("\nwritten:\n");
 	for (; *wrote; wrote++)
 		printf("    %s%s\n", newcomer->root, *wrote);

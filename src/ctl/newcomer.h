@@ -16,7 +16,8 @@
 struct newcomer {
 	const char *name; /* NULL: the machine's */
 	struct option_words addresses;
-	const char *root; /* "": files are the machine's own */
+	struct address called; /* of the member that it has called; or ADDRESS_NONE */
+	const char *root;      /* "": files are the machine's own */
 	bool json;
 };
 

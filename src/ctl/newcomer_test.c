@@ -11,18 +11,18 @@
 #include "os/machine.h"
 
 static const char *own_name = "alpha";
-static uint32_t own[3];
+static struct address own[3];
 static unsigned owned;
 
 void __wrap_os_machine_name(char *name, size_t size);
-unsigned __wrap_os_machine_addresses(uint32_t *address, unsigned most);
+unsigned __wrap_os_machine_addresses(struct address *address, unsigned most);
 
 void __wrap_os_machine_name(char *name, size_t size)
 {
 	snprintf(name, size, "%s", own_name);
 }
 
-unsigned __wrap_os_machine_addresses(uint32_t *address, unsigned most)
+unsigned __wrap_os_machine_addresses(struct address *address, unsigned most)
 {
 	unsigned count = owned < most ? owned : most;
 
@@ -49,15 +49,19 @@ static bool is_refused(int r, const char *words)
 
 static void test_told(void)
 {
-	char text[ROSTER_ADDRESS_TEXT];
+	char text[ADDRESS_TEXT];
 
 	CHECK_EQ(fill("beta", 2, "192.0.2.11", "198.51.100.11"), 0);
 	CHECK(!strcmp(node.name, "beta"));
 	CHECK_EQ(node.count, 2);
-	CHECK(!strcmp(roster_print_address(node.address[1], text), "198.51.100.11"));
+	CHECK(!strcmp(address_print(node.address[1], text), "198.51.100.11"));
 	CHECK(is_refused(fill("be ta", 1, "192.0.2.11", NULL), "--name: \"be ta\" is no name"));
+	CHECK_EQ(fill("beta", 2, "192.0.2.11", "2001:db8::11"), 0);
+	CHECK(!strcmp(address_print(node.address[1], text), "2001:db8::11"));
 	CHECK(is_refused(fill("beta", 1, "192.0.2.256", NULL),
-			 "\"192.0.2.256\" is no IPv4 address"));
+			 "--address 192.0.2.256: an address is one of a machine"));
+	CHECK(is_refused(fill("beta", 1, "fe80::1%eth0", NULL),
+			 "--address fe80::1%eth0: an address of one link"));
 	CHECK(is_refused(fill("beta", 2, "192.0.2.1", "192.0.2.1"),
 			 "--address 192.0.2.1: the node has an address twice"));
 }
@@ -65,12 +69,13 @@ static void test_told(void)
 static void test_found(void)
 {
 	owned = 1;
-	own[0] = 0x0a0b0c0d;
+	own[0] = test_address(0);
 	CHECK_EQ(fill(NULL, 0, NULL, NULL), 0);
 	CHECK(!strcmp(node.name, "alpha"));
 	CHECK_EQ(node.count, 1);
-	CHECK_EQ(node.address[0], own[0]);
+	CHECK(address_same(node.address[0], own[0]));
 	owned = 2;
+	own[1] = test_address(1);
 	CHECK(is_refused(fill(NULL, 0, NULL, NULL), "has several addresses: say with --address"));
 	CHECK_EQ(fill(NULL, 1, "192.0.2.11", NULL), 0);
 	owned = 0;
@@ -79,9 +84,38 @@ static void test_found(void)
 	CHECK(is_refused(fill(NULL, 1, "192.0.2.11", NULL), "the name of this machine, \"7up\""));
 }
 
+/* Of a machine with one address of each family it is that of the call, or else the IPv4 one. */
+static void test_families(void)
+{
+	struct newcomer newcomer = { .name = "beta" };
+
+	address_parse(&own[1], "2001:db8::1", 11);
+	address_parse(&own[2], "2001:db8::2", 11);
+	own[0] = test_address(0);
+	owned = 2;
+	CHECK_EQ(newcomer_node(&newcomer, &node, &refusal), 0);
+	CHECK(address_same(node.address[0], own[0]));
+	newcomer.called = own[2];
+	CHECK_EQ(newcomer_node(&newcomer, &node, &refusal), 0);
+	CHECK(address_same(node.address[0], own[1]));
+	owned = 3;
+	refusal_clear(&refusal);
+	CHECK(is_refused(newcomer_node(&newcomer, &node, &refusal), "has several addresses"));
+	newcomer.called = own[0];
+	CHECK_EQ(newcomer_node(&newcomer, &node, &refusal), 0);
+	CHECK(address_same(node.address[0], own[0]));
+	/* A machine of IPv6 alone. */
+	own[0] = own[1];
+	owned = 1;
+	newcomer.called = ADDRESS_NONE;
+	CHECK_EQ(newcomer_node(&newcomer, &node, &refusal), 0);
+	CHECK(address_same(node.address[0], own[1]));
+}
+
 int main(void)
 {
 	TEST(test_told);
+	TEST(test_families);
 	TEST(test_found);
 	return test_end();
 }

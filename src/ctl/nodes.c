@@ -97,13 +97,12 @@ static json_t *counters_json(const struct ctl_counters *c)
 static json_t *addresses_json(const struct ctl_node_row *row, const struct roster_node *listed)
 {
 	json_t *list = json_array();
-	char text[ROSTER_ADDRESS_TEXT];
+	char text[ADDRESS_TEXT];
 
 	for (unsigned i = 0; listed && i < listed->count; i++)
-		json_array_append_new(list,
-				      json_string(roster_print_address(listed->address[i], text)));
+		json_array_append_new(list, json_string(address_print(listed->address[i], text)));
 	if (!listed)
-		json_array_append_new(list, json_string(roster_print_address(row->address, text)));
+		json_array_append_new(list, json_string(address_print(row->address, text)));
 	return list;
 }
 
@@ -111,14 +110,14 @@ static json_t *addresses_json(const struct ctl_node_row *row, const struct roste
 static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_status *state,
 			const struct ctl_counters *counters, const struct roster_node *listed)
 {
-	char address[ROSTER_ADDRESS_TEXT];
+	char address[ADDRESS_TEXT];
 
 	json_t *object = json_pack(
 		"{s:i, s:o, s:b, s:I, s:s, s:b, s:b, s:I, s:o, s:i, s:I, s:I, s:I, s:I, s:i, s:b}",
 		"node", row->node.n_nodeid, "name",
 		render_text(row->node.n_name, sizeof(row->node.n_name)), "up", row->up != 0,
 		"incarnation", (json_int_t)row->incarnation, "address",
-		roster_print_address(row->address, address), "self", row->self != 0, "link_up",
+		address_print(row->address, address), "self", row->self != 0, "link_up",
 		row->link_up != 0, "flags", (json_int_t)row->node.n_flags, "dcs",
 		render_set_json(row->node.n_dcs), "silent_ms", row->silent_ms, "frames_sent",
 		(json_int_t)row->frames_sent, "frames_received", (json_int_t)row->frames_received,
@@ -207,7 +206,7 @@ static int print_table(const struct ctl_node_row *rows, size_t count,
 		table_cell(table, "%d", rows[i].node.n_nodeid);
 		table_cell(table, "%.*s", MAXNODENAME, rows[i].node.n_name);
 		table_cell(table, "%s", rows[i].up ? "up" : "down");
-		table_cell(table, "%s", roster_print_address(rows[i].address, text));
+		table_cell(table, "%s", address_print(rows[i].address, text));
 		table_cell(table, "%s", link_text(&rows[i]));
 		table_cell(table, "%s", clock_text(&rows[i], text, sizeof(text)));
 		table_cell(table, "%s", release_text(&rows[i]));

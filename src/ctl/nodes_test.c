@@ -55,7 +55,7 @@ static void all_is_well(void)
 		row[i].up = row[i].link_up = 1;
 		row[i].speaker = (struct protocol_speaker){ 3, 3, "1.2.3" };
 		row[i].protocol = 3;
-		row[i].address = 0x0100000au + (unsigned)i * 0x01000000u;
+		row[i].address = address_v4((const uint8_t[]){ 10, 0, 0, (uint8_t)(i + 1) });
 	}
 	row[0].self = 1;
 	status = (struct ctl_node_status){ .quorum = 1, .groups = 1 };

@@ -29,7 +29,8 @@ struct group {
 
 /* local.c. deputy: at the path is a deputy of the corosync engine and not a sequencer. */
 int group_local_new(struct group **groupp, const char *path, bool deputy, int nodeid,
-		    uint32_t address, const char *name, const struct group_callbacks *callbacks);
+		    struct address address, const char *name,
+		    const struct group_callbacks *callbacks);
 /*
  * The seat of these two is filled in by group.c, before anything is delivered. place: the bytes that the engine has
  * written.

@@ -21,7 +21,7 @@ static const char *spec_path(const char *spec, bool *deputy)
 	return NULL;
 }
 
-int group_new(struct group **groupp, const char *spec, int nodeid, uint32_t address,
+int group_new(struct group **groupp, const char *spec, int nodeid, struct address address,
 	      const char *name, const struct group_callbacks *callbacks)
 {
 	bool deputy;

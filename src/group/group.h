@@ -38,14 +38,14 @@ struct group_callbacks {
 };
 
 /*
- * spec: "local:PATH" (a sequencer on a Unix socket) or "corosync:PATH" (a deputy, dvs-corosync, on one). nodeid: this node; address: its IPv4 address in
+ * spec: "local:PATH" (a sequencer on a Unix socket) or "corosync:PATH" (a deputy, dvs-corosync, on one). nodeid: this node; address: its address in
  * network order, and name (cut to 15 bytes): carried in the NODE_JOIN. Waits, a few seconds at most, to
  * be let in; the rest of joining happens in group_dispatch(): quorum(true), restore (not for the first
  * member), deliveries, and among them the own NODE_JOIN. Returns 0 and *groupp, or negative errno
  * (-ECONNREFUSED, -ENOENT: no sequencer; -EEXIST: the node is already a member; -EINVAL: spec,
  * nodeid; -ETIMEDOUT).
  */
-int group_new(struct group **groupp, const char *spec, int nodeid, uint32_t address,
+int group_new(struct group **groupp, const char *spec, int nodeid, struct address address,
 	      const char *name, const struct group_callbacks *callbacks);
 struct group *group_free(struct group *group); /* leaves; returns NULL */
 

@@ -10,9 +10,9 @@ static void test_bad_arguments(void)
 	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, NULL };
 	struct group *group = NULL;
 
-	CHECK_EQ(group_new(&group, "paper", 0, 0, "n", &call), -EINVAL);
-	CHECK_EQ(group_new(&group, rig_spec(0), -1, 0, "n", &call), -EINVAL);
-	CHECK_EQ(group_new(&group, rig_spec(0), NR_NODES, 0, "n", &call), -EINVAL);
+	CHECK_EQ(group_new(&group, "paper", 0, ADDRESS_NONE, "n", &call), -EINVAL);
+	CHECK_EQ(group_new(&group, rig_spec(0), -1, ADDRESS_NONE, "n", &call), -EINVAL);
+	CHECK_EQ(group_new(&group, rig_spec(0), NR_NODES, ADDRESS_NONE, "n", &call), -EINVAL);
 	CHECK(group == NULL);
 	CHECK(group_free(NULL) == NULL);
 }

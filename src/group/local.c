@@ -431,7 +431,8 @@ static int local_new(struct local **lp, const char *path, bool deputy, int fd)
 }
 
 int group_local_new(struct group **groupp, const char *path, bool deputy, int nodeid,
-		    uint32_t address, const char *name, const struct group_callbacks *callbacks)
+		    struct address address, const char *name,
+		    const struct group_callbacks *callbacks)
 {
 	struct group_hello hello = {
 		.node = nodeid, .address = address, .secret = os_random(), .speaker = protocol_own

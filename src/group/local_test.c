@@ -21,7 +21,7 @@ static void test_path_is_needed(void)
 	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, NULL };
 	struct group *group = NULL;
 
-	CHECK_EQ(group_new(&group, "local:", 0, 0, "n", &call), -EINVAL);
+	CHECK_EQ(group_new(&group, "local:", 0, ADDRESS_NONE, "n", &call), -EINVAL);
 	CHECK(group == NULL);
 }
 
@@ -160,7 +160,7 @@ static void test_deputy_hangs_and_ends(void)
 	os_close(listener);
 	call = (struct group_callbacks){ on_restore, on_deliver, on_snapshot, on_quorum, &m };
 	snprintf(spec, sizeof(spec), "corosync:%s", path);
-	CHECK_EQ(group_new(&m.group, spec, 0, 0x0a000001u, "node", &call), 0);
+	CHECK_EQ(group_new(&m.group, spec, 0, test_address(1), "node", &call), 0);
 	PUMP_UNTIL(&m, 1, m.joined);
 	CHECK(m.quorum);
 	for (int64_t until = os_deadline_ns(2 * WAIT_MS); m.quorum && os_now_ns() < until;)

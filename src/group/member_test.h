@@ -102,7 +102,8 @@ static int member_new(struct member *m, int node)
 	int r;
 
 	*m = (struct member){ .node = node };
-	r = group_new(&m->group, rig_spec(node), node, 0x0a000001u + (uint32_t)node, "node", &call);
+	r = group_new(&m->group, rig_spec(node), node, test_address((unsigned)node & 3), "node",
+		      &call);
 	if (r)
 		return r;
 	if (!contract)

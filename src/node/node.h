@@ -40,7 +40,7 @@ struct node_options {
 	struct node_settings settings; /* as they were read */
 	int id;
 	char name[MAXNODENAME];
-	uint32_t address; /* network order */
+	struct address address;
 	uint16_t port;
 	const char *socket_path; /* NULL: CTL_SOCKET_PATH, if it is free */
 	const char *group_spec;

@@ -43,7 +43,7 @@ const struct setting node_settings_table[] = {
 	  "name of this node, which the tables show; without one it is called node and its number",
 	  OF(name) },
 	{ "address", "A", SETTING_ADDRESS, SETTING_NEEDED, 0, 0, NULL, NULL, "192.0.2.1",
-	  "IPv4 address at which the other nodes reach this one",
+	  "address at which the other nodes reach this one, in IPv4 or IPv6",
 	  OF(address) },
 	{ "port", "P", SETTING_NUMBER, 0, 1, 65535, NULL, "7700", NULL,
 	  "TCP port of the links, the same on every node",
@@ -207,7 +207,6 @@ static const char *show(const struct setting *row, const struct node_settings *v
 			size_t size)
 {
 	const void *value = (const char *)values + row->offset;
-	const uint8_t *byte = value;
 
 	switch (row->kind) {
 	case SETTING_WORD:
@@ -223,8 +222,7 @@ static const char *show(const struct setting *row, const struct node_settings *v
 		snprintf(number, size, "%u", *(const uint32_t *)value);
 		return number;
 	case SETTING_ADDRESS:
-		snprintf(number, size, "%u.%u.%u.%u", byte[0], byte[1], byte[2], byte[3]);
-		return number;
+		return address_print(*(const struct address *)value, number);
 	}
 	return "";
 }
@@ -240,7 +238,7 @@ char *const *node_settings_words(const struct node_settings *values)
 		const struct setting *row = &node_settings_table[i];
 		bool once = row->flags & SETTING_LINE && i != CONFIG;
 		bool changes = row->flags & SETTING_RELOADED && !(values->on_line >> i & 1);
-		char number[24];
+		char number[ADDRESS_TEXT];
 		const char *value = show(row, values, number, sizeof(number));
 
 		if (once || changes || !value[0])

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/right.h"
 #include "dvk.h"
 #include "os/program.h"
@@ -19,9 +20,9 @@
 
 struct node_settings {
 	int id, port, log_bytes, log_level, ready_fd, adopt_fd, after;
-	int links;	  /* 0: they prove the key; 1: plain */
-	uint32_t address; /* network order */
-	uint32_t users;	  /* the group that may ask this daemon; RIGHT_NO_GROUP: any user may */
+	int links; /* 0: they prove the key; 1: plain */
+	struct address address;
+	uint32_t users; /* the group that may ask this daemon; RIGHT_NO_GROUP: any user may */
 	char name[MAXNODENAME];
 	char group[NODE_PATH_MOST + 1], socket[NODE_PATH_MOST + 1], key[NODE_PATH_MOST + 1];
 	char config[NODE_PATH_MOST + 1]; /* "": no file is read */

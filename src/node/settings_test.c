@@ -148,7 +148,7 @@ static void test_again(void)
 	put("id = 1\naddress = 10.0.0.2\ngroup = local:x\nkey = k\nlog-level = warn\n");
 	CHECK(node_settings_again(&values, why, sizeof(why)) &&
 	      strstr(why, ":2: address is other"));
-	CHECK(!memcmp(&values.address, "\12\0\0\1", 4));
+	CHECK(!memcmp(&values.address.byte[12], "\12\0\0\1", 4));
 	CHECK_EQ(values.log_level, 1);
 	put("log-level = loud\n");
 	CHECK(!node_settings_again(&values, why, sizeof(why)) &&

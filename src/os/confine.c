@@ -135,6 +135,12 @@ static int add_all(scmp_filter_ctx filter, uint32_t action, const int *calls, si
 	return r;
 }
 
+static int allow_sockets(scmp_filter_ctx filter, unsigned family)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				SCMP_A0(SCMP_CMP_MASKED_EQ, UINT64_MAX, family));
+}
+
 /* The calls that all filters let through, with sockets of one family. */
 static int add_rules(scmp_filter_ctx filter, unsigned family)
 {
@@ -143,8 +149,7 @@ static int add_rules(scmp_filter_ctx filter, unsigned family)
 	if (!r)
 		r = add_all(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
 	if (!r)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_MASKED_EQ, UINT64_MAX, family));
+		r = allow_sockets(filter, family);
 	/* Memory, but no code. */
 	if (!r)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -174,6 +179,8 @@ int os_confine_thread(void)
 	if (!filter)
 		return -ENOMEM;
 	r = add_rules(filter, AF_INET);
+	if (!r)
+		r = allow_sockets(filter, AF_INET6);
 	if (!r)
 		r = no_capabilities();
 	if (!r)

@@ -78,6 +78,10 @@ static int works(void)
 
 	if (listener < 0 || caller < 0 || !memory)
 		return 1;
+	fd = socket(AF_INET6, SOCK_STREAM, 0);
+	if (fd < 0 && errno != EAFNOSUPPORT)
+		return 6;
+	close(fd);
 	memset(memory, 1, 1 << 24);
 	free(memory);
 	if (bind(listener, (struct sockaddr *)&address, len) ||
@@ -278,6 +282,8 @@ static int uses_files(void)
 
 static int makes_tcp_socket(void)
 {
+	if (socket(AF_INET6, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+		return 2;
 	return socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM ? 0 : 1;
 }
 

@@ -75,22 +75,36 @@ void os_machine_name(char *name, size_t size)
 	snprintf(name, size, "%s", text);
 }
 
-unsigned os_machine_addresses(uint32_t *address, unsigned most)
+static bool is_usable(const struct ifaddrs *at, int family, struct address *address)
 {
+	if (!at->ifa_addr || at->ifa_addr->sa_family != family || !(at->ifa_flags & IFF_UP) ||
+	    at->ifa_flags & IFF_LOOPBACK)
+		return false;
+	if (family == AF_INET) {
+		struct sockaddr_in in;
+
+		memcpy(&in, at->ifa_addr, sizeof(in));
+		*address = address_v4((const uint8_t *)&in.sin_addr);
+	} else {
+		struct sockaddr_in6 in;
+
+		memcpy(&in, at->ifa_addr, sizeof(in));
+		memcpy(address->byte, &in.sin6_addr, sizeof(address->byte));
+	}
+	return !address_check(*address);
+}
+
+unsigned os_machine_addresses(struct address *address, unsigned most)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
 	struct ifaddrs *all;
 	unsigned count = 0;
 
 	if (getifaddrs(&all) < 0)
 		return 0;
-	for (struct ifaddrs *at = all; at && count < most; at = at->ifa_next) {
-		struct sockaddr_in in;
-
-		if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET ||
-		    !(at->ifa_flags & IFF_UP) || at->ifa_flags & IFF_LOOPBACK)
-			continue;
-		memcpy(&in, at->ifa_addr, sizeof(in));
-		address[count++] = in.sin_addr.s_addr;
-	}
+	for (int family = 0; family < 2; family++)
+		for (struct ifaddrs *at = all; at && count < most; at = at->ifa_next)
+			count += is_usable(at, families[family], &address[count]);
 	freeifaddrs(all);
 	return count;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
+
 /* Properties of this machine and its kernel. */
 
 /* The machine's boot, another one after each; zeros: not to be known. */
@@ -26,7 +28,10 @@ int32_t os_session_keyring(void);
 /* Its name up to the first dot, cut to the size. */
 void os_machine_name(char *name, size_t size);
 
-/* IPv4 addresses of its interfaces that are up, in network order, without the loopback: how many, at most `most`. */
-unsigned os_machine_addresses(uint32_t *address, unsigned most);
+/*
+ * Addresses of its interfaces that are up, without the loopback and those of one link: how many, at most `most`. Those
+ * of IPv4 come first.
+ */
+unsigned os_machine_addresses(struct address *address, unsigned most);
 
 #endif

@@ -131,11 +131,15 @@ static void test_name(void)
 /* On any machine, no address is a loopback one, and no more come than were asked for. */
 static void test_addresses(void)
 {
-	uint32_t address[64];
+	struct address address[64];
 	unsigned count = os_machine_addresses(address, 64);
 
 	for (unsigned i = 0; i < count; i++)
-		CHECK(*(const uint8_t *)&address[i] != 127);
+		CHECK(!address_is_v4(address[i]) || address[i].byte[12] != 127);
+	for (unsigned i = 0; i < count; i++) {
+		CHECK(!address_check(address[i]));
+		CHECK(!i || address_is_v4(address[i - 1]) >= address_is_v4(address[i]));
+	}
 	CHECK_EQ(os_machine_addresses(address, 1), count > 0);
 }
 

@@ -232,21 +232,13 @@ static void put(struct paper *paper, const char *format, ...)
 	assert(paper->len < paper->size);
 }
 
-/* Corosync wants as many addresses of each machine as of any. */
-static unsigned rings_of(const struct roster *roster)
-{
-	unsigned rings = ROSTER_ADDRESSES;
-
-	for (int id = 0; id < NR_NODES; id++)
-		if (roster->node[id].count && roster->node[id].count < rings)
-			rings = roster->node[id].count;
-	return rings;
-}
-
 size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COROSYNC_MAX])
 {
 	struct paper paper = { text, MEMBERSHIP_COROSYNC_MAX, 0 };
-	char address[ROSTER_ADDRESS_TEXT];
+	struct roster_network ring[ROSTER_ADDRESSES];
+	/* Corosync wants an address of each machine in each ring, and all of a ring of one family. */
+	unsigned rings = roster_networks(roster, ring);
+	char address[ADDRESS_TEXT];
 
 	put(&paper,
 	    "%stotem {\n\tversion: 2\n\tcluster_name: dvs\n\ttransport: knet\n"
@@ -258,9 +250,9 @@ size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COR
 		if (!node->count)
 			continue;
 		put(&paper, "\tnode {\n\t\tnodeid: %d\n\t\tname: %s\n", id + 1, node->name);
-		for (unsigned i = 0; i < rings_of(roster); i++)
+		for (unsigned i = 0; i < rings; i++)
 			put(&paper, "\t\tring%u_addr: %s\n", i,
-			    roster_print_address(node->address[i], address));
+			    address_print(*roster_address_in(node, &ring[i]), address));
 		put(&paper, "\t}\n");
 	}
 	put(&paper,
@@ -271,10 +263,10 @@ size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COR
 static void print_settings(struct paper *paper, const struct membership *membership)
 {
 	const struct roster_node *node = &membership->roster.node[membership->node];
-	char address[ROSTER_ADDRESS_TEXT];
+	char address[ADDRESS_TEXT];
 
 	put(paper, "%sid = %d\nname = %s\naddress = %s\n", mark, membership->node, node->name,
-	    roster_print_address(node->address[0], address));
+	    address_print(node->address[0], address));
 	put(paper, "group = %s\nkey = " MEMBERSHIP_KEY "\n",
 	    membership->corosync ? "corosync:/run/dvs/order.sock"
 				 : "local:/run/dvs/sequencer.sock");

@@ -253,6 +253,15 @@ static void test_rings(void)
 	CHECK(strstr(text, "ring0_addr: 10.0.0.1\n\t\tring1_addr: 10.0.1.1\n\t}"));
 	CHECK(strstr(text, "nodeid: 10\n\t\tname: b\n\t\tring0_addr: 10.0.0.2\n"
 			   "\t\tring1_addr: 10.0.1.2\n"));
+	/* Each of one family, as Corosync wants it. */
+	roster = list_of("node 0 a 10.0.0.1 fd00::1\nnode 9 b fd00::2 10.0.0.2\n");
+	membership_corosync(&roster, text);
+	CHECK(strstr(text, "ring0_addr: 10.0.0.1\n\t\tring1_addr: fd00::1\n\t}"));
+	CHECK(strstr(text, "ring0_addr: 10.0.0.2\n\t\tring1_addr: fd00::2\n\t}"));
+	roster = list_of("node 0 a 10.0.0.1 fd00::1\nnode 9 b fd00::2\n");
+	membership_corosync(&roster, text);
+	CHECK(strstr(text, "ring0_addr: fd00::1\n\t}"));
+	CHECK(strstr(text, "ring0_addr: fd00::2\n\t}"));
 }
 
 static void test_bad_list(void)

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "os/account.h"
 #include "os/options.h"
 #include "os/socket.h"
-#include "os/tcp.h"
 
 static unsigned number_of(const struct settings *settings, const struct setting *row)
 {
@@ -52,7 +52,7 @@ static void print_range(const struct setting *row, char *text, size_t size)
 		snprintf(text, size, "%d to %d characters", row->least, row->most);
 		return;
 	case SETTING_ADDRESS:
-		snprintf(text, size, "an IPv4 address");
+		snprintf(text, size, "an IPv4 or IPv6 address (none of a link, fe80::)");
 		return;
 	case SETTING_GROUP:
 		snprintf(text, size, "a group of this machine (groupadd --system makes one)");
@@ -84,7 +84,7 @@ static bool take(const struct settings *settings, const struct setting *row, con
 		memcpy(value, text, len + 1);
 		return true;
 	case SETTING_ADDRESS:
-		return os_tcp_address(text, value) == 0;
+		return !address_parse(value, text, len);
 	case SETTING_GROUP:
 		return os_account_group(text, value);
 	case SETTING_CHOICE:
@@ -288,5 +288,7 @@ bool settings_same(const struct setting *row, const void *a, const void *b)
 
 	if (row->kind == SETTING_WORD)
 		return !strcmp(one, other);
+	if (row->kind == SETTING_ADDRESS)
+		return !memcmp(one, other, sizeof(struct address));
 	return !memcmp(one, other, sizeof(uint32_t));
 }

@@ -20,7 +20,7 @@
 enum setting_kind {
 	SETTING_NUMBER,	 /* int, from least to most */
 	SETTING_WORD,	 /* char[most + 1], least to most characters */
-	SETTING_ADDRESS, /* uint32_t, an IPv4 address in network order */
+	SETTING_ADDRESS, /* struct address */
 	SETTING_GROUP,	 /* uint32_t, a group of this machine, by its name or number */
 	SETTING_CHOICE,	 /* int, the place in `choices` */
 };

@@ -14,7 +14,8 @@
 
 struct values {
 	int count, level;
-	uint32_t users, address;
+	uint32_t users;
+	struct address address;
 	char name[9];
 };
 

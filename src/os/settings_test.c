@@ -5,11 +5,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/address.h"
 #include "base/test.h"
 
 struct values {
 	int count, level;
-	uint32_t address;
+	struct address address;
 	char name[9];
 };
 
@@ -50,11 +51,13 @@ static void test_values(void)
 		    "level = low"));
 	CHECK_EQ(values.count, 7);
 	CHECK_EQ(values.level, 0);
-	CHECK(!memcmp(&values.address, "\12\0\0\2", 4));
+	CHECK(!memcmp(&values.address.byte[12], "\12\0\0\2", 4));
 	CHECK(!strcmp(values.name, "a b"));
 	CHECK_EQ(settings.line[0], 3);
 	CHECK_EQ(settings.line[3], 5);
 	CHECK(settings_complete(&settings, "f"));
+	CHECK(parse("address = 2001:db8::1"));
+	CHECK(!memcmp(values.address.byte, "\x20\1\x0d\xb8", 4));
 	CHECK(parse(""));
 	CHECK(!strcmp(values.name, "plain"));
 	CHECK_EQ(values.level, 1);
@@ -77,7 +80,8 @@ static void test_refusals(void)
 	CHECK(is_refused("name = 123456789",
 			 "f:1: name is \"123456789\", and has to be of 1 to 8 characters"));
 	CHECK(is_refused("level = middle", "low or high"));
-	CHECK(is_refused("address = 10.0.0", "an IPv4 address"));
+	CHECK(is_refused("address = 10.0.0", "has to be an IPv4 or IPv6 address"));
+	CHECK(is_refused("address = fe80::1", "none of a link"));
 	/* The first one is told. */
 	CHECK(is_refused("a = 1\nb = 2", "f:1: "));
 	CHECK(parse("level = low") && !settings_complete(&settings, "f") &&

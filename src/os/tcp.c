@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/tcp.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <linux/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "os/loop.h"
@@ -21,20 +21,45 @@
 #endif
 #define RETRY_MAX_MS 1000 /* the least that is allowed */
 
-static int tcp_new(int flags)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+/* An address as the kernel has it. */
+union name {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
 
-	return fd < 0 ? -errno : fd;
+#define V4_AT (ADDRESS_BYTES - sizeof(struct in_addr))
+
+static socklen_t name_of(union name *name, struct address address, uint16_t port)
+{
+	memset(name, 0, sizeof(*name));
+	if (address_is_v4(address)) {
+		name->v4.sin_family = AF_INET;
+		name->v4.sin_port = htons(port);
+		memcpy(&name->v4.sin_addr, address.byte + V4_AT, sizeof(name->v4.sin_addr));
+		return sizeof(name->v4);
+	}
+	name->v6.sin6_family = AF_INET6;
+	name->v6.sin6_port = htons(port);
+	memcpy(&name->v6.sin6_addr, address.byte, sizeof(name->v6.sin6_addr));
+	return sizeof(name->v6);
 }
 
-static struct sockaddr_in tcp_name(uint32_t address, uint16_t port)
+static struct address address_of(const union name *name)
 {
-	return (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = address,
-	};
+	struct address address;
+
+	if (name->any.sa_family != AF_INET6)
+		return address_v4((const uint8_t *)&name->v4.sin_addr);
+	memcpy(address.byte, &name->v6.sin6_addr, sizeof(address.byte));
+	return address;
+}
+
+static int tcp_new(const union name *name)
+{
+	int fd = socket(name->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? -errno : fd;
 }
 
 static void set_option(int fd, int level, int option, int value)
@@ -54,16 +79,17 @@ static void set_prompt(int fd)
 	set_option(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, RETRY_MAX_MS);
 }
 
-int os_tcp_listen(uint32_t address, uint16_t port)
+static int listen_at(const union name *name, socklen_t len)
 {
-	struct sockaddr_in name = tcp_name(address, port);
-	int fd = tcp_new(SOCK_NONBLOCK);
-	int r;
+	int fd = tcp_new(name), r;
 
 	if (fd < 0)
 		return fd;
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) || listen(fd, LISTEN_BACKLOG)) {
+	/* One of all addresses hears IPv4 as well. */
+	if (name->any.sa_family == AF_INET6)
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+	if (bind(fd, &name->any, len) || listen(fd, LISTEN_BACKLOG)) {
 		r = -errno;
 		os_close(fd);
 		return r;
@@ -71,40 +97,55 @@ int os_tcp_listen(uint32_t address, uint16_t port)
 	return fd;
 }
 
+int os_tcp_listen(struct address address, uint16_t port)
+{
+	union name name;
+	socklen_t len = name_of(&name, address, port);
+	int fd = listen_at(&name, len);
+
+	if (fd != -EAFNOSUPPORT || address_is_set(address))
+		return fd;
+	/* The kernel has no IPv6. */
+	name.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+	return listen_at(&name, sizeof(name.v4));
+}
+
 int os_tcp_accept(int fd, struct os_tcp_caller *caller)
 {
-	struct sockaddr_in name = { 0 };
+	union name name = { 0 };
 	socklen_t len = sizeof(name);
-	int r = accept4(fd, (struct sockaddr *)&name, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int r = accept4(fd, &name.any, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	assert(caller);
 	if (r < 0)
 		return -errno;
-	*caller = (struct os_tcp_caller){ name.sin_addr.s_addr, ntohs(name.sin_port) };
+	*caller = (struct os_tcp_caller){ address_of(&name), ntohs(name.v4.sin_port) };
 	set_prompt(r);
 	return r;
 }
 
 /* The port is chosen when it is known where to: the same one serves towards many places. */
-static int bind_address(int fd, uint32_t address)
+static int bind_address(int fd, struct address address)
 {
-	struct sockaddr_in name = tcp_name(address, 0);
+	union name name;
+	socklen_t len = name_of(&name, address, 0);
 
 	set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-	return bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ? -errno : 0;
+	return bind(fd, &name.any, len) < 0 ? -errno : 0;
 }
 
 int os_tcp_connect_start(const struct os_tcp_route *route)
 {
-	struct sockaddr_in name = tcp_name(route->to, route->port);
-	int fd = tcp_new(SOCK_NONBLOCK);
+	union name name;
+	socklen_t len = name_of(&name, route->to, route->port);
+	int fd = tcp_new(&name);
 	int r;
 
 	if (fd < 0)
 		return fd;
 	set_prompt(fd);
-	r = route->from ? bind_address(fd, route->from) : 0;
-	if (!r && connect(fd, (struct sockaddr *)&name, sizeof(name)) && errno != EINPROGRESS)
+	r = address_is_set(route->from) ? bind_address(fd, route->from) : 0;
+	if (!r && connect(fd, &name.any, len) && errno != EINPROGRESS)
 		r = -errno;
 	if (!r)
 		return fd;
@@ -210,16 +251,6 @@ void os_tcp_wake_at(int fd, int bytes)
 void os_tcp_shutdown(int fd)
 {
 	shutdown(fd, SHUT_RDWR);
-}
-
-int os_tcp_address(const char *text, uint32_t *address)
-{
-	struct in_addr in;
-
-	if (inet_pton(AF_INET, text, &in) != 1)
-		return -EINVAL;
-	*address = in.s_addr;
-	return 0;
 }
 
 void os_tcp_notice_loss(int fd, int timeout_ms)

@@ -3,8 +3,8 @@
 #define DVS_OS_TCP_H
 
 /*
- * TCP over IPv4. Addresses are in network order, ports in host order. Every descriptor made here is
- * close-on-exec and belongs to the caller; connections send small packets at once (TCP_NODELAY).
+ * TCP over IPv4 and IPv6. Ports are in host order. Every descriptor made here is close-on-exec and
+ * belongs to the caller; connections send small packets at once (TCP_NODELAY).
  */
 
 #include <stdbool.h>
@@ -12,11 +12,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Listens, non-blocking. The descriptor or negative errno. */
-int os_tcp_listen(uint32_t address, uint16_t port);
+#include "base/address.h"
+
+/*
+ * Listens, non-blocking; ADDRESS_NONE: at every address of this machine, of both families as far as the kernel has
+ * them. The descriptor or negative errno.
+ */
+int os_tcp_listen(struct address address, uint16_t port);
 /* The other end of a connection that was accepted. */
 struct os_tcp_caller {
-	uint32_t address;
+	struct address address;
 	uint16_t port;
 };
 
@@ -26,11 +31,11 @@ struct os_tcp_caller {
  */
 int os_tcp_accept(int fd, struct os_tcp_caller *caller);
 
-/* Where to, and which address from; 0 is any. */
+/* Where to, and which address from, of the same family; ADDRESS_NONE is any. */
 struct os_tcp_route {
-	uint32_t to;
+	struct address to;
 	uint16_t port;
-	uint32_t from;
+	struct address from;
 };
 
 /* Starts to connect, non-blocking: wait for writing, then ask os_tcp_connected(). */
@@ -65,8 +70,4 @@ void os_tcp_shutdown(int fd);
  * nothing is sent.
  */
 void os_tcp_notice_loss(int fd, int timeout_ms);
-
-/* "A.B.C.D" as a number in network order. 0 or -EINVAL. */
-int os_tcp_address(const char *text, uint32_t *address);
-
 #endif

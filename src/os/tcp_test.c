@@ -68,9 +68,77 @@ static void test_from(void)
 	CHECK_OR_RETURN(here >= 0);
 	there = os_tcp_accept(listener, &caller);
 	CHECK_OR_RETURN(there >= 0);
-	CHECK(caller.address == test_address(0));
+	CHECK(address_same(caller.address, test_address(0)));
 	os_close(here);
 	os_close(there);
+	os_close(listener);
+}
+
+/* The loopback network has one address of IPv6, and each process that runs this test a port of its own. */
+static uint16_t port_v6(void)
+{
+	return (uint16_t)(20000 + getpid() % 10000);
+}
+
+/* A connection to that address at a listener, and the caller as the listener has it; false: there is none. */
+static bool meets(int listener, struct address to, struct address *from)
+{
+	const struct os_tcp_route route = { .to = to, .port = port_v6() };
+	int here = os_tcp_connect(&route, 1000), there;
+	struct os_tcp_caller caller;
+
+	if (here < 0)
+		return false;
+	CHECK_EQ(os_poll(listener, POLLIN, 1000), 0);
+	there = os_tcp_accept(listener, &caller);
+	CHECK(there >= 0);
+	CHECK_EQ(os_tcp_write(here, "6", 1), 1);
+	*from = caller.address;
+	os_close(here);
+	os_close(there);
+	return true;
+}
+
+static void test_v6(void)
+{
+	struct os_tcp_route route = { .port = port_v6() };
+	struct address own, from;
+	int listener, fd;
+
+	CHECK(!address_parse(&own, "::1", 3));
+	listener = os_tcp_listen(own, port_v6());
+	if (listener == -EADDRNOTAVAIL || listener == -EAFNOSUPPORT) {
+		test_skip("there is no IPv6");
+		return;
+	}
+	CHECK_OR_RETURN(listener >= 0);
+	CHECK_EQ(os_tcp_listen(own, port_v6()), -EADDRINUSE);
+	CHECK(meets(listener, own, &from));
+	CHECK(address_same(from, own));
+	/* It hears that address alone. */
+	CHECK(!meets(listener, test_address(1), &from));
+	route.to = route.from = own;
+	fd = os_tcp_connect(&route, 1000);
+	CHECK(fd >= 0);
+	os_close(fd);
+	os_close(listener);
+}
+
+/* One listener hears both families, and a caller of IPv4 has its own address. */
+static void test_every_address(void)
+{
+	int listener = os_tcp_listen(ADDRESS_NONE, port_v6());
+	struct address own, from;
+
+	CHECK_OR_RETURN(listener >= 0);
+	CHECK(meets(listener, test_address(1), &from));
+	CHECK(address_is_v4(from));
+	CHECK_EQ(from.byte[12], 127);
+	CHECK(!address_parse(&own, "::1", 3));
+	if (meets(listener, own, &from))
+		CHECK(address_same(from, own));
+	else
+		test_skip("there is no IPv6");
 	os_close(listener);
 }
 
@@ -79,13 +147,13 @@ static void test_addresses(void)
 {
 	const uint64_t first = 4026531836;
 
-	CHECK_EQ(test_address(1), test_address(1));
+	CHECK(address_same(test_address(1), test_address(1)));
 	for (unsigned i = 1; i < 4; i++)
-		CHECK(test_address_in(first, 7, i) != test_address_in(first, 7, 0));
+		CHECK(!address_same(test_address_in(first, 7, i), test_address_in(first, 7, 0)));
 	for (unsigned step = 1; step < 64; step++)
 		for (uint32_t pid = 2; pid < 66; pid++)
-			CHECK(test_address_in(first, 7, 1) !=
-			      test_address_in(first + step, pid, 1));
+			CHECK(!address_same(test_address_in(first, 7, 1),
+					    test_address_in(first + step, pid, 1)));
 }
 
 int main(void)
@@ -94,5 +162,7 @@ int main(void)
 	TEST(test_talk);
 	TEST(test_nobody);
 	TEST(test_from);
+	TEST(test_v6);
+	TEST(test_every_address);
 	return test_end();
 }

@@ -59,8 +59,28 @@ void gate_tell(struct gate *gate, const struct note *note)
 
 /* ---- on the gate's thread ---- */
 
-/* Each address once in a while; of many addresses as many as there are places. */
-static bool may_tell(struct gate *gate, uint32_t address, int64_t now)
+bool gate_is_of_node(const struct gate *gate, struct address address)
+{
+	uint64_t half[2];
+
+	memcpy(half, address.byte, sizeof(half));
+	for (int node = 0; node < NR_NODES; node++) {
+		const _Atomic uint64_t *known = gate->known[node];
+
+		if (atomic_load_explicit(&known[0], memory_order_relaxed) == half[0] &&
+		    atomic_load_explicit(&known[1], memory_order_relaxed) == half[1])
+			return true;
+	}
+	return false;
+}
+
+struct address gate_party(const struct gate *gate, struct address address)
+{
+	return gate_is_of_node(gate, address) ? address : address_network(address);
+}
+
+/* Each party once in a while; of many parties as many as there are places. */
+static bool may_tell(struct gate *gate, struct address party, int64_t now)
 {
 	struct told *place = NULL;
 
@@ -68,24 +88,24 @@ static bool may_tell(struct gate *gate, uint32_t address, int64_t now)
 		struct told *told = &gate->told[i];
 		bool old = !told->ns || now - told->ns >= TOLD_NS;
 
-		if (told->address == address && !old)
+		if (address_same(told->party, party) && !old)
 			return false;
 		if (old)
 			place = told;
 	}
 	if (place)
-		*place = (struct told){ .address = address, .ns = now };
+		*place = (struct told){ .party = party, .ns = now };
 	return place != NULL;
 }
 
-void gate_log_refusal(struct gate *gate, uint32_t address, const char *way, const char *why)
+void gate_log_refusal(struct gate *gate, struct address address, const char *way, const char *why)
 {
-	const uint8_t *a = (const uint8_t *)&address;
+	char text[ADDRESS_TEXT];
 
 	gate->refused++;
-	if (may_tell(gate, address, os_now_ns()))
-		os_log(OS_LOG_WARN, "a connection %s %u.%u.%u.%u was refused: %s (%llu so far)",
-		       way, a[0], a[1], a[2], a[3], why, (unsigned long long)gate->refused);
+	if (may_tell(gate, gate_party(gate, address), os_now_ns()))
+		os_log(OS_LOG_WARN, "a connection %s %s was refused: %s (%llu so far)", way,
+		       address_print(address, text), why, (unsigned long long)gate->refused);
 	else if (!gate->untold++)
 		os_timer_set(gate->untold_timer, TOLD_US);
 }
@@ -257,11 +277,16 @@ int gate_listen_fd(const struct gate *gate)
 	return gate->listen_fd;
 }
 
-void gate_know(struct gate *gate, int node, uint32_t address)
+void gate_know(struct gate *gate, int node, struct address address)
 {
+	uint64_t half[2];
+
 	assert(node >= 0 && node < NR_NODES);
+	_Static_assert(sizeof(half) == ADDRESS_BYTES, "two halves are an address");
+	memcpy(half, address.byte, sizeof(half));
 	/* Not a note, for which there might be no room: no other memory is told by it. */
-	atomic_store_explicit(&gate->known[node], address, memory_order_relaxed);
+	for (int i = 0; i < 2; i++)
+		atomic_store_explicit(&gate->known[node][i], half[i], memory_order_relaxed);
 }
 
 int gate_call(struct gate *gate, const struct os_tcp_route *route, const struct identity *identity,
@@ -275,7 +300,7 @@ int gate_call(struct gate *gate, const struct os_tcp_route *route, const struct 
 	return note_send(gate->in[1], &note);
 }
 
-void gate_refused(struct gate *gate, uint32_t address, const char *why)
+void gate_refused(struct gate *gate, struct address address, const char *why)
 {
 	struct note note = { .kind = NOTE_REFUSED, .address = address };
 

@@ -12,16 +12,17 @@
  *	             <------------- note ----------- made(): proven, or why not
  *	called()     <------------- note ----------- listens, greets, reads the HELLO
  *
- * Strangers are bounded: so many connections for each address, so many in all, each for so long and with so many
- * bytes. The addresses of nodes have places of their own, which no other address takes. A refusal is told to the log
- * once for each address and interval, and the number of the others once for each interval; so is a call of ours that
- * nobody answers in time.
+ * Strangers are bounded: so many connections for each party (an IPv4 address, or a /64 of IPv6), so many in all, each
+ * for so long and with so many bytes. The address of a node is a party of its own, with places that no other one takes.
+ * A refusal is told to the log once for each party and interval, and the number of the others once for each interval;
+ * so is a call of ours that nobody answers in time.
  *
  * All functions are called with the node lock held.
  */
 
 #include <stdint.h>
 
+#include "base/address.h"
 #include "os/secure.h"
 #include "os/tcp.h"
 #include "wire/frame.h"
@@ -29,7 +30,7 @@
 struct gate;
 struct os_loop;
 
-/* Connections from one address that have proven nothing yet; one more ends the oldest of them. */
+/* Connections from one party that have proven nothing yet; one more ends the oldest of them. */
 #define GATE_OF_ADDRESS_MAX 32
 /* And of all addresses at which the order knows no node. */
 #define GATE_STRANGERS_MAX  64
@@ -50,7 +51,7 @@ struct gate_callbacks {
 	 * The connection belongs to the receiver; behind the HELLO nothing was given out.
 	 */
 	void (*called)(void *ctx, struct secure *secure, const struct frame_hello *hello,
-		       uint32_t address);
+		       struct address address);
 	/* The end of a gate_call(): the connection, proven, which belongs to the receiver, or NULL. */
 	void (*made)(void *ctx, const struct identity *identity, uint64_t number,
 		     struct secure *secure);
@@ -59,7 +60,7 @@ struct gate_callbacks {
 
 struct gate_place {
 	int node; /* this one */
-	uint32_t address;
+	struct address address;
 	uint16_t port;
 	bool every;    /* it listens at each address of this machine */
 	int listen_fd; /* that another life of this daemon has left; -1: none */
@@ -74,14 +75,14 @@ int gate_open(struct gate *gate);
 struct gate *gate_free(struct gate *gate); /* returns NULL */
 int gate_listen_fd(const struct gate *gate);
 
-/* An address at which a node is (node up), or is no more (0). */
-void gate_know(struct gate *gate, int node, uint32_t address);
+/* An address at which a node is (node up), or is no more (ADDRESS_NONE). */
+void gate_know(struct gate *gate, int node, struct address address);
 /* Calls a node; made() says what came of it, with this number. 0 or -EAGAIN. */
 int gate_call(struct gate *gate, const struct os_tcp_route *route, const struct identity *identity,
 	      uint64_t number);
 /* For the log: a connection from there was refused after all. The words are copied, so many bytes of them. */
 #define GATE_WHY_BYTES 192
-void gate_refused(struct gate *gate, uint32_t address, const char *why);
+void gate_refused(struct gate *gate, struct address address, const char *why);
 /* Connections that have proven nothing yet. */
 unsigned gate_unproven(const struct gate *gate);
 

@@ -155,19 +155,11 @@ static void on_io(void *ctx, int fd, int events)
 	step(ctx);
 }
 
-static bool is_of_node(const struct gate *gate, uint32_t address)
-{
-	for (int node = 0; node < NR_NODES; node++)
-		if (atomic_load_explicit(&gate->known[node], memory_order_relaxed) == address)
-			return true;
-	return false;
-}
-
 /*
- * A node greets at once. The oldest connection of an address that has too many of them has therefore waited longest
+ * A node greets at once. The oldest connection of a party that has too many of them has therefore waited longest
  * for nothing; so has the oldest of all strangers.
  */
-static void make_room(struct gate *gate, uint32_t address, bool of_node)
+static void make_room(struct gate *gate, const struct knock *newest)
 {
 	struct knock *oldest = NULL, *oldest_stranger = NULL;
 	unsigned count = 0, strangers = 0;
@@ -175,7 +167,7 @@ static void make_room(struct gate *gate, uint32_t address, bool of_node)
 	for (struct knock *k = gate->knocks; k; k = k->next) {
 		if (k->ready)
 			continue;
-		if (k->address == address) {
+		if (k->of_node == newest->of_node && address_same(k->party, newest->party)) {
 			count++;
 			oldest = k;
 		}
@@ -187,11 +179,11 @@ static void make_room(struct gate *gate, uint32_t address, bool of_node)
 	assert(count <= GATE_OF_ADDRESS_MAX);
 	if (count == GATE_OF_ADDRESS_MAX)
 		refuse(oldest, "it proves nothing, as others from there");
-	else if (!of_node && strangers >= GATE_STRANGERS_MAX)
+	else if (!newest->of_node && strangers >= GATE_STRANGERS_MAX)
 		refuse(oldest_stranger, "it proves nothing, as other strangers");
 }
 
-static void knock_new(struct gate *gate, int fd, uint32_t address)
+static void knock_new(struct gate *gate, int fd, struct address address)
 {
 	struct knock *knock = calloc(1, sizeof(*knock));
 
@@ -206,8 +198,9 @@ static void knock_new(struct gate *gate, int fd, uint32_t address)
 	}
 	knock->gate = gate;
 	knock->address = address;
-	knock->of_node = is_of_node(gate, address);
-	make_room(gate, address, knock->of_node);
+	knock->of_node = gate_is_of_node(gate, address);
+	knock->party = knock->of_node ? address : address_network(address);
+	make_room(gate, knock);
 	knock->next = gate->knocks;
 	gate->knocks = knock;
 	gate->unproven++;
@@ -266,8 +259,8 @@ static void on_listen(void *ctx, int fd, int events)
 int gate_listen(struct gate *gate)
 {
 	if (gate->listen_fd < 0)
-		gate->listen_fd = os_tcp_listen(gate->place.every ? 0 : gate->place.address,
-						gate->place.port);
+		gate->listen_fd = os_tcp_listen(
+			gate->place.every ? ADDRESS_NONE : gate->place.address, gate->place.port);
 	if (gate->listen_fd < 0)
 		return gate->listen_fd;
 	gate->spare = os_dup(gate->listen_fd);

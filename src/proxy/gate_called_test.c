@@ -10,30 +10,6 @@
 #include "base/test.h"
 #include "proxy/gate_fixture.h"
 
-static unsigned wanted;
-
-static bool has_wanted(void)
-{
-	return gate_unproven(here.gate) == wanted;
-}
-
-static bool holds(unsigned count)
-{
-	wanted = count;
-	return run_until(has_wanted);
-}
-
-static int knock(uint32_t from, const void *words, size_t len)
-{
-	const struct os_tcp_route route = { .to = address_of(NODE), .port = PORT, .from = from };
-	int fd = os_tcp_connect(&route, 1000);
-
-	CHECK(fd >= 0);
-	if (len)
-		CHECK_EQ(os_tcp_write(fd, words, len), len);
-	return fd;
-}
-
 /* A caller with everything that it says. */
 struct caller {
 	struct secure_keys *keys;
@@ -64,10 +40,11 @@ static struct caller right_caller(enum frame_kind kind)
 }
 
 /* The connection, whose handshake and words went out as far as the gate let them. */
-static struct secure *call(const struct caller *caller, uint32_t from)
+static struct secure *call(const struct caller *caller, struct address from)
 {
 	uint8_t buf[WORDS + 16];
-	struct secure *secure = secure_call(caller->keys, &caller->identity, knock(from, "", 0));
+	struct secure *secure =
+		secure_call(caller->keys, &caller->identity, call_gate(from, "", 0));
 	size_t len = frame_encode_hello(buf, &caller->hello) - caller->cut;
 
 	buf[0] = (uint8_t)(buf[0] + caller->later);
@@ -82,7 +59,7 @@ static struct secure *call(const struct caller *caller, uint32_t from)
 
 /* ---- the one that is let in ---- */
 
-static void check_called(const struct caller *caller, uint32_t from)
+static void check_called(const struct caller *caller, struct address from)
 {
 	struct secure *secure = call(caller, from);
 	const struct identity *identity;
@@ -90,7 +67,7 @@ static void check_called(const struct caller *caller, uint32_t from)
 
 	CHECK(run_until(is_called));
 	CHECK_EQ(here.called, 1);
-	CHECK_EQ(here.address, from);
+	CHECK(address_same(here.address, from));
 	CHECK_EQ(here.hello.kind, caller->hello.kind);
 	CHECK_EQ(here.hello.node, CALLER);
 	CHECK_EQ(here.hello.secret, 0x1234);
@@ -279,7 +256,7 @@ static void check_noise(const void *words, size_t len, const char *why)
 	int fd;
 
 	set_up();
-	fd = knock(address_of(CALLER), words, len);
+	fd = call_gate(address_of(CALLER), words, len);
 	CHECK(ends_within(fd, 1500));
 	check_refused(why);
 	os_close(fd);
@@ -309,7 +286,7 @@ static void test_greeting_without_end(void)
 	int fd;
 
 	set_up();
-	fd = knock(address_of(CALLER), long_record, SECURE_GREETING_BYTES - 1);
+	fd = call_gate(address_of(CALLER), long_record, SECURE_GREETING_BYTES - 1);
 	CHECK(holds(1));
 	CHECK(!ends_within(fd, 200));
 	CHECK_EQ(os_tcp_write(fd, "x", 1), 1);
@@ -345,7 +322,7 @@ static void test_no_descriptor(void)
 
 	set_up();
 	before = leave_descriptors(1);
-	fd = knock(address_of(CALLER), "", 0);
+	fd = call_gate(address_of(CALLER), "", 0);
 	CHECK(ends_within(fd, 1000));
 	getrusage(RUSAGE_SELF, &rusage);
 	used_us = rusage.ru_utime.tv_usec + rusage.ru_stime.tv_usec +
@@ -359,10 +336,10 @@ static void test_no_descriptor(void)
 	os_close(fd);
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 	/* One that proves nothing makes room for the next one. */
-	fd = knock(address_of(CALLER), "", 0);
+	fd = call_gate(address_of(CALLER), "", 0);
 	CHECK(holds(1));
 	before = leave_descriptors(1);
-	second = knock(address_of(CALLER), "", 0);
+	second = call_gate(address_of(CALLER), "", 0);
 	CHECK(ends_within(fd, 1000));
 	CHECK(holds(1));
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -386,7 +363,7 @@ static void test_no_descriptor_beside_a_ready_one(void)
 	CHECK_EQ(secure_greet(ready), 0);
 	CHECK(holds(0));
 	before = leave_descriptors(1);
-	fd = knock(address_of(CALLER), "", 0);
+	fd = call_gate(address_of(CALLER), "", 0);
 	CHECK(ends_within(secure_fd(ready), 1000));
 	CHECK(holds(1));
 	CHECK_EQ(log_count("refused"), 0);
@@ -413,8 +390,8 @@ static void test_late(void)
 	caller = right_caller(FRAME_KIND_LINK);
 	caller.cut = 1;
 	began_ns = os_now_ns();
-	silent = knock(address_of(0), "", 0);
-	drip = knock(address_of(2), long_record, 5);
+	silent = call_gate(address_of(0), "", 0);
+	drip = call_gate(address_of(2), long_record, 5);
 	proven = call(&caller, address_of(3));
 	CHECK(holds(3));
 	for (int i = 0; i < 200 && !is_empty(); i++) {
@@ -446,8 +423,8 @@ static void test_gone(void)
 	set_up();
 	caller = right_caller(FRAME_KIND_LINK);
 	caller.cut = 1;
-	fd = knock(address_of(0), long_record, 100);
-	half = knock(address_of(2), long_record, 100);
+	fd = call_gate(address_of(0), long_record, 100);
+	half = call_gate(address_of(2), long_record, 100);
 	proven = call(&caller, address_of(3));
 	CHECK(holds(3));
 	began_ns = os_now_ns();
@@ -471,95 +448,12 @@ static void test_end_under_way(void)
 	int fd;
 
 	set_up();
-	fd = knock(address_of(0), long_record, 100);
+	fd = call_gate(address_of(0), long_record, 100);
 	CHECK(holds(1));
 	tear_down();
 	CHECK(ends_within(fd, 1000));
 	CHECK_EQ(here.called, 0);
 	os_close(fd);
-}
-
-/* ---- too many ---- */
-
-static int fd_of[GATE_STRANGERS_MAX + GATE_OF_ADDRESS_MAX];
-static int nr_fds;
-
-static void knock_times(int id, int times)
-{
-	for (int i = 0; i < times; i++)
-		fd_of[nr_fds++] = knock(address_of(id), "", 0);
-}
-
-static void hang_up(void)
-{
-	while (nr_fds)
-		os_close(fd_of[--nr_fds]);
-}
-
-/* Of one address so many are kept; each one more ends the oldest from there, and none from elsewhere. */
-static void test_many_of_an_address(void)
-{
-	set_up();
-	knock_times(2, 1);
-	knock_times(0, GATE_OF_ADDRESS_MAX);
-	CHECK(holds(GATE_OF_ADDRESS_MAX + 1));
-	CHECK(!ends_within(fd_of[1], 0));
-	knock_times(0, 1);
-	CHECK(ends_within(fd_of[1], 1000));
-	CHECK(!ends_within(fd_of[2], 20));
-	knock_times(0, 1);
-	CHECK(ends_within(fd_of[2], 1000));
-	CHECK(!ends_within(fd_of[3], 20));
-	CHECK(!ends_within(fd_of[0], 0));
-	CHECK(holds(GATE_OF_ADDRESS_MAX + 1));
-	CHECK_EQ(log_count("it proves nothing, as others from there"), 1);
-	CHECK_EQ(log_count("refused"), 1);
-	hang_up();
-	tear_down();
-}
-
-/*
- * Of all strangers so many are kept, and one more ends the oldest of them. The address of a node has places of its own:
- * its connection, although it is older, stays, and comes in beside all strangers.
- */
-static void test_many_strangers(void)
-{
-	set_up();
-	gate_know(here.gate, CALLER, address_of(CALLER));
-	run_notes();
-	knock_times(CALLER, 1);
-	knock_times(2, GATE_OF_ADDRESS_MAX);
-	knock_times(3, GATE_STRANGERS_MAX - GATE_OF_ADDRESS_MAX);
-	CHECK(holds(GATE_STRANGERS_MAX + 1));
-	knock_times(CALLER, 1);
-	CHECK(holds(GATE_STRANGERS_MAX + 2));
-	CHECK(!ends_within(fd_of[1], 0));
-	knock_times(NODE, 1);
-	CHECK(ends_within(fd_of[1], 1000));
-	CHECK(!ends_within(fd_of[2], 20));
-	CHECK(!ends_within(fd_of[0], 0));
-	CHECK(holds(GATE_STRANGERS_MAX + 2));
-	CHECK_EQ(log_count("it proves nothing, as other strangers"), 1);
-	CHECK_EQ(log_count("refused"), 1);
-	hang_up();
-	tear_down();
-}
-
-/* An address at which no node is any more belongs to a stranger. */
-static void test_node_is_gone(void)
-{
-	set_up();
-	gate_know(here.gate, CALLER, address_of(CALLER));
-	gate_know(here.gate, CALLER, 0);
-	run_notes();
-	knock_times(2, GATE_OF_ADDRESS_MAX);
-	knock_times(3, GATE_STRANGERS_MAX - GATE_OF_ADDRESS_MAX);
-	CHECK(holds(GATE_STRANGERS_MAX));
-	knock_times(CALLER, 1);
-	CHECK(ends_within(fd_of[0], 1000));
-	CHECK(holds(GATE_STRANGERS_MAX));
-	hang_up();
-	tear_down();
 }
 
 int main(void)
@@ -578,8 +472,5 @@ int main(void)
 	TEST(test_late);
 	TEST(test_gone);
 	TEST(test_end_under_way);
-	TEST(test_many_of_an_address);
-	TEST(test_many_strangers);
-	TEST(test_node_is_gone);
 	return test_end();
 }

@@ -41,7 +41,7 @@ static struct {
 	int called, made;
 	struct secure *secure; /* the last one */
 	struct frame_hello hello;
-	uint32_t address;
+	struct address address;
 	int node;
 	uint64_t number;
 	/* The end of run_until(). */
@@ -49,13 +49,13 @@ static struct {
 	int64_t until_ns;
 } here;
 
-static uint32_t address_of(int id)
+static struct address address_of(int id)
 {
 	return test_address((unsigned)id);
 }
 
 static void on_called(void *ctx, struct secure *secure, const struct frame_hello *hello,
-		      uint32_t address)
+		      struct address address)
 {
 	(void)ctx;
 	here.called++;
@@ -193,6 +193,34 @@ UNUSED static void run_notes(void)
 	CHECK(run_until(is_made));
 	CHECK_EQ(here.made, before + 1);
 	here.made = before;
+}
+
+/* ---- callers ---- */
+
+UNUSED static unsigned wanted;
+
+UNUSED static bool has_wanted(void)
+{
+	return gate_unproven(here.gate) == wanted;
+}
+
+/* Whether so many connections are there that prove nothing, or come to be. */
+UNUSED static bool holds(unsigned count)
+{
+	wanted = count;
+	return run_until(has_wanted);
+}
+
+/* A connection from there, with these first bytes. */
+UNUSED static int call_gate(struct address from, const void *words, size_t len)
+{
+	const struct os_tcp_route route = { .to = address_of(NODE), .port = PORT, .from = from };
+	int fd = os_tcp_connect(&route, 1000);
+
+	CHECK(fd >= 0);
+	if (len)
+		CHECK_EQ(os_tcp_write(fd, words, len), len);
+	return fd;
 }
 
 /* Whether the other side has ended the connection by then; its words before that do not count. */

@@ -27,7 +27,7 @@ enum note_kind {
 
 struct note {
 	enum note_kind kind;
-	uint32_t address;
+	struct address address;
 	uint64_t number;
 	struct os_tcp_route route;
 	struct identity identity;
@@ -40,9 +40,10 @@ struct note {
 struct knock {
 	struct gate *gate;
 	struct secure *secure;
-	uint32_t address;
-	bool of_node; /* the order knows that address */
-	bool ready;   /* its key is proven, and its HELLO comes when it is needed */
+	struct address address;
+	struct address party; /* gate_party() of it */
+	bool of_node;	      /* the order knows that address */
+	bool ready;	      /* its key is proven, and its HELLO comes when it is needed */
 	struct os_source *io, *timer;
 	uint8_t buf[FRAME_HEAD_BYTES + FRAME_HELLO_BYTES];
 	size_t count;
@@ -54,16 +55,16 @@ struct dial {
 	struct gate *gate;
 	struct secure *secure;
 	int fd; /* while it is not connected */
-	uint32_t address;
+	struct address address;
 	struct identity identity;
 	uint64_t number;
 	struct os_source *io, *timer;
 	struct dial *next;
 };
 
-/* The last time that the log was told of an address. */
+/* The last time that the log was told of a party. */
 struct told {
-	uint32_t address;
+	struct address party;
 	int64_t ns; /* 0: this place is free */
 };
 
@@ -77,7 +78,11 @@ struct gate {
 	pthread_t thread;
 	bool running;
 	atomic_uint unproven;
-	_Atomic uint32_t known[NR_NODES]; /* set by the node; 0: none */
+	/*
+	 * The addresses of nodes, in two halves, set by the node; 0: none. A caller in the moment of a
+	 * change may find one new half, and is a stranger then.
+	 */
+	_Atomic uint64_t known[NR_NODES][2];
 	/* All that follows belongs to the gate's thread. */
 	struct os_loop *loop;
 	struct os_source *in_io, *listen_io, *untold_timer;
@@ -90,8 +95,12 @@ struct gate {
 
 /* From the gate's thread to the node. A note that cannot be sent is dropped and its connection closed. */
 void gate_tell(struct gate *gate, const struct note *note);
+/* Whether the order knows a node at that address. */
+bool gate_is_of_node(const struct gate *gate, struct address address);
+/* For which the limits of a caller count: the address of a node, or what stands for a stranger. */
+struct address gate_party(const struct gate *gate, struct address address);
 /* The log is told, or hears of it as one of a number. */
-void gate_log_refusal(struct gate *gate, uint32_t address, const char *way, const char *why);
+void gate_log_refusal(struct gate *gate, struct address address, const char *way, const char *why);
 
 int gate_listen(struct gate *gate);
 void gate_listen_end(struct gate *gate);

@@ -7,9 +7,17 @@
 #include "proxy/gate_fixture.h"
 
 /* Addresses of nobody, for the log alone. */
-static uint32_t stranger(int number)
+static struct address stranger(int number)
 {
-	return __builtin_bswap32(0x0a000100u + (uint32_t)number);
+	const uint8_t byte[] = { 10, 0, 1, (uint8_t)number };
+
+	return address_v4(byte);
+}
+
+/* One of two /64 of IPv6. */
+static struct address stranger_v6(uint8_t network, uint8_t number)
+{
+	return (struct address){ { 0x20, 1, 0x0d, 0xb8, [7] = network, [15] = number } };
 }
 
 static int knock(void)
@@ -32,6 +40,23 @@ static void test_one_line_for_an_address(void)
 	CHECK_EQ(log_count("was refused"), 2);
 	CHECK_EQ(log_count("a connection from 10.0.1.1 was refused: first reason (1 so far)"), 1);
 	CHECK_EQ(log_count("a connection from 10.0.1.2 was refused: second reason (6 so far)"), 1);
+	tear_down();
+}
+
+/* A stranger has as many addresses of its /64 as it wants, and a node has one of them. */
+static void test_one_line_for_a_network(void)
+{
+	set_up();
+	gate_know(here.gate, CALLER, stranger_v6(1, 9));
+	for (uint8_t i = 1; i < 5; i++)
+		gate_refused(here.gate, stranger_v6(1, i), "first reason");
+	gate_refused(here.gate, stranger_v6(2, 1), "second reason");
+	gate_refused(here.gate, stranger_v6(1, 9), "third reason");
+	run_notes();
+	CHECK_EQ(log_count("was refused"), 3);
+	CHECK_EQ(log_count("from 2001:db8:0:1::1 was refused: first reason (1 so far)"), 1);
+	CHECK_EQ(log_count("from 2001:db8:0:2::1 was refused: second reason (5 so far)"), 1);
+	CHECK_EQ(log_count("from 2001:db8:0:1::9 was refused: third reason (6 so far)"), 1);
 	tear_down();
 }
 
@@ -94,7 +119,8 @@ static void test_told_again(void)
 	set_up_closed(keys_of(1, 0xa1));
 	now = os_now_ns();
 	for (int i = 0; i < GATE_TOLD_MAX; i++)
-		here.gate->told[i] = (struct told){ stranger(i), now - 5 * OS_SECOND_NS };
+		here.gate->told[i] =
+			(struct told){ .party = stranger(i), .ns = now - 5 * OS_SECOND_NS };
 	here.gate->told[3].ns = here.gate->told[8].ns = now - 10 * OS_SECOND_NS;
 	CHECK_EQ(gate_open(here.gate), 0);
 	gate_refused(here.gate, stranger(2), "too early");
@@ -223,6 +249,7 @@ static void test_listen_fd(void)
 int main(void)
 {
 	TEST(test_one_line_for_an_address);
+	TEST(test_one_line_for_a_network);
 	TEST(test_words_are_copied);
 	TEST(test_many_addresses);
 	TEST(test_the_others_are_counted);

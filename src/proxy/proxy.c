@@ -95,9 +95,10 @@ struct proxy *proxy_free(struct proxy *proxy)
 }
 
 /* A new life of this node or of the other one begins its link anew. */
-static bool peer_is_same(const struct peer *peer, uint32_t address, const struct link_life *life)
+static bool peer_is_same(const struct peer *peer, struct address address,
+			 const struct link_life *life)
 {
-	return peer->known && peer->address == address &&
+	return peer->known && address_same(peer->address, address) &&
 	       link_life_same(&peer->link.peer_life, life) &&
 	       link_life_same(&peer->link.own_life, &peer->proxy->life);
 }
@@ -114,7 +115,8 @@ static void self_up(struct proxy *proxy, const struct link_life *life)
 	}
 }
 
-void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct link_life *life)
+void proxy_node_up(struct proxy *proxy, int node, struct address address,
+		   const struct link_life *life)
 {
 	struct peer *peer;
 
@@ -139,7 +141,7 @@ void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct
 	assert(!peer->secure);
 }
 
-void proxy_node_ways(struct proxy *proxy, int node, const uint32_t *address, unsigned count)
+void proxy_node_ways(struct proxy *proxy, int node, const struct address *address, unsigned count)
 {
 	struct peer *peer;
 
@@ -156,7 +158,7 @@ void proxy_node_down(struct proxy *proxy, int node)
 	if (node < 0 || node >= NR_NODES || node == proxy->node)
 		return;
 	peer_stop(&proxy->peer[node]);
-	gate_know(proxy->gate, node, 0);
+	gate_know(proxy->gate, node, ADDRESS_NONE);
 }
 
 int proxy_message(struct proxy *proxy, int node, uint16_t kind, const void *head, uint32_t head_len,

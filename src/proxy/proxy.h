@@ -96,14 +96,15 @@ void proxy_link_carry(struct proxy *proxy, int node, const struct proxy_link_sta
  * A node is up (connect; the lower number connects, the higher accepts) or down (close, forget). Of
  * this node itself it tells the life, and no link is made before that is known.
  */
-void proxy_node_up(struct proxy *proxy, int node, uint32_t address, const struct link_life *life);
+void proxy_node_up(struct proxy *proxy, int node, struct address address,
+		   const struct link_life *life);
 
 /*
  * All addresses of a node, up or not; the one that the order knows comes first, whether it is among them or not. A link
  * that does not come about at one of them is tried at the next.
  */
 #define PROXY_WAYS_MAX 4
-void proxy_node_ways(struct proxy *proxy, int node, const uint32_t *address, unsigned count);
+void proxy_node_ways(struct proxy *proxy, int node, const struct address *address, unsigned count);
 
 void proxy_node_down(struct proxy *proxy, int node);
 

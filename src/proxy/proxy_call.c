@@ -47,7 +47,7 @@ static void refuse_version(struct peer *peer, struct secure *secure,
 }
 
 void proxy_on_called(void *ctx, struct secure *secure, const struct frame_hello *hello,
-		     uint32_t address)
+		     struct address address)
 {
 	struct proxy *proxy = ctx;
 	struct peer *peer = &proxy->peer[hello->node];

@@ -51,12 +51,12 @@ static void test_bulk(void)
 
 /* ---- strangers: from an address, with these first words and no key ---- */
 
-static uint32_t elsewhere(void)
+static struct address elsewhere(void)
 {
 	return test_address(NODES);
 }
 
-static int knock(uint32_t from, const void *words, size_t len)
+static int knock(struct address from, const void *words, size_t len)
 {
 	const struct os_tcp_route route = { .to = address_of(1), .port = PORT, .from = from };
 	int fd = os_tcp_connect(&route, 1000);
@@ -90,7 +90,7 @@ static bool is_closed(void *fd)
 	return n != -EAGAIN;
 }
 
-static bool is_refused(uint32_t from, const void *words, size_t len)
+static bool is_refused(struct address from, const void *words, size_t len)
 {
 	uint32_t epoch = node[1].proxy->peer[0].link.epoch;
 	int fd = knock(from, words, len);
@@ -112,7 +112,7 @@ static void test_noise(void)
 	size_t len;
 
 	set_up();
-	CHECK(is_refused(0, noise, sizeof(noise)));
+	CHECK(is_refused(ADDRESS_NONE, noise, sizeof(noise)));
 	CHECK(is_refused(address_of(0), noise, sizeof(noise)));
 	/* The greeting itself, with the secret of a life, as it was before there were keys. */
 	for (int kind = FRAME_KIND_LINK; kind <= FRAME_KIND_COPY; kind++) {
@@ -127,7 +127,7 @@ static void test_noise(void)
 
 struct proof {
 	struct secure_keys *keys;
-	uint32_t from;
+	struct address from;
 	struct identity identity;
 	struct frame_hello hello;
 };

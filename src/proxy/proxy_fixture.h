@@ -127,7 +127,7 @@ UNUSED static void run_for(int64_t ns)
 	os_loop_run(loop);
 }
 
-static uint32_t address_of(int id)
+static struct address address_of(int id)
 {
 	return test_address((unsigned)id);
 }

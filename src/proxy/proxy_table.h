@@ -40,14 +40,14 @@ struct peer {
 	int node;
 	bool known; /* the order says it is up */
 	bool calling; /* the gate connects, and says what came of it; also beside a connection that is there */
-	bool connected;		       /* and both sides are proven; the HELLOs may not be over */
-	bool reading;		       /* frames are being handled: no second reader */
-	uint32_t address;	       /* that the order knows */
-	uint32_t ways[PROXY_WAYS_MAX]; /* others */
-	unsigned ways_count, way;      /* 0: the order's; else ways[way - 1] */
-	int64_t heard_ns;	       /* of the last bytes from it */
-	int64_t renew_ns;	       /* not made anew before this time */
-	uint64_t asked_ns;	       /* value of the last PING */
+	bool connected;		/* and both sides are proven; the HELLOs may not be over */
+	bool reading;		/* frames are being handled: no second reader */
+	struct address address; /* that the order knows */
+	struct address ways[PROXY_WAYS_MAX]; /* others */
+	unsigned ways_count, way;	     /* 0: the order's; else ways[way - 1] */
+	int64_t heard_ns;		     /* of the last bytes from it */
+	int64_t renew_ns;		     /* not made anew before this time */
+	uint64_t asked_ns;		     /* value of the last PING */
 	struct link link;
 	uint64_t connection; /* counted up whenever one, or a call for one, ends */
 	struct secure *secure;
@@ -138,7 +138,7 @@ void proxy_batch_end(struct proxy *proxy);
 
 /* proxy_call.c: connections as the gate hands them over, and those of threads of their own */
 void proxy_on_called(void *ctx, struct secure *secure, const struct frame_hello *hello,
-		     uint32_t address);
+		     struct address address);
 void proxy_on_made(void *ctx, const struct identity *identity, uint64_t number,
 		   struct secure *secure);
 

@@ -10,15 +10,15 @@
 struct os_tcp_route peer_route(const struct peer *peer)
 {
 	const struct gate_place *place = &peer->proxy->place;
-	bool first = !peer->way;
+	struct os_tcp_route route = { .to = peer->address, .port = place->port };
 
 	assert(peer->way <= peer->ways_count);
-	return (struct os_tcp_route){
-		.to = first ? peer->address : peer->ways[peer->way - 1],
-		.port = place->port,
-		/* Of another network the kernel knows our address. */
-		.from = first ? place->address : 0,
-	};
+	if (peer->way)
+		route.to = peer->ways[peer->way - 1];
+	/* Of another network, and of the other family, the kernel knows our address. */
+	else if (address_is_v4(route.to) == address_is_v4(place->address))
+		route.from = place->address;
+	return route;
 }
 
 /* An address that is the order's was tried already. */
@@ -26,7 +26,7 @@ void peer_next_way(struct peer *peer)
 {
 	do
 		peer->way = peer->way < peer->ways_count ? peer->way + 1 : 0;
-	while (peer->way && peer->ways[peer->way - 1] == peer->address);
+	while (peer->way && address_same(peer->ways[peer->way - 1], peer->address));
 }
 
 int peer_gate_call(struct peer *peer, enum frame_kind kind)

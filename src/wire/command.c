@@ -57,6 +57,37 @@ static uint64_t get64(struct cursor *c)
 	return low | (uint64_t)get32(c) << 32;
 }
 
+/* What DC_CREATE and NODE_JOIN alone have. */
+static void put_own(struct cursor *c, const struct command *cmd)
+{
+	if (cmd->kind == COMMAND_NODE_JOIN) {
+		memcpy(c->out, cmd->address.byte, ADDRESS_BYTES);
+		c->out += ADDRESS_BYTES;
+		return;
+	}
+	put16(c, (uint16_t)cmd->nr_procs);
+	put16(c, (uint16_t)cmd->nr_tasks);
+	put16(c, (uint16_t)cmd->nr_sysprocs);
+	put16(c, (uint16_t)cmd->nr_nodes);
+	put32(c, (uint32_t)cmd->warn2proc);
+	put32(c, (uint32_t)cmd->warnmsg);
+}
+
+static void get_own(struct command *cmd, struct cursor *c)
+{
+	if (cmd->kind == COMMAND_NODE_JOIN) {
+		memcpy(cmd->address.byte, c->in, ADDRESS_BYTES);
+		c->in += ADDRESS_BYTES;
+		return;
+	}
+	cmd->nr_procs = (int16_t)get16(c);
+	cmd->nr_tasks = (int16_t)get16(c);
+	cmd->nr_sysprocs = (int16_t)get16(c);
+	cmd->nr_nodes = (int16_t)get16(c);
+	cmd->warn2proc = (int32_t)get32(c);
+	cmd->warnmsg = (int32_t)get32(c);
+}
+
 void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES])
 {
 	struct cursor c = { .out = buf };
@@ -82,12 +113,7 @@ void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES])
 	put32(&c, cmd->nodes);
 	put32(&c, cmd->value);
 	put32(&c, cmd->uid);
-	put16(&c, (uint16_t)cmd->nr_procs);
-	put16(&c, (uint16_t)cmd->nr_tasks);
-	put16(&c, (uint16_t)cmd->nr_sysprocs);
-	put16(&c, (uint16_t)cmd->nr_nodes);
-	put32(&c, (uint32_t)cmd->warn2proc);
-	put32(&c, (uint32_t)cmd->warnmsg);
+	put_own(&c, cmd);
 	memcpy(c.out, cmd->name, name_length);
 	c.out += sizeof(cmd->name);
 	put64(&c, cmd->secret);
@@ -118,12 +144,7 @@ static void command_get(struct command *cmd, struct cursor *c)
 	cmd->nodes = get32(c);
 	cmd->value = get32(c);
 	cmd->uid = get32(c);
-	cmd->nr_procs = (int16_t)get16(c);
-	cmd->nr_tasks = (int16_t)get16(c);
-	cmd->nr_sysprocs = (int16_t)get16(c);
-	cmd->nr_nodes = (int16_t)get16(c);
-	cmd->warn2proc = (int32_t)get32(c);
-	cmd->warnmsg = (int32_t)get32(c);
+	get_own(cmd, c);
 	memcpy(cmd->name, c->in, sizeof(cmd->name));
 	c->in += sizeof(cmd->name);
 	cmd->secret = get64(c);

@@ -10,14 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "wire/shm.h"
 
-#define COMMAND_VERSION 3
+#define COMMAND_VERSION 4
 #define COMMAND_BYTES	128u
 
 enum command_kind {
 	COMMAND_NONE = 0,
-	/* node, value = address, secret of this life of it; made by the engine, but for the secret */
+	/* node, address, secret of this life of it; made by the engine, but for the secret */
 	COMMAND_NODE_JOIN = 1,
 	COMMAND_NODE_LEAVE = 2, /* node, value = incarnation (0 any); made by the engine */
 	COMMAND_DC_CREATE =
@@ -62,9 +63,14 @@ struct command {
 	uint32_t nodes;
 	uint32_t value;
 	uint32_t uid; /* DC_CREATE: of its owner */
-	int16_t nr_procs, nr_tasks, nr_sysprocs,
-		nr_nodes; /* DC_CREATE; 0 = defaults 221 35 64 32 */
-	int32_t warn2proc, warnmsg;
+	union {
+		struct {
+			/* DC_CREATE; 0 = defaults 221 35 64 32 */
+			int16_t nr_procs, nr_tasks, nr_sysprocs, nr_nodes;
+			int32_t warn2proc, warnmsg;
+		};
+		struct address address; /* NODE_JOIN: where its links come from */
+	};
 	char name[16];
 	uint64_t secret; /* NODE_JOIN: random; a node shows it to the others (wire/frame.h) */
 	/*

@@ -56,6 +56,25 @@ static void test_round_trip(void)
 	CHECK(memcmp(&sent, &got, sizeof(sent)) == 0);
 }
 
+/* A node that joins has an address where a new DC has its numbers. */
+static void test_join(void)
+{
+	struct command sent = { .version = COMMAND_VERSION,
+				.kind = COMMAND_NODE_JOIN,
+				.node = 4,
+				.secret = 1,
+				.name = "node4" },
+		       got;
+	uint8_t buf[COMMAND_BYTES];
+
+	CHECK(!address_parse(&sent.address, "2001:db8::4", 11));
+	command_encode(&sent, buf);
+	CHECK(!memcmp(buf + offsetof(struct command, address), sent.address.byte, ADDRESS_BYTES));
+	memset(&got, 0xee, sizeof(got));
+	CHECK_EQ(command_decode(&got, buf, sizeof(buf)), 0);
+	CHECK(memcmp(&sent, &got, sizeof(sent)) == 0);
+}
+
 static void test_layout_is_little_endian(void)
 {
 	struct command sent = sample();
@@ -112,6 +131,7 @@ static void test_refusals(void)
 int main(void)
 {
 	TEST(test_round_trip);
+	TEST(test_join);
 	TEST(test_layout_is_little_endian);
 	TEST(test_encode_ends_the_name);
 	TEST(test_refusals);

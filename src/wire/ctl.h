@@ -23,6 +23,7 @@
 
 #include <stdint.h>
 
+#include "base/address.h"
 #include "dvk.h"
 #include "wire/protocol.h"
 
@@ -213,9 +214,9 @@ struct ctl_node_row {
 	node_usr_t node;
 	int32_t up;
 	uint32_t incarnation;
-	uint32_t address; /* IPv4, network order */
-	int32_t self;	  /* 1: the answering node */
-	int32_t link_up;  /* link from the answering node */
+	uint32_t pad;
+	int32_t self;	 /* 1: the answering node */
+	int32_t link_up; /* link from the answering node */
 	int32_t silent_ms; /* nothing was heard over it for so long; a sign of life is due every second */
 	uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
 	struct protocol_speaker
@@ -223,6 +224,7 @@ struct ctl_node_row {
 	uint32_t protocol;   /* that both speak; 0: none, or not known */
 	int32_t clock_known; /* 1: the clock of the node is so far ahead, give or take */
 	int64_t clock_ahead_ns, clock_error_ns;
+	struct address address; /* where its links come from, as the order knows it */
 };
 
 struct ctl_dc_row {

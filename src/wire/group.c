@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define VERSION_MOST  0xff
-#define HELLO_NAME_AT 16u
+#define VERSION_MOST	 0xff
+#define HELLO_ADDRESS_AT 16u
+#define HELLO_NAME_AT	 (HELLO_ADDRESS_AT + ADDRESS_BYTES)
 
 static void put32(uint8_t *out, uint32_t v)
 {
@@ -71,8 +72,9 @@ void group_hello_encode(uint8_t buf[GROUP_HELLO_BYTES], const struct group_hello
 {
 	assert(!hello->name[GROUP_NAME_BYTES - 1]);
 	put32(buf, (uint32_t)hello->node);
-	put32(buf + 4, hello->address);
+	put32(buf + 4, 0);
 	group_number_encode(buf + 8, hello->secret);
+	memcpy(buf + HELLO_ADDRESS_AT, hello->address.byte, ADDRESS_BYTES);
 	memcpy(buf + HELLO_NAME_AT, hello->name, GROUP_NAME_BYTES);
 	protocol_encode(buf + HELLO_NAME_AT + GROUP_NAME_BYTES, &hello->speaker);
 }
@@ -82,10 +84,11 @@ int group_hello_decode(struct group_hello *hello, const uint8_t buf[GROUP_HELLO_
 	uint64_t secret = group_number_decode(buf + 8);
 	uint32_t node = get32(buf);
 
-	if (node >= NR_NODES || !secret || buf[HELLO_NAME_AT + GROUP_NAME_BYTES - 1])
+	if (node >= NR_NODES || get32(buf + 4) || !secret ||
+	    buf[HELLO_NAME_AT + GROUP_NAME_BYTES - 1])
 		return -EBADMSG;
 	hello->node = (int32_t)node;
-	hello->address = get32(buf + 4);
+	memcpy(hello->address.byte, buf + HELLO_ADDRESS_AT, ADDRESS_BYTES);
 	hello->secret = secret;
 	memcpy(hello->name, buf + HELLO_NAME_AT, GROUP_NAME_BYTES);
 	return protocol_decode(&hello->speaker, buf + HELLO_NAME_AT + GROUP_NAME_BYTES);
@@ -97,7 +100,7 @@ struct command group_hello_join(const struct group_hello *hello)
 				.kind = COMMAND_NODE_JOIN,
 				.origin = hello->node,
 				.node = hello->node,
-				.value = hello->address,
+				.address = hello->address,
 				.secret = hello->secret };
 
 	_Static_assert(sizeof(join.name) == sizeof(hello->name), "a node's name fits");

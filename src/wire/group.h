@@ -13,7 +13,7 @@
  *	|   | kind |              |
  *	+---+------+--------------+-----------
  *
- *	HELLO    member -> sequencer   node 4, address 4, secret 8, name 16, speaker 16
+ *	HELLO    member -> sequencer   node 4, 0 4, secret 8, address 16, name 16, speaker 16
  *	WELCOME  sequencer -> member   result 4 (0 or negative errno; then the connection ends), protocol 4
  *	COMMAND  member -> sequencer   command 128
  *	DELIVER  sequencer -> member   order 8, command 128
@@ -35,11 +35,11 @@
 #include "wire/command.h"
 #include "wire/protocol.h"
 
-#define GROUP_VERSION	    4
+#define GROUP_VERSION	    5
 #define GROUP_HEADER_BYTES  8u
 #define GROUP_STATE_MAX	    (4u << 20)
 #define GROUP_NAME_BYTES    16u
-#define GROUP_HELLO_BYTES   (16u + GROUP_NAME_BYTES + PROTOCOL_BYTES)
+#define GROUP_HELLO_BYTES   (16u + ADDRESS_BYTES + GROUP_NAME_BYTES + PROTOCOL_BYTES)
 #define GROUP_WELCOME_BYTES 8u
 #define GROUP_RESUME_BYTES  16u
 #define GROUP_DELIVER_BYTES (8u + COMMAND_BYTES)
@@ -70,8 +70,8 @@ struct group_header {
 
 struct group_hello {
 	int32_t node;
-	uint32_t address; /* IPv4, network order, as a number that is carried unchanged */
-	uint64_t secret;  /* of its NODE_JOIN, by which the member knows that one; not 0 */
+	struct address address;
+	uint64_t secret; /* of its NODE_JOIN, by which the member knows that one; not 0 */
 	char name[GROUP_NAME_BYTES]; /* terminated */
 	struct protocol_speaker speaker;
 };

@@ -48,25 +48,31 @@ static void test_lengths_are_checked(void)
 static void test_hello(void)
 {
 	struct group_hello hello = { .node = 31,
-				     .address = 0x0100000a,
+				     .address = test_address(1),
 				     .secret = 0x0102030405060708,
 				     .name = "node31",
 				     .speaker = { 1, 2, "9.9.9" } },
 			   back;
-	uint8_t buf[GROUP_HELLO_BYTES];
+	uint8_t buf[GROUP_HELLO_BYTES], again[GROUP_HELLO_BYTES];
 	struct command join;
 
 	group_hello_encode(buf, &hello);
 	CHECK_EQ(group_hello_decode(&back, buf), 0);
-	CHECK(!memcmp(&hello, &back, sizeof(hello)));
+	group_hello_encode(again, &back);
+	CHECK(!memcmp(again, buf, sizeof(buf)));
+	CHECK(address_same(back.address, hello.address) && back.secret == hello.secret);
 	join = group_hello_join(&hello);
 	CHECK(join.kind == COMMAND_NODE_JOIN && join.version == COMMAND_VERSION);
-	CHECK(join.origin == 31 && join.node == 31 && join.value == hello.address);
+	CHECK(join.origin == 31 && join.node == 31 && address_same(join.address, hello.address));
 	CHECK(join.secret == hello.secret && !strcmp(join.name, "node31"));
-	CHECK(buf[8] == 8 && buf[15] == 1 && !strcmp((char *)buf + 16, "node31"));
-	buf[16 + GROUP_NAME_BYTES - 1] = 'x';
+	CHECK(buf[8] == 8 && buf[15] == 1 && !strcmp((char *)buf + 32, "node31"));
+	CHECK(!memcmp(buf + 16, hello.address.byte, ADDRESS_BYTES));
+	buf[32 + GROUP_NAME_BYTES - 1] = 'x';
 	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
-	buf[16 + GROUP_NAME_BYTES - 1] = 0;
+	buf[32 + GROUP_NAME_BYTES - 1] = 0;
+	buf[4] = 1; /* where nothing is */
+	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
+	buf[4] = 0;
 	memset(buf + 8, 0, 8); /* no secret */
 	CHECK_EQ(group_hello_decode(&back, buf), -EBADMSG);
 	hello.node = 32;

@@ -38,6 +38,13 @@ static int get_head(const uint8_t **at)
 	return get(at, 2) == JOIN_VERSION ? 0 : -EPROTO;
 }
 
+int join_check_head(const uint8_t buf[JOIN_HEAD_BYTES])
+{
+	const uint8_t *at = buf;
+
+	return get_head(&at);
+}
+
 static uint8_t *put_head(uint8_t *at)
 {
 	return put(put(at, MAGIC, 4), JOIN_VERSION, 2);
@@ -71,11 +78,12 @@ int join_decode_ask(struct roster_node *newcomer, const uint8_t buf[JOIN_ASK_BYT
 	if (!count || count > ROSTER_ADDRESSES || !get_name(&at, newcomer->name))
 		return -EBADMSG;
 	for (unsigned i = 0; i < ROSTER_ADDRESSES; i++) {
-		uint32_t address;
+		struct address address;
 
-		memcpy(&address, at, 4);
-		at += 4;
-		if (i < count ? roster_add_address(newcomer, address) != NULL : address != 0)
+		memcpy(address.byte, at, ADDRESS_BYTES);
+		at += ADDRESS_BYTES;
+		if (i < count ? roster_add_address(newcomer, address) != NULL
+			      : address_is_set(address))
 			return -EBADMSG;
 	}
 	assert(at == buf + JOIN_ASK_BYTES);

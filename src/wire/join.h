@@ -19,10 +19,10 @@
 #include "base/keyring.h"
 #include "base/roster.h"
 
-#define JOIN_VERSION 1
+#define JOIN_VERSION 2
 #define JOIN_PORT    7701
 
-#define JOIN_ASK_BYTES	  (8u + MAXNODENAME + 4 * ROSTER_ADDRESSES)
+#define JOIN_ASK_BYTES	  (8u + MAXNODENAME + ADDRESS_BYTES * ROSTER_ADDRESSES)
 #define JOIN_ANSWER_BYTES 20u
 #define JOIN_KEY_MAX	  KEYRING_TEXT_MAX
 #define JOIN_ROSTER_MAX	  ROSTER_TEXT_MAX
@@ -39,6 +39,9 @@ struct join_answer {
 	uint16_t key, roster, authkey, why; /* bytes of the texts that follow, in this order */
 };
 
+/* Both messages begin with as many bytes, of which another version can be told: an ASK has had other lengths. */
+#define JOIN_HEAD_BYTES 6u
+int join_check_head(const uint8_t buf[JOIN_HEAD_BYTES]);
 /* 0, -EBADMSG for bytes that no member or newcomer sends, or -EPROTO for those of another version. */
 int join_decode_ask(struct roster_node *newcomer, const uint8_t buf[JOIN_ASK_BYTES]);
 int join_decode_answer(struct join_answer *answer, const uint8_t buf[JOIN_ANSWER_BYTES]);

@@ -14,8 +14,8 @@ static struct roster_node beta(void)
 {
 	struct roster_node newcomer = { .count = 2, .name = "beta" };
 
-	memcpy(&newcomer.address[0], "\xc0\0\2\xb", 4);
-	memcpy(&newcomer.address[1], "\xc6\x33\x64\xb", 4);
+	CHECK(!address_parse(&newcomer.address[0], "192.0.2.11", 10));
+	CHECK(!address_parse(&newcomer.address[1], "2001:db8::11", 12));
 	return newcomer;
 }
 
@@ -36,17 +36,19 @@ static void test_ask(void)
 	CHECK_EQ(with(0, 'D'), 0);
 	CHECK(!memcmp(&node, &newcomer, sizeof(node)));
 	CHECK_EQ(with(0, 'E'), -EBADMSG);
-	CHECK_EQ(with(4, 2), -EPROTO);
+	CHECK_EQ(with(4, JOIN_VERSION + 1), -EPROTO);
 	CHECK_EQ(with(6, 0), -EBADMSG);	  /* no address */
 	CHECK_EQ(with(6, 5), -EBADMSG);	  /* too many */
 	CHECK_EQ(with(6, 3), -EBADMSG);	  /* one that is none */
 	CHECK_EQ(with(6, 1), -EBADMSG);	  /* one that is hidden */
 	CHECK_EQ(with(8, ' '), -EBADMSG); /* no name */
 	CHECK_EQ(with(8, 0), -EBADMSG);
-	CHECK_EQ(with(23, 'x'), -EBADMSG); /* behind its end */
-	CHECK_EQ(with(24, 224), -EBADMSG); /* an address of a group */
-	memcpy(ask + 28, ask + 24, 4);
-	ask[24] = ask[28] = 192;
+	CHECK_EQ(with(23, 'x'), -EBADMSG);	/* behind its end */
+	CHECK_EQ(with(24 + 12, 224), -EBADMSG); /* an address of a group */
+	CHECK_EQ(with(24 + 16, 0xff), -EBADMSG);
+	CHECK_EQ(with(24 + 2 * 16, 1), -EBADMSG); /* one that is hidden */
+	join_encode_ask(ask, &newcomer);
+	memcpy(ask + 24 + 16, ask + 24, 16);
 	CHECK_EQ(join_decode_ask(&node, ask), -EBADMSG); /* the same twice */
 }
 

@@ -19,7 +19,7 @@
 #define PROTOCOL_LEAST 3u
 #define PROTOCOL_MOST  3u
 
-#define DIRECTORY_VERSION 6u /* core/directory_image.c */
+#define DIRECTORY_VERSION 7u /* core/directory_image.c */
 #define LANE_VERSION	  1u /* wire/lane.h: a lane's HELLO says the protocol */
 
 #define PROTOCOL_RELEASE_BYTES 12u

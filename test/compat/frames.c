@@ -317,7 +317,7 @@ static int read_numbers(const struct compat_sample *sample, const uint8_t *buf, 
 }
 
 static const struct group_hello group_hello = { .node = 3,
-						.address = 0x0a4d0004,
+						.address = { { 0x20, 1, 0x0d, 0xb8, [15] = 4 } },
 						.secret = 0x0102030405060708,
 						.name = "delta",
 						.speaker = { 3, 0x0405, "0.1.0" } };
@@ -359,7 +359,7 @@ static const struct command join = { .version = COMMAND_VERSION,
 				     .kind = COMMAND_NODE_JOIN,
 				     .origin = 3,
 				     .node = 3,
-				     .value = 0x0a4d0004,
+				     .address = { { 0x20, 1, 0x0d, 0xb8, [15] = 4 } },
 				     .name = "delta",
 				     .secret = UINT64_C(0x0123456789abcdef) };
 /* Each field has a value of its own. */

@@ -21,8 +21,10 @@ static size_t write_ask(const struct compat_sample *sample, uint8_t *buf)
 static int read_ask(const struct compat_sample *sample, const uint8_t *buf, size_t len)
 {
 	struct roster_node got;
-	int r = len != JOIN_ASK_BYTES ? -1 : join_decode_ask(&got, buf);
+	int r = len < JOIN_HEAD_BYTES ? -1 : join_check_head(buf);
 
+	if (!r)
+		r = len != JOIN_ASK_BYTES ? -1 : join_decode_ask(&got, buf);
 	return r ? r : compat_compare(sample, &got);
 }
 
@@ -60,7 +62,8 @@ static int read_token(const struct compat_sample *sample, const uint8_t *buf, si
 }
 
 static const struct roster_node newcomer = { .name = "delta",
-					     .address = { 0x04004d0a, 0x0500a8c0 },
+					     .address = { { { [10] = 0xff, 0xff, 10, 77, 0, 4 } },
+							  { { 0xfd, 0x77, [15] = 5 } } },
 					     .count = 2 };
 static const struct join_answer answer = { .node = 31, .key = 1, .roster = 0x0203, .authkey = 4 };
 static const struct join_answer refusal = { .error = -61, .why = 200 };

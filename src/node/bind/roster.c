@@ -27,7 +27,7 @@ void roster_tell(struct proxy *proxy, const struct roster *roster)
 		proxy_node_ways(proxy, id, roster->node[id].address, roster->node[id].count);
 }
 
-bool roster_of_node(const char *path, int id, const char *name, uint32_t address,
+bool roster_of_node(const char *path, int id, const char *name, struct address address,
 		    struct roster *roster)
 {
 	assert(id >= 0 && id < NR_NODES);

@@ -12,7 +12,7 @@
 struct proxy;
 
 /* Whether the list in this file has that very node. It may wait for the disk: before the node serves anybody. */
-bool roster_of_node(const char *path, int id, const char *name, uint32_t address,
+bool roster_of_node(const char *path, int id, const char *name, struct address address,
 		    struct roster *roster);
 
 /* The links try all addresses of the list. Node lock held. */

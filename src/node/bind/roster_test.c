@@ -38,12 +38,12 @@ static void test_of_node(void)
 {
 	const char *path = path_of("/list");
 	struct roster roster;
-	uint32_t first, second, other;
+	struct address first, second, other;
 
-	CHECK_EQ(os_file_write(path, "node 1 beta 192.0.2.11 198.51.100.11\n"), 0);
-	CHECK_EQ(roster_address("192.0.2.11", 10, &first), 0);
-	CHECK_EQ(roster_address("198.51.100.11", 13, &second), 0);
-	CHECK_EQ(roster_address("192.0.2.12", 10, &other), 0);
+	CHECK_EQ(os_file_write(path, "node 1 beta 192.0.2.11 2001:db8::11\n"), 0);
+	CHECK(!address_parse(&first, "192.0.2.11", 10));
+	CHECK(!address_parse(&second, "2001:db8::11", 12));
+	CHECK(!address_parse(&other, "192.0.2.12", 10));
 	CHECK(roster_of_node(path, 1, "beta", first, &roster));
 	CHECK(roster_of_node(path, 1, "beta", second, &roster));
 	CHECK(!roster_of_node(path, 1, "beta", other, &roster));

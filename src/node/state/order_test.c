@@ -119,7 +119,7 @@ static void join(void)
 					      NULL };
 
 	rig_start();
-	CHECK_EQ(group_new(&order.group, rig_spec(OWN), OWN, 0, "own", &call), 0);
+	CHECK_EQ(group_new(&order.group, rig_spec(OWN), OWN, ADDRESS_NONE, "own", &call), 0);
 }
 
 static void leave(void)
