@@ -12,7 +12,8 @@
 #include "ctl/verb.h"
 
 static const struct verb lab_verbs[] = {
-	{ "up", "[--nodes N] [--group local|corosync] [--links plain] [--log-bytes N] [--json]",
+	{ "up",
+	  "[--nodes N] [--group local|corosync] [--links plain] [--ipv6] [--log-bytes N] [--json]",
 	  "make a cluster of N nodes (2) with container 0 on all of them, and a key for it; --log-bytes and "
 	  "--links as of dvsd",
 	  verb_lab_up },

@@ -12,18 +12,18 @@
 static int print_json(const struct lab *lab, unsigned running)
 {
 	json_t *nodes = json_array();
-	char address[24];
+	char address[ADDRESS_TEXT];
 
 	for (int id = 0; id < LAB_NODES_MAX; id++) {
 		if (!lab->node[id].used)
 			continue;
-		snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
 		json_array_append_new(
 			nodes, json_pack("{s:i, s:b, s:i, s:s, s:o, s:I}", "node", id, "up",
 					 (int)(running >> id & 1), "pid",
 					 (int)(running >> id & 1 ? lab->node[id].task.pid : 0),
-					 "address", address, "cut", render_set_json(lab->cut[id]),
-					 "netns", (json_int_t)lab->node[id].net.inode));
+					 "address", labnet_address(lab, id, address), "cut",
+					 render_set_json(lab->cut[id]), "netns",
+					 (json_int_t)lab->node[id].net.inode));
 	}
 	return render_document(
 		json_pack("{s:s, s:i, s:b, s:i, s:b, s:b, s:o}", "group",
@@ -48,7 +48,7 @@ static void print_lost(const struct lab *lab)
 static int print_people(const struct lab *lab, unsigned running)
 {
 	struct table *table = table_new(">NODE STATE >PID ADDRESS CUT-FROM LOG");
-	char cut[64];
+	char cut[64], address[ADDRESS_TEXT];
 
 	if (!table)
 		return verb_no_memory();
@@ -58,7 +58,7 @@ static int print_people(const struct lab *lab, unsigned running)
 		table_cell(table, "%d", id);
 		table_cell(table, "%s", running >> id & 1 ? "up" : "down");
 		table_cell(table, "%d", running >> id & 1 ? lab->node[id].task.pid : 0);
-		table_cell(table, LABNET_ADDRESS, id + 1);
+		table_cell(table, "%s", labnet_address(lab, id, address));
 		table_cell(table, "%s", render_set(lab->cut[id], cut, sizeof(cut)));
 		table_cell(table, LAB_FOLDER "/node%d.log", id);
 	}

@@ -60,26 +60,34 @@ static int make_key(struct refusal *refusal)
 	return r ? refusal_set_errno(refusal, -r, "cannot make " LAB_KEY ": %s", strerror(-r)) : 0;
 }
 
-static int up(int nodes, bool corosync, int log_bytes, bool plain, struct refusal *refusal)
+/* What the user wants of it. */
+struct wanted {
+	int nodes, log_bytes; /* 0: the daemon's own choice */
+	bool corosync, plain, ipv6;
+};
+
+static int up(const struct wanted *wanted, struct refusal *refusal)
 {
+	unsigned nodes = (1u << wanted->nodes) - 1;
 	struct refusal unused = REFUSAL_NONE;
 	struct lab lab;
 	int r = lab_create(&lab, refusal);
 
 	if (r < 0)
 		return r;
-	lab.log_bytes = log_bytes;
-	lab.plain = plain;
-	lab.corosync = corosync;
-	r = plain ? 0 : make_key(refusal);
-	if (!r && corosync)
-		r = labcorosync_prepare((1u << nodes) - 1, refusal);
+	lab.log_bytes = wanted->log_bytes;
+	lab.plain = wanted->plain;
+	lab.ipv6 = wanted->ipv6;
+	lab.corosync = wanted->corosync;
+	r = lab.plain ? 0 : make_key(refusal);
+	if (!r && lab.corosync)
+		r = labcorosync_prepare(&lab, nodes, refusal);
 	if (!r)
 		r = labnode_start_switch(&lab, refusal);
 	if (!r)
-		r = labnode_start(&lab, (1u << nodes) - 1, START_MS, refusal);
+		r = labnode_start(&lab, nodes, START_MS, refusal);
 	if (!r)
-		r = make_dc(nodes, refusal);
+		r = make_dc(wanted->nodes, refusal);
 	if (r < 0)
 		labend_remove(&lab, &unused);
 	else
@@ -90,14 +98,15 @@ static int up(int nodes, bool corosync, int log_bytes, bool plain, struct refusa
 int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 {
 	const char *group = "local", *links = NULL;
-	bool json = false, corosync;
-	int nodes = NODES_DEFAULT, log_bytes = -1;
+	struct wanted wanted = { .nodes = NODES_DEFAULT, .log_bytes = -1 };
+	bool json = false;
 	const struct option_row rows[] = {
 		VERB_JSON(&json),
-		{ "nodes", 'n', OPTION_NUMBER, &nodes },
+		{ "nodes", 'n', OPTION_NUMBER, &wanted.nodes },
 		{ "group", 0, OPTION_WORD, &group },
 		{ "links", 0, OPTION_WORD, &links },
-		{ "log-bytes", 0, OPTION_NUMBER, &log_bytes },
+		{ "ipv6", 0, OPTION_FLAG, &wanted.ipv6 },
+		{ "log-bytes", 0, OPTION_NUMBER, &wanted.log_bytes },
 		VERB_OPTIONS_END,
 	};
 	int64_t start_ns = os_now_ns();
@@ -108,11 +117,12 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 	status = verb_words(verb, rows, NULL, 0, argc, argv);
 	if (status != GO_ON)
 		return status;
-	if (nodes < 1 || nodes > LAB_NODES_MAX)
+	if (wanted.nodes < 1 || wanted.nodes > LAB_NODES_MAX)
 		return verb_usage(verb, "--nodes is a number from 1 to %d", LAB_NODES_MAX);
-	if (log_bytes >= 0 && (log_bytes < CTL_LOG_LEAST || log_bytes > CTL_LOG_MOST))
+	if (wanted.log_bytes >= 0 &&
+	    (wanted.log_bytes < CTL_LOG_LEAST || wanted.log_bytes > CTL_LOG_MOST))
 		return verb_usage(verb, "--log-bytes is a number from %d to %d, not %d",
-				  CTL_LOG_LEAST, CTL_LOG_MOST, log_bytes);
+				  CTL_LOG_LEAST, CTL_LOG_MOST, wanted.log_bytes);
 	if (links && strcmp(links, "plain") != 0)
 		return verb_usage(verb, "--links is plain, not %s; without it links prove a key",
 				  links);
@@ -120,15 +130,19 @@ int verb_lab_up(const struct verb *verb, int node, int argc, char **argv)
 		fprintf(stderr,
 			"dvs lab up: links are plain, which is for measuring only: whatever "
 			"reaches the port of a node has it\n");
-	corosync = !strcmp(group, "corosync");
-	if (!corosync && strcmp(group, "local"))
+	wanted.corosync = !strcmp(group, "corosync");
+	if (!wanted.corosync && strcmp(group, "local"))
 		return verb_usage(verb, "--group is local or corosync, not %s", group);
-	if (up(nodes, corosync, log_bytes < 0 ? 0 : log_bytes, links, &refusal) < 0)
+	wanted.plain = links;
+	if (wanted.log_bytes < 0)
+		wanted.log_bytes = 0;
+	if (up(&wanted, &refusal) < 0)
 		return verb_refuse(&refusal);
 	if (json)
-		return render_document(json_pack("{s:i, s:s, s:I}", "nodes", nodes, "group", group,
-						 "start_ns", (json_int_t)(os_now_ns() - start_ns)));
-	printf("%d nodes are up after %.2f s; container 0 runs on all of them\n", nodes,
+		return render_document(json_pack("{s:i, s:s, s:I}", "nodes", wanted.nodes, "group",
+						 group, "start_ns",
+						 (json_int_t)(os_now_ns() - start_ns)));
+	printf("%d nodes are up after %.2f s; container 0 runs on all of them\n", wanted.nodes,
 	       (double)(os_now_ns() - start_ns) / OS_SECOND_NS);
 	return DONE;
 }

@@ -39,9 +39,9 @@ static const char script[] =
 static const char again[] = "ready=\"--ready-fd $3\"\n"
 			    "while :; do \"$1\" --socket \"$2\" $ready; ready=; sleep 0.2; done";
 
-static int write_conf(unsigned nodes, struct refusal *refusal)
+static int write_conf(const struct lab *lab, unsigned nodes, struct refusal *refusal)
 {
-	char text[CONF_MAX], address[24];
+	char text[CONF_MAX], address[ADDRESS_TEXT];
 	size_t len = (size_t)snprintf(text, sizeof(text), "%s", head);
 	int r;
 
@@ -49,11 +49,10 @@ static int write_conf(unsigned nodes, struct refusal *refusal)
 	for (int id = 0; id < LAB_NODES_MAX && len < sizeof(text); id++) {
 		if (!(nodes >> id & 1))
 			continue;
-		snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
 					"  node {\n    nodeid: %d\n    name: node%d\n"
 					"    ring0_addr: %s\n  }\n",
-					id + 1, id, address);
+					id + 1, id, labnet_address(lab, id, address));
 	}
 	if (len < sizeof(text))
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "}\n");
@@ -63,7 +62,7 @@ static int write_conf(unsigned nodes, struct refusal *refusal)
 	return 0;
 }
 
-int labcorosync_prepare(unsigned nodes, struct refusal *refusal)
+int labcorosync_prepare(const struct lab *lab, unsigned nodes, struct refusal *refusal)
 {
 	char *find[] = { "sh", "-c", "command -v corosync unshare", NULL };
 	char *key[] = { "sh", "-c", "umask 077; head -c 256 /dev/urandom >" KEY, NULL };
@@ -81,7 +80,7 @@ int labcorosync_prepare(unsigned nodes, struct refusal *refusal)
 			"local");
 	if (os_child_run(key, 0, NULL, output, sizeof(output)))
 		return refusal_set(refusal, EDVSIO, "cannot write " KEY ": %.100s", output);
-	return write_conf(nodes, refusal);
+	return write_conf(lab, nodes, refusal);
 }
 
 int labcorosync_start(const struct lab *lab, int id, struct refusal *refusal)

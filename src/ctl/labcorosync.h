@@ -14,7 +14,7 @@
 #define LABCOROSYNC_SOCKET LAB_GROUP ".%d"
 
 /* Configuration and key of all of them, for the nodes of the bit map. Refuses where Corosync is not installed. */
-int labcorosync_prepare(unsigned nodes, struct refusal *refusal);
+int labcorosync_prepare(const struct lab *lab, unsigned nodes, struct refusal *refusal);
 /* Starts Corosync and deputy in the network of the node's daemon, which is held still; waits for the deputy. */
 int labcorosync_start(const struct lab *lab, int id, struct refusal *refusal);
 

@@ -76,6 +76,8 @@ int __wrap_labnode_start_in(pid_t netns_pid, const char *name, char **argv, char
 	return fails && !strcmp(name, fails) ? refusal_set(why, EDVSDVSINIT, "it ended") : 0;
 }
 
+static const struct lab lab;
+
 static void begin(void)
 {
 	refusal = REFUSAL_NONE;
@@ -86,33 +88,37 @@ static void begin(void)
 
 static void test_configuration(void)
 {
+	const struct lab v6 = { .ipv6 = true };
+
 	begin();
-	CHECK_EQ(labcorosync_prepare(1u << 0 | 1u << 15, &refusal), 0);
+	CHECK_EQ(labcorosync_prepare(&lab, 1u << 0 | 1u << 15, &refusal), 0);
 	CHECK(strstr(conf, "nodeid: 1\n    name: node0\n    ring0_addr: 10.77.0.1\n"));
 	CHECK(strstr(conf, "nodeid: 16\n    name: node15\n    ring0_addr: 10.77.0.16\n"));
 	CHECK(!strstr(conf, "node1\n"));
 	CHECK(!strcmp(conf + strlen(conf) - 6, "  }\n}\n"));
-	CHECK_EQ(labcorosync_prepare(0xffff, &refusal), 0); /* all of them have room */
+	CHECK_EQ(labcorosync_prepare(&lab, 0xffff, &refusal), 0); /* all of them have room */
 	CHECK(strstr(conf, "node15\n"));
+	CHECK_EQ(labcorosync_prepare(&v6, 1u << 15, &refusal), 0);
+	CHECK(strstr(conf, "ring0_addr: fd77::16\n"));
 }
 
 static void test_refused(void)
 {
 	begin();
 	not_at = 1;
-	CHECK_EQ(labcorosync_prepare(1, &refusal), EDVSNOENT);
+	CHECK_EQ(labcorosync_prepare(&lab, 1, &refusal), EDVSNOENT);
 	CHECK(strstr(refusal.reason, "apt install corosync"));
 	begin();
 	beside = -ENOENT;
-	CHECK_EQ(labcorosync_prepare(1, &refusal), EDVSNOSYS);
+	CHECK_EQ(labcorosync_prepare(&lab, 1, &refusal), EDVSNOSYS);
 	begin();
 	not_at = 2;
-	CHECK_EQ(labcorosync_prepare(1, &refusal), EDVSIO);
+	CHECK_EQ(labcorosync_prepare(&lab, 1, &refusal), EDVSIO);
 	CHECK(strstr(refusal.reason, "no room"));
 	CHECK_EQ(conf[0], 0);
 	begin();
 	written = -ENOSPC;
-	CHECK_EQ(labcorosync_prepare(1, &refusal), EDVSIO);
+	CHECK_EQ(labcorosync_prepare(&lab, 1, &refusal), EDVSIO);
 }
 
 /* Corosync first, then the deputy that talks with it; both in the network of the node's daemon. */

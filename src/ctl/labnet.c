@@ -6,11 +6,35 @@
 
 #include "ctl/labnet.h"
 #include "os/child.h"
+#include "os/file.h"
 
 #define BATCH_MAX 4096
 
 /* The same after a restart, so that no neighbour goes on talking to the card that was. */
 #define LABNET_HARDWARE "02:d5:00:00:00:%02x"
+
+#define V4 "10.77.0.%d"
+#define V6 "fd77::%d"
+
+const char *labnet_address(const struct lab *lab, int node, char text[ADDRESS_TEXT])
+{
+	assert(node >= 0 && node < LAB_NODES_MAX);
+	if (lab->ipv6)
+		snprintf(text, ADDRESS_TEXT, V6, node + 1);
+	else
+		snprintf(text, ADDRESS_TEXT, V4, node + 1);
+	return text;
+}
+
+/* Whether a new interface has addresses of IPv6 here. */
+static bool has_v6(void)
+{
+	char text[8] = "";
+
+	return os_file_read("/proc/sys/net/ipv6/conf/default/disable_ipv6", text, sizeof(text)) >
+		       0 &&
+	       text[0] == '0';
+}
 
 static int run(char *const *argv, pid_t netns_pid, const char *input, struct refusal *refusal)
 {
@@ -69,17 +93,24 @@ static int plug_switch_side(const struct lab *lab, unsigned nodes, struct refusa
 
 int labnet_plug(const struct lab *lab, unsigned nodes, struct refusal *refusal)
 {
-	char batch[256];
 	int r = plug_switch_side(lab, nodes, refusal);
+	bool v6 = lab->ipv6 || has_v6();
+	char batch[256];
 
 	for (int id = 0; r >= 0 && id < LAB_NODES_MAX; id++) {
+		int len;
+
 		if (!(nodes >> id & 1))
 			continue;
 		assert(lab->node[id].task.pid > 0);
-		snprintf(batch, sizeof(batch),
-			 "link set lo up\naddress add " LABNET_ADDRESS "/24 dev eth0\n"
-			 "link set eth0 up\n",
-			 id + 1);
+		len = snprintf(batch, sizeof(batch),
+			       "link set lo up\naddress add " V4 "/24 dev eth0\n"
+			       "link set eth0 up\n",
+			       id + 1);
+		/* Nobody else has it: it is there at once. */
+		if (v6)
+			snprintf(batch + len, sizeof(batch) - (size_t)len,
+				 "address add " V6 "/64 dev eth0 nodad\n", id + 1);
 		r = run_ip(lab->node[id].task.pid, batch, refusal);
 	}
 	return r;

@@ -180,7 +180,8 @@ int labnode_start_switch(struct lab *lab, struct refusal *refusal)
 
 static int hold_node(struct lab *lab, int id, struct labnode_start *start, struct refusal *refusal)
 {
-	char program[] = "dvsd", number[12], address[20], port[12], ready[12] = "", name[16];
+	char program[] = "dvsd", number[12], address[ADDRESS_TEXT], port[12], ready[12] = "",
+	     name[16];
 	char path[64], log[64], group[80] = "local:" LAB_GROUP, kept[12];
 	char option[] = "--log-bytes", *log_bytes = lab->log_bytes ? option : NULL;
 	char key[] = "--key", key_path[] = LAB_KEY, links[] = "--links", plain[] = "plain";
@@ -209,7 +210,7 @@ static int hold_node(struct lab *lab, int id, struct labnode_start *start, struc
 	snprintf(number, sizeof(number), "%d", id);
 	snprintf(kept, sizeof(kept), "%d", lab->log_bytes);
 	snprintf(name, sizeof(name), "node%d", id);
-	snprintf(address, sizeof(address), LABNET_ADDRESS, id + 1);
+	labnet_address(lab, id, address);
 	snprintf(port, sizeof(port), "%d", LABNET_PORT);
 	snprintf(path, sizeof(path), LAB_FOLDER "/node%d.sock", id);
 	snprintf(log, sizeof(log), LAB_FOLDER "/node%d.log", id);

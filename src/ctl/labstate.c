@@ -54,6 +54,8 @@ bool lab_print(const struct lab *lab, const char *boot, char *text, size_t size)
 		len += (size_t)snprintf(text + len, size - len, "log-bytes %d\n", lab->log_bytes);
 	if (lab->plain && len < size)
 		len += (size_t)snprintf(text + len, size - len, "plain\n");
+	if (lab->ipv6 && len < size)
+		len += (size_t)snprintf(text + len, size - len, "ipv6\n");
 	return len < size;
 }
 
@@ -89,10 +91,10 @@ static bool parse_line(struct lab *lab, const char *boot, const char *line)
 		return lab->corosync = true;
 	if (sscanf(line, "node %d %n", &a, &at) == 1 && at)
 		return a >= 0 && a < LAB_NODES_MAX && parse_task(&lab->node[a], line + at);
-	if (!strcmp(line, "plain")) {
-		lab->plain = true;
-		return true;
-	}
+	if (!strcmp(line, "plain"))
+		return lab->plain = true;
+	if (!strcmp(line, "ipv6"))
+		return lab->ipv6 = true;
 	if (sscanf(line, "log-bytes %d", &a) == 1) {
 		lab->log_bytes = a;
 		return a >= CTL_LOG_LEAST && a <= CTL_LOG_MOST;

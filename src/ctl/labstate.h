@@ -15,6 +15,7 @@
  *	cut A B
  *	log-bytes N		for every daemon
  *	plain			for every daemon: no key
+ *	ipv6			the nodes reach each other by IPv6
  */
 
 #include <stdbool.h>
@@ -46,6 +47,7 @@ struct lab {
 	struct lab_task node[LAB_NODES_MAX];
 	uint16_t cut[LAB_NODES_MAX]; /* symmetric bit maps */
 	bool plain;		     /* the daemons have no key, for a measurement */
+	bool ipv6;     /* of both addresses of a node, that one is its address in the cluster */
 	int log_bytes; /* for each daemon, also one that is started again; 0: its own choice */
 };
 

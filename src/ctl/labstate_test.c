@@ -16,6 +16,7 @@ static void test_round_trip(void)
 	lab.node[15] = (struct lab_task){ true, { 0, 0 }, { 4026532000ull, 1ull << 60 } };
 	lab.log_bytes = 5000;
 	lab.plain = true;
+	lab.ipv6 = true;
 	lab.corosync = true;
 	lab.cut[0] = 1u << 15;
 	lab.cut[15] = 1u << 0;
@@ -29,6 +30,7 @@ static void test_round_trip(void)
 	CHECK(back.node[15].net.cookie == 1ull << 60 && !back.node[1].used);
 	CHECK_EQ(back.log_bytes, 5000);
 	CHECK(back.plain);
+	CHECK(back.ipv6);
 	CHECK(back.corosync && lab_has_sequencer(&back));
 	CHECK(back.cut[0] == 1u << 15 && back.cut[15] == 1);
 	CHECK(!lab_print(&lab, "b-1", text, 60));
@@ -54,7 +56,7 @@ static void test_wrong(void)
 	CHECK(!lab_parse(&lab, "b", "dvs-lab 1\nlog-bytes 100\n"));
 	CHECK(!lab_parse(&lab, "b", "dvs-lab 1\nplainly\n"));
 	CHECK(!lab_parse(&lab, "b", "dvs-lab 1\nwhat is this\n"));
-	CHECK(lab_parse(&lab, "b", "dvs-lab 1\n") && !lab.plain);
+	CHECK(lab_parse(&lab, "b", "dvs-lab 1\n") && !lab.plain && !lab.ipv6);
 }
 
 int main(void)
