@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shared by the scenarios about the machines of a cluster; sourced after lib.bash. alpha and beta: two namespaces, each
-# with files, /run and a Corosync of its own, and a cable between them.
+# with files, /run and a Corosync of its own, and a cable between them. network: addresses of both begin so.
 command -v corosync >/dev/null && [[ -x $build/bin/dvs-corosync ]] || { echo 'skip - Corosync is not here'; exit 77; }
 declare -A init_pid
+network=${network:-10.77.0.} bits=${bits:-24}
 machines=()
 trap 'kill -KILL "${machines[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf --one-file-system "$tmp"' EXIT
 
@@ -33,8 +34,8 @@ on() { # NAME COMMAND...
 cable() {
 	ip link add cable type veth peer name eth0 netns "${init_pid[beta]}" &&
 		ip link set cable netns "${init_pid[alpha]}" name eth0 &&
-		on alpha ip address add 10.77.0.1/24 dev eth0 && on beta ip address add 10.77.0.2/24 dev eth0 &&
-		on alpha ip link set eth0 up && on beta ip link set eth0 up
+		on alpha ip link set eth0 up && on beta ip link set eth0 up &&
+		on alpha ip address add "${network}1/$bits" dev eth0 nodad && on beta ip address add "${network}2/$bits" dev eth0 nodad
 }
 start() { # NAME: what `systemctl restart corosync` and `systemctl enable --now dvs-corosync dvsd` do
 	# shellcheck disable=SC2016
@@ -56,19 +57,19 @@ invite_ends() { # STATUS
 	[[ $status == "$1" ]] || fail "dvs invite ended with $status: $(<"$tmp/invite.err")"
 }
 join_is_refused() { # WORDS ARGUMENT...
-	timeout 20 nsenter --target "${init_pid[beta]}" --mount --net --pid --uts --ipc dvs join 10.77.0.1 "${@:2}" >"$tmp/out" 2>&1 &&
+	timeout 20 nsenter --target "${init_pid[beta]}" --mount --net --pid --uts --ipc dvs join "${network}1" "${@:2}" >"$tmp/out" 2>&1 &&
 		fail "it joins: $(<"$tmp/out")"
 	grep -q -e "$1" "$tmp/out" || fail "not \"$1\": $(<"$tmp/out")"
 	[[ -z $(on beta ls /etc/dvs /etc/corosync | grep -v :) ]] || fail "files are left: $(on beta ls /etc/dvs /etc/corosync)"
 }
 is_well() { on alpha dvs nodes >"$tmp/out" 2>&1; }
-both_are_well() { is_well && on beta dvs nodes >"$tmp/out" 2>&1 && grep -q 'beta .*up.*10.77.0.2' "$tmp/out"; }
+both_are_well() { is_well && on beta dvs nodes >"$tmp/out" 2>&1 && grep -q "beta .*up.*${network}2" "$tmp/out"; }
 
 machine alpha && machine beta && cable || { not_ok "two machines"; exit 1; }
 
 joins() { # beta, and its services start
 	invite
-	on beta dvs join 10.77.0.1 --token "$token" >"$tmp/joined" 2>&1 || fail "$(<"$tmp/joined")"
+	on beta dvs join "${network}1" --token "$token" >"$tmp/joined" 2>&1 || fail "$(<"$tmp/joined")"
 	invite_ends 0
 	grep -q 'this machine is node 1, beta' "$tmp/joined" || fail "$(<"$tmp/joined")"
 	on beta rm -f /run/dvs/order.sock

@@ -57,11 +57,11 @@ is_confined() { # PID
 }
 
 # A fresh lab; without one nothing that follows makes sense.
-lab() { # NODES
+lab() { # NODES OPTION...
 	nodes=$1
 	no_daemon_complains
 	timeout 30 dvs lab down >/dev/null 2>"$tmp/err" &&
-		timeout 30 dvs lab up --nodes "$1" --group "${DVS_LAB_GROUP:-local}" >/dev/null 2>"$tmp/err" || {
+		timeout 30 dvs lab up --nodes "$1" --group "${DVS_LAB_GROUP:-local}" "${@:2}" >/dev/null 2>"$tmp/err" || {
 		not_ok "lab of $1 nodes" "$(<"$tmp/err")"
 		exit 1
 	}
