@@ -36,6 +36,38 @@ int os_file_read(const char *path, char *buf, size_t size)
 	return (int)len;
 }
 
+/* The names in the folder of a file. A file system that has no way to do so keeps them as it keeps them. */
+static int sync_folder(const char *path)
+{
+	char folder[512];
+	const char *end = strrchr(path, '/');
+	size_t len = end ? (size_t)(end - path) + 1 : 2;
+	int fd, r = 0;
+
+	if (len >= sizeof(folder))
+		return -ENAMETOOLONG;
+	memcpy(folder, end ? path : "./", len);
+	folder[len] = '\0';
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) < 0 && errno != EINVAL)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+int os_file_replace(const char *path, const char *by)
+{
+	int r = rename(by, path) < 0 ? -errno : 0;
+
+	if (r) {
+		unlink(by);
+		return r;
+	}
+	return sync_folder(path);
+}
+
 int os_file_write(const char *path, const char *text)
 {
 	char next[256];
@@ -48,12 +80,13 @@ int os_file_write(const char *path, const char *text)
 	if (!file)
 		return -errno;
 	r = fputs(text, file) < 0 ? -EIO : 0;
+	if (!r && (fflush(file) || fsync(fileno(file)) < 0))
+		r = -errno;
 	if (fclose(file) && !r)
 		r = -errno;
-	if (!r && rename(next, path) < 0)
-		r = -errno;
-	if (r)
-		unlink(next);
+	if (!r)
+		return os_file_replace(path, next);
+	unlink(next);
 	return r;
 }
 
@@ -67,6 +100,8 @@ int os_file_make(const char *path, unsigned mode, const void *bytes, size_t len)
 	if (!r && fsync(fd) < 0)
 		r = -errno;
 	close(fd);
+	if (!r)
+		r = sync_folder(path);
 	if (r)
 		unlink(path);
 	return r;

@@ -12,8 +12,14 @@
 /* Reads at most size - 1 bytes and terminates them; returns the length. -EFBIG if there is more. */
 int os_file_read(const char *path, char *buf, size_t size);
 
-/* Replaces the file in one step: a reader sees the old or the new text. */
+/*
+ * Replaces the file in one step: a reader sees the old or the new text, and so does a machine that
+ * has lost its power. The new text is on the disk when this returns 0. Waits for the disk.
+ */
 int os_file_write(const char *path, const char *text);
+
+/* Gives the file `by`, which is on the disk, the name `path` in the same way. It is removed if that fails. */
+int os_file_replace(const char *path, const char *by);
 
 /* A new file with this mode and these bytes, on the disk when this returns. -EEXIST: the name is taken. */
 int os_file_make(const char *path, unsigned mode, const void *bytes, size_t len);

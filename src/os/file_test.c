@@ -44,6 +44,71 @@ static void test_write_and_read(void)
 	CHECK_EQ(os_folder_remove(in_folder("taken")), 0);
 }
 
+/* ---- what the disk is told, in its order ---- */
+
+static char told[16];
+
+static void tell(char what)
+{
+	size_t len = strlen(told);
+
+	if (len < sizeof(told) - 1)
+		told[len] = what;
+}
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+	struct stat st;
+
+	CHECK_EQ(fstat(fd, &st), 0);
+	tell(S_ISDIR(st.st_mode) ? 'd' : st.st_size ? 'f' : '0');
+	return __real_fsync(fd);
+}
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to)
+{
+	tell('r');
+	return __real_rename(from, to);
+}
+
+static void check_told(const char *order)
+{
+	CHECK(!strcmp(told, order));
+	memset(told, 0, sizeof(told));
+}
+
+/* First what the file has, then its name, then the folder that has the name. */
+static void test_the_disk_has_it(void)
+{
+	char by[128];
+
+	check_told("");
+	CHECK_EQ(os_file_write(in_folder("a"), "hello"), 0);
+	check_told("frd");
+	CHECK_EQ(os_file_make(in_folder("b"), 0600, "key", 3), 0);
+	check_told("fd");
+	snprintf(by, sizeof(by), "%s", in_folder("b"));
+	CHECK_EQ(os_file_replace(in_folder("a"), by), 0);
+	check_told("rd");
+	CHECK_EQ(access(by, F_OK), -1);
+	CHECK_EQ(os_folder_make(by), 0);
+	snprintf(by, sizeof(by), "%s", in_folder("a"));
+	CHECK_EQ(os_file_replace(in_folder("b"), by), -EISDIR);
+	check_told("r");
+	CHECK_EQ(access(by, F_OK), -1);
+	CHECK_EQ(os_folder_remove(in_folder("b")), 0);
+	/* A name without a folder is one of the folder at hand. */
+	CHECK_EQ(chdir(folder), 0);
+	CHECK_EQ(os_file_write("a", "here"), 0);
+	check_told("frd");
+	CHECK_EQ(access(in_folder("a"), F_OK), 0);
+	CHECK_EQ(chdir("/"), 0);
+}
+
 static void test_folder(void)
 {
 	char inner[128];
@@ -90,6 +155,7 @@ int main(void)
 	snprintf(folder, sizeof(folder), "/tmp/dvs-file-test.XXXXXX");
 	if (!mkdtemp(folder))
 		return 1;
+	TEST(test_the_disk_has_it);
 	TEST(test_write_and_read);
 	TEST(test_folder);
 	TEST(test_lock);

@@ -142,10 +142,8 @@ int os_keyfile_turn(const char *path, struct refusal *refusal)
 	fill_key(&fresh);
 	keyring_turn(&keyring, &fresh);
 	r = write_keys(beside, &keyring);
-	if (!r && rename(beside, path) < 0) {
-		r = -errno;
-		unlink(beside);
-	}
+	if (!r)
+		r = os_file_replace(path, beside);
 	OPENSSL_cleanse(&fresh, sizeof(fresh));
 	OPENSSL_cleanse(&keyring, sizeof(keyring));
 	return r ? refusal_set_errno(refusal, -r, "%.100s cannot be written: %s", beside,
