@@ -18,6 +18,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define RIGHT_SEE    4u
@@ -28,7 +29,7 @@
 #define RIGHT_MODE_MOST	   0777u
 /* The number by which the kernel means no group. */
 #define RIGHT_NO_GROUP	   UINT32_MAX
-/* Of a user with more groups, as many are known. */
+/* Of a user with more groups, as many are known: see right_take_groups(). */
 #define RIGHT_GROUPS_MAX   32u
 
 /* The user that asks; of a process that asks, its effective ids. */
@@ -42,6 +43,13 @@ struct right_user {
 struct right_owner {
 	uint32_t uid, gid, mode;
 };
+
+/*
+ * The groups of a user, of all that the kernel says, which are in ascending order. If there are more than
+ * RIGHT_GROUPS_MAX, those that are `wanted` come before all others: the ones that decide about anything here.
+ */
+void right_take_groups(struct right_user *user, const uint32_t *all, size_t count,
+		       const uint32_t *wanted, size_t wanted_count);
 
 /* The user for actions that the daemon takes by itself. */
 extern const struct right_user right_root;

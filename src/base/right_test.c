@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/right.h"
 
+#include <string.h>
+
 #include "base/test.h"
 
 #define OWNER	 1000u
@@ -90,6 +92,34 @@ static void test_too_many_groups(void)
 	CHECK(right_may(&owner, &user, RIGHT_SEE));
 }
 
+/* Of a user in many groups, those that decide are known wherever they stand among the others. */
+static void test_groups_that_decide_come_first(void)
+{
+	const uint32_t wanted[] = { 1000, 3, 998, 3 };
+	struct right_user user = { .uid = MEMBER };
+	uint32_t all[500];
+
+	for (uint32_t i = 0; i < 500; i++)
+		all[i] = 2 * i;
+	right_take_groups(&user, all, RIGHT_GROUPS_MAX, wanted, 4);
+	CHECK_EQ(user.group_count, RIGHT_GROUPS_MAX);
+	CHECK(!memcmp(user.group, all, sizeof(user.group)));
+	right_take_groups(&user, all, 500, wanted, 4);
+	CHECK_EQ(user.group_count, RIGHT_GROUPS_MAX);
+	CHECK_EQ(user.group[0], 998);
+	CHECK_EQ(user.group[1], 0);
+	CHECK_EQ(user.group[RIGHT_GROUPS_MAX - 1], 60);
+	/* More of them than are known: the first of them. */
+	right_take_groups(&user, all, 500, all, 500);
+	CHECK_EQ(user.group_count, RIGHT_GROUPS_MAX);
+	CHECK(!memcmp(user.group, all, sizeof(user.group)));
+	right_take_groups(&user, all, 40, &all[39], 1);
+	CHECK_EQ(user.group[0], 78);
+	CHECK_EQ(user.group[31], 60);
+	right_take_groups(&user, NULL, 0, wanted, 4);
+	CHECK_EQ(user.group_count, 0);
+}
+
 /* With the one group that counts the answer is the same. */
 static void test_one_group_is_enough(void)
 {
@@ -110,6 +140,7 @@ int main(void)
 	TEST(test_the_letters);
 	TEST(test_root_may_all);
 	TEST(test_too_many_groups);
+	TEST(test_groups_that_decide_come_first);
 	TEST(test_one_group_is_enough);
 	return test_end();
 }

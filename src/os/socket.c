@@ -199,24 +199,21 @@ int os_unix_peer(int fd, struct os_peer *peer)
 	return 0;
 }
 
-int os_unix_peer_groups(int fd, uint32_t *groups, unsigned most)
+size_t os_unix_peer_groups(int fd, uint32_t **groups)
 {
-	static const socklen_t each = sizeof(gid_t);
-	gid_t *all;
 	socklen_t len = 0;
-	unsigned count;
 
+	_Static_assert(sizeof(gid_t) == sizeof(**groups), "the kernel's numbers are ours");
+	*groups = NULL;
 	/* It says how many bytes there are, and gives all or nothing. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
 		return 0;
-	all = malloc(len);
-	if (!all || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, all, &len) < 0)
-		len = 0;
-	count = len / each < most ? len / each : most;
-	if (count)
-		memcpy(groups, all, count * each);
-	free(all);
-	return (int)count;
+	*groups = malloc(len);
+	if (*groups && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, *groups, &len) == 0)
+		return len / sizeof(**groups);
+	free(*groups);
+	*groups = NULL;
+	return 0;
 }
 
 bool os_peer_trusted(const struct os_peer *peer)

@@ -55,9 +55,10 @@ void os_unix_remove(const char *path);
 /* The process that made the connection (or the listening end, seen from the connecting one). */
 int os_unix_peer(int fd, struct os_peer *peer);
 /*
- * The supplementary groups that it had then, at most `most`; how many. 0 where the kernel does not say.
+ * The supplementary groups that it had then, all of them, in ascending order; how many. The kernel allows 65,536. The
+ * caller frees *groups, which is NULL where there are none or the kernel does not say.
  */
-int os_unix_peer_groups(int fd, uint32_t *groups, unsigned most);
+size_t os_unix_peer_groups(int fd, uint32_t **groups);
 /* Root, or the user that this process runs as. */
 bool os_peer_trusted(const struct os_peer *peer);
 

@@ -52,6 +52,12 @@ for n in 0 1; do
 done
 end
 
+begin "a user in more groups than are kept is judged by those that decide"
+many=$(seq -s, 3001 3060),$team
+timeout 40 setpriv --reuid 4714 --regid 4714 --groups "$many" env LD_LIBRARY_PATH="$tmp" "PATH=$tmp:$PATH" dvs -n 0 dc list --json >"$tmp/out" 2>&1
+grep -q '"dcid": *2' "$tmp/out" || fail "the group $team is not seen behind 60 others: $(<"$tmp/out")"
+end
+
 begin "a user runs, sees, moves and stops in its own container, over both nodes, with its own ids"
 may $alice -n 0 run 1 10 -- "$tmp/migr_server" 1 10 64
 may $alice -n 1 run 1 11 -- sh -c 'echo secret of alice; exec sleep 300'

@@ -371,6 +371,21 @@ void request_fail_gone(struct request *request)
 		     "connect again");
 }
 
+/* Of a user in many groups those count that a question may be judged by: of the daemon's users, and of the DCs. */
+static void know_groups(struct request *request)
+{
+	const struct directory *directory = &request->requests->order->directory;
+	uint32_t wanted[SHM_DCS + 1], *all;
+	size_t count = os_unix_peer_groups(request->fd, &all), most = 0;
+
+	wanted[most++] = request->requests->users;
+	for (int dcid = 0; dcid < SHM_DCS; dcid++)
+		if (directory->dc[dcid].running)
+			wanted[most++] = directory->dc[dcid].owner.gid;
+	right_take_groups(&request->user, all, count, wanted, most);
+	free(all);
+}
+
 void request_accept(struct requests *requests, int fd, const struct os_peer *peer)
 {
 	struct request *request = request_new(requests), *silent;
@@ -385,8 +400,7 @@ void request_accept(struct requests *requests, int fd, const struct os_peer *pee
 	request->pid = peer->pid;
 	request->uid = peer->uid;
 	request->gid = peer->gid;
-	request->user.group_count =
-		(uint32_t)os_unix_peer_groups(fd, request->user.group, RIGHT_GROUPS_MAX);
+	know_groups(request);
 	os_peer_watch(fd, &watched);
 	request->start = watched.start;
 	request->since_ns = os_now_ns();
