@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/account.h"
 #include "os/file.h"
 #include "os/hkdf.h"
 #include "os/keyfile.h"
@@ -21,6 +22,18 @@ static const char authkey_salt[] = "dvs corosync authkey 1";
 
 /* The lines of the settings behind this one are ours as long as they have names of this list. */
 static const char *const own_names[] = { "id", "name", "address", "group", "key" };
+/*
+ * Behind these a line about the users that may ask the daemon. It is the administrator's as soon as it is written: ours
+ * goes only as we wrote it.
+ */
+#define USERS_GROUP "dvs"
+static const char users_known[] =
+	"# Only root and the users of this group may ask the daemon; without the line every user may.\n"
+	"users = " USERS_GROUP "\n";
+static const char users_open[] =
+	"# Every user of this machine may ask the daemon: there is no group " USERS_GROUP
+	" to name here.\n"
+	"#users = " USERS_GROUP "\n";
 static const char mark[] = "# This node, as `dvs init` or `dvs join` made it:\n";
 static const char corosync_mark[] =
 	"# Made of " MEMBERSHIP_ROSTER " by dvs, and anew with each change of it.\n";
@@ -40,15 +53,27 @@ static int cannot(struct refusal *refusal, const char *path, const char *what, i
 
 /* ---- files that are there ---- */
 
+static bool sets(const char *line, const char *name)
+{
+	line += strspn(line, " \t");
+	return strcspn(line, " \t\r\n=") == strlen(name) && !strncmp(line, name, strlen(name));
+}
+
 static bool sets_own(const char *line)
 {
-	size_t len;
-
-	line += strspn(line, " \t");
-	len = strcspn(line, " \t\r\n=");
 	for (size_t i = 0; i < sizeof(own_names) / sizeof(*own_names); i++)
-		if (strlen(own_names[i]) == len && !strncmp(line, own_names[i], len))
+		if (sets(line, own_names[i]))
 			return true;
+	return false;
+}
+
+static bool sets_users(const char *text)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sets(line, "users"))
+			return true;
+	}
 	return false;
 }
 
@@ -260,8 +285,11 @@ size_t membership_corosync(const struct roster *roster, char text[MEMBERSHIP_COR
 	return paper.len;
 }
 
+/* Behind the lines that the paper has. */
 static void print_settings(struct paper *paper, const struct membership *membership)
 {
+	bool said = sets_users(paper->text);
+	uint32_t gid;
 	const struct roster_node *node = &membership->roster.node[membership->node];
 	char address[ADDRESS_TEXT];
 
@@ -270,6 +298,8 @@ static void print_settings(struct paper *paper, const struct membership *members
 	put(paper, "group = %s\nkey = " MEMBERSHIP_KEY "\n",
 	    membership->corosync ? "corosync:/run/dvs/order.sock"
 				 : "local:/run/dvs/sequencer.sock");
+	if (!said)
+		put(paper, "%s", os_account_group(USERS_GROUP, &gid) ? users_known : users_open);
 }
 
 /* ---- writing ---- */
@@ -328,6 +358,7 @@ static int write_settings(struct writer *writer, const struct membership *member
 
 	if (r >= 0 || r == -ENOENT) {
 		paper.len = r > 0 ? (size_t)r : 0;
+		text[paper.len] = '\0';
 		if (paper.len)
 			put(&paper, text[paper.len - 1] == '\n' ? "\n" : "\n\n");
 		print_settings(&paper, membership);
@@ -476,6 +507,10 @@ static bool cut_settings(char *text)
 
 		rest = end ? end + 1 : rest + strlen(rest);
 	}
+	if (!strncmp(rest, users_known, sizeof(users_known) - 1))
+		rest += sizeof(users_known) - 1;
+	else if (!strncmp(rest, users_open, sizeof(users_open) - 1))
+		rest += sizeof(users_open) - 1;
 	if (ours - text >= 2 && ours[-1] == '\n' && ours[-2] == '\n')
 		ours--;
 	memmove(ours, rest, strlen(rest) + 1);

@@ -12,6 +12,15 @@ static struct membership membership;
 static const char *wrote[MEMBERSHIP_FILES_MOST + 1];
 static struct refusal refusal;
 
+static bool has_group = true;
+
+bool __wrap_os_account_group(const char *text, uint32_t *gid);
+bool __wrap_os_account_group(const char *text, uint32_t *gid)
+{
+	*gid = 999;
+	return has_group && !strcmp(text, "dvs");
+}
+
 static bool has_nothing(void)
 {
 	return !is_there(MEMBERSHIP_KEY) && !is_there(MEMBERSHIP_ROSTER) &&
@@ -84,7 +93,9 @@ static void test_made(void)
 		text_of(MEMBERSHIP_SETTINGS),
 		"# all\n#id = 7\n\n# This node, as `dvs init` or `dvs join` made it:\nid = 0\n"
 		"name = alpha\naddress = 192.0.2.10\ngroup = corosync:/run/dvs/order.sock\n"
-		"key = /etc/dvs/key\n"));
+		"key = /etc/dvs/key\n"
+		"# Only root and the users of this group may ask the daemon; without the line every user may.\n"
+		"users = dvs\n"));
 	CHECK(membership_is_node(root, &membership));
 	membership.node = 1;
 	memcpy(membership.roster.node[1].name, "alpha", 6);
@@ -121,6 +132,35 @@ static void test_other_settings(void)
 	CHECK(is_refused(check(true, false), EDVSEXIST, "dvs.conf:2: this machine is set up"));
 	membership_end(root);
 	CHECK(!strcmp(text_of(MEMBERSHIP_SETTINGS), "#\n  key=/k"));
+}
+
+/* The group that may ask the daemon is named where it is there, unless the administrator has named one. */
+static void test_users(void)
+{
+	char text[1024];
+
+	set_up(ALPHA);
+	has_group = false;
+	CHECK_EQ(make(), 0);
+	CHECK(strstr(text_of(MEMBERSHIP_SETTINGS),
+		     "there is no group dvs to name here.\n#users = dvs\n"));
+	membership_end(root);
+	CHECK(!strcmp(text_of(MEMBERSHIP_SETTINGS), ""));
+	has_group = true;
+	CHECK_EQ(os_file_write(path_of(MEMBERSHIP_SETTINGS), "#users = dvs\n users=staff\n"), 0);
+	CHECK_EQ(make(), 0);
+	CHECK(!strstr(text_of(MEMBERSHIP_SETTINGS), "Only root"));
+	membership_end(root);
+	CHECK(!strcmp(text_of(MEMBERSHIP_SETTINGS), "#users = dvs\n users=staff\n"));
+	/* Another group in our line is the administrator's choice, and outlives the node. */
+	CHECK_EQ(os_file_write(path_of(MEMBERSHIP_SETTINGS), ""), 0);
+	CHECK_EQ(make(), 0);
+	snprintf(text, sizeof(text), "%s", text_of(MEMBERSHIP_SETTINGS));
+	memcpy(strstr(text, "= dvs"), "= ops", 5);
+	CHECK_EQ(os_file_write(path_of(MEMBERSHIP_SETTINGS), text), 0);
+	membership_end(root);
+	CHECK(strstr(text_of(MEMBERSHIP_SETTINGS), "users = ops\n"));
+	CHECK_EQ(check(true, false), 0);
 }
 
 static void test_local(void)
@@ -285,6 +325,7 @@ int main(void)
 		return 1;
 	TEST(test_made);
 	TEST(test_other_settings);
+	TEST(test_users);
 	TEST(test_local);
 	TEST(test_authkey);
 	TEST(test_in_the_way);
