@@ -106,7 +106,7 @@
 	X(EDVSNONODE, 316, "node not known, or the endpoint is registered on another") \
 	X(EDVSDVSBUSY, 317, "already initialised") \
 	X(EDVSDVSINIT, 318, "not initialised: no daemon on this node") \
-	X(EDVSNODCNODE, 319, "the node is not in the container") \
+	X(EDVSNODCNODE, 319, "the node is not in the container (dvs dc add adds it)") \
 	X(EDVSPROCRUN, 320, "the process is in the wrong run state") \
 	X(EDVSNOMSG, 321, "no message") \
 	X(EDVSDCRUN, 323, "container already running") \

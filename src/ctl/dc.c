@@ -191,6 +191,25 @@ static int create(const struct verb *verb, int node, int dcid, const struct dc_w
 	return DONE;
 }
 
+/* A container is on the nodes that it was made on: one that joins later is added by hand. */
+static int add(const struct verb *verb, int node, int dcid, const char *name, bool json)
+{
+	struct ctl_request request = client_request(CTL_ADDNODE);
+	struct refusal refusal = REFUSAL_NONE;
+	char text[160];
+
+	request.dcid = dcid;
+	if (!nodename_find(name, &request.nodeid, text, sizeof(text)))
+		return verb_usage(verb, "add needs a node, not \"%.40s\": %s", name, text);
+	if (client_call(node, &request, NULL, 0, NULL, 0, &refusal) < 0)
+		return verb_refuse(&refusal);
+	if (json)
+		return render_document(
+			json_pack("{s:i, s:i}", "dcid", dcid, "node", request.nodeid));
+	printf("container %d runs on node %d as well\n", dcid, request.nodeid);
+	return DONE;
+}
+
 /* The processes of a container end with it: that has to be meant. */
 static int check_empty(int node, int dcid, struct refusal *refusal)
 {
@@ -242,23 +261,29 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 		VERB_OPTIONS_END,
 	};
 	struct options options;
-	int dcid, status = verb_options(verb, rows, argc, argv, &options);
+	const char *word;
+	int dcid, words_most, status = verb_options(verb, rows, argc, argv, &options);
 
 	if (status != GO_ON)
 		return status;
 	if (!options.count || (options.count == 1 && !strcmp(options.operand[0], "list")))
 		return list(node, json);
-	if (strcmp(options.operand[0], "list") && strcmp(options.operand[0], "create") &&
-	    strcmp(options.operand[0], "rm"))
-		return verb_usage(verb, "list, create or rm, not \"%.40s\"", options.operand[0]);
-	if (options.count > 2 || !strcmp(options.operand[0], "list"))
-		return verb_usage(verb, "unexpected word \"%.40s\"",
-				  options.operand[options.count > 2 ? 2 : 1]);
-	if (options.count != 2 || !options_integer(options.operand[1], &dcid))
-		return verb_usage(verb, "create and rm need a container's number%s%s",
-				  options.count == 2 ? ", not " : "",
-				  options.count == 2 ? options.operand[1] : "");
-	if (!strcmp(options.operand[0], "create"))
+	word = options.operand[0];
+	if (strcmp(word, "list") && strcmp(word, "create") && strcmp(word, "add") &&
+	    strcmp(word, "rm"))
+		return verb_usage(verb, "list, create, add or rm, not \"%.40s\"", word);
+	words_most = !strcmp(word, "list") ? 1 : !strcmp(word, "add") ? 3 : 2;
+	if (options.count > words_most)
+		return verb_usage(verb, "unexpected word \"%.40s\"", options.operand[words_most]);
+	if (options.count < 2 || !options_integer(options.operand[1], &dcid))
+		return verb_usage(verb, "create, add and rm need a container's number%s%s",
+				  options.count > 1 ? ", not " : "",
+				  options.count > 1 ? options.operand[1] : "");
+	if (options.count < words_most)
+		return verb_usage(verb, "add needs a container's number and a node");
+	if (!strcmp(word, "create"))
 		return create(verb, node, dcid, &words, json);
+	if (!strcmp(word, "add"))
+		return add(verb, node, dcid, options.operand[2], json);
 	return end(node, dcid, force, json);
 }

@@ -44,7 +44,7 @@ static void test_words(void)
 {
 	rig_daemon = serve;
 	CHECK_EQ(rig_run(verb_dc, "make", NULL), WRONG_USAGE);
-	CHECK(rig_wrong("list, create or rm, not \"make\""));
+	CHECK(rig_wrong("list, create, add or rm, not \"make\""));
 	CHECK_EQ(rig_run(verb_dc, "list", "3", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_dc, "create", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_dc, "rm", NULL), WRONG_USAGE);
@@ -134,6 +134,28 @@ static void test_create(void)
 	CHECK(rig_has_number("dcid", 3));
 }
 
+static void test_add(void)
+{
+	CHECK_EQ(rig_run(verb_dc, "add", "3", "2", NULL), DONE);
+	CHECK_EQ(rig->asked, 1);
+	CHECK_EQ(rig->request[0].head.call, CTL_ADDNODE);
+	CHECK_EQ(rig->request[0].head.dcid, 3);
+	CHECK_EQ(rig->request[0].head.nodeid, 2);
+	CHECK(rig_said("container 3 runs on node 2 as well"));
+	CHECK_EQ(rig_run(verb_dc, "add", "3", "2", "--json", NULL), DONE);
+	CHECK(rig_has_number("dcid", 3));
+	CHECK(rig_has_number("node", 2));
+	CHECK_EQ(rig_run(verb_dc, "add", "3", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("add needs a container's number and a node"));
+	CHECK_EQ(rig_run(verb_dc, "add", NULL), WRONG_USAGE);
+	CHECK_EQ(rig_run(verb_dc, "add", "x", "2", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("need a container's number, not x"));
+	CHECK_EQ(rig_run(verb_dc, "add", "3", "2", "1", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("unexpected word \"1\""));
+	CHECK_EQ(rig_run(verb_dc, "list", "3", "2", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("unexpected word \"3\""));
+}
+
 static void test_remove(void)
 {
 	endpoints = 5;
@@ -177,6 +199,7 @@ int main(void)
 	TEST(test_list);
 	TEST(test_create);
 	TEST(test_owner);
+	TEST(test_add);
 	TEST(test_remove);
 	TEST(test_refused);
 	return test_end();

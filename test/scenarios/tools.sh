@@ -236,6 +236,19 @@ grep -q -- '--force.*EDVSBUSY' "$tmp/err" || fail "$(<"$tmp/err")"
 timeout 10 dvs dc rm 5 --force >/dev/null || fail "not removed"
 end
 
+begin "a node that is in no container is named in the refusal, with the command that adds it, and takes processes then"
+lab 3
+timeout 10 dvs dc create 6 --nodes 0,1 >/dev/null || fail "not created"
+timeout 10 dvs run 6 10 -- migr_server 6 10 16 >/dev/null || fail "not started"
+timeout 10 dvs migrate 6 10 2 2>"$tmp/err" && fail "moved"
+grep -q 'add it with dvs dc add 6 2 (EDVSDCNODE)' "$tmp/err" || fail "$(<"$tmp/err")"
+timeout 10 dvs -n 2 run 6 11 -- sleep 1000 2>"$tmp/err" && fail "started"
+grep -q 'dvs dc add' "$tmp/err" || fail "$(<"$tmp/err")"
+timeout 10 dvs dc add 6 2 >/dev/null && timeout 10 dvs -n 2 dc add 6 2 >/dev/null || fail "not added, or not twice"
+timeout 30 dvs migrate 6 10 2 >/dev/null || fail "not moved"
+timeout 10 dvs run 6 11 --wait -- migr_client 6 11 10 64 3 0 | grep -q 'calls=3 failed=0' || fail "not called"
+end
+
 begin "dvs nodes shows the quorum, and its status whether all is well"
 lab 3
 timeout 10 dvs nodes >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"

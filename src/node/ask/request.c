@@ -371,6 +371,14 @@ void request_fail_gone(struct request *request)
 		     "connect again");
 }
 
+void request_fail_outside(struct request *request, int error, int node, int dcid)
+{
+	assert(error == EDVSDCNODE || error == EDVSNODCNODE);
+	request_fail_number(request, error,
+			    "node %d does not belong to DC %d: add it with dvs dc add %d %d", node,
+			    dcid, dcid, node);
+}
+
 /* Of a user in many groups those count that a question may be judged by: of the daemon's users, and of the DCs. */
 static void know_groups(struct request *request)
 {

@@ -134,6 +134,8 @@ bool request_drop_overdue(struct requests *requests);
  */
 bool request_caller_is_there(const struct request *request);
 void request_fail_gone(struct request *request);
+/* The node is in the cluster, and not in the DC. `error` is EDVSDCNODE or EDVSNODCNODE. */
+void request_fail_outside(struct request *request, int error, int node, int dcid);
 /*
  * The same with a request that was read before the daemon executed itself anew: the caller keeps it or ends it. NULL:
  * it is none, or no memory; fd is closed.

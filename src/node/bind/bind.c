@@ -57,8 +57,7 @@ static void bind_failed(struct pending *pending, int code)
 			"node; choose a free one (dvs ps %d)",
 			p_nr, dcid, dcid);
 	else if (code == EDVSNODCNODE)
-		request_fail_number(request, code, "node %d does not belong to DC %d",
-				    request->requests->order->self, dcid);
+		request_fail_outside(request, code, request->requests->order->self, dcid);
 	else
 		request_fail_number(request, code, "endpoint %d of DC %d cannot be bound: %s", p_nr,
 				    dcid, order_why(request->requests->order, code));
@@ -154,10 +153,10 @@ static int bind_check(struct request *request, int p_nr)
 	dc = &bindings->order->directory.dc[dcid];
 	if (!(dc->nodes >> bindings->order->self & 1) ||
 	    (is_elsewhere(request) && !(dc->nodes >> nodeid & 1))) {
-		request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
-			     dc->nodes >> bindings->order->self & 1 ? nodeid
-								    : bindings->order->self,
-			     dcid);
+		request_fail_outside(request, EDVSNODCNODE,
+				     dc->nodes >> bindings->order->self & 1 ? nodeid
+									    : bindings->order->self,
+				     dcid);
 		return -1;
 	}
 	return 0;

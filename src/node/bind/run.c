@@ -421,8 +421,7 @@ static int check_primary(struct request *request)
 			     "the primary runs on another node than %d, not on %d",
 			     bindings->order->self, primary);
 	else if (!(dc->nodes >> primary & 1))
-		request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d", primary,
-			     request->head.dcid);
+		request_fail_outside(request, EDVSNODCNODE, primary, request->head.dcid);
 	else
 		return 0;
 	return -1;
@@ -445,8 +444,7 @@ static int check_slot(struct request *request, int p_nr)
 	dc = &bindings->order->directory.dc[dcid];
 	if (request->head.flags & CTL_FLAG_UNBOUND) {
 		if (!(dc->nodes >> bindings->order->self & 1)) {
-			request_fail(request, EDVSNODCNODE, "node %d does not belong to DC %d",
-				     bindings->order->self, dcid);
+			request_fail_outside(request, EDVSNODCNODE, bindings->order->self, dcid);
 			return -1;
 		}
 		if (p_nr == NONE)

@@ -27,7 +27,7 @@ static bool target_usable(struct request *request, int dcid, int target)
 		return false;
 	}
 	if (!(directory->dc[dcid].nodes >> target & 1)) {
-		request_fail(request, EDVSDCNODE, "node %d does not belong to DC %d", target, dcid);
+		request_fail_outside(request, EDVSDCNODE, target, dcid);
 		return false;
 	}
 	return true;
