@@ -161,30 +161,31 @@ class Root:
         made = self.build_here() if self.release == release_of_host() else self.build_inside()
         for deb in made.glob("*.deb"):
             shutil.copy(deb, self.deb)
-        shutil.rmtree(self.folder / "builder", ignore_errors=True)
         stamp.write_text(now)
 
     def build_here(self):
         """On this machine, which is of the same release."""
-        logged(self.log, ["make", "deb", f"BUILD={self.folder}/builder"], cwd=TOP)
-        return self.folder / "builder/deb"
+        built = self.folder / "built"
+        logged(self.log, ["make", "deb", f"BUILD={built}"], cwd=TOP)
+        return built / "deb"
 
     def build_inside(self):
-        """In the root, with an overlay for all that building needs and a machine does not."""
+        """In the root, with an overlay for all that building needs and a machine does not. What was fetched for it stays."""
         builder = self.folder / "builder"
-        shutil.rmtree(builder, ignore_errors=True)
         for name in ("upper", "work", "root"):
-            (builder / name).mkdir(parents=True)
+            (builder / name).mkdir(parents=True, exist_ok=True)
         logged(self.log, ["mount", "-t", "overlay", "overlay", "-o",
                           f"lowerdir={self.path},upperdir={builder}/upper,workdir={builder}/work", builder / "root"])
         try:
             clone = builder / "root" / CLONE
+            shutil.rmtree(clone, ignore_errors=True)
             for name in tree_files():
                 (clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(TOP / name, clone / name, follow_symlinks=False)
             self.chroot("apt-get -qq install --no-install-recommends make git && cd /root/dvs && "
                         "git -c init.defaultBranch=main init -q && git add -A && make deb", builder / "root")
             made = builder / "made"
+            shutil.rmtree(made, ignore_errors=True)
             shutil.copytree(clone / "build/deb", made, ignore=lambda folder, names: [n for n in names
                             if not n.endswith(".deb")])
         finally:
