@@ -18,7 +18,7 @@ SOCKETS = Path("/mnt")
 CLUSTER, CONTROL = "cluster", "control"
 MEMORY_MB = 700
 # A machine that has not started after this will not.
-BOOT_LIMIT = 600
+BOOT_LIMIT = 1200
 
 
 def ip(*words):
