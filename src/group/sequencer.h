@@ -15,7 +15,6 @@
 
 #include "wire/group.h"
 
-#define SEQUENCER_CONNECTIONS_MAX  (2 * NR_NODES)
 #define SEQUENCER_OUT_MAX	   (GROUP_STATE_MAX + (4u << 20))
 #define SEQUENCER_STATE_TIMEOUT_MS 2000 /* then another member is asked for the state */
 #define SEQUENCER_HELLO_TIMEOUT_MS 2000 /* then a connection that said nothing is closed */
