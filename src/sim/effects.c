@@ -153,13 +153,7 @@ static bool is_own(struct world *w, int node, const struct command *cmd)
 {
 	if (cmd->origin != node || cmd->kind == COMMAND_NODE_JOIN)
 		return false;
-	if (w->council)
-		return member_takes(w, node, cmd);
-	if ((uint32_t)(cmd->request >> 32) != w->node[node].incarnation)
-		return false;
-	assert(w->node[node].proposals > 0);
-	w->node[node].proposals--;
-	return true;
+	return member_takes(w, node, cmd);
 }
 
 void effects_told(struct world *w, int node, const struct command *cmd, int code)
@@ -199,8 +193,7 @@ void effects_apply(struct world *w, int node, uint64_t order, const struct comma
 		abort();
 	memcpy(own, effects.item, effects.count * sizeof(*own));
 	/* That of an earlier life may come before the end of that life. */
-	if (w->council && cmd->kind == COMMAND_NODE_JOIN && cmd->node == node &&
-	    w->member[node].seat.joined)
+	if (cmd->kind == COMMAND_NODE_JOIN && cmd->node == node && w->member[node].seat.joined)
 		joined(w, node);
 	for (uint32_t i = 0; i < effects.count && !w->report->failed; i++)
 		execute(w, node, &own[i]);
@@ -208,25 +201,4 @@ void effects_apply(struct world *w, int node, uint64_t order, const struct comma
 	if (w->node[node].is_proposer)
 		own_result(w, node, cmd, &result);
 	free(own);
-}
-
-void effects_on_deliver(struct world *w, int node)
-{
-	uint64_t next = w->node[node].directory.order + 1;
-
-	if (w->council) {
-		member_on_deliver(w, node);
-		return;
-	}
-	assert(next <= w->log_count + 1);
-	if (next > w->log_count)
-		return;
-	if (world_mutated(w, SIM_OUT_OF_ORDER) && node == 1 && !w->reordered &&
-	    next < w->log_count && next > 20) {
-		w->reordered = true;
-		effects_apply(w, node, next, &w->log[next].command);
-		effects_apply(w, node, next + 1, &w->log[next - 1].command);
-		return;
-	}
-	effects_apply(w, node, next, &w->log[next - 1].command);
 }

@@ -84,23 +84,29 @@ static void crash_member(struct world *w, int node)
 		ring_stop(w, node, true);
 }
 
+/* One machine may forget at a time; one that has got no memory yet has nothing to forget. */
+static bool may_crash(const struct world *w, int node)
+{
+	bool empty = w->forgetful >> node & 1 && !w->member[node].seat.started &&
+		     w->member[node].envoy && !envoy_is_placed(w->member[node].envoy);
+
+	return nodes_up(w) > 1 && (empty || ring_is_whole(w));
+}
+
 void fault_crash(struct world *w, int node)
 {
 	struct node *n = &w->node[node];
-	struct sim_event leave = world_event(w, EVENT_LEAVE, -1);
 
 	assert(!n->up || n->life);
-	if (!n->up || nodes_up(w) < 2 || (w->council && !ring_is_whole(w)))
+	if (!n->up || !(w->council ? may_crash(w, node) : sequencer_has_other(w, node)))
 		return;
 	world_log(w, "node %d crashes", node);
 	w->report->crashes++;
-	leave.a = node;
-	leave.tag = n->incarnation;
 	wipe(w, node);
 	if (w->council)
 		crash_member(w, node);
 	else
-		world_put(w, leave, world_random(w, 100, 80000));
+		member_stop(w, node);
 	restart_later(w, node, 1000, 300000);
 }
 
@@ -120,7 +126,7 @@ void fault_fence(struct world *w, int node)
 	restart_later(w, node, 1000, 20000);
 }
 
-/* Also at the beginning of the world, when there is no order to join yet. */
+/* Also at the beginning of the world. */
 void fault_restart(struct world *w, int node)
 {
 	struct node *n = &w->node[node];
@@ -130,13 +136,10 @@ void fault_restart(struct world *w, int node)
 		return;
 	n->up = true;
 	n->life++;
-	n->paused_until = n->proposals_until = 0;
-	if (w->council) {
+	n->paused_until = 0;
+	if (w->council)
 		ring_go_on(w, node);
-		member_start(w, node);
-	} else if (w->log_count) {
-		order_start_node(w, node);
-	}
+	member_start(w, node);
 	world_put(w, world_event(w, EVENT_SCAN, node), world_random(w, 1, 300));
 	if (!w->strict)
 		world_put(w, world_event(w, EVENT_RESEND, node), world_random(w, 1, 40000));

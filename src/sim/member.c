@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A node's part in the group. The deputy is the product's envoy (group/envoy.h) on the made-up
- * multicast; its messages to the daemon wait in their connection, and the daemon takes them by the
- * product's seat (group/seat.h). The log has each decision as the first deputy made it.
+ * A node's part in the group. The daemon has a deputy in a council, or a connection to the sequencer; the words of
+ * either wait in their connection, and the daemon takes them by the product's seat (group/seat.h). The deputy is the
+ * product's envoy (group/envoy.h) on the made-up multicast. The log has each decision as the first deputy made it.
  */
 
 #include <stdlib.h>
@@ -224,10 +224,14 @@ static void hand_over(struct world *w, int node, int i)
 	uint8_t bytes[COMMAND_BYTES];
 
 	m->waits[i] = seat_sign(&m->seat, &m->pending[i], bytes) < 0;
-	if (!m->waits[i])
-		contract_sent(w->contract, node, &m->pending[i]);
+	if (m->waits[i])
+		return;
+	contract_sent(w->contract, node, &m->pending[i]);
 	/* A deputy that is out has not told its daemon yet. */
-	if (!m->waits[i] && m->envoy && !m->out && envoy_has_room(m->envoy))
+	if (!w->council)
+		sequencer_say(w, node, &(struct parcel){ .kind = PARCEL_COMMAND }, bytes,
+			      sizeof(bytes), NULL, 0);
+	else if (m->envoy && !m->out && envoy_has_room(m->envoy))
 		envoy_propose(m->envoy, bytes);
 }
 
@@ -268,17 +272,25 @@ static void quorum_told(void *ctx, bool have)
 static void give_state(struct world *w, int node, uint64_t token)
 {
 	struct member *m = &w->member[node];
+	uint8_t head[GROUP_STATE_HEAD];
 	uint8_t *state;
 	size_t len;
 
-	if (!m->envoy || m->out)
+	if (w->council && (!m->envoy || m->out))
 		return;
 	if (seat_give_state(&m->seat, &state, &len) < 0) {
 		world_fail(w, "I4: node %d is asked for a state and has none", node);
 		return;
 	}
-	w->report->states++;
-	envoy_state(m->envoy, token, m->seat.order + world_mutated(w, SIM_OTHER_POINT), state, len);
+	group_number_encode(head, token);
+	group_number_encode(head + 8, m->seat.order);
+	w->report->states += w->council;
+	if (w->council)
+		envoy_state(m->envoy, token, m->seat.order + world_mutated(w, SIM_OTHER_POINT),
+			    state, len);
+	else
+		sequencer_say(w, node, &(struct parcel){ .kind = PARCEL_STATE }, head, sizeof(head),
+			      state, len);
 	free(state);
 }
 
@@ -292,7 +304,7 @@ static void take_any_life(struct seat *seat, const struct parcel *parcel)
 		seat->secret = cmd.secret;
 }
 
-static void hear_deputy(struct world *w, int node, const struct parcel *parcel)
+static void hear_engine(struct world *w, int node, const struct parcel *parcel)
 {
 	struct member *m = &w->member[node];
 	int r = 0;
@@ -319,10 +331,24 @@ static void hear_deputy(struct world *w, int node, const struct parcel *parcel)
 		fault_fence(w, node);
 		break;
 	default:
-		assert(!"a word of a deputy");
+		assert(!"a word of an engine");
 	}
 	if (r < 0)
 		world_fail(w, "I4: node %d is told what has not the next number", node);
+}
+
+/* The mutation: node 1 takes two commands in the other order. */
+static void swap_two(struct world *w, struct parcel *first, struct parcel *second)
+{
+	uint8_t bytes[COMMAND_BYTES];
+
+	if (w->reordered || first->kind != PARCEL_DELIVER || first->number < 20 || !second ||
+	    second->kind != PARCEL_DELIVER)
+		return;
+	w->reordered = true;
+	memcpy(bytes, first->bytes, sizeof(bytes));
+	memcpy(first->bytes, second->bytes, sizeof(bytes));
+	memcpy(second->bytes, bytes, sizeof(bytes));
 }
 
 void member_on_deliver(struct world *w, int node)
@@ -331,7 +357,9 @@ void member_on_deliver(struct world *w, int node)
 
 	if (!parcel)
 		return;
-	hear_deputy(w, node, parcel);
+	if (world_mutated(w, SIM_OUT_OF_ORDER) && node == 1)
+		swap_two(w, parcel, w->member[node].told.first);
+	hear_engine(w, node, parcel);
 	free(parcel);
 }
 
@@ -359,11 +387,15 @@ void member_start(struct world *w, int node)
 				.secret = ++w->secrets };
 
 	assert(!m->envoy);
-	*m = (struct member){ .w = w };
+	*m = (struct member){ .w = w, .place = -1 };
 	ring_parcels_init(&m->told);
 	directory_init(&w->node[node].directory);
 	seat_init(&m->seat, node, join.secret, &daemon);
 	contract_begin(w->contract, node);
+	if (!w->council) {
+		sequencer_join(w, node);
+		return;
+	}
 	if (envoy_new(&m->envoy, node, join.secret, seen, &join, &deputy, m) < 0)
 		abort();
 	ring_join(w, node);
@@ -375,6 +407,8 @@ void member_stop(struct world *w, int node)
 
 	if (m->envoy)
 		ring_leave(w, node);
+	else if (m->w && m->place >= 0)
+		sequencer_leave(w, node);
 	m->envoy = envoy_free(m->envoy);
 	contract_end(w->contract, node);
 	if (m->w)
@@ -431,7 +465,8 @@ void member_on_tick(struct world *w, int node)
 	n = &w->node[node];
 	dc = &n->directory.dc[0];
 	asks = w->member[node].pendings;
-	member_hear(w, node, true);
+	if (w->council)
+		member_hear(w, node, true);
 	if (!n->incarnation || !w->member[node].seat.quorum || asks)
 		return;
 	if (!dc->running)

@@ -24,12 +24,17 @@ enum parcel_kind {
 	PARCEL_VIEW,   /* number, set */
 	PARCEL_CUT,    /* there is no machine's part of the group any more */
 	PARCEL_QUORUM, /* number, have */
-	/* from a member to its daemon */
+	/* from a member, or the sequencer, to a daemon */
 	PARCEL_RESTORE, /* number, bytes */
 	PARCEL_DELIVER, /* number, bytes */
 	PARCEL_ASK,	/* number */
 	PARCEL_TOLD,	/* have: a quorum */
 	PARCEL_OUT,
+	/* from a daemon to its sequencer */
+	PARCEL_HELLO,
+	PARCEL_COMMAND, /* bytes */
+	PARCEL_STATE,	/* bytes */
+	PARCEL_END,
 };
 
 struct parcel {

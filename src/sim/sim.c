@@ -33,17 +33,19 @@ static void found(struct world *w, const struct sim_options *options, struct sim
 	w->strict = world_chance(w, 50);
 	w->council = options->engine == SIM_COUNCIL ||
 		     (!options->engine && (hash_word(HASH_SEED, options->seed) >> 32) % 3 == 0);
+	w->propose = member_propose;
+	w->contract = contract_new();
+	if (!w->contract)
+		abort();
 	if (w->council) {
 		w->forgetful = (1u << w->nodes) - 1;
-		w->propose = member_propose;
-		w->contract = contract_new();
-		if (!w->contract)
-			abort();
 		ring_begin(w);
+	} else {
+		sequencer_begin(w);
 	}
+	directory_init(&w->truth);
 	for (int node = 0; node < w->nodes; node++)
 		fault_restart(w, node);
-	order_found(w);
 	fault_plan(w);
 }
 
@@ -67,7 +69,7 @@ static void on_node(struct world *w, struct sim_event *event)
 		daemon_on_frame(w, node, event->data);
 		break;
 	case EVENT_DELIVER:
-		effects_on_deliver(w, node);
+		member_on_deliver(w, node);
 		break;
 	case EVENT_WORK:
 		move_on_work(w, event);
@@ -88,8 +90,7 @@ static void on_node(struct world *w, struct sim_event *event)
 		by_hand_on_event(w, event);
 		break;
 	case EVENT_TICK:
-		if (w->council)
-			member_on_tick(w, node);
+		member_on_tick(w, node);
 		move_on_tick(w, node);
 		break;
 	case EVENT_OUTCOME:
@@ -118,12 +119,8 @@ static void dispatch(struct world *w, struct sim_event *event)
 
 	if (n && event->life != n->life)
 		return;
-	if (event->kind == EVENT_PROPOSAL) {
-		order_on_proposal(w, event->data);
-		return;
-	}
-	if (event->kind == EVENT_LEAVE) {
-		order_on_leave(w, event->a, event->tag);
+	if (event->kind == EVENT_TO_CLERK || event->kind == EVENT_CLERK_LOOKS) {
+		sequencer_on_event(w, event);
 		return;
 	}
 	if (event->kind >= EVENT_HEAR) {
@@ -185,7 +182,7 @@ static bool has_proposals(const struct world *w)
 {
 	bool any = false;
 
-	for (int node = 0; node < w->nodes && w->council; node++)
+	for (int node = 0; node < w->nodes; node++)
 		any = any || w->node[node].proposals;
 	return any;
 }
@@ -236,8 +233,7 @@ static void check_settled(struct world *w)
 	for (int node = 0; node < w->nodes; node++)
 		if (w->node[node].directory.order != w->log_count || !w->node[node].incarnation)
 			world_fail(w, "I4: node %d does not follow the order", node);
-	if (w->council)
-		member_rest(w);
+	member_rest(w);
 }
 
 static struct copy *copy_of(struct world *w, int proc)
@@ -289,10 +285,12 @@ static void finish(struct world *w)
 {
 	assert(w->report->steps);
 	w->report->time_us = w->now_us;
-	for (int node = 0; node < w->nodes && w->council; node++)
+	for (int node = 0; node < w->nodes; node++)
 		member_stop(w, node);
 	if (w->council)
 		ring_deinit(w);
+	else
+		sequencer_deinit(w);
 	w->contract = contract_free(w->contract);
 	queue_deinit(&w->queue); /* members that leave have put events as well */
 	for (int node = 0; node < w->nodes; node++)

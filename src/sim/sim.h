@@ -79,7 +79,8 @@ struct sim_report {
 	uint32_t replies, stepped_back;
 	uint32_t by_hand, held, said_again;
 	uint32_t asked, asked_again, restarts;
-	uint32_t rings, minorities, fenced, states; /* of a council */
+	uint32_t states, joiners_lost;
+	uint32_t rings, minorities, fenced; /* of a council */
 	uint32_t committed, rolled_back, refused, possible, lost, cancelled;
 	uint32_t overdue_source, overdue_target; /* bit by state whose limit has passed */
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;

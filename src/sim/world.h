@@ -8,8 +8,9 @@
  *	process.c   programs: one small step of a call at a time
  *	daemon.c    pages, far ends, frames between nodes: as proxy/ and pages/
  *	order.c     the group: one log, which a sequencer makes, or the members of a council decide
+ *	sequencer.c the product's rules of a sequencer, and the connections to it
  *	ring.c      the machines of a council, and the multicast between them
- *	member.c    a node's part in a council: the product's envoy and seat
+ *	member.c    a node's part in the group: the product's seat, and its envoy in a council
  *	effects.c   the log is delivered to each node in its own time
  *	move.c      functions behind the driver's effects: as node/move and migrate/
  *	by_hand.c   tools that move by hand, and the nodes' part in it
@@ -30,6 +31,7 @@
 #include "core/line.h"
 #include "core/notify.h"
 #include "core/driver.h"
+#include "group/clerk.h"
 #include "group/envoy.h"
 #include "group/seat.h"
 #include "sim/queue.h"
@@ -51,9 +53,7 @@ enum event_kind {
 	EVENT_SCAN,	   /* a daemon sends what changed */
 	EVENT_RESEND,	   /* a daemon sends everything, as when a link is back */
 	EVENT_FRAME,	   /* data = struct frame */
-	EVENT_PROPOSAL,	   /* data = struct command: reaches the group */
 	EVENT_DELIVER,	   /* a node applies the next commands */
-	EVENT_LEAVE,	   /* the group notices that node `a` of incarnation `tag` is gone */
 	EVENT_MIGRATE,	   /* somebody asks a node to move something */
 	EVENT_ASK_BY_HAND, /* somebody moves something by hand, or rolls a move back */
 	EVENT_BY_HAND,	   /* slot; a = stage: a tool goes on */
@@ -72,6 +72,9 @@ enum event_kind {
 	EVENT_CUT,	/* a, b = nodes */
 	EVENT_HEAL,	/* a, b */
 	EVENT_OUTCOME,	/* data = struct command: the end of an undecided proposal; tag = code */
+	/* of a sequencer */
+	EVENT_TO_CLERK,	   /* a = place; tag = use of it: the next word of a connection arrives */
+	EVENT_CLERK_LOOKS, /* whether a state is late */
 	/* of a council's machines */
 	EVENT_HEAR,	      /* a = machine: it takes the next of its ring's log */
 	EVENT_REFORM,	      /* machines find each other */
@@ -221,7 +224,6 @@ struct node {
 	uint32_t life;	      /* counted up by every start and crash */
 	uint32_t incarnation; /* as the directory knows this life; 0 not joined yet */
 	uint64_t paused_until;
-	uint64_t proposals_until; /* when the last proposal arrives at the group */
 	uint64_t next_request;
 	uint32_t proposals;  /* not decided yet */
 	uint32_t serving;    /* requests of other nodes */
@@ -239,18 +241,28 @@ struct node {
 	struct arrival arrival[PROCS_MAX];
 };
 
-/* A node's part in a council: its deputy, and the daemon's side of the connection to it. */
+/* A node's part in the group: its deputy, if that is a council, and the daemon's side of the connection. */
 struct member {
 	struct world *w;
-	struct envoy *envoy; /* NULL: the deputy has ended this life of the node */
+	struct envoy *
+		envoy; /* NULL: the deputy has ended this life of the node, or there is a sequencer */
+	int place;     /* of its connection to the sequencer; -1: none */
 	bool out;      /* the others go on without it; its daemon may not have heard of that */
-	uint64_t ring; /* of its last view */
+	uint64_t ring;		   /* of its last view */
 	struct council_point seen; /* for the next life */
 	struct parcels told;	   /* the daemon has not read it */
 	struct seat seat;
 	struct command pending[PENDING_MAX]; /* proposals that are not decided */
 	bool waits[PENDING_MAX];	     /* for a quorum, to be sent */
 	int pendings;
+};
+
+/* A connection to the sequencer, by its place there. */
+struct wire {
+	int node;
+	uint32_t uses;	/* of the place, by this and earlier ones */
+	uint64_t until; /* when the last word arrives */
+	struct parcels words;
 };
 
 /* The connection of one migration: in order, without loss, until it breaks. */
@@ -348,12 +360,14 @@ struct world {
 	struct tool tool[PROCS_MAX];
 	struct directory truth; /* the whole log applied */
 	bool council;		/* the order is made by a council, and not by a sequencer */
-	/* Hands a proposal of the node to the council: member.c. */
+	/* Hands a proposal of the node to the group: member.c. */
 	void (*propose)(struct world *w, int node, const struct command *cmd);
 	struct machine machine[NODES_MAX];
 	struct member member[NODES_MAX];
 	uint64_t ring_number, secrets;
-	struct contract *contract; /* of the council's members with it */
+	struct clerk clerk;
+	struct wire wire[CLERK_PLACES];
+	struct contract *contract; /* of the engine with its members */
 	uint32_t forgetful; /* nodes that have not got a memory, or not got it back after a crash */
 	uint32_t apart_period_us;
 	struct log_entry *log;
@@ -418,12 +432,22 @@ static inline bool world_is_on_the_move(const struct world *w, int proc)
 
 /* order.c */
 void order_propose(struct world *w, int node, struct command cmd);
-void order_on_proposal(struct world *w, const struct command *cmd);
-void order_on_leave(struct world *w, int node, uint32_t incarnation);
-void order_start_node(struct world *w, int node);
-void order_found(struct world *w);
+/* The next command of the log. */
+void order_append(struct world *w, const struct command *cmd);
 /* A deputy tells its daemon that this command has that number. */
 void order_decided(struct world *w, int node, uint64_t order, const struct command *cmd);
+
+/* sequencer.c */
+void sequencer_begin(struct world *w);
+void sequencer_deinit(struct world *w);
+void sequencer_join(struct world *w, int node);
+void sequencer_leave(struct world *w, int node);
+/* A word of the node's daemon, with the bytes of two parts. */
+void sequencer_say(struct world *w, int node, const struct parcel *like, const void *head,
+		   size_t head_bytes, const void *body, size_t body_bytes);
+void sequencer_on_event(struct world *w, const struct sim_event *event);
+/* Another member would be left that has the state. */
+bool sequencer_has_other(const struct world *w, int node);
 
 /* member.c */
 void member_start(struct world *w, int node);
@@ -439,7 +463,6 @@ void member_propose(struct world *w, int node, const struct command *cmd);
 bool member_takes(struct world *w, int node, const struct command *cmd);
 
 /* effects.c */
-void effects_on_deliver(struct world *w, int node);
 void effects_apply(struct world *w, int node, uint64_t order, const struct command *cmd);
 /* A proposal of the node has not been decided, or nobody knows: its proposer is told so a moment later. */
 void effects_told(struct world *w, int node, const struct command *cmd, int code);
