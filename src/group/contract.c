@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "core/proposal.h"
 
 struct entry {
 	struct command command;
@@ -116,11 +117,12 @@ void contract_begin(struct contract *contract, int node)
 			       .sent_size = life->sent_size };
 }
 
-static void may_lose(struct life *life)
+/* ended: with its life; else with a quorum that it had, and that does not end a command that stays. */
+static void may_lose(struct life *life, bool ended)
 {
 	assert(life->sent_first <= life->sents);
 	for (size_t i = life->sent_first; i < life->sents; i++)
-		life->sent[i].may_be_lost = true;
+		life->sent[i].may_be_lost |= ended || !proposal_stays(&life->sent[i].command);
 }
 
 void contract_end(struct contract *contract, int node)
@@ -128,7 +130,7 @@ void contract_end(struct contract *contract, int node)
 	struct life *life = life_of(contract, node);
 
 	life->lives = false;
-	may_lose(life);
+	may_lose(life, true);
 }
 
 void contract_resume(struct contract *contract, int node, uint64_t order)
@@ -142,7 +144,7 @@ void contract_resume(struct contract *contract, int node, uint64_t order)
 		     (unsigned long long)order, (unsigned long long)life->order);
 	life->heard = life->order;
 	life->order = order;
-	may_lose(life);
+	may_lose(life, true);
 }
 
 void contract_caught_up(struct contract *contract, int node)
@@ -165,6 +167,7 @@ void contract_lost(struct contract *contract, int node)
 		     "the group is lost to node %d, which was not told that it has no quorum",
 		     node);
 	life->lost = true;
+	may_lose(life, true);
 }
 
 /* ---- states ---- */
@@ -244,7 +247,7 @@ static void append_leave(struct contract *contract, const struct command *cmd)
 	contract->in[cmd->node] = false;
 }
 
-/* Those before it that have been passed over were lost. */
+/* Those before it that have been passed over are given up: none of them may be decided after this. */
 static void append_sent(struct contract *contract, const struct command *cmd)
 {
 	struct life *life = &contract->life[cmd->origin];
@@ -354,7 +357,7 @@ void contract_quorum(struct contract *contract, int node, bool have)
 	life->told = true;
 	life->quorum = have;
 	if (!have)
-		may_lose(life);
+		may_lose(life, false);
 }
 
 static void make_room(struct life *life)

@@ -19,7 +19,9 @@
  *	membership	NODE_JOIN and NODE_LEAVE of a node alternate; a life is a member from its own NODE_JOIN on,
  *			and is never told its own NODE_LEAVE
  *	commands	each was sent by the life that is a member at its place, is told once, and in the order in which
- *			it was sent
+ *			it was sent. One that is not decided when a later one of its life is, is given up, and
+ *			never decided after that. Only a quorum that was lost lets a command be given up, and none
+ *			that stays (core/proposal.h)
  *	the end		a lost member was told so first, and is told nothing after that
  *	at rest		all members that are to have a quorum have heard all, and their commands were decided; the
  *			others know that they have none, and have left

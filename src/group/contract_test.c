@@ -52,11 +52,16 @@ static void restored(int node, uint64_t at, uint64_t number)
 	contract_restored(c, node, at, (const uint8_t *)state_of(number), strlen(state_of(number)));
 }
 
-static void sent(int node, uint64_t request)
+static void sent_with(int node, uint64_t request, uint32_t flags)
 {
-	struct command cmd = { .kind = COMMAND_UNBIND, .request = request };
+	struct command cmd = { .kind = COMMAND_UNBIND, .request = request, .flags = flags };
 
 	contract_sent(c, node, &cmd);
+}
+
+static void sent(int node, uint64_t request)
+{
+	sent_with(node, request, 0);
 }
 
 /* To both, as the next one. */
@@ -290,6 +295,31 @@ static void test_commands(void)
 	delivered(0, 5, leave_of(1), true);
 	delivered(0, 6, command_of(1, 2), true);
 	end("is no member");
+	begin(); /* given up, and decided after all */
+	decided(command_of(1, 2));
+	sent(0, 2);
+	contract_quorum(c, 0, false);
+	contract_quorum(c, 0, true);
+	sent(0, 3);
+	decided(command_of(0, 3));
+	contract_rest(c, 3);
+	CHECK(!contract_broken(c));
+	decided(command_of(0, 2));
+	end("again, or too late");
+	begin(); /* a command that stays is not given up */
+	sent_with(0, 2, COMMAND_FLAG_DIED);
+	contract_quorum(c, 0, false);
+	contract_quorum(c, 0, true);
+	sent(0, 3);
+	decided(command_of(0, 3));
+	end("before one that it sent earlier");
+	begin();
+	decided(command_of(1, 2));
+	sent_with(0, 2, COMMAND_FLAG_DIED);
+	contract_quorum(c, 0, false);
+	contract_quorum(c, 0, true);
+	contract_rest(c, 3);
+	end("taken and is not decided");
 	begin(); /* the next life has not sent it */
 	contract_end(c, 1);
 	delivered(0, 5, leave_of(1), true);

@@ -22,7 +22,7 @@
 #include "os/socket.h"
 
 #define RIG_MACHINES  4
-#define RIG_CUTS      1		/* times that a test cuts machines off; 0: none can be */
+#define RIG_CUTS      3		/* times that a test cuts machines off; 0: none can be */
 #define RIG_BLINKS    true	/* its machines do not see a cut, or its end, at the same moment */
 #define RIG_SILENT_MS 3000	/* a member that does not give its state is passed over then */
 #define RIG_LOST      (-ESTALE) /* a member with another deputy: the others go on */

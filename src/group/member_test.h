@@ -159,9 +159,15 @@ static void pump(struct member *members, int count, int timeout_ms)
 		CHECK(cond);                              \
 	} while (0)
 
-static inline int send_one(struct member *m, uint64_t request)
+/*
+ * With COMMAND_FLAG_DIED it stays while there is no quorum: when it is decided, all that its member has sent before is
+ * decided, or given up for ever (group/contract.h).
+ */
+static inline int send_with(struct member *m, uint64_t request, uint32_t flags)
 {
-	struct command cmd = { .kind = COMMAND_UNBIND, .request = request, .dcid = 3 };
+	struct command cmd = {
+		.kind = COMMAND_UNBIND, .request = request, .dcid = 3, .flags = flags
+	};
 	int r = group_send(m->group, &cmd);
 
 	if (r)
@@ -170,6 +176,11 @@ static inline int send_one(struct member *m, uint64_t request)
 	if (contract)
 		contract_sent(contract, m->node, &cmd);
 	return 0;
+}
+
+static inline int send_one(struct member *m, uint64_t request)
+{
+	return send_with(m, request, 0);
 }
 
 /* Starts the engine and `count` joined members. */
