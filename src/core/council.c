@@ -148,14 +148,17 @@ static void weigh(struct council *c)
 	set_quorum(c, machines && count_of(c->roll & c->placed) >= needed(c));
 }
 
-/* A command is held by those that hold a later one: the latest that enough hold decides all before it. */
+/*
+ * A command is held by those that hold a later one: the latest that enough hold decides all before it. A joiner that
+ * has its state decides as the others do, also before its own NODE_JOIN: much may be numbered before that.
+ */
 static void decide(struct council *c)
 {
 	unsigned need = needed(c);
 	uint64_t last = c->heard;
 
 	weigh(c);
-	if (!c->running || !c->have_quorum || !is_placed(c))
+	if (!c->running || !c->has_state || !c->have_quorum)
 		return;
 	while (last > c->decided && holders(c, last) < need)
 		last--;

@@ -146,6 +146,36 @@ static void propose(int node)
 	council_propose(&member[node].council, bytes);
 }
 
+/* More is decided than may be undecided, between the state of a joiner and its NODE_JOIN. */
+static void test_joiner_under_load(void)
+{
+	static uint8_t image[COUNCIL_IMAGE_MAX];
+
+	said_count = 0;
+	for (int i = 0; i < NODES; i++)
+		fresh(i, (struct council_point){ 0 });
+	form(100, 7, true);
+	give(0, 1);
+	CHECK_EQ(council_decode(&member[2].council, image,
+				council_encode(&member[0].council, image)),
+		 0);
+	member[2].order = member[0].order;
+	member[2].quorum = true;
+	for (unsigned i = 0; i < COUNCIL_TAIL + 100 && !member[2].out; i++) {
+		said_count = 0;
+		propose(0);
+		hear_all(3, 0);
+		for (unsigned k = 0; k < said_count && !member[2].out; k++)
+			council_hear(&member[2].council, &said[k]);
+	}
+	CHECK(!member[2].out);
+	CHECK_EQ(member[2].order, member[0].order);
+	said_count = 0;
+	council_settle(&member[2].council);
+	hear_all(7, 0);
+	CHECK_EQ(member[0].council.roll, 7);
+}
+
 static void test_lowest_begins(void)
 {
 	three();
@@ -375,6 +405,7 @@ static void test_damaged_image(void)
 int main(void)
 {
 	TEST(test_lowest_begins);
+	TEST(test_joiner_under_load);
 	TEST(test_a_majority_has_to_hold_it);
 	TEST(test_decided_by_two_of_three);
 	TEST(test_minority_waits);

@@ -62,6 +62,13 @@ static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload,
 		totem_send(d->totem, head, COUNCIL_HEAD, payload, bytes);
 }
 
+static bool on_can_send(void *ctx)
+{
+	const struct deputy *d = ctx;
+
+	return !d->totem || totem_has_room(d->totem);
+}
+
 static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
 {
 	struct deputy *d = ctx;
@@ -224,8 +231,9 @@ static void on_hear(void *ctx, int from, const uint8_t *bytes, size_t len)
 
 static int begin_life(struct deputy *d, const struct group_hello *hello)
 {
-	static const struct envoy_calls outward = { on_multicast, on_restore, on_deliver, on_ask,
-						    on_quorum,	  on_out,     on_foreign };
+	static const struct envoy_calls outward = { on_multicast, on_can_send, on_restore,
+						    on_deliver,	  on_ask,      on_quorum,
+						    on_out,	  on_foreign };
 	static const struct totem_calls inward = { on_unsettle, on_cut,	 on_view,  on_present,
 						   on_machines, on_hear, on_settle };
 	const struct command join = group_hello_join(hello);

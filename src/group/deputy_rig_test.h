@@ -127,6 +127,14 @@ void totem_send(struct totem *t, const uint8_t *head, size_t head_bytes, const u
 	last_message = &packet->next;
 }
 
+static bool totem_is_full;
+
+bool totem_has_room(const struct totem *t)
+{
+	CHECK(t == totem);
+	return !totem_is_full;
+}
+
 /* The messages that were sent arrive, also those that are answers to them. */
 static void totem_turn(void)
 {
@@ -207,6 +215,7 @@ static void set_up(void)
 	CHECK_EQ(os_source_timer(loop, -1, on_stopper, loop, &stopper), 0);
 	CHECK_EQ(deputy_new(&deputy, loop, path), 0);
 	totems = totem_error = 0;
+	totem_is_full = false;
 	distrusted = false;
 }
 

@@ -18,12 +18,17 @@
 #define PACKAGE_HEAD 16u
 #define PACKAGE_MAX  (PACKAGE_HEAD + COUNCIL_IMAGE_MAX + GROUP_STATE_MAX)
 
-/* The debt of this member to a joiner: the council at the place of the ASK. The daemon's state comes later. */
+/*
+ * The debt of this member to a joiner: the council at the place of the ASK. The daemon's state comes later, and both are
+ * sent part by part. A joiner that asks once more has given up what it asked before.
+ */
 struct offer {
 	struct offer *next;
 	uint64_t own_token, token, ring;
 	int joiner;
-	bool asked; /* the daemon */
+	bool asked;		     /* the daemon */
+	struct group_buffer package; /* not empty: the state is there, and so much is sent: */
+	size_t sent;
 	size_t len;
 	uint8_t image[];
 };
@@ -62,15 +67,32 @@ struct kept {
 	uint32_t present;
 };
 
+static void drop_offer(struct offer **link)
+{
+	struct offer *offer = *link;
+
+	*link = offer->next;
+	group_buffer_deinit(&offer->package);
+	free(offer);
+}
+
 static void drop_offers(struct envoy *e)
 {
-	while (e->offers) {
-		struct offer *offer = e->offers;
-
-		e->offers = offer->next;
-		free(offer);
-	}
+	while (e->offers)
+		drop_offer(&e->offers);
 	assert(!e->offers);
+}
+
+/* To joiners that have gone, or that have asked once more. */
+static void drop_offers_to(struct envoy *e, uint32_t joiners)
+{
+	struct offer **link = &e->offers;
+
+	while (*link)
+		if (joiners >> (*link)->joiner & 1)
+			drop_offer(link);
+		else
+			link = &(*link)->next;
 }
 
 /* Messages that were on their way are of no use any more. */
@@ -251,6 +273,7 @@ void envoy_present(struct envoy *e, uint32_t present)
 	uint32_t gone = e->council.present & ~present;
 
 	council_present(&e->council, present);
+	drop_offers_to(e, gone);
 	if (gone && e->asked && (e->provider < 0 || gone >> e->provider & 1))
 		ask_anew(e);
 	keep(e, NULL, 0);
@@ -271,6 +294,7 @@ static void on_ask(struct envoy *e, const struct council_message *m)
 		e->present = c->present;
 		return;
 	}
+	drop_offers_to(e, 1u << m->node);
 	if (council_provider(c, m->node, m->token) != c->self)
 		return;
 	offer = malloc(sizeof(*offer) + COUNCIL_IMAGE_HEAD +
@@ -288,46 +312,64 @@ static void on_ask(struct envoy *e, const struct council_message *m)
 		ask_daemon(e);
 }
 
-static void give(struct envoy *e, const struct offer *offer, const struct group_buffer *package)
+/* The next part of it. */
+static void give_part(struct envoy *e, struct offer *offer)
 {
-	size_t total = group_buffer_size(package);
+	size_t total = group_buffer_size(&offer->package), left = total - offer->sent;
+	struct council_message m = {
+		.kind = COUNCIL_STATE,
+		.node = e->council.self,
+		.ring = offer->ring,
+		.heard = total,
+		.token = offer->token,
+		.to = (uint32_t)offer->joiner,
+		.offset = offer->sent,
+		.payload = offer->package.bytes + offer->package.from + offer->sent,
+		.bytes = (uint32_t)(left < COUNCIL_PART_MAX ? left : COUNCIL_PART_MAX),
+	};
 
-	assert(total <= PACKAGE_MAX);
-	for (size_t at = 0; at < total; at += COUNCIL_PART_MAX) {
-		struct council_message m = { .kind = COUNCIL_STATE,
-					     .node = e->council.self,
-					     .ring = offer->ring,
-					     .heard = total,
-					     .token = offer->token,
-					     .to = (uint32_t)offer->joiner,
-					     .offset = at,
-					     .payload = package->bytes + package->from + at };
+	assert(left && total <= PACKAGE_MAX);
+	on_send(e, &m);
+	offer->sent += m.bytes;
+}
 
-		m.bytes = (uint32_t)(total - at < COUNCIL_PART_MAX ? total - at : COUNCIL_PART_MAX);
-		on_send(e, &m);
+/* As much of the states as the multicast has room for, the oldest first. */
+static void give(struct envoy *e)
+{
+	struct offer **link = &e->offers;
+
+	while (*link && e->call.can_send(e->ctx)) {
+		struct offer *offer = *link;
+
+		if (!group_buffer_size(&offer->package)) {
+			link = &offer->next;
+			continue;
+		}
+		give_part(e, offer);
+		if (offer->sent == group_buffer_size(&offer->package))
+			drop_offer(link);
 	}
 }
 
 void envoy_state(struct envoy *e, uint64_t token, uint64_t order, const uint8_t *state, size_t len)
 {
 	struct offer **link = &e->offers, *offer;
-	struct group_buffer package = { 0 };
 	uint8_t head[PACKAGE_HEAD];
 
 	while (*link && (*link)->own_token != token)
 		link = &(*link)->next;
 	offer = *link;
-	if (!offer || len > GROUP_STATE_MAX)
+	if (!offer || len > GROUP_STATE_MAX || group_buffer_size(&offer->package))
 		return;
-	*link = offer->next;
 	group_number_encode(head, offer->len);
 	group_number_encode(head + 8, order);
-	if (offer->ring == e->council.ring && group_buffer_add(&package, head, sizeof(head)) == 0 &&
-	    group_buffer_add(&package, offer->image, offer->len) == 0 &&
-	    group_buffer_add(&package, state, len) == 0)
-		give(e, offer, &package);
-	group_buffer_deinit(&package);
-	free(offer);
+	if (offer->ring != e->council.ring ||
+	    group_buffer_add(&offer->package, head, sizeof(head)) < 0 ||
+	    group_buffer_add(&offer->package, offer->image, offer->len) < 0 ||
+	    group_buffer_add(&offer->package, state, len) < 0)
+		drop_offer(link);
+	else
+		give(e);
 }
 
 /* The messages that came since the ASK, once more. */
@@ -468,12 +510,14 @@ int64_t envoy_settle(struct envoy *e, int64_t now_ns)
 	assert(e->first <= e->sent && e->sent <= e->next);
 	if (e->council.is_out)
 		return -1;
-	council_settle(&e->council);
-	while (e->sent < e->next && council_takes(&e->council) &&
+	if (e->call.can_send(e->ctx))
+		council_settle(&e->council);
+	while (e->sent < e->next && council_takes(&e->council) && e->call.can_send(e->ctx) &&
 	       e->sent - e->first + e->undecided < COUNCIL_OWN_MAX)
 		council_propose(&e->council, e->outbox[e->sent++ % OUTBOX]);
 	if (e->can_give)
 		ask_daemon(e);
+	give(e);
 	again_ns = settle_waiting(e, now_ns);
 	return again_ns >= 0 ? again_ns : settle_asking(e, now_ns);
 }

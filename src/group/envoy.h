@@ -9,6 +9,10 @@
  * A joiner multicasts ASK. One member, which all know to be the one, gives the daemon's state and what the council
  * agreed on at the place of the ASK in the order. The joiner keeps what it hears after its ASK, and hears it once
  * more when it has the state.
+ *
+ * While the multicast has no room, a member keeps its commands, what it has to say of those of others, and the states
+ * that it gives: at most one for each joiner. So a slow multicast holds up the proposers (envoy_has_room()), and the
+ * messages that wait for it have a bound.
  */
 
 #include <stdbool.h>
@@ -22,6 +26,8 @@ struct envoy;
 
 struct envoy_calls {
 	void (*multicast)(void *ctx, const uint8_t *head, const uint8_t *payload, size_t bytes);
+	/* Few messages wait to be multicast. When it is true again envoy_settle() is called. */
+	bool (*can_send)(void *ctx);
 	void (*restore)(void *ctx, uint64_t order, const uint8_t *state, size_t len);
 	void (*deliver)(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES]);
 	/* The daemon's state as of the last deliver, or later: envoy_state(). */

@@ -15,9 +15,10 @@
 #include "os/clock.h"
 #include "wire/group.h"
 
-#define MACHINES  5
-#define MAJORITY  3
-#define RINGS_MAX 4096
+#define MACHINES   5
+#define MAJORITY   3
+#define RINGS_MAX  4096
+#define QUEUE_ROOM 4u
 
 struct event {
 	struct event *next;
@@ -48,6 +49,7 @@ struct member {
 	int restores;
 	struct council_point seen;
 	struct event *queue, **queue_last; /* to be multicast */
+	unsigned waiting;		   /* of them */
 };
 
 static struct world {
@@ -58,6 +60,7 @@ static struct world {
 	uint64_t number, lives;
 	int64_t now;
 	struct contract *contract;
+	bool slow; /* the multicast takes nothing for a while */
 } world;
 
 static struct event *event_new(int from, uint32_t present, const uint8_t *head,
@@ -96,6 +99,7 @@ static void member_flush(struct member *m)
 		event->next = NULL;
 		ring_add(m->ring, event);
 	}
+	m->waiting = 0;
 	m->queue_last = &m->queue;
 }
 
@@ -106,8 +110,15 @@ static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload,
 
 	*m->queue_last = event;
 	m->queue_last = &event->next;
-	if (prng_below(&world.prng, 4))
+	/* A HELLO for each change of the members, and an ASK. */
+	CHECK(++m->waiting < QUEUE_ROOM + 40);
+	if (prng_below(&world.prng, 4) && !world.slow)
 		member_flush(m);
+}
+
+static bool on_can_send(void *ctx)
+{
+	return ((struct member *)ctx)->waiting < QUEUE_ROOM;
 }
 
 static void tell_quorum(struct member *m, bool have)
@@ -215,8 +226,10 @@ static void on_foreign(void *ctx, int node, const struct protocol_speaker *speak
 
 static void member_start(struct member *m)
 {
-	static const struct envoy_calls calls = { on_multicast, on_restore, on_deliver, on_ask,
-						  on_quorum,	on_out,	    on_foreign };
+	static const struct envoy_calls calls = {
+		on_multicast, on_can_send, on_restore, on_deliver,
+		on_ask,	      on_quorum,   on_out,     on_foreign
+	};
 	struct command join = { .version = COMMAND_VERSION,
 				.kind = COMMAND_NODE_JOIN,
 				.origin = m->node,
@@ -367,7 +380,7 @@ static void step(struct member *m)
 		member_stop(m);
 		member_start(m);
 	}
-	if (prng_below(&world.prng, 3) == 0)
+	if (prng_below(&world.prng, 3) == 0 && !world.slow)
 		member_flush(m);
 	for (uint64_t i = prng_below(&world.prng, 6); i; i--)
 		member_hear(m);
@@ -382,6 +395,7 @@ static void heal(void)
 {
 	uint32_t up = 0;
 
+	world.slow = false;
 	ring_form((1u << MACHINES) - 1);
 	for (int i = 0; i < 3000; i++) {
 		world.now += OS_MS_NS;
@@ -455,6 +469,7 @@ static void run_seed(uint64_t seed, int changes)
 	begin_world(seed, MACHINES);
 	heal();
 	for (int i = 0; i < changes; i++) {
+		world.slow = prng_below(&world.prng, 4) == 0;
 		for (uint64_t k = prng_below(&world.prng, 200); k; k--) {
 			world.now += OS_MS_NS;
 			step(&world.member[prng_below(&world.prng, MACHINES)]);

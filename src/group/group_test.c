@@ -537,6 +537,45 @@ static void test_cuts_in_a_stream(void)
 }
 #endif
 
+#ifdef RIG_SLOW
+/*
+ * The ring takes nothing for a while. Members that go on proposing are told to come later, before much waits for them;
+ * each command that was taken is decided once, in its place, when the ring goes on. A joiner waits as long.
+ */
+static void test_slow_ring(void)
+{
+	struct member m[4];
+	uint64_t taken = 0;
+
+	setup(m, 3);
+	rig_slow(true);
+	CHECK_EQ(member_new(&m[3], 3), 0);
+	for (int64_t until = os_deadline_ns(WAIT_MS); os_now_ns() < until && !test_failures;) {
+		uint64_t before = taken;
+
+		for (int i = 0; i < 3; i++)
+			while (taken < 1000000 && !send_one(&m[i], m[i].sent + 1))
+				taken++;
+		/* Their deputies have read what they take. */
+		pump(m, 4, 100);
+		if (taken == before)
+			break;
+	}
+	printf("%llu commands are taken\n", (unsigned long long)taken);
+	CHECK(taken > 300 && taken < 30000);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(send_one(&m[i], m[i].sent + 1), -EAGAIN);
+	CHECK_EQ(m[0].last_request, 0);
+	CHECK(m[0].quorum && !m[3].joined);
+	rig_slow(false);
+	PUMP_UNTIL(m, 4, m[3].joined && rests(m, 4));
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(m[i].last_request, m[i].sent);
+	CHECK(!m[0].leaves && m[0].quorum_calls == 1);
+	teardown(m, 4);
+}
+#endif
+
 static int by_time(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -590,6 +629,9 @@ int main(int argc, char **argv)
 	TEST(test_minority);
 	TEST(test_all_apart);
 	TEST(test_cuts_in_a_stream);
+#endif
+#ifdef RIG_SLOW
+	TEST(test_slow_ring);
 #endif
 	TEST(test_latency);
 	return rig_end();

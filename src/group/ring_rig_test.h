@@ -27,9 +27,13 @@
 #define RIG_MACHINES  4
 #define RIG_VOTES     7u /* the machines that have one */
 #define RIG_MAJORITY  2u
-#define RIG_CUTS      12	/* times that a test cuts machines off; 0: none can be */
-#define RIG_BLINKS    false	/* its machines do not see a cut, or its end, at the same moment */
-#define RIG_SILENT_MS 3000	/* a member that does not give its state is passed over then */
+#define RIG_CUTS      12    /* times that a test cuts machines off; 0: none can be */
+#define RIG_SLOW      0x80u /* orders of rig_slow() */
+#define RIG_FAST      0x81u
+#define RIG_BLINKS    false /* its machines do not see a cut, or its end, at the same moment */
+#define RIG_SILENT_MS 3000  /* a member that does not give its state is passed over then */
+#define PACKETS_ROOM  256
+#define PACKETS_MORE  256
 #define RIG_LOST      (-ESTALE) /* a member with another deputy: the others go on */
 
 static char dir[] = "/tmp/dvs-ring-XXXXXX";
@@ -70,6 +74,8 @@ struct packet {
 static struct os_loop *loop;
 static struct totem *totems[RIG_MACHINES];
 static struct packet *packets, **last_packet = &packets;
+static unsigned waiting; /* packets */
+static bool is_slow;
 static uint64_t ring_of[RIG_MACHINES], last_ring = RIG_MACHINES;
 
 static uint32_t ring_machines(uint64_t ring, bool with_totem)
@@ -87,8 +93,9 @@ static void carry(void)
 {
 	struct packet *packet;
 
-	while ((packet = packets)) {
+	while (!is_slow && (packet = packets)) {
 		packets = packet->next;
+		waiting--;
 		if (!packets)
 			last_packet = &packets;
 		for (int node = 0; node < RIG_MACHINES; node++)
@@ -187,23 +194,21 @@ void totem_send(struct totem *t, const uint8_t *head, size_t head_bytes, const u
 		memcpy(packet->bytes + head_bytes, payload, bytes);
 	*last_packet = packet;
 	last_packet = &packet->next;
+	/* Small messages: what cannot wait for room is a few of them. */
+	if (++waiting > PACKETS_ROOM + PACKETS_MORE)
+		_exit(1);
 	turn_soon();
 }
 
-/* Machines are cut off, each from all others, or all come together: new rings, after the messages of the old ones. */
-static void on_order(void *ctx, int fd, int events)
+bool totem_has_room(const struct totem *t)
 {
-	uint64_t ring[RIG_MACHINES];
-	uint8_t alone;
+	(void)t;
+	return waiting < PACKETS_ROOM;
+}
 
-	(void)ctx;
-	(void)events;
-	if (read(fd, &alone, 1) != 1) {
-		os_loop_stop(loop);
-		return;
-	}
-	turn(NULL);
-	memcpy(ring, ring_of, sizeof(ring));
+/* Machines are cut off, each from all others, or all come together: new rings, after the messages of the old ones. */
+static void change_rings(uint32_t alone)
+{
 	last_ring += RIG_MACHINES + 1;
 	for (int node = 0; node < RIG_MACHINES; node++)
 		ring_of[node] = last_ring - (alone >> node & 1 ? (uint64_t)node + 1 : 0);
@@ -212,8 +217,24 @@ static void on_order(void *ctx, int fd, int events)
 			totems[node]->call.unsettle(totems[node]->ctx);
 			tell_view(totems[node]);
 		}
+}
+
+static void on_order(void *ctx, int fd, int events)
+{
+	uint8_t order;
+
+	(void)ctx;
+	(void)events;
+	if (read(fd, &order, 1) != 1) {
+		os_loop_stop(loop);
+		return;
+	}
+	is_slow = order == RIG_SLOW;
 	turn(NULL);
-	if (write(fd, &alone, 1) != 1)
+	if (order != RIG_SLOW && order != RIG_FAST)
+		change_rings(order);
+	turn(NULL);
+	if (write(fd, &order, 1) != 1)
 		_exit(1);
 }
 
@@ -242,13 +263,22 @@ static void rig_start(void)
 	server_start(server_run);
 }
 
+static void rig_order(uint8_t order)
+{
+	CHECK_EQ(write(server_orders, &order, 1), 1);
+	CHECK_EQ(os_read_full(server_orders, &order, 1, 3000), 0);
+}
+
 /* Bit by node: these reach nobody, and all others each other. */
 static void rig_cut(uint32_t alone)
 {
-	uint8_t order = (uint8_t)alone;
+	rig_order((uint8_t)alone);
+}
 
-	CHECK_EQ(write(server_orders, &order, 1), 1);
-	CHECK_EQ(os_read_full(server_orders, &order, 1, 3000), 0);
+/* The ring takes no message, or does again. */
+static void rig_slow(bool slow)
+{
+	rig_order(slow ? RIG_SLOW : RIG_FAST);
 }
 
 static inline void rig_come_back(void)

@@ -16,9 +16,10 @@
 #include "os/loop.h"
 #include "wire/shm.h"
 
-#define LOOK_US	     200000 /* for a Corosync that is not there */
-#define AGAIN_US     2000   /* after it said that it takes no message now */
-#define MESSAGES_MAX 64	    /* in one turn of the loop */
+#define LOOK_US	     200000	  /* for a Corosync that is not there */
+#define AGAIN_US     2000	  /* after it said that it takes no message now */
+#define MESSAGES_MAX 64		  /* in one turn of the loop */
+#define QUEUE_ROOM   (128u << 10) /* bytes of messages that may wait while more can be sent */
 #define GROUP_NAME   "dvs"
 #define RING_NODES   64u /* more than there are nodes */
 
@@ -142,6 +143,7 @@ static void on_ring(cpg_handle_t handle, struct cpg_ring_id ring, uint32_t count
 	t = ctx;
 	t->ring = ring_number(ring.seq, ring.nodeid);
 	assert(t->ring);
+	group_buffer_take(&t->queue, group_buffer_size(&t->queue));
 	t->call.view(t->ctx, t->ring, t->present);
 }
 
@@ -305,15 +307,10 @@ void totem_ask(struct totem *t)
 }
 
 /* Sends what waits, as far as Corosync takes it. */
-static void send_queue(void *ctx)
+static void send_queue(struct totem *t)
 {
-	struct totem *t = ctx;
 	cs_error_t error = CS_OK;
 
-	if (t->full) {
-		lose(t, "memory", CS_ERR_NO_MEMORY);
-		return;
-	}
 	while (t->connected && group_buffer_size(&t->queue)) {
 		cpg_flow_control_state_t full = CPG_FLOW_CONTROL_DISABLED;
 		struct iovec part;
@@ -334,6 +331,25 @@ static void send_queue(void *ctx)
 	/* A connection that is lost is found by the next dispatch, which hears what came before. */
 	if (error == CS_ERR_TRY_AGAIN)
 		os_timer_set(t->sender, AGAIN_US);
+}
+
+bool totem_has_room(const struct totem *t)
+{
+	return group_buffer_size(&t->queue) < QUEUE_ROOM;
+}
+
+static void on_sender(void *ctx)
+{
+	struct totem *t = ctx;
+	bool had_room = totem_has_room(t);
+
+	if (t->full) {
+		lose(t, "memory", CS_ERR_NO_MEMORY);
+		return;
+	}
+	send_queue(t);
+	if (!had_room && totem_has_room(t))
+		t->call.settle(t->ctx);
 }
 
 void totem_send(struct totem *t, const uint8_t *head, size_t head_bytes, const uint8_t *payload,
@@ -371,7 +387,7 @@ int totem_new(struct totem **totemp, struct os_loop *loop, int node, const struc
 	t->ctx = ctx;
 	r = os_source_timer(loop, 0, look, t, &t->looker);
 	if (!r)
-		r = os_source_timer(loop, -1, send_queue, t, &t->sender);
+		r = os_source_timer(loop, -1, on_sender, t, &t->sender);
 	if (r < 0)
 		totem_free(t);
 	else

@@ -35,8 +35,16 @@ int totem_new(struct totem **totemp, struct os_loop *loop, int node, const struc
 struct totem *totem_free(struct totem *totem); /* leaves; returns NULL */
 /* Returns when Corosync has answered, or at once where there is none. It hangs as long as Corosync does. */
 void totem_ask(struct totem *totem);
-/* Sends in this order as soon as flow control lets it. Messages that wait while Corosync is lost are dropped. */
+/*
+ * Sends in this order as soon as flow control lets it. Messages that wait are dropped when Corosync is lost, and when
+ * the machines change: they are of a ring that nobody is on any more.
+ */
 void totem_send(struct totem *totem, const uint8_t *head, size_t head_bytes, const uint8_t *payload,
 		size_t bytes);
+/*
+ * Few messages wait. While this is false the sender keeps what can wait; settle() is called when it is true again.
+ * What is sent all the same waits as well.
+ */
+bool totem_has_room(const struct totem *totem);
 
 #endif

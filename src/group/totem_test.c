@@ -286,6 +286,48 @@ static void test_flow_control(void)
 	tear_down();
 }
 
+/* Corosync takes nothing for long: the sender is told, and told when there is room again. Nothing is lost. */
+static void test_room(void)
+{
+	uint32_t count = 0;
+	int settles;
+
+	set_up_in_ring();
+	CHECK(totem_has_room(totem));
+	corosync.full = true;
+	while (totem_has_room(totem) && count < SENT_MAX)
+		send_number(++count, 200);
+	CHECK(count > 100 && count < SENT_MAX);
+	send_number(++count, 0); /* one that cannot wait */
+	settles = heard.settles;
+	turn();
+	CHECK_EQ(heard.settles, settles);
+	corosync.full = false;
+	TURN_UNTIL(totem_has_room(totem));
+	CHECK_EQ(heard.settles, settles + 1);
+	TURN_UNTIL(corosync.sents == (int)count);
+	check_sent(1, (int)count);
+	tear_down();
+}
+
+/* Messages that wait when the machines change are of the ring before. */
+static void test_messages_of_an_old_ring(void)
+{
+	set_up_in_ring();
+	corosync.full = true;
+	while (totem_has_room(totem))
+		send_number(1, 200);
+	tell_ring(6, 1);
+	wake(corosync.order_fds);
+	TURN_UNTIL(heard.views == 2);
+	CHECK(totem_has_room(totem));
+	send_number(2, 0);
+	corosync.full = false;
+	TURN_UNTIL(corosync.sents);
+	check_sent(2, 1);
+	tear_down();
+}
+
 static void test_try_again(void)
 {
 	set_up_in_ring();
@@ -382,6 +424,8 @@ int main(void)
 	TEST(test_hostile);
 	TEST(test_hear_in_order);
 	TEST(test_flow_control);
+	TEST(test_room);
+	TEST(test_messages_of_an_old_ring);
 	TEST(test_try_again);
 	TEST(test_loss);
 	TEST(test_no_way_in);
