@@ -19,8 +19,8 @@
 #define PACKAGE_MAX  (PACKAGE_HEAD + COUNCIL_IMAGE_MAX + GROUP_STATE_MAX)
 
 /*
- * The debt of this member to a joiner: the council at the place of the ASK. The daemon's state comes later, and both are
- * sent part by part. A joiner that asks once more has given up what it asked before.
+ * The debt of this member to a joiner: the council at the place of the ASK. The daemon's state comes later, and both
+ * are sent part by part. A joiner that asks once more has given up what it asked before.
  */
 struct offer {
 	struct offer *next;

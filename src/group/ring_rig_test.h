@@ -194,7 +194,7 @@ void totem_send(struct totem *t, const uint8_t *head, size_t head_bytes, const u
 		memcpy(packet->bytes + head_bytes, payload, bytes);
 	*last_packet = packet;
 	last_packet = &packet->next;
-	/* Small messages: what cannot wait for room is a few of them. */
+	/* A few messages do not wait for room. */
 	if (++waiting > PACKETS_ROOM + PACKETS_MORE)
 		_exit(1);
 	turn_soon();

@@ -43,7 +43,7 @@ void totem_send(struct totem *totem, const uint8_t *head, size_t head_bytes, con
 		size_t bytes);
 /*
  * Few messages wait. While this is false the sender keeps what can wait; settle() is called when it is true again.
- * What is sent all the same waits as well.
+ * A message that is sent all the same waits with the others.
  */
 bool totem_has_room(const struct totem *totem);
 

@@ -92,6 +92,9 @@ const char *order_why(const struct order *order, int code)
 		return "the group was lost before this was decided: look whether it is so";
 	if (code != EDVSNOCONN)
 		return result_text(code);
+	if (order->quorum)
+		return "the order takes no more commands just now: many wait to be decided, or this node's own "
+		       "NODE_JOIN does; try again";
 	return order_is_lost(order)
 		       ? "this node has no group any more: either its sequencer has ended, and the shared "
 			 "state stays as it is until the daemons are started anew (a lab: dvs lab down, "

@@ -322,6 +322,7 @@ static void test_reasons(void)
 	CHECK(strstr(order_why(&order, EDVSINPROGRESS), "before this was decided"));
 	CHECK(!strstr(order_why(&order, EDVSBADPROC), "order"));
 	order.quorum = true;
+	CHECK(strstr(order_why(&order, EDVSNOCONN), "takes no more commands just now"));
 	CHECK(!order_is_lost(&order));
 }
 
