@@ -246,6 +246,16 @@ static void pause_node(struct world *w, int node)
 	world_log(w, "node %d sleeps", node);
 }
 
+/* A node that is up and no member yet, or the other one. */
+static int joiner_or(const struct world *w, int otherwise)
+{
+	assert(otherwise < w->nodes);
+	for (int node = 0; node < w->nodes; node++)
+		if (w->node[node].up && !w->node[node].incarnation)
+			return node;
+	return otherwise;
+}
+
 void fault_on_event(struct world *w, const struct sim_event *event)
 {
 	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
@@ -286,8 +296,9 @@ void fault_on_event(struct world *w, const struct sim_event *event)
 		world_put_again(w, EVENT_ASK_BY_HAND, 8 * w->migrate_period_us);
 		break;
 	case EVENT_CRASH:
-		fault_crash(w, node);
-		world_put_again(w, EVENT_CRASH, w->crash_period_us);
+		fault_crash(w, world_chance(w, 50) ? joiner_or(w, node) : node);
+		if (!event->tag)
+			world_put_again(w, EVENT_CRASH, w->crash_period_us);
 		break;
 	case EVENT_PAUSE:
 		pause_node(w, node);

@@ -48,6 +48,7 @@ static void hear(struct world *w, int node, const struct parcel *parcel)
 		break;
 	case PARCEL_VIEW:
 		m->ring = parcel->number;
+		parcels_deinit(&w->machine[node].unsent);
 		envoy_view(m->envoy, parcel->number, parcel->set);
 		break;
 	case PARCEL_CUT:
@@ -87,7 +88,7 @@ void member_hear(struct world *w, int node, bool all)
 		bool is_cut = machine->reports.first && machine->reports.first->kind == PARCEL_CUT;
 		bool quorum = machine->quorums.first && !is_cut && (all || world_chance(w, 30));
 
-		parcel = ring_parcels_take(quorum ? &machine->quorums : &machine->reports);
+		parcel = parcels_take(quorum ? &machine->quorums : &machine->reports);
 		if (!parcel)
 			break;
 		if (!m->out)
@@ -117,8 +118,19 @@ static void say(void *ctx, const struct parcel *like, const void *head, size_t h
 	int node;
 	struct member *m = member_of(ctx, &w, &node);
 
-	ring_parcels_add(&m->told, like, head, head_bytes, NULL, 0);
+	parcels_add(&m->told, like, head, head_bytes, NULL, 0);
 	world_put(w, world_event(w, EVENT_DELIVER, node), world_random(w, 1, 300));
+}
+
+/* Two or more ask for a state at one time. */
+static void note_joins(struct world *w)
+{
+	int joins = 0;
+
+	for (int node = 0; node < w->nodes; node++)
+		joins += w->member[node].asks;
+	assert(joins);
+	w->report->joins_together += joins > 1;
 }
 
 static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload, size_t bytes)
@@ -126,12 +138,27 @@ static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload,
 	struct world *w;
 	int node;
 
-	member_of(ctx, &w, &node);
+	struct member *m = member_of(ctx, &w, &node);
+
+	if (head[2] == COUNCIL_ASK) {
+		m->asks = true;
+		note_joins(w);
+	}
 	ring_multicast(w, node, head, payload, bytes);
+}
+
+static bool on_can_send(void *ctx)
+{
+	struct world *w;
+	int node;
+
+	member_of(ctx, &w, &node);
+	return ring_has_room(w, node) || world_mutated(w, SIM_SEND_ALWAYS);
 }
 
 static void on_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)
 {
+	((struct member *)ctx)->asks = false;
 	say(ctx, &(struct parcel){ .kind = PARCEL_RESTORE, .number = order }, state, len);
 }
 
@@ -353,7 +380,7 @@ static void swap_two(struct world *w, struct parcel *first, struct parcel *secon
 
 void member_on_deliver(struct world *w, int node)
 {
-	struct parcel *parcel = ring_parcels_take(&w->member[node].told);
+	struct parcel *parcel = parcels_take(&w->member[node].told);
 
 	if (!parcel)
 		return;
@@ -375,8 +402,9 @@ static void on_foreign(void *ctx, int node, const struct protocol_speaker *speak
 
 void member_start(struct world *w, int node)
 {
-	static const struct envoy_calls deputy = { on_multicast, on_restore, on_decided, on_ask,
-						   on_quorum,	 on_out,     on_foreign };
+	static const struct envoy_calls deputy = { on_multicast, on_can_send, on_restore,
+						   on_decided,	 on_ask,      on_quorum,
+						   on_out,	 on_foreign };
 	struct member *m = &w->member[node];
 	struct group_callbacks daemon = { restored, delivered, snapshot, quorum_told, m };
 	struct council_point seen = m->seen;
@@ -388,7 +416,7 @@ void member_start(struct world *w, int node)
 
 	assert(!m->envoy);
 	*m = (struct member){ .w = w, .place = -1 };
-	ring_parcels_init(&m->told);
+	parcels_init(&m->told);
 	directory_init(&w->node[node].directory);
 	seat_init(&m->seat, node, join.secret, &daemon);
 	contract_begin(w->contract, node);
@@ -410,10 +438,12 @@ void member_stop(struct world *w, int node)
 	else if (m->w && m->place >= 0)
 		sequencer_leave(w, node);
 	m->envoy = envoy_free(m->envoy);
+	w->report->joiners_lost += m->asks;
 	contract_end(w->contract, node);
 	if (m->w)
-		ring_parcels_deinit(&m->told);
+		parcels_deinit(&m->told);
 	m->pendings = 0;
+	m->asks = false;
 	assert(!m->told.first);
 }
 

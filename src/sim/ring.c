@@ -7,53 +7,10 @@
 #include "core/council.h"
 #include "sim/world.h"
 
-#define RING_STEP 64 /* of the numbers, as group/totem.c makes them */
-
-void ring_parcels_init(struct parcels *list)
-{
-	list->first = NULL;
-	list->last = &list->first;
-}
-
-void ring_parcels_add(struct parcels *list, const struct parcel *like, const void *head,
-		      size_t head_bytes, const void *body, size_t body_bytes)
-{
-	struct parcel *parcel = malloc(sizeof(*parcel) + head_bytes + body_bytes);
-
-	if (!parcel)
-		abort();
-	assert(like->kind);
-	*parcel = *like;
-	parcel->next = NULL;
-	parcel->len = head_bytes + body_bytes;
-	if (head_bytes)
-		memcpy(parcel->bytes, head, head_bytes);
-	if (body_bytes)
-		memcpy(parcel->bytes + head_bytes, body, body_bytes);
-	*list->last = parcel;
-	list->last = &parcel->next;
-}
-
-struct parcel *ring_parcels_take(struct parcels *list)
-{
-	struct parcel *parcel = list->first;
-
-	if (!parcel)
-		return NULL;
-	list->first = parcel->next;
-	if (!list->first)
-		list->last = &list->first;
-	return parcel;
-}
-
-void ring_parcels_deinit(struct parcels *list)
-{
-	struct parcel *parcel;
-
-	while ((parcel = ring_parcels_take(list)))
-		free(parcel);
-	assert(!list->first);
-}
+#define RING_STEP   64	  /* of the numbers, as group/totem.c makes them */
+#define UNSENT_ROOM 1024u /* bytes */
+/* Two messages may be of one thought. */
+#define UNSENT_MORE (2 * (COUNCIL_HEAD + COMMAND_BYTES))
 
 static uint32_t all_machines(const struct world *w)
 {
@@ -71,7 +28,7 @@ static void put_hear(struct world *w, int node)
 static void log_add(struct world *w, struct ring *ring, const struct parcel *like, const void *head,
 		    size_t head_bytes, const void *body, size_t body_bytes)
 {
-	ring_parcels_add(&ring->log, like, head, head_bytes, body, body_bytes);
+	parcels_add(&ring->log, like, head, head_bytes, body, body_bytes);
 	ring->count++;
 	if (like->kind == PARCEL_PRESENT)
 		ring->present = like->set;
@@ -91,7 +48,7 @@ static bool take_next(struct machine *m)
 	m->taken++;
 	assert(m->taken <= m->ring->count);
 	if (m->has_member)
-		ring_parcels_add(&m->reports, parcel, parcel->bytes, parcel->len, NULL, 0);
+		parcels_add(&m->reports, parcel, parcel->bytes, parcel->len, NULL, 0);
 	return true;
 }
 
@@ -108,8 +65,8 @@ static void report_view(struct world *w, int node)
 	};
 
 	assert(m->has_member);
-	ring_parcels_add(&m->quorums, &quorum, NULL, 0, NULL, 0);
-	ring_parcels_add(&m->reports, &view, NULL, 0, NULL, 0);
+	parcels_add(&m->quorums, &quorum, NULL, 0, NULL, 0);
+	parcels_add(&m->reports, &view, NULL, 0, NULL, 0);
 	put_hear(w, node);
 }
 
@@ -118,7 +75,7 @@ void ring_flush(struct world *w, int node)
 	struct machine *m = &w->machine[node];
 	struct parcel *parcel;
 
-	while (m->ring && (parcel = ring_parcels_take(&m->unsent))) {
+	while (m->ring && w->now_us >= m->full_until_us && (parcel = parcels_take(&m->unsent))) {
 		log_add(w, m->ring, parcel, parcel->bytes, parcel->len, NULL, 0);
 		free(parcel);
 	}
@@ -127,13 +84,38 @@ void ring_flush(struct world *w, int node)
 /* As if it were one of the new ring, when the new epoch has begun: a member says HELD then, and not before. */
 static void hear_again(struct machine *m, const uint8_t *head)
 {
-	struct parcel *last = head[2] == COUNCIL_HELD ? ring_parcels_take(&m->again) : NULL;
+	struct parcel *last = head[2] == COUNCIL_HELD ? parcels_take(&m->again) : NULL;
 
 	if (!last)
 		return;
 	memcpy(last->bytes + 8, head + 8, 8);
-	ring_parcels_add(&m->unsent, last, last->bytes, last->len, NULL, 0);
+	parcels_add(&m->unsent, last, last->bytes, last->len, NULL, 0);
 	free(last);
+}
+
+static size_t unsent_bytes(const struct machine *m)
+{
+	size_t bytes = 0;
+
+	for (const struct parcel *parcel = m->unsent.first; parcel; parcel = parcel->next)
+		bytes += parcel->len;
+	return bytes;
+}
+
+bool ring_has_room(const struct world *w, int node)
+{
+	assert(node >= 0 && node < w->nodes);
+	return unsent_bytes(&w->machine[node]) < UNSENT_ROOM;
+}
+
+/* It says so to all that send: "try again". */
+static void take_nothing(struct world *w)
+{
+	int node = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
+
+	w->machine[node].full_until_us = w->now_us + world_random(w, 1000, 200000);
+	w->report->fulls++;
+	world_log(w, "the multicast at machine %d takes nothing", node);
 }
 
 void ring_multicast(struct world *w, int node, const uint8_t *head, const uint8_t *payload,
@@ -145,7 +127,11 @@ void ring_multicast(struct world *w, int node, const uint8_t *head, const uint8_
 	assert(m->has_member);
 	if (!m->works)
 		return;
-	ring_parcels_add(&m->unsent, &like, head, COUNCIL_HEAD, payload, bytes);
+	/* The messages that cannot wait are short: one for a ring, or for a change of its members. */
+	if (head[2] != COUNCIL_HELLO && head[2] != COUNCIL_ASK &&
+	    unsent_bytes(m) > UNSENT_ROOM + UNSENT_MORE)
+		world_fail(w, "I4: node %d sends while the multicast takes nothing", node);
+	parcels_add(&m->unsent, &like, head, COUNCIL_HEAD, payload, bytes);
 	hear_again(m, head);
 	if (world_chance(w, 80))
 		ring_flush(w, node);
@@ -175,10 +161,10 @@ void ring_leave(struct world *w, int node)
 	assert(m->has_member);
 	ring_flush(w, node);
 	m->has_member = false;
-	ring_parcels_deinit(&m->unsent);
-	ring_parcels_deinit(&m->again);
-	ring_parcels_deinit(&m->reports);
-	ring_parcels_deinit(&m->quorums);
+	parcels_deinit(&m->unsent);
+	parcels_deinit(&m->again);
+	parcels_deinit(&m->reports);
+	parcels_deinit(&m->quorums);
 	if (!m->ring)
 		return;
 	like.set = m->ring->present & ~(1u << node);
@@ -199,7 +185,7 @@ static void ring_drop(struct machine *m)
 	assert(ring->users > 0);
 	if (--ring->users)
 		return;
-	ring_parcels_deinit(&ring->log);
+	parcels_deinit(&ring->log);
 	free(ring);
 }
 
@@ -234,9 +220,9 @@ static void keep_last(struct machine *m, int node)
 	for (const struct parcel *p = m->ring->log.first; p; p = p->next)
 		if (p->kind == PARCEL_MESSAGE && p->from == node && p->len > COUNCIL_HEAD)
 			last = p;
-	ring_parcels_deinit(&m->again);
+	parcels_deinit(&m->again);
 	if (last)
-		ring_parcels_add(&m->again, last, last->bytes, last->len, NULL, 0);
+		parcels_add(&m->again, last, last->bytes, last->len, NULL, 0);
 	assert(!m->again.first == !last);
 }
 
@@ -263,9 +249,12 @@ static void ring_form(struct world *w, uint32_t machines)
 	w->ring_number += RING_STEP;
 	ring->number = w->ring_number;
 	ring->machines = machines;
-	ring_parcels_init(&ring->log);
+	parcels_init(&ring->log);
 	world_log(w, "machines %x are a ring, %llu", machines, (unsigned long long)ring->number);
 	w->report->rings++;
+	for (int node = 0; node < w->nodes; node++)
+		if (machines >> node & 1)
+			w->report->joins_cut += w->member[node].asks;
 	for (int node = 0; node < w->nodes; node++) {
 		if (machines >> node & 1 && w->machine[node].ring)
 			cut_together(w, w->machine[node].ring, machines);
@@ -278,7 +267,7 @@ static void ring_form(struct world *w, uint32_t machines)
 		if (!(machines >> node & 1))
 			continue;
 		if (m->has_member && m->ring) {
-			ring_parcels_add(&m->reports, &unsettle, NULL, 0, NULL, 0);
+			parcels_add(&m->reports, &unsettle, NULL, 0, NULL, 0);
 			send_rest(w, node, ring);
 		}
 		ring_drop(m);
@@ -347,6 +336,34 @@ static void apart(struct world *w)
 	reform_later(w, 20000);
 }
 
+/*
+ * A cable that goes on and off, or that carries one way only. Each time the machine is heard, or not heard any more,
+ * there is a new ring; of the same machines where it is found again at once.
+ */
+static void flap(struct world *w, int node, int times)
+{
+	struct machine *m = &w->machine[node];
+	struct sim_event event = world_event(w, EVENT_FLAP, -1);
+	uint32_t same = 0;
+
+	if (!m->works || !m->ring)
+		return;
+	for (int other = 0; other < w->nodes; other++)
+		if (w->machine[other].works && w->machine[other].ring == m->ring)
+			same |= 1u << other;
+	w->report->flaps++;
+	if (w->forgetful || world_chance(w, 40)) {
+		ring_form(w, same);
+	} else {
+		m->side = m->side ? 0 : w->nodes - 1;
+		reform(w);
+	}
+	event.a = node;
+	event.b = times - 1;
+	if (event.b > 0)
+		world_put(w, event, world_random(w, 100, 20000));
+}
+
 void ring_stop(struct world *w, int node, bool is_machine)
 {
 	struct machine *m = &w->machine[node];
@@ -356,12 +373,12 @@ void ring_stop(struct world *w, int node, bool is_machine)
 	world_log(w, is_machine ? "machine %d ends" : "the multicast at machine %d ends", node);
 	m->works = false;
 	ring_drop(m);
-	ring_parcels_deinit(&m->unsent);
-	ring_parcels_deinit(&m->again);
-	ring_parcels_deinit(&m->reports);
-	ring_parcels_deinit(&m->quorums);
+	parcels_deinit(&m->unsent);
+	parcels_deinit(&m->again);
+	parcels_deinit(&m->reports);
+	parcels_deinit(&m->quorums);
 	if (m->has_member) {
-		ring_parcels_add(&m->reports, &cut, NULL, 0, NULL, 0);
+		parcels_add(&m->reports, &cut, NULL, 0, NULL, 0);
 		put_hear(w, node);
 	}
 	reform_later(w, 50000);
@@ -408,6 +425,21 @@ void ring_on_event(struct world *w, const struct sim_event *event)
 			apart(w);
 		world_put_again(w, EVENT_APART, w->apart_period_us);
 		break;
+	case EVENT_MULTICAST_FULL:
+		if (!w->calm)
+			take_nothing(w);
+		world_put_again(w, EVENT_MULTICAST_FULL, w->full_period_us);
+		break;
+	case EVENT_FLAP:
+		if (!w->calm)
+			flap(w, event->a, event->b);
+		break;
+	case EVENT_FLAPS:
+		if (!w->calm)
+			flap(w, (int)world_random(w, 0, (uint64_t)w->nodes - 1),
+			     (int)world_random(w, 2, 12));
+		world_put_again(w, EVENT_FLAPS, w->flap_period_us);
+		break;
 	case EVENT_MULTICAST_LOST:
 		if (!w->calm)
 			lose_multicast(w);
@@ -427,10 +459,10 @@ void ring_begin(struct world *w)
 	for (int node = 0; node < w->nodes; node++) {
 		struct machine *m = &w->machine[node];
 
-		ring_parcels_init(&m->unsent);
-		ring_parcels_init(&m->again);
-		ring_parcels_init(&m->reports);
-		ring_parcels_init(&m->quorums);
+		parcels_init(&m->unsent);
+		parcels_init(&m->again);
+		parcels_init(&m->reports);
+		parcels_init(&m->quorums);
 		m->works = true;
 		if (scattered)
 			m->side = (int)world_random(w, 0, (uint64_t)w->nodes - 1);
@@ -439,6 +471,10 @@ void ring_begin(struct world *w)
 	world_put_again(w, EVENT_APART,
 			scattered && !w->apart_period_us ? 60000 : w->apart_period_us);
 	world_put_again(w, EVENT_MULTICAST_LOST, 3 * w->apart_period_us);
+	w->flap_period_us = world_chance(w, 40) ? (uint32_t)world_random(w, 20000, 400000) : 0;
+	w->full_period_us = world_chance(w, 40) ? (uint32_t)world_random(w, 10000, 200000) : 0;
+	world_put_again(w, EVENT_FLAPS, w->flap_period_us);
+	world_put_again(w, EVENT_MULTICAST_FULL, w->full_period_us);
 }
 
 void ring_heal(struct world *w)
@@ -447,6 +483,7 @@ void ring_heal(struct world *w)
 	for (int node = 0; node < w->nodes; node++) {
 		w->machine[node].side = 0;
 		w->machine[node].works = true;
+		w->machine[node].full_until_us = 0;
 	}
 	reform(w);
 }
@@ -456,10 +493,10 @@ void ring_deinit(struct world *w)
 	for (int node = 0; node < w->nodes; node++) {
 		struct machine *m = &w->machine[node];
 
-		ring_parcels_deinit(&m->unsent);
-		ring_parcels_deinit(&m->again);
-		ring_parcels_deinit(&m->reports);
-		ring_parcels_deinit(&m->quorums);
+		parcels_deinit(&m->unsent);
+		parcels_deinit(&m->again);
+		parcels_deinit(&m->reports);
+		parcels_deinit(&m->quorums);
 		ring_drop(m);
 	}
 }

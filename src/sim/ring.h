@@ -14,43 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/parcels.h"
 #include "sim/queue.h"
-
-enum parcel_kind {
-	/* from a machine to its member */
-	PARCEL_MESSAGE = 1, /* from, bytes */
-	PARCEL_PRESENT,	    /* set: a member came or went in the same ring */
-	PARCEL_UNSETTLE,
-	PARCEL_VIEW,   /* number, set */
-	PARCEL_CUT,    /* there is no machine's part of the group any more */
-	PARCEL_QUORUM, /* number, have */
-	/* from a member, or the sequencer, to a daemon */
-	PARCEL_RESTORE, /* number, bytes */
-	PARCEL_DELIVER, /* number, bytes */
-	PARCEL_ASK,	/* number */
-	PARCEL_TOLD,	/* have: a quorum */
-	PARCEL_OUT,
-	/* from a daemon to its sequencer */
-	PARCEL_HELLO,
-	PARCEL_COMMAND, /* bytes */
-	PARCEL_STATE,	/* bytes */
-	PARCEL_END,
-};
-
-struct parcel {
-	struct parcel *next;
-	enum parcel_kind kind;
-	int from;
-	bool have;
-	uint32_t set;
-	uint64_t number;
-	size_t len;
-	uint8_t bytes[];
-};
-
-struct parcels {
-	struct parcel *first, **last;
-};
 
 struct ring {
 	uint64_t number;
@@ -67,21 +32,13 @@ struct machine {
 	struct ring *ring; /* NULL: on none */
 	struct parcel **next;
 	uint64_t taken;
-	struct parcels unsent; /* the multicast takes no message just now */
-	struct parcels again;  /* of a mutation: at most one */
+	struct parcels unsent;	/* the multicast takes no message just now */
+	uint64_t full_until_us; /* nor till then */
+	struct parcels again;	/* of a mutation: at most one */
 	struct parcels reports, quorums;
 };
 
 struct world;
-
-/* Parcels that are owned by a list. */
-void ring_parcels_init(struct parcels *list);
-void ring_parcels_deinit(struct parcels *list);
-/* A copy of *like, with the bytes of two parts. */
-void ring_parcels_add(struct parcels *list, const struct parcel *like, const void *head,
-		      size_t head_bytes, const void *body, size_t body_bytes);
-/* The first, which is the caller's now (free()); NULL: there is none. */
-struct parcel *ring_parcels_take(struct parcels *list);
 
 void ring_begin(struct world *w);
 void ring_deinit(struct world *w);
@@ -93,6 +50,8 @@ void ring_multicast(struct world *w, int node, const uint8_t *head, const uint8_
 		    size_t bytes);
 /* A message that the multicast did not take is tried once more. */
 void ring_flush(struct world *w, int node);
+/* Few messages wait to be taken. */
+bool ring_has_room(const struct world *w, int node);
 /* A machine ends, or the multicast's program on it does; and is there again. */
 void ring_stop(struct world *w, int node, bool is_machine);
 void ring_go_on(struct world *w, int node);

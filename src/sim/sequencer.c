@@ -36,7 +36,7 @@ static int put(void *ctx, int place, enum group_kind kind, const void *head, siz
 	if (!like.kind || w->member[node].place != place)
 		return 0;
 	like.number = group_number_decode(head);
-	ring_parcels_add(&w->member[node].told, &like, NULL, 0, body, body_bytes);
+	parcels_add(&w->member[node].told, &like, NULL, 0, body, body_bytes);
 	world_put(w, world_event(w, EVENT_DELIVER, node),
 		  world_random(w, 1, w->group_delay_us_max));
 	return 0;
@@ -57,7 +57,19 @@ static void asked(void *ctx)
 {
 	struct world *w = ctx;
 
+	int joins = 0;
+
+	for (int place = 0; place < CLERK_PLACES; place++)
+		joins += w->clerk.place[place].taken && w->clerk.place[place].transfer.asked;
 	w->report->states++;
+	w->report->joins_together += joins > 1;
+	/* The time in which a joiner or the giver of its state can end half way is short. */
+	if (w->crash_period_us && !w->calm && world_chance(w, 30)) {
+		struct sim_event crash = world_event(w, EVENT_CRASH, -1);
+
+		crash.tag = 1;
+		world_put(w, crash, world_random(w, 1, 2 * (uint64_t)w->group_delay_us_max));
+	}
 	world_put(w, world_event(w, EVENT_CLERK_LOOKS, -1), CHECK_US);
 }
 
@@ -68,7 +80,9 @@ static void gone(void *ctx, int place, const struct clerk_place *was)
 
 	assert(was->doomed);
 	w->report->joiners_lost += was->state == CLERK_JOINING;
-	ring_parcels_deinit(&wire->words);
+	for (int other = 0; other < CLERK_PLACES; other++)
+		w->report->givers_lost += transfer_asks(&w->clerk.place[other].transfer, place);
+	parcels_deinit(&wire->words);
 	wire->uses++;
 }
 
@@ -78,7 +92,7 @@ void sequencer_begin(struct world *w)
 
 	clerk_init(&w->clerk, &calls, w);
 	for (int place = 0; place < CLERK_PLACES; place++)
-		ring_parcels_init(&w->wire[place].words);
+		parcels_init(&w->wire[place].words);
 }
 
 void sequencer_say(struct world *w, int node, const struct parcel *like, const void *head,
@@ -91,7 +105,7 @@ void sequencer_say(struct world *w, int node, const struct parcel *like, const v
 	uint64_t arrives = w->now_us + world_random(w, 1, most);
 
 	assert(wire->node == node);
-	ring_parcels_add(&wire->words, like, head, head_bytes, body, body_bytes);
+	parcels_add(&wire->words, like, head, head_bytes, body, body_bytes);
 	if (arrives < wire->until)
 		arrives = wire->until;
 	wire->until = arrives;
@@ -117,16 +131,16 @@ void sequencer_leave(struct world *w, int node)
 	struct parcels *words = &w->wire[w->member[node].place].words, kept;
 	struct parcel *word;
 
-	ring_parcels_init(&kept);
-	while ((word = ring_parcels_take(words))) {
+	parcels_init(&kept);
+	while ((word = parcels_take(words))) {
 		if (world_chance(w, 90))
-			ring_parcels_add(&kept, word, word->bytes, word->len, NULL, 0);
+			parcels_add(&kept, word, word->bytes, word->len, NULL, 0);
 		else
-			ring_parcels_deinit(words);
+			parcels_deinit(words);
 		free(word);
 	}
-	while ((word = ring_parcels_take(&kept))) {
-		ring_parcels_add(words, word, word->bytes, word->len, NULL, 0);
+	while ((word = parcels_take(&kept))) {
+		parcels_add(words, word, word->bytes, word->len, NULL, 0);
 		free(word);
 	}
 	sequencer_say(w, node, &(struct parcel){ .kind = PARCEL_END }, NULL, 0, NULL, 0);
@@ -153,7 +167,7 @@ static int take_hello(struct world *w, int place)
 /* 0: there is none, or the connection has ended. */
 static int take_word(struct world *w, int place)
 {
-	struct parcel *word = ring_parcels_take(&w->wire[place].words);
+	struct parcel *word = parcels_take(&w->wire[place].words);
 	int r = 0;
 
 	if (!word)
@@ -203,6 +217,6 @@ bool sequencer_has_other(const struct world *w, int node)
 void sequencer_deinit(struct world *w)
 {
 	for (int place = 0; place < CLERK_PLACES; place++)
-		ring_parcels_deinit(&w->wire[place].words);
+		parcels_deinit(&w->wire[place].words);
 	clerk_deinit(&w->clerk);
 }

@@ -194,8 +194,8 @@ static bool is_settled(struct world *w)
 	for (int node = 0; node < w->nodes; node++) {
 		const struct node *n = &w->node[node];
 
-		if (!n->up || !n->incarnation || n->away || n->quiet ||
-		    n->directory.order != w->log_count)
+		if (!n->up || !n->incarnation || !w->member[node].seat.quorum || n->away ||
+		    n->quiet || n->directory.order != w->log_count)
 			return false;
 		for (int proc = 0; proc < w->procs; proc++) {
 			const struct copy *copy = &n->copy[proc];
@@ -371,6 +371,7 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_STALE_RUN_ON] = "stale-run-on",
 		[SIM_NOTHING_STAYS] = "nothing-stays",
 		[SIM_HEARD_AGAIN] = "heard-again",
+		[SIM_SEND_ALWAYS] = "send-always",
 		[SIM_ANY_LIFE] = "any-life",
 	};
 

@@ -52,7 +52,8 @@ enum sim_mutation {
 	SIM_STALE_RUN_ON,	      /* a node that was put out does not stop its processes */
 	SIM_NOTHING_STAYS,	      /* all proposers give up when the quorum is lost */
 	SIM_HEARD_AGAIN,	      /* a message of an earlier ring counts in a later one */
-	SIM_ANY_LIFE, /* a node takes the NODE_JOIN of its earlier life for its own */
+	SIM_SEND_ALWAYS, /* a member sends as much as it has while the multicast takes nothing */
+	SIM_ANY_LIFE,	 /* a node takes the NODE_JOIN of its earlier life for its own */
 	SIM_MUTATIONS,
 };
 
@@ -79,8 +80,8 @@ struct sim_report {
 	uint32_t replies, stepped_back;
 	uint32_t by_hand, held, said_again;
 	uint32_t asked, asked_again, restarts;
-	uint32_t states, joiners_lost;
-	uint32_t rings, minorities, fenced; /* of a council */
+	uint32_t states, joiners_lost, joins_together, givers_lost;
+	uint32_t rings, minorities, fenced, flaps, fulls, joins_cut; /* of a council */
 	uint32_t committed, rolled_back, refused, possible, lost, cancelled;
 	uint32_t overdue_source, overdue_target; /* bit by state whose limit has passed */
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;

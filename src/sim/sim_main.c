@@ -22,7 +22,8 @@ struct totals {
 	uint64_t committed, rolled_back, refused, lost, held, by_hand, restarts, asked, asked_again,
 		crashes, cuts;
 	uint64_t frames, frames_lost, frames_repeated, commands;
-	uint64_t rings, minorities, fenced, states;
+	uint64_t states, joins_together, joiners_lost, givers_lost;
+	uint64_t rings, minorities, fenced, joins_cut, flaps, fulls;
 };
 
 static void usage(FILE *out)
@@ -89,6 +90,12 @@ static void add(struct totals *t, const struct sim_report *r)
 	t->minorities += r->minorities;
 	t->fenced += r->fenced;
 	t->states += r->states;
+	t->joins_together += r->joins_together;
+	t->joiners_lost += r->joiners_lost;
+	t->givers_lost += r->givers_lost;
+	t->joins_cut += r->joins_cut;
+	t->flaps += r->flaps;
+	t->fulls += r->fulls;
 }
 
 static void print_totals(const struct totals *t, uint64_t seeds)
@@ -107,8 +114,11 @@ static void print_totals(const struct totals *t, uint64_t seeds)
 	       N(asked), N(asked_again));
 	printf("faults: %llu crashes, %llu cuts; %llu frames, %llu lost, %llu repeated\n",
 	       N(crashes), N(cuts), N(frames), N(frames_lost), N(frames_repeated));
-	printf("councils: %llu rings, a quorum lost %llu times, %llu nodes put out, %llu states given\n",
-	       N(rings), N(minorities), N(fenced), N(states));
+	printf("joins: %llu states asked for, %llu while others were; %llu joiners and %llu givers lost half way\n",
+	       N(states), N(joins_together), N(joiners_lost), N(givers_lost));
+	printf("councils: %llu rings, %llu of them by flaps, a quorum lost %llu times, %llu nodes put out, "
+	       "%llu joins met a new view, %llu times the multicast took nothing\n",
+	       N(rings), N(flaps), N(minorities), N(fenced), N(joins_cut), N(fulls));
 #undef N
 }
 

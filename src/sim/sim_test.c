@@ -84,6 +84,12 @@ static void run_sound(uint64_t seed, enum sim_engine engine, struct sim_report *
 	sum->minorities += r.minorities;
 	sum->fenced += r.fenced;
 	sum->states += r.states;
+	sum->joiners_lost += r.joiners_lost;
+	sum->givers_lost += r.givers_lost;
+	sum->joins_together += r.joins_together;
+	sum->joins_cut += r.joins_cut;
+	sum->flaps += r.flaps;
+	sum->fulls += r.fulls;
 	sum->overdue_source |= r.overdue_source;
 	sum->overdue_target |= r.overdue_target;
 }
@@ -115,6 +121,8 @@ static void test_sound(void)
 	CHECK(sum.restarts > 100 && sum.asked > 500 && sum.asked_again > 20);
 	CHECK(sum.crashes > 10 && sum.cuts > 50);
 	CHECK(sum.frames_lost > 100 && sum.frames_repeated > 100);
+	CHECK(sum.states > 100 && sum.joins_together > 50);
+	CHECK(sum.joiners_lost + sum.givers_lost > 4);
 }
 
 /* The rules of the sequencer's worlds, where a council decides; and it has been through all kinds of trouble. */
@@ -127,6 +135,9 @@ static void test_council(void)
 	CHECK(sum.taken > 1000 && sum.committed > 200 && sum.rolled_back > 50);
 	CHECK(sum.by_hand > 5 && sum.restarts > 50 && sum.crashes > 10);
 	CHECK(sum.rings > 500 && sum.minorities > 200 && sum.fenced > 50 && sum.states > 200);
+	/* Views change under joins, and joiners end half way. */
+	CHECK(sum.joins_cut > 200 && sum.joins_together > 100 && sum.joiners_lost > 20);
+	CHECK(sum.flaps > 500 && sum.fulls > 200);
 }
 
 static void test_tables(void)

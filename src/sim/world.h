@@ -45,7 +45,7 @@
 #define CONNS_MAX   4096
 #define ASKS_OPEN   4	  /* of one node at once */
 #define ASKS_MAX    16384 /* in one run */
-#define PENDING_MAX 64
+#define PENDING_MAX 512
 
 enum event_kind {
 	EVENT_PROCESS = 1, /* slot; tag = chain: a program does its next step */
@@ -66,7 +66,7 @@ enum event_kind {
 	EVENT_QUIET,	   /* the daemon looks whether it can */
 	EVENT_SUCCESSOR,   /* its successor is there */
 	EVENT_LINK_END, /* a, b = nodes; tag = epoch: the sent frames are read, and then the end */
-	EVENT_CRASH,	/* a = node */
+	EVENT_CRASH,	/* some node's; tag 1: one more, during a join */
 	EVENT_RESTART,	/* a = node */
 	EVENT_PAUSE,	/* a = node */
 	EVENT_CUT,	/* a, b = nodes */
@@ -79,6 +79,9 @@ enum event_kind {
 	EVENT_HEAR,	      /* a = machine: it takes the next of its ring's log */
 	EVENT_REFORM,	      /* machines find each other */
 	EVENT_APART,	      /* or lose each other */
+	EVENT_FLAPS,	      /* a machine is found and lost, again and again */
+	EVENT_FLAP,	      /* a = machine, b = times that are left */
+	EVENT_MULTICAST_FULL, /* the multicast takes no messages for a while */
 	EVENT_MULTICAST_LOST, /* the multicast's program ends at some machine */
 	EVENT_MULTICAST_BACK, /* a = machine */
 };
@@ -247,6 +250,7 @@ struct member {
 	struct envoy *
 		envoy; /* NULL: the deputy has ended this life of the node, or there is a sequencer */
 	int place;     /* of its connection to the sequencer; -1: none */
+	bool asks;     /* for a state, and has not got it */
 	bool out;      /* the others go on without it; its daemon may not have heard of that */
 	uint64_t ring;		   /* of its last view */
 	struct council_point seen; /* for the next life */
@@ -369,7 +373,7 @@ struct world {
 	struct wire wire[CLERK_PLACES];
 	struct contract *contract; /* of the engine with its members */
 	uint32_t forgetful; /* nodes that have not got a memory, or not got it back after a crash */
-	uint32_t apart_period_us;
+	uint32_t apart_period_us, flap_period_us, full_period_us;
 	struct log_entry *log;
 	uint32_t log_count, log_size;
 	int last_code[2]; /* of the last command, and of the one before */
