@@ -94,10 +94,14 @@ static void offer(struct node *node, const struct directory_effect *effect)
 {
 	const struct directory_endpoint *ep =
 		order_endpoint(&node->order, effect->dcid, effect->p_nr);
+	int endpoint = ep ? directory_endpoint_number(ep, effect->p_nr) : 0;
 
-	if (ep && ep->bound)
-		proxy_offer(node->proxy, effect->dcid, effect->p_nr,
-			    directory_endpoint_number(ep, effect->p_nr));
+	if (!ep || !ep->bound)
+		return;
+	if (effect->kind == EFFECT_ENDPOINT_BOUND)
+		proxy_offer_new(node->proxy, effect->dcid, effect->p_nr, endpoint);
+	else
+		proxy_offer(node->proxy, effect->dcid, effect->p_nr, endpoint);
 }
 
 static void do_duty(struct node *node, const struct directory_effect *effect, enum duty duty)

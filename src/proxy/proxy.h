@@ -136,6 +136,11 @@ void proxy_resend(struct proxy *proxy, int dcid, int p_nr);
  * how it gets it again.
  */
 void proxy_offer(struct proxy *proxy, int dcid, int p_nr, int endpoint);
+/*
+ * The same for a new life of an endpoint, which has been nowhere before: a line with it can have been lost in one way
+ * alone, that this node was behind and has dropped it. So only the nodes are asked of which something was dropped.
+ */
+void proxy_offer_new(struct proxy *proxy, int dcid, int p_nr, int endpoint);
 void proxy_endpoint_here(struct proxy *proxy, int dcid, int p_nr, int endpoint); /* the same */
 /*
  * Handles what has arrived from a node (-1: from all) by now. To be called before an unbind or a

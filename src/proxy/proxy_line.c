@@ -365,17 +365,33 @@ static void send_offer(struct peer *peer, int dcid, int endpoint)
 	peer_flush(peer);
 }
 
-void proxy_offer(struct proxy *proxy, int dcid, int p_nr, int endpoint)
+/* all: also the nodes of which nothing was dropped. */
+static void offer(struct proxy *proxy, int dcid, int p_nr, int endpoint, bool all)
 {
+	unsigned slot = (unsigned)(dcid * SHM_SLOTS + shm_index(p_nr));
 	int at = proxy_locate(proxy, dcid, endpoint);
 
 	proxy_batch_begin(proxy);
 	for (int node = 0; node < NR_NODES; node++) {
-		if (at == PROXY_HERE || at == node)
-			send_offer(&proxy->peer[node], dcid, endpoint);
+		struct peer *peer = &proxy->peer[node];
+
+		if ((at != PROXY_HERE && at != node) || (!all && !bits_test(peer->dropped, slot)))
+			continue;
+		bits_clear(peer->dropped, slot);
+		send_offer(peer, dcid, endpoint);
 	}
 	proxy_resend(proxy, dcid, p_nr);
 	proxy_batch_end(proxy);
+}
+
+void proxy_offer(struct proxy *proxy, int dcid, int p_nr, int endpoint)
+{
+	offer(proxy, dcid, p_nr, endpoint, true);
+}
+
+void proxy_offer_new(struct proxy *proxy, int dcid, int p_nr, int endpoint)
+{
+	offer(proxy, dcid, p_nr, endpoint, false);
 }
 
 void proxy_endpoint_here(struct proxy *proxy, int dcid, int p_nr, int endpoint)

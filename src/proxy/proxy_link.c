@@ -71,6 +71,7 @@ static void peer_close(struct peer *peer)
 	peer->any_dirty = false;
 	memset(peer->lazy, 0, sizeof(peer->lazy));
 	peer->any_lazy = false;
+	memset(peer->dropped, 0, sizeof(peer->dropped)); /* the next link begins with all lines */
 	bits_clear(peer->proxy->flush, (unsigned)peer->node);
 }
 

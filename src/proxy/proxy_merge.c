@@ -51,6 +51,19 @@ static void ring_local(struct peer *peer, const struct exchange_channel *channel
 	exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
 }
 
+/* What is told of one of these endpoints may have come too early: proxy_offer_new() asks for it. */
+static void drop(struct peer *peer, int dcid, const int32_t endpoint[2])
+{
+	assert(dcid >= 0 && dcid < SHM_DCS); /* as frame_decode_...() has looked */
+	for (int side = 0; side < 2; side++) {
+		int index = shm_index(_ENDPOINT_P(endpoint[side]));
+
+		assert(index >= 0 && index < SHM_SLOTS);
+		bits_set(peer->dropped, (unsigned)(dcid * SHM_SLOTS + index));
+	}
+	peer->stats.dropped++;
+}
+
 /* Says what that node does not know yet; if the far end is no longer there, the order will. */
 static void reply(struct peer *peer, struct exchange_channel *channel, int local)
 {
@@ -71,7 +84,7 @@ void peer_on_line(struct peer *peer, const struct frame_line *frame)
 
 	assert(frame->side <= 1);
 	if (local < 0) {
-		peer->stats.dropped++;
+		drop(peer, frame->dcid, frame->endpoint);
 		return;
 	}
 	/* Its place among those that wait here is that of its coming here. */
@@ -100,7 +113,7 @@ void peer_on_notify(struct peer *peer, const struct frame_notify *frame)
 
 	assert(frame->side <= 1);
 	if (local < 0) {
-		peer->stats.dropped++;
+		drop(peer, frame->dcid, frame->endpoint);
 		return;
 	}
 	if (channel_merge_notify(channel->page, &channel->told, side, &image, local))

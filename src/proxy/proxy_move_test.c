@@ -110,18 +110,47 @@ static void test_early(void)
 	place_seen_by(0, 7, 1);
 	post(0, 3, 7, LINE_OP_SEND, 41, 0);
 	CHECK(becomes(0, 3, 7, LINE_SENT));
+	CHECK(run_until(has_dropped, &(struct dropped){ .node = 1, .from = 0, .least = 1 }));
 	place(7, 1);
-	proxy_offer(node[1].proxy, DC, 7, 7);
+	proxy_offer_new(node[1].proxy, DC, 7, 7);
 	CHECK(becomes(1, 3, 7, LINE_FULL));
 	CHECK(take(1, 3, 7, &image));
 
 	place_seen_by(0, 8, 0);
 	post(0, 8, 7, LINE_OP_SEND, 42, 0);
-	run_for(5 * OS_MS_NS);
+	CHECK(run_until(has_dropped, &(struct dropped){ .node = 1, .from = 0, .least = 2 }));
 	CHECK_EQ(state_at(1, 8, 7), LINE_FREE);
 	place(8, 0);
-	proxy_endpoint_here(node[1].proxy, DC, 8, 8);
+	proxy_offer_new(node[1].proxy, DC, 8, 8);
 	CHECK(becomes(1, 8, 7, LINE_FULL));
+	tear_down();
+}
+
+/* For a new life a node asks those of whom it has dropped something, once, and nobody else. */
+static void test_nothing_dropped(void)
+{
+	struct proxy_link_stats before, after;
+
+	set_up();
+	place(3, 0);
+	place(7, 1);
+	for (int viewer = 0; viewer < NODES; viewer++) {
+		proxy_link_stats(node[viewer].proxy, viewer ? 0 : 1, &before);
+		proxy_offer_new(node[viewer].proxy, DC, 7, 7);
+		proxy_link_stats(node[viewer].proxy, viewer ? 0 : 1, &after);
+		CHECK_EQ(after.frames_sent, before.frames_sent);
+	}
+	place_seen_by(1, 7, NOWHERE);
+	post(0, 3, 7, LINE_OP_SEND, 51, 0);
+	CHECK(run_until(has_dropped, &(struct dropped){ .node = 1, .from = 0, .least = 1 }));
+	place(7, 1);
+	for (uint64_t asks = 1; asks <= 2; asks++) {
+		proxy_link_stats(node[1].proxy, 0, &before);
+		proxy_offer_new(node[1].proxy, DC, 7, 7);
+		proxy_link_stats(node[1].proxy, 0, &after);
+		CHECK_EQ(after.frames_sent, before.frames_sent + (asks == 1));
+	}
+	CHECK(becomes(1, 3, 7, LINE_FULL));
 	tear_down();
 }
 
@@ -130,5 +159,6 @@ int main(void)
 	TEST(test_move);
 	TEST(test_rollback);
 	TEST(test_early);
+	TEST(test_nothing_dropped);
 	return test_end();
 }

@@ -70,6 +70,8 @@ struct peer {
 	 */
 	uint64_t lazy[BITS_WORDS(SHM_DCS * SHM_SLOTS)];
 	bool any_lazy;
+	/* Slots of the endpoints of frames that were dropped since that node was last asked for lines with them. */
+	uint64_t dropped[BITS_WORDS(SHM_DCS * SHM_SLOTS)];
 	struct proxy_link_stats stats;
 };
 

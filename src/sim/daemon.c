@@ -446,7 +446,7 @@ void daemon_resend(struct world *w, int node, int proc)
 	daemon_on_scan(w, node, false);
 }
 
-void daemon_offer(struct world *w, int node, int proc)
+static void offer(struct world *w, int node, int proc, bool all)
 {
 	const struct directory_endpoint *ep = world_endpoint(&w->node[node].directory, proc);
 	bool here = daemon_hosts(w, node, proc);
@@ -457,12 +457,31 @@ void daemon_offer(struct world *w, int node, int proc)
 		if (world_mutated(w, SIM_NO_OFFER))
 			break;
 		if (to == node || !ep->bound || !(here || ep->node == to) ||
-		    !daemon_link_is_up(w, node, to))
+		    !daemon_link_is_up(w, node, to) ||
+		    (!all && !(w->node[node].dropped[to] >> proc & 1)))
 			continue;
+		w->node[node].dropped[to] &= ~(1u << proc);
 		frame.offered = proc;
 		daemon_say(w, &frame);
 	}
 	daemon_resend(w, node, proc);
+}
+
+void daemon_offer(struct world *w, int node, int proc)
+{
+	offer(w, node, proc, true);
+}
+
+void daemon_offer_new(struct world *w, int node, int proc)
+{
+	offer(w, node, proc, false);
+}
+
+static void drop(struct world *w, int node, const struct frame *frame)
+{
+	assert(frame->from != node);
+	if (frame->offered < 0 && !frame->talk)
+		w->node[node].dropped[frame->from] |= 1u << frame->peer[0] | 1u << frame->peer[1];
 }
 
 static bool frame_is_current(const struct world *w, int node, const struct frame *frame)
@@ -496,6 +515,7 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 	assert(frame->to == node);
 	if (!frame_is_current(w, node, frame)) {
 		w->report->frames_lost += w->strict;
+		drop(w, node, frame);
 		return;
 	}
 	if (frame->talk) {
@@ -509,12 +529,16 @@ void daemon_on_frame(struct world *w, int node, const struct frame *frame)
 	owner_here = daemon_hosts(w, node, owner);
 	receiver_here = daemon_hosts(w, node, receiver);
 	/* Both here: the page is the only replica, and what comes is old. */
-	if (owner_here == receiver_here)
+	if (owner_here == receiver_here) {
+		drop(w, node, frame);
 		return;
+	}
 	here = owner_here ? frame->side : 1 - frame->side;
 	/* A held end may be read and carried away at this moment. */
-	if (!decides(w, node, frame->peer[here]))
+	if (!decides(w, node, frame->peer[here])) {
+		drop(w, node, frame);
 		return;
+	}
 	page = daemon_page(w, node, owner, receiver);
 	if (frame->is_note)
 		channel_merge_notify(&page->shm, &page->told, frame->side, &frame->note, here);

@@ -112,7 +112,7 @@ static void execute(struct world *w, int node, const struct directory_effect *ef
 		/* Its process waits with the proposal; that of an earlier life is gone. */
 		if (effect->node == node && w->node[node].is_proposer)
 			process_begin(w, node, proc, effect->generation);
-		daemon_offer(w, node, proc);
+		daemon_offer_new(w, node, proc);
 		break;
 	case EFFECT_ENDPOINT_DEAD:
 		endpoint_dead(w, node, effect);

@@ -237,6 +237,7 @@ struct node {
 	uint64_t quiet_until;
 	bool is_proposer; /* of the command that it applies just now, and waits for it */
 	uint32_t link_least[NODES_MAX]; /* links of smaller epochs have ended for this daemon */
+	uint32_t dropped[NODES_MAX];	/* endpoints of frames of that node that it has dropped */
 	struct directory directory;
 	struct page page[PAIRS_MAX];
 	struct copy copy[PROCS_MAX];
@@ -493,6 +494,7 @@ void daemon_end(struct world *w, int node, int proc, uint32_t generation);
 void daemon_forget_told(struct world *w, int node, int proc);
 /* An endpoint has a new place, or is to be reached again: asks for its lines, and sends ours. */
 void daemon_offer(struct world *w, int node, int proc);
+void daemon_offer_new(struct world *w, int node, int proc); /* a new life, as proxy_offer_new() */
 bool daemon_link_is_up(const struct world *w, int a, int b);
 void daemon_link_break(struct world *w, int a, int b);
 /* `node` ends it: the other one reads what was sent before. */

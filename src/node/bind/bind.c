@@ -104,8 +104,8 @@ static void bind_done(struct order *order, void *ctx, const struct directory_res
 			 &binding);
 	free(pending);
 	if (r == 0) {
-		proxy_offer(request->requests->proxy, binding->dcid, binding->p_nr,
-			    binding->endpoint);
+		proxy_offer_new(request->requests->proxy, binding->dcid, binding->p_nr,
+				binding->endpoint);
 		r = task_watch(task);
 	}
 	if (r < 0)

@@ -332,7 +332,7 @@ static void run_bound(struct order *order, void *ctx, const struct directory_res
 		run_failed(run);
 		return;
 	}
-	proxy_offer(request->requests->proxy, binding->dcid, binding->p_nr, binding->endpoint);
+	proxy_offer_new(request->requests->proxy, binding->dcid, binding->p_nr, binding->endpoint);
 	let_go(run);
 }
 
