@@ -128,6 +128,17 @@ static int futex_sleep(struct binding *binding, uint32_t seq, int64_t until_ns)
 	return r;
 }
 
+/* A message that got on, and has not ended, is no news for its sender: nobody rings for that. */
+static bool has_ended(const struct wait *wait, int i)
+{
+	uint64_t now;
+
+	if (!look_changed(wait, i))
+		return false;
+	now = atomic_load_explicit(wait->word[i], memory_order_relaxed);
+	return line_word_seq(now) != line_word_seq(wait->seen[i]) || line_word_is_free(now);
+}
+
 bool wait_is_over(const struct wait *wait)
 {
 	return wait->deadline_ns >= 0 && os_now_ns() >= wait->deadline_ns;
@@ -203,7 +214,7 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	binding->overdue = r == -ETIMEDOUT && !bounded && !wait->nap_ns;
 	if (binding->overdue)
 		all_have_news(binding);
-	if (look_changed(wait, 0) || look_changed(wait, 1))
+	if (has_ended(wait, 0) || has_ended(wait, 1))
 		wait_found(binding);
 	if (binding->distrust)
 		binding->distrust--;

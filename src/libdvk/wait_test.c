@@ -227,6 +227,25 @@ static void test_word_without_ring(void)
 	end();
 }
 
+static int word_gets_on_unrung(void)
+{
+	watched_word = line_word(7, LINE_TAKEN, LINE_OP_SENDREC, 0);
+	return RIG_TO_ITS_END;
+}
+
+/* The receiver does not ring when it takes a request: that its sender finds it taken is no lost ring. */
+static void test_word_that_gets_on(void)
+{
+	begin(-1);
+	watched_word = line_word(7, LINE_FULL, LINE_OP_SENDREC, 0);
+	wait.word[1] = &watched_word;
+	wait.seen[1] = watched_word;
+	rig.on_sleep = word_gets_on_unrung;
+	CHECK_EQ(wait_step(&wait), 0);
+	CHECK_EQ(binding->distrust, 0);
+	end();
+}
+
 /* The look between "I sleep" and the sleep: a change before it is not slept through. */
 static void change_at_yield(void)
 {
@@ -342,6 +361,7 @@ int main(void)
 	RIG_TEST(test_lost_ring);
 	RIG_TEST(test_short_sleeps_prove_nothing);
 	RIG_TEST(test_word_without_ring);
+	RIG_TEST(test_word_that_gets_on);
 	RIG_TEST(test_second_look);
 	RIG_TEST(test_suspects_a_ring);
 	RIG_TEST(test_locked);
