@@ -68,6 +68,18 @@ void clocks_describe(int dir, struct image_machine *image)
 	image->boottime_ns = (uint64_t)(machine.boottime_ns + offsets.boottime_ns);
 }
 
+int64_t clocks_ahead(int dir, int clock)
+{
+	struct clocks own, theirs;
+
+	if (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+		return 0;
+	read_offsets(OS_FOLDER_CURRENT, "/proc/self/timens_offsets", &own);
+	read_offsets(dir, "timens_offsets", &theirs);
+	return clock == CLOCK_MONOTONIC ? theirs.monotonic_ns - own.monotonic_ns
+					: theirs.boottime_ns - own.boottime_ns;
+}
+
 static int refuse_clocks(struct refusal *refusal, int r)
 {
 	return refusal_set(

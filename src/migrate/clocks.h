@@ -32,6 +32,9 @@ struct clocks clocks_wanted(const struct image_machine *image, const struct cloc
 /* Source: the clocks that the process with /proc directory `dir` sees now. */
 void clocks_describe(int dir, struct image_machine *image);
 
+/* How far a clock (CLOCK_*) of the process with /proc directory `dir` is ahead of this program's. */
+int64_t clocks_ahead(int dir, int clock);
+
 /* Target, the shell entered: gives the shell the clocks of the image. */
 int clocks_restore(struct restore *restore, const struct image_machine *image, bool same_machine,
 		   struct refusal *refusal);

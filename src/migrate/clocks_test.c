@@ -84,6 +84,9 @@ static void test_described(void)
 	int64_t passed = (int64_t)image.monotonic_ns - (int64_t)own.monotonic_ns - 5 * SECOND - 6;
 
 	CHECK(passed >= 0 && passed < 5 * SECOND);
+	CHECK_EQ(clocks_ahead(made.dir, CLOCK_MONOTONIC), 5 * SECOND + 6);
+	CHECK_EQ(clocks_ahead(made.dir, CLOCK_BOOTTIME), -6 * SECOND - 1);
+	CHECK_EQ(clocks_ahead(made.dir, CLOCK_REALTIME), 0);
 	made_proc_close(&made);
 }
 

@@ -9,8 +9,12 @@ static const struct {
 	uint32_t kind; /* 0: none that is carried */
 	const struct kind *row;
 } kinds[] = {
-	{ IMAGE_DESCRIPTION_FOREIGN, &kind_foreign }, { IMAGE_DESCRIPTION_EVENTFD, &kind_eventfd },
-	{ IMAGE_DESCRIPTION_PIPE, &kind_pipe },	      { 0, &kind_refused },
+	{ IMAGE_DESCRIPTION_FOREIGN, &kind_foreign },
+	{ IMAGE_DESCRIPTION_EVENTFD, &kind_eventfd },
+	{ IMAGE_DESCRIPTION_PIPE, &kind_pipe },
+	{ IMAGE_DESCRIPTION_TIMERFD, &kind_timerfd },
+	{ IMAGE_DESCRIPTION_SIGNALFD, &kind_signalfd },
+	{ 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

@@ -80,7 +80,8 @@ struct kind {
 	const char *(*label)(const struct image_description *image, const struct files *files);
 };
 
-extern const struct kind kind_eventfd, kind_file, kind_foreign, kind_pipe, kind_refused;
+extern const struct kind kind_eventfd, kind_file, kind_foreign, kind_pipe, kind_refused,
+	kind_signalfd, kind_timerfd;
 
 /* The row of an image_description_kind, or NULL. */
 const struct kind *kind_of(uint32_t kind);

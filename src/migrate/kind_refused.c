@@ -24,8 +24,6 @@ static const char *object_name(pid_t pid, int number, const char *link)
 		const char *prefix, *name;
 	} known[] = {
 		{ "anon_inode:[eventpoll]", "an epoll instance" },
-		{ "anon_inode:[timerfd]", "a timerfd" },
-		{ "anon_inode:[signalfd]", "a signalfd" },
 		{ "anon_inode:inotify", "an inotify instance" },
 		{ "anon_inode:[fanotify]", "a fanotify group" },
 		{ "anon_inode:[pidfd]", "a pidfd" },

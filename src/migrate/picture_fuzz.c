@@ -8,6 +8,7 @@
  * fuzz with: src/migrate/kind_eventfd.c src/migrate/kind_pipe.c
  * fuzz with: src/migrate/files.c src/migrate/maps.c src/migrate/object_records.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_refused.c
+ * fuzz with: src/migrate/kind_signalfd.c src/migrate/kind_timerfd.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */
 #include <stdlib.h>

@@ -27,7 +27,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 9u
+#define IMAGE_VERSION 10u
 
 #define IMAGE_PAGE	       4096u
 #define IMAGE_THREADS_MAX      4096u
@@ -318,6 +318,8 @@ enum image_description_kind {
 	IMAGE_DESCRIPTION_FOREIGN, /* the node's */
 	IMAGE_DESCRIPTION_EVENTFD,
 	IMAGE_DESCRIPTION_PIPE,
+	IMAGE_DESCRIPTION_TIMERFD,
+	IMAGE_DESCRIPTION_SIGNALFD,
 	IMAGE_DESCRIPTION_KINDS,
 };
 
