@@ -271,7 +271,8 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 	return refusal->error;
 }
 
-int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refusal *refusal)
+static int complete(struct descriptors *descriptors, const struct kind_frozen *frozen, bool last,
+		    struct refusal *refusal)
 {
 	int r = 0;
 
@@ -280,10 +281,19 @@ int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refu
 		const struct kind *kind = kind_of(description->image.kind);
 
 		assert(kind);
-		if (kind->write)
-			r = kind->write(pid, descriptors, description, refusal);
+		if (kind->write && kind->is_last == last)
+			r = kind->write(frozen, description, refusal);
 	}
 	return r;
+}
+
+int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct calls *calls,
+			 struct refusal *refusal)
+{
+	const struct kind_frozen frozen = { pid, descriptors, calls };
+	int r = complete(descriptors, &frozen, false, refusal);
+
+	return r ? r : complete(descriptors, &frozen, true, refusal);
 }
 
 bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int number, uint64_t bytes)

@@ -3,6 +3,7 @@
 #define DVS_MIGRATE_DESCRIPTORS_SOURCE_H
 
 #include "base/refusal.h"
+#include "migrate/calls.h"
 #include "migrate/descriptors.h"
 #include "migrate/files.h"
 #include "migrate/migrate.h"
@@ -17,8 +18,12 @@ int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct
 		     const struct migrate_host *host, struct procdir_text *buffer,
 		     struct refusal *refusal);
 
-/* Source, frozen: completes each description by the state that only a frozen process tells. */
-int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct refusal *refusal);
+/*
+ * Source, frozen: completes each description by the state that only a frozen process tells, and asks the process itself
+ * by the calls, which have been begun in its first thread.
+ */
+int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct calls *calls,
+			 struct refusal *refusal);
 
 /*
  * Source, stopped: whether the rest of a write to descriptor `number`, which the stop has cut short, can be

@@ -31,6 +31,13 @@ struct kind_seen {
 	const struct migrate_host *host;
 };
 
+/* Source, frozen. */
+struct kind_frozen {
+	pid_t pid;
+	const struct descriptors *descriptors;
+	struct calls *calls; /* begun in its first thread */
+};
+
 /* How much a process that stays may share with the one that moves. */
 enum kind_share {
 	KIND_SHARE_FREE,	/* the description, too */
@@ -51,9 +58,10 @@ struct kind {
 	int (*check)(pid_t pid, const struct descriptors *descriptors,
 		     struct description *description, struct refusal *refusal);
 
-	/* Source, frozen: completes the body and takes the contents. NULL: all is known. */
-	int (*write)(pid_t pid, const struct descriptors *descriptors,
-		     struct description *description, struct refusal *refusal);
+	/* Source: completes the body and takes the contents. NULL: all is known. */
+	int (*write)(const struct kind_frozen *frozen, struct description *description,
+		     struct refusal *refusal);
+	bool is_last; /* write() tells what the others are found to be, and comes after theirs */
 
 	/*
 	 * Source, while threads are stopped and before descriptors are read again: makes room for the rest of a
@@ -69,8 +77,15 @@ struct kind {
 	bool (*read)(const struct image_description *image, const struct files *files,
 		     const struct descriptors *before, bool complete);
 
+	/* Target: whether the contents make sense; all descriptors are known. NULL: they are bytes, or there are none. */
+	bool (*whole)(const struct description *description, const struct descriptors *all);
+
 	/* Target: a descriptor of it that the caller owns, or a refusal. */
 	int (*open)(struct restore *restore, struct description *description,
+		    struct refusal *refusal);
+
+	/* Target, all descriptors are at their numbers: adds calls that tell it of the others. NULL: it knows none. */
+	int (*join)(struct restore *restore, struct description *description,
 		    struct refusal *refusal);
 
 	/* Source: how much may be shared. */

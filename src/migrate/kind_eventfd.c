@@ -81,15 +81,14 @@ static int find_mode(int fd, uint64_t count, uint32_t *mode)
 	return os_eventfd_take(fd, &taken);
 }
 
-static int complete(pid_t pid, const struct descriptors *descriptors,
-		    struct description *description, struct refusal *refusal)
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
 {
 	struct eventfd_body body = body_of(&description->image);
 
-	(void)descriptors;
 	if (body.mode != MODE_UNKNOWN)
 		return 0;
-	int fd = os_pid_descriptor(pid, description->number);
+	int fd = os_pid_descriptor(frozen->pid, description->number);
 	int r = fd < 0 ? fd : find_mode(fd, body.count, &body.mode);
 
 	os_close(fd);

@@ -12,6 +12,7 @@
 
 #define LINK "anon_inode:[eventfd]"
 
+static struct kind_frozen frozen;
 static const uint64_t counts[] = { 0, 1, 2, 3, 1ull << 40, UINT64_MAX - 1 };
 #define COUNTS (sizeof(counts) / sizeof(counts[0]))
 
@@ -60,7 +61,7 @@ static void carry(uint64_t count, bool semaphore, bool told)
 	description.image.flags = O_RDWR | O_NONBLOCK;
 	CHECK_EQ(kind_eventfd.read(&description.image, NULL, NULL, true), told);
 	CHECK(kind_eventfd.read(&description.image, NULL, NULL, false)); /* in an offer */
-	CHECK_EQ(kind_eventfd.write(getpid(), NULL, &description, &refusal), 0);
+	CHECK_EQ(kind_eventfd.write(&frozen, &description, &refusal), 0);
 	CHECK(kind_eventfd.read(&description.image, NULL, NULL, true));
 	int copy = kind_eventfd.open(NULL, &description, &refusal);
 	const int both[] = { fd, copy }; /* the one that was looked at is unharmed */
@@ -108,6 +109,7 @@ static void test_bad_body(void)
 
 int main(void)
 {
+	frozen.pid = getpid();
 	TEST(test_carried);
 	TEST(test_others);
 	TEST(test_bad_body);

@@ -239,17 +239,17 @@ static bool widen(pid_t pid, const struct description *description, uint64_t byt
  * A pipe without a reader keeps its contents, which are lost anyway. The kernel lets nobody set the size of a pipe
  * for notifications, not even to the same.
  */
-static int complete(pid_t pid, const struct descriptors *descriptors,
-		    struct description *description, struct refusal *refusal)
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
 {
 	const struct pipe_body body = body_of(&description->image);
-	const struct ends ends = ends_of(descriptors, description);
+	const struct ends ends = ends_of(frozen->descriptors, description);
 
 	assert(body.owner == ends.owner->image.id);
 	contents_free(&description->contents);
 	if (ends.owner != description || !ends.reader)
 		return 0;
-	int fd = os_pid_descriptor(pid, ends.reader->number);
+	int fd = os_pid_descriptor(frozen->pid, ends.reader->number);
 	int r = fd < 0 ? fd : 0;
 
 	if (r == 0)

@@ -75,8 +75,9 @@ static int complete(struct both *both)
 		if (result == 0) /* in an offer */
 			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptors, false));
 		if (result == 0)
-			result = kind_pipe.write(getpid(), descriptors, end_of(both, i),
-						 &both->refusal);
+			result = kind_pipe.write(&(struct kind_frozen){ getpid(), descriptors,
+									NULL },
+						 end_of(both, i), &both->refusal);
 		if (result == 0)
 			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptors, true));
 	}
@@ -206,7 +207,9 @@ static void test_alone(void)
 	const struct descriptors *descriptors = &both.restore->picture.descriptors;
 
 	CHECK_EQ(kind_pipe.check(getpid(), descriptors, end_of(&both, 0), &both.refusal), 0);
-	CHECK_EQ(kind_pipe.write(getpid(), descriptors, end_of(&both, 0), &both.refusal), 0);
+	CHECK_EQ(kind_pipe.write(&(struct kind_frozen){ getpid(), descriptors, NULL },
+				 end_of(&both, 0), &both.refusal),
+		 0);
 	int opened = kind_pipe.open(both.restore, end_of(&both, 0), &both.refusal);
 
 	descriptors_let_go(&both.restore->picture.descriptors);

@@ -143,22 +143,21 @@ static int64_t moment_of(pid_t pid, const struct os_timerfd *timer)
 	return later(now, timer->left_ns);
 }
 
-static int complete(pid_t pid, const struct descriptors *descriptors,
-		    struct description *description, struct refusal *refusal)
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
 {
 	const struct timerfd_body before = body_of(&description->image);
 	struct os_timerfd timer = { 0 };
-	int fd = os_pid_descriptor(pid, description->number);
+	int fd = os_pid_descriptor(frozen->pid, description->number);
 	int r = fd < 0 ? fd : look(fd, &before, &timer);
 
-	(void)descriptors;
 	os_close(fd);
 	if (r)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the timerfd of descriptor %d cannot be looked at: %s",
 				   description->number, strerror(-r));
 	if (timer.left_ns && timer.flags & OS_TIMERFD_ABSOLUTE)
-		timer.left_ns = moment_of(pid, &timer);
+		timer.left_ns = moment_of(frozen->pid, &timer);
 	fill(&description->image, &timer);
 	return check_told(&timer, description->number, refusal);
 }

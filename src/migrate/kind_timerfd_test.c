@@ -19,6 +19,7 @@
 #define LINK   "anon_inode:[timerfd]"
 #define FAR_NS (1000 * OS_SECOND_NS)
 
+static struct kind_frozen frozen;
 static struct restore restore;
 
 /* 1: found. */
@@ -50,7 +51,7 @@ static int carry(int fd)
 
 	CHECK_EQ(find(fd, NULL, &description, &refusal), 1);
 	CHECK(kind_timerfd.read(&description.image, NULL, NULL, false));
-	CHECK_EQ(kind_timerfd.write(getpid(), NULL, &description, &refusal), 0);
+	CHECK_EQ(kind_timerfd.write(&frozen, &description, &refusal), 0);
 	CHECK(kind_timerfd.read(&description.image, NULL, NULL, true));
 	int copy = kind_timerfd.open(&restore, &description, &refusal);
 
@@ -187,7 +188,7 @@ static void test_due_now(void)
 		     "clockid: 1\nticks: 0\nsettime flags: 00\nit_value: (0, 5)\nit_interval: (0, 0)\n",
 		     &description, &refusal),
 		1);
-	CHECK_EQ(kind_timerfd.write(getpid(), NULL, &description, &refusal), 0);
+	CHECK_EQ(kind_timerfd.write(&frozen, &description, &refusal), 0);
 	int copy = kind_timerfd.open(&restore, &description, &refusal);
 
 	CHECK_EQ(take(copy), 1);
@@ -221,8 +222,8 @@ static void test_refused(void)
 		     &description, &refusal),
 		1);
 	description.number = 9999;
-	CHECK(is_refusal(kind_timerfd.write(getpid(), NULL, &description, &refusal), &refusal,
-			 EDVSPROCSTS, "cannot be looked at"));
+	CHECK(is_refusal(kind_timerfd.write(&frozen, &description, &refusal), &refusal, EDVSPROCSTS,
+			 "cannot be looked at"));
 }
 
 /* A body that came from outside: times below zero, clocks and flags that there are not. */
@@ -252,6 +253,7 @@ static void test_bad_body(void)
 
 int main(void)
 {
+	frozen.pid = getpid();
 	restore.dir = procdir_open(getpid());
 	TEST(test_running);
 	TEST(test_not_armed);

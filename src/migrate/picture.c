@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/kind.h"
 #include "migrate/object_records.h"
 
 #define SIGNALS_MAX 65536u
@@ -149,6 +150,20 @@ static int take_process(struct picture *picture, const struct image_process *pro
 	return 0;
 }
 
+/* Contents that refer to descriptors. */
+static bool are_whole(const struct descriptors *descriptors)
+{
+	for (uint32_t i = 0; i < descriptors->description_count; i++) {
+		const struct description *description = &descriptors->description[i];
+		const struct kind *kind = kind_of(description->image.kind);
+
+		assert(kind);
+		if (kind->whole && !kind->whole(description, descriptors))
+			return false;
+	}
+	return true;
+}
+
 int picture_read_layout(struct picture *picture, struct reader *reader, struct refusal *refusal)
 {
 	const void *payload;
@@ -170,6 +185,8 @@ int picture_read_layout(struct picture *picture, struct reader *reader, struct r
 	if (picture->maps.count != picture->process.map_count ||
 	    picture->descriptors.count != picture->process.fd_count || !picture->cwd[0])
 		return refuse_damaged(refusal, "its layout is not complete");
+	if (!are_whole(&picture->descriptors))
+		return refuse_damaged(refusal, "the contents of a descriptor make no sense");
 	return 0;
 }
 

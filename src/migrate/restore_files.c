@@ -91,6 +91,23 @@ static int move_shell_fd(struct restore *restore, struct refusal *refusal)
 	return above;
 }
 
+/* Those that refer to other ones. */
+static int join_descriptions(struct restore *restore, struct refusal *refusal)
+{
+	struct descriptors *descriptors = &restore->picture.descriptors;
+	int r = 0;
+
+	for (uint32_t i = 0; i < descriptors->description_count && r == 0; i++) {
+		struct description *description = &descriptors->description[i];
+		const struct kind *kind = kind_of(description->image.kind);
+
+		/* One that no descriptor refers to was not made. */
+		if (kind->join && description->number >= 0)
+			r = kind->join(restore, description, refusal);
+	}
+	return r;
+}
+
 int restore_files(struct restore *restore, struct refusal *refusal)
 {
 	const struct descriptors *descriptors = &restore->picture.descriptors;
@@ -122,7 +139,9 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	}
 	calls_room(calls, 1, 0);
 	calls_expect(calls, "close its socket", 0, SYS_close, (uint64_t)shell_fd);
-	r = restore_run(restore, refusal);
+	r = join_descriptions(restore, refusal);
+	if (r == 0)
+		r = restore_run(restore, refusal);
 	descriptors_let_go(&restore->picture.descriptors);
 	return r;
 }

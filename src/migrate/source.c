@@ -495,12 +495,20 @@ static int check_last(const struct migrate_source *source, struct refusal *refus
 	return inventory_check_lack(&source->inventory, refusal);
 }
 
+static int complete_descriptors(struct migrate_source *source, struct refusal *refusal)
+{
+	assert(source->frozen);
+	calls_begin(&source->calls, &source->foothold, &source->threads.tracee[0]);
+	return descriptors_complete(&source->inventory.descriptors, source->pid, &source->calls,
+				    refusal);
+}
+
 static int send_all(struct migrate_source *source, struct writer *writer, struct refusal *refusal)
 {
 	int r = fault_here(FAULT_SOURCE_STATE, refusal);
 
 	if (r == 0)
-		r = descriptors_complete(&source->inventory.descriptors, source->pid, refusal);
+		r = complete_descriptors(source, refusal);
 	if (r)
 		return r;
 	send_head(source, writer);
@@ -553,7 +561,8 @@ int migrate_source_try(struct migrate_source *source, struct refusal *refusal)
 	struct image_thread thread;
 
 	assert(source->frozen);
-	int r = descriptors_complete(&source->inventory.descriptors, source->pid, refusal);
+	int r = complete_descriptors(source, refusal);
+
 	for (uint32_t i = 0; i < source->threads.count && r == 0; i++) {
 		size_t length;
 
