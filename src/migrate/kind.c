@@ -11,6 +11,7 @@ static const struct {
 } kinds[] = {
 	{ IMAGE_DESCRIPTION_FOREIGN, &kind_foreign },
 	{ IMAGE_DESCRIPTION_EVENTFD, &kind_eventfd },
+	{ IMAGE_DESCRIPTION_EPOLL, &kind_epoll },
 	{ IMAGE_DESCRIPTION_PIPE, &kind_pipe },
 	{ IMAGE_DESCRIPTION_TIMERFD, &kind_timerfd },
 	{ IMAGE_DESCRIPTION_SIGNALFD, &kind_signalfd },

@@ -77,7 +77,7 @@ struct kind {
 	bool (*read)(const struct image_description *image, const struct files *files,
 		     const struct descriptors *before, bool complete);
 
-	/* Target: whether the contents make sense; all descriptors are known. NULL: they are bytes, or there are none. */
+	/* Target, all descriptors are known: whether the contents make sense. NULL: they are any bytes, or none. */
 	bool (*whole)(const struct description *description, const struct descriptors *all);
 
 	/* Target: a descriptor of it that the caller owns, or a refusal. */
@@ -95,7 +95,7 @@ struct kind {
 	const char *(*label)(const struct image_description *image, const struct files *files);
 };
 
-extern const struct kind kind_eventfd, kind_file, kind_foreign, kind_pipe, kind_refused,
+extern const struct kind kind_epoll, kind_eventfd, kind_file, kind_foreign, kind_pipe, kind_refused,
 	kind_signalfd, kind_timerfd;
 
 /* The row of an image_description_kind, or NULL. */

@@ -91,10 +91,14 @@ static int move_shell_fd(struct restore *restore, struct refusal *refusal)
 	return above;
 }
 
-/* Those that refer to other ones. */
+/*
+ * Those that refer to other ones, which are what they were: the process alone has them by now, so that a pipe's other
+ * end is closed if the process has closed it.
+ */
 static int join_descriptions(struct restore *restore, struct refusal *refusal)
 {
 	struct descriptors *descriptors = &restore->picture.descriptors;
+	bool let_go = false;
 	int r = 0;
 
 	for (uint32_t i = 0; i < descriptors->description_count && r == 0; i++) {
@@ -102,7 +106,14 @@ static int join_descriptions(struct restore *restore, struct refusal *refusal)
 		const struct kind *kind = kind_of(description->image.kind);
 
 		/* One that no descriptor refers to was not made. */
-		if (kind->join && description->number >= 0)
+		if (!kind->join || description->number < 0)
+			continue;
+		if (!let_go) {
+			r = restore_run(restore, refusal);
+			descriptors_let_go(descriptors);
+			let_go = true;
+		}
+		if (r == 0)
 			r = kind->join(restore, description, refusal);
 	}
 	return r;

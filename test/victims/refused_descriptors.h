@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -106,9 +107,41 @@ static void terminal(void)
 	NEED(open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0);
 }
 
-static void epolls(void)
+static int waits_for(int fd, uint32_t events)
 {
-	NEED(epoll_create1(0) >= 0);
+	struct epoll_event event = { .events = events };
+	int epoll = epoll_create1(0);
+
+	NEED(epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0);
+	return epoll;
+}
+
+static void epoll_closed(void)
+{
+	int fd = eventfd(0, 0);
+
+	waits_for(fd, EPOLLIN);
+	NEED(dup(fd) >= 0);
+	close(fd);
+}
+
+static void epoll_replaced(void)
+{
+	int fd = eventfd(0, 0);
+
+	waits_for(fd, EPOLLIN);
+	NEED(dup(fd) >= 0 && dup2(eventfd(1, 0), fd) == fd);
+}
+
+static void epoll_fired(void)
+{
+	struct epoll_event event;
+	int ends[2];
+	char byte;
+
+	NEED(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+	NEED(epoll_wait(waits_for(ends[0], EPOLLIN | EPOLLONESHOT), &event, 1, 0) == 1);
+	NEED(read(ends[0], &byte, 1) == 1);
 }
 
 /* Expired, or its clock was set: the program alone can tell. */
@@ -181,7 +214,9 @@ static const struct kind descriptor_kinds[] = {
 	{ "pipe", "a pipe to another process", pipes },
 	{ "fifo", "FIFO", fifo },
 	{ "terminal", "terminal", terminal },
-	{ "epoll", "epoll", epolls },
+	{ "epoll_closed", "has closed", epoll_closed },
+	{ "epoll_replaced", "has closed", epoll_replaced },
+	{ "epoll_fired", "EPOLLONESHOT", epoll_fired },
 	{ "timerfd_cancelled", "its clock was set", timer_cancelled },
 	{ "inotify", "inotify", inotify },
 	{ "pidfd", "pidfd", pid_fd },

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_EPOLL_ITEMS_H
+#define DVS_MIGRATE_EPOLL_ITEMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migrate/calls.h"
+#include "migrate/descriptors.h"
+
+/* What an epoll instance waits for: the contents of its description are these, by number. */
+struct epoll_item {
+	uint64_t data;
+	uint32_t events;      /* enum os_epoll_event */
+	uint32_t description; /* id */
+	int32_t number;
+	uint32_t told; /* of one that tells of edges: the last one was told */
+};
+
+struct epoll_items {
+	struct epoll_item *item; /* owned */
+	uint32_t count;
+};
+
+/* From fdinfo, sorted; numbers and events alone. 0 or -ENOMEM. */
+int epoll_items_parse(struct epoll_items *items, const char *info);
+void epoll_items_free(struct epoll_items *items);
+
+/* Into the contents of the description, and the next one out of them; false: there is none. */
+int epoll_items_put(const struct epoll_items *items, struct contents *contents);
+
+struct epoll_cursor {
+	const struct contents *contents;
+	const uint8_t *piece;
+	uint32_t at, left; /* where the next piece is; bytes of this one */
+};
+bool epoll_items_next(struct epoll_cursor *cursor, struct epoll_item *item);
+
+/* Whether it waits for nothing, because it was to tell of one event and has done so. */
+bool epoll_item_has_fired(const struct epoll_item *item);
+bool epoll_item_tells_edges(const struct epoll_item *item);
+
+/*
+ * Source: whether each item is of what its number stands for now. *bad: the index of the first one that is not, else
+ * the count. 0 or a result of calls_run().
+ */
+int epoll_probe_numbers(struct calls *calls, int epoll, const struct epoll_items *items,
+			uint32_t *bad);
+
+/*
+ * Source: finds out which edges were not told yet, and leaves the instance as it was. Of items with one data word,
+ * which the program cannot tell from each other, all edges count as not told if one is. 0, -ENOMEM, or a result of
+ * calls_run().
+ */
+int epoll_probe_edges(struct calls *calls, int epoll, struct epoll_items *items);
+
+/* Target: a fresh instance of the shell comes to wait for the items of the description. */
+struct restore;
+int restore_epoll(struct restore *restore, struct description *description,
+		  struct refusal *refusal);
+
+#endif

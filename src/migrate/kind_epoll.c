@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An epoll instance: the descriptors that it waits for, each with its events and its data word. An edge that was not
+ * told yet is told on the target, and one that was told is not told again. The instance gets its items when all
+ * descriptors are at their numbers (restore_epoll.c).
+ */
+#include "migrate/kind.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/epoll_items.h"
+#include "os/epoll.h"
+#include "os/loop.h"
+#include "os/open.h"
+#include "os/pid.h"
+#include "os/procdir.h"
+#include "os/socket.h"
+
+#define LINK "anon_inode:[eventpoll]"
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	(void)image, (void)refusal;
+	return strcmp(seen->link, LINK) == 0;
+}
+
+/* ---- source ---- */
+
+/* The description that the number stands for; 0: none. */
+static uint32_t stands_for(const struct descriptors *descriptors, int number)
+{
+	uint32_t low = 0, high = descriptors->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (descriptors->fd[middle].number == number)
+			return descriptors->fd[middle].description;
+		if (descriptors->fd[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
+}
+
+static int refuse_number(int epoll, int number, struct refusal *refusal)
+{
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the epoll instance of descriptor %d waits for descriptor %d, which the "
+			   "process has closed while what it stood for is still open: let it be "
+			   "taken out (EPOLL_CTL_DEL) before it is closed",
+			   epoll, number);
+}
+
+/* Each number stands once, and for what was added under it. */
+static int resolve(const struct kind_frozen *frozen, int epoll, struct epoll_items *items,
+		   struct refusal *refusal)
+{
+	uint32_t bad = 0;
+
+	for (uint32_t i = 0; i < items->count; i++) {
+		struct epoll_item *item = &items->item[i];
+
+		item->description = stands_for(frozen->descriptors, item->number);
+		if (!item->description || (i && item[-1].number == item->number))
+			return refuse_number(epoll, item->number, refusal);
+		if (item->events & OS_EPOLL_WAKEUP)
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "the epoll instance of descriptor %d keeps the machine "
+					   "awake (EPOLLWAKEUP), which is not carried",
+					   epoll);
+	}
+	int r = epoll_probe_numbers(frozen->calls, epoll, items, &bad);
+
+	if (r)
+		return calls_refuse(frozen->calls, r, "the process", refusal);
+	return bad < items->count ? refuse_number(epoll, items->item[bad].number, refusal) : 0;
+}
+
+static uint32_t kind_at(const struct descriptors *descriptors, const struct epoll_item *item)
+{
+	const struct description *description = descriptors_find(descriptors, item->description);
+
+	assert(description);
+	return description->image.kind;
+}
+
+/* These never tell of an error or of an end, which nobody can keep an item from telling. */
+static bool never_ends(uint32_t kind)
+{
+	return kind == IMAGE_DESCRIPTION_EVENTFD || kind == IMAGE_DESCRIPTION_TIMERFD ||
+	       kind == IMAGE_DESCRIPTION_SIGNALFD || kind == IMAGE_DESCRIPTION_EPOLL;
+}
+
+/* One that has fired is made to fire on the target, for which there has to be something to be told. */
+static int check_fired(const struct kind_frozen *frozen, int epoll, const struct epoll_items *items,
+		       struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < items->count; i++) {
+		const struct epoll_item *item = &items->item[i];
+
+		if (!epoll_item_has_fired(item) || never_ends(kind_at(frozen->descriptors, item)))
+			continue;
+		int fd = os_pid_descriptor(frozen->pid, item->number);
+		bool ready = fd >= 0 && os_poll(fd, OS_READ | OS_WRITE, 0) == 0;
+
+		os_close(fd);
+		if (!ready)
+			return refusal_set(
+				refusal, EDVSPROCSTS,
+				"the epoll instance of descriptor %d has told of descriptor %d "
+				"once (EPOLLONESHOT) and has nothing to tell of it now, which "
+				"cannot be made on the target; try again",
+				epoll, item->number);
+	}
+	return 0;
+}
+
+/*
+ * To a thread that asks, a signalfd tells of the signals of that thread, so that nobody else can ask in its place: its
+ * instance is left alone, and all edges are told again.
+ */
+static bool has_edges(const struct descriptors *descriptors, const struct epoll_items *items)
+{
+	bool edges = false;
+
+	for (uint32_t i = 0; i < items->count; i++) {
+		if (!epoll_item_tells_edges(&items->item[i]))
+			continue;
+		edges = true;
+		if (kind_at(descriptors, &items->item[i]) == IMAGE_DESCRIPTION_SIGNALFD)
+			return false;
+	}
+	return edges;
+}
+
+static int read_items(const struct kind_frozen *frozen, int epoll, struct epoll_items *items)
+{
+	struct procdir_text info = { 0 };
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", (int)frozen->pid, epoll);
+	int r = procdir_read(OS_FOLDER_CURRENT, name, &info);
+
+	if (r == 0)
+		r = epoll_items_parse(items, info.text);
+	procdir_text_free(&info);
+	return r;
+}
+
+static int complete_items(const struct kind_frozen *frozen, int epoll, struct epoll_items *items,
+			  struct refusal *refusal)
+{
+	int r = resolve(frozen, epoll, items, refusal);
+
+	if (r == 0)
+		r = check_fired(frozen, epoll, items, refusal);
+	if (r || !has_edges(frozen->descriptors, items))
+		return r;
+	r = epoll_probe_edges(frozen->calls, epoll, items);
+	if (r == -ENOMEM)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	return r ? calls_refuse(frozen->calls, r, "the process", refusal) : 0;
+}
+
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
+{
+	struct epoll_items items = { 0 };
+	int fd = os_pid_descriptor(frozen->pid, description->number);
+	bool settings = fd >= 0 && os_epoll_has_settings(fd);
+	int r = read_items(frozen, description->number, &items);
+
+	os_close(fd);
+	contents_free(&description->contents);
+	if (settings)
+		r = refusal_set(refusal, EDVSPROCSTS,
+				"the epoll instance of descriptor %d polls busily (EPIOCSPARAMS), "
+				"which is not carried",
+				description->number);
+	else if (r)
+		r = refusal_set(refusal, EDVSPROCSTS,
+				"the epoll instance of descriptor %d cannot be looked at: %s",
+				description->number, strerror(-r));
+	else
+		r = complete_items(frozen, description->number, &items, refusal);
+	if (r == 0 && epoll_items_put(&items, &description->contents))
+		r = refusal_set(refusal, EDVSNOMEM,
+				"there is no memory for what the epoll instance of descriptor %d "
+				"waits for",
+				description->number);
+	epoll_items_free(&items);
+	return r;
+}
+
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	(void)image, (void)files;
+	return KIND_SHARE_DESCRIPTION;
+}
+
+/* ---- target ---- */
+
+static bool read_body(const struct image_description *image, const struct files *files,
+		      const struct descriptors *before, bool complete)
+{
+	(void)image, (void)files, (void)before, (void)complete;
+	return true; /* it has none */
+}
+
+static bool whole(const struct description *description, const struct descriptors *all)
+{
+	struct epoll_cursor cursor = { .contents = &description->contents };
+	struct epoll_item item;
+	int64_t last = -1;
+
+	while (epoll_items_next(&cursor, &item)) {
+		if (item.number <= last || item.told > 1 || !item.description ||
+		    stands_for(all, item.number) != item.description)
+			return false;
+		last = item.number;
+	}
+	return !cursor.left; /* the rest of a piece is no item */
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	int fd = os_epoll_new();
+	int r = fd < 0 ? fd : os_open_set_flags(fd, description->image.flags);
+
+	(void)restore;
+	if (r == 0)
+		return fd;
+	os_close(fd);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot make an epoll instance of the process: %s",
+			   strerror(-r));
+}
+
+const struct kind kind_epoll = {
+	.name = "an epoll instance",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find,
+	.write = complete,
+	.is_last = true,
+	.read = read_body,
+	.whole = whole,
+	.open = open_here,
+	.join = restore_epoll,
+	.share = share,
+};
