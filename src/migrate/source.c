@@ -255,26 +255,6 @@ static int stop_when_idle(struct migrate_source *source, struct refusal *refusal
 		"the process has been busy with its daemon for a whole second; try again");
 }
 
-/* Fills in the threads' own numbers, in the order in which they are held. */
-static int name_threads(struct migrate_source *source, struct refusal *refusal)
-{
-	const struct inventory *inventory = &source->inventory;
-
-	assert(source->frozen);
-	for (uint32_t i = 0; i < source->threads.count; i++) {
-		const struct inventory_thread *thread =
-			inventory_thread(inventory, source->threads.tracee[i].tid);
-
-		source->threads.vtid[i] = thread ? thread->vtid : 0;
-		if (source->threads.vtid[i] <= 0)
-			return ended_refuse(inventory->dir, -ESRCH, "number of a thread", refusal);
-	}
-	source->stats.thread_count = source->threads.count;
-	source->stats.map_count = inventory->maps.count;
-	source->stats.fd_count = inventory->descriptors.count;
-	return 0;
-}
-
 static int enter(struct migrate_source *source, struct refusal *refusal)
 {
 	const struct image_special *vdso = maps_special(&source->inventory.maps, "vdso");
@@ -351,7 +331,10 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 	if (r == 0)
 		r = inventory_read(&source->inventory, &source->host, false, NULL, refusal);
 	if (r == 0)
-		r = name_threads(source, refusal);
+		r = threads_name(&source->threads, &source->inventory, refusal);
+	source->stats.thread_count = source->threads.count;
+	source->stats.map_count = source->inventory.maps.count;
+	source->stats.fd_count = source->inventory.descriptors.count;
 	if (r == 0)
 		r = enter(source, refusal);
 	if (r == 0)

@@ -84,6 +84,21 @@ int threads_sort(struct threads *threads)
 	return 0;
 }
 
+int threads_name(struct threads *threads, const struct inventory *inventory,
+		 struct refusal *refusal)
+{
+	assert(threads->count);
+	for (uint32_t i = 0; i < threads->count; i++) {
+		const struct inventory_thread *thread =
+			inventory_thread(inventory, threads->tracee[i].tid);
+
+		threads->vtid[i] = thread ? thread->vtid : 0;
+		if (threads->vtid[i] <= 0)
+			return ended_refuse(inventory->dir, -ESRCH, "number of a thread", refusal);
+	}
+	return 0;
+}
+
 void threads_thaw(struct threads *threads)
 {
 	/* If it was killed, the leader's end is only told after all others have gone. */

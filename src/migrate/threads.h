@@ -20,6 +20,10 @@ struct threads {
 int threads_freeze(struct threads *threads, struct inventory *inventory, uint64_t *first_stop_ns,
 		   struct refusal *refusal);
 
+/* Source, frozen: fills in the threads' own numbers, which the inventory knows. 0 or a refusal. */
+int threads_name(struct threads *threads, const struct inventory *inventory,
+		 struct refusal *refusal);
+
 /* Source: lets all of them run on; harmless for those that are gone. */
 void threads_thaw(struct threads *threads);
 
