@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "dvk/errors.h"
+#include "migrate/deleted.h"
 #include "migrate/memfd.h"
 #include "os/build_id.h"
 #include "os/inode.h"
@@ -309,17 +310,18 @@ static int add_new(struct files *files, const char *path, const struct image_fil
 	return (int)file->image.id;
 }
 
-static int add_memory(struct files *files, int dir, const char *path,
-		      const struct files_object *object, struct image_file *image,
-		      struct refusal *refusal)
+/* A memory file or a deleted one, as the record says. */
+static int add_memory(struct files *files, const char *path, const struct files_object *object,
+		      const struct image_file *image, struct refusal *refusal)
 {
 	assert(files->memory_count <= files->count);
-	int r = memfd_describe(dir, object->link, image, refusal);
+	assert(image->use & IMAGE_FILE_MEMORY);
+	int r = 0;
 
-	if (r == 0 && files->memory_count == IMAGE_MEMFDS_MAX)
+	if (files->memory_count == IMAGE_MEMFDS_MAX)
 		r = refusal_set(refusal, EDVSPROCSTS,
-				"the process uses more than %u memory files (memfd), which is "
-				"the most that can move",
+				"the process uses more than %u memory files (memfd) and deleted "
+				"files, which is the most that can move",
 				IMAGE_MEMFDS_MAX);
 	if (r == 0 && image->inode != object->inode)
 		r = refusal_set(refusal, EDVSBUSY,
@@ -331,6 +333,26 @@ static int add_memory(struct files *files, int dir, const char *path,
 		snprintf(files->file[files->count - 1].link, sizeof(files->file[0].link), "%s",
 			 object->link);
 	return r;
+}
+
+/* No file of that path is the object: it was deleted, or is one that cannot be carried. */
+static int add_missing(struct files *files, int dir, const char *path,
+		       const struct files_object *object, uint32_t use, struct refusal *refusal)
+{
+	struct image_file image = { .use = use };
+	unsigned long type = 0;
+	int fd = os_open_at(dir, object->link, OS_OPEN_PATH), r = 0;
+
+	if (path[0] == '/' && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY)) && fd >= 0 &&
+	    os_file_system(fd, &type) == 0 && !kernel_file_system(type))
+		r = deleted_describe(dir, path, object->link, &image, refusal);
+	os_close(fd);
+	if (r < 0)
+		return r;
+	if (r == 0 || image.inode != object->inode ||
+	    (object->device && image.device != object->device))
+		return refuse_missing(dir, path, object, refusal);
+	return add_memory(files, path, object, &image, refusal);
 }
 
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
@@ -351,8 +373,11 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 		}
 		at = known->older;
 	}
-	if (memfd_is_link(path) && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY)))
-		return add_memory(files, dir, path, object, &image, refusal);
+	if (memfd_is_link(path) && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY))) {
+		int r = memfd_describe(dir, object->link, &image, refusal);
+
+		return r ? r : add_memory(files, path, object, &image, refusal);
+	}
 	int r = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
 
 	/* A path through /proc may lead to another process, which has ended. */
@@ -360,7 +385,7 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
 	if (r < 0 || image.inode != object->inode ||
 	    (object->device && image.device != object->device))
-		return refuse_missing(dir, path, object, refusal);
+		return add_missing(files, dir, path, object, use, refusal);
 	r = check_kind(path, type, &image, refusal);
 	if (r)
 		return r;

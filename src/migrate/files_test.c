@@ -114,7 +114,8 @@ static void test_missing(void)
 	snprintf(other, sizeof(other), "/proc/self/fd/%d", gone);
 	made_proc_link(&made, "fd/9", other);
 	path_of("two", path);
-	CHECK(is_refusal(add(path, inode, 0), &refusal, EDVSPROCSTS, "which was deleted"));
+	CHECK(is_refusal(add(path, inode, IMAGE_FILE_EXE), &refusal, EDVSPROCSTS,
+			 "which was deleted"));
 	CHECK(is_refusal(add("no path", inode, 0), &refusal, EDVSPROCSTS, "which was deleted"));
 	const struct files_object elsewhere = { "fd/9", 1, inode_of("/") };
 
@@ -122,6 +123,13 @@ static void test_missing(void)
 	CHECK(is_refusal(files_add(&files, made.dir, "/", &elsewhere, 0, &refusal), &refusal,
 			 EDVSPROCSTS, "which was deleted"));
 	CHECK_EQ(files.count, 0);
+	int id = add(path, inode, 0);
+	const struct file *file = files_find(&files, (uint64_t)id);
+
+	CHECK_OR_RETURN(file);
+	CHECK(id == 1 && add(path, inode, IMAGE_FILE_WRITTEN) == id && files.memory_count == 1);
+	CHECK_EQ(file->image.use, IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED | IMAGE_FILE_WRITTEN);
+	CHECK(file->image.size == 1 && strcmp(file->link, "fd/9") == 0);
 	close(gone);
 	end();
 }

@@ -380,7 +380,11 @@ int maps_add_files(struct maps *maps, struct files *files)
 {
 	for (uint32_t i = 0; i < files->count; i++) {
 		struct image_file *file = &files->file[i].image;
-		struct image_memory memory = { file->inode, whole_pages(file->size) };
+		/* Inode numbers are different within a file system; those of memory are small. */
+		struct image_memory memory = { file->use & IMAGE_FILE_DELETED
+						       ? 1ull << 63 | file->id
+						       : file->inode,
+					       whole_pages(file->size) };
 
 		if (!(file->use & IMAGE_FILE_MEMORY))
 			continue;

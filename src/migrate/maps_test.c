@@ -313,6 +313,13 @@ static void test_memory_files(void)
 		record_of[i].file.path_length = 1;
 		CHECK_EQ(files_add_record(&files, &record_of[i].file), 0);
 	}
+	files.file[2].image.use = IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED;
+	files.file[2].image.inode = 29; /* on another file system */
+	CHECK_EQ(maps_add_files(&maps, &files), 0);
+	CHECK_EQ(maps.memory_count, 2);
+	CHECK(maps.memory[1].id == files.file[2].image.memory &&
+	      maps.memory[1].bytes == 3 * IMAGE_PAGE);
+	maps_free(&maps);
 	files.file[2].image.use = IMAGE_FILE_MAPPED;
 	CHECK_EQ(maps_add_files(&maps, &files), 0);
 	CHECK_EQ(maps.memory_count, 1);

@@ -30,6 +30,7 @@
 struct position {
 	uint64_t device, inode;
 	const struct description *description; /* NULL: of a memory file */
+	bool deleted;			       /* of a file that no name leads to */
 };
 
 struct others {
@@ -192,8 +193,13 @@ static int check_orphan(struct others *others)
 			   (int)others->at);
 }
 
-static int refuse_memory(struct others *others)
+static int refuse_memory(struct others *others, const struct position *position)
 {
+	if (position && position->deleted)
+		return refusal_set(others->refusal, EDVSPROCSTS,
+				   "the process shares a deleted file with process %d, which would "
+				   "stay behind",
+				   (int)others->at);
 	return refusal_set(others->refusal, EDVSPROCSTS,
 			   "the process shares memory with process %d, which would stay behind",
 			   (int)others->at);
@@ -222,7 +228,7 @@ static int check_memory(struct others *others)
 			return 0;
 		read = true;
 		if (is_mapped(inventory->text.text, os_device(0, 1), maps->map[i].object))
-			return refuse_memory(others);
+			return refuse_memory(others, NULL);
 	}
 	for (size_t i = 0; i < others->memory_count; i++) {
 		if (others->memory[i].description)
@@ -232,7 +238,7 @@ static int check_memory(struct others *others)
 		read = true;
 		if (is_mapped(inventory->text.text, others->memory[i].device,
 			      others->memory[i].inode))
-			return refuse_memory(others);
+			return refuse_memory(others, &others->memory[i]);
 	}
 	return 0;
 }
@@ -265,7 +271,7 @@ static enum kind_share share_of(const struct inventory *inventory,
 
 static struct position position_of(const struct description *description)
 {
-	return (struct position){ description->device, description->inode, description };
+	return (struct position){ description->device, description->inode, description, false };
 }
 
 static int collect_positions(struct others *others)
@@ -306,7 +312,9 @@ static int collect_memory(struct others *others)
 
 		if (file->use & IMAGE_FILE_MEMORY)
 			others->memory[others->memory_count++] =
-				(struct position){ .device = file->device, .inode = file->inode };
+				(struct position){ .device = file->device,
+						   .inode = file->inode,
+						   .deleted = file->use & IMAGE_FILE_DELETED };
 	}
 	for (uint32_t i = 0; i < descriptors->description_count; i++)
 		if (share_of(others->inventory, &descriptors->description[i]) == KIND_SHARE_OBJECT)
@@ -381,7 +389,7 @@ static int check_positions(struct others *others)
 	if (others->position_count || others->memory_count)
 		note_lack(others, procdir_each(others->dir, "fd", find_common, others));
 	if (others->memory_common && !others->memory_common->description)
-		return refuse_memory(others);
+		return refuse_memory(others, others->memory_common);
 	if (others->memory_common)
 		return refuse_common(others, others->memory_common->description);
 	return others->common ? refuse_common(others, others->common) : 0;

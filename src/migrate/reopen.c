@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/deleted.h"
 #include "os/inode.h"
 #include "os/open.h"
 #include "os/rights.h"
@@ -86,6 +87,9 @@ static int find(const struct file *file, int root, struct refusal *refusal)
 int files_compare(const struct files *files, int root, bool same_machine, struct refusal *refusal)
 {
 	for (uint32_t i = 0; i < files->count; i++) {
+		if (files->file[i].image.use & IMAGE_FILE_DELETED &&
+		    deleted_check(&files->file[i], root, refusal))
+			return refusal->error;
 		if (files->file[i].image.use & IMAGE_FILE_MEMORY)
 			continue;
 		int fd = find(&files->file[i], root, refusal);

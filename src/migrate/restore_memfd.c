@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory files of the process: made before anything is mapped, sealed when nothing changes any more. */
+/* The memory files and deleted files: made before anything is mapped, sealed when nothing changes any more. */
 #include "migrate/restore.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "dvk/errors.h"
+#include "migrate/deleted.h"
 #include "migrate/memfd.h"
 #include "os/socket.h"
 
@@ -26,7 +27,11 @@ int restore_memory_files(struct restore *restore, struct refusal *refusal)
 		if (count++ == IMAGE_MEMFDS_MAX)
 			return refusal_set(refusal, EDVSIO,
 					   "the image is damaged: too many memory files");
-		restore->memfd[i] = memfd_make(&files->file[i], refusal);
+		restore->memfd[i] =
+			files->file[i].image.use & IMAGE_FILE_DELETED
+				? deleted_make(&files->file[i], restore->root,
+					       &restore->picture.process.opener, refusal)
+				: memfd_make(&files->file[i], refusal);
 		if (restore->memfd[i] < 0)
 			return refusal->error;
 	}
@@ -39,9 +44,14 @@ int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
 	int r = 0;
 
 	assert(restore->memfd);
-	for (uint32_t i = 0; i < files->count && r == 0; i++)
+	for (uint32_t i = 0; i < files->count && r == 0; i++) {
+		const struct file *file = &files->file[i];
+
 		if (restore->memfd[i] >= 0)
-			r = memfd_seal(&files->file[i], restore->memfd[i], refusal);
+			r = file->image.use & IMAGE_FILE_DELETED
+				    ? deleted_settle(file, restore->memfd[i], refusal)
+				    : memfd_seal(file, restore->memfd[i], refusal);
+	}
 	return r;
 }
 

@@ -201,6 +201,8 @@ enum image_file_use {
 	IMAGE_FILE_DIRECTORY = 8,
 	IMAGE_FILE_DEVICE = 16,
 	IMAGE_FILE_MEMORY = 32, /* a memfd: made anew on the target, see migrate/memfd.h */
+	IMAGE_FILE_DELETED =
+		64, /* made anew without a name, see migrate/deleted.h; MEMORY as well */
 };
 
 /* Payload of FILE: this, then the path. */
@@ -214,7 +216,7 @@ struct image_file {
 	uint32_t use; /* enum image_file_use */
 	uint32_t build_id_length;
 	uint8_t build_id[32];
-	uint32_t uid, gid, seals; /* of a memory file */
+	uint32_t uid, gid, seals; /* of a memory file or a deleted one */
 	uint32_t path_length;
 	uint32_t id; /* not 0 */
 	uint32_t pad;

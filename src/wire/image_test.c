@@ -140,6 +140,10 @@ static void test_files(void)
 	record.file.build_id_length = 33;
 	CHECK(!image_file_ok(&record.file, length));
 	record.file.build_id_length = 0;
+	record.file.use = IMAGE_FILE_DELETED; /* and no contents */
+	CHECK(!image_file_ok(&record.file, length));
+	record.file.use = IMAGE_FILE_DELETED | IMAGE_FILE_MEMORY;
+	CHECK(image_file_ok(&record.file, length));
 	record.file.id = 0;
 	CHECK(!image_file_ok(&record.file, length));
 }

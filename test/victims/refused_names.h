@@ -10,23 +10,40 @@
 
 /* The kinds of `refused` that are a file which the other node has not, or not so. */
 
-static void deleted(void)
+/* A process in a session of its own opens the file by its name, and keeps it. */
+static void leave_reader_of(const char *name)
+{
+	pid_t self = getpid(), child = fork();
+
+	if (child == 0) {
+		setsid();
+		if (fork())
+			_exit(0);
+		int fd = open(name, O_RDONLY);
+
+		unlink(name);
+		while (fd >= 0 && kill(self, 0) == 0)
+			usleep(10000);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
+static void deleted_shared(void)
 {
 	char name[] = "/tmp/dvs-victim-deleted-XXXXXX";
 
 	NEED(mkstemp(name) >= 0);
-	unlink(name);
+	leave_reader_of(name);
+	while (access(name, F_OK) == 0)
+		usleep(1000);
 }
 
-static void deleted_mapped(void)
+static void deleted_folder(void)
 {
 	char name[] = "/tmp/dvs-victim-deleted-XXXXXX";
-	int fd = mkstemp(name);
 
-	NEED(ftruncate(fd, 4096) == 0);
-	NEED(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED);
-	close(fd);
-	unlink(name);
+	NEED(mkdtemp(name) && open(name, O_RDONLY) >= 0 && rmdir(name) == 0);
 }
 
 static void file_lock(void)
@@ -114,8 +131,8 @@ static void device(void)
 }
 
 static const struct kind name_kinds[] = {
-	{ "deleted", "deleted", deleted },
-	{ "deleted_mapped", "deleted", deleted_mapped },
+	{ "deleted_shared", "a deleted file with", deleted_shared },
+	{ "deleted_folder", "deleted", deleted_folder },
 	{ "file_lock", "lock", file_lock },
 	{ "record_lock", "lock", record_lock },
 	{ "proc_file", "proc file system", proc_file },

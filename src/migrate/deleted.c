@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/deleted.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "os/inode.h"
+#include "os/open.h"
+#include "os/rights.h"
+#include "os/socket.h"
+
+static int describe(int fd, const char *path, struct image_file *image, struct refusal *refusal)
+{
+	struct os_status status;
+	unsigned long type;
+	int r = os_status(fd, &status);
+
+	if (r == 0)
+		r = files_describe(fd, image, &type);
+	if (r < 0)
+		return refusal_set(refusal, EDVSIO, "%s, which was deleted, cannot be read: %s",
+				   path, strerror(-r));
+	if (image->size > IMAGE_ADDRESS_END)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process uses %s, which was deleted and is larger than any "
+				   "address space: that cannot be carried",
+				   path);
+	if (os_inode_has_attributes(fd))
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process uses %s, which was deleted and has extended "
+				   "attributes: these are not carried",
+				   path);
+	image->uid = status.uid;
+	image->gid = status.gid;
+	image->use |= IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED;
+	return 1;
+}
+
+int deleted_describe(int dir, const char *path, const char *link, struct image_file *image,
+		     struct refusal *refusal)
+{
+	struct os_status status = { 0 };
+
+	assert(!(image->use & IMAGE_FILE_MEMORY));
+	if (os_status_at(dir, link, &status) < 0 || status.links ||
+	    (status.mode & OS_MODE_KIND) != OS_MODE_FILE)
+		return 0;
+	int fd = os_open_at(dir, link, OS_OPEN_READ);
+
+	if (fd < 0)
+		return refusal_set(refusal, EDVSIO, "%s, which was deleted, cannot be read: %s",
+				   path, strerror(-fd));
+	int r = describe(fd, path, image, refusal);
+
+	os_close(fd);
+	return r;
+}
+
+/* The folder that it had its name in. False: it is none. */
+static bool folder_of(const struct file *file, char folder[IMAGE_PATH_MAX])
+{
+	const char *end = strrchr(file->path, '/');
+	size_t length = end ? (size_t)(end - file->path) : 0;
+
+	if (file->path[0] != '/' || length >= IMAGE_PATH_MAX)
+		return false;
+	memcpy(folder, file->path, length);
+	folder[length] = 0;
+	if (!length)
+		memcpy(folder, "/", 2);
+	return true;
+}
+
+static int refuse(const struct file *file, int r, struct refusal *refusal)
+{
+	if (r == -ENOENT || r == -ENOTDIR)
+		return refusal_set(refusal, EDVSNOENT,
+				   "the process uses %.120s: the target has no such folder",
+				   file->path);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot make a nameless file for %.120s, which the process "
+			   "uses: %s",
+			   file->path, strerror(-r));
+}
+
+int deleted_check(const struct file *file, int root, struct refusal *refusal)
+{
+	char folder[IMAGE_PATH_MAX];
+	int fd = folder_of(file, folder)
+			 ? os_open_below(root, folder, OS_OPEN_PATH | OS_OPEN_FOLDER)
+			 : -EINVAL;
+
+	if (fd < 0)
+		return refuse(file, fd, refusal);
+	os_close(fd);
+	return 0;
+}
+
+/*
+ * It can be given a name, which one that was deleted cannot: of one that never had a name the kernel does not tell
+ * whether it may have one.
+ */
+int deleted_make(const struct file *file, int root, const struct image_opener *opener,
+		 struct refusal *refusal)
+{
+	const struct os_rights_wanted wanted = { opener->uid, opener->gid, opener->effective,
+						 opener->group, opener->group_count };
+	struct os_rights *rights;
+	char folder[IMAGE_PATH_MAX];
+
+	assert(file->image.use & IMAGE_FILE_DELETED);
+	if (!folder_of(file, folder) || file->image.size > IMAGE_ADDRESS_END)
+		return refuse(file, -EINVAL, refusal);
+	if (os_rights_assume(&rights, &wanted) < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the target cannot act with the rights of the process");
+	int fd = os_open_below(root, folder, OS_OPEN_NAMELESS | OS_OPEN_FOLDER | OS_OPEN_BOTH);
+
+	os_rights_give_back(rights);
+	int r = fd < 0 ? fd : os_inode_resize(fd, file->image.size);
+
+	if (r == 0)
+		return fd;
+	os_close(fd);
+	return refuse(file, r, refusal);
+}
+
+int deleted_settle(const struct file *file, int fd, struct refusal *refusal)
+{
+	const struct image_file *image = &file->image;
+
+	assert(fd >= 0);
+	int r = os_inode_own(fd, image->uid, image->gid, image->mode & OS_MODE_RIGHTS);
+
+	if (r == 0)
+		r = os_inode_set_mtime(fd, image->mtime_s, image->mtime_ns);
+	return r < 0 ? refuse(file, r, refusal) : 0;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file without a name, described and made anew in its folder. */
+#include "migrate/deleted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "dvk/errors.h"
+#include "migrate/made_proc_test.h"
+
+#define SIZE 12345
+
+static int self; /* /proc/self */
+
+static int nameless(int flags)
+{
+	int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0640);
+
+	CHECK(fd >= 0 && ftruncate(fd, SIZE) == 0);
+	return fd;
+}
+
+static int describe(int fd, struct image_file *image, struct refusal *refusal)
+{
+	char link[32];
+
+	*image = (struct image_file){ 0 };
+	*refusal = REFUSAL_NONE;
+	snprintf(link, sizeof(link), "fd/%d", fd);
+	return deleted_describe(self, "/tmp/gone (deleted)", link, image, refusal);
+}
+
+static void test_described(void)
+{
+	struct image_file image;
+	struct refusal refusal;
+	char name[] = "/tmp/dvs-deleted-test-XXXXXX";
+	int fd = nameless(0), named = mkstemp(name), folder = open("/tmp", O_RDONLY | O_DIRECTORY);
+
+	CHECK_EQ(describe(fd, &image, &refusal), 1);
+	CHECK(image.size == SIZE && image.mode == (S_IFREG | 0640) && image.uid == getuid());
+	CHECK_EQ(image.use, IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED);
+	CHECK_EQ(describe(named, &image, &refusal), 0);
+	CHECK_EQ(describe(folder, &image, &refusal), 0);
+	CHECK_EQ(describe(9999, &image, &refusal), 0);
+	unlink(name);
+	CHECK_EQ(describe(named, &image, &refusal), 1);
+	close(folder);
+	close(named);
+	close(fd);
+}
+
+static int make(const char *path, uint64_t size, struct refusal *refusal)
+{
+	const struct image_opener opener = { .uid = getuid(), .gid = getgid() };
+	struct file file = { .path = (char *)path,
+			     .image = { .use = IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED,
+					.size = size,
+					.mode = S_IFREG | 0604,
+					.uid = getuid(),
+					.gid = getgid(),
+					.mtime_s = 77 } };
+	int root = open("/", O_PATH | O_DIRECTORY);
+
+	*refusal = REFUSAL_NONE;
+	int checked = deleted_check(&file, root, refusal);
+	int fd = deleted_make(&file, root, &opener, refusal);
+
+	CHECK(checked == 0 || fd < 0);
+	if (fd >= 0)
+		CHECK_EQ(deleted_settle(&file, fd, refusal), 0);
+	close(root);
+	return fd;
+}
+
+static bool can_be_named(int fd)
+{
+	char link[48], name[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	snprintf(name, sizeof(name), "/tmp/dvs-deleted-test-%d", getpid());
+	bool named = linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+
+	unlink(name);
+	return named;
+}
+
+static void test_made(void)
+{
+	struct refusal refusal;
+	struct stat status;
+	int fd = make("/tmp/gone (deleted)", SIZE, &refusal);
+
+	if (fd < 0 && geteuid()) {
+		test_skip("rights cannot be assumed here");
+		return;
+	}
+	CHECK(fstat(fd, &status) == 0 && status.st_size == SIZE && status.st_nlink == 0 &&
+	      status.st_mode == (S_IFREG | 0604) && status.st_mtime == 77);
+	CHECK(can_be_named(fd));
+	close(fd);
+}
+
+static void test_refused(void)
+{
+	struct refusal refusal;
+
+	CHECK(is_refusal(make("/no/such/folder/x (deleted)", 1, &refusal), &refusal, EDVSNOENT,
+			 "no such folder"));
+	CHECK(is_refusal(make("/etc/passwd/x (deleted)", 1, &refusal), &refusal, EDVSNOENT,
+			 "no such folder"));
+	CHECK(is_refusal(make("/proc/x (deleted)", 1, &refusal), &refusal, EDVSPROCSTS,
+			 "cannot make a nameless file") ||
+	      refusal.error == EDVSNOENT);
+	CHECK(make("/tmp/x", UINT64_MAX, &refusal) < 0);
+	CHECK(make("x", 1, &refusal) < 0);
+}
+
+int main(void)
+{
+	self = open("/proc/self", O_PATH | O_DIRECTORY);
+	TEST(test_described);
+	TEST(test_made);
+	TEST(test_refused);
+	close(self);
+	return test_end();
+}
