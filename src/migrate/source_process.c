@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/source_process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/cut_short.h"
+#include "migrate/migrate.h"
+#include "migrate/state.h"
+#include "os/affinity.h"
+#include "os/kernel.h"
+
+int source_process_init(struct source_process *process, pid_t pid)
+{
+	*process = (struct source_process){ .pid = pid, .inventory.dir = -1 };
+	return calls_init(&process->calls) < 0 ? -ENOMEM : 0;
+}
+
+void source_process_deinit(struct source_process *process)
+{
+	source_process_release(process);
+	assert(!process->affinity);
+	if (process->is_open)
+		inventory_close(&process->inventory);
+	process->is_open = false;
+	threads_free(&process->threads);
+	interrupted_free(&process->interrupted);
+	calls_deinit(&process->calls);
+}
+
+int source_process_check(struct source_process *process, const struct migrate_host *host,
+			 struct refusal *refusal)
+{
+	int r = 0;
+
+	if (!process->is_open) {
+		r = inventory_open(&process->inventory, process->pid, refusal);
+		process->is_open = r == 0;
+	}
+	return r ? r : inventory_read(&process->inventory, host, true, NULL, refusal);
+}
+
+static int borrow_all(struct source_process *process, struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < process->threads.count; i++) {
+		int r = tracee_borrow(&process->threads.tracee[i]);
+
+		if (r)
+			return refusal_set(refusal, EDVSSRCH, "the process %s",
+					   tracee_result_text(r));
+		interrupted_mend(&process->threads.tracee[i]);
+	}
+	return 0;
+}
+
+/* Before positions are read, which the rest of a transfer moves on. */
+static int finish_transfers(struct source_process *process, struct refusal *refusal)
+{
+	const struct image_special *vdso = maps_special(&process->inventory.maps, "vdso");
+	struct remote_ptr at;
+
+	if (!vdso || foothold_find_syscall(process->pid, vdso->start, vdso->length, &at))
+		return 0;
+	for (uint32_t i = 0; i < process->threads.count; i++) {
+		int r = cut_short_finish(&process->threads.tracee[i], at, &process->inventory);
+
+		if (r)
+			return refusal_set_number(refusal,
+						  r == TRACEE_E_GONE ? EDVSSRCH : EDVSPROCSTS,
+						  "the process %s", tracee_result_text(r));
+	}
+	return 0;
+}
+
+int source_process_hold(struct source_process *process, uint64_t *first_stop_ns,
+			struct refusal *refusal)
+{
+	assert(process->is_open && process->threads.count == 0);
+	interrupted_note(&process->interrupted, &process->inventory);
+	int r = threads_freeze(&process->threads, &process->inventory, first_stop_ns, refusal);
+
+	if (r)
+		return r;
+	r = borrow_all(process, refusal);
+	if (r == 0)
+		r = finish_transfers(process, refusal);
+	if (r)
+		threads_thaw(&process->threads);
+	return r;
+}
+
+void source_process_gather(struct source_process *process, const struct os_affinity *here)
+{
+	assert(!process->affinity);
+	process->affinity = calloc(process->threads.count, sizeof(*process->affinity));
+	if (!process->affinity)
+		return;
+	for (uint32_t i = 0; i < process->threads.count; i++) {
+		os_affinity(process->threads.tracee[i].tid, &process->affinity[i]);
+		os_affinity_set(process->threads.tracee[i].tid, here);
+	}
+}
+
+static void let_go(struct source_process *process)
+{
+	free(process->affinity);
+	process->affinity = NULL;
+}
+
+static void scatter(struct source_process *process)
+{
+	for (uint32_t i = 0; process->affinity && i < process->threads.count; i++)
+		os_affinity_set(process->threads.tracee[i].tid, &process->affinity[i]);
+	let_go(process);
+}
+
+static int open_foothold(struct source_process *process, struct refusal *refusal)
+{
+	const struct image_special *vdso = maps_special(&process->inventory.maps, "vdso");
+	uint64_t gap = maps_find_gap(&process->inventory.maps, NULL, FOOTHOLD_BYTES);
+	struct tracee *leader = &process->threads.tracee[0];
+
+	assert(leader->borrowed);
+	if (!vdso || !gap)
+		return refusal_set(refusal, EDVSPROCSTS, "the process has %s",
+				   vdso ? "no room in its address space" : "no vdso");
+	int r = foothold_find_syscall(process->pid, vdso->start, vdso->length,
+				      &process->foothold.vdso_syscall);
+	if (r == 0)
+		r = foothold_open(&process->foothold, leader, gap);
+	if (r == -ENOMEM)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has no room for the %u KiB that the move needs for a moment: "
+			"its limit of address space (RLIMIT_AS), of data (RLIMIT_DATA) or of "
+			"mappings is reached; raise it with prlimit",
+			FOOTHOLD_BYTES / 1024);
+	if (r == -EAGAIN)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has no room for locked memory that the move needs for "
+			"a moment: its limit (RLIMIT_MEMLOCK) is reached; raise it with "
+			"prlimit");
+	if (r == -EACCES || r == -EPERM)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process may not have writable code (PR_SET_MDWE or a security "
+			"policy), which the move needs for a moment");
+	if (r)
+		return refusal_set(refusal, EDVSPROCSTS, "the process cannot be entered: it %s",
+				   tracee_result_text(r));
+	return 0;
+}
+
+/* mlockall(MCL_FUTURE) cannot be asked for; but our own new mapping is locked by it. */
+static int look_for_lock_future(struct source_process *process, const struct migrate_host *host,
+				struct refusal *refusal)
+{
+	struct inventory *inventory = &process->inventory;
+	struct maps_skip skip = { .start = process->foothold.base.at, .bytes = FOOTHOLD_BYTES };
+	bool any = false;
+
+	for (uint32_t i = 0; i < inventory->maps.count; i++)
+		any = any || inventory->maps.map[i].flags & IMAGE_MAP_LOCKED;
+	if (!any)
+		return 0;
+	int r = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, &skip,
+			  &inventory->text, refusal);
+
+	inventory->process.lock_future = skip.locked;
+	if (r == 0 && maps_add_files(&inventory->maps, &inventory->files) < 0)
+		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
+	return r;
+}
+
+int source_process_enter(struct source_process *process, const struct migrate_host *host,
+			 struct refusal *refusal)
+{
+	assert(process->threads.count);
+	int r = inventory_read(&process->inventory, host, false, NULL, refusal);
+
+	if (r == 0)
+		r = threads_name(&process->threads, &process->inventory, refusal);
+	if (r == 0)
+		r = open_foothold(process, refusal);
+	return r ? r : look_for_lock_future(process, host, refusal);
+}
+
+int source_process_ask(struct source_process *process, struct refusal *refusal)
+{
+	assert(process->foothold.base.at);
+	process->ignores_breakpoint = process->inventory.ignored >> (SIGTRAP - 1) & 1;
+	process->actions[SIGTRAP - 1] = (struct image_sigaction){ .handler = (uint64_t)SIG_IGN };
+	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
+	return state_read_process(&process->calls, &process->inventory, process->actions, refusal);
+}
+
+/*
+ * A breakpoint whose signal is ignored resets that to the default, so what the process had is set
+ * again, by a call that needs no breakpoint.
+ */
+static void ignore_breakpoint_again(struct source_process *process)
+{
+	struct tracee *leader = &process->threads.tracee[0];
+	struct image_sigaction *action = &process->actions[SIGTRAP - 1];
+	uint64_t address = process->foothold.base.at + FOOTHOLD_CODE_BYTES;
+	const uint64_t args[6] = { SIGTRAP, address, 0, 8 };
+	int64_t done;
+
+	if (!process->ignores_breakpoint || !process->foothold.base.at || !leader->borrowed)
+		return;
+	if (trace_write(leader->tid, address, action, sizeof(*action)) == 0)
+		tracee_syscall(leader, foothold_syscall(&process->foothold), SYS_rt_sigaction, args,
+			       &done);
+}
+
+void source_process_release(struct source_process *process)
+{
+	if (!process->threads.count)
+		return;
+	ignore_breakpoint_again(process);
+	foothold_close(&process->foothold, &process->threads.tracee[0]);
+	scatter(process);
+	threads_thaw(&process->threads);
+	process->foothold.base.at = 0;
+}
+
+/* Those on their way to one thread count, too. */
+static uint64_t late_signals(struct source_process *process)
+{
+	uint64_t pending = 0;
+
+	if (procdir_read(process->inventory.dir, "status", &process->inventory.text) < 0)
+		return 0;
+	pending |= procdir_number(process->inventory.text.text, "ShdPnd", 16, 0);
+	pending |= procdir_number(process->inventory.text.text, "SigPnd", 16, 0);
+	return pending & ~process->pending_sent;
+}
+
+uint64_t source_process_kill(struct source_process *process)
+{
+	uint64_t late = late_signals(process);
+
+	let_go(process);
+	threads_kill(&process->threads);
+	assert(process->threads.count == 0);
+	return late;
+}

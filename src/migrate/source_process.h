@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_SOURCE_PROCESS_H
+#define DVS_MIGRATE_SOURCE_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/refusal.h"
+#include "migrate/calls.h"
+#include "migrate/interrupted.h"
+#include "migrate/inventory.h"
+#include "migrate/threads.h"
+#include "wire/image.h"
+
+struct migrate_host;
+struct os_affinity;
+struct writer;
+
+/*
+ * A process at the source of a move, through these steps:
+ *
+ *	check    read from outside while it runs
+ *	hold     all threads stand and are borrowed; transfers that the stop cut short are finished
+ *	gather   its threads run on the engine's CPU, beside the one that waits for them
+ *	enter    read once more; the foothold is open in it
+ *	ask      what only the process can tell, about all of it
+ *	send     the rest, to the target; or try, which asks the same and sends nothing
+ *	release  undoes hold to ask, from wherever that came to; or kill
+ *
+ * The functions return 0, or a negative EDVS number with *refusal filled. Those after check block on the process, and
+ * are called by one and the same thread (ptrace).
+ */
+struct source_process {
+	pid_t pid;
+	struct inventory inventory;
+	bool is_open; /* the inventory */
+	bool ignores_breakpoint;
+	struct interrupted interrupted;
+	struct threads threads; /* those that are held */
+	struct foothold foothold;
+	struct calls calls;
+	struct image_sigaction actions[IMAGE_SIGNALS];
+	struct os_affinity *affinity; /* owned: of each thread before it was gathered, or NULL */
+	uint64_t pending_sent;	      /* signals that were pending and are in the image */
+};
+
+int source_process_init(struct source_process *process, pid_t pid); /* 0 or -ENOMEM */
+void source_process_deinit(struct source_process *process);	    /* releases what is held */
+
+int source_process_check(struct source_process *process, const struct migrate_host *host,
+			 struct refusal *refusal);
+
+/* *first_stop_ns: CLOCK_MONOTONIC. After a refusal nothing is held. */
+int source_process_hold(struct source_process *process, uint64_t *first_stop_ns,
+			struct refusal *refusal);
+
+/* Harmless if it cannot be done. */
+void source_process_gather(struct source_process *process, const struct os_affinity *here);
+
+/* After a refusal of these the caller releases. */
+int source_process_enter(struct source_process *process, const struct migrate_host *host,
+			 struct refusal *refusal);
+int source_process_ask(struct source_process *process, struct refusal *refusal);
+
+/* every_cpu: of a thread of this node that has chosen none. *page_count is counted up. */
+int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
+			struct writer *writer, uint64_t *page_count, struct refusal *refusal);
+int source_process_try(struct source_process *process, struct refusal *refusal);
+
+/* Steps that were not reached find nothing to undo. */
+void source_process_release(struct source_process *process);
+
+/* Returns the signals (bit n-1 for signal n) that arrived after it was sent: they die with it. */
+uint64_t source_process_kill(struct source_process *process);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The records of a process that stands. */
+#include "migrate/source_process.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/descriptors_source.h"
+#include "migrate/fault.h"
+#include "migrate/memory.h"
+#include "migrate/object_records.h"
+#include "migrate/state.h"
+#include "migrate/stream.h"
+#include "os/affinity.h"
+#include "os/kernel.h"
+
+#define PENDING_BATCH 16
+
+static void send_head(struct source_process *process, struct writer *writer)
+{
+	struct inventory *inventory = &process->inventory;
+	const struct object_tables tables = { &inventory->files, &inventory->maps,
+					      &inventory->descriptors, false };
+	struct image_string_head cwd = { IMAGE_STRING_CWD, (uint32_t)strlen(inventory->cwd) };
+	struct image_string_head auxv = { IMAGE_STRING_AUXV, inventory->auxv_bytes };
+
+	inventory->process.thread_count = process->threads.count;
+	inventory->process.map_count = inventory->maps.count;
+	object_records_send(&tables, writer);
+	writer_put(writer, IMAGE_PROCESS, &inventory->process, sizeof(inventory->process));
+	writer_put_two(writer, IMAGE_STRING, &cwd, sizeof(cwd), inventory->cwd, cwd.length);
+	writer_put_two(writer, IMAGE_STRING, &auxv, sizeof(auxv), inventory->auxv, auxv.length);
+	for (uint32_t i = 0; i < inventory->maps.count; i++)
+		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
+	descriptors_send_numbers(&inventory->descriptors, writer);
+	writer_put(writer, IMAGE_LAYOUT, NULL, 0);
+	writer_flush(writer);
+}
+
+static uint64_t signal_bit(const void *info)
+{
+	int signal = ((const siginfo_t *)info)->si_signo;
+
+	return signal >= 1 && signal <= 64 ? 1ull << (signal - 1) : 0;
+}
+
+static int send_pending(struct source_process *process, struct writer *writer, pid_t tid,
+			bool shared, struct refusal *refusal)
+{
+	siginfo_t infos[PENDING_BATCH];
+	uint64_t first = 0;
+
+	for (;;) {
+		int count = trace_pending(tid, shared, first, infos, PENDING_BATCH);
+
+		if (count == 0)
+			return 0;
+		if (count < 0)
+			return refusal_set(refusal, EDVSSRCH,
+					   "the pending signals of the process cannot be read: %s",
+					   strerror(-count));
+		for (int i = 0; i < count; i++) {
+			struct image_siginfo record = { .shared = shared };
+
+			memcpy(record.info, &infos[i], sizeof(record.info));
+			process->pending_sent |= signal_bit(&infos[i]);
+			writer_put(writer, IMAGE_SIGINFO, &record, sizeof(record));
+		}
+		first += (uint64_t)count;
+	}
+}
+
+static int send_process_state(struct source_process *process, struct writer *writer,
+			      struct refusal *refusal)
+{
+	const struct inventory *inventory = &process->inventory;
+
+	writer_put(writer, IMAGE_SIGACTIONS, process->actions, sizeof(process->actions));
+	int r = send_pending(process, writer, process->pid, true, refusal);
+
+	for (uint32_t i = 0; i < inventory->timer_count; i++)
+		writer_put(writer, IMAGE_TIMER, &inventory->timer[i], sizeof(inventory->timer[i]));
+	return r;
+}
+
+/* *length: of the xsave area, which has room for IMAGE_XSTATE_MAX. */
+static int read_thread(struct source_process *process, uint32_t index, struct image_thread *thread,
+		       uint8_t *xstate, size_t *length, struct refusal *refusal)
+{
+	assert(index < process->threads.count);
+	*length = IMAGE_XSTATE_MAX;
+	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[index]);
+	return state_read_thread(&process->calls, &process->inventory, process->threads.vtid[index],
+				 thread, xstate, length, refusal);
+}
+
+static int send_thread(struct source_process *process, const struct os_affinity *every_cpu,
+		       struct writer *writer, uint32_t index, struct refusal *refusal)
+{
+	struct tracee *tracee = &process->threads.tracee[index];
+	struct image_thread thread;
+	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
+	size_t length;
+	int r = read_thread(process, index, &thread, xstate, &length, refusal);
+
+	if (r)
+		return r;
+	interrupted_translate(&process->interrupted, tracee->tid, &thread.registers);
+	thread.affinity_bytes = sizeof(thread.affinity);
+	if (!process->affinity ||
+	    memcmp(&process->affinity[index], every_cpu, sizeof(*every_cpu)) == 0)
+		thread.affinity_bytes = 0;
+	else
+		memcpy(thread.affinity, &process->affinity[index], sizeof(thread.affinity));
+	writer_put(writer, IMAGE_THREAD, &thread, sizeof(thread));
+	writer_put(writer, IMAGE_XSTATE, xstate, length);
+	return send_pending(process, writer, tracee->tid, false, refusal);
+}
+
+/*
+ * Whether all could be read; and a stop that was held back is due here when the process is thawed, and
+ * would be lost in a move.
+ */
+static int check_last(const struct source_process *process, struct refusal *refusal)
+{
+	assert(process->threads.count);
+	for (uint32_t i = 0; i < process->threads.count; i++) {
+		if (process->threads.tracee[i].stop_again)
+			return refusal_set(
+				refusal, EDVSPROCSTS,
+				"the process was stopped by a signal (SIGSTOP) during the "
+				"move; continue it first");
+	}
+	return inventory_check_lack(&process->inventory, refusal);
+}
+
+static int complete_descriptors(struct source_process *process, struct refusal *refusal)
+{
+	assert(process->threads.count);
+	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
+	return descriptors_complete(&process->inventory.descriptors, process->pid, &process->calls,
+				    refusal);
+}
+
+int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
+			struct writer *writer, uint64_t *page_count, struct refusal *refusal)
+{
+	process->pending_sent = 0;
+	int r = complete_descriptors(process, refusal);
+
+	if (r)
+		return r;
+	send_head(process, writer);
+	r = memory_send(process->pid, process->inventory.dir, &process->inventory.maps,
+			&process->inventory.files, writer, page_count, refusal);
+	if (r == 0)
+		r = fault_here(FAULT_SOURCE_MEMORY, refusal);
+	if (r == 0)
+		r = send_process_state(process, writer, refusal);
+	for (uint32_t i = 0; i < process->threads.count && r == 0; i++)
+		r = send_thread(process, every_cpu, writer, i, refusal);
+	return r ? r : check_last(process, refusal);
+}
+
+int source_process_try(struct source_process *process, struct refusal *refusal)
+{
+	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
+	struct image_thread thread;
+	int r = complete_descriptors(process, refusal);
+
+	for (uint32_t i = 0; i < process->threads.count && r == 0; i++) {
+		size_t length;
+
+		r = read_thread(process, i, &thread, xstate, &length, refusal);
+	}
+	return r ? r : check_last(process, refusal);
+}
