@@ -32,6 +32,7 @@ void inventory_close(struct inventory *inventory)
 	free(inventory->thread);
 	free(inventory->timer);
 	maps_free(&inventory->maps);
+	memories_free(&inventory->memories);
 	files_free(&inventory->files);
 	descriptors_free(&inventory->descriptors);
 	procdir_text_free(&inventory->text);
@@ -380,6 +381,15 @@ int inventory_check_lack(const struct inventory *inventory, struct refusal *refu
 				  "not all of the process can be looked at: %s", strerror(-lack));
 }
 
+int inventory_read_maps(struct inventory *inventory, const struct migrate_host *host,
+			struct maps_skip *skip, struct refusal *refusal)
+{
+	const struct maps_objects objects = { &inventory->files, &inventory->memories };
+
+	return maps_read(&inventory->maps, inventory->dir, &objects, host, skip, &inventory->text,
+			 refusal);
+}
+
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,
 		   struct maps_skip *skip, struct refusal *refusal)
 {
@@ -389,6 +399,7 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (r < 0)
 		return inventory_refuse_threads(inventory, r, refusal);
 	files_clear(&inventory->files);
+	memories_clear(&inventory->memories);
 	inventory->needs = 0;
 	read_vtids(inventory);
 	r = inventory_read_process(inventory, refusal);
@@ -400,12 +411,11 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (r == 0)
 		r = inventory_read_timers(inventory, refusal);
 	if (r == 0)
-		r = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, skip,
-			      &inventory->text, refusal);
+		r = inventory_read_maps(inventory, host, skip, refusal);
 	if (r == 0)
 		r = descriptors_read(&inventory->descriptors, inventory->pid, inventory->dir,
 				     &inventory->files, host, &inventory->text, refusal);
-	if (r == 0 && maps_add_files(&inventory->maps, &inventory->files) < 0)
+	if (r == 0 && memories_add_files(&inventory->memories, &inventory->files) < 0)
 		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	if (r == 0)
 		r = first ? others_check(inventory, refusal)

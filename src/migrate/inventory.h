@@ -5,6 +5,7 @@
 #include "migrate/descriptors.h"
 #include "migrate/files.h"
 #include "migrate/maps.h"
+#include "migrate/memories.h"
 #include "migrate/migrate.h"
 #include "os/procdir.h"
 #include "wire/image.h"
@@ -27,6 +28,7 @@ struct inventory {
 	uint32_t thread_count, thread_capacity;
 	struct maps maps;
 	struct files files;
+	struct memories memories;
 	struct descriptors descriptors;
 	struct image_timer *timer; /* owned; times not filled in */
 	uint32_t timer_count, timer_capacity;
@@ -64,6 +66,10 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 /* Parts of that: the settings and bounds, and, after the threads with their own numbers, the POSIX timers. */
 int inventory_read_process(struct inventory *inventory, struct refusal *refusal);
 int inventory_read_timers(struct inventory *inventory, struct refusal *refusal);
+
+/* The mappings alone; adds to the tables of files and memories. */
+int inventory_read_maps(struct inventory *inventory, const struct migrate_host *host,
+			struct maps_skip *skip, struct refusal *refusal);
 
 /* fitness.c: refuses a process that is not of the kind that can move: children, seccomp, ... */
 int fitness_check(struct inventory *inventory, struct refusal *refusal);

@@ -15,6 +15,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/ended.h"
+#include "migrate/memories.h"
 #include "os/inode.h"
 #include "os/open.h"
 #include "os/procdir.h"
@@ -70,14 +71,12 @@ static const struct flag_row {
 
 void maps_clear(struct maps *maps)
 {
-	maps->count = maps->memory_count = 0;
-	maps->special_count = 0;
+	maps->count = maps->special_count = 0;
 }
 
 void maps_free(struct maps *maps)
 {
 	free(maps->map);
-	free(maps->memory);
 	*maps = (struct maps){ 0 };
 }
 
@@ -296,11 +295,6 @@ int maps_open_object(int dir, uint64_t start, uint64_t end)
 	return os_open_at(dir, link, OS_OPEN_READ);
 }
 
-static uint64_t whole_pages(uint64_t bytes)
-{
-	return (bytes + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
-}
-
 /*
  * The size of a shared anonymous object, in whole pages. One that is gone (the process still runs, and
  * is read again frozen) counts as if it were mapped to its end.
@@ -313,87 +307,8 @@ static uint64_t object_bytes(const struct printed *printed, int dir)
 	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)printed->start,
 		 (unsigned long long)printed->end);
 	if (os_status_at(dir, link, &status) < 0 || status.size == 0)
-		return whole_pages(printed->offset + (printed->end - printed->start));
-	return whole_pages(status.size);
-}
-
-static int add_memory(struct maps *maps, const struct image_memory *memory)
-{
-	if (maps->memory_count == maps->memory_capacity) {
-		uint32_t capacity = maps->memory_capacity ? maps->memory_capacity * 2 : 16;
-		struct image_memory *bigger = realloc(maps->memory, capacity * sizeof(*bigger));
-
-		if (!bigger)
-			return -ENOMEM;
-		maps->memory = bigger;
-		maps->memory_capacity = capacity;
-	}
-	assert(memory->bytes % IMAGE_PAGE == 0);
-	assert(maps->memory_count < maps->memory_capacity);
-	maps->memory[maps->memory_count++] = *memory;
-	return 0;
-}
-
-int maps_append_memory(struct maps *maps, const struct image_memory *memory)
-{
-	if (maps->memory_count && memory->id <= maps->memory[maps->memory_count - 1].id)
-		return -EBADMSG;
-	return add_memory(maps, memory);
-}
-
-static int by_id(const void *a, const void *b)
-{
-	const struct image_memory *one = a, *other = b;
-
-	return (one->id > other->id) - (one->id < other->id);
-}
-
-const struct image_memory *maps_memory(const struct maps *maps, uint64_t id)
-{
-	const struct image_memory wanted = { .id = id };
-
-	return maps->memory_count
-		       ? bsearch(&wanted, maps->memory, maps->memory_count, sizeof(wanted), by_id)
-		       : NULL;
-}
-
-/* Each of them once. The process may make one larger while it is looked at: the larger size counts. */
-static void sort_memory(struct maps *maps)
-{
-	uint32_t kept = 0;
-
-	if (maps->memory_count)
-		qsort(maps->memory, maps->memory_count, sizeof(maps->memory[0]), by_id);
-	for (uint32_t i = 0; i < maps->memory_count; i++) {
-		struct image_memory *last = kept ? &maps->memory[kept - 1] : NULL;
-
-		if (!last || last->id != maps->memory[i].id)
-			maps->memory[kept++] = maps->memory[i];
-		else if (last->bytes < maps->memory[i].bytes)
-			last->bytes = maps->memory[i].bytes;
-	}
-	assert(kept <= maps->memory_count);
-	maps->memory_count = kept;
-}
-
-int maps_add_files(struct maps *maps, struct files *files)
-{
-	for (uint32_t i = 0; i < files->count; i++) {
-		struct image_file *file = &files->file[i].image;
-		/* Inode numbers are different within a file system; those of memory are small. */
-		struct image_memory memory = { file->use & IMAGE_FILE_DELETED
-						       ? 1ull << 63 | file->id
-						       : file->inode,
-					       whole_pages(file->size) };
-
-		if (!(file->use & IMAGE_FILE_MEMORY))
-			continue;
-		file->memory = file->size ? memory.id : 0;
-		if (file->memory && add_memory(maps, &memory) < 0)
-			return -ENOMEM;
-	}
-	sort_memory(maps);
-	return 0;
+		return memories_whole_pages(printed->offset + (printed->end - printed->start));
+	return memories_whole_pages(status.size);
 }
 
 static bool is_foreign(const struct printed *printed, int dir, const struct migrate_host *host,
@@ -410,15 +325,15 @@ static bool is_foreign(const struct printed *printed, int dir, const struct migr
 	return recalled;
 }
 
-static int classify_object(struct maps *maps, const struct printed *printed, struct image_map *map,
-			   int dir, struct files *files, const struct migrate_host *host,
+static int classify_object(const struct printed *printed, struct image_map *map, int dir,
+			   const struct maps_objects *objects, const struct migrate_host *host,
 			   struct refusal *refusal)
 {
 	static const char shmem_label[] = "[anon_shmem:";
 	struct foreign_name name;
 
 	map->offset = printed->offset;
-	if (!files) {
+	if (!objects) {
 		map->kind = IMAGE_MAP_FILE;
 		return 0;
 	}
@@ -436,15 +351,16 @@ static int classify_object(struct maps *maps, const struct printed *printed, str
 		map->object = printed->inode;
 		const struct image_memory memory = { printed->inode, object_bytes(printed, dir) };
 
-		return add_memory(maps, &memory) ? refusal_set(refusal, EDVSNOMEM, "out of memory")
-						 : 0;
+		return memories_note(objects->memories, &memory)
+			       ? refusal_set(refusal, EDVSNOMEM, "out of memory")
+			       : 0;
 	}
 	const char *what = special_object(printed->path);
 
 	if (what)
 		return refuse_map(refusal, printed, what);
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
-	int id = add_mapped_file(printed, dir, files,
+	int id = add_mapped_file(printed, dir, objects->files,
 				 IMAGE_FILE_MAPPED | (writes ? IMAGE_FILE_WRITTEN : 0), refusal);
 
 	if (id < 0)
@@ -476,7 +392,7 @@ static int classify_kernel(struct maps *maps, const struct printed *printed, str
 struct reading {
 	struct maps *maps;
 	int dir;
-	struct files *files;
+	const struct maps_objects *objects;
 	const struct migrate_host *host;
 	struct maps_skip *skip;
 	struct refusal *refusal;
@@ -512,8 +428,8 @@ static int on_mapping(struct reading *reading, const struct printed *printed)
 		if (printed->inode == 0)
 			r = classify_nameless(printed, &map, reading->refusal);
 		else
-			r = classify_object(reading->maps, printed, &map, reading->dir,
-					    reading->files, reading->host, reading->refusal);
+			r = classify_object(printed, &map, reading->dir, reading->objects,
+					    reading->host, reading->refusal);
 	}
 	if (r)
 		return r;
@@ -524,10 +440,11 @@ static int on_mapping(struct reading *reading, const struct printed *printed)
 	return 0;
 }
 
-int maps_read(struct maps *maps, int dir, struct files *files, const struct migrate_host *host,
-	      struct maps_skip *skip, struct procdir_text *buffer, struct refusal *refusal)
+int maps_read(struct maps *maps, int dir, const struct maps_objects *objects,
+	      const struct migrate_host *host, struct maps_skip *skip, struct procdir_text *buffer,
+	      struct refusal *refusal)
 {
-	struct reading reading = { maps, dir, files, host, skip, refusal };
+	struct reading reading = { maps, dir, objects, host, skip, refusal };
 	struct printed printed;
 	bool open = false;
 	int r = procdir_read(dir, "smaps", buffer);
@@ -552,6 +469,7 @@ int maps_read(struct maps *maps, int dir, struct files *files, const struct migr
 		r = on_mapping(&reading, &printed);
 	if (r == 0 && maps->count == 0)
 		return refusal_set(refusal, EDVSSRCH, "the process has no memory: it is ending");
-	sort_memory(maps);
+	if (objects)
+		memories_sort(objects->memories);
 	return r;
 }

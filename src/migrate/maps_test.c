@@ -10,6 +10,7 @@
 #include "base/test.h"
 #include "dvk/errors.h"
 #include "migrate/made_proc_test.h"
+#include "migrate/memories.h"
 #include "os/inode.h"
 #include "os/procdir.h"
 
@@ -19,6 +20,8 @@ static const struct migrate_host nothing;
 static struct made_proc made;
 static struct maps maps;
 static struct files files;
+static struct memories memories;
+static const struct maps_objects objects = { &files, &memories };
 static struct procdir_text buffer;
 static struct refusal refusal;
 
@@ -26,7 +29,8 @@ static int read_list(const char *smaps, const struct migrate_host *host, struct 
 {
 	made_proc_text(&made, "smaps", smaps);
 	refusal = REFUSAL_NONE;
-	return maps_read(&maps, made.dir, &files, host, skip, &buffer, &refusal);
+	memories_clear(&memories);
+	return maps_read(&maps, made.dir, &objects, host, skip, &buffer, &refusal);
 }
 
 static void begin(void)
@@ -37,6 +41,7 @@ static void begin(void)
 static void end(void)
 {
 	maps_free(&maps);
+	memories_free(&memories);
 	files_free(&files);
 	procdir_text_free(&buffer);
 	made_proc_close(&made);
@@ -141,7 +146,7 @@ static void test_kinds_refused(void)
 	made_proc_text(&made, "smaps",
 		       "1000-2000 rw-p 00000000 00:00 0 \nProtectionKey:  3\nVmFlags: rd\n");
 	refusal = REFUSAL_NONE;
-	CHECK(is_refusal(maps_read(&maps, made.dir, &files, &nothing, NULL, &buffer, &refusal),
+	CHECK(is_refusal(maps_read(&maps, made.dir, &objects, &nothing, NULL, &buffer, &refusal),
 			 &refusal, EDVSPROCSTS, "memory with a protection key"));
 	end();
 }
@@ -157,7 +162,7 @@ static void test_none(void)
 			 &refusal, EDVSSRCH, "it is ending"));
 	made_proc_unlink(&made, "smaps");
 	refusal = REFUSAL_NONE;
-	CHECK(is_refusal(maps_read(&maps, made.dir, &files, &nothing, NULL, &buffer, &refusal),
+	CHECK(is_refusal(maps_read(&maps, made.dir, &objects, &nothing, NULL, &buffer, &refusal),
 			 &refusal, EDVSSRCH, "has ended"));
 	end();
 }
@@ -200,17 +205,17 @@ static void test_shared(void)
 			   "8000-9000 rw-s 00000000 00:01 4 [anon_shmem:mine]\nVmFlags: rd sh\n",
 			   &nothing, NULL),
 		 0);
-	CHECK(maps.count == 3 && maps.memory_count == 2);
-	CHECK(maps.memory[0].id == 4 && maps.memory[0].bytes == 0x1000);
-	CHECK(maps.memory[1].id == 9 && maps.memory[1].bytes == 0x6000);
-	CHECK(maps_memory(&maps, 9) == &maps.memory[1] && !maps_memory(&maps, 5));
+	CHECK(maps.count == 3 && memories.count == 2);
+	CHECK(memories.memory[0].id == 4 && memories.memory[0].bytes == 0x1000);
+	CHECK(memories.memory[1].id == 9 && memories.memory[1].bytes == 0x6000);
+	CHECK(memories_find(&memories, 9) == &memories.memory[1] && !memories_find(&memories, 5));
 	CHECK(maps.map[0].kind == IMAGE_MAP_SHARED_ANON && maps.map[0].object == 9);
 	CHECK_EQ(maps.map[1].offset, 0x5000);
 	CHECK(strcmp(maps.map[2].label, "mine") == 0);
 	/* The object itself says how large it is. */
 	made_proc_text(&made, "map_files/1000-3000", "not a whole page");
 	CHECK_EQ(read_one("1000-3000 rw-s 00000000 00:01 9 /dev/zero (deleted)", "rd sh"), 0);
-	CHECK(maps.memory_count == 1 && maps.memory[0].bytes == IMAGE_PAGE);
+	CHECK(memories.count == 1 && memories.memory[0].bytes == IMAGE_PAGE);
 	end();
 }
 
@@ -296,53 +301,6 @@ static void test_files(void)
 	end();
 }
 
-/* The contents of memory files count as memory, but for those of an empty one. */
-static void test_memory_files(void)
-{
-	const struct image_file record = { .use = IMAGE_FILE_MEMORY };
-	struct {
-		struct image_file file;
-		char path[2];
-	} record_of[3];
-
-	for (uint32_t i = 0; i < 3; i++) {
-		record_of[i].file = record;
-		record_of[i].file.id = i + 1;
-		record_of[i].file.inode = 30 - i;
-		record_of[i].file.size = i * 5000ull;
-		record_of[i].file.path_length = 1;
-		CHECK_EQ(files_add_record(&files, &record_of[i].file), 0);
-	}
-	files.file[2].image.use = IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED;
-	files.file[2].image.inode = 29; /* on another file system */
-	CHECK_EQ(maps_add_files(&maps, &files), 0);
-	CHECK_EQ(maps.memory_count, 2);
-	CHECK(maps.memory[1].id == files.file[2].image.memory &&
-	      maps.memory[1].bytes == 3 * IMAGE_PAGE);
-	maps_free(&maps);
-	files.file[2].image.use = IMAGE_FILE_MAPPED;
-	CHECK_EQ(maps_add_files(&maps, &files), 0);
-	CHECK_EQ(maps.memory_count, 1);
-	CHECK(maps.memory[0].id == 29 && maps.memory[0].bytes == 2 * IMAGE_PAGE);
-	CHECK(files.file[0].image.memory == 0 && files.file[1].image.memory == 29);
-	maps_free(&maps);
-	files_free(&files);
-}
-
-/* Of an image: ids ascend. */
-static void test_memory_ids(void)
-{
-	const struct image_memory first = { 5, IMAGE_PAGE }, same = { 5, IMAGE_PAGE },
-				  less = { 4, IMAGE_PAGE }, more = { 6, IMAGE_PAGE };
-
-	CHECK_EQ(maps_append_memory(&maps, &first), 0);
-	CHECK_EQ(maps_append_memory(&maps, &same), -EBADMSG);
-	CHECK_EQ(maps_append_memory(&maps, &less), -EBADMSG);
-	CHECK_EQ(maps_append_memory(&maps, &more), 0);
-	CHECK_EQ(maps.memory_count, 2);
-	maps_free(&maps);
-}
-
 /* A gap keeps a distance from the mappings of both, and from the kernel's own. */
 static void test_gap(void)
 {
@@ -385,8 +343,6 @@ int main(void)
 	TEST(test_own_mapping);
 	TEST(test_foreign);
 	TEST(test_files);
-	TEST(test_memory_files);
-	TEST(test_memory_ids);
 	TEST(test_gap);
 	return test_end();
 }

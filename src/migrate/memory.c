@@ -17,8 +17,7 @@ struct sender {
 	pid_t pid;
 	int mem; /* /proc/PID/mem: reads what the process itself may not */
 	struct writer *writer;
-	const struct maps *maps;
-	const struct files *files;
+	const struct memory_view *view;
 	const struct image_map *map; /* one of them */
 	uint64_t page_count;
 	struct refusal *refusal;
@@ -95,10 +94,10 @@ static int refuse_shared(struct sender *sender, const struct object *object, int
 	if (object->is_file)
 		return refusal_set(sender->refusal, EDVSPROCSTS,
 				   "the memory file %.100s cannot be read: %s",
-				   sender->files->file[object->first].path, strerror(-r));
+				   sender->view->files->file[object->first].path, strerror(-r));
 	return refusal_set(sender->refusal, EDVSPROCSTS,
 			   "the shared memory at %#llx cannot be read: %s",
-			   (unsigned long long)sender->maps->map[object->first].start,
+			   (unsigned long long)sender->view->maps->map[object->first].start,
 			   strerror(-r));
 }
 
@@ -106,11 +105,11 @@ static int open_object(const struct sender *sender, int dir, const struct object
 {
 	assert(object->is_file || object->is_mapped);
 	if (!object->is_file) {
-		const struct image_map *map = &sender->maps->map[object->first];
+		const struct image_map *map = &sender->view->maps->map[object->first];
 
 		return maps_open_object(dir, map->start, map->end);
 	}
-	return os_open_at(dir, sender->files->file[object->first].link, OS_OPEN_READ);
+	return os_open_at(dir, sender->view->files->file[object->first].link, OS_OPEN_READ);
 }
 
 static int send_shared_run(struct sender *sender, int fd, const struct object *object,
@@ -173,7 +172,8 @@ static int send_object(struct sender *sender, int dir, const struct object *obje
 static int send_objects(struct sender *sender, int dir)
 {
 	struct objects objects = { 0 };
-	int r = objects_collect(&objects, sender->maps, sender->files);
+	int r = objects_collect(&objects, sender->view->maps, sender->view->memories,
+				sender->view->files);
 
 	for (uint32_t i = 0; i < objects.count && r == 0; i++)
 		r = send_object(sender, dir, &objects.object[i]);
@@ -199,12 +199,10 @@ static int send_map(struct sender *sender, const struct pagemap *pagemap)
 	return 0;
 }
 
-int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files *files,
-		struct writer *writer, uint64_t *page_count, struct refusal *refusal)
+int memory_send(pid_t pid, int dir, const struct memory_view *view, struct writer *writer,
+		uint64_t *page_count, struct refusal *refusal)
 {
-	struct sender sender = {
-		.pid = pid, .maps = maps, .files = files, .writer = writer, .refusal = refusal
-	};
+	struct sender sender = { .pid = pid, .view = view, .writer = writer, .refusal = refusal };
 	struct pagemap pagemap;
 	int r = pagemap_open(&pagemap, pid);
 
@@ -212,8 +210,8 @@ int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files 
 		return refusal_set(refusal, EDVSSRCH,
 				   "the pages of the process cannot be listed: %s", strerror(-r));
 	sender.mem = os_open_at(dir, "mem", OS_OPEN_READ);
-	for (uint32_t i = 0; i < maps->count && r == 0; i++) {
-		sender.map = &maps->map[i];
+	for (uint32_t i = 0; i < view->maps->count && r == 0; i++) {
+		sender.map = &view->maps->map[i];
 		r = send_map(&sender, &pagemap);
 	}
 	if (r == 0)

@@ -4,6 +4,7 @@
 
 #include "base/refusal.h"
 #include "migrate/maps.h"
+#include "migrate/memories.h"
 #include "migrate/stream.h"
 
 /*
@@ -17,9 +18,15 @@
  *	anything else		nothing: the file, the node or the kernel has it
  */
 
-/* Source, frozen. Counts pages into *page_count. 0 or a refusal. */
-int memory_send(pid_t pid, int dir, const struct maps *maps, const struct files *files,
-		struct writer *writer, uint64_t *page_count, struct refusal *refusal);
+struct memory_view {
+	const struct maps *maps;
+	const struct memories *memories; /* to which mappings and files refer */
+	const struct files *files;
+};
+
+/* Source, frozen; dir is /proc/PID. Counts pages into *page_count. 0 or a refusal. */
+int memory_send(pid_t pid, int dir, const struct memory_view *view, struct writer *writer,
+		uint64_t *page_count, struct refusal *refusal);
 
 /* Target: puts `count` pages into the mapped, writable memory of pid. */
 int memory_receive(pid_t pid, uint64_t address, const void *pages, uint32_t count,

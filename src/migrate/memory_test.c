@@ -70,7 +70,7 @@ static void note(struct sent *sent, const struct reader *reader, const void *pay
 	}
 }
 
-static void send_all(struct sent *sent, const struct maps *maps, const struct files *files)
+static void send_all(struct sent *sent, const struct memory_view *view)
 {
 	int stream = memfd_create("stream", MFD_CLOEXEC), dir = procdir_open(getpid());
 	struct writer writer;
@@ -80,8 +80,7 @@ static void send_all(struct sent *sent, const struct maps *maps, const struct fi
 	*sent = (struct sent){ 0 };
 	CHECK_EQ(writer_init(&writer, over(stream)), 0);
 	memset(writer.buffer, 0xee, IMAGE_RECORD_MAX);
-	sent->result =
-		memory_send(getpid(), dir, maps, files, &writer, &sent->counted, &sent->refusal);
+	sent->result = memory_send(getpid(), dir, view, &writer, &sent->counted, &sent->refusal);
 	CHECK_EQ(writer_end(&writer), 0);
 	writer_deinit(&writer);
 	CHECK_EQ(lseek(stream, 0, SEEK_SET), 0);
@@ -89,8 +88,8 @@ static void send_all(struct sent *sent, const struct maps *maps, const struct fi
 	struct refusal refusal = REFUSAL_NONE;
 
 	while (!reader.over && reader_next(&reader, &payload, &refusal) == 0)
-		note(sent, &reader, payload, maps->count ? maps->map[0].start : 0,
-		     maps->memory_count ? maps->memory[0].id : 0);
+		note(sent, &reader, payload, view->maps->count ? view->maps->map[0].start : 0,
+		     view->memories->count ? view->memories->memory[0].id : 0);
 	CHECK_EQ(reader.type, IMAGE_END);
 	reader_deinit(&reader);
 	close(stream);
@@ -103,10 +102,12 @@ static void send_map(struct sent *sent, void *at, uint32_t kind, uint32_t flags)
 				 .end = (uint64_t)at + SIZE(PAGES),
 				 .kind = kind,
 				 .flags = flags };
-	struct maps maps = { .map = &map, .count = 1 };
+	const struct maps maps = { .map = &map, .count = 1 };
+	const struct memories memories = { 0 };
 	const struct files files = { 0 };
+	const struct memory_view view = { &maps, &memories, &files };
 
-	send_all(sent, &maps, &files);
+	send_all(sent, &view);
 }
 
 static uint8_t *map_new(int rights, int flags, int fd)
@@ -226,14 +227,16 @@ static void test_shared(void)
 				      .kind = IMAGE_MAP_SHARED_ANON,
 				      .object = 17,
 				      .flags = IMAGE_MAP_SHARED | IMAGE_MAP_READ } };
-	struct maps maps = { .map = map, .count = 2, .memory = &memory, .memory_count = 1 };
+	const struct maps maps = { .map = map, .count = 2 };
+	const struct memories memories = { .memory = &memory, .count = 1 };
 	const struct files files = { 0 };
+	const struct memory_view view = { &maps, &memories, &files };
 	struct sent sent;
 
 	map[1] = map[0];
 	at[SIZE(2)] = 2;
 	at[SIZE(70)] = 70;
-	send_all(&sent, &maps, &files);
+	send_all(&sent, &view);
 	if (strstr(sent.refusal.reason, "not permitted")) {
 		test_skip("what is mapped cannot be opened here");
 	} else {
@@ -243,7 +246,7 @@ static void test_shared(void)
 		CHECK(sent.first_byte[2] == 2 && sent.first_byte[70] == 70 && sent.counted == 2);
 	}
 	munmap(at, SIZE(PAGES));
-	send_all(&sent, &maps, &files);
+	send_all(&sent, &view);
 	CHECK(is_refusal(sent.result, &sent.refusal, EDVSPROCSTS, "the shared memory at"));
 }
 
@@ -259,19 +262,21 @@ static void test_memory_file(void)
 					.memory = 5,
 					.size = SIZE(2) + 10 } };
 	const struct files files = { .file = &file, .count = 1 };
-	const struct maps maps = { .memory = &memory, .memory_count = 1 };
+	const struct memories memories = { .memory = &memory, .count = 1 };
+	const struct maps maps = { 0 };
+	const struct memory_view view = { &maps, &memories, &files };
 	struct sent sent;
 
 	CHECK_EQ(ftruncate(fd, (off_t)SIZE(2) + 10), 0);
 	CHECK_EQ(pwrite(fd, "x", 1, (off_t)SIZE(2)), 1);
 	snprintf(file.link, sizeof(file.link), "fd/%d", fd);
-	send_all(&sent, &maps, &files);
+	send_all(&sent, &view);
 	CHECK_EQ(sent.result, 0);
 	CHECK(!sent.times[0] && !sent.times[1] && sent.times[2] == 1);
 	CHECK(sent.first_byte[2] == 'x' && sent.last_byte[2] == 0);
 	close(fd);
 	snprintf(file.link, sizeof(file.link), "fd/9999");
-	send_all(&sent, &maps, &files);
+	send_all(&sent, &view);
 	CHECK(is_refusal(sent.result, &sent.refusal, EDVSPROCSTS,
 			 "the memory file /memfd:contents cannot be read"));
 }
@@ -299,15 +304,17 @@ static void test_received(void)
 static void test_ended(void)
 {
 	const struct maps maps = { 0 };
+	const struct memories memories = { 0 };
 	const struct files files = { 0 };
+	const struct memory_view view = { &maps, &memories, &files };
 	struct refusal refusal = REFUSAL_NONE;
 	struct writer writer;
 	uint64_t count = 0;
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	CHECK_EQ(writer_init(&writer, over(null)), 0);
-	CHECK(is_refusal(memory_send(0x7fffffff, -1, &maps, &files, &writer, &count, &refusal),
-			 &refusal, EDVSSRCH, "cannot be listed"));
+	CHECK(is_refusal(memory_send(0x7fffffff, -1, &view, &writer, &count, &refusal), &refusal,
+			 EDVSSRCH, "cannot be listed"));
 	writer_deinit(&writer);
 	close(null);
 }

@@ -13,16 +13,16 @@ void object_records_send(const struct object_tables *tables, struct writer *writ
 		.magic = IMAGE_MAGIC,
 		.version = IMAGE_VERSION,
 		.file_count = tables->files->count,
-		.memory_count = tables->maps->memory_count,
+		.memory_count = tables->memories->count,
 		.description_count = tables->descriptors->description_count,
 	};
 
-	assert(tables->maps->memory_count <= IMAGE_MEMORIES_MAX);
+	assert(tables->memories->count <= IMAGE_MEMORIES_MAX);
 	assert(tables->files->count <= IMAGE_FILES_MAX);
 	writer_put(writer, IMAGE_OBJECTS, &told, sizeof(told));
-	for (uint32_t i = 0; i < tables->maps->memory_count; i++)
-		writer_put(writer, IMAGE_MEMORY, &tables->maps->memory[i],
-			   sizeof(tables->maps->memory[i]));
+	for (uint32_t i = 0; i < tables->memories->count; i++)
+		writer_put(writer, IMAGE_MEMORY, &tables->memories->memory[i],
+			   sizeof(tables->memories->memory[i]));
 	for (uint32_t i = 0; i < tables->files->count; i++) {
 		const struct file *file = &tables->files->file[i];
 
@@ -39,17 +39,17 @@ static int take_file(const struct object_tables *tables, const struct image_file
 
 	if (!image_file_ok(image, length) || tables->files->count == IMAGE_FILES_MAX)
 		return -EBADMSG;
-	memory = image->memory ? maps_memory(tables->maps, image->memory) : NULL;
+	memory = image->memory ? memories_find(tables->memories, image->memory) : NULL;
 	if (image->memory && (!memory || !image_file_has(image, memory)))
 		return -EBADMSG;
 	return files_add_record(tables->files, image);
 }
 
-static int take_memory(struct maps *maps, const struct image_memory *memory)
+static int take_memory(struct memories *memories, const struct image_memory *memory)
 {
-	if (!image_memory_ok(memory) || maps->memory_count == IMAGE_MEMORIES_MAX)
+	if (!image_memory_ok(memory) || memories->count == IMAGE_MEMORIES_MAX)
 		return -EBADMSG;
-	return maps_append_memory(maps, memory);
+	return memories_append(memories, memory);
 }
 
 static int take_description(const struct object_tables *tables,
@@ -87,7 +87,7 @@ int object_records_take(const struct object_tables *tables, const struct reader 
 	if (reader->type == IMAGE_FILE)
 		return take_file(tables, payload, reader->length);
 	if (reader->type == IMAGE_MEMORY)
-		return take_memory(tables->maps, payload);
+		return take_memory(tables->memories, payload);
 	if (reader->type == IMAGE_DESCRIPTION)
 		return take_description(tables, payload);
 	if (reader->type == IMAGE_CONTENTS && !tables->is_offer)
@@ -95,17 +95,16 @@ int object_records_take(const struct object_tables *tables, const struct reader 
 	return -EBADMSG;
 }
 
-int object_records_take_map(const struct object_tables *tables, const struct image_map *map)
+int object_records_take_map(const struct object_tables *tables, struct maps *maps,
+			    const struct image_map *map)
 {
-	struct maps *maps = tables->maps;
-
 	if (!image_map_ok(map) || maps->count == IMAGE_MAPS_MAX)
 		return -EBADMSG;
 	if (maps->count && map->start < maps->map[maps->count - 1].end)
 		return -EBADMSG;
 	if (map->kind == IMAGE_MAP_FILE && !files_find(tables->files, map->object))
 		return -EBADMSG;
-	if (map->kind == IMAGE_MAP_SHARED_ANON && !maps_memory(maps, map->object))
+	if (map->kind == IMAGE_MAP_SHARED_ANON && !memories_find(tables->memories, map->object))
 		return -EBADMSG;
 	return maps_append(maps, map);
 }
@@ -114,6 +113,6 @@ bool object_records_are_complete(const struct object_tables *tables,
 				 const struct image_objects *told)
 {
 	return tables->files->count == told->file_count &&
-	       tables->maps->memory_count == told->memory_count &&
+	       tables->memories->count == told->memory_count &&
 	       tables->descriptors->description_count == told->description_count;
 }

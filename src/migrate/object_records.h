@@ -5,6 +5,7 @@
 #include "migrate/descriptors.h"
 #include "migrate/files.h"
 #include "migrate/maps.h"
+#include "migrate/memories.h"
 #include "migrate/stream.h"
 
 /*
@@ -14,7 +15,7 @@
  */
 struct object_tables {
 	struct files *files;
-	struct maps *maps; /* their memory */
+	struct memories *memories;
 	struct descriptors *descriptors;
 	bool is_offer;
 };
@@ -26,7 +27,8 @@ int object_records_take(const struct object_tables *tables, const struct reader 
 			const void *payload);
 
 /* A mapping. 0, -ENOMEM, or -EBADMSG: it makes no sense, overlaps another one, or refers to nothing that is there. */
-int object_records_take_map(const struct object_tables *tables, const struct image_map *map);
+int object_records_take_map(const struct object_tables *tables, struct maps *maps,
+			    const struct image_map *map);
 
 /* Whether there are as many as the OBJECTS record has told. */
 bool object_records_are_complete(const struct object_tables *tables,

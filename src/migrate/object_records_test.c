@@ -15,6 +15,7 @@
 struct side {
 	struct files files;
 	struct maps maps;
+	struct memories memories;
 	struct descriptors descriptors;
 	struct object_tables tables;
 };
@@ -33,7 +34,7 @@ static void begin(struct side *side, bool is_offer)
 {
 	memset(side, 0, sizeof(*side));
 	side->tables = (struct object_tables){ .files = &side->files,
-					       .maps = &side->maps,
+					       .memories = &side->memories,
 					       .descriptors = &side->descriptors,
 					       .is_offer = is_offer };
 }
@@ -42,6 +43,7 @@ static void end(struct side *side)
 {
 	files_free(&side->files);
 	maps_free(&side->maps);
+	memories_free(&side->memories);
 	descriptors_free(&side->descriptors);
 }
 
@@ -92,7 +94,7 @@ static int take_map(struct side *side, uint32_t kind, uint64_t object, uint64_t 
 				       .kind = kind,
 				       .object = object };
 
-	return object_records_take_map(&side->tables, &map);
+	return object_records_take_map(&side->tables, &side->maps, &map);
 }
 
 static void fill(struct side *side)
@@ -118,10 +120,10 @@ static void test_memory(void)
 	CHECK_EQ(take_memory(&side, 5, PAGE), 0);
 	CHECK_EQ(take_memory(&side, 5, PAGE), -EBADMSG);
 	CHECK_EQ(take_memory(&side, 4, PAGE), -EBADMSG); /* ids ascend */
-	CHECK_EQ(side.maps.memory_count, 1);
-	side.maps.memory_count = IMAGE_MEMORIES_MAX;
+	CHECK_EQ(side.memories.count, 1);
+	side.memories.count = IMAGE_MEMORIES_MAX;
 	CHECK_EQ(take_memory(&side, UINT32_MAX, PAGE), -EBADMSG);
-	side.maps.memory_count = 1;
+	side.memories.count = 1;
 	end(&side);
 }
 
@@ -258,7 +260,7 @@ static void carry(bool is_offer)
 	CHECK(object_records_are_complete(&target.tables, &told));
 	told.file_count++;
 	CHECK(!object_records_are_complete(&target.tables, &told));
-	CHECK_EQ(target.maps.memory[1].bytes, 2 * PAGE);
+	CHECK_EQ(target.memories.memory[1].bytes, 2 * PAGE);
 	CHECK(target.files.count == 2 && !strcmp(target.files.file[1].path, "/m"));
 	CHECK_EQ(target.descriptors.description[0].image.id, 4);
 	reader_deinit(&reader);

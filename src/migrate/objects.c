@@ -24,16 +24,17 @@ static void add_map(struct object *object, const struct image_map *map, uint32_t
 }
 
 /* One object for each memory, by id as they are. */
-int objects_collect(struct objects *objects, const struct maps *maps, const struct files *files)
+int objects_collect(struct objects *objects, const struct maps *maps,
+		    const struct memories *memories, const struct files *files)
 {
 	objects_free(objects);
-	objects->object = calloc((size_t)maps->memory_count + 1, sizeof(*objects->object));
+	objects->object = calloc((size_t)memories->count + 1, sizeof(*objects->object));
 	if (!objects->object)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < maps->memory_count; i++) {
-		const struct image_memory *memory = &maps->memory[i];
+	for (uint32_t i = 0; i < memories->count; i++) {
+		const struct image_memory *memory = &memories->memory[i];
 
-		assert(i == 0 || maps->memory[i - 1].id < memory->id);
+		assert(i == 0 || memories->memory[i - 1].id < memory->id);
 		objects->object[objects->count++] = (struct object){ .id = memory->id,
 								     .bytes = memory->bytes,
 								     .reach = memory->bytes };

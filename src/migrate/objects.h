@@ -3,6 +3,7 @@
 #define DVS_MIGRATE_OBJECTS_H
 
 #include "migrate/maps.h"
+#include "migrate/memories.h"
 
 /*
  * The shared anonymous memory and the memory files of a process, each object once. An object is larger
@@ -26,7 +27,8 @@ struct objects {
 
 /* 0, -ENOMEM, or -EBADMSG: two memory files have one memory, or it is
  * mapped as anonymous memory as well. Objects of an earlier call are freed first. */
-int objects_collect(struct objects *objects, const struct maps *maps, const struct files *files);
+int objects_collect(struct objects *objects, const struct maps *maps,
+		    const struct memories *memories, const struct files *files);
 void objects_free(struct objects *objects);
 struct object *objects_find(const struct objects *objects, uint64_t id); /* or NULL */
 

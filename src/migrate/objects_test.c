@@ -8,6 +8,7 @@
 #define PAGE 0x1000ull
 
 static struct maps maps;
+static struct memories memories;
 static struct files files;
 static struct objects objects;
 
@@ -15,7 +16,7 @@ static void add_memory(uint64_t id, uint64_t pages)
 {
 	const struct image_memory memory = { id, pages * PAGE };
 
-	CHECK_EQ(maps_append_memory(&maps, &memory), 0);
+	CHECK_EQ(memories_append(&memories, &memory), 0);
 }
 
 static void add_map(uint32_t kind, uint64_t object, uint64_t first_page, uint64_t pages,
@@ -45,6 +46,7 @@ static void tear_down(void)
 {
 	objects_free(&objects);
 	maps_free(&maps);
+	memories_free(&memories);
 	files_free(&files);
 	CHECK(!objects.object && !objects.count);
 }
@@ -55,7 +57,7 @@ static void test_found(void)
 	for (unsigned count = 0; count < 9; count++) {
 		for (unsigned i = 0; i < count; i++)
 			add_memory(10 + 2 * i, i + 1);
-		CHECK_EQ(objects_collect(&objects, &maps, &files), 0);
+		CHECK_EQ(objects_collect(&objects, &maps, &memories, &files), 0);
 		CHECK_EQ(objects.count, count);
 		for (unsigned i = 0; i < count; i++) {
 			const struct object *object = objects_find(&objects, 10 + 2 * i);
@@ -84,7 +86,7 @@ static void test_mapped(void)
 	add_map(IMAGE_MAP_SHARED_ANON, 6, 40, 1, 1, IMAGE_MAP_READ);
 	add_map(IMAGE_MAP_SHARED_ANON, 5, 50, 4, 3, IMAGE_MAP_WRITE);
 	add_map(IMAGE_MAP_SHARED_ANON, 5, 60, 1, 2, 0);
-	CHECK_EQ(objects_collect(&objects, &maps, &files), 0);
+	CHECK_EQ(objects_collect(&objects, &maps, &memories, &files), 0);
 	object = objects_find(&objects, 5);
 	CHECK_OR_RETURN(object);
 	CHECK(object->is_mapped && !object->is_file);
@@ -108,13 +110,13 @@ static void test_memory_file(void)
 	add_memory(5, 1);
 	add_file(1, 0);
 	add_file(2, 5);
-	CHECK_EQ(objects_collect(&objects, &maps, &files), 0);
+	CHECK_EQ(objects_collect(&objects, &maps, &memories, &files), 0);
 	CHECK_EQ(objects.count, 1);
 	object = objects_find(&objects, 5);
 	CHECK_OR_RETURN(object);
 	CHECK(object->is_file && !object->is_mapped);
 	CHECK_EQ(object->first, 1);
-	CHECK_EQ(objects_collect(&objects, &maps, &files), 0); /* anew, not twice */
+	CHECK_EQ(objects_collect(&objects, &maps, &memories, &files), 0); /* anew, not twice */
 	CHECK_EQ(objects.count, 1);
 	tear_down();
 }
@@ -124,12 +126,14 @@ static void test_refused(void)
 	add_memory(5, 1);
 	add_file(1, 5);
 	add_file(2, 5);
-	CHECK_EQ(objects_collect(&objects, &maps, &files), -EBADMSG); /* two files of one memory */
+	CHECK_EQ(objects_collect(&objects, &maps, &memories, &files),
+		 -EBADMSG); /* two files of one memory */
 	tear_down();
 	add_memory(5, 1);
 	add_file(1, 5);
 	add_map(IMAGE_MAP_SHARED_ANON, 5, 20, 1, 0, 0);
-	CHECK_EQ(objects_collect(&objects, &maps, &files), -EBADMSG); /* a file, and anonymous */
+	CHECK_EQ(objects_collect(&objects, &maps, &memories, &files),
+		 -EBADMSG); /* a file, and anonymous */
 	tear_down();
 }
 

@@ -52,7 +52,7 @@ static struct image_task task_of(const struct inventory *inventory)
 
 int offer_write(struct inventory *inventory, struct writer *writer, struct refusal *refusal)
 {
-	const struct object_tables tables = { &inventory->files, &inventory->maps,
+	const struct object_tables tables = { &inventory->files, &inventory->memories,
 					      &inventory->descriptors, true };
 	const struct image_task task = task_of(inventory);
 	struct image_machine machine = {
@@ -86,12 +86,13 @@ void offer_free(struct offer *offer)
 {
 	files_free(&offer->files);
 	maps_free(&offer->maps);
+	memories_free(&offer->memories);
 	descriptors_free(&offer->descriptors);
 }
 
 static struct object_tables tables_of(struct offer *offer)
 {
-	return (struct object_tables){ &offer->files, &offer->maps, &offer->descriptors, true };
+	return (struct object_tables){ &offer->files, &offer->memories, &offer->descriptors, true };
 }
 
 static int refuse_damaged(struct refusal *refusal)
@@ -145,7 +146,8 @@ int offer_read(struct offer *offer, struct reader *reader, struct refusal *refus
 	while ((r = reader_next(reader, &payload, refusal)) == 0) {
 		if (reader->type == IMAGE_END)
 			break;
-		if (reader->type != IMAGE_MAP || object_records_take_map(&tables, payload) < 0)
+		if (reader->type != IMAGE_MAP ||
+		    object_records_take_map(&tables, &offer->maps, payload) < 0)
 			return refuse_damaged(refusal);
 	}
 	if (r)

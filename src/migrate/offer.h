@@ -4,6 +4,7 @@
 
 #include "base/refusal.h"
 #include "migrate/inventory.h"
+#include "migrate/memories.h"
 #include "migrate/stream.h"
 
 /*
@@ -17,6 +18,7 @@ struct offer {
 	struct image_task task;
 	struct files files;
 	struct maps maps;
+	struct memories memories;
 	struct descriptors descriptors; /* without numbers, which only the task has */
 };
 

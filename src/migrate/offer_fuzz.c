@@ -22,14 +22,15 @@ static void check_whole(const struct offer *offer)
 	for (uint32_t i = 0; i < offer->files.count; i++) {
 		const struct image_file *file = &offer->files.file[i].image;
 
-		if (file->memory && !maps_memory(&offer->maps, file->memory))
+		if (file->memory && !memories_find(&offer->memories, file->memory))
 			abort();
 	}
 	for (uint32_t i = 0; i < offer->maps.count; i++) {
 		const struct image_map *map = &offer->maps.map[i];
 
 		if ((map->kind == IMAGE_MAP_FILE && !files_find(&offer->files, map->object)) ||
-		    (map->kind == IMAGE_MAP_SHARED_ANON && !maps_memory(&offer->maps, map->object)))
+		    (map->kind == IMAGE_MAP_SHARED_ANON &&
+		     !memories_find(&offer->memories, map->object)))
 			abort();
 	}
 }

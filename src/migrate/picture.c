@@ -24,6 +24,7 @@ void picture_free(struct picture *picture)
 	free(picture->guard);
 	files_free(&picture->files);
 	maps_free(&picture->maps);
+	memories_free(&picture->memories);
 	descriptors_free(&picture->descriptors);
 	memset(picture, 0, sizeof(*picture));
 }
@@ -77,7 +78,7 @@ static int take_string(struct picture *picture, const struct reader *reader, con
 
 static struct object_tables tables_of(struct picture *picture)
 {
-	return (struct object_tables){ &picture->files, &picture->maps, &picture->descriptors,
+	return (struct object_tables){ &picture->files, &picture->memories, &picture->descriptors,
 				       false };
 }
 
@@ -105,7 +106,7 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 	case IMAGE_STRING:
 		return take_string(picture, reader, payload);
 	case IMAGE_MAP:
-		return object_records_take_map(&tables, payload);
+		return object_records_take_map(&tables, &picture->maps, payload);
 	case IMAGE_FD:
 		return take_fd(picture, payload);
 	default:

@@ -6,6 +6,7 @@
 #include "migrate/descriptors.h"
 #include "migrate/files.h"
 #include "migrate/maps.h"
+#include "migrate/memories.h"
 #include "migrate/stream.h"
 
 /*
@@ -26,6 +27,7 @@ struct picture {
 	uint32_t auxv_bytes;
 	struct files files;
 	struct maps maps;
+	struct memories memories;
 	struct descriptors descriptors;
 	struct image_sigaction action[IMAGE_SIGNALS];
 	struct image_siginfo *signal; /* owned: the shared ones first */

@@ -39,13 +39,13 @@ static void check_whole(const struct picture *picture)
 
 		if ((map->kind == IMAGE_MAP_FILE && !files_find(&picture->files, map->object)) ||
 		    (map->kind == IMAGE_MAP_SHARED_ANON &&
-		     !maps_memory(&picture->maps, map->object)))
+		     !memories_find(&picture->memories, map->object)))
 			abort();
 	}
 	for (uint32_t i = 0; i < picture->files.count; i++) {
 		const struct image_file *file = &picture->files.file[i].image;
 
-		if (file->memory && !maps_memory(&picture->maps, file->memory))
+		if (file->memory && !memories_find(&picture->memories, file->memory))
 			abort();
 	}
 	for (uint32_t i = 1; i < picture->maps.count; i++) {

@@ -233,7 +233,8 @@ static int add_objects(struct restore *restore, struct refusal *refusal)
 	struct objects *objects = &restore->objects;
 	uint64_t bytes;
 
-	int r = objects_collect(objects, &restore->picture.maps, &restore->picture.files);
+	int r = objects_collect(objects, &restore->picture.maps, &restore->picture.memories,
+				&restore->picture.files);
 
 	if (r == -EBADMSG)
 		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared memory");

@@ -31,7 +31,7 @@ static void add_memory(uint64_t id, uint64_t bytes)
 {
 	const struct image_memory memory = { id, bytes };
 
-	CHECK_EQ(maps_append_memory(&restore->picture.maps, &memory), 0);
+	CHECK_EQ(memories_append(&restore->picture.memories, &memory), 0);
 }
 
 static int layout(void)

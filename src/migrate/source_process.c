@@ -167,11 +167,10 @@ static int look_for_lock_future(struct source_process *process, const struct mig
 		any = any || inventory->maps.map[i].flags & IMAGE_MAP_LOCKED;
 	if (!any)
 		return 0;
-	int r = maps_read(&inventory->maps, inventory->dir, &inventory->files, host, &skip,
-			  &inventory->text, refusal);
+	int r = inventory_read_maps(inventory, host, &skip, refusal);
 
 	inventory->process.lock_future = skip.locked;
-	if (r == 0 && maps_add_files(&inventory->maps, &inventory->files) < 0)
+	if (r == 0 && memories_add_files(&inventory->memories, &inventory->files) < 0)
 		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	return r;
 }

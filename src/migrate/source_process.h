@@ -63,7 +63,7 @@ int source_process_enter(struct source_process *process, const struct migrate_ho
 			 struct refusal *refusal);
 int source_process_ask(struct source_process *process, struct refusal *refusal);
 
-/* every_cpu: of a thread of this node that has chosen none. *page_count is counted up. */
+/* every_cpu: of a thread of this node that has chosen none. Counts pages into *page_count. */
 int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
 			struct writer *writer, uint64_t *page_count, struct refusal *refusal);
 int source_process_try(struct source_process *process, struct refusal *refusal);

@@ -20,7 +20,7 @@
 static void send_head(struct source_process *process, struct writer *writer)
 {
 	struct inventory *inventory = &process->inventory;
-	const struct object_tables tables = { &inventory->files, &inventory->maps,
+	const struct object_tables tables = { &inventory->files, &inventory->memories,
 					      &inventory->descriptors, false };
 	struct image_string_head cwd = { IMAGE_STRING_CWD, (uint32_t)strlen(inventory->cwd) };
 	struct image_string_head auxv = { IMAGE_STRING_AUXV, inventory->auxv_bytes };
@@ -146,14 +146,16 @@ static int complete_descriptors(struct source_process *process, struct refusal *
 int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
 			struct writer *writer, uint64_t *page_count, struct refusal *refusal)
 {
+	const struct memory_view view = { &process->inventory.maps, &process->inventory.memories,
+					  &process->inventory.files };
+
 	process->pending_sent = 0;
 	int r = complete_descriptors(process, refusal);
 
 	if (r)
 		return r;
 	send_head(process, writer);
-	r = memory_send(process->pid, process->inventory.dir, &process->inventory.maps,
-			&process->inventory.files, writer, page_count, refusal);
+	r = memory_send(process->pid, process->inventory.dir, &view, writer, page_count, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_SOURCE_MEMORY, refusal);
 	if (r == 0)
