@@ -96,7 +96,10 @@ static int status_number(pid_t tid, const char *name, bool last)
 
 int os_pid_innermost(pid_t tid)
 {
-	return status_number(tid, "NSpid", true);
+	uint64_t pidns = os_pidns_of(tid);
+
+	/* The text of a status costs more than all else that is asked of a task. */
+	return pidns && pidns == os_pidns_of(0) ? tid : status_number(tid, "NSpid", true);
 }
 
 pid_t os_tgid_of(pid_t tid)
@@ -191,14 +194,42 @@ pid_t os_pid_search(pid_t asker, pid_t pid)
 	return found > 0 ? found : find_in("/proc", pid, os_pidns_of(asker));
 }
 
+/* As a status has it: one line, whatever the name is. */
+static void name_printable(const char *text, char *name, size_t size)
+{
+	size_t n = 0;
+
+	for (; *text; text++) {
+		bool special = *text == '\n' || *text == '\\';
+
+		if (n + 1 + special >= size)
+			break;
+		if (special)
+			name[n++] = '\\';
+		name[n++] = *text == '\n' ? 'n' : *text;
+	}
+	name[n] = 0;
+}
+
 void os_comm_of(pid_t tid, char *name, size_t size)
 {
-	char text[64];
+	char path[64], text[64];
+	size_t len = 0;
+	FILE *file;
 
-	if (status_line(tid, "Name", text, sizeof(text)) < 0)
-		snprintf(text, sizeof(text), "\t?\n");
-	text[strcspn(text, "\n")] = 0;
-	snprintf(name, size, "%s", text + 1);
+	assert(size > 0);
+	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
+	file = fopen(path, "re");
+	if (file) {
+		len = fread(text, 1, sizeof(text) - 1, file);
+		fclose(file);
+	}
+	if (!len)
+		text[len++] = '?';
+	if (text[len - 1] == '\n')
+		len--;
+	text[len] = 0;
+	name_printable(text, name, size);
 }
 
 int64_t os_euid_of(pid_t tid)
@@ -344,32 +375,56 @@ void os_peer_without_pidfd(void)
 	without_pidfd = true;
 }
 
-/* 0: the process lives; -ESRCH; -ENOPROTOOPT: this kernel cannot tell (before 6.5). */
-static int peer_pidfd(int fd)
+/* As the first version of the kernel's structure has it (Linux 6.13). */
+struct pidfd_info {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid, spare;
+};
+
+#define INFO_CREDENTIALS 2u /* in the mask */
+#define GET_INFO	 _IOWR(0xff, 11, struct pidfd_info)
+
+_Static_assert(sizeof(struct pidfd_info) == 64, "its size is part of the request's number");
+
+/*
+ * 0: the process lives, and *euid is its user, or -1 where only its status says that (before 6.13); -ESRCH;
+ * -ENOPROTOOPT: this kernel cannot tell (before 6.5).
+ */
+static int peer_pidfd(int fd, int64_t *euid)
 {
+	struct pidfd_info info = { .mask = INFO_CREDENTIALS };
 	OS_CLEANUP_FD int pidfd = -1;
 	socklen_t len = sizeof(pidfd);
 
+	*euid = -1;
 	if (without_pidfd)
 		return -ENOPROTOOPT;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
 		return errno == ENOPROTOOPT ? -ENOPROTOOPT : -ESRCH;
+	if (ioctl(pidfd, GET_INFO, &info) == 0 && info.mask & INFO_CREDENTIALS)
+		*euid = info.euid;
 	return os_poll(pidfd, OS_READ, 0) == 0 ? -ESRCH : 0;
 }
 
 void os_peer_watch(int fd, struct os_peer *peer)
 {
-	peer->start = peer->pid > 0 && peer_pidfd(fd) == -ENOPROTOOPT ? os_start_of(peer->pid) : 0;
+	int64_t euid;
+
+	peer->start =
+		peer->pid > 0 && peer_pidfd(fd, &euid) == -ENOPROTOOPT ? os_start_of(peer->pid) : 0;
 }
 
 bool os_peer_is_there(int fd, const struct os_peer *peer)
 {
+	int64_t euid;
 	int r;
 
 	if (peer->pid <= 0)
 		return false;
-	r = peer_pidfd(fd);
+	r = peer_pidfd(fd, &euid);
 	if (r == -ENOPROTOOPT)
 		r = peer->start && os_start_of(peer->pid) == peer->start ? 0 : -ESRCH;
-	return r == 0 && os_euid_of(peer->pid) == (int64_t)peer->uid;
+	if (r == 0 && euid < 0)
+		euid = os_euid_of(peer->pid);
+	return r == 0 && euid == (int64_t)peer->uid;
 }

@@ -323,7 +323,7 @@ void handle_bind(struct request *request)
 	}
 	if (leader_is_elsewhere(request, tgid, tid))
 		return;
-	if (task_keep_for(request->requests->tasks, tgid, tid, &task) < 0) {
+	if (task_keep_for(request->requests->tasks, tgid, tid, vpid, &task) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
 			     request->head.pid, request->requests->order->self);
 		return;

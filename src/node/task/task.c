@@ -135,13 +135,13 @@ void task_keep(struct task *task)
 	task->kept++;
 }
 
-int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, struct task **taskp)
+int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, int vpid, struct task **taskp)
 {
 	struct task *task = task_find(tasks, tid);
 	int r = 0;
 
 	if (!task)
-		r = task_new(tasks, tid, tgid, os_pid_innermost(tid), -1, &task);
+		r = task_new(tasks, tid, tgid, vpid, -1, &task);
 	if (r < 0)
 		return r;
 	task_keep(task);

@@ -86,7 +86,7 @@ static void test_forgetting(void)
 
 	set_up();
 	task = new_task(os_self_pid(), os_self_pid(), NULL);
-	CHECK_EQ(task_keep_for(&tasks, os_self_pid(), os_self_pid(), &same), 0);
+	CHECK_EQ(task_keep_for(&tasks, os_self_pid(), os_self_pid(), os_self_pid(), &same), 0);
 	CHECK(same == task);
 	task_drop(task);
 	CHECK(tasks.all == task);
@@ -146,7 +146,7 @@ static void test_a_number_of_no_process(void)
 
 	set_up();
 	CHECK_EQ(task_new(&tasks, none, none, 1, -1, &task), -ESRCH);
-	CHECK_EQ(task_keep_for(&tasks, none, none, &task), -ESRCH);
+	CHECK_EQ(task_keep_for(&tasks, none, none, 1, &task), -ESRCH);
 	CHECK(!task && !tasks.all);
 	tear_down();
 }
