@@ -5,29 +5,8 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "core/council_part.h"
 #include "wire/protocol.h"
-
-static uint32_t bit(int node)
-{
-	CORE_ASSERT(node >= 0 && node < NR_NODES);
-	return 1u << node;
-}
-
-static unsigned count_of(uint32_t set)
-{
-	return (unsigned)__builtin_popcount(set);
-}
-
-static int lowest_of(uint32_t set)
-{
-	CORE_ASSERT(set);
-	return __builtin_ctz(set);
-}
-
-static bool is_placed(const struct council *c)
-{
-	return c->has_state && (c->placed & bit(c->self));
-}
 
 void council_init(struct council *c, int self, uint64_t life, struct council_point seen,
 		  const uint8_t join[COMMAND_BYTES], const struct council_calls *call, void *ctx)
@@ -185,6 +164,7 @@ static void number(struct council *c, const uint8_t command[COMMAND_BYTES])
 		return;
 	}
 	c->heard++;
+	c->foreign = c->heard;
 	memcpy(command_of(c, c->heard), command, COMMAND_BYTES);
 }
 
@@ -337,7 +317,7 @@ static void found(struct council *c)
 	CORE_ASSERT(!c->has_state);
 	c->has_state = true;
 	c->epoch = c->ring;
-	c->heard = c->decided = c->base = c->base_epoch = c->said_held = 0;
+	c->heard = c->decided = c->base = c->base_epoch = c->said_held = c->foreign = 0;
 	c->roll = 0;
 	c->placed = bit(c->self);
 	c->grown = false;
@@ -466,6 +446,7 @@ static void on_held(struct council *c, const struct council_message *m)
 
 static void on_command(struct council *c, const struct council_message *m)
 {
+	uint64_t foreign = c->foreign;
 	struct command cmd;
 
 	on_held(c, m);
@@ -474,8 +455,10 @@ static void on_command(struct council *c, const struct council_message *m)
 	    cmd.kind == COMMAND_NODE_JOIN || cmd.kind == COMMAND_NODE_LEAVE)
 		return;
 	number(c, m->payload);
-	if (m->node == c->self && !c->is_out)
-		c->call.numbered(c->ctx);
+	if (m->node != c->self || c->is_out)
+		return;
+	c->foreign = foreign;
+	c->call.numbered(c->ctx);
 }
 
 static void on_join(struct council *c, const struct council_message *m)
@@ -525,9 +508,42 @@ void council_hear(struct council *c, const struct council_message *m)
 	decide(c);
 }
 
-void council_settle(struct council *c)
+/*
+ * What this member has heard and not said yet is its own commands alone, and the others are enough to decide them
+ * among themselves: they need not be told that it holds them, and its own decision waits for their word.
+ */
+static bool others_suffice(const struct council *c)
+{
+	CORE_ASSERT(is_placed(c));
+	return c->said_held >= c->foreign &&
+	       count_of(c->roll & c->placed & ~bit(c->self)) >= needed(c);
+}
+
+bool council_owes(const struct council *c)
+{
+	uint32_t others = c->roll & c->placed & ~bit(c->self);
+
+	if (!c->running || c->is_out || !is_placed(c) || c->heard == c->said_held)
+		return false;
+	CORE_ASSERT(c->said_held < c->heard);
+	for (; others; others &= others - 1)
+		if (c->held[lowest_of(others)] < c->heard)
+			return true;
+	return false;
+}
+
+void council_say_held(struct council *c)
 {
 	struct council_message held = { .kind = COUNCIL_HELD, .ring = c->epoch, .heard = c->heard };
+
+	CORE_ASSERT(c->said_held < c->heard);
+	c->said_held = c->heard;
+	if (c->roll & ~bit(c->self)) /* nobody else asks */
+		say(c, &held);
+}
+
+void council_settle(struct council *c)
+{
 	struct council_message join = { .kind = COUNCIL_JOIN,
 					.ring = c->epoch,
 					.life = c->life,
@@ -540,12 +556,8 @@ void council_settle(struct council *c)
 		c->join_epoch = c->epoch;
 		say(c, &join);
 	}
-	if (!is_placed(c) || c->heard == c->said_held)
-		return;
-	CORE_ASSERT(c->said_held < c->heard);
-	c->said_held = c->heard;
-	if (c->roll & ~bit(c->self)) /* nobody else asks */
-		say(c, &held);
+	if (is_placed(c) && c->heard != c->said_held && !others_suffice(c))
+		council_say_held(c);
 }
 
 bool council_is_placed(const struct council *c)
@@ -582,15 +594,4 @@ void council_propose(struct council *c, const uint8_t command[COMMAND_BYTES])
 
 	CORE_ASSERT(council_takes(c));
 	say(c, &m);
-}
-
-int council_provider(const struct council *c, int joiner, uint64_t attempt)
-{
-	uint32_t able = c->placed & c->present & ~bit(joiner);
-
-	if (!c->running || !c->has_state || !able)
-		return -1;
-	for (attempt %= count_of(able); attempt; attempt--)
-		able &= able - 1;
-	return lowest_of(able);
 }

@@ -11,6 +11,8 @@
  * are numbered as they come. A command that has a number is *heard*. It is *decided*, and the callbacks are told,
  * when so many members have said that they hold it (HELD) as make a majority of all machines: agreed delivery alone
  * is not safe. Any two majorities share a machine, so whichever machines go on, one of them holds what was decided.
+ * Where the others are enough to decide a command among themselves its proposer does not say HELD at once: its word is
+ * needed by nobody, unless one of the others is silent, and is then owed to the rest (council_owes()).
  * The *roll* is the set of nodes whose NODE_JOIN has a number; it changes by commands alone. Until it has once been as
  * large as a majority, which is while a cluster starts, all of it has to hold a command. An epoch begins
  *
@@ -91,6 +93,7 @@ struct council {
 	uint64_t lives[NR_NODES]; /* of the roll */
 	uint64_t held[NR_NODES];  /* by those placed */
 	uint64_t said_held;	  /* by this one */
+	uint64_t foreign;	  /* the last command that it did not propose itself */
 	uint64_t join_epoch;	  /* in which the own JOIN was sent */
 	/* decided+1 .. heard, at their number % COUNCIL_TAIL */
 	uint8_t tail[COUNCIL_TAIL][COMMAND_BYTES];
@@ -115,6 +118,13 @@ void council_quorum(struct council *c, uint64_t ring, bool have, uint32_t majori
 void council_hear(struct council *c, const struct council_message *m);
 /* After a batch of the calls above: says what has to be said about it. */
 void council_settle(struct council *c);
+
+/*
+ * It has not said that it holds its own last commands, and some member has not said so either. A caller that finds
+ * this true for long lets it say so: others may wait for it.
+ */
+bool council_owes(const struct council *c);
+void council_say_held(struct council *c);
 
 /* It runs with the state that the others have. */
 bool council_is_placed(const struct council *c);

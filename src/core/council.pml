@@ -17,6 +17,9 @@
  * A member that has crashed has forgotten all. Until it has a state again the others stay together: if members of a
  * quorum may forget one by one while others are apart, then what they have decided is lost, as the last flag shows.
  *
+ * Every member says HELD at once here. A proposer that says it later, or never, is one whose HELD the others have not
+ * taken yet: nothing is decided by that which is not decided here.
+ *
  * must fail with: -DAGREED_IS_DECIDED
  * must fail with: -DMINORITY_GOES_ON
  * must fail with: -DANYBODY_BEGINS

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/assert.h"
+#include "core/council_part.h"
 
 #define HEAD_WORDS 8
 
@@ -101,6 +102,18 @@ int council_decode(struct council *c, const uint8_t *buf, size_t len)
 	c->has_state = true;
 	c->running = true;
 	c->said_held = c->decided;
+	c->foreign = c->heard;
 	c->have_quorum = true;
 	return 0;
+}
+
+int council_provider(const struct council *c, int joiner, uint64_t attempt)
+{
+	uint32_t able = c->placed & c->present & ~bit(joiner);
+
+	if (!c->running || !c->has_state || !able)
+		return -1;
+	for (attempt %= count_of(able); attempt; attempt--)
+		able &= able - 1;
+	return lowest_of(able);
 }

@@ -213,7 +213,13 @@ static void test_decided_by_two_of_three(void)
 	from = said_count;
 	propose(0);
 	hear_all(3, from); /* node 2 hears nothing */
+	CHECK(member[0].order == 4 && member[1].order == 3);
+	CHECK(council_owes(&member[0].council) && !council_owes(&member[1].council));
+	from = said_count;
+	council_say_held(&member[0].council);
+	hear_all(3, from);
 	CHECK(member[0].order == 4 && member[1].order == 4);
+	CHECK(!council_owes(&member[0].council));
 	CHECK_EQ(member[2].order, 3);
 	form(200, 6,
 	     true); /* and is with one that holds it: that one knows more, so node 2 is out */
@@ -226,6 +232,29 @@ static void test_decided_by_two_of_three(void)
 	give(1, 2);
 	CHECK(member[1].quorum && member[2].quorum);
 	CHECK(member[1].order == 7 && member[2].order == 7);
+}
+
+/* Its proposer says nothing of a command that the others decide among themselves. */
+static void test_two_words_of_three(void)
+{
+	unsigned from;
+
+	three();
+	from = said_count;
+	propose(0);
+	hear_all(7, from);
+	CHECK_EQ(said_count - from, 3);
+	for (int i = 0; i < NODES; i++) {
+		CHECK_EQ(member[i].order, 4);
+		CHECK(!council_owes(&member[i].council));
+	}
+	/* Of two machines both words are needed. */
+	form(200, 3, true);
+	from = said_count;
+	propose(0);
+	hear_all(3, from);
+	CHECK_EQ(said_count - from, 3);
+	CHECK(member[0].order == 6 && member[1].order == 6);
 }
 
 static void test_minority_waits(void)
@@ -408,6 +437,7 @@ int main(void)
 	TEST(test_joiner_under_load);
 	TEST(test_a_majority_has_to_hold_it);
 	TEST(test_decided_by_two_of_three);
+	TEST(test_two_words_of_three);
 	TEST(test_minority_waits);
 	TEST(test_all_minorities_come_back);
 	TEST(test_those_that_were_apart_wait);

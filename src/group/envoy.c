@@ -11,9 +11,11 @@
 #include "group/buffer.h"
 #include "wire/group.h"
 
-#define OUTBOX	     1024u		  /* commands; a power of 2 */
-#define SILENT_NS    INT64_C(1000000000)  /* without a part of the state: another member is asked */
-#define PATIENCE_NS  INT64_C(10000000000) /* for members that were apart as well to be back */
+#define OUTBOX	    1024u		 /* commands; a power of 2 */
+#define SILENT_NS   INT64_C(1000000000)	 /* without a part of the state: another member is asked */
+#define PATIENCE_NS INT64_C(10000000000) /* for members that were apart as well to be back */
+#define OWED_NS \
+	INT64_C(10000000) /* for the others to decide this member's commands without its word */
 #define JOURNAL_MAX  (8u << 20)
 #define PACKAGE_HEAD 16u
 #define PACKAGE_MAX  (PACKAGE_HEAD + COUNCIL_IMAGE_MAX + GROUP_STATE_MAX)
@@ -45,6 +47,7 @@ struct envoy {
 	uint64_t sent;	      /* first..sent were sent in this epoch */
 	uint64_t undecided;   /* own ones that have a number */
 
+	int64_t owes_ns;  /* since when the council owes its word; 0: it does not */
 	int64_t waits_ns; /* since when the council waits for members; 0: it does not */
 
 	bool can_give; /* the daemon has a state: it was told one, or a command */
@@ -503,9 +506,25 @@ static int64_t settle_waiting(struct envoy *e, int64_t now_ns)
 	return -1;
 }
 
+/* One of the others may be silent, and the rest waits for this one's word. */
+static int64_t settle_owed(struct envoy *e, int64_t now_ns)
+{
+	if (!council_owes(&e->council)) {
+		e->owes_ns = 0;
+		return -1;
+	}
+	if (!e->owes_ns)
+		e->owes_ns = now_ns;
+	if (now_ns - e->owes_ns < OWED_NS)
+		return e->owes_ns + OWED_NS - now_ns;
+	e->owes_ns = 0;
+	council_say_held(&e->council);
+	return -1;
+}
+
 int64_t envoy_settle(struct envoy *e, int64_t now_ns)
 {
-	int64_t again_ns;
+	int64_t again_ns, owed_ns;
 
 	assert(e->first <= e->sent && e->sent <= e->next);
 	if (e->council.is_out)
@@ -519,7 +538,10 @@ int64_t envoy_settle(struct envoy *e, int64_t now_ns)
 		ask_daemon(e);
 	give(e);
 	again_ns = settle_waiting(e, now_ns);
-	return again_ns >= 0 ? again_ns : settle_asking(e, now_ns);
+	if (again_ns < 0)
+		again_ns = settle_asking(e, now_ns);
+	owed_ns = settle_owed(e, now_ns);
+	return owed_ns >= 0 && (again_ns < 0 || owed_ns < again_ns) ? owed_ns : again_ns;
 }
 
 bool envoy_is_placed(const struct envoy *e)

@@ -514,6 +514,30 @@ static void test_crashes(void)
 	}
 }
 
+/* Members that are there and hear nothing: the rest needs the word of the proposer, and gets it. */
+static void test_some_are_silent(void)
+{
+	uint64_t before;
+
+	begin_world(1, MACHINES);
+	heal();
+	before = world.member[0].order;
+	propose(&world.member[0]);
+	for (int i = 0; i < 20; i++) {
+		world.now += OS_MS_NS;
+		for (int k = 0; k < MAJORITY; k++) {
+			member_settle(&world.member[k]);
+			member_flush(&world.member[k]);
+			while (member_hear(&world.member[k]))
+				continue;
+		}
+	}
+	for (int k = 0; k < MACHINES; k++)
+		CHECK_EQ(world.member[k].order, before + (k < MAJORITY));
+	heal();
+	end_world();
+}
+
 static void test_first_alone(void)
 {
 	begin_world(1, 1);
@@ -556,6 +580,7 @@ int main(void)
 {
 	TEST(test_foreign);
 	TEST(test_first_alone);
+	TEST(test_some_are_silent);
 	TEST(test_partitions);
 	TEST(test_crashes);
 	return test_end();
