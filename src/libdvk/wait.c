@@ -128,15 +128,18 @@ static int futex_sleep(struct binding *binding, uint32_t seq, int64_t until_ns)
 	return r;
 }
 
-/* A message that got on, and has not ended, is no news for its sender: nobody rings for that. */
-static bool has_ended(const struct wait *wait, int i)
+/*
+ * A request that is taken and being served is no news for its sender: nobody rings for that. A line that was only
+ * sent on counts, because its receiver may be on the move, and short sleeps then shorten the wait for it.
+ */
+static bool is_news(const struct wait *wait, int i)
 {
 	uint64_t now;
 
 	if (!look_changed(wait, i))
 		return false;
 	now = atomic_load_explicit(wait->word[i], memory_order_relaxed);
-	return line_word_seq(now) != line_word_seq(wait->seen[i]) || line_word_is_free(now);
+	return line_word_seq(now) != line_word_seq(wait->seen[i]) || !line_word_is_owed(now);
 }
 
 bool wait_is_over(const struct wait *wait)
@@ -214,7 +217,7 @@ static int sleep_step(struct wait *wait, int64_t begin_ns)
 	binding->overdue = r == -ETIMEDOUT && !bounded && !wait->nap_ns;
 	if (binding->overdue)
 		all_have_news(binding);
-	if (has_ended(wait, 0) || has_ended(wait, 1))
+	if (is_news(wait, 0) || is_news(wait, 1))
 		wait_found(binding);
 	if (binding->distrust)
 		binding->distrust--;
