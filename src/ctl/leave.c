@@ -91,13 +91,17 @@ static int drain(const struct leaving *leaving, struct refusal *refusal)
 	request.nodeid = leaving->node;
 	r = client_rows(-1, &request, sizeof(*moves), &rows, &count, refusal);
 	moves = rows;
-	for (size_t i = 0; i < count; i++)
-		if (moves[i].result != CTL_MOVE_COMMITTED)
-			r = refusal_set_number(
-				refusal, moves[i].error,
-				"endpoint %d of container %d stays here, and so does the node: "
-				"%.120s",
-				moves[i].endpoint, moves[i].dcid, moves[i].reason);
+	for (size_t i = 0; i < count; i++) {
+		if (moves[i].result == CTL_MOVE_COMMITTED)
+			continue;
+		/* In place of the daemon's word, which counts them. */
+		*refusal = REFUSAL_NONE;
+		r = refusal_set_number(
+			refusal, moves[i].error,
+			"endpoint %d of container %d stays here, and so does the node: %.120s",
+			moves[i].endpoint, moves[i].dcid, moves[i].reason);
+		break;
+	}
 	free(rows);
 	return r;
 }

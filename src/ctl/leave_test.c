@@ -57,8 +57,11 @@ static void serve(const struct ctl_request *request)
 	}
 	move.result = CTL_MOVE_REFUSED;
 	snprintf(move.reason, sizeof(move.reason), "it has a socket open");
-	if (request->call == CTL_DRAIN && one_stays)
+	if (request->call == CTL_DRAIN && one_stays) {
 		rig_row(&move, sizeof(move));
+		rig_refuse(EDVSPROCSTS, "0 moved, 1 stayed for the reasons given");
+		return;
+	}
 	rig_end(0);
 }
 

@@ -49,8 +49,19 @@ invite_ends 1
 grep -q 'nobody has joined in time' "$tmp/invite.err" || fail "$(<"$tmp/invite.err")"
 end
 
-begin "dvs leave moves a server away under calls, and the first machine goes on alone"
+begin "dvs leave where something cannot move away names it, and the machine stays what it was"
 on alpha dvs dc create 0 >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
+on beta dvs run 0 12 -- sh -c 'exec 9>/run/held; exec sleep 300' >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
+timeout 30 nsenter --target "${init_pid[beta]}" --mount --net --pid --uts --ipc env PATH="$tmp/bin:$PATH" dvs leave >"$tmp/out" 2>&1 &&
+	fail "it leaves: $(<"$tmp/out")"
+grep -q 'endpoint 12 of container 0 stays here, and so does the node: .' "$tmp/out" || fail "$(<"$tmp/out")"
+on beta test -e /run/stopped && fail "services: $(on beta cat /run/stopped)"
+both_are_well || fail "$(<"$tmp/out")"
+on beta dvs ps 0 --json | grep -q '"p_nr": 12' || fail "$(on beta dvs ps 0)"
+on beta dvs stop 0 12 >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
+end
+
+begin "dvs leave moves a server away under calls, and the first machine goes on alone"
 on beta dvs run 0 10 -- migr_server 0 10 64 >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
 timeout 60 nsenter --target "${init_pid[alpha]}" --mount --net --pid --uts --ipc dvs run 0 11 --wait -- \
 	migr_client 0 11 10 4096 400 0.01 >"$tmp/calls" 2>&1 & client=$!
