@@ -32,6 +32,14 @@ static const char *link_text(const struct ctl_node_row *row)
 	return is_foreign(row) ? "refused" : "down";
 }
 
+/* Without a quorum nothing is decided of a node that is not heard: the last decision may be untrue. */
+static const char *state_text(const struct ctl_node_row *row, const struct ctl_node_status *state)
+{
+	if (state->quorum <= 0 && !row->self && !row->link_up)
+		return "unknown";
+	return row->up ? "up" : "down";
+}
+
 static const char *release_text(const struct ctl_node_row *row)
 {
 	return row->speaker.release[0] ? row->speaker.release : "-";
@@ -61,10 +69,15 @@ static const char *clock_text(const struct ctl_node_row *row, char *buf, size_t 
 	return buf;
 }
 
+static long long distance(long long ns)
+{
+	return ns < 0 ? -ns : ns;
+}
+
 /* By more than the measurement may be wrong. */
 static bool clock_is_off(const struct ctl_node_row *row)
 {
-	long long off = row->clock_ahead_ns < 0 ? -row->clock_ahead_ns : row->clock_ahead_ns;
+	long long off = distance(row->clock_ahead_ns);
 
 	return row->clock_known && off - row->clock_error_ns > CLOCK_LIMIT_NS;
 }
@@ -126,6 +139,7 @@ static json_t *row_json(const struct ctl_node_row *row, const struct ctl_node_st
 		state->quorum > 0);
 
 	json_object_set_new(object, "addresses", addresses_json(row, listed));
+	json_object_set_new(object, "state", json_string(state_text(row, state)));
 	json_object_set_new(object, "link", json_string(link_text(row)));
 	json_object_set_new(object, "release",
 			    row->speaker.least ? json_string(row->speaker.release) : json_null());
@@ -183,12 +197,12 @@ static int check_well(const struct ctl_node_row *rows, size_t count, int quorum,
 					   "can be reached",
 					   id);
 		if (clock_is_off(&rows[i]))
-			return refusal_set(
-				refusal, EDVSGENERIC,
-				"the clock of node %d is %+.1f s ahead of this node's: set "
-				"the clocks, by a time daemon best (processes that move "
-				"see the step)",
-				id, (double)rows[i].clock_ahead_ns / 1e9);
+			return refusal_set(refusal, EDVSGENERIC,
+					   "the clock of node %d is %.1f s %s this node's: set "
+					   "the clocks, by a time daemon best (processes that move "
+					   "see the step)",
+					   id, (double)distance(rows[i].clock_ahead_ns) / 1e9,
+					   rows[i].clock_ahead_ns < 0 ? "behind" : "ahead of");
 	}
 	return 0;
 }
@@ -205,7 +219,7 @@ static int print_table(const struct ctl_node_row *rows, size_t count,
 	for (size_t i = 0; i < count; i++) {
 		table_cell(table, "%d", rows[i].node.n_nodeid);
 		table_cell(table, "%.*s", MAXNODENAME, rows[i].node.n_name);
-		table_cell(table, "%s", rows[i].up ? "up" : "down");
+		table_cell(table, "%s", state_text(&rows[i], state));
 		table_cell(table, "%s", address_print(rows[i].address, text));
 		table_cell(table, "%s", link_text(&rows[i]));
 		table_cell(table, "%s", clock_text(&rows[i], text, sizeof(text)));

@@ -125,7 +125,12 @@ static void test_links(void)
 	status.quorum = 0;
 	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
 	CHECK(rig_said("quorum: no"));
+	CHECK(rig_said("unknown")); /* whatever was decided last */
 	CHECK(rig_wrong("has no quorum"));
+	row[1].link_up = 1;
+	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
+	CHECK(!rig_said("unknown"));
+	row[1].link_up = 0;
 	status.quorum = CTL_QUORUM_LOST;
 	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
 	CHECK(rig_wrong("its sequencer has ended"));
@@ -147,9 +152,10 @@ static void test_clocks(void)
 	CHECK_EQ(rig_run(verb_nodes, NULL), DONE);
 	row[1].clock_error_ns = 99999999;
 	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
-	CHECK(rig_wrong("the clock of node 1 is +0.6 s ahead"));
+	CHECK(rig_wrong("the clock of node 1 is 0.6 s ahead of this node's"));
 	row[1].clock_ahead_ns = -600000000;
 	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
+	CHECK(rig_wrong("the clock of node 1 is 0.6 s behind this node's"));
 	row[1].clock_known = 0;
 	CHECK_EQ(rig_run(verb_nodes, NULL), DONE);
 }
