@@ -36,6 +36,7 @@ struct totem {
 	votequorum_handle_t votes;
 	uint64_t ring; /* of the last view; 0: none yet */
 	uint32_t present;
+	bool odd_votes;		   /* it was told that this machine has not one vote */
 	bool twice;		   /* another process of this machine is in the group */
 	struct group_buffer queue; /* length 4, message */
 };
@@ -161,6 +162,12 @@ static void on_quorum(quorum_handle_t handle, uint32_t quorate, struct quorum_ri
 	t = (struct totem *)(uintptr_t)ctx;
 	if (!t->votes || votequorum_getinfo(t->votes, (unsigned)t->node + 1, &info) != CS_OK)
 		return;
+	if (info.node_votes != 1 && !t->odd_votes)
+		os_log(OS_LOG_WARN,
+		       "this machine has %u votes, and dvs counts one for each machine: two sides of a cut may "
+		       "both go on; set quorum_votes: 1 (or leave it out) for each node of corosync.conf",
+		       info.node_votes);
+	t->odd_votes = info.node_votes != 1;
 	/* Of two machines one is no majority, whatever `two_node` says: both would go on. */
 	t->call.quorum(t->ctx, ring_number(ring.seq, ring.nodeid), quorate,
 		       info.highest_expected / 2 + 1);

@@ -56,7 +56,7 @@ static struct {
 	bool quorate_waits;
 	uint32_t quorate;
 	struct quorum_ring_id ring;
-	unsigned expected;
+	unsigned expected, node_votes;
 	cs_error_t info_error;
 
 	bool full; /* flow control */
@@ -204,6 +204,7 @@ cs_error_t votequorum_getinfo(votequorum_handle_t handle, unsigned nodeid,
 	CHECK_EQ(handle, 9);
 	CHECK_EQ(nodeid, NODEID);
 	info->highest_expected = corosync.expected;
+	info->node_votes = corosync.node_votes;
 	return corosync.info_error;
 }
 
@@ -324,6 +325,7 @@ static void corosync_begin(void)
 	corosync.quorum_dispatch_error = corosync.send_error = corosync.info_error = CS_OK;
 	corosync.nodeid = NODEID;
 	corosync.expected = 3;
+	corosync.node_votes = 1;
 	CHECK_EQ(os_unix_pair(OS_STREAM, corosync.order_fds), 0);
 	CHECK_EQ(os_unix_pair(OS_STREAM, corosync.quorum_fds), 0);
 	for (int i = 0; i < 2; i++) {

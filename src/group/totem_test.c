@@ -2,6 +2,9 @@
 /* The totem against a Corosync that is made up in totem_rig_test.h. No Corosync runs. */
 #include "group/totem.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "group/totem_rig_test.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -183,6 +186,29 @@ static void test_majority(void)
 	TURN_UNTIL(!corosync.quorate_waits);
 	CHECK_EQ(heard.quorums, 6);
 	tear_down();
+}
+
+/* It is said, and what is said of the quorum is told all the same. */
+static void test_odd_votes(void)
+{
+	int kept = dup(STDERR_FILENO), log = memfd_create("log", 0);
+	char words[1024] = "";
+
+	CHECK(kept >= 0 && dup2(log, STDERR_FILENO) >= 0);
+	set_up_in_ring();
+	corosync.node_votes = 2;
+	for (int i = 1; i <= 3; i++) {
+		tell_quorum(5, 1, 1);
+		TURN_UNTIL(heard.quorums == i);
+	}
+	tear_down();
+	dup2(kept, STDERR_FILENO);
+	CHECK(pread(log, words, sizeof(words) - 1, 0) > 0);
+	CHECK(strstr(words, "has 2 votes"));
+	CHECK(strstr(words, "has 2 votes") &&
+	      !strstr(strstr(words, "has 2 votes") + 1, "has 2 votes"));
+	close(kept);
+	close(log);
 }
 
 static void test_members(void)
@@ -420,6 +446,7 @@ int main(void)
 	alarm(55);
 	TEST(test_rings);
 	TEST(test_majority);
+	TEST(test_odd_votes);
 	TEST(test_members);
 	TEST(test_hostile);
 	TEST(test_hear_in_order);
