@@ -125,7 +125,7 @@ static void test_links(void)
 	status.quorum = 0;
 	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
 	CHECK(rig_said("quorum: no"));
-	CHECK(rig_said("unknown")); /* whatever was decided last */
+	CHECK(rig_said("unknown")); /* and not as it was decided last */
 	CHECK(rig_wrong("has no quorum"));
 	row[1].link_up = 1;
 	CHECK_EQ(rig_run(verb_nodes, NULL), REFUSED);
