@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/client.h"
+#include "core/again.h"
 #include "os/options.h"
 #include "os/file.h"
 #include "os/self.h"
@@ -15,6 +16,7 @@
 #define CONNECT_MS    2000
 #define ANSWER_MS     30000
 #define LAB_NODES_MAX NR_NODES
+#define ASKED_MAX     4 /* times, as daemons die */
 
 struct ctl_request client_request(enum ctl_call call)
 {
@@ -150,6 +152,12 @@ void client_close(struct client *client)
 	client->packet = NULL;
 }
 
+/* What a connection says whose other end is gone. */
+static bool is_end(ssize_t r)
+{
+	return r == -ECONNRESET || r == -EPIPE;
+}
+
 int client_send(struct client *client, struct ctl_request *request, const void *payload,
 		size_t payload_bytes, struct refusal *refusal)
 {
@@ -170,6 +178,7 @@ int client_send(struct client *client, struct ctl_request *request, const void *
 		request->node = client->pass_on;
 	request->payload_bytes = (uint32_t)payload_bytes;
 	r = os_packet_sendv(client->fd, parts, payload_bytes ? 2 : 1, NULL, 0);
+	client->is_cut = is_end(r);
 	if (r < 0)
 		return refusal_set(refusal, EDVSCONNRESET,
 				   "the daemon ended the conversation (%s): see its log",
@@ -202,6 +211,7 @@ int client_next(struct client *client, struct ctl_reply **replyp, const void **p
 	assert(client->fd >= 0 && client->packet);
 	if (!len)
 		len = os_packet_recv(client->fd, client->packet, CTL_PACKET_MAX, NULL, NULL);
+	client->is_cut = !len || is_end(len);
 	if (len <= 0)
 		return refuse_receive(client, len, refusal);
 	if ((size_t)len < sizeof(*reply) || reply->magic != CTL_MAGIC ||
@@ -242,32 +252,56 @@ static int keep_row(void **rows, size_t *count, size_t row_bytes, const void *ro
 	return 0;
 }
 
-int client_rows(int node, struct ctl_request *request, size_t row_bytes, void **rows, size_t *count,
-		struct refusal *refusal)
+bool client_is_asked_again(const struct client *client, const struct ctl_request *request,
+			   unsigned *times, struct refusal *refusal)
+{
+	assert(*times < ASKED_MAX);
+	if (!client->is_cut || !again_is_harmless(request->call) || ++*times == ASKED_MAX)
+		return false;
+	refusal_clear(refusal);
+	return true;
+}
+
+/* One conversation: rows and the END. */
+static int take_rows(struct client *client, struct ctl_request *request, size_t row_bytes,
+		     void **rows, size_t *count, struct refusal *refusal)
 {
 	/* Moving processes takes as long as it takes; everything else is a look into a table. */
 	int limit = request->call == CTL_MOVE || request->call == CTL_DRAIN ? -1 : ANSWER_MS;
-	struct client client;
 	struct ctl_reply *reply;
 	const void *payload;
 	size_t bytes;
-	int r;
+	int r = client_send(client, request, NULL, 0, refusal);
 
-	*rows = NULL;
-	*count = 0;
-	r = client_open(&client, node, refusal);
-	if (r < 0)
-		return r;
-	r = client_send(&client, request, NULL, 0, refusal);
 	while (r >= 0) {
-		r = client_next(&client, &reply, &payload, &bytes, limit, refusal);
+		r = client_next(client, &reply, &payload, &bytes, limit, refusal);
 		if (r == CTL_END)
 			break;
 		if (r == CTL_ROW)
 			r = keep_row(rows, count, row_bytes, payload, bytes, refusal);
 	}
-	client_close(&client);
 	return r < 0 ? r : 0;
+}
+
+int client_rows(int node, struct ctl_request *request, size_t row_bytes, void **rows, size_t *count,
+		struct refusal *refusal)
+{
+	struct client client;
+	unsigned times = 0;
+	int r;
+
+	*rows = NULL;
+	do {
+		free(*rows);
+		*rows = NULL;
+		*count = 0;
+		r = client_open(&client, node, refusal);
+		if (r < 0)
+			return r;
+		r = take_rows(&client, request, row_bytes, rows, count, refusal);
+		client_close(&client);
+	} while (r < 0 && client_is_asked_again(&client, request, &times, refusal));
+	return r;
 }
 
 int client_call(int node, struct ctl_request *request, const void *payload, size_t payload_bytes,
@@ -275,19 +309,22 @@ int client_call(int node, struct ctl_request *request, const void *payload, size
 {
 	struct client client;
 	struct ctl_reply *reply;
+	unsigned times = 0;
 	const void *got;
 	size_t bytes;
 	int r;
 
 	assert(answer || !answer_bytes);
-	r = client_open(&client, node, refusal);
-	if (r < 0)
-		return r;
-	r = client_send(&client, request, payload, payload_bytes, refusal);
-	while (r >= 0 && r != CTL_END)
-		r = client_next(&client, &reply, &got, &bytes, ANSWER_MS, refusal);
-	if (r == CTL_END && answer)
-		client_copy(answer, answer_bytes, got, bytes);
-	client_close(&client);
+	do {
+		r = client_open(&client, node, refusal);
+		if (r < 0)
+			return r;
+		r = client_send(&client, request, payload, payload_bytes, refusal);
+		while (r >= 0 && r != CTL_END)
+			r = client_next(&client, &reply, &got, &bytes, ANSWER_MS, refusal);
+		if (r == CTL_END && answer)
+			client_copy(answer, answer_bytes, got, bytes);
+		client_close(&client);
+	} while (r < 0 && client_is_asked_again(&client, request, &times, refusal));
 	return r < 0 ? r : 0;
 }

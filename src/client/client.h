@@ -9,8 +9,13 @@
  * which passes the request on.
  *
  * Errors are negative EDVS numbers, with the sentence in *refusal.
+ *
+ * A daemon that dies is followed by another one as a rule (dvs-keeper), which its callers find at once: the connections
+ * of the dead one end when the next one is there. client_rows() and client_call() ask that one what may be asked twice
+ * (core/again.h).
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +28,7 @@ struct client {
 	int fd;
 	int pass_on;	 /* node for ctl_request.node; -1: the daemon that we are connected to */
 	int asked;	 /* node that the caller named, -1 none */
+	bool is_cut;	 /* the daemon ended before it had answered */
 	uint8_t *packet; /* CTL_PACKET_MAX bytes, owned */
 };
 
@@ -43,6 +49,13 @@ int client_send(struct client *client, struct ctl_request *request, const void *
  */
 int client_next(struct client *client, struct ctl_reply **replyp, const void **payload,
 		size_t *payload_bytes, int timeout_ms, struct refusal *refusal);
+
+/*
+ * After an error of client_send() or client_next(), and client_close(): is the same request to be sent once more, to a
+ * client that is opened anew? *times counts the attempts, from 0. The refusal is empty then.
+ */
+bool client_is_asked_again(const struct client *client, const struct ctl_request *request,
+			   unsigned *times, struct refusal *refusal);
 
 /* Copies a row or an answer of another release, whatever length it came in: cut, or zero at its end. */
 void client_copy(void *to, size_t size, const void *from, size_t bytes);

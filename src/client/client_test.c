@@ -285,6 +285,7 @@ static void test_dead_daemon(void)
 	rig_call(ask);
 	CHECK_EQ(error(), EDVSCONNRESET);
 	CHECK(rig_said("the daemon ended before it had answered"));
+	CHECK_EQ(rig->asked, 4); /* they die one after the other */
 	rig_call(ask_named);
 	CHECK_EQ(error(), EDVSCONNRESET);
 	CHECK(rig_said("the daemon of node 4 ended before it had answered"));
@@ -323,6 +324,67 @@ static void rows_then_refusal(const struct ctl_request *request)
 	(void)request;
 	rig_row("abcd", 4);
 	rig_refuse(EDVSNONODE, "one node did not answer");
+}
+
+/* The third of them lives. */
+static void third_answers(const struct ctl_request *request)
+{
+	if (rig->asked == 3)
+		five_rows(request);
+	else if (rig->asked == 2)
+		ends_in_between(request);
+	else
+		rig_hang_up();
+}
+
+static void third_says_it(const struct ctl_request *request)
+{
+	(void)request;
+	if (rig->asked == 3)
+		rig_end_with("answered", 8);
+	else
+		rig_hang_up();
+}
+
+static int nobody_later(const char *name)
+{
+	return rig->asked ? nobody(name) : 0;
+}
+
+static int ask_to_move(void)
+{
+	struct ctl_request request = client_request(CTL_MOVE);
+	void *rows;
+	size_t count;
+	int r = client_rows(-1, &request, 4, &rows, &count, &refusal);
+
+	free(rows);
+	return report(r);
+}
+
+/* A look is asked again of the daemon that follows, and shown once; what changes something is not. */
+static void test_asked_again(void)
+{
+	rig_daemon = third_answers;
+	rig_call(ask_rows);
+	CHECK_EQ(error(), 0);
+	CHECK_EQ(rig->note[1], 5);
+	CHECK(!memcmp(rig->text, "abcdef", 6));
+	CHECK(rig_said("\n"));
+	rig_daemon = third_says_it;
+	rig_call(ask);
+	CHECK_EQ(error(), 0);
+	CHECK(!memcmp(rig->text, "answered", 8));
+	rig_daemon = ends;
+	rig_call(ask_to_move);
+	CHECK_EQ(error(), EDVSCONNRESET);
+	CHECK_EQ(rig->asked, 1);
+	/* Where none follows the reason is that none is there. */
+	rig_connect = nobody_later;
+	rig_call(ask);
+	CHECK_EQ(error(), EDVSDVSINIT);
+	CHECK_EQ(rig->asked, 1);
+	rig_connect = NULL;
 }
 
 static void test_rows(void)
@@ -389,6 +451,7 @@ int main(void)
 	TEST(test_framing);
 	TEST(test_refusals);
 	TEST(test_dead_daemon);
+	TEST(test_asked_again);
 	TEST(test_rows);
 	TEST(test_too_much);
 	return test_end();

@@ -26,15 +26,20 @@ static int show(int node, struct ctl_request *request, bool json)
 	struct refusal refusal = REFUSAL_NONE;
 	struct stream stream = { .keep = json, .from_start = true };
 	struct client client;
+	unsigned times = 0;
 	int r, status = DONE;
 
-	r = client_open(&client, node, &refusal);
-	if (r < 0)
-		return verb_refuse(&refusal);
-	r = client_send(&client, request, NULL, 0, &refusal);
-	if (!r)
-		r = stream_follow(&stream, &client, &refusal);
-	client_close(&client);
+	do {
+		r = client_open(&client, node, &refusal);
+		if (r < 0)
+			return verb_refuse(&refusal);
+		r = client_send(&client, request, NULL, 0, &refusal);
+		if (!r)
+			r = stream_follow(&stream, &client, &refusal);
+		client_close(&client);
+		/* What was shown once is not shown again. */
+	} while (r < 0 && stream.from_start &&
+		 client_is_asked_again(&client, request, &times, &refusal));
 	if (r < 0 && r != EDVSINTR)
 		status = verb_refuse(&refusal);
 	else if (json)

@@ -4,6 +4,7 @@
 command -v corosync >/dev/null && [[ -x $build/bin/dvs-corosync ]] || { echo 'skip - Corosync is not here'; exit 77; }
 declare -A init_pid
 network=${network:-10.77.0.} bits=${bits:-24}
+[[ $network == *:* ]] && at_once=nodad || at_once=
 machines=()
 trap 'kill -KILL "${machines[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf --one-file-system "$tmp"' EXIT
 
@@ -35,7 +36,7 @@ cable() {
 	ip link add cable type veth peer name eth0 netns "${init_pid[beta]}" &&
 		ip link set cable netns "${init_pid[alpha]}" name eth0 &&
 		on alpha ip link set eth0 up && on beta ip link set eth0 up &&
-		on alpha ip address add "${network}1/$bits" dev eth0 nodad && on beta ip address add "${network}2/$bits" dev eth0 nodad
+		on alpha ip address add "${network}1/$bits" dev eth0 $at_once && on beta ip address add "${network}2/$bits" dev eth0 $at_once
 }
 start() { # NAME: what `systemctl restart corosync` and `systemctl enable --now dvs-corosync dvsd` do
 	# shellcheck disable=SC2016

@@ -69,6 +69,32 @@ kill -KILL "$pid" "$old"
 until_true 5 eval '[[ $(rows_of 22) == "[]" ]]' || fail "22 is still there"
 end
 
+begin "a look that a death cuts off is answered by the next daemon, and what changes something is not asked twice"
+# They have come to node 1, which waits for node 2.
+server 2 17 0
+far=$(daemon_pid 2)
+looks=("logs 0 17" "logs 0 17 --json") asked=()
+keeper=$(keeper_pid 1) old=$(daemon_below "$keeper")
+sockets() { ls -l "/proc/$old/fd" | grep -c socket; }
+had=$(sockets)
+wait_there() { (($(sockets) >= had + $1)); }
+kill -STOP "$far"
+dvs -n 1 kill 0 17 --signal URG >"$tmp/kill" 2>&1 & changes=$!
+until_true 5 wait_there 1 || fail "nothing waits"
+for i in "${!looks[@]}"; do
+	# shellcheck disable=SC2086 # words
+	dvs -n 1 ${looks[i]} >"$tmp/look$i" 2>&1 & asked+=($!)
+done
+# Where the machine is slow they are answered before that, after half a second, without node 2.
+until_true 1 wait_there 3
+kill -KILL "$old"
+until_true 5 follows "$keeper" "$old" || fail "no daemon follows"
+kill -CONT "$far"
+for i in "${!looks[@]}"; do wait "${asked[i]}" || fail "dvs ${looks[i]}: $(<"$tmp/look$i")"; done
+wait "$changes" && fail "a signal is sent twice"
+grep -q 'ended before it had answered' "$tmp/kill" || fail "$(<"$tmp/kill")"
+end
+
 timeout 30 dvs lab down >/dev/null
 lab 3
 begin "what the group decided meanwhile is honoured first"
