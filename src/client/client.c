@@ -152,7 +152,7 @@ void client_close(struct client *client)
 	client->packet = NULL;
 }
 
-/* What a connection says whose other end is gone. */
+/* The errors of a connection whose other end is gone. */
 static bool is_end(ssize_t r)
 {
 	return r == -ECONNRESET || r == -EPIPE;

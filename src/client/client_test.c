@@ -362,7 +362,7 @@ static int ask_to_move(void)
 	return report(r);
 }
 
-/* A look is asked again of the daemon that follows, and shown once; what changes something is not. */
+/* A look is asked again of the daemon that follows, and shown once; a change is asked once. */
 static void test_asked_again(void)
 {
 	rig_daemon = third_answers;

@@ -60,7 +60,7 @@ static int make_key(struct refusal *refusal)
 	return r ? refusal_set_errno(refusal, -r, "cannot make " LAB_KEY ": %s", strerror(-r)) : 0;
 }
 
-/* What the user wants of it. */
+/* The options of the user. */
 struct wanted {
 	int nodes, log_bytes; /* 0: the daemon's own choice */
 	bool corosync, plain, ipv6;

@@ -37,7 +37,7 @@ static int show(int node, struct ctl_request *request, bool json)
 		if (!r)
 			r = stream_follow(&stream, &client, &refusal);
 		client_close(&client);
-		/* What was shown once is not shown again. */
+		/* A text of which a part was shown is not begun again. */
 	} while (r < 0 && stream.from_start &&
 		 client_is_asked_again(&client, request, &times, &refusal));
 	if (r < 0 && r != EDVSINTR)

@@ -57,7 +57,7 @@ static uint64_t get64(struct cursor *c)
 	return low | (uint64_t)get32(c) << 32;
 }
 
-/* What DC_CREATE and NODE_JOIN alone have. */
+/* The fields that DC_CREATE and NODE_JOIN alone have, at one place. */
 static void put_own(struct cursor *c, const struct command *cmd)
 {
 	if (cmd->kind == COMMAND_NODE_JOIN) {
