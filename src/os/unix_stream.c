@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/unix_stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <linux/unix_diag.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define OPTIONS_END  90
+#define OPTION_BYTES 256
+#define RIGHTS_MAX   253
+
+static int option_of(int fd, int option)
+{
+	int value = -1;
+	socklen_t bytes = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) ? -errno : value;
+}
+
+bool os_unix_stream_is(int fd)
+{
+	struct sockaddr_un name;
+	socklen_t own = sizeof(name), peers = sizeof(name);
+
+	return option_of(fd, SO_DOMAIN) == AF_UNIX && option_of(fd, SO_TYPE) == SOCK_STREAM &&
+	       option_of(fd, SO_ACCEPTCONN) == 0 &&
+	       getsockname(fd, (struct sockaddr *)&name, &own) == 0 && own == sizeof(sa_family_t) &&
+	       getpeername(fd, (struct sockaddr *)&name, &peers) == 0 &&
+	       peers == sizeof(sa_family_t);
+}
+
+/* Those that differ anyway, that are carried, or that do something when they are asked for. */
+static bool is_left_out(int option)
+{
+	switch (option) {
+	case SO_SNDBUF:
+	case SO_RCVBUF:
+	case 72: /* SO_BUF_LOCK, which has no effect on these */
+	case SO_ERROR:
+	case SO_PEERCRED:
+	case 28: /* SO_PEERNAME */
+	case SO_PEERSEC:
+	case SO_INCOMING_CPU:
+	case 55: /* SO_MEMINFO */
+	case 56: /* SO_INCOMING_NAPI_ID */
+	case 57: /* SO_COOKIE */
+	case 59: /* SO_PEERGROUPS */
+	case 77: /* SO_PEERPIDFD, which makes a descriptor */
+		return true;
+	}
+	return false;
+}
+
+/* An option as the kernel gives it. */
+struct option {
+	int result;
+	socklen_t bytes;
+	unsigned char value[OPTION_BYTES];
+};
+
+static struct option read_option(int fd, int number)
+{
+	struct option option = { .bytes = OPTION_BYTES };
+
+	option.result = getsockopt(fd, SOL_SOCKET, number, option.value, &option.bytes);
+	return option;
+}
+
+/* Those of a fresh socket, which are asked for once. */
+static struct option fresh[OPTIONS_END];
+static bool is_known;
+static pthread_mutex_t fresh_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int read_fresh(void)
+{
+	int pair[2];
+
+	if (is_known)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	for (int number = 1; number < OPTIONS_END; number++)
+		if (!is_left_out(number))
+			fresh[number] = read_option(pair[0], number);
+	close(pair[0]);
+	close(pair[1]);
+	is_known = true;
+	return 0;
+}
+
+/* 0: none does. */
+static int option_that_differs(int fd)
+{
+	for (int number = 1; number < OPTIONS_END; number++) {
+		if (is_left_out(number))
+			continue;
+		const struct option option = read_option(fd, number);
+
+		if (option.result != fresh[number].result ||
+		    (option.result == 0 &&
+		     (option.bytes != fresh[number].bytes ||
+		      memcmp(option.value, fresh[number].value, sizeof(option.value)))))
+			return number;
+	}
+	return 0;
+}
+
+/* An address that nobody has is not looked at when nothing can be sent any more. */
+static bool can_send(int fd)
+{
+	return syscall(SYS_sendto, fd, (void *)1, 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) >= 0 ||
+	       errno != EPIPE;
+}
+
+int os_unix_stream_look(int fd, struct os_unix_stream *end)
+{
+	struct pollfd seen = { .fd = fd, .events = POLLRDHUP };
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	assert(fd >= 0);
+	pthread_mutex_lock(&fresh_lock);
+	int r = read_fresh();
+
+	pthread_mutex_unlock(&fresh_lock);
+	if (r)
+		return r;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) || poll(&seen, 1, 0) < 0)
+		return -errno;
+	*end = (struct os_unix_stream){
+		.send_bytes = (uint32_t)option_of(fd, SO_SNDBUF),
+		.receive_bytes = (uint32_t)option_of(fd, SO_RCVBUF),
+		.pid = peer.pid,
+		.uid = peer.uid,
+		.gid = peer.gid,
+		.reads_end = seen.revents & POLLRDHUP,
+		.writes_end = !can_send(fd),
+		.has_error = seen.revents & POLLERR,
+		.option = option_that_differs(fd),
+	};
+	return 0;
+}
+
+static int ask(int fd)
+{
+	struct {
+		struct nlmsghdr head;
+		struct unix_diag_req body;
+	} question = {
+		.head = { .nlmsg_len = sizeof(question),
+			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.body = { .sdiag_family = AF_UNIX,
+			  .udiag_states = UINT32_MAX,
+			  .udiag_show = UDIAG_SHOW_PEER },
+	};
+
+	return send(fd, &question, sizeof(question), 0) == sizeof(question) ? 0 : -errno;
+}
+
+static int tell(const struct nlmsghdr *head, int (*each)(void *ctx, uint32_t inode, uint32_t peer),
+		void *ctx)
+{
+	const struct unix_diag_msg *socket = NLMSG_DATA(head);
+	int left = (int)head->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*socket));
+
+	for (const struct rtattr *attribute = (const struct rtattr *)(socket + 1);
+	     RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+		uint32_t peer;
+
+		if (attribute->rta_type != UNIX_DIAG_PEER || RTA_PAYLOAD(attribute) < sizeof(peer))
+			continue;
+		memcpy(&peer, RTA_DATA(attribute), sizeof(peer));
+		return each(ctx, socket->udiag_ino, peer);
+	}
+	return 0;
+}
+
+int os_unix_stream_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx)
+{
+	union {
+		struct nlmsghdr head;
+		char bytes[32768];
+	} answer;
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int r = fd < 0 ? -errno : ask(fd);
+
+	assert(each);
+	for (bool more = r == 0; more;) {
+		ssize_t got = recv(fd, &answer, sizeof(answer), 0);
+		int left = (int)got;
+
+		more = got > 0;
+		r = got < 0 ? -errno : r;
+		for (const struct nlmsghdr *head = &answer.head; more && NLMSG_OK(head, left);
+		     head = NLMSG_NEXT(head, left)) {
+			if (head->nlmsg_type == NLMSG_ERROR)
+				r = -EIO;
+			else if (head->nlmsg_type != NLMSG_DONE)
+				r = tell(head, each, ctx);
+			more = r == 0 && head->nlmsg_type != NLMSG_DONE;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+int os_unix_stream_peek_from(int fd, int at)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &at, sizeof(at)) ? -errno : 0;
+}
+
+static void close_all(const struct cmsghdr *head)
+{
+	size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
+		close(fd);
+	}
+}
+
+ssize_t os_unix_stream_peek(int fd, void *to, size_t bytes)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(RIGHTS_MAX * sizeof(int))];
+	} control;
+	struct iovec io = { to, bytes };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	bool rights = got >= 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC);
+
+	assert(bytes);
+	if (got < 0)
+		return -errno;
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head;
+	     head = CMSG_NXTHDR(&message, head))
+		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+			close_all(head);
+	return rights ? -EBADMSG : got;
+}
+
+int os_unix_stream_bytes(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCINQ, &bytes) ? -errno : bytes;
+}
+
+bool os_unix_stream_has_urgent(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+ssize_t os_unix_stream_send(int fd, const void *from, size_t bytes)
+{
+	ssize_t sent = send(fd, from, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return sent < 0 ? -errno : sent;
+}
+
+/* The kernel takes half of what it counts. */
+int os_unix_stream_set_sizes(int fd, uint32_t send_bytes, uint32_t receive_bytes)
+{
+	int send = (int)(send_bytes / 2), receive = (int)(receive_bytes / 2);
+
+	assert(send >= 0 && receive >= 0);
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof(send)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof(receive)))
+		return -errno;
+	return 0;
+}
+
+int os_unix_stream_end(int fd, bool reading, bool writing)
+{
+	if (!reading && !writing)
+		return 0;
+	return shutdown(fd, reading && writing ? SHUT_RDWR
+			    : reading	       ? SHUT_RD
+					       : SHUT_WR)
+		       ? -errno
+		       : 0;
+}
