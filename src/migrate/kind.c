@@ -15,6 +15,7 @@ static const struct {
 	{ IMAGE_DESCRIPTION_PIPE, &kind_pipe },
 	{ IMAGE_DESCRIPTION_TIMERFD, &kind_timerfd },
 	{ IMAGE_DESCRIPTION_SIGNALFD, &kind_signalfd },
+	{ IMAGE_DESCRIPTION_UNIX_STREAM, &kind_unix_stream },
 	{ 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },
 };

@@ -139,7 +139,7 @@ static void test_socket(void)
 	struct refusal refusal;
 	int ends[2];
 
-	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
 	CHECK(is_refusal(find(&nothing, "socket:[1]", 1, ends[0], &image, &refusal), &refusal,
 			 EDVSPROCSTS, "Unix"));
 	close(ends[0]);
@@ -155,6 +155,7 @@ static void test_rows(void)
 	CHECK(kind_of(IMAGE_DESCRIPTION_PIPE) == &kind_pipe);
 	CHECK(kind_of(IMAGE_DESCRIPTION_TIMERFD) == &kind_timerfd);
 	CHECK(kind_of(IMAGE_DESCRIPTION_EPOLL) == &kind_epoll);
+	CHECK(kind_of(IMAGE_DESCRIPTION_UNIX_STREAM) == &kind_unix_stream);
 	CHECK(kind_of(IMAGE_DESCRIPTION_SIGNALFD) == &kind_signalfd);
 	CHECK(!kind_of(IMAGE_DESCRIPTION_KINDS));
 	for (uint32_t kind = 1; kind < IMAGE_DESCRIPTION_KINDS; kind++)

@@ -52,21 +52,6 @@ static void udp(void)
 	NEED(bind(fd, (const struct sockaddr *)&anywhere, sizeof(anywhere)) == 0);
 }
 
-static void unix_socket(void)
-{
-	int pair[2];
-
-	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-}
-
-static void netlink(void)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW, 0);
-	struct sockaddr address = { .sa_family = AF_NETLINK };
-
-	NEED(fd >= 0 && bind(fd, &address, 12) == 0);
-}
-
 /* A process in a session of its own keeps one end alone. */
 static void leave_reader(const int ends[2])
 {
@@ -83,6 +68,67 @@ static void leave_reader(const int ends[2])
 	}
 	waitpid(child, NULL, 0);
 	close(ends[0]);
+}
+
+static void unix_socket(void)
+{
+	int pair[2];
+
+	NEED(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+}
+
+static void make_pair(int pair[2])
+{
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+}
+
+static void unix_pair_shared(void)
+{
+	int pair[2];
+
+	make_pair(pair);
+	leave_reader(pair);
+}
+
+static void unix_pair_rights(void)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec io = { "x", 1 };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	int pair[2];
+
+	make_pair(pair);
+	NEED(sendmsg(pair[0], &message, 0) == 1);
+}
+
+static void unix_pair_option(void)
+{
+	int pair[2], on = 1;
+
+	make_pair(pair);
+	NEED(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+}
+
+static void unix_pair_urgent(void)
+{
+	int pair[2];
+
+	make_pair(pair);
+	NEED(send(pair[0], "u", 1, MSG_OOB) == 1);
+}
+
+static void netlink(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW, 0);
+	struct sockaddr address = { .sa_family = AF_NETLINK };
+
+	NEED(fd >= 0 && bind(fd, &address, 12) == 0);
 }
 
 static void pipes(void)
@@ -210,6 +256,10 @@ static const struct kind descriptor_kinds[] = {
 	{ "tcp_connected", "TCP", tcp_connected },
 	{ "udp", "UDP", udp },
 	{ "unix_socket", "Unix socket", unix_socket },
+	{ "unix_pair_shared", "to another process", unix_pair_shared },
+	{ "unix_pair_rights", "SCM_RIGHTS", unix_pair_rights },
+	{ "unix_pair_option", "socket option", unix_pair_option },
+	{ "unix_pair_urgent", "MSG_OOB", unix_pair_urgent },
 	{ "netlink", "netlink", netlink },
 	{ "pipe", "a pipe to another process", pipes },
 	{ "fifo", "FIFO", fifo },

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pairs of Unix stream sockets without names (socketpair): both ends are the process's, or one is closed. The first
+ * description of a pair, its owner, makes both on the target, in the shell, so that each end has the process as its
+ * peer. The contents of a description are the bytes that can be read from it.
+ */
+#include "migrate/kind.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/restore.h"
+#include "os/kernel.h"
+#include "os/open.h"
+#include "os/pid.h"
+#include "os/socket.h"
+#include "os/unix_stream.h"
+
+#define SIZE_MAX_BYTES (64u << 20)
+#define FILLING_BYTES  (8u << 20) /* room while contents are put in; twice the most that there are */
+
+enum end_flag {
+	END_READS = 1,	/* nothing more will come */
+	END_WRITES = 2, /* nothing more can be sent */
+	END_FLAGS = 3,
+};
+
+struct end_body {
+	uint32_t owner; /* id of the first description of the pair */
+	uint32_t other; /* id of the other one; 0: that end is closed */
+	uint32_t flags;
+	uint32_t send_bytes, receive_bytes;
+	uint32_t uid, gid; /* of the task that made it */
+};
+
+static struct end_body body_of(const struct image_description *image)
+{
+	struct end_body body;
+
+	memcpy(&body, image->body, sizeof(body));
+	return body;
+}
+
+/* ---- source ---- */
+
+static int check_end(const struct kind_seen *seen, const struct os_unix_stream *end,
+		     struct refusal *refusal)
+{
+	if (end->pid != seen->pid)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has a Unix socket open (descriptor %d) that another "
+			"process has made, which cannot move to another node",
+			seen->number);
+	if (end->has_error)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has an error that the process "
+				   "was not told of, which is not carried",
+				   seen->number);
+	if (end->option)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has the socket option number "
+				   "%d set, which is not carried",
+				   seen->number, end->option);
+	if (end->send_bytes > SIZE_MAX_BYTES || end->receive_bytes > SIZE_MAX_BYTES)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has room for more than %u "
+				   "MiB, which is the most that can move",
+				   seen->number, SIZE_MAX_BYTES >> 20);
+	return 0;
+}
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	struct os_unix_stream end = { 0 };
+
+	if (strncmp(seen->link, "socket:[", 8) != 0)
+		return 0;
+	int fd = os_pid_descriptor(seen->pid, seen->number);
+	bool is_end = fd >= 0 && os_unix_stream_is(fd);
+	int r = is_end ? os_unix_stream_look(fd, &end) : 0;
+
+	os_close(fd);
+	if (!is_end)
+		return 0;
+	if (r)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d cannot be looked at: %s",
+				   seen->number, strerror(-r));
+	const struct end_body body = {
+		.flags = (end.reads_end ? END_READS : 0u) | (end.writes_end ? END_WRITES : 0u),
+		.send_bytes = end.send_bytes,
+		.receive_bytes = end.receive_bytes,
+		.uid = end.uid,
+		.gid = end.gid,
+	};
+
+	memcpy(image->body, &body, sizeof(body));
+	r = check_end(seen, &end, refusal);
+	return r ? r : 1;
+}
+
+static bool is_first(const struct descriptors *descriptors, const struct description *description)
+{
+	for (const struct description *at = descriptors->description; at < description; at++)
+		if (at->image.kind == description->image.kind)
+			return false;
+	return true;
+}
+
+/* All of them, by inode. */
+struct ends {
+	struct description **end; /* owned */
+	uint32_t count;
+};
+
+static int by_inode(const void *a, const void *b)
+{
+	struct description *const *one = a, *const *other = b;
+
+	return ((*one)->inode > (*other)->inode) - ((*one)->inode < (*other)->inode);
+}
+
+static bool collect(struct ends *ends, const struct descriptors *descriptors)
+{
+	ends->end = calloc(descriptors->description_count, sizeof(struct description *));
+	if (!ends->end)
+		return false;
+	for (uint32_t i = 0; i < descriptors->description_count; i++)
+		if (descriptors->description[i].image.kind == IMAGE_DESCRIPTION_UNIX_STREAM)
+			ends->end[ends->count++] = &descriptors->description[i];
+	assert(ends->count);
+	qsort(ends->end, ends->count, sizeof(struct description *), by_inode);
+	return true;
+}
+
+static struct description *find_inode(const struct ends *ends, uint64_t inode)
+{
+	struct description wanted = { .inode = inode }, *key = &wanted;
+	struct description **found =
+		bsearch(&key, ends->end, ends->count, sizeof(struct description *), by_inode);
+
+	return found ? *found : NULL;
+}
+
+static int on_pair(void *ctx, uint32_t inode, uint32_t peer)
+{
+	const struct ends *ends = ctx;
+	struct description *end = find_inode(ends, inode);
+	struct description *other = peer ? find_inode(ends, peer) : NULL;
+
+	if (!end || (peer && !other))
+		return 0;
+	struct end_body body = body_of(&end->image);
+
+	body.owner = other && other->image.id < end->image.id ? other->image.id : end->image.id;
+	body.other = other ? other->image.id : 0;
+	memcpy(end->image.body, &body, sizeof(body));
+	return 0;
+}
+
+/* The kernel is asked once, for all pairs. */
+static int check(pid_t pid, const struct descriptors *descriptors, struct description *description,
+		 struct refusal *refusal)
+{
+	struct ends ends = { 0 };
+	int r = 0;
+
+	(void)pid;
+	if (!body_of(&description->image).owner && is_first(descriptors, description)) {
+		r = collect(&ends, descriptors) ? os_unix_stream_each(on_pair, &ends) : -ENOMEM;
+		free(ends.end);
+	}
+	if (r == 0 && body_of(&description->image).owner)
+		return 0;
+	if (r)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the kernel does not tell the peers of Unix sockets (descriptor "
+				   "%d), so that they cannot move: %s",
+				   description->number, strerror(-r));
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the process has a Unix socket to another process open (descriptor %d), "
+			   "which cannot move to another node",
+			   description->number);
+}
+
+static int take(int fd, struct contents *contents)
+{
+	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
+	int left = os_unix_stream_bytes(fd);
+
+	while (left > 0) {
+		ssize_t got = os_unix_stream_peek(fd, piece, sizeof(piece));
+
+		if (got <= 0 || got > left)
+			return got < 0 ? (int)got : -EIO;
+		int r = contents_append(contents, piece, (uint32_t)got);
+
+		if (r)
+			return r;
+		left -= (int)got;
+	}
+	return left;
+}
+
+static int peek(int fd, struct contents *contents)
+{
+	int r = os_unix_stream_has_urgent(fd) ? -EUCLEAN : os_unix_stream_peek_from(fd, 0);
+
+	if (r)
+		return r;
+	r = take(fd, contents);
+	int back = os_unix_stream_peek_from(fd, -1);
+
+	return r ? r : back;
+}
+
+static int refuse_contents(const struct description *description, int r, struct refusal *refusal)
+{
+	if (r == -E2BIG)
+		return refusal_set(refusal, EDVS2BIG,
+				   "the Unix socket of descriptor %d has more than %u KiB in it, "
+				   "which is the most that can move; let them be read first",
+				   description->number, IMAGE_CONTENTS_MAX >> 10);
+	if (r == -EBADMSG)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the Unix socket of descriptor %d has descriptors in it "
+			"(SCM_RIGHTS), which are not carried; let them be received first",
+			description->number);
+	if (r == -EUCLEAN)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has a byte in it that is out "
+				   "of band (MSG_OOB), which is not carried",
+				   description->number);
+	return refusal_set(refusal, EDVSIO, "the Unix socket of descriptor %d cannot be read: %s",
+			   description->number, strerror(-r));
+}
+
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
+{
+	int fd = os_pid_descriptor(frozen->pid, description->number);
+
+	contents_free(&description->contents);
+	int r = fd < 0 ? fd : peek(fd, &description->contents);
+
+	os_close(fd);
+	return r ? refuse_contents(description, r, refusal) : 0;
+}
+
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	(void)image, (void)files;
+	return KIND_SHARE_DESCRIPTION;
+}
+
+/* ---- target ---- */
+
+static bool read_body(const struct image_description *image, const struct files *files,
+		      const struct descriptors *before, bool complete)
+{
+	const struct end_body body = body_of(image);
+
+	(void)files, (void)before, (void)complete;
+	return !(body.flags & ~(uint32_t)END_FLAGS) && body.send_bytes <= SIZE_MAX_BYTES &&
+	       body.receive_bytes <= SIZE_MAX_BYTES &&
+	       body.owner == (body.other && body.other < image->id ? body.other : image->id);
+}
+
+/* Both ends of a pair know each other. */
+static bool whole(const struct description *description, const struct descriptors *all)
+{
+	const struct end_body body = body_of(&description->image);
+	const struct description *other = body.other ? descriptors_find(all, body.other) : NULL;
+
+	if (!body.other)
+		return true;
+	return other && other != description && other->image.kind == description->image.kind &&
+	       body_of(&other->image).other == description->image.id;
+}
+
+/* With the rights that the task had which made it, for each end tells them of its peer. */
+static int make_in_shell(struct restore *restore, const struct end_body *body, int number[2],
+			 struct refusal *refusal)
+{
+	const struct image_opener *opener = &restore->picture.process.opener;
+	const uint64_t keep = UINT32_MAX;
+	struct calls *calls = &restore->calls;
+
+	calls_room(calls, 8, sizeof(opener->group) + 64);
+	struct remote_ptr group = calls_put(calls, opener->group, sizeof(opener->group));
+	struct remote_ptr pair = calls_space(calls, 2 * sizeof(int));
+
+	calls_expect(calls, "take its groups", 0, SYS_setgroups, opener->group_count, group.at);
+	calls_expect(calls, "take its group", 0, SYS_setresgid, keep, body->gid, keep);
+	calls_expect(calls, "take its user", 0, SYS_setresuid, keep, body->uid, keep);
+	calls_expect(calls, "make a pair of sockets", 0, SYS_socketpair, AF_UNIX,
+		     SOCK_STREAM | SOCK_CLOEXEC, 0, pair.at);
+	calls_expect(calls, "give back its user", 0, SYS_setresuid, keep, 0, keep);
+	calls_expect(calls, "give back its group", 0, SYS_setresgid, keep, 0, keep);
+	int r = restore_run(restore, refusal);
+
+	if (r)
+		return r;
+	memcpy(number, calls_at(calls, pair), 2 * sizeof(int));
+	return 0;
+}
+
+/* Ours, and no longer the shell's. */
+static int fetch(struct restore *restore, struct description *owner, const int number[2])
+{
+	int r = 0;
+
+	for (int end = 0; end < 2; end++) {
+		owner->own[end] = os_pid_descriptor(restore->pid, number[end]);
+		r = owner->own[end] < 0 ? owner->own[end] : r;
+		calls_room(&restore->calls, 1, 0);
+		calls_expect(&restore->calls, "hand on a pair of sockets", 0, SYS_close,
+			     (uint64_t)number[end]);
+	}
+	return r;
+}
+
+static int fill(int from, const struct contents *contents)
+{
+	const uint8_t *piece;
+	uint32_t length;
+
+	for (uint32_t at = 0; (piece = contents_next(contents, &at, &length));) {
+		ssize_t sent = os_unix_stream_send(from, piece, length);
+
+		if (sent != (ssize_t)length)
+			return sent < 0 ? (int)sent : -ENOSPC;
+	}
+	return 0;
+}
+
+/* What is in an end was sent from the other one; only then may one of them be shut. */
+static int settle(struct description *owner, const struct description *other)
+{
+	const struct description *ends[2] = { owner, other };
+	int r = 0;
+
+	for (int end = 0; end < 2 && r == 0; end++)
+		r = os_unix_stream_set_sizes(owner->own[end], FILLING_BYTES, FILLING_BYTES);
+	for (int end = 0; end < 2 && ends[end] && r == 0; end++)
+		r = fill(owner->own[!end], &ends[end]->contents);
+	for (int end = 0; end < 2 && ends[end] && r == 0; end++) {
+		const struct end_body body = body_of(&ends[end]->image);
+
+		r = os_unix_stream_set_sizes(owner->own[end], body.send_bytes, body.receive_bytes);
+		if (r == 0)
+			r = os_unix_stream_end(owner->own[end], body.flags & END_READS,
+					       body.flags & END_WRITES);
+	}
+	return r;
+}
+
+static int refuse_making(int r, struct refusal *refusal)
+{
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot make a pair of Unix sockets of the process: %s",
+			   strerror(-r));
+}
+
+static int make(struct restore *restore, struct description *owner, struct refusal *refusal)
+{
+	const struct end_body body = body_of(&owner->image);
+	const struct description *other =
+		body.other ? descriptors_find(&restore->picture.descriptors, body.other) : NULL;
+	int number[2];
+	int r = make_in_shell(restore, &body, number, refusal);
+
+	if (r)
+		return r;
+	r = fetch(restore, owner, number);
+	if (r == 0)
+		r = settle(owner, other);
+	return r ? refuse_making(r, refusal) : 0;
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	const uint32_t owner_id = body_of(&description->image).owner;
+	struct description *owner = descriptors_find(&restore->picture.descriptors, owner_id);
+	int end = owner != description;
+
+	assert(owner); /* whole() saw to it */
+	int r = owner->own[0] < 0 ? make(restore, owner, refusal) : 0;
+
+	if (r)
+		return r;
+	assert(!owner->given[end]);
+	owner->given[end] = true;
+	int fd = os_dup(owner->own[end]);
+
+	r = fd < 0 ? fd : os_open_set_flags(fd, description->image.flags);
+	if (r == 0)
+		return fd;
+	os_close(fd);
+	return refuse_making(r, refusal);
+}
+
+const struct kind kind_unix_stream = {
+	.name = "a Unix socket",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find,
+	.check = check,
+	.write = complete,
+	.read = read_body,
+	.whole = whole,
+	.open = open_here,
+	.share = share,
+};

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pairs of sockets of this very process, read as those of another one, and the calls that make one. */
+#include "migrate/kind.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "dvk/errors.h"
+#include "migrate/made_proc_test.h"
+#include "migrate/restore_test.h"
+
+#define NOBODY 65534
+
+static struct descriptors all;
+static struct refusal why;
+
+static int find(pid_t pid, int fd, struct image_description *image)
+{
+	const struct kind_seen seen = {
+		.pid = pid, .number = fd, .link = "socket:[1]", .info = ""
+	};
+
+	why = REFUSAL_NONE;
+	*image = (struct image_description){ .kind = IMAGE_DESCRIPTION_UNIX_STREAM };
+	return kind_unix_stream.find(&seen, image, &why);
+}
+
+/* A description of the table, by its id. */
+static void add(int fd)
+{
+	struct image_description image;
+	struct stat status;
+
+	CHECK_EQ(find(getpid(), fd, &image), 1);
+	image.id = all.description_count + 1;
+	struct description *description = descriptors_describe(&all, &image);
+
+	CHECK_EQ(fstat(fd, &status), 0);
+	description->number = fd;
+	description->inode = status.st_ino;
+}
+
+static int check_one(uint32_t id)
+{
+	return kind_unix_stream.check(getpid(), &all, &all.description[id - 1], &why);
+}
+
+static int write_one(uint32_t id)
+{
+	const struct kind_frozen frozen = { .pid = getpid(), .descriptors = &all };
+
+	return kind_unix_stream.write(&frozen, &all.description[id - 1], &why);
+}
+
+static bool is_read(uint32_t id)
+{
+	const struct description *one = &all.description[id - 1];
+
+	return kind_unix_stream.read(&one->image, NULL, &all, true) &&
+	       kind_unix_stream.whole(one, &all);
+}
+
+static void test_pair(void)
+{
+	int pair[2], alone[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, alone), 0);
+	add(pair[1]);
+	add(alone[0]);
+	add(pair[0]);
+	CHECK_EQ(send(pair[0], "hello", 5, 0), 5);
+	CHECK(is_refusal((check_one(1), check_one(2)), &why, EDVSPROCSTS, "to another process"));
+	close(alone[1]);
+	descriptors_free(&all);
+	add(pair[1]);
+	add(alone[0]);
+	add(pair[0]);
+	for (uint32_t id = 1; id <= 3; id++)
+		CHECK(check_one(id) == 0 && write_one(id) == 0 && is_read(id));
+	CHECK_EQ(all.description[0].contents.length, sizeof(uint32_t) + 5);
+	CHECK_EQ(all.description[2].contents.length, 0);
+	/* From outside: an end whose other one is not its other one, or is of another pair. */
+	const struct image_description good = all.description[2].image;
+
+	memcpy(all.description[2].image.body + 4, &(uint32_t){ 2 }, 4);
+	CHECK(!is_read(1) && !is_read(3));
+	memcpy(all.description[2].image.body + 4, &(uint32_t){ 9 }, 4);
+	CHECK(!is_read(3));
+	all.description[2].image = good;
+	memset(all.description[2].image.body + 8, 0xff, 4); /* ends that there are not */
+	CHECK(!is_read(3));
+	all.description[2].image = good;
+	memset(all.description[2].image.body + 12, 0xff, 4); /* room without a limit */
+	CHECK(!is_read(3));
+	descriptors_free(&all);
+	close(pair[0]);
+	close(pair[1]);
+	close(alone[0]);
+}
+
+static void test_refused(void)
+{
+	struct image_description image;
+	int pair[2], on = 1;
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+	CHECK_EQ(find(getpid(), pair[0], &image), 0); /* another kind */
+	close(pair[0]);
+	CHECK_EQ(find(getpid(), pair[0], &image), 0);
+	close(pair[1]);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	CHECK(is_refusal(find(getpid(), pair[0], &image), &why, EDVSPROCSTS,
+			 "socket option number"));
+	CHECK_EQ(send(pair[0], "x", 1, 0), 1);
+	close(pair[1]);
+	on = 0;
+	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	CHECK(is_refusal(find(getpid(), pair[0], &image), &why, EDVSPROCSTS, "has an error"));
+	close(pair[0]);
+}
+
+/* The shell makes the pair with the ids that the maker had, and then takes its own again. */
+static void test_made(void)
+{
+	struct {
+		uint32_t owner, other, flags, send_bytes, receive_bytes, uid, gid;
+	} body = { .owner = 1, .send_bytes = 100, .receive_bytes = 100, .uid = NOBODY, .gid = 7 };
+	struct image_description image = { .id = 1, .kind = IMAGE_DESCRIPTION_UNIX_STREAM };
+
+	restore_begin();
+	memcpy(image.body, &body, sizeof(body));
+	CHECK(kind_unix_stream.read(&image, NULL, NULL, true));
+	struct description *description =
+		descriptors_describe(&restore->picture.descriptors, &image);
+
+	restore->picture.process.opener.group_count = 3;
+	CHECK(restore_listed(kind_unix_stream.open(restore, description, &restore_refusal)));
+	CHECK_EQ(restore_call(0, SYS_setgroups)->arg[0], 3);
+	CHECK_EQ(restore_call(1, SYS_setresgid)->arg[1], 7);
+	CHECK_EQ(restore_call(2, SYS_setresuid)->arg[1], NOBODY);
+	CHECK_EQ(restore_call(3, SYS_socketpair)->arg[0], AF_UNIX);
+	CHECK_EQ(restore_call(4, SYS_setresuid)->arg[1], 0);
+	CHECK_EQ(restore_call(5, SYS_setresgid)->arg[1], 0);
+	CHECK_EQ(restore->calls.count, 6);
+	restore_end();
+}
+
+int main(void)
+{
+	TEST(test_pair);
+	TEST(test_refused);
+	TEST(test_made);
+	return test_end();
+}
