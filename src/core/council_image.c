@@ -115,5 +115,6 @@ int council_provider(const struct council *c, int joiner, uint64_t attempt)
 		return -1;
 	for (attempt %= count_of(able); attempt; attempt--)
 		able &= able - 1;
+	CORE_ASSERT(able && !(able & bit(joiner)));
 	return lowest_of(able);
 }
