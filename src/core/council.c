@@ -509,8 +509,8 @@ void council_hear(struct council *c, const struct council_message *m)
 }
 
 /*
- * What this member has heard and not said yet is its own commands alone, and the others are enough to decide them
- * among themselves: they need not be told that it holds them, and its own decision waits for their word.
+ * Of the commands that this member has heard and has not said to hold, all are its own, and the others are enough to
+ * decide them among themselves. They need no word of it, and its own decision waits for theirs.
  */
 static bool others_suffice(const struct council *c)
 {

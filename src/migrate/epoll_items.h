@@ -8,7 +8,7 @@
 #include "migrate/calls.h"
 #include "migrate/descriptors.h"
 
-/* What an epoll instance waits for: the contents of its description are these, by number. */
+/* A descriptor that an epoll instance waits for. The contents of its description are these, by number. */
 struct epoll_item {
 	uint64_t data;
 	uint32_t events;      /* enum os_epoll_event */
@@ -41,8 +41,8 @@ bool epoll_item_has_fired(const struct epoll_item *item);
 bool epoll_item_tells_edges(const struct epoll_item *item);
 
 /*
- * Source: whether each item is of what its number stands for now. *bad: the index of the first one that is not, else
- * the count. 0 or a result of calls_run().
+ * Source: whether the number of each item stands for the description that was added under it. *bad: the index of
+ * the first one that does not, else the count. 0 or a result of calls_run().
  */
 int epoll_probe_numbers(struct calls *calls, int epoll, const struct epoll_items *items,
 			uint32_t *bad);

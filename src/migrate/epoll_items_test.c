@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an epoll instance waits for, out of the kernel's text, into contents and out of them. */
+/* The items of an epoll instance, out of the kernel's text, into contents and out of them. */
 #include "migrate/epoll_items.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What fdinfo does not say of an epoll instance, and the frozen process can be made to ask: whether a descriptor's
- * number still stands for what was added under it, and which edges nobody was told of yet. The first question
- * changes nothing: to add once more what is there is refused. For the second one the events are taken, and what was
- * taken is put back by setting its item to what it is, which makes the kernel look at it again.
+ * Two questions about an epoll instance that fdinfo leaves open, and that the frozen process can be made to ask.
+ * Does a descriptor's number still stand for the description that was added under it? The question changes nothing:
+ * the kernel refuses to add an item twice. Which edges has nobody been told of yet? The events are taken, and each is
+ * put back by setting its item to its own value, which makes the kernel look at it again.
  */
 #include "migrate/epoll_items.h"
 

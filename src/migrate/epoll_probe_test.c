@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A child with epoll instances is held and asked; what was asked leaves no trace. */
+/* A child with epoll instances is held and asked; the questions leave no trace. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>

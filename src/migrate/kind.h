@@ -50,6 +50,8 @@ struct kind {
 	const char *common; /* for a sentence about KIND_SHARE_*: "has one position with" */
 	const char *remedy; /* the end of that sentence, or "" */
 
+	bool never_ends; /* it tells a poll of no error and no hang-up, which cannot be left out of an answer */
+
 	/* Source: 1 if it is of this kind, with the body filled in; 0 if it is not; or a refusal. */
 	int (*find)(const struct kind_seen *seen, struct image_description *image,
 		    struct refusal *refusal);

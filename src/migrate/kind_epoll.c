@@ -58,7 +58,7 @@ static int refuse_number(int epoll, int number, struct refusal *refusal)
 			   epoll, number);
 }
 
-/* Each number stands once, and for what was added under it. */
+/* Each number stands once, and for the description that was added under it. */
 static int resolve(const struct kind_frozen *frozen, int epoll, struct epoll_items *items,
 		   struct refusal *refusal)
 {
@@ -91,13 +91,6 @@ static uint32_t kind_at(const struct descriptors *descriptors, const struct epol
 	return description->image.kind;
 }
 
-/* These never tell of an error or of an end, which nobody can keep an item from telling. */
-static bool never_ends(uint32_t kind)
-{
-	return kind == IMAGE_DESCRIPTION_EVENTFD || kind == IMAGE_DESCRIPTION_TIMERFD ||
-	       kind == IMAGE_DESCRIPTION_SIGNALFD || kind == IMAGE_DESCRIPTION_EPOLL;
-}
-
 /* One that has fired is made to fire on the target, for which there has to be something to be told. */
 static int check_fired(const struct kind_frozen *frozen, int epoll, const struct epoll_items *items,
 		       struct refusal *refusal)
@@ -105,7 +98,8 @@ static int check_fired(const struct kind_frozen *frozen, int epoll, const struct
 	for (uint32_t i = 0; i < items->count; i++) {
 		const struct epoll_item *item = &items->item[i];
 
-		if (!epoll_item_has_fired(item) || never_ends(kind_at(frozen->descriptors, item)))
+		if (!epoll_item_has_fired(item) ||
+		    kind_of(kind_at(frozen->descriptors, item))->never_ends)
 			continue;
 		int fd = os_pid_descriptor(frozen->pid, item->number);
 		bool ready = fd >= 0 && os_poll(fd, OS_READ | OS_WRITE, 0) == 0;
@@ -251,6 +245,7 @@ const struct kind kind_epoll = {
 	.find = find,
 	.write = complete,
 	.is_last = true,
+	.never_ends = true,
 	.read = read_body,
 	.whole = whole,
 	.open = open_here,

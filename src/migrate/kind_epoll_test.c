@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The row of epoll instances: its link, what comes from outside, and a fresh one. What they wait for: epoll_*_test. */
+/* The row of epoll instances: its link, what comes from outside, and a fresh one. Their items: epoll_*_test. */
 #include "migrate/kind.h"
 
 #include <fcntl.h>

@@ -140,6 +140,7 @@ const struct kind kind_eventfd = {
 	.name = "an eventfd",
 	.common = "is also open in",
 	.remedy = "",
+	.never_ends = true,
 	.find = find,
 	.write = complete,
 	.read = read_body,

@@ -69,6 +69,7 @@ const struct kind kind_signalfd = {
 	.name = "a signalfd",
 	.common = "is also open in",
 	.remedy = "",
+	.never_ends = true,
 	.find = find,
 	.read = read_body,
 	.open = open_here,

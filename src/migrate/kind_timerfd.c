@@ -25,7 +25,7 @@
 #define SETTING_MAX 16 /* each leaves twice the time that the last one took */
 
 struct timerfd_body {
-	/* What is left, or with OS_TIMERFD_ABSOLUTE the moment of the process's clock; 0: not armed. */
+	/* The time that is left, or with OS_TIMERFD_ABSOLUTE the moment of the process's clock; 0: not armed. */
 	int64_t first_ns;
 	int64_t interval_ns;
 	uint64_t ticks;
@@ -238,6 +238,7 @@ const struct kind kind_timerfd = {
 	.name = "a timerfd",
 	.common = "is also open in",
 	.remedy = "",
+	.never_ends = true,
 	.find = find,
 	.write = complete,
 	.read = read_body,

@@ -162,7 +162,7 @@ static void test_moments(void)
 	}
 }
 
-/* One that is due all the time goes on, with what has expired. */
+/* A timer that is due all the time goes on, with its expirations. */
 static void test_due(void)
 {
 	int fd = make(CLOCK_MONOTONIC, 0, 1, 1);

@@ -340,7 +340,7 @@ static int fill(int from, const struct contents *contents)
 	return 0;
 }
 
-/* What is in an end was sent from the other one; only then may one of them be shut. */
+/* The bytes of an end were sent from the other one; only then may one of them be shut. */
 static int settle(struct description *owner, const struct description *other)
 {
 	const struct description *ends[2] = { owner, other };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "migrate/epoll_items.h"
+#include "migrate/kind.h"
 #include "os/epoll.h"
 #include "os/kernel.h"
 
@@ -35,14 +36,7 @@ static enum phase phase_of(const struct restore *restore, const struct epoll_ite
 		return PHASE_TOLD;
 	if (!epoll_item_has_fired(item))
 		return PHASE_REST;
-	switch (target->image.kind) {
-	case IMAGE_DESCRIPTION_EVENTFD:
-	case IMAGE_DESCRIPTION_TIMERFD:
-	case IMAGE_DESCRIPTION_SIGNALFD:
-	case IMAGE_DESCRIPTION_EPOLL:
-		return PHASE_REST; /* it has no error and no end to tell of: see kind_epoll.c */
-	}
-	return PHASE_FIRED;
+	return kind_of(target->image.kind)->never_ends ? PHASE_REST : PHASE_FIRED;
 }
 
 static void add(struct calls *calls, int epoll, const struct epoll_item *item, uint32_t more)
@@ -92,7 +86,7 @@ static void add_phase(struct restore *restore, const struct description *descrip
 		take(&restore->calls, description->number, added, false);
 }
 
-/* An instance that it waits for comes first, because what that one is told makes an edge for this one. */
+/* An instance that it waits for comes first, because the events of that one make an edge for this one. */
 static void join(struct restore *restore, struct description *description, int depth)
 {
 	struct epoll_cursor cursor = { .contents = &description->contents };

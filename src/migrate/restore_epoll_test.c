@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The calls by which an instance comes to wait for what it waited for, in their order. */
+/* The calls by which an instance gets its items back, in their order. */
 #include "migrate/epoll_items.h"
 
 #include <sys/epoll.h>

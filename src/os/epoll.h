@@ -7,7 +7,7 @@
 
 /* Epoll instances. Errors are negative errnos. */
 
-/* What one waits for; the numbers are the kernel's. */
+/* The events of an item; the numbers are the kernel's. */
 enum os_epoll_event {
 	OS_EPOLL_IN = 0x1,
 	OS_EPOLL_PRIORITY = 0x2,

@@ -11,7 +11,7 @@
 #include "os/open.h"
 #include "os/procdir.h"
 
-/* What is added is seen in fdinfo. */
+/* An item that is added is seen in fdinfo. */
 static void test_items(void)
 {
 	struct procdir_text info = { 0 };

@@ -32,8 +32,8 @@ int os_timerfd_look(int fd, struct os_timerfd *timer);
 int os_timerfd_new(int clock);
 
 /*
- * First expiration, a moment of the clock with OS_TIMERFD_ABSOLUTE and a duration otherwise; 0: not armed. What had
- * expired is forgotten. 0.
+ * First expiration, a moment of the clock with OS_TIMERFD_ABSOLUTE and a duration otherwise; 0: not armed. Expirations
+ * that were not read are forgotten. 0.
  */
 int os_timerfd_set(int fd, uint32_t flags, int64_t first_ns, int64_t interval_ns);
 

@@ -280,7 +280,7 @@ ssize_t os_unix_stream_send(int fd, const void *from, size_t bytes)
 	return sent < 0 ? -errno : sent;
 }
 
-/* The kernel takes half of what it counts. */
+/* The kernel takes half of the size that it counts. */
 int os_unix_stream_set_sizes(int fd, uint32_t send_bytes, uint32_t receive_bytes)
 {
 	int send = (int)(send_bytes / 2), receive = (int)(receive_bytes / 2);

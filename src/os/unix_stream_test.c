@@ -135,7 +135,7 @@ static void send_descriptor(int to, int fd)
 	CHECK_EQ(sendmsg(to, &message, 0), 1);
 }
 
-/* What was looked at is still there. */
+/* Bytes that were looked at are still there. */
 static void test_peek(void)
 {
 	char got[8] = "";
@@ -158,7 +158,7 @@ static void test_peek(void)
 	CHECK_EQ(os_unix_stream_peek(pair[1], got, 4), -EBADMSG);
 	int after = dup(0);
 
-	CHECK_EQ(after, before); /* what came with it is closed */
+	CHECK_EQ(after, before); /* the descriptor that came with it is closed */
 	close(after);
 	CHECK_EQ(recv(pair[1], got, 1, 0), 1);
 	if (send(pair[0], "u", 1, MSG_OOB) == 1)

@@ -51,7 +51,7 @@ static void ring_local(struct peer *peer, const struct exchange_channel *channel
 	exchange_ring(peer->proxy->exchange, bell, channel->p_nr[1 - local]);
 }
 
-/* What is told of one of these endpoints may have come too early: proxy_offer_new() asks for it. */
+/* A frame of one of these endpoints may have come too early: proxy_offer_new() asks for it. */
 static void drop(struct peer *peer, int dcid, const int32_t endpoint[2])
 {
 	assert(dcid >= 0 && dcid < SHM_DCS); /* as frame_decode_...() has looked */

@@ -126,7 +126,7 @@ static void test_early(void)
 	tear_down();
 }
 
-/* For a new life a node asks those of whom it has dropped something, once, and nobody else. */
+/* For a new life a node asks the nodes of which it has dropped a frame, once, and no other node. */
 static void test_nothing_dropped(void)
 {
 	struct proxy_link_stats before, after;
