@@ -87,6 +87,13 @@ def tree_digest():
     return whole.hexdigest()[:16]
 
 
+def make_key(cache, logs):
+    """One key for the test and for the machines among each other, of whatever release."""
+    if not (cache / "ssh").exists():
+        cache.mkdir(exist_ok=True)
+        logged(logs / "ssh.log", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", cache / "ssh"])
+
+
 class Root:
     """A Debian root of one release in a folder, made by mmdebstrap."""
 
@@ -125,10 +132,8 @@ class Root:
         self.chroot("systemctl enable machine-network; systemctl mask systemd-timesyncd apt-daily.timer "
                     "apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; true")
 
-    def key_for_all(self):
-        """One key for the test and for the machines among each other, of whatever release."""
-        if not self.key.exists():
-            logged(self.log, ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key])
+    def let_in(self):
+        """The key, and nothing else, opens a machine to the test and to other machines."""
         self.write("root/.ssh/authorized_keys", self.key.with_suffix(".pub").read_text())
         self.write("root/.ssh/id_ed25519", self.key.read_text(), 0o600)
 
@@ -195,7 +200,7 @@ class Root:
     def disk(self):
         """A disk with the root and the packages to be installed. Nothing is installed yet; it only need not be fetched."""
         image, stamp = self.folder / "disk.img", self.folder / "disk.stamp"
-        self.key_for_all()
+        self.let_in()
         now = "".join((self.folder / name).read_text() for name in ("root.stamp", "deb.stamp", "../ssh.pub"))
         if image.exists() and stamp.exists() and stamp.read_text() == now:
             return image
