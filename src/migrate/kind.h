@@ -51,6 +51,7 @@ struct kind {
 	const char *remedy; /* the end of that sentence, or "" */
 
 	bool never_ends; /* it tells a poll of no error and no hang-up, which cannot be left out of an answer */
+	bool tells_its_asker; /* a poll of it answers by the state of the thread that asks */
 
 	/* Source: 1 if it is of this kind, with the body filled in; 0 if it is not; or a refusal. */
 	int (*find)(const struct kind_seen *seen, struct image_description *image,

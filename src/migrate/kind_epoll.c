@@ -128,7 +128,7 @@ static bool has_edges(const struct descriptors *descriptors, const struct epoll_
 		if (!epoll_item_tells_edges(&items->item[i]))
 			continue;
 		edges = true;
-		if (kind_at(descriptors, &items->item[i]) == IMAGE_DESCRIPTION_SIGNALFD)
+		if (kind_of(kind_at(descriptors, &items->item[i]))->tells_its_asker)
 			return false;
 	}
 	return edges;

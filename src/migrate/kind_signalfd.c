@@ -70,6 +70,7 @@ const struct kind kind_signalfd = {
 	.common = "is also open in",
 	.remedy = "",
 	.never_ends = true,
+	.tells_its_asker = true,
 	.find = find,
 	.read = read_body,
 	.open = open_here,
