@@ -101,7 +101,7 @@ static void join(struct restore *restore, struct description *description, int d
 			descriptors_find(&restore->picture.descriptors, item.description);
 
 		assert(inner);
-		if (inner->image.kind == IMAGE_DESCRIPTION_EPOLL)
+		if (kind_of(inner->image.kind)->join)
 			join(restore, inner, depth + 1);
 	}
 	for (enum phase phase = 0; phase < PHASES; phase++)
