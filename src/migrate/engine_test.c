@@ -63,8 +63,8 @@ static void check_unharmed(struct act *act, const struct stage_move *move, const
 	CHECK(move->result < 0);
 	CHECK(verify(act, what));
 	CHECK_EQ(stage_find(&act->stage, act->side, VPID), act->pid);
-	stage_forget(&act->stage, !act->side); /* its init has buried what there was */
 	CHECK(is_buried(&act->stage, !act->side));
+	stage_forget(&act->stage, !act->side); /* the news of the end of that one */
 }
 
 static void test_faults(void)
