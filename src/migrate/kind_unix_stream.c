@@ -19,6 +19,7 @@
 #include "os/socket.h"
 #include "os/unix_stream.h"
 
+#define LISTS_MAX      3 /* of all sockets, in which those of the process are looked for */
 #define SIZE_MAX_BYTES (64u << 20)
 #define FILLING_BYTES  (8u << 20) /* room while contents are put in; twice the most that there are */
 
@@ -131,7 +132,7 @@ static bool collect(struct ends *ends, const struct descriptors *descriptors)
 	if (!ends->end)
 		return false;
 	for (uint32_t i = 0; i < descriptors->description_count; i++)
-		if (descriptors->description[i].image.kind == IMAGE_DESCRIPTION_UNIX_STREAM)
+		if (kind_of(descriptors->description[i].image.kind) == &kind_unix_stream)
 			ends->end[ends->count++] = &descriptors->description[i];
 	assert(ends->count);
 	qsort(ends->end, ends->count, sizeof(struct description *), by_inode);
@@ -163,18 +164,35 @@ static int on_pair(void *ctx, uint32_t inode, uint32_t peer)
 	return 0;
 }
 
+static bool all_known(const struct ends *ends)
+{
+	for (uint32_t i = 0; i < ends->count; i++)
+		if (!body_of(&ends->end[i]->image).owner)
+			return false;
+	return true;
+}
+
+/* A list that the kernel makes while other sockets come and go may lack some. */
+static int find_peers(const struct descriptors *descriptors)
+{
+	struct ends ends = { 0 };
+	int r = collect(&ends, descriptors) ? 0 : -ENOMEM;
+
+	for (int i = 0; i < LISTS_MAX && r == 0 && !all_known(&ends); i++)
+		r = os_unix_stream_each(on_pair, &ends);
+	free(ends.end);
+	return r;
+}
+
 /* The kernel is asked once, for all pairs. */
 static int check(pid_t pid, const struct descriptors *descriptors, struct description *description,
 		 struct refusal *refusal)
 {
-	struct ends ends = { 0 };
 	int r = 0;
 
 	(void)pid;
-	if (!body_of(&description->image).owner && is_first(descriptors, description)) {
-		r = collect(&ends, descriptors) ? os_unix_stream_each(on_pair, &ends) : -ENOMEM;
-		free(ends.end);
-	}
+	if (!body_of(&description->image).owner && is_first(descriptors, description))
+		r = find_peers(descriptors);
 	if (r == 0 && body_of(&description->image).owner)
 		return 0;
 	if (r)
