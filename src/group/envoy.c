@@ -502,6 +502,8 @@ static int64_t settle_waiting(struct envoy *e, int64_t now_ns)
 		e->waits_ns = now_ns;
 	if (now_ns - e->waits_ns < PATIENCE_NS)
 		return e->waits_ns + PATIENCE_NS - now_ns;
+	if (!e->call.can_send(e->ctx))
+		return -1; /* as for all that waits: the next call is when it takes something */
 	council_waited(&e->council);
 	return -1;
 }
@@ -517,6 +519,8 @@ static int64_t settle_owed(struct envoy *e, int64_t now_ns)
 		e->owes_ns = now_ns;
 	if (now_ns - e->owes_ns < OWED_NS)
 		return e->owes_ns + OWED_NS - now_ns;
+	if (!e->call.can_send(e->ctx))
+		return -1;
 	e->owes_ns = 0;
 	council_say_held(&e->council);
 	return -1;

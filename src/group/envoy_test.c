@@ -514,6 +514,35 @@ static void test_crashes(void)
 	}
 }
 
+/* A word that is due waits while the multicast takes nothing. */
+static void test_word_waits_for_room(void)
+{
+	struct member *m;
+
+	begin_world(1, MACHINES);
+	heal();
+	m = &world.member[0];
+	propose(m);
+	member_settle(m);
+	member_flush(m);
+	while (member_hear(m))
+		continue;
+	m->waiting = QUEUE_ROOM;
+	for (int i = 0; i < 20; i++) {
+		world.now += OS_MS_NS;
+		member_settle(m);
+	}
+	CHECK_EQ(m->waiting, QUEUE_ROOM);
+	world.slow = true; /* it keeps what it takes */
+	m->waiting = 0;
+	member_settle(m);
+	CHECK_EQ(m->waiting, 1);
+	world.slow = false;
+	member_flush(m);
+	heal();
+	end_world();
+}
+
 /* Members that are there and hear nothing: the rest needs the word of the proposer, and gets it. */
 static void test_some_are_silent(void)
 {
@@ -581,6 +610,7 @@ int main(void)
 	TEST(test_foreign);
 	TEST(test_first_alone);
 	TEST(test_some_are_silent);
+	TEST(test_word_waits_for_room);
 	TEST(test_partitions);
 	TEST(test_crashes);
 	return test_end();
