@@ -232,7 +232,8 @@ int calls_run(struct calls *calls)
 		return calls->error;
 	if (calls->count == 0)
 		return 0;
-	assert(!calls->ran); /* a list runs once */
+	if (calls->ran) /* a list runs once */
+		return calls->result;
 	*head = (struct list_head){ .count = calls->count };
 	int r = carry(calls, false);
 
@@ -244,14 +245,15 @@ int calls_run(struct calls *calls)
 	if (r)
 		return tracee_result(r);
 	calls->ran = true;
-	if (head->done == calls->count)
-		return 0;
-	if (head->done > calls->count)
-		return TRACEE_E_STRAYED;
+	calls->result = head->done == calls->count  ? 0
+			: head->done > calls->count ? TRACEE_E_STRAYED
+						    : CALLS_E_FAILED;
+	if (calls->result != CALLS_E_FAILED)
+		return calls->result;
 	calls->failed_what = calls->what[head->done];
 	calls->failed_number = call_at(calls, (uint32_t)head->done)->number;
 	calls->failed_result = call_at(calls, (uint32_t)head->done)->result;
-	return CALLS_E_FAILED;
+	return calls->result;
 }
 
 int calls_refuse(const struct calls *calls, int r, const char *whose, struct refusal *refusal)

@@ -56,7 +56,8 @@ struct calls {
 	uint32_t count;
 	size_t top; /* data lies in [top, FOOTHOLD_LIST_BYTES) */
 	int error;  /* of a run that calls_room() made: returned by the next calls_run() */
-	bool ran;   /* the contents are those of the last run */
+	bool ran;   /* the contents are those of the last run, */
+	int result; /* which gave this; a run of nothing more gives it again */
 	const char *what[CALLS_MAX];
 	const char *failed_what; /* not owned: literals */
 	uint64_t failed_number;

@@ -35,6 +35,8 @@ static void test_answers(void)
 	CHECK_EQ(calls_result(calls, pid), held.pid);
 	CHECK_EQ(calls_result(calls, cwd), 2);
 	CHECK(strcmp(calls_at(calls, answer), "/") == 0);
+	CHECK_EQ(calls_run(calls), 0); /* nothing more */
+	CHECK_EQ(calls_result(calls, pid), held.pid);
 	/* The next call begins a new list. */
 	CHECK_EQ(calls_add(calls, "ask for its parent", CALL_OK, SYS_getppid), 0);
 	CHECK_EQ(calls_run(calls), 0);
@@ -55,6 +57,7 @@ static void test_refused(void)
 
 	calls_add(calls, "close another file", CALL_OK, SYS_close, 9998);
 	calls_add(calls, "end", CALL_OK, SYS_exit_group, 0); /* which is not reached */
+	CHECK_EQ(calls_run(calls), CALLS_E_FAILED);
 	CHECK_EQ(calls_run(calls), CALLS_E_FAILED);
 	CHECK_EQ(calls_result(calls, any), -EBADF);
 	CHECK_EQ(calls->failed_number, SYS_close);

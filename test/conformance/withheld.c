@@ -65,6 +65,11 @@ static int copy_from(int peer)
 
 	if (r >= 0)
 		r = dvk_vcopy(peer, m.m1_p1, SELF, here, BYTES);
+	/* The server has sent its answer, and is not in its next receive yet. */
+	while (r == EDVSPROCSTS) {
+		usleep(1000);
+		r = dvk_vcopy(peer, m.m1_p1, SELF, here, BYTES);
+	}
 	printf("copied: %ld\n", r);
 	return 0;
 }
