@@ -172,6 +172,10 @@ class Story:
             client.goes_on()
         self.cluster.whole()
         client.ends_well()
+        # The example server is of the package: its file has another one's name now.
+        answer = self.alpha.run(f"dvs migrate 0 10 {1 - self.cluster.owner(10)}")
+        expect(answer.status == 1 and "migr_server (deleted)" in answer.out, f"it moves without its file: {answer.out}")
+        self.alpha.must("dvs stop 0 10")
 
     def identity(self, machine):
         return machine.must("systemctl show -P MainPID dvsd; pgrep -x migr_server; true")
