@@ -315,7 +315,7 @@ int os_pid_descriptor(pid_t pid, int number)
 	return result;
 }
 
-bool os_pid_is_connected_here(pid_t pid)
+bool os_pid_connects_here(pid_t pid)
 {
 	bool found = false;
 	char path[64];
@@ -332,7 +332,8 @@ bool os_pid_is_connected_here(pid_t pid)
 				 ? os_pid_descriptor(pid, (int)strtol(entry->d_name, NULL, 10))
 				 : -1;
 
-		found = fd >= 0 && os_unix_peer(fd, &peer) == 0 && peer.pid == getpid();
+		found = fd >= 0 && ((os_unix_peer(fd, &peer) == 0 && peer.pid == getpid()) ||
+				    os_unix_is_unconnected(fd));
 		os_close(fd);
 	}
 	if (dir)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -262,6 +263,42 @@ static void test_peer_by_start_time(void)
 	CHECK(!os_peer_is_there(theirs, &peer));
 }
 
+static bool child_connects(int domain, int type)
+{
+	int ready[2];
+	char byte;
+
+	CHECK_EQ(pipe(ready), 0);
+	pid_t child = fork();
+
+	if (!child) {
+		int fd = socket(domain, type, 0);
+
+		if (fd >= 0 && type == SOCK_DGRAM)
+			close(fd);
+		if (write(ready[1], "r", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	bool connects = os_pid_connects_here(child);
+
+	kill(child, SIGKILL);
+	CHECK(waitpid(child, NULL, 0) == child);
+	close(ready[0]);
+	close(ready[1]);
+	return connects;
+}
+
+/* A socket that a process has made and not connected yet may be one to us; one of another kind is not. */
+static void test_connects(void)
+{
+	CHECK(child_connects(AF_UNIX, SOCK_STREAM));
+	CHECK(child_connects(AF_UNIX, SOCK_SEQPACKET));
+	CHECK(!child_connects(AF_UNIX, SOCK_DGRAM)); /* closed again */
+	CHECK(!child_connects(AF_INET, SOCK_STREAM));
+}
+
 static void test_exit_status(void)
 {
 	pid_t child = fork();
@@ -284,6 +321,7 @@ int main(void)
 	TEST(test_gone);
 	TEST(test_pidfd);
 	TEST(test_peer);
+	TEST(test_connects);
 	TEST(test_exit_status);
 	TEST(test_other_namespace);
 	TEST(test_peer_by_start_time);

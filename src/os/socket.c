@@ -199,6 +199,19 @@ int os_unix_peer(int fd, struct os_peer *peer)
 	return 0;
 }
 
+bool os_unix_is_unconnected(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(int), peer_len = sizeof(peer);
+	int domain = 0, listens = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
+		return false;
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || listens)
+		return false;
+	return getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0 && errno == ENOTCONN;
+}
+
 size_t os_unix_peer_groups(int fd, uint32_t **groups)
 {
 	socklen_t len = 0;

@@ -96,7 +96,7 @@ static bool is_asking(struct source *d, uint32_t *countp)
 			binding->status->page->exchanges + attached; /* the first one attached it */
 	}
 	os_lock_release(d->moves->lock);
-	return asking || (!attached && os_pid_is_connected_here(pid));
+	return asking || (!attached && os_pid_connects_here(pid));
 }
 
 static bool busy(void *ctx)
