@@ -204,7 +204,9 @@ int os_unix_stream_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), v
 
 		more = got > 0;
 		r = got < 0 ? -errno : r;
-		for (const struct nlmsghdr *head = &answer.head; more && NLMSG_OK(head, left);
+		/* After the last one NLMSG_NEXT() may leave less than nothing. */
+		for (const struct nlmsghdr *head = &answer.head;
+		     more && left > 0 && NLMSG_OK(head, (uint32_t)left);
 		     head = NLMSG_NEXT(head, left)) {
 			if (head->nlmsg_type == NLMSG_ERROR)
 				r = -EIO;
