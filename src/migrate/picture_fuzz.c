@@ -6,7 +6,7 @@
  *
  * fuzz with: src/migrate/contents.c src/migrate/descriptors.c src/migrate/kind.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_eventfd.c src/migrate/kind_pipe.c
- * fuzz with: src/migrate/files.c src/migrate/maps.c src/migrate/object_records.c
+ * fuzz with: src/migrate/files.c src/migrate/maps.c src/migrate/memories.c src/migrate/object_records.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_refused.c
  * fuzz with: src/migrate/epoll_items.c src/migrate/kind_epoll.c src/migrate/kind_signalfd.c
  * fuzz with: src/migrate/kind_timerfd.c src/migrate/kind_unix_stream.c
