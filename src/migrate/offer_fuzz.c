@@ -3,7 +3,8 @@
  * An offer as a hostile source would send it: an offer that is accepted refers only to objects that it has. Only its
  * reader is called, and of the kinds of descriptors only the check of a body, so what the rest needs is left out.
  *
- * fuzz with: src/migrate/descriptors.c src/migrate/contents.c src/migrate/files.c src/migrate/maps.c src/migrate/memories.c
+ * fuzz with: src/migrate/descriptors.c src/migrate/contents.c src/migrate/files.c src/migrate/maps.c
+ * fuzz with: src/migrate/memories.c
  * fuzz with: src/migrate/object_records.c src/migrate/kind.c src/migrate/kind_eventfd.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_pipe.c src/migrate/kind_refused.c
  * fuzz with: src/migrate/epoll_items.c src/migrate/kind_epoll.c src/migrate/kind_signalfd.c
