@@ -29,11 +29,15 @@ static const char head[] = "totem {\n  version: 2\n  cluster_name: dvs-lab\n  tr
 			   "  timestamp: hires\n}\n"
 			   "quorum {\n  provider: corosync_votequorum\n}\nnodelist {\n";
 
-/* The namespace has a /run of its own: Corosync lets nobody else have its lock in there. */
+/*
+ * The namespace has a /run of its own: Corosync lets nobody else have its lock in there. /dev/shm is the machine's,
+ * because Corosync's tools, which are to work in `dvs lab exec`, share memory with it there.
+ */
 static const char script[] =
 	"umask 077; exec 3<" CONF " 4<" KEY "; mount -t tmpfs none /run || exit; mkdir /run/state\n"
 	"cat <&3 >/run/corosync.conf; cat <&4 >/run/corosync.key; exec 3<&- 4<&-\n"
-	"while :; do corosync -f -c /run/corosync.conf; sleep 1; done";
+	"while :; do corosync -f -c /run/corosync.conf & wait $!\n"
+	"rm -rf /dev/shm/qb-$!-* /dev/shm/qb-corosync-$!-*; sleep 1; done";
 
 /* PROGRAM SOCKET FD: the first one says there that it is ready. */
 static const char again[] = "ready=\"--ready-fd $3\"\n"
@@ -98,6 +102,19 @@ int labcorosync_start(const struct lab *lab, int id, struct refusal *refusal)
 	return r ? r
 		 : labnode_start_in(lab->node[id].task.pid, "dvs-corosync", argv, ready, log,
 				    refusal);
+}
+
+void labcorosync_forget(pid_t pid)
+{
+	static const char *const names[] = { "/dev/shm/qb-%d-*", "/dev/shm/qb-corosync-%d-*" };
+	char pattern[64];
+
+	assert(pid > 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(pattern, sizeof(pattern), names[i], pid);
+		(void)os_files_remove(
+			pattern); /* memory that the machine lacks, and no reason to stop */
+	}
 }
 
 static int become(char **argv)

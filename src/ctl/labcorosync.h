@@ -18,6 +18,9 @@ int labcorosync_prepare(const struct lab *lab, unsigned nodes, struct refusal *r
 /* Starts Corosync and deputy in the network of the node's daemon, which is held still; waits for the deputy. */
 int labcorosync_start(const struct lab *lab, int id, struct refusal *refusal);
 
+/* Removes what the library of a Corosync that was killed has left in /dev/shm: 17 MB, under names with its pid. */
+void labcorosync_forget(pid_t pid);
+
 /*
  * `dvs lab up` starts Corosync as `dvs --lab-corosync FD` and the deputy as `dvs --lab-corosync FD SOCKET`, which are
  * not for people. Each of the two is started again when it ends, as a service manager would.

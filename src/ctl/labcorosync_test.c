@@ -20,12 +20,14 @@ static char conf[8192];
 static char started[256];
 static const char *fails;
 static char became[512];
+static char removed[128];
 
 int __wrap_os_self_become(char **argv);
 int __wrap_os_child_run(char *const *argv, pid_t netns_pid, const char *input, char *output,
 			size_t size);
 int __wrap_os_self_beside(const char *name, char *path, size_t size);
 int __wrap_os_file_write(const char *path, const char *text);
+int __wrap_os_files_remove(const char *pattern);
 int __wrap_labnode_start_in(pid_t netns_pid, const char *name, char **argv, char *ready,
 			    const char *log, struct refusal *why);
 
@@ -74,6 +76,13 @@ int __wrap_labnode_start_in(pid_t netns_pid, const char *name, char **argv, char
 		 argv[3] ? argv[3] : "");
 	rig_append(started, sizeof(started), line);
 	return fails && !strcmp(name, fails) ? refusal_set(why, EDVSDVSINIT, "it ended") : 0;
+}
+
+int __wrap_os_files_remove(const char *pattern)
+{
+	rig_append(removed, sizeof(removed), pattern);
+	rig_append(removed, sizeof(removed), ";");
+	return -EACCES;
 }
 
 static const struct lab lab;
@@ -160,11 +169,19 @@ static void test_what_it_becomes(void)
 	CHECK_EQ(became[0], 0);
 }
 
+/* Names with its pid, and none that only begins so. */
+static void test_forget(void)
+{
+	labcorosync_forget(31);
+	CHECK(!strcmp(removed, "/dev/shm/qb-31-*;/dev/shm/qb-corosync-31-*;"));
+}
+
 int main(void)
 {
 	TEST(test_configuration);
 	TEST(test_refused);
 	TEST(test_start);
 	TEST(test_what_it_becomes);
+	TEST(test_forget);
 	return test_end();
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/labcorosync.h"
 #include "ctl/labend.h"
 #include "ctl/labnet.h"
 #include "ctl/labnode.h"
@@ -20,6 +21,8 @@
 #define NETS_MAX    (LAB_NODES_MAX + 1)
 #define REMAINS_MS  3000
 #define REMAINS_MAX 1024
+#define COROSYNC_MAX \
+	(2 * LAB_NODES_MAX) /* one for each node, and some that tests start beside them */
 
 struct sweep {
 	struct netns_id net[NETS_MAX];
@@ -28,6 +31,8 @@ struct sweep {
 	pid_t last;
 	struct task_id *found; /* REMAINS_MAX of them, or NULL: the tasks that we have seen */
 	int count;
+	pid_t corosync[COROSYNC_MAX]; /* those that we ended */
+	int corosyncs;
 };
 
 /* An inode number may be somebody else's by now; the cookie may not. */
@@ -57,6 +62,21 @@ static int note_one(void *ctx, pid_t pid)
 	return 0;
 }
 
+static void note_corosync(struct sweep *sweep, pid_t pid)
+{
+	static const char name[] = "corosync\n";
+	char words[1024];
+
+	assert(sweep->corosyncs >= 0 && sweep->corosyncs <= COROSYNC_MAX);
+	if (os_task_words(pid, words, sizeof(words)) <= 0 || strncmp(words, name, strlen(name)))
+		return;
+	for (int i = 0; i < sweep->corosyncs; i++)
+		if (sweep->corosync[i] == pid)
+			return;
+	if (sweep->corosyncs < COROSYNC_MAX)
+		sweep->corosync[sweep->corosyncs++] = pid;
+}
+
 static int sweep_one(void *ctx, pid_t pid)
 {
 	struct sweep *sweep = ctx;
@@ -66,11 +86,12 @@ static int sweep_one(void *ctx, pid_t pid)
 		return 0;
 	sweep->alive++;
 	sweep->last = pid;
+	note_corosync(sweep, pid);
 	os_task_kill(&task, OS_SIGKILL);
 	return 0;
 }
 
-/* Ends everything in the namespaces and waits until it has gone. */
+/* Ends everything in the namespaces, waits until it has gone, and removes what Corosyncs leave. */
 static int sweep_all(struct sweep *sweep, struct refusal *refusal)
 {
 	int64_t deadline_ns = os_deadline_ns(KILL_MS);
@@ -79,7 +100,7 @@ static int sweep_all(struct sweep *sweep, struct refusal *refusal)
 		sweep->alive = 0;
 		os_task_each(sweep_one, sweep);
 		if (!sweep->alive)
-			return 0;
+			break;
 		if (os_now_ns() > deadline_ns)
 			return refusal_set(
 				refusal, EDVSBUSY,
@@ -88,6 +109,9 @@ static int sweep_all(struct sweep *sweep, struct refusal *refusal)
 				sweep->last, sweep->last);
 		os_self_sleep_ms(GO_ON_MS);
 	}
+	for (int i = 0; i < sweep->corosyncs; i++)
+		labcorosync_forget(sweep->corosync[i]);
+	return 0;
 }
 
 static void sweep_add(struct sweep *sweep, const struct lab_task *task)

@@ -31,6 +31,7 @@ static struct process process[12];
 static int count;
 static unsigned unplugged;
 static bool folder, unlocked, forgotten;
+static char corosyncs[32];
 
 static struct process *find(pid_t pid)
 {
@@ -67,6 +68,7 @@ void __wrap_os_self_sleep_ms(unsigned ms);
 bool __wrap_os_folder_exists(const char *path);
 void __wrap_labnet_unplug(const struct lab *lab, int node);
 int __wrap_lab_forget(struct lab *lab, struct refusal *refusal);
+void __wrap_labcorosync_forget(pid_t pid);
 void __wrap_lab_unlock(struct lab *lab);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 
@@ -148,6 +150,8 @@ bool __wrap_os_task_is_of_root_here(pid_t pid)
 
 int __wrap_os_task_words(pid_t pid, char *buf, size_t size)
 {
+	if (strlen(find(pid)->words) >= size)
+		return -EFBIG;
 	return snprintf(buf, size, "%s", find(pid)->words);
 }
 
@@ -173,6 +177,15 @@ int __wrap_lab_forget(struct lab *lab, struct refusal *refusal)
 	(void)refusal;
 	forgotten = true;
 	return 0;
+}
+
+void __wrap_labcorosync_forget(pid_t pid)
+{
+	char text[12];
+
+	CHECK(!find(pid)); /* while it lives it needs them */
+	snprintf(text, sizeof(text), "%d;", pid);
+	rig_append(corosyncs, sizeof(corosyncs), text);
 }
 
 void __wrap_lab_unlock(struct lab *lab)
@@ -205,6 +218,7 @@ static void begin(void)
 	unplugged = 0;
 	folder = unlocked = forgotten = false;
 	now_ns = OS_SECOND_NS;
+	corosyncs[0] = '\0';
 	refusal = REFUSAL_NONE;
 	memset(&lab, 0, sizeof(lab));
 	lab.lock = 3;
@@ -288,6 +302,30 @@ static void test_whole_lab(void)
 	CHECK(unlocked && !forgotten); /* its record is needed for the next attempt */
 }
 
+/* Of Corosyncs that were ended, with a node or with the lab, nothing stays in /dev/shm. Others keep theirs. */
+static void test_corosyncs(void)
+{
+	begin();
+	add(43, 3, 300, "corosync\n-f\n");
+	add(44, 4, 400, "corosync\n-f\n");
+	add(45, 4, 400, "corosync-cfgtool\n-H\n");
+	add(51, OWN_INODE, 100, "corosync\n-f\n");
+	CHECK_EQ(labend_kill(&lab, 1u << 0, &refusal), 0);
+	CHECK(!strcmp(corosyncs, "43;"));
+	CHECK_EQ(labend_remove(&lab, &refusal), 0);
+	CHECK(!strcmp(corosyncs, "43;44;"));
+	CHECK(find(51) != NULL);
+	begin();
+	for (int i = 0; i < 2; i++)
+		add(43 + i, 3, 300, "corosync\n-f\n");
+	find(44)->stubborn = true; /* it is met again and again */
+	CHECK_EQ(labend_kill(&lab, 1u << 0, &refusal), EDVSBUSY);
+	CHECK_EQ(corosyncs[0], 0);
+	find(44)->stubborn = false;
+	CHECK_EQ(labend_kill(&lab, 1u << 0, &refusal), 0);
+	CHECK(!strcmp(corosyncs, "44;"));
+}
+
 /* ---- a lab whose record is lost ---- */
 
 static bool cleared(bool *had)
@@ -366,6 +404,7 @@ int main(void)
 	TEST(test_number_taken);
 	TEST(test_does_not_end);
 	TEST(test_whole_lab);
+	TEST(test_corosyncs);
 	TEST(test_clear);
 	TEST(test_clear_is_careful);
 	TEST(test_asks_first);

@@ -10,7 +10,7 @@ if [ -z "$DVS_COROSYNC_WORLD" ]; then
 	DVS_COROSYNC_WORLD=1 exec unshare -mn "$0" "$@"
 fi
 deputy=$1 program=$2
-mount --make-rprivate / && mount -t tmpfs none /run && mkdir /run/netns || exit 77
+mount --make-rprivate / && mount -t tmpfs none /dev/shm && mount -t tmpfs none /run && mkdir /run/netns || exit 77
 dir=$(mktemp -d /tmp/dvs-corosync-XXXXXX) || exit 1
 pids=
 trap 'kill $pids 2> /dev/null; wait; rm -rf "$dir"' EXIT

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -129,6 +130,27 @@ int os_folder_remove(const char *path)
 	closedir(dir);
 	if (!r && rmdir(path) < 0 && errno != ENOENT)
 		r = -errno;
+	return r;
+}
+
+int os_files_remove(const char *pattern)
+{
+	glob_t found;
+	int r = glob(pattern, GLOB_NOSORT, NULL, &found), one;
+
+	if (r == GLOB_NOMATCH)
+		return 0;
+	if (r)
+		return r == GLOB_NOSPACE ? -ENOMEM : -EIO;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *path = found.gl_pathv[i];
+
+		one = unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
+		if (one == -EISDIR)
+			one = os_folder_remove(path);
+		r = r ? r : one;
+	}
+	globfree(&found);
 	return r;
 }
 

@@ -30,6 +30,12 @@ int os_folder_make(const char *path);
 /* Removes a folder with the plain files and sockets in it; 0 when there is none. */
 int os_folder_remove(const char *path);
 
+/*
+ * Removes all that has such a name, with the wildcards of glob(7): plain files and sockets, and folders of them.
+ * 0 also when there is none, or the first error; the rest is removed all the same.
+ */
+int os_files_remove(const char *pattern);
+
 /* Removes a folder if it is empty. */
 void os_folder_remove_empty(const char *path);
 

@@ -150,6 +150,32 @@ static void test_lock(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
+/* Files and folders of files by a pattern; what is in the way of one is no reason to leave the others. */
+static void test_by_pattern(void)
+{
+	char inner[128], deep[160], pattern[96];
+
+	snprintf(pattern, sizeof(pattern), "%s/x-7-*", folder);
+	CHECK_EQ(os_files_remove(pattern), 0);
+	CHECK_EQ(os_file_write(in_folder("x-7-a"), "1"), 0);
+	CHECK_EQ(os_file_write(in_folder("x-77-a"), "1"), 0);
+	snprintf(inner, sizeof(inner), "%s", in_folder("x-7-b"));
+	CHECK_EQ(os_folder_make(inner), 0);
+	snprintf(deep, sizeof(deep), "%s/c", inner);
+	CHECK_EQ(os_file_write(deep, "1"), 0);
+	CHECK_EQ(os_files_remove(pattern), 0);
+	CHECK(access(in_folder("x-7-a"), F_OK) && !os_folder_exists(inner));
+	CHECK_EQ(access(in_folder("x-77-a"), F_OK), 0);
+	CHECK_EQ(os_folder_make(inner), 0);
+	CHECK_EQ(os_folder_make(deep), 0); /* a folder in a folder is nobody's that we know */
+	CHECK_EQ(os_file_write(in_folder("x-7-z"), "1"), 0);
+	CHECK(os_files_remove(pattern) < 0);
+	CHECK(access(in_folder("x-7-z"), F_OK) && os_folder_exists(deep));
+	CHECK_EQ(os_folder_remove(deep), 0);
+	snprintf(pattern, sizeof(pattern), "%s/x-*", folder);
+	CHECK_EQ(os_files_remove(pattern), 0);
+}
+
 int main(void)
 {
 	snprintf(folder, sizeof(folder), "/tmp/dvs-file-test.XXXXXX");
@@ -159,6 +185,7 @@ int main(void)
 	TEST(test_write_and_read);
 	TEST(test_folder);
 	TEST(test_lock);
+	TEST(test_by_pattern);
 	CHECK_EQ(os_folder_remove(folder), 0);
 	return test_end();
 }

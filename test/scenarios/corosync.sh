@@ -103,5 +103,22 @@ timeout 30 dvs lab down >/dev/null 2>"$tmp/err" || fail "lab down: $(<"$tmp/err"
 for program in corosync dvs-corosync dvsd; do
 	! pgrep -x "$program" >/dev/null || fail "$program runs"
 done
+left=$(ls /dev/shm) # of this world alone
+[[ ! $left ]] || fail "memory that was shared with Corosync: ${left:0:200}"
+end
+
+begin "nothing is left of a Corosync that was killed, and of a node"
+lab 3
+of_killed=$(of_node 1 corosync | head -n 1)
+kill -9 "$of_killed"
+forgotten() { ! ls /dev/shm | grep -q -e "^qb-$1-" -e "^qb-corosync-$1-"; }
+until_true 10 forgotten "$of_killed" || fail "of the killed one: $(ls /dev/shm | head)"
+until_true 20 whole || fail "no whole lab"
+of_killed=$(of_node 1 corosync | head -n 1)
+timeout 30 dvs lab kill 1 >/dev/null || fail "lab kill"
+forgotten "$of_killed" || fail "of the node: $(ls /dev/shm | head)"
+timeout 30 dvs lab down >/dev/null 2>"$tmp/err" || fail "lab down: $(<"$tmp/err")"
+left=$(ls /dev/shm)
+[[ ! $left ]] || fail "of the lab: ${left:0:200}"
 end
 finish
