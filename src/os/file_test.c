@@ -150,7 +150,7 @@ static void test_lock(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
-/* Files and folders of files by a pattern; what is in the way of one is no reason to leave the others. */
+/* Files and folders of files by a pattern. An obstacle to the removal of one is no reason to leave the others. */
 static void test_by_pattern(void)
 {
 	char inner[128], deep[160], pattern[96];
