@@ -65,7 +65,8 @@ static bool can_go_on(const struct inventory *inventory, uint64_t number, uint64
 {
 	assert(bytes);
 	return is_blocking_pipe(inventory->dir, number) &&
-	       descriptors_widen(&inventory->descriptors, inventory->pid, (int)number, bytes);
+	       descriptors_widen(&inventory->descriptors, &inventory->tables->descriptions,
+				 (int)number, bytes);
 }
 
 static void write_segments(struct rest *rest, const struct inventory *inventory,

@@ -23,14 +23,15 @@ struct opened {
 	struct image_fd fd;
 	struct image_description image;
 	uint64_t device, inode;
+	uint32_t process; /* of the look */
 };
 
 struct look {
-	struct opened *opened; /* owned; in ascending order */
+	struct opened *opened; /* owned; process by process, in ascending order */
 	uint32_t count, capacity;
-	pid_t pid;
-	int dir;
-	struct files *files;
+	const struct descriptors_of *process;
+	uint32_t at; /* the process that is looked at */
+	struct tables *tables;
 	const struct migrate_host *host;
 	struct procdir_text *buffer;
 	struct refusal *refusal;
@@ -61,7 +62,7 @@ static int read_info(struct look *look, struct opened *opened)
 	char name[32];
 
 	snprintf(name, sizeof(name), "fdinfo/%d", number);
-	int r = procdir_read(look->dir, name, look->buffer);
+	int r = procdir_read(look->process[look->at].dir, name, look->buffer);
 
 	if (r < 0)
 		return r;
@@ -84,12 +85,13 @@ static int read_info(struct look *look, struct opened *opened)
 
 static int on_descriptor(struct look *look, int number)
 {
-	struct opened opened = { .fd = { .number = number } };
+	const struct descriptors_of *process = &look->process[look->at];
+	struct opened opened = { .fd = { .number = number }, .process = look->at };
 	struct os_status status;
 	char entry[32], link[IMAGE_PATH_MAX];
 
 	snprintf(entry, sizeof(entry), "fd/%d", number);
-	int r = (int)procdir_link(look->dir, entry, link, sizeof(link));
+	int r = (int)procdir_link(process->dir, entry, link, sizeof(link));
 
 	if (r == -ENOENT)
 		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
@@ -101,7 +103,7 @@ static int on_descriptor(struct look *look, int number)
 			number, (int)sizeof(link) - 2);
 	if (r < 0)
 		return r;
-	r = os_status_at(look->dir, entry, &status);
+	r = os_status_at(process->dir, entry, &status);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	r = read_info(look, &opened);
@@ -110,14 +112,14 @@ static int on_descriptor(struct look *look, int number)
 	if (r < 0)
 		return r;
 	const struct kind_seen seen = {
-		.pid = look->pid,
-		.dir = look->dir,
+		.pid = process->pid,
+		.dir = process->dir,
 		.number = number,
 		.entry = entry,
 		.link = link,
 		.status = &status,
 		.info = look->buffer->text,
-		.files = look->files,
+		.files = &look->tables->files,
 		.host = look->host,
 	};
 
@@ -154,23 +156,25 @@ static int ascending(const void *a, const void *b)
 }
 
 /* kcmp() orders descriptions, so that a sort brings those of one description together. */
-static int compare_open(pid_t pid, const struct opened *a, const struct opened *b)
+static int compare_open(const struct look *look, const struct opened *a, const struct opened *b)
 {
 	int order = memcmp(&a->image, &b->image, sizeof(a->image));
 
-	return order || a == b ? order : os_kcmp_files(pid, a->fd.number, pid, b->fd.number);
+	return order || a == b ? order
+			       : os_kcmp_files(look->process[a->process].pid, a->fd.number,
+					       look->process[b->process].pid, b->fd.number);
 }
 
 static int by_description(const void *a, const void *b, void *ctx)
 {
 	const struct look *look = ctx;
 	const uint32_t *first = a, *second = b;
-	int order = compare_open(look->pid, &look->opened[*first], &look->opened[*second]);
+	int order = compare_open(look, &look->opened[*first], &look->opened[*second]);
 
 	return order ? order : (*first > *second) - (*first < *second);
 }
 
-/* Sorted, those of one description stand together, the lowest number first: first[i] is that of i. */
+/* Sorted, those of one description stand together, the first holder's lowest number first: first[i] is that of i. */
 static void find_shared(struct look *look, uint32_t *order, uint32_t *first)
 {
 	for (uint32_t i = 0; i < look->count; i++)
@@ -179,38 +183,45 @@ static void find_shared(struct look *look, uint32_t *order, uint32_t *first)
 	for (uint32_t i = 0; i < look->count; i++) {
 		/* A process that runs may close them meanwhile, so that the order is none. */
 		bool same = i && first[order[i - 1]] < order[i] &&
-			    compare_open(look->pid, &look->opened[first[order[i - 1]]],
+			    compare_open(look, &look->opened[first[order[i - 1]]],
 					 &look->opened[order[i]]) == 0;
 
 		first[order[i]] = same ? first[order[i - 1]] : order[i];
 	}
 }
 
-static int add_all(struct descriptors *descriptors, struct look *look, const uint32_t *first)
+static struct description *describe(struct look *look, struct opened *opened)
+{
+	struct descriptions *descriptions = &look->tables->descriptions;
+
+	opened->image.id = descriptions->count + 1;
+	struct description *description = descriptions_add(descriptions, &opened->image);
+
+	if (!description)
+		return NULL;
+	description->pid = look->process[opened->process].pid;
+	description->number = opened->fd.number;
+	description->device = opened->device;
+	description->inode = opened->inode;
+	return description;
+}
+
+static int add_all(struct look *look, const uint32_t *first)
 {
 	for (uint32_t i = 0; i < look->count; i++) {
 		struct opened *opened = &look->opened[i];
 
 		assert(first[i] <= i);
-		if (first[i] == i) {
-			opened->image.id = descriptors->description_count + 1;
-			struct description *description =
-				descriptors_describe(descriptors, &opened->image);
-
-			if (!description)
-				return -ENOMEM;
-			description->number = opened->fd.number;
-			description->device = opened->device;
-			description->inode = opened->inode;
-		}
+		if (first[i] == i && !describe(look, opened))
+			return -ENOMEM;
 		opened->fd.description = look->opened[first[i]].image.id;
-		if (descriptors_append(descriptors, &opened->fd) < 0)
+		if (descriptors_append(look->process[opened->process].descriptors, &opened->fd) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static int describe(struct descriptors *descriptors, struct look *look)
+static int describe_all(struct look *look)
 {
 	uint32_t *order = malloc((look->count + 1) * 2 * sizeof(*order));
 	uint32_t *first = order + look->count;
@@ -218,103 +229,105 @@ static int describe(struct descriptors *descriptors, struct look *look)
 	if (!order)
 		return -ENOMEM;
 	find_shared(look, order, first);
-	int r = add_all(descriptors, look, first);
+	int r = add_all(look, first);
 
 	free(order);
 	return r;
 }
 
-static int check(struct descriptors *descriptors, pid_t pid, struct refusal *refusal)
+static int check(struct descriptions *descriptions, struct refusal *refusal)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < descriptors->description_count && r == 0; i++) {
-		struct description *description = &descriptors->description[i];
+	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
+		struct description *description = &descriptions->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
 		assert(kind);
 		if (kind->check)
-			r = kind->check(pid, descriptors, description, refusal);
+			r = kind->check(description->pid, descriptions, description, refusal);
 	}
 	return r;
 }
 
-int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
-		     const struct migrate_host *host, struct procdir_text *buffer,
-		     struct refusal *refusal)
+static int look_at(struct look *look)
 {
-	struct look look = { .pid = pid,
-			     .dir = dir,
-			     .files = files,
-			     .host = host,
-			     .buffer = buffer,
-			     .refusal = refusal };
+	const struct descriptors_of *process = &look->process[look->at];
 	struct numbers numbers = { 0 };
 
-	descriptors_clear(descriptors);
-	int r = procdir_each(dir, "fd", collect_number, &numbers);
+	descriptors_clear(process->descriptors);
+	int r = procdir_each(process->dir, "fd", collect_number, &numbers);
 
 	if (numbers.count)
 		qsort(numbers.number, numbers.count, sizeof(int), ascending);
 	for (size_t i = 0; i < numbers.count && r == 0; i++)
-		r = on_descriptor(&look, numbers.number[i]);
+		r = on_descriptor(look, numbers.number[i]);
 	free(numbers.number);
+	return r;
+}
+
+int descriptors_read(const struct descriptors_of *process, uint32_t count, struct tables *tables,
+		     const struct migrate_host *host, struct procdir_text *buffer,
+		     struct refusal *refusal)
+{
+	struct look look = { .process = process,
+			     .tables = tables,
+			     .host = host,
+			     .buffer = buffer,
+			     .refusal = refusal };
+	int r = 0;
+
+	assert(count);
+	descriptions_clear(&tables->descriptions);
+	for (; look.at < count && r == 0; look.at += r == 0)
+		r = look_at(&look);
 	if (r == 0)
-		r = describe(descriptors, &look);
+		r = describe_all(&look);
 	free(look.opened);
 	if (r == 0)
-		r = check(descriptors, pid, refusal);
-	assert(descriptors->description_count <= descriptors->count || r);
+		r = check(&tables->descriptions, refusal);
+	assert(tables->descriptions.count <= look.count || r);
 	if (r == 0)
 		return 0;
-	ended_refuse(dir, r, "list of descriptors", refusal);
+	ended_refuse(process[look.at < count ? look.at : 0].dir, r, "list of descriptors", refusal);
 	return refusal->error;
 }
 
-static int complete(struct descriptors *descriptors, const struct kind_frozen *frozen, bool last,
-		    struct refusal *refusal)
+int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *descriptions,
+			 bool last, struct refusal *refusal)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < descriptors->description_count && r == 0; i++) {
-		struct description *description = &descriptors->description[i];
+	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
+		struct description *description = &descriptions->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
 		assert(kind);
-		if (kind->write && kind->is_last == last)
+		if (kind->write && kind->is_last == last && description->pid == frozen->pid)
 			r = kind->write(frozen, description, refusal);
 	}
 	return r;
 }
 
-int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct calls *calls,
-			 struct refusal *refusal)
+bool descriptors_widen(const struct descriptors *descriptors,
+		       const struct descriptions *descriptions, int number, uint64_t bytes)
 {
-	const struct kind_frozen frozen = { pid, descriptors, calls };
-	int r = complete(descriptors, &frozen, false, refusal);
+	uint32_t id = descriptors_stand_for(descriptors, number);
+	const struct description *description = id ? descriptions_find(descriptions, id) : NULL;
 
-	return r ? r : complete(descriptors, &frozen, true, refusal);
+	if (!description)
+		return true;
+	const struct kind *kind = kind_of(description->image.kind);
+
+	assert(kind);
+	return !kind->widen || kind->widen(description->pid, description, bytes);
 }
 
-bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int number, uint64_t bytes)
+void descriptors_send_descriptions(const struct descriptions *descriptions, bool contents,
+				   struct writer *writer)
 {
-	for (uint32_t i = 0; i < descriptors->count; i++) {
-		if (descriptors->fd[i].number != number)
-			continue;
-		const struct description *description =
-			descriptors_find(descriptors, descriptors->fd[i].description);
-		const struct kind *kind = kind_of(description->image.kind);
-
-		assert(description && kind);
-		return !kind->widen || kind->widen(pid, description, bytes);
-	}
-	return true;
-}
-
-void descriptors_send(const struct descriptors *descriptors, bool contents, struct writer *writer)
-{
-	for (uint32_t i = 0; i < descriptors->description_count; i++) {
-		const struct description *description = &descriptors->description[i];
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct description *description = &descriptions->description[i];
 		struct image_contents head = { .description = description->image.id };
 		const uint8_t *piece;
 

@@ -3,37 +3,47 @@
 #define DVS_MIGRATE_DESCRIPTORS_SOURCE_H
 
 #include "base/refusal.h"
-#include "migrate/calls.h"
 #include "migrate/descriptors.h"
-#include "migrate/files.h"
 #include "migrate/migrate.h"
 #include "migrate/stream.h"
+#include "migrate/tables.h"
 #include "os/procdir.h"
 
+struct kind_frozen;
+
+/* A process that moves, with its /proc directory. */
+struct descriptors_of {
+	pid_t pid;
+	int dir;
+	struct descriptors *descriptors;
+};
+
 /*
- * Source: reads the descriptors of process pid with /proc directory `dir`. One that cannot be
- * carried is refused, with its kind and number in the sentence.
+ * Source: reads the descriptors of all processes, and describes each description once: its first holder is the first
+ * process that has it. One that cannot be carried is refused, with its kind and number in the sentence.
  */
-int descriptors_read(struct descriptors *descriptors, pid_t pid, int dir, struct files *files,
+int descriptors_read(const struct descriptors_of *process, uint32_t count, struct tables *tables,
 		     const struct migrate_host *host, struct procdir_text *buffer,
 		     struct refusal *refusal);
 
 /*
- * Source, frozen: completes each description by the state that only a frozen process tells, and asks the process itself
- * by the calls, which have been begun in its first thread.
+ * Source, frozen: completes the descriptions whose first holder is that process by the state that only a frozen process
+ * tells, and asks the process itself. last: those that tell what the others are found to be (kind.is_last), which come
+ * after all others of all processes.
  */
-int descriptors_complete(struct descriptors *descriptors, pid_t pid, struct calls *calls,
-			 struct refusal *refusal);
+int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *descriptions,
+			 bool last, struct refusal *refusal);
 
 /*
  * Source, stopped: whether the rest of a write to descriptor `number`, which the stop has cut short, can be
  * written: see kind.widen.
  */
-bool descriptors_widen(const struct descriptors *descriptors, pid_t pid, int number,
-		       uint64_t bytes);
+bool descriptors_widen(const struct descriptors *descriptors,
+		       const struct descriptions *descriptions, int number, uint64_t bytes);
 
 /* The records of descriptions, and of descriptors. contents: the bytes in the descriptions as well. */
-void descriptors_send(const struct descriptors *descriptors, bool contents, struct writer *writer);
+void descriptors_send_descriptions(const struct descriptions *descriptions, bool contents,
+				   struct writer *writer);
 void descriptors_send_numbers(const struct descriptors *descriptors, struct writer *writer);
 
 #endif

@@ -18,7 +18,7 @@
 static const struct migrate_host nothing;
 static struct made_proc made;
 static struct descriptors descriptors;
-static struct files files;
+static struct tables tables;
 static struct procdir_text buffer;
 static struct refusal refusal;
 static char path[64]; /* of the file that is open */
@@ -34,7 +34,7 @@ static void begin(void)
 static void end(void)
 {
 	descriptors_free(&descriptors);
-	files_free(&files);
+	tables_free(&tables);
 	procdir_text_free(&buffer);
 	made_proc_close(&made);
 }
@@ -61,8 +61,9 @@ static void hide(int number, const char *folder)
 static int read_all(void)
 {
 	refusal = REFUSAL_NONE;
-	return descriptors_read(&descriptors, getpid(), made.dir, &files, &nothing, &buffer,
-				&refusal);
+	const struct descriptors_of process = { getpid(), made.dir, &descriptors };
+
+	return descriptors_read(&process, 1, &tables, &nothing, &buffer, &refusal);
 }
 
 /* In ascending order; duplicates have one description, that of the lowest number; a second open has its own. */
@@ -79,7 +80,7 @@ static void test_shared(void)
 	show(first, path, "pos:\t3\nflags:\t02100002\n");
 	CHECK_EQ(read_all(), 0);
 	if (os_kcmp_files(getpid(), first, getpid(), low) == 0) {
-		CHECK(descriptors.count == 4 && descriptors.description_count == 2);
+		CHECK(descriptors.count == 4 && tables.descriptions.count == 2);
 		const int numbers[] = { first, other, low, high };
 		const uint32_t shared[] = { 1, 2, 1, 1 }, cloexec[] = { 1, 1, 0, 1 };
 
@@ -88,15 +89,15 @@ static void test_shared(void)
 			CHECK_EQ(descriptors.fd[i].description, shared[i]);
 			CHECK_EQ(descriptors.fd[i].cloexec, cloexec[i]);
 		}
-		CHECK_EQ(descriptors.description[0].number, first);
-		CHECK_EQ(descriptors.description[0].image.kind, IMAGE_DESCRIPTION_FILE);
+		CHECK_EQ(tables.descriptions.description[0].number, first);
+		CHECK_EQ(tables.descriptions.description[0].image.kind, IMAGE_DESCRIPTION_FILE);
 		/* That it closes on exec is the descriptor's. */
-		CHECK_EQ(descriptors.description[0].image.flags, 0100002);
+		CHECK_EQ(tables.descriptions.description[0].image.flags, 0100002);
 		struct stat status;
 
 		CHECK_EQ(stat(path, &status), 0);
-		CHECK_EQ(descriptors.description[1].inode, status.st_ino);
-		CHECK_EQ(files.count, 1);
+		CHECK_EQ(tables.descriptions.description[1].inode, status.st_ino);
+		CHECK_EQ(tables.files.count, 1);
 	} else {
 		test_skip("the kernel does not compare descriptions");
 	}
@@ -140,7 +141,7 @@ static void test_closed_meanwhile(void)
 	CHECK_EQ(read_all(), 0);
 	CHECK_EQ(descriptors.count, 1);
 	CHECK_EQ(read_all(), 0); /* anew */
-	CHECK(descriptors.count == 1 && descriptors.description_count == 1);
+	CHECK(descriptors.count == 1 && tables.descriptions.count == 1);
 	end();
 }
 
@@ -162,7 +163,7 @@ static void send(bool contents, enum image_type wanted[], uint32_t count)
 	struct reader reader;
 
 	CHECK_EQ(writer_init(&writer, over(stream)), 0);
-	descriptors_send(&descriptors, contents, &writer);
+	descriptors_send_descriptions(&tables.descriptions, contents, &writer);
 	descriptors_send_numbers(&descriptors, &writer);
 	CHECK_EQ(writer_end(&writer), 0);
 	writer_deinit(&writer);
@@ -192,18 +193,19 @@ static void test_records(void)
 	const struct image_description pipe = { .id = 1, .kind = IMAGE_DESCRIPTION_PIPE },
 				       file = { .id = 2, .kind = IMAGE_DESCRIPTION_FILE };
 	const struct image_fd fd = { .number = 4, .description = 2 };
-	struct description *description = descriptors_describe(&descriptors, &pipe);
+	struct description *description = descriptions_add(&tables.descriptions, &pipe);
 
 	CHECK_EQ(contents_append(&description->contents, "first", 5), 0);
 	CHECK_EQ(contents_append(&description->contents, "other", 5), 0);
-	CHECK(descriptors_describe(&descriptors, &file));
+	CHECK(descriptions_add(&tables.descriptions, &file));
 	CHECK_EQ(descriptors_append(&descriptors, &fd), 0);
 	send(true, all, 6);
 	send(false, heads, 4);
 	/* A file has room for a write, and so has a descriptor that is not known. */
-	CHECK(descriptors_widen(&descriptors, getpid(), 4, 1 << 20));
-	CHECK(descriptors_widen(&descriptors, getpid(), 5, 1 << 20));
+	CHECK(descriptors_widen(&descriptors, &tables.descriptions, 4, 1 << 20));
+	CHECK(descriptors_widen(&descriptors, &tables.descriptions, 5, 1 << 20));
 	descriptors_free(&descriptors);
+	tables_free(&tables);
 }
 
 int main(void)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "migrate/calls.h"
-#include "migrate/descriptors.h"
+#include "migrate/descriptions.h"
 
 /* A descriptor that an epoll instance waits for. The contents of its description are these, by number. */
 struct epoll_item {

@@ -103,6 +103,7 @@ static void end_at_once(void)
 }
 
 static struct inventory *inventory;
+static struct tables tables;
 static struct refusal refusal;
 static pid_t child;
 
@@ -118,7 +119,7 @@ static void begin(void (*what)(void))
 	CHECK_EQ(read(ready[0], &c, 1), 1);
 	refusal = REFUSAL_NONE;
 	inventory = calloc(1, sizeof(*inventory));
-	CHECK_EQ(inventory_open(inventory, child, &refusal), 0);
+	CHECK_EQ(inventory_open(inventory, child, &tables, &refusal), 0);
 	CHECK_EQ(inventory_threads(inventory), 0);
 	inventory->process.vpid = child;
 }

@@ -26,6 +26,7 @@
 
 struct held {
 	pid_t pid;
+	struct tables tables;
 	struct inventory inventory; /* open; its maps are read, as those of no files */
 	struct tracee tracee;
 	struct foothold foothold;
@@ -66,7 +67,7 @@ static bool held_start(struct held *held, void (*what)(void))
 	bool ready = read(held_pipe[0], &byte, 1) == 1;
 
 	close(held_pipe[0]);
-	CHECK_EQ(inventory_open(&held->inventory, held->pid, &held->refusal), 0);
+	CHECK_EQ(inventory_open(&held->inventory, held->pid, &held->tables, &held->refusal), 0);
 	return ready;
 }
 
@@ -111,6 +112,7 @@ TEST_LOOKS_UNUSED static void held_end(struct held *held)
 	waitpid(held->pid, NULL, 0);
 	calls_deinit(&held->calls);
 	inventory_close(&held->inventory);
+	tables_free(&held->tables);
 }
 
 TEST_LOOKS_UNUSED static bool held_begin(struct held *held, void (*what)(void))

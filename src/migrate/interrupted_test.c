@@ -126,7 +126,7 @@ static bool note(long number, pid_t pid, struct inventory *inventory)
 	struct refusal refusal = REFUSAL_NONE;
 	bool shown = false;
 
-	CHECK_EQ(inventory_open(inventory, pid, &refusal), 0);
+	CHECK_EQ(inventory_open(inventory, pid, NULL, &refusal), 0);
 	CHECK_EQ(inventory_threads(inventory), 0);
 	if (await_call(inventory, number) != number)
 		return false;

@@ -8,16 +8,15 @@
 #include <string.h>
 
 #include "dvk/errors.h"
-#include "migrate/descriptors_source.h"
 #include "migrate/ended.h"
-#include "migrate/others.h"
 #include "os/inode.h"
 #include "os/socket.h"
 
-int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal)
+int inventory_open(struct inventory *inventory, pid_t pid, struct tables *tables,
+		   struct refusal *refusal)
 {
 	assert(pid > 0);
-	*inventory = (struct inventory){ .pid = pid, .dir = procdir_open(pid) };
+	*inventory = (struct inventory){ .pid = pid, .dir = procdir_open(pid), .tables = tables };
 	if (inventory->dir == -ESRCH)
 		return refusal_set(refusal, EDVSSRCH, "there is no process %d", (int)pid);
 	if (inventory->dir < 0)
@@ -32,12 +31,10 @@ void inventory_close(struct inventory *inventory)
 	free(inventory->thread);
 	free(inventory->timer);
 	maps_free(&inventory->maps);
-	memories_free(&inventory->memories);
-	files_free(&inventory->files);
 	descriptors_free(&inventory->descriptors);
 	procdir_text_free(&inventory->text);
 	procdir_text_free(&inventory->more);
-	*inventory = (struct inventory){ .dir = -1 };
+	*inventory = (struct inventory){ .dir = -1, .tables = inventory->tables };
 }
 
 uint64_t inventory_stat_field(const char *stat, unsigned index)
@@ -350,7 +347,7 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 	if (r)
 		return r;
 	struct files_object object = { "exe", status.device, status.inode };
-	int id = files_add(&inventory->files, inventory->dir, path, &object, IMAGE_FILE_EXE,
+	int id = files_add(&inventory->tables->files, inventory->dir, path, &object, IMAGE_FILE_EXE,
 			   refusal);
 
 	if (id < 0)
@@ -361,7 +358,7 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 	if (r)
 		return r;
 	object = (struct files_object){ "cwd", status.device, status.inode };
-	id = files_add(&inventory->files, inventory->dir, inventory->cwd, &object,
+	id = files_add(&inventory->tables->files, inventory->dir, inventory->cwd, &object,
 		       IMAGE_FILE_DIRECTORY, refusal);
 	if (id < 0)
 		return id;
@@ -384,22 +381,21 @@ int inventory_check_lack(const struct inventory *inventory, struct refusal *refu
 int inventory_read_maps(struct inventory *inventory, const struct migrate_host *host,
 			struct maps_skip *skip, struct refusal *refusal)
 {
-	const struct maps_objects objects = { &inventory->files, &inventory->memories };
+	const struct maps_objects objects = { &inventory->tables->files,
+					      &inventory->tables->memories };
 
 	return maps_read(&inventory->maps, inventory->dir, &objects, host, skip, &inventory->text,
 			 refusal);
 }
 
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,
-		   struct maps_skip *skip, struct refusal *refusal)
+		   struct refusal *refusal)
 {
 	int r = inventory_threads(inventory);
 
 	inventory->text.lack = inventory->more.lack = 0;
 	if (r < 0)
 		return inventory_refuse_threads(inventory, r, refusal);
-	files_clear(&inventory->files);
-	memories_clear(&inventory->memories);
 	inventory->needs = 0;
 	read_vtids(inventory);
 	r = inventory_read_process(inventory, refusal);
@@ -411,20 +407,9 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (r == 0)
 		r = inventory_read_timers(inventory, refusal);
 	if (r == 0)
-		r = inventory_read_maps(inventory, host, skip, refusal);
-	if (r == 0)
-		r = descriptors_read(&inventory->descriptors, inventory->pid, inventory->dir,
-				     &inventory->files, host, &inventory->text, refusal);
-	if (r == 0 && memories_add_files(&inventory->memories, &inventory->files) < 0)
-		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
-	if (r == 0)
-		r = first ? others_check(inventory, refusal)
-			  : others_check_again(inventory, refusal);
-	if (r == 0)
-		r = inventory_check_lack(inventory, refusal);
+		r = inventory_read_maps(inventory, host, NULL, refusal);
 	inventory->process.thread_count = inventory->thread_count;
 	inventory->process.timer_count = inventory->timer_count;
 	inventory->process.map_count = inventory->maps.count;
-	inventory->process.fd_count = inventory->descriptors.count;
 	return r;
 }

@@ -3,10 +3,9 @@
 #define DVS_MIGRATE_INVENTORY_H
 
 #include "migrate/descriptors.h"
-#include "migrate/files.h"
 #include "migrate/maps.h"
-#include "migrate/memories.h"
 #include "migrate/migrate.h"
+#include "migrate/tables.h"
 #include "os/procdir.h"
 #include "wire/image.h"
 
@@ -26,9 +25,8 @@ struct inventory {
 	uint64_t start_time;		 /* field 22 of stat: tells a successor with the same pid */
 	struct inventory_thread *thread; /* owned; the leader first */
 	uint32_t thread_count, thread_capacity;
+	struct tables *tables; /* of all that moves, not owned */
 	struct maps maps;
-	struct files files;
-	struct memories memories;
 	struct descriptors descriptors;
 	struct image_timer *timer; /* owned; times not filled in */
 	uint32_t timer_count, timer_capacity;
@@ -44,7 +42,9 @@ struct inventory {
 	struct procdir_text text, more; /* scratch */
 };
 
-int inventory_open(struct inventory *inventory, pid_t pid, struct refusal *refusal);
+/* tables are not owned. */
+int inventory_open(struct inventory *inventory, pid_t pid, struct tables *tables,
+		   struct refusal *refusal);
 void inventory_close(struct inventory *inventory);
 
 /* Lists the threads anew. 0, -ESRCH, -ENOMEM, -E2BIG, ... */
@@ -57,17 +57,20 @@ const struct inventory_thread *inventory_thread(const struct inventory *inventor
 int inventory_refuse_threads(const struct inventory *inventory, int r, struct refusal *refusal);
 
 /*
- * Reads all. With first false what cannot have changed since, or costs much, is not read again.
- * skip is the engine's own mapping inside the process, or NULL.
+ * Reads all but the descriptors, and adds to the tables. With first false what cannot have changed since, or costs
+ * much, is not read again.
  */
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,
-		   struct maps_skip *skip, struct refusal *refusal);
+		   struct refusal *refusal);
 
 /* Parts of that: the settings and bounds, and, after the threads with their own numbers, the POSIX timers. */
 int inventory_read_process(struct inventory *inventory, struct refusal *refusal);
 int inventory_read_timers(struct inventory *inventory, struct refusal *refusal);
 
-/* The mappings alone; adds to the tables of files and memories. */
+/*
+ * The mappings alone; adds to the tables of files and memories. skip is the engine's own mapping inside the process,
+ * or NULL.
+ */
 int inventory_read_maps(struct inventory *inventory, const struct migrate_host *host,
 			struct maps_skip *skip, struct refusal *refusal);
 

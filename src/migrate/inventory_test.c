@@ -11,13 +11,14 @@
 
 static struct made_proc made;
 static struct inventory inventory;
+static struct tables tables;
 static struct refusal refusal;
 
 static void begin(void)
 {
 	made_proc_open(&made);
 	refusal = REFUSAL_NONE;
-	inventory = (struct inventory){ .pid = 50, .dir = made.dir };
+	inventory = (struct inventory){ .pid = 50, .dir = made.dir, .tables = &tables };
 }
 
 static void end(void)
@@ -124,8 +125,8 @@ static void test_lack(void)
 			 "not all of the process"));
 	end();
 	refusal = REFUSAL_NONE;
-	CHECK(is_refusal(inventory_open(&inventory, 0x7fffffff, &refusal), &refusal, EDVSSRCH,
-			 "there is no process 2147483647"));
+	CHECK(is_refusal(inventory_open(&inventory, 0x7fffffff, &tables, &refusal), &refusal,
+			 EDVSSRCH, "there is no process 2147483647"));
 }
 
 #define STATUS                                                                        \

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/refusal.h"
+#include "migrate/descriptions.h"
 #include "migrate/descriptors.h"
 #include "migrate/files.h"
 #include "migrate/migrate.h"
@@ -33,9 +34,10 @@ struct kind_seen {
 
 /* Source, frozen. */
 struct kind_frozen {
-	pid_t pid;
-	const struct descriptors *descriptors;
-	struct calls *calls; /* begun in its first thread */
+	pid_t pid; /* the description's first holder */
+	const struct descriptions *descriptions;
+	const struct descriptors *descriptors; /* of the first holder */
+	struct calls *calls;		       /* begun in its first thread */
 };
 
 /* How much a process that stays may share with the one that moves. */
@@ -57,8 +59,11 @@ struct kind {
 	int (*find)(const struct kind_seen *seen, struct image_description *image,
 		    struct refusal *refusal);
 
-	/* Source, all descriptors are known: whether it can move, and what others say of it. NULL: always, nothing. */
-	int (*check)(pid_t pid, const struct descriptors *descriptors,
+	/*
+	 * Source, all descriptions are known: whether it can move, and what others say of it; pid is its first
+	 * holder. NULL: always, nothing.
+	 */
+	int (*check)(pid_t pid, const struct descriptions *descriptions,
 		     struct description *description, struct refusal *refusal);
 
 	/* Source: completes the body and takes the contents. NULL: all is known. */
@@ -78,10 +83,14 @@ struct kind {
 	 * lack what write() finds: it is not complete then.
 	 */
 	bool (*read)(const struct image_description *image, const struct files *files,
-		     const struct descriptors *before, bool complete);
+		     const struct descriptions *before, bool complete);
 
-	/* Target, all descriptors are known: whether the contents make sense. NULL: they are any bytes, or none. */
-	bool (*whole)(const struct description *description, const struct descriptors *all);
+	/*
+	 * Target, all descriptions are known, and the descriptors of its first holder: whether the contents make sense.
+	 * NULL: they are any bytes, or none.
+	 */
+	bool (*whole)(const struct description *description, const struct descriptions *all,
+		      const struct descriptors *descriptors);
 
 	/* Target: a descriptor of it that the caller owns, or a refusal. */
 	int (*open)(struct restore *restore, struct description *description,

@@ -31,24 +31,6 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 
 /* ---- source ---- */
 
-/* The description that the number stands for; 0: none. */
-static uint32_t stands_for(const struct descriptors *descriptors, int number)
-{
-	uint32_t low = 0, high = descriptors->count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (descriptors->fd[middle].number == number)
-			return descriptors->fd[middle].description;
-		if (descriptors->fd[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return 0;
-}
-
 static int refuse_number(int epoll, int number, struct refusal *refusal)
 {
 	return refusal_set(refusal, EDVSPROCSTS,
@@ -67,7 +49,7 @@ static int resolve(const struct kind_frozen *frozen, int epoll, struct epoll_ite
 	for (uint32_t i = 0; i < items->count; i++) {
 		struct epoll_item *item = &items->item[i];
 
-		item->description = stands_for(frozen->descriptors, item->number);
+		item->description = descriptors_stand_for(frozen->descriptors, item->number);
 		if (!item->description || (i && item[-1].number == item->number))
 			return refuse_number(epoll, item->number, refusal);
 		if (item->events & OS_EPOLL_WAKEUP)
@@ -83,9 +65,9 @@ static int resolve(const struct kind_frozen *frozen, int epoll, struct epoll_ite
 	return bad < items->count ? refuse_number(epoll, items->item[bad].number, refusal) : 0;
 }
 
-static uint32_t kind_at(const struct descriptors *descriptors, const struct epoll_item *item)
+static uint32_t kind_at(const struct descriptions *descriptions, const struct epoll_item *item)
 {
-	const struct description *description = descriptors_find(descriptors, item->description);
+	const struct description *description = descriptions_find(descriptions, item->description);
 
 	assert(description);
 	return description->image.kind;
@@ -99,7 +81,7 @@ static int check_fired(const struct kind_frozen *frozen, int epoll, const struct
 		const struct epoll_item *item = &items->item[i];
 
 		if (!epoll_item_has_fired(item) ||
-		    kind_of(kind_at(frozen->descriptors, item))->never_ends)
+		    kind_of(kind_at(frozen->descriptions, item))->never_ends)
 			continue;
 		int fd = os_pid_descriptor(frozen->pid, item->number);
 		bool ready = fd >= 0 && os_poll(fd, OS_READ | OS_WRITE, 0) == 0;
@@ -120,7 +102,7 @@ static int check_fired(const struct kind_frozen *frozen, int epoll, const struct
  * To a thread that asks, a signalfd tells of the signals of that thread, so that nobody else can ask in its place: its
  * instance is left alone, and all edges are told again.
  */
-static bool has_edges(const struct descriptors *descriptors, const struct epoll_items *items)
+static bool has_edges(const struct descriptions *descriptions, const struct epoll_items *items)
 {
 	bool edges = false;
 
@@ -128,7 +110,7 @@ static bool has_edges(const struct descriptors *descriptors, const struct epoll_
 		if (!epoll_item_tells_edges(&items->item[i]))
 			continue;
 		edges = true;
-		if (kind_of(kind_at(descriptors, &items->item[i]))->tells_its_asker)
+		if (kind_of(kind_at(descriptions, &items->item[i]))->tells_its_asker)
 			return false;
 	}
 	return edges;
@@ -155,7 +137,7 @@ static int complete_items(const struct kind_frozen *frozen, int epoll, struct ep
 
 	if (r == 0)
 		r = check_fired(frozen, epoll, items, refusal);
-	if (r || !has_edges(frozen->descriptors, items))
+	if (r || !has_edges(frozen->descriptions, items))
 		return r;
 	r = epoll_probe_edges(frozen->calls, epoll, items);
 	if (r == -ENOMEM)
@@ -202,21 +184,23 @@ static enum kind_share share(const struct image_description *image, const struct
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before, bool complete)
+		      const struct descriptions *before, bool complete)
 {
 	(void)image, (void)files, (void)before, (void)complete;
 	return true; /* it has none */
 }
 
-static bool whole(const struct description *description, const struct descriptors *all)
+static bool whole(const struct description *description, const struct descriptions *all,
+		  const struct descriptors *descriptors)
 {
 	struct epoll_cursor cursor = { .contents = &description->contents };
 	struct epoll_item item;
 	int64_t last = -1;
 
+	(void)all;
 	while (epoll_items_next(&cursor, &item)) {
 		if (item.number <= last || item.told > 1 || !item.description ||
-		    stands_for(all, item.number) != item.description)
+		    descriptors_stand_for(descriptors, item.number) != item.description)
 			return false;
 		last = item.number;
 	}

@@ -43,17 +43,19 @@ static bool is_whole(const struct epoll_item *items, uint32_t bytes)
 	const struct image_fd fds[] = { { .number = 3, .description = 1 },
 					{ .number = 4, .description = 2 },
 					{ .number = 5, .description = 1 } };
+	struct descriptions descriptions = { 0 };
 	struct descriptors descriptors = { 0 };
 
 	for (size_t i = 0; i < 2; i++)
-		CHECK(descriptors_describe(&descriptors, &images[i]));
+		CHECK(descriptions_add(&descriptions, &images[i]));
 	for (size_t i = 0; i < 3; i++)
 		CHECK_EQ(descriptors_append(&descriptors, &fds[i]), 0);
 	if (bytes)
-		CHECK_EQ(contents_append(&descriptors.description[1].contents, items, bytes), 0);
-	bool whole = kind_epoll.whole(&descriptors.description[1], &descriptors);
+		CHECK_EQ(contents_append(&descriptions.description[1].contents, items, bytes), 0);
+	bool whole = kind_epoll.whole(&descriptions.description[1], &descriptions, &descriptors);
 
 	descriptors_free(&descriptors);
+	descriptions_free(&descriptions);
 	return whole;
 }
 

@@ -103,7 +103,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 }
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before, bool complete)
+		      const struct descriptions *before, bool complete)
 {
 	const struct eventfd_body body = body_of(image);
 

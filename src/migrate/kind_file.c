@@ -69,7 +69,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 }
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before, bool complete)
+		      const struct descriptions *before, bool complete)
 {
 	(void)before, (void)complete;
 	return files_find(files, body_of(image).file) != NULL;
@@ -88,7 +88,7 @@ static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
 	const struct file_body body = body_of(&description->image);
-	const struct file *file = files_find(&restore->picture.files, body.file);
+	const struct file *file = files_find(&restore->picture.tables->files, body.file);
 	uint32_t flags = description->image.flags;
 	assert(file); /* read_body() saw to it */
 	int fd = restore_open_file(restore, file, reopen_flags(flags), refusal);

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 /* The source's own table, and a target of the same machine. */
+static struct tables made_tables;
+
 struct both {
 	struct files files;
 	struct restore *restore;
@@ -31,6 +33,7 @@ static void begin(struct both *both)
 	*both = (struct both){ .restore = calloc(1, sizeof(*both->restore)),
 			       .dir = procdir_open(getpid()) };
 	CHECK(both->restore && both->dir >= 0);
+	both->restore->picture.tables = &made_tables;
 	both->restore->same_machine = true;
 	both->restore->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CHECK(both->restore->root >= 0);
@@ -39,7 +42,7 @@ static void begin(struct both *both)
 static void end(struct both *both)
 {
 	files_free(&both->files);
-	files_free(&both->restore->picture.files);
+	tables_free(&made_tables);
 	close(both->restore->root);
 	close(both->dir);
 	free(both->restore);
@@ -96,13 +99,13 @@ static void carry_files(struct both *both)
 	} *record = calloc(1, sizeof(*record));
 
 	CHECK_OR_RETURN(record);
-	files_free(&both->restore->picture.files);
-	both->restore->picture.files = (struct files){ 0 };
+	files_free(&both->restore->picture.tables->files);
+	both->restore->picture.tables->files = (struct files){ 0 };
 	for (uint32_t i = 0; i < both->files.count; i++) {
 		record->file = both->files.file[i].image;
 		record->file.path_length = (uint32_t)strlen(both->files.file[i].path);
 		memcpy(record->path, both->files.file[i].path, record->file.path_length);
-		CHECK_EQ(files_add_record(&both->restore->picture.files, &record->file), 0);
+		CHECK_EQ(files_add_record(&both->restore->picture.tables->files, &record->file), 0);
 	}
 	free(record);
 }
@@ -217,7 +220,7 @@ static void test_bad_body(void)
 
 	CHECK_EQ(find(&both, fd, &image), 1);
 	CHECK(kind_file.read(&image, &both.files, NULL, false));
-	CHECK(!kind_file.read(&image, &both.restore->picture.files, NULL, false));
+	CHECK(!kind_file.read(&image, &both.restore->picture.tables->files, NULL, false));
 	memset(image.body + sizeof(int64_t), 0xff, sizeof(uint32_t));
 	CHECK(!kind_file.read(&image, &both.files, NULL, false));
 	close(fd);

@@ -24,7 +24,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 _Static_assert(sizeof(struct foreign_name) <= IMAGE_BODY_BYTES, "the name is the body");
 
 static bool read_any(const struct image_description *image, const struct files *files,
-		     const struct descriptors *before, bool complete)
+		     const struct descriptions *before, bool complete)
 {
 	(void)image, (void)files, (void)before, (void)complete;
 	return true; /* only the host reads the name */

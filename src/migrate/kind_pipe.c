@@ -95,13 +95,13 @@ struct ends {
 	bool packets;
 };
 
-static struct ends ends_of(const struct descriptors *descriptors,
+static struct ends ends_of(const struct descriptions *descriptions,
 			   const struct description *description)
 {
 	struct ends ends = { 0 };
 
-	for (uint32_t i = 0; i < descriptors->description_count; i++) {
-		const struct description *other = &descriptors->description[i];
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct description *other = &descriptions->description[i];
 
 		if (!is_of(other, description))
 			continue;
@@ -128,10 +128,10 @@ static bool is_alone(pid_t pid, const struct description *description)
 	return alone;
 }
 
-static int check(pid_t pid, const struct descriptors *descriptors, struct description *description,
-		 struct refusal *refusal)
+static int check(pid_t pid, const struct descriptions *descriptions,
+		 struct description *description, struct refusal *refusal)
 {
-	const struct ends ends = ends_of(descriptors, description);
+	const struct ends ends = ends_of(descriptions, description);
 	struct pipe_body body = body_of(&description->image);
 
 	body.owner = ends.owner->image.id;
@@ -243,7 +243,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 		    struct refusal *refusal)
 {
 	const struct pipe_body body = body_of(&description->image);
-	const struct ends ends = ends_of(frozen->descriptors, description);
+	const struct ends ends = ends_of(frozen->descriptions, description);
 
 	assert(body.owner == ends.owner->image.id);
 	contents_free(&description->contents);
@@ -269,7 +269,7 @@ static enum kind_share share(const struct image_description *image, const struct
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before, bool complete)
+		      const struct descriptions *before, bool complete)
 {
 	const struct pipe_body body = body_of(image);
 	const struct description *owner;
@@ -280,7 +280,7 @@ static bool read_body(const struct image_description *image, const struct files 
 		return false;
 	if (body.owner == image->id)
 		return true;
-	owner = descriptors_find(before, body.owner);
+	owner = descriptions_find(before, body.owner);
 	return owner && owner->image.kind == image->kind &&
 	       body_of(&owner->image).owner == body.owner;
 }
@@ -343,8 +343,8 @@ static int open_end(struct description *owner, uint32_t flags)
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
-	struct description *owner =
-		descriptors_find(&restore->picture.descriptors, body_of(&description->image).owner);
+	struct description *owner = descriptions_find(&restore->picture.tables->descriptions,
+						      body_of(&description->image).owner);
 	int r = owner->own[0] < 0 ? make(owner) : 0;
 
 	if (r == 0)

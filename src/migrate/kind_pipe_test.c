@@ -15,6 +15,8 @@
 #define KIB 1024
 
 /* A pipe, the descriptions of its two ends, and what is made of them. */
+static struct tables made_tables;
+
 struct both {
 	int end[2];
 	struct restore *restore; /* its picture has the descriptions */
@@ -23,14 +25,14 @@ struct both {
 
 static struct description *end_of(const struct both *both, int which)
 {
-	return &both->restore->picture.descriptors.description[which];
+	return &both->restore->picture.tables->descriptions.description[which];
 }
 
 static int add_end(struct both *both, int fd)
 {
-	struct descriptors *descriptors = &both->restore->picture.descriptors;
+	struct descriptions *descriptions = &both->restore->picture.tables->descriptions;
 	struct image_description image = { .kind = IMAGE_DESCRIPTION_PIPE,
-					   .id = descriptors->description_count + 1,
+					   .id = descriptions->count + 1,
 					   .flags = (uint32_t)fcntl(fd, F_GETFL) };
 	struct os_status status;
 	char link[40] = "";
@@ -41,7 +43,7 @@ static int add_end(struct both *both, int fd)
 		.pid = getpid(), .number = fd, .link = link, .status = &status
 	};
 	int result = kind_pipe.find(&seen, &image, &both->refusal);
-	struct description *description = descriptors_describe(descriptors, &image);
+	struct description *description = descriptions_add(descriptions, &image);
 
 	description->number = fd;
 	description->inode = status.inode;
@@ -51,6 +53,7 @@ static int add_end(struct both *both, int fd)
 static void begin(struct both *both, int flags)
 {
 	*both = (struct both){ .restore = calloc(1, sizeof(*both->restore)) };
+	both->restore->picture.tables = &made_tables;
 	CHECK_EQ(pipe2(both->end, flags), 0);
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(add_end(both, both->end[i]), 1);
@@ -58,7 +61,7 @@ static void begin(struct both *both, int flags)
 
 static void end(struct both *both)
 {
-	descriptors_free(&both->restore->picture.descriptors);
+	tables_free(&made_tables);
 	free(both->restore);
 	close(both->end[0]);
 	close(both->end[1]);
@@ -67,19 +70,19 @@ static void end(struct both *both)
 /* Completes the descriptions that the source sends; 0 or a refusal. */
 static int complete(struct both *both)
 {
-	const struct descriptors *descriptors = &both->restore->picture.descriptors;
+	const struct descriptions *descriptions = &both->restore->picture.tables->descriptions;
 	int result = 0;
 
 	for (int i = 0; i < 2 && result == 0; i++) {
-		result = kind_pipe.check(getpid(), descriptors, end_of(both, i), &both->refusal);
+		result = kind_pipe.check(getpid(), descriptions, end_of(both, i), &both->refusal);
 		if (result == 0) /* in an offer */
-			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptors, false));
+			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptions, false));
 		if (result == 0)
-			result = kind_pipe.write(&(struct kind_frozen){ getpid(), descriptors,
-									NULL },
+			result = kind_pipe.write(&(struct kind_frozen){ getpid(), descriptions,
+									NULL, NULL },
 						 end_of(both, i), &both->refusal);
 		if (result == 0)
-			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptors, true));
+			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptions, true));
 	}
 	return result;
 }
@@ -112,7 +115,7 @@ static void test_stream(void)
 	begin(&both, O_NONBLOCK);
 	CHECK_EQ(fcntl(both.end[1], F_SETPIPE_SZ, 128 * KIB), 128 * KIB);
 	CHECK_EQ(write(both.end[1], sent, sizeof(sent)), sizeof(sent));
-	descriptors_clear(&both.restore->picture.descriptors);
+	descriptions_clear(&both.restore->picture.tables->descriptions);
 	CHECK(add_end(&both, both.end[0]) == 1 && add_end(&both, both.end[1]) == 1);
 	CHECK_EQ(complete(&both), 0);
 	open_both(&both, opened);
@@ -188,7 +191,7 @@ static void test_refused(void)
 	CHECK(complete(&both) < 0 && strstr(both.refusal.reason, "packets"));
 	end(&both);
 	begin(&both, 0); /* only one end is the process's */
-	both.restore->picture.descriptors.description_count = 1;
+	both.restore->picture.tables->descriptions.count = 1;
 	CHECK(complete(&both) < 0 && strstr(both.refusal.reason, "another process"));
 	end(&both);
 }
@@ -203,16 +206,16 @@ static void test_alone(void)
 	CHECK_EQ(write(both.end[1], "z", 1), 1);
 	close(both.end[1]);
 	both.end[1] = -1;
-	both.restore->picture.descriptors.description_count = 1;
-	const struct descriptors *descriptors = &both.restore->picture.descriptors;
+	both.restore->picture.tables->descriptions.count = 1;
+	const struct descriptions *descriptions = &both.restore->picture.tables->descriptions;
 
-	CHECK_EQ(kind_pipe.check(getpid(), descriptors, end_of(&both, 0), &both.refusal), 0);
-	CHECK_EQ(kind_pipe.write(&(struct kind_frozen){ getpid(), descriptors, NULL },
+	CHECK_EQ(kind_pipe.check(getpid(), descriptions, end_of(&both, 0), &both.refusal), 0);
+	CHECK_EQ(kind_pipe.write(&(struct kind_frozen){ getpid(), descriptions, NULL, NULL },
 				 end_of(&both, 0), &both.refusal),
 		 0);
 	int opened = kind_pipe.open(both.restore, end_of(&both, 0), &both.refusal);
 
-	descriptors_let_go(&both.restore->picture.descriptors);
+	descriptions_let_go(&both.restore->picture.tables->descriptions);
 	CHECK(read(opened, &byte, 1) == 1 && byte == 'z');
 	CHECK_EQ(read(opened, &byte, 1), 0); /* its end */
 	close(opened);
@@ -225,19 +228,19 @@ static void test_bad_body(void)
 
 	begin(&both, 0);
 	CHECK_EQ(complete(&both), 0);
-	const struct descriptors *descriptors = &both.restore->picture.descriptors;
+	const struct descriptions *descriptions = &both.restore->picture.tables->descriptions;
 	struct image_description good = end_of(&both, 1)->image, bad = good;
 	const uint32_t stranger = 77;
 
-	CHECK(kind_pipe.read(&good, NULL, descriptors, true));
+	CHECK(kind_pipe.read(&good, NULL, descriptions, true));
 	memcpy(bad.body + 8, &stranger, sizeof(stranger)); /* of no owner */
-	CHECK(!kind_pipe.read(&bad, NULL, descriptors, true));
+	CHECK(!kind_pipe.read(&bad, NULL, descriptions, true));
 	bad = good;
 	memset(bad.body + 12, 0xff, 4); /* too large */
-	CHECK(!kind_pipe.read(&bad, NULL, descriptors, true));
+	CHECK(!kind_pipe.read(&bad, NULL, descriptions, true));
 	bad = good;
 	end_of(&both, 0)->image.kind = IMAGE_DESCRIPTION_EVENTFD; /* the owner is no pipe */
-	CHECK(!kind_pipe.read(&bad, NULL, descriptors, true));
+	CHECK(!kind_pipe.read(&bad, NULL, descriptions, true));
 	end(&both);
 }
 

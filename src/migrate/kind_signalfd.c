@@ -39,7 +39,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 }
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before, bool complete)
+		      const struct descriptions *before, bool complete)
 {
 	(void)image, (void)files, (void)before, (void)complete;
 	return true; /* the kernel takes every mask */

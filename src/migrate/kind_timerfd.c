@@ -171,7 +171,7 @@ static enum kind_share share(const struct image_description *image, const struct
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before, bool complete)
+		      const struct descriptions *before, bool complete)
 {
 	const struct timerfd_body body = body_of(image);
 

@@ -105,9 +105,9 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return r ? r : 1;
 }
 
-static bool is_first(const struct descriptors *descriptors, const struct description *description)
+static bool is_first(const struct descriptions *descriptions, const struct description *description)
 {
-	for (const struct description *at = descriptors->description; at < description; at++)
+	for (const struct description *at = descriptions->description; at < description; at++)
 		if (at->image.kind == description->image.kind)
 			return false;
 	return true;
@@ -126,14 +126,14 @@ static int by_inode(const void *a, const void *b)
 	return ((*one)->inode > (*other)->inode) - ((*one)->inode < (*other)->inode);
 }
 
-static bool collect(struct ends *ends, const struct descriptors *descriptors)
+static bool collect(struct ends *ends, const struct descriptions *descriptions)
 {
-	ends->end = calloc(descriptors->description_count, sizeof(struct description *));
+	ends->end = calloc(descriptions->count, sizeof(struct description *));
 	if (!ends->end)
 		return false;
-	for (uint32_t i = 0; i < descriptors->description_count; i++)
-		if (kind_of(descriptors->description[i].image.kind) == &kind_unix_stream)
-			ends->end[ends->count++] = &descriptors->description[i];
+	for (uint32_t i = 0; i < descriptions->count; i++)
+		if (kind_of(descriptions->description[i].image.kind) == &kind_unix_stream)
+			ends->end[ends->count++] = &descriptions->description[i];
 	assert(ends->count);
 	qsort(ends->end, ends->count, sizeof(struct description *), by_inode);
 	return true;
@@ -173,10 +173,10 @@ static bool all_known(const struct ends *ends)
 }
 
 /* A list that the kernel makes while other sockets come and go may lack some. */
-static int find_peers(const struct descriptors *descriptors)
+static int find_peers(const struct descriptions *descriptions)
 {
 	struct ends ends = { 0 };
-	int r = collect(&ends, descriptors) ? 0 : -ENOMEM;
+	int r = collect(&ends, descriptions) ? 0 : -ENOMEM;
 
 	for (int i = 0; i < LISTS_MAX && r == 0 && !all_known(&ends); i++)
 		r = os_unix_stream_each(on_pair, &ends);
@@ -185,14 +185,14 @@ static int find_peers(const struct descriptors *descriptors)
 }
 
 /* The kernel is asked once, for all pairs. */
-static int check(pid_t pid, const struct descriptors *descriptors, struct description *description,
-		 struct refusal *refusal)
+static int check(pid_t pid, const struct descriptions *descriptions,
+		 struct description *description, struct refusal *refusal)
 {
 	int r = 0;
 
 	(void)pid;
-	if (!body_of(&description->image).owner && is_first(descriptors, description))
-		r = find_peers(descriptors);
+	if (!body_of(&description->image).owner && is_first(descriptions, description))
+		r = find_peers(descriptions);
 	if (r == 0 && body_of(&description->image).owner)
 		return 0;
 	if (r)
@@ -280,7 +280,7 @@ static enum kind_share share(const struct image_description *image, const struct
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptors *before, bool complete)
+		      const struct descriptions *before, bool complete)
 {
 	const struct end_body body = body_of(image);
 
@@ -291,11 +291,13 @@ static bool read_body(const struct image_description *image, const struct files 
 }
 
 /* Both ends of a pair know each other. */
-static bool whole(const struct description *description, const struct descriptors *all)
+static bool whole(const struct description *description, const struct descriptions *all,
+		  const struct descriptors *descriptors)
 {
 	const struct end_body body = body_of(&description->image);
-	const struct description *other = body.other ? descriptors_find(all, body.other) : NULL;
+	const struct description *other = body.other ? descriptions_find(all, body.other) : NULL;
 
+	(void)descriptors;
 	if (!body.other)
 		return true;
 	return other && other != description && other->image.kind == description->image.kind &&
@@ -390,7 +392,8 @@ static int make(struct restore *restore, struct description *owner, struct refus
 {
 	const struct end_body body = body_of(&owner->image);
 	const struct description *other =
-		body.other ? descriptors_find(&restore->picture.descriptors, body.other) : NULL;
+		body.other ? descriptions_find(&restore->picture.tables->descriptions, body.other)
+			   : NULL;
 	int number[2];
 	int r = make_in_shell(restore, &body, number, refusal);
 
@@ -406,7 +409,8 @@ static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
 	const uint32_t owner_id = body_of(&description->image).owner;
-	struct description *owner = descriptors_find(&restore->picture.descriptors, owner_id);
+	struct description *owner =
+		descriptions_find(&restore->picture.tables->descriptions, owner_id);
 	int end = owner != description;
 
 	assert(owner); /* whole() saw to it */

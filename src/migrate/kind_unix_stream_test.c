@@ -15,7 +15,7 @@
 
 #define NOBODY 65534
 
-static struct descriptors all;
+static struct descriptions all;
 static struct refusal why;
 
 static int find(pid_t pid, int fd, struct image_description *image)
@@ -36,8 +36,8 @@ static void add(int fd)
 	struct stat status;
 
 	CHECK_EQ(find(getpid(), fd, &image), 1);
-	image.id = all.description_count + 1;
-	struct description *description = descriptors_describe(&all, &image);
+	image.id = all.count + 1;
+	struct description *description = descriptions_add(&all, &image);
 
 	CHECK_EQ(fstat(fd, &status), 0);
 	description->number = fd;
@@ -51,7 +51,7 @@ static int check_one(uint32_t id)
 
 static int write_one(uint32_t id)
 {
-	const struct kind_frozen frozen = { .pid = getpid(), .descriptors = &all };
+	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = &all };
 
 	return kind_unix_stream.write(&frozen, &all.description[id - 1], &why);
 }
@@ -61,7 +61,7 @@ static bool is_read(uint32_t id)
 	const struct description *one = &all.description[id - 1];
 
 	return kind_unix_stream.read(&one->image, NULL, &all, true) &&
-	       kind_unix_stream.whole(one, &all);
+	       kind_unix_stream.whole(one, &all, NULL);
 }
 
 static void test_pair(void)
@@ -76,7 +76,7 @@ static void test_pair(void)
 	CHECK_EQ(send(pair[0], "hello", 5, 0), 5);
 	CHECK(is_refusal((check_one(1), check_one(2)), &why, EDVSPROCSTS, "to another process"));
 	close(alone[1]);
-	descriptors_free(&all);
+	descriptions_free(&all);
 	add(pair[1]);
 	add(alone[0]);
 	add(pair[0]);
@@ -97,7 +97,7 @@ static void test_pair(void)
 	all.description[2].image = good;
 	memset(all.description[2].image.body + 12, 0xff, 4); /* room without a limit */
 	CHECK(!is_read(3));
-	descriptors_free(&all);
+	descriptions_free(&all);
 	close(pair[0]);
 	close(pair[1]);
 	close(alone[0]);
@@ -137,7 +137,7 @@ static void test_made(void)
 	memcpy(image.body, &body, sizeof(body));
 	CHECK(kind_unix_stream.read(&image, NULL, NULL, true));
 	struct description *description =
-		descriptors_describe(&restore->picture.descriptors, &image);
+		descriptions_add(&restore->picture.tables->descriptions, &image);
 
 	restore->picture.process.opener.group_count = 3;
 	CHECK(restore_listed(kind_unix_stream.open(restore, description, &restore_refusal)));

@@ -218,7 +218,7 @@ int memory_send(pid_t pid, int dir, const struct memory_view *view, struct write
 		r = send_objects(&sender, dir);
 	os_close(sender.mem);
 	pagemap_close(&pagemap);
-	*page_count = sender.page_count;
+	*page_count += sender.page_count;
 	if (r == 0)
 		return 0;
 	refusal_set(refusal, EDVSIO, "the memory of the process cannot be sent: %s", strerror(-r));

@@ -24,7 +24,7 @@ struct memory_view {
 	const struct files *files;
 };
 
-/* Source, frozen; dir is /proc/PID. Counts pages into *page_count. 0 or a refusal. */
+/* Source, frozen; dir is /proc/PID. Adds pages to *page_count. 0 or a refusal. */
 int memory_send(pid_t pid, int dir, const struct memory_view *view, struct writer *writer,
 		uint64_t *page_count, struct refusal *refusal);
 

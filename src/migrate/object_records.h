@@ -2,36 +2,26 @@
 #ifndef DVS_MIGRATE_OBJECT_RECORDS_H
 #define DVS_MIGRATE_OBJECT_RECORDS_H
 
-#include "migrate/descriptors.h"
-#include "migrate/files.h"
 #include "migrate/maps.h"
-#include "migrate/memories.h"
 #include "migrate/stream.h"
+#include "migrate/tables.h"
 
 /*
  * The objects of an image, which come before the tasks that refer to them, and the mappings of a task, which an
  * offer has as well. The contents of descriptions change until the freeze, so that an offer has no CONTENTS, and
  * bodies may lack state that only a frozen process tells.
  */
-struct object_tables {
-	struct files *files;
-	struct memories *memories;
-	struct descriptors *descriptors;
-	bool is_offer;
-};
-
-void object_records_send(const struct object_tables *tables, struct writer *writer);
+void object_records_send(const struct tables *tables, bool is_offer, struct writer *writer);
 
 /* One record of an object. 0, -ENOMEM, or -EBADMSG: it makes no sense, or is no object. */
-int object_records_take(const struct object_tables *tables, const struct reader *reader,
+int object_records_take(struct tables *tables, bool is_offer, const struct reader *reader,
 			const void *payload);
 
 /* A mapping. 0, -ENOMEM, or -EBADMSG: it makes no sense, overlaps another one, or refers to nothing that is there. */
-int object_records_take_map(const struct object_tables *tables, struct maps *maps,
+int object_records_take_map(const struct tables *tables, struct maps *maps,
 			    const struct image_map *map);
 
 /* Whether there are as many as the OBJECTS record has told. */
-bool object_records_are_complete(const struct object_tables *tables,
-				 const struct image_objects *told);
+bool object_records_are_complete(const struct tables *tables, const struct image_objects *told);
 
 #endif

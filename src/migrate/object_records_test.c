@@ -13,11 +13,9 @@
 
 /* The objects of one side. */
 struct side {
-	struct files files;
+	struct tables tables;
 	struct maps maps;
-	struct memories memories;
-	struct descriptors descriptors;
-	struct object_tables tables;
+	bool is_offer;
 };
 
 struct file_record {
@@ -33,25 +31,20 @@ struct contents_record {
 static void begin(struct side *side, bool is_offer)
 {
 	memset(side, 0, sizeof(*side));
-	side->tables = (struct object_tables){ .files = &side->files,
-					       .memories = &side->memories,
-					       .descriptors = &side->descriptors,
-					       .is_offer = is_offer };
+	side->is_offer = is_offer;
 }
 
 static void end(struct side *side)
 {
-	files_free(&side->files);
+	tables_free(&side->tables);
 	maps_free(&side->maps);
-	memories_free(&side->memories);
-	descriptors_free(&side->descriptors);
 }
 
 static int take(struct side *side, enum image_type type, const void *payload, size_t length)
 {
 	const struct reader reader = { .type = type, .length = (uint32_t)length };
 
-	return object_records_take(&side->tables, &reader, payload);
+	return object_records_take(&side->tables, side->is_offer, &reader, payload);
 }
 
 static int take_memory(struct side *side, uint64_t id, uint64_t bytes)
@@ -120,10 +113,10 @@ static void test_memory(void)
 	CHECK_EQ(take_memory(&side, 5, PAGE), 0);
 	CHECK_EQ(take_memory(&side, 5, PAGE), -EBADMSG);
 	CHECK_EQ(take_memory(&side, 4, PAGE), -EBADMSG); /* ids ascend */
-	CHECK_EQ(side.memories.count, 1);
-	side.memories.count = IMAGE_MEMORIES_MAX;
+	CHECK_EQ(side.tables.memories.count, 1);
+	side.tables.memories.count = IMAGE_MEMORIES_MAX;
 	CHECK_EQ(take_memory(&side, UINT32_MAX, PAGE), -EBADMSG);
-	side.memories.count = 1;
+	side.tables.memories.count = 1;
 	end(&side);
 }
 
@@ -137,7 +130,7 @@ static void test_files(void)
 	begin(&side, false);
 	CHECK_EQ(take_file(&side, (struct image_file){ .id = 8 }, "etc"), -EBADMSG);
 	CHECK_EQ(take_file(&side, (struct image_file){ .id = 8 }, "/etc"), 0);
-	CHECK(!strcmp(side.files.file[0].path, "/etc"));
+	CHECK(!strcmp(side.tables.files.file[0].path, "/etc"));
 	CHECK_EQ(take_file(&side, (struct image_file){ .id = 8 }, "/usr"), -EBADMSG);
 	CHECK_EQ(take_file(&side, of_memory, "/m"), -EBADMSG); /* there is no such memory */
 	CHECK_EQ(take_memory(&side, 70, 2 * PAGE), 0);
@@ -145,10 +138,10 @@ static void test_files(void)
 	CHECK_EQ(take_file(&side, of_memory, "/m"), -EBADMSG); /* a page too large */
 	of_memory.memory = 70;
 	CHECK_EQ(take_file(&side, of_memory, "/m"), 0);
-	CHECK_EQ(side.files.count, 2);
-	side.files.count = IMAGE_FILES_MAX;
+	CHECK_EQ(side.tables.files.count, 2);
+	side.tables.files.count = IMAGE_FILES_MAX;
 	CHECK_EQ(take_file(&side, (struct image_file){ .id = 99 }, "/usr"), -EBADMSG);
-	side.files.count = 2;
+	side.tables.files.count = 2;
 	end(&side);
 }
 
@@ -166,7 +159,7 @@ static void test_descriptions(void)
 	CHECK_EQ(take_description(&side, 4, IMAGE_DESCRIPTION_FILE, 8), -EBADMSG);
 	CHECK_EQ(take_description(&side, 3, IMAGE_DESCRIPTION_FILE, 8), -EBADMSG);
 	CHECK_EQ(take_description(&side, 5, IMAGE_DESCRIPTION_FILE, 8), 0);
-	CHECK_EQ(side.descriptors.description_count, 2);
+	CHECK_EQ(side.tables.descriptions.count, 2);
 	end(&side);
 }
 
@@ -186,10 +179,10 @@ static void test_contents(void)
 	CHECK_EQ(take_contents(&side, 5, 3), -EBADMSG);
 	CHECK_EQ(take_description(&side, 5, IMAGE_DESCRIPTION_FILE, 8), 0);
 	CHECK_EQ(take_contents(&side, 4, 3), -EBADMSG);
-	piece = contents_next(&side.descriptors.description[0].contents, &at, &length);
+	piece = contents_next(&side.tables.descriptions.description[0].contents, &at, &length);
 	CHECK(piece && length == 3 && !memcmp(piece, "abc", 3));
-	CHECK(!contents_next(&side.descriptors.description[0].contents, &at, &length));
-	side.tables.is_offer = true;
+	CHECK(!contents_next(&side.tables.descriptions.description[0].contents, &at, &length));
+	side.is_offer = true;
 	CHECK_EQ(take_contents(&side, 5, 3), -EBADMSG);
 	end(&side);
 }
@@ -240,9 +233,9 @@ static void carry(bool is_offer)
 	begin(&source, is_offer);
 	begin(&target, is_offer);
 	fill(&source);
-	CHECK_EQ(contents_append(&source.descriptors.description[0].contents, "abc", 3), 0);
+	CHECK_EQ(contents_append(&source.tables.descriptions.description[0].contents, "abc", 3), 0);
 	CHECK_EQ(writer_init(&writer, over(fd)), 0);
-	object_records_send(&source.tables, &writer);
+	object_records_send(&source.tables, is_offer, &writer);
 	CHECK_EQ(writer_end(&writer), 0);
 	writer_deinit(&writer);
 	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
@@ -253,16 +246,16 @@ static void carry(bool is_offer)
 	CHECK(image_objects_ok(&told));
 	while (reader_next(&reader, &payload, &refusal) == 0 && reader.type != IMAGE_END) {
 		CHECK(taken >= 5 || !object_records_are_complete(&target.tables, &told));
-		CHECK_EQ(object_records_take(&target.tables, &reader, payload), 0);
+		CHECK_EQ(object_records_take(&target.tables, is_offer, &reader, payload), 0);
 		taken++;
 	}
 	CHECK_EQ(taken, is_offer ? 5 : 6);
 	CHECK(object_records_are_complete(&target.tables, &told));
 	told.file_count++;
 	CHECK(!object_records_are_complete(&target.tables, &told));
-	CHECK_EQ(target.memories.memory[1].bytes, 2 * PAGE);
-	CHECK(target.files.count == 2 && !strcmp(target.files.file[1].path, "/m"));
-	CHECK_EQ(target.descriptors.description[0].image.id, 4);
+	CHECK_EQ(target.tables.memories.memory[1].bytes, 2 * PAGE);
+	CHECK(target.tables.files.count == 2 && !strcmp(target.tables.files.file[1].path, "/m"));
+	CHECK_EQ(target.tables.descriptions.description[0].image.id, 4);
 	reader_deinit(&reader);
 	close(fd);
 	end(&source);

@@ -50,17 +50,19 @@ static struct image_task task_of(const struct inventory *inventory)
 	return task;
 }
 
-int offer_write(struct inventory *inventory, struct writer *writer, struct refusal *refusal)
+int offer_write(const struct inventories *all, struct writer *writer, struct refusal *refusal)
 {
-	const struct object_tables tables = { &inventory->files, &inventory->memories,
-					      &inventory->descriptors, true };
-	const struct image_task task = task_of(inventory);
+	assert(all->count);
+	struct inventory *inventory = all->inventory[0];
+	struct image_task task = task_of(inventory);
 	struct image_machine machine = {
 		.magic = IMAGE_MAGIC,
 		.version = IMAGE_VERSION,
 		.page_bytes = IMAGE_PAGE,
 	};
 
+	for (uint32_t i = 1; i < all->count; i++)
+		task.needs |= all->inventory[i]->needs;
 	cpu_describe(&machine);
 	clocks_describe(inventory->dir, &machine);
 	os_boot_id(machine.boot_id);
@@ -71,7 +73,7 @@ int offer_write(struct inventory *inventory, struct writer *writer, struct refus
 					  "the process has no vdso, or it cannot be read: %s",
 					  strerror(-r));
 	writer_put(writer, IMAGE_MACHINE, &machine, sizeof(machine));
-	object_records_send(&tables, writer);
+	object_records_send(all->tables, true, writer);
 	writer_put(writer, IMAGE_TASK, &task, sizeof(task));
 	for (uint32_t i = 0; i < inventory->maps.count; i++)
 		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
@@ -84,15 +86,8 @@ int offer_write(struct inventory *inventory, struct writer *writer, struct refus
 
 void offer_free(struct offer *offer)
 {
-	files_free(&offer->files);
+	tables_free(&offer->tables);
 	maps_free(&offer->maps);
-	memories_free(&offer->memories);
-	descriptors_free(&offer->descriptors);
-}
-
-static struct object_tables tables_of(struct offer *offer)
-{
-	return (struct object_tables){ &offer->files, &offer->memories, &offer->descriptors, true };
 }
 
 static int refuse_damaged(struct refusal *refusal)
@@ -104,7 +99,6 @@ static int refuse_damaged(struct refusal *refusal)
 static int read_objects(struct offer *offer, struct reader *reader, const void **payload,
 			struct refusal *refusal)
 {
-	const struct object_tables tables = tables_of(offer);
 	struct image_objects told;
 	int r = reader_next(reader, payload, refusal);
 
@@ -123,18 +117,18 @@ static int read_objects(struct offer *offer, struct reader *reader, const void *
 	while ((r = reader_next(reader, payload, refusal)) == 0) {
 		if (reader->type == IMAGE_TASK)
 			break;
-		if (object_records_take(&tables, reader, *payload) < 0)
+		if (object_records_take(&offer->tables, true, reader, *payload) < 0)
 			return refuse_damaged(refusal);
 	}
-	if (r == 0 && !object_records_are_complete(&tables, &told))
+	if (r == 0 && !object_records_are_complete(&offer->tables, &told))
 		return refuse_damaged(refusal);
 	return r;
 }
 
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal)
 {
-	assert(offer->maps.count == 0 && offer->files.count == 0); /* one offer is read into it */
-	const struct object_tables tables = tables_of(offer);
+	assert(offer->maps.count == 0 &&
+	       offer->tables.files.count == 0); /* one offer is read into it */
 	const void *payload;
 	int r = read_objects(offer, reader, &payload, refusal);
 
@@ -147,7 +141,7 @@ int offer_read(struct offer *offer, struct reader *reader, struct refusal *refus
 		if (reader->type == IMAGE_END)
 			break;
 		if (reader->type != IMAGE_MAP ||
-		    object_records_take_map(&tables, &offer->maps, payload) < 0)
+		    object_records_take_map(&offer->tables, &offer->maps, payload) < 0)
 			return refuse_damaged(refusal);
 	}
 	if (r)
@@ -204,7 +198,7 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 
 	/* Another release of the system differs in files and in its kernel: the refusal that names a file says more. */
 	if (r == 0)
-		r = files_compare(&offer->files, root, offer_is_local(offer), refusal);
+		r = files_compare(&offer->tables.files, root, offer_is_local(offer), refusal);
 	if (r == 0)
 		r = compare_specials(offer, own, refusal);
 	if (r)

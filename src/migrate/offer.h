@@ -3,23 +3,22 @@
 #define DVS_MIGRATE_OFFER_H
 
 #include "base/refusal.h"
-#include "migrate/inventory.h"
-#include "migrate/memories.h"
+#include "migrate/inventories.h"
 #include "migrate/stream.h"
+#include "migrate/tables.h"
 
 /*
- * The offer: all that the target must have for the process, told before anything is stopped.
+ * The offer: all that the target must have for the processes, told before anything is stopped. Its task is the first
+ * process, whose mappings are told as well; needs are those of all.
  */
-int offer_write(struct inventory *inventory, struct writer *writer, struct refusal *refusal);
+int offer_write(const struct inventories *all, struct writer *writer, struct refusal *refusal);
 
-/* An offer that was read; its tables belong to it. */
+/* An offer that was read; the tables belong to it. */
 struct offer {
 	struct image_machine machine;
 	struct image_task task;
-	struct files files;
+	struct tables tables;
 	struct maps maps;
-	struct memories memories;
-	struct descriptors descriptors; /* without numbers, which only the task has */
 };
 
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal);

@@ -4,7 +4,7 @@
  * reader is called, and of the kinds of descriptors only the check of a body, so what the rest needs is left out.
  *
  * fuzz with: src/migrate/descriptors.c src/migrate/contents.c src/migrate/files.c src/migrate/maps.c
- * fuzz with: src/migrate/memories.c
+ * fuzz with: src/migrate/memories.c src/migrate/descriptions.c src/migrate/tables.c
  * fuzz with: src/migrate/object_records.c src/migrate/kind.c src/migrate/kind_eventfd.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_pipe.c src/migrate/kind_refused.c
  * fuzz with: src/migrate/epoll_items.c src/migrate/kind_epoll.c src/migrate/kind_signalfd.c
@@ -21,18 +21,19 @@ static void check_whole(const struct offer *offer)
 	if (offer->maps.special_count > IMAGE_SPECIALS ||
 	    offer->maps.count != offer->task.map_count)
 		abort();
-	for (uint32_t i = 0; i < offer->files.count; i++) {
-		const struct image_file *file = &offer->files.file[i].image;
+	for (uint32_t i = 0; i < offer->tables.files.count; i++) {
+		const struct image_file *file = &offer->tables.files.file[i].image;
 
-		if (file->memory && !memories_find(&offer->memories, file->memory))
+		if (file->memory && !memories_find(&offer->tables.memories, file->memory))
 			abort();
 	}
 	for (uint32_t i = 0; i < offer->maps.count; i++) {
 		const struct image_map *map = &offer->maps.map[i];
 
-		if ((map->kind == IMAGE_MAP_FILE && !files_find(&offer->files, map->object)) ||
+		if ((map->kind == IMAGE_MAP_FILE &&
+		     !files_find(&offer->tables.files, map->object)) ||
 		    (map->kind == IMAGE_MAP_SHARED_ANON &&
-		     !memories_find(&offer->memories, map->object)))
+		     !memories_find(&offer->tables.memories, map->object)))
 			abort();
 	}
 }

@@ -17,6 +17,7 @@
 struct side {
 	pid_t pid;
 	struct inventory inventory;
+	struct tables tables;
 	struct offer offer;
 	int root;
 };
@@ -32,7 +33,7 @@ static void begin(struct side *side)
 	memset(side, 0, sizeof(*side));
 	side->pid = sleeper();
 	side->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CHECK_EQ(inventory_open(&side->inventory, side->pid, &refusal), 0);
+	CHECK_EQ(inventory_open(&side->inventory, side->pid, &side->tables, &refusal), 0);
 	CHECK_EQ(maps_read(&side->inventory.maps, side->inventory.dir, NULL, &nothing, NULL,
 			   &side->inventory.text, &refusal),
 		 0);
@@ -41,8 +42,11 @@ static void begin(struct side *side)
 		side->inventory.maps.map[i].kind = IMAGE_MAP_ANON;
 	side->inventory.process.vpid = 7;
 	side->inventory.thread_count = 1;
+	struct inventory *one = &side->inventory;
+	const struct inventories all = { &one, 1, &side->tables };
+
 	CHECK_EQ(writer_init(&writer, over(stream)), 0);
-	CHECK_EQ(offer_write(&side->inventory, &writer, &refusal), 0);
+	CHECK_EQ(offer_write(&all, &writer, &refusal), 0);
 	writer_deinit(&writer);
 	lseek(stream, 0, SEEK_SET);
 	CHECK_EQ(reader_init(&reader, over(stream)), 0);
@@ -119,15 +123,15 @@ static void test_other_release(void)
 	struct side side;
 
 	begin(&side);
-	CHECK_EQ(side.offer.files.count, 0);
+	CHECK_EQ(side.offer.tables.files.count, 0);
 	side.offer.machine.vdso_hash++;
 	side.offer.task.special[0].length += IMAGE_PAGE;
-	side.offer.files.file = &library;
-	side.offer.files.count = 1;
+	side.offer.tables.files.file = &library;
+	side.offer.tables.files.count = 1;
 	CHECK_EQ(offer_compare(&side.offer, side.pid, side.root, &side.inventory.maps, &refusal),
 		 EDVSNOENT);
 	CHECK(strstr(refusal.reason, path));
-	side.offer.files = (struct files){ .count = 0 };
+	side.offer.tables.files = (struct files){ .count = 0 };
 	end(&side);
 }
 

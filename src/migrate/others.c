@@ -34,7 +34,8 @@ struct position {
 };
 
 struct others {
-	struct inventory *inventory;
+	const struct inventories *all; /* the processes that move */
+	struct inventory *inventory;   /* the first of them, for its scratch */
 	struct refusal *refusal;
 	pid_t *pid; /* owned */
 	size_t count, capacity;
@@ -52,6 +53,14 @@ struct others {
 };
 
 /* ---- the others ---- */
+
+static bool is_moving(const struct others *others, pid_t pid)
+{
+	for (uint32_t i = 0; i < others->all->count; i++)
+		if (others->all->inventory[i]->pid == pid)
+			return true;
+	return false;
+}
 
 static int add(struct others *others, pid_t pid)
 {
@@ -87,7 +96,7 @@ static int add_children(void *ctx, const char *task)
 		if (end == at)
 			break;
 		at = end;
-		if (pid > 0 && pid != others->inventory->pid)
+		if (pid > 0 && !is_moving(others, pid))
 			r = add(others, pid);
 	}
 	return r;
@@ -103,7 +112,7 @@ static void note_lack(struct others *others, int r)
 /* 0, or 1 if it has ended meanwhile (its children are the init's then), or a refusal. */
 static int open_other(struct others *others, pid_t pid)
 {
-	assert(pid != others->inventory->pid);
+	assert(!is_moving(others, pid));
 	others->at = pid;
 	others->dir = procdir_open(pid);
 	if (others->dir >= 0)
@@ -141,7 +150,7 @@ static int add_any(void *ctx, const char *name)
 	struct others *others = ctx;
 	pid_t pid = (pid_t)strtol(name, NULL, 10);
 
-	return pid > 0 && pid != others->inventory->pid ? add(others, pid) : 0;
+	return pid > 0 && !is_moving(others, pid) ? add(others, pid) : 0;
 }
 
 static int collect_all(struct others *others, bool outside)
@@ -163,15 +172,24 @@ const struct others_table others_tables[OTHERS_TABLES] = {
 	{ OS_KCMP_SIGHAND, "signal handlers" },
 };
 
-static int check_tables(struct others *others)
+static int check_tables_of(struct others *others, const struct inventory *inventory)
 {
 	for (int i = 0; i < OTHERS_TABLES; i++) {
-		if (os_kcmp(others->inventory->pid, others->at, others_tables[i].kind) == 0)
+		if (os_kcmp(inventory->pid, others->at, others_tables[i].kind) == 0)
 			return refusal_set(others->refusal, EDVSPROCSTS,
 					   "the process shares its %s with process %d",
 					   others_tables[i].what, (int)others->at);
 	}
 	return 0;
+}
+
+static int check_tables(struct others *others)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < others->all->count && r == 0; i++)
+		r = check_tables_of(others, others->all->inventory[i]);
+	return r;
 }
 
 /* An orphan of the process is in its session still: it would stay behind, without the process. */
@@ -215,32 +233,40 @@ static bool is_mapped(const char *maps, uint64_t device, uint64_t inode)
 	return strstr(maps, object) != NULL;
 }
 
+/* One of the objects that cannot be in two places. The mappings of the other one are read once. */
+static int check_mapped(struct others *others, bool *read, uint64_t device, uint64_t inode,
+			const struct position *position)
+{
+	struct procdir_text *text = &others->inventory->text;
+
+	if (!*read && procdir_read(others->dir, "maps", text) < 0)
+		return 1;
+	*read = true;
+	return is_mapped(text->text, device, inode) ? refuse_memory(others, position) : 0;
+}
+
+static int check_anonymous(struct others *others, const struct maps *maps, bool *read)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < maps->count && r == 0; i++)
+		if (maps->map[i].kind == IMAGE_MAP_SHARED_ANON)
+			r = check_mapped(others, read, os_device(0, 1), maps->map[i].object, NULL);
+	return r;
+}
+
 static int check_memory(struct others *others)
 {
-	struct inventory *inventory = others->inventory;
-	const struct maps *maps = &inventory->maps;
 	bool read = false;
+	int r = 0;
 
-	for (uint32_t i = 0; i < maps->count; i++) {
-		if (maps->map[i].kind != IMAGE_MAP_SHARED_ANON)
-			continue;
-		if (!read && procdir_read(others->dir, "maps", &inventory->text) < 0)
-			return 0;
-		read = true;
-		if (is_mapped(inventory->text.text, os_device(0, 1), maps->map[i].object))
-			return refuse_memory(others, NULL);
-	}
-	for (size_t i = 0; i < others->memory_count; i++) {
-		if (others->memory[i].description)
-			continue; /* nothing that can be mapped */
-		if (!read && procdir_read(others->dir, "maps", &inventory->text) < 0)
-			return 0;
-		read = true;
-		if (is_mapped(inventory->text.text, others->memory[i].device,
-			      others->memory[i].inode))
-			return refuse_memory(others, &others->memory[i]);
-	}
-	return 0;
+	for (uint32_t i = 0; i < others->all->count && r == 0; i++)
+		r = check_anonymous(others, &others->all->inventory[i]->maps, &read);
+	for (size_t i = 0; i < others->memory_count && r == 0; i++)
+		if (!others->memory[i].description) /* else nothing that can be mapped */
+			r = check_mapped(others, &read, others->memory[i].device,
+					 others->memory[i].inode, &others->memory[i]);
+	return r < 0 ? r : 0;
 }
 
 static int by_file(const struct position *a, const struct position *b)
@@ -250,23 +276,22 @@ static int by_file(const struct position *a, const struct position *b)
 	return (a->inode > b->inode) - (a->inode < b->inode);
 }
 
-static int by_position(const void *a, const void *b, void *ctx)
+static int by_position(const void *a, const void *b)
 {
 	const struct position *one = a, *other = b;
-	const struct inventory *inventory = ctx;
 	int order = by_file(one, other);
 
 	if (order || one == other)
 		return order;
-	order = os_kcmp_files(inventory->pid, one->description->number, inventory->pid,
-			      other->description->number);
+	order = os_kcmp_files(one->description->pid, one->description->number,
+			      other->description->pid, other->description->number);
 	return order ? order : one->description->number - other->description->number;
 }
 
-static enum kind_share share_of(const struct inventory *inventory,
-				const struct description *description)
+static enum kind_share share_of(const struct others *others, const struct description *description)
 {
-	return kind_of(description->image.kind)->share(&description->image, &inventory->files);
+	return kind_of(description->image.kind)
+		->share(&description->image, &others->all->tables->files);
 }
 
 static struct position position_of(const struct description *description)
@@ -276,19 +301,17 @@ static struct position position_of(const struct description *description)
 
 static int collect_positions(struct others *others)
 {
-	struct inventory *inventory = others->inventory;
-	const struct descriptors *descriptors = &inventory->descriptors;
+	const struct descriptions *descriptions = &others->all->tables->descriptions;
 
 	assert(!others->position);
-	others->position = calloc(descriptors->description_count + 1, sizeof(*others->position));
+	others->position = calloc((size_t)descriptions->count + 1, sizeof(*others->position));
 	if (!others->position)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < descriptors->description_count; i++)
-		if (share_of(inventory, &descriptors->description[i]) == KIND_SHARE_DESCRIPTION)
+	for (uint32_t i = 0; i < descriptions->count; i++)
+		if (share_of(others, &descriptions->description[i]) == KIND_SHARE_DESCRIPTION)
 			others->position[others->position_count++] =
-				position_of(&descriptors->description[i]);
-	qsort_r(others->position, others->position_count, sizeof(*others->position), by_position,
-		inventory);
+				position_of(&descriptions->description[i]);
+	qsort(others->position, others->position_count, sizeof(*others->position), by_position);
 	return 0;
 }
 
@@ -299,12 +322,12 @@ static int compare_files(const void *a, const void *b)
 
 static int collect_memory(struct others *others)
 {
-	const struct files *files = &others->inventory->files;
-	const struct descriptors *descriptors = &others->inventory->descriptors;
+	const struct files *files = &others->all->tables->files;
+	const struct descriptions *descriptions = &others->all->tables->descriptions;
 
 	assert(!others->memory);
-	others->memory = calloc((size_t)files->count + descriptors->description_count + 1,
-				sizeof(*others->memory));
+	others->memory =
+		calloc((size_t)files->count + descriptions->count + 1, sizeof(*others->memory));
 	if (!others->memory)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < files->count; i++) {
@@ -316,10 +339,10 @@ static int collect_memory(struct others *others)
 						   .inode = file->inode,
 						   .deleted = file->use & IMAGE_FILE_DELETED };
 	}
-	for (uint32_t i = 0; i < descriptors->description_count; i++)
-		if (share_of(others->inventory, &descriptors->description[i]) == KIND_SHARE_OBJECT)
+	for (uint32_t i = 0; i < descriptions->count; i++)
+		if (share_of(others, &descriptions->description[i]) == KIND_SHARE_OBJECT)
 			others->memory[others->memory_count++] =
-				position_of(&descriptors->description[i]);
+				position_of(&descriptions->description[i]);
 	qsort(others->memory, others->memory_count, sizeof(*others->memory), compare_files);
 	return 0;
 }
@@ -328,8 +351,9 @@ static int refuse_common(struct others *others, const struct description *descri
 {
 	struct procdir_text *text = &others->inventory->text;
 	const struct kind *kind = kind_of(description->image.kind);
-	const char *name = kind->label ? kind->label(&description->image, &others->inventory->files)
-				       : kind->name;
+	const char *name = kind->label
+				   ? kind->label(&description->image, &others->all->tables->files)
+				   : kind->name;
 	size_t length = strlen(name), skip = length > PATH_SHOWN ? length - PATH_SHOWN : 0;
 	char comm[32] = "";
 
@@ -368,7 +392,7 @@ static int find_common(void *ctx, const char *number)
 		int order = by_file(at, &wanted);
 
 		if (!order)
-			order = os_kcmp_files(others->inventory->pid, at->description->number,
+			order = os_kcmp_files(at->description->pid, at->description->number,
 					      others->at, (int)strtol(number, NULL, 10));
 		/* On to the lowest number, should several be of one description. */
 		if (order == 0)
@@ -473,12 +497,15 @@ static int check_rounds(struct others *others, bool outside)
 	return r < 0 ? r : 0;
 }
 
-static int check(struct inventory *inventory, bool outside, struct refusal *refusal)
+static int check(const struct inventories *all, bool outside, struct refusal *refusal)
 {
+	assert(all->count);
 	/* This program has put the process together. */
-	struct others others = { .inventory = inventory, .refusal = refusal, .at = os_self_pid() };
+	struct others others = {
+		.all = all, .inventory = all->inventory[0], .refusal = refusal, .at = os_self_pid()
+	};
 
-	inventory->others = children_of_init(inventory);
+	others.inventory->others = children_of_init(others.inventory);
 	int r = collect_memory(&others);
 
 	if (r == 0)
@@ -496,14 +523,15 @@ static int check(struct inventory *inventory, bool outside, struct refusal *refu
 	return r;
 }
 
-int others_check(struct inventory *inventory, struct refusal *refusal)
+int others_check(const struct inventories *all, struct refusal *refusal)
 {
-	return check(inventory, true, refusal);
+	return check(all, true, refusal);
 }
 
 /* Processes outside cannot have got anything meanwhile: the process holds no socket. */
-int others_check_again(struct inventory *inventory, struct refusal *refusal)
+int others_check_again(const struct inventories *all, struct refusal *refusal)
 {
-	return children_of_init(inventory) == inventory->others ? 0
-								: check(inventory, false, refusal);
+	struct inventory *first = all->inventory[0];
+
+	return children_of_init(first) == first->others ? 0 : check(all, false, refusal);
 }

@@ -2,7 +2,7 @@
 #ifndef DVS_MIGRATE_OTHERS_H
 #define DVS_MIGRATE_OTHERS_H
 
-#include "migrate/inventory.h"
+#include "migrate/inventories.h"
 
 /* Tables that all threads of a process share, and no two processes: kcmp(2). */
 #define OTHERS_TABLES 4
@@ -16,9 +16,9 @@ extern const struct others_table others_tables[OTHERS_TABLES];
  * The other processes of the container, its init among them: they stay when the process moves. The
  * process is refused if it shares with one of them a table, memory, or an open file with one position for both.
  */
-int others_check(struct inventory *inventory, struct refusal *refusal);
+int others_check(const struct inventories *all, struct refusal *refusal);
 
 /* The same after the freeze; costs next to nothing if no process has come to the init meanwhile. */
-int others_check_again(struct inventory *inventory, struct refusal *refusal);
+int others_check_again(const struct inventories *all, struct refusal *refusal);
 
 #endif

@@ -27,14 +27,17 @@
 #include "os/sleeper_test.h"
 
 static struct inventory inventory;
+static struct tables tables;
 static struct refusal refusal;
 static pid_t victim;
+static struct inventory *const one = &inventory;
+static const struct inventories all = { (struct inventory **)&one, 1, &tables };
 
 static void begin(void)
 {
 	victim = sleeper();
 	refusal = REFUSAL_NONE;
-	CHECK_EQ(inventory_open(&inventory, victim, &refusal), 0);
+	CHECK_EQ(inventory_open(&inventory, victim, &tables, &refusal), 0);
 	inventory.init = getpid();
 	inventory.process.vpid = 0x7ffffffe; /* nobody's session */
 }
@@ -48,13 +51,14 @@ static void stop(pid_t pid)
 static void end(void)
 {
 	inventory_close(&inventory);
+	tables_clear(&tables);
 	stop(victim);
 }
 
 static int check(void)
 {
 	refusal = REFUSAL_NONE;
-	return others_check(&inventory, &refusal);
+	return others_check(&all, &refusal);
 }
 
 static bool is_named(int result, const char *format, pid_t pid)
@@ -95,7 +99,7 @@ static pid_t make_sharing(unsigned long flags)
 	CHECK_EQ(read(numbers[0], &other, sizeof(other)), sizeof(other));
 	close(numbers[0]);
 	close(numbers[1]);
-	CHECK_EQ(inventory_open(&inventory, victim, &refusal), 0);
+	CHECK_EQ(inventory_open(&inventory, victim, &tables, &refusal), 0);
 	inventory.init = getpid();
 	inventory.process.vpid = 0x7ffffffe;
 	return other;
@@ -156,13 +160,14 @@ static void test_shared_memory(void)
 /* A description of the process, which the test knows by its own descriptor: a child inherits them. */
 static void describe(int fd, uint32_t kind)
 {
-	const struct image_description image = { .id = inventory.descriptors.description_count + 1,
+	const struct image_description image = { .id = tables.descriptions.count + 1,
 						 .kind = kind };
 	struct stat status;
 
 	CHECK_EQ(fstat(fd, &status), 0);
-	struct description *description = descriptors_describe(&inventory.descriptors, &image);
+	struct description *description = descriptions_add(&tables.descriptions, &image);
 
+	description->pid = victim;
 	description->number = fd;
 	description->device = status.st_dev;
 	description->inode = status.st_ino;
@@ -223,7 +228,7 @@ static void test_memory_file(void)
 	record.file.device = status.st_dev;
 	record.file.inode = status.st_ino;
 	memcpy(record.path, "/memfd:m", 8);
-	CHECK_EQ(files_add_record(&inventory.files, &record.file), 0);
+	CHECK_EQ(files_add_record(&inventory.tables->files, &record.file), 0);
 	CHECK(is_named(check(), "shares memory with process %d", getpid()));
 	void *memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 
@@ -271,12 +276,11 @@ static void test_again(void)
 	begin();
 	CHECK_EQ(check(), 0);
 	describe(fd, IMAGE_DESCRIPTION_EVENTFD);
-	CHECK_EQ(others_check_again(&inventory, &refusal), 0);
+	CHECK_EQ(others_check_again(&all, &refusal), 0);
 	pid_t other = sleeper(); /* has inherited it */
 
 	close(fd);
-	CHECK(is_named(others_check_again(&inventory, &refusal), "is also open in process %d",
-		       other));
+	CHECK(is_named(others_check_again(&all, &refusal), "is also open in process %d", other));
 	stop(other);
 	end();
 }

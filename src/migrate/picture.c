@@ -22,11 +22,9 @@ void picture_free(struct picture *picture)
 	free(picture->signal);
 	free(picture->timer);
 	free(picture->guard);
-	files_free(&picture->files);
 	maps_free(&picture->maps);
-	memories_free(&picture->memories);
 	descriptors_free(&picture->descriptors);
-	memset(picture, 0, sizeof(*picture));
+	*picture = (struct picture){ .tables = picture->tables };
 }
 
 /* Appends one element of `bytes` to an array; NULL if there is no memory or `limit` is reached. */
@@ -76,12 +74,6 @@ static int take_string(struct picture *picture, const struct reader *reader, con
 	return -EBADMSG;
 }
 
-static struct object_tables tables_of(struct picture *picture)
-{
-	return (struct object_tables){ &picture->files, &picture->memories, &picture->descriptors,
-				       false };
-}
-
 /* Numbers ascend. */
 static int take_fd(struct picture *picture, const struct image_fd *fd)
 {
@@ -92,21 +84,24 @@ static int take_fd(struct picture *picture, const struct image_fd *fd)
 		return -EBADMSG;
 	if (count && fd->number <= descriptors->fd[count - 1].number)
 		return -EBADMSG;
-	if (!descriptors_find(descriptors, fd->description))
+	struct description *description =
+		descriptions_find(&picture->tables->descriptions, fd->description);
+
+	if (!description)
 		return -EBADMSG;
+	if (!description->holder)
+		description->holder = picture->process.vpid;
 	return descriptors_append(descriptors, fd);
 }
 
 static int take_layout_record(struct picture *picture, const struct reader *reader,
 			      const void *payload)
 {
-	const struct object_tables tables = tables_of(picture);
-
 	switch (reader->type) {
 	case IMAGE_STRING:
 		return take_string(picture, reader, payload);
 	case IMAGE_MAP:
-		return object_records_take_map(&tables, &picture->maps, payload);
+		return object_records_take_map(picture->tables, &picture->maps, payload);
 	case IMAGE_FD:
 		return take_fd(picture, payload);
 	default:
@@ -118,8 +113,7 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 static int read_objects(struct picture *picture, struct reader *reader, const void **payload,
 			struct refusal *refusal)
 {
-	const struct object_tables tables = tables_of(picture);
-	assert(picture->maps.count == 0 && picture->files.count == 0);
+	assert(picture->maps.count == 0 && picture->tables->files.count == 0);
 	struct image_objects told;
 	int r = reader_next(reader, payload, refusal);
 
@@ -134,32 +128,35 @@ static int read_objects(struct picture *picture, struct reader *reader, const vo
 			return r;
 		if (reader->type == IMAGE_PROCESS)
 			break;
-		if (object_records_take(&tables, reader, *payload) < 0)
+		if (object_records_take(picture->tables, false, reader, *payload) < 0)
 			return refuse_damaged(refusal, "an object makes no sense");
 	}
-	if (!object_records_are_complete(&tables, &told))
+	if (!object_records_are_complete(picture->tables, &told))
 		return refuse_damaged(refusal, "its objects are not complete");
 	return 0;
 }
 
 static int take_process(struct picture *picture, const struct image_process *process)
 {
-	if (!image_process_ok(process) || !files_find(&picture->files, process->exe_file) ||
-	    !files_find(&picture->files, process->cwd_file))
+	if (!image_process_ok(process) || !files_find(&picture->tables->files, process->exe_file) ||
+	    !files_find(&picture->tables->files, process->cwd_file))
 		return -EBADMSG;
 	picture->process = *process;
 	return 0;
 }
 
-/* Contents that refer to descriptors. */
-static bool are_whole(const struct descriptors *descriptors)
+/* Contents that refer to descriptors, of the descriptions that this process is the first to hold. */
+static bool are_whole(const struct picture *picture)
 {
-	for (uint32_t i = 0; i < descriptors->description_count; i++) {
-		const struct description *description = &descriptors->description[i];
+	const struct descriptions *descriptions = &picture->tables->descriptions;
+
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct description *description = &descriptions->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
 		assert(kind);
-		if (kind->whole && !kind->whole(description, descriptors))
+		if (description->holder == picture->process.vpid && kind->whole &&
+		    !kind->whole(description, descriptions, &picture->descriptors))
 			return false;
 	}
 	return true;
@@ -186,7 +183,7 @@ int picture_read_layout(struct picture *picture, struct reader *reader, struct r
 	if (picture->maps.count != picture->process.map_count ||
 	    picture->descriptors.count != picture->process.fd_count || !picture->cwd[0])
 		return refuse_damaged(refusal, "its layout is not complete");
-	if (!are_whole(&picture->descriptors))
+	if (!are_whole(picture))
 		return refuse_damaged(refusal, "the contents of a descriptor make no sense");
 	return 0;
 }

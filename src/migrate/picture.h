@@ -4,10 +4,9 @@
 
 #include "base/refusal.h"
 #include "migrate/descriptors.h"
-#include "migrate/files.h"
 #include "migrate/maps.h"
-#include "migrate/memories.h"
 #include "migrate/stream.h"
+#include "migrate/tables.h"
 
 /*
  * The picture: everything a stream told of a process except its memory pages, checked record by
@@ -25,9 +24,8 @@ struct picture {
 	char cwd[IMAGE_PATH_MAX + 1];
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
-	struct files files;
+	struct tables *tables; /* not owned: what it refers to */
 	struct maps maps;
-	struct memories memories;
 	struct descriptors descriptors;
 	struct image_sigaction action[IMAGE_SIGNALS];
 	struct image_siginfo *signal; /* owned: the shared ones first */

@@ -7,7 +7,7 @@
  * fuzz with: src/migrate/contents.c src/migrate/descriptors.c src/migrate/kind.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_eventfd.c src/migrate/kind_pipe.c
  * fuzz with: src/migrate/files.c src/migrate/maps.c src/migrate/memories.c src/migrate/object_records.c
- * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_refused.c
+ * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_refused.c src/migrate/descriptions.c src/migrate/tables.c
  * fuzz with: src/migrate/epoll_items.c src/migrate/kind_epoll.c src/migrate/kind_signalfd.c
  * fuzz with: src/migrate/kind_timerfd.c src/migrate/kind_unix_stream.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
@@ -31,22 +31,23 @@ static void check_whole(const struct picture *picture)
 			abort();
 	}
 	for (uint32_t i = 0; i < picture->descriptors.count; i++) {
-		if (!descriptors_find(&picture->descriptors,
-				      picture->descriptors.fd[i].description))
+		if (!descriptions_find(&picture->tables->descriptions,
+				       picture->descriptors.fd[i].description))
 			abort();
 	}
 	for (uint32_t i = 0; i < picture->maps.count; i++) {
 		const struct image_map *map = &picture->maps.map[i];
 
-		if ((map->kind == IMAGE_MAP_FILE && !files_find(&picture->files, map->object)) ||
+		if ((map->kind == IMAGE_MAP_FILE &&
+		     !files_find(&picture->tables->files, map->object)) ||
 		    (map->kind == IMAGE_MAP_SHARED_ANON &&
-		     !memories_find(&picture->memories, map->object)))
+		     !memories_find(&picture->tables->memories, map->object)))
 			abort();
 	}
-	for (uint32_t i = 0; i < picture->files.count; i++) {
-		const struct image_file *file = &picture->files.file[i].image;
+	for (uint32_t i = 0; i < picture->tables->files.count; i++) {
+		const struct image_file *file = &picture->tables->files.file[i].image;
 
-		if (file->memory && !memories_find(&picture->memories, file->memory))
+		if (file->memory && !memories_find(&picture->tables->memories, file->memory))
 			abort();
 	}
 	for (uint32_t i = 1; i < picture->maps.count; i++) {
@@ -57,7 +58,8 @@ static void check_whole(const struct picture *picture)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct picture picture = { 0 };
+	struct tables tables = { 0 };
+	struct picture picture = { .tables = &tables };
 	struct refusal refusal = REFUSAL_NONE;
 	struct reader reader = { 0 };
 	const void *payload;
@@ -77,5 +79,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_whole(&picture);
 	}
 	picture_free(&picture);
+	tables_free(&tables);
 	return 0;
 }

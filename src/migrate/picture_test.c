@@ -92,13 +92,16 @@ static void write_layout(const struct layout *layout, int fd)
 }
 
 /* Whether the picture is taken; the caller frees it. */
+static struct tables tables;
+
 static bool take(const struct layout *layout, struct picture *picture)
 {
 	struct refusal refusal = REFUSAL_NONE;
 	struct reader reader;
 	int fd = memfd_create("layout", MFD_CLOEXEC);
 
-	memset(picture, 0, sizeof(*picture));
+	tables_free(&tables);
+	*picture = (struct picture){ .tables = &tables };
 	write_layout(layout, fd);
 	lseek(fd, 0, SEEK_SET);
 	CHECK_EQ(reader_init(&reader, over(fd)), 0);
@@ -149,12 +152,12 @@ static void test_good(void)
 	struct picture picture;
 
 	CHECK_OR_RETURN(take(&layout, &picture));
-	const struct descriptors *descriptors = &picture.descriptors;
+	const struct descriptions *descriptions = &tables.descriptions;
 
-	CHECK_EQ(descriptors->description_count, 2);
-	CHECK_EQ(descriptors->count, 3);
-	CHECK(descriptors_find(descriptors, 9) == &descriptors->description[1]);
-	CHECK(!descriptors_find(descriptors, 5));
+	CHECK_EQ(descriptions->count, 2);
+	CHECK_EQ(picture.descriptors.count, 3);
+	CHECK(descriptions_find(descriptions, 9) == &descriptions->description[1]);
+	CHECK(!descriptions_find(descriptions, 5));
 	picture_free(&picture);
 }
 
@@ -268,7 +271,7 @@ static void test_contents(void)
 
 	layout.contents[1] = (struct contents_record){ { 9, 3 }, "abc" };
 	CHECK_OR_RETURN(take(&layout, &picture));
-	const struct contents *contents = &picture.descriptors.description[1].contents;
+	const struct contents *contents = &picture.tables->descriptions.description[1].contents;
 	const uint8_t *piece = contents_next(contents, &at, &length);
 
 	CHECK(piece && length == 3 && memcmp(piece, "abc", 3) == 0);

@@ -21,6 +21,7 @@
  *	          unmapped
  *	files     descriptors at their numbers, directory, umask; the way to the shell moves out of
  *	          their way and is closed
+ *	join      descriptions that refer to others are told of them
  *	threads   all threads created with their numbers, each prepares itself: rseq, robust list,
  *	          signal stack, pending signals
  *	task      settings of the process; signal handlers; credentials as late as they can be, because
@@ -84,6 +85,13 @@ void restore_deinit(struct restore *restore);
 
 /* restore_files.c */
 int restore_files(struct restore *restore, struct refusal *refusal);
+
+/*
+ * When the descriptors of all processes are at their numbers, and descriptions_let_go() has closed ours: tells the
+ * descriptions that this process is the first to hold of the others, which are what they were by now. The other end
+ * of a pipe, for one, is closed if the processes have closed it.
+ */
+int restore_join(struct restore *restore, struct refusal *refusal);
 
 /* restore_threads.c */
 int restore_threads(struct restore *restore, struct refusal *refusal);

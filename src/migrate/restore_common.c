@@ -23,9 +23,9 @@ int restore_run(struct restore *restore, struct refusal *refusal)
 int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
 		      struct refusal *refusal)
 {
-	size_t index = (size_t)(file - restore->picture.files.file);
+	size_t index = (size_t)(file - restore->picture.tables->files.file);
 
-	assert(index < restore->picture.files.count);
+	assert(index < restore->picture.tables->files.count);
 	return file->image.use & IMAGE_FILE_MEMORY
 		       ? memfd_reopen(file, restore->memfd[index], flags, refusal)
 		       : files_reopen(file, restore->root, restore->same_machine,

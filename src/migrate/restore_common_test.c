@@ -114,13 +114,13 @@ static void test_open_file(void)
 	int table[] = { -1, made };
 
 	restore->memfd = table;
-	int fd = restore_open_file(restore, &restore->picture.files.file[0], O_PATH | O_DIRECTORY,
-				   &restore_refusal);
+	int fd = restore_open_file(restore, &restore->picture.tables->files.file[0],
+				   O_PATH | O_DIRECTORY, &restore_refusal);
 
 	CHECK(fd >= 0 && fstat(fd, &status) == 0 && stat("/proc", &wanted) == 0);
 	CHECK(status.st_ino == wanted.st_ino && status.st_dev == wanted.st_dev);
 	close(fd);
-	fd = restore_open_file(restore, &restore->picture.files.file[1], O_RDONLY,
+	fd = restore_open_file(restore, &restore->picture.tables->files.file[1], O_RDONLY,
 			       &restore_refusal);
 	CHECK(fd >= 0 && fd != made && fstat(fd, &status) == 0 && fstat(made, &wanted) == 0);
 	CHECK_EQ(status.st_ino, wanted.st_ino);

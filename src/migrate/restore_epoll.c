@@ -29,7 +29,7 @@ enum phase {
 static enum phase phase_of(const struct restore *restore, const struct epoll_item *item)
 {
 	const struct description *target =
-		descriptors_find(&restore->picture.descriptors, item->description);
+		descriptions_find(&restore->picture.tables->descriptions, item->description);
 
 	assert(target); /* kind.whole() saw to it */
 	if (epoll_item_tells_edges(item) && item->told)
@@ -98,7 +98,7 @@ static void join(struct restore *restore, struct description *description, int d
 	description->given[0] = true;
 	while (depth < NESTS_MAX && epoll_items_next(&cursor, &item)) {
 		struct description *inner =
-			descriptors_find(&restore->picture.descriptors, item.description);
+			descriptions_find(&restore->picture.tables->descriptions, item.description);
 
 		assert(inner);
 		if (kind_of(inner->image.kind)->join)

@@ -17,7 +17,7 @@ static void describe(uint32_t id, uint32_t kind, const struct epoll_item *items,
 {
 	const struct image_description image = { .id = id, .kind = kind };
 	struct description *description =
-		descriptors_describe(&restore->picture.descriptors, &image);
+		descriptions_add(&restore->picture.tables->descriptions, &image);
 
 	description->number = (int)id + 10;
 	if (count)
@@ -60,7 +60,7 @@ static void test_order(void)
 	describe(PIPE, IMAGE_DESCRIPTION_PIPE, NULL, 0);
 	describe(INNER, IMAGE_DESCRIPTION_EPOLL, inner, 1);
 	describe(OUTER, IMAGE_DESCRIPTION_EPOLL, items, 3);
-	CHECK_EQ(restore_epoll(restore, &restore->picture.descriptors.description[3],
+	CHECK_EQ(restore_epoll(restore, &restore->picture.tables->descriptions.description[3],
 			       &restore_refusal),
 		 0);
 	check_add(0, INNER, EVENT, OS_EPOLL_IN | OS_EPOLL_EDGE);
@@ -75,7 +75,7 @@ static void test_order(void)
 	check_add(5, OUTER, EVENT, OS_EPOLL_ONCE);
 	CHECK_EQ(restore->calls.count, 6);
 	/* It is joined already. */
-	CHECK_EQ(restore_epoll(restore, &restore->picture.descriptors.description[2],
+	CHECK_EQ(restore_epoll(restore, &restore->picture.tables->descriptions.description[2],
 			       &restore_refusal),
 		 0);
 	CHECK_EQ(restore->calls.count, 6);
@@ -91,7 +91,7 @@ static void test_circle(void)
 	restore_begin();
 	describe(1, IMAGE_DESCRIPTION_EPOLL, first, 1);
 	describe(2, IMAGE_DESCRIPTION_EPOLL, second, 1);
-	CHECK_EQ(restore_epoll(restore, &restore->picture.descriptors.description[0],
+	CHECK_EQ(restore_epoll(restore, &restore->picture.tables->descriptions.description[0],
 			       &restore_refusal),
 		 0);
 	CHECK_EQ(restore->calls.count, 2);

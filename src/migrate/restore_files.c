@@ -15,6 +15,7 @@
 #include "migrate/kind.h"
 #include "os/kernel.h"
 #include "os/limit.h"
+#include "os/pid.h"
 
 #define FD_LIMIT_ROOM 64
 
@@ -28,29 +29,49 @@ static int first_gap(const struct descriptors *descriptors)
 	return (int)number;
 }
 
+/* One of ours. Another process may have it already, and shares it. */
+static int open_description(struct restore *restore, struct description *description,
+			    struct refusal *refusal)
+{
+	if (description->number < 0)
+		return kind_of(description->image.kind)->open(restore, description, refusal);
+	int fd = os_pid_descriptor(description->pid, description->number);
+
+	return fd >= 0 ? fd
+		       : refusal_set(refusal, EDVSPROCSTS,
+				     "descriptor %d cannot be given to another process on the "
+				     "target: %s",
+				     description->number, strerror(-fd));
+}
+
 /* The first descriptor of a description is made, the others are duplicates of it. */
 static int add_descriptor(struct restore *restore, const struct image_fd *fd, int gap, int shell_fd,
 			  struct refusal *refusal)
 {
 	struct calls *calls = &restore->calls;
 	struct description *description =
-		descriptors_find(&restore->picture.descriptors, fd->description);
+		descriptions_find(&restore->picture.tables->descriptions, fd->description);
 
 	assert(description); /* which was found when the number was taken */
 	calls_room(calls, 1, 0);
-	if (description->number >= 0) {
+	if (description->last_pid == restore->pid) {
 		calls_expect(calls, "duplicate a descriptor", fd->number, SYS_dup3,
-			     (uint64_t)description->number, (uint64_t)fd->number,
+			     (uint64_t)description->last_number, (uint64_t)fd->number,
 			     fd->cloexec ? O_CLOEXEC : 0);
 		return 0;
 	}
 	int temporary = gap < fd->number ? gap : fd->number;
-	int opened = kind_of(description->image.kind)->open(restore, description, refusal);
+	int opened = open_description(restore, description, refusal);
 	int r = restore_send_descriptor(restore, opened, temporary, shell_fd, refusal);
 
 	if (r)
 		return r;
-	description->number = fd->number;
+	if (description->number < 0) {
+		description->pid = restore->pid;
+		description->number = fd->number;
+	}
+	description->last_pid = restore->pid;
+	description->last_number = fd->number;
 	calls_room(calls, 3, 0);
 	if (temporary != fd->number) {
 		calls_expect(calls, "place a descriptor", fd->number, SYS_dup2, (uint64_t)temporary,
@@ -91,32 +112,26 @@ static int move_shell_fd(struct restore *restore, struct refusal *refusal)
 	return above;
 }
 
-/*
- * Those that refer to other ones, which are what they were: the process alone has them by now, so that a pipe's other
- * end is closed if the process has closed it.
- */
-static int join_descriptions(struct restore *restore, struct refusal *refusal)
+int restore_join(struct restore *restore, struct refusal *refusal)
 {
-	struct descriptors *descriptors = &restore->picture.descriptors;
-	bool let_go = false;
+	struct descriptions *descriptions = &restore->picture.tables->descriptions;
+	bool joined = false;
 	int r = 0;
 
-	for (uint32_t i = 0; i < descriptors->description_count && r == 0; i++) {
-		struct description *description = &descriptors->description[i];
+	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
+		struct description *description = &descriptions->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
 
 		/* One that no descriptor refers to was not made. */
-		if (!kind->join || description->number < 0)
+		if (!kind->join || description->number < 0 || description->pid != restore->pid)
 			continue;
-		if (!let_go) {
-			r = restore_run(restore, refusal);
-			descriptors_let_go(descriptors);
-			let_go = true;
-		}
-		if (r == 0)
-			r = kind->join(restore, description, refusal);
+		if (!joined)
+			calls_begin(&restore->calls, &restore->foothold,
+				    &restore->threads.tracee[0]);
+		joined = true;
+		r = kind->join(restore, description, refusal);
 	}
-	return r;
+	return r == 0 && joined ? restore_run(restore, refusal) : r;
 }
 
 int restore_files(struct restore *restore, struct refusal *refusal)
@@ -126,7 +141,8 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	struct calls *calls = &restore->calls;
 
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
-	int fd = restore_open_file(restore, files_find(&restore->picture.files, process->cwd_file),
+	int fd = restore_open_file(restore,
+				   files_find(&restore->picture.tables->files, process->cwd_file),
 				   O_PATH | O_DIRECTORY, refusal);
 	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
@@ -150,9 +166,5 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	}
 	calls_room(calls, 1, 0);
 	calls_expect(calls, "close its socket", 0, SYS_close, (uint64_t)shell_fd);
-	r = join_descriptions(restore, refusal);
-	if (r == 0)
-		r = restore_run(restore, refusal);
-	descriptors_let_go(&restore->picture.descriptors);
-	return r;
+	return restore_run(restore, refusal);
 }

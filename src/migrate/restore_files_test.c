@@ -24,15 +24,15 @@ static void begin(void)
 static void add_description(uint32_t id)
 {
 	const struct image_description image = { .id = id, .kind = IMAGE_DESCRIPTION_EVENTFD };
-	struct descriptors *descriptors = &restore->picture.descriptors;
-	struct description *description = descriptors_describe(descriptors, &image);
+	struct descriptions *descriptions = &restore->picture.tables->descriptions;
+	struct description *description = descriptions_add(descriptions, &image);
 	/* The body: a count of 0, and the mode, which is not "unknown". */
 	const uint64_t mode = 1;
 
 	CHECK_OR_RETURN(description);
 	memcpy(description->image.body + 8, &mode, sizeof(mode));
 	CHECK(kind_of(IMAGE_DESCRIPTION_EVENTFD)
-		      ->read(&description->image, NULL, descriptors, true));
+		      ->read(&description->image, NULL, descriptions, true));
 }
 
 static void add_number(int number, uint32_t description, uint32_t cloexec)
@@ -159,8 +159,8 @@ static void test_limit(void)
 static void test_refused(void)
 {
 	begin();
-	free(restore->picture.files.file[0].path);
-	restore->picture.files.file[0].path = strdup("/no/such/folder/here");
+	free(restore->picture.tables->files.file[0].path);
+	restore->picture.tables->files.file[0].path = strdup("/no/such/folder/here");
 	int r = files();
 
 	CHECK(r == restore_refusal.error && r < 0);

@@ -12,7 +12,7 @@
 
 int restore_memory_files(struct restore *restore, struct refusal *refusal)
 {
-	const struct files *files = &restore->picture.files;
+	const struct files *files = &restore->picture.tables->files;
 	uint32_t count = 0;
 
 	assert(!restore->memfd);
@@ -40,7 +40,7 @@ int restore_memory_files(struct restore *restore, struct refusal *refusal)
 
 int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
 {
-	const struct files *files = &restore->picture.files;
+	const struct files *files = &restore->picture.tables->files;
 	int r = 0;
 
 	assert(restore->memfd);
@@ -57,7 +57,7 @@ int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
 
 void restore_deinit(struct restore *restore)
 {
-	for (uint32_t i = 0; restore->memfd && i < restore->picture.files.count; i++)
+	for (uint32_t i = 0; restore->memfd && i < restore->picture.tables->files.count; i++)
 		os_close(restore->memfd[i]);
 	free(restore->memfd);
 	restore->memfd = NULL;

@@ -23,7 +23,7 @@ static void add(uint32_t id, const char *path, uint32_t use, uint64_t size)
 
 	record.file.path_length = (uint32_t)strlen(path);
 	memcpy(record.path, path, strlen(path));
-	CHECK_EQ(files_add_record(&restore->picture.files, &record.file), 0);
+	CHECK_EQ(files_add_record(&restore->picture.tables->files, &record.file), 0);
 }
 
 static int make(void)
@@ -53,7 +53,7 @@ static void test_made(void)
 		made[i] = restore->memfd[i + 1];
 		CHECK(fstat(made[i], &status) == 0 && status.st_size == (i ? 0 : 5000));
 	}
-	restore->picture.files.file[1].image.seals = F_SEAL_SHRINK;
+	restore->picture.tables->files.file[1].image.seals = F_SEAL_SHRINK;
 	CHECK_EQ(restore_seal_memory_files(restore, &restore_refusal), 0);
 	CHECK_EQ(fcntl(made[0], F_GET_SEALS), F_SEAL_SHRINK);
 	CHECK_EQ(fcntl(made[1], F_GET_SEALS), 0);

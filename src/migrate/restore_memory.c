@@ -134,7 +134,7 @@ static void add_mmap(struct restore *restore, const struct image_map *map, uint6
 static int add_file_map(struct restore *restore, const struct image_map *map,
 			struct refusal *refusal)
 {
-	const struct file *file = files_find(&restore->picture.files, map->object);
+	const struct file *file = files_find(&restore->picture.tables->files, map->object);
 	assert(file); /* which was found when the mapping was taken */
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
 
@@ -204,7 +204,8 @@ static int add_object(struct restore *restore, const struct object *object, stru
 	int r = 0;
 
 	if (object->is_file) {
-		int fd = restore_open_file(restore, &restore->picture.files.file[object->first],
+		int fd = restore_open_file(restore,
+					   &restore->picture.tables->files.file[object->first],
 					   O_RDWR, refusal);
 
 		r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
@@ -233,8 +234,8 @@ static int add_objects(struct restore *restore, struct refusal *refusal)
 	struct objects *objects = &restore->objects;
 	uint64_t bytes;
 
-	int r = objects_collect(objects, &restore->picture.maps, &restore->picture.memories,
-				&restore->picture.files);
+	int r = objects_collect(objects, &restore->picture.maps, &restore->picture.tables->memories,
+				&restore->picture.tables->files);
 
 	if (r == -EBADMSG)
 		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared memory");
@@ -414,7 +415,7 @@ static void add_settling(struct restore *restore, const struct image_map *map)
 static int add_bounds(struct restore *restore, struct refusal *refusal)
 {
 	const struct image_process *process = &restore->picture.process;
-	const struct file *exe = files_find(&restore->picture.files, process->exe_file);
+	const struct file *exe = files_find(&restore->picture.tables->files, process->exe_file);
 	struct prctl_mm_map {
 		struct image_bounds bounds;
 		uint64_t auxv;

@@ -31,7 +31,7 @@ static void add_memory(uint64_t id, uint64_t bytes)
 {
 	const struct image_memory memory = { id, bytes };
 
-	CHECK_EQ(memories_append(&restore->picture.memories, &memory), 0);
+	CHECK_EQ(memories_append(&restore->picture.tables->memories, &memory), 0);
 }
 
 static int layout(void)
@@ -175,10 +175,10 @@ static void test_objects_refused(void)
 {
 	restore_begin();
 	restore_add_file(1, "/", 0);
-	restore->picture.files.file[0].image.use = IMAGE_FILE_MEMORY;
-	restore->picture.files.file[0].image.memory = 3;
-	free(restore->picture.files.file[0].path);
-	restore->picture.files.file[0].path = strdup("/memfd:m");
+	restore->picture.tables->files.file[0].image.use = IMAGE_FILE_MEMORY;
+	restore->picture.tables->files.file[0].image.memory = 3;
+	free(restore->picture.tables->files.file[0].path);
+	restore->picture.tables->files.file[0].path = strdup("/memfd:m");
 	add_memory(3, 0x1000);
 	add_map(IMAGE_MAP_SHARED_ANON, 0x5000, 0x1000, RW | IMAGE_MAP_SHARED, 3);
 	CHECK(is_refusal(layout(), &restore_refusal, EDVSIO, "damaged: its shared memory"));

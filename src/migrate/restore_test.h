@@ -18,6 +18,7 @@
 #include "migrate/restore.h"
 
 static struct restore *restore;
+static struct tables restore_tables;
 static struct refusal restore_refusal;
 static struct made_proc restore_proc; /* of the shell */
 static int restore_shell;	      /* its end of the way to it */
@@ -43,6 +44,7 @@ TEST_LOOKS_UNUSED static void restore_begin(void)
 	CHECK(threads_append(&restore->threads, LISTED_NOBODY, 7));
 	restore->threads.tracee[0].borrowed = true;
 	restore->picture.process.vpid = 7;
+	restore->picture.tables = &restore_tables;
 	CHECK_EQ(calls_init(&restore->calls), 0);
 	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
 }
@@ -51,6 +53,7 @@ TEST_LOOKS_UNUSED static void restore_end(void)
 {
 	restore_deinit(restore);
 	picture_free(&restore->picture);
+	tables_free(&restore_tables);
 	maps_free(&restore->own);
 	calls_deinit(&restore->calls);
 	restore->threads.count = 0;
@@ -103,7 +106,7 @@ TEST_LOOKS_UNUSED static void restore_add_file(uint32_t id, const char *path, ui
 	close(fd);
 	record.file.path_length = (uint32_t)strlen(path);
 	memcpy(record.path, path, strlen(path));
-	CHECK_EQ(files_add_record(&restore->picture.files, &record.file), 0);
+	CHECK_EQ(files_add_record(&restore->picture.tables->files, &record.file), 0);
 }
 
 #endif

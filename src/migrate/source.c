@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The source's side. Frozen means: the process is held, and what could be asked of it is known. The undo ladder is
- * source_process_release().
+ * source_tree_release().
  */
 #include "migrate/migrate.h"
 
@@ -13,7 +13,7 @@
 #include "migrate/cpu_time.h"
 #include "migrate/fault.h"
 #include "migrate/offer.h"
-#include "migrate/source_process.h"
+#include "migrate/source_tree.h"
 #include "migrate/stream.h"
 #include "os/affinity.h"
 #include "os/clock.h"
@@ -24,7 +24,7 @@
 #define BUSY_TRIES    5000
 
 struct migrate_source {
-	struct source_process process;
+	struct source_tree tree;
 	struct migrate_host host;
 	bool checked, frozen;
 	bool pinned;
@@ -39,7 +39,7 @@ struct migrate_source *migrate_source_new(pid_t pid, const struct migrate_host *
 	if (!source)
 		return NULL;
 	source->host = *host;
-	if (source_process_init(&source->process, pid) < 0) {
+	if (source_tree_init(&source->tree, pid) < 0) {
 		free(source);
 		return NULL;
 	}
@@ -54,7 +54,7 @@ void migrate_source_free(struct migrate_source *source)
 		return;
 	migrate_source_thaw(source, &ignored);
 	assert(!source->frozen && !source->pinned);
-	source_process_deinit(&source->process);
+	source_tree_deinit(&source->tree);
 	free(source);
 }
 
@@ -63,20 +63,26 @@ const struct migrate_stats *migrate_source_stats(const struct migrate_source *so
 	return &source->stats;
 }
 
+/* Statistics of the CPU time are those of the first process; a limit or a timer may be any process's. */
+static void count_cpu(struct migrate_source *source, uint32_t (*counted)(const struct inventory *))
+{
+	source->stats.cpu_counted = 0;
+	for (uint32_t i = 0; i < source->tree.count; i++)
+		source->stats.cpu_counted |= counted(source->tree.inventory[i]);
+	source->stats.cpu_used_ns = cpu_time_used_ns(source->tree.inventory[0]);
+}
+
 int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
-	struct inventory *inventory = &source->process.inventory;
 
 	refusal = refusal ? refusal : &own;
 	int r = fault_here(FAULT_SOURCE_CHECK, refusal);
 
 	if (r == 0)
-		r = source_process_check(&source->process, &source->host, refusal);
-	if (r == 0) {
-		source->stats.cpu_counted = cpu_time_counted(inventory);
-		source->stats.cpu_used_ns = cpu_time_used_ns(inventory);
-	}
+		r = source_tree_check(&source->tree, &source->host, refusal);
+	if (r == 0)
+		count_cpu(source, cpu_time_counted);
 	source->checked = r == 0;
 	return r;
 }
@@ -94,7 +100,9 @@ int migrate_source_offer(struct migrate_source *source, struct secure *to, struc
 		return r;
 	if (writer_init(&writer, to) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	r = offer_write(&source->process.inventory, &writer, refusal);
+	const struct inventories all = source_tree_inventories(&source->tree);
+
+	r = offer_write(&all, &writer, refusal);
 	source->stats.offer_bytes = writer.bytes;
 	writer_deinit(&writer);
 	return r;
@@ -113,7 +121,7 @@ static void pin(struct migrate_source *source)
 		return;
 	os_affinity_set(0, &here);
 	source->pinned = true;
-	source_process_gather(&source->process, &here);
+	source_tree_gather(&source->tree, &here);
 }
 
 static void unpin(struct migrate_source *source)
@@ -126,7 +134,7 @@ static void unpin(struct migrate_source *source)
 static void melt(struct migrate_source *source)
 {
 	assert(source->frozen);
-	source_process_release(&source->process);
+	source_tree_release(&source->tree);
 	unpin(source);
 	source->frozen = false;
 }
@@ -136,11 +144,11 @@ static int hold_when_idle(struct migrate_source *source, struct refusal *refusal
 	const struct migrate_host *host = &source->host;
 
 	for (int try = 0; try < BUSY_TRIES; try++) {
-		int r = source_process_hold(&source->process, &source->stats.freeze_ns, refusal);
+		int r = source_tree_hold(&source->tree, &source->stats.freeze_ns, refusal);
 
 		if (r || !host->busy || !host->busy(host->ctx))
 			return r;
-		source_process_release(&source->process);
+		source_tree_release(&source->tree);
 		os_thread_sleep_ns(BUSY_PAUSE_NS);
 	}
 	return refusal_set(
@@ -150,17 +158,21 @@ static int hold_when_idle(struct migrate_source *source, struct refusal *refusal
 
 static void count(struct migrate_source *source)
 {
-	struct inventory *inventory = &source->process.inventory;
 	struct migrate_stats *stats = &source->stats;
 
 	assert(source->frozen);
-	stats->thread_count = source->process.threads.count;
-	stats->map_count = inventory->maps.count;
-	stats->fd_count = inventory->descriptors.count;
-	stats->cpu_counted = cpu_time_counted_frozen(inventory);
-	stats->cpu_used_ns = cpu_time_used_ns(inventory);
-	inventory->process.frozen_ns = stats->freeze_ns;
-	cpu_time_lower(&inventory->process, stats->cpu_used_ns, source->host.cpu_owed_ns);
+	stats->thread_count = stats->map_count = stats->fd_count = 0;
+	count_cpu(source, cpu_time_counted_frozen);
+	for (uint32_t i = 0; i < source->tree.count; i++) {
+		struct inventory *inventory = source->tree.inventory[i];
+
+		stats->thread_count += source->tree.process[i]->threads.count;
+		stats->map_count += inventory->maps.count;
+		stats->fd_count += inventory->descriptors.count;
+		inventory->process.frozen_ns = stats->freeze_ns;
+		cpu_time_lower(&inventory->process, cpu_time_used_ns(inventory),
+			       i ? 0 : source->host.cpu_owed_ns);
+	}
 }
 
 int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal)
@@ -178,11 +190,11 @@ int migrate_source_freeze(struct migrate_source *source, struct refusal *refusal
 	pin(source);
 	r = fault_here(FAULT_SOURCE_SEIZED, refusal);
 	if (r == 0)
-		r = source_process_enter(&source->process, &source->host, refusal);
+		r = source_tree_enter(&source->tree, &source->host, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_SOURCE_FOOTHOLD, refusal);
 	if (r == 0)
-		r = source_process_ask(&source->process, refusal);
+		r = source_tree_ask(&source->tree, refusal);
 	if (r == 0)
 		count(source);
 	else
@@ -195,8 +207,8 @@ static int send_all(struct migrate_source *source, struct writer *writer, struct
 	int r = fault_here(FAULT_SOURCE_STATE, refusal);
 
 	if (r == 0)
-		r = source_process_send(&source->process, &source->own_affinity, writer,
-					&source->stats.page_count, refusal);
+		r = source_tree_send(&source->tree, &source->own_affinity, writer,
+				     &source->stats.page_count, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_SOURCE_THREADS, refusal);
 	if (r)
@@ -232,7 +244,7 @@ int migrate_source_send(struct migrate_source *source, struct secure *to, struct
 int migrate_source_try(struct migrate_source *source, struct refusal *refusal)
 {
 	assert(source->frozen);
-	return source_process_try(&source->process, refusal);
+	return source_tree_try(&source->tree, refusal);
 }
 
 int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal)
@@ -248,7 +260,7 @@ int migrate_source_kill(struct migrate_source *source, uint64_t *late, struct re
 	(void)refusal;
 	assert(source->frozen);
 	unpin(source);
-	uint64_t signals = source_process_kill(&source->process);
+	uint64_t signals = source_tree_kill(&source->tree);
 
 	if (late)
 		*late = signals;

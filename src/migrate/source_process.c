@@ -31,16 +31,16 @@ void source_process_deinit(struct source_process *process)
 	calls_deinit(&process->calls);
 }
 
-int source_process_check(struct source_process *process, const struct migrate_host *host,
-			 struct refusal *refusal)
+int source_process_open(struct source_process *process, struct tables *tables,
+			struct refusal *refusal)
 {
 	int r = 0;
 
 	if (!process->is_open) {
-		r = inventory_open(&process->inventory, process->pid, refusal);
+		r = inventory_open(&process->inventory, process->pid, tables, refusal);
 		process->is_open = r == 0;
 	}
-	return r ? r : inventory_read(&process->inventory, host, true, NULL, refusal);
+	return r;
 }
 
 static int borrow_all(struct source_process *process, struct refusal *refusal)
@@ -75,21 +75,20 @@ static int finish_transfers(struct source_process *process, struct refusal *refu
 	return 0;
 }
 
-int source_process_hold(struct source_process *process, uint64_t *first_stop_ns,
+int source_process_stop(struct source_process *process, uint64_t *first_stop_ns,
 			struct refusal *refusal)
 {
 	assert(process->is_open && process->threads.count == 0);
 	interrupted_note(&process->interrupted, &process->inventory);
-	int r = threads_freeze(&process->threads, &process->inventory, first_stop_ns, refusal);
+	return threads_freeze(&process->threads, &process->inventory, first_stop_ns, refusal);
+}
 
-	if (r)
-		return r;
-	r = borrow_all(process, refusal);
-	if (r == 0)
-		r = finish_transfers(process, refusal);
-	if (r)
-		threads_thaw(&process->threads);
-	return r;
+int source_process_borrow(struct source_process *process, struct refusal *refusal)
+{
+	assert(process->threads.count);
+	int r = borrow_all(process, refusal);
+
+	return r ? r : finish_transfers(process, refusal);
 }
 
 void source_process_gather(struct source_process *process, const struct os_affinity *here)
@@ -170,7 +169,8 @@ static int look_for_lock_future(struct source_process *process, const struct mig
 	int r = inventory_read_maps(inventory, host, &skip, refusal);
 
 	inventory->process.lock_future = skip.locked;
-	if (r == 0 && memories_add_files(&inventory->memories, &inventory->files) < 0)
+	if (r == 0 &&
+	    memories_add_files(&inventory->tables->memories, &inventory->tables->files) < 0)
 		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	return r;
 }
@@ -179,10 +179,8 @@ int source_process_enter(struct source_process *process, const struct migrate_ho
 			 struct refusal *refusal)
 {
 	assert(process->threads.count);
-	int r = inventory_read(&process->inventory, host, false, NULL, refusal);
+	int r = threads_name(&process->threads, &process->inventory, refusal);
 
-	if (r == 0)
-		r = threads_name(&process->threads, &process->inventory, refusal);
 	if (r == 0)
 		r = open_foothold(process, refusal);
 	return r ? r : look_for_lock_future(process, host, refusal);

@@ -18,17 +18,19 @@ struct os_affinity;
 struct writer;
 
 /*
- * A process at the source of a move, through these steps:
+ * A process at the source of a move, through these steps, between which its inventory is read (inventories.h):
  *
- *	check    read from outside while it runs
- *	hold     all threads stand and are borrowed; transfers that the stop cut short are finished
+ *	open     its inventory
+ *	stop     all threads stand
+ *	borrow   they are borrowed; transfers that the stop cut short are finished
  *	gather   its threads run on the engine's CPU, beside the one that waits for them
- *	enter    read once more; the foothold is open in it
+ *	enter    the foothold is open in it
  *	ask      what only the process can tell, about all of it
+ *	complete the descriptions that it is the first to hold
  *	send     the rest, to the target; or try, which asks the same and sends nothing
- *	release  undoes hold to ask, from wherever that came to; or kill
+ *	release  undoes stop to complete, from wherever that came to; or kill
  *
- * The functions return 0, or a negative EDVS number with *refusal filled. Those after check block on the process, and
+ * The functions return 0, or a negative EDVS number with *refusal filled. Those after open block on the process, and
  * are called by one and the same thread (ptrace).
  */
 struct source_process {
@@ -48,22 +50,27 @@ struct source_process {
 int source_process_init(struct source_process *process, pid_t pid); /* 0 or -ENOMEM */
 void source_process_deinit(struct source_process *process);	    /* releases what is held */
 
-int source_process_check(struct source_process *process, const struct migrate_host *host,
-			 struct refusal *refusal);
+/* The tables are not owned. Harmless if it is open. */
+int source_process_open(struct source_process *process, struct tables *tables,
+			struct refusal *refusal);
 
 /* *first_stop_ns: CLOCK_MONOTONIC. After a refusal nothing is held. */
-int source_process_hold(struct source_process *process, uint64_t *first_stop_ns,
+int source_process_stop(struct source_process *process, uint64_t *first_stop_ns,
 			struct refusal *refusal);
 
 /* Harmless if it cannot be done. */
 void source_process_gather(struct source_process *process, const struct os_affinity *here);
 
 /* After a refusal of these the caller releases. */
+int source_process_borrow(struct source_process *process, struct refusal *refusal);
 int source_process_enter(struct source_process *process, const struct migrate_host *host,
 			 struct refusal *refusal);
 int source_process_ask(struct source_process *process, struct refusal *refusal);
 
-/* every_cpu: of a thread of this node that has chosen none. Counts pages into *page_count. */
+/* last: see descriptors_complete(). */
+int source_process_complete(struct source_process *process, bool last, struct refusal *refusal);
+
+/* every_cpu: of a thread of this node that has chosen none. Adds pages to *page_count. */
 int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
 			struct writer *writer, uint64_t *page_count, struct refusal *refusal);
 int source_process_try(struct source_process *process, struct refusal *refusal);

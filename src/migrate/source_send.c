@@ -8,8 +8,8 @@
 #include "dvk/errors.h"
 #include "migrate/descriptors_source.h"
 #include "migrate/fault.h"
+#include "migrate/kind.h"
 #include "migrate/memory.h"
-#include "migrate/object_records.h"
 #include "migrate/state.h"
 #include "migrate/stream.h"
 #include "os/affinity.h"
@@ -20,14 +20,11 @@
 static void send_head(struct source_process *process, struct writer *writer)
 {
 	struct inventory *inventory = &process->inventory;
-	const struct object_tables tables = { &inventory->files, &inventory->memories,
-					      &inventory->descriptors, false };
 	struct image_string_head cwd = { IMAGE_STRING_CWD, (uint32_t)strlen(inventory->cwd) };
 	struct image_string_head auxv = { IMAGE_STRING_AUXV, inventory->auxv_bytes };
 
 	inventory->process.thread_count = process->threads.count;
 	inventory->process.map_count = inventory->maps.count;
-	object_records_send(&tables, writer);
 	writer_put(writer, IMAGE_PROCESS, &inventory->process, sizeof(inventory->process));
 	writer_put_two(writer, IMAGE_STRING, &cwd, sizeof(cwd), inventory->cwd, cwd.length);
 	writer_put_two(writer, IMAGE_STRING, &auxv, sizeof(auxv), inventory->auxv, auxv.length);
@@ -135,27 +132,28 @@ static int check_last(const struct source_process *process, struct refusal *refu
 	return inventory_check_lack(&process->inventory, refusal);
 }
 
-static int complete_descriptors(struct source_process *process, struct refusal *refusal)
+int source_process_complete(struct source_process *process, bool last, struct refusal *refusal)
 {
+	struct inventory *inventory = &process->inventory;
+	const struct kind_frozen frozen = { process->pid, &inventory->tables->descriptions,
+					    &inventory->descriptors, &process->calls };
+
 	assert(process->threads.count);
 	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
-	return descriptors_complete(&process->inventory.descriptors, process->pid, &process->calls,
-				    refusal);
+	return descriptors_complete(&frozen, &inventory->tables->descriptions, last, refusal);
 }
 
 int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
 			struct writer *writer, uint64_t *page_count, struct refusal *refusal)
 {
-	const struct memory_view view = { &process->inventory.maps, &process->inventory.memories,
-					  &process->inventory.files };
+	const struct memory_view view = { &process->inventory.maps,
+					  &process->inventory.tables->memories,
+					  &process->inventory.tables->files };
 
 	process->pending_sent = 0;
-	int r = complete_descriptors(process, refusal);
-
-	if (r)
-		return r;
 	send_head(process, writer);
-	r = memory_send(process->pid, process->inventory.dir, &view, writer, page_count, refusal);
+	int r = memory_send(process->pid, process->inventory.dir, &view, writer, page_count,
+			    refusal);
 	if (r == 0)
 		r = fault_here(FAULT_SOURCE_MEMORY, refusal);
 	if (r == 0)
@@ -169,7 +167,7 @@ int source_process_try(struct source_process *process, struct refusal *refusal)
 {
 	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
 	struct image_thread thread;
-	int r = complete_descriptors(process, refusal);
+	int r = 0;
 
 	for (uint32_t i = 0; i < process->threads.count && r == 0; i++) {
 		size_t length;

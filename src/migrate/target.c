@@ -30,6 +30,7 @@
 struct migrate_target {
 	struct migrate_host host;
 	struct offer offer;
+	struct tables tables; /* of the picture */
 	struct restore restore;
 	bool checked, loaded;
 	bool pinned;
@@ -45,6 +46,7 @@ struct migrate_target *migrate_target_new(const struct migrate_host *host)
 		return NULL;
 	target->host = *host;
 	target->restore.host = &target->host;
+	target->restore.picture.tables = &target->tables;
 	target->restore.dir = target->restore.sock = target->restore.mem = target->restore.root =
 		-1;
 	if (calls_init(&target->restore.calls) < 0) {
@@ -106,6 +108,7 @@ void migrate_target_free(struct migrate_target *target)
 	calls_deinit(&target->restore.calls);
 	restore_deinit(&target->restore);
 	picture_free(&target->restore.picture);
+	tables_free(&target->tables);
 	maps_free(&target->restore.own);
 	offer_free(&target->offer);
 	free(target);
@@ -305,6 +308,9 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 		r = restore_settle(restore, refusal);
 	if (r == 0)
 		r = restore_files(restore, refusal);
+	descriptions_let_go(&target->tables.descriptions);
+	if (r == 0)
+		r = restore_join(restore, refusal);
 	if (r == 0)
 		r = restore_seal_memory_files(restore, refusal);
 	if (r == 0)

@@ -23,12 +23,13 @@ static int offered; /* a stream */
 /* The offer of a process with number 7 that has the kernel's mappings of this one, and no other memory. */
 static void make_offer(void)
 {
+	struct tables tables = { 0 };
 	struct inventory inventory;
 	struct refusal refusal = REFUSAL_NONE;
 	struct writer writer;
 
 	offered = memfd_create("offer", MFD_CLOEXEC);
-	CHECK_EQ(inventory_open(&inventory, getpid(), &refusal), 0);
+	CHECK_EQ(inventory_open(&inventory, getpid(), &tables, &refusal), 0);
 	CHECK_EQ(maps_read(&inventory.maps, inventory.dir, NULL, &nothing, NULL, &inventory.text,
 			   &refusal),
 		 0);
@@ -36,8 +37,11 @@ static void make_offer(void)
 		inventory.maps.map[i].kind = IMAGE_MAP_ANON;
 	inventory.process.vpid = 7;
 	inventory.thread_count = 1;
+	struct inventory *one = &inventory;
+	const struct inventories all = { &one, 1, &tables };
+
 	CHECK_EQ(writer_init(&writer, over(offered)), 0);
-	CHECK_EQ(offer_write(&inventory, &writer, &refusal), 0);
+	CHECK_EQ(offer_write(&all, &writer, &refusal), 0);
 	writer_deinit(&writer);
 	inventory_close(&inventory);
 }

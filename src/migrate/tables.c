@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/tables.h"
+
+#include <assert.h>
+
+void tables_clear(struct tables *tables)
+{
+	files_clear(&tables->files);
+	memories_clear(&tables->memories);
+	descriptions_clear(&tables->descriptions);
+	assert(!tables->files.count && !tables->memories.count && !tables->descriptions.count);
+}
+
+void tables_free(struct tables *tables)
+{
+	files_free(&tables->files);
+	memories_free(&tables->memories);
+	descriptions_free(&tables->descriptions);
+}

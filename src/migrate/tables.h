@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_TABLES_H
+#define DVS_MIGRATE_TABLES_H
+
+#include "migrate/descriptions.h"
+#include "migrate/files.h"
+#include "migrate/memories.h"
+
+/* The objects that processes refer to, by id: one set of tables for all processes that move together. */
+struct tables {
+	struct files files;
+	struct memories memories;
+	struct descriptions descriptions;
+};
+
+void tables_clear(struct tables *tables);
+void tables_free(struct tables *tables);
+
+#endif
