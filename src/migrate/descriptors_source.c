@@ -30,6 +30,7 @@ struct look {
 	struct opened *opened; /* owned; process by process, in ascending order */
 	uint32_t count, capacity;
 	const struct descriptors_of *process;
+	uint32_t process_count;
 	uint32_t at; /* the process that is looked at */
 	struct tables *tables;
 	const struct migrate_host *host;
@@ -121,6 +122,8 @@ static int on_descriptor(struct look *look, int number)
 		.info = look->buffer->text,
 		.files = &look->tables->files,
 		.host = look->host,
+		.process = look->process,
+		.process_count = look->process_count,
 	};
 
 	opened.device = status.device;
@@ -271,6 +274,7 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, struc
 		     struct refusal *refusal)
 {
 	struct look look = { .process = process,
+			     .process_count = count,
 			     .tables = tables,
 			     .host = host,
 			     .buffer = buffer,

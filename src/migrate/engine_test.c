@@ -20,7 +20,7 @@ static const char *const carried[] = {
 	"timers",    "blocked_calls", "many",	       "identity",     "credentials", "faults",
 	"transfers", "robust",	      "afterwards",    "clocks",       "locked",      "shared",
 	"common",    "memory_files",  "eventfds",      "pipes",	       "timerfds",    "signalfds",
-	"epolls",    "epoll_idle",    "deleted_files", "socket_pairs",
+	"epolls",    "epoll_idle",    "deleted_files", "socket_pairs", "family",
 };
 
 static bool is_wanted(const char *victim)

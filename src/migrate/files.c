@@ -311,8 +311,9 @@ static int add_new(struct files *files, const char *path, const struct image_fil
 }
 
 /* A memory file or a deleted one, as the record says. */
-static int add_memory(struct files *files, const char *path, const struct files_object *object,
-		      const struct image_file *image, struct refusal *refusal)
+static int add_memory(struct files *files, int dir, const char *path,
+		      const struct files_object *object, const struct image_file *image,
+		      struct refusal *refusal)
 {
 	assert(files->memory_count <= files->count);
 	assert(image->use & IMAGE_FILE_MEMORY);
@@ -329,9 +330,11 @@ static int add_memory(struct files *files, const char *path, const struct files_
 	if (r == 0)
 		r = add_new(files, path, image, refusal);
 	files->memory_count += r >= 0;
-	if (r >= 0)
+	if (r >= 0) {
+		files->file[files->count - 1].dir = dir;
 		snprintf(files->file[files->count - 1].link, sizeof(files->file[0].link), "%s",
 			 object->link);
+	}
 	return r;
 }
 
@@ -352,7 +355,7 @@ static int add_missing(struct files *files, int dir, const char *path,
 	if (r == 0 || image.inode != object->inode ||
 	    (object->device && image.device != object->device))
 		return refuse_missing(dir, path, object, refusal);
-	return add_memory(files, path, object, &image, refusal);
+	return add_memory(files, dir, path, object, &image, refusal);
 }
 
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
@@ -376,7 +379,7 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 	if (memfd_is_link(path) && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY))) {
 		int r = memfd_describe(dir, object->link, &image, refusal);
 
-		return r ? r : add_memory(files, path, object, &image, refusal);
+		return r ? r : add_memory(files, dir, path, object, &image, refusal);
 	}
 	int r = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
 

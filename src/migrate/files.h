@@ -14,6 +14,7 @@ struct file {
 	char *path;	/* owned, absolute, in the process's mount namespace */
 	uint32_t older; /* 1 + index of the next file of the bucket */
 	char link[48];	/* source, of a memory file: leads to it from the process directory */
+	int dir;	/* source, of a memory file: that directory, not owned */
 };
 
 struct files {

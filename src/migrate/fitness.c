@@ -28,14 +28,16 @@ static int refuse(struct refusal *refusal, const char *sentence)
 	return refusal_set(refusal, EDVSPROCSTS, "%s", sentence);
 }
 
-/* alone: it is the only thread there is. */
-static int check_state(char state, bool alone, struct refusal *refusal)
+/* alone: it is the only thread there is; held: it stands because we hold it. */
+static int check_state(char state, bool alone, bool held, struct refusal *refusal)
 {
 	switch (state) {
 	case 'T':
 		return refuse(refusal, "the process is stopped by a signal (SIGSTOP); continue it "
 				       "first");
 	case 't':
+		if (held)
+			return 0;
 		return refuse(refusal, "the process is being traced by a debugger");
 	case 'Z':
 	case 'X':
@@ -49,15 +51,15 @@ static int check_state(char state, bool alone, struct refusal *refusal)
 }
 
 /* Rows of /proc/PID/task/TID/status that must have their ordinary value. */
-static int check_thread_status(const char *status, bool alone, struct refusal *refusal)
+static int check_thread_status(const char *status, bool alone, bool held, struct refusal *refusal)
 {
 	const char *state = procdir_field(status, "State");
 	const char *features = procdir_field(status, "x86_Thread_features");
-	int r = check_state(state ? state[0] : 'X', alone, refusal);
+	int r = check_state(state ? state[0] : 'X', alone, held, refusal);
 
 	if (r)
 		return r;
-	if (procdir_number(status, "TracerPid", 10, 0))
+	if (!held && procdir_number(status, "TracerPid", 10, 0))
 		return refuse(refusal, "the process is being traced by a debugger");
 	if (procdir_number(status, "Seccomp", 10, 0))
 		return refuse(refusal, "the process runs under seccomp filters, which cannot be "
@@ -99,18 +101,10 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 		if (i && state && (*state == 'Z' || *state == 'X'))
 			continue;
 		int r = check_thread_status(inventory->text.text, inventory->thread_count == 1,
-					    refusal);
+					    inventory->is_held, refusal);
 
 		if (r)
 			return r;
-		snprintf(name, sizeof(name), "task/%d/children", (int)tid);
-		if (procdir_read(inventory->dir, name, &inventory->text) == 0 &&
-		    inventory->text.length)
-			return refusal_set(
-				refusal, EDVSPROCSTS,
-				"the process has a child process (%d), which cannot move "
-				"with it; let it end first",
-				(int)strtol(inventory->text.text, NULL, 10));
 		r = i ? check_sharing(inventory->pid, tid, refusal) : 0;
 		if (r == 0 && i)
 			r = peculiar_check_outside(inventory, tid, refusal);
@@ -131,8 +125,9 @@ static int check_session(struct inventory *inventory, struct refusal *refusal)
 
 	if (vpid <= 1)
 		return refuse(refusal, "the process is the init of its container");
-	if (inventory_last_number(procdir_field(status, "NSsid")) != vpid ||
-	    inventory_last_number(procdir_field(status, "NSpgid")) != vpid)
+	if (!inventory->is_child &&
+	    (inventory_last_number(procdir_field(status, "NSsid")) != vpid ||
+	     inventory_last_number(procdir_field(status, "NSpgid")) != vpid))
 		return refuse(refusal,
 			      "the process is not the leader of a session and process group "
 			      "of its own; start it with `dvs run`");
@@ -144,9 +139,14 @@ static int check_session(struct inventory *inventory, struct refusal *refusal)
 	return 0;
 }
 
-/* The parent's /proc directory and whether it is pid 1 of the process's pid namespace. */
+/* The init's /proc directory: that of the parent, which has to be pid 1 of the process's pid namespace. */
 static int open_init(struct inventory *inventory, struct refusal *refusal)
 {
+	if (inventory->is_child) {
+		int dir = procdir_open(inventory->init);
+
+		return dir >= 0 ? dir : refuse(refusal, "the process has no init that can be seen");
+	}
 	int read = procdir_read(inventory->dir, "status", &inventory->text);
 
 	if (read < 0)
@@ -323,13 +323,7 @@ int fitness_check_semaphores(struct inventory *inventory, int sets, struct refus
 {
 	char mine[64], theirs[64];
 
-	int read = procdir_read(inventory->dir, "status", &inventory->text);
-
-	if (read < 0)
-		return ended_refuse(inventory->dir, read, "status", refusal);
-	pid_t parent = (pid_t)procdir_number(inventory->text.text, "PPid", 10, 0);
-
-	if (os_kcmp(inventory->pid, parent, OS_KCMP_SYSVSEM) <= 0)
+	if (os_kcmp(inventory->pid, inventory->init, OS_KCMP_SYSVSEM) <= 0)
 		return 0;
 	if (sets < 0 && procdir_link(inventory->dir, "ns/ipc", mine, sizeof(mine)) > 0 &&
 	    procdir_link(OS_FOLDER_CURRENT, "/proc/self/ns/ipc", theirs, sizeof(theirs)) > 0 &&
@@ -347,10 +341,6 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 
 	assert(inventory->thread_count);
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
-		snprintf(name, sizeof(name), "task/%d/children", (int)inventory->thread[i].tid);
-		if (procdir_read(inventory->dir, name, &inventory->text) == 0 &&
-		    inventory->text.length)
-			return refuse(refusal, "the process has just started a child process");
 		snprintf(name, sizeof(name), "task/%d/status", (int)inventory->thread[i].tid);
 		int read = procdir_read(inventory->dir, name, &inventory->text);
 

@@ -2,11 +2,23 @@
 #include "migrate/inventories.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dvk/errors.h"
 #include "migrate/descriptors_source.h"
 #include "migrate/others.h"
+
+int inventories_name(const struct inventories *all, uint32_t index, int r, struct refusal *refusal)
+{
+	size_t length = strlen(refusal->reason);
+
+	if (r < 0 && index && length < sizeof(refusal->reason))
+		snprintf(refusal->reason + length, sizeof(refusal->reason) - length,
+			 " (process %d, which descends from it)", (int)all->inventory[index]->pid);
+	return r;
+}
 
 static int read_descriptors(const struct inventories *all, const struct migrate_host *host,
 			    struct refusal *refusal)
@@ -28,6 +40,15 @@ static int read_descriptors(const struct inventories *all, const struct migrate_
 	return r;
 }
 
+static int read_one(const struct inventories *all, uint32_t index, const struct migrate_host *host,
+		    bool first, struct refusal *refusal)
+{
+	if (index)
+		all->inventory[index]->init = all->inventory[0]->init;
+	return inventories_name(
+		all, index, inventory_read(all->inventory[index], host, first, refusal), refusal);
+}
+
 int inventories_read(const struct inventories *all, const struct migrate_host *host, bool first,
 		     struct refusal *refusal)
 {
@@ -36,7 +57,7 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 	assert(all->count);
 	tables_clear(all->tables);
 	for (uint32_t i = 0; i < all->count && r == 0; i++)
-		r = inventory_read(all->inventory[i], host, first, refusal);
+		r = read_one(all, i, host, first, refusal);
 	if (r == 0)
 		r = read_descriptors(all, host, refusal);
 	if (r == 0 && memories_add_files(&all->tables->memories, &all->tables->files) < 0)

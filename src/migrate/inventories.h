@@ -18,4 +18,10 @@ struct inventories {
 int inventories_read(const struct inventories *all, const struct migrate_host *host, bool first,
 		     struct refusal *refusal);
 
+/*
+ * r, the result for that process. If it is a refusal of another process than the first, the
+ * sentence names the process.
+ */
+int inventories_name(const struct inventories *all, uint32_t index, int r, struct refusal *refusal);
+
 #endif

@@ -194,6 +194,7 @@ static void read_stat(struct inventory *inventory)
 		       sizeof(value));
 	}
 	inventory->start_time = inventory_stat_field(inventory->text.text, 22);
+	inventory->member.exit_signal = (uint32_t)inventory_stat_field(inventory->text.text, 38);
 }
 
 /* The rights of the main thread. More groups than there is room for are refused when it is frozen. */
@@ -230,6 +231,9 @@ int inventory_read_process(struct inventory *inventory, struct refusal *refusal)
 	const char *status = inventory->text.text;
 
 	process->vpid = inventory_last_number(procdir_field(status, "NSpid"));
+	inventory->member.vpid = process->vpid;
+	inventory->member.session = inventory_last_number(procdir_field(status, "NSsid"));
+	inventory->member.group = inventory_last_number(procdir_field(status, "NSpgid"));
 	read_opener(status, &process->opener);
 	inventory->ignored = procdir_number(status, "SigIgn", 16, 0);
 	process->umask = (uint32_t)procdir_number(status, "Umask", 8, 022);
@@ -400,8 +404,10 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	read_vtids(inventory);
 	r = inventory_read_process(inventory, refusal);
 	if (r == 0)
-		r = first ? fitness_check(inventory, refusal)
-			  : fitness_check_again(inventory, refusal);
+		r = first || !inventory->is_fit ? fitness_check(inventory, refusal)
+						: fitness_check_again(inventory, refusal);
+	if (r == 0)
+		inventory->is_fit = true;
 	if (r == 0)
 		r = read_paths(inventory, refusal);
 	if (r == 0)

@@ -31,6 +31,7 @@ struct inventory {
 	struct image_timer *timer; /* owned; times not filled in */
 	uint32_t timer_count, timer_capacity;
 	struct image_process process; /* its settings, as far as /proc tells */
+	struct image_member member;   /* parent is not filled in */
 	char cwd[IMAGE_PATH_MAX];
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
@@ -38,6 +39,9 @@ struct inventory {
 	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
 	uint64_t needs;			/* enum image_needs */
 	pid_t init;			/* pid 1 of its container */
+	bool is_child;			/* of another process that moves; init is known then */
+	bool is_held;			/* by the engine, which traces it */
+	bool is_fit;			/* it was found to be of the kind that can move */
 	uint64_t others;		/* a hash of the processes beside it: see others.h */
 	struct procdir_text text, more; /* scratch */
 };

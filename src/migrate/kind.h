@@ -30,7 +30,12 @@ struct kind_seen {
 	const char *info; /* its fdinfo */
 	struct files *files;
 	const struct migrate_host *host;
+	const struct descriptors_of *process; /* all that move; NULL: that one alone */
+	uint32_t process_count;
 };
+
+/* Whether that process moves. */
+bool kind_seen_moves(const struct kind_seen *seen, pid_t pid);
 
 /* Source, frozen. */
 struct kind_frozen {

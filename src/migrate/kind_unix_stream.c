@@ -34,7 +34,8 @@ struct end_body {
 	uint32_t other; /* id of the other one; 0: that end is closed */
 	uint32_t flags;
 	uint32_t send_bytes, receive_bytes;
-	uint32_t uid, gid; /* of the task that made it */
+	uint32_t uid, gid; /* of the task that made it, as each end tells of its peer */
+	int32_t maker;	   /* number of that task's process in the pid namespace */
 };
 
 static struct end_body body_of(const struct image_description *image)
@@ -50,11 +51,11 @@ static struct end_body body_of(const struct image_description *image)
 static int check_end(const struct kind_seen *seen, const struct os_unix_stream *end,
 		     struct refusal *refusal)
 {
-	if (end->pid != seen->pid)
+	if (!kind_seen_moves(seen, end->pid))
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the process has a Unix socket open (descriptor %d) that another "
-			"process has made, which cannot move to another node",
+			"process has made, which has ended or does not move with it",
 			seen->number);
 	if (end->has_error)
 		return refusal_set(refusal, EDVSPROCSTS,
@@ -98,6 +99,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 		.receive_bytes = end.receive_bytes,
 		.uid = end.uid,
 		.gid = end.gid,
+		.maker = os_pid_innermost(end.pid),
 	};
 
 	memcpy(image->body, &body, sizeof(body));
@@ -388,21 +390,45 @@ static int refuse_making(int r, struct refusal *refusal)
 			   strerror(-r));
 }
 
+/* The process that made it, whose number each end tells of its peer. */
+static struct restore *maker_of(struct restore *restore, const struct end_body *body)
+{
+	struct restore *maker =
+		restore->member ? restore->member(restore->tree, body->maker) : restore;
+
+	/* One that is not known yet has no rights so far. */
+	if (!maker || !maker->picture.process.vpid)
+		return NULL;
+	if (maker != restore)
+		calls_begin(&maker->calls, &maker->foothold, &maker->threads.tracee[0]);
+	return maker;
+}
+
 static int make(struct restore *restore, struct description *owner, struct refusal *refusal)
 {
 	const struct end_body body = body_of(&owner->image);
 	const struct description *other =
 		body.other ? descriptions_find(&restore->picture.tables->descriptions, body.other)
 			   : NULL;
+	struct restore *maker = maker_of(restore, &body);
 	int number[2];
-	int r = make_in_shell(restore, &body, number, refusal);
+
+	if (!maker)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the target cannot make a pair of Unix sockets: process %d, which "
+			"has made it, is a later one than one that has it open",
+			body.maker);
+	int r = make_in_shell(maker, &body, number, refusal);
 
 	if (r)
 		return r;
-	r = fetch(restore, owner, number);
+	r = fetch(maker, owner, number);
 	if (r == 0)
 		r = settle(owner, other);
-	return r ? refuse_making(r, refusal) : 0;
+	if (r)
+		return refuse_making(r, refusal);
+	return maker == restore ? 0 : restore_run(maker, refusal);
 }
 
 static int open_here(struct restore *restore, struct description *description,

@@ -109,7 +109,9 @@ static int open_object(const struct sender *sender, int dir, const struct object
 
 		return maps_open_object(dir, map->start, map->end);
 	}
-	return os_open_at(dir, sender->view->files->file[object->first].link, OS_OPEN_READ);
+	const struct file *file = &sender->view->files->file[object->first];
+
+	return os_open_at(file->dir, file->link, OS_OPEN_READ);
 }
 
 static int send_shared_run(struct sender *sender, int fd, const struct object *object,

@@ -21,7 +21,7 @@
 struct memory_view {
 	const struct maps *maps;
 	const struct memories *memories; /* to which mappings and files refer */
-	const struct files *files;
+	const struct files *files;	 /* NULL: another process sees to the memory files */
 };
 
 /* Source, frozen; dir is /proc/PID. Adds pages to *page_count. 0 or a refusal. */

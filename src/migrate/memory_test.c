@@ -270,6 +270,7 @@ static void test_memory_file(void)
 	CHECK_EQ(ftruncate(fd, (off_t)SIZE(2) + 10), 0);
 	CHECK_EQ(pwrite(fd, "x", 1, (off_t)SIZE(2)), 1);
 	snprintf(file.link, sizeof(file.link), "fd/%d", fd);
+	file.dir = procdir_open(getpid());
 	send_all(&sent, &view);
 	CHECK_EQ(sent.result, 0);
 	CHECK(!sent.times[0] && !sent.times[1] && sent.times[2] == 1);
@@ -279,6 +280,7 @@ static void test_memory_file(void)
 	send_all(&sent, &view);
 	CHECK(is_refusal(sent.result, &sent.refusal, EDVSPROCSTS,
 			 "the memory file /memfd:contents cannot be read"));
+	close(file.dir);
 }
 
 /* Into the memory of a process here; a place that is none, or a process that has ended, is refused. */

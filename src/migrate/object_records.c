@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
+#include "dvk/errors.h"
 #include "migrate/descriptors_source.h"
 #include "migrate/kind.h"
 
@@ -15,11 +17,15 @@ void object_records_send(const struct tables *tables, bool is_offer, struct writ
 		.file_count = tables->files.count,
 		.memory_count = tables->memories.count,
 		.description_count = tables->descriptions.count,
+		.member_count = (uint16_t)tables->members.count,
 	};
 
 	assert(tables->memories.count <= IMAGE_MEMORIES_MAX);
 	assert(tables->files.count <= IMAGE_FILES_MAX);
 	writer_put(writer, IMAGE_OBJECTS, &told, sizeof(told));
+	for (uint32_t i = 0; i < tables->members.count; i++)
+		writer_put(writer, IMAGE_MEMBER, &tables->members.member[i],
+			   sizeof(tables->members.member[i]));
 	for (uint32_t i = 0; i < tables->memories.count; i++)
 		writer_put(writer, IMAGE_MEMORY, &tables->memories.memory[i],
 			   sizeof(tables->memories.memory[i]));
@@ -83,6 +89,9 @@ static int take_contents(struct descriptions *descriptions, const struct image_c
 int object_records_take(struct tables *tables, bool is_offer, const struct reader *reader,
 			const void *payload)
 {
+	if (reader->type == IMAGE_MEMBER)
+		return image_member_ok(payload) ? members_append(&tables->members, payload)
+						: -EBADMSG;
 	if (reader->type == IMAGE_FILE)
 		return take_file(tables, payload, reader->length);
 	if (reader->type == IMAGE_MEMORY)
@@ -110,7 +119,40 @@ int object_records_take_map(const struct tables *tables, struct maps *maps,
 
 bool object_records_are_complete(const struct tables *tables, const struct image_objects *told)
 {
-	return tables->files.count == told->file_count &&
+	return tables->members.count == told->member_count && tables->members.count &&
+	       !members_misplaced(&tables->members) && tables->files.count == told->file_count &&
 	       tables->memories.count == told->memory_count &&
 	       tables->descriptions.count == told->description_count;
+}
+
+static int refuse_damaged(bool is_offer, const char *what, struct refusal *refusal)
+{
+	return is_offer ? refusal_set(refusal, EDVSIO, "the source's offer is damaged: %s", what)
+			: refusal_set(refusal, EDVSIO, "the image is damaged: %s", what);
+}
+
+int object_records_read(struct tables *tables, bool is_offer, struct reader *reader,
+			enum image_type next, const void **payload, struct refusal *refusal)
+{
+	assert(!tables->members.count && !tables->files.count);
+	struct image_objects told;
+	int r = reader_next(reader, payload, refusal);
+
+	if (r)
+		return r;
+	if (reader->type != IMAGE_OBJECTS || !image_objects_ok(*payload))
+		return refuse_damaged(is_offer, "it does not begin with its objects", refusal);
+	memcpy(&told, *payload, sizeof(told));
+	for (;;) {
+		r = reader_next(reader, payload, refusal);
+		if (r)
+			return r;
+		if (reader->type == next)
+			break;
+		if (object_records_take(tables, is_offer, reader, *payload) < 0)
+			return refuse_damaged(is_offer, "an object makes no sense", refusal);
+	}
+	if (!object_records_are_complete(tables, &told))
+		return refuse_damaged(is_offer, "its objects are not complete", refusal);
+	return 0;
 }

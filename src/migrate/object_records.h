@@ -17,6 +17,13 @@ void object_records_send(const struct tables *tables, bool is_offer, struct writ
 int object_records_take(struct tables *tables, bool is_offer, const struct reader *reader,
 			const void *payload);
 
+/*
+ * All objects, up to the first record of another type, `next`, whose payload is left in *payload. 0 or a refusal: the
+ * stream does not begin with its objects, or they make no sense.
+ */
+int object_records_read(struct tables *tables, bool is_offer, struct reader *reader,
+			enum image_type next, const void **payload, struct refusal *refusal);
+
 /* A mapping. 0, -ENOMEM, or -EBADMSG: it makes no sense, overlaps another one, or refers to nothing that is there. */
 int object_records_take_map(const struct tables *tables, struct maps *maps,
 			    const struct image_map *map);

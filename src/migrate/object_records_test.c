@@ -221,6 +221,7 @@ static void test_maps(void)
 /* All that one side sends is what the other takes, and as many of each. */
 static void carry(bool is_offer)
 {
+	const struct image_member member = { .vpid = 7, .session = 7, .group = 7 };
 	struct side source, target;
 	struct refusal refusal = REFUSAL_NONE;
 	struct image_objects told = { 0 };
@@ -233,6 +234,7 @@ static void carry(bool is_offer)
 	begin(&source, is_offer);
 	begin(&target, is_offer);
 	fill(&source);
+	CHECK_EQ(take(&source, IMAGE_MEMBER, &member, sizeof(member)), 0);
 	CHECK_EQ(contents_append(&source.tables.descriptions.description[0].contents, "abc", 3), 0);
 	CHECK_EQ(writer_init(&writer, over(fd)), 0);
 	object_records_send(&source.tables, is_offer, &writer);
@@ -245,11 +247,11 @@ static void carry(bool is_offer)
 	memcpy(&told, payload, sizeof(told));
 	CHECK(image_objects_ok(&told));
 	while (reader_next(&reader, &payload, &refusal) == 0 && reader.type != IMAGE_END) {
-		CHECK(taken >= 5 || !object_records_are_complete(&target.tables, &told));
+		CHECK(taken >= 6 || !object_records_are_complete(&target.tables, &told));
 		CHECK_EQ(object_records_take(&target.tables, is_offer, &reader, payload), 0);
 		taken++;
 	}
-	CHECK_EQ(taken, is_offer ? 5 : 6);
+	CHECK_EQ(taken, is_offer ? 6 : 7);
 	CHECK(object_records_are_complete(&target.tables, &told));
 	told.file_count++;
 	CHECK(!object_records_are_complete(&target.tables, &told));

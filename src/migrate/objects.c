@@ -23,6 +23,17 @@ static void add_map(struct object *object, const struct image_map *map, uint32_t
 		object->reach = reach;
 }
 
+/* Those that are another process's. */
+static void forget_others(struct objects *objects)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < objects->count; i++)
+		if (objects->object[i].is_file || objects->object[i].is_mapped)
+			objects->object[kept++] = objects->object[i];
+	objects->count = kept;
+}
+
 /* One object for each memory, by id as they are. */
 int objects_collect(struct objects *objects, const struct maps *maps,
 		    const struct memories *memories, const struct files *files)
@@ -47,7 +58,7 @@ int objects_collect(struct objects *objects, const struct maps *maps,
 		assert(object); /* which was found when the mapping was taken */
 		add_map(object, &maps->map[i], i);
 	}
-	for (uint32_t i = 0; i < files->count; i++) {
+	for (uint32_t i = 0; files && i < files->count; i++) {
 		if (!files->file[i].image.memory)
 			continue;
 		struct object *object = objects_find(objects, files->file[i].image.memory);
@@ -58,6 +69,7 @@ int objects_collect(struct objects *objects, const struct maps *maps,
 		object->is_file = true;
 		object->first = i;
 	}
+	forget_others(objects);
 	return 0;
 }
 

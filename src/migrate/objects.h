@@ -6,7 +6,7 @@
 #include "migrate/memories.h"
 
 /*
- * The shared anonymous memory and the memory files of a process, each object once. An object is larger
+ * The shared anonymous memory of a process, and the memory files, each object once. An object is larger
  * than its mappings together if the process has unmapped a part, and smaller if a mapping goes on beyond its end.
  */
 struct object {
@@ -25,8 +25,10 @@ struct objects {
 	uint32_t count;
 };
 
-/* 0, -ENOMEM, or -EBADMSG: two memory files have one memory, or it is
- * mapped as anonymous memory as well. Objects of an earlier call are freed first. */
+/*
+ * files: NULL for all processes but one, which sees to the memory files of all. 0, -ENOMEM, or -EBADMSG: two memory
+ * files have one memory, or it is mapped as anonymous memory as well. Objects of an earlier call are freed first.
+ */
 int objects_collect(struct objects *objects, const struct maps *maps,
 		    const struct memories *memories, const struct files *files);
 void objects_free(struct objects *objects);

@@ -51,12 +51,18 @@ static void tear_down(void)
 	CHECK(!objects.object && !objects.count);
 }
 
-/* By id, each once, found each, and nothing between them. */
+/*
+ * By id, each once, found each, and nothing between them. One that is no file, and that nothing
+ * maps, is not this process's.
+ */
 static void test_found(void)
 {
 	for (unsigned count = 0; count < 9; count++) {
-		for (unsigned i = 0; i < count; i++)
+		for (unsigned i = 0; i < count; i++) {
+			add_memory(9 + 2 * i, 1);
 			add_memory(10 + 2 * i, i + 1);
+			add_map(IMAGE_MAP_SHARED_ANON, 10 + 2 * i, 100 + 20 * i, i + 1, 0, 0);
+		}
 		CHECK_EQ(objects_collect(&objects, &maps, &memories, &files), 0);
 		CHECK_EQ(objects.count, count);
 		for (unsigned i = 0; i < count; i++) {
@@ -65,7 +71,7 @@ static void test_found(void)
 			CHECK(object && object->id == 10 + 2 * i);
 			CHECK(object && object->bytes == (i + 1) * PAGE);
 			CHECK(object && object->reach == (i + 1) * PAGE);
-			CHECK(object && !object->is_mapped && !object->is_file);
+			CHECK(object && object->is_mapped && !object->is_file);
 		}
 		for (unsigned i = 0; i <= count; i++)
 			CHECK(!objects_find(&objects, 9 + 2 * i));

@@ -99,7 +99,6 @@ static int refuse_damaged(struct refusal *refusal)
 static int read_objects(struct offer *offer, struct reader *reader, const void **payload,
 			struct refusal *refusal)
 {
-	struct image_objects told;
 	int r = reader_next(reader, payload, refusal);
 
 	if (r)
@@ -108,21 +107,7 @@ static int read_objects(struct offer *offer, struct reader *reader, const void *
 		return refusal_set(refusal, EDVSIO,
 				   "the source speaks another version of the image");
 	memcpy(&offer->machine, *payload, sizeof(offer->machine));
-	r = reader_next(reader, payload, refusal);
-	if (r)
-		return r;
-	if (reader->type != IMAGE_OBJECTS || !image_objects_ok(*payload))
-		return refuse_damaged(refusal);
-	memcpy(&told, *payload, sizeof(told));
-	while ((r = reader_next(reader, payload, refusal)) == 0) {
-		if (reader->type == IMAGE_TASK)
-			break;
-		if (object_records_take(&offer->tables, true, reader, *payload) < 0)
-			return refuse_damaged(refusal);
-	}
-	if (r == 0 && !object_records_are_complete(&offer->tables, &told))
-		return refuse_damaged(refusal);
-	return r;
+	return object_records_read(&offer->tables, true, reader, IMAGE_TASK, payload, refusal);
 }
 
 int offer_read(struct offer *offer, struct reader *reader, struct refusal *refusal)

@@ -4,7 +4,7 @@
  * reader is called, and of the kinds of descriptors only the check of a body, so what the rest needs is left out.
  *
  * fuzz with: src/migrate/descriptors.c src/migrate/contents.c src/migrate/files.c src/migrate/maps.c
- * fuzz with: src/migrate/memories.c src/migrate/descriptions.c src/migrate/tables.c
+ * fuzz with: src/migrate/memories.c src/migrate/members.c src/migrate/descriptions.c src/migrate/tables.c
  * fuzz with: src/migrate/object_records.c src/migrate/kind.c src/migrate/kind_eventfd.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_pipe.c src/migrate/kind_refused.c
  * fuzz with: src/migrate/epoll_items.c src/migrate/kind_epoll.c src/migrate/kind_signalfd.c

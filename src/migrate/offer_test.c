@@ -26,6 +26,7 @@ static void begin(struct side *side)
 {
 	static const struct migrate_host nothing;
 	struct refusal refusal = REFUSAL_NONE;
+	const struct image_member member = { .vpid = 7, .session = 7, .group = 7 };
 	struct writer writer;
 	struct reader reader;
 	int stream = memfd_create("offer", MFD_CLOEXEC);
@@ -46,6 +47,7 @@ static void begin(struct side *side)
 	const struct inventories all = { &one, 1, &side->tables };
 
 	CHECK_EQ(writer_init(&writer, over(stream)), 0);
+	CHECK_EQ(members_append(&side->tables.members, &member), 0);
 	CHECK_EQ(offer_write(&all, &writer, &refusal), 0);
 	writer_deinit(&writer);
 	lseek(stream, 0, SEEK_SET);
@@ -59,6 +61,7 @@ static void end(struct side *side)
 {
 	offer_free(&side->offer);
 	inventory_close(&side->inventory);
+	tables_free(&side->tables);
 	close(side->root);
 	kill(side->pid, SIGKILL);
 	waitpid(side->pid, NULL, 0);

@@ -192,6 +192,50 @@ static int check_tables(struct others *others)
 	return r;
 }
 
+/* Memory that two of the processes that move have in common. */
+static int check_kin_memory(struct others *others, const struct inventory *one,
+			    const struct inventory *other)
+{
+	for (uint32_t i = 0; i < one->maps.count; i++) {
+		if (one->maps.map[i].kind != IMAGE_MAP_SHARED_ANON)
+			continue;
+		for (uint32_t j = 0; j < other->maps.count; j++)
+			if (other->maps.map[j].kind == IMAGE_MAP_SHARED_ANON &&
+			    other->maps.map[j].object == one->maps.map[i].object)
+				return refusal_set(others->refusal, EDVSPROCSTS,
+						   "the process shares memory with its child "
+						   "process %d, which is not carried",
+						   (int)other->pid);
+	}
+	return 0;
+}
+
+/* What two processes that move may not share, because each is made for itself on the target. */
+static int check_kin(struct others *others)
+{
+	const struct inventories *all = others->all;
+	int r = 0;
+
+	for (uint32_t i = 1; i < all->count && r == 0; i++) {
+		others->at = all->inventory[i]->pid;
+		for (uint32_t j = 0; j < i && r == 0; j++) {
+			r = check_tables_of(others, all->inventory[j]);
+			if (r == 0)
+				r = check_kin_memory(others, all->inventory[j], all->inventory[i]);
+		}
+	}
+	return r;
+}
+
+/* Whether one of the processes that move has that number: their sessions are those of some of them. */
+static bool is_session(const struct others *others, int32_t session)
+{
+	for (uint32_t i = 0; i < others->all->count; i++)
+		if (others->all->inventory[i]->process.vpid == session)
+			return true;
+	return false;
+}
+
 /* An orphan of the process is in its session still: it would stay behind, without the process. */
 static int check_orphan(struct others *others)
 {
@@ -202,8 +246,8 @@ static int check_orphan(struct others *others)
 	const char *state = procdir_field(inventory->text.text, "State");
 
 	if (!state || *state == 'Z' || *state == 'X' ||
-	    inventory_last_number(procdir_field(inventory->text.text, "NSsid")) !=
-		    inventory->process.vpid)
+	    !is_session(others,
+			inventory_last_number(procdir_field(inventory->text.text, "NSsid"))))
 		return 0;
 	return refusal_set(others->refusal, EDVSPROCSTS,
 			   "the process left a child process of its own child behind (%d), which "
@@ -513,6 +557,8 @@ static int check(const struct inventories *all, bool outside, struct refusal *re
 	if (r == 0)
 		r = check_tables(&others);
 	if (r == 0)
+		r = check_kin(&others);
+	if (r == 0)
 		r = check_rounds(&others, outside);
 	if (r == -ENOMEM)
 		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
@@ -533,5 +579,6 @@ int others_check_again(const struct inventories *all, struct refusal *refusal)
 {
 	struct inventory *first = all->inventory[0];
 
-	return children_of_init(first) == first->others ? 0 : check(all, false, refusal);
+	return children_of_init(first) == first->others ? 0
+							: check(all, first->others == 0, refusal);
 }

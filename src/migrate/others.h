@@ -18,7 +18,10 @@ extern const struct others_table others_tables[OTHERS_TABLES];
  */
 int others_check(const struct inventories *all, struct refusal *refusal);
 
-/* The same after the freeze; costs next to nothing if no process has come to the init meanwhile. */
+/*
+ * The same after the freeze; costs next to nothing if no process has come to the init meanwhile, nor (others
+ * of the first inventory is 0 then) to those that move.
+ */
 int others_check_again(const struct inventories *all, struct refusal *refusal);
 
 #endif

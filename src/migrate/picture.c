@@ -109,39 +109,14 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 	}
 }
 
-/* Up to the PROCESS record, which is left in *payload. */
-static int read_objects(struct picture *picture, struct reader *reader, const void **payload,
-			struct refusal *refusal)
-{
-	assert(picture->maps.count == 0 && picture->tables->files.count == 0);
-	struct image_objects told;
-	int r = reader_next(reader, payload, refusal);
-
-	if (r)
-		return r;
-	if (reader->type != IMAGE_OBJECTS || !image_objects_ok(*payload))
-		return refuse_damaged(refusal, "it does not begin with its objects");
-	memcpy(&told, *payload, sizeof(told));
-	for (;;) {
-		r = reader_next(reader, payload, refusal);
-		if (r)
-			return r;
-		if (reader->type == IMAGE_PROCESS)
-			break;
-		if (object_records_take(picture->tables, false, reader, *payload) < 0)
-			return refuse_damaged(refusal, "an object makes no sense");
-	}
-	if (!object_records_are_complete(picture->tables, &told))
-		return refuse_damaged(refusal, "its objects are not complete");
-	return 0;
-}
-
 static int take_process(struct picture *picture, const struct image_process *process)
 {
 	if (!image_process_ok(process) || !files_find(&picture->tables->files, process->exe_file) ||
 	    !files_find(&picture->tables->files, process->cwd_file))
 		return -EBADMSG;
 	picture->process = *process;
+	memcpy(picture->maps.special, process->special, sizeof(process->special));
+	picture->maps.special_count = process->special_count;
 	return 0;
 }
 
@@ -162,14 +137,13 @@ static bool are_whole(const struct picture *picture)
 	return true;
 }
 
-int picture_read_layout(struct picture *picture, struct reader *reader, struct refusal *refusal)
+int picture_read_layout(struct picture *picture, struct reader *reader, const void *payload,
+			struct refusal *refusal)
 {
-	const void *payload;
-	int r = read_objects(picture, reader, &payload, refusal);
+	assert(picture->maps.count == 0 && picture->descriptors.count == 0);
+	int r;
 
-	if (r)
-		return r;
-	if (take_process(picture, payload) < 0)
+	if (reader->type != IMAGE_PROCESS || take_process(picture, payload) < 0)
 		return refuse_damaged(refusal, "its process makes no sense");
 	for (;;) {
 		r = reader_next(reader, &payload, refusal);

@@ -9,7 +9,7 @@
 #include "migrate/tables.h"
 
 /*
- * The picture: everything a stream told of a process except its memory pages, checked record by
+ * The picture: everything a stream told of one process except its memory pages, checked record by
  * record and held until the restore needs it.
  */
 struct picture_thread {
@@ -40,10 +40,11 @@ struct picture {
 
 void picture_free(struct picture *picture);
 
-/* Reads up to the LAYOUT record. */
-int picture_read_layout(struct picture *picture, struct reader *reader, struct refusal *refusal);
+/* The payload is that of a PROCESS record. Reads up to the LAYOUT record. */
+int picture_read_layout(struct picture *picture, struct reader *reader, const void *payload,
+			struct refusal *refusal);
 
-/* Takes one record after LAYOUT that is neither PAGES nor END. */
+/* Takes one record after LAYOUT that is none of PAGES, PROCESS and END. */
 int picture_take(struct picture *picture, const struct reader *reader, const void *payload,
 		 struct refusal *refusal);
 

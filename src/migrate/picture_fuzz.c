@@ -6,7 +6,8 @@
  *
  * fuzz with: src/migrate/contents.c src/migrate/descriptors.c src/migrate/kind.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_eventfd.c src/migrate/kind_pipe.c
- * fuzz with: src/migrate/files.c src/migrate/maps.c src/migrate/memories.c src/migrate/object_records.c
+ * fuzz with: src/migrate/files.c src/migrate/maps.c src/migrate/memories.c src/migrate/members.c
+ * fuzz with: src/migrate/object_records.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_refused.c src/migrate/descriptions.c src/migrate/tables.c
  * fuzz with: src/migrate/epoll_items.c src/migrate/kind_epoll.c src/migrate/kind_signalfd.c
  * fuzz with: src/migrate/kind_timerfd.c src/migrate/kind_unix_stream.c
@@ -66,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	input = data;
 	input_bytes = size;
-	if (picture_read_layout(&picture, &reader, &refusal) == 0) {
+	if (object_records_read(&tables, false, &reader, IMAGE_PROCESS, &payload, &refusal) == 0 &&
+	    picture_read_layout(&picture, &reader, payload, &refusal) == 0) {
 		while (reader_next(&reader, &payload, &refusal) == 0) {
 			if (reader.type == IMAGE_PAGES)
 				image_pages_ok(payload, reader.length);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The records of files, descriptions and descriptors: every id must be known, and stand once. */
 #include "base/test.h"
+#include "migrate/object_records.h"
 #include "migrate/picture.h"
 #include "migrate/over_test.h"
 
@@ -49,7 +50,9 @@ static void write_layout(const struct layout *layout, int fd)
 		.file_count = layout->files,
 		.memory_count = layout->memories,
 		.description_count = layout->descriptions,
+		.member_count = 1,
 	};
+	const struct image_member member = { .vpid = 7, .session = 7, .group = 7 };
 	const struct image_process process = {
 		.vpid = 7,
 		.thread_count = 1,
@@ -66,6 +69,7 @@ static void write_layout(const struct layout *layout, int fd)
 
 	CHECK_EQ(writer_init(&writer, over(fd)), 0);
 	writer_put(&writer, IMAGE_OBJECTS, &objects, sizeof(objects));
+	writer_put(&writer, IMAGE_MEMBER, &member, sizeof(member));
 	for (uint32_t i = 0; i < layout->memories; i++)
 		writer_put(&writer, IMAGE_MEMORY, &layout->memory[i], sizeof(layout->memory[i]));
 	for (uint32_t i = 0; i < layout->files; i++)
@@ -105,7 +109,12 @@ static bool take(const struct layout *layout, struct picture *picture)
 	write_layout(layout, fd);
 	lseek(fd, 0, SEEK_SET);
 	CHECK_EQ(reader_init(&reader, over(fd)), 0);
-	int result = picture_read_layout(picture, &reader, &refusal);
+	const void *payload;
+	int result =
+		object_records_read(&tables, false, &reader, IMAGE_PROCESS, &payload, &refusal);
+
+	if (result == 0)
+		result = picture_read_layout(picture, &reader, payload, &refusal);
 
 	CHECK(result == 0 || strstr(refusal.reason, "damaged"));
 	reader_deinit(&reader);

@@ -38,15 +38,26 @@ struct restore {
 	struct foothold foothold;
 	struct calls calls;
 	struct maps own; /* mappings of the shell beside the foothold */
-	int *memfd; /* owned: of each memory file of the table, by index, else -1; NULL: not made yet */
+	/*
+	 * Of each memory file of the table, by index, else -1; NULL: not made yet. Owned, unless they are lent by
+	 * the process that has made them.
+	 */
+	int *memfd;
+	bool lent;
 	struct objects objects; /* shared memory, each mapped as a whole until it settles */
 	pid_t pid;
-	int dir;	   /* /proc/PID of the shell, not owned */
-	int root;	   /* the root directory of the shell, owned by the target */
+	int dir;	   /* /proc/PID of the shell, owned by the tree */
+	int root;	   /* the root directory of the shells, owned by the tree */
 	bool same_machine; /* the source's */
+	/*
+	 * The process of the tree with this number in its pid namespace, or NULL. member NULL:
+	 * there is no other one.
+	 */
+	struct restore *(*member)(void *tree, int32_t vpid);
+	void *tree;
 	unsigned sent;	   /* descriptors, since calls were run last */
-	int sock;	   /* our end of the way to the shell, not owned */
-	int mem;	   /* /proc/PID/mem, owned by the target */
+	int sock;	   /* our end of the way to the shells, owned by the tree */
+	int mem;	   /* /proc/PID/mem, owned by the tree */
 	uint32_t map_hint; /* where the last page went */
 };
 

@@ -57,9 +57,11 @@ int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
 
 void restore_deinit(struct restore *restore)
 {
-	for (uint32_t i = 0; restore->memfd && i < restore->picture.tables->files.count; i++)
+	for (uint32_t i = 0;
+	     restore->memfd && !restore->lent && i < restore->picture.tables->files.count; i++)
 		os_close(restore->memfd[i]);
-	free(restore->memfd);
+	if (!restore->lent)
+		free(restore->memfd);
 	restore->memfd = NULL;
 	objects_free(&restore->objects);
 }

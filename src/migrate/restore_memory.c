@@ -235,7 +235,7 @@ static int add_objects(struct restore *restore, struct refusal *refusal)
 	uint64_t bytes;
 
 	int r = objects_collect(objects, &restore->picture.maps, &restore->picture.tables->memories,
-				&restore->picture.tables->files);
+				restore->lent ? NULL : &restore->picture.tables->files);
 
 	if (r == -EBADMSG)
 		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared memory");
@@ -345,7 +345,8 @@ int restore_layout(struct restore *restore, struct refusal *refusal)
 	if (restore->picture.process.thp_disable)
 		calls_add(&restore->calls, "switch off huge pages", CALL_OK, SYS_prctl,
 			  PR_SET_THP_DISABLE, 1, restore->picture.process.thp_disable & ~1u);
-	r = restore_memory_files(restore, refusal);
+	if (!restore->lent)
+		r = restore_memory_files(restore, refusal);
 	if (r == 0)
 		r = add_objects(restore, refusal);
 	for (uint32_t i = 0; i < restore->picture.maps.count && r == 0; i++)

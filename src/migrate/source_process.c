@@ -80,7 +80,10 @@ int source_process_stop(struct source_process *process, uint64_t *first_stop_ns,
 {
 	assert(process->is_open && process->threads.count == 0);
 	interrupted_note(&process->interrupted, &process->inventory);
-	return threads_freeze(&process->threads, &process->inventory, first_stop_ns, refusal);
+	int r = threads_freeze(&process->threads, &process->inventory, first_stop_ns, refusal);
+
+	process->inventory.is_held = r == 0;
+	return r;
 }
 
 int source_process_borrow(struct source_process *process, struct refusal *refusal)
@@ -222,6 +225,7 @@ void source_process_release(struct source_process *process)
 	foothold_close(&process->foothold, &process->threads.tracee[0]);
 	scatter(process);
 	threads_thaw(&process->threads);
+	process->inventory.is_held = false;
 	process->foothold.base.at = 0;
 }
 

@@ -35,6 +35,7 @@ struct writer;
  */
 struct source_process {
 	pid_t pid;
+	uint32_t parent; /* its index in the tree, if it is not the first */
 	struct inventory inventory;
 	bool is_open; /* the inventory */
 	bool ignores_breakpoint;

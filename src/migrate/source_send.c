@@ -25,6 +25,9 @@ static void send_head(struct source_process *process, struct writer *writer)
 
 	inventory->process.thread_count = process->threads.count;
 	inventory->process.map_count = inventory->maps.count;
+	inventory->process.special_count = inventory->maps.special_count;
+	memcpy(inventory->process.special, inventory->maps.special,
+	       sizeof(inventory->process.special));
 	writer_put(writer, IMAGE_PROCESS, &inventory->process, sizeof(inventory->process));
 	writer_put_two(writer, IMAGE_STRING, &cwd, sizeof(cwd), inventory->cwd, cwd.length);
 	writer_put_two(writer, IMAGE_STRING, &auxv, sizeof(auxv), inventory->auxv, auxv.length);
@@ -146,9 +149,10 @@ int source_process_complete(struct source_process *process, bool last, struct re
 int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
 			struct writer *writer, uint64_t *page_count, struct refusal *refusal)
 {
-	const struct memory_view view = { &process->inventory.maps,
-					  &process->inventory.tables->memories,
-					  &process->inventory.tables->files };
+	const struct memory_view view = {
+		&process->inventory.maps, &process->inventory.tables->memories,
+		process->inventory.is_child ? NULL : &process->inventory.tables->files
+	};
 
 	process->pending_sent = 0;
 	send_head(process, writer);

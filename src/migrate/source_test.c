@@ -23,13 +23,14 @@ static struct played played;
 static void spell(char *word, size_t size, struct refusal *refusal)
 {
 	static const char letters[] = {
-		[IMAGE_MACHINE] = 'M',	  [IMAGE_OBJECTS] = 'O',      [IMAGE_FILE] = 'f',
-		[IMAGE_MEMORY] = 'm',	  [IMAGE_DESCRIPTION] = 'd',  [IMAGE_CONTENTS] = 'c',
-		[IMAGE_TASK] = 'K',	  [IMAGE_PROCESS] = 'P',      [IMAGE_STRING] = 's',
-		[IMAGE_MAP] = 'a',	  [IMAGE_FD] = 'n',	      [IMAGE_LAYOUT] = 'L',
-		[IMAGE_PAGES] = 'p',	  [IMAGE_SHARED_PAGES] = 'h', [IMAGE_GUARD] = 'g',
-		[IMAGE_SIGACTIONS] = 'A', [IMAGE_SIGINFO] = 'i',      [IMAGE_TIMER] = 't',
-		[IMAGE_THREAD] = 'T',	  [IMAGE_XSTATE] = 'x',	      [IMAGE_END] = 'E'
+		[IMAGE_MACHINE] = 'M',	[IMAGE_MEMBER] = 'b',	  [IMAGE_OBJECTS] = 'O',
+		[IMAGE_FILE] = 'f',	[IMAGE_MEMORY] = 'm',	  [IMAGE_DESCRIPTION] = 'd',
+		[IMAGE_CONTENTS] = 'c', [IMAGE_TASK] = 'K',	  [IMAGE_PROCESS] = 'P',
+		[IMAGE_STRING] = 's',	[IMAGE_MAP] = 'a',	  [IMAGE_FD] = 'n',
+		[IMAGE_LAYOUT] = 'L',	[IMAGE_PAGES] = 'p',	  [IMAGE_SHARED_PAGES] = 'h',
+		[IMAGE_GUARD] = 'g',	[IMAGE_SIGACTIONS] = 'A', [IMAGE_SIGINFO] = 'i',
+		[IMAGE_TIMER] = 't',	[IMAGE_THREAD] = 'T',	  [IMAGE_XSTATE] = 'x',
+		[IMAGE_END] = 'E'
 	};
 	struct reader reader;
 	const void *payload;
@@ -77,14 +78,14 @@ static void test_order(void)
 		return;
 	CHECK_EQ(migrate_source_check(played.source, &played.refusal), 0);
 	CHECK_EQ(migrate_source_offer(played.source, over(played.stream), &played.refusal), 0);
-	CHECK(is_spelt("^MOm*f+d*Ka+E$"));
+	CHECK(is_spelt("^MObm*f+d*Ka+E$"));
 	CHECK_EQ(migrate_source_stats(played.source)->offer_bytes,
 		 lseek(played.stream, 0, SEEK_END));
 	CHECK_EQ(ftruncate(played.stream, 0), 0);
 	played_again(&played);
 	CHECK_EQ(migrate_source_freeze(played.source, &played.refusal), 0);
 	CHECK_EQ(migrate_source_send(played.source, over(played.stream), &played.refusal), 0);
-	CHECK(is_spelt("^Om*f+(dc*)*Pssa+n+L[phg]+Ai*t*(Txi*)+E$"));
+	CHECK(is_spelt("^Obm*f+(dc*)*Pssa+n+L[phg]+Ai*t*(Txi*)+E$"));
 	const struct migrate_stats *stats = migrate_source_stats(played.source);
 
 	CHECK_EQ(stats->image_bytes, lseek(played.stream, 0, SEEK_END));

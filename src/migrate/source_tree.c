@@ -7,42 +7,294 @@
 
 #include "dvk/errors.h"
 #include "migrate/object_records.h"
+#include "migrate/source_members.h"
+#include "os/clock.h"
 
-static struct source_process *add(struct source_tree *tree, pid_t pid)
+#define HOLD_NS 1000000000
+
+/* The processes of a tree, found anew: those that were known before are taken over. */
+struct finder {
+	struct source_tree *tree;
+	struct source_process **known; /* owned; NULL: taken over */
+	uint32_t known_count;
+	uint32_t new_count;
+	int64_t deadline_ns; /* 0: they are not stopped */
+	uint64_t *first_stop_ns;
+	struct refusal *refusal;
+};
+
+static int append(struct source_tree *tree, struct source_process *process)
 {
-	struct source_process *process;
-
+	if (tree->count == IMAGE_MEMBERS_MAX)
+		return -E2BIG;
 	if (tree->count == tree->capacity) {
 		uint32_t capacity = tree->capacity ? tree->capacity * 2 : 4;
 		struct source_process **bigger = realloc(tree->process, capacity * sizeof(*bigger));
 
 		if (!bigger)
-			return NULL;
+			return -ENOMEM;
 		tree->process = bigger;
 		struct inventory **inventories =
 			realloc(tree->inventory, capacity * sizeof(*inventories));
 
 		if (!inventories)
-			return NULL;
+			return -ENOMEM;
 		tree->inventory = inventories;
 		tree->capacity = capacity;
 	}
 	assert(tree->count < tree->capacity);
-	process = malloc(sizeof(*process));
-	if (!process || source_process_init(process, pid) < 0) {
-		free(process);
-		return NULL;
-	}
 	tree->inventory[tree->count] = &process->inventory;
 	tree->process[tree->count++] = process;
-	return process;
+	return 0;
+}
+
+static struct source_process *process_free(struct source_process *process)
+{
+	if (process)
+		source_process_deinit(process);
+	free(process);
+	return NULL;
+}
+
+static struct source_process *process_new(pid_t pid)
+{
+	struct source_process *process = malloc(sizeof(*process));
+
+	if (process && source_process_init(process, pid) == 0)
+		return process;
+	free(process);
+	return NULL;
+}
+
+static int note_ended(struct source_tree *tree, pid_t pid, uint32_t parent)
+{
+	if (tree->ended_count == tree->ended_capacity) {
+		uint32_t capacity = tree->ended_capacity ? tree->ended_capacity * 2 : 4;
+		struct source_ended *bigger = realloc(tree->ended, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		tree->ended = bigger;
+		tree->ended_capacity = capacity;
+	}
+	assert(pid > 0);
+	tree->ended[tree->ended_count++] = (struct source_ended){ pid, parent };
+	return 0;
+}
+
+/* One that is known, if that is not another process that had its number, or NULL. */
+static struct source_process *take_known(struct finder *finder, pid_t pid)
+{
+	for (uint32_t i = 0; i < finder->known_count; i++) {
+		struct source_process *process = finder->known[i];
+
+		if (!process || process->pid != pid)
+			continue;
+		finder->known[i] = NULL;
+		return procdir_ended(process->inventory.dir) ? process_free(process) : process;
+	}
+	return NULL;
+}
+
+/* 0, 1: it is gone, or a refusal. */
+static int open_new(struct finder *finder, pid_t pid, struct source_process **processp)
+{
+	struct refusal why = REFUSAL_NONE;
+	struct source_process *process = process_new(pid);
+
+	if (!process)
+		return refusal_set(finder->refusal, EDVSNOMEM, "out of memory");
+	int r = source_process_open(process, &finder->tree->tables, &why);
+
+	if (r == 0)
+		r = inventory_threads(&process->inventory) < 0;
+	if (r) {
+		process_free(process);
+		if (r < 0 && why.error != EDVSSRCH)
+			return refusal_set_number(finder->refusal, why.error, "%s", why.reason);
+		return 1;
+	}
+	process->inventory.is_child = true;
+	finder->new_count++;
+	*processp = process;
+	return 0;
+}
+
+static int add_child(struct finder *finder, uint32_t parent, pid_t pid)
+{
+	struct source_process *process = NULL;
+
+	if (source_members_has_ended(pid))
+		return note_ended(finder->tree, pid, parent) < 0
+			       ? refusal_set(finder->refusal, EDVSNOMEM, "out of memory")
+			       : 0;
+	process = take_known(finder, pid);
+	int r = process ? 0 : open_new(finder, pid, &process);
+
+	if (r)
+		return r < 0 ? r : 0;
+	process->parent = parent;
+	r = append(finder->tree, process);
+	if (r < 0) {
+		process_free(process);
+		return r == -ENOMEM
+			       ? refusal_set(finder->refusal, EDVSNOMEM, "out of memory")
+			       : refusal_set(finder->refusal, EDVSPROCSTS,
+					     "the process has more than %u descendants, which is "
+					     "the most that can move with it",
+					     IMAGE_MEMBERS_MAX - 1);
+	}
+	return 0;
+}
+
+static int add_children(struct finder *finder, uint32_t parent)
+{
+	struct source_children children = { 0 };
+	int r = source_children_list(&children, finder->tree->inventory[parent]);
+
+	if (r < 0 && r != -ENOMEM)
+		r = 0; /* it has ended, which is found later */
+	if (r < 0)
+		r = refusal_set(finder->refusal, EDVSNOMEM, "out of memory");
+	for (uint32_t i = 0; i < children.count && r == 0; i++)
+		r = add_child(finder, parent, children.pid[i]);
+	source_children_free(&children);
+	return r;
+}
+
+/* One that ends before it stands is a child that has ended, or nothing. */
+static void leave_out(struct finder *finder, uint32_t index)
+{
+	struct source_tree *tree = finder->tree;
+	struct source_process *process = tree->process[index];
+
+	if (source_members_has_ended(process->pid))
+		note_ended(tree, process->pid, process->parent);
+	process_free(process);
+	tree->count--;
+	for (uint32_t i = index; i < tree->count; i++) {
+		tree->process[i] = tree->process[i + 1];
+		tree->inventory[i] = tree->inventory[i + 1];
+	}
+}
+
+/* 0, 1: it is left out, or a refusal. */
+static int stop(struct finder *finder, uint32_t index)
+{
+	struct source_process *process = finder->tree->process[index];
+	struct refusal why = REFUSAL_NONE;
+	uint64_t later;
+
+	if (!finder->deadline_ns)
+		return 0;
+	if (os_now_ns() > finder->deadline_ns)
+		return refusal_set(finder->refusal, EDVSBUSY,
+				   "the process and its descendants start processes faster than "
+				   "they can be stopped; try again");
+	int r = source_process_stop(process, index ? &later : finder->first_stop_ns, &why);
+
+	if (r == 0)
+		return 0;
+	if (index &&
+	    (source_members_has_ended(process->pid) || procdir_ended(process->inventory.dir))) {
+		leave_out(finder, index);
+		return 1;
+	}
+	const struct inventories all = source_tree_inventories(finder->tree);
+
+	inventories_name(&all, index, r, &why);
+	return refusal_set_number(finder->refusal, why.error, "%s", why.reason);
+}
+
+static int find(struct finder *finder)
+{
+	struct source_tree *tree = finder->tree;
+	int r = 0;
+
+	finder->known = tree->process;
+	finder->known_count = tree->count;
+	struct source_process *first = finder->known[0];
+
+	tree->process = NULL;
+	tree->count = tree->capacity = tree->ended_count = 0;
+	if (append(tree, first) < 0) {
+		tree->process = finder->known;
+		tree->count = finder->known_count;
+		return refusal_set(finder->refusal, EDVSNOMEM, "out of memory");
+	}
+	finder->known[0] = NULL;
+	for (uint32_t i = 0; i < tree->count && r >= 0;) {
+		r = stop(finder, i);
+		if (r == 0)
+			r = add_children(finder, i++);
+	}
+	for (uint32_t i = 0; i < finder->known_count; i++)
+		process_free(finder->known[i]);
+	free(finder->known);
+	return r < 0 ? r : 0;
+}
+
+static int append_member(struct source_tree *tree, const struct image_member *member,
+			 struct refusal *refusal)
+{
+	int r = image_member_ok(member) ? members_append(&tree->tables.members, member) : -EBADMSG;
+
+	if (r == 0)
+		return 0;
+	if (r == -ENOMEM)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "process %d of the container, which descends from the process, cannot "
+			   "be made again on the target: its parent, its number or what it told "
+			   "its parent is not what is expected",
+			   member->vpid);
+}
+
+/* What is told of them; whether their sessions and groups can be made again. */
+static int describe(struct source_tree *tree, struct refusal *refusal)
+{
+	int r = 0;
+
+	members_clear(&tree->tables.members);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++) {
+		struct image_member member = tree->inventory[i]->member;
+
+		member.parent = i ? tree->inventory[tree->process[i]->parent]->process.vpid : 0;
+		r = append_member(tree, &member, refusal);
+	}
+	for (uint32_t i = 0; i < tree->ended_count && r == 0; i++) {
+		struct image_member member;
+
+		r = source_members_read_ended(tree->ended[i].pid, &member, refusal);
+		if (r == 0 && member.status & 0x80)
+			r = refusal_set(
+				refusal, EDVSPROCSTS,
+				"child process %d has ended with a core dump, and its parent "
+				"has not taken note of that, which is not carried",
+				(int)tree->ended[i].pid);
+		member.parent = tree->inventory[tree->ended[i].parent]->process.vpid;
+		if (r == 0)
+			r = append_member(tree, &member, refusal);
+	}
+	const struct image_member *misplaced = r ? NULL : members_misplaced(&tree->tables.members);
+
+	if (misplaced)
+		r = refusal_set(refusal, EDVSPROCSTS,
+				"process %d of the container, which descends from the process, is "
+				"in a session or process group whose leader has ended or is not "
+				"among them, so that it cannot be made again on the target",
+				misplaced->vpid);
+	return r;
 }
 
 int source_tree_init(struct source_tree *tree, pid_t pid)
 {
 	*tree = (struct source_tree){ 0 };
-	if (add(tree, pid))
+	struct source_process *process = process_new(pid);
+
+	if (process && append(tree, process) == 0)
 		return 0;
+	process_free(process);
 	source_tree_deinit(tree);
 	return -ENOMEM;
 }
@@ -50,11 +302,10 @@ int source_tree_init(struct source_tree *tree, pid_t pid)
 void source_tree_deinit(struct source_tree *tree)
 {
 	source_tree_release(tree);
-	while (tree->count) {
-		source_process_deinit(tree->process[--tree->count]);
-		free(tree->process[tree->count]);
-	}
+	while (tree->count)
+		process_free(tree->process[--tree->count]);
 	free(tree->process);
+	free(tree->ended);
 	free(tree->inventory);
 	tables_free(&tree->tables);
 	*tree = (struct source_tree){ 0 };
@@ -71,19 +322,30 @@ int source_tree_check(struct source_tree *tree, const struct migrate_host *host,
 {
 	int r = source_process_open(tree->process[0], &tree->tables, refusal);
 
+	struct finder finder = { .tree = tree, .refusal = refusal };
+
+	if (r == 0)
+		r = find(&finder);
 	if (r)
 		return r;
 	const struct inventories all = source_tree_inventories(tree);
 
-	return inventories_read(&all, host, true, refusal);
+	r = inventories_read(&all, host, true, refusal);
+	return r ? r : describe(tree, refusal);
 }
 
 int source_tree_hold(struct source_tree *tree, uint64_t *first_stop_ns, struct refusal *refusal)
 {
-	int r = source_process_stop(tree->process[0], first_stop_ns, refusal);
+	struct finder finder = { .tree = tree,
+				 .deadline_ns = os_now_ns() + HOLD_NS,
+				 .first_stop_ns = first_stop_ns,
+				 .refusal = refusal };
+	int r = find(&finder);
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = source_process_borrow(tree->process[i], refusal);
+	if (finder.new_count)
+		tree->inventory[0]->others = 0;
 	if (r)
 		source_tree_release(tree);
 	return r;
@@ -95,14 +357,23 @@ void source_tree_gather(struct source_tree *tree, const struct os_affinity *here
 		source_process_gather(tree->process[i], here);
 }
 
+static int named(struct source_tree *tree, uint32_t index, int r, struct refusal *refusal)
+{
+	const struct inventories all = source_tree_inventories(tree);
+
+	return inventories_name(&all, index, r, refusal);
+}
+
 int source_tree_enter(struct source_tree *tree, const struct migrate_host *host,
 		      struct refusal *refusal)
 {
 	const struct inventories all = source_tree_inventories(tree);
 	int r = inventories_read(&all, host, false, refusal);
 
+	if (r == 0)
+		r = describe(tree, refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = source_process_enter(tree->process[i], host, refusal);
+		r = named(tree, i, source_process_enter(tree->process[i], host, refusal), refusal);
 	return r;
 }
 
@@ -111,7 +382,7 @@ int source_tree_ask(struct source_tree *tree, struct refusal *refusal)
 	int r = 0;
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = source_process_ask(tree->process[i], refusal);
+		r = named(tree, i, source_process_ask(tree->process[i], refusal), refusal);
 	return r;
 }
 
@@ -120,9 +391,11 @@ static int complete(struct source_tree *tree, struct refusal *refusal)
 	int r = 0;
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = source_process_complete(tree->process[i], false, refusal);
+		r = named(tree, i, source_process_complete(tree->process[i], false, refusal),
+			  refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = source_process_complete(tree->process[i], true, refusal);
+		r = named(tree, i, source_process_complete(tree->process[i], true, refusal),
+			  refusal);
 	return r;
 }
 
@@ -136,7 +409,10 @@ int source_tree_send(struct source_tree *tree, const struct os_affinity *every_c
 	*page_count = 0;
 	object_records_send(&tree->tables, false, writer);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = source_process_send(tree->process[i], every_cpu, writer, page_count, refusal);
+		r = named(tree, i,
+			  source_process_send(tree->process[i], every_cpu, writer, page_count,
+					      refusal),
+			  refusal);
 	return r;
 }
 
@@ -145,7 +421,7 @@ int source_tree_try(struct source_tree *tree, struct refusal *refusal)
 	int r = complete(tree, refusal);
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = source_process_try(tree->process[i], refusal);
+		r = named(tree, i, source_process_try(tree->process[i], refusal), refusal);
 	return r;
 }
 
@@ -153,6 +429,14 @@ void source_tree_release(struct source_tree *tree)
 {
 	for (uint32_t i = tree->count; i-- > 0;)
 		source_process_release(tree->process[i]);
+}
+
+bool source_tree_has(const struct source_tree *tree, pid_t pid)
+{
+	for (uint32_t i = 0; i < tree->count; i++)
+		if (tree->process[i]->pid == pid)
+			return true;
+	return false;
 }
 
 uint64_t source_tree_kill(struct source_tree *tree)

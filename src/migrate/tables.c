@@ -5,6 +5,7 @@
 
 void tables_clear(struct tables *tables)
 {
+	members_clear(&tables->members);
 	files_clear(&tables->files);
 	memories_clear(&tables->memories);
 	descriptions_clear(&tables->descriptions);
@@ -13,6 +14,7 @@ void tables_clear(struct tables *tables)
 
 void tables_free(struct tables *tables)
 {
+	members_free(&tables->members);
 	files_free(&tables->files);
 	memories_free(&tables->memories);
 	descriptions_free(&tables->descriptions);

@@ -4,10 +4,12 @@
 
 #include "migrate/descriptions.h"
 #include "migrate/files.h"
+#include "migrate/members.h"
 #include "migrate/memories.h"
 
 /* The objects that processes refer to, by id: one set of tables for all processes that move together. */
 struct tables {
+	struct members members; /* those processes */
 	struct files files;
 	struct memories memories;
 	struct descriptions descriptions;

@@ -14,8 +14,9 @@
 #include "migrate/clocks.h"
 #include "migrate/fault.h"
 #include "migrate/offer.h"
-#include "migrate/restore.h"
+#include "migrate/object_records.h"
 #include "migrate/stream.h"
+#include "migrate/target_tree.h"
 #include "os/affinity.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -30,8 +31,7 @@
 struct migrate_target {
 	struct migrate_host host;
 	struct offer offer;
-	struct tables tables; /* of the picture */
-	struct restore restore;
+	struct target_tree tree;
 	bool checked, loaded;
 	bool pinned;
 	struct os_affinity own_affinity;
@@ -45,15 +45,17 @@ struct migrate_target *migrate_target_new(const struct migrate_host *host)
 	if (!target)
 		return NULL;
 	target->host = *host;
-	target->restore.host = &target->host;
-	target->restore.picture.tables = &target->tables;
-	target->restore.dir = target->restore.sock = target->restore.mem = target->restore.root =
-		-1;
-	if (calls_init(&target->restore.calls) < 0) {
+	if (target_tree_init(&target->tree, &target->host) < 0) {
 		free(target);
 		return NULL;
 	}
 	return target;
+}
+
+/* The process from which the others descend. */
+static struct restore *first(const struct migrate_target *target)
+{
+	return target->tree.process[0];
 }
 
 static void close_one(int *fd)
@@ -71,31 +73,26 @@ static void pin(struct migrate_target *target)
 		return;
 	os_affinity(0, &target->own_affinity);
 	os_affinity_set(0, &here);
-	os_affinity_set(target->restore.pid, &here);
+	os_affinity_set(first(target)->pid, &here);
 	target->pinned = true;
 }
 
+/* Those of the processes are given back when their own are known. */
 static void unpin(struct migrate_target *target)
 {
 	if (!target->pinned)
 		return;
 	os_affinity_set(0, &target->own_affinity);
-	for (uint32_t i = 0; i < target->restore.threads.count; i++)
-		os_affinity_set(target->restore.threads.tracee[i].tid, &target->own_affinity);
 	target->pinned = false;
 }
 
 void migrate_target_discard(struct migrate_target *target)
 {
-	struct restore *restore = &target->restore;
-
 	unpin(target);
-	threads_kill(&restore->threads);
-	close_one(&restore->sock);
-	close_one(&restore->mem);
-	close_one(&restore->root);
-	close_one(&restore->dir);
-	assert(restore->threads.count == 0 && !target->pinned);
+	target_tree_kill(&target->tree);
+	close_one(&first(target)->sock);
+	close_one(&first(target)->root);
+	assert(first(target)->threads.count == 0 && !target->pinned);
 	target->checked = target->loaded = false;
 }
 
@@ -104,19 +101,14 @@ void migrate_target_free(struct migrate_target *target)
 	if (!target)
 		return;
 	migrate_target_discard(target);
-	threads_free(&target->restore.threads);
-	calls_deinit(&target->restore.calls);
-	restore_deinit(&target->restore);
-	picture_free(&target->restore.picture);
-	tables_free(&target->tables);
-	maps_free(&target->restore.own);
+	target_tree_deinit(&target->tree);
 	offer_free(&target->offer);
 	free(target);
 }
 
 pid_t migrate_target_pid(const struct migrate_target *target)
 {
-	return target->restore.pid;
+	return first(target)->pid;
 }
 
 const struct migrate_stats *migrate_target_stats(const struct migrate_target *target)
@@ -174,7 +166,7 @@ static int seize_shell(struct restore *restore, struct refusal *refusal)
 
 static int start_shell(struct migrate_target *target, struct refusal *refusal)
 {
-	struct restore *restore = &target->restore;
+	struct restore *restore = first(target);
 	int vpid = target->offer.task.vpid;
 
 	if (!target->host.spawn_shell)
@@ -193,7 +185,7 @@ static int start_shell(struct migrate_target *target, struct refusal *refusal)
 
 static int prepare(struct migrate_target *target, struct refusal *refusal)
 {
-	struct restore *restore = &target->restore;
+	struct restore *restore = first(target);
 	static const struct migrate_host nothing;
 	struct procdir_text text = { 0 };
 	int r = start_shell(target, refusal);
@@ -242,89 +234,146 @@ int migrate_target_check(struct migrate_target *target, struct secure *from,
 	return r;
 }
 
-static int take_pages(struct migrate_target *target, const struct reader *reader,
-		      const void *payload, struct refusal *refusal)
+static int take_pages(struct migrate_target *target, struct restore *restore,
+		      const struct reader *reader, const void *payload, struct refusal *refusal)
 {
 	const struct image_pages *pages = payload;
 
 	if (!image_pages_ok(pages, reader->length))
 		return refusal_set(refusal, EDVSIO, "the image is damaged: its pages");
 	target->stats.page_count += pages->count;
-	return restore_pages(&target->restore, pages, refusal);
+	return restore_pages(restore, pages, refusal);
 }
 
-static int take_shared_pages(struct migrate_target *target, const struct reader *reader,
-			     const void *payload, struct refusal *refusal)
+static int take_shared_pages(struct migrate_target *target, struct restore *restore,
+			     const struct reader *reader, const void *payload,
+			     struct refusal *refusal)
 {
 	const struct image_shared_pages *pages = payload;
 
 	if (!image_shared_pages_ok(pages, reader->length))
 		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared pages");
 	target->stats.page_count += pages->count;
-	return restore_shared_pages(&target->restore, pages, refusal);
+	return restore_shared_pages(restore, pages, refusal);
 }
 
-static int read_contents(struct migrate_target *target, struct reader *reader,
-			 struct refusal *refusal)
+/* Up to the next process or the end, whose record is left in the reader and in *payload. */
+static int read_contents(struct migrate_target *target, struct restore *restore,
+			 struct reader *reader, const void **payload, struct refusal *refusal)
 {
-	struct restore *restore = &target->restore;
-
 	for (;;) {
-		const void *payload;
-		int r = reader_next(reader, &payload, refusal);
+		int r = reader_next(reader, payload, refusal);
 
 		if (r)
 			return r;
-		if (reader->type == IMAGE_END)
+		if (reader->type == IMAGE_END || reader->type == IMAGE_PROCESS)
 			return picture_complete(&restore->picture, refusal);
 		if (reader->type == IMAGE_PAGES)
-			r = take_pages(target, reader, payload, refusal);
+			r = take_pages(target, restore, reader, *payload, refusal);
 		else if (reader->type == IMAGE_SHARED_PAGES)
-			r = take_shared_pages(target, reader, payload, refusal);
+			r = take_shared_pages(target, restore, reader, *payload, refusal);
 		else
-			r = picture_take(&restore->picture, reader, payload, refusal);
+			r = picture_take(&restore->picture, reader, *payload, refusal);
 		if (r)
 			return r;
 	}
 }
 
-static int build(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
+/* Until it has its memory and descriptors. */
+static int build_one(struct migrate_target *target, const struct image_member *member,
+		     struct reader *reader, const void **payload, struct refusal *refusal)
 {
-	struct restore *restore = &target->restore;
-	assert(restore->threads.count == 1);
-	int r = picture_read_layout(&restore->picture, reader, refusal);
+	struct restore *restore = target_tree_of(&target->tree, member->vpid);
+	int r = picture_read_layout(&restore->picture, reader, *payload, refusal);
 
-	if (r == 0 && restore->picture.process.vpid != target->offer.task.vpid)
+	if (r == 0 && restore->picture.process.vpid != member->vpid)
 		r = refusal_set(refusal, EDVSIO, "the image is of another process");
+	if (r == 0)
+		r = target_tree_enter(&target->tree, restore, refusal);
 	if (r == 0)
 		r = restore_layout(restore, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_TARGET_MAPPED, refusal);
 	if (r == 0)
-		r = read_contents(target, reader, refusal);
+		r = read_contents(target, restore, reader, payload, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_TARGET_FILLED, refusal);
 	if (r == 0)
 		r = restore_settle(restore, refusal);
+	return r ? r : restore_files(restore, refusal);
+}
+
+static int build_all(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
+{
+	struct tables *tables = &target->tree.tables;
+	const struct members *members = &tables->members;
+	uint32_t living = 0;
+	const void *payload;
+	int r = object_records_read(tables, false, reader, IMAGE_PROCESS, &payload, refusal);
+
+	if (r == 0 && members->member[0].vpid != target->offer.task.vpid)
+		r = refusal_set(refusal, EDVSIO, "the image is of another process");
 	if (r == 0)
-		r = restore_files(restore, refusal);
-	descriptions_let_go(&target->tables.descriptions);
+		r = target_tree_make(&target->tree, refusal);
 	if (r == 0)
-		r = restore_join(restore, refusal);
-	if (r == 0)
-		r = restore_seal_memory_files(restore, refusal);
-	if (r == 0)
-		r = restore_threads(restore, refusal);
+		living = members_living(members);
+	for (uint32_t i = 0; i < living && r == 0; i++)
+		r = build_one(target, &members->member[i], reader, &payload, refusal);
+	if (r == 0 && reader->type != IMAGE_END)
+		r = refusal_set(refusal, EDVSIO, "the image has more processes than members");
+	return r;
+}
+
+/* All have their descriptors. */
+static int finish_one(struct migrate_target *target, struct restore *restore,
+		      struct refusal *refusal)
+{
+	int r = restore_threads(restore, refusal);
+
 	if (r == 0)
 		r = fault_here(FAULT_TARGET_THREADS, refusal);
 	if (r == 0)
 		r = restore_task(restore, refusal);
-	unpin(target);
+	if (r == 0 && target->pinned)
+		target_tree_scatter(restore, &target->own_affinity);
 	if (r == 0)
 		r = restore_outside(restore, refusal);
+	return r ? r : restore_leave(restore, refusal);
+}
+
+static int build(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
+{
+	struct target_tree *tree = &target->tree;
+	assert(first(target)->threads.count == 1);
+	int r = build_all(target, reader, refusal);
+
+	descriptions_let_go(&tree->tables.descriptions);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		r = restore_join(tree->process[i], refusal);
 	if (r == 0)
-		r = restore_leave(restore, refusal);
+		r = restore_seal_memory_files(first(target), refusal);
+	if (r == 0)
+		r = target_tree_end_ended(tree, refusal);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		if (tree->process[i]->threads.count) /* else it has ended */
+			r = finish_one(target, tree->process[i], refusal);
+	unpin(target);
 	return r ? r : fault_here(FAULT_TARGET_LOADED, refusal);
+}
+
+static void count(struct migrate_target *target)
+{
+	struct migrate_stats *stats = &target->stats;
+
+	stats->cpu_owed_ns = first(target)->picture.process.cpu_owed_ns;
+	stats->thread_count = stats->map_count = stats->fd_count = 0;
+	for (uint32_t i = 0; i < target->tree.count; i++) {
+		const struct picture *picture = &target->tree.process[i]->picture;
+
+		stats->thread_count += picture->thread_count;
+		stats->map_count += picture->maps.count;
+		stats->fd_count += picture->descriptors.count;
+	}
 }
 
 int migrate_target_load(struct migrate_target *target, struct secure *from, struct refusal *refusal)
@@ -343,12 +392,9 @@ int migrate_target_load(struct migrate_target *target, struct secure *from, stru
 	target->stats.load_ns = (uint64_t)os_now_ns() - started;
 	if (r)
 		reader_drain(&reader);
-	target->stats.cpu_owed_ns = target->restore.picture.process.cpu_owed_ns;
-	target->stats.thread_count = target->restore.picture.thread_count;
-	target->stats.map_count = target->restore.picture.maps.count;
-	target->stats.fd_count = target->restore.picture.descriptors.count;
+	count(target);
 	reader_deinit(&reader);
-	close_one(&target->restore.sock);
+	close_one(&first(target)->sock);
 	target->loaded = r == 0;
 	if (r)
 		migrate_target_discard(target);
@@ -358,27 +404,14 @@ int migrate_target_load(struct migrate_target *target, struct secure *from, stru
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			  struct refusal *refusal)
 {
-	struct threads *threads = &target->restore.threads;
-	int r = 0;
-
 	assert(target->loaded);
-	assert(threads->count && !target->pinned);
+	assert(!target->pinned);
 	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)
 		*resumed_ns = target->stats.resume_ns;
-	for (uint32_t i = 0; i < threads->count; i++) {
-		if (threads->tracee[i].stop_again)
-			os_pid_signal(threads->tracee[i].tid, OS_SIGSTOP);
-		threads->tracee[i].borrowed = false; /* its registers are the process's now */
-		if (trace_detach(threads->tracee[i].tid, 0) < 0)
-			r = refusal_set(refusal, EDVSSRCH,
-					"the process was killed before it could run on");
-		threads->tracee[i].held = false;
-	}
-	threads->count = 0;
-	close_one(&target->restore.mem);
-	close_one(&target->restore.root);
-	close_one(&target->restore.dir);
+	int r = target_tree_resume(&target->tree, refusal);
+
+	close_one(&first(target)->root);
 	target->loaded = target->checked = false;
 	return r;
 }

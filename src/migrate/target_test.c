@@ -26,6 +26,7 @@ static void make_offer(void)
 	struct tables tables = { 0 };
 	struct inventory inventory;
 	struct refusal refusal = REFUSAL_NONE;
+	const struct image_member member = { .vpid = 7, .session = 7, .group = 7 };
 	struct writer writer;
 
 	offered = memfd_create("offer", MFD_CLOEXEC);
@@ -41,9 +42,11 @@ static void make_offer(void)
 	const struct inventories all = { &one, 1, &tables };
 
 	CHECK_EQ(writer_init(&writer, over(offered)), 0);
+	CHECK_EQ(members_append(&tables.members, &member), 0);
 	CHECK_EQ(offer_write(&all, &writer, &refusal), 0);
 	writer_deinit(&writer);
 	inventory_close(&inventory);
+	tables_free(&tables);
 }
 
 static int check(const struct migrate_host *host, struct refusal *refusal)

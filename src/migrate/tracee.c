@@ -174,8 +174,8 @@ int tracee_return(struct tracee *tracee)
 	return tracee_result(r);
 }
 
-/* Waits for the end of a task that was killed. A stop on the way is left behind. */
-static void await_end(struct tracee *tracee)
+/* A stop on the way is left behind. */
+void tracee_await_end(struct tracee *tracee)
 {
 	struct trace_stop stop;
 
@@ -205,7 +205,7 @@ void tracee_release(struct tracee *tracee)
 		os_pid_signal(tracee->tid, OS_SIGSTOP);
 	/* Refused means that it is being killed: then its end is ours to take note of. */
 	if (trace_detach(tracee->tid, 0) == -ESRCH)
-		await_end(tracee);
+		tracee_await_end(tracee);
 	tracee->held = false;
 	tracee->stopped = false;
 }
@@ -327,6 +327,6 @@ void tracee_kill(struct tracee *tracee)
 	if (!tracee->held)
 		return;
 	os_pid_signal(tracee->tid, OS_SIGKILL);
-	await_end(tracee);
+	tracee_await_end(tracee);
 	*tracee = (struct tracee){ .tid = tracee->tid };
 }

@@ -72,6 +72,12 @@ int tracee_run(struct tracee *tracee, struct remote_ptr code, struct remote_ptr 
 int tracee_start(struct tracee *tracee, struct remote_ptr code, struct remote_ptr list);
 int tracee_await_breakpoint(struct tracee *tracee);
 
+/*
+ * Waits for the end of a task that was killed or ends; if it is a child of another process, that
+ * one can take note of it then.
+ */
+void tracee_await_end(struct tracee *tracee);
+
 /* Kills the whole process and waits until this thread of it has ended. */
 void tracee_kill(struct tracee *tracee);
 

@@ -20,6 +20,8 @@ bool image_length_ok(uint32_t type, uint32_t length)
 		return length == sizeof(struct image_machine);
 	case IMAGE_OBJECTS:
 		return length == sizeof(struct image_objects);
+	case IMAGE_MEMBER:
+		return length == sizeof(struct image_member);
 	case IMAGE_MEMORY:
 		return length == sizeof(struct image_memory);
 	case IMAGE_TASK:
@@ -72,21 +74,26 @@ bool image_machine_ok(const struct image_machine *machine)
 	       machine->monotonic_ns <= INT64_MAX / 4 && machine->boottime_ns <= INT64_MAX / 4;
 }
 
-bool image_task_ok(const struct image_task *task)
+static bool are_specials(const struct image_special *special, uint32_t count)
 {
-	if (task->vpid <= 1 || task->thread_count == 0 || task->thread_count > IMAGE_THREADS_MAX)
+	if (count > IMAGE_SPECIALS)
 		return false;
-	if (task->map_count > IMAGE_MAPS_MAX || task->special_count > IMAGE_SPECIALS)
-		return false;
-	for (unsigned i = 0; i < task->special_count; i++) {
-		const struct image_special *special = &task->special[i];
-
+	for (unsigned i = 0; i < count; i++, special++) {
 		if (!memchr(special->name, 0, sizeof(special->name)))
 			return false;
 		if (special->length > IMAGE_ADDRESS_END ||
 		    !image_range_ok(special->start, special->start + special->length))
 			return false;
 	}
+	return true;
+}
+
+bool image_task_ok(const struct image_task *task)
+{
+	if (task->vpid <= 1 || task->thread_count == 0 || task->thread_count > IMAGE_THREADS_MAX)
+		return false;
+	if (task->map_count > IMAGE_MAPS_MAX || !are_specials(task->special, task->special_count))
+		return false;
 	return memchr(task->comm, 0, sizeof(task->comm)) != NULL;
 }
 
@@ -95,7 +102,23 @@ bool image_objects_ok(const struct image_objects *objects)
 	return objects->magic == IMAGE_MAGIC && objects->version == IMAGE_VERSION &&
 	       objects->file_count <= IMAGE_FILES_MAX &&
 	       objects->memory_count <= IMAGE_MEMORIES_MAX &&
-	       objects->description_count <= IMAGE_DESCRIPTIONS_MAX;
+	       objects->description_count <= IMAGE_DESCRIPTIONS_MAX &&
+	       objects->member_count <= IMAGE_MEMBERS_MAX;
+}
+
+/* A status of waitpid() that is the end of a process: how it exited, or the signal that ended it. */
+static bool is_end(uint32_t status)
+{
+	uint32_t signal = status & 0x7f;
+
+	return signal ? signal <= IMAGE_SIGNALS && !(status & ~0xffu) : !(status & ~0xff00u);
+}
+
+bool image_member_ok(const struct image_member *member)
+{
+	return member->vpid > 1 && (member->parent == 0 || member->parent > 1) &&
+	       member->session > 0 && member->group > 0 && member->exit_signal <= IMAGE_SIGNALS &&
+	       (member->ended ? member->ended == 1 && is_end(member->status) : !member->status);
 }
 
 bool image_memory_ok(const struct image_memory *memory)
@@ -112,7 +135,8 @@ bool image_process_ok(const struct image_process *process)
 		return false;
 	if (process->map_count > IMAGE_MAPS_MAX || process->fd_count > IMAGE_FDS_MAX)
 		return false;
-	return process->opener.group_count <= 64;
+	return process->opener.group_count <= 64 &&
+	       are_specials(process->special, process->special_count);
 }
 
 bool image_file_ok(const struct image_file *file, uint32_t length)

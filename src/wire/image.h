@@ -7,13 +7,17 @@
 #include <stdint.h>
 
 /*
- * The checkpoint image: a stream of records, each a header and a payload. Two such streams cross
+ * The checkpoint image of a tree of processes: a stream of records, each a header and a payload. Two such streams cross
  * the link during a move, first the offer, while the process still runs, then the state proper.
  *
- *	offer: MACHINE OBJECTS MEMORY* FILE* DESCRIPTION* TASK MAP* END
+ *	offer: MACHINE OBJECTS MEMBER* MEMORY* FILE* DESCRIPTION* TASK MAP* END
  *	       what the target must have before anything is stopped
- *	state: OBJECTS MEMORY* FILE* (DESCRIPTION CONTENTS*)* PROCESS STRING* MAP* FD* LAYOUT
- *	       (PAGES | SHARED_PAGES | GUARD)* SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SIGINFO*)* END
+ *	state: OBJECTS MEMBER* MEMORY* FILE* (DESCRIPTION CONTENTS*)* one process after another END
+ *	       process: PROCESS STRING* MAP* FD* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
+ *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SIGINFO*)*
+ *
+ * Members are the processes of the tree, parents before their children. The first is the one that the others descend
+ * from; those that have ended come last. In the state, each of the others is a process, in the order of the members.
  *
  * Objects come first: shared memory, files, and descriptions, which are what the kernel calls open file
  * descriptions. The records of a task refer to them by their ids: a mapping to a file or memory, a descriptor to
@@ -27,9 +31,10 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 10u
+#define IMAGE_VERSION 11u
 
 #define IMAGE_PAGE	       4096u
+#define IMAGE_MEMBERS_MAX      1024u
 #define IMAGE_THREADS_MAX      4096u
 #define IMAGE_MAPS_MAX	       65536u
 #define IMAGE_FILES_MAX	       65536u
@@ -47,6 +52,7 @@
 enum image_type {
 	IMAGE_MACHINE = 1,
 	IMAGE_OBJECTS,
+	IMAGE_MEMBER,
 	IMAGE_FILE,
 	IMAGE_MEMORY,
 	IMAGE_DESCRIPTION,
@@ -148,10 +154,22 @@ struct image_opener {
 /* How many objects of each type follow. */
 struct image_objects {
 	uint64_t magic;
-	uint32_t version;
+	uint16_t version;
+	uint16_t member_count;
 	uint32_t file_count;
 	uint32_t memory_count;
 	uint32_t description_count;
+};
+
+/* A process of the tree. All numbers are those in its pid namespace. */
+struct image_member {
+	int32_t vpid;
+	int32_t parent; /* another member; 0: the init of the namespace */
+	int32_t session, group;
+	uint32_t exit_signal; /* for its parent */
+	uint32_t ended;	      /* 1: it has ended, and its parent has not taken note of that */
+	uint32_t status;      /* of one that has ended, as waitpid() tells it */
+	uint32_t pad;
 };
 
 struct image_process {
@@ -172,7 +190,7 @@ struct image_process {
 	uint32_t membarrier; /* mask of MEMBARRIER_CMD_REGISTER_* */
 	uint32_t timer_count;
 	uint32_t cwd_file; /* index of the FILE record of its directory */
-	uint32_t pad;
+	uint32_t special_count;
 	uint64_t frozen_ns; /* CLOCK_MONOTONIC of the source at the first stop */
 	uint64_t boottime_ns;
 	uint64_t
@@ -181,6 +199,7 @@ struct image_process {
 	struct image_rlimit rlimit[IMAGE_RLIMITS];
 	struct image_itimer itimer[3];
 	struct image_opener opener;
+	struct image_special special[IMAGE_SPECIALS];
 };
 
 enum image_string {
@@ -401,8 +420,9 @@ _Static_assert(sizeof(struct image_record) == 16, "layout");
 _Static_assert(sizeof(struct image_machine) == 280, "layout");
 _Static_assert(sizeof(struct image_task) == 296, "layout");
 _Static_assert(sizeof(struct image_objects) == 24, "layout");
+_Static_assert(sizeof(struct image_member) == 32, "layout");
 _Static_assert(sizeof(struct image_memory) == 16, "layout");
-_Static_assert(sizeof(struct image_process) == 816, "layout");
+_Static_assert(sizeof(struct image_process) == 1072, "layout");
 _Static_assert(sizeof(struct image_file) == 120, "layout");
 _Static_assert(sizeof(struct image_map) == 152, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");
@@ -425,6 +445,7 @@ bool image_length_ok(uint32_t type, uint32_t length);
 bool image_machine_ok(const struct image_machine *machine);
 bool image_task_ok(const struct image_task *task);
 bool image_objects_ok(const struct image_objects *objects);
+bool image_member_ok(const struct image_member *member);
 bool image_memory_ok(const struct image_memory *memory);
 bool image_process_ok(const struct image_process *process);
 bool image_file_ok(const struct image_file *file, uint32_t length);

@@ -157,6 +157,7 @@ static void test_heads(void)
 	};
 	struct image_objects objects = { .magic = IMAGE_MAGIC, .version = IMAGE_VERSION };
 	struct image_task task = { .vpid = 2, .thread_count = 1 };
+	struct image_member member = { .vpid = 2, .session = 2, .group = 2, .exit_signal = 17 };
 	struct image_memory memory = { .id = 1, .bytes = IMAGE_PAGE };
 	struct image_process process = { .vpid = 2, .thread_count = 1 };
 	struct image_thread thread = { .tid = 2 };
@@ -173,6 +174,21 @@ static void test_heads(void)
 	objects = (struct image_objects){ .magic = IMAGE_MAGIC, .version = IMAGE_VERSION };
 	objects.file_count = IMAGE_FILES_MAX + 1;
 	CHECK(!image_objects_ok(&objects));
+	objects = (struct image_objects){ .magic = IMAGE_MAGIC, .version = IMAGE_VERSION };
+	objects.member_count = IMAGE_MEMBERS_MAX + 1;
+	CHECK(!image_objects_ok(&objects));
+	CHECK(image_member_ok(&member));
+	member.parent = 1;
+	CHECK(!image_member_ok(&member)); /* that is the init, which is 0 */
+	member.parent = 3;
+	member.status = 0x300;
+	CHECK(!image_member_ok(&member)); /* it has not ended */
+	member.ended = 1;
+	CHECK(image_member_ok(&member));
+	member.status = 0x89; /* SIGKILL, and a core */
+	CHECK(image_member_ok(&member));
+	member.status = 0x137f; /* stopped */
+	CHECK(!image_member_ok(&member));
 	CHECK(image_memory_ok(&memory));
 	memory.bytes = 0x1800;
 	CHECK(!image_memory_ok(&memory));

@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTOCOL_LEAST 4u
-#define PROTOCOL_MOST  4u
+#define PROTOCOL_LEAST 5u
+#define PROTOCOL_MOST  5u
 
 #define DIRECTORY_VERSION 7u /* core/directory_image.c */
 #define LANE_VERSION	  1u /* wire/lane.h: a lane's HELLO says the protocol */

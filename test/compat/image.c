@@ -28,7 +28,15 @@ static const struct image_objects objects = { .magic = IMAGE_MAGIC,
 					      .version = IMAGE_VERSION,
 					      .file_count = 2,
 					      .memory_count = 3,
-					      .description_count = 4 };
+					      .description_count = 4,
+					      .member_count = 5 };
+static const struct image_member member = { .vpid = 2,
+					    .parent = 3,
+					    .session = 4,
+					    .group = 5,
+					    .exit_signal = 6,
+					    .ended = 1,
+					    .status = 0x700 };
 static const struct image_task task = {
 	.vpid = 2,
 	.thread_count = 3,
@@ -58,6 +66,7 @@ static const struct image_process process = {
 	.membarrier = 16,
 	.timer_count = 17,
 	.cwd_file = 18,
+	.special_count = 1,
 	.frozen_ns = 19,
 	.boottime_ns = 20,
 	.cpu_owed_ns = 21,
@@ -75,7 +84,8 @@ static const struct image_process process = {
 	.rlimit = { { .current = 33, .maximum = 34 }, { .current = 35, .maximum = 36 } },
 	.itimer = { { .interval_s = 37, .interval_us = 38, .value_s = 39, .value_us = 40 },
 		    { .interval_s = 41, .interval_us = 42, .value_s = 43, .value_us = 44 } },
-	.opener = { .uid = 45, .gid = 46, .effective = 47, .group_count = 2, .group = { 48, 49 } }
+	.opener = { .uid = 45, .gid = 46, .effective = 47, .group_count = 2, .group = { 48, 49 } },
+	.special = { { .name = "vdso", .start = 0x7000, .length = 0x1000 } }
 };
 static const struct image_map map = { .start = 0x1000,
 				      .end = 0x2000,
@@ -214,6 +224,7 @@ static const struct image_shared_pages shared_pages = { .memory = 2, .offset = 0
 
 READ(machine, image_machine_ok(got))
 READ(objects, image_objects_ok(got))
+READ(member, image_member_ok(got))
 READ(task, image_task_ok(got))
 READ(memory, image_memory_ok(got))
 READ(process, image_process_ok(got))
@@ -230,6 +241,7 @@ READ(shared_pages, image_shared_pages_ok(got, sizeof(*got) + IMAGE_PAGE))
 static const struct compat_sample records[] = {
 	{ "machine", compat_write_plain, read_machine, &machine, sizeof(machine) },
 	{ "objects", compat_write_plain, read_objects, &objects, sizeof(objects) },
+	{ "member", compat_write_plain, read_member, &member, sizeof(member) },
 	{ "task", compat_write_plain, read_task, &task, sizeof(task) },
 	{ "memory", compat_write_plain, read_memory, &memory, sizeof(memory) },
 	{ "process", compat_write_plain, read_process, &process, sizeof(process) },

@@ -6,28 +6,73 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/io.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "victims/refused.h"
 
 /* The kinds of `refused` that a process is or has as a whole. */
 
-static void child(void)
+static void stay(void)
 {
-	if (fork() == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
 }
 
-static void dead_child(void)
+static void child_with_filter(void)
 {
+	struct sock_filter code[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
+	struct sock_fprog program = { 1, code };
+
+	if (fork())
+		return;
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	stay();
+}
+
+static void child_with_memory(void)
+{
+	NEED(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) !=
+	     MAP_FAILED);
 	if (fork() == 0)
-		_exit(0);
-	usleep(20000);
+		stay();
+}
+
+static void child_with_table(void)
+{
+	if (syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0) == 0)
+		stay();
+}
+
+static void stopped_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		stay();
+	kill(pid, SIGSTOP);
+}
+
+/* Its group is that of a sibling that has ended. */
+static void child_without_leader(void)
+{
+	pid_t leader = fork();
+
+	if (leader == 0)
+		stay();
+	setpgid(leader, leader);
+	pid_t pid = fork();
+
+	if (pid == 0)
+		stay();
+	setpgid(pid, leader);
+	kill(leader, SIGKILL);
+	waitpid(leader, NULL, 0);
 }
 
 static void seccomp(void)
@@ -140,8 +185,11 @@ static void session_key(void)
 }
 
 static const struct kind process_kinds[] = {
-	{ "child", "child process", child },
-	{ "dead_child", "child process", dead_child },
+	{ "child_with_filter", "which descends from it", child_with_filter },
+	{ "child_with_memory", "shares memory with its child", child_with_memory },
+	{ "child_with_table", "shares its descriptor table with process", child_with_table },
+	{ "stopped_child", "SIGSTOP", stopped_child },
+	{ "child_without_leader", "group whose leader has ended", child_without_leader },
 	{ "seccomp", "seccomp", seccomp },
 	{ "sysv_undo", "System V semaphores", undo },
 	{ "network_namespace", "net namespace", network },

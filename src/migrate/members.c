@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/members.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+void members_clear(struct members *members)
+{
+	members->count = 0;
+}
+
+void members_free(struct members *members)
+{
+	free(members->member);
+	*members = (struct members){ 0 };
+}
+
+const struct image_member *members_find(const struct members *members, int32_t vpid)
+{
+	for (uint32_t i = 0; i < members->count; i++)
+		if (members->member[i].vpid == vpid)
+			return &members->member[i];
+	return NULL;
+}
+
+/* The first has no parent but the init, and leads its session. */
+static bool may_follow(const struct members *members, const struct image_member *member)
+{
+	const struct image_member *parent = members_find(members, member->parent);
+
+	if (!members->count)
+		return !member->parent && !member->ended && member->session == member->vpid &&
+		       member->group == member->vpid;
+	if (members_find(members, member->vpid) || !parent || parent->ended)
+		return false;
+	return member->ended || !members->member[members->count - 1].ended;
+}
+
+int members_append(struct members *members, const struct image_member *member)
+{
+	if (members->count == IMAGE_MEMBERS_MAX || !may_follow(members, member))
+		return -EBADMSG;
+	if (members->count == members->capacity) {
+		uint32_t capacity = members->capacity ? members->capacity * 2 : 4;
+		struct image_member *bigger = realloc(members->member, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		members->member = bigger;
+		members->capacity = capacity;
+	}
+	assert(members->count < members->capacity);
+	members->member[members->count++] = *member;
+	return 0;
+}
+
+int32_t members_birth_session(const struct members *members, const struct image_member *member)
+{
+	const struct image_member *parent = members_find(members, member->parent);
+
+	if (member->session != member->vpid || !parent)
+		return member->session;
+	return parent->session;
+}
+
+static bool is_placed(const struct members *members, const struct image_member *member)
+{
+	const struct image_member *parent = members_find(members, member->parent);
+	const struct image_member *leader = members_find(members, member->group);
+
+	if (!leader || leader->session != member->session || leader->group != leader->vpid)
+		return false;
+	/* The leader of a session is in the group of its own number. */
+	if (member->session == member->vpid)
+		return member->group == member->vpid;
+	return parent && (member->session == parent->session ||
+			  member->session == members_birth_session(members, parent));
+}
+
+const struct image_member *members_misplaced(const struct members *members)
+{
+	for (uint32_t i = 0; i < members->count; i++)
+		if (!is_placed(members, &members->member[i]))
+			return &members->member[i];
+	return NULL;
+}
+
+uint32_t members_living(const struct members *members)
+{
+	uint32_t count = 0;
+
+	while (count < members->count && !members->member[count].ended)
+		count++;
+	return count;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_MEMBERS_H
+#define DVS_MIGRATE_MEMBERS_H
+
+#include "wire/image.h"
+
+/*
+ * The processes of a tree: the first one is that from which the others descend. Parents come before their
+ * children, and those that have ended last.
+ */
+struct members {
+	struct image_member *member; /* owned */
+	uint32_t count, capacity;
+};
+
+void members_clear(struct members *members);
+void members_free(struct members *members);
+
+/*
+ * One after the others. 0, -ENOMEM, or -EBADMSG: it cannot be made after them, because its number is taken,
+ * its parent is not among them, or comes too late.
+ */
+int members_append(struct members *members, const struct image_member *member);
+
+/* The member with this number, or NULL. */
+const struct image_member *members_find(const struct members *members, int32_t vpid);
+
+/* The session that a member is born in, before it may have made its own. */
+int32_t members_birth_session(const struct members *members, const struct image_member *member);
+
+/*
+ * All are known: whether the sessions and groups are such that members can make them. Each is in a session of
+ * its own, in that of its parent, or in that which its parent was born in; the leader of its group is a
+ * member in its session. The one of which that is not so, or NULL.
+ */
+const struct image_member *members_misplaced(const struct members *members);
+
+/* How many have not ended: so many, the first, are processes. */
+uint32_t members_living(const struct members *members);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/members.h"
+
+#include <errno.h>
+
+#include "base/test.h"
+
+static struct members members;
+
+static int add(int32_t vpid, int32_t parent, int32_t session, int32_t group)
+{
+	const struct image_member member = {
+		.vpid = vpid, .parent = parent, .session = session, .group = group
+	};
+
+	return members_append(&members, &member);
+}
+
+static int add_ended(int32_t vpid, int32_t parent, int32_t session, int32_t group)
+{
+	const struct image_member member = {
+		.vpid = vpid, .parent = parent, .session = session, .group = group, .ended = 1
+	};
+
+	return members_append(&members, &member);
+}
+
+/* The first leads; parents are there, and live; the ended come last. */
+static void test_order(void)
+{
+	CHECK_EQ(add(7, 6, 7, 7), -EBADMSG);
+	CHECK_EQ(add(7, 0, 6, 7), -EBADMSG);
+	CHECK_EQ(add_ended(7, 0, 7, 7), -EBADMSG);
+	CHECK_EQ(add(7, 0, 7, 7), 0);
+	CHECK_EQ(add(7, 7, 7, 7), -EBADMSG);
+	CHECK_EQ(add(8, 9, 7, 7), -EBADMSG);
+	CHECK_EQ(add(8, 7, 7, 7), 0);
+	CHECK_EQ(add(9, 8, 7, 7), 0);
+	CHECK_EQ(add_ended(10, 9, 7, 7), 0);
+	CHECK_EQ(add_ended(11, 10, 7, 7), -EBADMSG);
+	CHECK_EQ(add(11, 9, 7, 7), -EBADMSG);
+	CHECK_EQ(add_ended(11, 7, 7, 7), 0);
+	CHECK_EQ(members.count, 5);
+	CHECK_EQ(members_living(&members), 3);
+	CHECK(members_find(&members, 9) == &members.member[2]);
+	CHECK(!members_find(&members, 12));
+	CHECK(!members_misplaced(&members));
+	members_clear(&members);
+	CHECK_EQ(members_living(&members), 0);
+}
+
+static bool is_misplaced(int32_t vpid)
+{
+	const struct image_member *member = members_misplaced(&members);
+	bool is = member && member->vpid == vpid;
+
+	members_clear(&members);
+	return is;
+}
+
+/* 8 has a session of its own, with 10, and 9 was born before it had that. */
+static void test_sessions(void)
+{
+	add(7, 0, 7, 7);
+	add(8, 7, 8, 8);
+	add(9, 8, 7, 9);
+	add(10, 8, 8, 8);
+	CHECK(!members_misplaced(&members));
+	CHECK_EQ(members_birth_session(&members, &members.member[0]), 7);
+	CHECK_EQ(members_birth_session(&members, &members.member[1]), 7);
+	CHECK_EQ(members_birth_session(&members, &members.member[3]), 8);
+	add(11, 10, 7, 7); /* its parent never was in that session */
+	CHECK(is_misplaced(11));
+	add(7, 0, 7, 7);
+	add(8, 7, 6, 7); /* a session whose leader has gone */
+	CHECK(is_misplaced(8));
+}
+
+static void test_groups(void)
+{
+	add(7, 0, 7, 7);
+	add(8, 7, 7, 9);
+	add(9, 7, 7, 9);
+	CHECK(!members_misplaced(&members));
+	add(10, 7, 7, 12); /* a group whose leader has gone */
+	CHECK(is_misplaced(10));
+	add(7, 0, 7, 7);
+	add(8, 7, 8, 8);
+	add(9, 7, 7, 8); /* a group of another session */
+	CHECK(is_misplaced(9));
+	add(7, 0, 7, 7);
+	add(8, 7, 7, 7);
+	add(9, 7, 7, 8); /* of one that does not lead it */
+	CHECK(is_misplaced(9));
+	add(7, 0, 7, 7);
+	add(8, 7, 7, 9);
+	add_ended(9, 7, 7, 9);
+	CHECK(!members_misplaced(&members));
+	members_free(&members);
+}
+
+int main(void)
+{
+	TEST(test_order);
+	TEST(test_sessions);
+	TEST(test_groups);
+	return test_end();
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_TARGET_TREE_H
+#define DVS_MIGRATE_TARGET_TREE_H
+
+#include "migrate/restore.h"
+
+struct os_affinity;
+
+/*
+ * The shells that become the processes of a tree. The first is the host's; each makes those of its children, with their
+ * numbers, by clone3, while it is nothing but a foothold. So parents, sessions and groups are what they were.
+ *
+ *	make      the shells of all members but the first, which is entered
+ *	build     for each: its layout, its contents, its descriptors
+ *	finish    when all have their descriptors: the rest of each
+ *
+ * They return 0 or a refusal. The tree is killed after any of them failed.
+ */
+struct target_tree {
+	const struct migrate_host *host;
+	struct tables tables;	  /* what the stream told of all of them */
+	struct restore **process; /* owned; parents first */
+	uint32_t count, capacity;
+};
+
+/* 0 or -ENOMEM: the first, without a shell so far. */
+int target_tree_init(struct target_tree *tree, const struct migrate_host *host);
+void target_tree_deinit(struct target_tree *tree);
+
+/* The objects are known. */
+int target_tree_make(struct target_tree *tree, struct refusal *refusal);
+
+/* The process, or the shell, with this number in its pid namespace, or NULL. */
+struct restore *target_tree_of(const struct target_tree *tree, int32_t vpid);
+
+/* Before the layout of a process is restored, which its picture has. The first is entered already. */
+int target_tree_enter(struct target_tree *tree, struct restore *restore, struct refusal *refusal);
+
+/* All threads of a process run with this affinity, as far as nothing else is asked for. */
+void target_tree_scatter(struct restore *restore, const struct os_affinity *affinity);
+
+/* Ends the shells of those that have ended as they did. */
+int target_tree_end_ended(struct target_tree *tree, struct refusal *refusal);
+
+/* Lets all of them run; a refusal if one was killed before it could. */
+int target_tree_resume(struct target_tree *tree, struct refusal *refusal);
+
+/* Kills all and waits for their ends. */
+void target_tree_kill(struct target_tree *tree);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A tree of processes: who is whose parent, sessions and groups, what they share, and that they still talk to
+ * each other.
+ *
+ *	root --+-- talker (two threads) --- member (leads a group)
+ *	       +-- leader (of a session) --+-- early (born before that session)
+ *	       |                           +-- late (of that session and group)
+ *	       +-- companion (in the group of `member`)
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "victims/victim.h"
+
+#define BYTES 20000
+
+struct question {
+	uint32_t round;
+};
+
+struct answer {
+	uint32_t round, wrong;
+};
+
+/* One that answers questions. */
+struct one {
+	int ask[2], answer[2];
+	pid_t pid;
+};
+
+static struct one talker, member, leader, early, late, companion;
+static int pair[2], event, file;
+static uint8_t pattern[BYTES];
+static uint32_t wrong; /* the line of the first check that failed */
+
+#define CHECK_HERE(cond) (wrong = wrong || (cond) ? wrong : __LINE__)
+
+static void open_one(struct one *one)
+{
+	if (pipe(one->ask) || pipe(one->answer))
+		_exit(98);
+}
+
+static void fill(unsigned seed)
+{
+	for (unsigned i = 0; i < BYTES; i++)
+		pattern[i] = (uint8_t)(seed * 7 + i * 13);
+}
+
+static bool is_filled(unsigned seed)
+{
+	for (unsigned i = 0; i < BYTES; i++)
+		if (pattern[i] != (uint8_t)(seed * 7 + i * 13))
+			return false;
+	return true;
+}
+
+static void ask(struct one *one, uint32_t round)
+{
+	const struct question question = { round };
+	struct answer answer = { 0 };
+
+	CHECK_HERE(write(one->ask[1], &question, sizeof(question)) == sizeof(question));
+	CHECK_HERE(read(one->answer[0], &answer, sizeof(answer)) == sizeof(answer));
+	CHECK_HERE(answer.round == round);
+	wrong = wrong ? wrong : answer.wrong;
+}
+
+/* Numbers of one process, as they were when it began. */
+struct place {
+	pid_t pid, parent, session, group;
+};
+
+static struct place place_now(void)
+{
+	return (struct place){ getpid(), getppid(), getsid(0), getpgrp() };
+}
+
+static bool is_placed(const struct place *was)
+{
+	const struct place is = place_now();
+
+	return memcmp(&is, was, sizeof(is)) == 0;
+}
+
+static void serve(struct one *one, unsigned seed, void (*more)(uint32_t round))
+{
+	const struct place was = place_now();
+	struct question question;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fill(seed);
+	while (read(one->ask[0], &question, sizeof(question)) == sizeof(question)) {
+		CHECK_HERE(is_placed(&was) && is_filled(seed));
+		if (more)
+			more(question.round);
+		const struct answer answer = { question.round, wrong };
+
+		if (write(one->answer[1], &answer, sizeof(answer)) != sizeof(answer))
+			_exit(97);
+	}
+	_exit(5);
+}
+
+static uint32_t turns, turned;
+
+static void *turn(void *unused)
+{
+	for (;;) {
+		uint32_t wanted = __atomic_load_n(&turns, __ATOMIC_ACQUIRE);
+
+		__atomic_store_n(&turned, wanted, __ATOMIC_RELEASE);
+		victim_nap();
+	}
+	return unused;
+}
+
+static bool does_turn(void)
+{
+	uint32_t wanted = __atomic_add_fetch(&turns, 1, __ATOMIC_ACQ_REL);
+
+	for (int ms = 0; ms < 2000 && __atomic_load_n(&turned, __ATOMIC_ACQUIRE) != wanted; ms++)
+		victim_nap();
+	return __atomic_load_n(&turned, __ATOMIC_ACQUIRE) == wanted;
+}
+
+/* What the talker shares with the root: an end of a pair, a counter, and a position in a file. */
+static void talk(uint32_t round)
+{
+	uint64_t count = 0;
+	char byte = 0;
+
+	CHECK_HERE(does_turn());
+	ask(&member, round);
+	CHECK_HERE(read(pair[1], &byte, 1) == 1 && byte == 'p');
+	CHECK_HERE(write(pair[1], "q", 1) == 1);
+	CHECK_HERE(read(event, &count, sizeof(count)) == sizeof(count) && count == 3);
+	CHECK_HERE(lseek(file, 0, SEEK_CUR) == round + 1 && read(file, &byte, 1) == 1);
+}
+
+static void begin_talker(void)
+{
+	pthread_t thread;
+
+	open_one(&member);
+	member.pid = fork();
+	if (member.pid == 0) {
+		setpgid(0, 0);
+		serve(&member, 2, NULL);
+	}
+	setpgid(member.pid, member.pid);
+	pthread_create(&thread, NULL, turn, NULL);
+	serve(&talker, 1, talk);
+}
+
+static void lead(uint32_t round)
+{
+	ask(&early, round);
+	ask(&late, round);
+}
+
+static void begin_leader(void)
+{
+	open_one(&early);
+	early.pid = fork();
+	if (early.pid == 0)
+		serve(&early, 4, NULL);
+	setsid();
+	open_one(&late);
+	late.pid = fork();
+	if (late.pid == 0)
+		serve(&late, 5, NULL);
+	serve(&leader, 3, lead);
+}
+
+static void check(uint32_t round)
+{
+	const uint64_t three = 3;
+	char byte = 0;
+	int status;
+
+	CHECK_HERE(write(pair[0], "p", 1) == 1);
+	CHECK_HERE(write(event, &three, sizeof(three)) == sizeof(three));
+	CHECK_HERE(lseek(file, round + 1, SEEK_SET) == round + 1);
+	ask(&talker, round);
+	CHECK_HERE(read(pair[0], &byte, 1) == 1 && byte == 'q');
+	CHECK_HERE(lseek(file, 0, SEEK_CUR) == round + 2);
+	ask(&leader, round);
+	ask(&companion, round);
+	/* A new child is born here, and its end is told. */
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(3);
+	CHECK_HERE(waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+		   WEXITSTATUS(status) == 3);
+	if (wrong)
+		victim_fail(__FILE__, (int)wrong, "something of the family");
+}
+
+/* Nobody writes to them any more, so that they end. */
+static void end_one(struct one *one)
+{
+	int status = 0;
+
+	close(one->ask[1]);
+	kill(one->pid, SIGTERM);
+	VICTIM_CHECK(waitpid(one->pid, &status, 0) == one->pid);
+	VICTIM_CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+int main(void)
+{
+	const struct place was = (victim_begin(), place_now());
+	uint32_t round = 0;
+
+	event = eventfd(0, 0);
+	file = open("/proc/self/exe", O_RDONLY);
+	VICTIM_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	fill(9);
+	open_one(&talker);
+	talker.pid = fork();
+	if (talker.pid == 0)
+		begin_talker();
+	open_one(&leader);
+	leader.pid = fork();
+	if (leader.pid == 0)
+		begin_leader();
+	open_one(&companion);
+	companion.pid = fork();
+	if (companion.pid == 0)
+		serve(&companion, 6, NULL);
+	check(round++);
+	victim_ready();
+	while (victim_moved()) {
+		VICTIM_CHECK(is_placed(&was) && is_filled(9));
+		check(round++);
+	}
+	end_one(&talker);
+	end_one(&leader);
+	end_one(&companion);
+	return victim_end();
+}
