@@ -249,7 +249,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	contents_free(&description->contents);
 	if (ends.owner != description || !ends.reader)
 		return 0;
-	int fd = os_pid_descriptor(frozen->pid, ends.reader->number);
+	int fd = os_pid_descriptor(ends.reader->pid, ends.reader->number);
 	int r = fd < 0 ? fd : 0;
 
 	if (r == 0)

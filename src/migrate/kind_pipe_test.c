@@ -45,6 +45,7 @@ static int add_end(struct both *both, int fd)
 	int result = kind_pipe.find(&seen, &image, &both->refusal);
 	struct description *description = descriptions_add(descriptions, &image);
 
+	description->pid = getpid();
 	description->number = fd;
 	description->inode = status.inode;
 	return result;

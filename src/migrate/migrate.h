@@ -9,8 +9,10 @@
 #include "base/refusal.h"
 
 /*
- * The native migration engine: takes a running process from one pid namespace to another, on this
- * machine or another one, over two connected stream sockets. It knows nothing of endpoints or nodes.
+ * The native migration engine: takes a running process and all that descend from it from one pid namespace
+ * to another, on this machine or another one, over two connected stream sockets. It knows nothing of
+ * endpoints or nodes. Whatever is said of the process below is done with all of them; its pid, its CPU time
+ * and its late signals are those of the first.
  *
  *	source                                   target
  *	check     look, refuse by name
@@ -144,6 +146,12 @@ int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal);
  */
 int migrate_source_kill(struct migrate_source *source, uint64_t *late_signals,
 			struct refusal *refusal);
+
+/* After check, and again after freeze: whether it is one of the processes that move, as this program sees it. */
+bool migrate_source_has(const struct migrate_source *source, pid_t pid);
+
+/* Frozen: whether none of them was killed meanwhile. */
+bool migrate_source_is_whole(const struct migrate_source *source);
 
 const struct migrate_stats *migrate_source_stats(const struct migrate_source *source);
 

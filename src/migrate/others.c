@@ -19,6 +19,7 @@
 #include "os/inode.h"
 #include "os/kcmp.h"
 #include "os/open.h"
+#include "os/pid.h"
 #include "os/procdir.h"
 #include "os/self.h"
 #include "os/socket.h"
@@ -477,6 +478,14 @@ static uint64_t children_of_init(struct inventory *inventory)
 	return hash_bytes(HASH_SEED, inventory->text.text, inventory->text.length);
 }
 
+/* While they run, those that move have new children, which have all that they have: the freeze finds these, too. */
+static bool is_new_child(const struct others *others)
+{
+	pid_t parent = others->inventory->is_held ? 0 : os_parent_of(others->at);
+
+	return parent > 0 && is_moving(others, parent);
+}
+
 static int check_one(struct others *others, bool inside)
 {
 	int r = inside ? check_tables(others) : 0;
@@ -485,7 +494,12 @@ static int check_one(struct others *others, bool inside)
 		r = check_orphan(others);
 	if (r == 0)
 		r = check_memory(others);
-	return r ? r : check_positions(others);
+	if (r == 0)
+		r = check_positions(others);
+	if (r == 0 || !is_new_child(others))
+		return r;
+	refusal_clear(others->refusal);
+	return 0;
 }
 
 static int by_number(const void *a, const void *b)

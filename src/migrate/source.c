@@ -72,6 +72,17 @@ static void count_cpu(struct migrate_source *source, uint32_t (*counted)(const s
 	source->stats.cpu_used_ns = cpu_time_used_ns(source->tree.inventory[0]);
 }
 
+bool migrate_source_has(const struct migrate_source *source, pid_t pid)
+{
+	return source_tree_has(&source->tree, pid);
+}
+
+bool migrate_source_is_whole(const struct migrate_source *source)
+{
+	assert(source->frozen);
+	return source_tree_is_whole(&source->tree);
+}
+
 int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;

@@ -10,7 +10,8 @@
 #include "migrate/source_members.h"
 #include "os/clock.h"
 
-#define HOLD_NS 1000000000
+#define CHECK_NS 1000000000
+#define HOLD_NS	 1000000000
 
 /* The processes of a tree, found anew: those that were known before are taken over. */
 struct finder {
@@ -317,21 +318,36 @@ struct inventories source_tree_inventories(struct source_tree *tree)
 	return (struct inventories){ tree->inventory, tree->count, &tree->tables };
 }
 
-int source_tree_check(struct source_tree *tree, const struct migrate_host *host,
+static int check_once(struct source_tree *tree, const struct migrate_host *host,
 		      struct refusal *refusal)
 {
-	int r = source_process_open(tree->process[0], &tree->tables, refusal);
-
 	struct finder finder = { .tree = tree, .refusal = refusal };
+	int r = find(&finder);
 
-	if (r == 0)
-		r = find(&finder);
 	if (r)
 		return r;
 	const struct inventories all = source_tree_inventories(tree);
 
 	r = inventories_read(&all, host, true, refusal);
 	return r ? r : describe(tree, refusal);
+}
+
+/* A child that ends while it is read is no reason to refuse: its parent may start such ones all the time. */
+int source_tree_check(struct source_tree *tree, const struct migrate_host *host,
+		      struct refusal *refusal)
+{
+	int64_t deadline_ns = os_now_ns() + CHECK_NS;
+	int r = source_process_open(tree->process[0], &tree->tables, refusal);
+
+	while (r == 0) {
+		r = check_once(tree, host, refusal);
+		if (r == 0 || source_tree_is_whole(tree) || os_now_ns() > deadline_ns ||
+		    procdir_ended(tree->inventory[0]->dir))
+			break;
+		refusal_clear(refusal);
+		r = 0;
+	}
+	return r;
 }
 
 int source_tree_hold(struct source_tree *tree, uint64_t *first_stop_ns, struct refusal *refusal)
@@ -437,6 +453,15 @@ bool source_tree_has(const struct source_tree *tree, pid_t pid)
 		if (tree->process[i]->pid == pid)
 			return true;
 	return false;
+}
+
+bool source_tree_is_whole(const struct source_tree *tree)
+{
+	for (uint32_t i = 0; i < tree->count; i++)
+		if (source_members_has_ended(tree->process[i]->pid) ||
+		    procdir_ended(tree->inventory[i]->dir))
+			return false;
+	return true;
 }
 
 uint64_t source_tree_kill(struct source_tree *tree)

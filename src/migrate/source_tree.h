@@ -55,6 +55,9 @@ void source_tree_release(struct source_tree *tree);
 /* Whether it is one of them. */
 bool source_tree_has(const struct source_tree *tree, pid_t pid);
 
+/* Whether none of them has ended meanwhile. */
+bool source_tree_is_whole(const struct source_tree *tree);
+
 /* Returns the late signals of the first process. */
 uint64_t source_tree_kill(struct source_tree *tree);
 

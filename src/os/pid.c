@@ -107,6 +107,11 @@ pid_t os_tgid_of(pid_t tid)
 	return status_number(tid, "Tgid", false);
 }
 
+pid_t os_parent_of(pid_t pid)
+{
+	return status_number(pid, "PPid", false);
+}
+
 /* First number among the entries of a /proc directory for which the innermost number is `want`. */
 static pid_t find_in(const char *path, pid_t want, uint64_t pidns)
 {

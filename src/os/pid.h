@@ -18,6 +18,8 @@ uint64_t os_pidns_of(pid_t pid);
 int os_pid_innermost(pid_t tid);
 /* Process (thread group) of a task; negative errno. */
 pid_t os_tgid_of(pid_t tid);
+/* The parent of a process, 0 if it is not in our pid namespace; negative errno. */
+pid_t os_parent_of(pid_t pid);
 /*
  * The thread of process `pid` (here) whose number in that process's namespace is `tid`; and the task that
  * process `asker` (here) calls `pid`. -ESRCH; -ENOSYS: this kernel (before 6.11) has to be searched. The

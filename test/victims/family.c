@@ -61,6 +61,13 @@ static bool is_filled(unsigned seed)
 	return true;
 }
 
+/* Each side has its own ends only, so that the first holder of an end may be any process. */
+static void part(struct one *one)
+{
+	close(one->pid ? one->ask[0] : one->ask[1]);
+	close(one->pid ? one->answer[1] : one->answer[0]);
+}
+
 static void ask(struct one *one, uint32_t round)
 {
 	const struct question question = { round };
@@ -95,6 +102,7 @@ static void serve(struct one *one, unsigned seed, void (*more)(uint32_t round))
 	struct question question;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	part(one);
 	fill(seed);
 	while (read(one->ask[0], &question, sizeof(question)) == sizeof(question)) {
 		CHECK_HERE(is_placed(&was) && is_filled(seed));
@@ -155,6 +163,7 @@ static void begin_talker(void)
 		serve(&member, 2, NULL);
 	}
 	setpgid(member.pid, member.pid);
+	part(&member);
 	pthread_create(&thread, NULL, turn, NULL);
 	serve(&talker, 1, talk);
 }
@@ -171,11 +180,13 @@ static void begin_leader(void)
 	early.pid = fork();
 	if (early.pid == 0)
 		serve(&early, 4, NULL);
+	part(&early);
 	setsid();
 	open_one(&late);
 	late.pid = fork();
 	if (late.pid == 0)
 		serve(&late, 5, NULL);
+	part(&late);
 	serve(&leader, 3, lead);
 }
 
@@ -204,12 +215,10 @@ static void check(uint32_t round)
 		victim_fail(__FILE__, (int)wrong, "something of the family");
 }
 
-/* Nobody writes to them any more, so that they end. */
 static void end_one(struct one *one)
 {
 	int status = 0;
 
-	close(one->ask[1]);
 	kill(one->pid, SIGTERM);
 	VICTIM_CHECK(waitpid(one->pid, &status, 0) == one->pid);
 	VICTIM_CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
@@ -228,14 +237,17 @@ int main(void)
 	talker.pid = fork();
 	if (talker.pid == 0)
 		begin_talker();
+	part(&talker);
 	open_one(&leader);
 	leader.pid = fork();
 	if (leader.pid == 0)
 		begin_leader();
+	part(&leader);
 	open_one(&companion);
 	companion.pid = fork();
 	if (companion.pid == 0)
 		serve(&companion, 6, NULL);
+	part(&companion);
 	check(round++);
 	victim_ready();
 	while (victim_moved()) {

@@ -170,24 +170,66 @@ static void report_cpu_time(struct source *d)
 	d->report.cpu_timed = (stats->cpu_counted & MIGRATE_CPU_TIMERS) != 0;
 }
 
-/* Children that it left behind in sessions of their own: only its control group knows them. */
-static int check_left_behind(struct source *d)
+/* One that moves, or (running: they start new ones at any time) a child of one that does. */
+static bool is_of_tree(struct source *d, pid_t pid, bool running)
 {
+	return migrate_source_has(d->tracee, pid) ||
+	       (running && migrate_source_has(d->tracee, os_parent_of(pid)));
+}
+
+/* Orphans that they left behind in sessions of their own: only the control group knows them. */
+static int check_left_behind(struct source *d, bool running)
+{
+	pid_t pids[CGROUP_OTHERS_MAX];
 	struct binding *binding;
-	pid_t pid = 0;
 	int others = 0;
 
 	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
 	if (binding)
-		others = cgroup_others(binding->task, &pid, 1);
+		others = cgroup_others(binding->task, pids, CGROUP_OTHERS_MAX);
 	os_lock_release(d->moves->lock);
-	if (others <= 0)
+	for (int i = 0; i < others && i < CGROUP_OTHERS_MAX; i++)
+		if (!is_of_tree(d, pids[i], running) && os_tgid_of(pids[i]) > 0)
+			return refusal_set(
+				&d->refusal, EDVSPROCSTS,
+				"the process left a child process behind (%d), in a session of its "
+				"own, which cannot move with it; let it end first",
+				(int)pids[i]);
+	return 0;
+}
+
+/* A child that is an endpoint itself: one move carries one endpoint. */
+static int check_bound_children(struct source *d)
+{
+	const struct binding *binding;
+	int bound = 0;
+	pid_t pid = 0;
+
+	os_lock_take(d->moves->lock);
+	for (binding = d->moves->bindings->all; binding && !pid; binding = binding->next) {
+		if (binding->role == BINDING_ARRIVING || binding->task->ended ||
+		    binding->task->tgid == d->lpid ||
+		    !migrate_source_has(d->tracee, binding->task->tgid))
+			continue;
+		pid = binding->task->tgid;
+		bound = binding->p_nr;
+	}
+	os_lock_release(d->moves->lock);
+	if (!pid)
 		return 0;
-	return refusal_set(&d->refusal, EDVSPROCSTS,
-			   "the process left a child process behind (%d), in a session of its own, "
-			   "which cannot move with it; let it end first",
-			   (int)pid);
+	return refusal_set(
+		&d->refusal, EDVSPROCSTS,
+		"process %d, which descends from the process, is endpoint %d itself, and "
+		"only one endpoint moves at a time; let it unbind first",
+		(int)pid, bound);
+}
+
+static int check_kin(struct source *d, bool running)
+{
+	int r = check_left_behind(d, running);
+
+	return r ? r : check_bound_children(d);
 }
 
 /* A process that talks to us during the check may show our own socket: look again. */
@@ -218,7 +260,7 @@ int source_check(struct source *d)
 		if (!d->tracee)
 			return r;
 		if (r == 0)
-			r = check_left_behind(d);
+			r = check_kin(d, true);
 		if (r == 0)
 			report_cpu_time(d);
 		if (r == 0 || os_now_ns() >= deadline || worker_told(&d->worker) ||
@@ -384,7 +426,7 @@ int source_freeze(struct source *d)
 	let_talk(d); /* now it cannot, and when it runs again it may */
 	worker_fault(&d->worker, "source-frozen");
 	if (r == 0)
-		r = check_left_behind(d);
+		r = check_kin(d, false);
 	if (r == 0)
 		r = source_take_far_ends(d);
 	if (r < 0)
@@ -447,6 +489,10 @@ int source_await_loaded(struct source *d)
 
 	assert(!os_lock_is_held());
 	d->report.transfer_ns += (uint64_t)(os_now_ns() - begin);
+	if (r == 0 && !migrate_source_is_whole(d->tracee))
+		r = refusal_set(&d->refusal, EDVSSRCDIED,
+				"a process that descends from the process was killed during the "
+				"move");
 	return r;
 }
 

@@ -177,15 +177,15 @@ void cgroup_end(struct tasks *tasks, char name[CGROUP_NAME_MAX], bool kill)
 int cgroup_others(const struct task *task, pid_t *pids, int max)
 {
 	const struct cgroups *cgroups = task->tasks->cgroups;
-	pid_t all[256];
+	pid_t all[CGROUP_OTHERS_MAX];
 	int count, others = 0;
 	bool itself = false;
 
 	assert(os_lock_protects());
 	if (!cgroups || !task->cgroup[0])
 		return -1;
-	count = os_cgroup_pids(cgroups->folder, task->cgroup, all, 256);
-	for (int i = 0; i < count && i < 256; i++) {
+	count = os_cgroup_pids(cgroups->folder, task->cgroup, all, CGROUP_OTHERS_MAX);
+	for (int i = 0; i < count && i < CGROUP_OTHERS_MAX; i++) {
 		if (all[i] == task->lpid)
 			itself = true;
 		else if (others < max)

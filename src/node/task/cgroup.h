@@ -16,7 +16,8 @@
 struct tasks;
 struct task;
 
-#define CGROUP_NAME_MAX 32
+#define CGROUP_NAME_MAX	  32
+#define CGROUP_OTHERS_MAX 2048
 
 /* Without a folder the log says why. */
 void cgroup_open(struct tasks *tasks);

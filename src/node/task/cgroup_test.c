@@ -286,7 +286,7 @@ static void test_others(void)
 {
 	pid_t found[3] = { 0 };
 	const pid_t pids[] = { 71, OWN, 72, 73 };
-	pid_t *many = calloc(300, sizeof(*many));
+	pid_t *many = calloc(CGROUP_OTHERS_MAX + 44, sizeof(*many));
 
 	set_up();
 	CHECK_OR_RETURN(many);
@@ -302,10 +302,10 @@ static void test_others(void)
 	CHECK_EQ(others(NULL, 0, found, 3), -1);
 	CHECK_EQ(others(NULL, -ENOENT, found, 3), -1);
 	many[0] = OWN; /* more than there is room for: the count is true, the rest is not read */
-	CHECK_EQ(others(many, 300, found, 3), 299);
+	CHECK_EQ(others(many, CGROUP_OTHERS_MAX + 44, found, 3), 299);
 	many[0] = 0;
 	many[299] = OWN;
-	CHECK_EQ(others(many, 300, found, 3), -1);
+	CHECK_EQ(others(many, CGROUP_OTHERS_MAX + 44, found, 3), -1);
 	tear_down();
 	free(many);
 }

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 120
+#
+# A program with children moves with all of them: shells with pipelines, which start processes all the time, and whose
+# output lacks nothing.
+. "$(dirname "$0")/lib.bash"
+export DVS_FAULT=keep-check # its daemons compare what they leave to a next one with all that there is
+lab 2
+
+# Whether a file has the numbers from 1 on, one a line, and the last of them.
+is_counted() { [[ -s $1 ]] && seq "$(wc -l <"$1")" | cmp -s - "$1"; }
+has_more() { [[ -s $1 ]] && (($(wc -l <"$1") > $2)); }
+goes_on() { until_true 5 has_more "$1" "$(($(wc -l <"$1") + 5))" || fail "$1 ends with $(tail -n 1 "$1")"; }
+children() { rows_of "$1" | field child_count; }
+# Between two of its steps, or while a step starts and ends.
+moves_to() { # EP NODE
+	for _ in $(seq 20); do
+		timeout 20 dvs migrate 0 "$1" "$2" >/dev/null 2>"$tmp/err" && return
+		grep -q 'try again' "$tmp/err" || break
+	done
+	fail "$1 does not move to $2: $(<"$tmp/err")"
+}
+
+begin "a shell and its pipeline move, and no line is lost or out of its turn"
+timeout 10 dvs -n 0 run 0 41 -- sh -c "i=0; while :; do i=\$((i+1)); echo \$i; sleep 0.01; done | cat >$tmp/cat" >/dev/null || fail "not started"
+until_true 5 has_more "$tmp/cat" 5 || fail "it does not begin"
+for to in 1 0 1 0; do
+	moves_to 41 "$to"
+	goes_on "$tmp/cat"
+done
+is_counted "$tmp/cat" || fail "$(seq "$(wc -l <"$tmp/cat")" | diff - "$tmp/cat" | head -n 5)"
+end
+
+begin "its children are where it is, with the numbers that they had, and are told when one ends"
+timeout 10 dvs -n 0 run 0 42 -- sh -c "sleep 7771 & echo \$! >$tmp/first; sleep 7772 & wait \$(cat $tmp/first); echo \$? >$tmp/status; exec sleep 7773" >/dev/null || fail "not started"
+until_true 5 pgrep -f '^sleep 7772' >/dev/null || fail "it does not begin"
+moves_to 42 1
+[[ $(pgrep -fc '^sleep 777[12]') == 2 ]] || fail "$(pgrep -fa '^sleep 777')"
+for pid in $(pgrep -f '^sleep 777[12]'); do
+	[[ $(awk '/^PPid/ { print $2 }' "/proc/$pid/status") == "$(lpid_of 42)" ]] || fail "$pid is another one's child"
+done
+first=$(pgrep -f '^sleep 7771')
+[[ $(awk '/^NSpid/ { print $NF }' "/proc/$first/status") == "$(<"$tmp/first")" ]] || fail "$(grep NSpid "/proc/$first/status")"
+kill -TERM "$first"
+until_true 5 grep -qs 143 "$tmp/status" || fail "it was not told: $(cat "$tmp/status")"
+moves_to 42 0
+[[ $(pgrep -fc '^sleep 7772') == 1 && $(pgrep -fc '^sleep 7773') == 1 ]] || fail "$(pgrep -fa '^sleep 777')"
+end
+
+begin "a move that is refused or tried leaves them as they are"
+timeout 20 dvs migrate 0 42 1 --dry-run >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
+timeout 10 dvs -n 0 run 0 43 -- sh -c 'sleep 7774 & sleep 7775 & exec sleep 7776' >/dev/null || fail "not started"
+three() { [[ $(pgrep -fc '^sleep 777[456]') == 3 ]]; }
+until_true 5 three || fail "it does not begin"
+kill -STOP "$(pgrep -f '^sleep 7775')"
+timeout 20 dvs migrate 0 43 1 >/dev/null 2>"$tmp/err" && fail "it moved with one that is stopped"
+grep -q 'is stopped by a signal' "$tmp/err" && grep -q 'which descends from it' "$tmp/err" || fail "it says: $(<"$tmp/err")"
+three || fail "$(pgrep -fa '^sleep 777')"
+kill -CONT "$(pgrep -f '^sleep 7775')"
+moves_to 43 1
+three || fail "$(pgrep -fa '^sleep 777')"
+end
+
+begin "they end with it"
+for ep in 41 42 43; do
+	timeout 10 dvs stop 0 $ep >/dev/null || fail "$ep is not stopped"
+done
+none() { ! pgrep -f '^sleep 777' >/dev/null; }
+until_true 5 none || fail "left: $(pgrep -fa '^sleep 777')"
+end
