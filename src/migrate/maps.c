@@ -286,13 +286,13 @@ static int add_mapped_file(const struct printed *printed, int dir, struct files 
 	return files_add(files, dir, path, &object, use, refusal);
 }
 
-int maps_open_object(int dir, uint64_t start, uint64_t end)
+int maps_open_object(int dir, uint64_t start, uint64_t end, int flags)
 {
 	char link[64];
 
 	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)start,
 		 (unsigned long long)end);
-	return os_open_at(dir, link, OS_OPEN_READ);
+	return os_open_at(dir, link, flags);
 }
 
 /*
@@ -318,7 +318,7 @@ static bool is_foreign(const struct printed *printed, int dir, const struct migr
 		return true;
 	if (!host->recall || strncmp(printed->path, "/memfd:", 7) != 0)
 		return false;
-	int fd = maps_open_object(dir, printed->start, printed->end);
+	int fd = maps_open_object(dir, printed->start, printed->end, OS_OPEN_READ);
 	bool recalled = fd >= 0 && host->recall(host->ctx, fd, name);
 
 	os_close(fd);

@@ -51,8 +51,8 @@ const struct image_special *maps_special(const struct maps *maps, const char *na
  */
 uint64_t maps_find_gap(const struct maps *a, const struct maps *b, uint64_t bytes);
 
-/* The object of the mapping [start, end), open for reading, the caller's; or -errno. */
-int maps_open_object(int dir, uint64_t start, uint64_t end);
+/* The object of the mapping [start, end), open with these flags (OS_OPEN_*), the caller's; or -errno. */
+int maps_open_object(int dir, uint64_t start, uint64_t end, int flags);
 
 /* "7f..-7f.." for a sentence. */
 #define MAPS_RANGE_FORMAT "%#llx-%#llx"

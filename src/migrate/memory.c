@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/inventories.h"
 #include "migrate/objects.h"
 #include "os/open.h"
 #include "os/pagemap.h"
@@ -107,7 +108,7 @@ static int open_object(const struct sender *sender, int dir, const struct object
 	if (!object->is_file) {
 		const struct image_map *map = &sender->view->maps->map[object->first];
 
-		return maps_open_object(dir, map->start, map->end);
+		return maps_open_object(dir, map->start, map->end, OS_OPEN_READ);
 	}
 	const struct file *file = &sender->view->files->file[object->first];
 
@@ -176,6 +177,9 @@ static int send_objects(struct sender *sender, int dir)
 	struct objects objects = { 0 };
 	int r = objects_collect(&objects, sender->view->maps, sender->view->memories,
 				sender->view->files);
+
+	for (uint32_t i = 0; sender->view->all && i < sender->view->index; i++)
+		objects_leave(&objects, &sender->view->all->inventory[i]->maps);
 
 	for (uint32_t i = 0; i < objects.count && r == 0; i++)
 		r = send_object(sender, dir, &objects.object[i]);

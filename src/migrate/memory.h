@@ -18,10 +18,15 @@
  *	anything else		nothing: the file, the node or the kernel has it
  */
 
+struct inventories;
+
 struct memory_view {
 	const struct maps *maps;
 	const struct memories *memories; /* to which mappings and files refer */
 	const struct files *files;	 /* NULL: another process sees to the memory files */
+	/* Those before `index` have seen to the memory that they map. NULL: there are none. */
+	const struct inventories *all;
+	uint32_t index;
 };
 
 /* Source, frozen; dir is /proc/PID. Adds pages to *page_count. 0 or a refusal. */

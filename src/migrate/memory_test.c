@@ -105,7 +105,7 @@ static void send_map(struct sent *sent, void *at, uint32_t kind, uint32_t flags)
 	const struct maps maps = { .map = &map, .count = 1 };
 	const struct memories memories = { 0 };
 	const struct files files = { 0 };
-	const struct memory_view view = { &maps, &memories, &files };
+	const struct memory_view view = { .maps = &maps, .memories = &memories, .files = &files };
 
 	send_all(sent, &view);
 }
@@ -230,7 +230,7 @@ static void test_shared(void)
 	const struct maps maps = { .map = map, .count = 2 };
 	const struct memories memories = { .memory = &memory, .count = 1 };
 	const struct files files = { 0 };
-	const struct memory_view view = { &maps, &memories, &files };
+	const struct memory_view view = { .maps = &maps, .memories = &memories, .files = &files };
 	struct sent sent;
 
 	map[1] = map[0];
@@ -264,7 +264,7 @@ static void test_memory_file(void)
 	const struct files files = { .file = &file, .count = 1 };
 	const struct memories memories = { .memory = &memory, .count = 1 };
 	const struct maps maps = { 0 };
-	const struct memory_view view = { &maps, &memories, &files };
+	const struct memory_view view = { .maps = &maps, .memories = &memories, .files = &files };
 	struct sent sent;
 
 	CHECK_EQ(ftruncate(fd, (off_t)SIZE(2) + 10), 0);
@@ -308,7 +308,7 @@ static void test_ended(void)
 	const struct maps maps = { 0 };
 	const struct memories memories = { 0 };
 	const struct files files = { 0 };
-	const struct memory_view view = { &maps, &memories, &files };
+	const struct memory_view view = { .maps = &maps, .memories = &memories, .files = &files };
 	struct refusal refusal = REFUSAL_NONE;
 	struct writer writer;
 	uint64_t count = 0;

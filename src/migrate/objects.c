@@ -73,6 +73,19 @@ int objects_collect(struct objects *objects, const struct maps *maps,
 	return 0;
 }
 
+void objects_leave(struct objects *objects, const struct maps *earlier)
+{
+	for (uint32_t i = 0; i < earlier->count; i++) {
+		struct object *object = earlier->map[i].kind == IMAGE_MAP_SHARED_ANON
+						? objects_find(objects, earlier->map[i].object)
+						: NULL;
+
+		if (object)
+			object->is_mapped = false;
+	}
+	forget_others(objects);
+}
+
 struct object *objects_find(const struct objects *objects, uint64_t id)
 {
 	uint32_t low = 0, high = objects->count;

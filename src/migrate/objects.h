@@ -31,6 +31,9 @@ struct objects {
  */
 int objects_collect(struct objects *objects, const struct maps *maps,
 		    const struct memories *memories, const struct files *files);
+/* Takes those out that a process with these mappings, an earlier one, sees to. */
+void objects_leave(struct objects *objects, const struct maps *earlier);
+
 void objects_free(struct objects *objects);
 struct object *objects_find(const struct objects *objects, uint64_t id); /* or NULL */
 

@@ -193,24 +193,6 @@ static int check_tables(struct others *others)
 	return r;
 }
 
-/* Memory that two of the processes that move have in common. */
-static int check_kin_memory(struct others *others, const struct inventory *one,
-			    const struct inventory *other)
-{
-	for (uint32_t i = 0; i < one->maps.count; i++) {
-		if (one->maps.map[i].kind != IMAGE_MAP_SHARED_ANON)
-			continue;
-		for (uint32_t j = 0; j < other->maps.count; j++)
-			if (other->maps.map[j].kind == IMAGE_MAP_SHARED_ANON &&
-			    other->maps.map[j].object == one->maps.map[i].object)
-				return refusal_set(others->refusal, EDVSPROCSTS,
-						   "the process shares memory with its child "
-						   "process %d, which is not carried",
-						   (int)other->pid);
-	}
-	return 0;
-}
-
 /* What two processes that move may not share, because each is made for itself on the target. */
 static int check_kin(struct others *others)
 {
@@ -219,11 +201,8 @@ static int check_kin(struct others *others)
 
 	for (uint32_t i = 1; i < all->count && r == 0; i++) {
 		others->at = all->inventory[i]->pid;
-		for (uint32_t j = 0; j < i && r == 0; j++) {
+		for (uint32_t j = 0; j < i && r == 0; j++)
 			r = check_tables_of(others, all->inventory[j]);
-			if (r == 0)
-				r = check_kin_memory(others, all->inventory[j], all->inventory[i]);
-		}
 	}
 	return r;
 }

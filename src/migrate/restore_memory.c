@@ -229,6 +229,49 @@ static int add_object(struct restore *restore, const struct object *object, stru
 	return r;
 }
 
+/* The process before this one with that number of the tree's living members, or NULL: there is none. */
+static struct restore *earlier(const struct restore *restore, uint32_t index)
+{
+	const struct members *members = &restore->picture.tables->members;
+	struct restore *other = NULL;
+
+	if (restore->member && index < members->count)
+		other = restore->member(restore->tree, members->member[index].vpid);
+	return other == restore ? NULL : other;
+}
+
+/* What an earlier process maps is made by that one. */
+static void leave_objects(struct restore *restore)
+{
+	const struct restore *other;
+
+	for (uint32_t i = 0; (other = earlier(restore, i)); i++)
+		objects_leave(&restore->objects, &other->picture.maps);
+}
+
+/* The object, which an earlier process has mapped. */
+static int open_shared(struct restore *restore, uint64_t object, struct refusal *refusal)
+{
+	const struct restore *other;
+
+	for (uint32_t i = 0; (other = earlier(restore, i)); i++) {
+		const struct maps *maps = &other->picture.maps;
+
+		for (uint32_t j = 0; j < maps->count; j++) {
+			if (maps->map[j].kind != IMAGE_MAP_SHARED_ANON ||
+			    maps->map[j].object != object)
+				continue;
+			int fd = maps_open_object(other->dir, maps->map[j].start, maps->map[j].end,
+						  OS_OPEN_BOTH);
+
+			if (fd >= 0)
+				return fd;
+		}
+	}
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "shared memory cannot be mapped by another process on the target");
+}
+
 static int add_objects(struct restore *restore, struct refusal *refusal)
 {
 	struct objects *objects = &restore->objects;
@@ -241,6 +284,7 @@ static int add_objects(struct restore *restore, struct refusal *refusal)
 		return refusal_set(refusal, EDVSIO, "the image is damaged: its shared memory");
 	if (r < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	leave_objects(restore);
 	r = place_objects(restore, &bytes, refusal);
 
 	for (uint32_t i = 0; i < objects->count && r == 0; i++)
@@ -248,15 +292,28 @@ static int add_objects(struct restore *restore, struct refusal *refusal)
 	return r;
 }
 
-static void add_shared_map(struct restore *restore, const struct image_map *map)
+static int add_shared_map(struct restore *restore, const struct image_map *map,
+			  struct refusal *refusal)
 {
 	const struct object *object = objects_find(&restore->objects, map->object);
 
-	assert(object && !object->is_file); /* objects_collect() saw to it */
+	assert(!object || !object->is_file); /* objects_collect() saw to it */
+	if (!object) {
+		int fd = open_shared(restore, map->object, refusal);
+		int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+
+		if (r)
+			return r;
+		calls_room(&restore->calls, 2, 0);
+		add_mmap(restore, map, PROT_READ | PROT_WRITE, 0, 0);
+		calls_expect(&restore->calls, "close shared memory", 0, SYS_close, 0);
+		return 0;
+	}
 	calls_room(&restore->calls, 1, 0);
 	calls_expect(&restore->calls, "map shared memory", (int64_t)map->start, SYS_mremap,
 		     object->at + map->offset, 0, map->end - map->start,
 		     MREMAP_MAYMOVE | MREMAP_FIXED, map->start);
+	return 0;
 }
 
 static int check_special(struct restore *restore, const struct image_map *map,
@@ -315,8 +372,7 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 		add_mmap(restore, map, protection(map), MAP_ANONYMOUS, ~0ull);
 		return 0;
 	case IMAGE_MAP_SHARED_ANON:
-		add_shared_map(restore, map);
-		return 0;
+		return add_shared_map(restore, map, refusal);
 	case IMAGE_MAP_FILE:
 		return add_file_map(restore, map, refusal);
 	case IMAGE_MAP_FOREIGN:

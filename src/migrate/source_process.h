@@ -13,6 +13,7 @@
 #include "migrate/threads.h"
 #include "wire/image.h"
 
+struct inventories;
 struct migrate_host;
 struct os_affinity;
 struct writer;
@@ -71,9 +72,13 @@ int source_process_ask(struct source_process *process, struct refusal *refusal);
 /* last: see descriptors_complete(). */
 int source_process_complete(struct source_process *process, bool last, struct refusal *refusal);
 
-/* every_cpu: of a thread of this node that has chosen none. Adds pages to *page_count. */
-int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
-			struct writer *writer, uint64_t *page_count, struct refusal *refusal);
+/*
+ * index: of the process; all before it have been sent. every_cpu: of a thread of this node that has chosen none. Adds
+ * pages to *page_count.
+ */
+int source_process_send(struct source_process *process, const struct inventories *all,
+			uint32_t index, const struct os_affinity *every_cpu, struct writer *writer,
+			uint64_t *page_count, struct refusal *refusal);
 int source_process_try(struct source_process *process, struct refusal *refusal);
 
 /* Steps that were not reached find nothing to undo. */

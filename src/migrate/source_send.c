@@ -146,12 +146,16 @@ int source_process_complete(struct source_process *process, bool last, struct re
 	return descriptors_complete(&frozen, &inventory->tables->descriptions, last, refusal);
 }
 
-int source_process_send(struct source_process *process, const struct os_affinity *every_cpu,
-			struct writer *writer, uint64_t *page_count, struct refusal *refusal)
+int source_process_send(struct source_process *process, const struct inventories *all,
+			uint32_t index, const struct os_affinity *every_cpu, struct writer *writer,
+			uint64_t *page_count, struct refusal *refusal)
 {
 	const struct memory_view view = {
-		&process->inventory.maps, &process->inventory.tables->memories,
-		process->inventory.is_child ? NULL : &process->inventory.tables->files
+		.maps = &process->inventory.maps,
+		.memories = &process->inventory.tables->memories,
+		.files = index ? NULL : &process->inventory.tables->files,
+		.all = all,
+		.index = index,
 	};
 
 	process->pending_sent = 0;

@@ -422,12 +422,14 @@ int source_tree_send(struct source_tree *tree, const struct os_affinity *every_c
 
 	if (r)
 		return r;
+	const struct inventories all = source_tree_inventories(tree);
+
 	*page_count = 0;
 	object_records_send(&tree->tables, false, writer);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i,
-			  source_process_send(tree->process[i], every_cpu, writer, page_count,
-					      refusal),
+			  source_process_send(tree->process[i], &all, i, every_cpu, writer,
+					      page_count, refusal),
 			  refusal);
 	return r;
 }

@@ -111,7 +111,7 @@ int main(void)
 
 	victim_begin();
 	setrlimit(RLIMIT_CORE, &none);
-	signal(SIGCHLD, on_child);
+	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = on_child }, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	begin_children();

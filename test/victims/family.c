@@ -36,6 +36,8 @@ struct one {
 
 static struct one talker, member, leader, early, late, companion;
 static int pair[2], event, file;
+static uint32_t *shared; /* of all, beside memory that only the talkers have */
+static uint32_t *of_talkers;
 static uint8_t pattern[BYTES];
 static uint32_t wrong; /* the line of the first check that failed */
 
@@ -145,6 +147,9 @@ static void talk(uint32_t round)
 	char byte = 0;
 
 	CHECK_HERE(does_turn());
+	CHECK_HERE(shared[0] == round + 1 && shared[BYTES] == 77);
+	shared[1] = round + 5;
+	of_talkers[0] = round;
 	ask(&member, round);
 	CHECK_HERE(read(pair[1], &byte, 1) == 1 && byte == 'p');
 	CHECK_HERE(write(pair[1], "q", 1) == 1);
@@ -152,15 +157,28 @@ static void talk(uint32_t round)
 	CHECK_HERE(lseek(file, 0, SEEK_CUR) == round + 1 && read(file, &byte, 1) == 1);
 }
 
+static void see_memory(uint32_t round)
+{
+	CHECK_HERE(of_talkers[0] == round && shared[1] == round + 5);
+	shared[2] = round + 6;
+}
+
+static void *map_shared(void)
+{
+	return mmap(NULL, 2 * BYTES * sizeof(uint32_t), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 static void begin_talker(void)
 {
 	pthread_t thread;
 
+	of_talkers = map_shared();
 	open_one(&member);
 	member.pid = fork();
 	if (member.pid == 0) {
 		setpgid(0, 0);
-		serve(&member, 2, NULL);
+		serve(&member, 2, see_memory);
 	}
 	setpgid(member.pid, member.pid);
 	part(&member);
@@ -199,7 +217,9 @@ static void check(uint32_t round)
 	CHECK_HERE(write(pair[0], "p", 1) == 1);
 	CHECK_HERE(write(event, &three, sizeof(three)) == sizeof(three));
 	CHECK_HERE(lseek(file, round + 1, SEEK_SET) == round + 1);
+	shared[0] = round + 1;
 	ask(&talker, round);
+	CHECK_HERE(shared[1] == round + 5 && shared[2] == round + 6);
 	CHECK_HERE(read(pair[0], &byte, 1) == 1 && byte == 'q');
 	CHECK_HERE(lseek(file, 0, SEEK_CUR) == round + 2);
 	ask(&leader, round);
@@ -229,6 +249,8 @@ int main(void)
 	const struct place was = (victim_begin(), place_now());
 	uint32_t round = 0;
 
+	shared = map_shared();
+	shared[BYTES] = 77;
 	event = eventfd(0, 0);
 	file = open("/proc/self/exe", O_RDONLY);
 	VICTIM_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);

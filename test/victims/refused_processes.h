@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/io.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
@@ -33,14 +32,6 @@ static void child_with_filter(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 	stay();
-}
-
-static void child_with_memory(void)
-{
-	NEED(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) !=
-	     MAP_FAILED);
-	if (fork() == 0)
-		stay();
 }
 
 static void child_with_table(void)
@@ -186,7 +177,6 @@ static void session_key(void)
 
 static const struct kind process_kinds[] = {
 	{ "child_with_filter", "which descends from it", child_with_filter },
-	{ "child_with_memory", "shares memory with its child", child_with_memory },
 	{ "child_with_table", "shares its descriptor table with process", child_with_table },
 	{ "stopped_child", "SIGSTOP", stopped_child },
 	{ "child_without_leader", "group whose leader has ended", child_without_leader },
