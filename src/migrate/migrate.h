@@ -11,8 +11,8 @@
 /*
  * The native migration engine: takes a running process and all that descend from it from one pid namespace
  * to another, on this machine or another one, over two connected stream sockets. It knows nothing of
- * endpoints or nodes. Whatever is said of the process below is done with all of them; its pid, its CPU time
- * and its late signals are those of the first.
+ * endpoints or nodes. The functions below treat all of them alike; the pid, the CPU
+ * time and the late signals are those of the first.
  *
  *	source                                   target
  *	check     look, refuse by name

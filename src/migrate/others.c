@@ -193,7 +193,7 @@ static int check_tables(struct others *others)
 	return r;
 }
 
-/* What two processes that move may not share, because each is made for itself on the target. */
+/* Two processes that move may not share tables, because each is made for itself on the target. */
 static int check_kin(struct others *others)
 {
 	const struct inventories *all = others->all;

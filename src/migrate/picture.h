@@ -24,7 +24,7 @@ struct picture {
 	char cwd[IMAGE_PATH_MAX + 1];
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
-	struct tables *tables; /* not owned: what it refers to */
+	struct tables *tables; /* not owned: the objects of all that moves */
 	struct maps maps;
 	struct descriptors descriptors;
 	struct image_sigaction action[IMAGE_SIGNALS];

@@ -240,7 +240,7 @@ static struct restore *earlier(const struct restore *restore, uint32_t index)
 	return other == restore ? NULL : other;
 }
 
-/* What an earlier process maps is made by that one. */
+/* Memory that an earlier process maps is made by that one. */
 static void leave_objects(struct restore *restore)
 {
 	const struct restore *other;

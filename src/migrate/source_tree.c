@@ -251,7 +251,7 @@ static int append_member(struct source_tree *tree, const struct image_member *me
 			   member->vpid);
 }
 
-/* What is told of them; whether their sessions and groups can be made again. */
+/* The records of them; whether their sessions and groups can be made again. */
 static int describe(struct source_tree *tree, struct refusal *refusal)
 {
 	int r = 0;

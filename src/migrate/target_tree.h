@@ -18,7 +18,7 @@ struct os_affinity;
  */
 struct target_tree {
 	const struct migrate_host *host;
-	struct tables tables;	  /* what the stream told of all of them */
+	struct tables tables;	  /* the objects of the stream */
 	struct restore **process; /* owned; parents first */
 	uint32_t count, capacity;
 };

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processes that move together, and one that is not of the kind that can. */
+#include "migrate/inventories.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/test.h"
+#include "dvk/errors.h"
+#include "migrate/made_proc_test.h"
+#include "os/sleeper_test.h"
+
+static const struct migrate_host nothing;
+static struct inventory inventory[2], *both[2] = { &inventory[0], &inventory[1] };
+static struct tables tables;
+static struct refusal refusal;
+static const struct inventories all = { both, 2, &tables };
+
+static void begin(void)
+{
+	for (int i = 0; i < 2; i++) {
+		refusal = REFUSAL_NONE;
+		CHECK_EQ(inventory_open(&inventory[i], sleeper(), &tables, &refusal), 0);
+	}
+}
+
+static void end(void)
+{
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = inventory[i].pid;
+
+		inventory_close(&inventory[i]);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	tables_free(&tables);
+}
+
+/* The sentence names a process that is not the first one; a sentence without room for that is left as it is. */
+static void test_named(void)
+{
+	char words[64];
+
+	begin();
+	snprintf(words, sizeof(words), "it (process %d, which descends from it)",
+		 (int)inventory[1].pid);
+	refusal = REFUSAL_NONE;
+	int r = refusal_set(&refusal, EDVSPROCSTS, "it");
+
+	CHECK(is_refusal(inventories_name(&all, 1, r, &refusal), &refusal, EDVSPROCSTS, words));
+	refusal = REFUSAL_NONE;
+	r = refusal_set(&refusal, EDVSPROCSTS, "it");
+	CHECK_EQ(inventories_name(&all, 0, r, &refusal), EDVSPROCSTS);
+	CHECK_EQ(strcmp(refusal.reason, "it"), 0);
+	refusal = REFUSAL_NONE;
+	r = refusal_set(&refusal, EDVSPROCSTS, "%0300d", 0);
+	CHECK_EQ(inventories_name(&all, 1, r, &refusal), EDVSPROCSTS);
+	CHECK_EQ(strlen(refusal.reason), sizeof(refusal.reason) - 1);
+	refusal = REFUSAL_NONE;
+	CHECK_EQ(inventories_name(&all, 1, 0, &refusal), 0);
+	CHECK(!refusal.reason[0]);
+	end();
+}
+
+/* The first one decides first: it has no init. A child is asked by the init of the first. */
+static void test_first(void)
+{
+	begin();
+	refusal = REFUSAL_NONE;
+	CHECK_EQ(inventories_read(&all, &nothing, true, &refusal), EDVSPROCSTS);
+	CHECK(!strstr(refusal.reason, "which descends from it"));
+	inventory[0].is_child = inventory[1].is_child = true;
+	inventory[0].init = getpid();
+	kill(inventory[1].pid, SIGSTOP);
+	waitpid(inventory[1].pid, NULL, WUNTRACED);
+	refusal = REFUSAL_NONE;
+	CHECK_EQ(inventories_read(&all, &nothing, true, &refusal), EDVSPROCSTS);
+	CHECK(strstr(refusal.reason, "stopped by a signal"));
+	CHECK(strstr(refusal.reason, "which descends from it"));
+	CHECK_EQ(inventory[1].init, getpid());
+	CHECK(inventory[0].is_fit && !inventory[1].is_fit);
+	end();
+}
+
+int main(void)
+{
+	TEST(test_named);
+	TEST(test_first);
+	return test_end();
+}
