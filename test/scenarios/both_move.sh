@@ -9,7 +9,7 @@ lab 3
 
 # A client that can be moved belongs to the daemon; its log moves with it.
 mobile_client() { # NODE EP SERVER_EP CALLS DELAY
-	timeout 100 dvs -n "$1" run --wait 0 "$2" -- migr_client 0 "$2" "$3" 4096 "$4" "$5" >"$tmp/client.$2" 2>"$tmp/err.$2" &
+	timeout "$limit" dvs -n "$1" run --wait 0 "$2" -- migr_client 0 "$2" "$3" 4096 "$4" "$5" >"$tmp/client.$2" 2>"$tmp/err.$2" &
 	client_pid[$2]=$!
 	client_calls[$2]=$4
 }

@@ -25,7 +25,7 @@ says() { grep -q "$2" "/run/dvs/lab/node$1.log"; }
 
 lab 3
 server 1 10 64
-client 0 110 10 1500 0.02
+client 0 110 10 on 0.02
 server 2 12 64
 client 2 112 12 1000000 0.002
 keeper=$(keeper_pid 2)

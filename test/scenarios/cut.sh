@@ -13,7 +13,7 @@ cut_at() { # STEP
 	unset DVS_FAULT
 	begin "the link is cut at $1"
 	server 1 10 2560
-	client 0 110 10 2500 0.002
+	client 0 110 10 on 0.002
 	sleep 0.2
 	timeout 60 dvs -n 1 migrate 0 10 2 --json >"$tmp/moved" 2>"$tmp/err" &
 	moving=$!

@@ -47,7 +47,7 @@ fi
 
 begin "a server that is tried again and again loses no call"
 server 0 10 512
-client 1 11 10 1500 0.002
+client 1 11 10 on 0.002
 pid=$(lpid_of 10)
 for _ in {1..20}; do
 	timeout 20 dvs migrate 0 10 1 --dry-run >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"

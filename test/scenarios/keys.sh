@@ -25,8 +25,8 @@ reload() { # NODE: of one by the signal, of the others by the command
 
 begin "three steps of dvs key rotate under calls lose nothing and restart nobody"
 pids="$(daemon_pid 0) $(daemon_pid 1) $(daemon_pid 2)"
-client 0 20 10 1500 0.003
-client 2 21 10 1500 0.003
+client 0 20 10 on 0.003
+client 2 21 10 on 0.003
 for step in next old ""; do
 	links=$(count 'is up')
 	timeout 10 dvs -n 0 key rotate $key >"$tmp/out" 2>&1 || fail "rotate: $(<"$tmp/out")"

@@ -5,6 +5,7 @@ set -u
 build=${DVS_BUILD:-$PWD/build}
 export PATH="$build/bin:$PATH"
 unset DVS_NODE
+limit=${DVS_LIMIT:-240} # seconds: of the scenario, and so of what runs beside all of it
 tmp=$(mktemp -d)
 failed=0
 trap 'dvs lab down >/dev/null 2>&1; rm -rf "$tmp"' EXIT
@@ -107,20 +108,30 @@ server() { # NODE EP KB
 		fail "server $2 on node $1: $(<"$tmp/started")"
 }
 
+# CALLS: a number, or `on`: it calls until client_ok ends it, for scenarios that move or break something under its calls,
+# however long that takes. No client has a time of its own, but that of the scenario.
 declare -A client_pid client_calls
 client() { # NODE EP SERVER_EP CALLS DELAY [MAXBUF]
-	timeout "${client_limit:-100}" dvs lab exec "$1" -- migr_client 0 "$2" "$3" "${6:-4096}" "$4" "$5" >"$tmp/client.$2" 2>&1 &
+	timeout "${client_limit:-$limit}" dvs lab exec "$1" -- migr_client 0 "$2" "$3" "${6:-4096}" "${4/on/100000000}" "$5" \
+		>"$tmp/client.$2" 2>&1 &
 	client_pid[$2]=$!
 	client_calls[$2]=$4
 }
 
-# Waits for a client; every call must have been answered once, in order, undamaged.
+# Waits for a client; every call must have been answered once, in order, undamaged. One that calls on has to be answered
+# once more before it is told to end: a call that hangs is none that was broken off.
 client_ok() { # EP...
-	local ep last
+	local ep last calls
 	for ep; do
+		calls=${client_calls[$ep]}
+		if [[ $calls == on ]]; then
+			calls='[1-9]*([0-9])'
+			until_true 30 has_called "$ep" $(($(calls_of "$ep") + 1)) || fail "client $ep does not call"
+			kill -TERM "${client_pid[$ep]}"
+		fi
 		wait "${client_pid[$ep]}"
 		last=$(tail -n 1 "$tmp/client.$ep")
-		[[ $last == "calls=${client_calls[$ep]} failed=0 lost=0 duplicated=0 reordered=0 corrupted=0 "* ]] ||
+		[[ $last == "calls="$calls" failed=0 lost=0 duplicated=0 reordered=0 corrupted=0 "* ]] ||
 			fail "client $ep: $last"
 	done
 }
@@ -132,21 +143,22 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 client_is_told() { # EP SERVER_EP
 	local before pid=${client_pid[$1]}
 	if [[ $(rows_of "$2") == "[]" ]]; then
-		until_true 5 ended "$pid" || fail "client $1 was not told that its server is gone"
+		until_true 15 ended "$pid" || fail "client $1 was not told that its server is gone"
 	else
-		before=$(rows_of "$1" | field rmtsent)
-		until_true 5 has_called "$1" "${before:-0}" || fail "client $1 hangs: $(tail -n 1 "$tmp/client.$1")"
+		before=$(calls_of "$1")
+		until_true 15 has_called "$1" "$before" || fail "client $1 hangs: $(tail -n 1 "$tmp/client.$1")"
 	fi
 	kill -TERM "$pid" 2>/dev/null
-	until_true 3 ended "$pid" || fail "client $1 does not end"
+	until_true 10 ended "$pid" || fail "client $1 does not end"
 	kill -KILL "$pid" 2>/dev/null
 	wait "$pid"
 }
-has_called() { # EP COUNT
-	local now
-	now=$(rows_of "$1" | field rmtsent)
-	((${now:-0} > $2))
+# The messages that an endpoint has sent.
+calls_of() { # EP
+	rows_of "$1" | python3 -c 'import json,sys
+print(sum(r["lclsent"] + r["rmtsent"] for r in json.load(sys.stdin)))' 2>/dev/null || echo 0
 }
+has_called() { (($(calls_of "$1") > $2)); } # EP COUNT
 
 until_true() { # SECONDS COMMAND...
 	local end=$((SECONDS + $1))
@@ -179,7 +191,7 @@ move() { # EP NODE
 
 # Every node's table agrees: these endpoints and no others, each at its node, nothing of a move left.
 check_tables() { # EP=NODE...
-	until_true 2 tables_agree "$@" || fail "tables: $(<"$tmp/tables")"
+	until_true 10 tables_agree "$@" || fail "tables: $(<"$tmp/tables")"
 }
 tables_agree() {
 	timeout 10 python3 - "$nodes" "$@" >"$tmp/tables" 2>&1 <<-'P'
@@ -242,12 +254,11 @@ nodes_of() { # COMM
 # No process is left anywhere but at the owner's node.
 check_processes() { # COMM NODE...
 	local have want="${*:2}"
-	for _ in {1..20}; do
+	are_there() {
 		have=$(nodes_of "$1")
-		[[ $have == "$want" ]] && return
-		sleep 0.05
-	done
-	fail "processes $1 on nodes '$have', not '$want'"
+		[[ $have == "$want" ]]
+	}
+	until_true 10 are_there "$1" || fail "processes $1 on nodes '$have', not '$want'"
 }
 
 # The keeper of a node, with which all of the node ends, and the daemon, its child.

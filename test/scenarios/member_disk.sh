@@ -15,7 +15,7 @@ well() { timeout 10 dvs -n "$1" nodes >"$tmp/out" 2>&1; }
 lab 3
 begin "on a full disk processes, messages and moves go on"
 server 1 10 256
-client 0 110 10 1500 0.002
+client 0 110 10 on 0.002
 until_true 15 has_called 110 20 || fail "the client does not call"
 cat /dev/zero >/run/dvs/filler 2>/dev/null
 [[ $(df --output=avail /run/dvs | tail -n 1) == *0 ]] || fail "$(df /run/dvs)"

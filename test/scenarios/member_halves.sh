@@ -34,10 +34,10 @@ between() { # cut | heal
 lab 4
 begin "two halves: neither has a quorum, both say so and change nothing; messages within a half go on"
 server 1 10 64
-client 0 110 10 2500 0.004
+client 0 110 10 on 0.004
 server 3 11 64
 server 0 20 64
-client 2 111 11 2500 0.004
+client 2 111 11 on 0.004
 client 0 112 11 400 0.004
 until_true 15 has_called 112 10 || fail "the client does not call"
 between cut

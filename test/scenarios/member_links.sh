@@ -21,8 +21,8 @@ of_node() { # NODE
 lab 3
 begin "a link that flaps every 200 ms loses nothing and gives nothing twice"
 server 1 10 64
-client 0 110 10 800 0.004
-client 2 111 10 800 0.004
+client 0 110 10 on 0.004
+client 2 111 10 on 0.004
 for _ in {1..8}; do
 	timeout 10 dvs lab cut 0 1 >/dev/null || fail "lab cut"
 	sleep 0.2
@@ -51,7 +51,7 @@ begin "a daemon that is stopped for longer than its links live, and a node with 
 server 1 13 64
 server 2 12 64
 client 0 113 10 400 0.002
-client 2 114 12 2000 0.005
+client 2 114 12 on 0.005
 client 0 115 13 400 0.002
 for ep in 113 115; do until_true 15 has_called $ep 20 || fail "client $ep does not call"; done
 pid=$(daemon_pid 2)

@@ -27,7 +27,7 @@ server 1 10 64
 server 0 11 64
 client 0 110 10 400 0.01
 client 1 111 11 400 0.01
-client 1 112 10 2000 0.005
+client 1 112 10 on 0.005
 for ep in 110 111; do until_true 15 has_called $ep 20 || fail "client $ep does not call"; done
 stopped=$(daemon_pid 1)
 kill -STOP "$stopped"
@@ -43,7 +43,7 @@ if [[ ${DVS_LAB_GROUP:-local} == corosync ]]; then
 	begin "a node that is put out while its daemon is stopped is ended, and nothing of it is heard"
 	server 2 12 64
 	client 2 113 12 1000000 0.002
-	client 0 114 10 2000 0.005
+	client 0 114 10 on 0.005
 	calls() { timeout 10 dvs -n 2 ps 0 --json | python3 -c 'import json,sys
 sys.exit(not any(r["p_nr"] == 113 and r["lclsent"] > 20 for r in json.load(sys.stdin)))'; }
 	until_true 15 calls || fail "the client of node 2 does not call"

@@ -45,14 +45,14 @@ begin "twenty restarts under calls from all nodes: none is lost, no process ends
 server 1 10 512
 server 1 14 0
 pid=$(keeper_pid 1) lpid=$(lpid_of 10)
-client 0 11 10 1500 0.003
-client 1 12 10 1500 0.003
-client 2 13 10 1500 0.003 65536
-client 1 15 14 3000 0.001 0
-timeout 60 dvs -n 1 run 0 20 -- sh -c "$(counts)" >/dev/null || fail "run 20"
-timeout 60 dvs -n 0 logs 0 20 -f >"$tmp/followed" 2>"$tmp/err.20" &
+client 0 11 10 on 0.003
+client 1 12 10 on 0.003
+client 2 13 10 on 0.003 65536
+client 1 15 14 on 0.001 0
+timeout "$limit" dvs -n 1 run 0 20 -- sh -c "$(counts)" >/dev/null || fail "run 20"
+timeout "$limit" dvs -n 0 logs 0 20 -f >"$tmp/followed" 2>"$tmp/err.20" &
 follower=$!
-timeout 60 dvs -n 1 run 0 21 --wait -- sh -c "$(counts)" >"$tmp/attended" 2>"$tmp/err.21" &
+timeout "$limit" dvs -n 1 run 0 21 --wait -- sh -c "$(counts)" >"$tmp/attended" 2>"$tmp/err.21" &
 attendant=$!
 for _ in {1..20}; do
 	sleep 0.1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 110
+# timeout: 240
 #
 # A server moves a hundred times while eight clients on all nodes call it. Afterwards the daemons have
 # no more descriptors than before, and memory does not grow with the number of moves.
@@ -11,7 +11,7 @@ begin "100 moves to and fro under 8 clients"
 server 1 10 512
 clients=()
 for i in {0..7}; do
-	client $((i % 3)) $((100 + i)) 10 2500 0.004
+	client $((i % 3)) $((100 + i)) 10 on 0.004
 	clients+=($((100 + i)))
 done
 sleep 0.3
