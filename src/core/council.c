@@ -23,14 +23,6 @@ void council_init(struct council *c, int self, uint64_t life, struct council_poi
 	c->ctx = ctx;
 }
 
-static void say(struct council *c, struct council_message *m)
-{
-	CORE_ASSERT(!c->is_out);
-	CORE_ASSERT(c->settled);
-	m->node = c->self;
-	c->call.send(c->ctx, m);
-}
-
 static void set_quorum(struct council *c, bool have)
 {
 	if (c->have_quorum == have)
@@ -81,7 +73,7 @@ static void say_hello(struct council *c)
 		m.epoch = c->base_epoch;
 		m.heard = c->base;
 	}
-	say(c, &m);
+	council_say(c, &m);
 }
 
 /* How many of the roll are known to hold command n. This member holds all commands that it has heard. */
@@ -105,8 +97,7 @@ static uint8_t *command_of(struct council *c, uint64_t n)
 	return c->tail[n % COUNCIL_TAIL];
 }
 
-/* Members of the roll that have to hold a command. */
-static unsigned needed(const struct council *c)
+unsigned council_needed(const struct council *c)
 {
 	unsigned roll = count_of(c->roll);
 
@@ -124,7 +115,7 @@ static void weigh(struct council *c)
 		return;
 	if (count_of(c->roll) >= c->majority)
 		c->grown = true;
-	set_quorum(c, machines && count_of(c->roll & c->placed) >= needed(c));
+	set_quorum(c, machines && count_of(c->roll & c->placed) >= council_needed(c));
 }
 
 /*
@@ -133,7 +124,7 @@ static void weigh(struct council *c)
  */
 static void decide(struct council *c)
 {
-	unsigned need = needed(c);
+	unsigned need = council_needed(c);
 	uint64_t last = c->heard;
 
 	weigh(c);
@@ -508,58 +499,6 @@ void council_hear(struct council *c, const struct council_message *m)
 	decide(c);
 }
 
-/*
- * Of the commands that this member has heard and has not said to hold, all are its own, and the others are enough to
- * decide them among themselves. They need no word of it, and its own decision waits for theirs.
- */
-static bool others_suffice(const struct council *c)
-{
-	CORE_ASSERT(is_placed(c));
-	return c->said_held >= c->foreign &&
-	       count_of(c->roll & c->placed & ~bit(c->self)) >= needed(c);
-}
-
-bool council_owes(const struct council *c)
-{
-	uint32_t others = c->roll & c->placed & ~bit(c->self);
-
-	if (!c->running || c->is_out || !is_placed(c) || c->heard == c->said_held)
-		return false;
-	CORE_ASSERT(c->said_held < c->heard);
-	for (; others; others &= others - 1)
-		if (c->held[lowest_of(others)] < c->heard)
-			return true;
-	return false;
-}
-
-void council_say_held(struct council *c)
-{
-	struct council_message held = { .kind = COUNCIL_HELD, .ring = c->epoch, .heard = c->heard };
-
-	CORE_ASSERT(c->said_held < c->heard);
-	c->said_held = c->heard;
-	if (c->roll & ~bit(c->self)) /* nobody else asks */
-		say(c, &held);
-}
-
-void council_settle(struct council *c)
-{
-	struct council_message join = { .kind = COUNCIL_JOIN,
-					.ring = c->epoch,
-					.life = c->life,
-					.payload = c->join,
-					.bytes = COMMAND_BYTES };
-
-	if (!c->running || !c->has_state)
-		return;
-	if (!(c->roll & bit(c->self)) && c->join_epoch != c->epoch) {
-		c->join_epoch = c->epoch;
-		say(c, &join);
-	}
-	if (is_placed(c) && c->heard != c->said_held && !others_suffice(c))
-		council_say_held(c);
-}
-
 bool council_is_placed(const struct council *c)
 {
 	CORE_ASSERT(!c->running || !c->is_out);
@@ -577,21 +516,4 @@ void council_waited(struct council *c)
 	c->waited = true;
 	CORE_ASSERT(!council_waits(c));
 	say_hello(c);
-}
-
-bool council_takes(const struct council *c)
-{
-	return c->running && c->have_quorum && is_placed(c) && (c->roll & bit(c->self));
-}
-
-void council_propose(struct council *c, const uint8_t command[COMMAND_BYTES])
-{
-	struct council_message m = { .kind = COUNCIL_COMMAND,
-				     .ring = c->epoch,
-				     .heard = c->heard,
-				     .payload = command,
-				     .bytes = COMMAND_BYTES };
-
-	CORE_ASSERT(council_takes(c));
-	say(c, &m);
 }

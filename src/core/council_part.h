@@ -2,7 +2,7 @@
 #ifndef DVS_CORE_COUNCIL_PART_H
 #define DVS_CORE_COUNCIL_PART_H
 
-/* Sets of nodes, for the files of the council alone. */
+/* For the files of the council alone. */
 
 #include "core/assert.h"
 #include "core/council.h"
@@ -23,6 +23,11 @@ static inline int lowest_of(uint32_t set)
 	CORE_ASSERT(set);
 	return __builtin_ctz(set);
 }
+
+/* Multicasts it in the name of this member. */
+void council_say(struct council *c, struct council_message *m);
+/* Members of the roll that have to hold a command. */
+unsigned council_needed(const struct council *c);
 
 static inline bool is_placed(const struct council *c)
 {
