@@ -435,21 +435,29 @@ static void on_held(struct council *c, const struct council_message *m)
 		c->held[m->node] = heard;
 }
 
-static void on_command(struct council *c, const struct council_message *m)
+static void on_command(struct council *c, int node, const uint8_t bytes[COMMAND_BYTES])
 {
 	uint64_t foreign = c->foreign;
 	struct command cmd;
 
-	on_held(c, m);
-	if (!(c->roll & c->placed & bit(m->node)) ||
-	    command_decode(&cmd, m->payload, m->bytes) < 0 || cmd.origin != m->node ||
-	    cmd.kind == COMMAND_NODE_JOIN || cmd.kind == COMMAND_NODE_LEAVE)
+	CORE_ASSERT(c->running && c->has_state);
+	if (!(c->roll & c->placed & bit(node)) || command_decode(&cmd, bytes, COMMAND_BYTES) < 0 ||
+	    cmd.origin != node || cmd.kind == COMMAND_NODE_JOIN || cmd.kind == COMMAND_NODE_LEAVE)
 		return;
-	number(c, m->payload);
-	if (m->node != c->self || c->is_out)
+	number(c, bytes);
+	if (node != c->self || c->is_out)
 		return;
 	c->foreign = foreign;
 	c->call.numbered(c->ctx);
+}
+
+/* One that is no command, or not of that node, gets no number, and those behind it do: every member sees the same. */
+static void on_commands(struct council *c, const struct council_message *m)
+{
+	CORE_ASSERT(m->bytes % COMMAND_BYTES == 0);
+	on_held(c, m);
+	for (uint32_t at = 0; at < m->bytes && !c->is_out; at += COMMAND_BYTES)
+		on_command(c, m->node, m->payload + at);
 }
 
 static void on_join(struct council *c, const struct council_message *m)
@@ -487,7 +495,7 @@ void council_hear(struct council *c, const struct council_message *m)
 		return;
 	switch (m->kind) {
 	case COUNCIL_COMMAND:
-		on_command(c, m);
+		on_commands(c, m);
 		break;
 	case COUNCIL_JOIN:
 		on_join(c, m);

@@ -132,9 +132,10 @@ bool council_is_placed(const struct council *c);
 bool council_waits(const struct council *c);
 void council_waited(struct council *c);
 
-/* Can a command of this node be sent now? */
+/* Can commands of this node be sent now? */
 bool council_takes(const struct council *c);
-void council_propose(struct council *c, const uint8_t command[COMMAND_BYTES]);
+/* So many commands, one behind the other, in one message: 1 to COUNCIL_BATCH_MAX. */
+void council_propose(struct council *c, const uint8_t *commands, uint32_t count);
 
 /* The state that a joiner is given, beside that of the commands up to `decided`: bytes, at most COUNCIL_IMAGE_MAX. */
 size_t council_encode(const struct council *c, uint8_t *buf);

@@ -71,14 +71,15 @@ bool council_takes(const struct council *c)
 	return c->running && c->have_quorum && is_placed(c) && (c->roll & bit(c->self));
 }
 
-void council_propose(struct council *c, const uint8_t command[COMMAND_BYTES])
+void council_propose(struct council *c, const uint8_t *commands, uint32_t count)
 {
 	struct council_message m = { .kind = COUNCIL_COMMAND,
 				     .ring = c->epoch,
 				     .heard = c->heard,
-				     .payload = command,
-				     .bytes = COMMAND_BYTES };
+				     .payload = commands,
+				     .bytes = count * COMMAND_BYTES };
 
 	CORE_ASSERT(council_takes(c));
+	CORE_ASSERT(count > 0 && count <= COUNCIL_BATCH_MAX);
 	council_say(c, &m);
 }

@@ -22,7 +22,7 @@ static struct member {
 
 /* All that was multicast, in its order. */
 static struct council_message said[LOG_MAX];
-static uint8_t payload[LOG_MAX][COMMAND_BYTES];
+static uint8_t payload[LOG_MAX][COUNCIL_BATCH_MAX * COMMAND_BYTES];
 static unsigned said_count;
 
 static void on_send(void *ctx, const struct council_message *m)
@@ -31,7 +31,7 @@ static void on_send(void *ctx, const struct council_message *m)
 	CHECK_OR_RETURN(said_count < LOG_MAX);
 	said[said_count] = *m;
 	if (m->bytes)
-		memcpy(payload[said_count], m->payload, COMMAND_BYTES);
+		memcpy(payload[said_count], m->payload, m->bytes);
 	said[said_count].payload = payload[said_count];
 	said_count++;
 }
@@ -143,7 +143,7 @@ static void propose(int node)
 	uint8_t bytes[COMMAND_BYTES];
 
 	command_encode(&cmd, bytes);
-	council_propose(&member[node].council, bytes);
+	council_propose(&member[node].council, bytes, 1);
 }
 
 /* More is decided than may be undecided, between the state of a joiner and its NODE_JOIN. */
@@ -255,6 +255,33 @@ static void test_two_words_of_three(void)
 	hear_all(3, from);
 	CHECK_EQ(said_count - from, 3);
 	CHECK(member[0].order == 6 && member[1].order == 6);
+}
+
+/* One that is no command of its sender gets no number, and those around it do, at all members alike. */
+static void test_commands_in_one_message(void)
+{
+	static const int origin[] = { 0, 0, 1, 0 };
+	uint8_t bytes[4 * COMMAND_BYTES];
+	unsigned from;
+
+	three();
+	for (int i = 0; i < 4; i++) {
+		struct command cmd = { .version = COMMAND_VERSION,
+				       .kind = COMMAND_SYNC,
+				       .origin = origin[i],
+				       .request = (uint64_t)i };
+
+		command_encode(&cmd, bytes + i * COMMAND_BYTES);
+	}
+	from = said_count;
+	council_propose(&member[0].council, bytes, 4);
+	hear_all(7, from);
+	CHECK_EQ(said_count - from, 3); /* it, and one word of each of the others */
+	CHECK_EQ(member[0].numbered, 3);
+	for (int i = 0; i < NODES; i++) {
+		CHECK_EQ(member[i].council.heard, 6);
+		CHECK_EQ(member[i].order, 6);
+	}
 }
 
 static void test_minority_waits(void)
@@ -438,6 +465,7 @@ int main(void)
 	TEST(test_a_majority_has_to_hold_it);
 	TEST(test_decided_by_two_of_three);
 	TEST(test_two_words_of_three);
+	TEST(test_commands_in_one_message);
 	TEST(test_minority_waits);
 	TEST(test_all_minorities_come_back);
 	TEST(test_those_that_were_apart_wait);

@@ -88,8 +88,9 @@ static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_
 
 	history_add(&d->history, order, command);
 	group_number_encode(head, order);
-	wrote(d, group_stream_put(&d->daemon, GROUP_DELIVER, head, sizeof(head), command,
-				  COMMAND_BYTES));
+	/* Those of one turn leave together: settle(). */
+	wrote(d, group_stream_queue(&d->daemon, GROUP_DELIVER, head, sizeof(head), command,
+				    COMMAND_BYTES));
 }
 
 static void on_ask(void *ctx, uint64_t token)
@@ -180,6 +181,7 @@ static void settle(struct deputy *d)
 
 	take_frames(d);
 	again_ns = d->envoy ? envoy_settle(d->envoy, os_now_ns()) : -1;
+	wrote(d, group_stream_flush(&d->daemon));
 	events = !d->envoy || envoy_has_room(d->envoy) ? OS_READ : 0;
 	if (d->doomed) {
 		if (d->envoy)

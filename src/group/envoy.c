@@ -526,6 +526,33 @@ static int64_t settle_owed(struct envoy *e, int64_t now_ns)
 	return -1;
 }
 
+/* Commands that can be sent now: no more than this member may have under way. */
+static uint32_t sendable(const struct envoy *e)
+{
+	uint64_t under_way = e->sent - e->first + e->undecided, count = e->next - e->sent;
+
+	if (under_way >= COUNCIL_OWN_MAX || !council_takes(&e->council) ||
+	    !e->call.can_send(e->ctx))
+		return 0;
+	if (count > COUNCIL_OWN_MAX - under_way)
+		count = COUNCIL_OWN_MAX - under_way;
+	return (uint32_t)(count < COUNCIL_BATCH_MAX ? count : COUNCIL_BATCH_MAX);
+}
+
+/* A multicast costs much, and a command in it hardly anything: those that have come since the last turn share one. */
+static void propose_waiting(struct envoy *e)
+{
+	uint8_t batch[COUNCIL_BATCH_MAX][COMMAND_BYTES];
+	uint32_t count;
+
+	while ((count = sendable(e))) {
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(batch[i], e->outbox[(e->sent + i) % OUTBOX], COMMAND_BYTES);
+		e->sent += count;
+		council_propose(&e->council, batch[0], count);
+	}
+}
+
 int64_t envoy_settle(struct envoy *e, int64_t now_ns)
 {
 	int64_t again_ns, owed_ns;
@@ -535,9 +562,7 @@ int64_t envoy_settle(struct envoy *e, int64_t now_ns)
 		return -1;
 	if (e->call.can_send(e->ctx))
 		council_settle(&e->council);
-	while (e->sent < e->next && council_takes(&e->council) && e->call.can_send(e->ctx) &&
-	       e->sent - e->first + e->undecided < COUNCIL_OWN_MAX)
-		council_propose(&e->council, e->outbox[e->sent++ % OUTBOX]);
+	propose_waiting(e);
 	if (e->can_give)
 		ask_daemon(e);
 	give(e);

@@ -56,27 +56,41 @@ int group_stream_put_raw(struct group_stream *s, const void *bytes, size_t len)
 	return r < 0 && n ? -EPIPE : r;
 }
 
-int group_stream_put(struct group_stream *s, enum group_kind kind, const void *head,
-		     size_t head_bytes, const void *body, size_t body_bytes)
+int group_stream_queue(struct group_stream *s, enum group_kind kind, const void *head,
+		       size_t head_bytes, const void *body, size_t body_bytes)
 {
-	size_t payload = head_bytes + body_bytes, old = s->out.to - s->out.from;
+	size_t payload = head_bytes + body_bytes;
 	uint8_t small[GROUP_HEADER_BYTES + GROUP_DELIVER_BYTES];
 	int r;
 
 	assert(payload <= GROUP_STATE_HEAD + GROUP_STATE_MAX);
 	assert(head_bytes <= sizeof(small) - GROUP_HEADER_BYTES);
-	group_header_encode(small, kind, (uint32_t)payload);
-	memcpy(small + GROUP_HEADER_BYTES, head, head_bytes);
-	if (!body_bytes)
-		return group_stream_put_raw(s, small, GROUP_HEADER_BYTES + head_bytes);
-	if (old + GROUP_HEADER_BYTES + payload > s->out_max)
+	if (group_buffer_size(&s->out) + GROUP_HEADER_BYTES + payload > s->out_max)
 		return -ENOBUFS;
 	r = group_buffer_reserve(&s->out, GROUP_HEADER_BYTES + payload);
 	if (r < 0)
 		return r;
+	group_header_encode(small, kind, (uint32_t)payload);
+	memcpy(small + GROUP_HEADER_BYTES, head, head_bytes);
 	group_buffer_add(&s->out, small, GROUP_HEADER_BYTES + head_bytes);
 	group_buffer_add(&s->out, body, body_bytes);
-	return group_stream_flush(s);
+	return 0;
+}
+
+int group_stream_put(struct group_stream *s, enum group_kind kind, const void *head,
+		     size_t head_bytes, const void *body, size_t body_bytes)
+{
+	uint8_t small[GROUP_HEADER_BYTES + GROUP_DELIVER_BYTES];
+	int r;
+
+	assert(head_bytes <= sizeof(small) - GROUP_HEADER_BYTES);
+	if (!body_bytes) {
+		group_header_encode(small, kind, (uint32_t)head_bytes);
+		memcpy(small + GROUP_HEADER_BYTES, head, head_bytes);
+		return group_stream_put_raw(s, small, GROUP_HEADER_BYTES + head_bytes);
+	}
+	r = group_stream_queue(s, kind, head, head_bytes, body, body_bytes);
+	return r < 0 ? r : group_stream_flush(s);
 }
 
 int group_stream_welcome(struct group_stream *s, int result, uint16_t protocol)

@@ -30,8 +30,11 @@ struct group_frame {
 void group_stream_init(struct group_stream *s, int fd, size_t out_max);
 void group_stream_deinit(struct group_stream *s);
 
+/* Queues a frame made of two parts, for the next flush. 0; -ENOBUFS: out_max is reached (nothing of it is); -ENOMEM. */
+int group_stream_queue(struct group_stream *s, enum group_kind kind, const void *head,
+		       size_t head_bytes, const void *body, size_t body_bytes);
 /*
- * Queues a frame made of two parts and writes what fits. 0; -ENOBUFS: out_max is reached (nothing
+ * The same, and writes what fits. 0; -ENOBUFS: out_max is reached (nothing
  * of the frame is queued); -ENOMEM; negative errno of the connection.
  */
 int group_stream_put(struct group_stream *s, enum group_kind kind, const void *head,

@@ -51,6 +51,35 @@ static void test_frames_arrive_whole_and_in_order(void)
 	teardown();
 }
 
+static void test_queued_frames_leave_together(void)
+{
+	uint8_t token[GROUP_ASK_BYTES];
+	struct group_frame frame;
+	int r;
+
+	setup(4096);
+	for (uint64_t i = 1; i <= 3; i++) {
+		group_number_encode(token, i);
+		CHECK_EQ(group_stream_queue(&a, GROUP_ASK, token, sizeof(token), NULL, 0), 0);
+	}
+	CHECK(group_stream_waiting(&a));
+	CHECK_EQ(group_stream_fill(&b), -EAGAIN);
+	/* What is put after them is behind them. */
+	group_number_encode(token, 4);
+	CHECK_EQ(group_stream_put(&a, GROUP_ASK, token, sizeof(token), NULL, 0), 0);
+	CHECK_EQ(group_stream_flush(&a), 0);
+	CHECK(!group_stream_waiting(&a));
+	CHECK_EQ(group_stream_fill(&b), 0);
+	for (uint64_t i = 1; i <= 4; i++) {
+		CHECK_EQ(group_stream_next(&b, &frame), 1);
+		CHECK_EQ(group_number_decode(frame.payload), i);
+	}
+	while (!(r = group_stream_queue(&a, GROUP_ASK, token, sizeof(token), NULL, 0)))
+		continue;
+	CHECK_EQ(r, -ENOBUFS);
+	teardown();
+}
+
 static void test_a_byte_at_a_time(void)
 {
 	uint8_t bytes[GROUP_HEADER_BYTES + GROUP_ASK_BYTES];
@@ -144,6 +173,7 @@ static void test_nonsense_and_end(void)
 int main(void)
 {
 	TEST(test_frames_arrive_whole_and_in_order);
+	TEST(test_queued_frames_leave_together);
 	TEST(test_a_byte_at_a_time);
 	TEST(test_large);
 	TEST(test_full_is_said_and_keeps_frames_whole);

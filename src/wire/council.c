@@ -41,7 +41,7 @@ int council_message_decode(struct council_message *m, const uint8_t *buf, size_t
 	static const struct {
 		uint32_t least, most;
 	} length[COUNCIL_KIND_LAST + 1] = {
-		[COUNCIL_COMMAND] = { COMMAND_BYTES, COMMAND_BYTES },
+		[COUNCIL_COMMAND] = { COMMAND_BYTES, COUNCIL_BATCH_MAX * COMMAND_BYTES },
 		[COUNCIL_JOIN] = { COMMAND_BYTES, COMMAND_BYTES },
 		[COUNCIL_STATE] = { 1, COUNCIL_PART_MAX },
 	};
@@ -65,7 +65,8 @@ int council_message_decode(struct council_message *m, const uint8_t *buf, size_t
 		.bytes = (uint32_t)(len - COUNCIL_HEAD),
 	};
 	if (!got.kind || got.kind > COUNCIL_KIND_LAST || get(buf + 4, 4) >= NR_NODES ||
-	    got.bytes < length[got.kind].least || got.bytes > length[got.kind].most)
+	    got.bytes < length[got.kind].least || got.bytes > length[got.kind].most ||
+	    (got.kind == COUNCIL_COMMAND && got.bytes % COMMAND_BYTES))
 		return -EBADMSG;
 	got.node = (int32_t)get(buf + 4, 4);
 	*m = got;

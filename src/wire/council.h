@@ -17,7 +17,7 @@
  *	56 offset 8  STATE: of this part; HELLO: the protocols that the sender speaks, least | most << 16
  *
  *	HELLO    -                 how far my state goes
- *	COMMAND  command 128       shall be numbered
+ *	COMMAND  commands 128 each shall be numbered, in this order: 1 to COUNCIL_BATCH_MAX
  *	JOIN     command 128       I have the state; its NODE_JOIN shall be numbered
  *	HELD     -                 I hold all that was numbered up to `heard`
  *	ASK      -                 your state as of here
@@ -29,12 +29,13 @@
 
 #include "wire/command.h"
 
-#define COUNCIL_VERSION	    2
+#define COUNCIL_VERSION	    3
 #define COUNCIL_HEAD	    64u
 #define COUNCIL_HAS_STATE   1u	   /* the sender has a state */
 #define COUNCIL_HAS_GROWN   2u	   /* and in it a majority was there once */
 #define COUNCIL_WAITS	    4u	   /* the sender waits for members that it does not see yet */
 #define COUNCIL_PART_MAX    32768u /* bytes of a state in one message */
+#define COUNCIL_BATCH_MAX   32u	   /* commands in one message */
 #define COUNCIL_MESSAGE_MAX (COUNCIL_HEAD + COUNCIL_PART_MAX)
 
 enum council_kind {
@@ -58,7 +59,8 @@ struct council_message {
 
 void council_message_encode(uint8_t buf[COUNCIL_HEAD], const struct council_message *m);
 /*
- * Checks version, kind, node, and that the kind can have that length. payload points into buf. 0;
+ * Checks version, kind, node, and that the kind can have that length, which is whole commands for COMMAND and JOIN.
+ * payload points into buf. 0;
  * -EPROTO: of another version; -EBADMSG.
  */
 int council_message_decode(struct council_message *m, const uint8_t *buf, size_t len);

@@ -40,7 +40,7 @@ static void test_length_of_each_kind(void)
 		uint32_t least, most;
 	} row[] = {
 		{ COUNCIL_HELLO, 0, 0 },
-		{ COUNCIL_COMMAND, COMMAND_BYTES, COMMAND_BYTES },
+		{ COUNCIL_COMMAND, COMMAND_BYTES, COUNCIL_BATCH_MAX * COMMAND_BYTES },
 		{ COUNCIL_JOIN, COMMAND_BYTES, COMMAND_BYTES },
 		{ COUNCIL_HELD, 0, 0 },
 		{ COUNCIL_ASK, 0, 0 },
@@ -58,6 +58,22 @@ static void test_length_of_each_kind(void)
 			 -EBADMSG);
 		CHECK_EQ(council_message_decode(&got, bytes, COUNCIL_HEAD + row[i].most + 1),
 			 -EBADMSG);
+	}
+}
+
+static void test_whole_commands(void)
+{
+	static uint8_t bytes[COUNCIL_MESSAGE_MAX];
+	struct council_message got, m = { .kind = COUNCIL_COMMAND };
+
+	council_message_encode(bytes, &m);
+	for (size_t count = 1; count < COUNCIL_BATCH_MAX; count++) {
+		size_t len = COUNCIL_HEAD + count * COMMAND_BYTES;
+
+		CHECK_EQ(council_message_decode(&got, bytes, len), 0);
+		CHECK_EQ(got.bytes, count * COMMAND_BYTES);
+		CHECK_EQ(council_message_decode(&got, bytes, len + 1), -EBADMSG);
+		CHECK_EQ(council_message_decode(&got, bytes, len + COMMAND_BYTES - 1), -EBADMSG);
 	}
 }
 
@@ -83,6 +99,7 @@ int main(void)
 {
 	TEST(test_round_trip);
 	TEST(test_length_of_each_kind);
+	TEST(test_whole_commands);
 	TEST(test_nonsense);
 	return test_end();
 }

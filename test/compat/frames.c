@@ -429,6 +429,7 @@ static int read_council(const struct compat_sample *sample, const uint8_t *buf, 
 static const struct council_message council[] = {
 	COUNCIL_ALL(COUNCIL_HELLO, 0),
 	COUNCIL_ALL(COUNCIL_COMMAND, COMMAND_BYTES),
+	COUNCIL_ALL(COUNCIL_COMMAND, 3 * COMMAND_BYTES),
 	COUNCIL_ALL(COUNCIL_JOIN, COMMAND_BYTES),
 	COUNCIL_ALL(COUNCIL_HELD, 0),
 	COUNCIL_ALL(COUNCIL_ASK, 0),
@@ -437,10 +438,11 @@ static const struct council_message council[] = {
 static const struct compat_sample councils[] = {
 	SAMPLE("hello", write_council, read_council, council[0]),
 	SAMPLE("command", write_council, read_council, council[1]),
-	SAMPLE("join", write_council, read_council, council[2]),
-	SAMPLE("held", write_council, read_council, council[3]),
-	SAMPLE("ask", write_council, read_council, council[4]),
-	SAMPLE("state", write_council, read_council, council[5]),
+	SAMPLE("commands", write_council, read_council, council[2]),
+	SAMPLE("join", write_council, read_council, council[3]),
+	SAMPLE("held", write_council, read_council, council[4]),
+	SAMPLE("ask", write_council, read_council, council[5]),
+	SAMPLE("state", write_council, read_council, council[6]),
 };
 const struct compat_format compat_council = { "council", COUNCIL_VERSION, councils, COUNT(councils),
 					      0 };
