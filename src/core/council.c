@@ -122,7 +122,7 @@ static void weigh(struct council *c)
  * A command is held by those that hold a later one: the latest that enough hold decides all before it. A joiner that
  * has its state decides as the others do, also before its own NODE_JOIN: much may be numbered before that.
  */
-static void decide(struct council *c)
+void council_decide(struct council *c)
 {
 	unsigned need = council_needed(c);
 	uint64_t last = c->heard;
@@ -130,6 +130,7 @@ static void decide(struct council *c)
 	weigh(c);
 	if (!c->running || !c->has_state || !c->have_quorum)
 		return;
+	council_words_believe(c);
 	while (last > c->decided && holders(c, last) < need)
 		last--;
 	while (c->decided < last && !c->is_out) {
@@ -157,6 +158,7 @@ static void number(struct council *c, const uint8_t command[COMMAND_BYTES])
 	c->heard++;
 	c->foreign = c->heard;
 	memcpy(command_of(c, c->heard), command, COMMAND_BYTES);
+	council_chain_add(c, command);
 }
 
 static void number_leave(struct council *c, int node)
@@ -236,7 +238,7 @@ void council_quorum(struct council *c, uint64_t ring, bool have, uint32_t majori
 		return;
 	if (!have)
 		set_quorum(c, false);
-	decide(c);
+	council_decide(c);
 	say_hello(c);
 }
 
@@ -252,7 +254,7 @@ void council_present(struct council *c, uint32_t present)
 	if (c->running && c->has_state) {
 		leave_all(c, gone);
 		c->placed &= ~gone;
-		decide(c);
+		council_decide(c);
 	}
 	say_hello(c);
 }
@@ -308,7 +310,9 @@ static void found(struct council *c)
 	CORE_ASSERT(!c->has_state);
 	c->has_state = true;
 	c->epoch = c->ring;
-	c->heard = c->decided = c->base = c->base_epoch = c->said_held = c->foreign = 0;
+	council_chain_begin(c);
+	c->heard = c->decided = c->base = c->base_epoch = c->foreign = 0;
+	c->said_held = c->said_aside = 0;
 	c->roll = 0;
 	c->placed = bit(c->self);
 	c->grown = false;
@@ -343,12 +347,13 @@ static void begin(struct council *c, int most)
 	c->base_epoch = point.epoch;
 	c->base = point.heard;
 	c->epoch = c->ring;
+	council_chain_begin(c);
 	c->placed = same;
-	c->said_held = point.heard;
+	c->said_held = c->said_aside = point.heard;
 	for (; same; same &= same - 1)
 		c->held[lowest_of(same)] = point.heard;
 	leave_all(c, c->roll & ~c->placed & (~c->present | c->greeted));
-	decide(c);
+	council_decide(c);
 	if (!c->is_out)
 		c->call.began(c->ctx);
 }
@@ -405,7 +410,7 @@ static void greet_late(struct council *c, const struct council_message *m)
 	} else if (c->roll & bit(m->node)) {
 		number_leave(c, m->node);
 	}
-	decide(c);
+	council_decide(c);
 }
 
 static void on_hello(struct council *c, const struct council_message *m)
@@ -431,7 +436,11 @@ static void on_held(struct council *c, const struct council_message *m)
 	uint64_t heard = m->heard > c->heard ? c->heard : m->heard;
 
 	CORE_ASSERT(c->running && c->has_state);
-	if ((c->placed & bit(m->node)) && heard > c->held[m->node])
+	if (!(c->placed & bit(m->node)))
+		return;
+	if (m->kind == COUNCIL_HELD && m->node != c->self)
+		council_word_note(c, m);
+	if (heard > c->held[m->node])
 		c->held[m->node] = heard;
 }
 
@@ -478,6 +487,7 @@ static void on_join(struct council *c, const struct council_message *m)
 	c->placed |= bit(m->node);
 	c->lives[m->node] = m->life;
 	c->held[m->node] = 0;
+	council_word_forget(c, m->node);
 	number(c, m->payload);
 }
 
@@ -504,7 +514,7 @@ void council_hear(struct council *c, const struct council_message *m)
 		on_held(c, m);
 		break;
 	}
-	decide(c);
+	council_decide(c);
 }
 
 bool council_is_placed(const struct council *c)

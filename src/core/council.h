@@ -13,6 +13,15 @@
  * is not safe. Any two majorities share a machine, so whichever machines go on, one of them holds what was decided.
  * Where the others are enough to decide a command among themselves its proposer does not say HELD at once: its word is
  * needed by nobody, unless one of the others is silent, and is then owed to the rest (council_owes()).
+ *
+ * A multicast costs a round of the token, and a HELD needs no place in the order: it is true wherever it is heard. So
+ * it is said *aside* as well, at once, by a way from member to member that may lose it, delay it or repeat it. Out of
+ * the order a number alone names no command: a member that is about to be parted from the sender may have counted
+ * others, or be in another epoch. So a word aside carries the `chain` of the commands of its epoch up to that number, a
+ * checksum, and is believed by a member that has the same one there. Each HELD names the members that its sender does
+ * not hear aside. They say HELD in the order as soon as they have heard a command, and all others only when they are
+ * asked for it by a member that misses their word for long (council_owes()).
+ *
  * The *roll* is the set of nodes whose NODE_JOIN has a number; it changes by commands alone. Until it has once been as
  * large as a majority, which is while a cluster starts, all of it has to hold a command. An epoch begins
  *
@@ -42,7 +51,7 @@
 
 #define COUNCIL_TAIL	   4096u /* commands that may be heard and not decided; a power of 2 */
 #define COUNCIL_OWN_MAX	   64u	 /* of them, of one node: more are held back by it */
-#define COUNCIL_IMAGE_HEAD 576u
+#define COUNCIL_IMAGE_HEAD 584u
 #define COUNCIL_IMAGE_MAX  (COUNCIL_IMAGE_HEAD + COUNCIL_TAIL * COMMAND_BYTES)
 
 /* How far a member has heard; of two the later epoch knows more. Epoch 0: nothing. */
@@ -53,6 +62,8 @@ struct council_point {
 struct council_calls {
 	/* Multicasts it, in this order. */
 	void (*send)(void *ctx, const struct council_message *message);
+	/* To each of these members by another way: it may be lost, late and repeated. */
+	void (*aside)(void *ctx, uint32_t members, const struct council_message *message);
 	void (*deliver)(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES]);
 	void (*quorum)(void *ctx, bool have);
 	void (*began)(void *ctx);    /* an epoch: a member without a state asks for it now */
@@ -93,10 +104,22 @@ struct council {
 	uint64_t lives[NR_NODES]; /* of the roll */
 	uint64_t held[NR_NODES];  /* by those placed */
 	uint64_t said_held;	  /* by this one */
-	uint64_t foreign;	  /* the last command that it did not propose itself */
-	uint64_t join_epoch;	  /* in which the own JOIN was sent */
+	uint64_t said_aside;
+	uint32_t near;	/* members whose words aside come before those in the order */
+	uint32_t deaf;	/* members that have said that they do not hear this one's */
+	bool wanted;	/* a member asks for the word of this one */
+	uint64_t asked; /* this one has asked for the words of others, of commands up to that */
+	uint64_t chain; /* of the commands that were heard in this epoch */
+	struct {
+		uint64_t heard,
+			chain; /* its last word aside, until it is believed; heard 0: none */
+		uint64_t said; /* `heard` of its last HELD in the order */
+	} word[NR_NODES];
+	uint64_t foreign;    /* the last command that it did not propose itself */
+	uint64_t join_epoch; /* in which the own JOIN was sent */
 	/* decided+1 .. heard, at their number % COUNCIL_TAIL */
 	uint8_t tail[COUNCIL_TAIL][COMMAND_BYTES];
+	uint64_t links[COUNCIL_TAIL]; /* the chain up to each of them */
 };
 
 /* join: this node's NODE_JOIN, encoded. life: random, not 0. seen: how far a former life of this node had come. */
@@ -116,12 +139,14 @@ void council_quorum(struct council *c, uint64_t ring, bool have, uint32_t majori
 
 /* Anything but ASK and STATE, in its place in the order. A message of another epoch is dropped. */
 void council_hear(struct council *c, const struct council_message *m);
+/* A HELD that came aside. Anything else, and one of another epoch, is dropped. */
+void council_hear_aside(struct council *c, const struct council_message *m);
 /* After a batch of the calls above: says what has to be said about it. */
 void council_settle(struct council *c);
 
 /*
- * It has not said that it holds its own last commands, and some member has not said so either. A caller that finds
- * this true for long lets it say so: others may wait for it.
+ * Words that somebody may wait for are missing: of another member, or of another member and of this one. A caller that
+ * finds this true for long lets it say that it holds what it has heard, and ask the others for their words.
  */
 bool council_owes(const struct council *c);
 void council_say_held(struct council *c);

@@ -8,7 +8,7 @@
 #include "core/assert.h"
 #include "core/council_part.h"
 
-#define HEAD_WORDS 8
+#define HEAD_WORDS 9
 
 _Static_assert(COUNCIL_IMAGE_HEAD == 8 * HEAD_WORDS + 16 * NR_NODES, "the head has one size");
 
@@ -43,6 +43,7 @@ size_t council_encode(const struct council *c, uint8_t *buf)
 	out = put(out, c->base);
 	out = put(out, c->roll | (uint64_t)c->grown << 32);
 	out = put(out, c->placed);
+	out = put(out, c->chain);
 	for (int node = 0; node < NR_NODES; node++) {
 		bool self = node == c->self;
 
@@ -91,17 +92,24 @@ int council_decode(struct council *c, const uint8_t *buf, size_t len)
 	c->roll = (uint32_t)head[6];
 	c->grown = head[6] >> 32;
 	c->placed = (uint32_t)head[7];
+	c->chain = head[8];
+	c->near = 0;
+	c->wanted = false;
+	c->asked = 0;
 	for (int node = 0; node < NR_NODES; node++) {
 		c->lives[node] = get(&in);
 		c->held[node] = get(&in);
 		if (c->held[node] > c->heard) /* it cannot */
 			c->held[node] = 0;
+		council_word_forget(c, node);
 	}
-	for (uint64_t n = c->decided + 1; n <= c->heard; n++, in += COMMAND_BYTES)
+	for (uint64_t n = c->decided + 1; n <= c->heard; n++, in += COMMAND_BYTES) {
 		memcpy(c->tail[n % COUNCIL_TAIL], in, COMMAND_BYTES);
+		c->links[n % COUNCIL_TAIL] = 0; /* no word of these is believed */
+	}
 	c->has_state = true;
 	c->running = true;
-	c->said_held = c->decided;
+	c->said_held = c->said_aside = c->decided;
 	c->foreign = c->heard;
 	c->have_quorum = true;
 	return 0;

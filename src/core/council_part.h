@@ -26,6 +26,16 @@ static inline int lowest_of(uint32_t set)
 
 /* Multicasts it in the name of this member. */
 void council_say(struct council *c, struct council_message *m);
+/* Tells what enough members are known to hold. */
+void council_decide(struct council *c);
+/* Of the words aside: an epoch begins, a command has its number, a member begins a life. */
+void council_chain_begin(struct council *c);
+void council_chain_add(struct council *c, const uint8_t command[COMMAND_BYTES]);
+void council_word_forget(struct council *c, int node);
+/* A HELD of the order: may its sender not hear this one? */
+void council_word_note(struct council *c, const struct council_message *m);
+/* Those that speak of commands that this member has heard by now become what is known of their senders. */
+void council_words_believe(struct council *c);
 /* Members of the roll that have to hold a command. */
 unsigned council_needed(const struct council *c);
 

@@ -25,27 +25,86 @@ static bool others_suffice(const struct council *c)
 	       count_of(c->roll & c->placed & ~bit(c->self)) >= council_needed(c);
 }
 
+/* Members whose word of the last command it has not got. */
+static uint32_t missing(const struct council *c, uint32_t others)
+{
+	uint32_t set = 0;
+
+	CORE_ASSERT(!(others & bit(c->self)));
+	for (; others; others &= others - 1)
+		if (c->held[lowest_of(others)] < c->heard)
+			set |= others & -others;
+	return set;
+}
+
 bool council_owes(const struct council *c)
 {
 	uint32_t others = c->roll & c->placed & ~bit(c->self);
 
-	if (!c->running || c->is_out || !is_placed(c) || c->heard == c->said_held)
+	if (!c->running || c->is_out || !is_placed(c))
 		return false;
-	CORE_ASSERT(c->said_held < c->heard);
-	for (; others; others &= others - 1)
-		if (c->held[lowest_of(others)] < c->heard)
-			return true;
-	return false;
+	CORE_ASSERT(c->said_held <= c->heard);
+	CORE_ASSERT(c->asked <= c->heard);
+	if (c->heard == c->said_held && (c->heard == c->decided || c->heard == c->asked))
+		return false;
+	return missing(c, others);
+}
+
+/* asked: the members whose words it misses. */
+static void say_held(struct council *c, uint32_t asked)
+{
+	uint32_t others = c->roll & c->placed & ~bit(c->self);
+	struct council_message held = { .kind = COUNCIL_HELD,
+					.ring = c->epoch,
+					.heard = c->heard,
+					.set = others & ~c->near,
+					.to = asked };
+
+	CORE_ASSERT(!(asked & bit(c->self)));
+	c->said_held = c->heard;
+	c->wanted = false;
+	if (c->roll & ~bit(c->self)) /* nobody else asks */
+		council_say(c, &held);
 }
 
 void council_say_held(struct council *c)
 {
-	struct council_message held = { .kind = COUNCIL_HELD, .ring = c->epoch, .heard = c->heard };
+	uint32_t asked = missing(c, c->roll & c->placed & ~bit(c->self));
 
-	CORE_ASSERT(c->said_held < c->heard);
-	c->said_held = c->heard;
-	if (c->roll & ~bit(c->self)) /* nobody else asks */
-		council_say(c, &held);
+	CORE_ASSERT(council_owes(c));
+	CORE_ASSERT(asked);
+	c->near &= ~asked;
+	c->asked = c->heard;
+	say_held(c, asked);
+}
+
+static void say_aside(struct council *c, uint32_t others)
+{
+	struct council_message held = { .kind = COUNCIL_HELD,
+					.node = c->self,
+					.ring = c->epoch,
+					.heard = c->heard,
+					.token = c->chain,
+					.set = others & ~c->near };
+
+	CORE_ASSERT(!(others & bit(c->self)));
+	CORE_ASSERT(c->running);
+	c->said_aside = c->heard;
+	if (others)
+		c->call.aside(c->ctx, others, &held);
+}
+
+static void say_that_it_holds(struct council *c)
+{
+	uint32_t others = c->roll & c->placed & ~bit(c->self);
+
+	CORE_ASSERT(is_placed(c));
+	CORE_ASSERT(c->said_aside <= c->heard);
+	if (c->heard != c->said_aside)
+		say_aside(c, others);
+	if (c->heard != c->said_held &&
+	    (c->wanted || (!others_suffice(c) && (others & c->deaf || !others))))
+		say_held(c, 0);
 }
 
 void council_settle(struct council *c)
@@ -62,8 +121,8 @@ void council_settle(struct council *c)
 		c->join_epoch = c->epoch;
 		council_say(c, &join);
 	}
-	if (is_placed(c) && c->heard != c->said_held && !others_suffice(c))
-		council_say_held(c);
+	if (is_placed(c))
+		say_that_it_holds(c);
 }
 
 bool council_takes(const struct council *c)

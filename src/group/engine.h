@@ -16,6 +16,7 @@ struct group_engine {
 	int (*fd)(const struct group *group);
 	int (*dispatch)(struct group *group);
 	int (*send)(struct group *group, const struct command *cmd);
+	void (*aside)(struct group *group, int from, const uint8_t *bytes, size_t len);
 	bool (*is_behind)(const struct group *group);
 	/* Sets the descriptors and appends to group->place what its adopt function needs. */
 	int (*place)(struct group *group, struct group_place *place);

@@ -120,6 +120,16 @@ static void on_send(void *ctx, const struct council_message *m)
 	e->call.multicast(e->ctx, head, m->payload, m->bytes);
 }
 
+static void on_aside(void *ctx, uint32_t members, const struct council_message *m)
+{
+	struct envoy *e = ctx;
+	uint8_t head[COUNCIL_HEAD];
+
+	assert(members && !m->bytes);
+	council_message_encode(head, m);
+	e->call.aside(e->ctx, members, head);
+}
+
 static void ask_daemon(struct envoy *e)
 {
 	assert(e->can_give);
@@ -205,7 +215,7 @@ static void on_out(void *ctx, struct council_point seen)
 int envoy_new(struct envoy **envoyp, int self, uint64_t life, struct council_point seen,
 	      const struct command *join, const struct envoy_calls *call, void *ctx)
 {
-	static const struct council_calls calls = { on_send,  on_deliver,  on_quorum,
+	static const struct council_calls calls = { on_send,  on_aside,	   on_deliver, on_quorum,
 						    on_began, on_numbered, on_out };
 	struct envoy *e = calloc(1, sizeof(*e));
 	uint8_t bytes[COMMAND_BYTES];
@@ -233,24 +243,27 @@ struct envoy *envoy_free(struct envoy *e)
 	return NULL;
 }
 
+static void drop_transfers(struct envoy *e)
+{
+	drop_offers(e);
+	ask_anew(e);
+}
+
 void envoy_unsettle(struct envoy *e)
 {
 	council_unsettle(&e->council);
-	drop_offers(e);
-	ask_anew(e);
+	drop_transfers(e);
 }
 
 void envoy_cut(struct envoy *e)
 {
 	council_cut(&e->council);
-	drop_offers(e);
-	ask_anew(e);
+	drop_transfers(e);
 }
 
 void envoy_view(struct envoy *e, uint64_t ring, uint32_t present)
 {
-	drop_offers(e);
-	ask_anew(e);
+	drop_transfers(e);
 	council_view(&e->council, ring, present);
 }
 
@@ -470,6 +483,14 @@ void envoy_hear(struct envoy *e, int from, const uint8_t *bytes, size_t len)
 	}
 }
 
+void envoy_hear_aside(struct envoy *e, int from, const uint8_t *bytes, size_t len)
+{
+	struct council_message m;
+
+	if (council_message_decode(&m, bytes, len) == 0 && m.node == from)
+		council_hear_aside(&e->council, &m);
+}
+
 static int64_t settle_asking(struct envoy *e, int64_t now_ns)
 {
 	struct council *c = &e->council;
@@ -530,12 +551,11 @@ static int64_t settle_owed(struct envoy *e, int64_t now_ns)
 static uint32_t sendable(const struct envoy *e)
 {
 	uint64_t under_way = e->sent - e->first + e->undecided, count = e->next - e->sent;
+	uint64_t room = under_way < COUNCIL_OWN_MAX ? COUNCIL_OWN_MAX - under_way : 0;
 
-	if (under_way >= COUNCIL_OWN_MAX || !council_takes(&e->council) ||
-	    !e->call.can_send(e->ctx))
+	if (!council_takes(&e->council) || !e->call.can_send(e->ctx))
 		return 0;
-	if (count > COUNCIL_OWN_MAX - under_way)
-		count = COUNCIL_OWN_MAX - under_way;
+	count = count < room ? count : room;
 	return (uint32_t)(count < COUNCIL_BATCH_MAX ? count : COUNCIL_BATCH_MAX);
 }
 

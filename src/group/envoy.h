@@ -26,6 +26,8 @@ struct envoy;
 
 struct envoy_calls {
 	void (*multicast)(void *ctx, const uint8_t *head, const uint8_t *payload, size_t bytes);
+	/* To the envoy of each of these members by any other way, or not at all: COUNCIL_HEAD bytes. */
+	void (*aside)(void *ctx, uint32_t members, const uint8_t *head);
 	/* Few messages wait to be multicast. When it is true again envoy_settle() is called. */
 	bool (*can_send)(void *ctx);
 	void (*restore)(void *ctx, uint64_t order, const uint8_t *state, size_t len);
@@ -52,6 +54,8 @@ void envoy_present(struct envoy *envoy, uint32_t present);
 void envoy_quorum(struct envoy *envoy, uint64_t ring, bool have, uint32_t majority);
 /* A message in its place. One that is none, or that speaks for another node, is dropped. */
 void envoy_hear(struct envoy *envoy, int from, const uint8_t *bytes, size_t len);
+/* What came by that other way, which knows the member that said it. */
+void envoy_hear_aside(struct envoy *envoy, int from, const uint8_t *bytes, size_t len);
 /* After a batch of these, and again when the time is over that it returns (ns from now; -1: never). */
 int64_t envoy_settle(struct envoy *envoy, int64_t now_ns);
 

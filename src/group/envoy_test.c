@@ -19,6 +19,7 @@
 #define MAJORITY   3
 #define RINGS_MAX  4096
 #define QUEUE_ROOM 4u
+#define WORDS	   16
 
 struct event {
 	struct event *next;
@@ -61,6 +62,12 @@ static struct world {
 	int64_t now;
 	struct contract *contract;
 	bool slow; /* the multicast takes nothing for a while */
+	/* Words aside, to be heard by anybody at any time, or never. */
+	struct {
+		int from, to;
+		uint8_t head[COUNCIL_HEAD];
+	} word[WORDS];
+	bool deaf; /* they are all lost */
 } world;
 
 static struct event *event_new(int from, uint32_t present, const uint8_t *head,
@@ -114,6 +121,34 @@ static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload,
 	CHECK(++m->waiting < QUEUE_ROOM + 40);
 	if (prng_below(&world.prng, 4) && !world.slow)
 		member_flush(m);
+}
+
+static void on_aside(void *ctx, uint32_t members, const uint8_t *head)
+{
+	const struct member *m = ctx;
+
+	CHECK(!(members >> m->node & 1));
+	for (int to = 0; to < MACHINES; to++) {
+		uint64_t at = prng_below(&world.prng, WORDS);
+
+		if (!(members >> to & 1) || world.deaf)
+			continue;
+		world.word[at].from = m->node;
+		world.word[at].to = to;
+		memcpy(world.word[at].head, head, COUNCIL_HEAD);
+	}
+}
+
+static void hear_words(uint64_t count)
+{
+	for (; count; count--) {
+		uint64_t at = prng_below(&world.prng, WORDS);
+		int from = world.word[at].from, to = world.word[at].to;
+
+		if (from == to || !world.member[to].up || world.member[to].out)
+			continue;
+		envoy_hear_aside(world.member[to].envoy, from, world.word[at].head, COUNCIL_HEAD);
+	}
 }
 
 static bool on_can_send(void *ctx)
@@ -226,10 +261,9 @@ static void on_foreign(void *ctx, int node, const struct protocol_speaker *speak
 
 static void member_start(struct member *m)
 {
-	static const struct envoy_calls calls = {
-		on_multicast, on_can_send, on_restore, on_deliver,
-		on_ask,	      on_quorum,   on_out,     on_foreign
-	};
+	static const struct envoy_calls calls = { on_multicast, on_aside,   on_can_send,
+						  on_restore,	on_deliver, on_ask,
+						  on_quorum,	on_out,	    on_foreign };
 	struct command join = { .version = COMMAND_VERSION,
 				.kind = COMMAND_NODE_JOIN,
 				.origin = m->node,
@@ -384,6 +418,7 @@ static void step(struct member *m)
 		member_flush(m);
 	for (uint64_t i = prng_below(&world.prng, 6); i; i--)
 		member_hear(m);
+	hear_words(prng_below(&world.prng, 4));
 	if (prng_below(&world.prng, 3) == 0)
 		propose(m);
 	if (prng_below(&world.prng, 3))
@@ -470,6 +505,7 @@ static void run_seed(uint64_t seed, int changes)
 	heal();
 	for (int i = 0; i < changes; i++) {
 		world.slow = prng_below(&world.prng, 4) == 0;
+		world.deaf = prng_below(&world.prng, 4) == 0;
 		for (uint64_t k = prng_below(&world.prng, 200); k; k--) {
 			world.now += OS_MS_NS;
 			step(&world.member[prng_below(&world.prng, MACHINES)]);

@@ -158,3 +158,9 @@ int group_send(struct group *group, const struct command *cmd)
 {
 	return group->engine->send(group, cmd);
 }
+
+void group_aside(struct group *group, int from, const uint8_t *bytes, size_t len)
+{
+	assert(from >= 0 && from < NR_NODES);
+	group->engine->aside(group, from, bytes, len);
+}

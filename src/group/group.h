@@ -34,6 +34,11 @@ struct group_callbacks {
 	size_t (*snapshot)(void *ctx, uint8_t *buf, size_t size);
 	/* Quorum won or lost; while lost nothing is delivered. */
 	void (*quorum)(void *ctx, bool have);
+	/*
+	 * A word of this member's engine for those of other nodes (a bit each), to be handed to their group_aside(). It
+	 * makes the order faster, and may be lost, late, or repeated. NULL: there is no way for it.
+	 */
+	void (*aside)(void *ctx, uint32_t nodes, const uint8_t *bytes, size_t len);
 	void *ctx;
 };
 
@@ -101,5 +106,8 @@ int group_dispatch(struct group *group);
  * NODE_JOIN was not delivered yet, or the group is lost), or the group has stopped taking commands.
  */
 int group_send(struct group *group, const struct command *cmd);
+
+/* A word that the engine of that node gave to its callback `aside`. Never blocks. */
+void group_aside(struct group *group, int from, const uint8_t *bytes, size_t len);
 
 #endif

@@ -8,7 +8,9 @@
 
 static void test_bad_arguments(void)
 {
-	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, NULL };
+	struct group_callbacks call = {
+		on_restore, on_deliver, on_snapshot, on_quorum, NULL, NULL
+	};
 	struct group *group = NULL;
 
 	CHECK_EQ(group_new(&group, "paper", 0, ADDRESS_NONE, "n", &call), -EINVAL);
@@ -251,7 +253,9 @@ static struct group_place place_of(struct member *m, uint8_t bytes[4096])
 /* As a program that executes itself anew: the connection stays, the memory does not. */
 static void leave_and_come_back(struct member *m, struct member *other, uint64_t request)
 {
-	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
+	struct group_callbacks call = {
+		on_restore, on_deliver, on_snapshot, on_quorum, on_aside, m
+	};
 	uint8_t bytes[4096];
 	struct group_place place = place_of(m, bytes);
 
@@ -285,7 +289,9 @@ static void test_place_is_kept(void)
 /* In the place of a process that has died with its connection open; `old` is what it knew then. */
 static int follow(struct member *m, const struct member *old, const struct group_place *place)
 {
-	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
+	struct group_callbacks call = {
+		on_restore, on_deliver, on_snapshot, on_quorum, on_aside, m
+	};
 
 	int r;
 
@@ -416,7 +422,9 @@ static void test_resume_too_late(void)
 /* Cut short anywhere it is refused or it is another whole place; the descriptors are closed each time. */
 static void test_damaged_place_is_refused(void)
 {
-	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, NULL };
+	struct group_callbacks call = {
+		on_restore, on_deliver, on_snapshot, on_quorum, NULL, NULL
+	};
 	struct group_place place, cut;
 	struct group *group;
 	struct member m[1];

@@ -7,6 +7,7 @@
  *	DELIVER ...                      among them the own NODE_JOIN: joined from then on
  *	ASK -> STATE                     at any time: somebody else joins
  *	QUORUM, OUT                      of a deputy alone
+ *	ASIDE <-> ASIDE                  between deputies, over the links of their daemons
  *	PING -> QUORUM                   each second, with a deputy alone
  *
  * A deputy that is silent, or has gone, is a quorum that is lost. A new one has no state of the member, and the group
@@ -230,6 +231,12 @@ static int on_frame(struct local *l, const struct group_frame *f)
 		l->behind = false;
 		seat_quorum(&l->group.seat, group_number_decode(f->payload));
 		return 0;
+	case GROUP_ASIDE:
+		if (l->group.seat.call.aside)
+			l->group.seat.call.aside(l->group.seat.call.ctx,
+						 (uint32_t)group_number_decode(f->payload),
+						 f->payload + 8, GROUP_WORD_BYTES);
+		return 0;
 	case GROUP_OUT:
 		return -ESTALE;
 	default:
@@ -296,6 +303,20 @@ static int local_send(struct group *group, const struct command *cmd)
 	return 0;
 }
 
+/* One that finds no room is lost: the members say it in the order as well when it is missed. */
+static void local_aside(struct group *group, int from, const uint8_t *bytes, size_t len)
+{
+	struct local *l = local_of(group);
+	uint8_t head[8];
+
+	if (!l->deputy || l->broken || len != GROUP_WORD_BYTES ||
+	    group_buffer_size(&l->stream.out) > COMMANDS_MAX)
+		return;
+	group_number_encode(head, UINT64_C(1) << from);
+	if (group_stream_put(&l->stream, GROUP_ASIDE, head, sizeof(head), bytes, len) == 0)
+		local_watch(l);
+}
+
 static int append(struct group_buffer *to, const struct group_buffer *from)
 {
 	size_t len = group_buffer_size(from);
@@ -338,6 +359,7 @@ static const struct group_engine local_engine = {
 	.fd = local_fd,
 	.dispatch = local_dispatch,
 	.send = local_send,
+	.aside = local_aside,
 	.is_behind = local_is_behind,
 	.place = local_place,
 };

@@ -18,7 +18,9 @@ static void test_nobody_there(void)
 
 static void test_path_is_needed(void)
 {
-	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, NULL };
+	struct group_callbacks call = {
+		on_restore, on_deliver, on_snapshot, on_quorum, NULL, NULL
+	};
 	struct group *group = NULL;
 
 	CHECK_EQ(group_new(&group, "local:", 0, ADDRESS_NONE, "n", &call), -EINVAL);
@@ -158,7 +160,7 @@ static void test_deputy_hangs_and_ends(void)
 	if (!child)
 		deputy_run(listener, go[0]);
 	os_close(listener);
-	call = (struct group_callbacks){ on_restore, on_deliver, on_snapshot, on_quorum, &m };
+	call = (struct group_callbacks){ on_restore, on_deliver, on_snapshot, on_quorum, NULL, &m };
 	snprintf(spec, sizeof(spec), "corosync:%s", path);
 	CHECK_EQ(group_new(&m.group, spec, 0, test_address(1), "node", &call), 0);
 	PUMP_UNTIL(&m, 1, m.joined);

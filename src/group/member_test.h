@@ -36,6 +36,10 @@ struct member {
 	int lost;		     /* first error of group_dispatch() */
 	bool behind;		     /* it follows a process that had heard more */
 	int pad_bytes;		     /* makes the snapshot larger than the first buffer */
+	uint32_t
+		word_to; /* the last word of its engine for those of others, which pump() carries */
+	uint8_t word[64];
+	size_t word_len;
 };
 
 /* NULL: no member has come in, or the engine is made up and keeps to no contract. */
@@ -95,9 +99,21 @@ static void on_quorum(void *ctx, bool have)
 	m->quorum_calls++;
 }
 
+static void on_aside(void *ctx, uint32_t nodes, const uint8_t *bytes, size_t len)
+{
+	struct member *m = ctx;
+
+	CHECK_OR_RETURN(nodes && !(nodes >> m->node & 1) && len <= sizeof(m->word));
+	m->word_to = nodes;
+	m->word_len = len;
+	memcpy(m->word, bytes, len);
+}
+
 static int member_new(struct member *m, int node)
 {
-	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, m };
+	struct group_callbacks call = {
+		on_restore, on_deliver, on_snapshot, on_quorum, on_aside, m
+	};
 
 	int r;
 
@@ -133,6 +149,20 @@ static void member_dispatch(struct member *m)
 		contract_lost(contract, m->node);
 }
 
+/* One of two that are said in one turn is lost. */
+static void carry_words(struct member *members, int count)
+{
+	for (int from = 0; from < count; from++) {
+		struct member *m = &members[from];
+
+		for (int i = 0; i < count && m->word_to; i++)
+			if (m->word_to >> members[i].node & 1 && members[i].group &&
+			    !members[i].lost)
+				group_aside(members[i].group, m->node, m->word, m->word_len);
+		m->word_to = 0;
+	}
+}
+
 /* Dispatches what is there for `count` members, waiting up to timeout_ms for something. */
 static void pump(struct member *members, int count, int timeout_ms)
 {
@@ -149,6 +179,7 @@ static void pump(struct member *members, int count, int timeout_ms)
 		if (fds[i].fd >= 0 && fds[i].revents)
 			member_dispatch(&members[i]);
 	}
+	carry_words(members, count);
 }
 
 #define PUMP_UNTIL(members, count, cond)                  \

@@ -53,7 +53,9 @@ static void on_quorum(void *ctx, bool have)
 
 static struct seat fresh(void)
 {
-	struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum, &heard };
+	struct group_callbacks call = {
+		on_restore, on_deliver, on_snapshot, on_quorum, NULL, &heard
+	};
 	struct seat seat;
 
 	heard = (struct heard){ .state_bytes = 10 };

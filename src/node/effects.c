@@ -18,6 +18,7 @@
 #include "node/restart/recovery.h"
 #include "node/service.h"
 #include "node/state/life.h"
+#include "node/state/message.h"
 #include "node/state/order.h"
 #include "node/task/ended.h"
 #include "node/bind/binding.h"
@@ -267,6 +268,26 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 		recovery_look(&node->bindings, cmd->dcid, cmd->p_nr);
 	if (cmd->kind == COMMAND_NODE_JOIN)
 		joined(node);
+}
+
+/* One to a node whose link is down is lost, as it may be. */
+void effects_aside(void *ctx, uint32_t nodes, const uint8_t *bytes, size_t len)
+{
+	struct node *node = ctx;
+
+	assert(os_lock_protects());
+	assert(len <= PROXY_MESSAGE_MAX);
+	for (int to = 0; to < NR_NODES; to++)
+		if (nodes >> to & 1 && to != node->options.id)
+			proxy_message(node->proxy, to, NODE_MESSAGE_GROUP, bytes, (uint32_t)len,
+				      NULL, 0);
+}
+
+void effects_hear_aside(struct node *node, int from, const uint8_t *bytes, size_t len)
+{
+	assert(os_lock_protects());
+	if (node->order.group)
+		group_aside(node->order.group, from, bytes, len);
 }
 
 void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len)

@@ -20,5 +20,8 @@ void effects_task_ended(struct node *node, struct task *task);
 void effects_node_down(struct node *node, int down, bool left);
 void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len);
 void effects_deliver(void *ctx, uint64_t order, const struct command *cmd);
+/* Words between the group's engines, which the links carry; the first is a callback of group.h. */
+void effects_aside(void *ctx, uint32_t nodes, const uint8_t *bytes, size_t len);
+void effects_hear_aside(struct node *node, int from, const uint8_t *bytes, size_t len);
 
 #endif

@@ -130,6 +130,8 @@ static void on_message(void *ctx, int from, uint16_t kind, const uint8_t *bytes,
 
 	if (kind == NODE_MESSAGE_RESTART)
 		restart_on_message(&node->requests, from, bytes, len);
+	else if (kind == NODE_MESSAGE_GROUP)
+		effects_hear_aside(node, from, bytes, len);
 	else
 		forward_on_message(&node->requests, from, kind, bytes, len);
 }
@@ -247,6 +249,7 @@ static int start_group(struct node *node, struct adoption *from)
 					     .deliver = effects_deliver,
 					     .snapshot = snapshot,
 					     .quorum = on_quorum,
+					     .aside = effects_aside,
 					     .ctx = node };
 	int r;
 

@@ -147,6 +147,53 @@ static void on_multicast(void *ctx, const uint8_t *head, const uint8_t *payload,
 	ring_multicast(w, node, head, payload, bytes);
 }
 
+static void put_word(struct world *w, int from, int to, const uint8_t head[COUNCIL_HEAD])
+{
+	struct sim_event event = world_event(w, EVENT_WORD, -1);
+
+	event.a = from;
+	event.b = to;
+	event.data = malloc(COUNCIL_HEAD);
+	if (!event.data)
+		abort();
+	memcpy(event.data, head, COUNCIL_HEAD);
+	world_put(w, event, world_random(w, 1, world_chance(w, 80) ? 300 : 100000));
+}
+
+/* The way aside is another one: words are lost, late and repeated, whichever side of a cut their hearer is on. */
+static void on_aside(void *ctx, uint32_t members, const uint8_t *head)
+{
+	struct world *w;
+	int node;
+
+	member_of(ctx, &w, &node);
+	for (int to = 0; to < w->nodes; to++) {
+		uint8_t other[COUNCIL_HEAD];
+
+		if (!(members >> to & 1))
+			continue;
+		while (world_chance(w, 80))
+			put_word(w, node, to, head);
+		if (!world_mutated(w, SIM_WORD_OF_TWO))
+			continue;
+		memcpy(other, head, sizeof(other));
+		other[4] = (uint8_t)to;
+		put_word(w, to, node, other);
+	}
+}
+
+void member_hear_word(struct world *w, int from, int to, const uint8_t head[COUNCIL_HEAD])
+{
+	struct member *m = &w->member[to];
+
+	if (!m->envoy || m->out || w->now_us < w->node[to].paused_until)
+		return;
+	envoy_hear_aside(m->envoy, from, head, COUNCIL_HEAD);
+	w->report->words++;
+	if (world_chance(w, 70) || m->out)
+		settle(w, to);
+}
+
 static bool on_can_send(void *ctx)
 {
 	struct world *w;
@@ -402,11 +449,11 @@ static void on_foreign(void *ctx, int node, const struct protocol_speaker *speak
 
 void member_start(struct world *w, int node)
 {
-	static const struct envoy_calls deputy = { on_multicast, on_can_send, on_restore,
-						   on_decided,	 on_ask,      on_quorum,
-						   on_out,	 on_foreign };
+	static const struct envoy_calls deputy = { on_multicast, on_aside,   on_can_send,
+						   on_restore,	 on_decided, on_ask,
+						   on_quorum,	 on_out,     on_foreign };
 	struct member *m = &w->member[node];
-	struct group_callbacks daemon = { restored, delivered, snapshot, quorum_told, m };
+	struct group_callbacks daemon = { restored, delivered, snapshot, quorum_told, NULL, m };
 	struct council_point seen = m->seen;
 	struct command join = { .version = COMMAND_VERSION,
 				.kind = COMMAND_NODE_JOIN,

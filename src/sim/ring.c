@@ -414,6 +414,9 @@ void ring_on_event(struct world *w, const struct sim_event *event)
 		take_next(&w->machine[event->a]);
 		member_hear(w, event->a, false);
 		break;
+	case EVENT_WORD:
+		member_hear_word(w, event->a, event->b, event->data);
+		break;
 	case EVENT_REFORM:
 		reform(w);
 		break;

@@ -373,6 +373,7 @@ const char *sim_mutation_name(enum sim_mutation mutation)
 		[SIM_HEARD_AGAIN] = "heard-again",
 		[SIM_SEND_ALWAYS] = "send-always",
 		[SIM_ANY_LIFE] = "any-life",
+		[SIM_WORD_OF_TWO] = "word-of-two",
 	};
 
 	return mutation < SIM_MUTATIONS ? names[mutation] : "?";

@@ -54,6 +54,7 @@ enum sim_mutation {
 	SIM_HEARD_AGAIN,	      /* a message of an earlier ring counts in a later one */
 	SIM_SEND_ALWAYS, /* a member sends as much as it has while the multicast takes nothing */
 	SIM_ANY_LIFE,	 /* a node takes the NODE_JOIN of its earlier life for its own */
+	SIM_WORD_OF_TWO, /* a word aside counts for those to whom it is said, as well */
 	SIM_MUTATIONS,
 };
 
@@ -81,7 +82,7 @@ struct sim_report {
 	uint32_t by_hand, held, said_again;
 	uint32_t asked, asked_again, restarts;
 	uint32_t states, joiners_lost, joins_together, givers_lost;
-	uint32_t rings, minorities, fenced, flaps, fulls, joins_cut; /* of a council */
+	uint32_t rings, minorities, fenced, flaps, fulls, joins_cut, words; /* of a council */
 	uint32_t committed, rolled_back, refused, possible, lost, cancelled;
 	uint32_t overdue_source, overdue_target; /* bit by state whose limit has passed */
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;

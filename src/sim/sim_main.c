@@ -23,7 +23,7 @@ struct totals {
 		crashes, cuts;
 	uint64_t frames, frames_lost, frames_repeated, commands;
 	uint64_t states, joins_together, joiners_lost, givers_lost;
-	uint64_t rings, minorities, fenced, joins_cut, flaps, fulls;
+	uint64_t rings, minorities, fenced, joins_cut, flaps, fulls, words;
 };
 
 static void usage(FILE *out)
@@ -96,6 +96,7 @@ static void add(struct totals *t, const struct sim_report *r)
 	t->joins_cut += r->joins_cut;
 	t->flaps += r->flaps;
 	t->fulls += r->fulls;
+	t->words += r->words;
 }
 
 static void print_totals(const struct totals *t, uint64_t seeds)
@@ -117,8 +118,8 @@ static void print_totals(const struct totals *t, uint64_t seeds)
 	printf("joins: %llu states asked for, %llu while others were; %llu joiners and %llu givers lost half way\n",
 	       N(states), N(joins_together), N(joiners_lost), N(givers_lost));
 	printf("councils: %llu rings, %llu of them by flaps, a quorum lost %llu times, %llu nodes put out, "
-	       "%llu joins met a new view, %llu times the multicast took nothing\n",
-	       N(rings), N(flaps), N(minorities), N(fenced), N(joins_cut), N(fulls));
+	       "%llu joins met a new view, %llu times the multicast took nothing, %llu words aside\n",
+	       N(rings), N(flaps), N(minorities), N(fenced), N(joins_cut), N(fulls), N(words));
 #undef N
 }
 

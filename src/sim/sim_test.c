@@ -90,6 +90,7 @@ static void run_sound(uint64_t seed, enum sim_engine engine, struct sim_report *
 	sum->joins_cut += r.joins_cut;
 	sum->flaps += r.flaps;
 	sum->fulls += r.fulls;
+	sum->words += r.words;
 	sum->overdue_source |= r.overdue_source;
 	sum->overdue_target |= r.overdue_target;
 }
@@ -137,7 +138,7 @@ static void test_council(void)
 	CHECK(sum.rings > 500 && sum.minorities > 200 && sum.fenced > 50 && sum.states > 200);
 	/* Views change under joins, and joiners end half way. */
 	CHECK(sum.joins_cut > 200 && sum.joins_together > 100 && sum.joiners_lost > 20);
-	CHECK(sum.flaps > 500 && sum.fulls > 200);
+	CHECK(sum.flaps > 500 && sum.fulls > 200 && sum.words > 5000);
 }
 
 static void test_tables(void)

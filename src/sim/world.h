@@ -84,6 +84,7 @@ enum event_kind {
 	EVENT_MULTICAST_FULL, /* the multicast takes no messages for a while */
 	EVENT_MULTICAST_LOST, /* the multicast's program ends at some machine */
 	EVENT_MULTICAST_BACK, /* a = machine */
+	EVENT_WORD,	      /* a, b = nodes; data = the word aside of a that b hears */
 };
 
 /* The call that a program is in the middle of. */
@@ -458,6 +459,7 @@ bool sequencer_has_other(const struct world *w, int node);
 void member_start(struct world *w, int node);
 void member_stop(struct world *w, int node);
 /* The reports of its machine; all: of both connections, and nothing is left to wait. */
+void member_hear_word(struct world *w, int from, int to, const uint8_t head[COUNCIL_HEAD]);
 void member_hear(struct world *w, int node, bool all);
 void member_on_deliver(struct world *w, int node);
 void member_on_tick(struct world *w, int node);

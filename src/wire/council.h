@@ -11,15 +11,16 @@
  *	16 epoch 8   HELLO: the last one that the sender knows; 0: none
  *	24 heard 8   commands that the sender has heard; STATE: bytes of the whole state
  *	32 life 8    HELLO, JOIN: random number of this life of the sender
- *	40 token 8   ASK, STATE: of the question; HELLO: COUNCIL_HAS_STATE, COUNCIL_HAS_GROWN, COUNCIL_WAITS
- *	48 set 4     HELLO: machines that are a majority
- *	52 to 4      HELLO: the members that the sender sees; STATE: the joiner
+ *	40 token 8   ASK, STATE: of the question; HELLO: COUNCIL_HAS_STATE, COUNCIL_HAS_GROWN, COUNCIL_WAITS;
+ *	             HELD: aside, the chain up to `heard`
+ *	48 set 4     HELLO: machines that are a majority; HELD: members that the sender does not hear aside
+ *	52 to 4      HELLO: the members that the sender sees; STATE: the joiner; HELD: members whose HELD is missed
  *	56 offset 8  STATE: of this part; HELLO: the protocols that the sender speaks, least | most << 16
  *
  *	HELLO    -                 how far my state goes
  *	COMMAND  commands 128 each shall be numbered, in this order: 1 to COUNCIL_BATCH_MAX
  *	JOIN     command 128       I have the state; its NODE_JOIN shall be numbered
- *	HELD     -                 I hold all that was numbered up to `heard`
+ *	HELD     -                 I hold all that was numbered up to `heard`; also said aside, out of the order
  *	ASK      -                 your state as of here
  *	STATE    part of a state
  */

@@ -52,6 +52,7 @@ int group_header_decode(struct group_header *header, const uint8_t buf[GROUP_HEA
 		[GROUP_OUT] = { GROUP_QUORUM_BYTES, GROUP_QUORUM_BYTES },
 		[GROUP_PING] = { GROUP_QUORUM_BYTES, GROUP_QUORUM_BYTES },
 		[GROUP_RESUME] = { GROUP_RESUME_BYTES, GROUP_RESUME_BYTES },
+		[GROUP_ASIDE] = { GROUP_ASIDE_BYTES, GROUP_ASIDE_BYTES },
 		[GROUP_RESTORE] = { GROUP_RESTORE_HEAD, GROUP_RESTORE_HEAD + GROUP_STATE_MAX },
 	};
 	uint32_t word = get32(buf), kind = word >> 16, bytes = get32(buf + 4);

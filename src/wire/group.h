@@ -25,6 +25,9 @@
  *	PING     member -> deputy      0 8: say QUORUM, after Corosync has answered you
  *	RESUME   member -> sequencer   node 4, 0 4, order 8: in place of HELLO, by the daemon that follows one that died
  *
+ *	ASIDE    deputy -> member      nodes 8, word 64: for the deputies of these nodes (a bit each)
+ *	         member -> deputy      node 8, word 64: of the deputy of this one (its bit)
+ *
  * A RESUME is answered by a WELCOME, the DELIVERs behind that order, and a QUORUM: from there on it is as with any
  * member.
  */
@@ -35,7 +38,7 @@
 #include "wire/command.h"
 #include "wire/protocol.h"
 
-#define GROUP_VERSION	    5
+#define GROUP_VERSION	    6
 #define GROUP_HEADER_BYTES  8u
 #define GROUP_STATE_MAX	    (4u << 20)
 #define GROUP_NAME_BYTES    16u
@@ -47,6 +50,8 @@
 #define GROUP_QUORUM_BYTES  8u
 #define GROUP_STATE_HEAD    16u
 #define GROUP_RESTORE_HEAD  8u
+#define GROUP_WORD_BYTES    64u
+#define GROUP_ASIDE_BYTES   (8u + GROUP_WORD_BYTES)
 
 enum group_kind {
 	GROUP_HELLO = 1,
@@ -60,7 +65,8 @@ enum group_kind {
 	GROUP_OUT = 9,
 	GROUP_PING = 10,
 	GROUP_RESUME = 11,
-	GROUP_KIND_LAST = 11,
+	GROUP_ASIDE = 12,
+	GROUP_KIND_LAST = 12,
 };
 
 struct group_header {

@@ -292,7 +292,7 @@ static int read_welcome(const struct compat_sample *sample, const uint8_t *buf, 
 
 /* Kinds whose payload is numbers: 8 bytes each. */
 struct numbers {
-	uint64_t kind, number[2], count;
+	uint64_t kind, number[9], count;
 };
 
 static size_t write_numbers(const struct compat_sample *sample, uint8_t *buf)
@@ -327,6 +327,7 @@ static const struct numbers state = { GROUP_STATE, { 5, 99 }, 2 };
 static const struct numbers restore = { GROUP_RESTORE, { 99 }, 1 };
 static const struct numbers quorum = { GROUP_QUORUM, { 1 }, 1 };
 static const struct numbers out = { GROUP_OUT, { 0 }, 1 };
+static const struct numbers aside = { GROUP_ASIDE, { 6, 1, 2, 3, 4, 5, 6, 7, 8 }, 9 };
 
 static const struct compat_sample groups[] = {
 	SAMPLE("hello", write_group_hello, read_group_hello, group_hello),
@@ -336,6 +337,7 @@ static const struct compat_sample groups[] = {
 	SAMPLE("restore", write_numbers, read_numbers, restore),
 	SAMPLE("quorum", write_numbers, read_numbers, quorum),
 	SAMPLE("out", write_numbers, read_numbers, out),
+	SAMPLE("aside", write_numbers, read_numbers, aside),
 };
 const struct compat_format compat_group = { "group", GROUP_VERSION, groups, COUNT(groups), 0 };
 

@@ -14,6 +14,8 @@ enum node_message {
 	 * has not answered. 0: it goes on after all.
 	 */
 	NODE_MESSAGE_RESTART = 6,
+	NODE_MESSAGE_GROUP =
+		7, /* a word of the group's engine there to the one here: group_aside() */
 };
 
 #endif

@@ -115,8 +115,8 @@ static void test_no_order(void)
 
 static void join(void)
 {
-	const struct group_callbacks call = { on_restore, on_deliver, on_snapshot, on_quorum,
-					      NULL };
+	const struct group_callbacks call = { on_restore, on_deliver, on_snapshot,
+					      on_quorum,  NULL,	      NULL };
 
 	rig_start();
 	CHECK_EQ(group_new(&order.group, rig_spec(OWN), OWN, ADDRESS_NONE, "own", &call), 0);
