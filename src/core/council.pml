@@ -20,6 +20,9 @@
  * Every member says HELD at once here. A proposer that says it later, or never, is one whose HELD the others have not
  * taken yet: nothing is decided by that which is not decided here.
  *
+ * The last word that member 0, which may crash, has said aside is heard at any time, or never: also in later rings, and
+ * by members that were elsewhere then. It names the epoch and the commands, as the chain of core/council_word.c does.
+ *
  * must fail with: -DAGREED_IS_DECIDED
  * must fail with: -DMINORITY_GOES_ON
  * must fail with: -DANYBODY_BEGINS
@@ -70,6 +73,9 @@ byte content[N * (COMMANDS + 1)]; /* of member i, the n-th command */
 byte hello[N];			/* the point that was stated in this ring */
 bool hello_has[N];
 
+/* The last word aside of member 0, which is the one that may crash. */
+byte word_epoch, word_heard, word_content[COMMANDS + 1];
+
 byte history[COMMANDS + 1];
 byte proposed, rings;
 bool crashed, forgetful;
@@ -83,6 +89,23 @@ inline add(k, f, v)
 	from[length] = f;
 	value[length] = v;
 	length++
+}
+
+inline say_held(i)
+{
+	said[i] = heard[i];
+	add(HELD, i, heard[i]);
+	if
+	:: i == 0 ->
+		word_epoch = epoch[i];
+		word_heard = heard[i];
+		j = 1;
+		do
+		:: j <= COMMANDS -> word_content[j] = (j <= heard[i] -> content[AT(i, j)] : 0); j++
+		:: else -> break
+		od
+	:: else
+	fi
 }
 
 inline decide(i)
@@ -216,7 +239,7 @@ inline take(i)
 		heard[i]++;
 		content[AT(i, heard[i])] = value[know];
 		if
-		:: IN(placed[i], i) -> said[i] = heard[i]; add(HELD, i, heard[i])
+		:: IN(placed[i], i) -> say_held(i)
 		:: else
 		fi
 	:: kind[know] == HELD && running[i] && has_state[i] && IN(placed[i], from[know]) ->
@@ -228,7 +251,7 @@ inline take(i)
 		placed[i] = placed[i] | BIT(from[know]);
 		held[i * N + from[know]] = 0;
 		if
-		:: from[know] == i && heard[i] -> said[i] = heard[i]; add(HELD, i, heard[i])
+		:: from[know] == i && heard[i] -> say_held(i)
 		:: else
 		fi
 	:: else
@@ -238,6 +261,25 @@ inline take(i)
 	:: else
 	fi
 }
+
+/* Member i hears the word aside of member 0. */
+inline hear_aside(i)
+{
+	know = 1;
+	j = 1;
+	do
+	:: j <= word_heard -> know = know && word_content[j] == content[AT(i, j)]; j++
+	:: else -> break
+	od;
+	if
+	:: know -> held[i * N] = word_heard; decide(i)
+	:: else
+	fi
+}
+
+#define MAY_HEAR(i) \
+	(i && running[i] && has_state[i] && IN(placed[i], i) && IN(placed[i], 0) && \
+	 word_epoch == epoch[i] && word_heard <= heard[i] && word_heard > held[(i) * N])
 
 /* A joiner gets what member g has, at one point of the order. */
 inline join(i, g)
@@ -327,6 +369,7 @@ end:
 	:: ASK(0)
 	:: ASK(1)
 	:: ASK(2)
+	:: d_step { MAY_HEAR(_pid) -> hear_aside(_pid) }
 	od
 }
 
