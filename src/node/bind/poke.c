@@ -14,10 +14,12 @@
 /* Two calls that poke a task of this node: they change its status page, and its next look finds that. */
 
 /*
- * The process behind dcid, endpoint if it runs here; else the request is failed. `self`: the error for a caller that
- * names itself; 0: nothing wrong, and a system process is wanted.
+ * The process behind dcid, endpoint if it runs here; else the request is failed, or comes again by its handler when
+ * this node has heard what was ordered before. `self`: the error for a caller that names itself; 0: nothing wrong, and
+ * a system process is wanted.
  */
-static struct binding *local_target(struct request *request, int self)
+static struct binding *local_target(struct request *request, int self,
+				    void (*handler)(struct request *))
 {
 	struct bindings *bindings = binding_part(request);
 	int dcid = request->head.dcid, p_nr = request->head.endpoint;
@@ -26,10 +28,12 @@ static struct binding *local_target(struct request *request, int self)
 	struct binding *binding;
 	int error = 0;
 
-	if (caller_check_dc(request, dcid, NULL) < 0 ||
+	if (caller_check_dc(request, dcid, handler) < 0 ||
 	    caller_check_slot(request, dcid, p_nr, EDVSRANGE) < 0)
 		return NULL;
 	ep = order_endpoint(bindings->order, dcid, p_nr);
+	if (p_nr != HARDWARE && !ep->bound && caller_catch_up(request, handler))
+		return NULL;
 	binding = binding_find(bindings, dcid, p_nr);
 	if (p_nr == HARDWARE)
 		error = self ? EDVSDSTDIED : EDVSBADDEST;
@@ -52,7 +56,7 @@ static struct binding *local_target(struct request *request, int self)
 
 void handle_wakeup(struct request *request)
 {
-	struct binding *binding = local_target(request, EDVSBADPROC);
+	struct binding *binding = local_target(request, EDVSBADPROC, handle_wakeup);
 	const struct status_page *page;
 	bool waiting;
 
@@ -73,7 +77,7 @@ void handle_wakeup(struct request *request)
 /* A notification in the name of HARDWARE: latched in the status page, read by the next receive. */
 void handle_notify(struct request *request)
 {
-	struct binding *binding = local_target(request, 0);
+	struct binding *binding = local_target(request, 0, handle_notify);
 
 	if (!binding)
 		return;

@@ -35,8 +35,12 @@ static void test_what_is_refused(void)
 	set_up();
 	CHECK_EQ(wake(HARDWARE), EDVSDSTDIED);
 	CHECK_EQ(notify(HARDWARE), EDVSBADDEST);
+	CHECK_EQ(rig.proposals, 0);
 	CHECK_EQ(wake(FREE), EDVSDSTDIED);
+	CHECK_EQ(rig.sent.kind, COMMAND_SYNC); /* this node may be behind */
+	CHECK_EQ(rig.proposals, 1);
 	CHECK_EQ(notify(FREE), EDVSDSTDIED);
+	CHECK_EQ(rig.proposals, 2);
 	CHECK_EQ(wake(FAR), EDVSRMTPROC);
 	CHECK_EQ(notify(FAR), EDVSRMTPROC);
 	CHECK_EQ(wake(20), EDVSRANGE);
