@@ -4,7 +4,7 @@
 #include "core/assert.h"
 #include "core/council_part.h"
 
-/* What a member says of itself in a running epoch: its commands, its NODE_JOIN, and how far it holds the commands. */
+/* The words of a member in a running epoch: its commands, its NODE_JOIN, and how far it holds the commands. */
 
 void council_say(struct council *c, struct council_message *m)
 {

@@ -9,6 +9,7 @@
 #include "core/council.h"
 #include "core/proposal.h"
 #include "group/buffer.h"
+#include "group/offers.h"
 #include "wire/group.h"
 
 #define OUTBOX	    1024u		 /* commands; a power of 2 */
@@ -16,24 +17,7 @@
 #define PATIENCE_NS INT64_C(10000000000) /* for members that were apart as well to be back */
 #define OWED_NS \
 	INT64_C(10000000) /* for the others to decide this member's commands without its word */
-#define JOURNAL_MAX  (8u << 20)
-#define PACKAGE_HEAD 16u
-#define PACKAGE_MAX  (PACKAGE_HEAD + COUNCIL_IMAGE_MAX + GROUP_STATE_MAX)
-
-/*
- * The debt of this member to a joiner: the council at the place of the ASK. The daemon's state comes later, and both
- * are sent part by part. A joiner that asks once more has given up what it asked before.
- */
-struct offer {
-	struct offer *next;
-	uint64_t own_token, token, ring;
-	int joiner;
-	bool asked;		     /* the daemon */
-	struct group_buffer package; /* not empty: the state is there, and so much is sent: */
-	size_t sent;
-	size_t len;
-	uint8_t image[];
-};
+#define JOURNAL_MAX (8u << 20)
 
 struct envoy {
 	struct council council;
@@ -51,8 +35,7 @@ struct envoy {
 	int64_t waits_ns; /* since when the council waits for members; 0: it does not */
 
 	bool can_give; /* the daemon has a state: it was told one, or a command */
-	struct offer *offers;
-	uint64_t last_offer;
+	struct offers offers;
 
 	bool want, asked; /* a state; the ASK is on its way or answered */
 	bool keeping;	  /* the ASK has its place, and what follows is kept */
@@ -69,34 +52,6 @@ struct kept {
 	uint32_t bytes; /* 0: the members changed */
 	uint32_t present;
 };
-
-static void drop_offer(struct offer **link)
-{
-	struct offer *offer = *link;
-
-	*link = offer->next;
-	group_buffer_deinit(&offer->package);
-	free(offer);
-}
-
-static void drop_offers(struct envoy *e)
-{
-	while (e->offers)
-		drop_offer(&e->offers);
-	assert(!e->offers);
-}
-
-/* To joiners that have gone, or that have asked once more. */
-static void drop_offers_to(struct envoy *e, uint32_t joiners)
-{
-	struct offer **link = &e->offers;
-
-	while (*link)
-		if (joiners >> (*link)->joiner & 1)
-			drop_offer(link);
-		else
-			link = &(*link)->next;
-}
 
 /* Messages that were on their way are of no use any more. */
 static void ask_anew(struct envoy *e)
@@ -132,12 +87,11 @@ static void on_aside(void *ctx, uint32_t members, const struct council_message *
 
 static void ask_daemon(struct envoy *e)
 {
+	uint64_t token;
+
 	assert(e->can_give);
-	for (struct offer *offer = e->offers; offer; offer = offer->next) {
-		if (!offer->asked)
-			e->call.ask(e->ctx, offer->own_token);
-		offer->asked = true;
-	}
+	while (offers_ask(&e->offers, &token))
+		e->call.ask(e->ctx, token);
 }
 
 static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES])
@@ -208,7 +162,7 @@ static void on_out(void *ctx, struct council_point seen)
 {
 	struct envoy *e = ctx;
 
-	drop_offers(e);
+	offers_drop(&e->offers, OFFERS_ALL);
 	e->call.out(e->ctx, seen);
 }
 
@@ -235,7 +189,7 @@ int envoy_new(struct envoy **envoyp, int self, uint64_t life, struct council_poi
 struct envoy *envoy_free(struct envoy *e)
 {
 	if (e) {
-		drop_offers(e);
+		offers_drop(&e->offers, OFFERS_ALL);
 		group_buffer_deinit(&e->journal);
 		group_buffer_deinit(&e->package);
 		free(e);
@@ -245,7 +199,7 @@ struct envoy *envoy_free(struct envoy *e)
 
 static void drop_transfers(struct envoy *e)
 {
-	drop_offers(e);
+	offers_drop(&e->offers, OFFERS_ALL);
 	ask_anew(e);
 }
 
@@ -289,7 +243,7 @@ void envoy_present(struct envoy *e, uint32_t present)
 	uint32_t gone = e->council.present & ~present;
 
 	council_present(&e->council, present);
-	drop_offers_to(e, gone);
+	offers_drop(&e->offers, gone);
 	if (gone && e->asked && (e->provider < 0 || gone >> e->provider & 1))
 		ask_anew(e);
 	keep(e, NULL, 0);
@@ -299,7 +253,6 @@ void envoy_present(struct envoy *e, uint32_t present)
 static void on_ask(struct envoy *e, const struct council_message *m)
 {
 	struct council *c = &e->council;
-	struct offer *offer, **last = &e->offers;
 
 	if (m->ring != c->ring || c->is_out)
 		return;
@@ -310,81 +263,27 @@ static void on_ask(struct envoy *e, const struct council_message *m)
 		e->present = c->present;
 		return;
 	}
-	drop_offers_to(e, 1u << m->node);
-	if (council_provider(c, m->node, m->token) != c->self)
-		return;
-	offer = malloc(sizeof(*offer) + COUNCIL_IMAGE_HEAD +
-		       (c->heard - c->decided) * COMMAND_BYTES);
-	if (!offer)
-		return; /* another one is asked */
-	*offer = (struct offer){
-		.own_token = ++e->last_offer, .token = m->token, .ring = c->ring, .joiner = m->node
-	};
-	offer->len = council_encode(c, offer->image);
-	while (*last)
-		last = &(*last)->next;
-	*last = offer;
+	offers_drop(&e->offers, 1u << m->node);
+	if (council_provider(c, m->node, m->token) == c->self)
+		offers_add(&e->offers, c, m);
 	if (e->can_give)
 		ask_daemon(e);
-}
-
-/* The next part of it. */
-static void give_part(struct envoy *e, struct offer *offer)
-{
-	size_t total = group_buffer_size(&offer->package), left = total - offer->sent;
-	struct council_message m = {
-		.kind = COUNCIL_STATE,
-		.node = e->council.self,
-		.ring = offer->ring,
-		.heard = total,
-		.token = offer->token,
-		.to = (uint32_t)offer->joiner,
-		.offset = offer->sent,
-		.payload = offer->package.bytes + offer->package.from + offer->sent,
-		.bytes = (uint32_t)(left < COUNCIL_PART_MAX ? left : COUNCIL_PART_MAX),
-	};
-
-	assert(left && total <= PACKAGE_MAX);
-	on_send(e, &m);
-	offer->sent += m.bytes;
 }
 
 /* As much of the states as the multicast has room for, the oldest first. */
 static void give(struct envoy *e)
 {
-	struct offer **link = &e->offers;
+	struct council_message part;
 
-	while (*link && e->call.can_send(e->ctx)) {
-		struct offer *offer = *link;
-
-		if (!group_buffer_size(&offer->package)) {
-			link = &offer->next;
-			continue;
-		}
-		give_part(e, offer);
-		if (offer->sent == group_buffer_size(&offer->package))
-			drop_offer(link);
+	while (e->call.can_send(e->ctx) && offers_next(&e->offers, e->council.self, &part)) {
+		on_send(e, &part);
+		offers_sent(&e->offers, &part);
 	}
 }
 
 void envoy_state(struct envoy *e, uint64_t token, uint64_t order, const uint8_t *state, size_t len)
 {
-	struct offer **link = &e->offers, *offer;
-	uint8_t head[PACKAGE_HEAD];
-
-	while (*link && (*link)->own_token != token)
-		link = &(*link)->next;
-	offer = *link;
-	if (!offer || len > GROUP_STATE_MAX || group_buffer_size(&offer->package))
-		return;
-	group_number_encode(head, offer->len);
-	group_number_encode(head + 8, order);
-	if (offer->ring != e->council.ring ||
-	    group_buffer_add(&offer->package, head, sizeof(head)) < 0 ||
-	    group_buffer_add(&offer->package, offer->image, offer->len) < 0 ||
-	    group_buffer_add(&offer->package, state, len) < 0)
-		drop_offer(link);
-	else
+	if (offers_fill(&e->offers, e->council.ring, token, order, state, len))
 		give(e);
 }
 
@@ -420,13 +319,13 @@ static void restore(struct envoy *e)
 	size_t total = group_buffer_size(&e->package), image;
 	uint32_t present = e->council.present;
 
-	image = total < PACKAGE_HEAD ? SIZE_MAX : (size_t)group_number_decode(bytes);
-	if (total < PACKAGE_HEAD || image > total - PACKAGE_HEAD) {
+	image = total < OFFERS_HEAD ? SIZE_MAX : (size_t)group_number_decode(bytes);
+	if (total < OFFERS_HEAD || image > total - OFFERS_HEAD) {
 		ask_anew(e);
 		return;
 	}
 	e->council.present = e->present;
-	if (council_decode(&e->council, bytes + PACKAGE_HEAD, image) < 0) {
+	if (council_decode(&e->council, bytes + OFFERS_HEAD, image) < 0) {
 		e->council.present = present;
 		ask_anew(e);
 		return;
@@ -434,8 +333,8 @@ static void restore(struct envoy *e)
 	e->want = e->asked = e->keeping = false;
 	e->restored = group_number_decode(bytes + 8);
 	e->can_give = true;
-	e->call.restore(e->ctx, e->restored, bytes + PACKAGE_HEAD + image,
-			total - PACKAGE_HEAD - image);
+	e->call.restore(e->ctx, e->restored, bytes + OFFERS_HEAD + image,
+			total - OFFERS_HEAD - image);
 	group_buffer_deinit(&e->package);
 	hear_again(e);
 	assert(e->council.is_out || e->council.present == present);
@@ -445,7 +344,7 @@ static void on_part(struct envoy *e, const struct council_message *m)
 {
 	assert(m->kind == COUNCIL_STATE);
 	if (e->council.has_state || !e->keeping || m->to != (uint32_t)e->council.self ||
-	    m->token != e->token || m->ring != e->council.ring || m->heard > PACKAGE_MAX ||
+	    m->token != e->token || m->ring != e->council.ring || m->heard > OFFERS_MAX ||
 	    m->offset != group_buffer_size(&e->package) || m->bytes > m->heard - m->offset ||
 	    (m->offset && e->provider != m->node))
 		return;

@@ -54,7 +54,7 @@ void envoy_present(struct envoy *envoy, uint32_t present);
 void envoy_quorum(struct envoy *envoy, uint64_t ring, bool have, uint32_t majority);
 /* A message in its place. One that is none, or that speaks for another node, is dropped. */
 void envoy_hear(struct envoy *envoy, int from, const uint8_t *bytes, size_t len);
-/* What came by that other way, which knows the member that said it. */
+/* A word that came by that other way, which knows the member that said it. */
 void envoy_hear_aside(struct envoy *envoy, int from, const uint8_t *bytes, size_t len);
 /* After a batch of these, and again when the time is over that it returns (ns from now; -1: never). */
 int64_t envoy_settle(struct envoy *envoy, int64_t now_ns);

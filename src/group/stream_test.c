@@ -64,7 +64,7 @@ static void test_queued_frames_leave_together(void)
 	}
 	CHECK(group_stream_waiting(&a));
 	CHECK_EQ(group_stream_fill(&b), -EAGAIN);
-	/* What is put after them is behind them. */
+	/* A frame that is put after them is behind them. */
 	group_number_encode(token, 4);
 	CHECK_EQ(group_stream_put(&a, GROUP_ASK, token, sizeof(token), NULL, 0), 0);
 	CHECK_EQ(group_stream_flush(&a), 0);

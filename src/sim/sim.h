@@ -54,7 +54,7 @@ enum sim_mutation {
 	SIM_HEARD_AGAIN,	      /* a message of an earlier ring counts in a later one */
 	SIM_SEND_ALWAYS, /* a member sends as much as it has while the multicast takes nothing */
 	SIM_ANY_LIFE,	 /* a node takes the NODE_JOIN of its earlier life for its own */
-	SIM_WORD_OF_TWO, /* a word aside counts for those to whom it is said, as well */
+	SIM_WORD_OF_TWO, /* a word aside counts for its hearers as well */
 	SIM_MUTATIONS,
 };
 
