@@ -438,7 +438,7 @@ static void on_held(struct council *c, const struct council_message *m)
 	CORE_ASSERT(c->running && c->has_state);
 	if (!(c->placed & bit(m->node)))
 		return;
-	if (m->kind == COUNCIL_HELD && m->node != c->self)
+	if (m->node != c->self)
 		council_word_note(c, m);
 	if (heard > c->held[m->node])
 		c->held[m->node] = heard;
@@ -454,6 +454,7 @@ static void on_command(struct council *c, int node, const uint8_t bytes[COMMAND_
 	    cmd.origin != node || cmd.kind == COMMAND_NODE_JOIN || cmd.kind == COMMAND_NODE_LEAVE)
 		return;
 	number(c, bytes);
+	c->wait |= bit(node);
 	if (node != c->self || c->is_out)
 		return;
 	c->foreign = foreign;

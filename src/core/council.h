@@ -11,8 +11,8 @@
  * are numbered as they come. A command that has a number is *heard*. It is *decided*, and the callbacks are told,
  * when so many members have said that they hold it (HELD) as make a majority of all machines: agreed delivery alone
  * is not safe. Any two majorities share a machine, so whichever machines go on, one of them holds what was decided.
- * Where the others are enough to decide a command among themselves its proposer does not say HELD at once: its word is
- * needed by nobody, unless one of the others is silent, and is then owed to the rest (council_owes()).
+ * Where the others are enough to decide a command among themselves its proposer does not say HELD: its word is needed
+ * by nobody, unless one of the others is silent. A member that misses words for long asks for them (council_owes()).
  *
  * A multicast costs a round of the token, and a HELD needs no place in the order: it is true wherever it is heard. So
  * it is said *aside* as well, at once, by a way from member to member that may lose it, delay it or repeat it. Out of
@@ -20,7 +20,7 @@
  * others, or be in another epoch. So a word aside carries the `chain` of the commands of its epoch up to that number, a
  * checksum, and is believed by a member that has the same one there. Each HELD names the members that its sender does
  * not hear aside. They say HELD in the order as soon as they have heard a command, and all others only when they are
- * asked for it by a member that misses their word for long (council_owes()).
+ * asked for it.
  *
  * The *roll* is the set of nodes whose NODE_JOIN has a number; it changes by commands alone. Until it has once been as
  * large as a majority, which is while a cluster starts, all of it has to hold a command. An epoch begins
@@ -105,9 +105,11 @@ struct council {
 	uint64_t held[NR_NODES];  /* by those placed */
 	uint64_t said_held;	  /* by this one */
 	uint64_t said_aside;
-	uint32_t near;	/* members whose words aside come before those in the order */
-	uint32_t deaf;	/* members that have said that they do not hear this one's */
-	bool wanted;	/* a member asks for the word of this one */
+	uint32_t near; /* members whose words aside come before those in the order */
+	uint32_t deaf; /* members that have said that they do not hear this one's */
+	bool wanted;   /* a member asks for the word of this one */
+	uint32_t
+		wait; /* members that wait for the decision of commands that were heard since the last word aside */
 	uint64_t asked; /* this one has asked for the words of others, of commands up to that */
 	uint64_t chain; /* of the commands that were heard in this epoch */
 	struct {
@@ -145,8 +147,8 @@ void council_hear_aside(struct council *c, const struct council_message *m);
 void council_settle(struct council *c);
 
 /*
- * Words that somebody may wait for are missing: of another member, or of another member and of this one. A caller that
- * finds this true for long lets it say that it holds what it has heard, and ask the others for their words.
+ * It has not decided what it has heard, and misses the words of others. A caller that finds this true for long lets it
+ * ask them for a HELD in the order, and say its own.
  */
 bool council_owes(const struct council *c);
 void council_say_held(struct council *c);

@@ -32,7 +32,7 @@ void council_decide(struct council *c);
 void council_chain_begin(struct council *c);
 void council_chain_add(struct council *c, const uint8_t command[COMMAND_BYTES]);
 void council_word_forget(struct council *c, int node);
-/* A HELD of the order: may its sender not hear this one? */
+/* A HELD or a COMMAND of another member: does its sender hear this one's words aside? */
 void council_word_note(struct council *c, const struct council_message *m);
 /* Those that speak of commands that this member has heard by now become what is known of their senders. */
 void council_words_believe(struct council *c);

@@ -21,7 +21,7 @@ void council_say(struct council *c, struct council_message *m)
 static bool others_suffice(const struct council *c)
 {
 	CORE_ASSERT(is_placed(c));
-	return c->said_held >= c->foreign &&
+	return (c->said_held >= c->foreign || c->said_aside >= c->foreign) &&
 	       count_of(c->roll & c->placed & ~bit(c->self)) >= council_needed(c);
 }
 
@@ -43,11 +43,8 @@ bool council_owes(const struct council *c)
 
 	if (!c->running || c->is_out || !is_placed(c))
 		return false;
-	CORE_ASSERT(c->said_held <= c->heard);
 	CORE_ASSERT(c->asked <= c->heard);
-	if (c->heard == c->said_held && (c->heard == c->decided || c->heard == c->asked))
-		return false;
-	return missing(c, others);
+	return c->decided < c->heard && c->asked < c->heard && missing(c, others);
 }
 
 /* asked: the members whose words it misses. */
@@ -90,8 +87,11 @@ static void say_aside(struct council *c, uint32_t others)
 	CORE_ASSERT(!(others & bit(c->self)));
 	CORE_ASSERT(c->running);
 	c->said_aside = c->heard;
-	if (others)
-		c->call.aside(c->ctx, others, &held);
+	if (others & c->wait)
+		c->call.aside(c->ctx, others & c->wait, &held);
+	if (others & ~c->wait)
+		c->call.aside(c->ctx, others & ~c->wait, &held);
+	c->wait = 0;
 }
 
 static void say_that_it_holds(struct council *c)
@@ -100,10 +100,11 @@ static void say_that_it_holds(struct council *c)
 
 	CORE_ASSERT(is_placed(c));
 	CORE_ASSERT(c->said_aside <= c->heard);
+	if (c->heard == c->said_held || (others_suffice(c) && !c->wanted))
+		return;
 	if (c->heard != c->said_aside)
 		say_aside(c, others);
-	if (c->heard != c->said_held &&
-	    (c->wanted || (!others_suffice(c) && (others & c->deaf || !others))))
+	if (c->wanted || others & c->deaf || !others)
 		say_held(c, 0);
 }
 
@@ -132,9 +133,11 @@ bool council_takes(const struct council *c)
 
 void council_propose(struct council *c, const uint8_t *commands, uint32_t count)
 {
+	uint32_t others = c->roll & c->placed & ~bit(c->self);
 	struct council_message m = { .kind = COUNCIL_COMMAND,
 				     .ring = c->epoch,
 				     .heard = c->heard,
+				     .set = others & ~c->near,
 				     .payload = commands,
 				     .bytes = count * COMMAND_BYTES };
 

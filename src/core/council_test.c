@@ -44,8 +44,11 @@ static void on_aside(void *ctx, uint32_t members, const struct council_message *
 {
 	const struct member *from = ctx;
 
+	/* One in two calls is one word. */
+	if (word[from->node].heard != m->heard)
+		word_to[from->node] = 0;
 	word[from->node] = *m;
-	word_to[from->node] = members;
+	word_to[from->node] |= members;
 }
 
 static void on_deliver(void *ctx, uint64_t order, const uint8_t command[COMMAND_BYTES])
@@ -226,12 +229,13 @@ static void test_decided_by_two_of_three(void)
 	propose(0);
 	hear_all(3, from); /* node 2 hears nothing */
 	CHECK(member[0].order == 4 && member[1].order == 3);
-	CHECK(council_owes(&member[0].council));
+	CHECK(!council_owes(&member[0].council) && council_owes(&member[1].council));
 	from = said_count;
-	council_say_held(&member[0].council);
+	council_say_held(&member[1].council); /* it asks both others */
+	CHECK_EQ(said[from].to, 5);
 	hear_all(3, from);
 	CHECK(member[0].order == 4 && member[1].order == 4);
-	CHECK(!council_owes(&member[0].council));
+	CHECK(!council_owes(&member[1].council));
 	CHECK_EQ(member[2].order, 3);
 	form(200, 6,
 	     true); /* and is with one that holds it: that one knows more, so node 2 is out */
@@ -377,7 +381,7 @@ static void test_word_of_other_commands(void)
 	three();
 	from = said_count;
 	propose(0);
-	propose(1);
+	propose(2);
 	council_hear(&member[0].council, &said[from]);
 	council_settle(&member[0].council);
 	council_hear(&member[1].council, &said[from + 1]);
@@ -386,15 +390,18 @@ static void test_word_of_other_commands(void)
 	council_hear_aside(&member[0].council, &word[1]);
 	CHECK_EQ(member[0].order, 3);
 	CHECK_EQ(member[0].council.held[1], 3);
-	other = word[0];
-	other.node = 1;
-	other.ring++;
+	other = word[1];
+	other.token = member[0].council.chain;
+	other.ring++; /* the same commands, in another epoch */
 	council_hear_aside(&member[0].council, &other);
 	CHECK_EQ(member[0].order, 3);
 	other.ring--;
 	other.kind = COUNCIL_COMMAND;
 	council_hear_aside(&member[0].council, &other);
 	CHECK_EQ(member[0].order, 3);
+	other.kind = COUNCIL_HELD;
+	council_hear_aside(&member[0].council, &other);
+	CHECK_EQ(member[0].order, 4);
 }
 
 static void test_minority_waits(void)

@@ -16,6 +16,7 @@ void council_chain_begin(struct council *c)
 	CORE_ASSERT(c->running && c->epoch);
 	c->chain = hash_word(HASH_SEED, c->epoch);
 	c->wanted = false;
+	c->wait = 0;
 	c->asked = 0;
 	c->near = 0;
 	for (int node = 0; node < NR_NODES; node++)
@@ -48,14 +49,14 @@ static void note_deaf(struct council *c, const struct council_message *m)
 
 void council_word_note(struct council *c, const struct council_message *m)
 {
-	CORE_ASSERT(m->kind == COUNCIL_HELD);
+	CORE_ASSERT(m->kind == COUNCIL_HELD || m->kind == COUNCIL_COMMAND);
 	CORE_ASSERT(c->placed & bit(m->node));
 	c->word[m->node].said = m->heard;
 	note_deaf(c, m);
 	if (m->to & bit(c->self))
 		c->wanted = true;
-	/* News: the same word aside is lost or late. */
-	if (m->heard > c->held[m->node])
+	/* News: the same word aside is lost or late. Before a command there is none. */
+	if (m->kind == COUNCIL_HELD && m->heard > c->held[m->node])
 		c->near &= ~bit(m->node);
 }
 

@@ -15,8 +15,7 @@
 #define OUTBOX	    1024u		 /* commands; a power of 2 */
 #define SILENT_NS   INT64_C(1000000000)	 /* without a part of the state: another member is asked */
 #define PATIENCE_NS INT64_C(10000000000) /* for members that were apart as well to be back */
-#define OWED_NS \
-	INT64_C(10000000) /* for the others to decide this member's commands without its word */
+#define OWED_NS	    INT64_C(10000000)	 /* for the words of others to come unasked */
 #define JOURNAL_MAX (8u << 20)
 
 struct envoy {
@@ -31,7 +30,7 @@ struct envoy {
 	uint64_t sent;	      /* first..sent were sent in this epoch */
 	uint64_t undecided;   /* own ones that have a number */
 
-	int64_t owes_ns;  /* since when the council owes its word; 0: it does not */
+	int64_t owes_ns;  /* since when the council misses words of others; 0: it does not */
 	int64_t waits_ns; /* since when the council waits for members; 0: it does not */
 
 	bool can_give; /* the daemon has a state: it was told one, or a command */
@@ -428,7 +427,7 @@ static int64_t settle_waiting(struct envoy *e, int64_t now_ns)
 	return -1;
 }
 
-/* One of the others may be silent, and the rest waits for this one's word. */
+/* The words of others that this one waits for are lost, or would be said only when they are asked for. */
 static int64_t settle_owed(struct envoy *e, int64_t now_ns)
 {
 	if (!council_owes(&e->council)) {

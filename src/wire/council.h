@@ -13,7 +13,7 @@
  *	32 life 8    HELLO, JOIN: random number of this life of the sender
  *	40 token 8   ASK, STATE: of the question; HELLO: COUNCIL_HAS_STATE, COUNCIL_HAS_GROWN, COUNCIL_WAITS;
  *	             HELD: aside, the chain up to `heard`
- *	48 set 4     HELLO: machines that are a majority; HELD: members that the sender does not hear aside
+ *	48 set 4     HELLO: machines that are a majority; HELD, COMMAND: members that the sender does not hear aside
  *	52 to 4      HELLO: the members that the sender sees; STATE: the joiner; HELD: members whose HELD is missed
  *	56 offset 8  STATE: of this part; HELLO: the protocols that the sender speaks, least | most << 16
  *
