@@ -396,10 +396,6 @@ static void test_word_of_other_commands(void)
 	council_hear_aside(&member[0].council, &other);
 	CHECK_EQ(member[0].order, 3);
 	other.ring--;
-	other.kind = COUNCIL_COMMAND;
-	council_hear_aside(&member[0].council, &other);
-	CHECK_EQ(member[0].order, 3);
-	other.kind = COUNCIL_HELD;
 	council_hear_aside(&member[0].council, &other);
 	CHECK_EQ(member[0].order, 4);
 }

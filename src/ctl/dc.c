@@ -191,22 +191,31 @@ static int create(const struct verb *verb, int node, int dcid, const struct dc_w
 	return DONE;
 }
 
-/* A container is on the nodes that it was made on: one that joins later is added by hand. */
-static int add(const struct verb *verb, int node, int dcid, const char *name, bool json)
+/*
+ * A container is on the nodes that it was made on: one that joins later is added by hand, and one that is to have
+ * nothing more of it leaves.
+ */
+static int change_nodes(const struct verb *verb, int node, int dcid, const char *word,
+			const char *name, bool json)
 {
-	struct ctl_request request = client_request(CTL_ADDNODE);
+	bool leaves = !strcmp(word, "leave");
+	struct ctl_request request = client_request(leaves ? CTL_DELNODE : CTL_ADDNODE);
 	struct refusal refusal = REFUSAL_NONE;
 	char text[160];
 
 	request.dcid = dcid;
 	if (!nodename_find(name, &request.nodeid, text, sizeof(text)))
-		return verb_usage(verb, "add needs a node, not \"%.40s\": %s", name, text);
+		return verb_usage(verb, "%s needs a node, not \"%.40s\": %s", word, name, text);
 	if (client_call(node, &request, NULL, 0, NULL, 0, &refusal) < 0)
 		return verb_refuse(&refusal);
 	if (json)
 		return render_document(
 			json_pack("{s:i, s:i}", "dcid", dcid, "node", request.nodeid));
-	printf("container %d runs on node %d as well\n", dcid, request.nodeid);
+	if (leaves)
+		printf("nothing new of container %d begins on node %d; what runs there goes on\n",
+		       dcid, request.nodeid);
+	else
+		printf("container %d runs on node %d as well\n", dcid, request.nodeid);
 	return DONE;
 }
 
@@ -247,7 +256,7 @@ static int end(int node, int dcid, bool force, bool json)
 int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 {
 	struct dc_words words = { .classic = false };
-	bool json = false, force = false;
+	bool json = false, force = false, of_node;
 	const struct option_row rows[] = {
 		{ "force", 0, OPTION_FLAG, &force },
 		VERB_JSON(&json),
@@ -269,21 +278,21 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 	if (!options.count || (options.count == 1 && !strcmp(options.operand[0], "list")))
 		return list(node, json);
 	word = options.operand[0];
-	if (strcmp(word, "list") && strcmp(word, "create") && strcmp(word, "add") &&
-	    strcmp(word, "rm"))
-		return verb_usage(verb, "list, create, add or rm, not \"%.40s\"", word);
-	words_most = !strcmp(word, "list") ? 1 : !strcmp(word, "add") ? 3 : 2;
+	of_node = !strcmp(word, "add") || !strcmp(word, "leave");
+	if (strcmp(word, "list") && strcmp(word, "create") && !of_node && strcmp(word, "rm"))
+		return verb_usage(verb, "list, create, add, leave or rm, not \"%.40s\"", word);
+	words_most = !strcmp(word, "list") ? 1 : of_node ? 3 : 2;
 	if (options.count > words_most)
 		return verb_usage(verb, "unexpected word \"%.40s\"", options.operand[words_most]);
 	if (options.count < 2 || !options_integer(options.operand[1], &dcid))
-		return verb_usage(verb, "create, add and rm need a container's number%s%s",
+		return verb_usage(verb, "%s needs a container's number%s%s", word,
 				  options.count > 1 ? ", not " : "",
 				  options.count > 1 ? options.operand[1] : "");
 	if (options.count < words_most)
-		return verb_usage(verb, "add needs a container's number and a node");
+		return verb_usage(verb, "%s needs a container's number and a node", word);
 	if (!strcmp(word, "create"))
 		return create(verb, node, dcid, &words, json);
-	if (!strcmp(word, "add"))
-		return add(verb, node, dcid, options.operand[2], json);
+	if (of_node)
+		return change_nodes(verb, node, dcid, word, options.operand[2], json);
 	return end(node, dcid, force, json);
 }

@@ -44,12 +44,12 @@ static void test_words(void)
 {
 	rig_daemon = serve;
 	CHECK_EQ(rig_run(verb_dc, "make", NULL), WRONG_USAGE);
-	CHECK(rig_wrong("list, create, add or rm, not \"make\""));
+	CHECK(rig_wrong("list, create, add, leave or rm, not \"make\""));
 	CHECK_EQ(rig_run(verb_dc, "list", "3", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_dc, "create", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_dc, "rm", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_dc, "create", "x", NULL), WRONG_USAGE);
-	CHECK(rig_wrong("need a container's number, not x"));
+	CHECK(rig_wrong("needs a container's number, not x"));
 	CHECK_EQ(rig_run(verb_dc, "rm", "3", "4", NULL), WRONG_USAGE);
 	CHECK(rig_wrong("unexpected word \"4\""));
 	CHECK_EQ(rig_run(verb_dc, "create", "3", "--nodes", "0,x", NULL), WRONG_USAGE);
@@ -149,11 +149,28 @@ static void test_add(void)
 	CHECK(rig_wrong("add needs a container's number and a node"));
 	CHECK_EQ(rig_run(verb_dc, "add", NULL), WRONG_USAGE);
 	CHECK_EQ(rig_run(verb_dc, "add", "x", "2", NULL), WRONG_USAGE);
-	CHECK(rig_wrong("need a container's number, not x"));
+	CHECK(rig_wrong("needs a container's number, not x"));
 	CHECK_EQ(rig_run(verb_dc, "add", "3", "2", "1", NULL), WRONG_USAGE);
 	CHECK(rig_wrong("unexpected word \"1\""));
 	CHECK_EQ(rig_run(verb_dc, "list", "3", "2", NULL), WRONG_USAGE);
 	CHECK(rig_wrong("unexpected word \"3\""));
+}
+
+static void test_leave(void)
+{
+	CHECK_EQ(rig_run(verb_dc, "leave", "3", "2", NULL), DONE);
+	CHECK_EQ(rig->asked, 1);
+	CHECK_EQ(rig->request[0].head.call, CTL_DELNODE);
+	CHECK_EQ(rig->request[0].head.dcid, 3);
+	CHECK_EQ(rig->request[0].head.nodeid, 2);
+	CHECK(rig_said("nothing new of container 3 begins on node 2; what runs there goes on"));
+	CHECK_EQ(rig_run(verb_dc, "leave", "3", "2", "--json", NULL), DONE);
+	CHECK(rig_has_number("dcid", 3));
+	CHECK(rig_has_number("node", 2));
+	CHECK_EQ(rig_run(verb_dc, "leave", "3", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("leave needs a container's number and a node"));
+	CHECK_EQ(rig_run(verb_dc, "leave", "3", "2", "1", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("unexpected word \"1\""));
 }
 
 static void test_remove(void)
@@ -200,6 +217,7 @@ int main(void)
 	TEST(test_create);
 	TEST(test_owner);
 	TEST(test_add);
+	TEST(test_leave);
 	TEST(test_remove);
 	TEST(test_refused);
 	return test_end();

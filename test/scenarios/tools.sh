@@ -249,6 +249,15 @@ timeout 30 dvs migrate 6 10 2 >/dev/null || fail "not moved"
 timeout 10 dvs run 6 11 --wait -- migr_client 6 11 10 64 3 0 | grep -q 'calls=3 failed=0' || fail "not called"
 end
 
+begin "a node that leaves a container keeps what runs there, and takes nothing new"
+timeout 10 dvs dc leave 6 2 >"$tmp/out" && timeout 10 dvs dc leave 6 2 >"$tmp/out" || fail "it does not leave, or not twice: $(<"$tmp/out")"
+timeout 10 dvs -n 2 run 6 12 -- sleep 1000 2>"$tmp/err" && fail "started"
+grep -q 'dvs dc add' "$tmp/err" || fail "$(<"$tmp/err")"
+timeout 10 dvs run 6 11 --wait -- migr_client 6 11 10 64 3 0 | grep -q 'calls=3 failed=0' || fail "not called"
+timeout 30 dvs migrate 6 10 0 >/dev/null 2>"$tmp/err" || fail "it cannot move away: $(<"$tmp/err")"
+timeout 30 dvs migrate 6 10 2 >/dev/null 2>&1 && fail "it moved back"
+end
+
 begin "dvs nodes shows the quorum, and its status whether all is well"
 lab 3
 timeout 10 dvs nodes >"$tmp/out" 2>&1 || fail "$(<"$tmp/out")"
