@@ -140,6 +140,13 @@ int migrate_source_send(struct migrate_source *source, struct secure *to, struct
 int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal);
 
 /*
+ * Killed: the number, in its pid namespace, of process `index` (the first is 0), and the signals that died with it, as
+ * migrate_source_kill() tells them of the first. False: there are not so many.
+ */
+bool migrate_source_late(const struct migrate_source *source, uint32_t index, int32_t *vpid,
+			 uint64_t *signals);
+
+/*
  * Ends the frozen process for good and waits until it is gone. If late_signals is given it receives
  * the signals (bit n-1 for signal n) that arrived after the state was sent: they died with it. A
  * caller that wants them kept sends them to the new process.
@@ -178,6 +185,9 @@ int migrate_target_load(struct migrate_target *target, struct secure *from,
 /* Lets it run. *resumed_ns (may be NULL) receives CLOCK_MONOTONIC. */
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			  struct refusal *refusal);
+
+/* Resumed: sends a signal to the process with this number in its pid namespace, if it is there. */
+void migrate_target_signal(struct migrate_target *target, int32_t vpid, int signo);
 
 /* Kills the shell or what was built of it; returns when it is gone. */
 void migrate_target_discard(struct migrate_target *target);

@@ -266,6 +266,17 @@ int migrate_source_thaw(struct migrate_source *source, struct refusal *refusal)
 	return 0;
 }
 
+bool migrate_source_late(const struct migrate_source *source, uint32_t index, int32_t *vpid,
+			 uint64_t *signals)
+{
+	assert(!source->frozen);
+	if (index >= source->tree.count)
+		return false;
+	*vpid = source->tree.inventory[index]->process.vpid;
+	*signals = source->tree.process[index]->late;
+	return true;
+}
+
 int migrate_source_kill(struct migrate_source *source, uint64_t *late, struct refusal *refusal)
 {
 	(void)refusal;

@@ -243,10 +243,10 @@ static uint64_t late_signals(struct source_process *process)
 
 uint64_t source_process_kill(struct source_process *process)
 {
-	uint64_t late = late_signals(process);
+	process->late = late_signals(process);
 
 	let_go(process);
 	threads_kill(&process->threads);
 	assert(process->threads.count == 0);
-	return late;
+	return process->late;
 }

@@ -46,6 +46,7 @@ struct source_process {
 	struct calls calls;
 	struct image_sigaction actions[IMAGE_SIGNALS];
 	struct os_affinity *affinity; /* owned: of each thread before it was gathered, or NULL */
+	uint64_t late;		      /* killed: signals that died with it */
 	uint64_t pending_sent;	      /* signals that were pending and are in the image */
 };
 

@@ -401,6 +401,14 @@ int migrate_target_load(struct migrate_target *target, struct secure *from, stru
 	return r;
 }
 
+void migrate_target_signal(struct migrate_target *target, int32_t vpid, int signo)
+{
+	assert(signo > 0);
+	for (uint32_t i = 0; i < target->tree.count; i++)
+		if (target->tree.process[i]->picture.process.vpid == vpid)
+			os_pidfd_signal(target->tree.process[i]->dir, signo);
+}
+
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			  struct refusal *refusal)
 {

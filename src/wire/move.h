@@ -29,7 +29,7 @@
 #include "wire/shm.h"
 
 #define MOVE_MAGIC     0x4d535644u
-#define MOVE_VERSION   5
+#define MOVE_VERSION   6
 #define MOVE_STATE_MAX (4u << 20)
 
 enum move_record {
@@ -67,8 +67,10 @@ struct move_verdict {
 	char reason[CTL_SENTENCE];
 };
 
-/* Signals that reached the frozen copy after its state was sent: bit n-1 for signal n. */
+/* Signals that reached the frozen copy of a process after its state was sent: bit n-1 for signal n. */
 struct move_signals {
+	int32_t vpid;
+	uint32_t more; /* 1: those of another process follow */
 	uint64_t bits;
 };
 

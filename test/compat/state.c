@@ -75,10 +75,12 @@ static int read_move(const struct compat_sample *sample, const uint8_t *buf, siz
 	struct move_head head;
 	int r;
 
-	if (len != sizeof(head) + sample->size)
+	if (len < sizeof(head))
 		return -EBADMSG;
-	memcpy(&head, buf, sizeof(head));
+	memcpy(&head, buf, sizeof(head)); /* which is read before the payload */
 	r = move_head_check(&head, record_of(sample));
+	if (!r && len != sizeof(head) + sample->size)
+		r = -EBADMSG;
 	if (!r)
 		r = head.bytes == sample->size ? move_payload_check(&head, buf + sizeof(head))
 					       : -EBADMSG;
@@ -99,7 +101,7 @@ static const struct move_offer move_offer = { .dcid = 1,
 static const struct move_verdict move_verdict = {
 	.error = -61, .pid = 2, .ns = 3, .reason = "a sentence"
 };
-static const struct move_signals move_signals = { .bits = UINT64_C(1) << 63 };
+static const struct move_signals move_signals = { .vpid = 2, .more = 1, .bits = UINT64_C(1) << 63 };
 /* With one channel. */
 static const struct {
 	struct move_state state;

@@ -524,6 +524,13 @@ void source_kill(struct source *d)
 	if (dialogue_await(d->secure, &verdict, DIALOGUE_LAST_WORDS, &ignored) == 0)
 		d->report.pid = verdict.pid;
 	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->tracee)->freeze_ns;
-	migrate_source_kill(d->tracee, &late.bits, &ignored);
-	dialogue_send(d->secure, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS, &ignored);
+	migrate_source_kill(d->tracee, NULL, &ignored);
+	for (uint32_t i = 0; migrate_source_late(d->tracee, i, &late.vpid, &late.bits); i++) {
+		int32_t vpid;
+		uint64_t bits;
+
+		late.more = migrate_source_late(d->tracee, i + 1, &vpid, &bits);
+		dialogue_send(d->secure, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS,
+			      &ignored);
+	}
 }

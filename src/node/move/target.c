@@ -18,6 +18,7 @@
 #include "os/socket.h"
 #include "os/tcp.h"
 #include "proxy/proxy.h"
+#include "wire/image.h"
 
 /*
  * The target side: one worker thread a migration. All decisions are the plan's (core/plan.h); here is how
@@ -40,18 +41,20 @@ int target_count(const struct moves *moves)
 	return count;
 }
 
-/* Signals that reached the source's copy after its state had left. */
+/* Signals that reached the source's copies after their state had left. */
 static void deliver_late_signals(struct target *a)
 {
 	struct refusal ignored = REFUSAL_NONE;
-	struct move_signals late;
+	struct move_signals late = { .more = 1 };
 
-	if (dialogue_receive(a->secure, MOVE_SIGNALS, &late, sizeof(late), DIALOGUE_LAST_WORDS,
-			     &ignored) < 0)
-		return;
-	for (int signo = 1; signo <= 64; signo++)
-		if (late.bits >> (signo - 1) & 1)
-			os_pidfd_signal(a->pidfd, signo);
+	for (uint32_t i = 0; late.more && i < IMAGE_MEMBERS_MAX; i++) {
+		if (dialogue_receive(a->secure, MOVE_SIGNALS, &late, sizeof(late),
+				     DIALOGUE_LAST_WORDS, &ignored) < 0)
+			return;
+		for (int signo = 1; signo <= 64; signo++)
+			if (late.bits >> (signo - 1) & 1)
+				migrate_target_signal(a->target, late.vpid, signo);
+	}
 }
 
 /* ---- the effects ---- */
