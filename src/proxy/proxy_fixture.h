@@ -32,7 +32,8 @@ struct node {
 	int id;
 	struct exchange *exchange;
 	struct proxy *proxy;
-	int where[SHM_SLOTS]; /* node, PROXY_HELD or NOWHERE */
+	int where[SHM_SLOTS];	   /* node, PROXY_HELD or NOWHERE */
+	int generation[SHM_SLOTS]; /* the life that is there */
 	uint32_t dc_generation;
 	int ups, downs, messages, bulk_from;
 	struct secure *bulk;
@@ -54,9 +55,9 @@ static struct os_source *ticker;
 UNUSED static int on_locate(void *ctx, int dcid, int endpoint)
 {
 	const struct node *n = ctx;
-	int where = n->where[shm_index(_ENDPOINT_P(endpoint))];
+	int index = shm_index(_ENDPOINT_P(endpoint)), where = n->where[index];
 
-	if (dcid != DC || _ENDPOINT_G(endpoint) != 0)
+	if (dcid != DC || _ENDPOINT_G(endpoint) != n->generation[index])
 		return PROXY_GONE;
 	return where == n->id ? PROXY_HERE : where;
 }

@@ -323,6 +323,10 @@ static void resend_channel(struct proxy *proxy, struct exchange_channel *channel
 	}
 }
 
+/*
+ * Of each life that the number has here. A node that asks for an older life is behind, and may have dropped lines of
+ * this one; it drops them again, and so asks again when it hears of it.
+ */
 void peer_resend(struct peer *peer, const struct frame_offer *offer)
 {
 	int p_nr = _ENDPOINT_P(offer->endpoint);
@@ -331,10 +335,8 @@ void peer_resend(struct peer *peer, const struct frame_offer *offer)
 	if (offer->dc_generation != proxy_dc_generation(peer->proxy, offer->dcid))
 		return;
 	proxy_batch_begin(peer->proxy);
-	while ((at = exchange_next(peer->proxy->exchange, offer->dcid, p_nr, at))) {
-		if (at->endpoint[exchange_side(at, p_nr)] == offer->endpoint)
-			resend_channel(peer->proxy, at, peer->node);
-	}
+	while ((at = exchange_next(peer->proxy->exchange, offer->dcid, p_nr, at)))
+		resend_channel(peer->proxy, at, peer->node);
 	proxy_batch_end(peer->proxy);
 }
 

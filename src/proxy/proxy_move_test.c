@@ -126,6 +126,30 @@ static void test_early(void)
 	tear_down();
 }
 
+/*
+ * A node that is behind by more than one life of an endpoint has dropped a line of the newest one. It hears of an older
+ * life first and asks then; it must not have forgotten the line when it hears of the newest.
+ */
+static void test_early_by_lives(void)
+{
+	const int life = _ENDPOINT(1, 8), older = 8;
+
+	set_up();
+	place(7, 1);
+	place_seen_by(0, 8, 0);
+	node[0].generation[shm_index(8)] = 1;
+	line_post(line_at(0, life, 7), LINE_OP_SEND, &(message){ .m_type = 43 }, 0);
+	ring(0, 7, 8);
+	CHECK(run_until(has_dropped, &(struct dropped){ .node = 1, .from = 0, .least = 1 }));
+	place_seen_by(1, 8, 0);
+	proxy_offer_new(node[1].proxy, DC, 8, older);
+	run_for(5 * OS_MS_NS);
+	node[1].generation[shm_index(8)] = 1;
+	proxy_offer_new(node[1].proxy, DC, 8, life);
+	CHECK(becomes(1, life, 7, LINE_FULL));
+	tear_down();
+}
+
 /* For a new life a node asks the nodes of which it has dropped a frame, once, and no other node. */
 static void test_nothing_dropped(void)
 {
@@ -159,6 +183,7 @@ int main(void)
 	TEST(test_move);
 	TEST(test_rollback);
 	TEST(test_early);
+	TEST(test_early_by_lives);
 	TEST(test_nothing_dropped);
 	return test_end();
 }
