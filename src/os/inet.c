@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/inet.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/socket.h"
+
+#define STATE_ESTABLISHED 1 /* the kernel's numbers */
+#define STATE_FIN_WAIT1	  4
+#define STATE_FIN_WAIT2	  5
+#define STATE_CLOSE_WAIT  8
+#define STATE_CLOSE	  7
+#define STATE_LISTEN	  10
+
+#define MSG_ASK 0x10 /* MSG_PROBE, which nothing is sent with */
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+
+/* An address as the kernel has it. */
+union name {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+#define V4_AT (ADDRESS_BYTES - sizeof(struct in_addr))
+
+static socklen_t name_of(union name *name, bool is_v6, const struct os_inet_end *end)
+{
+	memset(name, 0, sizeof(*name));
+	assert(is_v6 || address_is_v4(end->address) || !address_is_set(end->address));
+	if (!is_v6) {
+		name->v4.sin_family = AF_INET;
+		name->v4.sin_port = htons(end->port);
+		memcpy(&name->v4.sin_addr, end->address.byte + V4_AT, sizeof(name->v4.sin_addr));
+		return sizeof(name->v4);
+	}
+	name->v6.sin6_family = AF_INET6;
+	name->v6.sin6_port = htons(end->port);
+	memcpy(&name->v6.sin6_addr, end->address.byte, sizeof(name->v6.sin6_addr));
+	return sizeof(name->v6);
+}
+
+static struct os_inet_end end_of(const union name *name)
+{
+	struct os_inet_end end = { .port = ntohs(name->v4.sin_port) };
+
+	_Static_assert(offsetof(struct sockaddr_in, sin_port) ==
+			       offsetof(struct sockaddr_in6, sin6_port),
+		       "both have the port at one place");
+	if (name->any.sa_family == AF_INET)
+		end.address = address_v4((const uint8_t *)&name->v4.sin_addr);
+	else
+		memcpy(end.address.byte, &name->v6.sin6_addr, sizeof(end.address.byte));
+	return end;
+}
+
+bool os_inet_is_any(struct address address)
+{
+	static const uint8_t nowhere[4];
+
+	return !address_is_set(address) || address_same(address, address_v4(nowhere));
+}
+
+bool os_inet_is_of_link(struct address address)
+{
+	const uint8_t *byte = address.byte;
+
+	if (address_is_v4(address))
+		return byte[12] == 169 && byte[13] == 254;
+	return byte[0] == 0xfe && (byte[1] & 0xc0) == 0x80;
+}
+
+static int option_of(int fd, int level, int option)
+{
+	int value = -1;
+	socklen_t bytes = sizeof(value);
+
+	return getsockopt(fd, level, option, &value, &bytes) ? -errno : value;
+}
+
+static bool is_on(int fd, int level, int option)
+{
+	return option_of(fd, level, option) > 0;
+}
+
+bool os_inet_is(int fd)
+{
+	int domain = option_of(fd, SOL_SOCKET, SO_DOMAIN);
+	int protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
+	int type = option_of(fd, SOL_SOCKET, SO_TYPE);
+
+	return (domain == AF_INET || domain == AF_INET6) &&
+	       ((type == SOCK_STREAM && protocol == IPPROTO_TCP) ||
+		(type == SOCK_DGRAM && protocol == IPPROTO_UDP));
+}
+
+static int look_kind(int fd, struct os_inet_kind *kind)
+{
+	socklen_t bytes = sizeof(kind->device);
+	struct stat status;
+
+	assert(fd >= 0);
+	if (fstat(fd, &status))
+		return -errno;
+	*kind = (struct os_inet_kind){
+		.is_v6 = option_of(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6,
+		.is_udp = option_of(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM,
+		.reuses_address = is_on(fd, SOL_SOCKET, SO_REUSEADDR),
+		.reuses_port = is_on(fd, SOL_SOCKET, SO_REUSEPORT),
+		.may_be_foreign =
+			is_on(fd, IPPROTO_IP, IP_FREEBIND) || is_on(fd, IPPROTO_IP, IP_TRANSPARENT),
+		.uid = status.st_uid,
+		.gid = status.st_gid,
+	};
+	if (kind->is_v6)
+		kind->is_v6_only = is_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, kind->device, &bytes))
+		return -errno;
+	kind->device[sizeof(kind->device) - 1] = 0;
+	return 0;
+}
+
+/* The number of instructions alone is asked for: with room for n bytes the kernel gives n instructions. */
+static bool has_filter(int fd)
+{
+	socklen_t count = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, NULL, &count) != 0 || count;
+}
+
+static int look_tcp(int fd, struct os_inet *inet)
+{
+	struct tcp_info info = { 0 };
+	socklen_t bytes = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes))
+		return -errno;
+	switch (info.tcpi_state) {
+	case STATE_CLOSE:
+		inet->state = inet->is_shut ? OS_INET_ENDED : OS_INET_UNCONNECTED;
+		break;
+	case STATE_LISTEN:
+		inet->state = OS_INET_LISTENS;
+		inet->backlog = info.tcpi_sacked; /* two fields with another use then */
+		inet->waiting = info.tcpi_unacked;
+		break;
+	case STATE_ESTABLISHED:
+	case STATE_FIN_WAIT1:
+	case STATE_FIN_WAIT2:
+	case STATE_CLOSE_WAIT:
+		inet->state = OS_INET_CONNECTED;
+		break;
+	default:
+		inet->state = OS_INET_BETWEEN;
+	}
+	return 0;
+}
+
+/*
+ * Bytes that have not left are those of a datagram that is not complete, or of one that waits for its turn. Nothing
+ * is added to the former, and without an address there is nowhere to send a new one.
+ */
+static bool has_part(int fd, bool is_connected)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, SIOCOUTQ, &bytes) || !bytes)
+		return false;
+	return is_connected ||
+	       send(fd, "", 0, MSG_ASK | MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL) == 0;
+}
+
+int os_inet_look(int fd, struct os_inet *inet)
+{
+	struct pollfd seen = { .fd = fd, .events = POLLIN | POLLRDHUP };
+	union name own, peer;
+	socklen_t own_bytes = sizeof(own), peer_bytes = sizeof(peer);
+
+	if (!os_inet_is(fd))
+		return -EPROTOTYPE;
+	*inet = (struct os_inet){ 0 };
+	int r = look_kind(fd, &inet->kind);
+
+	if (r)
+		return r;
+	if (getsockname(fd, &own.any, &own_bytes) || poll(&seen, 1, 0) < 0)
+		return -errno;
+	inet->own = end_of(&own);
+	if (getpeername(fd, &peer.any, &peer_bytes) == 0)
+		inet->peer = end_of(&peer);
+	inet->has_error = seen.revents & POLLERR;
+	inet->has_filter = has_filter(fd);
+	inet->is_shut = seen.revents & POLLRDHUP;
+	if (!inet->kind.is_udp)
+		return look_tcp(fd, inet);
+	inet->state = inet->peer.port ? OS_INET_CONNECTED : OS_INET_UNCONNECTED;
+	inet->is_shut = inet->is_shut || seen.revents & POLLHUP;
+	inet->has_data = seen.revents & POLLIN && !inet->is_shut;
+	inet->has_part = has_part(fd, inet->peer.port);
+	return 0;
+}
+
+int os_inet_new(const struct os_inet_kind *kind)
+{
+	socklen_t bytes = (socklen_t)strnlen(kind->device, sizeof(kind->device));
+	int fd = socket(kind->is_v6 ? AF_INET6 : AF_INET,
+			(kind->is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	/* The owner counts where several sockets share a port. */
+	if (fchown(fd, kind->uid, kind->gid) == 0 &&
+	    (!bytes || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, kind->device, bytes) == 0))
+		return fd;
+	int r = -errno;
+
+	os_close(fd);
+	return r;
+}
+
+int os_inet_be_foreign(int fd, bool is_v6, bool foreign)
+{
+	const int on = foreign;
+	int r = is_v6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on))
+		      : setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on));
+
+	return r ? -errno : 0;
+}
+
+int os_inet_bind(int fd, bool is_v6, const struct os_inet_end *own)
+{
+	union name name;
+	socklen_t bytes = name_of(&name, is_v6, own);
+
+	return bind(fd, &name.any, bytes) ? -errno : 0;
+}
+
+int os_inet_connect(int fd, bool is_v6, const struct os_inet_end *peer)
+{
+	union name name;
+	socklen_t bytes = name_of(&name, is_v6, peer);
+
+	assert(peer->port);
+
+	return connect(fd, &name.any, bytes) ? -errno : 0;
+}
+
+static int switch_on(int fd, int level, int option)
+{
+	const int on = 1;
+
+	return setsockopt(fd, level, option, &on, sizeof(on)) ? -errno : 0;
+}
+
+int os_inet_listen(int fd, uint32_t backlog)
+{
+	int reuses = option_of(fd, SOL_SOCKET, SO_REUSEADDR);
+	int r = reuses < 0 ? reuses : switch_on(fd, SOL_SOCKET, SO_REUSEADDR);
+
+	if (r == 0)
+		r = listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) ? -errno : 0;
+	if (reuses == 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuses, sizeof(reuses)))
+		return -errno;
+	return r;
+}
+
+static int give_kind(int fd, const struct os_inet_kind *kind)
+{
+	int r = 0;
+
+	if (kind->reuses_address)
+		r = switch_on(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (r == 0 && kind->reuses_port)
+		r = switch_on(fd, SOL_SOCKET, SO_REUSEPORT);
+	if (r == 0 && kind->is_v6_only)
+		r = switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	if (r == 0 && kind->may_be_foreign)
+		r = kind->is_v6 ? switch_on(fd, IPPROTO_IPV6, IPV6_FREEBIND)
+				: switch_on(fd, IPPROTO_IP, IP_FREEBIND);
+	return r;
+}
+
+int os_inet_try(const struct os_inet_kind *kind, const struct os_inet_end *own)
+{
+	int fd = os_inet_new(kind);
+	int r = fd < 0 ? fd : give_kind(fd, kind);
+
+	if (r == 0 && (own->port || !os_inet_is_any(own->address)))
+		r = os_inet_bind(fd, kind->is_v6, own);
+	os_close(fd);
+	return r;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_INET_H
+#define DVS_OS_INET_H
+
+/*
+ * Sockets of TCP and UDP, over IPv4 and IPv6, as another program has made them: they are looked at, and the same ones
+ * made anew. Ports are in host order. Errors are negative errnos; nothing here blocks.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/address.h"
+
+#define OS_INET_DEVICE_BYTES 16 /* with the end of the text */
+
+enum os_inet_state {
+	OS_INET_UNCONNECTED,
+	OS_INET_LISTENS,
+	OS_INET_CONNECTED, /* it has a peer; of TCP, one end at most has been shut */
+	OS_INET_ENDED,	   /* its connection has ended */
+	OS_INET_BETWEEN,   /* a connection of TCP that is being made, or is being ended */
+};
+
+/* An address of IPv4 is one of the form ::ffff:A.B.C.D, also where the socket is one of IPv6. */
+struct os_inet_end {
+	struct address address; /* 0.0.0.0, or ADDRESS_NONE: none */
+	uint16_t port;		/* 0: none */
+};
+
+/* The facts that decide which other sockets it can be bound beside. */
+struct os_inet_kind {
+	bool is_v6, is_udp;
+	bool reuses_address, reuses_port, is_v6_only;
+	bool may_be_foreign; /* bound to an address that the machine does not have (IP_FREEBIND, IP_TRANSPARENT) */
+	uint32_t uid, gid;		   /* its owner */
+	char device[OS_INET_DEVICE_BYTES]; /* the interface that it is bound to, or "" */
+};
+
+struct os_inet {
+	struct os_inet_kind kind;
+	enum os_inet_state state;
+	struct os_inet_end own, peer;
+	uint32_t backlog,
+		waiting; /* of one that listens: its limit, and connections that nobody has accepted */
+	bool has_error;	 /* one that nobody was told of */
+	bool is_shut;	 /* an unconnected one that shutdown() was called for */
+	bool has_data;	 /* UDP: datagrams that nobody has received */
+	bool has_part;	 /* UDP: a datagram that is not complete (UDP_CORK, MSG_MORE) */
+	bool has_filter; /* SO_ATTACH_FILTER, SO_ATTACH_BPF */
+};
+
+/* Whether it is a socket of TCP or UDP; MPTCP and the like are others. */
+bool os_inet_is(int fd);
+int os_inet_look(int fd, struct os_inet *inet);
+
+/* Whether the address is unset: no end is bound to it. */
+bool os_inet_is_any(struct address address);
+
+/* Whether it is an address of one link (fe80::, 169.254.), which means something beside an interface alone. */
+bool os_inet_is_of_link(struct address address);
+
+/* A new one with its owner and its interface; the options that kind names are not set. The caller's, close-on-exec. */
+int os_inet_new(const struct os_inet_kind *kind);
+/* Lets it be bound to an address that this machine does not have yet, and speak from there (IP_TRANSPARENT). */
+int os_inet_be_foreign(int fd, bool is_v6, bool foreign);
+int os_inet_bind(int fd, bool is_v6, const struct os_inet_end *own);
+int os_inet_connect(int fd, bool is_v6, const struct os_inet_end *peer);
+/* Beside connections in repair that have its port, too: those that a listener has accepted do not stand in its way. */
+int os_inet_listen(int fd, uint32_t backlog);
+
+/* Whether such a socket could be bound so now: 0, or why not. */
+int os_inet_try(const struct os_inet_kind *kind, const struct os_inet_end *own);
+
+#endif
