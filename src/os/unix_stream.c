@@ -74,6 +74,9 @@ static struct option read_option(int fd, int number)
 {
 	struct option option = { .bytes = OPTION_BYTES };
 
+	/* Of a filter the number of its instructions alone: with room for n bytes the kernel gives n of them. */
+	if (number == SO_ATTACH_FILTER)
+		option.bytes = 0;
 	option.result = getsockopt(fd, SOL_SOCKET, number, option.value, &option.bytes);
 	return option;
 }

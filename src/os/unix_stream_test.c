@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,6 +41,23 @@ static void test_is(void)
 	close_both(packets);
 	close(bound);
 	close(tcp);
+}
+
+/* Asked with room for n bytes the kernel gives n instructions of a filter, which are 8 bytes each. */
+static void test_filter(void)
+{
+	static struct sock_filter code[250];
+	const struct sock_fprog program = { 250, code };
+	struct os_unix_stream end;
+	int pair[2];
+
+	for (int i = 0; i < 250; i++)
+		code[i] = (struct sock_filter){ BPF_RET | BPF_K, 0, 0, 1 };
+	make(pair);
+	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+	CHECK_EQ(os_unix_stream_look(pair[0], &end), 0);
+	CHECK_EQ(end.option, SO_ATTACH_FILTER);
+	close_both(pair);
 }
 
 static void test_look(void)
@@ -171,6 +189,7 @@ int main(void)
 {
 	TEST(test_is);
 	TEST(test_look);
+	TEST(test_filter);
 	TEST(test_each);
 	TEST(test_peek);
 	return test_end();
