@@ -33,7 +33,8 @@ static const struct {
 	{ CAP_FSETID, "the same, with their set-group-ID bits" },
 	{ CAP_DAC_OVERRIDE, "opens again what a process had opened" },
 	{ CAP_DAC_READ_SEARCH, "reads the files of a process in /proc" },
-	{ CAP_NET_ADMIN, "gives sockets more room than a user may" },
+	{ CAP_NET_ADMIN,
+	  "gives sockets more room than a user may, and connections the numbers that they had" },
 	{ CAP_NET_BIND_SERVICE, "listens at the port that it is told" },
 };
 
