@@ -327,6 +327,19 @@ bool descriptors_widen(const struct descriptors *descriptors,
 	return !kind->widen || kind->widen(description->pid, description, bytes);
 }
 
+void descriptors_abandon(const struct descriptions *descriptions)
+{
+	assert(descriptions);
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct description *description = &descriptions->description[i];
+		const struct kind *kind = kind_of(description->image.kind);
+
+		assert(kind);
+		if (kind->abandon)
+			kind->abandon(description->pid, description);
+	}
+}
+
 void descriptors_send_descriptions(const struct descriptions *descriptions, bool contents,
 				   struct writer *writer)
 {

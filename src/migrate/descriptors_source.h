@@ -41,6 +41,9 @@ int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *
 bool descriptors_widen(const struct descriptors *descriptors,
 		       const struct descriptions *descriptions, int number, uint64_t bytes);
 
+/* Source, frozen: the end of the processes will say nothing of them. */
+void descriptors_abandon(const struct descriptions *descriptions);
+
 /* The records of descriptions, and of descriptors. contents: the bytes in the descriptions as well. */
 void descriptors_send_descriptions(const struct descriptions *descriptions, bool contents,
 				   struct writer *writer);

@@ -77,6 +77,12 @@ struct kind {
 	bool is_last; /* write() tells what the others are found to be, and comes after theirs */
 
 	/*
+	 * Source, frozen: the process goes on elsewhere and ends here now; its end says nothing to others by this
+	 * description. NULL: nobody is told anyway.
+	 */
+	void (*abandon)(pid_t pid, const struct description *description);
+
+	/*
 	 * Source, while threads are stopped and before descriptors are read again: makes room for the rest of a
 	 * write that the stop has cut short, which nobody can read now. False: there is none. NULL: others
 	 * read it.
@@ -97,6 +103,9 @@ struct kind {
 	bool (*whole)(const struct description *description, const struct descriptions *all,
 		      const struct descriptors *descriptors);
 
+	/* Target, of an offer: whether this machine has what it needs: 0, or a refusal. NULL: it needs nothing. */
+	int (*fits)(const struct image_description *image, struct refusal *refusal);
+
 	/* Target: a descriptor of it that the caller owns, or a refusal. */
 	int (*open)(struct restore *restore, struct description *description,
 		    struct refusal *refusal);
@@ -105,6 +114,12 @@ struct kind {
 	int (*join)(struct restore *restore, struct description *description,
 		    struct refusal *refusal);
 
+	/*
+	 * Target, held, and the move is decided: the process runs on now, and others may hear of it by this
+	 * description. It is too late for a refusal. NULL: nobody hears of it before the process acts.
+	 */
+	void (*resume)(const struct descriptions *all, const struct description *description);
+
 	/* Source: how much may be shared. */
 	enum kind_share (*share)(const struct image_description *image, const struct files *files);
 
@@ -112,8 +127,8 @@ struct kind {
 	const char *(*label)(const struct image_description *image, const struct files *files);
 };
 
-extern const struct kind kind_epoll, kind_eventfd, kind_file, kind_foreign, kind_pipe, kind_refused,
-	kind_signalfd, kind_timerfd, kind_unix_stream;
+extern const struct kind kind_epoll, kind_eventfd, kind_file, kind_foreign, kind_inet_connection,
+	kind_inet_socket, kind_pipe, kind_refused, kind_signalfd, kind_timerfd, kind_unix_stream;
 
 /* The row of an image_description_kind, or NULL. */
 const struct kind *kind_of(uint32_t kind);

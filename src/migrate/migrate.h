@@ -50,6 +50,14 @@ struct migrate_host {
 	bool (*recall)(void *ctx, int fd, struct foreign_name *name);
 
 	/*
+	 * Source: whether this address of the machine (as in base/address.h) moves with the process, so that its
+	 * connections to others do. The caller takes the address off this machine when the process is frozen, in a way
+	 * that segments for it are dropped and not answered, and gives it to the target when the move is decided and
+	 * before the process resumes there. The target reaches the other ends without it as well. NULL: none does.
+	 */
+	bool (*moves)(void *ctx, const uint8_t address[16]);
+
+	/*
 	 * Target: a descriptor of the object that has this name here, or -errno. The engine closes it.
 	 * For a descriptor of the process it is installed with the flags the object was opened with,
 	 * for a page it must allow shared reading and writing.

@@ -10,6 +10,7 @@
 #include "dvk/errors.h"
 #include "migrate/clocks.h"
 #include "migrate/cpu.h"
+#include "migrate/kind.h"
 #include "migrate/object_records.h"
 #include "migrate/reopen.h"
 #include "os/machine.h"
@@ -165,6 +166,21 @@ static int compare_specials(const struct offer *offer, const struct maps *own,
 	return 0;
 }
 
+static int compare_descriptions(const struct descriptions *descriptions, struct refusal *refusal)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
+		const struct image_description *image = &descriptions->description[i].image;
+		const struct kind *kind = kind_of(image->kind);
+
+		assert(kind);
+		if (kind->fits)
+			r = kind->fits(image, refusal);
+	}
+	return r;
+}
+
 bool offer_is_local(const struct offer *offer)
 {
 	uint8_t boot_id[16];
@@ -186,6 +202,8 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 		r = files_compare(&offer->tables.files, root, offer_is_local(offer), refusal);
 	if (r == 0)
 		r = compare_specials(offer, own, refusal);
+	if (r == 0)
+		r = compare_descriptions(&offer->tables.descriptions, refusal);
 	if (r)
 		return r;
 	r = hash_vdso(shell, own, &hash);

@@ -96,6 +96,8 @@ void restore_deinit(struct restore *restore);
 
 /* restore_files.c */
 int restore_files(struct restore *restore, struct refusal *refusal);
+/* The move is decided: descriptions that others hear of are heard from now on. */
+void restore_resume(const struct descriptions *descriptions);
 
 /*
  * When the descriptors of all processes are at their numbers, and descriptions_let_go() has closed ours: tells the

@@ -101,7 +101,7 @@ static void join(struct restore *restore, struct description *description, int d
 			descriptions_find(&restore->picture.tables->descriptions, item.description);
 
 		assert(inner);
-		if (kind_of(inner->image.kind)->join)
+		if (inner->image.kind == description->image.kind)
 			join(restore, inner, depth + 1);
 	}
 	for (enum phase phase = 0; phase < PHASES; phase++)

@@ -168,3 +168,15 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	calls_expect(calls, "close its socket", 0, SYS_close, (uint64_t)shell_fd);
 	return restore_run(restore, refusal);
 }
+
+void restore_resume(const struct descriptions *descriptions)
+{
+	assert(descriptions);
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct description *description = &descriptions->description[i];
+		const struct kind *kind = kind_of(description->image.kind);
+
+		if (kind->resume && description->number >= 0)
+			kind->resume(descriptions, description);
+	}
+}

@@ -11,6 +11,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/cpu_time.h"
+#include "migrate/descriptors_source.h"
 #include "migrate/fault.h"
 #include "migrate/offer.h"
 #include "migrate/source_tree.h"
@@ -282,6 +283,7 @@ int migrate_source_kill(struct migrate_source *source, uint64_t *late, struct re
 	(void)refusal;
 	assert(source->frozen);
 	unpin(source);
+	descriptors_abandon(&source->tree.tables.descriptions);
 	uint64_t signals = source_tree_kill(&source->tree);
 
 	if (late)

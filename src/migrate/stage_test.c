@@ -9,11 +9,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -194,6 +196,28 @@ static int ask_init(struct stage *stage, int side, const struct request *request
 	return result < 0 ? result : news.status;
 }
 
+static void bring_up_loopback(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		_exit(1);
+	close(fd);
+}
+
+/* A daemon is in the network of its programs. */
+static void enter_network(struct stage *stage, int side)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)stage->init[side]);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	setns(fd, CLONE_NEWNET);
+	close(fd);
+}
+
 static int open_side(struct stage *stage, int side)
 {
 	int pair[2];
@@ -203,7 +227,7 @@ static int open_side(struct stage *stage, int side)
 	struct {
 		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 		uint64_t set_tid, set_tid_size, cgroup;
-	} args = { .flags = CLONE_NEWPID, .exit_signal = SIGCHLD };
+	} args = { .flags = CLONE_NEWPID | CLONE_NEWNET, .exit_signal = SIGCHLD };
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	if (pid < 0) {
@@ -213,6 +237,7 @@ static int open_side(struct stage *stage, int side)
 	}
 	if (pid == 0) {
 		close(pair[0]);
+		bring_up_loopback();
 		run_init(pair[1]);
 	}
 	close(pair[1]);
@@ -239,6 +264,7 @@ int stage_open(struct stage *stage)
 		if (result < 0)
 			return result;
 	}
+	enter_network(stage, 0);
 	return 0;
 }
 
@@ -410,6 +436,7 @@ struct migrate_host stage_host(struct stage_side *side)
 		.open = stage_open_object,
 		.spawn_shell = stage_spawn,
 		.busy = stage_busy,
+		.moves = side->stage->moves,
 		.ctx = side,
 	};
 }
@@ -440,6 +467,7 @@ static void *run_target(void *argument)
 	struct target_thread *thread = argument;
 	struct refusal *refusal = &thread->move->target;
 
+	enter_network(thread->move->stage, !thread->move->from);
 	thread->result = migrate_target_check(thread->target, thread->secure, refusal);
 	thread->move->shell = migrate_target_pid(thread->target);
 	pthread_barrier_wait(&thread->meet);
@@ -527,6 +555,7 @@ void stage_move(struct stage_move *move)
 	struct secure *secure;
 	int pair[2];
 
+	enter_network(move->stage, move->from);
 	move->result = migrate_source_check(source, &move->source);
 	if (move->result || move->no_target) {
 		migrate_source_free(source);

@@ -6,8 +6,8 @@
 
 /*
  * A stage for tests of the engine: two pid namespaces on this machine, each with an init of its own
- * that starts programs with the wanted pid, a page that all victims share with the test, and a pipe
- * for their output.
+ * that starts programs with the wanted pid and a network of its own (a loopback), a page that all victims share with
+ * the test, and a pipe for their output. The thread that acts for a side is in its network, as a daemon is.
  *
  *	test --+-- init 0 -- victim (1000)         page: struct stage_page, MAP_SHARED everywhere
  *	       |                |  moves           pipe: standard output and error
@@ -33,6 +33,7 @@ struct stage {
 	int pipe[2];	   /* read end, write end */
 	const char *shell; /* path of dvs-shell */
 	int page_opens;
+	bool (*moves)(void *ctx, const uint8_t address[16]); /* of the host; may be NULL */
 };
 
 /* One side of a stage as the ctx of a host. */

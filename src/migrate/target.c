@@ -414,6 +414,7 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 {
 	assert(target->loaded);
 	assert(!target->pinned);
+	restore_resume(&target->tree.tables.descriptions);
 	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)
 		*resumed_ns = target->stats.resume_ns;
