@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -28,28 +30,85 @@ static int tcp(void)
 	return fd;
 }
 
-static void tcp_listen(void)
-{
-	NEED(listen(tcp(), 5) == 0);
-}
-
-static void tcp_connected(void)
+/* Two ends of a connection that a listener's queue has. */
+static int call(int server)
 {
 	struct sockaddr_in address;
 	socklen_t length = sizeof(address);
-	int server = tcp(), client = socket(AF_INET, SOCK_STREAM, 0);
+	int client = socket(AF_INET, SOCK_STREAM, 0);
 
 	NEED(listen(server, 5) == 0);
 	getsockname(server, (struct sockaddr *)&address, &length);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	NEED(connect(client, (struct sockaddr *)&address, length) == 0);
-	close(server);
+	return client;
 }
 
-static void udp(void)
+static void tcp_waiting(void)
 {
+	const struct linger at_once = { 1, 0 };
+	int server = tcp(), client = call(server);
+
+	/* The queue has it still when it has ended. */
+	setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(client);
+}
+
+static void tcp_ended(void)
+{
+	int server = tcp(), client = call(server);
+	char byte;
+
+	close(server);
+	NEED(recv(client, &byte, 1, 0) < 0);
+}
+
+static int udp(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	NEED(bind(fd, (const struct sockaddr *)&anywhere, sizeof(anywhere)) == 0);
+	getsockname(fd, (struct sockaddr *)&address, &length);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	NEED(connect(fd, (struct sockaddr *)&address, length) == 0);
+	return fd;
+}
+
+static void udp_waiting(void)
+{
+	NEED(send(udp(), "x", 1, 0) == 1);
+}
+
+static void udp_part(void)
+{
+	NEED(send(udp(), "x", 1, MSG_MORE) == 1);
+}
+
+static void udp_group(void)
+{
+	struct ip_mreq group = { .imr_interface.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	inet_pton(AF_INET, "239.1.2.3", &group.imr_multiaddr);
+	NEED(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) == 0);
+}
+
+static void inet_filter(void)
+{
+	struct sock_filter code[] = { { 6, 0, 0, 100 } };
+	struct sock_fprog program = { 1, code };
+
+	NEED(setsockopt(tcp(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0);
+}
+
+/* By the number of an interface, which another machine counts otherwise. */
+static void inet_option(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), interface = 1;
+
+	NEED(setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof(interface)) == 0);
 }
 
 /* A process in a session of its own keeps one end alone. */
@@ -68,6 +127,22 @@ static void leave_reader(const int ends[2])
 	}
 	waitpid(child, NULL, 0);
 	close(ends[0]);
+}
+
+static void tcp_connected(void)
+{
+	int server = tcp(), client = call(server);
+	const int ends[2] = { accept(server, NULL, NULL), client };
+
+	close(server);
+	leave_reader(ends);
+}
+
+static void tcp_urgent(void)
+{
+	int server = tcp(), client = call(server);
+
+	NEED(accept(server, NULL, NULL) >= 0 && send(client, "u", 1, MSG_OOB) == 1);
 }
 
 static void unix_socket(void)
@@ -252,9 +327,15 @@ static void directory_watch(void)
 }
 
 static const struct kind descriptor_kinds[] = {
-	{ "tcp_listen", "listening TCP", tcp_listen },
+	{ "tcp_waiting", "has not accepted", tcp_waiting },
 	{ "tcp_connected", "TCP", tcp_connected },
-	{ "udp", "UDP", udp },
+	{ "tcp_urgent", "TCP", tcp_urgent },
+	{ "tcp_ended", "connection that has ended", tcp_ended },
+	{ "udp_waiting", "has not received", udp_waiting },
+	{ "udp_part", "MSG_MORE", udp_part },
+	{ "udp_group", "239.1.2.3", udp_group },
+	{ "inet_filter", "SO_ATTACH_FILTER", inet_filter },
+	{ "inet_option", "socket option", inet_option },
 	{ "unix_socket", "Unix socket", unix_socket },
 	{ "unix_pair_shared", "to another process", unix_pair_shared },
 	{ "unix_pair_rights", "SCM_RIGHTS", unix_pair_rights },

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/inet.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "os/inet_options.h"
+
+#define HEAD_BYTES offsetof(struct os_inet_option, value)
+
+_Static_assert(HEAD_BYTES == sizeof(struct inet_piece_head),
+	       "an option begins as the other pieces do");
+
+static int append(struct contents *contents, const struct os_inet_options *options)
+{
+	int r = 0;
+
+	contents_free(contents);
+	for (uint32_t i = 0; r == 0 && i < options->count; i++) {
+		const struct os_inet_option *option = &options->option[i];
+
+		r = contents_append(contents, option, (uint32_t)HEAD_BYTES + option->bytes);
+	}
+	return r;
+}
+
+int inet_options_take(int fd, int number, struct contents *contents, struct refusal *refusal)
+{
+	struct os_inet_options *options = malloc(sizeof(*options));
+	int option = 0;
+	int r = options ? os_inet_options_look(fd, options) : -ENOMEM;
+
+	if (r == 0)
+		r = os_inet_options_try(fd, options, &option);
+	if (r == 0)
+		r = append(contents, options);
+	free(options);
+	if (r == 0)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the socket of descriptor %d has the socket option number %d set, which "
+			   "is not carried%s%s",
+			   number, option, r == -EXDEV ? "" : ": ",
+			   r == -EXDEV ? "" : strerror(-r));
+}
+
+static bool is_option(const uint8_t *piece, uint32_t length)
+{
+	struct os_inet_option option;
+
+	if (length < HEAD_BYTES || length > sizeof(option))
+		return false;
+	memcpy(&option, piece, HEAD_BYTES);
+	return option.bytes == length - HEAD_BYTES && option.level != INET_NO_LEVEL;
+}
+
+bool inet_is_piece(const uint8_t *piece, uint32_t length, enum inet_piece which)
+{
+	struct inet_piece_head head;
+
+	if (length < sizeof(head))
+		return false;
+	memcpy(&head, piece, sizeof(head));
+	return head.level == INET_NO_LEVEL && head.number == which &&
+	       head.bytes == length - sizeof(head);
+}
+
+bool inet_are_pieces(const struct contents *contents)
+{
+	uint32_t at = 0, length, options = 0;
+	const uint8_t *piece;
+
+	while ((piece = contents_next(contents, &at, &length))) {
+		if (inet_is_piece(piece, length, INET_REST) ||
+		    inet_is_piece(piece, length, INET_RECEIVED) ||
+		    inet_is_piece(piece, length, INET_SENT))
+			continue;
+		if (!is_option(piece, length) || ++options > OS_INET_OPTIONS_MAX)
+			return false;
+	}
+	return true;
+}
+
+bool inet_find_rest(const struct contents *contents, void *rest, uint32_t bytes)
+{
+	uint32_t at = 0, length;
+	const uint8_t *piece;
+
+	while ((piece = contents_next(contents, &at, &length))) {
+		if (!inet_is_piece(piece, length, INET_REST))
+			continue;
+		if (length != sizeof(struct inet_piece_head) + bytes)
+			return false;
+		memcpy(rest, piece + sizeof(struct inet_piece_head), bytes);
+		return true;
+	}
+	return false;
+}
+
+bool inet_is_of_family(bool is_v6, struct address address)
+{
+	return is_v6 || address_is_v4(address) || !address_is_set(address);
+}
+
+bool inet_has_transparent(const struct contents *contents, bool is_v6)
+{
+	uint32_t at = 0, length;
+	const uint8_t *piece;
+
+	while ((piece = contents_next(contents, &at, &length))) {
+		struct os_inet_option option;
+
+		if (!is_option(piece, length))
+			continue;
+		memcpy(&option, piece, length);
+		if (os_inet_option_is_transparent(&option, is_v6))
+			return true;
+	}
+	return false;
+}
+
+int inet_options_give(int fd, const struct contents *contents, struct refusal *refusal)
+{
+	struct os_inet_options *options = malloc(sizeof(*options));
+	uint32_t at = 0, length;
+	const uint8_t *piece;
+	int number = 0;
+
+	if (!options)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	options->count = 0;
+	while ((piece = contents_next(contents, &at, &length))) {
+		if (!is_option(piece, length))
+			continue;
+		assert(options->count < OS_INET_OPTIONS_MAX);
+		memcpy(&options->option[options->count++], piece, length);
+	}
+	int r = os_inet_options_give(fd, options, &number);
+
+	free(options);
+	if (r == 0)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot set the socket option number %d of a socket of the "
+			   "process: %s",
+			   number, strerror(-r));
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_INET_H
+#define DVS_MIGRATE_INET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/refusal.h"
+#include "migrate/contents.h"
+
+/*
+ * Things that the kinds of sockets of TCP and UDP have in common. The options that the program has set are each a piece
+ * of the contents: level and number (16 bits each), length (32 bits), value.
+ */
+
+/*
+ * Source: those of the socket become the contents, if they can be set again; else a refusal. number: of the
+ * descriptor, for its sentence.
+ */
+int inet_options_take(int fd, int number, struct contents *contents, struct refusal *refusal);
+
+/* Pieces of contents that are no option stand at a level that there is not. */
+#define INET_NO_LEVEL 0xffff
+enum inet_piece {
+	INET_REST = 1,
+	INET_RECEIVED,
+	INET_SENT,
+};
+struct inet_piece_head {
+	uint16_t level, number;
+	uint32_t bytes; /* that follow */
+};
+bool inet_is_piece(const uint8_t *piece, uint32_t length, enum inet_piece which);
+
+/* Whether contents that came from outside are such pieces and options, as many as there can be. */
+bool inet_are_pieces(const struct contents *contents);
+
+/* Finds the one piece INET_REST. False: there is none, or it has another length. */
+bool inet_find_rest(const struct contents *contents, void *rest, uint32_t bytes);
+
+/* A socket of IPv4 has addresses of IPv4 only. */
+bool inet_is_of_family(bool is_v6, struct address address);
+
+/* Whether the program has set IP_TRANSPARENT, or IPV6_TRANSPARENT. */
+bool inet_has_transparent(const struct contents *contents, bool is_v6);
+
+/* Target: sets those among the contents, which has OS_INET_OPTIONS_MAX at most. Other pieces are passed over. */
+int inet_options_give(int fd, const struct contents *contents, struct refusal *refusal);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of sockets of this very process. */
+#include "migrate/inet.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "dvk/errors.h"
+#include "migrate/made_proc_test.h"
+
+static struct contents contents;
+static struct refusal why;
+
+static void test_carried(void)
+{
+	const struct inet_piece_head rest[2] = { { INET_NO_LEVEL, INET_REST, 8 }, { 1, 2, 3 } };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), copy = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	socklen_t bytes = sizeof(on);
+	struct inet_piece_head found;
+
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), 0);
+	for (int i = 0; i < 2; i++) /* as often as it is looked at */
+		CHECK_EQ(inet_options_take(fd, 3, &contents, &why), 0);
+	CHECK_EQ(contents.length, 4 + 8 + 4);
+	CHECK(!inet_find_rest(&contents, &found, sizeof(found)));
+	CHECK_EQ(contents_append(&contents, rest, sizeof(rest)), 0);
+	CHECK(inet_are_pieces(&contents));
+	CHECK(inet_find_rest(&contents, &found, sizeof(found)) && found.bytes == 3);
+	CHECK(!inet_find_rest(&contents, &found, 4));
+	CHECK_EQ(inet_options_give(copy, &contents, &why), 0);
+	on = 0;
+	CHECK(getsockopt(copy, SOL_SOCKET, SO_KEEPALIVE, &on, &bytes) == 0 && on == 1);
+	CHECK_EQ(contents_append(&contents, rest, 7), 0); /* not the whole of a head */
+	CHECK(!inet_are_pieces(&contents));
+	contents_free(&contents);
+	close(fd);
+	close(copy);
+}
+
+static void test_refused(void)
+{
+	const uint32_t filter[] = { 1 | 26 << 16, 4, 0 }; /* SO_ATTACH_FILTER */
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), interface = 1;
+
+	CHECK_EQ(setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof(interface)), 0);
+	CHECK(is_refusal(inet_options_take(fd, 3, &contents, &why), &why, EDVSPROCSTS,
+			 "has the socket option number 17 set"));
+	why = REFUSAL_NONE;
+	contents_free(&contents);
+	CHECK_EQ(contents_append(&contents, filter, sizeof(filter)), 0);
+	CHECK(inet_are_pieces(&contents));
+	CHECK(is_refusal(inet_options_give(fd, &contents, &why), &why, EDVSPROCSTS,
+			 "cannot set the socket option number 26"));
+	contents_free(&contents);
+	close(fd);
+}
+
+static void test_family(void)
+{
+	const uint8_t loopback[4] = { 127, 0, 0, 1 };
+
+	CHECK(inet_is_of_family(false, address_v4(loopback)));
+	CHECK(inet_is_of_family(true, address_v4(loopback)));
+	CHECK(inet_is_of_family(false, ADDRESS_NONE));
+	CHECK(!inet_is_of_family(false, (struct address){ { [15] = 1 } }));
+}
+
+int main(void)
+{
+	TEST(test_carried);
+	TEST(test_refused);
+	TEST(test_family);
+	return test_end();
+}

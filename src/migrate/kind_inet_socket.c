@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets of TCP and UDP that are no connection: unbound, bound or listening, and those of UDP with a peer. The
+ * contents of a description are a piece for each option that the program has set, and one with facts
+ * that the offer need not tell.
+ */
+#include "migrate/kind.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/inet.h"
+#include "migrate/restore.h"
+#include "os/inet.h"
+#include "os/inet_groups.h"
+#include "os/inet_options.h"
+#include "os/open.h"
+#include "os/pid.h"
+#include "os/socket.h"
+
+enum socket_flag {
+	SOCKET_V6 = 1,
+	SOCKET_UDP = 2,
+	SOCKET_LISTENS = 4,
+	SOCKET_REUSES_ADDRESS = 8,
+	SOCKET_REUSES_PORT = 16,
+	SOCKET_V6_ONLY = 32,
+	SOCKET_MAY_BE_FOREIGN = 64,
+	SOCKET_FLAGS = 127,
+};
+
+struct socket_body {
+	uint8_t address[ADDRESS_BYTES];
+	char device[OS_INET_DEVICE_BYTES];
+	uint32_t uid;
+	uint32_t backlog;
+	uint16_t port;
+	uint16_t flags;
+	uint32_t pad;
+};
+
+/* Facts that the offer need not tell. */
+struct socket_rest {
+	uint32_t gid;
+	uint16_t peer_port; /* 0: none */
+	uint16_t pad;
+	uint8_t peer[ADDRESS_BYTES];
+};
+
+_Static_assert(sizeof(struct socket_body) == IMAGE_BODY_BYTES, "layout");
+_Static_assert(sizeof(struct socket_rest) == 24, "layout");
+
+static struct socket_body body_of(const struct image_description *image)
+{
+	struct socket_body body;
+
+	memcpy(&body, image->body, sizeof(body));
+	return body;
+}
+
+static struct os_inet_kind kind_in(const struct socket_body *body)
+{
+	struct os_inet_kind kind = {
+		.is_v6 = body->flags & SOCKET_V6,
+		.is_udp = body->flags & SOCKET_UDP,
+		.reuses_address = body->flags & SOCKET_REUSES_ADDRESS,
+		.reuses_port = body->flags & SOCKET_REUSES_PORT,
+		.is_v6_only = body->flags & SOCKET_V6_ONLY,
+		.may_be_foreign = body->flags & SOCKET_MAY_BE_FOREIGN,
+		.uid = body->uid,
+		.gid = UINT32_MAX, /* as it is */
+	};
+
+	memcpy(kind.device, body->device, sizeof(kind.device));
+	return kind;
+}
+
+static struct os_inet_end own_end(const struct socket_body *body)
+{
+	struct os_inet_end own = { .port = body->port };
+
+	memcpy(own.address.byte, body->address, sizeof(own.address.byte));
+	return own;
+}
+
+static struct os_inet_end peer_end(const struct socket_rest *rest)
+{
+	struct os_inet_end peer = { .port = rest->peer_port };
+
+	memcpy(peer.address.byte, rest->peer, sizeof(peer.address.byte));
+	return peer;
+}
+
+static const char *protocol_of(bool is_udp)
+{
+	return is_udp ? "UDP" : "TCP";
+}
+
+/* ---- source ---- */
+
+static struct socket_body make_body(const struct os_inet *inet)
+{
+	const struct os_inet_kind *kind = &inet->kind;
+	struct socket_body body = {
+		.uid = kind->uid,
+		.backlog = inet->backlog,
+		.port = inet->own.port,
+		.flags =
+			(uint16_t)((kind->is_v6 ? SOCKET_V6 : 0) | (kind->is_udp ? SOCKET_UDP : 0) |
+				   (inet->state == OS_INET_LISTENS ? SOCKET_LISTENS : 0) |
+				   (kind->reuses_address ? SOCKET_REUSES_ADDRESS : 0) |
+				   (kind->reuses_port ? SOCKET_REUSES_PORT : 0) |
+				   (kind->is_v6_only ? SOCKET_V6_ONLY : 0) |
+				   (kind->may_be_foreign ? SOCKET_MAY_BE_FOREIGN : 0)),
+	};
+
+	memcpy(body.address, inet->own.address.byte, sizeof(body.address));
+	memcpy(body.device, kind->device, sizeof(body.device));
+	return body;
+}
+
+/* The reason, as the end of a sentence; NULL: it can move as far as it tells itself. */
+static const char *reason_against(const struct os_inet *inet)
+{
+	if (inet->state == OS_INET_ENDED)
+		return "is of a connection that has ended; let it be closed first";
+	if (inet->is_shut)
+		return "was shut down while it had no peer, which is not carried";
+	if (inet->has_error)
+		return "has an error that the process was not told of, which is not carried";
+	if (inet->has_filter)
+		return "has a filter attached (SO_ATTACH_FILTER, SO_ATTACH_BPF), which is not "
+		       "carried";
+	if (os_inet_is_of_link(inet->own.address) || os_inet_is_of_link(inet->peer.address))
+		return "has an address of one link (fe80::, 169.254.), which means something "
+		       "else on another machine";
+	return NULL;
+}
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	struct os_inet inet = { 0 };
+
+	if (strncmp(seen->link, "socket:[", 8) != 0)
+		return 0;
+	int fd = os_pid_descriptor(seen->pid, seen->number);
+	bool is_inet = fd >= 0 && os_inet_is(fd);
+	int r = is_inet ? os_inet_look(fd, &inet) : 0;
+
+	os_close(fd);
+	if (!is_inet)
+		return 0;
+	if (r)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the socket of descriptor %d cannot be looked at: %s",
+				   seen->number, strerror(-r));
+	if (!inet.kind.is_udp && (inet.state == OS_INET_CONNECTED || inet.state == OS_INET_BETWEEN))
+		return 0;
+	const char *against = reason_against(&inet);
+
+	if (against)
+		return refusal_set(refusal, EDVSPROCSTS, "the %s socket of descriptor %d %s",
+				   protocol_of(inet.kind.is_udp), seen->number, against);
+	const struct socket_body body = make_body(&inet);
+
+	memcpy(image->body, &body, sizeof(body));
+	return 1;
+}
+
+static int check_groups(int fd, pid_t pid, int number, struct refusal *refusal)
+{
+	char text[ADDRESS_TEXT];
+	struct address group;
+	int dir = procdir_open(pid);
+	int r = dir < 0 ? dir : os_inet_groups_find(fd, dir, &group);
+
+	os_close(dir);
+	if (r == 0)
+		return 0;
+	if (r < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "it cannot be found out whether the UDP socket of descriptor %d "
+				   "is a member of a multicast group: %s",
+				   number, strerror(-r));
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the UDP socket of descriptor %d is a member of the multicast group %s, "
+			   "which is not carried",
+			   number, address_print(group, text));
+}
+
+static int check(pid_t pid, const struct descriptions *descriptions,
+		 struct description *description, struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+	int fd = os_pid_descriptor(pid, description->number);
+
+	(void)descriptions;
+	if (fd < 0)
+		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
+	int r = inet_options_take(fd, description->number, &description->contents, refusal);
+
+	if (r == 0 && body.flags & SOCKET_UDP)
+		r = check_groups(fd, pid, description->number, refusal);
+	os_close(fd);
+	return r;
+}
+
+static int check_queues(const struct os_inet *inet, int number, struct refusal *refusal)
+{
+	if (inet->waiting)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the listening TCP socket of descriptor %d has connections that "
+				   "the process has not accepted, which are not carried",
+				   number);
+	if (inet->has_data)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the UDP socket of descriptor %d has datagrams in it that the "
+				   "process has not received, which are not carried",
+				   number);
+	if (inet->has_part)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the UDP socket of descriptor %d has a datagram in it that has "
+				   "not left (UDP_CORK, MSG_MORE), which is not carried",
+				   number);
+	return 0;
+}
+
+static int append_rest(struct contents *contents, const struct os_inet *inet)
+{
+	struct {
+		struct inet_piece_head head;
+		struct socket_rest rest;
+	} piece = {
+		.head = { INET_NO_LEVEL, INET_REST, sizeof(piece.rest) },
+		.rest = { .gid = inet->kind.gid, .peer_port = inet->peer.port },
+	};
+
+	memcpy(piece.rest.peer, inet->peer.address.byte, sizeof(piece.rest.peer));
+	return contents_append(contents, &piece, sizeof(piece));
+}
+
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
+{
+	int fd = os_pid_descriptor(frozen->pid, description->number);
+	struct os_inet inet = { 0 };
+	int r = fd < 0 ? fd : os_inet_look(fd, &inet);
+
+	if (r == 0)
+		r = append_rest(&description->contents, &inet);
+	os_close(fd);
+	if (r)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the socket of descriptor %d cannot be looked at: %s",
+				   description->number, strerror(-r));
+	return check_queues(&inet, description->number, refusal);
+}
+
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	(void)image, (void)files;
+	return KIND_SHARE_DESCRIPTION;
+}
+
+/* ---- target ---- */
+
+static bool read_body(const struct image_description *image, const struct files *files,
+		      const struct descriptions *before, bool complete)
+{
+	const struct socket_body body = body_of(image);
+
+	(void)files, (void)before, (void)complete;
+	return inet_is_of_family(body.flags & SOCKET_V6, own_end(&body).address) &&
+	       !(body.flags & ~SOCKET_FLAGS) && body.device[sizeof(body.device) - 1] == 0 &&
+	       !(body.flags & SOCKET_UDP && body.flags & SOCKET_LISTENS) && body.uid != UINT32_MAX;
+}
+
+static bool whole(const struct description *description, const struct descriptions *all,
+		  const struct descriptors *descriptors)
+{
+	const struct socket_body body = body_of(&description->image);
+	struct socket_rest rest;
+
+	(void)all, (void)descriptors;
+	return inet_are_pieces(&description->contents) &&
+	       inet_find_rest(&description->contents, &rest, sizeof(rest)) &&
+	       inet_is_of_family(body.flags & SOCKET_V6, peer_end(&rest).address);
+}
+
+static int refuse_end(const struct socket_body *body, int r, struct refusal *refusal)
+{
+	const struct os_inet_end own = own_end(body);
+	const char *protocol = protocol_of(body->flags & SOCKET_UDP);
+	char text[ADDRESS_TEXT];
+
+	address_print(own.address, text);
+	if (r == -EADDRNOTAVAIL)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a %s socket at the address %s, which the "
+				   "target does not have",
+				   protocol, text);
+	if (r == -ENODEV && body->device[0])
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a %s socket bound to the interface %s, which "
+				   "the target does not have",
+				   protocol, body->device);
+	if (r == -EADDRINUSE)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a %s socket at port %u of %s, which is in use "
+				   "on the target",
+				   protocol, own.port, text);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot make a %s socket of the process: %s", protocol,
+			   strerror(-r));
+}
+
+static int fits(const struct image_description *image, struct refusal *refusal)
+{
+	const struct socket_body body = body_of(image);
+	const struct os_inet_kind kind = kind_in(&body);
+	const struct os_inet_end own = own_end(&body);
+	int r = os_inet_try(&kind, &own);
+
+	return r ? refuse_end(&body, r, refusal) : 0;
+}
+
+static struct socket_rest rest_of(const struct contents *contents)
+{
+	struct socket_rest rest = { 0 };
+	bool found = inet_find_rest(contents, &rest, sizeof(rest));
+
+	assert(found); /* whole() saw to it */
+	return rest;
+}
+
+/* Options first: some decide how it can be bound. */
+static int settle(int fd, const struct socket_body *body, const struct socket_rest *rest)
+{
+	const struct os_inet_end own = own_end(body);
+	const struct os_inet_end peer = peer_end(rest);
+	bool is_v6 = body->flags & SOCKET_V6;
+	int r = 0;
+
+	if (own.port || !os_inet_is_any(own.address))
+		r = os_inet_bind(fd, is_v6, &own);
+	if (r == 0 && peer.port)
+		r = os_inet_connect(fd, is_v6, &peer);
+	return r;
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+	const struct socket_rest rest = rest_of(&description->contents);
+	struct os_inet_kind kind = kind_in(&body);
+
+	(void)restore;
+	kind.gid = rest.gid;
+	int fd = os_inet_new(&kind);
+	int r = fd < 0 ? refuse_end(&body, fd, refusal)
+		       : inet_options_give(fd, &description->contents, refusal);
+
+	if (r) {
+		os_close(fd);
+		return r;
+	}
+	r = settle(fd, &body, &rest);
+	if (r == 0)
+		r = os_open_set_flags(fd, description->image.flags);
+	if (r == 0)
+		return fd;
+	os_close(fd);
+	return refuse_end(&body, r, refusal);
+}
+
+/* When all are bound: a port is shared with one that is bound, and not with one that listens. */
+static int join(struct restore *restore, struct description *description, struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+
+	if (!(body.flags & SOCKET_LISTENS))
+		return 0;
+	int fd = os_pid_descriptor(restore->pid, description->number);
+	int r = fd < 0 ? fd : os_inet_listen(fd, body.backlog);
+
+	os_close(fd);
+	return r ? refuse_end(&body, r, refusal) : 0;
+}
+
+static const char *label(const struct image_description *image, const struct files *files)
+{
+	const struct socket_body body = body_of(image);
+
+	(void)files;
+	if (body.flags & SOCKET_LISTENS)
+		return "a listening TCP socket";
+	return body.flags & SOCKET_UDP ? "a UDP socket" : "a TCP socket";
+}
+
+const struct kind kind_inet_socket = {
+	.name = "a TCP or UDP socket",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find,
+	.check = check,
+	.write = complete,
+	.read = read_body,
+	.whole = whole,
+	.fits = fits,
+	.open = open_here,
+	.join = join,
+	.share = share,
+	.label = label,
+};
