@@ -157,6 +157,7 @@ static void test_rows(void)
 	CHECK(kind_of(IMAGE_DESCRIPTION_EPOLL) == &kind_epoll);
 	CHECK(kind_of(IMAGE_DESCRIPTION_UNIX_STREAM) == &kind_unix_stream);
 	CHECK(kind_of(IMAGE_DESCRIPTION_INET_SOCKET) == &kind_inet_socket);
+	CHECK(kind_of(IMAGE_DESCRIPTION_INET_CONNECTION) == &kind_inet_connection);
 	CHECK(kind_of(IMAGE_DESCRIPTION_SIGNALFD) == &kind_signalfd);
 	CHECK(!kind_of(IMAGE_DESCRIPTION_KINDS));
 	for (uint32_t kind = 1; kind < IMAGE_DESCRIPTION_KINDS; kind++)

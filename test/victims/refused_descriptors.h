@@ -328,8 +328,8 @@ static void directory_watch(void)
 
 static const struct kind descriptor_kinds[] = {
 	{ "tcp_waiting", "has not accepted", tcp_waiting },
-	{ "tcp_connected", "TCP", tcp_connected },
-	{ "tcp_urgent", "TCP", tcp_urgent },
+	{ "tcp_connected", "does not move with it", tcp_connected },
+	{ "tcp_urgent", "MSG_OOB", tcp_urgent },
 	{ "tcp_ended", "connection that has ended", tcp_ended },
 	{ "udp_waiting", "has not received", udp_waiting },
 	{ "udp_part", "MSG_MORE", udp_part },

@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections of TCP whose both ends the process has, or whose own address moves with it. Each end is made out of its
+ * numbers, in a state in which it says nothing (TCP_REPAIR), and speaks when the process runs on. Bytes that one end
+ * has sent and the other one has not got are sent anew. Where the other end is elsewhere, all bytes are taken for sent
+ * that have left the kernel once. The contents of a description are its options and three sorts of pieces: all else
+ * that is known of it, the bytes that have come, and those that are not acknowledged.
+ */
+#include "migrate/kind.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/inet.h"
+#include "migrate/restore.h"
+#include "os/inet.h"
+#include "os/inet_options.h"
+#include "os/inet_repair.h"
+#include "os/open.h"
+#include "os/pid.h"
+#include "os/socket.h"
+
+#define SIZE_MAX_BYTES (64u << 20)
+
+enum connection_flag {
+	CONNECTION_V6 = 1,
+	CONNECTION_REUSES = 2,
+	CONNECTION_MOVES = 4,	/* its own address does */
+	CONNECTION_FOREIGN = 8, /* the program has set IP_FREEBIND or IP_TRANSPARENT */
+	CONNECTION_FLAGS = 15,
+};
+
+struct connection_body {
+	uint8_t own[ADDRESS_BYTES];
+	uint8_t peer[ADDRESS_BYTES];
+	uint16_t own_port, peer_port;
+	uint32_t
+		other; /* id of the description of the other end; 0: that is elsewhere, or not known yet */
+	uint32_t uid;
+	uint16_t flags;
+	uint16_t pad;
+};
+
+struct connection_rest {
+	uint32_t gid;
+	char device[OS_INET_DEVICE_BYTES];
+	struct os_inet_stream stream;
+};
+
+_Static_assert(sizeof(struct connection_body) == IMAGE_BODY_BYTES, "layout");
+_Static_assert(sizeof(struct connection_rest) == 20 + 17 * 4, "layout");
+
+static struct connection_body body_of(const struct image_description *image)
+{
+	struct connection_body body;
+
+	memcpy(&body, image->body, sizeof(body));
+	return body;
+}
+
+static struct os_inet_end end_of(const uint8_t *byte, uint16_t port)
+{
+	struct os_inet_end end = { .port = port };
+
+	memcpy(end.address.byte, byte, sizeof(end.address.byte));
+	return end;
+}
+
+/* Whether they are the two ends of one connection. */
+static bool are_ends(const struct connection_body *one, const struct connection_body *other)
+{
+	return one->own_port == other->peer_port && one->peer_port == other->own_port &&
+	       memcmp(one->own, other->peer, sizeof(one->own)) == 0 &&
+	       memcmp(one->peer, other->own, sizeof(one->peer)) == 0;
+}
+
+/* ---- source ---- */
+
+static int check_end(const struct os_inet *inet, int number, struct refusal *refusal)
+{
+	const char *against =
+		inet->state == OS_INET_BETWEEN ? "is of a connection that is being made or ended"
+		: inet->has_error	       ? "has an error that the process was not told of"
+		: inet->has_filter ? "has a filter attached (SO_ATTACH_FILTER, SO_ATTACH_BPF)"
+				   : NULL;
+
+	if (!against)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the TCP socket of descriptor %d %s, which is not carried", number,
+			   against);
+}
+
+static bool moves(const struct migrate_host *host, struct address address)
+{
+	return host && host->moves && host->moves(host->ctx, address.byte);
+}
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	struct os_inet inet = { 0 };
+
+	if (strncmp(seen->link, "socket:[", 8) != 0)
+		return 0;
+	int fd = os_pid_descriptor(seen->pid, seen->number);
+	bool is_inet = fd >= 0 && os_inet_is(fd);
+	int r = is_inet ? os_inet_look(fd, &inet) : 0;
+
+	os_close(fd);
+	if (!is_inet || inet.kind.is_udp)
+		return 0;
+	if (r)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the socket of descriptor %d cannot be looked at: %s",
+				   seen->number, strerror(-r));
+	if (inet.state != OS_INET_CONNECTED && inet.state != OS_INET_BETWEEN)
+		return 0;
+	r = check_end(&inet, seen->number, refusal);
+	if (r)
+		return r;
+	struct connection_body body = {
+		.own_port = inet.own.port,
+		.peer_port = inet.peer.port,
+		.uid = inet.kind.uid,
+		.flags = (uint16_t)((inet.kind.is_v6 ? CONNECTION_V6 : 0) |
+				    (inet.kind.reuses_address ? CONNECTION_REUSES : 0) |
+				    (inet.kind.may_be_foreign ? CONNECTION_FOREIGN : 0) |
+				    (moves(seen->host, inet.own.address) ? CONNECTION_MOVES : 0)),
+	};
+
+	memcpy(body.own, inet.own.address.byte, sizeof(body.own));
+	memcpy(body.peer, inet.peer.address.byte, sizeof(body.peer));
+	memcpy(image->body, &body, sizeof(body));
+	return 1;
+}
+
+/* Both ends are told when the first one is looked at. */
+static void find_other(const struct descriptions *descriptions, struct description *description)
+{
+	struct connection_body body = body_of(&description->image);
+
+	for (uint32_t i = 0; i < descriptions->count && !body.other; i++) {
+		struct image_description *image = &descriptions->description[i].image;
+		struct connection_body other = body_of(image);
+
+		if (image->kind != description->image.kind || !are_ends(&body, &other))
+			continue;
+		body.other = image->id;
+		other.other = description->image.id;
+		memcpy(image->body, &other, sizeof(other));
+		memcpy(description->image.body, &body, sizeof(body));
+	}
+}
+
+static int refuse_outside(const struct description *description, struct refusal *refusal)
+{
+	const struct connection_body body = body_of(&description->image);
+	char own[ADDRESS_TEXT], peer[ADDRESS_TEXT];
+
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the process has a TCP connection to port %u of %s open (descriptor "
+			   "%d), whose own address %s does not move with it",
+			   body.peer_port, address_print(end_of(body.peer, 0).address, peer),
+			   description->number, address_print(end_of(body.own, 0).address, own));
+}
+
+static int check(pid_t pid, const struct descriptions *descriptions,
+		 struct description *description, struct refusal *refusal)
+{
+	int fd = os_pid_descriptor(pid, description->number);
+
+	find_other(descriptions, description);
+	if (fd < 0)
+		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
+	const struct connection_body body = body_of(&description->image);
+	int r = body.other || body.flags & CONNECTION_MOVES
+			? inet_options_take(fd, description->number, &description->contents,
+					    refusal)
+			: refuse_outside(description, refusal);
+
+	os_close(fd);
+	return r;
+}
+
+static int append(struct contents *contents, enum inet_piece which, const void *bytes,
+		  uint32_t length)
+{
+	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
+	const struct inet_piece_head head = { INET_NO_LEVEL, (uint16_t)which, length };
+
+	assert(length <= sizeof(piece) - sizeof(head));
+	memcpy(piece, &head, sizeof(head));
+	memcpy(piece + sizeof(head), bytes, length);
+	return contents_append(contents, piece, (uint32_t)sizeof(head) + length);
+}
+
+static int on_bytes(void *ctx, bool sending, const uint8_t *bytes, size_t length)
+{
+	const size_t most = IMAGE_CONTENTS_BYTES_MAX - sizeof(struct inet_piece_head);
+	int r = 0;
+
+	while (length && r == 0) {
+		size_t part = length < most ? length : most;
+
+		r = append(ctx, sending ? INET_SENT : INET_RECEIVED, bytes, (uint32_t)part);
+		bytes += part;
+		length -= part;
+	}
+	return r;
+}
+
+static int take(int fd, bool is_elsewhere, struct contents *contents)
+{
+	struct connection_rest rest = { 0 };
+	struct os_inet inet;
+	int r = os_inet_look(fd, &inet);
+
+	if (r == 0)
+		r = os_inet_repair_look(fd, &rest.stream, on_bytes, contents);
+	if (r == 0 && is_elsewhere && rest.stream.ends & OS_INET_GOT_END)
+		r = -ESHUTDOWN;
+	if (r)
+		return r;
+	rest.gid = inet.kind.gid;
+	memcpy(rest.device, inet.kind.device, sizeof(rest.device));
+	return append(contents, INET_REST, &rest, sizeof(rest));
+}
+
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
+{
+	int fd = os_pid_descriptor(frozen->pid, description->number);
+
+	int r = fd < 0 ? fd : take(fd, !body_of(&description->image).other, &description->contents);
+
+	os_close(fd);
+	if (r == 0)
+		return 0;
+	if (r == -E2BIG)
+		return refusal_set(refusal, EDVS2BIG,
+				   "the TCP socket of descriptor %d has more than %u KiB in it, "
+				   "which is the most that can move; let them be read first",
+				   description->number, IMAGE_CONTENTS_MAX >> 10);
+	if (r == -EUCLEAN)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the TCP socket of descriptor %d has a byte in it that is out "
+				   "of band (MSG_OOB), which is not carried",
+				   description->number);
+	if (r == -ESHUTDOWN)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the other end of the TCP connection of descriptor %d has sent "
+				   "its last byte, which is not carried; let it be closed first",
+				   description->number);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the TCP connection of descriptor %d cannot be taken out of the kernel: "
+			   "%s",
+			   description->number, strerror(-r));
+}
+
+static void abandon(pid_t pid, const struct description *description)
+{
+	int fd = os_pid_descriptor(pid, description->number);
+
+	if (fd >= 0)
+		os_inet_repair_silence(fd);
+	os_close(fd);
+}
+
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	(void)image, (void)files;
+	return KIND_SHARE_DESCRIPTION;
+}
+
+/* ---- target ---- */
+
+/* The bytes of one sort that are in the pieces. */
+static uint32_t count_bytes(const struct contents *contents, enum inet_piece which)
+{
+	uint32_t at = 0, length, count = 0;
+	const uint8_t *piece;
+
+	while ((piece = contents_next(contents, &at, &length)))
+		if (inet_is_piece(piece, length, which))
+			count += length - (uint32_t)sizeof(struct inet_piece_head);
+	return count;
+}
+
+static struct connection_rest rest_of(const struct description *description)
+{
+	struct connection_rest rest = { 0 };
+	bool found = inet_find_rest(&description->contents, &rest, sizeof(rest));
+
+	assert(found); /* whole() saw to it */
+	return rest;
+}
+
+/* How many of the bytes that are not acknowledged the other end has got. */
+static uint32_t count_got(const struct description *description, const struct connection_rest *rest,
+			  const struct connection_rest *other)
+{
+	uint32_t first = rest->stream.sent - count_bytes(&description->contents, INET_SENT);
+
+	return other->stream.received - first;
+}
+
+static bool read_body(const struct image_description *image, const struct files *files,
+		      const struct descriptions *before, bool complete)
+{
+	const struct connection_body body = body_of(image);
+	bool is_v6 = body.flags & CONNECTION_V6;
+
+	(void)files, (void)before;
+	return !(body.flags & ~CONNECTION_FLAGS) && body.own_port && body.peer_port &&
+	       body.uid != UINT32_MAX &&
+	       (body.other || body.flags & CONNECTION_MOVES || !complete) &&
+	       body.other != image->id && inet_is_of_family(is_v6, end_of(body.own, 0).address) &&
+	       inet_is_of_family(is_v6, end_of(body.peer, 0).address);
+}
+
+static bool is_sound(const struct connection_rest *rest)
+{
+	const struct os_inet_stream *stream = &rest->stream;
+
+	return rest->gid != UINT32_MAX && rest->device[sizeof(rest->device) - 1] == 0 &&
+	       stream->send_bytes <= SIZE_MAX_BYTES && stream->receive_bytes <= SIZE_MAX_BYTES &&
+	       stream->send_scale <= 14 && stream->receive_scale <= 14 && stream->chosen <= 3 &&
+	       stream->mss && stream->mss <= UINT16_MAX &&
+	       !(stream->ends & ~(uint32_t)OS_INET_ENDS);
+}
+
+/* Both ends know each other, and agree about the bytes that are on their way. */
+static bool are_pair(const struct description *description, const struct connection_rest *rest,
+		     const struct description *other)
+{
+	const struct connection_body body = body_of(&description->image);
+	const struct connection_body others_body = body_of(&other->image);
+	struct connection_rest others;
+
+	return other->image.kind == description->image.kind &&
+	       others_body.other == description->image.id && are_ends(&body, &others_body) &&
+	       inet_find_rest(&other->contents, &others, sizeof(others)) &&
+	       count_got(description, rest, &others) <=
+		       count_bytes(&description->contents, INET_SENT);
+}
+
+static bool whole(const struct description *description, const struct descriptions *all,
+		  const struct descriptors *descriptors)
+{
+	const uint32_t id = body_of(&description->image).other;
+	const struct description *other = descriptions_find(all, id);
+	struct connection_rest rest;
+
+	(void)descriptors;
+	if (!inet_are_pieces(&description->contents) ||
+	    !inet_find_rest(&description->contents, &rest, sizeof(rest)) || !is_sound(&rest))
+		return false;
+	if (id)
+		return other && are_pair(description, &rest, other);
+	return !(rest.stream.ends & OS_INET_GOT_END) &&
+	       rest.stream.unsent <= count_bytes(&description->contents, INET_SENT);
+}
+
+static int refuse_making(const struct connection_body *body, int r, struct refusal *refusal)
+{
+	char own[ADDRESS_TEXT], peer[ADDRESS_TEXT];
+
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot make the TCP connection of the process from port %u "
+			   "of %s to port %u of %s: %s",
+			   body->own_port, address_print(end_of(body->own, 0).address, own),
+			   body->peer_port, address_print(end_of(body->peer, 0).address, peer),
+			   strerror(-r));
+}
+
+static struct os_inet_kind kind_in(const struct connection_body *body)
+{
+	return (struct os_inet_kind){
+		.is_v6 = body->flags & CONNECTION_V6,
+		.reuses_address = true, /* as in repair */
+		.may_be_foreign = body->flags & (CONNECTION_MOVES | CONNECTION_FOREIGN),
+		.uid = body->uid,
+		.gid = UINT32_MAX, /* as it is */
+	};
+}
+
+static int fits(const struct image_description *image, struct refusal *refusal)
+{
+	const struct connection_body body = body_of(image);
+	const struct os_inet_kind kind = kind_in(&body);
+	const struct os_inet_end own = end_of(body.own, 0);
+	int r = os_inet_try(&kind, &own);
+
+	return r ? refuse_making(&body, r, refusal) : 0;
+}
+
+/* NULL: the other end is elsewhere. */
+static const struct description *other_of(const struct descriptions *all,
+					  const struct description *description)
+{
+	const uint32_t id = body_of(&description->image).other;
+	const struct description *other = descriptions_find(all, id);
+
+	assert(other || !id); /* whole() saw to it */
+	return other;
+}
+
+/* How many of the bytes that are not acknowledged are taken for sent, and have got there or are sent again in time. */
+static uint32_t count_sent(const struct descriptions *all, const struct description *description)
+{
+	const struct description *other = other_of(all, description);
+	const struct connection_rest rest = rest_of(description);
+
+	if (!other)
+		return count_bytes(&description->contents, INET_SENT) - rest.stream.unsent;
+	const struct connection_rest others = rest_of(other);
+
+	return count_got(description, &rest, &others);
+}
+
+/* The room that each end gives the other one, by the numbers that both have now. */
+static int give_windows(int fd, const struct connection_rest *rest, const struct description *other)
+{
+	enum {
+		LAST_UPDATE,
+		SEND,
+		SEND_MOST,
+		RECEIVE,
+		RECEIVE_FROM,
+		COUNT
+	};
+	uint32_t window[COUNT];
+
+	_Static_assert(sizeof(window) == sizeof(rest->stream.window), "layout");
+	memcpy(window, rest->stream.window, sizeof(window));
+	if (other) {
+		const struct connection_rest others = rest_of(other);
+		const struct os_inet_stream *stream = &others.stream;
+		int32_t room = (int32_t)(stream->window[RECEIVE_FROM] + stream->window[RECEIVE] -
+					 stream->received);
+
+		window[SEND] = room > 0 ? (uint32_t)room : 0;
+		if (window[SEND_MOST] < window[SEND])
+			window[SEND_MOST] = window[SEND];
+	}
+	/* Windows count the end of a direction, which comes anew. */
+	if ((int32_t)(window[RECEIVE_FROM] - rest->stream.received) > 0)
+		window[RECEIVE_FROM] = rest->stream.received;
+	return os_inet_repair_window(fd, window);
+}
+
+/* The first so many bytes of a sort. */
+static int fill(int fd, const struct contents *contents, bool sending, uint32_t left)
+{
+	const uint32_t head = sizeof(struct inet_piece_head);
+	uint32_t at = 0, length;
+	const uint8_t *piece;
+	int r = 0;
+
+	while (r == 0 && left && (piece = contents_next(contents, &at, &length))) {
+		if (!inet_is_piece(piece, length, sending ? INET_SENT : INET_RECEIVED))
+			continue;
+		uint32_t part = length - head < left ? length - head : left;
+
+		r = os_inet_repair_fill(fd, sending, piece + head, part);
+		left -= part;
+	}
+	return r;
+}
+
+static int make(int fd, const struct descriptions *all, const struct description *description)
+{
+	const struct connection_body body = body_of(&description->image);
+	const struct connection_rest rest = rest_of(description);
+	const struct description *other = other_of(all, description);
+	uint32_t received = count_bytes(&description->contents, INET_RECEIVED);
+	uint32_t sent = count_bytes(&description->contents, INET_SENT);
+	uint32_t gone = count_sent(all, description);
+	const struct os_inet_made made = {
+		.is_v6 = body.flags & CONNECTION_V6,
+		.own = end_of(body.own, body.own_port),
+		.peer = end_of(body.peer, body.peer_port),
+		/* Of a pair, what the other end has got needs no acknowledgement any more. */
+		.sent = rest.stream.sent - sent + (other ? gone : 0),
+		.received = rest.stream.received - received,
+		.stream = &rest.stream,
+	};
+	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, made.is_v6, true) : 0;
+
+	if (r == 0)
+		r = os_inet_repair_make(fd, &made);
+	if (r == 0)
+		r = fill(fd, &description->contents, false, received);
+	if (r == 0 && !other)
+		r = fill(fd, &description->contents, true, gone);
+	if (r == 0)
+		r = give_windows(fd, &rest, other);
+	return r ? r : os_open_set_flags(fd, description->image.flags);
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	const struct connection_body body = body_of(&description->image);
+	const struct connection_rest rest = rest_of(description);
+	struct os_inet_kind kind = kind_in(&body);
+
+	kind.gid = rest.gid;
+	memcpy(kind.device, rest.device, sizeof(kind.device));
+	int fd = os_inet_new(&kind);
+	int r = fd < 0 ? refuse_making(&body, fd, refusal)
+		       : inet_options_give(fd, &description->contents, refusal);
+
+	if (r == 0) {
+		r = make(fd, &restore->picture.tables->descriptions, description);
+		if (r == 0)
+			return fd;
+		r = refuse_making(&body, r, refusal);
+	}
+	os_close(fd);
+	return r;
+}
+
+/* The bytes behind those that are taken for sent. */
+static int send_anew(int fd, const struct contents *contents, uint32_t sent)
+{
+	uint32_t at = 0, length;
+	const uint8_t *piece;
+	int r = 0;
+
+	while (r == 0 && (piece = contents_next(contents, &at, &length))) {
+		if (!inet_is_piece(piece, length, INET_SENT))
+			continue;
+		piece += sizeof(struct inet_piece_head);
+		length -= (uint32_t)sizeof(struct inet_piece_head);
+		uint32_t skipped = sent < length ? sent : length;
+
+		sent -= skipped;
+		r = os_inet_repair_send(fd, piece + skipped, length - skipped);
+	}
+	return r;
+}
+
+static int speak(int fd, const struct descriptions *all, const struct description *description)
+{
+	const struct connection_rest rest = rest_of(description);
+	const struct connection_body body = body_of(&description->image);
+	bool is_v6 = body.flags & CONNECTION_V6;
+	bool was_foreign = inet_has_transparent(&description->contents, is_v6);
+	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, is_v6, was_foreign) : 0;
+
+	if (r == 0)
+		r = os_inet_repair_leave(fd, body.flags & CONNECTION_REUSES, !body.other);
+	if (r == 0)
+		r = send_anew(fd, &description->contents, count_sent(all, description));
+	return r ? r : os_inet_repair_finish(fd, &rest.stream);
+}
+
+/* A connection that lacks something would be worse than one that has ended. */
+static void resume(const struct descriptions *all, const struct description *description)
+{
+	int fd = os_pid_descriptor(description->pid, description->number);
+
+	if (fd >= 0 && speak(fd, all, description))
+		os_shutdown(fd);
+	os_close(fd);
+}
+
+const struct kind kind_inet_connection = {
+	.name = "a TCP connection",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find,
+	.check = check,
+	.write = complete,
+	.abandon = abandon,
+	.read = read_body,
+	.whole = whole,
+	.fits = fits,
+	.open = open_here,
+	.resume = resume,
+	.share = share,
+};
