@@ -19,6 +19,7 @@ static int append(struct contents *contents, const struct os_inet_options *optio
 {
 	int r = 0;
 
+	assert(options->count <= OS_INET_OPTIONS_MAX);
 	contents_free(contents);
 	for (uint32_t i = 0; r == 0 && i < options->count; i++) {
 		const struct os_inet_option *option = &options->option[i];
@@ -90,6 +91,7 @@ bool inet_find_rest(const struct contents *contents, void *rest, uint32_t bytes)
 	uint32_t at = 0, length;
 	const uint8_t *piece;
 
+	assert(rest && bytes);
 	while ((piece = contents_next(contents, &at, &length))) {
 		if (!inet_is_piece(piece, length, INET_REST))
 			continue;

@@ -218,6 +218,7 @@ static int take(int fd, bool is_elsewhere, struct contents *contents)
 	struct os_inet inet;
 	int r = os_inet_look(fd, &inet);
 
+	assert(fd >= 0);
 	if (r == 0)
 		r = os_inet_repair_look(fd, &rest.stream, on_bytes, contents);
 	if (r == 0 && is_elsewhere && rest.stream.ends & OS_INET_GOT_END)
@@ -460,6 +461,7 @@ static int fill(int fd, const struct contents *contents, bool sending, uint32_t 
 	const uint8_t *piece;
 	int r = 0;
 
+	assert(fd >= 0);
 	while (r == 0 && left && (piece = contents_next(contents, &at, &length))) {
 		if (!inet_is_piece(piece, length, sending ? INET_SENT : INET_RECEIVED))
 			continue;
@@ -490,6 +492,7 @@ static int make(int fd, const struct descriptions *all, const struct description
 	};
 	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, made.is_v6, true) : 0;
 
+	assert(fd >= 0);
 	if (r == 0)
 		r = os_inet_repair_make(fd, &made);
 	if (r == 0)
@@ -531,6 +534,7 @@ static int send_anew(int fd, const struct contents *contents, uint32_t sent)
 	const uint8_t *piece;
 	int r = 0;
 
+	assert(fd >= 0);
 	while (r == 0 && (piece = contents_next(contents, &at, &length))) {
 		if (!inet_is_piece(piece, length, INET_SENT))
 			continue;
@@ -552,6 +556,7 @@ static int speak(int fd, const struct descriptions *all, const struct descriptio
 	bool was_foreign = inet_has_transparent(&description->contents, is_v6);
 	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, is_v6, was_foreign) : 0;
 
+	assert(fd >= 0);
 	if (r == 0)
 		r = os_inet_repair_leave(fd, body.flags & CONNECTION_REUSES, !body.other);
 	if (r == 0)

@@ -345,6 +345,7 @@ static int settle(int fd, const struct socket_body *body, const struct socket_re
 	bool is_v6 = body->flags & SOCKET_V6;
 	int r = 0;
 
+	assert(fd >= 0);
 	if (own.port || !os_inet_is_any(own.address))
 		r = os_inet_bind(fd, is_v6, &own);
 	if (r == 0 && peer.port)
