@@ -17,7 +17,7 @@
 #include "os/open.h"
 #include "os/pid.h"
 #include "os/socket.h"
-#include "os/unix_stream.h"
+#include "os/unix_pair.h"
 
 #define LISTS_MAX      3 /* of all sockets, in which those of the process are looked for */
 #define SIZE_MAX_BYTES (64u << 20)
@@ -48,7 +48,7 @@ static struct end_body body_of(const struct image_description *image)
 
 /* ---- source ---- */
 
-static int check_end(const struct kind_seen *seen, const struct os_unix_stream *end,
+static int check_end(const struct kind_seen *seen, const struct os_unix_pair *end,
 		     struct refusal *refusal)
 {
 	if (!kind_seen_moves(seen, end->pid))
@@ -78,13 +78,13 @@ static int check_end(const struct kind_seen *seen, const struct os_unix_stream *
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
-	struct os_unix_stream end = { 0 };
+	struct os_unix_pair end = { 0 };
 
 	if (strncmp(seen->link, "socket:[", 8) != 0)
 		return 0;
 	int fd = os_pid_descriptor(seen->pid, seen->number);
-	bool is_end = fd >= 0 && os_unix_stream_is(fd);
-	int r = is_end ? os_unix_stream_look(fd, &end) : 0;
+	bool is_end = fd >= 0 && os_unix_pair_is(fd);
+	int r = is_end ? os_unix_pair_look(fd, &end) : 0;
 
 	os_close(fd);
 	if (!is_end)
@@ -181,7 +181,7 @@ static int find_peers(const struct descriptions *descriptions)
 	int r = collect(&ends, descriptions) ? 0 : -ENOMEM;
 
 	for (int i = 0; i < LISTS_MAX && r == 0 && !all_known(&ends); i++)
-		r = os_unix_stream_each(on_pair, &ends);
+		r = os_unix_pair_each(on_pair, &ends);
 	free(ends.end);
 	return r;
 }
@@ -211,10 +211,10 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 static int take(int fd, struct contents *contents)
 {
 	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
-	int left = os_unix_stream_bytes(fd);
+	int left = os_unix_pair_bytes(fd);
 
 	while (left > 0) {
-		ssize_t got = os_unix_stream_peek(fd, piece, sizeof(piece));
+		ssize_t got = os_unix_pair_peek(fd, piece, sizeof(piece));
 
 		if (got <= 0 || got > left)
 			return got < 0 ? (int)got : -EIO;
@@ -229,12 +229,12 @@ static int take(int fd, struct contents *contents)
 
 static int peek(int fd, struct contents *contents)
 {
-	int r = os_unix_stream_has_urgent(fd) ? -EUCLEAN : os_unix_stream_peek_from(fd, 0);
+	int r = os_unix_pair_has_urgent(fd) ? -EUCLEAN : os_unix_pair_peek_from(fd, 0);
 
 	if (r)
 		return r;
 	r = take(fd, contents);
-	int back = os_unix_stream_peek_from(fd, -1);
+	int back = os_unix_pair_peek_from(fd, -1);
 
 	return r ? r : back;
 }
@@ -354,7 +354,7 @@ static int fill(int from, const struct contents *contents)
 	uint32_t length;
 
 	for (uint32_t at = 0; (piece = contents_next(contents, &at, &length));) {
-		ssize_t sent = os_unix_stream_send(from, piece, length);
+		ssize_t sent = os_unix_pair_send(from, piece, length);
 
 		if (sent != (ssize_t)length)
 			return sent < 0 ? (int)sent : -ENOSPC;
@@ -369,16 +369,16 @@ static int settle(struct description *owner, const struct description *other)
 	int r = 0;
 
 	for (int end = 0; end < 2 && r == 0; end++)
-		r = os_unix_stream_set_sizes(owner->own[end], FILLING_BYTES, FILLING_BYTES);
+		r = os_unix_pair_set_sizes(owner->own[end], FILLING_BYTES, FILLING_BYTES);
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++)
 		r = fill(owner->own[!end], &ends[end]->contents);
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++) {
 		const struct end_body body = body_of(&ends[end]->image);
 
-		r = os_unix_stream_set_sizes(owner->own[end], body.send_bytes, body.receive_bytes);
+		r = os_unix_pair_set_sizes(owner->own[end], body.send_bytes, body.receive_bytes);
 		if (r == 0)
-			r = os_unix_stream_end(owner->own[end], body.flags & END_READS,
-					       body.flags & END_WRITES);
+			r = os_unix_pair_end(owner->own[end], body.flags & END_READS,
+					     body.flags & END_WRITES);
 	}
 	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "os/unix_stream.h"
+#include "os/unix_pair.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,13 +30,13 @@ static void test_is(void)
 	const struct sockaddr_un name = { .sun_family = AF_UNIX };
 
 	make(pair);
-	CHECK(os_unix_stream_is(pair[0]) && os_unix_stream_is(pair[1]));
+	CHECK(os_unix_pair_is(pair[0]) && os_unix_pair_is(pair[1]));
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packets), 0);
-	CHECK(!os_unix_stream_is(packets[0]) && !os_unix_stream_is(bound) &&
-	      !os_unix_stream_is(tcp) && !os_unix_stream_is(-1));
+	CHECK(!os_unix_pair_is(packets[0]) && !os_unix_pair_is(bound) && !os_unix_pair_is(tcp) &&
+	      !os_unix_pair_is(-1));
 	/* One that the kernel gives an abstract name. */
 	CHECK_EQ(bind(pair[0], (const struct sockaddr *)&name, sizeof(sa_family_t)), 0);
-	CHECK(!os_unix_stream_is(pair[0]) && !os_unix_stream_is(pair[1]));
+	CHECK(!os_unix_pair_is(pair[0]) && !os_unix_pair_is(pair[1]));
 	close_both(pair);
 	close_both(packets);
 	close(bound);
@@ -48,44 +48,44 @@ static void test_filter(void)
 {
 	static struct sock_filter code[250];
 	const struct sock_fprog program = { 250, code };
-	struct os_unix_stream end;
+	struct os_unix_pair end;
 	int pair[2];
 
 	for (int i = 0; i < 250; i++)
 		code[i] = (struct sock_filter){ BPF_RET | BPF_K, 0, 0, 1 };
 	make(pair);
 	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
-	CHECK_EQ(os_unix_stream_look(pair[0], &end), 0);
+	CHECK_EQ(os_unix_pair_look(pair[0], &end), 0);
 	CHECK_EQ(end.option, SO_ATTACH_FILTER);
 	close_both(pair);
 }
 
 static void test_look(void)
 {
-	struct os_unix_stream end;
+	struct os_unix_pair end;
 	int pair[2], on = 1;
 
 	make(pair);
-	CHECK_EQ(os_unix_stream_look(pair[0], &end), 0);
+	CHECK_EQ(os_unix_pair_look(pair[0], &end), 0);
 	CHECK(end.pid == getpid() && end.uid == geteuid() && end.gid == getegid());
 	CHECK(!end.reads_end && !end.writes_end && !end.has_error && !end.option);
-	CHECK_EQ(os_unix_stream_set_sizes(pair[0], 100000, 200000), 0);
-	CHECK_EQ(os_unix_stream_look(pair[0], &end), 0);
+	CHECK_EQ(os_unix_pair_set_sizes(pair[0], 100000, 200000), 0);
+	CHECK_EQ(os_unix_pair_look(pair[0], &end), 0);
 	CHECK(end.send_bytes == 100000 && end.receive_bytes == 200000 && !end.option);
-	CHECK_EQ(os_unix_stream_end(pair[0], false, true), 0);
-	CHECK_EQ(os_unix_stream_look(pair[0], &end), 0);
+	CHECK_EQ(os_unix_pair_end(pair[0], false, true), 0);
+	CHECK_EQ(os_unix_pair_look(pair[0], &end), 0);
 	CHECK(!end.reads_end && end.writes_end);
-	CHECK_EQ(os_unix_stream_look(pair[1], &end), 0);
+	CHECK_EQ(os_unix_pair_look(pair[1], &end), 0);
 	CHECK(end.reads_end && !end.writes_end);
 	CHECK_EQ(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
-	CHECK_EQ(os_unix_stream_look(pair[1], &end), 0);
+	CHECK_EQ(os_unix_pair_look(pair[1], &end), 0);
 	CHECK_EQ(end.option, SO_PASSCRED);
 	CHECK_EQ(send(pair[1], "x", 1, 0), 1);
 	close(pair[0]); /* with something that nobody has read */
-	CHECK_EQ(os_unix_stream_look(pair[1], &end), 0);
+	CHECK_EQ(os_unix_pair_look(pair[1], &end), 0);
 	CHECK(end.has_error && end.reads_end && end.writes_end);
 	close(pair[1]);
-	CHECK_EQ(os_unix_stream_look(pair[1], &end), -EBADF);
+	CHECK_EQ(os_unix_pair_look(pair[1], &end), -EBADF);
 }
 
 static uint32_t inode_of(int fd)
@@ -127,13 +127,13 @@ static void test_each(void)
 	make(pair);
 	for (int i = 0; i < 2; i++)
 		seen.inode[i] = inode_of(pair[i]);
-	CHECK_EQ(os_unix_stream_each(on_socket, &seen), 0);
+	CHECK_EQ(os_unix_pair_each(on_socket, &seen), 0);
 	CHECK(seen.count == 2 && seen.peer[0] == seen.inode[1] && seen.peer[1] == seen.inode[0]);
 	close(pair[1]);
 	seen.count = 0;
-	CHECK_EQ(os_unix_stream_each(on_socket, &seen), 0);
+	CHECK_EQ(os_unix_pair_each(on_socket, &seen), 0);
 	CHECK(seen.count == 1 && seen.peer[0] == 0);
-	CHECK_EQ(os_unix_stream_each(stop_at_once, NULL), 77);
+	CHECK_EQ(os_unix_pair_each(stop_at_once, NULL), 77);
 	close(pair[0]);
 }
 
@@ -160,29 +160,29 @@ static void test_peek(void)
 	int pair[2];
 
 	make(pair);
-	CHECK_EQ(os_unix_stream_send(pair[0], "abcdef", 6), 6);
-	CHECK_EQ(os_unix_stream_bytes(pair[1]), 6);
-	CHECK(!os_unix_stream_has_urgent(pair[1]));
-	CHECK_EQ(os_unix_stream_peek_from(pair[1], 0), 0);
-	CHECK(os_unix_stream_peek(pair[1], got, 4) == 4 && memcmp(got, "abcd", 4) == 0);
-	CHECK(os_unix_stream_peek(pair[1], got, 4) == 2 && memcmp(got, "ef", 2) == 0);
-	CHECK_EQ(os_unix_stream_peek(pair[1], got, 4), -EAGAIN);
-	CHECK_EQ(os_unix_stream_peek_from(pair[1], -1), 0);
+	CHECK_EQ(os_unix_pair_send(pair[0], "abcdef", 6), 6);
+	CHECK_EQ(os_unix_pair_bytes(pair[1]), 6);
+	CHECK(!os_unix_pair_has_urgent(pair[1]));
+	CHECK_EQ(os_unix_pair_peek_from(pair[1], 0), 0);
+	CHECK(os_unix_pair_peek(pair[1], got, 4) == 4 && memcmp(got, "abcd", 4) == 0);
+	CHECK(os_unix_pair_peek(pair[1], got, 4) == 2 && memcmp(got, "ef", 2) == 0);
+	CHECK_EQ(os_unix_pair_peek(pair[1], got, 4), -EAGAIN);
+	CHECK_EQ(os_unix_pair_peek_from(pair[1], -1), 0);
 	CHECK(recv(pair[1], got, 8, MSG_DONTWAIT) == 6 && memcmp(got, "abcdef", 6) == 0);
 	int before = dup(0);
 
 	close(before);
 	send_descriptor(pair[0], 0);
-	CHECK_EQ(os_unix_stream_peek(pair[1], got, 4), -EBADMSG);
+	CHECK_EQ(os_unix_pair_peek(pair[1], got, 4), -EBADMSG);
 	int after = dup(0);
 
 	CHECK_EQ(after, before); /* the descriptor that came with it is closed */
 	close(after);
 	CHECK_EQ(recv(pair[1], got, 1, 0), 1);
 	if (send(pair[0], "u", 1, MSG_OOB) == 1)
-		CHECK(os_unix_stream_has_urgent(pair[1]));
+		CHECK(os_unix_pair_has_urgent(pair[1]));
 	close_both(pair);
-	CHECK_EQ(os_unix_stream_bytes(pair[0]), -EBADF);
+	CHECK_EQ(os_unix_pair_bytes(pair[0]), -EBADF);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "os/unix_stream.h"
+#include "os/unix_pair.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ static int option_of(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) ? -errno : value;
 }
 
-bool os_unix_stream_is(int fd)
+bool os_unix_pair_is(int fd)
 {
 	struct sockaddr_un name;
 	socklen_t own = sizeof(name), peers = sizeof(name);
@@ -127,7 +127,7 @@ static bool can_send(int fd)
 	       errno != EPIPE;
 }
 
-int os_unix_stream_look(int fd, struct os_unix_stream *end)
+int os_unix_pair_look(int fd, struct os_unix_pair *end)
 {
 	struct pollfd seen = { .fd = fd, .events = POLLRDHUP };
 	struct ucred peer;
@@ -142,7 +142,7 @@ int os_unix_stream_look(int fd, struct os_unix_stream *end)
 		return r;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) || poll(&seen, 1, 0) < 0)
 		return -errno;
-	*end = (struct os_unix_stream){
+	*end = (struct os_unix_pair){
 		.send_bytes = (uint32_t)option_of(fd, SO_SNDBUF),
 		.receive_bytes = (uint32_t)option_of(fd, SO_RCVBUF),
 		.pid = peer.pid,
@@ -191,7 +191,7 @@ static int tell(const struct nlmsghdr *head, int (*each)(void *ctx, uint32_t ino
 	return 0;
 }
 
-int os_unix_stream_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx)
+int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx)
 {
 	union {
 		struct nlmsghdr head;
@@ -223,7 +223,7 @@ int os_unix_stream_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), v
 	return r;
 }
 
-int os_unix_stream_peek_from(int fd, int at)
+int os_unix_pair_peek_from(int fd, int at)
 {
 	return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &at, sizeof(at)) ? -errno : 0;
 }
@@ -240,7 +240,7 @@ static void close_all(const struct cmsghdr *head)
 	}
 }
 
-ssize_t os_unix_stream_peek(int fd, void *to, size_t bytes)
+ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes)
 {
 	union {
 		struct cmsghdr head;
@@ -264,21 +264,21 @@ ssize_t os_unix_stream_peek(int fd, void *to, size_t bytes)
 	return rights ? -EBADMSG : got;
 }
 
-int os_unix_stream_bytes(int fd)
+int os_unix_pair_bytes(int fd)
 {
 	int bytes = 0;
 
 	return ioctl(fd, SIOCINQ, &bytes) ? -errno : bytes;
 }
 
-bool os_unix_stream_has_urgent(int fd)
+bool os_unix_pair_has_urgent(int fd)
 {
 	char byte;
 
 	return recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-ssize_t os_unix_stream_send(int fd, const void *from, size_t bytes)
+ssize_t os_unix_pair_send(int fd, const void *from, size_t bytes)
 {
 	ssize_t sent = send(fd, from, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -286,7 +286,7 @@ ssize_t os_unix_stream_send(int fd, const void *from, size_t bytes)
 }
 
 /* The kernel takes half of the size that it counts. */
-int os_unix_stream_set_sizes(int fd, uint32_t send_bytes, uint32_t receive_bytes)
+int os_unix_pair_set_sizes(int fd, uint32_t send_bytes, uint32_t receive_bytes)
 {
 	int send = (int)(send_bytes / 2), receive = (int)(receive_bytes / 2);
 
@@ -297,7 +297,7 @@ int os_unix_stream_set_sizes(int fd, uint32_t send_bytes, uint32_t receive_bytes
 	return 0;
 }
 
-int os_unix_stream_end(int fd, bool reading, bool writing)
+int os_unix_pair_end(int fd, bool reading, bool writing)
 {
 	if (!reading && !writing)
 		return 0;
