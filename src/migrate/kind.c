@@ -20,6 +20,7 @@ static const struct {
 	{ IMAGE_DESCRIPTION_UNIX_STREAM, &kind_unix_stream },
 	{ IMAGE_DESCRIPTION_INET_SOCKET, &kind_inet_socket },
 	{ IMAGE_DESCRIPTION_INET_CONNECTION, &kind_inet_connection },
+	{ IMAGE_DESCRIPTION_UNIX_MESSAGES, &kind_unix_messages },
 	{ 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },
 };

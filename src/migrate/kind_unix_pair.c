@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pairs of Unix stream sockets without names (socketpair): both ends are the process's, or one is closed. The first
+ * Pairs of Unix sockets without names (socketpair): both ends are the process's, or one is closed. The first
  * description of a pair, its owner, makes both on the target, in the shell, so that each end has the process as its
- * peer. The contents of a description are the bytes that can be read from it.
+ * peer. The contents of a description are the bytes of a stream that can be read from it, or the messages (datagrams,
+ * or those of SOCK_SEQPACKET).
  */
 #include "migrate/kind.h"
 
@@ -13,6 +14,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/restore.h"
+#include "migrate/unix_queue.h"
 #include "os/kernel.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -21,7 +23,6 @@
 
 #define LISTS_MAX      3 /* of all sockets, in which those of the process are looked for */
 #define SIZE_MAX_BYTES (64u << 20)
-#define FILLING_BYTES  (8u << 20) /* room while contents are put in; twice the most that there are */
 
 enum end_flag {
 	END_READS = 1,	/* nothing more will come */
@@ -36,6 +37,7 @@ struct end_body {
 	uint32_t send_bytes, receive_bytes;
 	uint32_t uid, gid; /* of the task that made it, as each end tells of its peer */
 	int32_t maker;	   /* number of that task's process in the pid namespace */
+	uint32_t type;	   /* of messages: enum os_unix_type; of a stream: 0 */
 };
 
 static struct end_body body_of(const struct image_description *image)
@@ -44,6 +46,19 @@ static struct end_body body_of(const struct image_description *image)
 
 	memcpy(&body, image->body, sizeof(body));
 	return body;
+}
+
+static enum os_unix_type type_of(const struct image_description *image)
+{
+	return image->kind == IMAGE_DESCRIPTION_UNIX_STREAM
+		       ? OS_UNIX_STREAM
+		       : (enum os_unix_type)body_of(image).type;
+}
+
+static bool is_pair(const struct image_description *image)
+{
+	return image->kind == IMAGE_DESCRIPTION_UNIX_STREAM ||
+	       image->kind == IMAGE_DESCRIPTION_UNIX_MESSAGES;
 }
 
 /* ---- source ---- */
@@ -75,15 +90,16 @@ static int check_end(const struct kind_seen *seen, const struct os_unix_pair *en
 	return 0;
 }
 
-static int find(const struct kind_seen *seen, struct image_description *image,
-		struct refusal *refusal)
+static int find_pair(const struct kind_seen *seen, struct image_description *image, bool streams,
+		     struct refusal *refusal)
 {
 	struct os_unix_pair end = { 0 };
 
 	if (strncmp(seen->link, "socket:[", 8) != 0)
 		return 0;
 	int fd = os_pid_descriptor(seen->pid, seen->number);
-	bool is_end = fd >= 0 && os_unix_pair_is(fd);
+	enum os_unix_type type = fd < 0 ? OS_UNIX_NONE : os_unix_pair_type(fd);
+	bool is_end = type != OS_UNIX_NONE && (type == OS_UNIX_STREAM) == streams;
 	int r = is_end ? os_unix_pair_look(fd, &end) : 0;
 
 	os_close(fd);
@@ -100,6 +116,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 		.uid = end.uid,
 		.gid = end.gid,
 		.maker = os_pid_innermost(end.pid),
+		.type = streams ? 0 : type,
 	};
 
 	memcpy(image->body, &body, sizeof(body));
@@ -107,10 +124,22 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return r ? r : 1;
 }
 
+static int find_stream(const struct kind_seen *seen, struct image_description *image,
+		       struct refusal *refusal)
+{
+	return find_pair(seen, image, true, refusal);
+}
+
+static int find_messages(const struct kind_seen *seen, struct image_description *image,
+			 struct refusal *refusal)
+{
+	return find_pair(seen, image, false, refusal);
+}
+
 static bool is_first(const struct descriptions *descriptions, const struct description *description)
 {
 	for (const struct description *at = descriptions->description; at < description; at++)
-		if (at->image.kind == description->image.kind)
+		if (is_pair(&at->image))
 			return false;
 	return true;
 }
@@ -134,7 +163,7 @@ static bool collect(struct ends *ends, const struct descriptions *descriptions)
 	if (!ends->end)
 		return false;
 	for (uint32_t i = 0; i < descriptions->count; i++)
-		if (kind_of(descriptions->description[i].image.kind) == &kind_unix_stream)
+		if (is_pair(&descriptions->description[i].image))
 			ends->end[ends->count++] = &descriptions->description[i];
 	assert(ends->count);
 	qsort(ends->end, ends->count, sizeof(struct description *), by_inode);
@@ -208,40 +237,9 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 			   description->number);
 }
 
-static int take(int fd, struct contents *contents)
-{
-	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
-	int left = os_unix_pair_bytes(fd);
-
-	while (left > 0) {
-		ssize_t got = os_unix_pair_peek(fd, piece, sizeof(piece));
-
-		if (got <= 0 || got > left)
-			return got < 0 ? (int)got : -EIO;
-		int r = contents_append(contents, piece, (uint32_t)got);
-
-		if (r)
-			return r;
-		left -= (int)got;
-	}
-	return left;
-}
-
-static int peek(int fd, struct contents *contents)
-{
-	int r = os_unix_pair_has_urgent(fd) ? -EUCLEAN : os_unix_pair_peek_from(fd, 0);
-
-	if (r)
-		return r;
-	r = take(fd, contents);
-	int back = os_unix_pair_peek_from(fd, -1);
-
-	return r ? r : back;
-}
-
 static int refuse_contents(const struct description *description, int r, struct refusal *refusal)
 {
-	if (r == -E2BIG)
+	if (r == -E2BIG || r == -EMSGSIZE)
 		return refusal_set(refusal, EDVS2BIG,
 				   "the Unix socket of descriptor %d has more than %u KiB in it, "
 				   "which is the most that can move; let them be read first",
@@ -257,8 +255,30 @@ static int refuse_contents(const struct description *description, int r, struct 
 				   "the Unix socket of descriptor %d has a byte in it that is out "
 				   "of band (MSG_OOB), which is not carried",
 				   description->number);
+	if (r == -ENODATA)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the Unix socket of descriptor %d has messages in it that cannot "
+			"be looked at, because they are empty; let them be received first",
+			description->number);
 	return refusal_set(refusal, EDVSIO, "the Unix socket of descriptor %d cannot be read: %s",
 			   description->number, strerror(-r));
+}
+
+/* Messages that are not found are sought by the room that they take at their sender. */
+static int compare(const struct kind_frozen *frozen, const struct description *description)
+{
+	const struct end_body body = body_of(&description->image);
+	enum os_unix_type type = type_of(&description->image);
+
+	if (type == OS_UNIX_STREAM || !body.other)
+		return 0;
+	const struct description *other = descriptions_find(frozen->descriptions, body.other);
+	int sender = os_pid_descriptor(other->pid, other->number);
+	int r = sender < 0 ? sender : unix_queue_compare(sender, type, &description->contents);
+
+	os_close(sender);
+	return r;
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
@@ -267,9 +287,13 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	int fd = os_pid_descriptor(frozen->pid, description->number);
 
 	contents_free(&description->contents);
-	int r = fd < 0 ? fd : peek(fd, &description->contents);
+	int r = fd < 0 ? fd
+		       : unix_queue_take(fd, type_of(&description->image),
+					 body_of(&description->image).flags & END_READS,
+					 &description->contents);
 
 	os_close(fd);
+	r = r ? r : compare(frozen, description);
 	return r ? refuse_contents(description, r, refusal) : 0;
 }
 
@@ -287,12 +311,22 @@ static bool read_body(const struct image_description *image, const struct files 
 	const struct end_body body = body_of(image);
 
 	(void)files, (void)before, (void)complete;
-	return !(body.flags & ~(uint32_t)END_FLAGS) && body.send_bytes <= SIZE_MAX_BYTES &&
-	       body.receive_bytes <= SIZE_MAX_BYTES &&
+	bool is_type = image->kind == IMAGE_DESCRIPTION_UNIX_STREAM
+			       ? !body.type
+			       : body.type == OS_UNIX_DATAGRAM || body.type == OS_UNIX_SEQPACKET;
+
+	return is_type && !(body.flags & ~(uint32_t)END_FLAGS) &&
+	       body.send_bytes <= SIZE_MAX_BYTES && body.receive_bytes <= SIZE_MAX_BYTES &&
 	       body.owner == (body.other && body.other < image->id ? body.other : image->id);
 }
 
-/* Both ends of a pair know each other. */
+static bool is_queue_whole(const struct description *description)
+{
+	return type_of(&description->image) == OS_UNIX_STREAM ||
+	       unix_queue_is_whole(&description->contents);
+}
+
+/* Both ends of a pair know each other. No process may have the other one, but it is filled, too. */
 static bool whole(const struct description *description, const struct descriptions *all,
 		  const struct descriptors *descriptors)
 {
@@ -300,16 +334,20 @@ static bool whole(const struct description *description, const struct descriptio
 	const struct description *other = body.other ? descriptions_find(all, body.other) : NULL;
 
 	(void)descriptors;
+	if (!is_queue_whole(description))
+		return false;
 	if (!body.other)
 		return true;
-	return other && other != description && other->image.kind == description->image.kind &&
+	return other && other != description && is_pair(&other->image) && is_queue_whole(other) &&
+	       type_of(&other->image) == type_of(&description->image) &&
 	       body_of(&other->image).other == description->image.id;
 }
 
 /* With the rights that the task had which made it, for each end tells them of its peer. */
-static int make_in_shell(struct restore *restore, const struct end_body *body, int number[2],
+static int make_in_shell(struct restore *restore, const struct description *owner, int number[2],
 			 struct refusal *refusal)
 {
+	const struct end_body body = body_of(&owner->image);
 	const struct image_opener *opener = &restore->picture.process.opener;
 	const uint64_t keep = UINT32_MAX;
 	struct calls *calls = &restore->calls;
@@ -319,10 +357,10 @@ static int make_in_shell(struct restore *restore, const struct end_body *body, i
 	struct remote_ptr pair = calls_space(calls, 2 * sizeof(int));
 
 	calls_expect(calls, "take its groups", 0, SYS_setgroups, opener->group_count, group.at);
-	calls_expect(calls, "take its group", 0, SYS_setresgid, keep, body->gid, keep);
-	calls_expect(calls, "take its user", 0, SYS_setresuid, keep, body->uid, keep);
+	calls_expect(calls, "take its group", 0, SYS_setresgid, keep, body.gid, keep);
+	calls_expect(calls, "take its user", 0, SYS_setresuid, keep, body.uid, keep);
 	calls_expect(calls, "make a pair of sockets", 0, SYS_socketpair, AF_UNIX,
-		     SOCK_STREAM | SOCK_CLOEXEC, 0, pair.at);
+		     (uint64_t)type_of(&owner->image) | SOCK_CLOEXEC, 0, pair.at);
 	calls_expect(calls, "give back its user", 0, SYS_setresuid, keep, 0, keep);
 	calls_expect(calls, "give back its group", 0, SYS_setresgid, keep, 0, keep);
 	int r = restore_run(restore, refusal);
@@ -348,20 +386,6 @@ static int fetch(struct restore *restore, struct description *owner, const int n
 	return r;
 }
 
-static int fill(int from, const struct contents *contents)
-{
-	const uint8_t *piece;
-	uint32_t length;
-
-	for (uint32_t at = 0; (piece = contents_next(contents, &at, &length));) {
-		ssize_t sent = os_unix_pair_send(from, piece, length);
-
-		if (sent != (ssize_t)length)
-			return sent < 0 ? (int)sent : -ENOSPC;
-	}
-	return 0;
-}
-
 /* The bytes of an end were sent from the other one; only then may one of them be shut. */
 static int settle(struct description *owner, const struct description *other)
 {
@@ -369,9 +393,10 @@ static int settle(struct description *owner, const struct description *other)
 	int r = 0;
 
 	for (int end = 0; end < 2 && r == 0; end++)
-		r = os_unix_pair_set_sizes(owner->own[end], FILLING_BYTES, FILLING_BYTES);
+		r = os_unix_pair_set_sizes(owner->own[end], UNIX_QUEUE_FILLING_BYTES,
+					   UNIX_QUEUE_FILLING_BYTES);
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++)
-		r = fill(owner->own[!end], &ends[end]->contents);
+		r = unix_queue_fill(owner->own[!end], type_of(&owner->image), &ends[end]->contents);
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++) {
 		const struct end_body body = body_of(&ends[end]->image);
 
@@ -419,7 +444,7 @@ static int make(struct restore *restore, struct description *owner, struct refus
 			"the target cannot make a pair of Unix sockets: process %d, which "
 			"has made it, is a later one than one that has it open",
 			body.maker);
-	int r = make_in_shell(maker, &body, number, refusal);
+	int r = make_in_shell(maker, owner, number, refusal);
 
 	if (r)
 		return r;
@@ -459,7 +484,20 @@ const struct kind kind_unix_stream = {
 	.name = "a Unix socket",
 	.common = "is also open in",
 	.remedy = "",
-	.find = find,
+	.find = find_stream,
+	.check = check,
+	.write = complete,
+	.read = read_body,
+	.whole = whole,
+	.open = open_here,
+	.share = share,
+};
+
+const struct kind kind_unix_messages = {
+	.name = "a Unix socket",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find_messages,
 	.check = check,
 	.write = complete,
 	.read = read_body,

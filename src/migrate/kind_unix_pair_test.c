@@ -12,6 +12,7 @@
 #include "dvk/errors.h"
 #include "migrate/made_proc_test.h"
 #include "migrate/restore_test.h"
+#include "os/unix_pair.h"
 
 #define NOBODY 65534
 
@@ -109,7 +110,7 @@ static void test_refused(void)
 	int pair[2], on = 1;
 
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
-	CHECK_EQ(find(getpid(), pair[0], &image), 0); /* another kind */
+	CHECK_EQ(find(getpid(), pair[0], &image), 0); /* another row */
 	close(pair[0]);
 	CHECK_EQ(find(getpid(), pair[0], &image), 0);
 	close(pair[1]);
@@ -123,6 +124,68 @@ static void test_refused(void)
 	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
 	CHECK(is_refusal(find(getpid(), pair[0], &image), &why, EDVSPROCSTS, "has an error"));
 	close(pair[0]);
+}
+
+/* An end of messages, as its row finds it. */
+static void add_messages(int fd)
+{
+	struct image_description image = { .kind = IMAGE_DESCRIPTION_UNIX_MESSAGES,
+					   .id = all.count + 1 };
+	const struct kind_seen seen = { getpid(), .number = fd, .link = "socket:[1]", .info = "" };
+	struct stat status;
+
+	CHECK_EQ(kind_unix_messages.find(&seen, &image, &why), 1);
+	struct description *description = descriptions_add(&all, &image);
+
+	CHECK_EQ(fstat(fd, &status), 0);
+	description->pid = getpid();
+	description->number = fd;
+	description->inode = status.st_ino;
+}
+
+static void test_messages(void)
+{
+	const struct kind *kind = &kind_unix_messages;
+	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = &all };
+	int pair[2], other[2];
+
+	why = REFUSAL_NONE;
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, other), 0);
+	add_messages(pair[0]);
+	add_messages(other[0]);
+	add_messages(pair[1]);
+	add_messages(other[1]);
+	CHECK(send(pair[0], "ab", 2, 0) == 2 && send(pair[0], "", 0, 0) == 0);
+	for (uint32_t id = 1; id <= 4; id++)
+		CHECK_EQ(kind->check(getpid(), &all, &all.description[id - 1], &why), 0);
+	for (uint32_t id = 1; id <= 4; id++) {
+		struct description *one = &all.description[id - 1];
+
+		CHECK_EQ(kind->write(&frozen, one, &why), 0);
+		CHECK(kind->read(&one->image, NULL, &all, true) && kind->whole(one, &all, NULL));
+	}
+	CHECK_EQ(all.description[2].contents.length, 4 + 4 + 2 + 4 + 4);
+	/* The empty one is seen only once. */
+	CHECK(is_refusal(kind->write(&frozen, &all.description[2], &why), &why, EDVSPROCSTS,
+			 "are empty"));
+	/* From outside: no such type, one that differs from its peer's, no whole message. */
+	struct description *one = &all.description[0];
+	uint8_t *type = one->image.body + 32;
+
+	*type = OS_UNIX_STREAM;
+	CHECK(!kind->read(&one->image, NULL, &all, true));
+	*type = OS_UNIX_SEQPACKET;
+	CHECK(kind->read(&one->image, NULL, &all, true) && !kind->whole(one, &all, NULL));
+	*type = OS_UNIX_DATAGRAM;
+	CHECK(kind->whole(one, &all, NULL));
+	CHECK_EQ(contents_append(&one->contents, "\x09\0\0\0ab", 6), 0);
+	CHECK(!kind->whole(one, &all, NULL) && !kind->whole(&all.description[2], &all, NULL));
+	descriptions_free(&all);
+	for (int end = 0; end < 2; end++) {
+		close(pair[end]);
+		close(other[end]);
+	}
 }
 
 /* The shell makes the pair with the ids that the maker had, and then takes its own again. */
@@ -155,6 +218,7 @@ int main(void)
 {
 	TEST(test_pair);
 	TEST(test_refused);
+	TEST(test_messages);
 	TEST(test_made);
 	return test_end();
 }

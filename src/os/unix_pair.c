@@ -29,16 +29,27 @@ static int option_of(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) ? -errno : value;
 }
 
-bool os_unix_pair_is(int fd)
+_Static_assert((int)OS_UNIX_STREAM == SOCK_STREAM && (int)OS_UNIX_DATAGRAM == SOCK_DGRAM &&
+		       (int)OS_UNIX_SEQPACKET == SOCK_SEQPACKET,
+	       "the kernel's numbers");
+
+int os_unix_pair_new(enum os_unix_type type, int pair[2])
+{
+	return socketpair(AF_UNIX, (int)type | SOCK_CLOEXEC, 0, pair) ? -errno : 0;
+}
+
+enum os_unix_type os_unix_pair_type(int fd)
 {
 	struct sockaddr_un name;
 	socklen_t own = sizeof(name), peers = sizeof(name);
 
-	return option_of(fd, SO_DOMAIN) == AF_UNIX && option_of(fd, SO_TYPE) == SOCK_STREAM &&
-	       option_of(fd, SO_ACCEPTCONN) == 0 &&
-	       getsockname(fd, (struct sockaddr *)&name, &own) == 0 && own == sizeof(sa_family_t) &&
-	       getpeername(fd, (struct sockaddr *)&name, &peers) == 0 &&
-	       peers == sizeof(sa_family_t);
+	bool is_end = option_of(fd, SO_DOMAIN) == AF_UNIX && option_of(fd, SO_ACCEPTCONN) == 0 &&
+		      getsockname(fd, (struct sockaddr *)&name, &own) == 0 &&
+		      own == sizeof(sa_family_t) &&
+		      getpeername(fd, (struct sockaddr *)&name, &peers) == 0 &&
+		      peers == sizeof(sa_family_t);
+
+	return is_end ? (enum os_unix_type)option_of(fd, SO_TYPE) : OS_UNIX_NONE;
 }
 
 /* Those that differ anyway, that are carried, or that do something when they are asked for. */
@@ -49,6 +60,7 @@ static bool is_left_out(int option)
 	case SO_RCVBUF:
 	case 72: /* SO_BUF_LOCK, which has no effect on these */
 	case SO_ERROR:
+	case SO_TYPE:
 	case SO_PEERCRED:
 	case 28: /* SO_PEERNAME */
 	case SO_PEERSEC:
@@ -120,7 +132,7 @@ static int option_that_differs(int fd)
 	return 0;
 }
 
-/* An address that nobody has is not looked at when nothing can be sent any more. */
+/* An address that nobody has is not looked at when nothing can be sent any more. An error would be taken by that. */
 static bool can_send(int fd)
 {
 	return syscall(SYS_sendto, fd, (void *)1, 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) >= 0 ||
@@ -149,7 +161,7 @@ int os_unix_pair_look(int fd, struct os_unix_pair *end)
 		.uid = peer.uid,
 		.gid = peer.gid,
 		.reads_end = seen.revents & POLLRDHUP,
-		.writes_end = !can_send(fd),
+		.writes_end = !(seen.revents & POLLERR) && !can_send(fd),
 		.has_error = seen.revents & POLLERR,
 		.option = option_that_differs(fd),
 	};
@@ -240,7 +252,7 @@ static void close_all(const struct cmsghdr *head)
 	}
 }
 
-ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes)
+static ssize_t peek(int fd, void *to, size_t bytes, int flags)
 {
 	union {
 		struct cmsghdr head;
@@ -251,7 +263,7 @@ ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes)
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
-	ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
 	bool rights = got >= 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC);
 
 	assert(bytes);
@@ -262,6 +274,25 @@ ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes)
 		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
 			close_all(head);
 	return rights ? -EBADMSG : got;
+}
+
+ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes)
+{
+	return peek(fd, to, bytes, 0);
+}
+
+ssize_t os_unix_pair_peek_message(int fd, void *to, size_t bytes)
+{
+	ssize_t got = peek(fd, to, bytes, MSG_TRUNC);
+
+	return got > (ssize_t)bytes ? -EMSGSIZE : got;
+}
+
+int os_unix_pair_unread(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) ? -errno : bytes;
 }
 
 int os_unix_pair_bytes(int fd)

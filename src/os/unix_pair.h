@@ -7,7 +7,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Ends of connected Unix stream sockets that have no name, as socketpair() makes them. Errors are negative errnos. */
+/*
+ * Ends of connected Unix sockets that have no name, as socketpair() makes them: of streams, or of messages. Errors are
+ * negative errnos.
+ */
+
+/* With the kernel's numbers, which an image carries as well; os/unix_pair.c compares them. */
+enum os_unix_type {
+	OS_UNIX_NONE = 0,
+	OS_UNIX_STREAM = 1,
+	OS_UNIX_DATAGRAM = 2,
+	OS_UNIX_SEQPACKET = 5,
+};
+
 struct os_unix_pair {
 	uint32_t send_bytes, receive_bytes; /* sizes of the buffers, as the kernel counts */
 	pid_t pid;			    /* the task that connected it, and its rights then */
@@ -18,8 +30,10 @@ struct os_unix_pair {
 	int option;	 /* one that is not as in a fresh one, or 0 */
 };
 
-/* Whether it is such an end. */
-bool os_unix_pair_is(int fd);
+/* The type of such an end, or OS_UNIX_NONE. */
+enum os_unix_type os_unix_pair_type(int fd);
+int os_unix_pair_new(enum os_unix_type type,
+		     int pair[2]); /* which are the caller's, close-on-exec */
 int os_unix_pair_look(int fd, struct os_unix_pair *end);
 
 /* Each socket of this network namespace that is connected, and its peer; 0: that one is closed. Stops at a result. */
@@ -32,6 +46,10 @@ int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), voi
 int os_unix_pair_peek_from(int fd, int at); /* -1: as ever */
 ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes);
 int os_unix_pair_bytes(int fd); /* how many there are */
+
+/* The next message. Its length, which may be 0; -EMSGSIZE: there is no room for it; -EAGAIN: it was the last. */
+ssize_t os_unix_pair_peek_message(int fd, void *to, size_t bytes);
+int os_unix_pair_unread(int fd); /* memory of all that it has sent and nobody has received */
 bool os_unix_pair_has_urgent(int fd);
 
 /* Without waiting. */

@@ -23,20 +23,21 @@ static void close_both(const int pair[2])
 	close(pair[1]);
 }
 
-static void test_is(void)
+static void test_type(void)
 {
 	int pair[2], packets[2], bound = socket(AF_UNIX, SOCK_STREAM, 0),
 				 tcp = socket(AF_INET, SOCK_STREAM, 0);
 	const struct sockaddr_un name = { .sun_family = AF_UNIX };
 
 	make(pair);
-	CHECK(os_unix_pair_is(pair[0]) && os_unix_pair_is(pair[1]));
+	CHECK(os_unix_pair_type(pair[0]) == OS_UNIX_STREAM &&
+	      os_unix_pair_type(pair[1]) == OS_UNIX_STREAM);
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packets), 0);
-	CHECK(!os_unix_pair_is(packets[0]) && !os_unix_pair_is(bound) && !os_unix_pair_is(tcp) &&
-	      !os_unix_pair_is(-1));
+	CHECK(os_unix_pair_type(packets[0]) == OS_UNIX_SEQPACKET && !os_unix_pair_type(bound) &&
+	      !os_unix_pair_type(tcp) && !os_unix_pair_type(-1));
 	/* One that the kernel gives an abstract name. */
 	CHECK_EQ(bind(pair[0], (const struct sockaddr *)&name, sizeof(sa_family_t)), 0);
-	CHECK(!os_unix_pair_is(pair[0]) && !os_unix_pair_is(pair[1]));
+	CHECK(!os_unix_pair_type(pair[0]) && !os_unix_pair_type(pair[1]));
 	close_both(pair);
 	close_both(packets);
 	close(bound);
@@ -83,7 +84,7 @@ static void test_look(void)
 	CHECK_EQ(send(pair[1], "x", 1, 0), 1);
 	close(pair[0]); /* with something that nobody has read */
 	CHECK_EQ(os_unix_pair_look(pair[1], &end), 0);
-	CHECK(end.has_error && end.reads_end && end.writes_end);
+	CHECK(end.has_error && end.reads_end);
 	close(pair[1]);
 	CHECK_EQ(os_unix_pair_look(pair[1], &end), -EBADF);
 }
@@ -185,12 +186,63 @@ static void test_peek(void)
 	CHECK_EQ(os_unix_pair_bytes(pair[0]), -EBADF);
 }
 
+/* Each type is as a fresh one, and the end of one direction is seen where there is one. */
+static void test_types(void)
+{
+	static const enum os_unix_type types[] = { OS_UNIX_DATAGRAM, OS_UNIX_SEQPACKET };
+	struct os_unix_pair end;
+	int pair[2];
+
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(os_unix_pair_new(types[i], pair), 0);
+		CHECK_EQ(os_unix_pair_type(pair[1]), types[i]);
+		CHECK_EQ(os_unix_pair_look(pair[0], &end), 0);
+		CHECK(!end.option && !end.reads_end && !end.writes_end && !end.has_error);
+		CHECK_EQ(os_unix_pair_end(pair[0], false, true), 0);
+		CHECK(os_unix_pair_look(pair[0], &end) == 0 && end.writes_end && !end.reads_end);
+		CHECK(os_unix_pair_look(pair[1], &end) == 0 && !end.writes_end);
+		CHECK_EQ(end.reads_end, types[i] == OS_UNIX_SEQPACKET);
+		close(pair[0]);
+		CHECK(os_unix_pair_look(pair[1], &end) == 0 && !end.has_error);
+		close(pair[1]);
+	}
+}
+
+/* One message after the other, and then they are all still there. */
+static void test_messages(void)
+{
+	char got[8] = "";
+	int pair[2];
+
+	CHECK_EQ(os_unix_pair_new(OS_UNIX_DATAGRAM, pair), 0);
+	CHECK_EQ(os_unix_pair_unread(pair[0]), 0);
+	CHECK_EQ(os_unix_pair_send(pair[0], "abc", 3), 3);
+	CHECK_EQ(os_unix_pair_send(pair[0], "", 0), 0);
+	CHECK_EQ(os_unix_pair_send(pair[0], "de", 2), 2);
+	CHECK(os_unix_pair_unread(pair[0]) > 0 && os_unix_pair_unread(pair[1]) == 0);
+	CHECK_EQ(os_unix_pair_peek_from(pair[1], 0), 0);
+	CHECK_EQ(os_unix_pair_peek_message(pair[1], got, 8), 3);
+	CHECK_EQ(os_unix_pair_peek_message(pair[1], got, 8), 0);
+	CHECK(os_unix_pair_peek_message(pair[1], got, 8) == 2 && memcmp(got, "de", 2) == 0);
+	CHECK_EQ(os_unix_pair_peek_message(pair[1], got, 8), -EAGAIN);
+	CHECK_EQ(os_unix_pair_peek_from(pair[1], 0), 0);
+	CHECK_EQ(os_unix_pair_peek_message(pair[1], got, 2), -EMSGSIZE);
+	CHECK_EQ(os_unix_pair_peek_from(pair[1], -1), 0);
+	CHECK_EQ(recv(pair[1], got, 8, MSG_DONTWAIT), 3);
+	CHECK_EQ(recv(pair[1], got, 8, MSG_DONTWAIT), 0);
+	CHECK_EQ(recv(pair[1], got, 8, MSG_DONTWAIT), 2);
+	CHECK_EQ(os_unix_pair_unread(pair[0]), 0);
+	close_both(pair);
+}
+
 int main(void)
 {
-	TEST(test_is);
+	TEST(test_type);
 	TEST(test_look);
 	TEST(test_filter);
 	TEST(test_each);
 	TEST(test_peek);
+	TEST(test_types);
+	TEST(test_messages);
 	return test_end();
 }
