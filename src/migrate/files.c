@@ -217,9 +217,7 @@ static int check_kind(const char *path, unsigned long type, struct image_file *i
 				   "the process uses %s, %s, which cannot move to another node",
 				   device_name(image->rdev), path);
 	case OS_MODE_PIPE:
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"the process has the named pipe (FIFO) %s open, which cannot move", path);
+		return 0; /* which a description has, and knows how to carry */
 	default:
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has %s open, a kind of file that cannot move",

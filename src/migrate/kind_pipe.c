@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/pipe_contents.h"
 #include "migrate/restore.h"
 #include "os/inode.h"
 #include "os/open.h"
@@ -19,9 +20,7 @@
 #include "os/pipe.h"
 #include "os/socket.h"
 
-#define LINK	     "pipe:["
-#define CAPACITY_MAX (64u << 20)
-#define WIDER_MAX    (1u << 20)
+#define LINK "pipe:["
 
 struct pipe_body {
 	uint64_t inode;	   /* on the source: the same for all ends of a pipe */
@@ -67,11 +66,11 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 				   "the process has a pipe open (descriptor %d) that cannot be "
 				   "looked into, so that it cannot move",
 				   seen->number);
-	if ((uint32_t)capacity > CAPACITY_MAX)
+	if ((uint32_t)capacity > PIPE_CAPACITY_MAX)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has a pipe of more than %u MiB open (descriptor "
 				   "%d), which is the most that can move",
-				   CAPACITY_MAX >> 20, seen->number);
+				   PIPE_CAPACITY_MAX >> 20, seen->number);
 	const struct pipe_body body = {
 		.inode = status->inode,
 		.capacity = (uint32_t)capacity,
@@ -145,100 +144,7 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 			   description->number);
 }
 
-/* Reads all that is in our copy, piece by piece. 0, -errno, or -EBADMSG: packets where there are none. */
-static int take(int copy, uint32_t bytes, bool packets, struct contents *contents)
-{
-	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
-
-	assert(bytes);
-	while (bytes) {
-		uint32_t wanted = bytes < sizeof(piece) ? bytes : (uint32_t)sizeof(piece);
-		ssize_t got = os_pipe_read(copy, piece, wanted);
-
-		if (got <= 0)
-			return got < 0 ? (int)got : -EIO;
-		if (got < wanted && !packets)
-			return -EBADMSG;
-		int r = contents_append(contents, piece, (uint32_t)got);
-
-		if (r)
-			return r;
-		bytes -= (uint32_t)got;
-	}
-	return 0;
-}
-
-/* A copy refers to the same pages and takes as many places in the pipe, so that it needs no more room. */
-static int copy(int reader, const struct pipe_body *body, struct contents *contents)
-{
-	int bytes = os_pipe_bytes(reader), ends[2];
-
-	if (bytes <= 0)
-		return bytes;
-	assert(!contents->length);
-	int r = os_pipe_new(ends);
-
-	if (r < 0)
-		return r;
-	r = os_set_nonblock(ends[0], 1);
-	if (r == 0)
-		r = os_pipe_set_capacity(ends[1], body->capacity);
-	ssize_t copied = r ? 0 : os_pipe_copy(reader, ends[1], (size_t)bytes);
-
-	if (copied < 0)
-		r = (int)copied;
-	else if (r == 0)
-		r = copied == bytes ? take(ends[0], (uint32_t)bytes, body->packets, contents)
-				    : -EIO;
-	os_close(ends[0]);
-	os_close(ends[1]);
-	return r;
-}
-
-static int refuse_contents(const struct description *description, int r, struct refusal *refusal)
-{
-	if (r == -E2BIG)
-		return refusal_set(refusal, EDVS2BIG,
-				   "the pipe of descriptor %d has more than %u KiB in it, which is "
-				   "the most that can move; let them be read first",
-				   description->number, IMAGE_CONTENTS_MAX >> 10);
-	if (r == -EBADMSG)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the pipe of descriptor %d has packets in it (O_DIRECT) and no "
-				   "writer of packets, which cannot be carried; let them be read "
-				   "first",
-				   description->number);
-	if (r == -EBUSY)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the pipe of descriptor %d is one for notifications of the "
-				   "kernel, which cannot move to another node",
-				   description->number);
-	return refusal_set(refusal, EDVSIO, "the pipe of descriptor %d cannot be read: %s",
-			   description->number, strerror(-r));
-}
-
-/*
- * No room comes of itself for the rest of a write, for those that read stand as well: the pipe grows. Whether
- * it is still the same one is asked first, because the process has run since its description was read.
- */
-static bool widen(pid_t pid, const struct description *description, uint64_t bytes)
-{
-	struct os_status status;
-	int fd = os_pid_descriptor(pid, description->number);
-	int capacity = fd < 0 ? fd : os_pipe_capacity(fd);
-	bool wider =
-		capacity > 0 && os_status(fd, &status) == 0 && status.inode == description->inode &&
-		bytes < WIDER_MAX && (uint64_t)capacity + bytes < WIDER_MAX &&
-		os_pipe_set_capacity(fd, (uint32_t)capacity + (uint32_t)bytes + IMAGE_PAGE) == 0;
-
-	os_close(fd);
-	return wider;
-}
-
-/*
- * A pipe without a reader keeps its contents, which are lost anyway. The kernel lets nobody set the size of a pipe
- * for notifications, not even to the same.
- */
+/* A pipe without a reader keeps its contents, which are lost anyway. */
 static int complete(const struct kind_frozen *frozen, struct description *description,
 		    struct refusal *refusal)
 {
@@ -253,11 +159,9 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	int r = fd < 0 ? fd : 0;
 
 	if (r == 0)
-		r = os_pipe_set_capacity(fd, body.capacity);
-	if (r == 0)
-		r = copy(fd, &body, &description->contents);
+		r = pipe_contents_take(fd, body.capacity, body.packets, &description->contents);
 	os_close(fd);
-	return r ? refuse_contents(description, r, refusal) : 0;
+	return r ? pipe_contents_refuse(description, "pipe", r, refusal) : 0;
 }
 
 static enum kind_share share(const struct image_description *image, const struct files *files)
@@ -275,7 +179,7 @@ static bool read_body(const struct image_description *image, const struct files 
 	const struct description *owner;
 
 	(void)files, (void)complete;
-	if (body.capacity < IMAGE_PAGE || body.capacity > CAPACITY_MAX ||
+	if (body.capacity < IMAGE_PAGE || body.capacity > PIPE_CAPACITY_MAX ||
 	    body.mode & ~(uint32_t)OS_MODE_RIGHTS || image->flags & OS_OPEN_PATH)
 		return false;
 	if (body.owner == image->id)
@@ -287,9 +191,6 @@ static bool read_body(const struct image_description *image, const struct files 
 
 static int fill(int writer, const struct pipe_body *body, const struct contents *contents)
 {
-	const uint8_t *piece;
-	uint32_t length;
-
 	int r = os_pipe_set_capacity(writer, body->capacity);
 
 	if (r == 0)
@@ -297,13 +198,7 @@ static int fill(int writer, const struct pipe_body *body, const struct contents 
 	if (r == 0)
 		r = os_open_set_flags(writer,
 				      OS_OPEN_NONBLOCK | (body->packets ? OS_OPEN_DIRECT : 0u));
-	for (uint32_t at = 0; r == 0 && (piece = contents_next(contents, &at, &length));) {
-		ssize_t done = os_pipe_write(writer, piece, length);
-
-		if (done != (ssize_t)length)
-			r = done < 0 ? (int)done : -ENOSPC;
-	}
-	return r;
+	return r ? r : pipe_contents_put(writer, contents);
 }
 
 /* The pipe as pipe2() makes it: its ends are not given to the process yet. */
@@ -365,5 +260,5 @@ const struct kind kind_pipe = {
 	.read = read_body,
 	.open = open_here,
 	.share = share,
-	.widen = widen,
+	.widen = pipe_contents_widen,
 };

@@ -159,6 +159,7 @@ static void test_rows(void)
 	CHECK(kind_of(IMAGE_DESCRIPTION_INET_CONNECTION) == &kind_inet_connection);
 	CHECK(kind_of(IMAGE_DESCRIPTION_UNIX_MESSAGES) == &kind_unix_messages);
 	CHECK(kind_of(IMAGE_DESCRIPTION_SIGNALFD) == &kind_signalfd);
+	CHECK(kind_of(IMAGE_DESCRIPTION_FIFO) == &kind_fifo);
 	CHECK(!kind_of(IMAGE_DESCRIPTION_KINDS));
 	for (uint32_t kind = 1; kind < IMAGE_DESCRIPTION_KINDS; kind++)
 		CHECK(kind_of(kind) && kind_of(kind)->read && kind_of(kind)->open &&

@@ -35,7 +35,8 @@ static int compare_other(const struct file *file, int fd, struct image_file *her
 {
 	const struct image_file *there = &file->image;
 
-	if (there->use & (IMAGE_FILE_DIRECTORY | IMAGE_FILE_DEVICE))
+	if (there->use & (IMAGE_FILE_DIRECTORY | IMAGE_FILE_DEVICE) ||
+	    (there->mode & OS_MODE_KIND) == OS_MODE_PIPE)
 		return 0;
 	if (files_is_network(type) && here->inode == there->inode && !there->build_id_length)
 		return 0;

@@ -49,6 +49,20 @@ ssize_t os_pipe_copy(int reader, int writer, size_t bytes)
 	return copied < 0 ? -errno : copied;
 }
 
+/* A copy of nothing ends at once where nothing can come. */
+bool os_pipe_has_writer(int reader)
+{
+	int ends[2];
+
+	if (os_pipe_is_alone(reader) || os_pipe_new(ends))
+		return false;
+	ssize_t copied = os_pipe_copy(reader, ends[1], 1);
+
+	close(ends[0]);
+	close(ends[1]);
+	return copied != 0;
+}
+
 ssize_t os_pipe_read(int reader, void *to, size_t bytes)
 {
 	assert(bytes > 0); /* 0 is the answer at the end */

@@ -22,6 +22,12 @@ int os_pipe_bytes(int reader);
 /* Whether the other end is closed everywhere. */
 bool os_pipe_is_alone(int fd);
 
+/*
+ * Whether anybody can write to it, as far as a reader can tell: one that was opened before any writer came is not told
+ * that there is none while something is in the pipe.
+ */
+bool os_pipe_has_writer(int reader);
+
 /* Copies what is in a pipe into another, empty one that has room; it stays in the first. How many bytes. */
 ssize_t os_pipe_copy(int reader, int writer, size_t bytes);
 

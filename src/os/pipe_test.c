@@ -131,6 +131,22 @@ static void test_alone(void)
 	close(more[1]);
 }
 
+static void test_has_writer(void)
+{
+	int ends[2];
+	char byte;
+
+	CHECK_EQ(os_pipe_new(ends), 0);
+	CHECK(os_pipe_has_writer(ends[0]));
+	CHECK_EQ(os_pipe_write(ends[1], "x", 1), 1);
+	CHECK(os_pipe_has_writer(ends[0]));
+	close(ends[1]);
+	CHECK(!os_pipe_has_writer(ends[0]));
+	CHECK_EQ(os_pipe_read(ends[0], &byte, 1), 1);
+	CHECK(!os_pipe_has_writer(ends[0]));
+	close(ends[0]);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -140,5 +156,6 @@ int main(void)
 	TEST(test_packets);
 	TEST(test_copy_leaves_it);
 	TEST(test_alone);
+	TEST(test_has_writer);
 	return test_end();
 }

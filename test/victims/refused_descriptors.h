@@ -218,10 +218,13 @@ static void pipes(void)
 static void fifo(void)
 {
 	char name[64];
+	int ends[2];
 
 	snprintf(name, sizeof(name), "/tmp/dvs-victim-fifo-%d", getpid());
 	unlink(name);
-	NEED(mkfifo(name, 0600) == 0 && open(name, O_RDWR) >= 0);
+	NEED(mkfifo(name, 0600) == 0 && (ends[0] = open(name, O_RDONLY | O_NONBLOCK)) >= 0 &&
+	     (ends[1] = open(name, O_WRONLY)) >= 0);
+	leave_reader(ends);
 }
 
 static void terminal(void)
@@ -344,7 +347,7 @@ static const struct kind descriptor_kinds[] = {
 	{ "unix_pair_urgent", "MSG_OOB", unix_pair_urgent },
 	{ "netlink", "netlink", netlink },
 	{ "pipe", "a pipe to another process", pipes },
-	{ "fifo", "FIFO", fifo },
+	{ "fifo", "a FIFO to another process", fifo },
 	{ "terminal", "terminal", terminal },
 	{ "epoll_closed", "has closed", epoll_closed },
 	{ "epoll_replaced", "has closed", epoll_replaced },
