@@ -22,7 +22,7 @@ static const char *const carried[] = {
 	"clocks",      "locked",	 "shared",	  "common",	  "memory_files",
 	"eventfds",    "pipes",		 "timerfds",	  "signalfds",	  "epolls",
 	"epoll_idle",  "deleted_files",	 "socket_pairs",  "inet_sockets", "inet_connections",
-	"family",      "children_ended", "message_pairs", "fifos",
+	"family",      "children_ended", "message_pairs", "fifos",	  "unix_names",
 };
 
 static bool is_wanted(const char *victim)

@@ -120,6 +120,12 @@ struct kind {
 	 */
 	void (*resume)(const struct descriptions *all, const struct description *description);
 
+	/*
+	 * Target: the move is decided, and the process runs next; or it does not arrive. May be called again. NULL:
+	 * there is nothing to do but to close descriptors.
+	 */
+	void (*decided)(struct restore *restore, struct description *description, bool arrives);
+
 	/* Source: how much may be shared. */
 	enum kind_share (*share)(const struct image_description *image, const struct files *files);
 
@@ -129,7 +135,7 @@ struct kind {
 
 extern const struct kind kind_epoll, kind_eventfd, kind_fifo, kind_file, kind_foreign,
 	kind_inet_connection, kind_inet_socket, kind_pipe, kind_refused, kind_signalfd,
-	kind_timerfd, kind_unix_messages, kind_unix_stream;
+	kind_timerfd, kind_unix_messages, kind_unix_socket, kind_unix_stream;
 
 /* The row of an image_description_kind, or NULL. */
 const struct kind *kind_of(uint32_t kind);

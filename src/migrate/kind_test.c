@@ -137,11 +137,11 @@ static void test_socket(void)
 	const struct migrate_host nothing = { 0 };
 	struct image_description image;
 	struct refusal refusal;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	CHECK(fd >= 0);
 	CHECK(is_refusal(find(&nothing, "socket:[1]", 1, fd, &image, &refusal), &refusal,
-			 EDVSPROCSTS, "Unix"));
+			 EDVSPROCSTS, "TCP"));
 	close(fd);
 }
 
@@ -159,6 +159,7 @@ static void test_rows(void)
 	CHECK(kind_of(IMAGE_DESCRIPTION_INET_CONNECTION) == &kind_inet_connection);
 	CHECK(kind_of(IMAGE_DESCRIPTION_UNIX_MESSAGES) == &kind_unix_messages);
 	CHECK(kind_of(IMAGE_DESCRIPTION_SIGNALFD) == &kind_signalfd);
+	CHECK(kind_of(IMAGE_DESCRIPTION_UNIX_SOCKET) == &kind_unix_socket);
 	CHECK(kind_of(IMAGE_DESCRIPTION_FIFO) == &kind_fifo);
 	CHECK(!kind_of(IMAGE_DESCRIPTION_KINDS));
 	for (uint32_t kind = 1; kind < IMAGE_DESCRIPTION_KINDS; kind++)

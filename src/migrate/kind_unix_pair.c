@@ -13,9 +13,8 @@
 #include <string.h>
 
 #include "dvk/errors.h"
-#include "migrate/restore.h"
+#include "migrate/restore_unix.h"
 #include "migrate/unix_queue.h"
-#include "os/kernel.h"
 #include "os/open.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -343,34 +342,6 @@ static bool whole(const struct description *description, const struct descriptio
 	       body_of(&other->image).other == description->image.id;
 }
 
-/* With the rights that the task had which made it, for each end tells them of its peer. */
-static int make_in_shell(struct restore *restore, const struct description *owner, int number[2],
-			 struct refusal *refusal)
-{
-	const struct end_body body = body_of(&owner->image);
-	const struct image_opener *opener = &restore->picture.process.opener;
-	const uint64_t keep = UINT32_MAX;
-	struct calls *calls = &restore->calls;
-
-	calls_room(calls, 8, sizeof(opener->group) + 64);
-	struct remote_ptr group = calls_put(calls, opener->group, sizeof(opener->group));
-	struct remote_ptr pair = calls_space(calls, 2 * sizeof(int));
-
-	calls_expect(calls, "take its groups", 0, SYS_setgroups, opener->group_count, group.at);
-	calls_expect(calls, "take its group", 0, SYS_setresgid, keep, body.gid, keep);
-	calls_expect(calls, "take its user", 0, SYS_setresuid, keep, body.uid, keep);
-	calls_expect(calls, "make a pair of sockets", 0, SYS_socketpair, AF_UNIX,
-		     (uint64_t)type_of(&owner->image) | SOCK_CLOEXEC, 0, pair.at);
-	calls_expect(calls, "give back its user", 0, SYS_setresuid, keep, 0, keep);
-	calls_expect(calls, "give back its group", 0, SYS_setresgid, keep, 0, keep);
-	int r = restore_run(restore, refusal);
-
-	if (r)
-		return r;
-	memcpy(number, calls_at(calls, pair), 2 * sizeof(int));
-	return 0;
-}
-
 /* Ours, and no longer the shell's. */
 static int fetch(struct restore *restore, struct description *owner, const int number[2])
 {
@@ -379,9 +350,7 @@ static int fetch(struct restore *restore, struct description *owner, const int n
 	for (int end = 0; end < 2; end++) {
 		owner->own[end] = os_pid_descriptor(restore->pid, number[end]);
 		r = owner->own[end] < 0 ? owner->own[end] : r;
-		calls_room(&restore->calls, 1, 0);
-		calls_expect(&restore->calls, "hand on a pair of sockets", 0, SYS_close,
-			     (uint64_t)number[end]);
+		restore_unix_close(restore, number[end]);
 	}
 	return r;
 }
@@ -415,45 +384,25 @@ static int refuse_making(int r, struct refusal *refusal)
 			   strerror(-r));
 }
 
-/* The process that made it, whose number each end tells of its peer. */
-static struct restore *maker_of(struct restore *restore, const struct end_body *body)
-{
-	struct restore *maker =
-		restore->member ? restore->member(restore->tree, body->maker) : restore;
-
-	/* One that is not known yet has no rights so far. */
-	if (!maker || !maker->picture.process.vpid)
-		return NULL;
-	if (maker != restore)
-		calls_begin(&maker->calls, &maker->foothold, &maker->threads.tracee[0]);
-	return maker;
-}
-
 static int make(struct restore *restore, struct description *owner, struct refusal *refusal)
 {
 	const struct end_body body = body_of(&owner->image);
 	const struct description *other =
 		body.other ? descriptions_find(&restore->picture.tables->descriptions, body.other)
 			   : NULL;
-	struct restore *maker = maker_of(restore, &body);
+	const struct restore_unix_maker maker = { body.uid, body.gid };
+	struct restore *shell;
 	int number[2];
+	int r = restore_unix_shell(restore, body.maker, &shell, refusal);
 
-	if (!maker)
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"the target cannot make a pair of Unix sockets: process %d, which "
-			"has made it, is a later one than one that has it open",
-			body.maker);
-	int r = make_in_shell(maker, owner, number, refusal);
-
+	if (r == 0)
+		r = restore_unix_pair(shell, type_of(&owner->image), &maker, number, refusal);
 	if (r)
 		return r;
-	r = fetch(maker, owner, number);
+	r = fetch(shell, owner, number);
 	if (r == 0)
 		r = settle(owner, other);
-	if (r)
-		return refuse_making(r, refusal);
-	return maker == restore ? 0 : restore_run(maker, refusal);
+	return r ? refuse_making(r, refusal) : restore_unix_leave(restore, shell, refusal);
 }
 
 static int open_here(struct restore *restore, struct description *description,

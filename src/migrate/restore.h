@@ -98,6 +98,11 @@ void restore_deinit(struct restore *restore);
 int restore_files(struct restore *restore, struct refusal *refusal);
 /* The move is decided: descriptions that others hear of are heard from now on. */
 void restore_resume(const struct descriptions *descriptions);
+/*
+ * The move is decided, and the process runs next; or it does not arrive. Tells the descriptions that this process is
+ * the first to hold. The root directory is still open.
+ */
+void restore_files_decided(struct restore *restore, bool arrives);
 
 /*
  * When the descriptors of all processes are at their numbers, and descriptions_let_go() has closed ours: tells the

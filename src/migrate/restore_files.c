@@ -180,3 +180,19 @@ void restore_resume(const struct descriptions *descriptions)
 			kind->resume(descriptions, description);
 	}
 }
+
+void restore_files_decided(struct restore *restore, bool arrives)
+{
+	struct descriptions *descriptions = &restore->picture.tables->descriptions;
+
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		struct description *description = &descriptions->description[i];
+		const struct kind *kind = kind_of(description->image.kind);
+
+		/* Of another one, or of none. */
+		if (!description->holder || description->holder != restore->picture.process.vpid)
+			continue;
+		if (kind && kind->decided)
+			kind->decided(restore, description, arrives);
+	}
+}

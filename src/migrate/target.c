@@ -90,6 +90,7 @@ void migrate_target_discard(struct migrate_target *target)
 {
 	unpin(target);
 	target_tree_kill(&target->tree);
+	target_tree_decided(&target->tree, false);
 	close_one(&first(target)->sock);
 	close_one(&first(target)->root);
 	assert(first(target)->threads.count == 0 && !target->pinned);
@@ -418,6 +419,7 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)
 		*resumed_ns = target->stats.resume_ns;
+	target_tree_decided(&target->tree, true);
 	int r = target_tree_resume(&target->tree, refusal);
 
 	close_one(&first(target)->root);

@@ -385,6 +385,12 @@ int target_tree_end_ended(struct target_tree *tree, struct refusal *refusal)
 	return r;
 }
 
+void target_tree_decided(struct target_tree *tree, bool arrive)
+{
+	for (uint32_t i = 0; i < tree->count; i++)
+		restore_files_decided(tree->process[i], arrive);
+}
+
 int target_tree_resume(struct target_tree *tree, struct refusal *refusal)
 {
 	int r = 0;

@@ -42,6 +42,9 @@ void target_tree_scatter(struct restore *restore, const struct os_affinity *affi
 /* Ends the shells of those that have ended as they did. */
 int target_tree_end_ended(struct target_tree *tree, struct refusal *refusal);
 
+/* The move is decided, and they run next; or they do not arrive. May be called again. */
+void target_tree_decided(struct target_tree *tree, bool arrive);
+
 /* Lets all of them run; a refusal if one was killed before it could. */
 int target_tree_resume(struct target_tree *tree, struct refusal *refusal);
 

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 _Static_assert(OS_MODE_KIND == S_IFMT && OS_MODE_PIPE == S_IFIFO && OS_MODE_DEVICE == S_IFCHR &&
-		       OS_MODE_FOLDER == S_IFDIR && OS_MODE_FILE == S_IFREG,
+		       OS_MODE_FOLDER == S_IFDIR && OS_MODE_FILE == S_IFREG &&
+		       OS_MODE_SOCKET == S_IFSOCK,
 	       "modes");
 
 int os_inode(int fd, struct os_inode *inode)

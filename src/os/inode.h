@@ -26,6 +26,7 @@ enum os_mode {
 	OS_MODE_DEVICE = 0020000, /* a character device */
 	OS_MODE_FOLDER = 0040000,
 	OS_MODE_FILE = 0100000,
+	OS_MODE_SOCKET = 0140000,
 };
 
 /* The properties of a file, by any name. */

@@ -18,7 +18,7 @@ static const struct socket_name {
 	{ AF_INET6, SOCK_DGRAM, -1, "a UDP socket" },
 	{ AF_INET, SOCK_RAW, -1, "a raw socket" },
 	{ AF_INET6, SOCK_RAW, -1, "a raw socket" },
-	{ AF_UNIX, -1, -1, "a Unix socket" },
+	{ AF_UNIX, -1, -1, "a Unix socket that is connected by name" },
 	{ AF_NETLINK, -1, -1, "a netlink socket" },
 	{ AF_PACKET, -1, -1, "a packet socket" },
 };

@@ -61,6 +61,7 @@ static bool is_left_out(int option)
 	case 72: /* SO_BUF_LOCK, which has no effect on these */
 	case SO_ERROR:
 	case SO_TYPE:
+	case SO_ACCEPTCONN:
 	case SO_PEERCRED:
 	case 28: /* SO_PEERNAME */
 	case SO_PEERSEC:
@@ -115,9 +116,14 @@ static int read_fresh(void)
 	return 0;
 }
 
-/* 0: none does. */
-static int option_that_differs(int fd)
+int os_unix_pair_odd_option(int fd)
 {
+	pthread_mutex_lock(&fresh_lock);
+	int r = read_fresh();
+
+	pthread_mutex_unlock(&fresh_lock);
+	if (r)
+		return r;
 	for (int number = 1; number < OPTIONS_END; number++) {
 		if (is_left_out(number))
 			continue;
@@ -146,12 +152,10 @@ int os_unix_pair_look(int fd, struct os_unix_pair *end)
 	socklen_t bytes = sizeof(peer);
 
 	assert(fd >= 0);
-	pthread_mutex_lock(&fresh_lock);
-	int r = read_fresh();
+	int option = os_unix_pair_odd_option(fd);
 
-	pthread_mutex_unlock(&fresh_lock);
-	if (r)
-		return r;
+	if (option < 0)
+		return option;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) || poll(&seen, 1, 0) < 0)
 		return -errno;
 	*end = (struct os_unix_pair){
@@ -163,7 +167,7 @@ int os_unix_pair_look(int fd, struct os_unix_pair *end)
 		.reads_end = seen.revents & POLLRDHUP,
 		.writes_end = !(seen.revents & POLLERR) && !can_send(fd),
 		.has_error = seen.revents & POLLERR,
-		.option = option_that_differs(fd),
+		.option = option,
 	};
 	return 0;
 }

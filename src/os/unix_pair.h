@@ -36,6 +36,9 @@ int os_unix_pair_new(enum os_unix_type type,
 		     int pair[2]); /* which are the caller's, close-on-exec */
 int os_unix_pair_look(int fd, struct os_unix_pair *end);
 
+/* The number of an option that is not as in a fresh Unix socket; 0: none. */
+int os_unix_pair_odd_option(int fd);
+
 /* Each socket of this network namespace that is connected, and its peer; 0: that one is closed. Stops at a result. */
 int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx);
 

@@ -145,12 +145,33 @@ static void tcp_urgent(void)
 	NEED(accept(server, NULL, NULL) >= 0 && send(client, "u", 1, MSG_OOB) == 1);
 }
 
-static void unix_socket(void)
+/* The kernel gives it an abstract name, and a connection waits. */
+static void unix_waiting(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	socklen_t bytes = sizeof(name);
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	NEED(fd >= 0 && bind(fd, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0);
+	NEED(bind(server, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0 &&
+	     listen(server, 5) == 0 && fcntl(client, F_SETFL, O_NONBLOCK) == 0);
+	NEED(getsockname(server, (struct sockaddr *)&name, &bytes) == 0 &&
+	     connect(client, (const struct sockaddr *)&name, bytes) == 0);
+	close(client);
+}
+
+/* Both ends of a connection by name, which is no pair. */
+static void unix_connected(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	socklen_t bytes = sizeof(name);
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	NEED(bind(server, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0 &&
+	     listen(server, 5) == 0);
+	NEED(getsockname(server, (struct sockaddr *)&name, &bytes) == 0 &&
+	     connect(client, (const struct sockaddr *)&name, bytes) == 0);
+	NEED(accept(server, NULL, NULL) >= 0);
+	close(server);
 }
 
 static void make_pair(int pair[2])
@@ -340,7 +361,8 @@ static const struct kind descriptor_kinds[] = {
 	{ "udp_group", "239.1.2.3", udp_group },
 	{ "inet_filter", "SO_ATTACH_FILTER", inet_filter },
 	{ "inet_option", "socket option", inet_option },
-	{ "unix_socket", "Unix socket", unix_socket },
+	{ "unix_waiting", "a connection waits", unix_waiting },
+	{ "unix_connected", "connected by name", unix_connected },
 	{ "unix_pair_shared", "to another process", unix_pair_shared },
 	{ "unix_pair_rights", "SCM_RIGHTS", unix_pair_rights },
 	{ "unix_pair_option", "socket option", unix_pair_option },

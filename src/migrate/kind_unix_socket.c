@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A Unix socket that is not connected: bound or not, listening or not. Nothing waits in it. The file of a path is made
+ * in a stage beside its place (os/stage.h), and comes there when the move is decided: on one machine the source's is
+ * there until then. The contents are the name, and the folder that the file is in.
+ */
+#include "migrate/kind.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "migrate/restore_unix.h"
+#include "os/inode.h"
+#include "os/open.h"
+#include "os/pid.h"
+#include "os/procdir.h"
+#include "os/rights.h"
+#include "os/socket.h"
+#include "os/stage.h"
+#include "os/unix_socket.h"
+
+#define SIZE_MAX_BYTES (64u << 20)
+#define NO_FILE_FOLDER "/tmp" /* there a name begins that no file has any more */
+
+enum socket_flag {
+	SOCKET_LISTENS = 1,
+	SOCKET_FILE = 2, /* its name still leads to it */
+	SOCKET_READS_END = 4,
+	SOCKET_WRITES_END = 8,
+	SOCKET_FLAGS = 15,
+};
+
+struct socket_body {
+	uint32_t type; /* enum os_unix_type */
+	uint32_t flags;
+	uint16_t name_bytes;
+	uint16_t file_rights;
+	uint32_t inode; /* source: the low half of the file's */
+	uint32_t send_bytes, receive_bytes;
+	uint32_t uid, gid; /* of the task that listens */
+	uint32_t backlog;
+	uint32_t file_uid, file_gid;
+	int32_t maker; /* number of the process that listens in the pid namespace */
+};
+
+_Static_assert(sizeof(struct socket_body) <= IMAGE_BODY_BYTES, "the body");
+
+static struct socket_body body_of(const struct image_description *image)
+{
+	struct socket_body body;
+
+	memcpy(&body, image->body, sizeof(body));
+	return body;
+}
+
+/* ---- source ---- */
+
+/* The path of the file, whose name may be relative to the directory of the process. False: it is too long. */
+static bool path_of(int dir, const struct os_unix_socket *socket, char path[IMAGE_PATH_MAX])
+{
+	char folder[IMAGE_PATH_MAX] = "";
+	int length = (int)socket->name_bytes;
+	ssize_t r = socket->name[0] == '/' ? 0 : procdir_link(dir, "cwd", folder, sizeof(folder));
+
+	if (r < 0 || r >= (ssize_t)sizeof(folder) - 1)
+		return false;
+	r = snprintf(path, IMAGE_PATH_MAX, "%s%s%.*s", folder, r ? "/" : "", length,
+		     (const char *)socket->name);
+	return r < IMAGE_PATH_MAX;
+}
+
+/* Whether the name still leads to the socket, and then the owner and rights of the file. */
+static bool find_file(int dir, const struct os_unix_socket *socket, struct socket_body *body)
+{
+	char path[IMAGE_PATH_MAX];
+	struct os_status status;
+	int root = os_open_at(dir, "root", OS_OPEN_PATH | OS_OPEN_FOLDER);
+	int fd = root >= 0 && path_of(dir, socket, path)
+			 ? os_open_below(root, path, OS_OPEN_PATH | OS_OPEN_NO_LINK)
+			 : -1;
+	bool found = fd >= 0 && os_status(fd, &status) == 0 &&
+		     (uint32_t)status.inode == socket->inode &&
+		     (status.mode & OS_MODE_KIND) == OS_MODE_SOCKET;
+
+	os_close(fd);
+	os_close(root);
+	if (!found)
+		return false;
+	body->file_uid = status.uid;
+	body->file_gid = status.gid;
+	body->file_rights = (uint16_t)(status.mode & OS_MODE_RIGHTS);
+	return true;
+}
+
+static bool is_path(const uint8_t *name, uint32_t bytes)
+{
+	return bytes && name[0];
+}
+
+static bool takes_name(const uint8_t *name, uint32_t bytes)
+{
+	char path[OS_UNIX_NAME_BYTES + 1] = "";
+
+	memcpy(path, name, bytes);
+	return os_stage_takes(path);
+}
+
+static int check_socket(const struct kind_seen *seen, const struct os_unix_socket *socket,
+			struct refusal *refusal)
+{
+	int number = seen->number;
+
+	if (socket->listens && !kind_seen_moves(seen, socket->pid))
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a listening Unix socket open (descriptor %d) "
+				   "that another process listens on, which has ended or does not "
+				   "move with it",
+				   number);
+	if (socket->has_error)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has an error that the process "
+				   "was not told of, which is not carried",
+				   number);
+	if (socket->option)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has the socket option number "
+				   "%d set, which is not carried",
+				   number, socket->option);
+	if (socket->send_bytes > SIZE_MAX_BYTES || socket->receive_bytes > SIZE_MAX_BYTES)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has room for more than %u "
+				   "MiB, which is the most that can move",
+				   number, SIZE_MAX_BYTES >> 20);
+	if (is_path(socket->name, socket->name_bytes) &&
+	    !takes_name(socket->name, socket->name_bytes))
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has a name with . or .. in "
+				   "it, which cannot be made on the target",
+				   number);
+	return 0;
+}
+
+static int find(const struct kind_seen *seen, struct image_description *image,
+		struct refusal *refusal)
+{
+	struct os_unix_socket socket;
+
+	if (strncmp(seen->link, "socket:[", 8) != 0)
+		return 0;
+	int fd = os_pid_descriptor(seen->pid, seen->number);
+	int r = fd < 0 ? 0 : os_unix_socket_look(fd, &socket);
+
+	os_close(fd);
+	if (r == 0)
+		return 0;
+	if (r < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d cannot be looked at: %s",
+				   seen->number, strerror(-r));
+	struct socket_body body = {
+		.type = socket.type,
+		.flags = (socket.listens ? SOCKET_LISTENS : 0u) |
+			 (socket.reads_end ? SOCKET_READS_END : 0u) |
+			 (socket.writes_end ? SOCKET_WRITES_END : 0u),
+		.name_bytes = (uint16_t)socket.name_bytes,
+		.inode = socket.inode,
+		.send_bytes = socket.send_bytes,
+		.receive_bytes = socket.receive_bytes,
+		.uid = socket.uid,
+		.gid = socket.gid,
+		.backlog = socket.backlog,
+		.maker = socket.listens ? os_pid_innermost(socket.pid) : 0,
+	};
+
+	if (is_path(socket.name, socket.name_bytes) && find_file(seen->dir, &socket, &body))
+		body.flags |= SOCKET_FILE;
+	memcpy(image->body, &body, sizeof(body));
+	r = check_socket(seen, &socket, refusal);
+	return r ? r : 1;
+}
+
+/* Datagram sockets that are connected to one that moves, and stay. */
+struct asked {
+	const struct descriptions *descriptions;
+	uint64_t inode;
+};
+
+static int on_socket(void *ctx, uint32_t inode, uint32_t peer)
+{
+	const struct asked *asked = ctx;
+
+	if (peer != (uint32_t)asked->inode)
+		return 0;
+	for (uint32_t i = 0; i < asked->descriptions->count; i++)
+		if ((uint32_t)asked->descriptions->description[i].inode == inode)
+			return 0;
+	return 1;
+}
+
+static int check(pid_t pid, const struct descriptions *descriptions,
+		 struct description *description, struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+	struct asked asked = { descriptions, description->inode };
+
+	(void)pid;
+	if (body.type != OS_UNIX_DATAGRAM || !body.name_bytes)
+		return 0;
+	int r = os_unix_pair_each(on_socket, &asked);
+
+	if (r == 0)
+		return 0;
+	if (r < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the kernel does not tell the peers of Unix sockets (descriptor "
+				   "%d), so that they cannot move: %s",
+				   description->number, strerror(-r));
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "a Unix socket of another process is connected to that of descriptor "
+			   "%d, which would stay behind: let it be closed first",
+			   description->number);
+}
+
+static int append_folder(int dir, const struct os_unix_socket *socket, struct contents *contents)
+{
+	char path[IMAGE_PATH_MAX];
+
+	if (!path_of(dir, socket, path))
+		return -ENAMETOOLONG;
+	char *slash = strrchr(path, '/');
+
+	assert(slash); /* a path that is not absolute begins at a directory */
+	slash[slash == path] = '\0';
+	return contents_append(contents, path, (uint32_t)strlen(path));
+}
+
+static int describe(const struct kind_frozen *frozen, int fd, struct description *description)
+{
+	const struct socket_body body = body_of(&description->image);
+	struct os_unix_socket socket;
+	int r = os_unix_socket_look(fd, &socket);
+
+	if (r != 1 || socket.name_bytes != body.name_bytes)
+		return r < 0 ? r : -EAGAIN;
+	if (!os_unix_socket_is_empty(fd))
+		return -ENOTEMPTY;
+	if (!body.name_bytes)
+		return 0;
+	r = contents_append(&description->contents, socket.name, socket.name_bytes);
+	if (r || !(body.flags & SOCKET_FILE))
+		return r;
+	int dir = procdir_open(frozen->pid);
+
+	r = dir < 0 ? dir : append_folder(dir, &socket, &description->contents);
+	os_close(dir);
+	return r;
+}
+
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
+{
+	int fd = os_pid_descriptor(frozen->pid, description->number);
+
+	contents_free(&description->contents);
+	int r = fd < 0 ? fd : describe(frozen, fd, description);
+
+	os_close(fd);
+	if (r == -ENOTEMPTY && body_of(&description->image).flags & SOCKET_LISTENS)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "a connection waits in the Unix socket of descriptor %d, which "
+				   "is not carried; let it be accepted first",
+				   description->number);
+	if (r == -ENOTEMPTY)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has messages in it, which are "
+				   "not carried; let them be received first",
+				   description->number);
+	return r ? refusal_set(refusal, EDVSPROCSTS,
+			       "the Unix socket of descriptor %d cannot be looked at: %s",
+			       description->number, strerror(-r))
+		 : 0;
+}
+
+static enum kind_share share(const struct image_description *image, const struct files *files)
+{
+	(void)image, (void)files;
+	return KIND_SHARE_DESCRIPTION;
+}
+
+/* ---- target ---- */
+
+static bool read_body(const struct image_description *image, const struct files *files,
+		      const struct descriptions *before, bool complete)
+{
+	const struct socket_body body = body_of(image);
+	bool is_type = body.type == OS_UNIX_STREAM || body.type == OS_UNIX_DATAGRAM ||
+		       body.type == OS_UNIX_SEQPACKET;
+
+	(void)files, (void)before, (void)complete;
+	return is_type && !(body.flags & ~(uint32_t)SOCKET_FLAGS) &&
+	       body.name_bytes <= OS_UNIX_NAME_BYTES && body.send_bytes <= SIZE_MAX_BYTES &&
+	       body.receive_bytes <= SIZE_MAX_BYTES &&
+	       !(body.file_rights & ~(uint32_t)OS_MODE_RIGHTS) &&
+	       (body.name_bytes || !(body.flags & (SOCKET_FILE | SOCKET_LISTENS)));
+}
+
+/* The name, and where its file is. */
+struct place {
+	uint8_t name[OS_UNIX_NAME_BYTES];
+	char path[OS_UNIX_NAME_BYTES + 1];
+	char folder[IMAGE_PATH_MAX];
+	char stage[48];
+};
+
+static bool read_place(const struct description *description, struct place *place)
+{
+	const struct socket_body body = body_of(&description->image);
+	const uint8_t *piece;
+	uint32_t at = 0, length;
+
+	*place = (struct place){ .folder = NO_FILE_FOLDER };
+	if (!body.name_bytes)
+		return !contents_next(&description->contents, &at, &length);
+	piece = contents_next(&description->contents, &at, &length);
+	if (!piece || length != body.name_bytes)
+		return false;
+	memcpy(place->name, piece, length);
+	memcpy(place->path, piece, length);
+	bool good = place->name[0] ? strlen(place->path) == length && os_stage_takes(place->path)
+				   : !(body.flags & SOCKET_FILE);
+	if (good && body.flags & SOCKET_FILE) {
+		piece = contents_next(&description->contents, &at, &length);
+		if (!piece || length >= IMAGE_PATH_MAX || piece[0] != '/' ||
+		    memchr(piece, 0, length))
+			return false;
+		memcpy(place->folder, piece, length);
+		place->folder[length] = '\0';
+	}
+	return good && !contents_next(&description->contents, &at, &length);
+}
+
+static bool whole(const struct description *description, const struct descriptions *all,
+		  const struct descriptors *descriptors)
+{
+	struct place place;
+
+	(void)all, (void)descriptors;
+	return read_place(description, &place);
+}
+
+static int refuse_making(int r, struct refusal *refusal)
+{
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot make a Unix socket of the process: %s", strerror(-r));
+}
+
+static int open_folder(struct restore *restore, const struct description *description,
+		       struct place *place)
+{
+	bool good = read_place(description, place);
+
+	assert(good); /* whole() saw to it */
+	(void)good;
+	snprintf(place->stage, sizeof(place->stage), ".dvs-%d-%u", (int)restore->pid,
+		 description->image.id);
+	return os_open_below(restore->root, place->folder, OS_OPEN_READ | OS_OPEN_FOLDER);
+}
+
+/* Another socket may have the name: the source's, which ends, or one that nobody uses any more, is replaced. */
+static int check_place(struct restore *restore, int folder, const struct place *place,
+		       const struct socket_body *body, struct refusal *refusal)
+{
+	const char *slash = strrchr(place->path, '/');
+	struct os_status status;
+	int fd =
+		os_open_at(folder, slash ? slash + 1 : place->path, OS_OPEN_PATH | OS_OPEN_NO_LINK);
+	int r = fd < 0 ? fd : os_status(fd, &status);
+	bool is_socket = r == 0 && (status.mode & OS_MODE_KIND) == OS_MODE_SOCKET;
+	bool is_own = is_socket && restore->same_machine && (uint32_t)status.inode == body->inode;
+	bool is_free = r == -ENOENT || is_own || (is_socket && !os_unix_socket_is_used(fd));
+
+	os_close(fd);
+	if (is_free)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the name %s of a Unix socket of the process is taken on the target%s%s",
+			   place->path, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+}
+
+/* With the rights of the process, because the folder may be anybody's. */
+static int make_stage(struct restore *restore, int folder, const struct place *place)
+{
+	const struct image_opener *opener = &restore->picture.process.opener;
+	const struct os_rights_wanted wanted = { opener->uid, opener->gid, opener->effective,
+						 opener->group, opener->group_count };
+	struct os_rights *rights;
+	int r = os_rights_assume(&rights, &wanted);
+
+	if (r < 0)
+		return r;
+	int stage = os_stage_make(folder, place->stage, place->path);
+
+	os_rights_give_back(rights);
+	return stage;
+}
+
+static int bind_path(struct restore *restore, struct description *description, int fd,
+		     struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+	struct place place;
+	int folder = open_folder(restore, description, &place);
+
+	if (folder < 0)
+		return refusal_set(refusal, EDVSNOENT,
+				   "the target cannot open %s, in which the process has a Unix "
+				   "socket: %s",
+				   place.folder, strerror(-folder));
+	int r = body.flags & SOCKET_FILE ? check_place(restore, folder, &place, &body, refusal) : 0;
+
+	if (r) {
+		os_close(folder);
+		return r;
+	}
+	int stage = make_stage(restore, folder, &place);
+
+	description->given[0] = stage >= 0;
+	r = stage < 0 ? stage : os_unix_socket_bind(fd, stage, place.name, body.name_bytes);
+	if (r == 0 && body.flags & SOCKET_FILE)
+		r = os_stage_own(stage, place.path, body.file_uid, body.file_gid, body.file_rights);
+	os_close(stage);
+	os_close(folder);
+	return r ? refusal_set(refusal, EDVSPROCSTS,
+			       "the target cannot make the Unix socket %s: %s", place.path,
+			       strerror(-r))
+		 : 0;
+}
+
+static int bind_name(struct restore *restore, struct description *description, int fd,
+		     struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+	struct place place;
+
+	if (!body.name_bytes)
+		return 0;
+	read_place(description, &place);
+	if (place.name[0])
+		return bind_path(restore, description, fd, refusal);
+	int r = os_unix_socket_bind(fd, -1, place.name, body.name_bytes);
+
+	return r ? refusal_set(refusal, EDVSPROCSTS,
+			       "the target cannot give a Unix socket of the process the abstract "
+			       "name @%.*s: %s",
+			       (int)body.name_bytes - 1, place.path + 1, strerror(-r))
+		 : 0;
+}
+
+/* All but the name. The buffers first: an end that is shut still has them. */
+static int settle(const struct description *description, int fd)
+{
+	const struct socket_body body = body_of(&description->image);
+	int r = os_unix_pair_set_sizes(fd, body.send_bytes, body.receive_bytes);
+
+	if (r == 0)
+		r = os_unix_pair_end(fd, body.flags & SOCKET_READS_END,
+				     body.flags & SOCKET_WRITES_END);
+	return r ? r : os_open_set_flags(fd, description->image.flags);
+}
+
+/* In the shell of the process that listens, for a socket tells others of that. */
+static int make(struct restore *shell, struct restore *restore, struct description *description,
+		int *fd, struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+	const struct restore_unix_maker maker = { body.uid, body.gid };
+	int number;
+	int r = restore_unix_socket(shell, (enum os_unix_type)body.type, &number, refusal);
+
+	if (r)
+		return r;
+	*fd = os_pid_descriptor(shell->pid, number);
+	r = *fd < 0 ? refuse_making(*fd, refusal) : bind_name(restore, description, *fd, refusal);
+	if (r == 0 && body.flags & SOCKET_LISTENS)
+		r = restore_unix_listen(shell, number, body.backlog, &maker, refusal);
+	restore_unix_close(shell, number);
+	return r ? r : restore_unix_leave(restore, shell, refusal);
+}
+
+static int open_here(struct restore *restore, struct description *description,
+		     struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+	struct restore *shell = restore;
+	int fd = -1;
+	int r = body.flags & SOCKET_LISTENS
+			? restore_unix_shell(restore, body.maker, &shell, refusal)
+			: 0;
+
+	if (r == 0)
+		r = make(shell, restore, description, &fd, refusal);
+	int settled = r ? 0 : settle(description, fd);
+
+	if (settled)
+		r = refuse_making(settled, refusal);
+	if (r == 0)
+		return fd;
+	os_close(fd);
+	return r;
+}
+
+static void decided(struct restore *restore, struct description *description, bool arrives)
+{
+	struct place place;
+	int folder = description->given[0] ? open_folder(restore, description, &place) : -1;
+
+	if (folder < 0)
+		return;
+	if (arrives && body_of(&description->image).flags & SOCKET_FILE)
+		os_stage_place(folder, place.stage, place.path);
+	os_stage_remove(folder, place.stage, place.path);
+	os_close(folder);
+	description->given[0] = false;
+}
+
+const struct kind kind_unix_socket = {
+	.name = "a Unix socket",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find,
+	.check = check,
+	.write = complete,
+	.read = read_body,
+	.whole = whole,
+	.open = open_here,
+	.decided = decided,
+	.share = share,
+};

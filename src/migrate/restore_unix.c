@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "migrate/restore_unix.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "dvk/errors.h"
+#include "os/kernel.h"
+
+#define KEEP ((uint64_t)UINT32_MAX)
+
+int restore_unix_shell(struct restore *restore, int32_t vpid, struct restore **shell,
+		       struct refusal *refusal)
+{
+	*shell = restore->member ? restore->member(restore->tree, vpid) : restore;
+	/* One that is not known yet has no rights so far. */
+	if (!*shell || !(*shell)->picture.process.vpid)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the target cannot make a Unix socket: process %d, which has made it, is a "
+			"later one than one that has it open",
+			vpid);
+	if (*shell != restore)
+		calls_begin(&(*shell)->calls, &(*shell)->foothold, &(*shell)->threads.tracee[0]);
+	return 0;
+}
+
+int restore_unix_leave(struct restore *restore, struct restore *shell, struct refusal *refusal)
+{
+	assert(restore && shell);
+	return shell == restore ? 0 : restore_run(shell, refusal);
+}
+
+/* The rights that the task had which made it, for a socket tells them of its maker. */
+static void take_rights(struct restore *restore, const struct restore_unix_maker *maker)
+{
+	const struct image_opener *opener = &restore->picture.process.opener;
+	struct calls *calls = &restore->calls;
+
+	calls_room(calls, 8, sizeof(opener->group) + 64);
+	struct remote_ptr group = calls_put(calls, opener->group, sizeof(opener->group));
+
+	calls_expect(calls, "take its groups", 0, SYS_setgroups, opener->group_count, group.at);
+	calls_expect(calls, "take its group", 0, SYS_setresgid, KEEP, maker->gid, KEEP);
+	calls_expect(calls, "take its user", 0, SYS_setresuid, KEEP, maker->uid, KEEP);
+}
+
+static void give_rights_back(struct restore *restore)
+{
+	struct calls *calls = &restore->calls;
+
+	calls_expect(calls, "give back its user", 0, SYS_setresuid, KEEP, 0, KEEP);
+	calls_expect(calls, "give back its group", 0, SYS_setresgid, KEEP, 0, KEEP);
+}
+
+int restore_unix_pair(struct restore *restore, enum os_unix_type type,
+		      const struct restore_unix_maker *maker, int number[2],
+		      struct refusal *refusal)
+{
+	struct calls *calls = &restore->calls;
+
+	take_rights(restore, maker);
+	struct remote_ptr pair = calls_space(calls, 2 * sizeof(int));
+
+	calls_expect(calls, "make a pair of sockets", 0, SYS_socketpair, AF_UNIX,
+		     (uint64_t)type | SOCK_CLOEXEC, 0, pair.at);
+	give_rights_back(restore);
+	int r = restore_run(restore, refusal);
+
+	if (r == 0)
+		memcpy(number, calls_at(calls, pair), 2 * sizeof(int));
+	return r;
+}
+
+int restore_unix_socket(struct restore *restore, enum os_unix_type type, int *number,
+			struct refusal *refusal)
+{
+	struct calls *calls = &restore->calls;
+
+	calls_room(calls, 1, 0);
+	uint32_t made = calls_add(calls, "make a socket", CALL_OK, SYS_socket, AF_UNIX,
+				  (uint64_t)type | SOCK_CLOEXEC, 0);
+	int r = restore_run(restore, refusal);
+
+	if (r == 0)
+		*number = (int)calls_result(calls, made);
+	return r;
+}
+
+int restore_unix_listen(struct restore *restore, int number, uint32_t backlog,
+			const struct restore_unix_maker *maker, struct refusal *refusal)
+{
+	take_rights(restore, maker);
+	calls_expect(&restore->calls, "listen", 0, SYS_listen, (uint64_t)number, backlog);
+	give_rights_back(restore);
+	return restore_run(restore, refusal);
+}
+
+void restore_unix_close(struct restore *restore, int number)
+{
+	calls_room(&restore->calls, 1, 0);
+	calls_expect(&restore->calls, "hand on a socket", 0, SYS_close, (uint64_t)number);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_RESTORE_UNIX_H
+#define DVS_MIGRATE_RESTORE_UNIX_H
+
+#include "migrate/restore.h"
+#include "os/unix_pair.h"
+
+/*
+ * Unix sockets are made in the shell, so that they tell others of the process and of the rights that it had then. A
+ * number is the shell's until restore_unix_close(). All return 0 or a refusal.
+ */
+struct restore_unix_maker {
+	uint32_t uid, gid;
+};
+
+/*
+ * The process of the tree with this number in its pid namespace: calls can be added in its shell until
+ * restore_unix_leave(), which runs those that are left if it is not the process that is restored. Refused is one that
+ * comes later than that, for it has no shell of its own so far.
+ */
+int restore_unix_shell(struct restore *restore, int32_t vpid, struct restore **shell,
+		       struct refusal *refusal);
+int restore_unix_leave(struct restore *restore, struct restore *shell, struct refusal *refusal);
+
+
+int restore_unix_pair(struct restore *restore, enum os_unix_type type,
+		      const struct restore_unix_maker *maker, int number[2],
+		      struct refusal *refusal);
+int restore_unix_socket(struct restore *restore, enum os_unix_type type, int *number,
+			struct refusal *refusal);
+int restore_unix_listen(struct restore *restore, int number, uint32_t backlog,
+			const struct restore_unix_maker *maker, struct refusal *refusal);
+/* Adds the call. */
+void restore_unix_close(struct restore *restore, int number);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/unix_socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SHUT_READS  1 /* as UNIX_DIAG_SHUTDOWN has them */
+#define SHUT_WRITES 2
+
+static int option_of(int fd, int option)
+{
+	int value = -1;
+	socklen_t bytes = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) ? -errno : value;
+}
+
+/* The kernel is asked about this one alone. */
+static int ask(int fd, uint32_t inode)
+{
+	const struct {
+		struct nlmsghdr head;
+		struct unix_diag_req body;
+	} question = {
+		.head = { .nlmsg_len = sizeof(question),
+			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			  .nlmsg_flags = NLM_F_REQUEST },
+		.body = { .sdiag_family = AF_UNIX,
+			  .udiag_states = UINT32_MAX,
+			  .udiag_ino = inode,
+			  .udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN,
+			  .udiag_cookie = { UINT32_MAX, UINT32_MAX } },
+	};
+
+	return send(fd, &question, sizeof(question), 0) == sizeof(question) ? 0 : -errno;
+}
+
+static void tell(const struct nlmsghdr *head, struct os_unix_socket *socket)
+{
+	const struct unix_diag_msg *body = NLMSG_DATA(head);
+	int left = (int)head->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*body));
+
+	for (const struct rtattr *attribute = (const struct rtattr *)(body + 1);
+	     RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+		struct unix_diag_vfs file;
+		struct unix_diag_rqlen queue;
+		uint8_t shut;
+
+		if (attribute->rta_type == UNIX_DIAG_VFS &&
+		    RTA_PAYLOAD(attribute) >= sizeof(file)) {
+			memcpy(&file, RTA_DATA(attribute), sizeof(file));
+			socket->inode = file.udiag_vfs_ino;
+		} else if (attribute->rta_type == UNIX_DIAG_RQLEN &&
+			   RTA_PAYLOAD(attribute) >= sizeof(queue)) {
+			memcpy(&queue, RTA_DATA(attribute), sizeof(queue));
+			socket->backlog = socket->listens ? queue.udiag_wqueue : 0;
+		} else if (attribute->rta_type == UNIX_DIAG_SHUTDOWN) {
+			memcpy(&shut, RTA_DATA(attribute), sizeof(shut));
+			socket->reads_end = shut & SHUT_READS;
+			socket->writes_end = shut & SHUT_WRITES;
+		}
+	}
+}
+
+static int look_inside(int fd, struct os_unix_socket *unix_socket)
+{
+	union {
+		struct nlmsghdr head;
+		char bytes[8192];
+	} answer;
+	struct stat status;
+	int diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int r = diag < 0 || fstat(fd, &status) ? -errno : ask(diag, (uint32_t)status.st_ino);
+	ssize_t got = r ? 0 : recv(diag, &answer, sizeof(answer), 0);
+
+	if (got < 0)
+		r = -errno;
+	else if (r == 0 &&
+		 (!NLMSG_OK(&answer.head, (size_t)got) || answer.head.nlmsg_type == NLMSG_ERROR))
+		r = -ENOENT;
+	if (r == 0)
+		tell(&answer.head, unix_socket);
+	if (diag >= 0)
+		close(diag);
+	return r;
+}
+
+static int read_name(int fd, struct os_unix_socket *socket)
+{
+	struct sockaddr_un name = { 0 };
+	socklen_t bytes = sizeof(name);
+
+	if (getsockname(fd, (struct sockaddr *)&name, &bytes))
+		return -errno;
+	if (bytes <= offsetof(struct sockaddr_un, sun_path))
+		return 0;
+	if (bytes > sizeof(name))
+		bytes = sizeof(name);
+	socket->name_bytes = bytes - (socklen_t)offsetof(struct sockaddr_un, sun_path);
+	memcpy(socket->name, name.sun_path, socket->name_bytes);
+	assert(socket->name_bytes <= OS_UNIX_NAME_BYTES);
+	if (socket->name[0])
+		socket->name_bytes =
+			(uint32_t)strnlen((const char *)socket->name, socket->name_bytes);
+	return 0;
+}
+
+int os_unix_socket_look(int fd, struct os_unix_socket *socket)
+{
+	struct sockaddr_un peer;
+	struct ucred rights;
+	socklen_t bytes = sizeof(peer), rights_bytes = sizeof(rights);
+	struct pollfd seen = { .fd = fd };
+
+	if (option_of(fd, SO_DOMAIN) != AF_UNIX ||
+	    getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0 || errno != ENOTCONN)
+		return 0;
+	*socket = (struct os_unix_socket){ .type = (enum os_unix_type)option_of(fd, SO_TYPE),
+					   .listens = option_of(fd, SO_ACCEPTCONN) == 1,
+					   .send_bytes = (uint32_t)option_of(fd, SO_SNDBUF),
+					   .receive_bytes = (uint32_t)option_of(fd, SO_RCVBUF),
+					   .option = os_unix_pair_odd_option(fd) };
+	if (socket->option < 0)
+		return socket->option;
+	if (poll(&seen, 1, 0) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &rights, &rights_bytes))
+		return -errno;
+	socket->has_error = seen.revents & POLLERR;
+	socket->pid = rights.pid;
+	socket->uid = rights.uid;
+	socket->gid = rights.gid;
+	int r = read_name(fd, socket);
+
+	if (r == 0)
+		r = look_inside(fd, socket);
+	return r ? r : 1;
+}
+
+bool os_unix_socket_is_empty(int fd)
+{
+	struct pollfd seen = { .fd = fd, .events = POLLIN | POLLRDHUP };
+
+	/* The end of reading can be read as well. */
+	return poll(&seen, 1, 0) >= 0 && (!(seen.revents & POLLIN) || seen.revents & POLLRDHUP);
+}
+
+struct binding {
+	int fd, folder;
+	struct sockaddr_un name;
+	socklen_t bytes;
+	int result;
+};
+
+static void call_bind(struct binding *binding)
+{
+	binding->result = bind(binding->fd, (const struct sockaddr *)&binding->name, binding->bytes)
+				  ? -errno
+				  : 0;
+}
+
+/* The thread has a root directory of its own, and ends with it. */
+static void *bind_below(void *pointer)
+{
+	struct binding *binding = pointer;
+
+	if (unshare(CLONE_FS) || fchdir(binding->folder) || chroot("."))
+		binding->result = -errno;
+	else
+		call_bind(binding);
+	return NULL;
+}
+
+int os_unix_socket_bind(int fd, int folder, const uint8_t *name, uint32_t bytes)
+{
+	struct binding binding = { .fd = fd, .folder = folder };
+	pthread_t thread;
+
+	assert(bytes && bytes <= OS_UNIX_NAME_BYTES);
+	binding.name.sun_family = AF_UNIX;
+	memcpy(binding.name.sun_path, name, bytes);
+	binding.bytes = (socklen_t)offsetof(struct sockaddr_un, sun_path) + bytes;
+	if (!name[0]) {
+		call_bind(&binding);
+		return binding.result;
+	}
+	int r = pthread_create(&thread, NULL, bind_below, &binding);
+
+	if (r)
+		return -r;
+	pthread_join(thread, NULL);
+	return binding.result;
+}
+
+/* A datagram socket that connects disturbs nobody: a stream refuses it, and no socket does so otherwise. */
+bool os_unix_socket_is_used(int file)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	assert(file >= 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d", file);
+	bool used = fd < 0 || connect(fd, (const struct sockaddr *)&name, sizeof(name)) == 0 ||
+		    errno != ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return used;
+}

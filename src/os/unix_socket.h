@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_OS_UNIX_SOCKET_H
+#define DVS_OS_UNIX_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "os/unix_pair.h"
+
+/* Unix sockets that are not connected: bound or not, listening or not. Errors are negative errnos. */
+
+#define OS_UNIX_NAME_BYTES 108
+
+struct os_unix_socket {
+	enum os_unix_type type;
+	uint8_t name
+		[OS_UNIX_NAME_BYTES]; /* a path, without the zero at its end; an abstract name begins with one */
+	uint32_t name_bytes; /* 0: it has none */
+	uint32_t inode;	     /* the low half of its file's; 0: no path */
+	bool listens;
+	uint32_t backlog;
+	pid_t pid; /* the task that listens, and its rights when it began; 0 */
+	uint32_t uid, gid;
+	uint32_t send_bytes, receive_bytes; /* sizes of the buffers, as the kernel counts */
+	bool reads_end, writes_end;
+	bool has_error; /* one that nobody was told of */
+	int option;	/* one that is not as in a fresh one, or 0 */
+};
+
+/* 1; 0: it is connected, or no Unix socket. */
+int os_unix_socket_look(int fd, struct os_unix_socket *socket);
+
+/* Whether nothing waits in it, message or connection. */
+bool os_unix_socket_is_empty(int fd);
+
+/*
+ * Gives it a name. A path begins at the folder, of which OS_OPEN_PATH is enough; an abstract name needs none. 0.
+ */
+int os_unix_socket_bind(int fd, int folder, const uint8_t *name, uint32_t bytes);
+
+/* Whether any socket has the file that is open with OS_OPEN_PATH as its name. */
+bool os_unix_socket_is_used(int file);
+
+#endif
