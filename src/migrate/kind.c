@@ -22,6 +22,7 @@ static const struct {
 	{ IMAGE_DESCRIPTION_INET_CONNECTION, &kind_inet_connection },
 	{ IMAGE_DESCRIPTION_UNIX_MESSAGES, &kind_unix_messages },
 	{ IMAGE_DESCRIPTION_UNIX_SOCKET, &kind_unix_socket },
+	{ IMAGE_DESCRIPTION_UNIX_CONNECTION, &kind_unix_connection },
 	{ IMAGE_DESCRIPTION_FIFO, &kind_fifo },
 	{ 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },

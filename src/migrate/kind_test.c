@@ -160,6 +160,7 @@ static void test_rows(void)
 	CHECK(kind_of(IMAGE_DESCRIPTION_UNIX_MESSAGES) == &kind_unix_messages);
 	CHECK(kind_of(IMAGE_DESCRIPTION_SIGNALFD) == &kind_signalfd);
 	CHECK(kind_of(IMAGE_DESCRIPTION_UNIX_SOCKET) == &kind_unix_socket);
+	CHECK(kind_of(IMAGE_DESCRIPTION_UNIX_CONNECTION) == &kind_unix_connection);
 	CHECK(kind_of(IMAGE_DESCRIPTION_FIFO) == &kind_fifo);
 	CHECK(!kind_of(IMAGE_DESCRIPTION_KINDS));
 	for (uint32_t kind = 1; kind < IMAGE_DESCRIPTION_KINDS; kind++)

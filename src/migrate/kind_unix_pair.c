@@ -3,7 +3,8 @@
  * Pairs of Unix sockets without names (socketpair): both ends are the process's, or one is closed. The first
  * description of a pair, its owner, makes both on the target, in the shell, so that each end has the process as its
  * peer. The contents of a description are the bytes of a stream that can be read from it, or the messages (datagrams,
- * or those of SOCK_SEQPACKET).
+ * or those of SOCK_SEQPACKET). Of a connection by name, whose ends are those of connect() and accept(), the name comes
+ * first.
  */
 #include "migrate/kind.h"
 
@@ -14,6 +15,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/restore_unix.h"
+#include "migrate/unix_connection.h"
 #include "migrate/unix_queue.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -34,9 +36,10 @@ struct end_body {
 	uint32_t other; /* id of the other one; 0: that end is closed */
 	uint32_t flags;
 	uint32_t send_bytes, receive_bytes;
-	uint32_t uid, gid; /* of the task that made it, as each end tells of its peer */
-	int32_t maker;	   /* number of that task's process in the pid namespace */
-	uint32_t type;	   /* of messages: enum os_unix_type; of a stream: 0 */
+	uint32_t uid, gid;	     /* of the task that made it, as each end tells of its peer */
+	int32_t maker;		     /* number of that task's process in the pid namespace */
+	uint32_t type;		     /* enum os_unix_type; of a stream without names: 0 */
+	uint32_t name_bytes, is_own; /* of a connection by name: struct os_unix_connection */
 };
 
 static struct end_body body_of(const struct image_description *image)
@@ -54,10 +57,21 @@ static enum os_unix_type type_of(const struct image_description *image)
 		       : (enum os_unix_type)body_of(image).type;
 }
 
+static bool is_named(const struct image_description *image)
+{
+	return image->kind == IMAGE_DESCRIPTION_UNIX_CONNECTION;
+}
+
 static bool is_pair(const struct image_description *image)
 {
 	return image->kind == IMAGE_DESCRIPTION_UNIX_STREAM ||
-	       image->kind == IMAGE_DESCRIPTION_UNIX_MESSAGES;
+	       image->kind == IMAGE_DESCRIPTION_UNIX_MESSAGES || is_named(image);
+}
+
+/* Where the bytes or messages begin in the contents: behind the name. */
+static uint32_t queue_of(const struct image_description *image)
+{
+	return is_named(image) ? (uint32_t)sizeof(uint32_t) + body_of(image).name_bytes : 0;
 }
 
 /* ---- source ---- */
@@ -89,16 +103,28 @@ static int check_end(const struct kind_seen *seen, const struct os_unix_pair *en
 	return 0;
 }
 
-static int find_pair(const struct kind_seen *seen, struct image_description *image, bool streams,
+/* The type of an end of that row, with the name if it has one; OS_UNIX_NONE: it is none. */
+static enum os_unix_type type_in_row(int fd, uint32_t kind, struct os_unix_connection *connection)
+{
+	if (kind == IMAGE_DESCRIPTION_UNIX_CONNECTION)
+		return os_unix_connection_look(fd, connection);
+	enum os_unix_type type = os_unix_pair_type(fd);
+
+	return (type == OS_UNIX_STREAM) == (kind == IMAGE_DESCRIPTION_UNIX_STREAM) ? type
+										   : OS_UNIX_NONE;
+}
+
+static int find_pair(const struct kind_seen *seen, struct image_description *image, uint32_t kind,
 		     struct refusal *refusal)
 {
 	struct os_unix_pair end = { 0 };
+	struct os_unix_connection connection = { 0 };
 
 	if (strncmp(seen->link, "socket:[", 8) != 0)
 		return 0;
 	int fd = os_pid_descriptor(seen->pid, seen->number);
-	enum os_unix_type type = fd < 0 ? OS_UNIX_NONE : os_unix_pair_type(fd);
-	bool is_end = type != OS_UNIX_NONE && (type == OS_UNIX_STREAM) == streams;
+	enum os_unix_type type = fd < 0 ? OS_UNIX_NONE : type_in_row(fd, kind, &connection);
+	bool is_end = type != OS_UNIX_NONE;
 	int r = is_end ? os_unix_pair_look(fd, &end) : 0;
 
 	os_close(fd);
@@ -115,7 +141,9 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 		.uid = end.uid,
 		.gid = end.gid,
 		.maker = os_pid_innermost(end.pid),
-		.type = streams ? 0 : type,
+		.type = kind == IMAGE_DESCRIPTION_UNIX_STREAM ? 0 : type,
+		.name_bytes = connection.name_bytes,
+		.is_own = connection.is_own,
 	};
 
 	memcpy(image->body, &body, sizeof(body));
@@ -126,13 +154,19 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 static int find_stream(const struct kind_seen *seen, struct image_description *image,
 		       struct refusal *refusal)
 {
-	return find_pair(seen, image, true, refusal);
+	return find_pair(seen, image, IMAGE_DESCRIPTION_UNIX_STREAM, refusal);
 }
 
 static int find_messages(const struct kind_seen *seen, struct image_description *image,
 			 struct refusal *refusal)
 {
-	return find_pair(seen, image, false, refusal);
+	return find_pair(seen, image, IMAGE_DESCRIPTION_UNIX_MESSAGES, refusal);
+}
+
+static int find_connection(const struct kind_seen *seen, struct image_description *image,
+			   struct refusal *refusal)
+{
+	return find_pair(seen, image, IMAGE_DESCRIPTION_UNIX_CONNECTION, refusal);
 }
 
 static bool is_first(const struct descriptions *descriptions, const struct description *description)
@@ -274,10 +308,24 @@ static int compare(const struct kind_frozen *frozen, const struct description *d
 		return 0;
 	const struct description *other = descriptions_find(frozen->descriptions, body.other);
 	int sender = os_pid_descriptor(other->pid, other->number);
-	int r = sender < 0 ? sender : unix_queue_compare(sender, type, &description->contents);
+	int r = sender < 0 ? sender
+			   : unix_queue_compare(sender, type, &description->contents,
+						queue_of(&description->image));
 
 	os_close(sender);
 	return r;
+}
+
+static int take_name(int fd, struct description *description)
+{
+	struct os_unix_connection connection;
+
+	if (!is_named(&description->image))
+		return 0;
+	if (os_unix_connection_look(fd, &connection) == OS_UNIX_NONE ||
+	    connection.name_bytes != body_of(&description->image).name_bytes)
+		return -EAGAIN;
+	return contents_append(&description->contents, connection.name, connection.name_bytes);
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
@@ -286,10 +334,12 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	int fd = os_pid_descriptor(frozen->pid, description->number);
 
 	contents_free(&description->contents);
-	int r = fd < 0 ? fd
-		       : unix_queue_take(fd, type_of(&description->image),
-					 body_of(&description->image).flags & END_READS,
-					 &description->contents);
+	int r = fd < 0 ? fd : take_name(fd, description);
+
+	if (r == 0)
+		r = unix_queue_take(fd, type_of(&description->image),
+				    body_of(&description->image).flags & END_READS,
+				    &description->contents);
 
 	os_close(fd);
 	r = r ? r : compare(frozen, description);
@@ -310,10 +360,14 @@ static bool read_body(const struct image_description *image, const struct files 
 	const struct end_body body = body_of(image);
 
 	(void)files, (void)before, (void)complete;
-	bool is_type = image->kind == IMAGE_DESCRIPTION_UNIX_STREAM
-			       ? !body.type
-			       : body.type == OS_UNIX_DATAGRAM || body.type == OS_UNIX_SEQPACKET;
+	bool is_type = body.type == OS_UNIX_DATAGRAM || body.type == OS_UNIX_SEQPACKET;
 
+	if (image->kind == IMAGE_DESCRIPTION_UNIX_STREAM)
+		is_type = !body.type;
+	if (is_named(image))
+		is_type = (body.type == OS_UNIX_STREAM || body.type == OS_UNIX_SEQPACKET) &&
+			  body.name_bytes && body.name_bytes <= OS_UNIX_NAME_BYTES &&
+			  body.is_own <= 1;
 	return is_type && !(body.flags & ~(uint32_t)END_FLAGS) &&
 	       body.send_bytes <= SIZE_MAX_BYTES && body.receive_bytes <= SIZE_MAX_BYTES &&
 	       body.owner == (body.other && body.other < image->id ? body.other : image->id);
@@ -322,7 +376,28 @@ static bool read_body(const struct image_description *image, const struct files 
 static bool is_queue_whole(const struct description *description)
 {
 	return type_of(&description->image) == OS_UNIX_STREAM ||
-	       unix_queue_is_whole(&description->contents);
+	       unix_queue_is_whole(&description->contents, queue_of(&description->image));
+}
+
+/* The name that both ends know: NULL: there is none that is whole. */
+static const uint8_t *name_of(const struct description *description)
+{
+	uint32_t at = 0, length = 0;
+	const uint8_t *name = contents_next(&description->contents, &at, &length);
+
+	return name && length == body_of(&description->image).name_bytes &&
+			       unix_connection_takes(name, length)
+		       ? name
+		       : NULL;
+}
+
+static bool match_names(const struct description *one, const struct description *other)
+{
+	const struct end_body own = body_of(&one->image), others = body_of(&other->image);
+	const uint8_t *name = name_of(other);
+
+	return name && own.name_bytes == others.name_bytes && own.is_own != others.is_own &&
+	       memcmp(name_of(one), name, own.name_bytes) == 0;
 }
 
 /* Both ends of a pair know each other. No process may have the other one, but it is filled, too. */
@@ -333,26 +408,15 @@ static bool whole(const struct description *description, const struct descriptio
 	const struct description *other = body.other ? descriptions_find(all, body.other) : NULL;
 
 	(void)descriptors;
-	if (!is_queue_whole(description))
+	if ((is_named(&description->image) && !name_of(description)) ||
+	    !is_queue_whole(description))
 		return false;
 	if (!body.other)
 		return true;
-	return other && other != description && is_pair(&other->image) && is_queue_whole(other) &&
-	       type_of(&other->image) == type_of(&description->image) &&
+	return other && other != description && other->image.kind == description->image.kind &&
+	       (!is_named(&description->image) || match_names(description, other)) &&
+	       is_queue_whole(other) && type_of(&other->image) == type_of(&description->image) &&
 	       body_of(&other->image).other == description->image.id;
-}
-
-/* Ours, and no longer the shell's. */
-static int fetch(struct restore *restore, struct description *owner, const int number[2])
-{
-	int r = 0;
-
-	for (int end = 0; end < 2; end++) {
-		owner->own[end] = os_pid_descriptor(restore->pid, number[end]);
-		r = owner->own[end] < 0 ? owner->own[end] : r;
-		restore_unix_close(restore, number[end]);
-	}
-	return r;
 }
 
 /* The bytes of an end were sent from the other one; only then may one of them be shut. */
@@ -365,7 +429,8 @@ static int settle(struct description *owner, const struct description *other)
 		r = os_unix_pair_set_sizes(owner->own[end], UNIX_QUEUE_FILLING_BYTES,
 					   UNIX_QUEUE_FILLING_BYTES);
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++)
-		r = unix_queue_fill(owner->own[!end], type_of(&owner->image), &ends[end]->contents);
+		r = unix_queue_fill(owner->own[!end], type_of(&owner->image), &ends[end]->contents,
+				    queue_of(&ends[end]->image));
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++) {
 		const struct end_body body = body_of(&ends[end]->image);
 
@@ -384,25 +449,66 @@ static int refuse_making(int r, struct refusal *refusal)
 			   strerror(-r));
 }
 
-static int make(struct restore *restore, struct description *owner, struct refusal *refusal)
+/* Ours, and no longer the shell's. */
+static int fetch(struct restore *shell, struct description *owner, const int number[2])
+{
+	int r = 0;
+
+	for (int end = 0; end < 2; end++) {
+		owner->own[end] = os_pid_descriptor(shell->pid, number[end]);
+		r = owner->own[end] < 0 ? owner->own[end] : r;
+		restore_unix_close(shell, number[end]);
+	}
+	return r;
+}
+
+static int make_pair(struct restore *restore, struct description *owner, struct refusal *refusal)
 {
 	const struct end_body body = body_of(&owner->image);
-	const struct description *other =
-		body.other ? descriptions_find(&restore->picture.tables->descriptions, body.other)
-			   : NULL;
-	const struct restore_unix_maker maker = { body.uid, body.gid };
+	const struct restore_unix_maker maker = { body.uid, body.gid, body.maker };
 	struct restore *shell;
 	int number[2];
-	int r = restore_unix_shell(restore, body.maker, &shell, refusal);
+	int r = restore_unix_shell(restore, maker.vpid, &shell, refusal);
 
 	if (r == 0)
 		r = restore_unix_pair(shell, type_of(&owner->image), &maker, number, refusal);
 	if (r)
 		return r;
 	r = fetch(shell, owner, number);
-	if (r == 0)
-		r = settle(owner, other);
 	return r ? refuse_making(r, refusal) : restore_unix_leave(restore, shell, refusal);
+}
+
+/* Each end tells of the process and the rights of the other one. */
+static int make_connection(struct restore *restore, struct description *owner,
+			   const struct description *other, struct refusal *refusal)
+{
+	const struct end_body body = body_of(&owner->image);
+	const struct end_body peers = other ? body_of(&other->image) : body;
+	const struct restore_unix_maker told[2] = { { body.uid, body.gid, body.maker },
+						    { peers.uid, peers.gid, peers.maker } };
+	struct unix_connection connection = { .type = type_of(&owner->image),
+					      .name_bytes = body.name_bytes,
+					      .connects = told[!body.is_own],
+					      .listens = told[body.is_own] };
+
+	memcpy(connection.name, name_of(owner), body.name_bytes);
+	return unix_connection_make(restore, &connection, owner->image.id, &owner->own[body.is_own],
+				    &owner->own[!body.is_own], refusal);
+}
+
+static int make(struct restore *restore, struct description *owner, struct refusal *refusal)
+{
+	const uint32_t other_id = body_of(&owner->image).other;
+	const struct description *other =
+		other_id ? descriptions_find(&restore->picture.tables->descriptions, other_id)
+			 : NULL;
+	int r = is_named(&owner->image) ? make_connection(restore, owner, other, refusal)
+					: make_pair(restore, owner, refusal);
+
+	if (r)
+		return r;
+	r = settle(owner, other);
+	return r ? refuse_making(r, refusal) : 0;
 }
 
 static int open_here(struct restore *restore, struct description *description,
@@ -447,6 +553,19 @@ const struct kind kind_unix_messages = {
 	.common = "is also open in",
 	.remedy = "",
 	.find = find_messages,
+	.check = check,
+	.write = complete,
+	.read = read_body,
+	.whole = whole,
+	.open = open_here,
+	.share = share,
+};
+
+const struct kind kind_unix_connection = {
+	.name = "a Unix socket",
+	.common = "is also open in",
+	.remedy = "",
+	.find = find_connection,
 	.check = check,
 	.write = complete,
 	.read = read_body,

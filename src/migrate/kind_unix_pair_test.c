@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -188,6 +189,62 @@ static void test_messages(void)
 	}
 }
 
+static int find_connection(int fd, struct image_description *image)
+{
+	const struct kind_seen seen = { getpid(), .number = fd, .link = "socket:[1]", .info = "" };
+
+	*image = (struct image_description){ .kind = IMAGE_DESCRIPTION_UNIX_CONNECTION,
+					     .id = all.count + 1 };
+	return kind_unix_connection.find(&seen, image, &why);
+}
+
+/* Ends of a connection by name: the name comes before what is in them, and both have the same. */
+static void test_connection(void)
+{
+	const struct kind *kind = &kind_unix_connection;
+	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = &all };
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int end[2] = { -1, socket(AF_UNIX, SOCK_SEQPACKET, 0) };
+	int server = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	struct image_description image;
+	struct stat status;
+
+	why = REFUSAL_NONE;
+	snprintf(name.sun_path, sizeof(name.sun_path), "/tmp/dvs-kind-%d", getpid());
+	CHECK(bind(server, (const struct sockaddr *)&name, sizeof(name)) == 0 &&
+	      listen(server, 5) == 0 &&
+	      connect(end[1], (const struct sockaddr *)&name, sizeof(name)) == 0);
+	end[0] = accept(server, NULL, NULL);
+	close(server);
+	unlink(name.sun_path);
+	CHECK_EQ(send(end[1], "ab", 2, 0), 2);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(find_connection(end[i], &image), 1);
+		struct description *description = descriptions_add(&all, &image);
+
+		CHECK_EQ(fstat(end[i], &status), 0);
+		description->pid = getpid();
+		description->number = end[i];
+		description->inode = status.st_ino;
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK(kind->check(getpid(), &all, &all.description[i], &why) == 0 &&
+		      kind->write(&frozen, &all.description[i], &why) == 0);
+	for (int i = 0; i < 2; i++)
+		CHECK(kind->read(&all.description[i].image, NULL, &all, true) &&
+		      kind->whole(&all.description[i], &all, NULL));
+	CHECK_EQ(all.description[0].contents.length, 4 + strlen(name.sun_path) + 4 + 4 + 2);
+	/* From outside: another name, or none. */
+	all.description[1].contents.bytes[4] = 'x';
+	CHECK(!kind->whole(&all.description[0], &all, NULL));
+	contents_free(&all.description[1].contents);
+	CHECK(!kind->whole(&all.description[0], &all, NULL) &&
+	      !kind->whole(&all.description[1], &all, NULL));
+	descriptions_free(&all);
+	close(end[0]);
+	close(end[1]);
+}
+
 /* The shell makes the pair with the ids that the maker had, and then takes its own again. */
 static void test_made(void)
 {
@@ -219,6 +276,7 @@ int main(void)
 	TEST(test_pair);
 	TEST(test_refused);
 	TEST(test_messages);
+	TEST(test_connection);
 	TEST(test_made);
 	return test_end();
 }

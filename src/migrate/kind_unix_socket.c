@@ -362,7 +362,7 @@ static int open_folder(struct restore *restore, const struct description *descri
 {
 	bool good = read_place(description, place);
 
-	assert(good); /* whole() saw to it */
+	assert(good && place->path[0]); /* whole() saw to it */
 	(void)good;
 	snprintf(place->stage, sizeof(place->stage), ".dvs-%d-%u", (int)restore->pid,
 		 description->image.id);
@@ -463,6 +463,8 @@ static int bind_name(struct restore *restore, struct description *description, i
 static int settle(const struct description *description, int fd)
 {
 	const struct socket_body body = body_of(&description->image);
+
+	assert(fd >= 0);
 	int r = os_unix_pair_set_sizes(fd, body.send_bytes, body.receive_bytes);
 
 	if (r == 0)
@@ -476,7 +478,7 @@ static int make(struct restore *shell, struct restore *restore, struct descripti
 		int *fd, struct refusal *refusal)
 {
 	const struct socket_body body = body_of(&description->image);
-	const struct restore_unix_maker maker = { body.uid, body.gid };
+	const struct restore_unix_maker maker = { body.uid, body.gid, body.maker };
 	int number;
 	int r = restore_unix_socket(shell, (enum os_unix_type)body.type, &number, refusal);
 

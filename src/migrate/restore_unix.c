@@ -6,6 +6,7 @@
 
 #include "dvk/errors.h"
 #include "os/kernel.h"
+#include "os/unix_socket.h"
 
 #define KEEP ((uint64_t)UINT32_MAX)
 
@@ -90,14 +91,54 @@ int restore_unix_socket(struct restore *restore, enum os_unix_type type, int *nu
 int restore_unix_listen(struct restore *restore, int number, uint32_t backlog,
 			const struct restore_unix_maker *maker, struct refusal *refusal)
 {
+	assert(number >= 0);
 	take_rights(restore, maker);
 	calls_expect(&restore->calls, "listen", 0, SYS_listen, (uint64_t)number, backlog);
 	give_rights_back(restore);
 	return restore_run(restore, refusal);
 }
 
+int restore_unix_connect(struct restore *restore, enum os_unix_type type, const void *name,
+			 uint32_t bytes, const struct restore_unix_maker *maker, int *number,
+			 struct refusal *refusal)
+{
+	struct {
+		uint16_t family;
+		char name[OS_UNIX_NAME_BYTES];
+	} address = { .family = AF_UNIX };
+	int r = restore_unix_socket(restore, type, number, refusal);
+
+	if (r)
+		return r;
+	assert(bytes <= sizeof(address.name));
+	memcpy(address.name, name, bytes);
+	take_rights(restore, maker);
+	calls_room(&restore->calls, 3, sizeof(address) + 16);
+	struct remote_ptr at = calls_put(&restore->calls, &address, sizeof(address));
+
+	calls_expect(&restore->calls, "connect", 0, SYS_connect, (uint64_t)*number, at.at,
+		     sizeof(address.family) + bytes);
+	give_rights_back(restore);
+	return restore_run(restore, refusal);
+}
+
+int restore_unix_accept(struct restore *restore, int listener, int *number, struct refusal *refusal)
+{
+	struct calls *calls = &restore->calls;
+
+	calls_room(calls, 1, 0);
+	uint32_t accepted = calls_add(calls, "accept a connection", CALL_OK, SYS_accept4,
+				      (uint64_t)listener, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int r = restore_run(restore, refusal);
+
+	if (r == 0)
+		*number = (int)calls_result(calls, accepted);
+	return r;
+}
+
 void restore_unix_close(struct restore *restore, int number)
 {
+	assert(number >= 0);
 	calls_room(&restore->calls, 1, 0);
 	calls_expect(&restore->calls, "hand on a socket", 0, SYS_close, (uint64_t)number);
 }

@@ -11,6 +11,7 @@
  */
 struct restore_unix_maker {
 	uint32_t uid, gid;
+	int32_t vpid; /* its number in the pid namespace */
 };
 
 /*
@@ -30,6 +31,13 @@ int restore_unix_socket(struct restore *restore, enum os_unix_type type, int *nu
 			struct refusal *refusal);
 int restore_unix_listen(struct restore *restore, int number, uint32_t backlog,
 			const struct restore_unix_maker *maker, struct refusal *refusal);
+/* A new socket that connects to the name (OS_UNIX_NAME_BYTES at most), and its other end, which the listener has. */
+int restore_unix_connect(struct restore *restore, enum os_unix_type type, const void *name,
+			 uint32_t bytes, const struct restore_unix_maker *maker, int *number,
+			 struct refusal *refusal);
+int restore_unix_accept(struct restore *restore, int listener, int *number,
+			struct refusal *refusal);
+
 /* Adds the call. */
 void restore_unix_close(struct restore *restore, int number);
 

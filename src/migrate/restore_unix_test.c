@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-static const struct restore_unix_maker nobody = { 65534, 7 };
+static const struct restore_unix_maker nobody = { 65534, 7, 1 };
 
 /* The shell has the ids of the maker, and then its own again. */
 static void check_rights(uint32_t first)
@@ -29,6 +29,21 @@ static void test_pair(void)
 		restore_unix_pair(restore, OS_UNIX_SEQPACKET, &nobody, number, &restore_refusal)));
 	check_rights(0);
 	CHECK_EQ(restore_call(3, SYS_socketpair)->arg[1], SOCK_SEQPACKET | SOCK_CLOEXEC);
+	restore_end();
+}
+
+static void test_connect(void)
+{
+	int number = 0;
+
+	restore_begin();
+	CHECK(restore_listed(restore_unix_connect(restore, OS_UNIX_STREAM, "/name", 5, &nobody,
+						  &number, &restore_refusal)));
+	CHECK_EQ(restore_call(0, SYS_socket)->arg[1], SOCK_STREAM | SOCK_CLOEXEC);
+	restore_end();
+	restore_begin();
+	CHECK(restore_listed(restore_unix_accept(restore, 9, &number, &restore_refusal)));
+	CHECK_EQ(restore_call(0, SYS_accept4)->arg[0], 9);
 	restore_end();
 }
 
@@ -56,6 +71,7 @@ static void test_listen(void)
 int main(void)
 {
 	TEST(test_pair);
+	TEST(test_connect);
 	TEST(test_listen);
 	return test_end();
 }

@@ -71,7 +71,7 @@ int unix_queue_take(int fd, enum os_unix_type type, bool reads_end, struct conte
 	bool is_stream = type == OS_UNIX_STREAM;
 	int r = is_stream && os_unix_pair_has_urgent(fd) ? -EUCLEAN : os_unix_pair_peek_from(fd, 0);
 
-	assert(!contents->length);
+	assert(contents);
 	if (r)
 		return r;
 	r = is_stream ? take_bytes(fd, contents)
@@ -81,12 +81,12 @@ int unix_queue_take(int fd, enum os_unix_type type, bool reads_end, struct conte
 	return r ? r : back;
 }
 
-static int fill_bytes(int sender, const struct contents *contents)
+static int fill_bytes(int sender, const struct contents *contents, uint32_t at)
 {
 	const uint8_t *piece;
 	uint32_t length;
 
-	for (uint32_t at = 0; (piece = contents_next(contents, &at, &length));) {
+	while ((piece = contents_next(contents, &at, &length))) {
 		ssize_t sent = os_unix_pair_send(sender, piece, length);
 
 		if (sent != (ssize_t)length)
@@ -117,24 +117,24 @@ static const uint8_t *message_next(struct message *message, const uint8_t *piece
 	return piece;
 }
 
-bool unix_queue_is_whole(const struct contents *contents)
+bool unix_queue_is_whole(const struct contents *contents, uint32_t at)
 {
 	struct message message = { 0 };
 	const uint8_t *piece;
 	uint32_t length;
 
-	for (uint32_t at = 0; (piece = contents_next(contents, &at, &length));)
+	while ((piece = contents_next(contents, &at, &length)))
 		if (!message_next(&message, piece, &length))
 			return false;
 	return !message.left;
 }
 
-static int fill_messages(int sender, const struct contents *contents)
+static int fill_messages(int sender, const struct contents *contents, uint32_t at)
 {
 	uint8_t *bytes = malloc(IMAGE_CONTENTS_MAX);
 	struct message message = { 0 };
 	const uint8_t *piece;
-	uint32_t length, at = 0;
+	uint32_t length;
 	int r = bytes ? 0 : -ENOMEM;
 
 	while (r == 0 && (piece = contents_next(contents, &at, &length))) {
@@ -151,14 +151,16 @@ static int fill_messages(int sender, const struct contents *contents)
 	return r;
 }
 
-int unix_queue_fill(int sender, enum os_unix_type type, const struct contents *contents)
+int unix_queue_fill(int sender, enum os_unix_type type, const struct contents *contents,
+		    uint32_t at)
 {
-	return type == OS_UNIX_STREAM ? fill_bytes(sender, contents)
-				      : fill_messages(sender, contents);
+	return type == OS_UNIX_STREAM ? fill_bytes(sender, contents, at)
+				      : fill_messages(sender, contents, at);
 }
 
 /* The same messages between sockets of our own take the same room. */
-int unix_queue_compare(int sender, enum os_unix_type type, const struct contents *contents)
+int unix_queue_compare(int sender, enum os_unix_type type, const struct contents *contents,
+		       uint32_t at)
 {
 	int pair[2];
 	int there = os_unix_pair_unread(sender);
@@ -168,7 +170,7 @@ int unix_queue_compare(int sender, enum os_unix_type type, const struct contents
 		return there < 0 ? there : r;
 	r = os_unix_pair_set_sizes(pair[0], UNIX_QUEUE_FILLING_BYTES, UNIX_QUEUE_FILLING_BYTES);
 	if (r == 0)
-		r = unix_queue_fill(pair[0], type, contents);
+		r = unix_queue_fill(pair[0], type, contents, at);
 	int here = r ? r : os_unix_pair_unread(pair[0]);
 
 	os_close(pair[0]);

@@ -9,7 +9,8 @@
 
 /*
  * The bytes or messages that can be read from a Unix socket, as contents. Bytes are any pieces. A message begins a
- * piece, with its length in four bytes before it, and goes on in the next ones: it may be empty.
+ * piece, with its length in four bytes before it, and goes on in the next ones: it may be empty. They
+ * begin at `at` in the contents.
  */
 
 #define UNIX_QUEUE_FILLING_BYTES (16u << 20) /* room of a sender while they are put in */
@@ -24,12 +25,14 @@ int unix_queue_take(int fd, enum os_unix_type type, bool reads_end, struct conte
  * Source: whether the sender has more on its way than those. The kernel shows an empty message only once, unless it is
  * the first. 0; -ENODATA: it has; other negative errno.
  */
-int unix_queue_compare(int sender, enum os_unix_type type, const struct contents *contents);
+int unix_queue_compare(int sender, enum os_unix_type type, const struct contents *contents,
+		       uint32_t at);
 
 /* Target: sends them. The sender has room for them. 0 or negative errno. */
-int unix_queue_fill(int sender, enum os_unix_type type, const struct contents *contents);
+int unix_queue_fill(int sender, enum os_unix_type type, const struct contents *contents,
+		    uint32_t at);
 
 /* Target: whether the contents are whole messages. */
-bool unix_queue_is_whole(const struct contents *contents);
+bool unix_queue_is_whole(const struct contents *contents, uint32_t at);
 
 #endif

@@ -46,15 +46,15 @@ static void test_messages(enum os_unix_type type)
 {
 	begin(type);
 	CHECK_EQ(unix_queue_take(from[1], type, false, &contents), 0);
-	CHECK(!contents.length && unix_queue_is_whole(&contents));
+	CHECK(!contents.length && unix_queue_is_whole(&contents, 0));
 	send_to(3);
 	send_to(0);
 	send_to(MUCH);
 	send_to(1);
 	CHECK_EQ(unix_queue_take(from[1], type, false, &contents), 0);
-	CHECK(unix_queue_is_whole(&contents));
-	CHECK_EQ(unix_queue_compare(from[0], type, &contents), 0);
-	CHECK_EQ(unix_queue_fill(to[0], type, &contents), 0);
+	CHECK(unix_queue_is_whole(&contents, 0));
+	CHECK_EQ(unix_queue_compare(from[0], type, &contents, 0), 0);
+	CHECK_EQ(unix_queue_fill(to[0], type, &contents, 0), 0);
 	for (int pair = 0; pair < 2; pair++) {
 		int reader = pair ? to[1] : from[1];
 
@@ -84,7 +84,7 @@ static void test_hidden(void)
 	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_DATAGRAM, false, &contents), 0);
 	contents_free(&contents);
 	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_DATAGRAM, false, &contents), 0);
-	CHECK_EQ(unix_queue_compare(from[0], OS_UNIX_DATAGRAM, &contents), -ENODATA);
+	CHECK_EQ(unix_queue_compare(from[0], OS_UNIX_DATAGRAM, &contents, 0), -ENODATA);
 	end();
 }
 
@@ -104,7 +104,7 @@ static void test_stream(void)
 	begin(OS_UNIX_STREAM);
 	send_to(MUCH);
 	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_STREAM, false, &contents), 0);
-	CHECK_EQ(unix_queue_fill(to[0], OS_UNIX_STREAM, &contents), 0);
+	CHECK_EQ(unix_queue_fill(to[0], OS_UNIX_STREAM, &contents, 0), 0);
 	CHECK(recv(to[1], got, MUCH, MSG_WAITALL) == MUCH && memcmp(got, bytes, MUCH) == 0);
 	contents_free(&contents);
 	if (send(from[0], "u", 1, MSG_OOB) == 1)
@@ -122,7 +122,7 @@ static void test_not_whole(void)
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		CHECK_EQ(contents_append(&contents, row[i].bytes, row[i].length), 0);
-		CHECK(!unix_queue_is_whole(&contents));
+		CHECK(!unix_queue_is_whole(&contents, 0));
 		contents_free(&contents);
 	}
 }

@@ -99,6 +99,21 @@ static int look_inside(int fd, struct os_unix_socket *unix_socket)
 	return r;
 }
 
+/* A path without the zero at its end. How many bytes; 0: none. */
+static uint32_t copy_name(uint8_t to[OS_UNIX_NAME_BYTES], const struct sockaddr_un *name,
+			  socklen_t bytes)
+{
+	if (bytes <= offsetof(struct sockaddr_un, sun_path))
+		return 0;
+	if (bytes > sizeof(*name))
+		bytes = sizeof(*name);
+	uint32_t length = bytes - (uint32_t)offsetof(struct sockaddr_un, sun_path);
+
+	assert(length <= OS_UNIX_NAME_BYTES);
+	memcpy(to, name->sun_path, length);
+	return to[0] ? (uint32_t)strnlen((const char *)to, length) : length;
+}
+
 static int read_name(int fd, struct os_unix_socket *socket)
 {
 	struct sockaddr_un name = { 0 };
@@ -106,17 +121,31 @@ static int read_name(int fd, struct os_unix_socket *socket)
 
 	if (getsockname(fd, (struct sockaddr *)&name, &bytes))
 		return -errno;
-	if (bytes <= offsetof(struct sockaddr_un, sun_path))
-		return 0;
-	if (bytes > sizeof(name))
-		bytes = sizeof(name);
-	socket->name_bytes = bytes - (socklen_t)offsetof(struct sockaddr_un, sun_path);
-	memcpy(socket->name, name.sun_path, socket->name_bytes);
-	assert(socket->name_bytes <= OS_UNIX_NAME_BYTES);
-	if (socket->name[0])
-		socket->name_bytes =
-			(uint32_t)strnlen((const char *)socket->name, socket->name_bytes);
+	socket->name_bytes = copy_name(socket->name, &name, bytes);
 	return 0;
+}
+
+enum os_unix_type os_unix_connection_look(int fd, struct os_unix_connection *connection)
+{
+	struct sockaddr_un own = { 0 }, peer = { 0 };
+	socklen_t own_bytes = sizeof(own), peer_bytes = sizeof(peer);
+	int type = option_of(fd, SO_TYPE);
+
+	*connection = (struct os_unix_connection){ 0 };
+	if (option_of(fd, SO_DOMAIN) != AF_UNIX ||
+	    (type != OS_UNIX_STREAM && type != OS_UNIX_SEQPACKET) ||
+	    getsockname(fd, (struct sockaddr *)&own, &own_bytes) ||
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_bytes))
+		return OS_UNIX_NONE;
+	bool has_own = own_bytes > offsetof(struct sockaddr_un, sun_path);
+	bool has_peer = peer_bytes > offsetof(struct sockaddr_un, sun_path);
+
+	if (has_own == has_peer)
+		return OS_UNIX_NONE;
+	connection->is_own = has_own;
+	connection->name_bytes = has_own ? copy_name(connection->name, &own, own_bytes)
+					 : copy_name(connection->name, &peer, peer_bytes);
+	return connection->type = (enum os_unix_type)type;
 }
 
 int os_unix_socket_look(int fd, struct os_unix_socket *socket)

@@ -31,6 +31,18 @@ struct os_unix_socket {
 /* 1; 0: it is connected, or no Unix socket. */
 int os_unix_socket_look(int fd, struct os_unix_socket *socket);
 
+/*
+ * A connection of streams or of SOCK_SEQPACKET by a name: the end that accept() gave has that of the listener, and the
+ * other one has none. The type, or OS_UNIX_NONE: it is another socket.
+ */
+struct os_unix_connection {
+	enum os_unix_type type;
+	uint8_t name[OS_UNIX_NAME_BYTES];
+	uint32_t name_bytes;
+	bool is_own; /* the name is that of this end */
+};
+enum os_unix_type os_unix_connection_look(int fd, struct os_unix_connection *connection);
+
 /* Whether nothing waits in it, message or connection. */
 bool os_unix_socket_is_empty(int fd);
 

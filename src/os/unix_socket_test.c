@@ -101,6 +101,33 @@ static void test_abstract(void)
 	close(to);
 }
 
+/* The name is that of one end, and the other end knows it. */
+static void test_connection(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct os_unix_connection seen;
+	int server = make(SOCK_SEQPACKET), client = make(SOCK_SEQPACKET), pair[2];
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s/name", folder_path);
+	CHECK_EQ(bind(server, (const struct sockaddr *)&name, sizeof(name)), 0);
+	CHECK(listen(server, 5) == 0 && os_unix_connection_look(server, &seen) == OS_UNIX_NONE);
+	CHECK_EQ(connect(client, (const struct sockaddr *)&name, sizeof(name)), 0);
+	int end = accept(server, NULL, NULL);
+
+	CHECK_EQ(os_unix_connection_look(end, &seen), OS_UNIX_SEQPACKET);
+	CHECK(seen.is_own && seen.name_bytes == strlen(name.sun_path) &&
+	      memcmp(seen.name, name.sun_path, seen.name_bytes) == 0);
+	CHECK_EQ(os_unix_connection_look(client, &seen), OS_UNIX_SEQPACKET);
+	CHECK(!seen.is_own && seen.name_bytes == strlen(name.sun_path));
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	CHECK_EQ(os_unix_connection_look(pair[0], &seen), OS_UNIX_NONE);
+	const int all[] = { server, client, end, pair[0], pair[1] };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		close(all[i]);
+	unlink(name.sun_path);
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder_path) != NULL);
@@ -108,6 +135,7 @@ int main(void)
 	TEST(test_unbound);
 	TEST(test_path);
 	TEST(test_abstract);
+	TEST(test_connection);
 	close(folder);
 	rmdir(folder_path);
 	return test_end();

@@ -159,7 +159,7 @@ static void unix_waiting(void)
 	close(client);
 }
 
-/* Both ends of a connection by name, which is no pair. */
+/* Both ends of a connection have a name. */
 static void unix_connected(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -167,6 +167,7 @@ static void unix_connected(void)
 	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	NEED(bind(server, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0 &&
+	     bind(client, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0 &&
 	     listen(server, 5) == 0);
 	NEED(getsockname(server, (struct sockaddr *)&name, &bytes) == 0 &&
 	     connect(client, (const struct sockaddr *)&name, bytes) == 0);
