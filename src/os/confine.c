@@ -20,7 +20,7 @@ static const struct {
 } kept[] = {
 	{ CAP_SYS_PTRACE, "takes processes of all users apart, and copies between them" },
 	{ CAP_SYS_ADMIN, "makes pid namespaces and enters those of processes" },
-	{ CAP_SYS_CHROOT, "enters mount namespaces" },
+	{ CAP_SYS_CHROOT, "enters mount namespaces, and binds sockets below a folder" },
 	{ CAP_CHECKPOINT_RESTORE, "gives a moved process the numbers that it had" },
 	{ CAP_SYS_TIME, "gives a process from another machine the clocks that it had there" },
 	{ CAP_SYS_RESOURCE, "has more descriptors, and pipes as large as those that it builds" },

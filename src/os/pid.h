@@ -46,8 +46,8 @@ int os_pidfd_open(pid_t pid, bool thread);
 /* A descriptor of ours for the open file of descriptor `number` of the process, close-on-exec; -errno. */
 int os_pid_descriptor(pid_t pid, int number);
 /*
- * Whether it has a Unix socket whose other end is, or will be when it is accepted, the caller's, or that is not
- * connected yet.
+ * Whether it has a Unix socket whose other end is, or will be when it is accepted, the caller's, or one of packets that
+ * is not connected yet.
  */
 bool os_pid_connects_here(pid_t pid);
 /* To a process whose number cannot be another one's meanwhile: the caller's child, or one that it traces. */

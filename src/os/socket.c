@@ -202,12 +202,15 @@ int os_unix_peer(int fd, struct os_peer *peer)
 bool os_unix_is_unconnected(int fd)
 {
 	struct sockaddr_storage peer;
-	socklen_t len = sizeof(int), peer_len = sizeof(peer);
-	int domain = 0, listens = 0;
+	socklen_t len = sizeof(int), peer_len = sizeof(peer), name_len = sizeof(peer);
+	int domain = 0, type = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
 		return false;
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || listens)
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != (int)OS_PACKET)
+		return false;
+	if (getsockname(fd, (struct sockaddr *)&peer, &name_len) < 0 ||
+	    name_len > sizeof(sa_family_t))
 		return false;
 	return getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0 && errno == ENOTCONN;
 }

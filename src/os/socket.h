@@ -54,7 +54,7 @@ int os_unix_open_to_all(const char *path);
 void os_unix_remove(const char *path);
 /* The process that made the connection (or the listening end, seen from the connecting one). */
 int os_unix_peer(int fd, struct os_peer *peer);
-/* Whether it is a Unix socket that may still be connected: without a peer, and not one that listens. */
+/* Whether it is a Unix socket of OS_PACKET that may still be connected by os_unix_connect(): without peer and name. */
 bool os_unix_is_unconnected(int fd);
 /*
  * The supplementary groups that it had then, all of them, in ascending order; how many. The kernel allows 65,536. The
