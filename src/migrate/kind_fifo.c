@@ -137,7 +137,7 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 			   description->number);
 }
 
-/* Who never had a reader of its own gets at the bytes through one that is opened for it. */
+/* A writer alone has no reader to look through: one is opened for the moment. */
 static int take(int fd, const struct fifo_body *body, struct contents *contents)
 {
 	int reader = os_open_again(fd, OS_OPEN_READ | OS_OPEN_NONBLOCK);

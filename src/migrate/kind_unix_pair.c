@@ -52,20 +52,20 @@ static struct end_body body_of(const struct image_description *image)
 
 static enum os_unix_type type_of(const struct image_description *image)
 {
-	return image->kind == IMAGE_DESCRIPTION_UNIX_STREAM
-		       ? OS_UNIX_STREAM
-		       : (enum os_unix_type)body_of(image).type;
+	return kind_of(image->kind) == &kind_unix_stream ? OS_UNIX_STREAM
+							 : (enum os_unix_type)body_of(image).type;
 }
 
 static bool is_named(const struct image_description *image)
 {
-	return image->kind == IMAGE_DESCRIPTION_UNIX_CONNECTION;
+	return kind_of(image->kind) == &kind_unix_connection;
 }
 
 static bool is_pair(const struct image_description *image)
 {
-	return image->kind == IMAGE_DESCRIPTION_UNIX_STREAM ||
-	       image->kind == IMAGE_DESCRIPTION_UNIX_MESSAGES || is_named(image);
+	const struct kind *row = kind_of(image->kind);
+
+	return row == &kind_unix_stream || row == &kind_unix_messages || is_named(image);
 }
 
 /* Where the bytes or messages begin in the contents: behind the name. */
@@ -104,18 +104,18 @@ static int check_end(const struct kind_seen *seen, const struct os_unix_pair *en
 }
 
 /* The type of an end of that row, with the name if it has one; OS_UNIX_NONE: it is none. */
-static enum os_unix_type type_in_row(int fd, uint32_t kind, struct os_unix_connection *connection)
+static enum os_unix_type type_in_row(int fd, const struct kind *row,
+				     struct os_unix_connection *connection)
 {
-	if (kind == IMAGE_DESCRIPTION_UNIX_CONNECTION)
+	if (row == &kind_unix_connection)
 		return os_unix_connection_look(fd, connection);
 	enum os_unix_type type = os_unix_pair_type(fd);
 
-	return (type == OS_UNIX_STREAM) == (kind == IMAGE_DESCRIPTION_UNIX_STREAM) ? type
-										   : OS_UNIX_NONE;
+	return (type == OS_UNIX_STREAM) == (row == &kind_unix_stream) ? type : OS_UNIX_NONE;
 }
 
-static int find_pair(const struct kind_seen *seen, struct image_description *image, uint32_t kind,
-		     struct refusal *refusal)
+static int find_pair(const struct kind_seen *seen, struct image_description *image,
+		     const struct kind *row, struct refusal *refusal)
 {
 	struct os_unix_pair end = { 0 };
 	struct os_unix_connection connection = { 0 };
@@ -123,7 +123,7 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 	if (strncmp(seen->link, "socket:[", 8) != 0)
 		return 0;
 	int fd = os_pid_descriptor(seen->pid, seen->number);
-	enum os_unix_type type = fd < 0 ? OS_UNIX_NONE : type_in_row(fd, kind, &connection);
+	enum os_unix_type type = fd < 0 ? OS_UNIX_NONE : type_in_row(fd, row, &connection);
 	bool is_end = type != OS_UNIX_NONE;
 	int r = is_end ? os_unix_pair_look(fd, &end) : 0;
 
@@ -141,7 +141,7 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 		.uid = end.uid,
 		.gid = end.gid,
 		.maker = os_pid_innermost(end.pid),
-		.type = kind == IMAGE_DESCRIPTION_UNIX_STREAM ? 0 : type,
+		.type = row == &kind_unix_stream ? 0 : type,
 		.name_bytes = connection.name_bytes,
 		.is_own = connection.is_own,
 	};
@@ -154,19 +154,19 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 static int find_stream(const struct kind_seen *seen, struct image_description *image,
 		       struct refusal *refusal)
 {
-	return find_pair(seen, image, IMAGE_DESCRIPTION_UNIX_STREAM, refusal);
+	return find_pair(seen, image, &kind_unix_stream, refusal);
 }
 
 static int find_messages(const struct kind_seen *seen, struct image_description *image,
 			 struct refusal *refusal)
 {
-	return find_pair(seen, image, IMAGE_DESCRIPTION_UNIX_MESSAGES, refusal);
+	return find_pair(seen, image, &kind_unix_messages, refusal);
 }
 
 static int find_connection(const struct kind_seen *seen, struct image_description *image,
 			   struct refusal *refusal)
 {
-	return find_pair(seen, image, IMAGE_DESCRIPTION_UNIX_CONNECTION, refusal);
+	return find_pair(seen, image, &kind_unix_connection, refusal);
 }
 
 static bool is_first(const struct descriptions *descriptions, const struct description *description)
@@ -362,7 +362,7 @@ static bool read_body(const struct image_description *image, const struct files 
 	(void)files, (void)before, (void)complete;
 	bool is_type = body.type == OS_UNIX_DATAGRAM || body.type == OS_UNIX_SEQPACKET;
 
-	if (image->kind == IMAGE_DESCRIPTION_UNIX_STREAM)
+	if (kind_of(image->kind) == &kind_unix_stream)
 		is_type = !body.type;
 	if (is_named(image))
 		is_type = (body.type == OS_UNIX_STREAM || body.type == OS_UNIX_SEQPACKET) &&

@@ -198,7 +198,7 @@ static int find_connection(int fd, struct image_description *image)
 	return kind_unix_connection.find(&seen, image, &why);
 }
 
-/* Ends of a connection by name: the name comes before what is in them, and both have the same. */
+/* Ends of a connection by name: both have one name, which comes before the messages. */
 static void test_connection(void)
 {
 	const struct kind *kind = &kind_unix_connection;
