@@ -29,12 +29,13 @@ enum end_flag {
 	END_READS = 1,	/* nothing more will come */
 	END_WRITES = 2, /* nothing more can be sent */
 	END_FLAGS = 3,
+	END_OPTIONS_SHIFT = 16,
 };
 
 struct end_body {
 	uint32_t owner; /* id of the first description of the pair */
 	uint32_t other; /* id of the other one; 0: that end is closed */
-	uint32_t flags;
+	uint32_t flags; /* the low half: enum end_flag; the high one: options */
 	uint32_t send_bytes, receive_bytes;
 	uint32_t uid, gid;	     /* of the task that made it, as each end tells of its peer */
 	int32_t maker;		     /* number of that task's process in the pid namespace */
@@ -135,7 +136,8 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 				   "the Unix socket of descriptor %d cannot be looked at: %s",
 				   seen->number, strerror(-r));
 	const struct end_body body = {
-		.flags = (end.reads_end ? END_READS : 0u) | (end.writes_end ? END_WRITES : 0u),
+		.flags = (end.reads_end ? END_READS : 0u) | (end.writes_end ? END_WRITES : 0u) |
+			 end.options << END_OPTIONS_SHIFT,
 		.send_bytes = end.send_bytes,
 		.receive_bytes = end.receive_bytes,
 		.uid = end.uid,
@@ -283,6 +285,13 @@ static int refuse_contents(const struct description *description, int r, struct 
 			"the Unix socket of descriptor %d has descriptors in it "
 			"(SCM_RIGHTS), which are not carried; let them be received first",
 			description->number);
+	if (r == -ENOTSUP)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the Unix socket of descriptor %d has something in it with the "
+			"credentials of its sender (SO_PASSCRED), which are not carried; "
+			"let it be received first",
+			description->number);
 	if (r == -EUCLEAN)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the Unix socket of descriptor %d has a byte in it that is out "
@@ -368,7 +377,7 @@ static bool read_body(const struct image_description *image, const struct files 
 		is_type = (body.type == OS_UNIX_STREAM || body.type == OS_UNIX_SEQPACKET) &&
 			  body.name_bytes && body.name_bytes <= OS_UNIX_NAME_BYTES &&
 			  body.is_own <= 1;
-	return is_type && !(body.flags & ~(uint32_t)END_FLAGS) &&
+	return is_type && !(body.flags & ~(END_FLAGS | OS_UNIX_OPTIONS << END_OPTIONS_SHIFT)) &&
 	       body.send_bytes <= SIZE_MAX_BYTES && body.receive_bytes <= SIZE_MAX_BYTES &&
 	       body.owner == (body.other && body.other < image->id ? body.other : image->id);
 }
@@ -438,6 +447,9 @@ static int settle(struct description *owner, const struct description *other)
 		if (r == 0)
 			r = os_unix_pair_end(owner->own[end], body.flags & END_READS,
 					     body.flags & END_WRITES);
+		if (r == 0)
+			r = os_unix_pair_set_options(owner->own[end],
+						     body.flags >> END_OPTIONS_SHIFT);
 	}
 	return r;
 }

@@ -116,13 +116,13 @@ static void test_refused(void)
 	CHECK_EQ(find(getpid(), pair[0], &image), 0);
 	close(pair[1]);
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_PRIORITY, &on, sizeof(on)), 0);
 	CHECK(is_refusal(find(getpid(), pair[0], &image), &why, EDVSPROCSTS,
 			 "socket option number"));
 	CHECK_EQ(send(pair[0], "x", 1, 0), 1);
 	close(pair[1]);
 	on = 0;
-	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_PRIORITY, &on, sizeof(on)), 0);
 	CHECK(is_refusal(find(getpid(), pair[0], &image), &why, EDVSPROCSTS, "has an error"));
 	close(pair[0]);
 }

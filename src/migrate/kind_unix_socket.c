@@ -31,11 +31,12 @@ enum socket_flag {
 	SOCKET_READS_END = 4,
 	SOCKET_WRITES_END = 8,
 	SOCKET_FLAGS = 15,
+	SOCKET_OPTIONS_SHIFT = 16,
 };
 
 struct socket_body {
-	uint32_t type; /* enum os_unix_type */
-	uint32_t flags;
+	uint32_t type;	/* enum os_unix_type */
+	uint32_t flags; /* the low half: enum socket_flag; the high one: options */
 	uint16_t name_bytes;
 	uint16_t file_rights;
 	uint32_t inode; /* source: the low half of the file's */
@@ -164,7 +165,8 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 		.type = socket.type,
 		.flags = (socket.listens ? SOCKET_LISTENS : 0u) |
 			 (socket.reads_end ? SOCKET_READS_END : 0u) |
-			 (socket.writes_end ? SOCKET_WRITES_END : 0u),
+			 (socket.writes_end ? SOCKET_WRITES_END : 0u) |
+			 socket.options << SOCKET_OPTIONS_SHIFT,
 		.name_bytes = (uint16_t)socket.name_bytes,
 		.inode = socket.inode,
 		.send_bytes = socket.send_bytes,
@@ -300,7 +302,8 @@ static bool read_body(const struct image_description *image, const struct files 
 		       body.type == OS_UNIX_SEQPACKET;
 
 	(void)files, (void)before, (void)complete;
-	return is_type && !(body.flags & ~(uint32_t)SOCKET_FLAGS) &&
+	return is_type &&
+	       !(body.flags & ~(SOCKET_FLAGS | OS_UNIX_OPTIONS << SOCKET_OPTIONS_SHIFT)) &&
 	       body.name_bytes <= OS_UNIX_NAME_BYTES && body.send_bytes <= SIZE_MAX_BYTES &&
 	       body.receive_bytes <= SIZE_MAX_BYTES &&
 	       !(body.file_rights & ~(uint32_t)OS_MODE_RIGHTS) &&
@@ -470,6 +473,8 @@ static int settle(const struct description *description, int fd)
 	if (r == 0)
 		r = os_unix_pair_end(fd, body.flags & SOCKET_READS_END,
 				     body.flags & SOCKET_WRITES_END);
+	if (r == 0)
+		r = os_unix_pair_set_options(fd, body.flags >> SOCKET_OPTIONS_SHIFT);
 	return r ? r : os_open_set_flags(fd, description->image.flags);
 }
 

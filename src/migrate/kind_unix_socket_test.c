@@ -110,7 +110,7 @@ static void test_refused(void)
 	struct image_description image;
 	int fd = make(SOCK_STREAM), on = 1, pair[2];
 
-	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &on, sizeof(on)), 0);
 	CHECK(is_refusal(find(fd, &image), &why, EDVSPROCSTS, "socket option number"));
 	close(fd);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);

@@ -16,8 +16,8 @@
 #define UNIX_QUEUE_FILLING_BYTES (16u << 20) /* room of a sender while they are put in */
 
 /*
- * Source: copies all of them, which stay. 0, or -E2BIG; -EBADMSG: descriptors or rights are in it; -EUCLEAN: an urgent
- * byte is; other negative errno.
+ * Source: copies all of them, which stay. 0, or -E2BIG; -EBADMSG: descriptors are in it; -ENOTSUP: credentials are;
+ * -EUCLEAN: an urgent byte is; other negative errno.
  */
 int unix_queue_take(int fd, enum os_unix_type type, bool reads_end, struct contents *contents);
 

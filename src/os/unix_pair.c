@@ -13,9 +13,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "os/unix_socket.h"
 
 #define OPTIONS_END  90
 #define OPTION_BYTES 256
@@ -52,12 +53,43 @@ enum os_unix_type os_unix_pair_type(int fd)
 	return is_end ? (enum os_unix_type)option_of(fd, SO_TYPE) : OS_UNIX_NONE;
 }
 
+static const int carried[] = { SO_REUSEADDR, SO_BROADCAST, SO_KEEPALIVE, SO_PASSCRED, SO_PASSSEC };
+#define CARRIED (sizeof(carried) / sizeof(carried[0]))
+
+_Static_assert(OS_UNIX_OPTIONS == (1u << CARRIED) - 1, "one bit for each");
+
+uint32_t os_unix_pair_options(int fd)
+{
+	uint32_t options = 0;
+
+	assert(fd >= 0);
+	for (size_t i = 0; i < CARRIED; i++)
+		options |= option_of(fd, carried[i]) > 0 ? 1u << i : 0;
+	return options;
+}
+
+int os_unix_pair_set_options(int fd, uint32_t options)
+{
+	const int on = 1;
+
+	assert(!(options & ~OS_UNIX_OPTIONS));
+	for (size_t i = 0; i < CARRIED; i++)
+		if (options & 1u << i && setsockopt(fd, SOL_SOCKET, carried[i], &on, sizeof(on)))
+			return -errno;
+	return 0;
+}
+
 /* Those that differ anyway, that are carried, or that do something when they are asked for. */
 static bool is_left_out(int option)
 {
 	switch (option) {
 	case SO_SNDBUF:
 	case SO_RCVBUF:
+	case SO_REUSEADDR:
+	case SO_BROADCAST:
+	case SO_KEEPALIVE:
+	case SO_PASSCRED:
+	case SO_PASSSEC:
 	case 72: /* SO_BUF_LOCK, which has no effect on these */
 	case SO_ERROR:
 	case SO_TYPE:
@@ -138,16 +170,9 @@ int os_unix_pair_odd_option(int fd)
 	return 0;
 }
 
-/* An address that nobody has is not looked at when nothing can be sent any more. An error would be taken by that. */
-static bool can_send(int fd)
-{
-	return syscall(SYS_sendto, fd, (void *)1, 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) >= 0 ||
-	       errno != EPIPE;
-}
-
 int os_unix_pair_look(int fd, struct os_unix_pair *end)
 {
-	struct pollfd seen = { .fd = fd, .events = POLLRDHUP };
+	struct pollfd seen = { .fd = fd, .events = 0 };
 	struct ucred peer;
 	socklen_t bytes = sizeof(peer);
 
@@ -158,15 +183,21 @@ int os_unix_pair_look(int fd, struct os_unix_pair *end)
 		return option;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) || poll(&seen, 1, 0) < 0)
 		return -errno;
+	bool reads_end, writes_end;
+	int r = os_unix_socket_shut(fd, &reads_end, &writes_end);
+
+	if (r)
+		return r;
 	*end = (struct os_unix_pair){
 		.send_bytes = (uint32_t)option_of(fd, SO_SNDBUF),
 		.receive_bytes = (uint32_t)option_of(fd, SO_RCVBUF),
 		.pid = peer.pid,
 		.uid = peer.uid,
 		.gid = peer.gid,
-		.reads_end = seen.revents & POLLRDHUP,
-		.writes_end = !(seen.revents & POLLERR) && !can_send(fd),
+		.reads_end = reads_end,
+		.writes_end = writes_end,
 		.has_error = seen.revents & POLLERR,
+		.options = os_unix_pair_options(fd),
 		.option = option,
 	};
 	return 0;
@@ -268,16 +299,19 @@ static ssize_t peek(int fd, void *to, size_t bytes, int flags)
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
 	ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
-	bool rights = got >= 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC);
+	bool more = got >= 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC);
+	bool rights = message.msg_flags & MSG_CTRUNC;
 
 	assert(bytes);
 	if (got < 0)
 		return -errno;
 	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head;
 	     head = CMSG_NXTHDR(&message, head))
-		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
 			close_all(head);
-	return rights ? -EBADMSG : got;
+			rights = true;
+		}
+	return !more ? got : rights ? -EBADMSG : -ENOTSUP;
 }
 
 ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes)

@@ -24,10 +24,11 @@ struct os_unix_pair {
 	uint32_t send_bytes, receive_bytes; /* sizes of the buffers, as the kernel counts */
 	pid_t pid;			    /* the task that connected it, and its rights then */
 	uint32_t uid, gid;
-	bool reads_end;	 /* nothing more will come */
-	bool writes_end; /* nothing more can be sent */
-	bool has_error;	 /* one that nobody was told of */
-	int option;	 /* one that is not as in a fresh one, or 0 */
+	bool reads_end;	  /* nothing more will come */
+	bool writes_end;  /* nothing more can be sent */
+	bool has_error;	  /* one that nobody was told of */
+	uint32_t options; /* as os_unix_pair_options() */
+	int option;	  /* one that is not as in a fresh one, or 0 */
 };
 
 /* The type of such an end, or OS_UNIX_NONE. */
@@ -36,15 +37,23 @@ int os_unix_pair_new(enum os_unix_type type,
 		     int pair[2]); /* which are the caller's, close-on-exec */
 int os_unix_pair_look(int fd, struct os_unix_pair *end);
 
-/* The number of an option that is not as in a fresh Unix socket; 0: none. */
+/*
+ * Options that are on or off, one bit for each, in an order that an image has as well: SO_REUSEADDR, SO_BROADCAST,
+ * SO_KEEPALIVE, SO_PASSCRED, SO_PASSSEC.
+ */
+#define OS_UNIX_OPTIONS 0x1fu
+uint32_t os_unix_pair_options(int fd);
+int os_unix_pair_set_options(int fd, uint32_t options); /* those that are on; 0 */
+
+/* The number of another option that is not as in a fresh Unix socket; 0: none. */
 int os_unix_pair_odd_option(int fd);
 
 /* Each socket of this network namespace that is connected, and its peer; 0: that one is closed. Stops at a result. */
 int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx);
 
 /*
- * The next bytes in it from `at` on, which stay. How many; -EBADMSG: descriptors or rights are in it. Peeking begins
- * and ends once for all of them.
+ * The next bytes in it from `at` on, which stay. How many; -EBADMSG: descriptors are in it; -ENOTSUP: credentials are.
+ * Peeking begins and ends once for all of them.
  */
 int os_unix_pair_peek_from(int fd, int at); /* -1: as ever */
 ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes);

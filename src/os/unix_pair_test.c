@@ -80,7 +80,10 @@ static void test_look(void)
 	CHECK(end.reads_end && !end.writes_end);
 	CHECK_EQ(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
 	CHECK_EQ(os_unix_pair_look(pair[1], &end), 0);
-	CHECK_EQ(end.option, SO_PASSCRED);
+	CHECK(!end.option && end.options == 8);
+	CHECK_EQ(setsockopt(pair[1], SOL_SOCKET, SO_PRIORITY, &on, sizeof(on)), 0);
+	CHECK_EQ(os_unix_pair_look(pair[1], &end), 0);
+	CHECK_EQ(end.option, SO_PRIORITY);
 	CHECK_EQ(send(pair[1], "x", 1, 0), 1);
 	close(pair[0]); /* with something that nobody has read */
 	CHECK_EQ(os_unix_pair_look(pair[1], &end), 0);
@@ -235,6 +238,33 @@ static void test_messages(void)
 	close_both(pair);
 }
 
+/* Options that are on or off; and what comes with credentials is told from what comes with descriptors. */
+static void test_options(void)
+{
+	struct os_unix_pair end;
+	char byte;
+	int pair[2];
+
+	make(pair);
+	CHECK_EQ(os_unix_pair_options(pair[0]), 0);
+	CHECK_EQ(os_unix_pair_set_options(pair[0], OS_UNIX_OPTIONS), 0);
+	CHECK_EQ(os_unix_pair_options(pair[0]), OS_UNIX_OPTIONS);
+	CHECK_EQ(os_unix_pair_odd_option(pair[0]), 0);
+	CHECK_EQ(send(pair[1], "x", 1, 0), 1);
+	CHECK_EQ(os_unix_pair_peek(pair[0], &byte, 1), -ENOTSUP);
+	send_descriptor(pair[1], 0);
+	CHECK_EQ(recv(pair[0], &byte, 1, 0), 1);
+	CHECK_EQ(os_unix_pair_peek(pair[0], &byte, 1), -EBADMSG);
+	close_both(pair);
+	/* A look gives none of them a name, as a send would. */
+	CHECK_EQ(os_unix_pair_new(OS_UNIX_DATAGRAM, pair), 0);
+	CHECK_EQ(os_unix_pair_set_options(pair[0], OS_UNIX_OPTIONS), 0);
+	CHECK_EQ(os_unix_pair_look(pair[0], &end), 0);
+	CHECK(os_unix_pair_type(pair[0]) == OS_UNIX_DATAGRAM &&
+	      os_unix_pair_type(pair[1]) == OS_UNIX_DATAGRAM);
+	close_both(pair);
+}
+
 int main(void)
 {
 	TEST(test_type);
@@ -243,6 +273,7 @@ int main(void)
 	TEST(test_each);
 	TEST(test_peek);
 	TEST(test_types);
+	TEST(test_options);
 	TEST(test_messages);
 	return test_end();
 }

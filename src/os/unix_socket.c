@@ -162,6 +162,7 @@ int os_unix_socket_look(int fd, struct os_unix_socket *socket)
 					   .listens = option_of(fd, SO_ACCEPTCONN) == 1,
 					   .send_bytes = (uint32_t)option_of(fd, SO_SNDBUF),
 					   .receive_bytes = (uint32_t)option_of(fd, SO_RCVBUF),
+					   .options = os_unix_pair_options(fd),
 					   .option = os_unix_pair_odd_option(fd) };
 	if (socket->option < 0)
 		return socket->option;
@@ -177,6 +178,16 @@ int os_unix_socket_look(int fd, struct os_unix_socket *socket)
 	if (r == 0)
 		r = look_inside(fd, socket);
 	return r ? r : 1;
+}
+
+int os_unix_socket_shut(int fd, bool *reads_end, bool *writes_end)
+{
+	struct os_unix_socket socket = { 0 };
+	int r = look_inside(fd, &socket);
+
+	*reads_end = socket.reads_end;
+	*writes_end = socket.writes_end;
+	return r;
 }
 
 bool os_unix_socket_is_empty(int fd)

@@ -24,8 +24,9 @@ struct os_unix_socket {
 	uint32_t uid, gid;
 	uint32_t send_bytes, receive_bytes; /* sizes of the buffers, as the kernel counts */
 	bool reads_end, writes_end;
-	bool has_error; /* one that nobody was told of */
-	int option;	/* one that is not as in a fresh one, or 0 */
+	bool has_error;	  /* one that nobody was told of */
+	uint32_t options; /* as os_unix_pair_options() */
+	int option;	  /* one that is not as in a fresh one, or 0 */
 };
 
 /* 1; 0: it is connected, or no Unix socket. */
@@ -42,6 +43,9 @@ struct os_unix_connection {
 	bool is_own; /* the name is that of this end */
 };
 enum os_unix_type os_unix_connection_look(int fd, struct os_unix_connection *connection);
+
+/* The ends of any Unix socket that are shut, by the kernel's own account. 0. */
+int os_unix_socket_shut(int fd, bool *reads_end, bool *writes_end);
 
 /* Whether nothing waits in it, message or connection. */
 bool os_unix_socket_is_empty(int fd);

@@ -11,7 +11,7 @@
 #define LONG 100000
 
 struct pairs {
-	int type, open[2], half[2], alone[2], wait[2];
+	int type, open[2], half[2], alone[2], wait[2], told[2];
 	uint32_t answers;
 	pthread_t reader;
 };
@@ -67,6 +67,8 @@ static void fill(struct pairs *pairs)
 
 static void build(struct pairs *pairs)
 {
+	int on = 1;
+
 	VICTIM_CHECK(socketpair(AF_UNIX, pairs->type, 0, pairs->open) == 0);
 	VICTIM_CHECK(socketpair(AF_UNIX, pairs->type | SOCK_NONBLOCK, 0, pairs->half) == 0);
 	VICTIM_CHECK(socketpair(AF_UNIX, pairs->type, 0, pairs->alone) == 0);
@@ -77,6 +79,8 @@ static void build(struct pairs *pairs)
 	VICTIM_CHECK(shutdown(pairs->half[0], SHUT_WR) == 0);
 	put(pairs->alone[1], 11);
 	close(pairs->alone[1]);
+	VICTIM_CHECK(socketpair(AF_UNIX, pairs->type, 0, pairs->told) == 0 &&
+		     setsockopt(pairs->told[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
 	pthread_create(&pairs->reader, NULL, in_recv, pairs);
 }
 
@@ -99,6 +103,24 @@ static void check_half(struct pairs *pairs)
 	VICTIM_CHECK(fcntl(pairs->half[1], F_GETFL) & O_NONBLOCK);
 	put(pairs->half[1], 2);
 	VICTIM_CHECK(has(pairs->half[0], 2, 0) && is_empty(pairs->half[0]));
+}
+
+/* The receiver is told of its sender. */
+static void check_told(struct pairs *pairs)
+{
+	char byte, control[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec io = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct ucred sender = { 0 };
+
+	put(pairs->told[0], 1);
+	VICTIM_CHECK(recvmsg(pairs->told[1], &message, MSG_DONTWAIT) == 1 &&
+		     message.msg_controllen >= CMSG_LEN(sizeof(sender)));
+	memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
+	VICTIM_CHECK(sender.pid == getpid());
 }
 
 static void check_waiter(struct pairs *pairs)
@@ -126,6 +148,7 @@ static void check(struct pairs *pairs)
 	VICTIM_CHECK(has(pairs->open[0], 0, 0) && has(pairs->open[0], 1, 0) &&
 		     is_empty(pairs->open[0]));
 	check_half(pairs);
+	check_told(pairs);
 	VICTIM_CHECK(has(pairs->alone[0], 11, MSG_PEEK));
 	if (pairs->type == SOCK_SEQPACKET)
 		VICTIM_CHECK(fails(pairs->alone[0], EPIPE));

@@ -210,7 +210,16 @@ static void unix_pair_option(void)
 	int pair[2], on = 1;
 
 	make_pair(pair);
-	NEED(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+	NEED(setsockopt(pair[0], SOL_SOCKET, SO_PRIORITY, &on, sizeof(on)) == 0);
+}
+
+static void unix_pair_credentials(void)
+{
+	int pair[2], on = 1;
+
+	make_pair(pair);
+	NEED(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0 &&
+	     send(pair[0], "x", 1, 0) == 1);
 }
 
 static void unix_pair_urgent(void)
@@ -367,6 +376,7 @@ static const struct kind descriptor_kinds[] = {
 	{ "unix_pair_shared", "to another process", unix_pair_shared },
 	{ "unix_pair_rights", "SCM_RIGHTS", unix_pair_rights },
 	{ "unix_pair_option", "socket option", unix_pair_option },
+	{ "unix_pair_credentials", "SO_PASSCRED", unix_pair_credentials },
 	{ "unix_pair_urgent", "MSG_OOB", unix_pair_urgent },
 	{ "netlink", "netlink", netlink },
 	{ "pipe", "a pipe to another process", pipes },

@@ -103,12 +103,15 @@ static void check_datagram(void)
 
 static void check_unconnected(void)
 {
-	int size = 0;
+	int size = 0, on = 0;
 	socklen_t bytes = sizeof(size);
 
 	VICTIM_CHECK(getsockopt(unbound, SOL_SOCKET, SO_RCVBUF, &size, &bytes) == 0 &&
 		     size == 100000);
 	VICTIM_CHECK(fcntl(unbound, F_GETFL) & O_NONBLOCK);
+	VICTIM_CHECK(getsockopt(datagram, SOL_SOCKET, SO_PASSCRED, &on, &bytes) == 0 && on == 1);
+	VICTIM_CHECK(getsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, &bytes) == 0 && on == 1);
+	VICTIM_CHECK(getsockopt(listener, SOL_SOCKET, SO_PASSCRED, &on, &bytes) == 0 && on == 0);
 	VICTIM_CHECK(send(unbound, "x", 1, MSG_NOSIGNAL) < 0 && errno == ENOTCONN);
 	VICTIM_CHECK(recv(shut, &size, 1, 0) == 0);
 	/* Nobody comes to it either, before it listens. */
@@ -127,7 +130,7 @@ static void check_residue(void)
 static void build(void)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 4711 };
-	int size = 50000;
+	int size = 50000, on = 1;
 
 	VICTIM_CHECK(mkdtemp(folder) && chdir(folder) == 0);
 	snprintf(listening.sun_path, sizeof(listening.sun_path), "%s/listening", folder);
@@ -135,7 +138,9 @@ static void build(void)
 	listener = make(SOCK_STREAM, &listening);
 	VICTIM_CHECK(listen(listener, 5) == 0 && chmod(listening.sun_path, 0640) == 0 &&
 		     chown(listening.sun_path, (uid_t)-1, 12) == 0);
+	VICTIM_CHECK(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
 	datagram = make(SOCK_DGRAM | SOCK_NONBLOCK, &datagrams);
+	VICTIM_CHECK(setsockopt(datagram, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
 	deleted = make(SOCK_SEQPACKET, &gone);
 	VICTIM_CHECK(listen(deleted, 5) == 0 && unlink(gone.sun_path) == 0);
 	VICTIM_CHECK(fcntl(deleted, F_SETFL, O_NONBLOCK) == 0);
