@@ -238,7 +238,7 @@ static void test_messages(void)
 	close_both(pair);
 }
 
-/* Options that are on or off; and what comes with credentials is told from what comes with descriptors. */
+/* Options that are on or off; a message with credentials is told from one with descriptors. */
 static void test_options(void)
 {
 	struct os_unix_pair end;
