@@ -19,8 +19,8 @@
  *	          (memory pages arrive and are written from outside)
  *	settle    final rights, advice, guards, locks, barriers; then PR_SET_MM_MAP, which needs the old program
  *	          unmapped
- *	files     descriptors at their numbers, directory, umask; the way to the shell moves out of
- *	          their way and is closed
+ *	files     when all processes have settled: descriptors at their numbers, directory, umask; the way to
+ *	          the shell moves out of their way and is closed
  *	join      descriptions that refer to others are told of them
  *	threads   all threads created with their numbers, each prepares itself: rseq, robust list,
  *	          signal stack, pending signals

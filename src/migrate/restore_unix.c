@@ -14,12 +14,11 @@ int restore_unix_shell(struct restore *restore, int32_t vpid, struct restore **s
 		       struct refusal *refusal)
 {
 	*shell = restore->member ? restore->member(restore->tree, vpid) : restore;
-	/* One that is not known yet has no rights so far. */
 	if (!*shell || !(*shell)->picture.process.vpid)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
-			"the target cannot make a Unix socket: process %d, which has made it, is a "
-			"later one than one that has it open",
+			"the target cannot make a Unix socket: process %d, which has made it, does "
+			"not move with those that have it open",
 			vpid);
 	if (*shell != restore)
 		calls_begin(&(*shell)->calls, &(*shell)->foothold, &(*shell)->threads.tracee[0]);

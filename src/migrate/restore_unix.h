@@ -17,7 +17,7 @@ struct restore_unix_maker {
 /*
  * The process of the tree with this number in its pid namespace: calls can be added in its shell until
  * restore_unix_leave(), which runs those that are left if it is not the process that is restored. Refused is one that
- * comes later than that, for it has no shell of its own so far.
+ * does not move, or has ended.
  */
 int restore_unix_shell(struct restore *restore, int32_t vpid, struct restore **shell,
 		       struct refusal *refusal);

@@ -280,7 +280,7 @@ static int read_contents(struct migrate_target *target, struct restore *restore,
 	}
 }
 
-/* Until it has its memory and descriptors. */
+/* Until it has its memory. */
 static int build_one(struct migrate_target *target, const struct image_member *member,
 		     struct reader *reader, const void **payload, struct refusal *refusal)
 {
@@ -299,9 +299,7 @@ static int build_one(struct migrate_target *target, const struct image_member *m
 		r = read_contents(target, restore, reader, payload, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_TARGET_FILLED, refusal);
-	if (r == 0)
-		r = restore_settle(restore, refusal);
-	return r ? r : restore_files(restore, refusal);
+	return r ? r : restore_settle(restore, refusal);
 }
 
 static int build_all(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
@@ -322,6 +320,9 @@ static int build_all(struct migrate_target *target, struct reader *reader, struc
 		r = build_one(target, &members->member[i], reader, &payload, refusal);
 	if (r == 0 && reader->type != IMAGE_END)
 		r = refusal_set(refusal, EDVSIO, "the image has more processes than members");
+	/* Any of them may have made a socket that another one has: all have their shells by now. */
+	for (uint32_t i = 0; i < living && r == 0; i++)
+		r = restore_files(target_tree_of(&target->tree, members->member[i].vpid), refusal);
 	return r;
 }
 
