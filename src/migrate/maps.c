@@ -120,13 +120,17 @@ static bool touches(const struct maps *maps, uint64_t start, uint64_t end)
 	return false;
 }
 
+bool maps_is_free(const struct maps *maps, uint64_t at, uint64_t bytes)
+{
+	assert(at >= GAP_GUARD);
+	return !touches(maps, at - GAP_GUARD, at + bytes + GAP_GUARD);
+}
+
 uint64_t maps_find_gap(const struct maps *a, const struct maps *b, uint64_t bytes)
 {
 	assert(a);
 	for (uint64_t at = GAP_FIRST; at < GAP_END && bytes <= GAP_END - at; at += GAP_STEP) {
-		uint64_t start = at - GAP_GUARD, end = at + bytes + GAP_GUARD;
-
-		if (!touches(a, start, end) && !(b && touches(b, start, end)))
+		if (maps_is_free(a, at, bytes) && !(b && !maps_is_free(b, at, bytes)))
 			return at;
 	}
 	return 0;

@@ -45,6 +45,9 @@ int maps_read(struct maps *maps, int dir, const struct maps_objects *objects,
 /* The special mapping with this name, or NULL. */
 const struct image_special *maps_special(const struct maps *maps, const char *name);
 
+/* Whether no mapping is at those addresses or near them. */
+bool maps_is_free(const struct maps *maps, uint64_t at, uint64_t bytes);
+
 /*
  * The address of `bytes` free bytes that touch no mapping of either (b may be NULL), away from the
  * places where programs and the kernel put things. 0 if there is none.

@@ -310,8 +310,9 @@ static void test_gap(void)
 	struct image_map map = { .start = first + bytes + guard - 1,
 				 .end = first + bytes + guard + IMAGE_PAGE };
 
-	CHECK(first);
+	CHECK(first && maps_is_free(&maps, first, bytes));
 	CHECK_EQ(maps_append(&maps, &map), 0);
+	CHECK(!maps_is_free(&maps, first, bytes));
 	uint64_t second = maps_find_gap(&maps, &other, bytes);
 
 	CHECK(second > map.end + guard);

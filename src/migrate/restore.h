@@ -45,6 +45,11 @@ struct restore {
 	int *memfd;
 	bool lent;
 	struct objects objects; /* shared memory, each mapped as a whole until it settles */
+	/* The file that is descriptor 0 of the shell while the layout is made, or NULL. */
+	struct {
+		const struct file *file;
+		bool writes;
+	} mapped;
 	pid_t pid;
 	int dir;	   /* /proc/PID of the shell, owned by the tree */
 	int root;	   /* the root directory of the shells, owned by the tree */
@@ -82,6 +87,11 @@ int restore_send_descriptor(struct restore *restore, int fd, int expected, int s
 
 /* restore_memory.c */
 int restore_enter(struct restore *restore, const struct maps *wanted, struct refusal *refusal);
+/*
+ * The same for a copy of a shell that was entered: it keeps its foothold where the layout has a gap there, and has
+ * nothing else to be unmapped or closed. Its own kernel mappings are known.
+ */
+int restore_enter_copy(struct restore *restore, const struct maps *wanted, struct refusal *refusal);
 int restore_layout(struct restore *restore, struct refusal *refusal);
 int restore_pages(struct restore *restore, const struct image_pages *pages,
 		  struct refusal *refusal);

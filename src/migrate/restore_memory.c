@@ -76,6 +76,41 @@ static int open_foothold(struct restore *restore, const struct maps *wanted,
 	return 0;
 }
 
+static bool has_specials_where(const struct maps *own, const struct maps *wanted)
+{
+	bool same = own->special_count == wanted->special_count;
+
+	for (uint32_t i = 0; same && i < own->special_count; i++) {
+		const struct image_special *there = maps_special(wanted, own->special[i].name);
+
+		same = there && there->start == own->special[i].start;
+	}
+	return same;
+}
+
+int restore_enter_copy(struct restore *restore, const struct maps *wanted, struct refusal *refusal)
+{
+	uint64_t ours = restore->foothold.base.at;
+	const struct image_map copied = { .start = ours, .end = ours + FOOTHOLD_BYTES };
+
+	assert(ours && !restore->own.count);
+	if (maps_is_free(wanted, ours, FOOTHOLD_BYTES)) {
+		if (has_specials_where(&restore->own, wanted))
+			return 0;
+		calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
+		add_special_moves(restore, wanted);
+		int r = restore_run(restore, refusal);
+
+		if (r == 0)
+			note_moves(restore, wanted);
+		return r;
+	}
+	restore->foothold = (struct foothold){ 0 };
+	if (maps_append(&restore->own, &copied) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	return restore_enter(restore, wanted, refusal);
+}
+
 int restore_enter(struct restore *restore, const struct maps *wanted, struct refusal *refusal)
 {
 	int r = open_foothold(restore, wanted, refusal);
@@ -131,6 +166,33 @@ static void add_mmap(struct restore *restore, const struct image_map *map, uint6
 		     extra & MAP_ANONYMOUS ? 0 : map->offset);
 }
 
+/* Descriptor 0 of the shell is free again. */
+static void close_mapped(struct restore *restore)
+{
+	if (restore->mapped.file) {
+		calls_room(&restore->calls, 1, 0);
+		calls_expect(&restore->calls, "close a file", 0, SYS_close, 0);
+	}
+	restore->mapped.file = NULL;
+}
+
+/* As descriptor 0 of the shell, which stays open for the next mapping: it mostly is of the same file. */
+static int open_mapped(struct restore *restore, const struct file *file, bool writes,
+		       struct refusal *refusal)
+{
+	if (restore->mapped.file == file && restore->mapped.writes == writes)
+		return 0;
+	close_mapped(restore);
+	int fd = restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, refusal);
+	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+
+	if (r == 0) {
+		restore->mapped.file = file;
+		restore->mapped.writes = writes;
+	}
+	return r;
+}
+
 static int add_file_map(struct restore *restore, const struct image_map *map,
 			struct refusal *refusal)
 {
@@ -138,20 +200,19 @@ static int add_file_map(struct restore *restore, const struct image_map *map,
 	assert(file); /* which was found when the mapping was taken */
 	bool writes = map->flags & IMAGE_MAP_SHARED && map->flags & IMAGE_MAP_MAYWRITE;
 
-	int fd = restore_open_file(restore, file, writes ? O_RDWR : O_RDONLY, refusal);
-	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+	int r = open_mapped(restore, file, writes, refusal);
 
 	if (r)
 		return r;
-	calls_room(&restore->calls, 2, 0);
+	calls_room(&restore->calls, 1, 0);
 	add_mmap(restore, map, protection(map), 0, 0);
-	calls_expect(&restore->calls, "close a file", 0, SYS_close, 0);
 	return 0;
 }
 
 static int add_foreign_map(struct restore *restore, const struct image_map *map,
 			   struct refusal *refusal)
 {
+	close_mapped(restore);
 	int fd = restore_open_foreign(restore, map->name, refusal);
 	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
@@ -299,6 +360,7 @@ static int add_shared_map(struct restore *restore, const struct image_map *map,
 
 	assert(!object || !object->is_file); /* objects_collect() saw to it */
 	if (!object) {
+		close_mapped(restore);
 		int fd = open_shared(restore, map->object, refusal);
 		int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
 
@@ -407,6 +469,7 @@ int restore_layout(struct restore *restore, struct refusal *refusal)
 		r = add_objects(restore, refusal);
 	for (uint32_t i = 0; i < restore->picture.maps.count && r == 0; i++)
 		r = add_map_advised(restore, i, refusal);
+	close_mapped(restore);
 	return r ? r : restore_run(restore, refusal);
 }
 

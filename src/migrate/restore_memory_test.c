@@ -144,6 +144,41 @@ static void test_files(void)
 	restore_end();
 }
 
+/* Segments of one file share a descriptor, which other kinds of mappings leave alone. */
+static void test_file_opened_once(void)
+{
+	char path[2][64];
+
+	restore_begin();
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "other" : "one";
+
+		made_proc_text(&restore_proc, name, "contents");
+		snprintf(path[i], sizeof(path[i]), "%s/%s", restore_proc.folder, name);
+		restore_add_file((uint32_t)i + 1, path[i], IMAGE_FILE_MAPPED);
+	}
+	add_map(IMAGE_MAP_FILE, 0x5000, 0x1000, IMAGE_MAP_READ, 1);
+	add_map(IMAGE_MAP_ANON, 0x6000, 0x1000, RW, 0);
+	add_map(IMAGE_MAP_FILE, 0x7000, 0x1000, RW, 1);
+	add_map(IMAGE_MAP_FILE, 0x8000, 0x1000, RW | IMAGE_MAP_SHARED | IMAGE_MAP_MAYWRITE, 1);
+	add_map(IMAGE_MAP_FILE, 0x9000, 0x1000, IMAGE_MAP_READ, 2);
+	CHECK(restore_listed(layout()));
+	restore_call(0, SYS_recvmsg);
+	CHECK_EQ(restore_call(2, SYS_mmap)->arg[0], 0x5000);
+	CHECK_EQ(restore_call(3, SYS_mmap)->arg[0], 0x6000);
+	CHECK_EQ(restore_call(4, SYS_mmap)->arg[0], 0x7000);
+	restore_call(5, SYS_close); /* the next one may be written */
+	restore_call(6, SYS_recvmsg);
+	CHECK_EQ(restore_call(8, SYS_mmap)->arg[0], 0x8000);
+	restore_call(9, SYS_close);
+	restore_call(10, SYS_recvmsg);
+	CHECK_EQ(restore_call(12, SYS_mmap)->arg[0], 0x9000);
+	restore_call(13, SYS_close);
+	CHECK_EQ(restore->calls.count, 14);
+	CHECK(!restore->mapped.file);
+	restore_end();
+}
+
 static void test_layout_refused(void)
 {
 	restore_begin();
@@ -404,12 +439,46 @@ static void test_no_vdso(void)
 	restore_end();
 }
 
+static void have_vdso(struct maps *maps, uint64_t at)
+{
+	maps->special[0] = (struct image_special){ "vdso", at, 0x2000 };
+	maps->special_count = 1;
+}
+
+/* A copy of an entered shell does nothing where its foothold and its vdso can stay. */
+static void test_enter_copy(void)
+{
+	const struct image_map there = { .start = LISTED_BASE + 0x1000,
+					 .end = LISTED_BASE + 0x2000 };
+	struct maps wanted = { 0 };
+
+	restore_begin();
+	have_vdso(&restore->own, 0x50007000);
+	have_vdso(&wanted, 0x50007000);
+	CHECK_EQ(restore_enter_copy(restore, &wanted, &restore_refusal), 0);
+	CHECK(restore->calls.count == 0 && restore->foothold.base.at == LISTED_BASE);
+	have_vdso(&wanted, 0x50009000);
+	CHECK(restore_listed(restore_enter_copy(restore, &wanted, &restore_refusal)));
+	CHECK_EQ(restore->calls.count, 2);
+	CHECK_EQ(restore_call(1, SYS_mremap)->arg[4], 0x50009000);
+	/* Where something has its place it is one of the mappings that go. */
+	refusal_clear(&restore_refusal);
+	CHECK_EQ(maps_append(&wanted, &there), 0);
+	CHECK(restore_enter_copy(restore, &wanted, &restore_refusal) < 0);
+	CHECK(restore->own.count == 1 && restore->own.map[0].start == LISTED_BASE &&
+	      restore->own.map[0].end == LISTED_BASE + FOOTHOLD_BYTES);
+	CHECK_EQ(restore->foothold.base.at, 0);
+	maps_free(&wanted);
+	restore_end();
+}
+
 int main(void)
 {
 	TEST(test_anonymous);
 	TEST(test_advice);
 	TEST(test_shared);
 	TEST(test_files);
+	TEST(test_file_opened_once);
 	TEST(test_layout_refused);
 	TEST(test_objects_refused);
 	TEST(test_pages);
@@ -418,5 +487,6 @@ int main(void)
 	TEST(test_settled);
 	TEST(test_nothing_to_settle);
 	TEST(test_no_vdso);
+	TEST(test_enter_copy);
 	return test_end();
 }

@@ -22,7 +22,6 @@
 #include "os/kernel.h"
 #include "os/procdir.h"
 
-#define STOP_TIMEOUT_US	  2000000
 #define SIGNAL_CALL_BYTES 192
 #define NO_SETUID_FIXUP	  (1u << 2)
 #define CAPABILITY_MAX	  63
@@ -81,7 +80,7 @@ static int adopt_thread(void *ctx, const char *name)
 	if (!tracee)
 		return -ENOMEM;
 	tracee->held = true;
-	r = tracee_await_stop(tracee, STOP_TIMEOUT_US);
+	r = tracee_await_stop(tracee, 0);
 	if (r == 0)
 		r = tracee_borrow(tracee);
 	return r ? -ESRCH : 0;
@@ -351,7 +350,7 @@ static int clear_foothold(struct restore *restore)
 		r = tracee_interrupt(leader);
 	if (r == 0)
 		r = trace_continue(leader->tid, 0);
-	return r ? r : tracee_await_stop(leader, STOP_TIMEOUT_US);
+	return r ? r : tracee_await_stop(leader, 0);
 }
 
 int restore_leave(struct restore *restore, struct refusal *refusal)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A shell that is entered is a foothold and the kernel's own mappings, so that its copy is the shell of a
- * child: CLONE_PTRACE makes it start stopped and traced, with the foothold of its parent. Before the layout
- * of a child is restored, its foothold moves to a gap of that.
+ * child: CLONE_PTRACE makes it start stopped and traced, with the foothold of its parent. Where the layout of
+ * a child has no gap there, the foothold moves before the layout is restored.
  */
 #include "migrate/target_tree.h"
 
@@ -25,7 +25,6 @@
 
 #define CORE_LIMIT	 4 /* RLIMIT_CORE */
 #define SIGNAL_SET_BYTES 8
-#define STOP_TIMEOUT_US	 2000000
 #define TAKEN_NS \
 	1000000000 /* remains of the process itself, which has just left, may have the number */
 #define TAKEN_NAP_NS 1000000
@@ -172,7 +171,7 @@ static int open_child(struct restore *child)
 	struct tracee *tracee = &child->threads.tracee[0];
 
 	tracee->held = true;
-	int r = tracee_await_stop(tracee, STOP_TIMEOUT_US);
+	int r = tracee_await_stop(tracee, 0);
 
 	if (r == 0)
 		r = tracee_borrow(tracee);
@@ -199,6 +198,8 @@ static int make_child(struct target_tree *tree, struct restore *parent,
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	child->pid = pid;
 	child->foothold = parent->foothold;
+	child->own.special_count = parent->own.special_count;
+	memcpy(child->own.special, parent->own.special, sizeof(child->own.special));
 	child->root = parent->root;
 	child->sock = parent->sock;
 	child->same_machine = parent->same_machine;
@@ -235,7 +236,7 @@ static int make_children(struct target_tree *tree, const struct image_member *pa
 	return r;
 }
 
-/* Leaders of groups first. The shells are in the groups that they were born in. */
+/* Leaders of groups first. Until then the group of each shell has the number of its session. */
 static int set_groups(struct target_tree *tree, bool leaders, struct refusal *refusal)
 {
 	const struct members *members = &tree->tables.members;
@@ -245,7 +246,7 @@ static int set_groups(struct target_tree *tree, bool leaders, struct refusal *re
 		const struct image_member *member = &members->member[i];
 		bool leads = member->group == member->vpid;
 
-		if (member->session == member->vpid || leads != leaders)
+		if (member->group == member->session || leads != leaders)
 			continue;
 		r = call(target_tree_of(tree, member->vpid), "join its process group", SYS_setpgid,
 			 0, (uint64_t)member->group, refusal);
@@ -289,24 +290,15 @@ static bool has_specials(const struct maps *maps, const struct maps *wanted)
 
 int target_tree_enter(struct target_tree *tree, struct restore *restore, struct refusal *refusal)
 {
-	static const struct migrate_host nothing;
-	struct procdir_text text = { 0 };
-
 	assert(restore->lent == (restore != tree->process[0]));
 	if (!restore->lent)
 		return 0;
 	restore->memfd = tree->process[0]->memfd;
-	int r = maps_read(&restore->own, restore->dir, NULL, &nothing, NULL, &text, refusal);
-
-	procdir_text_free(&text);
-	if (r)
-		return r;
 	if (!has_specials(&restore->own, &restore->picture.maps))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has other vdso mappings: both nodes "
 				   "need the same kernel");
-	restore->foothold = (struct foothold){ 0 }; /* the copied one is unmapped with all else */
-	return restore_enter(restore, &restore->picture.maps, refusal);
+	return restore_enter_copy(restore, &restore->picture.maps, refusal);
 }
 
 void target_tree_scatter(struct restore *restore, const struct os_affinity *affinity)

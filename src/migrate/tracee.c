@@ -124,12 +124,14 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 	assert(!tracee->deadline_ns); /* which is of a system call */
 	for (unsigned spins = 0;; spins++) {
 		struct trace_stop stop;
-		int r = trace_wait(tracee->tid, false, &stop);
+		int r = trace_wait(tracee->tid, !timeout_us, &stop);
 
 		if (r == 0)
 			r = on_first_stop(tracee, &stop);
 		if (r != -EAGAIN)
 			return tracee_result(r);
+		if (!timeout_us)
+			continue;
 		if (os_now_ns() > deadline_ns)
 			return TRACEE_E_STUCK;
 		/* The signal may have been taken away meanwhile, by another thread's sigaction. */

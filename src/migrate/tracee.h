@@ -37,8 +37,9 @@ struct tracee {
 int tracee_seize(struct tracee *tracee, pid_t tid, bool exit_kill);
 
 /*
- * Asks it to stop; tracee_await_stop() waits for that, at most timeout_us. A signal of an instruction
- * (SIGSEGV and its like) that is pending at the stop reaches its handler first, or ends the process.
+ * Asks it to stop; tracee_await_stop() waits for that, at most timeout_us, or as long as it takes if that is 0: of a
+ * shell, which is about to leave the kernel, so that nothing keeps it. A signal of an instruction (SIGSEGV and its
+ * like) that is pending at the stop reaches its handler first, or ends the process.
  */
 int tracee_interrupt(struct tracee *tracee);
 int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us);

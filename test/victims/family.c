@@ -19,6 +19,7 @@
 #include "victims/victim.h"
 
 #define BYTES 20000
+#define FAR   ((void *)0x100000000000) /* where a move works if nothing is there */
 
 struct question {
 	uint32_t round;
@@ -186,6 +187,19 @@ static void begin_talker(void)
 	serve(&talker, 1, talk);
 }
 
+/* One whose address space has another gap than that of its parent. */
+static void live_far(uint32_t round)
+{
+	static uint32_t *far;
+
+	if (!far)
+		far = mmap(FAR, sizeof(*far), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	CHECK_HERE(far == FAR && *far == round);
+	if (!wrong)
+		*far = round + 1;
+}
+
 static void lead(uint32_t round)
 {
 	ask(&early, round);
@@ -268,7 +282,7 @@ int main(void)
 	open_one(&companion);
 	companion.pid = fork();
 	if (companion.pid == 0)
-		serve(&companion, 6, NULL);
+		serve(&companion, 6, live_far);
 	part(&companion);
 	check(round++);
 	victim_ready();
