@@ -36,7 +36,9 @@ static void await_end(pid_t pid)
 {
 	siginfo_t info;
 
-	VICTIM_CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+	/* The handler of another child's end may interrupt it. */
+	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT))
+		VICTIM_CHECK(errno == EINTR);
 }
 
 static bool is(pid_t pid, int code, int status)
