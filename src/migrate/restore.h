@@ -85,13 +85,15 @@ int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_
 int restore_send_descriptor(struct restore *restore, int fd, int expected, int shell_fd,
 			    struct refusal *refusal);
 
-/* restore_memory.c */
+/* restore_enter.c */
 int restore_enter(struct restore *restore, const struct maps *wanted, struct refusal *refusal);
 /*
  * The same for a copy of a shell that was entered: it keeps its foothold where the layout has a gap there, and has
  * nothing else to be unmapped or closed. Its own kernel mappings are known.
  */
 int restore_enter_copy(struct restore *restore, const struct maps *wanted, struct refusal *refusal);
+
+/* restore_memory.c */
 int restore_layout(struct restore *restore, struct refusal *refusal);
 int restore_pages(struct restore *restore, const struct image_pages *pages,
 		  struct refusal *refusal);
