@@ -249,6 +249,7 @@ static int prepare(struct restore *restore, const struct file *file, struct desc
 
 	if (name < 0)
 		return name;
+	assert(owner->own[HELD_NAME] < 0);
 	owner->own[HELD_NAME] = name;
 	int r = os_status(name, &status);
 

@@ -316,6 +316,7 @@ static int compare(const struct kind_frozen *frozen, const struct description *d
 	if (type == OS_UNIX_STREAM || !body.other)
 		return 0;
 	const struct description *other = descriptions_find(frozen->descriptions, body.other);
+	assert(other); /* check() has found it */
 	int sender = os_pid_descriptor(other->pid, other->number);
 	int r = sender < 0 ? sender
 			   : unix_queue_compare(sender, type, &description->contents,
@@ -466,6 +467,7 @@ static int fetch(struct restore *shell, struct description *owner, const int num
 {
 	int r = 0;
 
+	assert(owner->own[0] < 0 && owner->own[1] < 0);
 	for (int end = 0; end < 2; end++) {
 		owner->own[end] = os_pid_descriptor(shell->pid, number[end]);
 		r = owner->own[end] < 0 ? owner->own[end] : r;
@@ -503,6 +505,7 @@ static int make_connection(struct restore *restore, struct description *owner,
 					      .connects = told[!body.is_own],
 					      .listens = told[body.is_own] };
 
+	assert(is_named(&owner->image) && name_of(owner)); /* whole() saw to it */
 	memcpy(connection.name, name_of(owner), body.name_bytes);
 	return unix_connection_make(restore, &connection, owner->image.id, &owner->own[body.is_own],
 				    &owner->own[!body.is_own], refusal);

@@ -489,6 +489,7 @@ static int make(struct restore *shell, struct restore *restore, struct descripti
 
 	if (r)
 		return r;
+	assert(number >= 0 && *fd < 0);
 	*fd = os_pid_descriptor(shell->pid, number);
 	r = *fd < 0 ? refuse_making(*fd, refusal) : bind_name(restore, description, *fd, refusal);
 	if (r == 0 && body.flags & SOCKET_LISTENS)
@@ -526,6 +527,7 @@ static void decided(struct restore *restore, struct description *description, bo
 
 	if (folder < 0)
 		return;
+	assert(place.stage[0] && place.path[0]);
 	if (arrives && body_of(&description->image).flags & SOCKET_FILE)
 		os_stage_place(folder, place.stage, place.path);
 	os_stage_remove(folder, place.stage, place.path);

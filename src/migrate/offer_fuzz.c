@@ -8,7 +8,9 @@
  * fuzz with: src/migrate/object_records.c src/migrate/kind.c src/migrate/kind_eventfd.c src/migrate/kind_file.c
  * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_pipe.c src/migrate/kind_refused.c
  * fuzz with: src/migrate/epoll_items.c src/migrate/kind_epoll.c src/migrate/kind_signalfd.c
- * fuzz with: src/migrate/kind_timerfd.c src/migrate/kind_unix_pair.c src/migrate/unix_queue.c src/migrate/kind_fifo.c src/migrate/pipe_contents.c src/migrate/kind_unix_socket.c src/os/stage.c src/migrate/unix_connection.c src/migrate/kind_inet_socket.c
+ * fuzz with: src/migrate/kind_timerfd.c src/migrate/kind_unix_pair.c src/migrate/unix_queue.c
+ * fuzz with: src/migrate/kind_fifo.c src/migrate/pipe_contents.c src/migrate/kind_unix_socket.c
+ * fuzz with: src/os/stage.c src/migrate/unix_connection.c src/migrate/kind_inet_socket.c
  * fuzz with: src/migrate/inet.c src/migrate/kind_inet_connection.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */

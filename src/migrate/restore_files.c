@@ -192,7 +192,8 @@ void restore_files_decided(struct restore *restore, bool arrives)
 		/* Of another one, or of none. */
 		if (!description->holder || description->holder != restore->picture.process.vpid)
 			continue;
-		if (kind && kind->decided)
+		assert(kind);
+		if (kind->decided)
 			kind->decided(restore, description, arrives);
 	}
 }

@@ -13,6 +13,7 @@
 int restore_unix_shell(struct restore *restore, int32_t vpid, struct restore **shell,
 		       struct refusal *refusal)
 {
+	assert(restore);
 	*shell = restore->member ? restore->member(restore->tree, vpid) : restore;
 	if (!*shell || !(*shell)->picture.process.vpid)
 		return refusal_set(

@@ -23,7 +23,6 @@ int restore_unix_shell(struct restore *restore, int32_t vpid, struct restore **s
 		       struct refusal *refusal);
 int restore_unix_leave(struct restore *restore, struct restore *shell, struct refusal *refusal);
 
-
 int restore_unix_pair(struct restore *restore, enum os_unix_type type,
 		      const struct restore_unix_maker *maker, int number[2],
 		      struct refusal *refusal);

@@ -379,6 +379,7 @@ int target_tree_end_ended(struct target_tree *tree, struct refusal *refusal)
 
 void target_tree_decided(struct target_tree *tree, bool arrive)
 {
+	assert(tree->count);
 	for (uint32_t i = 0; i < tree->count; i++)
 		restore_files_decided(tree->process[i], arrive);
 }

@@ -112,6 +112,7 @@ static int bind_name(const struct unix_connection *connection, struct listener *
 /* Ours, and no longer the shell's. */
 static int fetch(struct restore *shell, int number, int *fd)
 {
+	assert(number >= 0);
 	*fd = os_pid_descriptor(shell->pid, number);
 	restore_unix_close(shell, number);
 	return *fd < 0 ? *fd : 0;
@@ -124,6 +125,7 @@ static int connect_both(const struct unix_connection *connection, const struct l
 	int r = restore_unix_listen(listener->listens, listener->number, 1, &connection->listens,
 				    refusal);
 
+	assert(listener->address_bytes);
 	if (r == 0)
 		r = restore_unix_connect(listener->connects, connection->type, listener->address,
 					 listener->address_bytes, &connection->connects, &connected,
@@ -146,6 +148,7 @@ static int make(const struct unix_connection *connection, struct listener *liste
 
 	if (r)
 		return r;
+	assert(listener->folder < 0);
 	r = bind_name(connection, listener);
 	r = r ? refuse(listener, r, refusal)
 	      : connect_both(connection, listener, connects, accepted, refusal);

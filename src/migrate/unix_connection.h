@@ -20,8 +20,8 @@ struct unix_connection {
 bool unix_connection_takes(const uint8_t *name, uint32_t bytes);
 
 /*
- * Descriptors that the caller owns: the end that connects, and the one that was accepted; -1 if it is not made. Each end
- * is made in the shell of the process that made it. 0 or a refusal.
+ * Descriptors that the caller owns: the end that connects, and the one that was accepted; -1 if it is not made. Each
+ * end is made in the shell of the process that made it. 0 or a refusal.
  */
 int unix_connection_make(struct restore *restore, const struct unix_connection *connection,
 			 uint32_t id, int *connects, int *accepted, struct refusal *refusal);
