@@ -63,6 +63,55 @@ static void test_carried(void)
 	}
 }
 
+static pid_t youngest_child(pid_t parent)
+{
+	char name[64], text[256] = "";
+	pid_t youngest = 0;
+
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	FILE *file = fopen(name, "r");
+
+	if (file && fgets(text, sizeof(text), file))
+		for (char *at = text, *end; strtol(at, &end, 10) > 0; at = end)
+			youngest = (pid_t)strtol(at, NULL, 10);
+	if (file)
+		fclose(file);
+	return youngest;
+}
+
+/* The victim ends with one of its own for each that was ended. */
+static void replace_child(struct stage_move *move)
+{
+	pid_t was = youngest_child(move->pid);
+
+	CHECK(was > 0 && kill(was, SIGTERM) == 0);
+	for (int ms = 0; ms < 5000 && (kill(was, 0) == 0 || !youngest_child(move->pid)); ms++)
+		usleep(1000);
+}
+
+/* The shells were made by the offer, and the tree is another one when it is stopped: of them nothing is left. */
+static void test_changed_tree(void)
+{
+	struct act act;
+
+	CHECK_OR_RETURN(begin(&act, "replaced_child", NULL));
+	for (int round = 0; round < 2 * ROUNDS; round++) {
+		struct stage_move move = { .stage = &act.stage,
+					   .from = act.side,
+					   .pid = act.pid,
+					   .when_checked = replace_child };
+
+		stage_move(&move);
+		CHECK_OR_RETURN(!move.result);
+		CHECK(killed(stage_status(&act.stage, act.side, VPID, END_MS)));
+		act.side = !act.side;
+		act.pid = move.arrived;
+		CHECK_OR_RETURN(verify(&act, "changed tree"));
+	}
+	CHECK_EQ(finish(&act), 0);
+	stage_close(&act.stage);
+}
+
 /* ---- what fails on the way ---- */
 
 /* A move that fails leaves the process where it was, unharmed, and nothing on the other side. */
@@ -299,6 +348,7 @@ int main(void)
 		return test_end();
 	if (getenv("DVS_ONLY_CARRIED")) {
 		TEST(test_carried);
+		TEST(test_changed_tree);
 		return test_end();
 	}
 	if (getenv("DVS_ONLY_REFUSED")) {
@@ -312,6 +362,7 @@ int main(void)
 	TEST(test_source_dies);
 	TEST(test_target_dies);
 	TEST(test_carried);
+	TEST(test_changed_tree);
 	TEST(test_faults);
 	TEST(test_pid_taken);
 	TEST(test_busy);

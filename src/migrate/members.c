@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void members_clear(struct members *members)
 {
@@ -84,6 +85,13 @@ const struct image_member *members_misplaced(const struct members *members)
 		if (!is_placed(members, &members->member[i]))
 			return &members->member[i];
 	return NULL;
+}
+
+bool members_are_same(const struct members *a, const struct members *b)
+{
+	assert(a->count && b->count);
+	return a->count == b->count &&
+	       memcmp(a->member, b->member, a->count * sizeof(a->member[0])) == 0;
 }
 
 uint32_t members_living(const struct members *members)

@@ -22,6 +22,9 @@ void members_free(struct members *members);
  */
 int members_append(struct members *members, const struct image_member *member);
 
+/* Whether they are the same processes in the same order, and have ended or not. */
+bool members_are_same(const struct members *a, const struct members *b);
+
 /* The member with this number, or NULL. */
 const struct image_member *members_find(const struct members *members, int32_t vpid);
 

@@ -99,10 +99,27 @@ static void test_groups(void)
 	members_free(&members);
 }
 
+static void test_same(void)
+{
+	struct members other = { 0 };
+
+	add(7, 0, 7, 7);
+	add(8, 7, 7, 7);
+	CHECK_EQ(members_append(&other, &members.member[0]), 0);
+	CHECK(!members_are_same(&members, &other));
+	CHECK_EQ(members_append(&other, &members.member[1]), 0);
+	CHECK(members_are_same(&members, &other));
+	other.member[1].ended = 1;
+	CHECK(!members_are_same(&members, &other));
+	members_free(&other);
+	members_free(&members);
+}
+
 int main(void)
 {
 	TEST(test_order);
 	TEST(test_sessions);
 	TEST(test_groups);
+	TEST(test_same);
 	return test_end();
 }

@@ -207,6 +207,8 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	if (r == 0)
 		r = clocks_restore(restore, &target->offer.machine, offer_is_local(&target->offer),
 				   refusal);
+	if (r == 0)
+		r = target_tree_make_offered(&target->tree, &target->offer.tables.members, refusal);
 	return r ? r : fault_here(FAULT_TARGET_CLEARED, refusal);
 }
 

@@ -220,10 +220,9 @@ static int call(struct restore *restore, const char *what, long number, uint64_t
 	return restore_run(restore, refusal);
 }
 
-static int make_children(struct target_tree *tree, const struct image_member *parent, bool early,
-			 struct refusal *refusal)
+static int make_children(struct target_tree *tree, const struct members *members,
+			 const struct image_member *parent, bool early, struct refusal *refusal)
 {
-	const struct members *members = &tree->tables.members;
 	int r = 0;
 
 	for (uint32_t i = 1; i < members->count && r == 0; i++) {
@@ -237,9 +236,9 @@ static int make_children(struct target_tree *tree, const struct image_member *pa
 }
 
 /* Leaders of groups first. Until then the group of each shell has the number of its session. */
-static int set_groups(struct target_tree *tree, bool leaders, struct refusal *refusal)
+static int set_groups(struct target_tree *tree, const struct members *members, bool leaders,
+		      struct refusal *refusal)
 {
-	const struct members *members = &tree->tables.members;
 	int r = 0;
 
 	for (uint32_t i = 1; i < members->count && r == 0; i++) {
@@ -254,9 +253,8 @@ static int set_groups(struct target_tree *tree, bool leaders, struct refusal *re
 	return r;
 }
 
-int target_tree_make(struct target_tree *tree, struct refusal *refusal)
+static int make(struct target_tree *tree, const struct members *members, struct refusal *refusal)
 {
-	const struct members *members = &tree->tables.members;
 	int r = 0;
 
 	assert(tree->count == 1 && members->count);
@@ -264,16 +262,84 @@ int target_tree_make(struct target_tree *tree, struct refusal *refusal)
 	for (uint32_t i = 0; i < members->count && r == 0; i++) {
 		const struct image_member *member = &members->member[i];
 
-		r = make_children(tree, member, true, refusal);
+		r = make_children(tree, members, member, true, refusal);
 		if (r == 0 && i && member->session == member->vpid)
 			r = call(target_tree_of(tree, member->vpid), "make its session", SYS_setsid,
 				 0, 0, refusal);
 		if (r == 0)
-			r = make_children(tree, member, false, refusal);
+			r = make_children(tree, members, member, false, refusal);
 	}
 	if (r == 0)
-		r = set_groups(tree, true, refusal);
-	return r ? r : set_groups(tree, false, refusal);
+		r = set_groups(tree, members, true, refusal);
+	return r ? r : set_groups(tree, members, false, refusal);
+}
+
+/* The default of this signal is to be ignored, and setting it forgets one that is pending. */
+static void add_forgetting(struct calls *calls)
+{
+	const struct image_sigaction none = { 0 };
+
+	calls_room(calls, 1, sizeof(none));
+	struct remote_ptr address = calls_put(calls, &none, sizeof(none));
+
+	calls_add(calls, "forget the news of a child", CALL_OK, SYS_rt_sigaction, SIGCHLD,
+		  address.at, 0, SIGNAL_SET_BYTES);
+}
+
+/* The end of a shell, which its parent takes note of and forgets. */
+static int unmake_one(struct target_tree *tree, struct restore *restore, struct refusal *refusal)
+{
+	int32_t vpid = restore->threads.vtid[0];
+	const struct image_member *member = members_find(tree->offered, vpid);
+
+	assert(member && restore->threads.count);
+	struct restore *parent = target_tree_of(tree, member->parent);
+
+	threads_kill(&restore->threads);
+	calls_begin(&parent->calls, &parent->foothold, &parent->threads.tracee[0]);
+	calls_expect(&parent->calls, "take note of an end", vpid, SYS_wait4, (uint64_t)vpid, 0,
+		     __WALL, 0);
+	add_forgetting(&parent->calls);
+	return restore_run(parent, refusal);
+}
+
+static int unmake(struct target_tree *tree, struct refusal *refusal)
+{
+	int r = 0;
+
+	while (tree->count > 1 && r == 0) {
+		struct restore *last = tree->process[tree->count - 1];
+
+		r = unmake_one(tree, last, refusal);
+		restore_free(last);
+		tree->count--;
+	}
+	tree->offered = NULL;
+	return r;
+}
+
+int target_tree_make_offered(struct target_tree *tree, const struct members *offered,
+			     struct refusal *refusal)
+{
+	assert(!tree->offered);
+	/* Another signal could not be forgotten, should they be made in vain. */
+	for (uint32_t i = 1; i < offered->count; i++)
+		if (offered->member[i].exit_signal && offered->member[i].exit_signal != SIGCHLD)
+			return 0;
+	tree->offered = offered;
+	return make(tree, offered, refusal);
+}
+
+int target_tree_make(struct target_tree *tree, struct refusal *refusal)
+{
+	const struct members *members = &tree->tables.members;
+	int r = 0;
+
+	if (tree->offered && members_are_same(tree->offered, members))
+		return 0;
+	if (tree->offered)
+		r = unmake(tree, refusal);
+	return r ? r : make(tree, members, refusal);
 }
 
 static bool has_specials(const struct maps *maps, const struct maps *wanted)
@@ -344,16 +410,10 @@ static int end_one(struct restore *restore, uint32_t status, struct refusal *ref
 				    "a child process that has ended cannot be made on the target");
 }
 
-/* The default of this signal is to be ignored, and setting it forgets one that is pending. */
 static int forget_news(struct restore *parent, struct refusal *refusal)
 {
-	const struct image_sigaction none = { 0 };
-
 	calls_begin(&parent->calls, &parent->foothold, &parent->threads.tracee[0]);
-	struct remote_ptr address = calls_put(&parent->calls, &none, sizeof(none));
-
-	calls_add(&parent->calls, "forget the news of a child", CALL_OK, SYS_rt_sigaction, SIGCHLD,
-		  address.at, 0, SIGNAL_SET_BYTES);
+	add_forgetting(&parent->calls);
 	return restore_run(parent, refusal);
 }
 

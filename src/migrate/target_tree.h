@@ -10,7 +10,8 @@ struct os_affinity;
  * The shells that become the processes of a tree. The first is the host's; each makes those of its children, with their
  * numbers, by clone3, while it is nothing but a foothold. So parents, sessions and groups are what they were.
  *
- *	make      the shells of all members but the first, which is entered
+ *	make      the shells of all members but the first, which is entered; before the stop by the members that are
+ *	          offered, and again by those of the image where these are others
  *	build     for each: its layout, its contents, its descriptors
  *	finish    when all have their descriptors: the rest of each
  *
@@ -18,7 +19,9 @@ struct os_affinity;
  */
 struct target_tree {
 	const struct migrate_host *host;
-	struct tables tables;	  /* the objects of the stream */
+	struct tables tables; /* the objects of the stream */
+	const struct members
+		*offered;	  /* by which the shells are made already, or NULL; of the offer */
 	struct restore **process; /* owned; parents first */
 	uint32_t count, capacity;
 };
@@ -26,6 +29,10 @@ struct target_tree {
 /* 0 or -ENOMEM: the first, without a shell so far. */
 int target_tree_init(struct target_tree *tree, const struct migrate_host *host);
 void target_tree_deinit(struct target_tree *tree);
+
+/* The offer stays until the tree is made, or killed. */
+int target_tree_make_offered(struct target_tree *tree, const struct members *offered,
+			     struct refusal *refusal);
 
 /* The objects are known. */
 int target_tree_make(struct target_tree *tree, struct refusal *refusal);
