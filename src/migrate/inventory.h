@@ -36,12 +36,13 @@ struct inventory {
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
 	char comm[16];
-	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
-	uint64_t needs;			/* enum image_needs */
-	pid_t init;			/* pid 1 of its container */
-	bool is_child;			/* of another process that moves; init is known then */
-	bool is_held;			/* by the engine, which traces it */
-	bool is_fit;			/* it was found to be of the kind that can move */
+	uint64_t ignored; /* signals with SIG_IGN, bit n-1 for signal n */
+	uint64_t needs;	  /* enum image_needs */
+	pid_t init;	  /* pid 1 of its container */
+	bool is_of_thread; /* a child that a thread of its parent has made which is not the main one */
+	bool is_child;	   /* of another process that moves; init is known then */
+	bool is_held;	   /* by the engine, which traces it */
+	bool is_fit;	   /* it was found to be of the kind that can move */
 	uint64_t others;		/* a hash of the processes beside it: see others.h */
 	struct procdir_text text, more; /* scratch */
 };

@@ -20,23 +20,23 @@ struct lister {
 
 void source_children_free(struct source_children *children)
 {
-	free(children->pid);
+	free(children->child);
 	*children = (struct source_children){ 0 };
 }
 
-static int add(struct source_children *children, pid_t pid)
+static int add(struct source_children *children, pid_t pid, bool is_of_thread)
 {
 	if (children->count == children->capacity) {
 		uint32_t capacity = children->capacity ? children->capacity * 2 : 16;
-		pid_t *bigger = realloc(children->pid, capacity * sizeof(*bigger));
+		struct source_child *bigger = realloc(children->child, capacity * sizeof(*bigger));
 
 		if (!bigger)
 			return -ENOMEM;
-		children->pid = bigger;
+		children->child = bigger;
 		children->capacity = capacity;
 	}
 	assert(children->count < children->capacity);
-	children->pid[children->count++] = pid;
+	children->child[children->count++] = (struct source_child){ pid, is_of_thread };
 	return 0;
 }
 
@@ -45,6 +45,7 @@ static int list_of_thread(void *ctx, const char *task)
 {
 	struct lister *lister = ctx;
 	struct procdir_text *text = &lister->parent->text;
+	bool is_of_thread = strtol(task, NULL, 10) != lister->parent->pid;
 	char name[48];
 	int r = 0;
 
@@ -56,7 +57,7 @@ static int list_of_thread(void *ctx, const char *task)
 
 		if (end == at)
 			break;
-		r = add(lister->children, pid);
+		r = add(lister->children, pid, is_of_thread);
 	}
 	return r;
 }

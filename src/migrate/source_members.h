@@ -6,8 +6,13 @@
 #include "migrate/inventory.h"
 
 /* The children of a process, as /proc lists them, and what is told of each in the image. */
+struct source_child {
+	pid_t pid;
+	bool is_of_thread; /* not of the main thread */
+};
+
 struct source_children {
-	pid_t *pid; /* owned */
+	struct source_child *child; /* owned */
 	uint32_t count, capacity;
 };
 

@@ -20,7 +20,7 @@ static void test_list(void)
 	struct source_children children = { 0 };
 
 	made_proc_open(&made);
-	inventory = (struct inventory){ .dir = made.dir };
+	inventory = (struct inventory){ .dir = made.dir, .pid = 50 };
 	made_proc_text(&made, "task/50/children", "51 52 ");
 	made_proc_text(&made, "task/53/children", "");
 	made_proc_text(&made, "task/54/children", "55 x");
@@ -29,11 +29,13 @@ static void test_list(void)
 	CHECK_EQ(children.count, 3);
 	pid_t sum = 0;
 
-	for (uint32_t i = 0; i < children.count; i++)
-		sum += children.pid[i];
+	for (uint32_t i = 0; i < children.count; i++) {
+		sum += children.child[i].pid;
+		CHECK_EQ(children.child[i].is_of_thread, children.child[i].pid == 55);
+	}
 	CHECK_EQ(sum, 51 + 52 + 55);
 	source_children_free(&children);
-	CHECK(!children.pid);
+	CHECK(!children.child);
 	procdir_text_free(&inventory.text);
 	made_proc_close(&made);
 }

@@ -121,9 +121,10 @@ static int open_new(struct finder *finder, pid_t pid, struct source_process **pr
 	return 0;
 }
 
-static int add_child(struct finder *finder, uint32_t parent, pid_t pid)
+static int add_child(struct finder *finder, uint32_t parent, const struct source_child *child)
 {
 	struct source_process *process = NULL;
+	pid_t pid = child->pid;
 
 	if (source_members_has_ended(pid))
 		return note_ended(finder->tree, pid, parent) < 0
@@ -135,6 +136,7 @@ static int add_child(struct finder *finder, uint32_t parent, pid_t pid)
 	if (r)
 		return r < 0 ? r : 0;
 	process->parent = parent;
+	process->inventory.is_of_thread = child->is_of_thread;
 	r = append(finder->tree, process);
 	if (r < 0) {
 		process_free(process);
@@ -158,7 +160,7 @@ static int add_children(struct finder *finder, uint32_t parent)
 	if (r < 0)
 		r = refusal_set(finder->refusal, EDVSNOMEM, "out of memory");
 	for (uint32_t i = 0; i < children.count && r == 0; i++)
-		r = add_child(finder, parent, children.pid[i]);
+		r = add_child(finder, parent, &children.child[i]);
 	source_children_free(&children);
 	return r;
 }

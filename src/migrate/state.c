@@ -382,6 +382,12 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	thread->altstack_flags = (uint32_t)altstack->ss_flags;
 	memcpy(&thread->clear_child_tid, calls_at(calls, clear), 8);
 	memcpy(&thread->parent_death_signal, calls_at(calls, death), 4);
+	if (thread->parent_death_signal && inventory->is_of_thread)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the process has a parent-death signal (PR_SET_PDEATHSIG) and was made by "
+			"a thread of its parent that is not the main one, whose end would not be "
+			"told to it on the target");
 	thread->credentials.securebits = (uint32_t)calls_result(calls, bits);
 	r = peculiar_check(calls, &peculiar, vtid, refusal);
 	if (r == 0 && !peculiar_free_of_landlock(calls, &peculiar))

@@ -159,8 +159,8 @@ static pid_t find_child(struct restore *parent, int32_t vpid)
 
 	source_children_list(&children, &lister);
 	for (uint32_t i = children.count; i-- > 0 && !found;)
-		if (os_pid_innermost(children.pid[i]) == vpid)
-			found = children.pid[i];
+		if (os_pid_innermost(children.child[i].pid) == vpid)
+			found = children.child[i].pid;
 	source_children_free(&children);
 	procdir_text_free(&lister.text);
 	return found;

@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/io.h>
@@ -47,6 +48,40 @@ static void stopped_child(void)
 	if (pid == 0)
 		stay();
 	kill(pid, SIGSTOP);
+	waitpid(pid, NULL, WUNTRACED);
+}
+
+static int started; /* a child of the thread has its signal */
+
+static void *start_mortal(void *unused)
+{
+	int ends[2];
+	char byte = 0;
+
+	NEED(pipe(ends) == 0);
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(ends[1], &byte, 1) != 1)
+			_exit(97);
+		stay();
+	}
+	NEED(read(ends[0], &byte, 1) == 1);
+	close(ends[0]);
+	close(ends[1]);
+	__atomic_store_n(&started, 1, __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+	return unused;
+}
+
+/* It is told of the end of a thread that is not the main one. */
+static void child_of_thread(void)
+{
+	pthread_t thread;
+
+	NEED(pthread_create(&thread, NULL, start_mortal, NULL) == 0);
+	while (!__atomic_load_n(&started, __ATOMIC_ACQUIRE))
+		victim_nap();
 }
 
 /* Its group is that of a sibling that has ended. */
@@ -178,6 +213,7 @@ static void session_key(void)
 static const struct kind process_kinds[] = {
 	{ "child_with_filter", "which descends from it", child_with_filter },
 	{ "child_with_table", "shares its descriptor table with process", child_with_table },
+	{ "child_of_thread", "a thread of its parent that is not the main one", child_of_thread },
 	{ "stopped_child", "SIGSTOP", stopped_child },
 	{ "child_without_leader", "group whose leader has ended", child_without_leader },
 	{ "seccomp", "seccomp", seccomp },
