@@ -3,6 +3,7 @@
 #define DVS_MIGRATE_DESCRIPTORS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "wire/image.h"
 
@@ -18,5 +19,12 @@ int descriptors_append(struct descriptors *descriptors, const struct image_fd *f
 
 /* The id of the description that the number stands for; 0: none. */
 uint32_t descriptors_stand_for(const struct descriptors *descriptors, int number);
+
+/* A process that moves, with its /proc directory. */
+struct descriptors_of {
+	pid_t pid;
+	int dir;
+	struct descriptors *descriptors;
+};
 
 #endif

@@ -11,13 +11,6 @@
 
 struct kind_frozen;
 
-/* A process that moves, with its /proc directory. */
-struct descriptors_of {
-	pid_t pid;
-	int dir;
-	struct descriptors *descriptors;
-};
-
 /*
  * Source: reads the descriptors of all processes, and describes each description once: its first holder is the first
  * process that has it. One that cannot be carried is refused, with its kind and number in the sentence.

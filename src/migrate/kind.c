@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "migrate/descriptors_source.h"
-
 /* In the order in which they are tried: the node's own first, whatever they are; a file is what remains. */
 static const struct {
 	uint32_t kind; /* 0: none that is carried */
@@ -36,15 +34,6 @@ const struct kind *kind_of(uint32_t kind)
 		if (kinds[i].kind == kind)
 			return kinds[i].row;
 	return NULL;
-}
-
-bool kind_seen_moves(const struct kind_seen *seen, pid_t pid)
-{
-	assert(pid >= 0);
-	for (uint32_t i = 0; i < seen->process_count; i++)
-		if (seen->process[i].pid == pid)
-			return true;
-	return seen->pid == pid;
 }
 
 int kind_find(const struct kind_seen *seen, struct image_description *image,

@@ -2,6 +2,7 @@
 #ifndef DVS_MIGRATE_KIND_H
 #define DVS_MIGRATE_KIND_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,7 +36,14 @@ struct kind_seen {
 };
 
 /* Whether that process moves. */
-bool kind_seen_moves(const struct kind_seen *seen, pid_t pid);
+static inline bool kind_seen_moves(const struct kind_seen *seen, pid_t pid)
+{
+	assert(pid >= 0);
+	for (uint32_t i = 0; i < seen->process_count; i++)
+		if (seen->process[i].pid == pid)
+			return true;
+	return seen->pid == pid;
+}
 
 /* Source, frozen. */
 struct kind_frozen {
