@@ -180,7 +180,16 @@ rows_of() { # EP
 print(json.dumps([r for r in json.load(sys.stdin) if r["p_nr"]==int(sys.argv[1])]))' "$1"
 }
 owner() { rows_of "$1" | field node; }
-lpid_of() { rows_of "$1" | field lpid; }
+# Its process. The node that it has just come to may say a moment later than the one asked that it is there: -1 until then.
+lpid_of() { # EP
+	local lpid= look
+	for ((look = 0; look < 100; look++)); do
+		lpid=$(rows_of "$1" | field lpid)
+		[[ $lpid == -1 ]] || break
+		sleep 0.05
+	done
+	echo "$lpid"
+}
 
 # Moves, and says what came of it in $moved (JSON) and $result.
 move() { # EP NODE
