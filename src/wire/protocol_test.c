@@ -44,7 +44,7 @@ static void test_bytes(void)
 	CHECK_EQ(protocol_decode(&out, buf), 0);
 	CHECK(!memcmp(&in, &out, sizeof(in)));
 	buf[PROTOCOL_BYTES - 1] = 'x';
-	CHECK_EQ(protocol_decode(&out, buf), 0); /* behind its end */
+	CHECK_EQ(protocol_decode(&out, buf), -EBADMSG); /* behind its end */
 	memset(buf + 4, 'x', PROTOCOL_RELEASE_BYTES);
 	CHECK_EQ(protocol_decode(&out, buf), -EBADMSG);
 	protocol_encode(buf, &in);
