@@ -3,8 +3,8 @@
 #define DVS_GROUP_ENVOY_RIG_TEST_H
 
 /*
- * The rig of the envoys' test: members on a multicast that is made here, with machines that fall apart into rings and come
- * together again. The messages to the members keep to group/contract.h. For test programs.
+ * The rig of the envoys' test: members on a multicast that is made here, with machines that fall apart into rings and
+ * come together again. The messages to the members keep to group/contract.h. For test programs.
  */
 #include "group/envoy.h"
 

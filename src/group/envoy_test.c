@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Members on a multicast that is made here (envoy_rig_test.h), whose machines fall apart in every way: hundreds of seeds.
- * The messages to the members keep to the contract under all these faults (I4).
+ * Members on a multicast that is made here (envoy_rig_test.h), whose machines fall apart in every way: hundreds of
+ * seeds. The messages to the members keep to the contract under all these faults (I4).
  */
 #include "group/envoy_rig_test.h"
 

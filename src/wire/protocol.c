@@ -67,14 +67,17 @@ int protocol_decode(struct protocol_speaker *speaker, const uint8_t buf[PROTOCOL
 	memcpy(speaker->release, buf + 4, PROTOCOL_RELEASE_BYTES);
 	if (!speaker->least || speaker->least > speaker->most)
 		return -EBADMSG;
-	size_t length = strnlen(speaker->release, PROTOCOL_RELEASE_BYTES);
+	const char *end = memchr(speaker->release, 0, PROTOCOL_RELEASE_BYTES);
+	size_t length = end ? (size_t)(end - speaker->release) : 0;
 
+	if (!end)
+		return -EBADMSG;
 	for (size_t i = 0; i < length; i++)
 		if (speaker->release[i] < ' ' || speaker->release[i] > '~')
 			return -EBADMSG;
-	/* One release has one form, so that what is passed on is what came. */
+	/* One release has one form: a decoded one is encoded as it was. */
 	for (size_t i = length; i < PROTOCOL_RELEASE_BYTES; i++)
 		if (speaker->release[i])
 			return -EBADMSG;
-	return length < PROTOCOL_RELEASE_BYTES ? 0 : -EBADMSG;
+	return 0;
 }
