@@ -8,12 +8,41 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/kind.h"
+#include "os/inet.h"
 #include "os/inet_options.h"
+#include "os/pid.h"
+#include "os/socket.h"
 
 #define HEAD_BYTES offsetof(struct os_inet_option, value)
 
 _Static_assert(HEAD_BYTES == sizeof(struct inet_piece_head),
 	       "an option begins as the other pieces do");
+
+static bool is_connection(const struct os_inet *inet)
+{
+	return !inet->kind.is_udp &&
+	       (inet->state == OS_INET_CONNECTED || inet->state == OS_INET_BETWEEN);
+}
+
+int inet_find(const struct kind_seen *seen, bool connections, struct os_inet *inet,
+	      struct refusal *refusal)
+{
+	if (strncmp(seen->link, "socket:[", 8) != 0)
+		return 0;
+	int fd = os_pid_descriptor(seen->pid, seen->number);
+	/* The whole look is for the kind that takes it. */
+	int r = fd >= 0 && os_inet_has_connection(fd) == connections ? os_inet_look(fd, inet)
+								     : -EPROTOTYPE;
+
+	os_close(fd);
+	if (r == 0)
+		return is_connection(inet) == connections; /* it may have changed in between */
+	return r == -EPROTOTYPE ? 0
+				: refusal_set(refusal, EDVSPROCSTS,
+					      "the socket of descriptor %d cannot be looked at: %s",
+					      seen->number, strerror(-r));
+}
 
 static int append(struct contents *contents, const struct os_inet_options *options)
 {

@@ -20,6 +20,16 @@
  */
 int inet_options_take(int fd, int number, struct contents *contents, struct refusal *refusal);
 
+struct kind_seen;
+struct os_inet;
+
+/*
+ * Source: whether the descriptor is a socket of TCP or UDP, with a connection of TCP or without one, as wanted. 1: it is
+ * looked at; 0: it is something else; or a refusal.
+ */
+int inet_find(const struct kind_seen *seen, bool connections, struct os_inet *inet,
+	      struct refusal *refusal);
+
 /* Pieces of contents that are no option stand at a level that there is not. */
 #define INET_NO_LEVEL 0xffff
 enum inet_piece {

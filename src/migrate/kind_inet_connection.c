@@ -101,23 +101,11 @@ static bool moves(const struct migrate_host *host, struct address address)
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
-	struct os_inet inet = { 0 };
+	struct os_inet inet;
+	int r = inet_find(seen, true, &inet, refusal);
 
-	if (strncmp(seen->link, "socket:[", 8) != 0)
-		return 0;
-	int fd = os_pid_descriptor(seen->pid, seen->number);
-	bool is_inet = fd >= 0 && os_inet_is(fd);
-	int r = is_inet ? os_inet_look(fd, &inet) : 0;
-
-	os_close(fd);
-	if (!is_inet || inet.kind.is_udp)
-		return 0;
-	if (r)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the socket of descriptor %d cannot be looked at: %s",
-				   seen->number, strerror(-r));
-	if (inet.state != OS_INET_CONNECTED && inet.state != OS_INET_BETWEEN)
-		return 0;
+	if (r <= 0)
+		return r;
 	r = check_end(&inet, seen->number, refusal);
 	if (r)
 		return r;

@@ -143,23 +143,11 @@ static const char *reason_against(const struct os_inet *inet)
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
-	struct os_inet inet = { 0 };
+	struct os_inet inet;
+	int r = inet_find(seen, false, &inet, refusal);
 
-	if (strncmp(seen->link, "socket:[", 8) != 0)
-		return 0;
-	int fd = os_pid_descriptor(seen->pid, seen->number);
-	bool is_inet = fd >= 0 && os_inet_is(fd);
-	int r = is_inet ? os_inet_look(fd, &inet) : 0;
-
-	os_close(fd);
-	if (!is_inet)
-		return 0;
-	if (r)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the socket of descriptor %d cannot be looked at: %s",
-				   seen->number, strerror(-r));
-	if (!inet.kind.is_udp && (inet.state == OS_INET_CONNECTED || inet.state == OS_INET_BETWEEN))
-		return 0;
+	if (r <= 0)
+		return r;
 	const char *against = reason_against(&inet);
 
 	if (against)

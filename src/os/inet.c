@@ -107,6 +107,15 @@ bool os_inet_is(int fd)
 		(type == SOCK_DGRAM && protocol == IPPROTO_UDP));
 }
 
+bool os_inet_has_connection(int fd)
+{
+	uint8_t state = STATE_CLOSE;
+	socklen_t bytes = sizeof(state);
+
+	return os_inet_is(fd) && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &bytes) == 0 &&
+	       state != STATE_CLOSE && state != STATE_LISTEN;
+}
+
 static int look_kind(int fd, struct os_inet_kind *kind)
 {
 	socklen_t bytes = sizeof(kind->device);

@@ -55,6 +55,9 @@ struct os_inet {
 bool os_inet_is(int fd);
 int os_inet_look(int fd, struct os_inet *inet);
 
+/* Whether it is one of TCP that has a connection, be it one that is being made or ended. */
+bool os_inet_has_connection(int fd);
+
 /* Whether the address is unset: no end is bound to it. */
 bool os_inet_is_any(struct address address);
 

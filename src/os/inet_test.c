@@ -51,6 +51,7 @@ static void test_is(void)
 	CHECK(os_inet_is(udp) && !os_inet_is(unix_socket) && !os_inet_is(netlink));
 	CHECK(!os_inet_is(-1) && !os_inet_is(0));
 	CHECK_EQ(os_inet_look(unix_socket, &seen), -EPROTOTYPE);
+	CHECK(!os_inet_has_connection(udp) && !os_inet_has_connection(unix_socket));
 	close(udp);
 	close(unix_socket);
 	close(netlink);
@@ -90,6 +91,7 @@ static void test_tcp(void)
 	await_input(listener);
 	CHECK(look(listener) && seen.waiting == 1);
 	CHECK(look(caller) && seen.state == OS_INET_CONNECTED);
+	CHECK(os_inet_has_connection(caller) && !os_inet_has_connection(listener));
 	CHECK(seen.peer.port == there.port && address_same(seen.peer.address, there.address));
 	int taken = accept(listener, NULL, NULL);
 
@@ -99,6 +101,7 @@ static void test_tcp(void)
 	CHECK(look(caller) && seen.state == OS_INET_ENDED && seen.has_error);
 	CHECK(recv(caller, &taken, 1, 0) < 0 && errno == ECONNRESET);
 	CHECK(look(caller) && seen.state == OS_INET_ENDED && !seen.has_error);
+	CHECK(!os_inet_has_connection(caller));
 	close(caller);
 	close(listener);
 }
