@@ -24,8 +24,8 @@ struct kind_seen;
 struct os_inet;
 
 /*
- * Source: whether the descriptor is a socket of TCP or UDP, with a connection of TCP or without one, as wanted. 1: it is
- * looked at; 0: it is something else; or a refusal.
+ * Source: whether the descriptor is a socket of TCP or UDP, with a connection of TCP or without one, as wanted. 1: it
+ * is looked at; 0: it is something else; or a refusal.
  */
 int inet_find(const struct kind_seen *seen, bool connections, struct os_inet *inet,
 	      struct refusal *refusal);

@@ -41,16 +41,6 @@ static struct fifo_body body_of(const struct image_description *image)
 	return body;
 }
 
-static bool reads(const struct image_description *image)
-{
-	return (image->flags & OS_OPEN_ACCESS) != OS_OPEN_WRITE;
-}
-
-static bool writes(const struct image_description *image)
-{
-	return (image->flags & OS_OPEN_ACCESS) != OS_OPEN_READ;
-}
-
 /* ---- source ---- */
 
 static int find(const struct kind_seen *seen, struct image_description *image,
@@ -81,40 +71,11 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return 1;
 }
 
-/* Facts about all descriptions of one FIFO. */
-struct ends {
-	const struct description *owner, *reader, *writer; /* the first of each, or NULL */
-	bool packets;
-};
-
-static struct ends ends_of(const struct descriptions *descriptions,
-			   const struct description *description)
-{
-	struct ends ends = { 0 };
-
-	for (uint32_t i = 0; i < descriptions->count; i++) {
-		const struct description *other = &descriptions->description[i];
-
-		if (other->image.kind != description->image.kind ||
-		    other->inode != description->inode || other->device != description->device)
-			continue;
-		ends.owner = ends.owner ? ends.owner : other;
-		if (!ends.reader && reads(&other->image))
-			ends.reader = other;
-		if (!ends.writer && writes(&other->image))
-			ends.writer = other;
-		ends.packets = ends.packets ||
-			       (writes(&other->image) && other->image.flags & OS_OPEN_DIRECT);
-	}
-	assert(ends.owner && ends.owner->image.id <= description->image.id);
-	return ends;
-}
-
 static bool is_alone(pid_t pid, const struct description *description)
 {
 	int fd = os_pid_descriptor(pid, description->number);
 	bool alone = fd >= 0 && (os_pipe_is_alone(fd) ||
-				 (reads(&description->image) && !os_pipe_has_writer(fd)));
+				 (pipe_reads(&description->image) && !os_pipe_has_writer(fd)));
 
 	os_close(fd);
 	return alone;
@@ -123,7 +84,7 @@ static bool is_alone(pid_t pid, const struct description *description)
 static int check(pid_t pid, const struct descriptions *descriptions,
 		 struct description *description, struct refusal *refusal)
 {
-	const struct ends ends = ends_of(descriptions, description);
+	const struct pipe_ends ends = pipe_ends_of(descriptions, description);
 	struct fifo_body body = body_of(&description->image);
 
 	body.owner = ends.owner->image.id;
@@ -156,7 +117,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	int r = fd < 0 ? fd : 0;
 
 	contents_free(&description->contents);
-	body.ended = r == 0 && !writes(&description->image) && os_pipe_is_alone(fd);
+	body.ended = r == 0 && !pipe_writes(&description->image) && os_pipe_is_alone(fd);
 	memcpy(description->image.body, &body, sizeof(body));
 	if (r == 0 && body.owner == description->image.id)
 		r = take(fd, &body, &description->contents);

@@ -38,16 +38,6 @@ static struct pipe_body body_of(const struct image_description *image)
 	return body;
 }
 
-static bool reads(const struct image_description *image)
-{
-	return (image->flags & OS_OPEN_ACCESS) != OS_OPEN_WRITE;
-}
-
-static bool writes(const struct image_description *image)
-{
-	return (image->flags & OS_OPEN_ACCESS) != OS_OPEN_READ;
-}
-
 /* ---- source ---- */
 
 static int find(const struct kind_seen *seen, struct image_description *image,
@@ -83,40 +73,6 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return 1;
 }
 
-static bool is_of(const struct description *other, const struct description *description)
-{
-	return other->image.kind == description->image.kind && other->inode == description->inode;
-}
-
-/* Facts about all descriptions of one pipe. */
-struct ends {
-	const struct description *owner, *reader, *writer; /* the first of each, or NULL */
-	bool packets;
-};
-
-static struct ends ends_of(const struct descriptions *descriptions,
-			   const struct description *description)
-{
-	struct ends ends = { 0 };
-
-	for (uint32_t i = 0; i < descriptions->count; i++) {
-		const struct description *other = &descriptions->description[i];
-
-		if (!is_of(other, description))
-			continue;
-		ends.owner = ends.owner ? ends.owner : other;
-		if (!ends.reader && reads(&other->image))
-			ends.reader = other;
-		if (!ends.writer && writes(&other->image))
-			ends.writer = other;
-		ends.packets = ends.packets ||
-			       (writes(&other->image) && other->image.flags & OS_OPEN_DIRECT);
-	}
-	assert(ends.owner &&
-	       ends.owner->image.id <= description->image.id); /* it is one of its own ends */
-	return ends;
-}
-
 /* Whether the other end of the pipe is closed everywhere. */
 static bool is_alone(pid_t pid, const struct description *description)
 {
@@ -130,7 +86,7 @@ static bool is_alone(pid_t pid, const struct description *description)
 static int check(pid_t pid, const struct descriptions *descriptions,
 		 struct description *description, struct refusal *refusal)
 {
-	const struct ends ends = ends_of(descriptions, description);
+	const struct pipe_ends ends = pipe_ends_of(descriptions, description);
 	struct pipe_body body = body_of(&description->image);
 
 	body.owner = ends.owner->image.id;
@@ -149,7 +105,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 		    struct refusal *refusal)
 {
 	const struct pipe_body body = body_of(&description->image);
-	const struct ends ends = ends_of(frozen->descriptions, description);
+	const struct pipe_ends ends = pipe_ends_of(frozen->descriptions, description);
 
 	assert(body.owner == ends.owner->image.id);
 	contents_free(&description->contents);

@@ -7,11 +7,52 @@
 
 #include "dvk/errors.h"
 #include "os/inode.h"
+#include "os/open.h"
 #include "os/pid.h"
 #include "os/pipe.h"
 #include "os/socket.h"
 
 #define WIDER_MAX (1u << 20)
+
+bool pipe_reads(const struct image_description *image)
+{
+	return (image->flags & OS_OPEN_ACCESS) != OS_OPEN_WRITE;
+}
+
+bool pipe_writes(const struct image_description *image)
+{
+	return (image->flags & OS_OPEN_ACCESS) != OS_OPEN_READ;
+}
+
+/* Each pipe is an inode of its own, and each FIFO one of its file system. */
+static bool is_of(const struct description *other, const struct description *description)
+{
+	return other->image.kind == description->image.kind && other->inode == description->inode &&
+	       other->device == description->device;
+}
+
+struct pipe_ends pipe_ends_of(const struct descriptions *descriptions,
+			      const struct description *description)
+{
+	struct pipe_ends ends = { 0 };
+
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct description *other = &descriptions->description[i];
+
+		if (!is_of(other, description))
+			continue;
+		ends.owner = ends.owner ? ends.owner : other;
+		if (!ends.reader && pipe_reads(&other->image))
+			ends.reader = other;
+		if (!ends.writer && pipe_writes(&other->image))
+			ends.writer = other;
+		ends.packets = ends.packets ||
+			       (pipe_writes(&other->image) && other->image.flags & OS_OPEN_DIRECT);
+	}
+	assert(ends.owner &&
+	       ends.owner->image.id <= description->image.id); /* it is one of its own ends */
+	return ends;
+}
 
 /* Reads all that is in our copy, piece by piece. 0, -errno, or -EBADMSG: packets where there are none. */
 static int take(int copy, uint32_t bytes, bool packets, struct contents *contents)

@@ -7,9 +7,20 @@
 #include "base/refusal.h"
 #include "migrate/descriptions.h"
 
-/* The bytes or packets that are in a pipe or FIFO. */
+/* Things that pipes and FIFOs have in common: their ends, and the bytes or packets in them. */
 
 #define PIPE_CAPACITY_MAX (64u << 20)
+
+bool pipe_reads(const struct image_description *image);
+bool pipe_writes(const struct image_description *image);
+
+/* Source: facts about all descriptions of one pipe. */
+struct pipe_ends {
+	const struct description *owner, *reader, *writer; /* the first of each, or NULL */
+	bool packets;					   /* a write is one packet (O_DIRECT) */
+};
+struct pipe_ends pipe_ends_of(const struct descriptions *descriptions,
+			      const struct description *description);
 
 /*
  * Source: copies them, so that they stay. 0; -E2BIG; -EBADMSG: packets where there are none; -EBUSY: the pipe is one
