@@ -55,7 +55,7 @@ struct kind_frozen {
 
 /* How much a process that stays may share with the one that moves. */
 enum kind_share {
-	KIND_SHARE_FREE,	/* the description, too */
+	KIND_SHARE_FREE = 1,	/* the description, too */
 	KIND_SHARE_DESCRIPTION, /* not the description itself */
 	KIND_SHARE_OBJECT,	/* not even the object that it refers to, by any description */
 };
@@ -134,7 +134,8 @@ struct kind {
 	 */
 	void (*decided)(struct restore *restore, struct description *description, bool arrives);
 
-	/* Source: how much may be shared. */
+	/* Source: how much may be shared; where that depends on the description, share() tells it instead. */
+	enum kind_share shared;
 	enum kind_share (*share)(const struct image_description *image, const struct files *files);
 
 	/* Source: its name in a sentence, where `name` is too little. NULL: `name` will do. */

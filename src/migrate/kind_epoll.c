@@ -175,12 +175,6 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	return r;
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_DESCRIPTION;
-}
-
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
@@ -234,5 +228,5 @@ const struct kind kind_epoll = {
 	.whole = whole,
 	.open = open_here,
 	.join = restore_epoll,
-	.share = share,
+	.shared = KIND_SHARE_DESCRIPTION,
 };

@@ -21,7 +21,7 @@ static void test_found(void)
 	CHECK_EQ(kind_epoll.find(&other, &image, &refusal), 0);
 	CHECK(kind_epoll.read(&image, NULL, NULL, true));
 	CHECK(kind_epoll.is_last);
-	CHECK_EQ(kind_epoll.share(&image, NULL), KIND_SHARE_DESCRIPTION);
+	CHECK_EQ(kind_epoll.shared, KIND_SHARE_DESCRIPTION);
 }
 
 static void test_opened(void)

@@ -130,12 +130,6 @@ static int open_here(struct restore *restore, struct description *description,
 			   "the target cannot make an eventfd of the process: %s", strerror(-r));
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_DESCRIPTION;
-}
-
 const struct kind kind_eventfd = {
 	.name = "an eventfd",
 	.common = "is also open in",
@@ -145,5 +139,5 @@ const struct kind kind_eventfd = {
 	.write = complete,
 	.read = read_body,
 	.open = open_here,
-	.share = share,
+	.shared = KIND_SHARE_DESCRIPTION,
 };

@@ -125,12 +125,6 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	return r ? pipe_contents_refuse(description, "FIFO", r, refusal) : 0;
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_OBJECT;
-}
-
 static const char *label(const struct image_description *image, const struct files *files)
 {
 	return files_find(files, body_of(image).file)->path;
@@ -273,7 +267,7 @@ const struct kind kind_fifo = {
 	.write = complete,
 	.read = read_body,
 	.open = open_here,
-	.share = share,
+	.shared = KIND_SHARE_OBJECT,
 	.label = label,
 	.widen = pipe_contents_widen,
 };

@@ -36,16 +36,10 @@ static int open_here(struct restore *restore, struct description *description,
 	return restore_open_foreign(restore, description->image.body, refusal);
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_FREE;
-}
-
 const struct kind kind_foreign = {
 	.name = "a page or pipe of the node",
 	.find = find,
 	.read = read_any,
 	.open = open_here,
-	.share = share,
+	.shared = KIND_SHARE_FREE,
 };

@@ -258,12 +258,6 @@ static void abandon(pid_t pid, const struct description *description)
 	os_close(fd);
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_DESCRIPTION;
-}
-
 /* ---- target ---- */
 
 /* The bytes of one sort that are in the pieces. */
@@ -575,5 +569,5 @@ const struct kind kind_inet_connection = {
 	.fits = fits,
 	.open = open_here,
 	.resume = resume,
-	.share = share,
+	.shared = KIND_SHARE_DESCRIPTION,
 };

@@ -248,12 +248,6 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	return check_queues(&inet, description->number, refusal);
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_DESCRIPTION;
-}
-
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
@@ -403,6 +397,6 @@ const struct kind kind_inet_socket = {
 	.fits = fits,
 	.open = open_here,
 	.join = join,
-	.share = share,
+	.shared = KIND_SHARE_DESCRIPTION,
 	.label = label,
 };

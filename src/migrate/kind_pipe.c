@@ -120,12 +120,6 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	return r ? pipe_contents_refuse(description, "pipe", r, refusal) : 0;
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_OBJECT;
-}
-
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
@@ -215,6 +209,6 @@ const struct kind kind_pipe = {
 	.write = complete,
 	.read = read_body,
 	.open = open_here,
-	.share = share,
+	.shared = KIND_SHARE_OBJECT,
 	.widen = pipe_contents_widen,
 };

@@ -59,12 +59,6 @@ static int open_here(struct restore *restore, struct description *description,
 			   "the target cannot make a signalfd of the process: %s", strerror(-r));
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_DESCRIPTION; /* each of them can change the mask */
-}
-
 const struct kind kind_signalfd = {
 	.name = "a signalfd",
 	.common = "is also open in",
@@ -74,5 +68,5 @@ const struct kind kind_signalfd = {
 	.find = find,
 	.read = read_body,
 	.open = open_here,
-	.share = share,
+	.shared = KIND_SHARE_DESCRIPTION, /* each of them can change the mask */
 };

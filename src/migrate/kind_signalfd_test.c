@@ -37,7 +37,7 @@ static void test_carried(void)
 	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
 	CHECK_EQ(procdir_read(AT_FDCWD, name, &text), 0);
 	CHECK_EQ(procdir_number(text.text, "sigmask", 16, 0), 0x8000000000000200);
-	CHECK_EQ(kind_signalfd.share(&description.image, NULL), KIND_SHARE_DESCRIPTION);
+	CHECK_EQ(kind_signalfd.shared, KIND_SHARE_DESCRIPTION);
 	procdir_text_free(&text);
 	close(fd);
 }

@@ -60,7 +60,7 @@ static void test_foreign(void)
 	CHECK_EQ(image.kind, IMAGE_DESCRIPTION_FOREIGN);
 	for (size_t i = 0; i < IMAGE_BODY_BYTES; i++)
 		CHECK_EQ(image.body[i], i < sizeof(struct foreign_name) ? 0xab : 0);
-	CHECK_EQ(kind_foreign.share(&image, NULL), KIND_SHARE_FREE);
+	CHECK_EQ(kind_foreign.shared, KIND_SHARE_FREE);
 	CHECK(kind_foreign.read(&image, NULL, NULL, true));
 	CHECK_EQ(find(&knows, "anon_inode:inotify", OURS + 1, 3, &image, &refusal), EDVSPROCSTS);
 	CHECK_EQ(find(&nothing, "anon_inode:inotify", OURS, 3, &image, &refusal), EDVSPROCSTS);
@@ -165,7 +165,7 @@ static void test_rows(void)
 	CHECK(!kind_of(IMAGE_DESCRIPTION_KINDS));
 	for (uint32_t kind = 1; kind < IMAGE_DESCRIPTION_KINDS; kind++)
 		CHECK(kind_of(kind) && kind_of(kind)->read && kind_of(kind)->open &&
-		      kind_of(kind)->share && kind_of(kind)->name[0]);
+		      !kind_of(kind)->share != !kind_of(kind)->shared && kind_of(kind)->name[0]);
 }
 
 int main(void)

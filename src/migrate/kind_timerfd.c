@@ -162,12 +162,6 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	return check_told(&timer, description->number, refusal);
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_DESCRIPTION;
-}
-
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
@@ -243,5 +237,5 @@ const struct kind kind_timerfd = {
 	.write = complete,
 	.read = read_body,
 	.open = open_here,
-	.share = share,
+	.shared = KIND_SHARE_DESCRIPTION,
 };

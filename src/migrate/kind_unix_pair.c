@@ -356,12 +356,6 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	return r ? refuse_contents(description, r, refusal) : 0;
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_DESCRIPTION;
-}
-
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
@@ -550,41 +544,14 @@ static int open_here(struct restore *restore, struct description *description,
 	return refuse_making(r, refusal);
 }
 
-const struct kind kind_unix_stream = {
-	.name = "a Unix socket",
-	.common = "is also open in",
-	.remedy = "",
-	.find = find_stream,
-	.check = check,
-	.write = complete,
-	.read = read_body,
-	.whole = whole,
-	.open = open_here,
-	.share = share,
-};
+/* They differ in what they find alone. */
+#define ROW(find_it)                                                                     \
+	{                                                                                \
+		.name = "a Unix socket", .common = "is also open in", .remedy = "",      \
+		.find = (find_it), .check = check, .write = complete, .read = read_body, \
+		.whole = whole, .open = open_here, .shared = KIND_SHARE_DESCRIPTION,     \
+	}
 
-const struct kind kind_unix_messages = {
-	.name = "a Unix socket",
-	.common = "is also open in",
-	.remedy = "",
-	.find = find_messages,
-	.check = check,
-	.write = complete,
-	.read = read_body,
-	.whole = whole,
-	.open = open_here,
-	.share = share,
-};
-
-const struct kind kind_unix_connection = {
-	.name = "a Unix socket",
-	.common = "is also open in",
-	.remedy = "",
-	.find = find_connection,
-	.check = check,
-	.write = complete,
-	.read = read_body,
-	.whole = whole,
-	.open = open_here,
-	.share = share,
-};
+const struct kind kind_unix_stream = ROW(find_stream);
+const struct kind kind_unix_messages = ROW(find_messages);
+const struct kind kind_unix_connection = ROW(find_connection);

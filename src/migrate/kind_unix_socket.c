@@ -286,12 +286,6 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 		 : 0;
 }
 
-static enum kind_share share(const struct image_description *image, const struct files *files)
-{
-	(void)image, (void)files;
-	return KIND_SHARE_DESCRIPTION;
-}
-
 /* ---- target ---- */
 
 static bool read_body(const struct image_description *image, const struct files *files,
@@ -546,5 +540,5 @@ const struct kind kind_unix_socket = {
 	.whole = whole,
 	.open = open_here,
 	.decided = decided,
-	.share = share,
+	.shared = KIND_SHARE_DESCRIPTION,
 };

@@ -314,8 +314,11 @@ static int by_position(const void *a, const void *b)
 
 static enum kind_share share_of(const struct others *others, const struct description *description)
 {
-	return kind_of(description->image.kind)
-		->share(&description->image, &others->all->tables->files);
+	const struct kind *kind = kind_of(description->image.kind);
+
+	assert(!kind->share != !kind->shared);
+	return kind->share ? kind->share(&description->image, &others->all->tables->files)
+			   : kind->shared;
 }
 
 static struct position position_of(const struct description *description)
