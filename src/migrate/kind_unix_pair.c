@@ -544,7 +544,7 @@ static int open_here(struct restore *restore, struct description *description,
 	return refuse_making(r, refusal);
 }
 
-/* They differ in what they find alone. */
+/* The three rows differ in find() alone. */
 #define ROW(find_it)                                                                     \
 	{                                                                                \
 		.name = "a Unix socket", .common = "is also open in", .remedy = "",      \
