@@ -30,6 +30,10 @@ struct target_tree {
 int target_tree_init(struct target_tree *tree, const struct migrate_host *host);
 void target_tree_deinit(struct target_tree *tree);
 
+/* One more process, without a shell so far; NULL: out of memory. The last one, whose shell has ended, is forgotten. */
+struct restore *target_tree_add(struct target_tree *tree);
+void target_tree_forget_last(struct target_tree *tree);
+
 /* The offer stays until the tree is made, or killed. */
 int target_tree_make_offered(struct target_tree *tree, const struct members *offered,
 			     struct refusal *refusal);
