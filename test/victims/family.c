@@ -10,114 +10,17 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
-#include "victims/victim.h"
+#include "victims/kin.h"
 
-#define BYTES 20000
-#define FAR   ((void *)0x100000000000) /* where a move works if nothing is there */
-
-struct question {
-	uint32_t round;
-};
-
-struct answer {
-	uint32_t round, wrong;
-};
-
-/* One that answers questions. */
-struct one {
-	int ask[2], answer[2];
-	pid_t pid;
-};
+#define FAR ((void *)0x100000000000) /* where a move works if nothing is there */
 
 static struct one talker, member, leader, early, late, companion;
 static int pair[2], event, file;
 static uint32_t *shared; /* of all, beside memory that only the talkers have */
 static uint32_t *of_talkers;
-static uint8_t pattern[BYTES];
-static uint32_t wrong; /* the line of the first check that failed */
-
-#define CHECK_HERE(cond) (wrong = wrong || (cond) ? wrong : __LINE__)
-
-static void open_one(struct one *one)
-{
-	if (pipe(one->ask) || pipe(one->answer))
-		_exit(98);
-}
-
-static void fill(unsigned seed)
-{
-	for (unsigned i = 0; i < BYTES; i++)
-		pattern[i] = (uint8_t)(seed * 7 + i * 13);
-}
-
-static bool is_filled(unsigned seed)
-{
-	for (unsigned i = 0; i < BYTES; i++)
-		if (pattern[i] != (uint8_t)(seed * 7 + i * 13))
-			return false;
-	return true;
-}
-
-/* Each side has its own ends only, so that the first holder of an end may be any process. */
-static void part(struct one *one)
-{
-	close(one->pid ? one->ask[0] : one->ask[1]);
-	close(one->pid ? one->answer[1] : one->answer[0]);
-}
-
-static void ask(struct one *one, uint32_t round)
-{
-	const struct question question = { round };
-	struct answer answer = { 0 };
-
-	CHECK_HERE(write(one->ask[1], &question, sizeof(question)) == sizeof(question));
-	CHECK_HERE(read(one->answer[0], &answer, sizeof(answer)) == sizeof(answer));
-	CHECK_HERE(answer.round == round);
-	wrong = wrong ? wrong : answer.wrong;
-}
-
-/* Numbers of one process, as they were when it began. */
-struct place {
-	pid_t pid, parent, session, group;
-};
-
-static struct place place_now(void)
-{
-	return (struct place){ getpid(), getppid(), getsid(0), getpgrp() };
-}
-
-static bool is_placed(const struct place *was)
-{
-	const struct place is = place_now();
-
-	return memcmp(&is, was, sizeof(is)) == 0;
-}
-
-static void serve(struct one *one, unsigned seed, void (*more)(uint32_t round))
-{
-	const struct place was = place_now();
-	struct question question;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	part(one);
-	fill(seed);
-	while (read(one->ask[0], &question, sizeof(question)) == sizeof(question)) {
-		CHECK_HERE(is_placed(&was) && is_filled(seed));
-		if (more)
-			more(question.round);
-		const struct answer answer = { question.round, wrong };
-
-		if (write(one->answer[1], &answer, sizeof(answer)) != sizeof(answer))
-			_exit(97);
-	}
-	_exit(5);
-}
 
 static uint32_t turns, turned;
 
@@ -247,15 +150,6 @@ static void check(uint32_t round)
 		   WEXITSTATUS(status) == 3);
 	if (wrong)
 		victim_fail(__FILE__, (int)wrong, "something of the family");
-}
-
-static void end_one(struct one *one)
-{
-	int status = 0;
-
-	kill(one->pid, SIGTERM);
-	VICTIM_CHECK(waitpid(one->pid, &status, 0) == one->pid);
-	VICTIM_CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
 int main(void)
