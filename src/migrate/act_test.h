@@ -36,13 +36,13 @@ struct act {
 	pid_t pid;
 };
 
-/* The process that the engine has killed is dead, but the init buries it as soon as the init gets to run. */
+/* The processes that the engine has killed are dead, but the init buries them as soon as it gets to run. */
 TEST_LOOKS_UNUSED static bool is_buried(struct stage *stage, int side)
 {
 	pid_t left = 0;
 
 	for (int ms = 0; ms < 1000; ms++) {
-		left = stage_find(stage, side, VPID);
+		left = stage_find(stage, side, 0);
 		if (!left)
 			return true;
 		usleep(1000);

@@ -28,7 +28,7 @@ static const char *const carried[] = {
 	"socket_pairs",	  "inet_sockets",   "inet_connections",
 	"family",	  "children_ended", "message_pairs",
 	"fifos",	  "unix_names",	    "unix_connections",
-	"family_sockets",
+	"family_sockets", "orphans",
 };
 
 static bool is_wanted(const char *victim)
@@ -38,6 +38,15 @@ static bool is_wanted(const char *victim)
 	return !only || strcmp(only, victim) == 0;
 }
 
+/* Only the victims with orphans know that all which is their init's came from them. */
+static bool begin_carried(struct act *act, const char *victim)
+{
+	bool good = begin(act, victim, NULL);
+
+	act->stage.tells_offspring = strcmp(victim, "orphans") == 0;
+	return good;
+}
+
 static void test_carried(void)
 {
 	for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++) {
@@ -45,7 +54,7 @@ static void test_carried(void)
 			continue;
 		struct act act;
 		struct stage_move move = { 0 };
-		bool good = begin(&act, carried[i], NULL);
+		bool good = begin_carried(&act, carried[i]);
 
 		CHECK(good);
 		for (int round = 0; round < ROUNDS && good; round++)
@@ -89,27 +98,44 @@ static void replace_child(struct stage_move *move)
 		usleep(1000);
 }
 
+static void end_passing(struct stage_move *move)
+{
+	int vpid = (int)move->stage->page->argument;
+	pid_t pid = stage_find(move->stage, move->from, vpid);
+
+	CHECK(pid > 0 && kill(pid, SIGTERM) == 0);
+	for (int ms = 0; ms < 5000 && stage_find(move->stage, move->from, vpid); ms++)
+		usleep(1000);
+}
+
 /* The shells were made by the offer, and the tree is another one when it is stopped: of them nothing is left. */
-static void test_changed_tree(void)
+static void try_changed(const char *victim, void (*change)(struct stage_move *))
 {
 	struct act act;
 
-	CHECK_OR_RETURN(begin(&act, "replaced_child", NULL));
+	CHECK_OR_RETURN(begin_carried(&act, victim));
 	for (int round = 0; round < 2 * ROUNDS; round++) {
 		struct stage_move move = { .stage = &act.stage,
 					   .from = act.side,
 					   .pid = act.pid,
-					   .when_checked = replace_child };
+					   .when_checked = change };
 
 		stage_move(&move);
 		CHECK_OR_RETURN(!move.result);
 		CHECK(killed(stage_status(&act.stage, act.side, VPID, END_MS)));
+		CHECK(is_buried(&act.stage, act.side));
 		act.side = !act.side;
 		act.pid = move.arrived;
-		CHECK_OR_RETURN(verify(&act, "changed tree"));
+		CHECK_OR_RETURN(verify(&act, victim));
 	}
 	CHECK_EQ(finish(&act), 0);
 	stage_close(&act.stage);
+}
+
+static void test_changed_tree(void)
+{
+	try_changed("replaced_child", replace_child);
+	try_changed("orphans", end_passing);
 }
 
 /* ---- what fails on the way ---- */
@@ -132,7 +158,7 @@ static void test_faults(void)
 		struct act act;
 		struct stage_move move;
 
-		CHECK_OR_RETURN(begin(&act, carried[i], NULL));
+		CHECK_OR_RETURN(begin_carried(&act, carried[i]));
 		for (enum fault_point point = 1; point < FAULT_COUNT; point++) {
 			setenv("DVS_FAULT", fault_name(point), 1);
 			move = (struct stage_move){ .stage = &act.stage, .pid = act.pid };

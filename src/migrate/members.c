@@ -33,15 +33,16 @@ static bool may_follow(const struct members *members, const struct image_member 
 	if (!members->count)
 		return !member->parent && !member->ended && member->session == member->vpid &&
 		       member->group == member->vpid;
-	if (members_find(members, member->vpid) || !parent || parent->ended)
+	if (members_find(members, member->vpid) || (parent ? parent->ended : member->parent != 0))
+		return false;
+	/* The init takes note of the end of an orphan at once. */
+	if (member->ended && !parent)
 		return false;
 	return member->ended || !members->member[members->count - 1].ended;
 }
 
-int members_append(struct members *members, const struct image_member *member)
+static int append(struct members *members, const struct image_member *member)
 {
-	if (members->count == IMAGE_MEMBERS_MAX || !may_follow(members, member))
-		return -EBADMSG;
 	if (members->count == members->capacity) {
 		uint32_t capacity = members->capacity ? members->capacity * 2 : 4;
 		struct image_member *bigger = realloc(members->member, capacity * sizeof(*bigger));
@@ -54,6 +55,19 @@ int members_append(struct members *members, const struct image_member *member)
 	assert(members->count < members->capacity);
 	members->member[members->count++] = *member;
 	return 0;
+}
+
+int members_append(struct members *members, const struct image_member *member)
+{
+	if (members->count == IMAGE_MEMBERS_MAX || !may_follow(members, member))
+		return -EBADMSG;
+	return append(members, member);
+}
+
+bool members_is_orphan(const struct members *members, const struct image_member *member)
+{
+	assert(members->count);
+	return !member->parent && member->vpid != members->member[0].vpid;
 }
 
 int32_t members_birth_session(const struct members *members, const struct image_member *member)
@@ -70,13 +84,15 @@ static bool is_placed(const struct members *members, const struct image_member *
 	const struct image_member *parent = members_find(members, member->parent);
 	const struct image_member *leader = members_find(members, member->group);
 
-	if (!leader || leader->session != member->session || leader->group != leader->vpid)
+	if (leader && (leader->session != member->session || leader->group != leader->vpid))
 		return false;
 	/* The leader of a session is in the group of its own number. */
 	if (member->session == member->vpid)
 		return member->group == member->vpid;
-	return parent && (member->session == parent->session ||
-			  member->session == members_birth_session(members, parent));
+	if (!parent)
+		return members_is_orphan(members, member) && member->session > 1;
+	return member->session == parent->session ||
+	       member->session == members_birth_session(members, parent);
 }
 
 const struct image_member *members_misplaced(const struct members *members)
@@ -85,6 +101,31 @@ const struct image_member *members_misplaced(const struct members *members)
 		if (!is_placed(members, &members->member[i]))
 			return &members->member[i];
 	return NULL;
+}
+
+static int add_gone(const struct members *members, struct members *gone, int32_t vpid,
+		    int32_t session)
+{
+	const struct image_member leader = { .vpid = vpid,
+					     .parent = vpid == session ? 0 : session,
+					     .session = session,
+					     .group = vpid };
+
+	if (members_find(members, vpid) || members_find(gone, vpid))
+		return 0;
+	return append(gone, &leader);
+}
+
+int members_find_gone(const struct members *members, struct members *gone)
+{
+	int r = 0;
+
+	assert(!gone->count);
+	for (uint32_t i = 0; i < members->count && r == 0; i++)
+		r = add_gone(members, gone, members->member[i].session, members->member[i].session);
+	for (uint32_t i = 0; i < members->count && r == 0; i++)
+		r = add_gone(members, gone, members->member[i].group, members->member[i].session);
+	return r;
 }
 
 bool members_are_same(const struct members *a, const struct members *b)

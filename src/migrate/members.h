@@ -6,7 +6,8 @@
 
 /*
  * The processes of a tree: the first one is that from which the others descend. Parents come before their
- * children, and those that have ended last.
+ * children, and those that have ended last. An orphan is one of which the parent has ended: its parent is 0, as that
+ * of the first.
  */
 struct members {
 	struct image_member *member; /* owned */
@@ -31,12 +32,20 @@ const struct image_member *members_find(const struct members *members, int32_t v
 /* The session that a member is born in, before it may have made its own. */
 int32_t members_birth_session(const struct members *members, const struct image_member *member);
 
+bool members_is_orphan(const struct members *members, const struct image_member *member);
+
 /*
  * All are known: whether the sessions and groups are such that members can make them. Each is in a session of
- * its own, in that of its parent, or in that which its parent was born in; the leader of its group is a
- * member in its session. The one of which that is not so, or NULL.
+ * its own, in that of its parent, or in that which its parent was born in; an orphan is in any one. The leader of its
+ * group is a member in its session, or has gone. The one of which that is not so, or NULL.
  */
 const struct image_member *members_misplaced(const struct members *members);
+
+/*
+ * The leaders of sessions and groups which have gone while others are in these still: appended to *gone, those of
+ * sessions first. The parent of the leader of a group is that of its session, which is among both. 0 or -ENOMEM.
+ */
+int members_find_gone(const struct members *members, struct members *gone);
 
 /* How many have not ended: so many, the first, are processes. */
 uint32_t members_living(const struct members *members);

@@ -72,8 +72,41 @@ static void test_sessions(void)
 	add(11, 10, 7, 7); /* its parent never was in that session */
 	CHECK(is_misplaced(11));
 	add(7, 0, 7, 7);
-	add(8, 7, 6, 7); /* a session whose leader has gone */
+	add(8, 7, 6, 7); /* a session that neither it nor its parent was born in */
 	CHECK(is_misplaced(8));
+}
+
+static bool is_gone(const struct members *gone, uint32_t i, int32_t vpid, int32_t parent,
+		    int32_t session)
+{
+	const struct image_member *member = &gone->member[i];
+
+	return member->vpid == vpid && member->parent == parent && member->session == session &&
+	       member->group == vpid;
+}
+
+/* Orphans in a session of their own, in that of one that lives, or of one that has gone; groups without leaders. */
+static void test_orphans(void)
+{
+	struct members gone = { 0 };
+
+	add(7, 0, 7, 7);
+	CHECK(!members_is_orphan(&members, &members.member[0]));
+	CHECK_EQ(add(8, 0, 8, 8), 0);
+	CHECK(members_is_orphan(&members, &members.member[1]));
+	CHECK_EQ(add(9, 0, 7, 12), 0);
+	CHECK_EQ(add(10, 0, 5, 5), 0);
+	CHECK_EQ(add(11, 10, 5, 13), 0);
+	CHECK(!members_is_orphan(&members, &members.member[4]));
+	CHECK_EQ(add_ended(15, 0, 7, 7), -EBADMSG);
+	CHECK(!members_misplaced(&members));
+	CHECK_EQ(members_find_gone(&members, &gone), 0);
+	CHECK_EQ(gone.count, 3);
+	CHECK(is_gone(&gone, 0, 5, 0, 5));
+	CHECK(is_gone(&gone, 1, 12, 7, 7) && is_gone(&gone, 2, 13, 5, 5));
+	members_free(&gone);
+	add(14, 0, 1, 14); /* the session of the init */
+	CHECK(is_misplaced(14));
 }
 
 static void test_groups(void)
@@ -81,9 +114,9 @@ static void test_groups(void)
 	add(7, 0, 7, 7);
 	add(8, 7, 7, 9);
 	add(9, 7, 7, 9);
-	CHECK(!members_misplaced(&members));
 	add(10, 7, 7, 12); /* a group whose leader has gone */
-	CHECK(is_misplaced(10));
+	CHECK(!members_misplaced(&members));
+	members_clear(&members);
 	add(7, 0, 7, 7);
 	add(8, 7, 8, 8);
 	add(9, 7, 7, 8); /* a group of another session */
@@ -119,6 +152,7 @@ int main(void)
 {
 	TEST(test_order);
 	TEST(test_sessions);
+	TEST(test_orphans);
 	TEST(test_groups);
 	TEST(test_same);
 	return test_end();

@@ -58,6 +58,13 @@ struct migrate_host {
 	bool (*moves)(void *ctx, const uint8_t address[16]);
 
 	/*
+	 * Source: the processes that came from this one and live, in any order, also those whose parents have ended:
+	 * at most max of their numbers here; how many there are, or -1: that is not known. NULL: never. Where it is not
+	 * known, orphans stay, and those that can be seen refuse the move.
+	 */
+	int (*offspring)(void *ctx, pid_t *pids, int max);
+
+	/*
 	 * Target: a descriptor of the object that has this name here, or -errno. The engine closes it.
 	 * For a descriptor of the process it is installed with the flags the object was opened with,
 	 * for a page it must allow shared reading and writing.

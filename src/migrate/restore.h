@@ -50,6 +50,12 @@ struct restore {
 		const struct file *file;
 		bool writes;
 	} mapped;
+	/*
+	 * It stands for a leader that has gone, or makes an orphan, and ends before anything is built. It is the child
+	 * of the process with the number `reaper`, which takes note of that, or of the init (0).
+	 */
+	bool passing;
+	int32_t reaper;
 	pid_t pid;
 	int dir;	   /* /proc/PID of the shell, owned by the tree */
 	int root;	   /* the root directory of the shells, owned by the tree */

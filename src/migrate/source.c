@@ -156,7 +156,7 @@ static int hold_when_idle(struct migrate_source *source, struct refusal *refusal
 	const struct migrate_host *host = &source->host;
 
 	for (int try = 0; try < BUSY_TRIES; try++) {
-		int r = source_tree_hold(&source->tree, &source->stats.freeze_ns, refusal);
+		int r = source_tree_hold(&source->tree, host, &source->stats.freeze_ns, refusal);
 
 		if (r || !host->busy || !host->busy(host->ctx))
 			return r;

@@ -34,9 +34,11 @@ struct writer;
  * The functions return 0, or a negative EDVS number with *refusal filled. Those after open block on the process, and
  * are called by one and the same thread (ptrace).
  */
+#define SOURCE_ORPHAN UINT32_MAX /* its parent has ended: it is the init's child */
+
 struct source_process {
 	pid_t pid;
-	uint32_t parent; /* its index in the tree, if it is not the first */
+	uint32_t parent; /* its index in the tree, or SOURCE_ORPHAN; not of the first */
 	struct inventory inventory;
 	bool is_open; /* the inventory */
 	bool ignores_breakpoint;

@@ -9,16 +9,20 @@
 #include "migrate/object_records.h"
 #include "migrate/source_members.h"
 #include "os/clock.h"
+#include "os/pid.h"
 
-#define CHECK_NS 1000000000
-#define HOLD_NS	 1000000000
+#define CHECK_NS      1000000000
+#define HOLD_NS	      1000000000
+#define OFFSPRING_MAX (2 * IMAGE_MEMBERS_MAX) /* some of them may be found to have ended */
 
 /* The processes of a tree, found anew: those that were known before are taken over. */
 struct finder {
 	struct source_tree *tree;
+	const struct migrate_host *host;
 	struct source_process **known; /* owned; NULL: taken over */
 	uint32_t known_count;
 	uint32_t new_count;
+	uint32_t walked;     /* of so many, the first, the children are known */
 	int64_t deadline_ns; /* 0: they are not stopped */
 	uint64_t *first_stop_ns;
 	struct refusal *refusal;
@@ -67,8 +71,19 @@ static struct source_process *process_new(pid_t pid)
 	return NULL;
 }
 
+static bool is_noted(const struct source_tree *tree, pid_t pid)
+{
+	for (uint32_t i = 0; i < tree->ended_count; i++)
+		if (tree->ended[i].pid == pid)
+			return true;
+	return false;
+}
+
 static int note_ended(struct source_tree *tree, pid_t pid, uint32_t parent)
 {
+	/* The init takes note of an orphan. */
+	if (parent == SOURCE_ORPHAN || is_noted(tree, pid))
+		return 0;
 	if (tree->ended_count == tree->ended_capacity) {
 		uint32_t capacity = tree->ended_capacity ? tree->ended_capacity * 2 : 4;
 		struct source_ended *bigger = realloc(tree->ended, capacity * sizeof(*bigger));
@@ -160,8 +175,54 @@ static int add_children(struct finder *finder, uint32_t parent)
 	if (r < 0)
 		r = refusal_set(finder->refusal, EDVSNOMEM, "out of memory");
 	for (uint32_t i = 0; i < children.count && r == 0; i++)
-		r = add_child(finder, parent, &children.child[i]);
+		if (parent >= finder->walked ||
+		    !source_tree_has(finder->tree, children.child[i].pid))
+			r = add_child(finder, parent, &children.child[i]);
 	source_children_free(&children);
+	return r;
+}
+
+static int index_of(const struct source_tree *tree, pid_t pid)
+{
+	for (uint32_t i = 0; i < tree->count; i++)
+		if (tree->process[i]->pid == pid)
+			return (int)i;
+	return -1;
+}
+
+/*
+ * One that no walk has found: an orphan, or the child of a process which became its parent when its own one ended
+ * (PR_SET_CHILD_SUBREAPER). Others are children that were born since, whose parents do not stand.
+ */
+static int add_stray(struct finder *finder, pid_t pid)
+{
+	struct source_tree *tree = finder->tree;
+	pid_t parent = os_parent_of(pid);
+
+	if (parent <= 0)
+		return 0;
+	if (parent == os_parent_of(tree->process[0]->pid))
+		return add_child(finder, SOURCE_ORPHAN, &(struct source_child){ pid, false });
+	int index = index_of(tree, parent);
+
+	return index < 0 ? 0 : add_children(finder, (uint32_t)index);
+}
+
+/* Those that the host knows besides. */
+static int add_strays(struct finder *finder)
+{
+	const struct migrate_host *host = finder->host;
+	pid_t *pid = host->offspring ? calloc(OFFSPRING_MAX, sizeof(*pid)) : NULL;
+	int r = 0;
+
+	if (host->offspring && !pid)
+		return refusal_set(finder->refusal, EDVSNOMEM, "out of memory");
+	int count = pid ? host->offspring(host->ctx, pid, OFFSPRING_MAX) : 0;
+
+	for (int i = 0; i < count && i < (int)OFFSPRING_MAX && r == 0; i++)
+		if (!source_tree_has(finder->tree, pid[i]))
+			r = add_stray(finder, pid[i]);
+	free(pid);
 	return r;
 }
 
@@ -209,6 +270,21 @@ static int stop(struct finder *finder, uint32_t index)
 	return refusal_set_number(finder->refusal, why.error, "%s", why.reason);
 }
 
+/* Each is stopped before its children are listed. 0 or a refusal. */
+static int walk(struct finder *finder)
+{
+	int r = 0;
+
+	while (finder->walked < finder->tree->count && r >= 0) {
+		r = stop(finder, finder->walked);
+		if (r == 0)
+			r = add_children(finder, finder->walked);
+		if (r == 0)
+			finder->walked++;
+	}
+	return r < 0 ? r : 0;
+}
+
 static int find(struct finder *finder)
 {
 	struct source_tree *tree = finder->tree;
@@ -226,11 +302,11 @@ static int find(struct finder *finder)
 		return refusal_set(finder->refusal, EDVSNOMEM, "out of memory");
 	}
 	finder->known[0] = NULL;
-	for (uint32_t i = 0; i < tree->count && r >= 0;) {
-		r = stop(finder, i);
+	do {
+		r = walk(finder);
 		if (r == 0)
-			r = add_children(finder, i++);
-	}
+			r = add_strays(finder);
+	} while (r == 0 && finder->walked < tree->count);
 	for (uint32_t i = 0; i < finder->known_count; i++)
 		process_free(finder->known[i]);
 	free(finder->known);
@@ -262,7 +338,8 @@ static int describe(struct source_tree *tree, struct refusal *refusal)
 	for (uint32_t i = 0; i < tree->count && r == 0; i++) {
 		struct image_member member = tree->inventory[i]->member;
 
-		member.parent = i ? tree->inventory[tree->process[i]->parent]->process.vpid : 0;
+		if (i && tree->process[i]->parent != SOURCE_ORPHAN)
+			member.parent = tree->inventory[tree->process[i]->parent]->process.vpid;
 		r = append_member(tree, &member, refusal);
 	}
 	for (uint32_t i = 0; i < tree->ended_count && r == 0; i++) {
@@ -284,8 +361,8 @@ static int describe(struct source_tree *tree, struct refusal *refusal)
 	if (misplaced)
 		r = refusal_set(refusal, EDVSPROCSTS,
 				"process %d of the container, which descends from the process, is "
-				"in a session or process group whose leader has ended or is not "
-				"among them, so that it cannot be made again on the target",
+				"in a session or process group whose leader is not in it any more, "
+				"so that it cannot be made again on the target",
 				misplaced->vpid);
 	return r;
 }
@@ -323,7 +400,7 @@ struct inventories source_tree_inventories(struct source_tree *tree)
 static int check_once(struct source_tree *tree, const struct migrate_host *host,
 		      struct refusal *refusal)
 {
-	struct finder finder = { .tree = tree, .refusal = refusal };
+	struct finder finder = { .tree = tree, .host = host, .refusal = refusal };
 	int r = find(&finder);
 
 	if (r)
@@ -352,9 +429,11 @@ int source_tree_check(struct source_tree *tree, const struct migrate_host *host,
 	return r;
 }
 
-int source_tree_hold(struct source_tree *tree, uint64_t *first_stop_ns, struct refusal *refusal)
+int source_tree_hold(struct source_tree *tree, const struct migrate_host *host,
+		     uint64_t *first_stop_ns, struct refusal *refusal)
 {
 	struct finder finder = { .tree = tree,
+				 .host = host,
 				 .deadline_ns = os_now_ns() + HOLD_NS,
 				 .first_stop_ns = first_stop_ns,
 				 .refusal = refusal };

@@ -39,7 +39,8 @@ int source_tree_check(struct source_tree *tree, const struct migrate_host *host,
  * *first_stop_ns: CLOCK_MONOTONIC. After a refusal nothing is held. EDVSBUSY if they start processes faster than
  * those can be stopped.
  */
-int source_tree_hold(struct source_tree *tree, uint64_t *first_stop_ns, struct refusal *refusal);
+int source_tree_hold(struct source_tree *tree, const struct migrate_host *host,
+		     uint64_t *first_stop_ns, struct refusal *refusal);
 void source_tree_gather(struct source_tree *tree, const struct os_affinity *here);
 
 /* After a refusal of these the caller releases. */

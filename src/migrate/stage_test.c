@@ -3,7 +3,9 @@
 
 #include "os/procdir.h"
 #include "os/secure.h"
-#include "migrate/inventory.h"
+#include "migrate/source_members.h"
+#include "os/pid.h"
+#include "os/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -283,30 +285,26 @@ void stage_close(struct stage *stage)
 	munmap(stage->page, 4096);
 }
 
+static void list_children(struct stage *stage, int side, struct source_children *children)
+{
+	struct inventory lister = { .dir = procdir_open(stage->init[side]) };
+
+	if (lister.dir >= 0)
+		source_children_list(children, &lister);
+	os_close(lister.dir);
+	procdir_text_free(&lister.text);
+}
+
 pid_t stage_find(struct stage *stage, int side, int vpid)
 {
-	struct procdir_text text = { 0 }, status = { 0 };
-	char name[48];
+	struct source_children children = { 0 };
 	pid_t found = 0;
-	int dir = procdir_open(stage->init[side]);
 
-	snprintf(name, sizeof(name), "task/%d/children", (int)stage->init[side]);
-	if (dir >= 0 && procdir_read(dir, name, &text) == 0) {
-		for (char *at = text.text; *at && !found;) {
-			pid_t pid = (pid_t)strtol(at, &at, 10);
-			char path[32];
-
-			at += strspn(at, " ");
-			snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-			if (procdir_read(AT_FDCWD, path, &status) == 0 &&
-			    inventory_last_number(procdir_field(status.text, "NSpid")) == vpid)
-				found = pid;
-		}
-	}
-	if (dir >= 0)
-		close(dir);
-	procdir_text_free(&text);
-	procdir_text_free(&status);
+	list_children(stage, side, &children);
+	for (uint32_t i = 0; i < children.count && !found; i++)
+		if (!vpid || os_pid_innermost(children.child[i].pid) == vpid)
+			found = children.child[i].pid;
+	source_children_free(&children);
 	return found;
 }
 
@@ -429,6 +427,23 @@ static bool stage_busy(void *ctx)
 	return busy;
 }
 
+/* As if all that is the init's was the process's. */
+static int stage_offspring(void *ctx, pid_t *pids, int max)
+{
+	struct stage_side *side = ctx;
+	struct source_children children = { 0 };
+
+	if (!side->stage->tells_offspring)
+		return -1;
+	list_children(side->stage, side->side, &children);
+	int count = (int)children.count;
+
+	for (int i = 0; i < count && i < max; i++)
+		pids[i] = children.child[i].pid;
+	source_children_free(&children);
+	return count;
+}
+
 struct migrate_host stage_host(struct stage_side *side)
 {
 	return (struct migrate_host){
@@ -436,6 +451,7 @@ struct migrate_host stage_host(struct stage_side *side)
 		.open = stage_open_object,
 		.spawn_shell = stage_spawn,
 		.busy = stage_busy,
+		.offspring = stage_offspring,
 		.moves = side->stage->moves,
 		.ctx = side,
 	};

@@ -33,6 +33,7 @@ struct stage {
 	int pipe[2];	   /* read end, write end */
 	const char *shell; /* path of dvs-shell */
 	int page_opens;
+	bool tells_offspring; /* the host: all that is the init's came from the process that moves */
 	bool (*moves)(void *ctx, const uint8_t address[16]); /* of the host; may be NULL */
 };
 
@@ -50,7 +51,7 @@ void stage_close(struct stage *stage);
 /* Starts argv[0] on a side; page as descriptor 3, /dev/null and the pipe as 0, 1 and 2. */
 pid_t stage_start(struct stage *stage, int side, int vpid, char *const argv[]);
 
-/* Whether the init of a side has a child with this pid (in its namespace); its pid here. */
+/* Whether the init of a side has a child with this pid (in its namespace; 0: any one); its pid here. */
 pid_t stage_find(struct stage *stage, int side, int vpid);
 
 /* Exit status of the last child with this pid that the init of the side reaped; -1: none yet. */

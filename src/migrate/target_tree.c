@@ -63,15 +63,18 @@ struct restore *target_tree_add(struct target_tree *tree)
 	return restore;
 }
 
-void target_tree_forget_last(struct target_tree *tree)
+void target_tree_forget(struct target_tree *tree, uint32_t index)
 {
-	assert(tree->count > 1);
-	restore_free(tree->process[--tree->count]);
+	assert(index > 0 && index < tree->count);
+	restore_free(tree->process[index]);
+	tree->count--;
+	for (uint32_t i = index; i < tree->count; i++)
+		tree->process[i] = tree->process[i + 1];
 }
 
 int target_tree_init(struct target_tree *tree, const struct migrate_host *host)
 {
-	*tree = (struct target_tree){ .host = host };
+	*tree = (struct target_tree){ .host = host, .init = -1 };
 	if (target_tree_add(tree))
 		return 0;
 	free(tree->process);
@@ -85,7 +88,8 @@ void target_tree_deinit(struct target_tree *tree)
 		restore_free(tree->process[--tree->count]);
 	free(tree->process);
 	tables_free(&tree->tables);
-	*tree = (struct target_tree){ 0 };
+	os_close(tree->init);
+	*tree = (struct target_tree){ .init = -1 };
 }
 
 struct restore *target_tree_of(const struct target_tree *tree, int32_t vpid)

@@ -24,15 +24,16 @@ struct target_tree {
 		*offered;	  /* by which the shells are made already, or NULL; of the offer */
 	struct restore **process; /* owned; parents first */
 	uint32_t count, capacity;
+	int init; /* /proc/PID of the init of the shells, owned; -1: not opened yet */
 };
 
 /* 0 or -ENOMEM: the first, without a shell so far. */
 int target_tree_init(struct target_tree *tree, const struct migrate_host *host);
 void target_tree_deinit(struct target_tree *tree);
 
-/* One more process, without a shell so far; NULL: out of memory. The last one, whose shell has ended, is forgotten. */
+/* One more process, without a shell so far; NULL: out of memory. One whose shell has ended is forgotten. */
 struct restore *target_tree_add(struct target_tree *tree);
-void target_tree_forget_last(struct target_tree *tree);
+void target_tree_forget(struct target_tree *tree, uint32_t index);
 
 /* The offer stays until the tree is made, or killed. */
 int target_tree_make_offered(struct target_tree *tree, const struct members *offered,

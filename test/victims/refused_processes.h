@@ -84,23 +84,6 @@ static void child_of_thread(void)
 		victim_nap();
 }
 
-/* Its group is that of a sibling that has ended. */
-static void child_without_leader(void)
-{
-	pid_t leader = fork();
-
-	if (leader == 0)
-		stay();
-	setpgid(leader, leader);
-	pid_t pid = fork();
-
-	if (pid == 0)
-		stay();
-	setpgid(pid, leader);
-	kill(leader, SIGKILL);
-	waitpid(leader, NULL, 0);
-}
-
 static void seccomp(void)
 {
 	struct sock_filter code[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
@@ -215,7 +198,6 @@ static const struct kind process_kinds[] = {
 	{ "child_with_table", "shares its descriptor table with process", child_with_table },
 	{ "child_of_thread", "a thread of its parent that is not the main one", child_of_thread },
 	{ "stopped_child", "SIGSTOP", stopped_child },
-	{ "child_without_leader", "group whose leader has ended", child_without_leader },
 	{ "seccomp", "seccomp", seccomp },
 	{ "sysv_undo", "System V semaphores", undo },
 	{ "network_namespace", "net namespace", network },
