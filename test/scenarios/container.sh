@@ -63,13 +63,6 @@ until_true 5 none || fail "left: $(pgrep -fa 'sleep 7772')"
 pgrep -f 'sleep 7771' >/dev/null || fail "another endpoint's process ended too"
 end
 
-begin "a process does not move away from its orphans"
-timeout 10 dvs -n 0 run 0 43 -- sh -c '(sleep 7774 &); exec sleep 7775' >/dev/null || fail "not started"
-until_true 5 pgrep -f 'sleep 7775' >/dev/null || fail "it does not run"
-timeout 20 dvs migrate 0 43 1 >/dev/null 2>"$tmp/err" && fail "it moved"
-grep -q 'left a child process' "$tmp/err" || fail "it says: $(<"$tmp/err")"
-end
-
 # All that hangs on control groups; where none may be made the daemon's log says so.
 mounted=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 group_of() { sed -n 's/^0:://p' "/proc/$(lpid_of "$1")/cgroup"; }
@@ -82,6 +75,10 @@ family() { # NODE EP SECONDS
 	until_true 5 family_is_there "$2" "$3" || fail "$(pgrep -fc "^sleep $3") of 3, $(rows_of "$2")"
 }
 family_is_there() { [[ $(pgrep -fc "^sleep $2") == 3 && $(cat "/proc/$(lpid_of "$1")/comm") == sleep ]]; }
+# Their numbers in the DC.
+inner_pids() {
+	for pid in $(pgrep -f "^sleep $1"); do awk '/^NSpid/ { print $NF }' "/proc/$pid/status"; done | sort -n | xargs
+}
 nobody() { ! pgrep -f "^sleep $1" >/dev/null; }
 in_groups() {
 begin "groups: what forked twice into sessions of its own is counted, and ends with the endpoint"
@@ -92,8 +89,14 @@ family 0 45 7778
 [[ $(rows_of 44 | field child_count) == 0 && $(rows_of 44 | field children) == "[]" ]] || fail "$(rows_of 44)"
 [[ $(dvs ps 0 | awk '$2 == 45 { print $13 }') == 3 ]] || fail "$(dvs ps 0)"
 is_in 45 0 && [[ $(group_of 45) != "$(group_of 44)" ]] || fail "groups $(group_of 44) and $(group_of 45)"
-timeout 20 dvs migrate 0 45 1 >/dev/null 2>"$tmp/err" && fail "it moved away from them"
-grep -q 'left a child process' "$tmp/err" || fail "it says: $(<"$tmp/err")"
+for to in 1 0 1; do
+	was=$(group_of 45)
+	numbers=$(inner_pids 7778)
+	timeout 20 dvs migrate 0 45 $to --dry-run >/dev/null 2>"$tmp/err" || fail "dry run: $(<"$tmp/err")"
+	move 45 $to
+	[[ $(rows_of 45 | field child_count) == 3 && $(inner_pids 7778) == "$numbers" ]] || fail "$(rows_of 45), $(inner_pids 7778) in place of $numbers"
+	until_true 5 is_gone "$was" || fail "$was is there still"
+done
 group=$(group_of 45)
 timeout 10 dvs stop 0 45 >/dev/null || fail "not stopped"
 until_true 5 nobody 7778 || fail "left: $(pgrep -fa 7778)"
@@ -150,6 +153,8 @@ grep -q '^node 1 can make no control groups' "$tmp/out" || fail "$(<"$tmp/out")"
 timeout 10 dvs -n 0 run 0 47 -- sh -c 'sleep 7783 & (sleep 7783 &); exec sleep 7784' >/dev/null || fail "not started"
 two() { [[ $(rows_of 47 | field child_count) == 2 ]]; }
 until_true 5 two || fail "$(rows_of 47)"
+timeout 20 dvs migrate 0 47 1 >/dev/null 2>"$tmp/err" && fail "it moved away from its orphan"
+grep -q 'left a child process' "$tmp/err" || fail "it says: $(<"$tmp/err")"
 timeout 10 dvs -n 0 run 0 48 -- sleep 7785 >/dev/null || fail "not started"
 move 48 1
 timeout 10 dvs stop 0 47 >/dev/null || fail "not stopped"

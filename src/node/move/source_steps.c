@@ -170,31 +170,31 @@ static void report_cpu_time(struct source *d)
 	d->report.cpu_timed = (stats->cpu_counted & MIGRATE_CPU_TIMERS) != 0;
 }
 
-/* One that moves, or (running: they start new ones at any time) a child of one that does. */
-static bool is_of_tree(struct source *d, pid_t pid, bool running)
+static int offspring(void *ctx, pid_t *pids, int max)
 {
-	return migrate_source_has(d->tracee, pid) ||
-	       (running && migrate_source_has(d->tracee, os_parent_of(pid)));
-}
-
-/* Orphans that they left behind in sessions of their own: only the control group knows them. */
-static int check_left_behind(struct source *d, bool running)
-{
-	pid_t pids[CGROUP_OTHERS_MAX];
-	struct binding *binding;
-	int others = 0;
+	struct source *d = ctx;
+	const struct binding *binding;
+	int count;
 
 	os_lock_take(d->moves->lock);
 	binding = source_binding(d);
-	if (binding)
-		others = cgroup_others(binding->task, pids, CGROUP_OTHERS_MAX);
+	count = binding ? cgroup_others(binding->task, pids, max) : -1;
 	os_lock_release(d->moves->lock);
+	return count;
+}
+
+/* Processes of its control group that are neither descendants nor orphans: somebody put them there. */
+static int check_left_behind(struct source *d)
+{
+	pid_t pids[CGROUP_OTHERS_MAX];
+	int others = offspring(d, pids, CGROUP_OTHERS_MAX);
+
 	for (int i = 0; i < others && i < CGROUP_OTHERS_MAX; i++)
-		if (!is_of_tree(d, pids[i], running) && os_tgid_of(pids[i]) > 0)
+		if (!migrate_source_has(d->tracee, pids[i]) && os_tgid_of(pids[i]) > 0)
 			return refusal_set(
 				&d->refusal, EDVSPROCSTS,
-				"the process left a child process behind (%d), in a session of its "
-				"own, which cannot move with it; let it end first",
+				"process %d is in the control group of the process and does not "
+				"descend from it, so that it cannot move with it; let it end first",
 				(int)pids[i]);
 	return 0;
 }
@@ -225,9 +225,10 @@ static int check_bound_children(struct source *d)
 		(int)pid, bound);
 }
 
-static int check_kin(struct source *d, bool running)
+/* Frozen: while they run they start new ones at any time. */
+static int check_kin(struct source *d)
 {
-	int r = check_left_behind(d, running);
+	int r = check_left_behind(d);
 
 	return r ? r : check_bound_children(d);
 }
@@ -238,6 +239,7 @@ int source_check(struct source *d)
 	struct migrate_host host = { .identify = identify,
 				     .recall = recall,
 				     .busy = busy,
+				     .offspring = offspring,
 				     .cpu_owed_ns = cpu_owed(d),
 				     .ctx = d };
 	/* For all tries together: a process that is stopped in an exchange with us never ends it. */
@@ -260,7 +262,7 @@ int source_check(struct source *d)
 		if (!d->tracee)
 			return r;
 		if (r == 0)
-			r = check_kin(d, true);
+			r = check_bound_children(d);
 		if (r == 0)
 			report_cpu_time(d);
 		if (r == 0 || os_now_ns() >= deadline || worker_told(&d->worker) ||
@@ -406,7 +408,9 @@ int source_try(struct source *d)
 	quieten(d);
 	r = migrate_source_freeze(d->tracee, &d->refusal);
 	if (r == 0) {
-		r = migrate_source_try(d->tracee, &d->refusal);
+		r = check_kin(d);
+		if (r == 0)
+			r = migrate_source_try(d->tracee, &d->refusal);
 		report_cpu_time(d);
 		migrate_source_thaw(d->tracee, &ignored);
 	}
@@ -426,7 +430,7 @@ int source_freeze(struct source *d)
 	let_talk(d); /* now it cannot, and when it runs again it may */
 	worker_fault(&d->worker, "source-frozen");
 	if (r == 0)
-		r = check_kin(d, false);
+		r = check_kin(d);
 	if (r == 0)
 		r = source_take_far_ends(d);
 	if (r < 0)
