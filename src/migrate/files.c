@@ -72,8 +72,7 @@ static struct file *append(struct files *files, const char *path, size_t length)
 	return file;
 }
 
-/* The file as the process with this directory sees it. */
-static int open_in(int dir, const char *path, unsigned flags)
+int files_open(int dir, const char *path, uint32_t flags)
 {
 	int root = os_open_at(dir, "root", OS_OPEN_PATH | OS_OPEN_FOLDER);
 
@@ -107,7 +106,7 @@ int files_describe(int fd, struct image_file *image, unsigned long *type)
 
 static int describe(int dir, const char *path, struct image_file *image, unsigned long *type)
 {
-	int fd = open_in(dir, path, OS_OPEN_PATH);
+	int fd = files_open(dir, path, OS_OPEN_PATH);
 
 	if (fd < 0)
 		return fd;
@@ -126,7 +125,7 @@ void files_build_id(int fd, struct image_file *image)
 
 static void read_build_id(int dir, const char *path, struct image_file *image)
 {
-	int fd = open_in(dir, path, OS_OPEN_PATH);
+	int fd = files_open(dir, path, OS_OPEN_PATH);
 
 	if (fd < 0)
 		return;

@@ -2,7 +2,11 @@
 #ifndef DVS_MIGRATE_FILES_H
 #define DVS_MIGRATE_FILES_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/refusal.h"
+#include "os/inode.h"
 #include "wire/image.h"
 
 /*
@@ -48,6 +52,16 @@ int files_add_record(struct files *files, const struct image_file *image);
 
 /* The file with this id, or NULL. */
 struct file *files_find(const struct files *files, uint64_t id);
+
+/* Source: the file at path, as the process with /proc directory `dir` sees it. The caller's, or -errno. */
+int files_open(int dir, const char *path, uint32_t flags);
+
+/* Whether the contents are all that there is to the file for a process that has it. */
+static inline bool files_can_be_carried(const struct file *file)
+{
+	return (file->image.mode & OS_MODE_KIND) == OS_MODE_FILE &&
+	       !(file->image.use & (IMAGE_FILE_WRITTEN | IMAGE_FILE_MEMORY));
+}
 
 /* The properties of the open object (O_PATH will do), and the magic number of its file system. 0 or -errno. */
 int files_describe(int fd, struct image_file *image, unsigned long *type);

@@ -81,6 +81,14 @@ struct migrate_host {
 	int (*spawn_shell)(void *ctx, int vpid, pid_t *lpid, int *sock);
 
 	/*
+	 * Target: the folder in which files are kept that came with processes (os/store.h), and how many bytes it may
+	 * have; not owned. NULL: there is none.
+	 */
+	const char *store;
+	uint64_t store_bytes;
+	bool carry_files; /* target: the source sends the files that are lacking here */
+
+	/*
 	 * Source, all threads stopped: whether the process is in the middle of a short talk with
 	 * its daemon, which must be finished first. NULL: never.
 	 */
@@ -132,6 +140,13 @@ int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 
 /* After check: writes the needs of the process for the target. */
 int migrate_source_offer(struct migrate_source *source, struct secure *to, struct refusal *refusal);
+
+/*
+ * After the offer, if migrate_target_wants(): sends the files that the target lacks. After an error the connection is
+ * of no use any more.
+ */
+int migrate_source_carry(struct migrate_source *source, struct secure *with,
+			 struct refusal *refusal);
 
 /*
  * Stops all threads and looks again. Refusals leave the process running. EDVSBUSY if the host said
@@ -188,6 +203,11 @@ void migrate_target_free(struct migrate_target *target);
 
 /* Reads the offer; starts the process shell, so that the pid is reserved; compares. */
 int migrate_target_check(struct migrate_target *target, struct secure *from,
+			 struct refusal *refusal);
+
+/* Checked: whether the target lacks files, which migrate_target_carry() has to fetch before anything is loaded. */
+bool migrate_target_wants(const struct migrate_target *target);
+int migrate_target_carry(struct migrate_target *target, struct secure *with,
 			 struct refusal *refusal);
 
 /*

@@ -190,7 +190,7 @@ bool offer_is_local(const struct offer *offer)
 }
 
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
-		  struct refusal *refusal)
+		  struct carried *carried, struct refusal *refusal)
 {
 	assert(shell > 0);
 	assert(root >= 0);
@@ -199,7 +199,8 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 
 	/* Another release of the system differs in files and in its kernel: the refusal that names a file says more. */
 	if (r == 0)
-		r = files_compare(&offer->tables.files, root, offer_is_local(offer), refusal);
+		r = files_compare(&offer->tables.files, root, offer_is_local(offer), carried,
+				  refusal);
 	if (r == 0)
 		r = compare_specials(offer, own, refusal);
 	if (r == 0)

@@ -13,6 +13,8 @@
  */
 int offer_write(const struct inventories *all, struct writer *writer, struct refusal *refusal);
 
+struct carried;
+
 /* An offer that was read; the tables belong to it. */
 struct offer {
 	struct image_machine machine;
@@ -30,9 +32,9 @@ bool offer_is_local(const struct offer *offer);
 /*
  * Target: whether the process shell with root directory `root` and mappings `own` can become the
  * process: a CPU with as much, the same files, the same vdso. The first of these that is not so is the refusal's
- * reason.
+ * reason. Files that are to be carried are noted.
  */
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
-		  struct refusal *refusal);
+		  struct carried *carried, struct refusal *refusal);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Offers as this very machine makes them, and as a hostile source would, compared with one process. */
 #include "migrate/offer.h"
+#include "migrate/carry.h"
 #include "migrate/over_test.h"
 
 #include <fcntl.h>
@@ -21,6 +22,8 @@ struct side {
 	struct offer offer;
 	int root;
 };
+
+static struct carried no_files = { .folder = -1 };
 
 static void begin(struct side *side)
 {
@@ -75,7 +78,8 @@ static int compare(struct side *side)
 	memcpy(side->offer.maps.special, side->offer.task.special,
 	       sizeof(side->offer.task.special));
 	side->offer.maps.special_count = side->offer.task.special_count;
-	return offer_compare(&side->offer, side->pid, side->root, &side->inventory.maps, &refusal);
+	return offer_compare(&side->offer, side->pid, side->root, &side->inventory.maps, &no_files,
+			     &refusal);
 }
 
 static void test_same(void)
@@ -131,7 +135,8 @@ static void test_other_release(void)
 	side.offer.task.special[0].length += IMAGE_PAGE;
 	side.offer.tables.files.file = &library;
 	side.offer.tables.files.count = 1;
-	CHECK_EQ(offer_compare(&side.offer, side.pid, side.root, &side.inventory.maps, &refusal),
+	CHECK_EQ(offer_compare(&side.offer, side.pid, side.root, &side.inventory.maps, &no_files,
+			       &refusal),
 		 EDVSNOENT);
 	CHECK(strstr(refusal.reason, path));
 	side.offer.tables.files = (struct files){ .count = 0 };

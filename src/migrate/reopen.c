@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/carry.h"
 #include "migrate/deleted.h"
 #include "os/inode.h"
 #include "os/open.h"
@@ -50,7 +51,8 @@ static int compare_other(const struct file *file, int fd, struct image_file *her
 	if (!same_contents(there, here))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "%s differs on the target (other build, size or time); install "
-				   "the same version on both nodes",
+				   "the same version on both nodes, or let it be carried along "
+				   "(--carry-files)",
 				   file->path);
 	return 0;
 }
@@ -81,27 +83,46 @@ static int find(const struct file *file, int root, struct refusal *refusal)
 
 	if (fd >= 0)
 		return fd;
-	return refusal_set(refusal, EDVSNOENT, "the target cannot open %s: %s", file->path,
-			   strerror(-fd));
+	return refusal_set(refusal, EDVSNOENT, "the target cannot open %s: %s%s", file->path,
+			   strerror(-fd),
+			   files_can_be_carried(file) ? "; install it there, or let it be carried "
+							"along (--carry-files)"
+						      : "");
 }
 
-int files_compare(const struct files *files, int root, bool same_machine, struct refusal *refusal)
+static int compare_one(const struct file *file, int root, bool same_machine,
+		       struct refusal *refusal)
+{
+	if (file->image.use & IMAGE_FILE_DELETED && deleted_check(file, root, refusal))
+		return refusal->error;
+	if (file->image.use & IMAGE_FILE_MEMORY)
+		return 0;
+	int fd = find(file, root, refusal);
+
+	if (fd < 0)
+		return fd;
+	int r = compare(file, fd, same_machine, refusal);
+
+	os_close(fd);
+	return r;
+}
+
+int files_compare(const struct files *files, int root, bool same_machine, struct carried *carried,
+		  struct refusal *refusal)
 {
 	for (uint32_t i = 0; i < files->count; i++) {
-		if (files->file[i].image.use & IMAGE_FILE_DELETED &&
-		    deleted_check(&files->file[i], root, refusal))
-			return refusal->error;
-		if (files->file[i].image.use & IMAGE_FILE_MEMORY)
+		const struct file *file = &files->file[i];
+		struct refusal own = REFUSAL_NONE;
+
+		if (carried_keeps(carried, file) ||
+		    compare_one(file, root, same_machine, &own) >= 0)
 			continue;
-		int fd = find(&files->file[i], root, refusal);
+		int r = carried_want(carried, file, refusal);
 
-		if (fd < 0)
-			return fd;
-		int r = compare(&files->file[i], fd, same_machine, refusal);
-
-		os_close(fd);
 		if (r < 0)
 			return r;
+		if (r == CARRIED_NOT)
+			return refusal_set_number(refusal, own.error, "%s", own.reason);
 	}
 	return 0;
 }

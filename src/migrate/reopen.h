@@ -4,11 +4,15 @@
 
 #include "migrate/files.h"
 
+struct carried;
+
 /*
  * Target: whether every file is here, below the directory `root`, and is the same: the very same one on
- * the same machine, the same build or the same size and time elsewhere.
+ * the same machine, the same build or the same size and time elsewhere. Those that are not and can be carried are
+ * noted in `carried` (migrate/carry.h).
  */
-int files_compare(const struct files *files, int root, bool same_machine, struct refusal *refusal);
+int files_compare(const struct files *files, int root, bool same_machine, struct carried *carried,
+		  struct refusal *refusal);
 
 /*
  * Target: opens the object that the file is, compared when it is held, with the rights that `opener` has

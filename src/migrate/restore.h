@@ -4,6 +4,7 @@
 
 #include "base/refusal.h"
 #include "migrate/calls.h"
+#include "migrate/carry.h"
 #include "migrate/migrate.h"
 #include "migrate/objects.h"
 #include "migrate/picture.h"
@@ -57,9 +58,10 @@ struct restore {
 	bool passing;
 	int32_t reaper;
 	pid_t pid;
-	int dir;	   /* /proc/PID of the shell, owned by the tree */
-	int root;	   /* the root directory of the shells, owned by the tree */
-	bool same_machine; /* the source's */
+	int dir;		       /* /proc/PID of the shell, owned by the tree */
+	int root;		       /* the root directory of the shells, owned by the tree */
+	bool same_machine;	       /* the source's */
+	const struct carried *carried; /* files that came along, or NULL */
 	/*
 	 * The process of the tree with this number in its pid namespace, or NULL. member NULL:
 	 * there is no other one.

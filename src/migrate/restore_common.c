@@ -26,10 +26,13 @@ int restore_open_file(struct restore *restore, const struct file *file, uint32_t
 	size_t index = (size_t)(file - restore->picture.tables->files.file);
 
 	assert(index < restore->picture.tables->files.count);
-	return file->image.use & IMAGE_FILE_MEMORY
-		       ? memfd_reopen(file, restore->memfd[index], flags, refusal)
-		       : files_reopen(file, restore->root, restore->same_machine,
-				      &restore->picture.process.opener, flags, refusal);
+	if (file->image.use & IMAGE_FILE_MEMORY)
+		return memfd_reopen(file, restore->memfd[index], flags, refusal);
+	int fd = carried_open(restore->carried, file, flags, refusal);
+
+	return fd == CARRIED_NOT ? files_reopen(file, restore->root, restore->same_machine,
+						&restore->picture.process.opener, flags, refusal)
+				 : fd;
 }
 
 /* Calls that receive one descriptor, whose number must be `expected`. */

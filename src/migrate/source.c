@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/carry.h"
 #include "migrate/cpu_time.h"
 #include "migrate/descriptors_source.h"
 #include "migrate/fault.h"
@@ -118,6 +119,16 @@ int migrate_source_offer(struct migrate_source *source, struct secure *to, struc
 	source->stats.offer_bytes = writer.bytes;
 	writer_deinit(&writer);
 	return r;
+}
+
+int migrate_source_carry(struct migrate_source *source, struct secure *with,
+			 struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+
+	assert(source->checked && !source->frozen);
+	return carry_serve(&source->tree.tables.files, source->tree.inventory[0]->dir, with,
+			   refusal ? refusal : &own);
 }
 
 /*

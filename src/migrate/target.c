@@ -32,6 +32,7 @@ struct migrate_target {
 	struct migrate_host host;
 	struct offer offer;
 	struct target_tree tree;
+	struct carried carried;
 	bool checked, loaded;
 	bool pinned;
 	struct os_affinity own_affinity;
@@ -45,7 +46,9 @@ struct migrate_target *migrate_target_new(const struct migrate_host *host)
 	if (!target)
 		return NULL;
 	target->host = *host;
+	carried_init(&target->carried, host);
 	if (target_tree_init(&target->tree, &target->host) < 0) {
+		carried_free(&target->carried);
 		free(target);
 		return NULL;
 	}
@@ -103,6 +106,7 @@ void migrate_target_free(struct migrate_target *target)
 		return;
 	migrate_target_discard(target);
 	target_tree_deinit(&target->tree);
+	carried_free(&target->carried);
 	offer_free(&target->offer);
 	free(target);
 }
@@ -192,6 +196,7 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	int r = start_shell(target, refusal);
 
 	restore->same_machine = offer_is_local(&target->offer);
+	restore->carried = &target->carried;
 	if (r == 0)
 		pin(target);
 	if (r == 0)
@@ -201,7 +206,7 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	procdir_text_free(&text);
 	if (r == 0)
 		r = offer_compare(&target->offer, restore->pid, restore->root, &restore->own,
-				  refusal);
+				  &target->carried, refusal);
 	if (r == 0)
 		r = restore_enter(restore, &target->offer.maps, refusal);
 	if (r == 0)
@@ -231,9 +236,32 @@ int migrate_target_check(struct migrate_target *target, struct secure *from,
 	reader_deinit(&reader);
 	if (r == 0)
 		r = prepare(target, refusal);
+	if (r == 0 && !carried_lacks(&target->carried))
+		carried_settle(&target->carried);
 	if (r)
 		migrate_target_discard(target);
 	target->checked = r == 0;
+	return r;
+}
+
+bool migrate_target_wants(const struct migrate_target *target)
+{
+	return target->checked && carried_lacks(&target->carried);
+}
+
+int migrate_target_carry(struct migrate_target *target, struct secure *with,
+			 struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+
+	refusal = refusal ? refusal : &own;
+	assert(migrate_target_wants(target));
+	int r = carried_fetch(&target->carried, with, refusal);
+
+	if (r)
+		migrate_target_discard(target);
+	else
+		carried_settle(&target->carried);
 	return r;
 }
 
@@ -387,7 +415,7 @@ int migrate_target_load(struct migrate_target *target, struct secure *from, stru
 	struct reader reader;
 
 	refusal = refusal ? refusal : &own;
-	assert(target->checked && !target->loaded);
+	assert(target->checked && !target->loaded && !carried_lacks(&target->carried));
 	if (reader_init(&reader, from) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	int r = build(target, &reader, refusal);

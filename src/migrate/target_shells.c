@@ -146,6 +146,7 @@ static int make_child(struct target_tree *tree, const struct birth *birth, struc
 	child->root = maker->root;
 	child->sock = maker->sock;
 	child->same_machine = maker->same_machine;
+	child->carried = maker->carried;
 	child->lent = true;
 	int r = pid ? open_child(child) : -ESRCH;
 

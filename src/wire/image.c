@@ -61,6 +61,13 @@ bool image_length_ok(uint32_t type, uint32_t length)
 		return length == sizeof(struct image_thread);
 	case IMAGE_XSTATE:
 		return length >= 512 + 64 && length <= IMAGE_XSTATE_MAX;
+	case IMAGE_WANTED:
+		return length == sizeof(struct image_wanted);
+	case IMAGE_DIGEST:
+		return length == sizeof(struct image_digest);
+	case IMAGE_FILE_BYTES:
+		return length > sizeof(struct image_file_bytes) &&
+		       length <= sizeof(struct image_file_bytes) + IMAGE_FILE_BYTES_MAX;
 	case IMAGE_END:
 		return length == sizeof(struct image_end);
 	}
@@ -159,6 +166,11 @@ bool image_file_has(const struct image_file *file, const struct image_memory *me
 {
 	return file->use & IMAGE_FILE_MEMORY && file->memory == memory->id &&
 	       file->size <= memory->bytes && memory->bytes - file->size < IMAGE_PAGE;
+}
+
+bool image_file_bytes_ok(const struct image_file_bytes *bytes, uint32_t length)
+{
+	return bytes->file && bytes->length && length == sizeof(*bytes) + bytes->length;
 }
 
 bool image_map_ok(const struct image_map *map)

@@ -16,6 +16,13 @@
  *	       process: PROCESS STRING* MAP* FD* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
  *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SIGINFO*)*
  *
+ * Between the two, if files are carried along that the target lacks (migrate/carry.h), each of these is a stream:
+ *
+ *	target: WANTED* END	files of the offer that are not there, or are other ones
+ *	source: DIGEST* END	of each of them
+ *	target: WANTED* END	those of which it has not kept a copy from an earlier move
+ *	source: FILE_BYTES* END	their contents, one file after another
+ *
  * Members are the processes of the tree, parents before their children. The first is the one that the others descend
  * from; those that have ended come last. In the state, each of the others is a process, in the order of the members.
  *
@@ -71,6 +78,9 @@ enum image_type {
 	IMAGE_TIMER,
 	IMAGE_THREAD,
 	IMAGE_XSTATE,
+	IMAGE_WANTED,
+	IMAGE_DIGEST,
+	IMAGE_FILE_BYTES,
 	IMAGE_END,
 };
 
@@ -241,6 +251,27 @@ struct image_file {
 	uint32_t pad;
 	uint64_t memory; /* of a memory file: id of its MEMORY record, 0 if it is empty */
 };
+
+/* Payload of WANTED. */
+struct image_wanted {
+	uint32_t file; /* id of its FILE record in the offer */
+	uint32_t pad;
+};
+
+/* Payload of DIGEST: the SHA-256 of the contents. */
+struct image_digest {
+	uint32_t file;
+	uint32_t pad;
+	uint8_t digest[32];
+};
+
+/* Payload of FILE_BYTES: this, then the bytes, which follow those of the record before. */
+struct image_file_bytes {
+	uint32_t file;
+	uint32_t length; /* not 0 */
+};
+
+#define IMAGE_FILE_BYTES_MAX (128u * 1024u)
 
 /* Shared anonymous memory, or the contents of a memory file, be all of it mapped or not. */
 struct image_memory {
@@ -430,6 +461,9 @@ _Static_assert(sizeof(struct image_member) == 32, "layout");
 _Static_assert(sizeof(struct image_memory) == 16, "layout");
 _Static_assert(sizeof(struct image_process) == 1072, "layout");
 _Static_assert(sizeof(struct image_file) == 120, "layout");
+_Static_assert(sizeof(struct image_wanted) == 8, "layout");
+_Static_assert(sizeof(struct image_digest) == 40, "layout");
+_Static_assert(sizeof(struct image_file_bytes) == 8, "layout");
 _Static_assert(sizeof(struct image_map) == 152, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");
 _Static_assert(sizeof(struct image_shared_pages) == 24, "layout");
@@ -455,6 +489,7 @@ bool image_member_ok(const struct image_member *member);
 bool image_memory_ok(const struct image_memory *memory);
 bool image_process_ok(const struct image_process *process);
 bool image_file_ok(const struct image_file *file, uint32_t length);
+bool image_file_bytes_ok(const struct image_file_bytes *bytes, uint32_t length);
 bool image_map_ok(const struct image_map *map);
 bool image_description_ok(const struct image_description *description);
 bool image_contents_ok(const struct image_contents *contents, uint32_t length);
