@@ -140,10 +140,10 @@ struct plan_effects {
 #define PLAN_EFFECT_KINDS (PLAN_DO_REPORT + 1)
 #define PLAN_EVENT_KINDS  (PLAN_TICK + 1)
 
-/* How long a phase may last without an event that shows progress. */
+/* How long a phase may last without an event that shows progress: where bytes go to and fro, each PROGRESS is one. */
 struct plan_limits {
 	uint64_t prepare_ns;  /* receive an offer, check, offer, start */
-	uint64_t transfer_ns; /* freeze, send, load; each PROGRESS begins it anew */
+	uint64_t transfer_ns; /* freeze, send, load */
 	uint64_t decide_ns;   /* until the asker is told although the order is silent */
 };
 

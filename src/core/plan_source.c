@@ -197,6 +197,8 @@ static void on_progress(struct step *s)
 
 	if (state >= PLAN_SOURCE_FREEZING && state <= PLAN_SOURCE_LOADING)
 		s->plan->deadline_ns = s->event->now_ns + s->plan->limits.transfer_ns;
+	else if (state == PLAN_SOURCE_OFFERING) /* files are carried along */
+		s->plan->deadline_ns = s->event->now_ns + s->plan->limits.prepare_ns;
 }
 
 static void on_sent(struct step *s)

@@ -234,6 +234,14 @@ static void test_time_outs(void)
 	now_ns += 1;
 	ON(PLAN_TICK, "report refused -61");
 
+	begin_at(PLAN_SOURCE_OFFERING);
+	now_ns += limits.prepare_ns - 1;
+	ON(PLAN_PROGRESS, "");
+	now_ns += limits.prepare_ns - 1;
+	ON(PLAN_TICK, "");
+	now_ns += 1;
+	ON(PLAN_TICK, "close, report refused -61");
+
 	begin_at(PLAN_SOURCE_SENDING);
 	now_ns += limits.transfer_ns - 1;
 	ON(PLAN_PROGRESS, "");

@@ -119,6 +119,8 @@ static void on_progress(struct step *s)
 {
 	if (s->plan->state == PLAN_TARGET_LOADING)
 		s->plan->deadline_ns = s->event->now_ns + s->plan->limits.transfer_ns;
+	else if (s->plan->state == PLAN_TARGET_CHECKING) /* files are carried along */
+		s->plan->deadline_ns = s->event->now_ns + s->plan->limits.prepare_ns;
 }
 
 static void on_load_done(struct step *s)

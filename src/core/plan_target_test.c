@@ -152,6 +152,11 @@ static void test_time_outs(void)
 	begin();
 	now_ns += limits.prepare_ns;
 	ON(PLAN_TICK, "discard, say refused -61, close");
+	begin();
+	now_ns += limits.prepare_ns - 1;
+	ON(PLAN_PROGRESS, "");
+	now_ns += limits.prepare_ns - 1;
+	ON(PLAN_TICK, "");
 	begin_loading();
 	now_ns += limits.prepare_ns;
 	ON(PLAN_PROGRESS, "");
