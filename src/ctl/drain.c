@@ -75,11 +75,12 @@ static void find_failure(const struct ctl_move *moves, size_t count, struct refu
 
 int verb_drain(const struct verb *verb, int node, int argc, char **argv)
 {
-	bool json = false, dry_run = false;
+	bool json = false, dry_run = false, carry = false;
 	const struct option_row rows[] = {
 		VERB_JSON(&json),
 		VERB_NODE(&node),
 		{ "dry-run", 0, OPTION_FLAG, &dry_run },
+		{ "carry-files", 0, OPTION_FLAG, &carry },
 		VERB_OPTIONS_END,
 	};
 	struct ctl_request request = client_request(CTL_DRAIN);
@@ -95,7 +96,7 @@ int verb_drain(const struct verb *verb, int node, int argc, char **argv)
 			    1, argc, argv);
 	if (status != GO_ON)
 		return status;
-	request.flags = dry_run ? CTL_FLAG_DRY_RUN : 0;
+	request.flags = (dry_run ? CTL_FLAG_DRY_RUN : 0) | (carry ? CTL_FLAG_CARRY : 0);
 	client_rows(node, &request, sizeof(*moves), &found, &count, &refusal);
 	moves = found;
 	find_failure(moves, count, &refusal);

@@ -48,11 +48,13 @@ static const struct verb verbs[] = {
 	  "send the process behind EP a signal: KILL, or that of --signal (a name or number)",
 	  verb_kill },
 	{ "migrate",
-	  "DCID EP NODE [--mode stop|pre|post] [--engine native|criu] [--dry-run] [--json] | "
-	  "DCID EP --cancel [--json]",
-	  "move the process behind EP to NODE while it runs; --cancel, or an interrupt: give that up",
+	  "DCID EP NODE [--mode stop|pre|post] [--engine native|criu] [--dry-run] [--carry-files] "
+	  "[--json] | DCID EP --cancel [--json]",
+	  "move the process behind EP to NODE while it runs; --carry-files: with the files that NODE "
+	  "lacks; --cancel, or an interrupt: give that up",
 	  verb_migrate },
-	{ "drain", "NODE [--dry-run] [--json]", "move everything away from NODE", verb_drain },
+	{ "drain", "NODE [--dry-run] [--carry-files] [--json]", "move everything away from NODE",
+	  verb_drain },
 	{ "restart", "[--json]",
 	  "let a node's daemon execute its program anew, under what runs there", verb_restart },
 	{ "init",

@@ -181,7 +181,7 @@ int labnode_start_switch(struct lab *lab, struct refusal *refusal)
 static int hold_node(struct lab *lab, int id, struct labnode_start *start, struct refusal *refusal)
 {
 	char program[] = "dvsd", number[12], address[ADDRESS_TEXT], port[12], ready[12] = "",
-	     name[16];
+	     name[16], carried[] = "--carried", carried_path[40];
 	char path[64], log[64], group[80] = "local:" LAB_GROUP, kept[12];
 	char option[] = "--log-bytes", *log_bytes = lab->log_bytes ? option : NULL;
 	char key[] = "--key", key_path[] = LAB_KEY, links[] = "--links", plain[] = "plain";
@@ -200,6 +200,8 @@ static int hold_node(struct lab *lab, int id, struct labnode_start *start, struc
 			 group,
 			 lab->plain ? links : key,
 			 lab->plain ? plain : key_path,
+			 carried,
+			 carried_path,
 			 "--ready-fd",
 			 ready,
 			 log_bytes,
@@ -210,6 +212,7 @@ static int hold_node(struct lab *lab, int id, struct labnode_start *start, struc
 	snprintf(number, sizeof(number), "%d", id);
 	snprintf(kept, sizeof(kept), "%d", lab->log_bytes);
 	snprintf(name, sizeof(name), "node%d", id);
+	snprintf(carried_path, sizeof(carried_path), LAB_CARRIED, id);
 	labnet_address(lab, id, address);
 	snprintf(port, sizeof(port), "%d", LABNET_PORT);
 	snprintf(path, sizeof(path), LAB_FOLDER "/node%d.sock", id);

@@ -242,6 +242,9 @@ int lab_forget(struct lab *lab, struct refusal *refusal)
 	int r = os_folder_remove(LAB_FOLDER);
 
 	if (r >= 0)
+		r = os_files_remove(LAB_CARRIED_FOLDER "/node*");
+	os_folder_remove_empty(LAB_CARRIED_FOLDER);
+	if (r >= 0)
 		os_folder_remove_empty(RUN_FOLDER);
 	lab_unlock(lab);
 	if (r < 0)

@@ -27,10 +27,13 @@
 #include "os/netns.h"
 #include "os/task.h"
 
-#define LAB_NODES_MAX 16
-#define LAB_STATE     LAB_FOLDER "/state"
-#define LAB_GROUP     LAB_FOLDER "/group.sock"
-#define LAB_KEY	      LAB_FOLDER "/key" /* only root can read it */
+#define LAB_NODES_MAX	   16
+#define LAB_STATE	   LAB_FOLDER "/state"
+#define LAB_GROUP	   LAB_FOLDER "/group.sock"
+#define LAB_KEY		   LAB_FOLDER "/key" /* only root can read it */
+/* The nodes' folders for files that come with processes: below /run no program may run on some machines. */
+#define LAB_CARRIED_FOLDER "/var/lib/dvs-lab"
+#define LAB_CARRIED	   LAB_CARRIED_FOLDER "/node%d"
 
 struct lab_task {
 	bool used; /* belongs to the lab; task.pid 0: not running; nor is one that has ended */

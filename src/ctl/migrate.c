@@ -79,7 +79,7 @@ int verb_migrate(const struct verb *verb, int node, int argc, char **argv)
 	static const char *const modes[] = { "stop", "pre", "post", NULL };
 	static const char *const engines[] = { "native", "criu", NULL };
 	const char *mode = "stop", *engine = "native";
-	bool json = false, dry_run = false, cancel = false;
+	bool json = false, dry_run = false, cancel = false, carry = false;
 	const struct option_row rows[] = {
 		VERB_JSON(&json),
 		VERB_NODE(&node),
@@ -87,6 +87,7 @@ int verb_migrate(const struct verb *verb, int node, int argc, char **argv)
 		{ "engine", 0, OPTION_WORD, &engine },
 		{ "dry-run", 0, OPTION_FLAG, &dry_run },
 		{ "cancel", 0, OPTION_FLAG, &cancel },
+		{ "carry-files", 0, OPTION_FLAG, &carry },
 		VERB_OPTIONS_END,
 	};
 	struct ctl_request request = client_request(CTL_MOVE);
@@ -114,6 +115,8 @@ int verb_migrate(const struct verb *verb, int node, int argc, char **argv)
 	if (!word_of(engine, engines, &request.engine))
 		return verb_usage(verb, "--engine is native or criu, not %s", engine);
 	request.flags = dry_run ? CTL_FLAG_DRY_RUN : cancel ? CTL_FLAG_CANCEL : 0;
+	if (carry)
+		request.flags |= CTL_FLAG_CARRY;
 	r = client_move(node, &request, &move, say, &refusal);
 	if (cancel)
 		return report_cancel(&move, r, json, &refusal);

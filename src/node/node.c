@@ -82,6 +82,8 @@ void node_wire(struct node *node)
 	moves->requests = requests;
 	moves->tasks = tasks;
 	moves->bindings = bindings;
+	moves->store = node->options.settings.carried;
+	moves->store_bytes = (uint64_t)node->options.settings.carried_mbytes << 20;
 	requests->moves = moves;
 	requests->restarts = restarts;
 	restarts->requests = requests;

@@ -73,6 +73,13 @@ const struct setting node_settings_table[] = {
 	{ "log-level", "LEVEL", SETTING_CHOICE, SETTING_RELOADED, 0, 0, levels, "info", NULL,
 	  "the daemon's own log has lines of this level and of graver ones",
 	  OF(log_level) },
+	{ "carried", "FOLDER", SETTING_WORD, 0, 1, NODE_PATH_MOST, NULL, "/var/lib/dvs/files", NULL,
+	  "where the files are kept that come with processes (`dvs migrate --carry-files`), each once, by its contents; on a file "
+	  "system whose programs may run",
+	  OF(carried) },
+	{ "carried-mbytes", "N", SETTING_NUMBER, 0, 0, 1 << 30, NULL, "4096", NULL,
+	  "how many megabytes of them are kept; those that no process uses make room for new ones",
+	  OF(carried_mbytes) },
 	{ "ready-fd", "FD", SETTING_NUMBER, SETTING_LINE, 3, FD_MOST, NULL, NULL, NULL,
 	  "one byte is written here when the node is a member",
 	  OF(ready_fd) },

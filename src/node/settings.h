@@ -25,6 +25,8 @@ struct node_settings {
 	uint32_t users; /* the group that may ask this daemon; RIGHT_NO_GROUP: any user may */
 	char name[MAXNODENAME];
 	char group[NODE_PATH_MOST + 1], socket[NODE_PATH_MOST + 1], key[NODE_PATH_MOST + 1];
+	char carried[NODE_PATH_MOST + 1];
+	int carried_mbytes;
 	char config[NODE_PATH_MOST + 1]; /* "": no file is read */
 	bool check;			 /* only look whether all is right */
 	uint32_t on_line; /* bit: the row of the table was given on the command line */

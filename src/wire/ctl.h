@@ -103,6 +103,7 @@ enum ctl_waits {
 #define CTL_FLAG_CREATE	     16u     /* DCINIT: one that runs already is refused */
 #define CTL_FLAG_CLASSIC     32u     /* DCINIT of the command line: the contract's rights */
 #define CTL_FLAG_UNTIL_GONE  64u     /* SIGNAL: the answer comes when the process has gone */
+#define CTL_FLAG_CARRY	     256u    /* MOVE, DRAIN: files that the target lacks go along */
 #define CTL_FLAG_UNBOUND     128u    /* RUN: the program binds itself; endpoint may be NONE */
 #define CTL_MODE_STOP	     0
 #define CTL_MODE_PRE	     1

@@ -9,6 +9,7 @@
  *	source                              target
  *	MOVE_OFFER + inventory     -->
  *	                           <--      MOVE_VERDICT (checked)
+ *	[files that the target wants, to and fro, and another verdict]
  *	[START ordered, process frozen]
  *	MOVE_STATE + checkpoint    -->
  *	                           <--      MOVE_VERDICT (loaded and held)
@@ -29,7 +30,7 @@
 #include "wire/shm.h"
 
 #define MOVE_MAGIC     0x4d535644u
-#define MOVE_VERSION   6
+#define MOVE_VERSION   7
 #define MOVE_STATE_MAX (4u << 20)
 
 enum move_record {
@@ -55,8 +56,8 @@ struct move_offer {
 	uint32_t dry_run;
 	uint32_t dc_generation;
 	int32_t source, target;
-	uint32_t pad;
-	uint64_t order; /* that the source has applied: the target has to have, too, to judge */
+	uint32_t carries; /* 1: files that the target lacks are sent */
+	uint64_t order;	  /* that the source has applied: the target has to have, too, to judge */
 	char name[16];
 };
 
@@ -64,6 +65,9 @@ struct move_verdict {
 	int32_t error; /* 0: as wished */
 	int32_t pid;   /* of the shell, as the target sees it */
 	uint64_t ns;   /* time the step took at the target */
+	uint32_t
+		wants; /* 1: of the offer: files are lacking, see wire/image.h; another verdict follows */
+	uint32_t pad;
 	char reason[CTL_SENTENCE];
 };
 

@@ -112,6 +112,15 @@ int dialogue_verdict(struct secure *secure, const struct refusal *refusal, int p
 			     NULL);
 }
 
+int dialogue_want(struct secure *secure, struct refusal *refusal)
+{
+	const struct move_verdict verdict = { .wants = 1 };
+
+	assert(!os_lock_is_held());
+	return dialogue_send(secure, MOVE_VERDICT, &verdict, sizeof(verdict), DIALOGUE_LAST_WORDS,
+			     refusal);
+}
+
 int dialogue_await(struct secure *secure, struct move_verdict *verdict, int timeout_ms,
 		   struct refusal *refusal)
 {

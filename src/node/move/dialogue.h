@@ -32,6 +32,8 @@ int dialogue_receive_any(struct secure *secure, enum move_record record, uint8_t
 			 uint32_t *bytes, struct refusal *refusal);
 /* Sends a verdict made of a refusal (error 0: good). */
 int dialogue_verdict(struct secure *secure, const struct refusal *refusal, int pid, uint64_t ns);
+/* Sends the good verdict that files are lacking. */
+int dialogue_want(struct secure *secure, struct refusal *refusal);
 /* Waits for one: 0 and *verdict, or what it refuses, in *refusal. */
 int dialogue_await(struct secure *secure, struct move_verdict *verdict, int timeout_ms,
 		   struct refusal *refusal);

@@ -25,6 +25,8 @@ struct moves {
 	struct requests *requests;
 	struct tasks *tasks;
 	struct bindings *bindings;
+	const char *store; /* of files that came with processes, see migrate/migrate.h */
+	uint64_t store_bytes;
 	struct source *sources; /* migrations from this node */
 	struct target *targets; /* migrations to this node */
 	uint64_t drains;	/* begun so far */

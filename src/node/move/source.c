@@ -484,6 +484,7 @@ void source_start(struct moves *moves, struct request *request)
 			      .target = request->head.nodeid,
 			      .generation = ep->generation,
 			      .dry_run = request->head.flags & CTL_FLAG_DRY_RUN,
+			      .carries = request->head.flags & CTL_FLAG_CARRY,
 			      .lpid = binding ? binding->task->lpid : 0,
 			      .vpid = binding ? binding->task->vpid : 0 };
 	d->report = (struct ctl_move){ .dcid = d->dcid,

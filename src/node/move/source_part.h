@@ -32,7 +32,7 @@ struct source {
 	struct output *output; /* of the process; kept until the copy has gone */
 	struct migrate_source *tracee;
 	struct secure *secure; /* set and freed with the lock held: interrupt() shuts it down */
-	bool dry_run;
+	bool dry_run, carries;
 	struct request *canceller; /* dvs migrate --cancel; is told how it ended */
 	struct worker worker;
 	unsigned proposals; /* not answered yet */

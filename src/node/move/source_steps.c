@@ -305,6 +305,7 @@ int source_offer(struct source *d)
 				    .vpid = d->vpid,
 				    .generation = d->generation,
 				    .dry_run = d->dry_run,
+				    .carries = d->carries,
 				    .source = d->moves->order->self,
 				    .target = d->target };
 	struct secure *secure;
@@ -336,6 +337,11 @@ int source_offer(struct source *d)
 		r = migrate_source_offer(d->tracee, d->secure, &d->refusal);
 	if (r == 0)
 		r = dialogue_await(d->secure, &verdict, DIALOGUE_STEP, &d->refusal);
+	if (r == 0 && d->carries && verdict.wants) {
+		r = migrate_source_carry(d->tracee, d->secure, &d->refusal);
+		if (r == 0)
+			r = dialogue_await(d->secure, &verdict, DIALOGUE_STEP, &d->refusal);
+	}
 	if (r == 0)
 		d->report.pid = verdict.pid;
 	return r;

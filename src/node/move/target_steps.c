@@ -179,7 +179,12 @@ int target_receive_offer(struct target *a)
 
 int target_check(struct target *a)
 {
-	struct migrate_host host = { .open = open_foreign, .spawn_shell = spawn_shell, .ctx = a };
+	struct migrate_host host = { .open = open_foreign,
+				     .spawn_shell = spawn_shell,
+				     .store = a->moves->store,
+				     .store_bytes = a->moves->store_bytes,
+				     .carry_files = a->offer.carries,
+				     .ctx = a };
 	int r;
 
 	assert(!a->target);
@@ -191,6 +196,11 @@ int target_check(struct target *a)
 	r = target_check_offer(a);
 	if (r == 0)
 		r = migrate_target_check(a->target, a->secure, &a->refusal);
+	if (r == 0 && !a->offer.dry_run && migrate_target_wants(a->target)) {
+		r = dialogue_want(a->secure, &a->refusal);
+		if (r == 0)
+			r = migrate_target_carry(a->target, a->secure, &a->refusal);
+	}
 	worker_fault(&a->worker, "target-checked");
 	return r;
 }
