@@ -53,7 +53,7 @@ void proxy_attend_late(struct proxy *proxy)
 		proxy->late_ns = took;
 }
 
-void proxy_attend_begin(struct proxy *proxy)
+static void begin(struct proxy *proxy)
 {
 	const struct attention_costs *costs = costs_of(proxy);
 	struct node_bell *bell = exchange_node_bell(proxy->exchange);
@@ -75,6 +75,20 @@ void proxy_attend_begin(struct proxy *proxy)
 	proxy->attending = atomic_exchange(&bell->sleeping, 0) != 0;
 }
 
+void proxy_attend_heard(struct proxy *proxy)
+{
+	if (proxy->in_turn)
+		begin(proxy);
+}
+
+void proxy_attend_read(struct peer *peer)
+{
+	assert(!peer->proxy->in_turn);
+	peer->proxy->in_turn = true;
+	peer_read(peer);
+	peer->proxy->in_turn = false;
+}
+
 /* Reads from the nodes that have just spoken, without a turn of the loop. */
 static void read_warm(struct proxy *proxy, int64_t now)
 {
@@ -84,8 +98,8 @@ static void read_warm(struct proxy *proxy, int64_t now)
 	{
 		struct peer *peer = &proxy->peer[node];
 
-		if (now - peer->heard_ns < warm_ns && peer_read(peer))
-			proxy->active = true;
+		if (now - peer->heard_ns < warm_ns)
+			proxy_attend_read(peer);
 	}
 }
 

@@ -155,8 +155,29 @@ static void test_calls(void)
 	tear_down();
 }
 
+static bool has_message(void *ctx)
+{
+	return ((const struct node *)ctx)->messages > 0;
+}
+
+/* Nobody answers a message of a daemon within microseconds: the loop's thread does not stay awake for it. */
+static void test_message_of_a_daemon(void)
+{
+	set_up();
+	place(3, 0);
+	place(7, 1);
+	CHECK_EQ(proxy_message(node[0].proxy, 1, 1, "word", 4, NULL, 0), 0);
+	CHECK(run_until(has_message, &node[1]));
+	CHECK_EQ(node[1].proxy->attention.ns, 0);
+	post(0, 3, 7, LINE_OP_SEND, 1, 0);
+	CHECK(becomes(1, 3, 7, LINE_FULL));
+	CHECK(node[1].proxy->attention.ns > 0);
+	tear_down();
+}
+
 int main(void)
 {
+	TEST(test_message_of_a_daemon);
 	TEST(test_calls);
 	return test_end();
 }

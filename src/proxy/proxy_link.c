@@ -326,16 +326,19 @@ static int on_frame(struct peer *peer, const struct frame_head *head, const uint
 		return -EBADMSG;
 	switch (head->type) {
 	case FRAME_LINE:
+		proxy_attend_heard(peer->proxy);
 		r = frame_decode_line(&line, body);
 		if (!r)
 			peer_on_line(peer, &line);
 		break;
 	case FRAME_NOTIFY:
+		proxy_attend_heard(peer->proxy);
 		r = frame_decode_notify(&notify, body);
 		if (!r)
 			peer_on_notify(peer, &notify);
 		break;
 	case FRAME_OFFER:
+		proxy_attend_heard(peer->proxy);
 		r = frame_decode_offer(&offer, body);
 		if (!r)
 			peer_resend(peer, &offer);
@@ -405,15 +408,14 @@ static int read_some(struct peer *peer, ssize_t (*read)(struct secure *, void *,
 	return (size_t)n < room ? -EAGAIN : 0;
 }
 
-bool peer_read(struct peer *peer)
+void peer_read(struct peer *peer)
 {
 	uint64_t connection = peer->connection;
 	uint64_t before = peer->stats.bytes_received;
-	bool heard;
 	int r = 0;
 
 	if (peer->reading || !peer->connected)
-		return false;
+		return;
 	peer->reading = true;
 	assert(peer->in);
 	proxy_batch_begin(peer->proxy);
@@ -422,14 +424,12 @@ bool peer_read(struct peer *peer)
 	/* The descriptor does not tell of bytes that were read from it already. No others: the turn ends here. */
 	while (!r && secure_has_more(peer->secure))
 		r = read_some(peer, secure_read_rest);
-	heard = peer->stats.bytes_received != before;
-	if (heard)
+	if (peer->stats.bytes_received != before)
 		peer->stats.received_ns = (uint64_t)os_realtime_ns();
 	peer->reading = false;
 	if (r && r != -EAGAIN && peer->connection == connection)
 		peer_lost(peer);
 	proxy_batch_end(peer->proxy);
-	return heard;
 }
 
 static void on_peer_io(void *ctx, int fd, int events)
@@ -438,12 +438,10 @@ static void on_peer_io(void *ctx, int fd, int events)
 
 	(void)fd;
 	assert(peer->connected);
-	if (events & OS_WRITE) {
+	if (events & OS_WRITE)
 		peer_write(peer);
-	} else {
-		proxy_attend_begin(peer->proxy);
-		peer_read(peer);
-	}
+	else
+		proxy_attend_read(peer);
 }
 
 /* Takes the connection, whatever the result. */

@@ -93,6 +93,7 @@ struct proxy {
 	uint64_t flush[BITS_WORDS(NR_NODES)]; /* frames were queued during a batch */
 	bool active;			      /* something arrived or rang since the last look */
 	bool attending;	    /* the loop's thread stands in for the one at the node bell */
+	bool in_turn;	    /* the loop's thread reads a link because the link has something */
 	uint32_t bell_seen; /* count of the node bell when last looked at */
 	struct attention_span attention;
 	int64_t active_ns;   /* when it last was, as far as the attention knows */
@@ -132,7 +133,7 @@ void peer_note_speaker(struct peer *peer, const struct protocol_speaker *speaker
 void peer_tell_version(struct peer *peer, const struct protocol_speaker *speaker);
 /* The result of the gate's call with this number; secure NULL: nothing. */
 void peer_made(struct peer *peer, uint64_t number, struct secure *secure);
-bool peer_read(struct peer *peer);
+void peer_read(struct peer *peer);
 /* Something was queued: write it, at once or at the end of the batch. */
 void peer_flush(struct peer *peer);
 void proxy_batch_begin(struct proxy *proxy);
@@ -158,9 +159,15 @@ void peer_next_way(struct peer *peer);
 int peer_gate_call(struct peer *peer, enum frame_kind kind);
 
 /* proxy_attend.c: which thread looks at the node bell */
-void proxy_attend_begin(struct proxy *proxy); /* on the loop's thread, with the lock */
-void proxy_attend_late(struct proxy *proxy);  /* with the lock: the bell thread was woken */
-bool proxy_attend(void *ctx);		      /* between two turns, without the lock */
+/* peer_read() on the loop's thread, with the lock, because there is something. */
+void proxy_attend_read(struct peer *peer);
+/*
+ * A frame of a conversation was heard: the answer of a process here may follow within microseconds. No message of the
+ * other daemon is answered so soon, nor is a sign of life.
+ */
+void proxy_attend_heard(struct proxy *proxy);
+void proxy_attend_late(struct proxy *proxy); /* with the lock: the bell thread was woken */
+bool proxy_attend(void *ctx);		     /* between two turns, without the lock */
 
 /* proxy_line.c: lines that go out */
 void proxy_on_lazy(void *ctx);		/* timer: lazy news has waited long enough */
