@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,15 +38,30 @@ _Static_assert(OS_SIGNAL_LAST == _NSIG - 1, "as the kernel says");
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 #endif
 
+/* A process stays in the namespace that it was born in, and a child may be born in another one. */
+static uint64_t own_pidns(void)
+{
+	static _Atomic uint64_t known;
+	static _Atomic pid_t knower;
+	struct stat st;
+
+	if (atomic_load(&knower) == getpid())
+		return atomic_load(&known);
+	if (stat("/proc/self/ns/pid", &st) < 0)
+		return 0;
+	atomic_store(&known, st.st_ino);
+	atomic_store(&knower, getpid());
+	return st.st_ino;
+}
+
 uint64_t os_pidns_of(pid_t pid)
 {
 	char path[64];
 	struct stat st;
 
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
-	else
-		snprintf(path, sizeof(path), "/proc/self/ns/pid");
+	if (!pid)
+		return own_pidns();
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
 	return stat(path, &st) < 0 ? 0 : st.st_ino;
 }
 
@@ -218,19 +234,18 @@ static void name_printable(const char *text, char *name, size_t size)
 
 void os_comm_of(pid_t tid, char *name, size_t size)
 {
+	OS_CLEANUP_FD int fd = -1;
 	char path[64], text[64];
-	size_t len = 0;
-	FILE *file;
+	ssize_t len;
 
 	assert(size > 0);
 	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
-	file = fopen(path, "re");
-	if (file) {
-		len = fread(text, 1, sizeof(text) - 1, file);
-		fclose(file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (len <= 0) {
+		text[0] = '?';
+		len = 1;
 	}
-	if (!len)
-		text[len++] = '?';
 	if (text[len - 1] == '\n')
 		len--;
 	text[len] = 0;
@@ -412,12 +427,19 @@ static int peer_pidfd(int fd, int64_t *euid)
 	return os_poll(pidfd, OS_READ, 0) == 0 ? -ESRCH : 0;
 }
 
+/* The start of a process has to be known only where the kernel cannot tell of a connection's process. */
 void os_peer_watch(int fd, struct os_peer *peer)
 {
+	static atomic_bool tells;
 	int64_t euid;
 
-	peer->start =
-		peer->pid > 0 && peer_pidfd(fd, &euid) == -ENOPROTOOPT ? os_start_of(peer->pid) : 0;
+	peer->start = 0;
+	if (peer->pid <= 0 || (atomic_load(&tells) && !without_pidfd))
+		return;
+	if (peer_pidfd(fd, &euid) == -ENOPROTOOPT)
+		peer->start = os_start_of(peer->pid);
+	else
+		atomic_store(&tells, true);
 }
 
 bool os_peer_is_there(int fd, const struct os_peer *peer)
