@@ -22,6 +22,7 @@ struct door {
 	struct os_source *sources[2];
 	struct os_source *overdue; /* runs while there are connections that have said nothing */
 	bool overdue_runs;
+	bool is_paused;
 	int spare; /* given up for a moment to turn somebody away when descriptors run out */
 };
 
@@ -65,7 +66,8 @@ static void on_connection(void *ctx, int fd, int events)
 	int client;
 
 	(void)events;
-	while ((client = accept_next(door, fd)) >= 0) {
+	/* A request that is served here may close the door. */
+	while (!door->is_paused && (client = accept_next(door, fd)) >= 0) {
 		if (os_unix_peer(client, &peer) < 0)
 			os_close(client);
 		else
@@ -149,6 +151,7 @@ void door_fds(const struct door *door, int fds[2])
 void door_pause(struct door *door, bool pause)
 {
 	assert(os_lock_protects());
+	door->is_paused = pause;
 	for (int i = 0; i < 2; i++)
 		if (door->sources[i])
 			os_source_set(door->sources[i], pause ? 0 : OS_READ);

@@ -394,15 +394,15 @@ static void know_groups(struct request *request)
 	free(all);
 }
 
-void request_accept(struct requests *requests, int fd, const struct os_peer *peer)
+/* NULL: it was turned away. */
+static struct request *take_in(struct requests *requests, int fd, const struct os_peer *peer)
 {
 	struct request *request = request_new(requests), *silent;
 	struct os_peer watched = *peer;
 
-	assert(os_lock_protects());
 	if (!request) {
 		os_close(fd);
-		return;
+		return NULL;
 	}
 	client_link(request, fd);
 	request->pid = peer->pid;
@@ -419,12 +419,24 @@ void request_accept(struct requests *requests, int fd, const struct os_peer *pee
 				     "uid %u has as many connections to this daemon as one user "
 				     "may: end programs that wait in one",
 				     peer->uid);
-			return;
+			return NULL;
 		}
 		request_free(silent);
 	}
-	if (os_source_io(requests->loop, fd, OS_READ, on_client, request, &request->source) < 0)
-		request_free(request);
+	if (os_source_io(requests->loop, fd, OS_READ, on_client, request, &request->source) == 0)
+		return request;
+	request_free(request);
+	return NULL;
+}
+
+/* A client connects and asks in one breath: what it asks is mostly there already. */
+void request_accept(struct requests *requests, int fd, const struct os_peer *peer)
+{
+	struct request *request = take_in(requests, fd, peer);
+
+	assert(os_lock_protects());
+	if (request)
+		on_client(request, fd, OS_READ);
 }
 
 struct request *request_adopt(struct requests *requests, int fd, const void *packet, size_t len)
@@ -437,9 +449,8 @@ struct request *request_adopt(struct requests *requests, int fd, const void *pac
 		os_close(fd);
 		return NULL;
 	}
-	request_accept(requests, fd, &peer);
-	request = requests->clients;
-	if (!request || request->fd != fd || !len)
+	request = take_in(requests, fd, &peer);
+	if (!request || !len)
 		return NULL;
 	if (request_parse(request, packet, len) == 0)
 		return request;

@@ -120,7 +120,7 @@ struct request {
 struct request *request_new(struct requests *requests);
 
 /*
- * Takes ownership of fd; reads nothing yet. A user other than root has a part of the descriptors: a
+ * Takes ownership of fd, and reads what is there already. A user other than root has a part of the descriptors: a
  * connection beyond it takes the place of the user's oldest that has said nothing, or is refused.
  */
 void request_accept(struct requests *requests, int fd, const struct os_peer *peer);
