@@ -68,6 +68,7 @@ struct exchange *exchange_free(struct exchange *exchange)
 	while (exchange->statuses)
 		exchange_status_free(exchange, exchange->statuses);
 	assert(!exchange->statuses);
+	exchange_blanks_free(exchange);
 	if (exchange->node_bell)
 		exchange_page_retire(exchange, exchange->node_fd, exchange->node_bell,
 				     exchange->node_ino);

@@ -156,6 +156,11 @@ bool exchange_export(struct exchange *exchange, struct exchange_channel *channel
 bool exchange_let_pass(struct exchange *exchange, struct exchange_channel *channel, int side,
 		       const struct line_image *image);
 
+/*
+ * An endpoint of this node will soon be bound to that slot: the files of its pages are made now, so that the bind does
+ * not wait for them. A failure is seen by the bind. Of the files that are foreseen in vain a few wait for another slot.
+ */
+void exchange_foresee(struct exchange *exchange, int dcid, int p_nr);
 int exchange_status_new(struct exchange *exchange, int dcid, int p_nr,
 			struct exchange_status **statusp);
 struct exchange_status *exchange_status_free(struct exchange *exchange,

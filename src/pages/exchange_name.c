@@ -82,29 +82,86 @@ int exchange_name_add(struct exchange *exchange, int fd, dev_t dev, uint64_t ino
 	return 0;
 }
 
+static void blank_free(struct exchange_blank *blank)
+{
+	os_memfd_unmap(blank->page, SHM_PAGE_BYTES);
+	os_close(blank->fd);
+}
+
+static int blank_make(enum page_kind kind, struct exchange_blank *blank)
+{
+	int r;
+
+	*blank =
+		(struct exchange_blank){ .fd = os_memfd_new(page_file_name(kind), SHM_PAGE_BYTES) };
+	if (blank->fd < 0)
+		return blank->fd;
+	r = os_memfd_map(blank->fd, SHM_PAGE_BYTES, OS_MAP_NOFORK, &blank->page);
+	if (!r)
+		r = os_inode(blank->fd, &blank->inode);
+	if (r)
+		blank_free(blank);
+	return r;
+}
+
+static struct exchange_blanks *blanks_of(struct exchange *exchange, enum page_kind kind)
+{
+	if (kind == PAGE_BELL)
+		return &exchange->blank_bells;
+	return kind == PAGE_STATUS ? &exchange->blank_statuses : NULL;
+}
+
+static void blanks_add(struct exchange *exchange, enum page_kind kind)
+{
+	struct exchange_blanks *blanks = blanks_of(exchange, kind);
+
+	if (blanks->count == EXCHANGE_BLANKS || blank_make(kind, &blanks->at[blanks->count]) < 0)
+		return;
+	/* The kernel gives memory at the first touch. */
+	*(volatile char *)blanks->at[blanks->count++].page = 0;
+}
+
+void exchange_foresee(struct exchange *exchange, int dcid, int p_nr)
+{
+	assert(exchange_slot_valid(dcid, p_nr));
+	blanks_add(exchange, PAGE_STATUS);
+	if (!exchange_bell_find(exchange, dcid, p_nr))
+		blanks_add(exchange, PAGE_BELL);
+}
+
+void exchange_blanks_free(struct exchange *exchange)
+{
+	struct exchange_blanks *all[] = { &exchange->blank_bells, &exchange->blank_statuses };
+
+	for (unsigned i = 0; i < 2; i++)
+		while (all[i]->count)
+			blank_free(&all[i]->at[--all[i]->count]);
+	assert(!exchange->blank_bells.count);
+	assert(!exchange->blank_statuses.count);
+}
+
 int exchange_page_new(struct exchange *exchange, const struct page_name *name, int *fdp,
 		      void **pagep, uint64_t *inop)
 {
-	int fd = os_memfd_new(page_file_name((enum page_kind)name->kind), SHM_PAGE_BYTES);
-	struct os_inode inode;
-	void *page = NULL;
-	int r;
+	enum page_kind kind = (enum page_kind)name->kind;
+	struct exchange_blanks *blanks = blanks_of(exchange, kind);
+	struct exchange_blank blank;
+	int r = 0;
 
-	if (fd < 0)
-		return fd;
-	r = os_memfd_map(fd, SHM_PAGE_BYTES, OS_MAP_NOFORK, &page);
-	if (!r)
-		r = os_inode(fd, &inode);
-	if (!r)
-		r = exchange_name_add(exchange, fd, inode.dev, inode.ino, name);
+	if (blanks && blanks->count)
+		blank = blanks->at[--blanks->count];
+	else
+		r = blank_make(kind, &blank);
+	if (r)
+		return r;
+	r = exchange_name_add(exchange, blank.fd, blank.inode.dev, blank.inode.ino, name);
 	if (r) {
-		os_memfd_unmap(page, SHM_PAGE_BYTES);
-		os_close(fd);
+		blank_free(&blank);
 		return r;
 	}
-	*fdp = fd;
-	*pagep = page;
-	*inop = inode.ino;
+	*fdp = blank.fd;
+	*pagep = blank.page;
+	*inop = blank.inode.ino;
 	return 0;
 }
 

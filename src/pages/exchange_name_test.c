@@ -44,6 +44,56 @@ static void test_identify(void)
 	tear_down();
 }
 
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/* The pages that were foreseen are the next ones, and are known by their names alone. */
+static void test_foreseen_pages(void)
+{
+	struct exchange_status *status, *other;
+	struct exchange_bell *bell;
+	struct page_name name;
+	struct stat st;
+	int free_fd;
+
+	set_up();
+	exchange_foresee(exchange, 1, 9);
+	exchange_foresee(exchange, 1, 7); /* which has a bell */
+	free_fd = lowest_free_fd();
+	CHECK_EQ(exchange_bell(exchange, 1, 9, &bell), 0);
+	CHECK_EQ(exchange_status_new(exchange, 1, 9, &status), 0);
+	CHECK_EQ(exchange_status_new(exchange, 1, 7, &other), 0);
+	CHECK_EQ(lowest_free_fd(), free_fd);
+	CHECK_EQ(bell->page->magic, SHM_MAGIC_BELL);
+	CHECK_EQ(status->page->magic, SHM_MAGIC_STATUS);
+	CHECK_EQ(fstat(status->fd, &st), 0);
+	CHECK(exchange_identify(exchange, st.st_dev, st.st_ino, &name));
+	CHECK(name.kind == PAGE_STATUS && name.p_nr == 9);
+	CHECK_EQ(exchange_bell(exchange, 1, 11, &bell), 0);
+	CHECK(lowest_free_fd() > free_fd);
+	exchange_status_free(exchange, status);
+	exchange_status_free(exchange, other);
+	tear_down();
+}
+
+/* Binds that come to nothing leave a few pages, and not one each. */
+static void test_pages_foreseen_in_vain(void)
+{
+	int first = lowest_free_fd();
+
+	set_up();
+	for (int i = 0; i < 1000; i++)
+		exchange_foresee(exchange, 1, 9);
+	CHECK(lowest_free_fd() < first + 100);
+	tear_down();
+	CHECK_EQ(lowest_free_fd(), first);
+}
+
 /* A process keeps the page of a server that has ended; then the node is busy for a long time. */
 static void test_a_page_is_recalled_after_any_number_of_others(void)
 {
@@ -249,6 +299,8 @@ int main(void)
 	TEST(test_pages_are_adopted);
 	TEST(test_what_is_no_page_is_not_adopted);
 	TEST(test_identify);
+	TEST(test_foreseen_pages);
+	TEST(test_pages_foreseen_in_vain);
 	TEST(test_a_page_is_recalled_after_any_number_of_others);
 	TEST(test_what_is_recalled_is_in_range);
 	TEST(test_a_remnant_is_nobodys);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "os/inode.h"
 #include "os/kept.h"
 #include "pages/exchange.h"
 
@@ -23,6 +24,20 @@ struct exchange_name {
 	struct exchange_name *next_hash;
 };
 
+/* A page that is made before it is known whose it is. */
+struct exchange_blank {
+	int fd;
+	void *page;
+	struct os_inode inode;
+};
+
+#define EXCHANGE_BLANKS 16u
+
+struct exchange_blanks {
+	unsigned count;
+	struct exchange_blank at[EXCHANGE_BLANKS];
+};
+
 struct exchange {
 	int nodeid;
 	int node_fd;
@@ -36,6 +51,7 @@ struct exchange {
 	struct exchange_status *statuses;
 	struct exchange_bars bars[SHM_DCS][SHM_SLOTS]; /* of senders of this node */
 	struct exchange_name *by_ino[EXCHANGE_BUCKETS];
+	struct exchange_blanks blank_bells, blank_statuses;
 };
 
 static inline bool exchange_slot_valid(int dcid, int p_nr)
@@ -48,6 +64,8 @@ int exchange_page_new(struct exchange *exchange, const struct page_name *name, i
 		      void **pagep, uint64_t *inop);
 /* Closes, unmaps and forgets; exchange_recall() still knows what it was. */
 void exchange_page_retire(struct exchange *exchange, int fd, void *page, uint64_t ino);
+/* Closes those that wait for a name. */
+void exchange_blanks_free(struct exchange *exchange);
 /* fd stays the caller's. */
 int exchange_name_add(struct exchange *exchange, int fd, dev_t dev, uint64_t ino,
 		      const struct page_name *page);

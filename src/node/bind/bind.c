@@ -272,6 +272,7 @@ static bool leader_is_elsewhere(struct request *request, pid_t tgid, pid_t tid)
 
 static void propose_bind(struct request *request, struct task *task)
 {
+	const struct bindings *bindings = binding_part(request);
 	struct command cmd = { .kind = COMMAND_BIND,
 			       .dcid = request->head.dcid,
 			       .p_nr = request->head.endpoint,
@@ -294,6 +295,7 @@ static void propose_bind(struct request *request, struct task *task)
 		cmd.misc |= MIS_USERMODE;
 	os_comm_of(task->lpid, cmd.name, sizeof(cmd.name));
 	order_propose(request->requests->order, &cmd, &request->user, bind_done, pending);
+	exchange_foresee(bindings->exchange, cmd.dcid, cmd.p_nr);
 }
 
 void handle_bind(struct request *request)

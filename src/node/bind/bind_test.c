@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "node/bind/backup.h"
 #include "node/bind/bind_rig_test.h"
@@ -98,9 +99,24 @@ static void test_nodes(void)
 	tear_down();
 }
 
+static int count_pages(void)
+{
+	char path[64], name[32];
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		count +=
+			readlink(path, name, sizeof(name)) > 12 && !memcmp(name, "/memfd:dvs-", 11);
+	}
+	return count;
+}
+
+/* The pages are made while the bind is on its way through the order. */
 static void test_a_bind(void)
 {
 	struct binding *binding;
+	int pages;
 
 	set_up();
 	CHECK_EQ(bind(SELF_BIND, SLOT, 0, LOCALNODE), 1);
@@ -110,7 +126,9 @@ static void test_a_bind(void)
 	CHECK_EQ(rig.sent.lpid, os_process_id());
 	CHECK_EQ(rig.sent.misc, MIS_GRPLEADER);
 	CHECK(!binding_find(&rig.bindings, RIG_DC, SLOT)); /* before it is ordered */
+	pages = count_pages();
 	CHECK_EQ(rig_apply(), 0);
+	CHECK_EQ(count_pages(), pages);
 	CHECK_EQ(rig.answer.ends, 1);
 	CHECK_EQ(rig.answer.error, 0);
 	CHECK_EQ(rig.answer.value, SLOT);
