@@ -411,45 +411,45 @@ _Static_assert(sizeof(struct pidfd_info) == 64, "its size is part of the request
  * 0: the process lives, and *euid is its user, or -1 where only its status says that (before 6.13); -ESRCH;
  * -ENOPROTOOPT: this kernel cannot tell (before 6.5).
  */
-static int peer_pidfd(int fd, int64_t *euid)
+static int peer_pidfd(int fd, int *pidfd, int64_t *euid)
 {
 	struct pidfd_info info = { .mask = INFO_CREDENTIALS };
-	OS_CLEANUP_FD int pidfd = -1;
-	socklen_t len = sizeof(pidfd);
+	socklen_t len = sizeof(*pidfd);
 
 	*euid = -1;
 	if (without_pidfd)
 		return -ENOPROTOOPT;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
+	if (*pidfd < 0 && getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, pidfd, &len) < 0)
 		return errno == ENOPROTOOPT ? -ENOPROTOOPT : -ESRCH;
-	if (ioctl(pidfd, GET_INFO, &info) == 0 && info.mask & INFO_CREDENTIALS)
+	if (ioctl(*pidfd, GET_INFO, &info) == 0 && info.mask & INFO_CREDENTIALS)
 		*euid = info.euid;
-	return os_poll(pidfd, OS_READ, 0) == 0 ? -ESRCH : 0;
+	return os_poll(*pidfd, OS_READ, 0) == 0 ? -ESRCH : 0;
 }
 
 /* The start of a process has to be known only where the kernel cannot tell of a connection's process. */
 void os_peer_watch(int fd, struct os_peer *peer)
 {
 	static atomic_bool tells;
+	OS_CLEANUP_FD int pidfd = -1;
 	int64_t euid;
 
 	peer->start = 0;
 	if (peer->pid <= 0 || (atomic_load(&tells) && !without_pidfd))
 		return;
-	if (peer_pidfd(fd, &euid) == -ENOPROTOOPT)
+	if (peer_pidfd(fd, &pidfd, &euid) == -ENOPROTOOPT)
 		peer->start = os_start_of(peer->pid);
 	else
 		atomic_store(&tells, true);
 }
 
-bool os_peer_is_there(int fd, const struct os_peer *peer)
+bool os_peer_is_there(int fd, const struct os_peer *peer, int *pidfd)
 {
 	int64_t euid;
 	int r;
 
 	if (peer->pid <= 0)
 		return false;
-	r = peer_pidfd(fd, &euid);
+	r = peer_pidfd(fd, pidfd, &euid);
 	if (r == -ENOPROTOOPT)
 		r = peer->start && os_start_of(peer->pid) == peer->start ? 0 : -ESRCH;
 	if (r == 0 && euid < 0)

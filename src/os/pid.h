@@ -62,7 +62,8 @@ pid_t os_pidfd_pid(int pidfd);
  * user that it had then. Only then is peer->pid its number, and not that of one that came after it.
  */
 void os_peer_watch(int fd, struct os_peer *peer);
-bool os_peer_is_there(int fd, const struct os_peer *peer);
+/* *pidfd: of that process, or -1 as before the first look and where the kernel has none; the caller's to close. */
+bool os_peer_is_there(int fd, const struct os_peer *peer, int *pidfd);
 /* For tests: from now on as where the kernel gives no descriptor of a peer (before 6.5). By start time then. */
 void os_peer_without_pidfd(void);
 

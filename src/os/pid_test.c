@@ -56,6 +56,13 @@ static void test_gone(void)
 
 static char listening[64]; /* the name of a socket, of this process alone */
 
+static bool is_there(int fd, const struct os_peer *peer)
+{
+	OS_CLEANUP_FD int pidfd = -1;
+
+	return os_peer_is_there(fd, peer, &pidfd);
+}
+
 /* Whose connection it is: while the process that made it lives, and as the user that it was. */
 static void test_peer(void)
 {
@@ -68,10 +75,10 @@ static void test_peer(void)
 
 	CHECK_OR_RETURN(os_unix_peer(own, &peer) == 0);
 	os_peer_watch(own, &peer);
-	CHECK(os_peer_is_there(own, &peer));
+	CHECK(is_there(own, &peer));
 	other = peer;
 	other.uid++;
-	CHECK(!os_peer_is_there(own, &other));
+	CHECK(!is_there(own, &other));
 	child = fork();
 	if (!child)
 		_exit(os_unix_connect(listening, OS_PACKET, 1000) < 0);
@@ -82,8 +89,8 @@ static void test_peer(void)
 	CHECK(waitpid(child, NULL, 0) == child);
 	other.pid = getpid(); /* as if the number had come round */
 	other.start = 1;
-	CHECK(!os_peer_is_there(theirs, &other));
-	CHECK(os_peer_is_there(own, &peer));
+	CHECK(!is_there(theirs, &other));
+	CHECK(is_there(own, &peer));
 	CHECK_EQ(os_start_of(child), 0);
 	CHECK(os_start_of(getpid()) > 0);
 	CHECK_EQ(os_euid_of(getpid()), geteuid());
@@ -246,21 +253,21 @@ static void test_peer_by_start_time(void)
 	CHECK_OR_RETURN(os_unix_peer(theirs, &peer) == 0);
 	os_peer_watch(theirs, &peer);
 	CHECK_EQ(peer.start, os_start_of(child));
-	CHECK(os_peer_is_there(theirs, &peer));
+	CHECK(is_there(theirs, &peer));
 	other = peer;
 	other.uid++;
-	CHECK(!os_peer_is_there(theirs, &other));
+	CHECK(!is_there(theirs, &other));
 	/* Not watched while it lived: nothing is known of it. */
 	other = peer;
 	other.start = 0;
-	CHECK(!os_peer_is_there(theirs, &other));
+	CHECK(!is_there(theirs, &other));
 	/* As if its number were that of a process which began at another time. */
 	other = peer;
 	other.start--;
-	CHECK(!os_peer_is_there(theirs, &other));
+	CHECK(!is_there(theirs, &other));
 	kill(child, SIGKILL);
 	CHECK(waitpid(child, NULL, 0) == child);
-	CHECK(!os_peer_is_there(theirs, &peer));
+	CHECK(!is_there(theirs, &peer));
 }
 
 static bool child_connects(int domain, int type)

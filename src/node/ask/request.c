@@ -36,7 +36,7 @@ struct request *request_new(struct requests *requests)
 	assert(os_lock_protects());
 	if (request) {
 		request->requests = requests;
-		request->fd = request->from = request->to = -1;
+		request->fd = request->pidfd = request->from = request->to = -1;
 	}
 	return request;
 }
@@ -46,6 +46,8 @@ void request_keep(struct request **list, struct request *request, void *keeper,
 {
 	assert(!request->cancelled);
 	assert(os_lock_protects());
+	/* It may wait for long, and no client has two descriptors of the daemon for so long. */
+	request->pidfd = os_close(request->pidfd);
 	request->keeper = keeper;
 	request->cancelled = cancelled;
 	request->next_kept = *list;
@@ -104,6 +106,7 @@ static void request_free(struct request *request)
 	os_kept_end(&request->in_state);
 	client_unlink(request);
 	os_source_free(request->source);
+	os_close(request->pidfd);
 	if (request->fd >= 0 && request->outbox)
 		outbox_finish(request->outbox);
 	else if (request->fd >= 0)
@@ -357,11 +360,11 @@ static bool has_too_many(const struct requests *requests, uid_t uid)
 	return have > os_descriptors_part();
 }
 
-bool request_caller_is_there(const struct request *request)
+bool request_caller_is_there(struct request *request)
 {
 	struct os_peer peer = { request->pid, request->uid, request->gid, request->start };
 
-	return request->fd >= 0 && os_peer_is_there(request->fd, &peer);
+	return request->fd >= 0 && os_peer_is_there(request->fd, &peer, &request->pidfd);
 }
 
 void request_fail_gone(struct request *request)

@@ -81,7 +81,8 @@ struct request {
 			uint32_t uid, gid; /* the same, in short */
 		};
 	};
-	uint64_t start;	  /* of the client, as in os_peer */
+	uint64_t start; /* of the client, as in os_peer */
+	int pidfd; /* of the client, if somebody has asked whether it is there; -1 while it is kept */
 	int64_t since_ns; /* of the connection */
 	/* passed on from another node */
 	int from; /* node, -1 */
@@ -132,7 +133,7 @@ bool request_drop_overdue(struct requests *requests);
  * The pid still names the client: the process that connected lives, as the same user. Looked at again whenever
  * something was waited for, and before descriptors are given.
  */
-bool request_caller_is_there(const struct request *request);
+bool request_caller_is_there(struct request *request);
 void request_fail_gone(struct request *request);
 /* The node is in the cluster, and not in the DC. `error` is EDVSDCNODE or EDVSNODCNODE. */
 void request_fail_outside(struct request *request, int error, int node, int dcid);

@@ -325,7 +325,9 @@ void handle_bind(struct request *request)
 	}
 	if (leader_is_elsewhere(request, tgid, tid))
 		return;
-	if (task_keep_for(request->requests->tasks, tgid, tid, vpid, &task) < 0) {
+	/* Of the caller itself the connection has a descriptor. */
+	if (task_keep_for(request->requests->tasks, tgid, tid, vpid,
+			  tid == request->pid ? request->pidfd : -1, &task) < 0) {
 		request_fail(request, EDVSBADPID, "there is no process %d on node %d",
 			     request->head.pid, request->requests->order->self);
 		return;

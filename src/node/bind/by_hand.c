@@ -204,8 +204,8 @@ static int attach_target(struct request *request, struct command *cmd, struct ta
 	} else {
 		tid = request->pid;
 	}
-	if (tid <= 0 ||
-	    task_keep_for(bindings->tasks, os_tgid_of(tid), tid, os_pid_innermost(tid), taskp) < 0)
+	if (tid <= 0 || task_keep_for(bindings->tasks, os_tgid_of(tid), tid, os_pid_innermost(tid),
+				      -1, taskp) < 0)
 		return no_such_pid(request);
 	name_target(cmd, tid, (*taskp)->vpid);
 	return 0;

@@ -135,15 +135,20 @@ void task_keep(struct task *task)
 	task->kept++;
 }
 
-int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, int vpid, struct task **taskp)
+int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, int vpid, int pidfd,
+		  struct task **taskp)
 {
 	struct task *task = task_find(tasks, tid);
-	int r = 0;
+	int own, r;
 
-	if (!task)
-		r = task_new(tasks, tid, tgid, vpid, -1, &task);
-	if (r < 0)
-		return r;
+	if (!task) {
+		own = pidfd < 0 ? -1 : os_dup(pidfd);
+		r = task_new(tasks, tid, tgid, vpid, own, &task);
+		if (r < 0) {
+			os_close(own);
+			return r;
+		}
+	}
 	task_keep(task);
 	*taskp = task;
 	return 0;

@@ -106,10 +106,11 @@ void task_drop(struct task *task);
 /* While something is waited for; task->gone says afterwards that there is no such task any more. */
 void task_keep(struct task *task);
 /*
- * The same with the entry of a task, which is made if there is none. vpid: its number inside.
- * 0 or negative errno: there is no such task.
+ * The same with the entry of a task, which is made if there is none. vpid: its number inside. pidfd: of the task, or
+ * -1; it stays the caller's. 0 or negative errno: there is no such task.
  */
-int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, int vpid, struct task **taskp);
+int task_keep_for(struct tasks *tasks, pid_t tgid, pid_t tid, int vpid, int pidfd,
+		  struct task **taskp);
 /* Also drops it, see task_drop(). */
 void task_let(struct task *task);
 

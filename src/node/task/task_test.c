@@ -79,6 +79,24 @@ static void test_finding(void)
 	tear_down();
 }
 
+/* A descriptor of the task that the asker has saves another look for it by number. */
+static void test_keeping_by_descriptor(void)
+{
+	int pidfd = os_pidfd_open(os_self_pid(), false);
+	struct task *task;
+
+	set_up();
+	/* As if it had another number: it is not looked for. */
+	CHECK_EQ(task_keep_for(&tasks, 70, 70, 70, pidfd, &task), 0);
+	CHECK(task->pidfd >= 0 && task->pidfd != pidfd);
+	CHECK_EQ(os_pidfd_pid(task->pidfd), os_self_pid());
+	task_let(task);
+	CHECK(!tasks.all);
+	CHECK_EQ(os_pidfd_pid(pidfd), os_self_pid());
+	os_close(pidfd);
+	tear_down();
+}
+
 /* It is known for as long as it has a binding, or somebody waits for something of it. */
 static void test_forgetting(void)
 {
@@ -86,7 +104,7 @@ static void test_forgetting(void)
 
 	set_up();
 	task = new_task(os_self_pid(), os_self_pid(), NULL);
-	CHECK_EQ(task_keep_for(&tasks, os_self_pid(), os_self_pid(), os_self_pid(), &same), 0);
+	CHECK_EQ(task_keep_for(&tasks, os_self_pid(), os_self_pid(), os_self_pid(), -1, &same), 0);
 	CHECK(same == task);
 	task_drop(task);
 	CHECK(tasks.all == task);
@@ -146,7 +164,7 @@ static void test_a_number_of_no_process(void)
 
 	set_up();
 	CHECK_EQ(task_new(&tasks, none, none, 1, -1, &task), -ESRCH);
-	CHECK_EQ(task_keep_for(&tasks, none, none, 1, &task), -ESRCH);
+	CHECK_EQ(task_keep_for(&tasks, none, none, 1, -1, &task), -ESRCH);
 	CHECK(!task && !tasks.all);
 	tear_down();
 }
@@ -306,6 +324,7 @@ int main(void)
 {
 	TEST(test_finding);
 	TEST(test_forgetting);
+	TEST(test_keeping_by_descriptor);
 	TEST(test_gone_while_kept);
 	TEST(test_adopting);
 	TEST(test_a_number_of_no_process);
