@@ -61,9 +61,6 @@ static int check_thread_status(const char *status, bool alone, bool held, struct
 		return r;
 	if (!held && procdir_number(status, "TracerPid", 10, 0))
 		return refuse(refusal, "the process is being traced by a debugger");
-	if (procdir_number(status, "Seccomp", 10, 0))
-		return refuse(refusal, "the process runs under seccomp filters, which cannot be "
-				       "carried");
 	if (features && strncmp(features, "shstk", 5) == 0)
 		return refuse(refusal, "the process has a shadow stack, which is not carried");
 	if (procdir_number(status, "untag_mask", 16, ~0ull) != ~0ull)
@@ -346,8 +343,6 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 
 		if (read < 0)
 			return ended_refuse(inventory->dir, read, "status of a thread", refusal);
-		if (procdir_number(inventory->text.text, "Seccomp", 10, 0))
-			return refuse(refusal, "the process has just entered seccomp");
 		if (i && inventory->thread[i].tid != inventory->pid) {
 			int r = peculiar_check_outside(inventory, inventory->thread[i].tid,
 						       refusal);

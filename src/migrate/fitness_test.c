@@ -5,8 +5,6 @@
  */
 #include "migrate/inventory.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -45,18 +43,6 @@ static void be_plain(void)
 static void be_a_leader(void)
 {
 	setsid();
-	stay();
-}
-
-/* A filter that lets all pass. */
-static void be_filtered(void)
-{
-	struct sock_filter pass = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	const struct sock_fprog program = { 1, &pass };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		_exit(1);
 	stay();
 }
 
@@ -168,14 +154,6 @@ static void test_ended(void)
 	end();
 }
 
-static void test_filtered(void)
-{
-	begin(be_filtered);
-	CHECK(is_refused(fitness_check, EDVSPROCSTS, "seccomp filters"));
-	CHECK(is_refused(fitness_check_again, EDVSPROCSTS, "just entered seccomp"));
-	end();
-}
-
 static void test_session(void)
 {
 	begin(be_plain);
@@ -234,14 +212,9 @@ static void test_semaphores(void)
 
 int main(void)
 {
-	if (prctl(PR_GET_SECCOMP) != 0) {
-		test_skip("this program runs under seccomp itself");
-		return test_end();
-	}
 	TEST(test_stopped);
 	TEST(test_traced);
 	TEST_OF_THREADS(test_ended);
-	TEST(test_filtered);
 	TEST(test_session);
 	TEST(test_parent);
 	TEST(test_again);

@@ -79,7 +79,7 @@ int inventory_read_timers(struct inventory *inventory, struct refusal *refusal);
 int inventory_read_maps(struct inventory *inventory, const struct migrate_host *host,
 			struct maps_skip *skip, struct refusal *refusal);
 
-/* fitness.c: refuses a process that is not of the kind that can move: children, seccomp, ... */
+/* fitness.c: refuses a process that is not of the kind that can move: shadow stacks, orphans, ... */
 int fitness_check(struct inventory *inventory, struct refusal *refusal);
 
 /* fitness.c: the part that may change until the freeze, per thread and process. */

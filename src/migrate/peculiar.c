@@ -179,7 +179,7 @@ static int check_keyrings(const struct calls *calls, const struct peculiar_quest
 }
 
 int peculiar_check(struct calls *calls, const struct peculiar_questions *q, int32_t vtid,
-		   struct refusal *refusal)
+		   bool is_strict, struct refusal *refusal)
 {
 	uint64_t cookie;
 	int policy, tsc;
@@ -195,7 +195,7 @@ int peculiar_check(struct calls *calls, const struct peculiar_questions *q, int3
 	memcpy(&tsc, calls_at(calls, q->tsc), sizeof(tsc));
 	memcpy(&policy, calls_at(calls, q->policy), sizeof(policy));
 	memcpy(&cookie, calls_at(calls, q->cookie), sizeof(cookie));
-	if (tsc != PR_TSC_ENABLE)
+	if (tsc != (is_strict ? PR_TSC_SIGSEGV : PR_TSC_ENABLE))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "thread %d has switched off the time-stamp counter, which is "
 				   "not carried",

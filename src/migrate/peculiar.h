@@ -27,7 +27,7 @@ int peculiar_check_outside(struct inventory *inventory, pid_t tid, struct refusa
 /* Borrowed: adds PECULIAR_CALLS calls at most; after the run the check refuses by name. */
 void peculiar_ask(struct calls *calls, struct peculiar_questions *questions);
 int peculiar_check(struct calls *calls, const struct peculiar_questions *questions, int32_t vtid,
-		   struct refusal *refusal);
+		   bool is_strict, struct refusal *refusal);
 
 /* Whether the answers prove that no Landlock domain restricts the thread; false: not known. */
 bool peculiar_free_of_landlock(const struct calls *calls,

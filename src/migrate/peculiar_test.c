@@ -50,7 +50,7 @@ static void begin(void)
 
 static int check(void)
 {
-	return peculiar_check(&calls, &asked, VTID, &refusal);
+	return peculiar_check(&calls, &asked, VTID, false, &refusal);
 }
 
 static void end(void)

@@ -13,12 +13,16 @@
 #define SIGNALS_MAX 65536u
 #define TIMERS_MAX  65536u
 #define GUARDS_MAX  1048576u
+#define FILTERS_MAX 65536u
 
 void picture_free(struct picture *picture)
 {
 	for (uint32_t i = 0; i < picture->thread_count; i++)
 		free(picture->thread[i].xstate);
 	free(picture->thread);
+	for (uint32_t i = 0; i < picture->filter_count; i++)
+		free(picture->filter[i]);
+	free(picture->filter);
 	free(picture->signal);
 	free(picture->timer);
 	free(picture->guard);
@@ -172,7 +176,9 @@ static int take_thread(struct picture *picture, const struct image_thread *image
 			&picture->thread_capacity, IMAGE_THREADS_MAX, sizeof(*thread));
 	if (!thread)
 		return -ENOMEM;
-	*thread = (struct picture_thread){ .image = *image, .signal_first = picture->signal_count };
+	*thread = (struct picture_thread){ .image = *image,
+					   .signal_first = picture->signal_count,
+					   .filter_first = picture->filter_count };
 	return 0;
 }
 
@@ -191,6 +197,27 @@ static int take_xstate(struct picture *picture, const void *payload, uint32_t le
 	assert(length <= IMAGE_XSTATE_MAX); /* image_length_ok() saw to it */
 	memcpy(thread->xstate, payload, length);
 	thread->xstate_bytes = length;
+	return 0;
+}
+
+static int take_filter(struct picture *picture, const struct image_seccomp *image, uint32_t length)
+{
+	struct image_seccomp **room, *filter;
+
+	if (!picture->thread_count || !image_seccomp_ok(image, length))
+		return -EBADMSG;
+	filter = malloc(length);
+	if (!filter)
+		return -ENOMEM;
+	room = append((void **)&picture->filter, &picture->filter_count, &picture->filter_capacity,
+		      FILTERS_MAX, sizeof(struct image_seccomp *));
+	if (!room) {
+		free(filter);
+		return -ENOMEM;
+	}
+	memcpy(filter, image, length);
+	*room = filter;
+	picture->thread[picture->thread_count - 1].filter_count++;
 	return 0;
 }
 
@@ -254,6 +281,9 @@ int picture_take(struct picture *picture, const struct reader *reader, const voi
 	case IMAGE_XSTATE:
 		r = take_xstate(picture, payload, reader->length);
 		break;
+	case IMAGE_SECCOMP:
+		r = take_filter(picture, payload, reader->length);
+		break;
 	case IMAGE_SIGINFO:
 		r = take_signal(picture, payload);
 		break;
@@ -274,8 +304,14 @@ int picture_complete(const struct picture *picture, struct refusal *refusal)
 	if (picture->thread[0].image.tid != picture->process.vpid)
 		return refuse_damaged(refusal, "its first thread is not its leader");
 	for (uint32_t i = 0; i < picture->thread_count; i++) {
-		if (!picture->thread[i].xstate)
+		const struct picture_thread *thread = &picture->thread[i];
+
+		if (!thread->xstate)
 			return refuse_damaged(refusal, "a thread has no CPU state");
+		if (thread->image.seccomp_count !=
+			    thread->filter_count + thread->image.seccomp_common ||
+		    thread->image.seccomp_common > (i ? picture->thread[0].filter_count : 0))
+			return refuse_damaged(refusal, "a thread lacks seccomp filters");
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@ struct picture_thread {
 	uint8_t *xstate; /* owned */
 	uint32_t xstate_bytes;
 	uint32_t signal_first, signal_count; /* its pending signals, in picture.signal */
+	uint32_t filter_first, filter_count; /* its own seccomp filters, in picture.filter */
 };
 
 struct picture {
@@ -36,6 +37,8 @@ struct picture {
 	uint32_t guard_count, guard_capacity;
 	struct picture_thread *thread; /* owned; the leader first */
 	uint32_t thread_count, thread_capacity;
+	struct image_seccomp **filter; /* owned, each with its code behind it */
+	uint32_t filter_count, filter_capacity;
 };
 
 void picture_free(struct picture *picture);

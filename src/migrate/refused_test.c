@@ -130,7 +130,7 @@ static void test_shared_outside(void)
 static void test_refused_without_descriptors(void)
 {
 	static const char *const kinds[] = {
-		"seccomp",	 "memory_policy", "child_with_table",
+		"orphan",	 "memory_policy", "child_with_table",
 		"shared_reader", "memfd_shared",  "thread_personality"
 	};
 	struct rlimit limit;

@@ -136,6 +136,9 @@ int restore_threads(struct restore *restore, struct refusal *refusal);
 /* The thread with this number, or NULL; the leader is first, the others are sorted by it. */
 struct tracee *restore_tracee_of(struct restore *restore, int32_t vtid);
 void restore_add_thread(struct restore *restore, const struct picture_thread *thread);
+/* The seccomp filters that all threads have, when those are there; and what remains of one, before its credentials. */
+int restore_seccomp(struct restore *restore, struct refusal *refusal);
+void restore_add_seccomp(struct restore *restore, const struct picture_thread *thread);
 void restore_add_credentials(struct restore *restore, const struct image_thread *thread);
 int restore_leave(struct restore *restore, struct refusal *refusal);
 

@@ -155,6 +155,7 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	add_limits(restore);
 	add_signal_handlers(restore);
 	restore_add_thread(restore, &picture->thread[0]);
+	restore_add_seccomp(restore, &picture->thread[0]);
 	restore_add_credentials(restore, &picture->thread[0].image);
 	calls_room(calls, 1, 0);
 	/* 2 (only the superuser may dump) cannot be asked for; 0 is what comes nearest. */

@@ -284,7 +284,7 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 	assert(restore->threads.count == 1); /* the shell */
 	restore->threads.vtid[0] = picture->process.vpid;
 	if (picture->thread_count == 1)
-		return 0;
+		return restore_seccomp(restore, refusal);
 	calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[0]);
 	for (uint32_t i = 1; i < picture->thread_count; i++)
 		add_clone(restore, picture->thread[i].image.tid);
@@ -292,6 +292,8 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 
 	if (r == 0)
 		r = adopt_threads(restore, refusal);
+	if (r == 0)
+		r = restore_seccomp(restore, refusal);
 	for (uint32_t i = 1; i < picture->thread_count && r == 0; i++) {
 		const struct picture_thread *thread = &picture->thread[i];
 		struct tracee *tracee = restore_tracee_of(restore, thread->image.tid);
@@ -301,6 +303,7 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 					   "a thread got another number on the target");
 		calls_begin(&restore->calls, &restore->foothold, tracee);
 		restore_add_thread(restore, thread);
+		restore_add_seccomp(restore, thread);
 		restore_add_credentials(restore, &thread->image);
 		r = restore_run(restore, refusal);
 	}

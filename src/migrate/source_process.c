@@ -28,6 +28,7 @@ void source_process_deinit(struct source_process *process)
 	process->is_open = false;
 	threads_free(&process->threads);
 	interrupted_free(&process->interrupted);
+	seccomp_free(&process->leader_filters);
 	calls_deinit(&process->calls);
 }
 
@@ -51,6 +52,9 @@ static int borrow_all(struct source_process *process, struct refusal *refusal)
 		if (r)
 			return refusal_set(refusal, EDVSSRCH, "the process %s",
 					   tracee_result_text(r));
+		r = seccomp_suspend(&process->threads.tracee[i], &process->inventory, refusal);
+		if (r)
+			return r;
 		interrupted_mend(&process->threads.tracee[i]);
 	}
 	return 0;

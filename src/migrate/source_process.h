@@ -10,6 +10,7 @@
 #include "migrate/calls.h"
 #include "migrate/interrupted.h"
 #include "migrate/inventory.h"
+#include "migrate/seccomp.h"
 #include "migrate/threads.h"
 #include "wire/image.h"
 
@@ -47,9 +48,10 @@ struct source_process {
 	struct foothold foothold;
 	struct calls calls;
 	struct image_sigaction actions[IMAGE_SIGNALS];
-	struct os_affinity *affinity; /* owned: of each thread before it was gathered, or NULL */
-	uint64_t late;		      /* killed: signals that died with it */
-	uint64_t pending_sent;	      /* signals that were pending and are in the image */
+	struct seccomp leader_filters; /* while it is sent */
+	struct os_affinity *affinity;  /* owned: of each thread before it was gathered, or NULL */
+	uint64_t late;		       /* killed: signals that died with it */
+	uint64_t pending_sent;	       /* signals that were pending and are in the image */
 };
 
 int source_process_init(struct source_process *process, pid_t pid); /* 0 or -ENOMEM */

@@ -84,15 +84,35 @@ static int send_process_state(struct source_process *process, struct writer *wri
 	return r;
 }
 
-/* *length: of the xsave area, which has room for IMAGE_XSTATE_MAX. */
+/* *length: of the xsave area, which has room for IMAGE_XSTATE_MAX. The caller frees filters, also after a refusal. */
 static int read_thread(struct source_process *process, uint32_t index, struct image_thread *thread,
-		       uint8_t *xstate, size_t *length, struct refusal *refusal)
+		       uint8_t *xstate, size_t *length, struct seccomp *filters,
+		       struct refusal *refusal)
 {
+	int32_t vtid = process->threads.vtid[index];
+
 	assert(index < process->threads.count);
 	*length = IMAGE_XSTATE_MAX;
 	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[index]);
-	return state_read_thread(&process->calls, &process->inventory, process->threads.vtid[index],
-				 thread, xstate, length, refusal);
+	int r = state_read_thread(&process->calls, &process->inventory, vtid, thread, xstate,
+				  length, refusal);
+
+	if (r == 0)
+		r = seccomp_read(filters, process->threads.tracee[index].tid, vtid,
+				 thread->seccomp_mode, refusal);
+	thread->seccomp_count = filters->count;
+	return r;
+}
+
+/* The leader's are kept for the threads that come after it. */
+static void send_filters(struct source_process *process, uint32_t index, struct seccomp *filters,
+			 uint32_t common, struct writer *writer)
+{
+	seccomp_send(filters, common, writer);
+	if (index == 0) {
+		process->leader_filters = *filters;
+		*filters = (struct seccomp){ 0 };
+	}
 }
 
 static int send_thread(struct source_process *process, const struct os_affinity *every_cpu,
@@ -101,11 +121,15 @@ static int send_thread(struct source_process *process, const struct os_affinity 
 	struct tracee *tracee = &process->threads.tracee[index];
 	struct image_thread thread;
 	uint8_t xstate[IMAGE_XSTATE_MAX] __attribute__((aligned(64)));
+	struct seccomp filters = { 0 };
 	size_t length;
-	int r = read_thread(process, index, &thread, xstate, &length, refusal);
+	int r = read_thread(process, index, &thread, xstate, &length, &filters, refusal);
 
-	if (r)
+	if (r) {
+		seccomp_free(&filters);
 		return r;
+	}
+	thread.seccomp_common = index ? seccomp_common(&process->leader_filters, &filters) : 0;
 	interrupted_translate(&process->interrupted, tracee->tid, &thread.registers);
 	thread.affinity_bytes = sizeof(thread.affinity);
 	if (!process->affinity ||
@@ -115,6 +139,8 @@ static int send_thread(struct source_process *process, const struct os_affinity 
 		memcpy(thread.affinity, &process->affinity[index], sizeof(thread.affinity));
 	writer_put(writer, IMAGE_THREAD, &thread, sizeof(thread));
 	writer_put(writer, IMAGE_XSTATE, xstate, length);
+	send_filters(process, index, &filters, thread.seccomp_common, writer);
+	seccomp_free(&filters);
 	return send_pending(process, writer, tracee->tid, false, refusal);
 }
 
@@ -159,6 +185,7 @@ int source_process_send(struct source_process *process, const struct inventories
 	};
 
 	process->pending_sent = 0;
+	seccomp_free(&process->leader_filters);
 	send_head(process, writer);
 	int r = memory_send(process->pid, process->inventory.dir, &view, writer, page_count,
 			    refusal);
@@ -178,9 +205,11 @@ int source_process_try(struct source_process *process, struct refusal *refusal)
 	int r = 0;
 
 	for (uint32_t i = 0; i < process->threads.count && r == 0; i++) {
+		struct seccomp filters = { 0 };
 		size_t length;
 
-		r = read_thread(process, i, &thread, xstate, &length, refusal);
+		r = read_thread(process, i, &thread, xstate, &length, &filters, refusal);
+		seccomp_free(&filters);
 	}
 	return r ? r : check_last(process, refusal);
 }

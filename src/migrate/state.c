@@ -233,6 +233,7 @@ static int read_credentials(struct inventory *inventory, pid_t tid, struct image
 	credentials->bounding = procdir_number(status, "CapBnd", 16, 0);
 	credentials->ambient = procdir_number(status, "CapAmb", 16, 0);
 	credentials->no_new_privs = (uint32_t)procdir_number(status, "NoNewPrivs", 10, 0);
+	thread->seccomp_mode = (uint32_t)procdir_number(status, "Seccomp", 10, 0);
 	for (char *end; groups && *groups && *groups != '\n'; groups = end + strspn(end, " ")) {
 		uint32_t group = (uint32_t)strtoul(groups, &end, 10);
 
@@ -389,14 +390,15 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 			"a thread of its parent that is not the main one, whose end would not be "
 			"told to it on the target");
 	thread->credentials.securebits = (uint32_t)calls_result(calls, bits);
-	r = peculiar_check(calls, &peculiar, vtid, refusal);
+	r = read_credentials(inventory, tid, thread, refusal);
+	if (r == 0)
+		r = peculiar_check(calls, &peculiar, vtid,
+				   thread->seccomp_mode == SECCOMP_MODE_STRICT, refusal);
 	if (r == 0 && !peculiar_free_of_landlock(calls, &peculiar))
 		r = landlock_prove_none(calls, inventory, refusal);
 	if (r)
 		return r;
 	r = read_traced(tracee, thread, xstate, xstate_bytes, refusal);
-	if (r == 0)
-		r = read_credentials(inventory, tid, thread, refusal);
 	if (r)
 		return r;
 	trace_robust_list(tid, &thread->robust_list, &thread->robust_length);

@@ -23,7 +23,9 @@
 #include <linux/capability.h>
 #include <linux/kcmp.h>
 #include <linux/keyctl.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 
 /* Newer than the headers of some systems the engine runs on. */
 #ifndef PR_GET_MDWE

@@ -173,6 +173,36 @@ int trace_rseq(pid_t tid, struct trace_rseq *rseq)
 	return 0;
 }
 
+int trace_suspend_seccomp(pid_t tid)
+{
+	const unsigned long options =
+		PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP;
+
+	return request(PTRACE_SETOPTIONS, tid, NULL, (void *)options);
+}
+
+int trace_seccomp_filter(pid_t tid, uint64_t number, void *code)
+{
+	long got = ptrace(PTRACE_SECCOMP_GET_FILTER, tid, (void *)number, code);
+
+	assert(tid > 0);
+	return got < 0 ? -errno : (int)got;
+}
+
+int trace_seccomp_flags(pid_t tid, uint64_t number, uint64_t *flags)
+{
+	struct {
+		uint64_t number, flags;
+	} data = { .number = number };
+	long got = ptrace(PTRACE_SECCOMP_GET_METADATA, tid, (void *)sizeof(data), &data);
+
+	assert(flags);
+	if (got < 0)
+		return -errno;
+	*flags = data.flags;
+	return 0;
+}
+
 int trace_syscall_dispatch(pid_t tid)
 {
 	struct {

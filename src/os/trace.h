@@ -64,6 +64,22 @@ int trace_rseq(pid_t tid, struct trace_rseq *rseq);
 /* The list of locks that the kernel marks when the task ends; both 0: there is none, or it cannot be seen. */
 void trace_robust_list(pid_t tid, uint64_t *head, uint64_t *length);
 
+/*
+ * A stopped task that trace_seize(exit_kill) holds: its system calls pass by its seccomp filters until it is let go.
+ * -EINVAL: this kernel cannot; -EPERM: the caller may not, or is under seccomp itself.
+ */
+int trace_suspend_seccomp(pid_t tid);
+
+/*
+ * The seccomp filter with this number, the oldest is 0, of a stopped task: returns how many instructions it has, of
+ * eight bytes each, and copies them if `code` is not NULL. -ENOENT: there is none; -EMEDIUMTYPE: the kernel has not
+ * kept it.
+ */
+int trace_seccomp_filter(pid_t tid, uint64_t number, void *code);
+
+/* The flags (SECCOMP_FILTER_FLAG_*) that it was installed with, as far as the kernel tells. */
+int trace_seccomp_flags(pid_t tid, uint64_t number, uint64_t *flags);
+
 /* 1 if system calls of the task are dispatched to user space (PR_SET_SYSCALL_USER_DISPATCH). */
 int trace_syscall_dispatch(pid_t tid);
 

@@ -68,6 +68,8 @@ bool image_length_ok(uint32_t type, uint32_t length)
 	case IMAGE_FILE_BYTES:
 		return length > sizeof(struct image_file_bytes) &&
 		       length <= sizeof(struct image_file_bytes) + IMAGE_FILE_BYTES_MAX;
+	case IMAGE_SECCOMP:
+		return length > sizeof(struct image_seccomp) && length <= IMAGE_RECORD_MAX;
 	case IMAGE_END:
 		return length == sizeof(struct image_end);
 	}
@@ -227,9 +229,19 @@ bool image_string_ok(const struct image_string_head *head, uint32_t length)
 	return head->length <= IMAGE_PATH_MAX && length == sizeof(*head) + head->length;
 }
 
+bool image_seccomp_ok(const struct image_seccomp *seccomp, uint32_t length)
+{
+	return seccomp->count && seccomp->count <= IMAGE_SECCOMP_CODE_MAX &&
+	       length == sizeof(*seccomp) + seccomp->count * 8;
+}
+
 bool image_thread_ok(const struct image_thread *thread)
 {
 	if (thread->tid <= 0 || !memchr(thread->comm, 0, sizeof(thread->comm)))
+		return false;
+	if (thread->seccomp_mode > 2 || thread->seccomp_count > IMAGE_SECCOMP_MAX ||
+	    (thread->seccomp_mode == 2) != (thread->seccomp_count != 0) ||
+	    thread->seccomp_common > thread->seccomp_count)
 		return false;
 	return thread->credentials.group_count <= 64 && thread->affinity_bytes <= 128;
 }

@@ -14,7 +14,7 @@
  *	       what the target must have before anything is stopped
  *	state: OBJECTS MEMBER* MEMORY* FILE* (DESCRIPTION CONTENTS*)* one process after another END
  *	       process: PROCESS STRING* MAP* FD* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
- *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SIGINFO*)*
+ *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SECCOMP* SIGINFO*)*
  *
  * Between the two, if files are carried along that the target lacks (migrate/carry.h), each of these is a stream:
  *
@@ -54,6 +54,8 @@
 #define IMAGE_RUN_PAGES_MAX    32u		 /* pages in one PAGES record */
 #define IMAGE_RECORD_MAX       (160u * 1024u)	 /* payload of any record */
 #define IMAGE_ADDRESS_END      0x7ffffffff000ull /* first address no program can have */
+#define IMAGE_SECCOMP_MAX      8192u /* filters of one thread: the kernel allows a few less */
+#define IMAGE_SECCOMP_CODE_MAX 4096u /* instructions of one filter: BPF_MAXINSNS */
 #define IMAGE_NAME_BYTES       32u
 
 enum image_type {
@@ -81,6 +83,7 @@ enum image_type {
 	IMAGE_WANTED,
 	IMAGE_DIGEST,
 	IMAGE_FILE_BYTES,
+	IMAGE_SECCOMP,
 	IMAGE_END,
 };
 
@@ -447,6 +450,19 @@ struct image_thread {
 	uint32_t affinity_bytes;
 	uint8_t affinity[128];
 	struct image_credentials credentials;
+	uint32_t seccomp_mode;	 /* SECCOMP_MODE_* */
+	uint32_t seccomp_count;	 /* filters */
+	uint32_t seccomp_common; /* how many of those, the oldest, are the leader's oldest ones */
+	uint32_t pad;
+};
+
+/*
+ * Payload of SECCOMP: this, then count instructions of eight bytes. A filter of the THREAD record before it, the
+ * oldest first; those that it has in common with the leader are left out.
+ */
+struct image_seccomp {
+	uint32_t flags; /* SECCOMP_FILTER_FLAG_* */
+	uint32_t count;
 };
 
 struct image_end {
@@ -473,7 +489,8 @@ _Static_assert(sizeof(struct image_contents) == 8, "layout");
 _Static_assert(sizeof(struct image_fd) == 16, "layout");
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
-_Static_assert(sizeof(struct image_thread) == 840, "layout");
+_Static_assert(sizeof(struct image_thread) == 856, "layout");
+_Static_assert(sizeof(struct image_seccomp) == 8, "layout");
 
 /*
  * Whether a record of this type may have this length. Payloads with a variable tail are checked
@@ -497,6 +514,7 @@ bool image_fd_ok(const struct image_fd *fd);
 bool image_pages_ok(const struct image_pages *pages, uint32_t length);
 bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length);
 bool image_string_ok(const struct image_string_head *head, uint32_t length);
+bool image_seccomp_ok(const struct image_seccomp *seccomp, uint32_t length);
 bool image_thread_ok(const struct image_thread *thread);
 
 /* Whether the memory file has these contents. */

@@ -161,7 +161,10 @@ static const struct image_thread thread = { .tid = 2,
 							     .securebits = 63,
 							     .no_new_privs = 64,
 							     .group_count = 2,
-							     .group = { 65, 66 } } };
+							     .group = { 65, 66 } },
+					    .seccomp_mode = 2,
+					    .seccomp_count = 67,
+					    .seccomp_common = 66 };
 static const struct image_guard guard = { .start = 2, .end = 3 };
 static const struct image_siginfo siginfo = { .shared = 2, .info = { 3, 4 } };
 static const struct image_timer timer = { .id = 2,
@@ -208,6 +211,10 @@ static const struct {
 	struct image_contents head;
 	char tail[4];
 } contents = { { .description = 2, .length = 4 }, { 't', 'a', 'b', 'c' } };
+static const struct {
+	struct image_seccomp head;
+	uint64_t code[2];
+} seccomp = { { .flags = 2, .count = 2 }, { 3, 4 } };
 static const struct image_pages pages = { .address = 0x5000, .count = 1 };
 static const struct image_shared_pages shared_pages = { .memory = 2, .offset = 0x6000, .count = 1 };
 
@@ -235,6 +242,7 @@ READ(thread, image_thread_ok(got))
 READ(file, image_file_ok(&got->head, (uint32_t)(sizeof(got->head) + 4)))
 READ(string, image_string_ok(&got->head, sizeof(*got)))
 READ(contents, image_contents_ok(&got->head, sizeof(*got)))
+READ(seccomp, image_seccomp_ok(&got->head, sizeof(*got)))
 READ(pages, image_pages_ok(got, sizeof(*got) + IMAGE_PAGE))
 READ(shared_pages, image_shared_pages_ok(got, sizeof(*got) + IMAGE_PAGE))
 
@@ -252,6 +260,7 @@ static const struct compat_sample records[] = {
 	{ "file", compat_write_plain, read_file, &file, sizeof(file) },
 	{ "string", compat_write_plain, read_string, &string, sizeof(string) },
 	{ "contents", compat_write_plain, read_contents, &contents, sizeof(contents) },
+	{ "seccomp", compat_write_plain, read_seccomp, &seccomp, sizeof(seccomp) },
 	{ "pages", compat_write_plain, read_pages, &pages, sizeof(pages) },
 	{ "shared pages", compat_write_plain, read_shared_pages, &shared_pages,
 	  sizeof(shared_pages) },

@@ -23,15 +23,28 @@ static void stay(void)
 		pause();
 }
 
+/* A listener that was closed is not seen; the filter asks it still. */
+static void seccomp_listener(void)
+{
+	struct sock_filter code[] = { { BPF_LD | BPF_W | BPF_ABS, 0, 0, 0 },
+				      { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_swapoff },
+				      { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF },
+				      { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
+	struct sock_fprog program = { 4, code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+			  &program);
+
+	NEED(fd >= 0);
+	close((int)fd);
+}
+
 static void child_with_filter(void)
 {
-	struct sock_filter code[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
-	struct sock_fprog program = { 1, code };
-
 	if (fork())
 		return;
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	seccomp_listener();
 	stay();
 }
 
@@ -82,15 +95,6 @@ static void child_of_thread(void)
 	NEED(pthread_create(&thread, NULL, start_mortal, NULL) == 0);
 	while (!__atomic_load_n(&started, __ATOMIC_ACQUIRE))
 		victim_nap();
-}
-
-static void seccomp(void)
-{
-	struct sock_filter code[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
-	struct sock_fprog program = { 1, code };
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	NEED(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
 static int semaphores = -1;
@@ -198,7 +202,7 @@ static const struct kind process_kinds[] = {
 	{ "child_with_table", "shares its descriptor table with process", child_with_table },
 	{ "child_of_thread", "a thread of its parent that is not the main one", child_of_thread },
 	{ "stopped_child", "SIGSTOP", stopped_child },
-	{ "seccomp", "seccomp", seccomp },
+	{ "seccomp_listener", "SECCOMP_RET_USER_NOTIF", seccomp_listener },
 	{ "sysv_undo", "System V semaphores", undo },
 	{ "network_namespace", "net namespace", network },
 	{ "mount_namespace", "mnt namespace", mounts },
