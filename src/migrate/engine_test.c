@@ -28,7 +28,7 @@ static const char *const carried[] = {
 	"socket_pairs",	  "inet_sockets",   "inet_connections",
 	"family",	  "children_ended", "message_pairs",
 	"fifos",	  "unix_names",	    "unix_connections",
-	"family_sockets", "orphans", "seccomp",
+	"family_sockets", "orphans", "seccomp",	    "sysv",
 };
 
 static bool is_wanted(const char *victim)

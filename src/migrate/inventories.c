@@ -60,6 +60,8 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 		r = read_one(all, i, host, first, refusal);
 	if (r == 0)
 		r = read_descriptors(all, host, refusal);
+	if (r == 0)
+		r = sysv_read(all, refusal);
 	if (r == 0 && memories_add_files(&all->tables->memories, &all->tables->files) < 0)
 		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	if (r == 0)

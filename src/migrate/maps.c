@@ -16,6 +16,7 @@
 #include "dvk/errors.h"
 #include "migrate/ended.h"
 #include "migrate/memories.h"
+#include "migrate/sysv.h"
 #include "os/inode.h"
 #include "os/open.h"
 #include "os/procdir.h"
@@ -231,7 +232,6 @@ static const char *special_object(const char *path)
 	static const struct {
 		const char *prefix, *what;
 	} known[] = {
-		{ "/SYSV", "a System V shared memory segment" },
 		{ "/[aio]", "an asynchronous I/O context (AIO)" },
 		{ "/anon_hugepage", "huge pages" },
 		{ "/i915", "memory of a graphics card" },
@@ -252,9 +252,6 @@ static int classify_nameless(const struct printed *printed, struct image_map *ma
 {
 	static const char prefix[] = "[anon:";
 
-	/* The first System V segment has inode 0. */
-	if (printed->path[0] == '/' && special_object(printed->path))
-		return refuse_map(refusal, printed, special_object(printed->path));
 	if (strncmp(printed->path, prefix, sizeof(prefix) - 1) == 0)
 		copy_label(map, printed->path, prefix);
 	else if (printed->path[0] && strcmp(printed->path, "[heap]") &&
@@ -327,6 +324,27 @@ static bool is_foreign(const struct printed *printed, int dir, const struct migr
 
 	os_close(fd);
 	return recalled;
+}
+
+/* The inode number is that of the segment. */
+static bool is_sysv(const struct printed *printed)
+{
+	return strncmp(printed->path, "/SYSV", 5) == 0 && os_device_major(printed->device) == 0 &&
+	       printed->inode <= INT32_MAX;
+}
+
+static int classify_sysv(const struct printed *printed, struct image_map *map, int dir,
+			 const struct maps_objects *objects, struct refusal *refusal)
+{
+	const struct image_memory memory = { sysv_memory_of((int32_t)printed->inode),
+					     object_bytes(printed, dir) };
+
+	map->kind = IMAGE_MAP_SHARED_ANON;
+	map->offset = printed->offset;
+	map->object = memory.id;
+	if (objects && memories_note(objects->memories, &memory) < 0)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	return 0;
 }
 
 static int classify_object(const struct printed *printed, struct image_map *map, int dir,
@@ -429,7 +447,10 @@ static int on_mapping(struct reading *reading, const struct printed *printed)
 			reading->skip->locked = map.flags & IMAGE_MAP_LOCKED;
 			return 0;
 		}
-		if (printed->inode == 0)
+		if (is_sysv(printed))
+			r = classify_sysv(printed, &map, reading->dir, reading->objects,
+					  reading->refusal);
+		else if (printed->inode == 0)
 			r = classify_nameless(printed, &map, reading->refusal);
 		else
 			r = classify_object(printed, &map, reading->dir, reading->objects,

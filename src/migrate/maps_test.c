@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "migrate/sysv.h"
 #include "dvk/errors.h"
 #include "migrate/made_proc_test.h"
 #include "migrate/memories.h"
@@ -128,8 +129,6 @@ static void test_kinds_refused(void)
 	} refused[] = {
 		{ "1000-2000 rw-s 00000000 00:00 0 ", "a shared mapping without an object" },
 		{ "1000-2000 rw-p 00000000 00:00 0 [of_tomorrow]", "an unknown kind" },
-		{ "1000-2000 rw-s 00000000 00:01 0 /SYSV00000000 (deleted)", "System V shared" },
-		{ "1000-2000 rw-s 00000000 00:01 7 /SYSV00000000 (deleted)", "System V shared" },
 		{ "1000-2000 rw-s 00000000 00:01 7 /[aio] (deleted)", "asynchronous I/O" },
 		{ "1000-2000 rw-s 00000000 00:01 7 /anon_hugepage (deleted)", "huge pages" },
 		{ "1000-2000 rw-s 00000000 00:01 7 /i915 (deleted)", "a graphics card" },
@@ -216,6 +215,16 @@ static void test_shared(void)
 	made_proc_text(&made, "map_files/1000-3000", "not a whole page");
 	CHECK_EQ(read_one("1000-3000 rw-s 00000000 00:01 9 /dev/zero (deleted)", "rd sh"), 0);
 	CHECK(memories.count == 1 && memories.memory[0].bytes == IMAGE_PAGE);
+	/* A System V segment, also the first one, whose number is 0. */
+	for (int id = 0; id < 2; id++) {
+		CHECK_EQ(read_one(id ? "8000-9000 r--s 00001000 00:01 1 /SYSV00000051 (deleted)"
+				     : "8000-9000 r--s 00001000 00:01 0 /SYSV00000051 (deleted)",
+				  "rd sh"),
+			 0);
+		CHECK(maps.map[0].kind == IMAGE_MAP_SHARED_ANON && maps.map[0].offset == 0x1000);
+		CHECK_EQ(maps.map[0].object, sysv_memory_of(id));
+		CHECK(memories.count == 1 && memories.memory[0].id == sysv_memory_of(id));
+	}
 	end();
 }
 

@@ -9,6 +9,7 @@
 #include "dvk/errors.h"
 #include "migrate/inventories.h"
 #include "migrate/objects.h"
+#include "migrate/sysv.h"
 #include "os/open.h"
 #include "os/pagemap.h"
 #include "os/socket.h"
@@ -96,6 +97,10 @@ static int refuse_shared(struct sender *sender, const struct object *object, int
 		return refusal_set(sender->refusal, EDVSPROCSTS,
 				   "the memory file %.100s cannot be read: %s",
 				   sender->view->files->file[object->first].path, strerror(-r));
+	if (object->is_sysv)
+		return refusal_set(sender->refusal, EDVSPROCSTS,
+				   "the System V shared memory of the process cannot be read: %s",
+				   strerror(-r));
 	return refusal_set(sender->refusal, EDVSPROCSTS,
 			   "the shared memory at %#llx cannot be read: %s",
 			   (unsigned long long)sender->view->maps->map[object->first].start,
@@ -104,7 +109,12 @@ static int refuse_shared(struct sender *sender, const struct object *object, int
 
 static int open_object(const struct sender *sender, int dir, const struct object *object)
 {
-	assert(object->is_file || object->is_mapped);
+	assert(object->is_file || object->is_mapped || object->is_sysv);
+	if (object->is_sysv) {
+		const struct sysv_object *segment = sysv_segment(sender->view->sysv, object->id);
+
+		return segment && segment->fd >= 0 ? os_dup(segment->fd) : -ENOENT;
+	}
 	if (!object->is_file) {
 		const struct image_map *map = &sender->view->maps->map[object->first];
 
@@ -180,6 +190,8 @@ static int send_objects(struct sender *sender, int dir)
 
 	for (uint32_t i = 0; sender->view->all && i < sender->view->index; i++)
 		objects_leave(&objects, &sender->view->all->inventory[i]->maps);
+	if (!sender->view->files)
+		objects_leave_sysv(&objects);
 
 	for (uint32_t i = 0; i < objects.count && r == 0; i++)
 		r = send_object(sender, dir, &objects.object[i]);

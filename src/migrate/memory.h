@@ -20,10 +20,13 @@
 
 struct inventories;
 
+struct sysv;
+
 struct memory_view {
 	const struct maps *maps;
 	const struct memories *memories; /* to which mappings and files refer */
 	const struct files *files;	 /* NULL: another process sees to the memory files */
+	const struct sysv *sysv;	 /* whose segments the same process sees to */
 	/* Those before `index` have seen to the memory that they map. NULL: there are none. */
 	const struct inventories *all;
 	uint32_t index;

@@ -9,6 +9,18 @@
 #include "migrate/descriptors_source.h"
 #include "migrate/kind.h"
 
+static void send_contents(const struct contents *contents, struct writer *writer)
+{
+	uint32_t at = 0, length;
+	const uint8_t *piece;
+
+	while ((piece = contents_next(contents, &at, &length))) {
+		const struct image_contents head = { .length = length };
+
+		writer_put_two(writer, IMAGE_CONTENTS, &head, sizeof(head), piece, length);
+	}
+}
+
 void object_records_send(const struct tables *tables, bool is_offer, struct writer *writer)
 {
 	const struct image_objects told = {
@@ -34,6 +46,12 @@ void object_records_send(const struct tables *tables, bool is_offer, struct writ
 
 		writer_put_two(writer, IMAGE_FILE, &file->image, sizeof(file->image), file->path,
 			       file->image.path_length);
+	}
+	for (uint32_t i = 0; i < tables->sysv.count; i++) {
+		writer_put(writer, IMAGE_SYSV, &tables->sysv.object[i].image,
+			   sizeof(struct image_sysv));
+		if (!is_offer)
+			send_contents(&tables->sysv.object[i].contents, writer);
 	}
 	descriptors_send_descriptions(&tables->descriptions, !is_offer, writer);
 }
@@ -73,12 +91,54 @@ static int take_description(struct tables *tables, bool is_offer,
 	return descriptions_add(descriptions, image) ? 0 : -ENOMEM;
 }
 
-static int take_contents(struct descriptions *descriptions, const struct image_contents *contents,
+static int take_sysv(struct tables *tables, const struct image_sysv *image)
+{
+	const struct sysv *sysv = &tables->sysv;
+	const struct image_sysv *last = sysv->count ? &sysv->object[sysv->count - 1].image : NULL;
+
+	if (!image_sysv_ok(image) || sysv->count == IMAGE_SYSV_MAX)
+		return -EBADMSG;
+	if (last &&
+	    (image->kind < last->kind || (image->kind == last->kind && image->id <= last->id)))
+		return -EBADMSG;
+	if (image->kind == OS_SYSV_MEMORY) {
+		const struct image_memory *memory = memories_find(&tables->memories, image->memory);
+
+		if (image->memory != sysv_memory_of(image->id) || !memory ||
+		    memory->bytes != memories_whole_pages(image->bytes))
+			return -EBADMSG;
+	}
+	return sysv_append(&tables->sysv, image) ? 0 : -ENOMEM;
+}
+
+/* All values at once; messages have a head. */
+static int take_sysv_contents(struct sysv *sysv, const struct image_contents *contents)
+{
+	struct sysv_object *last = sysv->count ? &sysv->object[sysv->count - 1] : NULL;
+	const struct image_message *message = (const void *)(contents + 1);
+
+	if (!last || last->image.kind == OS_SYSV_MEMORY)
+		return -EBADMSG;
+	if (last->image.kind == OS_SYSV_SEMAPHORES &&
+	    (contents->length != last->image.count * 2 || last->contents.length))
+		return -EBADMSG;
+	if (last->image.kind == OS_SYSV_QUEUE &&
+	    (contents->length < sizeof(*message) || message->type <= 0))
+		return -EBADMSG;
+	return contents_append(&last->contents, message, contents->length);
+}
+
+static int take_contents(struct tables *tables, const struct image_contents *contents,
 			 uint32_t length)
 {
+	struct descriptions *descriptions = &tables->descriptions;
 	struct description *last;
 
-	if (!image_contents_ok(contents, length) || !descriptions->count)
+	if (!image_contents_ok(contents, length))
+		return -EBADMSG;
+	if (!contents->description)
+		return take_sysv_contents(&tables->sysv, contents);
+	if (!descriptions->count)
 		return -EBADMSG;
 	last = &descriptions->description[descriptions->count - 1];
 	if (last->image.id != contents->description)
@@ -99,7 +159,9 @@ int object_records_take(struct tables *tables, bool is_offer, const struct reade
 	if (reader->type == IMAGE_DESCRIPTION)
 		return take_description(tables, is_offer, payload);
 	if (reader->type == IMAGE_CONTENTS && !is_offer)
-		return take_contents(&tables->descriptions, payload, reader->length);
+		return take_contents(tables, payload, reader->length);
+	if (reader->type == IMAGE_SYSV)
+		return take_sysv(tables, payload);
 	return -EBADMSG;
 }
 

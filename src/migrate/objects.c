@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "migrate/sysv.h"
+
 void objects_free(struct objects *objects)
 {
 	free(objects->object);
@@ -24,12 +26,13 @@ static void add_map(struct object *object, const struct image_map *map, uint32_t
 }
 
 /* Those that are another process's. */
-static void forget_others(struct objects *objects)
+static void forget_others(struct objects *objects, bool all_sysv)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < objects->count; i++)
-		if (objects->object[i].is_file || objects->object[i].is_mapped)
+		if (objects->object[i].is_file || objects->object[i].is_mapped ||
+		    (all_sysv && objects->object[i].is_sysv))
 			objects->object[kept++] = objects->object[i];
 	objects->count = kept;
 }
@@ -38,6 +41,8 @@ static void forget_others(struct objects *objects)
 int objects_collect(struct objects *objects, const struct maps *maps,
 		    const struct memories *memories, const struct files *files)
 {
+	int32_t segment;
+
 	objects_free(objects);
 	objects->object = calloc((size_t)memories->count + 1, sizeof(*objects->object));
 	if (!objects->object)
@@ -46,9 +51,12 @@ int objects_collect(struct objects *objects, const struct maps *maps,
 		const struct image_memory *memory = &memories->memory[i];
 
 		assert(i == 0 || memories->memory[i - 1].id < memory->id);
-		objects->object[objects->count++] = (struct object){ .id = memory->id,
-								     .bytes = memory->bytes,
-								     .reach = memory->bytes };
+		objects->object[objects->count++] = (struct object){
+			.id = memory->id,
+			.bytes = memory->bytes,
+			.reach = memory->bytes,
+			.is_sysv = sysv_is_memory(memory->id, &segment),
+		};
 	}
 	for (uint32_t i = 0; i < maps->count; i++) {
 		if (maps->map[i].kind != IMAGE_MAP_SHARED_ANON)
@@ -64,12 +72,12 @@ int objects_collect(struct objects *objects, const struct maps *maps,
 		struct object *object = objects_find(objects, files->file[i].image.memory);
 
 		assert(object);
-		if (object->is_file || object->is_mapped)
+		if (object->is_file || object->is_mapped || object->is_sysv)
 			return -EBADMSG;
 		object->is_file = true;
 		object->first = i;
 	}
-	forget_others(objects);
+	forget_others(objects, files != NULL);
 	return 0;
 }
 
@@ -80,10 +88,18 @@ void objects_leave(struct objects *objects, const struct maps *earlier)
 						? objects_find(objects, earlier->map[i].object)
 						: NULL;
 
-		if (object)
+		if (object && !object->is_sysv)
 			object->is_mapped = false;
 	}
-	forget_others(objects);
+	forget_others(objects, true);
+}
+
+void objects_leave_sysv(struct objects *objects)
+{
+	for (uint32_t i = 0; i < objects->count; i++)
+		if (objects->object[i].is_sysv)
+			objects->object[i].is_mapped = false;
+	forget_others(objects, false);
 }
 
 struct object *objects_find(const struct objects *objects, uint64_t id)

@@ -18,6 +18,7 @@ struct object {
 	uint32_t flags; /* those of all its mappings together */
 	bool is_file;	/* a memory file, which is mapped as a file */
 	bool is_mapped; /* as anonymous memory */
+	bool is_sysv;	/* a System V segment, mapped or not */
 };
 
 struct objects {
@@ -31,8 +32,12 @@ struct objects {
  */
 int objects_collect(struct objects *objects, const struct maps *maps,
 		    const struct memories *memories, const struct files *files);
-/* Takes those out that a process with these mappings, an earlier one, sees to. */
+/*
+ * Takes those out that a process with these mappings, an earlier one, sees to. System V segments stay: the contents of
+ * them all are the first process's, which objects_leave_sysv() leaves to it, and each process attaches them itself.
+ */
 void objects_leave(struct objects *objects, const struct maps *earlier);
+void objects_leave_sysv(struct objects *objects);
 
 void objects_free(struct objects *objects);
 struct object *objects_find(const struct objects *objects, uint64_t id); /* or NULL */

@@ -14,6 +14,7 @@
  * fuzz with: src/migrate/kind_fifo.c src/migrate/pipe_contents.c src/migrate/kind_unix_socket.c
  * fuzz with: src/os/stage.c src/migrate/unix_connection.c src/migrate/kind_inet_socket.c
  * fuzz with: src/migrate/inet.c src/migrate/kind_inet_connection.c
+ * fuzz with: src/migrate/sysv.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */
 #include <stdlib.h>

@@ -8,6 +8,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/memory.h"
+#include "migrate/sysv.h"
 #include "os/kernel.h"
 #include "os/open.h"
 
@@ -138,12 +139,30 @@ static int place_objects(struct restore *restore, uint64_t *bytes, struct refusa
 	return 0;
 }
 
+/* Each process attaches a segment itself: the kernel counts how often that is done. */
+static void add_segment(struct restore *restore, const struct object *object)
+{
+	struct calls *calls = &restore->calls;
+	int32_t id = 0;
+
+	bool is = sysv_is_memory(object->id, &id);
+
+	assert(is && object->at);
+	calls_room(calls, 1, 0);
+	calls_expect(calls, "attach its System V shared memory", (int64_t)object->at, SYS_shmat,
+		     (uint64_t)id, object->at, 0);
+}
+
 static int add_object(struct restore *restore, const struct object *object, struct refusal *refusal)
 {
 	struct calls *calls = &restore->calls;
 	bool no_reserve = object->flags & IMAGE_MAP_NORESERVE;
 	int r = 0;
 
+	if (object->is_sysv) {
+		add_segment(restore, object);
+		return 0;
+	}
 	if (object->is_file) {
 		int fd = restore_open_file(restore,
 					   &restore->picture.tables->files.file[object->first],
@@ -237,6 +256,7 @@ static int add_shared_map(struct restore *restore, const struct image_map *map,
 			  struct refusal *refusal)
 {
 	const struct object *object = objects_find(&restore->objects, map->object);
+	int32_t id = 0;
 
 	assert(!object || !object->is_file); /* objects_collect() saw to it */
 	if (!object) {
@@ -252,6 +272,14 @@ static int add_shared_map(struct restore *restore, const struct image_map *map,
 		return 0;
 	}
 	calls_room(&restore->calls, 1, 0);
+	/* One that was attached to be read only can never be written. */
+	if (object->is_sysv && !(map->flags & IMAGE_MAP_MAYWRITE) && map->offset == 0 &&
+	    map->end - map->start == object->bytes) {
+		sysv_is_memory(object->id, &id);
+		calls_expect(&restore->calls, "attach its System V shared memory",
+			     (int64_t)map->start, SYS_shmat, (uint64_t)id, map->start, SHM_RDONLY);
+		return 0;
+	}
 	calls_expect(&restore->calls, "map shared memory", (int64_t)map->start, SYS_mremap,
 		     object->at + map->offset, 0, map->end - map->start,
 		     MREMAP_MAYMOVE | MREMAP_FIXED, map->start);

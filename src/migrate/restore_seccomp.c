@@ -44,6 +44,8 @@ int restore_seccomp(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
 	uint32_t common = in_common(picture);
+
+	assert(picture->thread_count); /* picture_complete() saw to it */
 	bool any = false;
 
 	for (uint32_t i = 0; i < picture->thread_count; i++)

@@ -297,6 +297,8 @@ int migrate_source_kill(struct migrate_source *source, uint64_t *late, struct re
 	descriptors_abandon(&source->tree.tables.descriptions);
 	uint64_t signals = source_tree_kill(&source->tree);
 
+	sysv_remove(&source->tree.tables.sysv);
+
 	if (late)
 		*late = signals;
 	source->frozen = false;

@@ -180,6 +180,7 @@ int source_process_send(struct source_process *process, const struct inventories
 		.maps = &process->inventory.maps,
 		.memories = &process->inventory.tables->memories,
 		.files = index ? NULL : &process->inventory.tables->files,
+		.sysv = &process->inventory.tables->sysv,
 		.all = all,
 		.index = index,
 	};

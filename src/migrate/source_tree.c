@@ -485,7 +485,7 @@ int source_tree_ask(struct source_tree *tree, struct refusal *refusal)
 
 static int complete(struct source_tree *tree, struct refusal *refusal)
 {
-	int r = 0;
+	int r = sysv_take(&tree->tables.sysv, refusal);
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i, source_process_complete(tree->process[i], false, refusal),

@@ -229,7 +229,7 @@ static int open_side(struct stage *stage, int side)
 	struct {
 		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 		uint64_t set_tid, set_tid_size, cgroup;
-	} args = { .flags = CLONE_NEWPID | CLONE_NEWNET, .exit_signal = SIGCHLD };
+	} args = { .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC, .exit_signal = SIGCHLD };
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	if (pid < 0) {

@@ -6,12 +6,14 @@
 #include "migrate/files.h"
 #include "migrate/members.h"
 #include "migrate/memories.h"
+#include "migrate/sysv.h"
 
 /* The objects that processes refer to, by id: one set of tables for all processes that move together. */
 struct tables {
 	struct members members; /* those processes */
 	struct files files;
 	struct memories memories;
+	struct sysv sysv;
 	struct descriptions descriptions;
 };
 

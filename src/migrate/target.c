@@ -93,6 +93,7 @@ void migrate_target_discard(struct migrate_target *target)
 {
 	unpin(target);
 	target_tree_kill(&target->tree);
+	sysv_unmake(&target->tree.tables.sysv);
 	target_tree_decided(&target->tree, false);
 	close_one(&first(target)->sock);
 	close_one(&first(target)->root);
@@ -345,6 +346,8 @@ static int build_all(struct migrate_target *target, struct reader *reader, struc
 	if (r == 0)
 		r = target_tree_make(&target->tree, refusal);
 	if (r == 0)
+		r = sysv_make(&tables->sysv, first(target)->dir, refusal);
+	if (r == 0)
 		living = members_living(members);
 	for (uint32_t i = 0; i < living && r == 0; i++)
 		r = build_one(target, &members->member[i], reader, &payload, refusal);
@@ -379,6 +382,8 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 	assert(first(target)->threads.count == 1);
 	int r = build_all(target, reader, refusal);
 
+	if (r == 0)
+		r = sysv_settle(&tree->tables.sysv, refusal);
 	descriptions_let_go(&tree->tables.descriptions);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = restore_join(tree->process[i], refusal);
@@ -450,6 +455,7 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)
 		*resumed_ns = target->stats.resume_ns;
+	sysv_decided(&target->tree.tables.sysv);
 	target_tree_decided(&target->tree, true);
 	int r = target_tree_resume(&target->tree, refusal);
 

@@ -25,6 +25,7 @@ static const struct {
 	{ CAP_SYS_TIME, "gives a process from another machine the clocks that it had there" },
 	{ CAP_SYS_RESOURCE, "has more descriptors, and pipes as large as those that it builds" },
 	{ CAP_SYS_NICE, "gives threads their CPUs and their scheduling" },
+	{ CAP_IPC_OWNER, "reads the System V objects of processes of all users, and fills those" },
 	{ CAP_KILL, "sends signals to processes of all users" },
 	{ CAP_SETUID, "opens files with the rights of the user whose they are" },
 	{ CAP_SETGID, "the same, with its groups" },

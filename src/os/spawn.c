@@ -330,7 +330,8 @@ int os_spawn_self(char *const *argv, const int *fds, int fd_count, pid_t *pidp, 
 	/* No handler of ours may run in the copy. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = clone_with(CLONE_NEWPID | (has_keeper ? CLONE_PARENT : 0), 0, 0, pidfdp);
+	pid = clone_with(CLONE_NEWPID | CLONE_NEWIPC | (has_keeper ? CLONE_PARENT : 0), 0, 0,
+			 pidfdp);
 	if (!pid)
 		self_run(argv, fds, fd_count, follow);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

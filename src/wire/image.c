@@ -24,6 +24,8 @@ bool image_length_ok(uint32_t type, uint32_t length)
 		return length == sizeof(struct image_member);
 	case IMAGE_MEMORY:
 		return length == sizeof(struct image_memory);
+	case IMAGE_SYSV:
+		return length == sizeof(struct image_sysv);
 	case IMAGE_TASK:
 		return length == sizeof(struct image_task);
 	case IMAGE_PROCESS:
@@ -134,6 +136,18 @@ bool image_memory_ok(const struct image_memory *memory)
 {
 	return memory->id && memory->bytes && memory->bytes % IMAGE_PAGE == 0 &&
 	       memory->bytes <= IMAGE_ADDRESS_END;
+}
+
+bool image_sysv_ok(const struct image_sysv *sysv)
+{
+	if (sysv->kind > 2 || sysv->id < 0 || sysv->mode & ~0777u ||
+	    sysv->flags & ~(uint32_t)IMAGE_SYSV_FLAGS_ALL)
+		return false;
+	if (sysv->kind == 0)
+		return sysv->bytes && sysv->bytes <= IMAGE_ADDRESS_END && sysv->memory;
+	return !sysv->memory && !(sysv->flags & IMAGE_SYSV_REMOVED) &&
+	       (sysv->kind == 1 ? sysv->count && sysv->count <= IMAGE_SEMAPHORES_MAX
+				: !(sysv->flags & IMAGE_SYSV_USED));
 }
 
 bool image_process_ok(const struct image_process *process)

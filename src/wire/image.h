@@ -10,9 +10,9 @@
  * The checkpoint image of a tree of processes: a stream of records, each a header and a payload. Two such streams cross
  * the link during a move, first the offer, while the process still runs, then the state proper.
  *
- *	offer: MACHINE OBJECTS MEMBER* MEMORY* FILE* DESCRIPTION* TASK MAP* END
+ *	offer: MACHINE OBJECTS MEMBER* MEMORY* FILE* SYSV* DESCRIPTION* TASK MAP* END
  *	       what the target must have before anything is stopped
- *	state: OBJECTS MEMBER* MEMORY* FILE* (DESCRIPTION CONTENTS*)* one process after another END
+ *	state: OBJECTS MEMBER* MEMORY* FILE* (SYSV CONTENTS*)* (DESCRIPTION CONTENTS*)* one process after another END
  *	       process: PROCESS STRING* MAP* FD* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
  *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SECCOMP* SIGINFO*)*
  *
@@ -49,6 +49,7 @@
 #define IMAGE_DESCRIPTIONS_MAX IMAGE_FDS_MAX
 #define IMAGE_MEMFDS_MAX       1024u /* the target holds a descriptor of each until the process runs */
 #define IMAGE_MEMORIES_MAX     (IMAGE_MAPS_MAX + IMAGE_MEMFDS_MAX)
+#define IMAGE_SYSV_MAX	       32768u /* more than one IPC namespace may have of a kind */
 #define IMAGE_PATH_MAX	       4096u
 #define IMAGE_XSTATE_MAX       16384u
 #define IMAGE_RUN_PAGES_MAX    32u		 /* pages in one PAGES record */
@@ -64,6 +65,7 @@ enum image_type {
 	IMAGE_MEMBER,
 	IMAGE_FILE,
 	IMAGE_MEMORY,
+	IMAGE_SYSV,
 	IMAGE_DESCRIPTION,
 	IMAGE_CONTENTS,
 	IMAGE_TASK,
@@ -164,7 +166,7 @@ struct image_opener {
 	uint32_t group[64];
 };
 
-/* How many objects of each type follow. */
+/* How many objects of each type follow; of SYSV there are as many as there are. */
 struct image_objects {
 	uint64_t magic;
 	uint16_t version;
@@ -282,6 +284,33 @@ struct image_memory {
 	uint64_t bytes; /* whole pages */
 };
 
+enum image_sysv_flag {
+	IMAGE_SYSV_REMOVED = 1, /* memory that is gone when nobody has it attached (SHM_DEST) */
+	IMAGE_SYSV_USED = 2,	/* semaphores that an operation was done on */
+	IMAGE_SYSV_FLAGS_ALL = 3,
+};
+
+/*
+ * A System V object. Its contents follow as CONTENTS: of semaphores all values, of 16 bits each; of a queue its
+ * messages, each of them one, with an image_message at its head. Those of memory are its MEMORY record's.
+ */
+struct image_sysv {
+	uint32_t kind; /* enum os_sysv */
+	int32_t id, key;
+	uint32_t mode; /* rights */
+	uint32_t uid, gid, cuid, cgid;
+	uint32_t flags;	 /* enum image_sysv_flag */
+	uint32_t count;	 /* of semaphores; of messages, in a state */
+	uint64_t bytes;	 /* of memory; or how much may be in the queue */
+	uint64_t memory; /* of memory: id of its MEMORY record; else 0 */
+};
+
+struct image_message {
+	int64_t type; /* above 0 */
+};
+
+#define IMAGE_SEMAPHORES_MAX 32000u /* in one set: the kernel's default */
+
 enum image_map_kind {
 	IMAGE_MAP_ANON = 1,    /* private anonymous */
 	IMAGE_MAP_SHARED_ANON, /* shared anonymous: object is the id of its MEMORY record */
@@ -396,9 +425,9 @@ struct image_description {
 	uint8_t body[IMAGE_BODY_BYTES]; /* by kind */
 };
 
-/* Payload of CONTENTS: this, then bytes that are in the DESCRIPTION before it. */
+/* Payload of CONTENTS: this, then bytes that are in the DESCRIPTION before it, or the SYSV. */
 struct image_contents {
-	uint32_t description;
+	uint32_t description; /* its id; 0: a SYSV record */
 	uint32_t length;
 };
 
@@ -475,6 +504,8 @@ _Static_assert(sizeof(struct image_task) == 296, "layout");
 _Static_assert(sizeof(struct image_objects) == 24, "layout");
 _Static_assert(sizeof(struct image_member) == 32, "layout");
 _Static_assert(sizeof(struct image_memory) == 16, "layout");
+_Static_assert(sizeof(struct image_sysv) == 56, "layout");
+_Static_assert(sizeof(struct image_message) == 8, "layout");
 _Static_assert(sizeof(struct image_process) == 1072, "layout");
 _Static_assert(sizeof(struct image_file) == 120, "layout");
 _Static_assert(sizeof(struct image_wanted) == 8, "layout");
@@ -504,6 +535,7 @@ bool image_task_ok(const struct image_task *task);
 bool image_objects_ok(const struct image_objects *objects);
 bool image_member_ok(const struct image_member *member);
 bool image_memory_ok(const struct image_memory *memory);
+bool image_sysv_ok(const struct image_sysv *sysv);
 bool image_process_ok(const struct image_process *process);
 bool image_file_ok(const struct image_file *file, uint32_t length);
 bool image_file_bytes_ok(const struct image_file_bytes *bytes, uint32_t length);

@@ -211,6 +211,18 @@ static const struct {
 	struct image_contents head;
 	char tail[4];
 } contents = { { .description = 2, .length = 4 }, { 't', 'a', 'b', 'c' } };
+static const struct image_sysv sysv = { .kind = 1,
+					.id = 2,
+					.key = 3,
+					.mode = 4,
+					.uid = 5,
+					.gid = 6,
+					.cuid = 7,
+					.cgid = 8,
+					.flags = IMAGE_SYSV_USED,
+					.count = 9,
+					.bytes = 10 };
+static const struct image_message message = { .type = 2 };
 static const struct {
 	struct image_seccomp head;
 	uint64_t code[2];
@@ -242,6 +254,7 @@ READ(thread, image_thread_ok(got))
 READ(file, image_file_ok(&got->head, (uint32_t)(sizeof(got->head) + 4)))
 READ(string, image_string_ok(&got->head, sizeof(*got)))
 READ(contents, image_contents_ok(&got->head, sizeof(*got)))
+READ(sysv, image_sysv_ok(got))
 READ(seccomp, image_seccomp_ok(&got->head, sizeof(*got)))
 READ(pages, image_pages_ok(got, sizeof(*got) + IMAGE_PAGE))
 READ(shared_pages, image_shared_pages_ok(got, sizeof(*got) + IMAGE_PAGE))
@@ -260,6 +273,8 @@ static const struct compat_sample records[] = {
 	{ "file", compat_write_plain, read_file, &file, sizeof(file) },
 	{ "string", compat_write_plain, read_string, &string, sizeof(string) },
 	{ "contents", compat_write_plain, read_contents, &contents, sizeof(contents) },
+	{ "sysv", compat_write_plain, read_sysv, &sysv, sizeof(sysv) },
+	{ "message", compat_write_plain, compat_read_plain, &message, sizeof(message) },
 	{ "seccomp", compat_write_plain, read_seccomp, &seccomp, sizeof(seccomp) },
 	{ "pages", compat_write_plain, read_pages, &pages, sizeof(pages) },
 	{ "shared pages", compat_write_plain, read_shared_pages, &shared_pages,

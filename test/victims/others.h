@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/ipc.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -40,6 +42,16 @@ static void shared_memory(void)
 	char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	at[0] = 1;
+	leave_orphan(true);
+}
+
+/* The same of a System V segment, which the kernel counts as attached twice. */
+static void sysv_attached(void)
+{
+	int id = shmget(IPC_PRIVATE, 4096, 0600);
+
+	NEED(shmat(id, NULL, 0) != (void *)-1);
+	shmctl(id, IPC_RMID, NULL);
 	leave_orphan(true);
 }
 
@@ -184,6 +196,7 @@ static const struct kind other_kinds[] = {
 	{ "memfd_huge", "huge pages", memory_huge },
 	{ "memfd_many", "more than 1024 memory files", memory_many },
 	{ "orphan", "left a child process", orphan },
+	{ "sysv_attached", "in common with a process", sysv_attached },
 	{ "shared_memory", "shares memory", shared_memory },
 	{ "shared_position", "one position", shared_position },
 	{ "shared_reader", "(/etc/passwd) has one position", shared_reader },

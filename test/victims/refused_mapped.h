@@ -18,11 +18,11 @@ static void huge(void)
 	NEED(at != MAP_FAILED);
 }
 
-static void sysv(void)
+static void sysv_locked(void)
 {
 	int id = shmget(IPC_PRIVATE, 4096, 0600);
 
-	NEED(shmat(id, NULL, 0) != (void *)-1);
+	NEED(shmat(id, NULL, 0) != (void *)-1 && shmctl(id, SHM_LOCK, NULL) == 0);
 	shmctl(id, IPC_RMID, NULL);
 }
 
@@ -74,12 +74,8 @@ static void watched(void)
 }
 
 static const struct kind mapped_kinds[] = {
-	{ "userfaultfd_range", "userfaultfd", watched },
-	{ "hugetlb", "huge pages", huge },
-	{ "sysv_memory", "System V shared memory", sysv },
-	{ "sealed", "mseal", sealed },
-	{ "protection_key", "protection key", key },
-	{ "memory_policy", "NUMA", memory_policy },
-	{ "address_space", "RLIMIT_AS", address_space },
-	{ NULL, NULL, NULL },
+	{ "userfaultfd_range", "userfaultfd", watched }, { "hugetlb", "huge pages", huge },
+	{ "sysv_locked", "SHM_LOCK", sysv_locked },	 { "sealed", "mseal", sealed },
+	{ "protection_key", "protection key", key },	 { "memory_policy", "NUMA", memory_policy },
+	{ "address_space", "RLIMIT_AS", address_space }, { NULL, NULL, NULL },
 };
