@@ -7,12 +7,13 @@
 
 void descriptors_clear(struct descriptors *descriptors)
 {
-	descriptors->count = 0;
+	descriptors->count = descriptors->locks.count = 0;
 }
 
 void descriptors_free(struct descriptors *descriptors)
 {
 	free(descriptors->fd);
+	locks_free(&descriptors->locks);
 	*descriptors = (struct descriptors){ 0 };
 }
 

@@ -5,12 +5,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "migrate/locks.h"
 #include "wire/image.h"
 
-/* The open descriptors of a process, in ascending order. Each names its description (migrate/descriptions.h). */
+/*
+ * The open descriptors of a process, in ascending order. Each names its description (migrate/descriptions.h). A lock of
+ * a description may stand there for each of its descriptors.
+ */
 struct descriptors {
 	struct image_fd *fd; /* owned */
 	uint32_t count, capacity;
+	struct locks locks; /* that were taken by them */
 };
 
 void descriptors_free(struct descriptors *descriptors);

@@ -35,6 +35,7 @@ struct look {
 	struct tables *tables;
 	const struct migrate_host *host;
 	struct procdir_text *buffer;
+	struct locks_look locks;
 	struct refusal *refusal;
 };
 
@@ -72,11 +73,10 @@ static int read_info(struct look *look, struct opened *opened)
 
 	opened->fd.cloexec = flags & OS_OPEN_CLOEXEC ? 1 : 0;
 	opened->image.flags = flags & ~(uint32_t)OS_OPEN_CLOEXEC;
-	if (procdir_field(text, "lock"))
-		return refusal_set(look->refusal, EDVSPROCSTS,
-				   "the process holds a file lock or lease on descriptor %d, which "
-				   "would be lost",
-				   number);
+	r = locks_read(&look->process[look->at].descriptors->locks, &look->locks, number, text,
+		       look->refusal);
+	if (r < 0)
+		return r;
 	if (flags & OS_OPEN_ASYNC)
 		return refusal_set(look->refusal, EDVSPROCSTS,
 				   "descriptor %d sends signals (O_ASYNC), which is not carried",
@@ -253,6 +253,16 @@ static int check(struct descriptions *descriptions, struct refusal *refusal)
 	return r;
 }
 
+static bool moves(const void *ctx, pid_t pid)
+{
+	const struct look *look = ctx;
+
+	for (uint32_t i = 0; i < look->process_count; i++)
+		if (look->process[i].pid == pid)
+			return true;
+	return false;
+}
+
 static int look_at(struct look *look)
 {
 	const struct descriptors_of *process = &look->process[look->at];
@@ -282,12 +292,14 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, struc
 	int r = 0;
 
 	assert(count);
+	look.locks = (struct locks_look){ .moves = moves, .ctx = &look };
 	descriptions_clear(&tables->descriptions);
 	for (; look.at < count && r == 0; look.at += r == 0)
 		r = look_at(&look);
 	if (r == 0)
 		r = describe_all(&look);
 	free(look.opened);
+	procdir_text_free(&look.locks.all);
 	if (r == 0)
 		r = check(&tables->descriptions, refusal);
 	assert(tables->descriptions.count <= look.count || r);
@@ -361,4 +373,7 @@ void descriptors_send_numbers(const struct descriptors *descriptors, struct writ
 {
 	for (uint32_t i = 0; i < descriptors->count; i++)
 		writer_put(writer, IMAGE_FD, &descriptors->fd[i], sizeof(descriptors->fd[i]));
+	for (uint32_t i = 0; i < descriptors->locks.count; i++)
+		writer_put(writer, IMAGE_LOCK, &descriptors->locks.lock[i],
+			   sizeof(descriptors->locks.lock[i]));
 }

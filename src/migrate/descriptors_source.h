@@ -37,7 +37,7 @@ bool descriptors_widen(const struct descriptors *descriptors,
 /* Source, frozen: the end of the processes will say nothing of them. */
 void descriptors_abandon(const struct descriptions *descriptions);
 
-/* The records of descriptions, and of descriptors. contents: the bytes in the descriptions as well. */
+/* The records of descriptions, and of descriptors with their locks. contents: the bytes in the descriptions as well. */
 void descriptors_send_descriptions(const struct descriptions *descriptions, bool contents,
 				   struct writer *writer);
 void descriptors_send_numbers(const struct descriptors *descriptors, struct writer *writer);

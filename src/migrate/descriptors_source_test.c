@@ -108,13 +108,25 @@ static void test_shared(void)
 	end();
 }
 
+static void test_locks(void)
+{
+	begin();
+	show(7, path, "flags:\t0100000\nlock:\t1: POSIX  ADVISORY  WRITE 1 00:01:2 3 EOF\n");
+	CHECK_EQ(read_all(), 0);
+	CHECK(descriptors.locks.count == 1 && descriptors.locks.lock[0].number == 7 &&
+	      descriptors.locks.lock[0].start == 3);
+	CHECK_EQ(read_all(), 0);
+	CHECK_EQ(descriptors.locks.count, 1);
+	end();
+}
+
 static void test_refused(void)
 {
 	static char target[IMAGE_PATH_MAX];
 
 	begin();
-	show(7, path, "flags:\t0100000\nlock:\t1: POSIX  ADVISORY  WRITE 1 00:01:2 0 EOF\n");
-	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "file lock or lease on descriptor 7"));
+	show(7, path, "flags:\t0100000\nlock:\t1: LEASE  ACTIVE    READ 1 00:01:2 0 EOF\n");
+	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "a lease on descriptor 7"));
 	show(7, path, "flags:\t0120000\n");
 	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "descriptor 7 sends signals"));
 	show(7, "/proc/version", "flags:\t0100000\n");
@@ -211,6 +223,7 @@ static void test_records(void)
 int main(void)
 {
 	TEST(test_shared);
+	TEST(test_locks);
 	TEST(test_refused);
 	TEST(test_closed_meanwhile);
 	TEST(test_ended);

@@ -12,6 +12,10 @@
 #include "migrate/fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 
 #define ROUNDS 4
 
@@ -28,7 +32,7 @@ static const char *const carried[] = {
 	"socket_pairs",	  "inet_sockets",   "inet_connections",
 	"family",	  "children_ended", "message_pairs",
 	"fifos",	  "unix_names",	    "unix_connections",
-	"family_sockets", "orphans", "seccomp",	    "sysv",
+	"family_sockets", "orphans", "seccomp",	    "sysv", "file_locks",
 };
 
 static bool is_wanted(const char *victim)
@@ -136,6 +140,52 @@ static void test_changed_tree(void)
 {
 	try_changed("replaced_child", replace_child);
 	try_changed("orphans", end_passing);
+}
+
+/* Tries all the time to get locks that the victim file_locks has: of descriptions, which are never without an owner. */
+static void contend(uint32_t *got)
+{
+	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int opened = open("/tmp/dvs-victim-locks-1000-1", O_RDWR | O_CLOEXEC);
+	int whole = open("/tmp/dvs-victim-locks-1000-2", O_RDWR | O_CLOEXEC);
+
+	if (opened < 0 || whole < 0)
+		__atomic_store_n(got, 1000000, __ATOMIC_RELEASE);
+	for (;;) {
+		bool one = fcntl(opened, F_OFD_SETLK, &range) == 0;
+		bool other = flock(whole, LOCK_EX | LOCK_NB) == 0;
+
+		if (one || other)
+			__atomic_add_fetch(got, 1, __ATOMIC_RELEASE);
+		sched_yield();
+	}
+}
+
+static void test_locks_without_gap(void)
+{
+	uint32_t *got = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct act act;
+
+	CHECK_OR_RETURN(got != MAP_FAILED && begin(&act, "file_locks", NULL));
+	pid_t contender = fork();
+
+	if (contender == 0)
+		contend(got);
+	bool good = true;
+
+	for (int round = 0; round < 2 * ROUNDS && good; round++) {
+		struct stage_move move;
+
+		good = move_on(&act, &move);
+	}
+	CHECK(good);
+	kill(contender, SIGKILL);
+	waitpid(contender, NULL, 0);
+	CHECK_EQ(__atomic_load_n(got, __ATOMIC_ACQUIRE), 0);
+	CHECK(verify(&act, "locks"));
+	CHECK_EQ(finish(&act), 0);
+	stage_close(&act.stage);
+	munmap(got, 4096);
 }
 
 /* ---- what fails on the way ---- */
@@ -375,6 +425,7 @@ int main(void)
 	if (getenv("DVS_ONLY_CARRIED")) {
 		TEST(test_carried);
 		TEST(test_changed_tree);
+		TEST(test_locks_without_gap);
 		return test_end();
 	}
 	if (getenv("DVS_ONLY_REFUSED")) {
@@ -389,6 +440,7 @@ int main(void)
 	TEST(test_target_dies);
 	TEST(test_carried);
 	TEST(test_changed_tree);
+	TEST(test_locks_without_gap);
 	TEST(test_faults);
 	TEST(test_pid_taken);
 	TEST(test_busy);

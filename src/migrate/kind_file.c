@@ -3,6 +3,7 @@
 #include "migrate/kind.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "dvk/errors.h"
@@ -16,9 +17,14 @@
 
 struct file_body {
 	int64_t position;
-	uint32_t file; /* id of its FILE record */
-	uint32_t pad;
+	uint32_t file;	    /* id of its FILE record */
+	uint32_t is_locked; /* the description has locks of its own; the rest names it then: */
+	int32_t pid; /* its first holder, as the source's daemon sees that process, and its number there */
+	int32_t number;
+	uint64_t start; /* with pid, an identity */
+	uint64_t pidns;
 };
+_Static_assert(sizeof(struct file_body) <= IMAGE_BODY_BYTES, "body");
 
 static struct file_body body_of(const struct image_description *image)
 {
@@ -62,10 +68,28 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	const struct file_body body = {
 		.position = (int64_t)procdir_number(seen->info, "pos", 10, 0),
 		.file = (uint32_t)id,
+		.is_locked = locks_are_of_description(seen->info),
 	};
 
 	memcpy(image->body, &body, sizeof(body));
 	return 1;
+}
+
+/* All descriptors of a description have the same body until here. */
+static int check(pid_t pid, const struct descriptions *descriptions,
+		 struct description *description, struct refusal *refusal)
+{
+	struct file_body body = body_of(&description->image);
+
+	(void)descriptions, (void)refusal;
+	if (!body.is_locked)
+		return 0;
+	body.pid = pid;
+	body.number = description->number;
+	body.start = os_start_of(pid);
+	body.pidns = os_pidns_of(0);
+	memcpy(description->image.body, &body, sizeof(body));
+	return 0;
 }
 
 static bool read_body(const struct image_description *image, const struct files *files,
@@ -84,6 +108,32 @@ static uint32_t reopen_flags(uint32_t flags)
 	       ~(uint32_t)(OS_OPEN_CREATE | OS_OPEN_EXCLUSIVE | OS_OPEN_TRUNCATE | OS_OPEN_NO_LINK);
 }
 
+/*
+ * The source's own description, of a process that stands and ends when the move is decided: it is never without its
+ * locks. -errno: it is not to be had here, and is opened anew.
+ */
+static int take_over(const struct restore *restore, const struct file *file,
+		     const struct image_description *image)
+{
+	const struct file_body body = body_of(image);
+	struct os_status status;
+
+	if (!body.is_locked || !restore->same_machine || file->image.use & IMAGE_FILE_MEMORY ||
+	    body.pid <= 0 || body.pidns != os_pidns_of(0) || body.start != os_start_of(body.pid))
+		return -ENOENT;
+	int fd = os_pid_descriptor(body.pid, body.number);
+	int r = fd < 0 ? fd : os_status(fd, &status);
+	const uint32_t fixed = OS_OPEN_ACCESS | OS_OPEN_PATH;
+
+	if (r == 0 && (status.device != file->image.device || status.inode != file->image.inode ||
+		       ((uint32_t)os_open_flags(fd) & fixed) != (image->flags & fixed)))
+		r = -ESTALE;
+	if (r == 0)
+		return fd;
+	os_close(fd);
+	return r;
+}
+
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
@@ -91,7 +141,13 @@ static int open_here(struct restore *restore, struct description *description,
 	const struct file *file = files_find(&restore->picture.tables->files, body.file);
 	uint32_t flags = description->image.flags;
 	assert(file); /* read_body() saw to it */
-	int fd = restore_open_file(restore, file, reopen_flags(flags), refusal);
+	int fd = take_over(restore, file, &description->image);
+
+	if (fd >= 0) {
+		description->is_taken_over = true;
+		return fd;
+	}
+	fd = restore_open_file(restore, file, reopen_flags(flags), refusal);
 
 	if (fd < 0 || !body.position || flags & OS_OPEN_PATH || file->image.use & IMAGE_FILE_DEVICE)
 		return fd;
@@ -128,6 +184,7 @@ const struct kind kind_file = {
 	.common = "has one position with",
 	.remedy = ", or let each open the file itself",
 	.find = find,
+	.check = check,
 	.read = read_body,
 	.open = open_here,
 	.share = share,

@@ -184,6 +184,12 @@ bool migrate_source_late(const struct migrate_source *source, uint32_t index, in
 int migrate_source_kill(struct migrate_source *source, uint64_t *late_signals,
 			struct refusal *refusal);
 
+/*
+ * Frozen: whether it has a file lock that the target can get only when the process has ended here. Then
+ * migrate_target_resume() waits for migrate_source_kill(), and not the other way round.
+ */
+bool migrate_source_excludes(const struct migrate_source *source);
+
 /* After check, and again after freeze: whether it is one of the processes that move, as this program sees it. */
 bool migrate_source_has(const struct migrate_source *source, pid_t pid);
 
@@ -217,7 +223,10 @@ int migrate_target_carry(struct migrate_target *target, struct secure *with,
 int migrate_target_load(struct migrate_target *target, struct secure *from,
 			struct refusal *refusal);
 
-/* Lets it run. *resumed_ns (may be NULL) receives CLOCK_MONOTONIC. */
+/*
+ * Lets it run. *resumed_ns (may be NULL) receives CLOCK_MONOTONIC. Where the process has a file lock that excludes
+ * others this waits, up to ten seconds, until the process has ended at the source.
+ */
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			  struct refusal *refusal);
 

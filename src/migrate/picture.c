@@ -98,6 +98,15 @@ static int take_fd(struct picture *picture, const struct image_fd *fd)
 	return descriptors_append(descriptors, fd);
 }
 
+static int take_lock(struct picture *picture, const struct image_lock *lock)
+{
+	struct descriptors *descriptors = &picture->descriptors;
+
+	if (!image_lock_ok(lock) || !descriptors_stand_for(descriptors, lock->number))
+		return -EBADMSG;
+	return locks_append(&descriptors->locks, lock);
+}
+
 static int take_layout_record(struct picture *picture, const struct reader *reader,
 			      const void *payload)
 {
@@ -108,6 +117,8 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 		return object_records_take_map(picture->tables, &picture->maps, payload);
 	case IMAGE_FD:
 		return take_fd(picture, payload);
+	case IMAGE_LOCK:
+		return take_lock(picture, payload);
 	default:
 		return -EBADMSG;
 	}

@@ -28,7 +28,8 @@
  *	task      settings of the process; signal handlers; credentials as late as they can be, because
  *	          everything before needs them; timers last, so that none fires in here
  *	outside   limits, scheduling, what is set through /proc
- *	leave     foothold unmapped; registers, CPU state and signal masks of every thread
+ *	leave     foothold unmapped; registers, CPU state and signal masks of every thread. A process that has
+ *	          to wait for a lock of the source leaves when the move is decided
  *
  * All functions return 0 or a refusal. The shell is killed after any of them failed.
  */
@@ -68,7 +69,8 @@ struct restore {
 	 */
 	struct restore *(*member)(void *tree, int32_t vpid);
 	void *tree;
-	unsigned sent;	   /* descriptors, since calls were run last */
+	unsigned sent; /* descriptors, since calls were run last */
+	bool *lock_lacks; /* owned: of each lock of the picture, whether the source still has it; NULL: none */
 	int sock;	   /* our end of the way to the shells, owned by the tree */
 	int mem;	   /* /proc/PID/mem, owned by the tree */
 	uint32_t map_hint; /* where the last page went */
@@ -130,6 +132,21 @@ void restore_files_decided(struct restore *restore, bool arrives);
  * of a pipe, for one, is closed if the processes have closed it.
  */
 int restore_join(struct restore *restore, struct refusal *refusal);
+
+/* Adds the call that takes a lock and does not wait for it; every result will do. Its index. */
+uint32_t restore_add_lock(struct calls *calls, const struct image_lock *lock);
+
+/* restore_locks.c */
+/*
+ * The descriptors are at their numbers: takes the locks that the source does not exclude. One that is excluded by
+ * another process than the source is a refusal, and so is one that a process which stays would get first.
+ */
+int restore_locks(struct restore *restore, struct refusal *refusal);
+/*
+ * The move is decided, and the source ends now: takes the others. Waits for them until deadline_ns (CLOCK_MONOTONIC)
+ * at most. 0 or a refusal.
+ */
+int restore_locks_late(struct restore *restore, int64_t deadline_ns, struct refusal *refusal);
 
 /* restore_threads.c */
 int restore_threads(struct restore *restore, struct refusal *refusal);

@@ -112,6 +112,26 @@ static int move_shell_fd(struct restore *restore, struct refusal *refusal)
 	return above;
 }
 
+uint32_t restore_add_lock(struct calls *calls, const struct image_lock *lock)
+{
+	struct flock range = {
+		.l_type = lock->exclusive ? F_WRLCK : F_RDLCK,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)lock->start,
+		.l_len = (off_t)lock->length,
+	};
+	uint64_t number = (uint64_t)lock->number;
+
+	calls_room(calls, 1, sizeof(range));
+	if (lock->owner == IMAGE_LOCK_DESCRIPTION_ALL)
+		return calls_add(calls, "lock a file", CALL_ANY, SYS_flock, number,
+				 (uint64_t)((lock->exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB));
+	struct remote_ptr address = calls_put(calls, &range, sizeof(range));
+
+	return calls_add(calls, "lock a file", CALL_ANY, SYS_fcntl, number,
+			 lock->owner == IMAGE_LOCK_DESCRIPTION ? F_OFD_SETLK : F_SETLK, address.at);
+}
+
 int restore_join(struct restore *restore, struct refusal *refusal)
 {
 	struct descriptions *descriptions = &restore->picture.tables->descriptions;

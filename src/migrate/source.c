@@ -79,6 +79,16 @@ bool migrate_source_has(const struct migrate_source *source, pid_t pid)
 	return source_tree_has(&source->tree, pid);
 }
 
+bool migrate_source_excludes(const struct migrate_source *source)
+{
+	bool excludes = false;
+
+	assert(source->frozen);
+	for (uint32_t i = 0; i < source->tree.count && !excludes; i++)
+		excludes = locks_exclude(&source->tree.inventory[i]->descriptors.locks);
+	return excludes;
+}
+
 bool migrate_source_is_whole(const struct migrate_source *source)
 {
 	assert(source->frozen);

@@ -168,6 +168,10 @@ int source_process_complete(struct source_process *process, bool last, struct re
 					    &inventory->descriptors, &process->calls };
 
 	assert(process->threads.count);
+	int r = last ? 0 : locks_check(&inventory->descriptors.locks, refusal);
+
+	if (r)
+		return r;
 	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
 	return descriptors_complete(&frozen, &inventory->tables->descriptions, last, refusal);
 }

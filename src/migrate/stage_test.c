@@ -475,6 +475,7 @@ struct target_thread {
 	struct secure *secure;
 	int result;
 	bool resume;
+	bool killed; /* the source has ended the process, for the sake of its locks */
 	pthread_barrier_t meet;
 };
 
@@ -553,6 +554,10 @@ static int run_source(struct stage_move *move, struct migrate_source *source,
 		result = -ECANCELED;
 	thread->resume = result == 0;
 	pthread_barrier_wait(&thread->meet);
+	if (result == 0 && migrate_source_excludes(source)) {
+		migrate_source_kill(source, &move->late, &move->source);
+		thread->killed = true;
+	}
 	pthread_barrier_wait(&thread->meet);
 	if (result == 0)
 		result = thread->result;
@@ -587,7 +592,8 @@ void stage_move(struct stage_move *move)
 	move->sent = *migrate_source_stats(source);
 	if (move->result == 0) {
 		move->frozen_ns = move->received.resume_ns - move->sent.freeze_ns;
-		migrate_source_kill(source, &move->late, &move->source);
+		if (!thread.killed)
+			migrate_source_kill(source, &move->late, &move->source);
 		move->total_ns = now_ns() - started;
 	}
 	pthread_join(worker, NULL);

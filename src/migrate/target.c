@@ -27,6 +27,7 @@
 #include "os/socket.h"
 
 #define STOP_TIMEOUT_US 2000000
+#define LOCKS_NS	10000000000 /* the source ends meanwhile, and gives its locks up */
 
 struct migrate_target {
 	struct migrate_host host;
@@ -373,7 +374,7 @@ static int finish_one(struct migrate_target *target, struct restore *restore,
 		target_tree_scatter(restore, &target->own_affinity);
 	if (r == 0)
 		r = restore_outside(restore, refusal);
-	return r ? r : restore_leave(restore, refusal);
+	return r || restore->lock_lacks ? r : restore_leave(restore, refusal);
 }
 
 static int build(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
@@ -387,6 +388,8 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 	descriptions_let_go(&tree->tables.descriptions);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = restore_join(tree->process[i], refusal);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		r = restore_locks(tree->process[i], refusal);
 	if (r == 0)
 		r = restore_seal_memory_files(first(target), refusal);
 	if (r == 0)
@@ -446,18 +449,40 @@ void migrate_target_signal(struct migrate_target *target, int32_t vpid, int sign
 			os_pidfd_signal(target->tree.process[i]->dir, signo);
 }
 
+/* None runs before all have their locks. */
+static int take_late_locks(struct target_tree *tree, struct refusal *refusal)
+{
+	int64_t deadline_ns = os_now_ns() + LOCKS_NS;
+	int r = 0;
+
+	for (uint32_t i = 0; i < tree->count && r == 0; i++) {
+		struct restore *restore = tree->process[i];
+
+		if (!restore->lock_lacks)
+			continue;
+		r = restore_locks_late(restore, deadline_ns, refusal);
+		if (r == 0)
+			r = restore_leave(restore, refusal);
+	}
+	return r;
+}
+
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			  struct refusal *refusal)
 {
 	assert(target->loaded);
 	assert(!target->pinned);
+	int r = take_late_locks(&target->tree, refusal);
+
+	if (r)
+		return r;
 	restore_resume(&target->tree.tables.descriptions);
 	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)
 		*resumed_ns = target->stats.resume_ns;
 	sysv_decided(&target->tree.tables.sysv);
 	target_tree_decided(&target->tree, true);
-	int r = target_tree_resume(&target->tree, refusal);
+	r = target_tree_resume(&target->tree, refusal);
 
 	close_one(&first(target)->root);
 	target->loaded = target->checked = false;

@@ -21,6 +21,7 @@ static struct restore *restore_free(struct restore *restore)
 	threads_free(&restore->threads);
 	calls_deinit(&restore->calls);
 	restore_deinit(restore);
+	free(restore->lock_lacks);
 	picture_free(&restore->picture);
 	maps_free(&restore->own);
 	os_close(restore->mem);

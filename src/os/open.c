@@ -65,6 +65,13 @@ int os_open_set_flags(int fd, unsigned flags)
 	return fcntl(fd, F_SETFL, (int)flags) < 0 ? -errno : 0;
 }
 
+int os_open_flags(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 ? -errno : flags;
+}
+
 bool os_open_has_owner(int fd)
 {
 	struct f_owner_ex owner = { .pid = 0 };

@@ -45,6 +45,9 @@ int os_open_again(int fd, unsigned flags);
 /* Changes OS_OPEN_APPEND, NONBLOCK, DIRECT and ASYNC to their state in the flags. 0. */
 int os_open_set_flags(int fd, unsigned flags);
 
+/* The state and access flags that it was opened with or was set to, or -errno. */
+int os_open_flags(int fd);
+
 /* Whether a process is told of its events by signals (F_SETOWN, F_NOTIFY). */
 bool os_open_has_owner(int fd);
 

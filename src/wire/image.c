@@ -45,6 +45,8 @@ bool image_length_ok(uint32_t type, uint32_t length)
 		return length == sizeof(struct image_map);
 	case IMAGE_FD:
 		return length == sizeof(struct image_fd);
+	case IMAGE_LOCK:
+		return length == sizeof(struct image_lock);
 	case IMAGE_LAYOUT:
 		return length == 0;
 	case IMAGE_PAGES:
@@ -218,6 +220,14 @@ bool image_contents_ok(const struct image_contents *contents, uint32_t length)
 bool image_fd_ok(const struct image_fd *fd)
 {
 	return fd->number >= 0 && fd->description && fd->cloexec <= 1;
+}
+
+bool image_lock_ok(const struct image_lock *lock)
+{
+	bool is_range = lock->start <= INT64_MAX && lock->length <= INT64_MAX - lock->start;
+
+	return lock->number >= 0 && lock->owner && lock->owner < IMAGE_LOCK_OWNERS &&
+	       lock->exclusive <= 1 && lock->awaited >= -1 && is_range;
 }
 
 bool image_pages_ok(const struct image_pages *pages, uint32_t length)

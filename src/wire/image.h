@@ -13,7 +13,7 @@
  *	offer: MACHINE OBJECTS MEMBER* MEMORY* FILE* SYSV* DESCRIPTION* TASK MAP* END
  *	       what the target must have before anything is stopped
  *	state: OBJECTS MEMBER* MEMORY* FILE* (SYSV CONTENTS*)* (DESCRIPTION CONTENTS*)* one process after another END
- *	       process: PROCESS STRING* MAP* FD* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
+ *	       process: PROCESS STRING* MAP* FD* LOCK* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
  *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SECCOMP* SIGINFO*)*
  *
  * Between the two, if files are carried along that the target lacks (migrate/carry.h), each of these is a stream:
@@ -47,6 +47,7 @@
 #define IMAGE_FILES_MAX	       65536u
 #define IMAGE_FDS_MAX	       65536u
 #define IMAGE_DESCRIPTIONS_MAX IMAGE_FDS_MAX
+#define IMAGE_LOCKS_MAX	       65536u /* of one process */
 #define IMAGE_MEMFDS_MAX       1024u /* the target holds a descriptor of each until the process runs */
 #define IMAGE_MEMORIES_MAX     (IMAGE_MAPS_MAX + IMAGE_MEMFDS_MAX)
 #define IMAGE_SYSV_MAX	       32768u /* more than one IPC namespace may have of a kind */
@@ -73,6 +74,7 @@ enum image_type {
 	IMAGE_STRING,
 	IMAGE_MAP,
 	IMAGE_FD,
+	IMAGE_LOCK,
 	IMAGE_LAYOUT,
 	IMAGE_PAGES,
 	IMAGE_SHARED_PAGES,
@@ -442,6 +444,23 @@ struct image_fd {
 	uint32_t pad;
 };
 
+enum image_lock_owner {
+	IMAGE_LOCK_PROCESS = 1,	    /* F_SETLK */
+	IMAGE_LOCK_DESCRIPTION,	    /* F_OFD_SETLK */
+	IMAGE_LOCK_DESCRIPTION_ALL, /* flock(), of the whole file */
+	IMAGE_LOCK_OWNERS,
+};
+
+/* A lock that the process before it has, or the description of one of its descriptors. */
+struct image_lock {
+	int32_t number; /* of a descriptor that came before */
+	uint32_t owner; /* enum image_lock_owner */
+	uint32_t exclusive;
+	int32_t awaited; /* the process of the source that waits for it, -1: it is not known which; 0: none */
+	uint64_t start;
+	uint64_t length; /* 0: to the end of the file */
+};
+
 struct image_credentials {
 	uint32_t uid[4], gid[4]; /* real, effective, saved, file system */
 	uint64_t inheritable, permitted, effective, bounding, ambient;
@@ -518,6 +537,7 @@ _Static_assert(sizeof(struct image_timer) == 64, "layout");
 _Static_assert(sizeof(struct image_description) == 64, "layout");
 _Static_assert(sizeof(struct image_contents) == 8, "layout");
 _Static_assert(sizeof(struct image_fd) == 16, "layout");
+_Static_assert(sizeof(struct image_lock) == 32, "layout");
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
 _Static_assert(sizeof(struct image_thread) == 856, "layout");
@@ -543,6 +563,7 @@ bool image_map_ok(const struct image_map *map);
 bool image_description_ok(const struct image_description *description);
 bool image_contents_ok(const struct image_contents *contents, uint32_t length);
 bool image_fd_ok(const struct image_fd *fd);
+bool image_lock_ok(const struct image_lock *lock);
 bool image_pages_ok(const struct image_pages *pages, uint32_t length);
 bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length);
 bool image_string_ok(const struct image_string_head *head, uint32_t length);

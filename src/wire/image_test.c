@@ -113,6 +113,15 @@ static void test_descriptions(void)
 	CHECK(!image_fd_ok(&fd));
 	fd = (struct image_fd){ .description = 1, .cloexec = 2 };
 	CHECK(!image_fd_ok(&fd));
+	struct image_lock lock = { .number = 1, .owner = IMAGE_LOCK_PROCESS, .awaited = -1 };
+
+	CHECK(image_lock_ok(&lock));
+	lock.length = INT64_MAX;
+	CHECK(image_lock_ok(&lock));
+	lock.start = 1;
+	CHECK(!image_lock_ok(&lock));
+	lock = (struct image_lock){ .number = 1, .owner = IMAGE_LOCK_OWNERS };
+	CHECK(!image_lock_ok(&lock));
 	CHECK(image_contents_ok(&contents, length));
 	CHECK(!image_contents_ok(&contents, length - 1));
 	contents.length = 0;

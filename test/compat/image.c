@@ -99,6 +99,12 @@ static const struct image_description description = {
 	.id = 2, .kind = IMAGE_DESCRIPTION_PIPE, .flags = 3, .body = { 4, 5 }
 };
 static const struct image_fd fd = { .number = 2, .description = 3, .cloexec = 1 };
+static const struct image_lock lock = { .number = 2,
+					.owner = IMAGE_LOCK_DESCRIPTION,
+					.exclusive = 1,
+					.awaited = 3,
+					.start = 4,
+					.length = 5 };
 static const struct image_thread thread = { .tid = 2,
 					    .parent_death_signal = 3,
 					    .comm = "comm",
@@ -250,6 +256,7 @@ READ(process, image_process_ok(got))
 READ(map, image_map_ok(got))
 READ(description, image_description_ok(got))
 READ(fd, image_fd_ok(got))
+READ(lock, image_lock_ok(got))
 READ(thread, image_thread_ok(got))
 READ(file, image_file_ok(&got->head, (uint32_t)(sizeof(got->head) + 4)))
 READ(string, image_string_ok(&got->head, sizeof(*got)))
@@ -269,6 +276,7 @@ static const struct compat_sample records[] = {
 	{ "map", compat_write_plain, read_map, &map, sizeof(map) },
 	{ "description", compat_write_plain, read_description, &description, sizeof(description) },
 	{ "fd", compat_write_plain, read_fd, &fd, sizeof(fd) },
+	{ "lock", compat_write_plain, read_lock, &lock, sizeof(lock) },
 	{ "thread", compat_write_plain, read_thread, &thread, sizeof(thread) },
 	{ "file", compat_write_plain, read_file, &file, sizeof(file) },
 	{ "string", compat_write_plain, read_string, &string, sizeof(string) },

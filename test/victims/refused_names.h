@@ -29,6 +29,41 @@ static void leave_reader_of(const char *name)
 	waitpid(child, NULL, 0);
 }
 
+/* Whether a process waits for a lock of the file. */
+static bool is_awaited(unsigned long inode)
+{
+	FILE *locks = fopen("/proc/locks", "r");
+	char line[256], object[32];
+	bool found = false;
+
+	snprintf(object, sizeof(object), ":%lu ", inode);
+	while (locks && !found && fgets(line, sizeof(line), locks))
+		found = strstr(line, "->") && strstr(line, object);
+	if (locks)
+		fclose(locks);
+	return found;
+}
+
+/* A process in a session of its own waits for the lock that this one has. */
+static void leave_waiter_for(const char *name, int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	struct stat status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		setsid();
+		if (fork())
+			_exit(0);
+		_exit(fcntl(open(name, O_RDWR), F_SETLKW, &lock));
+	}
+	waitpid(child, NULL, 0);
+	NEED(fstat(fd, &status) == 0);
+	while (!is_awaited(status.st_ino))
+		usleep(1000);
+	unlink(name);
+}
+
 static void deleted_shared(void)
 {
 	char name[] = "/tmp/dvs-victim-deleted-XXXXXX";
@@ -46,14 +81,7 @@ static void deleted_folder(void)
 	NEED(mkdtemp(name) && open(name, O_RDONLY) >= 0 && rmdir(name) == 0);
 }
 
-static void file_lock(void)
-{
-	char name[] = "/tmp/dvs-victim-lock-XXXXXX";
-	int fd = mkstemp(name);
-
-	NEED(flock(fd, LOCK_EX) == 0);
-}
-
+/* A process that stays waits for the lock. */
 static void record_lock(void)
 {
 	char name[] = "/tmp/dvs-victim-lock-XXXXXX";
@@ -61,6 +89,14 @@ static void record_lock(void)
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
 
 	NEED(fcntl(fd, F_SETLK, &lock) == 0);
+	leave_waiter_for(name, fd);
+}
+
+static void lease(void)
+{
+	char name[] = "/tmp/dvs-victim-lease-XXXXXX";
+
+	NEED(close(mkstemp(name)) == 0 && fcntl(open(name, O_RDONLY), F_SETLEASE, F_RDLCK) == 0);
 }
 
 /* By its system call: the library's function wants a library of its own on older systems. */
@@ -133,8 +169,8 @@ static void device(void)
 static const struct kind name_kinds[] = {
 	{ "deleted_shared", "a deleted file with", deleted_shared },
 	{ "deleted_folder", "deleted", deleted_folder },
-	{ "file_lock", "lock", file_lock },
-	{ "record_lock", "lock", record_lock },
+	{ "lease", "lease", lease },
+	{ "record_lock", "waits for the file lock", record_lock },
 	{ "proc_file", "proc file system", proc_file },
 	{ "message_queue", "POSIX message queue", message_queue },
 	{ "renamed_by_links", "other names only", renamed_by_links },

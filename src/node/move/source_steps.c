@@ -523,7 +523,10 @@ void source_release(struct source *d)
 	binding_drop_far_channels(d->moves->bindings, d->dcid, d->p_nr);
 }
 
-/* The target's word that it runs ends the downtime; without it the order's word is enough to kill. */
+/*
+ * The target's word that it runs ends the downtime; without it the order's word is enough to kill. A target that waits
+ * for file locks of the process says nothing before that has ended here.
+ */
 void source_kill(struct source *d)
 {
 	struct refusal ignored = REFUSAL_NONE;
@@ -531,10 +534,15 @@ void source_kill(struct source *d)
 	struct move_verdict verdict;
 
 	assert(!os_lock_is_held());
+	bool excludes = migrate_source_excludes(d->tracee);
+
+	if (excludes)
+		migrate_source_kill(d->tracee, NULL, &ignored);
 	if (dialogue_await(d->secure, &verdict, DIALOGUE_LAST_WORDS, &ignored) == 0)
 		d->report.pid = verdict.pid;
 	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->tracee)->freeze_ns;
-	migrate_source_kill(d->tracee, NULL, &ignored);
+	if (!excludes)
+		migrate_source_kill(d->tracee, NULL, &ignored);
 	for (uint32_t i = 0; migrate_source_late(d->tracee, i, &late.vpid, &late.bits); i++) {
 		int32_t vpid;
 		uint64_t bits;
