@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 90
 #
-# Programs that have Unix sockets with names and FIFOs move while they use them, there and back; nothing is left where
-# they have been. Each node has a network namespace, and so abstract names, of its own.
+# Programs that have Unix sockets with names, FIFOs and locks of files move while they use them, there and back; nothing
+# is left where they have been. Each node has a network namespace, and so abstract names, of its own.
 . "$(dirname "$0")/lib.bash"
 lab 2
 
@@ -86,5 +86,23 @@ os.write(both, b'first')
 def one_round():
 	os.write(both, b'first')
 	assert os.read(both, 5) == b'first'
+"
+moves "locks of files, which its children never get" 24 "
+import fcntl
+own = open(folder + '/own', 'w')
+whole = open(folder + '/whole', 'w')
+fcntl.lockf(own, fcntl.LOCK_EX)
+fcntl.flock(whole, fcntl.LOCK_EX)
+def gets(lock, name):
+	try:
+		lock(open(folder + '/' + name, 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)
+		return True
+	except BlockingIOError:
+		return False
+def one_round():
+	child = os.fork()
+	if child == 0:
+		os._exit(gets(fcntl.lockf, 'own') or gets(fcntl.flock, 'whole'))
+	assert os.waitpid(child, 0)[1] == 0
 "
 finish
