@@ -32,7 +32,7 @@ static const char *const carried[] = {
 	"socket_pairs",	  "inet_sockets",   "inet_connections",
 	"family",	  "children_ended", "message_pairs",
 	"fifos",	  "unix_names",	    "unix_connections",
-	"family_sockets", "orphans", "seccomp",	    "sysv", "file_locks",
+	"family_sockets", "orphans", "seccomp",	    "sysv", "file_locks",	    "watches",
 };
 
 static bool is_wanted(const char *victim)

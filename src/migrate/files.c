@@ -253,7 +253,7 @@ static int refuse_missing(int dir, const char *path, const struct files_object *
 		path);
 }
 
-static uint32_t *bucket_of(struct files *files, const char *path, uint64_t inode)
+static uint32_t *bucket_of(const struct files *files, const char *path, uint64_t inode)
 {
 	uint64_t hash = hash_bytes(HASH_SEED ^ inode, path, strlen(path));
 
@@ -355,6 +355,16 @@ static int add_missing(struct files *files, int dir, const char *path,
 	return add_memory(files, dir, path, object, &image, refusal);
 }
 
+uint32_t files_id_of(const struct files *files, const char *path, uint64_t inode)
+{
+	uint32_t at = files->bucket_count ? *bucket_of(files, path, inode) : 0;
+
+	while (at && (files->file[at - 1].image.inode != inode ||
+		      strcmp(files->file[at - 1].path, path) != 0))
+		at = files->file[at - 1].older;
+	return at;
+}
+
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
 	      uint32_t use, struct refusal *refusal)
 {
@@ -364,14 +374,11 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 	if (grow_table(files) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	assert(files->count < files->bucket_count);
-	for (uint32_t at = *bucket_of(files, path, object->inode); at;) {
-		struct file *known = &files->file[at - 1];
+	uint32_t known = files_id_of(files, path, object->inode);
 
-		if (known->image.inode == object->inode && strcmp(known->path, path) == 0) {
-			known->image.use |= use;
-			return (int)known->image.id;
-		}
-		at = known->older;
+	if (known) {
+		files->file[known - 1].image.use |= use;
+		return (int)known;
 	}
 	if (memfd_is_link(path) && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY))) {
 		int r = memfd_describe(dir, object->link, &image, refusal);

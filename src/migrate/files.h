@@ -47,6 +47,9 @@ void files_clear(struct files *files);
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
 	      uint32_t use, struct refusal *refusal);
 
+/* Source: the id of the file that was added by this path, or 0. */
+uint32_t files_id_of(const struct files *files, const char *path, uint64_t inode);
+
 /* Target: a record that was read. 0, -ENOMEM, or -EBADMSG: its id is not above all others. */
 int files_add_record(struct files *files, const struct image_file *image);
 

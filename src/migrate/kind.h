@@ -51,6 +51,8 @@ struct kind_frozen {
 	const struct descriptions *descriptions;
 	const struct descriptors *descriptors; /* of the first holder */
 	struct calls *calls;		       /* begun in its first thread */
+	const struct files *files;	       /* that were found */
+	int dir;			       /* /proc/PID of the first holder */
 };
 
 /* How much a process that stays may share with the one that moves. */
@@ -143,8 +145,9 @@ struct kind {
 };
 
 extern const struct kind kind_epoll, kind_eventfd, kind_fifo, kind_file, kind_foreign,
-	kind_inet_connection, kind_inet_socket, kind_pipe, kind_refused, kind_signalfd,
-	kind_timerfd, kind_unix_connection, kind_unix_messages, kind_unix_socket, kind_unix_stream;
+	kind_inet_connection, kind_inet_socket, kind_inotify, kind_pipe, kind_refused,
+	kind_signalfd, kind_timerfd, kind_unix_connection, kind_unix_messages, kind_unix_socket,
+	kind_unix_stream;
 
 /* The row of an image_description_kind, or NULL. */
 const struct kind *kind_of(uint32_t kind);

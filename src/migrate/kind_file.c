@@ -10,6 +10,7 @@
 #include "migrate/memfd.h"
 #include "migrate/reopen.h"
 #include "migrate/restore.h"
+#include "migrate/takeover.h"
 #include "os/inode.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -17,12 +18,9 @@
 
 struct file_body {
 	int64_t position;
-	uint32_t file;	    /* id of its FILE record */
-	uint32_t is_locked; /* the description has locks of its own; the rest names it then: */
-	int32_t pid; /* its first holder, as the source's daemon sees that process, and its number there */
-	int32_t number;
-	uint64_t start; /* with pid, an identity */
-	uint64_t pidns;
+	uint32_t file;		  /* id of its FILE record */
+	uint32_t is_locked;	  /* the description has locks of its own */
+	struct takeover takeover; /* then */
 };
 _Static_assert(sizeof(struct file_body) <= IMAGE_BODY_BYTES, "body");
 
@@ -84,10 +82,7 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 	(void)descriptions, (void)refusal;
 	if (!body.is_locked)
 		return 0;
-	body.pid = pid;
-	body.number = description->number;
-	body.start = os_start_of(pid);
-	body.pidns = os_pidns_of(0);
+	body.takeover = takeover_of(pid, description->number);
 	memcpy(description->image.body, &body, sizeof(body));
 	return 0;
 }
@@ -108,30 +103,22 @@ static uint32_t reopen_flags(uint32_t flags)
 	       ~(uint32_t)(OS_OPEN_CREATE | OS_OPEN_EXCLUSIVE | OS_OPEN_TRUNCATE | OS_OPEN_NO_LINK);
 }
 
-/*
- * The source's own description, of a process that stands and ends when the move is decided: it is never without its
- * locks. -errno: it is not to be had here, and is opened anew.
- */
+/* The source's own description is never without its locks. -errno: it is not to be had here, and is opened anew. */
 static int take_over(const struct restore *restore, const struct file *file,
 		     const struct image_description *image)
 {
 	const struct file_body body = body_of(image);
 	struct os_status status;
 
-	if (!body.is_locked || !restore->same_machine || file->image.use & IMAGE_FILE_MEMORY ||
-	    body.pid <= 0 || body.pidns != os_pidns_of(0) || body.start != os_start_of(body.pid))
+	if (!body.is_locked || file->image.use & IMAGE_FILE_MEMORY)
 		return -ENOENT;
-	int fd = os_pid_descriptor(body.pid, body.number);
+	int fd = takeover_open(restore, &body.takeover, image->flags);
 	int r = fd < 0 ? fd : os_status(fd, &status);
-	const uint32_t fixed = OS_OPEN_ACCESS | OS_OPEN_PATH;
 
-	if (r == 0 && (status.device != file->image.device || status.inode != file->image.inode ||
-		       ((uint32_t)os_open_flags(fd) & fixed) != (image->flags & fixed)))
-		r = -ESTALE;
-	if (r == 0)
+	if (r == 0 && status.device == file->image.device && status.inode == file->image.inode)
 		return fd;
 	os_close(fd);
-	return r;
+	return r < 0 ? r : -ESTALE;
 }
 
 static int open_here(struct restore *restore, struct description *description,

@@ -79,8 +79,9 @@ static int complete(struct both *both)
 		if (result == 0) /* in an offer */
 			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptions, false));
 		if (result == 0)
-			result = kind_pipe.write(&(struct kind_frozen){ getpid(), descriptions,
-									NULL, NULL },
+			result = kind_pipe.write(&(struct kind_frozen){ .pid = getpid(),
+									.descriptions =
+										descriptions },
 						 end_of(both, i), &both->refusal);
 		if (result == 0)
 			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptions, true));
@@ -211,7 +212,8 @@ static void test_alone(void)
 	const struct descriptions *descriptions = &both.restore->picture.tables->descriptions;
 
 	CHECK_EQ(kind_pipe.check(getpid(), descriptions, end_of(&both, 0), &both.refusal), 0);
-	CHECK_EQ(kind_pipe.write(&(struct kind_frozen){ getpid(), descriptions, NULL, NULL },
+	CHECK_EQ(kind_pipe.write(&(struct kind_frozen){ .pid = getpid(),
+							.descriptions = descriptions },
 				 end_of(&both, 0), &both.refusal),
 		 0);
 	int opened = kind_pipe.open(both.restore, end_of(&both, 0), &both.refusal);

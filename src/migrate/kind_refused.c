@@ -23,7 +23,6 @@ static const char *object_name(pid_t pid, int number, const char *link)
 	static const struct {
 		const char *prefix, *name;
 	} known[] = {
-		{ "anon_inode:inotify", "an inotify instance" },
 		{ "anon_inode:[fanotify]", "a fanotify group" },
 		{ "anon_inode:[pidfd]", "a pidfd" },
 		{ "pidfd:", "a pidfd" },

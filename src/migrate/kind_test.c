@@ -56,14 +56,14 @@ static void test_foreign(void)
 	struct image_description image;
 	struct refusal refusal;
 
-	CHECK_EQ(find(&knows, "anon_inode:inotify", OURS, 3, &image, &refusal), 0);
+	CHECK_EQ(find(&knows, "anon_inode:[fanotify]", OURS, 3, &image, &refusal), 0);
 	CHECK_EQ(image.kind, IMAGE_DESCRIPTION_FOREIGN);
 	for (size_t i = 0; i < IMAGE_BODY_BYTES; i++)
 		CHECK_EQ(image.body[i], i < sizeof(struct foreign_name) ? 0xab : 0);
 	CHECK_EQ(kind_foreign.shared, KIND_SHARE_FREE);
 	CHECK(kind_foreign.read(&image, NULL, NULL, true));
-	CHECK_EQ(find(&knows, "anon_inode:inotify", OURS + 1, 3, &image, &refusal), EDVSPROCSTS);
-	CHECK_EQ(find(&nothing, "anon_inode:inotify", OURS, 3, &image, &refusal), EDVSPROCSTS);
+	CHECK_EQ(find(&knows, "anon_inode:[fanotify]", OURS + 1, 3, &image, &refusal), EDVSPROCSTS);
+	CHECK_EQ(find(&nothing, "anon_inode:[fanotify]", OURS, 3, &image, &refusal), EDVSPROCSTS);
 }
 
 static int opened;
@@ -100,9 +100,7 @@ static void test_refused(void)
 	static const struct {
 		const char *link, *name;
 	} known[] = {
-		{ "anon_inode:inotify", "has an inotify instance open (descriptor 9)" },
-		{ "anon_inode:inotify", "an inotify instance" },
-		{ "anon_inode:[fanotify]", "a fanotify group" },
+		{ "anon_inode:[fanotify]", "has a fanotify group open (descriptor 9)" },
 		{ "anon_inode:[pidfd]", "a pidfd" },
 		{ "pidfd:[4021]", "a pidfd" },
 		{ "anon_inode:[io_uring]", "an io_uring" },

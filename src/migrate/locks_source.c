@@ -34,6 +34,7 @@ static int refuse_awaited(const struct image_lock *lock, struct refusal *refusal
 {
 	char who[40] = "a process";
 
+	assert(lock->awaited);
 	if (lock->awaited > 0)
 		snprintf(who, sizeof(who), "process %d", (int)lock->awaited);
 	return refusal_set(refusal, EDVSPROCSTS,

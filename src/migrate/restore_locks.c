@@ -101,6 +101,7 @@ static bool came_with_description(const struct restore *restore, const struct im
 
 static int begin_one(struct restore *restore, uint32_t index, struct refusal *refusal)
 {
+	assert(index < locks_of(restore)->count);
 	const struct image_lock *lock = &locks_of(restore)->lock[index];
 	bool refused = false;
 	int r = came_with_description(restore, lock) ? 0 : take(restore, lock, &refused, refusal);

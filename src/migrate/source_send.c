@@ -164,8 +164,14 @@ static int check_last(const struct source_process *process, struct refusal *refu
 int source_process_complete(struct source_process *process, bool last, struct refusal *refusal)
 {
 	struct inventory *inventory = &process->inventory;
-	const struct kind_frozen frozen = { process->pid, &inventory->tables->descriptions,
-					    &inventory->descriptors, &process->calls };
+	const struct kind_frozen frozen = {
+		.pid = process->pid,
+		.dir = inventory->dir,
+		.descriptions = &inventory->tables->descriptions,
+		.descriptors = &inventory->descriptors,
+		.files = &inventory->tables->files,
+		.calls = &process->calls,
+	};
 
 	assert(process->threads.count);
 	int r = last ? 0 : locks_check(&inventory->descriptors.locks, refusal);

@@ -414,6 +414,7 @@ enum image_description_kind {
 	IMAGE_DESCRIPTION_FIFO,
 	IMAGE_DESCRIPTION_UNIX_SOCKET,	   /* not connected */
 	IMAGE_DESCRIPTION_UNIX_CONNECTION, /* by name */
+	IMAGE_DESCRIPTION_INOTIFY,
 	IMAGE_DESCRIPTION_KINDS,
 };
 
@@ -431,6 +432,13 @@ struct image_description {
 struct image_contents {
 	uint32_t description; /* its id; 0: a SYSV record */
 	uint32_t length;
+};
+
+/* In the CONTENTS of an inotify instance, in ascending order. */
+struct image_watch {
+	int32_t number;
+	uint32_t mask;
+	uint32_t file; /* id of a FILE record */
 };
 
 #define IMAGE_CONTENTS_BYTES_MAX (64u * 1024u) /* in one CONTENTS record */
@@ -538,6 +546,7 @@ _Static_assert(sizeof(struct image_description) == 64, "layout");
 _Static_assert(sizeof(struct image_contents) == 8, "layout");
 _Static_assert(sizeof(struct image_fd) == 16, "layout");
 _Static_assert(sizeof(struct image_lock) == 32, "layout");
+_Static_assert(sizeof(struct image_watch) == 12, "layout");
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
 _Static_assert(sizeof(struct image_thread) == 856, "layout");

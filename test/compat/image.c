@@ -99,6 +99,7 @@ static const struct image_description description = {
 	.id = 2, .kind = IMAGE_DESCRIPTION_PIPE, .flags = 3, .body = { 4, 5 }
 };
 static const struct image_fd fd = { .number = 2, .description = 3, .cloexec = 1 };
+static const struct image_watch watch = { .number = 2, .mask = 3, .file = 4 };
 static const struct image_lock lock = { .number = 2,
 					.owner = IMAGE_LOCK_DESCRIPTION,
 					.exclusive = 1,
@@ -276,6 +277,7 @@ static const struct compat_sample records[] = {
 	{ "map", compat_write_plain, read_map, &map, sizeof(map) },
 	{ "description", compat_write_plain, read_description, &description, sizeof(description) },
 	{ "fd", compat_write_plain, read_fd, &fd, sizeof(fd) },
+	{ "watch", compat_write_plain, compat_read_plain, &watch, sizeof(watch) },
 	{ "lock", compat_write_plain, read_lock, &lock, sizeof(lock) },
 	{ "thread", compat_write_plain, read_thread, &thread, sizeof(thread) },
 	{ "file", compat_write_plain, read_file, &file, sizeof(file) },

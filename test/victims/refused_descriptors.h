@@ -310,9 +310,18 @@ static void timer_cancelled(void)
 	     timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &past, NULL) == 0);
 }
 
+/* A file that has no name any more, and is open. */
 static void inotify(void)
 {
-	NEED(inotify_init() >= 0);
+	char name[] = "/tmp/dvs-victim-watched-XXXXXX";
+
+	NEED(mkstemp(name) >= 0 && inotify_add_watch(inotify_init(), name, IN_MODIFY) > 0);
+	unlink(name);
+}
+
+static void fanotify(void)
+{
+	NEED(syscall(SYS_fanotify_init, 0, O_RDONLY) >= 0);
 }
 
 static void pid_fd(void)
@@ -386,7 +395,8 @@ static const struct kind descriptor_kinds[] = {
 	{ "epoll_replaced", "has closed", epoll_replaced },
 	{ "epoll_fired", "EPOLLONESHOT", epoll_fired },
 	{ "timerfd_cancelled", "its clock was set", timer_cancelled },
-	{ "inotify", "inotify", inotify },
+	{ "inotify", "has no name in its container", inotify },
+	{ "fanotify", "fanotify", fanotify },
 	{ "pidfd", "pidfd", pid_fd },
 	{ "io_uring", "io_uring", uring },
 	{ "perf", "perf event", perf },
