@@ -33,6 +33,7 @@ static const char *const carried[] = {
 	"family",	  "children_ended", "message_pairs",
 	"fifos",	  "unix_names",	    "unix_connections",
 	"family_sockets", "orphans", "seccomp",	    "sysv", "file_locks",	    "watches",
+	"pidfds",
 };
 
 static bool is_wanted(const char *victim)

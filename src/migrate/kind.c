@@ -16,6 +16,7 @@ static const struct {
 	{ IMAGE_DESCRIPTION_TIMERFD, &kind_timerfd },
 	{ IMAGE_DESCRIPTION_SIGNALFD, &kind_signalfd },
 	{ IMAGE_DESCRIPTION_INOTIFY, &kind_inotify },
+	{ IMAGE_DESCRIPTION_PIDFD, &kind_pidfd },
 	{ IMAGE_DESCRIPTION_UNIX_STREAM, &kind_unix_stream },
 	{ IMAGE_DESCRIPTION_INET_SOCKET, &kind_inet_socket },
 	{ IMAGE_DESCRIPTION_INET_CONNECTION, &kind_inet_connection },

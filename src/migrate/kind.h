@@ -145,7 +145,7 @@ struct kind {
 };
 
 extern const struct kind kind_epoll, kind_eventfd, kind_fifo, kind_file, kind_foreign,
-	kind_inet_connection, kind_inet_socket, kind_inotify, kind_pipe, kind_refused,
+	kind_inet_connection, kind_inet_socket, kind_inotify, kind_pidfd, kind_pipe, kind_refused,
 	kind_signalfd, kind_timerfd, kind_unix_connection, kind_unix_messages, kind_unix_socket,
 	kind_unix_stream;
 

@@ -24,8 +24,6 @@ static const char *object_name(pid_t pid, int number, const char *link)
 		const char *prefix, *name;
 	} known[] = {
 		{ "anon_inode:[fanotify]", "a fanotify group" },
-		{ "anon_inode:[pidfd]", "a pidfd" },
-		{ "pidfd:", "a pidfd" },
 		{ "anon_inode:[io_uring]", "an io_uring" },
 		{ "anon_inode:[perf_event]", "a perf event" },
 		{ "anon_inode:[userfaultfd]", "a userfaultfd" },

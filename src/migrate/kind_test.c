@@ -101,8 +101,6 @@ static void test_refused(void)
 		const char *link, *name;
 	} known[] = {
 		{ "anon_inode:[fanotify]", "has a fanotify group open (descriptor 9)" },
-		{ "anon_inode:[pidfd]", "a pidfd" },
-		{ "pidfd:[4021]", "a pidfd" },
 		{ "anon_inode:[io_uring]", "an io_uring" },
 		{ "anon_inode:[perf_event]", "a perf event" },
 		{ "anon_inode:[userfaultfd]", "a userfaultfd" },

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/lock.h"
@@ -320,6 +322,56 @@ int os_pidfd_open(pid_t pid, bool thread)
 	int fd = (int)syscall(SYS_pidfd_open, pid, thread ? PIDFD_THREAD : 0);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* Opens the pid namespace of a process, where children of this thread are born after a setns(). */
+static int open_pidns(pid_t pid)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "/proc/%d/ns/pid", (int)pid);
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The child tells nobody of its end, so that a thread which collects all children does not see it. */
+static int descriptor_of_ended_child(bool thread)
+{
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	} args = { 0 };
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid == 0)
+		syscall(SYS_exit, 0);
+	if (pid < 0)
+		return -errno;
+	int fd = os_pidfd_open(pid, thread);
+
+	while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
+		continue;
+	return fd;
+}
+
+int os_pidfd_of_nobody(pid_t neighbour, bool thread)
+{
+	assert(neighbour > 0);
+	OS_CLEANUP_FD int theirs = open_pidns(neighbour), own = open_pidns(getpid());
+
+	if (theirs < 0 || own < 0)
+		return theirs < 0 ? theirs : own;
+	if (setns(theirs, CLONE_NEWPID) < 0)
+		return -errno;
+	int fd = descriptor_of_ended_child(thread);
+
+	if (setns(own, CLONE_NEWPID) == 0)
+		return fd;
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	return -error;
 }
 
 int os_pid_descriptor(pid_t pid, int number)

@@ -43,6 +43,8 @@ struct os_peer;
 
 /* Owned by the caller; thread: name the thread rather than its process. -errno. */
 int os_pidfd_open(pid_t pid, bool thread);
+/* The same of a process that was in the pid namespace of its neighbour (here), and that is gone altogether. */
+int os_pidfd_of_nobody(pid_t neighbour, bool thread);
 /* A descriptor of ours for the open file of descriptor `number` of the process, close-on-exec; -errno. */
 int os_pid_descriptor(pid_t pid, int number);
 /*

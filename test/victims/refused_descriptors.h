@@ -326,7 +326,7 @@ static void fanotify(void)
 
 static void pid_fd(void)
 {
-	NEED(syscall(SYS_pidfd_open, getpid(), 0) >= 0);
+	NEED(syscall(SYS_pidfd_open, 1, 0) >= 0);
 }
 
 static void uring(void)
@@ -397,7 +397,7 @@ static const struct kind descriptor_kinds[] = {
 	{ "timerfd_cancelled", "its clock was set", timer_cancelled },
 	{ "inotify", "has no name in its container", inotify },
 	{ "fanotify", "fanotify", fanotify },
-	{ "pidfd", "pidfd", pid_fd },
+	{ "pidfd", "does not move with it", pid_fd },
 	{ "io_uring", "io_uring", uring },
 	{ "perf", "perf event", perf },
 	{ "userfaultfd", "userfaultfd", fault_fd },

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors of processes, as fdinfo shows them and made anew: of this one, of another one of the tree, of nobody. */
+#include "base/test.h"
+#include "dvk/errors.h"
+#include "migrate/kind.h"
+#include "migrate/made_proc_test.h"
+#include "migrate/restore.h"
+#include "os/pid.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+static struct refusal refusal;
+static struct restore other, *restore;
+
+static int find(const char *info, struct description *description)
+{
+	const struct kind_seen seen = {
+		.link = "anon_inode:[pidfd]", .info = info, .number = 3, .pid = getpid()
+	};
+
+	refusal = REFUSAL_NONE;
+	*description = (struct description){ .image.flags = O_RDWR | O_NONBLOCK };
+	return kind_pidfd.find(&seen, &description->image, &refusal);
+}
+
+static struct restore *member(void *tree, int32_t vpid)
+{
+	CHECK(tree == &other);
+	return vpid == 9 ? &other : NULL;
+}
+
+/* The process that the descriptor made anew is of; -1: it is gone. */
+static pid_t made_of(const struct description *description)
+{
+	struct description copy = *description;
+
+	CHECK(kind_pidfd.read(&copy.image, NULL, NULL, true));
+	int fd = kind_pidfd.open(restore, &copy, &refusal);
+	pid_t pid = fd < 0 ? 0 : os_pidfd_pid(fd);
+
+	CHECK(fd < 0 || fcntl(fd, F_GETFL) & O_NONBLOCK);
+	CHECK(fd < 0 || pid > 0 || poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, 0) == 1);
+	if (fd >= 0)
+		close(fd);
+	return pid == -ESRCH ? -1 : pid;
+}
+
+static void test_carried(void)
+{
+	struct description description;
+	char info[128];
+	pid_t child = fork();
+
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	restore = calloc(1, sizeof(*restore));
+	CHECK_OR_RETURN(restore);
+	restore->pid = getpid();
+	restore->picture.process.vpid = 7;
+	restore->member = member;
+	restore->tree = &other;
+	other.pid = child;
+	snprintf(info, sizeof(info), "flags:\t02000002\nPid:\t%d\nNSpid:\t%d\t7\n", getpid(),
+		 getpid());
+	CHECK_EQ(find(info, &description), 1);
+	CHECK_EQ(made_of(&description), getpid());
+	/* A child of one that moves moves. */
+	snprintf(info, sizeof(info), "Pid:\t%d\nNSpid:\t%d\t9\n", child, child);
+	CHECK_EQ(find(info, &description), 1);
+	CHECK_EQ(made_of(&description), child);
+	snprintf(info, sizeof(info), "Pid:\t%d\nNSpid:\t%d\t8\n", child, child);
+	CHECK_EQ(find(info, &description), 1);
+	CHECK_EQ(made_of(&description), 0);
+	CHECK(is_refusal(refusal.error, &refusal, EDVSIO, "and not that process"));
+	CHECK_EQ(find("Pid:\t-1\n", &description), 1);
+	CHECK_EQ(made_of(&description), -1);
+	description.image.flags = O_RDWR | O_NONBLOCK | O_EXCL; /* of a thread */
+	CHECK_EQ(made_of(&description), -1);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	CHECK(wait(NULL) < 0); /* of those that are gone nothing is left */
+	free(restore);
+}
+
+static void test_refused(void)
+{
+	struct description description;
+
+	CHECK(is_refusal(find("Pid:\t1\nNSpid:\t1\n", &description), &refusal, EDVSPROCSTS,
+			 "a pidfd of process 1"));
+	CHECK(is_refusal(find("Pid:\t0\n", &description), &refusal, EDVSPROCSTS, "not seen here"));
+	memcpy(description.image.body, (int32_t[]){ -1 }, sizeof(int32_t));
+	CHECK(!kind_pidfd.read(&description.image, NULL, NULL, true));
+}
+
+int main(void)
+{
+	TEST(test_carried);
+	TEST(test_refused);
+	return test_end();
+}
