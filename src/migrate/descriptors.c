@@ -7,13 +7,14 @@
 
 void descriptors_clear(struct descriptors *descriptors)
 {
-	descriptors->count = descriptors->locks.count = 0;
+	descriptors->count = descriptors->locks.count = descriptors->owners.count = 0;
 }
 
 void descriptors_free(struct descriptors *descriptors)
 {
 	free(descriptors->fd);
 	locks_free(&descriptors->locks);
+	owners_free(&descriptors->owners);
 	*descriptors = (struct descriptors){ 0 };
 }
 

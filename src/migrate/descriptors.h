@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "migrate/locks.h"
+#include "migrate/owners.h"
 #include "wire/image.h"
 
 /*
@@ -15,7 +16,8 @@
 struct descriptors {
 	struct image_fd *fd; /* owned */
 	uint32_t count, capacity;
-	struct locks locks; /* that were taken by them */
+	struct locks locks;   /* that were taken by them */
+	struct owners owners; /* of descriptions that this process is the first to hold */
 };
 
 void descriptors_free(struct descriptors *descriptors);

@@ -24,6 +24,8 @@ struct opened {
 	struct image_description image;
 	uint64_t device, inode;
 	uint32_t process; /* of the look */
+	bool is_async;	  /* O_ASYNC, which the flags of the image do not have */
+	bool signals;	  /* it may send signals */
 };
 
 struct look {
@@ -77,10 +79,9 @@ static int read_info(struct look *look, struct opened *opened)
 		       look->refusal);
 	if (r < 0)
 		return r;
-	if (flags & OS_OPEN_ASYNC)
-		return refusal_set(look->refusal, EDVSPROCSTS,
-				   "descriptor %d sends signals (O_ASYNC), which is not carried",
-				   number);
+	opened->is_async = flags & OS_OPEN_ASYNC;
+	opened->signals = opened->is_async || locks_are_of_description(text);
+	opened->image.flags &= ~(uint32_t)OS_OPEN_ASYNC;
 	return 0;
 }
 
@@ -126,6 +127,8 @@ static int on_descriptor(struct look *look, int number)
 		.process_count = look->process_count,
 	};
 
+	/* An urgent byte is told by a signal in any case. */
+	opened.signals = opened.signals || strncmp(link, "socket:", 7) == 0;
 	opened.device = status.device;
 	opened.inode = status.inode;
 	r = kind_find(&seen, &opened.image, look->refusal);
@@ -209,6 +212,16 @@ static struct description *describe(struct look *look, struct opened *opened)
 	return description;
 }
 
+static int read_owner(struct look *look, const struct opened *opened)
+{
+	const struct descriptors_of *process = &look->process[opened->process];
+
+	if (!opened->signals)
+		return 0;
+	return owners_read(&process->descriptors->owners, process->pid, opened->fd.number,
+			   opened->is_async, look->locks.moves, look, look->refusal);
+}
+
 static int add_all(struct look *look, const uint32_t *first)
 {
 	for (uint32_t i = 0; i < look->count; i++) {
@@ -217,6 +230,10 @@ static int add_all(struct look *look, const uint32_t *first)
 		assert(first[i] <= i);
 		if (first[i] == i && !describe(look, opened))
 			return -ENOMEM;
+		int r = first[i] == i ? read_owner(look, opened) : 0;
+
+		if (r)
+			return r;
 		opened->fd.description = look->opened[first[i]].image.id;
 		if (descriptors_append(look->process[opened->process].descriptors, &opened->fd) < 0)
 			return -ENOMEM;
@@ -376,4 +393,7 @@ void descriptors_send_numbers(const struct descriptors *descriptors, struct writ
 	for (uint32_t i = 0; i < descriptors->locks.count; i++)
 		writer_put(writer, IMAGE_LOCK, &descriptors->locks.lock[i],
 			   sizeof(descriptors->locks.lock[i]));
+	for (uint32_t i = 0; i < descriptors->owners.count; i++)
+		writer_put(writer, IMAGE_OWNER, &descriptors->owners.owner[i],
+			   sizeof(descriptors->owners.owner[i]));
 }

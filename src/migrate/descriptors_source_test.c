@@ -120,15 +120,37 @@ static void test_locks(void)
 	end();
 }
 
+/* O_ASYNC is the owner's record's, not the image's. */
+static void test_owners(void)
+{
+	char info[48];
+
+	begin();
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	CHECK(fcntl(fd, F_SETOWN, getpid()) == 0 && fcntl(fd, F_SETSIG, 40) == 0);
+	snprintf(info, sizeof(info), "flags:\t0120002\n");
+	show(fd, "/dev/null", info);
+	CHECK_EQ(read_all(), 0);
+	CHECK_OR_RETURN(descriptors.owners.count == 1);
+	const struct image_owner *owner = &descriptors.owners.owner[0];
+
+	CHECK(owner->number == fd && owner->type == IMAGE_OWNER_PROCESS && owner->signal == 40 &&
+	      owner->async && owner->vpid > 0);
+	CHECK_EQ(tables.descriptions.description[0].image.flags, 0100002);
+	CHECK_EQ(fcntl(fd, F_SETOWN, getppid()), 0);
+	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "to process"));
+	close(fd);
+	end();
+}
+
 static void test_refused(void)
 {
 	static char target[IMAGE_PATH_MAX];
 
 	begin();
-	show(7, path, "flags:\t0100000\nlock:\t1: LEASE  ACTIVE    READ 1 00:01:2 0 EOF\n");
-	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "a lease on descriptor 7"));
-	show(7, path, "flags:\t0120000\n");
-	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "descriptor 7 sends signals"));
+	show(7, path, "flags:\t0100000\nlock:\t1: LEASE  BREAKING  READ 1 00:01:2 0 EOF\n");
+	CHECK(is_refusal(read_all(), &refusal, EDVSBUSY, "the lease that the process has"));
 	show(7, "/proc/version", "flags:\t0100000\n");
 	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "of the proc file system"));
 	memset(target, 'a', sizeof(target) - 1);
@@ -224,6 +246,7 @@ int main(void)
 {
 	TEST(test_shared);
 	TEST(test_locks);
+	TEST(test_owners);
 	TEST(test_refused);
 	TEST(test_closed_meanwhile);
 	TEST(test_ended);

@@ -33,7 +33,7 @@ static const char *const carried[] = {
 	"family",	  "children_ended", "message_pairs",
 	"fifos",	  "unix_names",	    "unix_connections",
 	"family_sockets", "orphans", "seccomp",	    "sysv", "file_locks",	    "watches",
-	"pidfds",
+	"pidfds",	  "asynchronous",
 };
 
 static bool is_wanted(const char *victim)

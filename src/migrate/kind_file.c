@@ -56,7 +56,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	    is_watched(seen->pid, seen->number))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process watches the directory of descriptor %d for "
-				   "changes (F_NOTIFY), which is not carried",
+				   "changes (F_NOTIFY), and the kernel does not tell for which",
 				   seen->number);
 	int id = files_add(seen->files, seen->dir, seen->link, &object,
 			   reads ? 0 : IMAGE_FILE_WRITTEN, refusal);

@@ -33,7 +33,7 @@ int locks_append(struct locks *locks, const struct image_lock *lock)
 bool locks_exclude(const struct locks *locks)
 {
 	for (uint32_t i = 0; i < locks->count; i++)
-		if (locks->lock[i].exclusive)
+		if (locks->lock[i].exclusive && locks->lock[i].owner != IMAGE_LOCK_LEASE)
 			return true;
 	return false;
 }

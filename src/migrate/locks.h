@@ -27,7 +27,8 @@ struct locks {
 
 void locks_free(struct locks *locks);
 int locks_append(struct locks *locks, const struct image_lock *lock); /* or -ENOMEM, -E2BIG */
-bool locks_exclude(const struct locks *locks);			      /* whether any is exclusive */
+/* Whether any keeps all others from one of its own; a lease does not. */
+bool locks_exclude(const struct locks *locks);
 
 /* ---- source: locks_source.c ---- */
 

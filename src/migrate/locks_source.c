@@ -19,9 +19,10 @@ static uint32_t owner_of(const struct os_file_lock *seen)
 		return IMAGE_LOCK_DESCRIPTION;
 	case OS_FILE_LOCK_DESCRIPTION_ALL:
 		return IMAGE_LOCK_DESCRIPTION_ALL;
-	default:
-		return 0;
+	case OS_FILE_LOCK_LEASE:
+		return IMAGE_LOCK_LEASE;
 	}
+	return 0;
 }
 
 /* A lock of a process can only be given up and taken again; a description may take its own along. */
@@ -64,10 +65,10 @@ static int add(struct locks *locks, struct locks_look *look, int number,
 		.length = seen->length,
 	};
 
-	if (!lock.owner)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process holds a lease on descriptor %d (F_SETLEASE), which "
-				   "is not carried",
+	if (seen->is_breaking)
+		return refusal_set(refusal, EDVSBUSY,
+				   "another process wants to end the lease that the process has on "
+				   "descriptor %d (F_SETLEASE); try again when it has",
 				   number);
 	int r = find_waiter(look, seen, &lock);
 

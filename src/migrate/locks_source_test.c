@@ -76,8 +76,10 @@ static void test_awaited(void)
 
 static void test_refused(void)
 {
-	CHECK(is_refusal(read_them(INFO("1: LEASE  ACTIVE    READ 20 08:01:5 0 EOF"), ""), &refusal,
-			 EDVSPROCSTS, "a lease on descriptor 7"));
+	CHECK_EQ(read_them(INFO("1: LEASE  ACTIVE    READ 20 08:01:5 0 EOF"), ""), 0);
+	CHECK(locks.count == 1 && locks.lock[0].owner == IMAGE_LOCK_LEASE);
+	CHECK(is_refusal(read_them(INFO("1: LEASE  BREAKING  READ 20 08:01:5 0 EOF"), ""), &refusal,
+			 EDVSBUSY, "wants to end the lease"));
 	CHECK(is_refusal(read_them(INFO("1: NEW    KIND      READ 20 08:01:5 0 EOF"), ""), &refusal,
 			 EDVSPROCSTS, "of a kind on descriptor 7"));
 }

@@ -107,6 +107,15 @@ static int take_lock(struct picture *picture, const struct image_lock *lock)
 	return locks_append(&descriptors->locks, lock);
 }
 
+static int take_owner(struct picture *picture, const struct image_owner *owner)
+{
+	struct descriptors *descriptors = &picture->descriptors;
+
+	if (!image_owner_ok(owner) || !descriptors_stand_for(descriptors, owner->number))
+		return -EBADMSG;
+	return owners_append(&descriptors->owners, owner);
+}
+
 static int take_layout_record(struct picture *picture, const struct reader *reader,
 			      const void *payload)
 {
@@ -119,6 +128,8 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 		return take_fd(picture, payload);
 	case IMAGE_LOCK:
 		return take_lock(picture, payload);
+	case IMAGE_OWNER:
+		return take_owner(picture, payload);
 	default:
 		return -EBADMSG;
 	}

@@ -136,6 +136,22 @@ int restore_join(struct restore *restore, struct refusal *refusal);
 /* Adds the call that takes a lock and does not wait for it; every result will do. Its index. */
 uint32_t restore_add_lock(struct calls *calls, const struct image_lock *lock);
 
+/* Adds the calls that make the task the owner of a descriptor, whose state flags are these. */
+void restore_add_owner(struct calls *calls, const struct image_owner *owner, uint32_t flags);
+
+/* restore_owners.c */
+/*
+ * When all processes have their threads, and this one its credentials, with which it signals. A description that was
+ * taken over is the source's still, and is told later.
+ */
+int restore_owners(struct restore *restore, struct refusal *refusal);
+/*
+ * The move is decided: descriptions that were taken over tell the tasks of here. task: the number here of the thread
+ * that has this one in the pid namespace, or 0.
+ */
+void restore_owners_late(const struct restore *restore,
+			 pid_t (*task)(const void *ctx, int32_t vtid), const void *ctx);
+
 /* restore_locks.c */
 /*
  * The descriptors are at their numbers: takes the locks that the source does not exclude. One that is excluded by

@@ -126,10 +126,32 @@ uint32_t restore_add_lock(struct calls *calls, const struct image_lock *lock)
 	if (lock->owner == IMAGE_LOCK_DESCRIPTION_ALL)
 		return calls_add(calls, "lock a file", CALL_ANY, SYS_flock, number,
 				 (uint64_t)((lock->exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB));
+	if (lock->owner == IMAGE_LOCK_LEASE)
+		return calls_add(calls, "take a lease", CALL_ANY, SYS_fcntl, number, F_SETLEASE,
+				 lock->exclusive ? F_WRLCK : F_RDLCK);
 	struct remote_ptr address = calls_put(calls, &range, sizeof(range));
 
 	return calls_add(calls, "lock a file", CALL_ANY, SYS_fcntl, number,
 			 lock->owner == IMAGE_LOCK_DESCRIPTION ? F_OFD_SETLK : F_SETLK, address.at);
+}
+
+void restore_add_owner(struct calls *calls, const struct image_owner *owner, uint32_t flags)
+{
+	const struct f_owner_ex wanted = { .type = (int)owner->type, .pid = owner->vpid };
+	uint64_t number = (uint64_t)owner->number;
+
+	calls_room(calls, 3, sizeof(wanted));
+	calls_add(calls, "set the signal of a descriptor", CALL_OK, SYS_fcntl, number, F_SETSIG,
+		  owner->signal);
+	if (owner->vpid) {
+		struct remote_ptr address = calls_put(calls, &wanted, sizeof(wanted));
+
+		calls_add(calls, "set the owner of a descriptor", CALL_OK, SYS_fcntl, number,
+			  F_SETOWN_EX, address.at);
+	}
+	if (owner->async)
+		calls_add(calls, "let a descriptor send signals", CALL_OK, SYS_fcntl, number,
+			  F_SETFL, flags | O_ASYNC);
 }
 
 int restore_join(struct restore *restore, struct refusal *refusal)

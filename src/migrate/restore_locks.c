@@ -63,6 +63,12 @@ static int refuse(const struct restore *restore, const struct image_lock *lock, 
 	struct description *description;
 	const char *path = path_of(restore, lock, &description);
 
+	if (lock->owner == IMAGE_LOCK_LEASE)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the target's kernel gives no lease on %s, as the process has one: "
+			"%s",
+			path, strerror(-r));
 	if (r == -EAGAIN && lock->awaited > 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "process %d on the source waits for the lock of %s that the "
@@ -88,7 +94,7 @@ static bool is_the_sources(const struct restore *restore, const struct image_loc
 		      (fd >= 0 && os_file_system(fd, &type) == 0 && files_is_network(type));
 
 	os_close(fd);
-	return lock->exclusive && shared;
+	return lock->exclusive && shared && lock->owner != IMAGE_LOCK_LEASE;
 }
 
 static bool came_with_description(const struct restore *restore, const struct image_lock *lock)

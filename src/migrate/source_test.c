@@ -23,14 +23,14 @@ static struct played played;
 static void spell(char *word, size_t size, struct refusal *refusal)
 {
 	static const char letters[] = {
-		[IMAGE_MACHINE] = 'M',	    [IMAGE_MEMBER] = 'b', [IMAGE_OBJECTS] = 'O',
-		[IMAGE_FILE] = 'f',	    [IMAGE_MEMORY] = 'm', [IMAGE_DESCRIPTION] = 'd',
-		[IMAGE_CONTENTS] = 'c',	    [IMAGE_TASK] = 'K',	  [IMAGE_PROCESS] = 'P',
-		[IMAGE_STRING] = 's',	    [IMAGE_MAP] = 'a',	  [IMAGE_FD] = 'n',
-		[IMAGE_LOCK] = 'k',	    [IMAGE_LAYOUT] = 'L', [IMAGE_PAGES] = 'p',
-		[IMAGE_SHARED_PAGES] = 'h', [IMAGE_GUARD] = 'g',  [IMAGE_SIGACTIONS] = 'A',
-		[IMAGE_SIGINFO] = 'i',	    [IMAGE_TIMER] = 't',  [IMAGE_THREAD] = 'T',
-		[IMAGE_XSTATE] = 'x',	    [IMAGE_END] = 'E'
+		[IMAGE_MACHINE] = 'M',	  [IMAGE_MEMBER] = 'b',	      [IMAGE_OBJECTS] = 'O',
+		[IMAGE_FILE] = 'f',	  [IMAGE_MEMORY] = 'm',	      [IMAGE_DESCRIPTION] = 'd',
+		[IMAGE_CONTENTS] = 'c',	  [IMAGE_TASK] = 'K',	      [IMAGE_PROCESS] = 'P',
+		[IMAGE_STRING] = 's',	  [IMAGE_MAP] = 'a',	      [IMAGE_FD] = 'n',
+		[IMAGE_LOCK] = 'k',	  [IMAGE_OWNER] = 'o',	      [IMAGE_LAYOUT] = 'L',
+		[IMAGE_PAGES] = 'p',	  [IMAGE_SHARED_PAGES] = 'h', [IMAGE_GUARD] = 'g',
+		[IMAGE_SIGACTIONS] = 'A', [IMAGE_SIGINFO] = 'i',      [IMAGE_TIMER] = 't',
+		[IMAGE_THREAD] = 'T',	  [IMAGE_XSTATE] = 'x',	      [IMAGE_END] = 'E'
 	};
 	struct reader reader;
 	const void *payload;

@@ -360,16 +360,14 @@ static int build_all(struct migrate_target *target, struct reader *reader, struc
 	return r;
 }
 
-/* All have their descriptors. */
+/* All have their descriptors and their threads. */
 static int finish_one(struct migrate_target *target, struct restore *restore,
 		      struct refusal *refusal)
 {
-	int r = restore_threads(restore, refusal);
+	int r = restore_task(restore, refusal);
 
 	if (r == 0)
-		r = fault_here(FAULT_TARGET_THREADS, refusal);
-	if (r == 0)
-		r = restore_task(restore, refusal);
+		r = restore_owners(restore, refusal);
 	if (r == 0 && target->pinned)
 		target_tree_scatter(restore, &target->own_affinity);
 	if (r == 0)
@@ -396,6 +394,11 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 		r = target_tree_end_ended(tree, refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		if (tree->process[i]->threads.count) /* else it has ended */
+			r = restore_threads(tree->process[i], refusal);
+	if (r == 0)
+		r = fault_here(FAULT_TARGET_THREADS, refusal);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		if (tree->process[i]->threads.count)
 			r = finish_one(target, tree->process[i], refusal);
 	unpin(target);
 	return r ? r : fault_here(FAULT_TARGET_LOADED, refusal);
@@ -467,6 +470,19 @@ static int take_late_locks(struct target_tree *tree, struct refusal *refusal)
 	return r;
 }
 
+static pid_t task_here(const void *ctx, int32_t vtid)
+{
+	const struct target_tree *tree = ctx;
+
+	for (uint32_t i = 0; i < tree->count; i++) {
+		const struct tracee *tracee = restore_tracee_of(tree->process[i], vtid);
+
+		if (tracee)
+			return tracee->tid;
+	}
+	return 0;
+}
+
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			  struct refusal *refusal)
 {
@@ -476,6 +492,8 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 
 	if (r)
 		return r;
+	for (uint32_t i = 0; i < target->tree.count; i++)
+		restore_owners_late(target->tree.process[i], task_here, &target->tree);
 	restore_resume(&target->tree.tables.descriptions);
 	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)

@@ -74,7 +74,8 @@ bool os_file_lock_parse(const char *line, struct os_file_lock *lock)
 	lock->start = strtoull(words.at[at + 5], NULL, 10);
 	if (!is(&words, at + 6, "EOF"))
 		lock->length = strtoull(words.at[at + 6], NULL, 10) - lock->start + 1;
-	return lock->exclusive || is(&words, at + 2, "READ");
+	return lock->exclusive || is(&words, at + 2, "READ") ||
+	       (lock->is_breaking && is(&words, at + 2, "UNLCK"));
 }
 
 int os_file_lock_next(const char **at, struct os_file_lock *lock)

@@ -29,6 +29,9 @@ static void test_lines(void)
 	CHECK(lock.owner == OS_FILE_LOCK_LEASE && !lock.is_breaking);
 	CHECK(os_file_lock_parse("3: LEASE  BREAKING  READ 7 00:2f:9 0 EOF\n", &lock));
 	CHECK(lock.is_breaking);
+	CHECK(os_file_lock_parse("3: LEASE  BREAKING  UNLCK 7 00:2f:9 0 EOF\n", &lock));
+	CHECK(lock.is_breaking &&
+	      !os_file_lock_parse("3: LEASE  ACTIVE  UNLCK 7 00:2f:9 0 EOF", &lock));
 	CHECK(!os_file_lock_parse("3: DELEG  ACTIVE    READ 7 00:2f:9 0 EOF\n", &lock));
 	CHECK(!os_file_lock_parse("3: POSIX  ADVISORY  WRITE 1\n", &lock));
 	CHECK(!os_file_lock_parse("", &lock));

@@ -23,6 +23,10 @@ _Static_assert(OS_OPEN_APPEND == O_APPEND && OS_OPEN_NONBLOCK == O_NONBLOCK &&
 		       OS_OPEN_ASYNC == O_ASYNC && OS_OPEN_DIRECT == O_DIRECT &&
 		       OS_OPEN_CLOEXEC == O_CLOEXEC && OS_OPEN_PATH == O_PATH,
 	       "state");
+_Static_assert((int)OS_OPEN_OWNER_THREAD == F_OWNER_TID &&
+		       (int)OS_OPEN_OWNER_PROCESS == F_OWNER_PID &&
+		       (int)OS_OPEN_OWNER_GROUP == F_OWNER_PGRP,
+	       "owner");
 _Static_assert(OS_FOLDER_CURRENT == AT_FDCWD, "folder");
 
 int os_open_at(int folder, const char *name, unsigned flags)
@@ -72,11 +76,30 @@ int os_open_flags(int fd)
 	return flags < 0 ? -errno : flags;
 }
 
+int os_open_owner(int fd, struct os_open_owner *owner)
+{
+	struct f_owner_ex found = { .pid = 0 };
+	int signal = fcntl(fd, F_GETSIG);
+
+	if (signal < 0 || fcntl(fd, F_GETOWN_EX, &found) < 0)
+		return -errno;
+	*owner = (struct os_open_owner){ (enum os_open_owner_type)found.type, found.pid, signal };
+	return 0;
+}
+
+int os_open_set_owner(int fd, const struct os_open_owner *owner)
+{
+	const struct f_owner_ex wanted = { .type = (int)owner->type, .pid = owner->pid };
+
+	assert(owner->pid > 0);
+	return fcntl(fd, F_SETOWN_EX, &wanted) < 0 ? -errno : 0;
+}
+
 bool os_open_has_owner(int fd)
 {
-	struct f_owner_ex owner = { .pid = 0 };
+	struct os_open_owner owner;
 
-	return fcntl(fd, F_GETOWN_EX, &owner) == 0 && owner.pid != 0;
+	return os_open_owner(fd, &owner) == 0 && owner.pid != 0;
 }
 
 ssize_t os_read_at(int fd, void *to, size_t bytes, uint64_t position)

@@ -48,6 +48,21 @@ int os_open_set_flags(int fd, unsigned flags);
 /* The state and access flags that it was opened with or was set to, or -errno. */
 int os_open_flags(int fd);
 
+/* Who is told of a description's events by signals; with the kernel's numbers. */
+enum os_open_owner_type {
+	OS_OPEN_OWNER_THREAD,
+	OS_OPEN_OWNER_PROCESS,
+	OS_OPEN_OWNER_GROUP,
+};
+struct os_open_owner {
+	enum os_open_owner_type type;
+	pid_t pid;  /* here; 0: nobody */
+	int signal; /* 0: SIGIO */
+};
+int os_open_owner(int fd, struct os_open_owner *owner);
+/* The signal stays. */
+int os_open_set_owner(int fd, const struct os_open_owner *owner);
+
 /* Whether a process is told of its events by signals (F_SETOWN, F_NOTIFY). */
 bool os_open_has_owner(int fd);
 

@@ -47,6 +47,8 @@ bool image_length_ok(uint32_t type, uint32_t length)
 		return length == sizeof(struct image_fd);
 	case IMAGE_LOCK:
 		return length == sizeof(struct image_lock);
+	case IMAGE_OWNER:
+		return length == sizeof(struct image_owner);
 	case IMAGE_LAYOUT:
 		return length == 0;
 	case IMAGE_PAGES:
@@ -220,6 +222,12 @@ bool image_contents_ok(const struct image_contents *contents, uint32_t length)
 bool image_fd_ok(const struct image_fd *fd)
 {
 	return fd->number >= 0 && fd->description && fd->cloexec <= 1;
+}
+
+bool image_owner_ok(const struct image_owner *owner)
+{
+	return owner->number >= 0 && owner->type < IMAGE_OWNER_TYPES && owner->vpid >= 0 &&
+	       owner->signal <= IMAGE_SIGNALS && owner->async <= 1;
 }
 
 bool image_lock_ok(const struct image_lock *lock)

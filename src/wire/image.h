@@ -13,7 +13,7 @@
  *	offer: MACHINE OBJECTS MEMBER* MEMORY* FILE* SYSV* DESCRIPTION* TASK MAP* END
  *	       what the target must have before anything is stopped
  *	state: OBJECTS MEMBER* MEMORY* FILE* (SYSV CONTENTS*)* (DESCRIPTION CONTENTS*)* one process after another END
- *	       process: PROCESS STRING* MAP* FD* LOCK* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
+ *	       process: PROCESS STRING* MAP* FD* LOCK* OWNER* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
  *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SECCOMP* SIGINFO*)*
  *
  * Between the two, if files are carried along that the target lacks (migrate/carry.h), each of these is a stream:
@@ -75,6 +75,7 @@ enum image_type {
 	IMAGE_MAP,
 	IMAGE_FD,
 	IMAGE_LOCK,
+	IMAGE_OWNER,
 	IMAGE_LAYOUT,
 	IMAGE_PAGES,
 	IMAGE_SHARED_PAGES,
@@ -457,6 +458,7 @@ enum image_lock_owner {
 	IMAGE_LOCK_PROCESS = 1,	    /* F_SETLK */
 	IMAGE_LOCK_DESCRIPTION,	    /* F_OFD_SETLK */
 	IMAGE_LOCK_DESCRIPTION_ALL, /* flock(), of the whole file */
+	IMAGE_LOCK_LEASE,	    /* F_SETLEASE */
 	IMAGE_LOCK_OWNERS,
 };
 
@@ -468,6 +470,23 @@ struct image_lock {
 	int32_t awaited; /* the process of the source that waits for it, -1: it is not known which; 0: none */
 	uint64_t start;
 	uint64_t length; /* 0: to the end of the file */
+};
+
+enum image_owner_type {
+	IMAGE_OWNER_THREAD, /* numbers as in fcntl(2) */
+	IMAGE_OWNER_PROCESS,
+	IMAGE_OWNER_GROUP,
+	IMAGE_OWNER_TYPES,
+};
+
+/* The task that a description tells of its events by signals (F_SETOWN, F_SETSIG, O_ASYNC). */
+struct image_owner {
+	int32_t number;	 /* of a descriptor that came before */
+	uint32_t type;	 /* enum image_owner_type */
+	int32_t vpid;	 /* in the pid namespace; 0: none is told */
+	uint32_t signal; /* 0: SIGIO */
+	uint32_t async;	 /* 1: of its usual events, too (O_ASYNC) */
+	uint32_t pad;
 };
 
 struct image_credentials {
@@ -547,6 +566,7 @@ _Static_assert(sizeof(struct image_description) == 64, "layout");
 _Static_assert(sizeof(struct image_contents) == 8, "layout");
 _Static_assert(sizeof(struct image_fd) == 16, "layout");
 _Static_assert(sizeof(struct image_lock) == 32, "layout");
+_Static_assert(sizeof(struct image_owner) == 24, "layout");
 _Static_assert(sizeof(struct image_watch) == 12, "layout");
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
@@ -574,6 +594,7 @@ bool image_description_ok(const struct image_description *description);
 bool image_contents_ok(const struct image_contents *contents, uint32_t length);
 bool image_fd_ok(const struct image_fd *fd);
 bool image_lock_ok(const struct image_lock *lock);
+bool image_owner_ok(const struct image_owner *owner);
 bool image_pages_ok(const struct image_pages *pages, uint32_t length);
 bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length);
 bool image_string_ok(const struct image_string_head *head, uint32_t length);

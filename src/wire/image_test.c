@@ -113,6 +113,15 @@ static void test_descriptions(void)
 	CHECK(!image_fd_ok(&fd));
 	fd = (struct image_fd){ .description = 1, .cloexec = 2 };
 	CHECK(!image_fd_ok(&fd));
+	struct image_owner owner = { .type = IMAGE_OWNER_GROUP, .vpid = 5, .signal = 64 };
+
+	CHECK(image_owner_ok(&owner));
+	owner.signal++;
+	CHECK(!image_owner_ok(&owner));
+	owner = (struct image_owner){ .type = IMAGE_OWNER_TYPES };
+	CHECK(!image_owner_ok(&owner));
+	owner = (struct image_owner){ .vpid = -1 };
+	CHECK(!image_owner_ok(&owner));
 	struct image_lock lock = { .number = 1, .owner = IMAGE_LOCK_PROCESS, .awaited = -1 };
 
 	CHECK(image_lock_ok(&lock));

@@ -99,6 +99,9 @@ static const struct image_description description = {
 	.id = 2, .kind = IMAGE_DESCRIPTION_PIPE, .flags = 3, .body = { 4, 5 }
 };
 static const struct image_fd fd = { .number = 2, .description = 3, .cloexec = 1 };
+static const struct image_owner owner = {
+	.number = 2, .type = IMAGE_OWNER_PROCESS, .vpid = 3, .signal = 4, .async = 1
+};
 static const struct image_watch watch = { .number = 2, .mask = 3, .file = 4 };
 static const struct image_lock lock = { .number = 2,
 					.owner = IMAGE_LOCK_DESCRIPTION,
@@ -258,6 +261,7 @@ READ(map, image_map_ok(got))
 READ(description, image_description_ok(got))
 READ(fd, image_fd_ok(got))
 READ(lock, image_lock_ok(got))
+READ(owner, image_owner_ok(got))
 READ(thread, image_thread_ok(got))
 READ(file, image_file_ok(&got->head, (uint32_t)(sizeof(got->head) + 4)))
 READ(string, image_string_ok(&got->head, sizeof(*got)))
@@ -278,6 +282,7 @@ static const struct compat_sample records[] = {
 	{ "description", compat_write_plain, read_description, &description, sizeof(description) },
 	{ "fd", compat_write_plain, read_fd, &fd, sizeof(fd) },
 	{ "watch", compat_write_plain, compat_read_plain, &watch, sizeof(watch) },
+	{ "owner", compat_write_plain, read_owner, &owner, sizeof(owner) },
 	{ "lock", compat_write_plain, read_lock, &lock, sizeof(lock) },
 	{ "thread", compat_write_plain, read_thread, &thread, sizeof(thread) },
 	{ "file", compat_write_plain, read_file, &file, sizeof(file) },

@@ -360,9 +360,10 @@ static void aio(void)
 
 static void asynchronous(void)
 {
-	int fd = open("/dev/urandom", O_RDONLY);
+	int ends[2];
 
-	NEED(fcntl(fd, F_SETFL, O_ASYNC) == 0 && fcntl(fd, F_GETFL) & O_ASYNC);
+	NEED(pipe(ends) == 0 && fcntl(ends[0], F_SETOWN, 1) == 0 &&
+	     fcntl(ends[0], F_SETFL, O_ASYNC) == 0);
 }
 
 static void directory_watch(void)
@@ -402,7 +403,7 @@ static const struct kind descriptor_kinds[] = {
 	{ "perf", "perf event", perf },
 	{ "userfaultfd", "userfaultfd", fault_fd },
 	{ "aio", "AIO", aio },
-	{ "async", "O_ASYNC", asynchronous },
+	{ "async", "F_SETOWN", asynchronous },
 	{ "directory_watch", "F_NOTIFY", directory_watch },
 	{ NULL, NULL, NULL },
 };

@@ -92,11 +92,14 @@ static void record_lock(void)
 	leave_waiter_for(name, fd);
 }
 
+/* The one that holds it has not given it up yet. */
 static void lease(void)
 {
 	char name[] = "/tmp/dvs-victim-lease-XXXXXX";
 
-	NEED(close(mkstemp(name)) == 0 && fcntl(open(name, O_RDONLY), F_SETLEASE, F_RDLCK) == 0);
+	signal(SIGIO, SIG_IGN);
+	NEED(close(mkstemp(name)) == 0 && fcntl(open(name, O_RDONLY), F_SETLEASE, F_RDLCK) == 0 &&
+	     open(name, O_WRONLY | O_NONBLOCK) < 0);
 }
 
 /* By its system call: the library's function wants a library of its own on older systems. */
@@ -169,7 +172,7 @@ static void device(void)
 static const struct kind name_kinds[] = {
 	{ "deleted_shared", "a deleted file with", deleted_shared },
 	{ "deleted_folder", "deleted", deleted_folder },
-	{ "lease", "lease", lease },
+	{ "lease", "wants to end the lease", lease },
 	{ "record_lock", "waits for the file lock", record_lock },
 	{ "proc_file", "proc file system", proc_file },
 	{ "message_queue", "POSIX message queue", message_queue },
