@@ -33,7 +33,7 @@ static const char *const carried[] = {
 	"family",	  "children_ended", "message_pairs",
 	"fifos",	  "unix_names",	    "unix_connections",
 	"family_sockets", "orphans", "seccomp",	    "sysv", "file_locks",	    "watches",
-	"pidfds",	  "asynchronous",
+	"pidfds",	  "asynchronous",	    "stops",
 };
 
 static bool is_wanted(const char *victim)
@@ -296,30 +296,126 @@ static void test_source_dies(void)
 	}
 }
 
-/* Stopped by a signal at any step: refused, and the process is stopped as it should be. */
-static void test_stop_signal(void)
+static bool becomes_stopped(pid_t pid)
+{
+	for (int ms = 0; ms < 2000 && stage_state(pid) != 'T'; ms++)
+		usleep(1000);
+	return stage_state(pid) == 'T';
+}
+
+/* Stopped by a signal before the move or at any step of it: it is stopped where it arrives, until it is continued. */
+static void try_stop(const char *victim, int when)
 {
 	struct act act;
 
-	CHECK_OR_RETURN(begin(&act, "plain", NULL));
-	for (int when = 0; when < 2; when++) {
+	CHECK_OR_RETURN(begin(&act, victim, NULL));
+	if (when == 0)
+		kill(act.pid, SIGSTOP);
+	CHECK(when || becomes_stopped(act.pid));
+	struct stage_move move = { .stage = &act.stage,
+				   .pid = act.pid,
+				   .when_checked = when == 1 ? stop_source : NULL,
+				   .when_frozen = when == 2 ? stop_source : NULL,
+				   .when_loaded = when == 3 ? stop_source : NULL };
+
+	stage_move(&move);
+	CHECK_EQ(move.result, 0);
+	CHECK(killed(stage_status(&act.stage, 0, VPID, END_MS)));
+	act.side = 1;
+	act.pid = move.arrived;
+	if (when == 3)
+		CHECK_EQ(move.late, 1ull << (SIGSTOP - 1));
+	if (move.late)
+		kill(act.pid, SIGSTOP); /* as a node does */
+	CHECK(becomes_stopped(act.pid));
+	/* And from there. */
+	CHECK(move_on(&act, &move));
+	CHECK(becomes_stopped(act.pid));
+	kill(act.pid, SIGCONT);
+	CHECK(verify(&act, victim));
+	CHECK_EQ(finish(&act), 0);
+	stage_close(&act.stage);
+}
+
+static void test_stop_signal(void)
+{
+	for (int when = 0; when < 4; when++) {
+		try_stop("plain", when);
+		try_stop("threads", when);
+	}
+}
+
+/* A stop and its end while it is frozen: it runs on, where it arrives and where it stays. */
+static void stop_and_continue(struct stage_move *move)
+{
+	kill(move->pid, SIGSTOP);
+	kill(move->pid, SIGCONT);
+}
+
+static void continue_source(struct stage_move *move)
+{
+	kill(move->pid, SIGCONT);
+}
+
+static void test_continued(void)
+{
+	for (int when = 0; when < 3; when++) {
+		struct act act;
+
+		CHECK_OR_RETURN(begin(&act, "threads", NULL));
 		struct stage_move move = {
 			.stage = &act.stage,
 			.pid = act.pid,
-			.when_checked = when == 0 ? stop_source : NULL,
-			.when_frozen = when == 1 ? stop_source : NULL,
+			.when_frozen = when ? continue_source : stop_and_continue,
 		};
 
+		if (when)
+			kill(act.pid, SIGSTOP);
+		CHECK(!when || becomes_stopped(act.pid));
+		if (when == 2)
+			setenv("DVS_FAULT", fault_name(FAULT_TARGET_LOADED), 1);
 		stage_move(&move);
-		printf("  %s\n", move.source.reason);
-		CHECK(strstr(move.source.reason, "stopped"));
-		usleep(10000);
-		CHECK_EQ(stage_state(act.pid), 'T');
-		kill(act.pid, SIGCONT);
-		check_unharmed(&act, &move, "stopped");
+		unsetenv("DVS_FAULT");
+		CHECK_EQ(!move.result, when != 2);
+		if (!move.result) {
+			act.side = 1;
+			act.pid = move.arrived;
+		}
+		CHECK(verify(&act, "continued"));
+		CHECK_EQ(finish(&act), 0);
+		stage_close(&act.stage);
 	}
-	CHECK_EQ(finish(&act), 0);
-	stage_close(&act.stage);
+}
+
+/* One that does not move is stopped as it was, or becomes so. */
+static void test_stop_called_off(void)
+{
+	for (int when = 0; when < 2; when++) {
+		struct act act;
+
+		CHECK_OR_RETURN(begin(&act, "plain", NULL));
+		for (enum fault_point point = 1; point < FAULT_COUNT; point++) {
+			struct stage_move move = {
+				.stage = &act.stage,
+				.pid = act.pid,
+				.when_frozen = when ? stop_source : NULL,
+			};
+
+			if (!when || point < FAULT_SOURCE_STATE)
+				kill(act.pid, SIGSTOP);
+			setenv("DVS_FAULT", fault_name(point), 1);
+			stage_move(&move);
+			unsetenv("DVS_FAULT");
+			CHECK(move.result < 0);
+			if (when && point >= FAULT_TARGET_CHECK && point <= FAULT_TARGET_CLEARED)
+				kill(act.pid, SIGSTOP); /* it did not come so far */
+			CHECK(becomes_stopped(act.pid));
+			kill(act.pid, SIGCONT);
+			check_unharmed(&act, &move, fault_name(point));
+		}
+		CHECK_EQ(finish(&act), 0);
+		stage_close(&act.stage);
+	}
 }
 
 static void test_pid_taken(void)
@@ -432,11 +528,19 @@ int main(void)
 	if (getenv("DVS_ONLY_REFUSED")) {
 		return test_end();
 	}
+	if (getenv("DVS_ONLY_STOPS")) {
+		TEST(test_stop_signal);
+		TEST(test_continued);
+		TEST(test_stop_called_off);
+		return test_end();
+	}
 	if (getenv("DVS_ONLY_FAULTS")) {
 		TEST(test_faults);
 		return test_end();
 	}
 	TEST(test_stop_signal);
+	TEST(test_continued);
+	TEST(test_stop_called_off);
 	TEST(test_source_dies);
 	TEST(test_target_dies);
 	TEST(test_carried);

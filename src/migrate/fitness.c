@@ -32,9 +32,6 @@ static int refuse(struct refusal *refusal, const char *sentence)
 static int check_state(char state, bool alone, bool held, struct refusal *refusal)
 {
 	switch (state) {
-	case 'T':
-		return refuse(refusal, "the process is stopped by a signal (SIGSTOP); continue it "
-				       "first");
 	case 't':
 		if (held)
 			return 0;

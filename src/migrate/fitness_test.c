@@ -123,15 +123,6 @@ static bool is_refused(int (*check)(struct inventory *, struct refusal *), int e
 	return r == error && refusal.error == error && strstr(refusal.reason, words);
 }
 
-static void test_stopped(void)
-{
-	begin(be_plain);
-	kill(child, SIGSTOP);
-	waitpid(child, NULL, WUNTRACED);
-	CHECK(is_refused(fitness_check, EDVSPROCSTS, "stopped by a signal"));
-	end();
-}
-
 static void test_traced(void)
 {
 	begin(be_plain);
@@ -212,7 +203,6 @@ static void test_semaphores(void)
 
 int main(void)
 {
-	TEST(test_stopped);
 	TEST(test_traced);
 	TEST_OF_THREADS(test_ended);
 	TEST(test_session);

@@ -35,6 +35,25 @@ static long call_behind(const char *where, uint64_t first_argument)
 	return 0;
 }
 
+#define ADDRESS_LEAST \
+	0x400000 /* of a program's data; no number of descriptors or of an operation */
+
+/* Of a thread that is stopped it is not to be seen where it slept: the arguments have to tell. */
+static long call_with(const unsigned long long argument[4])
+{
+	if (argument[0] < CLOCK_NUMBERS)
+		return argument[2] < ADDRESS_LEAST ? SYS_poll : SYS_clock_nanosleep;
+	if (argument[1] >= ADDRESS_LEAST)
+		return SYS_nanosleep;
+	switch (argument[1] & ~(unsigned long long)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {
+	case FUTEX_WAIT:
+		return argument[3] < ADDRESS_LEAST ? SYS_nanosleep : SYS_futex;
+	case FUTEX_WAIT_BITSET:
+		return argument[3] < ADDRESS_LEAST ? SYS_poll : SYS_futex;
+	}
+	return SYS_poll;
+}
+
 static void add(struct interrupted *interrupted, pid_t tid, long number)
 {
 	if (interrupted->count == interrupted->capacity) {
@@ -57,19 +76,22 @@ void interrupted_note(struct interrupted *interrupted, struct inventory *invento
 	interrupted->count = 0;
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		pid_t tid = inventory->thread[i].tid;
-		unsigned long long first = 0;
+		unsigned long long argument[4] = { 0 };
 		char name[48];
 		long number;
 
 		snprintf(name, sizeof(name), "task/%d/syscall", (int)tid);
 		if (procdir_read(inventory->dir, name, &inventory->text) < 0 ||
-		    sscanf(inventory->text.text, "%ld %llx", &number, &first) != 2 ||
+		    sscanf(inventory->text.text, "%ld %llx %llx %llx %llx", &number, &argument[0],
+			   &argument[1], &argument[2], &argument[3]) != 5 ||
 		    number != SYS_restart_syscall)
 			continue;
 		snprintf(name, sizeof(name), "task/%d/wchan", (int)tid);
 		if (procdir_read(inventory->dir, name, &inventory->text) < 0)
 			continue;
-		number = call_behind(inventory->text.text, first);
+		number = strcmp(inventory->text.text, "do_signal_stop")
+				 ? call_behind(inventory->text.text, argument[0])
+				 : call_with(argument);
 		if (number)
 			add(interrupted, tid, number);
 	}

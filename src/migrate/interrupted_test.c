@@ -147,6 +147,12 @@ static bool note(long number, pid_t pid, struct inventory *inventory)
 		}
 		interrupted_note(&interrupted, inventory);
 		CHECK_EQ(interrupted.count, 1); /* anew */
+		/* Stopped in it once more: its arguments tell. */
+		kill(pid, SIGSTOP);
+		waitpid(pid, NULL, WUNTRACED);
+		interrupted_note(&interrupted, inventory);
+		CHECK_EQ(interrupted.count, 1);
+		CHECK(interrupted.count && interrupted.call[0].number == number);
 	}
 	interrupted_free(&interrupted);
 	return shown;

@@ -35,7 +35,6 @@ static void try_refused(const char *kind, const char *word)
 		stage_close(&act.stage);
 		return;
 	}
-	usleep(2000); /* "stopped" says ready before it stops */
 	dry_run(&act, &dry);
 	stage_move(&move);
 	printf("  %-20s %s%s\n", kind, move.source.reason, move.target.reason);
@@ -49,8 +48,6 @@ static void try_refused(const char *kind, const char *word)
 		printf("  %s: the dry run says \"%s\"\n", kind, dry.reason);
 		CHECK(!"the same in a dry run");
 	}
-	if (strcmp(kind, "stopped") == 0)
-		kill(act.pid, SIGCONT);
 	CHECK(verify(&act, kind));
 	CHECK(is_buried(&act.stage, 1));
 	CHECK_EQ(finish(&act), 0);

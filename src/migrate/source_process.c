@@ -55,7 +55,9 @@ static int borrow_all(struct source_process *process, struct refusal *refusal)
 		r = seccomp_suspend(&process->threads.tracee[i], &process->inventory, refusal);
 		if (r)
 			return r;
-		interrupted_mend(&process->threads.tracee[i]);
+		/* A stop by a signal ends more calls than a stop by a tracer. */
+		if (!process->stop_signal)
+			interrupted_mend(&process->threads.tracee[i]);
 	}
 	return 0;
 }
@@ -66,7 +68,9 @@ static int finish_transfers(struct source_process *process, struct refusal *refu
 	const struct image_special *vdso = maps_special(&process->inventory.maps, "vdso");
 	struct remote_ptr at;
 
-	if (!vdso || foothold_find_syscall(process->pid, vdso->start, vdso->length, &at))
+	/* A transfer that a signal has cut short is short. */
+	if (process->stop_signal || !vdso ||
+	    foothold_find_syscall(process->pid, vdso->start, vdso->length, &at))
 		return 0;
 	for (uint32_t i = 0; i < process->threads.count; i++) {
 		int r = cut_short_finish(&process->threads.tracee[i], at, &process->inventory);
@@ -87,6 +91,9 @@ int source_process_stop(struct source_process *process, uint64_t *first_stop_ns,
 	int r = threads_freeze(&process->threads, &process->inventory, first_stop_ns, refusal);
 
 	process->inventory.is_held = r == 0;
+	process->stop_signal = process->news = 0;
+	for (uint32_t i = 0; i < process->threads.count && !process->stop_signal; i++)
+		process->stop_signal = (uint32_t)process->threads.tracee[i].halted;
 	return r;
 }
 
@@ -193,13 +200,52 @@ int source_process_enter(struct source_process *process, const struct migrate_ho
 	return r ? r : look_for_lock_future(process, host, refusal);
 }
 
+/* A stop that had begun is over when each thread has taken part in it; then the parent is told. */
+static int finish_stop(struct source_process *process, struct refusal *refusal)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; process->stop_signal && i < process->threads.count && r == 0; i++) {
+		calls_begin(&process->calls, &process->foothold, &process->threads.tracee[i]);
+		calls_add(&process->calls, "take part in the stop", CALL_OK, SYS_getpid);
+		r = calls_run(&process->calls);
+	}
+	return r ? calls_refuse(&process->calls, r, "the process", refusal) : 0;
+}
+
+int source_process_news(struct source_process *process, int32_t child, enum image_news *news,
+			struct refusal *refusal)
+{
+	struct calls *calls = &process->calls;
+
+	calls_begin(calls, &process->foothold, &process->threads.tracee[0]);
+	struct remote_ptr at = calls_space(calls, sizeof(siginfo_t));
+
+	/* One without children is told so. */
+	calls_add(calls, "ask for the stops of its children", CALL_ANY, SYS_waitid,
+		  child ? P_PID : P_ALL, (uint64_t)child, at.at,
+		  WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT | __WALL, 0);
+	int r = calls_run(calls);
+
+	if (r)
+		return calls_refuse(calls, r, "the process", refusal);
+	const siginfo_t *info = calls_at(calls, at);
+
+	*news = !info->si_pid			 ? IMAGE_NEWS_NONE
+		: info->si_code == CLD_CONTINUED ? IMAGE_NEWS_CONTINUED
+						 : IMAGE_NEWS_STOPPED;
+	return 0;
+}
+
 int source_process_ask(struct source_process *process, struct refusal *refusal)
 {
 	assert(process->foothold.base.at);
 	process->ignores_breakpoint = process->inventory.ignored >> (SIGTRAP - 1) & 1;
 	process->actions[SIGTRAP - 1] = (struct image_sigaction){ .handler = (uint64_t)SIG_IGN };
 	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
-	return state_read_process(&process->calls, &process->inventory, process->actions, refusal);
+	int r = state_read_process(&process->calls, &process->inventory, process->actions, refusal);
+
+	return r ? r : finish_stop(process, refusal);
 }
 
 /*
@@ -245,9 +291,18 @@ static uint64_t late_signals(struct source_process *process)
 	return pending & ~process->pending_sent;
 }
 
+/* A stop that was held back dies with it, too. */
+static uint64_t held_back(const struct source_process *process)
+{
+	for (uint32_t i = 0; i < process->threads.count; i++)
+		if (tracee_must_stop(&process->threads.tracee[i]))
+			return 1ull << (SIGSTOP - 1);
+	return 0;
+}
+
 uint64_t source_process_kill(struct source_process *process)
 {
-	process->late = late_signals(process);
+	process->late = late_signals(process) | held_back(process);
 
 	let_go(process);
 	threads_kill(&process->threads);

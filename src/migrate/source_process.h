@@ -50,6 +50,8 @@ struct source_process {
 	struct image_sigaction actions[IMAGE_SIGNALS];
 	struct seccomp leader_filters; /* while it is sent */
 	struct os_affinity *affinity;  /* owned: of each thread before it was gathered, or NULL */
+	uint32_t stop_signal;	      /* by which it is stopped, or 0 */
+	uint32_t news;		      /* enum image_news, of that */
 	uint64_t late;		       /* killed: signals that died with it */
 	uint64_t pending_sent;	       /* signals that were pending and are in the image */
 };
@@ -73,6 +75,10 @@ int source_process_borrow(struct source_process *process, struct refusal *refusa
 int source_process_enter(struct source_process *process, const struct migrate_host *host,
 			 struct refusal *refusal);
 int source_process_ask(struct source_process *process, struct refusal *refusal);
+
+/* The news that the process has not asked for yet, of the stop of its child with this number, or of any one (0). */
+int source_process_news(struct source_process *process, int32_t child, enum image_news *news,
+			struct refusal *refusal);
 
 /* last: see descriptors_complete(). */
 int source_process_complete(struct source_process *process, bool last, struct refusal *refusal);

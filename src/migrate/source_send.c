@@ -24,6 +24,8 @@ static void send_head(struct source_process *process, struct writer *writer)
 	struct image_string_head auxv = { IMAGE_STRING_AUXV, inventory->auxv_bytes };
 
 	inventory->process.thread_count = process->threads.count;
+	inventory->process.stop_signal = process->stop_signal;
+	inventory->process.news = process->news;
 	inventory->process.map_count = inventory->maps.count;
 	inventory->process.special_count = inventory->maps.special_count;
 	memcpy(inventory->process.special, inventory->maps.special,
@@ -144,23 +146,6 @@ static int send_thread(struct source_process *process, const struct os_affinity 
 	return send_pending(process, writer, tracee->tid, false, refusal);
 }
 
-/*
- * Whether all could be read; and a stop that was held back is due here when the process is thawed, and
- * would be lost in a move.
- */
-static int check_last(const struct source_process *process, struct refusal *refusal)
-{
-	assert(process->threads.count);
-	for (uint32_t i = 0; i < process->threads.count; i++) {
-		if (process->threads.tracee[i].stop_again)
-			return refusal_set(
-				refusal, EDVSPROCSTS,
-				"the process was stopped by a signal (SIGSTOP) during the "
-				"move; continue it first");
-	}
-	return inventory_check_lack(&process->inventory, refusal);
-}
-
 int source_process_complete(struct source_process *process, bool last, struct refusal *refusal)
 {
 	struct inventory *inventory = &process->inventory;
@@ -206,7 +191,7 @@ int source_process_send(struct source_process *process, const struct inventories
 		r = send_process_state(process, writer, refusal);
 	for (uint32_t i = 0; i < process->threads.count && r == 0; i++)
 		r = send_thread(process, every_cpu, writer, i, refusal);
-	return r ? r : check_last(process, refusal);
+	return r ? r : inventory_check_lack(&process->inventory, refusal);
 }
 
 int source_process_try(struct source_process *process, struct refusal *refusal)
@@ -222,5 +207,5 @@ int source_process_try(struct source_process *process, struct refusal *refusal)
 		r = read_thread(process, i, &thread, xstate, &length, &filters, refusal);
 		seccomp_free(&filters);
 	}
-	return r ? r : check_last(process, refusal);
+	return r ? r : inventory_check_lack(&process->inventory, refusal);
 }

@@ -474,12 +474,31 @@ int source_tree_enter(struct source_tree *tree, const struct migrate_host *host,
 	return r;
 }
 
+/* The news of its children that this process has not asked for yet: as a rule there are none. */
+static int ask_news(struct source_tree *tree, uint32_t index, struct refusal *refusal)
+{
+	struct source_process *parent = tree->process[index];
+	enum image_news news = IMAGE_NEWS_NONE;
+	int r = source_process_news(parent, 0, &news, refusal);
+	bool any = news != IMAGE_NEWS_NONE;
+
+	for (uint32_t i = index + 1; i < tree->count && any && r == 0; i++) {
+		if (tree->process[i]->parent != index)
+			continue;
+		r = source_process_news(parent, tree->inventory[i]->process.vpid, &news, refusal);
+		tree->process[i]->news = news;
+	}
+	return r;
+}
+
 int source_tree_ask(struct source_tree *tree, struct refusal *refusal)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i, source_process_ask(tree->process[i], refusal), refusal);
+	for (uint32_t i = 0; i < tree->count && tree->count > 1 && r == 0; i++)
+		r = named(tree, i, ask_news(tree, i, refusal), refusal);
 	return r;
 }
 

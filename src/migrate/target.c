@@ -16,6 +16,7 @@
 #include "migrate/offer.h"
 #include "migrate/object_records.h"
 #include "migrate/stream.h"
+#include "migrate/target_stops.h"
 #include "migrate/target_tree.h"
 #include "os/affinity.h"
 #include "os/clock.h"
@@ -390,6 +391,8 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 		r = restore_locks(tree->process[i], refusal);
 	if (r == 0)
 		r = restore_seal_memory_files(first(target), refusal);
+	if (r == 0)
+		r = target_stops_make(tree, refusal);
 	if (r == 0)
 		r = target_tree_end_ended(tree, refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)

@@ -168,7 +168,7 @@ static int call(struct restore *restore, const char *what, long number, uint64_t
 }
 
 /* The default of this signal is to be ignored, and setting it forgets one that is pending. */
-void target_shells_add_forgetting(struct calls *calls)
+static void add_forgetting(struct calls *calls)
 {
 	const struct image_sigaction none = { 0 };
 
@@ -177,6 +177,13 @@ void target_shells_add_forgetting(struct calls *calls)
 
 	calls_add(calls, "forget the news of a child", CALL_OK, SYS_rt_sigaction, SIGCHLD,
 		  address.at, 0, SIGNAL_SET_BYTES);
+}
+
+int target_shells_forget_news(struct restore *parent, struct refusal *refusal)
+{
+	calls_begin(&parent->calls, &parent->foothold, &parent->threads.tracee[0]);
+	add_forgetting(&parent->calls);
+	return restore_run(parent, refusal);
 }
 
 /* The end of a shell, of which its parent takes note, and forgets that it was told. */
@@ -193,7 +200,7 @@ static int end_shell(struct target_tree *tree, uint32_t index, struct refusal *r
 		calls_begin(&reaper->calls, &reaper->foothold, &reaper->threads.tracee[0]);
 		calls_expect(&reaper->calls, "take note of an end", vpid, SYS_wait4, (uint64_t)vpid,
 			     0, __WALL, 0);
-		target_shells_add_forgetting(&reaper->calls);
+		add_forgetting(&reaper->calls);
 		r = restore_run(reaper, refusal);
 	}
 	target_tree_forget(tree, index);

@@ -11,7 +11,7 @@ int target_shells_make(struct target_tree *tree, const struct members *members,
 /* Ends those that were made by the offer: nothing of them is left in the first. */
 int target_shells_unmake(struct target_tree *tree, struct refusal *refusal);
 
-/* Adds calls by which a process forgets that it was told of its children. */
-void target_shells_add_forgetting(struct calls *calls);
+/* The process forgets that it was told of its children. */
+int target_shells_forget_news(struct restore *parent, struct refusal *refusal);
 
 #endif

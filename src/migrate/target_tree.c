@@ -193,13 +193,6 @@ static int end_one(struct restore *restore, uint32_t status, struct refusal *ref
 				    "a child process that has ended cannot be made on the target");
 }
 
-static int forget_news(struct restore *parent, struct refusal *refusal)
-{
-	calls_begin(&parent->calls, &parent->foothold, &parent->threads.tracee[0]);
-	target_shells_add_forgetting(&parent->calls);
-	return restore_run(parent, refusal);
-}
-
 int target_tree_end_ended(struct target_tree *tree, struct refusal *refusal)
 {
 	const struct members *members = &tree->tables.members;
@@ -215,7 +208,7 @@ int target_tree_end_ended(struct target_tree *tree, struct refusal *refusal)
 		r = end_one(target_tree_of(tree, member->vpid), member->status, refusal);
 		/* The news of it has been told already, or is among the pending signals of the parent. */
 		if (r == 0 && member->exit_signal == SIGCHLD)
-			r = forget_news(parent, refusal);
+			r = target_shells_forget_news(parent, refusal);
 	}
 	return r;
 }
@@ -235,7 +228,7 @@ int target_tree_resume(struct target_tree *tree, struct refusal *refusal)
 		struct threads *threads = &tree->process[i]->threads;
 
 		for (uint32_t j = 0; j < threads->count; j++) {
-			if (threads->tracee[j].stop_again)
+			if (tracee_must_stop(&threads->tracee[j]))
 				os_pid_signal(threads->tracee[j].tid, SIGSTOP);
 			threads->tracee[j].borrowed =
 				false; /* its registers are the process's now */

@@ -134,11 +134,13 @@ static void test_stopped(void)
 	CHECK_OR_RETURN(held_start(&held, held_stay));
 	kill(held.pid, SIGSTOP);
 	waitpid(held.pid, NULL, WUNTRACED);
-	int r = freeze();
-
-	if (!strstr(held.refusal.reason, "cannot be traced"))
-		CHECK(is_refusal(r, &held.refusal, EDVSPROCSTS, "is stopped by a signal"));
-	CHECK_EQ(threads.count, 0); /* it was let go of */
+	if (freeze() == 0) {
+		CHECK_EQ(threads.count, 1);
+		CHECK_EQ(threads.tracee[0].halted, SIGSTOP);
+		threads_thaw(&threads);
+	} else {
+		CHECK(strstr(held.refusal.reason, "cannot be traced"));
+	}
 	end();
 }
 

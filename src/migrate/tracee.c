@@ -22,12 +22,11 @@
 #include "os/signals.h"
 #include "os/thread.h"
 
-#define MASK_FOR_FOREIGN_CODE (~OS_SIGNAL_BIT(OS_SIGTRAP))
-#define EFLAGS_TRAP	      0x100ull
-#define EFLAGS_DIRECTION      0x400ull
-#define AWAIT_NAP_NS	      50000
-#define AWAIT_SPINS	      20
-#define RELEASE_TIMEOUT_US    1000000
+#define EFLAGS_TRAP	   0x100ull
+#define EFLAGS_DIRECTION   0x400ull
+#define AWAIT_NAP_NS	   50000
+#define AWAIT_SPINS	   20
+#define RELEASE_TIMEOUT_US 1000000
 
 int tracee_result(int r)
 {
@@ -40,7 +39,8 @@ const char *tracee_result_text(int r)
 	case TRACEE_E_GONE:
 		return "has ended";
 	case TRACEE_E_GROUP_STOP:
-		return "is stopped by a signal";
+		return "is stopped by a signal (SIGSTOP) on the way to the handler of another one; "
+		       "continue it first";
 	case TRACEE_E_STUCK:
 		return "cannot be stopped: it waits in the kernel, uninterruptibly";
 	case TRACEE_E_STRAYED:
@@ -100,7 +100,8 @@ static int on_first_stop(struct tracee *tracee, const struct trace_stop *stop)
 	case TRACE_EVENT:
 		if (stop->by_job_control) {
 			tracee->stopped = true;
-			return TRACEE_E_GROUP_STOP;
+			tracee->halted = stop->signal;
+			return trace_awaits_handler(tracee->tid) ? TRACEE_E_GROUP_STOP : 0;
 		}
 		return on_interrupt(tracee);
 	case TRACE_SYSCALL:
@@ -154,7 +155,7 @@ int tracee_borrow(struct tracee *tracee)
 	if (r == 0)
 		r = trace_signal_mask(tracee->tid, &tracee->mask);
 	if (r == 0)
-		r = trace_set_signal_mask(tracee->tid, MASK_FOR_FOREIGN_CODE);
+		r = trace_set_signal_mask(tracee->tid, TRACEE_MASK);
 	if (r < 0)
 		return tracee_result(r);
 	tracee->borrowed = true;
@@ -186,6 +187,12 @@ void tracee_await_end(struct tracee *tracee)
 		trace_continue(tracee->tid, 0);
 }
 
+bool tracee_must_stop(const struct tracee *tracee)
+{
+	assert(tracee->held);
+	return tracee->stop_again && !trace_is_pending(tracee->tid, OS_SIGCONT);
+}
+
 void tracee_release(struct tracee *tracee)
 {
 	if (!tracee->held)
@@ -203,7 +210,7 @@ void tracee_release(struct tracee *tracee)
 	}
 	tracee_return(tracee);
 	assert(!tracee->borrowed);
-	if (tracee->stop_again)
+	if (tracee_must_stop(tracee))
 		os_pid_signal(tracee->tid, OS_SIGSTOP);
 	/* Refused means that it is being killed: then its end is ours to take note of. */
 	if (trace_detach(tracee->tid, 0) == -ESRCH)

@@ -2,6 +2,7 @@
 #ifndef DVS_MIGRATE_TRACEE_H
 #define DVS_MIGRATE_TRACEE_H
 
+#include "os/signals.h"
 #include "os/trace.h"
 
 /*
@@ -10,10 +11,13 @@
  */
 enum tracee_result {
 	TRACEE_E_GONE = 1,   /* the task has ended or is being killed: an ordinary outcome */
-	TRACEE_E_GROUP_STOP, /* it is stopped by a job-control signal (SIGSTOP and the like) */
+	TRACEE_E_GROUP_STOP, /* it is stopped by a job-control signal on the way to a handler */
 	TRACEE_E_STUCK,	     /* it did not stop in time: it waits in the kernel, uninterruptibly */
 	TRACEE_E_STRAYED,    /* it did something else than it was sent to do */
 };
+
+/* Of signals, while it is borrowed: all but the breakpoint's are blocked. */
+#define TRACEE_MASK (~OS_SIGNAL_BIT(OS_SIGTRAP))
 
 /* An address in the other process. Never to be dereferenced here. */
 struct remote_ptr {
@@ -27,6 +31,7 @@ struct tracee {
 	bool borrowed;	 /* registers and mask below are to be put back */
 	bool delivering; /* let go once more, for a signal of an instruction to reach its handler */
 	bool stop_again; /* a SIGSTOP was held back; it is due when the task is let go */
+	int halted; /* the job-control signal (SIGSTOP and the like) that it was found stopped by, or 0 */
 	int64_t deadline_ns;		   /* of the system call under way, or 0 */
 	struct user_regs_struct registers; /* of the program, while borrowed */
 	uint64_t mask;
@@ -37,9 +42,10 @@ struct tracee {
 int tracee_seize(struct tracee *tracee, pid_t tid, bool exit_kill);
 
 /*
- * Asks it to stop; tracee_await_stop() waits for that, at most timeout_us, or as long as it takes if that is 0: of a
- * shell, which is about to leave the kernel, so that nothing keeps it. A signal of an instruction (SIGSEGV and its
- * like) that is pending at the stop reaches its handler first, or ends the process.
+ * Asks it to stop; one that a job-control signal has stopped is held as well, and stays stopped when it is let go, if
+ * it was not continued (SIGCONT) meanwhile. tracee_await_stop() waits for that, at most timeout_us, or as long as it
+ * takes if that is 0: of a shell, which is about to leave the kernel, so that nothing keeps it. A signal of an
+ * instruction (SIGSEGV and its like) that is pending at the stop reaches its handler first, or ends the process.
  */
 int tracee_interrupt(struct tracee *tracee);
 int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us);
@@ -50,6 +56,9 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us);
  */
 int tracee_borrow(struct tracee *tracee);
 int tracee_return(struct tracee *tracee);
+
+/* Held: whether a stop that was held back is due still: it was not continued since. */
+bool tracee_must_stop(const struct tracee *tracee);
 
 /*
  * Puts back registers and mask, and lets it run on. Safe for one that is gone. One that cannot be

@@ -171,7 +171,9 @@ static void test_group_stop(void)
 	waitpid(held.pid, NULL, WUNTRACED);
 	if (tracee_seize(&held.tracee, held.pid, true) == 0) {
 		CHECK_EQ(tracee_interrupt(&held.tracee), 0);
-		CHECK_EQ(tracee_await_stop(&held.tracee, HELD_STOP_US), TRACEE_E_GROUP_STOP);
+		CHECK_EQ(tracee_await_stop(&held.tracee, HELD_STOP_US), 0);
+		CHECK_EQ(held.tracee.halted, SIGSTOP);
+		CHECK(tracee_borrow(&held.tracee) == 0 && tracee_return(&held.tracee) == 0);
 		tracee_release(&held.tracee);
 		CHECK(is_stopped());
 	}

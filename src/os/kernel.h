@@ -19,10 +19,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <asm/prctl.h>
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <linux/kcmp.h>
 #include <linux/keyctl.h>
 #include <linux/filter.h>

@@ -125,6 +125,26 @@ int trace_pending(pid_t tid, bool shared, uint64_t first, void *infos, int count
 	return got < 0 ? -errno : (int)got;
 }
 
+static bool is_among(pid_t tid, bool shared, int signal)
+{
+	siginfo_t infos[PENDING_BATCH];
+	uint64_t first = 0;
+	int count;
+
+	for (; (count = trace_pending(tid, shared, first, infos, PENDING_BATCH)) > 0;
+	     first += (uint64_t)count)
+		for (int i = 0; i < count; i++)
+			if (infos[i].si_signo == signal)
+				return true;
+	return false;
+}
+
+bool trace_is_pending(pid_t tid, int signal)
+{
+	assert(signal > 0);
+	return is_among(tid, false, signal) || is_among(tid, true, signal);
+}
+
 bool trace_awaits_handler(pid_t tid)
 {
 	siginfo_t infos[PENDING_BATCH];

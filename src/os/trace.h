@@ -48,6 +48,9 @@ int trace_set_signal_mask(pid_t tid, uint64_t mask);
 /* Pending signals number first and on, at most count, into siginfo_t[count]; returns how many. */
 int trace_pending(pid_t tid, bool shared, uint64_t first, void *infos, int count);
 
+/* Whether this signal is pending for the task alone or for its process. */
+bool trace_is_pending(pid_t tid, int signal);
+
 /*
  * Whether a signal that an instruction of the task caused (SIGSEGV and its like) waits for its handler: it is
  * pending and not blocked.

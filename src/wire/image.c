@@ -154,6 +154,12 @@ bool image_sysv_ok(const struct image_sysv *sysv)
 				: !(sysv->flags & IMAGE_SYSV_USED));
 }
 
+/* Those that stop a process by default. */
+static bool is_stop(uint32_t signal)
+{
+	return signal >= 19 && signal <= 22;
+}
+
 bool image_process_ok(const struct image_process *process)
 {
 	if (process->vpid <= 1 || process->thread_count == 0)
@@ -161,6 +167,11 @@ bool image_process_ok(const struct image_process *process)
 	if (process->thread_count > IMAGE_THREADS_MAX)
 		return false;
 	if (process->map_count > IMAGE_MAPS_MAX || process->fd_count > IMAGE_FDS_MAX)
+		return false;
+	if ((process->stop_signal && !is_stop(process->stop_signal)) ||
+	    process->news > IMAGE_NEWS_CONTINUED)
+		return false;
+	if (process->news == IMAGE_NEWS_STOPPED && !process->stop_signal)
 		return false;
 	return process->opener.group_count <= 64 &&
 	       are_specials(process->special, process->special_count);

@@ -190,6 +190,13 @@ struct image_member {
 	uint32_t pad;
 };
 
+/* Of a stop or its end, that the parent has not asked for yet. */
+enum image_news {
+	IMAGE_NEWS_NONE,
+	IMAGE_NEWS_STOPPED,
+	IMAGE_NEWS_CONTINUED,
+};
+
 struct image_process {
 	int32_t vpid;
 	uint32_t thread_count;
@@ -209,7 +216,9 @@ struct image_process {
 	uint32_t timer_count;
 	uint32_t cwd_file; /* index of the FILE record of its directory */
 	uint32_t special_count;
-	uint64_t frozen_ns; /* CLOCK_MONOTONIC of the source at the first stop */
+	uint32_t stop_signal; /* SIGSTOP or the like, by which it is stopped, or 0 */
+	uint32_t news;	      /* enum image_news */
+	uint64_t frozen_ns;   /* CLOCK_MONOTONIC of the source at the first stop */
 	uint64_t boottime_ns;
 	uint64_t
 		cpu_owed_ns; /* CPU time that was used and not taken off RLIMIT_CPU; below a second */
@@ -553,7 +562,7 @@ _Static_assert(sizeof(struct image_member) == 32, "layout");
 _Static_assert(sizeof(struct image_memory) == 16, "layout");
 _Static_assert(sizeof(struct image_sysv) == 56, "layout");
 _Static_assert(sizeof(struct image_message) == 8, "layout");
-_Static_assert(sizeof(struct image_process) == 1072, "layout");
+_Static_assert(sizeof(struct image_process) == 1080, "layout");
 _Static_assert(sizeof(struct image_file) == 120, "layout");
 _Static_assert(sizeof(struct image_wanted) == 8, "layout");
 _Static_assert(sizeof(struct image_digest) == 40, "layout");

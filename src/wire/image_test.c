@@ -213,6 +213,15 @@ static void test_heads(void)
 	memory = (struct image_memory){ .bytes = IMAGE_PAGE };
 	CHECK(!image_memory_ok(&memory)); /* no id */
 	CHECK(image_process_ok(&process));
+	process.news = IMAGE_NEWS_CONTINUED;
+	CHECK(image_process_ok(&process));
+	process.news = IMAGE_NEWS_STOPPED;
+	CHECK(!image_process_ok(&process)); /* by no signal */
+	process.stop_signal = 20;
+	CHECK(image_process_ok(&process));
+	process.stop_signal = 18;
+	CHECK(!image_process_ok(&process));
+	process.stop_signal = 19;
 	process.vpid = 1;
 	CHECK(!image_process_ok(&process));
 	CHECK(image_thread_ok(&thread));

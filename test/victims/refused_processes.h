@@ -42,9 +42,19 @@ static void seccomp_listener(void)
 
 static void child_with_filter(void)
 {
-	if (fork())
+	int ends[2];
+	char byte = 0;
+
+	NEED(pipe(ends) == 0);
+	if (fork()) {
+		NEED(read(ends[0], &byte, 1) == 1);
+		close(ends[0]);
+		close(ends[1]);
 		return;
 	seccomp_listener();
+	}
+	if (write(ends[1], &byte, 1) != 1)
+		_exit(97);
 	stay();
 }
 
@@ -52,16 +62,6 @@ static void child_with_table(void)
 {
 	if (syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0) == 0)
 		stay();
-}
-
-static void stopped_child(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		stay();
-	kill(pid, SIGSTOP);
-	waitpid(pid, NULL, WUNTRACED);
 }
 
 static int started; /* a child of the thread has its signal */
@@ -151,12 +151,6 @@ static void ports(void)
 	NEED(ioperm(0x80, 1, 1) == 0);
 }
 
-static void stopped(void)
-{
-	victim_ready();
-	raise(SIGSTOP);
-}
-
 static void landlock(void)
 {
 	NEED(restricted() == 0);
@@ -201,7 +195,6 @@ static const struct kind process_kinds[] = {
 	{ "child_with_filter", "which descends from it", child_with_filter },
 	{ "child_with_table", "shares its descriptor table with process", child_with_table },
 	{ "child_of_thread", "a thread of its parent that is not the main one", child_of_thread },
-	{ "stopped_child", "SIGSTOP", stopped_child },
 	{ "seccomp_listener", "SECCOMP_RET_USER_NOTIF", seccomp_listener },
 	{ "sysv_undo", "System V semaphores", undo },
 	{ "network_namespace", "net namespace", network },
@@ -212,7 +205,6 @@ static const struct kind process_kinds[] = {
 	{ "tsc", "time-stamp counter", no_counter },
 	{ "syscall_dispatch", "PR_SET_SYSCALL_USER_DISPATCH", dispatch },
 	{ "ports", "I/O ports", ports },
-	{ "stopped", "SIGSTOP", stopped },
 	{ "landlock", "restricted by Landlock", landlock },
 	{ "landlock_user", "restricted by Landlock", landlock_user },
 	{ "segment_table", "local descriptor table", segment_table },
