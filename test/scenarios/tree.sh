@@ -9,7 +9,9 @@ export DVS_FAULT=keep-check # its daemons compare what they leave to a next one 
 lab 2
 
 # Whether a file has the numbers from 1 on, one a line, and the last of them.
-is_counted() { [[ -s $1 ]] && seq "$(wc -l <"$1")" | cmp -s - "$1"; }
+is_counted() { # which is written all the time
+	cp "$1" "$tmp/copy" && [[ -s $tmp/copy ]] && seq "$(wc -l <"$tmp/copy")" | cmp -s - "$tmp/copy"
+}
 has_more() { [[ -s $1 ]] && (($(wc -l <"$1") > $2)); }
 goes_on() { until_true 5 has_more "$1" "$(($(wc -l <"$1") + 5))" || fail "$1 ends with $(tail -n 1 "$1")"; }
 children() { rows_of "$1" | field child_count; }
@@ -29,7 +31,7 @@ for to in 1 0 1 0; do
 	moves_to 41 "$to"
 	goes_on "$tmp/cat"
 done
-is_counted "$tmp/cat" || fail "$(seq "$(wc -l <"$tmp/cat")" | diff - "$tmp/cat" | head -n 5)"
+is_counted "$tmp/cat" || fail "$(seq "$(wc -l <"$tmp/copy")" | diff - "$tmp/copy" | head -n 5)"
 end
 
 begin "its children are where it is, with the numbers that they had, and are told when one ends"
@@ -50,16 +52,33 @@ end
 
 begin "a move that is refused or tried leaves them as they are"
 timeout 20 dvs migrate 0 42 1 --dry-run >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
-timeout 10 dvs -n 0 run 0 43 -- sh -c 'sleep 7774 & sleep 7775 & exec sleep 7776' >/dev/null || fail "not started"
+timeout 10 dvs -n 0 run 0 43 -- sh -c 'sleep 7774 & unshare --uts sleep 7775 & exec sleep 7776' >/dev/null || fail "not started"
 three() { [[ $(pgrep -fc '^sleep 777[456]') == 3 ]]; }
 until_true 5 three || fail "it does not begin"
+timeout 20 dvs migrate 0 43 1 >/dev/null 2>"$tmp/err" && fail "it moved with one that has a namespace of its own"
+grep -q 'has a uts namespace' "$tmp/err" && grep -q 'which descends from it' "$tmp/err" || fail "it says: $(<"$tmp/err")"
+three || fail "$(pgrep -fa '^sleep 777')"
+timeout 10 dvs stop 0 43 >/dev/null || fail "not stopped"
+none_of_three() { ! pgrep -f '^sleep 777[456]' >/dev/null; }
+until_true 5 none_of_three || fail "left: $(pgrep -fa '^sleep 777')"
+end
+
+begin "what is stopped moves as well, and is stopped until it is continued"
+timeout 10 dvs -n 0 run 0 43 -- sh -c 'sleep 7774 & sleep 7775 & exec sleep 7776' >/dev/null || fail "not started"
+until_true 5 three || fail "it does not begin"
+state_of() { awk '/^State/ { print $2 }' "/proc/$(pgrep -f "^sleep $1")/status"; }
+is_state() { [[ $(state_of "$1") == "$2" ]]; }
 kill -STOP "$(pgrep -f '^sleep 7775')"
-timeout 20 dvs migrate 0 43 1 >/dev/null 2>"$tmp/err" && fail "it moved with one that is stopped"
-grep -q 'is stopped by a signal' "$tmp/err" && grep -q 'which descends from it' "$tmp/err" || fail "it says: $(<"$tmp/err")"
-three || fail "$(pgrep -fa '^sleep 777')"
-kill -CONT "$(pgrep -f '^sleep 7775')"
+for to in 1 0; do
+	timeout 20 dvs migrate 0 43 $to --dry-run >/dev/null 2>"$tmp/err" || fail "$(<"$tmp/err")"
+	moves_to 43 $to
+	three && until_true 5 is_state 7775 T && is_state 7774 S || fail "$(pgrep -fa '^sleep 777'), $(state_of 7775)"
+done
+kill -STOP "$(lpid_of 43)"
 moves_to 43 1
-three || fail "$(pgrep -fa '^sleep 777')"
+three && until_true 5 is_state 7776 T || fail "$(pgrep -fa '^sleep 777'), $(state_of 7776)"
+kill -CONT "$(lpid_of 43)" "$(pgrep -f '^sleep 7775')"
+until_true 5 is_state 7775 S && until_true 5 is_state 7776 S || fail "$(state_of 7775) $(state_of 7776)"
 end
 
 begin "they end with it"
