@@ -34,6 +34,7 @@ static const char *const carried[] = {
 	"fifos",	  "unix_names",	    "unix_connections",
 	"family_sockets", "orphans", "seccomp",	    "sysv", "file_locks",	    "watches",
 	"pidfds",	  "asynchronous",	    "stops",
+	"tables",
 };
 
 static bool is_wanted(const char *victim)

@@ -9,6 +9,7 @@
 #include "dvk/errors.h"
 #include "migrate/descriptors_source.h"
 #include "migrate/others.h"
+#include "os/kcmp.h"
 
 int inventories_name(const struct inventories *all, uint32_t index, int r, struct refusal *refusal)
 {
@@ -20,18 +21,71 @@ int inventories_name(const struct inventories *all, uint32_t index, int r, struc
 	return r;
 }
 
+/* Through the parents: only from them a process can have a table. */
+static void find_shared(const struct inventories *all)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		struct inventory *inventory = all->inventory[i];
+
+		inventory->member.shares = 0;
+		for (int j = 0; j < OTHERS_TABLES && inventory->parent; j++)
+			if (others_tables[j].share &&
+			    os_kcmp(inventory->parent->pid, inventory->pid,
+				    others_tables[j].kind) == 0)
+				inventory->member.shares |= others_tables[j].share;
+	}
+}
+
+/* The process that is to have the table first on the target, and gives it to its children. */
+static const struct inventory *giver_of(const struct inventory *inventory, uint32_t share)
+{
+	while (inventory->member.shares & share)
+		inventory = inventory->parent;
+	return inventory;
+}
+
+static int check_pair(const struct inventory *one, const struct inventory *other,
+		      struct refusal *refusal)
+{
+	int r = 0;
+
+	for (int i = 0; i < OTHERS_TABLES && r == 0; i++) {
+		uint32_t share = others_tables[i].share;
+
+		if (!share || giver_of(one, share) != giver_of(other, share))
+			r = others_check_table(one, other->pid, &others_tables[i], refusal);
+	}
+	return r;
+}
+
+int inventories_check_kin(const struct inventories *all, struct refusal *refusal)
+{
+	int r = 0;
+
+	for (uint32_t i = 1; i < all->count && r == 0; i++)
+		for (uint32_t j = 0; j < i && r == 0; j++)
+			r = check_pair(all->inventory[j], all->inventory[i], refusal);
+	return r;
+}
+
 static int read_descriptors(const struct inventories *all, const struct migrate_host *host,
 			    struct refusal *refusal)
 {
 	struct descriptors_of *process = calloc(all->count, sizeof(*process));
+	uint32_t count = 0;
 
 	if (!process)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	for (uint32_t i = 0; i < all->count; i++)
-		process[i] =
-			(struct descriptors_of){ all->inventory[i]->pid, all->inventory[i]->dir,
-						 &all->inventory[i]->descriptors };
-	int r = descriptors_read(process, all->count, all->tables, host, &all->inventory[0]->text,
+	for (uint32_t i = 0; i < all->count; i++) {
+		struct inventory *inventory = all->inventory[i];
+
+		if (inventory->member.shares & IMAGE_SHARES_FILES)
+			descriptors_clear(&inventory->descriptors);
+		else
+			process[count++] = (struct descriptors_of){ inventory->pid, inventory->dir,
+								    &inventory->descriptors };
+	}
+	int r = descriptors_read(process, count, all->tables, host, &all->inventory[0]->text,
 				 refusal);
 
 	free(process);
@@ -58,10 +112,12 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 	tables_clear(all->tables);
 	for (uint32_t i = 0; i < all->count && r == 0; i++)
 		r = read_one(all, i, host, first, refusal);
-	if (r == 0)
+	if (r == 0) {
+		find_shared(all);
 		r = read_descriptors(all, host, refusal);
 	if (r == 0)
 		r = sysv_read(all, refusal);
+	}
 	if (r == 0 && memories_add_files(&all->tables->memories, &all->tables->files) < 0)
 		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	if (r == 0)

@@ -18,6 +18,9 @@ struct inventories {
 int inventories_read(const struct inventories *all, const struct migrate_host *host, bool first,
 		     struct refusal *refusal);
 
+/* Read: two processes that move may share a table only if one has it from the other, or both from a third. */
+int inventories_check_kin(const struct inventories *all, struct refusal *refusal);
+
 /*
  * r, the result for that process. If it is a refusal of another process than the first, the
  * sentence names the process.

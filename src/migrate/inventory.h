@@ -36,9 +36,10 @@ struct inventory {
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
 	char comm[16];
-	uint64_t ignored; /* signals with SIG_IGN, bit n-1 for signal n */
-	uint64_t needs;	  /* enum image_needs */
-	pid_t init;	  /* pid 1 of its container */
+	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
+	uint64_t needs;			/* enum image_needs */
+	pid_t init;			/* pid 1 of its container */
+	const struct inventory *parent; /* if that moves too, else NULL; not owned */
 	bool is_of_thread; /* a child that a thread of its parent has made which is not the main one */
 	bool is_child;	   /* of another process that moves; init is known then */
 	bool is_held;	   /* by the engine, which traces it */

@@ -167,21 +167,28 @@ static int collect_all(struct others *others, bool outside)
 /* ---- what is common ---- */
 
 const struct others_table others_tables[OTHERS_TABLES] = {
-	{ OS_KCMP_VM, "address space" },
-	{ OS_KCMP_FILES, "descriptor table" },
-	{ OS_KCMP_FS, "working directory" },
-	{ OS_KCMP_SIGHAND, "signal handlers" },
+	{ OS_KCMP_VM, "address space", 0 },
+	{ OS_KCMP_FILES, "descriptor table", IMAGE_SHARES_FILES },
+	{ OS_KCMP_FS, "working directory", IMAGE_SHARES_FS },
+	{ OS_KCMP_SIGHAND, "signal handlers", 0 },
 };
+
+int others_check_table(const struct inventory *inventory, pid_t other,
+		       const struct others_table *table, struct refusal *refusal)
+{
+	if (os_kcmp(inventory->pid, other, table->kind))
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS, "the process shares its %s with process %d",
+			   table->what, (int)other);
+}
 
 static int check_tables_of(struct others *others, const struct inventory *inventory)
 {
-	for (int i = 0; i < OTHERS_TABLES; i++) {
-		if (os_kcmp(inventory->pid, others->at, others_tables[i].kind) == 0)
-			return refusal_set(others->refusal, EDVSPROCSTS,
-					   "the process shares its %s with process %d",
-					   others_tables[i].what, (int)others->at);
-	}
-	return 0;
+	int r = 0;
+
+	for (int i = 0; i < OTHERS_TABLES && r == 0; i++)
+		r = others_check_table(inventory, others->at, &others_tables[i], others->refusal);
+	return r;
 }
 
 static int check_tables(struct others *others)
@@ -190,20 +197,6 @@ static int check_tables(struct others *others)
 
 	for (uint32_t i = 0; i < others->all->count && r == 0; i++)
 		r = check_tables_of(others, others->all->inventory[i]);
-	return r;
-}
-
-/* Two processes that move may not share tables, because each is made for itself on the target. */
-static int check_kin(struct others *others)
-{
-	const struct inventories *all = others->all;
-	int r = 0;
-
-	for (uint32_t i = 1; i < all->count && r == 0; i++) {
-		others->at = all->inventory[i]->pid;
-		for (uint32_t j = 0; j < i && r == 0; j++)
-			r = check_tables_of(others, all->inventory[j]);
-	}
 	return r;
 }
 
@@ -553,7 +546,7 @@ static int check(const struct inventories *all, bool outside, struct refusal *re
 	if (r == 0)
 		r = check_tables(&others);
 	if (r == 0)
-		r = check_kin(&others);
+		r = inventories_check_kin(all, refusal);
 	if (r == 0)
 		r = check_rounds(&others, outside);
 	if (r == -ENOMEM)

@@ -4,13 +4,18 @@
 
 #include "migrate/inventories.h"
 
-/* Tables that all threads of a process share, and no two processes: kcmp(2). */
+/* Tables that all threads of a process share: kcmp(2). Processes that move may share some with their parents. */
 #define OTHERS_TABLES 4
 struct others_table {
 	int kind; /* KCMP_VM ... */
 	const char *what;
+	uint32_t share; /* enum image_shares, or 0: none that move may share it */
 };
 extern const struct others_table others_tables[OTHERS_TABLES];
+
+/* 0, or the refusal of a process that has the table in common with another one. */
+int others_check_table(const struct inventory *inventory, pid_t other,
+		       const struct others_table *table, struct refusal *refusal);
 
 /*
  * The other processes of the container, its init among them: they stay when the process moves. The

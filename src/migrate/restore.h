@@ -46,6 +46,7 @@ struct restore {
 	 */
 	int *memfd;
 	bool lent;
+	bool shares_files;	/* its descriptors are its parent's */
 	struct objects objects; /* shared memory, each mapped as a whole until it settles */
 	/* The file that is descriptor 0 of the shell while the layout is made, or NULL. */
 	struct {
@@ -117,6 +118,7 @@ int restore_seal_memory_files(struct restore *restore, struct refusal *refusal);
 void restore_deinit(struct restore *restore);
 
 /* restore_files.c */
+/* One that has the descriptors of its parent comes before that. */
 int restore_files(struct restore *restore, struct refusal *refusal);
 /* The move is decided: descriptions that others hear of are heard from now on. */
 void restore_resume(const struct descriptions *descriptions);

@@ -176,9 +176,8 @@ int restore_join(struct restore *restore, struct refusal *refusal)
 	return r == 0 && joined ? restore_run(restore, refusal) : r;
 }
 
-int restore_files(struct restore *restore, struct refusal *refusal)
+static int enter_directory(struct restore *restore, struct refusal *refusal)
 {
-	const struct descriptors *descriptors = &restore->picture.descriptors;
 	const struct image_process *process = &restore->picture.process;
 	struct calls *calls = &restore->calls;
 
@@ -194,8 +193,18 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	calls_expect(calls, "enter its directory", 0, SYS_fchdir, 0);
 	calls_expect(calls, "enter its directory", 0, SYS_close, 0);
 	calls_add(calls, "set its file mask", CALL_OK, SYS_umask, process->umask);
-	int shell_fd = move_shell_fd(restore, refusal);
+	return 0;
+}
 
+int restore_files(struct restore *restore, struct refusal *refusal)
+{
+	const struct descriptors *descriptors = &restore->picture.descriptors;
+	struct calls *calls = &restore->calls;
+	int r = enter_directory(restore, refusal);
+
+	if (r || restore->shares_files)
+		return r ? r : restore_run(restore, refusal);
+	int shell_fd = move_shell_fd(restore, refusal);
 	int gap = first_gap(descriptors);
 
 	if (shell_fd < 0)

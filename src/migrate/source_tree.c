@@ -151,6 +151,8 @@ static int add_child(struct finder *finder, uint32_t parent, const struct source
 	if (r)
 		return r < 0 ? r : 0;
 	process->parent = parent;
+	process->inventory.parent =
+		parent == SOURCE_ORPHAN ? NULL : finder->tree->inventory[parent];
 	process->inventory.is_of_thread = child->is_of_thread;
 	r = append(finder->tree, process);
 	if (r < 0) {

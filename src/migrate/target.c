@@ -335,6 +335,22 @@ static int build_one(struct migrate_target *target, const struct image_member *m
 	return r ? r : restore_settle(restore, refusal);
 }
 
+/* Those that share the descriptors of their parents need the way to the shell, which these close. */
+static int restore_all_files(struct target_tree *tree, bool shared, struct refusal *refusal)
+{
+	const struct members *members = &tree->tables.members;
+	uint32_t living = members_living(members);
+	int r = 0;
+
+	for (uint32_t i = 0; i < living && r == 0; i++) {
+		struct restore *restore = target_tree_of(tree, members->member[i].vpid);
+
+		if (restore->shares_files == shared)
+			r = restore_files(restore, refusal);
+	}
+	return r;
+}
+
 static int build_all(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
 {
 	struct tables *tables = &target->tree.tables;
@@ -356,9 +372,9 @@ static int build_all(struct migrate_target *target, struct reader *reader, struc
 	if (r == 0 && reader->type != IMAGE_END)
 		r = refusal_set(refusal, EDVSIO, "the image has more processes than members");
 	/* Any of them may have made a socket that another one has: all have their shells by now. */
-	for (uint32_t i = 0; i < living && r == 0; i++)
-		r = restore_files(target_tree_of(&target->tree, members->member[i].vpid), refusal);
-	return r;
+	if (r == 0)
+		r = restore_all_files(&target->tree, true, refusal);
+	return r ? r : restore_all_files(&target->tree, false, refusal);
 }
 
 /* All have their descriptors and their threads. */

@@ -33,6 +33,7 @@ struct birth {
 	bool orphan;
 	int32_t vpid; /* 0: any number */
 	uint32_t exit_signal;
+	uint32_t shares; /* enum image_shares */
 };
 
 static uint32_t add_clone(struct calls *calls, const struct birth *birth)
@@ -41,7 +42,9 @@ static uint32_t add_clone(struct calls *calls, const struct birth *birth)
 		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 		uint64_t set_tid, set_tid_size, cgroup;
 	} args = {
-		.flags = CLONE_PTRACE | (birth->orphan ? CLONE_PARENT : 0),
+		.flags = CLONE_PTRACE | (birth->orphan ? CLONE_PARENT : 0) |
+			 (birth->shares & IMAGE_SHARES_FILES ? CLONE_FILES : 0) |
+			 (birth->shares & IMAGE_SHARES_FS ? CLONE_FS : 0),
 		.exit_signal = birth->orphan ? 0 : birth->exit_signal,
 		.set_tid_size = birth->vpid ? 1 : 0,
 	};
@@ -148,6 +151,7 @@ static int make_child(struct target_tree *tree, const struct birth *birth, struc
 	child->same_machine = maker->same_machine;
 	child->carried = maker->carried;
 	child->lent = true;
+	child->shares_files = birth->shares & IMAGE_SHARES_FILES;
 	int r = pid ? open_child(child) : -ESRCH;
 
 	if (r)
@@ -238,7 +242,7 @@ static int make_children(struct family *family, const struct image_member *paren
 	for (uint32_t i = 1; i < members->count && r == 0; i++) {
 		const struct image_member *member = &members->member[i];
 		const struct birth birth = { target_tree_of(family->tree, parent->vpid), false,
-					     member->vpid, member->exit_signal };
+					     member->vpid, member->exit_signal, member->shares };
 		bool older = members_birth_session(members, member) != parent->session;
 
 		if (member->parent == parent->vpid && older == early)

@@ -179,6 +179,12 @@ struct image_objects {
 	uint32_t description_count;
 };
 
+/* What a process has in common with its parent, which is another member. */
+enum image_shares {
+	IMAGE_SHARES_FILES = 1, /* descriptors: those in the image are the parent's */
+	IMAGE_SHARES_FS = 2,	/* working directory and file mask */
+};
+
 /* A process of the tree. All numbers are those in its pid namespace. */
 struct image_member {
 	int32_t vpid;
@@ -187,7 +193,7 @@ struct image_member {
 	uint32_t exit_signal; /* for its parent */
 	uint32_t ended;	      /* 1: it has ended, and its parent has not taken note of that */
 	uint32_t status;      /* of one that has ended, as waitpid() tells it */
-	uint32_t pad;
+	uint32_t shares;      /* enum image_shares */
 };
 
 /* Of a stop or its end, that the parent has not asked for yet. */

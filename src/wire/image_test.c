@@ -198,7 +198,14 @@ static void test_heads(void)
 	CHECK(image_member_ok(&member));
 	member.parent = 1;
 	CHECK(!image_member_ok(&member)); /* that is the init, which is 0 */
+	member.parent = 0;
+	member.shares = IMAGE_SHARES_FS;
+	CHECK(!image_member_ok(&member)); /* with none that moves */
 	member.parent = 3;
+	CHECK(image_member_ok(&member));
+	member.shares = 4;
+	CHECK(!image_member_ok(&member));
+	member.shares = 0;
 	member.status = 0x300;
 	CHECK(!image_member_ok(&member)); /* it has not ended */
 	member.ended = 1;

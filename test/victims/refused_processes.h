@@ -58,10 +58,36 @@ static void child_with_filter(void)
 	stay();
 }
 
+/* Two children that have in common what their parent has not. */
 static void child_with_table(void)
 {
-	if (syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0) == 0)
-		stay();
+	int ends[2];
+	char byte = 0;
+
+	NEED(pipe(ends) == 0);
+	if (fork()) {
+		NEED(read(ends[0], &byte, 1) == 1);
+		close(ends[0]);
+		close(ends[1]);
+		return;
+	}
+	if (syscall(SYS_clone, CLONE_FILES | CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) == 0 &&
+	    write(ends[1], &byte, 1) != 1)
+		_exit(97);
+	stay();
+}
+
+static int stay_there(void *unused)
+{
+	stay();
+	return unused != NULL;
+}
+
+static void child_with_memory(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+
+	NEED(clone(stay_there, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL) > 0);
 }
 
 static int started; /* a child of the thread has its signal */
@@ -193,6 +219,7 @@ static void session_key(void)
 
 static const struct kind process_kinds[] = {
 	{ "child_with_filter", "which descends from it", child_with_filter },
+	{ "child_with_memory", "shares its address space with process", child_with_memory },
 	{ "child_with_table", "shares its descriptor table with process", child_with_table },
 	{ "child_of_thread", "a thread of its parent that is not the main one", child_of_thread },
 	{ "seccomp_listener", "SECCOMP_RET_USER_NOTIF", seccomp_listener },
