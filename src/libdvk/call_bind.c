@@ -124,6 +124,7 @@ struct bind_wait {
 	long timeout_ms;
 	int64_t value;
 	uint64_t life; /* 1 + generation of the one whose end is waited for; 0: not told yet */
+	bool has_asked;
 };
 
 /* Whether what is waited for is so now. EDVSAGAIN: not yet. */
@@ -136,6 +137,10 @@ static int bind_wait_ask(struct bind_wait *wait, bool attach)
 	control.request.cmd = wait->cmd;
 	control.request.endpoint = wait->endpoint;
 	control.request.addr[0] = wait->life;
+	/* The first answer is as new as the order; after that the daemon rings for all that comes. */
+	if (wait->has_asked || wait->timeout_ms == 0)
+		control.request.timeout_ms = 0;
+	wait->has_asked = true;
 	r = attach ? bind_ask(&control, binding_thread_id() == 0) : control_call(&control);
 	wait->value = control.value;
 	if (r || wait->cmd != WAIT_UNBIND || !control.value)

@@ -139,7 +139,9 @@ static void test_wait_refusals(void)
 static int is_bound_at_third(void)
 {
 	CHECK_EQ(rig.status->waitbind, 1);
-	rig.bell->news[0] |= 1; /* a message comes meanwhile */
+	CHECK_EQ(rig.request.timeout_ms,
+		 rig.sleeps == 1 ? -1 : 0); /* what comes later is rung for */
+	rig.bell->news[0] |= 1;		    /* a message comes meanwhile */
 	if (rig.sleeps == 3)
 		rig.refuse[CTL_WAIT4BIND] = 0;
 	rig.bell->seq++;
@@ -164,6 +166,7 @@ static void test_wait_for_bind(void)
 	rig.refuse[CTL_WAIT4BIND] = EDVSAGAIN;
 	CHECK_EQ(dvk_wait4bindep_T(RIG_HIGH, 30), EDVSTIMEDOUT);
 	CHECK_EQ(dvk_wait4bindep_T(RIG_HIGH, 0), EDVSTIMEDOUT); /* its own word for "not yet" */
+	CHECK_EQ(rig.request.timeout_ms, 0);
 	CHECK_EQ(dvk_wait4bindep_X(WAIT_UNBIND, RIG_HIGH, 30), EDVSTIMEDOUT);
 	CHECK_EQ(dvk_wait4bindep_X(WAIT_UNBIND, RIG_HIGH, 0), EDVSAGAIN);
 	rig.status->hold = 1; /* the same, if it does not even get in */

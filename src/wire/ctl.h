@@ -51,8 +51,8 @@ enum ctl_call {
 	CTL_CHANNEL =
 		4,     /* endpoint = peer; fds: channel page, peer's bell; value = peer endpoint */
 	CTL_GETEP = 5, /* pid as the caller sees it */
-	CTL_WAIT4BIND =
-		6,	  /* cmd, endpoint: state now, never blocks: EDVSAGAIN means wait and ask */
+	/* cmd, endpoint: state now, never blocks: EDVSAGAIN means wait and ask; timeout_ms 0: as the node knows it */
+	CTL_WAIT4BIND = 6,
 	CTL_PROCINFO = 7, /* dcid, endpoint = p_nr; payload: proc_usr_t */
 	CTL_DCINFO = 8,	  /* payload: dc_usr_t */
 	CTL_NODEINFO = 9, /* nodeid; payload: node_usr_t */

@@ -228,7 +228,7 @@ static void wait_for_other(struct request *request, const struct binding *caller
 	if (caller_check_slot(request, caller->dcid, p_nr, EDVSRANGE) < 0)
 		return;
 	ep = order_endpoint(request->requests->order, caller->dcid, p_nr);
-	if (!ep->bound && caller_catch_up(request, handle_wait4bind))
+	if (!ep->bound && request->head.timeout_ms && caller_catch_up(request, handle_wait4bind))
 		return;
 	/* As in the original, what is stated to be elsewhere counts as bound. */
 	bound = ep->bound || order_stated_elsewhere(request->requests->order, ep);

@@ -200,21 +200,34 @@ static void test_getep(void)
 	tear_down();
 }
 
-static int64_t wait_for(int p_nr, int cmd, uint64_t life)
+static int64_t wait_at_most(int p_nr, int cmd, uint64_t life, int64_t timeout_ms)
 {
 	struct request *request = rig_ask_as_client(CTL_WAIT4BIND, p_nr);
 	int r;
 
+	request->head.timeout_ms = timeout_ms;
 	request->head.cmd = cmd;
 	request->head.addr[0] = life;
 	r = rig_run(handle_wait4bind, request);
 	return r ? r : rig.answer.value;
 }
 
+static int64_t wait_for(int p_nr, int cmd, uint64_t life)
+{
+	return wait_at_most(p_nr, cmd, life, -1);
+}
+
 static void test_waits(void)
 {
+	unsigned proposals;
+
 	set_up();
 	CHECK_EQ(wait_for(FREE, WAIT_BIND, 0), EDVSAGAIN);
+	CHECK_EQ(rig.sent.kind, COMMAND_SYNC);
+	proposals = rig.proposals;
+	CHECK_EQ(wait_at_most(FREE, WAIT_BIND, 0, 0), EDVSAGAIN); /* at once */
+	CHECK_EQ(wait_at_most(FREE, WAIT_UNBIND, 0, 0), 0);
+	CHECK_EQ(rig.proposals, proposals);
 	CHECK_EQ(wait_for(20, WAIT_BIND, 0), EDVSRANGE);
 	CHECK_EQ(wait_for(FAR, WAIT_BIND, 0), FAR);
 	CHECK_EQ(wait_for(FREE, WAIT_UNBIND, 0), 0);
