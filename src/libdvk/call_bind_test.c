@@ -140,7 +140,7 @@ static int is_bound_at_third(void)
 {
 	CHECK_EQ(rig.status->waitbind, 1);
 	CHECK_EQ(rig.request.timeout_ms,
-		 rig.sleeps == 1 ? -1 : 0); /* what comes later is rung for */
+		 rig.sleeps == 1 ? -1 : 0); /* the daemon rings for later binds */
 	rig.bell->news[0] |= 1;		    /* a message comes meanwhile */
 	if (rig.sleeps == 3)
 		rig.refuse[CTL_WAIT4BIND] = 0;

@@ -432,7 +432,7 @@ static struct request *take_in(struct requests *requests, int fd, const struct o
 	return NULL;
 }
 
-/* A client connects and asks in one breath: what it asks is mostly there already. */
+/* A client connects and asks in one breath: its request is mostly there already. */
 void request_accept(struct requests *requests, int fd, const struct os_peer *peer)
 {
 	struct request *request = take_in(requests, fd, peer);
