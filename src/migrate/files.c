@@ -343,7 +343,7 @@ static int add_missing(struct files *files, int dir, const char *path,
 	unsigned long type = 0;
 	int fd = os_open_at(dir, object->link, OS_OPEN_PATH), r = 0;
 
-	if (path[0] == '/' && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY)) && fd >= 0 &&
+	if (path[0] == '/' && !(use & IMAGE_FILE_DIRECTORY) && fd >= 0 &&
 	    os_file_system(fd, &type) == 0 && !kernel_file_system(type))
 		r = deleted_describe(dir, path, object->link, &image, refusal);
 	os_close(fd);
@@ -380,7 +380,7 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 		files->file[known - 1].image.use |= use;
 		return (int)known;
 	}
-	if (memfd_is_link(path) && !(use & (IMAGE_FILE_EXE | IMAGE_FILE_DIRECTORY))) {
+	if (memfd_is_link(path) && !(use & IMAGE_FILE_DIRECTORY)) {
 		int r = memfd_describe(dir, object->link, &image, refusal);
 
 		return r ? r : add_memory(files, dir, path, object, &image, refusal);

@@ -114,7 +114,7 @@ static void test_missing(void)
 	snprintf(other, sizeof(other), "/proc/self/fd/%d", gone);
 	made_proc_link(&made, "fd/9", other);
 	path_of("two", path);
-	CHECK(is_refusal(add(path, inode, IMAGE_FILE_EXE), &refusal, EDVSPROCSTS,
+	CHECK(is_refusal(add(path, inode, IMAGE_FILE_DIRECTORY), &refusal, EDVSPROCSTS,
 			 "which was deleted"));
 	CHECK(is_refusal(add("no path", inode, 0), &refusal, EDVSPROCSTS, "which was deleted"));
 	const struct files_object elsewhere = { "fd/9", 1, inode_of("/") };

@@ -498,3 +498,24 @@ int maps_read(struct maps *maps, int dir, const struct maps_objects *objects,
 		memories_sort(objects->memories);
 	return r;
 }
+
+bool maps_text_has(const char *maps, uint64_t device, uint64_t inode, bool writes)
+{
+	char object[64];
+	const char *at = maps;
+
+	snprintf(object, sizeof(object), " %02x:%02x %llu ", os_device_major(device),
+		 os_device_minor(device), (unsigned long long)inode);
+	while ((at = strstr(at, object))) {
+		const char *line = at;
+
+		while (line > maps && line[-1] != '\n')
+			line--;
+		const char *rights = strchr(line, ' ');
+
+		if (!writes || (rights[2] == 'w' && rights[4] == 's'))
+			return true;
+		at++;
+	}
+	return false;
+}

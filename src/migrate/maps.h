@@ -42,6 +42,12 @@ int maps_read(struct maps *maps, int dir, const struct maps_objects *objects,
 	      const struct migrate_host *host, struct maps_skip *skip, struct procdir_text *buffer,
 	      struct refusal *refusal);
 
+/*
+ * Whether a text of /proc/PID/maps has a line for a mapping of this object; with `writes` for one by which it is
+ * written.
+ */
+bool maps_text_has(const char *maps, uint64_t device, uint64_t inode, bool writes);
+
 /* The special mapping with this name, or NULL. */
 const struct image_special *maps_special(const struct maps *maps, const char *name);
 

@@ -195,6 +195,22 @@ static void test_special(void)
 	end();
 }
 
+static void test_text(void)
+{
+	static const char text[] = "1000-2000 r-xp 00000000 08:01 77 /a\n"
+				   "2000-3000 rw-p 00001000 08:01 77 /a\n"
+				   "3000-4000 rw-s 00000000 08:01 78 /b 08:01 77 \n"
+				   "4000-5000 r--s 00000000 08:01 79 /c\n"
+				   "5000-6000 rw-s 00000000 08:01 79 /c\n";
+	const uint64_t device = os_device(8, 1);
+
+	CHECK(maps_text_has(text, device, 77, false) && maps_text_has(text, device, 78, false));
+	CHECK(!maps_text_has(text, device, 7, false) &&
+	      !maps_text_has(text, device + 1, 77, false));
+	CHECK(maps_text_has(text, device, 78, true) && maps_text_has(text, device, 79, true));
+	CHECK(!maps_text_has("1000-2000 rw-p 00000000 08:01 77 /a\n", device, 77, true));
+}
+
 /* Each object once, in whole pages, at the largest size seen. An object that is gone ends where it is mapped. */
 static void test_shared(void)
 {
@@ -349,6 +365,7 @@ int main(void)
 	TEST(test_kinds_refused);
 	TEST(test_none);
 	TEST(test_special);
+	TEST(test_text);
 	TEST(test_shared);
 	TEST(test_own_mapping);
 	TEST(test_foreign);

@@ -32,6 +32,7 @@ struct position {
 	uint64_t device, inode;
 	const struct description *description; /* NULL: of a memory file */
 	bool deleted;			       /* of a file that no name leads to */
+	bool read_only; /* ours: others may have it, too, unless they write */
 };
 
 struct others {
@@ -240,16 +241,6 @@ static int refuse_memory(struct others *others, const struct position *position)
 			   (int)others->at);
 }
 
-/* A line of maps for a mapping of this object. */
-static bool is_mapped(const char *maps, uint64_t device, uint64_t inode)
-{
-	char object[64];
-
-	snprintf(object, sizeof(object), " %02x:%02x %llu ", os_device_major(device),
-		 os_device_minor(device), (unsigned long long)inode);
-	return strstr(maps, object) != NULL;
-}
-
 /* One of the objects that cannot be in two places. The mappings of the other one are read once. */
 static int check_mapped(struct others *others, bool *read, uint64_t device, uint64_t inode,
 			const struct position *position)
@@ -259,7 +250,9 @@ static int check_mapped(struct others *others, bool *read, uint64_t device, uint
 	if (!*read && procdir_read(others->dir, "maps", text) < 0)
 		return 1;
 	*read = true;
-	return is_mapped(text->text, device, inode) ? refuse_memory(others, position) : 0;
+	return maps_text_has(text->text, device, inode, position && position->read_only)
+		       ? refuse_memory(others, position)
+		       : 0;
 }
 
 static int check_anonymous(struct others *others, const struct maps *maps, bool *read)
@@ -316,7 +309,8 @@ static enum kind_share share_of(const struct others *others, const struct descri
 
 static struct position position_of(const struct description *description)
 {
-	return (struct position){ description->device, description->inode, description, false };
+	return (struct position){ description->device, description->inode, description, false,
+				  false };
 }
 
 static int collect_positions(struct others *others)
@@ -357,7 +351,8 @@ static int collect_memory(struct others *others)
 			others->memory[others->memory_count++] =
 				(struct position){ .device = file->device,
 						   .inode = file->inode,
-						   .deleted = file->use & IMAGE_FILE_DELETED };
+						   .deleted = file->use & IMAGE_FILE_DELETED,
+						   .read_only = !(file->use & IMAGE_FILE_WRITTEN) };
 	}
 	for (uint32_t i = 0; i < descriptions->count; i++)
 		if (share_of(others, &descriptions->description[i]) == KIND_SHARE_OBJECT)
@@ -386,6 +381,18 @@ static int refuse_common(struct others *others, const struct description *descri
 			   (int)others->at, comm, kind->remedy);
 }
 
+/* Whether the other one, which is looked at, has it open for writing; true if that cannot be seen. */
+static bool is_written(struct others *others, const char *number)
+{
+	struct procdir_text *text = &others->inventory->more;
+	char name[32];
+
+	snprintf(name, sizeof(name), "fdinfo/%.16s", number);
+	return procdir_read(others->dir, name, text) < 0 ||
+	       (procdir_number(text->text, "flags", 8, OS_OPEN_BOTH) & OS_OPEN_ACCESS) !=
+		       OS_OPEN_READ;
+}
+
 static int find_common(void *ctx, const char *number)
 {
 	struct others *others = ctx;
@@ -405,7 +412,9 @@ static int find_common(void *ctx, const char *number)
 	if (others->memory_count)
 		others->memory_common = bsearch(&wanted, others->memory, others->memory_count,
 						sizeof(wanted), compare_files);
-
+	if (others->memory_common && others->memory_common->read_only &&
+	    !is_written(others, number))
+		others->memory_common = NULL;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct position *at = &others->position[middle];

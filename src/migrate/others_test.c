@@ -219,7 +219,9 @@ static void test_memory_file(void)
 	struct {
 		struct image_file file;
 		char path[8];
-	} record = { .file = { .id = 1, .use = IMAGE_FILE_MEMORY, .path_length = 8 } };
+	} record = {
+		.file = { .id = 1, .use = IMAGE_FILE_MEMORY | IMAGE_FILE_WRITTEN, .path_length = 8 }
+	};
 	int fd = memfd_create("m", MFD_CLOEXEC);
 	struct stat status;
 
@@ -234,8 +236,47 @@ static void test_memory_file(void)
 
 	close(fd);
 	CHECK(is_named(check(), "shares memory with process %d", getpid()));
+	/* One that ours only read is common to both as long as the other one does not write it. */
+	uint32_t *use = &inventory.tables->files.file[0].image.use;
+
+	*use = IMAGE_FILE_MEMORY;
+	CHECK_EQ(check(), 0);
 	CHECK_EQ(munmap(memory, 4096), 0);
 	CHECK_EQ(check(), 0);
+	end();
+}
+
+static void test_read_only_file(void)
+{
+	struct {
+		struct image_file file;
+		char path[8];
+	} record = { .file = { .id = 1, .use = IMAGE_FILE_MEMORY, .path_length = 8 } };
+	int fd = memfd_create("m", MFD_CLOEXEC);
+	char name[32];
+	struct stat status;
+
+	begin();
+	CHECK_EQ(fstat(fd, &status) + ftruncate(fd, 8192), 0);
+	record.file.device = status.st_dev;
+	record.file.inode = status.st_ino;
+	memcpy(record.path, "/memfd:m", 8);
+	CHECK_EQ(files_add_record(&inventory.tables->files, &record.file), 0);
+	CHECK(is_named(check(), "shares memory with process %d", getpid()));
+	char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	int reader = open(name, O_RDONLY | O_CLOEXEC);
+
+	CHECK(memory != MAP_FAILED && reader >= 0);
+	void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	close(fd);
+	CHECK(is_named(check(), "shares memory with process %d", getpid()));
+	CHECK_EQ(munmap(shared, 4096), 0);
+	CHECK_EQ(check(), 0);
+	CHECK_EQ(munmap(memory, 8192), 0);
+	close(reader);
 	end();
 }
 
@@ -297,6 +338,7 @@ int main(void)
 	TEST(test_description);
 	TEST(test_object);
 	TEST(test_memory_file);
+	TEST(test_read_only_file);
 	TEST(test_orphan);
 	TEST(test_again);
 	return test_end();

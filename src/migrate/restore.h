@@ -114,6 +114,12 @@ int restore_settle(struct restore *restore, struct refusal *refusal);
 
 /* Makes the memory files of the picture; restore_deinit() closes ours. */
 int restore_memory_files(struct restore *restore, struct refusal *refusal);
+/*
+ * Those that are programs: nothing changes them any more, and none of ours can write them from here on, because the
+ * kernel takes no file that is open for writing for a program.
+ */
+bool restore_has_memory_programs(const struct restore *restore);
+int restore_seal_memory_programs(struct restore *restore, struct refusal *refusal);
 int restore_seal_memory_files(struct restore *restore, struct refusal *refusal);
 void restore_deinit(struct restore *restore);
 

@@ -8,6 +8,7 @@
 #include "dvk/errors.h"
 #include "migrate/deleted.h"
 #include "migrate/memfd.h"
+#include "os/open.h"
 #include "os/socket.h"
 
 int restore_memory_files(struct restore *restore, struct refusal *refusal)
@@ -38,20 +39,59 @@ int restore_memory_files(struct restore *restore, struct refusal *refusal)
 	return 0;
 }
 
-int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
+static bool is_program(const struct restore *restore, uint32_t index)
+{
+	return restore->memfd[index] >= 0 &&
+	       restore->picture.tables->files.file[index].image.use & IMAGE_FILE_EXE;
+}
+
+static int seal(struct restore *restore, uint32_t index, struct refusal *refusal)
+{
+	const struct file *file = &restore->picture.tables->files.file[index];
+
+	return file->image.use & IMAGE_FILE_DELETED
+		       ? deleted_settle(file, restore->memfd[index], refusal)
+		       : memfd_seal(file, restore->memfd[index], refusal);
+}
+
+bool restore_has_memory_programs(const struct restore *restore)
+{
+	for (uint32_t i = 0; restore->memfd && i < restore->picture.tables->files.count; i++)
+		if (is_program(restore, i))
+			return true;
+	return false;
+}
+
+int restore_seal_memory_programs(struct restore *restore, struct refusal *refusal)
 {
 	const struct files *files = &restore->picture.tables->files;
 	int r = 0;
 
-	assert(restore->memfd);
+	assert(restore->memfd && !restore->lent);
 	for (uint32_t i = 0; i < files->count && r == 0; i++) {
-		const struct file *file = &files->file[i];
+		if (!is_program(restore, i))
+			continue;
+		r = seal(restore, i, refusal);
+		int fd =
+			r ? r
+			  : memfd_reopen(&files->file[i], restore->memfd[i], OS_OPEN_READ, refusal);
 
-		if (restore->memfd[i] >= 0)
-			r = file->image.use & IMAGE_FILE_DELETED
-				    ? deleted_settle(file, restore->memfd[i], refusal)
-				    : memfd_seal(file, restore->memfd[i], refusal);
+		if (fd < 0)
+			return fd;
+		os_close(restore->memfd[i]);
+		restore->memfd[i] = fd;
 	}
+	return r;
+}
+
+int restore_seal_memory_files(struct restore *restore, struct refusal *refusal)
+{
+	int r = 0;
+
+	assert(restore->memfd);
+	for (uint32_t i = 0; i < restore->picture.tables->files.count && r == 0; i++)
+		if (restore->memfd[i] >= 0 && !is_program(restore, i))
+			r = seal(restore, i, refusal);
 	return r;
 }
 

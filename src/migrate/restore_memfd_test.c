@@ -62,6 +62,29 @@ static void test_made(void)
 	restore_end();
 }
 
+/* What is a program gets its rights and seals first, and is open for nothing but reading from then on. */
+static void test_programs(void)
+{
+	struct stat status;
+
+	restore_begin();
+	CHECK(!restore_has_memory_programs(restore));
+	add(1, "/memfd:a", IMAGE_FILE_MEMORY, 5000);
+	add(2, "/memfd:b", IMAGE_FILE_MEMORY | IMAGE_FILE_EXE, 5000);
+	CHECK_EQ(make(), 0);
+	CHECK(restore_has_memory_programs(restore));
+	restore->picture.tables->files.file[1].image.seals = F_SEAL_SHRINK;
+	restore->picture.tables->files.file[1].image.mode = S_IFREG | 0711;
+	CHECK_EQ(restore_seal_memory_programs(restore, &restore_refusal), 0);
+	CHECK_EQ(fcntl(restore->memfd[0], F_GETFL) & O_ACCMODE, O_RDWR);
+	CHECK_EQ(fcntl(restore->memfd[1], F_GETFL) & O_ACCMODE, O_RDONLY);
+	CHECK_EQ(fcntl(restore->memfd[1], F_GET_SEALS), F_SEAL_SHRINK);
+	CHECK(fstat(restore->memfd[1], &status) == 0 && (status.st_mode & 0777) == 0711);
+	CHECK_EQ(restore_seal_memory_files(restore, &restore_refusal), 0);
+	restore_deinit(restore);
+	restore_end();
+}
+
 /* A hostile image has more of them than a process may have, or one that cannot be made: all are closed. */
 static void test_refused(void)
 {
@@ -90,6 +113,7 @@ static void test_refused(void)
 int main(void)
 {
 	TEST(test_made);
+	TEST(test_programs);
 	TEST(test_refused);
 	return test_end();
 }

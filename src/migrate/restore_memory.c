@@ -497,8 +497,16 @@ int restore_settle(struct restore *restore, struct refusal *refusal)
 			  picture->guard[i].start, picture->guard[i].end - picture->guard[i].start,
 			  MADV_GUARD_INSTALL);
 	}
-	int r = add_bounds(restore, refusal);
+	int r = 0;
 
+	/* The first process has all contents by now, and has let go of the memory as a whole when this has run. */
+	if (!restore->lent && restore_has_memory_programs(restore)) {
+		r = restore_run(restore, refusal);
+		if (r == 0)
+			r = restore_seal_memory_programs(restore, refusal);
+	}
+	if (r == 0)
+		r = add_bounds(restore, refusal);
 	if (r)
 		return r;
 	add_barriers(restore);
