@@ -20,22 +20,22 @@
 #define ROUNDS 4
 
 static const char *const carried[] = {
-	"plain",	   "threads",	     "cpu_state",
-	"files",	   "memory",	     "signals",
-	"timers",	   "blocked_calls",  "many",
-	"identity",	   "credentials",    "faults",
-	"transfers",	   "robust",	     "afterwards",
-	"clocks",	   "locked",	     "shared",
-	"common",	   "memory_files",   "eventfds",
-	"pipes",	   "timerfds",	     "signalfds",
-	"epolls",	   "epoll_idle",     "deleted_files",
-	"socket_pairs",	   "inet_sockets",   "inet_connections",
-	"family",	   "children_ended", "message_pairs",
-	"fifos",	   "unix_names",     "unix_connections",
-	"family_sockets", "orphans",   "seccomp",	     "sysv", "file_locks",	    "watches",
+	"plain",	  "threads",	     "cpu_state",
+	"files",	  "memory",	     "signals",
+	"timers",	  "blocked_calls",   "many",
+	"identity",	  "credentials",     "faults",
+	"transfers",	  "robust",	     "afterwards",
+	"clocks",	  "locked",	     "shared",
+	"common",	  "memory_files",    "eventfds",
+	"pipes",	  "timerfds",	     "signalfds",
+	"epolls",	  "epoll_idle",	     "deleted_files",
+	"socket_pairs",	  "inet_sockets",    "inet_connections",
+	"family",	  "children_ended",  "message_pairs",
+	"fifos",	  "unix_names",	     "unix_connections",
+	"family_sockets", "orphans",    "seccomp",	     "sysv", "file_locks",	    "watches",
 	"pidfds",	  "asynchronous",	    "stops",
-	"tables",
-	"deleted_program", "memory_program",
+	"tables","sealed",
+	"sysv",		  "deleted_program", "memory_program",
 };
 
 static bool is_wanted(const char *victim)

@@ -58,7 +58,7 @@ static const struct flag_row {
 	{ "gu", 0, NULL }, /* may have guard regions: PAGEMAP_SCAN finds them */
 	{ "dp", IMAGE_MAP_DROPPABLE, NULL },
 	{ "ht", 0, "huge pages of hugetlbfs" },
-	{ "sl", 0, "a sealed mapping (mseal)" },
+	{ "sl", IMAGE_MAP_SEALED, NULL },
 	{ "ss", 0, "a shadow stack" },
 	{ "um", 0, "a range watched by userfaultfd" },
 	{ "uw", 0, "a range watched by userfaultfd" },

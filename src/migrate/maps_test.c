@@ -68,7 +68,7 @@ static void test_anonymous(void)
 			   "Rss:                 4 kB\n"
 			   "VmFlags: rd ex mr mw me gd \n"
 			   "9000-a000 rw-p 00000000 00:00 0          [anon:a name]\n"
-			   "VmFlags: rd wr mr mw me dc wf dd hg nh mg nr sr rr lf dp gu\n",
+			   "VmFlags: rd wr mr mw me dc wf dd hg nh mg nr sr rr lf dp sl gu\n",
 			   &nothing, NULL),
 		 0);
 	CHECK_EQ(maps.count, 4);
@@ -84,7 +84,7 @@ static void test_anonymous(void)
 			 IMAGE_MAP_WIPEONFORK | IMAGE_MAP_DONTDUMP | IMAGE_MAP_HUGEPAGE |
 			 IMAGE_MAP_NOHUGEPAGE | IMAGE_MAP_MERGEABLE | IMAGE_MAP_NORESERVE |
 			 IMAGE_MAP_SEQUENTIAL | IMAGE_MAP_RANDOM | IMAGE_MAP_LOCKONFAULT |
-			 IMAGE_MAP_DROPPABLE);
+			 IMAGE_MAP_DROPPABLE | IMAGE_MAP_SEALED);
 	CHECK(strcmp(maps.map[3].label, "a name") == 0);
 	CHECK(!maps.map[0].label[0] && !maps.map[1].label[0]);
 	end();
@@ -97,7 +97,6 @@ static void test_flags_refused(void)
 		const char *flag, *what;
 	} refused[] = {
 		{ "ht", "huge pages of hugetlbfs" },
-		{ "sl", "a sealed mapping (mseal)" },
 		{ "ss", "a shadow stack" },
 		{ "um", "a range watched by userfaultfd" },
 		{ "uw", "a range watched by userfaultfd" },

@@ -497,6 +497,16 @@ int restore_settle(struct restore *restore, struct refusal *refusal)
 			  picture->guard[i].start, picture->guard[i].end - picture->guard[i].start,
 			  MADV_GUARD_INSTALL);
 	}
+	/* Last of all that concerns mappings: they cannot be changed any more. */
+	for (uint32_t i = 0; i < picture->maps.count; i++) {
+		const struct image_map *map = &picture->maps.map[i];
+
+		if (map->kind == IMAGE_MAP_SPECIAL || !(map->flags & IMAGE_MAP_SEALED))
+			continue;
+		calls_room(&restore->calls, 1, 0);
+		calls_add(&restore->calls, "seal its memory (mseal, Linux 6.10)", CALL_OK,
+			  SYS_mseal, map->start, map->end - map->start, 0);
+	}
 	int r = 0;
 
 	/* The first process has all contents by now, and has let go of the memory as a whole when this has run. */

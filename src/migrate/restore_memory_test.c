@@ -8,6 +8,7 @@
 #include "base/test.h"
 #include "migrate/restore_test.h"
 
+#define MSEAL	      462
 #define GUARD_INSTALL 102	 /* MADV_GUARD_INSTALL */
 #define DROPPABLE     0x08	 /* MAP_DROPPABLE */
 #define VMA_NAME      0x53564d41 /* PR_SET_VMA */
@@ -382,8 +383,8 @@ static void test_settled(void)
 	snprintf(last_map()->label, sizeof(last_map()->label), "mine");
 	add_map(IMAGE_MAP_SHARED_ANON, 0x9000, 0x1000,
 		IMAGE_MAP_READ | IMAGE_MAP_LOCKED | IMAGE_MAP_LOCKONFAULT, 9);
-	add_map(IMAGE_MAP_SHARED_ANON, 0xb000, 0x1000, RW, 9);
-	add_map(IMAGE_MAP_SPECIAL, 0xd000, 0x1000, IMAGE_MAP_LOCKED, 0);
+	add_map(IMAGE_MAP_SHARED_ANON, 0xb000, 0x1000, RW | IMAGE_MAP_SEALED, 9);
+	add_map(IMAGE_MAP_SPECIAL, 0xd000, 0x1000, IMAGE_MAP_LOCKED | IMAGE_MAP_SEALED, 0);
 	restore->picture.guard = &guard;
 	restore->picture.guard_count = 1;
 	restore->picture.process.membarrier = 1 << 4 | 1 << 7;
@@ -405,15 +406,16 @@ static void test_settled(void)
 	CHECK(call->arg[0] == 0x9000 && call->arg[2] == 1);
 	call = restore_call(5, SYS_madvise);
 	CHECK(call->arg[0] == 0x6000 && call->arg[1] == 0x1000 && call->arg[2] == GUARD_INSTALL);
-	restore_call(6, SYS_recvmsg);
-	call = restore_call(8, SYS_prctl);
+	CHECK_EQ(restore_call(6, MSEAL)->arg[0], 0xb000);
+	restore_call(7, SYS_recvmsg);
+	call = restore_call(9, SYS_prctl);
 	CHECK(call->arg[0] == PR_SET_MM && call->arg[1] == PR_SET_MM_MAP);
 	CHECK_EQ(*(const uint64_t *)restore_data(call->arg[2]), 0x5000);
-	restore_call(9, SYS_close);
-	CHECK_EQ(restore_call(10, SYS_membarrier)->arg[0], 1 << 4);
-	CHECK_EQ(restore_call(11, SYS_membarrier)->arg[0], 1 << 7);
-	CHECK_EQ(restore_call(12, SYS_mlockall)->arg[0], 2);
-	CHECK_EQ(restore->calls.count, 13);
+	restore_call(10, SYS_close);
+	CHECK_EQ(restore_call(11, SYS_membarrier)->arg[0], 1 << 4);
+	CHECK_EQ(restore_call(12, SYS_membarrier)->arg[0], 1 << 7);
+	CHECK_EQ(restore_call(13, SYS_mlockall)->arg[0], 2);
+	CHECK_EQ(restore->calls.count, 14);
 	restore->picture.guard = NULL;
 	restore->picture.guard_count = 0;
 	restore_end();

@@ -356,7 +356,8 @@ enum image_map_flag {
 	IMAGE_MAP_MERGEABLE = 0x8000,
 	IMAGE_MAP_DROPPABLE = 0x10000,
 	IMAGE_MAP_MAYWRITE = 0x20000, /* a shared mapping of a file opened for writing */
-	IMAGE_MAP_FLAGS_ALL = 0x3ffff,
+	IMAGE_MAP_SEALED = 0x40000,   /* mseal() */
+	IMAGE_MAP_FLAGS_ALL = 0x7ffff,
 };
 
 struct image_map {

@@ -26,13 +26,6 @@ static void sysv_locked(void)
 	shmctl(id, IPC_RMID, NULL);
 }
 
-static void sealed(void)
-{
-	void *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	NEED(syscall(462, at, 4096, 0) == 0);
-}
-
 static void key(void)
 {
 	long number = syscall(SYS_pkey_alloc, 0, 0);
@@ -74,8 +67,11 @@ static void watched(void)
 }
 
 static const struct kind mapped_kinds[] = {
-	{ "userfaultfd_range", "userfaultfd", watched }, { "hugetlb", "huge pages", huge },
-	{ "sysv_locked", "SHM_LOCK", sysv_locked },	 { "sealed", "mseal", sealed },
-	{ "protection_key", "protection key", key },	 { "memory_policy", "NUMA", memory_policy },
-	{ "address_space", "RLIMIT_AS", address_space }, { NULL, NULL, NULL },
+	{ "userfaultfd_range", "userfaultfd", watched },
+	{ "hugetlb", "huge pages", huge },
+	{ "sysv_locked", "SHM_LOCK", sysv_locked },
+	{ "protection_key", "protection key", key },
+	{ "memory_policy", "NUMA", memory_policy },
+	{ "address_space", "RLIMIT_AS", address_space },
+	{ NULL, NULL, NULL },
 };
