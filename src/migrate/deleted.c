@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dvk/errors.h"
@@ -34,7 +35,9 @@ static int describe(int fd, const char *path, struct image_file *image, struct r
 				   path);
 	image->uid = status.uid;
 	image->gid = status.gid;
-	image->use |= IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED;
+	image->use |= IMAGE_FILE_DELETED;
+	image->use |= (status.mode & OS_MODE_KIND) == OS_MODE_FOLDER ? IMAGE_FILE_DIRECTORY
+								     : IMAGE_FILE_MEMORY;
 	return 1;
 }
 
@@ -44,8 +47,11 @@ int deleted_describe(int dir, const char *path, const char *link, struct image_f
 	struct os_status status = { 0 };
 
 	assert(!(image->use & IMAGE_FILE_MEMORY));
-	if (os_status_at(dir, link, &status) < 0 || status.links ||
-	    (status.mode & OS_MODE_KIND) != OS_MODE_FILE)
+	if (os_status_at(dir, link, &status) < 0 || status.links)
+		return 0;
+	uint32_t kind = status.mode & OS_MODE_KIND;
+
+	if (kind != OS_MODE_FOLDER && (kind != OS_MODE_FILE || image->use & IMAGE_FILE_DIRECTORY))
 		return 0;
 	int fd = os_open_at(dir, link, OS_OPEN_READ);
 
@@ -85,17 +91,50 @@ static int refuse(const struct file *file, int r, struct refusal *refusal)
 			   file->path, strerror(-r));
 }
 
+/* Opens the folder that the name was in; for a folder, which may be deleted with others, the nearest one above. */
+static int open_place(const struct file *file, int root)
+{
+	char path[IMAGE_PATH_MAX];
+	int fd = folder_of(file, path) ? -ENOENT : -EINVAL;
+
+	do {
+		if (fd == -ENOENT)
+			fd = os_open_below(root, *path ? path : "/", OS_OPEN_PATH | OS_OPEN_FOLDER);
+		char *end = strrchr(path, '/');
+
+		if (fd != -ENOENT || !end || !(file->image.use & IMAGE_FILE_DIRECTORY))
+			break;
+		*end = 0;
+	} while (true);
+	return fd;
+}
+
 int deleted_check(const struct file *file, int root, struct refusal *refusal)
 {
-	char folder[IMAGE_PATH_MAX];
-	int fd = folder_of(file, folder)
-			 ? os_open_below(root, folder, OS_OPEN_PATH | OS_OPEN_FOLDER)
-			 : -EINVAL;
+	int fd = open_place(file, root);
 
 	if (fd < 0)
 		return refuse(file, fd, refusal);
 	os_close(fd);
 	return 0;
+}
+
+/* Under its old name if that is free, so that the link to it reads as it did. */
+static int make_folder(const struct file *file, int root, struct refusal *refusal)
+{
+	static const char suffix[] = " (deleted)";
+	const char *name = strrchr(file->path, '/');
+	size_t length = name ? strlen(++name) : 0, tail = strlen(suffix);
+	char own[IMAGE_PATH_MAX];
+	int place = open_place(file, root);
+
+	if (length > tail && strcmp(name + length - tail, suffix) == 0)
+		length -= tail;
+	snprintf(own, sizeof(own), "%.*s", (int)length, name ? name : "");
+	int fd = place < 0 ? place : os_inode_nameless_folder(place, own);
+
+	os_close(place);
+	return fd < 0 ? refuse(file, fd, refusal) : fd;
 }
 
 /*
@@ -111,6 +150,8 @@ int deleted_make(const struct file *file, int root, const struct image_opener *o
 	char folder[IMAGE_PATH_MAX];
 
 	assert(file->image.use & IMAGE_FILE_DELETED);
+	if (file->image.use & IMAGE_FILE_DIRECTORY)
+		return make_folder(file, root, refusal);
 	if (!folder_of(file, folder) || file->image.size > IMAGE_ADDRESS_END)
 		return refuse(file, -EINVAL, refusal);
 	if (os_rights_assume(&rights, &wanted) < 0)

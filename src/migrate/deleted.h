@@ -9,11 +9,14 @@
  * Files that were deleted while the process had them open or mapped. Such a file travels as a memory file does
  * (memfd.h): the target makes a nameless one where the old one had its name, with its size, mode and owner, and the
  * contents are those of a memory. Its inode number is another one afterwards.
+ *
+ * A folder that was deleted is empty. The target makes one below the folder that its name was in, or, where that was
+ * deleted with it, below the nearest one that is there, and removes it at once.
  */
 
 /*
- * Source: whether the object dir/link is a file that no name leads to. 1: the record is filled in; 0: it is not; or a
- * refusal.
+ * Source: whether the object dir/link is a file or a folder that no name leads to. 1: the record is filled in; 0: it is
+ * not; or a refusal.
  */
 int deleted_describe(int dir, const char *path, const char *link, struct image_file *image,
 		     struct refusal *refusal);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +54,38 @@ static void test_described(void)
 	close(folder);
 	close(named);
 	close(fd);
+}
+
+/* Empty, and found by the folder that is there still; none of that is left behind. */
+static void test_folder(void)
+{
+	const struct image_opener opener = { .uid = getuid(), .gid = getgid() };
+	char folder[] = "/tmp/dvs-deleted-test-XXXXXX", path[64];
+	struct image_file image;
+	struct refusal refusal;
+	struct stat status;
+
+	CHECK_OR_RETURN(mkdtemp(folder));
+	int was = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	CHECK_EQ(rmdir(folder), 0);
+	CHECK_EQ(describe(was, &image, &refusal), 1);
+	CHECK_EQ(image.use, IMAGE_FILE_DIRECTORY | IMAGE_FILE_DELETED);
+	image.mode = S_IFDIR | 0751;
+	snprintf(path, sizeof(path), "%s/below (deleted)", folder);
+	struct file file = { .path = path, .image = image };
+
+	CHECK_EQ(deleted_check(&file, root, &refusal), 0);
+	int fd = deleted_make(&file, root, &opener, &refusal);
+
+	CHECK(fd >= 0 && deleted_settle(&file, fd, &refusal) == 0);
+	CHECK(fstat(fd, &status) == 0 && status.st_mode == (S_IFDIR | 0751) &&
+	      status.st_nlink == 0);
+	CHECK(access("/tmp/below", F_OK) < 0 && access(folder, F_OK) < 0);
+	close(fd);
+	close(root);
+	close(was);
 }
 
 static int make(const char *path, uint64_t size, struct refusal *refusal)
@@ -125,6 +158,7 @@ int main(void)
 {
 	self = open("/proc/self", O_PATH | O_DIRECTORY);
 	TEST(test_described);
+	TEST(test_folder);
 	TEST(test_made);
 	TEST(test_refused);
 	close(self);

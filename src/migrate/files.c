@@ -313,7 +313,7 @@ static int add_memory(struct files *files, int dir, const char *path,
 		      struct refusal *refusal)
 {
 	assert(files->memory_count <= files->count);
-	assert(image->use & IMAGE_FILE_MEMORY);
+	assert(image->use & (IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED));
 	int r = 0;
 
 	if (files->memory_count == IMAGE_MEMFDS_MAX)
@@ -343,7 +343,7 @@ static int add_missing(struct files *files, int dir, const char *path,
 	unsigned long type = 0;
 	int fd = os_open_at(dir, object->link, OS_OPEN_PATH), r = 0;
 
-	if (path[0] == '/' && !(use & IMAGE_FILE_DIRECTORY) && fd >= 0 &&
+	if (path[0] == '/' && fd >= 0 &&
 	    os_file_system(fd, &type) == 0 && !kernel_file_system(type))
 		r = deleted_describe(dir, path, object->link, &image, refusal);
 	os_close(fd);

@@ -254,7 +254,7 @@ static int make_one(void *ctx, const struct image_watch *watch)
 	struct making *making = ctx;
 	const struct file *file = files_find(&making->restore->picture.tables->files, watch->file);
 
-	if (!file || file->image.use & IMAGE_FILE_MEMORY)
+	if (!file || file->image.use & (IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED))
 		return refusal_set(making->refusal, EDVSIO,
 				   "the image is damaged: it watches a file that is not there");
 	int object = restore_open_file(making->restore, file, OS_OPEN_PATH, making->refusal);

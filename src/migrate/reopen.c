@@ -95,7 +95,7 @@ static int compare_one(const struct file *file, int root, bool same_machine,
 {
 	if (file->image.use & IMAGE_FILE_DELETED && deleted_check(file, root, refusal))
 		return refusal->error;
-	if (file->image.use & IMAGE_FILE_MEMORY)
+	if (file->image.use & (IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED))
 		return 0;
 	int fd = find(file, root, refusal);
 

@@ -26,7 +26,7 @@ int restore_open_file(struct restore *restore, const struct file *file, uint32_t
 	size_t index = (size_t)(file - restore->picture.tables->files.file);
 
 	assert(index < restore->picture.tables->files.count);
-	if (file->image.use & IMAGE_FILE_MEMORY)
+	if (file->image.use & (IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED))
 		return memfd_reopen(file, restore->memfd[index], flags, refusal);
 	int fd = carried_open(restore->carried, file, flags, refusal);
 

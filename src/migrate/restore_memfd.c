@@ -23,7 +23,7 @@ int restore_memory_files(struct restore *restore, struct refusal *refusal)
 	for (uint32_t i = 0; i < files->count; i++)
 		restore->memfd[i] = -1;
 	for (uint32_t i = 0; i < files->count; i++) {
-		if (!(files->file[i].image.use & IMAGE_FILE_MEMORY))
+		if (!(files->file[i].image.use & (IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED)))
 			continue;
 		if (count++ == IMAGE_MEMFDS_MAX)
 			return refusal_set(refusal, EDVSIO,

@@ -4,11 +4,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#define NAMES_TRIED 100
 
 _Static_assert(OS_MODE_KIND == S_IFMT && OS_MODE_PIPE == S_IFIFO && OS_MODE_DEVICE == S_IFCHR &&
 		       OS_MODE_FOLDER == S_IFDIR && OS_MODE_FILE == S_IFREG &&
@@ -117,6 +120,31 @@ int os_inode_set_mtime(int fd, int64_t s, uint32_t ns)
 					   { .tv_sec = s, .tv_nsec = ns } };
 
 	return futimens(fd, times) < 0 ? -errno : 0;
+}
+
+static int make_and_remove(int place, const char *name)
+{
+	if (mkdirat(place, name, 0700) < 0)
+		return -errno;
+	int fd = openat(place, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int error = errno;
+
+	unlinkat(place, name, AT_REMOVEDIR);
+	return fd < 0 ? -error : fd;
+}
+
+int os_inode_nameless_folder(int place, const char *name)
+{
+	char other[48];
+
+	assert(place >= 0);
+	int r = *name ? make_and_remove(place, name) : -EEXIST;
+
+	for (unsigned try = 0; r == -EEXIST && try < NAMES_TRIED; try++) {
+		snprintf(other, sizeof(other), ".dvs-folder-%d-%u", (int)gettid(), try);
+		r = make_and_remove(place, other);
+	}
+	return r;
 }
 
 bool os_inode_has_attributes(int fd)

@@ -57,6 +57,9 @@ int os_inode_own(int fd, uint32_t uid, uint32_t gid, uint32_t rights);
 int os_inode_resize(int fd, uint64_t bytes);
 int os_inode_set_mtime(int fd, int64_t s, uint32_t ns);
 
+/* A new folder that has no name, the caller's; it had that name in the place for a moment, or another one. */
+int os_inode_nameless_folder(int place, const char *name);
+
 /* Whether it has extended attributes. */
 bool os_inode_has_attributes(int fd);
 

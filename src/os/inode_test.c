@@ -199,6 +199,32 @@ static void test_time(void)
 }
 
 /* A socket always has the name of its protocol as one. */
+static void test_nameless_folder(void)
+{
+	char folder[] = "/tmp/dvs-nameless-XXXXXX", name[64], link[128] = "";
+
+	CHECK_OR_RETURN(mkdtemp(folder));
+	int place = open(folder, O_PATH | O_CLOEXEC);
+
+	for (int round = 0; round < 2; round++) {
+		int fd = os_inode_nameless_folder(place, "name");
+		struct stat status;
+
+		CHECK(fd >= 0 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode));
+		CHECK_EQ(status.st_nlink, 0);
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		CHECK(readlink(name, link, sizeof(link) - 1) > 0);
+		CHECK((strstr(link, "/name (deleted)") != NULL) == (round == 0));
+		close(fd);
+		/* In the second round the name is taken. */
+		CHECK_EQ(mkdirat(place, "name", 0700), round ? -1 : 0);
+	}
+	unlinkat(place, "name", AT_REMOVEDIR);
+	CHECK_EQ(rmdir(folder), 0);
+	CHECK_EQ(os_inode_nameless_folder(place, "name"), -ENOENT);
+	close(place);
+}
+
 static void test_attributes(void)
 {
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = make_file();
@@ -227,6 +253,7 @@ int main(void)
 	TEST(test_owner_and_rights);
 	TEST(test_size);
 	TEST(test_time);
+	TEST(test_nameless_folder);
 	TEST(test_attributes);
 	tear_down();
 	return test_end();

@@ -188,7 +188,9 @@ bool image_file_ok(const struct image_file *file, uint32_t length)
 		return false;
 	if (length != sizeof(*file) + file->path_length || file->build_id_length > 32)
 		return false;
-	if (file->use & IMAGE_FILE_DELETED && !(file->use & IMAGE_FILE_MEMORY))
+	/* A deleted file has contents, a deleted folder never. */
+	if (file->use & IMAGE_FILE_DELETED &&
+	    !(file->use & IMAGE_FILE_MEMORY) != !!(file->use & IMAGE_FILE_DIRECTORY))
 		return false;
 	if (file->use & IMAGE_FILE_MEMORY ? (file->size == 0) != (file->memory == 0)
 					  : file->memory != 0)

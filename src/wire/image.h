@@ -254,7 +254,7 @@ enum image_file_use {
 	IMAGE_FILE_DEVICE = 16,
 	IMAGE_FILE_MEMORY = 32, /* a memfd: made anew on the target, see migrate/memfd.h */
 	IMAGE_FILE_DELETED =
-		64, /* made anew without a name, see migrate/deleted.h; MEMORY as well */
+		64, /* made anew without a name, see migrate/deleted.h; MEMORY or DIRECTORY as well */
 };
 
 /* Payload of FILE: this, then the path. */

@@ -140,6 +140,25 @@ static void test_descriptions(void)
 	CHECK(!image_length_ok(IMAGE_CONTENTS, sizeof(contents) + contents.length));
 }
 
+/* A deleted file has contents, a deleted folder has none, and nothing is both. */
+static void test_deleted(void)
+{
+	struct {
+		struct image_file file;
+		char path[8];
+	} record = { .file = { .id = 1, .path_length = 2 }, .path = "/a" };
+	const uint32_t length = sizeof(record.file) + 2;
+
+	record.file.use = IMAGE_FILE_DELETED | IMAGE_FILE_MEMORY;
+	CHECK(image_file_ok(&record.file, length));
+	record.file.use = IMAGE_FILE_DELETED | IMAGE_FILE_DIRECTORY;
+	CHECK(image_file_ok(&record.file, length));
+	record.file.use |= IMAGE_FILE_MEMORY;
+	CHECK(!image_file_ok(&record.file, length));
+	record.file.use = IMAGE_FILE_DELETED;
+	CHECK(!image_file_ok(&record.file, length));
+}
+
 static void test_files(void)
 {
 	struct {
@@ -244,6 +263,7 @@ int main(void)
 	TEST(test_shared_pages);
 	TEST(test_maps);
 	TEST(test_descriptions);
+	TEST(test_deleted);
 	TEST(test_files);
 	TEST(test_heads);
 	return test_end();

@@ -74,13 +74,6 @@ static void deleted_shared(void)
 		usleep(1000);
 }
 
-static void deleted_folder(void)
-{
-	char name[] = "/tmp/dvs-victim-deleted-XXXXXX";
-
-	NEED(mkdtemp(name) && open(name, O_RDONLY) >= 0 && rmdir(name) == 0);
-}
-
 /* A process that stays waits for the lock. */
 static void record_lock(void)
 {
@@ -171,7 +164,6 @@ static void device(void)
 
 static const struct kind name_kinds[] = {
 	{ "deleted_shared", "a deleted file with", deleted_shared },
-	{ "deleted_folder", "deleted", deleted_folder },
 	{ "lease", "wants to end the lease", lease },
 	{ "record_lock", "waits for the file lock", record_lock },
 	{ "proc_file", "proc file system", proc_file },
