@@ -271,7 +271,7 @@ static int make_one(void *ctx, const struct image_watch *watch)
 		 : 0;
 }
 
-/* No watch tells of anything before all have their numbers: what the numbering tells of is read and forgotten. */
+/* The numbering makes events, which are read and forgotten. No watch makes others before all have their numbers. */
 static int make(struct restore *restore, const struct description *description,
 		struct refusal *refusal)
 {

@@ -6,10 +6,10 @@
 #include "migrate/kind.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dvk/errors.h"
-#include "migrate/inventory.h"
 #include "migrate/restore.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -58,6 +58,19 @@ static int refuse(const struct kind_seen *seen, pid_t pid, struct refusal *refus
 			   seen->number);
 }
 
+/* "NSpid:\t8532\t7": the last one is the number in its own namespace. */
+static int32_t innermost(const char *numbers)
+{
+	int32_t number = 0;
+
+	for (char *end; numbers && *numbers && *numbers != '\n'; numbers = end) {
+		number = (int32_t)strtol(numbers, &end, 10);
+		if (end == numbers)
+			break;
+	}
+	return number;
+}
+
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
@@ -71,7 +84,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	if (pid >= 0 && (pid == 0 || !moves(seen, pid)))
 		return refuse(seen, pid, refusal);
 	if (pid > 0)
-		body.vpid = inventory_last_number(procdir_field(seen->info, "NSpid"));
+		body.vpid = innermost(procdir_field(seen->info, "NSpid"));
 	memcpy(image->body, &body, sizeof(body));
 	return 1;
 }

@@ -32,7 +32,7 @@ bool locks_exclude(const struct locks *locks);
 
 /* ---- source: locks_source.c ---- */
 
-/* What a look at many descriptors has in common. */
+/* One look at many descriptors. */
 struct locks_look {
 	struct procdir_text all; /* owned: /proc/locks, which is read when it is needed */
 	bool (*moves)(const void *ctx, pid_t pid); /* whether the process is one that moves */

@@ -8,7 +8,7 @@
 #include "base/refusal.h"
 #include "wire/image.h"
 
-/* The tasks that are told by signals of what happens to descriptors: one for each description that tells. */
+/* The tasks that get signals of the events of descriptors: one for each description that sends them. */
 struct owners {
 	struct image_owner *owner; /* owned */
 	uint32_t count, capacity;

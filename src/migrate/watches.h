@@ -6,7 +6,7 @@
 #include "os/procdir.h"
 #include "wire/image.h"
 
-/* What a look for many watched files has in common. */
+/* One look for many watched files. */
 struct watches_look {
 	int dir;		    /* /proc/PID of the process that watches them */
 	struct procdir_text mounts; /* owned: its mountinfo, which is read when it is needed */

@@ -120,7 +120,7 @@ static int watch(int fd, int object, uint32_t mask)
 	return number < 0 ? -errno : number;
 }
 
-/* What fillers told of their ends. Nothing else tells anything yet. */
+/* Reads the events of the ends of fillers. No other watch makes events yet. */
 static void read_all(int fd)
 {
 	char events[4096];

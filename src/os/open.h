@@ -48,7 +48,7 @@ int os_open_set_flags(int fd, unsigned flags);
 /* The state and access flags that it was opened with or was set to, or -errno. */
 int os_open_flags(int fd);
 
-/* Who is told of a description's events by signals; with the kernel's numbers. */
+/* The task that gets signals of a description's events; with the kernel's numbers. */
 enum os_open_owner_type {
 	OS_OPEN_OWNER_THREAD,
 	OS_OPEN_OWNER_PROCESS,
