@@ -51,6 +51,23 @@ const char *address_parse(struct address *address, const char *text, size_t len)
 /* As people write it: 192.0.2.10, 2001:db8::10. Returns the text. */
 const char *address_print(struct address address, char text[ADDRESS_TEXT]);
 
+/* An address and the length of its network, as in 192.0.2.10/24. */
+struct address_net {
+	struct address address;
+	uint32_t prefix; /* bits: 1 to 32 of IPv4, 1 to 128 of IPv6 */
+};
+
+/* The longest text, and its end. */
+#define ADDRESS_NET_TEXT (ADDRESS_TEXT + 4)
+
+/* Both as address_check() and address_parse(); the text has a length. */
+const char *address_net_check(const struct address_net *net);
+const char *address_net_parse(struct address_net *net, const char *text);
+const char *address_net_print(const struct address_net *net, char text[ADDRESS_NET_TEXT]);
+
+/* Whether the address is of the network. */
+bool address_net_has(const struct address_net *net, struct address address);
+
 /*
  * The party that a stranger at this address may be. One machine has one IPv4 address as a rule, and all 2^64 addresses
  * of its IPv6 network if it wants: that network stands for it.

@@ -45,6 +45,43 @@ static void test_v6(void)
 			 "1111:2222:3333:4444:5555:6666:7777:8888"));
 }
 
+static struct address_net net;
+
+static const char *parse_net(const char *text)
+{
+	return address_net_parse(&net, text);
+}
+
+static bool has(const char *text, const char *other)
+{
+	return !parse_net(text) && !parse(other) && address_net_has(&net, parsed);
+}
+
+static void test_networks(void)
+{
+	static const char *const wrong[] = {
+		"10.0.0.1",	"10.0.0.1/",   "10.0.0.1/0",	      "10.0.0.1/33",
+		"10.0.0.1/24x", "10.0.0.1/-1", "10.0.0.1/4294967320", "/24",
+		"fd00::1/129",	"fe80::1/64",  "224.0.0.1/24",	      "fd00::1/6 4"
+	};
+	char text[ADDRESS_NET_TEXT];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		CHECK(parse_net(wrong[i]));
+	CHECK(!parse_net("10.0.0.5/24"));
+	CHECK(!strcmp(address_net_print(&net, text), "10.0.0.5/24"));
+	CHECK(!parse_net("1111:2222:3333:4444:5555:6666:7777:8888/128"));
+	CHECK(!strcmp(address_net_print(&net, text),
+		      "1111:2222:3333:4444:5555:6666:7777:8888/128"));
+	CHECK(has("10.0.0.5/24", "10.0.0.255") && !has("10.0.0.5/24", "10.0.1.5"));
+	CHECK(has("10.0.0.5/23", "10.0.1.5") && !has("10.0.0.5/23", "10.0.2.5"));
+	CHECK(has("10.0.0.5/32", "10.0.0.5") && !has("10.0.0.5/32", "10.0.0.4"));
+	CHECK(has("fd09::9/64", "fd09::1") && !has("fd09::9/64", "fd0a::9"));
+	CHECK(has("fd09::9/1", "ff00::") == false && has("fd09::9/1", "fd00::1"));
+	CHECK(!has("1.0.0.1/1", "fd00::1") && has("1.0.0.1/1", "126.0.0.1") &&
+	      !has("1.0.0.1/1", "129.0.0.1"));
+}
+
 static void test_refused(void)
 {
 	static const char *const wrong[] = {
@@ -101,6 +138,7 @@ int main(void)
 	TEST(test_v4);
 	TEST(test_v6);
 	TEST(test_refused);
+	TEST(test_networks);
 	TEST(test_network);
 	TEST(test_none);
 	return test_end();

@@ -140,6 +140,7 @@ static const struct {
 	[COMMAND_MOVE_START] = { JUDGED_DC, directory_start_check, directory_start_apply },
 	[COMMAND_MOVE_COMMIT] = { JUDGED_DC, directory_commit_check, directory_commit_apply },
 	[COMMAND_MOVE_ROLLBACK] = { JUDGED_DC, directory_rollback_check, directory_rollback_apply },
+	[COMMAND_DC_ADDRESS] = { JUDGED_CLUSTER, directory_service_check, directory_service_apply },
 	[COMMAND_SYNC] = { JUDGED_NOT, sync_check, sync_apply },
 };
 

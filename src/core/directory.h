@@ -23,6 +23,10 @@
  * A node that leaves stays a member of its DCs: when it joins again it is told so by DC_CREATED
  * effects that name it. A join of a node that is up ends its older life first.
  *
+ * The *service addresses* of a DC belong to one of its endpoints, the *holder*, and are on the node that owns it: they
+ * move with it. The endpoint that is bound first holds them. When it ends, the next holder is one that is bound on the
+ * same node, else one elsewhere, the lowest number first.
+ *
  * A migration: START marks the endpoint MOVING (owner unchanged); COMMIT changes the owner;
  * ROLLBACK or the target's leaving ends it with the owner unchanged; the owner's leaving ends the
  * endpoint. `move` numbers identify one migration: a COMMIT or ROLLBACK that names another move
@@ -35,6 +39,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/right.h"
 #include "wire/command.h"
 
@@ -63,6 +68,8 @@ struct directory_endpoint {
 	char name[MAXPROCNAME];
 };
 
+#define DIRECTORY_SERVICES_MAX 4
+
 struct directory_dc {
 	uint8_t running;
 	uint8_t serve;	     /* every endpoint has the rights of a system process */
@@ -72,6 +79,10 @@ struct directory_dc {
 	int32_t warn2proc, warnmsg;
 	struct right_owner owner;
 	char name[MAXDCNAME];
+	uint8_t held; /* an endpoint is bound */
+	uint8_t services;
+	int16_t holder; /* p_nr; held */
+	struct address_net service[DIRECTORY_SERVICES_MAX];
 	struct directory_endpoint slot[SHM_SLOTS]; /* by table index */
 };
 
@@ -142,6 +153,12 @@ const struct directory_endpoint *directory_endpoint(const struct directory *dir,
 						    int p_nr);
 /* Whether a DC has this slot. */
 bool directory_slot_valid(const struct directory_dc *dc, int p_nr);
+/* Whether that node has the service addresses of the DC: it owns their holder. */
+bool directory_serves(const struct directory *dir, int dcid, int node);
+/* The DC (a number) that has the service address, or -1. */
+int directory_service_dc(const struct directory *dir, struct address address);
+/* The node whose links come from there, or -1. */
+int directory_address_node(const struct directory *dir, struct address address);
 /* Endpoint number (with generation folded in) of a slot. */
 int directory_endpoint_number(const struct directory_endpoint *ep, int p_nr);
 

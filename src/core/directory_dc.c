@@ -48,6 +48,8 @@ void directory_dc_assert(const struct directory *dir, int dcid)
 	CORE_ASSERT(dc->nr_nodes >= 0 && dc->nr_nodes <= NR_NODES);
 	CORE_ASSERT(dc->owner.mode <= RIGHT_MODE_MOST);
 	CORE_ASSERT(!dc->name[MAXDCNAME - 1]);
+	CORE_ASSERT(dc->services <= DIRECTORY_SERVICES_MAX);
+	CORE_ASSERT(!dc->held || dc->slot[shm_index(dc->holder)].bound);
 }
 
 static uint32_t nodes_up(const struct directory *dir)
@@ -172,8 +174,11 @@ void directory_dc_remove_apply(struct directory_change *change, const struct com
 		CORE_ASSERT(!dc->slot[shm_index(p_nr)].bound);
 		CORE_ASSERT(!dc->slot[shm_index(p_nr)].stated);
 	}
+	CORE_ASSERT(!dc->held);
 	dc->running = 0;
 	dc->nodes = 0;
+	dc->services = 0;
+	memset(dc->service, 0, sizeof(dc->service));
 	directory_effect_node(change, EFFECT_DC_REMOVED, -1, cmd->dcid);
 }
 

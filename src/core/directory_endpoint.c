@@ -32,6 +32,8 @@ void directory_slot_end(struct directory_change *change, int dcid, int p_nr)
 	struct directory_endpoint *ep = &change->dir->dc[dcid].slot[shm_index(p_nr)];
 	uint32_t next = ep->generation == _ENDPOINT_MAX_GENERATION ? 0 : ep->generation + 1;
 
+	int node = ep->node;
+
 	CORE_ASSERT(ep->bound);
 	CORE_ASSERT(next <= _ENDPOINT_MAX_GENERATION);
 	if (!ep->moving)
@@ -41,6 +43,7 @@ void directory_slot_end(struct directory_change *change, int dcid, int p_nr)
 	ep->generation = next;
 	ep->node = -1;
 	ep->target = -1;
+	directory_service_ended(&change->dir->dc[dcid], p_nr, node);
 	directory_slot_assert(change->dir, dcid, p_nr);
 }
 
@@ -133,6 +136,7 @@ void directory_bind_apply(struct directory_change *change, const struct command 
 	ep->vpid = cmd->vpid;
 	ep->misc = cmd->misc;
 	directory_copy_name(ep->name, cmd->name);
+	directory_service_bound(&change->dir->dc[cmd->dcid], cmd->p_nr);
 	directory_effect_slot(change, EFFECT_ENDPOINT_BOUND, cmd->dcid, cmd->p_nr);
 	directory_slot_assert(change->dir, cmd->dcid, cmd->p_nr);
 }

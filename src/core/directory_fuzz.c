@@ -42,8 +42,10 @@ static void make_command(struct command *cmd, const uint8_t *in)
 	cmd->bind_kind = in[9] % 8;
 	cmd->nodes = in[10] % 16;
 	cmd->value = in[11] % 4;
-	if (cmd->kind == COMMAND_NODE_JOIN)
-		cmd->address.byte[15] = in[11];
+	if (cmd->kind == COMMAND_NODE_JOIN || cmd->kind == COMMAND_DC_ADDRESS)
+		cmd->address = address_v4((const uint8_t[]){ 10, 0, 0, in[11] % 32 });
+	if (cmd->kind == COMMAND_DC_ADDRESS)
+		cmd->value = in[6];
 	cmd->mode = (uint16_t)(in[11] / 4 * 8 + in[9] / 8 % 8);
 	cmd->uid = in[9] / 64;
 	cmd->by_uid = in[10] / 128;
@@ -68,6 +70,22 @@ static void check_owners(const struct directory *dir)
 			must(ep->node >= 0 && ep->node < NR_NODES);
 			must(dir->node[ep->node].up);
 		}
+	}
+}
+
+/* The addresses are on the node of one that is bound, if any is; no two DCs have the same one. */
+static void check_services(const struct directory *dir)
+{
+	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		const struct directory_dc *dc = &dir->dc[dcid];
+		bool bound = false;
+
+		for (int i = 0; i < SHM_SLOTS; i++)
+			bound = bound || dc->slot[i].bound;
+		must(dc->held == bound);
+		must(!bound || dc->slot[shm_index(dc->holder)].bound);
+		for (int i = 0; i < dc->services; i++)
+			must(directory_service_dc(dir, dc->service[i].address) == dcid);
 	}
 }
 
@@ -101,6 +119,7 @@ static void apply_commands(const uint8_t *data, size_t size)
 		must(!refused || (result.code == refused && effects.count == 0));
 	}
 	check_owners(&table);
+	check_services(&table);
 	check_survives(&table);
 }
 

@@ -8,7 +8,8 @@
  *	nodes u32 | each: number u8, up u8, incarnation u32, address 16, secret u64, name 16
  *	DCs u32   | each: number u8, running u8, serve u8, nodes u32, generation u32, procs, tasks, sysprocs,
  *	          |       nodes u16, warn2proc u32, warnmsg u32, uid u32, gid u32, mode u16,
- *	          |       name 16,
+ *	          |       name 16, held u8, holder u16,
+ *	          |       service addresses u8 | each: address 16, length u8
  *	          |       slots u32 | each: index u8, bound, moving, by hand, committed, kind, attached, stated,
  *	          |       node, target u8, generation, move, nodemap, lpid, vpid, misc u32, name 16
  */
@@ -23,7 +24,8 @@
 #define IMAGE_NAME	 16
 #define IMAGE_HEAD_BYTES (4 + 4 + 8 + 4 + 4 + 4)
 #define IMAGE_NODE_BYTES (1 + 1 + 4 + ADDRESS_BYTES + 8 + IMAGE_NAME)
-#define IMAGE_DC_BYTES	 (1 + 1 + 1 + 4 + 4 + 4 * 2 + 4 * 4 + 2 + IMAGE_NAME + 4)
+#define IMAGE_SERVICES	 (1 + DIRECTORY_SERVICES_MAX * (ADDRESS_BYTES + 1))
+#define IMAGE_DC_BYTES	 (1 + 1 + 1 + 4 + 4 + 4 * 2 + 4 * 4 + 2 + IMAGE_NAME + 3 + IMAGE_SERVICES + 4)
 #define IMAGE_SLOT_BYTES (10 * 1 + 6 * 4 + IMAGE_NAME)
 
 /* Writes until size, reads until size; a value that does not fit sets `short_of` and is left out. */
@@ -134,6 +136,36 @@ static void put_slot(struct image_cursor *c, const struct directory_endpoint *ep
 	put_name(c, ep->name);
 }
 
+static void put_services(struct image_cursor *c, const struct directory_dc *dc)
+{
+	CORE_ASSERT(dc->services <= DIRECTORY_SERVICES_MAX);
+	put(c, dc->held, 1);
+	put(c, (uint16_t)dc->holder, 2);
+	put(c, dc->services, 1);
+	for (int i = 0; i < dc->services; i++) {
+		put_address(c, dc->service[i].address);
+		put(c, dc->service[i].prefix, 1);
+	}
+}
+
+/* Whether they make sense is looked at when all DCs are known. */
+static bool get_services(struct image_cursor *c, struct directory_dc *dc)
+{
+	CORE_ASSERT(!dc->services);
+	dc->held = (uint8_t)get(c, 1);
+	dc->holder = (int16_t)get(c, 2);
+	dc->services = (uint8_t)get(c, 1);
+	if (dc->services > DIRECTORY_SERVICES_MAX) {
+		dc->services = 0;
+		return false;
+	}
+	for (int i = 0; i < dc->services; i++) {
+		dc->service[i].address = get_address(c);
+		dc->service[i].prefix = (uint32_t)get(c, 1);
+	}
+	return !c->short_of;
+}
+
 static void put_dc(struct image_cursor *c, const struct directory_dc *dc, int dcid)
 {
 	uint32_t used = 0;
@@ -155,6 +187,7 @@ static void put_dc(struct image_cursor *c, const struct directory_dc *dc, int dc
 	put(c, dc->owner.gid, 4);
 	put(c, dc->owner.mode, 2);
 	put_name(c, dc->name);
+	put_services(c, dc);
 	for (int i = 0; i < SHM_SLOTS; i++)
 		used += slot_is_used(&dc->slot[i]);
 	CORE_ASSERT(used <= SHM_SLOTS);
@@ -298,7 +331,7 @@ static bool get_dc(struct image_cursor *c, struct directory *dir, int *last)
 	dc->owner.uid = get32(c);
 	dc->owner.gid = get32(c);
 	dc->owner.mode = (uint32_t)get(c, 2);
-	if (!get_name(c, dc->name) || c->short_of || !dc_is_valid(dc))
+	if (!get_name(c, dc->name) || c->short_of || !dc_is_valid(dc) || !get_services(c, dc))
 		return false;
 	return get_slots(c, dc);
 }
@@ -352,6 +385,9 @@ static bool get_directory(struct image_cursor *c, struct directory *dir)
 	count = get32(c);
 	for (uint32_t i = 0; i < count && !c->short_of; i++)
 		if (!get_dc(c, dir, &last))
+			return false;
+	for (int dcid = 0; dcid < SHM_DCS && !c->short_of; dcid++)
+		if (!directory_services_valid(dir, dcid))
 			return false;
 	return !c->short_of && c->at == c->size;
 }

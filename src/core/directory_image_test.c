@@ -47,6 +47,12 @@ static void test_bound(void)
 		create(cmd.dcid, 0);
 		for (cmd.p_nr = -NR_TASKS; cmd.p_nr < NR_PROCS; cmd.p_nr++)
 			apply(cmd);
+		for (uint8_t i = 0; i < DIRECTORY_SERVICES_MAX; i++)
+			apply((struct command){ .kind = COMMAND_DC_ADDRESS,
+						.dcid = cmd.dcid,
+						.address = address_v4((const uint8_t[]){
+							10, 0, (uint8_t)cmd.dcid, i }),
+						.value = 24 });
 	}
 	CHECK(directory_encode_bound() <= sizeof(bytes));
 	CHECK_EQ(directory_encode(&dir, bytes, sizeof(bytes)), directory_encode_bound());

@@ -21,11 +21,13 @@ typedef int directory_check_fn(const struct directory *dir, const struct command
 typedef void directory_apply_fn(struct directory_change *change, const struct command *cmd);
 
 directory_check_fn directory_dc_create_check, directory_dc_remove_check;
+directory_check_fn directory_service_check;
 directory_check_fn directory_add_node_check, directory_del_node_check;
 directory_check_fn directory_bind_check, directory_unbind_check;
 directory_check_fn directory_start_check, directory_commit_check, directory_rollback_check;
 
 directory_apply_fn directory_dc_create_apply, directory_dc_remove_apply;
+directory_apply_fn directory_service_apply;
 directory_apply_fn directory_add_node_apply, directory_del_node_apply;
 directory_apply_fn directory_bind_apply, directory_unbind_apply;
 directory_apply_fn directory_start_apply, directory_commit_apply, directory_rollback_apply;
@@ -93,6 +95,12 @@ void directory_effect_node(struct directory_change *change, enum directory_effec
 void directory_slot_assert(const struct directory *dir, int dcid, int p_nr);
 void directory_dc_assert(const struct directory *dir, int dcid);
 void directory_node_assert(const struct directory *dir, int node);
+
+/* A slot was bound, or is not bound any more: whether the DC has another holder. */
+void directory_service_bound(struct directory_dc *dc, int p_nr);
+void directory_service_ended(struct directory_dc *dc, int p_nr, int node);
+/* The same rules as those of the table, for one that comes from elsewhere. */
+bool directory_services_valid(const struct directory *dir, int dcid);
 
 /* Ends the endpoint in a bound slot, and the migration it may be in. */
 void directory_slot_end(struct directory_change *change, int dcid, int p_nr);

@@ -17,32 +17,59 @@
 struct dc_words {
 	const char *nodes, *name, *owner, *group, *mode;
 	bool classic;
+	struct option_words addresses;
 };
+
+static json_t *number_json(int number, int none)
+{
+	return number == none ? json_null() : json_integer(number);
+}
 
 static json_t *row_json(const struct ctl_dc_row *row)
 {
 	const dc_usr_t *dc = &row->dc;
 
-	char mode[8];
-	json_t *object;
+	char mode[8], text[ADDRESS_NET_TEXT];
+	json_t *object, *services = json_array();
+
+	for (uint32_t i = 0; i < row->service_count && i < CTL_SERVICES_MAX; i++)
+		json_array_append_new(services,
+				      json_string(address_net_print(&row->service[i], text)));
 
 	snprintf(mode, sizeof(mode), "%04o", row->mode & RIGHT_MODE_MOST);
-	object = json_pack("{s:i, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:s}",
-			   "dcid", dc->dc_dcid, "name",
-			   render_text(dc->dc_name, sizeof(dc->dc_name)), "flags", dc->dc_flags,
-			   "nodes", render_set_json(dc->dc_nodes), "nr_procs", dc->dc_nr_procs,
-			   "nr_tasks", dc->dc_nr_tasks, "nr_sysprocs", dc->dc_nr_sysprocs,
-			   "nr_nodes", dc->dc_nr_nodes, "endpoints", row->endpoints, "warn2proc",
-			   dc->dc_warn2proc, "warnmsg", dc->dc_warnmsg, "owner",
-			   (json_int_t)row->uid, "group", (json_int_t)row->gid, "mode", mode);
+	object = json_pack(
+		"{s:i, s:o, s:i, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:s, s:o, s:o, s:o}",
+		"dcid", dc->dc_dcid, "name", render_text(dc->dc_name, sizeof(dc->dc_name)), "flags",
+		dc->dc_flags, "nodes", render_set_json(dc->dc_nodes), "nr_procs", dc->dc_nr_procs,
+		"nr_tasks", dc->dc_nr_tasks, "nr_sysprocs", dc->dc_nr_sysprocs, "nr_nodes",
+		dc->dc_nr_nodes, "endpoints", row->endpoints, "warn2proc", dc->dc_warn2proc,
+		"warnmsg", dc->dc_warnmsg, "owner", (json_int_t)row->uid, "group",
+		(json_int_t)row->gid, "mode", mode, "addresses", services, "address_endpoint",
+		number_json(row->service_holder, NONE), "address_node",
+		number_json(row->service_node, -1));
 
 	return render_with_bytes(object, "name", dc->dc_name, sizeof(dc->dc_name));
+}
+
+/* Addresses and the node that has them: 10.0.0.5/24@1. */
+static const char *services_text(const struct ctl_dc_row *row, char *text, size_t size)
+{
+	char address[ADDRESS_NET_TEXT];
+	size_t at = 0;
+
+	text[0] = 0;
+	for (uint32_t i = 0; i < row->service_count && i < CTL_SERVICES_MAX && at < size; i++)
+		at += (size_t)snprintf(text + at, size - at, "%s%s", i ? "," : "",
+				       address_net_print(&row->service[i], address));
+	if (row->service_count && row->service_node >= 0 && at < size)
+		snprintf(text + at, size - at, "@%d", row->service_node);
+	return row->service_count ? text : "-";
 }
 
 static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
 {
 	struct table *table;
-	char text[64];
+	char text[CTL_SERVICES_MAX * ADDRESS_NET_TEXT + 8];
 
 	if (json) {
 		json_t *list = json_array();
@@ -51,7 +78,8 @@ static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
 			json_array_append_new(list, row_json(&rows[i]));
 		return render_document(list);
 	}
-	table = table_new(">DC NAME NODES >ENDPOINTS >PROCS >TASKS >SYSPROCS >OWNER >GROUP MODE");
+	table = table_new(
+		">DC NAME NODES >ENDPOINTS >PROCS >TASKS >SYSPROCS >OWNER >GROUP MODE ADDRESSES");
 	if (!table)
 		return verb_no_memory();
 	for (size_t i = 0; i < count; i++) {
@@ -65,6 +93,7 @@ static int print_list(const struct ctl_dc_row *rows, size_t count, bool json)
 		table_cell(table, "%u", rows[i].uid);
 		table_cell(table, "%u", rows[i].gid);
 		table_cell(table, "%04o", rows[i].mode & RIGHT_MODE_MOST);
+		table_cell(table, "%s", services_text(&rows[i], text, sizeof(text)));
 	}
 	table_finish(table);
 	return DONE;
@@ -122,8 +151,10 @@ int dc_create(int node, const struct dc_wanted *wanted, struct refusal *refusal)
 		.uid = wanted->uid,
 		.gid = wanted->gid,
 		.mode = wanted->mode,
+		.service_count = wanted->service_count,
 	};
 
+	memcpy(make.service, wanted->service, sizeof(make.service));
 	if (wanted->name)
 		snprintf(make.dc.dc_name, sizeof(make.dc.dc_name), "%s", wanted->name);
 	else
@@ -160,6 +191,23 @@ static bool take_owner(const struct dc_words *words, struct dc_wanted *wanted, c
 	return true;
 }
 
+static bool take_addresses(const struct dc_words *words, struct dc_wanted *wanted, char *why,
+			   size_t size)
+{
+	_Static_assert(OPTION_WORDS_MAX <= CTL_SERVICES_MAX, "all words have room");
+	for (unsigned i = 0; i < words->addresses.count; i++) {
+		const char *wrong =
+			address_net_parse(&wanted->service[i], words->addresses.word[i]);
+
+		if (wrong) {
+			snprintf(why, size, "--address %.60s: %s", words->addresses.word[i], wrong);
+			return false;
+		}
+	}
+	wanted->service_count = words->addresses.count;
+	return true;
+}
+
 static int create(const struct verb *verb, int node, int dcid, const struct dc_words *words,
 		  bool json)
 {
@@ -170,14 +218,15 @@ static int create(const struct verb *verb, int node, int dcid, const struct dc_w
 				    .gid = CTL_UNSAID,
 				    .mode = CTL_UNSAID };
 	struct refusal refusal = REFUSAL_NONE;
-	char text[160];
+	char text[240];
 
 	if (words->nodes && !nodename_set(words->nodes, &wanted.nodes, text, sizeof(text)))
 		return verb_usage(verb, "--nodes needs nodes like 0,1,2 or names, not %s: %s",
 				  words->nodes, text);
 	if (words->name && strlen(words->name) >= MAXDCNAME)
 		return verb_usage(verb, "a container's name has at most %d letters", MAXDCNAME - 1);
-	if (!take_owner(words, &wanted, text, sizeof(text)))
+	if (!take_owner(words, &wanted, text, sizeof(text)) ||
+	    !take_addresses(words, &wanted, text, sizeof(text)))
 		return verb_usage(verb, "%s", text);
 	if (!words->nodes && nodes_up(node, &wanted.nodes, &refusal) < 0)
 		return verb_refuse(&refusal);
@@ -267,6 +316,7 @@ int verb_dc(const struct verb *verb, int node, int argc, char **argv)
 		{ "owner", 0, OPTION_WORD, &words.owner },
 		{ "group", 0, OPTION_WORD, &words.group },
 		{ "mode", 0, OPTION_WORD, &words.mode },
+		{ "address", 0, OPTION_WORDS, &words.addresses },
 		VERB_OPTIONS_END,
 	};
 	struct options options;

@@ -14,10 +14,14 @@ static void serve(const struct ctl_request *request)
 				 .endpoints = endpoints,
 				 .uid = 1000,
 				 .gid = 4294967294u,
-				 .mode = 0750 };
+				 .mode = 0750,
+				 .service_count = 1,
+				 .service_holder = 10,
+				 .service_node = 2 };
 	struct ctl_dc_row other = { .dc = { .dc_dcid = 4, .dc_name = "four" }, .endpoints = 9 };
 	struct ctl_node_row node = { .node = { .n_nodeid = 0 }, .up = 1 };
 
+	CHECK(!address_net_parse(&dc.service[0], "10.0.0.5/24"));
 	switch (request->call) {
 	case CTL_DCS:
 		rig_row(&dc, sizeof(dc));
@@ -64,7 +68,11 @@ static void test_list(void)
 	CHECK_EQ(rig_run(verb_dc, NULL), DONE);
 	CHECK(rig_said("three  0-2") || rig_said("three 0-2"));
 	CHECK(rig_said("0750"));
+	CHECK(rig_said("10.0.0.5/24@2"));
 	CHECK_EQ(rig_run(verb_dc, "list", "--json", NULL), DONE);
+	CHECK(rig_said("\"10.0.0.5/24\""));
+	CHECK(rig_has_number("address_endpoint", 10));
+	CHECK(rig_has_number("address_node", 2));
 	CHECK_EQ(rig->request[0].head.call, CTL_DCS);
 	CHECK(rig_has_number("dcid", 3));
 	CHECK(rig_has_number("endpoints", 5));
@@ -132,6 +140,23 @@ static void test_create(void)
 	CHECK_EQ(rig->request[1].head.flags, CTL_FLAG_CREATE | CTL_FLAG_CLASSIC);
 	CHECK(!strcmp(made(&rig->request[1]).dc_name, "DC3"));
 	CHECK(rig_has_number("dcid", 3));
+}
+
+static void test_addresses(void)
+{
+	struct ctl_dc_make make;
+	char text[ADDRESS_NET_TEXT];
+
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--nodes", "0", "--address", "10.0.0.5/24",
+			 "--address", "fd00::5/64", NULL),
+		 DONE);
+	make = make_of(&rig->request[0]);
+	CHECK_EQ(make.service_count, 2);
+	CHECK(!strcmp(address_net_print(&make.service[1], text), "fd00::5/64"));
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--address", "10.0.0.5", NULL), WRONG_USAGE);
+	CHECK(rig_wrong("--address 10.0.0.5: the length of a network follows"));
+	CHECK_EQ(rig_run(verb_dc, "create", "3", "--address", "x/24", NULL), WRONG_USAGE);
+	CHECK_EQ(rig->asked, 0);
 }
 
 static void test_add(void)
@@ -216,6 +241,7 @@ int main(void)
 	TEST(test_list);
 	TEST(test_create);
 	TEST(test_owner);
+	TEST(test_addresses);
 	TEST(test_add);
 	TEST(test_leave);
 	TEST(test_remove);

@@ -24,7 +24,7 @@ static const struct verb verbs[] = {
 	  "with 1 and the first thing that is not well; with 2 if the command was wrong",
 	  verb_nodes },
 	{ "dc",
-	  "[list | create DCID [--nodes 0,1,2] [--name NAME] [--classic] [--owner USER] [--group GROUP] [--mode 0700] | add DCID NODE | leave DCID NODE | rm DCID [--force]] [--json]",
+	  "[list | create DCID [--nodes 0,1,2] [--name NAME] [--classic] [--owner USER] [--group GROUP] [--mode 0700] [--address 10.0.0.5/24]... | add DCID NODE | leave DCID NODE | rm DCID [--force]] [--json]",
 	  "the containers: show, make on all nodes that are up or on some, add a node that has joined since, let one leave, remove",
 	  verb_dc },
 	{ "ps", "[DCID] [--all | --proc | --stats | --waits] [--names] [--json]",

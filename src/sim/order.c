@@ -25,9 +25,9 @@ static struct log_entry *log_add(struct world *w, const struct command *cmd)
 static const char *kind_name(unsigned kind)
 {
 	static const char *const names[COMMAND_LAST + 1] = {
-		"none",	       "node join",	"node leave", "dc create", "dc remove",
-		"add node",    "del node",	"bind",	      "unbind",	   "move start",
-		"move commit", "move rollback", "sync",
+		"none",	       "node join",	"node leave", "dc create",  "dc remove",
+		"add node",    "del node",	"bind",	      "unbind",	    "move start",
+		"move commit", "move rollback", "sync",	      "dc address",
 	};
 
 	assert(kind <= COMMAND_LAST);

@@ -57,10 +57,15 @@ static uint64_t get64(struct cursor *c)
 	return low | (uint64_t)get32(c) << 32;
 }
 
-/* The fields that DC_CREATE and NODE_JOIN alone have, at one place. */
+static bool has_address(uint16_t kind)
+{
+	return kind == COMMAND_NODE_JOIN || kind == COMMAND_DC_ADDRESS;
+}
+
+/* The fields of DC_CREATE alone, or the address, at one place. */
 static void put_own(struct cursor *c, const struct command *cmd)
 {
-	if (cmd->kind == COMMAND_NODE_JOIN) {
+	if (has_address(cmd->kind)) {
 		memcpy(c->out, cmd->address.byte, ADDRESS_BYTES);
 		c->out += ADDRESS_BYTES;
 		return;
@@ -75,7 +80,7 @@ static void put_own(struct cursor *c, const struct command *cmd)
 
 static void get_own(struct command *cmd, struct cursor *c)
 {
-	if (cmd->kind == COMMAND_NODE_JOIN) {
+	if (has_address(cmd->kind)) {
 		memcpy(cmd->address.byte, c->in, ADDRESS_BYTES);
 		c->in += ADDRESS_BYTES;
 		return;

@@ -13,7 +13,7 @@
 #include "base/address.h"
 #include "wire/shm.h"
 
-#define COMMAND_VERSION 4
+#define COMMAND_VERSION 5
 #define COMMAND_BYTES	128u
 
 enum command_kind {
@@ -32,7 +32,9 @@ enum command_kind {
 	COMMAND_MOVE_COMMIT = 10, /* dcid, p_nr, generation, target, move, lpid (by hand) */
 	COMMAND_MOVE_ROLLBACK = 11, /* dcid, p_nr, generation, move */
 	COMMAND_SYNC = 12, /* changes nothing: a node that applies it has applied all before it */
-	COMMAND_LAST = 12,
+	COMMAND_DC_ADDRESS =
+		13, /* dcid, address, value = length of its network: one more of the DC */
+	COMMAND_LAST = 13,
 };
 
 #define COMMAND_GENERATION_ANY UINT32_MAX
@@ -69,7 +71,7 @@ struct command {
 			int16_t nr_procs, nr_tasks, nr_sysprocs, nr_nodes;
 			int32_t warn2proc, warnmsg;
 		};
-		struct address address; /* NODE_JOIN: where its links come from */
+		struct address address; /* NODE_JOIN: where its links come from; DC_ADDRESS */
 	};
 	char name[16];
 	uint64_t secret; /* NODE_JOIN: random; a node shows it to the others (wire/frame.h) */

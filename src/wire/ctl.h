@@ -36,7 +36,7 @@
 #define CTL_SOCKET_FOLDER   "/run/dvs"
 #define CTL_SOCKET_PATH	    CTL_SOCKET_FOLDER "/dvsd.sock"
 #define CTL_MAGIC	    0x54435644u
-#define CTL_VERSION	    1
+#define CTL_VERSION	    2
 #define CTL_PACKET_MAX	    (160 * 1024) /* arguments and environment of `run` must fit */
 #define CTL_FDS_MAX	    4
 #define CTL_SENTENCE	    240
@@ -228,10 +228,16 @@ struct ctl_node_row {
 	struct address address; /* where its links come from, as the order knows it */
 };
 
+#define CTL_SERVICES_MAX 4
+
 struct ctl_dc_row {
 	dc_usr_t dc;
 	int32_t endpoints;	 /* bound now */
 	uint32_t uid, gid, mode; /* base/right.h */
+	uint32_t service_count;
+	int32_t service_holder; /* endpoint whose node has the service addresses; NONE: there is none */
+	int32_t service_node; /* that node; NONE */
+	struct address_net service[CTL_SERVICES_MAX];
 };
 
 #define CTL_UNSAID UINT32_MAX
@@ -243,7 +249,8 @@ struct ctl_dc_row {
 struct ctl_dc_make {
 	dc_usr_t dc;
 	uint32_t uid, gid, mode;
-	uint32_t pad;
+	uint32_t service_count;
+	struct address_net service[CTL_SERVICES_MAX]; /* of all or of none the DC is made */
 };
 
 enum ctl_move_result {

@@ -16,10 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTOCOL_LEAST 5u
-#define PROTOCOL_MOST  5u
+#define PROTOCOL_LEAST 6u
+#define PROTOCOL_MOST  6u
 
-#define DIRECTORY_VERSION 7u /* core/directory_image.c */
+#define DIRECTORY_VERSION 8u /* core/directory_image.c */
 #define LANE_VERSION	  1u /* wire/lane.h: a lane's HELLO says the protocol */
 
 #define PROTOCOL_RELEASE_BYTES 12u

@@ -30,6 +30,9 @@ static size_t write_directory(const struct compat_sample *sample, uint8_t *buf)
 	leave(2);
 	apply((struct command){
 		.kind = COMMAND_BIND, .p_nr = 12, .node = 1, .bind_kind = RMT_BIND });
+	apply((struct command){ .kind = COMMAND_DC_ADDRESS,
+				.address = address_v4((const uint8_t[]){ 10, 0, 0, 5 }),
+				.value = 24 });
 	return directory_encode(&dir, buf, COMPAT_BYTES_MAX);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/result.h"
@@ -33,10 +35,39 @@ static const char *why(const struct order *order, int code)
 		return "the numbers of slots do not fit together";
 	case EDVSBADVALUE:
 		return "a mode has three digits of 0 to 7, as that of a file";
+	case EDVSNOSPC:
+		return "it has as many addresses as a DC may have";
 	case EDVSNAMESIZE:
 		return "the name is longer than 15 characters";
 	}
 	return order_why(order, code);
+}
+
+/* With the words for an address, which names its user. */
+static void refuse_address(struct order *order, struct request *request,
+			   const struct address_net *net, int code)
+{
+	char text[ADDRESS_NET_TEXT];
+	int dcid = request->head.dcid;
+	int user = directory_service_dc(&order->directory, net->address);
+	int node = directory_address_node(&order->directory, net->address);
+
+	address_net_print(net, text);
+	if (code == EDVSADDRINUSE && user >= 0)
+		request_fail(
+			request, EDVSADDRINUSE,
+			"DC %d was not made: the address %s is one of DC %d; take another one, "
+			"or remove that DC",
+			dcid, text, user);
+	else if (code == EDVSADDRINUSE && node >= 0)
+		request_fail(
+			request, EDVSADDRINUSE,
+			"DC %d was not made: the address %s is that of node %d itself; take one "
+			"that no machine has",
+			dcid, text, node);
+	else
+		request_fail_number(request, code, "DC %d was not made with the address %s: %s",
+				    dcid, text, why(order, code));
 }
 
 static void changed(struct order *order, void *ctx, const struct directory_result *result)
@@ -49,6 +80,116 @@ static void changed(struct order *order, void *ctx, const struct directory_resul
 	else
 		request_end(request, request->head.call == CTL_DCINIT ? order->self : 0, NULL, 0,
 			    NULL, 0);
+}
+
+/* A DC that is made with addresses: they are given to it one after the other, or it is removed again. */
+struct making {
+	struct request *request;
+	struct ctl_dc_make make;
+	uint32_t given;
+	int code; /* the refusal of an address */
+};
+
+static void give_address(struct making *making);
+
+static void address_given(struct order *order, void *ctx, const struct directory_result *result)
+{
+	struct making *making = ctx;
+
+	(void)order;
+	making->code = result->code;
+	making->given += result->code >= 0;
+	give_address(making);
+}
+
+/* The first refusal is the one that is told. */
+static void unmade(struct order *order, void *ctx, const struct directory_result *result)
+{
+	struct making *making = ctx;
+
+	(void)result;
+	refuse_address(order, making->request, &making->make.service[making->given], making->code);
+	free(making);
+}
+
+static void give_address(struct making *making)
+{
+	struct request *request = making->request;
+	struct order *order = request->requests->order;
+	const struct address_net *net = &making->make.service[making->given];
+	struct command cmd = { .kind = COMMAND_DC_ADDRESS, .dcid = request->head.dcid };
+
+	assert(making->given <= making->make.service_count);
+	if (making->code < 0) {
+		cmd.kind = COMMAND_DC_REMOVE;
+		order_propose(order, &cmd, &request->user, unmade, making);
+	} else if (making->given == making->make.service_count) {
+		request_end(request, order->self, NULL, 0, NULL, 0);
+		free(making);
+	} else {
+		cmd.address = net->address;
+		cmd.value = net->prefix;
+		order_propose(order, &cmd, &request->user, address_given, making);
+	}
+}
+
+static void made(struct order *order, void *ctx, const struct directory_result *result)
+{
+	struct making *making = ctx;
+
+	if (result->code >= 0) {
+		give_address(making);
+		return;
+	}
+	changed(order, making->request, result);
+	free(making);
+}
+
+/* Addresses that are wrong, or in use as far as this node knows, are refused before anything is made. */
+static int check_addresses(struct request *request, const struct ctl_dc_make *make)
+{
+	struct order *order = request->requests->order;
+
+	if (make->service_count > CTL_SERVICES_MAX) {
+		request_fail(request, EDVSBADREQUEST, "the request is malformed");
+		return -1;
+	}
+	for (uint32_t i = 0; i < make->service_count; i++) {
+		const struct address_net *net = &make->service[i];
+		int code = 0;
+
+		if (address_net_check(net)) {
+			request_fail(request, EDVSBADREQUEST, "the request is malformed");
+			return -1;
+		}
+		if (directory_service_dc(&order->directory, net->address) >= 0 ||
+		    directory_address_node(&order->directory, net->address) >= 0)
+			code = EDVSADDRINUSE;
+		if (code) {
+			refuse_address(order, request, net, code);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Proposes the DC, and what it is made with. */
+static void make_dc(struct request *request, const struct command *cmd,
+		    const struct ctl_dc_make *make)
+{
+	struct making *making;
+
+	if (!make->service_count) {
+		order_propose(request->requests->order, cmd, &request->user, changed, request);
+		return;
+	}
+	making = calloc(1, sizeof(*making));
+	if (!making) {
+		request_fail(request, EDVSALLOCMEM, "no memory");
+		return;
+	}
+	*making = (struct making){ .request = request, .make = *make };
+	order_propose(request->requests->order, cmd, &request->user, made, making);
 }
 
 static int nodes_up(const struct order *order)
@@ -139,7 +280,7 @@ void handle_dcinit(struct request *request)
 	struct ctl_dc_make make = { .uid = CTL_UNSAID, .gid = CTL_UNSAID, .mode = CTL_UNSAID };
 
 	if (take_make(request, &make)) {
-		if (dc_check(request, &make.dc) < 0)
+		if (dc_check(request, &make.dc) < 0 || check_addresses(request, &make) < 0)
 			return;
 		set_numbers(&cmd, request, &make.dc);
 		set_owner(&cmd, &make);
@@ -148,7 +289,7 @@ void handle_dcinit(struct request *request)
 		memcpy(cmd.name, request->head.name, sizeof(cmd.name));
 	}
 	cmd.name[sizeof(cmd.name) - 1] = 0;
-	order_propose(request->requests->order, &cmd, &request->user, changed, request);
+	make_dc(request, &cmd, &make);
 }
 
 static void propose(struct request *request, enum command_kind kind)

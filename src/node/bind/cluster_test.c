@@ -105,7 +105,7 @@ static void test_the_command(void)
 
 static int make(uint32_t uid, uint32_t gid, uint32_t mode)
 {
-	const struct ctl_dc_make make = { numbers(), uid, gid, mode, 0 };
+	const struct ctl_dc_make make = { .dc = numbers(), .uid = uid, .gid = gid, .mode = mode };
 	struct request *request = rig_ask(CTL_DCINIT, 0);
 
 	request->gid = 7;
@@ -137,6 +137,75 @@ static void test_the_owner(void)
 	CHECK(rig.sent.mode > RIGHT_MODE_MOST);
 	rig_decide(EDVSBADVALUE);
 	CHECK(strstr(rig.answer.sentence, "three digits"));
+	rig_end();
+}
+
+static struct address_net net_of(const char *text)
+{
+	struct address_net net = { .prefix = 0 };
+
+	CHECK(!address_net_parse(&net, text));
+	return net;
+}
+
+static int make_with(uint32_t count, const char *one, const char *other)
+{
+	const struct ctl_dc_make make = { .dc = numbers(),
+					  .uid = CTL_UNSAID,
+					  .gid = CTL_UNSAID,
+					  .mode = CTL_UNSAID,
+					  .service_count = count,
+					  .service = { net_of(one), net_of(other) } };
+	struct request *request = rig_ask(CTL_DCINIT, 0);
+
+	request->head.flags = CTL_FLAG_CREATE;
+	request->head.payload_bytes = sizeof(make);
+	request->payload = malloc(sizeof(make));
+	memcpy(request->payload, &make, sizeof(make));
+	return rig_run(handle_dcinit, request);
+}
+
+/* One command after the other; if an address is refused then the DC is removed again. */
+static void test_addresses(void)
+{
+	struct directory_dc *other;
+
+	rig_begin();
+	other = &rig.order.directory.dc[RIG_DC];
+	CHECK_EQ(make_with(2, "10.0.0.5/24", "fd00::5/64"), 1);
+	CHECK_EQ(rig.sent.kind, COMMAND_DC_CREATE);
+	rig_decide(0);
+	CHECK_EQ(rig.sent.kind, COMMAND_DC_ADDRESS);
+	CHECK_EQ(rig.sent.dcid, 2);
+	CHECK_EQ(rig.sent.value, 24);
+	rig_decide(0);
+	CHECK_EQ(rig.sent.kind, COMMAND_DC_ADDRESS);
+	CHECK_EQ(rig.sent.value, 64);
+	CHECK(!address_is_v4(rig.sent.address));
+	CHECK_EQ(rig.answer.ends, 0);
+	rig_decide(0);
+	CHECK_EQ(rig.answer.ends, 1);
+	CHECK_EQ(rig.answer.value, RIG_SELF);
+	CHECK_EQ(make_with(2, "10.0.0.5/24", "10.0.0.6/24"), 1);
+	rig_decide(0);
+	rig_decide(0);
+	rig_decide(EDVSNOSPC);
+	CHECK_EQ(rig.sent.kind, COMMAND_DC_REMOVE);
+	CHECK_EQ(rig.answer.ends, 0);
+	rig_decide(0);
+	CHECK_EQ(rig.answer.error, EDVSNOSPC);
+	CHECK(strstr(rig.answer.sentence, "10.0.0.6/24: it has as many addresses"));
+	CHECK_EQ(make_with(1, "10.0.0.5/24", "10.0.0.6/24"), 1);
+	rig_decide(EDVSRSCBUSY);
+	CHECK_EQ(rig.answer.error, EDVSRSCBUSY);
+	other->service[other->services++] = net_of("10.0.0.7/16");
+	CHECK_EQ(make_with(2, "10.0.0.6/24", "10.0.0.7/24"), EDVSADDRINUSE);
+	CHECK(strstr(rig.answer.sentence, "the address 10.0.0.7/24 is one of DC"));
+	rig.order.directory.node[1].address = net_of("10.0.0.9/24").address;
+	CHECK_EQ(make_with(1, "10.0.0.9/24", "10.0.0.6/24"), EDVSADDRINUSE);
+	CHECK(strstr(rig.answer.sentence, "is that of node 1 itself"));
+	CHECK_EQ(make_with(CTL_SERVICES_MAX + 1, "10.0.0.8/24", "10.0.0.6/24"), EDVSBADREQUEST);
+	other->services = 0;
 	rig_end();
 }
 
@@ -172,6 +241,7 @@ int main(void)
 {
 	TEST(test_shutdown);
 	TEST(test_the_owner);
+	TEST(test_addresses);
 	TEST(test_numbers);
 	TEST(test_the_command);
 	TEST(test_nodes_of_a_dc);

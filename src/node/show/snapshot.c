@@ -98,6 +98,11 @@ void snapshot_dcs(struct snapshot *s, const struct order *order, const struct ta
 		rows_dc(order, tasks, dcid, &row->dc);
 		for (int index = 0; index < SHM_SLOTS; index++)
 			row->endpoints += dc->slot[index].bound;
+		row->service_count = dc->services;
+		memcpy(row->service, dc->service, dc->services * sizeof(*dc->service));
+		row->service_holder = dc->services && dc->held ? dc->holder : NONE;
+		row->service_node =
+			dc->services && dc->held ? dc->slot[shm_index(dc->holder)].node : -1;
 		s->dc_count++;
 	}
 }
