@@ -36,6 +36,8 @@ static const struct {
 	{ CAP_DAC_READ_SEARCH, "reads the files of a process in /proc" },
 	{ CAP_NET_ADMIN,
 	  "gives sockets more room than a user may, and connections the numbers that they had" },
+	{ CAP_NET_RAW,
+	  "tells neighbours on the network that the address of a container is here now" },
 	{ CAP_NET_BIND_SERVICE, "listens at the port that it is told" },
 };
 

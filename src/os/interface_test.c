@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* In a network of its own: two machines, the second one for what is heard of the first one. */
+#include "os/interface.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "os/child.h"
+
+#define SECONDS 60
+
+static struct address_net net_of(const char *text)
+{
+	struct address_net net = { .prefix = 0 };
+
+	CHECK(!address_net_parse(&net, text));
+	return net;
+}
+
+static struct address address_of(const char *text)
+{
+	return net_of(text).address;
+}
+
+static pid_t neighbour; /* in a network of its own */
+
+/* The commands of `ip` in that network, or in this one. */
+static bool run_in(pid_t pid, const char *commands)
+{
+	char *argv[] = { "ip", "-batch", "-", NULL }, output[512];
+
+	return os_child_run(argv, pid, commands, output, sizeof(output)) == 0;
+}
+
+static bool run_there(const char *commands)
+{
+	return run_in(neighbour, commands);
+}
+
+static bool run(const char *commands)
+{
+	return run_in(getpid(), commands);
+}
+
+/* Whether the neighbour knows that. */
+static bool knows(const char *words)
+{
+	char *argv[] = { "ip", "neighbour", "show", NULL }, text[4096] = "";
+
+	return os_child_run(argv, neighbour, NULL, text, sizeof(text)) == 0 && strstr(text, words);
+}
+
+static int count_marks(void)
+{
+	struct os_interface_mark marks[16];
+
+	return os_interface_marked(marks, 16);
+}
+
+static void test_find(void)
+{
+	struct os_interface interface;
+	struct address_net net = net_of("10.7.0.5/24"), v6 = net_of("fd07::5/64");
+
+	CHECK_EQ(os_interface_find(&net, &interface), 0);
+	CHECK(!strcmp(interface.name, "va"));
+	CHECK_EQ(os_interface_find(&v6, &interface), 0);
+	CHECK(!strcmp(interface.name, "va"));
+	net = net_of("10.8.0.5/24");
+	CHECK_EQ(os_interface_find(&net, &interface), -ENODEV);
+	net = net_of("127.0.0.5/8");
+	CHECK_EQ(os_interface_find(&net, &interface), -ENODEV);
+	CHECK_EQ(os_interface_with(address_of("10.7.0.1/24"), &interface), 0);
+	CHECK(!strcmp(interface.name, "va"));
+	CHECK_EQ(os_interface_with(address_of("10.7.0.5/24"), &interface), -ENODEV);
+}
+
+static void give_and_take(const char *text)
+{
+	const struct address_net net = net_of(text);
+	struct os_interface_mark marks[4];
+	struct os_interface interface, found;
+
+	CHECK_EQ(os_interface_find(&net, &interface), 0);
+	CHECK_EQ(os_interface_give(interface.index, net.address, SECONDS), 0);
+	CHECK_EQ(os_interface_give(interface.index, net.address, SECONDS), 0);
+	CHECK_EQ(os_interface_marked(marks, 4), 1);
+	CHECK(address_same(marks[0].address, net.address));
+	CHECK_EQ(marks[0].index, interface.index);
+	CHECK_EQ(os_interface_with(net.address, &found), 0);
+	CHECK_EQ(os_interface_find(&net, &found), 0); /* another address of the network is there */
+	CHECK_EQ(os_interface_announce(interface.index, net.address), 0);
+	CHECK_EQ(os_interface_take(interface.index, net.address), 0);
+	CHECK_EQ(os_interface_take(interface.index, net.address), -EADDRNOTAVAIL);
+	CHECK_EQ(count_marks(), 0);
+}
+
+static void test_addresses(void)
+{
+	give_and_take("10.7.0.5/24");
+	give_and_take("fd07::5/64");
+}
+
+static void test_holes(void)
+{
+	static const char *const texts[] = { "10.7.0.5/24", "fd07::5/64" };
+	struct os_interface_mark marks[4];
+
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_EQ(os_interface_dig(address_of(texts[i])), 0);
+		CHECK_EQ(os_interface_dig(address_of(texts[i])), -EEXIST);
+		CHECK_EQ(os_interface_marked(marks, 4), 1);
+		CHECK(address_same(marks[0].address, address_of(texts[i])));
+		CHECK_EQ(marks[0].index, 0);
+		CHECK_EQ(os_interface_fill(address_of(texts[i])), 0);
+		CHECK_EQ(os_interface_fill(address_of(texts[i])), -ESRCH);
+		CHECK_EQ(count_marks(), 0);
+	}
+}
+
+/* What nobody prolongs ends by itself. */
+static void test_time(void)
+{
+	struct os_interface interface;
+	struct address_net net = net_of("10.7.0.5/24");
+
+	CHECK_EQ(os_interface_find(&net, &interface), 0);
+	CHECK_EQ(os_interface_give(interface.index, net.address, 1), 0);
+	CHECK_EQ(count_marks(), 1);
+	for (int ms = 0; ms < 5000 && count_marks(); ms += 10)
+		usleep(10000);
+	CHECK_EQ(count_marks(), 0);
+}
+
+/* The neighbour takes the new place of the address from what it hears. */
+static void test_announced(void)
+{
+	struct os_interface a;
+	struct address_net net = net_of("10.7.0.5/24");
+	const struct address v4 = net.address, v6 = address_of("fd07::5/64");
+
+	CHECK_EQ(os_interface_find(&net, &a), 0);
+	CHECK(run_there("neighbour replace 10.7.0.5 lladdr 02:00:00:00:00:99 dev vb nud stale\n"
+			"neighbour replace fd07::5 lladdr 02:00:00:00:00:99 dev vb nud stale"));
+	CHECK_EQ(os_interface_give(a.index, v4, SECONDS), 0);
+	CHECK_EQ(os_interface_give(a.index, v6, SECONDS), 0);
+	CHECK_EQ(os_interface_announce(a.index, v4), 0);
+	CHECK_EQ(os_interface_announce(a.index, v6), 0);
+	for (int ms = 0; ms < 2000 && knows("02:00:00:00:00:99"); ms += 10)
+		usleep(10000);
+	CHECK(knows("10.7.0.5 dev vb lladdr 02:00:00:00:00:0a"));
+	CHECK(knows("fd07::5 dev vb lladdr 02:00:00:00:00:0a"));
+	CHECK_EQ(os_interface_take(a.index, v4), 0);
+	CHECK_EQ(os_interface_take(a.index, v6), 0);
+}
+
+static bool make_networks(void)
+{
+	char text[256];
+	uint8_t ready;
+	int ends[2];
+
+	if (geteuid() || unshare(CLONE_NEWNET) < 0 || pipe(ends) < 0)
+		return false;
+	neighbour = fork();
+	if (!neighbour) {
+		if (unshare(CLONE_NEWNET) == 0 && write(ends[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ends[1]);
+	snprintf(text, sizeof(text),
+		 "link set lo up\n"
+		 "link add va address 02:00:00:00:00:0a type veth peer name vb netns %d\n"
+		 "link set va up\n"
+		 "address add 10.7.0.1/24 dev va\naddress add fd07::1/64 dev va nodad",
+		 (int)neighbour);
+	return read(ends[0], &ready, 1) == 1 && run(text) &&
+	       run_there("link set lo up\nlink set vb up\n"
+			 "address add 10.7.0.2/24 dev vb\naddress add fd07::2/64 dev vb nodad");
+}
+
+int main(void)
+{
+	if (!make_networks())
+		return 77;
+	TEST(test_find);
+	TEST(test_addresses);
+	TEST(test_holes);
+	TEST(test_time);
+	TEST(test_announced);
+	kill(neighbour, SIGKILL);
+	return test_end();
+}
