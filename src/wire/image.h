@@ -461,7 +461,7 @@ struct image_watch {
 
 #define IMAGE_CONTENTS_BYTES_MAX (64u * 1024u) /* in one CONTENTS record */
 #define IMAGE_CONTENTS_MAX \
-	(2u * 1024u * 1024u) /* in one DESCRIPTION, with four bytes for each record */
+	(16u * 1024u * 1024u) /* in one DESCRIPTION, with four bytes for each record */
 
 struct image_fd {
 	int32_t number;
