@@ -132,6 +132,11 @@ bool inet_find_rest(const struct contents *contents, void *rest, uint32_t bytes)
 	return false;
 }
 
+bool inet_moves(const struct migrate_host *host, struct address address)
+{
+	return host && host->moves && host->moves(host->ctx, address.byte);
+}
+
 bool inet_is_of_family(bool is_v6, struct address address)
 {
 	return is_v6 || address_is_v4(address) || !address_is_set(address);

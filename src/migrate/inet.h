@@ -30,6 +30,11 @@ struct os_inet;
 int inet_find(const struct kind_seen *seen, bool connections, struct os_inet *inet,
 	      struct refusal *refusal);
 
+struct migrate_host;
+
+/* Source: whether the address moves with the process. */
+bool inet_moves(const struct migrate_host *host, struct address address);
+
 /* Pieces of contents that are no option stand at a level that there is not. */
 #define INET_NO_LEVEL 0xffff
 enum inet_piece {

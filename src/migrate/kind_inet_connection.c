@@ -93,11 +93,6 @@ static int check_end(const struct os_inet *inet, int number, struct refusal *ref
 			   against);
 }
 
-static bool moves(const struct migrate_host *host, struct address address)
-{
-	return host && host->moves && host->moves(host->ctx, address.byte);
-}
-
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
@@ -116,7 +111,8 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 		.flags = (uint16_t)((inet.kind.is_v6 ? CONNECTION_V6 : 0) |
 				    (inet.kind.reuses_address ? CONNECTION_REUSES : 0) |
 				    (inet.kind.may_be_foreign ? CONNECTION_FOREIGN : 0) |
-				    (moves(seen->host, inet.own.address) ? CONNECTION_MOVES : 0)),
+				    (inet_moves(seen->host, inet.own.address) ? CONNECTION_MOVES
+									      : 0)),
 	};
 
 	memcpy(body.own, inet.own.address.byte, sizeof(body.own));

@@ -29,7 +29,8 @@ enum socket_flag {
 	SOCKET_REUSES_PORT = 16,
 	SOCKET_V6_ONLY = 32,
 	SOCKET_MAY_BE_FOREIGN = 64,
-	SOCKET_FLAGS = 127,
+	SOCKET_MOVES = 128, /* its own address does */
+	SOCKET_FLAGS = 255,
 };
 
 struct socket_body {
@@ -69,7 +70,7 @@ static struct os_inet_kind kind_in(const struct socket_body *body)
 		.reuses_address = body->flags & SOCKET_REUSES_ADDRESS,
 		.reuses_port = body->flags & SOCKET_REUSES_PORT,
 		.is_v6_only = body->flags & SOCKET_V6_ONLY,
-		.may_be_foreign = body->flags & SOCKET_MAY_BE_FOREIGN,
+		.may_be_foreign = body->flags & (SOCKET_MAY_BE_FOREIGN | SOCKET_MOVES),
 		.uid = body->uid,
 		.gid = UINT32_MAX, /* as it is */
 	};
@@ -101,7 +102,7 @@ static const char *protocol_of(bool is_udp)
 
 /* ---- source ---- */
 
-static struct socket_body make_body(const struct os_inet *inet)
+static struct socket_body make_body(const struct os_inet *inet, bool moves)
 {
 	const struct os_inet_kind *kind = &inet->kind;
 	struct socket_body body = {
@@ -114,7 +115,8 @@ static struct socket_body make_body(const struct os_inet *inet)
 				   (kind->reuses_address ? SOCKET_REUSES_ADDRESS : 0) |
 				   (kind->reuses_port ? SOCKET_REUSES_PORT : 0) |
 				   (kind->is_v6_only ? SOCKET_V6_ONLY : 0) |
-				   (kind->may_be_foreign ? SOCKET_MAY_BE_FOREIGN : 0)),
+				   (kind->may_be_foreign ? SOCKET_MAY_BE_FOREIGN : 0) |
+				   (moves ? SOCKET_MOVES : 0)),
 	};
 
 	memcpy(body.address, inet->own.address.byte, sizeof(body.address));
@@ -153,7 +155,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	if (against)
 		return refusal_set(refusal, EDVSPROCSTS, "the %s socket of descriptor %d %s",
 				   protocol_of(inet.kind.is_udp), seen->number, against);
-	const struct socket_body body = make_body(&inet);
+	const struct socket_body body = make_body(&inet, inet_moves(seen->host, inet.own.address));
 
 	memcpy(image->body, &body, sizeof(body));
 	return 1;
@@ -319,19 +321,25 @@ static struct socket_rest rest_of(const struct contents *contents)
 	return rest;
 }
 
-/* Options first: some decide how it can be bound. */
-static int settle(int fd, const struct socket_body *body, const struct socket_rest *rest)
+/* Options first: some decide how it can be bound. An address that moves with the process is not here yet. */
+static int settle(int fd, const struct socket_body *body, const struct socket_rest *rest,
+		  bool was_foreign)
 {
 	const struct os_inet_end own = own_end(body);
 	const struct os_inet_end peer = peer_end(rest);
 	bool is_v6 = body->flags & SOCKET_V6;
-	int r = 0;
+	bool comes = body->flags & SOCKET_MOVES;
+	int r = comes ? os_inet_be_foreign(fd, is_v6, true) : 0;
 
 	assert(fd >= 0);
+	if (r)
+		return r;
 	if (own.port || !os_inet_is_any(own.address))
 		r = os_inet_bind(fd, is_v6, &own);
 	if (r == 0 && peer.port)
 		r = os_inet_connect(fd, is_v6, &peer);
+	if (r == 0 && comes)
+		r = os_inet_be_foreign(fd, is_v6, was_foreign);
 	return r;
 }
 
@@ -352,7 +360,8 @@ static int open_here(struct restore *restore, struct description *description,
 		os_close(fd);
 		return r;
 	}
-	r = settle(fd, &body, &rest);
+	r = settle(fd, &body, &rest,
+		   inet_has_transparent(&description->contents, body.flags & SOCKET_V6));
 	if (r == 0)
 		r = os_open_set_flags(fd, description->image.flags);
 	if (r == 0)

@@ -260,6 +260,7 @@ void effects_deliver(void *ctx, uint64_t order, const struct command *cmd)
 	order_note_applied(&node->order, order, cmd);
 	for (uint32_t i = 0; i < node->order.effects.count; i++)
 		carry_out(node, &node->order.effects.item[i]);
+	addresses_on_order(&node->bindings.addresses);
 	/* Others of this node are of an earlier life, whose requests have the same numbers. */
 	if (cmd->origin != node->options.id || !group_is_member(node->order.group))
 		return;
@@ -306,4 +307,5 @@ void effects_restore(void *ctx, uint64_t order, const uint8_t *state, size_t len
 		if (node->order.directory.node[i].up && i != node->options.id)
 			life_link_up(&node->order, node->proxy, i);
 	}
+	addresses_on_order(&node->bindings.addresses);
 }

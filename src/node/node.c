@@ -101,6 +101,7 @@ void node_wire(struct node *node)
 	bindings->tasks = tasks;
 	bindings->requests = requests;
 	bindings->log_bytes = node->options.log_bytes;
+	addresses_init(&bindings->addresses, &node->lock, node->loop, &node->order);
 	copies->lock = &node->lock;
 	copies->loop = node->loop;
 	copies->order = &node->order;
@@ -423,7 +424,12 @@ static int run_loop(struct node *node)
 		os_log(OS_LOG_ERROR, "cannot watch the node bell: %s", strerror(-r));
 		return r;
 	}
-	r = os_loop_run(node->loop);
+	r = addresses_start(&node->bindings.addresses);
+	if (r == 0)
+		r = os_loop_run(node->loop);
+	else
+		os_log(OS_LOG_ERROR, "cannot look after service addresses: %s", strerror(-r));
+	addresses_stop(&node->bindings.addresses);
 	watch_stop(&watch);
 	return r;
 }
@@ -456,6 +462,7 @@ int node_run(struct node *node)
 	node->requests.door = door_free(node->requests.door);
 	node_unlock(node);
 	dc_init_settle(DC_INIT_TIMEOUT_MS);
+	addresses_end(&node->bindings.addresses);
 	cgroup_close(&node->tasks);
 	return r < 0 || node->life.failed ? 1 : 0;
 }

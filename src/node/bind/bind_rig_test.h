@@ -99,6 +99,7 @@ TEST_LOOKS_UNUSED static void rig_begin(void)
 	struct bindings *bindings = &rig.bindings;
 
 	memset(&rig, 0, sizeof(rig));
+	bindings->addresses.order = &rig.order;
 	rig.passed_to = -1;
 	os_lock_init(&rig.lock);
 	os_lock_take(&rig.lock);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "dvk.h"
+#include "node/bind/addresses.h"
 #include "os/kept.h"
 #include "pages/exchange.h"
 
@@ -53,6 +54,7 @@ struct bindings {
 	struct binding *all;	   /* of tasks of this node, the newest first */
 	/* The same by slot: each message looks for the process of an endpoint. */
 	struct binding *at[SHM_DCS][SHM_SLOTS];
+	struct addresses addresses; /* of the containers, that are here */
 	struct ring_chase *chases; /* looking for endpoints that wait for each other; see waits.h */
 };
 

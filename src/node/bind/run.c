@@ -302,6 +302,19 @@ static void let_go(struct run *run)
 		run_failed(run);
 }
 
+/* The service addresses of its DC are here, or cannot be. */
+static void on_served(void *ctx, const struct refusal *refusal)
+{
+	struct run *run = ctx;
+
+	if (!refusal->error) {
+		let_go(run);
+		return;
+	}
+	run->why = *refusal;
+	run_failed(run);
+}
+
 static void run_bound(struct order *order, void *ctx, const struct directory_result *result)
 {
 	struct run *run = ctx;
@@ -333,7 +346,9 @@ static void run_bound(struct order *order, void *ctx, const struct directory_res
 		return;
 	}
 	proxy_offer_new(request->requests->proxy, binding->dcid, binding->p_nr, binding->endpoint);
-	let_go(run);
+	if (!addresses_serve(&run->bindings->addresses, binding->dcid) ||
+	    addresses_await(&run->bindings->addresses, binding->dcid, on_served, run) < 0)
+		let_go(run);
 }
 
 /* A backup is of this node alone: no command of the order, and no endpoint yet. */

@@ -358,6 +358,7 @@ static void end(void *ctx)
 	uint32_t generation = d->generation;
 
 	migrate_source_free(d->tracee);
+	source_end_silence(d);
 	os_lock_take(moves->lock);
 	d->secure = secure_free(d->secure); /* a lost connection is not closed by the plan */
 	while (d->proposals)		    /* their answers name this move */

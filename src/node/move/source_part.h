@@ -8,6 +8,7 @@
  * for.
  */
 
+#include "base/address.h"
 #include "base/refusal.h"
 #include "core/plan.h"
 #include "migrate/migrate.h"
@@ -31,6 +32,7 @@ struct source {
 	int vpid;
 	struct output *output; /* of the process; kept until the copy has gone */
 	struct migrate_source *tracee;
+	bool is_silent; /* the service addresses of its DC are, until it goes on or is gone */
 	struct secure *secure; /* set and freed with the lock held: interrupt() shuts it down */
 	bool dry_run, carries;
 	struct request *canceller; /* dvs migrate --cancel; is told how it ended */
@@ -42,6 +44,15 @@ struct source {
 
 /* Objections to a move that only the daemon knows: 0, or negative with d->refusal filled. Lock held. */
 int source_may_leave(struct source *d, const struct binding *binding, bool moving);
+
+/* Whether the addresses of its DC belong to its endpoint; lock held. */
+bool source_holds_addresses(struct source *d);
+/* For the engine: whether that address does. Without the lock. */
+bool source_address_moves(void *ctx, const uint8_t byte[ADDRESS_BYTES]);
+/* Frozen: nothing reaches its addresses, or is answered there. 0, or negative with d->refusal filled. */
+int source_silence(struct source *d);
+/* They are as the order has them: here, or at the target. Harmless if they were not silent. */
+void source_end_silence(struct source *d);
 
 /* Its process, or NULL once that has left or ended; lock held. */
 struct binding *source_binding(struct source *d);

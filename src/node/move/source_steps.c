@@ -238,6 +238,7 @@ int source_check(struct source *d)
 {
 	struct migrate_host host = { .identify = identify,
 				     .recall = recall,
+				     .moves = source_address_moves,
 				     .busy = busy,
 				     .offspring = offspring,
 				     .cpu_owed_ns = cpu_owed(d),
@@ -402,6 +403,7 @@ void source_thaw(struct source *d)
 		proxy_offer(d->moves->proxy, d->dcid, d->p_nr, d->endpoint);
 	}
 	os_lock_release(d->moves->lock);
+	source_end_silence(d);
 	migrate_source_thaw(d->tracee, &ignored);
 }
 
@@ -439,6 +441,8 @@ int source_freeze(struct source *d)
 		r = check_kin(d);
 	if (r == 0)
 		r = source_take_far_ends(d);
+	if (r == 0)
+		r = source_silence(d);
 	if (r < 0)
 		source_thaw(d);
 	return r;
@@ -543,6 +547,7 @@ void source_kill(struct source *d)
 	d->report.downtime_ns = (uint64_t)os_now_ns() - migrate_source_stats(d->tracee)->freeze_ns;
 	if (!excludes)
 		migrate_source_kill(d->tracee, NULL, &ignored);
+	source_end_silence(d);
 	for (uint32_t i = 0; migrate_source_late(d->tracee, i, &late.vpid, &late.bits); i++) {
 		int32_t vpid;
 		uint64_t bits;

@@ -160,6 +160,7 @@ static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 	assert(!a->binding);
 	(void)effect;
 	worker_fault(&a->worker, "target-commit");
+	target_take_addresses(a);
 	r = migrate_target_resume(a->target, NULL, &refusal);
 	dialogue_verdict(a->secure, &refusal, migrate_target_pid(a->target), 0);
 	if (r < 0) {

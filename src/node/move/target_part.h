@@ -45,6 +45,9 @@ int target_receive_offer(struct target *a);
 int target_check(struct target *a);
 int target_load(struct target *a);
 
+/* Committed: the service addresses that belong to the endpoint are here, and neighbours are told. */
+void target_take_addresses(struct target *a);
+
 /* Parts of the last two: the offer, and then the state, are of the very process and move that the order knows. */
 int target_check_offer(struct target *a);
 int target_check_state(struct target *a);

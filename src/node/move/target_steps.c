@@ -19,6 +19,7 @@
 #include "node/task/task.h"
 #include "os/clock.h"
 #include "os/lock.h"
+#include "os/log.h"
 #include "os/secure.h"
 #include "os/socket.h"
 #include "os/thread.h"
@@ -157,6 +158,34 @@ int target_check_offer(struct target *a)
 	return r;
 }
 
+/* Whether the addresses that come with the process can be here. */
+static int target_check_addresses(struct target *a)
+{
+	const struct directory_dc *dc = &a->moves->order->directory.dc[a->offer.dcid];
+	bool come;
+
+	os_lock_take(a->moves->lock);
+	come = dc->services && dc->held && dc->holder == a->offer.p_nr;
+	os_lock_release(a->moves->lock);
+	return come ? addresses_check(&a->moves->bindings->addresses, a->offer.dcid, &a->refusal)
+		    : 0;
+}
+
+/* The order has given them to this node. */
+void target_take_addresses(struct target *a)
+{
+	struct addresses *addresses = &a->moves->bindings->addresses;
+	struct refusal refusal = REFUSAL_NONE;
+	bool come;
+
+	assert(!os_lock_is_held());
+	os_lock_take(a->moves->lock);
+	come = addresses_serve(addresses, a->offer.dcid);
+	os_lock_release(a->moves->lock);
+	if (come && addresses_settle(addresses, a->offer.dcid, &refusal) < 0)
+		os_log(OS_LOG_ERROR, "%s", refusal.reason);
+}
+
 int target_receive_offer(struct target *a)
 {
 	struct move_offer offer;
@@ -194,6 +223,8 @@ int target_check(struct target *a)
 		return refusal_set(&a->refusal, EDVSALLOCMEM, "no memory on the target");
 	worker_fault(&a->worker, "target-check");
 	r = target_check_offer(a);
+	if (r == 0)
+		r = target_check_addresses(a);
 	if (r == 0)
 		r = migrate_target_check(a->target, a->secure, &a->refusal);
 	if (r == 0 && !a->offer.dry_run && migrate_target_wants(a->target)) {
