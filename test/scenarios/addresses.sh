@@ -139,4 +139,27 @@ timeout 10 dvs dc rm 3 --force >/dev/null
 begin "with the container its addresses go"
 addresses_at none
 end
+
+# The daemon of a node dies in the middle of the move, and the next one follows: the address is where the process is.
+given_up_at() { # STEP
+	kill "$outside"
+	export DVS_FAULT=$1:die
+	lab 3
+	unset DVS_FAULT
+	outside
+	begin "a daemon that dies at $1 leaves no residue, and the client goes on"
+	timeout 10 dvs dc create 3 --address $v4/24 >/dev/null 2>"$tmp/err" || fail "create: $(<"$tmp/err")"
+	serve 0 10 $v4
+	call four $v4 3
+	timeout 30 dvs migrate 3 10 1 >/dev/null 2>"$tmp/err"
+	local at
+	at=$(timeout 10 dvs ps 3 --json | field node)
+	addresses_at "${at:-none}" $v4/32
+	goes_on four
+	calls_end four
+	end
+}
+for step in source-frozen source-sent target-checked target-loaded; do
+	given_up_at $step
+done
 finish
