@@ -33,7 +33,7 @@ int directory_address_node(const struct directory *dir, struct address address)
 	return -1;
 }
 
-/* To give a DC an address that it has says what is so already. */
+/* An address that the DC has already may be given to it again. */
 int directory_service_check(const struct directory *dir, const struct command *cmd)
 {
 	const struct address_net net = { cmd->address, cmd->value };

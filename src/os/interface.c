@@ -21,7 +21,7 @@
 #define V4_BYTES    4
 #define HOLE_METRIC 1 /* before routes that lead elsewhere */
 
-/* ---- what the machine has ---- */
+/* ---- the addresses of the machine ---- */
 
 static bool address_of(const struct sockaddr *name, struct address *address)
 {
@@ -158,7 +158,7 @@ static struct nlmsghdr *about_address(uint8_t *buffer, uint16_t type, uint16_t f
 
 int os_interface_give(uint32_t index, struct address address, uint32_t seconds)
 {
-	/* Not preferred: what others send without having chosen an address has another one. */
+	/* Not preferred: a packet of another program that has chosen no address has another one. */
 	const struct ifa_cacheinfo times = { .ifa_valid = seconds,
 					     .ifa_prefered = address_is_v4(address) ? seconds : 0 };
 	uint8_t buffer[BUFFER];

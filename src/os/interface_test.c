@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In a network of its own: two machines, the second one for what is heard of the first one. */
+/* In a network of its own: two machines, the second one hears the first one. */
 #include "os/interface.h"
 
 #include <errno.h>
@@ -124,7 +124,7 @@ static void test_holes(void)
 	}
 }
 
-/* What nobody prolongs ends by itself. */
+/* An address that nobody prolongs ends by itself. */
 static void test_time(void)
 {
 	struct os_interface interface;
@@ -138,7 +138,7 @@ static void test_time(void)
 	CHECK_EQ(count_marks(), 0);
 }
 
-/* The neighbour takes the new place of the address from what it hears. */
+/* The neighbour takes the new place of the address from the announcement. */
 static void test_announced(void)
 {
 	struct os_interface a;

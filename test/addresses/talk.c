@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One end of connections on which both ends send numbered bytes all the time and check what they get; and, at the same
- * port, a datagram that is asked for and answered. It says what it has seen, and what went wrong.
+ * One end of connections on which both ends send numbered bytes all the time and check those that come; and, at the
+ * same port, a datagram that is asked for and answered. It prints its counts, errors among them.
  *
  *	talk serve ADDRESS PORT                 for ever
  *	talk call ADDRESS PORT COUNT [FROM]     until SIGTERM; FROM: its own address
@@ -139,7 +139,7 @@ static int make(const char *address, const char *port, int type, bool serves, co
 	return fd;
 }
 
-/* Of a server: what it is asked it answers. */
+/* Of a server: a question is its own answer. */
 static void answer(void)
 {
 	struct sockaddr_storage name;
@@ -151,7 +151,7 @@ static void answer(void)
 		sendto(set[1].fd, &number, sizeof(number), 0, (struct sockaddr *)&name, length);
 }
 
-/* Of a client: datagrams may be lost, and what comes was asked. */
+/* Of a client: datagrams may be lost, and an answer has a question. */
 static void question(void)
 {
 	static int64_t asked_ns;

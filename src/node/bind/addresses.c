@@ -28,7 +28,7 @@ struct addresses_waiter {
 	void *ctx;
 };
 
-/* What the kernel shall have. */
+/* The addresses and holes that the kernel shall have. */
 struct wanted {
 	struct {
 		struct address_net net;
@@ -40,7 +40,7 @@ struct wanted {
 	struct refusal refusal[SHM_DCS];
 };
 
-/* What it has. */
+/* Those that it has. */
 struct present {
 	struct os_interface_mark mark[MARKS_MAX];
 	int count;

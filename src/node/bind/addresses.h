@@ -5,8 +5,8 @@
 /*
  * The service addresses that this node has: those of each DC whose holder it owns (core/directory.h). The kernel
  * is brought into agreement with the directory (*settled*) by a thread of its own whenever the order has changed
- * something, and by the workers of moves, for which it has to be so at once. Settling looks at what the kernel has, not
- * at what this daemon remembers: so it is right after a restart or a death, too.
+ * something, and by the workers of moves, for which it has to be so at once. Settling asks the kernel for its
+ * addresses and remembers none: so it is right after a restart or a death, too.
  *
  *	holder is here              the interface has the address, for ADDRESSES_LEASE_S, which is prolonged
  *	it is frozen for a move     the address is a hole: segments for it are dropped, and nothing answers for it
@@ -67,7 +67,7 @@ bool addresses_serve(const struct addresses *addresses, int dcid);
 int addresses_await(struct addresses *addresses, int dcid, addresses_done *done, void *ctx);
 
 /*
- * Settles now. 0, or what is against the addresses of the DC, if they are to be here. Without the lock; waits for the
+ * Settles now. 0, or the objection to the addresses of the DC, if they are to be here. Without the lock; waits for the
  * kernel.
  */
 int addresses_settle(struct addresses *addresses, int dcid, struct refusal *refusal);

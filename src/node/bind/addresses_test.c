@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A network of its own, in which this process is node 1: what the kernel has is what the directory says. */
+/* A network of its own, in which this process is node 1: the addresses of the kernel are those of the directory. */
 #include "node/bind/addresses.h"
 
 #include <sched.h>
@@ -26,7 +26,7 @@ static bool run_ip(const char *commands)
 	return os_child_run(argv, getpid(), commands, output, sizeof(output)) == 0;
 }
 
-/* A DC with an address, and the order knows what has been applied to the directory of the fixture. */
+/* A DC with an address, and the order has the directory of the fixture. */
 static void begin_with(const char *text)
 {
 	struct address_net net = { .prefix = 0 };

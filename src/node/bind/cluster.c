@@ -173,7 +173,7 @@ static int check_addresses(struct request *request, const struct ctl_dc_make *ma
 	return 0;
 }
 
-/* Proposes the DC, and what it is made with. */
+/* Proposes the DC, and its addresses. */
 static void make_dc(struct request *request, const struct command *cmd,
 		    const struct ctl_dc_make *make)
 {
