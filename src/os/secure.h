@@ -37,6 +37,8 @@ int secure_keys_new(struct secure_keys **keysp, const struct keyring *keyring, c
 unsigned secure_keys_change(struct secure_keys *keys, const struct keyring *keyring);
 struct secure_keys *secure_keys_share(struct secure_keys *keys); /* NULL: none, which is NULL */
 struct secure_keys *secure_keys_free(struct secure_keys *keys);	 /* one share; returns NULL */
+/* A copy of the key with this number, 0: of the primary one. False: it is none of them. The caller wipes it. */
+bool secure_keys_find(struct secure_keys *keys, uint32_t id, struct keyring_key *key);
 
 /*
  * All take the descriptor and share the keys; NULL: no memory, and the descriptor is closed. keys NULL: no proof is

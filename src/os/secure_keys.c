@@ -89,6 +89,19 @@ bool secure_keys_shown(struct secure *secure, const struct identity *identity)
 	return ours;
 }
 
+bool secure_keys_find(struct secure_keys *keys, uint32_t id, struct keyring_key *key)
+{
+	const struct keyring_key *found;
+
+	pthread_mutex_lock(&keys->lock);
+	assert(keys->keyring.count >= 1);
+	found = id ? keyring_find(&keys->keyring, id) : &keys->keyring.key[0];
+	if (found)
+		*key = *found;
+	pthread_mutex_unlock(&keys->lock);
+	return found;
+}
+
 bool secure_is_outdated(const struct secure *secure)
 {
 	bool outdated;

@@ -14,9 +14,9 @@
  * zstd. A part that is empty has no record.
  *
  * Each record is sealed with AES-256-GCM. The secret comes by HKDF-SHA-256 from the key of the cluster that the head
- * names, with the salt of the head and, as info, a label and the whole head. The nonce is the number of the record, from
- * 0, as little-endian bytes after four zeros; its head is authenticated with it. So a record that is changed, lost,
- * twice there, in another place, or of another file is found, and END says that nothing is missing behind it.
+ * names, with the salt of the head and, as info, a label and the whole head. The nonce is the number of the record,
+ * from 0, as little-endian bytes after four zeros; its head is authenticated with it. So a record that is changed,
+ * lost, twice there, in another place, or of another file is found, and END says that nothing is missing behind it.
  *
  * All numbers are little-endian, and the structs are the bytes.
  */
