@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -56,6 +57,27 @@ static int sync_folder(const char *path)
 		r = -errno;
 	close(fd);
 	return r;
+}
+
+int os_file_begin(const char *path, char *name, size_t size)
+{
+	int fd;
+
+	if (snprintf(name, size, "%s.XXXXXX", path) >= (int)size)
+		return -ENAMETOOLONG;
+	fd = mkostemp(name, O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+void os_file_drop(const char *name)
+{
+	unlink(name);
+}
+
+int os_file_sync(int fd)
+{
+	/* One that has no disk has nothing to put there. */
+	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 int os_file_replace(const char *path, const char *by)

@@ -21,6 +21,17 @@ int os_file_write(const char *path, const char *text);
 /* Gives the file `by`, which is on the disk, the name `path` in the same way. It is removed if that fails. */
 int os_file_replace(const char *path, const char *by);
 
+/*
+ * A new file beside `path`, for os_file_replace(), that only this user can read and write: its descriptor, the
+ * caller's, and its name.
+ */
+int os_file_begin(const char *path, char *name, size_t size);
+/* It is not wanted. */
+void os_file_drop(const char *name);
+
+/* What was written to it is on the disk when this returns 0. Waits for the disk. */
+int os_file_sync(int fd);
+
 /* A new file with this mode and these bytes, on the disk when this returns. -EEXIST: the name is taken. */
 int os_file_make(const char *path, unsigned mode, const void *bytes, size_t len);
 
