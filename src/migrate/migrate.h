@@ -116,6 +116,7 @@ struct migrate_stats {
 	uint64_t cpu_used_ns; /* CPU time of the process since it came to the source (source) */
 	uint64_t cpu_owed_ns; /* for the host to keep and give back at the next move (target) */
 	uint32_t cpu_counted; /* enum migrate_cpu (source; without interval timers until frozen) */
+	uint32_t process_count;
 	uint32_t thread_count;
 	uint32_t map_count;
 	uint32_t fd_count;
@@ -189,6 +190,9 @@ int migrate_source_kill(struct migrate_source *source, uint64_t *late_signals,
  * migrate_target_resume() waits for migrate_source_kill(), and not the other way round.
  */
 bool migrate_source_excludes(const struct migrate_source *source);
+
+/* Frozen: all of them stand when they are thawed, as stopped by SIGSTOP, until somebody lets them go on. */
+void migrate_source_stop(struct migrate_source *source);
 
 /* After check, and again after freeze: whether it is one of the processes that move, as this program sees it. */
 bool migrate_source_has(const struct migrate_source *source, pid_t pid);

@@ -19,6 +19,8 @@
 #include "migrate/stream.h"
 #include "os/affinity.h"
 #include "os/clock.h"
+#include "os/pid.h"
+#include "os/signals.h"
 #include "os/socket.h"
 #include "os/thread.h"
 
@@ -195,6 +197,7 @@ static void count(struct migrate_source *source)
 
 	assert(source->frozen);
 	stats->thread_count = stats->map_count = stats->fd_count = 0;
+	stats->process_count = source->tree.count;
 	count_cpu(source, cpu_time_counted_frozen);
 	for (uint32_t i = 0; i < source->tree.count; i++) {
 		struct inventory *inventory = source->tree.inventory[i];
@@ -272,6 +275,13 @@ int migrate_source_send(struct migrate_source *source, struct secure *to, struct
 	source->stats.send_ns = (uint64_t)os_now_ns() - started;
 	writer_deinit(&writer);
 	return r;
+}
+
+void migrate_source_stop(struct migrate_source *source)
+{
+	assert(source->frozen);
+	for (uint32_t i = 0; i < source->tree.count; i++)
+		os_pidfd_signal(source->tree.inventory[i]->dir, OS_SIGSTOP);
 }
 
 int migrate_source_try(struct migrate_source *source, struct refusal *refusal)

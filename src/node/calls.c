@@ -77,6 +77,9 @@ static const struct call calls[] = {
 	[CTL_STATUS] = CALL(handle_status, 0, ANYBODY),
 	[CTL_COUNTERS] = CALL(handle_counters, 0, ANYBODY),
 	[CTL_KEYS] = CALL(handle_keys, 0, ROOT),
+	[CTL_CHECKPOINT] = CALL(handle_checkpoint, LOCAL, CHANGE),
+	[CTL_RESTORE] = CALL(handle_restore, LOCAL, ANYBODY), /* the file says which DC */
+	[CTL_IMAGE] = CALL(handle_image, LOCAL, ANYBODY),
 	[CTL_RESTART] = CALL(handle_restart, LOCAL, ROOT),
 	[CTL_ROSTER] = CALL(handle_roster, 0, ROOT),
 };

@@ -73,6 +73,9 @@ void handle_keys(struct request *request);
 
 /* restart.c */
 void handle_restart(struct request *request);
+void handle_checkpoint(struct request *request);
+void handle_restore(struct request *request);
+void handle_image(struct request *request);
 
 /* move.c */
 void handle_move(struct request *request);

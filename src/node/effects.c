@@ -87,6 +87,8 @@ static void hold_by_hand(struct node *node, const struct directory_effect *effec
 	if (!binding)
 		return;
 	binding->status->page->hold = hold;
+	if (!hold)
+		by_hand_go_on(binding);
 	binding_poke(binding);
 }
 

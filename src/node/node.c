@@ -297,6 +297,7 @@ static int start_doors(struct node *node, struct adoption *from)
 				     options->address, &roster);
 
 	place.keys = node->keys.secure;
+	node->moves.keys = keys_have_file(&node->keys) ? node->keys.secure : NULL;
 	place.every = listed && roster.node[options->id].count > 1;
 	if (!r)
 		r = proxy_new(&node->proxy, node->loop, node->exchange, &place, &callbacks);

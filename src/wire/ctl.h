@@ -86,7 +86,12 @@ enum ctl_call {
 	CTL_COUNTERS = 44, /* the counters of this daemon; payload: struct ctl_counters */
 	CTL_KEYS = 45,	   /* the daemon reads its key file again; payload: struct ctl_keys */
 	CTL_ROSTER = 46,   /* another list of machines, for this node's files; payload: its text */
-	CTL_RESTART = 48,  /* the daemon executes its program anew; payload: struct ctl_restart */
+	CTL_CHECKPOINT =
+		56, /* dcid, endpoint, cmd = file, flags CTL_FLAG_STOP; row: struct ctl_image */
+	CTL_RESTORE = 57, /* endpoint NONE: as in the file; cmd = file; row: struct ctl_image */
+	CTL_IMAGE =
+		58, /* looks at a file. cmd = file; CTL_DATA: paths of files, each ended by 0; row: struct ctl_image */
+	CTL_RESTART = 48, /* the daemon executes its program anew; payload: struct ctl_restart */
 };
 
 enum ctl_waits {
@@ -103,8 +108,9 @@ enum ctl_waits {
 #define CTL_FLAG_CREATE	     16u     /* DCINIT: one that runs already is refused */
 #define CTL_FLAG_CLASSIC     32u     /* DCINIT of the command line: the contract's rights */
 #define CTL_FLAG_UNTIL_GONE  64u     /* SIGNAL: the answer comes when the process has gone */
-#define CTL_FLAG_CARRY	     256u    /* MOVE, DRAIN: files that the target lacks go along */
-#define CTL_FLAG_UNBOUND     128u    /* RUN: the program binds itself; endpoint may be NONE */
+#define CTL_FLAG_CARRY	     512u    /* MOVE, DRAIN: files that the target lacks go along */
+#define CTL_FLAG_STOP	     256u /* CHECKPOINT: the process ends when its image is on the disk */
+#define CTL_FLAG_UNBOUND     128u /* RUN: the program binds itself; endpoint may be NONE */
 #define CTL_MODE_STOP	     0
 #define CTL_MODE_PRE	     1
 #define CTL_MODE_POST	     2
@@ -192,12 +198,13 @@ struct ctl_signal_row {
 };
 
 enum ctl_end_reason {
-	CTL_ENDED_ITSELF = 0, /* as the wait status says */
-	CTL_ENDED_STOP = 1,   /* dvs stop had asked it to */
-	CTL_ENDED_KILL = 2,   /* by the signal that dvs kill had sent */
-	CTL_ENDED_INIT = 3,   /* its container ended on that node */
-	CTL_ENDED_MOVED = 4,  /* by hand: its endpoint went on in another process */
-	CTL_ENDED_NODE = 5,   /* its node left the cluster, or died */
+	CTL_ENDED_ITSELF = 0,	  /* as the wait status says */
+	CTL_ENDED_STOP = 1,	  /* dvs stop had asked it to */
+	CTL_ENDED_KILL = 2,	  /* by the signal that dvs kill had sent */
+	CTL_ENDED_INIT = 3,	  /* its container ended on that node */
+	CTL_ENDED_MOVED = 4,	  /* by hand: its endpoint went on in another process */
+	CTL_ENDED_NODE = 5,	  /* its node left the cluster, or died */
+	CTL_ENDED_CHECKPOINT = 6, /* its image is in a file: dvs checkpoint --stop */
 	CTL_ENDED_REASONS
 };
 
@@ -273,6 +280,32 @@ struct ctl_move {
 	uint64_t cpu_used_ns; /* on the source; 0 from a daemon that does not say */
 	uint32_t cpu_limited; /* 1: RLIMIT_CPU is lowered by that */
 	uint32_t cpu_timed;   /* 1: has timers of CPU time, which keep what they had left */
+};
+
+/*
+ * Of CTL_CHECKPOINT, CTL_RESTORE and CTL_IMAGE. The file is open in the process that asks, under the number that
+ * the request has: so it was opened with the rights of its user.
+ */
+struct ctl_image {
+	int32_t dcid, endpoint;
+	int32_t node;	   /* that answers */
+	int32_t pid, vpid; /* of the first process; pid: of CTL_RESTORE */
+	int32_t made_on;   /* node */
+	uint32_t generation;
+	uint32_t
+		by_hand; /* CHECKPOINT, IMAGE: it was taken in a move by hand; RESTORE: waits for dvs_migrate -c */
+	uint32_t ended; /* CHECKPOINT: the process was ended, or, by hand, stopped */
+	uint32_t key;	/* number of the key of the file; 0 of CHECKPOINT */
+	uint32_t uid;	/* real one of the process */
+	int32_t fits;	/* IMAGE: 1: it would run on this node; 0: reason says why not */
+	int64_t taken_ns;
+	uint64_t raw_bytes, file_bytes, pages;
+	uint64_t stopped_ns; /* CHECKPOINT: from the first stop until the image was whole */
+	uint64_t total_ns;
+	uint32_t processes, threads, maps, descriptors, files;
+	uint32_t pad;
+	char name[16];
+	char reason[CTL_SENTENCE];
 };
 
 #define CTL_QUORUM_LOST (-1) /* this daemon will not have one again */

@@ -288,7 +288,9 @@ static void on_client(void *ctx, int fd, int events)
 	if (len == -EAGAIN)
 		return;
 	if (request->head.magic || len <= 0) {
-		if (len > 0 && request->head.call == CTL_MOVE && request->cancelled)
+		if (len > 0 &&
+		    (request->head.call == CTL_MOVE || request->head.call == CTL_CHECKPOINT) &&
+		    request->cancelled)
 			request->cancelled(request);
 		else if (request->head.magic)
 			client_gone(request);

@@ -73,6 +73,22 @@ int backup_begin(struct task *task, int dcid, int p_nr, struct binding **binding
 	return 0;
 }
 
+void backup_of_arrival(struct binding *binding)
+{
+	struct task *task = binding->task;
+
+	assert(binding->role == BINDING_ARRIVING);
+	assert(os_lock_protects());
+	binding->role = BINDING_BACKUP;
+	os_comm_of(task->lpid, binding->name, sizeof(binding->name));
+	binding->status->page->hold = 1;
+	task->loading = false;
+	os_kept_note(&binding->in_state);
+	os_kept_note(&task->in_state);
+	if (task->ended) /* while it was held */
+		task_end(task);
+}
+
 void backup_end(struct binding *binding)
 {
 	assert(os_lock_protects());

@@ -32,6 +32,8 @@ struct binding *backup_find(const struct bindings *bindings, int dcid, int p_nr)
 int backup_check(struct bindings *bindings, int dcid, int p_nr, int primary, struct refusal *why);
 /* Makes a task one. 0 or negative errno. */
 int backup_begin(struct task *task, int dcid, int p_nr, struct binding **bindingp);
+/* Makes an arrival one, whose pages the process has mapped already: it came out of a file. The slot is checked. */
+void backup_of_arrival(struct binding *binding);
 /* It is none any more; its calls give EDVSNOTBIND. Its task is forgotten if it may be. */
 void backup_end(struct binding *binding);
 

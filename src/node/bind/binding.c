@@ -397,8 +397,12 @@ void binding_drop_far_channels(struct bindings *bindings, int dcid, int p_nr)
 
 		if (peer && peer->bound && peer->node == bindings->order->self)
 			channel->page->node[side] = self->node;
-		/* One that arrives and is loaded maps our pages already, so they must be those that it gets. */
-		else if (!binding_find_as(bindings, dcid, peer_nr, BINDING_ARRIVING))
+		/*
+		 * One that arrives and is loaded maps our pages already, and so may one that stands by: they
+		 * must be those that it gets.
+		 */
+		else if (!binding_find_as(bindings, dcid, peer_nr, BINDING_ARRIVING) &&
+			 !binding_find_as(bindings, dcid, peer_nr, BINDING_BACKUP))
 			exchange_channel_drop(bindings->exchange, channel);
 		channel = next;
 	}

@@ -94,6 +94,31 @@ int by_hand_take_over(struct binding *binding)
 	return task_watch(binding->task);
 }
 
+void by_hand_stand(struct binding *binding)
+{
+	assert(os_lock_protects());
+	binding->task->stands = true;
+}
+
+/* To it, and to all that came from it. */
+static void signal_all(const struct task *task, int signo)
+{
+	pid_t pids[CGROUP_OTHERS_MAX];
+	int others = cgroup_others(task, pids, CGROUP_OTHERS_MAX);
+
+	os_pidfd_signal(task->pidfd, signo);
+	for (int i = 0; i < others && i < CGROUP_OTHERS_MAX; i++)
+		os_pid_signal(pids[i], signo);
+}
+
+void by_hand_go_on(struct binding *binding)
+{
+	assert(os_lock_protects());
+	if (binding->task->stands)
+		signal_all(binding->task, OS_SIGCONT);
+	binding->task->stands = false;
+}
+
 /* The directory says that a process has the endpoint, and there is none. */
 static void propose_unbind(struct bindings *bindings, int dcid, int p_nr)
 {
@@ -274,7 +299,10 @@ void by_hand_on_committed(struct bindings *bindings, const struct directory_effe
 	if (!binding)
 		return;
 	binding->task->end_reason = CTL_ENDED_MOVED;
-	os_pidfd_signal(binding->task->pidfd, OS_SIGKILL);
+	if (binding->task->stands)
+		signal_all(binding->task, OS_SIGKILL);
+	else
+		os_pidfd_signal(binding->task->pidfd, OS_SIGKILL);
 	binding_detach(binding);
 	/* The rest of them here would be old news when the endpoint comes back. */
 	binding_drop_far_channels(bindings, effect->dcid, effect->p_nr);

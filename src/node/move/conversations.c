@@ -243,6 +243,14 @@ static void end_of_the_dead(struct binding *binding)
 	}
 }
 
+void conversations_unpack_bell(struct binding *binding, const uint8_t *bytes)
+{
+	const struct move_state *state = (const struct move_state *)bytes;
+
+	assert(os_lock_protects());
+	unpack_bell(binding, state, (const struct move_channel *)(bytes + sizeof(*state)));
+}
+
 void conversations_unpack(struct binding *binding, const uint8_t *bytes)
 {
 	const struct move_state *state = (const struct move_state *)bytes;

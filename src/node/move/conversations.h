@@ -20,6 +20,8 @@ int conversations_pack(struct binding *binding, uint32_t move, uint8_t **bytesp,
 int conversations_check(const uint8_t *bytes, uint32_t len);
 /* After the pages of binding_take() exist and the commit was applied. */
 void conversations_unpack(struct binding *binding, const uint8_t *bytes);
+/* The part that wakes it, for one whose conversations are over. */
+void conversations_unpack_bell(struct binding *binding, const uint8_t *bytes);
 /* The part that the status page must show before the process runs. */
 void conversations_unpack_status(struct binding *binding, const uint8_t *bytes);
 

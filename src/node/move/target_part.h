@@ -30,6 +30,8 @@ struct target {
 	int pidfd;
 	uint8_t *state; /* struct move_state and what follows it */
 	struct worker worker;
+	bool anew;  /* out of a file, as a new life: what its channels were is over */
+	int was_nr; /* anew: its endpoint in the earlier life */
 	struct refusal refusal;
 };
 
@@ -47,6 +49,10 @@ int target_load(struct target *a);
 
 /* Committed: the service addresses that belong to the endpoint are here, and neighbours are told. */
 void target_take_addresses(struct target *a);
+
+/* Parts of them, for one that comes out of a file: the engine's side of the offer, and the entry with its pages. */
+struct migrate_host target_host(struct target *a);
+int target_prepare_process(struct target *a);
 
 /* Parts of the last two: the offer, and then the state, are of the very process and move that the order knows. */
 int target_check_offer(struct target *a);

@@ -42,7 +42,10 @@ static int open_page(struct target *a, const struct foreign *foreign)
 	case PAGE_NODE_BELL:
 		return exchange_node_bell_fd(exchange);
 	case PAGE_BELL:
-		r = exchange_bell(exchange, page->dcid, page->p_nr, &bell);
+		/* One that comes as another endpoint has the bell of that one. */
+		r = exchange_bell(exchange, page->dcid,
+				  a->anew && page->p_nr == a->was_nr ? a->offer.p_nr : page->p_nr,
+				  &bell);
 		return r < 0 ? r : bell->fd;
 	case PAGE_CHANNEL:
 		r = exchange_channel(exchange, page->dcid, page->endpoint[0], page->endpoint[1],
@@ -64,7 +67,9 @@ static int open_foreign(void *ctx, const struct foreign_name *name)
 
 	foreign_decode(name, &foreign);
 	os_lock_take(a->moves->lock);
-	fd = foreign.kind == PAGE_CHANNEL && foreign.page.over ? -ESTALE : open_page(a, &foreign);
+	fd = foreign.kind == PAGE_CHANNEL && (foreign.page.over || a->anew)
+		     ? -ESTALE
+		     : open_page(a, &foreign);
 	if (fd == -ESTALE)
 		fd = exchange_remnant(a->moves->exchange, &foreign.page);
 	else if (fd >= 0)
@@ -206,14 +211,19 @@ int target_receive_offer(struct target *a)
 	return 0;
 }
 
+struct migrate_host target_host(struct target *a)
+{
+	return (struct migrate_host){ .open = open_foreign,
+				      .spawn_shell = spawn_shell,
+				      .store = a->moves->store,
+				      .store_bytes = a->moves->store_bytes,
+				      .carry_files = a->offer.carries,
+				      .ctx = a };
+}
+
 int target_check(struct target *a)
 {
-	struct migrate_host host = { .open = open_foreign,
-				     .spawn_shell = spawn_shell,
-				     .store = a->moves->store,
-				     .store_bytes = a->moves->store_bytes,
-				     .carry_files = a->offer.carries,
-				     .ctx = a };
+	struct migrate_host host = target_host(a);
 	int r;
 
 	assert(!a->target);
@@ -267,7 +277,7 @@ int target_check_state(struct target *a)
 }
 
 /* The entry with its pages and its output, so that the engine can map them; unbound so far. */
-static int prepare_process(struct target *a)
+int target_prepare_process(struct target *a)
 {
 	const struct move_state *state = (const struct move_state *)a->state;
 	const uint8_t *log_bytes =
@@ -319,7 +329,7 @@ int target_load(struct target *a)
 		r = refusal_set(&a->refusal, EDVSBADREQUEST,
 				"the process's channels are malformed");
 	if (r == 0)
-		r = prepare_process(a);
+		r = target_prepare_process(a);
 	if (r == 0)
 		r = migrate_target_load(a->target, a->secure, &a->refusal);
 	if (r == 0)

@@ -9,7 +9,9 @@
 #include "node/ask/request.h"
 #include "node/bind/binding.h"
 #include "node/copy/copy.h"
+#include "node/move/checkpoint.h"
 #include "node/move/move.h"
+#include "node/move/restoring.h"
 #include "node/move/source.h"
 #include "node/move/target.h"
 #include "node/restart/handover.h"
@@ -57,7 +59,8 @@ static struct seen look(const struct requests *requests, const struct request *a
 
 static bool is_moving(const struct moves *moves)
 {
-	return source_count(moves) || target_count(moves);
+	return source_count(moves) || target_count(moves) || checkpoint_count(moves) ||
+	       restoring_count(moves);
 }
 
 static void explain(enum quiet_obstacle obstacle, int self, const struct seen *seen,

@@ -68,6 +68,7 @@ struct task {
 	int dcid;      /* the DC of that init; -1: not managed */
 	bool starting; /* neither bound so far nor let go by its init */
 	bool loading;  /* an arrival fills it: it is no process of this node yet */
+	bool stands;   /* stopped, in a move by hand, since its image is in a file: see by_hand.h */
 	bool ended;
 	bool forgotten;		  /* nothing of it is kept when it has ended */
 	bool gone;		  /* freed, but for those who keep it */
