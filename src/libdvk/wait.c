@@ -299,5 +299,9 @@ int wait_at_gate(struct binding *binding, int64_t deadline_ns)
 		if (r)
 			return r;
 	}
+	if (wait_is_other(binding)) {
+		binding->p_nr = binding->status->p_nr;
+		binding->life = binding->status->endpoint;
+	}
 	return wait_is_unbound(binding) ? EDVSNOTBIND : 0;
 }

@@ -63,7 +63,7 @@ void wait_found(struct binding *binding);
  */
 #define WAIT_E_LATE 1
 static inline int wait_gate(struct binding *binding, int64_t deadline_ns);
-/* The same of a process that is held, or was unbound. */
+/* The same of a process that is held, was unbound, or has become another endpoint. */
 int wait_at_gate(struct binding *binding, int64_t deadline_ns);
 static inline uint32_t wait_is_held(const struct binding *binding)
 {
@@ -75,9 +75,17 @@ static inline bool wait_is_unbound(const struct binding *binding)
 	return atomic_load_explicit(&binding->status->unbound, memory_order_relaxed) != 0;
 }
 
+/* It came out of a file as another endpoint (dvs restore --endpoint): all channels that it knew are dead. */
+static inline bool wait_is_other(const struct binding *binding)
+{
+	return binding->status->p_nr != binding->p_nr;
+}
+
 static inline int wait_gate(struct binding *binding, int64_t deadline_ns)
 {
-	if (__builtin_expect(!wait_is_held(binding) && !wait_is_unbound(binding), 1))
+	if (__builtin_expect(!wait_is_held(binding) && !wait_is_unbound(binding) &&
+				     !wait_is_other(binding),
+			     1))
 		return 0;
 	return wait_at_gate(binding, deadline_ns);
 }
