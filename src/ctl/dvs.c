@@ -53,6 +53,16 @@ static const struct verb verbs[] = {
 	  "move the process behind EP to NODE while it runs; --carry-files: with the files that NODE "
 	  "lacks; --cancel, or an interrupt: give that up",
 	  verb_migrate },
+	{ "checkpoint", "DCID EP FILE [--stop|--go-on] [--json]",
+	  "write the image of the process behind EP into FILE, sealed with the cluster's key; --go-on (unless said "
+	  "otherwise: a service is not ended by an oversight): it goes on then; --stop: it ends when FILE is on the disk",
+	  verb_checkpoint },
+	{ "restore", "FILE [NODE] [--endpoint EP] [--json]",
+	  "let the process in FILE go on, on NODE, as a new life of its endpoint or of --endpoint; in a move by hand: "
+	  "until dvs_migrate -c it stands by",
+	  verb_restore },
+	{ "image", "FILE [--json]", "what is in FILE, and whether it would run on this node",
+	  verb_image },
 	{ "drain", "NODE [--dry-run] [--carry-files] [--json]", "move everything away from NODE",
 	  verb_drain },
 	{ "restart", "[--json]",

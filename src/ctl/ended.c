@@ -11,7 +11,6 @@
 #include "ctl/signals.h"
 #include "ctl/table.h"
 #include "ctl/verb.h"
-#include "os/clock.h"
 
 static int by_time(const void *left, const void *right)
 {
@@ -62,22 +61,12 @@ const char *ended_text(const struct ctl_ended_row *row, char *buf, size_t size)
 		snprintf(buf, size, "lost with node %d", row->node);
 	else if (row->reason == CTL_ENDED_MOVED)
 		snprintf(buf, size, "killed when its endpoint was moved by hand");
+	else if (row->reason == CTL_ENDED_CHECKPOINT)
+		snprintf(buf, size, "ended with its image in a file (dvs checkpoint --stop)");
 	else
 		snprintf(buf, size, "%s%s", signals_end(row->wait_status, text, sizeof(text)),
 			 row->reason >= 0 && row->reason <= CTL_ENDED_KILL ? by[row->reason] : "");
 	return buf;
-}
-
-static void ago(int64_t since_ns, char *buf, size_t size)
-{
-	int64_t s = (os_clock_ns(CLOCK_REALTIME) - since_ns) / OS_SECOND_NS;
-
-	if (s < 120)
-		snprintf(buf, size, "%lld s ago", (long long)(s < 0 ? 0 : s));
-	else if (s < 7200)
-		snprintf(buf, size, "%lld min ago", (long long)(s / 60));
-	else
-		snprintf(buf, size, "%lld h ago", (long long)(s / 3600));
 }
 
 static void print_row(struct table *table, const int numbers[5], const char *name,
@@ -111,7 +100,7 @@ int ended_print(const struct ctl_proc_row *rows, size_t row_count,
 	for (size_t i = 0; i < count; i++) {
 		const struct ctl_ended_row *e = &ended[i];
 
-		ago(e->ended_ns, since, sizeof(since));
+		render_ago(e->ended_ns, since, sizeof(since));
 		print_row(table, (int[]){ e->dcid, e->p_nr, e->node, e->lpid, e->vpid }, e->name,
 			  ended_text(e, text, sizeof(text)), since);
 	}

@@ -25,6 +25,8 @@ static void test_texts(void)
 	CHECK(!strcmp(text_of(CTL_ENDED_INIT, 9), "killed with its container on node 4"));
 	CHECK(!strcmp(text_of(CTL_ENDED_NODE, -1), "lost with node 4"));
 	CHECK(!strcmp(text_of(CTL_ENDED_MOVED, 9), "killed when its endpoint was moved by hand"));
+	CHECK(!strcmp(text_of(CTL_ENDED_CHECKPOINT, 9),
+		      "ended with its image in a file (dvs checkpoint --stop)"));
 	/* Of a later release. */
 	CHECK(!strcmp(text_of(CTL_ENDED_REASONS, 0x300), "exited with 3"));
 	CHECK(!strcmp(text_of(-1, 0x300), "exited with 3"));

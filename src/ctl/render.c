@@ -8,6 +8,7 @@
 #include "ctl/render.h"
 #include "ctl/signals.h"
 #include "ctl/verb.h"
+#include "os/clock.h"
 
 struct flag_name {
 	unsigned long bit;
@@ -276,6 +277,39 @@ json_t *render_proc_json(const struct ctl_proc_row *row)
 	json_object_set_new(object, "child_count",
 			    row->children < 0 ? json_null() : json_integer(row->children));
 	return render_with_bytes(object, "name", p->p_name, sizeof(p->p_name));
+}
+
+json_t *render_image_json(const struct ctl_image *image)
+{
+	json_t *object = json_pack(
+		"{s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:i, "
+		"s:i, s:i, s:I}",
+		"dcid", image->dcid, "endpoint", image->endpoint, "node", image->node, "pid",
+		image->pid, "vpid", image->vpid, "made_on", image->made_on, "generation",
+		(json_int_t)image->generation, "by_hand", (int)image->by_hand, "result",
+		image->ended ? "ended" : "goes_on", "name",
+		render_text(image->name, sizeof(image->name)), "taken_ns",
+		(json_int_t)image->taken_ns, "image_bytes", (json_int_t)image->raw_bytes,
+		"file_bytes", (json_int_t)image->file_bytes, "pages", (json_int_t)image->pages,
+		"processes", (int)image->processes, "threads", (int)image->threads, "maps",
+		(int)image->maps, "descriptors", (int)image->descriptors, "uid", (int)image->uid,
+		"total_ns", (json_int_t)image->total_ns);
+
+	return render_with_bytes(object, "name", image->name, sizeof(image->name));
+}
+
+const char *render_ago(int64_t since_ns, char *buf, size_t size)
+{
+	int64_t s = (os_realtime_ns() - since_ns) / OS_SECOND_NS;
+
+	assert(size);
+	if (s < 120)
+		snprintf(buf, size, "%lld s ago", (long long)(s < 0 ? 0 : s));
+	else if (s < 7200)
+		snprintf(buf, size, "%lld min ago", (long long)(s / 60));
+	else
+		snprintf(buf, size, "%lld h ago", (long long)(s / 3600));
+	return buf;
 }
 
 const char *render_result(const struct ctl_move *move)

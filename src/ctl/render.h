@@ -26,6 +26,8 @@ const char *render_set(unsigned long set, char *buf, size_t size);
 /* "812 ns", "3.41 ms", "2.6 MB". */
 const char *render_time(uint64_t ns, char *buf, size_t size);
 const char *render_bytes(uint64_t bytes, char *buf, size_t size);
+/* "35 s ago", of a real time. */
+const char *render_ago(int64_t since_ns, char *buf, size_t size);
 
 /*
  * Text that others wrote, in a document: names, sentences, output. A JSON string of text that may lack its terminator.
@@ -56,6 +58,8 @@ void render_end(json_t *object, int wait_status);
 /* A row of `dvs ps` and one of `dvs migrate`, as the design fixes them. */
 json_t *render_proc_json(const struct ctl_proc_row *row);
 json_t *render_move_json(const struct ctl_move *move);
+/* And one about an image in a file. */
+json_t *render_image_json(const struct ctl_image *image);
 /*
  * The sentence about CPU time, which begins anew with a move. False: nothing counts that of the process.
  */
