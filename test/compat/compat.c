@@ -25,8 +25,9 @@
 #define LICENSE	    "# SPDX-License-Identifier: Apache-2.0\n"
 
 static const struct compat_format *const formats[] = {
-	&compat_frame,	   &compat_lane, &compat_group, &compat_command, &compat_council,
-	&compat_directory, &compat_move, &compat_image, &compat_join,	 &compat_handover,
+	&compat_frame,	 &compat_lane,	    &compat_group,	&compat_command,
+	&compat_council, &compat_directory, &compat_move,	&compat_image,
+	&compat_join,	 &compat_handover,  &compat_image_file,
 };
 #define FORMATS (sizeof(formats) / sizeof(*formats))
 

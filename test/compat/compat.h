@@ -37,6 +37,7 @@ size_t compat_write_plain(const struct compat_sample *sample, uint8_t *buf);
 int compat_read_plain(const struct compat_sample *sample, const uint8_t *buf, size_t len);
 
 extern const struct compat_format compat_frame, compat_lane, compat_group, compat_command,
-	compat_council, compat_directory, compat_move, compat_image, compat_join, compat_handover;
+	compat_council, compat_directory, compat_move, compat_image, compat_join, compat_handover,
+	compat_image_file;
 
 #endif
