@@ -3,9 +3,9 @@
 #define DVS_NODE_MOVE_CHECKPOINT_H
 
 /*
- * The image of a process of this node into a file of the asker (dvs checkpoint): one worker thread each. Nothing
- * of it is ordered: no other node notices, and where the process goes on its peers notice a pause. The node lock is held
- * in everything declared here.
+ * The image of a process of this node into a file of the asker (dvs checkpoint): one worker thread each. Nothing of it
+ * is ordered: no other node notices, and where the process goes on its peers notice a pause. The node lock is held in
+ * everything declared here.
  */
 
 #include <stdbool.h>
