@@ -350,6 +350,24 @@ static void test_gate(void)
 	end();
 }
 
+/* It came out of a file as another endpoint: the next look at the gate finds out, also in the middle of a wait. */
+static void test_another_endpoint(void)
+{
+	int p_nr = rig.status->p_nr, endpoint = rig.status->endpoint;
+
+	begin(-1);
+	rig.status->p_nr = p_nr + 1;
+	rig.status->endpoint = endpoint + 1;
+	CHECK_EQ(wait_gate(binding, -1), 0);
+	CHECK_EQ(binding->p_nr, p_nr + 1);
+	CHECK_EQ(binding->life, endpoint + 1);
+	rig.status->p_nr = p_nr;
+	rig.status->endpoint = endpoint;
+	CHECK_EQ(wait_gate(binding, -1), 0);
+	CHECK_EQ(binding->p_nr, p_nr);
+	end();
+}
+
 int main(void)
 {
 	RIG_TEST(test_deadlines);
@@ -366,5 +384,6 @@ int main(void)
 	RIG_TEST(test_suspects_a_ring);
 	RIG_TEST(test_locked);
 	RIG_TEST(test_gate);
+	RIG_TEST(test_another_endpoint);
 	return test_end();
 }

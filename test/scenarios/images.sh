@@ -21,7 +21,11 @@ while True:
     time.sleep(0.01)" >"$tmp/started" 2>&1 || fail "run $2: $(<"$tmp/started")"
 }
 count_of() { timeout 5 dvs logs 0 "$1" 2>/dev/null | grep -a '^count' | tail -n 1 | cut -d' ' -f2; }
-counts_past() { (($(count_of "$1" || echo 0) > $2)); }
+counts_past() {
+	local n
+	n=$(count_of "$1")
+	((${n:-0} > $2))
+}
 owner() { timeout 5 dvs ps 0 --json | python3 -c "
 import json, sys
 print(next((r['node'] for r in json.load(sys.stdin) if r['p_nr'] == $1), ''))"; }
@@ -150,6 +154,31 @@ done
 head -c $((size - 30)) "$image" >"$tmp/bad"
 refused EDVSIO dvs restore "$tmp/bad"
 free_slot 10 || fail "something is left of one"
+end
+
+begin "a user without root has images of its own processes, and of no others"
+somebody=31337
+as_somebody() { timeout 30 setpriv --reuid $somebody --regid $somebody --clear-groups --inh-caps=-all "$@"; }
+install -d -o $somebody "$tmp/own"
+chmod 711 "$tmp"
+done_or_fail dvs dc create 5 --owner $somebody --group $somebody
+as_somebody dvs -n 0 run 5 10 -- /bin/sleep 1000 >"$tmp/out" 2>&1 || fail "run: $(<"$tmp/out")"
+as_somebody dvs -n 0 checkpoint 5 10 "$tmp/own/image" --stop >"$tmp/out" 2>&1 || fail "checkpoint: $(<"$tmp/out")"
+[[ $(stat -c %u "$tmp/own/image") == "$somebody" ]] || fail "whose file is it?"
+as_somebody dvs -n 0 checkpoint 0 10 "$tmp/own/other" >"$tmp/out" 2>&1 && fail "a checkpoint in a DC of root's"
+[[ ! -e $tmp/own/other ]] || fail "a file is left"
+as_somebody dvs -n 0 restore "$tmp/own/image" >"$tmp/out" 2>&1 || fail "restore: $(<"$tmp/out")"
+[[ $(timeout 5 dvs ps 5 --json | python3 -c '
+import json, os, sys
+print(os.stat("/proc/%d" % json.load(sys.stdin)[0]["lpid"]).st_uid)') == "$somebody" ]] || fail "it has other rights"
+done_or_fail dvs -n 0 stop 5 10
+done_or_fail dvs -n 0 run 5 11 -- /bin/sleep 1000 # of root's
+done_or_fail dvs checkpoint 5 11 "$tmp/own/root" --stop
+chown $somebody "$tmp/own/root"
+as_somebody dvs -n 0 restore "$tmp/own/root" >"$tmp/out" 2>&1 && fail "root's process was restored"
+grep -q "EDVSPRIVILEGES" "$tmp/out" || fail "not for that: $(<"$tmp/out")"
+as_somebody dvs -n 0 image "$tmp/own/root" >"$tmp/out" 2>&1 && fail "root's process was looked at"
+done_or_fail dvs dc rm 5 --force
 end
 
 begin "a full disk costs nothing"
