@@ -9,7 +9,7 @@
 #include "client/client.h"
 #include "os/self.h"
 
-/* What comes before the END. */
+/* The places for rows and data, which come before the END. */
 struct image_answer {
 	struct ctl_image *row;
 	char **paths;

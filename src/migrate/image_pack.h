@@ -11,8 +11,8 @@ struct secure_keys;
 
 /*
  * The image of a process on its way into a file, or out of it. The streams that cross a link during a move stand in
- * memory files instead: the process stands still for as long as it takes to fill those, and packing comes later. What
- * comes out of a file was read once and found whole and authentic before anybody looks at it.
+ * memory files instead: the process stands still for as long as it takes to fill those, and packing comes later. A
+ * file was read once, and found whole and authentic, before anybody looks at the parts that come out of it.
  */
 struct image_parts {
 	int fd[3]; /* owned: memory files, by image_file_part() */

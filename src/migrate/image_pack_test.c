@@ -71,7 +71,7 @@ static int made(size_t state_bytes, uint64_t *bytes)
 	return fd;
 }
 
-/* The refusal's number, or 0; what came out is compared when it is 0. */
+/* The refusal's number, or 0; the parts are compared when it is 0. */
 static int read_back(int fd, size_t state_bytes, struct refusal *refusal)
 {
 	struct image_file_about about;

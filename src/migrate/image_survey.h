@@ -10,7 +10,7 @@
 
 struct image_parts;
 
-/* What the streams of an image tell before anything is made of it. */
+/* Counts and rights, which the streams of an image tell before anything is made of it. */
 struct image_survey {
 	uint32_t processes, threads, maps, descriptors, files;
 	uint64_t pages;

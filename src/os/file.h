@@ -29,7 +29,7 @@ int os_file_begin(const char *path, char *name, size_t size);
 /* It is not wanted. */
 void os_file_drop(const char *name);
 
-/* What was written to it is on the disk when this returns 0. Waits for the disk. */
+/* All bytes that were written to it are on the disk when this returns 0. Waits for the disk. */
 int os_file_sync(int fd);
 
 /* A new file with this mode and these bytes, on the disk when this returns. -EEXIST: the name is taken. */

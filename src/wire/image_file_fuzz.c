@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heads of a file and of its records: what is accepted is within its limits, and no order of records is without end. */
+/* Heads of a file and of its records: an accepted one is within its limits, and no order of records is without end. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -179,7 +179,7 @@ static int end_process(struct checkpoint *c)
 	return 0;
 }
 
-/* The order knows of its end: whoever restores it next finds the slot free. */
+/* The order knows of its end: a restore that comes next finds the slot free. */
 static void await_unbound(const struct source *d)
 {
 	int64_t deadline = os_now_ns() + ENDED_NS;

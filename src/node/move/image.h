@@ -2,7 +2,7 @@
 #ifndef DVS_NODE_MOVE_IMAGE_H
 #define DVS_NODE_MOVE_IMAGE_H
 
-/* What the calls about images in files have in common. */
+/* The common parts of the calls about images in files. */
 
 #include <stdbool.h>
 

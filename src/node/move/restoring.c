@@ -32,7 +32,7 @@
 #include "proxy/proxy.h"
 
 /*
- * The file is read once, to its end, into memory files; whatever is wrong with it is found by that. Then the steps are
+ * The file is read once, to its end, into memory files; all damage is found by that. Then the steps are
  * those of a move's target, and the memory files stand for the connection:
  *
  *	read, survey     whole, authentic, and of a process that is the asker's

@@ -30,7 +30,7 @@ struct target {
 	int pidfd;
 	uint8_t *state; /* struct move_state and what follows it */
 	struct worker worker;
-	bool anew;  /* out of a file, as a new life: what its channels were is over */
+	bool anew;  /* out of a file, as a new life: its channels are dead */
 	int was_nr; /* anew: its endpoint in the earlier life */
 	struct refusal refusal;
 };
