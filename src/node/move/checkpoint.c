@@ -43,6 +43,8 @@
 
 #define ENDED_LOOK_NS 1000000
 #define ENDED_NS      (5 * INT64_C(1000000000))
+#define HELD_NS	      (1 * INT64_C(1000000000))
+#define TOLD_NS	      (50 * INT64_C(1000000))
 
 struct checkpoint {
 	struct checkpoint *next;
@@ -197,10 +199,34 @@ static void await_unbound(const struct source *d)
 	}
 }
 
+/*
+ * In a move by hand: it waits at its next call, so that nothing is half done in a conversation, and a moment more has told
+ * its peers' nodes of its last act. One that makes no call has said nothing either, and is not waited for without end.
+ */
+static void await_held(struct checkpoint *c)
+{
+	const struct source *d = &c->source;
+	int64_t deadline = os_now_ns() + HELD_NS;
+	bool held = false;
+
+	while (!held && os_now_ns() < deadline) {
+		const struct binding *binding;
+
+		os_lock_take(d->moves->lock);
+		binding = source_binding(&c->source);
+		held = !binding || binding->status->page->rts_flags & MIGRATING;
+		os_lock_release(d->moves->lock);
+		os_thread_sleep_ns(held ? TOLD_NS : ENDED_LOOK_NS);
+	}
+}
+
 static int take(struct checkpoint *c)
 {
 	struct source *d = &c->source;
 	int r = source_check(d);
+
+	if (r == 0 && c->by_hand)
+		await_held(c);
 
 	if (r == 0)
 		r = source_freeze(d);
