@@ -200,8 +200,9 @@ static void await_unbound(const struct source *d)
 }
 
 /*
- * In a move by hand: it waits at its next call, so that nothing is half done in a conversation, and a moment more has told
- * its peers' nodes of its last act. One that makes no call has said nothing either, and is not waited for without end.
+ * In a move by hand: it waits at its next call, so that nothing is half done in a conversation, and a moment more has
+ * told its peers' nodes of its last act. One that makes no call has said nothing either, and is not waited for without
+ * end.
  */
 static void await_held(struct checkpoint *c)
 {
