@@ -4,16 +4,20 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dvk/errors.h"
 #include "migrate/object_records.h"
 #include "migrate/source_members.h"
 #include "os/clock.h"
 #include "os/pid.h"
+#include "os/thread.h"
 
 #define CHECK_NS      1000000000
 #define HOLD_NS	      1000000000
 #define OFFSPRING_MAX (2 * IMAGE_MEMBERS_MAX) /* some of them may be found to have ended */
+#define AGAIN_NS 20000000
+#define ENDS_NS	 1000000
 
 /* The processes of a tree, found anew: those that were known before are taken over. */
 struct finder {
@@ -244,6 +248,18 @@ static void leave_out(struct finder *finder, uint32_t index)
 	}
 }
 
+/* Whether it has ended, or is about to: that is waited for. */
+static bool ends(const struct finder *finder, const struct source_process *process, int error)
+{
+	for (;;) {
+		if (source_members_has_ended(process->pid) || procdir_ended(process->inventory.dir))
+			return true;
+		if (error != EDVSSRCH || os_now_ns() > finder->deadline_ns)
+			return false;
+		os_thread_sleep_ns(ENDS_NS);
+	}
+}
+
 /* 0, 1: it is left out, or a refusal. */
 static int stop(struct finder *finder, uint32_t index)
 {
@@ -261,8 +277,7 @@ static int stop(struct finder *finder, uint32_t index)
 
 	if (r == 0)
 		return 0;
-	if (index &&
-	    (source_members_has_ended(process->pid) || procdir_ended(process->inventory.dir))) {
+	if (index && ends(finder, process, why.error)) {
 		leave_out(finder, index);
 		return 1;
 	}
@@ -399,12 +414,14 @@ struct inventories source_tree_inventories(struct source_tree *tree)
 	return (struct inventories){ tree->inventory, tree->count, &tree->tables };
 }
 
-static int check_once(struct source_tree *tree, const struct migrate_host *host,
+/* *samep: whether they are those that were known before. */
+static int check_once(struct source_tree *tree, const struct migrate_host *host, bool *samep,
 		      struct refusal *refusal)
 {
 	struct finder finder = { .tree = tree, .host = host, .refusal = refusal };
 	int r = find(&finder);
 
+	*samep = r == 0 && finder.new_count == 0 && tree->count == finder.known_count;
 	if (r)
 		return r;
 	const struct inventories all = source_tree_inventories(tree);
@@ -413,22 +430,46 @@ static int check_once(struct source_tree *tree, const struct migrate_host *host,
 	return r ? r : describe(tree, refusal);
 }
 
-/* A child that ends while it is read is no reason to refuse: its parent may start such ones all the time. */
+static bool is_said_again(const struct refusal *before, const struct refusal *now)
+{
+	assert(now->error);
+	return strcmp(before->reason, now->reason) == 0;
+}
+
+/*
+ * They run meanwhile. A process that starts or ends another one shows things that are over a moment later: an end of a
+ * pipe that its child has not closed yet, one memory of both. So a refusal stands if it is found again, with the same
+ * processes, AGAIN_NS later.
+ */
 int source_tree_check(struct source_tree *tree, const struct migrate_host *host,
 		      struct refusal *refusal)
 {
 	int64_t deadline_ns = os_now_ns() + CHECK_NS;
+	struct refusal before = REFUSAL_NONE; /* what a moment ago was said of the same ones */
 	int r = source_process_open(tree->process[0], &tree->tables, refusal);
 
-	while (r == 0) {
-		r = check_once(tree, host, refusal);
-		if (r == 0 || source_tree_is_whole(tree) || os_now_ns() > deadline_ns ||
+	if (r)
+		return r;
+	for (;;) {
+		bool same;
+
+		r = check_once(tree, host, &same, refusal);
+		if (r == 0 || (same && is_said_again(&before, refusal)) ||
 		    procdir_ended(tree->inventory[0]->dir))
+			return r;
+		if (os_now_ns() > deadline_ns)
 			break;
+		before = same ? *refusal : REFUSAL_NONE;
 		refusal_clear(refusal);
-		r = 0;
+		if (same)
+			os_thread_sleep_ns(AGAIN_NS);
 	}
-	return r;
+	if (source_tree_is_whole(tree))
+		return r;
+	refusal_clear(refusal);
+	return refusal_set(refusal, EDVSBUSY,
+			   "the process and its descendants start and end processes faster than "
+			   "they can be looked at; try again");
 }
 
 int source_tree_hold(struct source_tree *tree, const struct migrate_host *host,
