@@ -13,7 +13,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check check-cluster check-corosync histories bench lint measure format asan ubsan tsan clang models fuzz killed install deb deb-test machines clean help
+.PHONY: all setup demo check check-cluster check-corosync histories bench lint measure format asan ubsan tsan clang models fuzz killed programs install deb deb-test machines clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -58,6 +58,7 @@ help:
 	@echo 'make install    install under PREFIX (default /usr/local); DESTDIR is honoured'
 	@echo 'make deb        build the Debian packages, in build/deb'
 	@echo 'make deb-test   install them into a new Debian root, use them there and remove them (root)'
+	@echo 'make programs   programs of Debian move while they work; ONLY=NAME: one of test/programs (root)'
 	@echo 'make machines   whole Debian machines: install the packages, form a cluster, break it; SHORT=1 for two (root)'
 	@echo 'make clean      remove build/'
 
@@ -109,6 +110,9 @@ fuzz: setup-build+analyse
 
 killed: setup-run all
 	@LIMIT=7200 POINTS=$(POINTS) DVS_BUILD=$(CURDIR)/$(BUILD) bash test/scenarios/killed.sh
+
+programs: setup-run+programs all
+	@scripts/run-tests $(BUILD) --programs $(addprefix --only ,$(ONLY)) $(if $(DVS_TOTALS),--label programs --totals $(DVS_TOTALS))
 
 install: all
 	@mkdir -p '$(DESTDIR)$(PREFIX)/lib' 2>/dev/null; [ -w '$(DESTDIR)$(PREFIX)/lib' ] || { \

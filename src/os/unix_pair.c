@@ -53,7 +53,8 @@ enum os_unix_type os_unix_pair_type(int fd)
 	return is_end ? (enum os_unix_type)option_of(fd, SO_TYPE) : OS_UNIX_NONE;
 }
 
-static const int carried[] = { SO_REUSEADDR, SO_BROADCAST, SO_KEEPALIVE, SO_PASSCRED, SO_PASSSEC };
+static const int carried[] = { SO_REUSEADDR, SO_BROADCAST, SO_KEEPALIVE,
+			       SO_PASSCRED,  SO_PASSSEC,   SO_TIMESTAMP };
 #define CARRIED (sizeof(carried) / sizeof(carried[0]))
 
 _Static_assert(OS_UNIX_OPTIONS == (1u << CARRIED) - 1, "one bit for each");
@@ -90,6 +91,7 @@ static bool is_left_out(int option)
 	case SO_KEEPALIVE:
 	case SO_PASSCRED:
 	case SO_PASSSEC:
+	case SO_TIMESTAMP:
 	case 72: /* SO_BUF_LOCK, which has no effect on these */
 	case SO_ERROR:
 	case SO_TYPE:
@@ -299,18 +301,22 @@ static ssize_t peek(int fd, void *to, size_t bytes, int flags)
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
 	ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
-	bool more = got >= 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC);
-	bool rights = message.msg_flags & MSG_CTRUNC;
+	bool rights = message.msg_flags & MSG_CTRUNC, more = rights;
 
 	assert(bytes);
 	if (got < 0)
 		return -errno;
 	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head;
-	     head = CMSG_NXTHDR(&message, head))
+	     head = CMSG_NXTHDR(&message, head)) {
+		/* The kernel has made the time of a message just now (SO_TIMESTAMP). */
+		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_TIMESTAMP)
+			continue;
+		more = true;
 		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
 			close_all(head);
 			rights = true;
 		}
+	}
 	return !more ? got : rights ? -EBADMSG : -ENOTSUP;
 }
 

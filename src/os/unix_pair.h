@@ -39,9 +39,9 @@ int os_unix_pair_look(int fd, struct os_unix_pair *end);
 
 /*
  * Options that are on or off, one bit for each, in an order that an image has as well: SO_REUSEADDR, SO_BROADCAST,
- * SO_KEEPALIVE, SO_PASSCRED, SO_PASSSEC.
+ * SO_KEEPALIVE, SO_PASSCRED, SO_PASSSEC, SO_TIMESTAMP.
  */
-#define OS_UNIX_OPTIONS 0x1fu
+#define OS_UNIX_OPTIONS 0x3fu
 uint32_t os_unix_pair_options(int fd);
 int os_unix_pair_set_options(int fd, uint32_t options); /* those that are on; 0 */
 

@@ -242,6 +242,7 @@ static void test_messages(void)
 static void test_options(void)
 {
 	struct os_unix_pair end;
+	const int on = 1;
 	char byte;
 	int pair[2];
 
@@ -255,6 +256,13 @@ static void test_options(void)
 	send_descriptor(pair[1], 0);
 	CHECK_EQ(recv(pair[0], &byte, 1, 0), 1);
 	CHECK_EQ(os_unix_pair_peek(pair[0], &byte, 1), -EBADMSG);
+	close_both(pair);
+	/* The time of a message is none of these. */
+	make(pair);
+	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)), 0);
+	CHECK_EQ(os_unix_pair_odd_option(pair[0]), 0);
+	CHECK_EQ(send(pair[1], "x", 1, 0), 1);
+	CHECK_EQ(os_unix_pair_peek(pair[0], &byte, 1), 1);
 	close_both(pair);
 	/* A look gives none of them a name, as a send would. */
 	CHECK_EQ(os_unix_pair_new(OS_UNIX_DATAGRAM, pair), 0);

@@ -110,6 +110,7 @@ static void check_unconnected(void)
 		     size == 100000);
 	VICTIM_CHECK(fcntl(unbound, F_GETFL) & O_NONBLOCK);
 	VICTIM_CHECK(getsockopt(datagram, SOL_SOCKET, SO_PASSCRED, &on, &bytes) == 0 && on == 1);
+	VICTIM_CHECK(getsockopt(datagram, SOL_SOCKET, SO_TIMESTAMP, &on, &bytes) == 0 && on == 1);
 	VICTIM_CHECK(getsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, &bytes) == 0 && on == 1);
 	VICTIM_CHECK(getsockopt(listener, SOL_SOCKET, SO_PASSCRED, &on, &bytes) == 0 && on == 0);
 	VICTIM_CHECK(send(unbound, "x", 1, MSG_NOSIGNAL) < 0 && errno == ENOTCONN);
@@ -141,6 +142,7 @@ static void build(void)
 	VICTIM_CHECK(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
 	datagram = make(SOCK_DGRAM | SOCK_NONBLOCK, &datagrams);
 	VICTIM_CHECK(setsockopt(datagram, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+	VICTIM_CHECK(setsockopt(datagram, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)) == 0);
 	deleted = make(SOCK_SEQPACKET, &gone);
 	VICTIM_CHECK(listen(deleted, 5) == 0 && unlink(gone.sun_path) == 0);
 	VICTIM_CHECK(fcntl(deleted, F_SETFL, O_NONBLOCK) == 0);
