@@ -445,7 +445,7 @@ int source_tree_check(struct source_tree *tree, const struct migrate_host *host,
 		      struct refusal *refusal)
 {
 	int64_t deadline_ns = os_now_ns() + CHECK_NS;
-	struct refusal before = REFUSAL_NONE; /* what a moment ago was said of the same ones */
+	struct refusal before = REFUSAL_NONE; /* of the same processes, AGAIN_NS ago */
 	int r = source_process_open(tree->process[0], &tree->tables, refusal);
 
 	if (r)
