@@ -62,12 +62,13 @@ goes_on() { # WHEN
 	until_true 30 progress_beyond "$before" || fail "$1, it stands: $(timeout 5 dvs logs 0 $ep 2>&1 | tail -n 5)"
 }
 
-# A move that meets a step of the program which lasts a moment is asked for again, as the refusal says.
+# A move that meets a step of the program which lasts a moment is asked for again, as the refusal says: messages that are
+# about to be received, a child whose parent has just ended.
 moves_to() { # NODE
 	local try
 	for ((try = 0; try < 20; try++)); do
 		timeout 30 dvs migrate 0 $ep "$1" >/dev/null 2>"$tmp/err" && return
-		grep -q 'try again' "$tmp/err" || return
+		grep -qE 'try again|be received first|left a child process behind' "$tmp/err" || return
 	done
 	return 1
 }

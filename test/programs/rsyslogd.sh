@@ -14,12 +14,12 @@ P
 cat >work.py <<'P'
 import os, socket, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-while s.connect_ex("socket"):
+while not os.path.exists("socket"):
     time.sleep(0.05)
 n = 0
 while not os.path.exists("end"):
     n += 1
-    s.send(b"<13>Jan  1 00:00:00 test: %d" % n)
+    s.sendto(b"<13>Jan  1 00:00:00 test: %d" % n, "socket")
     print(n, flush=True)
     time.sleep(0.005)
 for _ in range(100):
