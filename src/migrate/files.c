@@ -116,6 +116,22 @@ static int describe(int dir, const char *path, struct image_file *image, unsigne
 	return r;
 }
 
+bool files_are_in_place(const struct files *files, int dir)
+{
+	for (uint32_t i = 0; i < files->count; i++) {
+		const struct file *file = &files->file[i];
+		struct image_file now = { 0 };
+		unsigned long type;
+
+		if (file->link[0])
+			continue;
+		if (describe(dir, file->path, &now, &type) < 0 ||
+		    now.device != file->image.device || now.inode != file->image.inode)
+			return false;
+	}
+	return true;
+}
+
 void files_build_id(int fd, struct image_file *image)
 {
 	assert(fd >= 0);

@@ -50,6 +50,9 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 /* Source: the id of the file that was added by this path, or 0. */
 uint32_t files_id_of(const struct files *files, const char *path, uint64_t inode);
 
+/* Source: whether each of them that is no memory file still has its name. */
+bool files_are_in_place(const struct files *files, int dir);
+
 /* Target: a record that was read. 0, -ENOMEM, or -EBADMSG: its id is not above all others. */
 int files_add_record(struct files *files, const struct image_file *image);
 

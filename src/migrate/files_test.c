@@ -247,9 +247,30 @@ static void test_network(void)
 	CHECK(!files_is_network(0x01021994)); /* tmpfs */
 }
 
+/* A file that another one has replaced since, or that has gone. */
+static void test_in_place(void)
+{
+	char path[64], next[64];
+
+	begin();
+	made_proc_text(&made, "one", "1");
+	made_proc_text(&made, "next", "2");
+	path_of("one", path);
+	path_of("next", next);
+	CHECK(files_are_in_place(&files, made.dir));
+	CHECK(add(path, inode_of(path), 0) > 0);
+	CHECK(files_are_in_place(&files, made.dir));
+	CHECK_EQ(rename(next, path), 0);
+	CHECK(!files_are_in_place(&files, made.dir));
+	CHECK_EQ(unlink(path), 0);
+	CHECK(!files_are_in_place(&files, made.dir));
+	end();
+}
+
 int main(void)
 {
 	TEST(test_once);
+	TEST(test_in_place);
 	TEST(test_many);
 	TEST(test_missing);
 	TEST(test_kinds);

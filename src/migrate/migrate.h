@@ -150,6 +150,12 @@ int migrate_source_carry(struct migrate_source *source, struct secure *with,
 			 struct refusal *refusal);
 
 /*
+ * After offer: whether each file that it names still has its name here. If not, it was replaced or deleted meanwhile,
+ * and the target may have seen another one.
+ */
+bool migrate_source_has_its_files(const struct migrate_source *source);
+
+/*
  * Stops all threads and looks again. Refusals leave the process running. EDVSBUSY if the host said
  * `busy` for a whole second.
  */

@@ -91,6 +91,12 @@ bool migrate_source_excludes(const struct migrate_source *source)
 	return excludes;
 }
 
+bool migrate_source_has_its_files(const struct migrate_source *source)
+{
+	assert(source->checked);
+	return files_are_in_place(&source->tree.tables.files, source->tree.inventory[0]->dir);
+}
+
 bool migrate_source_is_whole(const struct migrate_source *source)
 {
 	assert(source->frozen);

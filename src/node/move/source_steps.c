@@ -345,6 +345,12 @@ int source_offer(struct source *d)
 	}
 	if (r == 0)
 		d->report.pid = verdict.pid;
+	if (r < 0 && !migrate_source_has_its_files(d->tracee)) {
+		refusal_clear(&d->refusal);
+		r = refusal_set(&d->refusal, EDVSBUSY,
+				"a file of the process was replaced or deleted while the target "
+				"looked at it; try again");
+	}
 	return r;
 }
 
