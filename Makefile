@@ -13,7 +13,7 @@ SANITIZE_asan := address
 SANITIZE_ubsan := undefined
 SANITIZE_tsan := thread
 
-.PHONY: all setup demo check check-cluster check-corosync histories bench lint measure format asan ubsan tsan clang models fuzz killed programs install deb deb-test machines clean help
+.PHONY: all setup demo check check-cluster check-corosync histories bench bench-redis lint measure format asan ubsan tsan clang models fuzz killed programs install deb deb-test machines clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -47,6 +47,7 @@ help:
 	@echo 'make check-corosync  all other scenarios on Corosync (root)'
 	@echo 'make histories  random faults for SECONDS (default 600) on Corosync, judged by a checker; SEED=N repeats (root)'
 	@echo 'make bench      measure; results in build/bench/results.json (root)'
+	@echo 'make bench-redis  a redis of 100 MB moves under load: the longest reply; results in build/bench/redis.json (root)'
 	@echo 'make lint       only the style and layer checks'
 	@echo 'make measure    count calls, assertions, tests and the like; LIST=1 shows what was counted'
 	@echo 'make format     put every C file into the agreed form'
@@ -84,6 +85,11 @@ bench: setup-run+bench all
 	@$(BUILD_ALL)
 	@mkdir -p $(BUILD)/bench
 	@PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" test/bench/run $(BUILD)/bench/results.json
+
+# 100 MB of redis under redis-benchmark, moved.
+bench-redis: setup-run+programs all
+	@mkdir -p $(BUILD)/bench
+	@PATH="$(CURDIR)/$(BUILD)/bin:$$PATH" scripts/in-own-world test/bench/redis $(BUILD)/bench/redis.json
 
 lint: setup-check all
 	@scripts/lint --build $(BUILD)
