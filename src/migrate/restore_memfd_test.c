@@ -62,7 +62,7 @@ static void test_made(void)
 	restore_end();
 }
 
-/* What is a program gets its rights and seals first, and is open for nothing but reading from then on. */
+/* A file that is a program gets its rights and seals first, and is open for nothing but reading from then on. */
 static void test_programs(void)
 {
 	struct stat status;

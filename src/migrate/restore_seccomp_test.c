@@ -94,7 +94,7 @@ static void test_common(void)
 	end();
 }
 
-/* What not all have is installed by each one that has it. */
+/* A filter that not all have is installed by each one that has it. */
 static void test_own(void)
 {
 	begin(3, 2);

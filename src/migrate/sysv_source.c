@@ -81,7 +81,7 @@ static bool is_alone(struct reading *reading)
 	return reading->alone;
 }
 
-/* What a process did with the object: 0: that says nothing, 1: it moves, 2: it stays. */
+/* The part of a process in the object: 0: that says nothing, 1: it moves, 2: it stays. */
 static unsigned tells(const struct reading *reading, int32_t pid)
 {
 	if (pid > 0 && moves(reading->all, pid))

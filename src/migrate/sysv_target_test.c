@@ -86,7 +86,7 @@ static void test_made(void)
 	end();
 }
 
-/* What is the process's stays. */
+/* Objects that are the process's stay. */
 static void test_decided(void)
 {
 	begin();

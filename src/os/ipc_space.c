@@ -33,7 +33,7 @@ int os_ipc_space_enter(int space)
 void os_ipc_space_leave(int back)
 {
 	assert(back >= 0);
-	/* What this thread does next is meant for another namespace. */
+	/* The next acts of this thread are meant for another namespace. */
 	if (setns(back, CLONE_NEWIPC) < 0)
 		abort();
 	close(back);

@@ -29,7 +29,7 @@ static pid_t start(int ready)
 	return pid;
 }
 
-/* What is made in there is not seen out here, and is there again the next time. */
+/* An object that is made in there is not seen out here, and is there again the next time. */
 static void test_enter(void)
 {
 	char name[32], byte = 0;

@@ -71,7 +71,7 @@ static void test_memory(void)
 	CHECK_EQ(os_sysv_remove(OS_SYSV_MEMORY, memory.id), 0);
 	CHECK_EQ(os_sysv_remove(OS_SYSV_MEMORY, memory.id), -EINVAL);
 	CHECK(os_sysv_open_memory(memory.id, memory.bytes) < 0);
-	/* What follows gets the number that the kernel chooses. */
+	/* The object that follows gets the number that the kernel chooses. */
 	int next = shmget(IPC_PRIVATE, 1, 0600);
 
 	CHECK(next >= 0 && next != memory.id);
