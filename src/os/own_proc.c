@@ -32,6 +32,16 @@ static void undo(int before, int root)
 		_exit(1); /* rather no init than one that sees other files */
 }
 
+/*
+ * Terminals with numbers of the container's own. The group has the number that Debian gives to "tty". Without it, the
+ * container's are among those of the node.
+ */
+static void own_terminals(void)
+{
+	mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+	      "newinstance,ptmxmode=0666,mode=620,gid=5");
+}
+
 int os_own_proc(void)
 {
 	OS_CLEANUP_FD int before = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
@@ -43,8 +53,10 @@ int os_own_proc(void)
 	/* Slaves: a mount made on the node comes in, and none made here goes out. */
 	if (!has_changed_root(root)) {
 		if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0 &&
-		    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+		    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0) {
+			own_terminals();
 			return 0;
+		}
 		error = errno;
 	}
 	undo(before, root);

@@ -35,6 +35,23 @@ static uint64_t inode_of(const char *path)
 	return stat(path, &status) == 0 ? status.st_ino : 0;
 }
 
+/* Whether the machine has terminals, and whether the first new one has the first number. */
+static bool has_terminals(void)
+{
+	return access("/dev/pts/ptmx", F_OK) == 0;
+}
+
+static bool has_first_terminal(void)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY);
+	const char *name = fd < 0 ? NULL : ptsname(fd);
+	bool first = name && strcmp(name, "/dev/pts/0") == 0 && grantpt(fd) == 0 &&
+		     unlockpt(fd) == 0 && access(name, R_OK) == 0;
+
+	close(fd);
+	return first;
+}
+
 /* It sees itself as process 1, and the same files as before. */
 static int look(void)
 {
@@ -52,6 +69,8 @@ static int look(void)
 		return 3;
 	if (inode_of("/") != root)
 		return 4;
+	if (has_terminals() && !has_first_terminal())
+		return 6;
 	return inode_of("/proc/self/ns/mnt") != mounts ? 0 : 5;
 }
 
