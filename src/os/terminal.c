@@ -45,37 +45,43 @@ static bool is_plain(int fd)
 {
 	int discipline = -1;
 
+	assert(fd >= 0);
 	return ioctl(fd, TIOCGETD, &discipline) == 0 && discipline == 0;
 }
 
-static bool is_exclusive(int fd)
+bool os_terminal_is_exclusive(int fd)
 {
 	int exclusive = 0;
 
+	assert(fd >= 0);
 	return ioctl(fd, TIOCGEXCL, &exclusive) == 0 && exclusive;
 }
 
 int os_terminal_look(int master, struct os_terminal_state *state)
 {
 	struct pollfd news = { .fd = master, .events = POLLPRI };
+	struct termios2 settings;
 	int packets = 0, locked = 0;
 
 	*state = (struct os_terminal_state){ 0 };
-	if (ioctl(master, TCGETS2, state->settings) < 0 ||
-	    ioctl(master, TIOCGWINSZ, &state->size) < 0 || ioctl(master, TIOCGPKT, &packets) < 0 ||
-	    ioctl(master, TIOCGPTLCK, &locked) < 0 || poll(&news, 1, 0) < 0)
+	if (ioctl(master, TCGETS2, &settings) < 0 || ioctl(master, TIOCGWINSZ, &state->size) < 0 ||
+	    ioctl(master, TIOCGPKT, &packets) < 0 || ioctl(master, TIOCGPTLCK, &locked) < 0 ||
+	    poll(&news, 1, 0) < 0)
 		return -errno;
+	memcpy(state->settings, &settings, sizeof(settings));
 	state->packets = packets;
+	state->edits_outside = settings.c_lflag & EXTPROC;
 	state->locked = locked;
 	state->news = news.revents & POLLPRI;
 	state->left = news.revents & POLLHUP;
 	state->is_plain = is_plain(master);
-	state->exclusive_master = is_exclusive(master);
+	state->exclusive_master = os_terminal_is_exclusive(master);
 	return 0;
 }
 
 int os_terminal_owner(int master, pid_t *session, pid_t *group)
 {
+	assert(master >= 0);
 	*session = *group = 0;
 	if (ioctl(master, TIOCGSID, session) < 0)
 		return errno == ENOTTY ? 0 : -errno;
@@ -86,6 +92,7 @@ int os_terminal_lock(int master, bool locked)
 {
 	int value = locked;
 
+	assert(master >= 0);
 	return result(ioctl(master, TIOCSPTLCK, &value));
 }
 
@@ -103,13 +110,22 @@ int os_terminal_set_packets(int master, bool packets)
 {
 	int value = packets;
 
+	assert(master >= 0);
 	return result(ioctl(master, TIOCPKT, &value));
+}
+
+int os_terminal_set(int master, const struct os_terminal_state *state)
+{
+	if (ioctl(master, TCSETS2, state->settings) < 0)
+		return -errno;
+	return os_terminal_set_packets(master, state->packets);
 }
 
 int os_terminal_slave(int master)
 {
 	int locked = 0;
 
+	assert(master >= 0);
 	if (ioctl(master, TIOCGPTLCK, &locked) < 0)
 		return -errno;
 	if (locked)
@@ -164,6 +180,7 @@ bool os_terminal_is_pair(int master, int slave)
 {
 	struct termios2 was, marked, seen;
 
+	assert(master >= 0 && slave != master);
 	if (ioctl(master, TCGETS2, &was) < 0)
 		return false;
 	marked = was;

@@ -20,18 +20,18 @@ struct os_terminal_size {
 struct os_terminal_state {
 	uint8_t settings[OS_TERMINAL_SETTINGS_BYTES];
 	struct os_terminal_size size;
-	bool packets;  /* TIOCPKT */
-	bool news;     /* a status of that mode waits */
-	bool locked;   /* no slave can be opened */
-	bool left;     /* a slave was open, and none is */
-	bool is_plain; /* both ends have the usual line discipline */
-	bool exclusive_master, exclusive_slave;
+	bool packets;	    /* TIOCPKT */
+	bool news;	    /* a status of that mode waits */
+	bool locked;	    /* no slave can be opened */
+	bool left;	    /* a slave was open, and none is */
+	bool is_plain;	    /* it has the usual line discipline */
+	bool edits_outside; /* its lines are edited by the program behind the master (EXTPROC) */
+	bool exclusive_master;
 };
 
 /* The number N of /dev/pts/N. -EIO: it was hung up; -ENOTTY: it is none; -ENXIO: a terminal of another kind. */
 int os_terminal_number(int fd, uint32_t *number, bool *is_master);
 
-/* slave: one of the pair, or -1: it is opened for that, but not if none was opened before. */
 int os_terminal_look(int master, struct os_terminal_state *state);
 
 /* Session and foreground group, as numbers of the caller's pid namespace; 0: none. */
@@ -39,8 +39,12 @@ int os_terminal_owner(int master, pid_t *session, pid_t *group);
 
 int os_terminal_lock(int master, bool locked);
 int os_terminal_set_size(int master, const struct os_terminal_size *size);
+bool os_terminal_is_exclusive(int fd);
 int os_terminal_set_exclusive(int fd, bool exclusive);
 int os_terminal_set_packets(int master, bool packets);
+
+/* The settings and the mode of packets. */
+int os_terminal_set(int master, const struct os_terminal_state *state);
 
 /* A descriptor of the slave that does not wait, owned by the caller; the lock is left as it was. */
 int os_terminal_slave(int master);

@@ -20,6 +20,7 @@
 #include "os/thread.h"
 
 #define PATIENCE_NS 2000000000
+#define PATIENCE_MS 2000
 #define NAP_NS	    1000000
 #define STOP	    0x13
 
@@ -177,6 +178,7 @@ int os_terminal_take(int master, const struct os_terminal_state *state,
 	struct ends ends;
 	int r = begin(&ends, master, state);
 
+	assert(ends.slave >= 0 || r < 0);
 	queue->output_bytes = queue->input_count = 0;
 	queue->flow = OS_TERMINAL_RUNS;
 	if (ends.slave < 0)
@@ -204,6 +206,7 @@ static int write_all(int fd, const void *bytes, size_t count)
 {
 	int64_t deadline_ns = os_now_ns() + PATIENCE_NS;
 
+	assert(fd >= 0);
 	for (size_t done = 0; done < count;) {
 		ssize_t n = write(fd, (const uint8_t *)bytes + done, count - done);
 
@@ -224,6 +227,7 @@ static int await_input(const struct ends *ends, uint32_t count)
 	int64_t deadline_ns = os_now_ns() + PATIENCE_NS;
 	int have = 0;
 
+	is_ready(ends->slave, POLLIN); /* which waits for the worker if there is nothing */
 	while (ioctl(ends->slave, FIONREAD, &have) == 0 && (uint32_t)have < count) {
 		if (os_now_ns() > deadline_ns)
 			return -ETIMEDOUT;
@@ -235,6 +239,7 @@ static int await_input(const struct ends *ends, uint32_t count)
 static int skip_output(const struct ends *ends, uint32_t count)
 {
 	int64_t deadline_ns = os_now_ns() + PATIENCE_NS;
+	struct pollfd one = { .fd = ends->master, .events = POLLIN };
 	uint8_t bytes[1024];
 
 	while (count) {
@@ -243,10 +248,8 @@ static int skip_output(const struct ends *ends, uint32_t count)
 
 		if (got > 0)
 			count -= (uint32_t)got;
-		else if (os_now_ns() > deadline_ns)
+		else if (os_now_ns() > deadline_ns || poll(&one, 1, PATIENCE_MS) < 0)
 			return -ETIMEDOUT;
-		else
-			os_thread_sleep_ns(NAP_NS);
 	}
 	return 0;
 }
@@ -254,6 +257,7 @@ static int skip_output(const struct ends *ends, uint32_t count)
 /* The first `count` units, which are to be read by one read that they do not end a line of. */
 static int put_raw(const struct ends *ends, const struct os_terminal_queue *queue, uint32_t count)
 {
+	assert(count <= OS_TERMINAL_ROOM);
 	int r = set_quiet(ends, 0);
 
 	if (r == 0)
@@ -265,6 +269,7 @@ static int put_raw(const struct ends *ends, const struct os_terminal_queue *queu
 static uint8_t unused_byte(const struct ends *ends, const struct os_terminal_queue *queue,
 			   uint8_t other)
 {
+	assert(queue->input_count <= OS_TERMINAL_QUEUE_MAX);
 	bool used[256] = { [0] = true, ['\n'] = true };
 
 	for (uint32_t i = 0; i < queue->input_count; i++)
@@ -283,6 +288,7 @@ static int put_lines(const struct ends *ends, const struct os_terminal_queue *qu
 	uint8_t print = unused_byte(ends, queue, 0), end = unused_byte(ends, queue, print);
 	uint32_t open = 0, echoed = 0;
 
+	assert(from <= to && to <= OS_TERMINAL_ROOM);
 	settings.c_cc[VREPRINT] = print;
 	settings.c_cc[VEOF] = end;
 	int r = !print || !end ? -E2BIG : set(ends, &settings);
