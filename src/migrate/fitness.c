@@ -125,11 +125,6 @@ static int check_session(struct inventory *inventory, struct refusal *refusal)
 		return refuse(refusal,
 			      "the process is not the leader of a session and process group "
 			      "of its own; start it with `dvs run`");
-	read = procdir_read(inventory->dir, "stat", &inventory->text);
-	if (read < 0)
-		return ended_refuse(inventory->dir, read, "status", refusal);
-	if (inventory_stat_field(inventory->text.text, 7))
-		return refuse(refusal, "the process has a controlling terminal, which cannot move");
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "migrate/descriptors_source.h"
 #include "migrate/others.h"
 #include "os/kcmp.h"
+#include "migrate/terminals.h"
 
 int inventories_name(const struct inventories *all, uint32_t index, int r, struct refusal *refusal)
 {
@@ -118,6 +119,8 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 	if (r == 0)
 		r = sysv_read(all, refusal);
 	}
+	if (r == 0)
+		r = terminals_check(all, refusal);
 	if (r == 0 && memories_add_files(&all->tables->memories, &all->tables->files) < 0)
 		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	if (r == 0)

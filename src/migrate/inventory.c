@@ -195,6 +195,7 @@ static void read_stat(struct inventory *inventory)
 	}
 	inventory->start_time = inventory_stat_field(inventory->text.text, 22);
 	inventory->member.exit_signal = (uint32_t)inventory_stat_field(inventory->text.text, 38);
+	inventory->terminal = inventory_stat_field(inventory->text.text, 7);
 }
 
 /* The rights of the main thread. More groups than there is room for are refused when it is frozen. */

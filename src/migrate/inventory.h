@@ -38,6 +38,7 @@ struct inventory {
 	char comm[16];
 	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
 	uint64_t needs;			/* enum image_needs */
+	uint64_t terminal;		/* the device of its controlling terminal, 0: it has none */
 	pid_t init;			/* pid 1 of its container */
 	const struct inventory *parent; /* if that moves too, else NULL; not owned */
 	bool is_of_thread; /* a child that a thread of its parent has made which is not the main one */

@@ -24,6 +24,8 @@ static const struct {
 	{ IMAGE_DESCRIPTION_UNIX_SOCKET, &kind_unix_socket },
 	{ IMAGE_DESCRIPTION_UNIX_CONNECTION, &kind_unix_connection },
 	{ IMAGE_DESCRIPTION_FIFO, &kind_fifo },
+	{ IMAGE_DESCRIPTION_TERMINAL_MASTER, &kind_terminal_master },
+	{ IMAGE_DESCRIPTION_TERMINAL, &kind_terminal },
 	{ 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },
 };

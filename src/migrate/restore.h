@@ -70,7 +70,8 @@ struct restore {
 	 */
 	struct restore *(*member)(void *tree, int32_t vpid);
 	void *tree;
-	unsigned sent; /* descriptors, since calls were run last */
+	struct restore_terminals *terminals; /* of the tree */
+	unsigned sent;			     /* descriptors, since calls were run last */
 	bool *lock_lacks; /* owned: of each lock of the picture, whether the source still has it; NULL: none */
 	int sock;	   /* our end of the way to the shells, owned by the tree */
 	int mem;	   /* /proc/PID/mem, owned by the tree */

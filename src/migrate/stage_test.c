@@ -220,6 +220,15 @@ static void enter_network(struct stage *stage, int side)
 	close(fd);
 }
 
+/* Where the machine has no terminals, none is needed. */
+static void make_terminals(void)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		_exit(1);
+	mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+	      "newinstance,ptmxmode=0666,mode=620");
+}
+
 static int open_side(struct stage *stage, int side)
 {
 	int pair[2];
@@ -229,7 +238,8 @@ static int open_side(struct stage *stage, int side)
 	struct {
 		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 		uint64_t set_tid, set_tid_size, cgroup;
-	} args = { .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC, .exit_signal = SIGCHLD };
+	} args = { .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS,
+		   .exit_signal = SIGCHLD };
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	if (pid < 0) {
@@ -240,6 +250,7 @@ static int open_side(struct stage *stage, int side)
 	if (pid == 0) {
 		close(pair[0]);
 		bring_up_loopback();
+		make_terminals();
 		run_init(pair[1]);
 	}
 	close(pair[1]);

@@ -216,7 +216,7 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 		r = clocks_restore(restore, &target->offer.machine, offer_is_local(&target->offer),
 				   refusal);
 	if (r == 0)
-		r = target_tree_make_offered(&target->tree, &target->offer.tables.members, refusal);
+		r = target_tree_make_offered(&target->tree, &target->offer.tables, refusal);
 	return r ? r : fault_here(FAULT_TARGET_CLEARED, refusal);
 }
 
@@ -400,7 +400,7 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 
 	if (r == 0)
 		r = sysv_settle(&tree->tables.sysv, refusal);
-	descriptions_let_go(&tree->tables.descriptions);
+	target_tree_let_go(tree);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = restore_join(tree->process[i], refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)

@@ -214,6 +214,7 @@ static int end_shell(struct target_tree *tree, uint32_t index, struct refusal *r
 /* All that make each other. */
 struct family {
 	struct target_tree *tree;
+	const struct tables *tables;
 	const struct members *members;
 	struct members gone; /* leaders that have gone: their shells end when the others are made */
 	bool *had_turn;	     /* owned; of members, then of those that have gone */
@@ -334,6 +335,20 @@ static int set_groups(struct family *family, bool leaders)
 	return r;
 }
 
+/* Those that are born later inherit it. */
+static int take_terminal(const struct family *family, const struct image_member *leader)
+{
+	const struct description *description =
+		terminals_of_session(&family->tables->descriptions, leader->vpid);
+
+	if (!description)
+		return 0;
+	const struct terminal_master master = terminals_read_master(&description->image);
+
+	return restore_terminal_take(target_tree_of(family->tree, leader->vpid), &master,
+				     family->refusal);
+}
+
 /* A process that is there makes all that it is to make. */
 static int take_turn(struct family *family, const struct image_member *member)
 {
@@ -343,6 +358,8 @@ static int take_turn(struct family *family, const struct image_member *member)
 	if (r == 0 && leads && member != &family->members->member[0])
 		r = call(target_tree_of(family->tree, member->vpid), "make its session", SYS_setsid,
 			 0, 0, family->refusal);
+	if (r == 0 && leads)
+		r = take_terminal(family, member);
 	if (r == 0)
 		r = make_children(family, member, false);
 	return r == 0 && leads ? make_orphans(family, member) : r;
@@ -384,10 +401,13 @@ static int end_passing(struct target_tree *tree, struct refusal *refusal)
 	return r;
 }
 
-int target_shells_make(struct target_tree *tree, const struct members *members,
+int target_shells_make(struct target_tree *tree, const struct tables *tables,
 		       struct refusal *refusal)
 {
-	struct family family = { .tree = tree, .members = members, .refusal = refusal };
+	const struct members *members = &tables->members;
+	struct family family = {
+		.tree = tree, .tables = tables, .members = members, .refusal = refusal
+	};
 	int r = members_find_gone(members, &family.gone);
 
 	assert(tree->count == 1 && members->count);

@@ -5,7 +5,7 @@
 #include "migrate/target_tree.h"
 
 /* The shells of the members of a tree but the first, which is there and entered. They return 0 or a refusal. */
-int target_shells_make(struct target_tree *tree, const struct members *members,
+int target_shells_make(struct target_tree *tree, const struct tables *tables,
 		       struct refusal *refusal);
 
 /* Ends those that were made by the offer: nothing of them is left in the first. */

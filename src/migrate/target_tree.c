@@ -53,6 +53,7 @@ struct restore *target_tree_add(struct target_tree *tree)
 	restore->host = tree->host;
 	restore->member = member_of;
 	restore->tree = tree;
+	restore->terminals = &tree->terminals;
 	restore->picture.tables = &tree->tables;
 	restore->dir = restore->sock = restore->mem = restore->root = -1;
 	if (calls_init(&restore->calls) < 0) {
@@ -88,6 +89,7 @@ void target_tree_deinit(struct target_tree *tree)
 	while (tree->count)
 		restore_free(tree->process[--tree->count]);
 	free(tree->process);
+	restore_terminals_close(&tree->terminals);
 	tables_free(&tree->tables);
 	os_close(tree->init);
 	*tree = (struct target_tree){ .init = -1 };
@@ -101,28 +103,61 @@ struct restore *target_tree_of(const struct target_tree *tree, int32_t vpid)
 	return NULL;
 }
 
-int target_tree_make_offered(struct target_tree *tree, const struct members *offered,
+int target_tree_make_offered(struct target_tree *tree, const struct tables *offered,
 			     struct refusal *refusal)
 {
+	const struct members *members = &offered->members;
+
 	assert(!tree->offered);
-	/* Another signal could not be forgotten, should they be made in vain. */
-	for (uint32_t i = 1; i < offered->count; i++)
-		if (offered->member[i].exit_signal && offered->member[i].exit_signal != SIGCHLD)
+	/* Another signal could not be forgotten, should they be made in vain; nor could the first one's terminal. */
+	for (uint32_t i = 1; i < members->count; i++)
+		if (members->member[i].exit_signal && members->member[i].exit_signal != SIGCHLD)
 			return 0;
+	if (terminals_of_session(&offered->descriptions, members->member[0].vpid))
+		return 0;
 	tree->offered = offered;
 	return target_shells_make(tree, offered, refusal);
 }
 
-int target_tree_make(struct target_tree *tree, struct refusal *refusal)
+static int set_foregrounds(struct target_tree *tree, struct refusal *refusal)
 {
-	const struct members *members = &tree->tables.members;
+	const struct descriptions *descriptions = &tree->tables.descriptions;
 	int r = 0;
 
-	if (tree->offered && members_are_same(tree->offered, members))
-		return 0;
-	if (tree->offered)
+	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
+		const struct image_description *image = &descriptions->description[i].image;
+
+		if (image->kind != IMAGE_DESCRIPTION_TERMINAL_MASTER)
+			continue;
+		const struct terminal_master master = terminals_read_master(image);
+		struct restore *leader =
+			master.session ? target_tree_of(tree, master.session) : NULL;
+
+		if (leader)
+			r = restore_terminal_foreground(leader, &master, refusal);
+	}
+	return r;
+}
+
+int target_tree_make(struct target_tree *tree, struct refusal *refusal)
+{
+	const struct tables *tables = &tree->tables;
+	bool is_made = tree->offered &&
+		       members_are_same(&tree->offered->members, &tables->members) &&
+		       terminals_are_same(&tree->offered->descriptions, &tables->descriptions);
+	int r = 0;
+
+	if (tree->offered && !is_made)
 		r = target_shells_unmake(tree, refusal);
-	return r ? r : target_shells_make(tree, members, refusal);
+	if (r == 0 && !is_made)
+		r = target_shells_make(tree, tables, refusal);
+	return r ? r : set_foregrounds(tree, refusal);
+}
+
+void target_tree_let_go(struct target_tree *tree)
+{
+	descriptions_let_go(&tree->tables.descriptions);
+	restore_terminals_close(&tree->terminals);
 }
 
 static bool has_specials(const struct maps *maps, const struct maps *wanted)

@@ -2,7 +2,7 @@
 #ifndef DVS_MIGRATE_TARGET_TREE_H
 #define DVS_MIGRATE_TARGET_TREE_H
 
-#include "migrate/restore.h"
+#include "migrate/restore_terminal.h"
 
 struct os_affinity;
 
@@ -20,8 +20,9 @@ struct os_affinity;
 struct target_tree {
 	const struct migrate_host *host;
 	struct tables tables; /* the objects of the stream */
-	const struct members
-		*offered;	  /* by which the shells are made already, or NULL; of the offer */
+	const struct tables
+		*offered; /* by which the shells are made already, or NULL; of the offer */
+	struct restore_terminals terminals;
 	struct restore **process; /* owned; parents first */
 	uint32_t count, capacity;
 	int init; /* /proc/PID of the init of the shells, owned; -1: not opened yet */
@@ -36,14 +37,17 @@ struct restore *target_tree_add(struct target_tree *tree);
 void target_tree_forget(struct target_tree *tree, uint32_t index);
 
 /* The offer stays until the tree is made, or killed. */
-int target_tree_make_offered(struct target_tree *tree, const struct members *offered,
+int target_tree_make_offered(struct target_tree *tree, const struct tables *offered,
 			     struct refusal *refusal);
 
-/* The objects are known. */
+/* The objects are known. The foreground groups of controlling terminals are those of the processes from now on. */
 int target_tree_make(struct target_tree *tree, struct refusal *refusal);
 
 /* The process, or the shell, with this number in its pid namespace, or NULL. */
 struct restore *target_tree_of(const struct target_tree *tree, int32_t vpid);
+
+/* All have their descriptors. */
+void target_tree_let_go(struct target_tree *tree);
 
 /* Before the layout of a process is restored, which its picture has. The first is entered already. */
 int target_tree_enter(struct target_tree *tree, struct restore *restore, struct refusal *refusal);

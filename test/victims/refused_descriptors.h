@@ -9,12 +9,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #include "victims/refused.h"
 
@@ -258,9 +260,44 @@ static void fifo(void)
 	leave_reader(ends);
 }
 
+/* Another process has the master, as where a user's own terminal is used. */
+static int leave_master(int flags)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+	NEED(master >= 0 && unlockpt(master) == 0);
+	int slave = open(ptsname(master), O_RDWR | flags);
+
+	NEED(slave >= 0);
+	leave_reader((const int[2]){ master, slave });
+	return slave;
+}
+
 static void terminal(void)
 {
-	NEED(open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0);
+	leave_master(O_NOCTTY);
+}
+
+static void controlling_terminal(void)
+{
+	close(leave_master(0));
+}
+
+/* The other way round. */
+static void terminal_master(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+	NEED(master >= 0 && unlockpt(master) == 0);
+	leave_reader((const int[2]){ open(ptsname(master), O_RDWR | O_NOCTTY), master });
+}
+
+static void terminal_status(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), on = 1;
+
+	NEED(master >= 0 && unlockpt(master) == 0 && ioctl(master, TIOCPKT, &on) == 0);
+	NEED(tcflush(open(ptsname(master), O_RDWR | O_NOCTTY), TCIOFLUSH) == 0);
 }
 
 static int waits_for(int fd, uint32_t events)
@@ -392,6 +429,9 @@ static const struct kind descriptor_kinds[] = {
 	{ "pipe", "a pipe to another process", pipes },
 	{ "fifo", "a FIFO to another process", fifo },
 	{ "terminal", "terminal", terminal },
+	{ "controlling_terminal", "a controlling terminal", controlling_terminal },
+	{ "terminal_master", "in no process that moves", terminal_master },
+	{ "terminal_status", "TIOCPKT", terminal_status },
 	{ "epoll_closed", "has closed", epoll_closed },
 	{ "epoll_replaced", "has closed", epoll_replaced },
 	{ "epoll_fired", "EPOLLONESHOT", epoll_fired },
