@@ -35,7 +35,7 @@ static const char *const carried[] = {
 	"family_sockets", "orphans",    "seccomp",	     "sysv", "file_locks",	    "watches",
 	"pidfds",	  "asynchronous",	    "stops",
 	"tables","sealed",
-	"sysv",		  "deleted_program", "memory_program",   "deleted_folders", "terminals",
+	"sysv",		  "deleted_program", "memory_program",   "deleted_folders", "terminals",	    "kernel_files",
 };
 
 static bool is_wanted(const char *victim)

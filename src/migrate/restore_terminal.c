@@ -87,6 +87,8 @@ static int call(struct restore *leader, const struct terminal_master *master, co
 		uint64_t request, const int32_t *argument, struct refusal *refusal)
 {
 	struct restore_terminal *terminal;
+
+	assert(leader->threads.count);
 	int r = restore_terminal(leader, master, &terminal, refusal);
 	int slave = r ? r : restore_terminal_slave(terminal, refusal);
 

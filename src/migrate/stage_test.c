@@ -220,10 +220,11 @@ static void enter_network(struct stage *stage, int side)
 	close(fd);
 }
 
-/* Where the machine has no terminals, none is needed. */
-static void make_terminals(void)
+/* As a container has them. Where the machine has no terminals, none is needed. */
+static void mount_own(void)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		_exit(1);
 	mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 	      "newinstance,ptmxmode=0666,mode=620");
@@ -250,7 +251,7 @@ static int open_side(struct stage *stage, int side)
 	if (pid == 0) {
 		close(pair[0]);
 		bring_up_loopback();
-		make_terminals();
+		mount_own();
 		run_init(pair[1]);
 	}
 	close(pair[1]);

@@ -102,6 +102,7 @@ bool terminals_are_same(const struct descriptions *a, const struct descriptions 
 static int check_one(const struct inventory *inventory, const struct descriptions *descriptions,
 		     struct refusal *refusal)
 {
+	assert(inventory->member.session);
 	const struct description *of_session =
 		terminals_of_session(descriptions, inventory->member.session);
 	bool has = inventory->terminal != 0;
