@@ -119,8 +119,11 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 	if (r == 0)
 		r = sysv_read(all, refusal);
 	}
-	if (r == 0)
-		r = terminals_check(all, refusal);
+	for (uint32_t i = 0; i < all->count && r == 0; i++)
+		r = inventories_name(all, i,
+				     terminals_check(all->inventory[i], &all->tables->descriptions,
+						     refusal),
+				     refusal);
 	if (r == 0 && memories_add_files(&all->tables->memories, &all->tables->files) < 0)
 		r = refusal_set(refusal, EDVSNOMEM, "out of memory");
 	if (r == 0)

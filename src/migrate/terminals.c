@@ -99,8 +99,8 @@ bool terminals_are_same(const struct descriptions *a, const struct descriptions 
 	return are_within(a, b) && are_within(b, a);
 }
 
-static int check_one(const struct inventory *inventory, const struct descriptions *descriptions,
-		     struct refusal *refusal)
+int terminals_check(const struct inventory *inventory, const struct descriptions *descriptions,
+		    struct refusal *refusal)
 {
 	assert(inventory->member.session);
 	const struct description *of_session =
@@ -121,16 +121,4 @@ static int check_one(const struct inventory *inventory, const struct description
 			   "the process has a controlling terminal whose other end does not move "
 			   "with it; start a program that gives it one, as `script` or `tmux`, and "
 			   "the process inside that");
-}
-
-int terminals_check(const struct inventories *all, struct refusal *refusal)
-{
-	int r = 0;
-
-	assert(all->count);
-	for (uint32_t i = 0; i < all->count && r == 0; i++)
-		r = inventories_name(
-			all, i, check_one(all->inventory[i], &all->tables->descriptions, refusal),
-			refusal);
-	return r;
 }

@@ -3,7 +3,7 @@
 #define DVS_MIGRATE_TERMINALS_H
 
 #include "migrate/descriptions.h"
-#include "migrate/inventories.h"
+#include "migrate/inventory.h"
 #include "os/terminal.h"
 
 /*
@@ -56,10 +56,8 @@ const struct description *terminals_slave(const struct descriptions *description
 /* Whether both have the same controlling terminals, of the same sessions and sizes. */
 bool terminals_are_same(const struct descriptions *a, const struct descriptions *b);
 
-/*
- * Source, all descriptions are known: whether the controlling terminals of the processes move with them. 0 or a
- * refusal.
- */
-int terminals_check(const struct inventories *all, struct refusal *refusal);
+/* Source, all descriptions are known: whether the controlling terminal of the process moves with it. 0 or a refusal. */
+int terminals_check(const struct inventory *inventory, const struct descriptions *descriptions,
+		    struct refusal *refusal);
 
 #endif

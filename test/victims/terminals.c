@@ -84,7 +84,7 @@ static void fill_lines(void)
 	VICTIM_CHECK(says(lines[1], "out\nput"));
 }
 
-/* By lines, without an echo; the last of them is not ended. */
+/* By lines, without an echo; the last of them is not ended. It is the root's controlling terminal. */
 static void build_lines(void)
 {
 	struct termios settings;
@@ -97,6 +97,7 @@ static void build_lines(void)
 	settings.c_cc[VINTR] = 7;
 	VICTIM_CHECK(tcsetattr(lines[1], TCSANOW, &settings) == 0);
 	VICTIM_CHECK(ioctl(lines[0], TIOCSWINSZ, &size) == 0);
+	VICTIM_CHECK(ioctl(lines[1], TIOCSCTTY, 0) == 0);
 	VICTIM_CHECK(fchmod(lines[1], 0613) == 0 && fchown(lines[1], 5, 6) == 0);
 	fill_lines();
 }
@@ -113,6 +114,7 @@ static void check_lines(void)
 	VICTIM_CHECK((settings.c_lflag & (ICANON | ECHO)) == ICANON);
 	VICTIM_CHECK(ioctl(lines[1], TIOCGWINSZ, &size) == 0 && size.ws_row == ROWS);
 	VICTIM_CHECK(fstat(lines[1], &status) == 0 && (status.st_mode & 07777) == 0613);
+	VICTIM_CHECK(tcgetsid(lines[1]) == getpid() && tcgetpgrp(lines[1]) == getpid());
 	VICTIM_CHECK(status.st_uid == 5 && status.st_gid == 6);
 	VICTIM_CHECK(hears(lines[1], "first\n") && hears(lines[1], "second\n"));
 	VICTIM_CHECK(says(lines[0], "\177lf\n") && hears(lines[1], "half\n"));
