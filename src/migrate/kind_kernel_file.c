@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files in which the kernel tells of itself or of a process that moves (/proc, /sys), open for reading: opened again by
- * their name, at the same position. What is read after that is what the target's kernel tells.
+ * their name, at the same position. From there on, the process reads the words of the target's kernel.
  */
 #include "migrate/kind.h"
 

@@ -121,20 +121,19 @@ int target_tree_make_offered(struct target_tree *tree, const struct tables *offe
 
 static int set_foregrounds(struct target_tree *tree, struct refusal *refusal)
 {
-	const struct descriptions *descriptions = &tree->tables.descriptions;
+	const struct tables *tables = &tree->tables;
 	int r = 0;
 
-	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
-		const struct image_description *image = &descriptions->description[i].image;
+	for (uint32_t i = 0; i < tables->members.count && r == 0; i++) {
+		int32_t vpid = tables->members.member[i].vpid;
+		const struct description *description =
+			terminals_of_session(&tables->descriptions, vpid);
 
-		if (image->kind != IMAGE_DESCRIPTION_TERMINAL_MASTER)
+		if (!description)
 			continue;
-		const struct terminal_master master = terminals_read_master(image);
-		struct restore *leader =
-			master.session ? target_tree_of(tree, master.session) : NULL;
+		const struct terminal_master master = terminals_read_master(&description->image);
 
-		if (leader)
-			r = restore_terminal_foreground(leader, &master, refusal);
+		r = restore_terminal_foreground(target_tree_of(tree, vpid), &master, refusal);
 	}
 	return r;
 }

@@ -16,7 +16,7 @@ struct os_terminal_size {
 	uint16_t rows, columns, width, height; /* as the kernel has them */
 };
 
-/* What a pair is told apart by and how it is set; the settings are those of the slave. */
+/* The state of a pair; the settings are those of the slave. */
 struct os_terminal_state {
 	uint8_t settings[OS_TERMINAL_SETTINGS_BYTES];
 	struct os_terminal_size size;

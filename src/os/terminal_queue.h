@@ -5,8 +5,8 @@
 #include "os/terminal.h"
 
 /*
- * What is under way in a pseudo-terminal. The kernel shows it to none but a reader, so that it is taken out and put
- * back; the processes that use the terminal stand meanwhile.
+ * The bytes under way in a pseudo-terminal. The kernel shows them to none but a reader, so that they are taken out and
+ * put back; the processes that use the terminal stand meanwhile.
  *
  * Input is a row of units: bytes that a reader of the slave gets, and ends of file. Of a terminal that reads by lines,
  * those after the last end of a line can still be edited. The line discipline has OS_TERMINAL_ROOM units at most; the

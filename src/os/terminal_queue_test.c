@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one terminal has under way is put into another one; and into the first one again. */
+/* The bytes under way in one terminal are put into another one, and into the first one again. */
 #include "os/terminal_queue.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ static void say(int fd, const char *text)
 	CHECK_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-/* What the next reads give, each as "<text>", until there is nothing. */
+/* Whether the next reads give this, each as "<text>", until there is nothing. */
 static bool hears(int fd, const char *wanted)
 {
 	char got[100], text[256] = "";
