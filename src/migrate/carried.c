@@ -85,6 +85,7 @@ int carried_want(struct carried *carried, const struct file *file, struct refusa
 
 bool carried_lacks(const struct carried *carried)
 {
+	assert(carried->count <= carried->capacity);
 	for (uint32_t i = 0; i < carried->count; i++)
 		if (carried->file[i].fd < 0)
 			return true;
@@ -145,6 +146,7 @@ static int take_digests(struct carried *carried, struct reader *reader, struct r
 static int refuse_keeping(const struct carried *carried, const struct file *file, int r,
 			  struct refusal *refusal)
 {
+	assert(r < 0);
 	if (r == -ENOSPC)
 		return refusal_set(refusal, EDVSNOSPC,
 				   "the target has no room for the files that the process needs: "
@@ -163,6 +165,7 @@ static int refuse_keeping(const struct carried *carried, const struct file *file
 static int take_bytes(const struct carried *carried, const struct file *file, int fd,
 		      struct reader *reader, struct refusal *refusal)
 {
+	assert(fd >= 0);
 	for (uint64_t at = 0; at < file->image.size;) {
 		const struct image_file_bytes *bytes;
 		const void *payload;
@@ -197,6 +200,7 @@ static int take_file(const struct carried *carried, struct carried_file *one, st
 					    .mtime_ns = image->mtime_ns };
 	int fd = os_store_begin(carried->folder);
 
+	assert(one->told && one->fd < 0);
 	if (fd < 0)
 		return refuse_keeping(carried, one->file, fd, refusal);
 	int r = take_bytes(carried, one->file, fd, reader, refusal);
@@ -259,6 +263,7 @@ static int make_room(const struct carried *carried, struct refusal *refusal)
 {
 	uint64_t bytes = 0;
 
+	assert(carried->folder >= 0);
 	for (uint32_t i = 0; i < carried->count; i++) {
 		uint64_t size = carried->file[i].fd >= 0 ? 0 : carried->file[i].file->image.size;
 

@@ -59,6 +59,7 @@ static int read_wanted(struct asked *asked, const struct files *files, struct se
 
 static int refuse_reading(const struct file *file, int r, struct refusal *refusal)
 {
+	assert(r < 0);
 	return refusal_set(refusal, EDVSIO, "%s cannot be carried to the target: %s", file->path,
 			   strerror(-r));
 }
@@ -69,6 +70,7 @@ static int open_offered(const struct file *file, int dir, struct refusal *refusa
 	struct os_status status;
 	int fd = files_open(dir, file->path, OS_OPEN_READ);
 
+	assert(files_can_be_carried(file));
 	if (fd < 0)
 		return refuse_reading(file, fd, refusal);
 	if (os_status(fd, &status) == 0 && status.device == file->image.device &&
@@ -100,6 +102,7 @@ static int write_digest(struct writer *writer, const struct file *file, int dir,
 static int write_bytes(struct writer *writer, const struct file *file, int fd,
 		       struct refusal *refusal)
 {
+	assert(fd >= 0);
 	for (uint64_t at = 0; at < file->image.size;) {
 		uint64_t left = file->image.size - at;
 		size_t most = left < IMAGE_FILE_BYTES_MAX ? (size_t)left : IMAGE_FILE_BYTES_MAX;

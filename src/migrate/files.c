@@ -359,8 +359,8 @@ static int add_missing(struct files *files, int dir, const char *path,
 	unsigned long type = 0;
 	int fd = os_open_at(dir, object->link, OS_OPEN_PATH), r = 0;
 
-	if (path[0] == '/' && fd >= 0 &&
-	    os_file_system(fd, &type) == 0 && !kernel_file_system(type))
+	if (path[0] == '/' && fd >= 0 && os_file_system(fd, &type) == 0 &&
+	    !kernel_file_system(type))
 		r = deleted_describe(dir, path, object->link, &image, refusal);
 	os_close(fd);
 	if (r < 0)

@@ -173,6 +173,7 @@ static int put_part(struct pack *pack, enum image_file_kind kind, int from, stru
 {
 	uint64_t at = 0;
 
+	assert(from >= 0);
 	for (;;) {
 		ssize_t got = os_read_at(from, pack->piece, IMAGE_FILE_PIECE_BYTES, at);
 		size_t packed;
@@ -354,6 +355,7 @@ static int get_parts(struct pack *pack, const struct image_file_about *about,
 	uint64_t got[3] = { 0 };
 	int r = 0;
 
+	assert(about);
 	while (r == 0 && record.kind != IMAGE_FILE_END) {
 		int part;
 

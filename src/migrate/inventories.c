@@ -116,8 +116,8 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 	if (r == 0) {
 		find_shared(all);
 		r = read_descriptors(all, host, refusal);
-	if (r == 0)
-		r = sysv_read(all, refusal);
+		if (r == 0)
+			r = sysv_read(all, refusal);
 	}
 	for (uint32_t i = 0; i < all->count && r == 0; i++)
 		r = inventories_name(all, i,

@@ -126,6 +126,7 @@ static bool is_of_kernel(const struct kind_seen *seen)
 static bool moves(const struct kind_seen *seen, int32_t number)
 {
 	assert(number > 0);
+	assert(number > 0);
 	bool found = os_pid_innermost(seen->pid) == number;
 
 	for (uint32_t i = 0; i < seen->process_count && !found; i++)

@@ -33,6 +33,7 @@ static bool moves(const struct kind_seen *seen, pid_t pid)
 {
 	pid_t parent = os_parent_of(pid);
 
+	assert(pid >= 0);
 	return kind_seen_moves(seen, pid) || (parent > 0 && kind_seen_moves(seen, parent));
 }
 
@@ -99,6 +100,7 @@ static bool read_body(const struct image_description *image, const struct files 
 /* The process, or its shell, here; 0: it is not among those that move. */
 static pid_t pid_here(const struct restore *restore, int32_t vpid)
 {
+	assert(vpid > 0);
 	if (vpid == restore->picture.process.vpid)
 		return restore->pid;
 	const struct restore *other = restore->member ? restore->member(restore->tree, vpid) : NULL;

@@ -136,6 +136,7 @@ static int open_slave(struct restore *restore, const struct terminal_slave *body
 	const struct terminal_master master = terminals_read_master(&other->image);
 	struct restore_terminal *terminal;
 
+	assert(body->kind && body->kind < TERMINAL_SLAVE_KINDS);
 	if (body->kind == TERMINAL_SLAVE_TTY)
 		return open_tty(restore, &master, flags, refusal);
 	int r = restore_terminal(restore, &master, &terminal, refusal);

@@ -90,7 +90,7 @@ static int check(int which)
 
 static int complete(void)
 {
-	const struct kind_frozen frozen = { getpid(), &tables.descriptions, NULL, NULL };
+	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = &tables.descriptions };
 
 	contents_free(&description_of(MASTER)->contents);
 	return kind_terminal_master.write(&frozen, description_of(MASTER), &refusal);

@@ -35,6 +35,7 @@ static int refuse_awaited(const struct image_lock *lock, struct refusal *refusal
 {
 	char who[40] = "a process";
 
+	assert(lock);
 	assert(lock->awaited);
 	if (lock->awaited > 0)
 		snprintf(who, sizeof(who), "process %d", (int)lock->awaited);

@@ -17,8 +17,8 @@ struct seccomp {
 void seccomp_free(struct seccomp *seccomp);
 
 /*
- * The calls that the engine lets the thread make pass by its filters from here on, until it is let go: they may forbid any of
- * that. 0 or a refusal.
+ * The calls that the engine lets the thread make pass by its filters from here on, until it is let go: they may forbid
+ * any of that. 0 or a refusal.
  */
 int seccomp_suspend(struct tracee *tracee, struct inventory *inventory, struct refusal *refusal);
 

@@ -50,8 +50,8 @@ struct source_process {
 	struct image_sigaction actions[IMAGE_SIGNALS];
 	struct seccomp leader_filters; /* while it is sent */
 	struct os_affinity *affinity;  /* owned: of each thread before it was gathered, or NULL */
-	uint32_t stop_signal;	      /* by which it is stopped, or 0 */
-	uint32_t news;		      /* enum image_news, of that */
+	uint32_t stop_signal;	       /* by which it is stopped, or 0 */
+	uint32_t news;		       /* enum image_news, of that */
 	uint64_t late;		       /* killed: signals that died with it */
 	uint64_t pending_sent;	       /* signals that were pending and are in the image */
 };

@@ -16,8 +16,8 @@
 #define CHECK_NS      1000000000
 #define HOLD_NS	      1000000000
 #define OFFSPRING_MAX (2 * IMAGE_MEMBERS_MAX) /* some of them may be found to have ended */
-#define AGAIN_NS 20000000
-#define ENDS_NS	 1000000
+#define AGAIN_NS      20000000
+#define ENDS_NS	      1000000
 
 /* The processes of a tree, found anew: those that were known before are taken over. */
 struct finder {

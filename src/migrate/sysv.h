@@ -63,8 +63,8 @@ int sysv_take(struct sysv *sysv, struct refusal *refusal);
 void sysv_remove(struct sysv *sysv);
 
 /*
- * Target: makes them, in the namespace of the process whose directory in /proc this is; objects that were made are unmade by
- * sysv_unmake(), which does nothing when sysv_decided() was called.
+ * Target: makes them, in the namespace of the process whose directory in /proc this is; objects that were made are
+ * unmade by sysv_unmake(), which does nothing when sysv_decided() was called.
  */
 int sysv_make(struct sysv *sysv, int dir, struct refusal *refusal);
 /* All processes have their memory attached: memory that was removed at the source goes with the last of them. */

@@ -53,6 +53,7 @@ static bool lives(int32_t pid)
 	int dir = pid > 0 ? procdir_open(pid) : -1;
 	bool ended = dir < 0 || procdir_ended(dir);
 
+	assert(pid >= 0);
 	os_close(dir);
 	return !ended;
 }
@@ -255,6 +256,7 @@ static int read_list(struct reading *reading, enum os_sysv kind)
 
 static int refuse_space(int r, struct refusal *refusal)
 {
+	assert(r < 0);
 	return refusal_set(refusal, EDVSIO,
 			   "the IPC namespace of the process cannot be entered: %s", strerror(-r));
 }

@@ -69,6 +69,7 @@ static int make_one(struct sysv_object *object)
 
 static int refuse_space(int r, struct refusal *refusal)
 {
+	assert(r < 0);
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the IPC namespace of the container cannot be entered on the target: %s",
 			   strerror(-r));

@@ -289,6 +289,7 @@ static int make_orphan(struct family *family, const struct image_member *leader,
 	struct restore *made = NULL;
 	int r = 0;
 
+	assert(vpid > 0);
 	if (leader->parent)
 		r = make_between(family, birth.maker, &birth.maker);
 	if (r == 0)
@@ -306,6 +307,7 @@ static int make_orphans(struct family *family, const struct image_member *maker)
 	bool is_first = maker == &family->members->member[0];
 	int r = 0;
 
+	assert(family->members->count);
 	for (uint32_t i = 1; i < family_count(family) && r == 0; i++) {
 		const struct image_member *member = family_at(family, i);
 		bool passing = i >= family->members->count, leads = member->session == member->vpid;
@@ -341,6 +343,7 @@ static int take_terminal(const struct family *family, const struct image_member 
 	const struct description *description =
 		terminals_of_session(&family->tables->descriptions, leader->vpid);
 
+	assert(leader->session == leader->vpid);
 	if (!description)
 		return 0;
 	const struct terminal_master master = terminals_read_master(&description->image);

@@ -19,6 +19,7 @@ static int give_signal(struct restore *restore, int signal)
 {
 	struct tracee *tracee = &restore->threads.tracee[0];
 
+	assert(signal > 0);
 	calls_begin(&restore->calls, &restore->foothold, tracee);
 	calls_add(&restore->calls, "come to its breakpoint", CALL_OK, SYS_getpid);
 	int r = calls_run(&restore->calls);
@@ -70,6 +71,7 @@ static int continue_one(struct restore *restore, struct refusal *refusal)
 
 static int take_note(struct restore *parent, int32_t child, struct refusal *refusal)
 {
+	assert(child > 0);
 	calls_begin(&parent->calls, &parent->foothold, &parent->threads.tracee[0]);
 	calls_add(&parent->calls, "take note of the stop of a child", CALL_OK, SYS_waitid, P_PID,
 		  (uint64_t)child, 0, WSTOPPED | WNOHANG | __WALL, 0);

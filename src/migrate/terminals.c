@@ -29,8 +29,9 @@ struct terminal_slave terminals_read_slave(const struct image_description *image
 	return body;
 }
 
-static bool is_master(const struct description *description)
+bool terminals_is_master(const struct description *description)
 {
+	assert(description->image.kind);
 	return description->image.kind == IMAGE_DESCRIPTION_TERMINAL_MASTER;
 }
 
@@ -39,7 +40,7 @@ struct description *terminals_master(const struct descriptions *descriptions, ui
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		struct description *description = &descriptions->description[i];
 
-		if (is_master(description) &&
+		if (terminals_is_master(description) &&
 		    terminals_read_master(&description->image).number == number)
 			return description;
 	}
@@ -52,7 +53,7 @@ struct description *terminals_of_session(const struct descriptions *descriptions
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		struct description *description = &descriptions->description[i];
 
-		if (is_master(description) &&
+		if (terminals_is_master(description) &&
 		    terminals_read_master(&description->image).session == session)
 			return description;
 	}
@@ -75,7 +76,7 @@ const struct description *terminals_slave(const struct descriptions *description
 static bool are_within(const struct descriptions *some, const struct descriptions *all)
 {
 	for (uint32_t i = 0; i < some->count; i++) {
-		if (!is_master(&some->description[i]))
+		if (!terminals_is_master(&some->description[i]))
 			continue;
 		const struct terminal_master one =
 			terminals_read_master(&some->description[i].image);

@@ -44,6 +44,7 @@ struct terminal_slave {
 	uint32_t kind; /* enum terminal_slave_kind */
 };
 
+bool terminals_is_master(const struct description *description);
 struct terminal_master terminals_read_master(const struct image_description *image);
 struct terminal_slave terminals_read_slave(const struct image_description *image);
 

@@ -54,6 +54,7 @@ static bool leads_to(int root, const char *path, const struct os_status *wanted)
 	bool same = fd >= 0 && os_status(fd, &status) == 0 && status.device == wanted->device &&
 		    status.inode == wanted->inode;
 
+	assert(root >= 0);
 	os_close(fd);
 	return same;
 }
@@ -66,6 +67,7 @@ static int path_of(int root, int fd, uint64_t inode, char path[IMAGE_PATH_MAX])
 	assert(fd >= 0);
 	int r = os_status(fd, &status);
 
+	assert(root >= 0 && fd >= 0);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	if (r == 0)
 		r = (int)procdir_link(OS_FOLDER_CURRENT, name, path, IMAGE_PATH_MAX);

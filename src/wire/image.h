@@ -179,7 +179,7 @@ struct image_objects {
 	uint32_t description_count;
 };
 
-/* What a process has in common with its parent, which is another member. */
+/* Things that a process has in common with its parent, which is another member. */
 enum image_shares {
 	IMAGE_SHARES_FILES = 1, /* descriptors: those in the image are the parent's */
 	IMAGE_SHARES_FS = 2,	/* working directory and file mask */

@@ -39,7 +39,7 @@ bool image_may(struct request *request)
  * then may have files open that its user may not: the kernel gives such a process to root, also when it has dropped
  * those rights again.
  */
-static bool is_own(struct moves *moves, const struct request *request)
+static bool is_own(struct moves *moves, struct request *request)
 {
 	struct os_status status;
 	char name[32];

@@ -69,7 +69,7 @@ static int taken(int number, pid_t pid)
 {
 	struct refusal refusal = REFUSAL_NONE;
 	struct os_peer peer;
-	struct request request = { .requests = &requests, .head.cmd = number };
+	struct request request = { .requests = &requests, .pidfd = -1, .head.cmd = number };
 	int pair[2], fd;
 
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
@@ -81,6 +81,7 @@ static int taken(int number, pid_t pid)
 	request.start = peer.start;
 	fd = image_open(&moves, &request, &refusal);
 	CHECK_EQ(refusal.error, fd < 0 ? EDVSINVAL : 0);
+	os_close(request.pidfd);
 	close(pair[0]);
 	close(pair[1]);
 	return fd;
