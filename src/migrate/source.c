@@ -103,6 +103,14 @@ bool migrate_source_is_whole(const struct migrate_source *source)
 	return source_tree_is_whole(&source->tree);
 }
 
+/* The talk of a process that is stopped by a signal does not end before somebody lets it go on. */
+static int refuse_standing(struct refusal *refusal)
+{
+	return refusal_set(refusal, EDVSBUSY,
+			   "the process is stopped by a signal in the middle of a talk with its "
+			   "daemon; let it go on (SIGCONT), and try again");
+}
+
 int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 {
 	struct refusal own = REFUSAL_NONE;
@@ -112,6 +120,9 @@ int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 
 	if (r == 0)
 		r = source_tree_check(&source->tree, &source->host, refusal);
+	if (r == 0 && source->host.busy && source->host.busy(source->host.ctx) &&
+	    os_is_stopped(source->tree.process[0]->pid))
+		r = refuse_standing(refusal);
 	if (r == 0)
 		count_cpu(source, cpu_time_counted);
 	source->checked = r == 0;
@@ -189,7 +200,11 @@ static int hold_when_idle(struct migrate_source *source, struct refusal *refusal
 
 		if (r || !host->busy || !host->busy(host->ctx))
 			return r;
+		bool stands = source->tree.process[0]->stop_signal;
+
 		source_tree_release(&source->tree);
+		if (stands)
+			return refuse_standing(refusal);
 		os_thread_sleep_ns(BUSY_PAUSE_NS);
 	}
 	return refusal_set(

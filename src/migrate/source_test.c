@@ -16,6 +16,7 @@
 #include "migrate/over_test.h"
 #include "migrate/played_test.h"
 #include "migrate/stream.h"
+#include "os/pid.h"
 
 static struct played played;
 
@@ -167,6 +168,17 @@ static void test_busy(void)
 	CHECK(!freeze());
 	CHECK(is_refusal(EDVSBUSY, &played.refusal, EDVSBUSY, "for a whole second"));
 	CHECK(is_unharmed(&maps));
+	/* One that is stopped by a signal meanwhile is not waited for. */
+	kill(played.pid, SIGSTOP);
+	while (!os_is_stopped(played.pid))
+		usleep(1000);
+	played.refusal = REFUSAL_NONE;
+	CHECK(is_refusal(migrate_source_freeze(played.source, &played.refusal), &played.refusal,
+			 EDVSBUSY, "let it go on (SIGCONT)"));
+	played.refusal = REFUSAL_NONE;
+	CHECK(is_refusal(migrate_source_check(played.source, &played.refusal), &played.refusal,
+			 EDVSBUSY, "let it go on (SIGCONT)"));
+	kill(played.pid, SIGCONT);
 	procdir_text_free(&maps);
 	played_end(&played);
 }

@@ -125,6 +125,14 @@ pid_t os_tgid_of(pid_t tid)
 	return status_number(tid, "Tgid", false);
 }
 
+bool os_is_stopped(pid_t pid)
+{
+	char text[64];
+
+	return status_line(pid, "State", text, sizeof(text)) == 0 &&
+	       text[strspn(text, " \t")] == 'T';
+}
+
 pid_t os_parent_of(pid_t pid)
 {
 	return status_number(pid, "PPid", false);

@@ -18,6 +18,8 @@ uint64_t os_pidns_of(pid_t pid);
 int os_pid_innermost(pid_t tid);
 /* Process (thread group) of a task; negative errno. */
 pid_t os_tgid_of(pid_t tid);
+/* Whether a process is stopped by a signal; not if it has ended, or a tracer holds it. */
+bool os_is_stopped(pid_t pid);
 /* The parent of a process, 0 if it is not in our pid namespace; negative errno. */
 pid_t os_parent_of(pid_t pid);
 /*

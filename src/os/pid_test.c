@@ -54,6 +54,23 @@ static void test_gone(void)
 	CHECK_EQ(os_pidfd_open(child, false), -ESRCH);
 }
 
+static void test_stopped(void)
+{
+	pid_t child = fork();
+	siginfo_t news;
+
+	if (!child)
+		for (;;)
+			pause();
+	CHECK(!os_is_stopped(child));
+	CHECK(kill(child, SIGSTOP) == 0 && waitid(P_PID, (id_t)child, &news, WSTOPPED) == 0);
+	CHECK(os_is_stopped(child));
+	CHECK(kill(child, SIGCONT) == 0 && waitid(P_PID, (id_t)child, &news, WCONTINUED) == 0);
+	CHECK(!os_is_stopped(child));
+	CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+	CHECK(!os_is_stopped(child));
+}
+
 static char listening[64]; /* the name of a socket, of this process alone */
 
 static bool is_there(int fd, const struct os_peer *peer)
@@ -326,6 +343,7 @@ int main(void)
 	alarm(20);
 	TEST(test_oneself);
 	TEST(test_gone);
+	TEST(test_stopped);
 	TEST(test_pidfd);
 	TEST(test_peer);
 	TEST(test_connects);

@@ -267,7 +267,7 @@ int source_check(struct source *d)
 		if (r == 0)
 			report_cpu_time(d);
 		if (r == 0 || os_now_ns() >= deadline || worker_told(&d->worker) ||
-		    (before != UINT32_MAX && before == exchanges(d)))
+		    os_is_stopped(d->lpid) || (before != UINT32_MAX && before == exchanges(d)))
 			return r;
 		migrate_source_free(d->tracee);
 		refusal_clear(&d->refusal);
