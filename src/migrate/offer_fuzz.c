@@ -3,16 +3,13 @@
  * An offer as a hostile source would send it: an offer that is accepted refers only to objects that it has. Only its
  * reader is called, and of the kinds of descriptors only the check of a body, so what the rest needs is left out.
  *
- * fuzz with: src/migrate/descriptors.c src/migrate/contents.c src/migrate/files.c src/migrate/maps.c
- * fuzz with: src/migrate/memories.c src/migrate/members.c src/migrate/descriptions.c src/migrate/tables.c
- * fuzz with: src/migrate/object_records.c src/migrate/kind.c src/migrate/kind_eventfd.c src/migrate/kind_file.c
- * fuzz with: src/migrate/kind_foreign.c src/migrate/kind_pipe.c src/migrate/kind_refused.c
- * fuzz with: src/migrate/epoll_items.c src/migrate/kind_epoll.c src/migrate/kind_signalfd.c
- * fuzz with: src/migrate/kind_timerfd.c src/migrate/kind_unix_pair.c src/migrate/unix_queue.c
- * fuzz with: src/migrate/kind_fifo.c src/migrate/pipe_contents.c src/migrate/kind_unix_socket.c
- * fuzz with: src/os/stage.c src/migrate/unix_connection.c src/migrate/kind_inet_socket.c
- * fuzz with: src/migrate/inet.c src/migrate/kind_inet_connection.c
- * fuzz with: src/migrate/sysv.c
+ * fuzz with: src/migrate/contents.c src/migrate/descriptions.c src/migrate/descriptors.c
+ * fuzz with: src/migrate/epoll_items.c src/migrate/files.c src/migrate/inet.c src/migrate/kind*.c
+ * fuzz with: src/migrate/locks.c src/migrate/maps.c src/migrate/members.c src/migrate/memories.c
+ * fuzz with: src/migrate/object_records.c src/migrate/owners.c src/migrate/pipe_contents.c
+ * fuzz with: src/migrate/seccomp.c src/migrate/sysv.c src/migrate/tables.c src/migrate/takeover.c
+ * fuzz with: src/migrate/terminals.c src/migrate/unix_connection.c src/migrate/unix_queue.c
+ * fuzz with: src/migrate/watches.c src/os/stage.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */
 #include <stdlib.h>
