@@ -211,7 +211,10 @@ static int add_stray(struct finder *finder, pid_t pid)
 		return add_child(finder, SOURCE_ORPHAN, &(struct source_child){ pid, false });
 	int index = index_of(tree, parent);
 
-	return index < 0 ? 0 : add_children(finder, (uint32_t)index);
+	/* The children of one that is to be walked are found then. */
+	return index < 0 || (uint32_t)index >= finder->walked
+		       ? 0
+		       : add_children(finder, (uint32_t)index);
 }
 
 /* Those that the host knows besides. */

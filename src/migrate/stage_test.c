@@ -297,9 +297,9 @@ void stage_close(struct stage *stage)
 	munmap(stage->page, 4096);
 }
 
-static void list_children(struct stage *stage, int side, struct source_children *children)
+static void list_children(pid_t pid, struct source_children *children)
 {
-	struct inventory lister = { .dir = procdir_open(stage->init[side]) };
+	struct inventory lister = { .dir = procdir_open(pid) };
 
 	if (lister.dir >= 0)
 		source_children_list(children, &lister);
@@ -312,7 +312,7 @@ pid_t stage_find(struct stage *stage, int side, int vpid)
 	struct source_children children = { 0 };
 	pid_t found = 0;
 
-	list_children(stage, side, &children);
+	list_children(stage->init[side], &children);
 	for (uint32_t i = 0; i < children.count && !found; i++)
 		if (!vpid || os_pid_innermost(children.child[i].pid) == vpid)
 			found = children.child[i].pid;
@@ -439,7 +439,7 @@ static bool stage_busy(void *ctx)
 	return busy;
 }
 
-/* As if all that is the init's was the process's. */
+/* As if all that descends from the init was the process's, parents first: as a control group lists them. */
 static int stage_offspring(void *ctx, pid_t *pids, int max)
 {
 	struct stage_side *side = ctx;
@@ -447,7 +447,9 @@ static int stage_offspring(void *ctx, pid_t *pids, int max)
 
 	if (!side->stage->tells_offspring)
 		return -1;
-	list_children(side->stage, side->side, &children);
+	list_children(side->stage->init[side->side], &children);
+	for (uint32_t i = 0; i < children.count; i++)
+		list_children(children.child[i].pid, &children);
 	int count = (int)children.count;
 
 	for (int i = 0; i < count && i < max; i++)
