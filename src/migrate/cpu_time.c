@@ -17,7 +17,7 @@ enum interval_timer {
 static bool has_timers(const struct inventory *inventory)
 {
 	for (uint32_t i = 0; i < inventory->timer_count; i++)
-		if (inventory->timer[i].clock == CLOCK_OF_PROCESS)
+		if (inventory->timer[i].clock == CLOCK_OF_PROCESS || inventory->timer[i].clock < 0)
 			return true;
 	return false;
 }

@@ -12,6 +12,12 @@
 #include "os/inode.h"
 #include "os/socket.h"
 
+/* A clockid_t of CPU time. */
+#define CPU_CLOCK_SHIFT	    3
+#define CPU_CLOCK_OF_THREAD 4
+#define CPU_CLOCK_KIND	    3
+#define CPU_CLOCK_NONE	    3 /* it is a descriptor's clock */
+
 int inventory_open(struct inventory *inventory, pid_t pid, struct tables *tables,
 		   struct refusal *refusal)
 {
@@ -272,6 +278,26 @@ static int add_timer(struct inventory *inventory, const struct image_timer *time
 }
 
 /*
+ * A clock of CPU time is negative: what it counts, a bit for a thread, and the number of the thread or process, or 0
+ * for the one that made the timer. Of several threads the kernel does not tell which one that was.
+ */
+static bool is_own_clock(const struct inventory *inventory, int32_t clock)
+{
+	const int number = ~(clock >> CPU_CLOCK_SHIFT);
+
+	if (clock >= 0)
+		return true;
+	if ((clock & CPU_CLOCK_KIND) == CPU_CLOCK_NONE)
+		return false;
+	if (!(clock & CPU_CLOCK_OF_THREAD))
+		return number == 0 || number == inventory->process.vpid;
+	for (uint32_t i = 0; i < inventory->thread_count; i++)
+		if (number && inventory->thread[i].vtid == number)
+			return true;
+	return number == 0 && inventory->thread_count == 1;
+}
+
+/*
  * /proc/PID/timers: four lines for each, "ID: 0", "signal: 14/0x7f..", "notify: signal/pid.7" (or
  * none, thread; pid. or tid.), "ClockID: 1".
  */
@@ -298,10 +324,10 @@ static int parse_timer(struct inventory *inventory, const char *text, struct ref
 					   "POSIX timer %d signals a thread that has ended",
 					   timer.id);
 	}
-	if (timer.clock < 0 || timer.clock == 3)
+	if (!is_own_clock(inventory, timer.clock))
 		return refusal_set(refusal, EDVSPROCSTS,
-				   "POSIX timer %d runs on the CPU time of a thread or another "
-				   "process, which is not carried",
+				   "POSIX timer %d runs on the CPU time of a thread that is not "
+				   "told or has ended, or of another process, which is not carried",
 				   timer.id);
 	inventory->needs |= IMAGE_NEEDS_TIMER_IDS;
 	return add_timer(inventory, &timer) ? refusal_set(refusal, EDVSNOMEM, "out of memory") : 0;

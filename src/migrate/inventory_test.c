@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/cpu_time.h"
 #include "migrate/made_proc_test.h"
 
 static struct made_proc made;
@@ -218,12 +221,37 @@ static void test_timers_refused(void)
 	CHECK_EQ(inventory_threads(&inventory), 0);
 	CHECK(is_refusal(read_timers(TIMER("4", "signal/tid.51", "0")), &refusal, EDVSPROCSTS,
 			 "POSIX timer 4 signals a thread that has ended"));
-	CHECK(is_refusal(read_timers(TIMER("4", "signal/pid.50", "3")), &refusal, EDVSPROCSTS,
-			 "POSIX timer 4 runs on the CPU time of a thread"));
-	CHECK(is_refusal(read_timers(TIMER("4", "signal/pid.50", "-6")), &refusal, EDVSPROCSTS,
-			 "or another process"));
 	CHECK(is_refusal(read_timers(TIMER("1", "none/pid.50", "1") "ID: 5\nsignal: x\n"), &refusal,
 			 EDVSPROCSTS, "a POSIX timer of an unknown form"));
+	end();
+}
+
+/* Clocks of CPU time, as the kernel tells them: of the process and its threads, and of others. */
+static void test_timers_of_cpu_time(void)
+{
+	const char *const own[] = { "-6", "-246", "-242", "-66" };
+	const char *const strange[] = { "-254", "-74", "-2", "-65", "-245" };
+	char text[128];
+
+	begin();
+	add_thread(50);
+	add_thread(51);
+	CHECK_EQ(inventory_threads(&inventory), 0);
+	inventory.process.vpid = inventory.thread[0].vtid = 30;
+	inventory.thread[1].vtid = 8;
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		snprintf(text, sizeof(text), TIMER("4", "signal/pid.50", "%s"), own[i]);
+		CHECK_EQ(read_timers(text), 0);
+		CHECK_EQ(inventory.timer[0].clock, strtol(own[i], NULL, 10));
+		CHECK_EQ(cpu_time_counted(&inventory) & MIGRATE_CPU_TIMERS, MIGRATE_CPU_TIMERS);
+	}
+	for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
+		snprintf(text, sizeof(text), TIMER("4", "signal/pid.50", "%s"), strange[i]);
+		CHECK(is_refusal(read_timers(text), &refusal, EDVSPROCSTS,
+				 "POSIX timer 4 runs on the CPU time of a thread that"));
+	}
+	inventory.thread_count = 1; /* which made it, then */
+	CHECK_EQ(read_timers(TIMER("4", "signal/pid.50", "-2")), 0);
 	end();
 }
 
@@ -237,5 +265,6 @@ int main(void)
 	TEST(test_process);
 	TEST(test_timers);
 	TEST(test_timers_refused);
+	TEST(test_timers_of_cpu_time);
 	return test_end();
 }

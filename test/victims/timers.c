@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Interval timers and POSIX timers keep their numbers, values and what is left of their time. */
+#include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "victims/victim.h"
 
@@ -51,6 +54,16 @@ int main(void)
 	timer_t ticking = make(CLOCK_MONOTONIC, SIGRTMIN, 1, 5, 5);
 	timer_t waiting = make(CLOCK_REALTIME, SIGRTMIN + 1, 4711, 300000, 0);
 
+	clockid_t own, process;
+	VICTIM_CHECK(pthread_getcpuclockid(pthread_self(), &own) == 0 &&
+		     clock_getcpuclockid(getpid(), &process) == 0);
+	const timer_t cpu[] = {
+		make(CLOCK_PROCESS_CPUTIME_ID, SIGRTMIN + 1, 0, 300000, 7000),
+		make(CLOCK_THREAD_CPUTIME_ID, SIGRTMIN + 1, 0, 300000, 7000),
+		make(own, SIGRTMIN + 1, 0, 300000, 7000),
+		make(process, SIGRTMIN + 1, 0, 300000, 7000),
+	};
+
 	timer_delete(gap); /* leaves a hole among the numbers */
 	setitimer(ITIMER_REAL, &real, NULL);
 	setitimer(ITIMER_PROF, &profile, NULL);
@@ -65,6 +78,9 @@ int main(void)
 		VICTIM_CHECK(timer_gettime(ticking, &left) == 0 &&
 			     left.it_interval.tv_nsec == 5000000);
 		VICTIM_CHECK(timer_gettime(gap, &left) < 0);
+		for (size_t i = 0; i < sizeof(cpu) / sizeof(cpu[0]); i++)
+			VICTIM_CHECK(timer_gettime(cpu[i], &left) == 0 &&
+				     left.it_value.tv_sec > 200 && left.it_interval.tv_sec == 7);
 		VICTIM_CHECK(getitimer(ITIMER_REAL, &now) == 0 && now.it_value.tv_sec > 400);
 		VICTIM_CHECK(getitimer(ITIMER_PROF, &now) == 0 && now.it_value.tv_sec > 800 &&
 			     now.it_interval.tv_usec == 4000);
