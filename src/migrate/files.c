@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "dvk/errors.h"
 #include "migrate/deleted.h"
+#include "migrate/linked.h"
 #include "migrate/memfd.h"
 #include "os/build_id.h"
 #include "os/inode.h"
@@ -264,8 +265,8 @@ static int refuse_missing(int dir, const char *path, const struct files_object *
 			path);
 	return refusal_set(
 		refusal, EDVSPROCSTS,
-		"the process uses the file that it knows as %s, which has other names only: "
-		"a file is opened on the target by the name it was opened with",
+		"the process uses the file that it knows as %s, which has other names only, "
+		"none of them in that folder: a file is opened on the target by such a name",
 		path);
 }
 
@@ -351,6 +352,55 @@ static int add_memory(struct files *files, int dir, const char *path,
 	return r;
 }
 
+uint32_t files_id_of(const struct files *files, const char *path, uint64_t inode)
+{
+	uint32_t at = files->bucket_count ? *bucket_of(files, path, inode) : 0;
+
+	while (at && (files->file[at - 1].image.inode != inode ||
+		      strcmp(files->file[at - 1].path, path) != 0))
+		at = files->file[at - 1].older;
+	return at;
+}
+
+/* Its id, 0: no file of that path is the object, or a refusal. */
+static int add_named(struct files *files, int dir, const char *path,
+		     const struct files_object *object, uint32_t use, struct refusal *refusal)
+{
+	struct image_file image = { .use = use };
+	unsigned long type = 0;
+	int r = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
+
+	/* A path through /proc may lead to another process, which has ended. */
+	if (r == -ESRCH && procdir_ended(dir))
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (r < 0 || image.inode != object->inode ||
+	    (object->device && image.device != object->device))
+		return 0;
+	r = check_kind(path, type, &image, refusal);
+	if (r)
+		return r;
+	if ((image.mode & OS_MODE_KIND) == OS_MODE_FILE &&
+	    (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
+		read_build_id(dir, path, &image);
+	return add_new(files, path, &image, refusal);
+}
+
+/* A file that was made under one name and linked to another, as sem_open(3) does it, has that in the same folder. */
+static int add_linked(struct files *files, int dir, const char *path,
+		      const struct files_object *object, uint32_t use, struct refusal *refusal)
+{
+	char other[IMAGE_PATH_MAX];
+
+	if (!linked_name(dir, path, object, other))
+		return 0;
+	uint32_t known = files_id_of(files, other, object->inode);
+
+	if (!known)
+		return add_named(files, dir, other, object, use, refusal);
+	files->file[known - 1].image.use |= use;
+	return (int)known;
+}
+
 /* No file of that path is the object: it was deleted, or is one that cannot be carried. */
 static int add_missing(struct files *files, int dir, const char *path,
 		       const struct files_object *object, uint32_t use, struct refusal *refusal)
@@ -365,27 +415,19 @@ static int add_missing(struct files *files, int dir, const char *path,
 	os_close(fd);
 	if (r < 0)
 		return r;
-	if (r == 0 || image.inode != object->inode ||
-	    (object->device && image.device != object->device))
+	if (r == 0) {
+		r = add_linked(files, dir, path, object, use, refusal);
+		return r ? r : refuse_missing(dir, path, object, refusal);
+	}
+	if (image.inode != object->inode || (object->device && image.device != object->device))
 		return refuse_missing(dir, path, object, refusal);
 	return add_memory(files, dir, path, object, &image, refusal);
-}
-
-uint32_t files_id_of(const struct files *files, const char *path, uint64_t inode)
-{
-	uint32_t at = files->bucket_count ? *bucket_of(files, path, inode) : 0;
-
-	while (at && (files->file[at - 1].image.inode != inode ||
-		      strcmp(files->file[at - 1].path, path) != 0))
-		at = files->file[at - 1].older;
-	return at;
 }
 
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,
 	      uint32_t use, struct refusal *refusal)
 {
 	struct image_file image = { .use = use };
-	unsigned long type = 0;
 
 	if (grow_table(files) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
@@ -401,21 +443,9 @@ int files_add(struct files *files, int dir, const char *path, const struct files
 
 		return r ? r : add_memory(files, dir, path, object, &image, refusal);
 	}
-	int r = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
+	int r = add_named(files, dir, path, object, use, refusal);
 
-	/* A path through /proc may lead to another process, which has ended. */
-	if (r == -ESRCH && procdir_ended(dir))
-		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	if (r < 0 || image.inode != object->inode ||
-	    (object->device && image.device != object->device))
-		return add_missing(files, dir, path, object, use, refusal);
-	r = check_kind(path, type, &image, refusal);
-	if (r)
-		return r;
-	if ((image.mode & OS_MODE_KIND) == OS_MODE_FILE &&
-	    (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
-		read_build_id(dir, path, &image);
-	return add_new(files, path, &image, refusal);
+	return r ? r : add_missing(files, dir, path, object, use, refusal);
 }
 
 int files_add_record(struct files *files, const struct image_file *image)

@@ -105,7 +105,12 @@ static void test_missing(void)
 	path_of("one", path);
 	path_of("two", other);
 	made_proc_link(&made, "fd/9", other);
-	CHECK(is_refusal(add(path, inode_of(other), 0), &refusal, EDVSPROCSTS,
+	CHECK_EQ(add(path, inode_of(other), 0), 1); /* by its name in the same folder */
+	CHECK(strcmp(files.file[0].path, other) == 0);
+	CHECK_EQ(add(path, inode_of(other), IMAGE_FILE_WRITTEN), 1);
+	CHECK_EQ(files.file[0].image.use, IMAGE_FILE_WRITTEN);
+	files_clear(&files);
+	CHECK(is_refusal(add("/proc/one", inode_of(other), 0), &refusal, EDVSPROCSTS,
 			 "has other names only"));
 	int gone = open(other, O_RDONLY | O_CLOEXEC);
 	uint64_t inode = inode_of(other);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -28,6 +30,33 @@ static void check(unsigned round, int file, int second, int high, int append, in
 	VICTIM_CHECK(fcntl(path, F_GETFL) & O_PATH && read(path, text, 1) < 0 && errno == EBADF);
 }
 
+static char first[] = "/tmp/dvs-victim-files-XXXXXX", second_name[sizeof(first) + 2];
+
+/* A mapped file that lost its first name and has another one, as the semaphores of sem_open(3). */
+static unsigned *linked_file(int *fdp)
+{
+	int fd = mkstemp(first);
+
+	snprintf(second_name, sizeof(second_name), "%s-2", first);
+	VICTIM_CHECK(ftruncate(fd, 4096) == 0 && link(first, second_name) == 0 &&
+		     unlink(first) == 0);
+	*fdp = fd;
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+static void check_linked(unsigned round, int fd, unsigned *word)
+{
+	unsigned read_back = 0;
+	struct stat one, other;
+
+	VICTIM_CHECK(*word == round - 1);
+	*word = round;
+	VICTIM_CHECK(pread(fd, &read_back, sizeof(read_back), 0) == sizeof(read_back) &&
+		     read_back == round);
+	VICTIM_CHECK(fstat(fd, &one) == 0 && stat(second_name, &other) == 0 &&
+		     one.st_ino == other.st_ino);
+}
+
 int main(void)
 {
 	struct stat status;
@@ -43,10 +72,13 @@ int main(void)
 	int directory = open("/usr", O_RDONLY | O_DIRECTORY), path = open("/etc/hosts", O_PATH);
 	int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDONLY);
 	int random = open("/dev/urandom", O_RDONLY), full = open("/dev/full", O_WRONLY);
+	int linked;
+	unsigned *word = linked_file(&linked);
 
 	victim_ready();
 	for (unsigned round = 1; victim_moved(); round++) {
 		check(round, file, second, high, append, path);
+		check_linked(round, linked, word);
 		VICTIM_CHECK(fstatat(directory, "bin", &status, 0) == 0);
 		VICTIM_CHECK(write(null, "x", 1) == 1 && read(null, &byte, 1) == 0);
 		VICTIM_CHECK(read(zero, &byte, 1) == 1 && byte == 0);
@@ -57,5 +89,6 @@ int main(void)
 		VICTIM_CHECK(printf("still here\n") > 0 && fflush(stdout) == 0);
 	}
 	unlink(name);
+	unlink(second_name);
 	return victim_end();
 }

@@ -105,13 +105,14 @@ static void message_queue(void)
 	syscall(SYS_mq_unlink, name);
 }
 
-/* The file lives under its second name only, as a semaphore does after sem_open(). */
+/* The file lives under a second name only, which is in another folder. */
 static void renamed_by_links(void)
 {
-	char name[] = "/tmp/dvs-victim-linked-XXXXXX", second[64];
+	char name[] = "/tmp/dvs-victim-linked-XXXXXX", folder[] = "/tmp/dvs-victim-folder-XXXXXX";
+	char second[64];
 
-	NEED(mkstemp(name) >= 0);
-	snprintf(second, sizeof(second), "%s-2", name);
+	NEED(mkstemp(name) >= 0 && mkdtemp(folder));
+	snprintf(second, sizeof(second), "%s/second", folder);
 	NEED(link(name, second) == 0 && unlink(name) == 0);
 }
 
