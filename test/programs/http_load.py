@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Usage: http_load.py PORT [ANSWER]
+"""Usage: http_load.py [ADDRESS:]PORT [ANSWER]
 
-Loads a server of HTTP on this machine with four connections that stay, until the file `end` is there. Each question has a
+Loads a server of HTTP, of this machine if there is no address, with four connections that stay, until the file `end` is there. Each question has a
 path of its own; the answer is that path, or ANSWER. Prints how many answers were right, a line for each ten; anything
 else that it prints went wrong.
 """
@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 
-port, answer = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
+server = sys.argv[1] if ":" in sys.argv[1] else "127.0.0.1:" + sys.argv[1]
+answer = sys.argv[2] if len(sys.argv) > 2 else None
 lock = threading.Lock()
 right = 0
 
@@ -31,7 +32,7 @@ def asked(connection, path):
 
 
 def load(who):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection(server, timeout=20)
     for number in range(10**9):
         if os.path.exists("end"):
             return
@@ -45,7 +46,7 @@ def load(who):
 def listens():
     for _ in range(200):
         try:
-            http.client.HTTPConnection("127.0.0.1", port, timeout=20).connect()
+            http.client.HTTPConnection(server, timeout=20).connect()
             return
         except OSError:
             time.sleep(0.05)
