@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
+# check
 #
 # The HTTP server of Python under load.
 . "$(dirname "$0")/lib.bash"

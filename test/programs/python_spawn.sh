@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
+# check
 #
 # A pool of Python processes of the kind spawn, with semaphores that have names.
 . "$(dirname "$0")/lib.bash"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
+# check
 #
 # tail -f of a file that grows.
 . "$(dirname "$0")/lib.bash"
