@@ -278,8 +278,8 @@ static int add_timer(struct inventory *inventory, const struct image_timer *time
 }
 
 /*
- * A clock of CPU time is negative: what it counts, a bit for a thread, and the number of the thread or process, or 0
- * for the one that made the timer. Of several threads the kernel does not tell which one that was.
+ * A clock of CPU time is a negative number: the kind of time, a bit for a thread, and the number of the thread or
+ * process, or 0 for the one that made the timer. Of several threads the kernel does not tell which one that was.
  */
 static bool is_own_clock(const struct inventory *inventory, int32_t clock)
 {
