@@ -73,6 +73,7 @@ static const char *const carried[] = {
 	"deleted_folders",
 	"terminals",
 	"kernel_files",
+	"mqueues",
 };
 
 static bool is_wanted(const char *victim)

@@ -206,8 +206,8 @@ static int check_system(const char *path, unsigned long type, struct refusal *re
 	if (strcmp(special, "mqueue") == 0)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
-			"the process has the POSIX message queue %s open, which belongs to "
-			"this node's kernel",
+			"the process has %s of the mqueue file system open by its path: a POSIX "
+			"message queue is carried that was opened with mq_open()",
 			path);
 	return refusal_set(
 		refusal, EDVSPROCSTS,

@@ -27,6 +27,7 @@ static const struct {
 	{ IMAGE_DESCRIPTION_TERMINAL_MASTER, &kind_terminal_master },
 	{ IMAGE_DESCRIPTION_TERMINAL, &kind_terminal },
 	{ IMAGE_DESCRIPTION_KERNEL_FILE, &kind_kernel_file },
+	{ IMAGE_DESCRIPTION_MQUEUE, &kind_mqueue },
 	{ 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },
 };

@@ -33,7 +33,7 @@ struct sysv_object {
 struct sysv {
 	struct sysv_object *object; /* owned; by kind and id */
 	uint32_t count, capacity;
-	int space; /* the namespace, owned, if there are objects and it is known; else 0 */
+	int space; /* the namespace, owned, if there are objects or queues and it is known; else 0 */
 };
 
 void sysv_clear(struct sysv *sysv);
@@ -67,6 +67,8 @@ void sysv_remove(struct sysv *sysv);
  * unmade by sysv_unmake(), which does nothing when sysv_decided() was called.
  */
 int sysv_make(struct sysv *sysv, int dir, struct refusal *refusal);
+/* That namespace, which is the table's: it is known after the processes have gone. A descriptor, or negative errno. */
+int sysv_space(struct sysv *sysv, int dir);
 /* All processes have their memory attached: memory that was removed at the source goes with the last of them. */
 int sysv_settle(struct sysv *sysv, struct refusal *refusal);
 void sysv_decided(struct sysv *sysv);

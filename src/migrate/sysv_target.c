@@ -8,7 +8,6 @@
 
 #include "dvk/errors.h"
 #include "os/ipc_space.h"
-#include "os/socket.h"
 
 static int fill_semaphores(const struct sysv_object *object)
 {
@@ -75,6 +74,15 @@ static int refuse_space(int r, struct refusal *refusal)
 			   strerror(-r));
 }
 
+int sysv_space(struct sysv *sysv, int dir)
+{
+	int space = sysv->space > 0 ? sysv->space : os_ipc_space_open(dir);
+
+	if (space > 0)
+		sysv->space = space;
+	return space;
+}
+
 int sysv_make(struct sysv *sysv, int dir, struct refusal *refusal)
 {
 	char name[SYSV_NAME_BYTES];
@@ -83,14 +91,11 @@ int sysv_make(struct sysv *sysv, int dir, struct refusal *refusal)
 	if (!sysv->count)
 		return 0;
 	assert(!sysv->space);
-	int space = os_ipc_space_open(dir);
+	int space = sysv_space(sysv, dir);
 	int back = space < 0 ? space : os_ipc_space_enter(space);
 
-	if (back < 0) {
-		os_close(space);
+	if (back < 0)
 		return refuse_space(back, refusal);
-	}
-	sysv->space = space;
 	for (uint32_t i = 0; i < sysv->count && r == 0; i++) {
 		struct sysv_object *object = &sysv->object[i];
 

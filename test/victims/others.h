@@ -55,6 +55,16 @@ static void sysv_attached(void)
 	leave_orphan(true);
 }
 
+static void mqueue_shared(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "dvs-victim-%d", getpid());
+	NEED(syscall(SYS_mq_open, name, O_CREAT | O_RDWR, 0600, NULL) >= 0);
+	syscall(SYS_mq_unlink, name);
+	leave_orphan(true);
+}
+
 /* Lines of six bytes each. */
 #define LOG_LINES 100
 static char log_name[] = "/tmp/dvs-victim-log-XXXXXX";
@@ -195,6 +205,7 @@ static const struct kind other_kinds[] = {
 	{ "pipe_shared", "(a pipe) is also open in process", pipe_shared },
 	{ "memfd_huge", "huge pages", memory_huge },
 	{ "memfd_many", "more than 1024 memory files", memory_many },
+	{ "mqueue_shared", "(a POSIX message queue) is also open in process", mqueue_shared },
 	{ "orphan", "left a child process", orphan },
 	{ "sysv_attached", "in common with a process", sysv_attached },
 	{ "shared_memory", "shares memory", shared_memory },

@@ -95,13 +95,16 @@ static void lease(void)
 	     open(name, O_WRONLY | O_NONBLOCK) < 0);
 }
 
-/* By its system call: the library's function wants a library of its own on older systems. */
+/* By system calls: the library's functions want a library of their own on older systems. */
 static void message_queue(void)
 {
+	struct sigevent none = { .sigev_notify = SIGEV_NONE };
 	char name[64];
 
 	snprintf(name, sizeof(name), "dvs-victim-%d", getpid());
-	NEED(syscall(SYS_mq_open, name, O_CREAT | O_RDWR, 0600, NULL) >= 0);
+	long queue = syscall(SYS_mq_open, name, O_CREAT | O_RDWR, 0600, NULL);
+
+	NEED(queue >= 0 && syscall(SYS_mq_notify, queue, &none) == 0);
 	syscall(SYS_mq_unlink, name);
 }
 
@@ -168,7 +171,7 @@ static const struct kind name_kinds[] = {
 	{ "lease", "wants to end the lease", lease },
 	{ "record_lock", "waits for the file lock", record_lock },
 	{ "proc_file", "proc file system", proc_file },
-	{ "message_queue", "POSIX message queue", message_queue },
+	{ "message_queue", "(mq_notify), which is not carried", message_queue },
 	{ "renamed_by_links", "other names only", renamed_by_links },
 	{ "long_path", "longer than", long_path },
 	{ "device", "device", device },
