@@ -74,6 +74,7 @@ static const char *const carried[] = {
 	"terminals",
 	"kernel_files",
 	"mqueues",
+	"sysv_undo",
 };
 
 static bool is_wanted(const char *victim)

@@ -304,14 +304,15 @@ static int check_memory_policy(struct inventory *inventory, struct refusal *refu
 }
 
 /*
- * An undo list cannot be looked into. Every process that ever had two threads has one, empty or not,
- * so it counts only where semaphores exist at all. With `sets` negative it is asked here, if the
- * process uses the same semaphores as this program.
+ * An undo list cannot be looked into; that of one thread can be taken and put back (sysv_undo.h). Every process that
+ * ever had two threads has one, empty or not, so it counts only where semaphores exist at all. With `sets` negative it
+ * is asked here, if the process uses the same semaphores as this program.
  */
 int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal)
 {
 	char mine[64], theirs[64];
 
+	inventory->may_undo = false;
 	if (os_kcmp(inventory->pid, inventory->init, OS_KCMP_SYSVSEM) <= 0)
 		return 0;
 	if (sets < 0 && procdir_link(inventory->dir, "ns/ipc", mine, sizeof(mine)) > 0 &&
@@ -320,8 +321,11 @@ int fitness_check_semaphores(struct inventory *inventory, int sets, struct refus
 		sets = os_semaphore_sets();
 	if (sets <= 0)
 		return 0;
+	inventory->may_undo = inventory->thread_count == 1;
+	if (inventory->may_undo)
+		return 0;
 	return refuse(refusal, "the process may hold System V semaphores with undo, which are not "
-			       "carried");
+			       "carried for threads that have them in common");
 }
 
 int fitness_check_again(struct inventory *inventory, struct refusal *refusal)

@@ -193,8 +193,12 @@ static void test_semaphores(void)
 	refusal = REFUSAL_NONE;
 	CHECK_EQ(fitness_check_semaphores(inventory, 0, &refusal), 0);
 	if (os_kcmp(getpid(), child, OS_KCMP_SYSVSEM) > 0) {
+		inventory->thread_count = 1;
+		CHECK_EQ(fitness_check_semaphores(inventory, 1, &refusal), 0);
+		CHECK(inventory->may_undo);
+		inventory->thread_count = 2;
 		CHECK_EQ(fitness_check_semaphores(inventory, 1, &refusal), EDVSPROCSTS);
-		CHECK(strstr(refusal.reason, "semaphores"));
+		CHECK(strstr(refusal.reason, "semaphores") && !inventory->may_undo);
 	} else {
 		test_skip("the kernel has no undo lists, or does not compare them");
 	}

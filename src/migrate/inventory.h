@@ -44,6 +44,7 @@ struct inventory {
 	bool is_of_thread; /* a child that a thread of its parent has made which is not the main one */
 	bool is_child;	   /* of another process that moves; init is known then */
 	bool is_held;	   /* by the engine, which traces it */
+	bool may_undo;	   /* semaphores, by a list of its only thread (sysv_undo.h) */
 	bool is_fit;	   /* it was found to be of the kind that can move */
 	uint64_t others;		/* a hash of the processes beside it: see others.h */
 	struct procdir_text text, more; /* scratch */

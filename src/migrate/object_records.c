@@ -8,6 +8,7 @@
 #include "dvk/errors.h"
 #include "migrate/descriptors_source.h"
 #include "migrate/kind.h"
+#include "migrate/sysv_undo.h"
 
 static void send_contents(const struct contents *contents, struct writer *writer)
 {
@@ -111,7 +112,7 @@ static int take_sysv(struct tables *tables, const struct image_sysv *image)
 	return sysv_append(&tables->sysv, image) ? 0 : -ENOMEM;
 }
 
-/* All values at once; messages have a head. */
+/* All values at once, then what is undone; messages have a head. */
 static int take_sysv_contents(struct sysv *sysv, const struct image_contents *contents)
 {
 	struct sysv_object *last = sysv->count ? &sysv->object[sysv->count - 1] : NULL;
@@ -119,8 +120,11 @@ static int take_sysv_contents(struct sysv *sysv, const struct image_contents *co
 
 	if (!last || last->image.kind == OS_SYSV_MEMORY)
 		return -EBADMSG;
-	if (last->image.kind == OS_SYSV_SEMAPHORES &&
-	    (contents->length != last->image.count * 2 || last->contents.length))
+	if (last->image.kind == OS_SYSV_SEMAPHORES && !last->contents.length &&
+	    contents->length != last->image.count * 2)
+		return -EBADMSG;
+	if (last->image.kind == OS_SYSV_SEMAPHORES && last->contents.length &&
+	    !sysv_undo_ok(&last->image, message, contents->length))
 		return -EBADMSG;
 	if (last->image.kind == OS_SYSV_QUEUE &&
 	    (contents->length < sizeof(*message) || message->type <= 0))

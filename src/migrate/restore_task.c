@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/sysv_undo.h"
 #include "os/affinity.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
@@ -152,6 +153,7 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	assert(picture->thread_count == restore->threads.count);
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
 	add_settings(restore);
+	sysv_undo_add(&picture->tables->sysv, calls, picture->process.vpid);
 	add_limits(restore);
 	add_signal_handlers(restore);
 	restore_add_thread(restore, &picture->thread[0]);

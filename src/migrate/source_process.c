@@ -10,6 +10,7 @@
 #include "migrate/cut_short.h"
 #include "migrate/migrate.h"
 #include "migrate/state.h"
+#include "migrate/sysv_undo.h"
 #include "os/affinity.h"
 #include "os/kernel.h"
 
@@ -246,6 +247,18 @@ int source_process_ask(struct source_process *process, struct refusal *refusal)
 	int r = state_read_process(&process->calls, &process->inventory, process->actions, refusal);
 
 	return r ? r : finish_stop(process, refusal);
+}
+
+int source_process_take_undo(struct source_process *process, struct refusal *refusal)
+{
+	struct sysv *sysv = &process->inventory.tables->sysv;
+	int r = process->inventory.may_undo ? sysv_undo_check(process->pid, sysv, refusal) : 0;
+
+	if (r || !process->inventory.may_undo)
+		return r;
+	assert(process->threads.count == 1); /* the list is that of one thread */
+	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
+	return sysv_undo_take(sysv, &process->calls, process->inventory.process.vpid, refusal);
 }
 
 /*

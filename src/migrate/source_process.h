@@ -75,6 +75,8 @@ int source_process_borrow(struct source_process *process, struct refusal *refusa
 int source_process_enter(struct source_process *process, const struct migrate_host *host,
 			 struct refusal *refusal);
 int source_process_ask(struct source_process *process, struct refusal *refusal);
+/* When the System V objects are taken: adds its adjustments to the semaphores. */
+int source_process_take_undo(struct source_process *process, struct refusal *refusal);
 
 /* The news that the process has not asked for yet, of the stop of its child with this number, or of any one (0). */
 int source_process_news(struct source_process *process, int32_t child, enum image_news *news,

@@ -553,6 +553,8 @@ static int complete(struct source_tree *tree, struct refusal *refusal)
 	int r = sysv_take(&tree->tables.sysv, refusal);
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		r = named(tree, i, source_process_take_undo(tree->process[i], refusal), refusal);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i, source_process_complete(tree->process[i], false, refusal),
 			  refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)

@@ -327,6 +327,13 @@ struct image_message {
 	int64_t type; /* above 0 */
 };
 
+/* After the values of a set: what the end of a process changes (SEM_UNDO). Several of one process are one piece. */
+struct image_undo {
+	int32_t vpid;
+	uint16_t index;
+	int16_t adjustment; /* not 0 */
+};
+
 #define IMAGE_SEMAPHORES_MAX 32000u /* in one set: the kernel's default */
 
 enum image_map_kind {

@@ -125,12 +125,22 @@ static void child_of_thread(void)
 
 static int semaphores = -1;
 
+static void *start_waiting(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+/* Its threads have the list in common. */
 static void undo(void)
 {
 	struct sembuf up = { 0, 1, SEM_UNDO };
+	pthread_t thread;
 
 	semaphores = semget(IPC_PRIVATE, 1, 0600);
 	NEED(semaphores >= 0 && semop(semaphores, &up, 1) == 0);
+	NEED(pthread_create(&thread, NULL, start_waiting, NULL) == 0);
 }
 
 static void network(void)
@@ -223,7 +233,7 @@ static const struct kind process_kinds[] = {
 	{ "child_with_table", "shares its descriptor table with process", child_with_table },
 	{ "child_of_thread", "a thread of its parent that is not the main one", child_of_thread },
 	{ "seccomp_listener", "SECCOMP_RET_USER_NOTIF", seccomp_listener },
-	{ "sysv_undo", "System V semaphores", undo },
+	{ "sysv_undo_threads", "System V semaphores with undo", undo },
 	{ "network_namespace", "net namespace", network },
 	{ "mount_namespace", "mnt namespace", mounts },
 	{ "chroot", "chroot", root_directory },
