@@ -403,8 +403,10 @@ static void asynchronous(void)
 	     fcntl(ends[0], F_SETFL, O_ASYNC) == 0);
 }
 
+/* Others make files there, of which the process is told. */
 static void directory_watch(void)
 {
+	signal(SIGIO, SIG_IGN);
 	NEED(fcntl(open("/tmp", O_RDONLY), F_NOTIFY, DN_CREATE | DN_MULTISHOT) == 0);
 }
 
