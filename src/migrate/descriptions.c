@@ -16,6 +16,8 @@ void descriptions_let_go(struct descriptions *descriptions)
 				os_close(own[end]);
 			own[end] = -1;
 		}
+		os_close(descriptions->description[i].kept);
+		descriptions->description[i].kept = -1;
 	}
 }
 
@@ -51,8 +53,9 @@ struct description *descriptions_add(struct descriptions *descriptions,
 		descriptions->description = bigger;
 		descriptions->capacity = capacity;
 	}
-	descriptions->description[count] =
-		(struct description){ .image = *image, .number = -1, .own = { -1, -1 } };
+	descriptions->description[count] = (struct description){
+		.image = *image, .number = -1, .own = { -1, -1 }, .kept = -1
+	};
 	descriptions->count++;
 	return &descriptions->description[count];
 }

@@ -25,6 +25,7 @@ struct description {
 	uint64_t inode;
 	int own[2];	    /* target: descriptors that its kind needs until all are made; -1 */
 	bool given[2];	    /* whether a process has it already */
+	int kept;	    /* target: was made before a process had it; -1 */
 	bool is_taken_over; /* target: it is the source's own, with its locks */
 };
 

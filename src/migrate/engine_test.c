@@ -53,6 +53,7 @@ static const char *const carried[] = {
 	"family",
 	"children_ended",
 	"message_pairs",
+	"passed",
 	"fifos",
 	"unix_names",
 	"unix_connections",

@@ -16,19 +16,23 @@
 #include "dvk/errors.h"
 #include "migrate/restore_unix.h"
 #include "migrate/unix_connection.h"
+#include "migrate/unix_extras.h"
 #include "migrate/unix_queue.h"
 #include "os/open.h"
 #include "os/pid.h"
+#include "os/procdir.h"
 #include "os/socket.h"
 #include "os/unix_pair.h"
 
 #define LISTS_MAX      3 /* of all sockets, in which those of the process are looked for */
 #define SIZE_MAX_BYTES (64u << 20)
+#define OPTION_SENDER  8u /* SO_PASSCRED, as os_unix_pair_options() has it */
 
 enum end_flag {
 	END_READS = 1,	/* nothing more will come */
 	END_WRITES = 2, /* nothing more can be sent */
-	END_FLAGS = 3,
+	END_PARTS = 4,	/* the messages in it are in parts: see migrate/unix_queue.h */
+	END_FLAGS = 7,
 	END_OPTIONS_SHIFT = 16,
 };
 
@@ -67,6 +71,11 @@ static bool is_pair(const struct image_description *image)
 	const struct kind *row = kind_of(image->kind);
 
 	return row == &kind_unix_stream || row == &kind_unix_messages || is_named(image);
+}
+
+static bool has_parts(const struct image_description *image)
+{
+	return body_of(image).flags & END_PARTS;
 }
 
 /* Where the bytes or messages begin in the contents: behind the name. */
@@ -135,9 +144,10 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the Unix socket of descriptor %d cannot be looked at: %s",
 				   seen->number, strerror(-r));
+	bool parts = end.options & OPTION_SENDER || procdir_number(seen->info, "scm_fds", 10, 0);
 	const struct end_body body = {
 		.flags = (end.reads_end ? END_READS : 0u) | (end.writes_end ? END_WRITES : 0u) |
-			 end.options << END_OPTIONS_SHIFT,
+			 (parts ? END_PARTS : 0u) | end.options << END_OPTIONS_SHIFT,
 		.send_bytes = end.send_bytes,
 		.receive_bytes = end.receive_bytes,
 		.uid = end.uid,
@@ -279,18 +289,25 @@ static int refuse_contents(const struct description *description, int r, struct 
 				   "the Unix socket of descriptor %d has more than %u KiB in it, "
 				   "which is the most that can move; let them be read first",
 				   description->number, IMAGE_CONTENTS_MAX >> 10);
+	if (r == -ENOLINK)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the Unix socket of descriptor %d has a descriptor in it (SCM_RIGHTS) that "
+			"is an end of a connection of Unix sockets, or open in no process that "
+			"moves; let it be received first",
+			description->number);
 	if (r == -EBADMSG)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
-			"the Unix socket of descriptor %d has descriptors in it "
-			"(SCM_RIGHTS), which are not carried; let them be received first",
+			"the Unix socket of descriptor %d has something in it with a label of its "
+			"sender (SO_PASSSEC), which is not carried; let it be received first",
 			description->number);
 	if (r == -ENOTSUP)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
 			"the Unix socket of descriptor %d has something in it with the "
-			"credentials of its sender (SO_PASSCRED), which are not carried; "
-			"let it be received first",
+			"credentials (SO_PASSCRED) of a sender that has ended or does not move "
+			"with the process; let it be received first",
 			description->number);
 	if (r == -EUCLEAN)
 		return refusal_set(refusal, EDVSPROCSTS,
@@ -318,9 +335,10 @@ static int compare(const struct kind_frozen *frozen, const struct description *d
 	const struct description *other = descriptions_find(frozen->descriptions, body.other);
 	assert(other); /* check() has found it */
 	int sender = os_pid_descriptor(other->pid, other->number);
-	int r = sender < 0 ? sender
-			   : unix_queue_compare(sender, type, &description->contents,
-						queue_of(&description->image));
+	int r = sender < 0
+			? sender
+			: unix_queue_compare(sender, type, has_parts(&description->image),
+					     &description->contents, queue_of(&description->image));
 
 	os_close(sender);
 	return r;
@@ -341,6 +359,7 @@ static int take_name(int fd, struct description *description)
 static int complete(const struct kind_frozen *frozen, struct description *description,
 		    struct refusal *refusal)
 {
+	const struct unix_queue_names names = unix_extras_names(frozen);
 	int fd = os_pid_descriptor(frozen->pid, description->number);
 
 	contents_free(&description->contents);
@@ -349,6 +368,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	if (r == 0)
 		r = unix_queue_take(fd, type_of(&description->image),
 				    body_of(&description->image).flags & END_READS,
+				    has_parts(&description->image) ? &names : NULL,
 				    &description->contents);
 
 	os_close(fd);
@@ -377,10 +397,13 @@ static bool read_body(const struct image_description *image, const struct files 
 	       body.owner == (body.other && body.other < image->id ? body.other : image->id);
 }
 
-static bool is_queue_whole(const struct description *description)
+static bool is_queue_whole(const struct description *description, const struct descriptions *all)
 {
-	return type_of(&description->image) == OS_UNIX_STREAM ||
-	       unix_queue_is_whole(&description->contents, queue_of(&description->image));
+	bool parts = has_parts(&description->image);
+
+	return (type_of(&description->image) == OS_UNIX_STREAM && !parts) ||
+	       unix_queue_is_whole(&description->contents, queue_of(&description->image),
+				   parts ? unix_extras_may_pass : NULL, (void *)all);
 }
 
 /* The name that both ends know: NULL: there is none that is whole. */
@@ -413,19 +436,22 @@ static bool whole(const struct description *description, const struct descriptio
 
 	(void)descriptors;
 	if ((is_named(&description->image) && !name_of(description)) ||
-	    !is_queue_whole(description))
+	    !is_queue_whole(description, all))
 		return false;
 	if (!body.other)
 		return true;
 	return other && other != description && other->image.kind == description->image.kind &&
 	       (!is_named(&description->image) || match_names(description, other)) &&
-	       is_queue_whole(other) && type_of(&other->image) == type_of(&description->image) &&
+	       is_queue_whole(other, all) &&
+	       type_of(&other->image) == type_of(&description->image) &&
 	       body_of(&other->image).other == description->image.id;
 }
 
 /* The bytes of an end were sent from the other one; only then may one of them be shut. */
-static int settle(struct description *owner, const struct description *other)
+static int settle(struct restore *restore, struct description *owner,
+		  const struct description *other)
 {
+	const struct unix_queue_hands hands = unix_extras_hands(restore);
 	const struct description *ends[2] = { owner, other };
 	int r = 0;
 
@@ -433,8 +459,9 @@ static int settle(struct description *owner, const struct description *other)
 		r = os_unix_pair_set_sizes(owner->own[end], UNIX_QUEUE_FILLING_BYTES,
 					   UNIX_QUEUE_FILLING_BYTES);
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++)
-		r = unix_queue_fill(owner->own[!end], type_of(&owner->image), &ends[end]->contents,
-				    queue_of(&ends[end]->image));
+		r = unix_queue_fill(owner->own[!end], type_of(&owner->image),
+				    has_parts(&ends[end]->image) ? &hands : NULL,
+				    &ends[end]->contents, queue_of(&ends[end]->image));
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++) {
 		const struct end_body body = body_of(&ends[end]->image);
 
@@ -516,7 +543,7 @@ static int make(struct restore *restore, struct description *owner, struct refus
 
 	if (r)
 		return r;
-	r = settle(owner, other);
+	r = settle(restore, owner, other);
 	return r ? refuse_making(r, refusal) : 0;
 }
 

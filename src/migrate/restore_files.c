@@ -16,6 +16,7 @@
 #include "os/kernel.h"
 #include "os/limit.h"
 #include "os/pid.h"
+#include "os/socket.h"
 
 #define FD_LIMIT_ROOM 64
 
@@ -33,9 +34,12 @@ static int first_gap(const struct descriptors *descriptors)
 static int open_description(struct restore *restore, struct description *description,
 			    struct refusal *refusal)
 {
-	if (description->number < 0)
+	bool is_kept = description->kept >= 0;
+
+	if (description->number < 0 && !is_kept)
 		return kind_of(description->image.kind)->open(restore, description, refusal);
-	int fd = os_pid_descriptor(description->pid, description->number);
+	int fd = is_kept ? os_dup(description->kept)
+			 : os_pid_descriptor(description->pid, description->number);
 
 	return fd >= 0 ? fd
 		       : refusal_set(refusal, EDVSPROCSTS,

@@ -7,27 +7,44 @@
 #include <string.h>
 
 #include "os/socket.h"
+#include "os/unix_message.h"
 #include "wire/image.h"
 
+#define NOBODY	   65534 /* of a message whose sender is not known */
 #define HEAD_BYTES ((uint32_t)sizeof(uint32_t))
 
-static int take_bytes(int fd, struct contents *contents)
+/* What comes with a message in parts. The ids of the descriptions that it passes are next, and then its bytes. */
+struct part {
+	uint32_t rights;
+	uint32_t has_sender;
+	int32_t sender; /* number in the pid namespace; 0: none is known */
+	uint32_t uid, gid;
+};
+
+/* Before the bytes of a message there is room for all that comes before them in the contents. */
+#define PART_BYTES_MAX (sizeof(struct part) + OS_UNIX_RIGHTS_MAX * sizeof(uint32_t))
+#define BEFORE_BYTES   ((uint32_t)(HEAD_BYTES + PART_BYTES_MAX))
+#define BYTES_MAX      (IMAGE_CONTENTS_MAX - BEFORE_BYTES)
+
+struct taking {
+	int fd;
+	const struct unix_queue_names *names; /* NULL: nothing may come with a message */
+	struct contents *contents;
+	uint8_t *bytes;		    /* owned */
+	struct os_unix_extra extra; /* of the last message, until the next one */
+	uint32_t at;		    /* of the next byte of a stream */
+};
+
+static ssize_t peek(struct taking *taking, size_t bytes)
 {
-	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
-	int left = os_unix_pair_bytes(fd);
+	os_unix_extra_close(&taking->extra);
+	ssize_t got = os_unix_peek(taking->fd, taking->bytes + BEFORE_BYTES, bytes, &taking->extra);
+	bool is_plain = !taking->extra.fd_count && !taking->extra.has_sender;
 
-	while (left > 0) {
-		ssize_t got = os_unix_pair_peek(fd, piece, sizeof(piece));
-
-		if (got <= 0 || got > left)
-			return got < 0 ? (int)got : -EIO;
-		int r = contents_append(contents, piece, (uint32_t)got);
-
-		if (r)
-			return r;
-		left -= (int)got;
-	}
-	return left;
+	assert(bytes <= BYTES_MAX);
+	if (got < 0)
+		return got;
+	return taking->extra.has_other || (!taking->names && !is_plain) ? -EBADMSG : got;
 }
 
 /* The message stands behind room for its length. */
@@ -48,61 +65,161 @@ static int append_message(struct contents *contents, uint8_t *bytes, uint32_t le
 	return 0;
 }
 
-/* An end that nothing more comes from tells it as an empty message, after the last one. */
-static int take_messages(int fd, bool reads_end, struct contents *contents)
+/* The message whose bytes are there, with what came with it. */
+static int append(struct taking *taking, uint32_t length)
 {
-	uint8_t *bytes = malloc(IMAGE_CONTENTS_MAX);
-	int r = bytes ? 0 : -ENOMEM;
+	const struct os_unix_extra *extra = &taking->extra;
+	uint8_t *start = taking->bytes + BEFORE_BYTES;
+	struct part part = { .has_sender = extra->has_sender,
+			     .uid = extra->uid,
+			     .gid = extra->gid };
+
+	if (!taking->names)
+		return append_message(taking->contents, start - HEAD_BYTES, length);
+	part.rights = extra->fd_count;
+	if (extra->has_sender && !extra->pid && extra->uid != NOBODY)
+		return -ENOTSUP;
+	part.sender = extra->pid ? taking->names->sender(taking->names->ctx, extra->pid) : 0;
+	if (part.sender < 0)
+		return -ENOTSUP;
+	start -= part.rights * sizeof(uint32_t);
+	for (uint32_t i = 0; i < part.rights; i++) {
+		uint32_t id = taking->names->right(taking->names->ctx, extra->fd[i]);
+
+		if (!id)
+			return -ENOLINK;
+		memcpy(start + i * sizeof(id), &id, sizeof(id));
+	}
+	start -= sizeof(part);
+	memcpy(start, &part, sizeof(part));
+	length += (uint32_t)(sizeof(part) + part.rights * sizeof(uint32_t));
+	return append_message(taking->contents, start - HEAD_BYTES, length);
+}
+
+/* The next bytes that one receive could have. Those before the ones with descriptors are a part of their own. */
+static ssize_t next_bytes(struct taking *taking, size_t left)
+{
+	ssize_t got = peek(taking, left < BYTES_MAX ? left : BYTES_MAX);
+
+	if (got <= 0 || !taking->extra.fd_count)
+		return got;
+	int r = os_unix_pair_peek_from(taking->fd, (int)taking->at);
+	ssize_t before =
+		r ? r : os_unix_peek_before(taking->fd, taking->bytes + BEFORE_BYTES, (size_t)got);
+
+	if (before <= 0)
+		return before ? before : got;
+	os_unix_extra_close(&taking->extra);
+	return before;
+}
+
+static int take_parts(struct taking *taking)
+{
+	int left = os_unix_pair_bytes(taking->fd);
+
+	while (left > 0) {
+		int from = os_unix_pair_peek_from(taking->fd, (int)taking->at);
+		ssize_t got = from ? from : next_bytes(taking, (size_t)left);
+
+		if (got <= 0 || got > left)
+			return got < 0 ? (int)got : -EIO;
+		int r = append(taking, (uint32_t)got);
+
+		if (r)
+			return r;
+		left -= (int)got;
+		taking->at += (uint32_t)got;
+	}
+	return left;
+}
+
+static int take_bytes(struct taking *taking)
+{
+	int left = os_unix_pair_bytes(taking->fd);
+
+	while (left > 0) {
+		ssize_t got = peek(taking, IMAGE_CONTENTS_BYTES_MAX);
+
+		if (got <= 0 || got > left)
+			return got < 0 ? (int)got : -EIO;
+		int r = contents_append(taking->contents, taking->bytes + BEFORE_BYTES,
+					(uint32_t)got);
+
+		if (r)
+			return r;
+		left -= (int)got;
+	}
+	return left;
+}
+
+/* An end that nothing more comes from tells it as an empty message, after the last one. */
+static int take_messages(struct taking *taking, bool reads_end)
+{
+	int r = 0;
 
 	while (r == 0) {
-		ssize_t got = os_unix_pair_peek_message(fd, bytes + HEAD_BYTES,
-							IMAGE_CONTENTS_MAX - HEAD_BYTES);
+		ssize_t got = peek(taking, BYTES_MAX);
 
 		if (got == -EAGAIN || (got == 0 && reads_end))
 			break;
-		r = got < 0 ? (int)got : append_message(contents, bytes, (uint32_t)got);
+		r = got < 0 ? (int)got : append(taking, (uint32_t)got);
 	}
-	free(bytes);
 	return r;
 }
 
-int unix_queue_take(int fd, enum os_unix_type type, bool reads_end, struct contents *contents)
+int unix_queue_take(int fd, enum os_unix_type type, bool reads_end,
+		    const struct unix_queue_names *names, struct contents *contents)
 {
+	struct taking taking = { .fd = fd, .names = names, .contents = contents };
 	bool is_stream = type == OS_UNIX_STREAM;
 	int r = is_stream && os_unix_pair_has_urgent(fd) ? -EUCLEAN : os_unix_pair_peek_from(fd, 0);
 
 	assert(contents);
 	if (r)
 		return r;
-	r = is_stream ? take_bytes(fd, contents)
-		      : take_messages(fd, reads_end && type == OS_UNIX_SEQPACKET, contents);
+	taking.bytes = malloc(IMAGE_CONTENTS_MAX);
+	if (!taking.bytes)
+		r = -ENOMEM;
+	else if (!is_stream)
+		r = take_messages(&taking, reads_end && type == OS_UNIX_SEQPACKET);
+	else
+		r = names ? take_parts(&taking) : take_bytes(&taking);
+	os_unix_extra_close(&taking.extra);
+	free(taking.bytes);
 	int back = os_unix_pair_peek_from(fd, -1);
 
 	return r ? r : back;
+}
+
+static int send_plain(int sender, const uint8_t *bytes, uint32_t length)
+{
+	static const struct os_unix_extra none;
+	ssize_t sent = os_unix_send(sender, bytes, length, &none);
+
+	return sent == (ssize_t)length ? 0 : sent < 0 ? (int)sent : -ENOSPC;
 }
 
 static int fill_bytes(int sender, const struct contents *contents, uint32_t at)
 {
 	const uint8_t *piece;
 	uint32_t length;
+	int r = 0;
 
-	while ((piece = contents_next(contents, &at, &length))) {
-		ssize_t sent = os_unix_pair_send(sender, piece, length);
-
-		if (sent != (ssize_t)length)
-			return sent < 0 ? (int)sent : -ENOSPC;
-	}
-	return 0;
+	while (r == 0 && (piece = contents_next(contents, &at, &length)))
+		r = send_plain(sender, piece, length);
+	return r;
 }
 
 /* A message that is put together of its pieces. */
 struct message {
 	uint32_t length, left;
+	bool begins; /* with the last piece */
 };
 
 /* The bytes of the message that this piece has; NULL: it is none of a message. */
 static const uint8_t *message_next(struct message *message, const uint8_t *piece, uint32_t *length)
 {
+	message->begins = !message->left;
 	if (!message->left) {
 		if (*length < HEAD_BYTES)
 			return NULL;
@@ -117,19 +234,90 @@ static const uint8_t *message_next(struct message *message, const uint8_t *piece
 	return piece;
 }
 
-bool unix_queue_is_whole(const struct contents *contents, uint32_t at)
+/* Of the piece that a message in parts begins with; its ids follow. NULL: it is not whole. */
+static const uint8_t *part_of(const uint8_t *piece, uint32_t length, struct part *part)
+{
+	if (length < sizeof(*part))
+		return NULL;
+	memcpy(part, piece, sizeof(*part));
+	if (part->rights > OS_UNIX_RIGHTS_MAX || part->has_sender > 1 || part->sender < 0 ||
+	    length < sizeof(*part) + part->rights * sizeof(uint32_t))
+		return NULL;
+	return piece + sizeof(*part);
+}
+
+bool unix_queue_is_whole(const struct contents *contents, uint32_t at,
+			 bool (*right)(void *ctx, uint32_t id), void *ctx)
 {
 	struct message message = { 0 };
 	const uint8_t *piece;
-	uint32_t length;
+	uint32_t length, id;
+	struct part part;
 
-	while ((piece = contents_next(contents, &at, &length)))
-		if (!message_next(&message, piece, &length))
+	while ((piece = contents_next(contents, &at, &length))) {
+		piece = message_next(&message, piece, &length);
+		if (!piece)
 			return false;
+		if (!right || !message.begins)
+			continue;
+		piece = part_of(piece, length, &part);
+		if (!piece)
+			return false;
+		for (uint32_t i = 0; i < part.rights; i++) {
+			memcpy(&id, piece + i * sizeof(id), sizeof(id));
+			if (!right(ctx, id))
+				return false;
+		}
+	}
 	return !message.left;
 }
 
-static int fill_messages(int sender, const struct contents *contents, uint32_t at)
+static int open_rights(const struct unix_queue_hands *hands, const uint8_t *ids, uint32_t rights,
+		       struct os_unix_extra *extra)
+{
+	for (; hands->open && extra->fd_count < rights; extra->fd_count++) {
+		uint32_t id;
+
+		memcpy(&id, ids + extra->fd_count * sizeof(id), sizeof(id));
+		int fd = hands->open(hands->ctx, id);
+
+		if (fd < 0)
+			return fd;
+		extra->fd[extra->fd_count] = fd;
+	}
+	return 0;
+}
+
+static int send_part(int sender, const struct unix_queue_hands *hands, const uint8_t *bytes,
+		     uint32_t length)
+{
+	struct os_unix_extra extra = { .has_sender = false };
+	struct part part;
+	const uint8_t *ids = part_of(bytes, length, &part);
+
+	assert(ids); /* unix_queue_is_whole() saw to it */
+	uint32_t before = (uint32_t)(sizeof(part) + part.rights * sizeof(uint32_t));
+	int r = open_rights(hands, ids, part.rights, &extra);
+
+	/* Of a message that came before anybody asked for its sender nobody is told. */
+	extra.has_sender = part.has_sender && part.sender && hands->sender;
+	extra.uid = part.uid;
+	extra.gid = part.gid;
+	if (r == 0 && extra.has_sender) {
+		extra.pid = hands->sender(hands->ctx, part.sender);
+		r = extra.pid < 0 ? extra.pid : 0;
+	}
+	if (r == 0) {
+		ssize_t sent = os_unix_send(sender, bytes + before, length - before, &extra);
+
+		r = sent == (ssize_t)(length - before) ? 0 : sent < 0 ? (int)sent : -ENOSPC;
+	}
+	os_unix_extra_close(&extra);
+	return r;
+}
+
+static int fill_messages(int sender, const struct unix_queue_hands *hands,
+			 const struct contents *contents, uint32_t at)
 {
 	uint8_t *bytes = malloc(IMAGE_CONTENTS_MAX);
 	struct message message = { 0 };
@@ -141,28 +329,27 @@ static int fill_messages(int sender, const struct contents *contents, uint32_t a
 		piece = message_next(&message, piece, &length);
 		assert(piece); /* unix_queue_is_whole() saw to it */
 		memcpy(bytes + message.length - message.left - length, piece, length);
-		if (message.left)
-			continue;
-		ssize_t sent = os_unix_pair_send(sender, bytes, message.length);
-
-		r = sent < 0 ? (int)sent : 0;
+		if (!message.left)
+			r = hands ? send_part(sender, hands, bytes, message.length)
+				  : send_plain(sender, bytes, message.length);
 	}
 	free(bytes);
 	return r;
 }
 
-int unix_queue_fill(int sender, enum os_unix_type type, const struct contents *contents,
-		    uint32_t at)
+int unix_queue_fill(int sender, enum os_unix_type type, const struct unix_queue_hands *hands,
+		    const struct contents *contents, uint32_t at)
 {
-	return type == OS_UNIX_STREAM ? fill_bytes(sender, contents, at)
-				      : fill_messages(sender, contents, at);
+	return type == OS_UNIX_STREAM && !hands ? fill_bytes(sender, contents, at)
+						: fill_messages(sender, hands, contents, at);
 }
 
-/* The same messages between sockets of our own take the same room. */
-int unix_queue_compare(int sender, enum os_unix_type type, const struct contents *contents,
-		       uint32_t at)
+/* The same messages between sockets of our own take the same room, without what comes with them. */
+int unix_queue_compare(int sender, enum os_unix_type type, bool in_parts,
+		       const struct contents *contents, uint32_t at)
 {
 	int pair[2];
+	static const struct unix_queue_hands none;
 	int there = os_unix_pair_unread(sender);
 	int r = os_unix_pair_new(type, pair);
 
@@ -170,7 +357,7 @@ int unix_queue_compare(int sender, enum os_unix_type type, const struct contents
 		return there < 0 ? there : r;
 	r = os_unix_pair_set_sizes(pair[0], UNIX_QUEUE_FILLING_BYTES, UNIX_QUEUE_FILLING_BYTES);
 	if (r == 0)
-		r = unix_queue_fill(pair[0], type, contents, at);
+		r = unix_queue_fill(pair[0], type, in_parts ? &none : NULL, contents, at);
 	int here = r ? r : os_unix_pair_unread(pair[0]);
 
 	os_close(pair[0]);

@@ -3,6 +3,7 @@
 #define DVS_MIGRATE_UNIX_QUEUE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "migrate/contents.h"
 #include "os/unix_pair.h"
@@ -11,28 +12,50 @@
  * The bytes or messages that can be read from a Unix socket, as contents. Bytes are any pieces. A message begins a
  * piece, with its length in four bytes before it, and goes on in the next ones: it may be empty. They
  * begin at `at` in the contents.
+ *
+ * In parts, bytes are messages, too, and each begins with what came with it: the sender (SCM_CREDENTIALS), and the ids
+ * of the descriptions that it passes (SCM_RIGHTS).
  */
 
 #define UNIX_QUEUE_FILLING_BYTES (16u << 20) /* room of a sender while they are put in */
 
+/* Source: what comes with messages, as the target knows it. */
+struct unix_queue_names {
+	void *ctx;
+	/* The number of the process in its pid namespace; negative: it does not move. */
+	int32_t (*sender)(void *ctx, pid_t pid);
+	/* The id of the description that a descriptor of ours has; 0: no process that moves has it open. */
+	uint32_t (*right)(void *ctx, int fd);
+};
+
+/* Target: makes them again. */
+struct unix_queue_hands {
+	void *ctx;
+	pid_t (*sender)(void *ctx, int32_t number); /* as seen here; negative errno */
+	int (*open)(void *ctx, uint32_t id); /* a descriptor for the caller; negative errno */
+};
+
 /*
- * Source: copies all of them, which stay. 0, or -E2BIG; -EBADMSG: descriptors are in it; -ENOTSUP: credentials are;
- * -EUCLEAN: an urgent byte is; other negative errno.
+ * Source: copies all of them, which stay; with names, in parts. 0, or -E2BIG; -EBADMSG: something else comes with a
+ * message; -ENOTSUP: its sender does not move; -ENOLINK: a descriptor in
+ * it is not open in a process that moves; -EUCLEAN: an urgent byte is in it; other negative errno.
  */
-int unix_queue_take(int fd, enum os_unix_type type, bool reads_end, struct contents *contents);
+int unix_queue_take(int fd, enum os_unix_type type, bool reads_end,
+		    const struct unix_queue_names *names, struct contents *contents);
 
 /*
  * Source: whether the sender has more on its way than those. The kernel shows an empty message only once, unless it is
  * the first. 0; -ENODATA: it has; other negative errno.
  */
-int unix_queue_compare(int sender, enum os_unix_type type, const struct contents *contents,
-		       uint32_t at);
+int unix_queue_compare(int sender, enum os_unix_type type, bool in_parts,
+		       const struct contents *contents, uint32_t at);
 
-/* Target: sends them. The sender has room for them. 0 or negative errno. */
-int unix_queue_fill(int sender, enum os_unix_type type, const struct contents *contents,
-		    uint32_t at);
+/* Target: sends them; with hands, those in parts. The sender has room for them. 0 or negative errno. */
+int unix_queue_fill(int sender, enum os_unix_type type, const struct unix_queue_hands *hands,
+		    const struct contents *contents, uint32_t at);
 
-/* Target: whether the contents are whole messages. */
-bool unix_queue_is_whole(const struct contents *contents, uint32_t at);
+/* Target: whether they are whole messages; with `right`, which tells if a description may be passed, in parts. */
+bool unix_queue_is_whole(const struct contents *contents, uint32_t at,
+			 bool (*right)(void *ctx, uint32_t id), void *ctx);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "os/unix_message.h"
 
 #define MUCH 150000 /* more than one piece */
 
@@ -45,16 +46,16 @@ static bool receives(int fd, int length)
 static void test_messages(enum os_unix_type type)
 {
 	begin(type);
-	CHECK_EQ(unix_queue_take(from[1], type, false, &contents), 0);
-	CHECK(!contents.length && unix_queue_is_whole(&contents, 0));
+	CHECK_EQ(unix_queue_take(from[1], type, false, NULL, &contents), 0);
+	CHECK(!contents.length && unix_queue_is_whole(&contents, 0, NULL, NULL));
 	send_to(3);
 	send_to(0);
 	send_to(MUCH);
 	send_to(1);
-	CHECK_EQ(unix_queue_take(from[1], type, false, &contents), 0);
-	CHECK(unix_queue_is_whole(&contents, 0));
-	CHECK_EQ(unix_queue_compare(from[0], type, &contents, 0), 0);
-	CHECK_EQ(unix_queue_fill(to[0], type, &contents, 0), 0);
+	CHECK_EQ(unix_queue_take(from[1], type, false, NULL, &contents), 0);
+	CHECK(unix_queue_is_whole(&contents, 0, NULL, NULL));
+	CHECK_EQ(unix_queue_compare(from[0], type, false, &contents, 0), 0);
+	CHECK_EQ(unix_queue_fill(to[0], type, NULL, &contents, 0), 0);
 	for (int pair = 0; pair < 2; pair++) {
 		int reader = pair ? to[1] : from[1];
 
@@ -81,10 +82,10 @@ static void test_hidden(void)
 	begin(OS_UNIX_DATAGRAM);
 	send_to(3);
 	send_to(0);
-	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_DATAGRAM, false, &contents), 0);
+	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_DATAGRAM, false, NULL, &contents), 0);
 	contents_free(&contents);
-	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_DATAGRAM, false, &contents), 0);
-	CHECK_EQ(unix_queue_compare(from[0], OS_UNIX_DATAGRAM, &contents, 0), -ENODATA);
+	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_DATAGRAM, false, NULL, &contents), 0);
+	CHECK_EQ(unix_queue_compare(from[0], OS_UNIX_DATAGRAM, false, &contents, 0), -ENODATA);
 	end();
 }
 
@@ -94,7 +95,7 @@ static void test_ended(void)
 	begin(OS_UNIX_SEQPACKET);
 	send_to(3);
 	CHECK_EQ(shutdown(from[0], SHUT_WR), 0);
-	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_SEQPACKET, true, &contents), 0);
+	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_SEQPACKET, true, NULL, &contents), 0);
 	CHECK_EQ(contents.length, 4 + 4 + 3);
 	end();
 }
@@ -103,12 +104,13 @@ static void test_stream(void)
 {
 	begin(OS_UNIX_STREAM);
 	send_to(MUCH);
-	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_STREAM, false, &contents), 0);
-	CHECK_EQ(unix_queue_fill(to[0], OS_UNIX_STREAM, &contents, 0), 0);
+	CHECK_EQ(unix_queue_take(from[1], OS_UNIX_STREAM, false, NULL, &contents), 0);
+	CHECK_EQ(unix_queue_fill(to[0], OS_UNIX_STREAM, NULL, &contents, 0), 0);
 	CHECK(recv(to[1], got, MUCH, MSG_WAITALL) == MUCH && memcmp(got, bytes, MUCH) == 0);
 	contents_free(&contents);
 	if (send(from[0], "u", 1, MSG_OOB) == 1)
-		CHECK_EQ(unix_queue_take(from[1], OS_UNIX_STREAM, false, &contents), -EUCLEAN);
+		CHECK_EQ(unix_queue_take(from[1], OS_UNIX_STREAM, false, NULL, &contents),
+			 -EUCLEAN);
 	end();
 }
 
@@ -122,8 +124,98 @@ static void test_not_whole(void)
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		CHECK_EQ(contents_append(&contents, row[i].bytes, row[i].length), 0);
-		CHECK(!unix_queue_is_whole(&contents, 0));
+		CHECK(!unix_queue_is_whole(&contents, 0, NULL, NULL));
 		contents_free(&contents);
+	}
+}
+
+static int32_t seven(void *ctx, pid_t pid)
+{
+	(void)ctx;
+	return pid == getpid() ? 7 : -ESRCH;
+}
+
+static uint32_t from_ten(void *ctx, int fd)
+{
+	return ctx && fd >= 0 ? 10 + (*(uint32_t *)ctx)++ : 0;
+}
+
+static pid_t self(void *ctx, int32_t number)
+{
+	(void)ctx;
+	return number == 7 ? getpid() : -ESRCH;
+}
+
+static int standard(void *ctx, uint32_t id)
+{
+	(void)ctx;
+	return id == 10 || id == 11 ? dup((int)id - 10) : -EBADF;
+}
+
+static bool is_passed(void *ctx, uint32_t id)
+{
+	(void)ctx;
+	return id == 10 || id == 11;
+}
+
+static const struct unix_queue_hands hands = { NULL, self, standard };
+
+static void send_with(const char *text, int fd)
+{
+	const struct os_unix_extra extra = { .fd = { fd }, .fd_count = fd >= 0 };
+
+	CHECK_EQ(os_unix_send(from[0], text, strlen(text), &extra), (ssize_t)strlen(text));
+}
+
+/* The next message, or the bytes that one receive gives. */
+static bool has_next(int fd, const char *text, uint32_t rights)
+{
+	struct os_unix_extra extra;
+	size_t length = strlen(text);
+	bool has = os_unix_peek(fd, got, sizeof(got), &extra) == (ssize_t)length &&
+		   memcmp(got, text, length) == 0 && extra.fd_count == rights && extra.has_sender &&
+		   extra.pid == getpid() && extra.uid == getuid();
+
+	os_unix_extra_close(&extra);
+	return has && recv(fd, got, length, 0) == (ssize_t)length;
+}
+
+/* What comes with messages, and with which byte of a stream. */
+static void test_parts(void)
+{
+	static const enum os_unix_type types[] = { OS_UNIX_STREAM, OS_UNIX_DATAGRAM,
+						   OS_UNIX_SEQPACKET };
+	const int on = 1;
+
+	for (int i = 0; i < 3; i++) {
+		bool is_stream = types[i] == OS_UNIX_STREAM;
+		uint32_t count = 0;
+		const struct unix_queue_names names = { &count, seven, from_ten };
+
+		begin(types[i]);
+		CHECK(setsockopt(from[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+		send_with("abc", -1);
+		send_with("defg", 0);
+		send_with("hi", -1);
+		send_with("j", 1);
+		CHECK_EQ(unix_queue_take(from[1], types[i], false, NULL, &contents), -EBADMSG);
+		contents_free(&contents);
+		CHECK_EQ(unix_queue_take(from[1], types[i], false, &names, &contents), 0);
+		CHECK(unix_queue_is_whole(&contents, 0, is_passed, NULL) && count == 2);
+		if (!is_stream)
+			CHECK_EQ(unix_queue_compare(from[0], types[i], true, &contents, 0), 0);
+		CHECK_EQ(unix_queue_fill(to[0], types[i], &hands, &contents, 0), 0);
+		CHECK(setsockopt(to[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+		for (int pair = 0; pair < 2; pair++) {
+			int reader = pair ? to[1] : from[1];
+
+			CHECK(is_stream ? recv(reader, got, 3, 0) == 3
+					: has_next(reader, "abc", 0));
+			CHECK(has_next(reader, "defg", 1));
+			CHECK(is_stream ? recv(reader, got, 2, 0) == 2 : has_next(reader, "hi", 0));
+			CHECK(has_next(reader, "j", 1));
+		}
+		end();
 	}
 }
 
@@ -135,5 +227,6 @@ int main(void)
 	TEST(test_ended);
 	TEST(test_stream);
 	TEST(test_not_whole);
+	TEST(test_parts);
 	return test_end();
 }

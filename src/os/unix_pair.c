@@ -20,7 +20,6 @@
 
 #define OPTIONS_END  90
 #define OPTION_BYTES 256
-#define RIGHTS_MAX   253
 
 static int option_of(int fd, int option)
 {
@@ -277,61 +276,6 @@ int os_unix_pair_peek_from(int fd, int at)
 	return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &at, sizeof(at)) ? -errno : 0;
 }
 
-static void close_all(const struct cmsghdr *head)
-{
-	size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-	for (size_t i = 0; i < count; i++) {
-		int fd;
-
-		memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
-		close(fd);
-	}
-}
-
-static ssize_t peek(int fd, void *to, size_t bytes, int flags)
-{
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(RIGHTS_MAX * sizeof(int))];
-	} control;
-	struct iovec io = { to, bytes };
-	struct msghdr message = { .msg_iov = &io,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t got = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
-	bool rights = message.msg_flags & MSG_CTRUNC, more = rights;
-
-	assert(bytes);
-	if (got < 0)
-		return -errno;
-	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head;
-	     head = CMSG_NXTHDR(&message, head)) {
-		/* The kernel has made the time of a message just now (SO_TIMESTAMP). */
-		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_TIMESTAMP)
-			continue;
-		more = true;
-		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
-			close_all(head);
-			rights = true;
-		}
-	}
-	return !more ? got : rights ? -EBADMSG : -ENOTSUP;
-}
-
-ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes)
-{
-	return peek(fd, to, bytes, 0);
-}
-
-ssize_t os_unix_pair_peek_message(int fd, void *to, size_t bytes)
-{
-	ssize_t got = peek(fd, to, bytes, MSG_TRUNC);
-
-	return got > (ssize_t)bytes ? -EMSGSIZE : got;
-}
-
 int os_unix_pair_unread(int fd)
 {
 	int bytes = 0;
@@ -351,13 +295,6 @@ bool os_unix_pair_has_urgent(int fd)
 	char byte;
 
 	return recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-ssize_t os_unix_pair_send(int fd, const void *from, size_t bytes)
-{
-	ssize_t sent = send(fd, from, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	return sent < 0 ? -errno : sent;
 }
 
 /* The kernel takes half of the size that it counts. */

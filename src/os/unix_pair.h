@@ -51,21 +51,12 @@ int os_unix_pair_odd_option(int fd);
 /* Each socket of this network namespace that is connected, and its peer; 0: that one is closed. Stops at a result. */
 int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx);
 
-/*
- * The next bytes in it from `at` on, which stay. How many; -EBADMSG: descriptors are in it; -ENOTSUP: credentials are.
- * Peeking begins and ends once for all of them.
- */
+/* os_unix_peek() begins and ends once for all messages. */
 int os_unix_pair_peek_from(int fd, int at); /* -1: as ever */
-ssize_t os_unix_pair_peek(int fd, void *to, size_t bytes);
-int os_unix_pair_bytes(int fd); /* how many there are */
-
-/* The next message. Its length, which may be 0; -EMSGSIZE: there is no room for it; -EAGAIN: it was the last. */
-ssize_t os_unix_pair_peek_message(int fd, void *to, size_t bytes);
+int os_unix_pair_bytes(int fd);		    /* of a stream: how many there are */
 int os_unix_pair_unread(int fd); /* memory of all that it has sent and nobody has received */
 bool os_unix_pair_has_urgent(int fd);
 
-/* Without waiting. */
-ssize_t os_unix_pair_send(int fd, const void *from, size_t bytes);
 int os_unix_pair_set_sizes(int fd, uint32_t send_bytes, uint32_t receive_bytes);
 int os_unix_pair_end(int fd, bool reading, bool writing);
 

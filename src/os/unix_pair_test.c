@@ -141,54 +141,6 @@ static void test_each(void)
 	close(pair[0]);
 }
 
-static void send_descriptor(int to, int fd)
-{
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	struct iovec io = { "d", 1 };
-	struct msghdr message = { .msg_iov = &io,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	CHECK_EQ(sendmsg(to, &message, 0), 1);
-}
-
-/* Bytes that were looked at are still there. */
-static void test_peek(void)
-{
-	char got[8] = "";
-	int pair[2];
-
-	make(pair);
-	CHECK_EQ(os_unix_pair_send(pair[0], "abcdef", 6), 6);
-	CHECK_EQ(os_unix_pair_bytes(pair[1]), 6);
-	CHECK(!os_unix_pair_has_urgent(pair[1]));
-	CHECK_EQ(os_unix_pair_peek_from(pair[1], 0), 0);
-	CHECK(os_unix_pair_peek(pair[1], got, 4) == 4 && memcmp(got, "abcd", 4) == 0);
-	CHECK(os_unix_pair_peek(pair[1], got, 4) == 2 && memcmp(got, "ef", 2) == 0);
-	CHECK_EQ(os_unix_pair_peek(pair[1], got, 4), -EAGAIN);
-	CHECK_EQ(os_unix_pair_peek_from(pair[1], -1), 0);
-	CHECK(recv(pair[1], got, 8, MSG_DONTWAIT) == 6 && memcmp(got, "abcdef", 6) == 0);
-	int before = dup(0);
-
-	close(before);
-	send_descriptor(pair[0], 0);
-	CHECK_EQ(os_unix_pair_peek(pair[1], got, 4), -EBADMSG);
-	int after = dup(0);
-
-	CHECK_EQ(after, before); /* the descriptor that came with it is closed */
-	close(after);
-	CHECK_EQ(recv(pair[1], got, 1, 0), 1);
-	if (send(pair[0], "u", 1, MSG_OOB) == 1)
-		CHECK(os_unix_pair_has_urgent(pair[1]));
-	close_both(pair);
-	CHECK_EQ(os_unix_pair_bytes(pair[0]), -EBADF);
-}
-
 /* Each type is as a fresh one, and the end of one direction is seen where there is one. */
 static void test_types(void)
 {
@@ -211,39 +163,10 @@ static void test_types(void)
 	}
 }
 
-/* One message after the other, and then they are all still there. */
-static void test_messages(void)
-{
-	char got[8] = "";
-	int pair[2];
-
-	CHECK_EQ(os_unix_pair_new(OS_UNIX_DATAGRAM, pair), 0);
-	CHECK_EQ(os_unix_pair_unread(pair[0]), 0);
-	CHECK_EQ(os_unix_pair_send(pair[0], "abc", 3), 3);
-	CHECK_EQ(os_unix_pair_send(pair[0], "", 0), 0);
-	CHECK_EQ(os_unix_pair_send(pair[0], "de", 2), 2);
-	CHECK(os_unix_pair_unread(pair[0]) > 0 && os_unix_pair_unread(pair[1]) == 0);
-	CHECK_EQ(os_unix_pair_peek_from(pair[1], 0), 0);
-	CHECK_EQ(os_unix_pair_peek_message(pair[1], got, 8), 3);
-	CHECK_EQ(os_unix_pair_peek_message(pair[1], got, 8), 0);
-	CHECK(os_unix_pair_peek_message(pair[1], got, 8) == 2 && memcmp(got, "de", 2) == 0);
-	CHECK_EQ(os_unix_pair_peek_message(pair[1], got, 8), -EAGAIN);
-	CHECK_EQ(os_unix_pair_peek_from(pair[1], 0), 0);
-	CHECK_EQ(os_unix_pair_peek_message(pair[1], got, 2), -EMSGSIZE);
-	CHECK_EQ(os_unix_pair_peek_from(pair[1], -1), 0);
-	CHECK_EQ(recv(pair[1], got, 8, MSG_DONTWAIT), 3);
-	CHECK_EQ(recv(pair[1], got, 8, MSG_DONTWAIT), 0);
-	CHECK_EQ(recv(pair[1], got, 8, MSG_DONTWAIT), 2);
-	CHECK_EQ(os_unix_pair_unread(pair[0]), 0);
-	close_both(pair);
-}
-
-/* Options that are on or off; a message with credentials is told from one with descriptors. */
+/* Options that are on or off. */
 static void test_options(void)
 {
 	struct os_unix_pair end;
-	const int on = 1;
-	char byte;
 	int pair[2];
 
 	make(pair);
@@ -251,18 +174,6 @@ static void test_options(void)
 	CHECK_EQ(os_unix_pair_set_options(pair[0], OS_UNIX_OPTIONS), 0);
 	CHECK_EQ(os_unix_pair_options(pair[0]), OS_UNIX_OPTIONS);
 	CHECK_EQ(os_unix_pair_odd_option(pair[0]), 0);
-	CHECK_EQ(send(pair[1], "x", 1, 0), 1);
-	CHECK_EQ(os_unix_pair_peek(pair[0], &byte, 1), -ENOTSUP);
-	send_descriptor(pair[1], 0);
-	CHECK_EQ(recv(pair[0], &byte, 1, 0), 1);
-	CHECK_EQ(os_unix_pair_peek(pair[0], &byte, 1), -EBADMSG);
-	close_both(pair);
-	/* The time of a message is none of these. */
-	make(pair);
-	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)), 0);
-	CHECK_EQ(os_unix_pair_odd_option(pair[0]), 0);
-	CHECK_EQ(send(pair[1], "x", 1, 0), 1);
-	CHECK_EQ(os_unix_pair_peek(pair[0], &byte, 1), 1);
 	close_both(pair);
 	/* A look gives none of them a name, as a send would. */
 	CHECK_EQ(os_unix_pair_new(OS_UNIX_DATAGRAM, pair), 0);
@@ -279,9 +190,7 @@ int main(void)
 	TEST(test_look);
 	TEST(test_filter);
 	TEST(test_each);
-	TEST(test_peek);
 	TEST(test_types);
 	TEST(test_options);
-	TEST(test_messages);
 	return test_end();
 }

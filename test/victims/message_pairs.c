@@ -81,6 +81,7 @@ static void build(struct pairs *pairs)
 	close(pairs->alone[1]);
 	VICTIM_CHECK(socketpair(AF_UNIX, pairs->type, 0, pairs->told) == 0 &&
 		     setsockopt(pairs->told[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+	put(pairs->told[0], 1);
 	pthread_create(&pairs->reader, NULL, in_recv, pairs);
 }
 
@@ -105,7 +106,7 @@ static void check_half(struct pairs *pairs)
 	VICTIM_CHECK(has(pairs->half[0], 2, 0) && is_empty(pairs->half[0]));
 }
 
-/* The receiver is told of its sender. */
+/* The receiver is told of its sender, also by a message that waited while the process moved. */
 static void check_told(struct pairs *pairs)
 {
 	char byte, control[CMSG_SPACE(sizeof(struct ucred))];
@@ -116,11 +117,12 @@ static void check_told(struct pairs *pairs)
 				  .msg_controllen = sizeof(control) };
 	struct ucred sender = { 0 };
 
-	put(pairs->told[0], 1);
 	VICTIM_CHECK(recvmsg(pairs->told[1], &message, MSG_DONTWAIT) == 1 &&
 		     message.msg_controllen >= CMSG_LEN(sizeof(sender)));
 	memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
-	VICTIM_CHECK(sender.pid == getpid());
+	VICTIM_CHECK(sender.pid == getpid() && sender.uid == getuid() && sender.gid == getgid());
+	VICTIM_CHECK(is_empty(pairs->told[1]));
+	put(pairs->told[0], 1);
 }
 
 static void check_waiter(struct pairs *pairs)

@@ -190,6 +190,7 @@ static void unix_pair_shared(void)
 	leave_reader(pair);
 }
 
+/* A socket in its own queue. */
 static void unix_pair_rights(void)
 {
 	union {
@@ -204,6 +205,7 @@ static void unix_pair_rights(void)
 	int pair[2];
 
 	make_pair(pair);
+	memcpy(CMSG_DATA(&control.head), &pair[1], sizeof(int));
 	NEED(sendmsg(pair[0], &message, 0) == 1);
 }
 
@@ -215,13 +217,47 @@ static void unix_pair_option(void)
 	NEED(setsockopt(pair[0], SOL_SOCKET, SO_PRIORITY, &on, sizeof(on)) == 0);
 }
 
+/* A descriptor that nothing but the queue has open. */
+static void unix_pair_alone(void)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec io = { "x", 1 };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	int pair[2], fd = open("/dev/null", O_RDONLY);
+
+	make_pair(pair);
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+	NEED(sendmsg(pair[0], &message, 0) == 1);
+	close(fd);
+}
+
+/* The sender has ended. */
 static void unix_pair_credentials(void)
 {
 	int pair[2], on = 1;
 
 	make_pair(pair);
-	NEED(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0 &&
-	     send(pair[0], "x", 1, 0) == 1);
+	NEED(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(send(pair[0], "x", 1, 0) != 1);
+	NEED(child > 0 && waitpid(child, &on, 0) == child && on == 0);
+}
+
+/* Its option number is 76 (SO_PASSPIDFD). */
+static void unix_pair_pidfd(void)
+{
+	int pair[2], on = 1;
+
+	make_pair(pair);
+	NEED(setsockopt(pair[0], SOL_SOCKET, 76, &on, sizeof(on)) == 0);
 }
 
 static void unix_pair_urgent(void)
@@ -423,7 +459,9 @@ static const struct kind descriptor_kinds[] = {
 	{ "unix_waiting", "a connection waits", unix_waiting },
 	{ "unix_connected", "connected by name", unix_connected },
 	{ "unix_pair_shared", "to another process", unix_pair_shared },
-	{ "unix_pair_rights", "SCM_RIGHTS", unix_pair_rights },
+	{ "unix_pair_rights", "an end of a connection", unix_pair_rights },
+	{ "unix_pair_alone", "in no process that moves", unix_pair_alone },
+	{ "unix_pair_pidfd", "option number 76", unix_pair_pidfd },
 	{ "unix_pair_option", "socket option", unix_pair_option },
 	{ "unix_pair_credentials", "SO_PASSCRED", unix_pair_credentials },
 	{ "unix_pair_urgent", "MSG_OOB", unix_pair_urgent },

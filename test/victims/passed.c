@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors that wait in Unix sockets of all types (SCM_RIGHTS), with their message or their byte of a stream. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "victims/victim.h"
+
+#define TYPES 3
+
+static const int types[TYPES] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+static int pair[TYPES][2], early, late, pipes[2], file;
+
+/* None of the descriptors: -1. */
+static void put(int fd, const char *text, int first, int second)
+{
+	int passed[2] = { first, second };
+	size_t bytes = (size_t)((first >= 0) + (second >= 0)) * sizeof(int);
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(passed))];
+	} control = { .head = { CMSG_LEN(bytes), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec io = { (void *)text, strlen(text) };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = bytes ? &control : NULL,
+				  .msg_controllen = bytes ? CMSG_SPACE(bytes) : 0 };
+
+	memcpy(CMSG_DATA(&control.head), passed, bytes);
+	VICTIM_CHECK(sendmsg(fd, &message, MSG_DONTWAIT) == (ssize_t)strlen(text));
+}
+
+/* How many descriptors came with that text. */
+static int get(int fd, const char *text, int passed[2])
+{
+	char bytes[16], control[CMSG_SPACE(2 * sizeof(int))];
+	struct iovec io = { bytes, strlen(text) };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+
+	VICTIM_CHECK(recvmsg(fd, &message, MSG_DONTWAIT) == (ssize_t)strlen(text) &&
+		     memcmp(bytes, text, strlen(text)) == 0);
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+	if (!head)
+		return 0;
+	VICTIM_CHECK(head->cmsg_type == SCM_RIGHTS && !(message.msg_flags & MSG_CTRUNC));
+	size_t length = head->cmsg_len - CMSG_LEN(0);
+
+	memcpy(passed, CMSG_DATA(head), length);
+	return (int)(length / sizeof(int));
+}
+
+static void fill(int fd)
+{
+	put(fd, "abc", -1, -1);
+	put(fd, "d", early, late);
+	put(fd, "efgh", -1, -1);
+	put(fd, "ij", pipes[1], -1);
+	put(fd, "k", file, -1);
+}
+
+/* The counter that one adds to is that of the other. */
+static void check_counter(int own, int passed)
+{
+	uint64_t one = 1, all = 0;
+
+	VICTIM_CHECK(write(passed, &one, sizeof(one)) == sizeof(one));
+	VICTIM_CHECK(read(own, &all, sizeof(all)) == sizeof(all) && all == 1);
+	close(passed);
+}
+
+static void check(int fd)
+{
+	int passed[2];
+	char byte;
+
+	VICTIM_CHECK(get(fd, "abc", passed) == 0);
+	VICTIM_CHECK(get(fd, "d", passed) == 2);
+	check_counter(early, passed[0]);
+	check_counter(late, passed[1]);
+	VICTIM_CHECK(get(fd, "efgh", passed) == 0);
+	VICTIM_CHECK(get(fd, "ij", passed) == 1);
+	VICTIM_CHECK(write(passed[0], "p", 1) == 1 && read(pipes[0], &byte, 1) == 1 && byte == 'p');
+	close(passed[0]);
+	VICTIM_CHECK(get(fd, "k", passed) == 1);
+	VICTIM_CHECK(lseek(passed[0], 1, SEEK_CUR) == lseek(file, 0, SEEK_CUR));
+	close(passed[0]);
+	VICTIM_CHECK(recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+}
+
+int main(void)
+{
+	victim_begin();
+	early = eventfd(0, 0);
+	for (int i = 0; i < TYPES; i++)
+		VICTIM_CHECK(socketpair(AF_UNIX, types[i], 0, pair[i]) == 0);
+	late = eventfd(0, EFD_NONBLOCK);
+	file = open("/proc/self/exe", O_RDONLY);
+	VICTIM_CHECK(early >= 0 && late >= 0 && file >= 0 && pipe(pipes) == 0);
+	for (int i = 0; i < TYPES; i++)
+		fill(pair[i][0]);
+	victim_ready();
+	while (victim_moved())
+		for (int i = 0; i < TYPES; i++) {
+			check(pair[i][1]);
+			fill(pair[i][0]);
+		}
+	return victim_end();
+}
