@@ -17,6 +17,9 @@
 #include "os/inode.h"
 #include "os/kcmp.h"
 #include "os/open.h"
+#include "os/pid.h"
+#include "os/self.h"
+#include "os/socket.h"
 
 /* A descriptor, and the description that it alone would have. */
 struct opened {
@@ -33,13 +36,20 @@ struct look {
 	uint32_t count, capacity;
 	const struct descriptors_of *process;
 	uint32_t process_count;
-	uint32_t at; /* the process that is looked at */
+	struct descriptors_of stand_in; /* behind them: this one, for what is in queues */
+	uint32_t at;			/* the process that is looked at */
 	struct tables *tables;
 	const struct migrate_host *host;
 	struct procdir_text *buffer;
 	struct locks_look locks;
 	struct refusal *refusal;
 };
+
+static const struct descriptors_of *process_at(const struct look *look, uint32_t index)
+{
+	assert(index <= look->process_count);
+	return index < look->process_count ? &look->process[index] : &look->stand_in;
+}
 
 static int append(struct look *look, const struct opened *opened)
 {
@@ -66,7 +76,7 @@ static int read_info(struct look *look, struct opened *opened)
 	char name[32];
 
 	snprintf(name, sizeof(name), "fdinfo/%d", number);
-	int r = procdir_read(look->process[look->at].dir, name, look->buffer);
+	int r = procdir_read(process_at(look, look->at)->dir, name, look->buffer);
 
 	if (r < 0)
 		return r;
@@ -75,7 +85,7 @@ static int read_info(struct look *look, struct opened *opened)
 
 	opened->fd.cloexec = flags & OS_OPEN_CLOEXEC ? 1 : 0;
 	opened->image.flags = flags & ~(uint32_t)OS_OPEN_CLOEXEC;
-	r = locks_read(&look->process[look->at].descriptors->locks, &look->locks, number, text,
+	r = locks_read(&process_at(look, look->at)->descriptors->locks, &look->locks, number, text,
 		       look->refusal);
 	if (r < 0)
 		return r;
@@ -87,7 +97,7 @@ static int read_info(struct look *look, struct opened *opened)
 
 static int on_descriptor(struct look *look, int number)
 {
-	const struct descriptors_of *process = &look->process[look->at];
+	const struct descriptors_of *process = process_at(look, look->at);
 	struct opened opened = { .fd = { .number = number }, .process = look->at };
 	struct os_status status;
 	char entry[32], link[IMAGE_PATH_MAX];
@@ -167,8 +177,8 @@ static int compare_open(const struct look *look, const struct opened *a, const s
 	int order = memcmp(&a->image, &b->image, sizeof(a->image));
 
 	return order || a == b ? order
-			       : os_kcmp_files(look->process[a->process].pid, a->fd.number,
-					       look->process[b->process].pid, b->fd.number);
+			       : os_kcmp_files(process_at(look, a->process)->pid, a->fd.number,
+					       process_at(look, b->process)->pid, b->fd.number);
 }
 
 static int by_description(const void *a, const void *b, void *ctx)
@@ -205,7 +215,7 @@ static struct description *describe(struct look *look, struct opened *opened)
 
 	if (!description)
 		return NULL;
-	description->pid = look->process[opened->process].pid;
+	description->pid = process_at(look, opened->process)->pid;
 	description->number = opened->fd.number;
 	description->device = opened->device;
 	description->inode = opened->inode;
@@ -214,7 +224,7 @@ static struct description *describe(struct look *look, struct opened *opened)
 
 static int read_owner(struct look *look, const struct opened *opened)
 {
-	const struct descriptors_of *process = &look->process[opened->process];
+	const struct descriptors_of *process = process_at(look, opened->process);
 
 	if (!opened->signals)
 		return 0;
@@ -235,7 +245,8 @@ static int add_all(struct look *look, const uint32_t *first)
 		if (r)
 			return r;
 		opened->fd.description = look->opened[first[i]].image.id;
-		if (descriptors_append(look->process[opened->process].descriptors, &opened->fd) < 0)
+		if (descriptors_append(process_at(look, opened->process)->descriptors,
+				       &opened->fd) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -282,7 +293,7 @@ static bool moves(const void *ctx, pid_t pid)
 
 static int look_at(struct look *look)
 {
-	const struct descriptors_of *process = &look->process[look->at];
+	const struct descriptors_of *process = process_at(look, look->at);
 	struct numbers numbers = { 0 };
 
 	descriptors_clear(process->descriptors);
@@ -296,9 +307,91 @@ static int look_at(struct look *look)
 	return r;
 }
 
-int descriptors_read(const struct descriptors_of *process, uint32_t count, struct tables *tables,
-		     const struct migrate_host *host, struct procdir_text *buffer,
-		     struct refusal *refusal)
+static int keep(void *ctx, int fd)
+{
+	struct look *look = ctx;
+
+	return passed_append(&look->tables->passed, fd);
+}
+
+/* Those of one queue. */
+static int take_passed(struct look *look, const struct opened *opened)
+{
+	const struct kind *kind = kind_of(opened->image.kind);
+	int fd = kind->passed
+			 ? os_pid_descriptor(look->process[opened->process].pid, opened->fd.number)
+			 : -1;
+	int r = fd < 0 ? 0 : kind->passed(fd, &opened->image, keep, look);
+
+	os_close(fd);
+	return r == 0 ? 0
+		      : refusal_set(
+				look->refusal, EDVSPROCSTS,
+				"the descriptors (SCM_RIGHTS) in the Unix socket of descriptor %d "
+				"cannot be looked at: %s",
+				opened->fd.number, strerror(-r));
+}
+
+static int refuse_passed(struct look *look, int r)
+{
+	const struct refusal why = *look->refusal;
+
+	return r >= 0 ? r
+		      : refusal_set(
+				look->refusal, EDVSPROCSTS,
+				"a descriptor in a Unix socket of the process (SCM_RIGHTS) cannot "
+				"move, or is open in no process that moves: %s",
+				why.error ? why.reason : strerror(-r));
+}
+
+/* The duplicates are looked at as those of a further process, which is this one. */
+static int look_at_passed(struct look *look)
+{
+	struct passed *passed = &look->tables->passed;
+	uint32_t count = look->count;
+	int r = 0;
+
+	for (uint32_t i = 0; i < count && r == 0; i++)
+		r = take_passed(look, &look->opened[i]);
+	if (r || !passed->count)
+		return r;
+	r = passed_open(passed);
+	look->stand_in =
+		(struct descriptors_of){ os_self_pid(), passed->dir, &passed->descriptors };
+	qsort(passed->fd, passed->count, sizeof(int), ascending);
+	for (uint32_t i = 0; i < passed->count && r == 0; i++)
+		r = on_descriptor(look, passed->fd[i]);
+	return refuse_passed(look, r);
+}
+
+/* No process is there to take a part in it on the target, or to have a lock. */
+static int check_passed(struct look *look)
+{
+	const struct passed *passed = &look->tables->passed;
+	const struct descriptions *descriptions = &look->tables->descriptions;
+
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct description *description = &descriptions->description[i];
+		const struct kind *kind = kind_of(description->image.kind);
+
+		if (!passed_has(passed, description->pid, description->number) ||
+		    look->stand_in.pid != description->pid)
+			continue;
+		if (kind->join || kind->decided || kind->resume || kind->passed ||
+		    passed->descriptors.locks.count || passed->descriptors.owners.count)
+			return refusal_set(
+				look->refusal, EDVSPROCSTS,
+				"a descriptor that is only in a Unix socket of the process "
+				"(SCM_RIGHTS), and open in no process that moves, cannot move: "
+				"it is %s, or has a lock or a signal; let it be received first",
+				kind->name);
+	}
+	return 0;
+}
+
+int descriptors_read(const struct descriptors_of *process, uint32_t count, bool stands,
+		     struct tables *tables, const struct migrate_host *host,
+		     struct procdir_text *buffer, struct refusal *refusal)
 {
 	struct look look = { .process = process,
 			     .process_count = count,
@@ -311,12 +404,17 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, struc
 	assert(count);
 	look.locks = (struct locks_look){ .moves = moves, .ctx = &look };
 	descriptions_clear(&tables->descriptions);
+	passed_clear(&tables->passed);
 	for (; look.at < count && r == 0; look.at += r == 0)
 		r = look_at(&look);
+	if (r == 0 && stands)
+		r = look_at_passed(&look);
 	if (r == 0)
 		r = describe_all(&look);
 	free(look.opened);
 	procdir_text_free(&look.locks.all);
+	if (r == 0)
+		r = check_passed(&look);
 	if (r == 0)
 		r = check(&tables->descriptions, refusal);
 	assert(tables->descriptions.count <= look.count || r);
@@ -340,6 +438,22 @@ int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *
 			r = kind->write(frozen, description, refusal);
 	}
 	return r;
+}
+
+int descriptors_complete_passed(struct tables *tables, struct refusal *refusal)
+{
+	const struct kind_frozen frozen = {
+		.pid = os_self_pid(),
+		.dir = tables->passed.dir,
+		.descriptions = &tables->descriptions,
+		.descriptors = &tables->passed.descriptors,
+		.files = &tables->files,
+	};
+
+	if (!tables->passed.count)
+		return 0;
+	assert(frozen.dir > 0);
+	return descriptors_complete(&frozen, &tables->descriptions, false, refusal);
 }
 
 bool descriptors_widen(const struct descriptors *descriptors,

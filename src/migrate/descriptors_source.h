@@ -13,11 +13,13 @@ struct kind_frozen;
 
 /*
  * Source: reads the descriptors of all processes, and describes each description once: its first holder is the first
- * process that has it. One that cannot be carried is refused, with its kind and number in the sentence.
+ * process that has it. stands: all are stopped; then those in the queues of Unix sockets are found, too.
+ * First holder of those that no process has open is this one. One that cannot be carried is refused, with its kind and
+ * number in the sentence.
  */
-int descriptors_read(const struct descriptors_of *process, uint32_t count, struct tables *tables,
-		     const struct migrate_host *host, struct procdir_text *buffer,
-		     struct refusal *refusal);
+int descriptors_read(const struct descriptors_of *process, uint32_t count, bool stands,
+		     struct tables *tables, const struct migrate_host *host,
+		     struct procdir_text *buffer, struct refusal *refusal);
 
 /*
  * Source, frozen: completes the descriptions whose first holder is that process by the state that only a frozen process
@@ -26,6 +28,9 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, struc
  */
 int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *descriptions,
 			 bool last, struct refusal *refusal);
+
+/* Source, frozen: the same for descriptions that are in the queues of Unix sockets alone: they ask no process. */
+int descriptors_complete_passed(struct tables *tables, struct refusal *refusal);
 
 /*
  * Source, stopped: whether the rest of a write to descriptor `number`, which the stop has cut short, can be

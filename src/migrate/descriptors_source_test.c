@@ -63,7 +63,7 @@ static int read_all(void)
 	refusal = REFUSAL_NONE;
 	const struct descriptors_of process = { getpid(), made.dir, &descriptors };
 
-	return descriptors_read(&process, 1, &tables, &nothing, &buffer, &refusal);
+	return descriptors_read(&process, 1, false, &tables, &nothing, &buffer, &refusal);
 }
 
 /* In ascending order; duplicates have one description, that of the lowest number; a second open has its own. */

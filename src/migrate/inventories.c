@@ -70,7 +70,7 @@ int inventories_check_kin(const struct inventories *all, struct refusal *refusal
 }
 
 static int read_descriptors(const struct inventories *all, const struct migrate_host *host,
-			    struct refusal *refusal)
+			    bool stands, struct refusal *refusal)
 {
 	struct descriptors_of *process = calloc(all->count, sizeof(*process));
 	uint32_t count = 0;
@@ -86,8 +86,8 @@ static int read_descriptors(const struct inventories *all, const struct migrate_
 			process[count++] = (struct descriptors_of){ inventory->pid, inventory->dir,
 								    &inventory->descriptors };
 	}
-	int r = descriptors_read(process, count, all->tables, host, &all->inventory[0]->text,
-				 refusal);
+	int r = descriptors_read(process, count, stands, all->tables, host,
+				 &all->inventory[0]->text, refusal);
 
 	free(process);
 	for (uint32_t i = 0; i < all->count; i++)
@@ -115,7 +115,7 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 		r = read_one(all, i, host, first, refusal);
 	if (r == 0) {
 		find_shared(all);
-		r = read_descriptors(all, host, refusal);
+		r = read_descriptors(all, host, !first, refusal);
 		if (r == 0)
 			r = sysv_read(all, refusal);
 	}

@@ -86,6 +86,10 @@ struct kind {
 		     struct refusal *refusal);
 	bool is_last; /* write() tells what the others are found to be, and comes after theirs */
 
+	/* Source, frozen: duplicates of the descriptors in it, as unix_queue_rights(). NULL: there are none. */
+	int (*passed)(int fd, const struct image_description *image, int (*each)(void *ctx, int fd),
+		      void *ctx);
+
 	/*
 	 * Source, frozen: the process goes on elsewhere and ends here now; its end says nothing to others by this
 	 * description. NULL: nobody is told anyway.

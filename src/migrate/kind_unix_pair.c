@@ -571,12 +571,19 @@ static int open_here(struct restore *restore, struct description *description,
 	return refuse_making(r, refusal);
 }
 
+static int passed(int fd, const struct image_description *image, int (*each)(void *ctx, int fd),
+		  void *ctx)
+{
+	return has_parts(image) ? unix_queue_rights(fd, type_of(image), each, ctx) : 0;
+}
+
 /* The three rows differ in find() alone. */
 #define ROW(find_it)                                                                     \
 	{                                                                                \
 		.name = "a Unix socket", .common = "is also open in", .remedy = "",      \
 		.find = (find_it), .check = check, .write = complete, .read = read_body, \
-		.whole = whole, .open = open_here, .shared = KIND_SHARE_DESCRIPTION,     \
+		.whole = whole, .passed = passed, .open = open_here,                     \
+		.shared = KIND_SHARE_DESCRIPTION,                                        \
 	}
 
 const struct kind kind_unix_stream = ROW(find_stream);

@@ -401,7 +401,8 @@ static int find_common(void *ctx, const char *number)
 
 	/* Its file may be on a file system that does not answer: nothing is asked of that. */
 	snprintf(name, sizeof(name), "fd/%.16s", number);
-	if (os_inode_at(others->dir, name, &inode) < 0)
+	if (passed_has(&others->all->tables->passed, others->at, (int)strtol(number, NULL, 10)) ||
+	    os_inode_at(others->dir, name, &inode) < 0)
 		return 0;
 	const struct position wanted = {
 		.device = inode.dev,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/descriptors_source.h"
 #include "migrate/object_records.h"
 #include "migrate/source_members.h"
 #include "os/clock.h"
@@ -557,6 +558,8 @@ static int complete(struct source_tree *tree, struct refusal *refusal)
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i, source_process_complete(tree->process[i], false, refusal),
 			  refusal);
+	if (r == 0)
+		r = descriptors_complete_passed(&tree->tables, refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i, source_process_complete(tree->process[i], true, refusal),
 			  refusal);

@@ -10,6 +10,7 @@ void tables_clear(struct tables *tables)
 	memories_clear(&tables->memories);
 	sysv_clear(&tables->sysv);
 	descriptions_clear(&tables->descriptions);
+	passed_clear(&tables->passed);
 	assert(!tables->files.count && !tables->memories.count && !tables->descriptions.count);
 }
 
@@ -20,4 +21,5 @@ void tables_free(struct tables *tables)
 	memories_free(&tables->memories);
 	sysv_free(&tables->sysv);
 	descriptions_free(&tables->descriptions);
+	passed_free(&tables->passed);
 }

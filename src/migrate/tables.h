@@ -6,6 +6,7 @@
 #include "migrate/files.h"
 #include "migrate/members.h"
 #include "migrate/memories.h"
+#include "migrate/passed.h"
 #include "migrate/sysv.h"
 
 /* The objects that processes refer to, by id: one set of tables for all processes that move together. */
@@ -15,6 +16,7 @@ struct tables {
 	struct memories memories;
 	struct sysv sysv;
 	struct descriptions descriptions;
+	struct passed passed;
 };
 
 void tables_clear(struct tables *tables);

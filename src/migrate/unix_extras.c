@@ -61,7 +61,14 @@ bool unix_extras_may_pass(void *ctx, uint32_t id)
 {
 	const struct description *description = descriptions_find(ctx, id);
 
-	return description && !has_queue(description);
+	if (!description || has_queue(description))
+		return false;
+	const struct kind *kind = kind_of(description->image.kind);
+	static const struct descriptors none;
+
+	/* One that a process will have, and that knows its other descriptors, is looked at with those. */
+	return description->holder || kind->join || !kind->whole ||
+	       kind->whole(description, ctx, &none);
 }
 
 static pid_t sender_here(void *ctx, int32_t number)

@@ -191,6 +191,38 @@ int unix_queue_take(int fd, enum os_unix_type type, bool reads_end,
 	return r ? r : back;
 }
 
+static int hand_on(struct os_unix_extra *extra, int (*each)(void *ctx, int fd), void *ctx)
+{
+	int r = 0;
+
+	while (extra->fd_count && r == 0) {
+		r = each(ctx, extra->fd[extra->fd_count - 1]);
+		extra->fd_count -= r == 0;
+	}
+	os_unix_extra_close(extra);
+	return r;
+}
+
+int unix_queue_rights(int fd, enum os_unix_type type, int (*each)(void *ctx, int fd), void *ctx)
+{
+	uint8_t *bytes = malloc(IMAGE_CONTENTS_MAX);
+	int r = bytes ? os_unix_pair_peek_from(fd, 0) : -ENOMEM;
+	ssize_t got = 1;
+
+	assert(each);
+	/* An end of a connection looks like an empty message. */
+	while (r == 0 && (got > 0 || (got == 0 && type == OS_UNIX_DATAGRAM))) {
+		struct os_unix_extra extra;
+
+		got = os_unix_peek(fd, bytes, IMAGE_CONTENTS_MAX, &extra);
+		r = got >= 0 ? hand_on(&extra, each, ctx) : got == -EAGAIN ? 0 : (int)got;
+	}
+	int back = bytes ? os_unix_pair_peek_from(fd, -1) : 0;
+
+	free(bytes);
+	return r ? r : back;
+}
+
 static int send_plain(int sender, const uint8_t *bytes, uint32_t length)
 {
 	static const struct os_unix_extra none;

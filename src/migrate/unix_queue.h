@@ -43,6 +43,9 @@ struct unix_queue_hands {
 int unix_queue_take(int fd, enum os_unix_type type, bool reads_end,
 		    const struct unix_queue_names *names, struct contents *contents);
 
+/* Source: duplicates of the descriptors in it. `each` owns one for which it returns 0. 0 or negative errno. */
+int unix_queue_rights(int fd, enum os_unix_type type, int (*each)(void *ctx, int fd), void *ctx);
+
 /*
  * Source: whether the sender has more on its way than those. The kernel shows an empty message only once, unless it is
  * the first. 0; -ENODATA: it has; other negative errno.

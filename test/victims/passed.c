@@ -61,6 +61,14 @@ static void fill(int fd)
 	put(fd, "efgh", -1, -1);
 	put(fd, "ij", pipes[1], -1);
 	put(fd, "k", file, -1);
+	int alone = eventfd(5, 0), ends[2];
+
+	/* Nothing but the queue has these open. */
+	VICTIM_CHECK(alone >= 0 && pipe(ends) == 0 && write(ends[1], "q", 1) == 1);
+	put(fd, "lm", alone, ends[0]);
+	close(alone);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 /* The counter that one adds to is that of the other. */
@@ -89,6 +97,14 @@ static void check(int fd)
 	VICTIM_CHECK(get(fd, "k", passed) == 1);
 	VICTIM_CHECK(lseek(passed[0], 1, SEEK_CUR) == lseek(file, 0, SEEK_CUR));
 	close(passed[0]);
+	uint64_t all = 0;
+
+	VICTIM_CHECK(get(fd, "lm", passed) == 2);
+	VICTIM_CHECK(read(passed[0], &all, sizeof(all)) == sizeof(all) && all == 5);
+	VICTIM_CHECK(read(passed[1], &byte, 1) == 1 && byte == 'q' &&
+		     read(passed[1], &byte, 1) == 0);
+	close(passed[0]);
+	close(passed[1]);
 	VICTIM_CHECK(recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
 }
 

@@ -217,7 +217,7 @@ static void unix_pair_option(void)
 	NEED(setsockopt(pair[0], SOL_SOCKET, SO_PRIORITY, &on, sizeof(on)) == 0);
 }
 
-/* A descriptor that nothing but the queue has open. */
+/* An epoll instance that nothing but the queue has open. */
 static void unix_pair_alone(void)
 {
 	union {
@@ -229,7 +229,7 @@ static void unix_pair_alone(void)
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
-	int pair[2], fd = open("/dev/null", O_RDONLY);
+	int pair[2], fd = epoll_create1(0);
 
 	make_pair(pair);
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
