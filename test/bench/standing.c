@@ -6,10 +6,15 @@
  *	standing files COUNT FOLDER	has that many files of the folder open
  *	standing threads COUNT		has that many threads
  *	standing mappings COUNT		has that many mappings of a page each
+ *	standing tcp COUNT		has that many sockets, two to a connection of TCP
+ *	standing udp COUNT		has that many sockets of UDP at ports of their own
+ *	standing unix COUNT		has that many sockets, two to a connection
  *	standing endpoints DC COUNT	that many processes, bound to 0, 1, ... of the DC
  */
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "dvk.h"
@@ -83,6 +89,58 @@ static int map_pages(int count)
 	stand();
 }
 
+/* At a port of its own. */
+static int socket_at(int type, struct sockaddr_in *name)
+{
+	socklen_t bytes = sizeof(*name);
+	int fd = socket(AF_INET, type, 0);
+
+	*name = (struct sockaddr_in){ .sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	if (fd < 0 || bind(fd, (struct sockaddr *)name, bytes) ||
+	    getsockname(fd, (struct sockaddr *)name, &bytes))
+		return -1;
+	return fd;
+}
+
+static int connect_many(int count)
+{
+	struct sockaddr_in name;
+	int listener = socket_at(SOCK_STREAM, &name);
+
+	if (listener < 0 || listen(listener, 1))
+		return fail("listen");
+	for (int i = 0; i < count; i += 2) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (connect(fd, (struct sockaddr *)&name, sizeof(name)) ||
+		    accept(listener, NULL, NULL) < 0)
+			return fail("connect");
+	}
+	close(listener);
+	stand();
+}
+
+static int make_udp(int count)
+{
+	struct sockaddr_in name;
+
+	for (int i = 0; i < count; i++)
+		if (socket_at(SOCK_DGRAM, &name) < 0)
+			return fail("socket");
+	stand();
+}
+
+static int make_unix(int count)
+{
+	int pair[2];
+
+	for (int i = 0; i < count; i += 2)
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+			return fail("socketpair");
+	stand();
+}
+
 static int bind_many(int dcid, int count)
 {
 	int ready[2];
@@ -123,9 +181,15 @@ int main(int argc, char **argv)
 		return start_threads((int)strtol(argv[2], NULL, 10));
 	if (argc == 3 && !strcmp(argv[1], "mappings"))
 		return map_pages((int)strtol(argv[2], NULL, 10));
+	if (argc == 3 && !strcmp(argv[1], "tcp"))
+		return connect_many((int)strtol(argv[2], NULL, 10));
+	if (argc == 3 && !strcmp(argv[1], "udp"))
+		return make_udp((int)strtol(argv[2], NULL, 10));
+	if (argc == 3 && !strcmp(argv[1], "unix"))
+		return make_unix((int)strtol(argv[2], NULL, 10));
 	if (argc == 4 && !strcmp(argv[1], "endpoints"))
 		return bind_many((int)strtol(argv[2], NULL, 10), (int)strtol(argv[3], NULL, 10));
-	fprintf(stderr,
-		"usage: standing files COUNT FOLDER | threads COUNT | mappings COUNT | endpoints DC COUNT\n");
+	fprintf(stderr, "usage: standing files COUNT FOLDER | threads COUNT | mappings COUNT | "
+			"tcp|udp|unix COUNT | endpoints DC COUNT\n");
 	return 2;
 }
