@@ -164,6 +164,7 @@ int restore_join(struct restore *restore, struct refusal *refusal)
 	bool joined = false;
 	int r = 0;
 
+	os_pid_keep();
 	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
 		struct description *description = &descriptions->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
@@ -177,6 +178,7 @@ int restore_join(struct restore *restore, struct refusal *refusal)
 		joined = true;
 		r = kind->join(restore, description, refusal);
 	}
+	os_pid_let_go();
 	return r == 0 && joined ? restore_run(restore, refusal) : r;
 }
 
@@ -227,6 +229,7 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 void restore_resume(const struct descriptions *descriptions)
 {
 	assert(descriptions);
+	os_pid_keep();
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		const struct description *description = &descriptions->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
@@ -234,6 +237,7 @@ void restore_resume(const struct descriptions *descriptions)
 		if (kind->resume && description->number >= 0)
 			kind->resume(descriptions, description);
 	}
+	os_pid_let_go();
 }
 
 void restore_files_decided(struct restore *restore, bool arrives)

@@ -382,17 +382,63 @@ int os_pidfd_of_nobody(pid_t neighbour, bool thread)
 	return -error;
 }
 
+/* The process that this thread keeps between os_pid_keep() and os_pid_let_go(). */
+static _Thread_local struct {
+	unsigned depth;
+	pid_t pid; /* 0: nothing yet */
+	int pidfd;
+} kept;
+
+static void drop_kept(void)
+{
+	if (kept.pid)
+		close(kept.pidfd);
+	kept.pid = 0;
+}
+
+void os_pid_keep(void)
+{
+	assert(kept.depth || !kept.pid);
+	kept.depth++;
+}
+
+void os_pid_let_go(void)
+{
+	assert(kept.depth);
+	if (--kept.depth == 0)
+		drop_kept();
+}
+
+static int get_descriptor(int pidfd, int number)
+{
+	int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int os_pid_descriptor(pid_t pid, int number)
 {
+	if (kept.pid == pid) {
+		int fd = get_descriptor(kept.pidfd, number);
+
+		/* Another process may have the number by now. */
+		if (fd != -ESRCH)
+			return fd;
+	}
 	int pidfd = os_pidfd_open(pid, false);
 
 	if (pidfd < 0)
 		return pidfd;
-	int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-	int result = fd < 0 ? -errno : fd;
+	int fd = get_descriptor(pidfd, number);
 
-	close(pidfd);
-	return result;
+	if (!kept.depth) {
+		close(pidfd);
+		return fd;
+	}
+	drop_kept();
+	kept.pid = pid;
+	kept.pidfd = pidfd;
+	return fd;
 }
 
 bool os_pid_connects_here(pid_t pid)

@@ -50,6 +50,12 @@ int os_pidfd_of_nobody(pid_t neighbour, bool thread);
 /* A descriptor of ours for the open file of descriptor `number` of the process, close-on-exec; -errno. */
 int os_pid_descriptor(pid_t pid, int number);
 /*
+ * Between the two, which nest, this thread finds the process of os_pid_descriptor() once for all descriptors that
+ * it asks for one after the other.
+ */
+void os_pid_keep(void);
+void os_pid_let_go(void);
+/*
  * Whether it has a Unix socket whose other end is, or will be when it is accepted, the caller's, or one of packets that
  * is not connected yet.
  */

@@ -323,6 +323,49 @@ static void test_connects(void)
 	CHECK(!child_connects(AF_INET, SOCK_STREAM));
 }
 
+static pid_t sleeper(void)
+{
+	pid_t child = fork();
+
+	if (!child)
+		pause();
+	return child;
+}
+
+static void end(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+/* Between keep and let go the descriptors are those of the process that is asked for, and nothing is left behind. */
+static void test_keep(void)
+{
+	pid_t first = sleeper(), second = sleeper();
+	int lowest = dup(0);
+
+	os_pid_keep();
+	os_pid_keep();
+	for (int i = 0; i < 4; i++) {
+		int fd = os_pid_descriptor(i % 2 ? first : second, 0);
+
+		CHECK(fd >= 0);
+		close(fd);
+		CHECK_EQ(os_pid_descriptor(first, 1000), -EBADF);
+	}
+	end(first);
+	CHECK_EQ(os_pid_descriptor(first, 0), -ESRCH);
+	end(second);
+	CHECK_EQ(os_pid_descriptor(second, 0), -ESRCH);
+	os_pid_let_go();
+	os_pid_let_go();
+	close(lowest);
+	CHECK_EQ(dup(0), lowest);
+	CHECK_EQ(dup(0), lowest + 1);
+	close(lowest);
+	close(lowest + 1);
+}
+
 static void test_exit_status(void)
 {
 	pid_t child = fork();
@@ -347,6 +390,7 @@ int main(void)
 	TEST(test_pidfd);
 	TEST(test_peer);
 	TEST(test_connects);
+	TEST(test_keep);
 	TEST(test_exit_status);
 	TEST(test_other_namespace);
 	TEST(test_peer_by_start_time);
