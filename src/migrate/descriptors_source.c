@@ -20,6 +20,7 @@
 #include "os/pid.h"
 #include "os/self.h"
 #include "os/socket.h"
+#include "os/pid.h"
 
 /* A descriptor, and the description that it alone would have. */
 struct opened {
@@ -266,9 +267,30 @@ static int describe_all(struct look *look)
 	return r;
 }
 
+/* Kinds whose descriptions are looked at together, before each is checked alone. */
+static int meet(struct descriptions *descriptions, struct refusal *refusal)
+{
+	const struct kind *last = NULL;
+
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		uint32_t number = descriptions->description[i].image.kind;
+		const struct kind *kind = kind_of(number);
+
+		assert(kind);
+		if (!kind->meet || kind == last)
+			continue;
+		int r = kind->meet(descriptions, number, refusal);
+
+		if (r)
+			return r;
+		last = kind;
+	}
+	return 0;
+}
+
 static int check(struct descriptions *descriptions, struct refusal *refusal)
 {
-	int r = 0;
+	int r = meet(descriptions, refusal);
 
 	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
 		struct description *description = &descriptions->description[i];
@@ -405,6 +427,7 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, bool 
 	look.locks = (struct locks_look){ .moves = moves, .ctx = &look };
 	descriptions_clear(&tables->descriptions);
 	passed_clear(&tables->passed);
+	os_pid_keep();
 	for (; look.at < count && r == 0; look.at += r == 0)
 		r = look_at(&look);
 	if (r == 0 && stands)
@@ -417,6 +440,7 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, bool 
 		r = check_passed(&look);
 	if (r == 0)
 		r = check(&tables->descriptions, refusal);
+	os_pid_let_go();
 	assert(tables->descriptions.count <= look.count || r);
 	if (r == 0)
 		return 0;
@@ -429,6 +453,7 @@ int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *
 {
 	int r = 0;
 
+	os_pid_keep();
 	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
 		struct description *description = &descriptions->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
@@ -437,6 +462,7 @@ int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *
 		if (kind->write && kind->is_last == last && description->pid == frozen->pid)
 			r = kind->write(frozen, description, refusal);
 	}
+	os_pid_let_go();
 	return r;
 }
 
@@ -473,6 +499,7 @@ bool descriptors_widen(const struct descriptors *descriptors,
 void descriptors_abandon(const struct descriptions *descriptions)
 {
 	assert(descriptions);
+	os_pid_keep();
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		const struct description *description = &descriptions->description[i];
 		const struct kind *kind = kind_of(description->image.kind);
@@ -481,6 +508,7 @@ void descriptors_abandon(const struct descriptions *descriptions)
 		if (kind->abandon)
 			kind->abandon(description->pid, description);
 	}
+	os_pid_let_go();
 }
 
 void descriptors_send_descriptions(const struct descriptions *descriptions, bool contents,

@@ -31,9 +31,9 @@ int inet_find(const struct kind_seen *seen, bool connections, struct os_inet *in
 	if (strncmp(seen->link, "socket:[", 8) != 0)
 		return 0;
 	int fd = os_pid_descriptor(seen->pid, seen->number);
-	/* The whole look is for the kind that takes it. */
-	int r = fd >= 0 && os_inet_has_connection(fd) == connections ? os_inet_look(fd, inet)
-								     : -EPROTOTYPE;
+	/* The whole look is for the kind that takes it: those with a connection are what the other kind has left. */
+	int r = fd >= 0 && (connections || !os_inet_has_connection(fd)) ? os_inet_look(fd, inet)
+									: -EPROTOTYPE;
 
 	os_close(fd);
 	if (r == 0)
@@ -86,6 +86,18 @@ static bool is_option(const uint8_t *piece, uint32_t length)
 		return false;
 	memcpy(&option, piece, HEAD_BYTES);
 	return option.bytes == length - HEAD_BYTES && option.level != INET_NO_LEVEL;
+}
+
+int inet_append_piece(struct contents *contents, enum inet_piece which, const void *bytes,
+		      uint32_t length)
+{
+	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
+	const struct inet_piece_head head = { INET_NO_LEVEL, (uint16_t)which, length };
+
+	assert(length <= sizeof(piece) - sizeof(head));
+	memcpy(piece, &head, sizeof(head));
+	memcpy(piece + sizeof(head), bytes, length);
+	return contents_append(contents, piece, (uint32_t)sizeof(head) + length);
 }
 
 bool inet_is_piece(const uint8_t *piece, uint32_t length, enum inet_piece which)

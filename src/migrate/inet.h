@@ -46,6 +46,9 @@ struct inet_piece_head {
 	uint16_t level, number;
 	uint32_t bytes; /* that follow */
 };
+/* Source: length is such that head and bytes fit into one record. 0, -ENOMEM or -E2BIG. */
+int inet_append_piece(struct contents *contents, enum inet_piece which, const void *bytes,
+		      uint32_t length);
 bool inet_is_piece(const uint8_t *piece, uint32_t length, enum inet_piece which);
 
 /* Whether contents that came from outside are such pieces and options, as many as there can be. */

@@ -75,6 +75,12 @@ struct kind {
 		    struct refusal *refusal);
 
 	/*
+	 * Source, all descriptions are known: those of the kind with this number are told of each other, before any is
+	 * checked. It may be called again. 0 or a refusal. NULL: they need nothing of each other.
+	 */
+	int (*meet)(struct descriptions *descriptions, uint32_t kind, struct refusal *refusal);
+
+	/*
 	 * Source, all descriptions are known: whether it can move, and what others say of it; pid is its first
 	 * holder. NULL: always, nothing.
 	 */

@@ -10,6 +10,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dvk/errors.h"
@@ -121,22 +123,61 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return 1;
 }
 
-/* Both ends are told when the first one is looked at. */
-static void find_other(const struct descriptions *descriptions, struct description *description)
+/* Both ends of a connection give the same. */
+static struct connection_body in_order(const struct description *description)
+{
+	const struct connection_body body = body_of(&description->image);
+	struct connection_body turned = body;
+	int order = memcmp(body.own, body.peer, sizeof(body.own));
+
+	if (order < 0 || (order == 0 && body.own_port <= body.peer_port))
+		return body;
+	memcpy(turned.own, body.peer, sizeof(turned.own));
+	memcpy(turned.peer, body.own, sizeof(turned.peer));
+	turned.own_port = body.peer_port;
+	turned.peer_port = body.own_port;
+	return turned;
+}
+
+static int by_connection(const void *a, const void *b)
+{
+	const struct connection_body one = in_order(*(const struct description *const *)a);
+	const struct connection_body two = in_order(*(const struct description *const *)b);
+
+	return memcmp(&one, &two, offsetof(struct connection_body, other));
+}
+
+static void set_other(struct description *description, uint32_t other)
 {
 	struct connection_body body = body_of(&description->image);
 
-	for (uint32_t i = 0; i < descriptions->count && !body.other; i++) {
-		struct image_description *image = &descriptions->description[i].image;
-		struct connection_body other = body_of(image);
+	body.other = other;
+	memcpy(description->image.body, &body, sizeof(body));
+}
 
-		if (image->kind != description->image.kind || !are_ends(&body, &other))
+/* Sorted, the two ends of a connection stand beside each other. */
+static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal *refusal)
+{
+	struct description **end = malloc((descriptions->count + 1) * sizeof(struct description *));
+	uint32_t count = 0;
+
+	if (!end)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	for (uint32_t i = 0; i < descriptions->count; i++)
+		if (descriptions->description[i].image.kind == kind)
+			end[count++] = &descriptions->description[i];
+	qsort(end, count, sizeof(struct description *), by_connection);
+	for (uint32_t i = 1; i < count; i++) {
+		const struct connection_body one = body_of(&end[i - 1]->image);
+		const struct connection_body other = body_of(&end[i]->image);
+
+		if (one.other || !are_ends(&one, &other))
 			continue;
-		body.other = image->id;
-		other.other = description->image.id;
-		memcpy(image->body, &other, sizeof(other));
-		memcpy(description->image.body, &body, sizeof(body));
+		set_other(end[i - 1], end[i]->image.id);
+		set_other(end[i], end[i - 1]->image.id);
 	}
+	free(end);
+	return 0;
 }
 
 static int refuse_outside(const struct description *description, struct refusal *refusal)
@@ -156,7 +197,7 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 {
 	int fd = os_pid_descriptor(pid, description->number);
 
-	find_other(descriptions, description);
+	(void)descriptions;
 	if (fd < 0)
 		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
 	const struct connection_body body = body_of(&description->image);
@@ -169,18 +210,6 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 	return r;
 }
 
-static int append(struct contents *contents, enum inet_piece which, const void *bytes,
-		  uint32_t length)
-{
-	uint8_t piece[IMAGE_CONTENTS_BYTES_MAX];
-	const struct inet_piece_head head = { INET_NO_LEVEL, (uint16_t)which, length };
-
-	assert(length <= sizeof(piece) - sizeof(head));
-	memcpy(piece, &head, sizeof(head));
-	memcpy(piece + sizeof(head), bytes, length);
-	return contents_append(contents, piece, (uint32_t)sizeof(head) + length);
-}
-
 static int on_bytes(void *ctx, bool sending, const uint8_t *bytes, size_t length)
 {
 	const size_t most = IMAGE_CONTENTS_BYTES_MAX - sizeof(struct inet_piece_head);
@@ -189,7 +218,8 @@ static int on_bytes(void *ctx, bool sending, const uint8_t *bytes, size_t length
 	while (length && r == 0) {
 		size_t part = length < most ? length : most;
 
-		r = append(ctx, sending ? INET_SENT : INET_RECEIVED, bytes, (uint32_t)part);
+		r = inet_append_piece(ctx, sending ? INET_SENT : INET_RECEIVED, bytes,
+				      (uint32_t)part);
 		bytes += part;
 		length -= part;
 	}
@@ -211,7 +241,7 @@ static int take(int fd, bool is_elsewhere, struct contents *contents)
 		return r;
 	rest.gid = inet.kind.gid;
 	memcpy(rest.device, inet.kind.device, sizeof(rest.device));
-	return append(contents, INET_REST, &rest, sizeof(rest));
+	return inet_append_piece(contents, INET_REST, &rest, sizeof(rest));
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
@@ -557,6 +587,7 @@ const struct kind kind_inet_connection = {
 	.common = "is also open in",
 	.remedy = "",
 	.find = find,
+	.meet = meet,
 	.check = check,
 	.write = complete,
 	.abandon = abandon,

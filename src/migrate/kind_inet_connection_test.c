@@ -116,6 +116,7 @@ static void test_carried(void)
 	CHECK_EQ(poll(&(struct pollfd){ .fd = pair[0], .events = POLLIN }, 1, 5000), 1);
 	add(pair[0]);
 	add(pair[1]);
+	CHECK_EQ(kind_inet_connection.meet(all, at(1)->image.kind, &why), 0);
 	for (uint32_t id = 1; id <= 2; id++)
 		CHECK(kind_inet_connection.check(getpid(), all, at(id), &why) == 0 &&
 		      write_one(id) == 0);
@@ -138,6 +139,56 @@ static void test_carried(void)
 	close(pair[0]);
 	close(pair[1]);
 	restore_end();
+}
+
+static uint32_t other_of(uint32_t id)
+{
+	uint32_t other;
+
+	memcpy(&other, at(id)->image.body + OTHER_AT, sizeof(other));
+	return other;
+}
+
+/* The ends of many connections are found. One whose other end is not here has none, and neither has one with itself. */
+static void test_meet(void)
+{
+	enum {
+		PAIRS = 20
+	};
+	static struct descriptions many;
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t bytes = sizeof(name);
+	int pair[PAIRS][2], alone[2], itself = socket(AF_INET, SOCK_STREAM, 0);
+
+	all = &many;
+	for (int i = 0; i < PAIRS; i++) {
+		make(pair[i]);
+		add(pair[i][0]);
+	}
+	make(alone);
+	add(alone[0]);
+	for (int i = PAIRS - 1; i >= 0; i--)
+		add(pair[i][1]);
+	CHECK_EQ(bind(itself, (struct sockaddr *)&name, bytes), 0);
+	CHECK_EQ(getsockname(itself, (struct sockaddr *)&name, &bytes), 0);
+	CHECK_EQ(connect(itself, (struct sockaddr *)&name, bytes), 0);
+	add(itself);
+	for (int again = 0; again < 2; again++) {
+		CHECK_EQ(kind_inet_connection.meet(all, at(1)->image.kind, &why), 0);
+		for (uint32_t i = 1; i <= PAIRS; i++) {
+			CHECK_EQ(other_of(i), 2 * PAIRS + 2 - i);
+			CHECK_EQ(other_of(2 * PAIRS + 2 - i), i);
+		}
+		CHECK_EQ(other_of(PAIRS + 1), 0);
+		CHECK_EQ(other_of(2 * PAIRS + 2), 0);
+	}
+	descriptions_free(&many);
+	for (int i = 0; i < PAIRS; i++)
+		close(pair[i][0]), close(pair[i][1]);
+	close(alone[0]);
+	close(alone[1]);
+	close(itself);
 }
 
 static void test_refused(void)
@@ -167,6 +218,7 @@ int main(void)
 		return 77;
 	}
 	TEST(test_carried);
+	TEST(test_meet);
 	TEST(test_refused);
 	return test_end();
 }

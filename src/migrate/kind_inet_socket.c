@@ -221,16 +221,10 @@ static int check_queues(const struct os_inet *inet, int number, struct refusal *
 
 static int append_rest(struct contents *contents, const struct os_inet *inet)
 {
-	struct {
-		struct inet_piece_head head;
-		struct socket_rest rest;
-	} piece = {
-		.head = { INET_NO_LEVEL, INET_REST, sizeof(piece.rest) },
-		.rest = { .gid = inet->kind.gid, .peer_port = inet->peer.port },
-	};
+	struct socket_rest rest = { .gid = inet->kind.gid, .peer_port = inet->peer.port };
 
-	memcpy(piece.rest.peer, inet->peer.address.byte, sizeof(piece.rest.peer));
-	return contents_append(contents, &piece, sizeof(piece));
+	memcpy(rest.peer, inet->peer.address.byte, sizeof(rest.peer));
+	return inet_append_piece(contents, INET_REST, &rest, sizeof(rest));
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
