@@ -37,7 +37,7 @@ struct look {
 	uint32_t count, capacity;
 	const struct descriptors_of *process;
 	uint32_t process_count;
-	struct descriptors_of stand_in; /* behind them: this one, for what is in queues */
+	struct descriptors_of stand_in; /* behind them: this one, for descriptors in queues */
 	uint32_t at;			/* the process that is looked at */
 	struct tables *tables;
 	const struct migrate_host *host;

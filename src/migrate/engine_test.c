@@ -563,21 +563,6 @@ int main(void)
 		return test_end();
 	if (getenv("DVS_ONLY_CARRIED")) {
 		TEST(test_carried);
-		TEST(test_changed_tree);
-		TEST(test_locks_without_gap);
-		return test_end();
-	}
-	if (getenv("DVS_ONLY_REFUSED")) {
-		return test_end();
-	}
-	if (getenv("DVS_ONLY_STOPS")) {
-		TEST(test_stop_signal);
-		TEST(test_continued);
-		TEST(test_stop_called_off);
-		return test_end();
-	}
-	if (getenv("DVS_ONLY_FAULTS")) {
-		TEST(test_faults);
 		return test_end();
 	}
 	TEST(test_stop_signal);

@@ -163,7 +163,7 @@ static void test_removed(void)
 	close(copy), close(named), close(fd);
 }
 
-/* What was made goes when the move is called off. */
+/* A queue that was made goes when the move is called off. */
 static void test_unmade(void)
 {
 	int fd = os_posix_queue_new(NAME, 5, BYTES);

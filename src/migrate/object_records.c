@@ -112,7 +112,7 @@ static int take_sysv(struct tables *tables, const struct image_sysv *image)
 	return sysv_append(&tables->sysv, image) ? 0 : -ENOMEM;
 }
 
-/* All values at once, then what is undone; messages have a head. */
+/* All values at once, then the adjustments; messages have a head. */
 static int take_sysv_contents(struct sysv *sysv, const struct image_contents *contents)
 {
 	struct sysv_object *last = sysv->count ? &sysv->object[sysv->count - 1] : NULL;

@@ -18,7 +18,7 @@
 #define VALUE_MAX      32767 /* of a semaphore */
 #define MIDDLE	       16384 /* from here, no adjustment of a program's ends at 0 or beyond VALUE_MAX */
 
-/* What is done to one set. */
+/* The adjustments of one set. */
 struct taking {
 	struct sysv *sysv;
 	struct sysv_object *set;

@@ -6,7 +6,10 @@
 #include "migrate/restore.h"
 #include "migrate/unix_queue.h"
 
-/* What comes with messages in Unix sockets: senders are members of the tree, and descriptors are its descriptions. */
+/*
+ * Descriptors and credentials that come with messages in Unix sockets: senders are members of the tree, and descriptors
+ * are its descriptions.
+ */
 
 /* Source. The frozen process outlives them. */
 struct unix_queue_names unix_extras_names(const struct kind_frozen *frozen);

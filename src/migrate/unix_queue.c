@@ -13,7 +13,7 @@
 #define NOBODY	   65534 /* of a message whose sender is not known */
 #define HEAD_BYTES ((uint32_t)sizeof(uint32_t))
 
-/* What comes with a message in parts. The ids of the descriptions that it passes are next, and then its bytes. */
+/* The head of a message in parts. The ids of the descriptions that it passes are next, and then its bytes. */
 struct part {
 	uint32_t rights;
 	uint32_t has_sender;
@@ -65,7 +65,7 @@ static int append_message(struct contents *contents, uint8_t *bytes, uint32_t le
 	return 0;
 }
 
-/* The message whose bytes are there, with what came with it. */
+/* The message whose bytes are there, with its descriptors and credentials. */
 static int append(struct taking *taking, uint32_t length)
 {
 	const struct os_unix_extra *extra = &taking->extra;
@@ -376,7 +376,7 @@ int unix_queue_fill(int sender, enum os_unix_type type, const struct unix_queue_
 						: fill_messages(sender, hands, contents, at);
 }
 
-/* The same messages between sockets of our own take the same room, without what comes with them. */
+/* The same messages between sockets of our own take the same room, without their descriptors and credentials. */
 int unix_queue_compare(int sender, enum os_unix_type type, bool in_parts,
 		       const struct contents *contents, uint32_t at)
 {

@@ -13,13 +13,13 @@
  * piece, with its length in four bytes before it, and goes on in the next ones: it may be empty. They
  * begin at `at` in the contents.
  *
- * In parts, bytes are messages, too, and each begins with what came with it: the sender (SCM_CREDENTIALS), and the ids
- * of the descriptions that it passes (SCM_RIGHTS).
+ * In parts, bytes are messages, too, and each begins with its sender (SCM_CREDENTIALS) and the ids of the descriptions
+ * that it passes (SCM_RIGHTS).
  */
 
 #define UNIX_QUEUE_FILLING_BYTES (16u << 20) /* room of a sender while they are put in */
 
-/* Source: what comes with messages, as the target knows it. */
+/* Source: descriptors and credentials of messages, as the target knows them. */
 struct unix_queue_names {
 	void *ctx;
 	/* The number of the process in its pid namespace; negative: it does not move. */

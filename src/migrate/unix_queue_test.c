@@ -180,7 +180,7 @@ static bool has_next(int fd, const char *text, uint32_t rights)
 	return has && recv(fd, got, length, 0) == (ssize_t)length;
 }
 
-/* What comes with messages, and with which byte of a stream. */
+/* Descriptors and credentials of messages, and with which byte of a stream. */
 static void test_parts(void)
 {
 	static const enum os_unix_type types[] = { OS_UNIX_STREAM, OS_UNIX_DATAGRAM,

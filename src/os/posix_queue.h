@@ -11,7 +11,7 @@
  * one of any namespace. Nothing waits. Errors are negative errnos.
  */
 
-/* What fdinfo and the file system do not tell of a queue. */
+/* Properties of a queue that fdinfo and the file system do not tell. */
 struct os_posix_queue {
 	uint32_t messages_max;
 	uint32_t bytes_max; /* of one message */

@@ -32,8 +32,8 @@ ssize_t os_unix_peek(int fd, void *to, size_t bytes, struct os_unix_extra *extra
 
 /*
  * Of the next `bytes` bytes of a stream, which were sent in pieces, how many are in those before the last one; they are
- * copied, and stay, without what comes with them. A look gives the descriptors of the next piece with the bytes before
- * it, and a receive does not.
+ * copied, and stay, without their descriptors and credentials. A look gives the descriptors of the next piece with the
+ * bytes before it, and a receive does not.
  */
 ssize_t os_unix_peek_before(int fd, void *to, size_t bytes);
 

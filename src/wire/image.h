@@ -327,7 +327,7 @@ struct image_message {
 	int64_t type; /* above 0 */
 };
 
-/* After the values of a set: what the end of a process changes (SEM_UNDO). Several of one process are one piece. */
+/* After the values of a set: adjustments at the end of a process (SEM_UNDO). Several of one process are one piece. */
 struct image_undo {
 	int32_t vpid;
 	uint16_t index;
