@@ -153,6 +153,15 @@ struct plan_limits {
 			       .decide_ns = UINT64_C(5000000000) })
 
 /*
+ * The target's are longer by more than the time between two looks at the clock: the source gives up first, and it is
+ * the one that can say by which limit.
+ */
+#define PLAN_LIMITS_TARGET                                          \
+	((struct plan_limits){ .prepare_ns = UINT64_C(6000000000),  \
+			       .transfer_ns = UINT64_C(6000000000), \
+			       .decide_ns = UINT64_C(6000000000) })
+
+/*
  * Inside the phases: how often and how long something is tried that may be over in a moment. Each is
  * shorter than the limit of its phase, so that the obstacle is named.
  */

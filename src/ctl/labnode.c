@@ -8,6 +8,7 @@
 #include "ctl/labcorosync.h"
 #include "ctl/labnet.h"
 #include "ctl/labnode.h"
+#include "os/pid.h"
 #include "os/child.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -181,7 +182,7 @@ int labnode_start_switch(struct lab *lab, struct refusal *refusal)
 static int hold_node(struct lab *lab, int id, struct labnode_start *start, struct refusal *refusal)
 {
 	char program[] = "dvsd", number[12], address[ADDRESS_TEXT], port[12], ready[12] = "",
-	     name[16], carried[] = "--carried", carried_path[40];
+	     name[16], carried[] = "--carried", carried_path[64];
 	char path[64], log[64], group[80] = "local:" LAB_GROUP, kept[12];
 	char option[] = "--log-bytes", *log_bytes = lab->log_bytes ? option : NULL;
 	char key[] = "--key", key_path[] = LAB_KEY, links[] = "--links", plain[] = "plain";
@@ -212,7 +213,8 @@ static int hold_node(struct lab *lab, int id, struct labnode_start *start, struc
 	snprintf(number, sizeof(number), "%d", id);
 	snprintf(kept, sizeof(kept), "%d", lab->log_bytes);
 	snprintf(name, sizeof(name), "node%d", id);
-	snprintf(carried_path, sizeof(carried_path), LAB_CARRIED, id);
+	snprintf(carried_path, sizeof(carried_path), LAB_CARRIED,
+		 (unsigned long long)os_pidns_of(0), id);
 	labnet_address(lab, id, address);
 	snprintf(port, sizeof(port), "%d", LABNET_PORT);
 	snprintf(path, sizeof(path), LAB_FOLDER "/node%d.sock", id);

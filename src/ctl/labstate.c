@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ctl/labstate.h"
+#include "os/pid.h"
 #include "os/file.h"
 #include "os/self.h"
 #include "os/socket.h"
@@ -237,13 +238,24 @@ int lab_save(const struct lab *lab, struct refusal *refusal)
 	return 0;
 }
 
+static int remove_carried(void)
+{
+	char pattern[64];
+
+	snprintf(pattern, sizeof(pattern), LAB_CARRIED_FOLDER "/%llu-*",
+		 (unsigned long long)os_pidns_of(0));
+	int r = os_files_remove(pattern);
+
+	os_folder_remove_empty(LAB_CARRIED_FOLDER);
+	return r;
+}
+
 int lab_forget(struct lab *lab, struct refusal *refusal)
 {
 	int r = os_folder_remove(LAB_FOLDER);
 
 	if (r >= 0)
-		r = os_files_remove(LAB_CARRIED_FOLDER "/node*");
-	os_folder_remove_empty(LAB_CARRIED_FOLDER);
+		r = remove_carried();
 	if (r >= 0)
 		os_folder_remove_empty(RUN_FOLDER);
 	lab_unlock(lab);

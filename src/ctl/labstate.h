@@ -31,9 +31,13 @@
 #define LAB_STATE	   LAB_FOLDER "/state"
 #define LAB_GROUP	   LAB_FOLDER "/group.sock"
 #define LAB_KEY		   LAB_FOLDER "/key" /* only root can read it */
-/* The nodes' folders for files that come with processes: below /run no program may run on some machines. */
+/*
+ * The nodes' folders for files that come with processes, which are made when there is a first one: below /run no
+ * program may run on some machines. Labs of several pid namespaces are beside each other there; the number is that of
+ * the lab's.
+ */
 #define LAB_CARRIED_FOLDER "/var/lib/dvs-lab"
-#define LAB_CARRIED	   LAB_CARRIED_FOLDER "/node%d"
+#define LAB_CARRIED	   LAB_CARRIED_FOLDER "/%llu-node%d"
 
 struct lab_task {
 	bool used; /* belongs to the lab; task.pid 0: not running; nor is one that has ended */

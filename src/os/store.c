@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PIECE_BYTES ((size_t)64 * 1024)
+#define MAKE_TRIES  10
 
 static int digest_file(EVP_MD_CTX *context, int fd, uint8_t *piece, uint8_t *digest)
 {
@@ -84,15 +85,16 @@ static int make_folder(const char *path)
 	const char *end = strrchr(path, '/');
 	size_t length = end ? (size_t)(end - path) : 0;
 
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
-		return 0;
-	if (errno != ENOENT || !length || length >= sizeof(above))
-		return -errno;
-	memcpy(above, path, length);
-	above[length] = 0;
-	if (mkdir(above, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	/* The folder around it may be removed meanwhile, as an empty one. */
+	for (int tries = 0; mkdir(path, 0700) < 0 && errno != EEXIST; tries++) {
+		if (errno != ENOENT || !length || length >= sizeof(above) || tries == MAKE_TRIES)
+			return -errno;
+		memcpy(above, path, length);
+		above[length] = 0;
+		if (mkdir(above, 0755) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
 }
 
 int os_store_open(const char *path, bool make)

@@ -4,7 +4,7 @@
 # A server whose program and library the other node lacks: refused by name, and moved with --carry-files while a client
 # calls it. The nodes keep each file once, and a process that has copies moves on like any other one.
 . "$(dirname "$0")/lib.bash"
-kept=/var/lib/dvs-lab/node1
+kept=/var/lib/dvs-lab/$(stat -L -c %i /proc/self/ns/pid)-node1
 away=$tmp/away
 mkdir "$away"
 chmod 755 "$tmp"
@@ -77,6 +77,6 @@ end
 
 timeout 30 dvs lab down >/dev/null
 begin "the lab leaves no files"
-[[ ! -e /var/lib/dvs-lab ]] || fail "$(find /var/lib/dvs-lab)"
+[[ ! -e $kept ]] || fail "$(find "$kept")"
 end
 finish
