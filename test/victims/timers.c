@@ -54,7 +54,7 @@ int main(void)
 	timer_t ticking = make(CLOCK_MONOTONIC, SIGRTMIN, 1, 5, 5);
 	timer_t waiting = make(CLOCK_REALTIME, SIGRTMIN + 1, 4711, 300000, 0);
 
-	clockid_t own, process;
+	clockid_t own = 0, process = 0;
 	VICTIM_CHECK(pthread_getcpuclockid(pthread_self(), &own) == 0 &&
 		     clock_getcpuclockid(getpid(), &process) == 0);
 	const timer_t cpu[] = {
