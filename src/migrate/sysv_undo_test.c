@@ -128,7 +128,7 @@ int main(void)
 		test_skip("this program cannot have an IPC namespace of its own here");
 		return test_end();
 	}
-	TEST(test_taken);
+	TEST_OF_THREADS(test_taken);
 	TEST(test_refused);
 	return test_end();
 }

@@ -200,7 +200,7 @@ int main(void)
 	TEST_OF_THREADS(test_frozen);
 	TEST_OF_THREADS(test_coming_and_going);
 	TEST_OF_THREADS(test_ended);
-	TEST(test_stopped);
+	TEST_OF_THREADS(test_stopped);
 	TEST(test_traced_by_another);
 	return test_end();
 }
