@@ -2,8 +2,8 @@
 /*
  * A POSIX message queue that only processes which move have open. Its name is one of the container's IPC namespace on
  * one node. The first description of a queue, its owner, carries it: the contents are its name, then its messages, with
- * their priorities. The kernel shows messages only to one who takes them, so that they are taken while the processes
- * stand, and put back at once, in their order.
+ * their priorities. The kernel shows a message only to a receiver that takes it. So they are taken while the
+ * processes stand, and put back at once, in their order.
  */
 #include "migrate/kind.h"
 
