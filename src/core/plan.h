@@ -153,15 +153,6 @@ struct plan_limits {
 			       .decide_ns = UINT64_C(5000000000) })
 
 /*
- * The target's are longer by more than the time between two looks at the clock: the source gives up first, and it is
- * the one that can say by which limit.
- */
-#define PLAN_LIMITS_TARGET                                          \
-	((struct plan_limits){ .prepare_ns = UINT64_C(6000000000),  \
-			       .transfer_ns = UINT64_C(6000000000), \
-			       .decide_ns = UINT64_C(6000000000) })
-
-/*
  * Inside the phases: how often and how long something is tried that may be over in a moment. Each is
  * shorter than the limit of its phase, so that the obstacle is named.
  */
@@ -232,6 +223,10 @@ static inline bool plan_source_is_ended(const struct plan_source *plan)
 	return plan->state == PLAN_SOURCE_ENDED;
 }
 
+/*
+ * The limits are those of the source. The target's own are a fifth longer: the source gives up first, and it is the one
+ * that can say by which limit.
+ */
 void plan_target_init(struct plan_target *plan, const struct plan_limits *limits);
 void plan_target_step(struct plan_target *plan, const struct plan_event *event,
 		      struct plan_effects *effects);

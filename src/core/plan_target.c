@@ -260,9 +260,16 @@ static void step(struct step *s)
 	}
 }
 
+static uint64_t longer(uint64_t limit_ns)
+{
+	return limit_ns + limit_ns / 5;
+}
+
 void plan_target_init(struct plan_target *plan, const struct plan_limits *limits)
 {
-	*plan = (struct plan_target){ .limits = *limits };
+	*plan = (struct plan_target){ .limits = { longer(limits->prepare_ns),
+						  longer(limits->transfer_ns),
+						  longer(limits->decide_ns) } };
 }
 
 void plan_target_step(struct plan_target *plan, const struct plan_event *event,

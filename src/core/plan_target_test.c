@@ -146,21 +146,23 @@ static void test_time_outs(void)
 
 	plan_target_init(&plan, &limits);
 	ON(PLAN_CALLED, "receive offer");
-	now_ns += limits.prepare_ns;
+	CHECK(plan.limits.prepare_ns > limits.prepare_ns); /* the source's passes first */
+	CHECK(plan.limits.transfer_ns > limits.transfer_ns);
+	now_ns += plan.limits.prepare_ns;
 	ON(PLAN_TICK, "say refused -61, close");
 	CHECK_EQ(plan.overdue, PLAN_TARGET_RECEIVING);
 	begin();
-	now_ns += limits.prepare_ns;
+	now_ns += plan.limits.prepare_ns;
 	ON(PLAN_TICK, "discard, say refused -61, close");
 	begin();
-	now_ns += limits.prepare_ns - 1;
+	now_ns += plan.limits.prepare_ns - 1;
 	ON(PLAN_PROGRESS, "");
-	now_ns += limits.prepare_ns - 1;
+	now_ns += plan.limits.prepare_ns - 1;
 	ON(PLAN_TICK, "");
 	begin_loading();
-	now_ns += limits.prepare_ns;
+	now_ns += plan.limits.prepare_ns;
 	ON(PLAN_PROGRESS, "");
-	now_ns += limits.transfer_ns - 1;
+	now_ns += plan.limits.transfer_ns - 1;
 	ON(PLAN_TICK, "");
 	now_ns += 1;
 	ON(PLAN_TICK, "discard, say refused -61, close");

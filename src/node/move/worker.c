@@ -125,10 +125,7 @@ void worker_init(struct worker *worker, pthread_mutex_t *lock, struct os_loop *l
 	worker->loop = loop;
 	worker->begin_ns = (uint64_t)os_now_ns();
 	os_condition_init(&worker->cond);
-	const struct plan_limits limits =
-		side->is_source ? PLAN_LIMITS_DEFAULT : PLAN_LIMITS_TARGET;
-
-	driver_init(&worker->driver, side, &limits, ctx);
+	driver_init(&worker->driver, side, &PLAN_LIMITS_DEFAULT, ctx);
 }
 
 void worker_deinit(struct worker *worker)
