@@ -14,23 +14,33 @@
 #include "os/affinity.h"
 #include "os/kernel.h"
 
-int source_process_init(struct source_process *process, pid_t pid)
+struct source_process *source_process_new(pid_t pid)
 {
+	struct source_process *process = malloc(sizeof(*process));
+
+	if (!process)
+		return NULL;
 	*process = (struct source_process){ .pid = pid, .inventory.dir = -1 };
-	return calls_init(&process->calls) < 0 ? -ENOMEM : 0;
+	if (calls_init(&process->calls) == 0)
+		return process;
+	free(process);
+	return NULL;
 }
 
-void source_process_deinit(struct source_process *process)
+struct source_process *source_process_free(struct source_process *process)
 {
+	if (!process)
+		return NULL;
 	source_process_release(process);
 	assert(!process->affinity);
 	if (process->is_open)
 		inventory_close(&process->inventory);
-	process->is_open = false;
 	threads_free(&process->threads);
 	interrupted_free(&process->interrupted);
 	seccomp_free(&process->leader_filters);
 	calls_deinit(&process->calls);
+	free(process);
+	return NULL;
 }
 
 int source_process_open(struct source_process *process, struct tables *tables,

@@ -56,8 +56,10 @@ struct source_process {
 	uint64_t pending_sent;	       /* signals that were pending and are in the image */
 };
 
-int source_process_init(struct source_process *process, pid_t pid); /* 0 or -ENOMEM */
-void source_process_deinit(struct source_process *process);	    /* releases what is held */
+struct source_process *source_process_new(pid_t pid); /* NULL: out of memory */
+
+/* Releases what is held. NULL. */
+struct source_process *source_process_free(struct source_process *process);
 
 /* The tables are not owned. Harmless if it is open. */
 int source_process_open(struct source_process *process, struct tables *tables,

@@ -58,24 +58,6 @@ static int append(struct source_tree *tree, struct source_process *process)
 	return 0;
 }
 
-static struct source_process *process_free(struct source_process *process)
-{
-	if (process)
-		source_process_deinit(process);
-	free(process);
-	return NULL;
-}
-
-static struct source_process *process_new(pid_t pid)
-{
-	struct source_process *process = malloc(sizeof(*process));
-
-	if (process && source_process_init(process, pid) == 0)
-		return process;
-	free(process);
-	return NULL;
-}
-
 static bool is_noted(const struct source_tree *tree, pid_t pid)
 {
 	for (uint32_t i = 0; i < tree->ended_count; i++)
@@ -112,7 +94,8 @@ static struct source_process *take_known(struct finder *finder, pid_t pid)
 		if (!process || process->pid != pid)
 			continue;
 		finder->known[i] = NULL;
-		return procdir_ended(process->inventory.dir) ? process_free(process) : process;
+		return procdir_ended(process->inventory.dir) ? source_process_free(process)
+							     : process;
 	}
 	return NULL;
 }
@@ -121,7 +104,7 @@ static struct source_process *take_known(struct finder *finder, pid_t pid)
 static int open_new(struct finder *finder, pid_t pid, struct source_process **processp)
 {
 	struct refusal why = REFUSAL_NONE;
-	struct source_process *process = process_new(pid);
+	struct source_process *process = source_process_new(pid);
 
 	if (!process)
 		return refusal_set(finder->refusal, EDVSNOMEM, "out of memory");
@@ -130,7 +113,7 @@ static int open_new(struct finder *finder, pid_t pid, struct source_process **pr
 	if (r == 0)
 		r = inventory_threads(&process->inventory) < 0;
 	if (r) {
-		process_free(process);
+		source_process_free(process);
 		if (r < 0 && why.error != EDVSSRCH)
 			return refusal_set_number(finder->refusal, why.error, "%s", why.reason);
 		return 1;
@@ -161,7 +144,7 @@ static int add_child(struct finder *finder, uint32_t parent, const struct source
 	process->inventory.is_of_thread = child->is_of_thread;
 	r = append(finder->tree, process);
 	if (r < 0) {
-		process_free(process);
+		source_process_free(process);
 		return r == -ENOMEM
 			       ? refusal_set(finder->refusal, EDVSNOMEM, "out of memory")
 			       : refusal_set(finder->refusal, EDVSPROCSTS,
@@ -244,7 +227,7 @@ static void leave_out(struct finder *finder, uint32_t index)
 
 	if (source_members_has_ended(process->pid))
 		note_ended(tree, process->pid, process->parent);
-	process_free(process);
+	source_process_free(process);
 	tree->count--;
 	for (uint32_t i = index; i < tree->count; i++) {
 		tree->process[i] = tree->process[i + 1];
@@ -329,7 +312,7 @@ static int find(struct finder *finder)
 			r = add_strays(finder);
 	} while (r == 0 && finder->walked < tree->count);
 	for (uint32_t i = 0; i < finder->known_count; i++)
-		process_free(finder->known[i]);
+		source_process_free(finder->known[i]);
 	free(finder->known);
 	return r < 0 ? r : 0;
 }
@@ -391,11 +374,11 @@ static int describe(struct source_tree *tree, struct refusal *refusal)
 int source_tree_init(struct source_tree *tree, pid_t pid)
 {
 	*tree = (struct source_tree){ 0 };
-	struct source_process *process = process_new(pid);
+	struct source_process *process = source_process_new(pid);
 
 	if (process && append(tree, process) == 0)
 		return 0;
-	process_free(process);
+	source_process_free(process);
 	source_tree_deinit(tree);
 	return -ENOMEM;
 }
@@ -404,7 +387,7 @@ void source_tree_deinit(struct source_tree *tree)
 {
 	source_tree_release(tree);
 	while (tree->count)
-		process_free(tree->process[--tree->count]);
+		source_process_free(tree->process[--tree->count]);
 	free(tree->process);
 	free(tree->ended);
 	free(tree->inventory);
