@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/stage_test.h"
 
-#include "os/procdir.h"
-#include "os/secure.h"
-#include "migrate/source_members.h"
-#include "os/pid.h"
-#include "os/socket.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,7 +14,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -28,153 +21,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARGS_MAX 8
-
-struct request {
-	int vpid;
-	uint32_t argc;
-	char arg[ARGS_MAX][256];
-	uint32_t fd_count; /* become 0, 1, ...; or, for one, descriptor 3 */
-};
-
-struct news {
-	int vpid, status; /* of a child that ended; or the result of a request, with ended 0 */
-	int ended;
-};
-
-static int send_with_fds(int sock, const void *data, size_t bytes, const int *fds, size_t count)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(4 * sizeof(int))];
-	} control = { 0 };
-	struct iovec io = { .iov_base = (void *)data, .iov_len = bytes };
-	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
-
-	if (count) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
-	}
-	return sendmsg(sock, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-static ssize_t receive_with_fds(int sock, void *data, size_t bytes, int *fds)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(4 * sizeof(int))];
-	} control = { 0 };
-	struct iovec io = { .iov_base = data, .iov_len = bytes };
-	struct msghdr message = { .msg_iov = &io,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	ssize_t got = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
-
-	if (got > 0 && message.msg_controllen > sizeof(struct cmsghdr))
-		memcpy(fds, CMSG_DATA(&control.head), control.head.cmsg_len - CMSG_LEN(0));
-	return got;
-}
-
-/* ---- in the init ---- */
-
-static void become(const struct request *request, int *fds)
-{
-	char *argv[ARGS_MAX + 1] = { 0 };
-	char *envp[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", NULL };
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
-	if (request->fd_count == 1) {
-		int high = fcntl(fds[0], F_DUPFD, 100);
-
-		dup2(high, 3);
-		syscall(SYS_close_range, 0, 2, 0);
-	} else {
-		int high[4];
-
-		for (uint32_t i = 0; i < request->fd_count; i++)
-			high[i] = fcntl(fds[i], F_DUPFD, 100);
-		for (uint32_t i = 0; i < request->fd_count; i++)
-			dup2(high[i], (int)i);
-	}
-	syscall(SYS_close_range, 4, ~0u, 0);
-	for (uint32_t i = 0; i < request->argc; i++)
-		argv[i] = (char *)request->arg[i];
-	execve(argv[0], argv, envp);
-	_exit(127);
-}
-
-static int start_child(const struct request *request, int *fds)
-{
-	pid_t set_tid = request->vpid;
-	struct {
-		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
-		uint64_t set_tid, set_tid_size, cgroup;
-	} args = { .exit_signal = SIGCHLD, .set_tid = (uint64_t)&set_tid, .set_tid_size = 1 };
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
-
-	if (pid == 0)
-		become(request, fds);
-	return pid < 0 ? -errno : 0;
-}
-
-static void on_sigchld(int signal)
-{
-	(void)signal;
-}
-
-static void reap(int sock)
-{
-	struct news news = { .ended = 1 };
-
-	while ((news.vpid = waitpid(-1, &news.status, WNOHANG)) > 0)
-		send(sock, &news, sizeof(news), MSG_NOSIGNAL);
-}
-
-static void run_init(int sock)
-{
-	struct sigaction action = { .sa_handler = on_sigchld };
-	sigset_t blocked, open;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	sigaction(SIGCHLD, &action, NULL);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &blocked, &open);
-	for (;;) {
-		struct pollfd poll_fd = { .fd = sock, .events = POLLIN };
-
-		reap(sock);
-		if (ppoll(&poll_fd, 1, NULL, &open) < 0)
-			continue;
-		struct request request;
-		int fds[4];
-		ssize_t got = receive_with_fds(sock, &request, sizeof(request), fds);
-
-		if (got <= 0)
-			_exit(0);
-		struct news news = { .vpid = request.vpid, .status = start_child(&request, fds) };
-
-		for (uint32_t i = 0; i < request.fd_count; i++)
-			close(fds[i]);
-		send(sock, &news, sizeof(news), MSG_NOSIGNAL);
-	}
-}
+#include "migrate/source_members.h"
+#include "migrate/stage_init_test.h"
+#include "os/pid.h"
+#include "os/procdir.h"
+#include "os/secure.h"
+#include "os/socket.h"
 
 /* ---- in the test ---- */
 
 #define NEWS_KEPT 64
-static struct news kept[STAGE_SIDES][NEWS_KEPT];
+static struct stage_news kept[STAGE_SIDES][NEWS_KEPT];
 static int kept_count[STAGE_SIDES];
 
-static int next_news(struct stage *stage, int side, struct news *news, int timeout_ms)
+static int next_news(struct stage *stage, int side, struct stage_news *news, int timeout_ms)
 {
 	struct pollfd poll_fd = { .fd = stage->control[side], .events = POLLIN };
 
@@ -187,11 +47,12 @@ static int next_news(struct stage *stage, int side, struct news *news, int timeo
 	return 0;
 }
 
-static int ask_init(struct stage *stage, int side, const struct request *request, const int *fds)
+static int ask_init(struct stage *stage, int side, const struct stage_request *request,
+		    const int *fds)
 {
-	struct news news = { .ended = 1 };
-	int result = send_with_fds(stage->control[side], request, sizeof(*request), fds,
-				   request->fd_count);
+	struct stage_news news = { .ended = 1 };
+	int result = stage_init_send(stage->control[side], request, sizeof(*request), fds,
+				     request->fd_count);
 
 	while (result == 0 && news.ended)
 		result = next_news(stage, side, &news, 5000);
@@ -252,7 +113,7 @@ static int open_side(struct stage *stage, int side)
 		close(pair[0]);
 		bring_up_loopback();
 		mount_own();
-		run_init(pair[1]);
+		stage_init_run(pair[1]);
 	}
 	close(pair[1]);
 	stage->control[side] = pair[0];
@@ -322,11 +183,11 @@ pid_t stage_find(struct stage *stage, int side, int vpid)
 
 pid_t stage_start(struct stage *stage, int side, int vpid, char *const argv[])
 {
-	struct request request = { .vpid = vpid, .fd_count = 4 };
+	struct stage_request request = { .vpid = vpid, .fd_count = 4 };
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	const int fds[4] = { null, stage->pipe[1], stage->pipe[1], stage->page_fd };
 
-	for (; argv[request.argc] && request.argc < ARGS_MAX; request.argc++)
+	for (; argv[request.argc] && request.argc < STAGE_ARGS_MAX; request.argc++)
 		snprintf(request.arg[request.argc], sizeof(request.arg[0]), "%s",
 			 argv[request.argc]);
 	int result = ask_init(stage, side, &request, fds);
@@ -346,7 +207,7 @@ int stage_status(struct stage *stage, int side, int vpid, int timeout_ms)
 			kept[side][i].vpid = 0;
 			return status;
 		}
-		struct news news;
+		struct stage_news news;
 
 		if (kept_count[side] == NEWS_KEPT)
 			kept_count[side] = 0;
@@ -369,7 +230,7 @@ char stage_state(pid_t pid)
 
 void stage_forget(struct stage *stage, int side)
 {
-	struct news news;
+	struct stage_news news;
 
 	while (next_news(stage, side, &news, 30) == 0)
 		continue;
@@ -410,7 +271,7 @@ static int stage_open_object(void *ctx, const struct foreign_name *name)
 static int stage_spawn(void *ctx, int vpid, pid_t *lpid, int *sock)
 {
 	struct stage_side *side = ctx;
-	struct request request = { .vpid = vpid, .argc = 1, .fd_count = 1 };
+	struct stage_request request = { .vpid = vpid, .argc = 1, .fd_count = 1 };
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
