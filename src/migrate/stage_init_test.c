@@ -12,22 +12,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int stage_init_send(int sock, const void *data, size_t bytes, const int *fds, size_t count)
+int stage_init_send(int sock, const struct stage_request *request, const int *fds)
 {
 	union {
 		struct cmsghdr head;
 		char space[CMSG_SPACE(4 * sizeof(int))];
 	} control = { 0 };
-	struct iovec io = { .iov_base = (void *)data, .iov_len = bytes };
+	struct iovec io = { .iov_base = (void *)request, .iov_len = sizeof(*request) };
 	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
+	size_t bytes = request->fd_count * sizeof(int);
 
-	if (count) {
+	if (bytes) {
 		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
+		message.msg_controllen = CMSG_SPACE(bytes);
+		control.head.cmsg_len = CMSG_LEN(bytes);
 		control.head.cmsg_level = SOL_SOCKET;
 		control.head.cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), fds, bytes);
 	}
 	return sendmsg(sock, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

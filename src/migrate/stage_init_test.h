@@ -2,7 +2,6 @@
 #ifndef DVS_MIGRATE_STAGE_INIT_TEST_H
 #define DVS_MIGRATE_STAGE_INIT_TEST_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* The init of a side of the stage: starts programs on request, and tells which ones have ended. */
@@ -20,8 +19,8 @@ struct stage_news {
 	int ended;
 };
 
-/* A request, by the test. 0 or -errno. */
-int stage_init_send(int sock, const void *data, size_t bytes, const int *fds, size_t count);
+/* A request of the test, with its fd_count descriptors. 0 or -errno; the init answers with news. */
+int stage_init_send(int sock, const struct stage_request *request, const int *fds);
 
 /* In the init, until its socket is closed: does not return. */
 void stage_init_run(int sock);

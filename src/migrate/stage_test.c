@@ -51,8 +51,7 @@ static int ask_init(struct stage *stage, int side, const struct stage_request *r
 		    const int *fds)
 {
 	struct stage_news news = { .ended = 1 };
-	int result = stage_init_send(stage->control[side], request, sizeof(*request), fds,
-				     request->fd_count);
+	int result = stage_init_send(stage->control[side], request, fds);
 
 	while (result == 0 && news.ended)
 		result = next_news(stage, side, &news, 5000);
