@@ -140,16 +140,6 @@ void files_build_id(int fd, struct image_file *image)
 		image->build_id_length = os_build_id(fd, image->build_id);
 }
 
-static void read_build_id(int dir, const char *path, struct image_file *image)
-{
-	int fd = files_open(dir, path, OS_OPEN_PATH);
-
-	if (fd < 0)
-		return;
-	files_build_id(fd, image);
-	os_close(fd);
-}
-
 /* Devices without a state of their own. */
 static bool is_plain_device(uint64_t rdev)
 {
@@ -362,27 +352,40 @@ uint32_t files_id_of(const struct files *files, const char *path, uint64_t inode
 	return at;
 }
 
+/* The file fd is open (O_PATH), and is known by this path. Its id, 0: it is not the object, or a refusal. */
+static int add_open(struct files *files, int fd, const char *path,
+		    const struct files_object *object, uint32_t use, struct refusal *refusal)
+{
+	struct image_file image = { .use = use };
+	unsigned long type = 0;
+
+	if (files_describe(fd, &image, &type) < 0 || image.inode != object->inode ||
+	    (object->device && image.device != object->device))
+		return 0;
+	int r = check_kind(path, type, &image, refusal);
+
+	if (r)
+		return r;
+	if (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE))
+		files_build_id(fd, &image);
+	return add_new(files, path, &image, refusal);
+}
+
 /* Its id, 0: no file of that path is the object, or a refusal. */
 static int add_named(struct files *files, int dir, const char *path,
 		     const struct files_object *object, uint32_t use, struct refusal *refusal)
 {
-	struct image_file image = { .use = use };
-	unsigned long type = 0;
-	int r = path[0] == '/' ? describe(dir, path, &image, &type) : -ENOENT;
+	int fd = path[0] == '/' ? files_open(dir, path, OS_OPEN_PATH) : -ENOENT;
 
 	/* A path through /proc may lead to another process, which has ended. */
-	if (r == -ESRCH && procdir_ended(dir))
+	if (fd == -ESRCH && procdir_ended(dir))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	if (r < 0 || image.inode != object->inode ||
-	    (object->device && image.device != object->device))
+	if (fd < 0)
 		return 0;
-	r = check_kind(path, type, &image, refusal);
-	if (r)
-		return r;
-	if ((image.mode & OS_MODE_KIND) == OS_MODE_FILE &&
-	    (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE)))
-		read_build_id(dir, path, &image);
-	return add_new(files, path, &image, refusal);
+	int r = add_open(files, fd, path, object, use, refusal);
+
+	os_close(fd);
+	return r;
 }
 
 /* A file that was made under one name and linked to another, as sem_open(3) does it, has that in the same folder. */

@@ -67,13 +67,15 @@ const struct migrate_stats *migrate_source_stats(const struct migrate_source *so
 	return &source->stats;
 }
 
-/* Statistics of the CPU time are those of the first process; a limit or a timer may be any process's. */
-static void count_cpu(struct migrate_source *source, uint32_t (*counted)(const struct inventory *))
+/* A limit or a timer may be any process's. */
+static uint32_t cpu_counted(const struct migrate_source *source,
+			    uint32_t (*counted)(const struct inventory *))
 {
-	source->stats.cpu_counted = 0;
+	uint32_t all = 0;
+
 	for (uint32_t i = 0; i < source->tree.count; i++)
-		source->stats.cpu_counted |= counted(source->tree.inventory[i]);
-	source->stats.cpu_used_ns = cpu_time_used_ns(source->tree.inventory[0]);
+		all |= counted(source->tree.inventory[i]);
+	return all;
 }
 
 bool migrate_source_has(const struct migrate_source *source, pid_t pid)
@@ -123,10 +125,12 @@ int migrate_source_check(struct migrate_source *source, struct refusal *refusal)
 	if (r == 0 && source->host.busy && source->host.busy(source->host.ctx) &&
 	    os_is_stopped(source->tree.process[0]->pid))
 		r = refuse_standing(refusal);
-	if (r == 0)
-		count_cpu(source, cpu_time_counted);
 	source->checked = r == 0;
-	return r;
+	if (r)
+		return r;
+	source->stats.cpu_counted = cpu_counted(source, cpu_time_counted);
+	source->stats.cpu_used_ns = cpu_time_used_ns(source->tree.inventory[0]);
+	return 0;
 }
 
 int migrate_source_offer(struct migrate_source *source, struct secure *to, struct refusal *refusal)
@@ -219,16 +223,18 @@ static void count(struct migrate_source *source)
 	assert(source->frozen);
 	stats->thread_count = stats->map_count = stats->fd_count = 0;
 	stats->process_count = source->tree.count;
-	count_cpu(source, cpu_time_counted_frozen);
+	stats->cpu_counted = cpu_counted(source, cpu_time_counted_frozen);
 	for (uint32_t i = 0; i < source->tree.count; i++) {
 		struct inventory *inventory = source->tree.inventory[i];
+		uint64_t used_ns = cpu_time_used_ns(inventory);
 
+		if (!i)
+			stats->cpu_used_ns = used_ns;
 		stats->thread_count += source->tree.process[i]->threads.count;
 		stats->map_count += inventory->maps.count;
 		stats->fd_count += inventory->descriptors.count;
 		inventory->process.frozen_ns = stats->freeze_ns;
-		cpu_time_lower(&inventory->process, cpu_time_used_ns(inventory),
-			       i ? 0 : source->host.cpu_owed_ns);
+		cpu_time_lower(&inventory->process, used_ns, i ? 0 : source->host.cpu_owed_ns);
 	}
 }
 

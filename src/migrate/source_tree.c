@@ -203,6 +203,15 @@ int source_tree_enter(struct source_tree *tree, const struct migrate_host *host,
 	return r;
 }
 
+static bool has_child(const struct source_tree *tree, uint32_t index)
+{
+	bool has = false;
+
+	for (uint32_t i = index + 1; i < tree->count && !has; i++)
+		has = tree->process[i]->parent == index;
+	return has;
+}
+
 /* The news of its children that this process has not asked for yet: as a rule there are none. */
 static int ask_news(struct source_tree *tree, uint32_t index, struct refusal *refusal)
 {
@@ -226,8 +235,9 @@ int source_tree_ask(struct source_tree *tree, struct refusal *refusal)
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i, source_process_ask(tree->process[i], refusal), refusal);
-	for (uint32_t i = 0; i < tree->count && tree->count > 1 && r == 0; i++)
-		r = named(tree, i, ask_news(tree, i, refusal), refusal);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		if (has_child(tree, i))
+			r = named(tree, i, ask_news(tree, i, refusal), refusal);
 	return r;
 }
 
