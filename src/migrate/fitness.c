@@ -22,6 +22,7 @@
 #include "os/open.h"
 #include "os/signals.h"
 #include "os/socket.h"
+#include "os/sysv.h"
 
 static int refuse(struct refusal *refusal, const char *sentence)
 {
@@ -318,7 +319,7 @@ int fitness_check_semaphores(struct inventory *inventory, int sets, struct refus
 	if (sets < 0 && procdir_link(inventory->dir, "ns/ipc", mine, sizeof(mine)) > 0 &&
 	    procdir_link(OS_FOLDER_CURRENT, "/proc/self/ns/ipc", theirs, sizeof(theirs)) > 0 &&
 	    strcmp(mine, theirs) == 0)
-		sets = os_semaphore_sets();
+		sets = os_sysv_there(OS_SYSV_SEMAPHORES);
 	if (sets <= 0)
 		return 0;
 	inventory->may_undo = inventory->thread_count == 1;

@@ -238,8 +238,6 @@ static int read_list(struct reading *reading, enum os_sysv kind)
 	struct listed listed;
 	int r = procdir_read(OS_FOLDER_CURRENT, files[kind], &reading->text);
 
-	if (r == -ENOENT)
-		return 0; /* a kernel without them */
 	if (r < 0)
 		return refusal_set(reading->refusal, EDVSIO,
 				   "the System V objects of the container cannot be listed: %s",
@@ -261,19 +259,31 @@ static int refuse_space(int r, struct refusal *refusal)
 			   "the IPC namespace of the process cannot be entered: %s", strerror(-r));
 }
 
+/* Most containers have none: then that is all that is asked. */
+static int read_kind(struct reading *reading, enum os_sysv kind)
+{
+	int there = os_sysv_there(kind);
+
+	if (there == 0 || there == -ENOSYS)
+		return 0;
+	if (!reading->space[0] &&
+	    procdir_link(reading->all->inventory[0]->dir, "ns/ipc", reading->space, LINK_BYTES) < 0)
+		return refuse_space(-ESRCH, reading->refusal);
+	return read_list(reading, kind);
+}
+
 int sysv_read(const struct inventories *all, struct refusal *refusal)
 {
 	struct reading reading = { .all = all, .sysv = &all->tables->sysv, .refusal = refusal };
-	int dir = all->inventory[0]->dir;
-	int space = os_ipc_space_open(dir);
+	int space = os_ipc_space_open(all->inventory[0]->dir);
 	int back = space < 0 ? space : os_ipc_space_enter(space);
 	int r = 0;
 
 	assert(!reading.sysv->count);
-	if (back < 0 || procdir_link(dir, "ns/ipc", reading.space, LINK_BYTES) < 0)
-		r = refuse_space(back < 0 ? back : -ESRCH, refusal);
+	if (back < 0)
+		r = refuse_space(back, refusal);
 	for (int kind = 0; kind < OS_SYSV_KINDS && r == 0; kind++)
-		r = read_list(&reading, (enum os_sysv)kind);
+		r = read_kind(&reading, (enum os_sysv)kind);
 	if (back >= 0)
 		os_ipc_space_leave(back);
 	procdir_text_free(&reading.text);

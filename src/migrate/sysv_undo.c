@@ -10,7 +10,6 @@
 #include "os/ipc_space.h"
 #include "os/kcmp.h"
 #include "os/kernel.h"
-#include "os/machine.h"
 #include "os/open.h"
 #include "os/procdir.h"
 
@@ -48,7 +47,7 @@ int sysv_undo_check(pid_t pid, const struct sysv *sysv, struct refusal *refusal)
 			"common with another process (CLONE_SYSVSEM), which is not "
 			"carried");
 	int back = sysv->count ? os_ipc_space_enter(sysv->space) : -1;
-	int there = back < 0 ? -1 : os_semaphore_sets(), known = 0;
+	int there = back < 0 ? -1 : os_sysv_there(OS_SYSV_SEMAPHORES), known = 0;
 	bool large = false;
 
 	if (back >= 0)

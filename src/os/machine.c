@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/sem.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,13 +41,6 @@ void os_boot_id(uint8_t id[16])
 bool os_timer_ids_can_be_chosen(void)
 {
 	return prctl(TIMER_RESTORE_IDS, TIMER_RESTORE_GET, 0, 0, 0) >= 0;
-}
-
-int os_semaphore_sets(void)
-{
-	struct seminfo info;
-
-	return semctl(0, 0, SEM_INFO, &info) < 0 ? -1 : info.semusz;
 }
 
 uint64_t os_ticks_per_second(void)

@@ -16,9 +16,6 @@ void os_boot_id(uint8_t id[16]);
 /* Whether a program can choose the numbers of its POSIX timers (Linux 6.15). */
 bool os_timer_ids_can_be_chosen(void);
 
-/* How many sets of System V semaphores this program can see; negative: not to be known. */
-int os_semaphore_sets(void);
-
 /* Ticks of CPU time in a second, as /proc counts it. */
 uint64_t os_ticks_per_second(void);
 

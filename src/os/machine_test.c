@@ -2,12 +2,9 @@
 #include "os/machine.h"
 
 #include <linux/keyctl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ipc.h>
 #include <sys/prctl.h>
-#include <sys/sem.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,33 +46,6 @@ static int in_child(int (*what)(void))
 		_exit(what());
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* In a namespace of its own, where nobody else has any. */
-static int count_sets(void)
-{
-	if (unshare(CLONE_NEWIPC))
-		return 77;
-	if (os_semaphore_sets() != 0)
-		return 1;
-	int one = semget(IPC_PRIVATE, 3, 0600), other = semget(IPC_PRIVATE, 1, 0600);
-
-	if (one < 0 || other < 0)
-		return 77;
-	if (os_semaphore_sets() != 2)
-		return 2;
-	semctl(one, 0, IPC_RMID);
-	return os_semaphore_sets() == 1 ? 0 : 3;
-}
-
-static void test_semaphore_sets(void)
-{
-	int r = in_child(count_sets);
-
-	if (r == 77)
-		test_skip("needs an IPC namespace of its own");
-	else
-		CHECK_EQ(r, 0);
 }
 
 /* Asking is no choice. */
@@ -146,7 +116,6 @@ static void test_addresses(void)
 int main(void)
 {
 	TEST(test_boot_id);
-	TEST(test_semaphore_sets);
 	TEST(test_timer_ids);
 	TEST(test_session_keyring);
 	TEST(test_ticks);

@@ -27,6 +27,29 @@ union semun {
 	unsigned short *array;
 };
 
+int os_sysv_there(enum os_sysv kind)
+{
+	struct shm_info memory = { 0 };
+	struct seminfo semaphores = { 0 };
+	struct msginfo queues = { 0 };
+	int r = -1;
+
+	switch (kind) {
+	case OS_SYSV_MEMORY:
+		r = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&memory);
+		return r < 0 ? -errno : memory.used_ids;
+	case OS_SYSV_SEMAPHORES:
+		r = semctl(0, 0, SEM_INFO, &semaphores);
+		return r < 0 ? -errno : semaphores.semusz;
+	case OS_SYSV_QUEUE:
+		r = msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues);
+		return r < 0 ? -errno : queues.msgpool;
+	case OS_SYSV_KINDS:
+		break;
+	}
+	return -EINVAL;
+}
+
 /* The number of the next object that is made. */
 static int choose(enum os_sysv kind, int32_t id)
 {

@@ -27,6 +27,9 @@ struct os_sysv_object {
 	uint32_t count; /* of semaphores */
 };
 
+/* How many of them there are; -ENOSYS: the kernel has none. */
+int os_sysv_there(enum os_sysv kind);
+
 /* With exactly this number: -EEXIST if that or the key is taken. */
 int os_sysv_make(const struct os_sysv_object *object);
 int os_sysv_remove(enum os_sysv kind, int32_t id);

@@ -31,6 +31,24 @@ static struct os_sysv_object wanted(enum os_sysv kind)
 	};
 }
 
+static void test_there(void)
+{
+	for (enum os_sysv kind = 0; kind < OS_SYSV_KINDS; kind++) {
+		struct os_sysv_object one = wanted(kind), other = wanted(kind);
+
+		other.id = 4;
+		other.key = KEY + 1;
+		CHECK_EQ(os_sysv_there(kind), 0);
+		CHECK_EQ(os_sysv_make(&one), 0);
+		CHECK_EQ(os_sysv_make(&other), 0);
+		CHECK_EQ(os_sysv_there(kind), 2);
+		CHECK_EQ(os_sysv_remove(kind, one.id), 0);
+		CHECK_EQ(os_sysv_there(kind), 1);
+		CHECK_EQ(os_sysv_remove(kind, other.id), 0);
+	}
+	CHECK(os_sysv_there(OS_SYSV_KINDS) < 0);
+}
+
 static void check_perm(const struct ipc_perm *perm)
 {
 	CHECK_EQ(perm->mode & 0777, 0641);
@@ -134,6 +152,7 @@ int main(void)
 		test_skip("this program cannot have an IPC namespace of its own here");
 		return test_end();
 	}
+	TEST(test_there);
 	TEST(test_memory);
 	TEST(test_semaphores);
 	TEST(test_queue);
