@@ -17,9 +17,8 @@
 #define VALUE_MAX      32767 /* of a semaphore */
 #define MIDDLE	       16384 /* from here, no adjustment of a program's ends at 0 or beyond VALUE_MAX */
 
-/* The adjustments of one set. */
+/* The adjustments of one set, whose values this thread sees: it is in the namespace. */
 struct taking {
-	struct sysv *sysv;
 	struct sysv_object *set;
 	struct calls *calls;
 	int32_t vpid;
@@ -66,18 +65,6 @@ int sysv_undo_check(pid_t pid, const struct sysv *sysv, struct refusal *refusal)
 				 : "the container has sets of semaphores that do not move with it");
 }
 
-static int read_values(const struct taking *taking, uint16_t *values)
-{
-	int back = os_ipc_space_enter(taking->sysv->space);
-
-	if (back < 0)
-		return back;
-	int r = os_sysv_values(taking->set->image.id, values);
-
-	os_ipc_space_leave(back);
-	return r;
-}
-
 static void add(struct taking *taking, uint32_t index, int change, int flags)
 {
 	assert(taking->operations < OPERATIONS_MAX && change >= -VALUE_MAX && change <= VALUE_MAX);
@@ -114,12 +101,15 @@ static int shift(struct taking *taking, int sign)
 
 static int begin_one(struct taking *taking)
 {
-	int r = read_values(taking, taking->before);
+	int r = os_sysv_values(taking->set->image.id, taking->before);
 
 	if (r == 0)
 		r = shift(taking, 1);
-	if (r == 0)
-		r = read_values(taking, taking->shifted);
+	if (r)
+		return r;
+	r = os_sysv_values(taking->set->image.id, taking->shifted);
+	if (r)
+		shift(taking, -1);
 	return r;
 }
 
@@ -149,7 +139,7 @@ static int note(struct taking *taking)
 /* The list is the process's again, and the values are as they were. */
 static int end_one(struct taking *taking)
 {
-	int r = read_values(taking, taking->after);
+	int r = os_sysv_values(taking->set->image.id, taking->after);
 	int noted = r ? r : note(taking);
 	int back = r ? r : operate(taking);
 
@@ -189,6 +179,18 @@ static int take_all(struct taking *taking, uint32_t count)
 	return given ? given : r;
 }
 
+static int take_there(int space, struct taking *taking, uint32_t count)
+{
+	int back = count ? os_ipc_space_enter(space) : 0;
+
+	if (!count || back < 0)
+		return back;
+	int r = take_all(taking, count);
+
+	os_ipc_space_leave(back);
+	return r;
+}
+
 int sysv_undo_take(struct sysv *sysv, struct calls *calls, int32_t vpid, struct refusal *refusal)
 {
 	struct taking *taking = calloc((size_t)sysv->count + 1, sizeof(*taking));
@@ -200,13 +202,11 @@ int sysv_undo_take(struct sysv *sysv, struct calls *calls, int32_t vpid, struct 
 		if (set->image.kind != OS_SYSV_SEMAPHORES)
 			continue;
 		assert(set->image.count <= OPERATIONS_MAX); /* sysv_undo_check() saw to it */
-		taking[count++] = (struct taking){ .sysv = sysv,
-						   .set = set,
-						   .calls = calls,
-						   .vpid = vpid,
-						   .count = set->image.count };
+		taking[count++] = (struct taking){
+			.set = set, .calls = calls, .vpid = vpid, .count = set->image.count
+		};
 	}
-	int r = !taking ? -ENOMEM : count ? take_all(taking, count) : 0;
+	int r = taking ? take_there(sysv->space, taking, count) : -ENOMEM;
 
 	free(taking);
 	if (r == 0)
