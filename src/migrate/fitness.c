@@ -80,33 +80,31 @@ static int check_sharing(pid_t pid, pid_t tid, struct refusal *refusal)
 	return 0;
 }
 
+/* The main thread is first: the status of each other one is compared with its, which is kept in `more`. */
 static int check_threads(struct inventory *inventory, struct refusal *refusal)
 {
-	assert(inventory->thread_count);
-	for (uint32_t i = 0; i < inventory->thread_count; i++) {
-		pid_t tid = inventory->thread[i].tid;
-		char name[48];
+	bool alone = inventory->thread_count == 1;
+	int r = 0;
 
-		snprintf(name, sizeof(name), "task/%d/status", (int)tid);
-		if (procdir_read(inventory->dir, name, &inventory->text) < 0)
-			continue;
-		const char *state = procdir_field(inventory->text.text, "State");
+	assert(inventory->thread_count);
+	if (!alone)
+		r = procdir_read(inventory->dir, "status", &inventory->more);
+	if (r < 0)
+		return ended_refuse(inventory->dir, r, "status", refusal);
+	for (uint32_t i = 0; i < inventory->thread_count && r == 0; i++) {
+		pid_t tid = inventory->thread[i].tid;
 
 		/* A thread that ends just now is no reason; its process is another matter. */
-		if (i && state && (*state == 'Z' || *state == 'X'))
+		if (inventory_read_thread(inventory, i) < 0 || (i && inventory->thread[i].ended))
 			continue;
-		int r = check_thread_status(inventory->text.text, inventory->thread_count == 1,
-					    inventory->is_held, refusal);
-
-		if (r)
-			return r;
-		r = i ? check_sharing(inventory->pid, tid, refusal) : 0;
+		r = check_thread_status(inventory->text.text, alone, inventory->is_held, refusal);
 		if (r == 0 && i)
-			r = peculiar_check_outside(inventory, tid, refusal);
-		if (r)
-			return r;
+			r = check_sharing(inventory->pid, tid, refusal);
+		if (r == 0 && i)
+			r = peculiar_check_status(inventory->more.text, inventory->text.text, tid,
+						  refusal);
 	}
-	return 0;
+	return r ? r : peculiar_check_outside(inventory, refusal);
 }
 
 static int check_session(struct inventory *inventory, struct refusal *refusal)
@@ -329,37 +327,40 @@ int fitness_check_semaphores(struct inventory *inventory, int sets, struct refus
 			       "carried for threads that have them in common");
 }
 
+/* A thread of a process that stands: the status of the leader is in `more`. */
+static int check_thread_again(struct inventory *inventory, uint32_t index, struct refusal *refusal)
+{
+	int r = inventory_read_thread(inventory, index);
+	const char *status = inventory->text.text;
+
+	if (r < 0)
+		return ended_refuse(inventory->dir, r, "status of a thread", refusal);
+	if (index)
+		r = peculiar_check_status(inventory->more.text, status,
+					  inventory->thread[index].tid, refusal);
+	if (r)
+		return r;
+	uint64_t pending =
+		procdir_number(status, "SigPnd", 16, 0) | procdir_number(status, "ShdPnd", 16, 0);
+
+	/* Our own breakpoint would be lost in it. */
+	return pending & OS_SIGNAL_BIT(OS_SIGTRAP)
+		       ? refuse(refusal, "the process has a pending SIGTRAP, which is not carried")
+		       : 0;
+}
+
 int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 {
-	char name[48];
+	int r = 0;
 
 	assert(inventory->thread_count);
-	for (uint32_t i = 0; i < inventory->thread_count; i++) {
-		snprintf(name, sizeof(name), "task/%d/status", (int)inventory->thread[i].tid);
-		int read = procdir_read(inventory->dir, name, &inventory->text);
-
-		if (read < 0)
-			return ended_refuse(inventory->dir, read, "status of a thread", refusal);
-		if (i && inventory->thread[i].tid != inventory->pid) {
-			int r = peculiar_check_outside(inventory, inventory->thread[i].tid,
-						       refusal);
-
-			if (r)
-				return r;
-			read = procdir_read(inventory->dir, name, &inventory->text);
-			if (read < 0)
-				return ended_refuse(inventory->dir, read, "status of a thread",
-						    refusal);
-		}
-		uint64_t pending = procdir_number(inventory->text.text, "SigPnd", 16, 0) |
-				   procdir_number(inventory->text.text, "ShdPnd", 16, 0);
-
-		/* Our own breakpoint would be lost in it. */
-		if (pending & OS_SIGNAL_BIT(OS_SIGTRAP))
-			return refuse(refusal, "the process has a pending SIGTRAP, which is not "
-					       "carried");
-	}
-	return 0;
+	if (inventory->thread_count > 1)
+		r = procdir_read(inventory->dir, "status", &inventory->more);
+	if (r < 0)
+		return ended_refuse(inventory->dir, r, "status", refusal);
+	for (uint32_t i = 0; i < inventory->thread_count && r == 0; i++)
+		r = check_thread_again(inventory, i, refusal);
+	return r ? r : peculiar_check_outside(inventory, refusal);
 }
 
 int fitness_check(struct inventory *inventory, struct refusal *refusal)

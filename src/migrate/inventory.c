@@ -146,17 +146,21 @@ int inventory_refuse_threads(const struct inventory *inventory, int r, struct re
 	return ended_refuse(inventory->dir, r, "list of threads", refusal);
 }
 
-static int read_vtids(struct inventory *inventory)
+int inventory_read_thread(struct inventory *inventory, uint32_t index)
 {
-	for (uint32_t i = 0; i < inventory->thread_count; i++) {
-		struct inventory_thread *thread = &inventory->thread[i];
-		char name[48];
+	struct inventory_thread *thread = &inventory->thread[index];
+	char name[48];
 
-		snprintf(name, sizeof(name), "task/%d/status", (int)thread->tid);
-		if (procdir_read(inventory->dir, name, &inventory->text) < 0)
-			continue; /* ended meanwhile; seen when frozen */
-		thread->vtid = inventory_last_number(procdir_field(inventory->text.text, "NSpid"));
-	}
+	assert(index < inventory->thread_count);
+	snprintf(name, sizeof(name), "task/%d/status", (int)thread->tid);
+	int r = procdir_read(inventory->dir, name, &inventory->text);
+
+	if (r < 0)
+		return r;
+	const char *state = procdir_field(inventory->text.text, "State");
+
+	thread->vtid = inventory_last_number(procdir_field(inventory->text.text, "NSpid"));
+	thread->ended = state && (*state == 'Z' || *state == 'X');
 	return 0;
 }
 
@@ -428,7 +432,6 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (r < 0)
 		return inventory_refuse_threads(inventory, r, refusal);
 	inventory->needs = 0;
-	read_vtids(inventory);
 	r = inventory_read_process(inventory, refusal);
 	if (r == 0)
 		r = first || !inventory->is_fit ? fitness_check(inventory, refusal)

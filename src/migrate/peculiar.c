@@ -50,7 +50,51 @@ static const struct keyring {
 	{ KEY_SPEC_SESSION_KEYRING, "session" },
 };
 
-static int check_links(struct inventory *inventory, pid_t tid, struct refusal *refusal)
+/* The leader's is read once, and then that of each other thread which has not ended. */
+static int check_link(struct inventory *inventory, const char *kind, struct refusal *refusal)
+{
+	char name[64], own[64], leader[64];
+
+	snprintf(name, sizeof(name), "ns/%s", kind);
+	if (procdir_link(inventory->dir, name, leader, sizeof(leader)) < 0)
+		return 0;
+	for (uint32_t i = 1; i < inventory->thread_count; i++) {
+		int tid = (int)inventory->thread[i].tid;
+
+		snprintf(name, sizeof(name), "task/%d/ns/%s", tid, kind);
+		if (inventory->thread[i].ended ||
+		    procdir_link(inventory->dir, name, own, sizeof(own)) < 0 ||
+		    strcmp(own, leader) == 0)
+			continue;
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "thread %d has a %s namespace of its own, which is not carried",
+				   tid, kind);
+	}
+	return 0;
+}
+
+static int check_text(struct inventory *inventory, const char *file, const char *what,
+		      struct refusal *refusal)
+{
+	char name[64];
+
+	if (procdir_read(inventory->dir, file, &inventory->more) < 0)
+		return 0;
+	for (uint32_t i = 1; i < inventory->thread_count; i++) {
+		int tid = (int)inventory->thread[i].tid;
+
+		snprintf(name, sizeof(name), "task/%d/%s", tid, file);
+		if (inventory->thread[i].ended ||
+		    procdir_read(inventory->dir, name, &inventory->text) < 0 ||
+		    strcmp(inventory->text.text, inventory->more.text) == 0)
+			continue;
+		return refusal_set(refusal, EDVSPROCSTS, "thread %d %s, which is not carried", tid,
+				   what);
+	}
+	return 0;
+}
+
+int peculiar_check_outside(struct inventory *inventory, struct refusal *refusal)
 {
 	static const char *const kinds[] = { "mnt",
 					     "net",
@@ -62,49 +106,6 @@ static int check_links(struct inventory *inventory, pid_t tid, struct refusal *r
 					     "time",
 					     "pid_for_children",
 					     "time_for_children" };
-	char name[64], own[64], leader[64];
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		snprintf(name, sizeof(name), "ns/%s", kinds[i]);
-		if (procdir_link(inventory->dir, name, leader, sizeof(leader)) < 0)
-			continue;
-		snprintf(name, sizeof(name), "task/%d/ns/%s", (int)tid, kinds[i]);
-		if (procdir_link(inventory->dir, name, own, sizeof(own)) < 0 ||
-		    strcmp(own, leader) == 0)
-			continue;
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "thread %d has a %s namespace of its own, which is not carried",
-				   (int)tid, kinds[i]);
-	}
-	return 0;
-}
-
-static int check_speculation(struct inventory *inventory, pid_t tid, struct refusal *refusal)
-{
-	static const char *const rows[] = { "Speculation_Store_Bypass",
-					    "SpeculationIndirectBranch" };
-	char name[48];
-
-	snprintf(name, sizeof(name), "task/%d/status", (int)tid);
-	if (procdir_read(inventory->dir, "status", &inventory->more) < 0 ||
-	    procdir_read(inventory->dir, name, &inventory->text) < 0)
-		return 0;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const char *leader = procdir_field(inventory->more.text, rows[i]);
-		const char *own = procdir_field(inventory->text.text, rows[i]);
-		size_t length = leader ? strcspn(leader, "\n") + 1 : 0;
-
-		if (leader && own && strncmp(leader, own, length))
-			return refusal_set(refusal, EDVSPROCSTS,
-					   "thread %d has changed its speculation control "
-					   "(PR_SET_SPECULATION_CTRL), which is not carried",
-					   (int)tid);
-	}
-	return 0;
-}
-
-int peculiar_check_outside(struct inventory *inventory, pid_t tid, struct refusal *refusal)
-{
 	static const struct {
 		const char *file, *what;
 	} same[] = {
@@ -112,19 +113,34 @@ int peculiar_check_outside(struct inventory *inventory, pid_t tid, struct refusa
 		{ "cgroup", "is in a control group of its own" },
 		{ "attr/current", "has a security label of its own" },
 	};
-	char name[64];
-	int r = check_links(inventory, tid, refusal);
+	int r = 0;
 
-	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && r == 0; i++) {
-		snprintf(name, sizeof(name), "task/%d/%s", (int)tid, same[i].file);
-		if (procdir_read(inventory->dir, same[i].file, &inventory->more) < 0 ||
-		    procdir_read(inventory->dir, name, &inventory->text) < 0)
-			continue;
-		if (strcmp(inventory->text.text, inventory->more.text))
-			r = refusal_set(refusal, EDVSPROCSTS, "thread %d %s, which is not carried",
-					(int)tid, same[i].what);
+	if (inventory->thread_count < 2)
+		return 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && r == 0; i++)
+		r = check_link(inventory, kinds[i], refusal);
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && r == 0; i++)
+		r = check_text(inventory, same[i].file, same[i].what, refusal);
+	return r;
+}
+
+int peculiar_check_status(const char *leader, const char *own, pid_t tid, struct refusal *refusal)
+{
+	static const char *const rows[] = { "Speculation_Store_Bypass",
+					    "SpeculationIndirectBranch" };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *of_leader = procdir_field(leader, rows[i]);
+		const char *of_thread = procdir_field(own, rows[i]);
+		size_t length = of_leader ? strcspn(of_leader, "\n") + 1 : 0;
+
+		if (of_leader && of_thread && strncmp(of_leader, of_thread, length))
+			return refusal_set(refusal, EDVSPROCSTS,
+					   "thread %d has changed its speculation control "
+					   "(PR_SET_SPECULATION_CTRL), which is not carried",
+					   (int)tid);
 	}
-	return r ? r : check_speculation(inventory, tid, refusal);
+	return 0;
 }
 
 void peculiar_ask(struct calls *calls, struct peculiar_questions *q)

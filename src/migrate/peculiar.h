@@ -21,8 +21,11 @@ struct peculiar_questions {
 	struct remote_ptr policy, tsc, cookie;
 };
 
-/* From outside: whether thread tid lives in the namespaces, control group, ... of its leader. */
-int peculiar_check_outside(struct inventory *inventory, pid_t tid, struct refusal *refusal);
+/* From outside: whether all threads live in the namespaces, control group, ... of their leader. Uses the scratch. */
+int peculiar_check_outside(struct inventory *inventory, struct refusal *refusal);
+
+/* Whether the text of /proc/PID/task/TID/status says what that of the leader says. */
+int peculiar_check_status(const char *leader, const char *own, pid_t tid, struct refusal *refusal);
 
 /* Borrowed: adds PECULIAR_CALLS calls at most; after the run the check refuses by name. */
 void peculiar_ask(struct calls *calls, struct peculiar_questions *questions);

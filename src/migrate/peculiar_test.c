@@ -194,11 +194,10 @@ static struct inventory inventory;
 static void begin_outside(void)
 {
 	made_proc_open(&made);
-	inventory = (struct inventory){ .dir = made.dir };
+	static struct inventory_thread threads[] = { { .tid = 7 }, { .tid = 9 } };
+
+	inventory = (struct inventory){ .dir = made.dir, .thread = threads, .thread_count = 2 };
 	refusal = REFUSAL_NONE;
-	made_proc_text(&made, "status", "Name:\ta\nSpeculation_Store_Bypass:\tthread vulnerable\n");
-	made_proc_text(&made, "task/9/status",
-		       "Name:\tb\nSpeculation_Store_Bypass:\tthread vulnerable\n");
 }
 
 static void end_outside(void)
@@ -211,7 +210,7 @@ static void end_outside(void)
 static int check_outside(void)
 {
 	refusal = REFUSAL_NONE;
-	return peculiar_check_outside(&inventory, 9, &refusal);
+	return peculiar_check_outside(&inventory, &refusal);
 }
 
 static void test_namespaces(void)
@@ -259,11 +258,29 @@ static void test_outside(void)
 		made_proc_text(&made, name, "one\n");
 		CHECK_EQ(check_outside(), 0);
 	}
-	made_proc_text(&made, "task/9/status",
-		       "Name:\tb\nSpeculation_Store_Bypass:\tthread vulnerable as well\n");
-	CHECK(is_refusal(check_outside(), &refusal, EDVSPROCSTS,
-			 "has changed its speculation control"));
+	made_proc_text(&made, "personality", "other\n");
+	CHECK(is_refusal(check_outside(), &refusal, EDVSPROCSTS, "thread 9 has a personality"));
+	inventory.thread[1].ended = true;
+	CHECK_EQ(check_outside(), 0);
+	inventory.thread[1].ended = false;
 	end_outside();
+}
+
+static void test_status(void)
+{
+	static const char leader[] = "Name:\ta\nSpeculation_Store_Bypass:\tthread vulnerable\n";
+	static const char same[] = "Name:\tb\nSpeculation_Store_Bypass:\tthread vulnerable\n";
+	static const char other[] = "Name:\tb\nSpeculation_Store_Bypass:\tthread mitigated\n";
+	static const char more[] =
+		"Name:\tb\nSpeculation_Store_Bypass:\tthread vulnerable as well\n";
+
+	refusal = REFUSAL_NONE;
+	CHECK_EQ(peculiar_check_status(leader, same, 9, &refusal), 0);
+	CHECK_EQ(peculiar_check_status(leader, "Name:\tb\n", 9, &refusal), 0);
+	CHECK(is_refusal(peculiar_check_status(leader, other, 9, &refusal), &refusal, EDVSPROCSTS,
+			 "thread 9 has changed its speculation control"));
+	CHECK(is_refusal(peculiar_check_status(leader, more, 9, &refusal), &refusal, EDVSPROCSTS,
+			 "thread 9 has changed its speculation control"));
 }
 
 int main(void)
@@ -275,5 +292,6 @@ int main(void)
 	TEST(test_segments);
 	TEST(test_namespaces);
 	TEST(test_outside);
+	TEST(test_status);
 	return test_end();
 }
