@@ -83,7 +83,7 @@ int inventory_read_timers(struct inventory *inventory, struct refusal *refusal);
 int inventory_read_maps(struct inventory *inventory, const struct migrate_host *host,
 			struct maps_skip *skip, struct refusal *refusal);
 
-/* Reads the status of the thread with this index into text, and notes what it tells of the thread. 0 or negative errno. */
+/* Reads the status of the thread with this index into `text`, and notes what it tells. 0 or negative errno. */
 int inventory_read_thread(struct inventory *inventory, uint32_t index);
 
 /* fitness.c: refuses a process that is not of the kind that can move: shadow stacks, orphans, ... */

@@ -5,8 +5,8 @@
 #include "migrate/source_tree.h"
 
 /*
- * The processes of a tree, found anew: those that were known before are taken over. The caller says how; the rest begins
- * as 0.
+ * The processes of a tree, found anew: those that were known before are taken over. The first members are the caller's;
+ * the rest begins as 0.
  */
 struct source_finder {
 	struct source_tree *tree;
