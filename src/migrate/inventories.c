@@ -9,8 +9,8 @@
 #include "dvk/errors.h"
 #include "migrate/descriptors_source.h"
 #include "migrate/others.h"
-#include "os/kcmp.h"
 #include "migrate/terminals.h"
+#include "os/kcmp.h"
 
 int inventories_name(const struct inventories *all, uint32_t index, int r, struct refusal *refusal)
 {
@@ -45,27 +45,58 @@ static const struct inventory *giver_of(const struct inventory *inventory, uint3
 	return inventory;
 }
 
-static int check_pair(const struct inventory *one, const struct inventory *other,
-		      struct refusal *refusal)
+/* One table of processes that move. */
+struct kin {
+	const struct inventories *all;
+	const struct others_table *table;
+};
+
+/* kcmp() orders tables, so that a sort brings the processes of one table together. One that is gone has none. */
+static int by_table(const void *a, const void *b, void *ctx)
 {
+	const struct kin *kin = ctx;
+	const uint32_t *one = a, *other = b;
+	int order = *one == *other ? 0
+				   : os_kcmp(kin->all->inventory[*one]->pid,
+					     kin->all->inventory[*other]->pid, kin->table->kind);
+
+	if (order <= 0)
+		return (*one > *other) - (*one < *other);
+	return order == 1 ? -1 : 1;
+}
+
+static int check_kin(const struct kin *kin, uint32_t *order, struct refusal *refusal)
+{
+	uint32_t share = kin->table->share;
 	int r = 0;
 
-	for (int i = 0; i < OTHERS_TABLES && r == 0; i++) {
-		uint32_t share = others_tables[i].share;
+	for (uint32_t i = 0; i < kin->all->count; i++)
+		order[i] = i;
+	qsort_r(order, kin->all->count, sizeof(*order), by_table, (void *)kin);
+	for (uint32_t i = 1; i < kin->all->count && r == 0; i++) {
+		const struct inventory *one = kin->all->inventory[order[i - 1]];
+		const struct inventory *other = kin->all->inventory[order[i]];
 
 		if (!share || giver_of(one, share) != giver_of(other, share))
-			r = others_check_table(one, other->pid, &others_tables[i], refusal);
+			r = others_check_table(one, other->pid, kin->table, refusal);
 	}
 	return r;
 }
 
 int inventories_check_kin(const struct inventories *all, struct refusal *refusal)
 {
+	uint32_t *order = malloc(all->count * sizeof(*order));
 	int r = 0;
 
-	for (uint32_t i = 1; i < all->count && r == 0; i++)
-		for (uint32_t j = 0; j < i && r == 0; j++)
-			r = check_pair(all->inventory[j], all->inventory[i], refusal);
+	assert(all->count);
+	if (!order)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	for (int i = 0; i < OTHERS_TABLES && r == 0; i++) {
+		const struct kin kin = { all, &others_tables[i] };
+
+		r = check_kin(&kin, order, refusal);
+	}
+	free(order);
 	return r;
 }
 

@@ -2,9 +2,12 @@
 /* Processes that move together, and one that is not of the kind that can. */
 #include "migrate/inventories.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "dvk/errors.h"
@@ -82,9 +85,51 @@ static void test_first(void)
 	end();
 }
 
+/* All of them have the working directory of this program in common, and nothing else. */
+static void begin_kin(struct inventory *kin, int count)
+{
+	for (int i = 0; i < count; i++) {
+		kin[i] = (struct inventory){ .pid = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0,
+								   0, 0, 0) };
+		if (kin[i].pid == 0)
+			for (;;)
+				pause();
+	}
+}
+
+/* A table may be had in common with the parent, which gives it on the target, and through it with others. */
+static void test_kin(void)
+{
+	static struct inventory kin[5], *in_order[5];
+	const struct inventories of_all = { in_order, 5, &tables };
+
+	begin_kin(kin, 5);
+	for (int i = 0; i < 5; i++) {
+		in_order[i] = &kin[i];
+		kin[i].parent = i ? &kin[i / 2] : NULL;
+		kin[i].member.shares = i ? IMAGE_SHARES_FS : 0;
+	}
+	refusal = REFUSAL_NONE;
+	CHECK_EQ(inventories_check_kin(&of_all, &refusal), 0);
+	for (int i = 1; i < 5; i++) {
+		kin[i].member.shares = 0;
+		CHECK(is_refusal(inventories_check_kin(&of_all, &refusal), &refusal, EDVSPROCSTS,
+				 "the process shares its working directory with process "));
+		kin[i].member.shares = IMAGE_SHARES_FS;
+		refusal = REFUSAL_NONE;
+	}
+	CHECK_EQ(inventories_check_kin(&of_all, &refusal), 0);
+	for (int i = 0; i < 5; i++) {
+		kill(kin[i].pid, SIGKILL);
+		waitpid(kin[i].pid, NULL, 0);
+	}
+	CHECK_EQ(inventories_check_kin(&of_all, &refusal), 0); /* they are gone */
+}
+
 int main(void)
 {
 	TEST(test_named);
 	TEST(test_first);
+	TEST(test_kin);
 	return test_end();
 }

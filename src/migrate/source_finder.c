@@ -232,7 +232,7 @@ static bool ends(const struct source_finder *finder, const struct source_process
 		 int error)
 {
 	for (;;) {
-		if (source_members_has_ended(process->pid) || procdir_ended(process->inventory.dir))
+		if (procdir_ended(process->inventory.dir))
 			return true;
 		if (error != EDVSSRCH || os_now_ns() > finder->deadline_ns)
 			return false;

@@ -300,8 +300,7 @@ bool source_tree_has(const struct source_tree *tree, pid_t pid)
 bool source_tree_is_whole(const struct source_tree *tree)
 {
 	for (uint32_t i = 0; i < tree->count; i++)
-		if (source_members_has_ended(tree->process[i]->pid) ||
-		    procdir_ended(tree->inventory[i]->dir))
+		if (procdir_ended(tree->inventory[i]->dir))
 			return false;
 	return true;
 }
