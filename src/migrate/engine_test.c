@@ -68,7 +68,6 @@ static const char *const carried[] = {
 	"stops",
 	"tables",
 	"sealed",
-	"sysv",
 	"deleted_program",
 	"memory_program",
 	"deleted_folders",
