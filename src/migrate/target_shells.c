@@ -242,11 +242,14 @@ static int make_children(struct family *family, const struct image_member *paren
 
 	for (uint32_t i = 1; i < members->count && r == 0; i++) {
 		const struct image_member *member = &members->member[i];
+
+		if (member->parent != parent->vpid)
+			continue;
 		const struct birth birth = { target_tree_of(family->tree, parent->vpid), false,
 					     member->vpid, member->exit_signal, member->shares };
 		bool older = members_birth_session(members, member) != parent->session;
 
-		if (member->parent == parent->vpid && older == early)
+		if (older == early)
 			r = make_child(family->tree, &birth, NULL, family->refusal);
 	}
 	return r;
