@@ -22,7 +22,6 @@
 #include "os/open.h"
 #include "os/signals.h"
 #include "os/socket.h"
-#include "os/sysv.h"
 
 static int refuse(struct refusal *refusal, const char *sentence)
 {
@@ -304,21 +303,12 @@ static int check_memory_policy(struct inventory *inventory, struct refusal *refu
 
 /*
  * An undo list cannot be looked into; that of one thread can be taken and put back (sysv_undo.h). Every process that
- * ever had two threads has one, empty or not, so it counts only where semaphores exist at all. With `sets` negative it
- * is asked here, if the process uses the same semaphores as this program.
+ * ever had two threads has one, empty or not, so it counts only where semaphores exist at all.
  */
-int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal)
+int fitness_check_semaphores(struct inventory *inventory, uint32_t sets, struct refusal *refusal)
 {
-	char mine[64], theirs[64];
-
 	inventory->may_undo = false;
-	if (os_kcmp(inventory->pid, inventory->init, OS_KCMP_SYSVSEM) <= 0)
-		return 0;
-	if (sets < 0 && procdir_link(inventory->dir, "ns/ipc", mine, sizeof(mine)) > 0 &&
-	    procdir_link(OS_FOLDER_CURRENT, "/proc/self/ns/ipc", theirs, sizeof(theirs)) > 0 &&
-	    strcmp(mine, theirs) == 0)
-		sets = os_sysv_there(OS_SYSV_SEMAPHORES);
-	if (sets <= 0)
+	if (!sets || os_kcmp(inventory->pid, inventory->init, OS_KCMP_SYSVSEM) <= 0)
 		return 0;
 	inventory->may_undo = inventory->thread_count == 1;
 	if (inventory->may_undo)
@@ -385,7 +375,5 @@ int fitness_check(struct inventory *inventory, struct refusal *refusal)
 		r = check_exe_kind(inventory, refusal);
 	if (r == 0)
 		r = check_memory_policy(inventory, refusal);
-	if (r == 0)
-		r = fitness_check_semaphores(inventory, -1, refusal);
 	return r;
 }

@@ -152,6 +152,11 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 	}
 	for (uint32_t i = 0; i < all->count && r == 0; i++)
 		r = inventories_name(all, i,
+				     fitness_check_semaphores(all->inventory[i],
+							      all->tables->sysv.sets, refusal),
+				     refusal);
+	for (uint32_t i = 0; i < all->count && r == 0; i++)
+		r = inventories_name(all, i,
 				     terminals_check(all->inventory[i], &all->tables->descriptions,
 						     refusal),
 				     refusal);

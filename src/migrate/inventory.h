@@ -92,8 +92,8 @@ int fitness_check(struct inventory *inventory, struct refusal *refusal);
 /* fitness.c: the part that may change until the freeze, per thread and process. */
 int fitness_check_again(struct inventory *inventory, struct refusal *refusal);
 
-/* fitness.c: SysV undo; sets: how many semaphore sets the process can see, -1: not known. */
-int fitness_check_semaphores(struct inventory *inventory, int sets, struct refusal *refusal);
+/* fitness.c: SysV undo; sets: how many sets of semaphores its namespace has. Fills may_undo. */
+int fitness_check_semaphores(struct inventory *inventory, uint32_t sets, struct refusal *refusal);
 
 /*
  * Many files of /proc are missing on one kernel or another, which is no reason to refuse. That one could

@@ -39,7 +39,7 @@ struct questions {
 	struct remote_ptr action[IMAGE_SIGNALS];
 	struct remote_ptr itimer[3];
 	struct remote_ptr limit[IMAGE_RLIMITS];
-	struct remote_ptr subreaper, xcomp, semaphores, segments;
+	struct remote_ptr subreaper, xcomp, segments;
 	uint32_t ordinary[ORDINARY_COUNT];
 	uint32_t brk, dumpable, thp, merge, membarrier, segments_call;
 };
@@ -75,9 +75,6 @@ static void ask(struct calls *calls, struct questions *q)
 	q->segments = calls_space(calls, SEGMENT_BYTES);
 	q->segments_call = calls_add(calls, "read its segments", CALL_ANY, SYS_modify_ldt, 0,
 				     q->segments.at, SEGMENT_BYTES);
-	q->semaphores = calls_space(calls, sizeof(struct seminfo));
-	calls_add(calls, "count its semaphores", CALL_ANY, SYS_semctl, 0, 0, SEM_INFO,
-		  q->semaphores.at);
 	q->brk = calls_add(calls, "read the end of its heap", CALL_OK, SYS_brk, 0);
 	q->dumpable = calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_DUMPABLE);
 	q->thp = calls_add(calls, "read its settings", CALL_ANY, SYS_prctl, PR_GET_THP_DISABLE);
@@ -193,11 +190,6 @@ int state_read_process(struct calls *calls, struct inventory *inventory,
 		return r;
 	take_answers(calls, &questions, &inventory->process, actions);
 	keep_interval(inventory);
-	const struct seminfo *semaphores = calls_at(calls, questions.semaphores);
-
-	r = fitness_check_semaphores(inventory, semaphores->semusz, refusal);
-	if (r)
-		return r;
 	return read_timers(calls, inventory, refusal);
 }
 

@@ -17,7 +17,7 @@ void sysv_clear(struct sysv *sysv)
 		contents_free(&sysv->object[i].contents);
 		os_close(sysv->object[i].fd);
 	}
-	sysv->count = 0;
+	sysv->count = sysv->sets = 0;
 	if (sysv->space > 0)
 		os_close(sysv->space);
 	sysv->space = 0;

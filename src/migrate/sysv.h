@@ -33,6 +33,7 @@ struct sysv_object {
 struct sysv {
 	struct sysv_object *object; /* owned; by kind and id */
 	uint32_t count, capacity;
+	uint32_t sets; /* source: of semaphores in the namespace, whether they move or not */
 	int space; /* the namespace, owned, if there are objects or queues and it is known; else 0 */
 };
 

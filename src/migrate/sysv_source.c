@@ -266,6 +266,8 @@ static int read_kind(struct reading *reading, enum os_sysv kind)
 
 	if (there == 0 || there == -ENOSYS)
 		return 0;
+	if (kind == OS_SYSV_SEMAPHORES && there > 0)
+		reading->sysv->sets = (uint32_t)there;
 	if (!reading->space[0] &&
 	    procdir_link(reading->all->inventory[0]->dir, "ns/ipc", reading->space, LINK_BYTES) < 0)
 		return refuse_space(-ESRCH, reading->refusal);

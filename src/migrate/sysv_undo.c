@@ -45,18 +45,15 @@ int sysv_undo_check(pid_t pid, const struct sysv *sysv, struct refusal *refusal)
 			"the process has its System V semaphores with undo (SEM_UNDO) in "
 			"common with another process (CLONE_SYSVSEM), which is not "
 			"carried");
-	int back = sysv->count ? os_ipc_space_enter(sysv->space) : -1;
-	int there = back < 0 ? -1 : os_sysv_there(OS_SYSV_SEMAPHORES), known = 0;
+	uint32_t known = 0;
 	bool large = false;
 
-	if (back >= 0)
-		os_ipc_space_leave(back);
 	for (uint32_t i = 0; i < sysv->count; i++) {
 		known += sysv->object[i].image.kind == OS_SYSV_SEMAPHORES;
 		large = large || (sysv->object[i].image.kind == OS_SYSV_SEMAPHORES &&
 				  sysv->object[i].image.count > OPERATIONS_MAX);
 	}
-	if (there == known && !large)
+	if (sysv->sets == known && !large)
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the process may hold System V semaphores with undo (SEM_UNDO), and "
