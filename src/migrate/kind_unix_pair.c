@@ -282,48 +282,6 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 			   description->number);
 }
 
-static int refuse_contents(const struct description *description, int r, struct refusal *refusal)
-{
-	if (r == -E2BIG || r == -EMSGSIZE)
-		return refusal_set(refusal, EDVS2BIG,
-				   "the Unix socket of descriptor %d has more than %u KiB in it, "
-				   "which is the most that can move; let them be read first",
-				   description->number, IMAGE_CONTENTS_MAX >> 10);
-	if (r == -ENOLINK)
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"the Unix socket of descriptor %d has a descriptor in it (SCM_RIGHTS) that "
-			"is an end of a connection of Unix sockets, or open in no process that "
-			"moves; let it be received first",
-			description->number);
-	if (r == -EBADMSG)
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"the Unix socket of descriptor %d has something in it with a label of its "
-			"sender (SO_PASSSEC), which is not carried; let it be received first",
-			description->number);
-	if (r == -ENOTSUP)
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"the Unix socket of descriptor %d has something in it with the "
-			"credentials (SO_PASSCRED) of a sender that has ended or does not move "
-			"with the process; let it be received first",
-			description->number);
-	if (r == -EUCLEAN)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the Unix socket of descriptor %d has a byte in it that is out "
-				   "of band (MSG_OOB), which is not carried",
-				   description->number);
-	if (r == -ENODATA)
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"the Unix socket of descriptor %d has messages in it that cannot "
-			"be looked at, because they are empty; let them be received first",
-			description->number);
-	return refusal_set(refusal, EDVSIO, "the Unix socket of descriptor %d cannot be read: %s",
-			   description->number, strerror(-r));
-}
-
 /* Messages that are not found are sought by the room that they take at their sender. */
 static int compare(const struct kind_frozen *frozen, const struct description *description)
 {
@@ -373,7 +331,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 
 	os_close(fd);
 	r = r ? r : compare(frozen, description);
-	return r ? refuse_contents(description, r, refusal) : 0;
+	return r ? unix_queue_refuse(description->number, r, refusal) : 0;
 }
 
 /* ---- target ---- */

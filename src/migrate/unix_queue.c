@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dvk/errors.h"
 #include "os/socket.h"
 #include "os/unix_message.h"
 #include "wire/image.h"
@@ -189,6 +190,49 @@ int unix_queue_take(int fd, enum os_unix_type type, bool reads_end,
 	int back = os_unix_pair_peek_from(fd, -1);
 
 	return r ? r : back;
+}
+
+int unix_queue_refuse(int number, int r, struct refusal *refusal)
+{
+	assert(r < 0 && number >= 0);
+	if (r == -E2BIG || r == -EMSGSIZE)
+		return refusal_set(refusal, EDVS2BIG,
+				   "the Unix socket of descriptor %d has more than %u KiB in it, "
+				   "which is the most that can move; let them be read first",
+				   number, IMAGE_CONTENTS_MAX >> 10);
+	if (r == -ENOLINK)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the Unix socket of descriptor %d has a descriptor in it (SCM_RIGHTS) that "
+			"is an end of a connection of Unix sockets, or open in no process that "
+			"moves; let it be received first",
+			number);
+	if (r == -EBADMSG)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the Unix socket of descriptor %d has something in it with a label of its "
+			"sender (SO_PASSSEC), which is not carried; let it be received first",
+			number);
+	if (r == -ENOTSUP)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the Unix socket of descriptor %d has something in it with the "
+			"credentials (SO_PASSCRED) of a sender that has ended or does not move "
+			"with the process; let it be received first",
+			number);
+	if (r == -EUCLEAN)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the Unix socket of descriptor %d has a byte in it that is out "
+				   "of band (MSG_OOB), which is not carried",
+				   number);
+	if (r == -ENODATA)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the Unix socket of descriptor %d has messages in it that cannot "
+			"be looked at, because they are empty; let them be received first",
+			number);
+	return refusal_set(refusal, EDVSIO, "the Unix socket of descriptor %d cannot be read: %s",
+			   number, strerror(-r));
 }
 
 static int hand_on(struct os_unix_extra *extra, int (*each)(void *ctx, int fd), void *ctx)

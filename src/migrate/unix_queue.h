@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/refusal.h"
 #include "migrate/contents.h"
 #include "os/unix_pair.h"
 
@@ -42,6 +43,9 @@ struct unix_queue_hands {
  */
 int unix_queue_take(int fd, enum os_unix_type type, bool reads_end,
 		    const struct unix_queue_names *names, struct contents *contents);
+
+/* Source: why the queue of that descriptor cannot move, by the result of taking or comparing. */
+int unix_queue_refuse(int number, int r, struct refusal *refusal);
 
 /* Source: duplicates of the descriptors in it. `each` owns one for which it returns 0. 0 or negative errno. */
 int unix_queue_rights(int fd, enum os_unix_type type, int (*each)(void *ctx, int fd), void *ctx);
