@@ -37,11 +37,11 @@ void descriptions_free(struct descriptions *descriptions)
 }
 
 struct description *descriptions_add(struct descriptions *descriptions,
-				     const struct image_description *image)
+				     const struct image_description *image, const struct kind *kind)
 {
 	uint32_t count = descriptions->count;
 
-	assert(image->id && image->kind);
+	assert(image->id && image->kind && kind);
 	assert(!count || descriptions->description[count - 1].image.id < image->id);
 	if (count == descriptions->capacity) {
 		uint32_t capacity = count ? count * 2 : 16;
@@ -54,7 +54,7 @@ struct description *descriptions_add(struct descriptions *descriptions,
 		descriptions->capacity = capacity;
 	}
 	descriptions->description[count] = (struct description){
-		.image = *image, .number = -1, .own = { -1, -1 }, .kept = -1
+		.image = *image, .kind = kind, .number = -1, .own = { -1, -1 }, .kept = -1
 	};
 	descriptions->count++;
 	return &descriptions->description[count];

@@ -9,12 +9,15 @@
 #include "migrate/contents.h"
 #include "wire/image.h"
 
+struct kind;
+
 /*
  * An open file description: the part that descriptors made by dup() or inherited by fork() have in common. Its first
  * holder is the first process that has descriptors of it.
  */
 struct description {
 	struct image_description image;
+	const struct kind *kind; /* the row of image.kind */
 	struct contents contents;
 	pid_t pid;  /* its first holder, as seen here; target: 0 until that one has it */
 	int number; /* the lowest descriptor of that one; target: -1 until it is made */
@@ -43,7 +46,8 @@ void descriptions_let_go(struct descriptions *descriptions);
 
 /* A new description after the others, whose ids are lower. NULL: out of memory. */
 struct description *descriptions_add(struct descriptions *descriptions,
-				     const struct image_description *image);
+				     const struct image_description *image,
+				     const struct kind *kind);
 
 /* The description with this id, or NULL. */
 struct description *descriptions_find(const struct descriptions *descriptions, uint32_t id);

@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "migrate/kind.h"
 
 static struct description *add(struct descriptions *descriptions, uint32_t id)
 {
 	const struct image_description image = { .id = id, .kind = IMAGE_DESCRIPTION_FILE };
 
-	return descriptions_add(descriptions, &image);
+	return descriptions_add(descriptions, &image, kind_of(image.kind));
 }
 
 /* Descriptions are found by their ids, which have gaps. */

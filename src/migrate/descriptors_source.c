@@ -20,12 +20,12 @@
 #include "os/pid.h"
 #include "os/self.h"
 #include "os/socket.h"
-#include "os/pid.h"
 
 /* A descriptor, and the description that it alone would have. */
 struct opened {
 	struct image_fd fd;
 	struct image_description image;
+	const struct kind *kind; /* its row */
 	uint64_t device, inode;
 	uint32_t process; /* of the look */
 	bool is_async;	  /* O_ASYNC, which the flags of the image do not have */
@@ -142,7 +142,7 @@ static int on_descriptor(struct look *look, int number)
 	opened.signals = opened.signals || strncmp(link, "socket:", 7) == 0;
 	opened.device = status.device;
 	opened.inode = status.inode;
-	r = kind_find(&seen, &opened.image, look->refusal);
+	r = kind_find(&seen, &opened.image, &opened.kind, look->refusal);
 	return r < 0 ? r : append(look, &opened);
 }
 
@@ -211,8 +211,10 @@ static struct description *describe(struct look *look, struct opened *opened)
 {
 	struct descriptions *descriptions = &look->tables->descriptions;
 
+	assert(opened->kind == kind_of(opened->image.kind));
 	opened->image.id = descriptions->count + 1;
-	struct description *description = descriptions_add(descriptions, &opened->image);
+	struct description *description =
+		descriptions_add(descriptions, &opened->image, opened->kind);
 
 	if (!description)
 		return NULL;
@@ -273,13 +275,12 @@ static int meet(struct descriptions *descriptions, struct refusal *refusal)
 	const struct kind *last = NULL;
 
 	for (uint32_t i = 0; i < descriptions->count; i++) {
-		uint32_t number = descriptions->description[i].image.kind;
-		const struct kind *kind = kind_of(number);
+		const struct description *description = &descriptions->description[i];
+		const struct kind *kind = description->kind;
 
-		assert(kind);
 		if (!kind->meet || kind == last)
 			continue;
-		int r = kind->meet(descriptions, number, refusal);
+		int r = kind->meet(descriptions, description->image.kind, refusal);
 
 		if (r)
 			return r;
@@ -294,9 +295,8 @@ static int check(struct descriptions *descriptions, struct refusal *refusal)
 
 	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
 		struct description *description = &descriptions->description[i];
-		const struct kind *kind = kind_of(description->image.kind);
+		const struct kind *kind = description->kind;
 
-		assert(kind);
 		if (kind->check)
 			r = kind->check(description->pid, descriptions, description, refusal);
 	}
@@ -339,7 +339,7 @@ static int keep(void *ctx, int fd)
 /* Those of one queue. */
 static int take_passed(struct look *look, const struct opened *opened)
 {
-	const struct kind *kind = kind_of(opened->image.kind);
+	const struct kind *kind = opened->kind;
 	int fd = kind->passed
 			 ? os_pid_descriptor(look->process[opened->process].pid, opened->fd.number)
 			 : -1;
@@ -394,7 +394,7 @@ static int check_passed(struct look *look)
 
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		const struct description *description = &descriptions->description[i];
-		const struct kind *kind = kind_of(description->image.kind);
+		const struct kind *kind = description->kind;
 
 		if (!passed_has(passed, description->pid, description->number) ||
 		    look->stand_in.pid != description->pid)
@@ -456,9 +456,8 @@ int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *
 	os_pid_keep();
 	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
 		struct description *description = &descriptions->description[i];
-		const struct kind *kind = kind_of(description->image.kind);
+		const struct kind *kind = description->kind;
 
-		assert(kind);
 		if (kind->write && kind->is_last == last && description->pid == frozen->pid)
 			r = kind->write(frozen, description, refusal);
 	}
@@ -490,7 +489,7 @@ bool descriptors_widen(const struct descriptors *descriptors,
 
 	if (!description)
 		return true;
-	const struct kind *kind = kind_of(description->image.kind);
+	const struct kind *kind = description->kind;
 
 	assert(kind);
 	return !kind->widen || kind->widen(description->pid, description, bytes);
@@ -502,9 +501,8 @@ void descriptors_abandon(const struct descriptions *descriptions)
 	os_pid_keep();
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		const struct description *description = &descriptions->description[i];
-		const struct kind *kind = kind_of(description->image.kind);
+		const struct kind *kind = description->kind;
 
-		assert(kind);
 		if (kind->abandon)
 			kind->abandon(description->pid, description);
 	}

@@ -11,6 +11,7 @@
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/kind.h"
 #include "migrate/made_proc_test.h"
 #include "migrate/over_test.h"
 #include "os/kcmp.h"
@@ -227,11 +228,12 @@ static void test_records(void)
 	const struct image_description pipe = { .id = 1, .kind = IMAGE_DESCRIPTION_PIPE },
 				       file = { .id = 2, .kind = IMAGE_DESCRIPTION_FILE };
 	const struct image_fd fd = { .number = 4, .description = 2 };
-	struct description *description = descriptions_add(&tables.descriptions, &pipe);
+	struct description *description =
+		descriptions_add(&tables.descriptions, &pipe, kind_of(pipe.kind));
 
 	CHECK_EQ(contents_append(&description->contents, "first", 5), 0);
 	CHECK_EQ(contents_append(&description->contents, "other", 5), 0);
-	CHECK(descriptions_add(&tables.descriptions, &file));
+	CHECK(descriptions_add(&tables.descriptions, &file, kind_of(file.kind)));
 	CHECK_EQ(descriptors_append(&descriptors, &fd), 0);
 	send(true, all, 6);
 	send(false, heads, 4);

@@ -43,7 +43,7 @@ const struct kind *kind_of(uint32_t kind)
 }
 
 int kind_find(const struct kind_seen *seen, struct image_description *image,
-	      struct refusal *refusal)
+	      const struct kind **row, struct refusal *refusal)
 {
 	for (size_t i = 0; i < KINDS; i++) {
 		int r = kinds[i].row->find(seen, image, refusal);
@@ -51,6 +51,7 @@ int kind_find(const struct kind_seen *seen, struct image_description *image,
 		if (r == 0)
 			continue;
 		image->kind = kinds[i].kind;
+		*row = kinds[i].row;
 		return r < 0 ? r : 0;
 	}
 	assert(!"a file is what remains");

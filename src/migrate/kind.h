@@ -159,11 +159,11 @@ extern const struct kind kind_epoll, kind_eventfd, kind_fifo, kind_file, kind_fo
 	kind_pidfd, kind_pipe, kind_refused, kind_signalfd, kind_terminal, kind_terminal_master,
 	kind_timerfd, kind_unix_connection, kind_unix_messages, kind_unix_socket, kind_unix_stream;
 
-/* The row of an image_description_kind, or NULL. */
+/* The row of an image_description_kind, or NULL. A description has its own (migrate/descriptions.h). */
 const struct kind *kind_of(uint32_t kind);
 
-/* Source: finds the kind and fills in kind and body. 0 or a refusal. */
+/* Source: finds the kind and its row, and fills in kind and body. 0 or a refusal. */
 int kind_find(const struct kind_seen *seen, struct image_description *image,
-	      struct refusal *refusal);
+	      const struct kind **row, struct refusal *refusal);
 
 #endif

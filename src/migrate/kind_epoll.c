@@ -65,12 +65,13 @@ static int resolve(const struct kind_frozen *frozen, int epoll, struct epoll_ite
 	return bad < items->count ? refuse_number(epoll, items->item[bad].number, refusal) : 0;
 }
 
-static uint32_t kind_at(const struct descriptions *descriptions, const struct epoll_item *item)
+static const struct kind *kind_at(const struct descriptions *descriptions,
+				  const struct epoll_item *item)
 {
 	const struct description *description = descriptions_find(descriptions, item->description);
 
 	assert(description);
-	return description->image.kind;
+	return description->kind;
 }
 
 /* One that has fired is made to fire on the target, for which there has to be something to be told. */
@@ -80,8 +81,7 @@ static int check_fired(const struct kind_frozen *frozen, int epoll, const struct
 	for (uint32_t i = 0; i < items->count; i++) {
 		const struct epoll_item *item = &items->item[i];
 
-		if (!epoll_item_has_fired(item) ||
-		    kind_of(kind_at(frozen->descriptions, item))->never_ends)
+		if (!epoll_item_has_fired(item) || kind_at(frozen->descriptions, item)->never_ends)
 			continue;
 		int fd = os_pid_descriptor(frozen->pid, item->number);
 		bool ready = fd >= 0 && os_poll(fd, OS_READ | OS_WRITE, 0) == 0;
@@ -110,7 +110,7 @@ static bool has_edges(const struct descriptions *descriptions, const struct epol
 		if (!epoll_item_tells_edges(&items->item[i]))
 			continue;
 		edges = true;
-		if (kind_of(kind_at(descriptions, &items->item[i]))->tells_its_asker)
+		if (kind_at(descriptions, &items->item[i])->tells_its_asker)
 			return false;
 	}
 	return edges;

@@ -47,7 +47,7 @@ static bool is_whole(const struct epoll_item *items, uint32_t bytes)
 	struct descriptors descriptors = { 0 };
 
 	for (size_t i = 0; i < 2; i++)
-		CHECK(descriptions_add(&descriptions, &images[i]));
+		CHECK(descriptions_add(&descriptions, &images[i], kind_of(images[i].kind)));
 	for (size_t i = 0; i < 3; i++)
 		CHECK_EQ(descriptors_append(&descriptors, &fds[i]), 0);
 	if (bytes)

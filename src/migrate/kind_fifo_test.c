@@ -40,7 +40,7 @@ static int add(int fd)
 					.info = "",
 					.files = &restore->picture.tables->files };
 	int r = kind_fifo.find(&seen, &image, &restore_refusal);
-	struct description *description = descriptions_add(all, &image);
+	struct description *description = descriptions_add(all, &image, kind_of(image.kind));
 
 	description->pid = getpid();
 	description->number = fd;

@@ -38,7 +38,7 @@ static void add(int fd)
 
 	CHECK_EQ(find(fd, &image), 1);
 	image.id = all->count + 1;
-	descriptions_add(all, &image)->number = fd;
+	descriptions_add(all, &image, kind_of(image.kind))->number = fd;
 }
 
 static struct description *at(uint32_t id)

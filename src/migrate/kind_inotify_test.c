@@ -55,7 +55,8 @@ static int seen(void)
 
 	procdir_text_free(&info);
 	if (r == 1) {
-		struct description *description = descriptions_add(all, &image);
+		struct description *description =
+			descriptions_add(all, &image, kind_of(image.kind));
 		const struct kind_frozen frozen = { .pid = getpid(),
 						    .dir = dir,
 						    .files = kind_seen.files };

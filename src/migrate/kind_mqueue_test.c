@@ -47,7 +47,7 @@ static int add(int fd, const char *link)
 
 	if (r != 1)
 		return r;
-	struct description *description = descriptions_add(all, &image);
+	struct description *description = descriptions_add(all, &image, kind_of(image.kind));
 
 	description->pid = getpid();
 	description->number = fd;

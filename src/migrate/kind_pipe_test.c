@@ -43,7 +43,8 @@ static int add_end(struct both *both, int fd)
 		.pid = getpid(), .number = fd, .link = link, .status = &status
 	};
 	int result = kind_pipe.find(&seen, &image, &both->refusal);
-	struct description *description = descriptions_add(descriptions, &image);
+	struct description *description =
+		descriptions_add(descriptions, &image, kind_of(image.kind));
 
 	description->pid = getpid();
 	description->number = fd;

@@ -55,7 +55,7 @@ static int add(int which, int fd)
 					.status = &status };
 	int r = row_of(which)->find(&seen, &image, &refusal);
 	struct description *description =
-		r == 1 ? descriptions_add(&tables.descriptions, &image) : NULL;
+		r == 1 ? descriptions_add(&tables.descriptions, &image, kind_of(image.kind)) : NULL;
 
 	close(dir);
 	if (!description)

@@ -43,7 +43,8 @@ static int find(const struct migrate_host *host, const char *link, uint64_t inod
 
 	*image = (struct image_description){ 0 };
 	*refusal = REFUSAL_NONE;
-	int r = kind_find(&seen, image, refusal);
+	const struct kind *row = NULL;
+	int r = kind_find(&seen, image, &row, refusal);
 
 	files_free(&files);
 	return r;

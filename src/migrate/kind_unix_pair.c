@@ -57,20 +57,23 @@ static struct end_body body_of(const struct image_description *image)
 
 static enum os_unix_type type_of(const struct image_description *image)
 {
-	return kind_of(image->kind) == &kind_unix_stream ? OS_UNIX_STREAM
-							 : (enum os_unix_type)body_of(image).type;
+	uint32_t type = body_of(image).type;
+
+	return type ? (enum os_unix_type)type : OS_UNIX_STREAM;
 }
 
 static bool is_named(const struct image_description *image)
 {
-	return kind_of(image->kind) == &kind_unix_connection;
+	return body_of(image).name_bytes;
 }
 
-static bool is_pair(const struct image_description *image)
+static bool is_pair(const struct description *description)
 {
-	const struct kind *row = kind_of(image->kind);
+	const struct kind *row = description->kind;
 
-	return row == &kind_unix_stream || row == &kind_unix_messages || is_named(image);
+	assert(row);
+	return row == &kind_unix_stream || row == &kind_unix_messages ||
+	       row == &kind_unix_connection;
 }
 
 static bool has_parts(const struct image_description *image)
@@ -184,7 +187,7 @@ static int find_connection(const struct kind_seen *seen, struct image_descriptio
 static bool is_first(const struct descriptions *descriptions, const struct description *description)
 {
 	for (const struct description *at = descriptions->description; at < description; at++)
-		if (is_pair(&at->image))
+		if (is_pair(at))
 			return false;
 	return true;
 }
@@ -208,7 +211,7 @@ static bool collect(struct ends *ends, const struct descriptions *descriptions)
 	if (!ends->end)
 		return false;
 	for (uint32_t i = 0; i < descriptions->count; i++)
-		if (is_pair(&descriptions->description[i].image))
+		if (is_pair(&descriptions->description[i]))
 			ends->end[ends->count++] = &descriptions->description[i];
 	assert(ends->count);
 	qsort(ends->end, ends->count, sizeof(struct description *), by_inode);
@@ -336,23 +339,43 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 
 /* ---- target ---- */
 
-static bool read_body(const struct image_description *image, const struct files *files,
-		      const struct descriptions *before, bool complete)
+/* The part of the body that all three rows read alike. */
+static bool is_sound(const struct image_description *image)
+{
+	const struct end_body body = body_of(image);
+
+	return !(body.flags & ~(END_FLAGS | OS_UNIX_OPTIONS << END_OPTIONS_SHIFT)) &&
+	       body.send_bytes <= SIZE_MAX_BYTES && body.receive_bytes <= SIZE_MAX_BYTES &&
+	       body.owner == (body.other && body.other < image->id ? body.other : image->id);
+}
+
+static bool read_stream(const struct image_description *image, const struct files *files,
+			const struct descriptions *before, bool complete)
 {
 	const struct end_body body = body_of(image);
 
 	(void)files, (void)before, (void)complete;
-	bool is_type = body.type == OS_UNIX_DATAGRAM || body.type == OS_UNIX_SEQPACKET;
+	return !body.type && !body.name_bytes && is_sound(image);
+}
 
-	if (kind_of(image->kind) == &kind_unix_stream)
-		is_type = !body.type;
-	if (is_named(image))
-		is_type = (body.type == OS_UNIX_STREAM || body.type == OS_UNIX_SEQPACKET) &&
-			  body.name_bytes && body.name_bytes <= OS_UNIX_NAME_BYTES &&
-			  body.is_own <= 1;
-	return is_type && !(body.flags & ~(END_FLAGS | OS_UNIX_OPTIONS << END_OPTIONS_SHIFT)) &&
-	       body.send_bytes <= SIZE_MAX_BYTES && body.receive_bytes <= SIZE_MAX_BYTES &&
-	       body.owner == (body.other && body.other < image->id ? body.other : image->id);
+static bool read_messages(const struct image_description *image, const struct files *files,
+			  const struct descriptions *before, bool complete)
+{
+	const struct end_body body = body_of(image);
+
+	(void)files, (void)before, (void)complete;
+	return (body.type == OS_UNIX_DATAGRAM || body.type == OS_UNIX_SEQPACKET) &&
+	       !body.name_bytes && is_sound(image);
+}
+
+static bool read_connection(const struct image_description *image, const struct files *files,
+			    const struct descriptions *before, bool complete)
+{
+	const struct end_body body = body_of(image);
+
+	(void)files, (void)before, (void)complete;
+	return (body.type == OS_UNIX_STREAM || body.type == OS_UNIX_SEQPACKET) && body.name_bytes &&
+	       body.name_bytes <= OS_UNIX_NAME_BYTES && body.is_own <= 1 && is_sound(image);
 }
 
 static bool is_queue_whole(const struct description *description, const struct descriptions *all)
@@ -535,15 +558,15 @@ static int passed(int fd, const struct image_description *image, int (*each)(voi
 	return has_parts(image) ? unix_queue_rights(fd, type_of(image), each, ctx) : 0;
 }
 
-/* The three rows differ in find() alone. */
-#define ROW(find_it)                                                                     \
+/* The three rows differ in find() and read() alone. */
+#define ROW(find_it, read_it)                                                            \
 	{                                                                                \
 		.name = "a Unix socket", .common = "is also open in", .remedy = "",      \
-		.find = (find_it), .check = check, .write = complete, .read = read_body, \
+		.find = (find_it), .check = check, .write = complete, .read = (read_it), \
 		.whole = whole, .passed = passed, .open = open_here,                     \
 		.shared = KIND_SHARE_DESCRIPTION,                                        \
 	}
 
-const struct kind kind_unix_stream = ROW(find_stream);
-const struct kind kind_unix_messages = ROW(find_messages);
-const struct kind kind_unix_connection = ROW(find_connection);
+const struct kind kind_unix_stream = ROW(find_stream, read_stream);
+const struct kind kind_unix_messages = ROW(find_messages, read_messages);
+const struct kind kind_unix_connection = ROW(find_connection, read_connection);

@@ -39,7 +39,7 @@ static void add(int fd)
 
 	CHECK_EQ(find(getpid(), fd, &image), 1);
 	image.id = all.count + 1;
-	struct description *description = descriptions_add(&all, &image);
+	struct description *description = descriptions_add(&all, &image, kind_of(image.kind));
 
 	CHECK_EQ(fstat(fd, &status), 0);
 	description->number = fd;
@@ -136,7 +136,7 @@ static void add_messages(int fd)
 	struct stat status;
 
 	CHECK_EQ(kind_unix_messages.find(&seen, &image, &why), 1);
-	struct description *description = descriptions_add(&all, &image);
+	struct description *description = descriptions_add(&all, &image, kind_of(image.kind));
 
 	CHECK_EQ(fstat(fd, &status), 0);
 	description->pid = getpid();
@@ -220,7 +220,8 @@ static void test_connection(void)
 	CHECK_EQ(send(end[1], "ab", 2, 0), 2);
 	for (int i = 0; i < 2; i++) {
 		CHECK_EQ(find_connection(end[i], &image), 1);
-		struct description *description = descriptions_add(&all, &image);
+		struct description *description =
+			descriptions_add(&all, &image, kind_of(image.kind));
 
 		CHECK_EQ(fstat(end[i], &status), 0);
 		description->pid = getpid();
@@ -256,8 +257,8 @@ static void test_made(void)
 	restore_begin();
 	memcpy(image.body, &body, sizeof(body));
 	CHECK(kind_unix_stream.read(&image, NULL, NULL, true));
-	struct description *description =
-		descriptions_add(&restore->picture.tables->descriptions, &image);
+	struct description *description = descriptions_add(&restore->picture.tables->descriptions,
+							   &image, kind_of(image.kind));
 
 	restore->picture.process.opener.group_count = 3;
 	CHECK(restore_listed(kind_unix_stream.open(restore, description, &restore_refusal)));

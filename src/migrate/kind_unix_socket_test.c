@@ -40,7 +40,7 @@ static struct description *add(int fd)
 
 	descriptions_free(&all);
 	CHECK_EQ(find(fd, &image), 1);
-	struct description *description = descriptions_add(&all, &image);
+	struct description *description = descriptions_add(&all, &image, kind_of(image.kind));
 
 	CHECK_EQ(fstat(fd, &status), 0);
 	description->pid = getpid();
@@ -163,8 +163,8 @@ static void test_made(void)
 
 	restore_begin();
 	memcpy(image.body, &body, sizeof(body));
-	struct description *description =
-		descriptions_add(&restore->picture.tables->descriptions, &image);
+	struct description *description = descriptions_add(&restore->picture.tables->descriptions,
+							   &image, kind_of(image.kind));
 
 	CHECK(is_read(description));
 	CHECK(restore_listed(kind_unix_socket.open(restore, description, &restore_refusal)));

@@ -86,10 +86,12 @@ static int take_description(struct tables *tables, bool is_offer,
 		return -EBADMSG;
 	if (count && image->id <= descriptions->description[count - 1].image.id)
 		return -EBADMSG;
-	assert(kind_of(image->kind)); /* image_description_ok() knows as many kinds as the table */
-	if (!kind_of(image->kind)->read(image, &tables->files, descriptions, !is_offer))
+	const struct kind *kind = kind_of(image->kind);
+
+	assert(kind); /* image_description_ok() knows as many kinds as the table */
+	if (!kind->read(image, &tables->files, descriptions, !is_offer))
 		return -EBADMSG;
-	return descriptions_add(descriptions, image) ? 0 : -ENOMEM;
+	return descriptions_add(descriptions, image, kind) ? 0 : -ENOMEM;
 }
 
 static int take_sysv(struct tables *tables, const struct image_sysv *image)

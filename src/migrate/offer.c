@@ -171,12 +171,10 @@ static int compare_descriptions(const struct descriptions *descriptions, struct 
 	int r = 0;
 
 	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
-		const struct image_description *image = &descriptions->description[i].image;
-		const struct kind *kind = kind_of(image->kind);
+		const struct description *description = &descriptions->description[i];
 
-		assert(kind);
-		if (kind->fits)
-			r = kind->fits(image, refusal);
+		if (description->kind->fits)
+			r = description->kind->fits(&description->image, refusal);
 	}
 	return r;
 }

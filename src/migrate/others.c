@@ -300,7 +300,7 @@ static int by_position(const void *a, const void *b)
 
 static enum kind_share share_of(const struct others *others, const struct description *description)
 {
-	const struct kind *kind = kind_of(description->image.kind);
+	const struct kind *kind = description->kind;
 
 	assert(!kind->share != !kind->shared);
 	return kind->share ? kind->share(&description->image, &others->all->tables->files)
@@ -365,7 +365,7 @@ static int collect_memory(struct others *others)
 static int refuse_common(struct others *others, const struct description *description)
 {
 	struct procdir_text *text = &others->inventory->text;
-	const struct kind *kind = kind_of(description->image.kind);
+	const struct kind *kind = description->kind;
 	const char *name = kind->label
 				   ? kind->label(&description->image, &others->all->tables->files)
 				   : kind->name;

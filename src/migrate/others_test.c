@@ -21,6 +21,7 @@
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/kind.h"
 #include "migrate/made_proc_test.h"
 #include "os/kcmp.h"
 #include "os/pid.h"
@@ -165,7 +166,8 @@ static void describe(int fd, uint32_t kind)
 	struct stat status;
 
 	CHECK_EQ(fstat(fd, &status), 0);
-	struct description *description = descriptions_add(&tables.descriptions, &image);
+	struct description *description =
+		descriptions_add(&tables.descriptions, &image, kind_of(image.kind));
 
 	description->pid = victim;
 	description->number = fd;

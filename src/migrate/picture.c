@@ -153,9 +153,8 @@ static bool are_whole(const struct picture *picture)
 
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		const struct description *description = &descriptions->description[i];
-		const struct kind *kind = kind_of(description->image.kind);
+		const struct kind *kind = description->kind;
 
-		assert(kind);
 		if (description->holder == picture->process.vpid && kind->whole &&
 		    !kind->whole(description, descriptions, &picture->descriptors))
 			return false;

@@ -36,7 +36,7 @@ static enum phase phase_of(const struct restore *restore, const struct epoll_ite
 		return PHASE_TOLD;
 	if (!epoll_item_has_fired(item))
 		return PHASE_REST;
-	return kind_of(target->image.kind)->never_ends ? PHASE_REST : PHASE_FIRED;
+	return target->kind->never_ends ? PHASE_REST : PHASE_FIRED;
 }
 
 static void add(struct calls *calls, int epoll, const struct epoll_item *item, uint32_t more)

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "base/test.h"
+#include "migrate/kind.h"
 #include "migrate/restore_test.h"
 #include "os/epoll.h"
 
@@ -16,8 +17,8 @@
 static void describe(uint32_t id, uint32_t kind, const struct epoll_item *items, uint32_t count)
 {
 	const struct image_description image = { .id = id, .kind = kind };
-	struct description *description =
-		descriptions_add(&restore->picture.tables->descriptions, &image);
+	struct description *description = descriptions_add(&restore->picture.tables->descriptions,
+							   &image, kind_of(image.kind));
 
 	description->number = (int)id + 10;
 	if (count)

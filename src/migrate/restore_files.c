@@ -37,7 +37,7 @@ static int open_description(struct restore *restore, struct description *descrip
 	bool is_kept = description->kept >= 0;
 
 	if (description->number < 0 && !is_kept)
-		return kind_of(description->image.kind)->open(restore, description, refusal);
+		return description->kind->open(restore, description, refusal);
 	int fd = is_kept ? os_dup(description->kept)
 			 : os_pid_descriptor(description->pid, description->number);
 
@@ -167,7 +167,7 @@ int restore_join(struct restore *restore, struct refusal *refusal)
 	os_pid_keep();
 	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
 		struct description *description = &descriptions->description[i];
-		const struct kind *kind = kind_of(description->image.kind);
+		const struct kind *kind = description->kind;
 
 		/* One that no descriptor refers to was not made. */
 		if (!kind->join || description->number < 0 || description->pid != restore->pid)
@@ -232,7 +232,7 @@ void restore_resume(const struct descriptions *descriptions)
 	os_pid_keep();
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		const struct description *description = &descriptions->description[i];
-		const struct kind *kind = kind_of(description->image.kind);
+		const struct kind *kind = description->kind;
 
 		if (kind->resume && description->number >= 0)
 			kind->resume(descriptions, description);
@@ -246,7 +246,7 @@ void restore_files_decided(struct restore *restore, bool arrives)
 
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		struct description *description = &descriptions->description[i];
-		const struct kind *kind = kind_of(description->image.kind);
+		const struct kind *kind = description->kind;
 
 		/* Of another one, or of none. */
 		if (!description->holder || description->holder != restore->picture.process.vpid)

@@ -25,7 +25,8 @@ static void add_description(uint32_t id)
 {
 	const struct image_description image = { .id = id, .kind = IMAGE_DESCRIPTION_EVENTFD };
 	struct descriptions *descriptions = &restore->picture.tables->descriptions;
-	struct description *description = descriptions_add(descriptions, &image);
+	struct description *description =
+		descriptions_add(descriptions, &image, kind_of(image.kind));
 	/* The body: a count of 0, and the mode, which is not "unknown". */
 	const uint64_t mode = 1;
 

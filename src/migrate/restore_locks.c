@@ -52,7 +52,7 @@ static const char *path_of(const struct restore *restore, const struct image_loc
 
 	assert(id); /* picture_read_layout() saw to it */
 	*descriptionp = descriptions_find(&tables->descriptions, id);
-	const struct kind *kind = kind_of((*descriptionp)->image.kind);
+	const struct kind *kind = (*descriptionp)->kind;
 
 	return kind->label ? kind->label(&(*descriptionp)->image, &tables->files) : kind->name;
 }

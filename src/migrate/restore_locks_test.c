@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "base/test.h"
+#include "migrate/kind.h"
 #include "migrate/restore_test.h"
 
 static void begin(enum image_lock_owner owner, bool exclusive)
@@ -16,7 +17,8 @@ static void begin(enum image_lock_owner owner, bool exclusive)
 	};
 
 	restore_begin();
-	CHECK(descriptions_add(&restore->picture.tables->descriptions, &image));
+	CHECK(descriptions_add(&restore->picture.tables->descriptions, &image,
+			       kind_of(image.kind)));
 	CHECK_EQ(descriptors_append(&restore->picture.descriptors, &fd), 0);
 	CHECK_EQ(locks_append(&restore->picture.descriptors.locks, &lock), 0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/test.h"
+#include "migrate/kind.h"
 #include "migrate/restore_test.h"
 
 #define NUMBER 5
@@ -15,7 +16,8 @@ static void begin(bool async)
 	};
 
 	restore_begin();
-	CHECK(descriptions_add(&restore->picture.tables->descriptions, &image));
+	CHECK(descriptions_add(&restore->picture.tables->descriptions, &image,
+			       kind_of(image.kind)));
 	CHECK_EQ(descriptors_append(&restore->picture.descriptors, &fd), 0);
 	CHECK_EQ(owners_append(&restore->picture.descriptors.owners, &owner), 0);
 }

@@ -2,6 +2,7 @@
 #include "migrate/tables.h"
 
 #include "base/test.h"
+#include "migrate/kind.h"
 
 static void fill(struct tables *tables)
 {
@@ -16,7 +17,7 @@ static void fill(struct tables *tables)
 	CHECK_EQ(members_append(&tables->members, &member), 0);
 	CHECK_EQ(memories_append(&tables->memories, &memory), 0);
 	CHECK_EQ(files_add_record(&tables->files, &record.file), 0);
-	CHECK(descriptions_add(&tables->descriptions, &description));
+	CHECK(descriptions_add(&tables->descriptions, &description, kind_of(description.kind)));
 }
 
 /* Cleared tables can be filled with the same again. */

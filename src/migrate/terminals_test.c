@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/test.h"
+#include "migrate/kind.h"
 #include "os/inode.h"
 
 #define SLAVES 136
@@ -18,7 +19,7 @@ static void add_master(struct descriptions *descriptions, uint32_t number, int32
 					   .kind = IMAGE_DESCRIPTION_TERMINAL_MASTER };
 
 	memcpy(image.body, &body, sizeof(body));
-	CHECK(descriptions_add(descriptions, &image));
+	CHECK(descriptions_add(descriptions, &image, kind_of(image.kind)));
 }
 
 static void add_slave(struct descriptions *descriptions, uint32_t number, uint32_t kind)
@@ -28,7 +29,7 @@ static void add_slave(struct descriptions *descriptions, uint32_t number, uint32
 					   .kind = IMAGE_DESCRIPTION_TERMINAL };
 
 	memcpy(image.body, &body, sizeof(body));
-	CHECK(descriptions_add(descriptions, &image));
+	CHECK(descriptions_add(descriptions, &image, kind_of(image.kind)));
 }
 
 static void test_found(void)

@@ -26,10 +26,8 @@ static int32_t number_of_sender(void *ctx, pid_t pid)
 /* A queue may be in its own way on the target. */
 static bool has_queue(const struct description *description)
 {
-	const struct kind *kind = kind_of(description->image.kind);
-
-	return kind == &kind_unix_stream || kind == &kind_unix_messages ||
-	       kind == &kind_unix_connection;
+	assert(description->kind);
+	return description->kind->passed;
 }
 
 static uint32_t description_of(void *ctx, int fd)
@@ -63,7 +61,7 @@ bool unix_extras_may_pass(void *ctx, uint32_t id)
 
 	if (!description || has_queue(description))
 		return false;
-	const struct kind *kind = kind_of(description->image.kind);
+	const struct kind *kind = description->kind;
 	static const struct descriptors none;
 
 	/* One that a process will have, and that knows its other descriptors, is looked at with those. */
@@ -91,7 +89,7 @@ static int open_again(void *ctx, uint32_t id)
 	if (description->number >= 0)
 		return os_pid_descriptor(description->pid, description->number);
 	if (description->kept < 0) {
-		int fd = kind_of(description->image.kind)->open(restore, description, &why);
+		int fd = description->kind->open(restore, description, &why);
 
 		if (fd < 0)
 			return -ENOLINK;

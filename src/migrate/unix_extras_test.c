@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "migrate/kind.h"
 #include "migrate/restore_test.h"
 
 static struct descriptions all;
@@ -14,7 +15,7 @@ static struct descriptions all;
 static void add(int fd, uint32_t kind)
 {
 	const struct image_description image = { .id = all.count + 1, .kind = kind };
-	struct description *description = descriptions_add(&all, &image);
+	struct description *description = descriptions_add(&all, &image, kind_of(image.kind));
 	struct stat status;
 
 	CHECK_EQ(fstat(fd, &status), 0);
@@ -57,8 +58,8 @@ static void test_hands(void)
 
 	restore_begin();
 	const struct unix_queue_hands hands = unix_extras_hands(restore);
-	struct description *description =
-		descriptions_add(&restore->picture.tables->descriptions, &image);
+	struct description *description = descriptions_add(&restore->picture.tables->descriptions,
+							   &image, kind_of(image.kind));
 
 	CHECK(hands.sender(hands.ctx, 7) == restore->pid && hands.sender(hands.ctx, 8) < 0);
 	description->kept = dup(0);
