@@ -15,7 +15,7 @@
 
 /*
  * The kinds of open file descriptions that are carried. Each is a file kind_NAME.c with one row, which
- * stands in the table of kind.c, and a number in wire/image.h. Nothing else knows one kind from another.
+ * stands in the table of kind.c, and a number in wire/image_description.h. Nothing else knows one kind from another.
  */
 struct restore;
 struct os_status;

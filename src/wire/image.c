@@ -224,36 +224,6 @@ bool image_map_ok(const struct image_map *map)
 	return memchr(map->label, 0, sizeof(map->label)) != NULL;
 }
 
-bool image_description_ok(const struct image_description *description)
-{
-	return description->id && description->kind && description->kind < IMAGE_DESCRIPTION_KINDS;
-}
-
-bool image_contents_ok(const struct image_contents *contents, uint32_t length)
-{
-	return contents->length && contents->length <= IMAGE_CONTENTS_BYTES_MAX &&
-	       length == sizeof(*contents) + contents->length;
-}
-
-bool image_fd_ok(const struct image_fd *fd)
-{
-	return fd->number >= 0 && fd->description && fd->cloexec <= 1;
-}
-
-bool image_owner_ok(const struct image_owner *owner)
-{
-	return owner->number >= 0 && owner->type < IMAGE_OWNER_TYPES && owner->vpid >= 0 &&
-	       owner->signal <= IMAGE_SIGNALS && owner->async <= 1;
-}
-
-bool image_lock_ok(const struct image_lock *lock)
-{
-	bool is_range = lock->start <= INT64_MAX && lock->length <= INT64_MAX - lock->start;
-
-	return lock->number >= 0 && lock->owner && lock->owner < IMAGE_LOCK_OWNERS &&
-	       lock->exclusive <= 1 && lock->awaited >= -1 && is_range;
-}
-
 bool image_pages_ok(const struct image_pages *pages, uint32_t length)
 {
 	if (pages->count == 0 || pages->count > IMAGE_RUN_PAGES_MAX)
@@ -275,21 +245,4 @@ bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t leng
 bool image_string_ok(const struct image_string_head *head, uint32_t length)
 {
 	return head->length <= IMAGE_PATH_MAX && length == sizeof(*head) + head->length;
-}
-
-bool image_seccomp_ok(const struct image_seccomp *seccomp, uint32_t length)
-{
-	return seccomp->count && seccomp->count <= IMAGE_SECCOMP_CODE_MAX &&
-	       length == sizeof(*seccomp) + seccomp->count * 8;
-}
-
-bool image_thread_ok(const struct image_thread *thread)
-{
-	if (thread->tid <= 0 || !memchr(thread->comm, 0, sizeof(thread->comm)))
-		return false;
-	if (thread->seccomp_mode > 2 || thread->seccomp_count > IMAGE_SECCOMP_MAX ||
-	    (thread->seccomp_mode == 2) != (thread->seccomp_count != 0) ||
-	    thread->seccomp_common > thread->seccomp_count)
-		return false;
-	return thread->credentials.group_count <= 64 && thread->affinity_bytes <= 128;
 }

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/image_description.h"
+#include "wire/image_thread.h"
+
 /*
  * The checkpoint image of a tree of processes: a stream of records, each a header and a payload. Two such streams cross
  * the link during a move, first the offer, while the process still runs, then the state proper.
@@ -40,25 +43,19 @@
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
 #define IMAGE_VERSION 11u
 
-#define IMAGE_PAGE	       4096u
-#define IMAGE_MEMBERS_MAX      1024u
-#define IMAGE_THREADS_MAX      4096u
-#define IMAGE_MAPS_MAX	       65536u
-#define IMAGE_FILES_MAX	       65536u
-#define IMAGE_FDS_MAX	       65536u
-#define IMAGE_DESCRIPTIONS_MAX IMAGE_FDS_MAX
-#define IMAGE_LOCKS_MAX	       65536u /* of one process */
-#define IMAGE_MEMFDS_MAX       1024u /* the target holds a descriptor of each until the process runs */
-#define IMAGE_MEMORIES_MAX     (IMAGE_MAPS_MAX + IMAGE_MEMFDS_MAX)
-#define IMAGE_SYSV_MAX	       32768u /* more than one IPC namespace may have of a kind */
-#define IMAGE_PATH_MAX	       4096u
-#define IMAGE_XSTATE_MAX       16384u
-#define IMAGE_RUN_PAGES_MAX    32u		 /* pages in one PAGES record */
-#define IMAGE_RECORD_MAX       (160u * 1024u)	 /* payload of any record */
-#define IMAGE_ADDRESS_END      0x7ffffffff000ull /* first address no program can have */
-#define IMAGE_SECCOMP_MAX      8192u /* filters of one thread: the kernel allows a few less */
-#define IMAGE_SECCOMP_CODE_MAX 4096u /* instructions of one filter: BPF_MAXINSNS */
-#define IMAGE_NAME_BYTES       32u
+#define IMAGE_PAGE	    4096u
+#define IMAGE_MEMBERS_MAX   1024u
+#define IMAGE_MAPS_MAX	    65536u
+#define IMAGE_FILES_MAX	    65536u
+#define IMAGE_MEMFDS_MAX    1024u /* the target holds a descriptor of each until the process runs */
+#define IMAGE_MEMORIES_MAX  (IMAGE_MAPS_MAX + IMAGE_MEMFDS_MAX)
+#define IMAGE_SYSV_MAX	    32768u /* more than one IPC namespace may have of a kind */
+#define IMAGE_PATH_MAX	    4096u
+#define IMAGE_XSTATE_MAX    16384u
+#define IMAGE_RUN_PAGES_MAX 32u		      /* pages in one PAGES record */
+#define IMAGE_RECORD_MAX    (160u * 1024u)    /* payload of any record */
+#define IMAGE_ADDRESS_END   0x7ffffffff000ull /* first address no program can have */
+#define IMAGE_NAME_BYTES    32u
 
 enum image_type {
 	IMAGE_MACHINE = 1,
@@ -422,152 +419,6 @@ struct image_timer {
 	int64_t interval_s, interval_ns, remaining_s, remaining_ns;
 };
 
-/* Each kind is a row of the table of migrate/kind.c, in a file of its own that knows the body. */
-enum image_description_kind {
-	IMAGE_DESCRIPTION_FILE = 1,
-	IMAGE_DESCRIPTION_FOREIGN, /* the node's */
-	IMAGE_DESCRIPTION_EVENTFD,
-	IMAGE_DESCRIPTION_PIPE,
-	IMAGE_DESCRIPTION_TIMERFD,
-	IMAGE_DESCRIPTION_SIGNALFD,
-	IMAGE_DESCRIPTION_EPOLL,
-	IMAGE_DESCRIPTION_UNIX_STREAM,
-	IMAGE_DESCRIPTION_INET_SOCKET,
-	IMAGE_DESCRIPTION_INET_CONNECTION,
-	IMAGE_DESCRIPTION_UNIX_MESSAGES, /* pairs of datagrams or of SOCK_SEQPACKET */
-	IMAGE_DESCRIPTION_FIFO,
-	IMAGE_DESCRIPTION_UNIX_SOCKET,	   /* not connected */
-	IMAGE_DESCRIPTION_UNIX_CONNECTION, /* by name */
-	IMAGE_DESCRIPTION_INOTIFY,
-	IMAGE_DESCRIPTION_PIDFD,
-	IMAGE_DESCRIPTION_TERMINAL_MASTER,
-	IMAGE_DESCRIPTION_TERMINAL,    /* its slave */
-	IMAGE_DESCRIPTION_KERNEL_FILE, /* of /proc or /sys, to be read */
-	IMAGE_DESCRIPTION_MQUEUE,
-	IMAGE_DESCRIPTION_KINDS,
-};
-
-#define IMAGE_BODY_BYTES 48
-
-struct image_description {
-	uint32_t id; /* not 0 */
-	uint32_t kind;
-	uint32_t flags; /* open flags, without O_CLOEXEC */
-	uint32_t pad;
-	uint8_t body[IMAGE_BODY_BYTES]; /* by kind */
-};
-
-/* Payload of CONTENTS: this, then bytes that are in the DESCRIPTION before it, or the SYSV. */
-struct image_contents {
-	uint32_t description; /* its id; 0: a SYSV record */
-	uint32_t length;
-};
-
-/* In the CONTENTS of an inotify instance, in ascending order. */
-struct image_watch {
-	int32_t number;
-	uint32_t mask;
-	uint32_t file; /* id of a FILE record */
-};
-
-#define IMAGE_CONTENTS_BYTES_MAX (64u * 1024u) /* in one CONTENTS record */
-#define IMAGE_CONTENTS_MAX \
-	(16u * 1024u * 1024u) /* in one DESCRIPTION, with four bytes for each record */
-
-struct image_fd {
-	int32_t number;
-	uint32_t description; /* id */
-	uint32_t cloexec;
-	uint32_t pad;
-};
-
-enum image_lock_owner {
-	IMAGE_LOCK_PROCESS = 1,	    /* F_SETLK */
-	IMAGE_LOCK_DESCRIPTION,	    /* F_OFD_SETLK */
-	IMAGE_LOCK_DESCRIPTION_ALL, /* flock(), of the whole file */
-	IMAGE_LOCK_LEASE,	    /* F_SETLEASE */
-	IMAGE_LOCK_OWNERS,
-};
-
-/* A lock that the process before it has, or the description of one of its descriptors. */
-struct image_lock {
-	int32_t number; /* of a descriptor that came before */
-	uint32_t owner; /* enum image_lock_owner */
-	uint32_t exclusive;
-	int32_t awaited; /* the process of the source that waits for it, -1: it is not known which; 0: none */
-	uint64_t start;
-	uint64_t length; /* 0: to the end of the file */
-};
-
-enum image_owner_type {
-	IMAGE_OWNER_THREAD, /* numbers as in fcntl(2) */
-	IMAGE_OWNER_PROCESS,
-	IMAGE_OWNER_GROUP,
-	IMAGE_OWNER_TYPES,
-};
-
-/* The task that a description tells of its events by signals (F_SETOWN, F_SETSIG, O_ASYNC). */
-struct image_owner {
-	int32_t number;	 /* of a descriptor that came before */
-	uint32_t type;	 /* enum image_owner_type */
-	int32_t vpid;	 /* in the pid namespace; 0: none is told */
-	uint32_t signal; /* 0: SIGIO */
-	uint32_t async;	 /* 1: of its usual events, too (O_ASYNC) */
-	uint32_t pad;
-};
-
-struct image_credentials {
-	uint32_t uid[4], gid[4]; /* real, effective, saved, file system */
-	uint64_t inheritable, permitted, effective, bounding, ambient;
-	uint32_t securebits;
-	uint32_t no_new_privs;
-	uint32_t group_count;
-	uint32_t group[64];
-	uint32_t pad;
-};
-
-/* The general registers in the order of user_regs_struct. */
-struct image_registers {
-	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax;
-	uint64_t rip, cs, eflags, rsp, ss, fs_base, gs_base, ds, es, fs, gs;
-};
-
-struct image_thread {
-	int32_t tid; /* in the pid namespace; the first THREAD record is the leader's */
-	int32_t parent_death_signal;
-	char comm[16];
-	struct image_registers registers;
-	uint64_t blocked; /* signal mask */
-	uint64_t altstack_sp, altstack_size;
-	uint32_t altstack_flags;
-	uint32_t rseq_size, rseq_signature, rseq_flags;
-	uint64_t rseq_address;
-	uint64_t robust_list, robust_length;
-	uint64_t clear_child_tid;
-	uint64_t timer_slack_ns;
-	int32_t nice;
-	uint32_t policy, priority;
-	uint32_t sched_flags;
-	uint64_t runtime, deadline, period;
-	uint32_t ioprio;
-	uint32_t affinity_bytes;
-	uint8_t affinity[128];
-	struct image_credentials credentials;
-	uint32_t seccomp_mode;	 /* SECCOMP_MODE_* */
-	uint32_t seccomp_count;	 /* filters */
-	uint32_t seccomp_common; /* how many of those, the oldest, are the leader's oldest ones */
-	uint32_t pad;
-};
-
-/*
- * Payload of SECCOMP: this, then count instructions of eight bytes. A filter of the THREAD record before it, the
- * oldest first; those that it has in common with the leader are left out.
- */
-struct image_seccomp {
-	uint32_t flags; /* SECCOMP_FILTER_FLAG_* */
-	uint32_t count;
-};
-
 struct image_end {
 	uint64_t hash;
 };
@@ -589,16 +440,6 @@ _Static_assert(sizeof(struct image_map) == 152, "layout");
 _Static_assert(sizeof(struct image_pages) == 16, "layout");
 _Static_assert(sizeof(struct image_shared_pages) == 24, "layout");
 _Static_assert(sizeof(struct image_timer) == 64, "layout");
-_Static_assert(sizeof(struct image_description) == 64, "layout");
-_Static_assert(sizeof(struct image_contents) == 8, "layout");
-_Static_assert(sizeof(struct image_fd) == 16, "layout");
-_Static_assert(sizeof(struct image_lock) == 32, "layout");
-_Static_assert(sizeof(struct image_owner) == 24, "layout");
-_Static_assert(sizeof(struct image_watch) == 12, "layout");
-_Static_assert(sizeof(struct image_credentials) == 344, "layout");
-_Static_assert(sizeof(struct image_registers) == 216, "layout");
-_Static_assert(sizeof(struct image_thread) == 856, "layout");
-_Static_assert(sizeof(struct image_seccomp) == 8, "layout");
 
 /*
  * Whether a record of this type may have this length. Payloads with a variable tail are checked
@@ -617,16 +458,9 @@ bool image_process_ok(const struct image_process *process);
 bool image_file_ok(const struct image_file *file, uint32_t length);
 bool image_file_bytes_ok(const struct image_file_bytes *bytes, uint32_t length);
 bool image_map_ok(const struct image_map *map);
-bool image_description_ok(const struct image_description *description);
-bool image_contents_ok(const struct image_contents *contents, uint32_t length);
-bool image_fd_ok(const struct image_fd *fd);
-bool image_lock_ok(const struct image_lock *lock);
-bool image_owner_ok(const struct image_owner *owner);
 bool image_pages_ok(const struct image_pages *pages, uint32_t length);
 bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length);
 bool image_string_ok(const struct image_string_head *head, uint32_t length);
-bool image_seccomp_ok(const struct image_seccomp *seccomp, uint32_t length);
-bool image_thread_ok(const struct image_thread *thread);
 
 /* Whether the memory file has these contents. */
 bool image_file_has(const struct image_file *file, const struct image_memory *memory);

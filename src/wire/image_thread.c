@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/image_thread.h"
+
+#include <string.h>
+
+bool image_thread_ok(const struct image_thread *thread)
+{
+	if (thread->tid <= 0 || !memchr(thread->comm, 0, sizeof(thread->comm)))
+		return false;
+	if (thread->seccomp_mode > 2 || thread->seccomp_count > IMAGE_SECCOMP_MAX ||
+	    (thread->seccomp_mode == 2) != (thread->seccomp_count != 0) ||
+	    thread->seccomp_common > thread->seccomp_count)
+		return false;
+	return thread->credentials.group_count <= 64 && thread->affinity_bytes <= 128;
+}
+
+bool image_seccomp_ok(const struct image_seccomp *seccomp, uint32_t length)
+{
+	return seccomp->count && seccomp->count <= IMAGE_SECCOMP_CODE_MAX &&
+	       length == sizeof(*seccomp) + seccomp->count * 8;
+}

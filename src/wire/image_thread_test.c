@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "wire/image_thread.h"
+
+#include <string.h>
+
+#include "base/test.h"
+
+static void test_threads(void)
+{
+	struct image_thread thread = { .tid = 2 };
+
+	CHECK(image_thread_ok(&thread));
+	thread.credentials.group_count = 65;
+	CHECK(!image_thread_ok(&thread));
+	thread = (struct image_thread){ .tid = 0 };
+	CHECK(!image_thread_ok(&thread));
+	thread = (struct image_thread){ .tid = 2, .affinity_bytes = 129 };
+	CHECK(!image_thread_ok(&thread));
+	thread = (struct image_thread){ .tid = 2 };
+	memset(thread.comm, 'x', sizeof(thread.comm));
+	CHECK(!image_thread_ok(&thread)); /* no end of its name */
+}
+
+/* A thread has filters if its mode is that of filters, and those of the leader are some of them. */
+static void test_filters(void)
+{
+	struct image_thread thread = { .tid = 2, .seccomp_mode = 2 };
+	struct image_seccomp filter = { .count = 2 };
+
+	CHECK(!image_thread_ok(&thread));
+	thread.seccomp_count = thread.seccomp_common = 1;
+	CHECK(image_thread_ok(&thread));
+	thread.seccomp_common = 2;
+	CHECK(!image_thread_ok(&thread));
+	CHECK(image_seccomp_ok(&filter, sizeof(filter) + 16));
+	CHECK(!image_seccomp_ok(&filter, sizeof(filter) + 8));
+	filter.count = 0;
+	CHECK(!image_seccomp_ok(&filter, sizeof(filter)));
+	filter.count = IMAGE_SECCOMP_CODE_MAX + 1;
+	CHECK(!image_seccomp_ok(&filter, sizeof(filter) + filter.count * 8));
+}
+
+int main(void)
+{
+	TEST(test_threads);
+	TEST(test_filters);
+	return test_end();
+}
