@@ -328,22 +328,34 @@ static bool is_message(const uint8_t *piece, uint32_t length, const struct mqueu
 	return priority < OS_POSIX_QUEUE_PRIORITIES;
 }
 
-static bool whole(const struct description *description, const struct descriptions *all,
-		  const struct descriptors *descriptors)
+/* The contents of an owner: its name, and then the messages. */
+static bool is_queue_whole(const struct description *owner)
 {
-	const struct mqueue_body body = body_of(&description->image);
+	const struct mqueue_body body = body_of(&owner->image);
 	uint32_t at = 0, length = 0, count = 0;
-	const uint8_t *piece = contents_next(&description->contents, &at, &length);
+	const uint8_t *piece = contents_next(&owner->contents, &at, &length);
 
-	(void)all, (void)descriptors;
-	if (body.owner != description->image.id)
-		return !piece;
+	assert(body.owner == owner->image.id);
 	if (!piece || !is_name((const char *)piece, length))
 		return false;
-	while ((piece = contents_next(&description->contents, &at, &length)))
+	while ((piece = contents_next(&owner->contents, &at, &length)))
 		if (++count > body.messages_max || !is_message(piece, length, &body))
 			return false;
 	return true;
+}
+
+/* An owner that a process has is looked at for itself; another one is filled, too. */
+static bool whole(const struct description *description, const struct descriptions *all,
+		  const struct descriptors *descriptors)
+{
+	const struct description *owner =
+		descriptions_find(all, body_of(&description->image).owner);
+
+	(void)descriptors;
+	assert(owner); /* read_body() saw to it */
+	if (owner == description)
+		return is_queue_whole(owner);
+	return !description->contents.length && (owner->holder || is_queue_whole(owner));
 }
 
 static void name_of(const struct description *owner, char name[NAME_BYTES])

@@ -224,6 +224,12 @@ static void test_damaged(void)
 	CHECK(accepts(NAME, 0, 4));
 	CHECK_EQ(contents_append(&all->description[0].contents, "\0\0\0\0", 4), 0);
 	CHECK(!is_good(0)); /* more than it has room for */
+	/* A description without a holder is not looked at for itself, but by the next one of its queue. */
+	CHECK(add(fd, NAME) == 1 && complete() == 0 && is_good(1));
+	CHECK(accepts(NAME, 0, 4) && is_good(1));
+	CHECK(!accepts("name", 0, 4) && !is_good(1));
+	all->description[0].holder = 7;
+	CHECK(is_good(1));
 	memset(all->description[0].image.body, 0xff, 4);
 	CHECK(!kind_mqueue.read(&all->description[0].image, NULL, all, true));
 	CHECK_EQ(os_posix_queue_remove(NAME), 0);
