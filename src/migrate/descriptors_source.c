@@ -399,8 +399,8 @@ static int check_passed(struct look *look)
 		if (!passed_has(passed, description->pid, description->number) ||
 		    look->stand_in.pid != description->pid)
 			continue;
-		if (kind->join || kind->decided || kind->resume || kind->passed ||
-		    passed->descriptors.locks.count || passed->descriptors.owners.count)
+		if (kind_needs_holder(kind) || kind->passed || passed->descriptors.locks.count ||
+		    passed->descriptors.owners.count)
 			return refusal_set(
 				look->refusal, EDVSPROCSTS,
 				"a descriptor that is only in a Unix socket of the process "

@@ -154,6 +154,13 @@ struct kind {
 	const char *(*label)(const struct image_description *image, const struct files *files);
 };
 
+/* Whether a process has to have a descriptor of it on the target, for the kind acts on it there. */
+static inline bool kind_needs_holder(const struct kind *kind)
+{
+	assert(kind);
+	return kind->join || kind->decided || kind->resume;
+}
+
 extern const struct kind kind_epoll, kind_eventfd, kind_fifo, kind_file, kind_foreign,
 	kind_inet_connection, kind_inet_socket, kind_inotify, kind_kernel_file, kind_mqueue,
 	kind_pidfd, kind_pipe, kind_refused, kind_signalfd, kind_terminal, kind_terminal_master,

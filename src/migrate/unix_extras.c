@@ -86,6 +86,9 @@ static int open_again(void *ctx, uint32_t id)
 		descriptions_find(&restore->picture.tables->descriptions, id);
 
 	assert(description && !has_queue(description)); /* unix_extras_may_pass() saw to it */
+	/* All that processes will have is known by now: it is in no process, and was looked at with none. */
+	if (!description->holder && kind_needs_holder(description->kind))
+		return -ENOLINK;
 	if (description->number >= 0)
 		return os_pid_descriptor(description->pid, description->number);
 	if (description->kept < 0) {

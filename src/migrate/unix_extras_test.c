@@ -75,9 +75,29 @@ static void test_hands(void)
 	restore_end();
 }
 
+/* One that only a queue has, and of a kind that a process has to have, was looked at by nobody. */
+static void test_nobodys(void)
+{
+	static const uint32_t kinds[] = { IMAGE_DESCRIPTION_TERMINAL_MASTER,
+					  IMAGE_DESCRIPTION_EPOLL, IMAGE_DESCRIPTION_MQUEUE };
+
+	restore_begin();
+	const struct unix_queue_hands hands = unix_extras_hands(restore);
+
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct image_description image = { .id = i + 1, .kind = kinds[i] };
+
+		CHECK(descriptions_add(&restore->picture.tables->descriptions, &image,
+				       kind_of(image.kind)));
+		CHECK_EQ(hands.open(hands.ctx, i + 1), -ENOLINK);
+	}
+	restore_end();
+}
+
 int main(void)
 {
 	TEST(test_names);
 	TEST(test_hands);
+	TEST(test_nobodys);
 	return test_end();
 }
