@@ -100,6 +100,12 @@ static int open_queue(pid_t pid, int number, uint32_t access, char name[NAME_BYT
 
 static int refuse_looking(const struct description *description, int r, struct refusal *refusal)
 {
+	if (r == -E2BIG)
+		return refusal_set(refusal, EDVS2BIG,
+				   "the POSIX message queue of descriptor %d may have more than %u "
+				   "KiB in it, which is the most that can move; let them be "
+				   "received first",
+				   description->number, IMAGE_CONTENTS_MAX >> 10);
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the POSIX message queue of descriptor %d cannot be looked into: %s",
 			   description->number, strerror(-r));

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -179,6 +180,29 @@ static void test_unmade(void)
 	close(copy), close(fd);
 }
 
+/* A process that may not raise the limit has no such queue. */
+static void test_large(void)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_MSGQUEUE, &unlimited) < 0)
+		return;
+	int limit = open("/proc/sys/fs/mqueue/msgsize_max", O_WRONLY);
+	int most = open("/proc/sys/fs/mqueue/msg_max", O_WRONLY);
+
+	CHECK(write(limit, "60000", 5) == 5 && write(most, "300", 3) == 3); /* of the namespace */
+	int fd = os_posix_queue_new(NAME, 300, 60000), sent = 0;
+
+	for (int i = 0; i < 290; i++)
+		sent += os_posix_queue_send(fd, "x", 1, 0) == 0;
+	CHECK_EQ(sent, 290);
+	CHECK_EQ(add(fd, NAME), 1);
+	CHECK(is_refusal(complete(), &restore_refusal, EDVS2BIG, "received first"));
+	CHECK_EQ(os_posix_queue_remove(NAME), 0);
+	close(fd), close(limit), close(most);
+	end();
+}
+
 static void test_refused(void)
 {
 	struct sigevent none = { .sigev_notify = SIGEV_NONE };
@@ -249,6 +273,7 @@ int main(void)
 	TEST(test_carried);
 	TEST(test_removed);
 	TEST(test_unmade);
+	TEST(test_large);
 	TEST(test_refused);
 	TEST(test_damaged);
 	restore->dir = restore_proc.dir;
