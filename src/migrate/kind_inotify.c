@@ -114,25 +114,24 @@ static int by_number(const void *a, const void *b)
 	return (one->number > other->number) - (one->number < other->number);
 }
 
-/* The watches as they are now, whose files find() has added. Returns how many. */
+/* The watches as they are now, whose files find() has added. Returns how many. *watch: the one of an error. */
 static int read_watches(const struct kind_frozen *frozen, const char *info,
-			struct image_watch *found, uint32_t room)
+			struct image_watch *found, uint32_t room, struct os_inotify_watch *watch)
 {
 	assert(frozen->files);
 	struct watches_look look = { .dir = frozen->dir };
 	char path[IMAGE_PATH_MAX];
-	struct os_inotify_watch watch;
 	uint32_t count = 0;
 	int r;
 
-	while ((r = os_inotify_next(&info, &watch)) == 1) {
-		r = count == room ? -E2BIG : watches_path(&look, &watch, path);
+	while ((r = os_inotify_next(&info, watch)) == 1) {
+		r = count == room ? -E2BIG : watches_path(&look, watch, path);
 		if (r)
 			break;
 		found[count] = (struct image_watch){
-			.number = watch.number,
-			.mask = watch.mask,
-			.file = files_id_of(frozen->files, path, watch.inode),
+			.number = watch->number,
+			.mask = watch->mask,
+			.file = files_id_of(frozen->files, path, watch->inode),
 		};
 		if (!found[count++].file) {
 			r = -ESTALE;
@@ -146,10 +145,10 @@ static int read_watches(const struct kind_frozen *frozen, const char *info,
 }
 
 static int take(const struct kind_frozen *frozen, struct description *description, const char *info,
-		uint32_t *count)
+		uint32_t *count, struct os_inotify_watch *watch)
 {
 	struct image_watch *found = calloc((size_t)*count + 1, sizeof(*found));
-	int r = found ? read_watches(frozen, info, found, *count) : -ENOMEM;
+	int r = found ? read_watches(frozen, info, found, *count, watch) : -ENOMEM;
 
 	assert(r <= (int)*count);
 	*count = r < 0 ? 0 : (uint32_t)r;
@@ -167,7 +166,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 		    struct refusal *refusal)
 {
 	struct inotify_body body = body_of(&description->image);
-	const struct os_inotify_watch none = { 0 };
+	struct os_inotify_watch watch = { 0 };
 	struct procdir_text info = { 0 };
 	char name[32];
 	int fd = os_pid_descriptor(frozen->pid, description->number);
@@ -181,10 +180,10 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	if (r >= 0)
 		r = procdir_read(frozen->dir, name, &info);
 	if (r == 0)
-		r = take(frozen, description, info.text, &body.watches);
+		r = take(frozen, description, info.text, &body.watches, &watch);
 	procdir_text_free(&info);
 	memcpy(description->image.body, &body, sizeof(body));
-	return r ? refuse_watch(description->number, &none, r, refusal) : 0;
+	return r ? refuse_watch(description->number, &watch, r, refusal) : 0;
 }
 
 /* ---- target ---- */

@@ -113,6 +113,24 @@ static void test_made_anew(void)
 	end();
 }
 
+/* A file that got its name after the process was looked at: the sentence tells of that watch. */
+static void test_renamed(void)
+{
+	const struct files nothing = { 0 };
+	struct kind_frozen frozen = { .pid = getpid(), .files = &nothing };
+
+	begin();
+	CHECK_EQ(inotify_add_watch(source, folder, IN_CREATE), 1);
+	if (has_handles(seen())) {
+		frozen.dir = procdir_open(getpid());
+		CHECK(is_refusal(kind_inotify.write(&frozen, &all->description[0],
+						    &restore_refusal),
+				 &restore_refusal, EDVSPROCSTS, "watch 1)"));
+		close(frozen.dir);
+	}
+	end();
+}
+
 static void test_refused(void)
 {
 	begin();
@@ -166,6 +184,7 @@ static void test_contents(void)
 int main(void)
 {
 	TEST(test_made_anew);
+	TEST(test_renamed);
 	TEST(test_refused);
 	TEST(test_contents);
 	return test_end();
