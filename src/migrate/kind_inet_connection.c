@@ -16,6 +16,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/inet.h"
+#include "migrate/inet_connection.h"
 #include "migrate/restore.h"
 #include "os/inet.h"
 #include "os/inet_options.h"
@@ -23,60 +24,6 @@
 #include "os/open.h"
 #include "os/pid.h"
 #include "os/socket.h"
-
-#define SIZE_MAX_BYTES (64u << 20)
-
-enum connection_flag {
-	CONNECTION_V6 = 1,
-	CONNECTION_REUSES = 2,
-	CONNECTION_MOVES = 4,	/* its own address does */
-	CONNECTION_FOREIGN = 8, /* the program has set IP_FREEBIND or IP_TRANSPARENT */
-	CONNECTION_FLAGS = 15,
-};
-
-struct connection_body {
-	uint8_t own[ADDRESS_BYTES];
-	uint8_t peer[ADDRESS_BYTES];
-	uint16_t own_port, peer_port;
-	uint32_t
-		other; /* id of the description of the other end; 0: that is elsewhere, or not known yet */
-	uint32_t uid;
-	uint16_t flags;
-	uint16_t pad;
-};
-
-struct connection_rest {
-	uint32_t gid;
-	char device[OS_INET_DEVICE_BYTES];
-	struct os_inet_stream stream;
-};
-
-_Static_assert(sizeof(struct connection_body) == IMAGE_BODY_BYTES, "layout");
-_Static_assert(sizeof(struct connection_rest) == 20 + 17 * 4, "layout");
-
-static struct connection_body body_of(const struct image_description *image)
-{
-	struct connection_body body;
-
-	memcpy(&body, image->body, sizeof(body));
-	return body;
-}
-
-static struct os_inet_end end_of(const uint8_t *byte, uint16_t port)
-{
-	struct os_inet_end end = { .port = port };
-
-	memcpy(end.address.byte, byte, sizeof(end.address.byte));
-	return end;
-}
-
-/* Whether they are the two ends of one connection. */
-static bool are_ends(const struct connection_body *one, const struct connection_body *other)
-{
-	return one->own_port == other->peer_port && one->peer_port == other->own_port &&
-	       memcmp(one->own, other->peer, sizeof(one->own)) == 0 &&
-	       memcmp(one->peer, other->own, sizeof(one->peer)) == 0;
-}
 
 /* ---- source ---- */
 
@@ -126,7 +73,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 /* Both ends of a connection give the same. */
 static struct connection_body in_order(const struct description *description)
 {
-	const struct connection_body body = body_of(&description->image);
+	const struct connection_body body = inet_connection_body(&description->image);
 	struct connection_body turned = body;
 	int order = memcmp(body.own, body.peer, sizeof(body.own));
 
@@ -149,7 +96,7 @@ static int by_connection(const void *a, const void *b)
 
 static void set_other(struct description *description, uint32_t other)
 {
-	struct connection_body body = body_of(&description->image);
+	struct connection_body body = inet_connection_body(&description->image);
 
 	body.other = other;
 	memcpy(description->image.body, &body, sizeof(body));
@@ -168,10 +115,10 @@ static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal
 			end[count++] = &descriptions->description[i];
 	qsort(end, count, sizeof(struct description *), by_connection);
 	for (uint32_t i = 1; i < count; i++) {
-		const struct connection_body one = body_of(&end[i - 1]->image);
-		const struct connection_body other = body_of(&end[i]->image);
+		const struct connection_body one = inet_connection_body(&end[i - 1]->image);
+		const struct connection_body other = inet_connection_body(&end[i]->image);
 
-		if (one.other || !are_ends(&one, &other))
+		if (one.other || !inet_connection_are_ends(&one, &other))
 			continue;
 		set_other(end[i - 1], end[i]->image.id);
 		set_other(end[i], end[i - 1]->image.id);
@@ -182,14 +129,16 @@ static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal
 
 static int refuse_outside(const struct description *description, struct refusal *refusal)
 {
-	const struct connection_body body = body_of(&description->image);
+	const struct connection_body body = inet_connection_body(&description->image);
 	char own[ADDRESS_TEXT], peer[ADDRESS_TEXT];
 
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the process has a TCP connection to port %u of %s open (descriptor "
 			   "%d), whose own address %s does not move with it",
-			   body.peer_port, address_print(end_of(body.peer, 0).address, peer),
-			   description->number, address_print(end_of(body.own, 0).address, own));
+			   body.peer_port,
+			   address_print(inet_connection_end(body.peer, 0).address, peer),
+			   description->number,
+			   address_print(inet_connection_end(body.own, 0).address, own));
 }
 
 static int check(pid_t pid, const struct descriptions *descriptions,
@@ -200,7 +149,7 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 	(void)descriptions;
 	if (fd < 0)
 		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
-	const struct connection_body body = body_of(&description->image);
+	const struct connection_body body = inet_connection_body(&description->image);
 	int r = body.other || body.flags & CONNECTION_MOVES
 			? inet_options_take(fd, description->number, &description->contents,
 					    refusal)
@@ -249,7 +198,9 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 {
 	int fd = os_pid_descriptor(frozen->pid, description->number);
 
-	int r = fd < 0 ? fd : take(fd, !body_of(&description->image).other, &description->contents);
+	int r = fd < 0 ? fd
+		       : take(fd, !inet_connection_body(&description->image).other,
+			      &description->contents);
 
 	os_close(fd);
 	if (r == 0)
@@ -286,91 +237,26 @@ static void abandon(pid_t pid, const struct description *description)
 
 /* ---- target ---- */
 
-/* The bytes of one sort that are in the pieces. */
-static uint32_t count_bytes(const struct contents *contents, enum inet_piece which)
-{
-	uint32_t at = 0, length, count = 0;
-	const uint8_t *piece;
-
-	while ((piece = contents_next(contents, &at, &length)))
-		if (inet_is_piece(piece, length, which))
-			count += length - (uint32_t)sizeof(struct inet_piece_head);
-	return count;
-}
-
-static struct connection_rest rest_of(const struct description *description)
-{
-	struct connection_rest rest = { 0 };
-	bool found = inet_find_rest(&description->contents, &rest, sizeof(rest));
-
-	assert(found); /* whole() saw to it */
-	return rest;
-}
-
-/* How many of the bytes that are not acknowledged the other end has got. */
-static uint32_t count_got(const struct description *description, const struct connection_rest *rest,
-			  const struct connection_rest *other)
-{
-	uint32_t first = rest->stream.sent - count_bytes(&description->contents, INET_SENT);
-
-	return other->stream.received - first;
-}
-
 static bool read_body(const struct image_description *image, const struct files *files,
 		      const struct descriptions *before, bool complete)
 {
-	const struct connection_body body = body_of(image);
+	const struct connection_body body = inet_connection_body(image);
 	bool is_v6 = body.flags & CONNECTION_V6;
 
 	(void)files, (void)before;
 	return !(body.flags & ~CONNECTION_FLAGS) && body.own_port && body.peer_port &&
 	       body.uid != UINT32_MAX &&
 	       (body.other || body.flags & CONNECTION_MOVES || !complete) &&
-	       body.other != image->id && inet_is_of_family(is_v6, end_of(body.own, 0).address) &&
-	       inet_is_of_family(is_v6, end_of(body.peer, 0).address);
-}
-
-static bool is_sound(const struct connection_rest *rest)
-{
-	const struct os_inet_stream *stream = &rest->stream;
-
-	return rest->gid != UINT32_MAX && rest->device[sizeof(rest->device) - 1] == 0 &&
-	       stream->send_bytes <= SIZE_MAX_BYTES && stream->receive_bytes <= SIZE_MAX_BYTES &&
-	       stream->send_scale <= 14 && stream->receive_scale <= 14 && stream->chosen <= 3 &&
-	       stream->mss && stream->mss <= UINT16_MAX &&
-	       !(stream->ends & ~(uint32_t)OS_INET_ENDS);
-}
-
-/* Both ends know each other, and agree about the bytes that are on their way. */
-static bool are_pair(const struct description *description, const struct connection_rest *rest,
-		     const struct description *other)
-{
-	const struct connection_body body = body_of(&description->image);
-	const struct connection_body others_body = body_of(&other->image);
-	struct connection_rest others;
-
-	return other->image.kind == description->image.kind &&
-	       others_body.other == description->image.id && are_ends(&body, &others_body) &&
-	       inet_find_rest(&other->contents, &others, sizeof(others)) &&
-	       count_got(description, rest, &others) <=
-		       count_bytes(&description->contents, INET_SENT);
+	       body.other != image->id &&
+	       inet_is_of_family(is_v6, inet_connection_end(body.own, 0).address) &&
+	       inet_is_of_family(is_v6, inet_connection_end(body.peer, 0).address);
 }
 
 static bool whole(const struct description *description, const struct descriptions *all,
 		  const struct descriptors *descriptors)
 {
-	const uint32_t id = body_of(&description->image).other;
-	const struct description *other = descriptions_find(all, id);
-	struct connection_rest rest;
-
 	(void)descriptors;
-	if (!inet_are_pieces(&description->contents) ||
-	    !inet_find_rest(&description->contents, &rest, sizeof(rest)) || !is_sound(&rest))
-		return false;
-	if (id)
-		return other && are_pair(description, &rest, other);
-	return !(rest.stream.ends & OS_INET_GOT_END) &&
-	       rest.stream.unsent <= count_bytes(&description->contents, INET_SENT);
+	return inet_connection_is_whole(description, all);
 }
 
 static int refuse_making(const struct connection_body *body, int r, struct refusal *refusal)
@@ -380,8 +266,10 @@ static int refuse_making(const struct connection_body *body, int r, struct refus
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the target cannot make the TCP connection of the process from port %u "
 			   "of %s to port %u of %s: %s",
-			   body->own_port, address_print(end_of(body->own, 0).address, own),
-			   body->peer_port, address_print(end_of(body->peer, 0).address, peer),
+			   body->own_port,
+			   address_print(inet_connection_end(body->own, 0).address, own),
+			   body->peer_port,
+			   address_print(inet_connection_end(body->peer, 0).address, peer),
 			   strerror(-r));
 }
 
@@ -398,36 +286,12 @@ static struct os_inet_kind kind_in(const struct connection_body *body)
 
 static int fits(const struct image_description *image, struct refusal *refusal)
 {
-	const struct connection_body body = body_of(image);
+	const struct connection_body body = inet_connection_body(image);
 	const struct os_inet_kind kind = kind_in(&body);
-	const struct os_inet_end own = end_of(body.own, 0);
+	const struct os_inet_end own = inet_connection_end(body.own, 0);
 	int r = os_inet_try(&kind, &own);
 
 	return r ? refuse_making(&body, r, refusal) : 0;
-}
-
-/* NULL: the other end is elsewhere. */
-static const struct description *other_of(const struct descriptions *all,
-					  const struct description *description)
-{
-	const uint32_t id = body_of(&description->image).other;
-	const struct description *other = descriptions_find(all, id);
-
-	assert(other || !id); /* whole() saw to it */
-	return other;
-}
-
-/* How many of the bytes that are not acknowledged are taken for sent, and have got there or are sent again in time. */
-static uint32_t count_sent(const struct descriptions *all, const struct description *description)
-{
-	const struct description *other = other_of(all, description);
-	const struct connection_rest rest = rest_of(description);
-
-	if (!other)
-		return count_bytes(&description->contents, INET_SENT) - rest.stream.unsent;
-	const struct connection_rest others = rest_of(other);
-
-	return count_got(description, &rest, &others);
 }
 
 /* The room that each end gives the other one, by the numbers that both have now. */
@@ -446,7 +310,7 @@ static int give_windows(int fd, const struct connection_rest *rest, const struct
 	_Static_assert(sizeof(window) == sizeof(rest->stream.window), "layout");
 	memcpy(window, rest->stream.window, sizeof(window));
 	if (other) {
-		const struct connection_rest others = rest_of(other);
+		const struct connection_rest others = inet_connection_rest(other);
 		const struct os_inet_stream *stream = &others.stream;
 		int32_t room = (int32_t)(stream->window[RECEIVE_FROM] + stream->window[RECEIVE] -
 					 stream->received);
@@ -483,16 +347,16 @@ static int fill(int fd, const struct contents *contents, bool sending, uint32_t 
 
 static int make(int fd, const struct descriptions *all, const struct description *description)
 {
-	const struct connection_body body = body_of(&description->image);
-	const struct connection_rest rest = rest_of(description);
-	const struct description *other = other_of(all, description);
-	uint32_t received = count_bytes(&description->contents, INET_RECEIVED);
-	uint32_t sent = count_bytes(&description->contents, INET_SENT);
-	uint32_t gone = count_sent(all, description);
+	const struct connection_body body = inet_connection_body(&description->image);
+	const struct connection_rest rest = inet_connection_rest(description);
+	const struct description *other = inet_connection_other(all, description);
+	uint32_t received = inet_connection_bytes(&description->contents, INET_RECEIVED);
+	uint32_t sent = inet_connection_bytes(&description->contents, INET_SENT);
+	uint32_t gone = inet_connection_sent(all, description);
 	const struct os_inet_made made = {
 		.is_v6 = body.flags & CONNECTION_V6,
-		.own = end_of(body.own, body.own_port),
-		.peer = end_of(body.peer, body.peer_port),
+		.own = inet_connection_end(body.own, body.own_port),
+		.peer = inet_connection_end(body.peer, body.peer_port),
 		/* Of a pair, what the other end has got needs no acknowledgement any more. */
 		.sent = rest.stream.sent - sent + (other ? gone : 0),
 		.received = rest.stream.received - received,
@@ -515,8 +379,8 @@ static int make(int fd, const struct descriptions *all, const struct description
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
-	const struct connection_body body = body_of(&description->image);
-	const struct connection_rest rest = rest_of(description);
+	const struct connection_body body = inet_connection_body(&description->image);
+	const struct connection_rest rest = inet_connection_rest(description);
 	struct os_inet_kind kind = kind_in(&body);
 
 	kind.gid = rest.gid;
@@ -558,8 +422,8 @@ static int send_anew(int fd, const struct contents *contents, uint32_t sent)
 
 static int speak(int fd, const struct descriptions *all, const struct description *description)
 {
-	const struct connection_rest rest = rest_of(description);
-	const struct connection_body body = body_of(&description->image);
+	const struct connection_rest rest = inet_connection_rest(description);
+	const struct connection_body body = inet_connection_body(&description->image);
 	bool is_v6 = body.flags & CONNECTION_V6;
 	bool was_foreign = inet_has_transparent(&description->contents, is_v6);
 	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, is_v6, was_foreign) : 0;
@@ -568,7 +432,7 @@ static int speak(int fd, const struct descriptions *all, const struct descriptio
 	if (r == 0)
 		r = os_inet_repair_leave(fd, body.flags & CONNECTION_REUSES, !body.other);
 	if (r == 0)
-		r = send_anew(fd, &description->contents, count_sent(all, description));
+		r = send_anew(fd, &description->contents, inet_connection_sent(all, description));
 	return r ? r : os_inet_repair_finish(fd, &rest.stream);
 }
 
