@@ -36,8 +36,4 @@ public class Work {
 }
 P
 javac Work.java || { echo "not ok - java: not compiled"; exit 1; }
-start sh -c 'exec java -cp . Work >rounds 2>&1'
-moves
-ends
-seq "$(progress)" | cmp -s - rounds || fail "wrong: $(grep -vxE '[0-9]+' rounds | tail -n 5)"
-over
+counts java -cp . Work

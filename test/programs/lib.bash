@@ -108,6 +108,12 @@ stops() {
 	until_true 10 is_over || fail "it is stopped and still there"
 }
 
+# The rounds are numbers from 1 on, one a line; anything else is what went wrong.
+is_counted() {
+	seq "$(wc -l <"$tmp/rounds")" | cmp -s - "$tmp/rounds" ||
+		fail "wrong: $(seq "$(wc -l <"$tmp/rounds")" | diff - "$tmp/rounds" | head -n 5) $(grep -vxE '[0-9]+' "$tmp/rounds" | tail -n 5)"
+}
+
 over() {
 	timeout 30 dvs lab down >/dev/null 2>&1
 	nothing_is_left() {
@@ -133,13 +139,32 @@ repeated() { # TEXT
 	over
 }
 
-# A server and its client in one tree. The client's rounds are numbers from 1 on, one a line, each after an answer that was
-# right; anything else that it writes is what went wrong.
+# A program that writes a number for each round that was right, until it is told to end.
+counts() { # CMD...
+	start sh -c 'exec "$@" >rounds 2>&1' sh "$@"
+	moves
+	ends
+	is_counted
+	over
+}
+
+# A server and its client in one tree. The client counts its rounds, each after an answer that was right.
 served() { # SERVER CLIENT: two texts of the shell
 	start sh -c "$1 >server.out 2>&1 & $2 >>rounds 2>&1; kill \$!; wait"
 	moves
 	ends
-	seq "$(wc -l <"$tmp/rounds")" | cmp -s - "$tmp/rounds" || fail "wrong: $(grep -vxE '[0-9]+' "$tmp/rounds" | tail -n 5) $(tail -n 5 "$tmp/server.out")"
+	is_counted || fail "the server says: $(tail -n 5 "$tmp/server.out")"
+	over
+}
+
+# The client is on a node that the server, which was started, does not come to, and keeps its connections.
+served_from_afar() { # CLIENT CMD...
+	timeout 100 dvs lab exec 2 -- "$@" >>rounds 2>&1 &
+	moves
+	touch end
+	wait
+	stops
+	is_counted
 	over
 }
 http_load="python3 $here/http_load.py"

@@ -4,14 +4,6 @@
 #
 # nginx with two workers under load.
 . "$(dirname "$0")/lib.bash"
-needs nginx
-cat >nginx.conf <<P
-daemon off; worker_processes 2; pid $tmp/nginx.pid; error_log $tmp/nginx.log; user root;
-events { worker_connections 100; }
-http {
-	access_log off; keepalive_requests 1000000;
-	client_body_temp_path $tmp/body; proxy_temp_path $tmp/proxy; fastcgi_temp_path $tmp/fast; uwsgi_temp_path $tmp/uwsgi; scgi_temp_path $tmp/scgi;
-	server { listen 127.0.0.1:7010; location / { return 200 \$request_uri; } }
-}
-P
+. "$here/nginx.bash"
+configure 127.0.0.1:7010
 served "nginx -c $tmp/nginx.conf" "$http_load 7010"

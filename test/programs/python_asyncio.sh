@@ -33,8 +33,4 @@ async def main():
     server.close()
 asyncio.run(main())
 P
-start sh -c 'exec python3 work.py >rounds 2>&1'
-moves
-ends
-seq "$(progress)" | cmp -s - rounds || fail "wrong: $(grep -vxE "[0-9]+" rounds | tail -n 5)"
-over
+counts python3 work.py

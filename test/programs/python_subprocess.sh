@@ -15,8 +15,4 @@ while not os.path.exists("end"):
     assert done.stdout == b"b" * n
     print(n, flush=True)
 P
-start sh -c 'exec python3 work.py >rounds 2>&1'
-moves
-ends
-seq "$(progress)" | cmp -s - rounds || fail "wrong: $(grep -vxE "[0-9]+" rounds | tail -n 5)"
-over
+counts python3 work.py

@@ -20,8 +20,4 @@ until File.exist?("end")
   sleep 0.001
 end
 P
-start sh -c 'exec ruby work.rb >rounds 2>&1'
-moves
-ends
-seq "$(progress)" | cmp -s - rounds || fail "wrong: $(grep -vxE '[0-9]+' rounds | tail -n 5)"
-over
+counts ruby work.rb

@@ -11,6 +11,6 @@ tmux -S $tmp/socket capture-pane -p >screen
 tmux -S $tmp/socket kill-server; sleep 0.5"
 moves
 ends
-seq "$(progress)" | cmp -s - rounds || fail "the shell inside missed steps"
+is_counted || fail "the shell inside missed steps"
 grep -qx "line $(progress)" screen || fail "the screen ends with: $(grep . screen | tail -n 2)"
 over
