@@ -17,7 +17,7 @@
 static int to_process[2], to_thread[2], to_group[2], plain[2];
 static int watched, leased, stop[2];
 static pid_t thread_id;
-static char file[64];
+static char file[] = "/tmp/dvs-victim-leased-XXXXXX";
 static volatile sig_atomic_t got[65], of[65];
 
 static void on_signal(int signal, siginfo_t *info, void *unused)
@@ -81,8 +81,7 @@ static void build(void)
 	own(to_thread[0], F_OWNER_TID, thread_id, SIGRTMIN + 1);
 	own(to_group[0], F_OWNER_PGRP, getpgrp(), 0);
 	VICTIM_CHECK(fcntl(plain[0], F_SETOWN, getpid()) == 0);
-	snprintf(file, sizeof(file), "/tmp/dvs-victim-leased-%d", getpid());
-	close(open(file, O_CREAT | O_WRONLY, 0600));
+	VICTIM_CHECK(close(mkstemp(file)) == 0);
 	watched = inotify_init1(IN_NONBLOCK);
 	VICTIM_CHECK(inotify_add_watch(watched, file, IN_ATTRIB) == 1);
 	own(watched, F_OWNER_PID, getpid(), SIGRTMIN + 3);

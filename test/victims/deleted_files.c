@@ -78,7 +78,7 @@ static int replaced(void)
 int main(void)
 {
 	unsigned moves = 0;
-	char name[64], text[4] = "";
+	char folder[] = "/tmp/dvs-victim-named-XXXXXX", name[64], text[4] = "";
 
 	victim_begin();
 	begin_file(&file[0], "/tmp");
@@ -96,11 +96,12 @@ int main(void)
 		VICTIM_CHECK(lseek(empty, 0, SEEK_END) == 0);
 	}
 	/* It can be given a name still, as nobody has done so yet. */
-	snprintf(name, sizeof(name), "/tmp/dvs-victim-named-%d", getpid());
+	VICTIM_CHECK(mkdtemp(folder));
+	snprintf(name, sizeof(name), "%s/named", folder);
 	char link[64];
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", nameless);
 	VICTIM_CHECK(linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 &&
-		     unlink(name) == 0);
+		     unlink(name) == 0 && rmdir(folder) == 0);
 	return victim_end();
 }

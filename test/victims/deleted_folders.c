@@ -19,14 +19,13 @@ static void read_cwd(char *link, size_t size)
 
 static void build(void)
 {
-	char work[64], other[80], above[80], below[96];
+	char work[] = "/tmp/dvs-victim-folders-XXXXXX", other[80], above[80], below[96];
 
-	snprintf(work, sizeof(work), "/tmp/dvs-victim-folders-%d", getpid());
+	VICTIM_CHECK(mkdtemp(work) && chmod(work, 0750) == 0);
 	snprintf(other, sizeof(other), "%s-other", work);
 	snprintf(above, sizeof(above), "%s-above", work);
 	snprintf(below, sizeof(below), "%s/below", above);
-	VICTIM_CHECK(mkdir(work, 0750) == 0 && mkdir(other, 0700) == 0 && mkdir(above, 0700) == 0 &&
-		     mkdir(below, 0711) == 0);
+	VICTIM_CHECK(mkdir(other, 0700) == 0 && mkdir(above, 0700) == 0 && mkdir(below, 0711) == 0);
 	own = open(work, O_RDONLY | O_DIRECTORY);
 	opened = open(other, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	nested = open(below, O_RDONLY | O_DIRECTORY);

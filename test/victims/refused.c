@@ -37,6 +37,7 @@ static int live(void)
 		check_log();
 	if (is_deep)
 		remove_long_path();
+	remove_own_name();
 	if (semaphores >= 0)
 		semctl(semaphores, 0, IPC_RMID);
 	return victim_end();

@@ -25,6 +25,24 @@ static int live(void);
 			_exit(77); \
 	} while (0)
 
+/* A free name in a folder that no other victim has; both go when the victim ends. */
+static char own_folder[] = "/tmp/dvs-victim-refused-XXXXXX", own_name[48];
+
+static const char *make_own_name(void)
+{
+	NEED(mkdtemp(own_folder));
+	snprintf(own_name, sizeof(own_name), "%s/name", own_folder);
+	return own_name;
+}
+
+static void remove_own_name(void)
+{
+	if (!own_name[0])
+		return;
+	unlink(own_name);
+	VICTIM_CHECK(rmdir(own_folder) == 0);
+}
+
 static int restricted(void)
 {
 	uint64_t rules = 1 << 2; /* LANDLOCK_ACCESS_FS_READ_FILE */

@@ -286,11 +286,9 @@ static void pipes(void)
 
 static void fifo(void)
 {
-	char name[64];
+	const char *name = make_own_name();
 	int ends[2];
 
-	snprintf(name, sizeof(name), "/tmp/dvs-victim-fifo-%d", getpid());
-	unlink(name);
 	NEED(mkfifo(name, 0600) == 0 && (ends[0] = open(name, O_RDONLY | O_NONBLOCK)) >= 0 &&
 	     (ends[1] = open(name, O_WRONLY)) >= 0);
 	leave_reader(ends);

@@ -88,10 +88,10 @@ static void record_lock(void)
 /* The one that holds it has not given it up yet. */
 static void lease(void)
 {
-	char name[] = "/tmp/dvs-victim-lease-XXXXXX";
+	const char *name = make_own_name();
 
 	signal(SIGIO, SIG_IGN);
-	NEED(close(mkstemp(name)) == 0 && fcntl(open(name, O_RDONLY), F_SETLEASE, F_RDLCK) == 0 &&
+	NEED(fcntl(open(name, O_RDONLY | O_CREAT, 0600), F_SETLEASE, F_RDLCK) == 0 &&
 	     open(name, O_WRONLY | O_NONBLOCK) < 0);
 }
 
@@ -111,12 +111,9 @@ static void message_queue(void)
 /* The file lives under a second name only, which is in another folder. */
 static void renamed_by_links(void)
 {
-	char name[] = "/tmp/dvs-victim-linked-XXXXXX", folder[] = "/tmp/dvs-victim-folder-XXXXXX";
-	char second[64];
+	char name[] = "/tmp/dvs-victim-linked-XXXXXX";
 
-	NEED(mkstemp(name) >= 0 && mkdtemp(folder));
-	snprintf(second, sizeof(second), "%s/second", folder);
-	NEED(link(name, second) == 0 && unlink(name) == 0);
+	NEED(mkstemp(name) >= 0 && link(name, make_own_name()) == 0 && unlink(name) == 0);
 }
 
 static bool is_deep;
@@ -127,7 +124,7 @@ static bool go_deep(char name[201])
 {
 	memset(name, 'n', 200);
 	name[200] = 0;
-	if (chdir("/tmp"))
+	if (chdir(own_folder))
 		return false;
 	for (int depth = 0; depth < DEPTH; depth++) {
 		mkdir(name, 0700);
@@ -141,7 +138,7 @@ static void long_path(void)
 {
 	char name[201];
 
-	NEED(go_deep(name));
+	NEED(make_own_name() && go_deep(name));
 	is_deep = true;
 	NEED(open("file", O_CREAT | O_RDWR, 0600) >= 0);
 	NEED(chdir("/") == 0);

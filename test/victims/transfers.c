@@ -38,14 +38,13 @@ static void *copy(void *unused)
 int main(void)
 {
 	static char bytes[BYTES];
-	char path[2][40];
+	char path[2][40] = { "/tmp/dvs-victim-transfers-XXXXXX",
+			     "/tmp/dvs-victim-transfers-XXXXXX" };
 	pthread_t thread[2];
 
 	victim_begin();
-	for (int i = 0; i < 2; i++)
-		snprintf(path[i], sizeof(path[i]), "/tmp/dvs-transfers-%d.%d", (int)getpid(), i);
-	from = open(path[0], O_CREAT | O_RDWR | O_TRUNC, 0600);
-	to = open(path[1], O_CREAT | O_RDWR | O_TRUNC, 0600);
+	from = mkstemp(path[0]);
+	to = mkstemp(path[1]);
 	VICTIM_CHECK(from >= 0 && to >= 0 && ftruncate(from, BYTES) == 0);
 	VICTIM_CHECK(sendfile(to, from, &(off_t){ 0 }, BYTES) == BYTES);
 	pthread_create(&thread[0], NULL, draw, bytes);

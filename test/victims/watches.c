@@ -5,11 +5,10 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 
 #include "victims/victim.h"
 
-static char folder[64], file[128], other[128];
+static char folder[] = "/tmp/dvs-victim-watches-XXXXXX", file[64], other[64];
 static int events, awaited, epoll;
 static int watch_folder, watch_file;
 static uint32_t told, over;
@@ -54,10 +53,9 @@ static void build(void)
 {
 	struct epoll_event wanted = { .events = EPOLLIN, .data.u64 = 7 };
 
-	snprintf(folder, sizeof(folder), "/tmp/dvs-victim-watches-%d", getpid());
+	VICTIM_CHECK(mkdtemp(folder));
 	snprintf(file, sizeof(file), "%s/file", folder);
 	snprintf(other, sizeof(other), "%s/other", folder);
-	VICTIM_CHECK(mkdir(folder, 0700) == 0);
 	touch(file);
 	events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	awaited = inotify_init1(0);
