@@ -39,6 +39,10 @@ static void test_words(void)
 	CHECK(rig_said("committed"));
 	CHECK_EQ(rig_run(verb_drain, "1", "--dry-run", NULL), DONE);
 	CHECK_EQ(rig->request[0].head.flags, CTL_FLAG_DRY_RUN);
+	CHECK_EQ(rig_run(verb_drain, "1", "--carry-files", NULL), DONE);
+	CHECK_EQ(rig->request[0].head.flags, CTL_FLAG_CARRY);
+	CHECK_EQ(rig_run(verb_drain, "1", "--dry-run", "--carry-files", NULL), DONE);
+	CHECK_EQ(rig->request[0].head.flags, CTL_FLAG_DRY_RUN | CTL_FLAG_CARRY);
 }
 
 static void test_one_stays(void)

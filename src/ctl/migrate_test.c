@@ -55,7 +55,11 @@ static void test_request(void)
 	CHECK_EQ(rig_run(verb_migrate, "2", "20", "1", "--dry-run", NULL), DONE);
 	CHECK_EQ(HEAD.flags, CTL_FLAG_DRY_RUN);
 	CHECK(rig_said("endpoint 20 (p) can move from node 0 to node 1"));
+	CHECK_EQ(rig_run(verb_migrate, "2", "20", "1", "--dry-run", "--carry-files", NULL), DONE);
+	CHECK_EQ(HEAD.flags, CTL_FLAG_DRY_RUN | CTL_FLAG_CARRY);
 	row.dry_run = 0;
+	CHECK_EQ(rig_run(verb_migrate, "2", "20", "1", "--carry-files", NULL), DONE);
+	CHECK_EQ(HEAD.flags, CTL_FLAG_CARRY);
 	row.to = 0;
 	CHECK_EQ(rig_run(verb_migrate, "2", "20", "0", NULL), DONE);
 	CHECK(rig_said("endpoint 20 (p) is on node 0 already"));
