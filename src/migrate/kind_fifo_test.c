@@ -12,72 +12,31 @@
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/found_test.h"
 #include "migrate/restore_test.h"
-#include "os/inode.h"
 #include "os/open.h"
-#include "os/procdir.h"
 
 static char folder[] = "/tmp/dvs-kind-fifo-XXXXXX", path[64];
 static struct descriptions *all;
-static int proc;
+static struct found found;
 
 static int add(int fd)
 {
-	struct image_description image = { .kind = IMAGE_DESCRIPTION_FIFO,
-					   .id = all->count + 1,
-					   .flags = (uint32_t)fcntl(fd, F_GETFL) };
-	struct os_status status;
-	char entry[32];
-
-	snprintf(entry, sizeof(entry), "fd/%d", fd);
-	CHECK_EQ(os_status(fd, &status), 0);
-	const struct kind_seen seen = { .pid = getpid(),
-					.dir = proc,
-					.number = fd,
-					.entry = entry,
-					.link = path,
-					.status = &status,
-					.info = "",
-					.files = &restore->picture.tables->files };
-	int r = kind_fifo.find(&seen, &image, &restore_refusal);
-	struct description *description = descriptions_add(all, &image, kind_of(image.kind));
-
-	description->pid = getpid();
-	description->number = fd;
-	description->inode = status.inode;
-	description->device = status.device;
-	return r;
-}
-
-static int complete(void)
-{
-	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = all };
-	int r = 0;
-
-	for (uint32_t i = 0; i < all->count && r == 0; i++) {
-		struct description *one = &all->description[i];
-
-		r = kind_fifo.check(getpid(), all, one, &restore_refusal);
-		if (r == 0)
-			r = kind_fifo.write(&frozen, one, &restore_refusal);
-		if (r == 0)
-			CHECK(kind_fifo.read(&one->image, &restore->picture.tables->files, all,
-					     true));
-	}
-	return r;
+	return found_add(&found, IMAGE_DESCRIPTION_FIFO, fd, path);
 }
 
 static void begin(void)
 {
 	restore_begin();
 	all = &restore->picture.tables->descriptions;
-	proc = procdir_open(getpid());
+	found = (struct found){ .all = all,
+				.files = &restore->picture.tables->files,
+				.refusal = &restore_refusal };
 	CHECK_EQ(mkfifo(path, 0600), 0);
 }
 
 static void end(void)
 {
-	close(proc);
 	unlink(path);
 	restore_end();
 }
@@ -104,7 +63,7 @@ static void test_elsewhere(void)
 
 	CHECK(add(reader) == 1 && add(writer) == 1);
 	CHECK_EQ(write(writer, "hello", 5), 5);
-	CHECK_EQ(complete(), 0);
+	CHECK_EQ(found_complete(&found), 0);
 	restore->same_machine = false;
 	CHECK(is_refusal(open_end(1), &restore_refusal, EDVSPROCSTS, "in use on the target"));
 	descriptions_let_go(all);
@@ -129,16 +88,17 @@ static void test_alone(void)
 	begin();
 	int reader = open(path, O_RDONLY | O_NONBLOCK);
 
-	CHECK(add(reader) == 1 && complete() == 0);
+	CHECK(add(reader) == 1 && found_complete(&found) == 0);
 	int there = open_end(1);
 
 	CHECK_EQ(told(there), 0);
 	close(there);
 	int writer = open(path, O_WRONLY);
 
-	CHECK(is_refusal(complete(), &restore_refusal, EDVSPROCSTS, "to another process"));
+	CHECK(is_refusal(found_complete(&found), &restore_refusal, EDVSPROCSTS,
+			 "to another process"));
 	close(writer);
-	CHECK_EQ(complete(), 0);
+	CHECK_EQ(found_complete(&found), 0);
 	there = open_end(1);
 	CHECK_EQ(told(there), POLLHUP);
 	close(there);
@@ -153,7 +113,7 @@ static void test_read(void)
 	begin();
 	int both = open(path, O_RDWR);
 
-	CHECK(add(both) == 1 && complete() == 0);
+	CHECK(add(both) == 1 && found_complete(&found) == 0);
 	for (int field = 0; field < 3; field++) { /* no such file, owner, room */
 		bad = all->description[0].image;
 		memset(bad.body + 4 * field, 0xff, 4);

@@ -9,41 +9,26 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "migrate/found_test.h"
 #include "migrate/restore.h"
-#include "os/inode.h"
-#include "os/procdir.h"
 #include "os/socket.h"
 
-static int find(int fd, const char *link, struct image_description *image)
+static struct descriptions all;
+static struct refusal refusal;
+
+static int find(int fd, const char *link)
 {
-	struct refusal refusal = REFUSAL_NONE;
-	struct os_status status;
-	char entry[32];
-	int dir = procdir_open(getpid());
+	const struct found found = { .all = &all, .refusal = &refusal, .info = "pos:\t4\n" };
 
-	snprintf(entry, sizeof(entry), "fd/%d", fd);
-	*image = (struct image_description){ .id = 1,
-					     .kind = IMAGE_DESCRIPTION_KERNEL_FILE,
-					     .flags = (uint32_t)fcntl(fd, F_GETFL) };
-	CHECK_EQ(os_status(fd, &status), 0);
-	const struct kind_seen seen = { .pid = getpid(),
-					.dir = dir,
-					.number = fd,
-					.entry = entry,
-					.link = link,
-					.status = &status,
-					.info = "pos:\t4\n" };
-	int r = kind_kernel_file.find(&seen, image, &refusal);
-
-	close(dir);
-	return r;
+	descriptions_free(&all);
+	refusal = REFUSAL_NONE;
+	return found_add(&found, IMAGE_DESCRIPTION_KERNEL_FILE, fd, link);
 }
 
 static int find_by_name(const char *name, int flags)
 {
-	struct image_description image;
 	int fd = open(name, flags | O_CLOEXEC);
-	int r = fd < 0 ? -1 : find(fd, name, &image);
+	int r = fd < 0 ? -1 : find(fd, name);
 
 	os_close(fd);
 	return r;
@@ -92,21 +77,19 @@ static void test_names(void)
 static void test_opened(void)
 {
 	struct restore *restore = calloc(1, sizeof(*restore));
-	struct description description = { .pid = getpid() };
-	struct refusal refusal = REFUSAL_NONE;
 	char had[16] = "", got[16] = "";
 	int fd = open("/proc/version", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	restore->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	restore->picture.process.opener.effective = UINT64_MAX >> 23; /* all that there are */
-	description.number = fd;
-	CHECK_EQ(find(fd, "/proc/version", &description.image), 1);
+	CHECK_OR_RETURN(find(fd, "/proc/version") == 1);
+	struct description *description = &all.description[0];
 	const struct kind_frozen frozen = { .pid = getpid() };
 
-	CHECK_EQ(kind_kernel_file.write(&frozen, &description, &refusal), 0);
-	CHECK(kind_kernel_file.read(&description.image, NULL, NULL, true));
-	CHECK(kind_kernel_file.whole(&description, NULL, NULL));
-	int opened = kind_kernel_file.open(restore, &description, &refusal);
+	CHECK_EQ(kind_kernel_file.write(&frozen, description, &refusal), 0);
+	CHECK(kind_kernel_file.read(&description->image, NULL, NULL, true));
+	CHECK(kind_kernel_file.whole(description, NULL, NULL));
+	int opened = kind_kernel_file.open(restore, description, &refusal);
 
 	if (geteuid() == 0 && opened < 0)
 		printf("  %s\n", refusal.reason);
@@ -118,7 +101,7 @@ static void test_opened(void)
 	os_close(opened);
 	close(fd);
 	close(restore->root);
-	contents_free(&description.contents);
+	descriptions_free(&all);
 	free(restore);
 }
 

@@ -14,8 +14,8 @@
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/found_test.h"
 #include "migrate/restore_test.h"
-#include "os/inode.h"
 #include "os/posix_queue.h"
 #include "os/procdir.h"
 #include "os/socket.h"
@@ -24,53 +24,18 @@
 #define BYTES 16
 
 static struct descriptions *all;
-static int proc;
+static struct found found;
 
 /* 1: found. */
 static int add(int fd, const char *link)
 {
-	struct image_description image = { .kind = IMAGE_DESCRIPTION_MQUEUE,
-					   .id = all->count + 1,
-					   .flags = (uint32_t)fcntl(fd, F_GETFL) };
-	struct os_status status;
-	char entry[32];
-
-	snprintf(entry, sizeof(entry), "fd/%d", fd);
-	CHECK_EQ(os_status(fd, &status), 0);
-	const struct kind_seen seen = { .pid = getpid(),
-					.dir = proc,
-					.number = fd,
-					.entry = entry,
-					.link = link,
-					.status = &status,
-					.info = "" };
-	int r = kind_mqueue.find(&seen, &image, &restore_refusal);
-
-	if (r != 1)
-		return r;
-	struct description *description = descriptions_add(all, &image, kind_of(image.kind));
-
-	description->pid = getpid();
-	description->number = fd;
-	description->inode = status.inode;
-	description->device = status.device;
-	return r;
+	return found_add(&found, IMAGE_DESCRIPTION_MQUEUE, fd, link);
 }
 
 static int complete(void)
 {
-	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = all };
-	int r = 0;
-
 	refusal_clear(&restore_refusal);
-	for (uint32_t i = 0; i < all->count && r == 0; i++) {
-		struct description *one = &all->description[i];
-
-		r = kind_mqueue.check(getpid(), all, one, &restore_refusal);
-		if (r == 0)
-			r = kind_mqueue.write(&frozen, one, &restore_refusal);
-	}
-	return r;
+	return found_complete(&found);
 }
 
 static bool is_good(uint32_t index)
@@ -269,15 +234,16 @@ int main(void)
 	}
 	restore_begin();
 	all = &restore->picture.tables->descriptions;
-	proc = restore->dir = procdir_open(getpid());
+	found = (struct found){ .all = all, .refusal = &restore_refusal };
+	restore->dir = procdir_open(getpid());
 	TEST(test_carried);
 	TEST(test_removed);
 	TEST(test_unmade);
 	TEST(test_large);
 	TEST(test_refused);
 	TEST(test_damaged);
+	close(restore->dir);
 	restore->dir = restore_proc.dir;
-	close(proc);
 	restore_end();
 	return test_end();
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pipes of this very process, read as those of another and made anew. */
 #include "base/test.h"
+#include "migrate/found_test.h"
 #include "migrate/kind.h"
 #include "migrate/restore.h"
-#include "os/inode.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +21,7 @@ struct both {
 	int end[2];
 	struct restore *restore; /* its picture has the descriptions */
 	struct refusal refusal;
+	struct found found;
 };
 
 static struct description *end_of(const struct both *both, int which)
@@ -30,32 +31,14 @@ static struct description *end_of(const struct both *both, int which)
 
 static int add_end(struct both *both, int fd)
 {
-	struct descriptions *descriptions = &both->restore->picture.tables->descriptions;
-	struct image_description image = { .kind = IMAGE_DESCRIPTION_PIPE,
-					   .id = descriptions->count + 1,
-					   .flags = (uint32_t)fcntl(fd, F_GETFL) };
-	struct os_status status;
-	char link[40] = "";
-
-	CHECK_EQ(os_status(fd, &status), 0);
-	snprintf(link, sizeof(link), "pipe:[%llu]", (unsigned long long)status.inode);
-	const struct kind_seen seen = {
-		.pid = getpid(), .number = fd, .link = link, .status = &status
-	};
-	int result = kind_pipe.find(&seen, &image, &both->refusal);
-	struct description *description =
-		descriptions_add(descriptions, &image, kind_of(image.kind));
-
-	description->pid = getpid();
-	description->number = fd;
-	description->inode = status.inode;
-	return result;
+	return found_add(&both->found, IMAGE_DESCRIPTION_PIPE, fd, "pipe:[1]");
 }
 
 static void begin(struct both *both, int flags)
 {
 	*both = (struct both){ .restore = calloc(1, sizeof(*both->restore)) };
 	both->restore->picture.tables = &made_tables;
+	both->found = (struct found){ .all = &made_tables.descriptions, .refusal = &both->refusal };
 	CHECK_EQ(pipe2(both->end, flags), 0);
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(add_end(both, both->end[i]), 1);
@@ -67,27 +50,6 @@ static void end(struct both *both)
 	free(both->restore);
 	close(both->end[0]);
 	close(both->end[1]);
-}
-
-/* Completes the descriptions that the source sends; 0 or a refusal. */
-static int complete(struct both *both)
-{
-	const struct descriptions *descriptions = &both->restore->picture.tables->descriptions;
-	int result = 0;
-
-	for (int i = 0; i < 2 && result == 0; i++) {
-		result = kind_pipe.check(getpid(), descriptions, end_of(both, i), &both->refusal);
-		if (result == 0) /* in an offer */
-			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptions, false));
-		if (result == 0)
-			result = kind_pipe.write(&(struct kind_frozen){ .pid = getpid(),
-									.descriptions =
-										descriptions },
-						 end_of(both, i), &both->refusal);
-		if (result == 0)
-			CHECK(kind_pipe.read(&end_of(both, i)->image, NULL, descriptions, true));
-	}
-	return result;
 }
 
 /* Both ends of the pipe that the target makes. */
@@ -120,7 +82,7 @@ static void test_stream(void)
 	CHECK_EQ(write(both.end[1], sent, sizeof(sent)), sizeof(sent));
 	descriptions_clear(&both.restore->picture.tables->descriptions);
 	CHECK(add_end(&both, both.end[0]) == 1 && add_end(&both, both.end[1]) == 1);
-	CHECK_EQ(complete(&both), 0);
+	CHECK_EQ(found_complete(&both.found), 0);
 	open_both(&both, opened);
 	CHECK_EQ(fcntl(opened[0], F_GETPIPE_SZ), 128 * KIB);
 	CHECK_EQ(fcntl(opened[0], F_GETFL), O_RDONLY | O_NONBLOCK);
@@ -149,7 +111,7 @@ static void test_packets(void)
 	begin(&both, O_DIRECT | O_NONBLOCK);
 	for (int i = 0; i < 4; i++)
 		CHECK_EQ(write(both.end[1], bytes, (size_t)lengths[i]), lengths[i]);
-	CHECK_EQ(complete(&both), 0);
+	CHECK_EQ(found_complete(&both.found), 0);
 	open_both(&both, opened);
 	CHECK(fcntl(opened[1], F_GETFL) & O_DIRECT);
 	const int readers[] = { both.end[0], opened[0] };
@@ -172,7 +134,7 @@ static void test_many_packets(void)
 	begin(&both, O_DIRECT | O_NONBLOCK);
 	while (write(both.end[1], "x", 1) == 1)
 		count++;
-	CHECK_EQ(complete(&both), 0);
+	CHECK_EQ(found_complete(&both.found), 0);
 	open_both(&both, opened);
 	CHECK(write(opened[1], "x", 1) < 0);
 	while (read(opened[0], &byte, 1) == 1)
@@ -191,11 +153,11 @@ static void test_refused(void)
 	CHECK(write(both.end[1], "a", 1) == 1 && write(both.end[1], "b", 1) == 1);
 	CHECK_EQ(fcntl(both.end[1], F_SETFL, 0), 0);
 	end_of(&both, 1)->image.flags = O_WRONLY;
-	CHECK(complete(&both) < 0 && strstr(both.refusal.reason, "packets"));
+	CHECK(found_complete(&both.found) < 0 && strstr(both.refusal.reason, "packets"));
 	end(&both);
 	begin(&both, 0); /* only one end is the process's */
 	both.restore->picture.tables->descriptions.count = 1;
-	CHECK(complete(&both) < 0 && strstr(both.refusal.reason, "another process"));
+	CHECK(found_complete(&both.found) < 0 && strstr(both.refusal.reason, "another process"));
 	end(&both);
 }
 
@@ -231,7 +193,7 @@ static void test_bad_body(void)
 	struct both both;
 
 	begin(&both, 0);
-	CHECK_EQ(complete(&both), 0);
+	CHECK_EQ(found_complete(&both.found), 0);
 	const struct descriptions *descriptions = &both.restore->picture.tables->descriptions;
 	struct image_description good = end_of(&both, 1)->image, bad = good;
 	const uint32_t stranger = 77;

@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "migrate/found_test.h"
 #include "migrate/restore_terminal.h"
-#include "os/inode.h"
-#include "os/procdir.h"
 #include "os/socket.h"
 
 enum {
@@ -38,31 +37,11 @@ static const struct kind *row_of(int which)
 
 static int add(int which, int fd)
 {
-	struct image_description image = {
-		.kind = which == MASTER ? IMAGE_DESCRIPTION_TERMINAL_MASTER
-					: IMAGE_DESCRIPTION_TERMINAL,
-		.id = tables.descriptions.count + 1,
-		.flags = (uint32_t)fcntl(fd, F_GETFL),
-	};
-	struct os_status status;
-	int dir = procdir_open(getpid());
+	const struct found found = { .all = &tables.descriptions, .refusal = &refusal };
 
-	CHECK_EQ(os_status(fd, &status), 0);
-	const struct kind_seen seen = { .pid = getpid(),
-					.dir = dir,
-					.number = fd,
-					.link = which == MASTER ? "/dev/ptmx" : "/dev/pts/N",
-					.status = &status };
-	int r = row_of(which)->find(&seen, &image, &refusal);
-	struct description *description =
-		r == 1 ? descriptions_add(&tables.descriptions, &image, kind_of(image.kind)) : NULL;
-
-	close(dir);
-	if (!description)
-		return r;
-	description->pid = getpid();
-	description->number = fd;
-	return r;
+	return which == MASTER
+		       ? found_add(&found, IMAGE_DESCRIPTION_TERMINAL_MASTER, fd, "/dev/ptmx")
+		       : found_add(&found, IMAGE_DESCRIPTION_TERMINAL, fd, "/dev/pts/N");
 }
 
 static void begin(void)
