@@ -5,26 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/found_test.h"
 #include "migrate/made_proc_test.h"
 #include "migrate/restore_test.h"
 #include "os/unix_pair.h"
 
 #define NOBODY 65534
+#define LINK   "socket:[1]"
 
 static struct descriptions all;
 static struct refusal why;
+static const struct found found = { .all = &all, .refusal = &why };
 
 static int find(pid_t pid, int fd, struct image_description *image)
 {
-	const struct kind_seen seen = {
-		.pid = pid, .number = fd, .link = "socket:[1]", .info = ""
-	};
+	const struct kind_seen seen = { .pid = pid, .number = fd, .link = LINK, .info = "" };
 
 	why = REFUSAL_NONE;
 	*image = (struct image_description){ .kind = IMAGE_DESCRIPTION_UNIX_STREAM };
@@ -34,16 +34,7 @@ static int find(pid_t pid, int fd, struct image_description *image)
 /* A description of the table, by its id. */
 static void add(int fd)
 {
-	struct image_description image;
-	struct stat status;
-
-	CHECK_EQ(find(getpid(), fd, &image), 1);
-	image.id = all.count + 1;
-	struct description *description = descriptions_add(&all, &image, kind_of(image.kind));
-
-	CHECK_EQ(fstat(fd, &status), 0);
-	description->number = fd;
-	description->inode = status.st_ino;
+	CHECK_EQ(found_add(&found, IMAGE_DESCRIPTION_UNIX_STREAM, fd, LINK), 1);
 }
 
 static int check_one(uint32_t id)
@@ -127,23 +118,6 @@ static void test_refused(void)
 	close(pair[0]);
 }
 
-/* An end of messages, as its row finds it. */
-static void add_messages(int fd)
-{
-	struct image_description image = { .kind = IMAGE_DESCRIPTION_UNIX_MESSAGES,
-					   .id = all.count + 1 };
-	const struct kind_seen seen = { getpid(), .number = fd, .link = "socket:[1]", .info = "" };
-	struct stat status;
-
-	CHECK_EQ(kind_unix_messages.find(&seen, &image, &why), 1);
-	struct description *description = descriptions_add(&all, &image, kind_of(image.kind));
-
-	CHECK_EQ(fstat(fd, &status), 0);
-	description->pid = getpid();
-	description->number = fd;
-	description->inode = status.st_ino;
-}
-
 static void test_messages(void)
 {
 	const struct kind *kind = &kind_unix_messages;
@@ -153,10 +127,10 @@ static void test_messages(void)
 	why = REFUSAL_NONE;
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, other), 0);
-	add_messages(pair[0]);
-	add_messages(other[0]);
-	add_messages(pair[1]);
-	add_messages(other[1]);
+	const int ends[] = { pair[0], other[0], pair[1], other[1] };
+
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(found_add(&found, IMAGE_DESCRIPTION_UNIX_MESSAGES, ends[i], LINK), 1);
 	CHECK(send(pair[0], "ab", 2, 0) == 2 && send(pair[0], "", 0, 0) == 0);
 	for (uint32_t id = 1; id <= 4; id++)
 		CHECK_EQ(kind->check(getpid(), &all, &all.description[id - 1], &why), 0);
@@ -189,15 +163,6 @@ static void test_messages(void)
 	}
 }
 
-static int find_connection(int fd, struct image_description *image)
-{
-	const struct kind_seen seen = { getpid(), .number = fd, .link = "socket:[1]", .info = "" };
-
-	*image = (struct image_description){ .kind = IMAGE_DESCRIPTION_UNIX_CONNECTION,
-					     .id = all.count + 1 };
-	return kind_unix_connection.find(&seen, image, &why);
-}
-
 /* Ends of a connection by name: both have one name, which comes before the messages. */
 static void test_connection(void)
 {
@@ -206,8 +171,6 @@ static void test_connection(void)
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	int end[2] = { -1, socket(AF_UNIX, SOCK_SEQPACKET, 0) };
 	int server = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	struct image_description image;
-	struct stat status;
 
 	why = REFUSAL_NONE;
 	snprintf(name.sun_path, sizeof(name.sun_path), "/tmp/dvs-kind-%d", getpid());
@@ -218,16 +181,8 @@ static void test_connection(void)
 	close(server);
 	unlink(name.sun_path);
 	CHECK_EQ(send(end[1], "ab", 2, 0), 2);
-	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(find_connection(end[i], &image), 1);
-		struct description *description =
-			descriptions_add(&all, &image, kind_of(image.kind));
-
-		CHECK_EQ(fstat(end[i], &status), 0);
-		description->pid = getpid();
-		description->number = end[i];
-		description->inode = status.st_ino;
-	}
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(found_add(&found, IMAGE_DESCRIPTION_UNIX_CONNECTION, end[i], LINK), 1);
 	for (int i = 0; i < 2; i++)
 		CHECK(kind->check(getpid(), &all, &all.description[i], &why) == 0 &&
 		      kind->write(&frozen, &all.description[i], &why) == 0);

@@ -6,47 +6,33 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/found_test.h"
 #include "migrate/restore_test.h"
-#include "os/procdir.h"
 #include "os/unix_pair.h"
 
 static char folder[] = "/tmp/dvs-kind-unix-XXXXXX";
 static struct sockaddr_un name = { .sun_family = AF_UNIX };
 static struct descriptions all;
 static struct refusal why;
-static int proc;
 
-static int find(int fd, struct image_description *image)
+static int find(int fd)
 {
-	const struct kind_seen seen = {
-		.pid = getpid(), .dir = proc, .number = fd, .link = "socket:[1]", .info = ""
-	};
+	const struct found found = { .all = &all, .refusal = &why };
 
 	why = REFUSAL_NONE;
-	*image = (struct image_description){ .kind = IMAGE_DESCRIPTION_UNIX_SOCKET, .id = 1 };
-	return kind_unix_socket.find(&seen, image, &why);
+	return found_add(&found, IMAGE_DESCRIPTION_UNIX_SOCKET, fd, "socket:[1]");
 }
 
 static struct description *add(int fd)
 {
-	struct image_description image;
-	struct stat status;
-
 	descriptions_free(&all);
-	CHECK_EQ(find(fd, &image), 1);
-	struct description *description = descriptions_add(&all, &image, kind_of(image.kind));
-
-	CHECK_EQ(fstat(fd, &status), 0);
-	description->pid = getpid();
-	description->number = fd;
-	description->inode = status.st_ino;
-	return description;
+	CHECK_EQ(find(fd), 1);
+	return &all.description[0];
 }
 
 static int write_one(struct description *description)
@@ -107,20 +93,19 @@ static void test_datagrams(void)
 
 static void test_refused(void)
 {
-	struct image_description image;
 	int fd = make(SOCK_STREAM), on = 1, pair[2];
 
 	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &on, sizeof(on)), 0);
-	CHECK(is_refusal(find(fd, &image), &why, EDVSPROCSTS, "socket option number"));
+	CHECK(is_refusal(find(fd), &why, EDVSPROCSTS, "socket option number"));
 	close(fd);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	snprintf(name.sun_path, sizeof(name.sun_path), "%s/../name", folder);
 	CHECK_EQ(bind(fd, (const struct sockaddr *)&name, sizeof(name)), 0);
-	CHECK(is_refusal(find(fd, &image), &why, EDVSPROCSTS, "with . or .."));
+	CHECK(is_refusal(find(fd), &why, EDVSPROCSTS, "with . or .."));
 	unlink(name.sun_path);
 	close(fd);
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	CHECK_EQ(find(pair[0], &image), 0); /* another kind */
+	CHECK_EQ(find(pair[0]), 0); /* another kind */
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -176,14 +161,12 @@ static void test_made(void)
 int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL);
-	proc = procdir_open(getpid());
 	TEST(test_listener);
 	TEST(test_datagrams);
 	TEST(test_refused);
 	TEST(test_read);
 	TEST(test_made);
 	descriptions_free(&all);
-	close(proc);
 	snprintf(name.sun_path, sizeof(name.sun_path), "%s/name", folder);
 	unlink(name.sun_path);
 	rmdir(folder);
