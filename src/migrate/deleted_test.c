@@ -113,13 +113,15 @@ static int make(const char *path, uint64_t size, struct refusal *refusal)
 
 static bool can_be_named(int fd)
 {
-	char link[48], name[64];
+	char folder[] = "/tmp/dvs-deleted-test-XXXXXX", link[48], name[64];
 
+	CHECK(mkdtemp(folder));
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	snprintf(name, sizeof(name), "/tmp/dvs-deleted-test-%d", getpid());
+	snprintf(name, sizeof(name), "%s/name", folder);
 	bool named = linkat(AT_FDCWD, link, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
 
 	unlink(name);
+	rmdir(folder);
 	return named;
 }
 

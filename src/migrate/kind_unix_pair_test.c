@@ -169,17 +169,20 @@ static void test_connection(void)
 	const struct kind *kind = &kind_unix_connection;
 	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = &all };
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	char folder[] = "/tmp/dvs-kind-pair-XXXXXX";
 	int end[2] = { -1, socket(AF_UNIX, SOCK_SEQPACKET, 0) };
 	int server = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
 	why = REFUSAL_NONE;
-	snprintf(name.sun_path, sizeof(name.sun_path), "/tmp/dvs-kind-%d", getpid());
+	CHECK(mkdtemp(folder));
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s/name", folder);
 	CHECK(bind(server, (const struct sockaddr *)&name, sizeof(name)) == 0 &&
 	      listen(server, 5) == 0 &&
 	      connect(end[1], (const struct sockaddr *)&name, sizeof(name)) == 0);
 	end[0] = accept(server, NULL, NULL);
 	close(server);
 	unlink(name.sun_path);
+	rmdir(folder);
 	CHECK_EQ(send(end[1], "ab", 2, 0), 2);
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(found_add(&found, IMAGE_DESCRIPTION_UNIX_CONNECTION, end[i], LINK), 1);

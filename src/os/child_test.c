@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 #include "os/socket.h"
 #include "os/task.h"
 
-static char log_path[64];
+static char log_path[] = "/tmp/dvs-child-test-XXXXXX";
 
 static void test_run(void)
 {
@@ -123,7 +124,7 @@ static void test_not_a_program(void)
 
 int main(void)
 {
-	snprintf(log_path, sizeof(log_path), "/tmp/dvs-child-test.%d", getpid());
+	CHECK_EQ(close(mkstemp(log_path)), 0);
 	TEST(test_run);
 	if (os_self_is_root()) {
 		TEST(test_hold_and_go);
