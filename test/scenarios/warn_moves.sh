@@ -7,10 +7,9 @@
 . "$(dirname "$0")/lib.bash"
 lab 3
 
-PYTHONPATH=$(dirname "$0") DVS_BUILD=$build timeout 50 python3 - <<'PYTHON' || failed=1
+TMPDIR=$tmp PYTHONPATH=$(dirname "$0") DVS_BUILD=$build timeout 50 python3 - <<'PYTHON' || failed=1
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -97,7 +96,6 @@ os.kill(row_of(WARNED)["lpid"], signal.SIGKILL)
 becomes(lambda: row_of(WARNED) is None)
 maker.ask(f"dcend {DC}")
 maker.end()
-shutil.rmtree(folder)
 sys.exit(Account.failed)
 PYTHON
 finish
