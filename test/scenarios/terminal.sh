@@ -5,29 +5,15 @@
 # Programs that give others a terminal move with them: what is written and typed while they move lacks nothing, and the
 # terminal is the controlling one still.
 . "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/counting.bash"
 export DVS_FAULT=keep-check # its daemons compare what they leave to a next one with all that there is
 lab 2
 
-lines() { tr -d '\r' <"$1" | grep -E '^[0-9]+$'; }
-is_counted() { lines "$1" >"$tmp/lines" && seq "$(wc -l <"$tmp/lines")" | cmp -s - "$tmp/lines"; }
-has_more() { [[ -s $1 ]] && (($(lines "$1" | wc -l) > $2)); }
-goes_on() { until_true 5 has_more "$1" "$(($(lines "$1" | wc -l) + 5))" || fail "$1 ends with $(tail -n 1 "$1")"; }
-moves_to() { # EP NODE
-	for _ in $(seq 20); do
-		timeout 20 dvs migrate 0 "$1" "$2" >/dev/null 2>"$tmp/err" && return
-		grep -q 'try again' "$tmp/err" || break
-	done
-	fail "$1 does not move to $2: $(<"$tmp/err")"
-}
+numbers_in() { tr -d '\r' <"$1" | grep -E '^[0-9]+$'; } # beside what script says of itself
 
 begin "script and the shell inside it move, and no line is lost or out of its turn"
 timeout 10 dvs -n 0 run 0 41 -- script -qfc "i=0; while :; do i=\$((i+1)); echo \$i; sleep 0.02; done" "$tmp/typescript" >/dev/null || fail "not started"
-until_true 5 has_more "$tmp/typescript" 5 || fail "it does not begin"
-for to in 1 0 1 0; do
-	moves_to 41 "$to"
-	goes_on "$tmp/typescript"
-done
-is_counted "$tmp/typescript" || fail "$(seq "$(wc -l <"$tmp/lines")" | diff - "$tmp/lines" | head -n 5)"
+counts_on 41 "$tmp/typescript"
 end
 
 begin "a shell that works by itself answers whatever is typed, and has its terminal"
@@ -48,12 +34,7 @@ cat >"$tmp/type.py" <<-'PY'
 	    time.sleep(0.01)
 PY
 timeout 10 dvs -n 0 run 0 42 -- python3 "$tmp/type.py" "$tmp/typed" >/dev/null || fail "not started"
-until_true 5 has_more "$tmp/typed" 5 || fail "it does not begin"
-for to in 1 0 1 0; do
-	moves_to 42 "$to"
-	goes_on "$tmp/typed"
-done
-is_counted "$tmp/typed" || fail "$(tail -n 5 "$tmp/typed")"
+counts_on 42 "$tmp/typed"
 end
 
 begin "a number that is taken on the target is refused by name, and the program goes on"

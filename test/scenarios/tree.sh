@@ -5,33 +5,13 @@
 # A program with children moves with all of them: shells with pipelines, which start processes all the time, and whose
 # output lacks nothing.
 . "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/counting.bash"
 export DVS_FAULT=keep-check # its daemons compare what they leave to a next one with all that there is
 lab 2
 
-# Whether a file has the numbers from 1 on, one a line, and the last of them.
-is_counted() { # which is written all the time
-	cp "$1" "$tmp/copy" && [[ -s $tmp/copy ]] && seq "$(wc -l <"$tmp/copy")" | cmp -s - "$tmp/copy"
-}
-has_more() { [[ -s $1 ]] && (($(wc -l <"$1") > $2)); }
-goes_on() { until_true 5 has_more "$1" "$(($(wc -l <"$1") + 5))" || fail "$1 ends with $(tail -n 1 "$1")"; }
-children() { rows_of "$1" | field child_count; }
-# Between two of its steps, or while a step starts and ends.
-moves_to() { # EP NODE
-	for _ in $(seq 20); do
-		timeout 20 dvs migrate 0 "$1" "$2" >/dev/null 2>"$tmp/err" && return
-		grep -q 'try again' "$tmp/err" || break
-	done
-	fail "$1 does not move to $2: $(<"$tmp/err")"
-}
-
 begin "a shell and its pipeline move, and no line is lost or out of its turn"
 timeout 10 dvs -n 0 run 0 41 -- sh -c "i=0; while :; do i=\$((i+1)); echo \$i; sleep 0.01; done | cat >$tmp/cat" >/dev/null || fail "not started"
-until_true 5 has_more "$tmp/cat" 5 || fail "it does not begin"
-for to in 1 0 1 0; do
-	moves_to 41 "$to"
-	goes_on "$tmp/cat"
-done
-is_counted "$tmp/cat" || fail "$(seq "$(wc -l <"$tmp/copy")" | diff - "$tmp/copy" | head -n 5)"
+counts_on 41 "$tmp/cat"
 end
 
 begin "its children are where it is, with the numbers that they had, and are told when one ends"
