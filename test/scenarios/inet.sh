@@ -86,3 +86,4 @@ until_true 10 has_said 22 || fail "it does not begin"
 timeout 10 dvs migrate 0 22 1 >"$tmp/out" 2>&1 && fail "it moved"
 grep -q "a TCP socket at the address $address, which the target does not have" "$tmp/out" || fail "$(<"$tmp/out")"
 end
+finish

@@ -68,3 +68,4 @@ done
 none() { ! pgrep -f '^sleep 777' >/dev/null; }
 until_true 5 none || fail "left: $(pgrep -fa '^sleep 777')"
 end
+finish

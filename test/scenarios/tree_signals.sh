@@ -25,3 +25,4 @@ for to in 1 0; do
 	[[ $(<"$tmp/got") == got && $(child) && $(child) != "$pid" ]] || fail "$(<"$tmp/got"), $(child)"
 done
 end
+finish
