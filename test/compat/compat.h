@@ -30,6 +30,14 @@ struct compat_format {
 	size_t heads; /* the first samples, which carry the version; 0: all do */
 };
 
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define SAMPLE(name, write, read, value)                    \
+	{                                                   \
+		name, write, read, &(value), sizeof(value), \
+	}
+/* A struct whose memory is the layout, and whose fields any value may have. */
+#define PLAIN(noun) SAMPLE(#noun, compat_write_plain, compat_read_plain, noun)
+
 /* What an encoder that has its own layout says of a value that was read into `got`. */
 int compat_compare(const struct compat_sample *sample, const void *got);
 /* Structs whose memory is the layout. */

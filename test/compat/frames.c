@@ -10,12 +10,6 @@
 #include "wire/group.h"
 #include "wire/lane.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define SAMPLE(name, write, read, value)                    \
-	{                                                   \
-		name, write, read, &(value), sizeof(value), \
-	}
-
 static size_t write_hello(const struct compat_sample *sample, uint8_t *buf)
 {
 	return frame_encode_hello(buf, sample->value);

@@ -8,12 +8,6 @@
 #include "wire/image_file.h"
 #include "wire/move.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define SAMPLE(name, write, read, value)                    \
-	{                                                   \
-		name, write, read, &(value), sizeof(value), \
-	}
-
 static const uint32_t key = 0x7f3a91c2;
 static const uint8_t salt[32] = { 1, 2, 3, [31] = 4 };
 
@@ -57,9 +51,9 @@ static const struct image_file_end end = { .records = 2, .bytes = { 3, 4, 5 } };
 
 static const struct compat_sample samples[] = {
 	SAMPLE("head", write_head, read_head, key),
-	SAMPLE("record", compat_write_plain, compat_read_plain, record),
-	SAMPLE("about", compat_write_plain, compat_read_plain, about),
-	SAMPLE("end", compat_write_plain, compat_read_plain, end),
+	PLAIN(record),
+	PLAIN(about),
+	PLAIN(end),
 };
 
 const struct compat_format compat_image_file = { "image_file", IMAGE_FILE_VERSION, samples,

@@ -6,12 +6,6 @@
 #include "compat/compat.h"
 #include "wire/join.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define SAMPLE(name, write, read, value)                    \
-	{                                                   \
-		name, write, read, &(value), sizeof(value), \
-	}
-
 static size_t write_ask(const struct compat_sample *sample, uint8_t *buf)
 {
 	join_encode_ask(buf, sample->value);
