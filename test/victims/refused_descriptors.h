@@ -190,8 +190,7 @@ static void unix_pair_shared(void)
 	leave_reader(pair);
 }
 
-/* A socket in its own queue. */
-static void unix_pair_rights(void)
+static void send_rights(int socket, int fd)
 {
 	union {
 		struct cmsghdr head;
@@ -202,11 +201,18 @@ static void unix_pair_rights(void)
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+	NEED(sendmsg(socket, &message, 0) == 1);
+}
+
+/* A socket in its own queue. */
+static void unix_pair_rights(void)
+{
 	int pair[2];
 
 	make_pair(pair);
-	memcpy(CMSG_DATA(&control.head), &pair[1], sizeof(int));
-	NEED(sendmsg(pair[0], &message, 0) == 1);
+	send_rights(pair[0], pair[1]);
 }
 
 static void unix_pair_option(void)
@@ -220,20 +226,10 @@ static void unix_pair_option(void)
 /* An epoll instance that nothing but the queue has open. */
 static void unix_pair_alone(void)
 {
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	struct iovec io = { "x", 1 };
-	struct msghdr message = { .msg_iov = &io,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
 	int pair[2], fd = epoll_create1(0);
 
 	make_pair(pair);
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
-	NEED(sendmsg(pair[0], &message, 0) == 1);
+	send_rights(pair[0], fd);
 	close(fd);
 }
 

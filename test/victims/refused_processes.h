@@ -40,41 +40,40 @@ static void seccomp_listener(void)
 	close((int)fd);
 }
 
-static void child_with_filter(void)
+/* A child that stays, and has done its act when this returns. */
+static void start_child(void (*act)(void))
 {
 	int ends[2];
 	char byte = 0;
 
 	NEED(pipe(ends) == 0);
-	if (fork()) {
-		NEED(read(ends[0], &byte, 1) == 1);
-		close(ends[0]);
-		close(ends[1]);
-		return;
+	if (fork() == 0) {
+		act();
+		if (write(ends[1], &byte, 1) != 1)
+			_exit(97);
+		stay();
 	}
-	seccomp_listener();
-	if (write(ends[1], &byte, 1) != 1)
-		_exit(97);
-	stay();
+	close(ends[1]);
+	NEED(read(ends[0], &byte, 1) == 1);
+	close(ends[0]);
+}
+
+static void child_with_filter(void)
+{
+	start_child(seccomp_listener);
+}
+
+/* Another child, which goes on as the one that does this stays. */
+static void share_table(void)
+{
+	if (syscall(SYS_clone, CLONE_FILES | CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) != 0)
+		stay();
 }
 
 /* Two children that have in common what their parent has not. */
 static void child_with_table(void)
 {
-	int ends[2];
-	char byte = 0;
-
-	NEED(pipe(ends) == 0);
-	if (fork()) {
-		NEED(read(ends[0], &byte, 1) == 1);
-		close(ends[0]);
-		close(ends[1]);
-		return;
-	}
-	if (syscall(SYS_clone, CLONE_FILES | CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) == 0 &&
-	    write(ends[1], &byte, 1) != 1)
-		_exit(97);
-	stay();
+	start_child(share_table);
 }
 
 static int stay_there(void *unused)
@@ -92,21 +91,14 @@ static void child_with_memory(void)
 
 static int started; /* a child of the thread has its signal */
 
+static void become_mortal(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static void *start_mortal(void *unused)
 {
-	int ends[2];
-	char byte = 0;
-
-	NEED(pipe(ends) == 0);
-	if (fork() == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (write(ends[1], &byte, 1) != 1)
-			_exit(97);
-		stay();
-	}
-	NEED(read(ends[0], &byte, 1) == 1);
-	close(ends[0]);
-	close(ends[1]);
+	start_child(become_mortal);
 	__atomic_store_n(&started, 1, __ATOMIC_RELEASE);
 	for (;;)
 		pause();
