@@ -96,13 +96,15 @@ static void test_refused(void)
 	struct sysv_object *object = begin(2);
 
 	sysv.sets = 2;
-	CHECK(is_refusal(sysv_undo_check(1, &sysv, &held.refusal), &held.refusal, EDVSPROCSTS,
-			 "has sets of semaphores that do not move"));
+	CHECK(held_start(&held, hold)); /* it has a list, which no other process has */
+	CHECK(is_refusal(sysv_undo_check(held.pid, &sysv, &held.refusal), &held.refusal,
+			 EDVSPROCSTS, "has sets of semaphores that do not move"));
 	sysv.sets = 1;
 	held.refusal = REFUSAL_NONE;
 	object->image.count = 501;
-	CHECK(is_refusal(sysv_undo_check(1, &sysv, &held.refusal), &held.refusal, EDVSPROCSTS,
-			 "a set has more than 500"));
+	CHECK(is_refusal(sysv_undo_check(held.pid, &sysv, &held.refusal), &held.refusal,
+			 EDVSPROCSTS, "a set has more than 500"));
+	held_end(&held);
 	end();
 }
 
