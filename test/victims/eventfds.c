@@ -45,21 +45,14 @@ static void *in_write(void *unused)
 	return unused;
 }
 
-static bool await(const uint32_t *count, uint32_t value)
-{
-	for (int ms = 0; ms < 2000 && __atomic_load_n(count, __ATOMIC_ACQUIRE) != value; ms++)
-		victim_nap();
-	return __atomic_load_n(count, __ATOMIC_ACQUIRE) == value;
-}
-
 static void check_waiters(void)
 {
 	uint32_t before = __atomic_load_n(&reads, __ATOMIC_ACQUIRE);
 
-	VICTIM_CHECK(put(awaited, 7) && await(&reads, before + 1));
+	VICTIM_CHECK(put(awaited, 7) && victim_counts(&reads, before + 1));
 	before = __atomic_load_n(&writes, __ATOMIC_ACQUIRE);
 	VICTIM_CHECK(take(full) == FULL);
-	VICTIM_CHECK(await(&writes, before + 1));
+	VICTIM_CHECK(victim_counts(&writes, before + 1));
 	victim_nap(); /* it waits again, for there is no room but for one */
 	VICTIM_CHECK(__atomic_load_n(&writes, __ATOMIC_ACQUIRE) == before + 1);
 }

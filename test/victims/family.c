@@ -39,9 +39,7 @@ static bool does_turn(void)
 {
 	uint32_t wanted = __atomic_add_fetch(&turns, 1, __ATOMIC_ACQ_REL);
 
-	for (int ms = 0; ms < 2000 && __atomic_load_n(&turned, __ATOMIC_ACQUIRE) != wanted; ms++)
-		victim_nap();
-	return __atomic_load_n(&turned, __ATOMIC_ACQUIRE) == wanted;
+	return victim_counts(&turned, wanted);
 }
 
 /* What the talker shares with the root: an end of a pair, a counter, and a position in a file. */

@@ -130,10 +130,7 @@ static void check_waiter(struct pairs *pairs)
 	uint32_t before = __atomic_load_n(&pairs->answers, __ATOMIC_ACQUIRE);
 
 	put(pairs->wait[0], 1);
-	for (int ms = 0; ms < 2000 && __atomic_load_n(&pairs->answers, __ATOMIC_ACQUIRE) == before;
-	     ms++)
-		victim_nap();
-	VICTIM_CHECK(__atomic_load_n(&pairs->answers, __ATOMIC_ACQUIRE) == before + 1);
+	VICTIM_CHECK(victim_counts(&pairs->answers, before + 1));
 }
 
 static void check(struct pairs *pairs)

@@ -20,13 +20,6 @@ static int both; /* one description of both ends of the stream */
 static char pattern[LONG];
 static uint32_t reads, writes;
 
-static bool await(const uint32_t *count, uint32_t value)
-{
-	for (int ms = 0; ms < 2000 && __atomic_load_n(count, __ATOMIC_ACQUIRE) != value; ms++)
-		victim_nap();
-	return __atomic_load_n(count, __ATOMIC_ACQUIRE) == value;
-}
-
 static void *in_read(void *unused)
 {
 	for (char byte = 0; byte != 'e';) {
@@ -69,10 +62,10 @@ static void check_waiters(void)
 	uint32_t before = __atomic_load_n(&reads, __ATOMIC_ACQUIRE);
 	char got[PIECE];
 
-	VICTIM_CHECK(write(awaited[1], "r", 1) == 1 && await(&reads, before + 1));
+	VICTIM_CHECK(write(awaited[1], "r", 1) == 1 && victim_counts(&reads, before + 1));
 	before = __atomic_load_n(&writes, __ATOMIC_ACQUIRE);
 	VICTIM_CHECK(read(full[0], got, PIECE) == PIECE && memcmp(got, pattern, PIECE) == 0);
-	VICTIM_CHECK(await(&writes, before + 1));
+	VICTIM_CHECK(victim_counts(&writes, before + 1));
 }
 
 static void check_stream(void)

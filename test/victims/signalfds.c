@@ -91,10 +91,7 @@ int main(void)
 		VICTIM_CHECK(take(both, &value) == 0 && errno == EAGAIN);
 		send_all();
 		send(SIGUSR2, 5);
-		for (int ms = 0;
-		     ms < 2000 && __atomic_load_n(&signals_read, __ATOMIC_ACQUIRE) == before; ms++)
-			victim_nap();
-		VICTIM_CHECK(__atomic_load_n(&signals_read, __ATOMIC_ACQUIRE) == before + 1);
+		VICTIM_CHECK(victim_counts(&signals_read, before + 1));
 	}
 	send(SIGUSR2, -1);
 	pthread_join(reader, NULL);

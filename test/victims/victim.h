@@ -80,6 +80,14 @@ VICTIM_UNUSED static void victim_nap(void)
 	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
+/* A counter of another thread or process has come to this value, for which two seconds are enough. */
+VICTIM_UNUSED static bool victim_counts(const uint32_t *counter, uint32_t value)
+{
+	for (int ms = 0; ms < 2000 && __atomic_load_n(counter, __ATOMIC_ACQUIRE) != value; ms++)
+		victim_nap();
+	return __atomic_load_n(counter, __ATOMIC_ACQUIRE) == value;
+}
+
 /* Says that all was well up to the last move, and waits for the next. False: it is time to end. */
 VICTIM_UNUSED static bool victim_moved(void)
 {
