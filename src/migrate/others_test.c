@@ -215,25 +215,30 @@ static void test_object(void)
 	end();
 }
 
-/* A memory file is memory: mapped or open, it is shared. */
-static void test_memory_file(void)
+/* A memory file of this process, which the one that moves has as well, with this use. */
+static int begin_memory(uint32_t use, off_t bytes)
 {
 	struct {
 		struct image_file file;
 		char path[8];
-	} record = {
-		.file = { .id = 1, .use = IMAGE_FILE_MEMORY | IMAGE_FILE_WRITTEN, .path_length = 8 }
-	};
+	} record = { .file = { .id = 1, .use = IMAGE_FILE_MEMORY | use, .path_length = 8 } };
 	int fd = memfd_create("m", MFD_CLOEXEC);
 	struct stat status;
 
 	begin();
-	CHECK_EQ(fstat(fd, &status) + ftruncate(fd, 4096), 0);
+	CHECK_EQ(fstat(fd, &status) + ftruncate(fd, bytes), 0);
 	record.file.device = status.st_dev;
 	record.file.inode = status.st_ino;
 	memcpy(record.path, "/memfd:m", 8);
 	CHECK_EQ(files_add_record(&inventory.tables->files, &record.file), 0);
 	CHECK(is_named(check(), "shares memory with process %d", getpid()));
+	return fd;
+}
+
+/* A memory file is memory: mapped or open, it is shared. */
+static void test_memory_file(void)
+{
+	int fd = begin_memory(IMAGE_FILE_WRITTEN, 4096);
 	void *memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 
 	close(fd);
@@ -250,21 +255,8 @@ static void test_memory_file(void)
 
 static void test_read_only_file(void)
 {
-	struct {
-		struct image_file file;
-		char path[8];
-	} record = { .file = { .id = 1, .use = IMAGE_FILE_MEMORY, .path_length = 8 } };
-	int fd = memfd_create("m", MFD_CLOEXEC);
+	int fd = begin_memory(0, 8192);
 	char name[32];
-	struct stat status;
-
-	begin();
-	CHECK_EQ(fstat(fd, &status) + ftruncate(fd, 8192), 0);
-	record.file.device = status.st_dev;
-	record.file.inode = status.st_ino;
-	memcpy(record.path, "/memfd:m", 8);
-	CHECK_EQ(files_add_record(&inventory.tables->files, &record.file), 0);
-	CHECK(is_named(check(), "shares memory with process %d", getpid()));
 	char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
