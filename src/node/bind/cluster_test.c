@@ -103,17 +103,22 @@ static void test_the_command(void)
 	rig_end();
 }
 
+static int create(struct request *request, const struct ctl_dc_make *make)
+{
+	request->head.flags = CTL_FLAG_CREATE;
+	request->head.payload_bytes = sizeof(*make);
+	request->payload = malloc(sizeof(*make));
+	memcpy(request->payload, make, sizeof(*make));
+	return rig_run(handle_dcinit, request);
+}
+
 static int make(uint32_t uid, uint32_t gid, uint32_t mode)
 {
 	const struct ctl_dc_make make = { .dc = numbers(), .uid = uid, .gid = gid, .mode = mode };
 	struct request *request = rig_ask(CTL_DCINIT, 0);
 
 	request->gid = 7;
-	request->head.flags = CTL_FLAG_CREATE;
-	request->head.payload_bytes = sizeof(make);
-	request->payload = malloc(sizeof(make));
-	memcpy(request->payload, &make, sizeof(make));
-	return rig_run(handle_dcinit, request);
+	return create(request, &make);
 }
 
 static void test_the_owner(void)
@@ -156,13 +161,8 @@ static int make_with(uint32_t count, const char *one, const char *other)
 					  .mode = CTL_UNSAID,
 					  .service_count = count,
 					  .service = { net_of(one), net_of(other) } };
-	struct request *request = rig_ask(CTL_DCINIT, 0);
 
-	request->head.flags = CTL_FLAG_CREATE;
-	request->head.payload_bytes = sizeof(make);
-	request->payload = malloc(sizeof(make));
-	memcpy(request->payload, &make, sizeof(make));
-	return rig_run(handle_dcinit, request);
+	return create(rig_ask(CTL_DCINIT, 0), &make);
 }
 
 /* One command after the other; if an address is refused then the DC is removed again. */
