@@ -192,10 +192,23 @@ static void apply(struct wanted *wanted, int node)
 
 /* ---- settling ---- */
 
-static void want(const struct addresses *addresses, struct wanted *wanted)
+/* What the order has here, in short. */
+static void look(const struct addresses *addresses, uint32_t *served, uint32_t *count)
+{
+	*served = *count = 0;
+	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		if (!addresses_serve(addresses, dcid))
+			continue;
+		*served |= UINT32_C(1) << dcid;
+		*count += addresses->order->directory.dc[dcid].services;
+	}
+}
+
+static void want(struct addresses *addresses, struct wanted *wanted)
 {
 	const struct directory *dir = &addresses->order->directory;
 
+	look(addresses, &addresses->seen, &addresses->count);
 	wanted->count = 0;
 	wanted->announces = os_now_ns() < addresses->announced_until_ns;
 	memset(wanted->refusal, 0, sizeof(wanted->refusal));
@@ -396,19 +409,12 @@ void addresses_end(struct addresses *addresses)
 
 void addresses_on_order(struct addresses *addresses)
 {
-	uint32_t seen = 0, count = 0;
+	uint32_t seen, count;
 
 	assert(os_lock_protects());
-	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
-		if (!addresses_serve(addresses, dcid))
-			continue;
-		seen |= UINT32_C(1) << dcid;
-		count += addresses->order->directory.dc[dcid].services;
-	}
+	look(addresses, &seen, &count);
 	if (seen == addresses->seen && count == addresses->count)
 		return;
-	addresses->seen = seen;
-	addresses->count = count;
 	addresses->due = true;
 	if (addresses->runs)
 		os_condition_signal(&addresses->wake);

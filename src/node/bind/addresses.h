@@ -42,7 +42,7 @@ struct addresses {
 	bool made, runs, stops, due, busy;
 	bool over;		    /* the node ends: it has no address any more */
 	uint32_t silent;	    /* DCs whose holder is frozen; a bit each */
-	uint32_t seen;		    /* DCs that the order had here when it was looked at last */
+	uint32_t seen;		    /* DCs that the order had here at the last settling */
 	uint32_t count;		    /* addresses of them */
 	int64_t announced_until_ns; /* new ones are announced until then */
 	struct addresses_waiter *waiters;

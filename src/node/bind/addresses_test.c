@@ -128,6 +128,44 @@ static void test_cleans_up(void)
 	CHECK_EQ(have(), 0);
 }
 
+/* ---- what makes the thread settle ---- */
+
+static void change(void)
+{
+	order.directory = dir;
+	os_lock_take(&lock);
+	addresses.due = false;
+	addresses_on_order(&addresses);
+	os_lock_release(&lock);
+}
+
+static void test_order_changes(void)
+{
+	begin_with("10.7.0.5/24");
+	CHECK_EQ(bind_at(10, 1), 0);
+	change();
+	CHECK(addresses.due);
+	CHECK_EQ(settle(), 0);
+	CHECK_EQ(bind_at(11, 1), 0);
+	change();
+	CHECK(!addresses.due);
+}
+
+/* A successor has its directory before the first command: it compares with what it has settled. */
+static void test_adopted_directory(void)
+{
+	begin_with("10.7.0.5/24");
+	CHECK_EQ(bind_at(10, 1), 0);
+	CHECK_EQ(settle(), 0);
+	CHECK_EQ(have(), 1);
+	CHECK_EQ(addresses.count, 1); /* so that the lease is prolonged */
+	CHECK_EQ(unbind(10, 0), 0);
+	change();
+	CHECK(addresses.due);
+	CHECK_EQ(settle(), 0);
+	CHECK_EQ(have(), 0);
+}
+
 int main(void)
 {
 	if (geteuid() || unshare(CLONE_NEWNET) < 0 ||
@@ -139,5 +177,7 @@ int main(void)
 	TEST(test_follows_the_directory);
 	TEST(test_refused);
 	TEST(test_cleans_up);
+	TEST(test_order_changes);
+	TEST(test_adopted_directory);
 	return test_end();
 }
