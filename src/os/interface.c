@@ -19,6 +19,7 @@
 #define BUFFER	    8192
 #define V4_AT	    12
 #define V4_BYTES    4
+#define DUMP_TRIES  100
 #define HOLE_METRIC 1 /* before routes that lead elsewhere */
 
 /* ---- the addresses of the machine ---- */
@@ -263,14 +264,28 @@ static int on_route(const struct nlmsghdr *head, void *ctx)
 	return MNL_CB_OK;
 }
 
-static int dump(uint16_t type, uint8_t family, size_t body_bytes, mnl_cb_t on_answer, void *ctx)
+/* -EINTR: something changed between two pieces of the answer. */
+static int dump_once(uint16_t type, uint8_t family, size_t body_bytes, mnl_cb_t on_answer,
+		     struct marks *marks)
 {
 	uint8_t buffer[BUFFER], *body;
 	struct nlmsghdr *head = begin(buffer, type, NLM_F_DUMP);
 
 	body = mnl_nlmsg_put_extra_header(head, body_bytes);
 	*body = family; /* which both begin with */
-	return ask(head, on_answer, ctx);
+	return ask(head, on_answer, marks);
+}
+
+static int dump(uint16_t type, uint8_t family, size_t body_bytes, mnl_cb_t on_answer,
+		struct marks *marks)
+{
+	int before = marks->count, r = -EINTR;
+
+	for (int tries = 0; tries < DUMP_TRIES && r == -EINTR; tries++) {
+		marks->count = before;
+		r = dump_once(type, family, body_bytes, on_answer, marks);
+	}
+	return r;
 }
 
 int os_interface_marked(struct os_interface_mark *item, int most)

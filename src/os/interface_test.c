@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -138,6 +139,51 @@ static void test_time(void)
 	CHECK_EQ(count_marks(), 0);
 }
 
+#define MANY	600
+#define LOOKS	300
+#define COMMAND 64
+
+/* So many that the kernel tells them in several pieces. */
+static bool make_many(void)
+{
+	char *text = calloc(MANY, COMMAND);
+	size_t at = 0;
+
+	for (unsigned i = 0; i < MANY; i++)
+		at += (size_t)snprintf(text + at, COMMAND, "address add 10.9.%u.%u/32 dev va\n",
+				       i / 200, i % 200 + 1);
+	bool made = run(text);
+
+	free(text);
+	return made;
+}
+
+/* Other addresses come and go between two pieces: the answer is whole nevertheless. */
+static void test_changes_meanwhile(void)
+{
+	struct os_interface a;
+	struct address_net net = net_of("10.7.0.5/24");
+	const struct address other = address_of("10.7.0.6/24");
+	pid_t child;
+	int count = 1;
+
+	CHECK(make_many());
+	CHECK_EQ(os_interface_find(&net, &a), 0);
+	CHECK_EQ(os_interface_give(a.index, net.address, SECONDS), 0);
+	child = fork();
+	for (unsigned i = 0; !child; i++) {
+		os_interface_give(a.index, other, SECONDS);
+		os_interface_take(a.index, other);
+	}
+	for (unsigned i = 0; i < LOOKS && count > 0; i++)
+		count = count_marks();
+	CHECK(count == 1 || count == 2);
+	kill(child, SIGKILL);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	os_interface_take(a.index, other);
+	CHECK_EQ(os_interface_take(a.index, net.address), 0);
+}
+
 /* The neighbour takes the new place of the address from the announcement. */
 static void test_announced(void)
 {
@@ -195,6 +241,7 @@ int main(void)
 	TEST(test_holes);
 	TEST(test_time);
 	TEST(test_announced);
+	TEST(test_changes_meanwhile);
 	kill(neighbour, SIGKILL);
 	return test_end();
 }
