@@ -191,7 +191,15 @@ static int take_bytes(const struct carried *carried, const struct file *file, in
 	return 0;
 }
 
-static int take_file(const struct carried *carried, struct carried_file *one, struct reader *reader,
+/* It has its name, or will have none. */
+static void give_back(struct carried *carried, uint64_t bytes)
+{
+	assert(bytes <= carried->claimed);
+	carried->claimed -= bytes;
+	os_store_give_back(bytes);
+}
+
+static int take_file(struct carried *carried, struct carried_file *one, struct reader *reader,
 		     struct refusal *refusal)
 {
 	const struct image_file *image = &one->file->image;
@@ -212,6 +220,7 @@ static int take_file(const struct carried *carried, struct carried_file *one, st
 			r = refuse_keeping(carried, one->file, kept, refusal);
 	}
 	os_close(fd);
+	give_back(carried, image->size);
 	if (r)
 		return r;
 	one->fd = os_store_find(carried->folder, one->digest, OS_OPEN_READ);
@@ -259,7 +268,7 @@ static int take_nothing(struct carried *carried, struct reader *reader, struct r
 	return 0;
 }
 
-static int make_room(const struct carried *carried, struct refusal *refusal)
+static int make_room(struct carried *carried, struct refusal *refusal)
 {
 	uint64_t bytes = 0;
 
@@ -271,8 +280,9 @@ static int make_room(const struct carried *carried, struct refusal *refusal)
 			return refuse_keeping(carried, carried->file[i].file, -ENOSPC, refusal);
 		bytes += size;
 	}
-	int r = bytes ? os_store_make_room(carried->folder, bytes, carried->limit) : 0;
+	int r = bytes ? os_store_claim(carried->folder, bytes, carried->limit) : 0;
 
+	carried->claimed = r < 0 ? 0 : bytes;
 	return r < 0 ? refuse_keeping(carried, carried->file[0].file, r, refusal) : 0;
 }
 
@@ -298,6 +308,7 @@ int carried_fetch(struct carried *carried, struct secure *with, struct refusal *
 
 	if (asked == 0)
 		asked = receive(carried, with, r ? take_nothing : take_files, refusal);
+	give_back(carried, carried->claimed);
 	return r ? r : asked;
 }
 

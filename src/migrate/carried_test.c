@@ -170,6 +170,27 @@ static void test_no_room(void)
 	host.store_bytes = 1 << 20;
 }
 
+/* The room that another one has claimed is not there, and nobody's claim outlives its move. */
+static void test_others_claim(void)
+{
+	struct refusal refusal;
+	int folder = os_store_open(store, true);
+
+	forget_copies();
+	host.store_bytes = LARGE_BYTES + 14;
+	CHECK_EQ(os_store_claim(folder, 1, host.store_bytes), 0);
+	CHECK_EQ(compare(&refusal), 0);
+	CHECK(is_refusal(fetch(serve, &refusal), &refusal, EDVSNOSPC, "carried-mbytes"));
+	carried_free(&carried);
+	os_store_give_back(1);
+	CHECK_EQ(compare(&refusal), 0);
+	CHECK_EQ(fetch(serve, &refusal), 0);
+	CHECK_EQ(carried.claimed, 0);
+	carried_free(&carried);
+	close(folder);
+	host.store_bytes = 1 << 20;
+}
+
 static void test_source_lies(void)
 {
 	struct refusal refusal;
@@ -201,6 +222,7 @@ int main(void)
 	TEST(test_only_once);
 	TEST(test_not_allowed);
 	TEST(test_no_room);
+	TEST(test_others_claim);
 	TEST(test_source_lies);
 	TEST(test_changed);
 	end_all();

@@ -36,6 +36,7 @@ struct carried {
 	const char *path; /* of the store, not owned; NULL: there is none */
 	uint64_t limit;	  /* of its bytes */
 	bool allowed;	  /* the source sends what is lacking */
+	uint64_t claimed; /* the same, for those that come */
 	int folder;	  /* the store, or -errno */
 	struct carried_file
 		*file; /* owned; by the ids of the offer, and by path when all are here */

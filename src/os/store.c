@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,17 +166,44 @@ static uint64_t sum_files(int folder, uint64_t excess)
 	return sum;
 }
 
-int os_store_make_room(int folder, uint64_t bytes, uint64_t limit)
+/* Of the files that have no name so far; a process has one store. */
+static struct {
+	pthread_mutex_t lock;
+	uint64_t bytes;
+} claims = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int claim(int folder, uint64_t bytes, uint64_t limit)
 {
 	uint64_t sum;
 
-	assert(folder >= 0);
-	if (bytes > limit)
+	if (claims.bytes > limit || bytes > limit - claims.bytes)
 		return -ENOSPC;
+	limit -= claims.bytes + bytes;
 	sum = sum_files(folder, 0);
-	if (sum > limit - bytes)
-		sum = sum_files(folder, sum - (limit - bytes));
-	return sum > limit - bytes ? -ENOSPC : 0;
+	if (sum > limit)
+		sum = sum_files(folder, sum - limit);
+	if (sum > limit)
+		return -ENOSPC;
+	claims.bytes += bytes;
+	return 0;
+}
+
+int os_store_claim(int folder, uint64_t bytes, uint64_t limit)
+{
+	assert(folder >= 0);
+	pthread_mutex_lock(&claims.lock);
+	int r = claim(folder, bytes, limit);
+
+	pthread_mutex_unlock(&claims.lock);
+	return r;
+}
+
+void os_store_give_back(uint64_t bytes)
+{
+	pthread_mutex_lock(&claims.lock);
+	assert(bytes <= claims.bytes);
+	claims.bytes -= bytes;
+	pthread_mutex_unlock(&claims.lock);
 }
 
 int os_store_begin(int folder)

@@ -28,10 +28,12 @@ int os_store_open(const char *path, bool make);
 int os_store_find(int folder, const uint8_t digest[OS_DIGEST_BYTES], unsigned flags);
 
 /*
- * Room for so many bytes more: where there would be more than `limit` in all, files that nobody has open or mapped are
- * removed. -ENOSPC: those that are left are too many.
+ * Room for so many bytes more, which are the caller's until it gives that claim back, piece by piece or at once: when a
+ * file has its name, or will have none. Where there would be more than `limit` in all, with the claims of others, files
+ * that nobody has open or mapped are removed. -ENOSPC: those that are left are too many, and nothing is claimed.
  */
-int os_store_make_room(int folder, uint64_t bytes, uint64_t limit);
+int os_store_claim(int folder, uint64_t bytes, uint64_t limit);
+void os_store_give_back(uint64_t bytes);
 
 /* A file without a name, to be written and read. */
 int os_store_begin(int folder);

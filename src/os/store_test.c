@@ -91,6 +91,33 @@ static void test_other_contents(void)
 	CHECK_EQ(os_store_find(folder, digest, O_RDONLY), -ENOENT);
 }
 
+/* Whether there is room; nothing stays claimed. */
+static int claim_room(int in, uint64_t bytes, uint64_t limit)
+{
+	int r = os_store_claim(in, bytes, limit);
+
+	if (r == 0)
+		os_store_give_back(bytes);
+	return r;
+}
+
+/* Two that are on their way have no more room together than one has. */
+static void test_claims(void)
+{
+	uint8_t digest[OS_DIGEST_BYTES];
+
+	CHECK_EQ(os_store_claim(folder, 8, 12), 0);
+	CHECK_EQ(os_store_claim(folder, 5, 12), -ENOSPC);
+	CHECK_EQ(os_store_claim(folder, UINT64_MAX, 12), -ENOSPC);
+	CHECK_EQ(os_store_claim(folder, 4, 12), 0);
+	CHECK_EQ(os_store_claim(folder, 1, 10), -ENOSPC); /* the limit became lower */
+	os_store_give_back(8);
+	CHECK_EQ(keep("12345678", digest), 0);
+	CHECK_EQ(os_store_claim(folder, 8, 12), 0); /* nobody uses the one that is there */
+	CHECK_EQ(os_store_find(folder, digest, O_PATH), -ENOENT);
+	os_store_give_back(12);
+}
+
 /* A full store gives up files that nobody uses, and no others. */
 static void test_room(void)
 {
@@ -105,19 +132,19 @@ static void test_room(void)
 
 	close(other);
 	CHECK(page != MAP_FAILED);
-	CHECK_EQ(os_store_make_room(folder, 1, 1000), 0);
+	CHECK_EQ(claim_room(folder, 1, 1000), 0);
 	other = os_store_find(folder, unused, O_PATH);
 	CHECK(other >= 0); /* there was room */
 	close(other);
-	CHECK_EQ(os_store_make_room(folder, 1, 12), 0);
+	CHECK_EQ(claim_room(folder, 1, 12), 0);
 	CHECK_EQ(os_store_find(folder, unused, O_PATH), -ENOENT);
-	CHECK_EQ(os_store_make_room(folder, 2, 12), -ENOSPC);
-	CHECK_EQ(os_store_make_room(folder, 13, 12), -ENOSPC);
+	CHECK_EQ(claim_room(folder, 2, 12), -ENOSPC);
+	CHECK_EQ(claim_room(folder, 13, 12), -ENOSPC);
 	munmap(page, 4096);
-	CHECK_EQ(os_store_make_room(folder, 2, 12), 0);
+	CHECK_EQ(claim_room(folder, 2, 12), 0);
 	CHECK_EQ(os_store_find(folder, mapped, O_PATH), -ENOENT);
 	close(fd);
-	CHECK_EQ(os_store_make_room(folder, 12, 12), 0);
+	CHECK_EQ(claim_room(folder, 12, 12), 0);
 }
 
 /* A folder that others may enter, or a link to one, is none. */
@@ -153,6 +180,7 @@ int main(void)
 	TEST(test_names);
 	TEST(test_kept);
 	TEST(test_other_contents);
+	TEST(test_claims);
 	TEST(test_room);
 	TEST(test_strange_folder);
 	close(folder);
