@@ -87,6 +87,12 @@ struct migrate_host {
 	const char *store;
 	uint64_t store_bytes;
 	bool carry_files; /* target: the source sends the files that are lacking here */
+	/*
+	 * Target: the process opens all its files with its own rights. Otherwise those that are the very same ones
+	 * as at the source are opened with this program's, for the process has them open already. That is no longer
+	 * so with an image that lay in a file: the inode may have become another file.
+	 */
+	bool own_rights;
 
 	/*
 	 * Source, all threads stopped: whether the process is in the middle of a short talk with

@@ -6,7 +6,8 @@
  *
  * The very same object is opened with the daemon's rights, for the process has it open already, maybe
  * from a time when it had other rights. Any other object (a copy of a library on another machine, a file
- * of a network file system) is looked for and opened with the rights of the process.
+ * of a network file system) is looked for and opened with the rights of the process, and so is one of a process
+ * that ended long ago, in whose image the numbers of a file may be those of another file by now.
  */
 #include "migrate/reopen.h"
 
@@ -167,7 +168,7 @@ static int open_other(const struct file *file, int root, bool same_machine,
 	return fd;
 }
 
-int files_reopen(const struct file *file, int root, bool same_machine,
+int files_reopen(const struct file *file, int root, bool same_machine, bool held,
 		 const struct image_opener *opener, uint32_t flags, struct refusal *refusal)
 {
 	assert(!(file->image.use & IMAGE_FILE_MEMORY)); /* which no name leads to */
@@ -177,7 +178,7 @@ int files_reopen(const struct file *file, int root, bool same_machine,
 		return fd;
 	int r = compare(file, fd, same_machine, refusal);
 
-	if (r == 1)
+	if (r == 1 && held)
 		return open_object(file, fd, flags, refusal);
 	os_close(fd);
 	return r < 0 ? r : open_other(file, root, same_machine, opener, flags, refusal);

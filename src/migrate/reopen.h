@@ -16,9 +16,10 @@ int files_compare(const struct files *files, int root, bool same_machine, struct
 
 /*
  * Target: opens the object that the file is, compared when it is held, with the rights that `opener` has
- * unless it is the very same object. Returns a descriptor that the caller owns, or a refusal.
+ * unless it is the very same object, and (held) the process has had it open until now: the numbers of a file that
+ * nobody has open may be those of another one by now. Returns a descriptor that the caller owns, or a refusal.
  */
-int files_reopen(const struct file *file, int root, bool same_machine,
+int files_reopen(const struct file *file, int root, bool same_machine, bool held,
 		 const struct image_opener *opener, uint32_t flags, struct refusal *refusal);
 
 #endif

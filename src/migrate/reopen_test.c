@@ -53,11 +53,13 @@ static uint64_t rights_now(void)
 
 static uint64_t rights_before;
 
+static bool held;
+
 static bool opens(const struct file *file, bool same_machine, const struct image_opener *opener,
 		  uint32_t flags)
 {
 	struct refusal refusal = REFUSAL_NONE;
-	int fd = files_reopen(file, top, same_machine, opener, flags, &refusal);
+	int fd = files_reopen(file, top, same_machine, held, opener, flags, &refusal);
 
 	if (fd >= 0)
 		close(fd);
@@ -79,6 +81,13 @@ static void test_the_very_same(void)
 		    O_RDWR)); /* it was open before the rights were given up */
 	CHECK(write(fd, "more", 4) == 4);
 	CHECK(opens(&file, true, &nobody, O_RDWR)); /* and others may append to it */
+	/* Nobody had it open since then: it may be another one with the same number. */
+	held = false;
+	CHECK(!opens(&file, true, &nobody, O_RDWR));
+	CHECK(opens(&file, true, &root_user, O_RDWR));
+	CHECK(fchmod(fd, 0666) == 0);
+	CHECK(opens(&file, true, &nobody, O_RDWR));
+	held = true;
 	close(fd);
 }
 
@@ -143,6 +152,7 @@ int main(void)
 	CHECK(mkdtemp(folder) && chmod(folder, 0755) == 0);
 	rights_before = rights_now();
 	top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	held = true;
 	TEST(test_the_very_same);
 	TEST(test_exchanged);
 	TEST(test_rights);

@@ -63,6 +63,7 @@ struct restore {
 	int dir;		       /* /proc/PID of the shell, owned by the tree */
 	int root;		       /* the root directory of the shells, owned by the tree */
 	bool same_machine;	       /* the source's */
+	bool held;		       /* by the source, its files, see struct migrate_host */
 	const struct carried *carried; /* files that came along, or NULL */
 	/*
 	 * The process of the tree with this number in its pid namespace, or NULL. member NULL:

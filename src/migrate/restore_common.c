@@ -30,9 +30,10 @@ int restore_open_file(struct restore *restore, const struct file *file, uint32_t
 		return memfd_reopen(file, restore->memfd[index], flags, refusal);
 	int fd = carried_open(restore->carried, file, flags, refusal);
 
-	return fd == CARRIED_NOT ? files_reopen(file, restore->root, restore->same_machine,
-						&restore->picture.process.opener, flags, refusal)
-				 : fd;
+	return fd == CARRIED_NOT
+		       ? files_reopen(file, restore->root, restore->same_machine, restore->held,
+				      &restore->picture.process.opener, flags, refusal)
+		       : fd;
 }
 
 /* Calls that receive one descriptor, whose number must be `expected`. */

@@ -199,6 +199,7 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	int r = start_shell(target, refusal);
 
 	restore->same_machine = offer_is_local(&target->offer);
+	restore->held = !target->host.own_rights;
 	restore->carried = &target->carried;
 	if (r == 0)
 		pin(target);

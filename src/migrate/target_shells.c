@@ -149,6 +149,7 @@ static int make_child(struct target_tree *tree, const struct birth *birth, struc
 	child->root = maker->root;
 	child->sock = maker->sock;
 	child->same_machine = maker->same_machine;
+	child->held = maker->held;
 	child->carried = maker->carried;
 	child->lent = true;
 	child->shares_files = birth->shares & IMAGE_SHARES_FILES;

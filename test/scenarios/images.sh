@@ -156,6 +156,11 @@ refused EDVSIO dvs restore "$tmp/bad"
 free_slot 10 || fail "something is left of one"
 end
 
+has_open() { # FILE: the process of endpoint 12 of DC 5 has it
+	[[ $(readlink "/proc/$(timeout 5 dvs ps 5 --json | python3 -c '
+import json, sys
+print(next(r["lpid"] for r in json.load(sys.stdin) if r["p_nr"] == 12))')/fd/0") == "$1" ]]
+}
 begin "a user without root has images of its own processes, and of no others"
 somebody=31337
 as_somebody() { timeout 30 setpriv --reuid $somebody --regid $somebody --clear-groups --inh-caps=-all "$@"; }
@@ -178,6 +183,15 @@ chown $somebody "$tmp/own/root"
 as_somebody dvs -n 0 restore "$tmp/own/root" >"$tmp/out" 2>&1 && fail "root's process was restored"
 grep -q "EDVSPRIVILEGES" "$tmp/out" || fail "not for that: $(<"$tmp/out")"
 as_somebody dvs -n 0 image "$tmp/own/root" >"$tmp/out" 2>&1 && fail "root's process was looked at"
+# The number of a file may be another file's when the image is restored: its user opens no more than he may.
+echo something >"$tmp/input"
+as_somebody dvs -n 0 run 5 12 -- /bin/sh -c "exec sleep 1000 <$tmp/input" >"$tmp/out" 2>&1 || fail "run: $(<"$tmp/out")"
+until_true 5 has_open "$tmp/input" || fail "it has not opened its file"
+as_somebody dvs -n 0 checkpoint 5 12 "$tmp/own/reader" --stop >"$tmp/out" 2>&1 || fail "checkpoint: $(<"$tmp/out")"
+chmod 600 "$tmp/input"
+as_somebody dvs -n 0 restore "$tmp/own/reader" >"$tmp/out" 2>&1 && fail "a file that its user may not open"
+grep -q "cannot open $tmp/input: Permission denied" "$tmp/out" || fail "not for that: $(<"$tmp/out")"
+done_or_fail dvs -n 0 restore "$tmp/own/reader"
 done_or_fail dvs dc rm 5 --force
 end
 

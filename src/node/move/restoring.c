@@ -499,6 +499,7 @@ static void restoring_start(struct request *request, bool looks)
 	r->request = request;
 	r->keys = secure_keys_share(moves->keys);
 	r->user = request->user;
+	r->target.own_rights = request->uid != 0;
 	r->fd = -1;
 	r->looks = looks;
 	r->wish = request->head.endpoint;

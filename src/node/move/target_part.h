@@ -30,8 +30,9 @@ struct target {
 	int pidfd;
 	uint8_t *state; /* struct move_state and what follows it */
 	struct worker worker;
-	bool anew;  /* out of a file, as a new life: its channels are dead */
-	int was_nr; /* anew: its endpoint in the earlier life */
+	bool anew;	 /* out of a file, as a new life: its channels are dead */
+	int was_nr;	 /* anew: its endpoint in the earlier life */
+	bool own_rights; /* out of a file, for a user who may open no more than before */
 	struct refusal refusal;
 };
 

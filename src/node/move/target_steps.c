@@ -218,6 +218,7 @@ struct migrate_host target_host(struct target *a)
 				      .store = a->moves->store,
 				      .store_bytes = a->moves->store_bytes,
 				      .carry_files = a->offer.carries,
+				      .own_rights = a->own_rights,
 				      .ctx = a };
 }
 
