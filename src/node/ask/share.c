@@ -17,6 +17,7 @@ static const struct {
 } kinds[SHARE_KINDS] = {
 	[SHARE_SEARCHES] = { 2, "searches for processes" },
 	[SHARE_MOVES] = { 64, "moves" },
+	[SHARE_IMAGES] = { 4, "checkpoints, restores and looks at images" },
 	[SHARE_STREAMS] = { 3, "large copies" },
 	[SHARE_PARTS] = { 32, "small copies" },
 	[SHARE_STARTS] = { 32, "commands that start" },

@@ -16,6 +16,7 @@ struct share;
 enum share_kind {
 	SHARE_SEARCHES, /* among the tasks of the machine: a thread each, of TASK_SEARCHES_MAX */
 	SHARE_MOVES,	/* away from this node: a thread each */
+	SHARE_IMAGES,	/* in files: each has a whole process in the daemon's memory */
 	SHARE_STREAMS,	/* large copies under way: a worker each, and its lanes */
 	SHARE_PARTS,	/* small ones */
 	SHARE_STARTS,	/* of commands, until they execute; an init has room for 64 */

@@ -262,7 +262,7 @@ static void finish(struct checkpoint *c)
 			break;
 		}
 	}
-	share_give(&d->moves->requests->shares, d->user.uid, SHARE_MOVES);
+	share_give(&d->moves->requests->shares, d->user.uid, SHARE_IMAGES);
 	worker_deinit(&d->worker);
 	secure_keys_free(c->keys);
 	assert(c->fd < 0);
@@ -405,7 +405,7 @@ static void checkpoint_start(struct moves *moves, struct request *request)
 	struct checkpoint *c = checkpoint_new(moves, request, binding, ep);
 
 	if (!c) {
-		share_give(&moves->requests->shares, request->uid, SHARE_MOVES);
+		share_give(&moves->requests->shares, request->uid, SHARE_IMAGES);
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}

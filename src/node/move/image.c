@@ -28,9 +28,9 @@ bool image_may(struct request *request)
 			request->requests->order->self);
 		return false;
 	}
-	if (share_take(&request->requests->shares, request->uid, SHARE_MOVES))
+	if (share_take(&request->requests->shares, request->uid, SHARE_IMAGES))
 		return true;
-	request_fail_share(request, SHARE_MOVES);
+	request_fail_share(request, SHARE_IMAGES);
 	return false;
 }
 

@@ -12,7 +12,7 @@ struct moves;
 struct refusal;
 
 /*
- * Whether this node has a key that others can read the file with, and the user has one of SHARE_MOVES left, which is
+ * Whether this node has a key that others can read the file with, and the user has one of SHARE_IMAGES left, which is
  * taken. False: the request was failed. Node lock held.
  */
 bool image_may(struct request *request);

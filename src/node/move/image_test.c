@@ -41,7 +41,7 @@ static void test_no_key(void)
 	CHECK_EQ(answer.error, EDVSINVAL);
 }
 
-/* A user has a part of the threads. */
+/* A user has a part of the memory: of images at once, few. */
 static void test_share(void)
 {
 	struct request *request;
@@ -49,19 +49,20 @@ static void test_share(void)
 
 	set_up();
 	moves.keys = (struct secure_keys *)&order;
-	for (unsigned i = 0; i < share_most(SHARE_MOVES); i++) {
+	for (unsigned i = 0; i < share_most(SHARE_IMAGES); i++) {
 		request = asker_request(&requests, CTL_IMAGE, &answer);
 		request->uid = 7;
 		may += image_may(request);
 		request_end(request, 0, NULL, 0, NULL, 0);
 	}
-	CHECK_EQ(may, share_most(SHARE_MOVES));
+	CHECK_EQ(may, share_most(SHARE_IMAGES));
+	CHECK(share_most(SHARE_IMAGES) < share_most(SHARE_MOVES));
 	request = asker_request(&requests, CTL_IMAGE, &answer);
 	request->uid = 7;
 	CHECK(!image_may(request));
 	CHECK_EQ(answer.error, EDVSUSERFULL);
 	while (may--)
-		share_give(&requests.shares, 7, SHARE_MOVES);
+		share_give(&requests.shares, 7, SHARE_IMAGES);
 }
 
 /* A descriptor, or -1; the process that asks is this one, if the request says so. */

@@ -444,7 +444,7 @@ static void finish(struct restoring *r)
 	cgroup_end(a->moves->tasks, a->cgroup, true);
 	os_close(a->shell_pidfd);
 	os_close(a->pidfd);
-	share_give(&a->moves->requests->shares, r->user.uid, SHARE_MOVES);
+	share_give(&a->moves->requests->shares, r->user.uid, SHARE_IMAGES);
 	worker_deinit(&a->worker);
 	secure_keys_free(r->keys);
 	assert(r->fd < 0);
@@ -489,7 +489,7 @@ static void restoring_start(struct request *request, bool looks)
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
-		share_give(&moves->requests->shares, request->uid, SHARE_MOVES);
+		share_give(&moves->requests->shares, request->uid, SHARE_IMAGES);
 		request_fail(request, EDVSALLOCMEM, "no memory");
 		return;
 	}
