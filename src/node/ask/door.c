@@ -13,7 +13,8 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
-#define OVERDUE_US 2000000 /* between two looks for connections that have said nothing */
+#define OVERDUE_US	 2000000 /* between two looks for connections that have said nothing */
+#define SERVED_IN_A_TURN 32	 /* the links, and all else, have theirs in between */
 
 struct door {
 	struct requests *requests;
@@ -67,7 +68,10 @@ static void on_connection(void *ctx, int fd, int events)
 
 	(void)events;
 	/* A request that is served here may close the door. */
-	while (!door->is_paused && (client = accept_next(door, fd)) >= 0) {
+	for (int i = 0; i < SERVED_IN_A_TURN && !door->is_paused; i++) {
+		client = accept_next(door, fd);
+		if (client < 0)
+			break;
 		if (os_unix_peer(client, &peer) < 0)
 			os_close(client);
 		else

@@ -22,9 +22,23 @@ static struct door *door;
 static char name[64], folder[] = "/tmp/dvs.door.XXXXXX", path[64];
 static unsigned dispatched;
 
+static unsigned crowd; /* how many more come, each when the one before it is served */
+
+static void comes_next(void)
+{
+	struct ctl_request head = { .magic = CTL_MAGIC, .version = CTL_VERSION, .call = CTL_PS };
+	int client = os_unix_connect(name, OS_PACKET, 1000);
+
+	crowd--;
+	CHECK(client >= 0 && os_packet_send(client, &head, sizeof(head), NULL, 0) >= 0);
+	os_close(client);
+}
+
 static void dispatch(struct request *request)
 {
 	dispatched++;
+	if (crowd)
+		comes_next();
 	request_end(request, 7, NULL, 0, NULL, 0);
 }
 
@@ -137,6 +151,22 @@ static void test_clients_wait_at_the_door(void)
 	tear_down();
 }
 
+/* As long as one comes after the other, the rest of the daemon has its turns nevertheless. */
+static void test_crowd(void)
+{
+	const unsigned many = 1000;
+
+	set_up(false);
+	crowd = many;
+	comes_next();
+	turn_of(requests.loop);
+	CHECK(dispatched > 0);
+	CHECK(dispatched < many); /* the timer had its turn */
+	crowd = 0;
+	turn_of(requests.loop);
+	tear_down();
+}
+
 /* This process may open no more descriptors than it has. */
 static struct rlimit limit_to_those_open(void)
 {
@@ -217,6 +247,7 @@ int main(void)
 	TEST(test_both_sockets_let_in);
 	TEST(test_without_a_path);
 	TEST(test_clients_wait_at_the_door);
+	TEST(test_crowd);
 	TEST(test_descriptors_run_out);
 	TEST(test_first_words_are_overdue);
 	rmdir(folder);
