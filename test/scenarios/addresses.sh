@@ -143,6 +143,21 @@ begin "with the container its addresses go"
 addresses_at none
 end
 
+begin "the addresses end with a checkpoint that ends their holder, and come back with the holder"
+timeout 10 dvs dc create 3 --address $v4/24 >/dev/null 2>"$tmp/err" || fail "create: $(<"$tmp/err")"
+timeout 10 dvs -n 0 run 3 10 -- sleep 1000 >"$tmp/started" 2>&1 || fail "run: $(<"$tmp/started")"
+addresses_at 0 $v4/32
+timeout 30 dvs checkpoint 3 10 "$tmp/image" >/dev/null 2>"$tmp/err" || fail "checkpoint: $(<"$tmp/err")"
+addresses_at 0 $v4/32
+timeout 30 dvs checkpoint 3 10 "$tmp/image" --stop >/dev/null 2>"$tmp/err" || fail "checkpoint: $(<"$tmp/err")"
+addresses_at none
+timeout 30 dvs restore "$tmp/image" >/dev/null 2>"$tmp/err" || fail "restore: $(<"$tmp/err")"
+marks_are 0 "$v4/32 " || fail "the process goes on before its addresses are there"
+addresses_at 0 $v4/32
+timeout 10 dvs dc rm 3 --force >/dev/null
+addresses_at none
+end
+
 # The daemon of a node dies in the middle of the move, and the next one follows. With that of the source its frozen process
 # ends; without that of the target it goes on where it was, until the order has given it to the target.
 daemon_dies_at() { # STEP NODE: that has the process afterwards, or none

@@ -381,6 +381,8 @@ static int build(struct restoring *r)
 		r->report.pid = migrate_target_pid(a->target);
 		r->report.endpoint = a->offer.p_nr;
 		r->report.by_hand = r->by_hand;
+		if (!r->by_hand)
+			target_take_addresses(a);
 		error = migrate_target_resume(a->target, NULL, &a->refusal);
 	}
 	return error;

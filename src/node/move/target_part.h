@@ -48,7 +48,7 @@ int target_receive_offer(struct target *a);
 int target_check(struct target *a);
 int target_load(struct target *a);
 
-/* Committed: the service addresses that belong to the endpoint are here, and neighbours are told. */
+/* Committed, or bound: the service addresses that belong to the endpoint are here, and neighbours are told. */
 void target_take_addresses(struct target *a);
 
 /* Parts of them, for one that comes out of a file: the engine's side of the offer, and the entry with its pages. */

@@ -176,7 +176,7 @@ static int target_check_addresses(struct target *a)
 		    : 0;
 }
 
-/* The order has given them to this node. */
+/* The order has given them to this node, or has them elsewhere. */
 void target_take_addresses(struct target *a)
 {
 	struct addresses *addresses = &a->moves->bindings->addresses;
