@@ -155,6 +155,11 @@ const struct directory_endpoint *directory_endpoint(const struct directory *dir,
 bool directory_slot_valid(const struct directory_dc *dc, int p_nr);
 /* Whether that node has the service addresses of the DC: it owns their holder. */
 bool directory_serves(const struct directory *dir, int dcid, int node);
+/*
+ * Whether the DC has service addresses, and they are where that endpoint is: it holds them, or would hold them if it
+ * was bound now.
+ */
+bool directory_services_follow(const struct directory *dir, int dcid, int p_nr);
 /* The DC (a number) that has the service address, or -1. */
 int directory_service_dc(const struct directory *dir, struct address address);
 /* The node whose links come from there, or -1. */

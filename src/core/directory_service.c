@@ -14,6 +14,14 @@ bool directory_serves(const struct directory *dir, int dcid, int node)
 	return dc->running && dc->held && dc->slot[shm_index(dc->holder)].node == node;
 }
 
+bool directory_services_follow(const struct directory *dir, int dcid, int p_nr)
+{
+	const struct directory_dc *dc = &dir->dc[dcid];
+
+	CORE_ASSERT(dcid >= 0 && dcid < SHM_DCS);
+	return dc->services && (!dc->held || dc->holder == p_nr);
+}
+
 int directory_service_dc(const struct directory *dir, struct address address)
 {
 	CORE_ASSERT(address_is_set(address));

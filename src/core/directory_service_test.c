@@ -72,6 +72,17 @@ static void test_refused(void)
 		 EDVSPRIVILEGES);
 }
 
+static void test_follow(void)
+{
+	begin();
+	CHECK(!directory_services_follow(&dir, 0, 10)); /* there are none */
+	CHECK_EQ(give(0, 5, 24), 0);
+	CHECK(directory_services_follow(&dir, 0, 10)); /* it would be the first one */
+	CHECK_EQ(bind_at(11, 1), 0);
+	CHECK(!directory_services_follow(&dir, 0, 10));
+	CHECK(directory_services_follow(&dir, 0, 11));
+}
+
 static void test_holder(void)
 {
 	begin();
@@ -144,6 +155,7 @@ int main(void)
 {
 	TEST(test_given);
 	TEST(test_refused);
+	TEST(test_follow);
 	TEST(test_holder);
 	TEST(test_moves);
 	TEST(test_told);

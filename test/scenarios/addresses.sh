@@ -151,6 +151,10 @@ timeout 30 dvs checkpoint 3 10 "$tmp/image" >/dev/null 2>"$tmp/err" || fail "che
 addresses_at 0 $v4/32
 timeout 30 dvs checkpoint 3 10 "$tmp/image" --stop >/dev/null 2>"$tmp/err" || fail "checkpoint: $(<"$tmp/err")"
 addresses_at none
+timeout 10 dvs lab exec 0 -- ip address add $v4/24 dev lo
+timeout 30 dvs restore "$tmp/image" >/dev/null 2>"$tmp/err" && fail "on a node that cannot have the address"
+grep -q "its interface lo has that address for itself" "$tmp/err" || fail "not for that: $(<"$tmp/err")"
+timeout 10 dvs lab exec 0 -- ip address del $v4/24 dev lo
 timeout 30 dvs restore "$tmp/image" >/dev/null 2>"$tmp/err" || fail "restore: $(<"$tmp/err")"
 marks_are 0 "$v4/32 " || fail "the process goes on before its addresses are there"
 addresses_at 0 $v4/32

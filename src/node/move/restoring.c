@@ -270,6 +270,8 @@ static int check(struct restoring *r)
 	struct target *a = &r->target;
 	struct migrate_host host = target_host(a);
 
+	if (!r->by_hand && target_check_addresses(a) < 0)
+		return a->refusal.error;
 	a->target = migrate_target_new(&host);
 	if (!a->target)
 		return refusal_set(&a->refusal, EDVSALLOCMEM, "no memory for the process");

@@ -12,10 +12,8 @@
 
 bool source_holds_addresses(struct source *d)
 {
-	const struct directory_dc *dc = &d->moves->order->directory.dc[d->dcid];
-
 	assert(os_lock_protects());
-	return dc->services && dc->held && dc->holder == d->p_nr;
+	return directory_services_follow(&d->moves->order->directory, d->dcid, d->p_nr);
 }
 
 bool source_address_moves(void *ctx, const uint8_t byte[ADDRESS_BYTES])

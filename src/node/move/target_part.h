@@ -48,6 +48,8 @@ int target_receive_offer(struct target *a);
 int target_check(struct target *a);
 int target_load(struct target *a);
 
+/* Whether this node can have the service addresses that come with the process: 0, or a->refusal is filled. */
+int target_check_addresses(struct target *a);
 /* Committed, or bound: the service addresses that belong to the endpoint are here, and neighbours are told. */
 void target_take_addresses(struct target *a);
 

@@ -163,14 +163,12 @@ int target_check_offer(struct target *a)
 	return r;
 }
 
-/* Whether the addresses that come with the process can be here. */
-static int target_check_addresses(struct target *a)
+int target_check_addresses(struct target *a)
 {
-	const struct directory_dc *dc = &a->moves->order->directory.dc[a->offer.dcid];
 	bool come;
 
 	os_lock_take(a->moves->lock);
-	come = dc->services && dc->held && dc->holder == a->offer.p_nr;
+	come = directory_services_follow(&a->moves->order->directory, a->offer.dcid, a->offer.p_nr);
 	os_lock_release(a->moves->lock);
 	return come ? addresses_check(&a->moves->bindings->addresses, a->offer.dcid, &a->refusal)
 		    : 0;
