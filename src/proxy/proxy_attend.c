@@ -77,8 +77,10 @@ static void begin(struct proxy *proxy)
 
 void proxy_attend_heard(struct proxy *proxy)
 {
-	if (proxy->in_turn)
-		begin(proxy);
+	if (!proxy->in_turn)
+		return;
+	proxy->in_turn = false; /* once is enough for all frames of it */
+	begin(proxy);
 }
 
 void proxy_attend_read(struct peer *peer)

@@ -92,8 +92,8 @@ struct proxy {
 	uint64_t open[BITS_WORDS(NR_NODES)];  /* connected */
 	uint64_t flush[BITS_WORDS(NR_NODES)]; /* frames were queued during a batch */
 	bool active;			      /* something arrived or rang since the last look */
-	bool attending;	    /* the loop's thread stands in for the one at the node bell */
-	bool in_turn;	    /* the loop's thread reads a link because the link has something */
+	bool attending; /* the loop's thread stands in for the one at the node bell */
+	bool in_turn; /* the loop's thread reads a link that has something, and heard no frame yet */
 	uint32_t bell_seen; /* count of the node bell when last looked at */
 	struct attention_span attention;
 	int64_t active_ns;   /* when it last was, as far as the attention knows */
