@@ -158,29 +158,52 @@ static bool make_many(void)
 	return made;
 }
 
+#define CHANGES 20
+
+/* Another address comes and goes, some times for each byte from `fd`, which goes back: fewer than an answer's tries. */
+static void change_in_turn(int fd, int index)
+{
+	const struct address other = address_of("10.7.0.6/24");
+	uint8_t turn;
+
+	while (read(fd, &turn, 1) == 1) {
+		for (int i = 0; i < CHANGES; i++) {
+			os_interface_give(index, other, SECONDS);
+			os_interface_take(index, other);
+		}
+		if (write(fd, &turn, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
 /* Other addresses come and go between two pieces: the answer is whole nevertheless. */
 static void test_changes_meanwhile(void)
 {
 	struct os_interface a;
 	struct address_net net = net_of("10.7.0.5/24");
-	const struct address other = address_of("10.7.0.6/24");
+	int ends[2], count = 1;
+	uint8_t turn = 0;
 	pid_t child;
-	int count = 1;
 
 	CHECK(make_many());
 	CHECK_EQ(os_interface_find(&net, &a), 0);
 	CHECK_EQ(os_interface_give(a.index, net.address, SECONDS), 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	child = fork();
-	for (unsigned i = 0; !child; i++) {
-		os_interface_give(a.index, other, SECONDS);
-		os_interface_take(a.index, other);
+	if (!child) {
+		close(ends[1]);
+		change_in_turn(ends[0], a.index);
 	}
-	for (unsigned i = 0; i < LOOKS && count > 0; i++)
+	close(ends[0]);
+	for (unsigned i = 0; i < LOOKS && (count == 1 || count == 2); i++) {
+		CHECK_EQ(write(ends[1], &turn, 1), 1);
 		count = count_marks();
+		CHECK_EQ(read(ends[1], &turn, 1), 1);
+	}
 	CHECK(count == 1 || count == 2);
-	kill(child, SIGKILL);
+	close(ends[1]);
 	CHECK_EQ(waitpid(child, NULL, 0), child);
-	os_interface_take(a.index, other);
 	CHECK_EQ(os_interface_take(a.index, net.address), 0);
 }
 
