@@ -192,7 +192,7 @@ static void apply(struct wanted *wanted, int node)
 
 /* ---- settling ---- */
 
-/* What the order has here, in short. */
+/* The containers that are served here, a bit for each, and the number of their addresses. */
 static void look(const struct addresses *addresses, uint32_t *served, uint32_t *count)
 {
 	*served = *count = 0;

@@ -151,7 +151,7 @@ static void test_order_changes(void)
 	CHECK(!addresses.due);
 }
 
-/* A successor has its directory before the first command: it compares with what it has settled. */
+/* A successor has its directory before the first command, and compares the two. */
 static void test_adopted_directory(void)
 {
 	begin_with("10.7.0.5/24");
