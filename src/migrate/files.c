@@ -368,7 +368,10 @@ static int add_open(struct files *files, int fd, const char *path,
 		return r;
 	if (use & (IMAGE_FILE_MAPPED | IMAGE_FILE_EXE))
 		files_build_id(fd, &image);
-	return add_new(files, path, &image, refusal);
+	r = add_new(files, path, &image, refusal);
+	if (r >= 0)
+		files->file[files->count - 1].is_shared = files_is_network(type);
+	return r;
 }
 
 /* Its id, 0: no file of that path is the object, or a refusal. */

@@ -17,8 +17,9 @@ struct file {
 	struct image_file image;
 	char *path;	/* owned, absolute, in the process's mount namespace */
 	uint32_t older; /* 1 + index of the next file of the bucket */
-	char link[48];	/* source, of a memory file: leads to it from the process directory */
-	int dir;	/* source, of a memory file: that directory, not owned */
+	bool is_shared; /* source: on a network file system, so that other machines have it as well */
+	char link[48]; /* source, of a memory file: leads to it from the process directory */
+	int dir;       /* source, of a memory file: that directory, not owned */
 };
 
 struct files {

@@ -11,6 +11,7 @@
 #include "migrate/reopen.h"
 #include "migrate/restore.h"
 #include "migrate/takeover.h"
+#include "migrate/write_back.h"
 #include "os/inode.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -45,6 +46,20 @@ static bool is_watched(pid_t pid, int number)
 	return watched;
 }
 
+/* Of a description that is open for writing. 0 or a refusal. */
+static int write_back_of(pid_t pid, int number, const struct file *file, struct refusal *refusal)
+{
+	int fd = os_pid_descriptor(pid, number);
+
+	if (fd < 0)
+		return refusal_set(refusal, EDVSBUSY,
+				   "the process has just closed descriptor %d; try again", number);
+	int r = write_back(fd, file, refusal);
+
+	os_close(fd);
+	return r;
+}
+
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
@@ -70,6 +85,12 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	};
 
 	memcpy(image->body, &body, sizeof(body));
+	if (!reads && write_back_is_due(files_find(seen->files, (uint64_t)id))) {
+		int r = write_back_of(seen->pid, seen->number,
+				      files_find(seen->files, (uint64_t)id), refusal);
+
+		return r ? r : 1;
+	}
 	return 1;
 }
 
@@ -85,6 +106,19 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 	body.takeover = takeover_of(pid, description->number);
 	memcpy(description->image.body, &body, sizeof(body));
 	return 0;
+}
+
+/* Frozen. */
+static int complete(const struct kind_frozen *frozen, struct description *description,
+		    struct refusal *refusal)
+{
+	const struct file *file = files_find(frozen->files, body_of(&description->image).file);
+	uint32_t access = description->image.flags & (OS_OPEN_ACCESS | OS_OPEN_PATH);
+
+	assert(file); /* find() has added it */
+	if (access == OS_OPEN_READ || access & OS_OPEN_PATH || !write_back_is_due(file))
+		return 0;
+	return write_back_of(frozen->pid, description->number, file, refusal);
 }
 
 static bool read_body(const struct image_description *image, const struct files *files,
@@ -172,6 +206,7 @@ const struct kind kind_file = {
 	.remedy = ", or let each open the file itself",
 	.find = find,
 	.check = check,
+	.write = complete,
 	.read = read_body,
 	.open = open_here,
 	.share = share,

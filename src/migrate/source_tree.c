@@ -11,6 +11,7 @@
 #include "migrate/object_records.h"
 #include "migrate/source_finder.h"
 #include "migrate/source_members.h"
+#include "migrate/write_back.h"
 #include "os/clock.h"
 #include "os/thread.h"
 
@@ -245,6 +246,8 @@ static int complete(struct source_tree *tree, struct refusal *refusal)
 {
 	int r = sysv_take(&tree->tables.sysv, refusal);
 
+	if (r == 0)
+		r = write_back_mapped(&tree->tables.files, tree->inventory[0]->dir, refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i, source_process_take_undo(tree->process[i], refusal), refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DVS_MIGRATE_WRITE_BACK_H
+#define DVS_MIGRATE_WRITE_BACK_H
+
+#include "migrate/files.h"
+
+/*
+ * A file of a network file system that the process writes. What it has written stands in the memory of this machine for
+ * some time, where the target cannot see it, and would be written over what the process writes there. So it is written
+ * back to the server twice: before the process is stopped, which may take long, and while it stands, for the rest.
+ */
+
+/* Whether there is anything to be done for it. */
+static inline bool write_back_is_due(const struct file *file)
+{
+	return file->is_shared && file->image.use & IMAGE_FILE_WRITTEN;
+}
+
+/* The file is due, and open as fd. Waits for its server. 0 or a refusal. */
+int write_back(int fd, const struct file *file, struct refusal *refusal);
+
+/* All of the files that are due and mapped, found in the process with /proc directory `dir`. 0 or a refusal. */
+int write_back_mapped(const struct files *files, int dir, struct refusal *refusal);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of this very process that are taken for those of a network file system: how often each is written back. */
+#include "migrate/write_back.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "dvk/errors.h"
+#include "migrate/kind.h"
+#include "migrate/made_proc_test.h"
+#include "os/procdir.h"
+
+/* Stands for os_file_sync(): the linker leads each call of it here. */
+static int synced, answer;
+
+int __wrap_os_file_sync(int fd);
+int __wrap_os_file_sync(int fd)
+{
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+	synced++;
+	return answer;
+}
+
+static char path[] = "/tmp/dvs-write-back-XXXXXX";
+static struct files files;
+static struct refusal why;
+static int fd, dir;
+
+static void begin(uint32_t use)
+{
+	struct files_object object = { .link = "fd/0" };
+	struct stat status;
+
+	why = REFUSAL_NONE;
+	synced = answer = 0;
+	CHECK_EQ(fstat(fd, &status), 0);
+	object.device = status.st_dev;
+	object.inode = status.st_ino;
+	CHECK_EQ(files_add(&files, dir, path, &object, use, &why), 1);
+	CHECK(!files.file[0].is_shared); /* it is a file of this machine */
+	files.file[0].is_shared = true;
+}
+
+static void end(void)
+{
+	files_free(&files);
+	refusal_clear(&why);
+}
+
+static void test_due(void)
+{
+	struct file file = { .image = { .use = IMAGE_FILE_WRITTEN } };
+
+	CHECK(!write_back_is_due(&file));
+	file.is_shared = true;
+	CHECK(write_back_is_due(&file));
+	file.image.use = IMAGE_FILE_MAPPED;
+	CHECK(!write_back_is_due(&file));
+}
+
+/* Those that are mapped, with or without a descriptor of them. */
+static void test_mapped(void)
+{
+	begin(IMAGE_FILE_WRITTEN);
+	CHECK_EQ(write_back_mapped(&files, dir, &why), 0);
+	CHECK_EQ(synced, 0);
+	files.file[0].image.use |= IMAGE_FILE_MAPPED;
+	CHECK_EQ(write_back_mapped(&files, dir, &why), 0);
+	CHECK_EQ(synced, 1);
+	answer = -EDQUOT;
+	CHECK(is_refusal(write_back_mapped(&files, dir, &why), &why, EDVSIO,
+			 "cannot be brought to the server"));
+	refusal_clear(&why);
+	unlink(path);
+	CHECK(is_refusal(write_back_mapped(&files, dir, &why), &why, EDVSPROCSTS,
+			 "cannot be opened here"));
+	end();
+}
+
+/* A descriptor that is open for writing: once before the stop, and once in it. */
+static void test_open(void)
+{
+	struct image_description image = { .kind = IMAGE_DESCRIPTION_FILE,
+					   .id = 1,
+					   .flags = O_RDWR };
+	struct descriptions all = { 0 };
+	char entry[32];
+	struct os_status status;
+
+	begin(IMAGE_FILE_WRITTEN);
+	snprintf(entry, sizeof(entry), "fd/%d", fd);
+	CHECK_EQ(os_status(fd, &status), 0);
+	const struct kind_seen seen = { .pid = getpid(),
+					.dir = dir,
+					.number = fd,
+					.entry = entry,
+					.link = path,
+					.status = &status,
+					.info = "pos:\t0\n",
+					.files = &files };
+
+	CHECK_EQ(kind_file.find(&seen, &image, &why), 1);
+	CHECK_EQ(synced, 1);
+	struct description *description = descriptions_add(&all, &image, &kind_file);
+	const struct kind_frozen frozen = { .pid = getpid(),
+					    .descriptions = &all,
+					    .files = &files };
+
+	description->pid = getpid();
+	description->number = fd;
+	CHECK_EQ(kind_file.write(&frozen, description, &why), 0);
+	CHECK_EQ(synced, 2);
+	answer = -EIO;
+	CHECK(is_refusal(kind_file.write(&frozen, description, &why), &why, EDVSIO, path));
+	description->image.flags = O_RDONLY;
+	CHECK_EQ(kind_file.write(&frozen, description, &why), 0);
+	CHECK_EQ(synced, 3);
+	descriptions_free(&all);
+	end();
+}
+
+int main(void)
+{
+	fd = mkstemp(path);
+	dir = procdir_open(getpid());
+	if (fd < 0 || dir < 0)
+		return 1;
+	TEST(test_due);
+	TEST(test_open);
+	TEST(test_mapped);
+	unlink(path);
+	return test_end();
+}
