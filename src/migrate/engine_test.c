@@ -75,6 +75,7 @@ static const char *const carried[] = {
 	"kernel_files",
 	"mqueues",
 	"sysv_undo",
+	"requests",
 };
 
 static bool is_wanted(const char *victim)

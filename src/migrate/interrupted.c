@@ -99,9 +99,9 @@ void interrupted_note(struct interrupted *interrupted, struct inventory *invento
 
 void interrupted_mend(struct tracee *tracee)
 {
-	static const long calls[] = { SYS_rt_sigtimedwait, SYS_epoll_wait, SYS_epoll_pwait,
-				      SYS_epoll_pwait2,	   SYS_semop,	   SYS_fallocate,
-				      SYS_semtimedop };
+	static const long calls[] = { SYS_rt_sigtimedwait, SYS_epoll_wait,   SYS_epoll_pwait,
+				      SYS_epoll_pwait2,	   SYS_semop,	     SYS_fallocate,
+				      SYS_semtimedop,	   SYS_io_getevents, SYS_io_pgetevents };
 	struct user_regs_struct *registers = &tracee->registers;
 
 	assert(tracee->borrowed);

@@ -232,7 +232,6 @@ static const char *special_object(const char *path)
 	static const struct {
 		const char *prefix, *what;
 	} known[] = {
-		{ "/[aio]", "an asynchronous I/O context (AIO)" },
 		{ "/anon_hugepage", "huge pages" },
 		{ "/i915", "memory of a graphics card" },
 		{ "anon_inode:", "a mapping of a kernel object" },
@@ -376,6 +375,11 @@ static int classify_object(const struct printed *printed, struct image_map *map,
 		return memories_note(objects->memories, &memory)
 			       ? refusal_set(refusal, EDVSNOMEM, "out of memory")
 			       : 0;
+	}
+	if (strncmp(printed->path, "/[aio]", 6) == 0) {
+		map->kind = IMAGE_MAP_AIO;
+		map->offset = 0;
+		return 0;
 	}
 	const char *what = special_object(printed->path);
 

@@ -128,7 +128,6 @@ static void test_kinds_refused(void)
 	} refused[] = {
 		{ "1000-2000 rw-s 00000000 00:00 0 ", "a shared mapping without an object" },
 		{ "1000-2000 rw-p 00000000 00:00 0 [of_tomorrow]", "an unknown kind" },
-		{ "1000-2000 rw-s 00000000 00:01 7 /[aio] (deleted)", "asynchronous I/O" },
 		{ "1000-2000 rw-s 00000000 00:01 7 /anon_hugepage (deleted)", "huge pages" },
 		{ "1000-2000 rw-s 00000000 00:01 7 /i915 (deleted)", "a graphics card" },
 		{ "1000-2000 rw-s 00000000 00:01 7 anon_inode:[io_uring]", "a kernel object" },

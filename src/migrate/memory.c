@@ -211,6 +211,8 @@ static int send_map(struct sender *sender, const struct pagemap *pagemap)
 		if (map->flags & IMAGE_MAP_SHARED)
 			return pagemap_each(pagemap, map->start, map->end, on_guard_only, sender);
 		return pagemap_each(pagemap, map->start, map->end, on_private, sender);
+	case IMAGE_MAP_AIO:
+		return send_run(sender, map->start, map->end);
 	case IMAGE_MAP_SHARED_ANON:
 		return pagemap_each(pagemap, map->start, map->end, on_guard_only, sender);
 	}

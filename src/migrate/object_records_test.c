@@ -213,7 +213,7 @@ static void test_maps(void)
 	CHECK_EQ(take_map(&side, IMAGE_MAP_FILE, 8, 18, 2), 0);
 	CHECK_EQ(take_map(&side, IMAGE_MAP_SHARED_ANON, 8, 20, 2), -EBADMSG); /* no such memory */
 	CHECK_EQ(take_map(&side, IMAGE_MAP_SHARED_ANON, 70, 20, 2), 0);
-	CHECK_EQ(take_map(&side, IMAGE_MAP_SPECIAL + 1, 0, 30, 2), -EBADMSG);
+	CHECK_EQ(take_map(&side, IMAGE_MAP_AIO + 1, 0, 30, 2), -EBADMSG);
 	CHECK_EQ(side.maps.count, 3);
 	end(&side);
 }

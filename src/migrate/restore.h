@@ -85,6 +85,9 @@ struct restore {
 /* Runs the calls added so far; the sentence says that the target could not do it. */
 int restore_run(struct restore *restore, struct refusal *refusal);
 
+/* r: the result of calls that were run in it, or 0. */
+int restore_refuse(struct restore *restore, int r, struct refusal *refusal);
+
 /* A descriptor of the file, or of the host's object, that the caller owns; or a refusal. */
 int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
 		      struct refusal *refusal);

@@ -15,8 +15,11 @@
 
 int restore_run(struct restore *restore, struct refusal *refusal)
 {
-	int r = calls_run(&restore->calls);
+	return restore_refuse(restore, calls_run(&restore->calls), refusal);
+}
 
+int restore_refuse(struct restore *restore, int r, struct refusal *refusal)
+{
 	return r ? calls_refuse(&restore->calls, r, "the process shell on the target", refusal) : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/aio.h"
 #include "migrate/memory.h"
 #include "migrate/sysv.h"
 #include "os/kernel.h"
@@ -345,6 +346,9 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 		return add_shared_map(restore, map, refusal);
 	case IMAGE_MAP_FILE:
 		return add_file_map(restore, map, refusal);
+	case IMAGE_MAP_AIO:
+		close_mapped(restore);
+		return restore_refuse(restore, aio_make(&restore->calls, map), refusal);
 	case IMAGE_MAP_FOREIGN:
 		return add_foreign_map(restore, map, refusal);
 	}
@@ -381,6 +385,22 @@ int restore_layout(struct restore *restore, struct refusal *refusal)
 	return r ? r : restore_run(restore, refusal);
 }
 
+/* The kernel's number of the ring is that which it has here. */
+static int receive_ring(struct restore *restore, const struct image_map *map,
+			const struct image_pages *pages, uint64_t bytes, struct refusal *refusal)
+{
+	uint64_t skip = pages->address == map->start ? AIO_OWN_BYTES : 0;
+	const uint8_t *from = (const uint8_t *)(pages + 1) + skip;
+	int r = trace_write(restore->pid, pages->address + skip, from, bytes - skip);
+
+	return r ? refusal_set(
+			   refusal, EDVSPROCSTS,
+			   "the asynchronous I/O context (AIO) of the process cannot be written "
+			   "on the target: %s",
+			   strerror(-r))
+		 : 0;
+}
+
 int restore_pages(struct restore *restore, const struct image_pages *pages, struct refusal *refusal)
 {
 	uint64_t bytes = pages->count * (uint64_t)IMAGE_PAGE;
@@ -388,6 +408,8 @@ int restore_pages(struct restore *restore, const struct image_pages *pages, stru
 		picture_map_of(&restore->picture, pages->address, pages->address + bytes);
 
 	assert(pages->count);
+	if (map && map->kind == IMAGE_MAP_AIO)
+		return receive_ring(restore, map, pages, bytes, refusal);
 	if (!map || (map->kind != IMAGE_MAP_ANON &&
 		     (map->kind != IMAGE_MAP_FILE || map->flags & IMAGE_MAP_SHARED)))
 		return refusal_set(refusal, EDVSIO,

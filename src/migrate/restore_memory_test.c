@@ -183,7 +183,7 @@ static void test_file_opened_once(void)
 static void test_layout_refused(void)
 {
 	restore_begin();
-	add_map(IMAGE_MAP_SPECIAL + 1, 0x5000, 0x1000, RW, 0);
+	add_map(IMAGE_MAP_AIO + 1, 0x5000, 0x1000, RW, 0);
 	CHECK(is_refusal(layout(), &restore_refusal, EDVSIO, "a mapping of an unknown kind"));
 	restore_end();
 	restore_begin();

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/aio.h"
 #include "migrate/cut_short.h"
 #include "migrate/migrate.h"
 #include "migrate/state.h"
@@ -256,6 +257,8 @@ int source_process_ask(struct source_process *process, struct refusal *refusal)
 	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
 	int r = state_read_process(&process->calls, &process->inventory, process->actions, refusal);
 
+	if (r == 0)
+		r = aio_take(&process->calls, &process->inventory.maps, refusal);
 	return r ? r : finish_stop(process, refusal);
 }
 

@@ -23,4 +23,7 @@ int os_affinity_set(pid_t tid, const struct os_affinity *affinity);
 /* The CPU that the caller is on; false: not known. */
 bool os_affinity_here(struct os_affinity *affinity);
 
+/* How many CPUs this machine can have, be they there now or not. At least 1. */
+unsigned os_affinity_possible(void);
+
 #endif

@@ -27,6 +27,12 @@ static bool is_within(const struct os_affinity *part, const struct os_affinity *
 	return true;
 }
 
+/* As many as the library finds, or more, which may come. */
+static void test_possible(void)
+{
+	CHECK(os_affinity_possible() >= (unsigned)sysconf(_SC_NPROCESSORS_CONF));
+}
+
 static void test_read(void)
 {
 	struct os_affinity affinity;
@@ -82,6 +88,7 @@ static void test_refused(void)
 
 int main(void)
 {
+	TEST(test_possible);
 	TEST(test_read);
 	TEST(test_one_cpu);
 	TEST(test_refused);

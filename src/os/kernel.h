@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include <asm/prctl.h>
+#include <linux/aio_abi.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/kcmp.h>

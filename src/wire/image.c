@@ -209,17 +209,28 @@ bool image_file_bytes_ok(const struct image_file_bytes *bytes, uint32_t length)
 	return bytes->file && bytes->length && length == sizeof(*bytes) + bytes->length;
 }
 
+/* Of events of 32 bytes behind a head of as many: the head and the tail are numbers of events. */
+static bool is_ring(const struct image_map *map)
+{
+	uint64_t bytes = map->end - map->start, events = bytes / 32 - 1;
+
+	return bytes <= IMAGE_AIO_BYTES_MAX && (uint32_t)map->object < events &&
+	       map->object >> 32 < events && map->flags & IMAGE_MAP_SHARED;
+}
+
 bool image_map_ok(const struct image_map *map)
 {
 	if (!image_range_ok(map->start, map->end) || map->offset % IMAGE_PAGE)
 		return false;
-	if (map->kind < IMAGE_MAP_ANON || map->kind > IMAGE_MAP_SPECIAL)
+	if (map->kind < IMAGE_MAP_ANON || map->kind > IMAGE_MAP_AIO)
 		return false;
 	if (map->flags & ~(uint32_t)IMAGE_MAP_FLAGS_ALL)
 		return false;
 	/* A mapping may go on beyond the end of its object. */
 	if (map->kind == IMAGE_MAP_SHARED_ANON &&
 	    (map->object == 0 || map->offset > IMAGE_ADDRESS_END))
+		return false;
+	if (map->kind == IMAGE_MAP_AIO && !is_ring(map))
 		return false;
 	return memchr(map->label, 0, sizeof(map->label)) != NULL;
 }

@@ -41,7 +41,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 11u
+#define IMAGE_VERSION 12u
 
 #define IMAGE_PAGE	    4096u
 #define IMAGE_MEMBERS_MAX   1024u
@@ -56,6 +56,7 @@
 #define IMAGE_RECORD_MAX    (160u * 1024u)    /* payload of any record */
 #define IMAGE_ADDRESS_END   0x7ffffffff000ull /* first address no program can have */
 #define IMAGE_NAME_BYTES    32u
+#define IMAGE_AIO_BYTES_MAX (1u << 30) /* of a ring; the kernel allows about half as much */
 
 enum image_type {
 	IMAGE_MACHINE = 1,
@@ -339,6 +340,7 @@ enum image_map_kind {
 	IMAGE_MAP_FILE,	       /* file: object is the id of its FILE record */
 	IMAGE_MAP_FOREIGN,     /* the node's page: name */
 	IMAGE_MAP_SPECIAL,     /* vdso, vvar: object is its index */
+	IMAGE_MAP_AIO, /* the ring of an AIO context: object is its head, and 32 bits higher its tail */
 };
 
 enum image_map_flag {

@@ -77,7 +77,7 @@ static void test_maps(void)
 	map.flags = IMAGE_MAP_FLAGS_ALL + 1;
 	CHECK(!image_map_ok(&map));
 	map.flags = 0;
-	map.kind = IMAGE_MAP_SPECIAL + 1;
+	map.kind = IMAGE_MAP_AIO + 1;
 	CHECK(!image_map_ok(&map));
 	map.kind = IMAGE_MAP_SHARED_ANON;
 	CHECK(!image_map_ok(&map)); /* of no object */

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -418,11 +419,19 @@ static void fault_fd(void)
 	NEED(syscall(SYS_userfaultfd, O_CLOEXEC) >= 0);
 }
 
+/* It ends when something is written. */
 static void aio(void)
 {
 	unsigned long context = 0;
+	int ends[2];
 
-	NEED(syscall(SYS_io_setup, 4, &context) == 0);
+	NEED(pipe(ends) == 0 && syscall(SYS_io_setup, 4, &context) == 0);
+	struct iocb request = { .aio_lio_opcode = IOCB_CMD_POLL,
+				.aio_fildes = (uint32_t)ends[0],
+				.aio_buf = 1 /* POLLIN */ };
+	struct iocb *requests[] = { &request };
+
+	NEED(syscall(SYS_io_submit, context, 1L, requests) == 1);
 }
 
 static void asynchronous(void)
@@ -476,7 +485,7 @@ static const struct kind descriptor_kinds[] = {
 	{ "io_uring", "io_uring", uring },
 	{ "perf", "perf event", perf },
 	{ "userfaultfd", "userfaultfd", fault_fd },
-	{ "aio", "AIO", aio },
+	{ "aio", "have not ended", aio },
 	{ "async", "F_SETOWN", asynchronous },
 	{ "directory_watch", "F_NOTIFY", directory_watch },
 	{ NULL, NULL, NULL },
