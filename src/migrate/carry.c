@@ -14,6 +14,8 @@
 #include "os/socket.h"
 
 struct asked {
+	const struct files *files;
+	int dir;		  /* /proc of a process that has them */
 	const struct file **file; /* owned */
 	uint32_t count;
 };
@@ -65,10 +67,10 @@ static int refuse_reading(const struct file *file, int r, struct refusal *refusa
 }
 
 /* The very file of the offer. */
-static int open_offered(const struct file *file, int dir, struct refusal *refusal)
+static int open_offered(const struct asked *asked, const struct file *file, struct refusal *refusal)
 {
 	struct os_status status;
-	int fd = files_open(dir, file->path, OS_OPEN_READ);
+	int fd = files_open(asked->files, asked->dir, file->path, OS_OPEN_READ);
 
 	assert(files_can_be_carried(file));
 	if (fd < 0)
@@ -81,11 +83,11 @@ static int open_offered(const struct file *file, int dir, struct refusal *refusa
 			   file->path);
 }
 
-static int write_digest(struct writer *writer, const struct file *file, int dir,
+static int write_digest(struct writer *writer, const struct asked *asked, const struct file *file,
 			struct refusal *refusal)
 {
 	struct image_digest digest = { .file = file->image.id };
-	int fd = open_offered(file, dir, refusal);
+	int fd = open_offered(asked, file, refusal);
 
 	if (fd < 0)
 		return fd;
@@ -122,10 +124,10 @@ static int write_bytes(struct writer *writer, const struct file *file, int fd,
 	return 0;
 }
 
-static int write_contents(struct writer *writer, const struct file *file, int dir,
+static int write_contents(struct writer *writer, const struct asked *asked, const struct file *file,
 			  struct refusal *refusal)
 {
-	int fd = open_offered(file, dir, refusal);
+	int fd = open_offered(asked, file, refusal);
 
 	if (fd < 0)
 		return fd;
@@ -135,8 +137,9 @@ static int write_contents(struct writer *writer, const struct file *file, int di
 	return r;
 }
 
-static int answer(const struct asked *asked, int dir, struct secure *to,
-		  int (*write)(struct writer *, const struct file *, int, struct refusal *),
+static int answer(const struct asked *asked, struct secure *to,
+		  int (*write)(struct writer *, const struct asked *, const struct file *,
+			       struct refusal *),
 		  struct refusal *refusal)
 {
 	struct writer writer;
@@ -145,7 +148,7 @@ static int answer(const struct asked *asked, int dir, struct secure *to,
 	if (writer_init(&writer, to) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	for (uint32_t i = 0; i < asked->count && r == 0; i++)
-		r = write(&writer, asked->file[i], dir, refusal);
+		r = write(&writer, asked, asked->file[i], refusal);
 	int sent = r == 0 ? writer_end(&writer) : 0;
 
 	if (sent < 0)
@@ -157,7 +160,9 @@ static int answer(const struct asked *asked, int dir, struct secure *to,
 
 int carry_serve(const struct files *files, int dir, struct secure *with, struct refusal *refusal)
 {
-	struct asked asked = { .file = calloc(files->count + 1, sizeof(const struct file *)) };
+	struct asked asked = { .files = files,
+			       .dir = dir,
+			       .file = calloc(files->count + 1, sizeof(const struct file *)) };
 
 	assert(dir >= 0);
 	if (!asked.file)
@@ -165,11 +170,11 @@ int carry_serve(const struct files *files, int dir, struct secure *with, struct 
 	int r = read_wanted(&asked, files, with, refusal);
 
 	if (r == 0)
-		r = answer(&asked, dir, with, write_digest, refusal);
+		r = answer(&asked, with, write_digest, refusal);
 	if (r == 0)
 		r = read_wanted(&asked, files, with, refusal);
 	if (r == 0)
-		r = answer(&asked, dir, with, write_contents, refusal);
+		r = answer(&asked, with, write_contents, refusal);
 	/* The target waits for the rest no longer. */
 	if (r)
 		os_shutdown(secure_fd(with));

@@ -76,6 +76,7 @@ static const char *const carried[] = {
 	"mqueues",
 	"sysv_undo",
 	"requests",
+	"chroot",
 };
 
 static bool is_wanted(const char *victim)

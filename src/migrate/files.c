@@ -39,6 +39,7 @@ void files_clear(struct files *files)
 	for (uint32_t i = 0; i < files->count; i++)
 		file_free(&files->file[i]);
 	files->count = files->memory_count = 0;
+	files->changed_root = false;
 	if (files->bucket)
 		memset(files->bucket, 0, files->bucket_count * sizeof(*files->bucket));
 }
@@ -48,6 +49,10 @@ void files_free(struct files *files)
 	files_clear(files);
 	free(files->file);
 	free(files->bucket);
+	if (files->root > 0) {
+		os_close(files->root);
+		os_close(files->init);
+	}
 	*files = (struct files){ 0 };
 }
 
@@ -73,8 +78,27 @@ static struct file *append(struct files *files, const char *path, size_t length)
 	return file;
 }
 
-int files_open(int dir, const char *path, uint32_t flags)
+int files_set_container(struct files *files, int init)
 {
+	if (files->root > 0)
+		return 0;
+	assert(files->init <= 0);
+	int root = os_open_at(init, "root", OS_OPEN_PATH | OS_OPEN_FOLDER);
+	int own = root < 0 ? root : os_dup(init);
+
+	if (own < 0) {
+		os_close(root);
+		return own;
+	}
+	files->root = root;
+	files->init = own;
+	return 0;
+}
+
+int files_open(const struct files *files, int dir, const char *path, uint32_t flags)
+{
+	if (files->root > 0)
+		return os_open_below(files->root, path, flags);
 	int root = os_open_at(dir, "root", OS_OPEN_PATH | OS_OPEN_FOLDER);
 
 	if (root < 0)
@@ -105,9 +129,10 @@ int files_describe(int fd, struct image_file *image, unsigned long *type)
 	return 0;
 }
 
-static int describe(int dir, const char *path, struct image_file *image, unsigned long *type)
+static int describe(const struct files *files, int dir, const char *path, struct image_file *image,
+		    unsigned long *type)
 {
-	int fd = files_open(dir, path, OS_OPEN_PATH);
+	int fd = files_open(files, dir, path, OS_OPEN_PATH);
 
 	if (fd < 0)
 		return fd;
@@ -126,7 +151,7 @@ bool files_are_in_place(const struct files *files, int dir)
 
 		if (file->link[0])
 			continue;
-		if (describe(dir, file->path, &now, &type) < 0 ||
+		if (describe(files, dir, file->path, &now, &type) < 0 ||
 		    now.device != file->image.device || now.inode != file->image.inode)
 			return false;
 	}
@@ -378,7 +403,7 @@ static int add_open(struct files *files, int fd, const char *path,
 static int add_named(struct files *files, int dir, const char *path,
 		     const struct files_object *object, uint32_t use, struct refusal *refusal)
 {
-	int fd = path[0] == '/' ? files_open(dir, path, OS_OPEN_PATH) : -ENOENT;
+	int fd = path[0] == '/' ? files_open(files, dir, path, OS_OPEN_PATH) : -ENOENT;
 
 	/* A path through /proc may lead to another process, which has ended. */
 	if (fd == -ESRCH && procdir_ended(dir))
@@ -397,7 +422,7 @@ static int add_linked(struct files *files, int dir, const char *path,
 {
 	char other[IMAGE_PATH_MAX];
 
-	if (!linked_name(dir, path, object, other))
+	if (!linked_name(files, dir, path, object, other))
 		return 0;
 	uint32_t known = files_id_of(files, other, object->inode);
 

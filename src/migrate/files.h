@@ -15,7 +15,7 @@
  */
 struct file {
 	struct image_file image;
-	char *path;	/* owned, absolute, in the process's mount namespace */
+	char *path;	/* owned, absolute, in the container */
 	uint32_t older; /* 1 + index of the next file of the bucket */
 	bool is_shared; /* source: on a network file system, so that other machines have it as well */
 	char link[48]; /* source, of a memory file: leads to it from the process directory */
@@ -28,6 +28,9 @@ struct files {
 	uint32_t memory_count; /* of the source's: so many are memory files */
 	uint32_t *bucket; /* owned: of the source's table, 1 + index of the newest of its files */
 	uint32_t bucket_count;
+	int init; /* source: /proc of the container's init, owned; 0: that of each process stands for it */
+	int root; /* its root directory, to which paths are relative; owned; 0: that of each process */
+	bool changed_root; /* a process has another one */
 };
 
 /* A file that a process has open. Its name may lead elsewhere by now. */
@@ -40,8 +43,14 @@ struct files_object {
 void files_free(struct files *files);
 void files_clear(struct files *files);
 
+/* Source: the /proc directory of a process that sees the whole container, as this one does as a rule. */
+static inline int files_seer(const struct files *files, int dir)
+{
+	return files->init > 0 ? files->init : dir;
+}
+
 /*
- * Source: the file at path as the process with /proc directory `dir` sees it must be the object.
+ * Source: the file at path in the container of the process with /proc directory `dir` must be the object.
  * Returns its id, or refuses: deleted, replaced, of a kind that cannot be carried. use is added to
  * the uses that are known.
  */
@@ -60,8 +69,14 @@ int files_add_record(struct files *files, const struct image_file *image);
 /* The file with this id, or NULL. */
 struct file *files_find(const struct files *files, uint64_t id);
 
-/* Source: the file at path, as the process with /proc directory `dir` sees it. The caller's, or -errno. */
-int files_open(int dir, const char *path, uint32_t flags);
+/* Source: paths are those that the container's init sees, with this /proc directory. 0 or -errno. */
+int files_set_container(struct files *files, int init);
+
+/*
+ * Source: the file at path in the container of the process with /proc directory `dir`, be the root directory of that
+ * one changed or not. The caller's, or -errno.
+ */
+int files_open(const struct files *files, int dir, const char *path, uint32_t flags);
 
 /* Whether the contents are all that there is to the file for a process that has it. */
 static inline bool files_can_be_carried(const struct file *file)

@@ -183,16 +183,6 @@ static int check_namespaces(struct inventory *inventory, int init, struct refusa
 		return refuse(refusal,
 			      "the process has prepared a time namespace for its children, "
 			      "which is not carried");
-	char root[IMAGE_PATH_MAX];
-
-	int length = (int)procdir_link(inventory->dir, "root", root, sizeof(root));
-
-	if (length < 0)
-		return ended_refuse(inventory->dir, length, "root directory", refusal);
-	if (strcmp(root, "/"))
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process has changed its root directory (chroot) to %s",
-				   root);
 	return 0;
 }
 
@@ -365,7 +355,10 @@ int fitness_check(struct inventory *inventory, struct refusal *refusal)
 
 	if (init < 0)
 		return init;
-	r = check_namespaces(inventory, init, refusal);
+	if (files_set_container(&inventory->tables->files, init) < 0)
+		r = refuse(refusal, "the root directory of the container cannot be opened");
+	if (r == 0)
+		r = check_namespaces(inventory, init, refusal);
 	if (r == 0)
 		r = check_same_as_init(inventory, init, refusal);
 	if (r == 0)

@@ -29,6 +29,7 @@ TEST_LOOKS_UNUSED static int found_add(const struct found *found, uint32_t kind,
 	struct image_description image = { .kind = kind,
 					   .id = found->all->count + 1,
 					   .flags = (uint32_t)fcntl(fd, F_GETFL) };
+	static struct files no_files;
 	struct os_status status;
 	char entry[32];
 	int dir = procdir_open(getpid());
@@ -42,7 +43,7 @@ TEST_LOOKS_UNUSED static int found_add(const struct found *found, uint32_t kind,
 					.link = link,
 					.status = &status,
 					.info = found->info ? found->info : "",
-					.files = found->files };
+					.files = found->files ? found->files : &no_files };
 	int r = kind_of(kind)->find(&seen, &image, found->refusal);
 
 	close(dir);

@@ -372,6 +372,36 @@ static int read_link(struct inventory *inventory, const char *name, const char *
 	return r < 0 ? ended_refuse(inventory->dir, r, what, refusal) : 0;
 }
 
+/* The paths of all files are those in the container, as the kernel shows them to us. */
+static int read_root(struct inventory *inventory, struct refusal *refusal)
+{
+	struct files *files = &inventory->tables->files;
+	struct files_object object = { "root", 0, 0 };
+	char path[IMAGE_PATH_MAX];
+	struct os_status status;
+	ssize_t length = procdir_link(inventory->dir, "root", path, sizeof(path));
+
+	inventory->process.root_file = 0;
+	if (length == 1 && path[0] == '/')
+		return 0;
+	int r = read_link(inventory, "root", "root directory", path, &status, refusal);
+
+	if (r)
+		return r;
+	files->changed_root = true;
+	object.device = status.device;
+	object.inode = status.inode;
+	int id = files_add(files, inventory->dir, path, &object, IMAGE_FILE_DIRECTORY, refusal);
+
+	if (id < 0)
+		return id;
+	inventory->process.root_file = (uint32_t)id;
+	if (!(files_find(files, (uint32_t)id)->image.use & IMAGE_FILE_DELETED))
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the root directory of the process (chroot), %.200s, was deleted", path);
+}
+
 static int read_paths(struct inventory *inventory, struct refusal *refusal)
 {
 	char path[IMAGE_PATH_MAX];
@@ -399,7 +429,7 @@ static int read_paths(struct inventory *inventory, struct refusal *refusal)
 		return id;
 	assert(id > 0);
 	inventory->process.cwd_file = (uint32_t)id;
-	return 0;
+	return read_root(inventory, refusal);
 }
 
 int inventory_check_lack(const struct inventory *inventory, struct refusal *refusal)

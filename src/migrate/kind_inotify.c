@@ -86,7 +86,7 @@ static int add_file(const struct kind_seen *seen, struct watches_look *look,
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
-	struct watches_look look = { .dir = seen->dir };
+	struct watches_look look = { .dir = files_seer(seen->files, seen->dir) };
 	struct inotify_body body = { .watches = 0 };
 	const char *at = seen->info;
 	struct os_inotify_watch watch;
@@ -119,7 +119,7 @@ static int read_watches(const struct kind_frozen *frozen, const char *info,
 			struct image_watch *found, uint32_t room, struct os_inotify_watch *watch)
 {
 	assert(frozen->files);
-	struct watches_look look = { .dir = frozen->dir };
+	struct watches_look look = { .dir = files_seer(frozen->files, frozen->dir) };
 	char path[IMAGE_PATH_MAX];
 	uint32_t count = 0;
 	int r;

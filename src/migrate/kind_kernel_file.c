@@ -140,8 +140,8 @@ static bool has_own_numbers(const struct kind_seen *seen)
 	struct os_status ours, theirs;
 
 	return os_status_at(OS_FOLDER_CURRENT, PROC, &ours) == 0 &&
-	       os_status_at(seen->dir, "root" PROC, &theirs) == 0 && ours.device != theirs.device &&
-	       theirs.device == seen->status->device;
+	       os_status_at(files_seer(seen->files, seen->dir), "root" PROC, &theirs) == 0 &&
+	       ours.device != theirs.device && theirs.device == seen->status->device;
 }
 
 static int find(const struct kind_seen *seen, struct image_description *image,

@@ -66,7 +66,7 @@ static int find_file(const struct kind_seen *seen, struct terminal_master *body)
 	char name[48];
 
 	snprintf(name, sizeof(name), "root/dev/pts/%u", body->number);
-	int r = os_status_at(seen->dir, name, &status);
+	int r = os_status_at(files_seer(seen->files, seen->dir), name, &status);
 
 	body->uid = status.uid;
 	body->gid = status.gid;

@@ -59,35 +59,43 @@ static struct socket_body body_of(const struct image_description *image)
 
 /* ---- source ---- */
 
-/* The path of the file, whose name may be relative to the directory of the process. False: it is too long. */
-static bool path_of(int dir, const struct os_unix_socket *socket, char path[IMAGE_PATH_MAX])
+/*
+ * The path of the file in the container. Its name is below the root directory of the process, or relative to its
+ * working directory. False: it is too long.
+ */
+static bool path_of(const struct files *files, int dir, const struct os_unix_socket *socket,
+		    char path[IMAGE_PATH_MAX])
 {
 	char folder[IMAGE_PATH_MAX] = "";
 	int length = (int)socket->name_bytes;
-	ssize_t r = socket->name[0] == '/' ? 0 : procdir_link(dir, "cwd", folder, sizeof(folder));
+	ssize_t r = 0;
+
+	if (socket->name[0] != '/')
+		r = procdir_link(dir, "cwd", folder, sizeof(folder));
+	else if (files->changed_root)
+		r = procdir_link(dir, "root", folder, sizeof(folder));
 
 	if (r < 0 || r >= (ssize_t)sizeof(folder) - 1)
 		return false;
-	r = snprintf(path, IMAGE_PATH_MAX, "%s%s%.*s", folder, r ? "/" : "", length,
-		     (const char *)socket->name);
+	r = snprintf(path, IMAGE_PATH_MAX, "%s%s%.*s", folder,
+		     r && socket->name[0] != '/' ? "/" : "", length, (const char *)socket->name);
 	return r < IMAGE_PATH_MAX;
 }
 
 /* Whether the name still leads to the socket, and then the owner and rights of the file. */
-static bool find_file(int dir, const struct os_unix_socket *socket, struct socket_body *body)
+static bool find_file(const struct kind_seen *seen, const struct os_unix_socket *socket,
+		      struct socket_body *body)
 {
 	char path[IMAGE_PATH_MAX];
 	struct os_status status;
-	int root = os_open_at(dir, "root", OS_OPEN_PATH | OS_OPEN_FOLDER);
-	int fd = root >= 0 && path_of(dir, socket, path)
-			 ? os_open_below(root, path, OS_OPEN_PATH | OS_OPEN_NO_LINK)
+	int fd = path_of(seen->files, seen->dir, socket, path)
+			 ? files_open(seen->files, seen->dir, path, OS_OPEN_PATH | OS_OPEN_NO_LINK)
 			 : -1;
 	bool found = fd >= 0 && os_status(fd, &status) == 0 &&
 		     (uint32_t)status.inode == socket->inode &&
 		     (status.mode & OS_MODE_KIND) == OS_MODE_SOCKET;
 
 	os_close(fd);
-	os_close(root);
 	if (!found)
 		return false;
 	body->file_uid = status.uid;
@@ -177,7 +185,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 		.maker = socket.listens ? os_pid_innermost(socket.pid) : 0,
 	};
 
-	if (is_path(socket.name, socket.name_bytes) && find_file(seen->dir, &socket, &body))
+	if (is_path(socket.name, socket.name_bytes) && find_file(seen, &socket, &body))
 		body.flags |= SOCKET_FILE;
 	memcpy(image->body, &body, sizeof(body));
 	r = check_socket(seen, &socket, refusal);
@@ -226,11 +234,12 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 			   description->number);
 }
 
-static int append_folder(int dir, const struct os_unix_socket *socket, struct contents *contents)
+static int append_folder(const struct files *files, int dir, const struct os_unix_socket *socket,
+			 struct contents *contents)
 {
 	char path[IMAGE_PATH_MAX];
 
-	if (!path_of(dir, socket, path))
+	if (!path_of(files, dir, socket, path))
 		return -ENAMETOOLONG;
 	char *slash = strrchr(path, '/');
 
@@ -256,7 +265,7 @@ static int describe(const struct kind_frozen *frozen, int fd, struct description
 		return r;
 	int dir = procdir_open(frozen->pid);
 
-	r = dir < 0 ? dir : append_folder(dir, &socket, &description->contents);
+	r = dir < 0 ? dir : append_folder(frozen->files, dir, &socket, &description->contents);
 	os_close(dir);
 	return r;
 }

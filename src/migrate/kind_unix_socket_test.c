@@ -18,6 +18,7 @@
 static char folder[] = "/tmp/dvs-kind-unix-XXXXXX";
 static struct sockaddr_un name = { .sun_family = AF_UNIX };
 static struct descriptions all;
+static const struct files no_files;
 static struct refusal why;
 
 static int find(int fd)
@@ -37,7 +38,9 @@ static struct description *add(int fd)
 
 static int write_one(struct description *description)
 {
-	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = &all };
+	const struct kind_frozen frozen = { .pid = getpid(),
+					    .descriptions = &all,
+					    .files = &no_files };
 
 	return kind_unix_socket.write(&frozen, description, &why);
 }

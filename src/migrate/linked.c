@@ -37,8 +37,8 @@ static int compare(void *ctx, const char *name)
 	return length > 0 && (size_t)length < room;
 }
 
-bool linked_name(int dir, const char *path, const struct files_object *object,
-		 char other[IMAGE_PATH_MAX])
+bool linked_name(const struct files *files, int dir, const char *path,
+		 const struct files_object *object, char other[IMAGE_PATH_MAX])
 {
 	struct os_status status;
 	const char *end = strrchr(path, '/');
@@ -52,7 +52,7 @@ bool linked_name(int dir, const char *path, const struct files_object *object,
 	snprintf(other, IMAGE_PATH_MAX, "%.*s", (int)length, path);
 	struct search search = { .wanted = &status, .name = other, .length = length };
 
-	search.folder = files_open(dir, other, OS_OPEN_READ | OS_OPEN_FOLDER);
+	search.folder = files_open(files, dir, other, OS_OPEN_READ | OS_OPEN_FOLDER);
 	if (search.folder < 0)
 		return false;
 	int r = procdir_each(search.folder, ".", compare, &search);

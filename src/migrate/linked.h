@@ -8,7 +8,7 @@
  * Source: finds another name of the object, which has lost the path that it was opened by, in the same folder.
  * A folder with very many names is looked at in part.
  */
-bool linked_name(int dir, const char *path, const struct files_object *object,
-		 char other[IMAGE_PATH_MAX]);
+bool linked_name(const struct files *files, int dir, const char *path,
+		 const struct files_object *object, char other[IMAGE_PATH_MAX]);
 
 #endif

@@ -10,6 +10,8 @@
 #include "base/test.h"
 #include "migrate/made_proc_test.h"
 
+static const struct files nothing;
+
 static struct made_proc made;
 static char first[64], second[64], apart[80], other[IMAGE_PATH_MAX];
 
@@ -33,11 +35,11 @@ static void test_found(void)
 {
 	const struct files_object object = begin();
 
-	CHECK(linked_name(made.dir, first, &object, other));
+	CHECK(linked_name(&nothing, made.dir, first, &object, other));
 	CHECK(strcmp(other, second) == 0);
 	/* As the kernel shows the name that is gone. */
 	snprintf(first, sizeof(first), "%s/first (deleted)", made.folder);
-	CHECK(linked_name(made.dir, first, &object, other) && strcmp(other, second) == 0);
+	CHECK(linked_name(&nothing, made.dir, first, &object, other) && strcmp(other, second) == 0);
 	made_proc_close(&made);
 }
 
@@ -45,17 +47,17 @@ static void test_not_found(void)
 {
 	struct files_object object = begin();
 
-	CHECK(!linked_name(made.dir, "first", &object, other));
-	CHECK(!linked_name(made.dir, "/no/such/folder", &object, other));
-	CHECK(!linked_name(made.dir, "/proc/first", &object, other));
+	CHECK(!linked_name(&nothing, made.dir, "first", &object, other));
+	CHECK(!linked_name(&nothing, made.dir, "/no/such/folder", &object, other));
+	CHECK(!linked_name(&nothing, made.dir, "/proc/first", &object, other));
 	object.inode++; /* the link leads elsewhere by now */
-	CHECK(!linked_name(made.dir, first, &object, other));
+	CHECK(!linked_name(&nothing, made.dir, first, &object, other));
 	object.inode--;
 	object.link = "fd/8";
-	CHECK(!linked_name(made.dir, first, &object, other));
+	CHECK(!linked_name(&nothing, made.dir, first, &object, other));
 	made_proc_link(&made, "fd/7", made.folder);
 	object.link = "fd/7"; /* a folder */
-	CHECK(!linked_name(made.dir, first, &object, other));
+	CHECK(!linked_name(&nothing, made.dir, first, &object, other));
 	made_proc_close(&made);
 }
 

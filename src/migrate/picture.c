@@ -140,6 +140,8 @@ static int take_process(struct picture *picture, const struct image_process *pro
 	if (!image_process_ok(process) || !files_find(&picture->tables->files, process->exe_file) ||
 	    !files_find(&picture->tables->files, process->cwd_file))
 		return -EBADMSG;
+	if (process->root_file && !files_find(&picture->tables->files, process->root_file))
+		return -EBADMSG;
 	picture->process = *process;
 	memcpy(picture->maps.special, process->special, sizeof(process->special));
 	picture->maps.special_count = process->special_count;

@@ -32,6 +32,32 @@ static void add_settings(struct restore *restore)
 			  1);
 }
 
+/* One that shares it with its parent (CLONE_FS) has it from there, which comes before. */
+static bool has_root_of_parent(const struct restore *restore)
+{
+	const struct members *members = &restore->picture.tables->members;
+
+	for (uint32_t i = 0; i < members->count; i++)
+		if (members->member[i].vpid == restore->picture.process.vpid)
+			return members->member[i].shares & IMAGE_SHARES_FS;
+	return false;
+}
+
+/* Nothing is opened by its path in the process from here on. */
+static void add_root(struct restore *restore)
+{
+	const struct file *root =
+		files_find(&restore->picture.tables->files, restore->picture.process.root_file);
+	struct calls *calls = &restore->calls;
+
+	if (!root || has_root_of_parent(restore))
+		return;
+	calls_room(calls, 1, IMAGE_PATH_MAX);
+	const struct remote_ptr path = calls_put(calls, root->path, strlen(root->path) + 1);
+
+	calls_add(calls, "change its root directory", CALL_OK, SYS_chroot, path.at);
+}
+
 /* After everything that takes memory or descriptors, before the right to raise them is given up. */
 static void add_limits(struct restore *restore)
 {
@@ -153,6 +179,7 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	assert(picture->thread_count == restore->threads.count);
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
 	add_settings(restore);
+	add_root(restore);
 	sysv_undo_add(&picture->tables->sysv, calls, picture->process.vpid);
 	add_limits(restore);
 	add_signal_handlers(restore);

@@ -8,7 +8,7 @@
 
 /* One look for many watched files. */
 struct watches_look {
-	int dir;		    /* /proc/PID of the process that watches them */
+	int dir;		    /* /proc/PID of a process that sees them */
 	struct procdir_text mounts; /* owned: its mountinfo, which is read when it is needed */
 };
 

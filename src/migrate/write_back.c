@@ -23,9 +23,10 @@ int write_back(int fd, const struct file *file, struct refusal *refusal)
 			   file->path, strerror(-r));
 }
 
-static int write_back_by_path(const struct file *file, int dir, struct refusal *refusal)
+static int write_back_by_path(const struct files *files, const struct file *file, int dir,
+			      struct refusal *refusal)
 {
-	int fd = files_open(dir, file->path, OS_OPEN_READ | OS_OPEN_NONBLOCK);
+	int fd = files_open(files, dir, file->path, OS_OPEN_READ | OS_OPEN_NONBLOCK);
 
 	if (fd < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
@@ -46,7 +47,7 @@ int write_back_mapped(const struct files *files, int dir, struct refusal *refusa
 		const struct file *file = &files->file[i];
 
 		if (file->image.use & IMAGE_FILE_MAPPED && write_back_is_due(file))
-			r = write_back_by_path(file, dir, refusal);
+			r = write_back_by_path(files, file, dir, refusal);
 	}
 	return r;
 }

@@ -176,7 +176,7 @@ bool image_process_ok(const struct image_process *process)
 		return false;
 	if (process->news == IMAGE_NEWS_STOPPED && !process->stop_signal)
 		return false;
-	return process->opener.group_count <= 64 &&
+	return process->opener.group_count <= 64 && process->refuse_exec_gain <= 3 &&
 	       are_specials(process->special, process->special_count);
 }
 

@@ -218,7 +218,9 @@ struct image_process {
 	uint32_t coredump_filter;
 	uint32_t membarrier; /* mask of MEMBARRIER_CMD_REGISTER_* */
 	uint32_t timer_count;
-	uint32_t cwd_file; /* index of the FILE record of its directory */
+	uint32_t cwd_file;	   /* id of the FILE record of its directory */
+	uint32_t root_file;	   /* the same of its root directory, 0: the container's */
+	uint32_t refuse_exec_gain; /* PR_MDWE_*, of PR_SET_MDWE */
 	uint32_t special_count;
 	uint32_t stop_signal; /* SIGSTOP or the like, by which it is stopped, or 0 */
 	uint32_t news;	      /* enum image_news */
@@ -433,7 +435,7 @@ _Static_assert(sizeof(struct image_member) == 32, "layout");
 _Static_assert(sizeof(struct image_memory) == 16, "layout");
 _Static_assert(sizeof(struct image_sysv) == 56, "layout");
 _Static_assert(sizeof(struct image_message) == 8, "layout");
-_Static_assert(sizeof(struct image_process) == 1080, "layout");
+_Static_assert(sizeof(struct image_process) == 1088, "layout");
 _Static_assert(sizeof(struct image_file) == 120, "layout");
 _Static_assert(sizeof(struct image_wanted) == 8, "layout");
 _Static_assert(sizeof(struct image_digest) == 40, "layout");
