@@ -17,11 +17,10 @@
 #include "dvk/errors.h"
 #include "migrate/inet.h"
 #include "migrate/inet_connection.h"
+#include "migrate/inet_connection_make.h"
 #include "migrate/restore.h"
 #include "os/inet.h"
-#include "os/inet_options.h"
 #include "os/inet_repair.h"
-#include "os/open.h"
 #include "os/pid.h"
 #include "os/socket.h"
 
@@ -294,88 +293,6 @@ static int fits(const struct image_description *image, struct refusal *refusal)
 	return r ? refuse_making(&body, r, refusal) : 0;
 }
 
-/* The room that each end gives the other one, by the numbers that both have now. */
-static int give_windows(int fd, const struct connection_rest *rest, const struct description *other)
-{
-	enum {
-		LAST_UPDATE,
-		SEND,
-		SEND_MOST,
-		RECEIVE,
-		RECEIVE_FROM,
-		COUNT
-	};
-	uint32_t window[COUNT];
-
-	_Static_assert(sizeof(window) == sizeof(rest->stream.window), "layout");
-	memcpy(window, rest->stream.window, sizeof(window));
-	if (other) {
-		const struct connection_rest others = inet_connection_rest(other);
-		const struct os_inet_stream *stream = &others.stream;
-		int32_t room = (int32_t)(stream->window[RECEIVE_FROM] + stream->window[RECEIVE] -
-					 stream->received);
-
-		window[SEND] = room > 0 ? (uint32_t)room : 0;
-		if (window[SEND_MOST] < window[SEND])
-			window[SEND_MOST] = window[SEND];
-	}
-	/* Windows count the end of a direction, which comes anew. */
-	if ((int32_t)(window[RECEIVE_FROM] - rest->stream.received) > 0)
-		window[RECEIVE_FROM] = rest->stream.received;
-	return os_inet_repair_window(fd, window);
-}
-
-/* The first so many bytes of a sort. */
-static int fill(int fd, const struct contents *contents, bool sending, uint32_t left)
-{
-	const uint32_t head = sizeof(struct inet_piece_head);
-	uint32_t at = 0, length;
-	const uint8_t *piece;
-	int r = 0;
-
-	assert(fd >= 0);
-	while (r == 0 && left && (piece = contents_next(contents, &at, &length))) {
-		if (!inet_is_piece(piece, length, sending ? INET_SENT : INET_RECEIVED))
-			continue;
-		uint32_t part = length - head < left ? length - head : left;
-
-		r = os_inet_repair_fill(fd, sending, piece + head, part);
-		left -= part;
-	}
-	return r;
-}
-
-static int make(int fd, const struct descriptions *all, const struct description *description)
-{
-	const struct connection_body body = inet_connection_body(&description->image);
-	const struct connection_rest rest = inet_connection_rest(description);
-	const struct description *other = inet_connection_other(all, description);
-	uint32_t received = inet_connection_bytes(&description->contents, INET_RECEIVED);
-	uint32_t sent = inet_connection_bytes(&description->contents, INET_SENT);
-	uint32_t gone = inet_connection_sent(all, description);
-	const struct os_inet_made made = {
-		.is_v6 = body.flags & CONNECTION_V6,
-		.own = inet_connection_end(body.own, body.own_port),
-		.peer = inet_connection_end(body.peer, body.peer_port),
-		/* Of a pair, what the other end has got needs no acknowledgement any more. */
-		.sent = rest.stream.sent - sent + (other ? gone : 0),
-		.received = rest.stream.received - received,
-		.stream = &rest.stream,
-	};
-	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, made.is_v6, true) : 0;
-
-	assert(fd >= 0);
-	if (r == 0)
-		r = os_inet_repair_make(fd, &made);
-	if (r == 0)
-		r = fill(fd, &description->contents, false, received);
-	if (r == 0 && !other)
-		r = fill(fd, &description->contents, true, gone);
-	if (r == 0)
-		r = give_windows(fd, &rest, other);
-	return r ? r : os_open_set_flags(fd, description->image.flags);
-}
-
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
@@ -390,7 +307,7 @@ static int open_here(struct restore *restore, struct description *description,
 		       : inet_options_give(fd, &description->contents, refusal);
 
 	if (r == 0) {
-		r = make(fd, &restore->picture.tables->descriptions, description);
+		r = inet_connection_make(fd, &restore->picture.tables->descriptions, description);
 		if (r == 0)
 			return fd;
 		r = refuse_making(&body, r, refusal);
@@ -399,49 +316,12 @@ static int open_here(struct restore *restore, struct description *description,
 	return r;
 }
 
-/* The bytes behind those that are taken for sent. */
-static int send_anew(int fd, const struct contents *contents, uint32_t sent)
-{
-	uint32_t at = 0, length;
-	const uint8_t *piece;
-	int r = 0;
-
-	assert(fd >= 0);
-	while (r == 0 && (piece = contents_next(contents, &at, &length))) {
-		if (!inet_is_piece(piece, length, INET_SENT))
-			continue;
-		piece += sizeof(struct inet_piece_head);
-		length -= (uint32_t)sizeof(struct inet_piece_head);
-		uint32_t skipped = sent < length ? sent : length;
-
-		sent -= skipped;
-		r = os_inet_repair_send(fd, piece + skipped, length - skipped);
-	}
-	return r;
-}
-
-static int speak(int fd, const struct descriptions *all, const struct description *description)
-{
-	const struct connection_rest rest = inet_connection_rest(description);
-	const struct connection_body body = inet_connection_body(&description->image);
-	bool is_v6 = body.flags & CONNECTION_V6;
-	bool was_foreign = inet_has_transparent(&description->contents, is_v6);
-	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, is_v6, was_foreign) : 0;
-
-	assert(fd >= 0);
-	if (r == 0)
-		r = os_inet_repair_leave(fd, body.flags & CONNECTION_REUSES, !body.other);
-	if (r == 0)
-		r = send_anew(fd, &description->contents, inet_connection_sent(all, description));
-	return r ? r : os_inet_repair_finish(fd, &rest.stream);
-}
-
 /* A connection that lacks something would be worse than one that has ended. */
 static void resume(const struct descriptions *all, const struct description *description)
 {
 	int fd = os_pid_descriptor(description->pid, description->number);
 
-	if (fd >= 0 && speak(fd, all, description))
+	if (fd >= 0 && inet_connection_speak(fd, all, description))
 		os_shutdown(fd);
 	os_close(fd);
 }
