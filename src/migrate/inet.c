@@ -21,8 +21,8 @@ _Static_assert(HEAD_BYTES == sizeof(struct inet_piece_head),
 
 static bool is_connection(const struct os_inet *inet)
 {
-	return !inet->kind.is_udp &&
-	       (inet->state == OS_INET_CONNECTED || inet->state == OS_INET_BETWEEN);
+	return !inet->kind.is_udp && inet->state != OS_INET_UNCONNECTED &&
+	       inet->state != OS_INET_LISTENS;
 }
 
 int inet_find(const struct kind_seen *seen, bool connections, struct os_inet *inet,

@@ -25,6 +25,15 @@ struct os_inet_end inet_connection_end(const uint8_t *byte, uint16_t port)
 	return end;
 }
 
+bool inet_connection_are_flags(uint32_t flags)
+{
+	uint32_t error = flags & (CONNECTION_RESET | CONNECTION_BROKEN);
+	uint32_t state = flags & (CONNECTION_STARTS | CONNECTION_OVER | CONNECTION_ALONE);
+
+	return !(flags & ~(uint32_t)CONNECTION_FLAGS) && !(state & (state - 1)) &&
+	       (!error || (flags & CONNECTION_OVER && !(error & (error - 1))));
+}
+
 bool inet_connection_are_ends(const struct connection_body *one,
 			      const struct connection_body *other)
 {
@@ -101,8 +110,7 @@ bool inet_connection_is_whole(const struct description *description, const struc
 		return false;
 	if (id)
 		return other && are_pair(description, &rest, other);
-	return !(rest.stream.ends & OS_INET_GOT_END) &&
-	       rest.stream.unsent <= inet_connection_bytes(&description->contents, INET_SENT);
+	return rest.stream.unsent <= inet_connection_bytes(&description->contents, INET_SENT);
 }
 
 const struct description *inet_connection_other(const struct descriptions *all,

@@ -13,7 +13,12 @@ enum connection_flag {
 	CONNECTION_REUSES = 2,
 	CONNECTION_MOVES = 4,	/* its own address does */
 	CONNECTION_FOREIGN = 8, /* the program has set IP_FREEBIND or IP_TRANSPARENT */
-	CONNECTION_FLAGS = 15,
+	CONNECTION_STARTS = 16, /* it is asked for, and has no answer */
+	CONNECTION_OVER = 32,
+	CONNECTION_RESET = 64,	 /* it is over, and nobody was told of ECONNRESET */
+	CONNECTION_BROKEN = 128, /* the same, of EPIPE */
+	CONNECTION_ALONE = 256,	 /* nobody has the other end any more */
+	CONNECTION_FLAGS = 511,
 };
 
 struct connection_body {
@@ -35,6 +40,15 @@ struct connection_rest {
 
 struct connection_body inet_connection_body(const struct image_description *image);
 struct os_inet_end inet_connection_end(const uint8_t *byte, uint16_t port);
+
+/* Whether it is one whose ends both know of it. */
+static inline bool inet_connection_lives(const struct connection_body *body)
+{
+	return !(body->flags & (CONNECTION_STARTS | CONNECTION_OVER));
+}
+
+/* Whether the flags make sense beside each other. */
+bool inet_connection_are_flags(uint32_t flags);
 
 /* Whether they are the two ends of one connection. */
 bool inet_connection_are_ends(const struct connection_body *one,

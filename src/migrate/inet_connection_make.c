@@ -2,6 +2,7 @@
 #include "migrate/inet_connection_make.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "migrate/inet_connection.h"
@@ -60,6 +61,24 @@ static int fill(int fd, const struct contents *contents, bool sending, uint32_t 
 	return r;
 }
 
+/* Its numbers; gone: bytes that are taken for sent, of which nobody needs an acknowledgement if they are of a pair. */
+static struct os_inet_made made_of(const struct description *description,
+				   const struct connection_rest *rest, uint32_t gone)
+{
+	const struct connection_body body = inet_connection_body(&description->image);
+	uint32_t received = inet_connection_bytes(&description->contents, INET_RECEIVED);
+	uint32_t sent = inet_connection_bytes(&description->contents, INET_SENT);
+
+	return (struct os_inet_made){
+		.is_v6 = body.flags & CONNECTION_V6,
+		.own = inet_connection_end(body.own, body.own_port),
+		.peer = inet_connection_end(body.peer, body.peer_port),
+		.sent = rest->stream.sent - sent + (body.other ? gone : 0),
+		.received = rest->stream.received - received,
+		.stream = &rest->stream,
+	};
+}
+
 int inet_connection_make(int fd, const struct descriptions *all,
 			 const struct description *description)
 {
@@ -67,17 +86,8 @@ int inet_connection_make(int fd, const struct descriptions *all,
 	const struct connection_rest rest = inet_connection_rest(description);
 	const struct description *other = inet_connection_other(all, description);
 	uint32_t received = inet_connection_bytes(&description->contents, INET_RECEIVED);
-	uint32_t sent = inet_connection_bytes(&description->contents, INET_SENT);
 	uint32_t gone = inet_connection_sent(all, description);
-	const struct os_inet_made made = {
-		.is_v6 = body.flags & CONNECTION_V6,
-		.own = inet_connection_end(body.own, body.own_port),
-		.peer = inet_connection_end(body.peer, body.peer_port),
-		/* Of a pair, what the other end has got needs no acknowledgement any more. */
-		.sent = rest.stream.sent - sent + (other ? gone : 0),
-		.received = rest.stream.received - received,
-		.stream = &rest.stream,
-	};
+	const struct os_inet_made made = made_of(description, &rest, gone);
 	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, made.is_v6, true) : 0;
 
 	assert(fd >= 0);
@@ -113,19 +123,94 @@ static int send_anew(int fd, const struct contents *contents, uint32_t sent)
 	return r;
 }
 
-int inet_connection_speak(int fd, const struct descriptions *all,
-			  const struct description *description)
+/* The end of the other end came before; that one does not say it again. */
+static int get_end(int fd, const struct description *description,
+		   const struct connection_rest *rest)
+{
+	const struct connection_body body = inet_connection_body(&description->image);
+	struct os_inet_made made = made_of(description, rest, 0);
+	/* There is room for it, whatever there was for bytes. */
+	const uint32_t room[] = { rest->stream.window[0], rest->stream.window[1],
+				  rest->stream.window[2], UINT16_MAX, rest->stream.received };
+
+	made.received = rest->stream.received;
+	int r = os_inet_repair_window(fd, room);
+
+	if (r == 0)
+		r = os_inet_repair_get_end(fd, &made, body.flags & CONNECTION_ALONE);
+	return r ? r : give_windows(fd, rest, NULL);
+}
+
+static int speak(int fd, const struct descriptions *all, const struct description *description)
 {
 	const struct connection_rest rest = inet_connection_rest(description);
 	const struct connection_body body = inet_connection_body(&description->image);
-	bool is_v6 = body.flags & CONNECTION_V6;
-	bool was_foreign = inet_has_transparent(&description->contents, is_v6);
-	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, is_v6, was_foreign) : 0;
+	bool asks = !body.other && !(body.flags & CONNECTION_ALONE);
+	int r = 0;
 
 	assert(fd >= 0);
+	if (!body.other && rest.stream.ends & OS_INET_GOT_END)
+		r = get_end(fd, description, &rest);
 	if (r == 0)
-		r = os_inet_repair_leave(fd, body.flags & CONNECTION_REUSES, !body.other);
+		r = os_inet_repair_leave(fd, body.flags & CONNECTION_REUSES, asks);
 	if (r == 0)
 		r = send_anew(fd, &description->contents, inet_connection_sent(all, description));
 	return r ? r : os_inet_repair_finish(fd, &rest.stream);
+}
+
+/* It is made now: its port is nobody's, so that others may be bound to it until then. */
+static int end(int fd, const struct descriptions *all, const struct description *description)
+{
+	const struct connection_body body = inet_connection_body(&description->image);
+	struct connection_rest rest = inet_connection_rest(description);
+	int error = body.flags & CONNECTION_RESET    ? ECONNRESET
+		    : body.flags & CONNECTION_BROKEN ? EPIPE
+						     : 0;
+	int r = inet_connection_make(fd, all, description);
+
+	if (r == 0) {
+		struct os_inet_made made = made_of(description, &rest, 0);
+
+		made.received = rest.stream.received;
+		r = os_inet_repair_end(fd, &made, error);
+	}
+	if (r == 0)
+		r = os_inet_repair_leave(fd, body.flags & CONNECTION_REUSES, false);
+	rest.stream.ends = 0; /* as they are now */
+	return r ? r : os_inet_repair_finish(fd, &rest.stream);
+}
+
+/* As the earlier one has asked: for the other end it is one more try of the same. */
+static int start(int fd, const struct description *description)
+{
+	const struct connection_body body = inet_connection_body(&description->image);
+	const struct connection_rest rest = inet_connection_rest(description);
+	const struct os_inet_made made = made_of(description, &rest, 0);
+	int r = body.flags & CONNECTION_MOVES ? os_inet_be_foreign(fd, made.is_v6, true) : 0;
+
+	assert(fd >= 0);
+	if (r == 0)
+		r = os_inet_repair_start(fd, &made, body.flags & CONNECTION_REUSES);
+	if (r == 0)
+		r = os_inet_repair_finish(fd, &rest.stream);
+	return r ? r : os_open_set_flags(fd, description->image.flags);
+}
+
+int inet_connection_decided(int fd, const struct descriptions *all,
+			    const struct description *description)
+{
+	const struct connection_body body = inet_connection_body(&description->image);
+	bool is_v6 = body.flags & CONNECTION_V6;
+	bool was_foreign = inet_has_transparent(&description->contents, is_v6);
+	int r = 0;
+
+	if (body.flags & CONNECTION_OVER)
+		r = end(fd, all, description);
+	else if (body.flags & CONNECTION_STARTS)
+		r = start(fd, description);
+	else
+		r = speak(fd, all, description);
+	if (r == 0 && body.flags & CONNECTION_MOVES)
+		r = os_inet_be_foreign(fd, is_v6, was_foreign);
+	return r;
 }

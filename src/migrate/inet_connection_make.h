@@ -9,12 +9,15 @@
  * negative errnos.
  */
 
-/* It is there, with the bytes that nobody has read, and says nothing. */
+/* One that lives: it is there, with the bytes that nobody has read, and says nothing. */
 int inet_connection_make(int fd, const struct descriptions *all,
 			 const struct description *description);
 
-/* The move is decided: it speaks, and sends what the other end has not got. */
-int inet_connection_speak(int fd, const struct descriptions *all,
-			  const struct description *description);
+/*
+ * The move is decided: it speaks, and sends what the other end has not got. One that is over becomes so now, and one
+ * that has no answer asks again.
+ */
+int inet_connection_decided(int fd, const struct descriptions *all,
+			    const struct description *description);
 
 #endif

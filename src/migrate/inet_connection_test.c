@@ -70,8 +70,20 @@ static void test_damaged(void)
 	descriptions_free(&all);
 }
 
+static void test_flags(void)
+{
+	CHECK(inet_connection_are_flags(0) && inet_connection_are_flags(CONNECTION_STARTS));
+	CHECK(inet_connection_are_flags(CONNECTION_V6 | CONNECTION_MOVES | CONNECTION_OVER));
+	CHECK(inet_connection_are_flags(CONNECTION_OVER | CONNECTION_RESET));
+	CHECK(!inet_connection_are_flags(CONNECTION_RESET));
+	CHECK(!inet_connection_are_flags(CONNECTION_OVER | CONNECTION_RESET | CONNECTION_BROKEN));
+	CHECK(!inet_connection_are_flags(CONNECTION_OVER | CONNECTION_STARTS));
+	CHECK(!inet_connection_are_flags(CONNECTION_FLAGS + 1));
+}
+
 int main(void)
 {
+	TEST(test_flags);
 	TEST(test_elsewhere);
 	TEST(test_pair);
 	TEST(test_damaged);

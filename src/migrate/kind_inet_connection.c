@@ -20,6 +20,7 @@
 #include "migrate/inet_connection_make.h"
 #include "migrate/restore.h"
 #include "os/inet.h"
+#include "os/inet_other.h"
 #include "os/inet_repair.h"
 #include "os/pid.h"
 #include "os/socket.h"
@@ -28,9 +29,10 @@
 
 static int check_end(const struct os_inet *inet, int number, struct refusal *refusal)
 {
+	bool is_unknown = inet->state == OS_INET_OVER ? inet->error < 0 : inet->has_error;
 	const char *against =
-		inet->state == OS_INET_BETWEEN ? "is of a connection that is being made or ended"
-		: inet->has_error	       ? "has an error that the process was not told of"
+		inet->state == OS_INET_BETWEEN ? "is of a connection that is being accepted"
+		: is_unknown		       ? "has an error that the process was not told of"
 		: inet->has_filter ? "has a filter attached (SO_ATTACH_FILTER, SO_ATTACH_BPF)"
 				   : NULL;
 
@@ -39,6 +41,20 @@ static int check_end(const struct os_inet *inet, int number, struct refusal *ref
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the TCP socket of descriptor %d %s, which is not carried", number,
 			   against);
+}
+
+static uint16_t flags_of(const struct os_inet *inet, bool moves)
+{
+	bool is_over = inet->state == OS_INET_OVER;
+
+	return (uint16_t)((inet->kind.is_v6 ? CONNECTION_V6 : 0) |
+			  (inet->kind.reuses_address ? CONNECTION_REUSES : 0) |
+			  (inet->kind.may_be_foreign ? CONNECTION_FOREIGN : 0) |
+			  (moves ? CONNECTION_MOVES : 0) |
+			  (inet->state == OS_INET_STARTS ? CONNECTION_STARTS : 0) |
+			  (is_over ? CONNECTION_OVER : 0) |
+			  (is_over && inet->error == ECONNRESET ? CONNECTION_RESET : 0) |
+			  (is_over && inet->error == EPIPE ? CONNECTION_BROKEN : 0));
 }
 
 static int find(const struct kind_seen *seen, struct image_description *image,
@@ -56,11 +72,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 		.own_port = inet.own.port,
 		.peer_port = inet.peer.port,
 		.uid = inet.kind.uid,
-		.flags = (uint16_t)((inet.kind.is_v6 ? CONNECTION_V6 : 0) |
-				    (inet.kind.reuses_address ? CONNECTION_REUSES : 0) |
-				    (inet.kind.may_be_foreign ? CONNECTION_FOREIGN : 0) |
-				    (inet_moves(seen->host, inet.own.address) ? CONNECTION_MOVES
-									      : 0)),
+		.flags = flags_of(&inet, inet_moves(seen->host, inet.own.address)),
 	};
 
 	memcpy(body.own, inet.own.address.byte, sizeof(body.own));
@@ -101,6 +113,21 @@ static void set_other(struct description *description, uint32_t other)
 	memcpy(description->image.body, &body, sizeof(body));
 }
 
+static void add_flags(struct description *description, uint32_t flags)
+{
+	struct connection_body body = inet_connection_body(&description->image);
+
+	body.flags |= (uint16_t)flags;
+	memcpy(description->image.body, &body, sizeof(body));
+}
+
+static bool lives(const struct image_description *image)
+{
+	const struct connection_body body = inet_connection_body(image);
+
+	return inet_connection_lives(&body);
+}
+
 /* Sorted, the two ends of a connection stand beside each other. */
 static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal *refusal)
 {
@@ -109,9 +136,12 @@ static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal
 
 	if (!end)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	for (uint32_t i = 0; i < descriptions->count; i++)
-		if (descriptions->description[i].image.kind == kind)
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct image_description *image = &descriptions->description[i].image;
+
+		if (image->kind == kind && lives(image))
 			end[count++] = &descriptions->description[i];
+	}
 	qsort(end, count, sizeof(struct description *), by_connection);
 	for (uint32_t i = 1; i < count; i++) {
 		const struct connection_body one = inet_connection_body(&end[i - 1]->image);
@@ -140,6 +170,42 @@ static int refuse_outside(const struct description *description, struct refusal 
 			   address_print(inet_connection_end(body.own, 0).address, own));
 }
 
+static int refuse_way(int other, int number, struct refusal *refusal)
+{
+	const char *against = other == OS_INET_OTHER_WAITS
+				      ? "is one that a listening socket has not accepted yet"
+				      : "has bytes on their way from a socket that is closed";
+
+	if (other < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "it cannot be found out who has the other end of the TCP "
+				   "connection of descriptor %d: %s",
+				   number, strerror(-other));
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the other end of the TCP connection of descriptor %d %s, which is not "
+			   "carried; try again",
+			   number, against);
+}
+
+/* Its other end is none that moves, and its address does not move: so nobody may have it. */
+static int check_alone(struct description *description, struct refusal *refusal)
+{
+	const struct connection_body body = inet_connection_body(&description->image);
+	const struct os_inet_end own = inet_connection_end(body.own, body.own_port);
+	const struct os_inet_end peer = inet_connection_end(body.peer, body.peer_port);
+
+	if (!os_inet_is_here(peer.address))
+		return refuse_outside(description, refusal);
+	int other = os_inet_other_find(&own, &peer);
+
+	if (other == OS_INET_OTHER_OWNED)
+		return refuse_outside(description, refusal);
+	if (other != OS_INET_OTHER_GONE)
+		return refuse_way(other, description->number, refusal);
+	add_flags(description, CONNECTION_ALONE);
+	return 0;
+}
+
 static int check(pid_t pid, const struct descriptions *descriptions,
 		 struct description *description, struct refusal *refusal)
 {
@@ -149,11 +215,12 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 	if (fd < 0)
 		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
 	const struct connection_body body = inet_connection_body(&description->image);
-	int r = body.other || body.flags & CONNECTION_MOVES
-			? inet_options_take(fd, description->number, &description->contents,
-					    refusal)
-			: refuse_outside(description, refusal);
+	int r = 0;
 
+	if (!body.other && !(body.flags & CONNECTION_MOVES) && inet_connection_lives(&body))
+		r = check_alone(description, refusal);
+	if (r == 0)
+		r = inet_options_take(fd, description->number, &description->contents, refusal);
 	os_close(fd);
 	return r;
 }
@@ -174,22 +241,57 @@ static int on_bytes(void *ctx, bool sending, const uint8_t *bytes, size_t length
 	return r;
 }
 
-static int take(int fd, bool is_elsewhere, struct contents *contents)
+/* The bytes that were sent are nobody's any more. */
+static int on_received(void *ctx, bool sending, const uint8_t *bytes, size_t length)
 {
+	return sending ? 0 : on_bytes(ctx, sending, bytes, length);
+}
+
+static int look_at_stream(int fd, const struct connection_body *body, struct os_inet_stream *stream,
+			  struct contents *contents)
+{
+	if (body->flags & CONNECTION_OVER)
+		return os_inet_repair_look_over(fd, stream, on_bytes, contents);
+	if (body->flags & CONNECTION_STARTS)
+		return os_inet_repair_look_start(fd, stream);
+	return os_inet_repair_look(
+		fd, stream, body->flags & CONNECTION_ALONE ? on_received : on_bytes, contents);
+}
+
+/* Both ends are shut, and nobody has the other one: no segment of this one is answered any more. */
+static void note_over(struct description *description, struct os_inet_stream *stream)
+{
+	const uint32_t both = OS_INET_SENT_END | OS_INET_GOT_END;
+	struct connection_body body = inet_connection_body(&description->image);
+
+	if (!(body.flags & CONNECTION_ALONE))
+		return;
+	stream->unsent = 0;
+	if ((stream->ends & both) != both)
+		return;
+	body.flags = (uint16_t)((body.flags & ~CONNECTION_ALONE) | CONNECTION_OVER);
+	memcpy(description->image.body, &body, sizeof(body));
+}
+
+static int take(int fd, struct description *description)
+{
+	const struct connection_body body = inet_connection_body(&description->image);
 	struct connection_rest rest = { 0 };
 	struct os_inet inet;
 	int r = os_inet_look(fd, &inet);
 
 	assert(fd >= 0);
+	/* A connection that is on its way to be another one, while the process stands. */
+	if (r == 0 && (flags_of(&inet, false) ^ body.flags) & (CONNECTION_STARTS | CONNECTION_OVER))
+		r = -ESTALE;
 	if (r == 0)
-		r = os_inet_repair_look(fd, &rest.stream, on_bytes, contents);
-	if (r == 0 && is_elsewhere && rest.stream.ends & OS_INET_GOT_END)
-		r = -ESHUTDOWN;
+		r = look_at_stream(fd, &body, &rest.stream, &description->contents);
 	if (r)
 		return r;
+	note_over(description, &rest.stream);
 	rest.gid = inet.kind.gid;
 	memcpy(rest.device, inet.kind.device, sizeof(rest.device));
-	return inet_append_piece(contents, INET_REST, &rest, sizeof(rest));
+	return inet_append_piece(&description->contents, INET_REST, &rest, sizeof(rest));
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
@@ -197,9 +299,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 {
 	int fd = os_pid_descriptor(frozen->pid, description->number);
 
-	int r = fd < 0 ? fd
-		       : take(fd, !inet_connection_body(&description->image).other,
-			      &description->contents);
+	int r = fd < 0 ? fd : take(fd, description);
 
 	os_close(fd);
 	if (r == 0)
@@ -214,11 +314,12 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 				   "the TCP socket of descriptor %d has a byte in it that is out "
 				   "of band (MSG_OOB), which is not carried",
 				   description->number);
-	if (r == -ESHUTDOWN)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the other end of the TCP connection of descriptor %d has sent "
-				   "its last byte, which is not carried; let it be closed first",
-				   description->number);
+	if (r == -ESTALE)
+		return refusal_set(
+			refusal, EDVSBUSY,
+			"the TCP connection of descriptor %d was made or ended while the "
+			"process stood; try again",
+			description->number);
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the TCP connection of descriptor %d cannot be taken out of the kernel: "
 			   "%s",
@@ -236,6 +337,8 @@ static void abandon(pid_t pid, const struct description *description)
 
 /* ---- target ---- */
 
+#define NO_OTHER (CONNECTION_STARTS | CONNECTION_OVER | CONNECTION_ALONE)
+
 static bool read_body(const struct image_description *image, const struct files *files,
 		      const struct descriptions *before, bool complete)
 {
@@ -243,9 +346,9 @@ static bool read_body(const struct image_description *image, const struct files 
 	bool is_v6 = body.flags & CONNECTION_V6;
 
 	(void)files, (void)before;
-	return !(body.flags & ~CONNECTION_FLAGS) && body.own_port && body.peer_port &&
-	       body.uid != UINT32_MAX &&
-	       (body.other || body.flags & CONNECTION_MOVES || !complete) &&
+	return inet_connection_are_flags(body.flags) && body.own_port && body.peer_port &&
+	       body.uid != UINT32_MAX && !(body.other && body.flags & NO_OTHER) &&
+	       (body.other || body.flags & (CONNECTION_MOVES | NO_OTHER) || !complete) &&
 	       body.other != image->id &&
 	       inet_is_of_family(is_v6, inet_connection_end(body.own, 0).address) &&
 	       inet_is_of_family(is_v6, inet_connection_end(body.peer, 0).address);
@@ -306,6 +409,8 @@ static int open_here(struct restore *restore, struct description *description,
 	int r = fd < 0 ? refuse_making(&body, fd, refusal)
 		       : inet_options_give(fd, &description->contents, refusal);
 
+	if (r == 0 && !inet_connection_lives(&body))
+		return fd; /* nobody is in its way, or hears of it, when the move is decided */
 	if (r == 0) {
 		r = inet_connection_make(fd, &restore->picture.tables->descriptions, description);
 		if (r == 0)
@@ -321,7 +426,7 @@ static void resume(const struct descriptions *all, const struct description *des
 {
 	int fd = os_pid_descriptor(description->pid, description->number);
 
-	if (fd >= 0 && inet_connection_speak(fd, all, description))
+	if (fd >= 0 && inet_connection_decided(fd, all, description))
 		os_shutdown(fd);
 	os_close(fd);
 }

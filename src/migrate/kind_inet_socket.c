@@ -127,8 +127,6 @@ static struct socket_body make_body(const struct os_inet *inet, bool moves)
 /* The reason, as the end of a sentence; NULL: it can move as far as it tells itself. */
 static const char *reason_against(const struct os_inet *inet)
 {
-	if (inet->state == OS_INET_ENDED)
-		return "is of a connection that has ended; let it be closed first";
 	if (inet->is_shut)
 		return "was shut down while it had no peer, which is not carried";
 	if (inet->has_error)

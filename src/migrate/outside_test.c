@@ -70,27 +70,46 @@ static bool is_answered(int fd, uint32_t seed)
 	return true;
 }
 
-static void *call(void *unused)
+static int connection(void)
 {
 	struct sockaddr_in6 name = { .sin6_family = AF_INET6, .sin6_port = htons(7300) };
 	const struct address service = service_address();
-
-	CHECK_EQ(unshare(CLONE_NEWNET), 0);
-	__atomic_store_n(&client.tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&client.calls, __ATOMIC_ACQUIRE))
-		usleep(1000); /* for the network */
 	int fd = socket(AF_INET6, SOCK_STREAM, 0);
 
 	memcpy(&name.sin6_addr, service.byte, sizeof(service.byte));
 	if (connect(fd, (struct sockaddr *)&name, sizeof(name)))
 		__atomic_store_n(&client.failed, 1, __ATOMIC_RELEASE);
+	return fd;
+}
+
+/* A byte there on the connection whose other end says nothing, and back on the one that this end has ended. */
+static bool is_sent_back(int there, int back, uint32_t seed)
+{
+	const char byte = (char)('0' + seed % 10);
+	char got = 0, more;
+
+	return send(there, &byte, 1, MSG_NOSIGNAL) == 1 && recv(back, &got, 1, 0) == 1 &&
+	       got == byte && recv(there, &more, 1, MSG_DONTWAIT) == 0;
+}
+
+static void *call(void *unused)
+{
+	CHECK_EQ(unshare(CLONE_NEWNET), 0);
+	__atomic_store_n(&client.tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&client.calls, __ATOMIC_ACQUIRE))
+		usleep(1000); /* for the network */
+	int fd = connection(), back = connection(), there = connection();
+
+	shutdown(back, SHUT_WR);
 	while (!__atomic_load_n(&client.stop, __ATOMIC_ACQUIRE) &&
 	       !__atomic_load_n(&client.failed, __ATOMIC_ACQUIRE)) {
-		if (!is_answered(fd, client.calls))
+		if (!is_answered(fd, client.calls) || !is_sent_back(there, back, client.calls))
 			__atomic_store_n(&client.failed, 1, __ATOMIC_RELEASE);
 		__atomic_add_fetch(&client.calls, 1, __ATOMIC_RELEASE);
 	}
 	close(fd);
+	close(back);
+	close(there);
 	return unused;
 }
 

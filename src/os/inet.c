@@ -16,13 +16,17 @@
 #include "os/socket.h"
 
 #define STATE_ESTABLISHED 1 /* the kernel's numbers */
+#define STATE_SYN_SENT	  2
 #define STATE_FIN_WAIT1	  4
 #define STATE_FIN_WAIT2	  5
 #define STATE_CLOSE_WAIT  8
 #define STATE_CLOSE	  7
+#define STATE_LAST_ACK	  9
 #define STATE_LISTEN	  10
+#define STATE_CLOSING	  11
 
-#define MSG_ASK 0x10 /* MSG_PROBE, which nothing is sent with */
+#define SO_PEERNAME_AT 28
+#define MSG_ASK	       0x10 /* MSG_PROBE, which nothing is sent with */
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
@@ -107,13 +111,28 @@ bool os_inet_is(int fd)
 		(type == SOCK_DGRAM && protocol == IPPROTO_UDP));
 }
 
+/* Of TCP, also while the connection is being made, and when it is over. */
+static bool find_peer(int fd, struct os_inet_end *peer)
+{
+	union name name;
+	/* More room than it needs is an error. */
+	socklen_t bytes =
+		option_of(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET ? sizeof(name.v4) : sizeof(name.v6);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME_AT, &name, &bytes))
+		return false;
+	*peer = end_of(&name);
+	return peer->port;
+}
+
 bool os_inet_has_connection(int fd)
 {
 	uint8_t state = STATE_CLOSE;
 	socklen_t bytes = sizeof(state);
+	struct os_inet_end peer;
 
 	return os_inet_is(fd) && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &bytes) == 0 &&
-	       state != STATE_CLOSE && state != STATE_LISTEN;
+	       state != STATE_LISTEN && (state != STATE_CLOSE || find_peer(fd, &peer));
 }
 
 static int look_kind(int fd, struct os_inet_kind *kind)
@@ -150,6 +169,44 @@ static bool has_filter(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, NULL, &count) != 0 || count;
 }
 
+/* Whether the other end has sent its last byte, and nothing else is left to be read. */
+static bool is_at_end(int fd)
+{
+	/* Without room for the error it is left alone. */
+	struct {
+		uint64_t address;
+		uint32_t length, hint;
+	} asked = { 0 };
+	socklen_t bytes = sizeof(asked);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, &asked, &bytes) && errno == EIO;
+}
+
+/*
+ * The error itself is gone when it has been asked for. One that was reset was connected before, and nothing was tried
+ * again; if all has been read, it is known whether the end had come before.
+ */
+static int guess_error(int fd, const struct tcp_info *info)
+{
+	bool was_connected =
+		info->tcpi_snd_wnd || info->tcpi_bytes_received || info->tcpi_bytes_acked;
+
+	assert(info->tcpi_state == STATE_CLOSE);
+	if (info->tcpi_retransmits || info->tcpi_probes || info->tcpi_backoff || !was_connected)
+		return -1;
+	return is_at_end(fd) ? EPIPE : ECONNRESET;
+}
+
+static void look_closed(int fd, const struct tcp_info *info, struct os_inet *inet)
+{
+	assert(fd >= 0);
+	inet->state = OS_INET_UNCONNECTED;
+	if (!find_peer(fd, &inet->peer))
+		return;
+	inet->state = OS_INET_OVER;
+	inet->error = inet->has_error ? guess_error(fd, info) : 0;
+}
+
 static int look_tcp(int fd, struct os_inet *inet)
 {
 	struct tcp_info info = { 0 };
@@ -159,7 +216,10 @@ static int look_tcp(int fd, struct os_inet *inet)
 		return -errno;
 	switch (info.tcpi_state) {
 	case STATE_CLOSE:
-		inet->state = inet->is_shut ? OS_INET_ENDED : OS_INET_UNCONNECTED;
+		look_closed(fd, &info, inet);
+		break;
+	case STATE_SYN_SENT:
+		inet->state = find_peer(fd, &inet->peer) ? OS_INET_STARTS : OS_INET_BETWEEN;
 		break;
 	case STATE_LISTEN:
 		inet->state = OS_INET_LISTENS;
@@ -170,6 +230,8 @@ static int look_tcp(int fd, struct os_inet *inet)
 	case STATE_FIN_WAIT1:
 	case STATE_FIN_WAIT2:
 	case STATE_CLOSE_WAIT:
+	case STATE_CLOSING:
+	case STATE_LAST_ACK:
 		inet->state = OS_INET_CONNECTED;
 		break;
 	default:

@@ -18,9 +18,10 @@
 enum os_inet_state {
 	OS_INET_UNCONNECTED,
 	OS_INET_LISTENS,
-	OS_INET_CONNECTED, /* it has a peer; of TCP, one end at most has been shut */
-	OS_INET_ENDED,	   /* its connection has ended */
-	OS_INET_BETWEEN,   /* a connection of TCP that is being made, or is being ended */
+	OS_INET_CONNECTED, /* it has a peer; of TCP, both ends may have been shut, and the kernel still works on that */
+	OS_INET_STARTS,	 /* of TCP: it has asked for a connection, and has no answer */
+	OS_INET_OVER,	 /* its connection is over; the peer is the one that it had */
+	OS_INET_BETWEEN, /* a connection of TCP that is being accepted */
 };
 
 /* An address of IPv4 is one of the form ::ffff:A.B.C.D, also where the socket is one of IPv6. */
@@ -44,7 +45,8 @@ struct os_inet {
 	struct os_inet_end own, peer;
 	uint32_t backlog,
 		waiting; /* of one that listens: its limit, and connections that nobody has accepted */
-	bool has_error;	 /* one that nobody was told of */
+	bool has_error; /* one that nobody was told of */
+	int error; /* the same, of a connection that is over: ECONNRESET, EPIPE, 0: none, -1: another one */
 	bool is_shut;	 /* an unconnected one that shutdown() was called for */
 	bool has_data;	 /* UDP: datagrams that nobody has received */
 	bool has_part;	 /* UDP: a datagram that is not complete (UDP_CORK, MSG_MORE) */
@@ -55,7 +57,7 @@ struct os_inet {
 bool os_inet_is(int fd);
 int os_inet_look(int fd, struct os_inet *inet);
 
-/* Whether it is one of TCP that has a connection, be it one that is being made or ended. */
+/* Whether it is one of TCP that has a connection, be it one that is being made, or that is over. */
 bool os_inet_has_connection(int fd);
 
 /* Whether the address is unset: no end is bound to it. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "os/inet.h"
 #include "os/socket.h"
 
 #define ROUNDS 3
@@ -224,21 +225,10 @@ static bool is_chosen(int fd, const struct os_inet_option *option)
 	return read_option(fd, &lock) == 0 && lock.value[0] & (option->number == SO_SNDBUF ? 1 : 2);
 }
 
-static int protocol_of(int fd)
-{
-	int protocol = 0;
-	socklen_t bytes = sizeof(protocol);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &bytes) ? -errno : protocol;
-}
-
 int os_inet_options_look(int fd, struct os_inet_options *options)
 {
 	const struct os_inet_options *known;
-	struct sockaddr_storage peer;
-	socklen_t bytes = sizeof(peer);
-	bool is_connection = protocol_of(fd) == IPPROTO_TCP &&
-			     getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0;
+	bool is_connection = os_inet_has_connection(fd);
 	int r = fresh_of(fd, &known);
 
 	options->count = 0;

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "os/inet_packet.h"
 #include "os/socket.h"
 
 #define LEAVE_SILENTLY (-1) /* TCP_REPAIR_OFF_NO_WP */
@@ -26,6 +27,10 @@
 #define STATE_FIN_WAIT1	 4 /* the kernel's numbers */
 #define STATE_FIN_WAIT2	 5
 #define STATE_CLOSE_WAIT 8
+#define STATE_LAST_ACK	 9
+#define STATE_CLOSING	 11
+#define MSS_OF_NONE	 536  /* the least that each machine takes */
+#define ARRIVES_MS	 1000 /* of a packet to this very machine, which is there at once */
 
 _Static_assert(sizeof(struct tcp_repair_window) == 5 * sizeof(uint32_t),
 	       "the stream's window is the kernel's");
@@ -50,13 +55,25 @@ static uint32_t ends_of(int fd, unsigned state)
 	assert(fd >= 0 && state);
 
 	poll(&seen, 1, 0);
-	if (state == STATE_FIN_WAIT1 || state == STATE_FIN_WAIT2)
+	if (state == STATE_FIN_WAIT1 || state == STATE_FIN_WAIT2 || state == STATE_LAST_ACK ||
+	    state == STATE_CLOSING)
 		ends |= OS_INET_SENT_END;
-	if (state == STATE_CLOSE_WAIT)
+	if (state == STATE_CLOSE_WAIT || state == STATE_LAST_ACK || state == STATE_CLOSING)
 		ends |= OS_INET_GOT_END;
 	else if (seen.revents & POLLRDHUP)
 		ends |= OS_INET_READS_END;
 	return ends;
+}
+
+static int look_at_sizes(int fd, struct os_inet_stream *stream)
+{
+	int r = get(fd, SOL_SOCKET, SO_SNDBUF, &stream->send_bytes, sizeof(uint32_t));
+
+	if (r == 0)
+		r = get(fd, SOL_SOCKET, SO_RCVBUF, &stream->receive_bytes, sizeof(uint32_t));
+	if (r == 0)
+		r = get(fd, SOL_SOCKET, SO_BUF_LOCK_AT, &stream->chosen, sizeof(uint32_t));
+	return r;
 }
 
 static int look_outside(int fd, struct os_inet_stream *stream)
@@ -66,11 +83,7 @@ static int look_outside(int fd, struct os_inet_stream *stream)
 	int r = get(fd, IPPROTO_TCP, TCP_INFO, &info, sizeof(info));
 
 	if (r == 0)
-		r = get(fd, SOL_SOCKET, SO_SNDBUF, &stream->send_bytes, sizeof(uint32_t));
-	if (r == 0)
-		r = get(fd, SOL_SOCKET, SO_RCVBUF, &stream->receive_bytes, sizeof(uint32_t));
-	if (r == 0)
-		r = get(fd, SOL_SOCKET, SO_BUF_LOCK_AT, &stream->chosen, sizeof(uint32_t));
+		r = look_at_sizes(fd, stream);
 	if (r == 0 && recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) > 0)
 		r = -EUCLEAN;
 	if (r == 0 && ioctl(fd, SIOCOUTQNSD, &stream->unsent))
@@ -163,6 +176,48 @@ int os_inet_repair_look(int fd, struct os_inet_stream *stream, os_inet_each each
 	if (r)
 		return r;
 	r = look_from_begin(fd, stream, each, ctx);
+	int back = os_inet_repair_leave(fd, reuses, false);
+
+	return r ? r : back;
+}
+
+int os_inet_repair_look_over(int fd, struct os_inet_stream *stream, os_inet_each each, void *ctx)
+{
+	int from = -1;
+	bool is_known = get(fd, SOL_SOCKET, SO_PEEK_OFF, &from, sizeof(from)) == 0 && from >= 0;
+
+	assert(each);
+	/* As of one that was connected, which guess_error() of os/inet.c asks for. */
+	*stream = (struct os_inet_stream){ .mss = MSS_OF_NONE,
+					   .window = { 0, UINT16_MAX, UINT16_MAX, UINT16_MAX, 0 } };
+	int r = look_at_sizes(fd, stream);
+
+	if (r == 0 && is_known)
+		r = set(fd, SOL_SOCKET, SO_PEEK_OFF, -1);
+	if (r == 0)
+		r = take_queue(fd, false, each, ctx);
+	if (is_known)
+		set(fd, SOL_SOCKET, SO_PEEK_OFF, from);
+	return r;
+}
+
+int os_inet_repair_look_start(int fd, struct os_inet_stream *stream)
+{
+	int reuses = 0;
+
+	*stream = (struct os_inet_stream){ .mss = MSS_OF_NONE };
+	int r = get(fd, SOL_SOCKET, SO_REUSEADDR, &reuses, sizeof(reuses));
+
+	if (r == 0)
+		r = look_at_sizes(fd, stream);
+	if (r == 0)
+		r = set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+	if (r)
+		return r;
+	r = set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+	if (r == 0)
+		r = get(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &stream->sent, sizeof(stream->sent));
+	stream->sent--; /* the beginning counts */
 	int back = os_inet_repair_leave(fd, reuses, false);
 
 	return r ? r : back;
@@ -269,6 +324,115 @@ int os_inet_repair_send(int fd, const uint8_t *bytes, size_t length)
 		bytes += put;
 		length -= (size_t)put;
 	}
+	return r;
+}
+
+int os_inet_repair_start(int fd, const struct os_inet_made *made, bool reuses)
+{
+	int r = set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+
+	assert(made->own.port && made->peer.port);
+	if (r == 0)
+		r = os_inet_bind(fd, made->is_v6, &made->own);
+	if (r == 0)
+		r = set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+	if (r == 0)
+		r = set(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)made->sent);
+	if (r == 0)
+		r = os_inet_repair_leave(fd, reuses, false);
+	if (r == 0)
+		r = os_set_nonblock(fd, 1);
+	if (r == 0)
+		r = os_inet_connect(fd, made->is_v6, &made->peer);
+	return r == -EINPROGRESS ? 0 : r;
+}
+
+/* A word of the other end, which is not there to say it. */
+static int hear(int fd, const struct os_inet_made *made, enum os_inet_segment_kind kind, bool again)
+{
+	const struct os_inet_stream *stream = made->stream;
+	uint32_t window =
+		stream->window[1] >> (stream->options & TCPI_OPT_WSCALE ? stream->send_scale : 0);
+	const struct os_inet_way way = { .from = made->peer, .to = made->own };
+	const struct os_inet_segment segment = {
+		.kind = kind,
+		.number = made->received + again,
+		.acknowledged = made->sent,
+		.window = window < UINT16_MAX ? (uint16_t)window : UINT16_MAX,
+	};
+	struct pollfd seen = { .fd = fd, .events = kind == OS_INET_SEGMENT_END ? POLLRDHUP : 0 };
+	int r = os_inet_packet_segment(&way, &segment);
+
+	if (r)
+		return r;
+	return poll(&seen, 1, ARRIVES_MS) > 0 ? 0 : -ETIMEDOUT;
+}
+
+/* A socket in the place of the other end, which says nothing: without one the kernel would answer for it. */
+static int stand_in(const struct os_inet_made *made)
+{
+	const struct os_inet_kind kind = {
+		.is_v6 = made->is_v6, .uid = UINT32_MAX, .gid = UINT32_MAX /* as they are */
+	};
+	const struct os_inet_stream stream = { .mss = made->stream->mss };
+	const struct os_inet_made other = {
+		.is_v6 = made->is_v6,
+		.own = made->peer,
+		.peer = made->own,
+		.sent = made->received,
+		.received = made->sent,
+		.stream = &stream,
+	};
+	int fd = os_inet_new(&kind);
+	int r = fd < 0 ? fd : os_inet_repair_make(fd, &other);
+
+	if (r == 0)
+		return fd;
+	os_close(fd);
+	return r;
+}
+
+static bool has_heard(int fd)
+{
+	struct tcp_info info = { 0 };
+
+	return get(fd, IPPROTO_TCP, TCP_INFO, &info, sizeof(info)) == 0 && info.tcpi_segs_in;
+}
+
+/* The acknowledgement goes out now, and arrives. */
+static int let_acknowledge(int fd, int other)
+{
+	int r = set(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+
+	for (int ms = 0; r == 0 && !has_heard(other); ms++) {
+		if (ms == ARRIVES_MS)
+			return -ETIMEDOUT;
+		poll(NULL, 0, 1);
+	}
+	return r;
+}
+
+int os_inet_repair_get_end(int fd, const struct os_inet_made *made, bool alone)
+{
+	int other = alone ? stand_in(made) : -1;
+	int r = alone && other < 0 ? other : hear(fd, made, OS_INET_SEGMENT_END, false);
+
+	if (r == 0 && alone)
+		r = let_acknowledge(fd, other);
+	os_close(other);
+	return r;
+}
+
+int os_inet_repair_end(int fd, const struct os_inet_made *made, int error)
+{
+	int told = 0;
+	int r = error == EPIPE ? hear(fd, made, OS_INET_SEGMENT_END, false) : 0;
+
+	assert(error == EPIPE || error == ECONNRESET || error == 0);
+	if (r == 0)
+		r = hear(fd, made, OS_INET_SEGMENT_RESET, error == EPIPE);
+	if (r == 0 && !error)
+		r = get(fd, SOL_SOCKET, SO_ERROR, &told, sizeof(told));
 	return r;
 }
 

@@ -45,6 +45,12 @@ typedef int (*os_inet_each)(void *ctx, bool sending, const uint8_t *bytes, size_
  */
 int os_inet_repair_look(int fd, struct os_inet_stream *stream, os_inet_each each, void *ctx);
 
+/* The same of one that is over: the sizes of its buffers, and the bytes that nobody has read. It has no numbers. */
+int os_inet_repair_look_over(int fd, struct os_inet_stream *stream, os_inet_each each, void *ctx);
+
+/* The number that the asking for a connection has, which has no answer. */
+int os_inet_repair_look_start(int fd, struct os_inet_stream *stream);
+
 /*
  * Makes a connection of a fresh socket, whose next byte to be sent has the number `sent`, and whose next one to come
  * has `received`. It stays in repair, where it says nothing, until it leaves; closed before that it says nothing
@@ -72,6 +78,21 @@ int os_inet_repair_silence(int fd);
  * is asked at once for the number that it has got up to.
  */
 int os_inet_repair_leave(int fd, bool reuses, bool asks);
+
+/*
+ * A fresh socket asks for a connection, with the number of an earlier one that has asked for the same. It does not
+ * block afterwards. reuses: SO_REUSEADDR.
+ */
+int os_inet_repair_start(int fd, const struct os_inet_made *made, bool reuses);
+
+/*
+ * The other end of it, in repair or out of it, has sent its last byte: made has the numbers that come next now, but
+ * sent is that up to which the other end has told that it has got. alone: there is no other end, and the kernel is not
+ * to say so. -ETIMEDOUT: something keeps packets from it.
+ */
+int os_inet_repair_get_end(int fd, const struct os_inet_made *made, bool alone);
+/* The connection is over, and nobody is told; it has the error afterwards (ECONNRESET, EPIPE) or none (0). */
+int os_inet_repair_end(int fd, const struct os_inet_made *made, int error);
 
 /* Gives it bytes to be sent. All or an error. */
 int os_inet_repair_send(int fd, const uint8_t *bytes, size_t length);

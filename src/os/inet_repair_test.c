@@ -146,6 +146,74 @@ static void test_ends(void)
 	close(pair[1]);
 }
 
+/* Of a connection of which the other end is gone, and which hears nothing of that but its end. */
+static void test_gets_end(void)
+{
+	int pair[2], error;
+	socklen_t bytes = sizeof(error);
+
+	make(pair);
+	CHECK_EQ(send(pair[1], "last", 4, 0), 4);
+	await_input(pair[0]);
+	struct taken taken = take(pair[0]), other = take(pair[1]);
+
+	for (int end = 0; end < 2; end++) {
+		CHECK_EQ(os_inet_repair_silence(pair[end]), 0);
+		close(pair[end]);
+	}
+	int fd = make_anew(&taken, &other);
+	const struct os_inet_made made = {
+		.own = taken.inet.own,
+		.peer = taken.inet.peer,
+		.sent = taken.stream.sent,
+		.received = taken.stream.received,
+		.stream = &taken.stream,
+	};
+
+	CHECK_EQ(os_inet_repair_get_end(fd, &made, true), 0);
+	CHECK_EQ(os_inet_repair_leave(fd, false, false), 0);
+	CHECK(has(fd, "last") && recv(fd, &error, 1, 0) == 0);
+	CHECK_EQ(take(fd).stream.ends, OS_INET_GOT_END);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes) == 0 && !error);
+	close(fd);
+}
+
+static void try_over(int error)
+{
+	int pair[2], on = 1;
+	struct taken over = { 0 };
+
+	make(pair);
+	CHECK_EQ(send(pair[1], "last", 4, 0), 4);
+	await_input(pair[0]);
+	const struct taken taken = take(pair[0]);
+	const struct os_inet_made made = { .own = taken.inet.own,
+					   .peer = taken.inet.peer,
+					   .sent = taken.stream.sent,
+					   .received = taken.stream.received,
+					   .stream = &taken.stream };
+
+	CHECK_EQ(os_inet_repair_end(pair[0], &made, error), 0);
+	CHECK_EQ(os_inet_look(pair[0], &over.inet), 0);
+	CHECK(over.inet.state == OS_INET_OVER && over.inet.has_error == !!error);
+	CHECK_EQ(os_inet_repair_look_over(pair[0], &over.stream, on_bytes, &over), 0);
+	CHECK(over.received_length == 4 && memcmp(over.received, "last", 4) == 0);
+	CHECK(has(pair[0], "last"));
+	/* When all has been read, it is known which of the two it is. */
+	CHECK(os_inet_look(pair[0], &over.inet) == 0 && over.inet.error == error);
+	CHECK(send(pair[1], &on, 1, MSG_NOSIGNAL) ==
+	      1); /* the other end knows nothing of that yet */
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void test_over(void)
+{
+	try_over(0);
+	try_over(ECONNRESET);
+	try_over(EPIPE);
+}
+
 static void test_urgent(void)
 {
 	struct os_inet_stream stream;
@@ -168,6 +236,8 @@ int main(void)
 	}
 	TEST(test_goes_on);
 	TEST(test_ends);
+	TEST(test_gets_end);
+	TEST(test_over);
 	TEST(test_urgent);
 	return test_end();
 }

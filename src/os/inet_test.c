@@ -98,10 +98,11 @@ static void test_tcp(void)
 	setsockopt(taken, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(taken);
 	await_input(caller);
-	CHECK(look(caller) && seen.state == OS_INET_ENDED && seen.has_error);
+	CHECK(look(caller) && seen.state == OS_INET_OVER && seen.error == ECONNRESET);
+	CHECK(seen.peer.port == there.port); /* as it was */
 	CHECK(recv(caller, &taken, 1, 0) < 0 && errno == ECONNRESET);
-	CHECK(look(caller) && seen.state == OS_INET_ENDED && !seen.has_error);
-	CHECK(!os_inet_has_connection(caller));
+	CHECK(look(caller) && seen.state == OS_INET_OVER && !seen.has_error && !seen.error);
+	CHECK(os_inet_has_connection(caller));
 	close(caller);
 	close(listener);
 }

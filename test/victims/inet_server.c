@@ -10,13 +10,35 @@
 static int listener;
 static uint32_t answers;
 
+/* Of one the other end says nothing more, of the other one this end: both go on in the other direction. */
+static void *serve_halves(void *unused)
+{
+	int hears_nothing = accept(listener, NULL, NULL),
+	    says_nothing = accept(listener, NULL, NULL);
+	char byte;
+
+	VICTIM_CHECK(recv(hears_nothing, &byte, 1, 0) == 0);
+	VICTIM_CHECK(shutdown(says_nothing, SHUT_WR) == 0);
+	while (recv(says_nothing, &byte, 1, 0) == 1) {
+		if (recv(hears_nothing, &byte, 1, MSG_DONTWAIT) != 0)
+			byte = '!'; /* which is no answer */
+		if (send(hears_nothing, &byte, 1, MSG_NOSIGNAL) != 1)
+			break;
+	}
+	close(hears_nothing);
+	close(says_nothing);
+	return unused;
+}
+
 static void *serve(void *unused)
 {
 	static unsigned char bytes[4096];
 	int fd = accept(listener, NULL, NULL);
+	pthread_t halves;
 	ssize_t got;
 
 	VICTIM_CHECK(fd >= 0);
+	pthread_create(&halves, NULL, serve_halves, NULL);
 	while ((got = recv(fd, bytes, sizeof(bytes), 0)) > 0) {
 		for (ssize_t i = 0; i < got; i++)
 			bytes[i]++;
@@ -36,7 +58,7 @@ int main(void)
 	victim_begin();
 	listener = socket(AF_INET6, SOCK_STREAM, 0);
 	VICTIM_CHECK(bind(listener, (struct sockaddr *)&name, sizeof(name)) == 0);
-	VICTIM_CHECK(listen(listener, 1) == 0);
+	VICTIM_CHECK(listen(listener, 3) == 0);
 	pthread_create(&server, NULL, serve, NULL);
 	victim_ready();
 	while (victim_moved() && !victim_must_end()) {

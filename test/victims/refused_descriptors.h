@@ -57,15 +57,6 @@ static void tcp_waiting(void)
 	close(client);
 }
 
-static void tcp_ended(void)
-{
-	int server = tcp(), client = call(server);
-	char byte;
-
-	close(server);
-	NEED(recv(client, &byte, 1, 0) < 0);
-}
-
 static int udp(void)
 {
 	struct sockaddr_in address;
@@ -453,7 +444,6 @@ static const struct kind descriptor_kinds[] = {
 	{ "tcp_waiting", "has not accepted", tcp_waiting },
 	{ "tcp_connected", "does not move with it", tcp_connected },
 	{ "tcp_urgent", "MSG_OOB", tcp_urgent },
-	{ "tcp_ended", "connection that has ended", tcp_ended },
 	{ "udp_waiting", "has not received", udp_waiting },
 	{ "udp_part", "MSG_MORE", udp_part },
 	{ "udp_group", "239.1.2.3", udp_group },
