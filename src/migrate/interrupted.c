@@ -97,6 +97,21 @@ void interrupted_note(struct interrupted *interrupted, struct inventory *invento
 	}
 }
 
+/* The flags that clone3 is given stand in the memory of the process; but only so it would wait there. */
+bool interrupted_awaits_child(struct inventory *inventory, pid_t tid)
+{
+	unsigned long long flags = 0;
+	char name[48];
+	long number = -1;
+
+	snprintf(name, sizeof(name), "task/%d/syscall", (int)tid);
+	if (procdir_read(inventory->dir, name, &inventory->text) < 0 ||
+	    sscanf(inventory->text.text, "%ld %llx", &number, &flags) != 2)
+		return false;
+	return number == SYS_vfork || number == SYS_clone3 ||
+	       (number == SYS_clone && flags & CLONE_VFORK);
+}
+
 void interrupted_mend(struct tracee *tracee)
 {
 	static const long calls[] = { SYS_rt_sigtimedwait, SYS_epoll_wait,   SYS_epoll_pwait,

@@ -24,6 +24,9 @@ struct interrupted {
 void interrupted_note(struct interrupted *interrupted, struct inventory *inventory);
 void interrupted_free(struct interrupted *interrupted);
 
+/* A thread that runs: whether it waits for a child that it has made by vfork, which nothing but a kill ends early. */
+bool interrupted_awaits_child(struct inventory *inventory, pid_t tid);
+
 /*
  * Frozen and borrowed: a call that the kernel ended with EINTR only because of us is to be restarted
  * like any other. Valid for running on here and for the target.

@@ -178,10 +178,38 @@ static void test_noted(void)
 	}
 }
 
+static void test_awaits_child(void)
+{
+	struct inventory *inventory = calloc(1, sizeof(*inventory));
+	struct refusal refusal = REFUSAL_NONE;
+	pid_t pid = fork();
+
+	CHECK_OR_RETURN(inventory);
+	if (pid == 0) {
+		if (vfork() == 0) {
+			usleep(400000);
+			_exit(0);
+		}
+		for (;;)
+			pause();
+	}
+	CHECK_EQ(inventory_open(inventory, pid, NULL, &refusal), 0);
+	await_call(inventory, SYS_vfork);
+	CHECK(interrupted_awaits_child(inventory, pid));
+	CHECK_EQ(await_call(inventory, SYS_pause), SYS_pause);
+	CHECK(!interrupted_awaits_child(inventory, pid));
+	CHECK(!interrupted_awaits_child(inventory, pid + 1)); /* no thread of it */
+	inventory_close(inventory);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	free(inventory);
+}
+
 int main(void)
 {
 	TEST(test_mended);
 	TEST(test_translated);
 	TEST_OF_THREADS(test_noted);
+	TEST(test_awaits_child);
 	return test_end();
 }

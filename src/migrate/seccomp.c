@@ -41,8 +41,10 @@ int seccomp_suspend(struct tracee *tracee, struct inventory *inventory, struct r
 
 	if (read < 0)
 		return ended_refuse(inventory->dir, read, "status of a thread", refusal);
-	if (!procdir_number(inventory->text.text, "Seccomp", 10, 0))
-		return 0;
+	if (!procdir_number(inventory->text.text, "Seccomp", 10, 0)) {
+		read = trace_exit_kill(tracee->tid);
+		return read < 0 ? ended_refuse(inventory->dir, read, "thread", refusal) : 0;
+	}
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the process runs under seccomp, and its filters cannot be suspended "
 			   "for the move (the daemon needs CAP_SYS_ADMIN, no filter of its own, "

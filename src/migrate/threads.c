@@ -13,6 +13,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/ended.h"
+#include "migrate/interrupted.h"
 #include "os/clock.h"
 #include "os/pid.h"
 #include "os/signals.h"
@@ -171,13 +172,18 @@ static bool is_dead(struct inventory *inventory, int r)
 	return r == TRACEE_E_STUCK;
 }
 
-static int refuse_stop(int r, bool leader, struct inventory *inventory, struct refusal *refusal)
+static int refuse_stop(int r, pid_t tid, struct inventory *inventory, struct refusal *refusal)
 {
 	assert(r);
-	if (r == TRACEE_E_GONE && leader)
+	if (r == TRACEE_E_GONE && tid == inventory->pid)
 		return ended_refuse(inventory->dir, -ESRCH, "main thread", refusal);
 	if ((r == -EPERM || r == TRACEE_E_STUCK) && is_dead(inventory, r))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (r == TRACEE_E_STUCK && interrupted_awaits_child(inventory, tid))
+		return refusal_set(refusal, EDVSBUSY,
+				   "the process waits for a child that it has made by vfork, and "
+				   "which has neither begun another program nor ended within a "
+				   "second; try again");
 	if (r == -EPERM)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process cannot be traced: its main thread has ended, or "
@@ -203,7 +209,8 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 
 		if (!tracee)
 			return refusal_set(refusal, EDVSNOMEM, "out of memory");
-		r = tracee_seize(tracee, tid, true);
+		/* One that does not stop shall live; when it is borrowed it is bound to us (seccomp_suspend()). */
+		r = tracee_seize(tracee, tid, false);
 		if (r == 0)
 			r = tracee_interrupt(tracee);
 		if (r == TRACEE_E_GONE && threads->count > 1) {
@@ -211,7 +218,7 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 			continue;
 		}
 		if (r)
-			return refuse_stop(r, threads->count == 1, inventory, refusal);
+			return refuse_stop(r, tid, inventory, refusal);
 		added++;
 	}
 	return added;
@@ -226,7 +233,7 @@ static int await_all(struct threads *threads, struct inventory *inventory, struc
 		if (r == TRACEE_E_GONE && i > 0)
 			tracee->held = false;
 		else if (r)
-			return refuse_stop(r, i == 0, inventory, refusal);
+			return refuse_stop(r, tracee->tid, inventory, refusal);
 	}
 	forget_ended(threads);
 	assert(threads->count &&

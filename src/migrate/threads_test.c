@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
@@ -50,6 +51,20 @@ static void be_busy(void)
 			held_say_ready();
 		ready = true;
 	}
+}
+
+static int let_end[2];
+
+/* Its main thread waits in the kernel, and cannot be stopped, until the child that it has made has ended. */
+static void be_stuck(void)
+{
+	char byte;
+
+	if (vfork() == 0) {
+		held_say_ready();
+		_exit(read(let_end[0], &byte, 1) != 1);
+	}
+	held_stay();
 }
 
 static int freeze(void)
@@ -194,6 +209,35 @@ static void test_sorted(void)
 	CHECK(!threads.tracee && !threads.vtid && !threads.capacity);
 }
 
+static void *freeze_stuck(void *unused)
+{
+	CHECK_EQ(freeze(), EDVSBUSY);
+	CHECK(strstr(held.refusal.reason, "by vfork"));
+	CHECK_EQ(threads.count, 0);
+	return unused;
+}
+
+/* It is refused by name; and when the thread that wanted to hold it has ended, it is free and unharmed. */
+static void test_stuck(void)
+{
+	struct procdir_text *text = &held.inventory.text;
+	pthread_t tracer;
+
+	CHECK_EQ(pipe(let_end), 0);
+	CHECK_OR_RETURN(held_start(&held, be_stuck));
+	CHECK_EQ(pthread_create(&tracer, NULL, freeze_stuck, NULL), 0);
+	pthread_join(tracer, NULL);
+	CHECK_EQ(procdir_read(held.inventory.dir, "status", text), 0);
+	CHECK_EQ(procdir_number(text->text, "TracerPid", 10, 1), 0);
+	CHECK_EQ(*procdir_field(text->text, "State"), 'D');
+	CHECK_EQ(write(let_end[1], "x", 1), 1);
+	CHECK_EQ(freeze(), 0);
+	threads_kill(&threads);
+	end();
+	close(let_end[0]);
+	close(let_end[1]);
+}
+
 int main(void)
 {
 	TEST(test_sorted);
@@ -202,5 +246,6 @@ int main(void)
 	TEST_OF_THREADS(test_ended);
 	TEST_OF_THREADS(test_stopped);
 	TEST(test_traced_by_another);
+	TEST_OF_THREADS(test_stuck);
 	return test_end();
 }

@@ -133,7 +133,8 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 			return tracee_result(r);
 		if (!timeout_us)
 			continue;
-		if (os_now_ns() > deadline_ns)
+		tracee->stuck = os_now_ns() > deadline_ns;
+		if (tracee->stuck)
 			return TRACEE_E_STUCK;
 		/* The signal may have been taken away meanwhile, by another thread's sigaction. */
 		if (tracee->delivering && spins == AWAIT_SPINS) {
@@ -199,8 +200,11 @@ void tracee_release(struct tracee *tracee)
 		return;
 	/* Only a stopped task can be let go of; one that was left running is stopped once more. */
 	if (!tracee->stopped) {
+		uint64_t timeout_us =
+			tracee->stuck ? 1 : RELEASE_TIMEOUT_US; /* it was waited for */
+
 		tracee_interrupt(tracee);
-		int r = tracee_await_stop(tracee, RELEASE_TIMEOUT_US);
+		int r = tracee_await_stop(tracee, timeout_us);
 
 		/* The kernel lets go of a task that never stops when the calling thread ends. */
 		if (r == TRACEE_E_STUCK)

@@ -29,6 +29,7 @@ struct tracee {
 	bool held;	 /* traced */
 	bool stopped;	 /* in a ptrace stop now */
 	bool borrowed;	 /* registers and mask below are to be put back */
+	bool stuck;	 /* it did not stop in time */
 	bool delivering; /* let go once more, for a signal of an instruction to reach its handler */
 	bool stop_again; /* a SIGSTOP was held back; it is due when the task is let go */
 	int halted; /* the job-control signal (SIGSTOP and the like) that it was found stopped by, or 0 */
@@ -62,7 +63,7 @@ bool tracee_must_stop(const struct tracee *tracee);
 
 /*
  * Puts back registers and mask, and lets it run on. Safe for one that is gone. One that cannot be
- * stopped stays traced until the calling thread ends, which lets it go too.
+ * stopped stays traced until the calling thread ends, which lets it go too; so it was not to be seized with exit_kill.
  */
 void tracee_release(struct tracee *tracee);
 

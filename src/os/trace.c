@@ -193,6 +193,13 @@ int trace_rseq(pid_t tid, struct trace_rseq *rseq)
 	return 0;
 }
 
+int trace_exit_kill(pid_t tid)
+{
+	const unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
+
+	return request(PTRACE_SETOPTIONS, tid, NULL, (void *)options);
+}
+
 int trace_suspend_seccomp(pid_t tid)
 {
 	const unsigned long options =

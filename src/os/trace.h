@@ -67,9 +67,12 @@ int trace_rseq(pid_t tid, struct trace_rseq *rseq);
 /* The list of locks that the kernel marks when the task ends; both 0: there is none, or it cannot be seen. */
 void trace_robust_list(pid_t tid, uint64_t *head, uint64_t *length);
 
+/* A stopped task dies from now on when the caller does, as with trace_seize(exit_kill). */
+int trace_exit_kill(pid_t tid);
+
 /*
- * A stopped task that trace_seize(exit_kill) holds: its system calls pass by its seccomp filters until it is let go.
- * -EINVAL: this kernel cannot; -EPERM: the caller may not, or is under seccomp itself.
+ * The same; and its system calls pass by its seccomp filters until it is let go. -EINVAL: this kernel cannot; -EPERM:
+ * the caller may not, or is under seccomp itself.
  */
 int trace_suspend_seccomp(pid_t tid);
 
